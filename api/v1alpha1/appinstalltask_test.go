@@ -1,0 +1,71 @@
+package v1alpha1_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+const task = `
+spec:
+  action: Install
+  app: {source: market, name: web}
+`
+
+var _ = Describe("AppInstallTask", func() {
+	DescribeTable("is refused", func(c change, sentence string) {
+		o := object("AppInstallTask", task)
+		c.apply(o)
+		Expect(create(o)).To(MatchError(ContainSubstring(sentence)))
+	},
+		Entry("without an action", change("spec.action:"), "spec.action: Required value"),
+		Entry("with another action", change("spec.action: Destroy"), `Unsupported value: "Destroy"`),
+		Entry("without an app", change("spec.app:"), "spec.app: Required value"),
+		Entry("of an app without a name", change("spec.app: {source: market}"), "spec.app.name: Required value"),
+		Entry("of an app of an empty namespace", change(`spec.app: {source: market, name: web, namespace: ""}`), "spec.app.namespace"),
+		Entry("with an instance named too long", change("spec.instanceName: "+letters(41)), "may not be more than 40"),
+		Entry("with an instance that cannot be named so", change("spec.instanceName: My_Web"), "spec.instanceName in body should match"),
+		Entry("with a title too long", change("spec.title: "+letters(201)), "may not be more than 200"),
+		Entry("with no time at all", change("spec.timeout: 0s"), "timeout must be from 1s to 24h"),
+		Entry("with too much time", change("spec.timeout: 25h"), "timeout must be from 1s to 24h"),
+		Entry("with a deadline that has passed", change("spec.deadline: 0s"), "deadline must be at least 1s"),
+		Entry("with a deadline in words", change("spec.deadline: tomorrow"), "spec.deadline in body should match"),
+		Entry("removed at once", change("spec.ttlSecondsAfterFinished: 59"), "should be greater than or equal to 60"),
+		Entry("removed after more than a year", change("spec.ttlSecondsAfterFinished: 31536001"), "should be less than or equal to 31536000"),
+		Entry("with another answer to missing inputs", change("spec.onMissingInput: Guess"), `Unsupported value: "Guess"`),
+		Entry("with an input of two values", change("spec.envs: [{name: A, value: a, valueFrom: {secretKeyRef: {name: s, key: k}}}]"), "exactly one of value and valueFrom must be set"),
+	)
+
+	It("has its defaults", func() {
+		o := typed[v1alpha1.AppInstallTask](kept(object("AppInstallTask", task)))
+		Expect(o.Spec.OnMissingInput).To(Equal(v1alpha1.MissingInputWait))
+		Expect(o.Spec.Timeout).To(BeEquivalentTo("10m"))
+		Expect(o.Spec.Deadline).To(BeEmpty(), "it waits for ever")
+		Expect(o.Spec.DataPolicy).To(BeEmpty(), "that of the instance")
+		Expect(o.Spec.TTLSecondsAfterFinished).To(BeNil(), "it stays")
+		Expect(o.Status.ObservedGeneration).To(BeEquivalentTo(-1))
+	})
+
+	DescribeTable("keeps its wish", func(before, after change, sentence string) {
+		o := object("AppInstallTask", task)
+		before.apply(o)
+		o = kept(o)
+		after.apply(o)
+		Expect(server.Client.Update(GinkgoT().Context(), o, client.DryRunAll)).To(MatchError(ContainSubstring(sentence)))
+	},
+		Entry("its action", change(""), change("spec.action: Uninstall"), "action cannot be changed; make another task"),
+		Entry("its app", change(""), change("spec.app.name: other"), "app cannot be changed; make another task"),
+		Entry("the namespace of its app", change(""), change("spec.app.namespace: other"), "app cannot be changed; make another task"),
+		Entry("an instance that is added", change(""), change("spec.instanceName: blog"), "instanceName cannot be changed; make another task"),
+		Entry("an instance that is changed", change("spec.instanceName: blog"), change("spec.instanceName: wiki"), "instanceName cannot be changed; make another task"),
+		Entry("an instance that is taken away", change("spec.instanceName: blog"), change("spec.instanceName:"), "instanceName cannot be changed; make another task"),
+	)
+
+	It("may be given what it lacks", func() {
+		o := kept(object("AppInstallTask", task))
+		change("spec.envs: [{name: A, value: a}]\nspec.version: 2.0.0\nspec.suspend: true").apply(o)
+		Expect(server.Client.Update(GinkgoT().Context(), o, client.DryRunAll)).To(Succeed())
+	})
+})

@@ -1,0 +1,262 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// Action is what a task wants.
+// +kubebuilder:validation:Enum=Install;Upgrade;Uninstall
+type Action string
+
+const (
+	// ActionInstall makes a new instance run.
+	ActionInstall Action = "Install"
+	// ActionUpgrade brings an instance to a newer version.
+	ActionUpgrade Action = "Upgrade"
+	// ActionUninstall removes an instance's releases.
+	ActionUninstall Action = "Uninstall"
+)
+
+// MissingInputPolicy says what a task does about inputs that are missing.
+// +kubebuilder:validation:Enum=Wait;Fail
+type MissingInputPolicy string
+
+const (
+	// MissingInputWait lists them and waits until the task is edited.
+	MissingInputWait MissingInputPolicy = "Wait"
+	// MissingInputFail lists them and fails.
+	MissingInputFail MissingInputPolicy = "Fail"
+)
+
+// AppInstallTaskSpec is one wish about an instance. What it wants cannot be
+// changed; the parameters may be, for as long as it has not been admitted.
+// +kubebuilder:validation:XValidation:rule="self.action == oldSelf.action",message="action cannot be changed; make another task"
+// +kubebuilder:validation:XValidation:rule="self.app == oldSelf.app",message="app cannot be changed; make another task"
+// +kubebuilder:validation:XValidation:rule="has(self.instanceName) == has(oldSelf.instanceName) && (!has(self.instanceName) || self.instanceName == oldSelf.instanceName)",message="instanceName cannot be changed; make another task"
+type AppInstallTaskSpec struct {
+	// action is Install, Upgrade or Uninstall.
+	// +required
+	Action Action `json:"action,omitempty"`
+
+	// app names the app.
+	// +required
+	App AppReference `json:"app,omitzero"`
+
+	// instanceName is the AppInstance to act on. Unset means the name of the app.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	InstanceName string `json:"instanceName,omitempty"`
+
+	// version is a range of semantic versions, or an exact one. Unset means the
+	// newest stable version that is published.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Version string `json:"version,omitempty"`
+
+	// title is what people call the instance.
+	// +optional
+	// +kubebuilder:validation:MaxLength=200
+	Title string `json:"title,omitempty"`
+
+	// values are merged over those of the chart. For an upgrade, unset means that
+	// the values of the instance are kept.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Values *runtime.RawExtension `json:"values,omitempty"`
+
+	// valuesFrom are merged in order below values. For an upgrade, unset means
+	// that those of the instance are kept.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	ValuesFrom []ValuesReference `json:"valuesFrom,omitempty"`
+
+	// envs are the inputs of the app. For an upgrade they are added to those of
+	// the instance.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	Envs []EnvVar `json:"envs,omitempty"`
+
+	// serviceAccountName is the account of this namespace that Helm acts as. Unset
+	// means that of the instance, or "default".
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+
+	// dataPolicy says what becomes of volume claims when the instance is removed.
+	// Unset means that of the instance, or Retain.
+	// +optional
+	DataPolicy DataPolicy `json:"dataPolicy,omitempty"`
+
+	// onMissingInput says what to do about inputs that are missing: Wait or Fail.
+	// +optional
+	// +default="Wait"
+	OnMissingInput MissingInputPolicy `json:"onMissingInput,omitempty"`
+
+	// timeout bounds the operation: hooks, and the time until every object is
+	// ready.
+	// +optional
+	// +default="10m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="timeout must be from 1s to 24h"
+	Timeout Duration `json:"timeout,omitempty"`
+
+	// deadline bounds the time from creation until the task is admitted. A task
+	// that waits longer, for its turn, an app or an input, fails. Unset means that
+	// it may wait for ever.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s')",message="deadline must be at least 1s"
+	Deadline Duration `json:"deadline,omitempty"`
+
+	// suspend holds the task back before it is admitted. Unset means false.
+	// +optional
+	Suspend *bool `json:"suspend,omitempty"`
+
+	// ttlSecondsAfterFinished removes the task that long after its end, at least 60
+	// seconds. Unset means that it stays. It has no effect on a task that Argo CD
+	// or Flux keeps, since they would create it again.
+	// +optional
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=31536000
+	TTLSecondsAfterFinished *int32 `json:"ttlSecondsAfterFinished,omitempty"`
+}
+
+// AppInstallTaskStatus is how far a task is, and how it ended.
+type AppInstallTaskStatus struct {
+	// conditions are Succeeded and, in order, Admitted, Resolved, Applied and
+	// Healthy; Reconciling and Stalled while they are true.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the generation of the spec that the status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// startTime is when the task was admitted.
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+
+	// completionTime is when it ended, well or not.
+	// +optional
+	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+
+	// queuePosition is how many tasks of the same instance come first.
+	// +optional
+	QueuePosition int32 `json:"queuePosition,omitempty"`
+
+	// instanceRef names the AppInstance that the task wrote.
+	// +optional
+	InstanceRef *InstanceReference `json:"instanceRef,omitempty"`
+
+	// version is the one that the task chose.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Version string `json:"version,omitempty"`
+
+	// requiredInputs are all inputs that are missing or do not fit. Give them in
+	// spec.envs.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	RequiredInputs []Input `json:"requiredInputs,omitempty"`
+
+	// preflight are the problems that keep the task from being admitted.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	Preflight []Problem `json:"preflight,omitempty"`
+}
+
+// InstanceReference names an AppInstance of the same namespace.
+type InstanceReference struct {
+	// name is its name.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// uid is its unique identity.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	UID string `json:"uid,omitempty"`
+
+	// generation is that of the spec that the task wrote.
+	// +optional
+	Generation int64 `json:"generation,omitempty"`
+}
+
+// Problem is something that keeps a task from being admitted.
+type Problem struct {
+	// reason is one of those of the condition Admitted, or of Reconciling where
+	// the task waits for it.
+	// +required
+	// +kubebuilder:validation:MaxLength=128
+	Reason string `json:"reason,omitempty"`
+
+	// message says what is wrong and how to mend it.
+	// +required
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+}
+
+// AppInstallTask is one wish about an app: it checks, writes the AppInstance,
+// follows it to the end and keeps the result, as a Job does.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=atask,categories=market
+// +kubebuilder:printcolumn:name="Action",type=string,JSONPath=`.spec.action`
+// +kubebuilder:printcolumn:name="App",type=string,JSONPath=`.spec.app.name`
+// +kubebuilder:printcolumn:name="Instance",type=string,JSONPath=`.status.instanceRef.name`
+// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
+// +kubebuilder:printcolumn:name="Succeeded",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].status`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].message`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Queue",type=integer,JSONPath=`.status.queuePosition`,priority=1
+type AppInstallTask struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard metadata of an object.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the wish.
+	// +required
+	Spec AppInstallTaskSpec `json:"spec,omitzero"`
+
+	// status is how far it is.
+	// +optional
+	// +default={"observedGeneration": -1}
+	Status AppInstallTaskStatus `json:"status,omitzero"`
+}
+
+// Instance is the name of the AppInstance that the task acts on.
+func (t *AppInstallTask) Instance() string {
+	if t.Spec.InstanceName != "" {
+		return t.Spec.InstanceName
+	}
+	return t.Spec.App.Name
+}
+
+// Finished reports whether the task has ended, well or not.
+func (t *AppInstallTask) Finished() bool { return t.Status.CompletionTime != nil }
+
+// AppInstallTaskList is a list of tasks.
+// +kubebuilder:object:root=true
+type AppInstallTaskList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	// items are the tasks.
+	Items []AppInstallTask `json:"items"`
+}

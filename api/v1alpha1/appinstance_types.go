@@ -1,0 +1,330 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// DesiredState says what an instance should be.
+// +kubebuilder:validation:Enum=Running;Absent
+type DesiredState string
+
+const (
+	// StateRunning means that the releases are there.
+	StateRunning DesiredState = "Running"
+	// StateAbsent means that the releases are removed; the instance stays as the
+	// record of what was, and of the volumes that were kept.
+	StateAbsent DesiredState = "Absent"
+)
+
+// AppInstanceSpec says which app runs, and how.
+// +kubebuilder:validation:XValidation:rule="self.appRef.source == oldSelf.appRef.source && self.appRef.name == oldSelf.appRef.name",message="appRef.source and appRef.name cannot be changed; make another instance"
+type AppInstanceSpec struct {
+	// appRef names the app.
+	// +required
+	AppRef AppReference `json:"appRef,omitzero"`
+
+	// version is a range of semantic versions; the newest published version in it
+	// runs, and a newer one is taken when it appears. An exact version pins it.
+	// Unset means that the newest stable version is installed and then kept.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Version string `json:"version,omitempty"`
+
+	// title is what people call this instance.
+	// +optional
+	// +kubebuilder:validation:MaxLength=200
+	Title string `json:"title,omitempty"`
+
+	// values are merged over those of the chart, the platform and valuesFrom.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Values *runtime.RawExtension `json:"values,omitempty"`
+
+	// valuesFrom are merged in order, each over the one before, below values.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	ValuesFrom []ValuesReference `json:"valuesFrom,omitempty"`
+
+	// envs are the inputs of the app. They count more than values.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	Envs []EnvVar `json:"envs,omitempty"`
+
+	// desiredState is Running or Absent.
+	// +optional
+	// +default="Running"
+	DesiredState DesiredState `json:"desiredState,omitempty"`
+
+	// serviceAccountName is the account of this namespace that Helm acts as; it
+	// needs the permissions that the app's objects ask for. Unset means "default".
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	ServiceAccountName string `json:"serviceAccountName,omitempty"`
+
+	// dataPolicy says what becomes of volume claims when the instance is removed.
+	// +optional
+	// +default="Retain"
+	DataPolicy DataPolicy `json:"dataPolicy,omitempty"`
+
+	// timeout bounds one operation: hooks, and the time until every object is
+	// ready.
+	// +optional
+	// +default="10m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="timeout must be from 1s to 24h"
+	Timeout Duration `json:"timeout,omitempty"`
+
+	// history is how many revisions of each release Helm keeps.
+	// +optional
+	// +default=5
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=20
+	History int32 `json:"history,omitempty"`
+}
+
+// AppInstanceStatus is what runs.
+type AppInstanceStatus struct {
+	// conditions are Ready and, in order, Resolved, Applied and Healthy;
+	// Reconciling and Stalled while they are true.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the generation of the spec that the status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// lastHandledReconcileAt is the last value of the annotation
+	// appmarket.io/reconcile-requested-at that was carried out.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
+
+	// version is the one installed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Version string `json:"version,omitempty"`
+
+	// chartDigest is that of the published chart that is installed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	ChartDigest string `json:"chartDigest,omitempty"`
+
+	// valuesDigest is over the values that are installed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	ValuesDigest string `json:"valuesDigest,omitempty"`
+
+	// availableUpdate is a newer published version that spec.version does not
+	// take by itself.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	AvailableUpdate string `json:"availableUpdate,omitempty"`
+
+	// operation is the one going on, unset when there is none. It is written
+	// before Helm is called, so that a restart knows what was interrupted.
+	// +optional
+	Operation *Operation `json:"operation,omitempty"`
+
+	// releases are the Helm releases of the app, in the order of installation.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=20
+	Releases []Release `json:"releases,omitempty"`
+
+	// entrances are the ways into the app.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=50
+	Entrances []Entrance `json:"entrances,omitempty"`
+
+	// inventory lists the objects of the releases.
+	// +optional
+	Inventory *Inventory `json:"inventory,omitempty"`
+
+	// history are the last 10 operations, newest first.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	History []HistoryEntry `json:"history,omitempty"`
+
+	// retained are the volume claims kept after removal.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	Retained []ObjectReference `json:"retained,omitempty"`
+}
+
+// OperationType is what Helm is asked to do.
+// +kubebuilder:validation:Enum=Install;Upgrade;Uninstall
+type OperationType string
+
+// The operations.
+const (
+	OperationInstall   OperationType = "Install"
+	OperationUpgrade   OperationType = "Upgrade"
+	OperationUninstall OperationType = "Uninstall"
+)
+
+// Operation is one run of Helm over all releases of an instance.
+type Operation struct {
+	// type is Install, Upgrade or Uninstall.
+	// +required
+	Type OperationType `json:"type,omitempty"`
+
+	// version is the one that is being installed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Version string `json:"version,omitempty"`
+
+	// chartDigest and valuesDigest are what is being installed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	ChartDigest string `json:"chartDigest,omitempty"`
+
+	// valuesDigest is over the values that are being installed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	ValuesDigest string `json:"valuesDigest,omitempty"`
+
+	// task is the AppInstallTask that asked for it, empty for an edited instance.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Task string `json:"task,omitempty"`
+
+	// startedAt is when it began. spec.timeout counts from here.
+	// +required
+	StartedAt metav1.Time `json:"startedAt,omitzero"`
+}
+
+// Release is a Helm release of an instance.
+type Release struct {
+	// name is the name of the release, for helm status.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=53
+	Name string `json:"name,omitempty"`
+
+	// unit is the chart unit it is made from; empty for the app's own chart.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Unit string `json:"unit,omitempty"`
+
+	// revision is Helm's.
+	// +optional
+	Revision int32 `json:"revision,omitempty"`
+
+	// status is Helm's, such as deployed or failed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Status string `json:"status,omitempty"`
+
+	// chart is name and version of the chart.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Chart string `json:"chart,omitempty"`
+}
+
+// Inventory lists the objects of an instance.
+type Inventory struct {
+	// total counts them.
+	// +required
+	Total int32 `json:"total"`
+
+	// ready counts those that are ready.
+	// +required
+	Ready int32 `json:"ready"`
+
+	// objects are the first 200 of them, in the order of installation.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=200
+	Objects []ObjectReference `json:"objects,omitempty"`
+}
+
+// OperationOutcome says how an operation ended.
+// +kubebuilder:validation:Enum=Succeeded;Failed;Interrupted
+type OperationOutcome string
+
+// The outcomes.
+const (
+	OutcomeSucceeded   OperationOutcome = "Succeeded"
+	OutcomeFailed      OperationOutcome = "Failed"
+	OutcomeInterrupted OperationOutcome = "Interrupted"
+)
+
+// HistoryEntry is an operation that ended.
+type HistoryEntry struct {
+	// operation is what was done.
+	// +required
+	Operation Operation `json:"operation,omitzero"`
+
+	// outcome says how it ended.
+	// +required
+	Outcome OperationOutcome `json:"outcome,omitempty"`
+
+	// reason is that of the failure.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Reason string `json:"reason,omitempty"`
+
+	// message says what went wrong.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+
+	// endedAt is when Helm was done.
+	// +required
+	EndedAt metav1.Time `json:"endedAt,omitzero"`
+}
+
+// AppInstance is one installation of an app. Deleting it removes its Helm releases
+// first; spec.dataPolicy decides on its volume claims.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=ainst,categories=market
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40",message="metadata.name must have at most 40 characters, since Helm releases are named after it"
+// +kubebuilder:printcolumn:name="App",type=string,JSONPath=`.spec.appRef.name`
+// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="Update",type=string,JSONPath=`.status.availableUpdate`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Desired",type=string,JSONPath=`.spec.desiredState`,priority=1
+// +kubebuilder:printcolumn:name="Objects",type=integer,JSONPath=`.status.inventory.total`,priority=1
+type AppInstance struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard metadata of an object.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec says which app runs.
+	// +required
+	Spec AppInstanceSpec `json:"spec,omitzero"`
+
+	// status is what runs.
+	// +optional
+	// +default={"observedGeneration": -1}
+	Status AppInstanceStatus `json:"status,omitzero"`
+}
+
+// AppInstanceList is a list of instances.
+// +kubebuilder:object:root=true
+type AppInstanceList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	// items are the instances.
+	Items []AppInstance `json:"items"`
+}

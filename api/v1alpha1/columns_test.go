@@ -1,0 +1,91 @@
+package v1alpha1_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// table asks for a list as kubectl does, which prints what the API server says.
+func table(ctx context.Context, resource string) *metav1.Table {
+	GinkgoHelper()
+	clients, err := kubernetes.NewForConfig(server.Config)
+	Expect(err).NotTo(HaveOccurred())
+	text, err := clients.RESTClient().Get().
+		AbsPath("apis", v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, "namespaces", namespace, resource).
+		SetHeader("Accept", "application/json;as=Table;g=meta.k8s.io;v=v1").Do(ctx).Raw()
+	Expect(err).NotTo(HaveOccurred())
+	list := &metav1.Table{}
+	Expect(json.Unmarshal(text, list)).To(Succeed())
+	return list
+}
+
+var _ = Describe("kubectl", func() {
+	DescribeTable("shows", func(ctx SpecContext, resource string, wide int, names ...string) {
+		var got []string
+		more := 0
+		for _, column := range table(ctx, resource).ColumnDefinitions {
+			if column.Priority > 0 {
+				more++
+				continue
+			}
+			got = append(got, column.Name)
+		}
+		Expect(got).To(Equal(names))
+		Expect(more).To(Equal(wide), "those of -o wide")
+	},
+		Entry("sources", "marketsources", 2, "Name", "Type", "Ready", "Apps", "Served", "Failed", "Status", "Age"),
+		Entry("apps", "appinfos", 2, "Name", "Title", "Version", "App Version", "Ready", "Images", "Status", "Age"),
+		Entry("instances", "appinstances", 2, "Name", "App", "Version", "Ready", "Status", "Update", "Age"),
+		Entry("tasks", "appinstalltasks", 1, "Name", "Action", "App", "Instance", "Version", "Succeeded", "Status", "Age"),
+	)
+
+	It("finds what the columns show", func(ctx SpecContext) {
+		o := kept(object("AppInfo", appInfo))
+		change(`status: {observedGeneration: 1, version: 1.2.0, summary: {title: The web}, ` +
+			`versions: [{version: 1.2.0, appVersion: "27", digest: "sha256:a", images: 3}], ` +
+			`conditions: [{type: Ready, status: "True", reason: Ready, message: serving 1.2.0, lastTransitionTime: "2026-01-01T00:00:00Z"}]}`).apply(o)
+		Expect(server.Client.Status().Update(ctx, o)).To(Succeed())
+		for _, row := range table(ctx, "appinfos").Rows {
+			if row.Cells[0] == o.GetName() {
+				Expect(fmt.Sprint(row.Cells[1:7]...)).To(Equal(fmt.Sprint("The web", "1.2.0", "27", "True", 3, "serving 1.2.0")))
+				return
+			}
+		}
+		Fail("the app is not in the list")
+	})
+
+	It("knows the kinds by short names and by one category", func() {
+		clients, err := discovery.NewDiscoveryClientForConfig(server.Config)
+		Expect(err).NotTo(HaveOccurred())
+		resources, err := clients.ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
+		Expect(err).NotTo(HaveOccurred())
+		short := map[string][]string{}
+		for _, r := range resources.APIResources {
+			if len(r.ShortNames) > 0 {
+				short[r.Name] = r.ShortNames
+				Expect(r.Categories).To(Equal([]string{"market"}), r.Name)
+				Expect(r.Namespaced).To(BeTrue(), r.Name)
+			}
+		}
+		Expect(short).To(Equal(map[string][]string{
+			"marketsources": {"msrc"}, "appinfos": {"ainf"}, "appinstances": {"ainst"}, "appinstalltasks": {"atask"},
+		}))
+	})
+
+	It("warns of a field that is not known", func(ctx SpecContext) {
+		o := object("MarketSource", source)
+		change("spec.intervall: 10m").apply(o)
+		strict := client.WithFieldValidation(server.Client, metav1.FieldValidationStrict)
+		Expect(strict.Create(ctx, o, client.DryRunAll)).To(MatchError(ContainSubstring(`unknown field "spec.intervall"`)))
+	})
+})

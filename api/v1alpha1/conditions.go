@@ -1,0 +1,249 @@
+package v1alpha1
+
+// Conditions that every kind may carry, as kstatus reads them. Both exist only
+// while they are True, and never both at once.
+const (
+	// ConditionReconciling is True while work goes on.
+	//
+	// Reasons for True:
+	//
+	// * "Progressing"
+	// * "ProgressingWithRetry"
+	// * "WaitingForInput"
+	// * "WaitingForApp"
+	// * "WaitingForSource"
+	// * "WaitingForDependency"
+	// * "WaitingForTurn"
+	// * "WaitingForObjects"
+	// * "Suspended" (of a task)
+	ConditionReconciling = "Reconciling"
+
+	// ConditionStalled is True when nothing further happens until the spec, or
+	// what it points to, is changed. The reason is that of the failure.
+	ConditionStalled = "Stalled"
+)
+
+// ConditionReady is the root condition of what lives: MarketSource, AppInfo and
+// AppInstance. It speaks of what is served now, not of the work going on.
+//
+// Reasons for True:
+//
+// * "Ready"
+// * "ServingPrevious"
+// * "Removed"
+//
+// Reasons for False: that of the milestone that failed, or
+//
+// * "AppsNotReady"
+//
+// Reasons for Unknown:
+//
+// * "Progressing"
+// * "Suspended"
+const ConditionReady = "Ready"
+
+// ConditionSucceeded is the root condition of what ends: AppInstallTask.
+//
+// Reasons for True:
+//
+// * "Succeeded"
+//
+// Reasons for False: that of the milestone that failed.
+//
+// Reasons for Unknown: that of Reconciling, or
+//
+// * "Suspended"
+const ConditionSucceeded = "Succeeded"
+
+// Milestones of a MarketSource, in order.
+const (
+	// ConditionReached says that the source answered.
+	//
+	// Reasons for True:
+	//
+	// * "Reached"
+	//
+	// Reasons for False:
+	//
+	// * "InvalidSpec"
+	// * "NotAllowed"
+	// * "SecretMissing"
+	// * "FetchFailed"
+	// * "NotFound"
+	// * "Unauthorized"
+	// * "RateLimited"
+	ConditionReached = "Reached"
+
+	// ConditionIndexed says that what the source offers was read and that every
+	// app of it has its AppInfo.
+	//
+	// Reasons for True:
+	//
+	// * "Indexed"
+	//
+	// Reasons for False:
+	//
+	// * "InvalidIndex"
+	// * "LimitExceeded"
+	// * "ApplyFailed"
+	ConditionIndexed = "Indexed"
+)
+
+// Milestones of an AppInfo, in order: the five steps of hydration.
+const (
+	// ConditionFetched says that the source chart was fetched, checked and
+	// unpacked.
+	//
+	// Reasons for True:
+	//
+	// * "Fetched"
+	//
+	// Reasons for False:
+	//
+	// * "FetchFailed"
+	// * "NotFound"
+	// * "Unauthorized"
+	// * "RateLimited"
+	// * "DigestMismatch"
+	// * "InvalidArchive"
+	// * "InvalidChart"
+	// * "LimitExceeded"
+	// * "NotAllowed"
+	// * "SecretMissing"
+	ConditionFetched = "Fetched"
+
+	// ConditionRendered says that the manifest was read and that every chart unit
+	// rendered with the platform values of the source.
+	//
+	// Reasons for True:
+	//
+	// * "Rendered"
+	//
+	// Reasons for False:
+	//
+	// * "InvalidManifest"
+	// * "InvalidValues"
+	// * "RenderFailed"
+	// * "LimitExceeded"
+	ConditionRendered = "Rendered"
+
+	// ConditionCustomized says that the parameters were merged into values.yaml
+	// and that the result meets the chart's schema.
+	//
+	// Reasons for True:
+	//
+	// * "Customized"
+	//
+	// Reasons for False:
+	//
+	// * "InvalidValues"
+	// * "SchemaViolation"
+	// * "RenderFailed"
+	// * "LimitExceeded"
+	ConditionCustomized = "Customized"
+
+	// ConditionAnalyzed says that the images of the rendered objects were found
+	// and looked up. A registry that is down or refuses is told in the message and
+	// in status.images, and is no failure.
+	//
+	// Reasons for True:
+	//
+	// * "Analyzed"
+	//
+	// Reasons for False:
+	//
+	// * "InvalidImage"
+	// * "ImageNotFound"
+	ConditionAnalyzed = "Analyzed"
+
+	// ConditionPublished says that the chart is in the repository.
+	//
+	// Reasons for True:
+	//
+	// * "Published"
+	//
+	// Reasons for False:
+	//
+	// * "StorageFull"
+	// * "StorageReadOnly"
+	// * "StorageFailed"
+	// * "LimitExceeded"
+	ConditionPublished = "Published"
+)
+
+// Milestones of an AppInstance, in order. ConditionResolved, ConditionApplied
+// and ConditionHealthy are milestones of an AppInstallTask too.
+const (
+	// ConditionResolved says that the exact version, digest and values are known.
+	//
+	// Reasons for True:
+	//
+	// * "Resolved"
+	//
+	// Reasons for False:
+	//
+	// * "NotShared"
+	// * "NotFound"
+	// * "VersionNotFound"
+	// * "InvalidSpec"
+	// * "InvalidValues"
+	// * "SecretMissing"
+	// * "PermissionDenied"
+	// * "ChartMissing"
+	ConditionResolved = "Resolved"
+
+	// ConditionApplied says that Helm has carried out what the spec asks for.
+	//
+	// Reasons for True:
+	//
+	// * "Applied"
+	// * "Removed"
+	//
+	// Reasons for False:
+	//
+	// * "InstallFailed"
+	// * "UpgradeFailed"
+	// * "UninstallFailed"
+	// * "PermissionDenied"
+	// * "SchemaViolation"
+	// * "RenderFailed"
+	// * "LimitExceeded"
+	// * "Interrupted"
+	ConditionApplied = "Applied"
+
+	// ConditionHealthy says that every object of every release is ready, as
+	// kstatus computes it. It is kept up to date for as long as the instance runs.
+	//
+	// Reasons for True:
+	//
+	// * "Healthy"
+	//
+	// Reasons for False:
+	//
+	// * "NotHealthy"
+	// * "TimedOut"
+	// * "PermissionDenied"
+	ConditionHealthy = "Healthy"
+)
+
+// ConditionAdmitted is the first milestone of an AppInstallTask: every check
+// before the work passed, and it is this task's turn.
+//
+// Reasons for True:
+//
+// * "Admitted"
+//
+// Reasons for False:
+//
+// * "NotShared"
+// * "NotFound"
+// * "VersionNotFound"
+// * "Withdrawn"
+// * "AlreadyInstalled"
+// * "NotInstalled"
+// * "NotNewer"
+// * "InputMissing"
+// * "InvalidSpec"
+// * "TooLong"
+// * "DeadlineExceeded"
+const ConditionAdmitted = "Admitted"

@@ -1,0 +1,210 @@
+package v1alpha1_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/expect"
+)
+
+// kinds are all kinds, which their milestones are known by.
+var kinds = []status.Kind{status.MarketSource, status.AppInfo, status.AppInstance, status.AppInstallTask}
+
+// constants are those of a file whose names begin with a prefix, by name.
+func constants(t *testing.T, file, prefix string) map[string]string {
+	t.Helper()
+	g := NewWithT(t)
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	g.Expect(err).NotTo(HaveOccurred())
+	found := map[string]string{}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || !strings.HasPrefix(spec.Names[0].Name, prefix) {
+			return true
+		}
+		value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		g.Expect(err).NotTo(HaveOccurred())
+		found[spec.Names[0].Name] = value
+		return true
+	})
+	g.Expect(found).NotTo(BeEmpty(), "%s has such constants", file)
+	return found
+}
+
+func documented(t *testing.T) map[string]expect.Reasons {
+	t.Helper()
+	all, err := expect.Documented()
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return all
+}
+
+func TestConstantsAreNamedAfterTheirValues(t *testing.T) {
+	g := NewWithT(t)
+	for name, value := range constants(t, "conditions.go", "Condition") {
+		g.Expect(name).To(Equal("Condition" + value))
+	}
+	for name, value := range constants(t, "reasons.go", "Reason") {
+		g.Expect(name).To(Equal("Reason" + value))
+	}
+}
+
+func TestEveryConditionIsDocumented(t *testing.T) {
+	for name, condition := range constants(t, "conditions.go", "Condition") {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			g.Expect(documented(t)).To(HaveKey(condition))
+			used := false
+			for _, kind := range kinds {
+				if !has(kind, condition) {
+					continue
+				}
+				used = true
+				reasons, err := expect.Allowed(kind, condition, metav1.ConditionTrue)
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(reasons).NotTo(BeEmpty(), "the comment lists reasons for True")
+			}
+			g.Expect(used).To(BeTrue(), "a kind has it")
+		})
+	}
+}
+
+// has reports whether a condition is one of a kind.
+func has(kind status.Kind, condition string) bool {
+	any := []string{kind.Root, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}
+	return slices.Contains(append(any, kind.Milestones...), condition)
+}
+
+func TestEveryMilestoneMayFail(t *testing.T) {
+	for _, kind := range kinds {
+		for _, milestone := range kind.Milestones {
+			NewWithT(t).Expect(documented(t)[milestone].Listed[metav1.ConditionFalse]).NotTo(BeEmpty(), milestone)
+		}
+	}
+}
+
+// TestReasonsAreTheDocumentedOnes compares the constants with what the comments of
+// the conditions list, in both directions.
+func TestReasonsAreTheDocumentedOnes(t *testing.T) {
+	g := NewWithT(t)
+	var declared, listed []string
+	for _, reason := range constants(t, "reasons.go", "Reason") {
+		declared = append(declared, reason)
+	}
+	for _, condition := range documented(t) {
+		for _, reasons := range condition.Listed {
+			listed = append(listed, reasons...)
+		}
+	}
+	slices.Sort(listed)
+	g.Expect(slices.Compact(listed)).To(ConsistOf(declared))
+}
+
+func TestNoReasonIsListedTwice(t *testing.T) {
+	for _, condition := range documented(t) {
+		for state, reasons := range condition.Listed {
+			sorted := slices.Sorted(slices.Values(reasons))
+			NewWithT(t).Expect(slices.Compact(sorted)).To(HaveLen(len(reasons)), "%s for %s", condition.Constant, state)
+		}
+	}
+}
+
+// TestEveryReasonIsUsed fails for a reason that no code gives, and for one that is
+// written as text instead of by its constant.
+func TestEveryReasonIsUsed(t *testing.T) {
+	g := NewWithT(t)
+	used, written := reasonsInCode(t)
+	declared := constants(t, "reasons.go", "Reason")
+	g.Expect(written).To(BeEmpty(), "conditions and outcomes take constants")
+	for name := range declared {
+		g.Expect(used).To(HaveKey(name), "some code gives it")
+	}
+	for name := range used {
+		g.Expect(declared).To(HaveKey(name), "reasons.go declares it")
+	}
+}
+
+// reasonsInCode finds the constants that code uses, tests left out, and the calls
+// that are given a reason as a text.
+func reasonsInCode(t *testing.T) (used map[string]bool, written []string) {
+	t.Helper()
+	g := NewWithT(t)
+	root, err := env.Root()
+	g.Expect(err).NotTo(HaveOccurred())
+	used = map[string]bool{}
+	for _, folder := range []string{"controllers", "hydrate", "internal"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				if name := selected(n, "v1alpha1"); strings.HasPrefix(name, "Reason") {
+					used[name] = true
+				}
+				if text := givenAsText(n); text != "" {
+					written = append(written, path+": "+text)
+				}
+				return true
+			})
+			return nil
+		})
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	return used, written
+}
+
+// selected is the name that is selected from a package, as in v1alpha1.ReasonReady.
+func selected(n ast.Node, from string) string {
+	selector, ok := n.(*ast.SelectorExpr)
+	if !ok {
+		return ""
+	}
+	if x, ok := selector.X.(*ast.Ident); !ok || x.Name != from {
+		return ""
+	}
+	return selector.Sel.Name
+}
+
+// givenAsText is the literal that a call such as outcome.Stalled or keeper.Reached
+// has for a reason.
+func givenAsText(n ast.Node) string {
+	call, ok := n.(*ast.CallExpr)
+	if !ok {
+		return ""
+	}
+	at := -1
+	if slices.Contains([]string{"Failed", "Waiting", "Stalled", "Reason"}, selected(call.Fun, "outcome")) {
+		at = slices.IndexFunc(call.Args, isText)
+	}
+	if method, ok := call.Fun.(*ast.SelectorExpr); ok && at < 0 {
+		if reasonAt, ok := map[string]int{"Says": 0, "Reached": 1}[method.Sel.Name]; ok && isText(call.Args[reasonAt]) {
+			at = reasonAt
+		}
+	}
+	if at < 0 {
+		return ""
+	}
+	return call.Args[at].(*ast.BasicLit).Value
+}
+
+// isText reports whether an argument is a text that is not empty.
+func isText(argument ast.Expr) bool {
+	literal, ok := argument.(*ast.BasicLit)
+	return ok && literal.Kind == token.STRING && literal.Value != `""`
+}

@@ -1,0 +1,95 @@
+package v1alpha1_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+const source = `
+spec:
+  type: Helm
+  helm: {url: "https://charts.example.com"}
+`
+
+var _ = Describe("MarketSource", func() {
+	DescribeTable("is accepted", func(c change) {
+		o := object("MarketSource", source)
+		c.apply(o)
+		Expect(create(o)).To(Succeed())
+	},
+		Entry("with a repository", change("")),
+		Entry("with a folder", change("spec.type: Directory\nspec.helm:\nspec.directory: {path: /charts}")),
+		Entry("with the shortest interval", change("spec.interval: 10s")),
+		Entry("with an interval of several units", change("spec.interval: 1h30m")),
+		Entry("with the longest timeout", change("spec.timeout: 10m")),
+		Entry("with a path and a port in its URL", change(`spec.helm: {url: "http://localhost:8080/charts@stable"}`)),
+		Entry("shared with namespaces of a label", change("spec.sharing: {from: Selector, selector: {matchLabels: {team: red}}}")),
+		Entry("with parameters of any form", change("spec.customParams: {a: {b: [1, {c: null}]}, d: true}")),
+		Entry("with all versions that may be kept", change("spec.versions: {keep: 50}")),
+	)
+
+	DescribeTable("is refused", func(c change, sentence string) {
+		o := object("MarketSource", source)
+		c.apply(o)
+		Expect(create(o)).To(MatchError(ContainSubstring(sentence)))
+	},
+		Entry("without a spec", change("spec:"), "spec: Required value"),
+		Entry("without a type", change("spec.type:"), "spec.type: Required value"),
+		Entry("of another type", change("spec.type: OCI"), `Unsupported value: "OCI"`),
+		Entry("without the member of its type", change("spec.helm:"), "helm must be set if type is Helm, and only then"),
+		Entry("without the folder of its type", change("spec.type: Directory\nspec.helm:"), "directory must be set if type is Directory, and only then"),
+		Entry("with the member of another type too", change("spec.directory: {path: /charts}"), "directory must be set if type is Directory, and only then"),
+		Entry("with only the member of another type", change("spec.type: Directory"), "helm must be set if type is Helm, and only then"),
+		Entry("with a URL of another scheme", change(`spec.helm: {url: "oci://example.com/charts"}`), "url must begin with http:// or https://"),
+		Entry("with a password in the URL", change(`spec.helm: {url: "https://me:secret@example.com"}`), "url must not hold credentials; use secretRef"),
+		Entry("with a user in the URL", change(`spec.helm: {url: "https://me@example.com/charts"}`), "url must not hold credentials; use secretRef"),
+		Entry("with a URL that is too long", change(`spec.helm: {url: "https://`+letters(2048)+`"}`), "may not be more than 2048"),
+		Entry("with a relative folder", change("spec.type: Directory\nspec.helm:\nspec.directory: {path: charts}"), "path must be absolute"),
+		Entry("with too short an interval", change("spec.interval: 9s"), "interval must be at least 10s"),
+		Entry("with an interval in words", change("spec.interval: 10 minutes"), "spec.interval in body should match"),
+		Entry("with a negative interval", change("spec.interval: -10m"), "spec.interval in body should match"),
+		Entry("with days, which Go does not know", change("spec.interval: 1d"), "spec.interval in body should match"),
+		Entry("with an interval too long to be read", change("spec.interval: "+letters(33)), "may not be more than 32"),
+		Entry("with an interval over what a duration holds", change("spec.interval: 99999999999999999999h"), "spec.interval"),
+		Entry("with no time at all", change("spec.timeout: 0s"), "timeout must be above 0s and at most 10m"),
+		Entry("with too much time", change("spec.timeout: 601s"), "timeout must be above 0s and at most 10m"),
+		Entry("with a selector missing", change("spec.sharing: {from: Selector}"), "selector must be set if from is Selector, and only then"),
+		Entry("with a selector that means nothing", change("spec.sharing: {from: All, selector: {}}"), "selector must be set if from is Selector, and only then"),
+		Entry("with another way to share", change("spec.sharing: {from: Some}"), `Unsupported value: "Some"`),
+		Entry("with a secret without a name", change(`spec.secretRef: {name: ""}`), "spec.secretRef.name"),
+		Entry("with equal globs", change("spec.include: [web, web]"), "Duplicate value"),
+		Entry("with an empty glob", change(`spec.exclude: [""]`), "should be at least 1 chars"),
+		Entry("with too many globs", change("spec.include: "+list(101, "a%d")), "must have at most 100 items"),
+		Entry("keeping no version", change("spec.versions: {keep: 0}"), "should be greater than or equal to 1"),
+		Entry("keeping too many versions", change("spec.versions: {keep: 51}"), "should be less than or equal to 50"),
+		Entry("with an unknown profile", change("spec.platform: {profile: Other}"), `Unsupported value: "Other"`),
+		Entry("with platform values that are a list", change("spec.platform: {values: [1]}"), "must be of type object"),
+		Entry("with parameters that are a text", change("spec.customParams: some"), "must be of type object"),
+		Entry("with an unknown readiness", change("spec.readiness: Later"), `Unsupported value: "Later"`),
+		Entry("with a name that no label of an AppInfo can hold", change("metadata.name: "+letters(64)), "metadata.name must"),
+		Entry("with a dot in its name, which ends it in that of an AppInfo", change("metadata.name: a.b"), "metadata.name must"),
+	)
+
+	It("has its defaults", func() {
+		o := typed[v1alpha1.MarketSource](kept(object("MarketSource", source+`
+  versions: {}
+  platform: {}
+`)))
+		Expect(o.Spec.Interval).To(BeEquivalentTo("10m"))
+		Expect(o.Spec.Timeout).To(BeEquivalentTo("60s"))
+		Expect(o.Spec.Readiness).To(Equal(v1alpha1.ReadinessHydrated))
+		Expect(o.Spec.Versions.Keep).To(BeEquivalentTo(3))
+		Expect(o.Spec.Platform.Profile).To(Equal(v1alpha1.ProfileHelm))
+		Expect(o.Spec.Sharing).To(BeNil())
+		Expect(o.Status.ObservedGeneration).To(BeEquivalentTo(-1))
+		Expect(o.Status.Conditions).To(BeEmpty())
+	})
+
+	It("may become another source", func() {
+		o := kept(object("MarketSource", source))
+		change("spec.type: Directory\nspec.helm:\nspec.directory: {path: /charts}").apply(o)
+		Expect(server.Client.Update(GinkgoT().Context(), o)).To(Succeed())
+	})
+})

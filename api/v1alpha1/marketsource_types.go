@@ -1,0 +1,339 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// SourceType says how a source is spoken to.
+// +kubebuilder:validation:Enum=Helm;Directory
+type SourceType string
+
+const (
+	// SourceTypeHelm is a Helm repository over HTTP, with an index.yaml.
+	SourceTypeHelm SourceType = "Helm"
+	// SourceTypeDirectory is a folder on a volume of the operator.
+	SourceTypeDirectory SourceType = "Directory"
+)
+
+// SourceReadiness says when a source counts as ready.
+// +kubebuilder:validation:Enum=Synced;Hydrated
+type SourceReadiness string
+
+const (
+	// ReadinessSynced means ready as soon as every app has its AppInfo.
+	ReadinessSynced SourceReadiness = "Synced"
+	// ReadinessHydrated means ready once every app that is not suspended is ready.
+	ReadinessHydrated SourceReadiness = "Hydrated"
+)
+
+// MarketSourceSpec says where apps come from and how they are treated.
+// +kubebuilder:validation:XValidation:rule="self.type == 'Helm' ? has(self.helm) : !has(self.helm)",message="helm must be set if type is Helm, and only then"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Directory' ? has(self.directory) : !has(self.directory)",message="directory must be set if type is Directory, and only then"
+type MarketSourceSpec struct {
+	// type says which of the members below is set.
+	// +required
+	Type SourceType `json:"type,omitempty"`
+
+	// helm is a Helm repository over HTTP.
+	// +optional
+	Helm *HelmSource `json:"helm,omitempty"`
+
+	// directory is a folder that the operator can read.
+	// +optional
+	Directory *DirectorySource `json:"directory,omitempty"`
+
+	// interval is the time between two looks at the source, at least 10s; up to a
+	// tenth is added or taken off so that sources do not move in step.
+	// +optional
+	// +default="10m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s')",message="interval must be at least 10s"
+	Interval Duration `json:"interval,omitempty"`
+
+	// timeout bounds one request to the source, at most 10m.
+	// +optional
+	// +default="60s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s') && duration(self) <= duration('10m')",message="timeout must be above 0s and at most 10m"
+	Timeout Duration `json:"timeout,omitempty"`
+
+	// suspend stops all work for the source; what is published stays served.
+	// Unset means false.
+	// +optional
+	Suspend *bool `json:"suspend,omitempty"`
+
+	// secretRef names a Secret of this namespace with the keys username and
+	// password, or token (sent as a bearer token). They are sent to the address
+	// of the source only, never to another host that it names or redirects to.
+	// +optional
+	SecretRef *LocalObjectReference `json:"secretRef,omitempty"`
+
+	// certSecretRef names a Secret of this namespace whose key ca.crt holds the
+	// certificates (PEM) that the source's server is checked against, instead of
+	// those of the system.
+	// +optional
+	CertSecretRef *LocalObjectReference `json:"certSecretRef,omitempty"`
+
+	// sharing says which other namespaces may use the apps of this source. Unset
+	// means that only its own namespace may.
+	// +optional
+	Sharing *Sharing `json:"sharing,omitempty"`
+
+	// include takes in only apps whose name matches one of these globs, such as
+	// "gitea" or "ollama*". Unset means all.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Include []string `json:"include,omitempty"`
+
+	// exclude leaves out apps whose name matches one of these globs. It counts
+	// more than include.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Exclude []string `json:"exclude,omitempty"`
+
+	// versions says which versions of each app are hydrated.
+	// +optional
+	Versions *VersionPolicy `json:"versions,omitempty"`
+
+	// platform is what the charts of this source are rendered with.
+	// +optional
+	Platform *Platform `json:"platform,omitempty"`
+
+	// customParams are merged into values.yaml of every published chart; null
+	// removes a key. They are public: whoever may read the repository sees them.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	CustomParams *runtime.RawExtension `json:"customParams,omitempty"`
+
+	// readiness says when the source counts as ready.
+	// +optional
+	// +default="Hydrated"
+	Readiness SourceReadiness `json:"readiness,omitempty"`
+}
+
+// HelmSource is a Helm repository over HTTP.
+type HelmSource struct {
+	// url is the address of the folder in which index.yaml lies, with the scheme
+	// http or https, and without credentials.
+	// +required
+	// +kubebuilder:validation:MinLength=8
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('http://') || self.startsWith('https://')",message="url must begin with http:// or https://"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^https?://[^/]*@')",message="url must not hold credentials; use secretRef"
+	URL string `json:"url,omitempty"`
+}
+
+// DirectorySource is a folder of charts, unpacked or as archives.
+type DirectorySource struct {
+	// path is the folder, absolute, below one of the roots that the operator's
+	// flag --allowed-directories names.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('/')",message="path must be absolute"
+	Path string `json:"path,omitempty"`
+}
+
+// SharingFrom says which namespaces may use a source.
+// +kubebuilder:validation:Enum=Same;All;Selector
+type SharingFrom string
+
+const (
+	// SharingSame allows only the namespace of the source.
+	SharingSame SharingFrom = "Same"
+	// SharingAll allows every namespace.
+	SharingAll SharingFrom = "All"
+	// SharingSelector allows the namespaces that the selector matches.
+	SharingSelector SharingFrom = "Selector"
+)
+
+// Sharing says which namespaces may use a source. The joined index of the
+// repository holds the sources that are shared with all.
+// +kubebuilder:validation:XValidation:rule="self.from == 'Selector' ? has(self.selector) : !has(self.selector)",message="selector must be set if from is Selector, and only then"
+type Sharing struct {
+	// from is Same, All or Selector.
+	// +required
+	From SharingFrom `json:"from,omitempty"`
+
+	// selector matches the labels of namespaces.
+	// +optional
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+}
+
+// VersionPolicy says which versions of an app are hydrated.
+type VersionPolicy struct {
+	// keep is how many versions of each app are hydrated, the newest ones.
+	// +optional
+	// +default=3
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=50
+	Keep int32 `json:"keep,omitempty"`
+}
+
+// PlatformProfile names a set of values that charts expect of their platform.
+// +kubebuilder:validation:Enum=Helm;Olares
+type PlatformProfile string
+
+const (
+	// ProfileHelm adds nothing.
+	ProfileHelm PlatformProfile = "Helm"
+	// ProfileOlares gives every value that Olares application charts read.
+	ProfileOlares PlatformProfile = "Olares"
+)
+
+// Platform is what charts are rendered with beside their own values. It is not
+// published; it is used again at install, below the values of the tenant.
+type Platform struct {
+	// profile names a set of values that charts expect of their platform.
+	// +optional
+	// +default="Helm"
+	Profile PlatformProfile `json:"profile,omitempty"`
+
+	// values are merged over those of the profile.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Values *runtime.RawExtension `json:"values,omitempty"`
+}
+
+// MarketSourceStatus is what is known of a source.
+type MarketSourceStatus struct {
+	// conditions are Ready and, in order, Reached and Indexed; Reconciling and
+	// Stalled while they are true.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the generation of the spec that the status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// lastHandledReconcileAt is the last value of the annotation
+	// appmarket.io/reconcile-requested-at that was carried out.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
+
+	// revision is the digest of what the source offers.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Revision string `json:"revision,omitempty"`
+
+	// etag is the validator that the source's server gave for its index.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	ETag string `json:"etag,omitempty"`
+
+	// lastSyncTime is when the source last offered something new.
+	// +optional
+	LastSyncTime *metav1.Time `json:"lastSyncTime,omitempty"`
+
+	// apps counts the apps of the source.
+	// +optional
+	Apps *AppCounts `json:"apps,omitempty"`
+
+	// failures are the first 20 apps, by name, that could not be listed or
+	// hydrated.
+	// +optional
+	// +listType=map
+	// +listMapKey=app
+	// +kubebuilder:validation:MaxItems=20
+	Failures []AppFailure `json:"failures,omitempty"`
+
+	// repositoryURL is the address for helm repo add.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	RepositoryURL string `json:"repositoryURL,omitempty"`
+}
+
+// AppCounts counts the apps of a source.
+type AppCounts struct {
+	// total counts all of them.
+	// +required
+	Total int32 `json:"total"`
+	// ready counts those that are served.
+	// +required
+	Ready int32 `json:"ready"`
+	// failed counts those whose newest version could not be listed or hydrated.
+	// +required
+	Failed int32 `json:"failed"`
+	// skipped counts entries of the index that cannot be apps; total and failed
+	// include them.
+	// +required
+	Skipped int32 `json:"skipped"`
+	// suspended counts those that are suspended.
+	// +required
+	Suspended int32 `json:"suspended"`
+	// withdrawn counts those that the source no longer offers to new users.
+	// +required
+	Withdrawn int32 `json:"withdrawn"`
+}
+
+// AppFailure is an app that could not be listed or hydrated.
+type AppFailure struct {
+	// app is its name.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	App string `json:"app,omitempty"`
+	// step is the milestone that failed, such as Rendered; Indexed for an app that
+	// could not be listed.
+	// +required
+	// +kubebuilder:validation:MaxLength=64
+	Step string `json:"step,omitempty"`
+	// reason is that of the failed condition.
+	// +required
+	// +kubebuilder:validation:MaxLength=128
+	Reason string `json:"reason,omitempty"`
+	// message says what went wrong and what to do.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+}
+
+// MarketSource says where apps come from: a Helm repository or a folder. Every
+// app of it becomes an AppInfo in the same namespace.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=msrc,categories=market
+// +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Apps",type=integer,JSONPath=`.status.apps.total`
+// +kubebuilder:printcolumn:name="Served",type=integer,JSONPath=`.status.apps.ready`
+// +kubebuilder:printcolumn:name="Failed",type=integer,JSONPath=`.status.apps.failed`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Suspended",type=boolean,JSONPath=`.spec.suspend`,priority=1
+// +kubebuilder:printcolumn:name="Repository",type=string,JSONPath=`.status.repositoryURL`,priority=1
+type MarketSource struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard metadata of an object.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec says where apps come from.
+	// +required
+	Spec MarketSourceSpec `json:"spec,omitzero"`
+
+	// status is what is known of the source.
+	// +optional
+	// +default={"observedGeneration": -1}
+	Status MarketSourceStatus `json:"status,omitzero"`
+}
+
+// MarketSourceList is a list of sources.
+// +kubebuilder:object:root=true
+type MarketSourceList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	// items are the sources.
+	Items []MarketSource `json:"items"`
+}

@@ -1,0 +1,27 @@
+package v1alpha1
+
+// Annotations and labels that AppMarket reads or writes.
+const (
+	// ReconcileRequestAnnotation asks for a reconcile now, whatever the interval
+	// says. Its value is any string that differs from the last one, commonly the
+	// time; it is echoed in status.lastHandledReconcileAt.
+	ReconcileRequestAnnotation = "appmarket.io/reconcile-requested-at"
+
+	// TaskAnnotation on an AppInstance names the AppInstallTask that wrote its
+	// spec last. The instance notes it in its history.
+	TaskAnnotation = "appmarket.io/task"
+
+	// SourceLabel on an AppInfo names its MarketSource.
+	SourceLabel = "appmarket.io/source"
+
+	// AppLabel on an AppInfo and on an AppInstance names the app.
+	AppLabel = "appmarket.io/app"
+
+	// InstanceLabel on an AppInstallTask's events and on retained volumes names
+	// the AppInstance.
+	InstanceLabel = "appmarket.io/instance"
+
+	// Finalizer holds back the removal of an object until what it stands for is
+	// removed: published charts for an AppInfo, Helm releases for an AppInstance.
+	Finalizer = "appmarket.io/finalizer"
+)

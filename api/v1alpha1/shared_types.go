@@ -1,0 +1,271 @@
+package v1alpha1
+
+import "time"
+
+// Duration is a time span as Go writes it, such as 90s, 10m or 1h30m. It is kept
+// as it was written, so that what is in git stays equal to what is in the cluster.
+// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+// +kubebuilder:validation:MaxLength=32
+type Duration string
+
+// Or is the duration, or the fallback where it is unset or cannot be read, which
+// the schema prevents.
+func (d Duration) Or(fallback time.Duration) time.Duration {
+	if parsed, err := time.ParseDuration(string(d)); err == nil {
+		return parsed
+	}
+	return fallback
+}
+
+// LocalObjectReference names an object of the same namespace.
+type LocalObjectReference struct {
+	// name is the name of the object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+}
+
+// AppReference names an app of a source.
+type AppReference struct {
+	// source is the name of the MarketSource.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Source string `json:"source,omitempty"`
+
+	// name is the name of the app, that of its chart.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// namespace is that of the source. Unset means the namespace of the object
+	// that holds the reference.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+}
+
+// AppInfoName is the name of the AppInfo of the app.
+func (r AppReference) AppInfoName() string { return r.Source + "." + r.Name }
+
+// ValuesKind is the kind of an object that holds values.
+// +kubebuilder:validation:Enum=Secret;ConfigMap
+type ValuesKind string
+
+const (
+	// ValuesFromSecret reads a Secret.
+	ValuesFromSecret ValuesKind = "Secret"
+	// ValuesFromConfigMap reads a ConfigMap.
+	ValuesFromConfigMap ValuesKind = "ConfigMap"
+)
+
+// ValuesReference names values in an object of the same namespace. It is read as
+// the tenant's service account.
+type ValuesReference struct {
+	// kind is Secret or ConfigMap.
+	// +required
+	Kind ValuesKind `json:"kind,omitempty"`
+
+	// name is the name of the object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// key is the entry that holds the values as YAML.
+	// +optional
+	// +default="values.yaml"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Key string `json:"key,omitempty"`
+
+	// optional says that the object or the key may be missing. Unset means false.
+	// +optional
+	Optional *bool `json:"optional,omitempty"`
+}
+
+// EnvVar is a value for a required input of an app.
+// +kubebuilder:validation:XValidation:rule="has(self.value) != has(self.valueFrom)",message="exactly one of value and valueFrom must be set"
+type EnvVar struct {
+	// name is that of the input.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// value is the value as text. It is stored in the object: for a secret use
+	// valueFrom.
+	// +optional
+	// +kubebuilder:validation:MinLength=0
+	// +kubebuilder:validation:MaxLength=16384
+	Value *string `json:"value,omitempty"`
+
+	// valueFrom reads the value from a Secret or a ConfigMap of the same
+	// namespace, as the tenant's service account.
+	// +optional
+	ValueFrom *EnvVarSource `json:"valueFrom,omitempty"`
+}
+
+// EnvVarSource says where a value is read.
+// +kubebuilder:validation:XValidation:rule="has(self.secretKeyRef) != has(self.configMapKeyRef)",message="exactly one of secretKeyRef and configMapKeyRef must be set"
+type EnvVarSource struct {
+	// secretKeyRef is a key of a Secret.
+	// +optional
+	SecretKeyRef *KeyReference `json:"secretKeyRef,omitempty"`
+
+	// configMapKeyRef is a key of a ConfigMap.
+	// +optional
+	ConfigMapKeyRef *KeyReference `json:"configMapKeyRef,omitempty"`
+}
+
+// KeyReference names a key of an object of the same namespace.
+type KeyReference struct {
+	// name is the name of the object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// key is the entry.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Key string `json:"key,omitempty"`
+}
+
+// DataPolicy says what becomes of volumes when an instance is removed.
+// +kubebuilder:validation:Enum=Retain;Delete
+type DataPolicy string
+
+const (
+	// DataRetain keeps the volume claims and lists them in the instance.
+	DataRetain DataPolicy = "Retain"
+	// DataDelete removes them.
+	DataDelete DataPolicy = "Delete"
+)
+
+// Entrance is a way into an app.
+type Entrance struct {
+	// name is its name within the app.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+
+	// title is what people read.
+	// +optional
+	// +kubebuilder:validation:MaxLength=200
+	Title string `json:"title,omitempty"`
+
+	// host is the name of the Service.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Host string `json:"host,omitempty"`
+
+	// port is that of the Service.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
+
+	// invisible says that it is not meant to be shown to people.
+	// +optional
+	Invisible bool `json:"invisible,omitempty"`
+}
+
+// Input is a value that the person who installs an app may or must give.
+type Input struct {
+	// name is the name to give it under, in spec.envs.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// type is string, bool, password, url, email, int or domain.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Type string `json:"type,omitempty"`
+
+	// title is what a form shows.
+	// +optional
+	// +kubebuilder:validation:MaxLength=200
+	Title string `json:"title,omitempty"`
+
+	// description explains it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Description string `json:"description,omitempty"`
+
+	// default is used where nothing is given. Never set for a password.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Default string `json:"default,omitempty"`
+
+	// options are the values that may be given; empty means any.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	Options []InputOption `json:"options,omitempty"`
+
+	// pattern is a regular expression that the value must match. It may use
+	// look-ahead.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1000
+	Pattern string `json:"pattern,omitempty"`
+
+	// secret says that the value must not be shown.
+	// +optional
+	Secret bool `json:"secret,omitempty"`
+
+	// required says that the app does not work without it.
+	// +optional
+	Required bool `json:"required,omitempty"`
+
+	// problem says what is wrong: that it is missing, or why the value that was
+	// given does not fit. Only set in a task.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Problem string `json:"problem,omitempty"`
+}
+
+// InputOption is one of the values that may be given for an input.
+type InputOption struct {
+	// title is what a form shows.
+	// +optional
+	// +kubebuilder:validation:MaxLength=200
+	Title string `json:"title,omitempty"`
+
+	// value is what the app gets.
+	// +required
+	// +kubebuilder:validation:MaxLength=1024
+	Value string `json:"value"`
+}
+
+// ObjectReference names an object of any kind.
+type ObjectReference struct {
+	// apiVersion is group and version.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	APIVersion string `json:"apiVersion,omitempty"`
+
+	// kind is the kind.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Kind string `json:"kind,omitempty"`
+
+	// namespace is empty for an object of the cluster.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+
+	// name is the name.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+}
+
+// String is such as Deployment/web.
+func (r ObjectReference) String() string { return r.Kind + "/" + r.Name }

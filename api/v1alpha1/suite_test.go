@@ -1,0 +1,121 @@
+package v1alpha1_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/env"
+)
+
+var (
+	server    *env.Env
+	namespace string
+)
+
+func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+
+func TestAPI(t *testing.T) {
+	server = env.Start(t)
+	namespace = server.Namespace(t, nil)
+	RegisterFailHandler(Fail)
+	suite, reporter := GinkgoConfiguration()
+	suite.RandomizeAllSpecs = true
+	RunSpecs(t, "API", suite, reporter)
+}
+
+// object reads an object of ours from YAML, as a person would apply it.
+func object(kind, text string) *unstructured.Unstructured {
+	GinkgoHelper()
+	o := &unstructured.Unstructured{Object: map[string]any{}}
+	Expect(yaml.Unmarshal([]byte(text), &o.Object)).To(Succeed())
+	o.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+	o.SetNamespace(namespace)
+	if o.GetName() == "" {
+		o.SetGenerateName("test-")
+	}
+	return o
+}
+
+// change is a field to set, such as "spec.interval", and its value as YAML; empty
+// takes the field away. Several fields have a line each: "spec.type: Helm".
+type change string
+
+func (c change) apply(o *unstructured.Unstructured) {
+	GinkgoHelper()
+	for line := range strings.Lines(string(c)) {
+		path, text, ok := strings.Cut(strings.TrimSpace(line), ":")
+		Expect(ok).To(BeTrue(), "%q is a field and its value", line)
+		fields := strings.Split(path, ".")
+		if strings.TrimSpace(text) == "" {
+			unstructured.RemoveNestedField(o.Object, fields...)
+			continue
+		}
+		// By way of JSON, which leaves whole numbers whole.
+		var value any
+		plain, err := yaml.YAMLToJSON([]byte(text))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(json.Unmarshal(plain, &value)).To(Succeed())
+		Expect(unstructured.SetNestedField(o.Object, whole(value), fields...)).To(Succeed())
+	}
+}
+
+// whole gives numbers the type that an unstructured object has for them.
+func whole(value any) any {
+	switch value := value.(type) {
+	case float64:
+		return int64(value)
+	case map[string]any:
+		for k, v := range value {
+			value[k] = whole(v)
+		}
+	case []any:
+		for i, v := range value {
+			value[i] = whole(v)
+		}
+	}
+	return value
+}
+
+// create asks the API server to take an object in, without keeping it.
+func create(o *unstructured.Unstructured) error {
+	return server.Client.Create(GinkgoT().Context(), o, client.DryRunAll)
+}
+
+// kept makes an object and returns it as it is stored.
+func kept(o *unstructured.Unstructured) *unstructured.Unstructured {
+	GinkgoHelper()
+	Expect(server.Client.Create(GinkgoT().Context(), o)).To(Succeed())
+	Expect(server.Client.Get(GinkgoT().Context(), client.ObjectKeyFromObject(o), o)).To(Succeed())
+	return o
+}
+
+// typed is an object as Go sees it.
+func typed[T any](o *unstructured.Unstructured) *T {
+	GinkgoHelper()
+	into := new(T)
+	Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, into)).To(Succeed())
+	return into
+}
+
+// letters is a text of n letters.
+func letters(n int) string { return strings.Repeat("a", n) }
+
+// list is YAML of n items, made by a format with one number in it.
+func list(n int, format string) string {
+	var items []string
+	for i := range n {
+		items = append(items, fmt.Sprintf(format, i))
+	}
+	return "[" + strings.Join(items, ", ") + "]"
+}
