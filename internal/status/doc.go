@@ -1,0 +1,75 @@
+// Package status is the one writer of status, the same for all kinds.
+//
+// A reconcile begins with a Keeper and ends by handing it the error that the
+// phases returned. What the error means (internal/outcome) decides on the root
+// condition, on Reconciling and Stalled, on observedGeneration and on what the
+// work queue is told; Conclude is that decision, a pure function. The Keeper then
+// writes status once, with an optimistic lock, and not at all if nothing changed,
+// and emits an event for every transition.
+//
+// A phase says which milestone an error belongs to by At, and marks those that
+// are reached by Keeper.Reached. Milestones behind a failed one are taken away,
+// so that the list of conditions reads as a progress bar.
+package status
+
+import (
+	"errors"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// Kind is the root condition of a kind and its milestones in order.
+type Kind struct {
+	Root       string
+	Milestones []string
+}
+
+// The four kinds.
+var (
+	MarketSource = Kind{
+		Root:       v1alpha1.ConditionReady,
+		Milestones: []string{v1alpha1.ConditionReached, v1alpha1.ConditionIndexed},
+	}
+	AppInfo = Kind{
+		Root: v1alpha1.ConditionReady,
+		Milestones: []string{
+			v1alpha1.ConditionFetched, v1alpha1.ConditionRendered, v1alpha1.ConditionCustomized,
+			v1alpha1.ConditionAnalyzed, v1alpha1.ConditionPublished,
+		},
+	}
+	AppInstance = Kind{
+		Root:       v1alpha1.ConditionReady,
+		Milestones: []string{v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy},
+	}
+	AppInstallTask = Kind{
+		Root: v1alpha1.ConditionSucceeded,
+		Milestones: []string{
+			v1alpha1.ConditionAdmitted, v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy,
+		},
+	}
+)
+
+// at is an error that belongs to a milestone.
+type at struct {
+	milestone string
+	err       error
+}
+
+func (e *at) Error() string { return e.err.Error() }
+func (e *at) Unwrap() error { return e.err }
+
+// At says which milestone err kept from being reached. A nil error stays nil.
+func At(milestone string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &at{milestone: milestone, err: err}
+}
+
+// Milestone is the one that err belongs to, empty if it belongs to none.
+func Milestone(err error) string {
+	if e, ok := errors.AsType[*at](err); ok {
+		return e.milestone
+	}
+	return ""
+}

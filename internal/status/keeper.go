@@ -1,0 +1,167 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// jitter is the part of an interval by which it varies, so that objects made
+// together do not move in step.
+const jitter = 0.1
+
+// Keeper writes the status of one object in one reconcile.
+type Keeper struct {
+	client   client.Client
+	recorder events.EventRecorder
+	kind     Kind
+	object   v1alpha1.Object
+	saved    v1alpha1.Object
+	root     Root
+	released bool
+}
+
+// Begin starts to keep the status of an object as it was read.
+func Begin(c client.Client, recorder events.EventRecorder, kind Kind, object v1alpha1.Object) *Keeper {
+	return &Keeper{
+		client: c, recorder: recorder, kind: kind, object: object, saved: snapshot(object),
+		root: Root{Reason: kind.Root},
+	}
+}
+
+func snapshot(object v1alpha1.Object) v1alpha1.Object {
+	return object.DeepCopyObject().(v1alpha1.Object)
+}
+
+// Hold adds the finalizer, so that the object does not go away before what it
+// stands for has gone. It must come before anything is changed in the status.
+func (k *Keeper) Hold(ctx context.Context) error {
+	before := client.MergeFromWithOptions(snapshot(k.object), client.MergeFromWithOptimisticLock{})
+	if !controllerutil.AddFinalizer(k.object, v1alpha1.Finalizer) {
+		return nil
+	}
+	if err := k.client.Patch(ctx, k.object, before); err != nil {
+		return fmt.Errorf("add finalizer: %w", err)
+	}
+	k.saved = snapshot(k.object)
+	return nil
+}
+
+// Release removes the finalizer and lets the object go. Nothing is written to its
+// status after that.
+func (k *Keeper) Release(ctx context.Context) error {
+	before := client.MergeFromWithOptions(snapshot(k.object), client.MergeFromWithOptimisticLock{})
+	if !controllerutil.RemoveFinalizer(k.object, v1alpha1.Finalizer) {
+		return nil
+	}
+	if err := k.client.Patch(ctx, k.object, before); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("remove finalizer: %w", err)
+	}
+	k.released = true
+	return nil
+}
+
+// Says sets what the root condition says when the reconcile ends well.
+func (k *Keeper) Says(reason, message string) { k.root.Reason, k.root.Message = reason, message }
+
+// Serving keeps the root condition True, with this message, if the reconcile fails.
+func (k *Keeper) Serving(message string) {
+	k.root.Serving = true
+	if k.root.Message == "" {
+		k.root.Message = message
+	}
+}
+
+// Reached sets a milestone to True.
+func (k *Keeper) Reached(milestone, reason, message string) {
+	k.set(milestone, metav1.ConditionTrue, reason, message)
+}
+
+// Working shows that work goes on, before it is done. It is seen once saved.
+func (k *Keeper) Working(message string) {
+	k.set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressing, message)
+	conditions := k.object.GetConditions()
+	meta.RemoveStatusCondition(&conditions, v1alpha1.ConditionStalled)
+	k.object.SetConditions(conditions)
+	if meta.FindStatusCondition(conditions, k.kind.Root) == nil {
+		k.set(k.kind.Root, metav1.ConditionUnknown, v1alpha1.ReasonProgressing, message)
+	}
+}
+
+func (k *Keeper) set(kind string, status metav1.ConditionStatus, reason, message string) {
+	c := conclusion{conditions: k.object.GetConditions(), generation: k.object.GetGeneration()}
+	c.set(kind, status, reason, message)
+	k.object.SetConditions(c.conditions)
+}
+
+// Save writes status now, at a milestone worth seeing, if anything changed.
+func (k *Keeper) Save(ctx context.Context) error {
+	if equality.Semantic.DeepEqual(k.saved, k.object) {
+		return nil
+	}
+	intended := snapshot(k.object)
+	patch := client.MergeFromWithOptions(k.saved, client.MergeFromWithOptimisticLock{})
+	if err := k.client.Status().Patch(ctx, k.object, patch); err != nil {
+		return fmt.Errorf("write status: %w", err)
+	}
+	k.announce(k.saved.GetConditions(), intended.GetConditions())
+	k.saved = snapshot(k.object)
+	return nil
+}
+
+// End brings the conditions in line with the error of the reconcile, writes status
+// if anything changed, and says what the queue is to do. The interval is the time
+// to the next look at an object that is dealt with; zero means that only a watch
+// brings it back.
+func (k *Keeper) End(ctx context.Context, err error, interval time.Duration) (ctrl.Result, error) {
+	if k.released {
+		return ctrl.Result{}, err
+	}
+	conditions, verdict := Conclude(k.object.GetConditions(), k.kind, k.object.GetGeneration(), k.root, err)
+	k.object.SetConditions(conditions)
+	if verdict.Done {
+		k.object.SetObservedGeneration(k.object.GetGeneration())
+		if h, ok := k.object.(interface{ SetLastHandledReconcileAt(string) }); ok {
+			h.SetLastHandledReconcileAt(k.object.GetAnnotations()[v1alpha1.ReconcileRequestAnnotation])
+		}
+	}
+	switch saveErr := k.Save(ctx); {
+	case apierrors.IsNotFound(saveErr):
+		return ctrl.Result{}, nil
+	case apierrors.IsConflict(saveErr):
+		return ctrl.Result{RequeueAfter: time.Millisecond}, nil
+	case saveErr != nil:
+		return ctrl.Result{}, saveErr
+	}
+	return verdict.answer(interval)
+}
+
+// answer turns a verdict into what controller-runtime expects. A stalled object
+// with an interval is looked at again then, since what it points to may change
+// without a word.
+func (v Verdict) answer(interval time.Duration) (ctrl.Result, error) {
+	switch {
+	case v.Terminal && interval == 0:
+		return ctrl.Result{}, reconcile.TerminalError(v.Err)
+	case v.Err != nil && !v.Terminal:
+		return ctrl.Result{}, v.Err
+	case v.After > 0:
+		return ctrl.Result{RequeueAfter: v.After}, nil
+	case v.Done && interval > 0:
+		return ctrl.Result{RequeueAfter: wait.Jitter(interval-time.Duration(jitter*float64(interval)), 2*jitter)}, nil
+	}
+	return ctrl.Result{}, nil
+}
