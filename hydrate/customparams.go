@@ -1,0 +1,91 @@
+package hydrate
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+)
+
+const (
+	valuesFile = "values.yaml"
+	schemaFile = "values.schema.json"
+)
+
+// CustomParams merges the parameters of the market and of the app into the
+// values.yaml of every unit, checks the result against the unit's schema, and
+// renders again what has changed.
+type CustomParams struct {
+	Renderer Renderer
+}
+
+// Name is StepCustomParams.
+func (CustomParams) Name() Name { return StepCustomParams }
+
+// Apply sets Files, Units and Customized; nothing where there are no parameters.
+func (s CustomParams) Apply(ctx context.Context, d *Draft) error {
+	if len(d.Request.Params) == 0 {
+		return nil
+	}
+	files, units := slices.Clone(d.Files), slices.Clone(d.Units)
+	for i := range units {
+		changed, err := customize(files, units[i].Dir, d.Request.Params)
+		if err != nil {
+			return err
+		}
+		files = changed
+		if err := units[i].render(ctx, s.Renderer, files); err != nil {
+			return err
+		}
+	}
+	d.Files, d.Units, d.Customized = files, units, true
+	return nil
+}
+
+// customize returns the files with the parameters merged into the values of the
+// unit in dir. A violation of the schema that the chart's own values have too is
+// not held against the parameters: such a chart waits for values of its user.
+func customize(files []File, dir string, params map[string]any) ([]File, error) {
+	name := path.Join(dir, valuesFile)
+	before, _ := find(files, name)
+	after, err := MergeValues(before, params)
+	if err != nil {
+		return nil, fmt.Errorf("merge parameters into %s: %w", name, err)
+	}
+	if schema, ok := find(files, path.Join(dir, schemaFile)); ok {
+		violation := checkText(schema, after)
+		if violation != nil && !sameText(violation, checkText(schema, before)) {
+			return nil, fmt.Errorf("parameters: %w", violation)
+		}
+	}
+	return put(files, File{Name: name, Data: after}), nil
+}
+
+func checkText(schema, values []byte) error {
+	decoded, err := DecodeValues(values)
+	if err != nil {
+		return err
+	}
+	return CheckSchema(schema, decoded)
+}
+
+func sameText(a, b error) bool { return b != nil && a.Error() == b.Error() }
+
+// put returns the files with one added or replaced, in the order of their names.
+func put(files []File, f File) []File {
+	at, found := slices.BinarySearchFunc(files, f.Name, func(e File, name string) int {
+		switch {
+		case e.Name < name:
+			return -1
+		case e.Name > name:
+			return 1
+		}
+		return 0
+	})
+	if found {
+		files = slices.Clone(files)
+		files[at] = f
+		return files
+	}
+	return slices.Insert(slices.Clone(files), at, f)
+}

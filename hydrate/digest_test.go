@@ -1,0 +1,44 @@
+package hydrate_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/hydrate"
+)
+
+func TestDigest(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(hydrate.Digest([]byte("abc"))).To(Equal(
+		"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"), "the known sum of abc")
+}
+
+func TestTreeDigest(t *testing.T) {
+	file := func(name, data string) hydrate.File { return hydrate.File{Name: name, Data: []byte(data)} }
+	base := []hydrate.File{file("Chart.yaml", "name: a\n"), file("templates/a.yaml", "x")}
+	for _, test := range []struct {
+		why   string
+		files []hydrate.File
+		same  bool
+	}{
+		{"a tree is a set", []hydrate.File{base[1], base[0]}, true},
+		{"other data", []hydrate.File{base[0], file("templates/a.yaml", "y")}, false},
+		{"another name", []hydrate.File{base[0], file("templates/b.yaml", "x")}, false},
+		{"one file more, though empty", append([]hydrate.File{file("b", "")}, base...), false},
+		{"a byte moved from name to data", []hydrate.File{base[0], file("templates/a.yam", "lx")}, false},
+		{"no files", nil, false},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			g := NewWithT(t)
+			g.Expect(hydrate.TreeDigest(test.files) == hydrate.TreeDigest(base)).To(Equal(test.same))
+		})
+	}
+}
+
+func TestTreeDigestKeepsOrder(t *testing.T) {
+	g := NewWithT(t)
+	files := []hydrate.File{{Name: "b"}, {Name: "a"}}
+	hydrate.TreeDigest(files)
+	g.Expect(files[0].Name).To(Equal("b"), "what the caller holds is not reordered")
+}

@@ -1,0 +1,155 @@
+package hydrate
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Revision is part of the inputs: raise it when the steps begin to make something
+// else of the same inputs, and everything is hydrated again.
+const Revision int32 = 1
+
+// Request says what to hydrate: one version of an app, and what it is rendered
+// and customised with.
+type Request struct {
+	Owner Owner
+	App   string
+	Offer Offer
+	// Source brings the chart.
+	Source Fetcher
+	// Profile and Platform are what the charts of the source are rendered with;
+	// Platform is merged over the profile.
+	Profile  Profile
+	Platform map[string]any
+	// Params are merged into values.yaml.
+	Params map[string]any
+}
+
+// Inputs are the digests of everything that decides what is published; equal
+// inputs need no work. They are the key of the work.
+type Inputs struct {
+	// Source is the digest that the source gives for the offer. Where it gives
+	// none, the address and the time of the offer stand in for it.
+	Source string
+	// Platform and Params are over the values of the request.
+	Platform string
+	Params   string
+	// Revision is that of the steps.
+	Revision int32
+}
+
+// Inputs digests the request.
+func (r Request) Inputs() (Inputs, error) {
+	platform, err := digestOf(r.platform(nil))
+	if err != nil {
+		return Inputs{}, fmt.Errorf("digest platform values: %w", err)
+	}
+	params, err := digestOf(r.Params)
+	if err != nil {
+		return Inputs{}, fmt.Errorf("digest parameters: %w", err)
+	}
+	source := r.Offer.Digest
+	if source == "" {
+		source = Digest([]byte(r.Offer.URL + "\n" + r.Offer.Created.UTC().String()))
+	}
+	return Inputs{Source: source, Platform: platform, Params: params, Revision: Revision}, nil
+}
+
+func digestOf(values map[string]any) (string, error) {
+	text, err := json.Marshal(values)
+	if err != nil {
+		return "", err
+	}
+	return Digest(text), nil
+}
+
+// platform is what a chart with this manifest is rendered with, beside its own
+// values.
+func (r Request) platform(m *Manifest) map[string]any {
+	return Overlay(r.Profile.Values(m), r.Platform)
+}
+
+// Draft is an app on its way through the steps. Each field says which step sets
+// it; the steps after that one may read it.
+type Draft struct {
+	Request Request
+
+	// SourceChart.
+
+	// Digest is "sha256:<hex>" of what the source delivered, and Files its content
+	// in the order of their names.
+	Digest string
+	Files  []File
+	// Chart is Chart.yaml.
+	Chart Metadata
+
+	// RenderedChart.
+
+	// Manifest is the app manifest, nil for a plain chart.
+	Manifest *Manifest
+	// Units are the charts that are installed, at least one.
+	Units []Unit
+
+	// CustomParams.
+
+	// Customized says that the parameters changed Files.
+	Customized bool
+
+	// ImageAnalysis.
+
+	// Images are those of all units, by name.
+	Images []Image
+
+	// RepoUpdate.
+
+	// Published says where the chart can be had.
+	Published Published
+
+	// done counts the steps that this draft has behind it.
+	done int
+}
+
+// Unit is a chart that becomes a release of its own.
+type Unit struct {
+	// Name is that of the chart; Dir is its folder in the app, empty for the app's
+	// own chart.
+	Name string
+	Dir  string
+	// Values are what it was rendered with, beside its own values.yaml.
+	Values map[string]any
+	// Documents are what it rendered to, with the parameters merged in.
+	Documents []Document
+	Objects   []Object
+	Notes     string
+}
+
+// File returns the content of a file of the app, and whether it is there.
+func (d *Draft) File(name string) ([]byte, bool) { return find(d.Files, name) }
+
+// find returns the content of a file, and whether it is there.
+func find(files []File, name string) ([]byte, bool) {
+	for _, f := range files {
+		if f.Name == name {
+			return f.Data, true
+		}
+	}
+	return nil, false
+}
+
+// Documents are those of all units.
+func (d *Draft) Documents() []Document {
+	var all []Document
+	for _, u := range d.Units {
+		all = append(all, u.Documents...)
+	}
+	return all
+}
+
+// Objects are those of all units.
+func (d *Draft) Objects() []Object {
+	var all []Object
+	for _, u := range d.Units {
+		all = append(all, u.Objects...)
+	}
+	return all
+}

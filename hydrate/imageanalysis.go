@@ -1,0 +1,60 @@
+package hydrate
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// inspections is how many images of one app are looked up at once.
+const inspections = 8
+
+// ImageAnalysis finds every image of the rendered objects and of the manifest's
+// list, and asks the registry about each. A registry that cannot be asked is
+// noted with the image and fails nothing.
+type ImageAnalysis struct {
+	Inspector Inspector
+}
+
+// Name is StepImageAnalysis.
+func (ImageAnalysis) Name() Name { return StepImageAnalysis }
+
+// Apply sets Images.
+func (s ImageAnalysis) Apply(ctx context.Context, d *Draft) error {
+	var listed []string
+	if d.Manifest != nil {
+		listed = d.Manifest.Images
+	}
+	images, err := FindImages(d.Documents(), listed)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(inspections)
+	for i := range images {
+		group.Go(func() error { return s.inspect(ctx, &images[i]) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	d.Images = images
+	return nil
+}
+
+func (s ImageAnalysis) inspect(ctx context.Context, image *Image) error {
+	detail, err := s.Inspector.Inspect(ctx, image.Name)
+	switch {
+	case err == nil:
+		image.Detail = &detail
+	case outcome.IsStalled(err):
+		return fmt.Errorf("image %s: %w", image.Name, err)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	default:
+		image.Problem = err.Error()
+	}
+	return nil
+}

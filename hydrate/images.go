@@ -1,0 +1,182 @@
+package hydrate
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+const (
+	// maxWhere bounds the places that are listed for one image.
+	maxWhere = 20
+	// maxDepth is how deep an object is searched for pod specs.
+	maxDepth = 64
+	// declared is the place of an image that the app's manifest names.
+	declared = "declared"
+)
+
+// podLists are the lists of containers in a pod spec, with what one is called.
+var podLists = map[string]string{
+	"containers":          "container",
+	"initContainers":      "init container",
+	"ephemeralContainers": "ephemeral container",
+}
+
+// podless are kinds that run nothing, whatever words are in them.
+var podless = map[string]bool{
+	"ConfigMap":                true,
+	"CustomResourceDefinition": true,
+	"Secret":                   true,
+}
+
+// FindImages returns the images that documents run, and those listed as declared,
+// by full name and each once. They are found by structure: whatever looks like a
+// pod spec counts, in any kind of object and at any depth to maxDepth, hooks
+// included; a word in a ConfigMap does not.
+//
+// An image that is empty is left out: values that are given at install complete
+// it. In kinds that Kubernetes does not itself run as pods, so is what is not a
+// reference: policies and workflow templates hold patterns there. Anywhere else
+// that is stalled with InvalidImage; too many images with LimitExceeded; a
+// document that is not YAML with RenderFailed.
+func FindImages(docs []Document, listed []string) ([]Image, error) {
+	found := finder{known: map[string]*findings{}}
+	for _, doc := range docs {
+		if !strings.Contains(doc.Text, "image") {
+			continue
+		}
+		if err := eachObject(doc, found.object); err != nil {
+			return nil, err
+		}
+	}
+	for _, reference := range listed {
+		if err := found.add(reference, declared, true); err != nil {
+			return nil, err
+		}
+	}
+	if found.invalid != "" {
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidImage, errors.New(found.invalid))
+	}
+	return found.images(), nil
+}
+
+// finder collects images by their full names.
+type finder struct {
+	known map[string]*findings
+	// invalid is the first in order of all complaints: maps are searched in no
+	// order, and the same chart must give the same message every time.
+	invalid string
+}
+
+type findings struct {
+	reference string
+	where     map[string]bool
+}
+
+func (f *finder) object(o object) error {
+	if podless[o.kind()] {
+		return nil
+	}
+	return f.search(o, o, 0)
+}
+
+// search looks for pod specs in a value of an object.
+func (f *finder) search(in object, value any, depth int) error {
+	if depth > maxDepth {
+		return nil
+	}
+	switch value := value.(type) {
+	case object:
+		if err := f.podSpec(in, value); err != nil {
+			return err
+		}
+		for _, field := range value {
+			if err := f.search(in, field, depth+1); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for _, item := range value {
+			if err := f.search(in, item, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// podSpec takes the images of a map that may be a pod spec.
+func (f *finder) podSpec(in, spec object) error {
+	isPod := false
+	for list, called := range podLists {
+		containers, _ := spec[list].([]any)
+		for _, item := range containers {
+			container, _ := item.(object)
+			reference, named := container.text("image"), container.text("name")
+			if named == "" {
+				continue
+			}
+			isPod = true
+			if err := f.add(reference, in.title()+" "+called+" "+named, in.isWorkload()); err != nil {
+				return err
+			}
+		}
+	}
+	if !isPod {
+		return nil
+	}
+	volumes, _ := spec["volumes"].([]any)
+	for _, item := range volumes {
+		volume, _ := item.(object)
+		image, _ := volume["image"].(object)
+		where := in.title() + " image volume " + volume.text("name")
+		if err := f.add(image.text("reference"), where, in.isWorkload()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add takes in one image. One that is certain must be a valid reference.
+func (f *finder) add(reference, where string, certain bool) error {
+	if reference == "" {
+		return nil
+	}
+	full, err := ImageReference(reference)
+	if err != nil {
+		if complaint := fmt.Sprintf("%s: image %q: %v", where, reference, err); certain && (f.invalid == "" || complaint < f.invalid) {
+			f.invalid = complaint
+		}
+		return nil
+	}
+	known, ok := f.known[full]
+	if !ok {
+		if len(f.known) == MaxImages {
+			return overLimit("find images: more than %d images", MaxImages)
+		}
+		known = &findings{reference: reference, where: map[string]bool{}}
+		f.known[full] = known
+	}
+	known.reference = min(known.reference, reference)
+	known.where[where] = true
+	return nil
+}
+
+// images are the findings by name.
+func (f *finder) images() []Image {
+	images := make([]Image, 0, len(f.known))
+	for _, full := range slices.Sorted(maps.Keys(f.known)) {
+		where := slices.Sorted(maps.Keys(f.known[full].where))
+		images = append(images, Image{
+			Reference: f.known[full].reference,
+			Name:      full,
+			Where:     where[:min(len(where), maxWhere)],
+		})
+	}
+	return images
+}

@@ -1,0 +1,214 @@
+package hydrate
+
+import (
+	"fmt"
+	"maps"
+	"net/mail"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dlclark/regexp2"
+)
+
+// Bounds on the check of inputs. A pattern comes from an app and may backtrack
+// for ever, so that a single match and all matches of a check have a time.
+const (
+	MaxInputBytes   = 64 << 10
+	MaxPatternBytes = 1_000
+	matchTime       = 100 * time.Millisecond
+	checkTime       = time.Second
+	// maxListed bounds the options that a problem lists.
+	maxListed = 10
+)
+
+// InputProblem is an input that is missing or wrong. Problem says what is wrong
+// with it and never holds the value, which may be a secret.
+type InputProblem struct {
+	Input   Input
+	Problem string
+}
+
+// CheckInputs merges what is known of the inputs of an app and reports every one
+// that is missing or wrong, in the order of the inputs and then those that the
+// app does not have, by name.
+//
+// What is given wins over the app's own value, that over what the platform has
+// supplied under the input's From or otherwise its Name, and that over the
+// default. An empty text that is given counts; one that is supplied does not.
+// Given and supplied values are checked; the app's own are taken as they are.
+//
+// The values are for .Values.olaresEnv and hold every input as text, empty if it
+// has no value; one with a wrong value is as if that were absent. Charts compare
+// them with "true" and "false", also those of type bool, and fail to render if
+// they find a bool there.
+func CheckInputs(inputs []Input, given, supplied map[string]string) (map[string]any, []InputProblem) {
+	values := make(map[string]any, len(inputs))
+	var wrong []InputProblem
+	unknown := maps.Clone(given)
+	check := inputCheck{until: time.Now().Add(checkTime)}
+	for _, in := range inputs {
+		delete(unknown, in.Name)
+		value, problem := check.resolve(in, given, supplied)
+		values[in.Name] = in.spelled(value)
+		if problem != "" {
+			wrong = append(wrong, InputProblem{Input: in, Problem: problem})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(unknown)) {
+		wrong = append(wrong, InputProblem{Input: Input{Name: name}, Problem: "unknown input"})
+	}
+	return values, wrong
+}
+
+// spelled is the value as a chart may compare it: a truth value is true or
+// false however it was written.
+func (in Input) spelled(text string) string {
+	if in.Type == "bool" {
+		if value, err := strconv.ParseBool(text); err == nil {
+			return strconv.FormatBool(value)
+		}
+	}
+	return text
+}
+
+// inputCheck is the check of all inputs of an app; until bounds its time.
+type inputCheck struct {
+	until time.Time
+}
+
+// resolve finds the value of an input and what is wrong with it.
+func (c inputCheck) resolve(in Input, given, supplied map[string]string) (value, problem string) {
+	own := in.Value
+	if own == "" {
+		own = in.Default
+	}
+	if text, ok := given[in.Name]; ok {
+		if problem := c.given(in, text); problem != "" {
+			return own, problem
+		}
+		return text, ""
+	}
+	if in.Value != "" {
+		return in.Value, ""
+	}
+	text := supplied[in.Name]
+	if from := supplied[in.From]; in.From != "" && from != "" {
+		text = from
+	}
+	if text != "" {
+		if problem := c.wrong(in, text); problem != "" {
+			return own, problem
+		}
+		return text, ""
+	}
+	if own == "" && in.Required {
+		return "", "required"
+	}
+	return own, ""
+}
+
+func (c inputCheck) given(in Input, text string) string {
+	switch {
+	case in.Value != "" && !in.Editable && text != in.Value:
+		return "cannot be edited"
+	case text == "" && in.Required:
+		return "required"
+	case text == "":
+		return ""
+	}
+	return c.wrong(in, text)
+}
+
+// wrong says what is wrong with a value that is not empty.
+func (c inputCheck) wrong(in Input, text string) string {
+	if len(text) > MaxInputBytes {
+		return fmt.Sprintf("longer than %d bytes", MaxInputBytes)
+	}
+	if problem := wrongType(in.Type, text); problem != "" {
+		return problem
+	}
+	if len(in.Options) > 0 && !slices.ContainsFunc(in.Options, func(o InputOption) bool { return o.Value == text }) {
+		return "not one of: " + listed(in.Options)
+	}
+	return c.wrongPattern(in.Pattern, text)
+}
+
+func wrongType(kind, text string) string {
+	switch kind {
+	case "bool":
+		if _, err := strconv.ParseBool(text); err != nil {
+			return "not true or false"
+		}
+	case "int":
+		if _, err := strconv.ParseInt(text, 10, 64); err != nil {
+			return "not a whole number"
+		}
+	case "url":
+		if u, err := url.Parse(text); err != nil || u.Scheme == "" || u.Host == "" {
+			return "not a URL"
+		}
+	case "email":
+		if address, err := mail.ParseAddress(text); err != nil || address.Address != text {
+			return "not an e-mail address"
+		}
+	case "domain":
+		if !isDomain(text) {
+			return "not a domain name"
+		}
+	}
+	return ""
+}
+
+// isDomain reports whether text is a host name as of RFC 1123.
+func isDomain(text string) bool {
+	for label := range strings.SplitSeq(text, ".") {
+		if label == "" || len(label) > 63 || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
+			return false
+		}
+		if strings.Trim(strings.ToLower(label), "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return len(text) <= 253
+}
+
+func listed(options []InputOption) string {
+	var words []string
+	for _, option := range options[:min(len(options), maxListed)] {
+		words = append(words, fmt.Sprintf("%.60s", option.Value))
+	}
+	if len(options) > maxListed {
+		words = append(words, "and "+strconv.Itoa(len(options)-maxListed)+" more")
+	}
+	return strings.Join(words, ", ")
+}
+
+// wrongPattern matches as JavaScript does, where such patterns are at home, with
+// look-ahead. A pattern that cannot be read is no pattern: it must not keep the
+// app from being installed.
+func (c inputCheck) wrongPattern(pattern, text string) string {
+	if pattern == "" || len(pattern) > MaxPatternBytes {
+		return ""
+	}
+	re, err := regexp2.Compile(pattern, regexp2.ECMAScript)
+	if err != nil {
+		if re, err = regexp2.Compile(pattern, regexp2.None); err != nil {
+			return ""
+		}
+	}
+	re.MatchTimeout = min(matchTime, time.Until(c.until))
+	if re.MatchTimeout <= 0 {
+		return "cannot be checked against its pattern in time"
+	}
+	matched, err := re.MatchString(text)
+	switch {
+	case err != nil:
+		return "cannot be checked against its pattern in time"
+	case !matched:
+		return "does not match pattern " + pattern
+	}
+	return ""
+}

@@ -1,0 +1,46 @@
+package hydrate
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+	"helm.sh/helm/v3/pkg/chart"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// chartFile is where a chart says what it is.
+const chartFile = "Chart.yaml"
+
+// Metadata is Chart.yaml, as Helm reads it.
+type Metadata = chart.Metadata
+
+// ReadMetadata reads Chart.yaml. Name and version must be there, the version a
+// semantic one, as Helm asks for when it packages a chart.
+func ReadMetadata(files []File) (Metadata, error) {
+	var meta Metadata
+	text, ok := find(files, chartFile)
+	if !ok {
+		return meta, invalidChart("no %s", chartFile)
+	}
+	if err := yaml.Unmarshal(text, &meta); err != nil {
+		return meta, invalidChart("read %s: %w", chartFile, err)
+	}
+	if meta.Name == "" || strings.ContainsAny(meta.Name, `/\`) {
+		return meta, invalidChart("%s: name %q is not usable", chartFile, meta.Name)
+	}
+	if _, err := semver.NewVersion(meta.Version); err != nil {
+		return meta, invalidChart("%s: version %q is not a semantic version", chartFile, meta.Version)
+	}
+	if err := meta.Validate(); err != nil {
+		return meta, invalidChart("%s: %w", chartFile, err)
+	}
+	return meta, nil
+}
+
+func invalidChart(format string, args ...any) error {
+	return outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf(format, args...))
+}

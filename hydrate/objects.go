@@ -1,0 +1,138 @@
+package hydrate
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v2"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// maxObjects bounds the objects of one app.
+const maxObjects = 5000
+
+// Object says which object a document holds.
+type Object struct {
+	APIVersion string
+	Kind       string
+	// Namespace is as rendered; mostly empty.
+	Namespace string
+	Name      string
+	// Hook says that Helm runs it at a moment of its own and does not keep it.
+	Hook bool
+}
+
+// Objects lists the objects of documents in their order, those in a List one by
+// one. Documents that are no object are left out. A document that is not YAML is
+// stalled with RenderFailed, naming its template; more than 5,000 objects with
+// LimitExceeded.
+func Objects(docs []Document) ([]Object, error) {
+	var all []Object
+	for _, doc := range docs {
+		err := eachObject(doc, func(o object) error {
+			if len(all) == maxObjects {
+				return overLimit("list objects: more than %d objects", maxObjects)
+			}
+			meta, _ := o["metadata"].(object)
+			all = append(all, Object{
+				APIVersion: o.text("apiVersion"),
+				Kind:       o.kind(),
+				Namespace:  meta.text("namespace"),
+				Name:       meta.text("name"),
+				Hook:       doc.Hook,
+			})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// object is a map as YAML 1.1 decodes it, which is how Helm and Kubernetes read
+// what a chart renders to. Nothing can be read from a nil one.
+type object map[any]any
+
+// text is a field that is a string, or nothing.
+func (o object) text(field string) string {
+	text, _ := o[field].(string)
+	return text
+}
+
+func (o object) kind() string { return o.text("kind") }
+
+// title names an object for people, as "Deployment/web".
+func (o object) title() string {
+	meta, _ := o["metadata"].(object)
+	return o.kind() + "/" + meta.text("name")
+}
+
+// workloads are the kinds that Kubernetes itself runs as pods, in the groups
+// core, apps, batch and what apps was before.
+var workloads = map[string]bool{
+	"CronJob":               true,
+	"DaemonSet":             true,
+	"Deployment":            true,
+	"Job":                   true,
+	"Pod":                   true,
+	"PodTemplate":           true,
+	"ReplicaSet":            true,
+	"ReplicationController": true,
+	"StatefulSet":           true,
+}
+
+func (o object) isWorkload() bool {
+	group, _, grouped := strings.Cut(o.text("apiVersion"), "/")
+	known := !grouped || group == "apps" || group == "batch" || group == "extensions"
+	return known && workloads[o.kind()]
+}
+
+// eachObject calls take with the object of a document, or with each one of a
+// List. A document that is not a map with a kind is passed over.
+func eachObject(doc Document, take func(object) error) error {
+	if err := checkYAML([]byte(doc.Text), MaxRenderedBytes); err != nil {
+		return fmt.Errorf("%s: %w", doc.Path, err)
+	}
+	var top object
+	err := yaml.Unmarshal([]byte(doc.Text), &top)
+	if _, other := errors.AsType[*yaml.TypeError](err); other {
+		return nil
+	}
+	if err != nil {
+		return outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("%s: %w", doc.Path, err))
+	}
+	return top.each(take, 0)
+}
+
+// each calls take with the object, or with what is in it if it is a List. What a
+// typed list leaves out of its items is added, as Kubernetes does.
+func (o object) each(take func(object) error, depth int) error {
+	kind := o.kind()
+	items, ok := o["items"].([]any)
+	if !ok || !strings.HasSuffix(kind, "List") {
+		if kind == "" {
+			return nil
+		}
+		return take(o)
+	}
+	if depth == maxDepth {
+		return overLimit("%s: lists nested more than %d deep", o.title(), maxDepth)
+	}
+	for _, item := range items {
+		inner, ok := item.(object)
+		if !ok {
+			continue
+		}
+		if of := strings.TrimSuffix(kind, "List"); of != "" && inner.kind() == "" {
+			inner["kind"], inner["apiVersion"] = of, o["apiVersion"]
+		}
+		if err := inner.each(take, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}

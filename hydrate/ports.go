@@ -1,0 +1,107 @@
+package hydrate
+
+import "context"
+
+// Fetcher brings the chart of an offer. Errors are marked by internal/outcome:
+// what does not exist or is too large is stalled, a server that is down is not.
+type Fetcher interface {
+	Fetch(ctx context.Context, offer Offer) (Payload, error)
+}
+
+// Renderer renders one chart unit with Helm's engine, within bounds of time,
+// memory and output. A chart that fails or exceeds a bound is stalled with
+// RenderFailed or LimitExceeded, and the error names file and line.
+type Renderer interface {
+	Render(ctx context.Context, in RenderInput) (Rendered, error)
+}
+
+// RenderInput is one chart unit and what it is rendered with.
+type RenderInput struct {
+	// Files are those of the unit, Chart.yaml at the top.
+	Files []File
+	// Values are merged over the unit's own values.yaml.
+	Values map[string]any
+	// Release and Namespace are what .Release.Name and .Release.Namespace say.
+	Release   string
+	Namespace string
+}
+
+// Rendered is what a chart unit renders to.
+type Rendered struct {
+	// Documents are the non-empty YAML documents in install order, hooks after
+	// them, CRDs of crds/ before them.
+	Documents []Document
+	// Notes is the text of templates/NOTES.txt.
+	Notes string
+}
+
+// Document is one rendered YAML document.
+type Document struct {
+	// Path is the template it came from, such as "mychart/templates/web.yaml".
+	Path string
+	// Text is the document without its separator.
+	Text string
+	// Hook says that Helm runs it at a moment of its own and does not keep it.
+	Hook bool
+}
+
+// ManifestReader reads the app manifest (OlaresManifest.yaml) of a chart.
+type ManifestReader interface {
+	// Templated reports whether the text is itself a Helm template that must be
+	// rendered before Read: those below olaresManifest.version 0.12.0.
+	Templated(text []byte) bool
+	// Read decodes a literal manifest. What is not understood becomes a warning
+	// of the manifest; an error is stalled with InvalidManifest.
+	Read(text []byte) (*Manifest, error)
+}
+
+// Profile gives the values that a platform supplies to a chart beyond what the
+// market keeper configured. The manifest may be nil: before it was read, or for
+// a chart that has none.
+type Profile interface {
+	Values(manifest *Manifest) map[string]any
+}
+
+// Inspector asks a registry about an image. The reference is one that
+// ImageReference accepted. An image that the registry does not have is stalled
+// with ImageNotFound; any other error means that the registry did not answer.
+type Inspector interface {
+	Inspect(ctx context.Context, reference string) (ImageDetail, error)
+}
+
+// Publisher puts a finished chart into the repository. Publishing the same thing
+// again changes nothing. Errors carry StorageFull, StorageReadOnly or
+// StorageFailed.
+type Publisher interface {
+	Publish(ctx context.Context, p Publication) (Published, error)
+}
+
+// Owner is the source in whose part of the repository a chart is published.
+type Owner struct {
+	Namespace string
+	Source    string
+}
+
+// Publication is a chart with what the repository keeps beside it.
+type Publication struct {
+	Owner   Owner
+	App     string
+	Version string
+	// Chart is Chart.yaml as JSON, the body of the chart's entry in index.yaml.
+	Chart []byte
+	// Archive is the packed chart; Digest is "sha256:<hex>" of it.
+	Archive []byte
+	Digest  string
+	// Reports are the long texts, by file name such as "values.yaml".
+	Reports map[string][]byte
+}
+
+// Published says where a publication can be had.
+type Published struct {
+	// Digest is "sha256:<hex>" of the archive.
+	Digest string
+	// Chart is the path of the archive below the root of the repository, and
+	// Report that of the folder of the reports; both without a leading slash.
+	Chart  string
+	Report string
+}

@@ -1,0 +1,142 @@
+package hydrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// manifestFile describes an app beyond what Chart.yaml can say.
+const manifestFile = "OlaresManifest.yaml"
+
+// RenderedChart reads the app manifest, if there is one, and renders every chart
+// unit with the platform values of the source.
+type RenderedChart struct {
+	Renderer Renderer
+	Reader   ManifestReader
+}
+
+// Name is StepRenderedChart.
+func (RenderedChart) Name() Name { return StepRenderedChart }
+
+// Apply sets Manifest and Units.
+func (s RenderedChart) Apply(ctx context.Context, d *Draft) error {
+	manifest, err := s.Manifest(ctx, d)
+	if err != nil {
+		return err
+	}
+	units, err := Units(d.Chart.Name, d.Files, manifest)
+	if err != nil {
+		return err
+	}
+	values := d.Request.platform(manifest)
+	for i := range units {
+		units[i].Values = values
+		if err := units[i].render(ctx, s.Renderer, d.Files); err != nil {
+			return err
+		}
+	}
+	d.Manifest, d.Units = manifest, units
+	return nil
+}
+
+// Manifest reads the app manifest of the draft's files, rendering it first if it
+// is of the old form. It is nil for a chart that has none.
+func (s RenderedChart) Manifest(ctx context.Context, d *Draft) (*Manifest, error) {
+	text, ok := d.File(manifestFile)
+	if !ok {
+		return nil, nil
+	}
+	if s.Reader.Templated(text) {
+		var err error
+		if text, err = s.renderManifest(ctx, d, text); err != nil {
+			return nil, err
+		}
+	}
+	manifest, err := s.Reader.Read(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", manifestFile, err)
+	}
+	if manifest.Name != d.Chart.Name {
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidManifest, fmt.Errorf(
+			"%s: metadata.name is %q, the chart is named %q", manifestFile, manifest.Name, d.Chart.Name))
+	}
+	return manifest, nil
+}
+
+// renderManifest renders a manifest of the old form. It goes to the renderer as
+// the notes of an otherwise empty chart, the one text that Helm renders without
+// taking it for an object.
+func (s RenderedChart) renderManifest(ctx context.Context, d *Draft, text []byte) ([]byte, error) {
+	const notes = "templates/NOTES.txt"
+	meta, _ := d.File(chartFile)
+	out, err := s.Renderer.Render(ctx, RenderInput{
+		Files:     []File{{Name: chartFile, Data: meta}, {Name: notes, Data: text}},
+		Values:    d.Request.platform(nil),
+		Release:   d.Chart.Name,
+		Namespace: renderNamespace,
+	})
+	if err != nil {
+		cause := errors.New(strings.ReplaceAll(err.Error(), notes, manifestFile))
+		return nil, outcome.Stalled(outcome.Reason(err, v1alpha1.ReasonInvalidManifest), cause)
+	}
+	return []byte(out.Notes), nil
+}
+
+// renderNamespace is what .Release.Namespace says while nothing is installed.
+const renderNamespace = "default"
+
+// Units are the charts of an app that become releases of their own: those that
+// the manifest names in spec.subCharts, or the app's own chart.
+func Units(app string, files []File, manifest *Manifest) ([]Unit, error) {
+	if manifest == nil || len(manifest.SubCharts) == 0 {
+		return []Unit{{Name: app}}, nil
+	}
+	units := make([]Unit, 0, len(manifest.SubCharts))
+	for _, sub := range manifest.SubCharts {
+		unit := Unit{Name: sub.Name, Dir: sub.Name}
+		if _, ok := find(files, unit.Dir+"/"+chartFile); !ok {
+			return nil, outcome.Stalled(v1alpha1.ReasonInvalidManifest, fmt.Errorf(
+				"%s: spec.subCharts names %q, but there is no %s/%s", manifestFile, sub.Name, unit.Dir, chartFile))
+		}
+		units = append(units, unit)
+	}
+	return units, nil
+}
+
+// UnitFiles are the files of a unit, relative to its own folder.
+func UnitFiles(files []File, dir string) []File {
+	if dir == "" {
+		return files
+	}
+	var own []File
+	for _, f := range files {
+		if name, ok := strings.CutPrefix(f.Name, dir+"/"); ok {
+			own = append(own, File{Name: name, Data: f.Data})
+		}
+	}
+	return own
+}
+
+// render sets the unit's Documents, Objects and Notes.
+func (u *Unit) render(ctx context.Context, r Renderer, files []File) error {
+	out, err := r.Render(ctx, RenderInput{
+		Files:     UnitFiles(files, u.Dir),
+		Values:    u.Values,
+		Release:   u.Name,
+		Namespace: renderNamespace,
+	})
+	if err != nil {
+		return fmt.Errorf("chart %s: %w", u.Name, err)
+	}
+	objects, err := Objects(out.Documents)
+	if err != nil {
+		return fmt.Errorf("chart %s: %w", u.Name, err)
+	}
+	u.Documents, u.Objects, u.Notes = out.Documents, objects, out.Notes
+	return nil
+}

@@ -1,0 +1,109 @@
+package hydrate
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+// masked stands in for what is secret in a report.
+const masked = "(masked)"
+
+// Reports are the long texts that the repository keeps beside a chart, for people
+// and for pages: they would not fit into an object.
+//
+//	app.json                   the manifest as AppMarket understood it
+//	images.json                the images with what their registries say
+//	objects.yaml               what the chart rendered to, secrets masked
+//	README.md, values.yaml, …  files of the chart that people read
+func Reports(d *Draft) (map[string][]byte, error) {
+	reports := map[string][]byte{}
+	for _, name := range []string{"README.md", valuesFile, schemaFile} {
+		if text, ok := d.File(name); ok {
+			reports[name] = text
+		}
+	}
+	for _, f := range d.Files {
+		if locale, ok := strings.CutPrefix(path.Dir(f.Name), "i18n/"); ok && path.Base(f.Name) == manifestFile && !strings.Contains(locale, "/") {
+			reports["i18n-"+locale+".yaml"] = f.Data
+		}
+	}
+	for name, content := range map[string]any{"app.json": d.Manifest, "images.json": d.Images} {
+		text, err := json.MarshalIndent(content, "", "  ")
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", name, err)
+		}
+		reports[name] = text
+	}
+	objects, err := objectsReport(d)
+	if err != nil {
+		return nil, err
+	}
+	reports["objects.yaml"] = objects
+	return reports, nil
+}
+
+func objectsReport(d *Draft) ([]byte, error) {
+	var out bytes.Buffer
+	for _, unit := range d.Units {
+		for _, doc := range unit.Documents {
+			text, err := maskSecret(doc.Text)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", doc.Path, err)
+			}
+			fmt.Fprintf(&out, "---\n# Source: %s\n%s\n", doc.Path, strings.TrimSuffix(text, "\n"))
+		}
+	}
+	return out.Bytes(), nil
+}
+
+// maskSecret replaces the values of a Secret, which may have been rendered from
+// the platform's own. Other documents are returned as they are.
+func maskSecret(text string) (string, error) {
+	if !strings.Contains(text, "Secret") {
+		return text, nil
+	}
+	var object map[string]any
+	if err := yaml.Unmarshal([]byte(text), &object); err != nil {
+		return "", fmt.Errorf("read object: %w", err)
+	}
+	if !mask(object) {
+		return text, nil
+	}
+	out, err := yaml.Marshal(object)
+	if err != nil {
+		return "", fmt.Errorf("write object: %w", err)
+	}
+	return string(out), nil
+}
+
+// mask masks a Secret, and those in a List, and reports whether there was one.
+func mask(object map[string]any) bool {
+	found := false
+	if items, ok := object["items"].([]any); ok {
+		for _, item := range items {
+			inner, ok := item.(map[string]any)
+			if ok && object["kind"] == "SecretList" && inner["kind"] == nil {
+				inner["kind"] = "Secret"
+			}
+			if ok && mask(inner) {
+				found = true
+			}
+		}
+	}
+	if object["kind"] != "Secret" {
+		return found
+	}
+	for _, field := range []string{"data", "stringData"} {
+		if values, ok := object[field].(map[string]any); ok {
+			for key := range values {
+				values[key] = masked
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,67 @@
+package hydrate
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// SourceChart fetches the chart from its source, compares it with what the source
+// promised, and unpacks it within the limits.
+type SourceChart struct{}
+
+// Name is StepSourceChart.
+func (SourceChart) Name() Name { return StepSourceChart }
+
+// Apply sets Digest, Files and Chart.
+func (SourceChart) Apply(ctx context.Context, d *Draft) error {
+	payload, err := d.Request.Source.Fetch(ctx, d.Request.Offer)
+	if err != nil {
+		return err
+	}
+	digest := payload.digest()
+	if want := d.Request.Offer.Digest; want != "" && want != digest {
+		return outcome.Stalled(v1alpha1.ReasonDigestMismatch, fmt.Errorf(
+			"the source delivered %s instead of the %s it promised; it serves a changed archive under an old index", digest, want))
+	}
+	files, err := payload.files()
+	if err != nil {
+		return err
+	}
+	meta, err := ReadMetadata(files)
+	if err != nil {
+		return err
+	}
+	if err := matches(meta, d.Request); err != nil {
+		return err
+	}
+	d.Digest, d.Files, d.Chart = digest, files, meta
+	return nil
+}
+
+func (p Payload) digest() string {
+	if p.Archive != nil {
+		return Digest(p.Archive)
+	}
+	return TreeDigest(p.Files)
+}
+
+func (p Payload) files() ([]File, error) {
+	if p.Archive != nil {
+		return Unpack(p.Archive)
+	}
+	return p.Files, CheckFiles(p.Files)
+}
+
+// matches refuses a chart that is another one than the source said.
+func matches(meta Metadata, want Request) error {
+	if meta.Name != want.App {
+		return invalidChart("the chart is named %q, the source calls it %q", meta.Name, want.App)
+	}
+	if meta.Version != want.Offer.Version {
+		return invalidChart("the chart has version %q, the source says %q", meta.Version, want.Offer.Version)
+	}
+	return nil
+}

@@ -1,0 +1,287 @@
+package hydrate
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// An archive may always unpack to freeBytes, whatever MaxRatio says: tar pads
+// the smallest chart to ten thousand bytes of nothing. blockBytes are what tar
+// itself spends on an entry at most, beside its content.
+const (
+	freeBytes  = 1 << 20
+	blockBytes = 4 << 10
+)
+
+// errTooMuch stops the reading of an archive that unpacks to more than it may.
+var errTooMuch = errors.New("unpacks to more than it may")
+
+// Unpack reads a gzipped tar of one chart folder and returns its files, sorted
+// by name, with the folder's own name taken off. Folders are skipped; everything
+// that is neither a file nor a folder is refused, as are names that could be
+// taken for another place or for one another. The bounds of this package are
+// enforced while reading. Every error is stalled with InvalidArchive or
+// LimitExceeded and names the entry.
+func Unpack(archive []byte) ([]File, error) {
+	if len(archive) > MaxArchiveBytes {
+		return nil, overLimit("unpack chart: archive has %d bytes, at most %d are allowed", len(archive), MaxArchiveBytes)
+	}
+	unzipped := members{rest: bytes.NewReader(archive)}
+	if err := unzipped.next(); err != nil {
+		return nil, invalidArchive("unpack chart: not a gzip archive: %s", beginning(archive))
+	}
+	u := unpacker{
+		stream: &boundedReader{from: &unzipped, left: int64(unpackedBound(len(archive)))},
+		names:  newNames(),
+	}
+	u.tar = tar.NewReader(u.stream)
+	if err := u.entries(); err != nil {
+		return nil, u.explain(err)
+	}
+	// What follows the last entry says whether the archive is whole.
+	if _, err := io.Copy(io.Discard, u.stream); err != nil {
+		return nil, u.explain(err)
+	}
+	if len(u.files) == 0 {
+		return nil, invalidArchive("unpack chart: the archive has no files")
+	}
+	sortFiles(u.files)
+	return u.files, nil
+}
+
+// unpackedBound is how many bytes of tar an archive may unpack to.
+func unpackedBound(archive int) int {
+	return max(freeBytes, min(archive*MaxRatio, MaxUnpackedBytes+MaxFiles*blockBytes))
+}
+
+// CheckFiles applies the rules of Unpack to files that a source keeps as a
+// folder: their number, their sizes and their names.
+func CheckFiles(files []File) error {
+	if len(files) == 0 {
+		return invalidArchive("check chart: the folder has no files")
+	}
+	if len(files) > MaxFiles {
+		return overLimit("check chart: %d files, at most %d are allowed", len(files), MaxFiles)
+	}
+	names, total := newNames(), 0
+	for _, file := range files {
+		if err := checkName(file.Name); err != nil {
+			return fmt.Errorf("check chart: %w", err)
+		}
+		if err := names.addFile(file.Name); err != nil {
+			return fmt.Errorf("check chart: %w", err)
+		}
+		if err := checkSize(file.Name, int64(len(file.Data))); err != nil {
+			return fmt.Errorf("check chart: %w", err)
+		}
+		if total += len(file.Data); total > MaxUnpackedBytes {
+			return overLimit("check chart: more than %d bytes in all", MaxUnpackedBytes)
+		}
+	}
+	return nil
+}
+
+// unpacker holds what is known of an archive while it is read.
+type unpacker struct {
+	stream *boundedReader
+	tar    *tar.Reader
+	names  *names
+	files  []File
+	top    string
+	seen   int
+	total  int64
+}
+
+// entries reads all entries. Its own errors are marked; those of the readers
+// below are not, see explain.
+func (u *unpacker) entries() error {
+	for {
+		header, err := u.tar.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if u.seen++; u.seen > MaxFiles {
+			return overLimit("more than %d entries", MaxFiles)
+		}
+		if err := u.entry(header); err != nil {
+			return err
+		}
+	}
+}
+
+func (u *unpacker) entry(header *tar.Header) error {
+	if header.Typeflag == tar.TypeXGlobalHeader {
+		return nil
+	}
+	if err := checkKind(header); err != nil {
+		return err
+	}
+	name, err := u.inside(header)
+	if err != nil {
+		return err
+	}
+	if header.Typeflag == tar.TypeDir {
+		return u.names.addFolder(name)
+	}
+	if name == "" {
+		return invalidArchive("entry %q is outside the chart's folder", header.Name)
+	}
+	if err := u.names.addFile(name); err != nil {
+		return err
+	}
+	if err := checkSize(header.Name, header.Size); err != nil {
+		return err
+	}
+	if u.total += header.Size; u.total > MaxUnpackedBytes {
+		return overLimit("entry %q: more than %d bytes in all", header.Name, MaxUnpackedBytes)
+	}
+	data := make([]byte, header.Size)
+	if _, err := io.ReadFull(u.tar, data); err != nil {
+		return fmt.Errorf("entry %q: %w", header.Name, err)
+	}
+	u.files = append(u.files, File{Name: name, Data: data})
+	return nil
+}
+
+// inside checks the name of an entry and takes the chart's folder off. It
+// returns nothing for the folder itself.
+func (u *unpacker) inside(header *tar.Header) (string, error) {
+	full := header.Name
+	if header.Typeflag == tar.TypeDir {
+		full = strings.TrimSuffix(full, "/")
+	}
+	top, name, nested := strings.Cut(full, "/")
+	switch {
+	case top == "" || top == ".." || isDrive(top):
+		return "", invalidArchive("entry %q leaves the chart's folder", header.Name)
+	case u.top == "":
+		if err := checkLetters(top); err != nil {
+			return "", err
+		}
+		u.top = top
+	case u.top != top:
+		return "", invalidArchive("entry %q is outside the chart's folder %q", header.Name, u.top)
+	}
+	if !nested {
+		return "", nil
+	}
+	if err := checkName(name); err != nil {
+		return "", fmt.Errorf("in %q: %w", top, err)
+	}
+	return name, nil
+}
+
+// explain gives an error of entries its meaning, unless it has one.
+func (u *unpacker) explain(err error) error {
+	switch {
+	case errors.Is(err, errTooMuch):
+		return overLimit("unpack chart: more than %d bytes, or more than %d times the size of the archive", MaxUnpackedBytes, MaxRatio)
+	case outcome.IsStalled(err):
+		return fmt.Errorf("unpack chart: %w", err)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return invalidArchive("unpack chart: the archive ends too early, after %d files", len(u.files))
+	default:
+		return invalidArchive("unpack chart: after %d files: %w", len(u.files), err)
+	}
+}
+
+// checkKind refuses what is not a plain file or a folder. A sparse file is
+// refused because it grows while it is read, beside every bound.
+func checkKind(header *tar.Header) error {
+	switch header.Typeflag {
+	case tar.TypeReg, tar.TypeDir:
+	case tar.TypeSymlink, tar.TypeLink:
+		return invalidArchive("entry %q is a link", header.Name)
+	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+		return invalidArchive("entry %q is a device or a pipe", header.Name)
+	default:
+		return invalidArchive("entry %q is of the unsupported kind %q", header.Name, header.Typeflag)
+	}
+	for key := range header.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return invalidArchive("entry %q is a sparse file", header.Name)
+		}
+	}
+	return nil
+}
+
+func checkSize(name string, size int64) error {
+	if size > MaxFileBytes {
+		return overLimit("file %q has %d bytes, at most %d are allowed", name, size, MaxFileBytes)
+	}
+	return nil
+}
+
+// members reads the parts of a gzip stream one after the other. Other than the
+// standard reader it ends where no further part begins: some servers and tools
+// add bytes that are none.
+type members struct {
+	rest   *bytes.Reader
+	zipped gzip.Reader
+}
+
+func (m *members) Read(p []byte) (int, error) {
+	n, err := m.zipped.Read(p)
+	if errors.Is(err, io.EOF) && m.another() {
+		err = m.next()
+	}
+	return n, err
+}
+
+func (m *members) another() bool {
+	var magic [2]byte
+	_, err := m.rest.ReadAt(magic[:], m.rest.Size()-int64(m.rest.Len()))
+	return err == nil && magic == [2]byte{0x1f, 0x8b}
+}
+
+func (m *members) next() error {
+	err := m.zipped.Reset(m.rest)
+	m.zipped.Multistream(false)
+	return err
+}
+
+// boundedReader reads up to a number of bytes and then fails.
+type boundedReader struct {
+	from io.Reader
+	left int64
+}
+
+func (b *boundedReader) Read(p []byte) (int, error) {
+	n, err := b.from.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, errTooMuch
+	}
+	return n, err
+}
+
+// beginning shows how something that should have been an archive starts.
+func beginning(data []byte) string {
+	if len(data) == 0 {
+		return "it is empty"
+	}
+	return fmt.Sprintf("it starts with %q", data[:min(len(data), 40)])
+}
+
+func sortFiles(files []File) {
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
+}
+
+func invalidArchive(format string, args ...any) error {
+	return outcome.Stalled(v1alpha1.ReasonInvalidArchive, fmt.Errorf(format, args...))
+}
+
+func overLimit(format string, args ...any) error {
+	return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf(format, args...))
+}

@@ -1,0 +1,200 @@
+package hydrate
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"go.yaml.in/yaml/v3"
+	sigsyaml "sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// DecodeValues reads values.yaml as Helm does: YAML 1.1, every number a float64,
+// of equal keys the last. Nothing, or only comments, are no values. The text may
+// be MaxFileBytes long and its aliases may not repeat too much. Errors are
+// stalled with InvalidValues or LimitExceeded.
+func DecodeValues(text []byte) (map[string]any, error) {
+	if err := checkYAML(text, MaxFileBytes); err != nil {
+		return nil, fmt.Errorf("read values: %w", err)
+	}
+	values := map[string]any{}
+	if err := sigsyaml.Unmarshal(text, &values); err != nil {
+		return nil, invalidValues("read values: %w", err)
+	}
+	if values == nil {
+		values = map[string]any{}
+	}
+	return values, nil
+}
+
+// MergeMaps returns base with over merged into it, by the rules with which Helm
+// merges given values over those of a chart: maps are merged key by key, lists
+// and scalars are replaced, and a nil removes the key. Other than Helm's, a nil
+// for a key that base does not have leaves no key either. The result shares
+// nothing with the two, which are not changed.
+func MergeMaps(base, over map[string]any) map[string]any {
+	return mergeMaps(base, over, false)
+}
+
+// Overlay puts one set of values over another, as MergeMaps does, but keeps a nil:
+// it removes the key from whatever the result is merged over in its turn, such as
+// the values of a chart.
+func Overlay(base, over map[string]any) map[string]any {
+	return mergeMaps(base, over, true)
+}
+
+func mergeMaps(base, over map[string]any, keepNil bool) map[string]any {
+	merged := make(map[string]any, len(base)+len(over))
+	for key, value := range base {
+		merged[key] = copyValue(value)
+	}
+	for key, value := range over {
+		switch value := value.(type) {
+		case nil:
+			delete(merged, key)
+			if keepNil {
+				merged[key] = nil
+			}
+		case map[string]any:
+			below, _ := base[key].(map[string]any)
+			merged[key] = mergeMaps(below, value, keepNil)
+		default:
+			merged[key] = copyValue(value)
+		}
+	}
+	return merged
+}
+
+func copyValue(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		copied := maps.Clone(value)
+		for key, item := range copied {
+			copied[key] = copyValue(item)
+		}
+		return copied
+	case []any:
+		copied := make([]any, len(value))
+		for i, item := range value {
+			copied[i] = copyValue(item)
+		}
+		return copied
+	}
+	return value
+}
+
+// MergeValues merges parameters into the text of a values.yaml, by the rules of
+// MergeMaps. The text is edited in place: what the parameters do not speak of
+// keeps its bytes, comments and order; new keys come after the others, sorted.
+// Without parameters the text is returned as it is.
+//
+// Aliases below which something changes are written out first, so that what they
+// repeat stays as it was; that costs the layout of the text, not its comments.
+// Where even then no edit gives the merged values, they are written anew. Errors
+// are stalled with InvalidValues or LimitExceeded.
+func MergeValues(text []byte, params map[string]any) ([]byte, error) {
+	if len(params) == 0 {
+		return text, nil
+	}
+	base, err := DecodeValues(text)
+	if err != nil {
+		return nil, err
+	}
+	params, err = plainValues(params)
+	if err != nil {
+		return nil, err
+	}
+	want := MergeMaps(base, params)
+	for _, prepare := range []func([]byte) ([]byte, error){asIs, withoutAliases} {
+		if prepared, err := prepare(text); err == nil {
+			merged, ok := editValues(prepared, base, params)
+			if ok && len(merged) > MaxFileBytes || ok && means(merged, want) {
+				return fileSized(merged)
+			}
+		}
+	}
+	written, err := sigsyaml.Marshal(want)
+	if err != nil {
+		return nil, invalidValues("write values: %w", err)
+	}
+	return fileSized(written)
+}
+
+// plainValues gives parameters the types that DecodeValues gives values.
+func plainValues(params map[string]any) (map[string]any, error) {
+	text, err := json.Marshal(params)
+	if err != nil {
+		return nil, invalidValues("read parameters: %w", err)
+	}
+	if len(text) > MaxFileBytes {
+		return nil, overLimit("read parameters: %d bytes, at most %d are allowed", len(text), MaxFileBytes)
+	}
+	var out map[string]any
+	if err := json.Unmarshal(text, &out); err != nil {
+		return nil, invalidValues("read parameters: %w", err)
+	}
+	return out, nil
+}
+
+// means reports whether a text has these values.
+func means(text []byte, want map[string]any) bool {
+	got, err := DecodeValues(text)
+	return err == nil && sameValues(got, want)
+}
+
+func sameValues(a, b any) bool {
+	left, err := json.Marshal(a)
+	if err != nil {
+		return false
+	}
+	right, err := json.Marshal(b)
+	return err == nil && bytes.Equal(left, right)
+}
+
+func asIs(text []byte) ([]byte, error) { return text, nil }
+
+// withoutAliases writes a text anew with every alias written out.
+func withoutAliases(text []byte) ([]byte, error) {
+	var root yaml.Node
+	if err := yaml.Unmarshal(text, &root); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(writtenOut(&root)); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), encoder.Close()
+}
+
+// writtenOut copies a node with the aliases in it replaced by what they repeat.
+// The size of the result is bounded by checkYAML.
+func writtenOut(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		copied := writtenOut(node.Alias)
+		copied.HeadComment, copied.LineComment, copied.FootComment = node.HeadComment, node.LineComment, node.FootComment
+		return copied
+	}
+	copied := *node
+	copied.Anchor, copied.Content = "", nil
+	for _, child := range node.Content {
+		copied.Content = append(copied.Content, writtenOut(child))
+	}
+	return &copied
+}
+
+func fileSized(text []byte) ([]byte, error) {
+	if len(text) > MaxFileBytes {
+		return nil, overLimit("write values: %d bytes, at most %d are allowed", len(text), MaxFileBytes)
+	}
+	return text, nil
+}
+
+func invalidValues(format string, args ...any) error {
+	return outcome.Stalled(v1alpha1.ReasonInvalidValues, fmt.Errorf(format, args...))
+}

@@ -1,0 +1,76 @@
+package hydrate
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Bounds on YAML, beside that on its length. A parser spends some 150 bytes of
+// memory on a node, and a node needs at least one of the marks that are counted;
+// an alias stands for what it repeats.
+const (
+	maxYAMLMarks    = 1 << 19
+	maxYAMLExpanded = 16 << 20
+)
+
+// checkYAML says whether a text is cheap enough to be decoded. It does not say
+// whether the text is right. Its errors are stalled with LimitExceeded.
+func checkYAML(text []byte, maxBytes int) error {
+	if len(text) > maxBytes {
+		return overLimit("%d bytes of YAML, at most %d are allowed", len(text), maxBytes)
+	}
+	marks := 0
+	for _, mark := range []string{"\n", ":", ",", "[", "{", "-", "?"} {
+		marks += bytes.Count(text, []byte(mark))
+	}
+	if marks > maxYAMLMarks {
+		return overLimit("YAML of more than %d elements", maxYAMLMarks)
+	}
+	if !bytes.ContainsRune(text, '&') || !bytes.ContainsRune(text, '*') {
+		return nil
+	}
+	var root yaml.Node
+	if yaml.Unmarshal(text, &root) != nil {
+		return nil // it expands to nothing, and the decoder says what is wrong
+	}
+	if _, err := (expansion{}).size(&root); err != nil {
+		return overLimit("%w", err)
+	}
+	return nil
+}
+
+// expansion remembers the size of nodes with all their aliases written out; that
+// of a node whose size is not yet known is negative.
+type expansion map[*yaml.Node]int
+
+func (e expansion) size(node *yaml.Node) (int, error) {
+	if node.Kind == yaml.AliasNode {
+		return e.size(node.Alias)
+	}
+	if size, ok := e[node]; ok {
+		if size < 0 {
+			return 0, fmt.Errorf("YAML anchor %q contains itself", node.Anchor)
+		}
+		return size, nil
+	}
+	if node.Anchor != "" {
+		e[node] = -1
+	}
+	total := len(node.Value) + 1
+	for _, child := range node.Content {
+		size, err := e.size(child)
+		if err != nil {
+			return 0, err
+		}
+		if total += size; total > maxYAMLExpanded {
+			return 0, errors.New("YAML aliases expand to too much")
+		}
+	}
+	if node.Anchor != "" {
+		e[node] = total
+	}
+	return total, nil
+}
