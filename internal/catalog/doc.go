@@ -1,0 +1,105 @@
+// Package catalog answers a tenant's questions about an app: may this namespace
+// use it, which version is meant, what does it ask for, and which chart units with
+// which values does it become.
+//
+// It reads objects and published charts and changes nothing. The instance and the
+// task controllers share it, so that a task promises what the instance then does.
+package catalog
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// Archives opens published charts.
+type Archives interface {
+	// Archive returns the bytes of a published chart by its "sha256:<hex>".
+	Archive(digest string) ([]byte, error)
+}
+
+// Catalog looks up apps.
+type Catalog struct {
+	// Objects reads MarketSources, AppInfos and Namespaces, commonly from a cache.
+	Objects  client.Reader
+	Archives Archives
+	// Render reads manifests and renders chart units within bounds.
+	Render   hydrate.RenderedChart
+	Profiles Profiles
+}
+
+// App is an app that a namespace may use.
+type App struct {
+	Source *v1alpha1.MarketSource
+	Info   *v1alpha1.AppInfo
+}
+
+// Find looks up an app for the objects of a namespace. What is not there, or not
+// shared, is an error that says so in the same words, so that nobody learns of
+// apps that are not theirs.
+func (c *Catalog) Find(ctx context.Context, ref v1alpha1.AppReference, namespace string) (*App, error) {
+	from := ref.Namespace
+	if from == "" {
+		from = namespace
+	}
+	app := &App{Source: &v1alpha1.MarketSource{}, Info: &v1alpha1.AppInfo{}}
+	if err := c.Objects.Get(ctx, types.NamespacedName{Namespace: from, Name: ref.Source}, app.Source); err != nil {
+		return nil, unavailable(ref, from, namespace, err)
+	}
+	shared, err := c.shared(ctx, app.Source, namespace)
+	if err != nil {
+		return nil, err
+	}
+	if !shared {
+		return nil, unavailable(ref, from, namespace, nil)
+	}
+	err = c.Objects.Get(ctx, types.NamespacedName{Namespace: from, Name: ref.AppInfoName()}, app.Info)
+	if apierrors.IsNotFound(err) {
+		return nil, outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf(
+			"source %s/%s has no app %q; see kubectl get appinfos -n %s", from, ref.Source, ref.Name, from))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get app %s: %w", ref.Name, err)
+	}
+	return app, nil
+}
+
+func unavailable(ref v1alpha1.AppReference, from, namespace string, err error) error {
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("get source %s/%s: %w", from, ref.Source, err)
+	}
+	return outcome.Stalled(v1alpha1.ReasonNotShared, fmt.Errorf(
+		"there is no source %s/%s that namespace %s may use; check the name, and spec.sharing of the source", from, ref.Source, namespace))
+}
+
+// shared reports whether a namespace may use a source.
+func (c *Catalog) shared(ctx context.Context, source *v1alpha1.MarketSource, namespace string) (bool, error) {
+	sharing := source.Spec.Sharing
+	switch {
+	case source.Namespace == namespace:
+		return true, nil
+	case sharing == nil || sharing.From == v1alpha1.SharingSame:
+		return false, nil
+	case sharing.From == v1alpha1.SharingAll:
+		return true, nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(sharing.Selector)
+	if err != nil {
+		return false, outcome.Stalled(v1alpha1.ReasonNotShared, fmt.Errorf("spec.sharing.selector of source %s/%s: %w", source.Namespace, source.Name, err))
+	}
+	ns := &corev1.Namespace{}
+	if err := c.Objects.Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {
+		return false, fmt.Errorf("get namespace %s: %w", namespace, err)
+	}
+	return selector.Matches(labels.Set(ns.Labels)), nil
+}

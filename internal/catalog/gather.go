@@ -1,0 +1,111 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// Given is what the spec of an instance or a task gives.
+type Given struct {
+	Values     *runtime.RawExtension
+	ValuesFrom []v1alpha1.ValuesReference
+	Envs       []v1alpha1.EnvVar
+}
+
+// Gather reads what a tenant gives: valuesFrom in order, values over them, and the
+// inputs. The reader acts as the tenant, so that nobody reads more through us than
+// they may themselves.
+func Gather(ctx context.Context, reader client.Reader, tenant release.Tenant, given Given) (Wish, error) {
+	g := gatherer{reader: reader, tenant: tenant}
+	wish := Wish{Values: map[string]any{}, Envs: map[string]string{}}
+	for _, ref := range given.ValuesFrom {
+		text, err := g.key(ctx, ref.Kind, ref.Name, ref.Key)
+		if err != nil && missing(err) && ref.Optional != nil && *ref.Optional {
+			continue
+		}
+		if err != nil {
+			return Wish{}, err
+		}
+		values, err := hydrate.DecodeValues([]byte(text))
+		if err != nil {
+			return Wish{}, fmt.Errorf("key %s of %s %s: %w", ref.Key, ref.Kind, ref.Name, err)
+		}
+		wish.Values = hydrate.Overlay(wish.Values, values)
+	}
+	own, err := Decode(given.Values)
+	if err != nil {
+		return Wish{}, fmt.Errorf("spec.values: %w", err)
+	}
+	wish.Values = hydrate.Overlay(wish.Values, own)
+	for _, env := range given.Envs {
+		if wish.Envs[env.Name], err = g.env(ctx, env); err != nil {
+			return Wish{}, fmt.Errorf("input %s: %w", env.Name, err)
+		}
+	}
+	return wish, nil
+}
+
+type gatherer struct {
+	reader client.Reader
+	tenant release.Tenant
+}
+
+func (g gatherer) env(ctx context.Context, env v1alpha1.EnvVar) (string, error) {
+	switch {
+	case env.ValueFrom == nil && env.Value != nil:
+		return *env.Value, nil
+	case env.ValueFrom != nil && env.ValueFrom.SecretKeyRef != nil:
+		return g.key(ctx, v1alpha1.ValuesFromSecret, env.ValueFrom.SecretKeyRef.Name, env.ValueFrom.SecretKeyRef.Key)
+	case env.ValueFrom != nil && env.ValueFrom.ConfigMapKeyRef != nil:
+		return g.key(ctx, v1alpha1.ValuesFromConfigMap, env.ValueFrom.ConfigMapKeyRef.Name, env.ValueFrom.ConfigMapKeyRef.Key)
+	}
+	return "", nil
+}
+
+// key reads one entry of a Secret or a ConfigMap.
+func (g gatherer) key(ctx context.Context, kind v1alpha1.ValuesKind, name, key string) (string, error) {
+	at := types.NamespacedName{Namespace: g.tenant.Namespace, Name: name}
+	var text string
+	var found bool
+	var err error
+	if kind == v1alpha1.ValuesFromSecret {
+		secret := &corev1.Secret{}
+		if err = g.reader.Get(ctx, at, secret); err == nil {
+			var data []byte
+			data, found = secret.Data[key]
+			text = string(data)
+		}
+	} else {
+		config := &corev1.ConfigMap{}
+		if err = g.reader.Get(ctx, at, config); err == nil {
+			text, found = config.Data[key]
+		}
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return "", outcome.Stalled(v1alpha1.ReasonSecretMissing, fmt.Errorf("there is no %s %s in namespace %s", kind, name, g.tenant.Namespace))
+	case apierrors.IsForbidden(err):
+		return "", outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
+			"service account %s may not get %s %s in namespace %s", g.tenant.ServiceAccount, kind, name, g.tenant.Namespace))
+	case err != nil:
+		return "", fmt.Errorf("get %s %s: %w", kind, name, err)
+	case !found:
+		return "", outcome.Stalled(v1alpha1.ReasonSecretMissing, fmt.Errorf("%s %s has no key %s", kind, name, key))
+	}
+	return text, nil
+}
+
+func missing(err error) bool {
+	return outcome.Reason(err, "") == v1alpha1.ReasonSecretMissing
+}

@@ -1,0 +1,49 @@
+package catalog
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// Profiles are the platform profiles by name.
+type Profiles map[v1alpha1.PlatformProfile]hydrate.Profile
+
+// Of is the profile that a source names and the values it adds.
+func (p Profiles) Of(source *v1alpha1.MarketSource) (hydrate.Profile, map[string]any, error) {
+	name := v1alpha1.ProfileHelm
+	var raw *runtime.RawExtension
+	if platform := source.Spec.Platform; platform != nil {
+		name, raw = platform.Profile, platform.Values
+	}
+	profile, ok := p[name]
+	if !ok {
+		return nil, nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf("platform profile %q is not known", name))
+	}
+	values, err := Decode(raw)
+	if err != nil {
+		return nil, nil, fmt.Errorf("spec.platform.values of source %s: %w", source.Name, err)
+	}
+	return profile, values, nil
+}
+
+// Decode reads the values that a field of an object holds. Whole numbers stay
+// whole, as they do in a values.yaml.
+func Decode(raw *runtime.RawExtension) (map[string]any, error) {
+	if raw == nil || len(raw.Raw) == 0 {
+		return nil, nil
+	}
+	if !json.Valid(raw.Raw) {
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, fmt.Errorf("not JSON"))
+	}
+	values, err := hydrate.DecodeValues(raw.Raw)
+	if err != nil {
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, err)
+	}
+	return values, nil
+}

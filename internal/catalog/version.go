@@ -1,0 +1,89 @@
+package catalog
+
+import (
+	"fmt"
+
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// Version picks the newest published version that a constraint allows. An empty
+// constraint allows every version that is not a prerelease; if there is none, it
+// allows every version. An app whose hydration has not published a version yet is
+// waited for; one that has, but no such version, is an error.
+func (a *App) Version(constraint string) (*v1alpha1.PublishedVersion, error) {
+	published := a.Info.Status.Versions
+	if len(published) == 0 {
+		return nil, outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, fmt.Errorf(
+			"app %s has no published version yet; see kubectl describe appinfo -n %s %s", a.Info.Spec.App, a.Info.Namespace, a.Info.Name))
+	}
+	if constraint == "" {
+		if found, err := pick(published, "*"); found != nil || err != nil {
+			return found, err
+		}
+		constraint = ">=0.0.0-0"
+	}
+	found, err := pick(published, constraint)
+	if err != nil {
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf("version %q: %w", constraint, err))
+	}
+	if found != nil {
+		return found, nil
+	}
+	if a.offers(constraint) {
+		return nil, outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, fmt.Errorf(
+			"a version of app %s in %q is offered, but not published yet; see kubectl describe appinfo -n %s %s",
+			a.Info.Spec.App, constraint, a.Info.Namespace, a.Info.Name))
+	}
+	return nil, outcome.Stalled(v1alpha1.ReasonVersionNotFound, fmt.Errorf(
+		"app %s has no version in %q; the newest is %s", a.Info.Spec.App, constraint, published[0].Version))
+}
+
+// pick returns the newest version that the constraint allows. An exact version is
+// found by its text, build metadata included.
+func pick(published []v1alpha1.PublishedVersion, constraint string) (*v1alpha1.PublishedVersion, error) {
+	for i := range published {
+		if published[i].Version == constraint {
+			return &published[i], nil
+		}
+	}
+	allowed, err := semver.NewConstraint(constraint)
+	if err != nil {
+		return nil, err
+	}
+	var best *v1alpha1.PublishedVersion
+	var newest *semver.Version
+	for i := range published {
+		v, err := semver.NewVersion(published[i].Version)
+		if err != nil || !allowed.Check(v) {
+			continue
+		}
+		if newest == nil || v.GreaterThan(newest) {
+			best, newest = &published[i], v
+		}
+	}
+	return best, nil
+}
+
+// offers reports whether the source offers a version that the constraint allows.
+func (a *App) offers(constraint string) bool {
+	var offered []v1alpha1.PublishedVersion
+	for _, o := range a.Info.Spec.Offers {
+		offered = append(offered, v1alpha1.PublishedVersion{Version: o.Version})
+	}
+	found, err := pick(offered, constraint)
+	return err == nil && found != nil
+}
+
+// Newer reports whether a semantic version comes after another. What is not a
+// semantic version comes before everything.
+func Newer(version, than string) bool {
+	a, err := semver.NewVersion(version)
+	if err != nil {
+		return false
+	}
+	b, err := semver.NewVersion(than)
+	return err != nil || a.GreaterThan(b)
+}

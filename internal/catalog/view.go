@@ -1,0 +1,54 @@
+package catalog
+
+import (
+	"cmp"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+)
+
+// InstancesByApp is the name of the index of AppInstances by the AppInfo that they
+// use, as InstanceKey writes it.
+const InstancesByApp = "spec.appRef"
+
+// InstanceKey is namespace and name of the AppInfo that an instance uses.
+func InstanceKey(instance *v1alpha1.AppInstance) string {
+	return cmp.Or(instance.Spec.AppRef.Namespace, instance.Namespace) + "/" + instance.Spec.AppRef.AppInfoName()
+}
+
+// Entrance is an entrance as status shows it.
+func Entrance(e hydrate.Entrance) v1alpha1.Entrance {
+	return v1alpha1.Entrance{
+		Name: Bounded(e.Name, 63), Title: Bounded(e.Title, 200), Host: Bounded(e.Host, 253), Port: e.Port, Invisible: e.Invisible,
+	}
+}
+
+// Input is an input as status shows it. The default of a secret is left out.
+func Input(in hydrate.Input) v1alpha1.Input {
+	out := v1alpha1.Input{
+		Name: Bounded(in.Name, 253), Type: Bounded(in.Type, 32), Title: Bounded(in.Title, 200),
+		Description: Bounded(in.Description, 1024), Pattern: Bounded(in.Pattern, 1000),
+		Secret: in.Type == "password", Required: in.Required,
+	}
+	if !out.Secret {
+		out.Default = Bounded(cmp.Or(in.Value, in.Default), 1024)
+	}
+	for _, o := range First(in.Options, 100) {
+		out.Options = append(out.Options, v1alpha1.InputOption{Title: Bounded(o.Title, 200), Value: Bounded(o.Value, 1024)})
+	}
+	return out
+}
+
+// First are the first n of a list.
+func First[T any](list []T, n int) []T { return list[:min(len(list), n)] }
+
+// Bounded cuts a text to n characters, as the schema counts them.
+func Bounded(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	if runes := []rune(text); len(runes) > n {
+		return string(runes[:n])
+	}
+	return text
+}

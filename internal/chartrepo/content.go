@@ -1,0 +1,111 @@
+package chartrepo
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Header values that never change. They are set without canonicalising a name or
+// making a slice on every request, and must not be written to.
+var (
+	kindArchive = []string{"application/gzip"}
+	kindYAML    = []string{"application/yaml; charset=utf-8"}
+	kindJSON    = []string{"application/json"}
+	kindText    = []string{"text/plain; charset=utf-8"}
+	kindBytes   = []string{"application/octet-stream"}
+
+	// The archive of a version may be published anew, and an index changes.
+	cacheBriefly    = []string{"public, max-age=60, must-revalidate"}
+	cacheRevalidate = []string{"no-cache"}
+	cacheForever    = []string{"public, max-age=31536000, immutable"}
+	cacheNever      = []string{"no-store"}
+
+	varyEncoding = []string{"Accept-Encoding"}
+	varyHeaders  = []string{"Accept-Encoding, " + HeaderUser + ", " + HeaderSource}
+
+	encodingGzip  = []string{"gzip"}
+	acceptBytes   = []string{"bytes"}
+	noSniff       = []string{"nosniff"}
+	policyNothing = []string{"sandbox; default-src 'none'"}
+)
+
+// minPacked is the size from which compressing a text is worth it.
+const minPacked = 1 << 10
+
+// servePage serves an index, compressed for those who accept it; nil is not
+// found.
+func servePage(w http.ResponseWriter, r *http.Request, p *page, vary []string) {
+	header := w.Header()
+	header["Vary"] = vary
+	if p == nil {
+		refuse(w, http.StatusNotFound)
+		return
+	}
+	header["Content-Type"] = kindYAML
+	header["Cache-Control"] = cacheRevalidate
+	f := p.plain
+	if len(f.body) >= minPacked && acceptsGzip(r) {
+		f = p.packed()
+		header["Content-Encoding"] = encodingGzip
+	}
+	header["Etag"] = f.etag
+	serveContent(w, r, content{data: f.body}, f.length)
+}
+
+// serveContent serves content whose other headers are set, and closes it. The
+// length may be given where it is known as text.
+func serveContent(w http.ResponseWriter, r *http.Request, c content, length []string) {
+	header := w.Header()
+	header["X-Content-Type-Options"] = noSniff
+	if c.file != nil || conditional(r) {
+		http.ServeContent(w, r, "", time.Time{}, c.reader())
+		// The answer has been sent; there is nobody left to tell.
+		_ = c.close()
+		return
+	}
+	if length == nil {
+		length = []string{strconv.Itoa(len(c.data))}
+	}
+	header["Accept-Ranges"] = acceptBytes
+	header["Content-Length"] = length
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		// An error means that the client has gone.
+		_ = send(w, r, c.data)
+	}
+}
+
+// conditional reports whether the answer may be anything but the whole content.
+func conditional(r *http.Request) bool {
+	h := r.Header
+	return len(h["If-None-Match"]) > 0 || len(h["Range"]) > 0 || len(h["If-Match"]) > 0
+}
+
+// acceptsGzip reports whether the client accepts gzip. A range is always one of
+// the plain text, so that parts fetched by different clients fit together.
+func acceptsGzip(r *http.Request) bool {
+	if len(r.Header["Range"]) > 0 {
+		return false
+	}
+	for _, line := range r.Header["Accept-Encoding"] {
+		for part := range strings.SplitSeq(line, ",") {
+			coding, weight, _ := strings.Cut(part, ";")
+			if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+				return !refusing(weight)
+			}
+		}
+	}
+	return false
+}
+
+// refusing reports whether a weight such as "q=0.0" is zero.
+func refusing(weight string) bool {
+	value, ok := strings.CutPrefix(strings.ReplaceAll(weight, " ", ""), "q=")
+	if !ok {
+		return false
+	}
+	q, err := strconv.ParseFloat(value, 64)
+	return err == nil && q == 0
+}

@@ -1,0 +1,197 @@
+package chartrepo_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chartrepo"
+)
+
+func remove(t testing.TB, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func truncate(t testing.TB, path string) {
+	t.Helper()
+	if err := os.Truncate(path, 3); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// damages are what can happen to the files of a published version.
+var damages = []struct {
+	why string
+	do  func(t testing.TB, dir string, p hydrate.Publication, report string)
+	// atOpen says that opening the store finds it, served that the archive can
+	// still be had after a scrub.
+	atOpen, served bool
+}{
+	{why: "archive missing", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+		remove(t, blobFile(dir, p.Digest))
+	}},
+	{why: "archive cut", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+		truncate(t, blobFile(dir, p.Digest))
+	}},
+	{why: "bit flipped in archive", do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+		flip(t, blobFile(dir, p.Digest))
+	}},
+	{why: "reports missing", served: true, do: func(t testing.TB, dir string, _ hydrate.Publication, report string) {
+		remove(t, blobFile(dir, report))
+	}},
+	{why: "bit flipped in reports", served: true, do: func(t testing.TB, dir string, _ hydrate.Publication, report string) {
+		flip(t, blobFile(dir, report))
+	}},
+	{why: "record missing", do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+		remove(t, recordFile(dir, p))
+	}},
+	{why: "record cut", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+		truncate(t, recordFile(dir, p))
+	}},
+	{why: "bit flipped in record", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+		flip(t, recordFile(dir, p))
+	}},
+	{why: "record emptied", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+		write(t, recordFile(dir, p), "")
+	}},
+	{why: "record of another version", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+		other, err := os.ReadFile(filepath.Join(filepath.Dir(recordFile(dir, p)), "2.0.0.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, recordFile(dir, p), string(other))
+	}},
+	{why: "record is a link", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+		remove(t, recordFile(dir, p))
+		if err := os.Symlink("/etc/hostname", recordFile(dir, p)); err != nil {
+			t.Fatal(err)
+		}
+	}},
+	{why: "volume wiped", do: func(t testing.TB, dir string, _ hydrate.Publication, _ string) {
+		for _, name := range []string{"records", "blobs"} {
+			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}},
+}
+
+func TestScrubFindsDamage(t *testing.T) {
+	for _, c := range damages {
+		t.Run(c.why, func(t *testing.T) {
+			g := gomega.NewWithT(t)
+			dir, heard := t.TempDir(), &reports{}
+			store := open(t, dir, heard)
+			p := chart(t, main, "web", "1.0.0")
+			report := "sha256:" + strings.TrimPrefix(publish(t, store, p, chart(t, main, "web", "2.0.0"))[0].Report, "reports/")
+			_, err := store.Archive(p.Digest) // the cache has it
+			g.Expect(err).NotTo(gomega.HaveOccurred())
+			c.do(t, dir, p, report)
+
+			found, err := store.Scrub(context.Background())
+			g.Expect(err).NotTo(gomega.HaveOccurred())
+			g.Expect(found).To(gomega.ContainElement(gomega.And(
+				gomega.HaveField("Owner", main), gomega.HaveField("App", "web"), gomega.HaveField("Version", "1.0.0"),
+				gomega.HaveField("Err", gomega.HaveOccurred()))))
+			g.Expect(heard.heard).To(gomega.Equal(found))
+			g.Expect(store.Has(main, "web", "1.0.0", p.Digest)).To(gomega.BeFalse())
+			if c.served {
+				g.Expect(names(store)).To(gomega.ContainElement("main/web 1.0.0"))
+			} else {
+				g.Expect(names(store)).NotTo(gomega.ContainElement("main/web 1.0.0"))
+			}
+
+			publish(t, store, p, chart(t, main, "web", "2.0.0"))
+			g.Expect(store.Has(main, "web", "1.0.0", p.Digest)).To(gomega.BeTrue(), "it was published again")
+			found, err = store.Scrub(context.Background())
+			g.Expect(err).NotTo(gomega.HaveOccurred())
+			g.Expect(found).To(gomega.BeEmpty())
+		})
+	}
+}
+
+func TestOpenDropsWhatItCannotServe(t *testing.T) {
+	for _, c := range damages {
+		t.Run(c.why, func(t *testing.T) {
+			g := gomega.NewWithT(t)
+			dir, heard := t.TempDir(), &reports{}
+			p := chart(t, main, "web", "1.0.0")
+			published := publish(t, open(t, dir, nil), p, chart(t, main, "web", "2.0.0"))[0]
+			c.do(t, dir, p, "sha256:"+strings.TrimPrefix(published.Report, "reports/"))
+
+			store := open(t, dir, heard)
+			if c.atOpen {
+				g.Expect(heard.apps()).To(gomega.Equal([]string{"web 1.0.0"}))
+				g.Expect(names(store)).To(gomega.Equal([]string{"main/web 2.0.0"}))
+				g.Expect(recordFile(dir, p)).NotTo(gomega.BeAnExistingFile())
+			} else {
+				g.Expect(heard.apps()).To(gomega.BeEmpty())
+			}
+			publish(t, store, p)
+			g.Expect(store.Has(main, "web", "1.0.0", p.Digest)).To(gomega.BeTrue())
+		})
+	}
+}
+
+// Whatever happens to the files, a client gets the bytes that were published or
+// none.
+func TestNeverServesOtherBytes(t *testing.T) {
+	for _, c := range damages {
+		for name, cache := range map[string]int64{"small cache": 1 << 20, "no cache": -1} {
+			t.Run(c.why+", "+name, func(t *testing.T) {
+				g := gomega.NewWithT(t)
+				dir, heard := t.TempDir(), &reports{}
+				p := chart(t, main, "web", "1.0.0")
+				published := publish(t, open(t, dir, nil), p, chart(t, main, "web", "2.0.0"))[0]
+				c.do(t, dir, p, "sha256:"+strings.TrimPrefix(published.Report, "reports/"))
+
+				store := openWith(t, dir, chartrepo.Options{CacheBytes: cache, Damaged: heard.hear})
+				handler := chartrepo.Handler(store, chartrepo.HandlerOptions{})
+				for path, want := range map[string]string{
+					"/" + published.Chart:                   string(p.Archive),
+					"/" + published.Report + "/README.md":   string(p.Reports["README.md"]),
+					"/" + published.Report + "/values.yaml": string(p.Reports["values.yaml"]),
+				} {
+					answer := httptest.NewRecorder()
+					handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+					if answer.Code == http.StatusOK {
+						g.Expect(answer.Body.String()).To(gomega.Equal(want))
+					} else {
+						g.Expect(answer.Code).To(gomega.BeElementOf(http.StatusNotFound, http.StatusServiceUnavailable))
+					}
+				}
+				if strings.HasPrefix(c.why, "bit") {
+					g.Expect(heard.apps()).To(gomega.ContainElement("web 1.0.0"), "whoever finds it says so")
+				}
+			})
+		}
+	}
+}
+
+func TestScrubStopsWithItsContext(t *testing.T) {
+	g := gomega.NewWithT(t)
+	store := open(t, t.TempDir(), nil)
+	publish(t, store, chart(t, main, "web", "1.0.0"))
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := store.Scrub(ctx)
+	g.Expect(err).To(gomega.MatchError(context.Canceled))
+	g.Expect(names(store)).To(gomega.HaveLen(1))
+}

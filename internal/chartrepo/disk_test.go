@@ -1,0 +1,128 @@
+//go:build linux
+
+package chartrepo_test
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// volume is a small volume of its own, which only root can make.
+func volume(t *testing.T, options string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("chartrepo", dir, "tmpfs", 0, options); err != nil {
+		t.Skipf("A real volume needs the right to mount: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func noise(size int) []byte {
+	random := rand.NewChaCha8([32]byte{1})
+	data := make([]byte, size)
+	for i := range data {
+		data[i] = byte(random.Uint64())
+	}
+	return data
+}
+
+func TestFullVolume(t *testing.T) {
+	for _, c := range []struct {
+		why              string
+		archive, reports int
+		options          string
+	}{
+		{"the archive does not fit", 200 << 10, 10, "size=128k"},
+		{"the reports do not fit", 20 << 10, 200 << 10, "size=128k"},
+		{"no file is left for the record", 10, 10, "size=1m,nr_inodes=22"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := gomega.NewWithT(t)
+			dir := volume(t, c.options)
+			store := open(t, dir, nil)
+			small := chartOf(t, main, "small", "1.0.0", []byte("small"))
+			small.Reports = nil
+			published := publish(t, store, small)[0]
+			before := files(t, dir)
+
+			large := chartOf(t, main, "large", "1.0.0", noise(c.archive))
+			large.Reports = map[string][]byte{"a.txt": noise(c.reports)}
+			var err error
+			if c.archive == 10 {
+				err = publishUntilFull(store.Publish, t)
+			} else {
+				_, err = store.Publish(context.Background(), large)
+				g.Expect(files(t, dir)).To(gomega.Equal(before), "nothing is left behind")
+			}
+			g.Expect(outcome.Reason(err, "")).To(gomega.Equal(v1alpha1.ReasonStorageFull), "%v", err)
+			g.Expect(err.Error()).NotTo(gomega.MatchRegexp(`[0-9]{6}`), "it is the same at the next attempt")
+			g.Expect(outcome.IsStalled(err)).To(gomega.BeFalse(), "somebody may make room")
+			g.Expect(store.CheckWritten(t.Context())).To(gomega.HaveOccurred())
+			g.Expect(store.Check(t.Context())).To(gomega.Succeed(), "what is there is served")
+			g.Expect(store.Has(main, "small", "1.0.0", published.Digest)).To(gomega.BeTrue())
+
+			for name, content := range files(t, dir) {
+				if filepath.Dir(filepath.Dir(filepath.Dir(name))) == "blobs" {
+					g.Expect(digestOf([]byte(content))).To(gomega.HaveSuffix(filepath.Base(name)))
+				}
+				g.Expect(filepath.Base(name)).NotTo(gomega.HavePrefix("."), "a temporary file")
+			}
+			heard := &reports{}
+			g.Expect(names(open(t, dir, heard))).To(gomega.Equal(names(store)))
+			g.Expect(heard.apps()).To(gomega.BeEmpty())
+		})
+	}
+}
+
+func TestReadOnlyVolume(t *testing.T) {
+	g := gomega.NewWithT(t)
+	dir := volume(t, "size=1m")
+	p := chart(t, main, "web", "1.0.0")
+	publish(t, open(t, dir, nil), p, chart(t, main, "broken", "1.0.0"))
+	write(t, filepath.Join(dir, "records/market/main/web/.left"), "over")
+	truncate(t, recordFile(dir, chart(t, main, "broken", "1.0.0")))
+	g.Expect(syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")).To(gomega.Succeed())
+
+	heard := &reports{}
+	store := open(t, dir, heard)
+	g.Expect(heard.apps()).To(gomega.Equal([]string{"broken 1.0.0"}))
+	g.Expect(names(store)).To(gomega.Equal([]string{"main/web 1.0.0"}))
+	archive, err := store.Archive(p.Digest)
+	g.Expect(err).NotTo(gomega.HaveOccurred())
+	g.Expect(bytes.Equal(archive, p.Archive)).To(gomega.BeTrue())
+	publish(t, store, p) // it is there already
+
+	_, err = store.Publish(context.Background(), chart(t, main, "web", "2.0.0"))
+	g.Expect(outcome.Reason(err, "")).To(gomega.Equal(v1alpha1.ReasonStorageReadOnly), "%v", err)
+	g.Expect(outcome.Reason(store.Remove(main, "web"), "")).To(gomega.Equal(v1alpha1.ReasonStorageReadOnly))
+	g.Expect(store.Has(main, "web", "1.0.0", p.Digest)).To(gomega.BeTrue(), "what cannot be removed stays")
+}
+
+// publishUntilFull publishes versions until one does not fit, and returns why.
+func publishUntilFull(publish publishFunc, t *testing.T) error {
+	t.Helper()
+	for _, version := range []string{"1.0.0", "2.0.0", "3.0.0", "4.0.0", "5.0.0", "6.0.0", "7.0.0", "8.0.0"} {
+		if _, err := publish(context.Background(), chart(t, main, "many", version)); err != nil {
+			return err
+		}
+	}
+	t.Fatal("The volume was not full.")
+	return nil
+}
+
+type publishFunc = func(context.Context, hydrate.Publication) (hydrate.Published, error)

@@ -1,0 +1,188 @@
+package chartrepo_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chartrepo"
+)
+
+var (
+	main  = hydrate.Owner{Namespace: "market", Source: "main"}
+	extra = hydrate.Owner{Namespace: "market", Source: "extra"}
+	noon  = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+)
+
+// reports hears what a store found damaged.
+type reports struct {
+	mu    sync.Mutex
+	heard []chartrepo.Damaged
+}
+
+func (r *reports) hear(d chartrepo.Damaged) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heard = append(r.heard, d)
+}
+
+// apps are the apps heard of, each "<app> <version>".
+func (r *reports) apps() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	apps := []string{}
+	for _, d := range r.heard {
+		apps = append(apps, d.App+" "+d.Version)
+	}
+	return apps
+}
+
+// open opens a store whose clock stands still.
+func open(t testing.TB, dir string, heard *reports) *chartrepo.Store {
+	t.Helper()
+	options := chartrepo.Options{Now: func() time.Time { return noon }}
+	if heard != nil {
+		options.Damaged = heard.hear
+	}
+	return openWith(t, dir, options)
+}
+
+func openWith(t testing.TB, dir string, options chartrepo.Options) *chartrepo.Store {
+	t.Helper()
+	store, err := chartrepo.Open(dir, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+func digestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// chart is a publication of the app; what it contains follows from the name.
+func chart(t testing.TB, owner hydrate.Owner, app, version string) hydrate.Publication {
+	t.Helper()
+	return chartOf(t, owner, app, version, []byte("archive of "+app+" "+version+strings.Repeat(".", 2000)))
+}
+
+func chartOf(t testing.TB, owner hydrate.Owner, app, version string, archive []byte) hydrate.Publication {
+	t.Helper()
+	fields := map[string]any{
+		"apiVersion": "v2", "name": app, "version": version, "appVersion": "1.10",
+		"description": "An app: \"" + app + "\"\nof two lines", "keywords": []string{"on", "a"},
+	}
+	body, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hydrate.Publication{
+		Owner: owner, App: app, Version: version, Chart: body, Archive: archive, Digest: digestOf(archive),
+		Reports: map[string][]byte{
+			"values.yaml": []byte("# of " + app + "\na: 1\n"),
+			"README.md":   []byte(strings.Repeat("About "+app+".\n", 200)),
+		},
+	}
+}
+
+func publish(t testing.TB, store *chartrepo.Store, publications ...hydrate.Publication) []hydrate.Published {
+	t.Helper()
+	var all []hydrate.Published
+	for _, p := range publications {
+		published, err := store.Publish(context.Background(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, published)
+	}
+	return all
+}
+
+// files are all files below dir, by path, with their content.
+func files(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		name, _ := filepath.Rel(dir, path)
+		found[name] = string(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// names are the names of entries, each "<source>/<app> <version>".
+func names(store *chartrepo.Store) []string {
+	all := []string{}
+	for _, e := range store.Entries() {
+		all = append(all, e.Owner.Source+"/"+e.App+" "+e.Version)
+	}
+	return all
+}
+
+func blobFile(dir, digest string) string {
+	hex := strings.TrimPrefix(digest, "sha256:")
+	return filepath.Join(dir, "blobs", "sha256", hex[:2], hex)
+}
+
+func recordFile(dir string, p hydrate.Publication) string {
+	return filepath.Join(dir, "records", p.Owner.Namespace, p.Owner.Source, p.App, p.Version+".json")
+}
+
+// flip changes one bit of a file and leaves its length and time alone.
+func flip(t testing.TB, path string) {
+	t.Helper()
+	g := gomega.NewWithT(t)
+	info, err := os.Stat(path)
+	g.Expect(err).NotTo(gomega.HaveOccurred())
+	data, err := os.ReadFile(path)
+	g.Expect(err).NotTo(gomega.HaveOccurred())
+	data[len(data)/2] ^= 1
+	g.Expect(os.WriteFile(path, data, 0o644)).To(gomega.Succeed())
+	g.Expect(os.Chtimes(path, info.ModTime(), info.ModTime())).To(gomega.Succeed())
+}
+
+// listen runs the handler as main.go does, and returns its URL.
+func listen(t testing.TB, handler http.Handler) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	service := &chartrepo.Service{Server: chartrepo.NewServer("", handler), Listener: listener}
+	go func() { ended <- service.Start(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return "http://" + listener.Addr().String()
+}

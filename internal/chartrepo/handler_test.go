@@ -1,0 +1,277 @@
+package chartrepo_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chartrepo"
+)
+
+var own = hydrate.Owner{Namespace: "tenant", Source: "main"}
+
+// served is a store behind a real server: shared main and extra, and one of a
+// tenant that is not.
+type served struct {
+	url                           string
+	small, middle, large, private hydrate.Publication
+	smallAt                       hydrate.Published
+}
+
+func serve(t *testing.T) served {
+	t.Helper()
+	store := open(t, t.TempDir(), nil)
+	s := served{
+		small: chart(t, main, "web", "1.0.0"), private: chartOf(t, own, "web", "1.0.0", []byte("private")),
+		middle: chartOf(t, extra, "web", "3.0.0", noise(50_000)),
+		large:  chartOf(t, extra, "web", "2.0.0", noise(5<<20)),
+	}
+	for i := range 10 {
+		publish(t, store, chart(t, main, fmt.Sprintf("more-%d", i), "1.0.0"))
+	}
+	s.smallAt = publish(t, store, s.small, s.middle, s.large, s.private)[0]
+	s.url = listen(t, chartrepo.Handler(store, chartrepo.HandlerOptions{
+		Shared: func(owner hydrate.Owner) bool { return owner.Namespace == "market" },
+	}))
+	return s
+}
+
+// do sends a request as it is, without undoing compression.
+func (s served) do(t testing.TB, method, path string, header ...string) (*http.Response, []byte) {
+	t.Helper()
+	g := gomega.NewWithT(t)
+	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, nil)
+	g.Expect(err).NotTo(gomega.HaveOccurred())
+	for i := 0; i < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	if request.Header.Get("Accept-Encoding") == "" {
+		request.Header.Set("Accept-Encoding", "identity")
+	}
+	response, err := http.DefaultClient.Do(request)
+	g.Expect(err).NotTo(gomega.HaveOccurred())
+	body, err := io.ReadAll(response.Body)
+	g.Expect(err).NotTo(gomega.HaveOccurred())
+	g.Expect(response.Body.Close()).To(gomega.Succeed())
+	return response, body
+}
+
+func TestPathsAndHeadersChooseTheArchive(t *testing.T) {
+	s := serve(t)
+	for _, c := range []struct {
+		why, path string
+		header    []string
+		want      []byte
+	}{
+		{"path of the source", "/market/main/charts/web-1.0.0.tgz", nil, s.small.Archive},
+		{"one of a size between, sent at once", "/market/extra/charts/web-3.0.0.tgz", nil, s.middle.Archive},
+		{"large one, streamed", "/market/extra/charts/web-2.0.0.tgz", nil, s.large.Archive},
+		{"path of a source that is not shared", "/tenant/main/charts/web-1.0.0.tgz", nil, s.private.Archive},
+		{"joined", "/charts/web-2.0.0.tgz", nil, s.large.Archive},
+		{"joined leaves out what is not shared", "/charts/web-1.0.0.tgz", nil, s.small.Archive},
+		{"source by name", "/charts/web-1.0.0.tgz", []string{"X-Market-Source", "main"}, s.small.Archive},
+		{"source by name, of the user", "/charts/web-1.0.0.tgz", []string{"X-Market-Source", "main", "X-Market-User", "tenant"}, s.private.Archive},
+		{"user without such a source", "/charts/web-2.0.0.tgz", []string{"X-Market-Source", "extra", "X-Market-User", "tenant"}, s.large.Archive},
+		{"source in full", "/charts/web-1.0.0.tgz", []string{"X-Market-Source", "tenant/main"}, s.private.Archive},
+		{"user alone changes nothing", "/charts/web-1.0.0.tgz", []string{"X-Market-User", "tenant"}, s.small.Archive},
+		{"source that has no such chart", "/charts/web-2.0.0.tgz", []string{"X-Market-Source", "main"}, nil},
+		{"no such source", "/charts/web-1.0.0.tgz", []string{"X-Market-Source", "nobody"}, nil},
+		{"no such version", "/market/main/charts/web-3.0.0.tgz", nil, nil},
+		{"chart of another source", "/market/main/charts/web-2.0.0.tgz", nil, nil},
+		{"folder", "/market/main/charts/", nil, nil},
+		{"folder of the source", "/market/main/", nil, nil},
+		{"root", "/", nil, nil},
+		{"traversal", "/market/main/charts/..%2f..%2f..%2fetc%2fpasswd", nil, nil},
+		{"record", "/records/market/main/web/1.0.0.json", nil, nil},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := gomega.NewWithT(t)
+			response, body := s.do(t, http.MethodGet, c.path, c.header...)
+			if c.want == nil {
+				g.Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound))
+				g.Expect(response.Header.Get("Cache-Control")).To(gomega.Equal("no-store"))
+				return
+			}
+			g.Expect(response.StatusCode).To(gomega.Equal(http.StatusOK))
+			g.Expect(bytes.Equal(body, c.want)).To(gomega.BeTrue())
+			g.Expect(response.ContentLength).To(gomega.Equal(int64(len(c.want))))
+			g.Expect(response.Header.Get("ETag")).To(gomega.Equal(`"` + digestOf(c.want) + `"`))
+			g.Expect(response.Header.Get("Cache-Control")).To(gomega.Equal("public, max-age=60, must-revalidate"))
+			g.Expect(response.Header.Get("Content-Type")).To(gomega.Equal("application/gzip"))
+		})
+	}
+}
+
+func TestStaticIndexObeysHeaders(t *testing.T) {
+	g := gomega.NewWithT(t)
+	s := serve(t)
+	_, joined := s.do(t, http.MethodGet, "/index.yaml")
+	response, all := s.do(t, http.MethodGet, "/static-index.yaml")
+	g.Expect(all).To(gomega.Equal(joined))
+	g.Expect(response.Header.Get("Vary")).To(gomega.Equal("Accept-Encoding, X-Market-User, X-Market-Source"))
+	_, tenants := s.do(t, http.MethodGet, "/tenant/main/index.yaml")
+	_, picked := s.do(t, http.MethodGet, "/static-index.yaml", "X-Market-User", "tenant", "X-Market-Source", "main")
+	g.Expect(picked).To(gomega.Equal(tenants))
+	response, _ = s.do(t, http.MethodGet, "/static-index.yaml", "X-Market-Source", "none")
+	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound))
+}
+
+func TestConditionalAndRangeRequests(t *testing.T) {
+	s := serve(t)
+	report := "/" + s.smallAt.Report + "/README.md"
+	for _, path := range []string{
+		"/market/main/charts/web-1.0.0.tgz", "/market/extra/charts/web-3.0.0.tgz", "/market/extra/charts/web-2.0.0.tgz", "/index.yaml", "/market/main/index.yaml", report,
+	} {
+		for _, encoding := range []string{"identity", "gzip", "br;q=1, gzip;q=0.5, *;q=0"} {
+			t.Run(path+" "+encoding, func(t *testing.T) {
+				g := gomega.NewWithT(t)
+				accept := []string{"Accept-Encoding", encoding}
+				whole, body := s.do(t, http.MethodGet, path, accept...)
+				g.Expect(whole.StatusCode).To(gomega.Equal(http.StatusOK))
+				g.Expect(whole.ContentLength).To(gomega.Equal(int64(len(body))))
+				tag := whole.Header.Get("ETag")
+				g.Expect(tag).NotTo(gomega.BeEmpty())
+
+				head, nothing := s.do(t, http.MethodHead, path, accept...)
+				g.Expect(head.StatusCode).To(gomega.Equal(http.StatusOK))
+				g.Expect(nothing).To(gomega.BeEmpty())
+				g.Expect(head.ContentLength).To(gomega.Equal(int64(len(body))))
+				g.Expect(head.Header.Get("ETag")).To(gomega.Equal(tag))
+
+				same, nothing := s.do(t, http.MethodGet, path, append(accept, "If-None-Match", `"other", `+tag)...)
+				g.Expect(same.StatusCode).To(gomega.Equal(http.StatusNotModified))
+				g.Expect(nothing).To(gomega.BeEmpty())
+				g.Expect(same.Header.Get("ETag")).To(gomega.Equal(tag))
+				g.Expect(same.Header.Get("Cache-Control")).To(gomega.Equal(whole.Header.Get("Cache-Control")))
+
+				other, again := s.do(t, http.MethodGet, path, append(accept, "If-None-Match", `"other"`)...)
+				g.Expect(other.StatusCode).To(gomega.Equal(http.StatusOK))
+				g.Expect(bytes.Equal(again, body)).To(gomega.BeTrue())
+
+				_, plain := s.do(t, http.MethodGet, path)
+				part, bytesOf := s.do(t, http.MethodGet, path, append(accept, "Range", "bytes=10-19")...)
+				g.Expect(part.StatusCode).To(gomega.Equal(http.StatusPartialContent))
+				g.Expect(bytesOf).To(gomega.Equal(plain[10:20]))
+				beyond, _ := s.do(t, http.MethodGet, path, "Range", "bytes=99999999-")
+				g.Expect(beyond.StatusCode).To(gomega.Equal(http.StatusRequestedRangeNotSatisfiable))
+				stale, all := s.do(t, http.MethodGet, path, "Range", "bytes=10-19", "If-Range", `"other"`)
+				g.Expect(stale.StatusCode).To(gomega.Equal(http.StatusOK))
+				g.Expect(all).To(gomega.HaveLen(len(plain)))
+			})
+		}
+	}
+}
+
+func TestTextsAreCompressedForThoseWhoAccept(t *testing.T) {
+	s := serve(t)
+	for path, vary := range map[string]string{
+		"/index.yaml": "Accept-Encoding", "/" + s.smallAt.Report + "/README.md": "Accept-Encoding",
+		"/static-index.yaml": "Accept-Encoding, X-Market-User, X-Market-Source",
+	} {
+		t.Run(path, func(t *testing.T) {
+			g := gomega.NewWithT(t)
+			plain, text := s.do(t, http.MethodGet, path)
+			packed, body := s.do(t, http.MethodGet, path, "Accept-Encoding", "deflate, GZIP")
+			g.Expect(plain.Header.Get("Content-Encoding")).To(gomega.BeEmpty())
+			g.Expect(packed.Header.Get("Content-Encoding")).To(gomega.Equal("gzip"))
+			g.Expect(packed.Header.Get("ETag")).NotTo(gomega.Equal(plain.Header.Get("ETag")))
+			g.Expect(packed.Header.Get("Vary")).To(gomega.Equal(vary))
+			unpacked, err := gzip.NewReader(bytes.NewReader(body))
+			g.Expect(err).NotTo(gomega.HaveOccurred())
+			g.Expect(io.ReadAll(unpacked)).To(gomega.Equal(text))
+			for _, refusal := range []string{"gzip;q=0", "gzip; q=0.000", "br", "*"} {
+				refused, _ := s.do(t, http.MethodGet, path, "Accept-Encoding", refusal)
+				g.Expect(refused.Header.Get("Content-Encoding")).To(gomega.BeEmpty(), refusal)
+			}
+		})
+	}
+}
+
+func TestReports(t *testing.T) {
+	g := gomega.NewWithT(t)
+	s := serve(t)
+	response, body := s.do(t, http.MethodGet, "/"+s.smallAt.Report+"/values.yaml")
+	g.Expect(body).To(gomega.Equal(s.small.Reports["values.yaml"]))
+	g.Expect(response.Header.Get("Cache-Control")).To(gomega.Equal("public, max-age=31536000, immutable"))
+	g.Expect(response.Header.Get("Content-Type")).To(gomega.HavePrefix("application/yaml"))
+	response, _ = s.do(t, http.MethodGet, "/"+s.smallAt.Report+"/none.txt")
+	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound))
+	response, _ = s.do(t, http.MethodGet, "/reports/"+s.small.Digest[len("sha256:"):]+"/values.yaml")
+	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound), "an archive is not a report")
+	response, _ = s.do(t, http.MethodGet, "/reports/"+strings.Repeat("0", 64)+"/values.yaml")
+	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound))
+}
+
+func TestReportsOfStrangersAreNoPages(t *testing.T) {
+	g := gomega.NewWithT(t)
+	store := open(t, t.TempDir(), nil)
+	p := chart(t, main, "web", "1.0.0")
+	p.Reports["page.html"] = bytes.Repeat([]byte("<script>alert(1)</script>"), 200_000)
+	at := publish(t, store, p)[0]
+	answer := get(t, chartrepo.Handler(store, chartrepo.HandlerOptions{}), "/"+at.Report+"/page.html", "Accept-Encoding", "gzip")
+	g.Expect(answer.Body.Bytes()).To(gomega.Equal(p.Reports["page.html"]), "large ones are streamed as they are")
+	g.Expect(answer.Header().Get("Content-Type")).To(gomega.Equal("application/octet-stream"))
+	g.Expect(answer.Header().Get("X-Content-Type-Options")).To(gomega.Equal("nosniff"))
+	g.Expect(answer.Header().Get("Content-Security-Policy")).To(gomega.Equal("sandbox; default-src 'none'"))
+}
+
+func TestOnlyReadingIsAllowed(t *testing.T) {
+	g := gomega.NewWithT(t)
+	s := serve(t)
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions} {
+		response, _ := s.do(t, method, "/index.yaml")
+		g.Expect(response.StatusCode).To(gomega.Equal(http.StatusMethodNotAllowed), method)
+		g.Expect(response.Header.Get("Allow")).To(gomega.Equal("GET, HEAD"))
+	}
+}
+
+func TestSharingIsAskedAgain(t *testing.T) {
+	g := gomega.NewWithT(t)
+	store := open(t, t.TempDir(), nil)
+	var shared atomic.Bool
+	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{Shared: func(hydrate.Owner) bool { return shared.Load() }})
+	publish(t, store, chart(t, main, "web", "1.0.0"))
+	g.Expect(get(t, handler, "/charts/web-1.0.0.tgz").Code).To(gomega.Equal(http.StatusNotFound))
+	shared.Store(true)
+	g.Eventually(func() int { return get(t, handler, "/charts/web-1.0.0.tgz").Code }, "5s").Should(gomega.Equal(http.StatusOK))
+	g.Expect(get(t, handler, "/index.yaml").Body.String()).To(gomega.ContainSubstring("web-1.0.0.tgz"))
+}
+
+func TestHealthPages(t *testing.T) {
+	g := gomega.NewWithT(t)
+	store := open(t, t.TempDir(), nil)
+	publish(t, store, chart(t, main, "web", "1.0.0"), chart(t, main, "web", "1.1.0"), chart(t, own, "web", "1.0.0"))
+	var failure error
+	check := func(context.Context) error { return failure }
+	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{
+		Version: "v9", Checks: []chartrepo.Check{{Name: "objects", Run: check}, {Name: "hint", Run: check, Optional: true}},
+		Shared: func(owner hydrate.Owner) bool { return owner == main },
+	})
+	g.Expect(get(t, handler, "/healthz").Code).To(gomega.Equal(http.StatusOK))
+	g.Expect(get(t, handler, "/version").Body.String()).To(gomega.ContainSubstring(`"version":"v9"`))
+	var counts chartrepo.Counts
+	g.Expect(json.Unmarshal(get(t, handler, "/status").Body.Bytes(), &counts)).To(gomega.Succeed())
+	g.Expect(counts.Bytes).To(gomega.BeNumerically(">", 6000))
+	counts.Bytes = 0
+	g.Expect(counts).To(gomega.Equal(chartrepo.Counts{Sources: 2, Shared: 1, Apps: 2, Versions: 3}))
+
+	g.Expect(get(t, handler, "/readyz").Code).To(gomega.Equal(http.StatusOK))
+	failure = errors.New("caches are not filled")
+	answer := get(t, handler, "/readyz")
+	g.Expect(answer.Code).To(gomega.Equal(http.StatusServiceUnavailable))
+	g.Expect(answer.Body.String()).To(gomega.MatchJSON(`{"ready":false,"dependencies":[
+		{"name":"store","ready":true},{"name":"store-writable","ready":true,"optional":true},
+		{"name":"objects","ready":false,"message":"caches are not filled"},
+		{"name":"hint","ready":false,"optional":true,"message":"caches are not filled"}]}`))
+}

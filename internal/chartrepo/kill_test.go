@@ -1,0 +1,115 @@
+package chartrepo_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/internal/chartrepo"
+)
+
+// writerFolder makes this test binary a process that publishes into the folder
+// until it is killed.
+const writerFolder = "CHARTREPO_TEST_WRITER_FOLDER"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(writerFolder); dir != "" {
+		if err := publishForever(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+func publishForever(dir string) error {
+	store, err := chartrepo.Open(dir, chartrepo.Options{})
+	if err != nil {
+		return err
+	}
+	for i := 0; ; i++ {
+		p := chart(&testing.T{}, main, "app", fmt.Sprintf("1.%d.%d", i/20, i%20))
+		published, err := store.Publish(context.Background(), p)
+		if err != nil {
+			return err
+		}
+		fmt.Println(p.Version, published.Digest)
+	}
+}
+
+// A process is killed while it publishes, several times over the same folder:
+// what it said it published is there, and nothing else is in the way.
+func TestKilledWriter(t *testing.T) {
+	g := gomega.NewWithT(t)
+	dir := t.TempDir()
+	for _, lines := range []int{1, 7, 23, 40} {
+		said := killAfter(t, dir, lines)
+		heard := &reports{}
+		store := open(t, dir, heard)
+		g.Expect(heard.apps()).To(gomega.BeEmpty(), "a version is there whole or not at all")
+		for version, digest := range said {
+			g.Expect(store.Has(main, "app", version, digest)).To(gomega.BeTrue(), version)
+		}
+		g.Expect(len(store.Entries())).To(gomega.BeNumerically(">=", len(said)))
+		for name := range files(t, dir) {
+			g.Expect(filepath.Base(name)).NotTo(gomega.HavePrefix("."))
+		}
+		found, err := store.Scrub(context.Background())
+		g.Expect(err).NotTo(gomega.HaveOccurred())
+		g.Expect(found).To(gomega.BeEmpty())
+	}
+}
+
+// killAfter runs the writer and kills it when it has said so many lines. It
+// returns all that was said.
+func killAfter(t *testing.T, dir string, lines int) map[string]string {
+	t.Helper()
+	g := gomega.NewWithT(t)
+	writer := exec.CommandContext(t.Context(), os.Args[0])
+	writer.Env = append(os.Environ(), writerFolder+"="+dir)
+	output, err := writer.StdoutPipe()
+	g.Expect(err).NotTo(gomega.HaveOccurred())
+	g.Expect(writer.Start()).To(gomega.Succeed())
+	said := map[string]string{}
+	scanner := bufio.NewScanner(output)
+	for scanner.Scan() {
+		if version, digest, ok := strings.Cut(scanner.Text(), " "); ok && len(digest) == 71 {
+			said[version] = digest
+		}
+		if len(said) == lines {
+			g.Expect(writer.Process.Kill()).To(gomega.Succeed())
+		}
+	}
+	g.Expect(writer.Wait()).To(gomega.HaveOccurred(), "it was killed")
+	g.Expect(len(said)).To(gomega.BeNumerically(">=", lines))
+	return said
+}
+
+// The points at which a writer may have died, made by hand.
+func TestLeftovers(t *testing.T) {
+	g := gomega.NewWithT(t)
+	dir, heard := t.TempDir(), &reports{}
+	p := chart(t, main, "web", "1.0.0")
+	publish(t, open(t, dir, nil), p)
+	before := files(t, dir)
+	orphan := chart(t, main, "web", "2.0.0")
+	write(t, filepath.Join(filepath.Dir(blobFile(dir, p.Digest)), ".half123"), "half a blob")
+	write(t, filepath.Join(filepath.Dir(recordFile(dir, p)), ".2.0.0.json456"), "half a record")
+	g.Expect(os.MkdirAll(filepath.Dir(blobFile(dir, orphan.Digest)), 0o755)).To(gomega.Succeed())
+	write(t, blobFile(dir, orphan.Digest), string(orphan.Archive))
+
+	store := open(t, dir, heard)
+	g.Expect(heard.apps()).To(gomega.BeEmpty())
+	g.Expect(names(store)).To(gomega.Equal([]string{"main/web 1.0.0"}))
+	swept, err := store.Sweep(context.Background(), nil, 0)
+	g.Expect(err).NotTo(gomega.HaveOccurred())
+	g.Expect(swept.Files).To(gomega.Equal(1), "the blob without a record")
+	g.Expect(files(t, dir)).To(gomega.Equal(before))
+}

@@ -1,0 +1,115 @@
+package chartrepo
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Reload reads the records from disk again, so that what another process
+// published is served too, and what has vanished is no longer. It drops and
+// reports as Open does, and returns what it reported.
+func (s *Store) Reload() ([]Damaged, error) {
+	damaged, err := s.reload()
+	for _, d := range damaged {
+		s.options.Damaged(d)
+	}
+	return damaged, err
+}
+
+func (s *Store) reload() ([]Damaged, error) {
+	s.commit.Lock()
+	defer s.commit.Unlock()
+	// Whoever wiped the volume took the folders away as well.
+	if err := s.folder.makeTrees(); err != nil {
+		return nil, storageError(fmt.Errorf("read records: %w", err))
+	}
+	found := map[string]*record{}
+	bad := map[string]Damaged{}
+	err := fs.WalkDir(s.folder.root.FS(), recordsFolder, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() || strings.HasPrefix(d.Name(), temporary) {
+			return nil
+		}
+		r, problem := s.readRecord(name, d)
+		if problem != nil {
+			bad[name] = s.abandon(name, problem)
+			return nil
+		}
+		found[name] = r
+		return nil
+	})
+	if err != nil {
+		return nil, storageError(fmt.Errorf("read records: %w", err))
+	}
+	return s.adopt(found, bad), nil
+}
+
+// readRecord reads one record and looks whether its archive is there. Reports
+// that are missing do not keep an archive from being served; Has tells of them.
+func (s *Store) readRecord(name string, d fs.DirEntry) (*record, error) {
+	info, err := d.Info()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxRecordBytes {
+		return nil, fmt.Errorf("read record: not a file of at most %d bytes", maxRecordBytes)
+	}
+	data, err := s.folder.root.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := decodeRecord(name, data)
+	if err != nil {
+		return nil, err
+	}
+	archive, err := s.folder.root.Stat(blobPath(r.Archive.Digest))
+	if err != nil {
+		return nil, fmt.Errorf("find archive: %w", err)
+	}
+	if archive.Size() != r.Archive.Size {
+		return nil, fmt.Errorf("find archive: it has %d bytes instead of %d", archive.Size(), r.Archive.Size)
+	}
+	return r, nil
+}
+
+// abandon removes a record that cannot be served, and says whose it was as far
+// as its path tells.
+func (s *Store) abandon(name string, problem error) Damaged {
+	d := Damaged{Path: name, Err: errors.Join(problem, s.folder.remove(name))}
+	if parts := strings.Split(strings.TrimSuffix(name, ".json"), "/"); len(parts) == 5 {
+		d.Owner.Namespace, d.Owner.Source, d.App, d.Version = parts[1], parts[2], parts[3], parts[4]
+	}
+	return d
+}
+
+// adopt makes the table say what was found on disk, and leaves alone what it
+// says already. What was not found is added to what was found bad.
+func (s *Store) adopt(found map[string]*record, bad map[string]Damaged) []Damaged {
+	for _, old := range s.table.all() {
+		name := old.path()
+		if next := found[name]; next != nil {
+			if next.sum == old.sum {
+				delete(found, name)
+			}
+			continue
+		}
+		s.table.drop(old)
+		if _, known := bad[name]; !known {
+			bad[name] = old.damaged(name, errors.New("find record: it is gone"))
+		}
+	}
+	for _, r := range found {
+		s.table.put(r)
+	}
+	damaged := make([]Damaged, 0, len(bad))
+	for _, name := range slices.Sorted(maps.Keys(bad)) {
+		damaged = append(damaged, bad[name])
+	}
+	return damaged
+}

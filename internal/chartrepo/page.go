@@ -1,0 +1,145 @@
+package chartrepo
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/hydrate"
+)
+
+// page is a text made once and served many times, with its header values.
+type page struct {
+	// generation is that of the table or part that the page was made from.
+	generation uint64
+	plain      form
+	// packed is the page compressed, made when first asked for.
+	packed func() form
+}
+
+// form is one encoding of a page.
+type form struct {
+	body         []byte
+	etag, length []string
+}
+
+func newPage(generation uint64, body []byte) *page {
+	tag := digestOf(body)
+	return &page{
+		generation: generation,
+		plain:      newForm(body, tag),
+		packed:     sync.OnceValue(func() form { return newForm(compress(body), tag+"-gzip") }),
+	}
+}
+
+func newForm(body []byte, tag string) form {
+	return form{body: body, etag: []string{`"` + tag + `"`}, length: []string{strconv.Itoa(len(body))}}
+}
+
+// compress packs a text; the same text gives the same bytes.
+func compress(text []byte) []byte {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	// A bytes.Buffer does not fail.
+	_, _ = w.Write(text)
+	_ = w.Close()
+	return packed.Bytes()
+}
+
+// index is the page of one owner, nil if nothing is published there. It is made
+// anew after a change, by the first who asks.
+func (t *table) index(owner hydrate.Owner) *page {
+	p, generation := t.part(owner)
+	if p == nil {
+		return nil
+	}
+	if done := p.index.Load(); done != nil && done.generation == generation {
+		return done
+	}
+	p.making.Lock()
+	defer p.making.Unlock()
+	_, generation = t.part(owner)
+	if done := p.index.Load(); done != nil && done.generation >= generation {
+		return done
+	}
+	// A change between the two lines makes the page newer than it says, and it is
+	// made once more.
+	made := newPage(generation, indexPage(t.of(owner), func(*record) string { return "" }))
+	p.index.Store(made)
+	return made
+}
+
+// indexPage writes an index.yaml: apps by name, their versions newest first. Of
+// records with the same app and version only the first owner's is listed. The
+// time of the index is that of its newest entry, so that the same records give
+// the same bytes.
+func indexPage(records []*record, prefix func(*record) string) []byte {
+	slices.SortFunc(records, func(a, b *record) int {
+		return cmp.Or(cmp.Compare(a.App, b.App), newer(a, b), compareOwners(a.owner(), b.owner()))
+	})
+	records = slices.CompactFunc(records, func(a, b *record) bool { return a.App == b.App && a.Version == b.Version })
+	var generated time.Time
+	var page bytes.Buffer
+	page.WriteString("apiVersion: v1\nentries:")
+	if len(records) == 0 {
+		page.WriteString(" {}")
+	}
+	page.WriteByte('\n')
+	app := ""
+	for _, r := range records {
+		if r.App != app {
+			app = r.App
+			fmt.Fprintf(&page, "  %s:\n", strconv.Quote(app))
+		}
+		page.Write(r.entry)
+		fmt.Fprintf(&page, "    urls:\n    - %s\n", strconv.Quote(prefix(r)+"charts/"+r.fileName()))
+		if r.Created.After(generated) {
+			generated = r.Created
+		}
+	}
+	fmt.Fprintf(&page, "generated: %q\n", generated.Format(time.RFC3339))
+	return page.Bytes()
+}
+
+// indexEntry is the entry of a record, indented as the index has it, without the
+// URL, which depends on the index. Helm writes digests in hex alone.
+func indexEntry(r *record) ([]byte, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(r.Chart, &fields); err != nil {
+		return nil, fmt.Errorf("decode chart: %w", err)
+	}
+	if fields == nil {
+		return nil, errors.New("decode chart: it is null")
+	}
+	delete(fields, "urls")
+	fields["digest"] = json.RawMessage(strconv.Quote(strings.TrimPrefix(r.Archive.Digest, "sha256:")))
+	fields["created"] = json.RawMessage(strconv.Quote(r.Created.Format(time.RFC3339)))
+	ordered, err := json.Marshal(fields)
+	if err != nil {
+		return nil, fmt.Errorf("encode chart: %w", err)
+	}
+	text, err := yaml.JSONToYAML(ordered)
+	if err != nil {
+		return nil, fmt.Errorf("encode chart: %w", err)
+	}
+	entry := make([]byte, 0, len(text)+len(text)/8)
+	indent := "  - "
+	for line := range bytes.Lines(text) {
+		if len(line) > 1 {
+			entry = append(entry, indent...)
+			indent = "    "
+		}
+		entry = append(entry, line...)
+	}
+	return slices.Clip(entry), nil
+}

@@ -1,0 +1,206 @@
+package chartrepo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// Publish writes the archive and the reports, then the record that makes them
+// known, and returns where they can be had. A digest that was published before
+// under the same version keeps its time; the same publication writes nothing.
+// Report is empty where there are no reports.
+//
+// A publication that contradicts itself is stalled with DigestMismatch,
+// InvalidChart or LimitExceeded. A failure of the disk carries StorageFull,
+// StorageReadOnly or StorageFailed and leaves nothing behind; what was published
+// before is still served.
+func (s *Store) Publish(ctx context.Context, p hydrate.Publication) (hydrate.Published, error) {
+	if err := checkPublication(p); err != nil {
+		return hydrate.Published{}, fmt.Errorf("publish chart: %w", err)
+	}
+	next := &record{
+		Format: recordFormat, Namespace: p.Owner.Namespace, Source: p.Owner.Source, App: p.App, Version: p.Version,
+		Chart: p.Chart, Archive: blob{Digest: p.Digest, Size: int64(len(p.Archive))},
+	}
+	contents := [][]byte{p.Archive}
+	if len(p.Reports) > 0 {
+		packed, err := packReports(p.Reports)
+		if err != nil {
+			return hydrate.Published{}, fmt.Errorf("publish chart: %w", err)
+		}
+		next.Reports = &blob{Digest: digestOf(packed), Size: int64(len(packed))}
+		contents = append(contents, packed)
+	}
+	if err := next.check(); err != nil {
+		return hydrate.Published{}, outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("publish chart: %w", err))
+	}
+	if err := s.write(ctx, next, contents); err != nil {
+		return hydrate.Published{}, fmt.Errorf("publish chart: %w", err)
+	}
+	return next.published(), nil
+}
+
+// checkPublication tells whether the parts of a publication fit together.
+func checkPublication(p hydrate.Publication) error {
+	var chart struct {
+		Name    string `json:"name"`
+		Version string `json:"version"`
+	}
+	if err := json.Unmarshal(p.Chart, &chart); err != nil {
+		return outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("decode chart: %w", err))
+	}
+	if chart.Name != p.App || chart.Version != p.Version {
+		return outcome.Stalled(v1alpha1.ReasonInvalidChart,
+			fmt.Errorf("compare chart: it says %q %q, not %q %q", chart.Name, chart.Version, p.App, p.Version))
+	}
+	if len(p.Chart) > maxChartBytes || len(p.Archive) > hydrate.MaxArchiveBytes {
+		return outcome.Stalled(v1alpha1.ReasonLimitExceeded,
+			fmt.Errorf("measure chart: more than %d bytes of metadata or %d bytes of archive", maxChartBytes, hydrate.MaxArchiveBytes))
+	}
+	if got := digestOf(p.Archive); got != p.Digest {
+		return outcome.Stalled(v1alpha1.ReasonDigestMismatch, fmt.Errorf("check archive: digest is %q, not %q", got, p.Digest))
+	}
+	return nil
+}
+
+// blobNames are what the blobs of a record are, in their order.
+var blobNames = []string{"archive", "reports"}
+
+// write puts blobs and record in place, or takes back what it wrote.
+func (s *Store) write(ctx context.Context, next *record, contents [][]byte) (err error) {
+	blobs := next.blobs()
+	release := s.table.pin(blobs)
+	defer release()
+	var written []string
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.takeBack(written))
+		}
+	}()
+	for i, content := range contents {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		fresh, err := s.writeBlob(blobs[i].Digest, content)
+		if err != nil {
+			return s.note(storageError(fmt.Errorf("write %s: %w", blobNames[i], err)))
+		}
+		if fresh {
+			written = append(written, blobs[i].Digest)
+		}
+	}
+	return s.enter(next)
+}
+
+// writeBlob writes a blob unless the very same bytes are there. One that nobody
+// names may be about to be swept, so it is made young again.
+func (s *Store) writeBlob(digest string, content []byte) (fresh bool, err error) {
+	same, err := s.folder.holds(blobPath(digest), content)
+	switch {
+	case err != nil:
+		return false, err
+	case !same:
+		return true, s.folder.write(blobPath(digest), content)
+	case len(s.table.naming(digest)) == 0:
+		return false, s.folder.touch(blobPath(digest))
+	}
+	return false, nil
+}
+
+// takeBack removes blobs that were written for nothing, unless another writer
+// has found them meanwhile.
+func (s *Store) takeBack(digests []string) error {
+	var errs []error
+	for _, digest := range digests {
+		_, err := s.table.unlessUsed(digest, 1, true, func() error { return withoutPath(s.folder.discard(blobPath(digest))) })
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// enter writes the record: from here on the version is published.
+func (s *Store) enter(next *record) error {
+	s.commit.Lock()
+	defer s.commit.Unlock()
+	next.Created = s.options.Now().UTC().Truncate(time.Second)
+	if old := s.table.find(next.owner(), next.App, next.Version); old != nil && old.Archive.Digest == next.Archive.Digest {
+		next.Created = old.Created
+	}
+	if other := s.table.file(next.owner(), next.fileName()); other != nil && other.App != next.App {
+		return outcome.Stalled(v1alpha1.ReasonInvalidChart,
+			fmt.Errorf("name archive: %q is that of app %q", next.fileName(), other.App))
+	}
+	data, err := next.encode()
+	if err != nil {
+		return outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("encode record: %w", err))
+	}
+	kept, err := decodeRecord(next.path(), data)
+	if err != nil {
+		return outcome.Stalled(v1alpha1.ReasonInvalidChart, err)
+	}
+	// A scrub may have removed a blob between its being found and now.
+	for _, b := range kept.blobs() {
+		if _, err := s.folder.root.Stat(blobPath(b.Digest)); err != nil {
+			return s.note(storageError(fmt.Errorf("find blob: %w", withoutPath(err))))
+		}
+	}
+	if err := s.writeRecord(kept, data); err != nil {
+		s.folder.prune(appFolder(kept.owner(), kept.App))
+		return s.note(storageError(fmt.Errorf("write record: %w", err)))
+	}
+	if old := s.table.find(kept.owner(), kept.App, kept.Version); old == nil || old.sum != kept.sum {
+		s.table.put(kept)
+	}
+	return nil
+}
+
+func (s *Store) writeRecord(r *record, data []byte) error {
+	same, err := s.folder.holds(r.path(), data)
+	if err != nil || same {
+		return err
+	}
+	if err := s.folder.write(r.path(), data); err != nil {
+		return err
+	}
+	return s.note(nil)
+}
+
+// note remembers how the last attempt to write ended, and returns it.
+func (s *Store) note(err error) error {
+	if err == nil {
+		s.failure.Store(nil)
+		return nil
+	}
+	s.failure.Store(&err)
+	return err
+}
+
+// Remove takes the app out of the repository, all but the versions to keep. Its
+// blobs stay until a Sweep, so that what was just installed can still be had.
+func (s *Store) Remove(owner hydrate.Owner, app string, keepVersions ...string) error {
+	s.commit.Lock()
+	defer s.commit.Unlock()
+	var errs []error
+	for _, r := range s.table.versions(owner, app) {
+		if slices.Contains(keepVersions, r.Version) {
+			continue
+		}
+		if err := s.folder.remove(r.path()); err != nil {
+			errs = append(errs, storageError(fmt.Errorf("remove chart %q: %w", r.fileName(), withoutPath(err))))
+			continue
+		}
+		s.table.drop(r)
+	}
+	if nameForm.MatchString(owner.Namespace) && nameForm.MatchString(owner.Source) && nameForm.MatchString(app) {
+		s.folder.prune(appFolder(owner, app))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,194 @@
+package chartrepo
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/appmarket/operator/hydrate"
+)
+
+// ErrDamaged is the error of a blob that does not match its digest.
+var ErrDamaged = errors.New("content does not match its digest")
+
+// content is something to serve: bytes from memory, or a part of a file that
+// must be closed.
+type content struct {
+	data    []byte
+	section *io.SectionReader
+	file    *os.File
+}
+
+func (c content) close() error {
+	if c.file == nil {
+		return nil
+	}
+	return c.file.Close()
+}
+
+// reader gives the content as http.ServeContent wants it.
+func (c content) reader() io.ReadSeeker {
+	switch {
+	case c.section == nil:
+		return bytes.NewReader(c.data)
+	case c.file != nil && c.section.Size() == sizeOf(c.file):
+		// A whole file can be sent by the kernel.
+		return c.file
+	default:
+		return c.section
+	}
+}
+
+func sizeOf(file *os.File) int64 {
+	info, err := file.Stat()
+	if err != nil {
+		return -1
+	}
+	return info.Size()
+}
+
+// Archive is the archive of the digest, "sha256:<hex>", published or not yet
+// swept. The bytes match the digest and must not be changed. The error of one
+// that is not there matches fs.ErrNotExist, that of an altered one ErrDamaged.
+func (s *Store) Archive(digest string) ([]byte, error) {
+	c, err := s.archive(digest)
+	if err != nil || c.file == nil {
+		return c.data, err
+	}
+	data, err := io.ReadAll(io.LimitReader(c.section, hydrate.MaxArchiveBytes+1))
+	if err := errors.Join(err, c.close()); err != nil {
+		return nil, storageError(fmt.Errorf("read archive: %w", err))
+	}
+	return data, nil
+}
+
+// archive is the same for the server, which need not hold a large one in memory.
+func (s *Store) archive(digest string) (content, error) {
+	return s.load(digest, func() (content, error) {
+		file, info, err := s.open(digest)
+		if err != nil {
+			return content{}, err
+		}
+		if info.Size() > s.cache.largest() {
+			return large(file, io.NewSectionReader(file, 0, info.Size()), s.verify(digest, file, info))
+		}
+		data, err := io.ReadAll(file)
+		if err := errors.Join(err, file.Close()); err != nil {
+			return content{}, storageError(fmt.Errorf("read blob: %w", err))
+		}
+		if digestOf(data) != digest {
+			s.condemn(digest, info, ErrDamaged)
+			return content{}, storageError(fmt.Errorf("check blob: %w", ErrDamaged))
+		}
+		return content{data: data}, nil
+	})
+}
+
+// report is one file of packed reports.
+func (s *Store) report(digest, name string) (content, error) {
+	return s.load(digest+"/"+name, func() (content, error) {
+		file, info, err := s.open(digest)
+		if err != nil {
+			return content{}, err
+		}
+		if err := s.verify(digest, file, info); err != nil {
+			return content{}, errors.Join(err, file.Close())
+		}
+		found, err := findReport(file, info.Size(), name)
+		if err != nil {
+			return content{}, errors.Join(err, file.Close())
+		}
+		if size := int64(found.UncompressedSize64); size > s.cache.largest() {
+			offset, err := found.DataOffset()
+			return large(file, io.NewSectionReader(file, offset, size), err)
+		}
+		data, err := readReport(found)
+		if errors.Is(err, zip.ErrChecksum) {
+			s.condemn(digest, info, ErrDamaged)
+		}
+		if err := errors.Join(err, file.Close()); err != nil {
+			return content{}, storageError(fmt.Errorf("read report: %w", err))
+		}
+		return content{data: data}, nil
+	})
+}
+
+// large is a content to be streamed, or the error with the file closed.
+func large(file *os.File, section *io.SectionReader, err error) (content, error) {
+	if err != nil {
+		return content{}, errors.Join(err, file.Close())
+	}
+	return content{section: section, file: file}, nil
+}
+
+// load gives what is in the cache under the key, or reads it. What is small is
+// read once for all who wait, and goes into the cache.
+func (s *Store) load(key string, read func() (content, error)) (content, error) {
+	if data, ok := s.cache.get(key); ok {
+		return content{data: data}, nil
+	}
+	shared, err, _ := s.loads.Do(key, func() (any, error) {
+		c, err := read()
+		if err != nil {
+			return content{}, err
+		}
+		if c.file != nil {
+			// A reader has one position, so that everybody needs one of their own.
+			return content{}, c.close()
+		}
+		s.cache.add(key, c.data)
+		return c, nil
+	})
+	if err != nil {
+		return content{}, err
+	}
+	if c := shared.(content); c.data != nil {
+		return c, nil
+	}
+	return read()
+}
+
+// open opens a blob, which may be damaged.
+func (s *Store) open(digest string) (*os.File, os.FileInfo, error) {
+	if !digestForm.MatchString(digest) {
+		return nil, nil, fmt.Errorf("open blob %q: %w", digest, fs.ErrNotExist)
+	}
+	file, err := s.folder.root.Open(blobPath(digest))
+	if err != nil {
+		return nil, nil, storageError(fmt.Errorf("open blob: %w", err))
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, nil, storageError(errors.Join(fmt.Errorf("open blob: %w", err), file.Close()))
+	}
+	return file, info, nil
+}
+
+// verify compares a file with its digest, unless this very file was compared
+// before. A damaged one is dropped and reported.
+func (s *Store) verify(digest string, file *os.File, info os.FileInfo) error {
+	if old, ok := s.checked.Load(digest); ok && sameFile(old.(os.FileInfo), info) {
+		return nil
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, io.NewSectionReader(file, 0, info.Size())); err != nil {
+		return storageError(fmt.Errorf("check blob: %w", err))
+	}
+	if "sha256:"+hex.EncodeToString(hash.Sum(nil)) != digest {
+		s.condemn(digest, info, ErrDamaged)
+		return storageError(fmt.Errorf("check blob: %w", ErrDamaged))
+	}
+	s.checked.Store(digest, info)
+	return nil
+}
+
+// sameFile reports whether nothing has been written since.
+func sameFile(a, b os.FileInfo) bool {
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}

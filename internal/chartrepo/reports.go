@@ -1,0 +1,104 @@
+package chartrepo
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// Bounds on the reports of one publication. The texts of the largest real app
+// have 2 MB together.
+const (
+	maxReports     = 256
+	maxReportBytes = 64 << 20
+)
+
+// packReports makes one blob of the reports: a zip file without compression, in
+// the order of the names. Its digest is over all names and contents, and one
+// file can be read from it without reading the others.
+func packReports(reports map[string][]byte) ([]byte, error) {
+	size := 0
+	for name, content := range reports {
+		if !nameForm.MatchString(name) {
+			return nil, outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("pack reports: %q is not a file name", name))
+		}
+		size += len(content)
+	}
+	if len(reports) > maxReports || size > maxReportBytes {
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded,
+			fmt.Errorf("pack reports: more than %d files or %d bytes", maxReports, maxReportBytes))
+	}
+	packed := bytes.NewBuffer(make([]byte, 0, size+256*len(reports)))
+	archive := zip.NewWriter(packed)
+	for _, name := range slices.Sorted(maps.Keys(reports)) {
+		content := reports[name]
+		w, err := archive.CreateRaw(&zip.FileHeader{
+			Name: name, Method: zip.Store, CRC32: crc32.ChecksumIEEE(content),
+			CompressedSize64: uint64(len(content)), UncompressedSize64: uint64(len(content)),
+		})
+		if err != nil {
+			return nil, fmt.Errorf("pack report %q: %w", name, err)
+		}
+		if _, err := w.Write(content); err != nil {
+			return nil, fmt.Errorf("pack report %q: %w", name, err)
+		}
+	}
+	if err := archive.Close(); err != nil {
+		return nil, fmt.Errorf("pack reports: %w", err)
+	}
+	return packed.Bytes(), nil
+}
+
+// findReport finds one file in packed reports.
+func findReport(packed io.ReaderAt, size int64, name string) (*zip.File, error) {
+	archive, err := zip.NewReader(packed, size)
+	if err != nil {
+		// An archive has a digest too; it is only not reports.
+		return nil, errors.Join(fs.ErrNotExist, err)
+	}
+	for _, file := range archive.File {
+		if file.Name == name && file.Method == zip.Store {
+			return file, nil
+		}
+	}
+	return nil, fmt.Errorf("find report %q: %w", name, fs.ErrNotExist)
+}
+
+// readReport reads a file of packed reports and compares its checksum.
+func readReport(file *zip.File) (data []byte, err error) {
+	r, err := file.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	data = make([]byte, 0, min(file.UncompressedSize64, maxReportBytes)+1)
+	buffer := bytes.NewBuffer(data)
+	_, err = buffer.ReadFrom(r)
+	return buffer.Bytes(), err
+}
+
+// reportKind is the content type of a report. Reports quote what strangers
+// wrote, so nothing is ever said to be a page or a script.
+func reportKind(name string) []string {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".yaml", ".yml":
+		return kindYAML
+	case ".json":
+		return kindJSON
+	case ".md", ".txt":
+		return kindText
+	default:
+		return kindBytes
+	}
+}

@@ -1,0 +1,75 @@
+package chartrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Bounds on one connection. The time to write is enough for the largest archive
+// over a line of 1 Mbit/s.
+const (
+	headerTime     = 5 * time.Second
+	readTime       = 10 * time.Second
+	writeTime      = 3 * time.Minute
+	idleTime       = 90 * time.Second
+	maxHeaderBytes = 16 << 10
+	// shutdownTime is what requests in flight have when the server stops.
+	shutdownTime = 10 * time.Second
+)
+
+// NewServer is a server for the address, such as ":8082", with bounds on the
+// time and the headers of every connection.
+func NewServer(addr string, handler http.Handler) *http.Server {
+	return &http.Server{
+		Addr:              addr,
+		Handler:           handler,
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       readTime,
+		WriteTimeout:      writeTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ConnContext:       withWire,
+	}
+}
+
+// Service runs a server until it is told to stop. It is a Runnable of
+// controller-runtime's manager, one that does not wait for the election of a
+// leader: every replica serves.
+type Service struct {
+	Server *http.Server
+	// Listener is used instead of Server.Addr if it is set.
+	Listener net.Listener
+}
+
+// NeedLeaderElection says no.
+func (*Service) NeedLeaderElection() bool { return false }
+
+// Start serves until the context ends, then lets requests in flight finish for a
+// few seconds. It returns nil if it was told to stop and did.
+func (s *Service) Start(ctx context.Context) error {
+	listener := s.Listener
+	if listener == nil {
+		var err error
+		if listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.Server.Addr); err != nil {
+			return fmt.Errorf("serve charts: %w", err)
+		}
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- s.Server.Serve(wired{listener}) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve charts: %w", err)
+	case <-ctx.Done():
+	}
+	// The context has ended, which must not end the requests at once.
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	if err := s.Server.Shutdown(grace); err != nil {
+		return fmt.Errorf("stop serving charts: %w", errors.Join(err, s.Server.Close()))
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package chartrepo_test
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/onsi/gomega"
+)
+
+// age makes a file older than a day.
+func age(t testing.TB, path string) {
+	t.Helper()
+	old := time.Now().Add(-25 * time.Hour)
+	if err := os.Chtimes(path, old, old); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSweepRemovesWhatNobodyNames(t *testing.T) {
+	g := gomega.NewWithT(t)
+	dir := t.TempDir()
+	store := open(t, dir, nil)
+	served, installed, gone, young := chart(t, main, "a", "1.0.0"), chart(t, main, "b", "1.0.0"), chart(t, main, "c", "1.0.0"), chart(t, main, "d", "1.0.0")
+	served.Reports, installed.Reports, gone.Reports, young.Reports = nil, nil, nil, nil
+	publish(t, store, served, installed, gone, young)
+	for _, app := range []string{"b", "c", "d"} {
+		g.Expect(store.Remove(main, app)).To(gomega.Succeed())
+	}
+	stranger := filepath.Join(dir, "blobs/sha256/note")
+	leftover := filepath.Join(filepath.Dir(blobFile(dir, gone.Digest)), ".left")
+	write(t, leftover, "over")
+	write(t, stranger, "not ours")
+	for _, p := range []string{served.Digest, installed.Digest, gone.Digest} {
+		age(t, blobFile(dir, p))
+	}
+	age(t, leftover)
+	age(t, stranger)
+
+	asked := []string{}
+	keep := func(digest string) bool {
+		asked = append(asked, digest)
+		return digest == installed.Digest
+	}
+	swept, err := store.Sweep(context.Background(), keep, 24*time.Hour)
+	g.Expect(err).NotTo(gomega.HaveOccurred())
+	g.Expect(swept.Files).To(gomega.Equal(2), "the blob and the temporary file")
+	g.Expect(swept.Bytes).To(gomega.Equal(int64(len(gone.Archive) + len("over"))))
+	g.Expect(asked).To(gomega.ConsistOf(installed.Digest, gone.Digest), "only of what would be removed")
+	_, err = store.Archive(gone.Digest)
+	g.Expect(err).To(gomega.MatchError(fs.ErrNotExist))
+	for _, p := range []string{served.Digest, installed.Digest, young.Digest} {
+		_, err := store.Archive(p)
+		g.Expect(err).NotTo(gomega.HaveOccurred())
+	}
+	g.Expect(stranger).To(gomega.BeAnExistingFile())
+
+	_, err = store.Sweep(context.Background(), nil, time.Hour)
+	g.Expect(err).NotTo(gomega.HaveOccurred())
+	_, err = store.Archive(installed.Digest)
+	g.Expect(err).To(gomega.MatchError(fs.ErrNotExist), "nobody keeps it now")
+}
+
+func TestBlobThatIsUsedAgainIsYoungAgain(t *testing.T) {
+	g := gomega.NewWithT(t)
+	dir := t.TempDir()
+	store := open(t, dir, nil)
+	p := chart(t, main, "a", "1.0.0")
+	publish(t, store, p)
+	g.Expect(store.Remove(main, "a")).To(gomega.Succeed())
+	age(t, blobFile(dir, p.Digest))
+	publish(t, store, p)
+	g.Expect(store.Remove(main, "a")).To(gomega.Succeed())
+	_, err := store.Sweep(context.Background(), nil, 24*time.Hour)
+	g.Expect(err).NotTo(gomega.HaveOccurred())
+	_, err = store.Archive(p.Digest)
+	g.Expect(err).NotTo(gomega.HaveOccurred())
+}
+
+func TestSweepStopsWithItsContext(t *testing.T) {
+	g := gomega.NewWithT(t)
+	dir := t.TempDir()
+	store := open(t, dir, nil)
+	p := chart(t, main, "a", "1.0.0")
+	publish(t, store, p)
+	g.Expect(store.Remove(main, "a")).To(gomega.Succeed())
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := store.Sweep(ctx, nil, 0)
+	g.Expect(err).To(gomega.MatchError(context.Canceled))
+	g.Expect(blobFile(dir, p.Digest)).To(gomega.BeAnExistingFile())
+}

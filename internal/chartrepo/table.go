@@ -1,0 +1,215 @@
+package chartrepo
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/appmarket/operator/hydrate"
+)
+
+// table is what is published, in memory. The records in it never change.
+type table struct {
+	// generation counts the changes.
+	generation atomic.Uint64
+
+	mu    sync.RWMutex
+	parts map[hydrate.Owner]*part
+	// named are the records that name a digest, pinned the writers that are about
+	// to. Neither kind of blob may be removed.
+	named  map[string][]*record
+	pinned map[string]int
+}
+
+// part is what one owner has published.
+type part struct {
+	// generation is that of the last change.
+	generation uint64
+	apps       map[string]map[string]*record
+	// files are the records by the name of the archive.
+	files map[string]*record
+	// index was made for some generation, perhaps an older one.
+	index  atomic.Pointer[page]
+	making sync.Mutex
+}
+
+func newTable() *table {
+	return &table{
+		parts:  map[hydrate.Owner]*part{},
+		named:  map[string][]*record{},
+		pinned: map[string]int{},
+	}
+}
+
+// put adds the record, in the place of one of the same version.
+func (t *table) put(r *record) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.take(r.owner(), r.App, r.Version)
+	p := t.parts[r.owner()]
+	if p == nil {
+		p = &part{apps: map[string]map[string]*record{}, files: map[string]*record{}}
+		t.parts[r.owner()] = p
+	}
+	if p.apps[r.App] == nil {
+		p.apps[r.App] = map[string]*record{}
+	}
+	p.apps[r.App][r.Version] = r
+	p.files[r.fileName()] = r
+	for _, b := range r.blobs() {
+		t.named[b.Digest] = append(t.named[b.Digest], r)
+	}
+	p.generation = t.generation.Add(1)
+}
+
+// drop removes the record, unless another one has taken its place.
+func (t *table) drop(r *record) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p := t.parts[r.owner()]; p != nil && p.apps[r.App][r.Version] == r {
+		t.take(r.owner(), r.App, r.Version)
+		if len(p.apps) == 0 {
+			delete(t.parts, r.owner())
+		}
+	}
+}
+
+func (t *table) take(owner hydrate.Owner, app, version string) {
+	p := t.parts[owner]
+	if p == nil || p.apps[app][version] == nil {
+		return
+	}
+	r := p.apps[app][version]
+	delete(p.apps[app], version)
+	if len(p.apps[app]) == 0 {
+		delete(p.apps, app)
+	}
+	delete(p.files, r.fileName())
+	for _, b := range r.blobs() {
+		rest := slices.DeleteFunc(t.named[b.Digest], func(other *record) bool { return other == r })
+		if t.named[b.Digest] = rest; len(rest) == 0 {
+			delete(t.named, b.Digest)
+		}
+	}
+	p.generation = t.generation.Add(1)
+}
+
+func (t *table) find(owner hydrate.Owner, app, version string) *record {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if p := t.parts[owner]; p != nil {
+		return p.apps[app][version]
+	}
+	return nil
+}
+
+// file finds a record by the name of its archive.
+func (t *table) file(owner hydrate.Owner, name string) *record {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if p := t.parts[owner]; p != nil {
+		return p.files[name]
+	}
+	return nil
+}
+
+// part is that of the owner, nil if there is none, and its generation.
+func (t *table) part(owner hydrate.Owner) (*part, uint64) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	p := t.parts[owner]
+	if p == nil {
+		return nil, 0
+	}
+	return p, p.generation
+}
+
+func (t *table) owners() []hydrate.Owner {
+	t.mu.RLock()
+	owners := slices.Collect(maps.Keys(t.parts))
+	t.mu.RUnlock()
+	slices.SortFunc(owners, compareOwners)
+	return owners
+}
+
+// of are the records of the owners, unsorted.
+func (t *table) of(owners ...hydrate.Owner) []*record {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var records []*record
+	for _, owner := range owners {
+		if p := t.parts[owner]; p != nil {
+			records = slices.AppendSeq(records, maps.Values(p.files))
+		}
+	}
+	return records
+}
+
+// versions are the records of one app, unsorted.
+func (t *table) versions(owner hydrate.Owner, app string) []*record {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if p := t.parts[owner]; p != nil {
+		return slices.Collect(maps.Values(p.apps[app]))
+	}
+	return nil
+}
+
+// all are the records by owner, app and version, newest first.
+func (t *table) all() []*record {
+	records := t.of(t.owners()...)
+	slices.SortFunc(records, func(a, b *record) int {
+		return cmp.Or(compareOwners(a.owner(), b.owner()), cmp.Compare(a.App, b.App), newer(a, b))
+	})
+	return records
+}
+
+func compareOwners(a, b hydrate.Owner) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Source, b.Source))
+}
+
+// naming are the records that name the digest.
+func (t *table) naming(digest string) []*record {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return slices.Clone(t.named[digest])
+}
+
+// digests are all that records name, sorted.
+func (t *table) digests() []string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return slices.Sorted(maps.Keys(t.named))
+}
+
+// pin keeps blobs from being removed until the answer is called.
+func (t *table) pin(blobs []blob) (release func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, b := range blobs {
+		t.pinned[b.Digest]++
+	}
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		for _, b := range blobs {
+			if t.pinned[b.Digest]--; t.pinned[b.Digest] == 0 {
+				delete(t.pinned, b.Digest)
+			}
+		}
+	}
+}
+
+// unlessUsed calls remove while nobody can begin to use the digest, and not at
+// all if more than the given number of writers pinned it, or a record names it
+// and spareNamed is set. It reports whether it called.
+func (t *table) unlessUsed(digest string, writers int, spareNamed bool, remove func() error) (bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.pinned[digest] > writers || spareNamed && len(t.named[digest]) > 0 {
+		return false, nil
+	}
+	return true, remove()
+}

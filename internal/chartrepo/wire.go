@@ -1,0 +1,106 @@
+package chartrepo
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+)
+
+// gathered is the length from which a body does not fit, with its headers, into
+// the buffer of net/http, which would write it in two pieces.
+const gathered = 3 << 10
+
+// wire is a connection that can send the headers of an answer and a body that is
+// in memory in one system call, without copying the body. For small archives
+// system calls are most of the work.
+type wire struct {
+	*net.TCPConn
+	// holding is set while an answer is gathered; held is what came before its
+	// body. Only the goroutine of the request touches them.
+	holding bool
+	held    []byte
+}
+
+type wireKey struct{}
+
+// withWire lets requests find their connection.
+func withWire(ctx context.Context, conn net.Conn) context.Context {
+	if c, ok := conn.(*wire); ok {
+		return context.WithValue(ctx, wireKey{}, c)
+	}
+	return ctx
+}
+
+// wired accepts connections that gather.
+type wired struct{ net.Listener }
+
+func (l wired) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		return &wire{TCPConn: tcp}, nil
+	}
+	return conn, err
+}
+
+// Write sends, or holds back while an answer is gathered.
+func (c *wire) Write(data []byte) (int, error) {
+	if c.holding {
+		c.held = append(c.held, data...)
+		return len(data), nil
+	}
+	return c.TCPConn.Write(data)
+}
+
+// ReadFrom sends what a body has left together with what was held back.
+func (c *wire) ReadFrom(source io.Reader) (int64, error) {
+	b, ok := source.(*body)
+	if !ok {
+		return c.TCPConn.ReadFrom(source)
+	}
+	before := int64(len(c.held))
+	pieces := net.Buffers{c.held, b.rest}
+	c.holding, c.held, b.rest = false, c.held[:0], nil
+	n, err := pieces.WriteTo(c.TCPConn)
+	return max(n-before, 0), err
+}
+
+// release sends what is still held back, for an answer that had no body after
+// all.
+func (c *wire) release() error {
+	c.holding = false
+	if len(c.held) == 0 {
+		return nil
+	}
+	_, err := c.TCPConn.Write(c.held)
+	c.held = c.held[:0]
+	return err
+}
+
+// body is the body of an answer. It has no WriteTo, so that it arrives at the
+// connection as it is.
+type body struct{ rest []byte }
+
+func (b *body) Read(into []byte) (int, error) {
+	if len(b.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(into, b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
+}
+
+// send writes a whole body.
+func send(w http.ResponseWriter, r *http.Request, data []byte) error {
+	to, direct := w.(io.ReaderFrom)
+	c, ok := r.Context().Value(wireKey{}).(*wire)
+	if !direct || !ok || len(data) < gathered {
+		_, err := w.Write(data)
+		return err
+	}
+	c.holding = true
+	if _, err := to.ReadFrom(&body{rest: data}); err != nil {
+		return err
+	}
+	return c.release()
+}

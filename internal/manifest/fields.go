@@ -1,0 +1,253 @@
+package manifest
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// weight says what follows when a value has the wrong type.
+type weight bool
+
+const (
+	// optional values are left out with a warning.
+	optional weight = false
+	// essential values fail the manifest: without them the app would be handled
+	// as another than it is.
+	essential weight = true
+)
+
+// fields are the entries of one mapping. Taking an entry makes it known; what
+// nobody took is a warning in the end.
+type fields struct {
+	notes *notes
+	path  string
+	keys  []string
+	nodes map[string]*yaml.Node
+	known map[string]bool
+}
+
+// item is one entry of a list, or one value of a mapping.
+type item struct {
+	path string
+	node *yaml.Node
+}
+
+// open reads a mapping. The result is nil if the node is something else.
+func (n *notes) open(at item, w weight) *fields {
+	f := &fields{notes: n, path: at.path, nodes: map[string]*yaml.Node{}, known: map[string]bool{}}
+	if kindOf(at.node) != kindMap {
+		n.mistyped(at, "a map", w)
+		return nil
+	}
+	f.add(follow(at.node), false)
+	return f
+}
+
+// add takes in the entries of a mapping. Entries that come by a merge key do not
+// replace those that are there.
+func (f *fields) add(mapping *yaml.Node, merged bool) {
+	var merges []*yaml.Node
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		key, value := follow(mapping.Content[i]), follow(mapping.Content[i+1])
+		if key.Kind != yaml.ScalarNode {
+			f.notes.warn("%s has a key that is not text", f.name())
+			continue
+		}
+		if key.ShortTag() == "!!merge" {
+			merges = append(merges, value)
+			continue
+		}
+		_, twice := f.nodes[key.Value]
+		switch {
+		case twice && merged:
+			continue
+		case twice:
+			f.notes.warn("%s is given twice and the last one counts", f.at(key.Value))
+		default:
+			f.keys = append(f.keys, key.Value)
+		}
+		f.nodes[key.Value] = value
+	}
+	for _, value := range merges {
+		f.merge(value)
+	}
+}
+
+func (f *fields) merge(value *yaml.Node) {
+	switch value.Kind {
+	case yaml.MappingNode:
+		f.add(value, true)
+	case yaml.SequenceNode:
+		for _, each := range value.Content {
+			if each = follow(each); each.Kind == yaml.MappingNode {
+				f.add(each, true)
+			}
+		}
+	}
+}
+
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_./-]{1,64}$`)
+
+// at is the path of an entry, bounded and with unusual keys quoted.
+func (f *fields) at(key string) string {
+	if !plainKey.MatchString(key) {
+		key = strconv.QuoteToASCII(cut(key, 64))
+	}
+	if f.path == "" {
+		return key
+	}
+	return f.path + "." + key
+}
+
+func (f *fields) name() string {
+	if f.path == "" {
+		return "the manifest"
+	}
+	return f.path
+}
+
+// take returns an entry; its node is nil if the entry is absent or null.
+func (f *fields) take(key string) item {
+	f.known[key] = true
+	node := f.nodes[key]
+	if node != nil && kindOf(node) == kindNull {
+		node = nil
+	}
+	return item{path: f.at(key), node: node}
+}
+
+// skip makes entries known that AppMarket has no use for.
+func (f *fields) skip(keys ...string) {
+	for _, key := range keys {
+		f.known[key] = true
+	}
+}
+
+// done lists the entries that nobody took.
+func (f *fields) done() {
+	for _, key := range f.keys {
+		if !f.known[key] {
+			f.notes.warn("%s is not a known field", f.at(key))
+		}
+	}
+}
+
+// prose is a text that is cut at limit bytes.
+func (f *fields) prose(key string, limit int) string {
+	return f.notes.prose(f.take(key), limit)
+}
+
+// exact is a text that would mean something else if it were cut: it is left out
+// if it is longer than limit bytes.
+func (f *fields) exact(key string, limit int) string {
+	return f.notes.exact(f.take(key), limit)
+}
+
+// choice is one of a few words; another word is left out.
+func (f *fields) choice(key string, words ...string) string {
+	at := f.take(key)
+	text := strings.ToLower(f.notes.exact(at, maxLine))
+	for _, word := range words {
+		if text == word {
+			return word
+		}
+	}
+	if text != "" {
+		f.notes.warn("%s is none of %s and was left out", at.path, strings.Join(words, ", "))
+	}
+	return ""
+}
+
+// flag is a truth value; also as text, as some write it.
+func (f *fields) flag(key string) bool {
+	at := f.take(key)
+	if at.node == nil {
+		return false
+	}
+	if at.node.Kind == yaml.ScalarNode {
+		switch strings.ToLower(at.node.Value) {
+		case "true", "yes", "on":
+			return true
+		case "false", "no", "off", "":
+			return false
+		}
+	}
+	f.notes.mistyped(at, "true or false", optional)
+	return false
+}
+
+// number is a whole number from zero to limit; also as text.
+func (f *fields) number(key string, limit int32) int32 {
+	value, _ := f.notes.number(f.take(key), limit)
+	return value
+}
+
+// mapping opens an entry. It is empty if the entry is absent or something else.
+func (f *fields) mapping(key string, w weight) *fields {
+	at := f.take(key)
+	if at.node != nil {
+		if opened := f.notes.open(at, w); opened != nil {
+			return opened
+		}
+	}
+	return &fields{notes: f.notes, path: at.path, known: map[string]bool{}}
+}
+
+// list returns at most limit items of an entry. More than that in an essential
+// list fail the manifest.
+func (f *fields) list(key string, limit int, w weight) []item {
+	at := f.take(key)
+	if at.node == nil {
+		return nil
+	}
+	if at.node.Kind != yaml.SequenceNode {
+		f.notes.mistyped(at, "a list", w)
+		return nil
+	}
+	nodes := at.node.Content
+	if len(nodes) > limit {
+		f.notes.note(w, "%s has more than %d entries", at.path, limit)
+		nodes = nodes[:limit]
+	}
+	items := make([]item, len(nodes))
+	for i, node := range nodes {
+		items[i] = item{path: fmt.Sprintf("%s[%d]", at.path, i), node: follow(node)}
+	}
+	return items
+}
+
+// texts is a list of texts of at most length bytes each, without empty ones.
+func (f *fields) texts(key string, limit, length int) []string {
+	var texts []string
+	for _, each := range f.list(key, limit, optional) {
+		if text := f.notes.exact(each, length); text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+func (n *notes) number(at item, limit int32) (int32, bool) {
+	if at.node == nil {
+		return 0, false
+	}
+	if at.node.Kind != yaml.ScalarNode {
+		n.mistyped(at, "a whole number", optional)
+		return 0, false
+	}
+	value, err := strconv.ParseFloat(strings.TrimSpace(at.node.Value), 64)
+	if err != nil || value != math.Trunc(value) {
+		n.mistyped(at, "a whole number", optional)
+		return 0, false
+	}
+	if value < 0 || value > float64(limit) {
+		n.warn("%s is not between 0 and %d and was left out", at.path, limit)
+		return 0, false
+	}
+	return int32(value), true
+}

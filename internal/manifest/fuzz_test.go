@@ -1,0 +1,43 @@
+package manifest_test
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+func FuzzManifest(f *testing.F) {
+	f.Add([]byte(full))
+	f.Add([]byte(bomb()))
+	f.Add([]byte("\ufeff" + head + "envs:\n- &a {envName: A, <<: {x: *b}}\n"))
+	f.Add([]byte(head + "entrances: [{name: a, post: 1}]\n---\nx: !!binary aGk=\n"))
+	f.Add([]byte("olaresManifest.version: '0.11.0'\n{{- if .Values.admin }}\na: b\n{{- end }}\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		reader := manifest.Reader{}
+		reader.Templated(text)
+		m, err := reader.Read(text)
+		if err != nil {
+			if m != nil || !outcome.IsStalled(err) || len(err.Error()) > 400 {
+				t.Fatalf("got %v with error %v", m, err)
+			}
+			return
+		}
+		if m.Name == "" || m.Version == "" || len(m.Title) > 200 || !utf8.ValidString(m.Title) {
+			t.Fatalf("got name %q, version %q, title %q", m.Name, m.Version, m.Title)
+		}
+		if len(m.Warnings) > 50 || slices.ContainsFunc(m.Warnings, func(w string) bool { return len(w) > 256 }) {
+			t.Fatalf("got warnings %q", m.Warnings)
+		}
+		again, err := reader.Read(text)
+		if err != nil || !reflect.DeepEqual(m, again) {
+			t.Fatalf("got %+v first and %+v, %v then", m, again, err)
+		}
+		if values := (manifest.Olares{}).Values(m); !reflect.DeepEqual(values, manifest.Olares{}.Values(m)) {
+			t.Fatalf("got other values the second time than %v", values)
+		}
+	})
+}

@@ -1,0 +1,368 @@
+package manifest_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+const head = `olaresManifest.version: '0.12.0'
+olaresManifest.type: app
+metadata: {name: notes, version: 1.2.0, title: Notes}
+`
+
+func TestTemplated(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		why  string
+		text string
+		want bool
+	}{
+		{why: "the first literal version", text: "olaresManifest.version: '0.12.0'\n", want: false},
+		{why: "the version before", text: `olaresManifest.version: "0.11.0"`, want: true},
+		{why: "not compared as text", text: "olaresManifest.version: 0.9.0\n", want: true},
+		{why: "a major version", text: "olaresManifest.version: 1.0.0\n", want: false},
+		{why: "two numbers", text: "olaresManifest.version: 0.12\n", want: false},
+		{why: "a byte order mark", text: "\ufeffolaresManifest.version: '0.12.0'\r\n", want: false},
+		{why: "a quoted key and a comment", text: "'olaresManifest.version' : \"0.12.0\" # new\n", want: false},
+		{why: "below a template line", text: "{{- if .Values.x }}\n---\nolaresManifest.version: '0.12.1'\n", want: false},
+		{why: "only within a block", text: "spec:\n  olaresManifest.version: '0.12.0'\n", want: true},
+		{why: "another key", text: "xolaresManifest.version: '0.12.0'\n", want: true},
+		{why: "no version", text: "metadata: {}\n", want: true},
+		{why: "no version number", text: "olaresManifest.version: '{{ .Values.v }}'\n", want: true},
+		{why: "nothing", text: "", want: true},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			t.Parallel()
+			NewWithT(t).Expect(manifest.Reader{}.Templated([]byte(c.text))).To(Equal(c.want))
+		})
+	}
+}
+
+// full has each thing that is read once.
+const full = `olaresManifest.version: '0.12.0'
+olaresManifest.type: middleware
+apiVersion: 'v2'
+metadata:
+  name: notes
+  appid: notes
+  title: Notes
+  description: Writes notes.
+  icon: https://a.example/i.png
+  version: 1.2.0
+  categories: [Work, Play]
+entrances:
+- {name: web, title: Notes, host: notes-svc, port: 8080, icon: "https://a.example/e.png", authLevel: Private, openMethod: window}
+- {name: api, host: notes-svc, port: "81", invisible: true}
+sharedEntrances: [{name: x}]
+envs:
+- {envName: LANGUAGE, type: string, required: true, editable: true, default: en, description: The language., regex: '^\w+$', applyOnChange: true}
+- {envName: LEVEL, title: Level, options: [{title: Low, value: 1}, {value: high}, plain]}
+- {envName: WORDS, multiSelect: true, splitter: "|", options: [{value: a.b}, {value: c}]}
+- {envName: TOKEN, type: Password, valueFrom: {envName: SYSTEM_TOKEN}}
+- {envName: FIXED, type: bool, value: true}
+spec:
+  versionName: 1.0
+  developer: Someone
+  website: https://a.example
+  sourceCode: https://b.example
+  fullDescription: |
+    Many {{ braces }}.
+  upgradeDescription: Faster.
+  license: [{text: MIT, url: "https://c.example"}, Apache-2.0]
+  promoteImage: ["https://a.example/1.png"]
+  locale: [en-US]
+  supportArch: [AMD64, arm64]
+  requiredCpu: 1
+  requiredMemory: 0.5Gi
+  limitedCpu: 0.50
+  onlyAdmin: "true"
+  subCharts: [{name: server, shared: true}, {name: notes}]
+options:
+  allowMultipleInstall: true
+  appScope: {clusterScoped: true}
+  images: ["busybox:1"]
+  dependencies:
+  - {name: olares, type: system, version: '>=1.12.6-0'}
+  - {name: store, type: application, version: '>=1.0.0', mandatory: true}
+  conflicts: [{name: oldnotes, type: application}]
+permission:
+  appData: true
+  appCache: false
+  externalData: true
+  userData: [Home, Home/Music]
+  sysData: [{group: service.bfl, dataType: app, version: v1, ops: [List, Get]}]
+  provider: [{appName: mail, providerName: send}]
+middleware:
+  postgres: {username: notes, password: secret, databases: [{name: notes, distributed: true}, {name: log}]}
+  redis: {namespace: n0}
+  futuredb: {username: u, databases: [one]}
+workloadReplicas: {notes: 1, "notes-web": 2}
+`
+
+func TestReadFull(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	got, err := manifest.Reader{}.Read([]byte(full))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(got).To(Equal(&hydrate.Manifest{
+		Format: "0.12.0", APIVersion: "v2", Type: "middleware",
+		Name: "notes", Version: "1.2.0", Title: "Notes", Description: "Writes notes.",
+		Icon: "https://a.example/i.png", Categories: []string{"Work", "Play"},
+		VersionName: "1.0", Developer: "Someone", Website: "https://a.example", SourceCode: "https://b.example",
+		FullDescription: "Many {{ braces }}.", UpgradeDescription: "Faster.",
+		Licenses:      []string{"MIT", "Apache-2.0"},
+		PromoteImages: []string{"https://a.example/1.png"},
+		Locales:       []string{"en-US"},
+		Entrances: []hydrate.Entrance{
+			{Name: "web", Title: "Notes", Host: "notes-svc", Port: 8080, Icon: "https://a.example/e.png", AuthLevel: "private"},
+			{Name: "api", Host: "notes-svc", Port: 81, Invisible: true},
+		},
+		Inputs: []hydrate.Input{
+			{Name: "LANGUAGE", Type: "string", Required: true, Editable: true, Default: "en", Description: "The language.", Pattern: `^\w+$`},
+			{Name: "LEVEL", Title: "Level", Type: "string", Options: []hydrate.InputOption{
+				{Title: "Low", Value: "1"}, {Title: "high", Value: "high"}, {Title: "plain", Value: "plain"}}},
+			{Name: "WORDS", Type: "string", Pattern: `^(?:a\.b|c)(?:\|(?:a\.b|c))*$`},
+			{Name: "TOKEN", Type: "password", From: "SYSTEM_TOKEN"},
+			{Name: "FIXED", Type: "bool", Value: "true"},
+		},
+		SubCharts:        []hydrate.SubChart{{Name: "server", Shared: true}, {Name: "notes"}},
+		WorkloadReplicas: map[string]int32{"notes": 1, "notes-web": 2},
+		Middlewares: map[string]hydrate.Middleware{
+			"postgres": {Username: "notes", Names: []string{"notes", "log"}},
+			"redis":    {Namespace: "n0"},
+			"futuredb": {Username: "u", Names: []string{"one"}},
+		},
+		Needs: []hydrate.Dependency{
+			{Name: "olares", Type: "system", Version: ">=1.12.6-0"},
+			{Name: "store", Type: "application", Version: ">=1.0.0", Mandatory: true},
+		},
+		Conflicts:     []hydrate.Dependency{{Name: "oldnotes", Type: "application"}},
+		Architectures: []string{"amd64", "arm64"},
+		Resources:     hydrate.Resources{RequiredCPU: "1", RequiredMemory: "0.5Gi", LimitedCPU: "0.50"},
+		Permissions: []string{"appData", "externalData", "userData: Home", "userData: Home/Music",
+			"sysData: service.bfl/app (List, Get)", "provider: mail/send"},
+		OnlyAdmin: true, ClusterScoped: true, Cloneable: true,
+		Images: []string{"busybox:1"},
+	}), "nothing is lost, and nothing is warned of")
+}
+
+func TestReadError(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		why  string
+		text string
+		want string
+	}{
+		{why: "nothing", text: "", want: "empty"},
+		{why: "only a comment", text: "# x\n", want: "empty"},
+		{why: "no YAML", text: "a: [", want: "line"},
+		{why: "an error page", text: "<html><body>x: y: z</body></html>", want: "yaml"},
+		{why: "text", text: "hello", want: "the manifest must be a map and is text"},
+		{why: "a list", text: "- a", want: "the manifest must be a map and is a list"},
+		{why: "no metadata", text: "spec: {}", want: "metadata.name is missing"},
+		{why: "no version", text: "metadata: {name: a}", want: "metadata.version is missing"},
+		{why: "an empty name", text: "metadata: {name: '', version: 1}", want: "metadata.name is missing"},
+		{why: "a name that is a map", text: "metadata: {name: {a: b}, version: 1}", want: "metadata.name must be text and is a map"},
+		{why: "a name that is endless", text: "metadata: {name: " + strings.Repeat("x", 254) + ", version: 1}",
+			want: "metadata.name is longer than 253 bytes"},
+		{why: "metadata that is text", text: "metadata: x", want: "metadata must be a map and is text"},
+		{why: "entrances as a map", text: head + "entrances: {a: b}", want: "entrances must be a list and is a map"},
+		{why: "an entrance that is a number", text: head + "entrances: [{name: a}, 1]", want: "entrances[1] must be a map and is a number"},
+		{why: "envs as text", text: head + "envs: none", want: "envs must be a list and is text"},
+		{why: "an env that is true", text: head + "envs: [true]", want: "envs[0] must be a map and is true or false"},
+		{why: "too many envs", text: head + "envs: [" + strings.Repeat("{envName: a},", 257) + "]", want: "envs has more than 256 entries"},
+		{why: "a spec that is a list", text: head + "spec: []", want: "spec must be a map and is a list"},
+		{why: "a sub chart without a name", text: head + "spec: {subCharts: [{shared: true}]}", want: "spec.subCharts[0].name is missing"},
+
+		{why: "too large", text: head + strings.Repeat(" ", manifest.MaxBytes), want: "larger than 1048576 bytes"},
+		{why: "too many values", text: "a: [" + strings.Repeat("1,", 100_001) + "]", want: "more than 100000 values"},
+		{why: "nested too deep", text: "a: " + strings.Repeat("[", 70) + strings.Repeat("]", 70), want: "nested more than 64 levels deep"},
+		{why: "an alias of what is not there", text: "a: *b", want: "unknown anchor"},
+		{why: "an alias bomb", text: bomb(), want: "aliases"},
+		{why: "a wide alias", text: "a: &a [" + strings.Repeat("1,", 2_000) + "]\nb: [" + strings.Repeat("*a,", 900) + "]",
+			want: "more than 100000 values with aliases written out"},
+		{why: "an alias within itself", text: "a: &a {b: *a}", want: "nested more than 64 levels deep"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			t.Parallel()
+			g := NewWithT(t)
+			m, err := manifest.Reader{}.Read([]byte(c.text))
+			g.Expect(m).To(BeNil())
+			g.Expect(err).To(MatchError(And(HavePrefix("read manifest: "), ContainSubstring(c.want))))
+			g.Expect(outcome.IsStalled(err)).To(BeTrue())
+			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidManifest))
+			g.Expect(len(err.Error())).To(BeNumerically("<", 400))
+		})
+	}
+}
+
+// bomb is ten levels of ten aliases each.
+func bomb() string {
+	var text strings.Builder
+	text.WriteString("a0: &a0 [x]\n")
+	for i := 1; i <= 10; i++ {
+		fmt.Fprintf(&text, "a%d: &a%d [%s]\n", i, i, strings.Repeat(fmt.Sprintf("*a%d,", i-1), 10))
+	}
+	return text.String()
+}
+
+func TestReadTolerant(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ö", 300)
+	for _, c := range []struct {
+		why      string
+		text     string
+		warnings []string
+		check    func(g Gomega, m *hydrate.Manifest)
+	}{
+		{why: "the least there is", text: "metadata: {name: a, version: 1.0}",
+			warnings: []string{"olaresManifest.version is missing."},
+			check: func(g Gomega, m *hydrate.Manifest) {
+				g.Expect(m.Version).To(Equal("1.0"), "as written, not as a number")
+				g.Expect(m.APIVersion).To(Equal("v1"))
+				g.Expect(m.Type).To(Equal("app"))
+			}},
+		{why: "a byte order mark and empty blocks", text: "\ufeff" + head + "middleware:\nenvs:\nentrances: ~\noptions:\nspec:\n"},
+		{why: "a typo in a field", text: head + "entrances: [{name: a, post: 80}]",
+			warnings: []string{"entrances[0].post is not a known field."},
+			check: func(g Gomega, m *hydrate.Manifest) {
+				g.Expect(m.Entrances).To(HaveExactElements(hydrate.Entrance{Name: "a"}))
+			}},
+		{why: "a misplaced field has no effect", text: head + "onlyAdmin: true\noptions: {onlyAdmin: true}",
+			warnings: []string{"onlyAdmin is not a known field.", "options.onlyAdmin is not a known field."},
+			check:    func(g Gomega, m *hydrate.Manifest) { g.Expect(m.OnlyAdmin).To(BeFalse()) }},
+		{why: "wrong types of optional fields", text: head + "spec: {onlyAdmin: 7, license: MIT, locale: {a: b}, website: [x]}\nworkloadReplicas: [a]",
+			warnings: []string{
+				"spec.license must be a list, is text and was left out.",
+				"spec.locale must be a list, is a map and was left out.",
+				"spec.onlyAdmin must be true or false, is a number and was left out.",
+				"spec.website must be text, is a list and was left out.",
+				"workloadReplicas must be a map, is a list and was left out.",
+			}},
+		{why: "numbers out of range", text: head + "entrances: [{name: a, port: 70000}, {name: b, port: 80.5}, {name: c, port: eighty}]\nworkloadReplicas: {a: -1, b: 1.0, c: 3000000000}",
+			warnings: []string{
+				"entrances[0].port is not between 0 and 65535 and was left out.",
+				"entrances[1].port must be a whole number, is a number and was left out.",
+				"entrances[2].port must be a whole number, is text and was left out.",
+				"workloadReplicas.a is not between 0 and 2147483647 and was left out.",
+				"workloadReplicas.c is not between 0 and 2147483647 and was left out.",
+			},
+			check: func(g Gomega, m *hydrate.Manifest) {
+				g.Expect(m.WorkloadReplicas).To(Equal(map[string]int32{"b": 1}))
+			}},
+		{why: "words that are none of those", text: head + "apiVersion: v9\nentrances: [{name: a, authLevel: secret}]\nenvs: [{envName: A, type: ip}]",
+			warnings: []string{
+				"apiVersion is none of v1, v2, v3 and was left out.",
+				"entrances[0].authLevel is none of internal, private, public and was left out.",
+				"envs[0].type is none of string, bool, password, url, email, int, domain and was left out.",
+			},
+			check: func(g Gomega, m *hydrate.Manifest) { g.Expect(m.Inputs[0].Type).To(Equal("string")) }},
+		{why: "names that are missing or twice", text: head + "entrances: [{port: 1}, {name: a, port: 2}, {name: a, port: 3}]\nenvs: [{type: int}, {envName: A, default: 1}, {envName: A}]\noptions: {dependencies: [{type: system}, 7]}",
+			warnings: []string{
+				"entrances[0] has no name and was left out.",
+				"entrances[2] has the name of another and was left out.",
+				"envs[0] has no envName and was left out.",
+				"envs[2] has the envName of another and was left out.",
+				"options.dependencies[0] has no name and was left out.",
+				"options.dependencies[1] must be a map, is a number and was left out.",
+			},
+			check: func(g Gomega, m *hydrate.Manifest) {
+				g.Expect(m.Inputs).To(HaveExactElements(hydrate.Input{Name: "A", Type: "string", Default: "1"}))
+				g.Expect(m.Entrances[0].Port).To(BeEquivalentTo(2))
+			}},
+		{why: "long texts", text: strings.Replace(head, "Notes", long, 1) + "spec: {website: 'https://" + strings.Repeat("x", 3_000) + "'}",
+			warnings: []string{
+				"metadata.title is longer than 200 bytes and was cut.",
+				"spec.website is longer than 2048 bytes and was left out.",
+			},
+			check: func(g Gomega, m *hydrate.Manifest) {
+				g.Expect(m.Title).To(Equal(strings.Repeat("ö", 100)))
+				g.Expect(m.Website).To(BeEmpty(), "half an address is none")
+			}},
+		{why: "a list that is too long", text: head + "options: {conflicts: [" + strings.Repeat("{name: a, type: system},", 65) + "]}",
+			warnings: []string{"options.conflicts has more than 64 entries; the rest was left out."},
+			check:    func(g Gomega, m *hydrate.Manifest) { g.Expect(m.Conflicts).To(HaveLen(64)) }},
+		{why: "control characters", text: head + `spec: {developer: "a\e[31mb\0c"}`,
+			check: func(g Gomega, m *hydrate.Manifest) { g.Expect(m.Developer).To(Equal("a[31mbc")) }},
+		{why: "a key twice, a key that is a list, a strange key", text: head + "spec: {developer: a, developer: b, ? [x] : y, \"a\\nb\": c}",
+			warnings: []string{
+				`spec has a key that is not text.`,
+				`spec."a\nb" is not a known field.`,
+				"spec.developer is given twice and the last one counts.",
+			},
+			check: func(g Gomega, m *hydrate.Manifest) { g.Expect(m.Developer).To(Equal("b")) }},
+		{why: "aliases and merge keys", text: head + "envs:\n- &a {envName: A, type: int, required: true}\n- {<<: *a, envName: B, required: false}\n- {<<: [*a, {default: x}], envName: C}\n",
+			check: func(g Gomega, m *hydrate.Manifest) {
+				g.Expect(m.Inputs).To(HaveExactElements(
+					hydrate.Input{Name: "A", Type: "int", Required: true},
+					hydrate.Input{Name: "B", Type: "int"},
+					hydrate.Input{Name: "C", Type: "int", Required: true, Default: "x"},
+				))
+			}},
+		{why: "a second document", text: head + "---\na: b\n",
+			warnings: []string{"the text has more than one document and only the first was read."}},
+		{why: "figures for each accelerator", text: head + "spec: {accelerator: [{mode: nvidia, requiredCpu: 4, requiredGPUMemory: 8Gi}, {mode: cpu, requiredCpu: 2}]}",
+			check: func(g Gomega, m *hydrate.Manifest) {
+				g.Expect(m.Resources).To(Equal(hydrate.Resources{RequiredCPU: "2"}), "those without a GPU")
+			}},
+		{why: "figures for a GPU only", text: head + "spec: {accelerator: [{mode: nvidia, requiredGPUMemory: 8Gi}]}",
+			check: func(g Gomega, m *hydrate.Manifest) {
+				g.Expect(m.Resources).To(Equal(hydrate.Resources{RequiredGPU: "8Gi"}))
+			}},
+		{why: "a shared app", text: head + "options: {shared: true}",
+			check: func(g Gomega, m *hydrate.Manifest) { g.Expect(m.ClusterScoped).To(BeTrue()) }},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			t.Parallel()
+			g := NewWithT(t)
+			m, err := manifest.Reader{}.Read([]byte(c.text))
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(m.Name).NotTo(BeEmpty())
+			g.Expect(m.Warnings).To(Equal(c.warnings))
+			if c.check != nil {
+				c.check(g, m)
+			}
+		})
+	}
+}
+
+func TestReadManyWarnings(t *testing.T) {
+	t.Parallel()
+	for _, many := range []int{50, 51, 5_000} {
+		g := NewWithT(t)
+		var text strings.Builder
+		text.WriteString(head)
+		for i := range many {
+			fmt.Fprintf(&text, "%s%05d: 1\n", strings.Repeat("x", 100), i)
+		}
+		m, err := manifest.Reader{}.Read([]byte(text.String()))
+		g.Expect(err).NotTo(HaveOccurred())
+		// The names are alike in what is shown of them, and count as one.
+		g.Expect(len(m.Warnings)).To(BeNumerically("<=", 50))
+		for _, w := range m.Warnings {
+			g.Expect(len(w)).To(BeNumerically("<=", 256))
+		}
+
+		text.Reset()
+		text.WriteString(head)
+		for i := range many {
+			fmt.Fprintf(&text, "x%05d: 1\n", i)
+		}
+		m, err = manifest.Reader{}.Read([]byte(text.String()))
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(m.Warnings).To(HaveLen(50))
+		last := "x00049 is not a known field."
+		if many > 50 {
+			last = fmt.Sprintf("%d more warnings were left out.", many-49)
+		}
+		g.Expect(m.Warnings[49]).To(Equal(last))
+	}
+}

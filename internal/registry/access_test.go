@@ -1,0 +1,106 @@
+package registry_test
+
+import (
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	registryserver "github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/internal/registry"
+)
+
+// guard stands before a registry and wants basic credentials, for everything or
+// in exchange for a token.
+func guard(store http.Handler, user, password string, token string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		gotUser, gotPassword, _ := r.BasicAuth()
+		known := gotUser == user && gotPassword == password
+		switch {
+		case token == "" && !known:
+			w.Header().Set("WWW-Authenticate", `Basic realm="r"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		case token != "" && r.URL.Path == "/token" && known:
+			_, _ = fmt.Fprintf(w, `{"token":%q}`, token)
+		case token != "" && r.URL.Path == "/token":
+			w.WriteHeader(http.StatusForbidden)
+		case token != "" && r.Header.Get("Authorization") != "Bearer "+token:
+			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="http://%s/token",service="s"`, r.Host))
+			w.WriteHeader(http.StatusUnauthorized)
+		default:
+			store.ServeHTTP(w, r)
+		}
+	}
+}
+
+func dockerConfig(key, user, password string) func(*registry.Options) {
+	return func(o *registry.Options) {
+		auth := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+		o.DockerConfig = fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}},"credsStore":"never-run"}`, key, auth)
+	}
+}
+
+func TestCredentialsComeFromTheDockerConfig(t *testing.T) {
+	store := registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0)))
+	push(t, serve(t, store), "team/web:1", image(t, amd64, 1))
+	for _, token := range []string{"", "t0ken"} {
+		server := serve(t, guard(store, "me", "s3cret", token))
+		address := strings.TrimPrefix(server.URL, "http://")
+		cases := []struct {
+			why  string
+			opts func(*registry.Options)
+			kind error
+		}{
+			{"the registry by its host", dockerConfig(address, "me", "s3cret"), nil},
+			{"the registry as docker writes it", dockerConfig("https://"+address+"/v1/", "me", "s3cret"), nil},
+			{"the start of the repository", dockerConfig(address+"/team", "me", "s3cret"), nil},
+			{"another repository", dockerConfig(address+"/other", "me", "s3cret"), registry.ErrDenied},
+			{"another registry, the one that is mirrored here", dockerConfig(host, "me", "s3cret"), registry.ErrDenied},
+			{"a wrong password", dockerConfig(address, "me", "wr0ng"), registry.ErrDenied},
+			{"nothing", func(*registry.Options) {}, registry.ErrDenied},
+		}
+		for _, c := range cases {
+			t.Run(c.why+" "+token, func(t *testing.T) {
+				g := NewWithT(t)
+
+				_, err := clientOf(t, server, c.opts).Inspect(t.Context(), host+"/team/web:1")
+
+				if c.kind == nil {
+					g.Expect(err).NotTo(HaveOccurred())
+					return
+				}
+				expectSilence(g, err, c.kind)
+				g.Expect(err.Error()).NotTo(Or(ContainSubstring("s3cret"), ContainSubstring("wr0ng"), ContainSubstring("t0ken")))
+			})
+		}
+	}
+}
+
+func TestCertificateMustBeTrusted(t *testing.T) {
+	g := NewWithT(t)
+	server := httptest.NewUnstartedServer(registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0))))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	ref := must[name.Reference](t)(name.ParseReference(strings.TrimPrefix(server.URL, "https://") + "/web:1"))
+	g.Expect(remote.Write(ref, image(t, amd64, 1), remote.WithTransport(server.Client().Transport))).To(Succeed())
+
+	_, err := clientOf(t, server).Inspect(t.Context(), host+"/web:1")
+	expectSilence(g, err, registry.ErrUnreachable)
+	g.Expect(err).To(MatchError(ContainSubstring("certificate")))
+
+	trusting := clientOf(t, server, func(o *registry.Options) {
+		o.Authorities = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	})
+	_, err = trusting.Inspect(t.Context(), host+"/web:1")
+	g.Expect(err).NotTo(HaveOccurred())
+}

@@ -1,0 +1,115 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"golang.org/x/sync/singleflight"
+	"k8s.io/utils/lru"
+
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// NegativeTTL is for how long at most Cached remembers that an image is not there
+// or that access to it is denied: whoever puts that right should not have to
+// wait for long.
+const NegativeTTL = time.Minute
+
+// Cached returns an Inspector that remembers the answers about the last size
+// images: by tag for ttl, by digest for ever, and a no for at most NegativeTTL.
+// That a registry did not answer is not remembered. Questions about the same
+// image at the same time are asked once; the one question goes on, for those who
+// come next, when the caller who started it gives up. Size is at least one.
+func Cached(inner hydrate.Inspector, ttl time.Duration, size int) hydrate.Inspector {
+	return &cached{inner: inner, ttl: ttl, answers: lru.New(max(size, 1))}
+}
+
+type cached struct {
+	inner   hydrate.Inspector
+	ttl     time.Duration
+	answers *lru.Cache
+	flights singleflight.Group
+}
+
+type answer struct {
+	detail  hydrate.ImageDetail
+	err     error
+	forever bool
+	until   time.Time
+}
+
+func (c *cached) Inspect(ctx context.Context, reference string) (hydrate.ImageDetail, error) {
+	key := cacheKey(reference)
+	if known, ok := c.known(key); ok {
+		return known.get()
+	}
+	asking := context.WithoutCancel(ctx)
+	flight := c.flights.DoChan(key, func() (any, error) {
+		// Between the look above and here another flight may have landed.
+		if known, ok := c.known(key); ok {
+			return known, nil
+		}
+		return c.ask(asking, key, reference), nil
+	})
+	select {
+	case landed := <-flight:
+		return landed.Val.(*answer).get()
+	case <-ctx.Done():
+		return hydrate.ImageDetail{}, fmt.Errorf("ask about an image: %w", ctx.Err())
+	}
+}
+
+func (c *cached) known(key string) (*answer, bool) {
+	found, ok := c.answers.Get(key)
+	if !ok {
+		return nil, false
+	}
+	known := found.(*answer)
+	return known, known.forever || time.Now().Before(known.until)
+}
+
+func (c *cached) ask(ctx context.Context, key, reference string) *answer {
+	a := &answer{}
+	a.detail, a.err = c.inner.Inspect(ctx, reference)
+	switch {
+	case a.err == nil:
+		a.forever = isDigest(reference)
+		a.until = time.Now().Add(c.ttl)
+	case outcome.IsStalled(a.err) || errors.Is(a.err, ErrDenied):
+		a.until = time.Now().Add(min(c.ttl, NegativeTTL))
+	default:
+		return a
+	}
+	c.answers.Add(key, a)
+	return a
+}
+
+// get gives every caller platforms of their own.
+func (a *answer) get() (hydrate.ImageDetail, error) {
+	detail := a.detail
+	detail.Platforms = slices.Clone(detail.Platforms)
+	return detail, a.err
+}
+
+// cacheKey brings nginx and docker.io/library/nginx:latest together.
+func cacheKey(reference string) string {
+	named, err := name.ParseReference(reference)
+	if err != nil {
+		return reference
+	}
+	return named.Name()
+}
+
+func isDigest(reference string) bool {
+	named, err := name.ParseReference(reference)
+	if err != nil {
+		return false
+	}
+	_, ok := named.(name.Digest)
+	return ok
+}

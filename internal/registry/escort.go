@@ -1,0 +1,116 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"syscall"
+)
+
+var (
+	errAddress  = errors.New("address not allowed")
+	errPlain    = errors.New("plain http not allowed")
+	errTooLarge = fmt.Errorf("the answer is larger than %d bytes", MaxAnswerBytes)
+)
+
+// metadataIPv6 is where one cloud serves the credentials of a machine; the other
+// clouds use link-local addresses for it.
+var metadataIPv6 = netip.MustParseAddr("fd00:ec2::254")
+
+// nat64 is the prefix under which an IPv4 address is reached over IPv6.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+// allowed reports whether a registry may have this address. Private and loopback
+// addresses are fine, clusters have registries of their own; those that reach
+// the machine's own metadata service, or many machines, are not.
+func allowed(addr netip.Addr) bool {
+	addr = addr.WithZone("").Unmap()
+	if nat64.Contains(addr) {
+		raw := addr.As16()
+		addr = netip.AddrFrom4([4]byte(raw[12:]))
+	}
+	return !addr.IsUnspecified() && !addr.IsMulticast() && !addr.IsLinkLocalUnicast() && addr != metadataIPv6
+}
+
+// controlAddress refuses at the moment of connecting, after names were resolved.
+func controlAddress(_, address string, _ syscall.RawConn) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil || !allowed(to.Addr()) {
+		return errAddress
+	}
+	return nil
+}
+
+// escort goes with every request of one question, those for tokens and those
+// that follow a redirect too. What fails on the way to the registry it marks
+// as lost, so that it can be told from an answer that is of no use.
+type escort struct {
+	base   http.RoundTripper
+	places places
+	asked  string
+}
+
+// lost is the failure of a connection.
+type lost struct{ err error }
+
+func (l *lost) Error() string { return l.err.Error() }
+func (l *lost) Unwrap() error { return l.err }
+
+// RoundTrip implements http.RoundTripper.
+func (e *escort) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := e.permit(req.URL); err != nil {
+		return nil, errors.Join(err, closeBody(req))
+	}
+	resp, err := e.base.RoundTrip(req)
+	if err != nil {
+		return nil, &lost{err}
+	}
+	if resp.ContentLength > MaxAnswerBytes && req.Method != http.MethodHead {
+		return nil, errors.Join(errTooLarge, resp.Body.Close())
+	}
+	resp.Body = &bounded{ReadCloser: resp.Body, left: MaxAnswerBytes}
+	return resp, nil
+}
+
+// permit looks at a literal address too, because behind a proxy nothing here
+// connects to it.
+func (e *escort) permit(u *url.URL) error {
+	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && !allowed(addr) {
+		return errAddress
+	}
+	switch {
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme == "http" && e.places.speaksPlain(u.Host, e.asked):
+		return nil
+	}
+	return errPlain
+}
+
+func closeBody(req *http.Request) error {
+	if req.Body == nil {
+		return nil
+	}
+	return req.Body.Close()
+}
+
+// bounded is a body that ends with errTooLarge when it goes on for too long.
+type bounded struct {
+	io.ReadCloser
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.left+1)])
+	b.left -= n
+	if b.left < 0 {
+		return 0, errTooLarge
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = &lost{err}
+	}
+	return n, err
+}

@@ -1,0 +1,132 @@
+package registry
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+)
+
+// docker.io is the name that people use and index.docker.io the one that the
+// library uses, for the same registry.
+const dockerHub = "docker.io"
+
+// places knows where each registry is to be asked.
+type places struct {
+	mirrors map[string]mirror
+	plain   map[string]bool
+}
+
+// mirror is a registry that is asked in the place of another.
+type mirror struct {
+	host   string
+	prefix string
+	plain  bool
+}
+
+// place is where one image is asked for. Registry and image are as people know
+// them, for messages: they do not show the mirror.
+type place struct {
+	ref      name.Reference
+	registry string
+	image    string
+	// plain says that it may be asked over http.
+	plain bool
+}
+
+func newPlaces(mirrors map[string]string, plain []string) (places, error) {
+	p := places{mirrors: map[string]mirror{}, plain: map[string]bool{}}
+	for _, host := range plain {
+		registry, err := name.NewRegistry(host)
+		if err != nil || host == "" {
+			return places{}, fmt.Errorf("read registry %q that speaks plain http: want host or host:port", host)
+		}
+		p.plain[registry.RegistryStr()] = true
+	}
+	for from, to := range mirrors {
+		registry, err := name.NewRegistry(from)
+		if err != nil || from == "" {
+			return places{}, fmt.Errorf("read mirror of registry %q: want host or host:port", from)
+		}
+		u, err := url.Parse(to)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.User != nil {
+			return places{}, fmt.Errorf("read mirror of registry %q: want a URL such as https://mirror.example/path", from)
+		}
+		m := mirror{host: u.Host, prefix: strings.Trim(u.Path, "/"), plain: u.Scheme == "http"}
+		p.mirrors[registry.RegistryStr()] = m
+		if m.plain {
+			p.plain[m.host] = true
+		}
+	}
+	return p, nil
+}
+
+// find says where to ask for an image.
+func (p places) find(reference string) (place, error) {
+	named, err := name.ParseReference(reference)
+	if err != nil {
+		return place{}, fmt.Errorf("read image reference %q: %w", reference, err)
+	}
+	host, repository := named.Context().RegistryStr(), named.Context().RepositoryStr()
+	separator := ":"
+	if _, ok := named.(name.Digest); ok {
+		separator = "@"
+	}
+	found := place{registry: shown(host), image: repository + separator + named.Identifier()}
+	found.plain = p.speaksPlain(host, host)
+	if m, ok := p.mirrors[host]; ok {
+		host, repository, found.plain = m.host, path.Join(m.prefix, repository), m.plain
+	}
+	var opts []name.Option
+	if found.plain {
+		opts = append(opts, name.Insecure)
+	}
+	registry, err := name.NewRegistry(host, opts...)
+	if err != nil {
+		return place{}, fmt.Errorf("read registry %q: %w", host, err)
+	}
+	if separator == "@" {
+		found.ref = registry.Repo(repository).Digest(named.Identifier())
+	} else {
+		found.ref = registry.Repo(repository).Tag(named.Identifier())
+	}
+	return found, nil
+}
+
+// speaksPlain reports whether plain http may be spoken to a host, as it stands in
+// a URL, in answering a question that was asked of another.
+func (p places) speaksPlain(host, asked string) bool {
+	return p.plain[host] || (isLoopback(host) && isLoopback(asked))
+}
+
+// registryOf names the registry of an image, empty if the reference is none.
+func registryOf(reference string) string {
+	named, err := name.ParseReference(reference)
+	if err != nil {
+		return ""
+	}
+	return named.Context().RegistryStr()
+}
+
+func shown(host string) string {
+	if host == name.DefaultRegistry {
+		return dockerHub
+	}
+	return host
+}
+
+func isLoopback(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.Trim(hostport, "[]")
+	}
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}

@@ -1,0 +1,131 @@
+// Package release is what controllers and adapters say to each other about Helm
+// releases and the health of their objects, in plain types: no Helm SDK, no
+// kstatus.
+//
+// A Client acts as one tenant and can do nothing that the tenant's service account
+// may not. Its operations do not wait for objects to become ready; a Monitor
+// follows them by watches.
+package release
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+)
+
+// Tenant is the service account that operations act as.
+type Tenant struct {
+	Namespace      string
+	ServiceAccount string
+}
+
+// Spec is what a release should be.
+type Spec struct {
+	// Name of the release, at most 53 characters.
+	Name string
+	// Archive is the packed chart, or Files are its files; Archive counts if both
+	// are given.
+	Archive []byte
+	Files   []hydrate.File
+	// UnitPath is the folder of a nested chart that is meant rather than the chart
+	// itself, such as "difyv2server"; empty for the chart itself.
+	UnitPath string
+	// Values are merged over those of the chart.
+	Values map[string]any
+	// Labels are kept with the release. A release that lacks one of them is
+	// somebody else's and is not touched by Install.
+	Labels map[string]string
+	// MaxHistory is how many revisions are kept, all of them if zero.
+	MaxHistory int
+	// Timeout bounds each wait for a hook; five minutes if zero.
+	Timeout time.Duration
+}
+
+// Release is the newest revision of a release.
+type Release struct {
+	Name      string
+	Namespace string
+	Revision  int
+	// Status is one of Helm's words, such as deployed or failed.
+	Status string
+	// Pending says that an operation is under way or was cut off; see Settle.
+	Pending bool
+	// Interrupted says that an operation was cut off and then settled.
+	Interrupted bool
+	// Deployed says that this or an earlier revision was installed completely.
+	Deployed     bool
+	ChartName    string
+	ChartVersion string
+	AppVersion   string
+	// Description is Helm's own word about the revision.
+	Description string
+	// Objects are those that the release consists of, hooks and CRDs left out.
+	Objects []v1alpha1.ObjectReference
+	Notes   string
+	// Hooks is the number of hooks.
+	Hooks int
+	// Time is when the revision was made.
+	Time time.Time
+	// ConfigDigest is "sha256:<hex>" over the values given.
+	ConfigDigest string
+	// Labels are those of Spec, and Helm's own.
+	Labels map[string]string
+}
+
+// Client carries out operations on the releases of a tenant's namespace. Errors
+// carry InstallFailed, UpgradeFailed, UninstallFailed, PermissionDenied,
+// SchemaViolation or RenderFailed where Helm or the API server refused; a plain
+// error means that nothing was decided, and that trying again may help.
+type Client interface {
+	// Get returns the newest revision of a release, nil if there is none.
+	Get(ctx context.Context, name string) (*Release, error)
+	// Install makes a release. Hooks are waited for, readiness is not. A volume
+	// claim of the chart outlives the release.
+	Install(ctx context.Context, spec Spec) (*Release, error)
+	// Upgrade brings a release to what spec says. An installation that was never
+	// complete is continued by it.
+	Upgrade(ctx context.Context, spec Spec) (*Release, error)
+	// Uninstall removes a release, waits until its objects are gone, and keeps the
+	// volume claims. A release that is not there is no error.
+	Uninstall(ctx context.Context, name string, keepHistory bool, timeout time.Duration) error
+	// Settle marks a release that an interrupted operation left pending as failed,
+	// and changes nothing else, so that Upgrade or Uninstall can go on from there.
+	Settle(ctx context.Context, name string) error
+	// Claims are the volume claims of a release: those of its manifests and those
+	// that its StatefulSets made.
+	Claims(ctx context.Context, name string) ([]v1alpha1.ObjectReference, error)
+	// DeleteKept removes volume claims that were kept, and with them their data.
+	DeleteKept(ctx context.Context, claims []v1alpha1.ObjectReference) error
+}
+
+// Clients gives the client of a tenant.
+type Clients func(Tenant) Client
+
+// Health is how the objects of an instance fare.
+type Health struct {
+	Total int
+	Ready int
+	// Failed says that at least one will not become ready by itself.
+	Failed bool
+	// Message names the first object that is not ready, and why; empty when all
+	// are.
+	Message string
+}
+
+// Healthy reports whether every object is ready.
+func (h Health) Healthy() bool { return h.Ready == h.Total }
+
+// Monitor follows the objects of instances by watches, as their tenants.
+type Monitor interface {
+	// Track begins to follow the objects of an instance, or others than before.
+	Track(ctx context.Context, instance types.NamespacedName, tenant Tenant, objects []v1alpha1.ObjectReference) error
+	// Untrack ends it.
+	Untrack(instance types.NamespacedName)
+	// Health is how the objects fare now. It is false while the watches have not
+	// brought everything yet.
+	Health(ctx context.Context, instance types.NamespacedName) (Health, bool, error)
+}

@@ -1,0 +1,83 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// maxRetryAfter bounds how long a server can keep us from asking again.
+const maxRetryAfter = time.Hour
+
+// checkStatus says what a status other than 200 means.
+func checkStatus(response *http.Response, target *url.URL, now time.Time) error {
+	if response.StatusCode == http.StatusOK {
+		return nil
+	}
+	err := fmt.Errorf("get %s: server answered %d %s", shown(target), response.StatusCode, http.StatusText(response.StatusCode))
+	switch response.StatusCode {
+	case http.StatusNotFound, http.StatusGone:
+		return outcome.Stalled(v1alpha1.ReasonNotFound, err)
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return outcome.Failed(v1alpha1.ReasonUnauthorized, err)
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		if after := retryAfter(response.Header.Get("Retry-After"), now); after > 0 {
+			return outcome.Waiting(v1alpha1.ReasonRateLimited, after, err)
+		}
+	}
+	if response.StatusCode == http.StatusTooManyRequests {
+		return outcome.Failed(v1alpha1.ReasonRateLimited, err)
+	}
+	return outcome.Failed(v1alpha1.ReasonFetchFailed, err)
+}
+
+// retryAfter reads the header of RFC 9110, seconds or a date; zero if it says
+// nothing of use.
+func retryAfter(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(header, 10, 64); err == nil {
+		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
+	}
+	date, err := http.ParseTime(header)
+	if err != nil {
+		return 0
+	}
+	return max(0, min(date.Sub(now), maxRetryAfter))
+}
+
+// readArchive reads a body up to the limit and no further.
+func (g *getter) readArchive(response *http.Response, target *url.URL) ([]byte, error) {
+	tooLarge := outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("get %s: archive is larger than %d bytes", shown(target), hydrate.MaxArchiveBytes))
+	if response.ContentLength > hydrate.MaxArchiveBytes {
+		return nil, tooLarge
+	}
+	data, err := io.ReadAll(io.LimitReader(response.Body, hydrate.MaxArchiveBytes+1))
+	if err != nil {
+		return nil, g.failed(target, err)
+	}
+	if len(data) > hydrate.MaxArchiveBytes {
+		return nil, tooLarge
+	}
+	if isHTML(response) && !isGzip(data) {
+		err := errors.New("server answered an HTML page in place of an archive")
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidArchive, fmt.Errorf("get %s: %w", shown(target), err))
+	}
+	return data, nil
+}
+
+func isHTML(response *http.Response) bool {
+	kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	return err == nil && (kind == "text/html" || kind == "application/xhtml+xml")
+}
+
+func isGzip(data []byte) bool {
+	return len(data) > 2 && data[0] == 0x1f && data[1] == 0x8b
+}

@@ -1,0 +1,140 @@
+package source_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/source"
+)
+
+func TestAnswersOfServer(t *testing.T) {
+	after := func(value string) http.Header { return http.Header{"Retry-After": {value}} }
+	for _, test := range []struct {
+		why     string
+		answer  http.HandlerFunc
+		stalled bool
+		reason  string
+		wait    time.Duration
+	}{
+		{"not there", answer(404, nil, ""), true, v1alpha1.ReasonNotFound, 0},
+		{"gone", answer(410, nil, ""), true, v1alpha1.ReasonNotFound, 0},
+		{"who are you", answer(401, nil, ""), false, v1alpha1.ReasonUnauthorized, 0},
+		{"not for you", answer(403, nil, ""), false, v1alpha1.ReasonUnauthorized, 0},
+		{"broken", answer(500, nil, "<html>"), false, v1alpha1.ReasonFetchFailed, 0},
+		{"nothing", answer(204, nil, ""), false, v1alpha1.ReasonFetchFailed, 0},
+		{"not modified, though nobody asked", answer(304, nil, ""), false, v1alpha1.ReasonFetchFailed, 0},
+		{"slower", answer(429, after("120"), ""), false, v1alpha1.ReasonRateLimited, 2 * time.Minute},
+		{"slower, for days", answer(429, after("99999999999"), ""), false, v1alpha1.ReasonRateLimited, time.Hour},
+		{"slower, until a date", answer(429, after(time.Now().Add(48*time.Hour).UTC().Format(http.TimeFormat)), ""), false, v1alpha1.ReasonRateLimited, time.Hour},
+		{"slower, until a date that is past", answer(429, after("Mon, 01 Jan 2001 00:00:00 GMT"), ""), false, v1alpha1.ReasonRateLimited, 0},
+		{"slower, without a word", answer(429, after("soon"), ""), false, v1alpha1.ReasonRateLimited, 0},
+		{"closed for a while", answer(503, after("5"), ""), false, v1alpha1.ReasonRateLimited, 5 * time.Second},
+		{"closed", answer(503, nil, ""), false, v1alpha1.ReasonFetchFailed, 0},
+		{"round and round", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/again?token=secret", http.StatusFound)
+		}, false, v1alpha1.ReasonFetchFailed, 0},
+		{"to the metadata of the machine", redirectTo("http://169.254.169.254/latest?token=secret"), false, v1alpha1.ReasonFetchFailed, 0},
+		{"to the metadata of the machine, in IPv6", redirectTo("http://[::ffff:169.254.169.254]/"), false, v1alpha1.ReasonFetchFailed, 0},
+		{"to no address", redirectTo("http://0.0.0.0/"), false, v1alpha1.ReasonFetchFailed, 0},
+		{"to a file", redirectTo("file:///etc/passwd"), false, v1alpha1.ReasonFetchFailed, 0},
+		{"breaks off", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			fmt.Fprint(w, index[:200])
+		}, false, v1alpha1.ReasonFetchFailed, 0},
+		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false, v1alpha1.ReasonFetchFailed, 0},
+		{"says gzip and is not", answer(200, http.Header{"Content-Encoding": {"gzip"}}, index), false, v1alpha1.ReasonFetchFailed, 0},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			g := NewWithT(t)
+			var requests atomic.Int32
+			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				requests.Add(1)
+				test.answer(w, r)
+			})
+			opened := open(t, source.HelmConfig{URL: server.URL + "?token=secret", Username: "me", Password: "secret"})
+			_, err := opened.List(t.Context(), hydrate.Mark{})
+			expectOutcome(g, err, test.stalled, test.reason)
+			wait, waits := outcome.IsWaiting(err)
+			g.Expect(waits).To(Equal(test.wait > 0))
+			g.Expect(wait).To(Equal(test.wait))
+			g.Expect(requests.Load()).To(BeNumerically("<", 7))
+			if test.why == "breaks off" || test.why == "says gzip and is not" {
+				return // What is no gzip, or shorter than it said, is a chart's own matter.
+			}
+			_, err = opened.Fetch(t.Context(), hydrate.Offer{URL: "charts/a.tgz"})
+			expectOutcome(g, err, test.stalled, test.reason)
+		})
+	}
+}
+
+func redirectTo(target string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, target, http.StatusFound) }
+}
+
+func TestServerThatHangs(t *testing.T) {
+	started := make(chan struct{}, 10)
+	for why, handler := range map[string]http.HandlerFunc{
+		"before it answers": func(_ http.ResponseWriter, r *http.Request) { started <- struct{}{}; <-r.Context().Done() },
+		"in the middle": func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, index[:100])
+			w.(http.Flusher).Flush()
+			started <- struct{}{}
+			<-r.Context().Done()
+		},
+	} {
+		t.Run(why, func(t *testing.T) {
+			g := NewWithT(t)
+			server := serve(t, handler)
+			opened := open(t, source.HelmConfig{URL: server.URL, Timeout: 100 * time.Millisecond})
+			_, err := opened.List(t.Context(), hydrate.Mark{})
+			expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
+			g.Expect(err).To(MatchError(ContainSubstring("no answer in time")))
+			_, err = opened.Fetch(t.Context(), hydrate.Offer{URL: "a.tgz"})
+			expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
+			g.Expect(started).To(HaveLen(2), "a server that hangs is not asked again")
+			<-started
+			<-started
+
+			slow := open(t, source.HelmConfig{URL: server.URL})
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() { <-started; cancel() }()
+			_, err = slow.List(ctx, hydrate.Mark{})
+			g.Expect(err).To(MatchError(context.Canceled), "it is given up at once when the caller goes")
+		})
+	}
+}
+
+func TestConnectionIsTriedAgain(t *testing.T) {
+	g := NewWithT(t)
+	var requests atomic.Int32
+	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		if requests.Add(1) == 1 {
+			panic(http.ErrAbortHandler)
+		}
+		fmt.Fprint(w, index)
+	})
+	_, err := open(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(requests.Load()).To(BeEquivalentTo(2))
+}
+
+func TestNobodyListens(t *testing.T) {
+	g := NewWithT(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	g.Expect(err).NotTo(HaveOccurred())
+	address := listener.Addr().String()
+	g.Expect(listener.Close()).To(Succeed())
+	_, err = open(t, source.HelmConfig{URL: "http://" + address}).List(t.Context(), hydrate.Mark{})
+	expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
+	g.Expect(err).To(MatchError(HaveSuffix("index.yaml: connection refused")))
+}

@@ -1,0 +1,144 @@
+package source
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// writeIndex writes an index as large as those of public repositories: apps of
+// twenty versions, a good nine hundred bytes to a version.
+func writeIndex(out io.Writer, versions int) error {
+	text := bufio.NewWriter(out)
+	fmt.Fprintln(text, "apiVersion: v1\nentries:")
+	for i := range versions {
+		name, minor := fmt.Sprintf("application-%05d", i/20), 20-i%20
+		if i%20 == 0 {
+			fmt.Fprintf(text, "  %s:\n", name)
+		}
+		fmt.Fprintf(text, `  - annotations:
+      category: Database
+      licenses: Apache-2.0
+      images: |
+        - name: server
+          image: docker.io/example/%[1]s:1.%[2]d.0-debian-12-r3
+        - name: exporter
+          image: docker.io/example/%[1]s-exporter:0.%[2]d.1-debian-12-r0
+    apiVersion: v2
+    appVersion: 1.%[2]d.0
+    created: "2026-03-04T05:06:07.123456789Z"
+    dependencies:
+    - name: common
+      repository: https://charts.example.org/stable
+      version: 2.x.x
+    description: 'A chart for %[1]s: it is a server that keeps what it is given, and
+      a second line, since Helm wraps them.'
+    digest: %064[3]x
+    home: https://www.example.org/%[1]s
+    icon: https://www.example.org/assets/stacks/%[1]s/img/%[1]s-stack-220x234.png
+    keywords:
+    - database
+    - server
+    maintainers:
+    - name: Example, Inc.
+      url: https://github.com/example/charts
+    name: %[1]s
+    sources:
+    - https://github.com/example/charts/tree/main/example/%[1]s
+    urls:
+    - https://charts.example.org/stable/%[1]s-3.%[2]d.7.tgz
+    version: 3.%[2]d.7
+`, name, minor, i)
+	}
+	fmt.Fprintln(text, `generated: "2026-03-04T05:06:07.123456789Z"`)
+	return text.Flush()
+}
+
+func BenchmarkIndex26MB(b *testing.B)  { benchmarkIndex(b, 22_500) }
+func BenchmarkIndex100MB(b *testing.B) { benchmarkIndex(b, 87_000) }
+
+// benchmarkIndex reports how fast an index is taken in, and by how much the heap
+// grows at most meanwhile.
+func benchmarkIndex(b *testing.B, versions int) {
+	path := filepath.Join(b.TempDir(), "index.yaml")
+	file, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer file.Close()
+	if err := writeIndex(file, versions); err != nil {
+		b.Fatal(err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(info.Size())
+	b.ReportAllocs()
+	var apps int
+	peak := watchHeap(func() {
+		for b.Loop() {
+			if _, err := file.Seek(0, io.SeekStart); err != nil {
+				b.Fatal(err)
+			}
+			shelf, err := readIndex(file, everything)
+			if err != nil {
+				b.Fatal(err)
+			}
+			apps = len(shelf.apps)
+		}
+	})
+	if apps != versions/20 {
+		b.Fatalf("read %d apps, want %d", apps, versions/20)
+	}
+	b.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
+	b.ReportMetric(float64(highWater())/1024, "RSS-MiB")
+}
+
+// watchHeap gives the most bytes of heap that were in use beyond those at the
+// start.
+func watchHeap(work func()) uint64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	start, peak := stats.HeapInuse, uint64(0)
+	var stop atomic.Bool
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for !stop.Load() {
+			var now runtime.MemStats
+			runtime.ReadMemStats(&now)
+			if now.HeapInuse > start {
+				peak = max(peak, now.HeapInuse-start)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	work()
+	stop.Store(true)
+	<-done
+	return peak
+}
+
+// highWater is the most memory that this process has had resident, in KiB; zero
+// where the system does not say.
+func highWater() (kib int) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kib); err == nil {
+			return kib
+		}
+	}
+	return 0
+}

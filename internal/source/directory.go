@@ -1,0 +1,158 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// Files of a folder that speak to the market and are no part of the chart.
+const (
+	suspendMark = ".suspend"
+	removeMark  = ".remove"
+)
+
+// directory is a folder on a mounted volume. Each folder in it that has a
+// Chart.yaml, and each *.tgz, is one version of an app. All of it is read at each
+// listing: a few milliseconds for a hundred charts, and no time stamp to trust.
+type directory struct {
+	selection
+	path    string
+	allowed []string
+}
+
+func newDirectory(cfg DirectoryConfig, chosen selection) (*directory, error) {
+	if !filepath.IsAbs(cfg.Path) {
+		return nil, fmt.Errorf("open directory %q: the path is not absolute", cfg.Path)
+	}
+	return &directory{selection: chosen, path: filepath.Clean(cfg.Path), allowed: cfg.AllowedRoots}, nil
+}
+
+// List reads every chart of the folder.
+func (d *directory) List(ctx context.Context, since hydrate.Mark) (hydrate.Listing, error) {
+	root, err := d.open()
+	if err != nil {
+		return hydrate.Listing{}, err
+	}
+	defer func() { _ = root.Close() }()
+	members, err := fs.ReadDir(root.FS(), ".")
+	if err != nil {
+		return hydrate.Listing{}, d.failed(err)
+	}
+	charts, err := readAll(ctx, root, members)
+	if err != nil {
+		return hydrate.Listing{}, d.failed(err)
+	}
+	shelf := newShelf(d.selection, v1alpha1.ReasonInvalidChart)
+	for _, c := range charts {
+		if err := c.put(shelf); err != nil {
+			return hydrate.Listing{}, fmt.Errorf("read directory %q: %w", d.path, err)
+		}
+	}
+	return shelf.listing("", since), nil
+}
+
+// Fetch reads one chart anew. Its digest shows whether it is still the one that
+// was listed.
+func (d *directory) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.Payload, error) {
+	if err := ctx.Err(); err != nil {
+		return hydrate.Payload{}, err
+	}
+	name := offer.URL
+	if !filepath.IsLocal(name) || name == "." || strings.ContainsAny(name, `/\`) {
+		return hydrate.Payload{}, outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("read chart %q: not a name in the directory", name))
+	}
+	root, err := d.open()
+	if err != nil {
+		return hydrate.Payload{}, err
+	}
+	defer func() { _ = root.Close() }()
+	payload, err := fetch(root, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = outcome.Stalled(v1alpha1.ReasonNotFound, err)
+	}
+	if err != nil {
+		return hydrate.Payload{}, fmt.Errorf("read chart %q: %w", name, err)
+	}
+	return payload, nil
+}
+
+func fetch(root *os.Root, name string) (hydrate.Payload, error) {
+	info, err := root.Lstat(name)
+	if err != nil {
+		return hydrate.Payload{}, err
+	}
+	switch {
+	case info.IsDir():
+		folder, err := root.OpenRoot(name)
+		if err != nil {
+			return hydrate.Payload{}, err
+		}
+		defer func() { _ = folder.Close() }()
+		files, err := readTree(folder)
+		return hydrate.Payload{Files: files}, err
+	case info.Mode().IsRegular():
+		data, err := readFile(root, name, hydrate.MaxArchiveBytes)
+		return hydrate.Payload{Archive: data}, err
+	}
+	return hydrate.Payload{}, errSpecial
+}
+
+// open checks the path against the allowed roots each time, since links may have
+// changed, and opens what it leads to.
+func (d *directory) open() (*os.Root, error) {
+	target, err := filepath.EvalSymlinks(d.path)
+	if err != nil {
+		if !d.isAllowed(d.path) {
+			return nil, d.notAllowed()
+		}
+		return nil, d.failed(err)
+	}
+	if !d.isAllowed(target) {
+		return nil, d.notAllowed()
+	}
+	root, err := os.OpenRoot(target)
+	if err != nil {
+		return nil, d.failed(err)
+	}
+	return root, nil
+}
+
+// isAllowed reports whether a path is one of the allowed roots or inside of one.
+func (d *directory) isAllowed(path string) bool {
+	for _, allowed := range d.allowed {
+		if target, err := filepath.EvalSymlinks(allowed); err == nil {
+			allowed = target
+		}
+		if below, err := filepath.Rel(allowed, path); err == nil && filepath.IsAbs(allowed) && filepath.IsLocal(below) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *directory) notAllowed() error {
+	err := fmt.Errorf("read directory %q: it is not in a folder that --allowed-directories names", d.path)
+	return outcome.Stalled(v1alpha1.ReasonNotAllowed, err)
+}
+
+func (d *directory) failed(err error) error {
+	// The path of the error may be another than the one that was asked for.
+	cause := err
+	if inner, ok := errors.AsType[*fs.PathError](err); ok {
+		cause = inner.Err
+	}
+	err = fmt.Errorf("read directory %q: %w", d.path, cause)
+	if errors.Is(cause, fs.ErrNotExist) {
+		return outcome.Stalled(v1alpha1.ReasonNotFound, err)
+	}
+	return outcome.Failed(v1alpha1.ReasonFetchFailed, err)
+}

@@ -1,0 +1,43 @@
+package source
+
+import (
+	"fmt"
+	"path"
+)
+
+// selection says what of a source is listed.
+type selection struct {
+	names filter
+	keep  int
+}
+
+// filter chooses apps by name.
+type filter struct {
+	include []string
+	exclude []string
+}
+
+func newFilter(include, exclude []string) (filter, error) {
+	for _, globs := range [][]string{include, exclude} {
+		for _, glob := range globs {
+			if _, err := path.Match(glob, ""); err != nil {
+				return filter{}, fmt.Errorf("read name pattern %q: %w", glob, err)
+			}
+		}
+	}
+	return filter{include: include, exclude: exclude}, nil
+}
+
+func (f filter) wants(name string) bool {
+	return (len(f.include) == 0 || matchesAny(f.include, name)) && !matchesAny(f.exclude, name)
+}
+
+// matchesAny relies on newFilter having tried every glob.
+func matchesAny(globs []string, name string) bool {
+	for _, glob := range globs {
+		if ok, err := path.Match(glob, name); err == nil && ok {
+			return true
+		}
+	}
+	return false
+}

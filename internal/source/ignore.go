@@ -1,0 +1,106 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+const (
+	maxIgnoreBytes = 64 << 10
+	maxIgnoreRules = 500
+)
+
+// ignoreRules are those of a .helmignore, as "helm package" follows them: a shell
+// glob a line, matched against the path if it has a slash in it and otherwise
+// against the name; a slash at the end is for folders only; "!" turns a rule
+// around, so that all is ignored which does not match.
+type ignoreRules []ignoreRule
+
+type ignoreRule struct {
+	glob       string
+	negated    bool
+	folderOnly bool
+	wholePath  bool
+}
+
+func readIgnore(folder *os.Root) (ignoreRules, error) {
+	info, err := folder.Lstat(ignoreFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return parseIgnore(nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%q: %w", ignoreFile, errSpecial)
+	}
+	text, err := readFile(folder, ignoreFile, maxIgnoreBytes)
+	if err != nil {
+		return nil, err
+	}
+	return parseIgnore(text)
+}
+
+func parseIgnore(text []byte) (ignoreRules, error) {
+	// Helm has this rule of its own: an editor's files are no templates.
+	rules := ignoreRules{{glob: "templates/.?*", wholePath: true}}
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	for pattern := range strings.Lines(string(text)) {
+		pattern = strings.TrimSpace(pattern)
+		if pattern == "" || pattern[0] == '#' {
+			continue
+		}
+		rule, err := parseIgnoreRule(pattern)
+		if err != nil {
+			return nil, outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("read %s: %w", ignoreFile, err))
+		}
+		if rules = append(rules, rule); len(rules) > maxIgnoreRules {
+			return nil, overLimit("%s has more than %d rules", ignoreFile, maxIgnoreRules)
+		}
+	}
+	return rules, nil
+}
+
+func parseIgnoreRule(pattern string) (ignoreRule, error) {
+	if strings.Contains(pattern, "**") {
+		return ignoreRule{}, fmt.Errorf("pattern %q: two stars are not supported", pattern)
+	}
+	var rule ignoreRule
+	pattern, rule.negated = strings.CutPrefix(pattern, "!")
+	pattern, rule.folderOnly = strings.CutSuffix(pattern, "/")
+	rule.wholePath = strings.Contains(pattern, "/")
+	rule.glob = strings.TrimPrefix(pattern, "/")
+	if _, err := path.Match(rule.glob, ""); err != nil {
+		return ignoreRule{}, fmt.Errorf("pattern %q: %w", pattern, err)
+	}
+	return rule, nil
+}
+
+// matches reports whether a file or folder is left out.
+func (rules ignoreRules) matches(name string, isFolder bool) bool {
+	for _, rule := range rules {
+		if rule.leavesOut(name, isFolder) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r ignoreRule) leavesOut(name string, isFolder bool) bool {
+	if r.folderOnly && !isFolder {
+		return r.negated
+	}
+	if !r.wholePath {
+		name = path.Base(name)
+	}
+	matched, err := path.Match(r.glob, name)
+	return err == nil && matched != r.negated
+}

@@ -1,0 +1,58 @@
+package source
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+)
+
+// TestPlainReaderAgrees builds entries from lines of every kind: where the plain
+// reader thinks it understands one, the YAML parser must say the same.
+func TestPlainReaderAgrees(t *testing.T) {
+	keys := []string{"name", "version", "appVersion", "urls", "digest", "created", "deprecated", "removed", "description", "x", "'name'", `"version"`, "<<", "a b", "name ", "? name"}
+	values := []string{
+		"", " ", " # c", " a", " 1.0", " 'a'", ` "a"`, ` "a\n"`, " 'a''b'", " 'a' # c", " 'a'# c", " a # c", " a#c", " a: b", " a:", " null", " Null", " ~", " true", " Yes", " off",
+		" |", " >-", " [a]", " []", " [ ]", " {}", " {a: b}", " &a b", " *a", " !!str 1", " !x y", " - a", " -a", " .5", " /x", " http://h/x?a=b&c=d#e", " 2001-01-01", " ünï", " a\tb", " a\t", "\ta", "a",
+		" 'open", ` "open`, " ---", " 0x10", " ''", ` ""`, " 'a' b", " %a", " @a", " a,b", " a]",
+	}
+	below := []string{"", "", "", "", "", "  - a\n", "- a\n", "  -\n", "  - 'b c'\n  - d\n", "- a\n- b\n", "- a\n  more\n", "  more\n", "  k: v\n", "\n", "# c\n", "  # c\n", "    deep\n  less\n", "  - a\n    more\n", "  - a: b\n", "  -  a # c\n", "  closed'\n", "  closed\"\n", "  ]\n", "]\n"}
+	r := rand.New(rand.NewPCG(7, 7))
+	agreed, plainly := 0, 0
+	for range 150_000 {
+		chunk := someChunk(r, keys, values, below)
+		plain, ok := readPlain([]byte(chunk))
+		if !ok {
+			continue
+		}
+		plainly++
+		parsed, err := parseEntry([]byte(chunk))
+		if err != nil {
+			continue // What the plain reader passed over is no YAML.
+		}
+		agreed++
+		NewWithT(t).Expect(plain).To(Equal(parsed), "%q", chunk)
+	}
+	g := NewWithT(t)
+	g.Expect(plainly).To(BeNumerically(">", 5000))
+	g.Expect(agreed).To(BeNumerically(">", plainly/4))
+}
+
+func someChunk(r *rand.Rand, keys, values, below []string) string {
+	pick := func(of []string) string { return of[r.IntN(len(of))] }
+	indent := strings.Repeat(" ", 1+r.IntN(3))
+	var text strings.Builder
+	for i := range 1 + r.IntN(4) {
+		if i == 0 {
+			text.WriteString(indent + "- ")
+		} else {
+			text.WriteString(indent + "  ")
+		}
+		text.WriteString(pick(keys) + ":" + pick(values) + "\n")
+		for line := range strings.Lines(pick(below)) {
+			text.WriteString(indent + "  " + line)
+		}
+	}
+	return text.String()
+}

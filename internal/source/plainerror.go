@@ -1,0 +1,83 @@
+package source
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"syscall"
+)
+
+// reworded is an error with a text of our own.
+type reworded struct {
+	text string
+	err  error
+}
+
+func (r *reworded) Error() string { return r.text }
+func (r *reworded) Unwrap() error { return r.err }
+
+// plain rewords what the network says, so that the text is the same each time:
+// without the ports of our own end, the addresses that a name stood for, the
+// present time, or a URL with its query.
+func plain(err error) error {
+	return &reworded{text: describe(err), err: err}
+}
+
+func describe(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "cancelled"
+	}
+	if refused := policy(err); refused != nil {
+		return refused.Error()
+	}
+	if name, ok := errors.AsType[*net.DNSError](err); ok {
+		return describeLookup(name)
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time"
+	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return "certificate has expired or is not yet valid"
+	}
+	if number, ok := errors.AsType[syscall.Errno](err); ok {
+		return number.Error()
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return "connection was closed before the end of the answer"
+	}
+	text := err.Error()
+	if outer, ok := errors.AsType[*url.Error](err); ok {
+		text = outer.Err.Error()
+	}
+	if strings.Contains(text, "->") {
+		return "connection failed"
+	}
+	return shorten(text, 200)
+}
+
+// policy is our own refusal that err comes from, nil if it is none.
+func policy(err error) error {
+	if address, ok := errors.AsType[addressError](err); ok {
+		return address
+	}
+	for _, known := range []error{errDowngrade, errRedirects, errScheme} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return nil
+}
+
+func describeLookup(err *net.DNSError) string {
+	switch {
+	case err.IsNotFound:
+		return "no such host"
+	case err.IsTimeout:
+		return "name server gave no answer in time"
+	}
+	return "name server failed"
+}

@@ -1,0 +1,235 @@
+package source_test
+
+import (
+	"compress/gzip"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/source"
+)
+
+const index = `apiVersion: v1
+entries:
+  web:
+  - name: web
+    version: 1.0.0
+    urls: [charts/web-1.0.0.tgz]
+  - name: web
+    version: 1.10.0
+    appVersion: "7"
+    created: "2026-01-02T03:04:05Z"
+    digest: AA0000000000000000000000000000000000000000000000000000000000000A
+    deprecated: true
+    urls: [charts/web-1.10.0.tgz]
+  - name: web
+    version: 1.9.0
+    urls: [charts/web-1.9.0.tgz]
+  - name: web
+    version: 1.9.0
+    urls: [double]
+  - name: web
+    version: 2.0.0-rc.1
+    urls: [charts/web-2.tgz]
+  - name: web
+    version: 3.0.0
+    removed: true
+    urls: [charts/web-3.tgz]
+  cache:
+  - name: cache
+    version: v0.1
+    urls: [charts/cache.tgz]
+  Bad:
+  - name: Bad
+    version: 1.0.0
+    urls: [x]
+generated: "2026-01-02T03:04:05Z"
+`
+
+// serve starts a server for the length of the test.
+func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server
+}
+
+// answer is a handler that always says the same.
+func answer(status int, header http.Header, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for key, values := range header {
+			w.Header()[key] = values
+		}
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+	}
+}
+
+func open(t *testing.T, helm source.HelmConfig) source.Source {
+	t.Helper()
+	opened, err := source.Open(source.Config{Helm: &helm, UserAgent: "market/1"})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return opened
+}
+
+// expectOutcome asserts what an error means, and that it may be shown to people.
+func expectOutcome(g Gomega, err error, stalled bool, reason string) {
+	g.Expect(err).To(HaveOccurred())
+	g.Expect(outcome.Reason(err, "")).To(Equal(reason), "%v", err)
+	g.Expect(outcome.IsStalled(err)).To(Equal(stalled), "%v", err)
+	g.Expect(err.Error()).NotTo(ContainSubstring("secret"))
+	g.Expect(err.Error()).NotTo(MatchRegexp(`->|\n`))
+}
+
+func TestListOfRepository(t *testing.T) {
+	g := NewWithT(t)
+	server := serve(t, answer(200, nil, index))
+	opened, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: server.URL}})
+	g.Expect(err).NotTo(HaveOccurred())
+	list, err := opened.List(t.Context(), hydrate.Mark{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(list.Apps).To(Equal([]hydrate.App{
+		{Name: "cache", Offers: []hydrate.Offer{{Version: "v0.1", URL: "charts/cache.tgz"}}},
+		{Name: "web", Offers: []hydrate.Offer{
+			{Version: "2.0.0-rc.1", URL: "charts/web-2.tgz"},
+			{
+				Version: "1.10.0", AppVersion: "7", URL: "charts/web-1.10.0.tgz", Deprecated: true,
+				Digest: "sha256:aa0000000000000000000000000000000000000000000000000000000000000a", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+			},
+			{Version: "1.9.0", URL: "charts/web-1.9.0.tgz"},
+		}},
+	}))
+	g.Expect(list.Skipped).To(HaveLen(1))
+	g.Expect(list.Skipped[0].Name).To(Equal("Bad"))
+	expectOutcome(g, list.Skipped[0].Err, true, v1alpha1.ReasonInvalidIndex)
+	g.Expect(list.Revision).To(MatchRegexp("^sha256:[0-9a-f]{64}$"))
+}
+
+func TestListChoosesApps(t *testing.T) {
+	server := serve(t, answer(200, nil, index))
+	for _, test := range []struct {
+		why              string
+		include, exclude []string
+		keep             int
+		want             string
+	}{
+		{"no pattern means all", nil, nil, 0, "cache:1 web:3"},
+		{"only what is included", []string{"w*", "x"}, nil, 0, "web:3"},
+		{"but not what is excluded", []string{"*"}, []string{"[a-v]*"}, 0, "web:3"},
+		{"nothing is left", nil, []string{"*"}, 0, ""},
+		{"the newest only", nil, nil, 1, "cache:1 web:1"},
+		{"more than there are", nil, nil, 100, "cache:1 web:4"},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			g := NewWithT(t)
+			opened, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: server.URL}, Include: test.include, Exclude: test.exclude, Keep: test.keep})
+			g.Expect(err).NotTo(HaveOccurred())
+			list, err := opened.List(t.Context(), hydrate.Mark{})
+			g.Expect(err).NotTo(HaveOccurred())
+			var got []string
+			for _, app := range list.Apps {
+				got = append(got, fmt.Sprintf("%s:%d", app.Name, len(app.Offers)))
+			}
+			g.Expect(strings.Join(got, " ")).To(Equal(test.want))
+		})
+	}
+}
+
+func TestListAgainCostsNothing(t *testing.T) {
+	g := NewWithT(t)
+	var requests, bodies atomic.Int32
+	etag := `"one"`
+	text := index
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		w.Header().Set("ETag", etag)
+		if r.Header.Get("If-None-Match") == etag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		bodies.Add(1)
+		fmt.Fprint(w, text)
+	})
+	opened := open(t, source.HelmConfig{URL: server.URL})
+	first, err := opened.List(t.Context(), hydrate.Mark{ETag: etag})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(first.NotModified).To(BeFalse(), "an ETag without a revision is no mark")
+	mark := hydrate.Mark{Revision: first.Revision, ETag: first.ETag}
+
+	second, err := opened.List(t.Context(), mark)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(second).To(Equal(hydrate.Listing{Revision: mark.Revision, ETag: mark.ETag, NotModified: true}))
+	g.Expect(requests.Load()).To(BeEquivalentTo(2), "one request each")
+	g.Expect(bodies.Load()).To(BeEquivalentTo(1), "no second index")
+
+	etag, text = `"two"`, strings.Replace(index, `generated: "2026`, `generated: "2027`, 1)
+	third, err := opened.List(t.Context(), mark)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(third).To(Equal(hydrate.Listing{Revision: mark.Revision, ETag: etag, NotModified: true}), "another time of generation changes nothing")
+
+	etag, text = `"three"`, strings.Replace(index, "1.9.0", "1.9.1", 1)
+	fourth, err := opened.List(t.Context(), mark)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(fourth.NotModified).To(BeFalse())
+	g.Expect(fourth.Revision).NotTo(Equal(mark.Revision))
+	g.Expect(fourth.Apps).To(HaveLen(2))
+}
+
+func TestListTakesGzip(t *testing.T) {
+	g := NewWithT(t)
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		g.Expect(r.Header.Get("Accept-Encoding")).To(ContainSubstring("gzip"))
+		g.Expect(r.Header.Get("User-Agent")).To(Equal("market/1"))
+		g.Expect(r.URL.Path).To(Equal("/deep/index.yaml"))
+		w.Header().Set("Content-Encoding", "gzip")
+		zipped := gzip.NewWriter(w)
+		fmt.Fprint(zipped, index)
+		g.Expect(zipped.Close()).To(Succeed())
+	})
+	for _, path := range []string{"/deep", "/deep/", "/deep/index.yaml"} {
+		list, err := open(t, source.HelmConfig{URL: server.URL + path}).List(t.Context(), hydrate.Mark{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(list.Apps).To(HaveLen(2))
+	}
+}
+
+func TestListThatIsNoIndex(t *testing.T) {
+	for _, text := range []string{"<!DOCTYPE html>\n<html></html>", "entries: {}", "a: \"", "", `{"error":"x"}`} {
+		g := NewWithT(t)
+		server := serve(t, answer(200, nil, text))
+		_, err := open(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
+		expectOutcome(g, err, true, v1alpha1.ReasonInvalidIndex)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for why, cfg := range map[string]source.Config{
+		"no source":             {},
+		"two sources":           {Helm: &source.HelmConfig{URL: "http://h"}, Directory: &source.DirectoryConfig{Path: "/"}},
+		"no URL":                {Helm: &source.HelmConfig{}},
+		"a URL of another kind": {Helm: &source.HelmConfig{URL: "oci://h/x"}},
+		"a URL that is broken":  {Helm: &source.HelmConfig{URL: "http://secret:x y@h"}},
+		"credentials in a URL":  {Helm: &source.HelmConfig{URL: "http://me:secret@h?secret"}},
+		"both kinds of login":   {Helm: &source.HelmConfig{URL: "http://h", Username: "secret", Token: "secret"}},
+		"a CA that is none":     {Helm: &source.HelmConfig{URL: "http://h", CA: []byte("secret")}},
+		"a pattern that is bad": {Helm: &source.HelmConfig{URL: "http://h"}, Include: []string{"a["}},
+		"a relative path":       {Directory: &source.DirectoryConfig{Path: "x"}},
+	} {
+		t.Run(why, func(t *testing.T) {
+			g := NewWithT(t)
+			opened, err := source.Open(cfg)
+			expectOutcome(g, err, true, v1alpha1.ReasonInvalidSpec)
+			g.Expect(reflect.ValueOf(opened).IsValid()).To(BeFalse(), "not a nil of some type either")
+		})
+	}
+}

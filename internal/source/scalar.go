@@ -1,0 +1,146 @@
+package source
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// What follows reads the few forms of YAML that an index is made of, nearly all
+// of it, and says so when it meets another, which the real parser then reads.
+// Each must give what the real parser would: TestPlainReaderAgrees and the fuzz
+// target hold them against each other.
+
+// splitKey takes "key: value" apart, without the space around the value.
+func splitKey(text []byte) (key, value []byte, ok bool) {
+	if len(text) == 0 {
+		return nil, nil, false
+	}
+	if text[0] == '"' || text[0] == '\'' {
+		return splitQuotedKey(text)
+	}
+	if !startsPlain(text) {
+		return nil, nil, false
+	}
+	for from := 0; ; {
+		colon := bytes.IndexByte(text[from:], ':')
+		if colon < 0 {
+			return nil, nil, false
+		}
+		colon += from
+		if endsToken(text[colon+1:]) {
+			key = bytes.TrimRight(text[:colon], " ")
+			value = trimBlanks(text[colon+1:])
+			return key, value, len(key) == colon && !bytes.Contains(key, []byte(" #")) && bytes.IndexByte(key, '\t') < 0
+		}
+		from = colon + 1
+	}
+}
+
+func splitQuotedKey(text []byte) (key, value []byte, ok bool) {
+	end := bytes.IndexByte(text[1:], text[0])
+	if end < 0 {
+		return nil, nil, false
+	}
+	key, rest := text[1:1+end], text[2+end:]
+	if !isPrintable(key) || bytes.IndexByte(key, '\\') >= 0 || len(rest) == 0 || rest[0] != ':' || !endsToken(rest[1:]) {
+		return nil, nil, false
+	}
+	return key, trimBlanks(rest[1:]), true
+}
+
+// scalar reads a value that is all on one line. Null is the empty text, as it is
+// for the one who reads a text field.
+func scalar(value []byte) (text []byte, ok bool) {
+	if len(value) == 0 || value[0] == '#' {
+		return nil, true
+	}
+	if value[0] == '"' || value[0] == '\'' {
+		return quotedScalar(value)
+	}
+	if comment := bytes.Index(value, []byte(" #")); comment >= 0 {
+		value = trimBlanks(value[:comment])
+	}
+	// Without a space inside and a colon at the end nothing in it can have a
+	// meaning; what it begins with cannot either.
+	last := value[len(value)-1]
+	if !isPrintable(value) || bytes.IndexByte(value, ' ') >= 0 || last == ':' || !isAlphanumeric(value[0]) && value[0] != '.' && value[0] != '/' {
+		return nil, false
+	}
+	if isNull(value) {
+		return nil, true
+	}
+	return value, true
+}
+
+func quotedScalar(value []byte) (text []byte, ok bool) {
+	end := bytes.IndexByte(value[1:], value[0])
+	if end < 0 {
+		return nil, false
+	}
+	text, rest := value[1:1+end], value[2+end:]
+	if !isPrintable(text) || value[0] == '"' && bytes.IndexByte(text, '\\') >= 0 {
+		return nil, false
+	}
+	after := trimBlanks(rest)
+	if len(after) > 0 && (after[0] != '#' || len(rest) == len(after)) {
+		return nil, false
+	}
+	return text, true
+}
+
+// isEmpty reports whether nothing but a comment follows a key.
+func isEmpty(value []byte) bool {
+	return len(value) == 0 || value[0] == '#'
+}
+
+func isNull(value []byte) bool {
+	switch string(value) {
+	case "null", "Null", "NULL":
+		return true
+	}
+	return false
+}
+
+// parseBool takes the words of YAML 1.1, as Helm's own loader does.
+func parseBool(text string) (bool, error) {
+	switch strings.ToLower(text) {
+	case "true", "yes", "on", "y":
+		return true, nil
+	case "false", "no", "off", "n", "":
+		return false, nil
+	}
+	return false, fmt.Errorf("%q is not true or false", shorten(text, 40))
+}
+
+// startsPlain reports whether a plain scalar may begin so; the rarer indicators
+// that could, such as '?' before a letter, are left to the real parser.
+func startsPlain(text []byte) bool {
+	if text[0] == '-' {
+		return !endsToken(text[1:])
+	}
+	return isAlphanumeric(text[0]) || text[0] == '_' || text[0] == '.' || text[0] == '/' || text[0] >= 0x80
+}
+
+// endsToken reports whether an indicator before rest stands alone.
+func endsToken(rest []byte) bool {
+	return len(rest) == 0 || rest[0] == ' ' || rest[0] == '\t'
+}
+
+func isAlphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// isPrintable reports whether text is printable ASCII, space included.
+func isPrintable(text []byte) bool {
+	for _, c := range text {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func trimBlanks(text []byte) []byte {
+	return bytes.Trim(text, " \t")
+}

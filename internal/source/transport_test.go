@@ -1,0 +1,53 @@
+package source
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net/http"
+	"testing"
+
+	. "github.com/onsi/gomega"
+)
+
+func TestTransportsAreShared(t *testing.T) {
+	g := NewWithT(t)
+	kept := pool{kept: map[key]*http.Transport{}}
+	get := func(ca []byte) *http.Transport {
+		transport, err := kept.get(ca)
+		g.Expect(err).NotTo(HaveOccurred())
+		return transport
+	}
+	plain, first := get(nil), certificate(t)
+	g.Expect(get(nil)).To(BeIdenticalTo(plain))
+	own := get(first)
+	g.Expect(own).NotTo(BeIdenticalTo(plain))
+	g.Expect(get(first)).To(BeIdenticalTo(own))
+	for range maxTransports - 1 {
+		get(certificate(t))
+		get(nil)
+	}
+	g.Expect(kept.kept).To(HaveLen(maxTransports))
+	g.Expect(kept.order).To(HaveLen(maxTransports))
+	g.Expect(get(nil)).To(BeIdenticalTo(plain), "it was used all the time")
+	g.Expect(get(first)).NotTo(BeIdenticalTo(own), "it was used longest ago")
+	_, err := kept.get([]byte("no certificate"))
+	g.Expect(err).To(HaveOccurred())
+	g.Expect(kept.kept).To(HaveLen(maxTransports))
+}
+
+// certificate is a new one that signs itself, in PEM.
+func certificate(t *testing.T) []byte {
+	t.Helper()
+	g := NewWithT(t)
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	g.Expect(err).NotTo(HaveOccurred())
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	g.Expect(err).NotTo(HaveOccurred())
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}

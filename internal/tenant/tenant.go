@@ -1,0 +1,67 @@
+// Package tenant acts as the service account of a tenant, and as nobody else.
+//
+// The operator's own rights are not enough to read a tenant's Secrets or to touch
+// its objects; it may impersonate service accounts, and what it does for a tenant
+// it does as that tenant's own.
+package tenant
+
+import (
+	"fmt"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/internal/release"
+)
+
+// Config is the operator's configuration, acting as a tenant's service account. The
+// groups are those that a token of the account would carry. The requests are not
+// held back by the client: the API server's own fairness does that.
+func Config(cfg *rest.Config, tenant release.Tenant) *rest.Config {
+	as := rest.CopyConfig(cfg)
+	as.Impersonate = rest.ImpersonationConfig{
+		UserName: fmt.Sprintf("system:serviceaccount:%s:%s", tenant.Namespace, tenant.ServiceAccount),
+		Groups: []string{
+			"system:serviceaccounts",
+			"system:serviceaccounts:" + tenant.Namespace,
+			"system:authenticated",
+		},
+	}
+	as.QPS = -1
+	return as
+}
+
+// maxReaders bounds the readers that are kept; making one anew costs no request.
+const maxReaders = 1000
+
+// Readers makes readers that act as tenants.
+type Readers struct {
+	Config *rest.Config
+	Mapper meta.RESTMapper
+	Scheme *runtime.Scheme
+
+	mu      sync.Mutex
+	readers map[release.Tenant]client.Reader
+}
+
+// ReaderFor returns a reader that asks the API server each time: what a tenant may
+// read can change at any moment.
+func (r *Readers) ReaderFor(tenant release.Tenant) (client.Reader, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if reader, ok := r.readers[tenant]; ok {
+		return reader, nil
+	}
+	reader, err := client.New(Config(r.Config, tenant), client.Options{Mapper: r.Mapper, Scheme: r.Scheme})
+	if err != nil {
+		return nil, fmt.Errorf("make client: %w", err)
+	}
+	if r.readers == nil || len(r.readers) >= maxReaders {
+		r.readers = map[release.Tenant]client.Reader{}
+	}
+	r.readers[tenant] = reader
+	return reader, nil
+}
