@@ -1,0 +1,253 @@
+package helm
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/release"
+	helmtime "helm.sh/helm/v3/pkg/time"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// Get returns the newest revision of a release, nil if there is none.
+func (c *Client) Get(ctx context.Context, name string) (*Release, error) {
+	o, err := c.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	history, err := o.history(name)
+	if err != nil || len(history) == 0 {
+		return nil, o.judge(v1alpha1.ReasonInstallFailed, err)
+	}
+	return c.toRelease(history)
+}
+
+// Install makes a release. One of the same name that was never complete is
+// continued if it has the labels of spec; any other is in the way, and stays as
+// it is. Hooks are waited for, readiness is not.
+//
+// When ctx ends, the operation ends with it, and what it has begun is settled.
+func (c *Client) Install(ctx context.Context, spec Spec) (*Release, error) {
+	return c.apply(ctx, spec, func(o *operation, history []*release.Release) error {
+		if len(history) == 0 || history[len(history)-1].Info.Status == release.StatusUninstalled {
+			return nil
+		}
+		if everDeployed(history) || !carries(history[len(history)-1].Labels, spec.Labels) {
+			return outcome.Failed(v1alpha1.ReasonInstallFailed, fmt.Errorf(
+				"install release %q: namespace %s has a release of that name already", spec.Name, c.tenant.Namespace))
+		}
+		return nil
+	})
+}
+
+// Upgrade brings a release to what spec says. Where no revision was ever
+// complete, the installation is continued in a new revision, so that the hooks of
+// an installation run; Helm would take it for an upgrade and leave them out.
+// Otherwise as Install.
+func (c *Client) Upgrade(ctx context.Context, spec Spec) (*Release, error) {
+	return c.apply(ctx, spec, func(o *operation, history []*release.Release) error {
+		if len(history) == 0 || history[len(history)-1].Info.Status == release.StatusUninstalled {
+			return outcome.Failed(v1alpha1.ReasonUpgradeFailed, fmt.Errorf(
+				"upgrade release %q: namespace %s has no release of that name", spec.Name, c.tenant.Namespace))
+		}
+		return nil
+	})
+}
+
+// apply carries out spec once admit agrees with the revisions there are.
+func (c *Client) apply(
+	ctx context.Context, spec Spec, admit func(*operation, []*release.Release) error,
+) (*Release, error) {
+	unit, err := c.prepare(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	o, err := c.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	history, err := o.history(spec.Name)
+	if err != nil {
+		return nil, o.judge(v1alpha1.ReasonInstallFailed, err)
+	}
+	if err := admit(o, history); err != nil {
+		return nil, err
+	}
+	reason := v1alpha1.ReasonInstallFailed
+	if everDeployed(history) {
+		reason = v1alpha1.ReasonUpgradeFailed
+	}
+	if err := o.run(spec, unit, history); err != nil {
+		return nil, o.judge(reason, o.giveUp(spec.Name, err))
+	}
+	after, err := o.history(spec.Name)
+	if err == nil && len(after) == 0 {
+		err = fmt.Errorf("read release %q: it is gone", spec.Name)
+	}
+	if err != nil {
+		return nil, o.judge(reason, err)
+	}
+	return c.toRelease(after)
+}
+
+// prepare loads the chart and checks what needs no cluster.
+func (c *Client) prepare(ctx context.Context, spec Spec) (*chart.Chart, error) {
+	unit, err := loadSpec(spec)
+	if err != nil {
+		return nil, outcome.Stalled(v1alpha1.ReasonInstallFailed, err)
+	}
+	if err := chartutil.ValidateReleaseName(spec.Name); err != nil {
+		return nil, outcome.Stalled(v1alpha1.ReasonInstallFailed, fmt.Errorf("name release %q: %w", spec.Name, err))
+	}
+	if err := checkSchemas(unit, spec.Values); err != nil {
+		return nil, err
+	}
+	if c.clients.guard == nil {
+		return unit, nil
+	}
+	_, err = c.clients.guard.Render(ctx, hydrate.RenderInput{
+		Files: raw(unit), Values: spec.Values, Release: spec.Name, Namespace: c.tenant.Namespace,
+	})
+	if outcome.Reason(err, "") == v1alpha1.ReasonLimitExceeded || ctx.Err() != nil {
+		return nil, err
+	}
+	return unit, nil
+}
+
+// run settles what was cut off, and installs or upgrades.
+func (o *operation) run(spec Spec, unit *chart.Chart, history []*release.Release) error {
+	o.chart = unit.Name()
+	if err := o.settle(history); err != nil {
+		return err
+	}
+	labels, err := o.resumeRun(spec, unit, history)
+	if err != nil {
+		return err
+	}
+	if o.action.Capabilities, err = o.knownCapabilities(unit); err != nil {
+		return err
+	}
+	o.store.MaxHistory = max(spec.MaxHistory, 0)
+	if everDeployed(history) {
+		err = o.upgrade(spec, unit, labels)
+	} else {
+		err = o.install(spec, unit, labels, len(history) > 0)
+	}
+	if err != nil {
+		return err
+	}
+	// Helm only logs it when the last word on a release could not be written.
+	if err := o.records.failed; err != nil {
+		return fmt.Errorf("record release %q: %w", spec.Name, err)
+	}
+	return o.prune(history, o.records.current)
+}
+
+func (o *operation) install(spec Spec, unit *chart.Chart, labels map[string]string, again bool) error {
+	install := action.NewInstall(o.action)
+	install.ReleaseName, install.Namespace = spec.Name, o.client.tenant.Namespace
+	install.Labels, install.Timeout = labels, cmp.Or(spec.Timeout, DefaultTimeout)
+	install.PostRenderer = keepClaims{}
+	install.SkipSchemaValidation, install.DisableOpenAPIValidation = true, true
+	// Replace makes a next revision over one that failed. It deletes nothing.
+	install.Replace = again
+	_, err := install.RunWithContext(context.Background(), unit, spec.Values)
+	return err
+}
+
+func (o *operation) upgrade(spec Spec, unit *chart.Chart, labels map[string]string) error {
+	upgrade := action.NewUpgrade(o.action)
+	upgrade.Namespace, upgrade.MaxHistory = o.client.tenant.Namespace, max(spec.MaxHistory, 0)
+	upgrade.Labels, upgrade.Timeout = labels, cmp.Or(spec.Timeout, DefaultTimeout)
+	upgrade.PostRenderer = keepClaims{}
+	upgrade.SkipSchemaValidation, upgrade.DisableOpenAPIValidation = true, true
+	upgrade.ResetValues = true
+	_, err := upgrade.RunWithContext(context.Background(), spec.Name, unit, spec.Values)
+	return err
+}
+
+// resumeRun finds out whether this is the run that was cut off, and gives the
+// labels of the new revision.
+func (o *operation) resumeRun(
+	spec Spec, unit *chart.Chart, history []*release.Release,
+) (map[string]string, error) {
+	wish, err := wishOf(unit, spec.Values)
+	if err != nil {
+		return nil, err
+	}
+	o.cluster.hooks.run = runName(1, wish)
+	if len(history) > 0 {
+		last := history[len(history)-1]
+		run := last.Labels[runMark]
+		if interrupted(last) && last.Info.Deleted.IsZero() && strings.HasSuffix(run, "."+wish) {
+			o.cluster.hooks.run = run
+			o.cluster.hooks.resume(ofRun(history, run), helmtime.Time{})
+		} else {
+			o.cluster.hooks.run = runName(last.Version+1, wish)
+		}
+	}
+	labels := maps.Clone(spec.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[runMark] = o.cluster.hooks.run
+	return labels, nil
+}
+
+// checkSchemas checks the values that the chart and its dependencies come to see
+// against their schemas. Helm's own check would read any file and address that a
+// schema refers to.
+func checkSchemas(unit *chart.Chart, values map[string]any) error {
+	seen, err := chartutil.CoalesceValues(unit, values)
+	if err != nil {
+		return outcome.Stalled(v1alpha1.ReasonInvalidValues, fmt.Errorf("merge values: %s", oneLine(err.Error())))
+	}
+	return checkSchema(unit, seen)
+}
+
+func checkSchema(unit *chart.Chart, values map[string]any) error {
+	if unit.Schema != nil {
+		if err := hydrate.CheckSchema(unit.Schema, values); err != nil {
+			return fmt.Errorf("values of chart %s: %w", unit.Name(), err)
+		}
+	}
+	for _, dependency := range unit.Dependencies() {
+		given, ok := values[dependency.Name()].(map[string]any)
+		if !ok {
+			continue
+		}
+		if err := checkSchema(dependency, given); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// knownCapabilities are those of the cluster, left to Helm to find where the
+// chart brings kinds of its own.
+func (o *operation) knownCapabilities(unit *chart.Chart) (*chartutil.Capabilities, error) {
+	if len(unit.CRDObjects()) > 0 {
+		o.client.clients.forget()
+		return nil, nil
+	}
+	return o.client.clients.known()
+}
+
+// carries reports whether labels have all that are wanted.
+func carries(labels, wanted map[string]string) bool {
+	for key, value := range wanted {
+		if labels[key] != value {
+			return false
+		}
+	}
+	return true
+}

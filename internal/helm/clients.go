@@ -1,0 +1,128 @@
+package helm
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/transport"
+
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/tenant"
+)
+
+// capabilitiesAge is how long .Capabilities may lag behind the cluster.
+const capabilitiesAge = 30 * time.Second
+
+// Clients makes Helm clients for tenants. All share one transport and what is
+// known of the cluster's kinds, which is asked for with the operator's identity,
+// so that a client costs next to nothing.
+type Clients struct {
+	transport http.RoundTripper
+	host      string
+	mapper    meta.RESTMapper
+	discovery discovery.CachedDiscoveryInterface
+	guard     hydrate.Renderer
+
+	mu           sync.Mutex
+	capabilities *chartutil.Capabilities
+	asked        time.Time
+}
+
+// Option changes what Clients do.
+type Option func(*Clients)
+
+// WithGuard has every chart rendered by the guard before Helm renders it in this
+// process: a tenant's values may make a harmless template endless, and only a
+// Sandbox can be stopped. Only LimitExceeded counts, since lookup is empty there.
+func WithGuard(guard hydrate.Renderer) Option {
+	return func(c *Clients) { c.guard = guard }
+}
+
+// NewClients makes Clients that reach the cluster with cfg, which must be allowed
+// to impersonate the service accounts and their groups. The mapper knows the
+// kinds of the cluster and learns of new ones by itself, as that of a manager of
+// controller-runtime does.
+func NewClients(cfg *rest.Config, mapper meta.RESTMapper, options ...Option) (*Clients, error) {
+	base, err := rest.TransportFor(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("make transport: %w", err)
+	}
+	host, _, err := rest.DefaultServerUrlFor(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("read address of the cluster: %w", err)
+	}
+	c := &Clients{transport: base, host: host.String(), mapper: mapper}
+	asOperator, err := discovery.NewDiscoveryClientForConfig(c.config(base))
+	if err != nil {
+		return nil, fmt.Errorf("make discovery client: %w", err)
+	}
+	c.discovery = memory.NewMemCacheClient(asOperator)
+	for _, option := range options {
+		option(c)
+	}
+	return c, nil
+}
+
+// For gives the client of a tenant, whose releases live in the tenant's
+// namespace.
+func (c *Clients) For(t Tenant) *Client {
+	return &Client{clients: c, tenant: t, transport: c.impersonate(t)}
+}
+
+func (c *Clients) config(with http.RoundTripper) *rest.Config {
+	return &rest.Config{Host: c.host, Transport: with, QPS: -1}
+}
+
+// impersonate acts as the service account of the tenant.
+func (c *Clients) impersonate(t Tenant) http.RoundTripper {
+	as := tenant.Config(&rest.Config{}, t).Impersonate
+	return transport.NewImpersonatingRoundTripper(
+		transport.ImpersonationConfig{UserName: as.UserName, Groups: as.Groups}, c.transport)
+}
+
+// known gives the capabilities of the cluster, asked for again when they are old.
+func (c *Clients) known() (*chartutil.Capabilities, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.capabilities == nil || time.Since(c.asked) > capabilitiesAge {
+		c.discovery.Invalidate()
+		version, err := c.discovery.ServerVersion()
+		if err != nil {
+			return nil, fmt.Errorf("get version of the cluster: %w", err)
+		}
+		kinds, err := action.GetVersionSet(c.discovery)
+		if err != nil {
+			return nil, fmt.Errorf("get kinds of the cluster: %w", err)
+		}
+		c.asked = time.Now()
+		c.capabilities = &chartutil.Capabilities{
+			KubeVersion: chartutil.KubeVersion{Version: version.GitVersion, Major: version.Major, Minor: version.Minor},
+			APIVersions: kinds,
+			HelmVersion: chartutil.DefaultCapabilities.HelmVersion,
+		}
+	}
+	return c.capabilities.Copy(), nil
+}
+
+// forget has the capabilities asked for anew, after CRDs were installed.
+func (c *Clients) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.capabilities = nil
+}
+
+// Client carries out operations on the releases of a tenant. Its methods may be
+// called side by side, but one release bears only one operation at a time.
+type Client struct {
+	clients   *Clients
+	tenant    Tenant
+	transport http.RoundTripper
+}

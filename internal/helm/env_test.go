@@ -1,0 +1,165 @@
+package helm_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/appmarket/operator/internal/helm"
+)
+
+// apiServer is the one that all tests of releases share.
+var apiServer struct {
+	once    sync.Once
+	env     *envtest.Environment
+	config  *rest.Config
+	mapper  meta.RESTMapper
+	clients *helm.Clients
+	admin   *kubernetes.Clientset
+	err     error
+}
+
+func startAPIServer() {
+	apiServer.env = &envtest.Environment{}
+	if apiServer.config, apiServer.err = apiServer.env.Start(); apiServer.err != nil {
+		return
+	}
+	apiServer.config.QPS = -1
+	web, err := rest.HTTPClientFor(apiServer.config)
+	if err != nil {
+		apiServer.err = err
+		return
+	}
+	if apiServer.mapper, apiServer.err = apiutil.NewDynamicRESTMapper(apiServer.config, web); apiServer.err != nil {
+		return
+	}
+	if apiServer.admin, apiServer.err = kubernetes.NewForConfig(apiServer.config); apiServer.err != nil {
+		return
+	}
+	apiServer.clients, apiServer.err = helm.NewClients(apiServer.config, apiServer.mapper)
+}
+
+func stopAPIServer() {
+	if apiServer.env == nil {
+		return
+	}
+	if err := apiServer.env.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "stop API server:", err)
+	}
+}
+
+// needAPIServer skips a test where there are no programs to start one with.
+func needAPIServer(t testing.TB) {
+	t.Helper()
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("KUBEBUILDER_ASSETS is not set")
+		}
+		t.Skip("left out: KUBEBUILDER_ASSETS is not set")
+	}
+	apiServer.once.Do(startAPIServer)
+	if apiServer.err != nil {
+		t.Fatal(apiServer.err)
+	}
+}
+
+var namespaces atomic.Int64
+
+// inNamespace makes a namespace with a service account that has the rights given.
+func inNamespace(t testing.TB, rules ...rbacv1.PolicyRule) helm.Tenant {
+	t.Helper()
+	needAPIServer(t)
+	g := NewWithT(t)
+	ctx := t.Context()
+	tenant := helm.Tenant{Namespace: fmt.Sprintf("tenant-%d", namespaces.Add(1)), ServiceAccount: "installer"}
+	_, err := apiServer.admin.CoreV1().Namespaces().Create(ctx,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: tenant.Namespace}}, metav1.CreateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	if len(rules) == 0 {
+		return tenant
+	}
+	name := metav1.ObjectMeta{Name: "installer", Namespace: tenant.Namespace}
+	_, err = apiServer.admin.RbacV1().Roles(tenant.Namespace).Create(ctx,
+		&rbacv1.Role{ObjectMeta: name, Rules: rules}, metav1.CreateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = apiServer.admin.RbacV1().RoleBindings(tenant.Namespace).Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: name,
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name.Name},
+		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Name: tenant.ServiceAccount, Namespace: tenant.Namespace}},
+	}, metav1.CreateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	return tenant
+}
+
+// everything is the right to do anything in a namespace.
+var everything = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
+
+// client is that of a new namespace in which it may do anything.
+func client(t testing.TB) (*helm.Client, string) {
+	t.Helper()
+	tenant := inNamespace(t, everything)
+	c := apiServer.clients.For(tenant)
+	NewWithT(t).Eventually(func() error {
+		_, err := c.Get(t.Context(), "none")
+		return err
+	}).Should(Succeed(), "the API server has taken note of the rights")
+	return c, tenant.Namespace
+}
+
+// spec is a release "blog" of a chart made of the templates given.
+func spec(templates map[string]string) helm.Spec {
+	content := map[string]string{}
+	for name, text := range templates {
+		if !strings.Contains(name, "/") && strings.HasSuffix(name, "yaml") && name != "values.yaml" && name != "Chart.yaml" {
+			name = "templates/" + name
+		}
+		content[name] = text
+	}
+	return helm.Spec{Name: "blog", Files: files(content), Labels: map[string]string{"appmarket.io/instance": "blog"}}
+}
+
+// archive packs a spec's files as a chart archive is packed.
+func archive(t testing.TB, spec helm.Spec) []byte {
+	t.Helper()
+	g := NewWithT(t)
+	var out bytes.Buffer
+	zipped := gzip.NewWriter(&out)
+	packed := tar.NewWriter(zipped)
+	for _, file := range spec.Files {
+		g.Expect(packed.WriteHeader(&tar.Header{
+			Name: "web/" + file.Name, Mode: 0o644, Size: int64(len(file.Data)), Typeflag: tar.TypeReg,
+		})).To(Succeed())
+		_, err := packed.Write(file.Data)
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	g.Expect(packed.Close()).To(Succeed())
+	g.Expect(zipped.Close()).To(Succeed())
+	return out.Bytes()
+}
+
+const (
+	configMap = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\ndata:\n  v: {{ .Values.v | default \"none\" | quote }}\n  revision: {{ .Release.Revision | quote }}\n"
+	service   = "apiVersion: v1\nkind: Service\nmetadata:\n  name: {{ .Release.Name }}\nspec:\n  ports: [{port: 80}]\n"
+)
+
+func getConfigMap(t testing.TB, namespace, name string) (*corev1.ConfigMap, error) {
+	t.Helper()
+	return apiServer.admin.CoreV1().ConfigMaps(namespace).Get(context.Background(), name, metav1.GetOptions{})
+}

@@ -1,0 +1,127 @@
+package helm
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxSentence bounds an explained error in bytes; a template can quote itself.
+const maxSentence = 600
+
+var (
+	// frame is one level of text/template's chain of errors, up to the action that
+	// failed; the outermost comes first.
+	frame = regexp.MustCompile(`template: ([^\n]+?):(\d+)(?::\d+)?: executing "(?:[^"\\]|\\.)*" at <`)
+	// placed is what Helm itself makes of a parse error, of required and of fail.
+	placed = regexp.MustCompile(`(?s)^(parse|execution) error (?:at|in) \(([^\n]+?)(?::(\d+))?(?::\d+)?\): (.*)$`)
+	// notYAML is what Helm says when a rendered document cannot be read.
+	notYAML = regexp.MustCompile(`(?s)^YAML parse error on ([^\n]+?): (?:error converting YAML to JSON: )?(?:yaml: )?(?:line (\d+): )?(.*)$`)
+	// missing is text/template's word for a field asked of nothing.
+	missing = regexp.MustCompile(`nil pointer evaluating \S.*\.(\w+)$`)
+	// absent is its word for nothing where a function wants something.
+	absent = regexp.MustCompile(`^(?:wrong type for|invalid) value; expected \w+(?:; got interface {})?$`)
+	// value is a path of values inside of an action.
+	value = regexp.MustCompile(`\.Values(?:\.\w+)+`)
+)
+
+// explain turns an error of Helm into one sentence that begins with the file and
+// the line in the chart, as "templates/web.yaml:12: …", and says which value to
+// give where one is missing. A text of unknown form is kept, on one line.
+func explain(chartName string, err error) error {
+	text := err.Error()
+	inChart := func(file string) string { return strings.TrimPrefix(file, chartName+"/") }
+	if m := placed.FindStringSubmatch(text); m != nil {
+		return sentence(place(inChart(m[2]), m[3]) + ": " + m[4])
+	}
+	if m := notYAML.FindStringSubmatch(text); m != nil {
+		where := inChart(m[1]) + ": rendered text is not YAML"
+		if m[2] != "" {
+			where += " at line " + m[2] + " of the document"
+		}
+		return sentence(where + ": " + m[3])
+	}
+	frames := frame.FindAllStringSubmatchIndex(text, -1)
+	if len(frames) == 0 {
+		return sentence(text)
+	}
+	return sentence(explainChain(text, frames, inChart))
+}
+
+// explainChain names the innermost place of a chain that is in a file, and the
+// outermost where that is another file: a helper is seldom where the fault is.
+func explainChain(text string, frames [][]int, inChart func(string) string) string {
+	at := func(frame []int) string {
+		return place(inChart(text[frame[2]:frame[3]]), text[frame[4]:frame[5]])
+	}
+	last := frames[len(frames)-1]
+	action, message, found := strings.Cut(text[last[1]:], ">: ")
+	if !found {
+		action, message = "", text[last[1]:]
+	}
+	inner, outer := last, frames[0]
+	for i := len(frames) - 1; i >= 0; i-- {
+		// The text that tpl renders has no file, only the name of Helm's engine.
+		if inner = frames[i]; strings.Contains(text[inner[2]:inner[3]], "/") {
+			break
+		}
+	}
+	said := at(inner) + ": " + message
+	if inner[2] != last[2] {
+		said += ", in text given to tpl"
+	}
+	if at(outer) != at(inner) {
+		said += ", included from " + at(outer)
+	}
+	if path := missingValue(action, message); path != "" {
+		said += "; give " + path
+	}
+	return said
+}
+
+// missingValue is the path of the value that the action asked for in vain.
+func missingValue(action, message string) string {
+	paths := value.FindAllString(action, -1)
+	if absent.MatchString(message) && len(paths) == 1 && strings.TrimPrefix(action, "$") == paths[0] {
+		return paths[0]
+	}
+	m := missing.FindStringSubmatch(message)
+	if m == nil {
+		return ""
+	}
+	for _, path := range paths {
+		if strings.Contains(path+".", "."+m[1]+".") {
+			return path
+		}
+	}
+	return ""
+}
+
+func place(file, line string) string {
+	if line == "" {
+		return file
+	}
+	return file + ":" + line
+}
+
+func sentence(text string) error {
+	return errors.New(oneLine(text))
+}
+
+// oneLine puts a text on one line of at most maxSentence bytes.
+func oneLine(text string) string {
+	// Fields over megabytes would be paid for even though they are cut off.
+	if len(text) > 4*maxSentence {
+		text = text[:4*maxSentence]
+	}
+	text = strings.ToValidUTF8(strings.Join(strings.Fields(text), " "), "")
+	if len(text) <= maxSentence {
+		return text
+	}
+	cut := maxSentence
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + " …"
+}

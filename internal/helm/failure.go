@@ -1,0 +1,139 @@
+package helm
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// maxNamed bounds how many denials or kinds an error names.
+const maxNamed = 5
+
+var (
+	// denied is how Kubernetes refuses a request for want of a right.
+	denied = regexp.MustCompile(`User "([^"]*)" cannot (\S+) resource "([^"]*)"(?: in API group "([^"]*)")?(?: in the namespace "([^"]*)")?`)
+	// escalation is how it refuses to have rights granted that the account lacks.
+	escalation = regexp.MustCompile(`(\S+) "([^"]*)" is forbidden: user "[^"]*"[^:]*is attempting to grant RBAC permissions not currently held`)
+	// missingKind is how the mapper speaks of a kind that the cluster has not.
+	missingKind = regexp.MustCompile(`no matches for kind "([^"]+)" in (?:version|group) "([^"]*)"`)
+	// conflict is how Helm speaks of an object that is not the release's.
+	conflict = regexp.MustCompile(`(\S+) "([^"]*)" in namespace "([^"]*)" exists and cannot be imported into the current release: (.*)`)
+	// owner is who owns it, if it is a release.
+	owner = regexp.MustCompile(`key "meta\.helm\.sh/release-(name|namespace)" must equal "[^"]*": current value is "([^"]*)"`)
+	// tooLong is the answer to a record of a release that no Secret can hold.
+	tooLong = regexp.MustCompile(`(?i)Too long: (?:must have at most|may not be more than) \d+|request is too large|etcdserver: request is too large`)
+
+	port      = regexp.MustCompile(`((?:\d{1,3}\.){3}\d{1,3}|\[[0-9a-fA-F:]+\]|localhost|://[^\s/":]+):\d{1,5}\b`)
+	timestamp = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*`)
+)
+
+// judge says what an error of an operation means, in words of the tenant. reason
+// is that of an error that is nothing in particular. Errors that are judged
+// already and those of the caller's context stay as they are.
+func (o *operation) judge(reason string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case outcome.Reason(err, "") != "":
+		return err
+	case o.ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", oneLine(withoutDetails(err.Error())), o.ctx.Err())
+	}
+	text := err.Error()
+	if failure := o.cluster.failure; failure != nil && !strings.Contains(text, failure.Error()) {
+		text += ": " + failure.Error()
+	}
+	return o.judgeText(reason, text)
+}
+
+func (o *operation) judgeText(reason, text string) error {
+	if denials := o.denials(text); len(denials) > 0 {
+		return outcome.Failed(v1alpha1.ReasonPermissionDenied, sentence(strings.Join(denials, "; ")))
+	}
+	if kinds := absentKinds(text); len(kinds) > 0 {
+		return outcome.Failed(reason, sentence(fmt.Sprintf(
+			"the cluster does not know %s; install the CRD", strings.Join(kinds, ", "))))
+	}
+	if m := conflict.FindStringSubmatch(text); m != nil {
+		return outcome.Failed(reason, sentence(describeConflict(m)))
+	}
+	if tooLong.MatchString(text) {
+		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, sentence(
+			"the record of the release is larger than a Secret may be: chart and values must be smaller"))
+	}
+	if frame.MatchString(text) || placed.MatchString(text) || notYAML.MatchString(text) {
+		return outcome.Stalled(v1alpha1.ReasonRenderFailed, explain(o.chart, errors.New(text)))
+	}
+	return outcome.Failed(reason, sentence(withoutDetails(text)))
+}
+
+// denials names every right that was found wanting.
+func (o *operation) denials(text string) []string {
+	var named []string
+	add := func(said string) {
+		if !slices.Contains(named, said) && len(named) < maxNamed {
+			named = append(named, said)
+		}
+	}
+	for _, m := range denied.FindAllStringSubmatch(text, -1) {
+		who := "user " + m[1]
+		if account, ok := strings.CutPrefix(m[1], "system:serviceaccount:"); ok {
+			who = "service account " + strings.ReplaceAll(account, ":", "/")
+		}
+		what, where := m[3], "at cluster scope"
+		if m[4] != "" {
+			what += "." + m[4]
+		}
+		if m[5] != "" {
+			where = "in namespace " + m[5]
+		}
+		add(fmt.Sprintf("%s may not %s %s %s", who, m[2], what, where))
+	}
+	for _, m := range escalation.FindAllStringSubmatch(text, -1) {
+		add(fmt.Sprintf("service account %s/%s may not grant the rights of %s %q, which it does not have itself",
+			o.client.tenant.Namespace, o.client.tenant.ServiceAccount, m[1], m[2]))
+	}
+	return named
+}
+
+func absentKinds(text string) []string {
+	var named []string
+	for _, m := range missingKind.FindAllStringSubmatch(text, -1) {
+		kind := fmt.Sprintf("kind %s of %s", m[1], m[2])
+		if !slices.Contains(named, kind) && len(named) < maxNamed {
+			named = append(named, kind)
+		}
+	}
+	return named
+}
+
+// describeConflict says whose an object is that the release would make.
+func describeConflict(m []string) string {
+	said := fmt.Sprintf("%s %q", m[1], m[2])
+	if m[3] != "" {
+		said += " in namespace " + m[3]
+	}
+	whose := map[string]string{}
+	for _, found := range owner.FindAllStringSubmatch(m[4], -1) {
+		whose[found[1]] = found[2]
+	}
+	switch {
+	case whose["name"] != "" && whose["namespace"] != "":
+		return fmt.Sprintf("%s exists and belongs to release %q in namespace %s", said, whose["name"], whose["namespace"])
+	case whose["name"] != "":
+		return fmt.Sprintf("%s exists and belongs to release %q", said, whose["name"])
+	case whose["namespace"] != "":
+		return fmt.Sprintf("%s exists and belongs to the release of this name in namespace %s", said, whose["namespace"])
+	}
+	return said + " exists and belongs to no release"
+}
+
+// withoutDetails takes out of a text what would differ between two tries.
+func withoutDetails(text string) string {
+	return timestamp.ReplaceAllString(port.ReplaceAllString(text, "$1"), "…")
+}

@@ -1,0 +1,276 @@
+package helm_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+func hookJob(name, events string) string {
+	return fmt.Sprintf(`apiVersion: batch/v1
+kind: Job
+metadata:
+  name: %s
+  annotations:
+    helm.sh/hook: %s
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: a, image: b}]
+`, name, events)
+}
+
+func jobExists(t testing.TB, namespace, name string) error {
+	t.Helper()
+	_, err := apiServer.admin.BatchV1().Jobs(namespace).Get(context.Background(), name, metav1.GetOptions{})
+	return err
+}
+
+// endJob plays the controller of jobs, and gives the job's uid.
+func endJob(t testing.TB, namespace, name string, how ...batchv1.JobConditionType) types.UID {
+	t.Helper()
+	g := NewWithT(t)
+	jobs := apiServer.admin.BatchV1().Jobs(namespace)
+	var job *batchv1.Job
+	g.Eventually(func() (err error) {
+		job, err = jobs.Get(context.Background(), name, metav1.GetOptions{})
+		return err
+	}, "10s").Should(Succeed())
+	now := metav1.Now()
+	job.Status.StartTime = &now
+	for _, one := range how {
+		job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{
+			Type: one, Status: corev1.ConditionTrue, Reason: "Played", Message: "by the test",
+		})
+		if one == batchv1.JobComplete {
+			job.Status.CompletionTime, job.Status.Succeeded = &now, 1
+		}
+	}
+	_, err := jobs.UpdateStatus(context.Background(), job, metav1.UpdateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	return job.UID
+}
+
+var (
+	completed = []batchv1.JobConditionType{batchv1.JobSuccessCriteriaMet, batchv1.JobComplete}
+	failed    = []batchv1.JobConditionType{batchv1.JobFailureTarget, batchv1.JobFailed}
+)
+
+// behind runs an operation in the background.
+func behind(what func() error) chan error {
+	done := make(chan error, 1)
+	go func() { done <- what() }()
+	return done
+}
+
+func TestHooksAreWaitedFor(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	s := spec(map[string]string{"hook.yaml": hookJob("init", "pre-install"), "cm.yaml": configMap})
+
+	done := behind(func() error { _, err := c.Install(t.Context(), s); return err })
+	endJob(t, namespace, "init", failed...)
+	var err error
+	g.Eventually(done, "10s").Should(Receive(&err))
+	g.Expect(err).To(MatchError(ContainSubstring("job init failed: Played: by the test")))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInstallFailed))
+
+	done = behind(func() error { _, err := c.Upgrade(t.Context(), s); return err })
+	g.Eventually(func() bool {
+		job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), "init", metav1.GetOptions{})
+		return err == nil && len(job.Status.Conditions) == 0
+	}, "10s").Should(BeTrue(), "another try is another run: a hook of the installation runs anew")
+	endJob(t, namespace, "init", completed...)
+	g.Eventually(done, "10s").Should(Receive(BeNil()))
+
+	s.Name, s.Timeout = "late", 300*time.Millisecond
+	s.Files = files(map[string]string{"templates/hook.yaml": hookJob("late", "post-install")})
+	_, err = c.Install(t.Context(), s)
+	g.Expect(err).To(MatchError(ContainSubstring(`Job "late" did not complete within 300ms`)))
+}
+
+// TestKilledOperationIsTakenUp kills a process that installs, at different
+// moments, and goes on in another.
+func TestKilledOperationIsTakenUp(t *testing.T) {
+	charts := map[string]string{
+		"a.yaml":  hookJob("first", "pre-install,pre-upgrade"),
+		"b.yaml":  hookJob("second", "post-install,post-upgrade"),
+		"cm.yaml": configMap,
+	}
+	cases := []struct {
+		why    string
+		before []string // hooks that end before the kill
+		at     string   // hook that is under way when it comes
+	}{
+		{why: "during the first hook", at: "first"},
+		{why: "during the second hook", before: []string{"first"}, at: "second"},
+	}
+	for _, one := range cases {
+		t.Run(one.why, func(t *testing.T) {
+			c, namespace := client(t)
+			g := NewWithT(t)
+			s := spec(charts)
+			operator := startOperator(t, namespace, charts)
+			uids := map[string]types.UID{}
+			for _, name := range one.before {
+				uids[name] = endJob(t, namespace, name, completed...)
+			}
+			g.Eventually(func() error { return jobExists(t, namespace, one.at) }, "10s").Should(Succeed())
+			job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), one.at, metav1.GetOptions{})
+			g.Expect(err).NotTo(HaveOccurred())
+			uids[one.at] = job.UID
+			g.Expect(operator.Process.Kill()).To(Succeed())
+			g.Expect(operator.Wait()).NotTo(Succeed())
+
+			r, err := c.Get(t.Context(), "blog")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(r.Pending).To(BeTrue())
+			g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
+			done := behind(func() error { _, err := c.Upgrade(t.Context(), s); return err })
+			for _, name := range []string{"first", "second"} {
+				if uids[name] == "" {
+					uids[name] = endJob(t, namespace, name, completed...)
+				} else if name == one.at {
+					g.Expect(endJob(t, namespace, name, completed...)).To(Equal(uids[name]))
+				}
+			}
+			g.Eventually(done, "10s").Should(Receive(BeNil()))
+			r, err = c.Get(t.Context(), "blog")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect([]any{r.Status, r.Deployed}).To(Equal([]any{helm.StatusDeployed, true}))
+			for name, uid := range uids {
+				job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), name, metav1.GetOptions{})
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(job.UID).To(Equal(uid), "hook "+name+" ran once")
+			}
+
+			done = behind(func() error { _, err := c.Upgrade(t.Context(), s); return err })
+			g.Eventually(func() types.UID {
+				job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), "first", metav1.GetOptions{})
+				if err != nil {
+					return uids["first"]
+				}
+				return job.UID
+			}, "10s").ShouldNot(Equal(uids["first"]), "the next upgrade is another run")
+			endJob(t, namespace, "first", completed...)
+			g.Eventually(func() types.UID {
+				job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), "second", metav1.GetOptions{})
+				if err != nil {
+					return uids["second"]
+				}
+				return job.UID
+			}, "10s").ShouldNot(Equal(uids["second"]))
+			endJob(t, namespace, "second", completed...)
+			g.Eventually(done, "10s").Should(Receive(BeNil()))
+		})
+	}
+}
+
+func TestKilledUninstallIsTakenUp(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	charts := map[string]string{
+		"a.yaml": hookJob("save", "pre-delete"), "b.yaml": hookJob("bye", "post-delete"), "cm.yaml": configMap,
+	}
+	_, err := c.Install(t.Context(), spec(charts))
+	g.Expect(err).NotTo(HaveOccurred())
+	operator := startOperator(t, namespace, nil)
+	saved := endJob(t, namespace, "save", completed...)
+	g.Eventually(func() error { return jobExists(t, namespace, "bye") }, "10s").Should(Succeed())
+	g.Expect(operator.Process.Kill()).To(Succeed())
+	g.Expect(operator.Wait()).NotTo(Succeed())
+	r, err := c.Get(t.Context(), "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect([]any{r.Status, r.Pending}).To(Equal([]any{helm.StatusUninstalling, true}))
+
+	g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
+	done := behind(func() error { return c.Uninstall(t.Context(), "blog", false, time.Minute) })
+	endJob(t, namespace, "bye", completed...)
+	g.Eventually(done, "10s").Should(Receive(BeNil()))
+	job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), "save", metav1.GetOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(job.UID).To(Equal(saved), "the hook ran once")
+	g.Expect(c.Get(t.Context(), "blog")).To(BeNil())
+}
+
+// operatorArgument makes the test's own executable one that installs the chart in
+// a folder, or uninstalls if the folder is empty.
+const operatorArgument = "play-operator"
+
+func startOperator(t testing.TB, namespace string, charts map[string]string) *exec.Cmd {
+	t.Helper()
+	g := NewWithT(t)
+	folder := t.TempDir()
+	config := filepath.Join(t.TempDir(), "kubeconfig")
+	admin, err := apiServer.env.AddUser(
+		envtest.User{Name: "operator", Groups: []string{"system:masters"}}, nil)
+	g.Expect(err).NotTo(HaveOccurred())
+	text, err := admin.KubeConfig()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(os.WriteFile(config, text, 0o600)).To(Succeed())
+	if charts != nil {
+		for _, file := range spec(charts).Files {
+			name := filepath.Join(folder, file.Name)
+			g.Expect(os.MkdirAll(filepath.Dir(name), 0o700)).To(Succeed())
+			g.Expect(os.WriteFile(name, file.Data, 0o600)).To(Succeed())
+		}
+	}
+	self, err := os.Executable()
+	g.Expect(err).NotTo(HaveOccurred())
+	command := exec.Command(self, operatorArgument, config, namespace, folder)
+	command.Stderr = os.Stderr
+	g.Expect(command.Start()).To(Succeed())
+	t.Cleanup(func() { _ = command.Process.Kill() })
+	return command
+}
+
+// playOperator is the main of a process that startOperator has started.
+func playOperator(config, namespace, folder string) error {
+	cfg, err := clientcmd.BuildConfigFromFlags("", config)
+	if err != nil {
+		return err
+	}
+	web, err := rest.HTTPClientFor(cfg)
+	if err != nil {
+		return err
+	}
+	mapper, err := apiutil.NewDynamicRESTMapper(cfg, web)
+	if err != nil {
+		return err
+	}
+	clients, err := helm.NewClients(cfg, mapper)
+	if err != nil {
+		return err
+	}
+	c := clients.For(helm.Tenant{Namespace: namespace, ServiceAccount: "installer"})
+	chart, err := folderFiles(folder)
+	if err != nil {
+		return err
+	}
+	if len(chart) == 0 {
+		return c.Uninstall(context.Background(), "blog", false, time.Minute)
+	}
+	s := spec(nil)
+	s.Files = chart
+	_, err = c.Install(context.Background(), s)
+	return err
+}

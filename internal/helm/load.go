@@ -1,0 +1,101 @@
+package helm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chart/loader"
+
+	"github.com/appmarket/operator/hydrate"
+)
+
+// loadUnit makes a chart of files that lie in memory. What is in charts/ is a
+// dependency; a nested chart in any other folder is only files to Helm.
+func loadUnit(files []hydrate.File) (*chart.Chart, error) {
+	buffered := make([]*loader.BufferedFile, 0, len(files))
+	for _, file := range files {
+		buffered = append(buffered, &loader.BufferedFile{Name: file.Name, Data: file.Data})
+	}
+	return load(buffered)
+}
+
+// load makes the chart that a spec means. Archives come from the market's own
+// repository, whose size and paths were checked when they were unpacked for
+// hydration; Helm checks them again.
+func loadSpec(s Spec) (*chart.Chart, error) {
+	var files []*loader.BufferedFile
+	switch {
+	case len(s.Archive) > 0:
+		var err error
+		if files, err = loader.LoadArchiveFiles(bytes.NewReader(s.Archive)); err != nil {
+			return nil, fmt.Errorf("unpack chart: %w", err)
+		}
+	case len(s.Files) > 0:
+		for _, file := range s.Files {
+			files = append(files, &loader.BufferedFile{Name: file.Name, Data: file.Data})
+		}
+	default:
+		return nil, errors.New("no chart is given")
+	}
+	unit, err := load(below(files, s.UnitPath))
+	if err != nil && s.UnitPath != "" {
+		return nil, fmt.Errorf("unit %q: %w", s.UnitPath, err)
+	}
+	return unit, err
+}
+
+// raw are the files that a chart was made of.
+func raw(unit *chart.Chart) []hydrate.File {
+	files := make([]hydrate.File, 0, len(unit.Raw))
+	for _, file := range unit.Raw {
+		files = append(files, hydrate.File{Name: file.Name, Data: file.Data})
+	}
+	return files
+}
+
+// below are the files of the folder, named from there on.
+func below(files []*loader.BufferedFile, folder string) []*loader.BufferedFile {
+	if folder == "" {
+		return files
+	}
+	prefix := strings.Trim(folder, "/") + "/"
+	var found []*loader.BufferedFile
+	for _, file := range files {
+		if name, ok := strings.CutPrefix(file.Name, prefix); ok {
+			found = append(found, &loader.BufferedFile{Name: name, Data: file.Data})
+		}
+	}
+	return found
+}
+
+func load(files []*loader.BufferedFile) (*chart.Chart, error) {
+	loaded, err := loader.LoadFiles(files)
+	if err != nil {
+		return nil, fmt.Errorf("load chart: %s", oneLine(err.Error()))
+	}
+	if strings.EqualFold(loaded.Metadata.Type, "library") {
+		return nil, errLibrary
+	}
+	if missing := missingDependencies(loaded); len(missing) > 0 {
+		return nil, fmt.Errorf("chart needs %s in its folder charts, where they are not", strings.Join(missing, ", "))
+	}
+	return loaded, nil
+}
+
+// missingDependencies are those that Chart.yaml names and charts/ does not have.
+func missingDependencies(c *chart.Chart) []string {
+	present := map[string]bool{}
+	for _, dependency := range c.Dependencies() {
+		present[dependency.Name()] = true
+	}
+	var missing []string
+	for _, wanted := range c.Metadata.Dependencies {
+		if !present[wanted.Name] {
+			missing = append(missing, fmt.Sprintf("%q", wanted.Name))
+		}
+	}
+	return missing
+}

@@ -1,0 +1,78 @@
+package helm
+
+import (
+	"fmt"
+
+	"helm.sh/helm/v3/pkg/release"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
+)
+
+// objectHead is the part of a document that says which object it is.
+type objectHead struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Metadata   struct {
+		Name      string `json:"name"`
+		Namespace string `json:"namespace"`
+	} `json:"metadata"`
+	Items []objectHead `json:"items"`
+}
+
+// objects are those of the manifest of a release.
+func (c *Client) objects(r *release.Release) ([]ObjectRef, error) {
+	var refs []ObjectRef
+	for _, document := range cut(r.Manifest) {
+		var head objectHead
+		if err := yaml.Unmarshal([]byte(document), &head); err != nil {
+			return nil, fmt.Errorf("read manifest of revision %d: %w", r.Version, err)
+		}
+		for _, one := range flat(head) {
+			refs = append(refs, c.ref(one, r.Namespace))
+		}
+	}
+	return refs, nil
+}
+
+// flat are the objects of a document, which may be a list of them.
+func flat(head objectHead) []objectHead {
+	if len(head.Items) == 0 {
+		if head.Kind == "" || head.Metadata.Name == "" {
+			return nil
+		}
+		return []objectHead{head}
+	}
+	var all []objectHead
+	for _, item := range head.Items {
+		all = append(all, flat(item)...)
+	}
+	return all
+}
+
+// ref completes the namespace of an object: that of the release where it names
+// none, and none at all where it is an object of the cluster.
+func (c *Client) ref(head objectHead, namespace string) ObjectRef {
+	ref := ObjectRef{
+		APIVersion: head.APIVersion, Kind: head.Kind,
+		Namespace: head.Metadata.Namespace, Name: head.Metadata.Name,
+	}
+	if ref.Namespace == "" {
+		ref.Namespace = namespace
+	}
+	mapping, err := c.mapping(ref)
+	// A kind that is gone from the cluster is taken for one of a namespace.
+	if err == nil && mapping.Scope.Name() == meta.RESTScopeNameRoot {
+		ref.Namespace = ""
+	}
+	return ref
+}
+
+func (c *Client) mapping(ref ObjectRef) (*meta.RESTMapping, error) {
+	gvk := schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind)
+	mapping, err := c.clients.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	if err != nil {
+		return nil, fmt.Errorf("find resource of kind %s: %w", gvk.Kind, err)
+	}
+	return mapping, nil
+}

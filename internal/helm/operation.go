@@ -1,0 +1,131 @@
+package helm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/kube"
+	"helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/releaseutil"
+	"helm.sh/helm/v3/pkg/storage"
+	"helm.sh/helm/v3/pkg/storage/driver"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/cli-runtime/pkg/resource"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/kubectl/pkg/validation"
+)
+
+// operation is one use of the SDK. Whatever it does ends with ctx.
+type operation struct {
+	client  *Client
+	ctx     context.Context
+	rest    *rest.Config
+	cluster *cluster
+	records *records
+	store   *storage.Storage
+	action  *action.Configuration
+	// chart is the name of the chart that is rendered, if one is.
+	chart string
+}
+
+// begin prepares an operation; it talks to nobody.
+func (c *Client) begin(ctx context.Context) (*operation, error) {
+	cfg := c.clients.config(bound{ctx: ctx, next: c.transport})
+	secrets, err := corev1.NewForConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("make client: %w", err)
+	}
+	o := &operation{client: c, ctx: ctx, rest: cfg}
+	o.records = &records{Driver: driver.NewSecrets(secrets.Secrets(c.tenant.Namespace))}
+	o.store = storage.Init(o.records)
+	o.cluster = &cluster{
+		Client:  &kube.Client{Factory: factory{o}, Log: silent, Namespace: c.tenant.Namespace},
+		ctx:     ctx,
+		records: o.records,
+		store:   o.store,
+	}
+	o.action = &action.Configuration{
+		RESTClientGetter: factory{o},
+		Releases:         o.store,
+		KubeClient:       o.cluster,
+		Log:              silent,
+		HookOutputFunc:   func(_, _, _ string) io.Writer { return io.Discard },
+	}
+	return o, nil
+}
+
+func silent(string, ...any) {}
+
+// Fields of objects are owned by "helm", whatever this executable is called, so
+// that a person with the helm command finds them as after their own.
+func init() { kube.ManagedFieldsManager = "helm" }
+
+// history are the revisions of a release, the oldest first; none is no error.
+func (o *operation) history(name string) ([]*release.Release, error) {
+	revisions, err := o.store.History(name)
+	if errors.Is(err, driver.ErrReleaseNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read release %q: %w", name, err)
+	}
+	releaseutil.SortByRevision(revisions)
+	return revisions, nil
+}
+
+// records is where Helm keeps releases. It remembers the one worked on, and
+// whether it could be written: Helm does not always say.
+type records struct {
+	driver.Driver
+	current *release.Release
+	key     string
+	failed  error
+}
+
+func (r *records) Create(key string, one *release.Release) error {
+	r.current, r.key = one, key
+	return r.Driver.Create(key, one)
+}
+
+func (r *records) Update(key string, one *release.Release) error {
+	err := r.Driver.Update(key, one)
+	if r.current == nil || key == r.key {
+		r.current, r.key, r.failed = one, key, err
+	}
+	return err
+}
+
+// factory gives Helm its clients. What is known of kinds is shared by all; what
+// is done is done as the tenant.
+type factory struct{ *operation }
+
+func (f factory) ToRESTConfig() (*rest.Config, error)       { return rest.CopyConfig(f.rest), nil }
+func (f factory) ToRESTMapper() (meta.RESTMapper, error)    { return f.client.clients.mapper, nil }
+func (f factory) NewBuilder() *resource.Builder             { return resource.NewBuilder(f) }
+func (f factory) DynamicClient() (dynamic.Interface, error) { return dynamic.NewForConfig(f.rest) }
+func (f factory) ToRawKubeConfigLoader() clientcmd.ClientConfig {
+	overrides := &clientcmd.ConfigOverrides{Context: clientcmdapi.Context{Namespace: f.client.tenant.Namespace}}
+	return clientcmd.NewDefaultClientConfig(*clientcmdapi.NewConfig(), overrides)
+}
+
+func (f factory) ToDiscoveryClient() (discovery.CachedDiscoveryInterface, error) {
+	return f.client.clients.discovery, nil
+}
+
+func (f factory) KubernetesClientSet() (*kubernetes.Clientset, error) {
+	return kubernetes.NewForConfig(f.rest)
+}
+
+// Validator checks nothing. Helm's own does no more with a server that checks
+// fields itself (every one since Kubernetes 1.27), but reads the OpenAPI
+// documents of all groups concerned in order to find that out.
+func (f factory) Validator(string) (validation.Schema, error) { return validation.NullSchema{}, nil }

@@ -1,0 +1,108 @@
+package helm
+
+import (
+	"context"
+	"fmt"
+
+	"helm.sh/helm/v3/pkg/kube"
+	"helm.sh/helm/v3/pkg/release"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
+)
+
+// prune deletes what revisions that were never complete have left behind and the
+// present one does not have. Helm compares with the last complete revision only.
+func (o *operation) prune(history []*release.Release, present *release.Release) error {
+	wanted := map[ObjectRef]bool{}
+	refs, err := o.client.objects(present)
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		wanted[ref] = true
+	}
+	for i := len(history) - 1; i >= 0; i-- {
+		revision := history[i]
+		if everDeployed(history[i : i+1]) {
+			break
+		}
+		if revision.Version == present.Version {
+			continue
+		}
+		left, err := o.client.objects(revision)
+		if err != nil {
+			return err
+		}
+		for _, ref := range left {
+			if wanted[ref] || ref.Kind == "PersistentVolumeClaim" {
+				continue
+			}
+			wanted[ref] = true // once is enough
+			if err := o.deleteOwned(ref, present); err != nil {
+				return fmt.Errorf("delete %s, left behind by revision %d: %w", ref, revision.Version, err)
+			}
+		}
+	}
+	return nil
+}
+
+// deleteOwned deletes an object if it belongs to the release and is not marked to
+// be kept.
+func (o *operation) deleteOwned(ref ObjectRef, owner *release.Release) error {
+	objects, err := o.resource(ref)
+	if meta.IsNoMatchError(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	live, err := objects.Get(o.ctx, ref.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	marks := live.GetAnnotations()
+	if marks[releaseNameMark] != owner.Name || marks[releaseNamespaceMark] != owner.Namespace ||
+		marks[kube.ResourcePolicyAnno] == kube.KeepPolicy {
+		return nil
+	}
+	return deleteObject(o.ctx, objects, ref.Name)
+}
+
+// Annotations by which Helm knows what belongs to a release.
+const (
+	releaseNameMark      = "meta.helm.sh/release-name"
+	releaseNamespaceMark = "meta.helm.sh/release-namespace"
+)
+
+// resource is the way to objects of a kind, as the tenant.
+func (o *operation) resource(ref ObjectRef) (dynamic.ResourceInterface, error) {
+	mapping, err := o.client.mapping(ref)
+	if err != nil {
+		return nil, err
+	}
+	client, err := dynamic.NewForConfig(o.rest)
+	if err != nil {
+		return nil, fmt.Errorf("make client: %w", err)
+	}
+	if mapping.Scope.Name() == meta.RESTScopeNameRoot {
+		return client.Resource(mapping.Resource), nil
+	}
+	return client.Resource(mapping.Resource).Namespace(ref.Namespace), nil
+}
+
+func deleteObject(ctx context.Context, objects dynamic.ResourceInterface, name string) error {
+	policy := metav1.DeletePropagationBackground
+	err := objects.Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &policy})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+var claimKind = corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim")

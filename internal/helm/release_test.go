@@ -1,0 +1,420 @@
+package helm_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+func TestReleaseLives(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	g.Expect(c.Get(t.Context(), "blog")).To(BeNil(), "there is none yet")
+
+	first := spec(map[string]string{"cm.yaml": configMap, "svc.yaml": service, "templates/NOTES.txt": "Hello {{ .Release.Name }}."})
+	first.Values = map[string]any{"v": "one"}
+	first.Archive = archive(t, first)
+	first.Files = nil
+	r, err := c.Install(t.Context(), first)
+	g.Expect(err).NotTo(HaveOccurred())
+	digest, err := helm.ConfigDigest(first.Values)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(r.Status).To(Equal(helm.StatusDeployed))
+	g.Expect([]any{r.Name, r.Namespace, r.Revision, r.ChartName, r.ChartVersion, r.Notes, r.Hooks, r.ConfigDigest, r.Deployed, r.Pending}).
+		To(Equal([]any{"blog", namespace, 1, "web", "1.2.3", "Hello blog.", 0, digest, true, false}))
+	g.Expect(r.Objects).To(Equal([]helm.ObjectRef{
+		{APIVersion: "v1", Kind: "ConfigMap", Namespace: namespace, Name: "blog"},
+		{APIVersion: "v1", Kind: "Service", Namespace: namespace, Name: "blog"},
+	}))
+	g.Expect(r.Labels).To(HaveKeyWithValue("appmarket.io/instance", "blog"))
+	cm, err := getConfigMap(t, namespace, "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(cm.Data).To(HaveKeyWithValue("v", "one"))
+
+	second := spec(map[string]string{"cm.yaml": configMap})
+	second.MaxHistory = 2
+	for range 3 {
+		r, err = c.Upgrade(t.Context(), second)
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	g.Expect(r.Revision).To(Equal(4))
+	cm, err = getConfigMap(t, namespace, "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(cm.Data).To(HaveKeyWithValue("v", "none"), "values of the revision before are not taken over")
+	_, err = apiServer.admin.CoreV1().Services(namespace).Get(t.Context(), "blog", metav1.GetOptions{})
+	g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "what the chart no longer has is gone")
+	secrets, err := apiServer.admin.CoreV1().Secrets(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "owner=helm"})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(secrets.Items).To(HaveLen(2), "history is bounded")
+
+	g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).To(Succeed())
+	g.Expect(c.Get(t.Context(), "blog")).To(BeNil())
+	_, err = getConfigMap(t, namespace, "blog")
+	g.Expect(apierrors.IsNotFound(err)).To(BeTrue())
+	g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).To(Succeed(), "again does no harm")
+}
+
+func TestInstallKeepsItsHandsOffOthers(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+	g.Expect(err).NotTo(HaveOccurred())
+
+	_, err = c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+	g.Expect(err).To(MatchError(fmt.Sprintf(
+		`install release "blog": namespace %s has a release of that name already`, namespace)))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInstallFailed))
+
+	other := spec(map[string]string{"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: blog\n"})
+	other.Name = "shop"
+	_, err = c.Install(t.Context(), other)
+	g.Expect(err).To(MatchError(fmt.Sprintf(
+		`ConfigMap "blog" in namespace %s exists and belongs to release "blog"`, namespace)))
+	g.Expect(c.Get(t.Context(), "shop")).To(BeNil())
+
+	_, err = apiServer.admin.CoreV1().ConfigMaps(namespace).Create(t.Context(),
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "mine"}}, metav1.CreateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	mine := spec(map[string]string{"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: mine\n"})
+	mine.Name = "mine"
+	_, err = c.Install(t.Context(), mine)
+	g.Expect(err).To(MatchError(fmt.Sprintf(`ConfigMap "mine" in namespace %s exists and belongs to no release`, namespace)))
+
+	_, err = c.Upgrade(t.Context(), mine)
+	g.Expect(err).To(MatchError(fmt.Sprintf(`upgrade release "mine": namespace %s has no release of that name`, namespace)))
+}
+
+func TestFailedInstallIsContinued(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	broken := spec(map[string]string{
+		"cm.yaml":    configMap,
+		"old.yaml":   "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: old\n",
+		"svc.yaml":   "apiVersion: v1\nkind: Service\nmetadata:\n  name: blog\nspec:\n  ports: [{port: 99999}]\n",
+		"claim.yaml": "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: old\nspec:\n  accessModes: [ReadWriteOnce]\n  resources: {requests: {storage: 1Gi}}\n",
+	})
+	_, err := c.Install(t.Context(), broken)
+	g.Expect(err).To(MatchError(ContainSubstring(`spec.ports[0].port: Invalid value: 99999`)))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInstallFailed))
+	g.Expect(outcome.IsStalled(err)).To(BeFalse())
+	r, err := c.Get(t.Context(), "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect([]any{r.Revision, r.Status, r.Deployed}).To(Equal([]any{1, helm.StatusFailed, false}))
+
+	stranger := spec(map[string]string{"cm.yaml": configMap})
+	stranger.Labels = map[string]string{"appmarket.io/instance": "other"}
+	_, err = c.Install(t.Context(), stranger)
+	g.Expect(err).To(MatchError(ContainSubstring("has a release of that name already")))
+
+	r, err = c.Upgrade(t.Context(), spec(map[string]string{
+		"cm.yaml": configMap, "svc.yaml": service,
+		"when.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: when\ndata: {install: {{ .Release.IsInstall | quote }}}\n",
+	}))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect([]any{r.Revision, r.Status, r.Deployed}).To(Equal([]any{2, helm.StatusDeployed, true}))
+	when, err := getConfigMap(t, namespace, "when")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(when.Data).To(HaveKeyWithValue("install", "true"), "it is still the first installation")
+	_, err = getConfigMap(t, namespace, "old")
+	g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "what the failed revision left behind is gone")
+	_, err = apiServer.admin.CoreV1().PersistentVolumeClaims(namespace).Get(t.Context(), "old", metav1.GetOptions{})
+	g.Expect(err).NotTo(HaveOccurred(), "but no volume claim ever is")
+}
+
+func TestFailedUpgradeIsContinued(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = c.Upgrade(t.Context(), spec(map[string]string{
+		"cm.yaml": configMap, "a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: left\n",
+		"svc.yaml": "apiVersion: v1\nkind: Service\nmetadata:\n  name: blog\nspec:\n  ports: [{port: 99999}]\n",
+	}))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonUpgradeFailed))
+	r, err := c.Get(t.Context(), "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect([]any{r.Revision, r.Status, r.Deployed}).To(Equal([]any{2, helm.StatusFailed, true}))
+	r, err = c.Upgrade(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect([]any{r.Revision, r.Status}).To(Equal([]any{3, helm.StatusDeployed}))
+	_, err = getConfigMap(t, namespace, "left")
+	g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "what the failed revision left behind is gone")
+}
+
+func TestUnitsOfOneChartAreReleases(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	whole := map[string]string{
+		"server/Chart.yaml":        "apiVersion: v2\nname: server\nversion: 2.0.0\n",
+		"server/templates/cm.yaml": configMap,
+		"client/Chart.yaml":        "apiVersion: v2\nname: web\nversion: 3.0.0\n",
+		"client/templates/cm.yaml": configMap,
+	}
+	for name, version := range map[string]string{"server": "2.0.0", "client": "3.0.0"} {
+		s := spec(whole)
+		s.Name, s.UnitPath = "app-"+name, name
+		r, err := c.Install(t.Context(), s)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(r.ChartVersion).To(Equal(version))
+		_, err = getConfigMap(t, namespace, s.Name)
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	lost := spec(whole)
+	lost.UnitPath = "worker"
+	_, err := c.Install(t.Context(), lost)
+	g.Expect(err).To(MatchError(`unit "worker": load chart: Chart.yaml file is missing`))
+	g.Expect(outcome.IsStalled(err)).To(BeTrue())
+}
+
+func TestOperationsSayWhatIsWrong(t *testing.T) {
+	c, namespace := client(t)
+	cases := []struct {
+		why     string
+		spec    helm.Spec
+		reason  string
+		stalled bool
+		want    string
+	}{{
+		why: "kinds that are not there are named",
+		spec: spec(map[string]string{
+			"a.yaml": "apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\nmetadata: {name: a}\n",
+			"b.yaml": "apiVersion: apps.kubeblocks.io/v1\nkind: Cluster\nmetadata: {name: b}\n",
+		}),
+		reason: v1alpha1.ReasonInstallFailed,
+		want:   "the cluster does not know kind Cluster of apps.kubeblocks.io/v1, kind IngressRoute of traefik.io/v1alpha1; install the CRD",
+	}, {
+		why:     "a template that fails",
+		spec:    spec(map[string]string{"a.yaml": "a: {{ .Values.domain.web }}"}),
+		reason:  v1alpha1.ReasonRenderFailed,
+		stalled: true,
+		want:    "templates/a.yaml:1: nil pointer evaluating interface {}.web; give .Values.domain.web",
+	}, {
+		why: "values that break the schema",
+		spec: spec(map[string]string{
+			"cm.yaml":            configMap,
+			"values.schema.json": `{"type": "object", "required": ["host"]}`,
+		}),
+		reason:  v1alpha1.ReasonSchemaViolation,
+		stalled: true,
+		want:    "values of chart web: ",
+	}, {
+		why:     "a name that is none",
+		spec:    helm.Spec{Name: "Not/Good", Files: files(map[string]string{})},
+		reason:  v1alpha1.ReasonInstallFailed,
+		stalled: true,
+		want:    `name release "Not/Good"`,
+	}, {
+		why:     "no chart",
+		spec:    helm.Spec{Name: "blog"},
+		reason:  v1alpha1.ReasonInstallFailed,
+		stalled: true,
+		want:    "no chart is given",
+	}, {
+		why:     "an archive that is none",
+		spec:    helm.Spec{Name: "blog", Archive: []byte("<html>")},
+		reason:  v1alpha1.ReasonInstallFailed,
+		stalled: true,
+		want:    "unpack chart: ",
+	}, {
+		why: "rights that the account would grant and does not have",
+		spec: spec(map[string]string{
+			"role.yaml": "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: all-" + namespace + "}\nrules: []\n",
+		}),
+		reason: v1alpha1.ReasonPermissionDenied,
+		want:   "service account " + namespace + "/installer may not get clusterroles.rbac.authorization.k8s.io at cluster scope",
+	}, {
+		why: "a record that is too large",
+		spec: func() helm.Spec {
+			noise := make([]byte, 2<<20)
+			for i, seed := 0, uint32(1); i < len(noise); i++ {
+				seed = seed*1664525 + 1013904223
+				noise[i] = byte(seed >> 24)
+			}
+			return spec(map[string]string{"cm.yaml": configMap, "files/noise.bin": string(noise)})
+		}(),
+		reason:  v1alpha1.ReasonLimitExceeded,
+		stalled: true,
+		want:    "the record of the release is larger than a Secret may be",
+	}}
+	for _, one := range cases {
+		t.Run(one.why, func(t *testing.T) {
+			g := NewWithT(t)
+			_, err := c.Install(t.Context(), one.spec)
+			g.Expect(err).To(MatchError(ContainSubstring(one.want)))
+			g.Expect(outcome.Reason(err, "")).To(Equal(one.reason))
+			g.Expect(outcome.IsStalled(err)).To(Equal(one.stalled))
+			g.Expect(c.Get(t.Context(), "blog")).To(BeNil(), "nothing is left")
+		})
+	}
+}
+
+func TestTenantHasOnlyItsRights(t *testing.T) {
+	records := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}}
+	t.Run("none at all", func(t *testing.T) {
+		g := NewWithT(t)
+		tenant := inNamespace(t)
+		c := apiServer.clients.For(tenant)
+		_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+		g.Expect(err).To(MatchError("service account " + tenant.Namespace + "/installer may not list secrets in namespace " + tenant.Namespace))
+		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied))
+		g.Expect(outcome.IsStalled(err)).To(BeFalse(), "somebody may grant it at any time")
+	})
+	t.Run("some", func(t *testing.T) {
+		g := NewWithT(t)
+		tenant := inNamespace(t, records, rbacv1.PolicyRule{
+			APIGroups: []string{"", "apps"}, Resources: []string{"configmaps", "deployments"}, Verbs: []string{"get", "list"},
+		})
+		c := apiServer.clients.For(tenant)
+		both := spec(map[string]string{
+			"cm.yaml": configMap,
+			"d.yaml":  "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: a, image: b}]}}}\n",
+		})
+		var err error
+		g.Eventually(func() string {
+			_, err = c.Upgrade(t.Context(), both)
+			if err != nil && outcome.Reason(err, "") == v1alpha1.ReasonUpgradeFailed {
+				_, err = c.Install(t.Context(), both)
+			}
+			return fmt.Sprint(err)
+		}).Should(ContainSubstring("may not create configmaps in namespace " + tenant.Namespace))
+		g.Expect(err.Error()).To(ContainSubstring("may not create deployments.apps in namespace " + tenant.Namespace))
+		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied))
+
+		_, err = apiServer.admin.RbacV1().Roles(tenant.Namespace).Update(t.Context(), &rbacv1.Role{
+			ObjectMeta: metav1.ObjectMeta{Name: "installer", Namespace: tenant.Namespace},
+			Rules:      []rbacv1.PolicyRule{everything},
+		}, metav1.UpdateOptions{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Eventually(func() error {
+			_, err := c.Upgrade(t.Context(), both)
+			return err
+		}).Should(Succeed(), "with the rights it goes on")
+
+		_, err = apiServer.admin.RbacV1().Roles(tenant.Namespace).Update(t.Context(), &rbacv1.Role{
+			ObjectMeta: metav1.ObjectMeta{Name: "installer", Namespace: tenant.Namespace},
+			Rules:      []rbacv1.PolicyRule{records},
+		}, metav1.UpdateOptions{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Eventually(func() error { return c.Uninstall(t.Context(), "blog", false, time.Minute) }).
+			Should(MatchError(ContainSubstring("may not delete deployments.apps in namespace " + tenant.Namespace)))
+		r, err := c.Get(t.Context(), "blog")
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(r).NotTo(BeNil(), "the record stays as long as the objects do")
+		g.Expect(r.Pending).To(BeFalse(), "and is not left pending")
+	})
+	t.Run("an operation in another namespace", func(t *testing.T) {
+		c, namespace := client(t)
+		other := inNamespace(t)
+		_, err := c.Install(t.Context(), spec(map[string]string{
+			"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: " + other.Namespace + "}\n",
+		}))
+		NewWithT(t).Expect(err).To(MatchError(
+			"service account " + namespace + "/installer may not get configmaps in namespace " + other.Namespace))
+	})
+}
+
+func TestGuardStopsEndlessTemplates(t *testing.T) {
+	needAPIServer(t)
+	g := NewWithT(t)
+	tenant := inNamespace(t, everything)
+	s := sandbox(t, func(s *helm.Sandbox) { s.Time = 500 * time.Millisecond })
+	clients, err := helm.NewClients(apiServer.config, apiServer.mapper, helm.WithGuard(s))
+	g.Expect(err).NotTo(HaveOccurred())
+	endless := spec(map[string]string{
+		"a.yaml": "{{ range until (int .Values.n) }}{{ range until (int $.Values.n) }}{{ end }}{{ end }}",
+	})
+	endless.Values = map[string]any{"n": 100000}
+	_, err = clients.For(tenant).Install(t.Context(), endless)
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLimitExceeded))
+	g.Expect(outcome.IsStalled(err)).To(BeTrue())
+}
+
+func TestCancelledOperationIsSettled(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	s := spec(map[string]string{"hook.yaml": hookJob("wait", "pre-install"), "cm.yaml": configMap})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Install(ctx, s)
+		done <- err
+	}()
+	g.Eventually(func() error { return jobExists(t, namespace, "wait") }).Should(Succeed())
+	began := time.Now()
+	cancel()
+	var err error
+	g.Eventually(done, "10s").Should(Receive(&err))
+	g.Expect(err).To(MatchError(context.Canceled))
+	g.Expect(time.Since(began)).To(BeNumerically("<", 5*time.Second))
+	r, err := c.Get(t.Context(), "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect([]any{r.Status, r.Pending, r.Interrupted}).To(Equal([]any{helm.StatusFailed, false, true}))
+	_, err = getConfigMap(t, namespace, "blog")
+	g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "nothing goes on behind its back")
+}
+
+func TestInstallIsQuick(t *testing.T) {
+	c, _ := client(t)
+	g := NewWithT(t)
+	quick := spec(map[string]string{"cm.yaml": configMap, "svc.yaml": service})
+	var alone time.Duration
+	for i := range 3 {
+		quick.Name = fmt.Sprintf("warm-%d", i)
+		began := time.Now()
+		_, err := c.Install(t.Context(), quick)
+		alone = time.Since(began)
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	var all sync.WaitGroup
+	errs := make([]error, 50)
+	began := time.Now()
+	for i := range errs {
+		all.Go(func() {
+			one := spec(map[string]string{"cm.yaml": configMap})
+			one.Name = fmt.Sprintf("many-%d", i)
+			_, errs[i] = c.Install(t.Context(), one)
+		})
+	}
+	all.Wait()
+	for _, err := range errs {
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	t.Logf("one install %s, %d at once %s", alone.Round(time.Millisecond), len(errs), time.Since(began).Round(time.Millisecond))
+	g.Expect(alone).To(BeNumerically("<", 2*time.Second))
+}
+
+func TestConfigDigestIsOfTheContent(t *testing.T) {
+	cases := []struct {
+		why  string
+		a, b map[string]any
+		same bool
+	}{
+		{why: "no values are no values", a: nil, b: map[string]any{}, same: true},
+		{why: "order is of no matter", a: map[string]any{"a": 1, "b": 2}, b: map[string]any{"b": 2, "a": 1}, same: true},
+		{why: "as read back from a record", a: map[string]any{"a": 1}, b: map[string]any{"a": json.Number("1")}, same: true},
+		{why: "another value", a: map[string]any{"a": 1}, b: map[string]any{"a": 2}},
+	}
+	for _, c := range cases {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			a, err := helm.ConfigDigest(c.a)
+			g.Expect(err).NotTo(HaveOccurred())
+			b, err := helm.ConfigDigest(c.b)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(a == b).To(Equal(c.same))
+		})
+	}
+}

@@ -1,0 +1,54 @@
+package helm
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/release"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// Uninstall removes a release with its objects and waits until these are gone,
+// for timeout at most (DefaultTimeout if zero). Volume claims are kept; see Claims
+// and DeleteKept. The record of the release goes too unless keepHistory is set. A
+// release that is not there is no error.
+func (c *Client) Uninstall(ctx context.Context, name string, keepHistory bool, timeout time.Duration) error {
+	o, err := c.begin(ctx)
+	if err != nil {
+		return err
+	}
+	history, err := o.history(name)
+	if err != nil || len(history) == 0 {
+		return o.judge(v1alpha1.ReasonUninstallFailed, err)
+	}
+	last := history[len(history)-1]
+	if keepHistory && last.Info.Status == release.StatusUninstalled {
+		return nil
+	}
+	err = o.uninstall(history, keepHistory, cmp.Or(timeout, DefaultTimeout))
+	if err != nil {
+		err = o.giveUp(name, err)
+	}
+	return o.judge(v1alpha1.ReasonUninstallFailed, err)
+}
+
+func (o *operation) uninstall(history []*release.Release, keepHistory bool, timeout time.Duration) error {
+	last := history[len(history)-1]
+	// What revisions left behind that were never complete is not in the last one,
+	// and is known only as long as they are recorded.
+	if err := o.prune(history, last); err != nil {
+		return err
+	}
+	o.cluster.forgiving = true
+	o.cluster.hooks.run = runName(last.Version, "uninstall")
+	if (pending(last) || interrupted(last)) && !last.Info.Deleted.IsZero() {
+		o.cluster.hooks.resume([]*release.Release{last}, last.Info.Deleted)
+	}
+	uninstall := action.NewUninstall(o.action)
+	uninstall.KeepHistory, uninstall.Timeout, uninstall.Wait = keepHistory, timeout, true
+	_, err := uninstall.Run(last.Name)
+	return err
+}

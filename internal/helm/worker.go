@@ -1,0 +1,166 @@
+package helm
+
+import (
+	"context"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+)
+
+// death is what is known of a worker that ended in the middle of an order.
+type death struct {
+	// words are the first that it wrote to stderr.
+	words string
+	// cause is why talking to it failed.
+	cause error
+}
+
+func (d *death) Error() string { return "render worker ended: " + d.cause.Error() }
+func (d *death) Unwrap() error { return d.cause }
+
+// outOfMemory reports whether the worker said so; Go's runtime writes one of
+// these before it ends.
+func (d *death) outOfMemory() bool {
+	for _, sign := range []string{"out of memory", "cannot allocate memory", "errno=12", "stack exceeds", "stack overflow"} {
+		if strings.Contains(d.words, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// worker is a process that renders, one order at a time.
+type worker struct {
+	command *exec.Cmd
+	stdin   *os.File
+	stdout  *os.File
+	orders  *gob.Encoder
+	meter   *meter
+	answers *gob.Decoder
+	stderr  *head
+	// gone is closed when the process has ended.
+	gone chan struct{}
+	// expiry ends the worker when it has been idle for long.
+	expiry *time.Timer
+}
+
+// startWorker starts a process that has nothing of ours but three pipes.
+func startWorker(command []string, with settings) (*worker, error) {
+	if len(command) == 0 {
+		return nil, errors.New("start render worker: no command is configured")
+	}
+	itsStdin, stdin, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("start render worker: %w", err)
+	}
+	stdout, itsStdout, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("start render worker: %w", errors.Join(err, itsStdin.Close(), stdin.Close()))
+	}
+	w := &worker{stdin: stdin, stdout: stdout, stderr: &head{}, gone: make(chan struct{})}
+	w.command = exec.Command(command[0], command[1:]...)
+	w.command.Env = []string{}
+	w.command.Dir = "/"
+	w.command.SysProcAttr = diesWithParent()
+	w.command.Stdin, w.command.Stdout, w.command.Stderr = itsStdin, itsStdout, w.stderr
+	err = w.command.Start()
+	err = errors.Join(err, itsStdin.Close(), itsStdout.Close())
+	if err != nil {
+		return nil, fmt.Errorf("start render worker: %w", errors.Join(err, stdin.Close(), stdout.Close()))
+	}
+	go w.reap()
+	w.orders, w.meter = gob.NewEncoder(stdin), &meter{from: stdout}
+	w.answers = gob.NewDecoder(w.meter)
+	if err := w.orders.Encode(with); err != nil {
+		return nil, w.bury(err)
+	}
+	return w, nil
+}
+
+// reap waits for the end of the process. How a process ended that was killed
+// says nothing that its stderr does not.
+func (w *worker) reap() {
+	_ = w.command.Wait()
+	close(w.gone)
+}
+
+// alive reports whether the process still runs, as far as is known.
+func (w *worker) alive() bool {
+	select {
+	case <-w.gone:
+		return false
+	default:
+		return true
+	}
+}
+
+// render has one order carried out. After an error the process has ended; the
+// error is a *death, or errTooMuch, or that of ctx.
+func (w *worker) render(ctx context.Context, next order) (answer, error) {
+	stop := context.AfterFunc(ctx, w.kill)
+	defer stop()
+	w.meter.left = maxAnswerBytes
+	var got answer
+	err := w.orders.Encode(next)
+	if err == nil {
+		err = w.answers.Decode(&got)
+	}
+	if err == nil {
+		return got, nil
+	}
+	died := w.bury(err)
+	if ctx.Err() != nil {
+		return answer{}, ctx.Err()
+	}
+	return answer{}, died
+}
+
+// bury ends the process for good, and gives what is known of its end.
+func (w *worker) bury(cause error) error {
+	w.end()
+	if errors.Is(cause, errTooMuch) {
+		return cause
+	}
+	return &death{words: w.stderr.String(), cause: cause}
+}
+
+// end kills the process and waits until it is gone.
+func (w *worker) end() {
+	w.kill()
+	<-w.gone
+	// Nothing is left to be lost in these pipes.
+	_ = w.stdin.Close()
+	_ = w.stdout.Close()
+}
+
+// kill does nothing to a process that has ended.
+func (w *worker) kill() { _ = w.command.Process.Kill() }
+
+// head keeps the beginning of what is written to it: Go's runtime says in its
+// first lines why it ends, and after them come the goroutines.
+type head struct {
+	mu   sync.Mutex
+	kept []byte
+}
+
+const maxHead = 4 << 10
+
+func (h *head) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if room := maxHead - len(h.kept); room > 0 {
+		h.kept = append(h.kept, p[:min(room, len(p))]...)
+	}
+	return len(p), nil
+}
+
+func (h *head) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return string(h.kept)
+}
