@@ -1,0 +1,207 @@
+// Command hydrate takes one chart through the five steps of hydration without a
+// cluster, and prints what each step made of it: for people who write charts, and
+// for looking into one that a market could not take.
+//
+//	hydrate [--values FILE] [--params FILE] [--profile Olares|Helm] [--out DIR] CHART
+//
+// CHART is a folder or an archive. It exits with 1 if a step fails.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/registry"
+	"github.com/appmarket/operator/internal/source"
+)
+
+// renderWorker makes this program a worker that renders charts for another one.
+const renderWorker = "render-worker"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "hydrate:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	chart, values, params, profile, out, mirror string
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) == 1 && args[0] == renderWorker {
+		return helm.RunRenderWorker(os.Stdin, os.Stdout)
+	}
+	var o options
+	f := flag.NewFlagSet("hydrate", flag.ContinueOnError)
+	f.StringVar(&o.values, "values", "", "File of values to render with, over those of the profile.")
+	f.StringVar(&o.params, "params", "", "File of parameters to merge into values.yaml.")
+	f.StringVar(&o.profile, "profile", "Olares", "Platform profile: Olares or Helm.")
+	f.StringVar(&o.out, "out", "", "Folder to publish into; nothing is kept if empty.")
+	f.StringVar(&o.mirror, "registry-mirror", "", "Where to ask instead of a registry, as docker.io=http://mirror:5000.")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if f.NArg() != 1 {
+		return errors.New("want one chart, a folder or an archive; see --help")
+	}
+	o.chart = f.Arg(0)
+	return hydrateChart(ctx, o, out)
+}
+
+func hydrateChart(ctx context.Context, o options, out io.Writer) error {
+	request, err := newRequest(ctx, o)
+	if err != nil {
+		return err
+	}
+	steps, done, err := newSteps(o)
+	if err != nil {
+		return err
+	}
+	defer done()
+	draft := &hydrate.Draft{Request: request}
+	err = hydrate.Pipeline{Steps: steps, Observer: printer{out}}.Run(ctx, draft)
+	printDraft(out, draft)
+	if err != nil {
+		return fmt.Errorf("step %s failed", hydrate.FailedStep(err, hydrate.StepSourceChart))
+	}
+	return nil
+}
+
+func newRequest(ctx context.Context, o options) (hydrate.Request, error) {
+	profiles := map[string]hydrate.Profile{"Olares": manifest.Olares{}, "Helm": manifest.Helm{}}
+	profile, ok := profiles[o.profile]
+	if !ok {
+		return hydrate.Request{}, fmt.Errorf("profile %q is not known: want Olares or Helm", o.profile)
+	}
+	fetcher, offer, err := local(o.chart)
+	if err != nil {
+		return hydrate.Request{}, err
+	}
+	meta, err := metadata(ctx, fetcher, offer)
+	if err != nil {
+		return hydrate.Request{}, fmt.Errorf("read %s: %w", o.chart, err)
+	}
+	offer.Version = meta.Version
+	request := hydrate.Request{
+		Owner: hydrate.Owner{Namespace: "local", Source: "local"},
+		App:   meta.Name, Offer: offer, Source: fetcher, Profile: profile,
+	}
+	if request.Platform, err = readValues(o.values); err != nil {
+		return hydrate.Request{}, err
+	}
+	request.Params, err = readValues(o.params)
+	return request, err
+}
+
+// local reads a chart from this machine, as a source of type Directory does.
+func local(chart string) (hydrate.Fetcher, hydrate.Offer, error) {
+	path, err := filepath.Abs(chart)
+	if err != nil {
+		return nil, hydrate.Offer{}, fmt.Errorf("find %s: %w", chart, err)
+	}
+	folder := filepath.Dir(path)
+	from, err := source.Open(source.Config{Directory: &source.DirectoryConfig{Path: folder, AllowedRoots: []string{folder}}})
+	return from, hydrate.Offer{URL: filepath.Base(path)}, err
+}
+
+func metadata(ctx context.Context, from hydrate.Fetcher, offer hydrate.Offer) (hydrate.Metadata, error) {
+	payload, err := from.Fetch(ctx, offer)
+	if err != nil {
+		return hydrate.Metadata{}, err
+	}
+	files := payload.Files
+	if payload.Archive != nil {
+		if files, err = hydrate.Unpack(payload.Archive); err != nil {
+			return hydrate.Metadata{}, err
+		}
+	}
+	return hydrate.ReadMetadata(files)
+}
+
+func readValues(file string) (map[string]any, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read values: %w", err)
+	}
+	return hydrate.DecodeValues(text)
+}
+
+// newSteps are the steps of the operator. What they leave behind is removed by the
+// function that is returned.
+func newSteps(o options) ([]hydrate.Step, func(), error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, fmt.Errorf("find own program: %w", err)
+	}
+	var mirrors map[string]string
+	if name, url, found := strings.Cut(o.mirror, "="); found {
+		mirrors = map[string]string{name: url}
+	}
+	inspector, err := registry.New(registry.Options{Mirrors: mirrors})
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, remove, err := folder(o.out)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := chartrepo.Open(dir, chartrepo.Options{})
+	if err != nil {
+		remove()
+		return nil, nil, err
+	}
+	sandbox := &helm.Sandbox{Command: []string{self, renderWorker}, Workers: 1}
+	done := func() {
+		sandbox.Close()
+		if err := store.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "hydrate: close store:", err)
+		}
+		remove()
+	}
+	return []hydrate.Step{
+		hydrate.SourceChart{},
+		hydrate.RenderedChart{Renderer: sandbox, Reader: manifest.Reader{}},
+		hydrate.CustomParams{Renderer: sandbox},
+		hydrate.ImageAnalysis{Inspector: registry.Guarded(inspector, registryPause)},
+		hydrate.RepoUpdate{Publisher: store},
+	}, done, nil
+}
+
+// folder is where to publish: the one that was named, or one for the moment.
+func folder(out string) (string, func(), error) {
+	if out != "" {
+		if err := os.MkdirAll(out, 0o755); err != nil {
+			return "", nil, fmt.Errorf("make folder: %w", err)
+		}
+		return out, func() {}, nil
+	}
+	dir, err := os.MkdirTemp("", "hydrate-")
+	if err != nil {
+		return "", nil, fmt.Errorf("make folder: %w", err)
+	}
+	return dir, func() {
+		if err := os.RemoveAll(dir); err != nil {
+			fmt.Fprintln(os.Stderr, "hydrate: remove folder:", err)
+		}
+	}, nil
+}

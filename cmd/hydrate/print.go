@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/appmarket/operator/hydrate"
+)
+
+// registryPause is how long a registry that did not answer is left alone: for the
+// rest of the run.
+const registryPause = time.Hour
+
+// printer prints how each step went.
+type printer struct{ out io.Writer }
+
+// StepDone prints one step.
+func (p printer) StepDone(d *hydrate.Draft, step hydrate.Name, took time.Duration, err error) {
+	mark, said := "ok    ", result(d, step)
+	if err != nil {
+		mark, said = "failed", err.Error()
+	}
+	fmt.Fprintf(p.out, "%s  %-13s  %5d ms  %s\n", mark, step, took.Milliseconds(), said)
+}
+
+func result(d *hydrate.Draft, step hydrate.Name) string {
+	switch step {
+	case hydrate.StepSourceChart:
+		return fmt.Sprintf("%s %s, %d files, %s", d.Chart.Name, d.Chart.Version, len(d.Files), d.Digest)
+	case hydrate.StepRenderedChart:
+		return fmt.Sprintf("%d objects; releases: %d", len(d.Objects()), len(d.Units))
+	case hydrate.StepCustomParams:
+		if d.Customized {
+			return "parameters merged"
+		}
+		return "no parameters"
+	case hydrate.StepImageAnalysis:
+		return fmt.Sprintf("%d images", len(d.Images))
+	case hydrate.StepRepoUpdate:
+		return d.Published.Chart + ", " + d.Published.Digest
+	}
+	return ""
+}
+
+// printDraft prints what a person wants to know of the app, as far as the steps
+// came.
+func printDraft(out io.Writer, d *hydrate.Draft) {
+	if len(d.Images) > 0 {
+		fmt.Fprintln(out, "\nimages:")
+	}
+	for _, i := range d.Images {
+		fmt.Fprintf(out, "  %s  %s\n", i.Name, imageDetail(i))
+	}
+	if d.Manifest == nil {
+		return
+	}
+	_, wrong := hydrate.CheckInputs(d.Manifest.Inputs, nil, nil)
+	if len(wrong) > 0 {
+		fmt.Fprintln(out, "\nrequired inputs:")
+	}
+	for _, w := range wrong {
+		fmt.Fprintf(out, "  %s (%s)  %s\n", w.Input.Name, w.Input.Type, w.Input.Description)
+	}
+	if len(d.Manifest.Warnings) > 0 {
+		fmt.Fprintln(out, "\nwarnings:")
+	}
+	for _, w := range d.Manifest.Warnings {
+		fmt.Fprintf(out, "  %s\n", w)
+	}
+}
+
+func imageDetail(i hydrate.Image) string {
+	if i.Detail == nil {
+		return "not looked up: " + i.Problem
+	}
+	var builds []string
+	for _, p := range i.Detail.Platforms {
+		builds = append(builds, fmt.Sprintf("%s/%s %.1f MB in %d layers", p.OS, p.Architecture, float64(p.Size)/1e6, p.Layers))
+	}
+	return i.Detail.Digest + "  " + strings.Join(builds, ", ")
+}

@@ -1,0 +1,103 @@
+package appinfo
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+)
+
+// job is one version that is due, and why.
+type job struct {
+	request hydrate.Request
+	inputs  hydrate.Inputs
+	why     string
+}
+
+// decide finds the versions that are due, newest first. A version is due only for
+// a reason.
+func (r *Reconciler) decide(_ context.Context, s *scope) error {
+	request, err := r.request(s)
+	if err != nil {
+		return err
+	}
+	asked := s.app.Annotations[v1alpha1.ReconcileRequestAnnotation] != s.app.Status.LastHandledReconcileAt
+	for _, o := range s.app.Spec.Offers {
+		request.Offer = offer(o)
+		inputs, err := request.Inputs()
+		if err != nil {
+			return err
+		}
+		if why := r.due(s.app, o.Version, inputs, asked); why != "" {
+			s.jobs = append(s.jobs, job{request: request, inputs: inputs, why: why})
+		}
+	}
+	return nil
+}
+
+// due says why a version is due, empty if it is not; the first reason that applies.
+func (r *Reconciler) due(app *v1alpha1.AppInfo, version string, want hydrate.Inputs, asked bool) string {
+	have := published(app, version)
+	if have == nil {
+		return "neverPublished"
+	}
+	checks := []struct {
+		why string
+		is  bool
+	}{
+		{"artifactMissing", !r.Repository.Has(owner(app), app.Spec.App, version, have.Digest)},
+		{"sourceMoved", have.SourceDigest != want.Source},
+		{"paramsChanged", have.ParamsDigest != want.Params},
+		{"platformChanged", have.PlatformDigest != want.Platform},
+		{"hydratorUpgraded", have.Hydrator != want.Revision},
+		{"asked", asked},
+	}
+	for _, c := range checks {
+		if c.is {
+			return c.why
+		}
+	}
+	return ""
+}
+
+// request is what the versions of an app have in common.
+func (r *Reconciler) request(s *scope) (hydrate.Request, error) {
+	profile, platform, err := r.Profiles.Of(s.source)
+	if err != nil {
+		return hydrate.Request{}, err
+	}
+	market, err := catalog.Decode(s.source.Spec.CustomParams)
+	if err != nil {
+		return hydrate.Request{}, fmt.Errorf("spec.customParams of source %s: %w", s.source.Name, err)
+	}
+	own, err := catalog.Decode(s.app.Spec.CustomParams)
+	if err != nil {
+		return hydrate.Request{}, fmt.Errorf("spec.customParams: %w", err)
+	}
+	return hydrate.Request{
+		Owner: owner(s.app), App: s.app.Spec.App,
+		Profile: profile, Platform: platform, Params: hydrate.Overlay(market, own),
+	}, nil
+}
+
+func offer(o v1alpha1.Offer) hydrate.Offer {
+	out := hydrate.Offer{
+		Version: o.Version, AppVersion: o.AppVersion, URL: o.URL, Digest: o.Digest, Deprecated: o.Deprecated,
+	}
+	if o.Created != nil {
+		out.Created = o.Created.Time
+	}
+	return out
+}
+
+// published is the version as it is served, nil if it is not.
+func published(app *v1alpha1.AppInfo, version string) *v1alpha1.PublishedVersion {
+	for i := range app.Status.Versions {
+		if app.Status.Versions[i].Version == version {
+			return &app.Status.Versions[i]
+		}
+	}
+	return nil
+}

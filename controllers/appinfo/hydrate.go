@@ -1,0 +1,167 @@
+package appinfo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/status"
+)
+
+// timeout bounds the hydration of one version. The single steps have bounds of
+// their own, which come first.
+const timeout = 10 * time.Minute
+
+// milestones are the conditions that stand for the steps.
+var milestones = map[hydrate.Name]string{
+	hydrate.StepSourceChart:   v1alpha1.ConditionFetched,
+	hydrate.StepRenderedChart: v1alpha1.ConditionRendered,
+	hydrate.StepCustomParams:  v1alpha1.ConditionCustomized,
+	hydrate.StepImageAnalysis: v1alpha1.ConditionAnalyzed,
+	hydrate.StepRepoUpdate:    v1alpha1.ConditionPublished,
+}
+
+// hydrateVersions runs the pipeline over every version that is due. One that fails
+// does not keep the others back; the failure of the newest is the one reported.
+func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
+	if len(s.jobs) == 0 {
+		return nil
+	}
+	if err := r.announce(ctx, s); err != nil {
+		return err
+	}
+	fetcher, err := r.Open(ctx, s.source)
+	if err != nil {
+		return r.failed(s, status.At(v1alpha1.ConditionFetched, err))
+	}
+	var first error
+	for _, j := range s.jobs {
+		j.request.Source = fetcher
+		if err := r.hydrateVersion(ctx, s, j); err != nil && first == nil {
+			first = err
+		}
+	}
+	if first != nil {
+		return r.failed(s, first)
+	}
+	return nil
+}
+
+// announce shows that work goes on, and why, where there is something to see it
+// by: an app that was never served is in progress for everybody anyway.
+func (r *Reconciler) announce(ctx context.Context, s *scope) error {
+	if len(s.app.Status.Versions) == 0 {
+		return nil
+	}
+	s.keeper.Working(fmt.Sprintf("hydrating version %s: %s", s.jobs[0].request.Offer.Version, s.jobs[0].why))
+	return s.keeper.Save(ctx)
+}
+
+func (r *Reconciler) hydrateVersion(ctx context.Context, s *scope, j job) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	draft := r.drafts.take(s.app.UID, j)
+	err := r.Pipeline.Run(ctx, draft)
+	newest := j.request.Offer.Version == s.app.Spec.Offers[0].Version
+	if err != nil {
+		r.drafts.keep(s.app.UID, j, draft, err)
+		step := hydrate.FailedStep(err, hydrate.StepSourceChart)
+		if newest {
+			reach(s.keeper, draft, step)
+		}
+		return status.At(milestones[step], cause(err, j))
+	}
+	if newest {
+		reach(s.keeper, draft, "")
+	}
+	r.record(s, j, draft)
+	return nil
+}
+
+// cause takes the name of the step off the error, which the milestone says, and
+// puts the version before it.
+func cause(err error, j job) error {
+	if e, ok := errors.AsType[*hydrate.StepError](err); ok {
+		err = e.Err
+	}
+	return fmt.Errorf("version %s: %w", j.request.Offer.Version, err)
+}
+
+// reach sets the milestones of the steps before the one that failed.
+func reach(k *status.Keeper, d *hydrate.Draft, failed hydrate.Name) {
+	said := []struct {
+		step            hydrate.Name
+		reason, message string
+	}{
+		{hydrate.StepSourceChart, v1alpha1.ReasonFetched, fmt.Sprintf("version %s, %d files", d.Request.Offer.Version, len(d.Files))},
+		{hydrate.StepRenderedChart, v1alpha1.ReasonRendered, fmt.Sprintf("%d objects; releases: %d", len(d.Objects()), len(d.Units))},
+		{hydrate.StepCustomParams, v1alpha1.ReasonCustomized, customised(d)},
+		{hydrate.StepImageAnalysis, v1alpha1.ReasonAnalyzed, analysed(d)},
+		{hydrate.StepRepoUpdate, v1alpha1.ReasonPublished, "published as " + d.Published.Chart},
+	}
+	for _, m := range said {
+		if m.step == failed {
+			return
+		}
+		k.Reached(milestones[m.step], m.reason, m.message)
+	}
+}
+
+func customised(d *hydrate.Draft) string {
+	if d.Customized {
+		return "parameters merged into values.yaml"
+	}
+	return "no parameters"
+}
+
+// analysed sums up what the registries said. An image that could not be looked up
+// is no failure, but it is not hidden either.
+func analysed(d *hydrate.Draft) string {
+	silent := slices.DeleteFunc(slices.Clone(d.Images), func(i hydrate.Image) bool { return i.Problem == "" })
+	if len(silent) == 0 {
+		return fmt.Sprintf("%d images", len(d.Images))
+	}
+	return fmt.Sprintf("%d images, %d not looked up: %s", len(d.Images), len(silent), silent[0].Problem)
+}
+
+// record notes a version as served, and describes the app by it if it is the
+// newest that is.
+func (r *Reconciler) record(s *scope, j job, d *hydrate.Draft) {
+	now := metav1.NewTime(time.Now())
+	made := v1alpha1.PublishedVersion{
+		Version: d.Chart.Version, AppVersion: catalog.Bounded(d.Chart.AppVersion, 128),
+		SourceDigest: j.inputs.Source, PlatformDigest: j.inputs.Platform, ParamsDigest: j.inputs.Params, Hydrator: j.inputs.Revision,
+		Digest: d.Published.Digest, URL: r.RepositoryURL + "/" + d.Published.Chart, ReportURL: r.RepositoryURL + "/" + d.Published.Report,
+		Images: int32(len(d.Images)), PublishedAt: &now, Deprecated: j.request.Offer.Deprecated || d.Chart.Deprecated,
+	}
+	if have := published(s.app, made.Version); have != nil {
+		*have = made
+	} else {
+		s.app.Status.Versions = append(s.app.Status.Versions, made)
+	}
+	sortVersions(s.app.Status.Versions)
+	if s.app.Status.Versions[0].Version == made.Version {
+		s.app.Status.Version = made.Version
+		s.app.Status.Summary = summary(d)
+		s.app.Status.Images = images(d.Images)
+	}
+}
+
+// failed keeps the app ready by what it still serves.
+func (r *Reconciler) failed(s *scope, err error) error {
+	if versions := s.app.Status.Versions; len(versions) > 0 {
+		s.keeper.Serving(fmt.Sprintf("serving %s; %s", versions[0].Version, err))
+	}
+	if outcome.IsStalled(err) {
+		return errors.Join(err, r.pruneVersions(s))
+	}
+	return err
+}

@@ -1,0 +1,79 @@
+package appinfo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/Masterminds/semver/v3"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
+)
+
+// prune takes versions out of the repository that the source no longer offers, but
+// those that an instance has installed.
+func (r *Reconciler) prune(ctx context.Context, s *scope) error {
+	var instances v1alpha1.AppInstanceList
+	err := r.List(ctx, &instances, client.MatchingFields{catalog.InstancesByApp: s.app.Namespace + "/" + s.app.Name})
+	if err != nil {
+		return fmt.Errorf("list instances of app %s: %w", s.app.Spec.App, err)
+	}
+	s.kept = map[string]bool{}
+	for _, o := range s.app.Spec.Offers {
+		s.kept[o.Version] = true
+	}
+	for _, i := range instances.Items {
+		s.kept[i.Status.Version] = true
+	}
+	return r.pruneVersions(s)
+}
+
+func (r *Reconciler) pruneVersions(s *scope) error {
+	if s.kept == nil {
+		return nil
+	}
+	versions := slices.DeleteFunc(slices.Clone(s.app.Status.Versions), func(v v1alpha1.PublishedVersion) bool {
+		return !s.kept[v.Version]
+	})
+	if len(versions) == len(s.app.Status.Versions) {
+		return nil
+	}
+	var keep []string
+	for _, v := range versions {
+		keep = append(keep, v.Version)
+	}
+	if err := r.Repository.Remove(owner(s.app), s.app.Spec.App, keep...); err != nil {
+		return fmt.Errorf("remove versions that are no longer offered: %w", err)
+	}
+	s.app.Status.Versions = versions
+	return nil
+}
+
+// sortVersions puts the newest first.
+func sortVersions(versions []v1alpha1.PublishedVersion) {
+	slices.SortFunc(versions, func(a, b v1alpha1.PublishedVersion) int {
+		x, errX := semver.NewVersion(a.Version)
+		y, errY := semver.NewVersion(b.Version)
+		if errX != nil || errY != nil {
+			return 0
+		}
+		return y.Compare(x)
+	})
+}
+
+// summarise says what the app serves.
+func (r *Reconciler) summarise(_ context.Context, s *scope) error {
+	versions := s.app.Status.Versions
+	if len(versions) == 0 {
+		s.keeper.Says(v1alpha1.ReasonReady, "the source offers no version")
+		return nil
+	}
+	message := "serving " + versions[0].Version
+	if n := len(versions); n > 1 {
+		message += fmt.Sprintf(" and %d older", n-1)
+	}
+	s.keeper.Says(v1alpha1.ReasonReady, message)
+	return nil
+}

@@ -1,0 +1,86 @@
+// Package appinfo hydrates the apps of the market: it decides which versions of an
+// app are due and why, runs the pipeline over each, and records what is served.
+//
+// What is published stays served while newer work goes on or fails. Versions fail
+// one by one; the newest speaks for the app. A draft that failed is kept for a
+// while, so that the retry goes on with the step that failed.
+package appinfo
+
+import (
+	"context"
+
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/status"
+)
+
+// Repository is where charts are served from.
+type Repository interface {
+	// Has reports whether a version is there with this digest.
+	Has(owner hydrate.Owner, app, version, digest string) bool
+	// Remove takes away all versions of an app but those to keep.
+	Remove(owner hydrate.Owner, app string, keep ...string) error
+}
+
+// Hydrator takes a draft through the steps that it has not behind it.
+type Hydrator interface {
+	Run(ctx context.Context, d *hydrate.Draft) error
+}
+
+// Reconciler reconciles AppInfos.
+type Reconciler struct {
+	client.Client
+	Recorder events.EventRecorder
+	// Open reaches a source as its spec says.
+	Open       func(ctx context.Context, source *v1alpha1.MarketSource) (hydrate.Fetcher, error)
+	Pipeline   hydrate.Pipeline
+	Repository Repository
+	Profiles   catalog.Profiles
+	// RepositoryURL is where the charts are served, without a slash at the end.
+	RepositoryURL string
+
+	drafts drafts
+}
+
+// scope is what one reconcile knows.
+type scope struct {
+	app    *v1alpha1.AppInfo
+	keeper *status.Keeper
+	source *v1alpha1.MarketSource
+	jobs   []job
+	kept   map[string]bool
+}
+
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=get;list;watch;update;patch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos/finalizers,verbs=update
+// +kubebuilder:rbac:groups=appmarket.io,resources=marketsources;appinstances,verbs=get;list;watch
+
+// Reconcile brings one app up to date.
+func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (result ctrl.Result, err error) {
+	keeper := status.Begin(r.Client, r.Recorder, status.AppInfo, app)
+	defer func() { result, err = keeper.End(ctx, err, 0) }()
+	s := &scope{app: app, keeper: keeper}
+	if !app.DeletionTimestamp.IsZero() {
+		return result, r.finalize(ctx, s)
+	}
+	for _, phase := range []func(context.Context, *scope) error{
+		r.hold,
+		r.checkSuspended,
+		r.locateSource,    // sets s.source
+		r.decide,          // sets s.jobs; none when nothing is due
+		r.hydrateVersions, // sets what is served
+		r.prune,
+		r.summarise,
+	} {
+		if err := phase(ctx, s); err != nil {
+			return result, err
+		}
+	}
+	return result, nil
+}

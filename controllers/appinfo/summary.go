@@ -1,0 +1,131 @@
+package appinfo
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+)
+
+// Bounds on lists of the summary; they are those of the schema.
+const (
+	maxInputs   = 100
+	maxFew      = 20
+	maxMany     = 50
+	maxKinds    = 60
+	maxImages   = 100
+	maxBuilds   = 30
+	maxProse    = 1024
+	maxSentence = 512
+)
+
+// summary describes an app by its manifest, or by its chart where it has none.
+func summary(d *hydrate.Draft) *v1alpha1.AppSummary {
+	out := &v1alpha1.AppSummary{
+		Title:       catalog.Bounded(d.Chart.Name, 200),
+		Description: catalog.Bounded(d.Chart.Description, 2048),
+		Icon:        catalog.Bounded(d.Chart.Icon, 2048),
+		Type:        catalog.Bounded(cmp.Or(d.Chart.Type, "application"), 32),
+	}
+	for _, k := range catalog.First(d.Chart.Keywords, maxFew) {
+		out.Categories = append(out.Categories, catalog.Bounded(k, 100))
+	}
+	if len(d.Chart.Maintainers) > 0 && d.Chart.Maintainers[0] != nil {
+		out.Developer = catalog.Bounded(d.Chart.Maintainers[0].Name, 200)
+	}
+	if d.Manifest != nil {
+		describe(out, d.Manifest)
+	}
+	out.Kinds = kinds(d)
+	return out
+}
+
+func describe(out *v1alpha1.AppSummary, m *hydrate.Manifest) {
+	out.Title = catalog.Bounded(cmp.Or(m.Title, out.Title), 200)
+	out.Description = catalog.Bounded(cmp.Or(m.Description, out.Description), 2048)
+	out.Icon = catalog.Bounded(cmp.Or(m.Icon, out.Icon), 2048)
+	out.Type = catalog.Bounded(cmp.Or(m.Type, out.Type), 32)
+	out.Developer = catalog.Bounded(cmp.Or(m.Developer, out.Developer), 200)
+	out.Categories = all(m.Categories, maxFew, 100)
+	out.Licenses = all(m.Licenses, maxFew, 200)
+	out.Architectures = all(m.Architectures, maxFew, 32)
+	out.Permissions = all(m.Permissions, maxMany, 200)
+	out.Warnings = all(m.Warnings, maxFew, maxSentence)
+	out.Cloneable = m.Cloneable
+	if r := m.Resources; r != (hydrate.Resources{}) {
+		out.Resources = &v1alpha1.AppResources{
+			CPU: catalog.Bounded(r.RequiredCPU, 64), Memory: catalog.Bounded(r.RequiredMemory, 64),
+			Disk: catalog.Bounded(r.RequiredDisk, 64), GPU: catalog.Bounded(r.RequiredGPU, 64),
+		}
+	}
+	for _, e := range catalog.First(m.Entrances, maxMany) {
+		out.Entrances = append(out.Entrances, catalog.Entrance(e))
+	}
+	for _, in := range catalog.First(m.Inputs, maxInputs) {
+		out.Inputs = append(out.Inputs, catalog.Input(in))
+	}
+	for _, n := range catalog.First(m.Needs, maxMany) {
+		out.Dependencies = append(out.Dependencies, v1alpha1.AppDependency{
+			Name: catalog.Bounded(n.Name, 253), Type: catalog.Bounded(n.Type, 32), Version: catalog.Bounded(n.Version, 253), Mandatory: n.Mandatory,
+		})
+	}
+	for _, c := range catalog.First(m.SubCharts, maxFew) {
+		out.SubCharts = append(out.SubCharts, v1alpha1.SubChart{Name: catalog.Bounded(c.Name, 253), Shared: c.Shared})
+	}
+}
+
+func kinds(d *hydrate.Draft) []v1alpha1.KindCount {
+	counts := map[string]int32{}
+	for _, o := range d.Objects() {
+		group, _, found := strings.Cut(o.APIVersion, "/")
+		kind := o.Kind
+		if found {
+			kind += "." + group
+		}
+		counts[catalog.Bounded(kind, 317)]++
+	}
+	var out []v1alpha1.KindCount
+	for kind, n := range counts {
+		out = append(out, v1alpha1.KindCount{Kind: kind, Count: n})
+	}
+	slices.SortFunc(out, func(a, b v1alpha1.KindCount) int { return cmp.Compare(a.Kind, b.Kind) })
+	return catalog.First(out, maxKinds)
+}
+
+// images are the images of an app as status shows them.
+func images(found []hydrate.Image) []v1alpha1.AppImage {
+	var out []v1alpha1.AppImage
+	for _, i := range catalog.First(found, maxImages) {
+		image := v1alpha1.AppImage{Name: catalog.Bounded(i.Name, 512), Problem: catalog.Bounded(i.Problem, maxSentence)}
+		if i.Detail != nil {
+			image.Digest = i.Detail.Digest
+			for _, p := range catalog.First(i.Detail.Platforms, maxBuilds) {
+				image.Platforms = append(image.Platforms, catalog.Bounded(platform(p), 64))
+				if p.Size > image.Size {
+					image.Size, image.Layers = p.Size, int32(p.Layers)
+				}
+			}
+		}
+		out = append(out, image)
+	}
+	return out
+}
+
+func platform(p hydrate.ImagePlatform) string {
+	name := p.OS + "/" + p.Architecture
+	if p.Variant != "" {
+		name += "/" + p.Variant
+	}
+	return name
+}
+
+func all(list []string, n, length int) []string {
+	var out []string
+	for _, s := range catalog.First(list, n) {
+		out = append(out, catalog.Bounded(s, length))
+	}
+	return out
+}

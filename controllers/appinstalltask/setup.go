@@ -1,0 +1,91 @@
+package appinstalltask
+
+import (
+	"cmp"
+	"context"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// TasksByApp is the name of the index of AppInstallTasks by the AppInfo that they
+// wish for, as AppKey writes it.
+const TasksByApp = "spec.app"
+
+// AppKey is namespace and name of the AppInfo that a task wishes for.
+func AppKey(task *v1alpha1.AppInstallTask) string {
+	return cmp.Or(task.Spec.App.Namespace, task.Namespace) + "/" + task.Spec.App.AppInfoName()
+}
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.AppInstallTask{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.AppInstallTask{}, handler.EnqueueRequestsFromMapFunc(r.next), builder.WithPredicates(left())).
+		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(r.concerned)).
+		Watches(&v1alpha1.AppInfo{}, handler.EnqueueRequestsFromMapFunc(r.wishing)).
+		WithOptions(options).
+		Complete(reconcile.AsReconciler(r.Client, r))
+}
+
+// left passes a task that has left its queue.
+func left() predicate.Funcs {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok := e.ObjectOld.(*v1alpha1.AppInstallTask)
+			after, also := e.ObjectNew.(*v1alpha1.AppInstallTask)
+			return ok && also && before.Finished() != after.Finished()
+		},
+	}
+}
+
+// next are the tasks that wait behind one of the same instance.
+func (r *Reconciler) next(ctx context.Context, o client.Object) []reconcile.Request {
+	task, ok := o.(*v1alpha1.AppInstallTask)
+	if !ok {
+		return nil
+	}
+	return r.unfinished(ctx, nil, client.InNamespace(task.Namespace), client.MatchingFields{TasksByInstance: task.Instance()})
+}
+
+// concerned are the tasks that act on an instance, or wait for one that they
+// depend on.
+func (r *Reconciler) concerned(ctx context.Context, o client.Object) []reconcile.Request {
+	return r.unfinished(ctx, func(task *v1alpha1.AppInstallTask) bool {
+		c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling)
+		return task.Instance() == o.GetName() || c != nil && c.Reason == v1alpha1.ReasonWaitingForDependency
+	}, client.InNamespace(o.GetNamespace()))
+}
+
+// wishing are the tasks that wish for an app.
+func (r *Reconciler) wishing(ctx context.Context, o client.Object) []reconcile.Request {
+	return r.unfinished(ctx, nil, client.MatchingFields{TasksByApp: client.ObjectKeyFromObject(o).String()})
+}
+
+// unfinished are the tasks that have not ended, of those that the options and the
+// function pick. They are only read, so that no copies are made.
+func (r *Reconciler) unfinished(ctx context.Context, pick func(*v1alpha1.AppInstallTask) bool, options ...client.ListOption) []reconcile.Request {
+	var list v1alpha1.AppInstallTaskList
+	if err := r.List(ctx, &list, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list waiting tasks")
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range list.Items {
+		task := &list.Items[i]
+		if !task.Finished() && (pick == nil || pick(task)) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(task)})
+		}
+	}
+	return requests
+}

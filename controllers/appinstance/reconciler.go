@@ -1,0 +1,82 @@
+// Package appinstance makes an installation of an app be what its AppInstance says.
+// It is the only place from which Helm is run.
+//
+// A reconcile resolves the spec to an exact version, digest and values; compares
+// them with what is installed; runs Helm as the tenant's service account if they
+// differ; and follows the objects until they are ready, and from then on for as
+// long as the instance runs.
+//
+// An operation is written to status before Helm is called. One that is found there
+// at the start of a reconcile was interrupted: its releases are settled, it is
+// noted as such, and the work goes on from what is there. A failed operation is
+// not repeated by itself: hooks and half-made objects are for a person to judge.
+package appinstance
+
+import (
+	"context"
+
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/status"
+)
+
+// Reconciler reconciles AppInstances.
+type Reconciler struct {
+	client.Client
+	Recorder events.EventRecorder
+	Catalog  *catalog.Catalog
+	Clients  release.Clients
+	Monitor  release.Monitor
+	// Tenants reads the objects that values come from, as the tenant.
+	Tenants TenantReader
+}
+
+// TenantReader gives a reader that may read what a service account may read.
+type TenantReader interface {
+	ReaderFor(tenant release.Tenant) (client.Reader, error)
+}
+
+// scope is what one reconcile knows.
+type scope struct {
+	instance *v1alpha1.AppInstance
+	keeper   *status.Keeper
+	tenant   release.Tenant
+	helm     release.Client
+	target   *target
+}
+
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinstances,verbs=get;list;watch;update;patch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinstances/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinstances/finalizers,verbs=update
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos;marketsources,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=impersonate
+
+// Reconcile brings one instance up to date.
+func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstance) (result ctrl.Result, err error) {
+	keeper := status.Begin(r.Client, r.Recorder, status.AppInstance, instance)
+	s := &scope{instance: instance, keeper: keeper}
+	phases := []func(context.Context, *scope) error{
+		r.hold,
+		r.connect, // sets s.helm
+		r.settle,
+		r.resolve, // sets s.target; nothing for an instance that should be absent
+		r.apply,
+		r.follow,
+	}
+	if !instance.DeletionTimestamp.IsZero() {
+		phases = []func(context.Context, *scope) error{r.connect, r.settle, r.removeForGood}
+	}
+	defer func() { result, err = keeper.End(ctx, err, 0) }()
+	for _, phase := range phases {
+		if err := phase(ctx, s); err != nil {
+			return result, err
+		}
+	}
+	return result, nil
+}

@@ -1,0 +1,67 @@
+package appinstance
+
+import (
+	"context"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
+)
+
+// SetupWithManager registers the controller. What comes through changed are
+// instances whose objects changed their health.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, changed <-chan event.GenericEvent, options controller.Options) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.AppInstance{}, builder.WithPredicates(predicate.Or(
+			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		Watches(&v1alpha1.AppInfo{}, handler.EnqueueRequestsFromMapFunc(r.instancesOf),
+			builder.WithPredicates(servedChanged())).
+		WatchesRawSource(source.Channel(changed, &handler.EnqueueRequestForObject{})).
+		WithOptions(options).
+		Complete(reconcile.AsReconciler(r.Client, r))
+}
+
+// servedChanged passes an AppInfo when other versions are served than before.
+func servedChanged() predicate.Funcs {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok := e.ObjectOld.(*v1alpha1.AppInfo)
+		after, also := e.ObjectNew.(*v1alpha1.AppInfo)
+		return ok && also && !sameVersions(before.Status.Versions, after.Status.Versions)
+	}}
+}
+
+func sameVersions(a, b []v1alpha1.PublishedVersion) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Version != b[i].Version || a[i].Digest != b[i].Digest {
+			return false
+		}
+	}
+	return true
+}
+
+// instancesOf are the instances of an app.
+func (r *Reconciler) instancesOf(ctx context.Context, app client.Object) []reconcile.Request {
+	var list v1alpha1.AppInstanceList
+	err := r.List(ctx, &list, client.MatchingFields{catalog.InstancesByApp: app.GetNamespace() + "/" + app.GetName()})
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list the instances of a changed app", "app", app.GetName())
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(list.Items))
+	for i := range list.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	}
+	return requests
+}

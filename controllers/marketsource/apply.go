@@ -1,0 +1,137 @@
+package marketsource
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/status"
+)
+
+// writers is how many AppInfos of a source are written at once.
+const writers = 8
+
+// applyApps makes the AppInfos what the listing says, and removes the others.
+func (r *Reconciler) applyApps(ctx context.Context, s *scope) error {
+	if s.listing == nil {
+		return nil
+	}
+	if err := r.writeApps(ctx, s); err != nil {
+		return status.At(v1alpha1.ConditionIndexed, outcome.Failed(v1alpha1.ReasonApplyFailed, err))
+	}
+	st := &s.source.Status
+	if st.Revision != s.listing.Revision {
+		now := metav1.NewTime(time.Now())
+		st.LastSyncTime = &now
+	}
+	st.Revision, st.ETag = s.listing.Revision, s.listing.ETag
+	st.RepositoryURL = fmt.Sprintf("%s/%s/%s", r.RepositoryURL, s.source.Namespace, s.source.Name)
+	st.Failures = skipped(s.listing.Skipped)
+	if st.Apps == nil {
+		st.Apps = &v1alpha1.AppCounts{}
+	}
+	st.Apps.Skipped = int32(len(s.listing.Skipped))
+	st.Apps.Total = int32(len(s.listing.Apps)) + st.Apps.Skipped
+	s.keeper.Reached(v1alpha1.ConditionIndexed, v1alpha1.ReasonIndexed, fmt.Sprintf("%d apps offered", len(s.listing.Apps)))
+	return nil
+}
+
+func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
+	existing := make(map[string]*v1alpha1.AppInfo, len(s.apps))
+	for i := range s.apps {
+		existing[s.apps[i].Name] = &s.apps[i]
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(writers)
+	for _, app := range s.listing.Apps {
+		want, err := r.appInfo(s.source, app)
+		if err != nil {
+			return err
+		}
+		have := existing[want.Name]
+		delete(existing, want.Name)
+		if have != nil && !have.DeletionTimestamp.IsZero() {
+			continue // It comes back when it is gone.
+		}
+		if have == nil || !same(have, want) {
+			group.Go(func() error { return r.write(ctx, want) })
+		}
+	}
+	for _, gone := range existing {
+		group.Go(func() error { return client.IgnoreNotFound(r.Delete(ctx, gone)) })
+	}
+	return group.Wait()
+}
+
+// appInfo is the AppInfo that stands for an app of the source.
+func (r *Reconciler) appInfo(source *v1alpha1.MarketSource, app hydrate.App) (*v1alpha1.AppInfo, error) {
+	info := &v1alpha1.AppInfo{
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.AppInfoKind},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: source.Namespace,
+			Name:      source.Name + "." + app.Name,
+			Labels:    map[string]string{v1alpha1.SourceLabel: source.Name, v1alpha1.AppLabel: app.Name},
+			// From the beginning, which saves the other controller a write.
+			Finalizers: []string{v1alpha1.Finalizer},
+		},
+		Spec: v1alpha1.AppInfoSpec{
+			SourceRef: v1alpha1.LocalObjectReference{Name: source.Name},
+			App:       app.Name,
+			Withdrawn: app.Withdrawn,
+		},
+	}
+	for _, o := range app.Offers {
+		offer := v1alpha1.Offer{
+			Version: o.Version, AppVersion: o.AppVersion, URL: o.URL, Digest: o.Digest, Deprecated: o.Deprecated,
+		}
+		if !o.Created.IsZero() {
+			created := metav1.NewTime(o.Created.UTC().Truncate(time.Second))
+			offer.Created = &created
+		}
+		info.Spec.Offers = append(info.Spec.Offers, offer)
+	}
+	if err := controllerutil.SetControllerReference(source, info, r.Scheme()); err != nil {
+		return nil, fmt.Errorf("own app %s: %w", app.Name, err)
+	}
+	return info, nil
+}
+
+// same reports whether an AppInfo says already what its source would write. What
+// people own in it is left out.
+func same(have, want *v1alpha1.AppInfo) bool {
+	spec := have.Spec
+	spec.Suspend, spec.CustomParams = nil, nil
+	return equality.Semantic.DeepEqual(spec, want.Spec) &&
+		have.Labels[v1alpha1.SourceLabel] == want.Labels[v1alpha1.SourceLabel] &&
+		have.Labels[v1alpha1.AppLabel] == want.Labels[v1alpha1.AppLabel] &&
+		equality.Semantic.DeepEqual(have.OwnerReferences, want.OwnerReferences)
+}
+
+// write applies what the source says of an app, and no other field.
+func (r *Reconciler) write(ctx context.Context, want *v1alpha1.AppInfo) error {
+	text, err := json.Marshal(want)
+	if err != nil {
+		return fmt.Errorf("encode app %s: %w", want.Spec.App, err)
+	}
+	var object map[string]any
+	if err := json.Unmarshal(text, &object); err != nil {
+		return fmt.Errorf("encode app %s: %w", want.Spec.App, err)
+	}
+	delete(object, "status")
+	config := client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: object})
+	if err := r.Apply(ctx, config, fieldOwner, client.ForceOwnership); err != nil {
+		return fmt.Errorf("apply app %s: %w", want.Spec.App, err)
+	}
+	return nil
+}

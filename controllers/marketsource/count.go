@@ -1,0 +1,152 @@
+package marketsource
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/status"
+)
+
+// Bounds on what the status of a source tells of its apps.
+const (
+	maxFailures       = 20
+	maxFailureMessage = 512
+)
+
+// count looks at how the apps fare. A source speaks for its apps: it is ready once
+// all of them are dealt with, and tells of those that failed; it is not ready
+// while there is none to serve.
+func (r *Reconciler) count(_ context.Context, s *scope) error {
+	if appsMissing(s.source, s.apps) {
+		return outcome.Waiting(v1alpha1.ReasonWaitingForApp, settle, fmt.Errorf(
+			"%d of %d apps have an AppInfo", len(s.apps), s.source.Status.Apps.Total))
+	}
+	t := tally(s.apps)
+	skipped := s.source.Status.Apps.Skipped
+	t.counts.Skipped = skipped
+	t.counts.Total += skipped
+	t.counts.Failed += skipped
+	unlisted := slices.DeleteFunc(slices.Clone(s.source.Status.Failures), func(f v1alpha1.AppFailure) bool {
+		return f.Step != v1alpha1.ConditionIndexed
+	})
+	s.source.Status.Apps = &t.counts
+	s.source.Status.Failures = merged(unlisted, t.failures)
+	return r.judge(s, t)
+}
+
+func (r *Reconciler) judge(s *scope, t totals) error {
+	c := t.counts
+	message := fmt.Sprintf("%d of %d apps served", c.Ready, c.Total)
+	if c.Failed > 0 {
+		message += fmt.Sprintf(", %d failed; see status.failures", c.Failed)
+	}
+	hydrated := s.source.Spec.Readiness != v1alpha1.ReadinessSynced
+	switch {
+	case hydrated && t.pending > 0:
+		return outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, fmt.Errorf("hydrating: %s", message))
+	case hydrated && c.Ready == 0 && c.Failed > 0:
+		return outcome.Stalled(v1alpha1.ReasonAppsNotReady, errors.New(message))
+	}
+	s.keeper.Says(v1alpha1.ReasonReady, message)
+	return nil
+}
+
+// totals are the counts of a source's apps.
+type totals struct {
+	counts   v1alpha1.AppCounts
+	pending  int
+	failures []v1alpha1.AppFailure
+}
+
+func tally(apps []v1alpha1.AppInfo) totals {
+	var t totals
+	t.counts.Total = int32(len(apps))
+	for i := range apps {
+		app := &apps[i]
+		conditions := app.Status.Conditions
+		ready := meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady)
+		failure := failed(app)
+		paused := app.Spec.Suspend != nil && *app.Spec.Suspend
+		if ready {
+			t.counts.Ready++
+		}
+		if app.Spec.Withdrawn {
+			t.counts.Withdrawn++
+		}
+		switch {
+		case failure != nil:
+			t.counts.Failed++
+			t.failures = append(t.failures, *failure)
+		case paused:
+			t.counts.Suspended++
+		case !ready || app.Status.ObservedGeneration != app.Generation:
+			t.pending++
+		}
+	}
+	return t
+}
+
+// failed says what keeps the newest version of an app from being served, nil if
+// nothing does.
+func failed(app *v1alpha1.AppInfo) *v1alpha1.AppFailure {
+	conditions := app.Status.Conditions
+	stalled := meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled)
+	retrying := meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling)
+	if !stalled && (retrying == nil || retrying.Reason != v1alpha1.ReasonProgressingWithRetry) {
+		return nil
+	}
+	failure := &v1alpha1.AppFailure{App: app.Spec.App, Step: v1alpha1.ConditionReady}
+	if root := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); root != nil {
+		failure.Reason, failure.Message = root.Reason, root.Message
+	}
+	for _, milestone := range status.AppInfo.Milestones {
+		if c := meta.FindStatusCondition(conditions, milestone); c != nil && c.Status == metav1.ConditionFalse {
+			failure.Step, failure.Reason, failure.Message = milestone, c.Reason, c.Message
+			break
+		}
+	}
+	return failure
+}
+
+// skipped are the entries of an index that did not become apps.
+func skipped(entries []hydrate.Skipped) []v1alpha1.AppFailure {
+	var failures []v1alpha1.AppFailure
+	for _, e := range entries {
+		failures = append(failures, v1alpha1.AppFailure{
+			App: e.Name, Step: v1alpha1.ConditionIndexed,
+			Reason: outcome.Reason(e.Err, v1alpha1.ReasonInvalidChart), Message: e.Err.Error(),
+		})
+	}
+	return bounded(failures, maxFailures/2)
+}
+
+// merged puts the failures of apps behind those of entries that are no apps.
+func merged(unlisted, failures []v1alpha1.AppFailure) []v1alpha1.AppFailure {
+	known := map[string]bool{}
+	for _, f := range unlisted {
+		known[f.App] = true
+	}
+	failures = slices.DeleteFunc(failures, func(f v1alpha1.AppFailure) bool { return known[f.App] })
+	return append(unlisted, bounded(failures, maxFailures-len(unlisted))...)
+}
+
+// bounded sorts failures by app and keeps one of each, the first of them all.
+func bounded(failures []v1alpha1.AppFailure, limit int) []v1alpha1.AppFailure {
+	slices.SortStableFunc(failures, func(a, b v1alpha1.AppFailure) int { return cmp.Compare(a.App, b.App) })
+	failures = slices.CompactFunc(failures, func(a, b v1alpha1.AppFailure) bool { return a.App == b.App })
+	failures = failures[:min(len(failures), limit)]
+	for i := range failures {
+		failures[i].App = fmt.Sprintf("%.250s", failures[i].App)
+		failures[i].Message = fmt.Sprintf("%.*s", maxFailureMessage, failures[i].Message)
+	}
+	return failures
+}

@@ -1,0 +1,109 @@
+// Package marketsource keeps the apps of a MarketSource: it asks the source what
+// it offers, creates, updates and prunes an AppInfo for each app, and counts how
+// they fare.
+//
+// The source is asked only when that is due: the interval has passed, the spec has
+// changed, somebody asked, or an AppInfo is gone. Changes of AppInfos bring the
+// source back to count, without a word to anybody.
+package marketsource
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/status"
+)
+
+// fieldOwner is the owner of the fields of an AppInfo that its source writes.
+const fieldOwner = client.FieldOwner("appmarket-source")
+
+// defaultInterval stands in for an interval that cannot be read.
+const defaultInterval = 10 * time.Minute
+
+// Lister says what a source offers. A listing since a mark may answer that nothing
+// changed.
+type Lister interface {
+	List(ctx context.Context, since hydrate.Mark) (hydrate.Listing, error)
+}
+
+// Reconciler reconciles MarketSources.
+type Reconciler struct {
+	client.Client
+	Recorder events.EventRecorder
+	// Open reaches a source as its spec says.
+	Open func(ctx context.Context, source *v1alpha1.MarketSource) (Lister, error)
+	// RepositoryURL is where the charts are served, without a slash at the end.
+	RepositoryURL string
+
+	// asked is when each source was asked last, by UID. It is not state: after a
+	// restart every source is asked once, which costs a conditional request.
+	asked sync.Map
+}
+
+// scope is what one reconcile knows.
+type scope struct {
+	source  *v1alpha1.MarketSource
+	keeper  *status.Keeper
+	apps    []v1alpha1.AppInfo
+	listing *hydrate.Listing
+}
+
+// +kubebuilder:rbac:groups=appmarket.io,resources=marketsources,verbs=get;list;watch
+// +kubebuilder:rbac:groups=appmarket.io,resources=marketsources/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Reconcile brings one source up to date.
+func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSource) (result ctrl.Result, err error) {
+	if !source.DeletionTimestamp.IsZero() {
+		r.asked.Delete(source.UID)
+		return result, nil
+	}
+	keeper := status.Begin(r.Client, r.Recorder, status.MarketSource, source)
+	defer func() { result, err = keeper.End(ctx, err, r.next(source)) }()
+	s := &scope{source: source, keeper: keeper}
+	for _, phase := range []func(context.Context, *scope) error{
+		r.checkSuspended,
+		r.readApps, // sets s.apps
+		r.list,     // sets s.listing; nothing when nothing is due
+		r.applyApps,
+		r.count,
+	} {
+		if err := phase(ctx, s); err != nil {
+			return result, err
+		}
+	}
+	return result, nil
+}
+
+// interval is the time between two looks at a source.
+func interval(source *v1alpha1.MarketSource) time.Duration {
+	return source.Spec.Interval.Or(defaultInterval)
+}
+
+// next is the time until the source is to be asked again.
+func (r *Reconciler) next(source *v1alpha1.MarketSource) time.Duration {
+	if suspended(source) {
+		return 0
+	}
+	if at, ok := r.lastAsked(source.UID); ok {
+		return max(interval(source)-time.Since(at), time.Second)
+	}
+	return interval(source)
+}
+
+func (r *Reconciler) lastAsked(uid types.UID) (time.Time, bool) {
+	at, ok := r.asked.Load(uid)
+	if !ok {
+		return time.Time{}, false
+	}
+	return at.(time.Time), true
+}

@@ -1,0 +1,155 @@
+// Command appmarket is the operator of AppMarket: an app market for Kubernetes.
+//
+// It keeps the apps of MarketSources hydrated and published in a Helm repository,
+// which it serves, and carries out AppInstallTasks by AppInstances. This file reads
+// the flags; wiring.go puts the parts together. Neither decides anything.
+package main
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"github.com/appmarket/operator/internal/helm"
+)
+
+// renderWorker is the argument that makes this program a worker which renders
+// charts, within bounds, for another process of the same program.
+const renderWorker = "render-worker"
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "appmarket:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) == 1 && args[0] == renderWorker {
+		return helm.RunRenderWorker(os.Stdin, os.Stdout)
+	}
+	o, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if o.version {
+		fmt.Println("appmarket", version())
+		return nil
+	}
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&o.log)))
+	return start(ctrl.SetupSignalHandler(), o)
+}
+
+// options are what the flags say.
+type options struct {
+	version bool
+	log     zap.Options
+
+	metricsAddress string
+	probeAddress   string
+	leaderElection bool
+
+	storeDir          string
+	repositoryAddress string
+	repositoryURL     string
+	allowed           list
+	mirrors           pairs
+	plainHTTP         list
+
+	hydrations   int
+	installs     int
+	renderTime   time.Duration
+	renderMemory int64
+	scrub        time.Duration
+}
+
+func parse(args []string) (*options, error) {
+	o := &options{log: zap.Options{TimeEncoder: zapcore.RFC3339TimeEncoder}}
+	f := flag.NewFlagSet("appmarket", flag.ContinueOnError)
+	f.BoolVar(&o.version, "version", false, "Print the version and exit.")
+	f.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "Address of the metrics; 0 for none.")
+	f.StringVar(&o.probeAddress, "health-probe-bind-address", "127.0.0.1:8081", "Address of the probes /healthz and /readyz; 0 for none.")
+	f.BoolVar(&o.leaderElection, "leader-elect", false, "Let only one of several replicas act.")
+	f.StringVar(&o.storeDir, "store-dir", "/var/lib/appmarket", "Folder that holds the published charts; it must exist.")
+	f.StringVar(&o.repositoryAddress, "repository-bind-address", ":8879", "Address that the Helm repository is served on.")
+	f.StringVar(&o.repositoryURL, "repository-url", "", "URL under which others reach the repository; http://localhost with the port of the bind address if empty.")
+	f.Var(&o.allowed, "allowed-directories", "Folders, separated by commas, in which sources of type Directory may lie; none if empty.")
+	f.Var(&o.mirrors, "registry-mirror", "Where to ask instead of an image registry, as docker.io=http://mirror:5000; may be repeated.")
+	f.Var(&o.plainHTTP, "plain-http-registries", "Image registries, separated by commas, that are asked by plain HTTP.")
+	f.IntVar(&o.hydrations, "concurrent-hydrations", 8, "How many apps are hydrated at once.")
+	f.IntVar(&o.installs, "concurrent-installs", 16, "How many instances are worked on at once.")
+	f.DurationVar(&o.renderTime, "render-timeout", helm.DefaultRenderTime, "How long one chart may take to render.")
+	f.Int64Var(&o.renderMemory, "render-memory", helm.DefaultMemory, "Bytes that the rendering of one chart may use.")
+	f.DurationVar(&o.scrub, "scrub-interval", 6*time.Hour, "How often every published chart is compared with its digest.")
+	if kubeconfig := flag.Lookup("kubeconfig"); kubeconfig != nil {
+		f.Var(kubeconfig.Value, kubeconfig.Name, kubeconfig.Usage)
+	}
+	o.log.BindFlags(f)
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	if f.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q; see --help", f.Arg(0))
+	}
+	return o, nil
+}
+
+// version is that of the build, as Go records it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	revision := ""
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			revision = s.Value
+		}
+	}
+	return cmp.Or(strings.TrimPrefix(info.Main.Version, "(devel)"), revision, "devel")
+}
+
+// list is a flag of values separated by commas.
+type list []string
+
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+// Set adds values to the list.
+func (l *list) Set(text string) error {
+	for item := range strings.SplitSeq(text, ",") {
+		if item != "" {
+			*l = append(*l, item)
+		}
+	}
+	return nil
+}
+
+// pairs is a flag of the form name=value that may be repeated.
+type pairs map[string]string
+
+func (p *pairs) String() string { return fmt.Sprint(map[string]string(*p)) }
+
+// Set adds a pair.
+func (p *pairs) Set(text string) error {
+	name, value, found := strings.Cut(text, "=")
+	if !found || name == "" || value == "" {
+		return fmt.Errorf("want name=value, got %q", text)
+	}
+	if *p == nil {
+		*p = pairs{}
+	}
+	(*p)[name] = value
+	return nil
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/source"
+)
+
+// opener opens the source that a MarketSource describes.
+type opener struct {
+	// secrets reads the Secrets that sources name, uncached.
+	secrets client.Reader
+	// allowedRoots are the folders that sources of type Directory may be in.
+	allowedRoots []string
+	// userAgent is how requests introduce themselves.
+	userAgent string
+}
+
+// open reads the Secrets that the source names and opens it. A Secret that is not
+// there, or has not the keys it should, is stalled with SecretMissing.
+func (o opener) open(ctx context.Context, from *v1alpha1.MarketSource) (source.Source, error) {
+	cfg := source.Config{Include: from.Spec.Include, Exclude: from.Spec.Exclude, UserAgent: o.userAgent}
+	if from.Spec.Versions != nil {
+		cfg.Keep = int(from.Spec.Versions.Keep)
+	}
+	if from.Spec.Directory != nil {
+		cfg.Directory = &source.DirectoryConfig{Path: from.Spec.Directory.Path, AllowedRoots: o.allowedRoots}
+	}
+	if from.Spec.Helm != nil {
+		helm, err := o.helm(ctx, from)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Helm = helm
+	}
+	return source.Open(cfg)
+}
+
+func (o opener) helm(ctx context.Context, from *v1alpha1.MarketSource) (*source.HelmConfig, error) {
+	cfg := &source.HelmConfig{URL: from.Spec.Helm.URL, Timeout: from.Spec.Timeout.Or(source.DefaultTimeout)}
+	if ref := from.Spec.SecretRef; ref != nil {
+		secret, err := o.secret(ctx, from.Namespace, ref.Name)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Username, cfg.Password = string(secret.Data["username"]), string(secret.Data["password"])
+		cfg.Token = string(secret.Data["token"])
+		if cfg.Username == "" && cfg.Token == "" {
+			return nil, secretMissing("secret %s has neither the keys username and password nor the key token", ref.Name)
+		}
+	}
+	if ref := from.Spec.CertSecretRef; ref != nil {
+		secret, err := o.secret(ctx, from.Namespace, ref.Name)
+		if err != nil {
+			return nil, err
+		}
+		if cfg.CA = secret.Data["ca.crt"]; len(cfg.CA) == 0 {
+			return nil, secretMissing("secret %s has no key ca.crt", ref.Name)
+		}
+	}
+	return cfg, nil
+}
+
+func (o opener) secret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	err := o.secrets.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, secret)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, secretMissing("there is no secret %s in namespace %s", name, namespace)
+	case apierrors.IsForbidden(err):
+		return nil, secretMissing("the operator may not read secret %s in namespace %s; bind the role appmarket-market-secrets there", name, namespace)
+	case err != nil:
+		return nil, fmt.Errorf("get secret %s: %w", name, err)
+	}
+	return secret, nil
+}
+
+func secretMissing(format string, args ...any) error {
+	return outcome.Stalled(v1alpha1.ReasonSecretMissing, fmt.Errorf(format, args...))
+}

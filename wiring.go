@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/controllers/appinfo"
+	"github.com/appmarket/operator/controllers/appinstalltask"
+	"github.com/appmarket/operator/controllers/marketsource"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/registry"
+	"github.com/appmarket/operator/internal/tenant"
+)
+
+// Settings that no one has needed to change yet.
+const (
+	// imageAge is how long the answer of a registry about a tag is believed.
+	imageAge = time.Hour
+	// imageAnswers bounds the answers that are kept.
+	imageAnswers = 5000
+	// perRegistry is how many questions one registry is asked at once.
+	perRegistry = 8
+	// registryPause is how long a registry that did not answer is left alone.
+	registryPause = time.Minute
+	// syncs is how many sources are synchronised at once.
+	syncs = 4
+	// changeBuffer holds changes of health until the controller reads them.
+	changeBuffer = 1024
+)
+
+// start puts the parts together and runs them until the context ends.
+func start(ctx context.Context, o *options) error {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	cfg, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find a cluster: %w", err)
+	}
+	cfg.QPS = -1 // The API server's own fairness holds requests back.
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
+		Scheme:                        scheme,
+		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddress},
+		HealthProbeBindAddress:        o.probeAddress,
+		LeaderElection:                o.leaderElection,
+		LeaderElectionID:              "appmarket.io",
+		LeaderElectionReleaseOnCancel: true,
+		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+	})
+	if err != nil {
+		return fmt.Errorf("make manager: %w", err)
+	}
+	p, err := newParts(mgr, o)
+	if err != nil {
+		return err
+	}
+	defer p.sandbox.Close()
+	if err := p.register(ctx, mgr, o); err != nil {
+		return err
+	}
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	return nil
+}
+
+// parts are the adapters that the controllers are given.
+type parts struct {
+	url      string
+	store    *chartrepo.Store
+	damaged  chan event.GenericEvent
+	changed  chan event.GenericEvent
+	sandbox  *helm.Sandbox
+	clients  *helm.Clients
+	opener   opener
+	pipeline hydrate.Pipeline
+	catalog  *catalog.Catalog
+	tenants  *tenant.Readers
+}
+
+func newParts(mgr ctrl.Manager, o *options) (*parts, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find own program: %w", err)
+	}
+	inspector, err := registry.New(registry.Options{
+		Mirrors: o.mirrors, PlainHTTP: o.plainHTTP, UserAgent: "appmarket/" + version(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up image registries: %w", err)
+	}
+	p := &parts{
+		url:     repositoryURL(o),
+		damaged: make(chan event.GenericEvent),
+		changed: make(chan event.GenericEvent, changeBuffer),
+		sandbox: &helm.Sandbox{Command: []string{self, renderWorker}, Time: o.renderTime, Memory: o.renderMemory},
+		opener:  opener{secrets: mgr.GetAPIReader(), allowedRoots: o.allowed, userAgent: "appmarket/" + version()},
+		tenants: &tenant.Readers{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
+	}
+	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{Damaged: p.reportDamage}); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	render := hydrate.RenderedChart{Renderer: p.sandbox, Reader: manifest.Reader{}}
+	p.pipeline = hydrate.Pipeline{
+		Observer: appinfo.Metrics{},
+		Steps: []hydrate.Step{
+			hydrate.SourceChart{},
+			render,
+			hydrate.CustomParams{Renderer: p.sandbox},
+			hydrate.ImageAnalysis{Inspector: registry.Cached(
+				registry.Limited(registry.Guarded(inspector, registryPause), perRegistry), imageAge, imageAnswers)},
+			hydrate.RepoUpdate{Publisher: p.store},
+		},
+	}
+	p.catalog = &catalog.Catalog{
+		Objects: mgr.GetClient(), Archives: p.store, Render: render,
+		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
+	}
+	return p, nil
+}
+
+// reportDamage brings the app of a damaged chart back to its controller. It does
+// not wait for the controller, which is not there yet while the store is opened.
+func (p *parts) reportDamage(d chartrepo.Damaged) {
+	if d.App == "" {
+		return
+	}
+	app := &v1alpha1.AppInfo{}
+	app.Namespace, app.Name = d.Owner.Namespace, d.Owner.Source+"."+d.App
+	go func() { p.damaged <- event.GenericEvent{Object: app} }()
+}
+
+// repositoryURL is where others reach the repository.
+func repositoryURL(o *options) string {
+	if o.repositoryURL != "" {
+		return strings.TrimSuffix(o.repositoryURL, "/")
+	}
+	host, port, err := net.SplitHostPort(o.repositoryAddress)
+	if err != nil || host == "" {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// register hands the controllers and servers to the manager.
+func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) error {
+	return errors.Join(
+		indexes(ctx, mgr),
+		(&marketsource.Reconciler{
+			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("marketsource"), RepositoryURL: p.url,
+			Open: func(ctx context.Context, from *v1alpha1.MarketSource) (marketsource.Lister, error) {
+				return p.opener.open(ctx, from)
+			},
+		}).SetupWithManager(mgr, controller.Options{MaxConcurrentReconciles: syncs}),
+		(&appinfo.Reconciler{
+			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinfo"), RepositoryURL: p.url,
+			Open: func(ctx context.Context, from *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
+				return p.opener.open(ctx, from)
+			},
+			Pipeline: p.pipeline, Repository: p.store, Profiles: p.catalog.Profiles,
+		}).SetupWithManager(mgr, p.damaged, controller.Options{MaxConcurrentReconciles: o.hydrations}),
+		mgr.Add(&chartrepo.Upkeep{Store: p.store, Interval: o.scrub, Keep: installed(mgr.GetClient())}),
+		p.serve(mgr, o),
+	)
+}
+
+// serve adds the repository's server and the probes.
+func (p *parts) serve(mgr ctrl.Manager, o *options) error {
+	cached := func(ctx context.Context) error {
+		if !mgr.GetCache().WaitForCacheSync(ctx) {
+			return errors.New("not in sync")
+		}
+		return nil
+	}
+	handler := chartrepo.Handler(p.store, chartrepo.HandlerOptions{
+		Shared: shared(mgr.GetClient()), Version: version(),
+		Checks: []chartrepo.Check{{Name: "objects", Run: cached, Optional: true}},
+	})
+	return errors.Join(
+		mgr.Add(&chartrepo.Service{Server: chartrepo.NewServer(o.repositoryAddress, handler)}),
+		mgr.AddHealthzCheck("ping", healthz.Ping),
+		mgr.AddReadyzCheck("store", func(r *http.Request) error { return p.store.Check(r.Context()) }),
+		mgr.AddReadyzCheck("objects", func(r *http.Request) error { return cached(r.Context()) }),
+	)
+}
+
+// indexes are what the controllers look objects up by.
+func indexes(ctx context.Context, mgr ctrl.Manager) error {
+	indexer := mgr.GetFieldIndexer()
+	return errors.Join(
+		indexer.IndexField(ctx, &v1alpha1.AppInstance{}, catalog.InstancesByApp, func(o client.Object) []string {
+			return []string{catalog.InstanceKey(o.(*v1alpha1.AppInstance))}
+		}),
+		indexer.IndexField(ctx, &v1alpha1.AppInstallTask{}, appinstalltask.TasksByInstance, func(o client.Object) []string {
+			return []string{o.(*v1alpha1.AppInstallTask).Instance()}
+		}),
+		indexer.IndexField(ctx, &v1alpha1.AppInstallTask{}, appinstalltask.TasksByApp, func(o client.Object) []string {
+			return []string{appinstalltask.AppKey(o.(*v1alpha1.AppInstallTask))}
+		}),
+	)
+}
+
+// shared reports whether a source belongs into the joined index: those that every
+// namespace may use do.
+func shared(objects client.Reader) func(hydrate.Owner) bool {
+	return func(owner hydrate.Owner) bool {
+		from := &v1alpha1.MarketSource{}
+		key := types.NamespacedName{Namespace: owner.Namespace, Name: owner.Source}
+		if err := objects.Get(context.Background(), key, from); err != nil {
+			return false // Not there, or not known yet: not shared.
+		}
+		return from.Spec.Sharing != nil && from.Spec.Sharing.From == v1alpha1.SharingAll
+	}
+}
+
+// installed finds the charts that instances have installed.
+func installed(objects client.Reader) func(context.Context) (func(string) bool, error) {
+	return func(ctx context.Context) (func(string) bool, error) {
+		var list v1alpha1.AppInstanceList
+		if err := objects.List(ctx, &list); err != nil {
+			return nil, fmt.Errorf("list instances: %w", err)
+		}
+		digests := map[string]bool{}
+		for i := range list.Items {
+			digests[list.Items[i].Status.ChartDigest] = true
+		}
+		return func(digest string) bool { return digests[digest] }, nil
+	}
+}
