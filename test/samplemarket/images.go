@@ -1,0 +1,163 @@
+package samplemarket
+
+import (
+	"archive/tar"
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	registryserver "github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// PlatformsAnnotation in a Chart.yaml lists the platforms, with a comma between
+// them, that the images of the chart are made for. Without it they are made for
+// linux/amd64 and linux/arm64.
+const PlatformsAnnotation = Registry + "/platforms"
+
+const defaultPlatforms = "linux/amd64,linux/arm64"
+
+// written finds images by the way in which the sample charts write them: in full
+// and in one piece. This is not how the operator does it.
+var written = regexp.MustCompile(regexp.QuoteMeta(Registry) + `/[a-z0-9/._-]+:[\w.-]+`)
+
+// image is an image to make.
+type image struct {
+	name      string
+	platforms []string
+}
+
+func imagesOf(charts []chart) []image {
+	var images []image
+	for _, c := range charts {
+		platforms := strings.Split(cmp.Or(c.meta.Annotations[PlatformsAnnotation], defaultPlatforms), ",")
+		for _, file := range c.files {
+			for _, found := range written.FindAll(file.Data, -1) {
+				images = append(images, image{name: string(found), platforms: platforms})
+			}
+		}
+	}
+	slices.SortStableFunc(images, func(a, b image) int { return cmp.Compare(a.name, b.name) })
+	return slices.CompactFunc(images, func(a, b image) bool { return a.name == b.name })
+}
+
+// newRegistry is a registry that has the images.
+func newRegistry(images []image) (http.Handler, error) {
+	registry := registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0)))
+	for _, i := range images {
+		ref, err := name.ParseReference(i.name)
+		if err != nil {
+			return nil, fmt.Errorf("read image %q: %w", i.name, err)
+		}
+		index, err := i.build()
+		if err != nil {
+			return nil, fmt.Errorf("make image %q: %w", i.name, err)
+		}
+		if err := remote.WriteIndex(ref, index, remote.WithTransport(direct{registry})); err != nil {
+			return nil, fmt.Errorf("store image %q: %w", i.name, err)
+		}
+	}
+	return registry, nil
+}
+
+// direct brings requests to a handler without a network.
+type direct struct{ handler http.Handler }
+
+func (d direct) RoundTrip(req *http.Request) (*http.Response, error) {
+	served := req.Clone(req.Context())
+	if served.Body == nil {
+		served.Body = http.NoBody
+	}
+	recorder := httptest.NewRecorder()
+	d.handler.ServeHTTP(recorder, served)
+	response := recorder.Result()
+	response.Request = req
+	return response, nil
+}
+
+// build makes the image for each of its platforms.
+func (i image) build() (v1.ImageIndex, error) {
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for _, text := range i.platforms {
+		platform, err := v1.ParsePlatform(strings.TrimSpace(text))
+		if err != nil {
+			return nil, fmt.Errorf("read platform %q: %w", text, err)
+		}
+		built, err := i.buildFor(platform)
+		if err != nil {
+			return nil, err
+		}
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: built, Descriptor: v1.Descriptor{Platform: platform}})
+	}
+	return index, nil
+}
+
+// buildFor makes two to four layers of noise. The lowest is the same in all
+// images of a platform, as if they had a common base.
+func (i image) buildFor(platform *v1.Platform) (v1.Image, error) {
+	base, err := layer(noiseOf(platform.String()), "base")
+	if err != nil {
+		return nil, err
+	}
+	layers := []v1.Layer{base}
+	noise := noiseOf(i.name + platform.String())
+	for n := range 1 + noise.Uint64()%3 {
+		own, err := layer(noise, fmt.Sprintf("layer-%d", n))
+		if err != nil {
+			return nil, err
+		}
+		layers = append(layers, own)
+	}
+	built, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), layers...)
+	if err != nil {
+		return nil, err
+	}
+	config, err := built.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture, config.Variant = platform.OS, platform.Architecture, platform.Variant
+	config.Created = v1.Time{Time: made}
+	return mutate.ConfigFile(built, config)
+}
+
+func noiseOf(seed string) *rand.ChaCha8 {
+	return rand.NewChaCha8(sha256.Sum256([]byte(seed)))
+}
+
+// layer holds one file of 16 to 144 KiB that nothing can compress.
+func layer(noise *rand.ChaCha8, file string) (v1.Layer, error) {
+	content := make([]byte, (16+noise.Uint64()%128)<<10)
+	if _, err := noise.Read(content); err != nil {
+		return nil, err
+	}
+	var archive bytes.Buffer
+	out := tar.NewWriter(&archive)
+	header := &tar.Header{Typeflag: tar.TypeReg, Name: file, Mode: 0o644, Size: int64(len(content)), ModTime: made}
+	if err := out.WriteHeader(header); err != nil {
+		return nil, err
+	}
+	if _, err := out.Write(content); err != nil {
+		return nil, err
+	}
+	if err := out.Close(); err != nil {
+		return nil, err
+	}
+	return static.NewLayer(archive.Bytes(), types.OCIUncompressedLayer), nil
+}

@@ -1,0 +1,108 @@
+package story_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// sampleSource makes a source of the sample market and waits until it is ready.
+func sampleSource(ctx context.Context, ns string) *v1alpha1.MarketSource {
+	GinkgoHelper()
+	source := &v1alpha1.MarketSource{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "samples"},
+		Spec: v1alpha1.MarketSourceSpec{
+			Type:     v1alpha1.SourceTypeHelm,
+			Helm:     &v1alpha1.HelmSource{URL: samples.URL},
+			Sharing:  &v1alpha1.Sharing{From: v1alpha1.SharingAll},
+			Platform: &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares},
+		},
+	}
+	Expect(cluster.Create(ctx, source)).To(Succeed())
+	eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
+	return source
+}
+
+// eventuallyTrue waits for a condition to be True and observed.
+func eventuallyTrue(ctx context.Context, o v1alpha1.Object, condition string) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+		c := meta.FindStatusCondition(o.GetConditions(), condition)
+		g.Expect(c).NotTo(BeNil(), "%v", o.GetConditions())
+		g.Expect(c.Status).To(Equal(metav1.ConditionTrue), c.Message)
+		g.Expect(o.GetObservedGeneration()).To(Equal(o.GetGeneration()))
+	}).WithContext(ctx).Should(Succeed())
+}
+
+var _ = Describe("A market keeper", func() {
+	It("applies a source and has a market", func(ctx SpecContext) {
+		ns := namespace(ctx, "market")
+		source := sampleSource(ctx, ns)
+
+		By("seeing what is offered, and what is wrong with the rest")
+		Expect(source.Status.Apps.Failed).To(BeEquivalentTo(1))
+		Expect(source.Status.Apps.Ready).To(Equal(source.Status.Apps.Total - 1))
+		Expect(source.Status.Failures).To(HaveLen(1))
+		Expect(source.Status.Failures[0].App).To(Equal("broken"))
+		Expect(source.Status.Failures[0].Step).To(Equal(v1alpha1.ConditionRendered))
+		Expect(source.Status.Failures[0].Message).To(ContainSubstring("templates/configmap.yaml:"))
+
+		By("seeing what the images of an app are")
+		app := &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "samples.hello"}}
+		Expect(cluster.Get(ctx, client.ObjectKeyFromObject(app), app)).To(Succeed())
+		Expect(app.Status.Images).NotTo(BeEmpty())
+		Expect(app.Status.Images[0].Platforms).To(ContainElements("linux/amd64", "linux/arm64"))
+		Expect(app.Status.Images[0].Size).To(BeNumerically(">", 0))
+
+		By("finding the charts in the repository")
+		Expect(get(source.Status.RepositoryURL + "/index.yaml").StatusCode).To(Equal(http.StatusOK))
+		Expect(get(app.Status.Versions[0].URL).StatusCode).To(Equal(http.StatusOK))
+		Expect(get(app.Status.Versions[0].ReportURL + "/objects.yaml").StatusCode).To(Equal(http.StatusOK))
+	})
+
+	It("removes a source, and everything of it goes", func(ctx SpecContext) {
+		ns := namespace(ctx, "market")
+		source := sampleSource(ctx, ns)
+		Expect(cluster.Delete(ctx, source)).To(Succeed())
+		Eventually(func(g Gomega) {
+			var apps v1alpha1.AppInfoList
+			g.Expect(cluster.List(ctx, &apps, client.InNamespace(ns))).To(Succeed())
+			g.Expect(apps.Items).To(BeEmpty())
+		}).WithContext(ctx).Should(Succeed())
+		Expect(get(source.Status.RepositoryURL + "/index.yaml").StatusCode).To(Equal(http.StatusNotFound))
+	})
+
+	It("takes in a catalog of real apps, all of them", func(ctx SpecContext) {
+		folder := os.Getenv("MARKET_CATALOG")
+		if folder == "" {
+			Skip("left out: MARKET_CATALOG is not set")
+		}
+		ns := namespace(ctx, "catalog")
+		source := &v1alpha1.MarketSource{
+			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "catalog"},
+			Spec: v1alpha1.MarketSourceSpec{
+				Type:      v1alpha1.SourceTypeDirectory,
+				Directory: &v1alpha1.DirectorySource{Path: folder},
+				Platform:  &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares},
+			},
+		}
+		begin := time.Now()
+		Expect(cluster.Create(ctx, source)).To(Succeed())
+		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
+		AddReportEntry("apply to all Ready", fmt.Sprintf("%d apps in %.1f s, with the race detector",
+			source.Status.Apps.Total, time.Since(begin).Seconds()))
+		Expect(source.Status.Apps.Ready).To(Equal(source.Status.Apps.Total), "%v", source.Status.Failures)
+		Expect(source.Status.Apps.Total).To(BeNumerically(">", 100))
+	})
+})
