@@ -25,13 +25,16 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/controllers/appinfo"
 	"github.com/appmarket/operator/controllers/appinstalltask"
+	"github.com/appmarket/operator/controllers/appinstance"
 	"github.com/appmarket/operator/controllers/marketsource"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/manifest"
 	"github.com/appmarket/operator/internal/registry"
+	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/tenant"
 )
 
@@ -95,6 +98,7 @@ type parts struct {
 	changed  chan event.GenericEvent
 	sandbox  *helm.Sandbox
 	clients  *helm.Clients
+	monitor  *health.Watcher
 	opener   opener
 	pipeline hydrate.Pipeline
 	catalog  *catalog.Catalog
@@ -123,6 +127,10 @@ func newParts(mgr ctrl.Manager, o *options) (*parts, error) {
 	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{Damaged: p.reportDamage}); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
+	if p.clients, err = helm.NewClients(mgr.GetConfig(), mgr.GetRESTMapper(), helm.WithGuard(p.sandbox)); err != nil {
+		return nil, fmt.Errorf("set up Helm: %w", err)
+	}
+	p.monitor = health.NewWatcher(mgr.GetConfig(), mgr.GetRESTMapper(), p.changed)
 	render := hydrate.RenderedChart{Renderer: p.sandbox, Reader: manifest.Reader{}}
 	p.pipeline = hydrate.Pipeline{
 		Observer: appinfo.Metrics{},
@@ -182,6 +190,13 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 			},
 			Pipeline: p.pipeline, Repository: p.store, Profiles: p.catalog.Profiles,
 		}).SetupWithManager(mgr, p.damaged, controller.Options{MaxConcurrentReconciles: o.hydrations}),
+		(&appinstance.Reconciler{
+			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinstance"),
+			Catalog: p.catalog, Clients: func(t release.Tenant) release.Client { return p.clients.For(t) }, Monitor: p.monitor, Tenants: p.tenants,
+		}).SetupWithManager(mgr, p.changed, controller.Options{MaxConcurrentReconciles: o.installs}),
+		(&appinstalltask.Reconciler{
+			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinstalltask"), Catalog: p.catalog, Tenants: p.tenants,
+		}).SetupWithManager(mgr, controller.Options{MaxConcurrentReconciles: o.installs}),
 		mgr.Add(&chartrepo.Upkeep{Store: p.store, Interval: o.scrub, Keep: installed(mgr.GetClient())}),
 		p.serve(mgr, o),
 	)

@@ -32,7 +32,7 @@ var _ = Describe("AppInfo", func() {
 		Entry("with parameters that are a text", change("spec.customParams: some"), "must be of type object"),
 	)
 
-	It("has its defaults, and keeps an entrance without port", func() {
+	It("says that nobody has looked at it yet", func() {
 		o := kept(object("AppInfo", appInfo))
 		Expect(typed[v1alpha1.AppInfo](o).Status.ObservedGeneration).To(BeEquivalentTo(-1))
 	})

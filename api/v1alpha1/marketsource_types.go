@@ -23,7 +23,8 @@ type SourceReadiness string
 const (
 	// ReadinessSynced means ready as soon as every app has its AppInfo.
 	ReadinessSynced SourceReadiness = "Synced"
-	// ReadinessHydrated means ready once every app that is not suspended is ready.
+	// ReadinessHydrated means ready once every app that is not suspended is served
+	// or has failed; status.failures tells of the failed ones.
 	ReadinessHydrated SourceReadiness = "Hydrated"
 )
 
@@ -68,8 +69,8 @@ type MarketSourceSpec struct {
 	SecretRef *LocalObjectReference `json:"secretRef,omitempty"`
 
 	// certSecretRef names a Secret of this namespace whose key ca.crt holds the
-	// certificates (PEM) that the source's server is checked against, instead of
-	// those of the system.
+	// certificates (PEM) that the source's server is checked against, beside those
+	// of the system.
 	// +optional
 	CertSecretRef *LocalObjectReference `json:"certSecretRef,omitempty"`
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -113,6 +114,10 @@ func (s *scope) checkNewer() error {
 	return outcome.Stalled(v1alpha1.ReasonNotNewer, fmt.Errorf("version %s is not newer than the installed %s", s.version.Version, have))
 }
 
+// lookAgain is when a Secret or ConfigMap that was missing is looked for again: the
+// operator may not watch those of tenants.
+const lookAgain = 15 * time.Second
+
 // checkInputs lists every input that is missing or does not fit.
 func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *preflight) error {
 	given, account := s.given()
@@ -122,11 +127,14 @@ func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *preflight) er
 		return fmt.Errorf("read as service account %s: %w", account, err)
 	}
 	wish, err := catalog.Gather(ctx, reader, tenant, given)
-	if err != nil {
-		if judged(err) {
-			p.add(err)
-			return nil
-		}
+	switch reason := outcome.Reason(err, ""); {
+	case reason == v1alpha1.ReasonSecretMissing || reason == v1alpha1.ReasonPermissionDenied:
+		p.add(outcome.Waiting(v1alpha1.ReasonWaitingForInput, lookAgain, err))
+		return nil
+	case judged(err) && err != nil:
+		p.add(err)
+		return nil
+	case err != nil:
 		return err
 	}
 	wrong, err := r.Catalog.Inputs(ctx, s.app, s.version, wish)
@@ -231,9 +239,14 @@ func (p *preflight) verdict(task *v1alpha1.AppInstallTask) error {
 			return outcome.Stalled(outcome.Reason(err, v1alpha1.ReasonInvalidSpec), all)
 		}
 	}
-	left, err := remaining(task)
+	next, err := remaining(task)
 	if err != nil {
 		return err
 	}
-	return outcome.Waiting(outcome.Reason(p.problems[0], v1alpha1.ReasonProgressing), left, all)
+	for _, err := range p.problems {
+		if after, _ := outcome.IsWaiting(err); after > 0 && (next == 0 || after < next) {
+			next = after
+		}
+	}
+	return outcome.Waiting(outcome.Reason(p.problems[0], v1alpha1.ReasonProgressing), next, all)
 }

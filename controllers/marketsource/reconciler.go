@@ -57,6 +57,7 @@ type scope struct {
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=marketsources,verbs=get;list;watch
+// +kubebuilder:rbac:groups=appmarket.io,resources=marketsources/finalizers,verbs=update
 // +kubebuilder:rbac:groups=appmarket.io,resources=marketsources/status,verbs=get;update;patch
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=get;list;watch;create;update;patch;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch

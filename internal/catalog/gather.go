@@ -25,7 +25,9 @@ type Given struct {
 
 // Gather reads what a tenant gives: valuesFrom in order, values over them, and the
 // inputs. The reader acts as the tenant, so that nobody reads more through us than
-// they may themselves.
+// they may themselves. An object that is missing or may not be read can be mended
+// without a word to us: it is a failure with SecretMissing or PermissionDenied that
+// is worth another look.
 func Gather(ctx context.Context, reader client.Reader, tenant release.Tenant, given Given) (Wish, error) {
 	g := gatherer{reader: reader, tenant: tenant}
 	wish := Wish{Values: map[string]any{}, Envs: map[string]string{}}
@@ -94,14 +96,14 @@ func (g gatherer) key(ctx context.Context, kind v1alpha1.ValuesKind, name, key s
 	}
 	switch {
 	case apierrors.IsNotFound(err):
-		return "", outcome.Stalled(v1alpha1.ReasonSecretMissing, fmt.Errorf("there is no %s %s in namespace %s", kind, name, g.tenant.Namespace))
+		return "", outcome.Failed(v1alpha1.ReasonSecretMissing, fmt.Errorf("there is no %s %s in namespace %s", kind, name, g.tenant.Namespace))
 	case apierrors.IsForbidden(err):
-		return "", outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
+		return "", outcome.Failed(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
 			"service account %s may not get %s %s in namespace %s", g.tenant.ServiceAccount, kind, name, g.tenant.Namespace))
 	case err != nil:
 		return "", fmt.Errorf("get %s %s: %w", kind, name, err)
 	case !found:
-		return "", outcome.Stalled(v1alpha1.ReasonSecretMissing, fmt.Errorf("%s %s has no key %s", kind, name, key))
+		return "", outcome.Failed(v1alpha1.ReasonSecretMissing, fmt.Errorf("%s %s has no key %s", kind, name, key))
 	}
 	return text, nil
 }

@@ -185,7 +185,11 @@ func (f *folder) removeLeftovers() error {
 		if err != nil {
 			return err
 		}
-		ours := strings.HasPrefix(name, recordsFolder+"/") || strings.HasPrefix(name, blobsFolder+"/")
+		top, _, _ := strings.Cut(name, "/")
+		ours := top == recordsFolder || top == blobsFolder
+		if !ours && name != "." && d.IsDir() {
+			return fs.SkipDir // A volume has folders of its own, such as lost+found.
+		}
 		if !ours || d.IsDir() || !strings.HasPrefix(d.Name(), temporary) {
 			return nil
 		}

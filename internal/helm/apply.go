@@ -37,7 +37,7 @@ func (c *Client) Get(ctx context.Context, name string) (*Release, error) {
 //
 // When ctx ends, the operation ends with it, and what it has begun is settled.
 func (c *Client) Install(ctx context.Context, spec Spec) (*Release, error) {
-	return c.apply(ctx, spec, func(o *operation, history []*release.Release) error {
+	return c.apply(ctx, spec, func(history []*release.Release) error {
 		if len(history) == 0 || history[len(history)-1].Info.Status == release.StatusUninstalled {
 			return nil
 		}
@@ -54,7 +54,7 @@ func (c *Client) Install(ctx context.Context, spec Spec) (*Release, error) {
 // an installation run; Helm would take it for an upgrade and leave them out.
 // Otherwise as Install.
 func (c *Client) Upgrade(ctx context.Context, spec Spec) (*Release, error) {
-	return c.apply(ctx, spec, func(o *operation, history []*release.Release) error {
+	return c.apply(ctx, spec, func(history []*release.Release) error {
 		if len(history) == 0 || history[len(history)-1].Info.Status == release.StatusUninstalled {
 			return outcome.Failed(v1alpha1.ReasonUpgradeFailed, fmt.Errorf(
 				"upgrade release %q: namespace %s has no release of that name", spec.Name, c.tenant.Namespace))
@@ -65,7 +65,7 @@ func (c *Client) Upgrade(ctx context.Context, spec Spec) (*Release, error) {
 
 // apply carries out spec once admit agrees with the revisions there are.
 func (c *Client) apply(
-	ctx context.Context, spec Spec, admit func(*operation, []*release.Release) error,
+	ctx context.Context, spec Spec, admit func([]*release.Release) error,
 ) (*Release, error) {
 	unit, err := c.prepare(ctx, spec)
 	if err != nil {
@@ -79,7 +79,7 @@ func (c *Client) apply(
 	if err != nil {
 		return nil, o.judge(v1alpha1.ReasonInstallFailed, err)
 	}
-	if err := admit(o, history); err != nil {
+	if err := admit(history); err != nil {
 		return nil, err
 	}
 	reason := v1alpha1.ReasonInstallFailed

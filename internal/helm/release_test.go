@@ -414,7 +414,11 @@ func TestConfigDigestIsOfTheContent(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred())
 			b, err := helm.ConfigDigest(c.b)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(a == b).To(Equal(c.same))
+			if c.same {
+				g.Expect(a).To(Equal(b))
+			} else {
+				g.Expect(a).NotTo(Equal(b))
+			}
 		})
 	}
 }

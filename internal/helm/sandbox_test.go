@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,6 +47,7 @@ func withValue(n any) hydrate.RenderInput {
 // workers are the process ids of this process's children that render.
 func workers(t testing.TB) []int {
 	t.Helper()
+	onLinux(t)
 	tasks, err := filepath.Glob("/proc/self/task/*/children")
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +97,16 @@ func TestSandboxRendersAsTheEngineDoes(t *testing.T) {
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRenderFailed))
 }
 
-func TestSandboxBoundsACharts(t *testing.T) {
+// onLinux skips a test of what only Linux has: /proc, and bounds on memory.
+func onLinux(t testing.TB) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("left out: this needs Linux")
+	}
+}
+
+func TestSandboxBoundsAChart(t *testing.T) {
+	onLinux(t)
 	cases := []struct {
 		why      string
 		template string

@@ -47,8 +47,8 @@ type Verdict struct {
 //	Stalled  False, its reason  removed                 its reason
 //
 // A root that is still served stays True through plain and Stalled. What lives
-// and is suspended keeps its root condition and is not Reconciling, so that
-// kstatus does not wait for it.
+// and is suspended keeps its root condition, is not Reconciling and counts as dealt
+// with, so that kstatus does not wait for it.
 func Conclude(conditions []metav1.Condition, kind Kind, generation int64, root Root, err error) ([]metav1.Condition, Verdict) {
 	c := &conclusion{conditions: slices.Clone(conditions), kind: kind, generation: generation}
 	after, waiting := outcome.IsWaiting(err)
@@ -58,8 +58,8 @@ func Conclude(conditions []metav1.Condition, kind Kind, generation int64, root R
 		c.drop(v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled)
 		return c.conditions, Verdict{Done: true}
 	case waiting:
-		c.wait(err)
-		return c.conditions, Verdict{After: after}
+		paused := c.wait(err)
+		return c.conditions, Verdict{Done: paused, After: after}
 	case outcome.IsStalled(err):
 		reason := outcome.Reason(err, v1alpha1.ReasonInvalidSpec)
 		c.fail(reason, root, err)
@@ -106,14 +106,15 @@ func (c *conclusion) fail(reason string, root Root, err error) {
 	c.set(c.kind.Root, metav1.ConditionFalse, reason, err.Error())
 }
 
-func (c *conclusion) wait(err error) {
+// wait reports whether the object is of a kind that lives, and suspended.
+func (c *conclusion) wait(err error) (paused bool) {
 	reason := outcome.Reason(err, v1alpha1.ReasonProgressing)
 	if reason == v1alpha1.ReasonSuspended && c.kind.Root == v1alpha1.ConditionReady {
 		c.drop(v1alpha1.ConditionReconciling)
 		if meta.FindStatusCondition(c.conditions, c.kind.Root) == nil {
 			c.set(c.kind.Root, metav1.ConditionUnknown, reason, err.Error())
 		}
-		return
+		return true
 	}
 	if milestone := Milestone(err); milestone != "" {
 		c.drop(milestone)
@@ -124,6 +125,7 @@ func (c *conclusion) wait(err error) {
 	if !meta.IsStatusConditionTrue(c.conditions, c.kind.Root) {
 		c.set(c.kind.Root, metav1.ConditionUnknown, reason, err.Error())
 	}
+	return false
 }
 
 func (c *conclusion) dropBehind(milestone string) {

@@ -17,18 +17,14 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// Config is the operator's configuration, acting as a tenant's service account. The
-// groups are those that a token of the account would carry. The requests are not
+// Config is the operator's configuration, acting as a tenant's service account. No
+// groups are asked for: the API server adds those of the account by itself, and an
+// operator that may not impersonate groups cannot become any. The requests are not
 // held back by the client: the API server's own fairness does that.
 func Config(cfg *rest.Config, tenant release.Tenant) *rest.Config {
 	as := rest.CopyConfig(cfg)
 	as.Impersonate = rest.ImpersonationConfig{
 		UserName: fmt.Sprintf("system:serviceaccount:%s:%s", tenant.Namespace, tenant.ServiceAccount),
-		Groups: []string{
-			"system:serviceaccounts",
-			"system:serviceaccounts:" + tenant.Namespace,
-			"system:authenticated",
-		},
 	}
 	as.QPS = -1
 	return as

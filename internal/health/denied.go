@@ -1,0 +1,53 @@
+package health
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// maxMessage bounds what is said of an object, in bytes.
+const maxMessage = 400
+
+// refusal is how Kubernetes refuses a request for want of a right.
+var refusal = regexp.MustCompile(
+	`User "([^"]*)" cannot (\S+) resource "([^"]*)"(?: in API group "([^"]*)")?(?: in the namespace "([^"]*)")?`)
+
+// denied says in words of the tenant that a right is missing; any other error
+// stays as it is, to be tried again.
+func denied(err error) error {
+	if err == nil || !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) {
+		return err
+	}
+	m := refusal.FindStringSubmatch(err.Error())
+	if m == nil {
+		return outcome.Failed(v1alpha1.ReasonPermissionDenied, err)
+	}
+	who := "user " + m[1]
+	if account, ok := strings.CutPrefix(m[1], "system:serviceaccount:"); ok {
+		who = "service account " + strings.ReplaceAll(account, ":", "/")
+	}
+	what, where := m[3], "at cluster scope"
+	if m[4] != "" {
+		what += "." + m[4]
+	}
+	if m[5] != "" {
+		where = "in namespace " + m[5]
+	}
+	return outcome.Failed(v1alpha1.ReasonPermissionDenied,
+		fmt.Errorf("%s may not %s %s %s", who, m[2], what, where))
+}
+
+// oneLine puts a message of the cluster on one line of bounded length.
+func oneLine(text string) string {
+	text = strings.ToValidUTF8(strings.Join(strings.Fields(text), " "), "")
+	if len(text) > maxMessage {
+		text = strings.ToValidUTF8(text[:maxMessage], "") + " …"
+	}
+	return text
+}

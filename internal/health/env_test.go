@@ -1,0 +1,265 @@
+package health_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/health"
+	"github.com/appmarket/operator/internal/release"
+)
+
+var apiServer struct {
+	once   sync.Once
+	env    *envtest.Environment
+	config *rest.Config
+	mapper meta.RESTMapper
+	admin  ctrl.Client
+	err    error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if apiServer.env != nil {
+		if err := apiServer.env.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stop API server:", err)
+		}
+	}
+	os.Exit(code)
+}
+
+func startAPIServer() {
+	apiServer.env = &envtest.Environment{}
+	if apiServer.config, apiServer.err = apiServer.env.Start(); apiServer.err != nil {
+		return
+	}
+	apiServer.config.QPS = -1
+	web, err := rest.HTTPClientFor(apiServer.config)
+	if err != nil {
+		apiServer.err = err
+		return
+	}
+	if apiServer.mapper, apiServer.err = apiutil.NewDynamicRESTMapper(apiServer.config, web); apiServer.err != nil {
+		return
+	}
+	apiServer.admin, apiServer.err = ctrl.New(apiServer.config, ctrl.Options{Mapper: apiServer.mapper})
+}
+
+// needAPIServer skips a test where there are no programs to start one with.
+func needAPIServer(t testing.TB) {
+	t.Helper()
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("KUBEBUILDER_ASSETS is not set")
+		}
+		t.Skip("left out: KUBEBUILDER_ASSETS is not set")
+	}
+	apiServer.once.Do(startAPIServer)
+	if apiServer.err != nil {
+		t.Fatal(apiServer.err)
+	}
+}
+
+var (
+	namespaces atomic.Int64
+	everything = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
+)
+
+// scene is a namespace with a tenant, a watcher and what it says.
+type scene struct {
+	*WithT
+	t         testing.TB
+	namespace string
+	tenant    release.Tenant
+	watcher   *health.Watcher
+	changes   chan event.GenericEvent
+	watches   *watchCounter
+}
+
+func newScene(t testing.TB, rules ...rbacv1.PolicyRule) *scene {
+	t.Helper()
+	needAPIServer(t)
+	s := &scene{
+		WithT: NewWithT(t), t: t, namespace: fmt.Sprintf("tenant-%d", namespaces.Add(1)),
+		changes: make(chan event.GenericEvent, 100), watches: &watchCounter{},
+	}
+	s.tenant = release.Tenant{Namespace: s.namespace, ServiceAccount: "installer"}
+	s.make(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}})
+	name := metav1.ObjectMeta{Name: "installer", Namespace: s.namespace}
+	s.make(&rbacv1.Role{ObjectMeta: name, Rules: rules})
+	s.make(&rbacv1.RoleBinding{
+		ObjectMeta: name,
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name.Name},
+		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Name: "installer", Namespace: s.namespace}},
+	})
+	cfg := rest.CopyConfig(apiServer.config)
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { s.watches.next = next; return s.watches })
+	s.watcher = health.NewWatcher(cfg, apiServer.mapper, s.changes)
+	t.Cleanup(s.watcher.Close)
+	return s
+}
+
+func (s *scene) make(object ctrl.Object) {
+	s.t.Helper()
+	s.Expect(apiServer.admin.Create(context.Background(), object)).To(Succeed())
+}
+
+// apply makes the object that a text describes, as Helm would.
+func (s *scene) apply(text string) v1alpha1.ObjectReference {
+	s.t.Helper()
+	object := &unstructured.Unstructured{}
+	s.Expect(yaml.Unmarshal([]byte(text), &object.Object)).To(Succeed())
+	if object.GetNamespace() == "" {
+		object.SetNamespace(s.namespace)
+	}
+	labels := object.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels["app.kubernetes.io/managed-by"] = "Helm"
+	object.SetLabels(labels)
+	status, hasStatus := object.Object["status"]
+	s.make(object)
+	if hasStatus {
+		object.Object["status"] = status
+		s.Expect(apiServer.admin.Status().Update(context.Background(), object)).To(Succeed())
+	}
+	mapping, err := apiServer.mapper.RESTMapping(object.GroupVersionKind().GroupKind(), object.GroupVersionKind().Version)
+	s.Expect(err).NotTo(HaveOccurred())
+	ref := v1alpha1.ObjectReference{
+		APIVersion: object.GetAPIVersion(), Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName(),
+	}
+	if mapping.Scope.Name() == meta.RESTScopeNameRoot {
+		ref.Namespace = ""
+	}
+	return ref
+}
+
+// patchStatus plays a controller.
+func (s *scene) patchStatus(ref v1alpha1.ObjectReference, status string) {
+	s.t.Helper()
+	s.Expect(apiServer.admin.Status().Patch(context.Background(), live(ref),
+		ctrl.RawPatch(types.MergePatchType, []byte(`{"status":`+status+`}`)))).To(Succeed())
+}
+
+func (s *scene) remove(ref v1alpha1.ObjectReference) {
+	s.t.Helper()
+	s.Expect(apiServer.admin.Delete(context.Background(), live(ref))).To(Succeed())
+}
+
+func live(ref v1alpha1.ObjectReference) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{}
+	object.SetAPIVersion(ref.APIVersion)
+	object.SetKind(ref.Kind)
+	object.SetNamespace(ref.Namespace)
+	object.SetName(ref.Name)
+	return object
+}
+
+func (s *scene) instance(name string) types.NamespacedName {
+	return types.NamespacedName{Namespace: s.namespace, Name: name}
+}
+
+func (s *scene) track(name string, refs ...v1alpha1.ObjectReference) {
+	s.t.Helper()
+	s.Expect(s.watcher.Track(context.Background(), s.instance(name), s.tenant, refs)).To(Succeed())
+}
+
+// health is what the watcher says of an instance, once it knows.
+func (s *scene) health(name string) release.Health {
+	s.t.Helper()
+	var said release.Health
+	s.Eventually(func() (known bool, err error) {
+		said, known, err = s.watcher.Health(context.Background(), s.instance(name))
+		return known, err
+	}, "10s", "10ms").Should(BeTrue())
+	return said
+}
+
+// becomes waits for what the watcher says, led by its events alone.
+func (s *scene) becomes(name string, want release.Health) {
+	s.t.Helper()
+	var said release.Health
+	for deadline := time.After(10 * time.Second); ; {
+		var known bool
+		var err error
+		said, known, err = s.watcher.Health(context.Background(), s.instance(name))
+		s.Expect(err).NotTo(HaveOccurred())
+		if known && said == want {
+			return
+		}
+		select {
+		case change := <-s.changes:
+			s.Expect(change.Object.GetNamespace()).To(Equal(s.namespace))
+		case <-deadline:
+			s.Expect(said).To(Equal(want), "when no event came any more")
+		}
+	}
+}
+
+// quiet drains the events that are under way.
+func (s *scene) quiet() {
+	s.t.Helper()
+	s.Eventually(func() int {
+		count := len(s.changes)
+		for range count {
+			<-s.changes
+		}
+		return count
+	}, "5s", "100ms").Should(BeZero())
+}
+
+// watchCounter counts the watches that are open.
+type watchCounter struct {
+	next http.RoundTripper
+	open atomic.Int64
+}
+
+func (w *watchCounter) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := w.next.RoundTrip(r)
+	if err == nil && r.URL.Query().Get("watch") == "true" && response.StatusCode == http.StatusOK {
+		w.open.Add(1)
+		var once sync.Once
+		response.Body = closing{response.Body, func() { once.Do(func() { w.open.Add(-1) }) }}
+	}
+	return response, err
+}
+
+type closing struct {
+	io.ReadCloser
+	closed func()
+}
+
+func (c closing) Close() error {
+	c.closed()
+	return c.ReadCloser.Close()
+}
+
+// zeroGrace deletes at once, as there is no kubelet to end a pod.
+type zeroGrace struct{}
+
+func (zeroGrace) ApplyToDelete(o *ctrl.DeleteOptions) {
+	none := int64(0)
+	o.GracePeriodSeconds = &none
+}

@@ -1,0 +1,227 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/appmarket/operator/internal/release"
+)
+
+const (
+	// looks is how many objects are looked at side by side.
+	looks = 8
+	// firstPause and lastPause are how soon and how seldom an instance that is not
+	// ready is looked at again though no watch speaks: pods are not watched, and
+	// objects elsewhere neither.
+	firstPause = 2 * time.Second
+	lastPause  = 5 * time.Minute
+)
+
+// Health adds up the objects of an instance. It is false, without an error, while
+// the watches have not brought everything, and for an instance that is not
+// followed; an event comes when they have. PermissionDenied says that the tenant
+// may not see its own objects.
+func (w *Watcher) Health(ctx context.Context, instance types.NamespacedName) (release.Health, bool, error) {
+	w.mu.Lock()
+	t := w.instances[instance]
+	w.mu.Unlock()
+	if t == nil {
+		return release.Health{}, false, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if synced, err := t.synced(); !synced || err != nil {
+		return release.Health{}, false, err
+	}
+	if err := t.look(ctx, w.mapper); err != nil {
+		return release.Health{}, false, err
+	}
+	sum, err := t.sum(ctx)
+	if err != nil {
+		return release.Health{}, false, err
+	}
+	w.schedule(t, sum)
+	return sum, true, nil
+}
+
+// schedule has an instance that is not ready looked at again, at ever longer
+// intervals as long as nothing changes.
+func (w *Watcher) schedule(t *tracked, sum release.Health) {
+	if t.again != nil {
+		t.again.Stop()
+		t.again = nil
+	}
+	if sum.Healthy() {
+		t.pause, t.last = 0, sum
+		return
+	}
+	if t.pause == 0 || sum != t.last {
+		t.pause = firstPause
+	} else {
+		t.pause = min(2*t.pause, lastPause)
+	}
+	t.last = sum
+	t.again = time.AfterFunc(t.pause, func() { w.changes.notify(t.name) })
+}
+
+func (t *tracked) synced() (bool, error) {
+	all := true
+	for _, one := range t.objects {
+		if one.watch == nil {
+			continue
+		}
+		synced, err := one.watch.state()
+		if err != nil {
+			return false, denied(err)
+		}
+		all = all && synced
+	}
+	return all, nil
+}
+
+// look gets the objects that are not watched. Those that have no state of their own
+// are not looked at again once they were there.
+func (t *tracked) look(ctx context.Context, mapper meta.RESTMapper) error {
+	verdicts := make([]verdict, len(t.objects))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(looks)
+	for i := range t.objects {
+		one := &t.objects[i]
+		if one.watch != nil || t.done(one) {
+			continue
+		}
+		group.Go(func() (err error) {
+			verdicts[i], err = t.lookAt(ctx, one, mapper)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return denied(err)
+	}
+	for i := range t.objects {
+		if one := &t.objects[i]; one.watch == nil && !t.done(one) {
+			t.looked[one.ref] = verdicts[i]
+		}
+	}
+	return nil
+}
+
+func (t *tracked) done(one *object) bool { return one.inert && t.looked[one.ref].state == current }
+
+func (t *tracked) lookAt(ctx context.Context, one *object, mapper meta.RESTMapper) (verdict, error) {
+	if one.unknown != nil {
+		gvk := schema.FromAPIVersionAndKind(one.ref.APIVersion, one.ref.Kind)
+		mapping, err := mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+		if err != nil {
+			return verdict{message: fmt.Sprintf("the cluster does not know this kind of %s", one.ref.APIVersion)}, nil
+		}
+		one.resource, one.inert, one.unknown = mapping.Resource, inert[gvk.GroupKind()], nil
+	}
+	if one.inert {
+		_, err := t.meta.Resource(one.resource).Namespace(one.ref.Namespace).Get(ctx, one.ref.Name, metav1.GetOptions{})
+		return verdict{state: current}.unless(err)
+	}
+	var objects dynamic.ResourceInterface = t.dynamic.Resource(one.resource)
+	if one.ref.Namespace != "" {
+		objects = t.dynamic.Resource(one.resource).Namespace(one.ref.Namespace)
+	}
+	live, err := objects.Get(ctx, one.ref.Name, metav1.GetOptions{})
+	if err != nil {
+		return verdict{}.unless(err)
+	}
+	return judge(live), nil
+}
+
+// unless is the verdict, or that the object is not there, or the error.
+func (v verdict) unless(err error) (verdict, error) {
+	if apierrors.IsNotFound(err) {
+		return absent, nil
+	}
+	return v, err
+}
+
+var absent = verdict{message: "not found"}
+
+// sum adds up the verdicts and explains the first object that is not ready; one
+// that has failed comes before those that only take long.
+func (t *tracked) sum(ctx context.Context) (release.Health, error) {
+	sum := release.Health{Total: len(t.objects)}
+	pods := podLists{of: t.dynamic}
+	var first *object
+	var why verdict
+	for i := range t.objects {
+		one := &t.objects[i]
+		v, err := t.verdictOn(ctx, one, &pods)
+		if err != nil {
+			return release.Health{}, err
+		}
+		if v.state == current {
+			sum.Ready++
+			continue
+		}
+		if first == nil || v.state == failed && !sum.Failed {
+			first, why = one, v
+		}
+		sum.Failed = sum.Failed || v.state == failed
+	}
+	if first == nil {
+		return sum, nil
+	}
+	message, err := t.explain(ctx, first, why, &pods)
+	sum.Message = first.ref.String() + ": " + message
+	if pods.refused != nil {
+		sum.Message += "; " + pods.refused.Error()
+	}
+	return sum, err
+}
+
+// verdictOn is that of kstatus, except that a volume claim without a volume is no
+// fault as long as no pod wants it: it may wait for its first consumer.
+func (t *tracked) verdictOn(ctx context.Context, one *object, pods *podLists) (verdict, error) {
+	v := t.looked[one.ref]
+	if one.watch != nil {
+		var there bool
+		if v, there = one.watch.verdict(one.ref); !there {
+			return absent, nil
+		}
+	}
+	if !v.pending {
+		return v, nil
+	}
+	used, err := pods.use(ctx, one.ref)
+	if err == nil && !used {
+		v.state = current
+	}
+	return v, err
+}
+
+// explain says why an object is not ready, by its pods if it has any.
+func (t *tracked) explain(ctx context.Context, one *object, why verdict, pods *podLists) (string, error) {
+	if len(why.pods) == 0 {
+		return oneLine(why.message), nil
+	}
+	reason, err := pods.reason(ctx, one.ref.Namespace, why.pods)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case reason != "":
+		return oneLine(reason), nil
+	case why.trouble != "":
+		return oneLine(why.trouble), nil
+	}
+	return oneLine(why.message), nil
+}
+
+// podsResource are pods.
+var podsResource = corev1.SchemeGroupVersion.WithResource("pods")

@@ -1,0 +1,315 @@
+package health_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
+)
+
+func workload(kind, name string) string {
+	extra := map[string]string{"StatefulSet": "\n  serviceName: web"}[kind]
+	return fmt.Sprintf(`apiVersion: apps/v1
+kind: %s
+metadata: {name: %s}
+spec:%s
+  selector: {matchLabels: {app: %s}}
+  template:
+    metadata: {labels: {app: %s}}
+    spec: {containers: [{name: web, image: web}]}
+`, kind, name, extra, name, name)
+}
+
+func claim(name string) string {
+	return fmt.Sprintf(`{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: %s},
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}`, name)
+}
+
+const available = `{"observedGeneration":1,"replicas":1,"updatedReplicas":1,"readyReplicas":1,"availableReplicas":1,
+"conditions":[{"type":"Available","status":"True"},{"type":"Progressing","status":"True","reason":"NewReplicaSetAvailable"}]}`
+
+func TestHealthFollowsObjects(t *testing.T) {
+	s := newScene(t, everything)
+	refs := []v1alpha1.ObjectReference{
+		s.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}"),
+		s.apply("{apiVersion: v1, kind: Secret, metadata: {name: keys}}"),
+		s.apply("{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}"),
+		s.apply(workload("Deployment", "web")),
+		s.apply(workload("StatefulSet", "db")),
+	}
+	web, db := refs[3], refs[4]
+	s.track("blog", refs...)
+	s.track("blog", refs...)
+	s.becomes("blog", release.Health{Total: 5, Ready: 3, Message: "Deployment/web: Replicas: 0/1"})
+	s.patchStatus(web, available)
+	s.becomes("blog", release.Health{Total: 5, Ready: 4, Message: "StatefulSet/db: Replicas: 0/1"})
+	s.patchStatus(db, `{"observedGeneration":1,"replicas":1,"readyReplicas":1,"currentReplicas":1,"updatedReplicas":1,"availableReplicas":1}`)
+	s.becomes("blog", release.Health{Total: 5, Ready: 5})
+
+	s.patchStatus(web, `{"readyReplicas":0,"availableReplicas":0,"unavailableReplicas":1,"conditions":[
+		{"type":"Progressing","status":"False","reason":"ProgressDeadlineExceeded","message":"took too long"}]}`)
+	s.becomes("blog", release.Health{Total: 5, Ready: 4, Failed: true, Message: "Deployment/web: Progress deadline exceeded"})
+	s.remove(web)
+	s.becomes("blog", release.Health{Total: 5, Ready: 4, Message: "Deployment/web: not found"})
+}
+
+func TestHealthOfKinds(t *testing.T) {
+	s := newScene(t, everything)
+	const jobSpec = "spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}"
+	cases := []struct {
+		why    string
+		object string
+		status string
+		want   release.Health
+	}{{
+		why:    "a job that runs is as it should be",
+		object: "{apiVersion: batch/v1, kind: Job, metadata: {name: runs}, " + jobSpec + "}",
+		status: `{"startTime":"2026-01-01T00:00:00Z","active":1}`,
+		want:   release.Health{Total: 1, Ready: 1},
+	}, {
+		why:    "a job that failed stays so",
+		object: "{apiVersion: batch/v1, kind: Job, metadata: {name: fails}, " + jobSpec + "}",
+		status: `{"startTime":"2026-01-01T00:00:00Z","failed":1,"conditions":[
+			{"type":"FailureTarget","status":"True"},{"type":"Failed","status":"True"}]}`,
+		want: release.Health{Total: 1, Failed: true, Message: "Job/fails: Job Failed. failed: 1/1"},
+	}, {
+		why:    "a daemon set waits for its nodes",
+		object: workload("DaemonSet", "agent"),
+		status: `{"observedGeneration":1,"desiredNumberScheduled":2,"currentNumberScheduled":2,"updatedNumberScheduled":2,"numberAvailable":1,"numberReady":1}`,
+		want:   release.Health{Total: 1, Message: "DaemonSet/agent: Available: 1/2"},
+	}, {
+		why:    "a volume claim that nobody uses may wait for its first consumer",
+		object: claim("photos"),
+		status: `{"phase":"Pending"}`,
+		want:   release.Health{Total: 1, Ready: 1},
+	}, {
+		why:    "a volume claim that has lost its volume may not",
+		object: claim("films"),
+		status: `{"phase":"Lost"}`,
+		want:   release.Health{Total: 1, Message: "PersistentVolumeClaim/films: PVC is not Bound. phase: Lost"},
+	}, {
+		why:    "why a deployment has no pods at all",
+		object: workload("Deployment", "none"),
+		status: `{"observedGeneration":1,"conditions":[{"type":"ReplicaFailure","status":"True","reason":"FailedCreate","message":"exceeded quota: small"}]}`,
+		want:   release.Health{Total: 1, Message: "Deployment/none: exceeded quota: small"},
+	}, {
+		why:    "an ingress is ready when it is there",
+		object: "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web}, spec: {defaultBackend: {service: {name: web, port: {number: 80}}}}}",
+		want:   release.Health{Total: 1, Ready: 1},
+	}}
+	for _, c := range cases {
+		t.Run(c.why, func(t *testing.T) {
+			s := s.in(t)
+			ref := s.apply(c.object)
+			if c.status != "" {
+				s.patchStatus(ref, c.status)
+			}
+			s.track("one", ref)
+			s.becomes("one", c.want)
+			s.watcher.Untrack(s.instance("one"))
+		})
+	}
+}
+
+// in is the scene for a part of a test.
+func (s *scene) in(t *testing.T) *scene {
+	part := *s
+	part.t, part.WithT = t, NewWithT(t)
+	return &part
+}
+
+func TestHealthNamesWhatPodsLack(t *testing.T) {
+	s := newScene(t, everything)
+	web := s.apply(workload("Deployment", "web"))
+	s.patchStatus(web, `{"observedGeneration":1,"replicas":1,"updatedReplicas":1}`)
+	s.track("blog", web)
+	const waiting = `{"phase":"Pending","containerStatuses":[{"name":"web","image":"web:1","imageID":"","ready":false,"restartCount":%d,"state":{"waiting":{"reason":"%s","message":"back-off 20s"}},"lastState":{"terminated":{"exitCode":3,"reason":"Error"}}}]}`
+	cases := []struct {
+		why    string
+		status string
+		want   string
+	}{
+		{why: "no node", status: `{"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False","reason":"Unschedulable","message":"0/3 nodes are available: 3 Insufficient nvidia.com/gpu. preemption: 0/3 nodes are available"}]}`,
+			want: "Unschedulable: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu."},
+		{why: "no image", status: fmt.Sprintf(waiting, 0, "ErrImagePull"), want: "container web: ImagePullBackOff: image web:1"},
+		{why: "still no image", status: fmt.Sprintf(waiting, 0, "ImagePullBackOff"), want: "container web: ImagePullBackOff: image web:1"},
+		{why: "it ends again and again", status: fmt.Sprintf(waiting, 4, "CrashLoopBackOff"), want: "container web: CrashLoopBackOff: last exit code 3"},
+		{why: "its settings are wrong", status: fmt.Sprintf(waiting, 0, "CreateContainerConfigError"), want: "container web: CreateContainerConfigError: back-off 20s"},
+		{why: "it is being made", status: fmt.Sprintf(waiting, 0, "ContainerCreating"), want: "container web: ContainerCreating"},
+		{why: "it was killed", status: `{"phase":"Running","containerStatuses":[{"name":"web","image":"web:1","imageID":"","ready":false,"restartCount":1,"state":{"terminated":{"exitCode":137,"reason":"OOMKilled"}}}]}`,
+			want: "container web: CrashLoopBackOff: last exit code 137, OOMKilled"},
+		{why: "it has failed once", status: `{"phase":"Running","containerStatuses":[{"name":"web","image":"web:1","imageID":"","ready":false,"restartCount":0,"state":{"terminated":{"exitCode":1,"reason":"Error"}}}]}`,
+			want: "container web: exit code 1"},
+		{why: "its probe fails", status: `{"phase":"Running","containerStatuses":[{"name":"web","image":"web:1","imageID":"","ready":false,"started":true,"restartCount":0,"state":{"running":{}}}]}`,
+			want: "container web: running, not ready"},
+		{why: "it was evicted", status: `{"phase":"Failed","reason":"Evicted","message":"The node was low on memory"}`,
+			want: "pod failed: Evicted: The node was low on memory"},
+		{why: "an init container comes first", status: `{"phase":"Pending","initContainerStatuses":[{"name":"init","image":"init:1","imageID":"","ready":false,"restartCount":0,"state":{"waiting":{"reason":"InvalidImageName"}}}],"containerStatuses":[{"name":"web","image":"web:1","imageID":"","ready":false,"restartCount":0,"state":{"waiting":{"reason":"PodInitializing"}}}]}`,
+			want: "container init: InvalidImageName: image init:1"},
+		{why: "nothing is known of it", status: `{"phase":"Pending"}`, want: "Available: 0/1"},
+	}
+	for i, c := range cases {
+		t.Run(c.why, func(t *testing.T) {
+			s := s.in(t)
+			pod := s.apply(fmt.Sprintf("{apiVersion: v1, kind: Pod, metadata: {name: web-%d, labels: {app: web}}, spec: {containers: [{name: web, image: web}]}}", i))
+			s.patchStatus(pod, c.status)
+			s.Expect(s.health("blog")).To(Equal(release.Health{Total: 1, Message: "Deployment/web: " + c.want}))
+			s.Expect(apiServer.admin.Delete(context.Background(), live(pod), zeroGrace{})).To(Succeed())
+		})
+	}
+}
+
+func TestPodsThatWantAClaim(t *testing.T) {
+	s := newScene(t, everything)
+	photos := s.apply(claim("photos"))
+	s.track("blog", photos)
+	s.Expect(s.health("blog").Healthy()).To(BeTrue())
+	s.apply("{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, image: b}], volumes: [{name: a, persistentVolumeClaim: {claimName: photos}}]}}")
+	s.Expect(s.health("blog")).To(Equal(release.Health{Total: 1, Message: "PersistentVolumeClaim/photos: PVC is not Bound. phase: Pending"}))
+}
+
+func TestCustomObjectsFollowTheirConditions(t *testing.T) {
+	s := newScene(t, everything)
+	kind := fmt.Sprintf("Database%d", namespaces.Load())
+	plural := fmt.Sprintf("database%ds", namespaces.Load())
+	ref := v1alpha1.ObjectReference{APIVersion: "example.com/v1", Kind: kind, Namespace: s.namespace, Name: "db"}
+	s.track("blog", ref)
+	s.becomes("blog", release.Health{Total: 1, Message: kind + "/db: the cluster does not know this kind of example.com/v1"})
+
+	s.apply(fmt.Sprintf(`apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: %s.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {kind: %s, plural: %s}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources: {status: {}}
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+`, plural, kind, plural))
+	s.Eventually(func() error {
+		object := live(ref)
+		object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "Helm"})
+		return apiServer.admin.Create(context.Background(), object)
+	}, "10s").Should(Succeed())
+	s.patchStatus(ref, `{"conditions":[{"type":"Ready","status":"False","reason":"Starting","message":"wait"}]}`)
+	s.Eventually(func() release.Health { return s.health("blog") }, "10s").
+		Should(Equal(release.Health{Total: 1, Message: kind + "/db: wait"}))
+	s.patchStatus(ref, `{"conditions":[{"type":"Ready","status":"True","reason":"Started","message":"fine"}]}`)
+	s.becomes("blog", release.Health{Total: 1, Ready: 1})
+}
+
+func TestObjectsElsewhereAreLookedAt(t *testing.T) {
+	s := newScene(t, everything)
+	other := newScene(t)
+	web := other.apply(workload("Deployment", "shared"))
+	role := s.apply(fmt.Sprintf("{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: %s}}", s.namespace))
+	s.track("blog", web, role)
+	_, known, err := s.watcher.Health(t.Context(), s.instance("blog"))
+	s.Expect(known).To(BeFalse())
+	s.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied))
+	s.Expect(err).To(MatchError(ContainSubstring("service account " + s.namespace + "/installer may not get ")))
+
+	subject := []rbacv1.Subject{{Kind: "ServiceAccount", Name: "installer", Namespace: s.namespace}}
+	s.make(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "look-" + s.namespace}, Rules: []rbacv1.PolicyRule{{
+		APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"get", "list"},
+	}}})
+	s.make(&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "look-" + s.namespace}, Subjects: subject,
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "look-" + s.namespace}})
+	s.Eventually(func() error {
+		_, _, err := s.watcher.Health(t.Context(), s.instance("blog"))
+		return err
+	}).Should(Succeed())
+	s.Expect(s.health("blog").Ready).To(Equal(1))
+	other.patchStatus(web, available)
+	s.becomes("blog", release.Health{Total: 2, Ready: 2})
+	s.Expect(s.watches.open.Load()).To(BeZero())
+}
+
+func TestTenantMustBeAllowedToWatch(t *testing.T) {
+	s := newScene(t, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: []string{"*"}})
+	web := s.apply(workload("Deployment", "web"))
+	s.track("blog", web)
+	var err error
+	s.Eventually(func() error {
+		_, _, err = s.watcher.Health(t.Context(), s.instance("blog"))
+		return err
+	}, "10s").Should(MatchError(fmt.Sprintf(
+		"service account %s/installer may not list deployments.apps in namespace %s", s.namespace, s.namespace)))
+	s.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied))
+	s.Expect(outcome.IsStalled(err)).To(BeFalse())
+	s.Eventually(s.changes, "5s").Should(Receive(), "the controller is told")
+
+	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "installer", Namespace: s.namespace}, Rules: []rbacv1.PolicyRule{{
+		APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "list", "watch"},
+	}}}
+	s.Expect(apiServer.admin.Update(t.Context(), role)).To(Succeed())
+	s.patchStatus(web, `{"observedGeneration":1}`)
+	s.Eventually(func() (string, error) {
+		said, _, err := s.watcher.Health(t.Context(), s.instance("blog"))
+		return said.Message, err
+	}, "40s", "100ms").Should(Equal(fmt.Sprintf(
+		"Deployment/web: Replicas: 0/1; service account %s/installer may not list pods in namespace %s", s.namespace, s.namespace)),
+		"with the right it goes on, and without pods it says what it can")
+}
+
+func TestWatchesAreShared(t *testing.T) {
+	s := newScene(t, everything)
+	web, api := s.apply(workload("Deployment", "web")), s.apply(workload("Deployment", "api"))
+	service := s.apply("{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}")
+	config := s.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}")
+	open := func() int64 { return s.watches.open.Load() }
+
+	s.track("blog", web, service, config)
+	s.health("blog")
+	s.Eventually(open).Should(BeEquivalentTo(2), "one for each kind that has a state")
+	s.track("shop", api)
+	s.health("shop")
+	s.Eventually(open).Should(BeEquivalentTo(2), "one for all instances of the tenant")
+
+	s.quiet()
+	s.patchStatus(api, available)
+	s.becomes("shop", release.Health{Total: 1, Ready: 1})
+	s.quiet()
+	s.patchStatus(api, `{"observedGeneration":1}`)
+	s.patchStatus(web, `{"observedGeneration":1}`)
+	s.becomes("blog", release.Health{Total: 3, Ready: 2, Message: "Deployment/web: Replicas: 0/1"})
+
+	s.track("blog", web)
+	s.health("blog")
+	s.Eventually(open).Should(BeEquivalentTo(1), "what is not followed any more is not watched")
+	s.patchStatus(web, available)
+	s.becomes("blog", release.Health{Total: 1, Ready: 1})
+
+	s.watcher.Untrack(s.instance("blog"))
+	s.watcher.Untrack(s.instance("blog"))
+	s.Expect(open()).To(BeEquivalentTo(1))
+	s.watcher.Untrack(s.instance("shop"))
+	s.Eventually(open).Should(BeZero(), "the last one turns off the light")
+	_, known, err := s.watcher.Health(t.Context(), s.instance("blog"))
+	s.Expect(err).NotTo(HaveOccurred())
+	s.Expect(known).To(BeFalse())
+}
+
+func TestChangesAreToldOnce(t *testing.T) {
+	s := newScene(t, everything)
+	web := s.apply(workload("Deployment", "web"))
+	s.patchStatus(web, available)
+	s.track("blog", web)
+	s.becomes("blog", release.Health{Total: 1, Ready: 1})
+	s.quiet()
+	for i := range 30 {
+		s.patchStatus(web, fmt.Sprintf(`{"collisionCount":%d}`, i))
+	}
+	s.Consistently(s.changes, "300ms").ShouldNot(Receive(), "what does not change the verdict is no news")
+}

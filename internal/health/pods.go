@@ -1,0 +1,183 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// maxPods bounds the pods that are read to explain a workload or a claim.
+const maxPods = 200
+
+// podLists are lists of pods, asked for once in the course of one Health.
+type podLists struct {
+	of  dynamic.Interface
+	all map[string][]corev1.Pod
+	// refused is why the tenant cannot see its pods; the workloads' own word must
+	// do then.
+	refused error
+}
+
+// in lists the pods of a namespace that have the labels.
+func (p *podLists) in(ctx context.Context, namespace string, having labels.Set) ([]corev1.Pod, error) {
+	key := namespace + "/" + having.String()
+	if found, ok := p.all[key]; ok {
+		return found, nil
+	}
+	list, err := p.of.Resource(podsResource).Namespace(namespace).List(ctx, metav1.ListOptions{
+		LabelSelector: having.String(), Limit: maxPods,
+	})
+	if apierrors.IsForbidden(err) {
+		p.refused = denied(err)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list pods: %w", err)
+	}
+	pods := make([]corev1.Pod, len(list.Items))
+	for i := range list.Items {
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[i].Object, &pods[i]); err != nil {
+			return nil, fmt.Errorf("read pod %q: %w", list.Items[i].GetName(), err)
+		}
+	}
+	sort.Slice(pods, func(i, j int) bool { return pods[i].Name < pods[j].Name })
+	if p.all == nil {
+		p.all = map[string][]corev1.Pod{}
+	}
+	p.all[key] = pods
+	return pods, nil
+}
+
+// use reports whether a pod wants the volume claim.
+func (p *podLists) use(ctx context.Context, claim v1alpha1.ObjectReference) (bool, error) {
+	pods, err := p.in(ctx, claim.Namespace, nil)
+	for _, pod := range pods {
+		ended := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+		wants := slices.ContainsFunc(pod.Spec.Volumes, func(volume corev1.Volume) bool {
+			return volume.PersistentVolumeClaim != nil && volume.PersistentVolumeClaim.ClaimName == claim.Name
+		})
+		if wants && !ended {
+			return true, nil
+		}
+	}
+	return p.refused != nil, err
+}
+
+// reason is why the pods with the labels are not ready, the gravest reason first;
+// empty if they do not say. It names no pod and no time, so that it stays the same
+// while pods come and go.
+func (p *podLists) reason(ctx context.Context, namespace string, having labels.Set) (string, error) {
+	pods, err := p.in(ctx, namespace, having)
+	mild := ""
+	for i := range pods {
+		grave, said := podReason(&pods[i])
+		if grave {
+			return said, err
+		}
+		if mild == "" {
+			mild = said
+		}
+	}
+	return mild, err
+}
+
+// podReason is why a pod is not ready, and whether that is more than a matter of
+// time.
+func podReason(pod *corev1.Pod) (bool, string) {
+	if pod.DeletionTimestamp != nil {
+		return false, ""
+	}
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
+			// What preemption could not do either repeats the first half.
+			message, _, _ := strings.Cut(condition.Message, " preemption:")
+			return true, fmt.Sprintf("%s: %s", condition.Reason, message)
+		}
+	}
+	if pod.Status.Phase == corev1.PodFailed && pod.Status.Reason != "" {
+		return true, fmt.Sprintf("pod failed: %s: %s", pod.Status.Reason, pod.Status.Message)
+	}
+	mild := ""
+	for _, group := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for _, one := range group {
+			grave, said := containerReason(one)
+			if grave {
+				return true, fmt.Sprintf("container %s: %s", one.Name, said)
+			}
+			if mild == "" && said != "" {
+				mild = fmt.Sprintf("container %s: %s", one.Name, said)
+			}
+		}
+	}
+	return false, mild
+}
+
+// containerReason is why a container is not ready, and whether that is more than a
+// matter of time.
+func containerReason(one corev1.ContainerStatus) (bool, string) {
+	switch {
+	case one.State.Waiting != nil:
+		return waitingReason(one, one.State.Waiting)
+	case one.State.Terminated != nil:
+		return endedReason(one, one.State.Terminated)
+	case one.State.Running != nil && !one.Ready:
+		return runningReason(one)
+	}
+	return false, ""
+}
+
+func waitingReason(one corev1.ContainerStatus, waiting *corev1.ContainerStateWaiting) (bool, string) {
+	switch waiting.Reason {
+	case "ErrImagePull", "ImagePullBackOff": // the two alternate
+		return true, "ImagePullBackOff: image " + one.Image
+	case "InvalidImageName":
+		return true, "InvalidImageName: image " + one.Image
+	case "CrashLoopBackOff": // its message says how long it waits, which changes
+		return true, "CrashLoopBackOff" + lastExit(one.LastTerminationState.Terminated)
+	case "ContainerCreating", "PodInitializing", "":
+		return false, waiting.Reason
+	}
+	return true, waiting.Reason + ": " + waiting.Message
+}
+
+func endedReason(one corev1.ContainerStatus, ended *corev1.ContainerStateTerminated) (bool, string) {
+	switch {
+	case ended.ExitCode == 0:
+		return false, ""
+	case one.RestartCount > 0:
+		return true, "CrashLoopBackOff" + lastExit(ended)
+	}
+	return true, strings.TrimPrefix(lastExit(ended), ": last ")
+}
+
+func runningReason(one corev1.ContainerStatus) (bool, string) {
+	switch {
+	case one.RestartCount > 1:
+		return true, "CrashLoopBackOff" + lastExit(one.LastTerminationState.Terminated)
+	case one.Started == nil || *one.Started:
+		return false, "running, not ready"
+	}
+	return false, "running, not started"
+}
+
+func lastExit(ended *corev1.ContainerStateTerminated) string {
+	if ended == nil {
+		return ""
+	}
+	said := fmt.Sprintf(": last exit code %d", ended.ExitCode)
+	if ended.Reason != "" && ended.Reason != "Error" {
+		said += ", " + ended.Reason
+	}
+	return said
+}

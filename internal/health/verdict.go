@@ -1,0 +1,115 @@
+package health
+
+import (
+	"maps"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// state is how an object fares.
+type state int
+
+const (
+	inProgress state = iota
+	current
+	failed
+)
+
+// verdict is what kstatus makes of an object, with what is needed to say more.
+type verdict struct {
+	state   state
+	message string
+	// pods selects the pods of a workload.
+	pods map[string]string
+	// trouble is why a workload has no pods, if it says so.
+	trouble string
+	// pending says that it is a volume claim without a volume.
+	pending bool
+}
+
+func (v verdict) same(other verdict) bool {
+	return v.state == other.state && v.message == other.message && v.trouble == other.trouble &&
+		v.pending == other.pending && maps.Equal(v.pods, other.pods)
+}
+
+func kinds(group schema.GroupVersion, names ...string) map[schema.GroupKind]bool {
+	all := map[schema.GroupKind]bool{}
+	for _, name := range names {
+		all[schema.GroupKind{Group: group.Group, Kind: name}] = true
+	}
+	return all
+}
+
+func joined(sets ...map[schema.GroupKind]bool) map[schema.GroupKind]bool {
+	all := map[schema.GroupKind]bool{}
+	for _, set := range sets {
+		maps.Copy(all, set)
+	}
+	return all
+}
+
+var (
+	// inert are kinds whose objects have no state: they are ready as soon as they
+	// are there. Watching them would cost much and tell little.
+	inert = joined(
+		kinds(corev1.SchemeGroupVersion, "ConfigMap", "Secret", "ServiceAccount", "LimitRange", "Endpoints"),
+		kinds(rbacv1.SchemeGroupVersion, "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
+		kinds(networkingv1.SchemeGroupVersion, "NetworkPolicy", "IngressClass"),
+		kinds(schedulingv1.SchemeGroupVersion, "PriorityClass"),
+		kinds(schema.GroupVersion{Group: "storage.k8s.io"}, "StorageClass"),
+	)
+	// workloads are kinds that have pods.
+	workloads = joined(
+		kinds(appsv1.SchemeGroupVersion, "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"),
+		kinds(batchv1.SchemeGroupVersion, "Job"),
+	)
+	claims = kinds(corev1.SchemeGroupVersion, "PersistentVolumeClaim")
+)
+
+// judge asks kstatus about a live object.
+func judge(live *unstructured.Unstructured) verdict {
+	kind := live.GroupVersionKind().GroupKind()
+	v := verdict{}
+	result, err := status.Compute(live)
+	switch {
+	case err != nil:
+		v.message = "status cannot be read: " + err.Error()
+	case result.Status == status.CurrentStatus:
+		v.state, v.message = current, result.Message
+	case result.Status == status.FailedStatus:
+		v.state, v.message = failed, result.Message
+	default:
+		v.message = result.Message
+	}
+	if workloads[kind] {
+		// A selector of another type has been refused by the cluster.
+		v.pods, _, _ = unstructured.NestedStringMap(live.Object, "spec", "selector", "matchLabels")
+		v.trouble = replicaFailure(live)
+	}
+	if claims[kind] {
+		phase, _, _ := unstructured.NestedString(live.Object, "status", "phase")
+		v.pending = live.GetDeletionTimestamp() == nil && (phase == "" || phase == string(corev1.ClaimPending))
+	}
+	return v
+}
+
+// replicaFailure is why a Deployment or ReplicaSet could make no pods.
+func replicaFailure(live *unstructured.Unstructured) string {
+	conditions, _, _ := unstructured.NestedSlice(live.Object, "status", "conditions")
+	for _, item := range conditions {
+		one, _ := item.(map[string]any)
+		if one["type"] == string(appsv1.DeploymentReplicaFailure) && one["status"] == string(corev1.ConditionTrue) {
+			message, _ := one["message"].(string)
+			return message
+		}
+	}
+	return ""
+}

@@ -1,0 +1,205 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/release"
+)
+
+const (
+	// ofHelm selects the objects that belong to a release.
+	ofHelm = "app.kubernetes.io/managed-by=Helm"
+	// denialAge is how long a refusal counts; a watch that is refused is tried
+	// again at least that often.
+	denialAge = 2 * time.Minute
+)
+
+// watchKey is what a watch is for: a resource in the tenant's namespace.
+type watchKey struct {
+	tenant   release.Tenant
+	resource schema.GroupVersionResource
+}
+
+// watch keeps the verdicts on all objects of a resource that a tenant has from
+// Helm.
+type watch struct {
+	key      watchKey
+	informer cache.SharedIndexInformer
+	stop     context.CancelFunc
+	notify   func(...types.NamespacedName)
+
+	mu       sync.Mutex
+	users    map[string]map[*tracked]bool
+	refused  error
+	refusedT time.Time
+}
+
+// startWatch starts a watch that ends with stop.
+func startWatch(
+	key watchKey, client dynamic.Interface, notify func(...types.NamespacedName),
+) (*watch, error) {
+	ctx, stop := context.WithCancel(context.Background())
+	w := &watch{
+		key: key, stop: stop, notify: notify, users: map[string]map[*tracked]bool{},
+		informer: dynamicinformer.NewFilteredDynamicInformer(client, key.resource, key.tenant.Namespace, 0,
+			cache.Indexers{}, func(o *metav1.ListOptions) { o.LabelSelector = ofHelm }).Informer(),
+	}
+	err := errors.Join(
+		w.informer.SetTransform(func(one any) (any, error) { return judged(one), nil }),
+		w.informer.SetWatchErrorHandlerWithContext(w.noteError),
+	)
+	handler, added := w.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(now any) { w.changed(nil, now) },
+		UpdateFunc: w.changed,
+		DeleteFunc: func(before any) { w.changed(before, nil) },
+	})
+	if err := errors.Join(err, added); err != nil {
+		stop()
+		return nil, err
+	}
+	go w.informer.RunWithContext(ctx)
+	go func() {
+		select {
+		case <-handler.HasSyncedChecker().Done():
+			w.allow()
+			w.notifyAll()
+		case <-ctx.Done():
+		}
+	}()
+	return w, nil
+}
+
+// add makes an instance hear of an object.
+func (w *watch) add(ref v1alpha1.ObjectReference, instance *tracked) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := storeKey(ref)
+	if w.users[key] == nil {
+		w.users[key] = map[*tracked]bool{}
+	}
+	w.users[key][instance] = true
+}
+
+// remove ends that, and reports whether nobody is left.
+func (w *watch) remove(ref v1alpha1.ObjectReference, instance *tracked) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := storeKey(ref)
+	delete(w.users[key], instance)
+	if len(w.users[key]) == 0 {
+		delete(w.users, key)
+	}
+	return len(w.users) == 0
+}
+
+func storeKey(ref v1alpha1.ObjectReference) string { return ref.Namespace + "/" + ref.Name }
+
+// verdict is that on an object, and whether it is there.
+func (w *watch) verdict(ref v1alpha1.ObjectReference) (verdict, bool) {
+	found, ok, err := w.informer.GetStore().GetByKey(storeKey(ref))
+	if err != nil || !ok {
+		return verdict{}, false
+	}
+	one, ok := found.(*entry)
+	if !ok {
+		return verdict{}, false
+	}
+	return one.verdict, true
+}
+
+// state is whether the watch has brought everything, or why it cannot.
+func (w *watch) state() (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.refused != nil && time.Since(w.refusedT) < denialAge {
+		return false, w.refused
+	}
+	return w.informer.HasSynced(), nil
+}
+
+// noteError remembers that the tenant may not list or watch; anything else is for
+// the informer to try again.
+func (w *watch) noteError(_ context.Context, _ *cache.Reflector, err error) {
+	if !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) {
+		return
+	}
+	w.mu.Lock()
+	first := w.refused == nil
+	w.refused, w.refusedT = err, time.Now()
+	w.mu.Unlock()
+	if first {
+		w.notifyAll()
+	}
+}
+
+// allow forgets a refusal.
+func (w *watch) allow() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refused = nil
+}
+
+// changed tells the instances that have the object, if its verdict is another.
+func (w *watch) changed(before, now any) {
+	old, oldOK := before.(*entry)
+	one, oneOK := now.(*entry)
+	if unknown, ok := before.(cache.DeletedFinalStateUnknown); ok {
+		old, oldOK = unknown.Obj.(*entry)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refused = nil
+	if oldOK && oneOK && old.verdict.same(one.verdict) || !oldOK && !oneOK {
+		return
+	}
+	if !oneOK {
+		one = old
+	}
+	for instance := range w.users[one.Namespace+"/"+one.Name] {
+		w.notify(instance.name)
+	}
+}
+
+func (w *watch) notifyAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, instances := range w.users {
+		for instance := range instances {
+			w.notify(instance.name)
+		}
+	}
+}
+
+// entry is what is kept of an object.
+type entry struct {
+	metav1.ObjectMeta
+	verdict verdict
+}
+
+// judged replaces an object by what is kept of it.
+func judged(one any) any {
+	live, ok := one.(*unstructured.Unstructured)
+	if !ok {
+		return one
+	}
+	return &entry{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: live.GetName(), Namespace: live.GetNamespace(),
+			UID: live.GetUID(), ResourceVersion: live.GetResourceVersion(),
+		},
+		verdict: judge(live),
+	}
+}

@@ -1,0 +1,184 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/tenant"
+)
+
+// Watcher follows the objects of instances. Its methods may be called side by
+// side.
+type Watcher struct {
+	config  *rest.Config
+	mapper  meta.RESTMapper
+	changes notifier
+
+	mu        sync.Mutex
+	instances map[types.NamespacedName]*tracked
+	watches   map[watchKey]*watch
+}
+
+var _ release.Monitor = (*Watcher)(nil)
+
+// NewWatcher makes a Watcher. cfg must be allowed to impersonate the tenants'
+// service accounts. Into changes go the names of instances whose objects changed,
+// each once however many changes there were until it is taken out.
+func NewWatcher(cfg *rest.Config, mapper meta.RESTMapper, changes chan<- event.GenericEvent) *Watcher {
+	return &Watcher{
+		config:    cfg,
+		mapper:    mapper,
+		changes:   notifier{to: changes, waiting: map[types.NamespacedName]bool{}},
+		instances: map[types.NamespacedName]*tracked{},
+		watches:   map[watchKey]*watch{},
+	}
+}
+
+// tracked is an instance that is followed.
+type tracked struct {
+	name    types.NamespacedName
+	tenant  release.Tenant
+	refs    []v1alpha1.ObjectReference
+	objects []object
+	dynamic dynamic.Interface
+	meta    metadata.Interface
+
+	// mu guards what follows; Health holds it while it looks.
+	mu sync.Mutex
+	// looked are verdicts on objects that are not watched.
+	looked map[v1alpha1.ObjectReference]verdict
+	again  *time.Timer
+	pause  time.Duration
+	last   release.Health
+}
+
+// object is one of an instance.
+type object struct {
+	ref      v1alpha1.ObjectReference
+	resource schema.GroupVersionResource
+	// watch is nil for an object that is looked at instead.
+	watch *watch
+	// inert says that the object is ready as soon as it is there.
+	inert bool
+	// unknown is why the kind of the object could not be found, if so.
+	unknown error
+}
+
+// Track begins to follow the objects of an instance. Called again with the same
+// objects it does nothing; with others it goes over to these.
+func (w *Watcher) Track(
+	_ context.Context, instance types.NamespacedName, of release.Tenant, objects []v1alpha1.ObjectReference,
+) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := w.instances[instance]
+	if before != nil && before.tenant == of && slices.Equal(before.refs, objects) {
+		return nil
+	}
+	as := tenant.Config(w.config, of)
+	now := &tracked{
+		name: instance, tenant: of, refs: slices.Clone(objects), looked: map[v1alpha1.ObjectReference]verdict{},
+	}
+	var err error
+	if now.dynamic, err = dynamic.NewForConfig(as); err != nil {
+		return fmt.Errorf("make client: %w", err)
+	}
+	if now.meta, err = metadata.NewForConfig(as); err != nil {
+		return fmt.Errorf("make client: %w", err)
+	}
+	if err := w.follow(now); err != nil {
+		w.release(now)
+		return err
+	}
+	// The old one lets go only now, so that watches that both have go on.
+	w.release(before)
+	w.instances[instance] = now
+	return nil
+}
+
+// Untrack ends it.
+func (w *Watcher) Untrack(instance types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.release(w.instances[instance])
+	delete(w.instances, instance)
+}
+
+// Close ends everything.
+func (w *Watcher) Close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name, one := range w.instances {
+		w.release(one)
+		delete(w.instances, name)
+	}
+}
+
+// follow finds out how each object is to be followed and starts the watches that
+// are missing. w.mu is held.
+func (w *Watcher) follow(t *tracked) error {
+	for _, ref := range t.refs {
+		one := object{ref: ref}
+		gvk := schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind)
+		mapping, err := w.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+		if err != nil {
+			one.unknown = err
+			t.objects = append(t.objects, one)
+			continue
+		}
+		one.resource, one.inert = mapping.Resource, inert[gvk.GroupKind()]
+		if !one.inert && ref.Namespace == t.tenant.Namespace {
+			if one.watch, err = w.watchFor(t, mapping.Resource); err != nil {
+				return err
+			}
+			one.watch.add(ref, t)
+		}
+		t.objects = append(t.objects, one)
+	}
+	return nil
+}
+
+// watchFor gives the watch of a resource for a tenant. w.mu is held.
+func (w *Watcher) watchFor(t *tracked, resource schema.GroupVersionResource) (*watch, error) {
+	key := watchKey{tenant: t.tenant, resource: resource}
+	if found, ok := w.watches[key]; ok {
+		return found, nil
+	}
+	started, err := startWatch(key, t.dynamic, w.changes.notify)
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", resource.GroupResource(), err)
+	}
+	w.watches[key] = started
+	return started, nil
+}
+
+// release lets go of the watches of an instance. w.mu is held.
+func (w *Watcher) release(t *tracked) {
+	if t == nil {
+		return
+	}
+	for _, one := range t.objects {
+		if one.watch != nil && one.watch.remove(one.ref, t) {
+			one.watch.stop()
+			delete(w.watches, one.watch.key)
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.again != nil {
+		t.again.Stop()
+	}
+}

@@ -1,0 +1,77 @@
+package status_test
+
+import (
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/status"
+)
+
+// TestEvents goes through the life of an app: each turn is told once, and what
+// merely goes on not at all.
+func TestEvents(t *testing.T) {
+	b := newBench(t)
+	missing := status.At(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))
+	down := status.At(v1alpha1.ConditionFetched, outcome.Failed(v1alpha1.ReasonFetchFailed, errBroken))
+	waiting := outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, errBroken)
+	for _, c := range []struct {
+		why     string
+		err     error
+		serving string
+		reached bool
+		want    []string
+	}{
+		{why: "it waits", err: waiting},
+		{why: "it cannot be fetched, and is tried again", err: down, want: []string{"Warning FetchFailed broken"}},
+		{why: "and again", err: down},
+		{why: "it is not there", err: missing, want: []string{"Warning NotFound broken"}},
+		{why: "still not", err: missing},
+		{why: "it is", reached: true, want: []string{"Normal Fetched 3 files", "Normal Ready serving 1.0.0"}},
+		{why: "nothing is new", reached: true},
+		{why: "the next version is not there", err: missing, serving: "serving 1.0.0; 2.0.0 failed",
+			want: []string{"Normal ServingPrevious serving 1.0.0; 2.0.0 failed", "Warning NotFound broken"}},
+		{why: "still not, and the old one is still served", err: missing, serving: "serving 1.0.0; 2.0.0 failed"},
+		{why: "it waits and is served", err: waiting},
+	} {
+		b.read()
+		keeper := b.begin()
+		if c.reached {
+			keeper.Reached(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "3 files")
+			keeper.Says(v1alpha1.ReasonReady, "serving 1.0.0")
+		}
+		if c.serving != "" {
+			keeper.Serving(c.serving)
+		}
+		_, _ = keeper.End(b.ctx, c.err, 0)
+		if c.want == nil {
+			b.Expect(b.told()).To(BeEmpty(), c.why)
+		} else {
+			b.Expect(b.told()).To(Equal(c.want), c.why)
+		}
+	}
+}
+
+func TestEventsOfAMessageThatIsLongOrHasPercents(t *testing.T) {
+	b := newBench(t)
+	keeper := b.begin()
+	keeper.Says(v1alpha1.ReasonReady, "100% %s of "+strings.Repeat("a", 2000))
+	_, err := keeper.End(b.ctx, nil, 0)
+	b.Expect(err).NotTo(HaveOccurred())
+	b.Expect(b.told()).To(ConsistOf(And(
+		HavePrefix("Normal Ready 100% %s of aaa"), WithTransform(func(s string) int { return len(s) }, BeNumerically("<=", 1024+len("Normal Ready "))))))
+}
+
+func TestEventsAtAMilestoneWorthSeeing(t *testing.T) {
+	b := newBench(t)
+	keeper := b.begin()
+	keeper.Reached(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "3 files")
+	b.Expect(keeper.Save(b.ctx)).To(Succeed())
+	b.Expect(b.told()).To(Equal([]string{"Normal Fetched 3 files"}))
+	_, err := keeper.End(b.ctx, nil, 0)
+	b.Expect(err).NotTo(HaveOccurred())
+	b.Expect(b.told()).To(Equal([]string{"Normal Ready Ready"}), "what was told is not told again")
+}

@@ -1,0 +1,75 @@
+package status_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+func TestHold(t *testing.T) {
+	b := newBench(t)
+	keeper := b.begin()
+	b.Expect(keeper.Hold(b.ctx)).To(Succeed())
+	b.Expect(b.stored().Finalizers).To(Equal([]string{v1alpha1.Finalizer}))
+	b.Expect(keeper.Hold(b.ctx)).To(Succeed())
+	b.Expect(b.writes.Noted()).To(Equal([]string{"patch"}), "once is enough")
+
+	_, err := keeper.End(b.ctx, nil, 0)
+	b.Expect(err).NotTo(HaveOccurred(), "status is written over what Hold has written")
+	b.Expect(b.writes.Noted()).To(Equal([]string{"patch status"}))
+
+	b.read()
+	b.Expect(b.begin().Hold(b.ctx)).To(Succeed())
+	b.Expect(b.writes.Noted()).To(BeEmpty())
+}
+
+func TestHoldOverAnotherWriter(t *testing.T) {
+	b := newBench(t)
+	keeper := b.begin()
+	b.edit(func(app *v1alpha1.AppInfo) { app.Finalizers = []string{"example.com/other"} })
+	b.Expect(keeper.Hold(b.ctx)).To(Satisfy(apierrors.IsConflict))
+	b.Expect(b.stored().Finalizers).To(Equal([]string{"example.com/other"}), "the other's is not lost")
+}
+
+func TestRelease(t *testing.T) {
+	b := newBench(t)
+	b.Expect(b.begin().Hold(b.ctx)).To(Succeed())
+	b.read()
+	b.Expect(b.client.Delete(b.ctx, b.app.DeepCopy())).To(Succeed())
+	b.read()
+	b.Expect(b.app.DeletionTimestamp).NotTo(BeNil(), "it is held")
+	b.writes.Noted()
+
+	keeper := b.begin()
+	b.Expect(keeper.Release(b.ctx)).To(Succeed())
+	err := b.client.Get(b.ctx, client.ObjectKeyFromObject(b.app), b.app.DeepCopy())
+	b.Expect(err).To(Satisfy(apierrors.IsNotFound))
+	result, err := keeper.End(b.ctx, nil, 0)
+	b.Expect(err).NotTo(HaveOccurred())
+	b.Expect(result).To(Equal(ctrl.Result{}))
+	b.Expect(b.writes.Noted()).To(Equal([]string{"patch"}), "there is no status to write any more")
+	b.Expect(b.told()).To(BeEmpty())
+}
+
+func TestReleaseKeepsTheFinalizersOfOthers(t *testing.T) {
+	b := newBench(t)
+	b.edit(func(app *v1alpha1.AppInfo) { app.Finalizers = []string{v1alpha1.Finalizer, "example.com/other"} })
+	b.read()
+	b.Expect(b.begin().Release(b.ctx)).To(Succeed())
+	b.Expect(b.stored().Finalizers).To(Equal([]string{"example.com/other"}))
+}
+
+func TestReleaseOfWhatIsGone(t *testing.T) {
+	b := newBench(t)
+	b.Expect(b.begin().Hold(b.ctx)).To(Succeed())
+	b.read()
+	keeper := b.begin()
+	b.edit(func(app *v1alpha1.AppInfo) { app.Finalizers = nil })
+	b.Expect(b.client.Delete(b.ctx, b.stored())).To(Succeed())
+	b.Expect(keeper.Release(b.ctx)).To(Succeed())
+}

@@ -1,0 +1,248 @@
+package status_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/test/expect"
+)
+
+// endings are all ways in which a reconcile may end.
+func endings(milestone string) map[string]error {
+	return map[string]error{
+		"well":                      nil,
+		"plain":                     errBroken,
+		"plain, at a milestone":     status.At(milestone, errBroken),
+		"a message that is no text": outcome.Stalled(v1alpha1.ReasonNotFound, errors.New("read \xff\xfe: not UTF-8")),
+		"waiting":                   status.At(milestone, outcome.Waiting(v1alpha1.ReasonWaitingForApp, time.Second, errBroken)),
+		"waiting without a reason":  outcome.Waiting("", 0, errBroken),
+		"suspended":                 outcome.Waiting(v1alpha1.ReasonSuspended, 0, errBroken),
+	}
+}
+
+func TestEndTwiceWritesOnce(t *testing.T) {
+	for why, err := range endings(v1alpha1.ConditionRendered) {
+		t.Run(why, func(t *testing.T) {
+			b := newBench(t)
+			first, firstErr := b.reconcile(err)
+			b.Expect(b.writes.Noted()).To(Equal([]string{"patch status"}))
+			second, secondErr := b.reconcile(err)
+			b.Expect(b.writes.Noted()).To(BeEmpty())
+			b.Expect(second.IsZero()).To(Equal(first.IsZero()), "the queue is told the same")
+			b.Expect(secondErr != nil).To(Equal(firstErr != nil))
+		})
+	}
+}
+
+// TestEndKeepsTheContract lets every kind end in every way and asks the one
+// checker.
+func TestEndKeepsTheContract(t *testing.T) {
+	app := v1alpha1.AppReference{Source: "market", Name: "web"}
+	for _, c := range []struct {
+		object v1alpha1.Object
+		kind   status.Kind
+	}{
+		{&v1alpha1.MarketSource{Spec: v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/"}}}, status.MarketSource},
+		{newApp(""), status.AppInfo},
+		{&v1alpha1.AppInstance{Spec: v1alpha1.AppInstanceSpec{AppRef: app}}, status.AppInstance},
+		{&v1alpha1.AppInstallTask{Spec: v1alpha1.AppInstallTaskSpec{Action: v1alpha1.ActionInstall, App: app}}, status.AppInstallTask},
+	} {
+		for why, err := range endings(c.kind.Milestones[1]) {
+			t.Run(fmt.Sprintf("%T %s", c.object, why), func(t *testing.T) {
+				b := newBench(t)
+				object := c.object.DeepCopyObject().(v1alpha1.Object)
+				object.SetNamespace(b.app.Namespace)
+				object.SetName("one")
+				b.Expect(b.client.Create(b.ctx, object)).To(Succeed())
+
+				keeper := status.Begin(b.client, b.recorder, c.kind, object)
+				keeper.Reached(c.kind.Milestones[0], reached(c.kind), "so far so good")
+				if c.kind.Root == v1alpha1.ConditionSucceeded {
+					keeper.Says(v1alpha1.ReasonSucceeded, "done")
+				}
+				if task, ok := object.(*v1alpha1.AppInstallTask); ok && (err == nil || outcome.IsStalled(err)) {
+					task.Status.CompletionTime = &metav1.Time{Time: time.Now()}
+				}
+				_, _ = keeper.End(b.ctx, err, 0)
+				b.Expect(b.client.Get(b.ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
+				expect.Contract(b, object)
+			})
+		}
+	}
+}
+
+func reached(kind status.Kind) string {
+	return map[string]string{
+		v1alpha1.ConditionReached: v1alpha1.ReasonReached, v1alpha1.ConditionFetched: v1alpha1.ReasonFetched,
+		v1alpha1.ConditionResolved: v1alpha1.ReasonResolved, v1alpha1.ConditionAdmitted: v1alpha1.ReasonAdmitted,
+	}[kind.Milestones[0]]
+}
+
+// TestSuspendedIsAtRest suspends an app that is served: the spec has changed, and
+// kubectl, Argo CD and Flux must not wait for it.
+func TestSuspendedIsAtRest(t *testing.T) {
+	b := newBench(t)
+	_, err := b.reconcile(nil)
+	b.Expect(err).NotTo(HaveOccurred())
+	b.edit(func(app *v1alpha1.AppInfo) {
+		suspend := true
+		app.Spec.Suspend = &suspend
+	})
+	_, err = b.reconcile(outcome.Waiting(v1alpha1.ReasonSuspended, 0, errBroken))
+	b.Expect(err).NotTo(HaveOccurred())
+	stored := b.stored()
+	b.Expect(meta.IsStatusConditionTrue(stored.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue(), "it is served all the same")
+	expect.Contract(b, stored)
+}
+
+func TestEndTellsTheQueue(t *testing.T) {
+	stalled := outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)
+	for _, c := range []struct {
+		why      string
+		err      error
+		interval time.Duration
+		min, max time.Duration
+		returned error
+	}{
+		{why: "well, without an interval", err: nil},
+		{why: "well, with one", err: nil, interval: time.Minute, min: 54 * time.Second, max: 66 * time.Second},
+		{why: "plain: the error, for its back-off", err: errBroken, interval: time.Minute, returned: errBroken},
+		{why: "waiting: after a while", err: outcome.Waiting(v1alpha1.ReasonWaitingForApp, time.Second, errBroken), interval: time.Minute, min: time.Second, max: time.Second},
+		{why: "waiting for a watch", err: outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, errBroken), interval: time.Minute},
+		{why: "stalled, without an interval: terminal", err: stalled, returned: reconcile.TerminalError(nil)},
+		{why: "stalled, with one: another look", err: stalled, interval: time.Minute, min: 54 * time.Second, max: 66 * time.Second},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			b := newBench(t)
+			for range 20 { // The interval varies.
+				b.read()
+				result, err := b.begin().End(b.ctx, c.err, c.interval)
+				b.Expect(result.RequeueAfter).To(And(BeNumerically(">=", c.min), BeNumerically("<=", c.max)))
+				if c.returned == nil {
+					b.Expect(err).NotTo(HaveOccurred())
+				} else {
+					b.Expect(err).To(MatchError(c.returned))
+					b.Expect(err).To(MatchError(errBroken))
+					b.Expect(errors.Is(err, reconcile.TerminalError(nil))).To(Equal(c.returned != errBroken))
+				}
+			}
+		})
+	}
+}
+
+func TestObservedGeneration(t *testing.T) {
+	for _, c := range []struct {
+		why  string
+		err  error
+		want int64
+	}{
+		{"well", nil, 2},
+		{"stalled", outcome.Stalled(v1alpha1.ReasonNotFound, errBroken), 2},
+		{"plain", errBroken, 1},
+		{"waiting", outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, errBroken), 1},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			b := newBench(t)
+			b.Expect(b.stored().Status.ObservedGeneration).To(BeEquivalentTo(-1))
+			_, err := b.reconcile(nil)
+			b.Expect(err).NotTo(HaveOccurred())
+			b.edit(func(app *v1alpha1.AppInfo) {
+				app.Spec.Withdrawn = true
+				app.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: "now"}
+			})
+			_, _ = b.reconcile(c.err)
+			stored := b.stored()
+			b.Expect(stored.Status.ObservedGeneration).To(Equal(c.want))
+			b.Expect(stored.Status.LastHandledReconcileAt == "now").To(Equal(c.want == 2), "what was asked for is carried out")
+			for _, condition := range stored.Status.Conditions {
+				b.Expect(condition.ObservedGeneration).To(Or(BeEquivalentTo(2), Equal(c.want)), condition.Type)
+			}
+		})
+	}
+}
+
+func TestEndOverAnotherWriter(t *testing.T) {
+	b := newBench(t)
+	keeper := b.begin()
+	b.edit(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
+	result, err := keeper.End(b.ctx, nil, time.Hour)
+	b.Expect(err).NotTo(HaveOccurred(), "a conflict is no failure")
+	b.Expect(result.RequeueAfter).To(And(BeNumerically(">", 0), BeNumerically("<", time.Second)), "it is looked at again at once")
+	b.Expect(b.stored().Status.Conditions).To(BeEmpty(), "what was read has changed, so nothing is said of it")
+	b.Expect(b.told()).To(BeEmpty(), "and nothing told")
+}
+
+func TestEndOfWhatIsGone(t *testing.T) {
+	for why, err := range endings(v1alpha1.ConditionFetched) {
+		t.Run(why, func(t *testing.T) {
+			b := newBench(t)
+			keeper := b.begin()
+			b.Expect(b.client.Delete(b.ctx, b.app.DeepCopy())).To(Succeed())
+			result, err := keeper.End(b.ctx, err, time.Hour)
+			b.Expect(err).NotTo(HaveOccurred())
+			b.Expect(result).To(Equal(ctrl.Result{}))
+			b.Expect(b.told()).To(BeEmpty())
+		})
+	}
+}
+
+func TestEndReturnsWhatTheServerSays(t *testing.T) {
+	b := newBench(t)
+	refused := apierrors.NewServiceUnavailable("the server is down")
+	b.client = interceptor.NewClient(b.client, interceptor.Funcs{
+		SubResourcePatch: func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+			return refused
+		},
+	})
+	_, err := b.begin().End(b.ctx, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken), 0)
+	b.Expect(err).To(MatchError(refused))
+	b.Expect(errors.Is(err, reconcile.TerminalError(nil))).To(BeFalse(), "a status that was not written is written later")
+	b.Expect(b.told()).To(BeEmpty())
+}
+
+func TestWorking(t *testing.T) {
+	b := newBench(t)
+	_, _ = b.reconcile(outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))
+	b.writes.Noted()
+	b.read()
+	keeper := b.begin()
+	keeper.Working("hydrating version 2.0.0")
+	b.Expect(keeper.Save(b.ctx)).To(Succeed())
+	conditions := b.stored().Status.Conditions
+	b.Expect(meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling)).To(BeTrue(), "it is seen while it goes on")
+	b.Expect(meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)).To(BeNil())
+
+	keeper.Reached(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "version 2.0.0")
+	keeper.Says(v1alpha1.ReasonReady, "serving 2.0.0")
+	_, err := keeper.End(b.ctx, nil, 0)
+	b.Expect(err).NotTo(HaveOccurred())
+	b.Expect(b.writes.Noted()).To(Equal([]string{"patch status", "patch status"}))
+	b.Expect(meta.FindStatusCondition(b.stored().Status.Conditions, v1alpha1.ConditionReady).Message).To(Equal("serving 2.0.0"))
+	expect.Contract(b, b.stored())
+}
+
+func TestServing(t *testing.T) {
+	b := newBench(t)
+	keeper := b.begin()
+	keeper.Serving("serving 1.0.0; 2.0.0 failed")
+	_, _ = keeper.End(b.ctx, status.At(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)), 0)
+	root := meta.FindStatusCondition(b.stored().Status.Conditions, v1alpha1.ConditionReady)
+	b.Expect(*root).To(And(says(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonServingPrevious),
+		HaveField("Message", "serving 1.0.0; 2.0.0 failed")))
+	expect.Contract(b, b.stored())
+}

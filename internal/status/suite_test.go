@@ -1,0 +1,97 @@
+package status_test
+
+import (
+	"context"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/test/env"
+)
+
+func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+
+// bench is an AppInfo in a real API server, with what is written and told about it.
+type bench struct {
+	*GomegaWithT
+	ctx      context.Context
+	client   client.WithWatch
+	writes   *env.Writes
+	recorder *events.FakeRecorder
+	app      *v1alpha1.AppInfo
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	server := env.Start(t)
+	counted, writes := env.Counted(server.Client)
+	b := &bench{
+		GomegaWithT: NewWithT(t), ctx: t.Context(), client: counted, writes: writes,
+		recorder: events.NewFakeRecorder(100), app: newApp(server.Namespace(t, nil)),
+	}
+	server.Create(t, b.app)
+	b.read()
+	return b
+}
+
+func newApp(namespace string) *v1alpha1.AppInfo {
+	return &v1alpha1.AppInfo{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "market.web"},
+		Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: "market"}, App: "web"},
+	}
+}
+
+// read reads the app again, as the next reconcile does.
+func (b *bench) read() {
+	b.app = b.stored()
+}
+
+// stored is the app as the API server has it.
+func (b *bench) stored() *v1alpha1.AppInfo {
+	stored := &v1alpha1.AppInfo{}
+	b.Expect(b.client.Get(b.ctx, client.ObjectKeyFromObject(b.app), stored)).To(Succeed())
+	return stored
+}
+
+// begin keeps the status of the app as it was read last.
+func (b *bench) begin() *status.Keeper {
+	return status.Begin(b.client, b.recorder, status.AppInfo, b.app)
+}
+
+// reconcile is one that ends with an error, or well.
+func (b *bench) reconcile(err error) (ctrl.Result, error) {
+	b.read()
+	return b.begin().End(b.ctx, err, time.Minute)
+}
+
+// edit changes the spec, as a person does, and with it the generation.
+func (b *bench) edit(change func(*v1alpha1.AppInfo)) {
+	app := b.stored()
+	before := client.MergeFrom(app.DeepCopy())
+	change(app)
+	b.Expect(b.client.Patch(b.ctx, app, before)).To(Succeed())
+	b.writes.Noted()
+}
+
+// told are the events since the last call, sorted.
+func (b *bench) told() []string {
+	var told []string
+	for {
+		select {
+		case event := <-b.recorder.Events:
+			told = append(told, event)
+		default:
+			slices.Sort(told)
+			return told
+		}
+	}
+}
