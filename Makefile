@@ -1,0 +1,157 @@
+# Everything a contributor runs. `make` alone shows what there is.
+#
+# Tools and the local cluster's programs are built from source into .local/bin and kept there: each again only when its
+# own module changes. A control plane takes minutes the first time; later builds take seconds.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BIN := .local/bin
+SOURCES := $(shell find . -name '*.go' -not -path './.local/*' -not -path './hack/tools/*' -not -path './hack/localcluster/*' 2>/dev/null)
+# The modules of this repository, each with dependencies of its own.
+MODULES := . hack/localcluster hack/tools hack/tools/lint hack/tools/helm3 hack/tools/helm4
+
+KUBERNETES := 1.36.3
+STAMP := k8s.io/component-base/version
+
+TEST_TIMEOUT ?= 20m
+# Folder of real charts that some tests read; they say so and are skipped without it.
+export MARKET_CATALOG
+
+.PHONY: help
+help: ## Show this.
+	@awk 'BEGIN {FS = ":.*## "; print "make TARGET:"} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Passed on to hack/dev.sh.
+export CLUSTER CATALOG
+CLUSTER_PROGRAM = $(if $(filter current,$(CLUSTER)),,$(BIN)/localcluster)
+
+##@ Run
+
+.PHONY: run
+run: bin/appmarket bin/samplemarket $(CLUSTER_PROGRAM) ## Run a market in the foreground: cluster, operator, samples. Ctrl-C stops it all.
+	@hack/dev.sh run
+
+.PHONY: up
+up: bin/appmarket bin/samplemarket $(CLUSTER_PROGRAM) ## The same in the background. CATALOG=dir adds the charts of a folder, CLUSTER=current uses the present kubeconfig.
+	@hack/dev.sh up
+
+.PHONY: down
+down: ## Stop what run or up started, and remove its state.
+	@hack/dev.sh down
+
+.PHONY: hydrate
+hydrate: ## Hydrate one chart without a cluster and show each step: CHART=path [VALUES=file].
+	@test -n "$(CHART)" || { echo "say which chart: make hydrate CHART=path [VALUES=file]"; exit 2; }
+	@go run ./cmd/hydrate $(if $(VALUES),--values "$(VALUES)") "$(CHART)"
+
+##@ Change
+
+.PHONY: generate
+generate: $(BIN)/controller-gen ## Generate Go code from the API types.
+	$(BIN)/controller-gen object paths=./api/...
+
+.PHONY: manifests
+manifests: $(BIN)/controller-gen ## Generate CRDs and RBAC rules from the markers in Go code.
+	$(BIN)/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
+	$(BIN)/controller-gen rbac:roleName=appmarket paths='.;./controllers/...;./internal/...' output:rbac:dir=config/rbac
+	@mkdir -p charts/appmarket/crds charts/appmarket/files
+	cp config/crd/bases/*.yaml charts/appmarket/crds/
+	cp config/rbac/role.yaml charts/appmarket/files/role.yaml
+
+.PHONY: docs
+docs: $(BIN)/crd-ref-docs ## Generate the API reference.
+	@mkdir -p docs/api
+	$(BIN)/crd-ref-docs --source-path=api/v1alpha1 --config=hack/tools/crd-ref-docs.yaml --renderer=markdown \
+	  --output-path=docs/api/README.md --log-level=WARN
+
+.PHONY: fmt
+fmt: $(BIN)/golangci-lint ## Format Go code.
+	$(BIN)/golangci-lint fmt ./...
+	gofmt -w hack/localcluster hack/tools
+
+.PHONY: tidy
+tidy: ## Tidy every module.
+	for m in $(MODULES); do go -C $$m mod tidy; done
+
+##@ Check
+
+.PHONY: test
+test: assets ## Run every test that needs no root. MARKET_CATALOG=dir adds those on real charts.
+	KUBEBUILDER_ASSETS=$(CURDIR)/$(BIN) go test -race -timeout $(TEST_TIMEOUT) ./...
+	go -C hack/localcluster test -timeout 10m ./...
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint ## Lint.
+	$(BIN)/golangci-lint run --timeout 30m ./...
+	go -C hack/localcluster vet ./...
+
+.PHONY: verify
+verify: ## Check that generated files, formatting and modules are current, and lint.
+	@hack/verify.sh
+	@$(MAKE) --no-print-directory lint
+
+.PHONY: bench
+bench: assets $(BIN)/helm3 ## Measure: figure, budget, reference.
+	KUBEBUILDER_ASSETS=$(CURDIR)/$(BIN) HELM3=$(CURDIR)/$(BIN)/helm3 go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench/...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for a while: FUZZTIME=1m.
+	@hack/fuzz.sh
+
+##@ Build
+
+.PHONY: build
+build: bin/appmarket ## Build the operator.
+
+bin/appmarket: $(SOURCES) go.mod go.sum
+	go build -o $@ .
+
+bin/samplemarket: $(SOURCES) go.mod go.sum
+	go build -o $@ ./hack/samplemarket
+
+.PHONY: assets
+assets: $(BIN)/localcluster ## Build the control plane and link its programs: a folder for KUBEBUILDER_ASSETS.
+	@$(BIN)/localcluster assets $(BIN)
+
+$(BIN)/localcluster: $(filter-out %_test.go,$(wildcard hack/localcluster/*.go)) $(wildcard hack/localcluster/*.yaml) hack/localcluster/go.mod hack/localcluster/go.sum
+	@echo "building a Kubernetes v$(KUBERNETES) control plane from source; the first time this takes about 7 minutes on 2 cores"
+	@mkdir -p $(BIN)
+	@begin=$$SECONDS; \
+	go -C hack/localcluster build -o $(CURDIR)/$@.new -ldflags="-s -w \
+	  -X $(STAMP).gitVersion=v$(KUBERNETES) \
+	  -X $(STAMP).gitMajor=$(word 1,$(subst ., ,$(KUBERNETES))) \
+	  -X $(STAMP).gitMinor=$(word 2,$(subst ., ,$(KUBERNETES)))" . & build=$$!; \
+	trap 'kill $$build 2>/dev/null || true' INT TERM; \
+	while sleep 1; kill -0 $$build 2>/dev/null; do \
+	  (( (SECONDS - begin) % 30 )) || echo "  still building after $$((SECONDS - begin)) s"; \
+	done; \
+	wait $$build
+	@mv $@.new $@
+
+# Tools: each from the module that pins it.
+$(BIN)/controller-gen: hack/tools/go.sum
+	go -C hack/tools build -o $(CURDIR)/$@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+$(BIN)/crd-ref-docs: hack/tools/go.sum
+	go -C hack/tools build -o $(CURDIR)/$@ github.com/elastic/crd-ref-docs
+
+$(BIN)/golangci-lint: hack/tools/lint/main.go hack/tools/lint/go.sum
+	@echo "building the linter from source; the first time this takes some minutes"
+	go -C hack/tools/lint build -ldflags="-s -w" -o $(CURDIR)/$@ .
+
+$(BIN)/helm3 $(BIN)/helm4: $(BIN)/helm%: hack/tools/helm%/go.sum
+	@echo "building the helm $* client from source; the first time this takes some minutes"
+	cd hack/tools/helm$* && version=$$(go list -m -f '{{.Version}}' helm.sh/helm/v$*) && \
+	  go build -ldflags="-s -w -X helm.sh/helm/v$*/internal/version.version=$$version" -o $(CURDIR)/$@ helm.sh/helm/v$*/cmd/helm
+
+.PHONY: helm
+helm: $(BIN)/helm3 $(BIN)/helm4 ## Build the helm clients that tests use.
+
+.PHONY: clean
+clean: down ## Stop everything and remove what was built.
+	rm -rf bin .local
