@@ -97,7 +97,8 @@ type AppInfoStatus struct {
 	// +kubebuilder:validation:MaxLength=256
 	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
 
-	// version is the selected one: the newest that is served.
+	// version is the selected one: the newest that is served and is no prerelease,
+	// or the newest prerelease where there is nothing else.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
@@ -127,6 +128,11 @@ type AppSummary struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	Title string `json:"title,omitempty"`
+
+	// appVersion is the version of what the chart installs.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	AppVersion string `json:"appVersion,omitempty"`
 
 	// description is one sentence.
 	// +optional
@@ -203,6 +209,10 @@ type AppSummary struct {
 	// cloneable says that the app may be installed more than once.
 	// +optional
 	Cloneable bool `json:"cloneable,omitempty"`
+
+	// images counts the different images.
+	// +optional
+	Images int32 `json:"images,omitempty"`
 
 	// subCharts are the chart units that are installed as releases of their own;
 	// empty for an app of one chart.
@@ -403,9 +413,9 @@ type AppImage struct {
 // +kubebuilder:resource:path=appinfos,shortName=ainf,categories=market
 // +kubebuilder:printcolumn:name="Title",type=string,JSONPath=`.status.summary.title`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
-// +kubebuilder:printcolumn:name="App Version",type=string,JSONPath=`.status.versions[0].appVersion`
+// +kubebuilder:printcolumn:name="App Version",type=string,JSONPath=`.status.summary.appVersion`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
-// +kubebuilder:printcolumn:name="Images",type=integer,JSONPath=`.status.versions[0].images`
+// +kubebuilder:printcolumn:name="Images",type=integer,JSONPath=`.status.summary.images`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.spec.sourceRef.name`,priority=1

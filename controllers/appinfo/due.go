@@ -3,6 +3,7 @@ package appinfo
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -52,6 +53,7 @@ func (r *Reconciler) due(app *v1alpha1.AppInfo, version string, want hydrate.Inp
 		{"paramsChanged", have.ParamsDigest != want.Params},
 		{"platformChanged", have.PlatformDigest != want.Platform},
 		{"hydratorUpgraded", have.Hydrator != want.Revision},
+		{"notDescribed", selected(app) == version && app.Status.Version != version},
 		{"asked", asked},
 	}
 	for _, c := range checks {
@@ -100,4 +102,19 @@ func published(app *v1alpha1.AppInfo, version string) *v1alpha1.PublishedVersion
 		}
 	}
 	return nil
+}
+
+// selected is the version that describes the app: the newest of those that are
+// served and still offered, or where there is none, of those that are served.
+func selected(app *v1alpha1.AppInfo) string {
+	offered := slices.DeleteFunc(slices.Clone(app.Status.Versions), func(v v1alpha1.PublishedVersion) bool {
+		return !slices.ContainsFunc(app.Spec.Offers, func(o v1alpha1.Offer) bool { return o.Version == v.Version })
+	})
+	switch {
+	case len(offered) > 0:
+		return catalog.Newest(offered).Version
+	case len(app.Status.Versions) > 0:
+		return catalog.Newest(app.Status.Versions).Version
+	}
+	return ""
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
-	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
 )
 
@@ -148,7 +147,7 @@ func (r *Reconciler) record(s *scope, j job, d *hydrate.Draft) {
 		s.app.Status.Versions = append(s.app.Status.Versions, made)
 	}
 	sortVersions(s.app.Status.Versions)
-	if s.app.Status.Versions[0].Version == made.Version {
+	if selected(s.app) == made.Version {
 		s.app.Status.Version = made.Version
 		s.app.Status.Summary = summary(d)
 		s.app.Status.Images = images(d.Images)
@@ -157,11 +156,8 @@ func (r *Reconciler) record(s *scope, j job, d *hydrate.Draft) {
 
 // failed keeps the app ready by what it still serves.
 func (r *Reconciler) failed(s *scope, err error) error {
-	if versions := s.app.Status.Versions; len(versions) > 0 {
-		s.keeper.Serving(fmt.Sprintf("serving %s; %s", versions[0].Version, err))
-	}
-	if outcome.IsStalled(err) {
-		return errors.Join(err, r.pruneVersions(s))
+	if len(s.app.Status.Versions) > 0 {
+		s.keeper.Serving(fmt.Sprintf("serving %s; %s", s.app.Status.Version, err))
 	}
 	return err
 }

@@ -20,22 +20,15 @@ func (r *Reconciler) prune(ctx context.Context, s *scope) error {
 	if err != nil {
 		return fmt.Errorf("list instances of app %s: %w", s.app.Spec.App, err)
 	}
-	s.kept = map[string]bool{}
+	kept := map[string]bool{}
 	for _, o := range s.app.Spec.Offers {
-		s.kept[o.Version] = true
+		kept[o.Version] = true
 	}
 	for _, i := range instances.Items {
-		s.kept[i.Status.Version] = true
-	}
-	return r.pruneVersions(s)
-}
-
-func (r *Reconciler) pruneVersions(s *scope) error {
-	if s.kept == nil {
-		return nil
+		kept[i.Status.Version] = true
 	}
 	versions := slices.DeleteFunc(slices.Clone(s.app.Status.Versions), func(v v1alpha1.PublishedVersion) bool {
-		return !s.kept[v.Version]
+		return !kept[v.Version]
 	})
 	if len(versions) == len(s.app.Status.Versions) {
 		return nil
@@ -70,9 +63,9 @@ func (r *Reconciler) summarise(_ context.Context, s *scope) error {
 		s.keeper.Says(v1alpha1.ReasonReady, "the source offers no version")
 		return nil
 	}
-	message := "serving " + versions[0].Version
+	message := "serving " + s.app.Status.Version
 	if n := len(versions); n > 1 {
-		message += fmt.Sprintf(" and %d older", n-1)
+		message += fmt.Sprintf(" and %d other versions", n-1)
 	}
 	s.keeper.Says(v1alpha1.ReasonReady, message)
 	return nil

@@ -53,7 +53,6 @@ type scope struct {
 	keeper *status.Keeper
 	source *v1alpha1.MarketSource
 	jobs   []job
-	kept   map[string]bool
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=get;list;watch;update;patch

@@ -26,6 +26,8 @@ const (
 func summary(d *hydrate.Draft) *v1alpha1.AppSummary {
 	out := &v1alpha1.AppSummary{
 		Title:       catalog.Bounded(d.Chart.Name, 200),
+		AppVersion:  catalog.Bounded(d.Chart.AppVersion, 128),
+		Images:      int32(len(d.Images)),
 		Description: catalog.Bounded(d.Chart.Description, 2048),
 		Icon:        catalog.Bounded(d.Chart.Icon, 2048),
 		Type:        catalog.Bounded(cmp.Or(d.Chart.Type, "application"), 32),

@@ -139,7 +139,7 @@ func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *preflight) er
 	}
 	wrong, err := r.Catalog.Inputs(ctx, s.app, s.version, wish)
 	if err != nil {
-		return err
+		return status.At(v1alpha1.ConditionAdmitted, err)
 	}
 	s.task.Status.RequiredInputs = required(wrong)
 	if len(wrong) == 0 {

@@ -20,10 +20,7 @@ func (a *App) Version(constraint string) (*v1alpha1.PublishedVersion, error) {
 			"app %s has no published version yet; see kubectl describe appinfo -n %s %s", a.Info.Spec.App, a.Info.Namespace, a.Info.Name))
 	}
 	if constraint == "" {
-		if found, err := pick(published, "*"); found != nil || err != nil {
-			return found, err
-		}
-		constraint = ">=0.0.0-0"
+		return Newest(published), nil
 	}
 	found, err := pick(published, constraint)
 	if err != nil {
@@ -39,6 +36,17 @@ func (a *App) Version(constraint string) (*v1alpha1.PublishedVersion, error) {
 	}
 	return nil, outcome.Stalled(v1alpha1.ReasonVersionNotFound, fmt.Errorf(
 		"app %s has no version in %q; the newest is %s", a.Info.Spec.App, constraint, published[0].Version))
+}
+
+// Newest is the newest of the versions that is no prerelease, or the newest
+// prerelease where there is nothing else. There must be at least one.
+func Newest(published []v1alpha1.PublishedVersion) *v1alpha1.PublishedVersion {
+	for _, constraint := range []string{"*", ">=0.0.0-0"} {
+		if found, err := pick(published, constraint); err == nil && found != nil {
+			return found
+		}
+	}
+	return &published[0]
 }
 
 // pick returns the newest version that the constraint allows. An exact version is
