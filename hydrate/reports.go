@@ -67,11 +67,12 @@ func maskSecret(text string) (string, error) {
 	if !strings.Contains(text, "Secret") {
 		return text, nil
 	}
-	var object map[string]any
-	if err := yaml.Unmarshal([]byte(text), &object); err != nil {
+	var document any
+	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
 		return "", fmt.Errorf("read object: %w", err)
 	}
-	if !mask(object) {
+	object, ok := document.(map[string]any)
+	if !ok || !mask(object) {
 		return text, nil
 	}
 	out, err := yaml.Marshal(object)

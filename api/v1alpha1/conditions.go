@@ -15,6 +15,7 @@ const (
 	// * "WaitingForDependency"
 	// * "WaitingForTurn"
 	// * "WaitingForObjects"
+	// * "RateLimited"
 	// * "Suspended" (of a task)
 	ConditionReconciling = "Reconciling"
 
@@ -35,10 +36,10 @@ const (
 // Reasons for False: that of the milestone that failed, or
 //
 // * "AppsNotReady"
+// * "ProgressingWithRetry" (a failure without a reason of its own)
 //
-// Reasons for Unknown:
+// Reasons for Unknown: that of Reconciling, or
 //
-// * "Progressing"
 // * "Suspended"
 const ConditionReady = "Ready"
 
@@ -48,7 +49,10 @@ const ConditionReady = "Ready"
 //
 // * "Succeeded"
 //
-// Reasons for False: that of the milestone that failed.
+// Reasons for False: that of the milestone that failed, or
+//
+// * "Interrupted"
+// * "ProgressingWithRetry" (a failure without a reason of its own)
 //
 // Reasons for Unknown: that of Reconciling, or
 //
@@ -72,6 +76,7 @@ const (
 	// * "NotFound"
 	// * "Unauthorized"
 	// * "RateLimited"
+	// * "ProgressingWithRetry"
 	ConditionReached = "Reached"
 
 	// ConditionIndexed says that what the source offers was read and that every
@@ -86,6 +91,7 @@ const (
 	// * "InvalidIndex"
 	// * "LimitExceeded"
 	// * "ApplyFailed"
+	// * "ProgressingWithRetry"
 	ConditionIndexed = "Indexed"
 )
 
@@ -110,6 +116,7 @@ const (
 	// * "LimitExceeded"
 	// * "NotAllowed"
 	// * "SecretMissing"
+	// * "ProgressingWithRetry"
 	ConditionFetched = "Fetched"
 
 	// ConditionRendered says that the manifest was read and that every chart unit
@@ -125,6 +132,7 @@ const (
 	// * "InvalidValues"
 	// * "RenderFailed"
 	// * "LimitExceeded"
+	// * "ProgressingWithRetry"
 	ConditionRendered = "Rendered"
 
 	// ConditionCustomized says that the parameters were merged into values.yaml
@@ -140,6 +148,7 @@ const (
 	// * "SchemaViolation"
 	// * "RenderFailed"
 	// * "LimitExceeded"
+	// * "ProgressingWithRetry"
 	ConditionCustomized = "Customized"
 
 	// ConditionAnalyzed says that the images of the rendered objects were found
@@ -154,6 +163,8 @@ const (
 	//
 	// * "InvalidImage"
 	// * "ImageNotFound"
+	// * "LimitExceeded"
+	// * "ProgressingWithRetry"
 	ConditionAnalyzed = "Analyzed"
 
 	// ConditionPublished says that the chart is in the repository.
@@ -168,6 +179,8 @@ const (
 	// * "StorageReadOnly"
 	// * "StorageFailed"
 	// * "LimitExceeded"
+	// * "InvalidChart"
+	// * "ProgressingWithRetry"
 	ConditionPublished = "Published"
 )
 
@@ -179,6 +192,7 @@ const (
 	// Reasons for True:
 	//
 	// * "Resolved"
+	// * "Removed"
 	//
 	// Reasons for False:
 	//
@@ -190,6 +204,12 @@ const (
 	// * "SecretMissing"
 	// * "PermissionDenied"
 	// * "ChartMissing"
+	// * "ProgressingWithRetry"
+	// * "InvalidManifest"
+	// * "RenderFailed"
+	// * "LimitExceeded"
+	// * "InvalidArchive"
+	// * "InvalidChart"
 	ConditionResolved = "Resolved"
 
 	// ConditionApplied says that Helm has carried out what the spec asks for.
@@ -209,6 +229,7 @@ const (
 	// * "RenderFailed"
 	// * "LimitExceeded"
 	// * "Interrupted"
+	// * "ProgressingWithRetry"
 	ConditionApplied = "Applied"
 
 	// ConditionHealthy says that every object of every release is ready, as
@@ -217,12 +238,14 @@ const (
 	// Reasons for True:
 	//
 	// * "Healthy"
+	// * "Removed"
 	//
 	// Reasons for False:
 	//
 	// * "NotHealthy"
 	// * "TimedOut"
 	// * "PermissionDenied"
+	// * "ProgressingWithRetry"
 	ConditionHealthy = "Healthy"
 )
 
@@ -246,4 +269,12 @@ const (
 // * "InvalidSpec"
 // * "TooLong"
 // * "DeadlineExceeded"
+// * "InvalidValues"
+// * "InvalidManifest"
+// * "ChartMissing"
+// * "RenderFailed"
+// * "LimitExceeded"
+// * "ProgressingWithRetry"
+// * "InvalidArchive"
+// * "InvalidChart"
 const ConditionAdmitted = "Admitted"

@@ -83,8 +83,8 @@ func TestEveryConditionIsDocumented(t *testing.T) {
 
 // has reports whether a condition is one of a kind.
 func has(kind status.Kind, condition string) bool {
-	any := []string{kind.Root, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}
-	return slices.Contains(append(any, kind.Milestones...), condition)
+	own := []string{kind.Root, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}
+	return slices.Contains(append(own, kind.Milestones...), condition)
 }
 
 func TestEveryMilestoneMayFail(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/status"
 )
 
 // job is one version that is due, and why.
@@ -22,7 +23,7 @@ type job struct {
 func (r *Reconciler) decide(_ context.Context, s *scope) error {
 	request, err := r.request(s)
 	if err != nil {
-		return err
+		return status.At(v1alpha1.ConditionRendered, err)
 	}
 	asked := s.app.Annotations[v1alpha1.ReconcileRequestAnnotation] != s.app.Status.LastHandledReconcileAt
 	for _, o := range s.app.Spec.Offers {

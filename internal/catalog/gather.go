@@ -41,7 +41,7 @@ func Gather(ctx context.Context, reader client.Reader, tenant release.Tenant, gi
 		}
 		values, err := hydrate.DecodeValues([]byte(text))
 		if err != nil {
-			return Wish{}, fmt.Errorf("key %s of %s %s: %w", ref.Key, ref.Kind, ref.Name, err)
+			return Wish{}, unreadable(ref, err)
 		}
 		wish.Values = hydrate.Overlay(wish.Values, values)
 	}
@@ -56,6 +56,16 @@ func Gather(ctx context.Context, reader client.Reader, tenant release.Tenant, gi
 		}
 	}
 	return wish, nil
+}
+
+// unreadable says that values cannot be read. What a parser says of a Secret may
+// quote it, and is left out.
+func unreadable(ref v1alpha1.ValuesReference, err error) error {
+	if ref.Kind == v1alpha1.ValuesFromSecret {
+		reason := outcome.Reason(err, v1alpha1.ReasonInvalidValues)
+		return outcome.Stalled(reason, fmt.Errorf("key %s of %s %s: not values in YAML", ref.Key, ref.Kind, ref.Name))
+	}
+	return fmt.Errorf("key %s of %s %s: %w", ref.Key, ref.Kind, ref.Name, err)
 }
 
 type gatherer struct {

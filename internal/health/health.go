@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 
+	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/release"
 )
 
@@ -129,7 +130,7 @@ func (t *tracked) lookAt(ctx context.Context, one *object, mapper meta.RESTMappe
 	}
 	if one.inert {
 		_, err := t.meta.Resource(one.resource).Namespace(one.ref.Namespace).Get(ctx, one.ref.Name, metav1.GetOptions{})
-		return verdict{state: current}.unless(err)
+		return verdict{state: current}.unless(err, one.ref)
 	}
 	var objects dynamic.ResourceInterface = t.dynamic.Resource(one.resource)
 	if one.ref.Namespace != "" {
@@ -137,20 +138,18 @@ func (t *tracked) lookAt(ctx context.Context, one *object, mapper meta.RESTMappe
 	}
 	live, err := objects.Get(ctx, one.ref.Name, metav1.GetOptions{})
 	if err != nil {
-		return verdict{}.unless(err)
+		return verdict{}.unless(err, one.ref)
 	}
 	return judge(live), nil
 }
 
-// unless is the verdict, or that the object is not there, or the error.
-func (v verdict) unless(err error) (verdict, error) {
+// unless is the verdict, or that on an object that is not there, or the error.
+func (v verdict) unless(err error, ref v1alpha1.ObjectReference) (verdict, error) {
 	if apierrors.IsNotFound(err) {
-		return absent, nil
+		return missing(ref), nil
 	}
 	return v, err
 }
-
-var absent = verdict{message: "not found"}
 
 // sum adds up the verdicts and explains the first object that is not ready; one
 // that has failed comes before those that only take long.
@@ -190,10 +189,7 @@ func (t *tracked) sum(ctx context.Context) (release.Health, error) {
 func (t *tracked) verdictOn(ctx context.Context, one *object, pods *podLists) (verdict, error) {
 	v := t.looked[one.ref]
 	if one.watch != nil {
-		var there bool
-		if v, there = one.watch.verdict(one.ref); !there {
-			return absent, nil
-		}
+		v = one.watch.verdict(one.ref)
 	}
 	if !v.pending {
 		return v, nil

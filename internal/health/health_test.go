@@ -125,6 +125,29 @@ func (s *scene) in(t *testing.T) *scene {
 	return &part
 }
 
+func TestHealthOfAJobThatIsGone(t *testing.T) {
+	s := newScene(t, everything)
+	const job = "{apiVersion: batch/v1, kind: Job, metadata: {name: %s}, spec: {ttlSecondsAfterFinished: 60, template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}}"
+	done, broken := s.apply(fmt.Sprintf(job, "done")), s.apply(fmt.Sprintf(job, "broken"))
+	s.patchStatus(done, `{"startTime":"2026-01-01T00:00:00Z","completionTime":"2026-01-01T00:00:00Z","succeeded":1,"conditions":[
+		{"type":"SuccessCriteriaMet","status":"True"},{"type":"Complete","status":"True"}]}`)
+	s.track("one", done)
+	s.track("other", broken)
+	s.becomes("one", release.Health{Total: 1, Ready: 1})
+	s.remove(done)
+	s.becomes("one", release.Health{Total: 1, Ready: 1})
+
+	why := release.Health{Total: 1, Failed: true, Message: "Job/broken: Job Failed. failed: 1/1"}
+	s.patchStatus(broken, `{"startTime":"2026-01-01T00:00:00Z","failed":1,"conditions":[
+		{"type":"FailureTarget","status":"True"},{"type":"Failed","status":"True"}]}`)
+	s.becomes("other", why)
+	s.remove(broken)
+	s.quiet()
+	s.becomes("other", why)
+	s.apply(fmt.Sprintf(job, "broken"))
+	s.becomes("other", release.Health{Total: 1, Ready: 1})
+}
+
 func TestHealthNamesWhatPodsLack(t *testing.T) {
 	s := newScene(t, everything)
 	web := s.apply(workload("Deployment", "web"))
@@ -136,7 +159,7 @@ func TestHealthNamesWhatPodsLack(t *testing.T) {
 		status string
 		want   string
 	}{
-		{why: "no node", status: `{"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False","reason":"Unschedulable","message":"0/3 nodes are available: 3 Insufficient nvidia.com/gpu. preemption: 0/3 nodes are available"}]}`,
+		{why: "no node", status: `{"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False","reason":"Unschedulable","message":"0/3 nodes are available: 3 Insufficient nvidia.com/gpu. no new claims to deallocate, preemption: 0/3 nodes are available"}]}`,
 			want: "Unschedulable: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu."},
 		{why: "no image", status: fmt.Sprintf(waiting, 0, "ErrImagePull"), want: "container web: ImagePullBackOff: image web:1"},
 		{why: "still no image", status: fmt.Sprintf(waiting, 0, "ImagePullBackOff"), want: "container web: ImagePullBackOff: image web:1"},

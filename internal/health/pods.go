@@ -100,8 +100,9 @@ func podReason(pod *corev1.Pod) (bool, string) {
 	}
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-			// What preemption could not do either repeats the first half.
+			// What neither claims nor preemption could do repeats the first half.
 			message, _, _ := strings.Cut(condition.Message, " preemption:")
+			message, _, _ = strings.Cut(message, " no new claims to deallocate,")
 			return true, fmt.Sprintf("%s: %s", condition.Reason, message)
 		}
 	}

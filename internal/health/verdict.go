@@ -12,6 +12,8 @@ import (
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/appmarket/operator/api/v1alpha1"
 )
 
 // state is how an object fares.
@@ -72,7 +74,24 @@ var (
 		kinds(batchv1.SchemeGroupVersion, "Job"),
 	)
 	claims = kinds(corev1.SchemeGroupVersion, "PersistentVolumeClaim")
+	jobs   = kinds(batchv1.SchemeGroupVersion, "Job")
 )
+
+// ends reports whether an object is of a kind that comes to an end, and may then
+// be removed by the cluster: a Job with ttlSecondsAfterFinished is.
+func ends(ref v1alpha1.ObjectReference) bool {
+	return jobs[schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind()]
+}
+
+var absent = verdict{message: "not found"}
+
+// missing is the verdict on an object that is not there: one that ends has ended.
+func missing(ref v1alpha1.ObjectReference) verdict {
+	if ends(ref) {
+		return verdict{state: current}
+	}
+	return absent
+}
 
 // judge asks kstatus about a live object.
 func judge(live *unstructured.Unstructured) verdict {

@@ -41,8 +41,10 @@ type watch struct {
 	stop     context.CancelFunc
 	notify   func(...types.NamespacedName)
 
-	mu       sync.Mutex
-	users    map[string]map[*tracked]bool
+	mu    sync.Mutex
+	users map[string]map[*tracked]bool
+	// failures are the last words on objects that have failed and then gone.
+	failures map[string]verdict
 	refused  error
 	refusedT time.Time
 }
@@ -53,7 +55,7 @@ func startWatch(
 ) (*watch, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	w := &watch{
-		key: key, stop: stop, notify: notify, users: map[string]map[*tracked]bool{},
+		key: key, stop: stop, notify: notify, users: map[string]map[*tracked]bool{}, failures: map[string]verdict{},
 		informer: dynamicinformer.NewFilteredDynamicInformer(client, key.resource, key.tenant.Namespace, 0,
 			cache.Indexers{}, func(o *metav1.ListOptions) { o.LabelSelector = ofHelm }).Informer(),
 	}
@@ -101,23 +103,28 @@ func (w *watch) remove(ref v1alpha1.ObjectReference, instance *tracked) bool {
 	delete(w.users[key], instance)
 	if len(w.users[key]) == 0 {
 		delete(w.users, key)
+		delete(w.failures, key)
 	}
 	return len(w.users) == 0
 }
 
 func storeKey(ref v1alpha1.ObjectReference) string { return ref.Namespace + "/" + ref.Name }
 
-// verdict is that on an object, and whether it is there.
-func (w *watch) verdict(ref v1alpha1.ObjectReference) (verdict, bool) {
+// verdict is that on an object.
+func (w *watch) verdict(ref v1alpha1.ObjectReference) verdict {
 	found, ok, err := w.informer.GetStore().GetByKey(storeKey(ref))
-	if err != nil || !ok {
-		return verdict{}, false
+	if one, is := found.(*entry); ok && is && err == nil {
+		return one.verdict
 	}
-	one, ok := found.(*entry)
-	if !ok {
-		return verdict{}, false
+	if !ends(ref) {
+		return absent
 	}
-	return one.verdict, true
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if failure, ok := w.failures[storeKey(ref)]; ok {
+		return failure
+	}
+	return missing(ref)
 }
 
 // state is whether the watch has brought everything, or why it cannot.
@@ -164,6 +171,12 @@ func (w *watch) changed(before, now any) {
 	w.refused = nil
 	if oldOK && oneOK && old.verdict.same(one.verdict) || !oldOK && !oneOK {
 		return
+	}
+	switch {
+	case oneOK:
+		delete(w.failures, one.Namespace+"/"+one.Name)
+	case old.verdict.state == failed:
+		w.failures[old.Namespace+"/"+old.Name] = old.verdict
 	}
 	if !oneOK {
 		one = old

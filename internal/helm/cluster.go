@@ -228,10 +228,11 @@ func condition(info *resource.Info, name string) (metav1.ConditionStatus, string
 	if err != nil {
 		return "", "", err
 	}
-	conditions, _, err := unstructured.NestedSlice(object, "status", "conditions")
+	found, _, err := unstructured.NestedFieldNoCopy(object, "status", "conditions")
 	if err != nil {
 		return "", "", fmt.Errorf("read conditions of %s: %w", info.Name, err)
 	}
+	conditions, _ := found.([]any) // a new CRD has null
 	for _, item := range conditions {
 		one, _ := item.(map[string]any)
 		if one["type"] == name {

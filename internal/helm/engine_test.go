@@ -65,6 +65,18 @@ func TestEngineRenders(t *testing.T) {
 		},
 		notes: "Welcome to blog.",
 	}, {
+		why: "a byte order mark is taken off every file, as Helm does",
+		chart: map[string]string{
+			"Chart.yaml":         "\ufeffapiVersion: v2\nname: web\nversion: 1.0.0\n",
+			"values.yaml":        "\ufeffa: chart\n",
+			"templates/web.yaml": "\ufeffkind: Service\nv: {{ .Values.a }}{{ .Files.Get \"note.txt\" }}\n---\nkind: ConfigMap",
+			"note.txt":           "\ufeffnote",
+		},
+		want: []hydrate.Document{
+			{Path: "web/templates/web.yaml", Text: "kind: ConfigMap"},
+			{Path: "web/templates/web.yaml", Text: "kind: Service\nv: chartnote"},
+		},
+	}, {
 		why: "a dependency in charts/ is rendered and a library there is used",
 		chart: map[string]string{
 			"Chart.yaml":                       "apiVersion: v2\nname: web\nversion: 1.0.0\ndependencies:\n- {name: cache, version: 1.0.0}\n- {name: lib, version: 1.0.0}\n",

@@ -15,11 +15,21 @@ import (
 // loadUnit makes a chart of files that lie in memory. What is in charts/ is a
 // dependency; a nested chart in any other folder is only files to Helm.
 func loadUnit(files []hydrate.File) (*chart.Chart, error) {
-	buffered := make([]*loader.BufferedFile, 0, len(files))
+	return load(buffered(files))
+}
+
+// byteOrderMark may begin a file that an editor wrote as UTF-8. Helm's own readers
+// of folders and archives take it off; left in a template, it ends up as a part of
+// the first key of the document.
+const byteOrderMark = "\xef\xbb\xbf"
+
+// buffered are files as Helm's loader takes them.
+func buffered(files []hydrate.File) []*loader.BufferedFile {
+	all := make([]*loader.BufferedFile, 0, len(files))
 	for _, file := range files {
-		buffered = append(buffered, &loader.BufferedFile{Name: file.Name, Data: file.Data})
+		all = append(all, &loader.BufferedFile{Name: file.Name, Data: bytes.TrimPrefix(file.Data, []byte(byteOrderMark))})
 	}
-	return load(buffered)
+	return all
 }
 
 // load makes the chart that a spec means. Archives come from the market's own
@@ -34,9 +44,7 @@ func loadSpec(s Spec) (*chart.Chart, error) {
 			return nil, fmt.Errorf("unpack chart: %w", err)
 		}
 	case len(s.Files) > 0:
-		for _, file := range s.Files {
-			files = append(files, &loader.BufferedFile{Name: file.Name, Data: file.Data})
-		}
+		files = buffered(s.Files)
 	default:
 		return nil, errors.New("no chart is given")
 	}

@@ -2,6 +2,7 @@ package status
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -134,8 +135,10 @@ func (c *conclusion) dropBehind(milestone string) {
 	}
 }
 
-// truncate shortens a message at a rune boundary.
+// truncate makes a message one that the API server stores as it is: valid UTF-8,
+// and cut at a rune boundary.
 func truncate(message string) string {
+	message = strings.ToValidUTF8(message, "\uFFFD")
 	if len(message) <= maxMessage {
 		return message
 	}

@@ -133,11 +133,11 @@ func TestConclude(t *testing.T) {
 		{
 			why: "suspended: what lives stays as it is", kind: status.AppInfo, err: suspended,
 			have: []metav1.Condition{had("Ready", yes, "Ready"), had("Reconciling", yes, "Progressing")},
-			want: []types.GomegaMatcher{says("Ready", yes, "Ready")},
+			want: []types.GomegaMatcher{says("Ready", yes, "Ready")}, says: status.Verdict{Done: true},
 		},
 		{
 			why: "suspended from the beginning", kind: status.MarketSource, err: suspended,
-			want: []types.GomegaMatcher{says("Ready", unknown, "Suspended")},
+			want: []types.GomegaMatcher{says("Ready", unknown, "Suspended")}, says: status.Verdict{Done: true},
 		},
 		{
 			why: "suspended: a task waits", kind: status.AppInstallTask, err: suspended,
@@ -153,9 +153,7 @@ func TestConclude(t *testing.T) {
 			got, verdict := status.Conclude(c.have, c.kind, generation, c.root, c.err)
 			g.Expect(got).To(ConsistOf(matchers(c.want)...))
 			g.Expect(c.have).To(Equal(before), "what is given is not changed")
-			if outcome.Reason(c.err, "") != v1alpha1.ReasonSuspended { // TestSuspendedIsAtRest asks for the rest.
-				g.Expect(verdict.Done).To(Equal(c.says.Done))
-			}
+			g.Expect(verdict.Done).To(Equal(c.says.Done))
 			g.Expect(verdict.Terminal).To(Equal(c.says.Terminal))
 			g.Expect(verdict.After).To(Equal(c.says.After))
 			if c.says.Err == nil {

@@ -1,0 +1,161 @@
+package hydrate_test
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/test/expect"
+)
+
+// filesOf are files by their names, in order.
+func filesOf(content map[string]string) []hydrate.File {
+	var files []hydrate.File
+	for _, name := range slices.Sorted(maps.Keys(content)) {
+		files = append(files, hydrate.File{Name: name, Data: []byte(content[name])})
+	}
+	return files
+}
+
+// web is a chart of one ConfigMap, with other files given.
+func web(more map[string]string) []hydrate.File {
+	content := map[string]string{
+		"Chart.yaml":          "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+		"values.yaml":         "greeting: hello # to all\n",
+		"templates/page.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: page}\ndata: {text: {{ .Values.greeting | quote }}}\n",
+	}
+	maps.Copy(content, more)
+	return filesOf(content)
+}
+
+// delivery is a source that delivers the same for every offer.
+type delivery struct {
+	payload hydrate.Payload
+	err     error
+}
+
+func (d delivery) Fetch(context.Context, hydrate.Offer) (hydrate.Payload, error) {
+	return d.payload, d.err
+}
+
+// request asks for version 1.0.0 of the app web, which is delivered as files.
+func request(files []hydrate.File) hydrate.Request {
+	return hydrate.Request{
+		Owner: hydrate.Owner{Namespace: "market", Source: "main"}, App: "web",
+		Offer:   hydrate.Offer{Version: "1.0.0"},
+		Source:  delivery{payload: hydrate.Payload{Files: files}},
+		Profile: manifest.Helm{},
+	}
+}
+
+// fetched is a draft that has SourceChart behind it.
+func fetched(t *testing.T, files []hydrate.File) *hydrate.Draft {
+	t.Helper()
+	d := &hydrate.Draft{Request: request(files)}
+	NewWithT(t).Expect(hydrate.SourceChart{}.Apply(t.Context(), d)).To(Succeed())
+	return d
+}
+
+// milestones are the conditions that stand for the steps.
+var milestones = map[hydrate.Name]string{
+	hydrate.StepSourceChart:   v1alpha1.ConditionFetched,
+	hydrate.StepRenderedChart: v1alpha1.ConditionRendered,
+	hydrate.StepCustomParams:  v1alpha1.ConditionCustomized,
+	hydrate.StepImageAnalysis: v1alpha1.ConditionAnalyzed,
+	hydrate.StepRepoUpdate:    v1alpha1.ConditionPublished,
+}
+
+// refused expects a step to fail for good with a reason that the step's condition
+// is documented to give.
+func refused(g Gomega, step hydrate.Name, err error, reason string) {
+	g.Expect(err).To(HaveOccurred())
+	g.Expect(outcome.IsStalled(err)).To(BeTrue(), "%v", err)
+	g.Expect(outcome.Reason(err, "")).To(Equal(reason), "%v", err)
+	documented, failed := expect.Documented()
+	g.Expect(failed).NotTo(HaveOccurred())
+	g.Expect(documented[milestones[step]].Listed[metav1.ConditionFalse]).To(ContainElement(reason),
+		"condition %s gives it as a reason for False", milestones[step])
+}
+
+func TestInputs(t *testing.T) {
+	created := time.Unix(1_000_000, 0)
+	base := func() hydrate.Request {
+		return hydrate.Request{
+			App: "web", Profile: manifest.Helm{},
+			Offer:    hydrate.Offer{Version: "1.0.0", URL: "https://example.com/web.tgz", Digest: "sha256:aa", Created: created},
+			Platform: map[string]any{"zone": "north"},
+			Params:   map[string]any{"replicas": 1.0, "image": map[string]any{"tag": "1"}},
+		}
+	}
+	same, other := func(a, b hydrate.Inputs) bool { return a == b }, func(a, b hydrate.Inputs) bool { return a != b }
+	for _, c := range []struct {
+		why    string
+		change func(*hydrate.Request)
+		is     func(a, b hydrate.Inputs) bool
+	}{
+		{"nothing", func(*hydrate.Request) {}, same},
+		{"the same parameters in another order", func(r *hydrate.Request) {
+			r.Params = map[string]any{"image": map[string]any{"tag": "1"}, "replicas": 1.0}
+		}, same},
+		{"who asks", func(r *hydrate.Request) { r.Owner.Source = "other" }, same},
+		{"the address, where there is a digest", func(r *hydrate.Request) { r.Offer.URL = "https://example.net/web.tgz" }, same},
+		{"the source's archive", func(r *hydrate.Request) { r.Offer.Digest = "sha256:bb" }, other},
+		{"a parameter", func(r *hydrate.Request) { r.Params["replicas"] = 2.0 }, other},
+		{"a parameter that removes", func(r *hydrate.Request) { r.Params["legacy"] = nil }, other},
+		{"a platform value", func(r *hydrate.Request) { r.Platform["zone"] = "south" }, other},
+		{"the profile", func(r *hydrate.Request) { r.Profile = manifest.Olares{} }, other},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			changed := base()
+			c.change(&changed)
+			a, err := base().Inputs()
+			g.Expect(err).NotTo(HaveOccurred())
+			b, err := changed.Inputs()
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(c.is(a, b)).To(BeTrue(), "%+v %+v", a, b)
+			g.Expect(a.Revision).To(Equal(hydrate.Revision))
+		})
+	}
+}
+
+func TestInputsWithoutADigest(t *testing.T) {
+	g := NewWithT(t)
+	of := func(url string, created time.Time) string {
+		inputs, err := hydrate.Request{Profile: manifest.Helm{}, Offer: hydrate.Offer{URL: url, Created: created}}.Inputs()
+		g.Expect(err).NotTo(HaveOccurred())
+		return inputs.Source
+	}
+	now := time.Unix(1_000_000, 0)
+	g.Expect(of("a", now)).To(Equal(of("a", now.In(time.FixedZone("far", 3600)))), "the zone is no matter")
+	g.Expect(of("a", now)).NotTo(Equal(of("b", now)))
+	g.Expect(of("a", now)).NotTo(Equal(of("a", now.Add(time.Second))), "the source made it anew")
+	g.Expect(of("a", now)).To(HavePrefix("sha256:"))
+}
+
+func TestDraftGathersItsUnits(t *testing.T) {
+	g := NewWithT(t)
+	d := &hydrate.Draft{
+		Files: web(nil),
+		Units: []hydrate.Unit{
+			{Documents: []hydrate.Document{{Path: "a"}, {Path: "b"}}, Objects: []hydrate.Object{{Kind: "A"}}},
+			{Documents: []hydrate.Document{{Path: "c"}}, Objects: []hydrate.Object{{Kind: "C"}}},
+		},
+	}
+	g.Expect(d.Documents()).To(HaveExactElements(HaveField("Path", "a"), HaveField("Path", "b"), HaveField("Path", "c")))
+	g.Expect(d.Objects()).To(HaveExactElements(HaveField("Kind", "A"), HaveField("Kind", "C")))
+	text, ok := d.File("values.yaml")
+	g.Expect(ok).To(BeTrue())
+	g.Expect(string(text)).To(Equal("greeting: hello # to all\n"))
+	_, ok = d.File("values.yml")
+	g.Expect(ok).To(BeFalse())
+}

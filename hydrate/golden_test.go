@@ -1,0 +1,201 @@
+package hydrate_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/source"
+)
+
+var update = flag.Bool("update", false, "write what is published now into testdata/golden, as what should be")
+
+// order is the file in/request.yaml of a case: what its charts are hydrated with.
+type order struct {
+	Profile  string         `json:"profile"`
+	Platform map[string]any `json:"platform,omitempty"`
+	Params   map[string]any `json:"params,omitempty"`
+}
+
+// result is the file want/result.yaml of a case: what is published, beside the
+// reports.
+type result struct {
+	// Archive is the digest of the published bytes. Another release of Go may
+	// compress otherwise: Files tell whether the content is the same.
+	Archive    string            `json:"archive"`
+	Chart      string            `json:"chart"`
+	Files      map[string]string `json:"files"`
+	Customized bool              `json:"customized"`
+	Source     string            `json:"source"`
+	Platform   string            `json:"platform"`
+	Params     string            `json:"params"`
+	Revision   int32             `json:"revision"`
+	Units      []unitResult      `json:"units"`
+}
+
+type unitResult struct {
+	Name    string           `json:"name"`
+	Dir     string           `json:"dir,omitempty"`
+	Objects []hydrate.Object `json:"objects"`
+	Notes   string           `json:"notes,omitempty"`
+}
+
+// TestGolden takes the charts of each case through the five steps, from a folder
+// to a store, and compares everything that comes out with what came out before:
+// go test ./hydrate -run TestGolden -update writes it anew.
+func TestGolden(t *testing.T) {
+	inspector := registries(t, "library/busybox:1.36", "web:1.2", "blog:2.1", "wall:2.0", "worker:7")
+	cases, err := filepath.Glob("testdata/golden/*")
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(cases).NotTo(BeEmpty())
+	for _, dir := range cases {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			g := NewWithT(t)
+			got := hydrated(t, inspector, filepath.Join(dir, "in"))
+			g.Expect(hydrated(t, inspector, filepath.Join(dir, "in"))).To(Equal(got), "from scratch again, the same comes out")
+			want := filepath.Join(dir, "want")
+			if *update {
+				g.Expect(writeTree(want, got)).To(Succeed())
+			}
+			g.Expect(readTree(t, want)).To(Equal(got))
+		})
+	}
+}
+
+// hydrated is the tree that the one chart of a folder becomes.
+func hydrated(t *testing.T, inspector hydrate.Inspector, in string) map[string]string {
+	t.Helper()
+	g := NewWithT(t)
+	text, err := os.ReadFile(filepath.Join(in, "request.yaml"))
+	g.Expect(err).NotTo(HaveOccurred())
+	var asked order
+	g.Expect(yaml.UnmarshalStrict(text, &asked)).To(Succeed())
+	profile, ok := map[string]hydrate.Profile{"Helm": manifest.Helm{}, "Olares": manifest.Olares{}}[asked.Profile]
+	g.Expect(ok).To(BeTrue(), "profile %q", asked.Profile)
+
+	charts, app := offered(t, filepath.Join(in, "charts"))
+	store := storeIn(t, t.TempDir())
+	keeper := &reportKeeper{Store: store}
+	d := &hydrate.Draft{Request: hydrate.Request{
+		Owner: hydrate.Owner{Namespace: "market", Source: "golden"}, App: app.Name, Offer: app.Offers[0],
+		Source: charts, Profile: profile, Platform: asked.Platform, Params: asked.Params,
+	}}
+	pipeline := hydrate.Pipeline{Steps: []hydrate.Step{
+		hydrate.SourceChart{},
+		hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
+		hydrate.CustomParams{Renderer: helm.Engine{}},
+		hydrate.ImageAnalysis{Inspector: inspector},
+		hydrate.RepoUpdate{Publisher: keeper},
+	}}
+	g.Expect(pipeline.Run(t.Context(), d)).To(Succeed())
+
+	tree := maps.Clone(keeper.reports)
+	tree["result.yaml"] = described(t, d, store)
+	return tree
+}
+
+// offered opens a folder as a source, which must offer one app.
+func offered(t *testing.T, dir string) (source.Source, hydrate.App) {
+	t.Helper()
+	g := NewWithT(t)
+	path, err := filepath.Abs(dir)
+	g.Expect(err).NotTo(HaveOccurred())
+	charts, err := source.Open(source.Config{Directory: &source.DirectoryConfig{Path: path, AllowedRoots: []string{path}}})
+	g.Expect(err).NotTo(HaveOccurred())
+	listing, err := charts.List(t.Context(), hydrate.Mark{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(listing.Skipped).To(BeEmpty())
+	g.Expect(listing.Apps).To(HaveLen(1))
+	return charts, listing.Apps[0]
+}
+
+// described is the result, read from the store as far as it can be.
+func described(t *testing.T, d *hydrate.Draft, store *chartrepo.Store) string {
+	t.Helper()
+	g := NewWithT(t)
+	archive, err := store.Archive(d.Published.Digest)
+	g.Expect(err).NotTo(HaveOccurred())
+	files, err := hydrate.Unpack(archive)
+	g.Expect(err).NotTo(HaveOccurred())
+	inputs, err := d.Request.Inputs()
+	g.Expect(err).NotTo(HaveOccurred())
+	r := result{
+		Archive: d.Published.Digest, Chart: d.Published.Chart, Files: map[string]string{}, Customized: d.Customized,
+		Source: inputs.Source, Platform: inputs.Platform, Params: inputs.Params, Revision: inputs.Revision,
+	}
+	for _, f := range files {
+		r.Files[f.Name] = hydrate.Digest(f.Data)
+	}
+	for _, u := range d.Units {
+		r.Units = append(r.Units, unitResult{Name: u.Name, Dir: u.Dir, Objects: u.Objects, Notes: u.Notes})
+	}
+	text, err := yaml.Marshal(r)
+	g.Expect(err).NotTo(HaveOccurred())
+	return string(text)
+}
+
+// reportKeeper keeps the reports that go by on their way to the store.
+type reportKeeper struct {
+	*chartrepo.Store
+	reports map[string]string
+}
+
+func (k *reportKeeper) Publish(ctx context.Context, p hydrate.Publication) (hydrate.Published, error) {
+	k.reports = map[string]string{}
+	for name, text := range p.Reports {
+		k.reports["reports/"+name] = string(text)
+	}
+	return k.Store.Publish(ctx, p)
+}
+
+// readTree is the content of the files below a folder, by their paths; nothing if
+// there is no such folder.
+func readTree(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	tree := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		tree[filepath.ToSlash(name)] = string(text)
+		return err
+	})
+	if !errors.Is(err, fs.ErrNotExist) {
+		NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	}
+	return tree
+}
+
+// writeTree makes a folder hold these files and no others.
+func writeTree(dir string, tree map[string]string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	for name, text := range tree {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,180 @@
+package hydrate_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	registryserver "github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/registry"
+)
+
+// registries stand in for docker.io and registry.example.com by one server in this
+// process, which has the images given, each for amd64 and arm64. The registry
+// silent.example.com does not answer.
+func registries(t *testing.T, images ...string) hydrate.Inspector {
+	t.Helper()
+	g := NewWithT(t)
+	server := httptest.NewServer(registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(server.Close)
+	silent := httptest.NewServer(nil)
+	silent.Close()
+	for _, image := range images {
+		ref, err := name.ParseReference(strings.TrimPrefix(server.URL, "http://") + "/" + image)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(remote.WriteIndex(ref, builds(t, image))).To(Succeed())
+	}
+	client, err := registry.New(registry.Options{Mirrors: map[string]string{
+		"docker.io": server.URL, "registry.example.com": server.URL, "silent.example.com": silent.URL,
+	}})
+	g.Expect(err).NotTo(HaveOccurred())
+	return registry.Cached(registry.Limited(client, 4), 0, 100)
+}
+
+// builds makes an image whose bytes follow from its name.
+func builds(t *testing.T, image string) v1.ImageIndex {
+	t.Helper()
+	g := NewWithT(t)
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for i, architecture := range []string{"amd64", "arm64"} {
+		layers := []v1.Layer{static.NewLayer([]byte("base of "+architecture), types.OCILayer)}
+		for n := range i + 1 {
+			content := strings.Repeat(fmt.Sprintf("%s %s %d\n", image, architecture, n), 50)
+			layers = append(layers, static.NewLayer([]byte(content), types.OCILayer))
+		}
+		built, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), layers...)
+		g.Expect(err).NotTo(HaveOccurred())
+		built, err = mutate.ConfigFile(built, &v1.ConfigFile{OS: "linux", Architecture: architecture, RootFS: rootFS(t, built)})
+		g.Expect(err).NotTo(HaveOccurred())
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{
+			Add: built, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: architecture}},
+		})
+	}
+	return index
+}
+
+func rootFS(t *testing.T, image v1.Image) v1.RootFS {
+	t.Helper()
+	config, err := image.ConfigFile()
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return config.RootFS
+}
+
+// running is a draft of a chart that renders to pods of these images.
+func running(images ...string) *hydrate.Draft {
+	d := &hydrate.Draft{}
+	for i, image := range images {
+		d.Units = append(d.Units, hydrate.Unit{Documents: []hydrate.Document{{
+			Path: fmt.Sprintf("web/templates/%d.yaml", i),
+			Text: fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: p%d}\nspec: {containers: [{name: c, image: %q}]}\n", i, image),
+		}}})
+	}
+	return d
+}
+
+func TestImageAnalysis(t *testing.T) {
+	g := NewWithT(t)
+	step := hydrate.ImageAnalysis{Inspector: registries(t, "library/busybox:1.36", "web:1", "worker:7")}
+	d := running("registry.example.com/web:1", "busybox:1.36", "registry.example.com/web:1")
+	d.Manifest = &hydrate.Manifest{Images: []string{"registry.example.com/worker:7"}}
+	g.Expect(step.Apply(t.Context(), d)).To(Succeed())
+	g.Expect(d.Images).To(HaveExactElements(
+		And(HaveField("Name", "docker.io/library/busybox:1.36"), HaveField("Reference", "busybox:1.36"), HaveField("Where", []string{"Pod/p1 container c"})),
+		And(HaveField("Name", "registry.example.com/web:1"), HaveField("Where", []string{"Pod/p0 container c", "Pod/p2 container c"})),
+		And(HaveField("Name", "registry.example.com/worker:7"), HaveField("Where", []string{"declared"})),
+	))
+	for _, image := range d.Images {
+		g.Expect(image.Problem).To(BeEmpty(), image.Name)
+		g.Expect(image.Detail.Digest).To(HavePrefix("sha256:"), image.Name)
+		g.Expect(image.Detail.Platforms).To(HaveExactElements(
+			And(HaveField("OS", "linux"), HaveField("Architecture", "amd64"), HaveField("Layers", 2), HaveField("Size", BeNumerically(">", 100))),
+			And(HaveField("OS", "linux"), HaveField("Architecture", "arm64"), HaveField("Layers", 3), HaveField("Size", BeNumerically(">", 100))),
+		), image.Name)
+	}
+}
+
+// TestImageAnalysisTellsMissingFromSilent is the difference that counts: what the
+// registry does not have fails the app, a registry that is down does not.
+func TestImageAnalysisTellsMissingFromSilent(t *testing.T) {
+	inspector := registries(t, "web:1")
+
+	g := NewWithT(t)
+	d := running("registry.example.com/web:1", "silent.example.com/web:1")
+	g.Expect(hydrate.ImageAnalysis{Inspector: inspector}.Apply(t.Context(), d)).To(Succeed())
+	g.Expect(d.Images).To(HaveExactElements(
+		And(HaveField("Problem", BeEmpty()), HaveField("Detail", Not(BeNil()))),
+		And(HaveField("Problem", Not(BeEmpty())), HaveField("Detail", BeNil())),
+	))
+	g.Expect(d.Images[1].Problem).NotTo(MatchRegexp(`:\d{4,}`), "the port of a try is nobody's business")
+
+	d = running("registry.example.com/web:1", "registry.example.com/web:2", "silent.example.com/web:1")
+	err := hydrate.ImageAnalysis{Inspector: inspector}.Apply(t.Context(), d)
+	refused(g, hydrate.StepImageAnalysis, err, v1alpha1.ReasonImageNotFound)
+	g.Expect(err).To(MatchError(ContainSubstring("registry.example.com/web:2")))
+	g.Expect(d.Images).To(BeNil(), "the draft is as it was")
+}
+
+func TestImageAnalysisRefuses(t *testing.T) {
+	var many []string
+	for i := range hydrate.MaxImages + 1 {
+		many = append(many, fmt.Sprintf("registry.example.com/web:%d", i))
+	}
+	for _, c := range []struct {
+		why    string
+		draft  *hydrate.Draft
+		reason string
+	}{
+		{"an image that no runtime would take", running("Web:1"), v1alpha1.ReasonInvalidImage},
+		{"more images than any app has", running(many...), v1alpha1.ReasonLimitExceeded},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			err := hydrate.ImageAnalysis{Inspector: registries(t)}.Apply(t.Context(), c.draft)
+			refused(NewWithT(t), hydrate.StepImageAnalysis, err, c.reason)
+		})
+	}
+}
+
+func TestImageAnalysisWithoutImages(t *testing.T) {
+	g := NewWithT(t)
+	d := &hydrate.Draft{}
+	g.Expect(hydrate.ImageAnalysis{}.Apply(t.Context(), d)).To(Succeed(), "nobody is asked")
+	g.Expect(d.Images).To(BeEmpty())
+}
+
+// TestImageAnalysisStops ends with the context, not with a note that every
+// registry is down.
+func TestImageAnalysisStops(t *testing.T) {
+	g := NewWithT(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	d := running("registry.example.com/web:1", "registry.example.com/web:2")
+	err := hydrate.ImageAnalysis{Inspector: inspectorFunc(func(ctx context.Context) (hydrate.ImageDetail, error) {
+		cancel()
+		<-ctx.Done()
+		return hydrate.ImageDetail{}, fmt.Errorf("ask registry: %w", ctx.Err())
+	})}.Apply(ctx, d)
+	g.Expect(err).To(MatchError(context.Canceled))
+	g.Expect(outcome.IsStalled(err)).To(BeFalse())
+	g.Expect(d.Images).To(BeNil())
+}
+
+type inspectorFunc func(ctx context.Context) (hydrate.ImageDetail, error)
+
+func (f inspectorFunc) Inspect(ctx context.Context, _ string) (hydrate.ImageDetail, error) {
+	return f(ctx)
+}

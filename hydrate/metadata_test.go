@@ -1,0 +1,48 @@
+package hydrate_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+)
+
+func TestReadMetadata(t *testing.T) {
+	g := NewWithT(t)
+	meta, err := hydrate.ReadMetadata(filesOf(map[string]string{
+		"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.2.3-rc.1+build.5\nappVersion: \"3\"\ntype: application\nunknown: 1\n",
+	}))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(meta).To(And(HaveField("Name", "web"), HaveField("Version", "1.2.3-rc.1+build.5"), HaveField("AppVersion", "3")))
+}
+
+func TestReadMetadataRefuses(t *testing.T) {
+	for _, c := range []struct {
+		why  string
+		text string
+		says string
+	}{
+		{"no text", "", `name "" is not usable`},
+		{"no YAML", "a: b: c\n", "read Chart.yaml"},
+		{"a list", "[a]\n", "read Chart.yaml"},
+		{"no name", "apiVersion: v2\nversion: 1.0.0\n", `name "" is not usable`},
+		{"a name with a slash", "apiVersion: v2\nname: a/b\nversion: 1.0.0\n", `name "a/b" is not usable`},
+		{"a name with a backslash", "apiVersion: v2\nname: 'a\\b'\nversion: 1.0.0\n", "is not usable"},
+		{"no version", "apiVersion: v2\nname: web\n", `version "" is not a semantic version`},
+		{"a version in words", "apiVersion: v2\nname: web\nversion: newest\n", `version "newest" is not a semantic version`},
+		{"no version of the format", "name: web\nversion: 1.0.0\n", "apiVersion"},
+		{"another type", "apiVersion: v2\nname: web\nversion: 1.0.0\ntype: thing\n", "chart.metadata.type"},
+		{"a name that is a number, in a list", "apiVersion: v2\nname: [web]\nversion: 1.0.0\n", "read Chart.yaml"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			_, err := hydrate.ReadMetadata(filesOf(map[string]string{"Chart.yaml": c.text}))
+			refused(g, hydrate.StepSourceChart, err, v1alpha1.ReasonInvalidChart)
+			g.Expect(err).To(MatchError(ContainSubstring(c.says)))
+		})
+	}
+	_, err := hydrate.ReadMetadata(filesOf(map[string]string{"web/Chart.yaml": "name: web\n"}))
+	refused(NewWithT(t), hydrate.StepSourceChart, err, v1alpha1.ReasonInvalidChart)
+}

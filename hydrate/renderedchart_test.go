@@ -1,0 +1,127 @@
+package hydrate_test
+
+import (
+	"context"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/manifest"
+)
+
+var rendering = hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}}
+
+// literal and templated are manifests of the two forms.
+const (
+	literal   = "olaresManifest.version: 0.12.0\nmetadata: {name: web, version: 1.0.0, title: '{{ not a template }}'}\n"
+	templated = "olaresManifest.version: 0.9.0\nmetadata: {name: {{ .Release.Name }}, version: 1.0.0, title: {{ .Values.title }}}\n"
+)
+
+func TestRenderedChart(t *testing.T) {
+	g := NewWithT(t)
+	d := fetched(t, web(nil))
+	d.Request.Platform = map[string]any{"greeting": "good day"}
+	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
+	g.Expect(d.Manifest).To(BeNil(), "a plain chart has none")
+	g.Expect(d.Units).To(HaveLen(1))
+	g.Expect(d.Units[0].Name).To(Equal("web"))
+	g.Expect(d.Units[0].Dir).To(BeEmpty())
+	g.Expect(d.Units[0].Values).To(Equal(map[string]any{"greeting": "good day"}))
+	g.Expect(d.Units[0].Documents).To(HaveExactElements(HaveField("Text", ContainSubstring(`{text: "good day"}`))))
+	g.Expect(d.Objects()).To(Equal([]hydrate.Object{{APIVersion: "v1", Kind: "ConfigMap", Name: "page"}}))
+}
+
+func TestRenderedChartReadsManifests(t *testing.T) {
+	for _, c := range []struct {
+		why   string
+		text  string
+		title string
+	}{
+		{"a literal one, with braces", literal, "{{ not a template }}"},
+		{"a template", templated, "The web"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			d := fetched(t, web(map[string]string{"OlaresManifest.yaml": c.text}))
+			d.Request.Platform = map[string]any{"title": "The web"}
+			g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
+			g.Expect(d.Manifest.Title).To(Equal(c.title))
+		})
+	}
+}
+
+// TestRenderedChartOverlaysThePlatform shows what the source's platform values
+// win over, and that null removes a default of the chart.
+func TestRenderedChartOverlaysThePlatform(t *testing.T) {
+	g := NewWithT(t)
+	d := fetched(t, web(map[string]string{
+		"values.yaml":         "greeting: hello\nfarewell: bye\n",
+		"templates/page.yaml": `{"kind": "A", "apiVersion": "v1", "of": {{ list .Values.sysVersion .Values.user.zone (.Values.farewell | default "none") | toJson }}}`,
+	}))
+	d.Request.Profile = manifest.Olares{}
+	d.Request.Platform = map[string]any{"sysVersion": "9.9.9", "farewell": nil}
+	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
+	g.Expect(d.Units[0].Documents[0].Text).To(ContainSubstring(`["9.9.9","admin.example.com","none"]`))
+}
+
+func TestRenderedChartRefuses(t *testing.T) {
+	for _, c := range []struct {
+		why    string
+		files  map[string]string
+		reason string
+		says   string
+	}{
+		{"a template that asks nothing for a field", map[string]string{"templates/page.yaml": "kind: A\n\na: {{ .Values.no.such }}\n"}, v1alpha1.ReasonRenderFailed, "templates/page.yaml:3"},
+		{"a template that is none", map[string]string{"templates/page.yaml": "kind: {{ if }}\n"}, v1alpha1.ReasonRenderFailed, "templates/page.yaml:1"},
+		{"a template that fails by itself", map[string]string{"templates/page.yaml": "a: 1\nb: {{ required \"give a name\" .Values.name }}\n"}, v1alpha1.ReasonRenderFailed, "give a name"},
+		{"text that is no YAML", map[string]string{"templates/page.yaml": "kind: A\nb: c: d\n"}, v1alpha1.ReasonRenderFailed, "templates/page.yaml"},
+		{"a manifest of another app", map[string]string{"OlaresManifest.yaml": "olaresManifest.version: 0.12.0\nmetadata: {name: blog, version: 1.0.0}\n"}, v1alpha1.ReasonInvalidManifest, `metadata.name is "blog", the chart is named "web"`},
+		{"a manifest that is no YAML", map[string]string{"OlaresManifest.yaml": "olaresManifest.version: 0.12.0\na: b: c\n"}, v1alpha1.ReasonInvalidManifest, "OlaresManifest.yaml"},
+		{"a manifest of another form", map[string]string{"OlaresManifest.yaml": "olaresManifest.version: 0.12.0\nmetadata: [web]\n"}, v1alpha1.ReasonInvalidManifest, "OlaresManifest.yaml"},
+		{"an empty manifest", map[string]string{"OlaresManifest.yaml": ""}, v1alpha1.ReasonInvalidManifest, "OlaresManifest.yaml"},
+		{"a manifest that does not render", map[string]string{"OlaresManifest.yaml": "a: 1\ntitle: {{ .Values.no.such }}\n"}, v1alpha1.ReasonRenderFailed, "OlaresManifest.yaml:2"},
+		{"a manifest that renders to no YAML", map[string]string{"OlaresManifest.yaml": "a: {{ \"b: c: d\" }}\n"}, v1alpha1.ReasonInvalidManifest, "OlaresManifest.yaml"},
+		{"a unit that is not there", map[string]string{"OlaresManifest.yaml": literal + "spec: {subCharts: [{name: server}]}\n"}, v1alpha1.ReasonInvalidManifest, `spec.subCharts names "server", but there is no server/Chart.yaml`},
+		{"a unit outside of the app", map[string]string{"OlaresManifest.yaml": literal + "spec: {subCharts: [{name: ../other}]}\n"}, v1alpha1.ReasonInvalidManifest, ""},
+		{"a unit that does not render", map[string]string{
+			"OlaresManifest.yaml":     literal + "spec: {subCharts: [{name: server}]}\n",
+			"server/Chart.yaml":       "apiVersion: v2\nname: server\nversion: 1.0.0\n",
+			"server/templates/a.yaml": "a: {{ fail \"not today\" }}\n",
+		}, v1alpha1.ReasonRenderFailed, "chart server: templates/a.yaml:1"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			d := fetched(t, web(c.files))
+			err := rendering.Apply(t.Context(), d)
+			refused(g, hydrate.StepRenderedChart, err, c.reason)
+			g.Expect(err).To(MatchError(And(ContainSubstring(c.says), Not(ContainSubstring("NOTES.txt")))))
+			g.Expect(d.Units).To(BeNil(), "the draft is as it was")
+			g.Expect(d.Manifest).To(BeNil())
+		})
+	}
+}
+
+func TestRenderedChartStopsWhenAsked(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	NewWithT(t).Expect(rendering.Apply(ctx, fetched(t, web(nil)))).To(MatchError(context.Canceled))
+}
+
+func TestUnits(t *testing.T) {
+	g := NewWithT(t)
+	files := web(map[string]string{"client/Chart.yaml": "c", "client/templates/a.yaml": "a", "clients/b.yaml": "b", "server/Chart.yaml": "s"})
+	units, err := hydrate.Units("web", files, nil)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(units).To(Equal([]hydrate.Unit{{Name: "web"}}))
+
+	of := &hydrate.Manifest{SubCharts: []hydrate.SubChart{{Name: "server", Shared: true}, {Name: "client"}}}
+	units, err = hydrate.Units("web", files, of)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(units).To(Equal([]hydrate.Unit{{Name: "server", Dir: "server"}, {Name: "client", Dir: "client"}}), "in the order of the manifest")
+
+	g.Expect(hydrate.UnitFiles(files, "client")).To(Equal(filesOf(map[string]string{"Chart.yaml": "c", "templates/a.yaml": "a"})))
+	g.Expect(hydrate.UnitFiles(files, "")).To(Equal(files))
+}

@@ -1,0 +1,134 @@
+package hydrate_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/test/expect"
+)
+
+// storeIn opens a store of charts in a folder.
+func storeIn(t *testing.T, dir string) *chartrepo.Store {
+	t.Helper()
+	store, err := chartrepo.Open(dir, chartrepo.Options{})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	t.Cleanup(func() { NewWithT(t).Expect(store.Close()).To(Succeed()) })
+	return store
+}
+
+func TestRepoUpdate(t *testing.T) {
+	g := NewWithT(t)
+	store := storeIn(t, t.TempDir())
+	step := hydrate.RepoUpdate{Publisher: store}
+	d := rendered(t, nil, web(map[string]string{"README.md": "# Web\n"}))
+	g.Expect(step.Apply(t.Context(), d)).To(Succeed())
+
+	archive, err := store.Archive(d.Published.Digest)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(hydrate.Digest(archive)).To(Equal(d.Published.Digest))
+	files, err := hydrate.Unpack(archive)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(files).To(Equal(d.Files))
+	g.Expect(store.Has(d.Request.Owner, "web", "1.0.0", d.Published.Digest)).To(BeTrue())
+	g.Expect(d.Published.Chart).To(Equal("market/main/charts/web-1.0.0.tgz"))
+
+	again := *d
+	g.Expect(step.Apply(t.Context(), &again)).To(Succeed())
+	g.Expect(again.Published).To(Equal(d.Published), "publishing the same again changes nothing")
+	g.Expect(store.Entries()).To(HaveLen(1))
+}
+
+// publisher notes what it is handed.
+type publisher struct {
+	got hydrate.Publication
+	err error
+}
+
+func (p *publisher) Publish(_ context.Context, got hydrate.Publication) (hydrate.Published, error) {
+	p.got = got
+	return hydrate.Published{Digest: got.Digest}, p.err
+}
+
+func TestRepoUpdateHandsOver(t *testing.T) {
+	g := NewWithT(t)
+	p := &publisher{}
+	d := rendered(t, nil, web(nil))
+	g.Expect(hydrate.RepoUpdate{Publisher: p}.Apply(t.Context(), d)).To(Succeed())
+	g.Expect(p.got.Owner).To(Equal(hydrate.Owner{Namespace: "market", Source: "main"}))
+	g.Expect(p.got.App).To(Equal("web"))
+	g.Expect(p.got.Version).To(Equal("1.0.0"))
+	g.Expect(p.got.Digest).To(Equal(hydrate.Digest(p.got.Archive)))
+	g.Expect(p.got.Chart).To(MatchJSON(`{"apiVersion": "v2", "name": "web", "version": "1.0.0"}`))
+	g.Expect(p.got.Reports).To(And(HaveKey("objects.yaml"), HaveKey("images.json"), HaveKey("app.json"), HaveKey("values.yaml")))
+	var images any
+	g.Expect(json.Unmarshal(p.got.Reports["images.json"], &images)).To(Succeed())
+}
+
+func TestRepoUpdatePassesThePublishersErrors(t *testing.T) {
+	full := errors.New("no space left")
+	for _, err := range []error{full, outcome.Failed(v1alpha1.ReasonStorageFull, full), outcome.Stalled(v1alpha1.ReasonLimitExceeded, full)} {
+		g := NewWithT(t)
+		d := rendered(t, nil, web(nil))
+		got := hydrate.RepoUpdate{Publisher: &publisher{err: err}}.Apply(t.Context(), d)
+		g.Expect(got).To(MatchError(full))
+		g.Expect(outcome.Reason(got, "")).To(Equal(outcome.Reason(err, "")))
+		g.Expect(outcome.IsStalled(got)).To(Equal(outcome.IsStalled(err)))
+		g.Expect(d.Published).To(BeZero(), "the draft is as it was")
+	}
+}
+
+// TestRepoUpdateOverABrokenDisk takes the store's folder away.
+func TestRepoUpdateOverABrokenDisk(t *testing.T) {
+	g := NewWithT(t)
+	dir := filepath.Join(t.TempDir(), "store")
+	g.Expect(os.Mkdir(dir, 0o755)).To(Succeed())
+	step := hydrate.RepoUpdate{Publisher: storeIn(t, dir)}
+	g.Expect(os.RemoveAll(dir)).To(Succeed())
+	d := rendered(t, nil, web(nil))
+	err := step.Apply(t.Context(), d)
+	g.Expect(err).To(HaveOccurred())
+	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "a disk may come back")
+	documented, failed := expect.Documented()
+	g.Expect(failed).NotTo(HaveOccurred())
+	g.Expect(documented[v1alpha1.ConditionPublished].Listed["False"]).To(ContainElement(outcome.Reason(err, "")))
+	g.Expect(d.Published).To(BeZero())
+}
+
+// TestRepoUpdateOverATakenName publishes an app whose archive would have the name
+// of another app's.
+func TestRepoUpdateOverATakenName(t *testing.T) {
+	g := NewWithT(t)
+	step := hydrate.RepoUpdate{Publisher: storeIn(t, t.TempDir())}
+	first := rendered(t, nil, web(map[string]string{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n"}))
+	first.Request.App, first.Chart.Name, first.Chart.Version = "web", "web", "1.0.0-1.0.0"
+	g.Expect(step.Apply(t.Context(), first)).To(Succeed())
+	second := rendered(t, nil, web(nil))
+	second.Request.App, second.Chart.Name, second.Chart.Version = "web-1.0.0", "web-1.0.0", "1.0.0"
+	refused(g, hydrate.StepRepoUpdate, step.Apply(t.Context(), second), v1alpha1.ReasonInvalidChart)
+}
+
+// TestRepoUpdateOfRandomCharts hydrates a chart that renders random text: the
+// chart is the same each time, whatever it renders to.
+func TestRepoUpdateOfRandomCharts(t *testing.T) {
+	g := NewWithT(t)
+	files := web(map[string]string{"templates/page.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: {{ randAlphaNum 40 }}}\n"})
+	var digests, texts []string
+	for range 2 {
+		d := rendered(t, nil, files)
+		g.Expect(hydrate.RepoUpdate{Publisher: storeIn(t, t.TempDir())}.Apply(t.Context(), d)).To(Succeed())
+		digests = append(digests, d.Published.Digest)
+		texts = append(texts, d.Units[0].Documents[0].Text)
+	}
+	g.Expect(texts[0]).NotTo(Equal(texts[1]))
+	g.Expect(digests[0]).To(Equal(digests[1]))
+}

@@ -1,0 +1,100 @@
+package hydrate_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// packed is the archive of a chart.
+func packed(t *testing.T, files []hydrate.File) []byte {
+	t.Helper()
+	archive, err := hydrate.Pack("web", files)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return archive
+}
+
+func TestSourceChart(t *testing.T) {
+	files := web(nil)
+	archive := packed(t, files)
+	for _, c := range []struct {
+		why     string
+		payload hydrate.Payload
+		digest  string
+		want    string
+	}{
+		{"an archive", hydrate.Payload{Archive: archive}, hydrate.Digest(archive), hydrate.Digest(archive)},
+		{"an archive of which nothing was promised", hydrate.Payload{Archive: archive}, "", hydrate.Digest(archive)},
+		{"a folder", hydrate.Payload{Files: files}, hydrate.TreeDigest(files), hydrate.TreeDigest(files)},
+		{"a folder of which nothing was promised", hydrate.Payload{Files: files}, "", hydrate.TreeDigest(files)},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			d := &hydrate.Draft{Request: request(nil)}
+			d.Request.Source, d.Request.Offer.Digest = delivery{payload: c.payload}, c.digest
+			g.Expect(hydrate.SourceChart{}.Apply(t.Context(), d)).To(Succeed())
+			g.Expect(d.Digest).To(Equal(c.want))
+			g.Expect(d.Files).To(Equal(files))
+			g.Expect(d.Chart.Name).To(Equal("web"))
+		})
+	}
+}
+
+func TestSourceChartRefuses(t *testing.T) {
+	files := web(nil)
+	archive := packed(t, files)
+	elsewhere, wrongVersion := request(files), request(files)
+	elsewhere.App = "blog"
+	wrongVersion.Offer.Version = "2.0.0"
+	without := slices.DeleteFunc(slices.Clone(files), func(f hydrate.File) bool { return f.Name == "Chart.yaml" })
+	promised := func(payload hydrate.Payload, digest string) hydrate.Request {
+		r := request(nil)
+		r.Source, r.Offer.Digest = delivery{payload: payload}, digest
+		return r
+	}
+	for _, c := range []struct {
+		why     string
+		request hydrate.Request
+		reason  string
+		says    string
+	}{
+		{"another archive than was promised", promised(hydrate.Payload{Archive: archive}, hydrate.Digest(nil)), v1alpha1.ReasonDigestMismatch, hydrate.Digest(archive)},
+		{"another folder than was promised", promised(hydrate.Payload{Files: files}, hydrate.Digest(archive)), v1alpha1.ReasonDigestMismatch, hydrate.TreeDigest(files)},
+		{"an error page", promised(hydrate.Payload{Archive: []byte("<html>Not found</html>")}, ""), v1alpha1.ReasonInvalidArchive, ""},
+		{"an archive that is cut", promised(hydrate.Payload{Archive: archive[:len(archive)/2]}, ""), v1alpha1.ReasonInvalidArchive, ""},
+		{"an archive of nothing", promised(hydrate.Payload{Archive: []byte{}}, ""), v1alpha1.ReasonInvalidArchive, ""},
+		{"no files at all", request(nil), v1alpha1.ReasonInvalidArchive, "no files"},
+		{"no chart", request(without), v1alpha1.ReasonInvalidChart, "no Chart.yaml"},
+		{"a file outside", request(append(slices.Clone(files), hydrate.File{Name: "../passwd"})), v1alpha1.ReasonInvalidArchive, "../passwd"},
+		{"another chart", elsewhere, v1alpha1.ReasonInvalidChart, `named "web", the source calls it "blog"`},
+		{"another version", wrongVersion, v1alpha1.ReasonInvalidChart, `has version "1.0.0", the source says "2.0.0"`},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			d := &hydrate.Draft{Request: c.request}
+			err := hydrate.SourceChart{}.Apply(t.Context(), d)
+			refused(g, hydrate.StepSourceChart, err, c.reason)
+			g.Expect(err).To(MatchError(ContainSubstring(c.says)))
+			g.Expect(d.Files).To(BeNil(), "the draft is as it was")
+		})
+	}
+}
+
+func TestSourceChartPassesTheSourcesErrors(t *testing.T) {
+	down := errors.New("no answer")
+	for _, err := range []error{down, outcome.Stalled(v1alpha1.ReasonNotFound, down), outcome.Failed(v1alpha1.ReasonRateLimited, down)} {
+		g := NewWithT(t)
+		d := &hydrate.Draft{Request: request(nil)}
+		d.Request.Source = delivery{err: err}
+		got := hydrate.SourceChart{}.Apply(t.Context(), d)
+		g.Expect(got).To(MatchError(down))
+		g.Expect(outcome.IsStalled(got)).To(Equal(outcome.IsStalled(err)))
+		g.Expect(outcome.Reason(got, "")).To(Equal(outcome.Reason(err, "")))
+	}
+}

@@ -1,0 +1,111 @@
+package catalog_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/test/env"
+)
+
+func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+
+// sharedBy makes a source that is shared so, with the app web.
+func sharedBy(t *testing.T, server *env.Env, namespace, name string, sharing *v1alpha1.Sharing) {
+	t.Helper()
+	server.Create(t,
+		&v1alpha1.MarketSource{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+			Spec:       v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/charts"}, Sharing: sharing},
+		},
+		&v1alpha1.AppInfo{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name + ".web"},
+			Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: name}, App: "web"},
+		})
+}
+
+func TestFind(t *testing.T) {
+	server := env.Start(t)
+	market := server.Namespace(t, nil)
+	red, blue := server.Namespace(t, map[string]string{"team": "red"}), server.Namespace(t, map[string]string{"team": "blue"})
+	selector := func(s *metav1.LabelSelector) *v1alpha1.Sharing {
+		return &v1alpha1.Sharing{From: v1alpha1.SharingSelector, Selector: s}
+	}
+	sharedBy(t, server, market, "unset", nil)
+	sharedBy(t, server, market, "same", &v1alpha1.Sharing{From: v1alpha1.SharingSame})
+	sharedBy(t, server, market, "all", &v1alpha1.Sharing{From: v1alpha1.SharingAll})
+	sharedBy(t, server, market, "red", selector(&metav1.LabelSelector{MatchLabels: map[string]string{"team": "red"}}))
+	sharedBy(t, server, market, "any", selector(&metav1.LabelSelector{}))
+	sharedBy(t, server, market, "wrong", selector(&metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: "Like"}}}))
+	lookup := &catalog.Catalog{Objects: server.Client}
+
+	for _, c := range []struct {
+		why       string
+		ref       v1alpha1.AppReference
+		namespace string
+		reason    string
+	}{
+		{"in its own namespace, not shared", v1alpha1.AppReference{Source: "unset", Name: "web"}, market, ""},
+		{"in its own namespace, named", v1alpha1.AppReference{Source: "same", Name: "web", Namespace: market}, market, ""},
+		{"in its own namespace, a selector that is wrong", v1alpha1.AppReference{Source: "wrong", Name: "web"}, market, ""},
+		{"shared with nobody", v1alpha1.AppReference{Source: "unset", Name: "web", Namespace: market}, red, v1alpha1.ReasonNotShared},
+		{"shared with its own", v1alpha1.AppReference{Source: "same", Name: "web", Namespace: market}, red, v1alpha1.ReasonNotShared},
+		{"shared with all", v1alpha1.AppReference{Source: "all", Name: "web", Namespace: market}, blue, ""},
+		{"shared with a label", v1alpha1.AppReference{Source: "red", Name: "web", Namespace: market}, red, ""},
+		{"shared with another label", v1alpha1.AppReference{Source: "red", Name: "web", Namespace: market}, blue, v1alpha1.ReasonNotShared},
+		{"shared with any label", v1alpha1.AppReference{Source: "any", Name: "web", Namespace: market}, blue, ""},
+		{"shared by a selector that is wrong", v1alpha1.AppReference{Source: "wrong", Name: "web", Namespace: market}, red, v1alpha1.ReasonNotShared},
+		{"a namespace that is not named is one's own", v1alpha1.AppReference{Source: "all", Name: "web"}, red, v1alpha1.ReasonNotShared},
+		{"no such source", v1alpha1.AppReference{Source: "none", Name: "web", Namespace: market}, red, v1alpha1.ReasonNotShared},
+		{"no such namespace", v1alpha1.AppReference{Source: "all", Name: "web", Namespace: "nowhere"}, red, v1alpha1.ReasonNotShared},
+		{"no such app", v1alpha1.AppReference{Source: "all", Name: "blog", Namespace: market}, red, v1alpha1.ReasonNotFound},
+		{"no such app of what is not shared", v1alpha1.AppReference{Source: "same", Name: "blog", Namespace: market}, red, v1alpha1.ReasonNotShared},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			app, err := lookup.Find(t.Context(), c.ref, c.namespace)
+			if c.reason != "" {
+				g.Expect(app).To(BeNil())
+				g.Expect(outcome.IsStalled(err)).To(BeTrue(), "%v", err)
+				g.Expect(outcome.Reason(err, "")).To(Equal(c.reason), "%v", err)
+				return
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(app.Source.Name).To(Equal(c.ref.Source))
+			g.Expect(app.Info.Name).To(Equal(c.ref.Source + ".web"))
+		})
+	}
+}
+
+// TestFindTellsNothing compares what is said of a source that is not shared with
+// what is said of one that is not there.
+func TestFindTellsNothing(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	market, team := server.Namespace(t, nil), server.Namespace(t, nil)
+	sharedBy(t, server, market, "hidden", nil)
+	lookup := &catalog.Catalog{Objects: server.Client}
+	said := func(source, app string) string {
+		_, err := lookup.Find(t.Context(), v1alpha1.AppReference{Source: source, Name: app, Namespace: market}, team)
+		g.Expect(err).To(HaveOccurred())
+		return strings.ReplaceAll(err.Error(), source, "X")
+	}
+	g.Expect(said("hidden", "web")).To(Equal(said("absent", "web")))
+	g.Expect(said("hidden", "web")).To(Equal(said("hidden", "blog")))
+}
+
+func TestFindOverABrokenServer(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	market := server.Namespace(t, nil)
+	sharedBy(t, server, market, "red", &v1alpha1.Sharing{From: v1alpha1.SharingSelector, Selector: &metav1.LabelSelector{}})
+	_, err := (&catalog.Catalog{Objects: server.Client}).Find(t.Context(), v1alpha1.AppReference{Source: "red", Name: "web", Namespace: market}, "nowhere")
+	g.Expect(err).To(HaveOccurred(), "a namespace that is not there cannot be looked up")
+	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "it is tried again")
+}

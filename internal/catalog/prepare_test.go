@@ -1,0 +1,224 @@
+package catalog_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// shelf is a catalog over a store with one published app, and that app.
+type shelf struct {
+	*catalog.Catalog
+	store   *chartrepo.Store
+	app     *catalog.App
+	version *v1alpha1.PublishedVersion
+}
+
+// newShelf publishes the app web, of these files beside its Chart.yaml, from a
+// source of the Olares profile.
+func newShelf(t *testing.T, content map[string]string) shelf {
+	t.Helper()
+	g := NewWithT(t)
+	store, err := chartrepo.Open(t.TempDir(), chartrepo.Options{})
+	g.Expect(err).NotTo(HaveOccurred())
+	t.Cleanup(func() { NewWithT(t).Expect(store.Close()).To(Succeed()) })
+
+	content["Chart.yaml"] = "apiVersion: v2\nname: web\nversion: 1.0.0\n"
+	var files []hydrate.File
+	for name, text := range content {
+		files = append(files, hydrate.File{Name: name, Data: []byte(text)})
+	}
+	archive, err := hydrate.Pack("web", files)
+	g.Expect(err).NotTo(HaveOccurred())
+	meta, err := hydrate.ReadMetadata(files)
+	g.Expect(err).NotTo(HaveOccurred())
+	chart, err := json.Marshal(meta)
+	g.Expect(err).NotTo(HaveOccurred())
+	published, err := store.Publish(t.Context(), hydrate.Publication{
+		Owner: hydrate.Owner{Namespace: "market", Source: "main"}, App: "web", Version: "1.0.0",
+		Chart: chart, Archive: archive, Digest: hydrate.Digest(archive),
+	})
+	g.Expect(err).NotTo(HaveOccurred())
+
+	source := &v1alpha1.MarketSource{}
+	source.Namespace, source.Name = "market", "main"
+	source.Spec.Platform = &v1alpha1.Platform{
+		Profile: v1alpha1.ProfileOlares,
+		Values:  &runtime.RawExtension{Raw: []byte(`{"by": "platform", "zone": "north", "olaresEnv": {"REGION": "here"}}`)},
+	}
+	app := appOf([]string{"1.0.0"}, nil)
+	app.Source, app.Info.Status.Versions[0].Digest = source, published.Digest
+	return shelf{
+		Catalog: &catalog.Catalog{
+			Archives: store,
+			Render:   hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
+			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
+		},
+		store: store, app: app, version: &app.Info.Status.Versions[0],
+	}
+}
+
+// page renders to what the values say.
+const page = `apiVersion: v1
+kind: ConfigMap
+metadata: {name: page}
+data:
+  by: {{ .Values.by | default "none" }}
+  zone: {{ .Values.zone }}
+  chart: {{ .Values.chart }}
+  theme: {{ (.Values.olaresEnv).THEME | default "none" }}
+  region: {{ (.Values.olaresEnv).REGION | default "none" }}
+`
+
+// asking is a manifest with a required input, one with a default, and one that the
+// platform supplies.
+const asking = `olaresManifest.version: 0.12.0
+metadata: {name: web, version: 1.0.0}
+envs:
+  - {envName: PASSWORD, type: password, required: true}
+  - {envName: THEME, type: string, default: light, editable: true, options: [{title: Light, value: light}, {title: Dark, value: dark}]}
+  - {envName: REGION, type: string, required: true}
+`
+
+func asked() map[string]string {
+	return map[string]string{"OlaresManifest.yaml": asking, "templates/page.yaml": page, "values.yaml": "chart: own\nby: chart\n"}
+}
+
+func plain() map[string]string {
+	return map[string]string{"templates/page.yaml": page, "values.yaml": "chart: own\nby: chart\n"}
+}
+
+func TestInputs(t *testing.T) {
+	type problems = map[string]string
+	for _, c := range []struct {
+		why  string
+		app  map[string]string
+		wish catalog.Wish
+		want problems
+	}{
+		{"all that is missing, at once", asked(), catalog.Wish{Envs: map[string]string{"THEME": "blue", "OTHER": "x"}},
+			problems{"PASSWORD": "required", "THEME": "not one of: light, dark", "OTHER": "unknown input"}},
+		{"all is given", asked(), catalog.Wish{Envs: map[string]string{"PASSWORD": "hunter2"}}, problems{}},
+		{"given among the values", asked(), catalog.Wish{Values: map[string]any{"olaresEnv": map[string]any{"PASSWORD": "hunter2"}}}, problems{}},
+		{"taken away among the values", asked(), catalog.Wish{Envs: map[string]string{"PASSWORD": "hunter2"}, Values: map[string]any{"olaresEnv": map[string]any{"REGION": nil}}},
+			problems{"REGION": "required"}},
+		{"a plain chart asks for nothing", plain(), catalog.Wish{}, problems{}},
+		{"a plain chart, given something", plain(), catalog.Wish{Envs: map[string]string{"A": "x"}}, problems{"A": "unknown input"}},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			s := newShelf(t, c.app)
+			wrong, err := s.Inputs(t.Context(), s.app, s.version, c.wish)
+			g.Expect(err).NotTo(HaveOccurred())
+			got := problems{}
+			for _, w := range wrong {
+				got[w.Input.Name] = w.Problem
+			}
+			g.Expect(got).To(Equal(c.want))
+
+			plan, err := s.Prepare(t.Context(), s.app, s.version, c.wish)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(plan.Wrong).To(Equal(wrong), "the instance says what the task said")
+			g.Expect(plan.Draft.Units == nil).To(Equal(len(wrong) > 0), "and renders nothing with inputs that are wrong")
+		})
+	}
+}
+
+func TestPrepare(t *testing.T) {
+	for _, c := range []struct {
+		why  string
+		app  map[string]string
+		wish catalog.Wish
+		want []string
+	}{
+		{"the platform over the chart", plain(), catalog.Wish{}, []string{"by: platform", "zone: north", "chart: own", "theme: none"}},
+		{"the tenant over the platform", plain(), catalog.Wish{Values: map[string]any{"by": "tenant"}}, []string{"by: tenant", "zone: north", "chart: own"}},
+		{"null takes a value of the chart away", plain(), catalog.Wish{Values: map[string]any{"by": nil}}, []string{"by: none"}},
+		{"inputs over all", asked(), catalog.Wish{
+			Values: map[string]any{"by": "tenant", "olaresEnv": map[string]any{"THEME": "dark"}}, Envs: map[string]string{"PASSWORD": "hunter2", "THEME": "light"},
+		}, []string{"by: tenant", "theme: light", "region: here"}},
+		{"inputs that are not given", asked(), catalog.Wish{Envs: map[string]string{"PASSWORD": "hunter2"}}, []string{"theme: light", "region: here"}},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			s := newShelf(t, c.app)
+			plan, err := s.Prepare(t.Context(), s.app, s.version, c.wish)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(plan.Wrong).To(BeEmpty())
+			g.Expect(plan.Draft.Units).To(HaveLen(1))
+			for _, line := range c.want {
+				g.Expect(plan.Draft.Units[0].Documents[0].Text + "\n").To(ContainSubstring("  " + line + "\n"))
+			}
+		})
+	}
+}
+
+func TestPrepareChangesNothing(t *testing.T) {
+	g := NewWithT(t)
+	s := newShelf(t, asked())
+	wish := catalog.Wish{
+		Values: map[string]any{"olaresEnv": map[string]any{"THEME": "dark"}, "list": []any{"a"}},
+		Envs:   map[string]string{"PASSWORD": "hunter2", "OTHER": "x"},
+	}
+	app := s.app.Info.DeepCopy()
+	for range 2 {
+		_, err := s.Prepare(t.Context(), s.app, s.version, wish)
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	g.Expect(wish.Values).To(Equal(map[string]any{"olaresEnv": map[string]any{"THEME": "dark"}, "list": []any{"a"}}))
+	g.Expect(wish.Envs).To(HaveLen(2))
+	g.Expect(s.app.Info).To(Equal(app))
+}
+
+func TestPrepareRefuses(t *testing.T) {
+	for _, c := range []struct {
+		why    string
+		app    map[string]string
+		wish   catalog.Wish
+		reason string
+	}{
+		{"values that the chart cannot take", map[string]string{"templates/page.yaml": "a: {{ required \"give a name\" .Values.name }}\n"}, catalog.Wish{}, v1alpha1.ReasonRenderFailed},
+		{"a template that the values break", plain(), catalog.Wish{Values: map[string]any{"zone": map[string]any{"a": "b: c: d"}, "by": "a: b: c"}}, v1alpha1.ReasonRenderFailed},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			s := newShelf(t, c.app)
+			_, err := s.Prepare(t.Context(), s.app, s.version, c.wish)
+			g.Expect(outcome.IsStalled(err)).To(BeTrue(), "%v", err)
+			g.Expect(outcome.Reason(err, "")).To(Equal(c.reason))
+		})
+	}
+}
+
+func TestPrepareWithoutTheChart(t *testing.T) {
+	g := NewWithT(t)
+	s := newShelf(t, plain())
+	s.version.Digest = hydrate.Digest(nil)
+	for _, call := range []func() error{
+		func() error { _, err := s.Prepare(t.Context(), s.app, s.version, catalog.Wish{}); return err },
+		func() error { _, err := s.Inputs(t.Context(), s.app, s.version, catalog.Wish{}); return err },
+	} {
+		err := call()
+		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonChartMissing))
+		g.Expect(outcome.IsStalled(err)).To(BeFalse(), "it is published again")
+		g.Expect(err).To(MatchError(ContainSubstring("web-1.0.0")))
+	}
+}
+
+func TestPrepareOfAnUnknownProfile(t *testing.T) {
+	g := NewWithT(t)
+	s := newShelf(t, plain())
+	s.app.Source.Spec.Platform.Profile = "Other"
+	_, err := s.Prepare(t.Context(), s.app, s.version, catalog.Wish{})
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidSpec))
+}

@@ -1,0 +1,104 @@
+package catalog_test
+
+import (
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+func TestBounded(t *testing.T) {
+	for _, c := range []struct {
+		why, text string
+		n         int
+		want      string
+	}{
+		{"short", "abc", 3, "abc"},
+		{"long", "abcd", 3, "abc"},
+		{"characters count, not bytes", "äöü", 3, "äöü"},
+		{"long, in characters", "äöüß", 3, "äöü"},
+		{"nothing", "", 3, ""},
+	} {
+		NewWithT(t).Expect(catalog.Bounded(c.text, c.n)).To(Equal(c.want), c.why)
+	}
+	NewWithT(t).Expect(catalog.First([]int{1, 2, 3}, 2)).To(Equal([]int{1, 2}))
+	NewWithT(t).Expect(catalog.First([]int{1}, 2)).To(Equal([]int{1}))
+}
+
+func TestInput(t *testing.T) {
+	g := NewWithT(t)
+	got := catalog.Input(hydrate.Input{
+		Name: "THEME", Title: strings.Repeat("t", 300), Type: "string", Required: true, Default: "light", Value: "dark", Pattern: "^[a-z]+$",
+		Options: []hydrate.InputOption{{Title: "Dark", Value: "dark"}},
+	})
+	g.Expect(got).To(Equal(v1alpha1.Input{
+		Name: "THEME", Title: strings.Repeat("t", 200), Type: "string", Required: true, Default: "dark", Pattern: "^[a-z]+$",
+		Options: []v1alpha1.InputOption{{Title: "Dark", Value: "dark"}},
+	}))
+	secret := catalog.Input(hydrate.Input{Name: "PASSWORD", Type: "password", Default: "hunter2", Value: "hunter2"})
+	g.Expect(secret).To(Equal(v1alpha1.Input{Name: "PASSWORD", Type: "password", Secret: true}), "nobody sees what is secret")
+}
+
+func TestInstanceKey(t *testing.T) {
+	g := NewWithT(t)
+	i := &v1alpha1.AppInstance{}
+	i.Namespace, i.Spec.AppRef = "team", v1alpha1.AppReference{Source: "main", Name: "web"}
+	g.Expect(catalog.InstanceKey(i)).To(Equal("team/main.web"))
+	i.Spec.AppRef.Namespace = "market"
+	g.Expect(catalog.InstanceKey(i)).To(Equal("market/main.web"))
+}
+
+func TestProfiles(t *testing.T) {
+	g := NewWithT(t)
+	profiles := catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}}
+	source := &v1alpha1.MarketSource{}
+	profile, values, err := profiles.Of(source)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(profile).To(Equal(manifest.Helm{}), "that of a source that names none")
+	g.Expect(values).To(BeEmpty())
+
+	source.Spec.Platform = &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares, Values: &runtime.RawExtension{Raw: []byte(`{"admin": "eve"}`)}}
+	profile, values, err = profiles.Of(source)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(profile).To(Equal(manifest.Olares{}))
+	g.Expect(values).To(Equal(map[string]any{"admin": "eve"}))
+
+	source.Spec.Platform.Profile = "Other"
+	_, _, err = profiles.Of(source)
+	g.Expect(outcome.IsStalled(err)).To(BeTrue())
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidSpec))
+}
+
+func TestDecode(t *testing.T) {
+	for _, c := range []struct {
+		why    string
+		raw    *runtime.RawExtension
+		want   map[string]any
+		failed bool
+	}{
+		{why: "nothing"},
+		{why: "no bytes", raw: &runtime.RawExtension{}},
+		{why: "null", raw: &runtime.RawExtension{Raw: []byte("null")}, want: map[string]any{}},
+		{why: "a map", raw: &runtime.RawExtension{Raw: []byte(`{"a": {"b": [1, "c", null]}}`)}, want: map[string]any{"a": map[string]any{"b": []any{1.0, "c", nil}}}},
+		{why: "YAML, which no object holds", raw: &runtime.RawExtension{Raw: []byte("a: 1")}, failed: true},
+		{why: "a list", raw: &runtime.RawExtension{Raw: []byte(`[1]`)}, failed: true},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			got, err := catalog.Decode(c.raw)
+			g.Expect(got).To(Equal(c.want))
+			g.Expect(err != nil).To(Equal(c.failed))
+			g.Expect(outcome.IsStalled(err)).To(Equal(c.failed))
+			if c.failed {
+				g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidValues))
+			}
+		})
+	}
+}

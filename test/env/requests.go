@@ -1,0 +1,80 @@
+package env
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+)
+
+// Writes notes the requests of a client that ask for a change, in their order, as
+// "patch status" or "create".
+type Writes struct {
+	mu    sync.Mutex
+	noted []string
+}
+
+// Noted are the writes since the last call of Noted.
+func (w *Writes) Noted() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	noted := slices.Clone(w.noted)
+	w.noted = nil
+	return noted
+}
+
+func (w *Writes) note(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.noted = append(w.noted, what)
+}
+
+// Counted is a client that does what the given one does, and notes every write.
+func Counted(c client.WithWatch) (client.WithWatch, *Writes) {
+	w := &Writes{}
+	return interceptor.NewClient(c, interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			w.note("create")
+			return c.Create(ctx, o, opts...)
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			w.note("delete")
+			return c.Delete(ctx, o, opts...)
+		},
+		DeleteAllOf: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteAllOfOption) error {
+			w.note("delete all")
+			return c.DeleteAllOf(ctx, o, opts...)
+		},
+		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
+			w.note("update")
+			return c.Update(ctx, o, opts...)
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			w.note("patch")
+			return c.Patch(ctx, o, p, opts...)
+		},
+		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+			w.note("apply")
+			return c.Apply(ctx, o, opts...)
+		},
+		SubResourceCreate: func(ctx context.Context, c client.Client, name string, o, sub client.Object, opts ...client.SubResourceCreateOption) error {
+			w.note("create " + name)
+			return c.SubResource(name).Create(ctx, o, sub, opts...)
+		},
+		SubResourceUpdate: func(ctx context.Context, c client.Client, name string, o client.Object, opts ...client.SubResourceUpdateOption) error {
+			w.note("update " + name)
+			return c.SubResource(name).Update(ctx, o, opts...)
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, name string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			w.note("patch " + name)
+			return c.SubResource(name).Patch(ctx, o, p, opts...)
+		},
+		SubResourceApply: func(ctx context.Context, c client.Client, name string, o runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {
+			w.note("apply " + name)
+			return c.SubResource(name).Apply(ctx, o, opts...)
+		},
+	}), w
+}

@@ -1,0 +1,157 @@
+package expect_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/test/expect"
+)
+
+func condition(kind, state, reason, message string) metav1.Condition {
+	return metav1.Condition{
+		Type: kind, Status: metav1.ConditionStatus(state), Reason: reason, Message: message,
+		ObservedGeneration: 2, LastTransitionTime: metav1.NewTime(time.Unix(1, 0)),
+	}
+}
+
+// app is an AppInfo of generation 2 with a status that observed it.
+func app(conditions ...metav1.Condition) *v1alpha1.AppInfo {
+	a := &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Name: "market.web", Generation: 2}}
+	a.Status.ObservedGeneration, a.Status.Conditions = 2, conditions
+	return a
+}
+
+func task(conditions ...metav1.Condition) *v1alpha1.AppInstallTask {
+	t := &v1alpha1.AppInstallTask{ObjectMeta: metav1.ObjectMeta{Name: "install", Generation: 2}}
+	t.Status.ObservedGeneration, t.Status.Conditions = 2, conditions
+	return t
+}
+
+func observed(a *v1alpha1.AppInfo, generation int64) *v1alpha1.AppInfo {
+	a.Status.ObservedGeneration = generation
+	return a
+}
+
+func finished(t *v1alpha1.AppInstallTask) *v1alpha1.AppInstallTask {
+	t.Status.CompletionTime = &metav1.Time{Time: time.Unix(2, 0)}
+	return t
+}
+
+func deleted(a *v1alpha1.AppInfo) *v1alpha1.AppInfo {
+	a.DeletionTimestamp = &metav1.Time{Time: time.Unix(2, 0)}
+	return a
+}
+
+var (
+	ready       = condition("Ready", "True", "Ready", "serving 1.0.0")
+	fetched     = condition("Fetched", "True", "Fetched", "12 files")
+	rendered    = condition("Rendered", "True", "Rendered", "3 objects")
+	unrendered  = condition("Rendered", "False", "RenderFailed", "web/templates/a.yaml:3: no value")
+	unready     = condition("Ready", "False", "RenderFailed", "web/templates/a.yaml:3: no value")
+	stalled     = condition("Stalled", "True", "RenderFailed", "web/templates/a.yaml:3: no value")
+	reconciling = condition("Reconciling", "True", "ProgressingWithRetry", "get index: no answer")
+	unknown     = condition("Ready", "Unknown", "Progressing", "hydrating")
+)
+
+func TestContractHolds(t *testing.T) {
+	for _, c := range []struct {
+		why    string
+		object v1alpha1.Object
+	}{
+		{"ready", app(ready, fetched, rendered)},
+		{"the older version is served, the newer failed for good", app(condition("Ready", "True", "ServingPrevious", "serving 1.0.0"), fetched, unrendered, stalled)},
+		{"failed for good", app(unready, fetched, unrendered, stalled)},
+		{"failed, tried again", observed(app(condition("Ready", "False", "FetchFailed", "no answer"), condition("Fetched", "False", "FetchFailed", "no answer"), reconciling), 1)},
+		{"begun", observed(app(unknown, condition("Reconciling", "True", "Progressing", "hydrating")), -1)},
+		{"being removed", deleted(app())},
+		{"a task that ended well", finished(task(condition("Succeeded", "True", "Succeeded", "done")))},
+		{"a task that failed", finished(task(condition("Succeeded", "False", "NotNewer", "1.0.0 is installed"), condition("Admitted", "False", "NotNewer", "1.0.0 is installed"), condition("Stalled", "True", "NotNewer", "1.0.0 is installed")))},
+		{"a task that waits", task(condition("Succeeded", "Unknown", "WaitingForTurn", "behind another"), condition("Reconciling", "True", "WaitingForTurn", "behind another"))},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			expect.Contract(NewWithT(t), c.object)
+		})
+	}
+}
+
+func TestContractBroken(t *testing.T) {
+	at := func(generation int64, c metav1.Condition) metav1.Condition {
+		c.ObservedGeneration = generation
+		return c
+	}
+	said := func(message string) *v1alpha1.AppInfo {
+		return app(condition("Ready", "True", "Ready", message))
+	}
+	for _, c := range []struct {
+		why    string
+		object v1alpha1.Object
+		says   string
+	}{
+		{"a condition of no generation", app(at(0, ready)), "observedGeneration is 0"},
+		{"a condition of a generation to come", app(at(3, ready)), "observedGeneration is 3"},
+		{"a reason that is not documented at all", app(condition("Ready", "True", "Great", "")), "reason Great"},
+		{"a reason of another status", app(condition("Ready", "True", "AppsNotReady", "")), "reason AppsNotReady"},
+		{"a reason of another kind's milestone", app(condition("Ready", "False", "NotNewer", ""), condition("Stalled", "True", "NotNewer", "")), "reason NotNewer"},
+		{"a status that is not documented", app(ready, condition("Fetched", "Unknown", "Fetched", "")), "Fetched=Unknown"},
+		{"a condition of another kind", app(ready, condition("Admitted", "True", "Admitted", "")), "Admitted is not a condition"},
+		{"Reconciling that is False", app(ready, condition("Reconciling", "False", "Progressing", "")), "Reconciling is there"},
+		{"Stalled that is Unknown", app(ready, condition("Stalled", "Unknown", "RenderFailed", "")), "Stalled is there"},
+		{"both", app(unready, fetched, unrendered, stalled, reconciling), "both Reconciling and Stalled"},
+		{"no root", app(fetched), "no root condition Ready"},
+		{"the root of another kind", task(ready), "no root condition Succeeded"},
+		{"failed for good, not Stalled", app(unready, fetched, unrendered), "Stalled is not True"},
+		{"Stalled over a spec that was not observed", observed(app(unready, fetched, unrendered, stalled), 1), "Stalled speaks of generation 2"},
+		{"at rest over a spec that was not observed", observed(app(ready), 1), "nothing goes on"},
+		{"a milestone missing", app(ready, rendered), "Rendered is True, although Fetched is missing"},
+		{"a milestone reached behind one that failed", app(unready, fetched, unrendered, stalled, condition("Customized", "True", "Customized", "")), "Customized is True, although Rendered is False"},
+		{"two milestones failed", app(unready, condition("Fetched", "False", "NotFound", ""), unrendered, stalled), "Rendered is False, although Fetched is False"},
+		{"a date", said("failed at 2026-08-21"), "a date"},
+		{"a time", said("failed at 10:11:12"), "a time"},
+		{"a port", said("read tcp 127.0.0.1:45678: reset"), "a port"},
+		{"a port of IPv6", said("dial tcp [::1]:45678: refused"), "a port"},
+		{"a password", said("get https://me:secret@example.com/index.yaml: 401"), "a credential"},
+		{"a token", said("sent Bearer abcdefghijkl"), "a credential"},
+		{"a pointer", said("no method on 0xc000123456"), "an address in memory"},
+		{"too long", said(strings.Repeat("a", 1025)), "1025 bytes"},
+		{"a task over without its time", task(condition("Succeeded", "True", "Succeeded", "")), "completionTime is"},
+		{"a task with a time that is not over", finished(task(condition("Succeeded", "Unknown", "Progressing", ""), condition("Reconciling", "True", "Progressing", ""))), "completionTime is"},
+		{"ready, and kstatus waits all the same", observed(app(ready), -1), "kstatus reads InProgress"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			NewWithT(t).Expect(expect.Violations(c.object)).To(ContainElement(ContainSubstring(c.says)))
+		})
+	}
+}
+
+func TestAllowed(t *testing.T) {
+	for _, c := range []struct {
+		why       string
+		kind      status.Kind
+		condition string
+		status    metav1.ConditionStatus
+		has       string
+		hasNot    string
+	}{
+		{"listed", status.AppInfo, "Fetched", "True", "Fetched", "Rendered"},
+		{"that of a milestone that failed", status.MarketSource, "Ready", "False", "InvalidIndex", "RenderFailed"},
+		{"listed after that sentence", status.MarketSource, "Ready", "False", "AppsNotReady", "Ready"},
+		{"that of Reconciling", status.AppInstallTask, "Succeeded", "Unknown", "WaitingForTurn", "NotNewer"},
+		{"that of the failure", status.AppInfo, "Stalled", "True", "RenderFailed", "NotNewer"},
+		{"with a remark behind it", status.AppInstallTask, "Reconciling", "True", "Suspended", "Succeeded"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			allowed, err := expect.Allowed(c.kind, c.condition, c.status)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(allowed).To(And(ContainElement(c.has), Not(ContainElement(c.hasNot))))
+		})
+	}
+	_, err := expect.Allowed(status.AppInfo, "Glowing", "True")
+	NewWithT(t).Expect(err).To(HaveOccurred())
+}

@@ -1,0 +1,133 @@
+package expect
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/test/env"
+)
+
+// Reasons says which reasons a condition may carry.
+type Reasons struct {
+	// Constant is the name of the condition's constant.
+	Constant string
+	// Listed are the reasons that the comment lists, by status.
+	Listed map[metav1.ConditionStatus][]string
+	// borrowed are the sentences that point to another condition's reasons.
+	borrowed map[metav1.ConditionStatus]string
+}
+
+// Sentences of conditions.go that stand for the reasons of other conditions.
+const (
+	ofMilestone   = "that of the milestone that failed"
+	ofReconciling = "that of Reconciling"
+	ofFailure     = "the reason is that of the failure"
+)
+
+var (
+	sectionForm = regexp.MustCompile(`^Reasons for (True|False|Unknown):(.*)$`)
+	bulletForm  = regexp.MustCompile(`^\* "([A-Za-z]+)"`)
+)
+
+// Documented is what the comments of api/v1alpha1/conditions.go say, by the type
+// of the condition.
+var Documented = sync.OnceValues(func() (map[string]Reasons, error) {
+	root, err := env.Root()
+	if err != nil {
+		return nil, err
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "api", "v1alpha1", "conditions.go"), nil, parser.ParseComments)
+	if err != nil {
+		return nil, fmt.Errorf("read conditions: %w", err)
+	}
+	documented := map[string]Reasons{}
+	for _, declared := range file.Decls {
+		constants, ok := declared.(*ast.GenDecl)
+		if !ok || constants.Tok != token.CONST {
+			continue
+		}
+		for _, spec := range constants.Specs {
+			value := spec.(*ast.ValueSpec)
+			comment := value.Doc
+			if comment == nil && !constants.Lparen.IsValid() {
+				comment = constants.Doc
+			}
+			kind, err := strconv.Unquote(value.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				return nil, fmt.Errorf("read condition %s: %w", value.Names[0].Name, err)
+			}
+			documented[kind] = reasonsOf(value.Names[0].Name, comment.Text())
+		}
+	}
+	return documented, nil
+})
+
+func reasonsOf(constant, comment string) Reasons {
+	r := Reasons{
+		Constant: constant,
+		Listed:   map[metav1.ConditionStatus][]string{},
+		borrowed: map[metav1.ConditionStatus]string{},
+	}
+	var section metav1.ConditionStatus
+	for line := range strings.Lines(comment) {
+		line = strings.TrimSpace(line)
+		if head := sectionForm.FindStringSubmatch(line); head != nil {
+			section = metav1.ConditionStatus(head[1])
+			line = head[2]
+			r.Listed[section] = nil
+		}
+		if bullet := bulletForm.FindStringSubmatch(line); bullet != nil {
+			r.Listed[section] = append(r.Listed[section], bullet[1])
+			continue
+		}
+		r.borrowed[section] += " " + line
+	}
+	return r
+}
+
+// Allowed are the reasons that a condition of a kind may carry in a status; none
+// where it may not have that status at all.
+func Allowed(kind status.Kind, condition string, of metav1.ConditionStatus) ([]string, error) {
+	documented, err := Documented()
+	if err != nil {
+		return nil, err
+	}
+	known, ok := documented[condition]
+	if !ok {
+		return nil, fmt.Errorf("condition %s is not documented", condition)
+	}
+	allowed := slices.Clone(known.Listed[of])
+	if strings.Contains(known.borrowed[of], ofMilestone) {
+		allowed = append(allowed, failures(documented, kind)...)
+	}
+	if strings.Contains(known.borrowed[of], ofReconciling) {
+		allowed = append(allowed, documented[v1alpha1.ConditionReconciling].Listed[metav1.ConditionTrue]...)
+	}
+	// The comment of Stalled has no sections: it exists only while it is True.
+	if of == metav1.ConditionTrue && strings.Contains(strings.ToLower(known.borrowed[""]), ofFailure) {
+		allowed = append(allowed, failures(documented, kind)...)
+		allowed = append(allowed, documented[kind.Root].Listed[metav1.ConditionFalse]...)
+	}
+	return allowed, nil
+}
+
+// failures are the reasons for which a milestone of a kind may be False.
+func failures(documented map[string]Reasons, kind status.Kind) []string {
+	var all []string
+	for _, milestone := range kind.Milestones {
+		all = append(all, documented[milestone].Listed[metav1.ConditionFalse]...)
+	}
+	return all
+}
