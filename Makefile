@@ -82,8 +82,10 @@ tidy: ## Tidy every module.
 
 .PHONY: test
 test: assets ## Run every test that needs no root. MARKET_CATALOG=dir adds those on real charts.
-	KUBEBUILDER_ASSETS=$(CURDIR)/$(BIN) go test -race -timeout $(TEST_TIMEOUT) ./...
-	go -C hack/localcluster test -timeout 10m ./...
+	@code=0; \
+	KUBEBUILDER_ASSETS=$(CURDIR)/$(BIN) go test -race -timeout $(TEST_TIMEOUT) ./... || code=$$?; \
+	go -C hack/localcluster test -timeout 10m ./... || code=$$?; \
+	exit $$code
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Lint.

@@ -37,26 +37,14 @@ func (e *editor) merge(mapping *yaml.Node, end int, base, params map[string]any)
 	pairs := pairsOf(mapping, end)
 	added := map[string]any{}
 	for _, key := range slices.Sorted(maps.Keys(params)) {
-		want := params[key]
 		pair, there := pairs[key]
 		_, inherited := base[key]
-		below, isMap := want.(map[string]any)
-		old, wasMap := base[key].(map[string]any)
-		if isMap {
-			want = MergeMaps(old, below)
-		}
-		switch {
-		case want == nil && there:
-			e.cut(pair)
-		case want == nil && inherited:
+		switch want := wanted(base[key], params[key]); {
+		case want == nil && !there && inherited:
 			return false // from a merge key: there is nothing to cut
-		case want == nil || there && sameValues(want, base[key]):
-		case isMap && wasMap && there && editable(pair.value, want):
-			if !e.merge(pair.value, pair.end, old, below) {
-				return false
-			}
+		case want == nil && !there:
 		case there:
-			if !e.replace(pair, want) {
+			if !e.change(pair, base[key], params[key], want) {
 				return false
 			}
 		default:
@@ -65,6 +53,31 @@ func (e *editor) merge(mapping *yaml.Node, end int, base, params map[string]any)
 	}
 	indent := mapping.Content[0].Column - 1
 	return e.add(e.afterComments(e.lastLine(mapping, end)+1, end, indent), indent, added)
+}
+
+// wanted is what a value becomes when a parameter is merged into it.
+func wanted(old, param any) any {
+	if below, isMap := param.(map[string]any); isMap {
+		values, _ := old.(map[string]any)
+		return MergeMaps(values, below)
+	}
+	return param
+}
+
+// change makes a pair what is wanted of it, from within where that is possible.
+func (e *editor) change(p pair, old, param, want any) bool {
+	below, isMap := param.(map[string]any)
+	values, wasMap := old.(map[string]any)
+	switch {
+	case want == nil:
+		e.cut(p)
+		return true
+	case sameValues(want, old):
+		return true
+	case isMap && wasMap && editable(p.value, want):
+		return e.merge(p.value, p.end, values, below)
+	}
+	return e.replace(p, want)
 }
 
 // editable reports whether a value can be edited from within: it is a block, and

@@ -241,15 +241,15 @@ type AppInstallTask struct {
 }
 
 // Instance is the name of the AppInstance that the task acts on.
-func (t *AppInstallTask) Instance() string {
-	if t.Spec.InstanceName != "" {
-		return t.Spec.InstanceName
+func (o *AppInstallTask) Instance() string {
+	if o.Spec.InstanceName != "" {
+		return o.Spec.InstanceName
 	}
-	return t.Spec.App.Name
+	return o.Spec.App.Name
 }
 
 // Finished reports whether the task has ended, well or not.
-func (t *AppInstallTask) Finished() bool { return t.Status.CompletionTime != nil }
+func (o *AppInstallTask) Finished() bool { return o.Status.CompletionTime != nil }
 
 // AppInstallTaskList is a list of tasks.
 // +kubebuilder:object:root=true

@@ -43,24 +43,36 @@ func (r *Reconciler) admit(ctx context.Context, s *scope) error {
 
 // checkState refuses what the instance's state does not allow.
 func (s *scope) checkState() error {
+	name, action := s.task.Instance(), s.task.Spec.Action
+	if s.instance != nil {
+		if err := s.checkInstance(name); err != nil {
+			return err
+		}
+	}
 	present := s.instance != nil && s.instance.Spec.DesiredState != v1alpha1.StateAbsent
 	mine := present && s.instance.Annotations[v1alpha1.TaskAnnotation] == s.task.Name
-	name := s.task.Instance()
-	switch action := s.task.Spec.Action; {
-	case s.instance != nil && !s.instance.DeletionTimestamp.IsZero():
-		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, fmt.Errorf("instance %s is being deleted", name))
-	case s.instance != nil && (s.instance.Spec.AppRef.Source != s.task.Spec.App.Source || s.instance.Spec.AppRef.Name != s.task.Spec.App.Name):
-		return outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
-			"instance %s is of app %s of source %s; give spec.instanceName", name, s.instance.Spec.AppRef.Name, s.instance.Spec.AppRef.Source))
-	case action == v1alpha1.ActionInstall && present && !mine:
-		return outcome.Stalled(v1alpha1.ReasonAlreadyInstalled, fmt.Errorf(
-			"instance %s is there already; use action Upgrade, or another spec.instanceName", name))
-	case action != v1alpha1.ActionInstall && !present && !mine:
-		return outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("there is no instance %s that runs; see kubectl get appinstances", name))
-	}
-	if s.task.Spec.Action == v1alpha1.ActionInstall && len(name) > maxInstanceName {
+	switch install := action == v1alpha1.ActionInstall; {
+	case install && len(name) > maxInstanceName:
 		return outcome.Stalled(v1alpha1.ReasonTooLong, fmt.Errorf(
 			"the name %s has more than %d characters; give a shorter one in spec.instanceName", name, maxInstanceName))
+	case install && present && !mine:
+		return outcome.Stalled(v1alpha1.ReasonAlreadyInstalled, fmt.Errorf(
+			"instance %s is there already; use action Upgrade, or another spec.instanceName", name))
+	case !install && !present:
+		return outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("there is no instance %s that runs; see kubectl get appinstances", name))
+	}
+	return nil
+}
+
+// checkInstance refuses an instance that is going away, or is one of another app.
+func (s *scope) checkInstance(name string) error {
+	has, wants := s.instance.Spec.AppRef, s.task.Spec.App
+	switch {
+	case !s.instance.DeletionTimestamp.IsZero():
+		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, fmt.Errorf("instance %s is being deleted", name))
+	case has.Source != wants.Source || has.Name != wants.Name:
+		return outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
+			"instance %s is of app %s of source %s; give spec.instanceName", name, has.Name, has.Source))
 	}
 	return nil
 }

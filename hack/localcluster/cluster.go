@@ -51,7 +51,7 @@ func (c *cluster) locked(ctx context.Context, do func(context.Context) error) er
 	if err != nil {
 		return fmt.Errorf("lock folder: %w", err)
 	}
-	defer dir.Close() //nolint:errcheck // It also gives up the lock.
+	defer dir.Close() // It also gives up the lock.
 	err = poll(ctx, func() (bool, error) {
 		err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		return err == nil, ignore(err, syscall.EWOULDBLOCK)

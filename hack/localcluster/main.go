@@ -49,7 +49,7 @@ func main() {
 			fmt.Fprint(os.Stderr, usage)
 		}
 		stop()
-		os.Exit(1) //nolint:gocritic // stop was called.
+		os.Exit(1)
 	}
 }
 

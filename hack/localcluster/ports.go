@@ -16,7 +16,7 @@ func freePorts(n int) ([]int, error) {
 			return nil, fmt.Errorf("find free port: %w", err)
 		}
 		// Held until the last one is chosen: otherwise the same port might be given twice.
-		defer listener.Close() //nolint:errcheck // Nothing was sent on it.
+		defer listener.Close()
 		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil

@@ -94,7 +94,7 @@ func (p *process) start(binary, dir string, args ...string) error {
 	if err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
-	defer log.Close() //nolint:errcheck // The program has a handle of its own.
+	defer log.Close() // The program has a handle of its own.
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = log, log

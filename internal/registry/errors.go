@@ -53,7 +53,7 @@ func (p place) explain(ctx context.Context, err error) error {
 		return outcome.Stalled(v1alpha1.ReasonImageNotFound,
 			&silence{p.registry, errNotFound, fmt.Sprintf("has no image %q", p.image), err})
 	}
-	kind, text := p.classify(err)
+	text, kind := p.classify(err)
 	return &silence{p.registry, kind, text, err}
 }
 
@@ -62,35 +62,35 @@ var errNotFound = errors.New("no such image")
 
 // classify has to bear in mind that a registry which may be asked over plain http
 // is tried over https first, and that both failures are then in the error.
-func (p place) classify(err error) (kind error, text string) {
+func (p place) classify(err error) (text string, kind error) {
 	if isUntrusted(err) {
-		return ErrUnreachable, "its certificate is not trusted"
+		return "its certificate is not trusted", ErrUnreachable
 	}
 	if answer, ok := errors.AsType[*transport.Error](err); ok {
 		return p.classifyAnswer(answer)
 	}
 	switch _, isLost := errors.AsType[*lost](err); {
 	case errors.Is(err, errAddress):
-		return ErrAnswer, "points to an address that is not allowed"
+		return "points to an address that is not allowed", ErrAnswer
 	case errors.Is(err, errPlain) && (p.plain || !isLost):
-		return ErrAnswer, "points to plain http, which is not allowed"
+		return "points to plain http, which is not allowed", ErrAnswer
 	case isLost, errors.Is(err, context.DeadlineExceeded):
-		return ErrUnreachable, ErrUnreachable.Error()
+		return ErrUnreachable.Error(), ErrUnreachable
 	case errors.Is(err, errTooLarge):
-		return ErrAnswer, errTooLarge.Error()
+		return errTooLarge.Error(), ErrAnswer
 	}
-	return ErrAnswer, "the answer is not a manifest, or not the one asked for"
+	return "the answer is not a manifest, or not the one asked for", ErrAnswer
 }
 
-func (p place) classifyAnswer(answer *transport.Error) (kind error, text string) {
+func (p place) classifyAnswer(answer *transport.Error) (text string, kind error) {
 	switch {
 	case answer.StatusCode == http.StatusTooManyRequests, hasCode(answer, transport.TooManyRequestsErrorCode):
-		return ErrRateLimited, ErrRateLimited.Error()
+		return ErrRateLimited.Error(), ErrRateLimited
 	case answer.StatusCode == http.StatusUnauthorized, answer.StatusCode == http.StatusForbidden,
 		hasCode(answer, transport.UnauthorizedErrorCode, transport.DeniedErrorCode):
-		return ErrDenied, fmt.Sprintf("access to %q denied, or no such repository", p.image)
+		return fmt.Sprintf("access to %q denied, or no such repository", p.image), ErrDenied
 	}
-	return ErrAnswer, fmt.Sprintf("answered with HTTP status %d", answer.StatusCode)
+	return fmt.Sprintf("answered with HTTP status %d", answer.StatusCode), ErrAnswer
 }
 
 // isNotFound takes a plain 404 for an answer only where a manifest was asked

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,13 +61,13 @@ func challenge(realm string) http.HandlerFunc {
 }
 
 // endless sends more than anybody should read, and notes how far it came.
-func endless(sent *int) http.HandlerFunc {
+func endless(sent *atomic.Int64) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", manifestType)
 		block := make([]byte, 1<<20)
 		for range 64 {
 			n, err := w.Write(block)
-			*sent += n
+			sent.Add(int64(n))
 			if err != nil {
 				return
 			}
@@ -102,7 +103,7 @@ func withConfig(config string) http.HandlerFunc {
 }
 
 func TestRegistryThatDoesNotAnswerAsItShould(t *testing.T) {
-	var sent int
+	var sent atomic.Int64
 	cases := []struct {
 		why    string
 		server http.HandlerFunc
@@ -120,7 +121,7 @@ func TestRegistryThatDoesNotAnswerAsItShould(t *testing.T) {
 		{"an error that never ends", endless(&sent), registry.ErrAnswer},
 		{"a length that is too large", manifests(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000000000")
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 		}), registry.ErrAnswer},
 		{"an index of too many entries", manifests(body(indexType, entries(registry.MaxIndexEntries+1))), registry.ErrAnswer},
 		{"an index of nothing", manifests(body(indexType, entries(0))), registry.ErrAnswer},
@@ -150,7 +151,7 @@ func TestRegistryThatDoesNotAnswerAsItShould(t *testing.T) {
 			g.Expect(again).To(MatchError(err.Error()), "the text is the same at every attempt and on every port")
 		})
 	}
-	NewWithT(t).Expect(sent).To(BeNumerically("<", 64<<20), "what is too long is not read to its end")
+	NewWithT(t).Expect(sent.Load()).To(BeNumerically("<", 64<<20), "what is too long is not read to its end")
 }
 
 // withLayers serves a manifest whose configuration is the empty object.
