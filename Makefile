@@ -81,9 +81,9 @@ tidy: ## Tidy every module.
 ##@ Check
 
 .PHONY: test
-test: assets ## Run every test that needs no root. MARKET_CATALOG=dir adds those on real charts.
+test: assets helm ## Run every test that needs no root. MARKET_CATALOG=dir adds those on real charts.
 	@code=0; \
-	KUBEBUILDER_ASSETS=$(CURDIR)/$(BIN) go test -race -timeout $(TEST_TIMEOUT) ./... || code=$$?; \
+	KUBEBUILDER_ASSETS=$(CURDIR)/$(BIN) HELM3=$(CURDIR)/$(BIN)/helm3 HELM4=$(CURDIR)/$(BIN)/helm4 go test -race -timeout $(TEST_TIMEOUT) ./... || code=$$?; \
 	go -C hack/localcluster test -timeout 10m ./... || code=$$?; \
 	exit $$code
 

@@ -185,9 +185,9 @@ func (f *folder) removeLeftovers() error {
 		if err != nil {
 			return err
 		}
-		top, _, _ := strings.Cut(name, "/")
-		ours := top == recordsFolder || top == blobsFolder
-		if !ours && name != "." && d.IsDir() {
+		ours := below(name, recordsFolder) || below(name, blobsFolder)
+		above := name == "." || below(blobsFolder, name)
+		if !ours && !above && d.IsDir() {
 			return fs.SkipDir // A volume has folders of its own, such as lost+found.
 		}
 		if !ours || d.IsDir() || !strings.HasPrefix(d.Name(), temporary) {
@@ -198,6 +198,11 @@ func (f *folder) removeLeftovers() error {
 		}
 		return nil
 	})
+}
+
+// below reports whether a path is a folder or below it.
+func below(name, folder string) bool {
+	return name == folder || strings.HasPrefix(name, folder+"/")
 }
 
 // storageError gives an error of the disk the reason that tells what to do.

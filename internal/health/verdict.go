@@ -97,6 +97,11 @@ func missing(ref v1alpha1.ObjectReference) verdict {
 func judge(live *unstructured.Unstructured) verdict {
 	kind := live.GroupVersionKind().GroupKind()
 	v := verdict{}
+	if jobs[kind] && live.GetDeletionTimestamp() != nil {
+		// It fares as it did before its time was over.
+		live = live.DeepCopy()
+		live.SetDeletionTimestamp(nil)
+	}
 	result, err := status.Compute(live)
 	switch {
 	case err != nil:
