@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -45,7 +46,7 @@ func (r *Reconciler) await(ctx context.Context, s *scope) error {
 	if s.task.Spec.Suspend != nil && *s.task.Spec.Suspend {
 		return outcome.Waiting(v1alpha1.ReasonSuspended, left, errors.New("suspended by spec.suspend"))
 	}
-	before, err := r.before(ctx, s.task)
+	before, err := r.before(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -76,26 +77,39 @@ func remaining(task *v1alpha1.AppInstallTask) (time.Duration, error) {
 	return 0, outcome.Stalled(v1alpha1.ReasonDeadlineExceeded, fmt.Errorf("not admitted within %s: %s", task.Spec.Deadline, why))
 }
 
-// before are the unfinished tasks of the same instance that are older, by name
-// where they are of the same second; the next to run first.
-func (r *Reconciler) before(ctx context.Context, task *v1alpha1.AppInstallTask) ([]string, error) {
-	var list v1alpha1.AppInstallTaskList
-	err := r.List(ctx, &list, client.InNamespace(task.Namespace), client.MatchingFields{TasksByInstance: task.Instance()})
-	if err != nil {
-		return nil, fmt.Errorf("list tasks of instance %s: %w", task.Instance(), err)
+// before are the unfinished tasks of the same instance that come first, the next to
+// run first: the one that has written the instance, and those that are older, by
+// name where they are of the same second. Writing the instance is what claims it;
+// that two tasks do it at once is prevented by the instance's resource version.
+func (r *Reconciler) before(ctx context.Context, s *scope) ([]string, error) {
+	writer := ""
+	if s.instance != nil {
+		writer = s.instance.Annotations[v1alpha1.TaskAnnotation]
 	}
+	if writer == s.task.Name {
+		return nil, nil
+	}
+	var list v1alpha1.AppInstallTaskList
+	err := r.List(ctx, &list, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
+	if err != nil {
+		return nil, fmt.Errorf("list tasks of instance %s: %w", s.task.Instance(), err)
+	}
+	first := slices.DeleteFunc(list.Items, func(other v1alpha1.AppInstallTask) bool {
+		waits := other.UID != s.task.UID && !other.Finished() && other.DeletionTimestamp.IsZero()
+		return !waits || other.Name != writer && !older(&other, s.task)
+	})
+	slices.SortFunc(first, func(a, b v1alpha1.AppInstallTask) int {
+		switch {
+		case a.Name == writer || b.Name != writer && older(&a, &b):
+			return -1
+		case b.Name == writer || older(&b, &a):
+			return 1
+		}
+		return 0
+	})
 	var names []string
-	var oldest *v1alpha1.AppInstallTask
-	for i := range list.Items {
-		other := &list.Items[i]
-		if other.UID == task.UID || other.Finished() || !other.DeletionTimestamp.IsZero() || !older(other, task) {
-			continue
-		}
-		names = append(names, other.Name)
-		if oldest == nil || older(other, oldest) {
-			oldest = other
-			names[0], names[len(names)-1] = names[len(names)-1], names[0]
-		}
+	for i := range first {
+		names = append(names, first[i].Name)
 	}
 	return names, nil
 }

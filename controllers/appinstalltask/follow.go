@@ -20,6 +20,9 @@ func (r *Reconciler) follow(_ context.Context, s *scope) error {
 	if s.instance == nil || string(s.instance.UID) != ref.UID {
 		return outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf("instance %s was deleted while the task ran", ref.Name))
 	}
+	if by := s.takenOver(); by != "" {
+		return outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf("instance %s was changed by %s while the task ran", ref.Name, by))
+	}
 	conditions := s.instance.Status.Conditions
 	current := func(kind string) *metav1.Condition {
 		c := meta.FindStatusCondition(conditions, kind)
@@ -42,6 +45,19 @@ func (r *Reconciler) follow(_ context.Context, s *scope) error {
 	}
 	s.keeper.Says(v1alpha1.ReasonSucceeded, root.Message)
 	return nil
+}
+
+// takenOver says who has changed the instance so that it is no longer what the task
+// wants, empty if nobody has.
+func (s *scope) takenOver() string {
+	absent := s.instance.Spec.DesiredState == v1alpha1.StateAbsent
+	switch by := s.instance.Annotations[v1alpha1.TaskAnnotation]; {
+	case by != s.task.Name:
+		return "task " + by
+	case absent != (s.task.Spec.Action == v1alpha1.ActionUninstall):
+		return "somebody"
+	}
+	return ""
 }
 
 // goesOn tells how far the instance is.

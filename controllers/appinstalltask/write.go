@@ -4,12 +4,19 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
 )
+
+// lookAtOnce is when an instance that somebody else has just changed is looked at
+// again: the cache shows the change in a moment.
+const lookAtOnce = 50 * time.Millisecond
 
 // write makes the instance what the task wants, once. A write whose note in status
 // was lost is made again, and changes nothing then.
@@ -18,6 +25,10 @@ func (r *Reconciler) write(ctx context.Context, s *scope) error {
 		return nil
 	}
 	instance, err := r.wanted(ctx, s)
+	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
+		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, lookAtOnce, fmt.Errorf(
+			"instance %s was just changed by somebody else", s.task.Instance()))
+	}
 	if err != nil {
 		return err
 	}

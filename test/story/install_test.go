@@ -2,6 +2,7 @@ package story_test
 
 import (
 	"context"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -237,6 +238,28 @@ var _ = Describe("A tenant", Ordered, func() {
 		t.succeed(ctx, t.task(ctx, v1alpha1.ActionInstall, "hello"))
 		t.fails(ctx, t.task(ctx, v1alpha1.ActionInstall, "hello"), v1alpha1.ReasonAlreadyInstalled)
 		t.fails(ctx, t.task(ctx, v1alpha1.ActionUpgrade, "hello", version("1.0.0")), v1alpha1.ReasonNotNewer)
+	})
+
+	It("may wish several things of one instance at once, and they are done one by one", func(ctx SpecContext) {
+		var tasks []*v1alpha1.AppInstallTask
+		for _, action := range []v1alpha1.Action{v1alpha1.ActionInstall, v1alpha1.ActionUpgrade, v1alpha1.ActionUninstall} {
+			tasks = append(tasks, t.task(ctx, action, "hello", func(s *v1alpha1.AppInstallTaskSpec) {
+				if action == v1alpha1.ActionInstall {
+					s.Version = "1.0.0"
+				}
+			}))
+			// Tasks of the same second are ordered by name, which is random here.
+			Eventually(func() bool { return time.Now().Unix() > tasks[len(tasks)-1].CreationTimestamp.Unix() }).Should(BeTrue())
+		}
+		for _, task := range tasks {
+			t.succeed(ctx, task)
+		}
+		history := t.instance(ctx, "hello").Status.History
+		Expect(history).To(HaveLen(3))
+		for i, entry := range history {
+			Expect(entry.Operation.Task).To(Equal(tasks[len(tasks)-1-i].Name))
+			Expect(entry.Outcome).To(Equal(v1alpha1.OutcomeSucceeded))
+		}
 	})
 
 	It("deletes an instance, and its releases go first", func(ctx SpecContext) {
