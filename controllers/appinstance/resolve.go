@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
@@ -30,6 +32,11 @@ func (r *Reconciler) resolve(ctx context.Context, s *scope) error {
 	}
 	t, err := r.find(ctx, s)
 	if err != nil {
+		// What runs goes on running when its source is gone or closed.
+		have := s.instance.Status.Version
+		if have != "" && meta.IsStatusConditionTrue(s.instance.Status.Conditions, v1alpha1.ConditionReady) {
+			s.keeper.Serving(fmt.Sprintf("running version %s; %s", have, err))
+		}
 		return status.At(v1alpha1.ConditionResolved, err)
 	}
 	s.target = t
