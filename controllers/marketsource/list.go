@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -45,29 +46,51 @@ func (r *Reconciler) readApps(ctx context.Context, s *scope) error {
 // list asks the source, if that is due. It asks for everything where the answer
 // must be applied again, and otherwise only for what is new.
 func (r *Reconciler) list(ctx context.Context, s *scope) error {
+	last := r.lastAttempt(s.source.UID)
 	since := hydrate.Mark{Revision: s.source.Status.Revision, ETag: s.source.Status.ETag}
 	switch {
-	case s.source.Status.ObservedGeneration != s.source.Generation:
+	case !requested(s.source) && last.holds(s.source):
+		return last.again()
+	case s.source.Status.ObservedGeneration != s.source.Generation && last.applied != s.source.Generation:
 		since = hydrate.Mark{}
-	case appsMissing(s.source, s.apps) && !r.askedWithin(s.source, settle):
+	case appsMissing(s.source, s.apps) && time.Since(last.at) >= settle:
 		since = hydrate.Mark{}
-	case !r.due(s.source):
+	case !last.due(s.source):
 		return nil
 	}
-	lister, err := r.Open(ctx, s.source)
+	listing, err := r.ask(ctx, s.source, since)
+	r.attempts.Store(s.source.UID, last.next(s.source, err))
 	if err != nil {
-		return status.At(v1alpha1.ConditionReached, err)
-	}
-	listing, err := lister.List(ctx, since)
-	r.asked.Store(s.source.UID, time.Now())
-	if err != nil {
-		return status.At(milestone(err), err)
+		return err
 	}
 	s.keeper.Reached(v1alpha1.ConditionReached, v1alpha1.ReasonReached, "the source answered")
-	if !listing.NotModified {
-		s.listing = &listing
+	if listing.NotModified {
+		s.stillIndexed()
+		return nil
 	}
+	s.listing = &listing
 	return nil
+}
+
+// stillIndexed says so again after a failure, which took the milestone away.
+func (s *scope) stillIndexed() {
+	st := s.source.Status
+	if st.Apps != nil && !meta.IsStatusConditionTrue(st.Conditions, v1alpha1.ConditionIndexed) {
+		s.indexed(int(st.Apps.Total - st.Apps.Skipped))
+	}
+}
+
+func (s *scope) indexed(apps int) {
+	s.keeper.Reached(v1alpha1.ConditionIndexed, v1alpha1.ReasonIndexed, fmt.Sprintf("%d apps offered", apps))
+}
+
+func (r *Reconciler) ask(ctx context.Context, source *v1alpha1.MarketSource, since hydrate.Mark) (hydrate.Listing, error) {
+	lister, err := r.Open(ctx, source)
+	if err != nil {
+		return hydrate.Listing{}, status.At(v1alpha1.ConditionReached, err)
+	}
+	listing, err := lister.List(ctx, since)
+	return listing, status.At(milestone(err), err)
 }
 
 // milestone tells an answer that cannot be read from one that did not come.
@@ -79,22 +102,8 @@ func milestone(err error) string {
 	return v1alpha1.ConditionReached
 }
 
-// due reports whether the source is to be asked for news.
-func (r *Reconciler) due(source *v1alpha1.MarketSource) bool {
-	if source.Annotations[v1alpha1.ReconcileRequestAnnotation] != source.Status.LastHandledReconcileAt {
-		return true
-	}
-	at, ok := r.lastAsked(source.UID)
-	return !ok || time.Since(at) >= interval(source)
-}
-
 // settle is how long the cache may take to show the AppInfos that were written.
 const settle = 5 * time.Second
-
-func (r *Reconciler) askedWithin(source *v1alpha1.MarketSource, span time.Duration) bool {
-	at, ok := r.lastAsked(source.UID)
-	return ok && time.Since(at) < span
-}
 
 // appsMissing reports whether AppInfos that the source made are not there: the
 // cache does not show them yet, or somebody removed them.

@@ -10,29 +10,52 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// announce emits an event for every condition that changed its meaning. What
+// announce emits an event for what changed its meaning: the root condition, Stalled,
+// and of the milestones that were reached since the last write the furthest. What
 // merely goes on makes none.
 func (k *Keeper) announce(before, after []metav1.Condition) {
+	furthest := k.furthest(before, after)
 	for _, c := range after {
-		if c.Type == v1alpha1.ConditionReconciling || c.Status == metav1.ConditionUnknown {
+		if !changed(before, c) || c.Status == metav1.ConditionUnknown {
 			continue
 		}
-		old := meta.FindStatusCondition(before, c.Type)
-		if old != nil && old.Status == c.Status && old.Reason == c.Reason {
-			continue
-		}
-		severity := corev1.EventTypeNormal
-		if bad := c.Status == metav1.ConditionFalse || c.Type == v1alpha1.ConditionStalled; bad {
-			if c.Type != k.kind.Root && slices.Contains(k.kind.Milestones, c.Type) {
-				continue // The root condition tells of the same failure.
+		switch c.Type {
+		case k.kind.Root:
+			severity := corev1.EventTypeNormal
+			if c.Status == metav1.ConditionFalse {
+				severity = corev1.EventTypeWarning
 			}
-			severity = corev1.EventTypeWarning
+			k.tell(severity, c)
+		case v1alpha1.ConditionStalled:
+			// A root that is False tells of the same failure.
+			if !meta.IsStatusConditionFalse(after, k.kind.Root) {
+				k.tell(corev1.EventTypeWarning, c)
+			}
+		case furthest:
+			k.tell(corev1.EventTypeNormal, c)
 		}
-		if c.Type == v1alpha1.ConditionStalled && meta.IsStatusConditionFalse(after, k.kind.Root) {
-			continue // So does it here.
-		}
-		k.recorder.Eventf(k.object, nil, severity, c.Reason, "Reconcile", "%s", note(c))
 	}
+}
+
+// furthest is the last milestone that became True, empty if none did.
+func (k *Keeper) furthest(before, after []metav1.Condition) string {
+	for _, milestone := range slices.Backward(k.kind.Milestones) {
+		c := meta.FindStatusCondition(after, milestone)
+		if c != nil && c.Status == metav1.ConditionTrue && changed(before, *c) {
+			return milestone
+		}
+	}
+	return ""
+}
+
+// changed reports whether a condition means something else than before.
+func changed(before []metav1.Condition, c metav1.Condition) bool {
+	old := meta.FindStatusCondition(before, c.Type)
+	return old == nil || old.Status != c.Status || old.Reason != c.Reason
+}
+
+func (k *Keeper) tell(severity string, c metav1.Condition) {
+	k.recorder.Eventf(k.object, nil, severity, c.Reason, "Reconcile", "%s", note(c))
 }
 
 func note(c metav1.Condition) string {
