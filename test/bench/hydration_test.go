@@ -1,0 +1,171 @@
+package bench_test
+
+import (
+	"fmt"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// keeper is the namespace of the market.
+const keeper = "market"
+
+// shortest is the shortest interval that a source may have.
+const shortest v1alpha1.Duration = "10s"
+
+// hydrateCatalog measures from the apply of a source with real charts to all of
+// them served, by an operator that has nothing yet.
+func (m *measure) hydrateCatalog() {
+	if !m.needsCatalog("hydration of real charts") {
+		return
+	}
+	engine := m.child("engine", m.catalog, "GOMAXPROCS=1")
+	m.namespace(keeper)
+	m.Expect(m.operator.forgetPeak()).To(Succeed())
+	workers := watchOffspring(m.operator.pid())
+	log := m.auditEnd()
+	begin := time.Now()
+	m.market = m.apply("catalog", v1alpha1.MarketSourceSpec{
+		Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: m.catalog},
+	})
+	took := time.Since(begin)
+	most := workers.end()
+	apps, writes := m.market.Status.Apps, m.writesSince(log)
+	m.Expect(writes).To(BeNumerically(">=", apps.Total), "an app takes a write at least, so the count is wrong")
+	m.Expect(apps.Ready).To(Equal(apps.Total), "%v", m.market.Status.Failures)
+	m.table.add(row{
+		work:   fmt.Sprintf("hydrate %d real apps, cold, from apply to all Ready", apps.Total),
+		figure: seconds(took), budget: "≤ 15 s, aim for 6 s (347 apps)",
+		reference: fmt.Sprintf("helm template in process, one core, %d renders: %s", engine.Count, seconds(engine.Took)), ratio: ratio(took, engine.Took),
+	})
+	m.table.add(row{
+		work:   "memory while doing so, most ever; writes",
+		figure: fmt.Sprintf("operator %s, render workers together %s; %d", mebibytes(m.resident("VmHWM")), mebibytes(most), writes),
+	})
+}
+
+// syncUnchanged has sources asked again while nothing changed: the catalog as a
+// folder first, and the same charts by HTTP after it.
+func (m *measure) syncUnchanged() {
+	if !m.needsCatalog("sync of real charts with nothing changed") || m.market == nil {
+		return
+	}
+	m.serveCatalog()
+	m.fetchEverything()
+	m.settle()
+	m.table.add(row{
+		work: "sync again by hand, nothing changed, folder", figure: seconds(m.median(m.trigger)), budget: "< 100 ms",
+	})
+	m.table.add(row{
+		work:   fmt.Sprintf("memory, %d apps served, every archive fetched once, idle", m.market.Status.Apps.Total),
+		figure: mebibytes(m.resident("VmRSS")), budget: "≤ 150 MiB (347 apps)",
+	})
+	m.remove(m.market)
+	begin := time.Now()
+	m.market = m.apply("repository", v1alpha1.MarketSourceSpec{
+		Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: m.catalogServer.URL},
+	})
+	m.table.add(row{work: "hydrate the same apps from a Helm repository over HTTP, cold", figure: seconds(time.Since(begin))})
+	m.settle()
+	m.catalogServer.reset()
+	took := m.median(m.trigger)
+	m.table.add(row{
+		work: "sync again by hand, nothing changed, HTTP",
+		figure: fmt.Sprintf("%s, requests: %.3g, bytes: %.3g", seconds(took),
+			float64(m.catalogServer.requests.Load())/syncs, float64(m.catalogServer.bytes.Load())/syncs),
+		budget: "< 100 ms, 1 request, 0 bytes", reference: fmt.Sprintf("the index has %d bytes", m.catalogServer.indexBytes()),
+	})
+	m.syncByInterval()
+}
+
+// syncs is how often a source is asked again by hand; odd, for the median.
+const syncs = 5
+
+func (m *measure) median(each func() time.Duration) time.Duration {
+	var took []time.Duration
+	for range syncs {
+		took = append(took, each())
+	}
+	return median(took)
+}
+
+// syncByInterval counts what syncs cost that nobody asked for: a trigger and its
+// echo are writes themselves.
+func (m *measure) syncByInterval() {
+	m.b.Helper()
+	const window = 25 * time.Second
+	patch := client.MergeFrom(m.market.DeepCopy())
+	m.market.Spec.Interval = shortest
+	m.Expect(m.cluster.Patch(m.ctx, m.market, patch)).To(Succeed())
+	m.settle()
+	m.catalogServer.reset()
+	log := m.auditEnd()
+	select {
+	case <-time.After(window):
+	case <-m.ctx.Done():
+	}
+	m.table.add(row{
+		work: fmt.Sprintf("%s with an interval of %s, nothing changed, HTTP", window, shortest),
+		figure: fmt.Sprintf("requests: %d, bytes: %d, writes: %d",
+			m.catalogServer.requests.Load(), m.catalogServer.bytes.Load(), m.writesSince(log)),
+		budget: "0 bytes, 0 writes",
+	})
+}
+
+// trigger asks for a sync and returns how long it took until the source's status
+// said that it was done.
+func (m *measure) trigger() time.Duration {
+	m.b.Helper()
+	key := client.ObjectKeyFromObject(m.market)
+	m.Expect(m.cluster.Get(m.ctx, key, m.market)).To(Succeed())
+	all := m.follow(&v1alpha1.MarketSourceList{}, client.InNamespace(keeper))
+	begin := time.Now()
+	m.request(begin.Format(time.RFC3339Nano))
+	m.until(all, func(o client.Object) (bool, error) {
+		source := o.(*v1alpha1.MarketSource)
+		return source.Name == key.Name && source.Status.LastHandledReconcileAt == begin.Format(time.RFC3339Nano), nil
+	})
+	return time.Since(begin)
+}
+
+// request puts the annotation on the source that asks for a sync.
+func (m *measure) request(value string) {
+	m.b.Helper()
+	patch := client.MergeFrom(m.market.DeepCopy())
+	metav1.SetMetaDataAnnotation(&m.market.ObjectMeta, v1alpha1.ReconcileRequestAnnotation, value)
+	m.Expect(m.cluster.Patch(m.ctx, m.market, patch)).To(Succeed())
+}
+
+// hydrateChanged measures from the trigger to served when eight of the charts
+// have changed at their source.
+func (m *measure) hydrateChanged() {
+	if m.catalogServer == nil || m.market == nil {
+		m.table.leaveOut("eight changed charts", "needs the measure quiet")
+		return
+	}
+	const changes = 8
+	before := m.digests()
+	changed := m.changeCharts(changes)
+	apps := m.follow(&v1alpha1.AppInfoList{}, client.InNamespace(keeper))
+	begin := time.Now()
+	m.request(begin.Format(time.RFC3339Nano))
+	pending := map[string]bool{}
+	for _, app := range changed {
+		pending[app] = true
+	}
+	m.until(apps, func(o client.Object) (bool, error) {
+		app := o.(*v1alpha1.AppInfo)
+		ready, err := settled(app, v1alpha1.ConditionReady)
+		if ready && pending[app.Spec.App] && app.Status.Versions[0].SourceDigest != before[app.Spec.App] {
+			delete(pending, app.Spec.App)
+		}
+		return len(pending) == 0, err
+	})
+	m.table.add(row{
+		work: fmt.Sprintf("%d charts changed, from the trigger to all Ready", changes), figure: seconds(time.Since(begin)), budget: "< 1 s",
+	})
+}

@@ -1,0 +1,198 @@
+package bench_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	. "github.com/onsi/gomega"
+)
+
+// Variables of a child: what it is to do, and on what.
+const (
+	childVariable = "BENCH_CHILD"
+	childArgument = "BENCH_CHILD_ARGUMENT"
+)
+
+// report is what a child has to say of its work.
+type report struct {
+	// Count is of what was worked on.
+	Count int
+	// Took is the time of the work alone.
+	Took time.Duration
+	// Before and Peak are resident bytes: when the child began, and the most ever.
+	Before int64
+	Peak   int64
+}
+
+// children are the kinds of work that are done in a process of their own.
+var children = map[string]func(argument string) (int, time.Duration, error){
+	"source": readIndexAsSource,
+	"helm":   readIndexAsHelm,
+	"engine": renderCatalog,
+}
+
+// runChild does the work of a child and prints its report.
+func runChild(name string) error {
+	work, ok := children[name]
+	if !ok {
+		return fmt.Errorf("there is no child %q", name)
+	}
+	before, err := memory(os.Getpid(), "VmRSS")
+	if err != nil {
+		return err
+	}
+	count, took, err := work(os.Getenv(childArgument))
+	if err != nil {
+		return err
+	}
+	peak, err := memory(os.Getpid(), "VmHWM")
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(report{Count: count, Took: took, Before: before, Peak: peak})
+}
+
+// child runs this binary for one piece of work.
+func (m *measure) child(name, argument string, env ...string) report {
+	m.b.Helper()
+	self, err := os.Executable()
+	m.Expect(err).NotTo(HaveOccurred())
+	cmd := exec.CommandContext(m.ctx, self)
+	cmd.Env = append(append(os.Environ(), env...), childVariable+"="+name, childArgument+"="+argument)
+	var out, problem bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problem
+	m.Expect(cmd.Run()).To(Succeed(), problem.String())
+	var r report
+	m.Expect(json.Unmarshal(out.Bytes(), &r)).To(Succeed(), out.String())
+	return r
+}
+
+// memory is a line of a process's status that counts kilobytes, in bytes: VmRSS is
+// what is resident, VmHWM the most that ever was.
+func memory(pid int, line string) (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, fmt.Errorf("read memory of process: %w", err)
+	}
+	for each := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(each, ":")
+		if name != line {
+			continue
+		}
+		kilobytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+		return kilobytes << 10, err
+	}
+	return 0, fmt.Errorf("read memory of process: no %s, it has ended", line)
+}
+
+// offspring are the processes whose parent this one is.
+func offspring(parent int) []int {
+	found, _ := filepath.Glob("/proc/[0-9]*/stat") // The pattern is right.
+	var pids []int
+	for _, path := range found {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // It has ended.
+		}
+		// The name, in brackets, may hold spaces; the state and the parent follow it.
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		if len(fields) < 2 || fields[1] != strconv.Itoa(parent) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// lookout watches the children of a process, which come and go.
+type lookout struct {
+	stop context.CancelFunc
+	done sync.WaitGroup
+	// most is the largest sum of what was resident at one moment, in bytes.
+	most int64
+}
+
+func watchOffspring(parent int) *lookout {
+	ctx, stop := context.WithCancel(context.Background())
+	l := &lookout{stop: stop}
+	l.done.Go(func() {
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			var sum int64
+			for _, pid := range offspring(parent) {
+				if resident, err := memory(pid, "VmRSS"); err == nil {
+					sum += resident
+				}
+			}
+			l.most = max(l.most, sum)
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	return l
+}
+
+// end stops watching and returns the most that was seen.
+func (l *lookout) end() int64 {
+	l.stop()
+	l.done.Wait()
+	return l.most
+}
+
+// process is a program that runs beside the measures.
+type process struct {
+	cmd *exec.Cmd
+	log string
+}
+
+// launch starts a program whose words go to a file.
+func launch(log, program string, args, env []string) (*process, error) {
+	file, err := os.Create(log)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	cmd := exec.Command(program, args...)
+	cmd.Stdout, cmd.Stderr = file, file
+	cmd.Env = append(os.Environ(), env...)
+	// Should the benchmark be killed, what it started ends too.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return &process{cmd: cmd, log: log}, nil
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// terminate asks the program to end, and makes it after some seconds.
+func (p *process) terminate() error {
+	impatient := time.AfterFunc(15*time.Second, func() { _ = p.cmd.Process.Kill() }) // Or it has ended.
+	defer impatient.Stop()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return p.cmd.Wait()
+}
+
+// forgetPeak makes VmHWM begin again with what is resident now.
+func (p *process) forgetPeak() error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.pid()), []byte("5"), 0)
+}

@@ -1,0 +1,189 @@
+package bench_test
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// serveRepository asks for an archive of middling size and for the index, as fast
+// as the answers come, of the operator and of nginx in turns.
+func (m *measure) serveRepository() {
+	m.needMarket()
+	archive, index := m.medianArchive(), m.market.Status.RepositoryURL+"/index.yaml"
+	pages := []page{
+		{name: "archive", budget: "≥ 0.8 × nginx", url: archive, content: m.download(archive)},
+		{name: "index", url: index, content: m.download(index)},
+	}
+	nginx := m.startNginx(pages)
+	for _, p := range pages {
+		ours, theirs := m.inTurns(p, nginx)
+		r := row{
+			work:   fmt.Sprintf("repository: %s of %.1f kB, %d connections", p.name, float64(len(p.content))/1000, connections),
+			figure: fmt.Sprintf("%.0f requests/s", ours), budget: p.budget,
+		}
+		if nginx != "" {
+			r.reference, r.ratio = fmt.Sprintf("nginx %.0f requests/s", theirs), ratio(ours, theirs)
+		}
+		m.table.add(r)
+	}
+}
+
+// page is something to ask for.
+type page struct {
+	name    string
+	budget  string
+	url     string
+	content []byte
+}
+
+// inTurns gives the medians of several rounds for the operator and for nginx, if
+// it runs.
+func (m *measure) inTurns(p page, nginx string) (ours, theirs float64) {
+	m.b.Helper()
+	const rounds, each = 5, 2 * time.Second
+	var mine, others []float64
+	for range rounds {
+		mine = append(mine, m.ask(p.url, p, each))
+		if nginx != "" {
+			others = append(others, m.ask(nginx+"/"+p.name, p, each))
+		}
+	}
+	return median(mine), median(others)
+}
+
+func (m *measure) ask(url string, p page, during time.Duration) float64 {
+	m.b.Helper()
+	rate, err := ask(url, int64(len(p.content)), during)
+	m.Expect(err).NotTo(HaveOccurred())
+	return rate
+}
+
+// median of an odd number of figures; zero of none.
+func median[N cmp.Ordered](figures []N) N {
+	if len(figures) == 0 {
+		return *new(N)
+	}
+	sorted := slices.Sorted(slices.Values(figures))
+	return sorted[len(sorted)/2]
+}
+
+// needMarket applies the sample market if no source was applied yet.
+func (m *measure) needMarket() {
+	m.b.Helper()
+	if m.market == nil {
+		m.market = m.applySamples()
+	}
+}
+
+// applySamples applies the sample market, unless it is there.
+func (m *measure) applySamples() *v1alpha1.MarketSource {
+	m.b.Helper()
+	m.namespace(keeper)
+	return m.apply("samples", v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: m.samples.URL}})
+}
+
+// medianArchive is the archive that half of the others are larger than.
+func (m *measure) medianArchive() string {
+	m.b.Helper()
+	type archive struct {
+		url  string
+		size int
+	}
+	var all []archive
+	for _, app := range m.apps() {
+		for _, version := range app.Status.Versions {
+			all = append(all, archive{version.URL, len(m.download(version.URL))})
+		}
+	}
+	m.Expect(all).NotTo(BeEmpty())
+	slices.SortFunc(all, func(a, b archive) int { return cmp.Or(cmp.Compare(a.size, b.size), cmp.Compare(a.url, b.url)) })
+	return all[len(all)/2].url
+}
+
+func (m *measure) download(url string) []byte {
+	m.b.Helper()
+	answer, err := http.Get(url)
+	m.Expect(err).NotTo(HaveOccurred())
+	defer answer.Body.Close()
+	m.Expect(answer.StatusCode).To(Equal(http.StatusOK), url)
+	content, err := io.ReadAll(answer.Body)
+	m.Expect(err).NotTo(HaveOccurred())
+	return content
+}
+
+// startNginx serves the pages as files and returns the address, or nothing if
+// there is no nginx here.
+func (m *measure) startNginx(pages []page) string {
+	m.b.Helper()
+	program, err := exec.LookPath("nginx")
+	if err != nil {
+		program, err = exec.LookPath("/usr/sbin/nginx")
+	}
+	if err != nil {
+		m.table.leaveOut("comparison with nginx", "it is not installed; Debian has it in nginx-light")
+		return ""
+	}
+	dir := filepath.Join(m.scratch, "nginx")
+	m.Expect(os.MkdirAll(filepath.Join(dir, "pages"), 0o755)).To(Succeed())
+	for _, p := range pages {
+		m.Expect(os.WriteFile(filepath.Join(dir, "pages", p.name), p.content, 0o644)).To(Succeed())
+	}
+	user := ""
+	if os.Getuid() == 0 {
+		user = "user root;" // Of its own accord it would become one who may not read the folder.
+	}
+	address, config := m.freeAddress(), filepath.Join(dir, "nginx.conf")
+	m.Expect(os.WriteFile(config, fmt.Appendf(nil, nginxForm, user, runtime.NumCPU(), dir, address), 0o644)).To(Succeed())
+	server, err := launch(filepath.Join(dir, "nginx.log"), program, []string{"-p", dir, "-c", config, "-e", "stderr"}, nil)
+	m.Expect(err).NotTo(HaveOccurred())
+	m.b.Cleanup(func() {
+		if err := server.terminate(); err != nil {
+			m.b.Errorf("stop nginx: %v", err)
+		}
+	})
+	url := "http://" + address
+	m.Eventually(func() error { return fetch(url + "/index") }, 10*time.Second, 20*time.Millisecond).Should(Succeed(), func() string {
+		text, _ := os.ReadFile(server.log) // What there is of it.
+		return string(text)
+	})
+	return url
+}
+
+// nginxForm takes a line about the user, the number of processors, the folder and
+// the address. It is what one would set for speed.
+const nginxForm = `%s
+daemon off;
+worker_processes %d;
+pid %[3]s/nginx.pid;
+error_log stderr;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  default_type application/octet-stream;
+  sendfile on;
+  tcp_nopush on;
+  keepalive_requests 1000000000;
+  open_file_cache max=100;
+  client_body_temp_path %[3]s/body;
+  proxy_temp_path %[3]s/proxy;
+  fastcgi_temp_path %[3]s/fastcgi;
+  uwsgi_temp_path %[3]s/uwsgi;
+  scgi_temp_path %[3]s/scgi;
+  server {
+    listen %[4]s;
+    root %[3]s/pages;
+  }
+}
+`

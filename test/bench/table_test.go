@@ -1,0 +1,96 @@
+package bench_test
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// row is one line of the table.
+type row struct {
+	work      string
+	figure    string
+	budget    string
+	reference string
+	ratio     string
+}
+
+// table is filled while the measures are taken, and printed at the end.
+type table struct {
+	rows []row
+	// left are measures that could not be taken, with the reason.
+	left []string
+	load string
+}
+
+func newTable() *table { return &table{load: load()} }
+
+func (t *table) add(r row) { t.rows = append(t.rows, r) }
+
+func (t *table) leaveOut(what, why string) {
+	t.left = append(t.left, fmt.Sprintf("left out: %s: %s", what, why))
+}
+
+// print writes the table in the form of Markdown, aligned to be read as it is.
+func (t *table) print(out io.Writer) {
+	fmt.Fprintf(out, "\n%s, %d cores, %s, load before %s\n\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), t.load)
+	lines := [][]string{{"work", "figure", "budget", "reference in the same run", "ratio"}}
+	for _, r := range t.rows {
+		lines = append(lines, []string{r.work, r.figure, r.budget, r.reference, r.ratio})
+	}
+	widths := make([]int, len(lines[0]))
+	for _, line := range lines {
+		for i, cell := range line {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for n, line := range lines {
+		for i, cell := range line {
+			fmt.Fprintf(out, "| %s%s ", cell, strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)))
+		}
+		fmt.Fprintln(out, "|")
+		if n > 0 {
+			continue
+		}
+		for _, width := range widths {
+			fmt.Fprintf(out, "| %s ", strings.Repeat("-", width))
+		}
+		fmt.Fprintln(out, "|")
+	}
+	fmt.Fprintln(out)
+	for _, line := range t.left {
+		fmt.Fprintln(out, line)
+	}
+}
+
+// load is that of the machine over the last minute.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	return first
+}
+
+func seconds(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%.0f ms", float64(d.Microseconds())/1000)
+	}
+	return fmt.Sprintf("%.2f s", d.Seconds())
+}
+
+// mebibytes takes bytes.
+func mebibytes(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }
+
+// ratio is of a figure to its reference.
+func ratio[N int64 | float64 | time.Duration](figure, reference N) string {
+	if reference == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", float64(figure)/float64(reference))
+}

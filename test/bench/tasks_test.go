@@ -1,0 +1,222 @@
+package bench_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	. "github.com/onsi/gomega"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+const (
+	// smallApp is one of the sample market that needs nothing to be told.
+	smallApp = "hello"
+	account  = "tenant"
+)
+
+// carryOutOne measures one task from its creation to Succeeded, in turns with one
+// run of the helm command that installs the same archive.
+func (m *measure) carryOutOne() {
+	const rounds = 7
+	helm, version := m.newHelm(), m.small().Version
+	tasks, commands := m.tenants("one", rounds), m.tenants("one-helm", rounds)
+	var ours, theirs []time.Duration
+	for i := range rounds {
+		if helm != nil {
+			begin := time.Now()
+			m.Expect(helm.install(m.ctx, commands[i], smallApp)).To(Succeed())
+			theirs = append(theirs, time.Since(begin))
+		}
+		ours = append(ours, m.carryOut([]client.Object{m.task(tasks[i], smallApp, version)}))
+	}
+	m.addTasks(fmt.Sprintf("a task from create to Succeeded, one small chart, median of %d", rounds), median(ours),
+		"helm install --wait", median(theirs))
+}
+
+// carryOutMany measures a hundred tasks at once, from the creation of the first to
+// the last Succeeded, after a hundred runs of the helm command, eight at a time.
+func (m *measure) carryOutMany() {
+	const namespaces, each, abreast = 20, 5, 8
+	helm, version := m.newHelm(), m.small().Version
+	var theirs time.Duration
+	if helm != nil {
+		var jobs []func(context.Context) error
+		for _, namespace := range m.tenants("many-helm", namespaces) {
+			for i := range each {
+				jobs = append(jobs, func(ctx context.Context) error { return helm.install(ctx, namespace, fmt.Sprint(smallApp, "-", i)) })
+			}
+		}
+		begin := time.Now()
+		m.Expect(sideBySide(m.ctx, abreast, jobs)).To(Succeed())
+		theirs = time.Since(begin)
+	}
+	var tasks []client.Object
+	for _, namespace := range m.tenants("many", namespaces) {
+		for i := range each {
+			tasks = append(tasks, m.task(namespace, fmt.Sprint(smallApp, "-", i), version))
+		}
+	}
+	m.Expect(m.operator.forgetPeak()).To(Succeed())
+	took := m.carryOut(tasks)
+	m.addTasks(fmt.Sprintf("%d tasks at once in %d namespaces, all Succeeded", len(tasks), namespaces), took,
+		fmt.Sprintf("helm install --wait, %d side by side", abreast), theirs)
+	m.table.add(row{work: "memory while doing so, most ever", figure: "operator " + mebibytes(m.resident("VmHWM"))})
+}
+
+func (m *measure) addTasks(work string, ours time.Duration, peer string, theirs time.Duration) {
+	r := row{work: work, figure: seconds(ours), budget: "≤ 0.5 × helm"}
+	if theirs > 0 {
+		r.reference, r.ratio = peer+" "+seconds(theirs), ratio(ours, theirs)
+	}
+	m.table.add(r)
+}
+
+// tenants makes namespaces with an account that may do in them what their
+// administrator may, and returns once the API server knows.
+func (m *measure) tenants(prefix string, count int) []string {
+	m.b.Helper()
+	m.needSamples()
+	var names []string
+	for i := range count {
+		name := fmt.Sprint(prefix, "-", i)
+		own := metav1.ObjectMeta{Namespace: name, Name: account}
+		m.namespace(name)
+		m.Expect(m.cluster.Create(m.ctx, &corev1.ServiceAccount{ObjectMeta: own})).To(Succeed())
+		m.Expect(m.cluster.Create(m.ctx, &rbacv1.RoleBinding{
+			ObjectMeta: own,
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "admin"},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: name, Name: account}},
+		})).To(Succeed())
+		names = append(names, name)
+	}
+	for _, name := range names {
+		m.Eventually(func(g Gomega) {
+			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+				User:               fmt.Sprintf("system:serviceaccount:%s:%s", name, account),
+				ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: name, Verb: "create", Group: "apps", Resource: "deployments"},
+			}}
+			g.Expect(m.cluster.Create(m.ctx, review)).To(Succeed())
+			g.Expect(review.Status.Allowed).To(BeTrue())
+		}, patience, 20*time.Millisecond).Should(Succeed())
+	}
+	return names
+}
+
+// needSamples applies the sample market, unless that was done.
+func (m *measure) needSamples() {
+	m.b.Helper()
+	key := client.ObjectKey{Namespace: keeper, Name: "samples"}
+	if err := m.cluster.Get(m.ctx, key, &v1alpha1.MarketSource{}); err != nil {
+		m.Expect(client.IgnoreNotFound(err)).To(Succeed())
+		m.applySamples()
+	}
+}
+
+func (m *measure) task(namespace, instance, version string) *v1alpha1.AppInstallTask {
+	return &v1alpha1.AppInstallTask{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: instance},
+		Spec: v1alpha1.AppInstallTaskSpec{
+			Action: v1alpha1.ActionInstall, InstanceName: instance, Version: version, ServiceAccountName: account,
+			App: v1alpha1.AppReference{Source: "samples", Namespace: keeper, Name: smallApp},
+		},
+	}
+}
+
+// carryOut creates tasks and returns how long it took until all had succeeded.
+func (m *measure) carryOut(tasks []client.Object) time.Duration {
+	m.b.Helper()
+	pending := map[client.ObjectKey]bool{}
+	for _, task := range tasks {
+		pending[client.ObjectKeyFromObject(task)] = true
+	}
+	all := m.follow(&v1alpha1.AppInstallTaskList{})
+	begin := time.Now()
+	for _, task := range tasks {
+		m.Expect(m.cluster.Create(m.ctx, task)).To(Succeed())
+	}
+	m.until(all, func(o client.Object) (bool, error) {
+		done, err := settled(o.(v1alpha1.Object), v1alpha1.ConditionSucceeded)
+		if done {
+			delete(pending, client.ObjectKeyFromObject(o))
+		}
+		return len(pending) == 0, err
+	})
+	return time.Since(begin)
+}
+
+// command is the helm command with one archive to install.
+type command struct {
+	program string
+	archive string
+	env     []string
+}
+
+// newHelm takes the archive that the operator publishes. It is nil if there is no
+// helm command.
+func (m *measure) newHelm() *command {
+	m.b.Helper()
+	program := os.Getenv("HELM3")
+	if program == "" {
+		m.table.leaveOut("comparison with the helm command", "HELM3 is not set")
+		return nil
+	}
+	home := filepath.Join(m.scratch, "helm")
+	h := &command{program: program, archive: filepath.Join(home, "chart.tgz"), env: append(os.Environ(),
+		"KUBECONFIG="+m.kubeconfig, "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)}
+	m.Expect(os.MkdirAll(home, 0o755)).To(Succeed())
+	m.Expect(os.WriteFile(h.archive, m.download(m.small().URL), 0o644)).To(Succeed())
+	return h
+}
+
+// small is the version of the small app that is installed.
+func (m *measure) small() v1alpha1.PublishedVersion {
+	m.b.Helper()
+	m.needSamples()
+	app := &v1alpha1.AppInfo{}
+	m.Expect(m.cluster.Get(m.ctx, client.ObjectKey{Namespace: keeper, Name: "samples." + smallApp}, app)).To(Succeed())
+	m.Expect(app.Status.Versions).NotTo(BeEmpty())
+	return app.Status.Versions[0]
+}
+
+func (h *command) install(ctx context.Context, namespace, release string) error {
+	cmd := exec.CommandContext(ctx, h.program, "install", release, h.archive, "--namespace", namespace, "--wait")
+	cmd.Env = h.env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("helm install in %s: %w: %s", namespace, err, lastLine(out))
+	}
+	return nil
+}
+
+// sideBySide runs jobs, so many at a time. A lane in which one fails does no more.
+func sideBySide(ctx context.Context, abreast int, jobs []func(context.Context) error) error {
+	next := make(chan func(context.Context) error)
+	errs := make([]error, abreast)
+	var all sync.WaitGroup
+	for i := range abreast {
+		all.Go(func() {
+			for job := range next {
+				if errs[i] == nil {
+					errs[i] = job(ctx)
+				}
+			}
+		})
+	}
+	for _, job := range jobs {
+		next <- job
+	}
+	close(next)
+	all.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,220 @@
+package bench_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/samplemarket"
+)
+
+// world is what the measures share.
+type world struct {
+	table   *table
+	root    string
+	scratch string
+	// catalog is a folder of real charts, empty if none was given.
+	catalog string
+
+	// Set by start.
+
+	kubeconfig string
+	audit      string
+	cluster    client.WithWatch
+	samples    *httptest.Server
+	operator   *process
+
+	// market is the source whose charts are published, nil until there is one.
+	market *v1alpha1.MarketSource
+	// catalogServer serves the catalog by HTTP, nil until it is needed.
+	catalogServer *counter
+	// whole is the benchmark of all measures, at whose end everything is stopped.
+	whole *testing.B
+}
+
+func newWorld(b *testing.B) *world {
+	root, err := env.Root()
+	if err != nil {
+		b.Fatal(err)
+	}
+	catalog := os.Getenv("MARKET_CATALOG")
+	if catalog != "" && !filepath.IsAbs(catalog) {
+		catalog = filepath.Join(root, catalog) // make runs there.
+	}
+	return &world{whole: b, table: newTable(), root: root, scratch: b.TempDir(), catalog: catalog}
+}
+
+// start brings up a cluster with simulated nodes, the sample market and the
+// operator, built as it is released.
+func (m *measure) start() {
+	m.startCluster()
+	market, err := samplemarket.New(filepath.Join(m.root, "config", "samples", "charts"))
+	m.Expect(err).NotTo(HaveOccurred())
+	m.samples = httptest.NewServer(market)
+	m.whole.Cleanup(m.samples.Close)
+	m.startOperator()
+}
+
+func (m *measure) startCluster() {
+	assets := os.Getenv("KUBEBUILDER_ASSETS")
+	program, err := filepath.EvalSymlinks(filepath.Join(assets, "kube-apiserver"))
+	m.Expect(err).NotTo(HaveOccurred())
+	dir := filepath.Join(m.scratch, "cluster")
+	m.run(program, "up", "--dir", dir)
+	end := m.whole
+	end.Cleanup(func() {
+		if out, err := exec.Command(program, "down", "--dir", dir).CombinedOutput(); err != nil {
+			end.Errorf("stop cluster: %v: %s", err, out)
+		}
+	})
+	m.kubeconfig, m.audit = filepath.Join(dir, "kubeconfig"), filepath.Join(dir, "audit.log")
+	cfg, err := clientcmd.BuildConfigFromFlags("", m.kubeconfig)
+	m.Expect(err).NotTo(HaveOccurred())
+	cfg.QPS = -1
+	scheme := runtime.NewScheme()
+	m.Expect(errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme))).To(Succeed())
+	m.cluster, err = client.NewWithWatch(cfg, client.Options{Scheme: scheme})
+	m.Expect(err).NotTo(HaveOccurred())
+	m.run(filepath.Join(assets, "kubectl"), "--kubeconfig", m.kubeconfig, "apply", "--server-side", "-f", filepath.Join(m.root, "config", "crd", "bases"))
+}
+
+// startOperator builds the program and waits until it is ready. Image registries
+// are out of its reach, whatever the machine's network can do: a proxy where
+// nobody listens stands before them.
+func (m *measure) startOperator() {
+	program, store := filepath.Join(m.scratch, "appmarket"), filepath.Join(m.scratch, "store")
+	m.run("go", "build", "-o", program, m.root)
+	m.Expect(os.MkdirAll(store, 0o755)).To(Succeed())
+	repository, probes, nobody := m.freeAddress(), m.freeAddress(), m.freeAddress()
+	args := []string{
+		"--kubeconfig", m.kubeconfig, "--store-dir", store,
+		"--repository-bind-address", repository, "--repository-url", "http://" + repository,
+		"--metrics-bind-address", "0", "--health-probe-bind-address", probes,
+		"--registry-mirror", "samples.appmarket.io=" + m.samples.URL,
+	}
+	if m.catalog != "" {
+		args = append(args, "--allowed-directories", m.catalog)
+	}
+	var err error
+	m.operator, err = launch(filepath.Join(m.scratch, "operator.log"), program, args, []string{"HTTPS_PROXY=http://" + nobody})
+	m.Expect(err).NotTo(HaveOccurred())
+	operator, end := m.operator, m.whole
+	end.Cleanup(func() {
+		if err := operator.terminate(); err != nil {
+			text, _ := os.ReadFile(operator.log) // What there is of it.
+			end.Errorf("stop operator: %v: %s", err, text[max(0, len(text)-4000):])
+		}
+	})
+	m.Eventually(func() error { return fetch("http://" + probes + "/readyz") }, patience, 50*time.Millisecond).Should(Succeed())
+}
+
+// run runs a program to its end.
+func (m *measure) run(program string, args ...string) {
+	m.b.Helper()
+	out, err := exec.CommandContext(m.ctx, program, args...).CombinedOutput()
+	m.Expect(err).NotTo(HaveOccurred(), "%s %v: %s", program, args, out)
+}
+
+// freeAddress is an address of the loopback interface that nobody listens on.
+func (m *measure) freeAddress() string {
+	m.b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	m.Expect(err).NotTo(HaveOccurred())
+	defer func() { m.Expect(l.Close()).To(Succeed()) }()
+	return l.Addr().String()
+}
+
+// fetch gets a page and throws it away.
+func fetch(url string) error {
+	answer, err := http.Get(url)
+	if err != nil {
+		return err
+	}
+	if err := answer.Body.Close(); err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("get %s: %s", url, answer.Status)
+	}
+	return nil
+}
+
+// follow opens a watch, which begins with what is there.
+func (m *measure) follow(list client.ObjectList, opts ...client.ListOption) watch.Interface {
+	m.b.Helper()
+	w, err := m.cluster.Watch(m.ctx, list, opts...)
+	m.Expect(err).NotTo(HaveOccurred())
+	return w
+}
+
+// until reads a watch until the object that comes is what is waited for, or shows
+// that it never will be.
+func (m *measure) until(w watch.Interface, done func(client.Object) (bool, error)) {
+	m.b.Helper()
+	defer w.Stop()
+	for {
+		select {
+		case <-m.ctx.Done():
+			m.b.Fatalf("wait: %v", context.Cause(m.ctx))
+		case event, open := <-w.ResultChan():
+			m.Expect(open).To(BeTrue(), "the API server ended the watch")
+			object, ok := event.Object.(client.Object)
+			m.Expect(ok).To(BeTrue(), "watch: %v", event.Object)
+			end, err := done(object)
+			m.Expect(err).NotTo(HaveOccurred())
+			if end {
+				return
+			}
+		}
+	}
+}
+
+// settled tells whether an object's root condition is True for its present spec.
+// It is an error once the object is stalled.
+func settled(o v1alpha1.Object, root string) (bool, error) {
+	if c := meta.FindStatusCondition(o.GetConditions(), v1alpha1.ConditionStalled); c != nil {
+		return false, fmt.Errorf("%s is stalled: %s: %s", o.GetName(), c.Reason, c.Message)
+	}
+	return o.GetObservedGeneration() == o.GetGeneration() && meta.IsStatusConditionTrue(o.GetConditions(), root), nil
+}
+
+// resident is the operator's memory now, in bytes.
+func (m *measure) resident(line string) int64 {
+	m.b.Helper()
+	bytes, err := memory(m.operator.pid(), line)
+	m.Expect(err).NotTo(HaveOccurred())
+	return bytes
+}
+
+// needsCatalog tells whether there are real charts, and notes it if not.
+func (m *measure) needsCatalog(what string) bool {
+	if m.catalog == "" {
+		m.table.leaveOut(what, "MARKET_CATALOG is not set")
+	}
+	return m.catalog != ""
+}
+
+// lastLine is the end of what a program said.
+func lastLine(text []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return lines[len(lines)-1]
+}
