@@ -8,7 +8,6 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
-	"github.com/appmarket/operator/internal/status"
 )
 
 // job is one version that is due, and why.
@@ -23,16 +22,15 @@ type job struct {
 func (r *Reconciler) decide(_ context.Context, s *scope) error {
 	request, err := r.request(s)
 	if err != nil {
-		return status.At(v1alpha1.ConditionRendered, err)
+		return r.failed(s, err) // No step has begun, so none has failed.
 	}
-	asked := s.app.Annotations[v1alpha1.ReconcileRequestAnnotation] != s.app.Status.LastHandledReconcileAt
 	for _, o := range s.app.Spec.Offers {
 		request.Offer = offer(o)
 		inputs, err := request.Inputs()
 		if err != nil {
 			return err
 		}
-		if why := r.due(s.app, o.Version, inputs, asked); why != "" {
+		if why := r.due(s.app, o.Version, inputs); why != "" {
 			s.jobs = append(s.jobs, job{request: request, inputs: inputs, why: why})
 		}
 	}
@@ -40,7 +38,7 @@ func (r *Reconciler) decide(_ context.Context, s *scope) error {
 }
 
 // due says why a version is due, empty if it is not; the first reason that applies.
-func (r *Reconciler) due(app *v1alpha1.AppInfo, version string, want hydrate.Inputs, asked bool) string {
+func (r *Reconciler) due(app *v1alpha1.AppInfo, version string, want hydrate.Inputs) string {
 	have := published(app, version)
 	if have == nil {
 		return "neverPublished"
@@ -55,7 +53,7 @@ func (r *Reconciler) due(app *v1alpha1.AppInfo, version string, want hydrate.Inp
 		{"platformChanged", have.PlatformDigest != want.Platform},
 		{"hydratorUpgraded", have.Hydrator != want.Revision},
 		{"notDescribed", selected(app) == version && app.Status.Version != version},
-		{"asked", asked},
+		{"asked", asked(app)},
 	}
 	for _, c := range checks {
 		if c.is {
@@ -63,6 +61,11 @@ func (r *Reconciler) due(app *v1alpha1.AppInfo, version string, want hydrate.Inp
 		}
 	}
 	return ""
+}
+
+// asked reports whether somebody asks for a hydration that was not done yet.
+func asked(app *v1alpha1.AppInfo) bool {
+	return app.Annotations[v1alpha1.ReconcileRequestAnnotation] != app.Status.LastHandledReconcileAt
 }
 
 // request is what the versions of an app have in common.

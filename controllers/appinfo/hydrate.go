@@ -1,6 +1,7 @@
 package appinfo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,8 @@ var milestones = map[hydrate.Name]string{
 }
 
 // hydrateVersions runs the pipeline over every version that is due. One that fails
-// does not keep the others back; the failure of the newest is the one reported.
+// does not keep the others back. The milestones speak of the newest version that
+// failed, or otherwise of the newest.
 func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 	if len(s.jobs) == 0 {
 		return nil
@@ -42,10 +44,15 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 		return r.failed(s, status.At(v1alpha1.ConditionFetched, err))
 	}
 	var first error
-	for _, j := range s.jobs {
+	for i, j := range s.jobs {
 		j.request.Source = fetcher
-		if err := r.hydrateVersion(ctx, s, j); err != nil && first == nil {
-			first = err
+		draft, err := r.hydrateVersion(ctx, s, j)
+		if i == 0 || err != nil && first == nil {
+			reach(s.keeper, draft, hydrate.FailedStep(err, ""))
+		}
+		if err != nil && first == nil {
+			step := hydrate.FailedStep(err, hydrate.StepSourceChart)
+			first = status.At(milestones[step], cause(err, j))
 		}
 	}
 	if first != nil {
@@ -55,34 +62,41 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 }
 
 // announce shows that work goes on, and why, where there is something to see it
-// by: an app that was never served is in progress for everybody anyway.
+// by: an app that was never served is in progress for everybody anyway, and what is
+// tried again is shown as failed until it is done, so that a retry writes nothing.
 func (r *Reconciler) announce(ctx context.Context, s *scope) error {
-	if len(s.app.Status.Versions) == 0 {
+	if len(s.app.Status.Versions) == 0 || triedBefore(s.app) {
 		return nil
 	}
 	s.keeper.Working(fmt.Sprintf("hydrating version %s: %s", s.jobs[0].request.Offer.Version, s.jobs[0].why))
 	return s.keeper.Save(ctx)
 }
 
-func (r *Reconciler) hydrateVersion(ctx context.Context, s *scope, j job) error {
+// triedBefore reports whether this generation of the app was tried and failed, and
+// nobody asked since.
+func triedBefore(app *v1alpha1.AppInfo) bool {
+	for _, c := range app.Status.Conditions {
+		retry := c.Type == v1alpha1.ConditionReconciling &&
+			(c.Reason == v1alpha1.ReasonProgressingWithRetry || c.Reason == v1alpha1.ReasonRateLimited)
+		again := c.Type == v1alpha1.ConditionStalled && !asked(app)
+		if (retry || again) && c.ObservedGeneration == app.Generation {
+			return true
+		}
+	}
+	return false
+}
+
+// hydrateVersion returns the draft as far as it came.
+func (r *Reconciler) hydrateVersion(ctx context.Context, s *scope, j job) (*hydrate.Draft, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	draft := r.drafts.take(s.app.UID, j)
-	err := r.Pipeline.Run(ctx, draft)
-	newest := j.request.Offer.Version == s.app.Spec.Offers[0].Version
-	if err != nil {
+	if err := r.Pipeline.Run(ctx, draft); err != nil {
 		r.drafts.keep(s.app.UID, j, draft, err)
-		step := hydrate.FailedStep(err, hydrate.StepSourceChart)
-		if newest {
-			reach(s.keeper, draft, step)
-		}
-		return status.At(milestones[step], cause(err, j))
-	}
-	if newest {
-		reach(s.keeper, draft, "")
+		return draft, err
 	}
 	r.record(s, j, draft)
-	return nil
+	return draft, nil
 }
 
 // cause takes the name of the step off the error, which the milestone says, and
@@ -156,8 +170,24 @@ func (r *Reconciler) record(s *scope, j job, d *hydrate.Draft) {
 
 // failed keeps the app ready by what it still serves.
 func (r *Reconciler) failed(s *scope, err error) error {
-	if len(s.app.Status.Versions) > 0 {
-		s.keeper.Serving(fmt.Sprintf("serving %s; %s", s.app.Status.Version, err))
+	if version := r.served(s.app); version != "" {
+		s.keeper.Serving(fmt.Sprintf("serving %s; %s", version, err))
 	}
 	return err
+}
+
+// served is a version whose chart is there: the one that describes the app, or
+// otherwise the newest. It is empty where all of them were lost.
+func (r *Reconciler) served(app *v1alpha1.AppInfo) string {
+	newest := ""
+	for _, v := range app.Status.Versions {
+		if !r.Repository.Has(owner(app), app.Spec.App, v.Version, v.Digest) {
+			continue
+		}
+		if v.Version == app.Status.Version {
+			return v.Version
+		}
+		newest = cmp.Or(newest, v.Version)
+	}
+	return newest
 }

@@ -41,6 +41,9 @@ func (r *Reconciler) prune(ctx context.Context, s *scope) error {
 		return fmt.Errorf("remove versions that are no longer offered: %w", err)
 	}
 	s.app.Status.Versions = versions
+	if len(versions) == 0 {
+		s.app.Status.Version, s.app.Status.Summary, s.app.Status.Images = "", nil, nil
+	}
 	return nil
 }
 

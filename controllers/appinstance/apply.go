@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
@@ -20,6 +22,8 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 		return r.remove(ctx, s)
 	}
 	if installed(s) {
+		s.resolved()
+		s.applied()
 		return nil
 	}
 	operation := v1alpha1.Operation{
@@ -27,12 +31,14 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 		ChartDigest: s.target.version.Digest, ValuesDigest: s.target.values,
 	}
 	if err := failedBefore(s, operation); err != nil {
+		s.resolved()
 		return err
 	}
 	draft, err := r.prepare(ctx, s.target)
 	if err != nil {
 		return status.At(v1alpha1.ConditionResolved, err)
 	}
+	s.resolved()
 	plans := releases(s.instance, draft)
 	s.instance.Status.Releases = planned(s.instance.Status.Releases, plans)
 	if err := s.begin(ctx, operation, working(operation)); err != nil {
@@ -52,11 +58,25 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 
 // installed reports whether the target is what runs. A chart that was published
 // again under its version, with other parameters say, is no reason to touch what
-// runs, unless somebody asks.
+// runs, unless somebody asks. After an operation that did not succeed nobody knows
+// what runs.
 func installed(s *scope) bool {
 	st := s.instance.Status
+	if len(st.History) > 0 && st.History[0].Outcome != v1alpha1.OutcomeSucceeded {
+		return false
+	}
 	same := len(st.Releases) > 0 && st.Version == s.target.version.Version && st.ValuesDigest == s.target.values
 	return same && (!s.asked() || st.ChartDigest == s.target.version.Digest)
+}
+
+// applied notes that what runs is what this spec asks for, in the words that it was
+// noted with first.
+func (s *scope) applied() {
+	message := "version " + s.instance.Status.Version + " is installed"
+	if c := meta.FindStatusCondition(s.instance.Status.Conditions, v1alpha1.ConditionApplied); c != nil && c.Reason == v1alpha1.ReasonApplied {
+		message = c.Message
+	}
+	s.keeper.Reached(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, message)
 }
 
 // asked reports whether somebody asks for a reconcile that was not carried out yet.

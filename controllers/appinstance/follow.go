@@ -29,7 +29,8 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 		return nil
 	}
 	if !known {
-		return outcome.Waiting(v1alpha1.ReasonWaitingForObjects, 0, errors.New("waiting for the first look at the objects"))
+		return status.At(v1alpha1.ConditionHealthy, outcome.Waiting(
+			v1alpha1.ReasonWaitingForObjects, 0, errors.New("waiting for the first look at the objects")))
 	}
 	if inventory := s.instance.Status.Inventory; inventory != nil {
 		inventory.Ready = int32(health.Ready)
@@ -89,6 +90,10 @@ func (s *scope) unhealthy(health release.Health) error {
 	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling); c != nil {
 		since = c.LastTransitionTime.Time
 	}
+	// It may have been reconciling for long before, waiting for its app say.
+	if history := s.instance.Status.History; len(history) > 0 && history[0].EndedAt.After(since) {
+		since = history[0].EndedAt.Time
+	}
 	if health.Failed {
 		return outcome.Stalled(v1alpha1.ReasonNotHealthy, message)
 	}
@@ -101,10 +106,12 @@ func (s *scope) unhealthy(health release.Health) error {
 
 // settled reports whether the status, as it is, speaks of this spec and of objects
 // that were ready: after a restart it then stays until the watches say otherwise.
+// An operation that was just carried out made it reconciling.
 func (s *scope) settled() bool {
 	conditions := s.instance.Status.Conditions
 	root := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
 	if root == nil || s.instance.Status.ObservedGeneration != s.instance.Generation ||
+		meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling) ||
 		!meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionHealthy) {
 		return false
 	}

@@ -37,6 +37,8 @@ func (r *Reconciler) uninstall(ctx context.Context, s *scope) error {
 	if len(s.instance.Status.Releases) == 0 {
 		return nil
 	}
+	// What is to be removed is known, whatever has become of the app.
+	s.keeper.Reached(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, fmt.Sprintf("%d releases to remove", len(s.instance.Status.Releases)))
 	operation := v1alpha1.Operation{
 		Type: v1alpha1.OperationUninstall, Version: s.instance.Status.Version, ChartDigest: s.instance.Status.ChartDigest,
 	}

@@ -41,8 +41,14 @@ func (r *Reconciler) resolve(ctx context.Context, s *scope) error {
 	}
 	s.target = t
 	s.instance.Status.AvailableUpdate = t.update()
-	s.keeper.Reached(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, "version "+t.version.Version)
 	return nil
+}
+
+// resolved notes that the target is known. That waits for the chart to be prepared
+// where it must be: a milestone that is reached and lost in every reconcile would be
+// written each time.
+func (s *scope) resolved() {
+	s.keeper.Reached(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, "version "+s.target.version.Version)
 }
 
 func (r *Reconciler) find(ctx context.Context, s *scope) (*target, error) {

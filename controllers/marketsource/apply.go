@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -30,6 +31,9 @@ func (r *Reconciler) applyApps(ctx context.Context, s *scope) error {
 	if err := r.writeApps(ctx, s); err != nil {
 		return status.At(v1alpha1.ConditionIndexed, outcome.Failed(v1alpha1.ReasonApplyFailed, err))
 	}
+	last := r.lastAttempt(s.source.UID)
+	last.applied = s.source.Generation
+	r.attempts.Store(s.source.UID, last)
 	st := &s.source.Status
 	if st.Revision != s.listing.Revision {
 		now := metav1.NewTime(time.Now())
@@ -43,7 +47,7 @@ func (r *Reconciler) applyApps(ctx context.Context, s *scope) error {
 	}
 	st.Apps.Skipped = int32(len(s.listing.Skipped))
 	st.Apps.Total = int32(len(s.listing.Apps)) + st.Apps.Skipped
-	s.keeper.Reached(v1alpha1.ConditionIndexed, v1alpha1.ReasonIndexed, fmt.Sprintf("%d apps offered", len(s.listing.Apps)))
+	s.indexed(len(s.listing.Apps))
 	return nil
 }
 
@@ -68,10 +72,16 @@ func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
 			group.Go(func() error { return r.write(ctx, want) })
 		}
 	}
-	for _, gone := range existing {
-		group.Go(func() error { return client.IgnoreNotFound(r.Delete(ctx, gone)) })
+	gone := map[string]bool{}
+	for name, app := range existing {
+		gone[name] = true
+		group.Go(func() error { return client.IgnoreNotFound(r.Delete(ctx, app)) })
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	s.apps = slices.DeleteFunc(s.apps, func(app v1alpha1.AppInfo) bool { return gone[app.Name] })
+	return nil
 }
 
 // appInfo is the AppInfo that stands for an app of the source.

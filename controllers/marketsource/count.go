@@ -31,10 +31,10 @@ func (r *Reconciler) count(_ context.Context, s *scope) error {
 			"%d of %d apps have an AppInfo", len(s.apps), s.source.Status.Apps.Total))
 	}
 	t := tally(s.apps)
-	skipped := s.source.Status.Apps.Skipped
-	t.counts.Skipped = skipped
-	t.counts.Total += skipped
-	t.counts.Failed += skipped
+	// How many there are is what the source said, not what is still there.
+	listed := s.source.Status.Apps
+	t.counts.Total, t.counts.Skipped = listed.Total, listed.Skipped
+	t.counts.Failed += listed.Skipped
 	unlisted := slices.DeleteFunc(slices.Clone(s.source.Status.Failures), func(f v1alpha1.AppFailure) bool {
 		return f.Step != v1alpha1.ConditionIndexed
 	})
@@ -69,9 +69,11 @@ type totals struct {
 
 func tally(apps []v1alpha1.AppInfo) totals {
 	var t totals
-	t.counts.Total = int32(len(apps))
 	for i := range apps {
 		app := &apps[i]
+		if !app.DeletionTimestamp.IsZero() {
+			continue
+		}
 		conditions := app.Status.Conditions
 		ready := meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady)
 		failure := failed(app)

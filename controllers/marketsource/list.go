@@ -49,7 +49,7 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 	last := r.lastAttempt(s.source.UID)
 	since := hydrate.Mark{Revision: s.source.Status.Revision, ETag: s.source.Status.ETag}
 	switch {
-	case !requested(s.source) && last.holds(s.source):
+	case last.holds(s.source):
 		return last.again()
 	case s.source.Status.ObservedGeneration != s.source.Generation && last.applied != s.source.Generation:
 		since = hydrate.Mark{}
@@ -60,10 +60,12 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 	}
 	listing, err := r.ask(ctx, s.source, since)
 	r.attempts.Store(s.source.UID, last.next(s.source, err))
+	if err == nil || status.Milestone(err) == v1alpha1.ConditionIndexed {
+		s.keeper.Reached(v1alpha1.ConditionReached, v1alpha1.ReasonReached, "the source answered")
+	}
 	if err != nil {
 		return err
 	}
-	s.keeper.Reached(v1alpha1.ConditionReached, v1alpha1.ReasonReached, "the source answered")
 	if listing.NotModified {
 		s.stillIndexed()
 		return nil

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -43,9 +42,8 @@ type Reconciler struct {
 	// RepositoryURL is where the charts are served, without a slash at the end.
 	RepositoryURL string
 
-	// asked is when each source was asked last, by UID. It is not state: after a
-	// restart every source is asked once, which costs a conditional request.
-	asked sync.Map
+	// attempts are how each source was asked last, by UID.
+	attempts sync.Map
 }
 
 // scope is what one reconcile knows.
@@ -65,7 +63,7 @@ type scope struct {
 // Reconcile brings one source up to date.
 func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSource) (result ctrl.Result, err error) {
 	if !source.DeletionTimestamp.IsZero() {
-		r.asked.Delete(source.UID)
+		r.attempts.Delete(source.UID)
 		return result, nil
 	}
 	keeper := status.Begin(r.Client, r.Recorder, status.MarketSource, source)
@@ -95,16 +93,8 @@ func (r *Reconciler) next(source *v1alpha1.MarketSource) time.Duration {
 	if suspended(source) {
 		return 0
 	}
-	if at, ok := r.lastAsked(source.UID); ok {
-		return max(interval(source)-time.Since(at), time.Second)
+	if last := r.lastAttempt(source.UID); !last.at.IsZero() {
+		return max(interval(source)-time.Since(last.at), time.Second)
 	}
 	return interval(source)
-}
-
-func (r *Reconciler) lastAsked(uid types.UID) (time.Time, bool) {
-	at, ok := r.asked.Load(uid)
-	if !ok {
-		return time.Time{}, false
-	}
-	return at.(time.Time), true
 }

@@ -154,12 +154,16 @@ func (s *Store) load(key string, read func() (content, error)) (content, error) 
 	return read()
 }
 
-// open opens a blob, which may be damaged.
+// open opens a blob, which may be damaged. One that is named and not there is
+// reported.
 func (s *Store) open(digest string) (*os.File, os.FileInfo, error) {
 	if !digestForm.MatchString(digest) {
 		return nil, nil, fmt.Errorf("open blob %q: %w", digest, fs.ErrNotExist)
 	}
 	file, err := s.folder.root.Open(blobPath(digest))
+	if errors.Is(err, fs.ErrNotExist) {
+		s.condemn(digest, nil, err)
+	}
 	if err != nil {
 		return nil, nil, storageError(fmt.Errorf("open blob: %w", err))
 	}

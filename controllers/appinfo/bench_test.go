@@ -1,0 +1,257 @@
+package appinfo_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/controllers/appinfo"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/registry"
+	"github.com/appmarket/operator/internal/source"
+	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/expect"
+)
+
+const repositoryURL = "http://market.example.com"
+
+// bench is the app web of a source, and what reconciles it.
+type bench struct {
+	*shop
+	ctx        context.Context
+	client     client.WithWatch
+	writes     *env.Writes
+	said       []string // messages of Reconciling that were written
+	reconciler *appinfo.Reconciler
+	dir        string
+	store      *chartrepo.Store
+	source     *v1alpha1.MarketSource
+	app        *v1alpha1.AppInfo
+}
+
+// newBench makes a source and its app, which offers nothing yet.
+func newBench() *bench {
+	GinkgoHelper()
+	b := &bench{shop: shops.open(), ctx: GinkgoT().Context(), dir: GinkgoT().TempDir()}
+	var counted client.WithWatch
+	counted, b.writes = env.Counted(objects)
+	b.client = interceptor.NewClient(counted, interceptor.Funcs{SubResourcePatch: b.listen})
+	var err error
+	b.store, err = chartrepo.Open(b.dir, chartrepo.Options{})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(b.store.Close)
+	b.restart()
+	namespace := server.Namespace(GinkgoTB(), nil)
+	b.source = &v1alpha1.MarketSource{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "main"},
+		Spec:       v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: b.url()}},
+	}
+	b.app = &v1alpha1.AppInfo{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "main.web"},
+		Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: "main"}, App: "web"},
+	}
+	server.Create(GinkgoTB(), b.source, b.app)
+	return b
+}
+
+// restart makes a new reconciler, as a new process has it.
+func (b *bench) restart() {
+	GinkgoHelper()
+	inspector, err := registry.New(registry.Options{})
+	Expect(err).NotTo(HaveOccurred())
+	b.reconciler = &appinfo.Reconciler{
+		Client: b.client, Recorder: &events.FakeRecorder{}, Open: b.open, Repository: b.store, RepositoryURL: repositoryURL,
+		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
+		Pipeline: hydrate.Pipeline{Observer: appinfo.Metrics{}, Steps: []hydrate.Step{
+			hydrate.SourceChart{},
+			hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
+			hydrate.CustomParams{Renderer: helm.Engine{}},
+			hydrate.ImageAnalysis{Inspector: inspector},
+			hydrate.RepoUpdate{Publisher: b.store},
+		}},
+	}
+}
+
+func (b *bench) open(_ context.Context, of *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
+	return source.Open(source.Config{Helm: &source.HelmConfig{URL: of.Spec.Helm.URL}})
+}
+
+// listen notes what people see of the work going on.
+func (b *bench) listen(ctx context.Context, c client.Client, name string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+	if app, ok := o.(*v1alpha1.AppInfo); ok {
+		if going := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionReconciling); going != nil {
+			b.said = append(b.said, going.Message)
+		}
+	}
+	return c.SubResource(name).Patch(ctx, o, p, opts...)
+}
+
+// list writes what the shop offers into the app, as its source does.
+func (b *bench) list() {
+	GinkgoHelper()
+	shop, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: b.url()}})
+	Expect(err).NotTo(HaveOccurred())
+	listing, err := shop.List(b.ctx, hydrate.Mark{})
+	Expect(err).NotTo(HaveOccurred())
+	b.edit(func(app *v1alpha1.AppInfo) {
+		app.Spec.Offers = nil
+		for _, o := range listing.Apps[0].Offers {
+			app.Spec.Offers = append(app.Spec.Offers, v1alpha1.Offer{Version: o.Version, URL: o.URL, Digest: o.Digest})
+		}
+	})
+}
+
+// edit changes the app as somebody else does.
+func (b *bench) edit(change func(*v1alpha1.AppInfo)) {
+	GinkgoHelper()
+	b.read()
+	before := client.MergeFrom(b.app.DeepCopy())
+	change(b.app)
+	Expect(server.Client.Patch(b.ctx, b.app, before)).To(Succeed())
+}
+
+// editStatus changes the status of the app.
+func (b *bench) editStatus(change func(*v1alpha1.AppInfoStatus)) {
+	GinkgoHelper()
+	b.read()
+	before := client.MergeFrom(b.app.DeepCopy())
+	change(&b.app.Status)
+	Expect(server.Client.Status().Patch(b.ctx, b.app, before)).To(Succeed())
+}
+
+// editSource changes the source.
+func (b *bench) editSource(change func(*v1alpha1.MarketSourceSpec)) {
+	GinkgoHelper()
+	before := client.MergeFrom(b.source.DeepCopy())
+	change(&b.source.Spec)
+	Expect(server.Client.Patch(b.ctx, b.source, before)).To(Succeed())
+}
+
+func (b *bench) read() {
+	GinkgoHelper()
+	app := &v1alpha1.AppInfo{}
+	Expect(server.Client.Get(b.ctx, client.ObjectKeyFromObject(b.app), app)).To(Succeed())
+	b.app = app
+}
+
+// reconcile reconciles the app once, and checks the contract of its status.
+func (b *bench) reconcile() (ctrl.Result, error) {
+	GinkgoHelper()
+	b.read()
+	b.said = nil
+	result, err := b.reconciler.Reconcile(b.ctx, b.app)
+	b.read()
+	expect.Contract(Default, b.app)
+	return result, err
+}
+
+// served reconciles and expects nothing to be left to do.
+func (b *bench) served(versions ...string) {
+	GinkgoHelper()
+	_, err := b.reconcile()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(meta.IsStatusConditionTrue(b.app.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue(), "%+v", b.app.Status.Conditions)
+	Expect(b.versions()).To(Equal(versions))
+	for _, v := range b.app.Status.Versions {
+		Expect(b.store.Has(b.owner(), "web", v.Version, v.Digest)).To(BeTrue(), "%s is in the repository", v.Version)
+	}
+	b.quiet()
+}
+
+// quiet expects another reconcile to write nothing.
+func (b *bench) quiet() {
+	GinkgoHelper()
+	b.writes.Noted()
+	_, _ = b.reconcile() // whatever it ends with was looked at already
+	Expect(b.writes.Noted()).To(BeEmpty(), "%+v", b.app.Status.Conditions)
+}
+
+func (b *bench) owner() hydrate.Owner {
+	return hydrate.Owner{Namespace: b.app.Namespace, Source: "main"}
+}
+
+func (b *bench) versions() []string {
+	var names []string
+	for _, v := range b.app.Status.Versions {
+		names = append(names, v.Version)
+	}
+	return names
+}
+
+// published are the versions that the repository has.
+func (b *bench) published() []string {
+	var names []string
+	for _, e := range b.store.Entries() {
+		names = append(names, e.Version)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// condition is one of the app, in short: status and reason.
+func (b *bench) condition(kind string) string {
+	if c := meta.FindStatusCondition(b.app.Status.Conditions, kind); c != nil {
+		return string(c.Status) + " " + c.Reason
+	}
+	return ""
+}
+
+// says is the message of a condition.
+func (b *bench) says(kind string) string {
+	if c := meta.FindStatusCondition(b.app.Status.Conditions, kind); c != nil {
+		return c.Message
+	}
+	return ""
+}
+
+// jam makes the volume refuse to be written, and unjam ends that.
+func (b *bench) jam() {
+	GinkgoHelper()
+	Expect(os.Rename(filepath.Join(b.dir, "blobs"), filepath.Join(b.dir, "away"))).To(Succeed())
+	Expect(os.WriteFile(filepath.Join(b.dir, "blobs"), nil, 0o600)).To(Succeed())
+}
+
+func (b *bench) unjam() {
+	GinkgoHelper()
+	Expect(os.Remove(filepath.Join(b.dir, "blobs"))).To(Succeed())
+	Expect(os.Rename(filepath.Join(b.dir, "away"), filepath.Join(b.dir, "blobs"))).To(Succeed())
+}
+
+// values is the values.yaml of the newest version that is published.
+func (b *bench) values() string {
+	GinkgoHelper()
+	archive, err := b.store.Archive(b.app.Status.Versions[0].Digest)
+	Expect(err).NotTo(HaveOccurred())
+	files, err := hydrate.Unpack(archive)
+	Expect(err).NotTo(HaveOccurred())
+	text, ok := (&hydrate.Draft{Files: files}).File("values.yaml")
+	Expect(ok).To(BeTrue())
+	return string(text)
+}
+
+// report is a report of the newest version, as the repository serves it.
+func (b *bench) report(name string) string {
+	GinkgoHelper()
+	handler := chartrepo.Handler(b.store, chartrepo.HandlerOptions{})
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, b.app.Status.Versions[0].ReportURL+"/"+name, nil))
+	Expect(answer.Code).To(Equal(http.StatusOK))
+	return answer.Body.String()
+}

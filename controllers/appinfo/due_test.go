@@ -1,0 +1,140 @@
+package appinfo_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+)
+
+var _ = Describe("A version is due", func() {
+	var b *bench
+	BeforeEach(func() {
+		b = newBench()
+		b.put("1.0.0", page())
+		b.list()
+		b.served("1.0.0")
+		Expect(b.fetches("1.0.0")).To(Equal(1))
+	})
+
+	// hydrated expects one version to be hydrated once, for a reason that people see,
+	// and nothing to be left to do then.
+	hydrated := func(version, why string) {
+		GinkgoHelper()
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.said).To(Equal([]string{"hydrating version " + version + ": " + why}))
+		Expect(b.fetches(version)).To(Equal(1))
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		b.quiet()
+		Expect(b.fetches(version)).To(BeZero(), "once is enough")
+	}
+
+	It("not at all when nothing changed", func() {
+		b.restart()
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.fetches("1.0.0")).To(BeZero())
+	})
+
+	It("when it was never published", func() {
+		b.put("1.1.0", page())
+		b.list()
+		hydrated("1.1.0", "neverPublished")
+		Expect(b.versions()).To(Equal([]string{"1.1.0", "1.0.0"}))
+		Expect(b.fetches("1.0.0")).To(BeZero(), "the other one is served already")
+		Expect(b.says(v1alpha1.ConditionReady)).To(Equal("serving 1.1.0 and 1 other versions"))
+	})
+
+	It("when its archive is missing", func() {
+		digest := strings.TrimPrefix(b.app.Status.Versions[0].Digest, "sha256:")
+		Expect(os.Remove(filepath.Join(b.dir, "blobs", "sha256", digest[:2], digest))).To(Succeed())
+		hydrated("1.0.0", "artifactMissing")
+		b.served("1.0.0")
+	})
+
+	It("when the source has another archive under its name", func() {
+		before := b.app.Status.Versions[0].Digest
+		content := page()
+		content["values.yaml"] = "colour: red\n"
+		b.put("1.0.0", content)
+		b.list()
+		hydrated("1.0.0", "sourceMoved")
+		Expect(b.app.Status.Versions[0].Digest).NotTo(Equal(before))
+		b.served("1.0.0")
+	})
+
+	It("when somebody gave the app parameters", func() {
+		b.edit(func(app *v1alpha1.AppInfo) {
+			app.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"colour": "blue"}`)}
+		})
+		hydrated("1.0.0", "paramsChanged")
+		Expect(b.says(v1alpha1.ConditionCustomized)).To(Equal("parameters merged into values.yaml"))
+		Expect(b.values()).To(Equal("# What people see.\ncolour: blue\n"))
+	})
+
+	It("when the source gives all its apps parameters, under those of the app", func() {
+		b.editSource(func(spec *v1alpha1.MarketSourceSpec) {
+			spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"colour": "red", "zone": "north"}`)}
+		})
+		hydrated("1.0.0", "paramsChanged")
+		Expect(b.values()).To(And(ContainSubstring("colour: red"), ContainSubstring("zone: north")))
+		b.edit(func(app *v1alpha1.AppInfo) {
+			app.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"colour": "blue"}`)}
+		})
+		b.served("1.0.0")
+		Expect(b.values()).To(And(ContainSubstring("colour: blue"), ContainSubstring("zone: north")))
+	})
+
+	It("when the platform gives other values", func() {
+		before := b.app.Status.Versions[0]
+		b.editSource(func(spec *v1alpha1.MarketSourceSpec) {
+			spec.Platform = &v1alpha1.Platform{Values: &runtime.RawExtension{Raw: []byte(`{"zone": "south"}`)}}
+		})
+		hydrated("1.0.0", "platformChanged")
+		after := b.app.Status.Versions[0]
+		Expect(after.Digest).To(Equal(before.Digest), "they are not published")
+		Expect(after.PlatformDigest).NotTo(Equal(before.PlatformDigest))
+		Expect(b.report("objects.yaml")).To(ContainSubstring(`zone: "south"`))
+	})
+
+	It("when the steps have become others", func() {
+		b.editStatus(func(status *v1alpha1.AppInfoStatus) { status.Versions[0].Hydrator = hydrate.Revision - 1 })
+		hydrated("1.0.0", "hydratorUpgraded")
+		Expect(b.app.Status.Versions[0].Hydrator).To(Equal(hydrate.Revision))
+	})
+
+	It("when the app is not described by it", func() {
+		b.editStatus(func(status *v1alpha1.AppInfoStatus) { status.Version, status.Summary = "0.9.0", nil })
+		hydrated("1.0.0", "notDescribed")
+		Expect(b.app.Status.Version).To(Equal("1.0.0"))
+		Expect(b.app.Status.Summary).NotTo(BeNil())
+	})
+
+	It("when somebody asks, once for each time", func() {
+		for _, when := range []string{"now", "again"} {
+			b.edit(func(app *v1alpha1.AppInfo) {
+				app.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: when}
+			})
+			_, err := b.reconcile()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(b.said).To(Equal([]string{"hydrating version 1.0.0: asked"}))
+			Expect(b.app.Status.LastHandledReconcileAt).To(Equal(when))
+			Expect(b.fetches("1.0.0")).To(Equal(1))
+		}
+	})
+
+	It("for the first reason of several", func() {
+		b.put("1.0.0", map[string]string{"templates/page.yaml": "", "values.yaml": "colour: red\n"})
+		b.list()
+		b.editStatus(func(status *v1alpha1.AppInfoStatus) { status.Versions[0].Hydrator = 0 })
+		hydrated("1.0.0", "sourceMoved")
+		Expect(b.app.Status.Versions[0].Hydrator).To(Equal(hydrate.Revision))
+	})
+})

@@ -1,0 +1,73 @@
+package appinfo_test
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/test/env"
+)
+
+// The world of the specs.
+var (
+	server *env.Env
+	// objects asks the API server each time, but for instances, which it looks up
+	// by the index of the operator.
+	objects client.WithWatch
+	// shops are found by the name of their host: they are reached as through a
+	// proxy, so that no port ever shows in a message.
+	shops directory
+)
+
+func TestMain(m *testing.M) {
+	proxy := httptest.NewServer(&shops)
+	for name, value := range map[string]string{"HTTP_PROXY": proxy.URL, "NO_PROXY": "", "no_proxy": ""} {
+		if err := os.Setenv(name, value); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	code := env.Run(m)
+	proxy.Close()
+	os.Exit(code)
+}
+
+func TestAppInfo(t *testing.T) {
+	server = env.Start(t)
+	RegisterFailHandler(Fail)
+	suite, reporter := GinkgoConfiguration()
+	suite.RandomizeAllSpecs = true
+	RunSpecs(t, "AppInfo", suite, reporter)
+}
+
+var _ = BeforeSuite(func() {
+	cached, err := cache.New(server.Config, cache.Options{Scheme: server.Scheme, Mapper: server.Mapper})
+	Expect(err).NotTo(HaveOccurred())
+	ctx, stop := context.WithCancel(context.Background())
+	Expect(cached.IndexField(ctx, &v1alpha1.AppInstance{}, catalog.InstancesByApp, func(o client.Object) []string {
+		return []string{catalog.InstanceKey(o.(*v1alpha1.AppInstance))}
+	})).To(Succeed())
+	ended := make(chan error, 1)
+	go func() { ended <- cached.Start(ctx) }()
+	DeferCleanup(func() {
+		stop()
+		Expect(<-ended).To(Succeed())
+	})
+	Expect(cached.WaitForCacheSync(ctx)).To(BeTrue())
+	objects, err = client.NewWithWatch(server.Config, client.Options{
+		Scheme: server.Scheme, Mapper: server.Mapper, Cache: &client.CacheOptions{
+			Reader: cached, DisableFor: []client.Object{&v1alpha1.AppInfo{}, &v1alpha1.MarketSource{}},
+			EnableReadYourWritesConsistency: new(true),
+		},
+	})
+	Expect(err).NotTo(HaveOccurred())
+})

@@ -1,0 +1,264 @@
+package appinstance_test
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/controllers/appinstance"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/health"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/tenant"
+	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/expect"
+)
+
+// everything is the right to do anything in a namespace.
+var everything = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
+
+// bench is a tenant with an instance of the app web, and what reconciles it.
+type bench struct {
+	*market
+	ctx        context.Context
+	client     client.WithWatch
+	writes     *env.Writes
+	reconciler *appinstance.Reconciler
+	instance   *v1alpha1.AppInstance
+}
+
+// newBench makes a tenant that may do anything in its namespace.
+func newBench() *bench { return newBenchOf(everything) }
+
+// newBenchOf makes a tenant with these rights. Its instance is not made yet.
+func newBenchOf(rules ...rbacv1.PolicyRule) *bench {
+	GinkgoHelper()
+	b := &bench{market: newMarket(), ctx: GinkgoT().Context()}
+	b.client, b.writes = env.Counted(server.Client)
+	namespace := server.Namespace(GinkgoTB(), nil)
+	server.Allow(GinkgoTB(), namespace, "tenant", rules...)
+	b.instance = &v1alpha1.AppInstance{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "mine"},
+		Spec:       v1alpha1.AppInstanceSpec{AppRef: b.ref(), ServiceAccountName: "tenant"},
+	}
+	b.restart()
+	return b
+}
+
+// restart makes a new reconciler with a new monitor, as a new process has them.
+func (b *bench) restart() {
+	changes := make(chan event.GenericEvent, 1000)
+	monitor := health.NewWatcher(server.Config, server.Mapper, changes)
+	DeferCleanup(monitor.Close)
+	b.reconciler = &appinstance.Reconciler{
+		Client: b.client, Recorder: &events.FakeRecorder{}, Monitor: monitor,
+		Clients: func(t release.Tenant) release.Client { return clients.For(t) },
+		Tenants: &tenant.Readers{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
+		Catalog: &catalog.Catalog{
+			Objects: server.Client, Archives: b.store,
+			Render:   hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
+			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
+		},
+	}
+}
+
+// create makes the instance.
+func (b *bench) create(change ...func(*v1alpha1.AppInstanceSpec)) {
+	GinkgoHelper()
+	for _, c := range change {
+		c(&b.instance.Spec)
+	}
+	server.Create(GinkgoTB(), b.instance)
+}
+
+// edit changes the instance as a person does.
+func (b *bench) edit(change func(*v1alpha1.AppInstance)) {
+	GinkgoHelper()
+	b.read()
+	before := client.MergeFrom(b.instance.DeepCopy())
+	change(b.instance)
+	Expect(server.Client.Patch(b.ctx, b.instance, before)).To(Succeed())
+}
+
+// ask asks for a reconcile.
+func (b *bench) ask(when string) {
+	GinkgoHelper()
+	b.edit(func(i *v1alpha1.AppInstance) {
+		i.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: when}
+	})
+}
+
+// editStatus changes the status of the instance.
+func (b *bench) editStatus(change func(*v1alpha1.AppInstanceStatus)) {
+	GinkgoHelper()
+	b.read()
+	before := client.MergeFrom(b.instance.DeepCopy())
+	change(&b.instance.Status)
+	Expect(server.Client.Status().Patch(b.ctx, b.instance, before)).To(Succeed())
+}
+
+func (b *bench) read() {
+	GinkgoHelper()
+	i := &v1alpha1.AppInstance{}
+	Expect(server.Client.Get(b.ctx, client.ObjectKeyFromObject(b.instance), i)).To(Succeed())
+	b.instance = i
+}
+
+// reconcile reconciles the instance once, and checks the contract of its status.
+func (b *bench) reconcile() (ctrl.Result, error) {
+	GinkgoHelper()
+	b.read()
+	result, err := b.reconciler.Reconcile(b.ctx, b.instance)
+	b.read()
+	expect.Contract(Default, b.instance)
+	return result, err
+}
+
+// looked reconciles until the monitor has seen the objects.
+func (b *bench) looked() (result ctrl.Result, err error) {
+	GinkgoHelper()
+	Eventually(func() string {
+		result, err = b.reconcile()
+		return b.says(v1alpha1.ConditionReconciling)
+	}).WithTimeout(20 * time.Second).ShouldNot(ContainSubstring("first look"))
+	return result, err
+}
+
+// runs expects the instance to be ready, with nothing left to do.
+func (b *bench) runs(version string, revision int) {
+	GinkgoHelper()
+	_, err := b.looked()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"), "%+v", b.instance.Status.Conditions)
+	Expect(b.instance.Status.Version).To(Equal(version))
+	Expect(b.revision("mine")).To(Equal(revision))
+	b.quiet()
+	Expect(b.revision("mine")).To(Equal(revision), "Helm was not called again")
+}
+
+// quiet expects another reconcile to write nothing.
+func (b *bench) quiet() {
+	GinkgoHelper()
+	b.writes.Noted()
+	before := b.instance
+	_, _ = b.reconcile() // whatever it ends with was looked at already
+	Expect(b.writes.Noted()).To(BeEmpty(), "%+v then %+v", before.Status.Conditions, b.instance.Status.Conditions)
+}
+
+// revision is that of a release, zero if there is none.
+func (b *bench) revision(name string) int {
+	GinkgoHelper()
+	r, err := clients.For(tenantOf(b)).Get(b.ctx, name)
+	Expect(err).NotTo(HaveOccurred())
+	if r == nil {
+		return 0
+	}
+	return r.Revision
+}
+
+// outcomes are the operations of the history, newest first, in short.
+func (b *bench) outcomes() []string {
+	var all []string
+	for _, h := range b.instance.Status.History {
+		said := string(h.Operation.Type) + " " + h.Operation.Version + " " + string(h.Outcome)
+		if h.Reason != "" {
+			said += " " + h.Reason
+		}
+		all = append(all, said)
+	}
+	return all
+}
+
+// condition is one of the instance, in short: status and reason.
+func (b *bench) condition(kind string) string {
+	if c := meta.FindStatusCondition(b.instance.Status.Conditions, kind); c != nil {
+		return string(c.Status) + " " + c.Reason
+	}
+	return ""
+}
+
+// says is the message of a condition.
+func (b *bench) says(kind string) string {
+	if c := meta.FindStatusCondition(b.instance.Status.Conditions, kind); c != nil {
+		return c.Message
+	}
+	return ""
+}
+
+// page is the ConfigMap of the app.
+func (b *bench) page() map[string]string {
+	GinkgoHelper()
+	config := &corev1.ConfigMap{}
+	Expect(server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.instance.Namespace, Name: "mine-page"}, config)).To(Succeed())
+	return config.Data
+}
+
+// ready plays the controller of the workload, whose pods are ready or not.
+func (b *bench) ready(is bool) {
+	GinkgoHelper()
+	web := &appsv1.Deployment{}
+	Expect(server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.instance.Namespace, Name: "mine"}, web)).To(Succeed())
+	available, count := corev1.ConditionFalse, int32(0)
+	if is {
+		available, count = corev1.ConditionTrue, 1
+	}
+	web.Status = appsv1.DeploymentStatus{
+		ObservedGeneration: web.Generation, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: count, AvailableReplicas: count,
+		Conditions: []appsv1.DeploymentCondition{
+			{Type: appsv1.DeploymentAvailable, Status: available},
+			{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: "NewReplicaSetAvailable"},
+		},
+	}
+	Expect(server.Client.Status().Update(b.ctx, web)).To(Succeed())
+}
+
+// becomes reconciles until Ready says so: the monitor hears of changes a moment
+// after they were made.
+func (b *bench) becomes(want string) (result ctrl.Result, err error) {
+	GinkgoHelper()
+	Eventually(func() string {
+		result, err = b.reconcile()
+		return b.condition(v1alpha1.ConditionReady) + ", " + b.condition(v1alpha1.ConditionHealthy)
+	}).WithTimeout(20 * time.Second).Should(Equal(want))
+	return result, err
+}
+
+// failJob plays the controller of a job that has given up.
+func failJob(b *bench, name string) {
+	GinkgoHelper()
+	job := &batchv1.Job{}
+	Expect(server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.instance.Namespace, Name: name}, job)).To(Succeed())
+	now := metav1.Now()
+	job.Status = batchv1.JobStatus{StartTime: &now, Failed: 1, Conditions: []batchv1.JobCondition{
+		{Type: batchv1.JobFailureTarget, Status: corev1.ConditionTrue, Reason: batchv1.JobReasonBackoffLimitExceeded},
+		{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, Reason: batchv1.JobReasonBackoffLimitExceeded},
+	}}
+	Expect(server.Client.Status().Update(b.ctx, job)).To(Succeed())
+}
+
+// known reports whether the monitor has seen the objects.
+func known(b *bench) (bool, release.Health, error) {
+	seen, known, err := b.reconciler.Monitor.Health(b.ctx, client.ObjectKeyFromObject(b.instance))
+	return known, seen, err
+}
+
+func tenantOf(b *bench) release.Tenant {
+	return release.Tenant{Namespace: b.instance.Namespace, ServiceAccount: "tenant"}
+}

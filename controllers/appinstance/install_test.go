@@ -1,0 +1,220 @@
+package appinstance_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+var _ = Describe("Installing", func() {
+	var b *bench
+	BeforeEach(func() {
+		b = newBench()
+		b.publish("1.0.0", pages())
+	})
+
+	paint := func(colour string) func(*v1alpha1.AppInstance) {
+		return func(i *v1alpha1.AppInstance) {
+			i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"colour": "` + colour + `"}`)}
+		}
+	}
+	// obstacle is an object in the way of the app.
+	obstacle := func() *corev1.ConfigMap {
+		GinkgoHelper()
+		config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "mine-page"}}
+		server.Create(GinkgoTB(), config)
+		return config
+	}
+	stalled := func(err error, reason string) {
+		GinkgoHelper()
+		Expect(err).To(MatchError(reconcile.TerminalError(nil)))
+		Expect(b.condition(v1alpha1.ConditionApplied)).To(Equal("False " + reason))
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False " + reason))
+		Expect(b.instance.Status.Operation).To(BeNil())
+	}
+
+	It("makes a release and tells of it", func() {
+		b.instance.Annotations = map[string]string{v1alpha1.TaskAnnotation: "install-web"}
+		b.create()
+		b.runs("1.0.0", 1)
+		status := b.instance.Status
+		Expect(b.instance.Finalizers).To(Equal([]string{v1alpha1.Finalizer}))
+		Expect(status.ChartDigest).To(Equal(b.app.Status.Versions[0].Digest))
+		Expect(status.Releases).To(Equal([]v1alpha1.Release{{Name: "mine", Revision: 1, Status: "deployed", Chart: "web-1.0.0"}}))
+		Expect(*status.Inventory).To(Equal(v1alpha1.Inventory{Total: 1, Ready: 1, Objects: []v1alpha1.ObjectReference{
+			{APIVersion: "v1", Kind: "ConfigMap", Namespace: b.instance.Namespace, Name: "mine-page"}}}))
+		Expect(b.outcomes()).To(Equal([]string{"Install 1.0.0 Succeeded"}))
+		Expect(status.History[0].Operation.Task).To(Equal("install-web"))
+		Expect(b.says(v1alpha1.ConditionReady)).To(Equal("running version 1.0.0, 1 objects ready"))
+	})
+
+	It("shows the operation before Helm is called", func() {
+		b.create()
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.writes.Noted()).To(Equal([]string{"patch", "patch status", "patch status", "patch status"}),
+			"the finalizer, the operation, what was applied, that it is ready")
+	})
+
+	It("upgrades when the values change", func() {
+		b.create()
+		b.runs("1.0.0", 1)
+		b.edit(paint("blue"))
+		b.runs("1.0.0", 2)
+		Expect(b.page()).To(HaveKeyWithValue("colour", "blue"))
+		Expect(b.outcomes()).To(Equal([]string{"Upgrade 1.0.0 Succeeded", "Install 1.0.0 Succeeded"}))
+	})
+
+	It("calls Helm for no other change of the spec", func() {
+		b.create()
+		b.runs("1.0.0", 1)
+		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Title, i.Spec.Timeout = "Mine", "5m" })
+		b.runs("1.0.0", 1)
+		for _, c := range b.instance.Status.Conditions {
+			Expect(c.ObservedGeneration).To(Equal(b.instance.Generation), "%s is of this spec, as a task must know", c.Type)
+		}
+	})
+
+	It("takes a chart that was published again only when somebody asks", func() {
+		b.create()
+		b.runs("1.0.0", 1)
+		other := pages()
+		other["values.yaml"] = "colour: green\n"
+		b.publish("1.0.0", other)
+		b.runs("1.0.0", 1)
+		b.ask("now")
+		b.runs("1.0.0", 2)
+		Expect(b.page()).To(HaveKeyWithValue("colour", "green"))
+		b.ask("again")
+		b.runs("1.0.0", 2)
+	})
+
+	It("does not repeat what failed until somebody asks or changes the spec", func() {
+		inTheWay := obstacle()
+		b.create()
+		_, err := b.reconcile()
+		stalled(err, v1alpha1.ReasonInstallFailed)
+		Expect(b.says(v1alpha1.ConditionReady)).To(ContainSubstring(`ConfigMap "mine-page"`))
+		b.quiet()
+		b.restart()
+		b.quiet()
+		Expect(b.outcomes()).To(Equal([]string{"Install 1.0.0 Failed InstallFailed"}))
+
+		b.ask("now")
+		_, err = b.reconcile()
+		stalled(err, v1alpha1.ReasonInstallFailed)
+		Expect(b.outcomes()).To(HaveLen(2))
+		b.quiet()
+		b.edit(paint("blue"))
+		_, err = b.reconcile()
+		stalled(err, v1alpha1.ReasonInstallFailed)
+		Expect(b.outcomes()).To(HaveLen(3))
+
+		Expect(server.Client.Delete(b.ctx, inTheWay)).To(Succeed())
+		b.quiet()
+		b.ask("again")
+		_, err = b.looked()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		Expect(b.outcomes()[0]).To(Equal("Install 1.0.0 Succeeded"))
+		Expect(b.page()).To(HaveKeyWithValue("colour", "blue"))
+	})
+
+	It("tries another version than the one that failed", func() {
+		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^1" })
+		b.runs("1.0.0", 1)
+		bad := pages()
+		bad["templates/more.yaml"] = "apiVersion: v1\nkind: Service\nmetadata: {name: more}\nspec: {ports: [{port: 99999}]}\n"
+		b.publish("1.1.0", bad)
+		_, err := b.reconcile()
+		stalled(err, v1alpha1.ReasonUpgradeFailed)
+		Expect(b.instance.Status.Version).To(Equal("1.0.0"), "what is recorded is what was complete")
+		b.quiet()
+		b.publish("1.2.0", pages())
+		_, err = b.looked()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.instance.Status.Version).To(Equal("1.2.0"))
+		Expect(b.outcomes()).To(Equal([]string{"Upgrade 1.2.0 Succeeded", "Upgrade 1.1.0 Failed UpgradeFailed", "Install 1.0.0 Succeeded"}))
+	})
+
+	It("goes back to what ran before when an upgrade failed half-way", func() {
+		content := pages()
+		content["templates/more.yaml"] = "apiVersion: v1\nkind: Service\nmetadata: {name: more}\nspec: {ports: [{port: {{ .Values.port | default 80 }}}]}\n"
+		b.publish("1.0.0", content)
+		b.create()
+		b.runs("1.0.0", 1)
+		b.edit(func(i *v1alpha1.AppInstance) {
+			i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"colour": "blue", "port": 99999}`)}
+		})
+		_, err := b.reconcile()
+		stalled(err, v1alpha1.ReasonUpgradeFailed)
+		Expect(b.page()).To(HaveKeyWithValue("colour", "blue"))
+		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Values = nil })
+		b.runs("1.0.0", 3)
+		Expect(b.page()).To(HaveKeyWithValue("colour", "grey"))
+	})
+
+	It("forgets operations that are long ago", func() {
+		b.create()
+		b.runs("1.0.0", 1)
+		for _, colour := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"} {
+			b.edit(paint(colour))
+			_, err := b.reconcile()
+			Expect(err).NotTo(HaveOccurred())
+		}
+		Expect(b.instance.Status.History).To(HaveLen(10))
+		secrets := &corev1.SecretList{}
+		Expect(server.Client.List(b.ctx, secrets, client.InNamespace(b.instance.Namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
+		Expect(secrets.Items).To(HaveLen(5), "as spec.history says")
+	})
+
+	It("does only what the tenant may", func() {
+		other := newBenchOf(rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}})
+		b = other
+		b.publish("1.0.0", pages())
+		b.create()
+		_, err := b.reconcile()
+		stalled(err, v1alpha1.ReasonPermissionDenied)
+		Expect(b.says(v1alpha1.ConditionApplied)).To(ContainSubstring("service account " + b.instance.Namespace + "/tenant may not"))
+		b.quiet()
+		Expect(b.outcomes()).To(Equal([]string{"Install 1.0.0 Failed PermissionDenied"}))
+	})
+
+	It("makes a release of every unit, and removes those that the app no longer has", func() {
+		unit := func(name string) map[string]string {
+			return map[string]string{
+				name + "/Chart.yaml":          "apiVersion: v2\nname: " + name + "\nversion: 1.0.0\n",
+				name + "/templates/page.yaml": page,
+			}
+		}
+		app := func(units ...string) map[string]string {
+			text := "olaresManifest.version: 0.12.0\napiVersion: v2\nmetadata: {name: web, version: 1.0.0}\nspec:\n  subCharts:\n"
+			content := map[string]string{}
+			for _, name := range units {
+				text += "    - {name: " + name + "}\n"
+				for file, data := range unit(name) {
+					content[file] = data
+				}
+			}
+			content["OlaresManifest.yaml"] = text
+			return content
+		}
+		b.publish("1.0.0", app("web", "base", "old"))
+		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "*" })
+		b.runs("1.0.0", 1)
+		Expect([]int{b.revision("mine"), b.revision("mine-base"), b.revision("mine-old")}).To(Equal([]int{1, 1, 1}))
+		Expect(b.instance.Status.Inventory.Total).To(Equal(int32(3)))
+
+		b.publish("2.0.0", app("web", "base"))
+		b.runs("2.0.0", 2)
+		Expect([]int{b.revision("mine"), b.revision("mine-base"), b.revision("mine-old")}).To(Equal([]int{2, 2, 0}))
+		Expect(b.instance.Status.Releases).To(HaveLen(2))
+	})
+})

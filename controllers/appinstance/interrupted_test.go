@@ -1,0 +1,88 @@
+package appinstance_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	helmrelease "helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/storage"
+	"helm.sh/helm/v3/pkg/storage/driver"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+var _ = Describe("An operation that was cut off", func() {
+	var b *bench
+	BeforeEach(func() {
+		b = newBench()
+		b.publish("1.0.0", pages())
+		b.create()
+	})
+
+	// cut leaves behind what a process leaves that dies while Helm works.
+	cut := func(what v1alpha1.OperationType, pending helmrelease.Status) {
+		GinkgoHelper()
+		admin, err := kubernetes.NewForConfig(server.Config)
+		Expect(err).NotTo(HaveOccurred())
+		records := storage.Init(driver.NewSecrets(admin.CoreV1().Secrets(b.instance.Namespace)))
+		last, err := records.Last("mine")
+		Expect(err).NotTo(HaveOccurred())
+		last.Info.Status = pending
+		Expect(records.Update(last)).To(Succeed())
+		b.editStatus(func(status *v1alpha1.AppInstanceStatus) {
+			status.Operation = &v1alpha1.Operation{Type: what, Version: "1.0.0", StartedAt: metav1.NewTime(time.Now().Add(-time.Hour))}
+		})
+		b.restart()
+	}
+
+	It("is continued when it was an upgrade", func() {
+		b.runs("1.0.0", 1)
+		cut(v1alpha1.OperationUpgrade, helmrelease.StatusPendingUpgrade)
+		b.editStatus(func(status *v1alpha1.AppInstanceStatus) { status.ValuesDigest = "before" })
+		b.runs("1.0.0", 2)
+		Expect(b.outcomes()).To(Equal([]string{"Upgrade 1.0.0 Succeeded", "Upgrade 1.0.0 Interrupted Interrupted", "Install 1.0.0 Succeeded"}))
+		Expect(b.instance.Status.Releases[0].Status).To(Equal("deployed"))
+	})
+
+	It("is continued when it was the first installation", func() {
+		b.runs("1.0.0", 1)
+		cut(v1alpha1.OperationInstall, helmrelease.StatusPendingInstall)
+		b.editStatus(func(status *v1alpha1.AppInstanceStatus) {
+			status.Version, status.ChartDigest, status.ValuesDigest, status.History = "", "", "", nil
+		})
+		b.runs("1.0.0", 2)
+		Expect(b.outcomes()).To(Equal([]string{"Install 1.0.0 Succeeded", "Install 1.0.0 Interrupted Interrupted"}))
+	})
+
+	It("is continued when it had not reached Helm", func() {
+		b.editStatus(func(status *v1alpha1.AppInstanceStatus) {
+			status.Releases = []v1alpha1.Release{{Name: "mine"}}
+			status.Operation = &v1alpha1.Operation{Type: v1alpha1.OperationInstall, Version: "1.0.0", StartedAt: metav1.Now()}
+		})
+		b.runs("1.0.0", 1)
+		Expect(b.outcomes()).To(Equal([]string{"Install 1.0.0 Succeeded", "Install 1.0.0 Interrupted Interrupted"}))
+	})
+
+	It("is continued when it was the removal", func() {
+		b.runs("1.0.0", 1)
+		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent })
+		cut(v1alpha1.OperationUninstall, helmrelease.StatusUninstalling)
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Removed"))
+		Expect(b.outcomes()[:2]).To(Equal([]string{"Uninstall 1.0.0 Succeeded", "Uninstall 1.0.0 Interrupted Interrupted"}))
+		Expect(b.revision("mine")).To(BeZero())
+		b.quiet()
+	})
+
+	It("is made good when the spec is again what it was before", func() {
+		b.runs("1.0.0", 1)
+		cut(v1alpha1.OperationUpgrade, helmrelease.StatusPendingUpgrade)
+		b.runs("1.0.0", 2)
+		Expect(b.outcomes()[:2]).To(Equal([]string{"Upgrade 1.0.0 Succeeded", "Upgrade 1.0.0 Interrupted Interrupted"}))
+		Expect(b.instance.Status.Releases[0].Status).To(Equal("deployed"))
+	})
+})

@@ -1,0 +1,120 @@
+package appinstance_test
+
+import (
+	"encoding/json"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chartrepo"
+)
+
+// market is a source with the app web, whose versions are published by hand.
+type market struct {
+	store  *chartrepo.Store
+	source *v1alpha1.MarketSource
+	app    *v1alpha1.AppInfo
+}
+
+// newMarket makes a market that all namespaces may use.
+func newMarket() *market {
+	GinkgoHelper()
+	store, err := chartrepo.Open(GinkgoT().TempDir(), chartrepo.Options{})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(store.Close)
+	namespace := server.Namespace(GinkgoTB(), nil)
+	m := &market{store: store,
+		source: &v1alpha1.MarketSource{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "main"},
+			Spec: v1alpha1.MarketSourceSpec{
+				Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: "https://charts.example.com"},
+				Sharing: &v1alpha1.Sharing{From: v1alpha1.SharingAll},
+			},
+		},
+		app: &v1alpha1.AppInfo{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "main.web"},
+			Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: "main"}, App: "web"},
+		},
+	}
+	server.Create(GinkgoTB(), m.source, m.app)
+	return m
+}
+
+func (m *market) ref() v1alpha1.AppReference {
+	return v1alpha1.AppReference{Source: "main", Name: "web", Namespace: m.source.Namespace}
+}
+
+// publish puts a version with these files into the repository, as hydration does.
+func (m *market) publish(version string, content map[string]string) {
+	GinkgoHelper()
+	files := []hydrate.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: " + version + "\n")}}
+	for name, text := range content {
+		files = append(files, hydrate.File{Name: name, Data: []byte(text)})
+	}
+	archive, err := hydrate.Pack("web", files)
+	Expect(err).NotTo(HaveOccurred())
+	meta, err := hydrate.ReadMetadata(files)
+	Expect(err).NotTo(HaveOccurred())
+	chart, err := json.Marshal(meta)
+	Expect(err).NotTo(HaveOccurred())
+	published, err := m.store.Publish(GinkgoT().Context(), hydrate.Publication{
+		Owner: hydrate.Owner{Namespace: m.source.Namespace, Source: "main"}, App: "web", Version: version,
+		Chart: chart, Archive: archive, Digest: hydrate.Digest(archive),
+	})
+	Expect(err).NotTo(HaveOccurred())
+
+	before := client.MergeFrom(m.app.DeepCopy())
+	status := &m.app.Status
+	versions := []v1alpha1.PublishedVersion{{Version: version, Digest: published.Digest}}
+	for _, v := range status.Versions {
+		if v.Version != version {
+			versions = append(versions, v)
+		}
+	}
+	status.Versions = versions
+	Expect(server.Client.Status().Patch(GinkgoT().Context(), m.app, before)).To(Succeed())
+}
+
+// Apps to install.
+const (
+	page = `apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-page}
+data: {colour: {{ .Values.colour | quote }}, theme: {{ (.Values.olaresEnv).THEME | quote }}}
+`
+	workload = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: {{ .Release.Name }}}
+spec:
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}}}
+    spec: {containers: [{name: web, image: "images.example.com/web:{{ .Chart.Version }}"}]}
+`
+	claim = `apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: {{ .Release.Name }}-data}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+`
+	asking = `olaresManifest.version: 0.12.0
+metadata: {name: web, version: 1.0.0}
+entrances: [{name: front, title: Front, host: web, port: 80}]
+envs:
+  - {envName: PASSWORD, type: password, required: true}
+  - {envName: THEME, type: string, required: true, options: [{title: Light, value: light}, {title: Dark, value: dark}]}
+`
+)
+
+// pages is an app that is ready as soon as it is there.
+func pages() map[string]string {
+	return map[string]string{"templates/page.yaml": page, "values.yaml": "colour: grey\n"}
+}
+
+// workloads is an app that has to become ready.
+func workloads() map[string]string {
+	return map[string]string{"templates/web.yaml": workload}
+}

@@ -1,0 +1,188 @@
+package appinstance_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+var _ = Describe("Removing", func() {
+	var b *bench
+	// installed makes an instance with a volume claim.
+	installed := func(policy v1alpha1.DataPolicy) {
+		GinkgoHelper()
+		content := pages()
+		content["templates/claim.yaml"] = claim
+		b.publish("1.0.0", content)
+		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.DataPolicy = policy })
+		b.runs("1.0.0", 1)
+	}
+	BeforeEach(func() { b = newBench() })
+
+	absent := func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent }
+	// kept reports whether the claim is there to stay.
+	kept := func() bool {
+		GinkgoHelper()
+		found := &corev1.PersistentVolumeClaim{}
+		err := server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.instance.Namespace, Name: "mine-data"}, found)
+		Expect(client.IgnoreNotFound(err)).To(Succeed())
+		return err == nil && found.DeletionTimestamp.IsZero()
+	}
+	// deprive takes the tenant's rights away.
+	deprive := func() {
+		GinkgoHelper()
+		role := &rbacv1.Role{}
+		Expect(server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.instance.Namespace, Name: "tenant"}, role)).To(Succeed())
+		role.Rules = []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}}}
+		Expect(server.Client.Update(b.ctx, role)).To(Succeed())
+		reader, err := b.reconciler.Tenants.ReaderFor(tenantOf(b))
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(func() bool {
+			return apierrors.IsForbidden(reader.List(b.ctx, &corev1.ConfigMapList{}, client.InNamespace(b.instance.Namespace)))
+		}).Should(BeTrue(), "the API server has taken note")
+	}
+
+	It("keeps the claims and the record", func() {
+		installed(v1alpha1.DataRetain)
+		b.edit(absent)
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Removed"))
+		Expect(b.says(v1alpha1.ConditionReady)).To(Equal("removed; 1 volume claims are kept, see status.retained"))
+		Expect(b.revision("mine")).To(BeZero())
+		Expect(kept()).To(BeTrue())
+		status := b.instance.Status
+		Expect(status.Retained).To(Equal([]v1alpha1.ObjectReference{
+			{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: b.instance.Namespace, Name: "mine-data"}}))
+		Expect([]any{status.Version, status.ChartDigest, status.ValuesDigest, len(status.Releases), status.Inventory}).
+			To(Equal([]any{"", "", "", 0, (*v1alpha1.Inventory)(nil)}))
+		Expect(b.outcomes()).To(Equal([]string{"Uninstall 1.0.0 Succeeded", "Install 1.0.0 Succeeded"}))
+		b.quiet()
+	})
+
+	It("takes the claims up again when it is installed again", func() {
+		installed(v1alpha1.DataRetain)
+		b.edit(absent)
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateRunning })
+		b.runs("1.0.0", 1)
+		Expect(b.instance.Status.Retained).To(BeEmpty())
+		Expect(b.outcomes()[0]).To(Equal("Install 1.0.0 Succeeded"))
+	})
+
+	It("deletes the claims where they are not to be kept", func() {
+		installed(v1alpha1.DataDelete)
+		b.edit(absent)
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(kept()).To(BeFalse())
+		Expect(b.instance.Status.Retained).To(BeEmpty())
+		Expect(b.says(v1alpha1.ConditionReady)).To(Equal("removed"))
+		b.quiet()
+	})
+
+	It("has nothing to do for what was never installed", func() {
+		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.DesiredState = v1alpha1.StateAbsent })
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Removed"))
+		Expect(b.outcomes()).To(BeEmpty())
+		b.quiet()
+	})
+
+	It("does not need the app that was installed", func() {
+		installed(v1alpha1.DataRetain)
+		Expect(server.Client.Delete(b.ctx, b.source)).To(Succeed())
+		b.edit(absent)
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Removed"))
+	})
+
+	It("is not repeated by itself when it failed", func() {
+		installed(v1alpha1.DataRetain)
+		Expect(server.Client.Delete(b.ctx, b.source)).To(Succeed())
+		_, err := b.reconcile()
+		Expect(err).To(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False NotShared"))
+		deprive()
+		b.edit(absent)
+		_, err = b.reconcile()
+		Expect(err).To(MatchError(reconcile.TerminalError(nil)))
+		Expect(b.condition(v1alpha1.ConditionApplied)).To(Equal("False PermissionDenied"))
+		Expect(b.outcomes()[0]).To(Equal("Uninstall 1.0.0 Failed PermissionDenied"))
+		b.quiet()
+		Expect(b.outcomes()).To(HaveLen(2))
+	})
+
+	Context("the object", func() {
+		It("goes when its releases have gone", func() {
+			installed(v1alpha1.DataRetain)
+			Expect(server.Client.Delete(b.ctx, b.instance)).To(Succeed())
+			b.read()
+			_, err := b.reconciler.Reconcile(b.ctx, b.instance)
+			Expect(err).NotTo(HaveOccurred())
+			err = server.Client.Get(b.ctx, client.ObjectKeyFromObject(b.instance), b.instance)
+			Expect(apierrors.IsNotFound(err)).To(BeTrue())
+			Expect(b.revision("mine")).To(BeZero())
+			Expect(kept()).To(BeTrue())
+		})
+
+		It("goes with its claims where they are not to be kept", func() {
+			installed(v1alpha1.DataDelete)
+			Expect(server.Client.Delete(b.ctx, b.instance)).To(Succeed())
+			b.read()
+			_, err := b.reconciler.Reconcile(b.ctx, b.instance)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(kept()).To(BeFalse())
+		})
+
+		It("goes when nothing was ever installed", func() {
+			b.create()
+			_, err := b.reconcile()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(server.Client.Delete(b.ctx, b.instance)).To(Succeed())
+			b.read()
+			_, err = b.reconciler.Reconcile(b.ctx, b.instance)
+			Expect(err).NotTo(HaveOccurred())
+			err = server.Client.Get(b.ctx, client.ObjectKeyFromObject(b.instance), b.instance)
+			Expect(apierrors.IsNotFound(err)).To(BeTrue())
+		})
+
+		It("stays while they cannot be removed, and tries again", func() {
+			installed(v1alpha1.DataRetain)
+			deprive()
+			Expect(server.Client.Delete(b.ctx, b.instance)).To(Succeed())
+			for range 2 {
+				_, err := b.reconcile()
+				Expect(err).To(HaveOccurred())
+				Expect(err).NotTo(MatchError(reconcile.TerminalError(nil)))
+				Expect(b.condition(v1alpha1.ConditionApplied)).To(Equal("False PermissionDenied"))
+				Expect(b.instance.Finalizers).To(Equal([]string{v1alpha1.Finalizer}))
+			}
+			Expect(b.outcomes()).To(HaveLen(3))
+		})
+
+		It("goes at once with its namespace", func() {
+			installed(v1alpha1.DataRetain)
+			space := &corev1.Namespace{}
+			space.Name = b.instance.Namespace
+			Expect(server.Client.Delete(b.ctx, space)).To(Succeed())
+			Expect(server.Client.Delete(b.ctx, b.instance)).To(Succeed())
+			b.read()
+			_, err := b.reconciler.Reconcile(b.ctx, b.instance)
+			Expect(err).NotTo(HaveOccurred())
+			err = server.Client.Get(b.ctx, client.ObjectKeyFromObject(b.instance), b.instance)
+			Expect(apierrors.IsNotFound(err)).To(BeTrue())
+			Expect(b.revision("mine")).To(Equal(1), "Helm was not called")
+		})
+	})
+})

@@ -1,0 +1,170 @@
+package appinstance_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+var _ = Describe("Resolving an instance", func() {
+	var b *bench
+	BeforeEach(func() { b = newBench() })
+
+	// refused expects the instance to be stalled, and Helm not to be called.
+	refused := func(reason string) {
+		GinkgoHelper()
+		_, err := b.reconcile()
+		Expect(err).To(MatchError(reconcile.TerminalError(nil)))
+		Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False " + reason))
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False " + reason))
+		Expect(b.revision("mine")).To(BeZero())
+		Expect(b.outcomes()).To(BeEmpty())
+		b.quiet()
+	}
+	share := func(from v1alpha1.SharingFrom) {
+		GinkgoHelper()
+		before := client.MergeFrom(b.source.DeepCopy())
+		b.source.Spec.Sharing.From = from
+		Expect(server.Client.Patch(b.ctx, b.source, before)).To(Succeed())
+	}
+
+	It("refuses the app of a source that is not shared with its namespace", func() {
+		b.publish("1.0.0", pages())
+		share(v1alpha1.SharingSame)
+		b.create()
+		refused(v1alpha1.ReasonNotShared)
+		share(v1alpha1.SharingAll)
+		b.runs("1.0.0", 1)
+	})
+
+	It("refuses an app that there is not", func() {
+		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.AppRef.Name = "other" })
+		refused(v1alpha1.ReasonNotFound)
+	})
+
+	It("refuses a version that there is not", func() {
+		b.publish("1.0.0", pages())
+		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^2" })
+		refused(v1alpha1.ReasonVersionNotFound)
+	})
+
+	It("waits for the first version to be published", func() {
+		b.create()
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForApp"))
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("Unknown WaitingForApp"))
+		Expect(b.condition(v1alpha1.ConditionResolved)).To(BeEmpty())
+		b.quiet()
+		b.publish("1.0.0", pages())
+		b.runs("1.0.0", 1)
+	})
+
+	It("waits for a version that is offered and not published yet", func() {
+		b.publish("1.0.0", pages())
+		before := client.MergeFrom(b.app.DeepCopy())
+		b.app.Spec.Offers = []v1alpha1.Offer{{Version: "2.0.0"}, {Version: "1.0.0"}}
+		Expect(server.Client.Patch(b.ctx, b.app, before)).To(Succeed())
+		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "2.0.0" })
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForApp"))
+	})
+
+	It("names every input that is missing or wrong", func() {
+		content := pages()
+		content["OlaresManifest.yaml"] = asking
+		b.publish("1.0.0", content)
+		b.create(func(spec *v1alpha1.AppInstanceSpec) {
+			spec.Envs = []v1alpha1.EnvVar{{Name: "THEME", Value: new("blue")}, {Name: "OTHER", Value: new("x")}}
+		})
+		refused(v1alpha1.ReasonInvalidSpec)
+		Expect(b.says(v1alpha1.ConditionResolved)).To(Equal(
+			"give these inputs in spec.envs: PASSWORD: required; THEME: not one of: light, dark; OTHER: unknown input"))
+		b.edit(func(i *v1alpha1.AppInstance) {
+			i.Spec.Envs = []v1alpha1.EnvVar{{Name: "THEME", Value: new("dark")}, {Name: "PASSWORD", Value: new("hunter2")}}
+		})
+		b.runs("1.0.0", 1)
+		Expect(b.page()).To(HaveKeyWithValue("theme", "dark"))
+		Expect(b.instance.Status.Entrances).To(Equal([]v1alpha1.Entrance{{Name: "front", Title: "Front", Host: "web", Port: 80}}))
+	})
+
+	It("takes values in their order, and looks again for those that are missing", func() {
+		b.publish("1.0.0", pages())
+		b.create(func(spec *v1alpha1.AppInstanceSpec) {
+			spec.ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "values", Key: "values.yaml"}}
+		})
+		_, err := b.reconcile()
+		Expect(err).To(HaveOccurred())
+		Expect(err).NotTo(MatchError(reconcile.TerminalError(nil)))
+		Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False SecretMissing"))
+		b.quiet()
+		server.Create(GinkgoTB(), &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "values"},
+			StringData: map[string]string{"values.yaml": "colour: red\n"},
+		})
+		b.runs("1.0.0", 1)
+		Expect(b.page()).To(HaveKeyWithValue("colour", "red"))
+		b.edit(func(i *v1alpha1.AppInstance) {
+			i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"colour": "blue"}`)}
+		})
+		b.runs("1.0.0", 2)
+		Expect(b.page()).To(HaveKeyWithValue("colour", "blue"))
+	})
+
+	It("reads values with the rights of the tenant", func() {
+		b = newBenchOf(rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"*"}})
+		b.publish("1.0.0", pages())
+		server.Create(GinkgoTB(), &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "values"},
+			StringData: map[string]string{"values.yaml": "colour: red\n"},
+		})
+		b.create(func(spec *v1alpha1.AppInstanceSpec) {
+			spec.ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "values", Key: "values.yaml"}}
+		})
+		_, err := b.reconcile()
+		Expect(err).To(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False PermissionDenied"))
+		b.quiet()
+	})
+
+	It("finds an app again that it had lost, and leaves it running", func() {
+		b.publish("1.0.0", pages())
+		b.create()
+		b.runs("1.0.0", 1)
+		share(v1alpha1.SharingSame)
+		_, err := b.reconcile()
+		Expect(err).To(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False NotShared"))
+		Expect(b.revision("mine")).To(Equal(1))
+		share(v1alpha1.SharingAll)
+		b.runs("1.0.0", 1)
+	})
+
+	It("keeps the version it has, and tells of a newer one", func() {
+		b.publish("1.0.0", pages())
+		b.create()
+		b.runs("1.0.0", 1)
+		b.publish("1.1.0", pages())
+		b.publish("2.0.0-rc.1", pages())
+		b.runs("1.0.0", 1)
+		Expect(b.instance.Status.AvailableUpdate).To(Equal("1.1.0"))
+	})
+
+	It("takes a newer version that its range allows", func() {
+		b.publish("1.0.0", pages())
+		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^1" })
+		b.runs("1.0.0", 1)
+		b.publish("1.1.0", pages())
+		b.publish("2.0.0", pages())
+		b.runs("1.1.0", 2)
+		Expect(b.instance.Status.AvailableUpdate).To(Equal("2.0.0"))
+	})
+})

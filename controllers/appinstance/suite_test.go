@@ -1,0 +1,34 @@
+package appinstance_test
+
+import (
+	"os"
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/test/env"
+)
+
+// The world of the specs.
+var (
+	server  *env.Env
+	clients *helm.Clients
+)
+
+func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+
+func TestAppInstance(t *testing.T) {
+	server = env.Start(t)
+	RegisterFailHandler(Fail)
+	suite, reporter := GinkgoConfiguration()
+	suite.RandomizeAllSpecs = true
+	RunSpecs(t, "AppInstance", suite, reporter)
+}
+
+var _ = BeforeSuite(func() {
+	var err error
+	clients, err = helm.NewClients(server.Config, server.Mapper)
+	Expect(err).NotTo(HaveOccurred())
+})

@@ -1,0 +1,155 @@
+package marketsource_test
+
+import (
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+)
+
+var _ = Describe("The apps of a source", func() {
+	var b *bench
+	BeforeEach(func() {
+		b = newBench()
+		b.offer("web", "1.0.0", "1.10.0", "1.9.0", "1.8.0")
+		b.offer("blog", "2.0.0")
+	})
+
+	It("are made, with what the source says of them", func() {
+		b.succeeds()
+		Expect(b.apps()).To(Equal([]string{"blog", "web"}))
+		web := b.app("web")
+		Expect(web.Labels).To(Equal(map[string]string{v1alpha1.SourceLabel: "main", v1alpha1.AppLabel: "web"}))
+		Expect(metav1.IsControlledBy(web, b.source)).To(BeTrue())
+		Expect(web.Finalizers).To(Equal([]string{v1alpha1.Finalizer}))
+		Expect(web.Spec.SourceRef.Name).To(Equal("main"))
+		var versions []string
+		for _, o := range web.Spec.Offers {
+			versions = append(versions, o.Version)
+		}
+		Expect(versions).To(Equal([]string{"1.10.0", "1.9.0", "1.8.0"}), "the newest three, newest first")
+		created := metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+		first := web.Spec.Offers[0]
+		Expect(first.Created.Equal(&created)).To(BeTrue())
+		first.Created = nil
+		Expect(first).To(Equal(v1alpha1.Offer{
+			Version: "1.10.0", AppVersion: "v1.10.0", URL: "web-1.10.0.tgz", Digest: hydrate.Digest([]byte("web1.10.0"))}))
+		Expect(b.source.Status.RepositoryURL).To(Equal(repositoryURL + "/" + b.source.Namespace + "/main"))
+		b.succeeds()
+		b.quiet()
+	})
+
+	It("have as many versions as are to be kept", func() {
+		b.edit(func(s *v1alpha1.MarketSource) { s.Spec.Versions = &v1alpha1.VersionPolicy{Keep: 1} })
+		b.synced()
+		Expect(b.app("web").Spec.Offers).To(HaveLen(1))
+		b.edit(func(s *v1alpha1.MarketSource) { s.Spec.Versions.Keep = 4 })
+		b.succeeds()
+		Expect(b.app("web").Spec.Offers).To(HaveLen(4))
+	})
+
+	It("are those that the globs let in", func() {
+		b.edit(func(s *v1alpha1.MarketSource) {
+			s.Spec.Include, s.Spec.Exclude = []string{"web*", "blog"}, []string{"*og"}
+		})
+		b.synced()
+		Expect(b.apps()).To(Equal([]string{"web"}))
+	})
+
+	It("are written where something changed, and there only", func() {
+		b.synced()
+		b.offer("blog", "2.1.0")
+		b.succeeds("1ns")
+		Expect(b.writes.Noted()).To(Equal([]string{"apply", "patch status"}))
+	})
+
+	It("go when the source no longer has them", func() {
+		b.synced()
+		b.drop("blog")
+		b.succeeds("1ns")
+		Expect(b.apps()).To(Equal([]string{"web"}))
+		Expect(b.source.Status.Apps.Total).To(Equal(int32(1)))
+		Expect(b.requests()).To(Equal([]string{"200"}))
+		b.succeeds()
+		b.finalize()
+		b.succeeds()
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		Expect(b.source.Status.Apps.Total).To(Equal(int32(1)))
+		Expect(b.requests()).To(BeEmpty())
+		b.quiet()
+	})
+
+	It("go, but not those of others", func() {
+		other := &v1alpha1.AppInfo{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "main.mine", Labels: map[string]string{v1alpha1.SourceLabel: "main"}},
+			Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: "main"}, App: "mine"},
+		}
+		server.Create(GinkgoTB(), other)
+		b.succeeds()
+		Expect(b.apps()).To(Equal([]string{"blog", "mine", "web"}))
+	})
+
+	It("come back when somebody deleted them", func() {
+		b.synced()
+		Expect(server.Client.Delete(b.ctx, b.app("blog"))).To(Succeed())
+		b.finalize()
+		result := b.succeeds()
+		Expect(b.condition(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForApp"))
+		Expect(b.message(v1alpha1.ConditionReconciling)).To(Equal("1 of 2 apps have an AppInfo"))
+		Expect(result.RequeueAfter).To(Equal(5 * time.Second))
+		Expect(b.requests()).To(BeEmpty(), "the cache may only be late")
+		Eventually(func() []string {
+			b.succeeds()
+			return b.apps()
+		}).WithTimeout(20 * time.Second).WithPolling(200 * time.Millisecond).Should(Equal([]string{"blog", "web"}))
+		Expect(b.requests()).To(Equal([]string{"200"}))
+		b.serve("blog")
+		b.succeeds()
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		b.quiet()
+	})
+
+	It("keep what people set in them, and lose what they spoilt", func() {
+		b.synced()
+		web := b.app("web")
+		before := client.MergeFrom(web.DeepCopy())
+		web.Spec.Suspend = new(true)
+		web.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"colour":"blue"}`)}
+		web.Labels["team"] = "red"
+		Expect(server.Client.Patch(b.ctx, web, before)).To(Succeed())
+		b.succeeds("1ns")
+		b.quiet()
+
+		before = client.MergeFrom(web.DeepCopy())
+		web.Spec.Offers = web.Spec.Offers[:1]
+		web.Labels[v1alpha1.AppLabel] = "other"
+		Expect(server.Client.Patch(b.ctx, web, before)).To(Succeed())
+		b.offer("web", "2.0.0")
+		b.succeeds("1ns")
+		web = b.app("web")
+		Expect(web.Spec.Offers).To(HaveLen(3))
+		Expect(web.Spec.Offers[0].Version).To(Equal("2.0.0"))
+		Expect(web.Labels).To(Equal(map[string]string{v1alpha1.SourceLabel: "main", v1alpha1.AppLabel: "web", "team": "red"}))
+		Expect(*web.Spec.Suspend).To(BeTrue())
+		Expect(string(web.Spec.CustomParams.Raw)).To(Equal(`{"colour":"blue"}`))
+	})
+
+	It("may be many", func() {
+		for i := range 100 {
+			b.offer(fmt.Sprintf("app%d", i), "1.0.0")
+		}
+		b.succeeds()
+		Expect(b.apps()).To(HaveLen(102))
+		Expect(b.source.Status.Apps.Total).To(Equal(int32(102)))
+		b.succeeds()
+		Expect(b.requests()).To(Equal([]string{"200"}))
+		b.quiet()
+	})
+})

@@ -1,0 +1,241 @@
+package marketsource_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/controllers/marketsource"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/source"
+	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/expect"
+)
+
+const repositoryURL = "http://market.example.com"
+
+// bench is a source that lists a shop, and what reconciles it.
+type bench struct {
+	*shop
+	ctx        context.Context
+	client     client.WithWatch
+	writes     *env.Writes
+	reconciler *marketsource.Reconciler
+	source     *v1alpha1.MarketSource
+}
+
+// newBench makes a source named main.
+func newBench(change ...func(*v1alpha1.MarketSourceSpec)) *bench {
+	GinkgoHelper()
+	b := &bench{shop: shops.open(), ctx: GinkgoT().Context()}
+	b.client, b.writes = env.Counted(server.Client)
+	b.restart()
+	b.source = &v1alpha1.MarketSource{
+		ObjectMeta: metav1.ObjectMeta{Namespace: server.Namespace(GinkgoTB(), nil), Name: "main"},
+		Spec:       v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: b.url()}},
+	}
+	for _, c := range change {
+		c(&b.source.Spec)
+	}
+	server.Create(GinkgoTB(), b.source)
+	return b
+}
+
+// restart makes a new reconciler, as a new process has it.
+func (b *bench) restart() {
+	b.reconciler = &marketsource.Reconciler{
+		Client: b.client, Recorder: &events.FakeRecorder{}, Open: b.open, RepositoryURL: repositoryURL,
+	}
+}
+
+func (b *bench) open(ctx context.Context, of *v1alpha1.MarketSource) (marketsource.Lister, error) {
+	cfg := source.Config{Helm: &source.HelmConfig{URL: of.Spec.Helm.URL}, Include: of.Spec.Include, Exclude: of.Spec.Exclude}
+	if of.Spec.Versions != nil {
+		cfg.Keep = int(of.Spec.Versions.Keep)
+	}
+	if ref := of.Spec.SecretRef; ref != nil {
+		secret := &corev1.Secret{}
+		err := server.Client.Get(ctx, types.NamespacedName{Namespace: of.Namespace, Name: ref.Name}, secret)
+		if apierrors.IsNotFound(err) {
+			return nil, outcome.Stalled(v1alpha1.ReasonSecretMissing, errors.New("there is no secret "+ref.Name))
+		}
+		if err != nil {
+			return nil, err
+		}
+		cfg.Helm.Token = string(secret.Data["token"])
+	}
+	return source.Open(cfg)
+}
+
+// edit changes the source as a person does.
+func (b *bench) edit(change func(*v1alpha1.MarketSource)) {
+	GinkgoHelper()
+	b.read()
+	before := client.MergeFrom(b.source.DeepCopy())
+	change(b.source)
+	Expect(server.Client.Patch(b.ctx, b.source, before)).To(Succeed())
+}
+
+// ask asks for a look at the source.
+func (b *bench) ask(when string) {
+	GinkgoHelper()
+	b.edit(func(s *v1alpha1.MarketSource) {
+		s.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: when}
+	})
+}
+
+func (b *bench) read() {
+	GinkgoHelper()
+	s := &v1alpha1.MarketSource{}
+	Expect(server.Client.Get(b.ctx, client.ObjectKeyFromObject(b.source), s)).To(Succeed())
+	b.source = s
+}
+
+// reconcile reconciles the source once, and checks the contract of its status. The
+// interval may be one that nobody could configure.
+func (b *bench) reconcile(interval ...v1alpha1.Duration) (ctrl.Result, error) {
+	GinkgoHelper()
+	b.read()
+	for _, i := range interval {
+		b.source.Spec.Interval = i
+	}
+	result, err := b.reconciler.Reconcile(b.ctx, b.source)
+	b.read()
+	expect.Contract(Default, b.source)
+	return result, err
+}
+
+// succeeds reconciles and expects no error.
+func (b *bench) succeeds(interval ...v1alpha1.Duration) ctrl.Result {
+	GinkgoHelper()
+	result, err := b.reconcile(interval...)
+	Expect(err).NotTo(HaveOccurred())
+	return result
+}
+
+// quiet expects another reconcile to write nothing and to ask nobody.
+func (b *bench) quiet() {
+	GinkgoHelper()
+	b.writes.Noted()
+	b.requests()
+	_, _ = b.reconcile() // whatever it ends with was looked at already
+	Expect(b.writes.Noted()).To(BeEmpty(), "%+v", b.source.Status)
+	Expect(b.requests()).To(BeEmpty())
+}
+
+// synced lists the shop and has every app served.
+func (b *bench) synced() {
+	GinkgoHelper()
+	b.succeeds()
+	for _, name := range b.apps() {
+		b.serve(name)
+	}
+	b.succeeds()
+	Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"), "%+v", b.source.Status)
+	b.writes.Noted()
+	b.requests()
+}
+
+// app is the AppInfo of an app.
+func (b *bench) app(name string) *v1alpha1.AppInfo {
+	GinkgoHelper()
+	app := &v1alpha1.AppInfo{}
+	Expect(server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.source.Namespace, Name: "main." + name}, app)).To(Succeed())
+	return app
+}
+
+// apps are the apps that have an AppInfo which is not on its way out.
+func (b *bench) apps() []string {
+	GinkgoHelper()
+	var names []string
+	list := &v1alpha1.AppInfoList{}
+	Expect(server.Client.List(b.ctx, list, client.InNamespace(b.source.Namespace))).To(Succeed())
+	for _, app := range list.Items {
+		if app.DeletionTimestamp.IsZero() {
+			names = append(names, app.Spec.App)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// serve plays the controller of AppInfos that has published an app.
+func (b *bench) serve(name string) {
+	GinkgoHelper()
+	b.judge(name, func(app *v1alpha1.AppInfo) {
+		app.Status.ObservedGeneration = app.Generation
+		app.Status.Conditions = []metav1.Condition{b.is(app, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "serving 1.0.0")}
+	})
+}
+
+// spoil plays the controller of AppInfos that could not render an app.
+func (b *bench) spoil(name, message string) {
+	GinkgoHelper()
+	b.judge(name, func(app *v1alpha1.AppInfo) {
+		app.Status.ObservedGeneration = app.Generation
+		app.Status.Conditions = []metav1.Condition{
+			b.is(app, v1alpha1.ConditionFetched, metav1.ConditionTrue, v1alpha1.ReasonFetched, ""),
+			b.is(app, v1alpha1.ConditionRendered, metav1.ConditionFalse, v1alpha1.ReasonRenderFailed, message),
+			b.is(app, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRenderFailed, message),
+			b.is(app, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonRenderFailed, message),
+		}
+	})
+}
+
+func (b *bench) is(app *v1alpha1.AppInfo, kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
+	return metav1.Condition{
+		Type: kind, Status: status, Reason: reason, Message: message, ObservedGeneration: app.Generation, LastTransitionTime: metav1.NewTime(time.Unix(1, 0)),
+	}
+}
+
+func (b *bench) judge(name string, change func(*v1alpha1.AppInfo)) {
+	GinkgoHelper()
+	app := b.app(name)
+	before := client.MergeFrom(app.DeepCopy())
+	change(app)
+	Expect(server.Client.Status().Patch(b.ctx, app, before)).To(Succeed())
+}
+
+// finalize plays the controller of AppInfos, which lets those go that are deleted.
+func (b *bench) finalize() {
+	GinkgoHelper()
+	list := &v1alpha1.AppInfoList{}
+	Expect(server.Client.List(b.ctx, list, client.InNamespace(b.source.Namespace))).To(Succeed())
+	for i := range list.Items {
+		app := &list.Items[i]
+		if !app.DeletionTimestamp.IsZero() {
+			before := client.MergeFrom(app.DeepCopy())
+			app.Finalizers = nil
+			Expect(server.Client.Patch(b.ctx, app, before)).To(Succeed())
+		}
+	}
+}
+
+// condition is one of the source, in short: status and reason.
+func (b *bench) condition(kind string) string {
+	if c := meta.FindStatusCondition(b.source.Status.Conditions, kind); c != nil {
+		return string(c.Status) + " " + c.Reason
+	}
+	return ""
+}
+
+// message is that of a condition.
+func (b *bench) message(kind string) string {
+	if c := meta.FindStatusCondition(b.source.Status.Conditions, kind); c != nil {
+		return c.Message
+	}
+	return ""
+}

@@ -1,0 +1,184 @@
+package marketsource_test
+
+import (
+	"fmt"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+var _ = Describe("Counting the apps of a source", func() {
+	var b *bench
+	BeforeEach(func() { b = newBench() })
+
+	// listed lists the apps, which nobody has hydrated.
+	listed := func(apps ...string) {
+		GinkgoHelper()
+		for _, app := range apps {
+			b.offer(app, "1.0.0")
+		}
+		b.succeeds()
+		b.succeeds()
+	}
+	failed := func() []string {
+		var names []string
+		for _, f := range b.source.Status.Failures {
+			names = append(names, f.App)
+		}
+		return names
+	}
+
+	It("waits until all are dealt with", func() {
+		listed("web", "blog", "wiki")
+		Expect(b.condition(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForApp"))
+		Expect(b.message(v1alpha1.ConditionReconciling)).To(Equal("hydrating: 0 of 3 apps served"))
+		b.serve("web")
+		b.spoil("blog", "no value")
+		b.succeeds()
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("Unknown WaitingForApp"))
+		b.quiet()
+		b.serve("wiki")
+		b.succeeds()
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		Expect(b.message(v1alpha1.ConditionReady)).To(Equal("2 of 3 apps served, 1 failed; see status.failures"))
+		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 3, Ready: 2, Failed: 1}))
+		Expect(b.source.Status.Failures).To(Equal([]v1alpha1.AppFailure{
+			{App: "blog", Step: v1alpha1.ConditionRendered, Reason: v1alpha1.ReasonRenderFailed, Message: "no value"}}))
+		b.quiet()
+	})
+
+	It("does not wait where being listed is enough", func() {
+		b.edit(func(s *v1alpha1.MarketSource) { s.Spec.Readiness = v1alpha1.ReadinessSynced })
+		listed("web", "blog")
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		Expect(b.message(v1alpha1.ConditionReady)).To(Equal("0 of 2 apps served"))
+		b.spoil("web", "no value")
+		b.spoil("blog", "no value")
+		b.succeeds()
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		b.quiet()
+	})
+
+	It("waits for an app whose newest spec was not looked at", func() {
+		listed("web", "blog")
+		b.serve("web")
+		b.serve("blog")
+		b.judge("blog", func(app *v1alpha1.AppInfo) { app.Status.ObservedGeneration = 0 })
+		b.succeeds()
+		Expect(b.condition(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForApp"))
+	})
+
+	It("is not ready while no app is served", func() {
+		listed("web", "blog")
+		b.spoil("web", "no value")
+		b.spoil("blog", "no value")
+		result := b.succeeds()
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False AppsNotReady"))
+		Expect(b.condition(v1alpha1.ConditionStalled)).To(Equal("True AppsNotReady"))
+		Expect(result.RequeueAfter).NotTo(BeZero(), "the source is looked at as ever")
+		b.quiet()
+		b.serve("web")
+		b.succeeds()
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+	})
+
+	It("counts an app as served and failed whose next version fails", func() {
+		listed("web")
+		b.serve("web")
+		b.judge("web", func(app *v1alpha1.AppInfo) {
+			app.Status.Conditions = append(app.Status.Conditions,
+				b.is(app, v1alpha1.ConditionFetched, metav1.ConditionFalse, v1alpha1.ReasonFetchFailed, "no answer"),
+				b.is(app, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressingWithRetry, "no answer"))
+		})
+		b.succeeds()
+		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 1, Ready: 1, Failed: 1}))
+		Expect(b.source.Status.Failures[0].Step).To(Equal(v1alpha1.ConditionFetched))
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+	})
+
+	It("does not wait for an app that is suspended", func() {
+		listed("web", "blog")
+		b.serve("web")
+		blog := b.app("blog")
+		before := client.MergeFrom(blog.DeepCopy())
+		blog.Spec.Suspend = new(true)
+		Expect(server.Client.Patch(b.ctx, blog, before)).To(Succeed())
+		b.succeeds()
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 2, Ready: 1, Suspended: 1}))
+		b.quiet()
+	})
+
+	It("does not count an app that is on its way out", func() {
+		listed("web", "blog")
+		b.serve("web")
+		b.spoil("blog", "no value")
+		b.drop("blog")
+		b.succeeds("1ns")
+		b.succeeds()
+		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 1, Ready: 1}))
+		Expect(failed()).To(BeEmpty())
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		b.quiet()
+	})
+
+	It("tells of entries that are no apps, over any number of counts", func() {
+		b.broken(3)
+		listed("web")
+		b.serve("web")
+		for range 3 {
+			b.succeeds()
+			Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 4, Ready: 1, Failed: 3, Skipped: 3}))
+			Expect(failed()).To(Equal([]string{"Broken00", "Broken01", "Broken02"}))
+		}
+		Expect(b.source.Status.Failures[0].Step).To(Equal(v1alpha1.ConditionIndexed))
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		b.quiet()
+		b.ask("now")
+		b.succeeds()
+		Expect(failed()).To(HaveLen(3))
+		b.quiet()
+	})
+
+	It("bounds what it tells of failures", func() {
+		b.broken(15)
+		var apps []string
+		for i := range 30 {
+			apps = append(apps, fmt.Sprintf("app%02d", i))
+		}
+		listed(apps...)
+		for _, app := range apps {
+			b.spoil(app, strings.Repeat("é", 1000))
+		}
+		b.succeeds()
+		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 45, Failed: 45, Skipped: 15}))
+		Expect(failed()).To(HaveLen(20))
+		Expect(failed()[9:11]).To(Equal([]string{"Broken09", "app00"}))
+		Expect([]rune(b.source.Status.Failures[19].Message)).To(HaveLen(512))
+		b.quiet()
+	})
+
+	It("counts what the source withdrew", func() {
+		listed("web", "blog")
+		b.serve("web")
+		blog := b.app("blog")
+		before := client.MergeFrom(blog.DeepCopy())
+		blog.Spec.Withdrawn = true // A shop of this kind cannot say so; a folder can.
+		Expect(server.Client.Patch(b.ctx, blog, before)).To(Succeed())
+		b.serve("blog")
+		b.succeeds()
+		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 2, Ready: 2, Withdrawn: 1}))
+	})
+
+	It("has nothing to count", func() {
+		b.succeeds()
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		Expect(b.message(v1alpha1.ConditionReady)).To(Equal("0 of 0 apps served"))
+		b.quiet()
+	})
+})

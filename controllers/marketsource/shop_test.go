@@ -1,0 +1,147 @@
+package marketsource_test
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/hydrate"
+)
+
+// directory serves the shops by the names of their hosts.
+type directory struct {
+	mu    sync.Mutex
+	count int
+	shops map[string]*shop
+}
+
+// open makes a shop under a name of its own.
+func (d *directory) open() *shop {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.shops == nil {
+		d.shops = map[string]*shop{}
+	}
+	d.count++
+	s := &shop{host: fmt.Sprintf("shop-%d.example.com", d.count), entries: map[string][]any{}}
+	d.shops[s.host] = s
+	return s
+}
+
+func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	s := d.shops[r.Host]
+	d.mu.Unlock()
+	if s == nil {
+		http.NotFound(w, r)
+		return
+	}
+	s.ServeHTTP(w, r)
+}
+
+// shop is a Helm repository of which only the index is ever asked for.
+type shop struct {
+	host string
+
+	mu      sync.Mutex
+	entries map[string][]any
+	asked   []string
+	ill     int
+	patient string
+	text    string
+}
+
+func (s *shop) url() string { return "http://" + s.host }
+
+// offer adds versions of an app to the index.
+func (s *shop) offer(app string, versions ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, version := range versions {
+		s.entries[app] = append(s.entries[app], map[string]any{
+			"apiVersion": "v2", "name": app, "version": version, "appVersion": "v" + version, "created": "2026-01-02T03:04:05Z",
+			"digest": hydrate.Digest([]byte(app + version)), "urls": []string{app + "-" + version + ".tgz"},
+		})
+	}
+}
+
+// drop takes an app out of the index.
+func (s *shop) drop(app string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.entries, app)
+}
+
+// says has the shop answer something else than its index.
+func (s *shop) says(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text = text
+}
+
+// fails has the shop answer with a status, and possibly with Retry-After; zero
+// heals it.
+func (s *shop) fails(status int, after string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ill, s.patient = status, after
+}
+
+// requests are the answers given since the last call: 200 for the whole index, 304
+// where nothing had changed, and other statuses as they are.
+func (s *shop) requests() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked := s.asked
+	s.asked = nil
+	return asked
+}
+
+func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status, text := s.answer(r)
+	s.asked = append(s.asked, fmt.Sprint(status))
+	w.Header().Set("ETag", etag(text))
+	if s.patient != "" {
+		w.Header().Set("Retry-After", s.patient)
+	}
+	w.WriteHeader(status)
+	if status == http.StatusOK {
+		_, _ = w.Write([]byte(text))
+	}
+}
+
+func (s *shop) answer(r *http.Request) (int, string) {
+	text := s.text
+	if text == "" {
+		index, err := yaml.Marshal(map[string]any{"apiVersion": "v1", "entries": s.entries})
+		if err != nil {
+			panic(err)
+		}
+		text = string(index)
+	}
+	switch {
+	case s.ill != 0:
+		return s.ill, text
+	case r.Header.Get("If-None-Match") == etag(text):
+		return http.StatusNotModified, text
+	}
+	return http.StatusOK, text
+}
+
+func etag(text string) string { return fmt.Sprintf("%q", hydrate.Digest([]byte(text))) }
+
+// broken adds entries that cannot be apps.
+func (s *shop) broken(count int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range count {
+		name := fmt.Sprintf("Broken%02d", i)
+		s.entries[name] = []any{map[string]any{"apiVersion": "v2", "name": name, "version": "1.0.0", "urls": []string{"a.tgz"}}}
+	}
+	Expect(len(s.entries)).To(BeNumerically(">=", count))
+}

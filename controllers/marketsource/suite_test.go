@@ -1,0 +1,42 @@
+package marketsource_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/test/env"
+)
+
+// The world of the specs.
+var (
+	server *env.Env
+	// shops are found by the name of their host: they are reached as through a
+	// proxy, so that no port ever shows in a message.
+	shops directory
+)
+
+func TestMain(m *testing.M) {
+	proxy := httptest.NewServer(&shops)
+	for name, value := range map[string]string{"HTTP_PROXY": proxy.URL, "NO_PROXY": "", "no_proxy": ""} {
+		if err := os.Setenv(name, value); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	code := env.Run(m)
+	proxy.Close()
+	os.Exit(code)
+}
+
+func TestMarketSource(t *testing.T) {
+	server = env.Start(t)
+	RegisterFailHandler(Fail)
+	suite, reporter := GinkgoConfiguration()
+	suite.RandomizeAllSpecs = true
+	RunSpecs(t, "MarketSource", suite, reporter)
+}
