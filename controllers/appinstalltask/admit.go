@@ -50,18 +50,23 @@ func (s *scope) checkState() error {
 		}
 	}
 	present := s.instance != nil && s.instance.Spec.DesiredState != v1alpha1.StateAbsent
-	mine := present && s.instance.Annotations[v1alpha1.TaskAnnotation] == s.task.Name
 	switch install := action == v1alpha1.ActionInstall; {
 	case install && len(name) > maxInstanceName:
 		return outcome.Stalled(v1alpha1.ReasonTooLong, fmt.Errorf(
 			"the name %s has more than %d characters; give a shorter one in spec.instanceName", name, maxInstanceName))
-	case install && present && !mine:
+	case install && present && !s.written():
 		return outcome.Stalled(v1alpha1.ReasonAlreadyInstalled, fmt.Errorf(
 			"instance %s is there already; use action Upgrade, or another spec.instanceName", name))
-	case !install && !present:
+	case !install && !present && (action != v1alpha1.ActionUninstall || !s.written()):
 		return outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("there is no instance %s that runs; see kubectl get appinstances", name))
 	}
 	return nil
+}
+
+// written reports whether it is this task that has written the instance. Where the
+// task does not know of it, its note was lost, and what it asks for may even be done.
+func (s *scope) written() bool {
+	return s.instance != nil && s.instance.Annotations[v1alpha1.TaskAnnotation] == s.task.Name
 }
 
 // checkInstance refuses an instance that is going away, or is one of another app.
@@ -120,7 +125,8 @@ func (s *scope) checkNewer() error {
 		return nil
 	}
 	have := s.instance.Status.Version
-	if have == "" || catalog.Newer(s.version.Version, have) {
+	again := s.written() && s.instance.Spec.Version == s.version.Version
+	if have == "" || again || catalog.Newer(s.version.Version, have) {
 		return nil
 	}
 	return outcome.Stalled(v1alpha1.ReasonNotNewer, fmt.Errorf("version %s is not newer than the installed %s", s.version.Version, have))

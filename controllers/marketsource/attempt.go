@@ -61,7 +61,8 @@ func (a attempt) again() error {
 
 // due reports whether the source is to be asked for news.
 func (a attempt) due(source *v1alpha1.MarketSource) bool {
-	return requested(source) || a.err != nil || time.Since(a.at) >= interval(source)
+	// The queue's jitter may bring the source back a tenth earlier.
+	return requested(source) || a.err != nil || time.Since(a.at) >= interval(source)*9/10
 }
 
 // requested reports whether somebody asks for a reconcile that was not carried out

@@ -89,6 +89,15 @@ func (b *bench) edit(change func(*v1alpha1.MarketSource)) {
 	Expect(server.Client.Patch(b.ctx, b.source, before)).To(Succeed())
 }
 
+// editStatus changes the status of the source.
+func (b *bench) editStatus(change func(*v1alpha1.MarketSourceStatus)) {
+	GinkgoHelper()
+	b.read()
+	before := client.MergeFrom(b.source.DeepCopy())
+	change(&b.source.Status)
+	Expect(server.Client.Status().Patch(b.ctx, b.source, before)).To(Succeed())
+}
+
 // ask asks for a look at the source.
 func (b *bench) ask(when string) {
 	GinkgoHelper()
@@ -126,9 +135,22 @@ func (b *bench) succeeds(interval ...v1alpha1.Duration) ctrl.Result {
 	return result
 }
 
+// age makes all conditions a minute older, so that one that is lost and set again in
+// a reconcile is seen to be written.
+func (b *bench) age() {
+	GinkgoHelper()
+	b.editStatus(func(status *v1alpha1.MarketSourceStatus) {
+		for i := range status.Conditions {
+			c := &status.Conditions[i]
+			c.LastTransitionTime = metav1.NewTime(c.LastTransitionTime.Add(-time.Minute))
+		}
+	})
+}
+
 // quiet expects another reconcile to write nothing and to ask nobody.
 func (b *bench) quiet() {
 	GinkgoHelper()
+	b.age()
 	b.writes.Noted()
 	b.requests()
 	_, _ = b.reconcile() // whatever it ends with was looked at already

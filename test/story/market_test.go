@@ -2,10 +2,7 @@ package story_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"os"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -81,28 +78,5 @@ var _ = Describe("A market keeper", func() {
 			g.Expect(apps.Items).To(BeEmpty())
 		}).WithContext(ctx).Should(Succeed())
 		Expect(get(source.Status.RepositoryURL + "/index.yaml").StatusCode).To(Equal(http.StatusNotFound))
-	})
-
-	It("takes in a catalog of real apps, all of them", func(ctx SpecContext) {
-		folder := os.Getenv("MARKET_CATALOG")
-		if folder == "" {
-			Skip("left out: MARKET_CATALOG is not set")
-		}
-		ns := namespace(ctx, "catalog")
-		source := &v1alpha1.MarketSource{
-			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "catalog"},
-			Spec: v1alpha1.MarketSourceSpec{
-				Type:      v1alpha1.SourceTypeDirectory,
-				Directory: &v1alpha1.DirectorySource{Path: folder},
-				Platform:  &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares},
-			},
-		}
-		begin := time.Now()
-		Expect(cluster.Create(ctx, source)).To(Succeed())
-		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
-		AddReportEntry("apply to all Ready", fmt.Sprintf("%d apps in %.1f s, with the race detector",
-			source.Status.Apps.Total, time.Since(begin).Seconds()))
-		Expect(source.Status.Apps.Ready).To(Equal(source.Status.Apps.Total), "%v", source.Status.Failures)
-		Expect(source.Status.Apps.Total).To(BeNumerically(">", 100))
 	})
 })

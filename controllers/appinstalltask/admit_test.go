@@ -1,0 +1,207 @@
+package appinstalltask_test
+
+import (
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+var _ = Describe("Admitting a task", func() {
+	var b *bench
+	BeforeEach(func() { b = newBench() })
+
+	// other runs another app in the tenant's namespace.
+	other := func(app, version string) {
+		GinkgoHelper()
+		i := &v1alpha1.AppInstance{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: app},
+			Spec:       v1alpha1.AppInstanceSpec{AppRef: v1alpha1.AppReference{Source: "main", Name: app, Namespace: b.source.Namespace}},
+		}
+		server.Create(GinkgoTB(), i)
+		before := client.MergeFrom(i.DeepCopy())
+		i.Status.Version = version
+		i.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady, LastTransitionTime: metav1.Now()}}
+		Expect(server.Client.Status().Patch(b.ctx, i, before)).To(Succeed())
+	}
+
+	It("tells of everything that stands in the way at once", func() {
+		b.publish("1.0.0", asks())
+		b.needs("base", "database")
+		b.describe(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
+		b.wish("install", v1alpha1.ActionInstall)
+		message := b.fails(v1alpha1.ReasonWithdrawn)
+		Expect(b.problems()).To(Equal([]string{
+			v1alpha1.ReasonWithdrawn, v1alpha1.ReasonWaitingForDependency, v1alpha1.ReasonWaitingForDependency, v1alpha1.ReasonWaitingForInput}))
+		for _, word := range []string{"no longer offered", "base", "database", "PASSWORD", "THEME"} {
+			Expect(message).To(ContainSubstring(word))
+		}
+		Expect(b.condition(v1alpha1.ConditionAdmitted)).To(Equal("False Withdrawn"))
+		Expect(b.task.Status.RequiredInputs).To(HaveLen(2))
+	})
+
+	It("waits for all of it that may still come, and goes on by itself", func() {
+		b.publish("1.0.0", asks())
+		b.needs("base")
+		b.wish("install", v1alpha1.ActionInstall)
+		b.waits(v1alpha1.ReasonWaitingForDependency)
+		Expect(b.problems()).To(Equal([]string{v1alpha1.ReasonWaitingForDependency, v1alpha1.ReasonWaitingForInput}))
+		other("base", "0.9.0")
+		b.waits(v1alpha1.ReasonWaitingForDependency)
+		Expect(server.Client.Delete(b.ctx, &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "base"}})).To(Succeed())
+		other("base", "1.2.0")
+		b.waits(v1alpha1.ReasonWaitingForInput)
+		Expect(b.problems()).To(Equal([]string{v1alpha1.ReasonWaitingForInput}))
+		b.edit(func(t *v1alpha1.AppInstallTask) {
+			t.Spec.Envs = []v1alpha1.EnvVar{{Name: "PASSWORD", Value: new("hunter2")}, {Name: "THEME", Value: new("blue")}}
+		})
+		b.waits(v1alpha1.ReasonWaitingForInput)
+		Expect(b.task.Status.RequiredInputs).To(HaveLen(1))
+		Expect(b.task.Status.RequiredInputs[0].Problem).To(Equal("not one of: light, dark"))
+		b.edit(func(t *v1alpha1.AppInstallTask) { t.Spec.Envs[1].Value = new("dark") })
+		b.starts()
+		Expect(b.problems()).To(BeEmpty())
+		Expect(b.task.Status.RequiredInputs).To(BeEmpty())
+		Expect(b.instance().Spec.Envs).To(HaveLen(2))
+	})
+
+	It("fails for want of inputs where it is told to", func() {
+		b.publish("1.0.0", asks())
+		b.wish("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.OnMissingInput = v1alpha1.MissingInputFail })
+		Expect(b.fails(v1alpha1.ReasonInputMissing)).To(ContainSubstring("PASSWORD, THEME"))
+		Expect(b.task.Status.RequiredInputs).To(HaveLen(2))
+	})
+
+	It("looks again for a secret that is missing", func() {
+		b.publish("1.0.0", asks())
+		b.wish("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
+			t.Spec.Envs = []v1alpha1.EnvVar{{Name: "THEME", Value: new("dark")}, {Name: "PASSWORD", ValueFrom: &v1alpha1.EnvVarSource{
+				SecretKeyRef: &v1alpha1.KeyReference{Name: "login", Key: "password"}}}}
+		})
+		Expect(b.waits(v1alpha1.ReasonWaitingForInput).RequeueAfter).To(Equal(15 * time.Second))
+		server.Create(GinkgoTB(), &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "login"}, StringData: map[string]string{"password": "hunter2"}})
+		b.starts()
+		Expect(b.instance().Spec.Envs[1].Value).To(BeNil(), "no secret is copied")
+	})
+
+	It("refuses an app that is not shared", func() {
+		b.publish("1.0.0", pages())
+		before := client.MergeFrom(b.source.DeepCopy())
+		b.source.Spec.Sharing.From = v1alpha1.SharingSame
+		Expect(server.Client.Patch(b.ctx, b.source, before)).To(Succeed())
+		b.wish("install", v1alpha1.ActionInstall)
+		b.fails(v1alpha1.ReasonNotShared)
+	})
+
+	It("refuses an app that there is not", func() {
+		b.wish("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Name = "other" })
+		b.fails(v1alpha1.ReasonNotFound)
+	})
+
+	It("refuses a version that there is not", func() {
+		b.publish("1.0.0", pages())
+		b.wish("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "^2" })
+		b.fails(v1alpha1.ReasonVersionNotFound)
+	})
+
+	It("refuses a name that is too long", func() {
+		b.describe(func(*v1alpha1.AppInfo) {})
+		b.wish("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Name = strings.Repeat("a", 41) })
+		b.fails(v1alpha1.ReasonTooLong)
+		Expect(b.problems()).To(Equal([]string{v1alpha1.ReasonTooLong, v1alpha1.ReasonNotFound}))
+	})
+
+	It("waits for an app that is not published yet", func() {
+		b.wish("install", v1alpha1.ActionInstall)
+		b.waits(v1alpha1.ReasonWaitingForApp)
+		b.publish("1.0.0", pages())
+		b.starts()
+		Expect(b.task.Status.Version).To(Equal("1.0.0"))
+		Expect(b.instance().Spec.Version).To(Equal("1.0.0"))
+	})
+
+	It("refuses to install what is installed", func() {
+		b.publish("1.0.0", pages())
+		b.installed("1.0.0")
+		b.wish("second", v1alpha1.ActionInstall)
+		b.fails(v1alpha1.ReasonAlreadyInstalled)
+	})
+
+	It("refuses to upgrade or remove what is not installed", func() {
+		b.publish("1.0.0", pages())
+		b.wish("upgrade", v1alpha1.ActionUpgrade)
+		b.fails(v1alpha1.ReasonNotInstalled)
+		b.wish("remove", v1alpha1.ActionUninstall)
+		b.fails(v1alpha1.ReasonNotInstalled)
+	})
+
+	It("refuses to upgrade to what is not newer", func() {
+		b.publish("1.0.0", pages())
+		b.publish("1.1.0", pages())
+		b.installed("1.1.0")
+		b.wish("same", v1alpha1.ActionUpgrade)
+		b.fails(v1alpha1.ReasonNotNewer)
+		b.wish("older", v1alpha1.ActionUpgrade, func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "1.0.0" })
+		b.fails(v1alpha1.ReasonNotNewer)
+	})
+
+	It("upgrades and removes an app that was withdrawn", func() {
+		b.publish("1.0.0", pages())
+		b.installed("1.0.0")
+		b.publish("1.1.0", pages())
+		b.describe(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
+		b.wish("upgrade", v1alpha1.ActionUpgrade)
+		b.starts()
+	})
+
+	It("refuses an instance of another app", func() {
+		b.publish("1.0.0", pages())
+		other("base", "1.0.0")
+		b.wish("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.InstanceName = "base" })
+		b.fails(v1alpha1.ReasonInvalidSpec)
+	})
+
+	It("waits for an instance that is being deleted", func() {
+		b.publish("1.0.0", pages())
+		b.installed("1.0.0")
+		i := b.instance()
+		before := client.MergeFrom(i.DeepCopy())
+		i.Finalizers = []string{v1alpha1.Finalizer}
+		Expect(server.Client.Patch(b.ctx, i, before)).To(Succeed())
+		Expect(server.Client.Delete(b.ctx, i)).To(Succeed())
+		b.wish("again", v1alpha1.ActionInstall)
+		b.waits(v1alpha1.ReasonWaitingForTurn)
+		i = b.instance()
+		before = client.MergeFrom(i.DeepCopy())
+		i.Finalizers = nil
+		Expect(server.Client.Patch(b.ctx, i, before)).To(Succeed())
+		b.starts()
+	})
+
+	It("keeps of an upgrade what the task leaves out", func() {
+		b.publish("1.0.0", asks())
+		b.wish("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
+			t.Spec.Title = "Mine"
+			t.Spec.Envs = []v1alpha1.EnvVar{{Name: "PASSWORD", Value: new("hunter2")}, {Name: "THEME", Value: new("dark")}}
+		})
+		b.starts()
+		b.runs("1.0.0")
+		b.succeeds()
+		b.publish("1.1.0", asks())
+		b.wish("upgrade", v1alpha1.ActionUpgrade, func(t *v1alpha1.AppInstallTask) {
+			t.Spec.ServiceAccountName = ""
+			t.Spec.Envs = []v1alpha1.EnvVar{{Name: "THEME", Value: new("light")}}
+		})
+		b.starts()
+		spec := b.instance().Spec
+		Expect([]any{spec.Version, spec.Title, spec.ServiceAccountName}).To(Equal([]any{"1.1.0", "Mine", "tenant"}))
+		Expect(spec.Envs).To(Equal([]v1alpha1.EnvVar{{Name: "PASSWORD", Value: new("hunter2")}, {Name: "THEME", Value: new("light")}}))
+	})
+})

@@ -1,0 +1,246 @@
+package appinstalltask_test
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/controllers/appinstalltask"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/tenant"
+	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/expect"
+)
+
+// bench is a tenant who wants something of the app web, and what reconciles tasks.
+type bench struct {
+	*market
+	ctx        context.Context
+	client     client.WithWatch
+	writes     *env.Writes
+	reconciler *appinstalltask.Reconciler
+	namespace  string
+	task       *v1alpha1.AppInstallTask
+}
+
+func newBench() *bench {
+	GinkgoHelper()
+	b := &bench{market: newMarket(), ctx: GinkgoT().Context(), namespace: server.Namespace(GinkgoTB(), nil)}
+	b.client, b.writes = env.Counted(objects)
+	server.Allow(GinkgoTB(), b.namespace, "tenant", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}})
+	b.reconciler = &appinstalltask.Reconciler{
+		Client: b.client, Recorder: &events.FakeRecorder{},
+		Tenants: &tenant.Readers{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
+		Catalog: &catalog.Catalog{
+			Objects: server.Client, Archives: b.store,
+			Render:   hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
+			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
+		},
+	}
+	return b
+}
+
+// wish makes a task.
+func (b *bench) wish(name string, action v1alpha1.Action, change ...func(*v1alpha1.AppInstallTask)) *v1alpha1.AppInstallTask {
+	GinkgoHelper()
+	task := &v1alpha1.AppInstallTask{
+		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: name},
+		Spec:       v1alpha1.AppInstallTaskSpec{Action: action, App: b.ref(), ServiceAccountName: "tenant"},
+	}
+	for _, c := range change {
+		c(task)
+	}
+	Expect(objects.Create(b.ctx, task)).To(Succeed())
+	b.task = task
+	return task
+}
+
+// reconcile reconciles the task once, and checks the contract of its status.
+func (b *bench) reconcile() (ctrl.Result, error) {
+	GinkgoHelper()
+	b.read()
+	result, err := b.reconciler.Reconcile(b.ctx, b.task)
+	b.read()
+	expect.Contract(Default, b.task)
+	return result, err
+}
+
+// of reconciles another task.
+func (b *bench) of(task *v1alpha1.AppInstallTask) *bench {
+	b.task = task
+	return b
+}
+
+func (b *bench) read() {
+	GinkgoHelper()
+	task := &v1alpha1.AppInstallTask{}
+	Expect(server.Client.Get(b.ctx, client.ObjectKeyFromObject(b.task), task)).To(Succeed())
+	b.task = task
+}
+
+// edit changes the task as a person does.
+func (b *bench) edit(change func(*v1alpha1.AppInstallTask)) {
+	GinkgoHelper()
+	b.read()
+	before := client.MergeFrom(b.task.DeepCopy())
+	change(b.task)
+	Expect(objects.Patch(b.ctx, b.task, before)).To(Succeed())
+}
+
+// editStatus changes the status of the task.
+func (b *bench) editStatus(change func(*v1alpha1.AppInstallTaskStatus)) {
+	GinkgoHelper()
+	b.read()
+	before := client.MergeFrom(b.task.DeepCopy())
+	change(&b.task.Status)
+	Expect(objects.Status().Patch(b.ctx, b.task, before)).To(Succeed())
+}
+
+// waits expects the task to wait, and nothing to be written when it is looked at
+// again.
+func (b *bench) waits(reason string) ctrl.Result {
+	GinkgoHelper()
+	result, err := b.reconcile()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(b.condition(v1alpha1.ConditionReconciling)).To(Equal("True " + reason))
+	Expect(b.condition(v1alpha1.ConditionSucceeded)).To(HavePrefix("Unknown "))
+	Expect(b.task.Finished()).To(BeFalse())
+	b.quiet()
+	return result
+}
+
+// fails expects the task to end badly, for good.
+func (b *bench) fails(reason string) string {
+	GinkgoHelper()
+	_, err := b.reconcile()
+	Expect(err).To(HaveOccurred())
+	Expect(b.condition(v1alpha1.ConditionSucceeded)).To(Equal("False " + reason))
+	Expect(b.condition(v1alpha1.ConditionStalled)).To(Equal("True " + reason))
+	Expect(b.task.Finished()).To(BeTrue())
+	Expect(b.task.Status.QueuePosition).To(BeZero())
+	b.quiet()
+	return b.says(v1alpha1.ConditionSucceeded)
+}
+
+// starts expects the task to write the instance and to follow it.
+func (b *bench) starts() {
+	GinkgoHelper()
+	_, err := b.reconcile()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(b.condition(v1alpha1.ConditionAdmitted)).To(Equal("True Admitted"), "%+v", b.task.Status)
+	Expect(b.task.Status.InstanceRef).NotTo(BeNil())
+	b.quiet()
+}
+
+// succeeds expects the task to end well.
+func (b *bench) succeeds() {
+	GinkgoHelper()
+	_, err := b.reconcile()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(b.condition(v1alpha1.ConditionSucceeded)).To(Equal("True Succeeded"), "%+v", b.task.Status)
+	Expect(b.task.Finished()).To(BeTrue())
+	b.quiet()
+}
+
+// age makes all conditions a minute older, so that one that is lost and set again in
+// a reconcile is seen to be written.
+func (b *bench) age() {
+	GinkgoHelper()
+	b.editStatus(func(status *v1alpha1.AppInstallTaskStatus) {
+		for i := range status.Conditions {
+			c := &status.Conditions[i]
+			c.LastTransitionTime = metav1.NewTime(c.LastTransitionTime.Add(-time.Minute))
+		}
+	})
+}
+
+// quiet expects another reconcile to write nothing.
+func (b *bench) quiet() {
+	GinkgoHelper()
+	b.age()
+	b.writes.Noted()
+	_, _ = b.reconcile() // whatever it ends with was looked at already
+	Expect(b.writes.Noted()).To(BeEmpty(), "%+v", b.task.Status)
+}
+
+// problems are the reasons in the preflight.
+func (b *bench) problems() []string {
+	var reasons []string
+	for _, p := range b.task.Status.Preflight {
+		reasons = append(reasons, p.Reason)
+	}
+	return reasons
+}
+
+// instance is the one that the task acts on.
+func (b *bench) instance() *v1alpha1.AppInstance {
+	GinkgoHelper()
+	i := &v1alpha1.AppInstance{}
+	Expect(server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.namespace, Name: "web"}, i)).To(Succeed())
+	return i
+}
+
+// play plays the controller of instances: the conditions are given as type, status
+// and reason, and speak of the spec as it is.
+func (b *bench) play(version string, done bool, conditions ...[3]string) {
+	GinkgoHelper()
+	i := b.instance()
+	before := client.MergeFrom(i.DeepCopy())
+	i.Status.Version = version
+	if done {
+		i.Status.ObservedGeneration = i.Generation
+	}
+	i.Status.Conditions = nil
+	for _, c := range conditions {
+		i.Status.Conditions = append(i.Status.Conditions, metav1.Condition{
+			Type: c[0], Status: metav1.ConditionStatus(c[1]), Reason: c[2], Message: c[0] + " as the instance says",
+			ObservedGeneration: i.Generation, LastTransitionTime: metav1.NewTime(time.Unix(1, 0)),
+		})
+	}
+	Expect(server.Client.Status().Patch(b.ctx, i, before)).To(Succeed())
+}
+
+// runs plays the controller of instances that has brought a version to run.
+func (b *bench) runs(version string) {
+	GinkgoHelper()
+	b.play(version, true, [3]string{"Resolved", "True", "Resolved"}, [3]string{"Applied", "True", "Applied"},
+		[3]string{"Healthy", "True", "Healthy"}, [3]string{"Ready", "True", "Ready"})
+}
+
+// installed brings a version to run by a task.
+func (b *bench) installed(version string) {
+	GinkgoHelper()
+	b.wish("first", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Version = version })
+	b.starts()
+	b.runs(version)
+	b.succeeds()
+}
+
+// condition is one of the task, in short: status and reason.
+func (b *bench) condition(kind string) string {
+	if c := meta.FindStatusCondition(b.task.Status.Conditions, kind); c != nil {
+		return string(c.Status) + " " + c.Reason
+	}
+	return ""
+}
+
+// says is the message of a condition.
+func (b *bench) says(kind string) string {
+	if c := meta.FindStatusCondition(b.task.Status.Conditions, kind); c != nil {
+		return c.Message
+	}
+	return ""
+}

@@ -1,0 +1,221 @@
+package appinstalltask_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+var _ = Describe("A task that was admitted", func() {
+	var b *bench
+	BeforeEach(func() {
+		b = newBench()
+		b.publish("1.0.0", pages())
+	})
+
+	var (
+		resolved = [3]string{"Resolved", "True", "Resolved"}
+		applied  = [3]string{"Applied", "True", "Applied"}
+		healthy  = [3]string{"Healthy", "True", "Healthy"}
+		unknown  = [3]string{"Ready", "Unknown", "Progressing"}
+		working  = [3]string{"Reconciling", "True", "Progressing"}
+		waiting  = [3]string{"Reconciling", "True", "WaitingForObjects"}
+		retrying = [3]string{"Reconciling", "True", "ProgressingWithRetry"}
+	)
+	milestones := func() []string {
+		return []string{b.condition("Resolved"), b.condition("Applied"), b.condition("Healthy")}
+	}
+
+	It("writes the instance", func() {
+		b.wish("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
+			t.Spec.Title, t.Spec.Timeout, t.Spec.DataPolicy = "Mine", "5m", v1alpha1.DataDelete
+		})
+		b.starts()
+		i := b.instance()
+		Expect(i.Labels).To(HaveKeyWithValue(v1alpha1.AppLabel, "web"))
+		Expect(i.Annotations).To(HaveKeyWithValue(v1alpha1.TaskAnnotation, "install"))
+		Expect([]any{i.Spec.AppRef, i.Spec.Version, i.Spec.Title, i.Spec.Timeout, i.Spec.DataPolicy, i.Spec.DesiredState, i.Spec.ServiceAccountName}).
+			To(Equal([]any{b.ref(), "1.0.0", "Mine", v1alpha1.Duration("5m"), v1alpha1.DataDelete, v1alpha1.StateRunning, "tenant"}))
+		ref := b.task.Status.InstanceRef
+		Expect([]any{ref.Name, ref.UID, ref.Generation}).To(Equal([]any{"web", string(i.UID), i.Generation}))
+		Expect(b.task.Status.StartTime).NotTo(BeNil())
+		Expect(b.condition(v1alpha1.ConditionReconciling)).To(Equal("True Progressing"))
+	})
+
+	It("shows how far the instance is, and ends when it is ready", func() {
+		b.wish("install", v1alpha1.ActionInstall)
+		b.starts()
+		b.play("", false, resolved, unknown, working)
+		b.waits(v1alpha1.ReasonProgressing)
+		Expect(milestones()).To(Equal([]string{"True Resolved", "", ""}))
+		b.play("1.0.0", false, resolved, applied, unknown, waiting)
+		b.waits(v1alpha1.ReasonWaitingForObjects)
+		Expect(milestones()).To(Equal([]string{"True Resolved", "True Applied", ""}))
+		Expect(b.says(v1alpha1.ConditionReconciling)).To(Equal("Reconciling as the instance says"))
+		b.runs("1.0.0")
+		b.succeeds()
+		Expect(milestones()).To(Equal([]string{"True Resolved", "True Applied", "True Healthy"}))
+		Expect(b.says(v1alpha1.ConditionSucceeded)).To(Equal("Ready as the instance says"))
+	})
+
+	It("goes on while the instance tries again", func() {
+		b.wish("install", v1alpha1.ActionInstall)
+		b.starts()
+		b.play("", false, [3]string{"Resolved", "False", "ChartMissing"}, [3]string{"Ready", "False", "ChartMissing"}, retrying)
+		b.waits(v1alpha1.ReasonProgressingWithRetry)
+	})
+
+	DescribeTable("fails with the instance", func(milestone, reason string, conditions ...[3]string) {
+		b.wish("install", v1alpha1.ActionInstall)
+		b.starts()
+		conditions = append(conditions, [3]string{milestone, "False", reason}, [3]string{"Ready", "False", reason}, [3]string{"Stalled", "True", reason})
+		b.play("", true, conditions...)
+		Expect(b.fails(reason)).To(Equal("Stalled as the instance says"))
+		Expect(b.condition(milestone)).To(Equal("False " + reason))
+	},
+		Entry("that is not resolved", "Resolved", "InvalidSpec"),
+		Entry("that is not installed", "Applied", "InstallFailed", resolved),
+		Entry("that does not become ready", "Healthy", "TimedOut", resolved, applied),
+	)
+
+	It("does not take what the instance said of an earlier spec for its own", func() {
+		b.installed("1.0.0")
+		b.publish("1.1.0", pages())
+		b.wish("upgrade", v1alpha1.ActionUpgrade)
+		b.starts()
+		Expect(milestones()).To(Equal([]string{"", "", ""}))
+		b.waits(v1alpha1.ReasonProgressing)
+		b.play("1.0.0", false, resolved, applied, healthy, [3]string{"Ready", "True", "Ready"}, waiting)
+		b.waits(v1alpha1.ReasonWaitingForObjects)
+		b.runs("1.1.0")
+		b.succeeds()
+	})
+
+	It("does not fail with what the instance failed at before", func() {
+		b.wish("install", v1alpha1.ActionInstall)
+		b.starts()
+		b.play("1.0.0", true, resolved, applied, [3]string{"Healthy", "False", "TimedOut"}, [3]string{"Ready", "False", "TimedOut"}, [3]string{"Stalled", "True", "TimedOut"})
+		b.fails(v1alpha1.ReasonTimedOut)
+		b.publish("1.1.0", pages())
+		b.wish("upgrade", v1alpha1.ActionUpgrade)
+		b.starts()
+		b.waits(v1alpha1.ReasonProgressing)
+		b.runs("1.1.0")
+		b.succeeds()
+	})
+
+	It("removes, and ends when the instance is removed", func() {
+		b.installed("1.0.0")
+		b.wish("remove", v1alpha1.ActionUninstall, func(t *v1alpha1.AppInstallTask) { t.Spec.DataPolicy = v1alpha1.DataDelete })
+		b.starts()
+		i := b.instance()
+		Expect([]any{i.Spec.DesiredState, i.Spec.DataPolicy}).To(Equal([]any{v1alpha1.StateAbsent, v1alpha1.DataDelete}))
+		b.waits(v1alpha1.ReasonProgressing)
+		b.play("", true, [3]string{"Resolved", "True", "Removed"}, [3]string{"Applied", "True", "Removed"}, [3]string{"Healthy", "True", "Removed"}, [3]string{"Ready", "True", "Removed"})
+		b.succeeds()
+	})
+
+	It("installs again what was removed", func() {
+		b.installed("1.0.0")
+		b.wish("remove", v1alpha1.ActionUninstall)
+		b.starts()
+		b.play("", true, [3]string{"Ready", "True", "Removed"})
+		b.succeeds()
+		b.wish("again", v1alpha1.ActionInstall)
+		b.starts()
+		Expect(b.instance().Spec.DesiredState).To(Equal(v1alpha1.StateRunning))
+		b.waits(v1alpha1.ReasonProgressing)
+	})
+
+	It("ends when the instance is deleted meanwhile", func() {
+		b.wish("install", v1alpha1.ActionInstall)
+		b.starts()
+		Expect(server.Client.Delete(b.ctx, b.instance())).To(Succeed())
+		Expect(b.fails(v1alpha1.ReasonInterrupted)).To(ContainSubstring("was deleted"))
+	})
+
+	It("ends when another instance has taken the name", func() {
+		b.wish("install", v1alpha1.ActionInstall)
+		b.starts()
+		Expect(server.Client.Delete(b.ctx, b.instance())).To(Succeed())
+		server.Create(GinkgoTB(), &v1alpha1.AppInstance{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "web"}, Spec: v1alpha1.AppInstanceSpec{AppRef: b.ref()}})
+		b.fails(v1alpha1.ReasonInterrupted)
+	})
+
+	It("ends when somebody else wants something else of the instance", func() {
+		b.wish("install", v1alpha1.ActionInstall)
+		b.starts()
+		i := b.instance()
+		before := client.MergeFrom(i.DeepCopy())
+		i.Spec.DesiredState = v1alpha1.StateAbsent
+		Expect(server.Client.Patch(b.ctx, i, before)).To(Succeed())
+		Expect(b.fails(v1alpha1.ReasonInterrupted)).To(ContainSubstring("changed by somebody"))
+	})
+
+	Context("and whose note of it was lost", func() {
+		// lost forgets that the instance was written, as a process that dies between
+		// the two writes.
+		lost := func() {
+			GinkgoHelper()
+			b.editStatus(func(status *v1alpha1.AppInstallTaskStatus) {
+				*status = v1alpha1.AppInstallTaskStatus{ObservedGeneration: -1}
+			})
+			b.writes.Noted()
+		}
+		// same expects the task to be started again without a change of the instance.
+		same := func(generation int64) {
+			GinkgoHelper()
+			_, err := b.reconcile()
+			Expect(err).NotTo(HaveOccurred(), "%+v", b.task.Status)
+			Expect(b.instance().Generation).To(Equal(generation))
+			Expect(b.task.Status.InstanceRef.Generation).To(Equal(generation))
+		}
+
+		It("goes on with an installation", func() {
+			b.wish("install", v1alpha1.ActionInstall)
+			b.starts()
+			lost()
+			same(1)
+			b.runs("1.0.0")
+			b.succeeds()
+		})
+
+		It("ends well with an installation that was carried out meanwhile", func() {
+			b.wish("install", v1alpha1.ActionInstall)
+			b.starts()
+			b.runs("1.0.0")
+			lost()
+			same(1)
+			Expect(b.condition(v1alpha1.ConditionSucceeded)).To(Equal("True Succeeded"))
+		})
+
+		It("goes on with an upgrade, also one that was carried out meanwhile", func() {
+			b.installed("1.0.0")
+			b.publish("1.1.0", pages())
+			b.wish("upgrade", v1alpha1.ActionUpgrade)
+			b.starts()
+			lost()
+			same(2)
+			b.runs("1.1.0")
+			lost()
+			same(2)
+			Expect(b.condition(v1alpha1.ConditionSucceeded)).To(Equal("True Succeeded"))
+		})
+
+		It("goes on with a removal, also one that was carried out meanwhile", func() {
+			b.installed("1.0.0")
+			b.wish("remove", v1alpha1.ActionUninstall)
+			b.starts()
+			lost()
+			same(2)
+			b.play("", true, [3]string{"Ready", "True", "Removed"})
+			lost()
+			same(2)
+			Expect(b.condition(v1alpha1.ConditionSucceeded)).To(Equal("True Succeeded"))
+		})
+	})
+})

@@ -1,0 +1,125 @@
+package appinstalltask_test
+
+import (
+	"encoding/json"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chartrepo"
+)
+
+// market is a source with the app web, whose versions are published by hand.
+type market struct {
+	store  *chartrepo.Store
+	source *v1alpha1.MarketSource
+	app    *v1alpha1.AppInfo
+}
+
+// newMarket makes a market that all namespaces may use.
+func newMarket() *market {
+	GinkgoHelper()
+	store, err := chartrepo.Open(GinkgoT().TempDir(), chartrepo.Options{})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(store.Close)
+	namespace := server.Namespace(GinkgoTB(), nil)
+	m := &market{store: store,
+		source: &v1alpha1.MarketSource{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "main"},
+			Spec: v1alpha1.MarketSourceSpec{
+				Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: "https://charts.example.com"},
+				Sharing: &v1alpha1.Sharing{From: v1alpha1.SharingAll},
+			},
+		},
+		app: &v1alpha1.AppInfo{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "main.web"},
+			Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: "main"}, App: "web"},
+		},
+	}
+	server.Create(GinkgoTB(), m.source, m.app)
+	return m
+}
+
+func (m *market) ref() v1alpha1.AppReference {
+	return v1alpha1.AppReference{Source: "main", Name: "web", Namespace: m.source.Namespace}
+}
+
+// publish puts a version with these files into the repository, as hydration does.
+func (m *market) publish(version string, content map[string]string) {
+	GinkgoHelper()
+	files := []hydrate.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: " + version + "\n")}}
+	for name, text := range content {
+		files = append(files, hydrate.File{Name: name, Data: []byte(text)})
+	}
+	archive, err := hydrate.Pack("web", files)
+	Expect(err).NotTo(HaveOccurred())
+	meta, err := hydrate.ReadMetadata(files)
+	Expect(err).NotTo(HaveOccurred())
+	chart, err := json.Marshal(meta)
+	Expect(err).NotTo(HaveOccurred())
+	published, err := m.store.Publish(GinkgoT().Context(), hydrate.Publication{
+		Owner: hydrate.Owner{Namespace: m.source.Namespace, Source: "main"}, App: "web", Version: version,
+		Chart: chart, Archive: archive, Digest: hydrate.Digest(archive),
+	})
+	Expect(err).NotTo(HaveOccurred())
+
+	before := client.MergeFrom(m.app.DeepCopy())
+	status := &m.app.Status
+	versions := []v1alpha1.PublishedVersion{{Version: version, Digest: published.Digest}}
+	for _, v := range status.Versions {
+		if v.Version != version {
+			versions = append(versions, v)
+		}
+	}
+	status.Versions = versions
+	Expect(server.Client.Status().Patch(GinkgoT().Context(), m.app, before)).To(Succeed())
+}
+
+// describe changes what the market says of the app.
+func (m *market) describe(change func(*v1alpha1.AppInfo)) {
+	GinkgoHelper()
+	changed := m.app.DeepCopy()
+	change(changed)
+	status := changed.Status
+	Expect(server.Client.Patch(GinkgoT().Context(), changed, client.MergeFrom(m.app))).To(Succeed())
+	m.app = changed.DeepCopy()
+	changed.Status = status
+	Expect(server.Client.Status().Patch(GinkgoT().Context(), changed, client.MergeFrom(m.app))).To(Succeed())
+	m.app = changed
+}
+
+// needs makes the app depend on others.
+func (m *market) needs(apps ...string) {
+	GinkgoHelper()
+	m.describe(func(app *v1alpha1.AppInfo) {
+		app.Status.Summary = &v1alpha1.AppSummary{}
+		for _, name := range apps {
+			app.Status.Summary.Dependencies = append(app.Status.Summary.Dependencies,
+				v1alpha1.AppDependency{Name: name, Type: "application", Version: ">=1.0.0", Mandatory: true})
+		}
+	})
+}
+
+// asking is the manifest of an app that asks for two inputs.
+const asking = `olaresManifest.version: 0.12.0
+metadata: {name: web, version: 1.0.0}
+envs:
+  - {envName: PASSWORD, type: password, required: true}
+  - {envName: THEME, type: string, required: true, options: [{title: Light, value: light}, {title: Dark, value: dark}]}
+`
+
+// pages is an app that asks for nothing.
+func pages() map[string]string {
+	return map[string]string{"templates/page.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: page}\n"}
+}
+
+// asks is an app that asks for inputs.
+func asks() map[string]string {
+	content := pages()
+	content["OlaresManifest.yaml"] = asking
+	return content
+}

@@ -1,0 +1,148 @@
+package appinstalltask_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+var _ = Describe("A task waits", func() {
+	var b *bench
+	BeforeEach(func() {
+		b = newBench()
+		b.publish("1.0.0", pages())
+	})
+
+	It("for the tasks of the same instance that came first", func() {
+		first := b.wish("a", v1alpha1.ActionInstall)
+		second := b.wish("b", v1alpha1.ActionUninstall)
+		third := b.wish("c", v1alpha1.ActionInstall)
+		b.of(third).waits(v1alpha1.ReasonWaitingForTurn)
+		Expect(b.task.Status.QueuePosition).To(Equal(int32(2)))
+		Expect(b.says(v1alpha1.ConditionReconciling)).To(Equal("waiting for task a of the same instance"))
+		b.of(second).waits(v1alpha1.ReasonWaitingForTurn)
+		Expect(b.task.Status.QueuePosition).To(Equal(int32(1)))
+		b.of(first).starts()
+		b.of(second).waits(v1alpha1.ReasonWaitingForTurn)
+		b.runs("1.0.0")
+		b.of(first).succeeds()
+		b.of(second).starts()
+		b.of(third).waits(v1alpha1.ReasonWaitingForTurn)
+		Expect(b.says(v1alpha1.ConditionReconciling)).To(Equal("waiting for task b of the same instance"))
+		Expect(b.task.Status.QueuePosition).To(Equal(int32(1)))
+	})
+
+	It("for nobody that acts on another instance", func() {
+		b.wish("a", v1alpha1.ActionInstall)
+		b.wish("b", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.InstanceName = "other" })
+		b.starts()
+		Expect(b.task.Status.QueuePosition).To(BeZero())
+	})
+
+	It("for the task that has the instance, though it is younger by name", func() {
+		holder := b.wish("z", v1alpha1.ActionInstall)
+		b.starts()
+		late := b.wish("a", v1alpha1.ActionUninstall)
+		b.of(late).waits(v1alpha1.ReasonWaitingForTurn)
+		Expect(b.says(v1alpha1.ConditionReconciling)).To(Equal("waiting for task z of the same instance"))
+		b.runs("1.0.0")
+		b.of(holder).succeeds()
+		b.of(late).starts()
+	})
+
+	It("for no task that is going away", func() {
+		first := b.wish("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Finalizers = []string{"example.com/hold"} })
+		Expect(objects.Delete(b.ctx, first)).To(Succeed())
+		b.wish("b", v1alpha1.ActionInstall)
+		b.starts()
+		first.Finalizers = nil
+		before := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
+		Expect(objects.Patch(b.ctx, first, before)).To(Succeed())
+	})
+
+	It("while it is suspended", func() {
+		b.wish("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend = new(true) })
+		b.waits(v1alpha1.ReasonSuspended)
+		b.edit(func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend = nil })
+		b.starts()
+	})
+
+	It("until its deadline, and says for what", func() {
+		b.wish("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
+			t.Spec.Suspend, t.Spec.Deadline = new(true), "1h"
+		})
+		result := b.waits(v1alpha1.ReasonSuspended)
+		Expect(result.RequeueAfter).To(And(BeNumerically(">", 59*time.Minute), BeNumerically("<=", time.Hour)))
+		b.read()
+		b.task.CreationTimestamp = metav1.NewTime(time.Now().Add(-2 * time.Hour)) // Nobody can set it in the API server.
+		_, err := b.reconciler.Reconcile(b.ctx, b.task)
+		Expect(err).To(HaveOccurred())
+		b.read()
+		Expect(b.condition(v1alpha1.ConditionSucceeded)).To(Equal("False DeadlineExceeded"))
+		Expect(b.says(v1alpha1.ConditionAdmitted)).To(Equal("not admitted within 1h: suspended by spec.suspend"))
+		Expect(b.task.Finished()).To(BeTrue())
+		b.quiet()
+	})
+
+	It("for an app no longer than its deadline", func() {
+		b.describe(func(app *v1alpha1.AppInfo) { app.Status.Versions = nil })
+		b.wish("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Deadline = "1h" })
+		Expect(b.waits(v1alpha1.ReasonWaitingForApp).RequeueAfter).To(BeNumerically(">", 59*time.Minute))
+	})
+
+	Context("no more, and", func() {
+		// ended ends a task some time ago.
+		ended := func(ago time.Duration, change func(*v1alpha1.AppInstallTask)) {
+			GinkgoHelper()
+			b.wish("a", v1alpha1.ActionUninstall, func(t *v1alpha1.AppInstallTask) { t.Spec.TTLSecondsAfterFinished = new(int32(60)) }, change)
+			b.fails(v1alpha1.ReasonNotInstalled)
+			b.editStatus(func(status *v1alpha1.AppInstallTaskStatus) {
+				status.CompletionTime = new(metav1.NewTime(time.Now().Add(-ago)))
+			})
+		}
+		nothing := func(*v1alpha1.AppInstallTask) {}
+
+		It("stays until its time has come", func() {
+			ended(10*time.Second, nothing)
+			result, err := b.reconcile()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(result.RequeueAfter).To(And(BeNumerically(">", 45*time.Second), BeNumerically("<=", 51*time.Second)))
+		})
+
+		It("goes when its time has come", func() {
+			ended(2*time.Minute, nothing)
+			b.read()
+			_, err := b.reconciler.Reconcile(b.ctx, b.task)
+			Expect(err).NotTo(HaveOccurred())
+			err = server.Client.Get(b.ctx, client.ObjectKeyFromObject(b.task), b.task)
+			Expect(apierrors.IsNotFound(err)).To(BeTrue())
+		})
+
+		It("stays for ever unless told otherwise", func() {
+			ended(24*time.Hour, func(t *v1alpha1.AppInstallTask) { t.Spec.TTLSecondsAfterFinished = nil })
+			result, err := b.reconcile()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(result.RequeueAfter).To(BeZero())
+			b.quiet()
+		})
+
+		DescribeTable("is left to the tool that keeps it", func(annotations, labels map[string]string, stays bool) {
+			ended(2*time.Minute, func(t *v1alpha1.AppInstallTask) { t.Annotations, t.Labels = annotations, labels })
+			b.read()
+			_, err := b.reconciler.Reconcile(b.ctx, b.task)
+			Expect(err).NotTo(HaveOccurred())
+			err = server.Client.Get(b.ctx, client.ObjectKeyFromObject(b.task), b.task)
+			Expect(apierrors.IsNotFound(err)).To(Equal(!stays))
+		},
+			Entry("Argo CD", map[string]string{"argocd.argoproj.io/tracking-id": "x"}, nil, true),
+			Entry("Argo CD, as a hook", map[string]string{"argocd.argoproj.io/tracking-id": "x", "argocd.argoproj.io/hook": "PostSync"}, nil, false),
+			Entry("Flux", nil, map[string]string{"kustomize.toolkit.fluxcd.io/name": "x"}, true),
+		)
+	})
+})

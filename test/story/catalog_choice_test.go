@@ -1,0 +1,237 @@
+package story_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"regexp/syntax"
+	"slices"
+	"strings"
+
+	"github.com/dlclark/regexp2"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// A candidate is an app of a catalog, with the objects that it rendered to.
+type candidate struct {
+	*v1alpha1.AppInfo
+	brings []*unstructured.Unstructured
+}
+
+// A chooser takes apps of a catalog by rules, each app once, in the order of their
+// names.
+type chooser struct {
+	apps []*v1alpha1.AppInfo
+	// kinds are those that the cluster knows, and whether they live in namespaces.
+	kinds map[schema.GroupVersionKind]bool
+	taken map[string]bool
+}
+
+func newChooser(ctx context.Context, namespace string) *chooser {
+	GinkgoHelper()
+	c := &chooser{apps: appsIn(ctx, namespace), kinds: map[schema.GroupVersionKind]bool{}, taken: map[string]bool{}}
+	_, lists, err := discovery.NewDiscoveryClientForConfigOrDie(cfg).ServerGroupsAndResources()
+	Expect(err).NotTo(HaveOccurred())
+	for _, list := range lists {
+		for _, resource := range list.APIResources {
+			c.kinds[schema.FromAPIVersionAndKind(list.GroupVersion, resource.Kind)] = resource.Namespaced
+		}
+	}
+	return c
+}
+
+// take takes so many apps that can run here and meet the rule.
+func (c *chooser) take(count int, rule func(candidate) bool) []candidate {
+	GinkgoHelper()
+	var found []candidate
+	for _, app := range c.apps {
+		if len(found) == count {
+			break
+		}
+		one := candidate{AppInfo: app}
+		if c.taken[app.Name] || !isOffered(app) || !rule(one) {
+			continue
+		}
+		one.brings = renderedObjects(app)
+		if c.canRun(one) {
+			c.taken[app.Name] = true
+			found = append(found, one)
+		}
+	}
+	Expect(found).To(HaveLen(count), "the catalog has too few apps of this sort")
+	return found
+}
+
+// isOffered reports whether an app may be installed by itself.
+func isOffered(app *v1alpha1.AppInfo) bool {
+	for _, d := range app.Status.Summary.Dependencies {
+		if d.Type == "application" && d.Mandatory {
+			return false
+		}
+	}
+	return !app.Spec.Withdrawn && len(app.Spec.App) <= 40
+}
+
+// canRun reports whether the cluster has the kinds of an app and a node for each of
+// its pods, and whether the app goes away when it is removed: a chart may ask for
+// objects that stay, and Helm keeps what is in crds/.
+func (c *chooser) canRun(app candidate) bool {
+	seen := map[string]bool{}
+	for _, o := range app.brings {
+		if _, known := c.kinds[o.GroupVersionKind()]; !known || o.GetAnnotations()["helm.sh/resource-policy"] == "keep" ||
+			o.GetKind() == "CustomResourceDefinition" {
+			return false
+		}
+		// The units of an app are installed into one namespace.
+		key := o.GetKind() + "/" + o.GetName()
+		if seen[key] || !plainPods(o.Object) {
+			return false
+		}
+		seen[key] = true
+	}
+	return true
+}
+
+// plainPods reports whether the pods that are described anywhere in an object can
+// run on any node.
+func plainPods(of any) bool {
+	switch value := of.(type) {
+	case []any:
+		return !slices.ContainsFunc(value, func(item any) bool { return !plainPods(item) })
+	case map[string]any:
+		if _, is := value["containers"].([]any); is && !plainPod(value) {
+			return false
+		}
+		for _, item := range value {
+			if !plainPods(item) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func plainPod(text map[string]any) bool {
+	var pod corev1.PodSpec
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(text, &pod); err != nil {
+		return false
+	}
+	for _, container := range append(pod.InitContainers, pod.Containers...) {
+		for _, list := range []corev1.ResourceList{container.Resources.Requests, container.Resources.Limits} {
+			for name := range list {
+				if name != corev1.ResourceCPU && name != corev1.ResourceMemory && name != corev1.ResourceEphemeralStorage {
+					return false
+				}
+			}
+		}
+	}
+	return len(pod.NodeSelector) == 0 && (pod.Affinity == nil || pod.Affinity.NodeAffinity == nil)
+}
+
+// reaches reports whether an app brings objects of the cluster or for another
+// namespace than its own, which the report calls default.
+func (c *chooser) reaches(app candidate) bool {
+	return slices.ContainsFunc(app.brings, func(o *unstructured.Unstructured) bool {
+		return !c.kinds[o.GroupVersionKind()] || o.GetNamespace() != "" && o.GetNamespace() != "default"
+	})
+}
+
+// renderedObjects are those of the report that the repository keeps beside a chart.
+func renderedObjects(app *v1alpha1.AppInfo) []*unstructured.Unstructured {
+	GinkgoHelper()
+	at := slices.IndexFunc(app.Status.Versions, func(v v1alpha1.PublishedVersion) bool { return v.Version == app.Status.Version })
+	Expect(at).To(BeNumerically(">=", 0), "app %s has no version", app.Name)
+	answer, err := http.Get(app.Status.Versions[at].ReportURL + "/objects.yaml")
+	Expect(err).NotTo(HaveOccurred())
+	defer func() { Expect(answer.Body.Close()).To(Succeed()) }()
+	text, err := io.ReadAll(answer.Body)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(answer.StatusCode).To(Equal(http.StatusOK))
+	var found []*unstructured.Unstructured
+	for document := range strings.SplitSeq("\n"+string(text), "\n---\n") {
+		o := &unstructured.Unstructured{}
+		Expect(yaml.Unmarshal([]byte(document), &o.Object)).To(Succeed(), app.Name)
+		if o.GetKind() != "" {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+// count is how many objects of a kind an app has.
+func (c candidate) count(kind string) int {
+	for _, k := range c.Status.Summary.Kinds {
+		if k.Kind == kind {
+			return int(k.Count)
+		}
+	}
+	return 0
+}
+
+// needsInput reports whether an app must be told something. What a password is
+// without being told is not shown.
+func (c candidate) needsInput() bool {
+	return slices.ContainsFunc(c.Status.Summary.Inputs, func(in v1alpha1.Input) bool { return in.Required && in.Default == "" })
+}
+
+// invented is a value that meets the specification of an input.
+func invented(in v1alpha1.Input) string {
+	GinkgoHelper()
+	if len(in.Options) > 0 {
+		return in.Options[0].Value
+	}
+	byType := map[string]string{
+		"url": "https://app.example", "email": "somebody@app.example", "domain": "app.example", "int": "7", "bool": "true",
+	}
+	if value, ok := byType[in.Type]; ok {
+		return value
+	}
+	if in.Pattern == "" {
+		return "something"
+	}
+	// Those with look-ahead are passwords, and are beyond package syntax.
+	values := []string{"Correct-Horse-7", "CorrectHorse7"}
+	if parsed, err := syntax.Parse(in.Pattern, syntax.Perl); err == nil {
+		values = append(values, shortest(parsed))
+	}
+	pattern := regexp2.MustCompile(in.Pattern, regexp2.ECMAScript)
+	for _, value := range values {
+		if fits, err := pattern.MatchString(value); err == nil && fits {
+			return value
+		}
+	}
+	Fail("cannot invent a value for pattern " + in.Pattern)
+	return ""
+}
+
+// shortest is a short text that a regular expression matches.
+func shortest(re *syntax.Regexp) string {
+	switch re.Op {
+	case syntax.OpLiteral:
+		return string(re.Rune)
+	case syntax.OpCharClass:
+		return string(re.Rune[0])
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return "x"
+	case syntax.OpCapture, syntax.OpPlus, syntax.OpAlternate:
+		return shortest(re.Sub[0])
+	case syntax.OpRepeat:
+		return strings.Repeat(shortest(re.Sub[0]), re.Min)
+	case syntax.OpConcat:
+		var text strings.Builder
+		for _, part := range re.Sub {
+			text.WriteString(shortest(part))
+		}
+		return text.String()
+	}
+	return ""
+}

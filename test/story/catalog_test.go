@@ -1,0 +1,246 @@
+package story_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/metadata"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+var _ = Describe("A tenant of a catalog of real apps", Ordered, func() {
+	var source *v1alpha1.MarketSource
+	var chosen *chooser
+
+	BeforeAll(func(ctx SpecContext) {
+		folder := os.Getenv("MARKET_CATALOG")
+		if folder == "" {
+			Skip("left out: MARKET_CATALOG is not set")
+		}
+		source = &v1alpha1.MarketSource{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace(ctx, "catalog"), Name: "catalog"},
+			Spec: v1alpha1.MarketSourceSpec{
+				Type:      v1alpha1.SourceTypeDirectory,
+				Directory: &v1alpha1.DirectorySource{Path: folder},
+				Sharing:   &v1alpha1.Sharing{From: v1alpha1.SharingAll},
+				Platform:  &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares},
+			},
+		}
+		begin := time.Now()
+		Expect(cluster.Create(ctx, source)).To(Succeed())
+		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
+		AddReportEntry("apply to all Ready", fmt.Sprintf("%d apps in %.1f s, with the race detector",
+			source.Status.Apps.Total, time.Since(begin).Seconds()), ReportEntryVisibilityAlways)
+		chosen = newChooser(ctx, source.Namespace)
+	})
+
+	It("is offered all of them", func() {
+		Expect(source.Status.Apps.Total).To(BeNumerically(">", 100))
+		Expect(source.Status.Apps.Ready).To(Equal(source.Status.Apps.Total), "%v", source.Status.Failures)
+	})
+
+	It("installs apps that need nothing to be told, and removes them without a trace", func(ctx SpecContext) {
+		plain := func(rule func(candidate) bool) func(candidate) bool {
+			return func(c candidate) bool { return !c.needsInput() && rule(c) }
+		}
+		apps := chosen.take(1, plain(func(c candidate) bool { return len(c.Status.Summary.SubCharts) > 1 }))
+		apps = append(apps, chosen.take(5, plain(func(c candidate) bool { return c.count("Deployment.apps") > 1 }))...)
+		apps = append(apps, chosen.take(4, plain(func(candidate) bool { return true }))...)
+		comeAndGo(ctx, source, chosen, apps)
+	})
+
+	It("gives apps what they ask for, and keeps the data of those that it removes", func(ctx SpecContext) {
+		comeAndGo(ctx, source, chosen, chosen.take(2, func(c candidate) bool {
+			return c.needsInput() && c.count("PersistentVolumeClaim") > 0
+		}))
+	})
+})
+
+// An installation is an app in a namespace of its own.
+type installation struct {
+	*tenant
+	app  candidate
+	task *v1alpha1.AppInstallTask
+}
+
+// comeAndGo installs apps side by side, looks whether they are what they should
+// be, removes them and looks whether anything is left.
+func comeAndGo(ctx context.Context, source *v1alpha1.MarketSource, chosen *chooser, apps []candidate) {
+	GinkgoHelper()
+	var all []*installation
+	for _, app := range apps {
+		all = append(all, &installation{tenant: newTenant(ctx, source), app: app})
+	}
+	for _, one := range all {
+		if chosen.reaches(one.app) {
+			one.allowAll(ctx)
+		}
+		one.settled(ctx)
+	}
+	before := everything(ctx)
+
+	By("installing them")
+	for _, one := range all {
+		one.task = one.tenant.task(ctx, v1alpha1.ActionInstall, one.app.Spec.App)
+	}
+	for _, one := range all {
+		if one.app.needsInput() {
+			one.answer(ctx)
+		}
+	}
+	for _, one := range all {
+		one.succeed(ctx, one.task)
+		one.runs(ctx)
+	}
+	AddReportEntry("installed", tableOf(ctx, all), ReportEntryVisibilityAlways)
+
+	By("removing them")
+	for _, one := range all {
+		one.task = one.tenant.task(ctx, v1alpha1.ActionUninstall, one.app.Spec.App)
+	}
+	kept := map[string]bool{}
+	for _, one := range all {
+		one.succeed(ctx, one.task)
+		for _, name := range one.kept(ctx) {
+			kept[name] = true
+		}
+	}
+	Eventually(func() []string {
+		var left []string
+		for name := range everything(ctx) {
+			if !before[name] && !kept[name] {
+				left = append(left, name)
+			}
+		}
+		return left
+	}).WithContext(ctx).Should(BeEmpty())
+}
+
+// allowAll makes the tenant's account an administrator of the cluster, as its
+// administrator would for an app that reaches beyond its namespace.
+func (i *installation) allowAll(ctx context.Context) {
+	GinkgoHelper()
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: i.namespace},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: i.namespace, Name: "tenant"}},
+	}
+	Expect(cluster.Create(ctx, binding)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) { Expect(cluster.Delete(ctx, binding)).To(Succeed()) })
+}
+
+// settled waits for what Kubernetes itself puts into a new namespace.
+func (i *installation) settled(ctx context.Context) {
+	GinkgoHelper()
+	Eventually(func() error {
+		return cluster.Get(ctx, client.ObjectKey{Namespace: i.namespace, Name: "default"}, &corev1.ServiceAccount{})
+	}).WithContext(ctx).Should(Succeed())
+	Eventually(func() error {
+		return cluster.Get(ctx, client.ObjectKey{Namespace: i.namespace, Name: "kube-root-ca.crt"}, &corev1.ConfigMap{})
+	}).WithContext(ctx).Should(Succeed())
+}
+
+// answer waits for the task to ask, and gives a value for every input it asks for.
+func (i *installation) answer(ctx context.Context) {
+	GinkgoHelper()
+	i.waits(ctx, i.task, v1alpha1.ReasonWaitingForInput)
+	Expect(i.task.Status.RequiredInputs).NotTo(BeEmpty())
+	before := client.MergeFrom(i.task.DeepCopy())
+	for _, in := range i.task.Status.RequiredInputs {
+		Expect(in.Problem).To(Equal("required"))
+		i.task.Spec.Envs = append(i.task.Spec.Envs, env(in.Name, invented(in)))
+	}
+	Expect(cluster.Patch(ctx, i.task, before)).To(Succeed())
+}
+
+// runs looks whether the app runs: the task, the instance and the cluster say so.
+func (i *installation) runs(ctx context.Context) {
+	GinkgoHelper()
+	Expect(meta.IsStatusConditionTrue(i.task.Status.Conditions, v1alpha1.ConditionHealthy)).To(BeTrue())
+	status := i.instance(ctx, i.app.Spec.App).Status
+	Expect(status.Version).To(Equal(i.app.Status.Version))
+	Expect(status.Releases).To(HaveLen(max(1, len(i.app.Status.Summary.SubCharts))))
+	Expect(status.Inventory.Ready).To(Equal(status.Inventory.Total))
+	Expect(status.Inventory.Total).To(BeNumerically(">", 0))
+	workloads := i.workloads(ctx)
+	Expect(workloads).To(HaveLen(i.app.count("Deployment.apps")))
+	for _, d := range workloads {
+		Expect(d.Status.ReadyReplicas).To(Equal(*d.Spec.Replicas), d.Name)
+	}
+}
+
+// kept are the names of what the app may leave behind: its volume claims, all of
+// them noted in the instance, and their volumes.
+func (i *installation) kept(ctx context.Context) []string {
+	GinkgoHelper()
+	status := i.instance(ctx, i.app.Spec.App).Status
+	Expect(status.Releases).To(BeEmpty())
+	var claims corev1.PersistentVolumeClaimList
+	Expect(cluster.List(ctx, &claims, client.InNamespace(i.namespace))).To(Succeed())
+	Expect(claims.Items).To(HaveLen(len(status.Retained)))
+	Expect(len(claims.Items)).To(BeNumerically(">=", i.app.count("PersistentVolumeClaim")))
+	var names []string
+	for _, claim := range claims.Items {
+		Expect(slices.ContainsFunc(status.Retained, func(r v1alpha1.ObjectReference) bool {
+			return r.Kind == "PersistentVolumeClaim" && r.Name == claim.Name
+		})).To(BeTrue(), claim.Name)
+		names = append(names, "persistentvolumeclaims "+i.namespace+"/"+claim.Name, "persistentvolumes /"+claim.Spec.VolumeName)
+	}
+	return names
+}
+
+// everything is the name of every object of the cluster, except for events and for
+// the records that AppMarket itself keeps.
+func everything(ctx context.Context) map[string]bool {
+	GinkgoHelper()
+	lists, err := discovery.NewDiscoveryClientForConfigOrDie(cfg).ServerPreferredResources()
+	Expect(err).NotTo(HaveOccurred())
+	reader := metadata.NewForConfigOrDie(cfg)
+	found := map[string]bool{}
+	for _, list := range lists {
+		version, err := schema.ParseGroupVersion(list.GroupVersion)
+		Expect(err).NotTo(HaveOccurred())
+		for _, resource := range list.APIResources {
+			if version.Group == v1alpha1.GroupVersion.Group || resource.Name == "events" || !slices.Contains(resource.Verbs, "list") {
+				continue
+			}
+			objects, err := reader.Resource(version.WithResource(resource.Name)).List(ctx, metav1.ListOptions{})
+			Expect(err).NotTo(HaveOccurred(), resource.Name)
+			for _, o := range objects.Items {
+				found[version.WithResource(resource.Name).GroupResource().String()+" "+o.Namespace+"/"+o.Name] = true
+			}
+		}
+	}
+	return found
+}
+
+// tableOf tells what was installed, and how long it took.
+func tableOf(ctx context.Context, all []*installation) string {
+	GinkgoHelper()
+	var text strings.Builder
+	out := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(out, "\nAPP\tVERSION\tRELEASES\tDEPLOYMENTS\tOBJECTS\tINPUTS\tSECONDS")
+	for _, one := range all {
+		status := one.instance(ctx, one.app.Spec.App).Status
+		took := one.task.Status.CompletionTime.Sub(one.task.CreationTimestamp.Time)
+		_, _ = fmt.Fprintf(out, "%s\t%s\t%d\t%d\t%d\t%d\t%.0f\n", one.app.Spec.App, status.Version, len(status.Releases),
+			one.app.count("Deployment.apps"), status.Inventory.Total, len(one.task.Spec.Envs), took.Seconds())
+	}
+	Expect(out.Flush()).To(Succeed())
+	return text.String()
+}

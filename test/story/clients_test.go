@@ -1,0 +1,210 @@
+package story_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// A helmClient is the helm command of some version, with settings of its own.
+type helmClient struct {
+	program string
+	env     []string
+}
+
+// newHelmClient finds the program that a variable names, or that make helm builds.
+func newHelmClient(variable, name string) *helmClient {
+	GinkgoHelper()
+	program := os.Getenv(variable)
+	if program == "" {
+		program = root(filepath.Join(".local", "bin", name))
+	}
+	if _, err := os.Stat(program); err != nil {
+		if os.Getenv("CI") == "true" {
+			Fail("there is no " + name + "; make helm builds it")
+		}
+		Skip("left out: there is no " + name + "; make helm builds it")
+	}
+	home := GinkgoT().TempDir()
+	return &helmClient{program: program, env: append(os.Environ(),
+		"HELM_CACHE_HOME="+filepath.Join(home, "cache"),
+		"HELM_CONFIG_HOME="+filepath.Join(home, "config"),
+		"HELM_DATA_HOME="+filepath.Join(home, "data"))}
+}
+
+func (h *helmClient) run(ctx context.Context, args ...string) string {
+	GinkgoHelper()
+	command := exec.CommandContext(ctx, h.program, args...)
+	command.Env = h.env
+	var errors strings.Builder
+	command.Stderr = &errors
+	out, err := command.Output()
+	Expect(err).NotTo(HaveOccurred(), "helm %v: %s%s", args, out, &errors)
+	return string(out)
+}
+
+// pull downloads a chart and returns its digest as an index writes it.
+func (h *helmClient) pull(ctx context.Context, args ...string) string {
+	GinkgoHelper()
+	dir := GinkgoT().TempDir()
+	h.run(ctx, append([]string{"pull", "--destination", dir}, args...)...)
+	archives, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(archives).To(HaveLen(1))
+	archive, err := os.ReadFile(archives[0])
+	Expect(err).NotTo(HaveOccurred())
+	sum := sha256.Sum256(archive)
+	return hex.EncodeToString(sum[:])
+}
+
+// published is what an index says of a version of a chart.
+type published struct {
+	Version string
+	Digest  string
+	URLs    []string
+}
+
+// publishedAs reads an index, as a program that knows Helm's format would.
+func publishedAs(ctx context.Context, url, chart, version string, headers ...string) published {
+	GinkgoHelper()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	Expect(err).NotTo(HaveOccurred())
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	answer, err := http.DefaultClient.Do(request)
+	Expect(err).NotTo(HaveOccurred())
+	defer func() { Expect(answer.Body.Close()).To(Succeed()) }()
+	Expect(answer.StatusCode).To(Equal(http.StatusOK))
+	text, err := io.ReadAll(answer.Body)
+	Expect(err).NotTo(HaveOccurred())
+	var index struct{ Entries map[string][]published }
+	Expect(yaml.Unmarshal(text, &index)).To(Succeed())
+	for _, p := range index.Entries[chart] {
+		if p.Version == version {
+			Expect(p.URLs).NotTo(BeEmpty())
+			return p
+		}
+	}
+	Fail(url + " has no " + chart + " " + version)
+	return published{}
+}
+
+var _ = Describe("A helm user", Ordered, ContinueOnFailure, func() {
+	var source *v1alpha1.MarketSource
+	BeforeAll(func(ctx SpecContext) { source = sampleSource(ctx, namespace(ctx, "market")) })
+
+	DescribeTable("uses the repository as any other", func(ctx SpecContext, variable, name, version string) {
+		helm := newHelmClient(variable, name)
+		Expect(helm.run(ctx, "version", "--short")).To(HavePrefix(version))
+		repository := source.Status.RepositoryURL
+
+		helm.run(ctx, "repo", "add", "samples", repository)
+		var found []struct{ Name, Version string }
+		Expect(json.Unmarshal([]byte(helm.run(ctx, "search", "repo", "samples", "--versions", "-o", "json")), &found)).To(Succeed())
+		Expect(found).To(ContainElements(
+			struct{ Name, Version string }{"samples/hello", "1.1.0"},
+			struct{ Name, Version string }{"samples/hello", "1.0.0"},
+			struct{ Name, Version string }{"samples/wiki", "2.0.1"},
+		))
+		Expect(helm.run(ctx, "search", "repo", "samples/broken")).To(ContainSubstring("No results found"))
+
+		offered := publishedAs(ctx, repository+"/index.yaml", "hello", "1.1.0")
+		Expect(helm.pull(ctx, "samples/hello")).To(Equal(offered.Digest), "the newest stable version")
+		Expect(helm.pull(ctx, "samples/hello", "--version", "1.0.0")).
+			To(Equal(publishedAs(ctx, repository+"/index.yaml", "hello", "1.0.0").Digest))
+
+		t := newTenant(ctx, source)
+		helm.run(ctx, "install", "greeting", "samples/hello", "--namespace", t.namespace, "--wait", "--set", "greeting=from helm")
+		Expect(t.workloads(ctx)).To(HaveLen(1))
+		Expect(helm.run(ctx, "list", "--namespace", t.namespace, "--short")).To(Equal("greeting\n"))
+		helm.run(ctx, "uninstall", "greeting", "--namespace", t.namespace, "--wait")
+		Expect(t.leftovers(ctx)).To(BeEmpty())
+
+		By("the index of all shared sources")
+		helm.run(ctx, "repo", "add", "all", market.url)
+		Expect(helm.pull(ctx, "all/hello", "--version", "1.1.0")).
+			To(Equal(publishedAs(ctx, market.url+"/index.yaml", "hello", "1.1.0").Digest))
+
+		By("the index that obeys headers")
+		picked := publishedAs(ctx, market.url+"/static-index.yaml", "hello", "1.1.0",
+			"X-Market-User", source.Namespace, "X-Market-Source", source.Name)
+		Expect(picked).To(Equal(offered))
+		Expect(helm.pull(ctx, market.url+"/"+picked.URLs[0])).
+			To(Equal(publishedAs(ctx, market.url+"/static-index.yaml", "hello", "1.1.0").Digest))
+	},
+		Entry("with Helm 3", "HELM3", "helm3", "v3.22."),
+		Entry("with Helm 4", "HELM4", "helm4", "v4.3."),
+	)
+
+	It("goes on with a release that a task has made", func(ctx SpecContext) {
+		helm := newHelmClient("HELM3", "helm3")
+		t := newTenant(ctx, source)
+		t.succeed(ctx, t.task(ctx, v1alpha1.ActionInstall, "hello", version("1.0.0")))
+		Expect(helm.run(ctx, "status", "hello", "--namespace", t.namespace)).To(ContainSubstring("STATUS: deployed"))
+		Expect(helm.run(ctx, "get", "manifest", "hello", "--namespace", t.namespace)).To(ContainSubstring("kind: Deployment"))
+	})
+})
+
+var _ = Describe("A kubectl user", Ordered, func() {
+	var source *v1alpha1.MarketSource
+	BeforeAll(func(ctx SpecContext) { source = sampleSource(ctx, namespace(ctx, "market")) })
+
+	It("waits for conditions, and reads all kinds in one table", func(ctx SpecContext) {
+		kubectl(ctx, "wait", "--for=condition=Ready", "marketsource/samples", "-n", source.Namespace, "--timeout=60s")
+		kubectl(ctx, "wait", "--for=condition=Ready", "ainf", "samples.hello", "samples.wiki", "-n", source.Namespace, "--timeout=60s")
+		t := newTenant(ctx, source)
+		task := t.task(ctx, v1alpha1.ActionInstall, "hello", version("1.0.0"))
+		kubectl(ctx, "wait", "--for=condition=Succeeded", "atask/"+task.Name, "-n", t.namespace, "--timeout=60s")
+		kubectl(ctx, "wait", "--for=condition=Ready", "ainst/hello", "-n", t.namespace, "--timeout=60s")
+
+		offers := rows(kubectl(ctx, "get", "market", "-n", source.Namespace))
+		Expect(offers).To(ContainElements(
+			HavePrefix("NAME TYPE READY APPS SERVED FAILED STATUS AGE"),
+			MatchRegexp(`^marketsource.appmarket.io/samples Helm True 8 7 1 7 of 8 apps served`),
+			HavePrefix("NAME TITLE VERSION APP VERSION READY IMAGES STATUS AGE"),
+			MatchRegexp(`^appinfo.appmarket.io/samples.hello \S+ 1.1.0 \S+ True 1 `),
+			MatchRegexp(`^appinfo.appmarket.io/samples.broken .*False .*templates/configmap.yaml`),
+		))
+		installed := rows(kubectl(ctx, "get", "market", "-n", t.namespace))
+		Expect(installed).To(ContainElements(
+			HavePrefix("NAME ACTION APP INSTANCE VERSION SUCCEEDED STATUS AGE"),
+			MatchRegexp(`^appinstalltask.appmarket.io/`+task.Name+` Install hello hello 1.0.0 True running version 1.0.0`),
+			HavePrefix("NAME APP VERSION READY STATUS UPDATE AGE"),
+			MatchRegexp(`^appinstance.appmarket.io/hello hello 1.0.0 True running version 1.0.0.* 1.1.0 `),
+		))
+	})
+
+	DescribeTable("is told what kinds and fields are for", func(ctx SpecContext, kind, says, field, fieldSays string) {
+		explained := rows(kubectl(ctx, "explain", kind))
+		Expect(explained).To(ContainElements("GROUP: appmarket.io", "KIND: "+kind, HavePrefix(says)))
+		Expect(rows(kubectl(ctx, "explain", kind+"."+field))).To(ContainElement(HavePrefix(fieldSays)))
+	},
+		Entry(nil, "MarketSource", "MarketSource says where apps come from", "spec.helm.url", "url is the address of the folder"),
+		Entry(nil, "AppInfo", "AppInfo is one app of one source", "spec.offers", "offers are the versions to hydrate"),
+		Entry(nil, "AppInstance", "AppInstance is one installation of an app", "spec.dataPolicy", "dataPolicy says what becomes of volume claims"),
+		Entry(nil, "AppInstallTask", "AppInstallTask is one wish about an app", "spec.onMissingInput", "onMissingInput says what to do"),
+	)
+})
+
+// rows are the lines of a table, with one space between the columns.
+func rows(table string) []string {
+	var lines []string
+	for line := range strings.Lines(table) {
+		lines = append(lines, strings.Join(strings.Fields(line), " "))
+	}
+	return lines
+}

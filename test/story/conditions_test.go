@@ -1,0 +1,263 @@
+package story_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/expect"
+)
+
+// Whatever a story does, every object that it leaves keeps the contract of status:
+// those that are still being worked on do so at their next rest.
+var _ = AfterEach(func(ctx SpecContext) {
+	if CurrentSpecReport().Failed() {
+		return
+	}
+	Eventually(func() []string { return broken(ctx) }).WithContext(ctx).WithTimeout(20 * time.Second).Should(BeEmpty())
+})
+
+// broken says which objects of the cluster break the contract. The addresses of the
+// servers of a story stand in for those that people write into a source.
+func broken(ctx context.Context) []string {
+	GinkgoHelper()
+	var all []string
+	for _, o := range objects(ctx, metav1.NamespaceAll) {
+		conditions := o.GetConditions()
+		for i := range conditions {
+			conditions[i].Message = shopAddress.ReplaceAllString(conditions[i].Message, "http://shop.example/")
+		}
+		o.SetConditions(conditions)
+		for _, violation := range expect.Violations(o) {
+			all = append(all, fmt.Sprintf("%T %s/%s: %s", o, o.GetNamespace(), o.GetName(), violation))
+		}
+	}
+	return all
+}
+
+// kstatusOf is what kstatus makes of an object as it was read.
+func kstatusOf(o v1alpha1.Object) status.Status {
+	GinkgoHelper()
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+	Expect(err).NotTo(HaveOccurred())
+	kind, err := apiutil.GVKForObject(o, cluster.Scheme())
+	Expect(err).NotTo(HaveOccurred())
+	u := &unstructured.Unstructured{Object: content}
+	u.SetGroupVersionKind(kind)
+	result, err := status.Compute(u)
+	Expect(err).NotTo(HaveOccurred())
+	return result.Status
+}
+
+// reads waits until a condition of the spec as it is now has a status and a reason,
+// and looks what kstatus makes of that.
+func reads(ctx context.Context, o v1alpha1.Object, condition string, is metav1.ConditionStatus, reason string, want status.Status) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+		c := meta.FindStatusCondition(o.GetConditions(), condition)
+		g.Expect(c).NotTo(BeNil(), "%v", o.GetConditions())
+		g.Expect(c.Status).To(Equal(is), c.Message)
+		g.Expect(c.Reason).To(Equal(reason), c.Message)
+		g.Expect(c.ObservedGeneration).To(Equal(o.GetGeneration()))
+		g.Expect(kstatusOf(o)).To(Equal(want), "%v", o.GetConditions())
+	}).WithContext(ctx).Should(Succeed())
+}
+
+// readsNew looks what kstatus makes of an object that nobody has looked at yet.
+func readsNew(ctx context.Context, o v1alpha1.Object) {
+	GinkgoHelper()
+	o.SetResourceVersion("")
+	o.SetUID("")
+	o.SetGenerateName("new-")
+	o.SetName("")
+	o.SetConditions(nil)
+	o.SetObservedGeneration(0)
+	Expect(cluster.Create(ctx, o, client.DryRunAll)).To(Succeed())
+	Expect(o.GetObservedGeneration()).To(BeEquivalentTo(-1))
+	Expect(kstatusOf(o)).To(Equal(status.InProgressStatus))
+}
+
+// readsGoing looks what kstatus makes of an object that is going away.
+func readsGoing(ctx context.Context, o v1alpha1.Object) {
+	GinkgoHelper()
+	const hold = "story.example/hold"
+	change := func(how func(client.Object, string) bool) {
+		Expect(cluster.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+		before := client.MergeFrom(o.DeepCopyObject().(client.Object))
+		how(o, hold)
+		Expect(cluster.Patch(ctx, o, before)).To(Succeed())
+	}
+	change(controllerutil.AddFinalizer)
+	Expect(cluster.Delete(ctx, o)).To(Succeed())
+	Expect(cluster.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+	Expect(kstatusOf(o)).To(Equal(status.TerminatingStatus))
+	Eventually(func() error {
+		err := cluster.Get(ctx, client.ObjectKeyFromObject(o), o)
+		if err != nil {
+			return err
+		}
+		controllerutil.RemoveFinalizer(o, hold)
+		return client.IgnoreNotFound(cluster.Update(ctx, o))
+	}).WithContext(ctx).Should(Succeed())
+}
+
+// setSpec changes the spec of an object.
+func setSpec[T v1alpha1.Object](ctx context.Context, o T, change func(T)) {
+	GinkgoHelper()
+	Expect(cluster.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+	before := client.MergeFrom(o.DeepCopyObject().(client.Object))
+	change(o)
+	Expect(cluster.Patch(ctx, o, before)).To(Succeed())
+}
+
+// sleeper is a chart whose pod never starts as long as its values say so.
+func sleeper() []byte {
+	GinkgoHelper()
+	return packed("sleeper", "1.0.0", file{"values.yaml", "asleep: true\n"}, file{"templates/deployment.yaml", `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  selector:
+    matchLabels: {app: sleeper}
+  template:
+    metadata:
+      labels: {app: sleeper}
+      {{- if .Values.asleep }}
+      annotations: {localcluster/waiting: ImagePullBackOff}
+      {{- end }}
+    spec:
+      containers:
+        - name: sleeper
+          image: ` + anImage() + `
+`})
+}
+
+var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
+	var store *shop
+	var source *v1alpha1.MarketSource
+	var info *v1alpha1.AppInfo
+	var t *tenant
+	yes, archive := true, []byte(nil)
+	const ready, reconciling, stalled = v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled
+
+	BeforeAll(func(ctx SpecContext) {
+		store, archive = newShop(), sleeper()
+		store.put("/index.yaml", answers(500))
+		source = sourceOf(ctx, namespace(ctx, "market"), "samples", store.URL, sharedByAll)
+		info = &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: "samples.sleeper"}}
+		t = newTenant(ctx, source)
+	})
+
+	It("sees where a source and its apps are", func(ctx SpecContext) {
+		readsNew(ctx, source.DeepCopy())
+		reads(ctx, source, reconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressingWithRetry, status.InProgressStatus)
+
+		By("giving the index, but not the chart")
+		asked, give := make(chan struct{}, 100), make(chan struct{})
+		store.put("/sleeper.tgz", func(w http.ResponseWriter, r *http.Request) {
+			asked <- struct{}{}
+			<-give
+			gives(archive)(w, r)
+		})
+		store.put("/index.yaml", gives(indexOf(offers("sleeper", "1.0.0", "sleeper.tgz", archive))))
+		Eventually(asked).WithContext(ctx).Should(Receive())
+		Expect(cluster.Get(ctx, client.ObjectKeyFromObject(info), info)).To(Succeed())
+		Expect(kstatusOf(info)).To(Equal(status.InProgressStatus))
+		readsNew(ctx, info.DeepCopy())
+
+		By("giving the chart")
+		close(give)
+		reads(ctx, info, ready, metav1.ConditionTrue, v1alpha1.ReasonReady, status.CurrentStatus)
+		reads(ctx, source, ready, metav1.ConditionTrue, v1alpha1.ReasonReady, status.CurrentStatus)
+	})
+
+	It("sees a source and an app that can do nothing", func(ctx SpecContext) {
+		other := &v1alpha1.MarketSource{
+			ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: "nowhere"},
+			Spec: v1alpha1.MarketSourceSpec{
+				Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/nowhere"}},
+		}
+		Expect(cluster.Create(ctx, other)).To(Succeed())
+		reads(ctx, other, stalled, metav1.ConditionTrue, v1alpha1.ReasonNotAllowed, status.FailedStatus)
+
+		bad := template("bad", "{{ fail `no` }}")
+		shop := newShop()
+		shop.put("/index.yaml", gives(indexOf(bad.offer(shop))))
+		sourceOf(ctx, source.Namespace, "bad", shop.URL)
+		app := &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: "bad.bad"}}
+		Eventually(func() error { return cluster.Get(ctx, client.ObjectKeyFromObject(app), app) }).WithContext(ctx).Should(Succeed())
+		reads(ctx, app, stalled, metav1.ConditionTrue, v1alpha1.ReasonRenderFailed, status.FailedStatus)
+		readsGoing(ctx, other)
+	})
+
+	It("sees an instance that becomes healthy, and one that does not", func(ctx SpecContext) {
+		instance := &v1alpha1.AppInstance{
+			ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: "bed"},
+			Spec: v1alpha1.AppInstanceSpec{
+				AppRef:             v1alpha1.AppReference{Source: source.Name, Namespace: source.Namespace, Name: "sleeper"},
+				ServiceAccountName: "tenant",
+			},
+		}
+		readsNew(ctx, instance.DeepCopy())
+		Expect(cluster.Create(ctx, instance)).To(Succeed())
+		reads(ctx, instance, reconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForObjects, status.InProgressStatus)
+		setSpec(ctx, instance, func(i *v1alpha1.AppInstance) { i.Spec.Timeout = "2s" })
+		reads(ctx, instance, stalled, metav1.ConditionTrue, v1alpha1.ReasonTimedOut, status.FailedStatus)
+		setSpec(ctx, instance, func(i *v1alpha1.AppInstance) {
+			i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"asleep":false}`)}
+			i.Spec.Timeout = "1m"
+		})
+		reads(ctx, instance, ready, metav1.ConditionTrue, v1alpha1.ReasonReady, status.CurrentStatus)
+
+		setSpec(ctx, instance, func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent })
+		reads(ctx, instance, ready, metav1.ConditionTrue, v1alpha1.ReasonRemoved, status.CurrentStatus)
+		readsGoing(ctx, instance)
+	})
+
+	It("sees a task that waits, one that ends well and one that does not", func(ctx SpecContext) {
+		task := t.task(ctx, v1alpha1.ActionInstall, "sleeper", func(s *v1alpha1.AppInstallTaskSpec) {
+			s.Values, s.Suspend = &runtime.RawExtension{Raw: []byte(`{"asleep":false}`)}, &yes
+		})
+		readsNew(ctx, task.DeepCopy())
+		reads(ctx, task, reconciling, metav1.ConditionTrue, v1alpha1.ReasonSuspended, status.InProgressStatus)
+		second := t.task(ctx, v1alpha1.ActionUninstall, "sleeper")
+		reads(ctx, second, reconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForTurn, status.InProgressStatus)
+
+		setSpec(ctx, task, func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend = nil })
+		reads(ctx, task, v1alpha1.ConditionSucceeded, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, status.CurrentStatus)
+		reads(ctx, second, v1alpha1.ConditionSucceeded, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, status.CurrentStatus)
+		third := t.task(ctx, v1alpha1.ActionUninstall, "sleeper")
+		reads(ctx, third, v1alpha1.ConditionSucceeded, metav1.ConditionFalse, v1alpha1.ReasonNotInstalled, status.FailedStatus)
+		readsGoing(ctx, third)
+	})
+
+	It("sees a source and an app at rest, and going away", func(ctx SpecContext) {
+		setSpec(ctx, source, func(s *v1alpha1.MarketSource) { s.Spec.Suspend = &yes })
+		setSpec(ctx, info, func(i *v1alpha1.AppInfo) { i.Spec.Suspend = &yes })
+		for _, o := range []v1alpha1.Object{source, info} {
+			Eventually(func(g Gomega) {
+				g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+				g.Expect(o.GetObservedGeneration()).To(Equal(o.GetGeneration()))
+				g.Expect(meta.IsStatusConditionTrue(o.GetConditions(), ready)).To(BeTrue(), "what is published stays served")
+				g.Expect(kstatusOf(o)).To(Equal(status.CurrentStatus))
+			}).WithContext(ctx).Should(Succeed())
+		}
+		readsGoing(ctx, info)
+		readsGoing(ctx, source)
+	})
+})

@@ -1,0 +1,217 @@
+package story_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// manyApps makes a source of many apps: the real catalog if there is one, and
+// otherwise charts made here.
+func manyApps(ctx context.Context, ns string) *v1alpha1.MarketSource {
+	GinkgoHelper()
+	if folder := os.Getenv("MARKET_CATALOG"); folder != "" {
+		return sourceOf(ctx, ns, "many", "", asOlares, func(s *v1alpha1.MarketSourceSpec) {
+			s.Type, s.Helm = v1alpha1.SourceTypeDirectory, nil
+			s.Directory = &v1alpha1.DirectorySource{Path: folder}
+		})
+	}
+	GinkgoWriter.Println("MARKET_CATALOG is not set: generated charts stand in for real ones")
+	repo := newShop()
+	var all []offered
+	for i := range 150 {
+		name := fmt.Sprintf("app-%d", i)
+		archive := packed(name, "1.0.0", page)
+		repo.put("/"+name+".tgz", gives(archive))
+		all = append(all, offers(name, "1.0.0", name+".tgz", archive))
+	}
+	repo.put("/index.yaml", gives(indexOf(all...)))
+	return sourceOf(ctx, ns, "many", repo.URL)
+}
+
+var _ = Describe("An operator that is killed", Serial, func() {
+	It("while it hydrates a large market has all of it in the end", func(ctx SpecContext) {
+		ns := namespace(ctx, "killed")
+		source := manyApps(ctx, ns)
+		for _, published := range []int{1, 40, 100} {
+			Eventually(func() int { return market.records(ns) }).WithContext(ctx).Should(BeNumerically(">=", published))
+			market.kill()
+			market.litter()
+			Expect(cluster.Get(ctx, client.ObjectKeyFromObject(source), source)).To(Succeed())
+			Expect(source.Status.ObservedGeneration).NotTo(Equal(source.Generation), "it had ended before it was killed")
+			market.start()
+			for _, left := range market.temporary() {
+				Expect(left).NotTo(HaveSuffix("half-a-file42"))
+			}
+		}
+		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
+		market.rest(ctx)
+		Expect(source.Status.Failures).To(BeEmpty())
+		Expect(source.Status.Apps.Total).To(BeNumerically(">=", 150))
+		Expect(source.Status.Apps.Ready).To(Equal(source.Status.Apps.Total))
+
+		By("serving each version once, whole")
+		served := archives(ctx, ns)
+		Expect(len(served)).To(BeNumerically(">=", int(source.Status.Apps.Total)))
+		Expect(market.records(ns)).To(Equal(len(served)))
+		Expect(market.temporary()).To(BeEmpty())
+		keepTheContract(ctx, ns)
+
+		By("serving what is made by an operator that is left in peace")
+		sameFromScratch(ctx, ns)
+	})
+})
+
+// all applies one task for each of the workers.
+func (t *tenant) all(ctx context.Context, action v1alpha1.Action, change ...func(*v1alpha1.AppInstallTaskSpec)) []*v1alpha1.AppInstallTask {
+	GinkgoHelper()
+	var tasks []*v1alpha1.AppInstallTask
+	for _, name := range workers {
+		named := func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = name }
+		tasks = append(tasks, t.task(ctx, action, "worker", append(change, named)...))
+	}
+	return tasks
+}
+
+// workers are the instances that are worked on at once.
+var workers = []string{"ant", "bee", "elk", "owl"}
+
+// each is every worker with each of the endings.
+func each(endings ...string) []string {
+	names := []string{}
+	for _, name := range workers {
+		for _, ending := range endings {
+			names = append(names, name+ending)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// released checks that Helm has one revision of every worker deployed, and none of
+// them pending.
+func (t *tenant) released(ctx context.Context) {
+	GinkgoHelper()
+	var secrets corev1.SecretList
+	Expect(cluster.List(ctx, &secrets, client.InNamespace(t.namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
+	deployed := []string{}
+	for _, s := range secrets.Items {
+		Expect(s.Labels["status"]).NotTo(HavePrefix("pending-"), s.Name)
+		Expect(s.Labels["status"]).NotTo(Equal("uninstalling"), s.Name)
+		if s.Labels["status"] == "deployed" {
+			deployed = append(deployed, s.Labels["name"])
+		}
+	}
+	slices.Sort(deployed)
+	Expect(deployed).To(Equal(each("")))
+}
+
+// interrupted counts the operations that the history tells were cut off.
+func (t *tenant) interrupted(ctx context.Context) int {
+	GinkgoHelper()
+	count := 0
+	for _, name := range workers {
+		for _, entry := range t.instance(ctx, name).Status.History {
+			if entry.Outcome == v1alpha1.OutcomeInterrupted {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+var _ = Describe("An operator that is killed", Serial, Ordered, func() {
+	var source *v1alpha1.MarketSource
+
+	BeforeAll(func(ctx SpecContext) {
+		repo := newShop()
+		var all []offered
+		for _, version := range []string{"1.0.0", "1.1.0"} {
+			archive := worker(version)
+			repo.put("/worker-"+version+".tgz", gives(archive))
+			all = append(all, offers("worker", version, "worker-"+version+".tgz", archive))
+		}
+		repo.put("/index.yaml", gives(indexOf(all...)))
+		source = sourceOf(ctx, namespace(ctx, "market"), "workers", repo.URL, sharedByAll)
+		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
+	})
+
+	// converged checks what is the same whatever was cut off.
+	converged := func(ctx context.Context, t *tenant, since trail) {
+		GinkgoHelper()
+		Expect(t.interrupted(ctx)).NotTo(BeZero(), "nothing was cut off")
+		Expect(since.done(t.namespace, "create", "persistentvolumeclaims")).To(Equal(each("-data")))
+		Expect(since.done(t.namespace, "delete", "persistentvolumeclaims")).To(BeEmpty())
+		Expect(since.done(t.namespace, "create", "deployments")).To(Equal(each("")))
+		market.rest(ctx)
+		Expect(market.temporary()).To(BeEmpty())
+		keepTheContract(ctx, t.namespace, source.Namespace)
+	}
+
+	DescribeTable("while it installs several apps has each of them installed once",
+		func(ctx SpecContext, at moment) {
+			t, trail := newTenant(ctx, source), takeTrail()
+			var tasks []*v1alpha1.AppInstallTask
+			t.killAt(ctx, at, func() { tasks = t.all(ctx, v1alpha1.ActionInstall, version("1.0.0")) })
+			for _, task := range tasks {
+				t.succeed(ctx, task)
+			}
+			t.released(ctx)
+			Expect(trail.done(t.namespace, "create", "jobs")).To(Equal(each("-pre-install", "-post-install")), "hooks that were run")
+			converged(ctx, t, trail)
+		},
+		Entry("when an operation is in status", operating),
+		Entry("when a hook has begun", hookBegan("pre-install")),
+		Entry("when a hook has ended", hookEnded("pre-install")),
+		Entry("when a claim is there", claimMade),
+		Entry("when the last hook has begun", hookBegan("post-install")),
+	)
+
+	It("while it upgrades several apps has each of them upgraded once", func(ctx SpecContext) {
+		t, trail := newTenant(ctx, source), takeTrail()
+		for _, task := range t.all(ctx, v1alpha1.ActionInstall, version("1.0.0")) {
+			t.succeed(ctx, task)
+		}
+		var tasks []*v1alpha1.AppInstallTask
+		t.killAt(ctx, hookBegan("pre-upgrade"), func() { tasks = t.all(ctx, v1alpha1.ActionUpgrade) })
+		for _, task := range tasks {
+			t.succeed(ctx, task)
+		}
+		t.released(ctx)
+		Expect(trail.done(t.namespace, "create", "jobs")).To(
+			Equal(each("-pre-install", "-post-install", "-pre-upgrade", "-post-upgrade")), "hooks that were run")
+		for _, name := range workers {
+			Expect(t.instance(ctx, name).Status.Version).To(Equal("1.1.0"))
+		}
+		for _, d := range t.workloads(ctx) {
+			Expect(d.Spec.Template.Labels).To(HaveKeyWithValue("version", "1.1.0"))
+		}
+		converged(ctx, t, trail)
+	})
+
+	It("while it removes several apps has each of them removed, and their data kept", func(ctx SpecContext) {
+		t, trail := newTenant(ctx, source), takeTrail()
+		for _, task := range t.all(ctx, v1alpha1.ActionInstall) {
+			t.succeed(ctx, task)
+		}
+		var tasks []*v1alpha1.AppInstallTask
+		t.killAt(ctx, hookBegan("pre-delete"), func() { tasks = t.all(ctx, v1alpha1.ActionUninstall) })
+		for _, task := range tasks {
+			t.succeed(ctx, task)
+		}
+		Expect(t.leftovers(ctx)).To(BeEmpty())
+		for _, name := range workers {
+			Expect(t.instance(ctx, name).Status.Retained).To(HaveLen(1))
+		}
+		Expect(trail.done(t.namespace, "create", "jobs")).To(Equal(each("-pre-install", "-post-install", "-pre-delete")), "hooks that were run")
+		converged(ctx, t, trail)
+	})
+})

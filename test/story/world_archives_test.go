@@ -1,0 +1,49 @@
+package story_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/http"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+// archives downloads every published version of a namespace from the repository,
+// compares each with its digest, and returns the digests by URL.
+func archives(ctx context.Context, ns string) map[string]string {
+	GinkgoHelper()
+	found := map[string]string{}
+	for _, app := range appsIn(ctx, ns) {
+		for _, v := range app.Status.Versions {
+			digest, err := digestAt(ctx, v.URL)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(digest).To(Equal(v.Digest), v.URL)
+			found[v.URL] = digest
+		}
+	}
+	return found
+}
+
+// digestAt is that of the bytes at an address.
+func digestAt(ctx context.Context, url string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%s: %s", url, answer.Status)
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, answer.Body); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("sha256:%x", sum.Sum(nil)), nil
+}

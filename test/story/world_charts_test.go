@@ -1,0 +1,193 @@
+package story_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/test/samplemarket"
+)
+
+// A file of a chart: path and text.
+type file struct{ path, text string }
+
+// chartFile is the Chart.yaml of a chart.
+func chartFile(name, version string) file {
+	return file{"Chart.yaml", fmt.Sprintf("apiVersion: v2\nname: %s\nversion: %s\n", name, version)}
+}
+
+// page is a template that works everywhere.
+var page = file{"templates/page.yaml", `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}-page
+data:
+  greeting: {{ .Values.greeting | default "hello" | quote }}
+`}
+
+// packed is a chart as people pack it.
+func packed(name, version string, more ...file) []byte {
+	GinkgoHelper()
+	var files []hydrate.File
+	for _, f := range append([]file{chartFile(name, version)}, more...) {
+		files = append(files, hydrate.File{Name: f.path, Data: []byte(f.text)})
+	}
+	archive, err := hydrate.Pack(name, files)
+	Expect(err).NotTo(HaveOccurred())
+	return archive
+}
+
+// entry is one entry of an archive that nobody packs by accident.
+type entry struct {
+	name, text, link string
+	kind             byte
+}
+
+// forged is an archive of a good chart with further entries.
+func forged(name string, more ...entry) []byte {
+	GinkgoHelper()
+	meta := chartFile(name, "1.0.0")
+	entries := append([]entry{
+		{name: name + "/" + meta.path, text: meta.text},
+		{name: name + "/" + page.path, text: page.text},
+	}, more...)
+	var out bytes.Buffer
+	zipped := gzip.NewWriter(&out)
+	archive := tar.NewWriter(zipped)
+	for _, e := range entries {
+		header := &tar.Header{Typeflag: e.kind, Name: e.name, Linkname: e.link, Mode: 0o644, Size: int64(len(e.text))}
+		if e.kind == 0 {
+			header.Typeflag = tar.TypeReg
+		}
+		Expect(archive.WriteHeader(header)).To(Succeed())
+		_, err := archive.Write([]byte(e.text))
+		Expect(err).NotTo(HaveOccurred())
+	}
+	Expect(archive.Close()).To(Succeed())
+	Expect(zipped.Close()).To(Succeed())
+	return out.Bytes()
+}
+
+// many are so many empty files.
+func many(name string, count int) []entry {
+	var entries []entry
+	for i := range count {
+		entries = append(entries, entry{name: fmt.Sprintf("%s/files/%d", name, i)})
+	}
+	return entries
+}
+
+// deep is a file below so many folders.
+func deep(name string, folders int) entry {
+	return entry{name: name + "/" + strings.Repeat("d/", folders) + "file"}
+}
+
+// zeros are a few bytes in an archive, and many out of it.
+func zeros(name string) entry {
+	return entry{name: name + "/zeros", text: strings.Repeat("\x00", hydrate.MaxFileBytes-1)}
+}
+
+// large unpacks to more than is allowed, at a ratio that is.
+func large(name string) []entry {
+	noise := make([]byte, 16<<10)
+	random := rand.NewChaCha8([32]byte{1})
+	_, _ = random.Read(noise) // never fails
+	text := strings.Repeat(string(noise), hydrate.MaxFileBytes/len(noise))
+	var entries []entry
+	for i := range hydrate.MaxUnpackedBytes/len(text) + 1 {
+		entries = append(entries, entry{name: fmt.Sprintf("%s/large-%d", name, i), text: text})
+	}
+	return entries
+}
+
+// laughs is YAML of few lines that stands for 10^9 values.
+func laughs() string {
+	var text strings.Builder
+	text.WriteString("a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n")
+	for i := 1; i < 9; i++ {
+		again := strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", ")
+		fmt.Fprintf(&text, "a%d: &a%d [%s]\n", i, i, again)
+	}
+	return text.String()
+}
+
+// appManifest is an OlaresManifest.yaml with this in it.
+func appManifest(name, more string) file {
+	return file{"OlaresManifest.yaml", fmt.Sprintf(`olaresManifest.version: 0.12.0
+olaresManifest.type: app
+metadata:
+  name: %s
+  title: %s
+  version: 1.0.0
+`, name, name) + more}
+}
+
+// anImage is one that the registry beside the sample market has.
+func anImage() string { return samples.Config.Handler.(*samplemarket.Market).Images()[0] }
+
+// worker is a chart with a claim, a Deployment that uses it, and a Job before and
+// after everything that happens to it.
+func worker(version string) []byte {
+	GinkgoHelper()
+	return packed("worker", version,
+		file{"values.yaml", "image: " + anImage() + "\n"},
+		file{"templates/claim.yaml", `apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: {{ .Release.Name }}-data
+spec:
+  accessModes: [ReadWriteOnce]
+  resources:
+    requests:
+      storage: 1Gi
+`},
+		file{"templates/deployment.yaml", `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  selector:
+    matchLabels:
+      app: {{ .Release.Name }}
+  template:
+    metadata:
+      labels:
+        app: {{ .Release.Name }}
+        version: {{ .Chart.Version }}
+    spec:
+      containers:
+        - name: worker
+          image: {{ .Values.image }}
+          volumeMounts:
+            - name: data
+              mountPath: /data
+      volumes:
+        - name: data
+          persistentVolumeClaim:
+            claimName: {{ .Release.Name }}-data
+`},
+		file{"templates/jobs.yaml", `{{- range list "pre-install" "post-install" "pre-upgrade" "post-upgrade" "pre-delete" }}
+---
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ $.Release.Name }}-{{ . }}
+  annotations:
+    helm.sh/hook: {{ . }}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: hook
+          image: {{ $.Values.image }}
+{{- end }}
+`})
+}
