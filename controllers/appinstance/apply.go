@@ -36,6 +36,7 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 	}
 	draft, err := r.prepare(ctx, s.target)
 	if err != nil {
+		s.stillRuns(err)
 		return status.At(v1alpha1.ConditionResolved, err)
 	}
 	s.resolved()

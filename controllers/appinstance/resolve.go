@@ -32,16 +32,21 @@ func (r *Reconciler) resolve(ctx context.Context, s *scope) error {
 	}
 	t, err := r.find(ctx, s)
 	if err != nil {
-		// What runs goes on running when its source is gone or closed.
-		have := s.instance.Status.Version
-		if have != "" && meta.IsStatusConditionTrue(s.instance.Status.Conditions, v1alpha1.ConditionReady) {
-			s.keeper.Serving(fmt.Sprintf("running version %s; %s", have, err))
-		}
+		s.stillRuns(err)
 		return status.At(v1alpha1.ConditionResolved, err)
 	}
 	s.target = t
 	s.instance.Status.AvailableUpdate = t.update()
 	return nil
+}
+
+// stillRuns keeps an instance ready whose spec cannot be resolved: what runs goes on
+// running when its source is gone or closed, or a newer version asks for more.
+func (s *scope) stillRuns(err error) {
+	have := s.instance.Status.Version
+	if have != "" && meta.IsStatusConditionTrue(s.instance.Status.Conditions, v1alpha1.ConditionReady) {
+		s.keeper.Serving(fmt.Sprintf("running version %s; %s", have, err))
+	}
 }
 
 // resolved notes that the target is known. That waits for the chart to be prepared

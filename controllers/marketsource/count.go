@@ -26,6 +26,10 @@ const (
 // all of them are dealt with, and tells of those that failed; it is not ready
 // while there is none to serve.
 func (r *Reconciler) count(_ context.Context, s *scope) error {
+	if s.source.Status.Apps == nil {
+		// The cache does not show yet what was just listed.
+		return outcome.Waiting(v1alpha1.ReasonWaitingForApp, settle, errors.New("waiting for the listing to be noted"))
+	}
 	if appsMissing(s.source, s.apps) {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForApp, settle, fmt.Errorf(
 			"%d of %d apps have an AppInfo", len(s.apps), s.source.Status.Apps.Total))

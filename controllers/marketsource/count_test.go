@@ -52,6 +52,16 @@ var _ = Describe("Counting the apps of a source", func() {
 		b.quiet()
 	})
 
+	It("waits where the cache does not show yet that it was listed", func() {
+		b.read()
+		old := b.source.DeepCopy()
+		old.Status = v1alpha1.MarketSourceStatus{ObservedGeneration: -1}
+		b.succeeds()
+		result, err := b.reconciler.Reconcile(b.ctx, old)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.RequeueAfter).To(BeNumerically(">", 0), "its status was changed meanwhile")
+	})
+
 	It("does not wait where being listed is enough", func() {
 		b.edit(func(s *v1alpha1.MarketSource) { s.Spec.Readiness = v1alpha1.ReadinessSynced })
 		listed("web", "blog")
