@@ -27,11 +27,6 @@ type Repository interface {
 	Remove(owner hydrate.Owner, app string, keep ...string) error
 }
 
-// Hydrator takes a draft through the steps that it has not behind it.
-type Hydrator interface {
-	Run(ctx context.Context, d *hydrate.Draft) error
-}
-
 // Reconciler reconciles AppInfos.
 type Reconciler struct {
 	client.Client
