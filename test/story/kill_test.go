@@ -8,7 +8,9 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -102,16 +104,17 @@ func (t *tenant) released(ctx context.Context) {
 	GinkgoHelper()
 	var secrets corev1.SecretList
 	Expect(cluster.List(ctx, &secrets, client.InNamespace(t.namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
-	deployed := []string{}
+	deployed, all := []string{}, []string{}
 	for _, s := range secrets.Items {
-		Expect(s.Labels["status"]).NotTo(HavePrefix("pending-"), s.Name)
-		Expect(s.Labels["status"]).NotTo(Equal("uninstalling"), s.Name)
-		if s.Labels["status"] == "deployed" {
+		status := s.Labels["status"]
+		all = append(all, s.Name+" is "+status)
+		Expect(status).NotTo(Or(HavePrefix("pending-"), Equal("uninstalling")), s.Name)
+		if status == "deployed" {
 			deployed = append(deployed, s.Labels["name"])
 		}
 	}
 	slices.Sort(deployed)
-	Expect(deployed).To(Equal(each("")))
+	Expect(deployed).To(Equal(each("")), "%s", all)
 }
 
 // interrupted counts the operations that the history tells were cut off.
@@ -145,12 +148,12 @@ var _ = Describe("An operator that is killed", Serial, Ordered, func() {
 	})
 
 	// converged checks what is the same whatever was cut off.
-	converged := func(ctx context.Context, t *tenant, since trail) {
+	converged := func(ctx context.Context, t *tenant, saw *witness) {
 		GinkgoHelper()
 		Expect(t.interrupted(ctx)).NotTo(BeZero(), "nothing was cut off")
-		Expect(since.done(t.namespace, "create", "persistentvolumeclaims")).To(Equal(each("-data")))
-		Expect(since.done(t.namespace, "delete", "persistentvolumeclaims")).To(BeEmpty())
-		Expect(since.done(t.namespace, "create", "deployments")).To(Equal(each("")))
+		Eventually(func() []string { return names[*corev1.PersistentVolumeClaim](saw, watch.Added) }).WithContext(ctx).Should(Equal(each("-data")))
+		Expect(names[*corev1.PersistentVolumeClaim](saw, watch.Deleted)).To(BeEmpty())
+		Eventually(func() []string { return names[*appsv1.Deployment](saw, watch.Added) }).WithContext(ctx).Should(Equal(each("")))
 		market.rest(ctx)
 		Expect(market.temporary()).To(BeEmpty())
 		keepTheContract(ctx, t.namespace, source.Namespace)
@@ -158,15 +161,16 @@ var _ = Describe("An operator that is killed", Serial, Ordered, func() {
 
 	DescribeTable("while it installs several apps has each of them installed once",
 		func(ctx SpecContext, at moment) {
-			t, trail := newTenant(ctx, source), takeTrail()
+			t := newTenant(ctx, source)
+			saw := t.witness(ctx)
 			var tasks []*v1alpha1.AppInstallTask
 			t.killAt(ctx, at, func() { tasks = t.all(ctx, v1alpha1.ActionInstall, version("1.0.0")) })
 			for _, task := range tasks {
 				t.succeed(ctx, task)
 			}
 			t.released(ctx)
-			Expect(trail.done(t.namespace, "create", "jobs")).To(Equal(each("-pre-install", "-post-install")), "hooks that were run")
-			converged(ctx, t, trail)
+			saw.hooks(ctx, "-pre-install", "-post-install")
+			converged(ctx, t, saw)
 		},
 		Entry("when an operation is in status", operating),
 		Entry("when a hook has begun", hookBegan("pre-install")),
@@ -176,7 +180,8 @@ var _ = Describe("An operator that is killed", Serial, Ordered, func() {
 	)
 
 	It("while it upgrades several apps has each of them upgraded once", func(ctx SpecContext) {
-		t, trail := newTenant(ctx, source), takeTrail()
+		t := newTenant(ctx, source)
+		saw := t.witness(ctx)
 		for _, task := range t.all(ctx, v1alpha1.ActionInstall, version("1.0.0")) {
 			t.succeed(ctx, task)
 		}
@@ -186,19 +191,19 @@ var _ = Describe("An operator that is killed", Serial, Ordered, func() {
 			t.succeed(ctx, task)
 		}
 		t.released(ctx)
-		Expect(trail.done(t.namespace, "create", "jobs")).To(
-			Equal(each("-pre-install", "-post-install", "-pre-upgrade", "-post-upgrade")), "hooks that were run")
+		saw.hooks(ctx, "-pre-install", "-post-install", "-pre-upgrade", "-post-upgrade")
 		for _, name := range workers {
 			Expect(t.instance(ctx, name).Status.Version).To(Equal("1.1.0"))
 		}
 		for _, d := range t.workloads(ctx) {
 			Expect(d.Spec.Template.Labels).To(HaveKeyWithValue("version", "1.1.0"))
 		}
-		converged(ctx, t, trail)
+		converged(ctx, t, saw)
 	})
 
 	It("while it removes several apps has each of them removed, and their data kept", func(ctx SpecContext) {
-		t, trail := newTenant(ctx, source), takeTrail()
+		t := newTenant(ctx, source)
+		saw := t.witness(ctx)
 		for _, task := range t.all(ctx, v1alpha1.ActionInstall) {
 			t.succeed(ctx, task)
 		}
@@ -211,7 +216,7 @@ var _ = Describe("An operator that is killed", Serial, Ordered, func() {
 		for _, name := range workers {
 			Expect(t.instance(ctx, name).Status.Retained).To(HaveLen(1))
 		}
-		Expect(trail.done(t.namespace, "create", "jobs")).To(Equal(each("-pre-install", "-post-install", "-pre-delete")), "hooks that were run")
-		converged(ctx, t, trail)
+		saw.hooks(ctx, "-pre-install", "-post-install", "-pre-delete")
+		converged(ctx, t, saw)
 	})
 })
