@@ -235,6 +235,8 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 		})
 		readsNew(ctx, task.DeepCopy())
 		reads(ctx, task, reconciling, metav1.ConditionTrue, v1alpha1.ReasonSuspended, status.InProgressStatus)
+		// Tasks of the same second are ordered by name, which is random here.
+		Eventually(func() int64 { return time.Now().Unix() }).Should(BeNumerically(">", task.CreationTimestamp.Unix()))
 		second := t.task(ctx, v1alpha1.ActionUninstall, "sleeper")
 		reads(ctx, second, reconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForTurn, status.InProgressStatus)
 
