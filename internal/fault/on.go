@@ -1,0 +1,66 @@
+//go:build faults
+
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+const (
+	variable = "APPMARKET_FAULT"
+	onceFile = "APPMARKET_FAULT_ONCE"
+)
+
+// points are all that can be armed.
+var points = []string{
+	HelmRecordPending, HelmHookCreated, HelmHookEnded, HelmObjectsApplied, HelmRecordFinal, HelmObjectsDeleted,
+	InstanceBegun, InstanceOperated, InstanceSaved, TaskAdmitted, TaskWritten, TaskNoted,
+}
+
+// armed is what the environment asks for; no name if nothing.
+var armed = fromEnvironment()
+
+type fault struct{ name, subject, once string }
+
+// fromEnvironment panics over what it cannot read: a story whose point is never
+// passed for a slip of the pen would seem to have a good end.
+func fromEnvironment() fault {
+	text := os.Getenv(variable)
+	if text == "" {
+		return fault{}
+	}
+	name, subject, found := strings.Cut(text, "@")
+	if !found || subject == "" || !slices.Contains(points, name) {
+		panic(fmt.Sprintf("%s: %q is not a known point, @ and a subject", variable, text))
+	}
+	return fault{name: name, subject: subject, once: os.Getenv(onceFile)}
+}
+
+// Point kills this process if it is the armed point, unless the file that tells of
+// the kill is there already.
+func Point(name, subject string) {
+	if name != armed.name || armed.subject != "*" && armed.subject != subject {
+		return
+	}
+	if armed.once != "" {
+		file, err := os.OpenFile(armed.once, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if errors.Is(err, os.ErrExist) {
+			return
+		}
+		if err == nil {
+			err = file.Close()
+		}
+		if err != nil {
+			panic(fmt.Sprintf("%s: %v", onceFile, err))
+		}
+	}
+	if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
+		panic(fmt.Sprintf("kill at %s: %v", name, err))
+	}
+	select {} // the kill may take a moment, in which nothing must go on
+}

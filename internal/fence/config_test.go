@@ -1,0 +1,146 @@
+package fence_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/internal/fence"
+	"github.com/appmarket/operator/test/env"
+)
+
+// TestWhatHasNotLeftIsHeldBack stops a leader while a write is on its way out, and
+// has a real API server see no more of it than its beginning.
+func TestWhatHasNotLeftIsHeldBack(t *testing.T) {
+	server := env.Start(t)
+	namespace := server.Namespace(t, nil)
+	for _, c := range []struct {
+		why       string
+		protocols []string
+		major     int
+		// body is what leaves instead of text, when stop stops the leader.
+		body func(text string, stop func()) io.Reader
+		// before is called when the transport has the request.
+		before bool
+	}{
+		{why: "before a connection is there, HTTP/1", protocols: []string{"http/1.1"}, major: 1, before: true, body: whole},
+		{why: "before a connection is there, HTTP/2", major: 2, before: true, body: whole},
+		{why: "in the middle of the body, HTTP/1", protocols: []string{"http/1.1"}, major: 1, body: inTwo},
+		{why: "in the middle of the body, HTTP/2", major: 2, body: inTwo},
+		{why: "after the body was read, HTTP/1", protocols: []string{"http/1.1"}, major: 1, body: atTheEnd},
+		{why: "after the body was read, HTTP/2", major: 2, body: atTheEnd},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			r := newReplica(t, server, namespace)
+			g.Eventually(r.leads, patience).Should(BeClosed())
+			stop := func() {
+				r.stop()
+				<-r.stopped
+			}
+			cfg := rest.CopyConfig(server.Config)
+			cfg.NextProtos = c.protocols
+			cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
+				return roundTrip(func(request *http.Request) (*http.Response, error) {
+					if c.before && request.Method == http.MethodPost {
+						stop()
+					}
+					return next.RoundTrip(request)
+				})
+			})
+			cfg, err := r.fence.Config(cfg)
+			g.Expect(err).NotTo(HaveOccurred())
+			web, err := rest.HTTPClientFor(cfg)
+			g.Expect(err).NotTo(HaveOccurred())
+			url := cfg.Host + "/api/v1/namespaces/" + namespace + "/configmaps"
+			answer, err := web.Get(url)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(answer.StatusCode).To(Equal(http.StatusOK))
+			g.Expect(answer.ProtoMajor).To(Equal(c.major))
+			g.Expect(answer.Body.Close()).To(Succeed())
+
+			text := `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}}`
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, c.body(text, stop))
+			g.Expect(err).NotTo(HaveOccurred())
+			request.ContentLength = int64(len(text))
+			request.Header.Set("Content-Type", "application/json")
+			_, err = web.Do(request)
+			g.Expect(err).To(MatchError(fence.ErrFenced))
+			late := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "late"}}
+			g.Expect(server.Client.Get(t.Context(), client.ObjectKeyFromObject(late), late)).To(Satisfy(apierrors.IsNotFound))
+		})
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (r roundTrip) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+
+type reader func(p []byte) (int, error)
+
+func (r reader) Read(p []byte) (int, error) { return r(p) }
+
+func whole(text string, _ func()) io.Reader { return strings.NewReader(text) }
+
+func inTwo(text string, stop func()) io.Reader {
+	return io.MultiReader(strings.NewReader(text[:10]), reader(func([]byte) (int, error) {
+		stop()
+		return 0, io.EOF
+	}), strings.NewReader(text[10:]))
+}
+
+// atTheEnd gives everything in one piece, and nobody reads on.
+func atTheEnd(text string, stop func()) io.Reader {
+	return reader(func(p []byte) (int, error) {
+		stop()
+		return copy(p, text), io.EOF
+	})
+}
+
+func TestConfigReachesTheSameCluster(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	namespace := server.Namespace(t, nil)
+	r := newReplica(t, server, namespace)
+	g.Eventually(r.leads, patience).Should(BeClosed())
+	var dials atomic.Int64
+	open := rest.CopyConfig(server.Config)
+	open.UserAgent = "market"
+	open.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dials.Add(1)
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}
+	cfg, err := r.fence.Config(open)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(cfg.UserAgent).To(Equal("market"))
+	g.Expect(cfg.QPS).To(Equal(open.QPS))
+
+	for _, user := range []string{"", "alice", "bob"} {
+		as := rest.CopyConfig(cfg)
+		as.Impersonate.UserName = user
+		clients, err := kubernetes.NewForConfig(as)
+		g.Expect(err).NotTo(HaveOccurred())
+		review, err := clients.AuthenticationV1().SelfSubjectReviews().Create(t.Context(), &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+		g.Expect(err).NotTo(HaveOccurred())
+		if user != "" {
+			g.Expect(review.Status.UserInfo.Username).To(Equal(user))
+		}
+	}
+	g.Expect(dials.Load()).To(BeEquivalentTo(1), "one connection is for all")
+
+	_, err = r.fence.Config(cfg)
+	g.Expect(err).To(HaveOccurred(), "it is fenced already, and whose connections those are is not known")
+}

@@ -1,0 +1,226 @@
+package fence_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/leaderelection"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/internal/fence"
+	"github.com/appmarket/operator/test/env"
+)
+
+func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+
+const (
+	leaseDuration = 3 * time.Second
+	renewDeadline = 2 * time.Second
+	retryPeriod   = 500 * time.Millisecond
+	patience      = time.Minute
+)
+
+// line is the way to the API server. It can be cut, and then what is sent comes to
+// nothing until somebody gives up.
+type line struct {
+	next http.RoundTripper
+	cut  atomic.Bool
+
+	mu   sync.Mutex
+	sent []time.Time // when requests for a change were sent
+}
+
+func (l *line) RoundTrip(request *http.Request) (*http.Response, error) {
+	if l.cut.Load() {
+		<-request.Context().Done()
+		return nil, request.Context().Err()
+	}
+	if request.Method != http.MethodGet {
+		l.mu.Lock()
+		l.sent = append(l.sent, time.Now())
+		l.mu.Unlock()
+	}
+	return l.next.RoundTrip(request)
+}
+
+// WrappedRoundTripper lets a request be cancelled.
+func (l *line) WrappedRoundTripper() http.RoundTripper { return l.next }
+
+// first is when the first request for a change was sent.
+func (l *line) first() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sent[0]
+}
+
+// replica is a process that may be the leader.
+type replica struct {
+	fence   *fence.Fence
+	line    *line
+	writer  client.Client
+	leads   chan struct{}
+	stopped chan struct{}
+	stop    context.CancelFunc
+}
+
+// newReplica stands for election in a namespace, and writes from behind its fence.
+func newReplica(t *testing.T, server *env.Env, namespace string) *replica {
+	t.Helper()
+	g := NewWithT(t)
+	r := &replica{fence: fence.New(), line: &line{}, leads: make(chan struct{}), stopped: make(chan struct{})}
+	cfg := rest.CopyConfig(server.Config)
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { r.line.next = next; return r.line })
+	recording, done := context.WithCancel(context.Background())
+	lock, err := fence.NewLock(recording, cfg, fence.Lease{Namespace: namespace, Name: "leader", RenewDeadline: renewDeadline})
+	g.Expect(err).NotTo(HaveOccurred())
+
+	fenced, err := r.fence.Config(server.Config)
+	g.Expect(err).NotTo(HaveOccurred())
+	r.writer, err = client.New(fenced, client.Options{Scheme: server.Scheme, Mapper: server.Mapper})
+	g.Expect(err).NotTo(HaveOccurred())
+
+	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+		Lock: r.fence.Lock(lock), LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod,
+		ReleaseOnCancel: true,
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: func(context.Context) { close(r.leads) },
+			OnStoppedLeading: func() { close(r.stopped) },
+		},
+	})
+	g.Expect(err).NotTo(HaveOccurred())
+	var ctx context.Context
+	ctx, r.stop = context.WithCancel(t.Context())
+	go elector.Run(ctx)
+	t.Cleanup(func() {
+		r.stop()
+		<-r.stopped
+		done()
+	})
+	return r
+}
+
+// write makes an object.
+func (r *replica) write(ctx context.Context, namespace string) error {
+	return r.writer.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "written-"}})
+}
+
+// holder is who has the lease.
+func holder(ctx context.Context, server *env.Env, namespace string) (string, error) {
+	lease := &coordinationv1.Lease{}
+	err := server.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "leader"}, lease)
+	if err != nil || lease.Spec.HolderIdentity == nil {
+		return "", err
+	}
+	return *lease.Spec.HolderIdentity, nil
+}
+
+func TestAFormerLeaderWritesNothing(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	namespace := server.Namespace(t, nil)
+	first := newReplica(t, server, namespace)
+	g.Eventually(first.leads, patience).Should(BeClosed())
+	second := newReplica(t, server, namespace)
+	g.Expect(second.write(t.Context(), namespace)).To(MatchError(fence.ErrFenced), "it does not lead yet")
+	g.Expect(second.writer.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(namespace))).To(Succeed(), "but may look")
+
+	// The first one writes without a pause until it is refused, and goes on trying.
+	g.Expect(first.write(t.Context(), namespace)).To(Succeed())
+	first.line.cut.Store(true)
+	var wrote int
+	var last, refused time.Time
+	for done := false; !done; {
+		err := first.write(t.Context(), namespace)
+		switch {
+		case err == nil:
+			g.Expect(refused).To(BeZero(), "a write after one that was refused")
+			wrote++
+			last = time.Now()
+		case refused.IsZero():
+			refused = time.Now()
+			fallthrough
+		default:
+			g.Expect(err).To(MatchError(fence.ErrFenced))
+		}
+		select {
+		case <-second.leads:
+			done = true
+		default:
+		}
+	}
+	g.Expect(wrote).NotTo(BeZero(), "it wrote for as long as it might")
+	g.Expect(refused).NotTo(BeZero())
+	taken := second.line.first()
+	g.Expect(last).To(BeTemporally("<", taken), "nothing was written once the other could lead")
+	g.Expect(refused).To(BeTemporally("<", taken), "it was refused before")
+	g.Expect(second.write(t.Context(), namespace)).To(Succeed())
+
+	// It comes back, and has nothing to say.
+	first.line.cut.Store(false)
+	g.Eventually(first.stopped, patience).Should(BeClosed())
+	g.Expect(first.write(t.Context(), namespace)).To(MatchError(fence.ErrFenced))
+	g.Expect(first.writer.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(namespace))).To(MatchError(fence.ErrFenced), "nor to ask")
+}
+
+func TestALeaderThatIsToldToStopHandsOver(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	namespace := server.Namespace(t, nil)
+	first := newReplica(t, server, namespace)
+	g.Eventually(first.leads, patience).Should(BeClosed())
+	g.Expect(first.fence.Open()).To(BeTrue())
+	second := newReplica(t, server, namespace)
+
+	first.stop()
+	g.Eventually(first.stopped, patience).Should(BeClosed())
+	g.Expect(first.fence.Open()).To(BeFalse(), "at once, not when the lease has run out")
+	g.Eventually(second.leads, patience).Should(BeClosed())
+	g.Expect(second.write(t.Context(), namespace)).To(Succeed())
+}
+
+func TestALeaderWhoseWorkIsInPiecesHandsOver(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	namespace := server.Namespace(t, nil)
+	first := newReplica(t, server, namespace)
+	g.Eventually(first.leads, patience).Should(BeClosed())
+	held, err := holder(t.Context(), server, namespace)
+	g.Expect(err).NotTo(HaveOccurred())
+
+	// The lease is as before, but the machine slept, and that was noticed at work.
+	g.Eventually(func() error {
+		first.fence.Sleep(time.Hour)
+		return first.write(t.Context(), namespace)
+	}, patience).Should(MatchError(fence.ErrFenced))
+	g.Eventually(first.stopped, patience).Should(BeClosed())
+	g.Eventually(func() (string, error) { return holder(t.Context(), server, namespace) }, patience).ShouldNot(Equal(held), "it was given up")
+}
+
+func TestNewLockTellsWhoLeads(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	namespace := server.Namespace(t, nil)
+	r := newReplica(t, server, namespace)
+	g.Eventually(r.leads, patience).Should(BeClosed())
+	held, err := holder(t.Context(), server, namespace)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Eventually(func(g Gomega) {
+		var events corev1.EventList
+		g.Expect(server.Client.List(t.Context(), &events, client.InNamespace(namespace))).To(Succeed())
+		g.Expect(events.Items).To(HaveLen(1))
+		e := events.Items[0]
+		g.Expect(fmt.Sprint(e.InvolvedObject.Kind, " ", e.InvolvedObject.Name, " ", e.Reason)).To(Equal("Lease leader LeaderElection"))
+		g.Expect(e.Message).To(ContainSubstring(held))
+	}, patience).Should(Succeed())
+}

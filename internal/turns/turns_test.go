@@ -1,0 +1,205 @@
+package turns_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/internal/turns"
+)
+
+func instance(text string) types.NamespacedName {
+	namespace, name, _ := strings.Cut(text, "/")
+	return types.NamespacedName{Namespace: namespace, Name: name}
+}
+
+// stage is a Turns and those whom it told since somebody looked.
+type stage struct {
+	*turns.Turns
+	mu   sync.Mutex
+	told []string
+}
+
+func newStage(limit int) *stage {
+	s := &stage{}
+	s.Turns = turns.New(limit, func(i types.NamespacedName) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.told = append(s.told, i.String())
+	})
+	return s
+}
+
+// play does what a line says, such as "give a/1", and returns what came of it: "yes"
+// or "line" for take, and who was told.
+func (s *stage) play(line string) string {
+	verb, what, _ := strings.Cut(line, " ")
+	var came []string
+	switch verb {
+	case "take":
+		came = append(came, map[bool]string{true: "yes", false: "line"}[s.Take(instance(what))])
+	case "give":
+		s.Give(instance(what))
+	case "forget":
+		s.Forget(instance(what))
+	case "wait":
+		d, err := time.ParseDuration(what)
+		if err != nil {
+			return err.Error()
+		}
+		time.Sleep(d)
+		synctest.Wait()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	came = append(came, s.told...)
+	s.told = nil
+	return strings.Join(came, " ")
+}
+
+func TestTurns(t *testing.T) {
+	for _, c := range []struct {
+		why   string
+		limit int
+		// lines are what is done, " = " and what comes of it.
+		lines []string
+	}{
+		{"places are given at once while there are any", 2, []string{
+			"take a/1 = yes", "take a/2 = yes", "take a/3 = line"}},
+		{"whoever has a place keeps it", 1, []string{
+			"take a/1 = yes", "take a/1 = yes", "take a/2 = line", "take a/1 = yes"}},
+		{"a place that is given back is reserved for the next, who is told once", 1, []string{
+			"take a/1 = yes", "take a/2 = line", "give a/1 = a/2", "take a/3 = line", "take a/1 = line", "take a/2 = yes", "take a/2 = yes"}},
+		{"first come, first served in a namespace, however often one asks", 1, []string{
+			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "take a/2 = line", "give a/1 = a/2", "take a/2 = yes", "give a/2 = a/3"}},
+		{"giving twice is giving once", 1, []string{
+			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "give a/1 = a/2", "give a/1 =", "take a/2 = yes", "take a/3 = line"}},
+		{"giving without a place does nothing", 1, []string{
+			"give a/1 =", "take a/1 = yes", "take a/2 = line", "give a/2 =", "give a/3 =", "give a/1 = a/2"}},
+		{"giving does not lose what is reserved", 1, []string{
+			"take a/1 = yes", "take a/2 = line", "give a/1 = a/2", "give a/2 =", "take a/2 = yes"}},
+		{"whoever is forgotten is passed over", 1, []string{
+			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "forget a/2 =", "give a/1 = a/3"}},
+		{"whoever is forgotten leaves what was reserved to the next", 1, []string{
+			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "give a/1 = a/2", "forget a/2 = a/3", "take a/2 = line", "take a/3 = yes"}},
+		{"forgetting leaves a place that is taken", 1, []string{
+			"take a/1 = yes", "take a/2 = line", "forget a/1 =", "take a/1 = yes", "give a/1 = a/2"}},
+		{"forgetting a stranger does nothing", 1, []string{"forget a/1 =", "take a/1 = yes"}},
+		{"with one place, namespaces take turns", 1, []string{
+			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "take b/1 = line", "take b/2 = line", "take c/1 = line",
+			"give a/1 = b/1", "take b/1 = yes", "give b/1 = c/1", "take c/1 = yes", "give c/1 = a/2", "take a/2 = yes",
+			"give a/2 = b/2", "take b/2 = yes", "give b/2 = a/3"}},
+		{"the namespace that holds fewer comes first", 3, []string{
+			"take a/1 = yes", "take a/2 = yes", "take b/1 = yes", "take a/3 = line", "take b/2 = line",
+			"give a/1 = b/2", "take b/2 = yes", "give b/1 = a/3"}},
+		{"operations that do not end leave others what they give back", 2, []string{
+			"take a/1 = yes", "take b/1 = yes", "take a/2 = line", "take b/2 = line", "take b/3 = line",
+			"give b/1 = b/2", "take b/2 = yes", "give b/2 = b/3"}},
+		{"what is reserved counts as held", 2, []string{
+			"take a/1 = yes", "take b/1 = yes", "take a/2 = line", "take c/1 = line", "take c/2 = line",
+			"give b/1 = c/1", "give a/1 = a/2"}},
+		{"a reservation is kept for half a minute", 1, []string{
+			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "give a/1 = a/2", "wait 29.999s =", "take a/2 = yes"}},
+		{"a reservation that is not taken goes to the next", 1, []string{
+			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "give a/1 = a/2", "wait 30s = a/3", "take a/2 = line", "take a/3 = yes"}},
+		{"and to the next but one, if need be", 1, []string{
+			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "take b/1 = line", "give a/1 = b/1",
+			"wait 30s = a/2", "wait 29s =", "wait 1s = a/3", "take a/3 = yes"}},
+		{"each reservation has its own half minute", 2, []string{
+			"take a/1 = yes", "take a/2 = yes", "take a/3 = line", "take a/4 = line", "take a/5 = line", "take a/6 = line",
+			"give a/1 = a/3", "wait 20s =", "give a/2 = a/4", "wait 10s = a/5", "wait 20s = a/6", "take a/5 = yes", "take a/6 = yes"}},
+		{"what is taken does not lapse", 1, []string{
+			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "give a/1 = a/2", "take a/2 = yes", "wait 1h =", "take a/3 = line"}},
+		{"a place that nobody wants any more is free", 1, []string{
+			"take a/1 = yes", "take a/2 = line", "give a/1 = a/2", "wait 30s =", "take a/3 = yes"}},
+		{"no place at all counts as one", 0, []string{"take a/1 = yes", "take a/2 = line", "give a/1 = a/2"}},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := NewWithT(t)
+				s := newStage(c.limit)
+				for _, line := range c.lines {
+					do, came, ok := strings.Cut(line, " =")
+					g.Expect(ok).To(BeTrue(), line)
+					g.Expect(s.play(do)).To(Equal(strings.TrimSpace(came)), do)
+				}
+			})
+		})
+	}
+}
+
+func TestAThousandDoNotHoldBackOne(t *testing.T) {
+	for _, c := range []struct {
+		why   string
+		limit int
+		first bool // the one comes before the thousand
+	}{
+		{why: "one place, and the one comes last", limit: 1},
+		{why: "many places, and the one comes last", limit: 16},
+		{why: "the one comes first", limit: 1, first: true},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			s := newStage(c.limit)
+			if c.first {
+				g.Expect(s.play("take small/1")).To(Equal("yes"))
+			}
+			for i := range 1000 {
+				s.play(fmt.Sprint("take large/", i))
+			}
+			if c.first {
+				g.Expect(s.play("give small/1")).To(Equal("large/0"))
+				return
+			}
+			g.Expect(s.Waiting()).To(Equal(1000 - c.limit))
+			g.Expect(s.play("take small/1")).To(Equal("line"))
+			g.Expect(s.play("give large/0")).To(Equal("small/1"), "it has the next turn after those under way")
+		})
+	}
+}
+
+func TestTurnsMayBeCalledByWhomTheyTell(t *testing.T) {
+	g := NewWithT(t)
+	var all *turns.Turns
+	var took []bool
+	all = turns.New(1, func(i types.NamespacedName) {
+		took = append(took, all.Take(i))
+		all.Give(i)
+	})
+	for _, i := range []string{"a/1", "a/2", "b/1", "a/3"} {
+		all.Take(instance(i))
+	}
+	all.Give(instance("a/1"))
+	g.Expect(took).To(Equal([]bool{true, true, true}))
+	g.Expect(all.Running() + all.Waiting()).To(BeZero())
+}
+
+func TestGauges(t *testing.T) {
+	g := NewWithT(t)
+	s := newStage(2)
+	registry := prometheus.NewPedanticRegistry()
+	g.Expect(registry.Register(s)).To(Succeed())
+	gauges := func() map[string]float64 {
+		families, err := registry.Gather()
+		g.Expect(err).NotTo(HaveOccurred())
+		found := map[string]float64{}
+		for _, f := range families {
+			found[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue()
+		}
+		return found
+	}
+	for _, do := range []string{"take a/1", "take a/2", "take a/3", "take a/4", "take b/1"} {
+		s.play(do)
+	}
+	g.Expect(gauges()).To(Equal(map[string]float64{"appmarket_operations_running": 2, "appmarket_operations_waiting": 3}))
+	s.play("give a/1")
+	g.Expect(gauges()).To(Equal(map[string]float64{"appmarket_operations_running": 1, "appmarket_operations_waiting": 3}),
+		"who is told and has not come yet still waits")
+}
