@@ -210,6 +210,21 @@ type AppSummary struct {
 	// +optional
 	Cloneable bool `json:"cloneable,omitempty"`
 
+	// clone says whether a second instance would get in the way of the first.
+	// Unset where it was not looked at, for an app that may be installed once.
+	// +optional
+	Clone *CloneSafety `json:"clone,omitempty"`
+
+	// license is what must be bought before the app may be installed.
+	// +optional
+	License *LicenseTerms `json:"license,omitempty"`
+
+	// conflicts are apps beside which this one cannot run.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	Conflicts []AppDependency `json:"conflicts,omitempty"`
+
 	// images counts the different images.
 	// +optional
 	Images int32 `json:"images,omitempty"`
@@ -235,6 +250,55 @@ type AppSummary struct {
 	// +kubebuilder:validation:MaxItems=20
 	// +kubebuilder:validation:items:MaxLength=512
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// CloneVerdict says where a second instance of an app can live.
+// +kubebuilder:validation:Enum=Safe;NamespacedOnly;Unsafe
+type CloneVerdict string
+
+const (
+	// CloneSafe allows a second instance in the same namespace.
+	CloneSafe CloneVerdict = "Safe"
+	// CloneNamespacedOnly allows one in another namespace.
+	CloneNamespacedOnly CloneVerdict = "NamespacedOnly"
+	// CloneUnsafe allows none in the cluster.
+	CloneUnsafe CloneVerdict = "Unsafe"
+)
+
+// CloneSafety says whether two instances of an app get in each other's way.
+type CloneSafety struct {
+	// verdict says where a second instance can live.
+	// +required
+	Verdict CloneVerdict `json:"verdict,omitempty"`
+
+	// collisions are the first 50 things that both would claim.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	// +kubebuilder:validation:items:MaxLength=253
+	Collisions []string `json:"collisions,omitempty"`
+}
+
+// LicenseTerms are what must be bought before an app may be installed.
+type LicenseTerms struct {
+	// product is what the credential must name.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Product string `json:"product,omitempty"`
+
+	// issuer is who issues the credential.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Issuer string `json:"issuer,omitempty"`
+
+	// prices are what it costs, each one way to pay, as the developer writes it.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:items:MaxLength=253
+	Prices []string `json:"prices,omitempty"`
 }
 
 // SubChart is a chart unit of an app that is installed as a release of its own.

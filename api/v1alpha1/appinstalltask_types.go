@@ -6,7 +6,7 @@ import (
 )
 
 // Action is what a task wants.
-// +kubebuilder:validation:Enum=Install;Upgrade;Uninstall
+// +kubebuilder:validation:Enum=Install;Upgrade;Rollback;Uninstall;Clone;Stop;Resume;Cancel;Adopt
 type Action string
 
 const (
@@ -14,8 +14,45 @@ const (
 	ActionInstall Action = "Install"
 	// ActionUpgrade brings an instance to a newer version.
 	ActionUpgrade Action = "Upgrade"
+	// ActionRollback brings an instance back to an earlier revision.
+	ActionRollback Action = "Rollback"
 	// ActionUninstall removes an instance's releases.
 	ActionUninstall Action = "Uninstall"
+	// ActionClone makes a new instance of the spec of another one.
+	ActionClone Action = "Clone"
+	// ActionStop brings the workloads of an instance to zero.
+	ActionStop Action = "Stop"
+	// ActionResume brings them back to what they were.
+	ActionResume Action = "Resume"
+	// ActionCancel ends another task of the instance.
+	ActionCancel Action = "Cancel"
+	// ActionAdopt makes an instance of a release that helm installed.
+	ActionAdopt Action = "Adopt"
+)
+
+// DependencyPolicy says what a task does about apps that its app needs.
+// +kubebuilder:validation:Enum=Wait;Install
+type DependencyPolicy string
+
+const (
+	// DependenciesWait waits until somebody has installed them.
+	DependenciesWait DependencyPolicy = "Wait"
+	// DependenciesInstall installs them first, in order.
+	DependenciesInstall DependencyPolicy = "Install"
+)
+
+// FailurePolicy says what a task leaves behind when its work fails.
+// +kubebuilder:validation:Enum=Keep;Rollback;Remove
+type FailurePolicy string
+
+const (
+	// FailureKeep leaves everything as it is, to be looked at.
+	FailureKeep FailurePolicy = "Keep"
+	// FailureRollback brings an instance that ran before back to that revision.
+	FailureRollback FailurePolicy = "Rollback"
+	// FailureRemove removes what the task has newly installed, its dependencies
+	// included, the last one first.
+	FailureRemove FailurePolicy = "Remove"
 )
 
 // MissingInputPolicy says what a task does about inputs that are missing.
@@ -34,8 +71,13 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.action == oldSelf.action",message="action cannot be changed; make another task"
 // +kubebuilder:validation:XValidation:rule="self.app == oldSelf.app",message="app cannot be changed; make another task"
 // +kubebuilder:validation:XValidation:rule="has(self.instanceName) == has(oldSelf.instanceName) && (!has(self.instanceName) || self.instanceName == oldSelf.instanceName)",message="instanceName cannot be changed; make another task"
+// +kubebuilder:validation:XValidation:rule="self.action == 'Clone' ? has(self.cloneOf) && has(self.instanceName) && (has(self.cloneNamespace) || self.cloneOf != self.instanceName) : !has(self.cloneOf) && !has(self.cloneNamespace)",message="cloneOf must be set if action is Clone, and only then, with another instanceName"
+// +kubebuilder:validation:XValidation:rule="has(self.cloneOf) == has(oldSelf.cloneOf) && (!has(self.cloneOf) || self.cloneOf == oldSelf.cloneOf)",message="cloneOf cannot be changed; make another task"
+// +kubebuilder:validation:XValidation:rule="!has(self.revision) || self.action == 'Rollback'",message="revision may only be set if action is Rollback"
+// +kubebuilder:validation:XValidation:rule="!has(self.targetTask) || self.action == 'Cancel'",message="targetTask may only be set if action is Cancel"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be taken back; make another task"
 type AppInstallTaskSpec struct {
-	// action is Install, Upgrade or Uninstall.
+	// action is what is wished for.
 	// +required
 	Action Action `json:"action,omitempty"`
 
@@ -57,10 +99,64 @@ type AppInstallTaskSpec struct {
 	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
 
-	// title is what people call the instance.
+	// allowDowngrade lets an upgrade go to an older version that spec.version
+	// names. Unset means false.
+	// +optional
+	AllowDowngrade *bool `json:"allowDowngrade,omitempty"`
+
+	// revision is the entry of the instance's status.history to roll back to.
+	// Unset means the one before the present.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Revision int32 `json:"revision,omitempty"`
+
+	// cloneOf is the instance that a clone copies. Values, inputs and account are
+	// those of that instance where the task gives none.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=40
+	CloneOf string `json:"cloneOf,omitempty"`
+
+	// cloneNamespace is that of the instance that a clone copies, which the service
+	// account must be allowed to get. Unset means the namespace of the task. What
+	// the origin reads from Secrets and ConfigMaps is read in the clone's own
+	// namespace.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	CloneNamespace string `json:"cloneNamespace,omitempty"`
+
+	// targetTask is the task of the instance to cancel. Unset means the one at
+	// work, or else the next in turn.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	TargetTask string `json:"targetTask,omitempty"`
+
+	// title is what people call the instance. A clone needs one.
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	Title string `json:"title,omitempty"`
+
+	// entrances give the ways into the app titles of their own. A clone needs one
+	// for each entrance that people see.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=50
+	Entrances []EntranceTitle `json:"entrances,omitempty"`
+
+	// credentialRef is the key of a Secret of this namespace that holds the
+	// credential of an app that must be bought.
+	// +optional
+	CredentialRef *KeyReference `json:"credentialRef,omitempty"`
+
+	// purchaseRequestRef is the key of a Secret of this namespace that holds the
+	// signed request by which the developer's checkout finds the purchase. It is
+	// used where credentialRef has no credential yet; the one that the checkout
+	// gives is stored there, as the tenant's service account.
+	// +optional
+	PurchaseRequestRef *KeyReference `json:"purchaseRequestRef,omitempty"`
 
 	// values are merged over those of the chart. For an upgrade, unset means that
 	// the values of the instance are kept.
@@ -95,6 +191,22 @@ type AppInstallTaskSpec struct {
 	// +optional
 	DataPolicy DataPolicy `json:"dataPolicy,omitempty"`
 
+	// all lets an uninstall remove the instances that depend on this one first.
+	// Unset means that it is refused while there are any.
+	// +optional
+	All *bool `json:"all,omitempty"`
+
+	// dependencies says what to do about apps that this one needs and that do not
+	// run: Wait or Install.
+	// +optional
+	// +default="Wait"
+	Dependencies DependencyPolicy `json:"dependencies,omitempty"`
+
+	// onFailure says what is left behind when the work fails.
+	// +optional
+	// +default="Keep"
+	OnFailure FailurePolicy `json:"onFailure,omitempty"`
+
 	// onMissingInput says what to do about inputs that are missing: Wait or Fail.
 	// +optional
 	// +default="Wait"
@@ -113,6 +225,18 @@ type AppInstallTaskSpec struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s')",message="deadline must be at least 1s"
 	Deadline Duration `json:"deadline,omitempty"`
+
+	// cancel ends the task, whatever it is at: nothing new is left behind, or the
+	// version before. It cannot be taken back. Unset means false.
+	// +optional
+	Cancel *bool `json:"cancel,omitempty"`
+
+	// runID makes a task that is applied again, under the name and with the spec
+	// of one that was carried out, run again: give it another value.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	RunID string `json:"runID,omitempty"`
 
 	// suspend holds the task back before it is admitted. Unset means false.
 	// +optional
@@ -162,6 +286,40 @@ type AppInstallTaskStatus struct {
 	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
 
+	// revision is that of the instance's status.history which the task made, or
+	// rolls back to.
+	// +optional
+	Revision int32 `json:"revision,omitempty"`
+
+	// steps are the tasks that this one has made for apps that its app needs, or
+	// for those that need it, in order.
+	// +optional
+	// +listType=map
+	// +listMapKey=task
+	// +kubebuilder:validation:MaxItems=50
+	Steps []Step `json:"steps,omitempty"`
+
+	// purchaseAttempts counts how often the developer's checkout was asked.
+	// +optional
+	PurchaseAttempts int32 `json:"purchaseAttempts,omitempty"`
+
+	// targetTask is the task that a Cancel is about.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	TargetTask string `json:"targetTask,omitempty"`
+
+	// undoing says why the task takes back what it did: Cancelled, or the reason
+	// of the failure.
+	// +optional
+	Undoing *Problem `json:"undoing,omitempty"`
+
+	// outputs are those of the instance when the task ended.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	Outputs []Output `json:"outputs,omitempty"`
+
 	// requiredInputs are all inputs that are missing or do not fit. Give them in
 	// spec.envs.
 	// +optional
@@ -207,6 +365,31 @@ type Problem struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
+
+	// remedy is YAML to apply that mends it, where there is such: the roles that
+	// are missing, say.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16384
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// Step is a task that another one has made.
+type Step struct {
+	// task is its name.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Task string `json:"task,omitempty"`
+
+	// instance is the one that it acts on.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Instance string `json:"instance,omitempty"`
+
+	// action is what it does.
+	// +required
+	Action Action `json:"action,omitempty"`
 }
 
 // AppInstallTask is one wish about an app: it checks, writes the AppInstance,

@@ -6,15 +6,31 @@ import (
 )
 
 // DesiredState says what an instance should be.
-// +kubebuilder:validation:Enum=Running;Absent
+// +kubebuilder:validation:Enum=Running;Stopped;Absent
 type DesiredState string
 
 const (
 	// StateRunning means that the releases are there.
 	StateRunning DesiredState = "Running"
+	// StateStopped means that the releases are there, and their workloads have no
+	// pods. Nothing else is done to the releases meanwhile.
+	StateStopped DesiredState = "Stopped"
 	// StateAbsent means that the releases are removed; the instance stays as the
 	// record of what was, and of the volumes that were kept.
 	StateAbsent DesiredState = "Absent"
+)
+
+// DriftPolicy says what to do about objects that somebody has changed.
+// +kubebuilder:validation:Enum=Correct;Warn;Ignore
+type DriftPolicy string
+
+const (
+	// DriftCorrect brings them back to what Helm made of them.
+	DriftCorrect DriftPolicy = "Correct"
+	// DriftWarn lists them in status.drift and sets the condition Drifted.
+	DriftWarn DriftPolicy = "Warn"
+	// DriftIgnore does not look.
+	DriftIgnore DriftPolicy = "Ignore"
 )
 
 // AppInstanceSpec says which app runs, and how.
@@ -33,10 +49,42 @@ type AppInstanceSpec struct {
 	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
 
+	// revision pins the instance to an entry of status.history: what was installed
+	// then is brought back, chart and values, from Helm's own record. While it is
+	// set, version, values, valuesFrom and envs have no effect. Unset means that
+	// they do.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Revision int32 `json:"revision,omitempty"`
+
+	// cloneOf is the instance of this namespace that this one was copied from.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=40
+	CloneOf string `json:"cloneOf,omitempty"`
+
+	// adopt takes over the Helm release of the name of the instance, which
+	// somebody else has made, as it is and once. Unset means that such a release
+	// is in the way.
+	// +optional
+	Adopt *bool `json:"adopt,omitempty"`
+
 	// title is what people call this instance.
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	Title string `json:"title,omitempty"`
+
+	// entrances give the ways into the app titles of their own.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=50
+	Entrances []EntranceTitle `json:"entrances,omitempty"`
+
+	// credentialRef is the key of a Secret of this namespace that holds the
+	// credential of an app that must be bought.
+	// +optional
+	CredentialRef *KeyReference `json:"credentialRef,omitempty"`
 
 	// values are merged over those of the chart, the platform and valuesFrom.
 	// +optional
@@ -56,7 +104,7 @@ type AppInstanceSpec struct {
 	// +kubebuilder:validation:MaxItems=100
 	Envs []EnvVar `json:"envs,omitempty"`
 
-	// desiredState is Running or Absent.
+	// desiredState is Running, Stopped or Absent.
 	// +optional
 	// +default="Running"
 	DesiredState DesiredState `json:"desiredState,omitempty"`
@@ -72,6 +120,11 @@ type AppInstanceSpec struct {
 	// +optional
 	// +default="Retain"
 	DataPolicy DataPolicy `json:"dataPolicy,omitempty"`
+
+	// driftPolicy says what to do about objects that somebody has changed.
+	// +optional
+	// +default="Ignore"
+	DriftPolicy DriftPolicy `json:"driftPolicy,omitempty"`
 
 	// timeout bounds one operation: hooks, and the time until every object is
 	// ready.
@@ -107,6 +160,11 @@ type AppInstanceStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
+
+	// revision counts the operations that changed what is installed; it is that of
+	// the entry of history that runs now.
+	// +optional
+	Revision int32 `json:"revision,omitempty"`
 
 	// version is the one installed.
 	// +optional
@@ -158,6 +216,37 @@ type AppInstanceStatus struct {
 	// +kubebuilder:validation:MaxItems=10
 	History []HistoryEntry `json:"history,omitempty"`
 
+	// ledger are the last 30 tasks that were carried out, newest first. A task that
+	// is applied again with the same spec finds itself here and ends at once.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=30
+	Ledger []LedgerEntry `json:"ledger,omitempty"`
+
+	// stopped says that the workloads have no pods, because desiredState asks for
+	// it.
+	// +optional
+	Stopped bool `json:"stopped,omitempty"`
+
+	// drift are the first 50 objects that differ from what Helm made of them,
+	// where spec.driftPolicy is Warn or Correct.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	Drift []DriftedObject `json:"drift,omitempty"`
+
+	// outputs are what other apps can use of this one, by valueFrom.outputRef.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	Outputs []Output `json:"outputs,omitempty"`
+
+	// adoptedValues is the Secret that holds the values of a release that was
+	// adopted. They are merged below spec.valuesFrom.
+	// +optional
+	AdoptedValues *LocalObjectReference `json:"adoptedValues,omitempty"`
+
 	// retained are the volume claims kept after removal.
 	// +optional
 	// +listType=atomic
@@ -166,19 +255,23 @@ type AppInstanceStatus struct {
 }
 
 // OperationType is what Helm is asked to do.
-// +kubebuilder:validation:Enum=Install;Upgrade;Uninstall
+// +kubebuilder:validation:Enum=Install;Upgrade;Rollback;Uninstall;Stop;Resume;Adopt
 type OperationType string
 
 // The operations.
 const (
 	OperationInstall   OperationType = "Install"
 	OperationUpgrade   OperationType = "Upgrade"
+	OperationRollback  OperationType = "Rollback"
 	OperationUninstall OperationType = "Uninstall"
+	OperationStop      OperationType = "Stop"
+	OperationResume    OperationType = "Resume"
+	OperationAdopt     OperationType = "Adopt"
 )
 
 // Operation is one run of Helm over all releases of an instance.
 type Operation struct {
-	// type is Install, Upgrade or Uninstall.
+	// type is what Helm is asked to do.
 	// +required
 	Type OperationType `json:"type,omitempty"`
 
@@ -187,7 +280,7 @@ type Operation struct {
 	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
 
-	// chartDigest and valuesDigest are what is being installed.
+	// chartDigest is that of the published chart that is being installed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	ChartDigest string `json:"chartDigest,omitempty"`
@@ -196,6 +289,10 @@ type Operation struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	ValuesDigest string `json:"valuesDigest,omitempty"`
+
+	// to is the revision that a rollback goes back to.
+	// +optional
+	To int32 `json:"to,omitempty"`
 
 	// task is the AppInstallTask that asked for it, empty for an edited instance.
 	// +optional
@@ -253,7 +350,7 @@ type Inventory struct {
 }
 
 // OperationOutcome says how an operation ended.
-// +kubebuilder:validation:Enum=Succeeded;Failed;Interrupted
+// +kubebuilder:validation:Enum=Succeeded;Failed;Interrupted;Cancelled
 type OperationOutcome string
 
 // The outcomes.
@@ -261,6 +358,7 @@ const (
 	OutcomeSucceeded   OperationOutcome = "Succeeded"
 	OutcomeFailed      OperationOutcome = "Failed"
 	OutcomeInterrupted OperationOutcome = "Interrupted"
+	OutcomeCancelled   OperationOutcome = "Cancelled"
 )
 
 // HistoryEntry is an operation that ended.
@@ -272,6 +370,18 @@ type HistoryEntry struct {
 	// outcome says how it ended.
 	// +required
 	Outcome OperationOutcome `json:"outcome,omitempty"`
+
+	// revision is the one that the operation made, to be used in a rollback. Unset
+	// for one that made none.
+	// +optional
+	Revision int32 `json:"revision,omitempty"`
+
+	// releases are Helm's revisions of the releases that make up the revision.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=20
+	Releases []ReleaseRevision `json:"releases,omitempty"`
 
 	// reason is that of the failure.
 	// +optional
@@ -286,6 +396,74 @@ type HistoryEntry struct {
 	// endedAt is when Helm was done.
 	// +required
 	EndedAt metav1.Time `json:"endedAt,omitzero"`
+}
+
+// ReleaseRevision is a revision of a Helm release.
+type ReleaseRevision struct {
+	// name is that of the release.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=53
+	Name string `json:"name,omitempty"`
+
+	// revision is Helm's.
+	// +required
+	Revision int32 `json:"revision,omitempty"`
+}
+
+// LedgerEntry is a task that was carried out.
+type LedgerEntry struct {
+	// task is its name.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Task string `json:"task,omitempty"`
+
+	// hash is over its spec.
+	// +required
+	// +kubebuilder:validation:MaxLength=128
+	Hash string `json:"hash,omitempty"`
+
+	// outcome says how it ended.
+	// +required
+	Outcome OperationOutcome `json:"outcome,omitempty"`
+
+	// reason is that of the end.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Reason string `json:"reason,omitempty"`
+
+	// message is that of the end.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+
+	// version is the one that it left.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Version string `json:"version,omitempty"`
+
+	// endedAt is when it ended.
+	// +required
+	EndedAt metav1.Time `json:"endedAt,omitzero"`
+}
+
+// DriftedObject is an object that differs from what Helm made of it.
+type DriftedObject struct {
+	// object is which.
+	// +required
+	Object ObjectReference `json:"object,omitzero"`
+
+	// missing says that it is gone.
+	// +optional
+	Missing bool `json:"missing,omitempty"`
+
+	// fields are the paths of the first 20 fields that differ. Values are not
+	// shown, since they may be secret.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:items:MaxLength=253
+	Fields []string `json:"fields,omitempty"`
 }
 
 // AppInstance is one installation of an app. Deleting it removes its Helm releases

@@ -16,12 +16,23 @@ const (
 	// * "WaitingForTurn"
 	// * "WaitingForObjects"
 	// * "RateLimited"
+	// * "LicenseKeysUnavailable"
+	// * "PurchasePending"
+	// * "PurchaseNotFound"
 	// * "Suspended" (of a task)
 	ConditionReconciling = "Reconciling"
 
 	// ConditionStalled is True when nothing further happens until the spec, or
 	// what it points to, is changed. The reason is that of the failure.
 	ConditionStalled = "Stalled"
+
+	// ConditionDrifted is True while objects of an AppInstance differ from what
+	// Helm made of them, and spec.driftPolicy is Warn. The message names the first.
+	//
+	// Reasons for True:
+	//
+	// * "Drifted"
+	ConditionDrifted = "Drifted"
 )
 
 // ConditionReady is the root condition of what lives: MarketSource, AppInfo and
@@ -31,6 +42,7 @@ const (
 //
 // * "Ready"
 // * "ServingPrevious"
+// * "Stopped"
 // * "Removed"
 //
 // Reasons for False: that of the milestone that failed, or
@@ -52,6 +64,8 @@ const ConditionReady = "Ready"
 // Reasons for False: that of the milestone that failed, or
 //
 // * "Interrupted"
+// * "Cancelled"
+// * "FailedBefore"
 // * "ProgressingWithRetry" (a failure without a reason of its own)
 //
 // Reasons for Unknown: that of Reconciling, or
@@ -199,6 +213,13 @@ const (
 	// * "NotShared"
 	// * "NotFound"
 	// * "VersionNotFound"
+	// * "RevisionNotFound"
+	// * "AdoptFailed"
+	// * "LicenseMissing"
+	// * "LicenseInvalid"
+	// * "LicenseExpired"
+	// * "LicenseNotYetValid"
+	// * "LicenseKeysUnavailable"
 	// * "InvalidSpec"
 	// * "InvalidValues"
 	// * "SecretMissing"
@@ -224,6 +245,12 @@ const (
 	// * "InstallFailed"
 	// * "UpgradeFailed"
 	// * "UninstallFailed"
+	// * "RollbackFailed"
+	// * "StopFailed"
+	// * "ResumeFailed"
+	// * "AdoptFailed"
+	// * "RevisionNotFound"
+	// * "TimedOut"
 	// * "PermissionDenied"
 	// * "SchemaViolation"
 	// * "RenderFailed"
@@ -238,6 +265,7 @@ const (
 	// Reasons for True:
 	//
 	// * "Healthy"
+	// * "Stopped"
 	// * "Removed"
 	//
 	// Reasons for False:
@@ -265,6 +293,32 @@ const (
 // * "AlreadyInstalled"
 // * "NotInstalled"
 // * "NotNewer"
+// * "WrongState"
+// * "RevisionNotFound"
+// * "DependencyFailed"
+// * "DependencyCycle"
+// * "DependedUpon"
+// * "ConflictingApp"
+// * "SingleInstance"
+// * "CloneUnsafe"
+// * "ArchitectureMismatch"
+// * "InsufficientResources"
+// * "Unschedulable"
+// * "QuotaExceeded"
+// * "StorageClassMissing"
+// * "KindMissing"
+// * "IncompatibleKubernetes"
+// * "PodSecurityViolation"
+// * "AdministratorNeeded"
+// * "PermissionDenied"
+// * "SecretMissing"
+// * "LicenseMissing"
+// * "LicenseInvalid"
+// * "LicenseExpired"
+// * "LicenseNotYetValid"
+// * "LicenseKeysUnavailable"
+// * "PurchaseSignAgain"
+// * "PurchaseFailed"
 // * "InputMissing"
 // * "InvalidSpec"
 // * "TooLong"

@@ -84,7 +84,7 @@ func TestEveryConditionIsDocumented(t *testing.T) {
 // has reports whether a condition is one of a kind.
 func has(kind status.Kind, condition string) bool {
 	own := []string{kind.Root, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}
-	return slices.Contains(append(own, kind.Milestones...), condition)
+	return slices.Contains(slices.Concat(own, kind.Milestones, kind.Marks), condition)
 }
 
 func TestEveryMilestoneMayFail(t *testing.T) {

@@ -111,10 +111,69 @@ type MarketSourceSpec struct {
 	// +kubebuilder:pruning:PreserveUnknownFields
 	CustomParams *runtime.RawExtension `json:"customParams,omitempty"`
 
+	// envs are inputs that every app of this source gets where it asks for one of
+	// the name, unless the tenant gives its own. Values from Secrets and ConfigMaps
+	// are read in the namespace of the source.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	Envs []EnvVar `json:"envs,omitempty"`
+
+	// licensing says who issues the credentials of apps that must be bought. An
+	// app whose issuer is not named here cannot be installed.
+	// +optional
+	// +listType=map
+	// +listMapKey=issuer
+	// +kubebuilder:validation:MaxItems=50
+	Licensing []LicenseIssuer `json:"licensing,omitempty"`
+
 	// readiness says when the source counts as ready.
 	// +optional
 	// +default="Hydrated"
 	Readiness SourceReadiness `json:"readiness,omitempty"`
+}
+
+// LicenseIssuer issues credentials of apps that must be bought.
+// +kubebuilder:validation:XValidation:rule="[has(self.keys), has(self.keysRef), has(self.keysURL)].filter(x, x).size() == 1",message="exactly one of keys, keysRef and keysURL must be set"
+type LicenseIssuer struct {
+	// issuer is what the credential names in its claim iss, and the app as its
+	// developer.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Issuer string `json:"issuer,omitempty"`
+
+	// keys is a JSON Web Key Set.
+	// +optional
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=65536
+	Keys string `json:"keys,omitempty"`
+
+	// keysRef is the key of a Secret of the source's namespace that holds a JSON
+	// Web Key Set.
+	// +optional
+	KeysRef *KeyReference `json:"keysRef,omitempty"`
+
+	// keysURL is where a JSON Web Key Set is fetched, by HTTPS.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('https://')",message="keysURL must begin with https://"
+	KeysURL string `json:"keysURL,omitempty"`
+
+	// subject is what the credential must name in its claim sub. Unset means that
+	// it may name anybody.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Subject string `json:"subject,omitempty"`
+
+	// checkoutURL is where a signed purchase request is posted, by HTTPS. Unset
+	// means that credentials are had in another way.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('https://')",message="checkoutURL must begin with https://"
+	CheckoutURL string `json:"checkoutURL,omitempty"`
 }
 
 // HelmSource is a Helm repository over HTTP.

@@ -11,6 +11,26 @@ const (
 	// spec last. The instance notes it in its history.
 	TaskAnnotation = "appmarket.io/task"
 
+	// TaskHashAnnotation on an AppInstance is the hash of the spec of that task,
+	// for the instance's ledger.
+	TaskHashAnnotation = "appmarket.io/task-hash"
+
+	// TaskUndoneAnnotation on an AppInstance says that the task has taken back what
+	// it wrote, and why: Cancelled, or the reason of its failure.
+	TaskUndoneAnnotation = "appmarket.io/task-undone"
+
+	// TaskBeforeAnnotation on an AppInstance is the revision that ran before the
+	// task wrote the spec, to which it can be taken back.
+	TaskBeforeAnnotation = "appmarket.io/task-before"
+
+	// BeforeStopAnnotation on a workload remembers what it was before its instance
+	// was stopped.
+	BeforeStopAnnotation = "appmarket.io/before-stop"
+
+	// ParentLabel on an AppInstallTask names the task that made it, for an app that
+	// its own app needs.
+	ParentLabel = "appmarket.io/parent-task"
+
 	// SourceLabel on an AppInfo names its MarketSource.
 	SourceLabel = "appmarket.io/source"
 

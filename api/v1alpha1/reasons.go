@@ -14,6 +14,8 @@ const (
 	ReasonWaitingForTurn       = "WaitingForTurn"
 	ReasonWaitingForObjects    = "WaitingForObjects"
 	ReasonSuspended            = "Suspended"
+	ReasonPurchasePending      = "PurchasePending"
+	ReasonPurchaseNotFound     = "PurchaseNotFound"
 
 	// Milestones reached.
 
@@ -32,6 +34,7 @@ const (
 	ReasonResolved        = "Resolved"
 	ReasonApplied         = "Applied"
 	ReasonHealthy         = "Healthy"
+	ReasonStopped         = "Stopped"
 
 	// Sources and what is fetched from them.
 
@@ -84,4 +87,41 @@ const (
 	ReasonInterrupted      = "Interrupted"
 	ReasonNotHealthy       = "NotHealthy"
 	ReasonTimedOut         = "TimedOut"
+	ReasonRollbackFailed   = "RollbackFailed"
+	ReasonStopFailed       = "StopFailed"
+	ReasonResumeFailed     = "ResumeFailed"
+	ReasonAdoptFailed      = "AdoptFailed"
+	ReasonRevisionNotFound = "RevisionNotFound"
+	ReasonCancelled        = "Cancelled"
+	ReasonWrongState       = "WrongState"
+	ReasonFailedBefore     = "FailedBefore"
+	ReasonDrifted          = "Drifted"
+
+	// What keeps a task from being admitted, beside what it names wrongly.
+
+	ReasonDependencyFailed       = "DependencyFailed"
+	ReasonDependencyCycle        = "DependencyCycle"
+	ReasonDependedUpon           = "DependedUpon"
+	ReasonConflictingApp         = "ConflictingApp"
+	ReasonSingleInstance         = "SingleInstance"
+	ReasonCloneUnsafe            = "CloneUnsafe"
+	ReasonArchitectureMismatch   = "ArchitectureMismatch"
+	ReasonInsufficientResources  = "InsufficientResources"
+	ReasonUnschedulable          = "Unschedulable"
+	ReasonQuotaExceeded          = "QuotaExceeded"
+	ReasonStorageClassMissing    = "StorageClassMissing"
+	ReasonKindMissing            = "KindMissing"
+	ReasonIncompatibleKubernetes = "IncompatibleKubernetes"
+	ReasonPodSecurityViolation   = "PodSecurityViolation"
+	ReasonAdministratorNeeded    = "AdministratorNeeded"
+
+	// Apps that must be bought.
+
+	ReasonLicenseMissing         = "LicenseMissing"
+	ReasonLicenseInvalid         = "LicenseInvalid"
+	ReasonLicenseExpired         = "LicenseExpired"
+	ReasonLicenseNotYetValid     = "LicenseNotYetValid"
+	ReasonLicenseKeysUnavailable = "LicenseKeysUnavailable"
+	ReasonPurchaseSignAgain      = "PurchaseSignAgain"
+	ReasonPurchaseFailed         = "PurchaseFailed"
 )

@@ -110,7 +110,7 @@ type EnvVar struct {
 }
 
 // EnvVarSource says where a value is read.
-// +kubebuilder:validation:XValidation:rule="has(self.secretKeyRef) != has(self.configMapKeyRef)",message="exactly one of secretKeyRef and configMapKeyRef must be set"
+// +kubebuilder:validation:XValidation:rule="[has(self.secretKeyRef), has(self.configMapKeyRef), has(self.outputRef)].filter(x, x).size() == 1",message="exactly one of secretKeyRef, configMapKeyRef and outputRef must be set"
 type EnvVarSource struct {
 	// secretKeyRef is a key of a Secret.
 	// +optional
@@ -119,6 +119,41 @@ type EnvVarSource struct {
 	// configMapKeyRef is a key of a ConfigMap.
 	// +optional
 	ConfigMapKeyRef *KeyReference `json:"configMapKeyRef,omitempty"`
+
+	// outputRef is an output of another AppInstance: name is that of the instance,
+	// key that of an entry of its status.outputs.
+	// +optional
+	OutputRef *KeyReference `json:"outputRef,omitempty"`
+}
+
+// Output is what other apps can use of an instance.
+type Output struct {
+	// name is such as "version" or "entrances.web.host".
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// value is the value.
+	// +required
+	// +kubebuilder:validation:MaxLength=2048
+	Value string `json:"value"`
+}
+
+// EntranceTitle gives an entrance of an app a title.
+type EntranceTitle struct {
+	// name is that of the entrance within the app.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+
+	// title is what people read, at most 30 characters and unique in the
+	// namespace. These are checked by the task, so that a form is told of all
+	// titles at once.
+	// +required
+	// +kubebuilder:validation:MaxLength=200
+	Title string `json:"title"`
 }
 
 // KeyReference names a key of an object of the same namespace.

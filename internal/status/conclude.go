@@ -112,7 +112,8 @@ func (c *conclusion) wait(err error) (paused bool) {
 	reason := outcome.Reason(err, v1alpha1.ReasonProgressing)
 	if reason == v1alpha1.ReasonSuspended && c.kind.Root == v1alpha1.ConditionReady {
 		c.drop(v1alpha1.ConditionReconciling)
-		if meta.FindStatusCondition(c.conditions, c.kind.Root) == nil {
+		// A failure that was final stays so; what was tried again is not any more.
+		if !meta.IsStatusConditionTrue(c.conditions, c.kind.Root) && !meta.IsStatusConditionTrue(c.conditions, v1alpha1.ConditionStalled) {
 			c.set(c.kind.Root, metav1.ConditionUnknown, reason, err.Error())
 		}
 		return true

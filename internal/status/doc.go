@@ -18,10 +18,12 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// Kind is the root condition of a kind and its milestones in order.
+// Kind is the root condition of a kind, its milestones in order, and its marks:
+// conditions that exist only while they are True.
 type Kind struct {
 	Root       string
 	Milestones []string
+	Marks      []string
 }
 
 // The four kinds.
@@ -40,6 +42,7 @@ var (
 	AppInstance = Kind{
 		Root:       v1alpha1.ConditionReady,
 		Milestones: []string{v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy},
+		Marks:      []string{v1alpha1.ConditionDrifted},
 	}
 	AppInstallTask = Kind{
 		Root: v1alpha1.ConditionSucceeded,

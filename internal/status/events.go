@@ -33,6 +33,10 @@ func (k *Keeper) announce(before, after []metav1.Condition) {
 			}
 		case furthest:
 			k.tell(corev1.EventTypeNormal, c)
+		default:
+			if slices.Contains(k.kind.Marks, c.Type) {
+				k.tell(corev1.EventTypeWarning, c)
+			}
 		}
 	}
 }

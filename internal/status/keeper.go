@@ -32,6 +32,7 @@ type Keeper struct {
 	saved    v1alpha1.Object
 	root     Root
 	released bool
+	insists  bool
 }
 
 // Begin starts to keep the status of an object as it was read.
@@ -112,14 +113,36 @@ func (k *Keeper) Save(ctx context.Context) error {
 	if equality.Semantic.DeepEqual(k.saved, k.object) {
 		return nil
 	}
-	intended := snapshot(k.object)
+	written := snapshot(k.object)
 	patch := client.MergeFromWithOptions(k.saved, client.MergeFromWithOptimisticLock{})
-	if err := k.client.Status().Patch(ctx, k.object, patch); err != nil {
+	if k.insists {
+		patch = client.MergeFrom(k.saved)
+	}
+	if err := k.client.Status().Patch(ctx, written, patch); err != nil {
 		return fmt.Errorf("write status: %w", err)
 	}
-	k.announce(k.saved.GetConditions(), intended.GetConditions())
+	k.announce(k.saved.GetConditions(), k.object.GetConditions())
+	k.object.SetResourceVersion(written.GetResourceVersion())
 	k.saved = snapshot(k.object)
 	return nil
+}
+
+// Insist lets everything that is written from now on through, whoever has changed
+// the object meanwhile: what was done outside of it must not be lost because its
+// spec was edited. It is for a kind whose status has no other writer. What is
+// written speaks of the generation that the reconcile began with.
+func (k *Keeper) Insist() { k.insists = true }
+
+// Marks sets a condition that exists only while it is True, or takes it away where
+// the reason is empty.
+func (k *Keeper) Marks(kind, reason, message string) {
+	if reason != "" {
+		k.set(kind, metav1.ConditionTrue, reason, message)
+		return
+	}
+	conditions := k.object.GetConditions()
+	meta.RemoveStatusCondition(&conditions, kind)
+	k.object.SetConditions(conditions)
 }
 
 // End brings the conditions in line with the error of the reconcile, writes status

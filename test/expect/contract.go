@@ -104,7 +104,7 @@ func (c *check) condition(of metav1.Condition) {
 	if secret := unsteady(of.Message); secret != "" {
 		c.wrong("%s: the message holds %s: %q", of.Type, secret, of.Message)
 	}
-	own := append([]string{c.kind.Root, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, c.kind.Milestones...)
+	own := append([]string{c.kind.Root, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, slices.Concat(c.kind.Milestones, c.kind.Marks)...)
 	if !slices.Contains(own, of.Type) {
 		c.wrong("%s is not a condition of this kind", of.Type)
 		return

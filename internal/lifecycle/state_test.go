@@ -1,0 +1,173 @@
+package lifecycle_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/lifecycle"
+)
+
+// instance is one of generation 2 whose status speaks of it.
+func instance(change func(*v1alpha1.AppInstance), conditions ...metav1.Condition) *v1alpha1.AppInstance {
+	i := &v1alpha1.AppInstance{}
+	i.Generation, i.Status.ObservedGeneration = 2, 2
+	i.Spec.DesiredState = v1alpha1.StateRunning
+	for _, c := range conditions {
+		if c.ObservedGeneration == 0 {
+			c.ObservedGeneration = 2
+		}
+		i.Status.Conditions = append(i.Status.Conditions, c)
+	}
+	change(i)
+	return i
+}
+
+func is(kind string, of metav1.ConditionStatus) metav1.Condition {
+	return metav1.Condition{Type: kind, Status: of}
+}
+
+func TestOf(t *testing.T) {
+	const yes, no = metav1.ConditionTrue, metav1.ConditionFalse
+	applied, healthy := is(v1alpha1.ConditionApplied, yes), is(v1alpha1.ConditionHealthy, yes)
+	stalled := is(v1alpha1.ConditionStalled, yes)
+	installed := func(i *v1alpha1.AppInstance) {
+		i.Status.Revision = 1
+		i.Status.Releases = []v1alpha1.Release{{Name: "web"}}
+	}
+	for _, c := range []struct {
+		why  string
+		of   *v1alpha1.AppInstance
+		want lifecycle.State
+	}{
+		{"there is none", nil, lifecycle.None},
+		{"it was just made", instance(func(*v1alpha1.AppInstance) {}), lifecycle.Installing},
+		{"Helm has refused it", instance(func(*v1alpha1.AppInstance) {}, stalled), lifecycle.InstallFailed},
+		{"the failure is of an older spec", instance(func(i *v1alpha1.AppInstance) { i.Generation = 3 }, stalled), lifecycle.Installing},
+		{"all is well", instance(installed, applied, healthy), lifecycle.Running},
+		{"objects are not ready", instance(installed, applied), lifecycle.Unhealthy},
+		{"objects will not be ready", instance(installed, applied, is(v1alpha1.ConditionHealthy, no), stalled), lifecycle.Unhealthy},
+		{"the spec was changed", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Generation = 3 }, applied, healthy), lifecycle.Changing},
+		{"Helm is at work", instance(func(i *v1alpha1.AppInstance) {
+			installed(i)
+			i.Status.Operation = &v1alpha1.Operation{Type: v1alpha1.OperationUpgrade}
+		}, applied, healthy), lifecycle.Changing},
+		{"an upgrade has failed", instance(installed, is(v1alpha1.ConditionApplied, no), stalled), lifecycle.ChangeFailed},
+		{"it is stopped", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Status.Stopped = true }, applied, healthy), lifecycle.Stopped},
+		{"it should go", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Spec.DesiredState = v1alpha1.StateAbsent }, applied), lifecycle.Removing},
+		{"it cannot go", instance(func(i *v1alpha1.AppInstance) {
+			installed(i)
+			i.Spec.DesiredState = v1alpha1.StateAbsent
+		}, stalled), lifecycle.RemoveFailed},
+		{"it has gone", instance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent }), lifecycle.Removed},
+		{"somebody deletes it", instance(func(i *v1alpha1.AppInstance) {
+			installed(i)
+			now := metav1.Now()
+			i.DeletionTimestamp = &now
+		}, applied, healthy), lifecycle.Deleting},
+	} {
+		t.Run(c.why, func(t *testing.T) { NewWithT(t).Expect(lifecycle.Of(c.of)).To(Equal(c.want)) })
+	}
+}
+
+func entry(revision, to int32, kind v1alpha1.OperationType, outcome v1alpha1.OperationOutcome) v1alpha1.HistoryEntry {
+	return v1alpha1.HistoryEntry{Revision: revision, Outcome: outcome, Operation: v1alpha1.Operation{Type: kind, To: to}}
+}
+
+func TestPrevious(t *testing.T) {
+	const good, bad = v1alpha1.OutcomeSucceeded, v1alpha1.OutcomeFailed
+	const install, upgrade, rollback, uninstall = v1alpha1.OperationInstall, v1alpha1.OperationUpgrade, v1alpha1.OperationRollback, v1alpha1.OperationUninstall
+	for _, c := range []struct {
+		why     string
+		current int32
+		history []v1alpha1.HistoryEntry // newest first
+		want    int32
+	}{
+		{"nothing ran before", 1, []v1alpha1.HistoryEntry{entry(1, 0, install, good)}, 0},
+		{"one ran before", 2, []v1alpha1.HistoryEntry{entry(2, 0, upgrade, good), entry(1, 0, install, good)}, 1},
+		{"a failure is no revision", 1, []v1alpha1.HistoryEntry{entry(0, 0, upgrade, bad), entry(1, 0, install, good)}, 0},
+		{"what was gone back from is not gone back to", 4, []v1alpha1.HistoryEntry{
+			entry(4, 2, rollback, good), entry(3, 0, upgrade, good), entry(2, 0, upgrade, good), entry(1, 0, install, good)}, 1},
+		{"what was before a removal has gone with it", 2, []v1alpha1.HistoryEntry{
+			entry(2, 0, install, good), entry(0, 0, uninstall, good), entry(1, 0, install, good)}, 0},
+		{"a removal that failed has taken nothing", 2, []v1alpha1.HistoryEntry{
+			entry(0, 0, uninstall, bad), entry(2, 0, upgrade, good), entry(1, 0, install, good)}, 1},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			i := &v1alpha1.AppInstance{}
+			i.Status.Revision, i.Status.History = c.current, c.history
+			got := lifecycle.Previous(i)
+			if c.want == 0 {
+				g.Expect(got).To(BeNil())
+				return
+			}
+			g.Expect(got).NotTo(BeNil())
+			g.Expect(got.Revision).To(Equal(c.want))
+		})
+	}
+}
+
+func TestHash(t *testing.T) {
+	g := NewWithT(t)
+	hash := func(change func(*v1alpha1.AppInstallTaskSpec)) string {
+		task := &v1alpha1.AppInstallTask{}
+		task.Spec = v1alpha1.AppInstallTaskSpec{Action: v1alpha1.ActionInstall, App: v1alpha1.AppReference{Source: "main", Name: "web"}}
+		change(&task.Spec)
+		got, err := lifecycle.Hash(task)
+		g.Expect(err).NotTo(HaveOccurred())
+		return got
+	}
+	plain := hash(func(*v1alpha1.AppInstallTaskSpec) {})
+	yes := true
+	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.Suspend, s.Timeout, s.Cancel = &yes, "1h", &yes })).To(Equal(plain), "how and when is no other wish")
+	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.Version = "1.0.0" })).NotTo(Equal(plain))
+	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.RunID = "again" })).NotTo(Equal(plain))
+}
+
+// TestEveryStateAnswersEveryAction fails for a hole in the table.
+func TestEveryStateAnswersEveryAction(t *testing.T) {
+	for action := range lifecycle.Effects {
+		for _, state := range lifecycle.States {
+			NewWithT(t).Expect(lifecycle.Answered(action, state)).To(BeTrue(), "%s in %s", action, state)
+		}
+	}
+}
+
+// TestPageShowsTheTable fails where the page is not what the code does. With the
+// environment variable UPDATE set it writes the page anew.
+func TestPageShowsTheTable(t *testing.T) {
+	const page, begin, end = "../../docs/spec/lifecycle.md", "<!-- table -->\n", "<!-- end of table -->"
+	g := NewWithT(t)
+	text, err := os.ReadFile(page)
+	g.Expect(err).NotTo(HaveOccurred())
+	before, rest, found := strings.Cut(string(text), begin)
+	g.Expect(found).To(BeTrue())
+	shown, after, found := strings.Cut(rest, end)
+	g.Expect(found).To(BeTrue())
+	if os.Getenv("UPDATE") != "" {
+		g.Expect(os.WriteFile(page, []byte(before+begin+lifecycle.Markdown()+end+after), 0o644)).To(Succeed())
+		return
+	}
+	g.Expect(shown).To(Equal(lifecycle.Markdown()), "run the tests of this package with UPDATE=1")
+}
+
+func TestFailedAt(t *testing.T) {
+	for _, c := range []struct {
+		why, at string
+		want    lifecycle.State
+	}{
+		{"nothing was written yet", v1alpha1.ConditionAdmitted, lifecycle.Before},
+		{"the version cannot be had", v1alpha1.ConditionResolved, lifecycle.ChangeFailed},
+		{"Helm has refused it", v1alpha1.ConditionApplied, lifecycle.ChangeFailed},
+		{"it is done, and not ready", v1alpha1.ConditionHealthy, lifecycle.Unhealthy},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			NewWithT(t).Expect(lifecycle.Effects[v1alpha1.ActionUpgrade].FailedAt(c.at)).To(Equal(c.want))
+		})
+	}
+}
