@@ -1,0 +1,175 @@
+package license
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const maxRedirects = 5
+
+var (
+	errURL       = errors.New("it is no URL of https")
+	errLogin     = errors.New("its URL must not hold credentials")
+	errElsewhere = errors.New("it redirects to another server or in another way")
+	errRedirects = fmt.Errorf("it redirects more than %d times", maxRedirects)
+	errTooLarge  = errors.New("its answer is too large")
+	errTransport = errors.New("no transport was given")
+)
+
+// Options say how servers are spoken to.
+type Options struct {
+	// Transport makes the connections. It is also what refuses addresses that must
+	// not be connected to, when the connection is made. Without one every request
+	// fails.
+	Transport http.RoundTripper
+	// AllowPlainHTTP allows http to loopback hosts beside https to any, for tests.
+	AllowPlainHTTP bool
+}
+
+// client speaks to servers that nobody here runs.
+type client struct {
+	http      *http.Client
+	plainHTTP bool
+}
+
+func newClient(opts Options) *client {
+	return &client{
+		http:      &http.Client{Transport: opts.Transport, CheckRedirect: stay},
+		plainHTTP: opts.AllowPlainHTTP,
+	}
+}
+
+// question is one request and the bounds of its answer.
+type question struct {
+	method string
+	url    *url.URL
+	header http.Header
+	body   []byte
+	within time.Duration
+	limit  int
+}
+
+// answer is a whole answer, whatever its status.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// parse reads the URL of a server. Its errors do not quote it.
+func (c *client) parse(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() == "" {
+		return nil, errURL
+	}
+	if u.User != nil {
+		return nil, errLogin
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !c.plainHTTP || !isLoopback(u.Hostname())) {
+		return nil, errURL
+	}
+	return u, nil
+}
+
+// ask sends the question. Its errors have a text of our own; only that the caller
+// gave up is told as it is.
+func (c *client) ask(ctx context.Context, q question) (*answer, error) {
+	if c.http.Transport == nil {
+		return nil, &failure{text: errTransport.Error(), err: errTransport}
+	}
+	bounded, cancel := context.WithTimeout(ctx, q.within)
+	defer cancel()
+	got, err := c.exchange(bounded, q)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		return nil, &failure{text: explain(err), err: err}
+	}
+	return got, nil
+}
+
+func (c *client) exchange(ctx context.Context, q question) (*answer, error) {
+	request, err := http.NewRequestWithContext(ctx, q.method, q.url.String(), bytes.NewReader(q.body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header = q.header
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, int64(q.limit)+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > q.limit {
+		return nil, errTooLarge
+	}
+	return &answer{status: response.StatusCode, header: response.Header, body: body}, nil
+}
+
+// stay is an http.Client's CheckRedirect: only within the server, and with the
+// same method, which a client otherwise turns into GET.
+func stay(next *http.Request, via []*http.Request) error {
+	first := via[0]
+	switch {
+	case len(via) > maxRedirects:
+		return errRedirects
+	case next.URL.Scheme != first.URL.Scheme, !strings.EqualFold(next.URL.Host, first.URL.Host),
+		next.URL.User != nil, next.Method != first.Method:
+		return errElsewhere
+	}
+	next.Header.Del("Referer")
+	return nil
+}
+
+// failure is an error with a text that is the same at each attempt and quotes
+// nothing of the request or the answer.
+type failure struct {
+	text string
+	err  error
+}
+
+func (f *failure) Error() string { return f.text }
+func (f *failure) Unwrap() error { return f.err }
+
+func explain(err error) string {
+	for _, own := range []error{errElsewhere, errRedirects, errTooLarge} {
+		if errors.Is(err, own) {
+			return own.Error()
+		}
+	}
+	if _, unknown := errors.AsType[*net.DNSError](err); unknown {
+		return "its name cannot be resolved"
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+		return "it gave no answer in time"
+	}
+	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
+		return "its certificate is not trusted"
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "its answer ends too early"
+	}
+	return "it cannot be connected to"
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}

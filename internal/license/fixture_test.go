@@ -1,0 +1,134 @@
+package license_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/appmarket/operator/internal/license"
+)
+
+const (
+	issuer  = "shop.example.com"
+	product = "notes-paid"
+	holder  = "did:example:alice"
+	// private is in every credential, and must be in no error.
+	private = "alice-and-nobody-else"
+)
+
+// now is the time of every check, and terms are what is asked for; each test
+// changes what it is about.
+var now = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+
+func terms(keys []byte) license.Terms {
+	return license.Terms{Issuer: issuer, Product: product, Subject: holder, Keys: keys}
+}
+
+// says are the claims of a valid credential, changed as given; nil removes one.
+func says(changes map[string]any) map[string]any {
+	claims := map[string]any{
+		"iss": issuer, "sub": holder, "product": product, "jti": private,
+		"iat": at(-time.Hour), "nbf": at(-time.Hour), "exp": at(time.Hour),
+	}
+	maps.Copy(claims, changes)
+	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
+	return claims
+}
+
+func at(after time.Duration) int64 { return now.Add(after).Unix() }
+
+// The keys of the issuer, and one of somebody else.
+var (
+	rsaKey     = made(rsa.GenerateKey(rand.Reader, 2048))
+	weakKey    = made(rsa.GenerateKey(rand.Reader, 1024))
+	p256, p384 = ecKey(elliptic.P256()), ecKey(elliptic.P384())
+	p521       = ecKey(elliptic.P521())
+	edKey      = ed25519.NewKeyFromSeed([]byte("the seed of the issuer, 32 bytes"))
+	otherKey   = ed25519.NewKeyFromSeed([]byte("the seed of another, of 32 bytes"))
+)
+
+func made[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func ecKey(curve elliptic.Curve) *ecdsa.PrivateKey {
+	return made(ecdsa.GenerateKey(curve, rand.Reader))
+}
+
+// jwk is the public half of a key.
+func jwk(key crypto.Signer, name string) jose.JSONWebKey {
+	return jose.JSONWebKey{Key: key.Public(), KeyID: name}
+}
+
+func keySet(keys ...jose.JSONWebKey) []byte {
+	return made(json.Marshal(jose.JSONWebKeySet{Keys: keys}))
+}
+
+// sign makes a credential with the library.
+func sign(algorithm jose.SignatureAlgorithm, key any, claims any, headers map[jose.HeaderKey]any) string {
+	opts := &jose.SignerOptions{}
+	for name, value := range headers {
+		opts.WithHeader(name, value)
+	}
+	signer := made(jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, opts))
+	payload, raw := claims.([]byte)
+	if !raw {
+		payload = made(json.Marshal(claims))
+	}
+	return made(made(signer.Sign(payload)).CompactSerialize())
+}
+
+// bought is a valid credential with the issuer's Ed25519 key, whose name is "ed".
+func bought(changes map[string]any) string {
+	return sign(jose.EdDSA, edKey, says(changes), map[jose.HeaderKey]any{"kid": "ed"})
+}
+
+func edKeys() []byte { return keySet(jwk(edKey, "ed")) }
+
+func encode(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+
+// swap replaces one of the three parts of a credential.
+func swap(t testing.TB, credential string, part int, text string) string {
+	t.Helper()
+	parts := strings.Split(credential, ".")
+	if len(parts) != 3 || parts[part] == text {
+		t.Fatalf("cannot swap part %d of %d", part, len(parts))
+	}
+	parts[part] = text
+	return strings.Join(parts, ".")
+}
+
+// signRaw signs with the Ed25519 key what no signer would make.
+func signRaw(header, payload string) string {
+	text := encode(header) + "." + encode(payload)
+	return text + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(edKey, []byte(text)))
+}
+
+// unencoded is signed over a payload that was not encoded.
+func unencoded(payload string) string {
+	header := encode(`{"alg":"EdDSA","kid":"ed","b64":false,"crit":["b64"]}`)
+	signature := ed25519.Sign(edKey, []byte(header+"."+payload))
+	return header + "." + encode(payload) + "." + base64.RawURLEncoding.EncodeToString(signature)
+}
+
+// weak is signed with a key that the library refuses to sign with.
+func weak() string {
+	text := encode(`{"alg":"RS256"}`) + "." + encode(string(made(json.Marshal(says(nil)))))
+	digest := sha256.Sum256([]byte(text))
+	return text + "." + base64.RawURLEncoding.EncodeToString(made(rsa.SignPKCS1v15(nil, weakKey, crypto.SHA256, digest[:])))
+}

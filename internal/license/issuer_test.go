@@ -1,0 +1,129 @@
+package license_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/license"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+func TestKeysFailsClosed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		why    string
+		answer http.HandlerFunc
+		url    string
+		says   string
+	}{
+		{why: "a server that is down", answer: text(""), url: "https://down.example/keys", says: "cannot be connected to"},
+		{why: "a name that is unknown", answer: text(""), url: "https://unknown.example/keys", says: "resolved"},
+		{why: "a server that says nothing", answer: silent, says: "in time"},
+		{why: "a server that stops", answer: stuck, says: "in time"},
+		{why: "a connection that breaks", answer: broken, says: "too early"},
+		{why: "an error", answer: status(http.StatusBadGateway, string(edKeys())), says: "502"},
+		{why: "not found", answer: status(http.StatusNotFound, string(edKeys())), says: "404"},
+		{why: "not modified, which was not asked", answer: status(http.StatusNotModified, ""), says: "304"},
+		{why: "HTML", answer: text("<html>" + private + "</html>"), says: "not a JSON Web Key Set"},
+		{why: "nothing", answer: text(""), says: "none"},
+		{why: "JSON that is no key set", answer: text(`{"error": "` + private + `"}`), says: "not a JSON Web Key Set"},
+		{why: "a stream of a gigabyte", answer: endless, says: "too large"},
+		{why: "one byte too many", answer: text(`{"keys":[]}` + strings.Repeat(" ", license.MaxKeySetBytes)), says: "too large"},
+		{why: "another host", answer: redirect("http://evil.example/keys"), says: "another server"},
+		{why: "another port", answer: redirect("http://localhost:81/keys"), says: "another server"},
+		{why: "https of the same host", answer: redirect("https://localhost/keys"), says: "another server"},
+		{why: "redirects without end", answer: redirect("/keys"), says: "more than 5 times"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, c.answer, func(t *testing.T, opts license.Options) {
+				g, url := NewWithT(t), c.url
+				if url == "" {
+					url = keysURL
+				}
+				began := time.Now()
+				_, err := license.NewKeys(opts).Check(t.Context(), bought(nil), terms(nil), url)
+				g.Expect(err).To(MatchError(And(ContainSubstring(c.says), Not(ContainSubstring(private)), Not(ContainSubstring("evil")))))
+				g.Expect(time.Since(began)).To(BeNumerically("<=", 10*time.Second))
+				waits(g, err, 15*time.Second)
+			})
+		})
+	}
+}
+
+func TestKeysFollowsTheServerItself(t *testing.T) {
+	t.Parallel()
+	inBubble(t, answers(redirect("/v2/keys"), text(string(edKeys()))), func(t *testing.T, opts license.Options) {
+		_, err := license.NewKeys(opts).Get(t.Context(), keysURL)
+		NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	})
+}
+
+func TestKeysFollowsAFewTimes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		redirects int
+		reason    string
+	}{{5, ""}, {6, v1alpha1.ReasonLicenseKeysUnavailable}} {
+		all := []http.HandlerFunc{}
+		for range c.redirects {
+			all = append(all, redirect("/keys"))
+		}
+		inBubble(t, answers(append(all, text(string(edKeys())))...), func(t *testing.T, opts license.Options) {
+			_, err := license.NewKeys(opts).Get(t.Context(), keysURL)
+			NewWithT(t).Expect(outcome.Reason(err, "")).To(Equal(c.reason), "%d redirects: %v", c.redirects, err)
+		})
+	}
+}
+
+func TestKeysRefusesURLs(t *testing.T) {
+	t.Parallel()
+	for _, plain := range []bool{true, false} {
+		for why, url := range map[string]string{
+			"http":               "http://shop.example.com/keys",
+			"http to a name":     "http://localhost.example.com/keys",
+			"credentials":        "https://alice:" + private + "@shop.example.com/keys",
+			"a file":             "file:///etc/passwd",
+			"no host":            "https:///keys",
+			"no URL":             "https://shop example/" + private,
+			"nothing":            "",
+			"a URL without host": "keys",
+		} {
+			t.Run(fmt.Sprintf("%s, plain %t", why, plain), func(t *testing.T) {
+				t.Parallel()
+				keys := license.NewKeys(license.Options{Transport: unused{t}, AllowPlainHTTP: plain})
+				_, err := keys.Get(t.Context(), url)
+				refused(NewWithT(t), err, v1alpha1.ReasonLicenseKeysUnavailable)
+			})
+		}
+	}
+	t.Run("http to this machine, where it was not allowed", func(t *testing.T) {
+		t.Parallel()
+		_, err := license.NewKeys(license.Options{Transport: unused{t}}).Get(t.Context(), "http://127.0.0.1/keys")
+		refused(NewWithT(t), err, v1alpha1.ReasonLicenseKeysUnavailable)
+	})
+	t.Run("no transport", func(t *testing.T) {
+		t.Parallel()
+		_, err := license.NewKeys(license.Options{}).Get(t.Context(), "https://127.0.0.1:1/keys")
+		waits(NewWithT(t), err, 15*time.Second)
+		NewWithT(t).Expect(err).To(MatchError(ContainSubstring("no transport")))
+	})
+}
+
+// unused is a transport that must not be used.
+type unused struct{ t *testing.T }
+
+func (u unused) RoundTrip(r *http.Request) (*http.Response, error) {
+	u.t.Errorf("asked %s", r.URL)
+	return nil, http.ErrNotSupported
+}
+
+func redirect(to string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusTemporaryRedirect) }
+}

@@ -1,0 +1,239 @@
+package license_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/license"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+const keysURL = site + "/keys"
+
+func TestKeysKeepsWhatTheIssuerAllows(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		cacheControl string
+		good         time.Duration
+	}{
+		{"max-age=7200", 2 * time.Hour},
+		{"public, MAX-AGE=\"7200\"", 2 * time.Hour},
+		{"max-age=0", time.Minute},
+		{"max-age=999999999", 24 * time.Hour},
+		{"no-store, max-age=7200", time.Minute},
+		{"no-cache", time.Minute},
+		{"max-age=soon", 10 * time.Minute},
+		{"max-age=-1", 10 * time.Minute},
+		{"max-age=99999999999999999999", 10 * time.Minute},
+		{"", 10 * time.Minute},
+	} {
+		t.Run(c.cacheControl, func(t *testing.T) {
+			t.Parallel()
+			server := answers(text(string(edKeys()), "Cache-Control", c.cacheControl))
+			inBubble(t, server, func(t *testing.T, opts license.Options) {
+				g, keys := NewWithT(t), license.NewKeys(opts)
+				for _, step := range []struct {
+					after time.Duration
+					asked int
+				}{{0, 1}, {c.good - time.Second, 1}, {time.Second, 2}, {c.good - time.Second, 2}} {
+					time.Sleep(step.after)
+					got, err := keys.Get(t.Context(), keysURL)
+					g.Expect(err).NotTo(HaveOccurred())
+					g.Expect(got).To(Equal(edKeys()))
+					g.Expect(server.count()).To(Equal(step.asked))
+				}
+			})
+		})
+	}
+}
+
+func TestKeysAsksConditionally(t *testing.T) {
+	t.Parallel()
+	server := answers(
+		text(string(edKeys()), "ETag", `"one"`),
+		status(http.StatusNotModified, "", "Cache-Control", "max-age=3600"),
+		text(`{"keys":[]}`, "ETag", `"two"`),
+		text(string(edKeys()), "ETag", strings.Repeat("e", 2000)),
+		text(string(edKeys())),
+	)
+	inBubble(t, server, func(t *testing.T, opts license.Options) {
+		g, keys := NewWithT(t), license.NewKeys(opts)
+		for _, want := range [][]byte{edKeys(), edKeys(), []byte(`{"keys":[]}`), edKeys(), edKeys()} {
+			got, err := keys.Get(t.Context(), keysURL)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(got).To(Equal(want))
+			time.Sleep(time.Hour)
+		}
+		var sent []string
+		for _, r := range server.asked {
+			sent = append(sent, r.Header.Get("If-None-Match"))
+		}
+		g.Expect(sent).To(Equal([]string{"", `"one"`, `"one"`, `"two"`, ""}))
+	})
+}
+
+func TestKeysOutlivesItsIssuerForADay(t *testing.T) {
+	t.Parallel()
+	server := answers(text(string(edKeys())), status(http.StatusInternalServerError, "oops"))
+	inBubble(t, server, func(t *testing.T, opts license.Options) {
+		g, keys := NewWithT(t), license.NewKeys(opts)
+		began := time.Now()
+		for time.Since(began) < 24*time.Hour {
+			_, err := keys.Get(t.Context(), keysURL)
+			g.Expect(err).NotTo(HaveOccurred())
+			time.Sleep(time.Hour)
+		}
+		_, err := keys.Get(t.Context(), keysURL)
+		waits(g, err, 15*time.Second)
+
+		asked := server.count()
+		time.Sleep(14 * time.Second)
+		_, err = keys.Get(t.Context(), keysURL)
+		waits(g, err, 15*time.Second)
+		g.Expect(server.count()).To(Equal(asked), "it is left alone for a while")
+
+		server.answers[0] = text(string(edKeys()))
+		time.Sleep(time.Second)
+		got, err := keys.Get(t.Context(), keysURL)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(got).To(Equal(edKeys()))
+	})
+}
+
+func TestKeysAsksForNewKeys(t *testing.T) {
+	t.Parallel()
+	old := text(string(keySet(jwk(otherKey, "old"))), "Cache-Control", "max-age=86400")
+	valid := func() string {
+		return bought(map[string]any{"exp": time.Now().Add(48 * time.Hour).Unix(), "nbf": nil, "iat": nil})
+	}
+	check := func(t *testing.T, keys *license.Keys) error {
+		_, err := keys.Check(t.Context(), valid(), terms(nil), keysURL)
+		return err
+	}
+	t.Run("a key that is new", func(t *testing.T) {
+		t.Parallel()
+		server := answers(old, text(string(edKeys())))
+		inBubble(t, server, func(t *testing.T, opts license.Options) {
+			g, keys := NewWithT(t), license.NewKeys(opts)
+			refused(g, check(t, keys), v1alpha1.ReasonLicenseInvalid)
+			g.Expect(server.count()).To(Equal(1), "the set was asked for just now")
+
+			time.Sleep(20 * time.Second)
+			err := check(t, keys)
+			waits(g, err, 40*time.Second)
+			g.Expect(err).To(MatchError(license.ErrUnknownKey))
+			g.Expect(server.count()).To(Equal(1), "too early to ask again")
+
+			time.Sleep(40 * time.Second)
+			g.Expect(check(t, keys)).To(Succeed())
+			g.Expect(server.count()).To(Equal(2))
+			g.Expect(check(t, keys)).To(Succeed())
+			g.Expect(server.count()).To(Equal(2))
+		})
+	})
+	t.Run("a key that nobody knows", func(t *testing.T) {
+		t.Parallel()
+		server := answers(old)
+		inBubble(t, server, func(t *testing.T, opts license.Options) {
+			g, keys := NewWithT(t), license.NewKeys(opts)
+			_, err := keys.Get(t.Context(), keysURL)
+			g.Expect(err).NotTo(HaveOccurred())
+			for minute := range 10 {
+				time.Sleep(time.Minute)
+				refused(g, check(t, keys), v1alpha1.ReasonLicenseInvalid)
+				for range 10 {
+					g.Expect(check(t, keys)).To(MatchError(license.ErrUnknownKey))
+				}
+				g.Expect(server.count()).To(Equal(minute+2), "once a minute")
+			}
+		})
+	})
+	t.Run("an issuer who does not answer", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, answers(old, status(http.StatusServiceUnavailable, "")), func(t *testing.T, opts license.Options) {
+			g, keys := NewWithT(t), license.NewKeys(opts)
+			_, err := keys.Get(t.Context(), keysURL)
+			g.Expect(err).NotTo(HaveOccurred())
+			time.Sleep(time.Minute)
+			waits(g, check(t, keys), time.Minute)
+		})
+	})
+}
+
+func TestKeysAsksOnceForMany(t *testing.T) {
+	t.Parallel()
+	server := answers(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(5 * time.Second)
+		text(string(edKeys()))(w, r)
+	})
+	inBubble(t, server, func(t *testing.T, opts license.Options) {
+		g, keys := NewWithT(t), license.NewKeys(opts)
+		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := keys.Get(impatient, keysURL)
+		g.Expect(err).To(MatchError(context.DeadlineExceeded))
+		g.Expect(outcome.Reason(err, "none")).To(Equal("none"))
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				_, err := keys.Get(t.Context(), keysURL)
+				g.Expect(err).NotTo(HaveOccurred())
+			})
+		}
+		all.Wait()
+		synctest.Wait()
+		g.Expect(server.count()).To(Equal(1))
+	})
+}
+
+func TestKeysForgetsTheOldest(t *testing.T) {
+	t.Parallel()
+	server := answers(text(string(edKeys())))
+	inBubble(t, server, func(t *testing.T, opts license.Options) {
+		g, keys := NewWithT(t), license.NewKeys(opts)
+		get := func(n int) {
+			_, err := keys.Get(t.Context(), fmt.Sprintf("%s/%d", site, n))
+			g.Expect(err).NotTo(HaveOccurred())
+		}
+		for n := range license.MaxKeySets + 1 {
+			get(n)
+		}
+		get(license.MaxKeySets)
+		g.Expect(server.count()).To(Equal(license.MaxKeySets + 1))
+		get(0)
+		g.Expect(server.count()).To(Equal(license.MaxKeySets+2), "the first one had to go")
+	})
+}
+
+func TestKeysOverTLS(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	server := tlsServer(t, text(string(edKeys())))
+	asked := terms(nil)
+	credential := bought(map[string]any{"exp": time.Now().Add(time.Hour).Unix(), "nbf": nil, "iat": nil})
+	_, err := license.NewKeys(license.Options{Transport: server.Client().Transport}).Check(t.Context(), credential, asked, server.URL)
+	g.Expect(err).NotTo(HaveOccurred())
+
+	stranger := &http.Transport{}
+	defer stranger.CloseIdleConnections()
+	_, err = license.NewKeys(license.Options{Transport: stranger}).Check(t.Context(), credential, asked, server.URL)
+	waits(g, err, 15*time.Second)
+	g.Expect(err).To(MatchError(ContainSubstring("not trusted")))
+}
+
+func waits(g *WithT, err error, want time.Duration) {
+	g.THelper()
+	after, ok := outcome.IsWaiting(err)
+	g.Expect(ok).To(BeTrue(), "got %v", err)
+	g.Expect(after).To(BeNumerically("~", want, time.Second))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLicenseKeysUnavailable))
+}
