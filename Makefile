@@ -11,12 +11,12 @@ SHELL := /bin/bash
 BIN := .local/bin
 SOURCES := $(shell find . -name '*.go' -not -path './.local/*' -not -path './hack/tools/*' -not -path './hack/localcluster/*' 2>/dev/null)
 # The modules of this repository, each with dependencies of its own.
-MODULES := . hack/localcluster hack/tools hack/tools/lint hack/tools/helm3 hack/tools/helm4
+MODULES := . hack/localcluster hack/tools hack/tools/lint hack/tools/helm3 hack/tools/helm4 hack/tools/argohealth
 
 KUBERNETES := 1.36.3
 STAMP := k8s.io/component-base/version
 
-TEST_TIMEOUT ?= 20m
+TEST_TIMEOUT ?= 45m
 # Folder of real charts that some tests read; they say so and are skipped without it.
 export MARKET_CATALOG
 
@@ -82,9 +82,12 @@ tidy: ## Tidy every module.
 
 .PHONY: test
 test: assets helm ## Run every test that needs no root. MARKET_CATALOG=dir adds those on real charts.
-	@code=0; \
+	@code=0; rm -rf .local/reports; \
 	KUBEBUILDER_ASSETS=$(CURDIR)/$(BIN) HELM3=$(CURDIR)/$(BIN)/helm3 HELM4=$(CURDIR)/$(BIN)/helm4 go test -race -timeout $(TEST_TIMEOUT) ./... || code=$$?; \
+	KUBEBUILDER_ASSETS=$(CURDIR)/$(BIN) go test -tags faults -timeout $(TEST_TIMEOUT) -run 'Point|Slips|KilledAtEachPoint' ./internal/fault ./internal/helm || code=$$?; \
 	go -C hack/localcluster test -timeout 10m ./... || code=$$?; \
+	go -C hack/tools/argohealth test -timeout 20m ./... || code=$$?; \
+	cat .local/reports/*.txt 2>/dev/null || true; \
 	exit $$code
 
 .PHONY: lint

@@ -60,6 +60,7 @@ type options struct {
 	metricsAddress string
 	probeAddress   string
 	leaderElection bool
+	leaseNamespace string
 
 	storeDir          string
 	repositoryAddress string
@@ -82,6 +83,7 @@ func parse(args []string) (*options, error) {
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "Address of the metrics; 0 for none.")
 	f.StringVar(&o.probeAddress, "health-probe-bind-address", "127.0.0.1:8081", "Address of the probes /healthz and /readyz; 0 for none.")
 	f.BoolVar(&o.leaderElection, "leader-elect", false, "Let only one of several replicas act.")
+	f.StringVar(&o.leaseNamespace, "leader-election-namespace", "", "Namespace of the leader's lease; that of the pod if empty.")
 	f.StringVar(&o.storeDir, "store-dir", "/var/lib/appmarket", "Folder that holds the published charts; it must exist.")
 	f.StringVar(&o.repositoryAddress, "repository-bind-address", ":8879", "Address that the Helm repository is served on.")
 	f.StringVar(&o.repositoryURL, "repository-url", "", "URL under which others reach the repository; http://localhost with the port of the bind address if empty.")
@@ -89,7 +91,7 @@ func parse(args []string) (*options, error) {
 	f.Var(&o.mirrors, "registry-mirror", "Where to ask instead of an image registry, as docker.io=http://mirror:5000; may be repeated.")
 	f.Var(&o.plainHTTP, "plain-http-registries", "Image registries, separated by commas, that are asked by plain HTTP.")
 	f.IntVar(&o.hydrations, "concurrent-hydrations", 8, "How many apps are hydrated at once.")
-	f.IntVar(&o.installs, "concurrent-installs", 16, "How many instances are worked on at once.")
+	f.IntVar(&o.installs, "concurrent-installs", 16, "How many instances Helm works on at once, fair among namespaces.")
 	f.DurationVar(&o.renderTime, "render-timeout", helm.DefaultRenderTime, "How long one chart may take to render.")
 	f.Int64Var(&o.renderMemory, "render-memory", helm.DefaultMemory, "Bytes that the rendering of one chart may use.")
 	f.DurationVar(&o.scrub, "scrub-interval", 6*time.Hour, "How often every published chart is compared with its digest.")

@@ -14,12 +14,15 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -30,16 +33,23 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/cluster"
+	"github.com/appmarket/operator/internal/fence"
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/license"
 	"github.com/appmarket/operator/internal/manifest"
 	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/source"
 	"github.com/appmarket/operator/internal/tenant"
+	"github.com/appmarket/operator/internal/turns"
 )
 
 // Settings that no one has needed to change yet.
 const (
+	// leaseName is that of the lease that makes one of several replicas the leader.
+	leaseName = "appmarket.io"
 	// imageAge is how long the answer of a registry about a tag is believed.
 	imageAge = time.Hour
 	// imageAnswers bounds the answers that are kept.
@@ -50,6 +60,9 @@ const (
 	registryPause = time.Minute
 	// syncs is how many sources are synchronised at once.
 	syncs = 4
+	// workersPerTurn is how many reconciles of instances run at once for each that
+	// may have an operation: most of them only look.
+	workersPerTurn = 4
 	// changeBuffer holds changes of health until the controller reads them.
 	changeBuffer = 1024
 )
@@ -64,14 +77,19 @@ func start(ctx context.Context, o *options) error {
 		return fmt.Errorf("find a cluster: %w", err)
 	}
 	cfg.QPS = -1 // The API server's own fairness holds requests back.
+	cfg, lock, err := elect(ctx, cfg, o)
+	if err != nil {
+		return err
+	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
-		Scheme:                        scheme,
-		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddress},
-		HealthProbeBindAddress:        o.probeAddress,
-		LeaderElection:                o.leaderElection,
-		LeaderElectionID:              "appmarket.io",
-		LeaderElectionReleaseOnCancel: true,
-		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		Scheme:                              scheme,
+		Metrics:                             metricsserver.Options{BindAddress: o.metricsAddress},
+		HealthProbeBindAddress:              o.probeAddress,
+		LeaderElection:                      o.leaderElection,
+		LeaderElectionID:                    leaseName,
+		LeaderElectionReleaseOnCancel:       true,
+		LeaderElectionResourceLockInterface: lock,
+		Cache:                               cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
 	})
 	if err != nil {
 		return fmt.Errorf("make manager: %w", err)
@@ -90,6 +108,24 @@ func start(ctx context.Context, o *options) error {
 	return nil
 }
 
+// elect gives the lock by which one of several replicas leads, nil where there is no
+// election, and a configuration by which nothing is changed while this process does
+// not lead for certain.
+func elect(ctx context.Context, cfg *rest.Config, o *options) (*rest.Config, resourcelock.Interface, error) {
+	if !o.leaderElection {
+		return cfg, nil, nil
+	}
+	lock, err := fence.NewLock(context.WithoutCancel(ctx), cfg, fence.Lease{Namespace: o.leaseNamespace, Name: leaseName})
+	if err != nil {
+		return nil, nil, fmt.Errorf("set up the election of a leader: %w", err)
+	}
+	guard := fence.New()
+	if cfg, err = guard.Config(cfg); err != nil {
+		return nil, nil, fmt.Errorf("set up the fence: %w", err)
+	}
+	return cfg, guard.Lock(lock), nil
+}
+
 // parts are the adapters that the controllers are given.
 type parts struct {
 	url      string
@@ -102,7 +138,8 @@ type parts struct {
 	opener   opener
 	pipeline hydrate.Pipeline
 	catalog  *catalog.Catalog
-	tenants  *tenant.Readers
+	tenants  *tenant.Clients
+	cluster  *cluster.Cluster
 }
 
 func newParts(mgr ctrl.Manager, o *options) (*parts, error) {
@@ -122,13 +159,16 @@ func newParts(mgr ctrl.Manager, o *options) (*parts, error) {
 		changed: make(chan event.GenericEvent, changeBuffer),
 		sandbox: &helm.Sandbox{Command: []string{self, renderWorker}, Time: o.renderTime, Memory: o.renderMemory},
 		opener:  opener{secrets: mgr.GetAPIReader(), allowedRoots: o.allowed, userAgent: "appmarket/" + version()},
-		tenants: &tenant.Readers{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
+		tenants: &tenant.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}
 	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{Damaged: p.reportDamage}); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if p.clients, err = helm.NewClients(mgr.GetConfig(), mgr.GetRESTMapper(), helm.WithGuard(p.sandbox)); err != nil {
 		return nil, fmt.Errorf("set up Helm: %w", err)
+	}
+	if p.cluster, err = cluster.New(mgr.GetConfig(), mgr.GetRESTMapper()); err != nil {
+		return nil, fmt.Errorf("set up preflight: %w", err)
 	}
 	p.monitor = health.NewWatcher(mgr.GetConfig(), mgr.GetRESTMapper(), p.changed)
 	render := hydrate.RenderedChart{Renderer: p.sandbox, Reader: manifest.Reader{}}
@@ -143,8 +183,13 @@ func newParts(mgr ctrl.Manager, o *options) (*parts, error) {
 			hydrate.RepoUpdate{Publisher: p.store},
 		},
 	}
+	transport, err := source.Transport()
+	if err != nil {
+		return nil, fmt.Errorf("set up HTTP: %w", err)
+	}
 	p.catalog = &catalog.Catalog{
-		Objects: mgr.GetClient(), Archives: p.store, Render: render,
+		Objects: mgr.GetClient(), Archives: p.store, Render: render, Secrets: mgr.GetAPIReader(),
+		Keys: license.NewKeys(license.Options{Transport: transport}), Checkout: license.NewCheckout(license.Options{Transport: transport}),
 		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
 	}
 	return p, nil
@@ -175,7 +220,14 @@ func repositoryURL(o *options) string {
 
 // register hands the controllers and servers to the manager.
 func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) error {
+	instances := &appinstance.Reconciler{
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinstance"),
+		Catalog: p.catalog, Clients: func(t release.Tenant) release.Client { return p.clients.For(t) }, Monitor: p.monitor, Tenants: p.tenants,
+	}
+	line := turns.New(o.installs, instances.Wake)
+	instances.Turns = line
 	return errors.Join(
+		metrics.Registry.Register(line),
 		indexes(ctx, mgr),
 		(&marketsource.Reconciler{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("marketsource"), RepositoryURL: p.url,
@@ -190,12 +242,9 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 			},
 			Pipeline: p.pipeline, Repository: p.store, Profiles: p.catalog.Profiles,
 		}).SetupWithManager(mgr, p.damaged, controller.Options{MaxConcurrentReconciles: o.hydrations}),
-		(&appinstance.Reconciler{
-			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinstance"),
-			Catalog: p.catalog, Clients: func(t release.Tenant) release.Client { return p.clients.For(t) }, Monitor: p.monitor, Tenants: p.tenants,
-		}).SetupWithManager(mgr, p.changed, controller.Options{MaxConcurrentReconciles: o.installs}),
+		instances.SetupWithManager(mgr, p.changed, controller.Options{MaxConcurrentReconciles: workersPerTurn * o.installs}),
 		(&appinstalltask.Reconciler{
-			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinstalltask"), Catalog: p.catalog, Tenants: p.tenants,
+			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinstalltask"), Catalog: p.catalog, Tenants: p.tenants, Cluster: p.cluster,
 		}).SetupWithManager(mgr, controller.Options{MaxConcurrentReconciles: o.installs}),
 		mgr.Add(&chartrepo.Upkeep{Store: p.store, Interval: o.scrub, Keep: installed(mgr.GetClient())}),
 		p.serve(mgr, o),

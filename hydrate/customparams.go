@@ -14,7 +14,8 @@ const (
 
 // CustomParams merges the parameters of the market and of the app into the
 // values.yaml of every unit, checks the result against the unit's schema, and
-// renders again what has changed.
+// renders again what has changed. As the files are then final, it also judges
+// whether the app can be cloned.
 type CustomParams struct {
 	Renderer Renderer
 }
@@ -22,24 +23,41 @@ type CustomParams struct {
 // Name is StepCustomParams.
 func (CustomParams) Name() Name { return StepCustomParams }
 
-// Apply sets Files, Units and Customized; nothing where there are no parameters.
+// Apply sets Files, Units and Customized, where there are parameters, and Clone.
 func (s CustomParams) Apply(ctx context.Context, d *Draft) error {
-	if len(d.Request.Params) == 0 {
-		return nil
+	files, units := d.Files, d.Units
+	given := len(d.Request.Params) > 0
+	if given {
+		var err error
+		if files, units, err = s.customized(ctx, d); err != nil {
+			return err
+		}
 	}
+	var clone *CloneSafety
+	if d.Manifest == nil || d.Manifest.Cloneable {
+		var err error
+		if clone, err = JudgeClone(ctx, s.Renderer, d, files, units); err != nil {
+			return err
+		}
+	}
+	d.Files, d.Units, d.Customized, d.Clone = files, units, given, clone
+	return nil
+}
+
+// customized are files and units with the parameters merged in.
+func (s CustomParams) customized(ctx context.Context, d *Draft) ([]File, []Unit, error) {
 	files, units := slices.Clone(d.Files), slices.Clone(d.Units)
 	for i := range units {
 		changed, err := customize(files, units[i].Dir, d.Request.Params)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		files = changed
-		if err := units[i].render(ctx, s.Renderer, files); err != nil {
-			return err
+		if err := units[i].render(ctx, s.Renderer, d, files); err != nil {
+			return nil, nil, err
 		}
 	}
-	d.Files, d.Units, d.Customized = files, units, true
-	return nil
+	return files, units, nil
 }
 
 // customize returns the files with the parameters merged into the values of the

@@ -77,7 +77,7 @@ func (broken) Render(context.Context, hydrate.RenderInput) (hydrate.Rendered, er
 func TestCustomParamsWithoutParams(t *testing.T) {
 	for _, params := range []map[string]any{nil, {}} {
 		g := NewWithT(t)
-		d := rendered(t, params, web(nil))
+		d := rendered(t, params, web(map[string]string{"OlaresManifest.yaml": literal}))
 		before := *d
 		g.Expect(hydrate.CustomParams{Renderer: broken{}}.Apply(t.Context(), d)).To(Succeed())
 		g.Expect(*d).To(Equal(before))

@@ -7,7 +7,7 @@ import (
 
 // Revision is part of the inputs: raise it when the steps begin to make something
 // else of the same inputs, and everything is hydrated again.
-const Revision int32 = 1
+const Revision int32 = 2
 
 // Request says what to hydrate: one version of an app, and what it is rendered
 // and customised with.
@@ -21,6 +21,8 @@ type Request struct {
 	// Platform is merged over the profile.
 	Profile  Profile
 	Platform map[string]any
+	// At is where the app is installed, zero in hydration.
+	At Place
 	// Params are merged into values.yaml.
 	Params map[string]any
 }
@@ -66,7 +68,7 @@ func digestOf(values map[string]any) (string, error) {
 // platform is what a chart with this manifest is rendered with, beside its own
 // values.
 func (r Request) platform(m *Manifest) map[string]any {
-	return Overlay(r.Profile.Values(m), r.Platform)
+	return Overlay(r.Profile.Values(m, r.At), r.Platform)
 }
 
 // Draft is an app on its way through the steps. Each field says which step sets
@@ -87,6 +89,13 @@ type Draft struct {
 
 	// Manifest is the app manifest, nil for a plain chart.
 	Manifest *Manifest
+	// License are the terms of an app that must be bought, else nil.
+	License *License
+	// Inputs are what the app asks of the person who installs it, by its manifest
+	// or otherwise by the questions and schemas of its charts; InputWarnings are
+	// what of these was not understood, at most 20.
+	Inputs        []Input
+	InputWarnings []string
 	// Units are the charts that are installed, at least one.
 	Units []Unit
 
@@ -94,6 +103,9 @@ type Draft struct {
 
 	// Customized says that the parameters changed Files.
 	Customized bool
+	// Clone says whether a second instance can live beside the first. It is nil for
+	// an app whose manifest does not allow a second one.
+	Clone *CloneSafety
 
 	// ImageAnalysis.
 

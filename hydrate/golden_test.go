@@ -38,11 +38,13 @@ type result struct {
 	Chart      string            `json:"chart"`
 	Files      map[string]string `json:"files"`
 	Customized bool              `json:"customized"`
-	Source     string            `json:"source"`
-	Platform   string            `json:"platform"`
-	Params     string            `json:"params"`
-	Revision   int32             `json:"revision"`
-	Units      []unitResult      `json:"units"`
+	// Clone is there for what may be installed more than once.
+	Clone    *hydrate.CloneSafety `json:"clone,omitempty"`
+	Source   string               `json:"source"`
+	Platform string               `json:"platform"`
+	Params   string               `json:"params"`
+	Revision int32                `json:"revision"`
+	Units    []unitResult         `json:"units"`
 }
 
 type unitResult struct {
@@ -132,7 +134,7 @@ func described(t *testing.T, d *hydrate.Draft, store *chartrepo.Store) string {
 	inputs, err := d.Request.Inputs()
 	g.Expect(err).NotTo(HaveOccurred())
 	r := result{
-		Archive: d.Published.Digest, Chart: d.Published.Chart, Files: map[string]string{}, Customized: d.Customized,
+		Archive: d.Published.Digest, Chart: d.Published.Chart, Files: map[string]string{}, Customized: d.Customized, Clone: d.Clone,
 		Source: inputs.Source, Platform: inputs.Platform, Params: inputs.Params, Revision: inputs.Revision,
 	}
 	for _, f := range files {

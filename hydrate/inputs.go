@@ -3,12 +3,14 @@ package hydrate
 import (
 	"fmt"
 	"maps"
+	"math"
 	"net/mail"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/dlclark/regexp2"
 )
@@ -18,10 +20,14 @@ import (
 const (
 	MaxInputBytes   = 64 << 10
 	MaxPatternBytes = 1_000
-	matchTime       = 100 * time.Millisecond
-	checkTime       = time.Second
+	matchTime       = time.Second
+	checkTime       = 3 * time.Second
 	// maxListed bounds the options that a problem lists.
 	maxListed = 10
+
+	typePassword = "password"
+	// plainPassword is the problem of a password that somebody wrote down.
+	plainPassword = "give it by valueFrom.secretKeyRef: a password is never stored in an object"
 )
 
 // InputProblem is an input that is missing or wrong. Problem says what is wrong
@@ -40,18 +46,25 @@ type InputProblem struct {
 // default. An empty text that is given counts; one that is supplied does not.
 // Given and supplied values are checked; the app's own are taken as they are.
 //
-// The values are for .Values.olaresEnv and hold every input as text, empty if it
-// has no value; one with a wrong value is as if that were absent. Charts compare
-// them with "true" and "false", also those of type bool, and fail to render if
-// they find a bool there.
-func CheckInputs(inputs []Input, given, supplied map[string]string) (map[string]any, []InputProblem) {
+// An input whose ShowIf does not hold is not required. The condition sees every
+// other input as it comes out, checked or not.
+//
+// Plain are the names of inputs whose text, given or supplied, stands in an object
+// for everyone to read who may read that, and not in a Secret. A password among
+// them is refused.
+//
+// The values hold every input as text, empty if it has no value; one with a wrong
+// value is as if that were absent. InputValues makes values for the chart of them.
+// Charts compare those of a manifest with "true" and "false", also those of type
+// bool, and fail to render if they find a bool there.
+func CheckInputs(inputs []Input, given, supplied map[string]string, plain ...string) (map[string]any, []InputProblem) {
 	values := make(map[string]any, len(inputs))
 	var wrong []InputProblem
 	unknown := maps.Clone(given)
-	check := inputCheck{until: time.Now().Add(checkTime)}
+	check := inputCheck{until: time.Now().Add(checkTime), inputs: inputs, given: given, supplied: supplied, plain: plain}
 	for _, in := range inputs {
 		delete(unknown, in.Name)
-		value, problem := check.resolve(in, given, supplied)
+		value, problem := check.resolve(in)
 		values[in.Name] = in.spelled(value)
 		if problem != "" {
 			wrong = append(wrong, InputProblem{Input: in, Problem: problem})
@@ -76,17 +89,20 @@ func (in Input) spelled(text string) string {
 
 // inputCheck is the check of all inputs of an app; until bounds its time.
 type inputCheck struct {
-	until time.Time
+	until           time.Time
+	inputs          []Input
+	given, supplied map[string]string
+	plain           []string
 }
 
 // resolve finds the value of an input and what is wrong with it.
-func (c inputCheck) resolve(in Input, given, supplied map[string]string) (value, problem string) {
+func (c inputCheck) resolve(in Input) (value, problem string) {
 	own := in.Value
 	if own == "" {
 		own = in.Default
 	}
-	if text, ok := given[in.Name]; ok {
-		if problem := c.given(in, text); problem != "" {
+	if text, ok := c.given[in.Name]; ok {
+		if problem := c.wrongGiven(in, text); problem != "" {
 			return own, problem
 		}
 		return text, ""
@@ -94,27 +110,54 @@ func (c inputCheck) resolve(in Input, given, supplied map[string]string) (value,
 	if in.Value != "" {
 		return in.Value, ""
 	}
-	text := supplied[in.Name]
-	if from := supplied[in.From]; in.From != "" && from != "" {
-		text = from
-	}
-	if text != "" {
+	if text := c.suppliedText(in); text != "" {
 		if problem := c.wrong(in, text); problem != "" {
 			return own, problem
 		}
 		return text, ""
 	}
-	if own == "" && in.Required {
+	if own == "" && c.requires(in) {
 		return "", "required"
 	}
 	return own, ""
 }
 
-func (c inputCheck) given(in Input, text string) string {
+// suppliedText is what the platform supplies for an input.
+func (c inputCheck) suppliedText(in Input) string {
+	if from := c.supplied[in.From]; in.From != "" && from != "" {
+		return from
+	}
+	return c.supplied[in.Name]
+}
+
+// text is the value of another input as a condition sees it, or what the platform
+// supplies under a name that is no input's.
+func (c inputCheck) text(name string) string {
+	at := slices.IndexFunc(c.inputs, func(in Input) bool { return in.Name == name })
+	if at < 0 {
+		return c.supplied[name]
+	}
+	in := c.inputs[at]
+	text, ok := c.given[name]
+	switch {
+	case ok:
+	case in.Value != "":
+		text = in.Value
+	default:
+		if text = c.suppliedText(in); text == "" {
+			text = in.Default
+		}
+	}
+	return in.spelled(text)
+}
+
+func (c inputCheck) requires(in Input) bool { return in.Required && in.shown(c.text) }
+
+func (c inputCheck) wrongGiven(in Input, text string) string {
 	switch {
 	case in.Value != "" && !in.Editable && text != in.Value:
 		return "cannot be edited"
-	case text == "" && in.Required:
+	case text == "" && c.requires(in):
 		return "required"
 	case text == "":
 		return ""
@@ -124,10 +167,13 @@ func (c inputCheck) given(in Input, text string) string {
 
 // wrong says what is wrong with a value that is not empty.
 func (c inputCheck) wrong(in Input, text string) string {
+	if in.Type == typePassword && slices.Contains(c.plain, in.Name) {
+		return plainPassword
+	}
 	if len(text) > MaxInputBytes {
 		return fmt.Sprintf("longer than %d bytes", MaxInputBytes)
 	}
-	if problem := wrongType(in.Type, text); problem != "" {
+	if problem := in.wrongKind(text); problem != "" {
 		return problem
 	}
 	if len(in.Options) > 0 && !slices.ContainsFunc(in.Options, func(o InputOption) bool { return o.Value == text }) {
@@ -135,6 +181,36 @@ func (c inputCheck) wrong(in Input, text string) string {
 	}
 	return c.wrongPattern(in.Pattern, text)
 }
+
+// wrongKind says what is wrong with the type of a text, or with its size.
+func (in Input) wrongKind(text string) string {
+	if problem := wrongType(in.Type, text); problem != "" {
+		return problem
+	}
+	if !in.Number && in.Type != "int" {
+		return in.Length.wrong(float64(utf8.RuneCountInString(text)), "shorter than %v characters", "longer than %v characters")
+	}
+	number, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(number, 0) || math.IsNaN(number) {
+		return "not a number"
+	}
+	return in.Range.wrong(number, "less than %v", "more than %v")
+}
+
+// wrong says which bound a number is outside of, in the given words.
+func (b *Bounds) wrong(number float64, below, above string) string {
+	switch {
+	case b == nil:
+	case b.Min != nil && number < *b.Min:
+		return fmt.Sprintf(below, plainNumber(*b.Min))
+	case b.Max != nil && number > *b.Max:
+		return fmt.Sprintf(above, plainNumber(*b.Max))
+	}
+	return ""
+}
+
+// plainNumber writes a number without an exponent, as values are compared.
+func plainNumber(number float64) string { return strconv.FormatFloat(number, 'f', -1, 64) }
 
 func wrongType(kind, text string) string {
 	switch kind {

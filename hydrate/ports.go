@@ -45,7 +45,8 @@ type Document struct {
 	Hook bool
 }
 
-// ManifestReader reads the app manifest (OlaresManifest.yaml) of a chart.
+// ManifestReader reads what describes an app beside its chart: the app manifest
+// (OlaresManifest.yaml) and the price list (price.yaml).
 type ManifestReader interface {
 	// Templated reports whether the text is itself a Helm template that must be
 	// rendered before Read: those below olaresManifest.version 0.12.0.
@@ -53,13 +54,16 @@ type ManifestReader interface {
 	// Read decodes a literal manifest. What is not understood becomes a warning
 	// of the manifest; an error is stalled with InvalidManifest.
 	Read(text []byte) (*Manifest, error)
+	// ReadPrice decodes price.yaml, which is never a template. It is nil for an
+	// app that need not be bought; an error is stalled with InvalidManifest.
+	ReadPrice(text []byte) (*License, error)
 }
 
 // Profile gives the values that a platform supplies to a chart beyond what the
 // market keeper configured. The manifest may be nil: before it was read, or for
-// a chart that has none.
+// a chart that has none. What is kept on a node differs from place to place.
 type Profile interface {
-	Values(manifest *Manifest) map[string]any
+	Values(manifest *Manifest, at Place) map[string]any
 }
 
 // Inspector asks a registry about an image. The reference is one that

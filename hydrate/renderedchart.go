@@ -17,15 +17,19 @@ const manifestFile = "OlaresManifest.yaml"
 // unit with the platform values of the source.
 type RenderedChart struct {
 	Renderer Renderer
-	Reader   ManifestReader
+	Reader   AppReader
 }
 
 // Name is StepRenderedChart.
 func (RenderedChart) Name() Name { return StepRenderedChart }
 
-// Apply sets Manifest and Units.
+// Apply sets Manifest, License, Inputs, InputWarnings and Units.
 func (s RenderedChart) Apply(ctx context.Context, d *Draft) error {
 	manifest, err := s.Manifest(ctx, d)
+	if err != nil {
+		return err
+	}
+	license, err := s.license(d)
 	if err != nil {
 		return err
 	}
@@ -36,11 +40,12 @@ func (s RenderedChart) Apply(ctx context.Context, d *Draft) error {
 	values := d.Request.platform(manifest)
 	for i := range units {
 		units[i].Values = values
-		if err := units[i].render(ctx, s.Renderer, d.Files); err != nil {
+		if err := units[i].render(ctx, s.Renderer, d, d.Files); err != nil {
 			return err
 		}
 	}
-	d.Manifest, d.Units = manifest, units
+	d.Manifest, d.License, d.Units = manifest, license, units
+	d.Inputs, d.InputWarnings = s.Inputs(d, manifest)
 	return nil
 }
 
@@ -78,7 +83,7 @@ func (s RenderedChart) renderManifest(ctx context.Context, d *Draft, text []byte
 		Files:     []File{{Name: chartFile, Data: meta}, {Name: notes, Data: text}},
 		Values:    d.Request.platform(nil),
 		Release:   d.Chart.Name,
-		Namespace: renderNamespace,
+		Namespace: RenderNamespace,
 	})
 	if err != nil {
 		cause := errors.New(strings.ReplaceAll(err.Error(), notes, manifestFile))
@@ -86,9 +91,6 @@ func (s RenderedChart) renderManifest(ctx context.Context, d *Draft, text []byte
 	}
 	return []byte(out.Notes), nil
 }
-
-// renderNamespace is what .Release.Namespace says while nothing is installed.
-const renderNamespace = "default"
 
 // Units are the charts of an app that become releases of their own: those that
 // the manifest names in spec.subCharts, or the app's own chart.
@@ -123,12 +125,12 @@ func UnitFiles(files []File, dir string) []File {
 }
 
 // render sets the unit's Documents, Objects and Notes.
-func (u *Unit) render(ctx context.Context, r Renderer, files []File) error {
+func (u *Unit) render(ctx context.Context, r Renderer, d *Draft, files []File) error {
 	out, err := r.Render(ctx, RenderInput{
 		Files:     UnitFiles(files, u.Dir),
 		Values:    u.Values,
-		Release:   u.Name,
-		Namespace: renderNamespace,
+		Release:   d.Request.At.release(d.Chart.Name, u.Name),
+		Namespace: d.Request.At.namespace(),
 	})
 	if err != nil {
 		return fmt.Errorf("chart %s: %w", u.Name, err)

@@ -42,6 +42,21 @@ func summary(d *hydrate.Draft) *v1alpha1.AppSummary {
 		describe(out, d.Manifest)
 	}
 	out.Kinds = kinds(d)
+	for _, in := range catalog.First(d.Inputs, maxInputs) {
+		out.Inputs = append(out.Inputs, catalog.Input(in))
+	}
+	out.Warnings = append(out.Warnings, all(d.InputWarnings, maxFew, maxSentence)...)
+	if c := d.Clone; c != nil {
+		out.Clone = &v1alpha1.CloneSafety{Verdict: v1alpha1.CloneVerdict(c.Verdict), Collisions: all(c.Collisions, maxMany, 253)}
+	}
+	if l := d.License; l != nil {
+		out.License = &v1alpha1.LicenseTerms{Product: catalog.Bounded(l.Product, 253), Issuer: catalog.Bounded(l.Issuer, 253)}
+		for _, p := range catalog.First(l.Prices, maxFew) {
+			out.License.Prices = append(out.License.Prices, catalog.Bounded(p.String(), 253))
+		}
+		out.Warnings = append(out.Warnings, all(l.Warnings, maxFew, maxSentence)...)
+	}
+	out.Warnings = catalog.First(out.Warnings, maxFew)
 	return out
 }
 
@@ -66,17 +81,20 @@ func describe(out *v1alpha1.AppSummary, m *hydrate.Manifest) {
 	for _, e := range catalog.First(m.Entrances, maxMany) {
 		out.Entrances = append(out.Entrances, catalog.Entrance(e))
 	}
-	for _, in := range catalog.First(m.Inputs, maxInputs) {
-		out.Inputs = append(out.Inputs, catalog.Input(in))
-	}
-	for _, n := range catalog.First(m.Needs, maxMany) {
-		out.Dependencies = append(out.Dependencies, v1alpha1.AppDependency{
-			Name: catalog.Bounded(n.Name, 253), Type: catalog.Bounded(n.Type, 32), Version: catalog.Bounded(n.Version, 253), Mandatory: n.Mandatory,
-		})
-	}
+	out.Dependencies, out.Conflicts = dependencies(m.Needs), dependencies(m.Conflicts)
 	for _, c := range catalog.First(m.SubCharts, maxFew) {
 		out.SubCharts = append(out.SubCharts, v1alpha1.SubChart{Name: catalog.Bounded(c.Name, 253), Shared: c.Shared})
 	}
+}
+
+func dependencies(of []hydrate.Dependency) []v1alpha1.AppDependency {
+	var out []v1alpha1.AppDependency
+	for _, d := range catalog.First(of, maxMany) {
+		out = append(out, v1alpha1.AppDependency{
+			Name: catalog.Bounded(d.Name, 253), Type: catalog.Bounded(d.Type, 32), Version: catalog.Bounded(d.Version, 253), Mandatory: d.Mandatory,
+		})
+	}
+	return out
 }
 
 func kinds(d *hydrate.Draft) []v1alpha1.KindCount {

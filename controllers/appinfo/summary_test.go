@@ -42,6 +42,9 @@ var _ = Describe("The summary of an app", func() {
 			Title: "web", AppVersion: "v1.0.0", Description: "A page.", Icon: "https://example.com/web.png",
 			Categories: []string{"pages", "text"}, Type: "application", Developer: "Ada",
 			Kinds: []v1alpha1.KindCount{{Kind: "ConfigMap", Count: 1}},
+			Clone: &v1alpha1.CloneSafety{
+				Verdict: v1alpha1.CloneNamespacedOnly, Collisions: []string{"ConfigMap page: same name under every release"},
+			},
 		}))
 	})
 

@@ -59,7 +59,7 @@ var _ = Describe("Admitting a task", func() {
 		b.waits(v1alpha1.ReasonWaitingForInput)
 		Expect(b.problems()).To(Equal([]string{v1alpha1.ReasonWaitingForInput}))
 		b.edit(func(t *v1alpha1.AppInstallTask) {
-			t.Spec.Envs = []v1alpha1.EnvVar{{Name: "PASSWORD", Value: new("hunter2")}, {Name: "THEME", Value: new("blue")}}
+			t.Spec.Envs = []v1alpha1.EnvVar{password, {Name: "THEME", Value: new("blue")}}
 		})
 		b.waits(v1alpha1.ReasonWaitingForInput)
 		Expect(b.task.Status.RequiredInputs).To(HaveLen(1))
@@ -189,7 +189,7 @@ var _ = Describe("Admitting a task", func() {
 		b.publish("1.0.0", asks())
 		b.wish("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
 			t.Spec.Title = "Mine"
-			t.Spec.Envs = []v1alpha1.EnvVar{{Name: "PASSWORD", Value: new("hunter2")}, {Name: "THEME", Value: new("dark")}}
+			t.Spec.Envs = []v1alpha1.EnvVar{password, {Name: "THEME", Value: new("dark")}}
 		})
 		b.starts()
 		b.runs("1.0.0")
@@ -202,6 +202,6 @@ var _ = Describe("Admitting a task", func() {
 		b.starts()
 		spec := b.instance().Spec
 		Expect([]any{spec.Version, spec.Title, spec.ServiceAccountName}).To(Equal([]any{"1.1.0", "Mine", "tenant"}))
-		Expect(spec.Envs).To(Equal([]v1alpha1.EnvVar{{Name: "PASSWORD", Value: new("hunter2")}, {Name: "THEME", Value: new("light")}}))
+		Expect(spec.Envs).To(Equal([]v1alpha1.EnvVar{password, {Name: "THEME", Value: new("light")}}))
 	})
 })

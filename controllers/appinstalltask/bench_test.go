@@ -6,6 +6,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +19,7 @@ import (
 	"github.com/appmarket/operator/controllers/appinstalltask"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/cluster"
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/manifest"
 	"github.com/appmarket/operator/internal/tenant"
@@ -40,10 +42,17 @@ func newBench() *bench {
 	GinkgoHelper()
 	b := &bench{market: newMarket(), ctx: GinkgoT().Context(), namespace: server.Namespace(GinkgoTB(), nil)}
 	b.client, b.writes = env.Counted(objects)
-	server.Allow(GinkgoTB(), b.namespace, "tenant", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}})
+	server.Allow(GinkgoTB(), b.namespace, "tenant", rbacv1.PolicyRule{
+		APIGroups: []string{""}, Resources: []string{"secrets", "configmaps", "pods", "persistentvolumeclaims"}, Verbs: []string{"*"},
+	})
+	server.Create(GinkgoTB(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "inputs"}, StringData: map[string]string{"password": "hunter2"},
+	})
+	surroundings, err := cluster.New(server.Config, server.Mapper)
+	Expect(err).NotTo(HaveOccurred())
 	b.reconciler = &appinstalltask.Reconciler{
-		Client: b.client, Recorder: &events.FakeRecorder{},
-		Tenants: &tenant.Readers{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
+		Client: b.client, Recorder: &events.FakeRecorder{}, Cluster: surroundings,
+		Tenants: &tenant.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
 		Catalog: &catalog.Catalog{
 			Objects: server.Client, Archives: b.store,
 			Render:   hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
@@ -52,6 +61,11 @@ func newBench() *bench {
 	}
 	return b
 }
+
+// password is the input PASSWORD, from the Secret of the namespace.
+var password = v1alpha1.EnvVar{Name: "PASSWORD", ValueFrom: &v1alpha1.EnvVarSource{
+	SecretKeyRef: &v1alpha1.KeyReference{Name: "inputs", Key: "password"},
+}}
 
 // wish makes a task.
 func (b *bench) wish(name string, action v1alpha1.Action, change ...func(*v1alpha1.AppInstallTask)) *v1alpha1.AppInstallTask {
@@ -199,7 +213,10 @@ func (b *bench) play(version string, done bool, conditions ...[3]string) {
 	GinkgoHelper()
 	i := b.instance()
 	before := client.MergeFrom(i.DeepCopy())
-	i.Status.Version = version
+	i.Status.Version, i.Status.Revision, i.Status.Releases = version, 0, nil
+	if version != "" {
+		i.Status.Revision, i.Status.Releases = 1, []v1alpha1.Release{{Name: i.Name}}
+	}
 	if done {
 		i.Status.ObservedGeneration = i.Generation
 	}

@@ -2,9 +2,15 @@ package appinstalltask
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/Masterminds/semver/v3"
+	"gonum.org/v1/gonum/graph"
+	"gonum.org/v1/gonum/graph/simple"
+	"gonum.org/v1/gonum/graph/topo"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -12,27 +18,146 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// application is the type of a dependency on another app.
-const application = "application"
+// Types of dependencies.
+const (
+	application = "application"
+	system      = "system"
+)
 
-// checkDependencies waits for the apps that this one cannot do without. They must
-// run in the same namespace.
-func (r *Reconciler) checkDependencies(ctx context.Context, s *scope, p *preflight) error {
+// checkDependencies looks for the apps that this one cannot do without, which must
+// run in the same namespace: they are waited for, or installed by tasks of their
+// own, those first that others of them need.
+func (r *Reconciler) checkDependencies(ctx context.Context, s *scope, p *findings) error {
 	summary := s.app.Info.Status.Summary
-	if summary == nil || len(summary.Dependencies) == 0 {
+	if summary == nil {
 		return nil
+	}
+	for _, d := range summary.Dependencies {
+		p.add(r.checkSystem(s, d))
 	}
 	var list v1alpha1.AppInstanceList
 	if err := r.List(ctx, &list, client.InNamespace(s.task.Namespace)); err != nil {
 		return fmt.Errorf("list instances: %w", err)
 	}
-	for _, d := range summary.Dependencies {
-		if d.Type == application && d.Mandatory && !satisfied(d, list.Items) {
-			p.add(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf(
-				"app %s needs app %s in a version %q to run in this namespace; install it", s.app.Info.Spec.App, d.Name, d.Version)))
-		}
+	missing := unmet(summary, list.Items)
+	if len(missing) == 0 {
+		return nil
+	}
+	if s.task.Spec.Dependencies == v1alpha1.DependenciesInstall {
+		return r.installFirst(ctx, s, p, list.Items)
+	}
+	for _, d := range missing {
+		p.add(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf(
+			"app %s needs app %s in a version %q to run in this namespace; install it, or set spec.dependencies to Install",
+			s.app.Info.Spec.App, d.Name, d.Version)))
 	}
 	return nil
+}
+
+// checkSystem compares the version of the platform with what an app asks for.
+func (r *Reconciler) checkSystem(s *scope, d v1alpha1.AppDependency) error {
+	if d.Type != system || d.Version == "" {
+		return nil
+	}
+	have, err := r.Catalog.SystemVersion(s.app)
+	if err != nil || have == "" || within(have, d.Version) {
+		return err
+	}
+	return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf(
+		"app %s needs %s in a version %q, and this platform is %s; choose another version of the app", s.app.Info.Spec.App, d.Name, d.Version, have))
+}
+
+// unmet are the apps that an app cannot do without and that do not run.
+func unmet(summary *v1alpha1.AppSummary, instances []v1alpha1.AppInstance) []v1alpha1.AppDependency {
+	if summary == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(summary.Dependencies), func(d v1alpha1.AppDependency) bool {
+		return d.Type != application || !d.Mandatory || satisfied(d, instances)
+	})
+}
+
+// need is an app that is to be installed first, and the range it must be in.
+type need struct {
+	app     string
+	version string
+}
+
+// maxNeeds bounds the apps that one task installs.
+const maxNeeds = 40
+
+// order finds every app that an app needs and that does not run, directly or through
+// others, each behind those that it needs itself. Apps that need each other are an
+// error that names them.
+func (r *Reconciler) order(ctx context.Context, s *scope, instances []v1alpha1.AppInstance) ([]need, error) {
+	g := simple.NewDirectedGraph()
+	ids, names := map[string]int64{}, map[int64]string{}
+	ranges := map[string]string{}
+	node := func(app string) graph.Node {
+		if _, known := ids[app]; !known {
+			ids[app] = int64(len(ids))
+			names[ids[app]] = app
+			g.AddNode(simple.Node(ids[app]))
+		}
+		return simple.Node(ids[app])
+	}
+	root := s.task.Spec.App.Name
+	node(root)
+	for open := []string{root}; len(open) > 0; open = open[1:] {
+		summary, err := r.summaryOf(ctx, s, open[0])
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range unmet(summary, instances) {
+			if d.Name == open[0] {
+				return nil, cycle([]string{d.Name})
+			}
+			if _, known := ids[d.Name]; !known {
+				ranges[d.Name] = d.Version
+				open = append(open, d.Name)
+			}
+			g.SetEdge(simple.Edge{F: node(d.Name), T: node(open[0])})
+		}
+		if len(ids) > maxNeeds {
+			return nil, outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("app %s needs more than %d apps", root, maxNeeds))
+		}
+	}
+	sorted, err := topo.SortStabilized(g, nil)
+	if loops, ok := errors.AsType[topo.Unorderable](err); ok {
+		var apps []string
+		for _, n := range loops[0] {
+			apps = append(apps, names[n.ID()])
+		}
+		return nil, cycle(apps)
+	}
+	var needs []need
+	for _, n := range sorted {
+		if app := names[n.ID()]; app != root {
+			needs = append(needs, need{app: app, version: ranges[app]})
+		}
+	}
+	return needs, nil
+}
+
+func cycle(apps []string) error {
+	slices.Sort(apps)
+	return outcome.Stalled(v1alpha1.ReasonDependencyCycle, fmt.Errorf(
+		"these apps need each other and cannot be installed in any order: %s; install one of them by hand", strings.Join(apps, ", ")))
+}
+
+// summaryOf is what is known of an app of the same source. One that is not there
+// cannot be installed.
+func (r *Reconciler) summaryOf(ctx context.Context, s *scope, name string) (*v1alpha1.AppSummary, error) {
+	ref := s.task.Spec.App
+	ref.Name = name
+	app, err := r.Catalog.Find(ctx, ref, s.task.Namespace)
+	if err != nil && judged(err) {
+		return nil, outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("app %s is needed: %w", name, err))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return app.Info.Status.Summary, nil
 }
 
 // satisfied reports whether an instance that runs is what a dependency asks for.

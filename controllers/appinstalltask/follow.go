@@ -4,18 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
 )
 
 // follow copies the instance's milestones and ends the task when the instance is
 // done with what the task wrote.
-func (r *Reconciler) follow(_ context.Context, s *scope) error {
+func (r *Reconciler) follow(ctx context.Context, s *scope) error {
+	if s.task.Status.Undoing != nil {
+		return r.backOut(ctx, s)
+	}
 	ref := s.task.Status.InstanceRef
 	if s.instance == nil || string(s.instance.UID) != ref.UID {
 		return outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf("instance %s was deleted while the task ran", ref.Name))
@@ -23,41 +29,75 @@ func (r *Reconciler) follow(_ context.Context, s *scope) error {
 	if by := s.takenOver(); by != "" {
 		return outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf("instance %s was changed by %s while the task ran", ref.Name, by))
 	}
-	conditions := s.instance.Status.Conditions
-	current := func(kind string) *metav1.Condition {
-		c := meta.FindStatusCondition(conditions, kind)
-		if c == nil || c.ObservedGeneration < ref.Generation {
-			return nil
-		}
-		return c
-	}
 	for _, milestone := range status.AppInstance.Milestones {
-		if c := current(milestone); c != nil && c.Status == metav1.ConditionTrue {
+		if c := s.current(milestone, ref.Generation); c != nil && c.Status == metav1.ConditionTrue {
 			s.keeper.Reached(milestone, c.Reason, c.Message)
 		}
 	}
-	if stalled := current(v1alpha1.ConditionStalled); stalled != nil {
-		return status.At(failedMilestone(conditions), outcome.Stalled(stalled.Reason, errors.New(stalled.Message)))
+	if stalled := s.current(v1alpha1.ConditionStalled, ref.Generation); stalled != nil {
+		return r.fail(ctx, s, stalled)
 	}
-	root := current(v1alpha1.ConditionReady)
-	if s.instance.Status.ObservedGeneration < ref.Generation || root == nil || root.Status != metav1.ConditionTrue {
-		return s.goesOn(current(v1alpha1.ConditionReconciling))
+	if !s.settled(ref.Generation) {
+		return s.goesOn(s.current(v1alpha1.ConditionReconciling, ref.Generation))
 	}
-	s.keeper.Says(v1alpha1.ReasonSucceeded, root.Message)
+	fault.Point(fault.TaskNoted, s.task.Namespace+"/"+s.task.Name)
+	s.task.Status.Outputs = s.instance.Status.Outputs
+	s.task.Status.Revision = s.instance.Status.Revision
+	s.task.Status.Version = s.instance.Status.Version
+	s.keeper.Says(v1alpha1.ReasonSucceeded, s.current(v1alpha1.ConditionReady, ref.Generation).Message)
 	return nil
+}
+
+// fail ends the task whose instance has failed, once it has taken back what is to
+// be taken back.
+func (r *Reconciler) fail(ctx context.Context, s *scope, stalled *metav1.Condition) error {
+	if s.leavesNothing() {
+		if err := r.turnAround(ctx, s, v1alpha1.Problem{Reason: stalled.Reason, Message: stalled.Message}); err != nil {
+			return err
+		}
+		return r.backOut(ctx, s)
+	}
+	return status.At(failedMilestone(s.instance.Status.Conditions), outcome.Stalled(stalled.Reason, errors.New(stalled.Message)))
+}
+
+// current is a condition of the instance that speaks of the spec which the task
+// wrote, or of a later one.
+func (s *scope) current(kind string, generation int64) *metav1.Condition {
+	c := meta.FindStatusCondition(s.instance.Status.Conditions, kind)
+	if c == nil || c.ObservedGeneration < generation {
+		return nil
+	}
+	return c
+}
+
+// settled reports whether the instance has dealt with what the task wrote, and is
+// well.
+func (s *scope) settled(generation int64) bool {
+	root := s.current(v1alpha1.ConditionReady, generation)
+	return s.instance.Status.ObservedGeneration >= generation && root != nil && root.Status == metav1.ConditionTrue
 }
 
 // takenOver says who has changed the instance so that it is no longer what the task
 // wants, empty if nobody has.
 func (s *scope) takenOver() string {
-	absent := s.instance.Spec.DesiredState == v1alpha1.StateAbsent
-	switch by := s.instance.Annotations[v1alpha1.TaskAnnotation]; {
-	case by != s.task.Name:
+	if by := s.writer(); by != s.task.Name {
 		return "task " + by
-	case absent != (s.task.Spec.Action == v1alpha1.ActionUninstall):
+	}
+	if s.instance.Spec.DesiredState != s.desired() {
 		return "somebody"
 	}
 	return ""
+}
+
+// desired is the state that the task's action writes into the instance.
+func (s *scope) desired() v1alpha1.DesiredState {
+	switch lifecycle.Effects[s.task.Spec.Action].Succeeded {
+	case lifecycle.Removed:
+		return v1alpha1.StateAbsent
+	case lifecycle.Stopped:
+		return v1alpha1.StateStopped
+	}
+	return v1alpha1.StateRunning
 }
 
 // goesOn tells how far the instance is.
@@ -65,7 +105,26 @@ func (s *scope) goesOn(reconciling *metav1.Condition) error {
 	if reconciling == nil {
 		return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("%s of instance %s", s.task.Spec.Action, s.instance.Name))
 	}
-	return outcome.Waiting(reconciling.Reason, 0, errors.New(reconciling.Message))
+	if reconciling.Reason != v1alpha1.ReasonProgressingWithRetry {
+		return outcome.Waiting(reconciling.Reason, 0, errors.New(reconciling.Message))
+	}
+	// What is tried again and again may never go well.
+	left := time.Until(s.task.Status.StartTime.Add(s.task.Spec.Timeout.Or(defaultTimeout)))
+	if left <= 0 {
+		return outcome.Stalled(v1alpha1.ReasonTimedOut, fmt.Errorf("not done within spec.timeout: %s", reconciling.Message))
+	}
+	return outcome.Waiting(reconciling.Reason, left, errors.New(reconciling.Message))
+}
+
+// defaultTimeout stands in for a timeout that cannot be read.
+const defaultTimeout = 10 * time.Minute
+
+// progress is what the instance says of the work that goes on.
+func (s *scope) progress(generation int64) string {
+	if c := s.current(v1alpha1.ConditionReconciling, generation); c != nil {
+		return c.Message
+	}
+	return "instance " + s.instance.Name + " is being brought back"
 }
 
 // failedMilestone is the milestone that the instance failed at.

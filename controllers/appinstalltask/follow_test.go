@@ -1,6 +1,8 @@
 package appinstalltask_test
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -92,6 +94,29 @@ var _ = Describe("A task that was admitted", func() {
 		b.waits(v1alpha1.ReasonWaitingForObjects)
 		b.runs("1.1.0")
 		b.succeeds()
+	})
+
+	It("ends when what is tried again and again takes more than its time", func() {
+		b.wish("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Timeout = "1m" })
+		b.starts()
+		b.play("", false, [3]string{"Reconciling", "True", "ProgressingWithRetry"}, [3]string{"Ready", "False", "SecretMissing"})
+		result := b.waits(v1alpha1.ReasonProgressingWithRetry)
+		Expect(result.RequeueAfter).To(BeNumerically("~", time.Minute, 10*time.Second))
+		b.editStatus(func(status *v1alpha1.AppInstallTaskStatus) {
+			early := metav1.NewTime(status.StartTime.Add(-time.Minute))
+			status.StartTime = &early
+		})
+		b.fails(v1alpha1.ReasonTimedOut)
+	})
+
+	It("has seen what is changed after its end", func() {
+		b.installed("1.0.0")
+		b.edit(func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "1.x" })
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.task.Status.ObservedGeneration).To(Equal(b.task.Generation))
+		Expect(b.condition(v1alpha1.ConditionSucceeded)).To(Equal("True Succeeded"))
+		b.quiet()
 	})
 
 	It("does not fail with what the instance failed at before", func() {

@@ -6,6 +6,12 @@
 // turns by age; those of different instances know nothing of each other. Once the
 // instance is written, the task only watches: its conditions are those of the
 // instance for the generation that it wrote.
+//
+// A task that is cancelled, or that fails and is to leave nothing behind, takes
+// back what it wrote by writing the instance once more, and follows that to its end
+// too. A task that was carried out before, under its name and with its spec, finds
+// itself in the instance's ledger and ends at once. Apps that the app needs are
+// installed by tasks of their own, one after the other.
 package appinstalltask
 
 import (
@@ -18,6 +24,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
 )
@@ -27,26 +34,41 @@ type Reconciler struct {
 	client.Client
 	Recorder events.EventRecorder
 	Catalog  *catalog.Catalog
-	// Tenants reads the objects that values come from, as the tenant.
-	Tenants TenantReader
+	// Tenants acts as the tenant, for the objects that values come from.
+	Tenants Tenants
+	// Cluster compares what an app asks for with what the cluster and the tenant
+	// have.
+	Cluster Cluster
 }
 
-// TenantReader gives a reader that may read what a service account may read.
-type TenantReader interface {
-	ReaderFor(tenant release.Tenant) (client.Reader, error)
+// Cluster says what of a wish the cluster and the tenant do not satisfy.
+type Cluster interface {
+	Check(ctx context.Context, wish preflight.Wish) ([]preflight.Problem, error)
+}
+
+// Tenants gives a client that may do what a service account may do.
+type Tenants interface {
+	ClientFor(tenant release.Tenant) (client.Client, error)
 }
 
 // scope is what one reconcile knows.
 type scope struct {
 	task     *v1alpha1.AppInstallTask
 	keeper   *status.Keeper
+	hash     string                // of what the task wishes for
 	instance *v1alpha1.AppInstance // nil when there is none
+	origin   *v1alpha1.AppInstance // what a clone copies
+	tenant   release.Tenant        // who installs it
 	app      *catalog.App
 	version  *v1alpha1.PublishedVersion
+	plan     *catalog.Plan          // what it comes to, rendered
+	back     *v1alpha1.HistoryEntry // the revision that a rollback goes back to
+	ended    bool                   // nothing is left to do
 }
 
-// +kubebuilder:rbac:groups=appmarket.io,resources=appinstalltasks,verbs=get;list;watch;delete
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinstalltasks,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstalltasks/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinstalltasks/finalizers,verbs=update
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstances,verbs=get;list;watch;create;update;patch
 
 // Reconcile takes one task a step further.
@@ -54,20 +76,31 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 	if !task.DeletionTimestamp.IsZero() {
 		return result, nil
 	}
+	keeper := status.Begin(r.Client, r.Recorder, status.AppInstallTask, task)
 	if task.Finished() {
+		// What is changed now has no effect; who watches is told that it was seen.
+		task.SetObservedGeneration(task.Generation)
+		if err := keeper.Save(ctx); err != nil {
+			return result, client.IgnoreNotFound(err)
+		}
 		return r.expire(ctx, task)
 	}
-	keeper := status.Begin(r.Client, r.Recorder, status.AppInstallTask, task)
 	defer func() { result, err = keeper.End(ctx, ended(task, err), 0) }()
 	s := &scope{task: task, keeper: keeper}
-	for _, phase := range []func(context.Context, *scope) error{
+	phases := []func(context.Context, *scope) error{
 		r.readInstance, // sets s.instance
+		r.replay,       // sets s.hash
+		r.heed,
 		r.await,
-		r.admit, // sets s.app and s.version
+		r.admit, // sets s.app, s.version, s.origin and s.back
 		r.write,
 		r.follow,
-	} {
-		if err := phase(ctx, s); err != nil {
+	}
+	if task.Spec.Action == v1alpha1.ActionCancel {
+		phases = []func(context.Context, *scope) error{r.readInstance, r.cancel}
+	}
+	for _, phase := range phases {
+		if err := phase(ctx, s); err != nil || s.ended {
 			return result, err
 		}
 	}
@@ -87,8 +120,7 @@ func (r *Reconciler) expire(ctx context.Context, task *v1alpha1.AppInstallTask) 
 	return ctrl.Result{}, client.IgnoreNotFound(r.Delete(ctx, task))
 }
 
-// tracked reports whether a GitOps tool keeps the task: it would create it again,
-// and the task would run again.
+// tracked reports whether a GitOps tool keeps the task: it would create it again.
 func tracked(task *v1alpha1.AppInstallTask) bool {
 	_, argo := task.Annotations["argocd.argoproj.io/tracking-id"]
 	_, hook := task.Annotations["argocd.argoproj.io/hook"]

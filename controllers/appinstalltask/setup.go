@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -37,25 +38,35 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
 
-// left passes a task that has left its queue.
+// left passes a task that has left its queue, that has found the task to cancel, or
+// whose parent is to hear of it.
 func left() predicate.Funcs {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, ok := e.ObjectOld.(*v1alpha1.AppInstallTask)
 			after, also := e.ObjectNew.(*v1alpha1.AppInstallTask)
-			return ok && also && before.Finished() != after.Finished()
+			if !ok || !also {
+				return false
+			}
+			step := after.Labels[v1alpha1.ParentLabel] != "" && before.ResourceVersion != after.ResourceVersion
+			return step || before.Finished() != after.Finished() || before.Status.TargetTask != after.Status.TargetTask
 		},
 	}
 }
 
-// next are the tasks that wait behind one of the same instance.
+// next are the tasks that wait behind one of the same instance, or are cancelled by
+// it, and the one that it is a step of.
 func (r *Reconciler) next(ctx context.Context, o client.Object) []reconcile.Request {
 	task, ok := o.(*v1alpha1.AppInstallTask)
 	if !ok {
 		return nil
 	}
-	return r.unfinished(ctx, nil, client.InNamespace(task.Namespace), client.MatchingFields{TasksByInstance: task.Instance()})
+	requests := r.unfinished(ctx, nil, client.InNamespace(task.Namespace), client.MatchingFields{TasksByInstance: task.Instance()})
+	if parent := task.Labels[v1alpha1.ParentLabel]; parent != "" {
+		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: task.Namespace, Name: parent}})
+	}
+	return requests
 }
 
 // concerned are the tasks that act on an instance, or wait for one that they

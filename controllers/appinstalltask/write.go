@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -11,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/fault"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -21,67 +23,118 @@ const lookAtOnce = 50 * time.Millisecond
 // write makes the instance what the task wants, once. A write whose note in status
 // was lost is made again, and changes nothing then.
 func (r *Reconciler) write(ctx context.Context, s *scope) error {
-	if s.task.Status.InstanceRef != nil {
+	if s.begun() {
 		return nil
 	}
+	subject := s.task.Namespace + "/" + s.task.Name
+	fault.Point(fault.TaskAdmitted, subject)
 	instance, err := r.wanted(ctx, s)
-	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
-		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, lookAtOnce, fmt.Errorf(
-			"instance %s was just changed by somebody else", s.task.Instance()))
-	}
 	if err != nil {
-		return err
+		return contended(s.task, err)
 	}
+	fault.Point(fault.TaskWritten, subject)
 	now := metav1.Now()
 	s.instance = instance
 	s.task.Status.StartTime = &now
-	s.task.Status.InstanceRef = &v1alpha1.InstanceReference{
-		Name: instance.Name, UID: string(instance.UID), Generation: instance.Generation,
-	}
+	s.task.Status.InstanceRef = s.reference()
 	s.keeper.Working(fmt.Sprintf("%s of instance %s", s.task.Spec.Action, instance.Name))
 	return s.keeper.Save(ctx)
+}
+
+// contended looks again soon where somebody else was faster.
+func contended(task *v1alpha1.AppInstallTask, err error) error {
+	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
+		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, lookAtOnce, fmt.Errorf(
+			"instance %s was just changed by somebody else", task.Instance()))
+	}
+	return fmt.Errorf("write instance %s: %w", task.Instance(), err)
 }
 
 func (r *Reconciler) wanted(ctx context.Context, s *scope) (*v1alpha1.AppInstance, error) {
 	if s.instance == nil {
 		instance := &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: s.task.Namespace, Name: s.task.Instance()}}
 		s.fill(instance)
-		if err := r.Create(ctx, instance); err != nil {
-			return nil, fmt.Errorf("create instance %s: %w", instance.Name, err)
-		}
-		return instance, nil
+		return instance, r.Create(ctx, instance)
 	}
 	instance := s.instance.DeepCopy()
 	before := client.MergeFromWithOptions(s.instance, client.MergeFromWithOptimisticLock{})
 	s.fill(instance)
-	if err := r.Patch(ctx, instance, before); err != nil {
-		return nil, fmt.Errorf("change instance %s: %w", instance.Name, err)
-	}
-	return instance, nil
+	return instance, r.Patch(ctx, instance, before)
 }
 
 // fill puts the task's wish into the instance.
 func (s *scope) fill(instance *v1alpha1.AppInstance) {
+	s.sign(instance)
+	task, spec := s.task.Spec, &instance.Spec
+	if s.begins() {
+		// What is left of an earlier life, other than the record of it, has no say.
+		*spec = v1alpha1.AppInstanceSpec{AppRef: spec.AppRef}
+		if from := s.origin; from != nil {
+			spec.DataPolicy, spec.DriftPolicy, spec.History = from.Spec.DataPolicy, from.Spec.DriftPolicy, from.Spec.History
+		}
+	}
+	spec.DataPolicy = cmp.Or(task.DataPolicy, spec.DataPolicy, v1alpha1.DataRetain)
+	spec.ServiceAccountName = cmp.Or(task.ServiceAccountName, spec.ServiceAccountName)
+	spec.Timeout = task.Timeout
+	spec.DesiredState = s.desired()
+	switch task.Action {
+	case v1alpha1.ActionRollback:
+		spec.Revision = s.back.Revision
+	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionUpgrade, v1alpha1.ActionAdopt:
+		s.choose(spec)
+	}
+}
+
+// begins reports whether the task begins a new life of the instance.
+func (s *scope) begins() bool {
+	switch s.task.Spec.Action {
+	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt:
+		return true
+	}
+	return false
+}
+
+// sign notes in the instance which task has written it, and what ran before: once,
+// so that a write that is made again does not take the task's own doing for it.
+func (s *scope) sign(instance *v1alpha1.AppInstance) {
 	if instance.Labels == nil {
 		instance.Labels = map[string]string{}
 	}
 	if instance.Annotations == nil {
 		instance.Annotations = map[string]string{}
 	}
-	instance.Labels[v1alpha1.AppLabel] = s.task.Spec.App.Name
-	instance.Annotations[v1alpha1.TaskAnnotation] = s.task.Name
-	task, spec := s.task.Spec, &instance.Spec
-	spec.DataPolicy = cmp.Or(task.DataPolicy, spec.DataPolicy, v1alpha1.DataRetain)
-	spec.ServiceAccountName = cmp.Or(task.ServiceAccountName, spec.ServiceAccountName)
-	spec.Timeout = task.Timeout
-	if task.Action == v1alpha1.ActionUninstall {
-		spec.DesiredState = v1alpha1.StateAbsent
-		return
+	marks := instance.Annotations
+	if marks[v1alpha1.TaskAnnotation] != s.task.Name || marks[v1alpha1.TaskHashAnnotation] != s.hash {
+		marks[v1alpha1.TaskBeforeAnnotation] = strconv.Itoa(int(instance.Status.Revision))
 	}
-	given, _ := s.given()
-	spec.AppRef = task.App
-	spec.DesiredState = v1alpha1.StateRunning
-	spec.Version = s.version.Version
+	delete(marks, v1alpha1.TaskUndoneAnnotation)
+	marks[v1alpha1.TaskAnnotation], marks[v1alpha1.TaskHashAnnotation] = s.task.Name, s.hash
+	instance.Labels[v1alpha1.AppLabel] = s.task.Spec.App.Name
+}
+
+// choose says what is to be installed.
+func (s *scope) choose(spec *v1alpha1.AppInstanceSpec) {
+	task := s.task.Spec
+	given, account := s.given()
+	spec.AppRef, spec.Revision = task.App, 0
+	spec.Version = task.Version
+	if s.version != nil {
+		spec.Version = s.version.Version
+	}
 	spec.Title = cmp.Or(task.Title, spec.Title)
+	if len(task.Entrances) > 0 {
+		spec.Entrances = task.Entrances
+	}
+	if task.CredentialRef != nil {
+		spec.CredentialRef = task.CredentialRef
+	}
 	spec.Values, spec.ValuesFrom, spec.Envs = given.Values, given.ValuesFrom, given.Envs
+	spec.CloneOf, spec.Adopt = task.CloneOf, nil
+	switch task.Action {
+	case v1alpha1.ActionClone:
+		spec.ServiceAccountName = account
+	case v1alpha1.ActionAdopt:
+		adopt := true
+		spec.Adopt = &adopt
+	}
 }

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
@@ -21,52 +24,92 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 	if s.target == nil {
 		return r.remove(ctx, s)
 	}
-	if installed(s) {
+	if s.installed() || s.halted() {
+		titled(s.instance, s.instance.Status.Entrances)
 		s.resolved()
 		s.applied()
 		return nil
 	}
-	operation := v1alpha1.Operation{
-		Type: kindOf(s.instance), Version: s.target.version.Version,
-		ChartDigest: s.target.version.Digest, ValuesDigest: s.target.values,
+	if s.instance.Status.Stopped {
+		// Helm would start the workloads, and not take away what marks them stopped.
+		s.resolved()
+		if err := r.resume(ctx, s); err != nil {
+			return err
+		}
 	}
+	operation := s.target.operation(s)
 	if err := failedBefore(s, operation); err != nil {
 		s.resolved()
 		return err
 	}
-	draft, err := r.prepare(ctx, s.target)
+	do, err := r.carryOut(ctx, s, operation)
 	if err != nil {
 		s.stillRuns(err)
 		return status.At(v1alpha1.ConditionResolved, err)
 	}
 	s.resolved()
-	plans := releases(s.instance, draft)
-	s.instance.Status.Releases = planned(s.instance.Status.Releases, plans)
-	if err := s.begin(ctx, operation, working(operation)); err != nil {
+	if err := r.operate(ctx, s, operation, do); err != nil {
 		return err
-	}
-	if err := r.run(ctx, s, draft, plans); err != nil {
-		return r.failed(s, err)
 	}
 	st := &s.instance.Status
 	st.Version, st.ChartDigest, st.ValuesDigest = operation.Version, operation.ChartDigest, operation.ValuesDigest
-	st.Retained = nil
-	st.Entrances = entrances(draft.Manifest)
-	s.conclude(v1alpha1.OutcomeSucceeded, "", nil)
+	if operation.Type == v1alpha1.OperationAdopt {
+		if st.ValuesDigest, err = r.valuesDigest(ctx, s); err != nil {
+			return status.At(v1alpha1.ConditionResolved, err)
+		}
+		s.instance.Status.Operation.ValuesDigest = st.ValuesDigest
+	}
+	st.Retained, st.Stopped = nil, false
+	st.Outputs = outputs(s.instance)
 	s.keeper.Reached(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, done(operation))
-	return s.keeper.Save(ctx)
+	return s.succeeded(ctx)
+}
+
+// carryOut prepares an operation and gives what runs it.
+func (r *Reconciler) carryOut(ctx context.Context, s *scope, operation v1alpha1.Operation) (func(context.Context) error, error) {
+	st := &s.instance.Status
+	if operation.Type == v1alpha1.OperationRollback {
+		st.Releases = backTo(st.Releases, s.target.back)
+		return func(ctx context.Context) error { return r.rollback(ctx, s) }, nil
+	}
+	draft, err := r.prepare(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	plans := releases(s.instance, draft)
+	adopting := operation.Type == v1alpha1.OperationAdopt
+	if !adopting {
+		st.Releases = planned(st.Releases, plans)
+	}
+	return func(ctx context.Context) error {
+		run := r.run
+		if adopting {
+			run = func(ctx context.Context, s *scope, _ *hydrate.Draft, plans []plan) error {
+				return r.adopt(ctx, s, plans)
+			}
+		}
+		if err := run(ctx, s, draft, plans); err != nil {
+			return err
+		}
+		st.Entrances = entrances(s.instance, draft.Manifest)
+		return nil
+	}, nil
 }
 
 // installed reports whether the target is what runs. A chart that was published
 // again under its version, with other parameters say, is no reason to touch what
 // runs, unless somebody asks. After an operation that did not succeed nobody knows
 // what runs.
-func installed(s *scope) bool {
+func (s *scope) installed() bool {
 	st := s.instance.Status
-	if len(st.History) > 0 && st.History[0].Outcome != v1alpha1.OutcomeSucceeded {
+	last := lifecycle.LastChange(s.instance)
+	if last == nil || last.Outcome != v1alpha1.OutcomeSucceeded || len(st.Releases) == 0 {
 		return false
 	}
-	same := len(st.Releases) > 0 && st.Version == s.target.version.Version && st.ValuesDigest == s.target.values
+	if s.target.back != nil {
+		return s.isBack()
+	}
+	same := st.Version == s.target.version.Version && st.ValuesDigest == s.target.values
 	return same && (!s.asked() || st.ChartDigest == s.target.version.Digest)
 }
 
@@ -85,14 +128,6 @@ func (s *scope) asked() bool {
 	return s.instance.Annotations[v1alpha1.ReconcileRequestAnnotation] != s.instance.Status.LastHandledReconcileAt
 }
 
-// kindOf tells the first operation from later ones.
-func kindOf(instance *v1alpha1.AppInstance) v1alpha1.OperationType {
-	if instance.Status.ChartDigest == "" {
-		return v1alpha1.OperationInstall
-	}
-	return v1alpha1.OperationUpgrade
-}
-
 // failedBefore reports the failure of the same operation again, instead of running
 // it again, until the spec is changed, the instance is deleted or somebody asks.
 func failedBefore(s *scope, next v1alpha1.Operation) error {
@@ -102,28 +137,22 @@ func failedBefore(s *scope, next v1alpha1.Operation) error {
 		return nil
 	}
 	last := st.History[0]
-	same := last.Operation.Type == next.Type && last.Operation.ChartDigest == next.ChartDigest &&
-		last.Operation.ValuesDigest == next.ValuesDigest
-	if last.Outcome != v1alpha1.OutcomeFailed || !same {
+	if last.Outcome != v1alpha1.OutcomeFailed || !sameOperation(last.Operation, next) {
 		return nil
 	}
 	return status.At(v1alpha1.ConditionApplied, outcome.Stalled(last.Reason, errors.New(last.Message)))
 }
 
-// failed notes a failed operation. What Helm or the API server refused is final,
-// but for the removal of an instance that is being deleted; a plain error is tried
-// again, as an operation of its own.
-func (r *Reconciler) failed(s *scope, err error) error {
-	reason := outcome.Reason(err, "")
-	if reason == "" {
-		s.conclude(v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, err)
-		return status.At(v1alpha1.ConditionApplied, outcome.Failed(v1alpha1.ReasonInterrupted, err))
-	}
-	s.conclude(v1alpha1.OutcomeFailed, reason, err)
-	if !s.instance.DeletionTimestamp.IsZero() {
-		return status.At(v1alpha1.ConditionApplied, outcome.Failed(reason, err))
-	}
-	return status.At(v1alpha1.ConditionApplied, outcome.Stalled(reason, err))
+// resumes reports whether the operation under way was begun before and cut off.
+func (s *scope) resumes() bool {
+	st := s.instance.Status
+	return st.Operation != nil && len(st.History) > 0 &&
+		st.History[0].Outcome == v1alpha1.OutcomeInterrupted && sameOperation(st.History[0].Operation, *st.Operation)
+}
+
+// sameOperation reports whether two operations are for the same.
+func sameOperation(a, b v1alpha1.Operation) bool {
+	return a.Type == b.Type && a.ChartDigest == b.ChartDigest && a.ValuesDigest == b.ValuesDigest && a.To == b.To
 }
 
 // plan is one release to be.
@@ -132,17 +161,11 @@ type plan struct {
 	unit hydrate.Unit
 }
 
-// releases are the releases of an app: one of the name of the instance, or for an
-// app of several units one each, of which the unit that bears the app's own name
-// is named after the instance alone.
+// releases are the releases of an app, one for each chart unit.
 func releases(instance *v1alpha1.AppInstance, draft *hydrate.Draft) []plan {
 	var plans []plan
 	for _, unit := range draft.Units {
-		name := instance.Name
-		if unit.Name != draft.Chart.Name {
-			name += "-" + unit.Name
-		}
-		plans = append(plans, plan{name: shortened(name), unit: unit})
+		plans = append(plans, plan{name: hydrate.ReleaseName(instance.Name, draft.Chart.Name, unit.Name), unit: unit})
 	}
 	return plans
 }
@@ -165,8 +188,8 @@ func (r *Reconciler) run(ctx context.Context, s *scope, draft *hydrate.Draft, pl
 	var objects []v1alpha1.ObjectReference
 	for _, p := range plans {
 		rel, err := r.install(ctx, s, release.Spec{
-			Name: p.name, Labels: map[string]string{v1alpha1.InstanceLabel: s.instance.Name}, Files: hydrate.UnitFiles(draft.Files, p.unit.Dir), Values: p.unit.Values,
-			MaxHistory: int(s.instance.Spec.History), Timeout: timeout(s.instance),
+			Name: p.name, Labels: labels(s.instance), Files: hydrate.UnitFiles(draft.Files, p.unit.Dir), Values: p.unit.Values,
+			MaxHistory: int(s.instance.Spec.History), Timeout: timeout(s.instance), Resumed: s.resumes(),
 		})
 		if err != nil {
 			return err
@@ -174,17 +197,45 @@ func (r *Reconciler) run(ctx context.Context, s *scope, draft *hydrate.Draft, pl
 		made = append(made, described(rel, p.unit.Dir))
 		objects = append(objects, rel.Objects...)
 	}
-	for _, known := range s.instance.Status.Releases {
-		if slices.ContainsFunc(made, func(m v1alpha1.Release) bool { return m.Name == known.Name }) {
-			continue
-		}
-		if err := s.helm.Uninstall(ctx, known.Name, false, timeout(s.instance)); err != nil {
-			return fmt.Errorf("remove release %s, which the app no longer has: %w", known.Name, err)
-		}
+	if err := r.removeOthers(ctx, s, made); err != nil {
+		return err
 	}
 	s.instance.Status.Releases = made
 	s.instance.Status.Inventory = inventory(objects)
 	return nil
+}
+
+// removeOthers removes the releases that are not among those that were made.
+func (r *Reconciler) removeOthers(ctx context.Context, s *scope, made []v1alpha1.Release) error {
+	for _, known := range s.instance.Status.Releases {
+		if slices.ContainsFunc(made, func(m v1alpha1.Release) bool { return m.Name == known.Name }) {
+			continue
+		}
+		if err := s.uninstall(ctx, known.Name); err != nil {
+			return fmt.Errorf("remove release %s, which the app no longer has: %w", known.Name, err)
+		}
+	}
+	return nil
+}
+
+// labels mark a release as one of the instance.
+func labels(instance *v1alpha1.AppInstance) map[string]string {
+	return map[string]string{v1alpha1.InstanceLabel: instance.Name}
+}
+
+// owns reports whether a release is one of the instance.
+func (s *scope) owns(rel *release.Release) bool {
+	return rel.Labels[v1alpha1.InstanceLabel] == s.instance.Name
+}
+
+// uninstall removes a release, if it is one of the instance: one of the name that
+// somebody else has made is in the way, and stays.
+func (s *scope) uninstall(ctx context.Context, name string) error {
+	have, err := s.helm.Get(ctx, name)
+	if err != nil || have == nil || !s.owns(have) {
+		return err
+	}
+	return s.helm.Uninstall(ctx, name, false, timeout(s.instance))
 }
 
 // install makes the first revision of a release, or a further one.
@@ -195,6 +246,9 @@ func (r *Reconciler) install(ctx context.Context, s *scope, spec release.Spec) (
 		return nil, err
 	case have == nil:
 		return s.helm.Install(ctx, spec)
+	case !s.owns(have):
+		return nil, outcome.Stalled(v1alpha1.ReasonInstallFailed, fmt.Errorf(
+			"namespace %s has a release %s that is not of this instance; use action Adopt, or another name", s.instance.Namespace, spec.Name))
 	case have.Pending:
 		if err := s.helm.Settle(ctx, spec.Name); err != nil {
 			return nil, err
@@ -209,13 +263,42 @@ func described(rel *release.Release, unit string) v1alpha1.Release {
 	}
 }
 
-func entrances(m *hydrate.Manifest) []v1alpha1.Entrance {
+// entrances are those of the app, with the titles that the instance gives them.
+func entrances(instance *v1alpha1.AppInstance, m *hydrate.Manifest) []v1alpha1.Entrance {
 	if m == nil {
 		return nil
 	}
 	var out []v1alpha1.Entrance
 	for _, e := range catalog.First(m.Entrances, 50) {
 		out = append(out, catalog.Entrance(e))
+	}
+	titled(instance, out)
+	return out
+}
+
+// titled gives entrances the titles that the instance has for them.
+func titled(instance *v1alpha1.AppInstance, of []v1alpha1.Entrance) {
+	for i := range of {
+		for _, own := range instance.Spec.Entrances {
+			if own.Name == of[i].Name {
+				of[i].Title = own.Title
+			}
+		}
+	}
+}
+
+// outputs are what other apps can use of an instance.
+func outputs(instance *v1alpha1.AppInstance) []v1alpha1.Output {
+	out := []v1alpha1.Output{{Name: "namespace", Value: instance.Namespace}, {Name: "version", Value: instance.Status.Version}}
+	for _, e := range catalog.First(instance.Status.Entrances, 20) {
+		if e.Host == "" {
+			continue
+		}
+		host := e.Host + "." + instance.Namespace + ".svc"
+		out = append(out,
+			v1alpha1.Output{Name: "entrances." + e.Name + ".host", Value: host},
+			v1alpha1.Output{Name: "entrances." + e.Name + ".port", Value: strconv.Itoa(int(e.Port))},
+			v1alpha1.Output{Name: "entrances." + e.Name + ".url", Value: "http://" + net.JoinHostPort(host, strconv.Itoa(int(e.Port)))})
 	}
 	return out
 }
@@ -228,16 +311,30 @@ func inventory(objects []v1alpha1.ObjectReference) *v1alpha1.Inventory {
 }
 
 func working(o v1alpha1.Operation) string {
+	switch o.Type {
+	case v1alpha1.OperationRollback:
+		return fmt.Sprintf("rolling back to revision %d, version %s", o.To, o.Version)
+	case v1alpha1.OperationUninstall:
+		return "removing version " + o.Version
+	}
 	return map[v1alpha1.OperationType]string{
-		v1alpha1.OperationInstall:   "installing version ",
-		v1alpha1.OperationUpgrade:   "upgrading to version ",
-		v1alpha1.OperationUninstall: "removing version ",
-	}[o.Type] + o.Version
+		v1alpha1.OperationInstall: "installing",
+		v1alpha1.OperationUpgrade: "upgrading to",
+		v1alpha1.OperationStop:    "stopping",
+		v1alpha1.OperationResume:  "resuming",
+		v1alpha1.OperationAdopt:   "adopting",
+	}[o.Type] + " version " + o.Version
 }
 
 func done(o v1alpha1.Operation) string {
-	if o.Type == v1alpha1.OperationInstall {
-		return "installed version " + o.Version
+	if o.Type == v1alpha1.OperationRollback {
+		return fmt.Sprintf("rolled back to revision %d, version %s", o.To, o.Version)
 	}
-	return "upgraded to version " + o.Version
+	return map[v1alpha1.OperationType]string{
+		v1alpha1.OperationInstall: "installed",
+		v1alpha1.OperationUpgrade: "upgraded to",
+		v1alpha1.OperationStop:    "stopped",
+		v1alpha1.OperationResume:  "resumed",
+		v1alpha1.OperationAdopt:   "adopted",
+	}[o.Type] + " version " + o.Version
 }

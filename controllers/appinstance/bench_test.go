@@ -27,6 +27,7 @@ import (
 	"github.com/appmarket/operator/internal/manifest"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/tenant"
+	"github.com/appmarket/operator/internal/turns"
 	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/expect"
 )
@@ -69,8 +70,9 @@ func (b *bench) restart() {
 	DeferCleanup(monitor.Close)
 	b.reconciler = &appinstance.Reconciler{
 		Client: b.client, Recorder: &events.FakeRecorder{}, Monitor: monitor,
+		Turns:   turns.New(4, func(types.NamespacedName) {}),
 		Clients: func(t release.Tenant) release.Client { return clients.For(t) },
-		Tenants: &tenant.Readers{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
+		Tenants: &tenant.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
 		Catalog: &catalog.Catalog{
 			Objects: server.Client, Archives: b.store,
 			Render:   hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}},

@@ -15,13 +15,29 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// follow looks at the objects of the releases, which watches bring, until all of
-// them are ready, and at every change from then on.
+// watch has the objects of the releases watched.
+func (r *Reconciler) watch(ctx context.Context, s *scope) error {
+	if s.target == nil {
+		return nil
+	}
+	key := client.ObjectKeyFromObject(s.instance)
+	objects, err := r.objects(ctx, s)
+	if err == nil {
+		err = r.Monitor.Track(ctx, key, s.tenant, objects, s.minds())
+	}
+	if err == nil && s.operated {
+		err = r.Monitor.Refresh(ctx, key)
+	}
+	return status.At(v1alpha1.ConditionHealthy, err)
+}
+
+// follow looks at the objects, which the watches bring, until all of them are ready,
+// and at every change from then on.
 func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	if s.target == nil {
 		return nil
 	}
-	health, known, err := r.health(ctx, s)
+	health, known, err := r.Monitor.Health(ctx, client.ObjectKeyFromObject(s.instance))
 	if err != nil {
 		return status.At(v1alpha1.ConditionHealthy, err)
 	}
@@ -38,22 +54,14 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	if !health.Healthy() {
 		return status.At(v1alpha1.ConditionHealthy, s.unhealthy(health))
 	}
+	if s.instance.Status.Stopped {
+		s.saysStopped()
+		return nil
+	}
 	message := fmt.Sprintf("%d objects ready", health.Total)
 	s.keeper.Reached(v1alpha1.ConditionHealthy, v1alpha1.ReasonHealthy, message)
 	s.keeper.Says(v1alpha1.ReasonReady, fmt.Sprintf("running version %s, %s", s.instance.Status.Version, message))
 	return nil
-}
-
-func (r *Reconciler) health(ctx context.Context, s *scope) (release.Health, bool, error) {
-	key := client.ObjectKeyFromObject(s.instance)
-	objects, err := r.objects(ctx, s)
-	if err != nil {
-		return release.Health{}, false, err
-	}
-	if err := r.Monitor.Track(ctx, key, s.tenant, objects); err != nil {
-		return release.Health{}, false, err
-	}
-	return r.Monitor.Health(ctx, key)
 }
 
 // objects are all objects of the instance. Those of a large one do not fit into

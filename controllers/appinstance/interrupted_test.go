@@ -51,7 +51,7 @@ var _ = Describe("An operation that was cut off", func() {
 		b.runs("1.0.0", 1)
 		cut(v1alpha1.OperationInstall, helmrelease.StatusPendingInstall)
 		b.editStatus(func(status *v1alpha1.AppInstanceStatus) {
-			status.Version, status.ChartDigest, status.ValuesDigest, status.History = "", "", "", nil
+			status.Version, status.ChartDigest, status.ValuesDigest, status.History, status.Revision = "", "", "", nil, 0
 		})
 		b.runs("1.0.0", 2)
 		Expect(b.outcomes()).To(Equal([]string{"Install 1.0.0 Succeeded", "Install 1.0.0 Interrupted Interrupted"}))

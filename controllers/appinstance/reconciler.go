@@ -1,23 +1,28 @@
 // Package appinstance makes an installation of an app be what its AppInstance says.
 // It is the only place from which Helm is run.
 //
-// A reconcile resolves the spec to an exact version, digest and values; compares
-// them with what is installed; runs Helm as the tenant's service account if they
-// differ; and follows the objects until they are ready, and from then on for as
-// long as the instance runs.
+// A reconcile resolves the spec to an exact version, digest and values, or to an
+// earlier revision; compares that with what is installed; runs Helm as the tenant's
+// service account if they differ; stops or resumes the workloads; and follows the
+// objects until they are ready, and from then on for as long as the instance runs.
 //
 // An operation is written to status before Helm is called. One that is found there
 // at the start of a reconcile was interrupted: its releases are settled, it is
-// noted as such, and the work goes on from what is there. A failed operation is
-// not repeated by itself: hooks and half-made objects are for a person to judge.
+// noted as such, and the work goes on from what is there. One whose result is no
+// longer wanted, since the spec has changed, is ended at once. A failed operation
+// is not repeated by itself: hooks and half-made objects are for a person to judge.
 package appinstance
 
 import (
 	"context"
+	"sync/atomic"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
@@ -32,13 +37,31 @@ type Reconciler struct {
 	Catalog  *catalog.Catalog
 	Clients  release.Clients
 	Monitor  release.Monitor
-	// Tenants reads the objects that values come from, as the tenant.
-	Tenants TenantReader
+	// Tenants acts as the tenant, for the objects that values come from.
+	Tenants Tenants
+	// Turns bounds how many operations run at once.
+	Turns Turns
+
+	running  operations
+	compared comparisons
+	queue    atomic.Pointer[workqueue.TypedRateLimitingInterface[reconcile.Request]]
 }
 
-// TenantReader gives a reader that may read what a service account may read.
-type TenantReader interface {
-	ReaderFor(tenant release.Tenant) (client.Reader, error)
+// Tenants gives a client that may do what a service account may do.
+type Tenants interface {
+	ClientFor(tenant release.Tenant) (client.Client, error)
+}
+
+// Turns lets a bounded number of instances have an operation at once, fair among
+// namespaces.
+type Turns interface {
+	// Take reports whether it is the instance's turn. Otherwise it waits in line,
+	// and is reconciled again when its turn has come.
+	Take(instance types.NamespacedName) bool
+	// Give ends the turn.
+	Give(instance types.NamespacedName)
+	// Forget takes the instance out of the line.
+	Forget(instance types.NamespacedName)
 }
 
 // scope is what one reconcile knows.
@@ -48,6 +71,7 @@ type scope struct {
 	tenant   release.Tenant
 	helm     release.Client
 	target   *target
+	operated bool // Helm has changed the objects in this reconcile
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstances,verbs=get;list;watch;update;patch
@@ -67,12 +91,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstan
 		r.settle,
 		r.resolve, // sets s.target; nothing for an instance that should be absent
 		r.apply,
+		r.scale,
+		r.watch,
+		r.compare,
 		r.follow,
 	}
 	if !instance.DeletionTimestamp.IsZero() {
 		phases = []func(context.Context, *scope) error{r.connect, r.settle, r.removeForGood}
 	}
-	defer func() { result, err = keeper.End(ctx, err, 0) }()
+	defer func() {
+		s.enter(err)
+		result, err = keeper.End(ctx, err, 0)
+	}()
 	for _, phase := range phases {
 		if err := phase(ctx, s); err != nil {
 			return result, err

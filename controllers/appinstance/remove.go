@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/status"
 )
 
@@ -20,6 +21,7 @@ func (r *Reconciler) remove(ctx context.Context, s *scope) error {
 		return err
 	}
 	r.Monitor.Untrack(client.ObjectKeyFromObject(s.instance))
+	r.Turns.Forget(client.ObjectKeyFromObject(s.instance))
 	message := "removed"
 	if n := len(s.instance.Status.Retained); n > 0 {
 		message = fmt.Sprintf("removed; %d volume claims are kept, see status.retained", n)
@@ -45,19 +47,21 @@ func (r *Reconciler) uninstall(ctx context.Context, s *scope) error {
 	if err := failedBefore(s, operation); err != nil {
 		return err
 	}
-	if err := s.begin(ctx, operation, working(operation)); err != nil {
+	err := r.operate(ctx, s, operation, func(ctx context.Context) error {
+		claims, err := r.takeDown(ctx, s)
+		if err == nil {
+			s.instance.Status.Retained = catalog.First(claims, maxRetained)
+		}
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	claims, err := r.takeDown(ctx, s)
-	if err != nil {
-		return r.failed(s, err)
-	}
 	st := &s.instance.Status
-	st.Retained = claims[:min(len(claims), maxRetained)]
-	st.Releases, st.Inventory, st.Entrances = nil, nil, nil
+	st.Releases, st.Inventory, st.Entrances, st.Outputs, st.Drift, st.AdoptedValues = nil, nil, nil, nil, nil, nil
 	st.Version, st.ChartDigest, st.ValuesDigest, st.AvailableUpdate = "", "", "", ""
-	s.conclude(v1alpha1.OutcomeSucceeded, "", nil)
-	return s.keeper.Save(ctx)
+	st.Revision, st.Stopped = 0, false
+	return s.succeeded(ctx)
 }
 
 // takeDown returns the volume claims that are kept.
@@ -68,7 +72,7 @@ func (r *Reconciler) takeDown(ctx context.Context, s *scope) ([]v1alpha1.ObjectR
 		if err != nil {
 			return nil, err
 		}
-		if rel == nil {
+		if rel == nil || !s.owns(rel) {
 			continue
 		}
 		own, err := s.helm.Claims(ctx, known.Name)

@@ -42,7 +42,7 @@ var _ = Describe("Removing", func() {
 		Expect(server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.instance.Namespace, Name: "tenant"}, role)).To(Succeed())
 		role.Rules = []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}}}
 		Expect(server.Client.Update(b.ctx, role)).To(Succeed())
-		reader, err := b.reconciler.Tenants.ReaderFor(tenantOf(b))
+		reader, err := b.reconciler.Tenants.ClientFor(tenantOf(b))
 		Expect(err).NotTo(HaveOccurred())
 		Eventually(func() bool {
 			return apierrors.IsForbidden(reader.List(b.ctx, &corev1.ConfigMapList{}, client.InNamespace(b.instance.Namespace)))

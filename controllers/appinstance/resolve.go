@@ -13,31 +13,93 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
 )
 
-// target is what the spec comes to.
+// target is what the spec comes to: a published version with values, or a revision
+// to go back to.
 type target struct {
 	app     *catalog.App
 	version *v1alpha1.PublishedVersion
 	wish    catalog.Wish
 	// values is the digest of what the tenant gives.
 	values string
+	// back is the revision to go back to; the other fields are empty then.
+	back *v1alpha1.HistoryEntry
+}
+
+// operation is what brings an instance to the target.
+func (t *target) operation(s *scope) v1alpha1.Operation {
+	if t.back != nil {
+		was := t.back.Operation
+		return v1alpha1.Operation{
+			Type: v1alpha1.OperationRollback, To: t.back.Revision,
+			Version: was.Version, ChartDigest: was.ChartDigest, ValuesDigest: was.ValuesDigest,
+		}
+	}
+	kind := v1alpha1.OperationUpgrade
+	switch {
+	case s.adopts():
+		kind = v1alpha1.OperationAdopt
+	case s.instance.Status.Revision == 0:
+		kind = v1alpha1.OperationInstall
+	}
+	return v1alpha1.Operation{Type: kind, Version: t.version.Version, ChartDigest: t.version.Digest, ValuesDigest: t.values}
+}
+
+// wanted is the version of the target.
+func (t *target) wanted() string {
+	if t.back != nil {
+		return t.back.Operation.Version
+	}
+	return t.version.Version
 }
 
 func (r *Reconciler) resolve(ctx context.Context, s *scope) error {
 	if s.instance.Spec.DesiredState == v1alpha1.StateAbsent {
 		return nil
 	}
-	t, err := r.find(ctx, s)
+	t, err := r.aim(ctx, s)
 	if err != nil {
 		s.stillRuns(err)
 		return status.At(v1alpha1.ConditionResolved, err)
 	}
 	s.target = t
-	s.instance.Status.AvailableUpdate = t.update()
 	return nil
+}
+
+// aim finds out what the spec comes to, and whether there is something newer.
+func (r *Reconciler) aim(ctx context.Context, s *scope) (*target, error) {
+	if s.instance.Spec.Revision == 0 {
+		t, err := r.find(ctx, s)
+		if err != nil {
+			return s.asItIs(err)
+		}
+		s.instance.Status.AvailableUpdate = t.app.Update(t.version.Version)
+		return t, nil
+	}
+	t, err := s.pinned()
+	if err != nil {
+		return nil, err
+	}
+	// What is in Helm's records needs no app; only whether it is the newest does.
+	if app, err := r.Catalog.Find(ctx, s.instance.Spec.AppRef, s.instance.Namespace); err == nil {
+		s.instance.Status.AvailableUpdate = app.Update(t.wanted())
+	}
+	return t, nil
+}
+
+// asItIs lets an instance be stopped, and be resumed as it was, whose spec cannot be
+// resolved: neither takes more than what is installed.
+func (s *scope) asItIs(err error) (*target, error) {
+	current := lifecycle.Revision(s.instance, s.instance.Status.Revision)
+	stops := s.instance.Spec.DesiredState == v1alpha1.StateStopped || s.instance.Status.Stopped
+	if current == nil || !stops {
+		return nil, err
+	}
+	return &target{back: current}, nil
 }
 
 // stillRuns keeps an instance ready whose spec cannot be resolved: what runs goes on
@@ -53,7 +115,7 @@ func (s *scope) stillRuns(err error) {
 // where it must be: a milestone that is reached and lost in every reconcile would be
 // written each time.
 func (s *scope) resolved() {
-	s.keeper.Reached(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, "version "+s.target.version.Version)
+	s.keeper.Reached(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, "version "+s.target.wanted())
 }
 
 func (r *Reconciler) find(ctx context.Context, s *scope) (*target, error) {
@@ -62,7 +124,13 @@ func (r *Reconciler) find(ctx context.Context, s *scope) (*target, error) {
 		return nil, err
 	}
 	// An instance without a range keeps the version it has.
-	version, err := app.Version(cmp.Or(s.instance.Spec.Version, s.instance.Status.Version))
+	wanted := cmp.Or(s.instance.Spec.Version, s.instance.Status.Version)
+	if s.adopts() {
+		if wanted, err = r.adoptable(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	version, err := app.Version(wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -70,29 +138,40 @@ func (r *Reconciler) find(ctx context.Context, s *scope) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The platform's values are left out: a market keeper who changes them does not
-	// restart what tenants run. The UID keeps the digest of a short secret from being
-	// looked up in a table.
-	text, err := json.Marshal([]any{s.instance.UID, wish.Values, wish.Envs})
+	digest, err := s.digest(wish)
 	if err != nil {
-		return nil, fmt.Errorf("encode values: %w", err)
+		return nil, err
 	}
-	return &target{app: app, version: version, wish: wish, values: hydrate.Digest(text)}, nil
+	return &target{app: app, version: version, wish: wish, values: digest}, nil
 }
 
-// update is a published version that is newer than the target, empty if there is
-// none.
-func (t *target) update() string {
-	newest, err := t.app.Version("")
-	if err != nil || !catalog.Newer(newest.Version, t.version.Version) {
-		return ""
+// digest is over what the tenant gives. The platform's values are left out: a market
+// keeper who changes them does not restart what tenants run. The UID keeps the
+// digest of a short secret from being looked up in a table.
+func (s *scope) digest(wish catalog.Wish) (string, error) {
+	text, err := json.Marshal([]any{s.instance.UID, wish.Values, wish.Envs})
+	if err != nil {
+		return "", fmt.Errorf("encode values: %w", err)
 	}
-	return newest.Version
+	return hydrate.Digest(text), nil
+}
+
+// valuesDigest is over what the tenant gives now, the values of an adopted release
+// included.
+func (r *Reconciler) valuesDigest(ctx context.Context, s *scope) (string, error) {
+	wish, err := r.wish(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	return s.digest(wish)
 }
 
 // prepare renders the target. Inputs that are missing are a matter of the spec.
-func (r *Reconciler) prepare(ctx context.Context, t *target) (*hydrate.Draft, error) {
-	plan, err := r.Catalog.Prepare(ctx, t.app, t.version, t.wish)
+func (r *Reconciler) prepare(ctx context.Context, s *scope) (*hydrate.Draft, error) {
+	if err := r.complete(ctx, s); err != nil {
+		return nil, err
+	}
+	plan, err := r.Catalog.Prepare(ctx, s.target.app, s.target.version, s.target.wish)
 	if err != nil {
 		return nil, err
 	}

@@ -88,8 +88,13 @@ var _ = Describe("Resolving an instance", func() {
 		refused(v1alpha1.ReasonInvalidSpec)
 		Expect(b.says(v1alpha1.ConditionResolved)).To(Equal(
 			"give these inputs in spec.envs: PASSWORD: required; THEME: not one of: light, dark; OTHER: unknown input"))
+		server.Create(GinkgoTB(), &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "inputs"}, StringData: map[string]string{"password": "hunter2"},
+		})
 		b.edit(func(i *v1alpha1.AppInstance) {
-			i.Spec.Envs = []v1alpha1.EnvVar{{Name: "THEME", Value: new("dark")}, {Name: "PASSWORD", Value: new("hunter2")}}
+			i.Spec.Envs = []v1alpha1.EnvVar{{Name: "THEME", Value: new("dark")}, {Name: "PASSWORD", ValueFrom: &v1alpha1.EnvVarSource{
+				SecretKeyRef: &v1alpha1.KeyReference{Name: "inputs", Key: "password"},
+			}}}
 		})
 		b.runs("1.0.0", 1)
 		Expect(b.page()).To(HaveKeyWithValue("theme", "dark"))

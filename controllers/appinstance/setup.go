@@ -3,6 +3,8 @@ package appinstance
 import (
 	"context"
 
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,9 +27,32 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, changed <-chan event.Gen
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		Watches(&v1alpha1.AppInfo{}, handler.EnqueueRequestsFromMapFunc(r.instancesOf),
 			builder.WithPredicates(servedChanged())).
+		Watches(&v1alpha1.AppInstance{}, handler.Funcs{UpdateFunc: r.endUnwanted}).
 		WatchesRawSource(source.Channel(changed, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Func(r.turns)).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(r.Client, r))
+}
+
+// endUnwanted ends an operation under way whose result a changed spec does not want.
+// The change itself is reconciled as any other.
+func (r *Reconciler) endUnwanted(_ context.Context, e event.UpdateEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	if instance, ok := e.ObjectNew.(*v1alpha1.AppInstance); ok {
+		r.running.compare(instance)
+	}
+}
+
+// turns keeps the queue at hand for those whose turn has come.
+func (r *Reconciler) turns(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	r.queue.Store(&queue)
+	return nil
+}
+
+// Wake has an instance reconciled, whose turn has come.
+func (r *Reconciler) Wake(instance types.NamespacedName) {
+	if queue := r.queue.Load(); queue != nil {
+		(*queue).Add(reconcile.Request{NamespacedName: instance})
+	}
 }
 
 // servedChanged passes an AppInfo when other versions are served than before.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/license"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -36,6 +37,12 @@ type Catalog struct {
 	// Render reads manifests and renders chart units within bounds.
 	Render   hydrate.RenderedChart
 	Profiles Profiles
+	// Secrets reads Secrets and ConfigMaps in the namespaces of sources, as the
+	// operator.
+	Secrets client.Reader
+	// Keys and Checkout are those of issuers of licences.
+	Keys     *license.Keys
+	Checkout *license.Checkout
 }
 
 // App is an app that a namespace may use.

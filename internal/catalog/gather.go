@@ -3,6 +3,8 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,13 +25,27 @@ type Given struct {
 	Envs       []v1alpha1.EnvVar
 }
 
+// ValuesKey is the entry of a Secret or ConfigMap that holds values.
+const ValuesKey = "values.yaml"
+
+// GivenBy is what an instance gives. The values of a release that was adopted count
+// least.
+func GivenBy(instance *v1alpha1.AppInstance) Given {
+	given := Given{Values: instance.Spec.Values, ValuesFrom: instance.Spec.ValuesFrom, Envs: instance.Spec.Envs}
+	if adopted := instance.Status.AdoptedValues; adopted != nil {
+		first := v1alpha1.ValuesReference{Kind: v1alpha1.ValuesFromSecret, Name: adopted.Name, Key: ValuesKey}
+		given.ValuesFrom = append([]v1alpha1.ValuesReference{first}, given.ValuesFrom...)
+	}
+	return given
+}
+
 // Gather reads what a tenant gives: valuesFrom in order, values over them, and the
 // inputs. The reader acts as the tenant, so that nobody reads more through us than
 // they may themselves. An object that is missing or may not be read can be mended
 // without a word to us: it is a failure with SecretMissing or PermissionDenied that
 // is worth another look.
-func Gather(ctx context.Context, reader client.Reader, tenant release.Tenant, given Given) (Wish, error) {
-	g := gatherer{reader: reader, tenant: tenant}
+func (c *Catalog) Gather(ctx context.Context, reader client.Reader, tenant release.Tenant, given Given) (Wish, error) {
+	g := gatherer{reader: reader, tenant: tenant, objects: c.Objects}
 	wish := Wish{Values: map[string]any{}, Envs: map[string]string{}}
 	for _, ref := range given.ValuesFrom {
 		text, err := g.key(ctx, ref.Kind, ref.Name, ref.Key)
@@ -54,8 +70,16 @@ func Gather(ctx context.Context, reader client.Reader, tenant release.Tenant, gi
 		if wish.Envs[env.Name], err = g.env(ctx, env); err != nil {
 			return Wish{}, fmt.Errorf("input %s: %w", env.Name, err)
 		}
+		if !secret(env) {
+			wish.Plain = append(wish.Plain, env.Name)
+		}
 	}
 	return wish, nil
+}
+
+// secret reports whether an input is read from a Secret.
+func secret(env v1alpha1.EnvVar) bool {
+	return env.ValueFrom != nil && env.ValueFrom.SecretKeyRef != nil
 }
 
 // unreadable says that values cannot be read. What a parser says of a Secret may
@@ -71,6 +95,8 @@ func unreadable(ref v1alpha1.ValuesReference, err error) error {
 type gatherer struct {
 	reader client.Reader
 	tenant release.Tenant
+	// objects reads our own kinds.
+	objects client.Reader
 }
 
 func (g gatherer) env(ctx context.Context, env v1alpha1.EnvVar) (string, error) {
@@ -81,9 +107,36 @@ func (g gatherer) env(ctx context.Context, env v1alpha1.EnvVar) (string, error) 
 		return g.key(ctx, v1alpha1.ValuesFromSecret, env.ValueFrom.SecretKeyRef.Name, env.ValueFrom.SecretKeyRef.Key)
 	case env.ValueFrom != nil && env.ValueFrom.ConfigMapKeyRef != nil:
 		return g.key(ctx, v1alpha1.ValuesFromConfigMap, env.ValueFrom.ConfigMapKeyRef.Name, env.ValueFrom.ConfigMapKeyRef.Key)
+	case env.ValueFrom != nil && env.ValueFrom.OutputRef != nil:
+		return g.output(ctx, env.ValueFrom.OutputRef.Name, env.ValueFrom.OutputRef.Key)
 	}
 	return "", nil
 }
+
+// output reads an output of another instance of the namespace. One that is not
+// there yet comes when that instance runs.
+func (g gatherer) output(ctx context.Context, name, key string) (string, error) {
+	instance := &v1alpha1.AppInstance{}
+	err := g.objects.Get(ctx, types.NamespacedName{Namespace: g.tenant.Namespace, Name: name}, instance)
+	if client.IgnoreNotFound(err) != nil {
+		return "", fmt.Errorf("get instance %s: %w", name, err)
+	}
+	var names []string
+	for _, out := range instance.Status.Outputs {
+		if out.Name == key {
+			return out.Value, nil
+		}
+		names = append(names, out.Name)
+	}
+	if len(names) == 0 {
+		return "", outcome.Waiting(v1alpha1.ReasonWaitingForDependency, lookAgain, fmt.Errorf("instance %s has no outputs, it does not run; install it", name))
+	}
+	return "", outcome.Waiting(v1alpha1.ReasonWaitingForDependency, lookAgain, fmt.Errorf(
+		"instance %s has no output %s, only %s", name, key, strings.Join(First(names, 10), ", ")))
+}
+
+// lookAgain is when what was missing elsewhere is looked for again.
+const lookAgain = 15 * time.Second
 
 // key reads one entry of a Secret or a ConfigMap.
 func (g gatherer) key(ctx context.Context, kind v1alpha1.ValuesKind, name, key string) (string, error) {

@@ -46,9 +46,9 @@ func newRoom(t *testing.T) room {
 func (r room) gather(t *testing.T, account string, given catalog.Given) (catalog.Wish, error) {
 	t.Helper()
 	as := release.Tenant{Namespace: r.namespace, ServiceAccount: account}
-	reader, err := (&tenant.Readers{Config: r.server.Config, Mapper: r.server.Mapper, Scheme: r.server.Scheme}).ReaderFor(as)
+	reader, err := (&tenant.Clients{Config: r.server.Config, Mapper: r.server.Mapper, Scheme: r.server.Scheme}).ClientFor(as)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	return catalog.Gather(t.Context(), reader, as, given)
+	return (&catalog.Catalog{Objects: r.server.Client}).Gather(t.Context(), reader, as, given)
 }
 
 func from(kind v1alpha1.ValuesKind, name, key string) v1alpha1.ValuesReference {

@@ -98,6 +98,11 @@ func plain() map[string]string {
 	return map[string]string{"templates/page.yaml": page, "values.yaml": "chart: own\nby: chart\n"}
 }
 
+// supply is an input that is there for every app.
+func supply(plain bool, name, text string) catalog.Supply {
+	return catalog.Supply{Texts: map[string]string{name: text}, Plain: map[string]bool{name: plain}}
+}
+
 func TestInputs(t *testing.T) {
 	type problems = map[string]string
 	for _, c := range []struct {
@@ -110,6 +115,13 @@ func TestInputs(t *testing.T) {
 			problems{"PASSWORD": "required", "THEME": "not one of: light, dark", "OTHER": "unknown input"}},
 		{"all is given", asked(), catalog.Wish{Envs: map[string]string{"PASSWORD": "hunter2"}}, problems{}},
 		{"given among the values", asked(), catalog.Wish{Values: map[string]any{"olaresEnv": map[string]any{"PASSWORD": "hunter2"}}}, problems{}},
+		{"a password that stands in an object", asked(), catalog.Wish{Envs: map[string]string{"PASSWORD": "hunter2"}, Plain: []string{"PASSWORD"}},
+			problems{"PASSWORD": "give it by valueFrom.secretKeyRef: a password is never stored in an object"}},
+		{"there for every app of the namespace", asked(), catalog.Wish{Supplied: supply(false, "PASSWORD", "hunter2")}, problems{}},
+		{"there for every app, for everyone to read", asked(), catalog.Wish{Supplied: supply(true, "PASSWORD", "hunter2")},
+			problems{"PASSWORD": "give it by valueFrom.secretKeyRef: a password is never stored in an object"}},
+		{"there for everyone to read, and given from a Secret", asked(),
+			catalog.Wish{Supplied: supply(true, "PASSWORD", "hunter2"), Envs: map[string]string{"PASSWORD": "hunter3"}}, problems{}},
 		{"taken away among the values", asked(), catalog.Wish{Envs: map[string]string{"PASSWORD": "hunter2"}, Values: map[string]any{"olaresEnv": map[string]any{"REGION": nil}}},
 			problems{"REGION": "required"}},
 		{"a plain chart asks for nothing", plain(), catalog.Wish{}, problems{}},
@@ -118,18 +130,14 @@ func TestInputs(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
 			s := newShelf(t, c.app)
-			wrong, err := s.Inputs(t.Context(), s.app, s.version, c.wish)
+			plan, err := s.Prepare(t.Context(), s.app, s.version, c.wish)
 			g.Expect(err).NotTo(HaveOccurred())
 			got := problems{}
-			for _, w := range wrong {
+			for _, w := range plan.Wrong {
 				got[w.Input.Name] = w.Problem
 			}
 			g.Expect(got).To(Equal(c.want))
-
-			plan, err := s.Prepare(t.Context(), s.app, s.version, c.wish)
-			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(plan.Wrong).To(Equal(wrong), "the instance says what the task said")
-			g.Expect(plan.Draft.Units == nil).To(Equal(len(wrong) > 0), "and renders nothing with inputs that are wrong")
+			g.Expect(plan.Draft.Units == nil).To(Equal(len(plan.Wrong) > 0), "nothing is rendered with inputs that are wrong")
 		})
 	}
 }
@@ -204,15 +212,10 @@ func TestPrepareWithoutTheChart(t *testing.T) {
 	g := NewWithT(t)
 	s := newShelf(t, plain())
 	s.version.Digest = hydrate.Digest(nil)
-	for _, call := range []func() error{
-		func() error { _, err := s.Prepare(t.Context(), s.app, s.version, catalog.Wish{}); return err },
-		func() error { _, err := s.Inputs(t.Context(), s.app, s.version, catalog.Wish{}); return err },
-	} {
-		err := call()
-		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonChartMissing))
-		g.Expect(outcome.IsStalled(err)).To(BeFalse(), "it is published again")
-		g.Expect(err).To(MatchError(ContainSubstring("web-1.0.0")))
-	}
+	_, err := s.Prepare(t.Context(), s.app, s.version, catalog.Wish{})
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonChartMissing))
+	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "it is published again")
+	g.Expect(err).To(MatchError(ContainSubstring("web-1.0.0")))
 }
 
 func TestPrepareOfAnUnknownProfile(t *testing.T) {

@@ -32,6 +32,17 @@ func (p Profiles) Of(source *v1alpha1.MarketSource) (hydrate.Profile, map[string
 	return profile, values, nil
 }
 
+// SystemVersion is the version that the platform of an app says it has, empty if it
+// says nothing.
+func (c *Catalog) SystemVersion(app *App) (string, error) {
+	profile, platform, err := c.Profiles.Of(app.Source)
+	if err != nil {
+		return "", err
+	}
+	version, _ := hydrate.Overlay(profile.Values(nil, hydrate.Place{}), platform)["sysVersion"].(string)
+	return version, nil
+}
+
 // Decode reads the values that a field of an object holds. Whole numbers stay
 // whole, as they do in a values.yaml.
 func Decode(raw *runtime.RawExtension) (map[string]any, error) {

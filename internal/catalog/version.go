@@ -38,6 +38,16 @@ func (a *App) Version(constraint string) (*v1alpha1.PublishedVersion, error) {
 		"app %s has no version in %q; the newest is %s", a.Info.Spec.App, constraint, published[0].Version))
 }
 
+// Update is a published version that is newer than the one given, empty if there is
+// none.
+func (a *App) Update(than string) string {
+	newest, err := a.Version("")
+	if err != nil || !Newer(newest.Version, than) {
+		return ""
+	}
+	return newest.Version
+}
+
 // Newest is the newest of the versions that is no prerelease, or the newest
 // prerelease where there is nothing else. There must be at least one.
 func Newest(published []v1alpha1.PublishedVersion) *v1alpha1.PublishedVersion {

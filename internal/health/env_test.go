@@ -183,7 +183,7 @@ func (s *scene) instance(name string) types.NamespacedName {
 
 func (s *scene) track(name string, refs ...v1alpha1.ObjectReference) {
 	s.t.Helper()
-	s.Expect(s.watcher.Track(context.Background(), s.instance(name), s.tenant, refs)).To(Succeed())
+	s.Expect(s.watcher.Track(context.Background(), s.instance(name), s.tenant, refs, false)).To(Succeed())
 }
 
 // health is what the watcher says of an instance, once it knows.

@@ -104,6 +104,8 @@ func judge(live *unstructured.Unstructured) verdict {
 	}
 	result, err := status.Compute(live)
 	switch {
+	case jobs[kind] && live.GetAnnotations()[v1alpha1.BeforeStopAnnotation] != "":
+		v.state, v.message = current, "stopped"
 	case err != nil:
 		v.message = "status cannot be read: " + err.Error()
 	case result.Status == status.CurrentStatus:

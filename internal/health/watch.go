@@ -31,6 +31,8 @@ const (
 type watchKey struct {
 	tenant   release.Tenant
 	resource schema.GroupVersionResource
+	// closely says that every change counts, not only one of health.
+	closely bool
 }
 
 // watch keeps the verdicts on all objects of a resource that a tenant has from
@@ -60,7 +62,7 @@ func startWatch(
 			cache.Indexers{}, func(o *metav1.ListOptions) { o.LabelSelector = ofHelm }).Informer(),
 	}
 	err := errors.Join(
-		w.informer.SetTransform(func(one any) (any, error) { return judged(one), nil }),
+		w.informer.SetTransform(func(one any) (any, error) { return judged(one, key.closely), nil }),
 		w.informer.SetWatchErrorHandlerWithContext(w.noteError),
 	)
 	handler, added := w.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
@@ -127,6 +129,22 @@ func (w *watch) verdict(ref v1alpha1.ObjectReference) verdict {
 	return missing(ref)
 }
 
+// has reports whether the watch has seen an object in a generation, or a later one.
+func (w *watch) has(ref v1alpha1.ObjectReference, generation int64) bool {
+	found, ok, err := w.informer.GetStore().GetByKey(storeKey(ref))
+	one, is := found.(*entry)
+	return ok && is && err == nil && one.Generation >= generation
+}
+
+// mark stands for what an object is, empty where it is not there.
+func (w *watch) mark(ref v1alpha1.ObjectReference) string {
+	found, ok, err := w.informer.GetStore().GetByKey(storeKey(ref))
+	if one, is := found.(*entry); ok && is && err == nil {
+		return one.mark
+	}
+	return ""
+}
+
 // state is whether the watch has brought everything, or why it cannot.
 func (w *watch) state() (bool, error) {
 	w.mu.Lock()
@@ -169,7 +187,7 @@ func (w *watch) changed(before, now any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.refused = nil
-	if oldOK && oneOK && old.verdict.same(one.verdict) || !oldOK && !oneOK {
+	if oldOK && oneOK && old.same(one) || !oldOK && !oneOK {
 		return
 	}
 	switch {
@@ -200,19 +218,30 @@ func (w *watch) notifyAll() {
 type entry struct {
 	metav1.ObjectMeta
 	verdict verdict
+	// mark stands for all of the object but its status, where it is watched closely.
+	mark string
+}
+
+// same reports whether nothing has changed that counts.
+func (e *entry) same(other *entry) bool {
+	return e.verdict.same(other.verdict) && e.mark == other.mark && e.Generation == other.Generation
 }
 
 // judged replaces an object by what is kept of it.
-func judged(one any) any {
+func judged(one any, closely bool) any {
 	live, ok := one.(*unstructured.Unstructured)
 	if !ok {
 		return one
 	}
-	return &entry{
+	kept := &entry{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: live.GetName(), Namespace: live.GetNamespace(),
-			UID: live.GetUID(), ResourceVersion: live.GetResourceVersion(),
+			UID: live.GetUID(), ResourceVersion: live.GetResourceVersion(), Generation: live.GetGeneration(),
 		},
 		verdict: judge(live),
 	}
+	if closely {
+		kept.mark = markOf(live)
+	}
+	return kept
 }

@@ -51,6 +51,7 @@ func NewWatcher(cfg *rest.Config, mapper meta.RESTMapper, changes chan<- event.G
 type tracked struct {
 	name    types.NamespacedName
 	tenant  release.Tenant
+	closely bool
 	refs    []v1alpha1.ObjectReference
 	objects []object
 	dynamic dynamic.Interface
@@ -58,6 +59,9 @@ type tracked struct {
 
 	// mu guards what follows; Health holds it while it looks.
 	mu sync.Mutex
+	// least are the generations of watched objects that must be seen before a verdict
+	// on them counts.
+	least map[v1alpha1.ObjectReference]int64
 	// looked are verdicts on objects that are not watched.
 	looked map[v1alpha1.ObjectReference]verdict
 	again  *time.Timer
@@ -77,20 +81,21 @@ type object struct {
 	unknown error
 }
 
-// Track begins to follow the objects of an instance. Called again with the same
-// objects it does nothing; with others it goes over to these.
+// Track begins to follow the objects of an instance, closely where every change
+// counts. Called again with the same it does nothing; with others it goes over to
+// these.
 func (w *Watcher) Track(
-	_ context.Context, instance types.NamespacedName, of release.Tenant, objects []v1alpha1.ObjectReference,
+	_ context.Context, instance types.NamespacedName, of release.Tenant, objects []v1alpha1.ObjectReference, closely bool,
 ) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := w.instances[instance]
-	if before != nil && before.tenant == of && slices.Equal(before.refs, objects) {
+	if before != nil && before.tenant == of && before.closely == closely && slices.Equal(before.refs, objects) {
 		return nil
 	}
 	as := tenant.Config(w.config, of)
 	now := &tracked{
-		name: instance, tenant: of, refs: slices.Clone(objects), looked: map[v1alpha1.ObjectReference]verdict{},
+		name: instance, tenant: of, closely: closely, refs: slices.Clone(objects), looked: map[v1alpha1.ObjectReference]verdict{},
 	}
 	var err error
 	if now.dynamic, err = dynamic.NewForConfig(as); err != nil {
@@ -140,7 +145,7 @@ func (w *Watcher) follow(t *tracked) error {
 			continue
 		}
 		one.resource, one.inert = mapping.Resource, inert[gvk.GroupKind()]
-		if !one.inert && ref.Namespace == t.tenant.Namespace {
+		if (!one.inert || t.closely) && ref.Namespace == t.tenant.Namespace {
 			if one.watch, err = w.watchFor(t, mapping.Resource); err != nil {
 				return err
 			}
@@ -153,7 +158,7 @@ func (w *Watcher) follow(t *tracked) error {
 
 // watchFor gives the watch of a resource for a tenant. w.mu is held.
 func (w *Watcher) watchFor(t *tracked, resource schema.GroupVersionResource) (*watch, error) {
-	key := watchKey{tenant: t.tenant, resource: resource}
+	key := watchKey{tenant: t.tenant, resource: resource, closely: t.closely}
 	if found, ok := w.watches[key]; ok {
 		return found, nil
 	}

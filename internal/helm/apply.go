@@ -4,17 +4,15 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
-	"strings"
 
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/release"
-	helmtime "helm.sh/helm/v3/pkg/time"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/fault"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -79,24 +77,48 @@ func (c *Client) apply(
 	if err != nil {
 		return nil, o.judge(v1alpha1.ReasonInstallFailed, err)
 	}
-	if err := admit(history); err != nil {
+	wish, err := wishOf(unit, spec.Values)
+	if err != nil {
 		return nil, err
 	}
 	reason := v1alpha1.ReasonInstallFailed
 	if everDeployed(history) {
 		reason = v1alpha1.ReasonUpgradeFailed
 	}
-	if err := o.run(spec, unit, history); err != nil {
-		return nil, o.judge(reason, o.giveUp(spec.Name, err))
+	if spec.Resumed && carriedOut(wish, spec.Labels, history) {
+		last := len(history) - 1
+		return o.end(spec.Name, reason, o.tidy(incomplete(history[:last]), history[last]))
 	}
-	after, err := o.history(spec.Name)
-	if err == nil && len(after) == 0 {
-		err = fmt.Errorf("read release %q: it is gone", spec.Name)
+	if err := admit(history); err != nil {
+		return nil, err
+	}
+	return o.end(spec.Name, reason, o.run(spec, unit, wish, history))
+}
+
+// carriedOut reports whether the wish was fulfilled completely when it was cut
+// off, so that nothing was lost but the answer, and the tidying up perhaps.
+func carriedOut(wish string, labels map[string]string, history []*release.Release) bool {
+	if len(history) == 0 {
+		return false
+	}
+	last := history[len(history)-1]
+	return last.Info.Status == release.StatusDeployed && isRunFor(last.Labels[runMark], wish) &&
+		carries(last.Labels, labels)
+}
+
+// end gives what became of a release, or what it means that err came in between.
+func (o *operation) end(name, reason string, err error) (*Release, error) {
+	if err != nil {
+		return nil, o.judge(reason, o.giveUp(name, err))
+	}
+	history, err := o.history(name)
+	if err == nil && len(history) == 0 {
+		err = fmt.Errorf("read release %q: it is gone", name)
 	}
 	if err != nil {
 		return nil, o.judge(reason, err)
 	}
-	return c.toRelease(after)
+	return o.client.toRelease(history)
 }
 
 // prepare loads the chart and checks what needs no cluster.
@@ -124,18 +146,16 @@ func (c *Client) prepare(ctx context.Context, spec Spec) (*chart.Chart, error) {
 }
 
 // run settles what was cut off, and installs or upgrades.
-func (o *operation) run(spec Spec, unit *chart.Chart, history []*release.Release) error {
+func (o *operation) run(spec Spec, unit *chart.Chart, wish string, history []*release.Release) error {
 	o.chart = unit.Name()
-	if err := o.settle(history); err != nil {
-		return err
-	}
-	labels, err := o.resumeRun(spec, unit, history)
+	err := o.settle(history)
 	if err != nil {
 		return err
 	}
 	if o.action.Capabilities, err = o.knownCapabilities(unit); err != nil {
 		return err
 	}
+	labels := o.resumeRun(wish, spec.Labels, history)
 	o.store.MaxHistory = max(spec.MaxHistory, 0)
 	if everDeployed(history) {
 		err = o.upgrade(spec, unit, labels)
@@ -145,11 +165,27 @@ func (o *operation) run(spec Spec, unit *chart.Chart, history []*release.Release
 	if err != nil {
 		return err
 	}
+	return o.conclude(incomplete(history))
+}
+
+// conclude ends an operation that made a revision, and deletes what older ones
+// have left behind.
+func (o *operation) conclude(older []*release.Release) error {
+	present := o.records.current
 	// Helm only logs it when the last word on a release could not be written.
 	if err := o.records.failed; err != nil {
-		return fmt.Errorf("record release %q: %w", spec.Name, err)
+		return fmt.Errorf("record release %q: %w", present.Name, err)
 	}
-	return o.prune(history, o.records.current)
+	fault.Point(fault.HelmRecordFinal, o.records.subject())
+	return o.tidy(older, present)
+}
+
+// tidy deletes what revisions and writes of records have left behind.
+func (o *operation) tidy(older []*release.Release, present *release.Release) error {
+	if err := o.prune(older, present); err != nil {
+		return err
+	}
+	return o.secrets.sweep(o.ctx)
 }
 
 func (o *operation) install(spec Spec, unit *chart.Chart, labels map[string]string, again bool) error {
@@ -173,34 +209,6 @@ func (o *operation) upgrade(spec Spec, unit *chart.Chart, labels map[string]stri
 	upgrade.ResetValues = true
 	_, err := upgrade.RunWithContext(context.Background(), spec.Name, unit, spec.Values)
 	return err
-}
-
-// resumeRun finds out whether this is the run that was cut off, and gives the
-// labels of the new revision.
-func (o *operation) resumeRun(
-	spec Spec, unit *chart.Chart, history []*release.Release,
-) (map[string]string, error) {
-	wish, err := wishOf(unit, spec.Values)
-	if err != nil {
-		return nil, err
-	}
-	o.cluster.hooks.run = runName(1, wish)
-	if len(history) > 0 {
-		last := history[len(history)-1]
-		run := last.Labels[runMark]
-		if interrupted(last) && last.Info.Deleted.IsZero() && strings.HasSuffix(run, "."+wish) {
-			o.cluster.hooks.run = run
-			o.cluster.hooks.resume(ofRun(history, run), helmtime.Time{})
-		} else {
-			o.cluster.hooks.run = runName(last.Version+1, wish)
-		}
-	}
-	labels := maps.Clone(spec.Labels)
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	labels[runMark] = o.cluster.hooks.run
-	return labels, nil
 }
 
 // checkSchemas checks the values that the chart and its dependencies come to see
@@ -239,7 +247,7 @@ func (o *operation) knownCapabilities(unit *chart.Chart) (*chartutil.Capabilitie
 		o.client.clients.forget()
 		return nil, nil
 	}
-	return o.client.clients.known()
+	return o.client.clients.known(o.ctx)
 }
 
 // carries reports whether labels have all that are wanted.

@@ -1,6 +1,7 @@
 package helm
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"sync"
@@ -8,6 +9,7 @@ import (
 
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chartutil"
+	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
@@ -30,6 +32,7 @@ type Clients struct {
 	mapper    meta.RESTMapper
 	discovery discovery.CachedDiscoveryInterface
 	guard     hydrate.Renderer
+	chunks    chunkSizes
 
 	mu           sync.Mutex
 	capabilities *chartutil.Capabilities
@@ -59,7 +62,10 @@ func NewClients(cfg *rest.Config, mapper meta.RESTMapper, options ...Option) (*C
 	if err != nil {
 		return nil, fmt.Errorf("read address of the cluster: %w", err)
 	}
-	c := &Clients{transport: base, host: host.String(), mapper: mapper}
+	c := &Clients{
+		transport: base, host: host.String(), mapper: mapper,
+		chunks: chunkSizes{whole: core.MaxSecretSize, chunk: chunkBytes},
+	}
 	asOperator, err := discovery.NewDiscoveryClientForConfig(c.config(base))
 	if err != nil {
 		return nil, fmt.Errorf("make discovery client: %w", err)
@@ -89,7 +95,26 @@ func (c *Clients) impersonate(t Tenant) http.RoundTripper {
 }
 
 // known gives the capabilities of the cluster, asked for again when they are old.
-func (c *Clients) known() (*chartutil.Capabilities, error) {
+// Discovery takes no context; whoever waits for it leaves with theirs.
+func (c *Clients) known(ctx context.Context) (*chartutil.Capabilities, error) {
+	type answer struct {
+		capabilities *chartutil.Capabilities
+		err          error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		capabilities, err := c.ask()
+		answers <- answer{capabilities, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.capabilities, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (c *Clients) ask() (*chartutil.Capabilities, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.capabilities == nil || time.Since(c.asked) > capabilitiesAge {

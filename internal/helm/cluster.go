@@ -17,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/cli-runtime/pkg/resource"
+
+	"github.com/appmarket/operator/internal/fault"
 )
 
 // cluster is Helm's way to the cluster, with three differences: it waits no
@@ -29,7 +31,7 @@ type cluster struct {
 	store   *storage.Storage
 	hooks   hooks
 	// forgiving leaves out objects of kinds that the cluster no longer has, which
-	// are gone with their kind.
+	// are gone with their kind, when a release is uninstalled.
 	forgiving bool
 	// failure is the last error met, in full: Helm often keeps only its text, or
 	// not even that.
@@ -64,12 +66,24 @@ func (c *cluster) Create(resources kube.ResourceList) (*kube.Result, error) {
 		return &kube.Result{}, nil
 	}
 	result, err := c.Client.Create(fresh)
+	switch {
+	case err != nil:
+	case isHook(fresh[0]):
+		fault.Point(fault.HelmHookCreated, c.records.subject())
+	case c.records.begun: // CRDs come before
+		fault.Point(fault.HelmObjectsApplied, c.records.subject())
+	}
 	return result, c.note(err)
 }
 
-// Update brings objects from one state to another.
+// Update brings objects from one state to another. A volume claim that the target
+// goes without stays: one of a release that was adopted bears no mark to be kept.
 func (c *cluster) Update(original, target kube.ResourceList, force bool) (*kube.Result, error) {
+	original = original.Filter(func(info *resource.Info) bool { return !isClaim(info) || target.Contains(info) })
 	result, err := c.Client.Update(original, target, force)
+	if err == nil {
+		fault.Point(fault.HelmObjectsApplied, c.records.subject())
+	}
 	return result, c.note(err)
 }
 
@@ -123,7 +137,7 @@ func (c *cluster) Wait(resources kube.ResourceList, timeout time.Duration) error
 
 // WaitForDelete waits until the objects are gone.
 func (c *cluster) WaitForDelete(resources kube.ResourceList, timeout time.Duration) error {
-	return c.poll(resources, timeout, "be gone", func(info *resource.Info) (bool, error) {
+	err := c.poll(resources, timeout, "be gone", func(info *resource.Info) (bool, error) {
 		if spared, err := c.spared(info); spared || err != nil {
 			return spared, err
 		}
@@ -133,6 +147,10 @@ func (c *cluster) WaitForDelete(resources kube.ResourceList, timeout time.Durati
 		}
 		return false, err
 	})
+	if err == nil && c.forgiving && (len(resources) == 0 || !isHook(resources[0])) {
+		fault.Point(fault.HelmObjectsDeleted, c.records.subject())
+	}
+	return err
 }
 
 // WatchUntilReady waits for hooks: jobs and pods until they have ended, anything
@@ -150,10 +168,13 @@ func (c *cluster) WatchUntilReady(resources kube.ResourceList, timeout time.Dura
 		}
 		return true, nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.recordHooks(resources)
 	}
-	return c.recordHooks(resources)
+	if err == nil {
+		fault.Point(fault.HelmHookEnded, c.records.subject())
+	}
+	return err
 }
 
 // poll asks for each object until done says so. It asks often at first, since
@@ -252,40 +273,6 @@ func content(info *resource.Info) (map[string]any, error) {
 	}
 	return object.Object, nil
 }
-
-func jobEnded(info *resource.Info) (bool, error) {
-	if err := info.Get(); err != nil {
-		return false, err
-	}
-	if status, _, err := condition(info, "Complete"); err != nil || status == metav1.ConditionTrue {
-		return true, err
-	}
-	status, why, err := condition(info, "Failed")
-	if err == nil && status == metav1.ConditionTrue {
-		err = &hookFailure{fmt.Sprintf("job %s failed: %s", info.Name, why)}
-	}
-	return false, err
-}
-
-func podEnded(info *resource.Info) (bool, error) {
-	if err := info.Get(); err != nil {
-		return false, err
-	}
-	object, err := content(info)
-	if err != nil {
-		return false, err
-	}
-	phase, _, err := unstructured.NestedString(object, "status", "phase")
-	if err == nil && phase == string(corev1.PodFailed) {
-		err = &hookFailure{fmt.Sprintf("pod %s failed", info.Name)}
-	}
-	return phase == string(corev1.PodSucceeded), err
-}
-
-// hookFailure is the failure of a hook by its own doing.
-type hookFailure struct{ text string }
-
-func (h *hookFailure) Error() string { return h.text }
 
 // GetPodList finds no pods: logs of hooks are not read.
 func (c *cluster) GetPodList(string, metav1.ListOptions) (*corev1.PodList, error) {

@@ -7,7 +7,9 @@
 // is and Go cannot stop it. RunRenderWorker is the main of such a process.
 //
 // Releases carry out what an AppInstance asks for: Clients gives a Client for
-// each tenant, which installs, upgrades, settles and removes Helm releases as
-// the tenant's service account, never with the operator's own rights. Readiness
-// is not awaited here; internal/health watches the objects that a Release names.
+// each tenant, which installs, upgrades, rolls back, adopts, settles and removes
+// Helm releases as the tenant's service account, never with the operator's own
+// rights. Readiness is not awaited here; internal/health watches the objects that a
+// Release names. A process may be killed at any moment: the record of a release
+// says what was begun, and the same operation, asked for again, goes on from there.
 package helm

@@ -122,15 +122,21 @@ func describeConflict(m []string) string {
 	for _, found := range owner.FindAllStringSubmatch(m[4], -1) {
 		whose[found[1]] = found[2]
 	}
+	return existsAlready(said, whose["name"], whose["namespace"])
+}
+
+// existsAlready says which release an object belongs to; name and namespace are
+// empty where they are the same.
+func existsAlready(object, name, namespace string) string {
 	switch {
-	case whose["name"] != "" && whose["namespace"] != "":
-		return fmt.Sprintf("%s exists and belongs to release %q in namespace %s", said, whose["name"], whose["namespace"])
-	case whose["name"] != "":
-		return fmt.Sprintf("%s exists and belongs to release %q", said, whose["name"])
-	case whose["namespace"] != "":
-		return fmt.Sprintf("%s exists and belongs to the release of this name in namespace %s", said, whose["namespace"])
+	case name != "" && namespace != "":
+		return fmt.Sprintf("%s exists and belongs to release %q in namespace %s", object, name, namespace)
+	case name != "":
+		return fmt.Sprintf("%s exists and belongs to release %q", object, name)
+	case namespace != "":
+		return fmt.Sprintf("%s exists and belongs to the release of this name in namespace %s", object, namespace)
 	}
-	return said + " exists and belongs to no release"
+	return object + " exists and belongs to no release"
 }
 
 // withoutDetails takes out of a text what would differ between two tries.

@@ -5,22 +5,28 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/kube"
 	"helm.sh/helm/v3/pkg/release"
 	helmtime "helm.sh/helm/v3/pkg/time"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/resource"
 )
 
 // runMark names a run, on a release as a label and on the hooks that it created
-// as an annotation. A run is one wish: this chart with these values, begun at
-// this revision. When it is cut off and taken up again, it is the same run, and
-// Helm makes a new revision for it that would carry out all hooks again.
+// as an annotation. A run is one wish: this chart with these values, or back to
+// this revision, begun at that one. When it is cut off and taken up again, it is the
+// same run, and Helm makes a new revision for it that would carry out all hooks
+// again.
 const runMark = "appmarket.io/run"
 
 // hooks is what is known of the hooks of a run.
@@ -46,6 +52,28 @@ func (h *hooks) resume(revisions []*release.Release, since helmtime.Time) {
 			}
 		}
 	}
+}
+
+// resumeRun finds out whether a wish is the one whose run was cut off, and gives
+// the labels of the new revision.
+func (o *operation) resumeRun(wish string, wanted map[string]string, history []*release.Release) map[string]string {
+	o.cluster.hooks.run = runName(1, wish)
+	if len(history) > 0 {
+		last := history[len(history)-1]
+		run := last.Labels[runMark]
+		if interrupted(last) && last.Info.Deleted.IsZero() && isRunFor(run, wish) {
+			o.cluster.hooks.run = run
+			o.cluster.hooks.resume(ofRun(history, run), helmtime.Time{})
+		} else {
+			o.cluster.hooks.run = runName(last.Version+1, wish)
+		}
+	}
+	labels := maps.Clone(wanted)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[runMark] = o.cluster.hooks.run
+	return labels
 }
 
 func hookKey(info *resource.Info) string {
@@ -144,8 +172,45 @@ func (c *cluster) recordHooks(resources kube.ResourceList) error {
 	return nil
 }
 
+func jobEnded(info *resource.Info) (bool, error) {
+	if err := info.Get(); err != nil {
+		return false, err
+	}
+	if status, _, err := condition(info, "Complete"); err != nil || status == metav1.ConditionTrue {
+		return true, err
+	}
+	status, why, err := condition(info, "Failed")
+	if err == nil && status == metav1.ConditionTrue {
+		err = &hookFailure{fmt.Sprintf("job %s failed: %s", info.Name, why)}
+	}
+	return false, err
+}
+
+func podEnded(info *resource.Info) (bool, error) {
+	if err := info.Get(); err != nil {
+		return false, err
+	}
+	object, err := content(info)
+	if err != nil {
+		return false, err
+	}
+	phase, _, err := unstructured.NestedString(object, "status", "phase")
+	if err == nil && phase == string(corev1.PodFailed) {
+		err = &hookFailure{fmt.Sprintf("pod %s failed", info.Name)}
+	}
+	return phase == string(corev1.PodSucceeded), err
+}
+
+// hookFailure is the failure of a hook by its own doing.
+type hookFailure struct{ text string }
+
+func (h *hookFailure) Error() string { return h.text }
+
 // runName names a run that begins at a revision.
 func runName(revision int, wish string) string { return strconv.Itoa(revision) + "." + wish }
+
+// isRunFor reports whether a run is one for the wish.
+func isRunFor(run, wish string) bool { return strings.HasSuffix(run, "."+wish) }
 
 // ofRun are the revisions that belong to a run.
 func ofRun(history []*release.Release, run string) []*release.Release {

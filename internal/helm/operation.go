@@ -30,6 +30,7 @@ type operation struct {
 	ctx     context.Context
 	rest    *rest.Config
 	cluster *cluster
+	secrets *chunked
 	records *records
 	store   *storage.Storage
 	action  *action.Configuration
@@ -44,8 +45,8 @@ func (c *Client) begin(ctx context.Context) (*operation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
 	}
-	o := &operation{client: c, ctx: ctx, rest: cfg}
-	o.records = &records{Driver: driver.NewSecrets(secrets.Secrets(c.tenant.Namespace))}
+	o := &operation{client: c, ctx: ctx, rest: cfg, secrets: newChunked(secrets.Secrets(c.tenant.Namespace), c.clients.chunks)}
+	o.records = &records{Driver: driver.NewSecrets(o.secrets)}
 	o.store = storage.Init(o.records)
 	o.cluster = &cluster{
 		Client:  &kube.Client{Factory: factory{o}, Log: silent, Namespace: c.tenant.Namespace},
@@ -80,28 +81,6 @@ func (o *operation) history(name string) ([]*release.Release, error) {
 	}
 	releaseutil.SortByRevision(revisions)
 	return revisions, nil
-}
-
-// records is where Helm keeps releases. It remembers the one worked on, and
-// whether it could be written: Helm does not always say.
-type records struct {
-	driver.Driver
-	current *release.Release
-	key     string
-	failed  error
-}
-
-func (r *records) Create(key string, one *release.Release) error {
-	r.current, r.key = one, key
-	return r.Driver.Create(key, one)
-}
-
-func (r *records) Update(key string, one *release.Release) error {
-	err := r.Driver.Update(key, one)
-	if r.current == nil || key == r.key {
-		r.current, r.key, r.failed = one, key, err
-	}
-	return err
 }
 
 // factory gives Helm its clients. What is known of kinds is shared by all; what

@@ -3,6 +3,7 @@ package helm
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"helm.sh/helm/v3/pkg/kube"
 	"helm.sh/helm/v3/pkg/release"
@@ -10,12 +11,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 )
 
-// prune deletes what revisions that were never complete have left behind and the
-// present one does not have. Helm compares with the last complete revision only.
-func (o *operation) prune(history []*release.Release, present *release.Release) error {
+// prune deletes what the revisions have left behind and the present one does not
+// have, the newest first. Volume claims are left, as is what is marked to be kept.
+func (o *operation) prune(revisions []*release.Release, present *release.Release) error {
 	wanted := map[ObjectRef]bool{}
 	refs, err := o.client.objects(present)
 	if err != nil {
@@ -24,11 +26,7 @@ func (o *operation) prune(history []*release.Release, present *release.Release) 
 	for _, ref := range refs {
 		wanted[ref] = true
 	}
-	for i := len(history) - 1; i >= 0; i-- {
-		revision := history[i]
-		if everDeployed(history[i : i+1]) {
-			break
-		}
+	for _, revision := range slices.Backward(revisions) {
 		if revision.Version == present.Version {
 			continue
 		}
@@ -49,6 +47,31 @@ func (o *operation) prune(history []*release.Release, present *release.Release) 
 	return nil
 }
 
+// incomplete are the newest revisions up to the last one that was ever complete,
+// which an upgrade compares with: what they left behind is unknown to Helm.
+func incomplete(history []*release.Release) []*release.Release {
+	return history[lastComplete(history)+1:]
+}
+
+// replaced are the revisions of which something may be in the cluster: the last
+// one that was ever complete and those after it. Helm compares with the newest
+// only when it goes back or uninstalls.
+func replaced(history []*release.Release) []*release.Release {
+	return history[max(lastComplete(history), 0):]
+}
+
+// lastComplete is the index of the newest revision that was ever complete, -1 if
+// none was.
+func lastComplete(history []*release.Release) int {
+	last := -1
+	for i := range history {
+		if everDeployed(history[i : i+1]) {
+			last = i
+		}
+	}
+	return last
+}
+
 // deleteOwned deletes an object if it belongs to the release and is not marked to
 // be kept.
 func (o *operation) deleteOwned(ref ObjectRef, owner *release.Release) error {
@@ -66,12 +89,16 @@ func (o *operation) deleteOwned(ref ObjectRef, owner *release.Release) error {
 	if err != nil {
 		return err
 	}
-	marks := live.GetAnnotations()
-	if marks[releaseNameMark] != owner.Name || marks[releaseNamespaceMark] != owner.Namespace ||
-		marks[kube.ResourcePolicyAnno] == kube.KeepPolicy {
+	if !owns(owner, live) || live.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy {
 		return nil
 	}
 	return deleteObject(o.ctx, objects, ref.Name)
+}
+
+// owns reports whether an object belongs to the release.
+func owns(owner *release.Release, live *unstructured.Unstructured) bool {
+	marks := live.GetAnnotations()
+	return marks[releaseNameMark] == owner.Name && marks[releaseNamespaceMark] == owner.Namespace
 }
 
 // Annotations by which Helm knows what belongs to a release.

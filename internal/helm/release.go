@@ -18,6 +18,8 @@ import (
 type (
 	// Spec is what a release should be.
 	Spec = plain.Spec
+	// Rollback is which of its revisions a release should go back to.
+	Rollback = plain.Rollback
 	// Release is the newest revision of a release.
 	Release = plain.Release
 	// ObjectRef names an object of a release.

@@ -236,18 +236,11 @@ func TestOperationsSayWhatIsWrong(t *testing.T) {
 		reason: v1alpha1.ReasonPermissionDenied,
 		want:   "service account " + namespace + "/installer may not get clusterroles.rbac.authorization.k8s.io at cluster scope",
 	}, {
-		why: "a record that is too large",
-		spec: func() helm.Spec {
-			noise := make([]byte, 2<<20)
-			for i, seed := 0, uint32(1); i < len(noise); i++ {
-				seed = seed*1664525 + 1013904223
-				noise[i] = byte(seed >> 24)
-			}
-			return spec(map[string]string{"cm.yaml": configMap, "files/noise.bin": string(noise)})
-		}(),
+		why:     "a record that is too large",
+		spec:    spec(map[string]string{"cm.yaml": configMap, "files/noise.bin": noise(26 << 20)}),
 		reason:  v1alpha1.ReasonLimitExceeded,
 		stalled: true,
-		want:    "the record of the release is larger than a Secret may be",
+		want:    "the record of the release would have 35 MiB and may have 32: chart and values must be smaller",
 	}}
 	for _, one := range cases {
 		t.Run(one.why, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"helm.sh/helm/v3/pkg/release"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/fault"
 )
 
 // Uninstall removes a release with its objects and waits until these are gone,
@@ -21,6 +22,10 @@ func (c *Client) Uninstall(ctx context.Context, name string, keepHistory bool, t
 		return err
 	}
 	history, err := o.history(name)
+	if err == nil && len(history) == 0 {
+		// Nothing but parts of a record that was never finished, or not quite deleted.
+		err = o.secrets.sweep(ctx)
+	}
 	if err != nil || len(history) == 0 {
 		return o.judge(v1alpha1.ReasonUninstallFailed, err)
 	}
@@ -37,9 +42,9 @@ func (c *Client) Uninstall(ctx context.Context, name string, keepHistory bool, t
 
 func (o *operation) uninstall(history []*release.Release, keepHistory bool, timeout time.Duration) error {
 	last := history[len(history)-1]
-	// What revisions left behind that were never complete is not in the last one,
-	// and is known only as long as they are recorded.
-	if err := o.prune(history, last); err != nil {
+	// What is not in the last revision, because that was never complete say, is known
+	// only as long as the others are recorded.
+	if err := o.prune(replaced(history), last); err != nil {
 		return err
 	}
 	o.cluster.forgiving = true
@@ -49,6 +54,9 @@ func (o *operation) uninstall(history []*release.Release, keepHistory bool, time
 	}
 	uninstall := action.NewUninstall(o.action)
 	uninstall.KeepHistory, uninstall.Timeout, uninstall.Wait = keepHistory, timeout, true
-	_, err := uninstall.Run(last.Name)
-	return err
+	if _, err := uninstall.Run(last.Name); err != nil {
+		return err
+	}
+	fault.Point(fault.HelmRecordFinal, o.records.subject())
+	return nil
 }

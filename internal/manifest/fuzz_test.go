@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/manifest"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -36,7 +37,7 @@ func FuzzManifest(f *testing.F) {
 		if err != nil || !reflect.DeepEqual(m, again) {
 			t.Fatalf("got %+v first and %+v, %v then", m, again, err)
 		}
-		if values := (manifest.Olares{}).Values(m); !reflect.DeepEqual(values, manifest.Olares{}.Values(m)) {
+		if values := (manifest.Olares{}).Values(m, hydrate.Place{}); !reflect.DeepEqual(values, manifest.Olares{}.Values(m, hydrate.Place{})) {
 			t.Fatalf("got other values the second time than %v", values)
 		}
 	})

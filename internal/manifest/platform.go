@@ -40,16 +40,17 @@ var middlewareKinds = []middlewareKind{
 	{name: "nats", port: 4222, maps: []string{"subjects", "refs"}},
 }
 
-// platformValues are the values that do not depend on the app.
-func platformValues() map[string]any {
+// platformValues are the values that do not depend on the app, but for the folder
+// that is its own.
+func platformValues(folder string) map[string]any {
 	return map[string]any{
 		"bfl":     map[string]any{"username": userName},
 		"admin":   userName,
 		"isAdmin": true,
 		"user":    map[string]any{"zone": userZone},
 		"userspace": map[string]any{
-			"appData":      userPath + "/Data",
-			"appCache":     userPath + "/Cache",
+			"appData":      userPath + "/Data/" + folder,
+			"appCache":     userPath + "/Cache/" + folder,
 			"userData":     userPath + "/Home",
 			"appCommon":    rootPath + "/Common",
 			"externalData": rootPath + "/External",

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"maps"
+	"path"
 
 	"github.com/appmarket/operator/hydrate"
 )
@@ -20,23 +21,29 @@ var (
 )
 
 // Values is an empty map.
-func (Helm) Values(*hydrate.Manifest) map[string]any { return map[string]any{} }
+func (Helm) Values(*hydrate.Manifest, hydrate.Place) map[string]any { return map[string]any{} }
 
 // Values gives every parent that charts of Olares read, as they fail to render
 // where one is missing, and fills those that follow from the manifest: domain,
 // olaresEnv, workloads, os and the names in the middleware blocks. Equal
-// manifests give equal values, and no map is shared between two calls.
-func (Olares) Values(m *hydrate.Manifest) map[string]any {
+// manifests and places give equal values, and no map is shared between two calls.
+func (Olares) Values(m *hydrate.Manifest, at hydrate.Place) map[string]any {
 	if m == nil {
 		m = &hydrate.Manifest{}
 	}
-	values := platformValues()
+	values := platformValues(folder(m, at))
 	values["domain"] = domains(m)
 	values["olaresEnv"], _ = hydrate.CheckInputs(m.Inputs, nil, nil)
 	values["workloads"] = workloads(m)
 	values["os"] = appKeys(m)
 	maps.Copy(values, middlewares(m))
 	return values
+}
+
+// folder is where an app keeps what is its own, below the user's folders: no two
+// instances share it, and no two apps.
+func folder(m *hydrate.Manifest, at hydrate.Place) string {
+	return path.Join(orElse(at.Namespace, hydrate.RenderNamespace), orElse(at.Instance, m.Name))
 }
 
 // domains maps an entrance to its host name.

@@ -43,7 +43,7 @@ func TestOlaresParents(t *testing.T) {
 		t.Run(why, func(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
-			values := manifest.Olares{}.Values(m)
+			values := manifest.Olares{}.Values(m, hydrate.Place{})
 			for _, path := range parents {
 				g.Expect(at(values, path)).To(BeAssignableToTypeOf(map[string]any{}), path)
 			}
@@ -60,7 +60,7 @@ func TestOlaresFromManifest(t *testing.T) {
 	g := NewWithT(t)
 	m, err := manifest.Reader{}.Read([]byte(full))
 	g.Expect(err).NotTo(HaveOccurred())
-	values := manifest.Olares{}.Values(m)
+	values := manifest.Olares{}.Values(m, hydrate.Place{})
 	for path, want := range map[string]any{
 		"domain":                       map[string]any{"web": "web.admin.example.com", "api": "api.admin.example.com"},
 		"olaresEnv":                    map[string]any{"LANGUAGE": "en", "LEVEL": "", "WORDS": "", "TOKEN": "", "FIXED": "true"},
@@ -84,9 +84,9 @@ func TestOlaresFresh(t *testing.T) {
 	g := NewWithT(t)
 	m, err := manifest.Reader{}.Read([]byte(full))
 	g.Expect(err).NotTo(HaveOccurred())
-	want, scribbled := manifest.Olares{}.Values(m), manifest.Olares{}.Values(m)
+	want, scribbled := manifest.Olares{}.Values(m, hydrate.Place{}), manifest.Olares{}.Values(m, hydrate.Place{})
 	scribble(scribbled)
-	g.Expect(manifest.Olares{}.Values(m)).To(Equal(want), "no map is shared between calls or with the package")
+	g.Expect(manifest.Olares{}.Values(m, hydrate.Place{})).To(Equal(want), "no map is shared between calls or with the package")
 	g.Expect(m.Middlewares["postgres"].Names).To(Equal([]string{"notes", "log"}))
 }
 
@@ -103,6 +103,6 @@ func scribble(values map[string]any) {
 func TestHelm(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	g.Expect(manifest.Helm{}.Values(nil)).To(BeEmpty())
-	g.Expect(manifest.Helm{}.Values(&hydrate.Manifest{Name: "a"})).To(BeEmpty())
+	g.Expect(manifest.Helm{}.Values(nil, hydrate.Place{})).To(BeEmpty())
+	g.Expect(manifest.Helm{}.Values(&hydrate.Manifest{Name: "a"}, hydrate.Place{})).To(BeEmpty())
 }

@@ -43,6 +43,10 @@ type Spec struct {
 	MaxHistory int
 	// Timeout bounds each wait for a hook; five minutes if zero.
 	Timeout time.Duration
+	// Resumed says that the same was begun before, and that nobody knows how far it
+	// came. A release that turns out to be complete is then left as it is; otherwise
+	// Upgrade makes a new revision and runs the hooks in any case.
+	Resumed bool
 }
 
 // Release is the newest revision of a release.
@@ -92,9 +96,26 @@ type Client interface {
 	// Uninstall removes a release, waits until its objects are gone, and keeps the
 	// volume claims. A release that is not there is no error.
 	Uninstall(ctx context.Context, name string, keepHistory bool, timeout time.Duration) error
+	// Rollback makes a new revision of what an earlier one was. RevisionNotFound
+	// says that it is not recorded any more.
+	Rollback(ctx context.Context, back Rollback) (*Release, error)
+	// Adopt puts labels on the record of a release that somebody else made, and
+	// changes nothing else. It returns the values that the release was given.
+	Adopt(ctx context.Context, name string, labels map[string]string) (*Release, map[string]any, error)
+	// Stop brings the workloads of a release to zero, Resume back to what they
+	// were. Neither waits for pods.
+	Stop(ctx context.Context, name string) error
+	Resume(ctx context.Context, name string) error
+	// Drift lists what differs from the newest revision, Correct mends it and
+	// lists what it has mended.
+	Drift(ctx context.Context, name string) ([]Drifted, error)
+	Correct(ctx context.Context, name string) ([]Drifted, error)
 	// Settle marks a release that an interrupted operation left pending as failed,
 	// and changes nothing else, so that Upgrade or Uninstall can go on from there.
 	Settle(ctx context.Context, name string) error
+	// Abandon settles a release whose operation was ended because its result is not
+	// wanted any more, and ends the hooks that it has left at work.
+	Abandon(ctx context.Context, name string) error
 	// Claims are the volume claims of a release: those of its manifests and those
 	// that its StatefulSets made.
 	Claims(ctx context.Context, name string) ([]v1alpha1.ObjectReference, error)
@@ -121,11 +142,19 @@ func (h Health) Healthy() bool { return h.Ready == h.Total }
 
 // Monitor follows the objects of instances by watches, as their tenants.
 type Monitor interface {
-	// Track begins to follow the objects of an instance, or others than before.
-	Track(ctx context.Context, instance types.NamespacedName, tenant Tenant, objects []v1alpha1.ObjectReference) error
+	// Track begins to follow the objects of an instance, or others than before;
+	// closely where every change counts and not only one of health.
+	Track(ctx context.Context, instance types.NamespacedName, tenant Tenant, objects []v1alpha1.ObjectReference, closely bool) error
+	// Refresh is called after the objects were changed: what was seen of them before
+	// does not count any more.
+	Refresh(ctx context.Context, instance types.NamespacedName) error
 	// Untrack ends it.
 	Untrack(instance types.NamespacedName)
 	// Health is how the objects fare now. It is false while the watches have not
 	// brought everything yet.
 	Health(ctx context.Context, instance types.NamespacedName) (Health, bool, error)
+	// Mark stands for what the objects are now: while it stays the same, nobody has
+	// changed them. It is false for an instance that is not followed closely, and
+	// while the watches have not brought everything yet.
+	Mark(ctx context.Context, instance types.NamespacedName) (string, bool, error)
 }

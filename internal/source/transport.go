@@ -66,6 +66,10 @@ func (p *pool) used(id key) {
 	}
 }
 
+// Transport is what other requests to servers that users name may go through: it
+// refuses the same addresses and bounds the same waits as for sources.
+func Transport() (http.RoundTripper, error) { return transports.get(nil) }
+
 // newTransport bounds every wait for an answer; the whole of a request is bounded
 // by its context.
 func newTransport(ca []byte) (*http.Transport, error) {

@@ -30,34 +30,34 @@ func Config(cfg *rest.Config, tenant release.Tenant) *rest.Config {
 	return as
 }
 
-// maxReaders bounds the readers that are kept; making one anew costs no request.
-const maxReaders = 1000
+// maxClients bounds the clients that are kept; making one anew costs no request.
+const maxClients = 1000
 
-// Readers makes readers that act as tenants.
-type Readers struct {
+// Clients makes clients that act as tenants.
+type Clients struct {
 	Config *rest.Config
 	Mapper meta.RESTMapper
 	Scheme *runtime.Scheme
 
 	mu      sync.Mutex
-	readers map[release.Tenant]client.Reader
+	clients map[release.Tenant]client.Client
 }
 
-// ReaderFor returns a reader that asks the API server each time: what a tenant may
-// read can change at any moment.
-func (r *Readers) ReaderFor(tenant release.Tenant) (client.Reader, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if reader, ok := r.readers[tenant]; ok {
-		return reader, nil
+// ClientFor returns a client that does what the tenant may do. It asks the API
+// server each time: what a tenant may read can change at any moment.
+func (c *Clients) ClientFor(tenant release.Tenant) (client.Client, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known, ok := c.clients[tenant]; ok {
+		return known, nil
 	}
-	reader, err := client.New(Config(r.Config, tenant), client.Options{Mapper: r.Mapper, Scheme: r.Scheme})
+	made, err := client.New(Config(c.Config, tenant), client.Options{Mapper: c.Mapper, Scheme: c.Scheme})
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
 	}
-	if r.readers == nil || len(r.readers) >= maxReaders {
-		r.readers = map[release.Tenant]client.Reader{}
+	if c.clients == nil || len(c.clients) >= maxClients {
+		c.clients = map[release.Tenant]client.Client{}
 	}
-	r.readers[tenant] = reader
-	return reader, nil
+	c.clients[tenant] = made
+	return made, nil
 }

@@ -46,8 +46,8 @@ func TestConfigLeavesTheOperatorsAlone(t *testing.T) {
 	g.Expect(as.Host).To(Equal(own.Host))
 }
 
-func readers(server *env.Env) *tenant.Readers {
-	return &tenant.Readers{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme}
+func readers(server *env.Env) *tenant.Clients {
+	return &tenant.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme}
 }
 
 func TestReadersReadWhatTheAccountMayRead(t *testing.T) {
@@ -60,7 +60,7 @@ func TestReadersReadWhatTheAccountMayRead(t *testing.T) {
 	}
 	all := readers(server)
 	get := func(account, namespace string) error {
-		reader, err := all.ReaderFor(release.Tenant{Namespace: mine, ServiceAccount: account})
+		reader, err := all.ClientFor(release.Tenant{Namespace: mine, ServiceAccount: account})
 		g.Expect(err).NotTo(HaveOccurred())
 		return reader.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "a"}, &corev1.Secret{})
 	}
@@ -76,7 +76,7 @@ func TestReadersAreKept(t *testing.T) {
 	g := NewWithT(t)
 	all := readers(env.Start(t))
 	of := func(account string) client.Reader {
-		reader, err := all.ReaderFor(release.Tenant{Namespace: "team", ServiceAccount: account})
+		reader, err := all.ClientFor(release.Tenant{Namespace: "team", ServiceAccount: account})
 		g.Expect(err).NotTo(HaveOccurred())
 		return reader
 	}
@@ -94,7 +94,7 @@ func TestReadersForManyAtOnce(t *testing.T) {
 	var work sync.WaitGroup
 	for i := range 20 {
 		work.Go(func() {
-			reader, err := all.ReaderFor(release.Tenant{Namespace: "default", ServiceAccount: fmt.Sprint("account-", i%3)})
+			reader, err := all.ClientFor(release.Tenant{Namespace: "default", ServiceAccount: fmt.Sprint("account-", i%3)})
 			if err == nil {
 				err = reader.Get(context.Background(), client.ObjectKey{Namespace: "default", Name: "a"}, &corev1.Secret{})
 			}

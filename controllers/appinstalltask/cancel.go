@@ -1,0 +1,120 @@
+package appinstalltask
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/status"
+)
+
+// cancel carries out a Cancel: it names the task to end in its own status, where
+// that one finds it, and waits until it has ended. It waits for nobody's turn.
+func (r *Reconciler) cancel(ctx context.Context, s *scope) error {
+	if s.task.Status.TargetTask == "" {
+		if err := r.aim(ctx, s); err != nil {
+			return status.At(v1alpha1.ConditionAdmitted, err)
+		}
+	}
+	name := s.task.Status.TargetTask
+	target := &v1alpha1.AppInstallTask{}
+	err := r.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: name}, target)
+	switch {
+	case apierrors.IsNotFound(err):
+		return wrongState("task %s was deleted before it could be cancelled", name)
+	case err != nil:
+		return fmt.Errorf("get task %s: %w", name, err)
+	case committed(target):
+		return wrongState("task %s (%s) of instance %s has begun, and cannot be cancelled any more", name, target.Spec.Action, target.Instance())
+	case !target.Finished():
+		s.keeper.Reached(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "cancelling task "+name)
+		return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("cancelling task %s (%s)", name, target.Spec.Action))
+	case !wasCancelled(target):
+		return wrongState("task %s had ended before it could be cancelled", name)
+	}
+	s.keeper.Reached(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "cancelling task "+name)
+	s.keeper.Says(v1alpha1.ReasonSucceeded, fmt.Sprintf("task %s (%s) was cancelled", name, target.Spec.Action))
+	return nil
+}
+
+// aim chooses the task to cancel: the one named, or the one at work, or else the
+// next in turn.
+func (r *Reconciler) aim(ctx context.Context, s *scope) error {
+	waiting, err := r.siblings(ctx, s)
+	if err != nil {
+		return err
+	}
+	named := s.task.Spec.TargetTask
+	at := slices.IndexFunc(waiting, func(t v1alpha1.AppInstallTask) bool { return named == "" || t.Name == named })
+	switch {
+	case at < 0 && named != "":
+		return wrongState("instance %s has no unfinished task %s", s.task.Instance(), named)
+	case at < 0:
+		return wrongState("instance %s has no task to cancel", s.task.Instance())
+	}
+	s.task.Status.TargetTask = waiting[at].Name
+	s.keeper.Working("cancelling task " + waiting[at].Name)
+	return s.keeper.Save(ctx)
+}
+
+func wrongState(format string, args ...any) error {
+	return status.At(v1alpha1.ConditionAdmitted, outcome.Stalled(v1alpha1.ReasonWrongState, fmt.Errorf(format, args...)))
+}
+
+// committed reports whether a task does something that goes through once begun.
+func committed(task *v1alpha1.AppInstallTask) bool {
+	return task.Status.InstanceRef != nil && lifecycle.Effects[task.Spec.Action].Committed
+}
+
+func wasCancelled(task *v1alpha1.AppInstallTask) bool {
+	for _, c := range task.Status.Conditions {
+		if c.Type == v1alpha1.ConditionSucceeded {
+			return c.Reason == v1alpha1.ReasonCancelled
+		}
+	}
+	return false
+}
+
+// heed ends a task that is cancelled before it has written its instance, and turns
+// one around that has.
+func (r *Reconciler) heed(ctx context.Context, s *scope) error {
+	if s.task.Status.Undoing != nil || committed(s.task) {
+		return nil
+	}
+	by, err := r.cancelledBy(ctx, s)
+	if err != nil || by == "" {
+		return err
+	}
+	s.task.Status.RequiredInputs, s.task.Status.Preflight = nil, nil
+	why := v1alpha1.Problem{Reason: v1alpha1.ReasonCancelled, Message: "cancelled by " + by}
+	if s.task.Status.InstanceRef == nil && !s.written() {
+		return r.undoSteps(ctx, s, why)
+	}
+	return r.turnAround(ctx, s, why)
+}
+
+// cancelledBy says who cancels the task, empty if nobody does.
+func (r *Reconciler) cancelledBy(ctx context.Context, s *scope) (string, error) {
+	if s.task.Spec.Cancel != nil && *s.task.Spec.Cancel {
+		return "spec.cancel", nil
+	}
+	var list v1alpha1.AppInstallTaskList
+	err := r.List(ctx, &list, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
+	if err != nil {
+		return "", fmt.Errorf("list tasks of instance %s: %w", s.task.Instance(), err)
+	}
+	for i := range list.Items {
+		other := &list.Items[i]
+		if other.Spec.Action == v1alpha1.ActionCancel && other.Status.TargetTask == s.task.Name && !other.Finished() {
+			return "task " + other.Name, nil
+		}
+	}
+	return "", nil
+}

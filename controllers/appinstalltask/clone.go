@@ -1,0 +1,123 @@
+package appinstalltask
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// checkOrigin finds the instance that a clone copies.
+func (r *Reconciler) checkOrigin(ctx context.Context, s *scope, p *findings) error {
+	name := s.task.Spec.CloneOf
+	origin, err := r.original(ctx, s)
+	if err != nil {
+		return p.take(err)
+	}
+	state := lifecycle.Of(origin)
+	switch {
+	case origin == nil || !lifecycle.Copyable(state):
+		p.add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("instance %s is in state %s and cannot be cloned; install it first", name, state)))
+	case origin.Spec.AppRef.Name != s.task.Spec.App.Name || origin.Spec.AppRef.Source != s.task.Spec.App.Source:
+		p.add(outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
+			"instance %s is of app %s of source %s, spec.app names another", name, origin.Spec.AppRef.Name, origin.Spec.AppRef.Source)))
+	default:
+		s.origin = origin
+	}
+	return nil
+}
+
+// checkClone refuses a copy that would get in the way of its origin, and asks for
+// the titles by which people tell the two apart.
+func (r *Reconciler) checkClone(ctx context.Context, s *scope, p *findings) error {
+	if s.app == nil || s.app.Info.Status.Summary == nil {
+		return nil
+	}
+	summary := s.app.Info.Status.Summary
+	if single(summary) {
+		p.add(outcome.Stalled(v1alpha1.ReasonSingleInstance, fmt.Errorf("app %s may be installed once only: its manifest does not allow a second instance", s.app.Info.Spec.App)))
+	}
+	if clone := summary.Clone; clone != nil && !s.fits(clone.Verdict) {
+		where := "in one namespace (set spec.cloneNamespace, and make the clone in another)"
+		if clone.Verdict == v1alpha1.CloneUnsafe {
+			where = "in this cluster"
+		}
+		p.add(outcome.Stalled(v1alpha1.ReasonCloneUnsafe, fmt.Errorf(
+			"two instances of app %s %s would both claim: %s", s.app.Info.Spec.App, where, strings.Join(clone.Collisions, "; "))))
+	}
+	return r.checkTitles(ctx, s, p)
+}
+
+// elsewhere reports whether the origin of a clone is in another namespace.
+func (s *scope) elsewhere() bool {
+	from := s.task.Spec.CloneNamespace
+	return from != "" && from != s.task.Namespace
+}
+
+// fits reports whether a clone may live where the task wants it.
+func (s *scope) fits(verdict v1alpha1.CloneVerdict) bool {
+	return verdict == v1alpha1.CloneSafe || verdict == v1alpha1.CloneNamespacedOnly && s.elsewhere()
+}
+
+// original reads the instance that a clone copies, nil if there is none. One of
+// another namespace is read as the tenant, who may not be allowed to.
+func (r *Reconciler) original(ctx context.Context, s *scope) (*v1alpha1.AppInstance, error) {
+	if !s.elsewhere() {
+		return r.instance(ctx, s.task.Namespace, s.task.Spec.CloneOf)
+	}
+	tenant := release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()}
+	reader, err := r.Tenants.ClientFor(tenant)
+	if err != nil {
+		return nil, fmt.Errorf("read as service account %s: %w", tenant.ServiceAccount, err)
+	}
+	from := types.NamespacedName{Namespace: s.task.Spec.CloneNamespace, Name: s.task.Spec.CloneOf}
+	origin := &v1alpha1.AppInstance{}
+	switch err := reader.Get(ctx, from, origin); {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case apierrors.IsForbidden(err):
+		return nil, outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
+			"service account %s may not get appinstances.appmarket.io in namespace %s", tenant.ServiceAccount, from.Namespace))
+	case err != nil:
+		return nil, fmt.Errorf("get instance %s: %w", from, err)
+	}
+	return origin, nil
+}
+
+// checkTitles lists every title that is missing or taken, among the inputs.
+func (r *Reconciler) checkTitles(ctx context.Context, s *scope, p *findings) error {
+	others, err := r.neighbours(ctx, s)
+	if err != nil {
+		return err
+	}
+	var taken []string
+	for i := range others {
+		taken = append(taken, others[i].Spec.Title)
+		for _, e := range others[i].Status.Entrances {
+			taken = append(taken, e.Title)
+		}
+	}
+	wanted := []hydrate.Entrance{{Name: titleInput, Title: "Title of the instance"}}
+	for _, e := range s.app.Info.Status.Summary.Entrances {
+		if !e.Invisible {
+			wanted = append(wanted, hydrate.Entrance{Name: e.Name, Title: e.Title})
+		}
+	}
+	given := map[string]string{titleInput: s.task.Spec.Title}
+	for _, e := range s.task.Spec.Entrances {
+		given[e.Name] = e.Title
+	}
+	p.ask(s.task, hydrate.CheckTitles(wanted, given, taken))
+	return nil
+}
+
+// titleInput stands for spec.title among the titles to be given.
+const titleInput = "spec.title"

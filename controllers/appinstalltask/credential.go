@@ -1,0 +1,110 @@
+package appinstalltask
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+const (
+	// credentialInput stands for spec.credentialRef among the inputs.
+	credentialInput = "spec.credentialRef"
+	// maxPurchases bounds how often a checkout is asked for one task.
+	maxPurchases = 100
+)
+
+// credential is that of an app that must be bought, checked; empty for any other
+// app. One that is not there yet is asked of the developer's checkout, if the task
+// says how.
+func (r *Reconciler) credential(ctx context.Context, s *scope, tenant client.Client) (string, error) {
+	ref := s.credentialRef()
+	if !s.app.MustBeBought() || ref == nil || s.task.Spec.PurchaseRequestRef == nil {
+		return r.Catalog.License(ctx, tenant, s.tenant, s.app, ref)
+	}
+	credential, err := r.Catalog.License(ctx, tenant, s.tenant, s.app, ref)
+	if outcome.Reason(err, "") != v1alpha1.ReasonSecretMissing {
+		return credential, err
+	}
+	return r.buy(ctx, s, tenant, ref)
+}
+
+// credentialRef is that of the task, or of the instance whose spec it keeps.
+func (s *scope) credentialRef() *v1alpha1.KeyReference {
+	if from := s.basis(); s.task.Spec.CredentialRef == nil && from != nil {
+		return from.Spec.CredentialRef
+	}
+	return s.task.Spec.CredentialRef
+}
+
+// buy asks the checkout, and keeps what it gives in the Secret that the task names,
+// as the tenant. How often it was asked is in status, and survives a restart.
+func (r *Reconciler) buy(ctx context.Context, s *scope, tenant client.Client, ref *v1alpha1.KeyReference) (string, error) {
+	if s.task.Status.PurchaseAttempts >= maxPurchases {
+		return "", outcome.Stalled(v1alpha1.ReasonPurchaseFailed, fmt.Errorf(
+			"the checkout was asked %d times and has no purchase; buy the app, and make another task", maxPurchases))
+	}
+	attempt := s.task.Status.PurchaseAttempts + 1
+	credential, err := r.Catalog.Buy(ctx, tenant, s.tenant, s.app, s.task.Spec.PurchaseRequestRef, int(attempt))
+	switch outcome.Reason(err, "") {
+	case v1alpha1.ReasonSecretMissing, v1alpha1.ReasonPermissionDenied:
+		return "", err // There was nothing to ask with.
+	}
+	s.task.Status.PurchaseAttempts = attempt
+	if err != nil {
+		return "", err
+	}
+	return credential, keep(ctx, tenant, s.task.Namespace, ref, credential)
+}
+
+// keep puts a credential into its Secret, which may be there with other keys.
+func keep(ctx context.Context, tenant client.Client, namespace string, ref *v1alpha1.KeyReference, credential string) error {
+	secret := &corev1.Secret{}
+	err := tenant.Get(ctx, types.NamespacedName{Namespace: namespace, Name: ref.Name}, secret)
+	switch {
+	case apierrors.IsNotFound(err):
+		err = tenant.Create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: ref.Name},
+			Data:       map[string][]byte{ref.Key: []byte(credential)},
+		})
+	case err == nil:
+		before := client.MergeFrom(secret.DeepCopy())
+		if secret.Data == nil {
+			secret.Data = map[string][]byte{}
+		}
+		secret.Data[ref.Key] = []byte(credential)
+		err = tenant.Patch(ctx, secret, before)
+	}
+	if apierrors.IsForbidden(err) {
+		return outcome.Waiting(v1alpha1.ReasonWaitingForInput, lookAgain, fmt.Errorf(
+			"the credential was bought, but the service account may not write Secret %s; let it", ref.Name))
+	}
+	if err != nil {
+		return fmt.Errorf("keep credential in secret %s: %w", ref.Name, err)
+	}
+	return nil
+}
+
+// unlicensed says what it means that there is no good credential. One that was not
+// given is an input like others.
+func (r *Reconciler) unlicensed(s *scope, p *findings, err error) error {
+	if outcome.Reason(err, "") != v1alpha1.ReasonLicenseMissing || s.credentialRef() != nil {
+		return p.take(readable(err))
+	}
+	terms := s.app.Info.Status.Summary.License
+	p.ask(s.task, []hydrate.InputProblem{{
+		Input: hydrate.Input{
+			Name: credentialInput, Type: "credential", Required: true, Title: terms.Product, Description: err.Error(),
+		},
+		Problem: "required",
+	}})
+	return nil
+}

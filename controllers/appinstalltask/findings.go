@@ -1,0 +1,118 @@
+package appinstalltask
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// findings collect what stands in the way.
+type findings struct {
+	found []finding
+}
+
+// finding is one thing that stands in the way, and YAML that mends it, if there is
+// such.
+type finding struct {
+	err    error
+	remedy string
+}
+
+func (p *findings) add(err error) {
+	if err != nil {
+		p.found = append(p.found, finding{err: err})
+	}
+}
+
+// take adds an error that says what is wrong, and returns one that says that looking
+// failed.
+func (p *findings) take(err error) error {
+	if !judged(err) {
+		return err
+	}
+	p.add(err)
+	return nil
+}
+
+// ask lists inputs that are missing or do not fit. They are waited for, or are a
+// failure, as the task says.
+func (p *findings) ask(task *v1alpha1.AppInstallTask, wrong []hydrate.InputProblem) {
+	if len(wrong) == 0 {
+		return
+	}
+	var names []string
+	for _, w := range wrong {
+		names = append(names, w.Input.Name)
+	}
+	task.Status.RequiredInputs = catalog.First(append(task.Status.RequiredInputs, required(wrong)...), maxInputs)
+	missing := fmt.Errorf("give these inputs: %s; see status.requiredInputs", strings.Join(names, ", "))
+	if task.Spec.OnMissingInput == v1alpha1.MissingInputFail {
+		p.add(outcome.Stalled(v1alpha1.ReasonInputMissing, missing))
+		return
+	}
+	p.add(outcome.Waiting(v1alpha1.ReasonWaitingForInput, 0, missing))
+}
+
+// maxInputs bounds the inputs that are listed.
+const maxInputs = 100
+
+func required(wrong []hydrate.InputProblem) []v1alpha1.Input {
+	var out []v1alpha1.Input
+	for _, w := range catalog.First(wrong, maxInputs) {
+		in := catalog.Input(w.Input)
+		in.Problem = catalog.Bounded(w.Problem, 1024)
+		out = append(out, in)
+	}
+	return out
+}
+
+// listed are the problems as status shows them.
+func (p *findings) listed() []v1alpha1.Problem {
+	var out []v1alpha1.Problem
+	for _, f := range catalog.First(p.found, 50) {
+		out = append(out, v1alpha1.Problem{
+			Reason: outcome.Reason(f.err, v1alpha1.ReasonInvalidSpec), Message: catalog.Bounded(f.err.Error(), 1024), Remedy: f.remedy,
+		})
+	}
+	return out
+}
+
+// verdict sums the problems up: one that is final ends the task, and otherwise the
+// first is waited for. The message names all of them.
+func (p *findings) verdict(task *v1alpha1.AppInstallTask) error {
+	if len(p.found) == 0 {
+		return nil
+	}
+	var said []string
+	for _, f := range p.found {
+		said = append(said, f.err.Error())
+	}
+	all := errors.New(strings.Join(said, "; "))
+	for _, f := range p.found {
+		if outcome.IsStalled(f.err) {
+			return outcome.Stalled(outcome.Reason(f.err, v1alpha1.ReasonInvalidSpec), all)
+		}
+	}
+	next, err := remaining(task)
+	if err != nil {
+		return err
+	}
+	for _, f := range p.found {
+		if after, _ := outcome.IsWaiting(f.err); after > 0 && (next == 0 || after < next) {
+			next = after
+		}
+	}
+	return outcome.Waiting(outcome.Reason(p.found[0].err, v1alpha1.ReasonProgressing), next, all)
+}
+
+// judged reports whether an error says what is wrong, rather than that looking
+// failed.
+func judged(err error) bool {
+	_, waiting := outcome.IsWaiting(err)
+	return err == nil || waiting || outcome.IsStalled(err)
+}

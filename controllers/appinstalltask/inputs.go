@@ -1,0 +1,109 @@
+package appinstalltask
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/status"
+)
+
+// lookAgain is when a Secret or ConfigMap that was missing is looked for again: the
+// operator may not watch those of tenants.
+const lookAgain = 15 * time.Second
+
+// checkInputs lists every input that is missing or does not fit, and renders the app
+// where none is.
+func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *findings) error {
+	given, account := s.given()
+	s.tenant = release.Tenant{Namespace: s.task.Namespace, ServiceAccount: account}
+	reader, err := r.Tenants.ClientFor(s.tenant)
+	if err != nil {
+		return fmt.Errorf("read as service account %s: %w", account, err)
+	}
+	wish, err := r.Catalog.Gather(ctx, reader, s.tenant, given)
+	if err != nil {
+		return p.take(readable(err))
+	}
+	wish.At = hydrate.Place{Namespace: s.task.Namespace, Instance: s.task.Instance()}
+	if wish.Supplied, err = r.Catalog.Supply(ctx, reader, s.tenant, s.app); err != nil {
+		return p.take(readable(err))
+	}
+	if wish.Credential, err = r.credential(ctx, s, reader); err != nil {
+		return r.unlicensed(s, p, err)
+	}
+	if s.plan, err = r.Catalog.Prepare(ctx, s.app, s.version, wish); err != nil {
+		return p.take(status.At(v1alpha1.ConditionAdmitted, err))
+	}
+	p.ask(s.task, s.plan.Wrong)
+	return nil
+}
+
+// readable turns a Secret or ConfigMap that is missing, or that the tenant may not
+// read, into something to wait for: it can be mended without a word to us.
+func readable(err error) error {
+	switch outcome.Reason(err, "") {
+	case v1alpha1.ReasonSecretMissing, v1alpha1.ReasonPermissionDenied:
+		return outcome.Waiting(v1alpha1.ReasonWaitingForInput, lookAgain, err)
+	}
+	return err
+}
+
+// given is what the instance will be given, and by whom it will be installed: what
+// the task leaves out of an upgrade stays as it is.
+func (s *scope) given() (catalog.Given, string) {
+	given := catalog.Given{Values: s.task.Spec.Values, ValuesFrom: s.task.Spec.ValuesFrom, Envs: s.task.Spec.Envs}
+	account := s.task.Spec.ServiceAccountName
+	if from := s.basis(); from != nil {
+		have := from.Spec
+		if given.Values == nil {
+			given.Values = have.Values
+		}
+		if given.ValuesFrom == nil {
+			given.ValuesFrom = have.ValuesFrom
+		}
+		given.Envs = addEnvs(have.Envs, given.Envs)
+		account = cmp.Or(account, have.ServiceAccountName)
+	}
+	return given, cmp.Or(account, "default")
+}
+
+// basis is the instance whose values and inputs stay where the task gives none: the
+// one that is upgraded, or the origin of a clone.
+func (s *scope) basis() *v1alpha1.AppInstance {
+	if s.task.Spec.Action == v1alpha1.ActionUpgrade {
+		return s.instance
+	}
+	return s.origin
+}
+
+// account is the service account of the instance that is there, where the task names
+// none.
+func (s *scope) account() string {
+	account := s.task.Spec.ServiceAccountName
+	if s.instance != nil {
+		account = cmp.Or(account, s.instance.Spec.ServiceAccountName)
+	}
+	return cmp.Or(account, "default")
+}
+
+// addEnvs puts inputs over others of the same name.
+func addEnvs(have, more []v1alpha1.EnvVar) []v1alpha1.EnvVar {
+	out := slices.Clone(have)
+	for _, env := range more {
+		at := slices.IndexFunc(out, func(e v1alpha1.EnvVar) bool { return e.Name == env.Name })
+		if at < 0 {
+			out = append(out, env)
+		} else {
+			out[at] = env
+		}
+	}
+	return out
+}

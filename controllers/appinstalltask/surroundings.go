@@ -1,0 +1,157 @@
+package appinstalltask
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/preflight"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// checkCluster compares what the rendered app asks for with what the cluster and the
+// tenant have. It is the last check: it costs the most, and says nothing of an app
+// whose inputs are missing.
+func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *findings) error {
+	if s.plan == nil || len(s.plan.Wrong) > 0 {
+		return nil
+	}
+	units, err := preflight.Units(s.plan.Draft, s.task.Namespace)
+	if err != nil {
+		return p.take(err)
+	}
+	wish := preflight.Wish{
+		Tenant: s.tenant, Units: units, Replaces: s.task.Spec.Action == v1alpha1.ActionUpgrade,
+		There: s.inventory(), // What the version before had and this one has not is removed.
+	}
+	wish.Describe(s.app.Info)
+	problems, err := r.Cluster.Check(ctx, wish)
+	if err != nil {
+		return fmt.Errorf("look at the cluster: %w", err)
+	}
+	for _, found := range problems {
+		p.found = append(p.found, finding{err: outcome.Stalled(found.Reason, errors.New(found.Message)), remedy: found.Remedy})
+	}
+	return nil
+}
+
+// inventory are the objects of the instance that are listed in its status.
+func (s *scope) inventory() []v1alpha1.ObjectReference {
+	if s.instance == nil || s.instance.Status.Inventory == nil {
+		return nil
+	}
+	return s.instance.Status.Inventory.Objects
+}
+
+// checkRights looks whether the tenant may do what the action takes to the objects of
+// an instance, and to those that it brings with it.
+func (r *Reconciler) checkRights(ctx context.Context, s *scope, p *findings) error {
+	if s.inventory() == nil && s.task.Spec.Action != v1alpha1.ActionAdopt {
+		return nil
+	}
+	wish := preflight.Wish{
+		Tenant: release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()},
+		App:    s.task.Spec.App.Name, Replaces: true, There: s.inventory(),
+	}
+	if err := r.foresee(ctx, s, &wish); err != nil {
+		return err
+	}
+	problems, err := r.Cluster.Check(ctx, wish)
+	if err != nil {
+		return fmt.Errorf("look at the cluster: %w", err)
+	}
+	for _, found := range problems {
+		if found.Reason == v1alpha1.ReasonPermissionDenied || found.Reason == v1alpha1.ReasonAdministratorNeeded {
+			p.found = append(p.found, finding{err: outcome.Stalled(found.Reason, errors.New(found.Message)), remedy: found.Remedy})
+		}
+	}
+	return nil
+}
+
+// foresee adds to a wish what is not in the inventory of the instance: its hooks, what
+// a rollback brings back, and the objects of a release that is to be adopted. It is
+// rendered, and left out where that cannot be done.
+func (r *Reconciler) foresee(ctx context.Context, s *scope, wish *preflight.Wish) error {
+	var version string
+	kept, moments := false, []string{"pre-delete", "post-delete"}
+	switch action := s.task.Spec.Action; {
+	case action == v1alpha1.ActionAdopt:
+		version = s.wantedVersion()
+	case action == v1alpha1.ActionRollback && s.back != nil:
+		version, kept, moments = s.back.Operation.Version, true, []string{"pre-rollback", "post-rollback"}
+	case action == v1alpha1.ActionUninstall && s.instance != nil && s.instance.Status.Version != "":
+		version = s.instance.Status.Version
+	default:
+		return nil
+	}
+	draft, err := r.preview(ctx, s, wish.Tenant, version)
+	if outcome.Reason(err, "") != "" {
+		return nil // It is about what is to be rendered, and not about looking.
+	}
+	if err != nil || draft == nil {
+		return err
+	}
+	if s.task.Spec.Action == v1alpha1.ActionAdopt {
+		wish.There = named(draft.Objects())
+		return nil
+	}
+	units, err := preflight.Units(draft, s.task.Namespace)
+	for _, u := range units {
+		wish.Units = append(wish.Units, u.For(kept, moments...))
+	}
+	return err
+}
+
+// named are objects by their names alone, hooks left out.
+func named(objects []hydrate.Object) []v1alpha1.ObjectReference {
+	var all []v1alpha1.ObjectReference
+	for _, o := range objects {
+		if !o.Hook {
+			all = append(all, v1alpha1.ObjectReference{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})
+		}
+	}
+	return all
+}
+
+// preview renders a version with what the instance is given, or the task where there
+// is no instance. It is nil where inputs are missing. An error with a reason says that
+// the version is not to be had any more, or what it is given not to be read.
+func (r *Reconciler) preview(ctx context.Context, s *scope, tenant release.Tenant, version string) (*hydrate.Draft, error) {
+	app, err := r.Catalog.Find(ctx, s.task.Spec.App, s.task.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	published, err := app.Version(version)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := r.Tenants.ClientFor(tenant)
+	if err != nil {
+		return nil, fmt.Errorf("read as service account %s: %w", tenant.ServiceAccount, err)
+	}
+	given, _ := s.given()
+	credential := s.credentialRef()
+	if s.instance != nil {
+		given, credential = catalog.GivenBy(s.instance), s.instance.Spec.CredentialRef
+	}
+	wish, err := r.Catalog.Gather(ctx, reader, tenant, given)
+	if err != nil {
+		return nil, err
+	}
+	wish.At = hydrate.Place{Namespace: s.task.Namespace, Instance: s.task.Instance()}
+	if wish.Supplied, err = r.Catalog.Supply(ctx, reader, tenant, app); err != nil {
+		return nil, err
+	}
+	if wish.Credential, err = r.Catalog.License(ctx, reader, tenant, app, credential); err != nil {
+		return nil, err
+	}
+	plan, err := r.Catalog.Prepare(ctx, app, published, wish)
+	if err != nil || len(plan.Wrong) > 0 {
+		return nil, err
+	}
+	return plan.Draft, nil
+}

@@ -1,0 +1,111 @@
+package appinstalltask
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// turnAround has a task take back what it wrote. That it does so is noted first, so
+// that it goes on with it after a restart.
+func (r *Reconciler) turnAround(ctx context.Context, s *scope, why v1alpha1.Problem) error {
+	s.task.Status.Undoing = &why
+	s.keeper.Working("taking back what was begun: " + why.Message)
+	return s.keeper.Save(ctx)
+}
+
+// undo writes the instance as it was before the task.
+func (r *Reconciler) undo(ctx context.Context, s *scope) error {
+	instance := s.instance.DeepCopy()
+	if instance.Annotations == nil {
+		instance.Annotations = map[string]string{}
+	}
+	instance.Annotations[v1alpha1.TaskUndoneAnnotation] = s.task.Status.Undoing.Reason
+	s.takeBack(instance)
+	if !equality.Semantic.DeepEqual(s.instance, instance) {
+		before := client.MergeFromWithOptions(s.instance, client.MergeFromWithOptimisticLock{})
+		if err := r.Patch(ctx, instance, before); err != nil {
+			return contended(s.task, err)
+		}
+	}
+	s.instance = instance
+	s.task.Status.InstanceRef = s.reference()
+	return nil
+}
+
+// takeBack brings the spec to what leaves the state of before. What an adoption
+// would have taken over was not touched.
+func (s *scope) takeBack(instance *v1alpha1.AppInstance) {
+	spec := &instance.Spec
+	switch lifecycle.Effects[s.task.Spec.Action].Cancelled {
+	case lifecycle.Removed:
+		spec.DesiredState = v1alpha1.StateAbsent
+	case lifecycle.Before:
+		spec.DesiredState = v1alpha1.StateRunning
+		if s.task.Spec.Action == v1alpha1.ActionResume {
+			spec.DesiredState = v1alpha1.StateStopped
+		}
+		if revision := s.revisionBefore(); revision > 0 && s.changes() {
+			spec.Revision = revision
+		}
+	}
+}
+
+// changes reports whether the task is about what is installed.
+func (s *scope) changes() bool {
+	return s.task.Spec.Action == v1alpha1.ActionUpgrade || s.task.Spec.Action == v1alpha1.ActionRollback
+}
+
+// revisionBefore is the revision that ran before the task wrote the instance.
+func (s *scope) revisionBefore() int32 {
+	number, err := strconv.ParseInt(s.instance.Annotations[v1alpha1.TaskBeforeAnnotation], 10, 32)
+	if err != nil {
+		return 0 // Nothing ran before, or somebody has removed the annotation.
+	}
+	return int32(number)
+}
+
+// backOut follows the taking back to its end, and then ends the task with the
+// reason for it.
+func (r *Reconciler) backOut(ctx context.Context, s *scope) error {
+	why := *s.task.Status.Undoing
+	if s.instance == nil || s.task.Status.InstanceRef == nil && !s.written() {
+		return r.undoSteps(ctx, s, why)
+	}
+	if by := s.writer(); by != s.task.Name {
+		why.Message += fmt.Sprintf("; instance %s was changed by task %s meanwhile", s.instance.Name, by)
+		return r.undoSteps(ctx, s, why)
+	}
+	if err := r.undo(ctx, s); err != nil {
+		return err
+	}
+	ref := s.task.Status.InstanceRef
+	if stalled := s.current(v1alpha1.ConditionStalled, ref.Generation); stalled != nil {
+		why.Message += "; taking it back failed: " + stalled.Message
+		return r.undoSteps(ctx, s, why)
+	}
+	if !s.settled(ref.Generation) {
+		return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("%s; %s", why.Message, s.progress(ref.Generation)))
+	}
+	root := s.current(v1alpha1.ConditionReady, ref.Generation)
+	why.Message += "; " + root.Message
+	return r.undoSteps(ctx, s, why)
+}
+
+// leavesNothing reports whether the failure of the task is to be taken back.
+func (s *scope) leavesNothing() bool {
+	switch s.task.Spec.OnFailure {
+	case v1alpha1.FailureRemove:
+		return lifecycle.Effects[s.task.Spec.Action].Cancelled == lifecycle.Removed || len(s.task.Status.Steps) > 0
+	case v1alpha1.FailureRollback:
+		return s.changes() && s.revisionBefore() > 0
+	}
+	return false
+}

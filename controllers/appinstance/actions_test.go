@@ -1,0 +1,279 @@
+package appinstance_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// painted are values.
+func painted(colour string) *runtime.RawExtension {
+	return &runtime.RawExtension{Raw: []byte(`{"colour": "` + colour + `"}`)}
+}
+
+var _ = Describe("Going back", func() {
+	var b *bench
+	BeforeEach(func() {
+		b = newBench()
+		b.publish("1.0.0", pages())
+		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version, spec.Values = "1.0.0", painted("green") })
+		b.runs("1.0.0", 1)
+		b.publish("1.1.0", pages())
+		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Version, i.Spec.Values = "1.1.0", painted("red") })
+		b.runs("1.1.0", 2)
+	})
+	pin := func(revision int32) {
+		GinkgoHelper()
+		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Revision = revision })
+	}
+
+	It("brings chart and values of the revision back, and stays there", func() {
+		Expect(b.instance.Status.Revision).To(Equal(int32(2)))
+		pin(1)
+		b.runs("1.0.0", 3)
+		Expect(b.page()).To(HaveKeyWithValue("colour", "green"))
+		Expect(b.outcomes()[0]).To(Equal("Rollback 1.0.0 Succeeded"))
+		Expect([]int32{b.instance.Status.Revision, b.instance.Status.History[0].Operation.To}).To(Equal([]int32{3, 1}))
+		Expect(b.instance.Status.AvailableUpdate).To(Equal("1.1.0"))
+
+		By("naming the revision that was made by it")
+		pin(3)
+		b.runs("1.0.0", 3)
+
+		By("letting go of it")
+		pin(0)
+		b.runs("1.1.0", 4)
+		Expect(b.page()).To(HaveKeyWithValue("colour", "red"))
+	})
+
+	It("needs no chart that is still published", func() {
+		before := client.MergeFrom(b.app.DeepCopy())
+		b.app.Status.Versions = b.app.Status.Versions[:1]
+		Expect(server.Client.Status().Patch(b.ctx, b.app, before)).To(Succeed())
+		pin(1)
+		b.runs("1.0.0", 3)
+	})
+
+	It("is refused where there is no such revision", func() {
+		pin(7)
+		_, err := b.reconcile()
+		Expect(err).To(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False RevisionNotFound"))
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True ServingPrevious"), "what runs goes on running")
+		Expect(b.revision("mine")).To(Equal(2))
+	})
+
+	It("is refused where Helm has forgotten the revision", func() {
+		secret := &corev1.Secret{}
+		Expect(server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.instance.Namespace, Name: "sh.helm.release.v1.mine.v1"}, secret)).To(Succeed())
+		Expect(server.Client.Delete(b.ctx, secret)).To(Succeed())
+		pin(1)
+		_, err := b.reconcile()
+		Expect(err).To(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionApplied)).To(Equal("False RevisionNotFound"))
+		Expect(lifecycle.Of(b.instance)).To(Equal(lifecycle.ChangeFailed))
+	})
+})
+
+var _ = Describe("Stopping", func() {
+	var b *bench
+	web := func() *appsv1.Deployment {
+		GinkgoHelper()
+		d := &appsv1.Deployment{}
+		Expect(server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.instance.Namespace, Name: "mine"}, d)).To(Succeed())
+		return d
+	}
+	desire := func(state v1alpha1.DesiredState) {
+		GinkgoHelper()
+		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = state })
+	}
+	// idle plays the controller of a workload that has no pods.
+	idle := func() {
+		GinkgoHelper()
+		d := web()
+		d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Conditions: []appsv1.DeploymentCondition{
+			{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue},
+			{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: "NewReplicaSetAvailable"},
+		}}
+		Expect(server.Client.Status().Update(b.ctx, d)).To(Succeed())
+	}
+
+	BeforeEach(func() {
+		b = newBench()
+		b.publish("1.0.0", workloads())
+		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.0.0" })
+		_, _ = b.looked() // it waits for its pods
+		b.ready(true)
+		_, err := b.becomes("True Ready, True Healthy")
+		Expect(err).NotTo(HaveOccurred())
+	})
+
+	It("takes the pods away, and brings back as many as there were", func() {
+		desire(v1alpha1.StateStopped)
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(*web().Spec.Replicas).To(BeZero())
+		idle()
+		_, err = b.becomes("True Stopped, True Stopped")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(lifecycle.Of(b.instance)).To(Equal(lifecycle.Stopped))
+		b.quiet()
+
+		desire(v1alpha1.StateRunning)
+		_, err = b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(*web().Spec.Replicas).To(Equal(int32(1)))
+		b.ready(true)
+		_, err = b.becomes("True Ready, True Healthy")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.revision("mine")).To(Equal(1), "Helm had nothing to do with it")
+		Expect(b.outcomes()).To(Equal([]string{"Resume 1.0.0 Succeeded", "Stop 1.0.0 Succeeded", "Install 1.0.0 Succeeded"}))
+	})
+
+	It("needs no app that is still there, and neither does resuming", func() {
+		Expect(server.Client.Delete(b.ctx, b.app)).To(Succeed())
+		desire(v1alpha1.StateStopped)
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(*web().Spec.Replicas).To(BeZero())
+		idle()
+		_, err = b.becomes("True Stopped, True Stopped")
+		Expect(err).NotTo(HaveOccurred())
+		b.quiet()
+		desire(v1alpha1.StateRunning)
+		_, _ = b.reconcile()
+		Expect(*web().Spec.Replicas).To(Equal(int32(1)))
+	})
+
+	It("leaves a newer version for when it is resumed", func() {
+		desire(v1alpha1.StateStopped)
+		_, _ = b.reconcile()
+		idle()
+		_, err := b.becomes("True Stopped, True Stopped")
+		Expect(err).NotTo(HaveOccurred())
+		b.publish("1.1.0", workloads())
+		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.1.0" })
+		_, err = b.becomes("True Stopped, True Stopped")
+		Expect(err).NotTo(HaveOccurred())
+		Expect([]any{b.revision("mine"), *web().Spec.Replicas}).To(Equal([]any{1, int32(0)}))
+
+		desire(v1alpha1.StateRunning)
+		_, err = b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect([]any{b.revision("mine"), *web().Spec.Replicas}).To(Equal([]any{2, int32(1)}))
+		Expect(web().Annotations).NotTo(HaveKey("appmarket.io/before-stop"))
+	})
+})
+
+var _ = Describe("Adopting", func() {
+	var b *bench
+	BeforeEach(func() {
+		b = newBench()
+		b.publish("1.0.0", pages())
+		b.publish("1.1.0", pages())
+	})
+	// foreign makes a release of the instance's name, which is not ours.
+	foreign := func() {
+		GinkgoHelper()
+		archive, err := b.store.Archive(b.app.Status.Versions[1].Digest)
+		Expect(err).NotTo(HaveOccurred())
+		_, err = clients.For(tenantOf(b)).Install(b.ctx, release.Spec{
+			Name: "mine", Archive: archive, Values: map[string]any{"colour": "blue"}, Timeout: time.Minute,
+		})
+		Expect(err).NotTo(HaveOccurred())
+	}
+	adopt := func(spec *v1alpha1.AppInstanceSpec) { spec.Adopt = new(true) }
+
+	It("takes a release over as it is, and keeps its values from then on", func() {
+		foreign()
+		b.create(adopt)
+		b.runs("1.0.0", 1)
+		Expect(b.outcomes()).To(Equal([]string{"Adopt 1.0.0 Succeeded"}))
+		Expect(b.instance.Status.AdoptedValues).To(Equal(&v1alpha1.LocalObjectReference{Name: "mine-adopted-values"}))
+		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.1.0" })
+		b.runs("1.1.0", 2)
+		Expect(b.page()).To(HaveKeyWithValue("colour", "blue"))
+	})
+
+	It("is refused where there is nothing to adopt, and touches nothing that is not its own", func() {
+		b.create(adopt)
+		_, err := b.reconcile()
+		Expect(err).To(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False AdoptFailed"))
+		Expect(lifecycle.Of(b.instance)).To(Equal(lifecycle.InstallFailed))
+	})
+
+	It("is what somebody else's release needs before it is installed, upgraded or removed", func() {
+		foreign()
+		b.create()
+		_, err := b.reconcile()
+		Expect(err).To(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionApplied)).To(Equal("False InstallFailed"))
+		Expect(b.says(v1alpha1.ConditionApplied)).To(ContainSubstring("Adopt"))
+		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent })
+		_, err = b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Removed"))
+		Expect(b.revision("mine")).To(Equal(1), "the release stays")
+	})
+})
+
+var _ = Describe("The ledger", func() {
+	var b *bench
+	signed := func(task, hash string, more ...string) map[string]string {
+		marks := map[string]string{v1alpha1.TaskAnnotation: task, v1alpha1.TaskHashAnnotation: hash}
+		if len(more) > 0 {
+			marks[v1alpha1.TaskUndoneAnnotation] = more[0]
+		}
+		return marks
+	}
+	BeforeEach(func() {
+		b = newBench()
+		b.publish("1.0.0", pages())
+	})
+	entry := func(task, hash string) string {
+		e := lifecycle.Carried(b.instance, task, hash)
+		if e == nil {
+			return ""
+		}
+		return string(e.Outcome) + " " + e.Reason
+	}
+
+	It("notes each task once, when its wish was carried out", func() {
+		b.instance.Annotations = signed("install", "h1")
+		b.create()
+		b.runs("1.0.0", 1)
+		Expect(entry("install", "h1")).To(Equal("Succeeded Succeeded"))
+		b.edit(func(i *v1alpha1.AppInstance) {
+			i.Spec.DesiredState, i.Annotations = v1alpha1.StateAbsent, signed("remove", "h2")
+		})
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(entry("remove", "h2")).To(Equal("Succeeded Succeeded"))
+		Expect(b.instance.Status.Ledger).To(HaveLen(2))
+	})
+
+	It("notes a failure, and what was taken back", func() {
+		b.instance.Annotations = signed("install", "h1")
+		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "9.0.0" })
+		_, err := b.reconcile()
+		Expect(err).To(HaveOccurred())
+		Expect(entry("install", "h1")).To(Equal("Failed VersionNotFound"))
+		b.edit(func(i *v1alpha1.AppInstance) {
+			i.Spec.DesiredState, i.Annotations = v1alpha1.StateAbsent, signed("other", "h2", v1alpha1.ReasonCancelled)
+		})
+		_, err = b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(entry("other", "h2")).To(Equal("Cancelled Cancelled"))
+	})
+})

@@ -1,0 +1,95 @@
+package appinstance
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// adopts reports whether a release that somebody else has made is to be taken over.
+func (s *scope) adopts() bool {
+	return s.instance.Spec.Adopt != nil && *s.instance.Spec.Adopt && s.instance.Status.Revision == 0
+}
+
+// adoptable is the version of the release that is to be adopted.
+func (r *Reconciler) adoptable(ctx context.Context, s *scope) (string, error) {
+	name := s.instance.Name
+	have, err := s.helm.Get(ctx, name)
+	switch {
+	case err != nil:
+		return "", err
+	case have == nil:
+		return "", outcome.Stalled(v1alpha1.ReasonAdoptFailed, fmt.Errorf(
+			"there is no release %s in namespace %s; see helm list", name, s.instance.Namespace))
+	case have.ChartName != s.instance.Spec.AppRef.Name:
+		return "", outcome.Stalled(v1alpha1.ReasonAdoptFailed, fmt.Errorf(
+			"release %s is of chart %s, not of app %s", name, have.ChartName, s.instance.Spec.AppRef.Name))
+	}
+	return have.ChartVersion, nil
+}
+
+// adopt takes over the releases as they are. The values that they were given are
+// kept in a Secret, and count below those of the spec from then on.
+func (r *Reconciler) adopt(ctx context.Context, s *scope, plans []plan) error {
+	var made []v1alpha1.Release
+	var objects []v1alpha1.ObjectReference
+	values := map[string]any{}
+	for _, p := range plans {
+		rel, given, err := s.helm.Adopt(ctx, p.name, labels(s.instance))
+		if err != nil {
+			return err
+		}
+		made = append(made, described(rel, p.unit.Dir))
+		objects = append(objects, rel.Objects...)
+		values = hydrate.Overlay(values, given)
+	}
+	if err := r.keepValues(ctx, s, values); err != nil {
+		return err
+	}
+	s.instance.Status.Releases = made
+	s.instance.Status.Inventory = inventory(objects)
+	return nil
+}
+
+// keepValues writes the values of an adopted release into a Secret, as the tenant.
+func (r *Reconciler) keepValues(ctx context.Context, s *scope, values map[string]any) error {
+	if len(values) == 0 {
+		return nil
+	}
+	text, err := yaml.Marshal(values)
+	if err != nil {
+		return fmt.Errorf("encode values: %w", err)
+	}
+	c, err := r.Tenants.ClientFor(s.tenant)
+	if err != nil {
+		return err
+	}
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: s.instance.Namespace, Name: s.instance.Name + "-adopted-values", Labels: labels(s.instance),
+		},
+		Data: map[string][]byte{catalog.ValuesKey: text},
+	}
+	err = c.Create(ctx, secret)
+	if apierrors.IsAlreadyExists(err) {
+		err = c.Update(ctx, secret)
+	}
+	switch {
+	case apierrors.IsForbidden(err):
+		return outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
+			"service account %s may not create or update secrets in namespace %s", s.tenant.ServiceAccount, s.tenant.Namespace))
+	case err != nil:
+		return fmt.Errorf("write secret %s: %w", secret.Name, err)
+	}
+	s.instance.Status.AdoptedValues = &v1alpha1.LocalObjectReference{Name: secret.Name}
+	return nil
+}

@@ -1,0 +1,143 @@
+package appinstance
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/release"
+)
+
+const (
+	// maxDrift bounds the objects that are listed in status, and maxFields the
+	// fields of each.
+	maxDrift  = 50
+	maxFields = 20
+	// firstTruce and lastTruce are how long objects that were just corrected are
+	// left alone before they are corrected again: somebody may fight for them.
+	firstTruce = 5 * time.Second
+	lastTruce  = 10 * time.Minute
+)
+
+// minds reports whether changes of the objects matter. While the instance is stopped
+// its objects are not what Helm made of them, on purpose.
+func (s *scope) minds() bool {
+	if s.instance.Status.Stopped {
+		return false
+	}
+	return s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect || s.instance.Spec.DriftPolicy == v1alpha1.DriftWarn
+}
+
+// compare looks at what somebody has changed of the objects, whenever somebody has
+// changed any, and mends it or lists it.
+func (r *Reconciler) compare(ctx context.Context, s *scope) error {
+	key := client.ObjectKeyFromObject(s.instance)
+	if s.target == nil || !s.minds() {
+		r.compared.forget(key)
+		s.instance.Status.Drift = nil
+		s.keeper.Marks(v1alpha1.ConditionDrifted, "", "")
+		return nil
+	}
+	mark, known, err := r.Monitor.Mark(ctx, key)
+	// What was only listed before is looked at again when it is to be mended.
+	mark = string(s.instance.Spec.DriftPolicy) + " " + mark
+	if err != nil || !known || !r.compared.due(key, mark, r.Wake) {
+		return err
+	}
+	look := s.helm.Drift
+	if s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect {
+		look = s.helm.Correct
+	}
+	var found []release.Drifted
+	for _, known := range s.instance.Status.Releases {
+		some, err := look(ctx, known.Name)
+		if err != nil {
+			return fmt.Errorf("compare release %s: %w", known.Name, err)
+		}
+		found = append(found, some...)
+	}
+	r.compared.done(key, mark, len(found) > 0 && s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect)
+	s.differs(found)
+	return nil
+}
+
+// differs lists what was found. What was corrected is listed too, until the objects
+// are looked at again, but is no difference any more.
+func (s *scope) differs(found []release.Drifted) {
+	st := &s.instance.Status
+	st.Drift = nil
+	for _, d := range catalog.First(found, maxDrift) {
+		st.Drift = append(st.Drift, v1alpha1.DriftedObject{Object: d.Object, Missing: d.Missing, Fields: catalog.First(d.Fields, maxFields)})
+	}
+	if len(found) == 0 || s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect {
+		s.keeper.Marks(v1alpha1.ConditionDrifted, "", "")
+		return
+	}
+	s.keeper.Marks(v1alpha1.ConditionDrifted, v1alpha1.ReasonDrifted, fmt.Sprintf(
+		"%d objects are not what Helm made of them, the first is %s; see status.drift", len(found), found[0].Object))
+}
+
+// comparisons remembers what was compared last, so that nothing is compared twice.
+// It is lost with the process: then everything is compared once more.
+type comparisons struct {
+	mu   sync.Mutex
+	last map[types.NamespacedName]*comparison
+}
+
+type comparison struct {
+	mark  string
+	truce time.Duration
+	until time.Time
+}
+
+// due reports whether the objects are others than those that were compared. During
+// a truce they are not, and wake is called when it ends.
+func (c *comparisons) due(key types.NamespacedName, mark string, wake func(types.NamespacedName)) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := c.last[key]
+	if last == nil {
+		return true
+	}
+	if last.mark == mark {
+		return false
+	}
+	if left := time.Until(last.until); left > 0 {
+		time.AfterFunc(left, func() { wake(key) })
+		return false
+	}
+	return true
+}
+
+// done notes a comparison. Whatever had to be corrected gets a truce, a longer one
+// each time.
+func (c *comparisons) done(key types.NamespacedName, mark string, corrected bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == nil {
+		c.last = map[types.NamespacedName]*comparison{}
+	}
+	next := &comparison{mark: mark}
+	if last := c.last[key]; corrected {
+		next.truce = firstTruce
+		if last != nil && last.truce > 0 {
+			next.truce = min(2*last.truce, lastTruce)
+		}
+		next.until = time.Now().Add(next.truce)
+	} else if last != nil && time.Since(last.until) < last.truce {
+		next.truce, next.until = last.truce, last.until
+	}
+	c.last[key] = next
+}
+
+func (c *comparisons) forget(key types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.last, key)
+}

@@ -1,0 +1,147 @@
+package appinstance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/status"
+)
+
+var (
+	// errInterrupted is what the history says of an operation that a restart ended.
+	errInterrupted = errors.New("the operator stopped during the operation")
+	// errUnwanted ends an operation whose result is no longer wanted.
+	errUnwanted = errors.New("the spec was changed during the operation, which was ended")
+	// errTooLong ends an operation that takes more than its time.
+	errTooLong = errors.New("the operation did not end within spec.timeout")
+)
+
+// again is when an instance is reconciled after an operation was ended: at once.
+const again = time.Millisecond
+
+// operate carries out one operation, when it is the instance's turn: it is noted in
+// status, do is run within its time and for as long as its result is wanted, and
+// how it has ended is noted. A milestone is set by the caller.
+func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operation, do func(context.Context) error) error {
+	key := client.ObjectKeyFromObject(s.instance)
+	if !r.Turns.Take(key) {
+		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, errors.New(
+			"waiting for its turn: as many instances are worked on as may be at once"))
+	}
+	defer r.Turns.Give(key)
+	if err := s.begin(ctx, next); err != nil {
+		return err
+	}
+	s.keeper.Insist()
+	fault.Point(fault.InstanceBegun, key.String())
+	bounded, end := r.bound(ctx, s.instance, next)
+	err := do(bounded)
+	cause := context.Cause(bounded)
+	end()
+	fault.Point(fault.InstanceOperated, key.String())
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		// The process is ending; the next one finds the operation in status.
+		return err
+	case errors.Is(cause, errUnwanted):
+		return r.abandon(ctx, s, err)
+	case errors.Is(cause, errTooLong):
+		err = outcome.Stalled(v1alpha1.ReasonTimedOut, fmt.Errorf("%w: %w", errTooLong, err))
+	}
+	return r.failed(s, err)
+}
+
+// bound is the context of an operation: it ends with the operation's time, and
+// when the instance is no longer to be what the operation makes of it. A removal
+// goes through.
+func (r *Reconciler) bound(ctx context.Context, instance *v1alpha1.AppInstance, next v1alpha1.Operation) (context.Context, func()) {
+	ctx, late := context.WithTimeoutCause(ctx, timeout(instance), errTooLong)
+	if next.Type == v1alpha1.OperationUninstall {
+		return ctx, late
+	}
+	ctx, end := r.running.begin(ctx, instance)
+	// What was changed since this reconcile has read the instance, and before it
+	// could be told, is in the cache already.
+	live := &v1alpha1.AppInstance{}
+	if err := r.Get(ctx, client.ObjectKeyFromObject(instance), live); err == nil {
+		r.running.compare(live)
+	}
+	return ctx, func() { end(); late() }
+}
+
+// begin writes the operation to status, before Helm is called.
+func (s *scope) begin(ctx context.Context, operation v1alpha1.Operation) error {
+	operation.Task = s.instance.Annotations[v1alpha1.TaskAnnotation]
+	operation.StartedAt = metav1.Now()
+	s.instance.Status.Operation = &operation
+	s.keeper.Working(working(operation))
+	return s.keeper.Save(ctx)
+}
+
+// succeeded notes the end of an operation, with what it came to, at once.
+func (s *scope) succeeded(ctx context.Context) error {
+	s.operated = true
+	s.conclude(v1alpha1.OutcomeSucceeded, "", nil)
+	if err := s.keeper.Save(ctx); err != nil {
+		return err
+	}
+	fault.Point(fault.InstanceSaved, client.ObjectKeyFromObject(s.instance).String())
+	return nil
+}
+
+// abandon notes that an operation was ended because its result is not wanted any
+// more. What it has left is for the operation that comes next.
+func (r *Reconciler) abandon(ctx context.Context, s *scope, err error) error {
+	for _, known := range s.instance.Status.Releases {
+		if err := s.helm.Abandon(ctx, known.Name); err != nil {
+			return fmt.Errorf("abandon release %s: %w", known.Name, err)
+		}
+	}
+	s.conclude(v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errUnwanted)
+	return outcome.Waiting(v1alpha1.ReasonProgressing, again, fmt.Errorf("%w: %w", errUnwanted, err))
+}
+
+// failed notes a failed operation. What Helm or the API server refused is final,
+// but for the removal of an instance that is being deleted; a plain error is tried
+// again, as an operation of its own.
+func (r *Reconciler) failed(s *scope, err error) error {
+	reason := outcome.Reason(err, "")
+	switch {
+	case reason == "":
+		s.conclude(v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, err)
+		err = outcome.Failed(v1alpha1.ReasonInterrupted, err)
+	case !s.instance.DeletionTimestamp.IsZero():
+		s.conclude(v1alpha1.OutcomeFailed, reason, err)
+		err = outcome.Failed(reason, err)
+	default:
+		s.conclude(v1alpha1.OutcomeFailed, reason, err)
+		err = outcome.Stalled(reason, err)
+	}
+	return status.At(v1alpha1.ConditionApplied, err)
+}
+
+// settle ends an operation that was interrupted: whatever is in status now was
+// begun by a process that is no more, since one object is never reconciled twice
+// at once.
+func (r *Reconciler) settle(ctx context.Context, s *scope) error {
+	if s.instance.Status.Operation == nil {
+		return nil
+	}
+	for _, known := range s.instance.Status.Releases {
+		if err := s.helm.Settle(ctx, known.Name); err != nil {
+			return fmt.Errorf("settle release %s: %w", known.Name, err)
+		}
+	}
+	s.conclude(v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, errInterrupted)
+	return s.keeper.Save(ctx)
+}

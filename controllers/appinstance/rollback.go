@@ -1,0 +1,76 @@
+package appinstance
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// pinned is the revision that the spec pins the instance to. It is in Helm's own
+// records, so that it can be gone back to when the market no longer has it.
+func (s *scope) pinned() (*target, error) {
+	number := s.instance.Spec.Revision
+	entry := lifecycle.Revision(s.instance, number)
+	if entry == nil {
+		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
+			"there is no revision %d to go back to; see status.history", number))
+	}
+	return &target{back: entry}, nil
+}
+
+// isBack reports whether the revision that runs is the one to go back to, or was
+// made by going back to it.
+func (s *scope) isBack() bool {
+	current := lifecycle.Revision(s.instance, s.instance.Status.Revision)
+	back := s.target.back.Revision
+	return current != nil && (current.Revision == back || current.Operation.To == back)
+}
+
+// rollback brings every release back to the revision that it had, and removes those
+// that came later.
+func (r *Reconciler) rollback(ctx context.Context, s *scope) error {
+	entry := *s.target.back
+	var made []v1alpha1.Release
+	var objects []v1alpha1.ObjectReference
+	for _, was := range entry.Releases {
+		rel, err := s.helm.Rollback(ctx, release.Rollback{
+			Name: was.Name, Revision: int(was.Revision), Labels: labels(s.instance),
+			MaxHistory: int(s.instance.Spec.History), Timeout: timeout(s.instance), Resumed: s.resumes(),
+		})
+		if err != nil {
+			return err
+		}
+		made = append(made, described(rel, unitOf(s.instance.Status.Releases, was.Name)))
+		objects = append(objects, rel.Objects...)
+	}
+	if err := r.removeOthers(ctx, s, made); err != nil {
+		return err
+	}
+	s.instance.Status.Releases = made
+	s.instance.Status.Inventory = inventory(objects)
+	return nil
+}
+
+// unitOf is the chart unit that a release is made from.
+func unitOf(known []v1alpha1.Release, name string) string {
+	at := slices.IndexFunc(known, func(k v1alpha1.Release) bool { return k.Name == name })
+	if at < 0 {
+		return ""
+	}
+	return known[at].Unit
+}
+
+// backTo has the releases of a revision known before they are made again.
+func backTo(known []v1alpha1.Release, entry *v1alpha1.HistoryEntry) []v1alpha1.Release {
+	for _, was := range entry.Releases {
+		if !slices.ContainsFunc(known, func(k v1alpha1.Release) bool { return k.Name == was.Name }) {
+			known = append(known, v1alpha1.Release{Name: was.Name})
+		}
+	}
+	return known
+}

@@ -1,0 +1,71 @@
+package appinstance
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// operations are those that run now, each with what it makes. A reconcile cannot
+// see that its instance was changed; whoever hears of the change tells it here.
+type operations struct {
+	mu  sync.Mutex
+	now map[types.NamespacedName]*running
+}
+
+type running struct {
+	makes string
+	end   context.CancelCauseFunc
+}
+
+// begin gives the context of an operation on an instance, and what to call when it
+// has ended.
+func (o *operations) begin(ctx context.Context, instance *v1alpha1.AppInstance) (context.Context, func()) {
+	ctx, end := context.WithCancelCause(ctx)
+	key := client.ObjectKeyFromObject(instance)
+	this := &running{makes: makes(instance), end: end}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.now == nil {
+		o.now = map[types.NamespacedName]*running{}
+	}
+	o.now[key] = this
+	return ctx, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.now[key] == this {
+			delete(o.now, key)
+		}
+		end(nil)
+	}
+}
+
+// compare ends the operation on an instance if it makes something that the
+// instance is no longer to be.
+func (o *operations) compare(instance *v1alpha1.AppInstance) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if known := o.now[client.ObjectKeyFromObject(instance)]; known != nil && known.makes != makes(instance) {
+		known.end(errUnwanted)
+	}
+}
+
+// makes is all of a spec that decides what Helm makes of it.
+func makes(instance *v1alpha1.AppInstance) string {
+	spec := instance.Spec
+	decides := []any{
+		instance.DeletionTimestamp.IsZero(), spec.DesiredState == v1alpha1.StateAbsent, spec.Revision, spec.Version,
+		spec.Values, spec.ValuesFrom, spec.Envs, spec.ServiceAccountName, spec.CredentialRef,
+	}
+	// What came from the API server can be written as it came.
+	text, err := json.Marshal(decides)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}

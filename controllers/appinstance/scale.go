@@ -1,0 +1,65 @@
+package appinstance
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// scale stops the workloads of an instance that should be stopped, and resumes those
+// of one that should run. Helm knows nothing of it: a release stays as it is.
+func (r *Reconciler) scale(ctx context.Context, s *scope) error {
+	stop := s.instance.Spec.DesiredState == v1alpha1.StateStopped
+	if s.target == nil || stop == s.instance.Status.Stopped {
+		return nil
+	}
+	if stop {
+		return r.stop(ctx, s)
+	}
+	return r.resume(ctx, s)
+}
+
+func (r *Reconciler) stop(ctx context.Context, s *scope) error {
+	return r.rescale(ctx, s, v1alpha1.OperationStop, func(ctx context.Context, name string) error { return s.helm.Stop(ctx, name) })
+}
+
+// resume brings the workloads back to what they were.
+func (r *Reconciler) resume(ctx context.Context, s *scope) error {
+	return r.rescale(ctx, s, v1alpha1.OperationResume, func(ctx context.Context, name string) error { return s.helm.Resume(ctx, name) })
+}
+
+func (r *Reconciler) rescale(ctx context.Context, s *scope, kind v1alpha1.OperationType, do func(context.Context, string) error) error {
+	st := &s.instance.Status
+	next := v1alpha1.Operation{Type: kind, Version: st.Version, ChartDigest: st.ChartDigest, ValuesDigest: st.ValuesDigest}
+	if err := failedBefore(s, next); err != nil {
+		return err
+	}
+	err := r.operate(ctx, s, next, func(ctx context.Context) error {
+		for _, known := range st.Releases {
+			if err := do(ctx, known.Name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	st.Stopped = kind == v1alpha1.OperationStop
+	s.keeper.Reached(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, done(next))
+	return s.succeeded(ctx)
+}
+
+// halted reports whether what is installed should be stopped: then nothing is done
+// to its releases, whatever else the spec asks for.
+func (s *scope) halted() bool {
+	return s.instance.Status.Revision > 0 && s.instance.Spec.DesiredState == v1alpha1.StateStopped
+}
+
+// saysStopped is what the root condition of a stopped instance says.
+func (s *scope) saysStopped() {
+	message := fmt.Sprintf("stopped at version %s", s.instance.Status.Version)
+	s.keeper.Reached(v1alpha1.ConditionHealthy, v1alpha1.ReasonStopped, "no pods, as asked for")
+	s.keeper.Says(v1alpha1.ReasonStopped, message)
+}

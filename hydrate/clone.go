@@ -1,0 +1,152 @@
+package hydrate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// The verdicts on a second instance of an app.
+const (
+	// CloneSafe allows one in the same namespace.
+	CloneSafe = "Safe"
+	// CloneNamespacedOnly allows one in another namespace.
+	CloneNamespacedOnly = "NamespacedOnly"
+	// CloneUnsafe allows none in the cluster.
+	CloneUnsafe = "Unsafe"
+)
+
+const (
+	// maxCollisions bounds the collisions that are listed, maxCollisionBytes one of
+	// them.
+	maxCollisions     = 50
+	maxCollisionBytes = 253
+)
+
+// CloneSafety says where a second instance of an app can live beside a first.
+type CloneSafety struct {
+	// Verdict is CloneSafe, CloneNamespacedOnly or CloneUnsafe.
+	Verdict string
+	// Collisions are what both instances would claim, one sentence each, as
+	// "Ingress web: host app.example", sorted: at most 50, those that another
+	// namespace does not help against before the others, of at most 253 bytes.
+	Collisions []string
+}
+
+// secondRelease and secondNamespace are where the second instance is rendered. The
+// name is short, because templates cut long ones, and it does not contain that of
+// the chart, which the usual helper for names looks for.
+const (
+	secondRelease   = "twin"
+	secondNamespace = "elsewhere"
+)
+
+// JudgeClone says whether a second instance of an app can live beside the first,
+// which is in units, rendered already. The units are rendered twice more, under
+// another name and then in another namespace too, with what the platform gives
+// there. What is the same then would be claimed by both (see Collisions). Names that
+// are rendered at
+// random differ and do not count.
+//
+// A chart that fails under the other name is unsafe, and so is one that renders to
+// more than can be compared; a sentence says so. An error means that the renderer
+// could not be asked.
+func JudgeClone(ctx context.Context, r Renderer, d *Draft, files []File, units []Unit) (*CloneSafety, error) {
+	app := d.Chart.Name
+	safety, err := judgeClone(ctx, r, d, files, units)
+	if err != nil && ctx.Err() == nil && outcome.IsStalled(err) {
+		sentence := fmt.Sprintf("Chart %s: fails under another name: %v", app, err)
+		return &CloneSafety{Verdict: CloneUnsafe, Collisions: []string{bounded(sentence, maxCollisionBytes)}}, nil
+	}
+	return safety, err
+}
+
+func judgeClone(ctx context.Context, r Renderer, d *Draft, files []File, units []Unit) (*CloneSafety, error) {
+	placed := make([]Placed, 0, len(units))
+	for _, u := range units {
+		placed = append(placed, Placed{Namespace: RenderNamespace, Documents: u.Documents})
+	}
+	first, err := footprintOf(placed)
+	if err != nil {
+		return nil, err
+	}
+	beside, err := secondFootprint(ctx, r, d, files, units, RenderNamespace)
+	if err != nil {
+		return nil, err
+	}
+	away, err := secondFootprint(ctx, r, d, files, units, secondNamespace)
+	if err != nil {
+		return nil, err
+	}
+	across := first.shared(away, "same name in every namespace", footprint{})
+	within := first.shared(beside, "same name under every release", away)
+	safety := &CloneSafety{Verdict: CloneSafe, Collisions: listCollisions(across, within)}
+	switch {
+	case len(across) > 0:
+		safety.Verdict = CloneUnsafe
+	case len(within) > 0:
+		safety.Verdict = CloneNamespacedOnly
+	}
+	return safety, nil
+}
+
+// secondFootprint renders every unit as part of the second instance, in a
+// namespace. Its releases are named as those of an instance are: the unit that
+// bears the name of the app is named after the instance alone.
+func secondFootprint(ctx context.Context, r Renderer, d *Draft, files []File, units []Unit, namespace string) (footprint, error) {
+	at := Place{Namespace: namespace, Instance: secondRelease}
+	second := d.Request
+	second.At = at
+	values := second.platform(d.Manifest)
+	placed := make([]Placed, 0, len(units))
+	for _, u := range units {
+		out, err := r.Render(ctx, RenderInput{
+			Files: UnitFiles(files, u.Dir), Values: values, Release: at.release(d.Chart.Name, u.Name), Namespace: namespace,
+		})
+		if err != nil {
+			return footprint{}, err
+		}
+		placed = append(placed, Placed{Namespace: namespace, Documents: out.Documents})
+	}
+	return footprintOf(placed)
+}
+
+// Placed is a release in a namespace, with what it renders to.
+type Placed struct {
+	Namespace string
+	Documents []Document
+}
+
+// Collisions lists what two instances, each rendered under its real name and with
+// its real values, would both claim: objects by group, kind, namespace and name,
+// hooks included, and what the cluster has only once beside names, such as hosts
+// with their paths, node ports, and paths on a node. The sentences are sorted and
+// bounded as those of CloneSafety. The releases of one instance may collide with
+// each other: that is not looked at. Documents that are not YAML are stalled with
+// RenderFailed, more of them than an app may have with LimitExceeded.
+func Collisions(a, b []Placed) ([]string, error) {
+	first, err := footprintOf(a)
+	if err != nil {
+		return nil, err
+	}
+	second, err := footprintOf(b)
+	if err != nil {
+		return nil, err
+	}
+	return listCollisions(first.shared(second, "same name in both", footprint{}), nil), nil
+}
+
+// listCollisions sorts and bounds; what comes first matters more.
+func listCollisions(first, then []string) []string {
+	var all []string
+	for _, some := range [][]string{first, then} {
+		some = slices.Clone(some)
+		slices.Sort(some)
+		some = slices.Compact(some)
+		all = append(all, some[:min(len(some), maxCollisions-len(all))]...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}

@@ -1,0 +1,264 @@
+package hydrate_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// single is a chart of one template.
+func single(template string) []hydrate.File {
+	return web(map[string]string{"templates/page.yaml": template})
+}
+
+// judged is the verdict on a chart once its files are final.
+func judged(t *testing.T, files []hydrate.File) *hydrate.CloneSafety {
+	t.Helper()
+	d := rendered(t, nil, files)
+	NewWithT(t).Expect(customizing.Apply(t.Context(), d)).To(Succeed())
+	return d.Clone
+}
+
+// own is an object that bears the name of its release, up to its fields.
+func own(apiVersion, kind string) string {
+	return "apiVersion: " + apiVersion + "\nkind: " + kind + "\nmetadata: {name: '{{ .Release.Name }}'}\n"
+}
+
+// pod is a Deployment of the release's own whose pod spec has these lines.
+func pod(lines ...string) string {
+	return own("apps/v1", "Deployment") + "spec:\n  template:\n    spec:\n      " + strings.Join(lines, "\n      ") + "\n"
+}
+
+// mounting is a pod with a volume on its node, mounted as is said.
+func mounting(volume, mount string) string {
+	return pod("volumes: [{name: data, hostPath: "+volume+"}]",
+		"containers: [{name: main, image: a, volumeMounts: [{name: data, mountPath: /data"+mount+"}]}]")
+}
+
+func TestCloneVerdict(t *testing.T) {
+	for _, c := range []struct {
+		why        string
+		template   string
+		verdict    string
+		collisions []string
+	}{
+		{"nothing at all", "", hydrate.CloneSafe, nil},
+		{"a name of the release's own", own("v1", "Service"), hydrate.CloneSafe, nil},
+		{"the usual helper, which leaves out a chart name that is there already",
+			"apiVersion: v1\nkind: Service\nmetadata: {name: '{{ if contains .Chart.Name .Release.Name }}{{ .Release.Name }}{{ else }}{{ .Release.Name }}-{{ .Chart.Name }}{{ end }}'}\n",
+			hydrate.CloneSafe, nil},
+		{"a fixed name", "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n",
+			hydrate.CloneNamespacedOnly, []string{"Service web: same name under every release"}},
+		{"the same name in another group is another object",
+			"apiVersion: v1\nkind: {{ if eq .Release.Name \"web\" }}Service{{ else }}Secret{{ end }}\nmetadata: {name: web}\n", hydrate.CloneSafe, nil},
+		{"the version of an API makes no other object",
+			"apiVersion: apps/{{ if eq .Release.Name \"web\" }}v1{{ else }}v1beta1{{ end }}\nkind: Deployment\nmetadata: {name: web}\n",
+			hydrate.CloneNamespacedOnly, []string{"Deployment web: same name under every release"}},
+		{"a random name", "apiVersion: v1\nkind: Secret\nmetadata: {name: 'web-{{ randAlphaNum 12 | lower }}'}\n", hydrate.CloneSafe, nil},
+		{"a name that the API server gives", "apiVersion: v1\nkind: Secret\nmetadata: {generateName: web-}\n", hydrate.CloneSafe, nil},
+		{"a fixed name of a hook", "apiVersion: batch/v1\nkind: Job\nmetadata: {name: setup, annotations: {helm.sh/hook: pre-install}}\n",
+			hydrate.CloneNamespacedOnly, []string{"Job setup: same name under every release"}},
+		{"a fixed name in a list", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: web}}\n",
+			hydrate.CloneNamespacedOnly, []string{"Service web: same name under every release"}},
+		{"a fixed namespace", "apiVersion: v1\nkind: Secret\nmetadata: {name: token, namespace: kube-system}\n",
+			hydrate.CloneUnsafe, []string{"Secret kube-system/token: same name in every namespace"}},
+		{"a name of its own in a fixed namespace", "apiVersion: v1\nkind: Secret\nmetadata: {name: '{{ .Release.Name }}', namespace: kube-system}\n", hydrate.CloneSafe, nil},
+		{"the release's namespace, written out", "apiVersion: v1\nkind: Secret\nmetadata: {name: token, namespace: '{{ .Release.Namespace }}'}\n",
+			hydrate.CloneNamespacedOnly, []string{"Secret token: same name under every release"}},
+		{"an object of the cluster", "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: z}\n",
+			hydrate.CloneUnsafe, []string{"ClusterRole z: same name in every namespace"}},
+		{"an object of the cluster of the release's own", own("rbac.authorization.k8s.io/v1", "ClusterRole"), hydrate.CloneSafe, nil},
+		{"an object of the cluster named after the namespace", "apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: '{{ .Release.Namespace }}'}\n",
+			hydrate.CloneNamespacedOnly, []string{"PersistentVolume default: same name under every release"}},
+		{"a kind of the cluster's name in another group is unknown", "apiVersion: example.com/v1\nkind: ClusterRole\nmetadata: {name: z}\n",
+			hydrate.CloneNamespacedOnly, []string{"ClusterRole z: same name under every release"}},
+		{"a kind that the chart itself defines for the cluster",
+			"apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: '{{ .Release.Name }}.example.com'}\n" +
+				"spec: {group: example.com, scope: Cluster, names: {kind: Zone}}\n---\napiVersion: example.com/v1\nkind: Zone\nmetadata: {name: north}\n",
+			hydrate.CloneUnsafe, []string{"Zone north: same name in every namespace"}},
+
+		{"a host", own("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: App.example}]}\n",
+			hydrate.CloneUnsafe, []string{"Ingress web: host app.example"}},
+		{"a host and a path", own("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: app.example, http: {paths: [{path: /}, {path: /api/}]}}]}\n",
+			hydrate.CloneUnsafe, []string{"Ingress web: host app.example", "Ingress web: host app.example, path /api"}},
+		{"a path of its own on a shared host", own("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: app.example, http: {paths: [{path: '/{{ .Release.Name }}'}]}}]}\n", hydrate.CloneSafe, nil},
+		{"a host of its own", own("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: '{{ .Release.Name }}.example'}]}\n", hydrate.CloneSafe, nil},
+		{"a host of the namespace", own("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: '{{ .Release.Namespace }}.example'}]}\n",
+			hydrate.CloneNamespacedOnly, []string{"Ingress web: host default.example"}},
+		{"no host means all", own("networking.k8s.io/v1", "Ingress") + "spec: {defaultBackend: {service: {name: a}}}\n",
+			hydrate.CloneUnsafe, []string{"Ingress web: host *"}},
+		{"a hostname of a gateway", own("gateway.networking.k8s.io/v1", "HTTPRoute") + "spec: {parentRefs: [{name: public, namespace: edge}], hostnames: [app.example]}\n",
+			hydrate.CloneUnsafe, []string{"HTTPRoute web: host app.example"}},
+		{"a hostname of a gateway of the namespace", own("gateway.networking.k8s.io/v1", "HTTPRoute") + "spec: {parentRefs: [{name: public}], hostnames: [app.example]}\n",
+			hydrate.CloneNamespacedOnly, []string{"HTTPRoute web: host app.example"}},
+		{"a gateway of the release's own", own("gateway.networking.k8s.io/v1", "HTTPRoute") + "spec: {parentRefs: [{name: '{{ .Release.Name }}'}], hostnames: [app.example]}\n", hydrate.CloneSafe, nil},
+
+		{"a node port", own("v1", "Service") + "spec: {ports: [{port: 80, nodePort: 30080}, {port: 81}]}\n",
+			hydrate.CloneUnsafe, []string{"Service web: node port 30080"}},
+		{"addresses", own("v1", "Service") + "spec: {clusterIP: 10.0.0.9, externalIPs: [192.0.2.1], loadBalancerIP: 192.0.2.2, ports: [{port: 53, protocol: UDP}]}\n",
+			hydrate.CloneUnsafe, []string{
+				"Service web: cluster address 10.0.0.9",
+				"Service web: external address 192.0.2.1, port 53/UDP",
+				"Service web: load balancer address 192.0.2.2, port 53/UDP",
+			}},
+		{"a headless service has no address", own("v1", "Service") + "spec: {clusterIP: None, ports: [{port: 80}]}\n", hydrate.CloneSafe, nil},
+
+		{"a host port", pod("containers: [{name: main, image: a, ports: [{containerPort: 80, hostPort: 8080}]}]"),
+			hydrate.CloneUnsafe, []string{"Deployment web: host port 8080/TCP"}},
+		{"a port of a container alone", pod("containers: [{name: main, image: a, ports: [{containerPort: 80}]}]"), hydrate.CloneSafe, nil},
+		{"the network of the node", pod("hostNetwork: true", "containers: [{name: main, image: a, ports: [{containerPort: 80, protocol: UDP}]}]"),
+			hydrate.CloneUnsafe, []string{"Deployment web: host port 80/UDP"}},
+		{"a host port at an address, in a kind that nobody knows", own("example.com/v1", "Fleet") +
+			"spec: {pods: {containers: [{name: main, ports: [{containerPort: 80, hostPort: 80, hostIP: 192.0.2.1}]}]}}\n",
+			hydrate.CloneUnsafe, []string{"Fleet web: host port 80/TCP at 192.0.2.1"}},
+
+		{"a host path", mounting("{path: /data/app/}", ""), hydrate.CloneUnsafe, []string{"Deployment web: host path /data/app"}},
+		{"a host path of a type", mounting("{path: /data/app, type: DirectoryOrCreate}", ""), hydrate.CloneUnsafe, []string{"Deployment web: host path /data/app"}},
+		{"a host path of its own", mounting("{path: '/data/{{ .Release.Name }}'}", ""), hydrate.CloneSafe, nil},
+		{"a host path of the namespace", mounting("{path: '/data/{{ .Release.Namespace }}'}", ""),
+			hydrate.CloneNamespacedOnly, []string{"Deployment web: host path /data/default"}},
+		{"a host path that is only read", mounting("{path: /data/app}", ", readOnly: true"), hydrate.CloneSafe, nil},
+		{"a device", mounting("{path: /dev/kvm}", ""), hydrate.CloneSafe, nil},
+		{"a socket by its type", mounting("{path: /srv/agent, type: Socket}", ""), hydrate.CloneSafe, nil},
+		{"a socket by its name", mounting("{path: /var/run/docker.sock}", ""), hydrate.CloneSafe, nil},
+		{"what only begins like a device", mounting("{path: /device}", ""), hydrate.CloneUnsafe, []string{"Deployment web: host path /device"}},
+		{"a way out of the common paths", mounting("{path: /dev/../data}", ""), hydrate.CloneUnsafe, []string{"Deployment web: host path /data"}},
+		{"a volume of the cluster", own("v1", "PersistentVolume") + "spec: {local: {path: /data/app}}\n",
+			hydrate.CloneUnsafe, []string{"PersistentVolume web: host path /data/app"}},
+
+		{"a service that finds the pods of both",
+			own("v1", "Service") + "spec: {selector: {app: web, tier: front}}\n---\n" + own("apps/v1", "Deployment") +
+				"spec: {template: {metadata: {labels: {app: web, tier: front, x: y}}, spec: {containers: [{name: a}]}}}\n",
+			hydrate.CloneNamespacedOnly, []string{"Service web: pods labelled app=web, tier=front"}},
+		{"a service that finds its own pods",
+			own("v1", "Service") + "spec: {selector: {app: '{{ .Release.Name }}'}}\n---\n" + own("apps/v1", "Deployment") +
+				"spec: {template: {metadata: {labels: {app: '{{ .Release.Name }}'}}, spec: {containers: [{name: a}]}}}\n",
+			hydrate.CloneSafe, nil},
+		{"a service for pods of somebody else", own("v1", "Service") + "spec: {selector: {app: database}}\n", hydrate.CloneSafe, nil},
+		{"a service that bears the same name is named once",
+			"apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {app: web}}\n---\n" + own("v1", "Pod") +
+				"spec: {containers: [{name: a}]}\n---\n" + own("apps/v1", "Deployment") +
+				"spec: {template: {metadata: {labels: {app: web}}, spec: {containers: [{name: a}]}}}\n",
+			hydrate.CloneNamespacedOnly, []string{"Service a: same name under every release"}},
+
+		{"what another namespace does not help against decides",
+			"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80, nodePort: 30080}]}\n",
+			hydrate.CloneUnsafe, []string{"Service web: node port 30080", "Service web: same name under every release"}},
+		{"words in a ConfigMap claim nothing", own("v1", "ConfigMap") + "data: {containers: [{name: a, ports: [{hostPort: 80}]}]}\n", hydrate.CloneSafe, nil},
+		{"a chart for one name only", "{{ if ne .Release.Name \"web\" }}{{ fail \"it must be web\" }}{{ end }}",
+			hydrate.CloneUnsafe, []string{"Chart web: fails under another name: templates/page.yaml:1: it must be web"}},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			got := judged(t, single(c.template))
+			g.Expect(got.Verdict).To(Equal(c.verdict), "%q", got.Collisions)
+			g.Expect(got.Collisions).To(HaveExactElements(c.collisions))
+		})
+	}
+}
+
+// TestCloneDefinitions shows that Helm passes over definitions in crds/ that are
+// there, and takes those among the templates for its own.
+func TestCloneDefinitions(t *testing.T) {
+	g := NewWithT(t)
+	const zone = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: zones.example.com}\n" +
+		"spec: {group: example.com, scope: Cluster, names: {kind: Zone}}\n"
+	const north = "apiVersion: example.com/v1\nkind: Zone\nmetadata: {name: north}\n"
+	g.Expect(judged(t, web(map[string]string{"templates/page.yaml": "", "crds/zone.yaml": zone}))).
+		To(HaveValue(HaveField("Verdict", hydrate.CloneSafe)))
+	g.Expect(judged(t, web(map[string]string{"templates/page.yaml": north, "crds/zone.yaml": zone})).Collisions).
+		To(HaveExactElements("Zone north: same name in every namespace"))
+	g.Expect(judged(t, web(map[string]string{"templates/page.yaml": "", "templates/crds/zone.yaml": zone})).Collisions).
+		To(HaveExactElements("CustomResourceDefinition zones.example.com: same name in every namespace"))
+}
+
+func TestCloneOfUnits(t *testing.T) {
+	g := NewWithT(t)
+	const chart = "apiVersion: v2\nversion: 1.0.0\nname: "
+	got := judged(t, web(map[string]string{
+		"OlaresManifest.yaml":     literal + "spec: {subCharts: [{name: web}, {name: server}]}\noptions: {allowMultipleInstall: true}\n",
+		"web/Chart.yaml":          chart + "web\n",
+		"web/templates/a.yaml":    own("v1", "Service"),
+		"server/Chart.yaml":       chart + "server\n",
+		"server/templates/a.yaml": own("v1", "Service") + "---\n" + "apiVersion: v1\nkind: Secret\nmetadata: {name: both}\n",
+	}))
+	g.Expect(got).To(Equal(&hydrate.CloneSafety{
+		Verdict: hydrate.CloneNamespacedOnly, Collisions: []string{"Secret both: same name under every release"},
+	}))
+}
+
+// TestCloneIsJudgedWhereAllowed shows which apps the renderer is asked about.
+func TestCloneIsJudgedWhereAllowed(t *testing.T) {
+	for _, c := range []struct {
+		why      string
+		manifest string
+		judged   bool
+	}{
+		{"a plain chart", "", true},
+		{"an app that may be installed once", literal, false},
+		{"an app that may be installed again", literal + "options: {allowMultipleInstall: true}\n", true},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			files := web(nil)
+			if c.manifest != "" {
+				files = web(map[string]string{"OlaresManifest.yaml": c.manifest})
+			}
+			d := rendered(t, nil, files)
+			counting := &counter{}
+			g.Expect(hydrate.CustomParams{Renderer: counting}.Apply(t.Context(), d)).To(Succeed())
+			g.Expect(d.Clone != nil).To(Equal(c.judged))
+			g.Expect(counting.orders).To(HaveLen(map[bool]int{true: 2}[c.judged]), "what RenderedChart rendered is the first instance")
+		})
+	}
+}
+
+// counter is a renderer that notes what it is asked.
+type counter struct{ orders []hydrate.RenderInput }
+
+func (c *counter) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Rendered, error) {
+	c.orders = append(c.orders, in)
+	return helm.Engine{}.Render(ctx, in)
+}
+
+// TestCloneSeesTheParameters shows that the final files are judged.
+func TestCloneSeesTheParameters(t *testing.T) {
+	g := NewWithT(t)
+	files := web(map[string]string{
+		"templates/page.yaml": own("v1", "Service") + "spec: {ports: [{port: 80, nodePort: {{ .Values.port }}}]}\n",
+		"values.yaml":         "port: 0\n",
+	})
+	g.Expect(judged(t, files).Verdict).To(Equal(hydrate.CloneSafe))
+	d := rendered(t, map[string]any{"port": 30080}, files)
+	g.Expect(customizing.Apply(t.Context(), d)).To(Succeed())
+	g.Expect(d.Clone.Collisions).To(HaveExactElements("Service web: node port 30080"))
+}
+
+// failing is a renderer that ends with an error.
+type failing struct{ err error }
+
+func (f failing) Render(context.Context, hydrate.RenderInput) (hydrate.Rendered, error) {
+	return hydrate.Rendered{}, f.err
+}
+
+func TestCloneWithoutARenderer(t *testing.T) {
+	g := NewWithT(t)
+	d := rendered(t, nil, web(nil))
+	before := *d
+	down := errors.New("no worker")
+	g.Expect(hydrate.CustomParams{Renderer: failing{down}}.Apply(t.Context(), d)).To(MatchError(down))
+	g.Expect(*d).To(Equal(before), "the draft is as it was")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	stopped := failing{outcome.Stalled(v1alpha1.ReasonRenderFailed, down)}
+	g.Expect(hydrate.CustomParams{Renderer: stopped}.Apply(ctx, d)).To(MatchError(down), "what failed because time is up is no verdict")
+}

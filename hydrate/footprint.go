@@ -1,0 +1,290 @@
+package hydrate
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxClaims bounds how often one instance of an app may claim something.
+const maxClaims = 50_000
+
+// footprint is what an instance claims of a namespace and of the cluster. The
+// keys say what is claimed, in full; two instances with a key in common get in
+// each other's way.
+type footprint struct {
+	claims map[string]claim
+	scopes scopes
+	// made counts the claims that were made, the same one each time.
+	made int
+}
+
+// claim says who claims something and what it is, for people. A claim without a
+// thing is that of an object's own name.
+type claim struct {
+	who   string
+	thing string
+	// follows is the key of another claim that says enough where it is shared too.
+	follows string
+}
+
+func (c claim) less(other claim) bool {
+	return cmp.Or(cmp.Compare(c.who, other.who), cmp.Compare(c.thing, other.thing)) < 0
+}
+
+// footprintOf reads what releases render to.
+func footprintOf(releases []Placed) (footprint, error) {
+	f := footprint{claims: map[string]claim{}, scopes: scopes{}}
+	var found []placedObject
+	for _, release := range releases {
+		read, err := f.scopes.read(release)
+		if err != nil {
+			return footprint{}, err
+		}
+		found = append(found, read...)
+	}
+	pods := podIndex{}
+	for _, o := range found {
+		if f.full() {
+			break
+		}
+		f.addName(o)
+		f.addNetwork(o)
+		f.addPods(o, pods)
+	}
+	f.addSelectors(found, pods)
+	if f.full() {
+		return footprint{}, overLimit("read objects: more than %d names, hosts, ports and paths", maxClaims)
+	}
+	return f, nil
+}
+
+// shared are the claims that two footprints have in common and a third has not, as
+// sentences. One about a name says so in the given words.
+func (f footprint) shared(other footprint, sameName string, except footprint) []string {
+	common := func(key string) bool {
+		_, mine := f.claims[key]
+		_, theirs := other.claims[key]
+		return mine && theirs
+	}
+	var sentences []string
+	for key, c := range f.claims {
+		_, excepted := except.claims[key]
+		if !common(key) || excepted || common(c.follows) {
+			continue
+		}
+		sentences = append(sentences, bounded(c.who+": "+cmp.Or(c.thing, sameName), maxCollisionBytes))
+	}
+	return sentences
+}
+
+// add notes a claim. Of two objects that claim the same, the first by name is
+// said to: an object is read in no particular order.
+func (f *footprint) add(key string, c claim) {
+	f.made++
+	if known, ok := f.claims[key]; !f.full() && (!ok || c.less(known)) {
+		f.claims[key] = c
+	}
+}
+
+// full reports whether so much is claimed that there is no use in reading on.
+func (f *footprint) full() bool { return f.made > maxClaims }
+
+// addThing notes a claim to something that the cluster has once.
+func (f *footprint) addThing(o placedObject, format string, args ...any) {
+	thing := fmt.Sprintf(format, args...)
+	f.add("thing\x00"+thing, claim{who: o.title(), thing: thing})
+}
+
+// addName notes the claim to the object's own name. One without a name gets one of
+// its own from the API server. Definitions in crds/ are left out: Helm installs
+// them once and passes over those that are there.
+func (f *footprint) addName(o placedObject) {
+	if o.name() != "" && !o.definition {
+		f.add(f.nameKey(o), claim{who: o.title()})
+	}
+}
+
+// nameKey is the key of the claim to an object's own name.
+func (f *footprint) nameKey(o placedObject) string {
+	namespace := o.namespace
+	if f.scopes.cluster(o.object) {
+		namespace = ""
+	}
+	return strings.Join([]string{"name", o.group(), o.kind(), namespace, o.name()}, "\x00")
+}
+
+// placedObject is an object with the namespace that it comes into.
+type placedObject struct {
+	object
+	namespace string
+	// fixed says that the namespace is the object's own choice.
+	fixed bool
+	// definition says that it comes from crds/.
+	definition bool
+}
+
+// title names the object for people, as "Service web".
+func (o placedObject) title() string {
+	if o.fixed {
+		return o.kind() + " " + o.namespace + "/" + o.name()
+	}
+	return o.kind() + " " + o.name()
+}
+
+func (o object) name() string { return o.at("metadata").text("name") }
+
+func (o object) group() string {
+	group, _, grouped := strings.Cut(o.text("apiVersion"), "/")
+	if !grouped {
+		return ""
+	}
+	return group
+}
+
+// at is a field that is a map, or an empty one.
+func (o object) at(field string) object {
+	inner, _ := o[field].(object)
+	return inner
+}
+
+// maps are the maps in a field that is a list.
+func (o object) maps(field string) []object {
+	list, _ := o[field].([]any)
+	var all []object
+	for _, item := range list {
+		if inner, ok := item.(object); ok {
+			all = append(all, inner)
+		}
+	}
+	return all
+}
+
+// texts are the texts in a field that is a list.
+func (o object) texts(field string) []string {
+	list, _ := o[field].([]any)
+	var all []string
+	for _, item := range list {
+		if text, ok := item.(string); ok {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// whole is a field that is a whole number above zero, or zero.
+func (o object) whole(field string) int {
+	number, _ := o[field].(int)
+	return max(number, 0)
+}
+
+// yes reports whether a field is true.
+func (o object) yes(field string) bool { return o[field] == true }
+
+// scopes are the kinds that a chart defines itself, by group and kind, true for
+// those of the cluster.
+type scopes map[string]bool
+
+// read lists the objects of a release and notes what is defined in it.
+func (s scopes) read(release Placed) ([]placedObject, error) {
+	var found []placedObject
+	for _, doc := range release.Documents {
+		definition := isDefinition(doc.Path)
+		err := eachObject(doc, func(o object) error {
+			if len(found) == maxObjects {
+				return overLimit("list objects: more than %d objects", maxObjects)
+			}
+			if o.kind() == "CustomResourceDefinition" {
+				spec := o.at("spec")
+				s[spec.text("group")+"/"+spec.at("names").text("kind")] = spec.text("scope") == "Cluster"
+			}
+			own := o.at("metadata").text("namespace")
+			found = append(found, placedObject{
+				object: o, namespace: cmp.Or(own, release.Namespace), definition: definition,
+				fixed: own != "" && own != release.Namespace,
+			})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// isDefinition reports whether a path is one in the folder crds/ of a chart or of
+// one that it depends on.
+func isDefinition(path string) bool {
+	before, _, found := strings.Cut(path, "/crds/")
+	return (found || strings.HasPrefix(path, "crds/")) && !strings.Contains(before+"/", "/templates/")
+}
+
+// cluster reports whether an object is of the cluster and in no namespace. A kind
+// that nobody knows counts as one in a namespace, as most are.
+func (s scopes) cluster(o object) bool {
+	kind := o.group() + "/" + o.kind()
+	if own, ok := s[kind]; ok {
+		return own
+	}
+	return clusterKinds[kind]
+}
+
+// clusterKinds are the kinds of Kubernetes and of the Gateway API that are of the
+// cluster, as far as a chart may bring them.
+var clusterKinds = map[string]bool{
+	"/Namespace":        true,
+	"/Node":             true,
+	"/PersistentVolume": true,
+	"admissionregistration.k8s.io/MutatingAdmissionPolicy":          true,
+	"admissionregistration.k8s.io/MutatingAdmissionPolicyBinding":   true,
+	"admissionregistration.k8s.io/MutatingWebhookConfiguration":     true,
+	"admissionregistration.k8s.io/ValidatingAdmissionPolicy":        true,
+	"admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding": true,
+	"admissionregistration.k8s.io/ValidatingWebhookConfiguration":   true,
+	"apiextensions.k8s.io/CustomResourceDefinition":                 true,
+	"apiregistration.k8s.io/APIService":                             true,
+	"certificates.k8s.io/CertificateSigningRequest":                 true,
+	"certificates.k8s.io/ClusterTrustBundle":                        true,
+	"flowcontrol.apiserver.k8s.io/FlowSchema":                       true,
+	"flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration":       true,
+	"gateway.networking.k8s.io/GatewayClass":                        true,
+	"networking.k8s.io/IngressClass":                                true,
+	"networking.k8s.io/IPAddress":                                   true,
+	"networking.k8s.io/ServiceCIDR":                                 true,
+	"node.k8s.io/RuntimeClass":                                      true,
+	"policy/PodSecurityPolicy":                                      true,
+	"rbac.authorization.k8s.io/ClusterRole":                         true,
+	"rbac.authorization.k8s.io/ClusterRoleBinding":                  true,
+	"resource.k8s.io/DeviceClass":                                   true,
+	"resource.k8s.io/ResourceSlice":                                 true,
+	"scheduling.k8s.io/PriorityClass":                               true,
+	"storage.k8s.io/CSIDriver":                                      true,
+	"storage.k8s.io/CSINode":                                        true,
+	"storage.k8s.io/StorageClass":                                   true,
+	"storage.k8s.io/VolumeAttachment":                               true,
+	"storage.k8s.io/VolumeAttributesClass":                          true,
+}
+
+// bounded is a text without control characters, cut to a number of bytes.
+func bounded(text string, limit int) string {
+	return cutText(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, text), limit)
+}
+
+// cutText is a text cut to a number of bytes, no character in the middle.
+func cutText(text string, limit int) string {
+	text = strings.ToValidUTF8(text, "?")
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit]
+}

@@ -1,0 +1,116 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/license"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// MustBeBought reports whether an app needs a credential.
+func (a *App) MustBeBought() bool {
+	return a.Info.Status.Summary != nil && a.Info.Status.Summary.License != nil
+}
+
+// License checks the credential of an app that must be bought, and returns it; it
+// is empty for any other app. Nothing of the chart is opened before that. The
+// reader acts as the tenant.
+func (c *Catalog) License(ctx context.Context, reader client.Reader, tenant release.Tenant, app *App, ref *v1alpha1.KeyReference) (string, error) {
+	if !app.MustBeBought() {
+		return "", nil
+	}
+	terms := app.Info.Status.Summary.License
+	if ref == nil {
+		return "", outcome.Stalled(v1alpha1.ReasonLicenseMissing, fmt.Errorf(
+			"app %s must be bought: product %s of %s, at %s; give its credential in spec.credentialRef",
+			app.Info.Spec.App, terms.Product, terms.Issuer, price(terms)))
+	}
+	g := gatherer{reader: reader, tenant: tenant, objects: c.Objects}
+	credential, err := g.key(ctx, v1alpha1.ValuesFromSecret, ref.Name, ref.Key)
+	if err != nil {
+		return "", fmt.Errorf("credential: %w", err)
+	}
+	credential = strings.TrimSpace(credential)
+	return credential, c.checkLicense(ctx, app, credential)
+}
+
+func price(terms *v1alpha1.LicenseTerms) string {
+	if len(terms.Prices) == 0 {
+		return "a price that its developer does not tell"
+	}
+	return strings.Join(terms.Prices, " or ")
+}
+
+// checkLicense checks a credential against the issuer's keys.
+func (c *Catalog) checkLicense(ctx context.Context, app *App, credential string) error {
+	issuer, err := app.issuer()
+	if err != nil {
+		return err
+	}
+	terms := license.Terms{Issuer: issuer.Issuer, Product: app.Info.Status.Summary.License.Product, Subject: issuer.Subject}
+	if issuer.KeysURL != "" {
+		_, err = c.Keys.Check(ctx, credential, terms, issuer.KeysURL)
+		return err
+	}
+	terms.Keys = []byte(issuer.Keys)
+	if ref := issuer.KeysRef; ref != nil {
+		market := gatherer{reader: c.Secrets, tenant: release.Tenant{Namespace: app.Source.Namespace, ServiceAccount: "the operator"}, objects: c.Objects}
+		keys, err := market.key(ctx, v1alpha1.ValuesFromSecret, ref.Name, ref.Key)
+		if err != nil {
+			return outcome.Waiting(v1alpha1.ReasonLicenseKeysUnavailable, lookAgain, fmt.Errorf("keys of issuer %s: %w", issuer.Issuer, err))
+		}
+		terms.Keys = []byte(keys)
+	}
+	_, err = license.Check(credential, terms, time.Now())
+	return err
+}
+
+// issuer is the one whose credentials the source believes for the app.
+func (a *App) issuer() (*v1alpha1.LicenseIssuer, error) {
+	wanted := a.Info.Status.Summary.License.Issuer
+	for i := range a.Source.Spec.Licensing {
+		if issuer := &a.Source.Spec.Licensing[i]; issuer.Issuer == wanted {
+			return issuer, nil
+		}
+	}
+	return nil, outcome.Stalled(v1alpha1.ReasonLicenseInvalid, fmt.Errorf(
+		"source %s/%s does not name issuer %s in spec.licensing, so that no credential can be checked; ask whoever keeps the market",
+		a.Source.Namespace, a.Source.Name, wanted))
+}
+
+// Buy asks the developer's checkout for the credential of an app that was bought,
+// and returns it checked. That it is not there yet is waited for.
+func (c *Catalog) Buy(ctx context.Context, reader client.Reader, tenant release.Tenant, app *App, request *v1alpha1.KeyReference, attempt int) (string, error) {
+	issuer, err := app.issuer()
+	if err != nil {
+		return "", err
+	}
+	if issuer.CheckoutURL == "" {
+		return "", outcome.Stalled(v1alpha1.ReasonPurchaseFailed, fmt.Errorf(
+			"source %s/%s has no checkout for issuer %s; give the credential in spec.credentialRef", app.Source.Namespace, app.Source.Name, issuer.Issuer))
+	}
+	g := gatherer{reader: reader, tenant: tenant, objects: c.Objects}
+	signed, err := g.key(ctx, v1alpha1.ValuesFromSecret, request.Name, request.Key)
+	if err != nil {
+		return "", fmt.Errorf("purchase request: %w", err)
+	}
+	product := app.Info.Status.Summary.License.Product
+	credential, err := c.Checkout.Buy(ctx, license.Purchase{URL: issuer.CheckoutURL, Product: product, Request: signed}, attempt)
+	if err != nil {
+		return "", err
+	}
+	if err := c.checkLicense(ctx, app, credential); err != nil && !outcome.IsStalled(err) {
+		return "", fmt.Errorf("check what the checkout gave: %w", err)
+	} else if err != nil {
+		return "", outcome.Stalled(v1alpha1.ReasonPurchaseFailed, errors.New("the checkout gave a credential that is not valid: "+err.Error()))
+	}
+	return credential, nil
+}

@@ -1,0 +1,58 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/internal/release"
+)
+
+// TenantEnvs is the name of the ConfigMap and of the Secret that hold inputs for
+// every app of a namespace.
+const TenantEnvs = "appmarket-envs"
+
+// Supply are inputs by name. Plain are those that stand in an object for everyone to
+// read who may read that, and not in a Secret.
+type Supply struct {
+	Texts map[string]string
+	Plain map[string]bool
+}
+
+func (s Supply) put(name, text string, plain bool) { s.Texts[name], s.Plain[name] = text, plain }
+
+// Supply reads the inputs that need not be given for each app: those of the source,
+// and over them those of the tenant's namespace, in a ConfigMap and over that in a
+// Secret of the name TenantEnvs. The reader acts as the tenant; what that may not
+// read it does not have.
+func (c *Catalog) Supply(ctx context.Context, reader client.Reader, tenant release.Tenant, app *App) (Supply, error) {
+	supplied := Supply{Texts: map[string]string{}, Plain: map[string]bool{}}
+	if envs := app.Source.Spec.Envs; len(envs) > 0 {
+		market := gatherer{reader: c.Secrets, tenant: release.Tenant{Namespace: app.Source.Namespace, ServiceAccount: "the operator"}, objects: c.Objects}
+		for _, env := range envs {
+			text, err := market.env(ctx, env)
+			if err != nil {
+				return Supply{}, fmt.Errorf("input %s of source %s: %w", env.Name, app.Source.Name, err)
+			}
+			supplied.put(env.Name, text, !secret(env))
+		}
+	}
+	at := types.NamespacedName{Namespace: tenant.Namespace, Name: TenantEnvs}
+	config, hidden := &corev1.ConfigMap{}, &corev1.Secret{}
+	for _, object := range []client.Object{config, hidden} {
+		if err := reader.Get(ctx, at, object); err != nil && !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err) {
+			return Supply{}, fmt.Errorf("get %s: %w", TenantEnvs, err)
+		}
+	}
+	for name, text := range config.Data {
+		supplied.put(name, text, true)
+	}
+	for name, text := range hidden.Data {
+		supplied.put(name, string(text), false)
+	}
+	return supplied, nil
+}

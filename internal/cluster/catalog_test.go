@@ -1,0 +1,102 @@
+package cluster_test
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/preflight"
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/test/env"
+)
+
+// catalogDrafts renders every app of the catalog as hydration does.
+func catalogDrafts(t *testing.T) map[string]*hydrate.Draft {
+	t.Helper()
+	root := os.Getenv("MARKET_CATALOG")
+	if root == "" {
+		t.Skip("left out: MARKET_CATALOG is not set")
+	}
+	g := NewWithT(t)
+	charts, err := filepath.Glob(filepath.Join(root, "*", "Chart.yaml"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(charts).NotTo(BeEmpty())
+	render := hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}}
+	drafts := map[string]*hydrate.Draft{}
+	for _, file := range charts {
+		files := readFolder(t, filepath.Dir(file))
+		meta, err := hydrate.ReadMetadata(files)
+		g.Expect(err).NotTo(HaveOccurred())
+		draft := &hydrate.Draft{Request: hydrate.Request{App: meta.Name, Profile: manifest.Olares{}}, Files: files, Chart: meta}
+		g.Expect(render.Apply(t.Context(), draft)).To(Succeed(), meta.Name)
+		drafts[meta.Name] = draft
+	}
+	return drafts
+}
+
+func readFolder(t *testing.T, folder string) []hydrate.File {
+	t.Helper()
+	var all []hydrate.File
+	err := fs.WalkDir(os.DirFS(folder), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(filepath.Join(folder, name))
+		all = append(all, hydrate.File{Name: name, Data: data})
+		return err
+	})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return all
+}
+
+// TestCatalog checks every app of the catalog for an administrator and for an account
+// without rights, against one large node of amd64 without GPU.
+func TestCatalog(t *testing.T) {
+	drafts := catalogDrafts(t)
+	g := NewWithT(t)
+	server := env.Start(t)
+	addNode(t, server, "large", offers("512", "4Ti"))
+	c := of(t, server)
+	nobody := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "default"}
+	for who, tenant := range map[string]release.Tenant{"an administrator": administrator(t, server), "an account without rights": nobody} {
+		counts, apps, remedies := map[string]int{}, map[string]bool{}, 0
+		for _, app := range slices.Sorted(maps.Keys(drafts)) {
+			units, err := preflight.Units(drafts[app], "default")
+			g.Expect(err).NotTo(HaveOccurred())
+			problems, err := c.Check(t.Context(), preflight.Wish{Tenant: tenant, App: app, Units: units})
+			g.Expect(err).NotTo(HaveOccurred(), app)
+			for _, p := range problems {
+				counts[p.Reason]++
+				if p.Reason != v1alpha1.ReasonPermissionDenied && p.Reason != v1alpha1.ReasonAdministratorNeeded {
+					apps[app] = true
+					if testing.Verbose() && tenant != nobody {
+						t.Logf("%s: %s: %s", app, p.Reason, p.Message)
+					}
+				}
+				g.Expect(p.Message).NotTo(BeEmpty())
+				g.Expect(len(p.Message)).To(BeNumerically("<", 1024), app)
+				remedies = max(remedies, len(p.Remedy))
+				if tenant == nobody && p.Reason == v1alpha1.ReasonPermissionDenied {
+					g.Expect(p.Remedy).NotTo(BeEmpty(), app)
+				}
+			}
+		}
+		var line []string
+		for _, reason := range slices.Sorted(maps.Keys(counts)) {
+			line = append(line, fmt.Sprintf("%s %d", reason, counts[reason]))
+		}
+		t.Logf("%d apps for %s: %s; %d apps with problems of the cluster; the longest remedy has %d bytes",
+			len(drafts), who, strings.Join(line, ", "), len(apps), remedies)
+	}
+}

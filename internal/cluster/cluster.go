@@ -1,0 +1,168 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/preflight"
+)
+
+// +kubebuilder:rbac:groups="",resources=nodes;persistentvolumes;pods,verbs=list
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
+// +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses,verbs=list
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles;roles,verbs=get
+
+const (
+	// sideBySide is how many questions are asked at the same time.
+	sideBySide = 8
+	// maxKinds and maxRoles bound what is looked up for one app.
+	maxKinds = 200
+	maxRoles = 100
+)
+
+// Cluster asks the API server. Its methods may be called side by side.
+type Cluster struct {
+	config   *rest.Config
+	operator kubernetes.Interface
+	mapper   meta.RESTMapper
+	elastic  bool
+
+	flights singleflight.Group
+	mu      sync.Mutex
+	last    *survey
+	until   time.Time
+}
+
+// Option changes what a Cluster says.
+type Option func(*Cluster)
+
+// WithElasticNodes says that nodes are made when pods want them, so that nothing is
+// said about those there are now. Where Karpenter is installed, that is known without.
+func WithElasticNodes() Option {
+	return func(c *Cluster) { c.elastic = true }
+}
+
+// New makes a Cluster that is reached with cfg, which must be allowed to impersonate
+// the service accounts of tenants. The mapper knows the kinds of the cluster and
+// learns of new ones by itself, as that of a manager of controller-runtime does.
+func New(cfg *rest.Config, mapper meta.RESTMapper, options ...Option) (*Cluster, error) {
+	own := rest.CopyConfig(cfg)
+	own.QPS = -1
+	// Lists of pods are large, and this takes a fraction of the time and memory.
+	own.ContentType, own.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
+	operator, err := kubernetes.NewForConfig(own)
+	if err != nil {
+		return nil, fmt.Errorf("make client: %w", err)
+	}
+	c := &Cluster{config: cfg, operator: operator, mapper: mapper}
+	for _, option := range options {
+		option(c)
+	}
+	return c, nil
+}
+
+// Check returns everything that stands in the way of an app, see preflight. The
+// apps that it depends on should be there already, with the kinds that they bring. An
+// error means that the cluster could not be asked, or is stalled with RenderFailed or
+// LimitExceeded where the app's documents cannot be read.
+func (c *Cluster) Check(ctx context.Context, wish preflight.Wish) ([]preflight.Problem, error) {
+	demand, err := preflight.Read(wish)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := c.survey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.addTenant(ctx, wish.Tenant, facts); err != nil {
+		return nil, err
+	}
+	if facts.Kinds, err = c.kinds(demand.Kinds()); err != nil {
+		return nil, err
+	}
+	if facts.Roles, err = c.roles(ctx, demand.Roles(facts)); err != nil {
+		return nil, err
+	}
+	if facts.Missing, err = c.Missing(ctx, wish.Tenant, demand.Needs(facts)); err != nil {
+		return nil, err
+	}
+	return demand.Check(facts), nil
+}
+
+// kinds looks up how kinds are served; those that are not are left out.
+func (c *Cluster) kinds(all []schema.GroupVersionKind) (map[schema.GroupVersionKind]preflight.Kind, error) {
+	if len(all) > maxKinds {
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("%d different kinds of objects, at most %d are allowed", len(all), maxKinds))
+	}
+	known := map[schema.GroupVersionKind]preflight.Kind{}
+	for _, gvk := range all {
+		mapping, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+		if meta.IsNoMatchError(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("find resource of kind %s: %w", gvk.Kind, err)
+		}
+		known[gvk] = preflight.Kind{Resource: mapping.Resource.Resource, Namespaced: mapping.Scope.Name() == meta.RESTScopeNameNamespace}
+	}
+	return known, nil
+}
+
+// roles reads the rules of roles; those that are not there are left out.
+func (c *Cluster) roles(ctx context.Context, refs []preflight.RoleRef) (map[preflight.RoleRef][]rbacv1.PolicyRule, error) {
+	refs = first(refs, maxRoles)
+	rules := make([][]rbacv1.PolicyRule, len(refs))
+	there := make([]bool, len(refs))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(sideBySide)
+	for i, ref := range refs {
+		group.Go(func() error {
+			found, err := c.rules(ctx, ref)
+			if apierrors.IsNotFound(err) {
+				return nil
+			}
+			rules[i], there[i] = found, err == nil
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("read roles: %w", err)
+	}
+	known := map[preflight.RoleRef][]rbacv1.PolicyRule{}
+	for i, ref := range refs {
+		if there[i] {
+			known[ref] = rules[i]
+		}
+	}
+	return known, nil
+}
+
+func (c *Cluster) rules(ctx context.Context, ref preflight.RoleRef) ([]rbacv1.PolicyRule, error) {
+	if ref.Namespace == "" {
+		role, err := c.operator.RbacV1().ClusterRoles().Get(ctx, ref.Name, metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return role.Rules, nil
+	}
+	role, err := c.operator.RbacV1().Roles(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return role.Rules, nil
+}

@@ -1,0 +1,213 @@
+package cluster_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/cluster"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/test/env"
+)
+
+// deployment asks for resources, as "cpu: 2, memory: 1Gi".
+func deployment(requests string) string {
+	return "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, " +
+		"spec: {containers: [{name: app, image: nginx, resources: {requests: {" + requests + "}}}]}}}"
+}
+
+func TestRoomOnNodes(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant := administrator(t, server)
+	g.Expect(messages(t.Context(), g, of(t, server), wish(tenant, deployment("cpu: 900")))).To(BeEmpty(), "no node is known")
+
+	large, small := tenant.Namespace+"-large", tenant.Namespace+"-small"
+	addNode(t, server, large, offers("4", "8Gi"))
+	addNode(t, server, small, offers("2", "8Gi"))
+	for i, phase := range []corev1.PodPhase{corev1.PodRunning, corev1.PodPending, corev1.PodSucceeded, corev1.PodFailed} {
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: fmt.Sprintf("busy-%d", i)},
+			Spec: corev1.PodSpec{NodeName: large, Containers: []corev1.Container{{
+				Name: "app", Image: "nginx", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("750m")}},
+			}}},
+		}
+		server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: pod.Name}})
+		pod.Spec.ServiceAccountName = pod.Name
+		server.Create(t, pod)
+		pod.Status.Phase = phase
+		g.Expect(server.Client.Status().Update(t.Context(), pod)).To(Succeed())
+	}
+	g.Expect(messages(t.Context(), g, of(t, server), wish(tenant, deployment("cpu: 2500m")))).To(BeEmpty(), "pods that have ended leave room")
+	g.Expect(messages(t.Context(), g, of(t, server), wish(tenant, deployment("cpu: 2600m")))).To(ConsistOf(ContainSubstring(large + ", has 2500m CPU of 4 left")))
+	g.Expect(messages(t.Context(), g, of(t, server), wish(tenant, deployment("nvidia.com/gpu: 1")))).To(ConsistOf(ContainSubstring("nvidia.com/gpu")))
+	elastic, err := cluster.New(server.Config, server.Mapper, cluster.WithElasticNodes())
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(messages(t.Context(), g, elastic, wish(tenant, deployment("cpu: 900")))).To(BeEmpty(), "nodes that come on demand")
+	other := wish(tenant, deployment("cpu: 1"))
+	other.Architectures = []string{"arm64"}
+	g.Expect(reasons(t.Context(), of(t, server), other)).To(Equal([]string{v1alpha1.ReasonArchitectureMismatch}))
+}
+
+func TestStorageClasses(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant := administrator(t, server)
+	claim := func(spec string) string {
+		return "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}" + spec + "}"
+	}
+	check := func(spec string) []string { return messages(t.Context(), g, of(t, server), wish(tenant, claim(spec))) }
+	g.Expect(check("")).To(ConsistOf(ContainSubstring("no default one")))
+
+	manual := tenant.Namespace + "-by-hand"
+	class := &storagev1.StorageClass{
+		ObjectMeta:  metav1.ObjectMeta{Name: "disk", Annotations: map[string]string{"storageclass.kubernetes.io/is-default-class": "true"}},
+		Provisioner: "example.com/disk",
+	}
+	volume := &corev1.PersistentVolume{
+		ObjectMeta: metav1.ObjectMeta{Name: manual},
+		Spec: corev1.PersistentVolumeSpec{
+			StorageClassName: manual, Capacity: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")},
+			AccessModes:            []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+			PersistentVolumeSource: corev1.PersistentVolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/data"}},
+		},
+	}
+	server.Create(t, class, volume)
+	t.Cleanup(func() { g.Expect(server.Client.Delete(context.WithoutCancel(t.Context()), class)).To(Succeed()) })
+	g.Expect(check("")).To(BeEmpty())
+	g.Expect(check(", storageClassName: disk")).To(BeEmpty())
+	g.Expect(check(", storageClassName: "+manual)).To(BeEmpty(), "a volume is there for it")
+	g.Expect(check(", storageClassName: none")).To(ConsistOf(And(ContainSubstring(`"none"`), ContainSubstring("disk"))))
+}
+
+func TestKinds(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant := administrator(t, server)
+	text := "apiVersion: %s\nkind: %s\nmetadata: {name: web}"
+	for _, c := range []struct {
+		why, version, kind string
+		reasons            []string
+	}{
+		{"built in", "v1", "ConfigMap", nil},
+		{"of a CRD", "appmarket.io/v1alpha1", "AppInstance", nil},
+		{"a version that is gone", "autoscaling/v2beta2", "HorizontalPodAutoscaler", []string{v1alpha1.ReasonKindMissing}},
+		{"of a group that is not there", "traefik.io/v1alpha1", "IngressRoute", []string{v1alpha1.ReasonKindMissing}},
+		{"a kind that is not there", "apps/v1", "Wish", []string{v1alpha1.ReasonKindMissing}},
+	} {
+		g.Expect(reasons(t.Context(), of(t, server), wish(tenant, fmt.Sprintf(text, c.version, c.kind)))).To(Equal(c.reasons), c.why)
+	}
+
+	var many []string
+	for i := range 201 {
+		many = append(many, fmt.Sprintf(text, "example.com/v1", fmt.Sprintf("Kind%d", i)))
+	}
+	_, err := of(t, server).Check(t.Context(), wish(tenant, many...))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLimitExceeded))
+	_, err = of(t, server).Check(t.Context(), wish(tenant, "a: ["))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRenderFailed))
+}
+
+func TestNamespace(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	namespace := server.Namespace(t, map[string]string{"pod-security.kubernetes.io/enforce": "baseline"})
+	server.Create(t, &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "small"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"limits.cpu": resource.MustParse("1"), "requests.cpu": resource.MustParse("1")}},
+	}, &corev1.LimitRange{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "defaults"},
+		Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
+			Type: corev1.LimitTypeContainer, Default: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")},
+		}}},
+	})
+	everything := rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
+	blind := rbacv1.PolicyRule{APIGroups: []string{"", "apps", "autoscaling"}, Resources: []string{"secrets", "pods", "deployments", "horizontalpodautoscalers"}, Verbs: []string{"*"}}
+	server.Allow(t, namespace, "seeing", everything)
+	server.Allow(t, namespace, "blind", blind)
+	seeing, unseeing := release.Tenant{Namespace: namespace, ServiceAccount: "seeing"}, release.Tenant{Namespace: namespace, ServiceAccount: "blind"}
+
+	g.Expect(reasons(t.Context(), of(t, server), wish(seeing, deployment("cpu: 2")))).To(Equal([]string{v1alpha1.ReasonQuotaExceeded}))
+	g.Expect(reasons(t.Context(), of(t, server), wish(unseeing, deployment("cpu: 2")))).To(BeEmpty(), "quotas that the tenant may not read")
+	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {hostNetwork: true, containers: [{name: a, image: a}]}"
+	g.Expect(reasons(t.Context(), of(t, server), wish(seeing, pod))).To(Equal([]string{v1alpha1.ReasonPodSecurityViolation}))
+}
+
+func TestNamespaceThatIsNotThere(t *testing.T) {
+	g := NewWithT(t)
+	_, err := of(t, env.Start(t)).Check(t.Context(), wish(release.Tenant{Namespace: "nowhere", ServiceAccount: "default"}))
+	g.Expect(err).To(HaveOccurred())
+	g.Expect(outcome.IsStalled(err)).To(BeFalse())
+}
+
+// counter counts requests by their path.
+type counter struct {
+	next http.RoundTripper
+	path string
+	seen *atomic.Int64
+}
+
+func (c counter) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path == c.path {
+		c.seen.Add(1)
+	}
+	return c.next.RoundTrip(r)
+}
+
+func TestSurveyIsShared(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant := administrator(t, server)
+	var seen atomic.Int64
+	c := of(t, server, func(config *rest.Config) {
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return counter{next, "/api/v1/nodes", &seen} })
+	})
+	var all sync.WaitGroup
+	errs := make([]error, 8)
+	for i := range errs {
+		all.Go(func() { _, errs[i] = c.Check(t.Context(), wish(tenant, deployment("cpu: 1"))) })
+	}
+	all.Wait()
+	g.Expect(errors.Join(errs...)).NotTo(HaveOccurred())
+	g.Expect(seen.Load()).To(BeEquivalentTo(1))
+}
+
+func TestSurveyThatIsGivenUp(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant := administrator(t, server)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c := of(t, server)
+	_, err := c.Check(ctx, wish(tenant))
+	g.Expect(err).To(MatchError(context.Canceled))
+	_, err = c.Check(t.Context(), wish(tenant))
+	g.Expect(err).NotTo(HaveOccurred(), "the next one is not the worse for it")
+}
+
+func TestSurveyThatFails(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant := administrator(t, server)
+	nobody := release.Tenant{Namespace: tenant.Namespace, ServiceAccount: "nobody"}
+	c := of(t, server, func(config *rest.Config) {
+		config.Impersonate.UserName = strings.Join([]string{"system:serviceaccount", nobody.Namespace, nobody.ServiceAccount}, ":")
+	})
+	_, err := c.Check(t.Context(), wish(tenant))
+	g.Expect(err).To(HaveOccurred(), "an operator that may not list nodes")
+}

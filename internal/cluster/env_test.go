@@ -1,0 +1,121 @@
+package cluster_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/cluster"
+	"github.com/appmarket/operator/internal/preflight"
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/test/env"
+)
+
+func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+
+// of makes a Cluster that remembers nothing yet.
+func of(t *testing.T, server *env.Env, change ...func(*rest.Config)) *cluster.Cluster {
+	t.Helper()
+	config := rest.CopyConfig(server.Config)
+	for _, one := range change {
+		one(config)
+	}
+	c, err := cluster.New(config, server.Mapper)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return c
+}
+
+// wish is one of a tenant for a chart with these templates.
+func wish(tenant release.Tenant, templates ...string) preflight.Wish {
+	unit := preflight.Unit{Name: "web", RenderedIn: "default"}
+	for _, text := range templates {
+		unit.Documents = append(unit.Documents, hydrate.Document{
+			Path: "web/templates/a.yaml", Text: text, Hook: strings.Contains(text, "helm.sh/hook"),
+		})
+	}
+	return preflight.Wish{Tenant: tenant, App: "web", Units: []preflight.Unit{unit}}
+}
+
+// administrator is a service account that may do anything.
+func administrator(t *testing.T, server *env.Env) release.Tenant {
+	t.Helper()
+	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "admin"}
+	server.Create(t, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: tenant.Namespace},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: tenant.Namespace, Name: tenant.ServiceAccount}},
+	})
+	return tenant
+}
+
+// reasons are those of the problems of a wish.
+func reasons(ctx context.Context, c *cluster.Cluster, w preflight.Wish) ([]string, error) {
+	problems, err := c.Check(ctx, w)
+	var all []string
+	for _, p := range problems {
+		all = append(all, p.Reason)
+	}
+	return all, err
+}
+
+// messages are what the problems of a wish say.
+func messages(ctx context.Context, g Gomega, c *cluster.Cluster, w preflight.Wish) []string {
+	problems, err := c.Check(ctx, w)
+	g.Expect(err).NotTo(HaveOccurred())
+	var all []string
+	for _, p := range problems {
+		all = append(all, p.Message)
+	}
+	return all
+}
+
+// apply creates the objects of a remedy, as its administrator would.
+func apply(t *testing.T, server *env.Env, remedy string) {
+	t.Helper()
+	g := NewWithT(t)
+	for doc := range strings.SplitSeq(remedy, "---\n") {
+		var head metav1.TypeMeta
+		g.Expect(yaml.Unmarshal([]byte(doc), &head)).To(Succeed())
+		object := map[string]client.Object{
+			"Role": &rbacv1.Role{}, "RoleBinding": &rbacv1.RoleBinding{},
+			"ClusterRole": &rbacv1.ClusterRole{}, "ClusterRoleBinding": &rbacv1.ClusterRoleBinding{},
+		}[head.Kind]
+		g.Expect(object).NotTo(BeNil(), doc)
+		g.Expect(yaml.UnmarshalStrict([]byte(doc), object)).To(Succeed())
+		server.Create(t, object)
+	}
+}
+
+// addNode makes a node that is ready and offers this.
+func addNode(t *testing.T, server *env.Env, name string, offers corev1.ResourceList) {
+	t.Helper()
+	g := NewWithT(t)
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}}}
+	server.Create(t, node)
+	node.Spec.Taints = nil // the API server adds one for nodes that are new
+	g.Expect(server.Client.Update(t.Context(), node)).To(Succeed())
+	node.Status = corev1.NodeStatus{
+		Allocatable: offers, NodeInfo: corev1.NodeSystemInfo{Architecture: "amd64"},
+		Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}},
+	}
+	g.Expect(server.Client.Status().Update(t.Context(), node)).To(Succeed())
+	t.Cleanup(func() { g.Expect(server.Client.Delete(context.WithoutCancel(t.Context()), node)).To(Succeed()) })
+}
+
+func offers(cpu, memory string) corev1.ResourceList {
+	return corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse(memory),
+		corev1.ResourcePods: resource.MustParse("110"),
+	}
+}

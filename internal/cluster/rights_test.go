@@ -1,0 +1,246 @@
+package cluster_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/health"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/preflight"
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/test/env"
+)
+
+// templates of an app that has something of everything; %s is a name of the cluster.
+var templates = []string{
+	deployment("cpu: 10m"),
+	"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}",
+	"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {a: b}",
+	"apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: web}",
+	"apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {storageClassName: '', accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}",
+	"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {serviceName: db, selector: {matchLabels: {a: c}}, template: {metadata: {labels: {a: c}}, spec: {containers: [{name: a, image: a}]}}, volumeClaimTemplates: [{metadata: {name: disk}, spec: {storageClassName: '', accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}]}",
+	"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hook, annotations: {helm.sh/hook: 'pre-install,pre-upgrade'}}",
+	"apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: web}\nrules: [{apiGroups: [''], resources: [endpoints, pods/log], verbs: [get, watch]}]",
+	"apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: web}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: web}\nsubjects: [{kind: ServiceAccount, name: web}]",
+	"apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: monitor}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: 'system:monitoring'}\nsubjects: [{kind: ServiceAccount, name: web}]",
+	"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: %[1]s}\nrules: [{apiGroups: [''], resources: [nodes], verbs: [list]}, {nonResourceURLs: [/metrics], verbs: [get]}]",
+	"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: %[1]s}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: %[1]s}\nsubjects: [{kind: ServiceAccount, name: web, namespace: %[2]s}]",
+	"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: far, namespace: %[3]s}",
+}
+
+// named are the templates with these names of the cluster.
+func named(tenant release.Tenant, other string) []string {
+	var all []string
+	for _, text := range templates {
+		if strings.Contains(text, "%[") {
+			text = fmt.Sprintf(text+"\n# %[1]s%[2]s%[3]s", "app-"+tenant.Namespace, tenant.Namespace, other)
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// TestRemedySuffices takes an account without any rights, applies what preflight
+// prints, and has Helm and the health watches do all that they ever do.
+func TestRemedySuffices(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant, other := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "default"}, server.Namespace(t, nil)
+	texts := named(tenant, other)
+	w := wish(tenant, texts...)
+	c := of(t, server)
+	problems, err := c.Check(t.Context(), w)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(problems).To(HaveLen(3), "its namespace, the cluster, the other namespace")
+	g.Expect(problems[0].Reason).To(Equal(v1alpha1.ReasonPermissionDenied))
+	for _, problem := range problems {
+		g.Expect(problem.Final).To(BeFalse())
+		t.Log(problem.Message)
+		apply(t, server, problem.Remedy)
+	}
+	g.Eventually(func() ([]preflight.Problem, error) { return c.Check(t.Context(), w) }).Should(BeEmpty())
+
+	clients, err := helm.NewClients(server.Config, server.Mapper)
+	g.Expect(err).NotTo(HaveOccurred())
+	as := clients.For(tenant)
+	spec := release.Spec{Name: "web", Labels: map[string]string{"appmarket.io/instance": "web"}, Files: chart(texts)}
+	installed, err := as.Install(t.Context(), spec)
+	g.Expect(err).NotTo(HaveOccurred())
+	spec.Values = map[string]any{"changed": true}
+	spec.Files = chart(texts[1:])
+	upgraded, err := as.Upgrade(t.Context(), spec)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(len(upgraded.Objects)).To(BeNumerically("<", len(installed.Objects)))
+
+	watcher := health.NewWatcher(server.Config, server.Mapper, make(chan event.GenericEvent, 10))
+	defer watcher.Close()
+	instance := types.NamespacedName{Namespace: tenant.Namespace, Name: "web"}
+	g.Expect(watcher.Track(t.Context(), instance, tenant, upgraded.Objects, false)).To(Succeed())
+	g.Eventually(func() (bool, error) {
+		fares, synced, err := watcher.Health(t.Context(), instance)
+		g.Expect(fares.Message).NotTo(ContainSubstring("may not"))
+		return synced, err
+	}).Should(BeTrue())
+
+	claims, err := as.Claims(t.Context(), "web")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(claims).To(HaveLen(1))
+	g.Expect(as.Uninstall(t.Context(), "web", false, 0)).To(Succeed())
+	g.Expect(as.DeleteKept(t.Context(), claims)).To(Succeed())
+}
+
+// chart is one of these templates.
+func chart(texts []string) []hydrate.File {
+	files := []hydrate.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.0.0\n")}}
+	for i, text := range texts {
+		files = append(files, hydrate.File{Name: fmt.Sprintf("templates/%d.yaml", i), Data: []byte(text)})
+	}
+	return files
+}
+
+func TestNothingAndEverything(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant, other := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "default"}, server.Namespace(t, nil)
+	demand, err := preflight.Read(wish(tenant, named(tenant, other)...))
+	g.Expect(err).NotTo(HaveOccurred())
+	facts := factsOf(t, server, demand)
+	needs := demand.Needs(facts)
+	missing, err := of(t, server).Missing(t.Context(), tenant, needs)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(missing).To(Equal(needs), "an account without rights")
+	admin := administrator(t, server)
+	g.Eventually(func() ([]preflight.Need, error) { return of(t, server).Missing(t.Context(), admin, needs) }).Should(BeEmpty())
+}
+
+// factsOf are the kinds of a demand.
+func factsOf(t *testing.T, server *env.Env, demand *preflight.Demand) *preflight.Facts {
+	t.Helper()
+	facts := &preflight.Facts{Kinds: map[schema.GroupVersionKind]preflight.Kind{}}
+	for _, gvk := range demand.Kinds() {
+		mapping, err := server.Mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+		NewWithT(t).Expect(err).NotTo(HaveOccurred())
+		facts.Kinds[gvk] = preflight.Kind{Resource: mapping.Resource.Resource, Namespaced: mapping.Scope.Name() == meta.RESTScopeNameNamespace}
+	}
+	return facts
+}
+
+func rule(group, resource, verb string, names ...string) rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: []string{verb}, ResourceNames: names}
+}
+
+// secretive has the API server tell no rules of an account, as other authorizers than
+// RBAC do.
+type secretive struct{ next http.RoundTripper }
+
+func (s secretive) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := s.next.RoundTrip(r)
+	if err != nil || !strings.HasSuffix(r.URL.Path, "selfsubjectrulesreviews") {
+		return response, err
+	}
+	defer response.Body.Close()
+	review := &authorizationv1.SelfSubjectRulesReview{}
+	if err := json.NewDecoder(response.Body).Decode(review); err != nil {
+		return nil, err
+	}
+	review.Status = authorizationv1.SubjectRulesReviewStatus{
+		Incomplete: true, ResourceRules: []authorizationv1.ResourceRule{}, NonResourceRules: []authorizationv1.NonResourceRule{},
+	}
+	text, err := json.Marshal(review)
+	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	return response, err
+}
+
+func TestMissing(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant, other := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "some"}, server.Namespace(t, nil)
+	server.Allow(t, tenant.Namespace, tenant.ServiceAccount, rule("apps", "deployments", "get"), rule("", "pods/log", "get"), rule("", "secrets", "list"),
+		rule("", "configmaps", "get", "mine"), rule(rbacv1.GroupName, "clusterroles", "bind", "view"))
+	need := func(namespace string, rules ...rbacv1.PolicyRule) preflight.Need {
+		return preflight.Need{Namespace: namespace, Rules: rules}
+	}
+	instead := func(n preflight.Need, rules ...rbacv1.PolicyRule) preflight.Need {
+		n.Instead = rules
+		return n
+	}
+	address := rbacv1.PolicyRule{NonResourceURLs: []string{"/healthz"}, Verbs: []string{"get"}}
+	hidden := rbacv1.PolicyRule{NonResourceURLs: []string{"/debug"}, Verbs: []string{"get"}}
+	own := tenant.Namespace
+	for _, c := range []struct {
+		why  string
+		need preflight.Need
+		held bool
+	}{
+		{"a right it has", need(own, rule("apps", "deployments", "get")), true},
+		{"another verb", need(own, rule("apps", "deployments", "list")), false},
+		{"another group", need(own, rule("", "deployments", "get")), false},
+		{"another namespace", need(other, rule("apps", "deployments", "get")), false},
+		{"the whole cluster", need("", rule("apps", "deployments", "get")), false},
+		{"a part of a resource", need(own, rule("", "pods/log", "get")), true},
+		{"the resource of a part", need(own, rule("", "pods", "get")), false},
+		{"one name", need(own, rule("", "configmaps", "get", "mine")), true},
+		{"another name", need(own, rule("", "configmaps", "get", "theirs")), false},
+		{"every name", need(own, rule("", "configmaps", "get")), false},
+		{"all of several", need(own, rule("apps", "deployments", "get"), rule("", "secrets", "list")), true},
+		{"one of several", need(own, rule("apps", "deployments", "get"), rule("", "secrets", "get")), false},
+		{"what suffices instead", instead(need(own, rule("", "nodes", "get")), rule(rbacv1.GroupName, "clusterroles", "bind", "view")), true},
+		{"not all of what suffices instead", instead(need(own, rule("", "nodes", "get")), rule("apps", "deployments", "get"), rule("", "pods", "get")), false},
+		{"an address that everybody may read", need("", address), true},
+		{"an address", need("", hidden), false},
+		{"a right of every account", need("", rule("authorization.k8s.io", "selfsubjectaccessreviews", "create")), true},
+	} {
+		for _, told := range []bool{true, false} {
+			cl := of(t, server, func(config *rest.Config) {
+				config.ContentType, config.AcceptContentTypes = "application/json", "application/json"
+				if !told {
+					config.Wrap(func(next http.RoundTripper) http.RoundTripper { return secretive{next} })
+				}
+			})
+			missing, err := cl.Missing(t.Context(), tenant, []preflight.Need{c.need})
+			g.Expect(err).NotTo(HaveOccurred())
+			if c.held {
+				g.Expect(missing).To(BeEmpty(), "%s, rules told: %t", c.why, told)
+			} else {
+				g.Expect(missing).To(Equal([]preflight.Need{c.need}), "%s, rules told: %t", c.why, told)
+			}
+		}
+	}
+}
+
+// TestBindingToWhatOneHas binds to a role whose rights everybody has.
+func TestBindingToWhatOneHas(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "some"}
+	all := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets", "pods"}, Verbs: []string{"*"}}
+	bindings := rbacv1.PolicyRule{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"rolebindings"}, Verbs: []string{"create", "get", "patch", "delete"}}
+	server.Allow(t, tenant.Namespace, tenant.ServiceAccount, all, bindings)
+	to := func(role string) string {
+		return "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: a}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: '" + role + "'}"
+	}
+	g.Expect(reasons(t.Context(), of(t, server), wish(tenant, to("system:basic-user")))).To(BeEmpty())
+	for _, role := range []string{"cluster-admin", "not-there"} {
+		problems, err := of(t, server).Check(t.Context(), wish(tenant, to(role)))
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(problems).To(HaveLen(1), role)
+		g.Expect(problems[0].Remedy).To(ContainSubstring(`{"verbs":["bind"],"apiGroups":["rbac.authorization.k8s.io"],"resources":["clusterroles"],"resourceNames":["`+role+`"]}`),
+			"and not all that an administrator may")
+	}
+}

@@ -1,0 +1,224 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/pager"
+	podresource "k8s.io/component-helpers/resource"
+
+	"github.com/appmarket/operator/internal/preflight"
+)
+
+const (
+	// surveyAge is how long the facts of the cluster are remembered, surveyTime how
+	// long it may take to find them out.
+	surveyAge  = 10 * time.Second
+	surveyTime = time.Minute
+	// pageSize is how many objects are in memory at a time. Resource version 0 would
+	// be answered from memory of the API server, but without pages.
+	pageSize = 500
+)
+
+// survey is what belongs to the whole cluster. It is shared, and not changed.
+type survey struct {
+	version       string
+	elastic       bool
+	nodes         []preflight.Node
+	classes       []string
+	defaultClass  string
+	volumeClasses []string
+}
+
+// survey returns facts with what belongs to the whole cluster. Callers at the same
+// time share one survey, which goes on when the one who began it gives up.
+func (c *Cluster) survey(ctx context.Context) (*preflight.Facts, error) {
+	s := c.remembered()
+	if s == nil {
+		began := context.WithoutCancel(ctx)
+		flight := c.flights.DoChan("", func() (any, error) {
+			asking, cancel := context.WithTimeout(began, surveyTime)
+			defer cancel()
+			return c.look(asking)
+		})
+		select {
+		case landed := <-flight:
+			if landed.Err != nil {
+				return nil, landed.Err
+			}
+			s = landed.Val.(*survey)
+		case <-ctx.Done():
+			return nil, fmt.Errorf("survey cluster: %w", ctx.Err())
+		}
+	}
+	return &preflight.Facts{
+		Version: s.version, Elastic: s.elastic, Nodes: s.nodes,
+		StorageClasses: s.classes, DefaultClass: s.defaultClass, VolumeClasses: s.volumeClasses,
+	}, nil
+}
+
+func (c *Cluster) remembered() *survey {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Now().After(c.until) {
+		return nil
+	}
+	return c.last
+}
+
+// look surveys the cluster, unless another has just done so.
+func (c *Cluster) look(ctx context.Context) (*survey, error) {
+	if s := c.remembered(); s != nil {
+		return s, nil
+	}
+	karpenter, err := c.hasKarpenter()
+	if err != nil {
+		return nil, err
+	}
+	s := &survey{elastic: c.elastic || karpenter}
+	version, err := c.operator.Discovery().ServerVersion()
+	if err != nil {
+		return nil, fmt.Errorf("get version of the cluster: %w", err)
+	}
+	s.version = version.GitVersion
+	for _, ask := range []func(context.Context, *survey) error{c.addClasses, c.addVolumes, c.addNodes} {
+		if err := ask(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last, c.until = s, time.Now().Add(surveyAge)
+	return s, nil
+}
+
+// hasKarpenter reports whether nodes come from Karpenter.
+func (c *Cluster) hasKarpenter() (bool, error) {
+	_, err := c.mapper.RESTMapping(schema.GroupKind{Group: "karpenter.sh", Kind: "NodePool"})
+	if meta.IsNoMatchError(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for Karpenter: %w", err)
+	}
+	return true, nil
+}
+
+func (c *Cluster) addClasses(ctx context.Context, s *survey) error {
+	var newest metav1.Time
+	err := each(ctx, "", func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+		return c.operator.StorageV1().StorageClasses().List(ctx, o)
+	}, func(class *storagev1.StorageClass) {
+		s.classes = append(s.classes, class.Name)
+		// Of several default classes the newest counts.
+		if class.Annotations[defaultClassMark] == "true" && (s.defaultClass == "" || newest.Before(&class.CreationTimestamp)) {
+			s.defaultClass, newest = class.Name, class.CreationTimestamp
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("list storage classes: %w", err)
+	}
+	slices.Sort(s.classes)
+	return nil
+}
+
+// defaultClassMark is the annotation by which a storage class is the default one.
+const defaultClassMark = "storageclass.kubernetes.io/is-default-class"
+
+func (c *Cluster) addVolumes(ctx context.Context, s *survey) error {
+	err := each(ctx, "", func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+		return c.operator.CoreV1().PersistentVolumes().List(ctx, o)
+	}, func(volume *corev1.PersistentVolume) {
+		class := volume.Spec.StorageClassName
+		if volume.Spec.ClaimRef == nil && !slices.Contains(s.volumeClasses, class) {
+			s.volumeClasses = append(s.volumeClasses, class)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("list persistent volumes: %w", err)
+	}
+	return nil
+}
+
+// running selects the pods that take up room on a node.
+const running = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
+
+// addNodes adds the nodes, and what the pods on them ask for.
+func (c *Cluster) addNodes(ctx context.Context, s *survey) error {
+	at := map[string]int{}
+	err := each(ctx, "", func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+		return c.operator.CoreV1().Nodes().List(ctx, o)
+	}, func(node *corev1.Node) {
+		at[node.Name] = len(s.nodes)
+		s.nodes = append(s.nodes, nodeOf(node))
+	})
+	if err != nil {
+		return fmt.Errorf("list nodes: %w", err)
+	}
+	if len(s.nodes) == 0 || s.elastic {
+		return nil
+	}
+	err = each(ctx, running, func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+		return c.operator.CoreV1().Pods(metav1.NamespaceAll).List(ctx, o)
+	}, func(pod *corev1.Pod) {
+		if i, ok := at[pod.Spec.NodeName]; ok {
+			occupy(&s.nodes[i], pod)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("list pods: %w", err)
+	}
+	return nil
+}
+
+func nodeOf(node *corev1.Node) preflight.Node {
+	one := preflight.Node{
+		Name: node.Name, Labels: node.Labels, Taints: node.Spec.Taints, Architecture: node.Status.NodeInfo.Architecture,
+		Allocatable: node.Status.Allocatable, Requested: corev1.ResourceList{}, Unschedulable: node.Spec.Unschedulable,
+	}
+	if one.Architecture == "" {
+		one.Architecture = node.Labels[corev1.LabelArchStable]
+	}
+	for _, condition := range node.Status.Conditions {
+		if condition.Type == corev1.NodeReady {
+			one.Ready = condition.Status == corev1.ConditionTrue
+		}
+	}
+	return one
+}
+
+func occupy(node *preflight.Node, pod *corev1.Pod) {
+	asked := podresource.PodRequests(pod, podresource.PodResourcesOptions{})
+	asked[corev1.ResourcePods] = *resource.NewQuantity(1, resource.DecimalSI)
+	for name, amount := range asked {
+		sum := node.Requested[name]
+		sum.Add(amount)
+		node.Requested[name] = sum
+	}
+}
+
+// each lists objects page by page and calls take with each of them.
+func each[T any](ctx context.Context, fields string, list pager.ListPageFunc, take func(T)) error {
+	pages := pager.New(list)
+	pages.PageSize, pages.PageBufferSize = pageSize, 1
+	// A list that takes so long that its mark expires is asked for anew, rather than
+	// all at once.
+	pages.FullListIfExpired = false
+	return pages.EachListItem(ctx, metav1.ListOptions{FieldSelector: fields}, func(one runtime.Object) error {
+		typed, ok := one.(T)
+		if !ok {
+			return fmt.Errorf("read list: it holds a %T", one)
+		}
+		take(typed)
+		return nil
+	})
+}

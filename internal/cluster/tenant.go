@@ -1,0 +1,60 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+
+	"github.com/appmarket/operator/internal/preflight"
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/tenant"
+)
+
+// maxQuotas bounds the quotas and limit ranges of a namespace that are looked at.
+const maxQuotas = 100
+
+// addTenant adds what belongs to the tenant's namespace, but for rights.
+func (c *Cluster) addTenant(ctx context.Context, of release.Tenant, facts *preflight.Facts) error {
+	namespace, err := c.operator.CoreV1().Namespaces().Get(ctx, of.Namespace, metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("get namespace %s: %w", of.Namespace, err)
+	}
+	facts.NamespaceLabels = namespace.Labels
+	as, err := corev1client.NewForConfig(tenant.Config(c.config, of))
+	if err != nil {
+		return fmt.Errorf("make client: %w", err)
+	}
+	quotas, err := as.ResourceQuotas(of.Namespace).List(ctx, metav1.ListOptions{Limit: maxQuotas})
+	if err != nil && !apierrors.IsForbidden(err) {
+		return fmt.Errorf("list resource quotas: %w", err)
+	}
+	if err == nil {
+		facts.Quotas = quotasOf(quotas.Items)
+	}
+	limits, err := as.LimitRanges(of.Namespace).List(ctx, metav1.ListOptions{Limit: maxQuotas})
+	if err != nil && !apierrors.IsForbidden(err) {
+		return fmt.Errorf("list limit ranges: %w", err)
+	}
+	if err == nil {
+		for _, one := range limits.Items {
+			facts.Limits = append(facts.Limits, one.Spec.Limits...)
+		}
+	}
+	return nil
+}
+
+// quotasOf are quotas by what the API server counts; one that it has not looked at
+// yet has used nothing.
+func quotasOf(items []corev1.ResourceQuota) []preflight.Quota {
+	var quotas []preflight.Quota
+	for _, one := range items {
+		quotas = append(quotas, preflight.Quota{
+			Name: one.Name, Scopes: one.Spec.Scopes, Scoped: one.Spec.ScopeSelector != nil, Hard: one.Spec.Hard, Used: one.Status.Used,
+		})
+	}
+	return quotas
+}

@@ -1,0 +1,55 @@
+package health
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// Refresh is called after the objects of an instance were changed: what the watches
+// said of them before does not count any more. It asks for the generation of each
+// object that has a state; a verdict counts from when the watch has seen that one.
+func (w *Watcher) Refresh(ctx context.Context, instance types.NamespacedName) error {
+	w.mu.Lock()
+	t := w.instances[instance]
+	w.mu.Unlock()
+	if t == nil {
+		return nil
+	}
+	generations := make([]int64, len(t.objects))
+	group, asking := errgroup.WithContext(ctx)
+	group.SetLimit(looks)
+	for i := range t.objects {
+		one := &t.objects[i]
+		if one.watch == nil || one.inert {
+			continue
+		}
+		group.Go(func() error {
+			live, err := t.meta.Resource(one.resource).Namespace(one.ref.Namespace).Get(asking, one.ref.Name, metav1.GetOptions{})
+			if apierrors.IsNotFound(err) {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("get %s: %w", one.ref, err)
+			}
+			generations[i] = live.GetGeneration()
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return denied(err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.least = map[v1alpha1.ObjectReference]int64{}
+	for i := range t.objects {
+		t.least[t.objects[i].ref] = generations[i]
+	}
+	return nil
+}

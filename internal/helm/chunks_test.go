@@ -1,0 +1,320 @@
+package helm_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/internal/helm"
+)
+
+// noise is a text that cannot be compressed.
+func noise(size int) string {
+	text := make([]byte, size)
+	source := rand.NewChaCha8([32]byte{7})
+	_, _ = source.Read(text) // it never fails
+	return string(text)
+}
+
+// large is a release whose record is larger than a Secret may be.
+func large(name string, size int, v string) helm.Spec {
+	s := spec(map[string]string{"cm.yaml": configMap, "files/noise.bin": noise(size)})
+	s.Name, s.Values = name, map[string]any{"v": v}
+	return s
+}
+
+// recordState is what the Secrets of a namespace say of records.
+type recordState struct {
+	small, large []string
+	chunks       int
+}
+
+// recordStates reads it, and fails if something is left over or not whole.
+func recordStates(t testing.TB, namespace string) recordState {
+	t.Helper()
+	g := NewWithT(t)
+	list, err := apiServer.admin.CoreV1().Secrets(namespace).List(context.Background(), metav1.ListOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	var state recordState
+	chunks, listed := map[string]bool{}, map[string]bool{}
+	for _, one := range list.Items {
+		g.Expect(one.Type).To(BeEquivalentTo("helm.sh/release.v1"))
+		switch {
+		case one.Labels["owner"] == "helm":
+			state.small = append(state.small, one.Name)
+		case one.Data["chunk"] != nil:
+			chunks[one.Name] = true
+		default:
+			g.Expect(one.Labels).To(HaveKeyWithValue("owner", "appmarket"))
+			state.large = append(state.large, one.Name)
+			for name := range strings.SplitSeq(string(one.Data["chunks"]), "\n") {
+				listed[name] = true
+			}
+		}
+	}
+	g.Expect(chunks).To(Equal(listed), "no chunk is missing, and none is left over")
+	state.chunks = len(chunks)
+	return state
+}
+
+func TestLargeReleaseLives(t *testing.T) {
+	for _, one := range []struct {
+		why    string
+		size   int
+		chunks int
+	}{
+		{why: "a record of more than 1 MiB", size: 800 << 10, chunks: 2},
+		{why: "a record of more than 3 MiB", size: 2350 << 10, chunks: 4},
+	} {
+		t.Run(one.why, func(t *testing.T) {
+			c, namespace := client(t)
+			g := NewWithT(t)
+			ctx := t.Context()
+			r, err := c.Install(ctx, large("blog", one.size, "one"))
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect([]any{r.Revision, r.Status}).To(Equal([]any{1, helm.StatusDeployed}))
+			g.Expect(r.Labels).To(HaveKeyWithValue("appmarket.io/instance", "blog"))
+			g.Expect(recordStates(t, namespace)).To(Equal(recordState{
+				large: []string{"sh.helm.release.v1.blog.v1"}, chunks: one.chunks,
+			}))
+
+			_, err = c.Upgrade(ctx, large("blog", one.size, "two"))
+			g.Expect(err).NotTo(HaveOccurred())
+			r, err = c.Rollback(ctx, back(1))
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect([]any{r.Revision, r.Status}).To(Equal([]any{3, helm.StatusDeployed}))
+			cm, err := getConfigMap(t, namespace, "blog")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(cm.Data).To(HaveKeyWithValue("v", "one"))
+			g.Expect(recordStates(t, namespace).chunks).To(Equal(3 * one.chunks))
+
+			last := spec(map[string]string{"cm.yaml": configMap})
+			last.MaxHistory = 2
+			_, err = c.Upgrade(ctx, last)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(recordStates(t, namespace)).To(Equal(recordState{
+				small: []string{"sh.helm.release.v1.blog.v4"}, large: []string{"sh.helm.release.v1.blog.v3"}, chunks: one.chunks,
+			}), "history is bounded, and a record that fits is as Helm makes it")
+			g.Expect(c.Uninstall(ctx, "blog", false, time.Minute)).To(Succeed())
+			g.Expect(recordsLeft(t, namespace)).To(BeEmpty())
+		})
+	}
+}
+
+// smallChunks make a release of some kilobytes a large one: chunks of the real size
+// would take minutes.
+var smallChunks = helm.WithChunks(3000, 1500)
+
+// step is an operation on a large release that brings it to "two".
+type step struct {
+	before func(ctx context.Context, c *helm.Client, name string) error
+	do     func(ctx context.Context, c *helm.Client, name string, resumed bool) error
+	gone   bool
+}
+
+// steps are the operations that are cut off.
+func steps() map[string]step {
+	const size = 3000
+	install := func(v string) func(context.Context, *helm.Client, string) error {
+		return func(ctx context.Context, c *helm.Client, name string) error {
+			_, err := c.Install(ctx, large(name, size, v))
+			return err
+		}
+	}
+	apply := func(ctx context.Context, c *helm.Client, name string, resumed bool) error {
+		s := large(name, size, "two")
+		s.Resumed = resumed
+		r, err := c.Get(ctx, name)
+		switch {
+		case err != nil:
+		case r == nil:
+			_, err = c.Install(ctx, s)
+		default:
+			_, err = c.Upgrade(ctx, s)
+		}
+		return err
+	}
+	return map[string]step{
+		"an installation": {before: func(context.Context, *helm.Client, string) error { return nil }, do: apply},
+		"an upgrade":      {before: install("one"), do: apply},
+		"a rollback": {
+			before: func(ctx context.Context, c *helm.Client, name string) error {
+				if err := install("two")(ctx, c, name); err != nil {
+					return err
+				}
+				small := spec(map[string]string{"cm.yaml": configMap})
+				small.Name = name
+				_, err := c.Upgrade(ctx, small)
+				return err
+			},
+			do: func(ctx context.Context, c *helm.Client, name string, resumed bool) error {
+				_, err := c.Rollback(ctx, helm.Rollback{Name: name, Revision: 1, Resumed: resumed})
+				return err
+			},
+		},
+		"a removal": {before: install("two"), gone: true, do: func(ctx context.Context, c *helm.Client, name string, _ bool) error {
+			return c.Uninstall(ctx, name, false, time.Minute)
+		}},
+	}
+}
+
+// takenUp does a step again that was cut off, and checks what comes of it.
+func (s step) takenUp(t testing.TB, c *helm.Client, namespace, name string) {
+	t.Helper()
+	g := NewWithT(t)
+	ctx := t.Context()
+	g.Expect(c.Settle(ctx, name)).To(Succeed(), name)
+	g.Expect(s.do(ctx, c, name, true)).To(Succeed(), name)
+	recordStates(t, namespace)
+	if !s.gone {
+		r, err := c.Get(ctx, name)
+		g.Expect(err).NotTo(HaveOccurred(), name)
+		g.Expect(r.Status).To(Equal(helm.StatusDeployed), name)
+		cm, err := getConfigMap(t, namespace, name)
+		g.Expect(err).NotTo(HaveOccurred(), name)
+		g.Expect(cm.Data).To(HaveKeyWithValue("v", "two"), name)
+	}
+	g.Expect(c.Uninstall(ctx, name, false, time.Minute)).To(Succeed(), name)
+	g.Expect(recordsLeft(t, namespace)).To(BeEmpty(), name)
+}
+
+func TestLargeReleaseKilledAnywhere(t *testing.T) {
+	for why, step := range steps() {
+		t.Run(why, func(t *testing.T) {
+			_, namespace := client(t)
+			c := clientThrough(t, namespace, unchanged, smallChunks)
+			killedAnywhere(t, namespace, func(run int, m *mortal) error {
+				g := NewWithT(t)
+				name := fmt.Sprintf("blog-%d", run)
+				g.Expect(step.before(t.Context(), c, name)).To(Succeed())
+				killed := step.do(m.ctx, m.Client, name, false)
+				g.Expect(killed == nil || errors.Is(killed, context.Canceled)).To(BeTrue(), "%v", killed)
+				step.takenUp(t, c, namespace, name)
+				return killed
+			}, smallChunks)
+		})
+	}
+}
+
+// TestLargeReleaseSurvivesLostAnswers has an operation not know of one write whether
+// it was carried out.
+func TestLargeReleaseSurvivesLostAnswers(t *testing.T) {
+	for why, step := range steps() {
+		t.Run(why, func(t *testing.T) {
+			_, namespace := client(t)
+			c := clientThrough(t, namespace, unchanged, smallChunks)
+			for write := 1; ; write++ {
+				g := NewWithT(t)
+				name := fmt.Sprintf("blog-%d", write)
+				g.Expect(step.before(t.Context(), c, name)).To(Succeed())
+				lossy, lost := lossyClient(t, namespace, write, smallChunks)
+				err := step.do(t.Context(), lossy, name, false)
+				step.takenUp(t, c, namespace, name)
+				if !lost() {
+					g.Expect(err).NotTo(HaveOccurred())
+					g.Expect(write).To(BeNumerically(">", 4))
+					return
+				}
+			}
+		})
+	}
+}
+
+func unchanged(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return next.RoundTrip(request)
+}
+
+// TestRemovalCleansUpAfterKills removes what was killed before its record was
+// there, and was never tried again.
+func TestRemovalCleansUpAfterKills(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	m := mortalClient(t, namespace, 2)
+	_, err := m.Install(m.ctx, large("blog", 800<<10, "one"))
+	g.Expect(err).To(MatchError(context.Canceled))
+	g.Expect(recordsLeft(t, namespace)).To(HaveLen(2), "chunks, and no record")
+	g.Expect(c.Get(t.Context(), "blog")).To(BeNil())
+	g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).To(Succeed())
+	g.Expect(recordsLeft(t, namespace)).To(BeEmpty())
+}
+
+func TestSpoiledRecordIsAnError(t *testing.T) {
+	for _, one := range []struct {
+		why   string
+		spoil func(head, chunk *corev1.Secret)
+	}{
+		{why: "a chunk is gone", spoil: func(_, chunk *corev1.Secret) { chunk.Name = "" }},
+		{why: "a chunk is left out", spoil: func(head, chunk *corev1.Secret) { head.Data["chunks"] = []byte(chunk.Name) }},
+		{why: "something else is taken for a chunk", spoil: func(head, _ *corev1.Secret) { head.Data["chunks"] = []byte("token") }},
+		{why: "there are too many", spoil: func(head, chunk *corev1.Secret) {
+			head.Data["chunks"] = []byte(strings.Repeat(chunk.Name+"\n", 5000))
+		}},
+	} {
+		t.Run(one.why, func(t *testing.T) {
+			c, namespace := client(t)
+			g := NewWithT(t)
+			ctx := t.Context()
+			_, err := c.Install(ctx, large("blog", 800<<10, "one"))
+			g.Expect(err).NotTo(HaveOccurred())
+			secrets := apiServer.admin.CoreV1().Secrets(namespace)
+			head, err := secrets.Get(ctx, "sh.helm.release.v1.blog.v1", metav1.GetOptions{})
+			g.Expect(err).NotTo(HaveOccurred())
+			name, _, _ := strings.Cut(string(head.Data["chunks"]), "\n")
+			chunk := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}}
+			one.spoil(head, chunk)
+			if chunk.Name == "" {
+				g.Expect(secrets.Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed())
+			}
+			_, err = secrets.Update(ctx, head, metav1.UpdateOptions{})
+			g.Expect(err).NotTo(HaveOccurred())
+			_, err = c.Get(ctx, "blog")
+			g.Expect(err).To(MatchError(ContainSubstring("read record sh.helm.release.v1.blog.v1: ")))
+			g.Expect(c.Uninstall(ctx, "blog", false, time.Minute)).NotTo(Succeed(), "it is not taken for gone")
+		})
+	}
+}
+
+// TestRecordsUnpackToABound reads what a tenant could put in the place of a record.
+func TestRecordsUnpackToABound(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	_, err := apiServer.admin.CoreV1().Secrets(namespace).Create(t.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:   "sh.helm.release.v1.blog.v1",
+			Labels: map[string]string{"owner": "helm", "name": "blog", "status": "deployed", "version": "1"},
+		},
+		Type: "helm.sh/release.v1",
+		Data: map[string][]byte{"release": bomb(t)},
+	}, metav1.CreateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = c.Get(t.Context(), "blog")
+	g.Expect(err).To(MatchError(ContainSubstring("it unpacks to more than 160 MiB")))
+}
+
+// bomb is a record of some 300 kB that unpacks to 200 MiB.
+func bomb(t testing.TB) []byte {
+	t.Helper()
+	g := NewWithT(t)
+	var packed bytes.Buffer
+	zip, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	g.Expect(err).NotTo(HaveOccurred())
+	nothing := make([]byte, 1<<20)
+	for range 200 {
+		_, err = zip.Write(nothing)
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	g.Expect(zip.Close()).To(Succeed())
+	return []byte(base64.StdEncoding.EncodeToString(packed.Bytes()))
+}

@@ -1,0 +1,70 @@
+package helm_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/internal/helm"
+)
+
+// TestCatalogDoesNotDrift installs the chart units of the catalog, as far as a
+// cluster without Olares takes them, and finds that nothing has drifted: not when
+// they are new, not when they are stopped and not when they run again.
+func TestCatalogDoesNotDrift(t *testing.T) {
+	units := catalogUnits(t)
+	installed, workloads := 0, 0
+	for folder, chart := range units {
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			g := NewWithT(t)
+			ctx := t.Context()
+			c := mighty(t)
+			undrifted := func() {
+				found, err := c.Drift(ctx, "app")
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(drifted(found)).To(BeEmpty())
+			}
+			_, err := c.Install(ctx, helm.Spec{Name: "app", Files: chart, Values: parents(chart), Timeout: time.Millisecond})
+			// The API server of the tests has few addresses for services.
+			defer func() { g.Expect(c.Uninstall(ctx, "app", false, time.Minute)).To(Succeed()) }()
+			if err != nil {
+				t.Skip("left out: it cannot be installed here: ", err)
+			}
+			installed++
+			undrifted()
+			g.Expect(c.Stop(ctx, "app")).To(Succeed())
+			stopped, total, err := c.Workloads(ctx, "app")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(stopped).To(Equal(total))
+			workloads += total
+			undrifted()
+			g.Expect(c.Resume(ctx, "app")).To(Succeed())
+			undrifted()
+		})
+	}
+	t.Logf("%d of %d chart units, %d workloads", installed, len(units), workloads)
+	NewWithT(t).Expect(installed).To(BeNumerically(">", len(units)/2))
+}
+
+// mighty is the client of a new namespace that may do anything in the cluster.
+func mighty(t testing.TB) *helm.Client {
+	t.Helper()
+	g := NewWithT(t)
+	tenant := inNamespace(t, everything)
+	_, err := apiServer.admin.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "mighty-" + tenant.Namespace},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Name: tenant.ServiceAccount, Namespace: tenant.Namespace}},
+	}, metav1.CreateOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	c := apiServer.clients.For(tenant)
+	g.Eventually(func() error {
+		_, err := c.Get(t.Context(), "app")
+		return err
+	}).Should(Succeed())
+	return c
+}

@@ -1,0 +1,362 @@
+package helm_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/internal/helm"
+)
+
+// driftChart spells things as charts do: quantities in other words, fields that
+// no kind has, nulls, ports that share their number.
+const driftChart = `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+  labels: {app: web}
+  annotations:
+spec:
+  replicas: 2
+  bogus: {a: 1}
+  selector: {matchLabels: {a: b}}
+  template:
+    metadata: {labels: {a: b}}
+    spec:
+      containers:
+      - name: web
+        image: nginx:1
+        env: [{name: PASSWORD, value: hunter2}]
+        resources: {requests: {cpu: 0.5, memory: 1024Mi}}
+      - {name: log, image: fluent:1, resources: }
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {a: b}}
+  template:
+    metadata: {labels: {a: b}}
+    spec: {nodeSelector: {disk: ssd}, containers: [{name: web, image: nginx}]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data:
+  color: red
+  size: "1"
+  page: |+
+    last line
+
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: login}
+stringData: {password: hunter2, user: me}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: dns}
+spec:
+  selector: {a: b}
+  ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, port: 53, protocol: TCP}]
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: import}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}
+---
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: PersistentVolumeClaim
+  metadata: {name: photos, labels: {app: web}}
+  spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+- apiVersion: test.appmarket.io/v1
+  kind: Widget
+  metadata: {name: gear}
+  spec: {teeth: 12, parts: [{name: axle, length: 3}, {name: rim}], sizes: [1, 2]}
+`
+
+const widgets = `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.test.appmarket.io}
+spec:
+  group: test.appmarket.io
+  scope: Namespaced
+  names: {kind: Widget, plural: widgets, singular: widget, listKind: WidgetList}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, x-kubernetes-preserve-unknown-fields: true, properties: {speed: {type: integer, default: 1}}}}}}
+`
+
+var driftKinds = map[string]schema.GroupVersionResource{
+	"Deployment":            deployments,
+	"DaemonSet":             deployments.GroupVersion().WithResource("daemonsets"),
+	"Job":                   {Group: "batch", Version: "v1", Resource: "jobs"},
+	"ConfigMap":             {Version: "v1", Resource: "configmaps"},
+	"Secret":                {Version: "v1", Resource: "secrets"},
+	"Service":               {Version: "v1", Resource: "services"},
+	"PersistentVolumeClaim": {Version: "v1", Resource: "persistentvolumeclaims"},
+	"Widget":                {Group: "test.appmarket.io", Version: "v1", Resource: "widgets"},
+}
+
+// driftObjects are those of driftChart, as kind and name.
+var driftObjects = []string{
+	"PersistentVolumeClaim/photos", "Deployment/web", "DaemonSet/agent", "ConfigMap/settings", "Secret/login",
+	"Service/dns", "Job/import", "Widget/gear",
+}
+
+// needWidgets gives the cluster a custom kind.
+func needWidgets(t testing.TB) {
+	t.Helper()
+	needAPIServer(t)
+	g := NewWithT(t)
+	object := &unstructured.Unstructured{}
+	g.Expect(yaml.Unmarshal([]byte(widgets), &object.Object)).To(Succeed())
+	admin, err := dynamic.NewForConfig(apiServer.config)
+	g.Expect(err).NotTo(HaveOccurred())
+	crds := schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+	if _, err = admin.Resource(crds).Create(t.Context(), object, metav1.CreateOptions{}); !apierrors.IsAlreadyExists(err) {
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	g.Eventually(func() error {
+		_, err := admin.Resource(driftKinds["Widget"]).List(t.Context(), metav1.ListOptions{})
+		return err
+	}, "10s").Should(Succeed())
+}
+
+// drifted writes drift as lines such as "ConfigMap/settings data.color".
+func drifted(found []helm.Drifted) []string {
+	lines := []string{}
+	for _, one := range found {
+		line := one.Object.String()
+		if one.Missing {
+			line += " missing"
+		}
+		lines = append(lines, strings.TrimSpace(line+" "+strings.Join(one.Fields, " ")))
+	}
+	return lines
+}
+
+// vanish deletes an object as somebody else would, at once.
+func vanish(t testing.TB, namespace, object string) {
+	t.Helper()
+	kind, name, _ := strings.Cut(object, "/")
+	admin, err := dynamic.NewForConfig(apiServer.config)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	objects := admin.Resource(driftKinds[kind]).Namespace(namespace)
+	_, err = objects.Patch(context.Background(), name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	background := metav1.DeletePropagationBackground
+	NewWithT(t).Expect(objects.Delete(context.Background(), name, metav1.DeleteOptions{PropagationPolicy: &background})).To(Succeed())
+}
+
+func edit(object, patch string) func(testing.TB, *helm.Client, string) {
+	return func(t testing.TB, _ *helm.Client, namespace string) {
+		kind, name, _ := strings.Cut(object, "/")
+		change(t, driftKinds[kind], namespace, name, patch)
+	}
+}
+
+func scaled(kind string) func(testing.TB, *helm.Client, string) {
+	return func(t testing.TB, _ *helm.Client, namespace string) {
+		by := scaler(kind, nil, 9)
+		by.ScaleTargetRef.Name = "web"
+		_, err := apiServer.admin.AutoscalingV2().HorizontalPodAutoscalers(namespace).Create(t.Context(),
+			&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Name: "scaler"}, Spec: *by}, metav1.CreateOptions{})
+		NewWithT(t).Expect(err).NotTo(HaveOccurred())
+		change(t, deployments, namespace, "web", `{"spec":{"replicas":5}}`)
+	}
+}
+
+func TestDriftIsFoundAndCorrected(t *testing.T) {
+	type doing = func(testing.TB, *helm.Client, string)
+	remove := func(object string) doing {
+		return func(t testing.TB, _ *helm.Client, namespace string) { vanish(t, namespace, object) }
+	}
+	stop := func(t testing.TB, c *helm.Client, _ string) {
+		NewWithT(t).Expect(c.Stop(t.Context(), "blog")).To(Succeed())
+	}
+	const web = `{"name":"web","image":"nginx:1","env":[{"name":"PASSWORD","value":"hunter2"}],"resources":{"requests":{"cpu":"500m","memory":"1Gi"}}}`
+	const log = `{"name":"log","image":"fluent:1"}`
+	containers := func(all ...string) doing {
+		return edit("Deployment/web", `{"spec":{"template":{"spec":{"containers":[`+strings.Join(all, ",")+`]}}}}`)
+	}
+	cases := []struct {
+		why  string
+		do   []doing
+		want []string
+		left []string // what Correct leaves
+	}{
+		{why: "nobody has done anything, and quantities are only spelled differently"},
+		{
+			why:  "an image",
+			do:   []doing{containers(strings.Replace(web, "nginx:1", "evil:1", 1), log)},
+			want: []string{"Deployment/web spec.template.spec.containers[name=web].image"},
+		}, {
+			why:  "an environment, without its value",
+			do:   []doing{containers(strings.Replace(web, "hunter2", "hunter3", 1), log)},
+			want: []string{"Deployment/web spec.template.spec.containers[name=web].env[name=PASSWORD].value"},
+		}, {
+			why:  "a container is gone",
+			do:   []doing{containers(web)},
+			want: []string{"Deployment/web spec.template.spec.containers[name=log]"},
+		}, {
+			why: "a container and a field of somebody else",
+			do: []doing{
+				containers(web, log, `{"name":"mesh","image":"envoy"}`),
+				edit("Deployment/web", `{"metadata":{"annotations":{"note":"mine"}},"spec":{"revisionHistoryLimit":3,"paused":true}}`),
+			},
+		}, {
+			why: "labels, the one of Helm among them",
+			do:  []doing{edit("Deployment/web", `{"metadata":{"labels":{"app":null,"app.kubernetes.io/managed-by":"me"}}}`)},
+			want: []string{
+				"Deployment/web metadata.labels.app metadata.labels[app.kubernetes.io/managed-by]",
+			},
+		}, {
+			why:  "settings changed, removed and added",
+			do:   []doing{edit("ConfigMap/settings", `{"data":{"color":"blue","size":null,"shape":"round"}}`)},
+			want: []string{"ConfigMap/settings data.color data.size"},
+		}, {
+			why:  "all settings are gone",
+			do:   []doing{edit("ConfigMap/settings", `{"data":null}`)},
+			want: []string{"ConfigMap/settings data.color data.page data.size"},
+		}, {
+			why:  "a secret, without its value",
+			do:   []doing{edit("Secret/login", `{"data":{"password":"bm9ib2R5"}}`)},
+			want: []string{"Secret/login data.password"},
+		}, {
+			why: "objects are gone, and are made again in the order of the manifest",
+			do:  []doing{remove("Service/dns"), remove("ConfigMap/settings"), remove("Deployment/web"), remove("Widget/gear")},
+			want: []string{
+				"ConfigMap/settings missing", "Service/dns missing", "Deployment/web missing", "Widget/gear missing",
+			},
+		}, {
+			why: "a job is gone after its time",
+			do:  []doing{remove("Job/import")},
+		}, {
+			why:  "a claim is gone, and its data with it",
+			do:   []doing{remove("PersistentVolumeClaim/photos")},
+			want: []string{"PersistentVolumeClaim/photos missing"},
+			left: []string{"PersistentVolumeClaim/photos missing"},
+		}, {
+			why:  "a claim has changed",
+			do:   []doing{edit("PersistentVolumeClaim/photos", `{"metadata":{"labels":{"app":null}}}`)},
+			want: []string{"PersistentVolumeClaim/photos metadata.labels.app"},
+			left: []string{"PersistentVolumeClaim/photos metadata.labels.app"},
+		}, {
+			why:  "one of two ports of the same number",
+			do:   []doing{edit("Service/dns", `{"spec":{"ports":[{"name":"dns","port":53,"protocol":"UDP","targetPort":53},{"name":"dns-tcp","port":53,"protocol":"TCP","targetPort":5353}]}}`)},
+			want: []string{"Service/dns spec.ports[name=dns-tcp].targetPort"},
+		}, {
+			why:  "replicas, of which nobody but the chart says how many",
+			do:   []doing{edit("Deployment/web", `{"spec":{"replicas":5}}`)},
+			want: []string{"Deployment/web spec.replicas"},
+		}, {
+			why: "replicas that are scaled",
+			do:  []doing{scaled("Deployment")},
+		}, {
+			why:  "replicas beside something that is scaled",
+			do:   []doing{scaled("StatefulSet")},
+			want: []string{"Deployment/web spec.replicas"},
+		}, {
+			why: "workloads are stopped",
+			do:  []doing{stop},
+		}, {
+			why:  "a stopped workload has another image",
+			do:   []doing{stop, containers(strings.Replace(web, "nginx:1", "evil:1", 1), log)},
+			want: []string{"Deployment/web spec.template.spec.containers[name=web].image"},
+		}, {
+			why:  "an object of a custom kind",
+			do:   []doing{edit("Widget/gear", `{"spec":{"teeth":13,"parts":[{"name":"axle","length":4},{"name":"rim"}],"sizes":[1,3,4],"mine":true,"speed":9}}`)},
+			want: []string{"Widget/gear spec.parts[name=axle].length spec.sizes[1] spec.sizes[2] spec.teeth"},
+		}, {
+			why:  "only the order differs",
+			do:   []doing{edit("Widget/gear", `{"spec":{"parts":[{"name":"rim"},{"name":"axle","length":3}]}}`)},
+			want: []string{"Widget/gear spec.parts"},
+		}, {
+			why:  "another release has taken an object over",
+			do:   []doing{edit("ConfigMap/settings", `{"metadata":{"annotations":{"meta.helm.sh/release-name":"other"}},"data":{"color":"blue"}}`)},
+			want: []string{"ConfigMap/settings data.color metadata.annotations[meta.helm.sh/release-name]"},
+			left: []string{"ConfigMap/settings data.color metadata.annotations[meta.helm.sh/release-name]"},
+		},
+	}
+	needWidgets(t)
+	for _, one := range cases {
+		t.Run(one.why, func(t *testing.T) {
+			c, namespace := client(t)
+			g := NewWithT(t)
+			ctx := t.Context()
+			if one.want == nil {
+				one.want = []string{}
+			}
+			if one.left == nil {
+				one.left = []string{}
+			}
+			_, err := c.Install(ctx, spec(map[string]string{"all.yaml": driftChart}))
+			g.Expect(err).NotTo(HaveOccurred())
+			for _, do := range one.do {
+				do(t, c, namespace)
+			}
+			before := driftVersions(t, namespace)
+
+			found, err := c.Drift(ctx, "blog")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(drifted(found)).To(Equal(one.want))
+			g.Expect(fmt.Sprintf("%+v", found)).NotTo(Or(ContainSubstring("hunter"), ContainSubstring("bm9ib2R5")))
+			g.Expect(driftVersions(t, namespace)).To(Equal(before), "to look changes nothing")
+
+			corrected, err := c.Correct(ctx, "blog")
+			g.Expect(err).NotTo(HaveOccurred())
+			if len(one.left) == 0 {
+				g.Expect(drifted(corrected)).To(Equal(one.want))
+			} else {
+				g.Expect(corrected).To(BeEmpty())
+			}
+			after := driftVersions(t, namespace)
+			for _, object := range driftObjects {
+				touched := before[object] != after[object]
+				g.Expect(touched).To(Equal(strings.Contains(fmt.Sprint(drifted(corrected)), object)), object)
+			}
+			found, err = c.Drift(ctx, "blog")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(drifted(found)).To(Equal(one.left))
+			if len(one.left) == 0 {
+				_, err = c.Upgrade(ctx, spec(map[string]string{"all.yaml": driftChart}))
+				g.Expect(err).NotTo(HaveOccurred(), "helm finds its own")
+			}
+		})
+	}
+}
+
+// driftVersions is which state each object of driftChart is in.
+func driftVersions(t testing.TB, namespace string) map[string]string {
+	t.Helper()
+	admin, err := dynamic.NewForConfig(apiServer.config)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	versions := map[string]string{}
+	for _, object := range driftObjects {
+		kind, name, _ := strings.Cut(object, "/")
+		live, err := admin.Resource(driftKinds[kind]).Namespace(namespace).Get(context.Background(), name, metav1.GetOptions{})
+		if !apierrors.IsNotFound(err) {
+			NewWithT(t).Expect(err).NotTo(HaveOccurred())
+			versions[object] = live.GetResourceVersion()
+		}
+	}
+	return versions
+}

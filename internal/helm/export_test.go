@@ -1,0 +1,7 @@
+package helm
+
+// WithChunks has records cut into small chunks, so that a small release is treated
+// as a large one.
+func WithChunks(whole, chunk int) Option {
+	return func(c *Clients) { c.chunks = chunkSizes{whole: whole, chunk: chunk} }
+}

@@ -1,0 +1,105 @@
+//go:build faults
+
+package helm_test
+
+import (
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/helm"
+)
+
+// killedAt arms a point for the process that is started in the namespace next.
+func killedAt(t *testing.T, point, namespace string) {
+	t.Helper()
+	t.Setenv("APPMARKET_FAULT", point+"@"+namespace+"/blog")
+	t.Setenv("APPMARKET_FAULT_ONCE", filepath.Join(t.TempDir(), "once"))
+}
+
+// expectKill waits for a process to be killed by itself.
+func expectKill(t *testing.T, operator *exec.Cmd) {
+	t.Helper()
+	g := NewWithT(t)
+	exit, ok := errors.AsType[*exec.ExitError](operator.Wait())
+	g.Expect(ok).To(BeTrue(), "it came to its end")
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	g.Expect(ok && status.Signaled() && status.Signal() == syscall.SIGKILL).To(BeTrue(), "%v", exit)
+}
+
+func TestInstallationIsKilledAtEachPoint(t *testing.T) {
+	charts := map[string]string{"a.yaml": hookJob("first", "pre-install,pre-upgrade"), "cm.yaml": configMap}
+	for _, one := range []struct {
+		point            string
+		created, applied bool // what has been done by then
+		status           string
+	}{
+		{point: fault.HelmRecordPending, status: "pending-install"},
+		{point: fault.HelmHookCreated, created: true, status: "pending-install"},
+		{point: fault.HelmHookEnded, created: true, status: "pending-install"},
+		{point: fault.HelmObjectsApplied, created: true, applied: true, status: "pending-install"},
+		{point: fault.HelmRecordFinal, created: true, applied: true, status: helm.StatusDeployed},
+	} {
+		t.Run(one.point, func(t *testing.T) {
+			c, namespace := client(t)
+			g := NewWithT(t)
+			killedAt(t, one.point, namespace)
+			operator := startOperator(t, namespace, charts)
+			ended := one.created && one.point != fault.HelmHookCreated
+			if ended {
+				endJob(t, namespace, "first", completed...)
+			}
+			expectKill(t, operator)
+			g.Expect(jobExists(t, namespace, "first") == nil).To(Equal(one.created))
+			_, err := getConfigMap(t, namespace, "blog")
+			g.Expect(err == nil).To(Equal(one.applied))
+			r, err := c.Get(t.Context(), "blog")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(r.Status).To(Equal(one.status))
+
+			g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
+			s := spec(charts)
+			s.Resumed = true
+			done := behind(func() error { _, err := c.Upgrade(t.Context(), s); return err })
+			if !ended {
+				endJob(t, namespace, "first", completed...)
+			}
+			g.Eventually(done, "10s").Should(Receive(BeNil()), "the hook is not run again")
+		})
+	}
+}
+
+func TestRemovalIsKilledAtEachPoint(t *testing.T) {
+	for _, one := range []struct {
+		point    string
+		recorded bool
+	}{
+		{point: fault.HelmObjectsDeleted, recorded: true},
+		{point: fault.HelmRecordFinal},
+	} {
+		t.Run(one.point, func(t *testing.T) {
+			c, namespace := client(t)
+			g := NewWithT(t)
+			_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+			g.Expect(err).NotTo(HaveOccurred())
+			killedAt(t, one.point, namespace)
+			expectKill(t, startOperator(t, namespace, nil))
+			_, err = getConfigMap(t, namespace, "blog")
+			g.Expect(apierrors.IsNotFound(err)).To(BeTrue())
+			r, err := c.Get(t.Context(), "blog")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(r != nil).To(Equal(one.recorded))
+
+			g.Expect(startOperator(t, namespace, nil).Wait()).To(Succeed(), "the same process lives on the second time")
+			g.Expect(c.Get(t.Context(), "blog")).To(BeNil())
+			g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).To(Succeed())
+		})
+	}
+}

@@ -1,0 +1,97 @@
+package helm
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+
+	"helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/storage"
+	"helm.sh/helm/v3/pkg/storage/driver"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// records is where Helm keeps releases. It remembers the one worked on, and
+// whether it could be written: Helm does not always say.
+type records struct {
+	driver.Driver
+	current *release.Release
+	key     string
+	failed  error
+	// begun says that the operation has made a revision.
+	begun bool
+	// labels are put on that revision, where Helm has no way to ask for it.
+	labels map[string]string
+	// kept is the record that is not deleted, whatever the bound of the history.
+	kept string
+}
+
+// Create writes a new revision. Nothing of it has run: Helm copies the hooks of the
+// revision gone back to with the times at which they ran then.
+func (r *records) Create(key string, one *release.Release) error {
+	r.current, r.key = one, key
+	for _, hook := range one.Hooks {
+		hook.LastRun = release.HookExecution{}
+	}
+	if len(r.labels) > 0 {
+		labels := maps.Clone(r.labels)
+		for name, value := range one.Labels {
+			if _, ok := labels[name]; !ok {
+				labels[name] = value
+			}
+		}
+		one.Labels = labels
+	}
+	if err := r.Driver.Create(key, one); err != nil {
+		return judgeSize(err)
+	}
+	r.begun = true
+	fault.Point(fault.HelmRecordPending, r.subject())
+	return nil
+}
+
+// Update writes a revision anew. No revision is superseded by one that failed: a
+// rollback of Helm's would have it so, and forget which revision was complete.
+func (r *records) Update(key string, one *release.Release) error {
+	superseded := one.Info.Status == release.StatusSuperseded
+	if superseded && key != r.key && r.begun && r.current.Info.Status == release.StatusFailed {
+		return nil
+	}
+	err := judgeSize(r.Driver.Update(key, one))
+	if r.current == nil || key == r.key {
+		r.current, r.key, r.failed = one, key, err
+	}
+	return err
+}
+
+// Delete deletes a revision, but not the one that is kept.
+func (r *records) Delete(key string) (*release.Release, error) {
+	if key == r.kept {
+		return nil, nil
+	}
+	return r.Driver.Delete(key)
+}
+
+// subject names the release worked on for points of failure.
+func (r *records) subject() string {
+	if r.current == nil {
+		return ""
+	}
+	return r.current.Namespace + "/" + r.current.Name
+}
+
+// recordName is the name of the Secret that Helm keeps a revision in.
+func recordName(release string, revision int) string {
+	return fmt.Sprintf("%s.%s.v%d", storage.HelmStorageType, release, revision)
+}
+
+// judgeSize says what a record that is too large means.
+func judgeSize(err error) error {
+	if large, ok := errors.AsType[*tooLarge](err); ok {
+		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, large)
+	}
+	return err
+}

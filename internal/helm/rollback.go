@@ -1,0 +1,166 @@
+package helm
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/release"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// Rollback brings a release back to an earlier revision that was complete, by a new
+// revision with the manifest that was recorded; nothing is rendered. The hooks of a
+// rollback are waited for, readiness is not. What the revisions since have brought
+// is deleted, volume claims excepted.
+//
+// RevisionNotFound is stalled: the revision is not recorded. So is RollbackFailed
+// where the revision was never complete. When ctx ends, the operation ends with it,
+// and what it has begun is settled.
+func (c *Client) Rollback(ctx context.Context, to Rollback) (*Release, error) {
+	const reason = v1alpha1.ReasonRollbackFailed
+	if err := chartutil.ValidateReleaseName(to.Name); err != nil {
+		return nil, outcome.Stalled(reason, fmt.Errorf("name release %q: %w", to.Name, err))
+	}
+	o, err := c.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	history, err := o.history(to.Name)
+	if err != nil {
+		return nil, o.judge(reason, err)
+	}
+	wish := fmt.Sprintf("rollback-%d", to.Revision)
+	if to.Resumed && carriedOut(wish, to.Labels, history) {
+		last := len(history) - 1
+		return o.end(to.Name, reason, o.tidy(replaced(history[:last]), history[last]))
+	}
+	target, err := c.earlier(to, history)
+	if err != nil {
+		return nil, err
+	}
+	return o.end(to.Name, reason, o.rollback(to, target, wish, history))
+}
+
+// earlier finds the revision to go back to.
+func (c *Client) earlier(to Rollback, history []*release.Release) (*release.Release, error) {
+	if len(history) == 0 || history[len(history)-1].Info.Status == release.StatusUninstalled {
+		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
+			"roll back release %q: namespace %s has no release of that name", to.Name, c.tenant.Namespace))
+	}
+	at := slices.IndexFunc(history, func(r *release.Release) bool { return r.Version == to.Revision })
+	if at < 0 {
+		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
+			"roll back release %q: revision %d is not recorded, the oldest is %d", to.Name, to.Revision, history[0].Version))
+	}
+	if !everDeployed(history[at : at+1]) {
+		return nil, outcome.Stalled(v1alpha1.ReasonRollbackFailed, fmt.Errorf(
+			"roll back release %q: revision %d was never complete, it is %s", to.Name, to.Revision, history[at].Info.Status))
+	}
+	return history[at], nil
+}
+
+// rollback settles what was cut off, and goes back.
+func (o *operation) rollback(
+	to Rollback, target *release.Release, wish string, history []*release.Release,
+) error {
+	if err := o.settle(history); err != nil {
+		return err
+	}
+	if err := o.refuseForeign(target, history[len(history)-1]); err != nil {
+		return err
+	}
+	o.records.labels = o.resumeRun(wish, to.Labels, history)
+	o.records.kept = recordName(to.Name, to.Revision)
+	rollback := action.NewRollback(o.action)
+	rollback.Version, rollback.MaxHistory = to.Revision, max(to.MaxHistory, 0)
+	rollback.Timeout = cmp.Or(to.Timeout, DefaultTimeout)
+	if err := rollback.Run(to.Name); err != nil {
+		return errors.Join(err, o.failPending(err))
+	}
+	return o.conclude(replaced(history))
+}
+
+// failPending records the failure of a revision that Helm has left pending, as it
+// does when a hook fails. Without that it would seem to have been cut off, and
+// the next try to be the same run.
+func (o *operation) failPending(cause error) error {
+	current := o.records.current
+	if !o.records.begun || !current.Info.Status.IsPending() || o.ctx.Err() != nil {
+		return nil
+	}
+	current.SetStatus(release.StatusFailed, fmt.Sprintf("Rollback %q failed: %s", current.Name, cause))
+	if err := o.store.Update(current); err != nil {
+		return fmt.Errorf("record release %q: %w", current.Name, err)
+	}
+	return nil
+}
+
+// refuseForeign refuses to take over objects that the newest revision does not have
+// and that are somebody else's by now. Helm asks before an upgrade, but not here.
+func (o *operation) refuseForeign(target, newest *release.Release) error {
+	wanted, err := o.client.objects(target)
+	if err != nil {
+		return err
+	}
+	present, err := o.client.objects(newest)
+	if err != nil {
+		return err
+	}
+	for _, ref := range wanted {
+		if slices.Contains(present, ref) {
+			continue
+		}
+		live, err := o.live(ref)
+		if err != nil {
+			return fmt.Errorf("get %s: %w", ref, err)
+		}
+		if live != nil && !owns(target, live) {
+			return outcome.Failed(v1alpha1.ReasonRollbackFailed, errors.New(whose(ref, live, target)))
+		}
+	}
+	return nil
+}
+
+// live is an object as it is in the cluster, nil if it or its kind is not there.
+func (o *operation) live(ref ObjectRef) (*unstructured.Unstructured, error) {
+	objects, err := o.resource(ref)
+	if meta.IsNoMatchError(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	live, err := objects.Get(o.ctx, ref.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return live, err
+}
+
+// whose says whom an object belongs to that is not the release's.
+func whose(ref ObjectRef, live *unstructured.Unstructured, not *release.Release) string {
+	said := fmt.Sprintf("%s %q", ref.Kind, ref.Name)
+	if ref.Namespace != "" {
+		said += " in namespace " + ref.Namespace
+	}
+	marks := live.GetAnnotations()
+	name, namespace := marks[releaseNameMark], marks[releaseNamespaceMark]
+	if name == not.Name {
+		name = ""
+	}
+	if namespace == not.Namespace {
+		namespace = ""
+	}
+	return existsAlready(said, name, namespace)
+}

@@ -1,0 +1,431 @@
+package helm_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+const (
+	plainMap = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %NAME%\n"
+	badPort  = "apiVersion: v1\nkind: Service\nmetadata:\n  name: bad\nspec:\n  ports: [{port: 99999}]\n"
+)
+
+func named(text, name string) string { return strings.ReplaceAll(text, "%NAME%", name) }
+
+// back is a rollback of the release that spec makes.
+func back(revision int) helm.Rollback {
+	return helm.Rollback{Name: "blog", Revision: revision, Labels: spec(nil).Labels}
+}
+
+// configMaps are the names of the ConfigMaps of a namespace, but for the cluster's.
+func configMaps(t testing.TB, namespace string) []string {
+	t.Helper()
+	list, err := apiServer.admin.CoreV1().ConfigMaps(namespace).List(context.Background(), metav1.ListOptions{})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	names := []string{}
+	for _, one := range list.Items {
+		if one.Name != "kube-root-ca.crt" {
+			names = append(names, one.Name)
+		}
+	}
+	return names
+}
+
+// twoRevisions makes revision 1 with a service, and revision 2 with a map more.
+func twoRevisions(t testing.TB, c *helm.Client) {
+	t.Helper()
+	g := NewWithT(t)
+	first := spec(map[string]string{"cm.yaml": configMap, "svc.yaml": service, "templates/NOTES.txt": "One."})
+	first.Values = map[string]any{"v": "one"}
+	_, err := c.Install(t.Context(), first)
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = c.Upgrade(t.Context(), spec(map[string]string{
+		"cm.yaml": configMap, "more.yaml": named(plainMap, "more"), "claim.yaml": named(claimText, "photos"),
+	}))
+	g.Expect(err).NotTo(HaveOccurred())
+}
+
+func TestRollbackGoesBack(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	ctx := t.Context()
+	twoRevisions(t, c)
+
+	r, err := c.Rollback(ctx, back(1))
+	g.Expect(err).NotTo(HaveOccurred())
+	digest, err := helm.ConfigDigest(map[string]any{"v": "one"})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect([]any{r.Revision, r.Status, r.Notes, r.ConfigDigest, r.Deployed, r.Description}).
+		To(Equal([]any{3, helm.StatusDeployed, "One.", digest, true, "Rollback to 1"}))
+	g.Expect(r.Labels).To(HaveKeyWithValue("appmarket.io/instance", "blog"))
+	g.Expect(r.Labels).To(HaveKeyWithValue("appmarket.io/run", "3.rollback-1"))
+	cm, err := getConfigMap(t, namespace, "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(cm.Data).To(Equal(map[string]string{"v": "one", "revision": "1"}), "what was recorded, not rendered anew")
+	_, err = apiServer.admin.CoreV1().Services(namespace).Get(ctx, "blog", metav1.GetOptions{})
+	g.Expect(err).NotTo(HaveOccurred(), "what went is there again")
+	g.Expect(configMaps(t, namespace)).To(Equal([]string{"blog"}), "what came since is gone")
+	_, err = apiServer.admin.CoreV1().PersistentVolumeClaims(namespace).Get(ctx, "photos", metav1.GetOptions{})
+	g.Expect(err).NotTo(HaveOccurred(), "but no volume claim")
+
+	again := back(1)
+	again.Resumed = true
+	r, err = c.Rollback(ctx, again)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(r.Revision).To(Equal(3), "it was complete when it was cut off")
+	r, err = c.Rollback(ctx, back(1))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(r.Revision).To(Equal(4), "asked for anew it is done anew")
+	again.Revision = 2
+	r, err = c.Rollback(ctx, again)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(r.Revision).To(Equal(5), "to another revision is something else")
+	g.Expect(configMaps(t, namespace)).To(Equal([]string{"blog", "more"}))
+	g.Expect(c.Uninstall(ctx, "blog", false, time.Minute)).To(Succeed())
+	g.Expect(configMaps(t, namespace)).To(BeEmpty())
+}
+
+func TestRollbackKeepsWhereItWent(t *testing.T) {
+	c, _ := client(t)
+	g := NewWithT(t)
+	twoRevisions(t, c)
+	_, err := c.Upgrade(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+	g.Expect(err).NotTo(HaveOccurred())
+	to := back(1)
+	to.MaxHistory = 1
+	for revision := range 2 {
+		r, err := c.Rollback(t.Context(), to)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(r.Revision).To(Equal(4 + revision))
+	}
+	to.Revision = 2
+	_, err = c.Rollback(t.Context(), to)
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRevisionNotFound), "but no other beyond the bound")
+}
+
+func TestRollbackRefuses(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	ctx := t.Context()
+	twoRevisions(t, c)
+	_, err := c.Upgrade(ctx, spec(map[string]string{"cm.yaml": configMap, "svc.yaml": badPort}))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonUpgradeFailed))
+	gone := spec(map[string]string{"cm.yaml": configMap})
+	gone.Name = "gone"
+	_, err = c.Install(ctx, gone)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(c.Uninstall(ctx, "gone", true, time.Minute)).To(Succeed())
+
+	for _, one := range []struct {
+		why    string
+		to     helm.Rollback
+		reason string
+		want   string
+	}{
+		{why: "a revision that is not recorded", to: helm.Rollback{Name: "blog", Revision: 7}, reason: v1alpha1.ReasonRevisionNotFound,
+			want: `roll back release "blog": revision 7 is not recorded, the oldest is 1`},
+		{why: "no revision at all", to: helm.Rollback{Name: "blog"}, reason: v1alpha1.ReasonRevisionNotFound,
+			want: `roll back release "blog": revision 0 is not recorded, the oldest is 1`},
+		{why: "a revision that was never complete", to: helm.Rollback{Name: "blog", Revision: 3}, reason: v1alpha1.ReasonRollbackFailed,
+			want: `roll back release "blog": revision 3 was never complete, it is failed`},
+		{why: "a release that is not there", to: helm.Rollback{Name: "none", Revision: 1}, reason: v1alpha1.ReasonRevisionNotFound,
+			want: fmt.Sprintf(`roll back release "none": namespace %s has no release of that name`, namespace)},
+		{why: "a release that was removed", to: helm.Rollback{Name: "gone", Revision: 1}, reason: v1alpha1.ReasonRevisionNotFound,
+			want: fmt.Sprintf(`roll back release "gone": namespace %s has no release of that name`, namespace)},
+		{why: "a name that is none", to: helm.Rollback{Name: "Not/Good", Revision: 1}, reason: v1alpha1.ReasonRollbackFailed,
+			want: `name release "Not/Good": `},
+	} {
+		t.Run(one.why, func(t *testing.T) {
+			g := NewWithT(t)
+			_, err := c.Rollback(ctx, one.to)
+			g.Expect(err).To(MatchError(HavePrefix(one.want)))
+			g.Expect(outcome.Reason(err, "")).To(Equal(one.reason))
+			g.Expect(outcome.IsStalled(err)).To(BeTrue())
+		})
+	}
+	r, err := c.Get(ctx, "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(r.Revision).To(Equal(3), "nothing was begun")
+}
+
+func TestRollbackTakesNothingFromOthers(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	ctx := t.Context()
+	_, err := c.Install(ctx, spec(map[string]string{"cm.yaml": configMap, "more.yaml": named(plainMap, "more")}))
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = c.Upgrade(ctx, spec(map[string]string{"cm.yaml": configMap}))
+	g.Expect(err).NotTo(HaveOccurred())
+	other := spec(map[string]string{"more.yaml": named(plainMap, "more")})
+	other.Name = "shop"
+	_, err = c.Install(ctx, other)
+	g.Expect(err).NotTo(HaveOccurred())
+
+	_, err = c.Rollback(ctx, back(1))
+	g.Expect(err).To(MatchError(fmt.Sprintf(`ConfigMap "more" in namespace %s exists and belongs to release "shop"`, namespace)))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRollbackFailed))
+	r, err := c.Get(ctx, "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(r.Revision).To(Equal(2))
+}
+
+func TestRollbackAfterFailedUpgrade(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	ctx := t.Context()
+	twoRevisions(t, c)
+	_, err := c.Upgrade(ctx, spec(map[string]string{
+		"cm.yaml": configMap, "new.yaml": named(plainMap, "new"), "claim.yaml": named(claimText, "films"), "svc.yaml": badPort,
+	}))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonUpgradeFailed))
+	g.Expect(configMaps(t, namespace)).To(Equal([]string{"blog", "more", "new"}))
+
+	r, err := c.Rollback(ctx, back(1))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect([]any{r.Revision, r.Status}).To(Equal([]any{4, helm.StatusDeployed}))
+	g.Expect(configMaps(t, namespace)).To(Equal([]string{"blog"}),
+		"gone is what the failed revision brought, and what the one before it did, with which Helm did not compare")
+	for _, name := range []string{"photos", "films"} {
+		_, err = apiServer.admin.CoreV1().PersistentVolumeClaims(namespace).Get(ctx, name, metav1.GetOptions{})
+		g.Expect(err).NotTo(HaveOccurred(), "but no volume claim ever is")
+	}
+}
+
+func TestFailedRollbackForgetsNothing(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	ctx := t.Context()
+	frozen := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: frozen}\nimmutable: {{ .Values.frozen }}\ndata: {v: '{{ .Values.frozen }}'}\n"
+	s := spec(map[string]string{"frozen.yaml": frozen})
+	s.Values = map[string]any{"frozen": false}
+	_, err := c.Install(ctx, s)
+	g.Expect(err).NotTo(HaveOccurred())
+	s = spec(map[string]string{"frozen.yaml": frozen, "more.yaml": named(plainMap, "more")})
+	s.Values = map[string]any{"frozen": true}
+	_, err = c.Upgrade(ctx, s)
+	g.Expect(err).NotTo(HaveOccurred())
+
+	for revision := range 2 {
+		_, err = c.Rollback(ctx, back(1))
+		g.Expect(err).To(MatchError(ContainSubstring("field is immutable when `immutable` is set")))
+		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRollbackFailed))
+		r, err := c.Get(ctx, "blog")
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect([]any{r.Revision, r.Status, r.Interrupted, r.Deployed}).
+			To(Equal([]any{3 + revision, helm.StatusFailed, false, true}))
+	}
+	s.Files = files(map[string]string{"templates/frozen.yaml": frozen})
+	r, err := c.Upgrade(ctx, s)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(r.Status).To(Equal(helm.StatusDeployed))
+	g.Expect(configMaps(t, namespace)).To(Equal([]string{"frozen"}), "an upgrade compares with the last complete revision still")
+}
+
+func TestUninstallAfterFailedUpgrade(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	twoRevisions(t, c)
+	_, err := c.Upgrade(t.Context(), spec(map[string]string{"cm.yaml": configMap, "svc.yaml": badPort}))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonUpgradeFailed))
+	g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).To(Succeed())
+	g.Expect(configMaps(t, namespace)).To(BeEmpty(), "what only the last complete revision has goes too")
+}
+
+// rollbackHooks is a chart with the hooks of a rollback, which run at the first
+// installation too.
+var rollbackHooks = map[string]string{
+	"a.yaml":  hookJob("first", "pre-rollback,post-install"),
+	"b.yaml":  hookJob("second", "post-rollback,post-install"),
+	"c.yaml":  hookJob("never", "test"),
+	"cm.yaml": configMap,
+}
+
+// withHooks makes two revisions of rollbackHooks, and gives the hooks that have run.
+func withHooks(t testing.TB, c *helm.Client, namespace string) []types.UID {
+	t.Helper()
+	g := NewWithT(t)
+	s := spec(rollbackHooks)
+	done := behind(func() error { _, err := c.Install(t.Context(), s); return err })
+	installed := []types.UID{
+		endJob(t, namespace, "first", completed...), endJob(t, namespace, "second", completed...),
+	}
+	g.Eventually(done, "10s").Should(Receive(BeNil()))
+	s.Values = map[string]any{"v": "two"}
+	_, err := c.Upgrade(t.Context(), s)
+	g.Expect(err).NotTo(HaveOccurred())
+	return installed
+}
+
+// newJob waits for a job that is not one of those known.
+func newJob(t testing.TB, namespace, name string, known ...types.UID) types.UID {
+	t.Helper()
+	var uid types.UID
+	NewWithT(t).Eventually(func() (types.UID, error) {
+		job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(context.Background(), name, metav1.GetOptions{})
+		if err != nil {
+			return "", err
+		}
+		uid = job.UID
+		return uid, nil
+	}, "10s").ShouldNot(BeElementOf(known))
+	return uid
+}
+
+// endNew ends a job that is not one of those known.
+func endNew(
+	t testing.TB, namespace, name string, how []batchv1.JobConditionType, known ...types.UID,
+) types.UID {
+	t.Helper()
+	newJob(t, namespace, name, known...)
+	return endJob(t, namespace, name, how...)
+}
+
+func TestRollbackRunsItsHooks(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	installed := withHooks(t, c, namespace)
+
+	done := behind(func() error { _, err := c.Rollback(t.Context(), back(1)); return err })
+	first := endNew(t, namespace, "first", completed, installed...)
+	endNew(t, namespace, "second", failed, installed...)
+	var err error
+	g.Eventually(done, "10s").Should(Receive(&err))
+	g.Expect(err).To(MatchError(ContainSubstring("job second failed: Played: by the test")))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRollbackFailed))
+	r, err := c.Get(t.Context(), "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect([]any{r.Revision, r.Status, r.Interrupted}).To(Equal([]any{3, helm.StatusFailed, false}))
+
+	again := back(1)
+	again.Resumed = true
+	done = behind(func() error { _, err := c.Rollback(t.Context(), again); return err })
+	endNew(t, namespace, "first", completed, first)
+	g.Eventually(func() bool {
+		job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), "second", metav1.GetOptions{})
+		return err == nil && len(job.Status.Conditions) == 0
+	}, "10s").Should(BeTrue(), "another try is another run")
+	endJob(t, namespace, "second", completed...)
+	g.Eventually(done, "10s").Should(Receive(BeNil()))
+	g.Expect(apierrors.IsNotFound(jobExists(t, namespace, "never"))).To(BeTrue())
+}
+
+func TestKilledRollbackIsTakenUp(t *testing.T) {
+	for _, one := range []struct {
+		why string
+		at  string // hook that is under way when it comes
+	}{
+		{why: "during the first hook", at: "first"},
+		{why: "during the second hook", at: "second"},
+	} {
+		t.Run(one.why, func(t *testing.T) {
+			c, namespace := client(t)
+			g := NewWithT(t)
+			known := withHooks(t, c, namespace)
+			m := mortalClient(t, namespace, -1)
+			done := behind(func() error { _, err := m.Rollback(m.ctx, back(1)); return err })
+			uids := map[string]types.UID{}
+			if one.at == "second" {
+				uids["first"] = endNew(t, namespace, "first", completed, known...)
+			}
+			uids[one.at] = newJob(t, namespace, one.at, known...)
+			m.kill()
+			g.Eventually(done, "10s").Should(Receive(MatchError(context.Canceled)))
+			r, err := c.Get(t.Context(), "blog")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(r.Pending).To(BeTrue())
+
+			g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
+			again := back(1)
+			again.Resumed = true
+			done = behind(func() error { _, err := c.Rollback(t.Context(), again); return err })
+			g.Expect(endJob(t, namespace, one.at, completed...)).To(Equal(uids[one.at]))
+			if one.at == "first" {
+				uids["second"] = endNew(t, namespace, "second", completed, known...)
+			}
+			g.Eventually(done, "10s").Should(Receive(BeNil()))
+			for name, uid := range uids {
+				job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), name, metav1.GetOptions{})
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(job.UID).To(Equal(uid), "hook "+name+" ran once")
+			}
+			r, err = c.Get(t.Context(), "blog")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect([]any{r.Revision, r.Status}).To(Equal([]any{4, helm.StatusDeployed}))
+			g.Expect(r.Labels).To(HaveKeyWithValue("appmarket.io/run", "3.rollback-1"))
+		})
+	}
+}
+
+func TestCancelledRollbackIsSettled(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	installed := withHooks(t, c, namespace)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := behind(func() error { _, err := c.Rollback(ctx, back(1)); return err })
+	endNew(t, namespace, "first", completed, installed...)
+	newJob(t, namespace, "second", installed...)
+	cancel()
+	g.Eventually(done, "10s").Should(Receive(MatchError(context.Canceled)))
+	r, err := c.Get(t.Context(), "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect([]any{r.Revision, r.Status, r.Interrupted}).To(Equal([]any{3, helm.StatusFailed, true}))
+}
+
+// TestRollbackKilledAnywhere goes back from an upgrade that failed.
+func TestRollbackKilledAnywhere(t *testing.T) {
+	c, namespace := client(t)
+	killedAnywhere(t, namespace, func(run int, m *mortal) error {
+		g := NewWithT(t)
+		twoRevisions(t, c)
+		_, err := c.Upgrade(t.Context(), spec(map[string]string{
+			"cm.yaml": configMap, "new.yaml": named(plainMap, "new"), "svc.yaml": badPort,
+		}))
+		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonUpgradeFailed))
+		_, killed := m.Rollback(m.ctx, back(1))
+
+		g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
+		again := back(1)
+		again.Resumed = true
+		r, err := c.Rollback(t.Context(), again)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(r.Status).To(Equal(helm.StatusDeployed))
+		g.Expect(configMaps(t, namespace)).To(Equal([]string{"blog"}), "killed before write %d", run)
+		claim, err := apiServer.admin.CoreV1().PersistentVolumeClaims(namespace).Get(t.Context(), "photos", metav1.GetOptions{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(claim.DeletionTimestamp).To(BeNil())
+		secrets, err := apiServer.admin.CoreV1().Secrets(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "status=deployed"})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(secrets.Items).To(HaveLen(1), "one revision is deployed")
+		g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).To(Succeed())
+		g.Expect(recordsLeft(t, namespace)).To(BeEmpty())
+		return killed
+	})
+}
+
+// recordsLeft are the names of the Secrets of a namespace.
+func recordsLeft(t testing.TB, namespace string) []string {
+	t.Helper()
+	list, err := apiServer.admin.CoreV1().Secrets(namespace).List(context.Background(), metav1.ListOptions{})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	var names []string
+	for _, one := range list.Items {
+		if one.Type != corev1.SecretTypeServiceAccountToken {
+			names = append(names, one.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,280 @@
+package manifest
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+var _ hydrate.QuestionReader = Reader{}
+
+// Questions reads questions.yaml, the form that Rancher draws for a chart. The
+// inputs are in the order of the text, subquestions after their question, at most
+// hydrate.MaxChartInputs. A question whose answer is a list or a map, or whose
+// variable is a place in a list, cannot be given as a text and is left out with a
+// warning, as is all else that is not understood. It fails, stalled with
+// InvalidManifest, for a text that is no YAML map or exceeds a bound.
+func (Reader) Questions(text []byte) ([]hydrate.Input, []string, error) {
+	root, _, err := parse(text)
+	if err != nil {
+		return nil, nil, unreadable(err)
+	}
+	n := &notes{}
+	top := n.open(item{path: "the text", node: root}, essential)
+	if top == nil {
+		return nil, nil, unreadable(n.err)
+	}
+	top.path = ""
+	r := &questionReader{notes: n}
+	r.read(top, "questions", "")
+	return r.inputs, n.sorted(), nil
+}
+
+func unreadable(err error) error {
+	return outcome.Stalled(v1alpha1.ReasonInvalidManifest, fmt.Errorf("read questions: %w", err))
+}
+
+// questionReader collects the inputs of questions.
+type questionReader struct {
+	notes  *notes
+	inputs []hydrate.Input
+}
+
+// read takes in a list of questions that are shown on a condition.
+func (r *questionReader) read(f *fields, key, showIf string) {
+	for _, each := range f.list(key, hydrate.MaxChartInputs, optional) {
+		question := r.notes.open(each, optional)
+		if question == nil {
+			continue
+		}
+		in, ok := r.question(question, each.path)
+		in.ShowIf = both(showIf, in.ShowIf)
+		if ok {
+			r.add(in, each.path)
+		}
+		// A condition on a question that is not known never holds.
+		below := in.ShowIf
+		if parent := question.exact("show_subquestion_if", maxLine); parent != "" {
+			below = both(below, answered(in.Name, parent))
+		}
+		r.read(question, "subquestions", below)
+	}
+}
+
+func (r *questionReader) add(in hydrate.Input, path string) {
+	named := func(other hydrate.Input) bool { return other.Name == in.Name }
+	switch {
+	case slices.ContainsFunc(r.inputs, named):
+		r.notes.warn("%s has the variable of another and was left out", path)
+	case len(r.inputs) == hydrate.MaxChartInputs:
+		r.notes.warn("there are more than %d questions; the rest was left out", hydrate.MaxChartInputs)
+	default:
+		r.inputs = append(r.inputs, in)
+	}
+}
+
+// question reads one question, and says whether it can be an input.
+func (r *questionReader) question(f *fields, path string) (hydrate.Input, bool) {
+	in := hydrate.Input{
+		Name:        f.exact("variable", hydrate.MaxInputName),
+		Title:       f.prose("label", hydrate.MaxInputTitle),
+		Description: f.prose("description", hydrate.MaxInputProse),
+		Required:    f.flag("required"),
+		Editable:    true,
+		ShowIf:      f.exact("show_if", hydrate.MaxPatternBytes),
+	}
+	in.Path = in.Name
+	in.Default = f.exact("default", hydrate.MaxInputBytes)
+	kind := strings.ToLower(f.exact("type", maxLine))
+	if kind == "" {
+		kind = f.guessed("default")
+	}
+	in.Options = readQuestionOptions(f)
+	switch {
+	case in.Name == "":
+		r.notes.warn("%s has no variable and was left out", path)
+		return in, false
+	case !isPath(in.Name):
+		r.notes.warn("%s has a variable that is no path of keys and was left out", path)
+		return in, false
+	}
+	known, ok := questionTypes[kind]
+	if !ok {
+		r.notes.warn("%s has a type that no text can be given for and was left out", path)
+		return in, false
+	}
+	in.Type, in.Number = known, kind == "float"
+	if known == "int" || in.Number {
+		in.Range = f.bounds("min", "max")
+	} else {
+		in.Length = f.bounds("min_length", "max_length")
+		in.Pattern = characters(f.exact("valid_chars", maxLine), f.exact("invalid_chars", maxLine))
+	}
+	if kind == "enum" && wholeNumbers(in.Options) && f.numeric("default", "options") {
+		in.Type = "int"
+	}
+	return in, true
+}
+
+// questionTypes are the types of questions that a text can answer, with those of
+// inputs. A secret, a pvc and a storageclass are the name of one that is there.
+var questionTypes = map[string]string{
+	"string": "string", "multiline": "string", "enum": "string", "float": "string",
+	"storageclass": "string", "pvc": "string", "secret": "string", "configmap": "string", "certificate": "string",
+	"boolean": "bool", "bool": "bool", "int": "int", "integer": "int",
+	"password": "password", "hostname": "domain",
+}
+
+// guessed is the type of a question that gives none, by its default.
+func (f *fields) guessed(key string) string {
+	switch kindOf(f.nodes[key]) {
+	case kindBool:
+		return "boolean"
+	case kindNumber:
+		if f.nodes[key].ShortTag() == "!!int" {
+			return "int"
+		}
+		return "float"
+	case kindMap, kindList:
+		return "map"
+	}
+	return "string"
+}
+
+// isPath reports whether a variable is a path of keys below the values.
+func isPath(variable string) bool {
+	for key := range strings.SplitSeq(variable, ".") {
+		if key == "" || strings.ContainsAny(key, "[]\\=&|! \t\n") {
+			return false
+		}
+	}
+	return true
+}
+
+// readQuestionOptions reads values, or maps of a label and a value.
+func readQuestionOptions(f *fields) []hydrate.InputOption {
+	var options []hydrate.InputOption
+	for _, each := range f.list("options", maxOptions, optional) {
+		if kindOf(each.node) == kindMap {
+			o := f.notes.open(each, optional)
+			option := hydrate.InputOption{Title: o.prose("label", maxLine), Value: o.exact("value", maxSummary)}
+			option.Title = orElse(option.Title, cut(option.Value, maxLine))
+			options = append(options, option)
+			continue
+		}
+		if value := f.notes.exact(each, maxSummary); value != "" {
+			options = append(options, hydrate.InputOption{Title: cut(value, maxLine), Value: value})
+		}
+	}
+	return options
+}
+
+func wholeNumbers(options []hydrate.InputOption) bool {
+	return len(options) > 0 && !slices.ContainsFunc(options, func(o hydrate.InputOption) bool {
+		_, err := strconv.ParseInt(o.Value, 10, 64)
+		return err != nil
+	})
+}
+
+// numeric reports whether the values of an entry, or of the list in it, are
+// written as numbers and not as texts that look like one.
+func (f *fields) numeric(keys ...string) bool {
+	for _, key := range keys {
+		node := f.nodes[key]
+		if node == nil {
+			continue
+		}
+		values := []*yaml.Node{node}
+		if node.Kind == yaml.SequenceNode {
+			values = node.Content
+		}
+		if slices.ContainsFunc(values, func(value *yaml.Node) bool { return kindOf(value) != kindNumber }) {
+			return false
+		}
+	}
+	return true
+}
+
+// bounds are the numbers of two entries.
+func (f *fields) bounds(least, greatest string) *hydrate.Bounds {
+	b := hydrate.Bounds{Min: f.real(least), Max: f.real(greatest)}
+	if b == (hydrate.Bounds{}) {
+		return nil
+	}
+	return &b
+}
+
+// real is a number, also as text.
+func (f *fields) real(key string) *float64 {
+	at := f.take(key)
+	text := f.notes.exact(at, maxLine)
+	if text == "" {
+		return nil
+	}
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(value, 0) || math.IsNaN(value) {
+		f.notes.mistyped(at, "a number", optional)
+		return nil
+	}
+	return &value
+}
+
+// characters is a pattern for texts of these characters, or of none of those. Both
+// are what stands in the brackets of a regular expression; some write a whole one.
+func characters(valid, invalid string) string {
+	pattern := ""
+	switch {
+	case strings.HasPrefix(valid, "^") || strings.HasSuffix(valid, "$") || strings.HasPrefix(valid, "["):
+		pattern = valid
+	case valid != "":
+		pattern = "^[" + valid + "]*$"
+	case invalid != "" && !strings.HasPrefix(invalid, "["):
+		pattern = "^[^" + invalid + "]*$"
+	}
+	return pattern
+}
+
+// both is the condition that two conditions hold, either of which may be empty. As
+// there are no brackets, the parts of one are each joined with those of the other.
+func both(one, other string) string {
+	if one == "" || other == "" {
+		return one + other
+	}
+	ones, others := strings.Split(one, "||"), strings.Split(other, "||")
+	if len(ones)*len(others) > maxParts {
+		return never
+	}
+	var parts []string
+	for _, a := range ones {
+		for _, b := range others {
+			parts = append(parts, a+"&&"+b)
+		}
+	}
+	joined := strings.Join(parts, "||")
+	if len(joined) > hydrate.MaxPatternBytes {
+		return never
+	}
+	return joined
+}
+
+// answered is the condition that a question has this answer.
+func answered(name, answer string) string {
+	if strings.Contains(answer, "&&") || strings.Contains(answer, "||") {
+		return never
+	}
+	return name + "=" + answer
+}
+
+// maxParts bounds what conditions that are joined may come to.
+const maxParts = 100
+
+// never is a condition that does not hold, in place of one that is too much.
+const never = "="

@@ -1,0 +1,200 @@
+package manifest_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+func TestQuestion(t *testing.T) {
+	t.Parallel()
+	within := func(least, greatest float64) *hydrate.Bounds { return &hydrate.Bounds{Min: &least, Max: &greatest} }
+	options := func(values ...string) []hydrate.InputOption {
+		var all []hydrate.InputOption
+		for _, v := range values {
+			all = append(all, hydrate.InputOption{Title: v, Value: v})
+		}
+		return all
+	}
+	for _, c := range []struct {
+		why      string
+		question string
+		want     hydrate.Input
+	}{
+		{"no more than a name", "", hydrate.Input{Type: "string"}},
+		{"described", "label: The A, description: What it is., group: Some, required: true, default: x",
+			hydrate.Input{Type: "string", Title: "The A", Description: "What it is.", Required: true, Default: "x"}},
+		{"several lines", "type: multiline", hydrate.Input{Type: "string"}},
+		{"a bool", "type: boolean, default: true", hydrate.Input{Type: "bool", Default: "true"}},
+		{"a whole number", "type: int, min: 1, max: '9', default: 080", hydrate.Input{Type: "int", Range: within(1, 9), Default: "080"}},
+		{"a number", "type: float, default: 1.10", hydrate.Input{Type: "string", Number: true, Default: "1.10"}},
+		{"a password", "type: password, min_length: 8, max_length: 20", hydrate.Input{Type: "password", Length: within(8, 20)}},
+		{"a host", "type: hostname", hydrate.Input{Type: "domain"}},
+		{"the name of a Secret is no secret", "type: secret", hydrate.Input{Type: "string"}},
+		{"the name of a claim", "type: pvc", hydrate.Input{Type: "string"}},
+		{"the name of a class", "type: StorageClass", hydrate.Input{Type: "string"}},
+		{"one of several", "type: enum, options: [x, y]", hydrate.Input{Type: "string", Options: options("x", "y")}},
+		{"one of several, with labels", "type: enum, options: [{label: The X, value: x}, {value: y}]",
+			hydrate.Input{Type: "string", Options: []hydrate.InputOption{{Title: "The X", Value: "x"}, {Title: "y", Value: "y"}}}},
+		{"one of several numbers", "type: enum, options: [1, 3], default: 1", hydrate.Input{Type: "int", Options: options("1", "3"), Default: "1"}},
+		{"one of several texts that look like numbers", "type: enum, options: ['1', '3']", hydrate.Input{Type: "string", Options: options("1", "3")}},
+		{"a type by its default", "default: false", hydrate.Input{Type: "bool", Default: "false"}},
+		{"another", "default: 3", hydrate.Input{Type: "int", Default: "3"}},
+		{"and another", "default: 1.5", hydrate.Input{Type: "string", Number: true, Default: "1.5"}},
+		{"characters", "valid_chars: a-z0-9", hydrate.Input{Type: "string", Pattern: "^[a-z0-9]*$"}},
+		{"characters as a whole pattern", "valid_chars: '^[a-z]+$'", hydrate.Input{Type: "string", Pattern: "^[a-z]+$"}},
+		{"characters that must not be", "invalid_chars: '!?'", hydrate.Input{Type: "string", Pattern: "^[^!?]*$"}},
+		{"a condition", "show_if: b=c&&d=e", hydrate.Input{Type: "string", ShowIf: "b=c&&d=e"}},
+		{"words of the wrong type", "label: [x], required: perhaps, min_length: long, options: x, description: {a: b}", hydrate.Input{Type: "string"}},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			t.Parallel()
+			g := NewWithT(t)
+			c.want.Name, c.want.Path, c.want.Editable = "a.b", "a.b", true
+			got, _, err := manifest.Reader{}.Questions([]byte("questions:\n- {variable: a.b, " + c.question + "}\n"))
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(got).To(Equal([]hydrate.Input{c.want}))
+		})
+	}
+}
+
+func TestQuestions(t *testing.T) {
+	t.Parallel()
+	type names = []string
+	for _, c := range []struct {
+		why   string
+		text  string
+		want  names // with the condition behind a question mark
+		warns names
+	}{
+		{"none", "categories: [Blog]\n", nil, nil},
+		{"in their order", "questions: [{variable: b}, {variable: a}]", names{"b", "a"}, nil},
+		{"subquestions", `
+questions:
+- variable: service.type
+  show_subquestion_if: NodePort
+  subquestions: [{variable: service.nodePort, type: int}]
+- variable: last
+`, names{"service.type", "service.nodePort?service.type=NodePort", "last"}, nil},
+		{"subquestions of a truth value, with conditions all the way", `
+questions:
+- {variable: tls, type: boolean, show_if: host!=, show_subquestion_if: true, subquestions: [{variable: issuer, show_if: kind=own||kind=other}]}
+`, names{"tls?host!=", "issuer?host!=&&tls=true&&kind=own||host!=&&tls=true&&kind=other"}, nil},
+		{"subquestions without a condition", "questions: [{variable: a, show_if: x=y, subquestions: [{variable: b}]}]", names{"a?x=y", "b?x=y"}, nil},
+		{"subquestions of a question that is left out are never shown", "questions: [{variable: a, type: map, show_subquestion_if: x, subquestions: [{variable: b}]}]",
+			names{"b?a=x"}, names{"questions[0] has a type that no text can be given for and was left out."}},
+		{"an answer that would be a condition", "questions: [{variable: a, show_subquestion_if: x||b=, subquestions: [{variable: b}]}]", names{"a", "b?="}, nil},
+		{"one name twice", "questions: [{variable: a}, {variable: a, type: int}]", names{"a"}, names{"questions[1] has the variable of another and was left out."}},
+		{"no name", "questions: [{label: A}, x]", nil, names{
+			"questions[0] has no variable and was left out.", "questions[1] must be a map, is text and was left out."}},
+		{"names that are no path", `questions: [{variable: "a[0].b"}, {variable: a..b}, {variable: 'a\.b'}, {variable: a=b}]`, nil, names{
+			"questions[0] has a variable that is no path of keys and was left out.", "questions[1] has a variable that is no path of keys and was left out.",
+			"questions[2] has a variable that is no path of keys and was left out.", "questions[3] has a variable that is no path of keys and was left out."}},
+		{"answers that no text can give", "questions: [{variable: a, type: listofstrings}, {variable: b, default: [x]}]", nil, names{
+			"questions[0] has a type that no text can be given for and was left out.", "questions[1] has a type that no text can be given for and was left out.",
+			"questions[1].default must be text, is a list and was left out."}},
+		{"no list", "questions: {variable: a}", nil, names{"questions must be a list, is a map and was left out."}},
+		{"anchors", "x: &x {variable: a, label: A}\nquestions: [*x, {<<: *x, variable: b}]", names{"a", "b"}, nil},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			t.Parallel()
+			g := NewWithT(t)
+			inputs, warnings, err := manifest.Reader{}.Questions([]byte(c.text))
+			g.Expect(err).NotTo(HaveOccurred())
+			var got names
+			for _, in := range inputs {
+				name := in.Name
+				if in.ShowIf != "" {
+					name += "?" + in.ShowIf
+				}
+				got = append(got, name)
+			}
+			g.Expect(got).To(Equal(c.want))
+			g.Expect(warnings).To(HaveExactElements(c.warns))
+		})
+	}
+}
+
+func TestQuestionsHostile(t *testing.T) {
+	t.Parallel()
+	nested := func(depth int, more string) string {
+		return strings.Repeat("{variable: a, "+more+", subquestions: [", depth) + "{variable: b}" + strings.Repeat("]}", depth)
+	}
+	var many strings.Builder
+	for i := range 5_000 {
+		fmt.Fprintf(&many, "- {variable: a%d}\n", i)
+	}
+	long := strings.TrimSuffix(strings.Repeat("a=b||", 190), "||")
+	for _, c := range []struct {
+		why    string
+		text   string
+		failed bool
+		inputs int
+	}{
+		{"nothing", "", true, 0},
+		{"no YAML", "questions: [", true, 0},
+		{"no map", "[a]", true, 0},
+		{"too large", "a: " + strings.Repeat("x", manifest.MaxBytes), true, 0},
+		{"aliases of aliases", bomb(), true, 0},
+		{"too deep", "questions: [" + nested(60, "x: y") + "]", true, 0},
+		{"deep", "questions: [" + nested(15, "show_if: a=b, show_subquestion_if: c") + "]", false, 2},
+		{"thousands of questions", "questions:\n" + many.String(), false, hydrate.MaxChartInputs},
+		{"conditions that grow when they are joined", "questions: [" + strings.Repeat(nested(8, "show_if: '"+long+"'")+",", 90) + "]", false, 2},
+		{"options without end", "questions: [{variable: a, options: [" + strings.Repeat("x,", 40_000) + "]}]", false, 1},
+		{"a pattern that backtracks", "questions: [{variable: a, valid_chars: '^(a+)+$', default: " + strings.Repeat("a", 60_000) + "b}]", false, 1},
+		{"numbers that are none", "questions: [{variable: a, type: int, min: .inf, max: NaN, default: 1e999}]", false, 1},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			t.Parallel()
+			g := NewWithT(t)
+			began := time.Now()
+			inputs, warnings, err := manifest.Reader{}.Questions([]byte(c.text))
+			g.Expect(time.Since(began)).To(BeNumerically("<", 10*time.Second))
+			g.Expect(err != nil).To(Equal(c.failed), "%v", err)
+			if c.failed {
+				g.Expect(outcome.IsStalled(err)).To(BeTrue())
+				g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidManifest))
+				g.Expect(len(err.Error())).To(BeNumerically("<", 400))
+			}
+			g.Expect(inputs).To(HaveLen(c.inputs))
+			g.Expect(len(warnings)).To(BeNumerically("<=", 50))
+			given := map[string]string{}
+			for _, in := range inputs {
+				given[in.Name] = in.Default
+				g.Expect(len(in.ShowIf)).To(BeNumerically("<=", hydrate.MaxPatternBytes))
+				g.Expect(len(in.Pattern)).To(BeNumerically("<=", hydrate.MaxPatternBytes))
+			}
+			hydrate.CheckInputs(inputs, given, nil)
+			g.Expect(time.Since(began)).To(BeNumerically("<", 20*time.Second))
+		})
+	}
+}
+
+func FuzzQuestions(f *testing.F) {
+	f.Add([]byte("questions:\n- {variable: a.b, type: enum, options: [1, 2], show_if: c=d, subquestions: [{variable: e}]}\n"))
+	f.Add([]byte("x: &x {variable: a, default: [*y]}\nquestions: [*x, {<<: *x}]\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		inputs, warnings, err := manifest.Reader{}.Questions(text)
+		if err != nil && (!outcome.IsStalled(err) || inputs != nil) {
+			t.Fatalf("got %v with error %v", inputs, err)
+		}
+		if len(inputs) > hydrate.MaxChartInputs || len(warnings) > 50 {
+			t.Fatalf("got %d inputs and %d warnings", len(inputs), len(warnings))
+		}
+		checked, _ := hydrate.CheckInputs(inputs, nil, nil)
+		hydrate.InputValues(inputs, checked, nil)
+		for _, in := range inputs {
+			if in.Name == "" || in.Path != in.Name || in.Type == "" {
+				t.Fatalf("got input %+v", in)
+			}
+		}
+	})
+}

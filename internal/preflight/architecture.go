@@ -1,0 +1,90 @@
+package preflight
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+)
+
+// checkArchitecture compares the builds of the images with the nodes that may take
+// them. An image whose builds are unknown runs anywhere. Where some nodes have the
+// architecture and some not, the cluster decides, and nothing is said.
+func (d *Demand) checkArchitecture(facts *Facts) []Problem {
+	if facts.Elastic || len(facts.Nodes) == 0 {
+		return nil
+	}
+	all := make([]*Node, len(facts.Nodes))
+	for i := range facts.Nodes {
+		all[i] = &facts.Nodes[i]
+	}
+	have := architectures(all)
+	if says := d.wish.Architectures; len(says) > 0 && len(have) > 0 && !overlap(says, have) {
+		return []Problem{final(v1alpha1.ReasonArchitectureMismatch,
+			"the app is for %s, and the nodes are %s; add a node of such an architecture", listed(says), listed(have))}
+	}
+	var problems []Problem
+	told := map[string]bool{}
+	for i := range d.workloads {
+		w := &d.workloads[i]
+		where := placePod(&w.pod, facts.Nodes)
+		nodes := architectures(where.tolerated)
+		for _, image := range images(&w.pod.Spec) {
+			builds := built(d.wish.Platforms[image])
+			if told[image] || len(builds) == 0 || len(nodes) == 0 || overlap(builds, nodes) {
+				continue
+			}
+			told[image] = true
+			problems = append(problems, final(v1alpha1.ReasonArchitectureMismatch,
+				"%s: image %s is built for %s, and the nodes that may take the pod are %s; add a node of such an architecture, or name an image in the values that is built for these",
+				w.object.title(), bounded(image), listed(builds), listed(nodes)))
+		}
+	}
+	return problems
+}
+
+// images are those of a pod, by full name, each once. What is no reference is
+// refused elsewhere.
+func images(spec *corev1.PodSpec) []string {
+	found := map[string]bool{}
+	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+		for _, container := range list {
+			if name, err := hydrate.ImageReference(container.Image); err == nil {
+				found[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// built are the architectures of platforms, as os/architecture or
+// os/architecture/variant.
+func built(platforms []string) []string {
+	found := map[string]bool{}
+	for _, platform := range platforms {
+		system, rest, ok := strings.Cut(platform, "/")
+		architecture, _, _ := strings.Cut(rest, "/")
+		if ok && system == "linux" && architecture != "" && architecture != "unknown" {
+			found[architecture] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+func architectures(nodes []*Node) []string {
+	found := map[string]bool{}
+	for _, node := range nodes {
+		if node.Architecture != "" {
+			found[node.Architecture] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(a, func(one string) bool { return slices.Contains(b, one) })
+}

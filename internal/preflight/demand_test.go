@@ -1,0 +1,207 @@
+package preflight_test
+
+import (
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/preflight"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// wish is one of a chart of one template, whose documents are separated as in YAML.
+func wish(template string) preflight.Wish {
+	return preflight.Wish{
+		Tenant: release.Tenant{Namespace: "team", ServiceAccount: "installer"},
+		App:    "web",
+		Units:  []preflight.Unit{unit("web", "web/templates/all.yaml", template)},
+	}
+}
+
+func unit(name, path, text string) preflight.Unit {
+	u := preflight.Unit{Name: name, RenderedIn: "default"}
+	for doc := range strings.SplitSeq(text, "\n---\n") {
+		u.Documents = append(u.Documents, hydrate.Document{Path: path, Text: doc, Hook: strings.Contains(doc, "helm.sh/hook")})
+	}
+	return u
+}
+
+// check reads a wish and compares it with facts.
+func check(t *testing.T, w preflight.Wish, facts *preflight.Facts) []preflight.Problem {
+	t.Helper()
+	g := NewWithT(t)
+	demand, err := preflight.Read(w)
+	g.Expect(err).NotTo(HaveOccurred())
+	problems := demand.Check(facts)
+	g.Expect(demand.Check(facts)).To(Equal(problems), "the same again")
+	for _, p := range problems {
+		g.Expect(p.Message).NotTo(BeEmpty())
+		g.Expect(p.Message).NotTo(ContainSubstring("\n"))
+		g.Expect(len(p.Remedy)).To(BeNumerically("<=", preflight.MaxRemedy))
+	}
+	return problems
+}
+
+// want is what a problem should be: its reason, whether it is final, and words of its
+// message.
+type want struct {
+	reason string
+	final  bool
+	words  []string
+}
+
+func expect(t *testing.T, why string, problems []preflight.Problem, wants ...want) {
+	t.Helper()
+	g := NewWithT(t)
+	g.Expect(problems).To(HaveLen(len(wants)), why)
+	for i, w := range wants {
+		g.Expect(problems[i].Reason).To(Equal(w.reason), why)
+		g.Expect(problems[i].Final).To(Equal(w.final), "%s: %s", why, problems[i].Message)
+		for _, word := range w.words {
+			g.Expect(problems[i].Message).To(ContainSubstring(word), why)
+		}
+	}
+}
+
+// known are the built-in kinds that the tests use.
+func known() map[schema.GroupVersionKind]preflight.Kind {
+	kinds := map[schema.GroupVersionKind]preflight.Kind{}
+	for _, line := range strings.Fields(`v1/Pod=pods v1/Service=services v1/Secret=secrets v1/ConfigMap=configmaps
+		v1/PersistentVolumeClaim=persistentvolumeclaims v1/PersistentVolume=!persistentvolumes v1/Namespace=!namespaces
+		apps/v1/Deployment=deployments apps/v1/StatefulSet=statefulsets apps/v1/DaemonSet=daemonsets
+		batch/v1/Job=jobs batch/v1/CronJob=cronjobs storage.k8s.io/v1/StorageClass=!storageclasses
+		apiextensions.k8s.io/v1/CustomResourceDefinition=!customresourcedefinitions
+		rbac.authorization.k8s.io/v1/Role=roles rbac.authorization.k8s.io/v1/RoleBinding=rolebindings
+		rbac.authorization.k8s.io/v1/ClusterRole=!clusterroles
+		rbac.authorization.k8s.io/v1/ClusterRoleBinding=!clusterrolebindings`) {
+		kind, as, _ := strings.Cut(line, "=")
+		at := strings.LastIndex(kind, "/")
+		plural, global := strings.CutPrefix(as, "!")
+		kinds[schema.FromAPIVersionAndKind(kind[:at], kind[at+1:])] = preflight.Kind{Resource: plural, Namespaced: !global}
+	}
+	return kinds
+}
+
+// facts are those of a cluster that has these nodes, and where nothing is amiss.
+func facts(nodes ...preflight.Node) *preflight.Facts {
+	return &preflight.Facts{Version: "v1.36.1", Kinds: known(), StorageClasses: []string{"fast", "slow"}, DefaultClass: "slow", Nodes: nodes}
+}
+
+// node is a ready one of amd64 with these resources, as "cpu=4 memory=8Gi".
+func node(name, offers string, change ...func(*preflight.Node)) preflight.Node {
+	n := preflight.Node{
+		Name: name, Architecture: "amd64", Ready: true, Allocatable: list(offers + " pods=110"),
+		Labels: map[string]string{corev1.LabelHostname: name},
+	}
+	for _, one := range change {
+		one(&n)
+	}
+	return n
+}
+
+func list(text string) corev1.ResourceList {
+	all := corev1.ResourceList{}
+	for _, item := range strings.Fields(text) {
+		name, amount, _ := strings.Cut(item, "=")
+		all[corev1.ResourceName(name)] = resource.MustParse(amount)
+	}
+	return all
+}
+
+// deployment asks for resources, as "cpu: 2, memory: 1Gi", with more lines of the
+// pod's spec.
+func deployment(name, requests, more string) string {
+	return "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " + name + "}\nspec:\n  template:\n    spec:\n" +
+		"      containers: [{name: app, image: nginx, resources: {requests: {" + requests + "}}}]\n" + more
+}
+
+func TestReadRefuses(t *testing.T) {
+	for _, c := range []struct{ why, text, reason string }{
+		{"what is not YAML", "a: [", v1alpha1.ReasonRenderFailed},
+		{"too many objects", strings.Repeat("kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n---\n", 5001), v1alpha1.ReasonLimitExceeded},
+		{"a list of too many", "kind: List\napiVersion: v1\nitems:\n" + strings.Repeat("- {kind: ConfigMap, apiVersion: v1}\n", 5001), v1alpha1.ReasonLimitExceeded},
+	} {
+		g := NewWithT(t)
+		_, err := preflight.Read(wish(c.text))
+		g.Expect(outcome.IsStalled(err)).To(BeTrue(), c.why)
+		g.Expect(outcome.Reason(err, "")).To(Equal(c.reason), c.why)
+	}
+}
+
+func TestReadPassesOver(t *testing.T) {
+	for _, c := range []struct{ why, text string }{
+		{"nothing", ""},
+		{"a comment", "# nothing here"},
+		{"a text", "hello"},
+		{"a list", "- a\n- b"},
+		{"what has no kind", "metadata: {name: a}"},
+		{"an empty list of objects", "kind: List\napiVersion: v1\nitems: []"},
+		{"a hook that only helm test runs", "kind: Strange\napiVersion: a.b/v1\nmetadata: {name: a, annotations: {helm.sh/hook: 'test, test-success'}}"},
+		{"a deployment without pods", strings.Replace(deployment("web", "cpu: 900", ""), "spec:\n", "spec:\n  replicas: 0\n", 1)},
+		{"a suspended job", "kind: Job\napiVersion: batch/v1\nmetadata: {name: a}\nspec: {suspend: true, template: {spec: {containers: [{name: a, resources: {requests: {cpu: 900}}}]}}}"},
+	} {
+		expect(t, c.why, check(t, wish(c.text), facts(node("n1", "cpu=4"))))
+	}
+}
+
+func TestObjectOfTheWrongForm(t *testing.T) {
+	text := "kind: Deployment\napiVersion: apps/v1\nmetadata: {name: web}\nspec: {replicas: '3'}"
+	expect(t, "a string for a number", check(t, wish(text), facts()), want{v1alpha1.ReasonRenderFailed, true, []string{"Deployment/web"}})
+}
+
+func TestDescribe(t *testing.T) {
+	g := NewWithT(t)
+	app := &v1alpha1.AppInfo{Spec: v1alpha1.AppInfoSpec{App: "web"}, Status: v1alpha1.AppInfoStatus{
+		Images: []v1alpha1.AppImage{{Name: "docker.io/library/nginx:1", Platforms: []string{"linux/arm64"}}},
+		Summary: &v1alpha1.AppSummary{
+			Architectures: []string{"arm64"}, Resources: &v1alpha1.AppResources{CPU: "2", Memory: "1Gi"},
+		},
+	}}
+	w := preflight.Wish{}
+	w.Describe(app)
+	g.Expect(w).To(Equal(preflight.Wish{
+		App: "web", Platforms: map[string][]string{"docker.io/library/nginx:1": {"linux/arm64"}},
+		Architectures: []string{"arm64"}, CPU: "2", Memory: "1Gi",
+	}))
+	bare := preflight.Wish{}
+	bare.Describe(&v1alpha1.AppInfo{Spec: v1alpha1.AppInfoSpec{App: "web"}})
+	g.Expect(bare.Architectures).To(BeEmpty(), "an app that says nothing")
+}
+
+func TestUnits(t *testing.T) {
+	g := NewWithT(t)
+	draft := &hydrate.Draft{
+		Files: []hydrate.File{
+			{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.0.0\n")},
+			{Name: "server/Chart.yaml", Data: []byte("apiVersion: v2\nname: server\nversion: 1.0.0\nkubeVersion: '>=1.30'\n")},
+		},
+		Units: []hydrate.Unit{{Name: "server", Dir: "server", Documents: []hydrate.Document{{Path: "a", Text: "b"}}}},
+	}
+	units, err := preflight.Units(draft, "default")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(units).To(Equal([]preflight.Unit{{Name: "server", KubeVersion: ">=1.30", RenderedIn: "default", Documents: draft.Units[0].Documents}}))
+
+	draft.Files = nil
+	_, err = preflight.Units(draft, "default")
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidChart))
+}
+
+func TestObjectsOfSeveralCharts(t *testing.T) {
+	w := preflight.Wish{Tenant: release.Tenant{Namespace: "team"}, Units: []preflight.Unit{
+		unit("server", "server/templates/web.yaml", configMap("web")), unit("client", "client/templates/web.yaml", configMap("web")),
+	}}
+	expect(t, "both charts bring one object", check(t, w, facts()), want{v1alpha1.ReasonInvalidChart, true, []string{"ConfigMap/web", "client, server"}})
+	w.Units[1].Documents[0].Text = configMap("other")
+	expect(t, "each has its own", check(t, w, facts()))
+}
+
+func configMap(name string) string {
+	return "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: " + name
+}

@@ -1,0 +1,44 @@
+package preflight
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// checkDoubled finds objects that several charts of the app bring: each becomes a
+// release of its own, and an object belongs to one release only.
+func (d *Demand) checkDoubled(facts *Facts) []Problem {
+	type identity struct {
+		kind            schema.GroupKind
+		namespace, name string
+	}
+	first := map[identity]*object{}
+	var doubled []string
+	charts := map[string]bool{}
+	for i := range d.objects {
+		o := &d.objects[i]
+		if o.hook || o.early || o.name == "" {
+			continue
+		}
+		id := identity{kind: o.gvk.GroupKind(), namespace: d.place(o, facts), name: o.name}
+		other := first[id]
+		switch {
+		case other == nil:
+			first[id] = o
+		case other.unit != o.unit:
+			doubled = append(doubled, o.title())
+			charts[d.wish.Units[other.unit].Name], charts[d.wish.Units[o.unit].Name] = true, true
+		}
+	}
+	if len(doubled) == 0 {
+		return nil
+	}
+	return []Problem{final(v1alpha1.ReasonInvalidChart,
+		"%s: several charts of the app bring it (%s), and they cannot live in one namespace; only the app's developer can mend that",
+		listed(doubled), strings.Join(slices.Sorted(maps.Keys(charts)), ", "))}
+}

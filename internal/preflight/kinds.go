@@ -1,0 +1,145 @@
+package preflight
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// crdGroup is the group of CRDs.
+const crdGroup = "apiextensions.k8s.io"
+
+// brought is what a CRD of the app adds to the cluster.
+type brought struct {
+	object   *object
+	group    string
+	kind     string
+	versions []string
+	as       Kind
+}
+
+// takeCRD keeps what a CRD is for.
+func (d *Demand) takeCRD(o *object) error {
+	if o.gvk.Kind != "CustomResourceDefinition" {
+		return nil
+	}
+	type definition struct {
+		Spec struct {
+			Group string `json:"group"`
+			Scope string `json:"scope"`
+			Names struct {
+				Kind   string `json:"kind"`
+				Plural string `json:"plural"`
+			} `json:"names"`
+			Versions []struct {
+				Name   string `json:"name"`
+				Served bool   `json:"served"`
+			} `json:"versions"`
+		} `json:"spec"`
+	}
+	crd, err := decode[definition](o)
+	if err != nil {
+		return err
+	}
+	spec := crd.Spec
+	b := brought{
+		object: o, group: spec.Group, kind: spec.Names.Kind,
+		as: Kind{Resource: spec.Names.Plural, Namespaced: spec.Scope != "Cluster"},
+	}
+	for _, version := range spec.Versions {
+		if version.Served {
+			b.versions = append(b.versions, version.Name)
+		}
+	}
+	d.crds = append(d.crds, b)
+	return nil
+}
+
+// Kinds are those of the objects, sorted, each once.
+func (d *Demand) Kinds() []schema.GroupVersionKind {
+	var all []schema.GroupVersionKind
+	for _, o := range d.all() {
+		all = append(all, o.gvk)
+	}
+	slices.SortFunc(all, func(a, b schema.GroupVersionKind) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(all)
+}
+
+// kind is how the kind of an object is served, once the app's own CRDs are there.
+func (d *Demand) kind(o *object, facts *Facts) (Kind, bool) {
+	if kind, ok := facts.Kinds[o.gvk]; ok {
+		return kind, true
+	}
+	if own := d.definition(o.gvk); own != nil {
+		return own.as, true
+	}
+	return Kind{}, false
+}
+
+// definition is the app's own CRD for a kind, the earliest if there are several.
+func (d *Demand) definition(gvk schema.GroupVersionKind) *brought {
+	var found *brought
+	for i := range d.crds {
+		b := &d.crds[i]
+		if b.group != gvk.Group || b.kind != gvk.Kind || !slices.Contains(b.versions, gvk.Version) {
+			continue
+		}
+		if found == nil || b.object.early && !found.object.early {
+			found = b
+		}
+	}
+	return found
+}
+
+// checkKinds reports each kind once that would not be there when it is needed.
+func (d *Demand) checkKinds(facts *Facts) []Problem {
+	var problems []Problem
+	first := map[schema.GroupVersionKind]*object{}
+	count := map[schema.GroupVersionKind]int{}
+	var order []schema.GroupVersionKind
+	for i := range d.objects {
+		o := &d.objects[i]
+		if _, ok := facts.Kinds[o.gvk]; ok || d.inTime(o) {
+			continue
+		}
+		if first[o.gvk] == nil {
+			first[o.gvk] = o
+			order = append(order, o.gvk)
+		}
+		count[o.gvk]++
+	}
+	for _, gvk := range order {
+		message := d.absent(gvk, fmt.Sprintf("%s%s", first[gvk].title(), others(count[gvk])))
+		problems = append(problems, final(v1alpha1.ReasonKindMissing, "%s", message))
+	}
+	return problems
+}
+
+// inTime reports whether the app itself brings the kind of an object before Helm
+// reads it: all of a release's objects are looked up before the first is made, so
+// that a CRD must be in its folder of the chart, or in a chart that is installed
+// earlier. Hooks are looked up when their moment comes.
+func (d *Demand) inTime(o *object) bool {
+	own := d.definition(o.gvk)
+	return own != nil && (own.object.early && own.object.unit <= o.unit || own.object.unit < o.unit || o.hook && own.object.unit == o.unit)
+}
+
+// absent says what is known of a kind that is not there.
+func (d *Demand) absent(gvk schema.GroupVersionKind, who string) string {
+	version := gvk.GroupVersion().String()
+	if gone, ok := removed[removedKind{version, gvk.Kind}]; ok {
+		if gone.use == "" {
+			return fmt.Sprintf("%s: Kubernetes %s removed %s of %s without a successor; the chart must do without", who, gone.in, gvk.Kind, version)
+		}
+		return fmt.Sprintf("%s: Kubernetes %s removed %s of %s; the chart must use %s", who, gone.in, gvk.Kind, version, gone.use)
+	}
+	if own := d.definition(gvk); own != nil {
+		return fmt.Sprintf("%s: %s of %s comes with %s, but Helm looks for it before that is made; the chart must keep it in %s",
+			who, gvk.Kind, version, own.object.title(), crdFolder)
+	}
+	return fmt.Sprintf("%s: the cluster does not know %s of %s; install first what brings this CRD", who, gvk.Kind, version)
+}

@@ -1,0 +1,35 @@
+package preflight
+
+import (
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// checkKubernetes compares the version of the cluster with what each chart allows,
+// as Helm does.
+func (d *Demand) checkKubernetes(facts *Facts) []Problem {
+	if facts.Version == "" {
+		return nil
+	}
+	var problems []Problem
+	for _, unit := range d.wish.Units {
+		if unit.KubeVersion == "" || compatible(unit.KubeVersion, facts.Version) {
+			continue
+		}
+		problems = append(problems, final(v1alpha1.ReasonIncompatibleKubernetes,
+			"chart %s asks for Kubernetes %s, and the cluster has %s; choose a version of the app that goes with it",
+			unit.Name, bounded(unit.KubeVersion), facts.Version))
+	}
+	return problems
+}
+
+// compatible is false for what cannot be read, since Helm refuses it too.
+func compatible(constraint, version string) bool {
+	wanted, err := semver.NewConstraint(constraint)
+	if err != nil {
+		return false
+	}
+	have, err := semver.NewVersion(version)
+	return err == nil && wanted.Check(have)
+}

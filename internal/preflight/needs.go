@@ -1,0 +1,148 @@
+package preflight
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// What Helm and the health watches ask the API server for, as the tenant.
+var (
+	// recordVerbs are for the Secrets in which Helm records a release.
+	recordVerbs = []string{"create", "delete", "get", "list", "update"}
+	// keptVerbs are for an object of a release: looked for, made, changed by patches,
+	// waited for and deleted, never all of a kind at once.
+	keptVerbs = []string{"create", "delete", "get", "patch"}
+	// followedVerbs are for one whose state is followed by a watch.
+	followedVerbs = []string{"list", "watch"}
+	// hookVerbs are for a hook, which is made anew each time.
+	hookVerbs = []string{"create", "delete", "get"}
+	// earlyVerbs are for a CRD that Helm makes first and then leaves alone.
+	earlyVerbs = []string{"create", "get"}
+	// claimVerbs are for the volume claims that StatefulSets make: they are found to
+	// be kept, and deleted where the tenant wants that.
+	claimVerbs = []string{"delete", "list"}
+)
+
+// stateless are kinds that are not watched, since they are ready when they are there.
+var stateless = map[schema.GroupKind]bool{
+	{Group: corev1.GroupName, Kind: "ConfigMap"}:           true,
+	{Group: corev1.GroupName, Kind: "Secret"}:              true,
+	{Group: corev1.GroupName, Kind: "ServiceAccount"}:      true,
+	{Group: corev1.GroupName, Kind: "LimitRange"}:          true,
+	{Group: corev1.GroupName, Kind: "Endpoints"}:           true,
+	{Group: rbacv1.GroupName, Kind: "Role"}:                true,
+	{Group: rbacv1.GroupName, Kind: "RoleBinding"}:         true,
+	{Group: rbacv1.GroupName, Kind: "ClusterRole"}:         true,
+	{Group: rbacv1.GroupName, Kind: "ClusterRoleBinding"}:  true,
+	{Group: networkingv1.GroupName, Kind: "NetworkPolicy"}: true,
+	{Group: networkingv1.GroupName, Kind: "IngressClass"}:  true,
+	{Group: schedulingv1.GroupName, Kind: "PriorityClass"}: true,
+	{Group: storagev1.GroupName, Kind: "StorageClass"}:     true,
+}
+
+// scalable are kinds that have replicas.
+var scalable = map[schema.GroupKind]bool{
+	{Group: appsv1.GroupName, Kind: "Deployment"}:            true,
+	{Group: appsv1.GroupName, Kind: "ReplicaSet"}:            true,
+	{Group: appsv1.GroupName, Kind: "StatefulSet"}:           true,
+	{Group: corev1.GroupName, Kind: "ReplicationController"}: true,
+}
+
+// Needs are everything that the tenant's service account must be allowed for the app
+// to be installed, followed, changed and removed, each once and in the same order
+// each time. Objects of kinds that nobody knows are left out.
+func (d *Demand) Needs(facts *Facts) []Need {
+	all := needs{}
+	tenant := d.wish.Tenant.Namespace
+	all.add(tenant, corev1.GroupName, "secrets", "", recordVerbs...)
+	all.add(tenant, corev1.GroupName, "pods", "", "list")
+	for _, o := range d.all() {
+		kind, ok := d.kind(o, facts)
+		if !ok {
+			continue
+		}
+		where, name := d.place(o, facts), ""
+		if where == "" {
+			name = o.name
+		}
+		for _, verb := range d.verbs(o, where) {
+			// What does not exist yet has no name that a rule could speak of.
+			if verb == "create" {
+				all.add(where, o.gvk.Group, kind.Resource, "", verb)
+			} else {
+				all.add(where, o.gvk.Group, kind.Resource, name, verb)
+			}
+		}
+		if o.is(appsv1.SchemeGroupVersion, "StatefulSet") && d.claimsOf(o) {
+			all.add(where, corev1.GroupName, "persistentvolumeclaims", "", claimVerbs...)
+		}
+		// Whether something else sets the replicas is looked up before they are compared.
+		if scalable[o.gvk.GroupKind()] && !o.hook {
+			all.add(where, autoscalingv2.GroupName, "horizontalpodautoscalers", "", "list")
+		}
+	}
+	return append(all.sorted(), d.grantNeeds(facts)...)
+}
+
+// verbs are what is done with an object.
+func (d *Demand) verbs(o *object, where string) []string {
+	switch {
+	case o.early:
+		return earlyVerbs
+	case o.hook:
+		return hookVerbs
+	case where == d.wish.Tenant.Namespace && !stateless[o.gvk.GroupKind()]:
+		return slices.Concat(keptVerbs, followedVerbs)
+	}
+	return keptVerbs
+}
+
+func (d *Demand) claimsOf(o *object) bool {
+	return slices.ContainsFunc(d.claims, func(c claim) bool { return c.object == o })
+}
+
+// right is one verb on one resource.
+type right struct{ namespace, group, resource, name, verb string }
+
+// needs is a set of rights.
+type needs map[right]bool
+
+func (n needs) add(namespace, group, resource, name string, verbs ...string) {
+	for _, verb := range verbs {
+		n[right{namespace, group, resource, name, verb}] = true
+	}
+}
+
+func (n needs) sorted() []Need {
+	rights := make([]right, 0, len(n))
+	for r := range n {
+		rights = append(rights, r)
+	}
+	slices.SortFunc(rights, func(a, b right) int {
+		return cmp.Or(strings.Compare(a.namespace, b.namespace), strings.Compare(a.group, b.group),
+			strings.Compare(a.resource, b.resource), strings.Compare(a.name, b.name), strings.Compare(a.verb, b.verb))
+	})
+	all := make([]Need, len(rights))
+	for i, r := range rights {
+		all[i] = Need{Namespace: r.namespace, Rules: []rbacv1.PolicyRule{r.rule()}}
+	}
+	return all
+}
+
+func (r right) rule() rbacv1.PolicyRule {
+	rule := rbacv1.PolicyRule{APIGroups: []string{r.group}, Resources: []string{r.resource}, Verbs: []string{r.verb}}
+	if r.name != "" {
+		rule.ResourceNames = []string{r.name}
+	}
+	return rule
+}

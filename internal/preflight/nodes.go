@@ -1,0 +1,169 @@
+package preflight
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	schedule "k8s.io/component-helpers/scheduling/corev1"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// placement is which nodes a pod may run on, one condition after the other.
+type placement struct {
+	// matching are those of its node selector and required node affinity, tolerated
+	// those of them whose taints it tolerates, usable those of them that are ready and
+	// not cordoned.
+	matching, tolerated, usable []*Node
+	// taint is one that the pod does not tolerate.
+	taint corev1.Taint
+	// invalid is why the affinity cannot be evaluated.
+	invalid error
+}
+
+// fleeting are taints that come and go with the state of a node, which its other
+// fields tell already.
+var fleeting = map[string]bool{
+	corev1.TaintNodeNotReady:                         true,
+	corev1.TaintNodeUnreachable:                      true,
+	corev1.TaintNodeUnschedulable:                    true,
+	corev1.TaintNodeMemoryPressure:                   true,
+	corev1.TaintNodeDiskPressure:                     true,
+	corev1.TaintNodePIDPressure:                      true,
+	corev1.TaintNodeNetworkUnavailable:               true,
+	"node.cloudprovider.kubernetes.io/uninitialized": true,
+	"node.cloudprovider.kubernetes.io/shutdown":      true,
+	"ToBeDeletedByClusterAutoscaler":                 true,
+}
+
+// lasting reports whether a taint keeps pods away for as long as nobody takes it off.
+func lasting(taint *corev1.Taint) bool {
+	return !fleeting[taint.Key] && taint.Effect != corev1.TaintEffectPreferNoSchedule
+}
+
+// placePod finds the nodes for a pod.
+func placePod(pod *corev1.Pod, nodes []Node) placement {
+	var p placement
+	affinity := nodeaffinity.GetRequiredNodeAffinity(pod)
+	for i := range nodes {
+		node := &nodes[i]
+		matches, err := affinity.Match(node.object())
+		if err != nil {
+			p.invalid = err
+		}
+		if !matches || pod.Spec.NodeName != "" && pod.Spec.NodeName != node.Name {
+			continue
+		}
+		p.matching = append(p.matching, node)
+		taint, found := schedule.FindMatchingUntoleratedTaint(logr.Discard(), node.Taints, pod.Spec.Tolerations, lasting, true)
+		if found {
+			p.taint = taint
+			continue
+		}
+		p.tolerated = append(p.tolerated, node)
+		if node.usable() {
+			p.usable = append(p.usable, node)
+		}
+	}
+	return p
+}
+
+// checkNodes looks for a node for one pod of each workload, as the scheduler does,
+// and then for room for all of them together.
+func (d *Demand) checkNodes(facts *Facts) []Problem {
+	if facts.Elastic || len(facts.Nodes) == 0 {
+		return nil
+	}
+	var problems []Problem
+	told := map[corev1.ResourceName]bool{}
+	for i := range d.workloads {
+		w := &d.workloads[i]
+		where := placePod(&w.pod, facts.Nodes)
+		problem := where.problem(w)
+		if problem == nil {
+			problem = d.fit(w, where.usable, facts, told)
+		}
+		if problem != nil {
+			problems = append(problems, *problem)
+		}
+	}
+	return append(problems, d.checkRoom(facts, told)...)
+}
+
+// problem says why there is no node for a workload. A DaemonSet without nodes has
+// nothing to do, and is content.
+func (p *placement) problem(w *workload) *Problem {
+	if w.each || len(p.usable) > 0 {
+		return nil
+	}
+	var problem Problem
+	switch who := w.object.title(); {
+	case p.invalid != nil:
+		problem = final(v1alpha1.ReasonUnschedulable, "%s: its node affinity cannot be evaluated: %s", who, bounded(p.invalid.Error()))
+	case len(p.matching) == 0:
+		problem = final(v1alpha1.ReasonUnschedulable, "%s: no node has %s; label a node so, or set other values",
+			who, bounded(wanted(&w.pod.Spec)))
+	case len(p.tolerated) == 0:
+		problem = final(v1alpha1.ReasonUnschedulable,
+			"%s: it does not tolerate the taint %s of %s; add a node without it, or set a toleration in the values",
+			who, p.taint.ToString(), nodes(p.matching))
+	default:
+		problem = passing(v1alpha1.ReasonUnschedulable, "%s: %s may take its pods, but is not ready or is cordoned", who, nodes(p.tolerated))
+	}
+	return &problem
+}
+
+// nodes names nodes.
+func nodes(list []*Node) string {
+	names := make([]string, len(list))
+	for i, node := range list {
+		names[i] = node.Name
+	}
+	slices.Sort(names)
+	if len(names) == 1 {
+		return "node " + names[0]
+	}
+	return "nodes " + listed(names)
+}
+
+// wanted says what a pod asks of the labels, the fields and the name of its node.
+func wanted(spec *corev1.PodSpec) string {
+	var said []string
+	if spec.NodeName != "" {
+		said = append(said, "the name "+spec.NodeName)
+	}
+	for _, key := range slices.Sorted(maps.Keys(spec.NodeSelector)) {
+		said = append(said, fmt.Sprintf("the label %s=%s", key, spec.NodeSelector[key]))
+	}
+	if spec.Affinity == nil || spec.Affinity.NodeAffinity == nil {
+		return strings.Join(said, " and ")
+	}
+	if required := spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution; required != nil {
+		var terms []string
+		for _, term := range required.NodeSelectorTerms {
+			terms = append(terms, wantedTerm(term))
+		}
+		said = append(said, strings.Join(terms, ", or "))
+	}
+	return strings.Join(said, " and ")
+}
+
+func wantedTerm(term corev1.NodeSelectorTerm) string {
+	var said []string
+	for _, r := range slices.Concat(term.MatchExpressions, term.MatchFields) {
+		switch r.Operator {
+		case corev1.NodeSelectorOpExists:
+			said = append(said, "the label "+r.Key)
+		case corev1.NodeSelectorOpDoesNotExist:
+			said = append(said, "no label "+r.Key)
+		default:
+			said = append(said, fmt.Sprintf("%s %s (%s)", r.Key, r.Operator, strings.Join(r.Values, ", ")))
+		}
+	}
+	return strings.Join(said, " and ")
+}

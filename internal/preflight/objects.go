@@ -1,0 +1,251 @@
+package preflight
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	kjson "k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+const (
+	// maxObjects bounds the objects of one app.
+	maxObjects = 5000
+	// maxDepth bounds lists in lists.
+	maxDepth = 8
+	// crdFolder is where a chart keeps CRDs that Helm creates before anything else
+	// and never touches again.
+	crdFolder = "crds/"
+)
+
+// object is one that the app brings.
+type object struct {
+	gvk schema.GroupVersionKind
+	// namespace is as rendered.
+	namespace string
+	name      string
+	// unit is the index of its unit, or noUnit.
+	unit int
+	// hook says that Helm runs it at a moment of its own; early that it is a CRD
+	// which Helm creates before it looks at anything else.
+	hook  bool
+	early bool
+	text  []byte
+}
+
+// noUnit stands for the unit of what is there, whoever has brought it.
+const noUnit = -1
+
+// title names an object for people, as "Deployment/web".
+func (o *object) title() string { return o.gvk.Kind + "/" + o.name }
+
+// is reports whether the object is of a kind.
+func (o *object) is(group schema.GroupVersion, kind string) bool {
+	return o.gvk == group.WithKind(kind)
+}
+
+// place is the namespace that the object goes to, empty for one of the cluster. A
+// kind that nobody knows is taken for one of a namespace.
+func (d *Demand) place(o *object, facts *Facts) string {
+	if kind, ok := d.kind(o, facts); ok && !kind.Namespaced {
+		return ""
+	}
+	if o.namespace == "" || o.unit != noUnit && o.namespace == d.wish.Units[o.unit].RenderedIn {
+		return d.wish.Tenant.Namespace
+	}
+	return o.namespace
+}
+
+func (d *Demand) readUnit(unit int) error {
+	for _, doc := range d.wish.Units[unit].Documents {
+		if len(doc.Text) > hydrate.MaxRenderedBytes {
+			return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("%s: more than %d bytes", doc.Path, hydrate.MaxRenderedBytes))
+		}
+		text, err := yaml.YAMLToJSON([]byte(doc.Text))
+		if err != nil {
+			return outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("%s: %w", doc.Path, err))
+		}
+		like := object{unit: unit, hook: doc.Hook, early: early(doc.Path)}
+		if err := d.readObjects(text, like, 0); err != nil {
+			return fmt.Errorf("%s: %w", doc.Path, err)
+		}
+	}
+	return nil
+}
+
+// early reports whether a document is of the folder of CRDs, of the chart or of one
+// that it depends on.
+func early(path string) bool {
+	return strings.Contains("/"+path, "/"+crdFolder) && !strings.Contains("/"+path, "/templates/")
+}
+
+// head is what every object has, and a list.
+type head struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Metadata   struct {
+		Name         string            `json:"name"`
+		GenerateName string            `json:"generateName"`
+		Namespace    string            `json:"namespace"`
+		Annotations  map[string]string `json:"annotations"`
+	} `json:"metadata"`
+	Items []json.RawMessage `json:"items"`
+}
+
+// hookMark names the moments of a hook.
+const hookMark = "helm.sh/hook"
+
+// onlyTest reports whether a hook is for the helm test command alone, which nothing
+// here runs.
+func onlyTest(moments string) bool {
+	if moments == "" {
+		return false
+	}
+	for moment := range strings.SplitSeq(moments, ",") {
+		if !strings.HasPrefix(strings.TrimSpace(moment), "test") {
+			return false
+		}
+	}
+	return true
+}
+
+// isAt reports whether Helm runs a hook at one of the moments.
+func isAt(doc hydrate.Document, moments []string) bool {
+	var h head
+	if err := yaml.Unmarshal([]byte(doc.Text), &h); err != nil {
+		return true // Whoever reads the documents says so.
+	}
+	for moment := range strings.SplitSeq(h.Metadata.Annotations[hookMark], ",") {
+		if slices.Contains(moments, strings.TrimSpace(moment)) {
+			return true
+		}
+	}
+	return false
+}
+
+// all are the objects that the app brings, and then those that are there.
+func (d *Demand) all() []*object {
+	var all []*object
+	for _, list := range [][]object{d.objects, d.there} {
+		for i := range list {
+			all = append(all, &list[i])
+		}
+	}
+	return all
+}
+
+// readObjects adds the object of a document, or those of a list. What has no kind is
+// no object.
+func (d *Demand) readObjects(text []byte, like object, depth int) error {
+	var h head
+	if err := kjson.Unmarshal(text, &h); err != nil {
+		if _, other := errors.AsType[*json.UnmarshalTypeError](err); other {
+			return nil
+		}
+		return outcome.Stalled(v1alpha1.ReasonRenderFailed, err)
+	}
+	if of, isList := strings.CutSuffix(h.Kind, "List"); isList && h.Items != nil && depth < maxDepth {
+		like.gvk = schema.FromAPIVersionAndKind(h.APIVersion, of)
+		return d.readItems(h.Items, like, depth+1)
+	}
+	// What a typed list leaves out of its items is added, as Kubernetes does.
+	if h.Kind == "" && like.gvk.Kind != "" {
+		h.APIVersion, h.Kind = like.gvk.GroupVersion().String(), like.gvk.Kind
+	}
+	if h.Kind == "" || h.APIVersion == "" || onlyTest(h.Metadata.Annotations[hookMark]) {
+		return nil
+	}
+	if len(d.objects) == maxObjects {
+		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("more than %d objects", maxObjects))
+	}
+	like.gvk = schema.FromAPIVersionAndKind(h.APIVersion, h.Kind)
+	like.namespace, like.name, like.text = h.Metadata.Namespace, h.Metadata.Name, text
+	if like.name == "" {
+		like.name = h.Metadata.GenerateName
+	}
+	d.objects = append(d.objects, like)
+	return nil
+}
+
+func (d *Demand) readItems(items []json.RawMessage, like object, depth int) error {
+	for _, item := range items {
+		if err := d.readObjects(item, like, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decode reads an object as the API server does, which takes no string for a number.
+func decode[T any](o *object) (*T, error) {
+	typed := new(T)
+	if err := kjson.Unmarshal(o.text, typed); err != nil {
+		return nil, err
+	}
+	return typed, nil
+}
+
+// take keeps what the checks look at.
+func (d *Demand) take(o *object) error {
+	switch o.gvk.GroupVersion() {
+	case corev1.SchemeGroupVersion:
+		return d.takeCore(o)
+	case appsv1.SchemeGroupVersion, batchv1.SchemeGroupVersion:
+		return d.takeWorkload(o)
+	case rbacv1.SchemeGroupVersion:
+		return d.takeGrant(o)
+	case storagev1.SchemeGroupVersion:
+		if o.gvk.Kind == "StorageClass" {
+			d.classes[o.name] = true
+		}
+	}
+	if o.gvk.Group == crdGroup {
+		return d.takeCRD(o)
+	}
+	return nil
+}
+
+func (d *Demand) takeCore(o *object) error {
+	switch o.gvk.Kind {
+	case "PersistentVolumeClaim":
+		one, err := decode[corev1.PersistentVolumeClaim](o)
+		if err != nil {
+			return err
+		}
+		d.claims = append(d.claims, claim{object: o, title: o.title(), spec: *one, copies: 1})
+	case "PersistentVolume":
+		one, err := decode[corev1.PersistentVolume](o)
+		if err != nil {
+			return err
+		}
+		d.volumes[one.Spec.StorageClassName] = true
+	case "Service":
+		one, err := decode[corev1.Service](o)
+		if err != nil {
+			return err
+		}
+		d.services = append(d.services, service{object: o, spec: one.Spec})
+	default:
+		return d.takeWorkload(o)
+	}
+	return nil
+}
+
+// service is a Service, for the quotas that count its ports.
+type service struct {
+	object *object
+	spec   corev1.ServiceSpec
+}

@@ -1,0 +1,199 @@
+package preflight_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/preflight"
+)
+
+// needsOf are the needs of a wish, one line each: where, what, and what suffices
+// instead.
+func needsOf(t *testing.T, w preflight.Wish, f *preflight.Facts) []string {
+	t.Helper()
+	g := NewWithT(t)
+	demand, err := preflight.Read(w)
+	g.Expect(err).NotTo(HaveOccurred())
+	verbs := map[string][]string{}
+	for _, need := range demand.Needs(f) {
+		for _, rule := range need.Rules {
+			g.Expect(rule.Verbs).To(HaveLen(1))
+			line := need.Namespace + " " + said(rule)
+			for _, other := range need.Instead {
+				line += " or " + said(other) + " " + other.Verbs[0]
+			}
+			verbs[line] = append(verbs[line], rule.Verbs...)
+		}
+	}
+	var lines []string
+	for line, list := range verbs {
+		slices.Sort(list)
+		lines = append(lines, line+": "+strings.Join(list, " "))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func said(rule rbacv1.PolicyRule) string {
+	return strings.Join(slices.Concat(rule.APIGroups, []string{"/"}, rule.Resources, rule.ResourceNames, rule.NonResourceURLs), "")
+}
+
+func TestNeeds(t *testing.T) {
+	const role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: %s\nmetadata: {name: reader}\nrules: [{apiGroups: [''], resources: [pods], verbs: [get]}]"
+	const binding = "apiVersion: rbac.authorization.k8s.io/v1\nkind: %s\nmetadata: {name: reader}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: %s, name: %s}"
+	base := []string{"team /pods: list", "team /secrets: create delete get list update"}
+	for _, c := range []struct {
+		why, text string
+		needs     []string
+	}{
+		{"the record of a release, and pods to explain", "", nil},
+		{"a workload is followed", deployment("web", "", ""), []string{"team apps/deployments: create delete get list patch watch", "team autoscaling/horizontalpodautoscalers: list"}},
+		{"what has no state is not", "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}", []string{"team /configmaps: create delete get patch"}},
+		{"a hook is made anew", "kind: Job\napiVersion: batch/v1\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install}}\nspec: {template: {spec: {containers: [{name: a}]}}}",
+			[]string{"team batch/jobs: create delete get"}},
+		{"an object of another namespace", "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a, namespace: other}", []string{"other /configmaps: create delete get patch"}},
+		{"an object of the cluster, by name", "kind: Namespace\napiVersion: v1\nmetadata: {name: a}",
+			[]string{" /namespaces: create", " /namespacesa: delete get patch"}},
+		{"claims of a stateful set", "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {template: {spec: {containers: [{name: a}]}}, volumeClaimTemplates: [{metadata: {name: d}}]}",
+			[]string{"team /persistentvolumeclaims: delete list", "team apps/statefulsets: create delete get list patch watch",
+				"team autoscaling/horizontalpodautoscalers: list"}},
+		{"a role grants", fmt.Sprintf(role, "Role"), []string{
+			"team /pods or rbac.authorization.k8s.io/roles escalate: get", "team rbac.authorization.k8s.io/roles: create delete get patch",
+		}},
+		{"a role of the cluster grants there", fmt.Sprintf(role, "ClusterRole"), []string{
+			" /pods or rbac.authorization.k8s.io/clusterroles escalate: get",
+			" rbac.authorization.k8s.io/clusterroles: create", " rbac.authorization.k8s.io/clusterrolesreader: delete get patch",
+		}},
+		{"a binding to a role of the app", fmt.Sprintf(role, "Role") + "\n---\n" + fmt.Sprintf(binding, "RoleBinding", "Role", "reader"), []string{
+			"team /pods or rbac.authorization.k8s.io/roles escalate: get", "team /pods or rbac.authorization.k8s.io/rolesreader bind: get",
+			"team rbac.authorization.k8s.io/rolebindings: create delete get patch", "team rbac.authorization.k8s.io/roles: create delete get patch",
+		}},
+		{"a binding to a role that is there", fmt.Sprintf(binding, "RoleBinding", "ClusterRole", "view"), []string{
+			"team rbac.authorization.k8s.io/clusterrolesview or /services watch: bind", "team rbac.authorization.k8s.io/rolebindings: create delete get patch",
+		}},
+		{"a binding to a role that nobody knows", fmt.Sprintf(binding, "ClusterRoleBinding", "ClusterRole", "odd"), []string{
+			" rbac.authorization.k8s.io/clusterrolebindings: create", " rbac.authorization.k8s.io/clusterrolebindingsreader: delete get patch",
+			" rbac.authorization.k8s.io/clusterrolesodd: bind",
+		}},
+		{"a binding to a role that grants nothing", fmt.Sprintf(binding, "RoleBinding", "ClusterRole", "empty"), []string{
+			"team rbac.authorization.k8s.io/rolebindings: create delete get patch",
+		}},
+		{"a role that takes in others", "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: all}\naggregationRule: {clusterRoleSelectors: [{}]}", []string{
+			" */* or rbac.authorization.k8s.io/clusterroles escalate: *", " /* or rbac.authorization.k8s.io/clusterroles escalate: *",
+			" rbac.authorization.k8s.io/clusterroles: create", " rbac.authorization.k8s.io/clusterrolesall: delete get patch",
+		}},
+	} {
+		f := facts()
+		f.Roles = map[preflight.RoleRef][]rbacv1.PolicyRule{
+			{Name: "view"}: {{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: []string{"watch"}}}, {Name: "empty"}: nil,
+		}
+		wants := slices.Concat(base, c.needs)
+		NewWithT(t).Expect(needsOf(t, wish(c.text), f)).To(ConsistOf(wants), c.why)
+	}
+
+	early := wish("")
+	early.Units = []preflight.Unit{unit("web", "web/crds/a.yaml", crd), unit("web", "web/templates/a.yaml", route)}
+	NewWithT(t).Expect(needsOf(t, early, facts())).To(ConsistOf(slices.Concat(base, []string{
+		" apiextensions.k8s.io/customresourcedefinitions: create", " apiextensions.k8s.io/customresourcedefinitionsroutes.traefik.io: get",
+		"team traefik.io/routes: create delete get list patch watch",
+	})), "a CRD that Helm makes first, and an object of it")
+}
+
+func TestRoles(t *testing.T) {
+	g := NewWithT(t)
+	const binding = "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: a}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: %s, name: %s}"
+	text := strings.Join([]string{
+		fmt.Sprintf(binding, "ClusterRole", "view"), fmt.Sprintf(binding, "ClusterRole", "view"), fmt.Sprintf(binding, "Role", "own"), fmt.Sprintf(binding, "Role", "local"),
+		"apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: own}",
+	}, "\n---\n")
+	demand, err := preflight.Read(wish(text))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(demand.Roles(facts())).To(Equal([]preflight.RoleRef{{Name: "view"}, {Namespace: "team", Name: "local"}}))
+}
+
+func TestMissingRights(t *testing.T) {
+	g := NewWithT(t)
+	text := strings.Join([]string{
+		deployment("web", "", ""), "kind: Namespace\napiVersion: v1\nmetadata: {name: extra}",
+		"kind: ConfigMap\napiVersion: v1\nmetadata: {name: a, namespace: other}", "kind: Service\napiVersion: v1\nmetadata: {name: web}",
+	}, "\n---\n")
+	demand, err := preflight.Read(wish(text))
+	g.Expect(err).NotTo(HaveOccurred())
+	f := facts()
+	g.Expect(demand.Check(f)).To(BeEmpty(), "nothing is missing")
+
+	f.Missing = demand.Needs(f)
+	problems := demand.Check(f)
+	expect(t, "everything is missing", problems,
+		want{v1alpha1.ReasonPermissionDenied, false, []string{"team/installer", "deployments.apps", "in namespace team"}},
+		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"whole cluster (Namespace/extra)", "namespaces (extra)"}},
+		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"namespace other (ConfigMap/a)"}})
+	g.Expect(problems[0].Remedy).To(Equal(`apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {"name":"appmarket-web","namespace":"team"}
+rules:
+- {"verbs":["list"],"apiGroups":[""],"resources":["pods"]}
+- {"verbs":["create","delete","get","list","update"],"apiGroups":[""],"resources":["secrets"]}
+- {"verbs":["create","delete","get","list","patch","watch"],"apiGroups":[""],"resources":["services"]}
+- {"verbs":["create","delete","get","list","patch","watch"],"apiGroups":["apps"],"resources":["deployments"]}
+- {"verbs":["list"],"apiGroups":["autoscaling"],"resources":["horizontalpodautoscalers"]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {"name":"appmarket-web","namespace":"team"}
+roleRef: {"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"appmarket-web"}
+subjects:
+- {"kind":"ServiceAccount","name":"installer","namespace":"team"}
+`))
+	role := &rbacv1.ClusterRole{}
+	g.Expect(yaml.UnmarshalStrict([]byte(strings.Split(problems[1].Remedy, "---")[0]), role)).To(Succeed())
+	g.Expect(role.Kind + " " + role.Name).To(Equal("ClusterRole appmarket-team-web"))
+	g.Expect(role.Rules).To(Equal([]rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"create"}},
+		{APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{"extra"}, Verbs: []string{"delete", "get", "patch"}},
+	}), "no more than these objects")
+	g.Expect(problems[2].Remedy).To(ContainSubstring(`{"name":"appmarket-team-web","namespace":"other"}`))
+
+	f.Missing = f.Missing[len(f.Missing)-1:]
+	g.Expect(demand.Check(f)[0].Remedy).To(Equal(problems[0].Remedy), "the role is whole, whatever is missing")
+}
+
+func TestRemedyOfGrantedRights(t *testing.T) {
+	g := NewWithT(t)
+	text := "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: reader}\nrules: [{apiGroups: [''], resources: [endpoints], verbs: [get]}]"
+	demand, err := preflight.Read(wish(text))
+	g.Expect(err).NotTo(HaveOccurred())
+	f := facts()
+	needs := demand.Needs(f)
+	f.Missing = needs[:1]
+	g.Expect(demand.Check(f)[0].Remedy).NotTo(ContainSubstring("endpoints"), "the account may grant it by other means")
+	f.Missing = needs[len(needs)-1:]
+	g.Expect(demand.Check(f)[0].Remedy).To(ContainSubstring("endpoints"))
+}
+
+func TestRemedyIsBounded(t *testing.T) {
+	g := NewWithT(t)
+	var docs []string
+	for i := range 900 {
+		docs = append(docs, fmt.Sprintf("kind: Namespace\napiVersion: v1\nmetadata: {name: a-rather-long-name-%d}", i))
+	}
+	for i := range 20 {
+		docs = append(docs, fmt.Sprintf("kind: ConfigMap\napiVersion: v1\nmetadata: {name: a, namespace: place-%d}", i))
+	}
+	demand, err := preflight.Read(wish(strings.Join(docs, "\n---\n")))
+	g.Expect(err).NotTo(HaveOccurred())
+	f := facts()
+	f.Missing = demand.Needs(f)
+	problems := demand.Check(f)
+	g.Expect(problems).To(HaveLen(10), "a bounded number of places")
+	g.Expect(problems[1].Reason).To(Equal(v1alpha1.ReasonAdministratorNeeded))
+	g.Expect(problems[1].Remedy).To(BeEmpty())
+	g.Expect(len(problems[1].Message)).To(BeNumerically("<", 1024))
+}

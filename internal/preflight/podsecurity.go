@@ -1,0 +1,63 @@
+package preflight
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+	"k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// checkPodSecurity evaluates the pods against the level that the tenant's namespace
+// enforces, with the evaluator of the API server. Where no level is named, that of
+// the API server's own configuration applies, which is commonly none.
+func (d *Demand) checkPodSecurity(facts *Facts) []Problem {
+	none := api.LevelVersion{Level: api.LevelPrivileged, Version: api.LatestVersion()}
+	// A label that cannot be read stands for the strictest level, as it does for the
+	// API server.
+	wanted, _ := api.PolicyToEvaluate(facts.NamespaceLabels, api.Policy{Enforce: none, Audit: none, Warn: none})
+	level := wanted.Enforce
+	if level.Level == api.LevelPrivileged {
+		return nil
+	}
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), emulated(facts.Version))
+	if err != nil {
+		return []Problem{passing(v1alpha1.ReasonPodSecurityViolation, "the rules of Pod Security cannot be read: %s", bounded(err.Error()))}
+	}
+	var problems []Problem
+	for i := range d.workloads {
+		w := &d.workloads[i]
+		if d.place(w.object, facts) != d.wish.Tenant.Namespace {
+			continue
+		}
+		result := policy.AggregateCheckResults(evaluator.EvaluatePod(level, &w.pod.ObjectMeta, &w.pod.Spec))
+		if result.Allowed {
+			continue
+		}
+		problems = append(problems, final(v1alpha1.ReasonPodSecurityViolation,
+			"%s: namespace %s enforces the Pod Security level %s, which forbids %s; set other values, or have an administrator set the label %s of the namespace",
+			w.object.title(), d.wish.Tenant.Namespace, levelName(level), bounded(result.ForbiddenDetail()), api.EnforceLevelLabel))
+	}
+	return problems
+}
+
+func levelName(level api.LevelVersion) string {
+	if level.Latest() {
+		return string(level.Level)
+	}
+	return fmt.Sprintf("%s of %s", level.Level, strings.TrimPrefix(level.Version.String(), "v"))
+}
+
+// emulated is the version of Kubernetes whose rules count: the evaluator may know of
+// newer ones than the API server.
+func emulated(version string) *api.Version {
+	have, err := semver.NewVersion(version)
+	if err != nil {
+		return nil
+	}
+	is := api.MajorMinorVersion(int(have.Major()), int(have.Minor()))
+	return &is
+}

@@ -1,0 +1,88 @@
+package preflight
+
+import (
+	"fmt"
+	"strings"
+)
+
+// MaxRemedy bounds a remedy in bytes.
+const MaxRemedy = 16 << 10
+
+// Problem is something that stands in the way of an installation.
+type Problem struct {
+	// Reason is a constant of api/v1alpha1.
+	Reason string
+	// Message is one sentence: which object asks for what, what there is, and how to
+	// mend it.
+	Message string
+	// Final says that waiting is of no use: what is missing does not come by itself.
+	// Room that others give back does, and so do rights, which whoever is asked may
+	// grant meanwhile.
+	Final bool
+	// Remedy is YAML to apply that mends it, at most MaxRemedy; mostly empty.
+	Remedy string
+}
+
+func final(reason, format string, args ...any) Problem {
+	return Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Final: true}
+}
+
+func passing(reason, format string, args ...any) Problem {
+	return Problem{Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+// Check compares the demand with the facts and returns every problem, those of
+// chart and cluster first, in the same order each time.
+func (d *Demand) Check(facts *Facts) []Problem {
+	problems := append([]Problem(nil), d.unread...)
+	for _, check := range []func(*Facts) []Problem{
+		d.checkKubernetes,
+		d.checkKinds,
+		d.checkDoubled,
+		d.checkArchitecture,
+		d.checkNodes,
+		d.checkStorage,
+		d.checkPodSecurity,
+		d.checkQuotas,
+		d.checkPermissions,
+	} {
+		problems = append(problems, check(facts)...)
+	}
+	return problems
+}
+
+// maxNamed bounds how many things a message lists.
+const maxNamed = 5
+
+// listed joins names, and counts those that are too many.
+func listed(names []string) string { return joinedBy(", ", names) }
+
+func joinedBy(separator string, names []string) string {
+	if len(names) <= maxNamed {
+		return strings.Join(names, separator)
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], separator), len(names)-maxNamed)
+}
+
+// others says how many more objects there are beside the one that is named.
+func others(all int) string {
+	switch all {
+	case 1:
+		return ""
+	case 2:
+		return " and 1 other object"
+	}
+	return fmt.Sprintf(" and %d other objects", all-1)
+}
+
+// maxQuoted bounds what is quoted of a chart, in bytes.
+const maxQuoted = 300
+
+// bounded puts a text on one line of bounded length.
+func bounded(text string) string {
+	text = strings.ToValidUTF8(strings.Join(strings.Fields(text), " "), "")
+	if len(text) > maxQuoted {
+		text = strings.ToValidUTF8(text[:maxQuoted], "") + " …"
+	}
+	return text
+}

@@ -1,0 +1,46 @@
+package preflight
+
+import (
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// quantity names an amount of a resource, as "2 CPU", "1.5Gi memory" or
+// "1 nvidia.com/gpu".
+func quantity(name corev1.ResourceName, amount resource.Quantity) string {
+	words := map[corev1.ResourceName]string{
+		corev1.ResourceCPU: "CPU", corev1.ResourceMemory: "memory", corev1.ResourcePods: "pod slots",
+		corev1.ResourceEphemeralStorage: "ephemeral storage",
+	}
+	word, ok := words[name]
+	if !ok {
+		word = string(name)
+	}
+	return amountOf(name, amount) + " " + word
+}
+
+// amountOf writes bytes in Mi or Gi, rounded; what is rounded changes less often than
+// what it stands for, and so does the message.
+func amountOf(name corev1.ResourceName, amount resource.Quantity) string {
+	if !inBytes(name) {
+		return amount.String()
+	}
+	const mebi, gibi = 1 << 20, 1 << 30
+	bytes := amount.AsApproximateFloat64()
+	switch {
+	case bytes >= gibi || bytes <= -gibi:
+		return strings.TrimSuffix(strconv.FormatFloat(bytes/gibi, 'f', 1, 64), ".0") + "Gi"
+	case bytes >= mebi || bytes <= -mebi:
+		return strconv.FormatFloat(bytes/mebi, 'f', 0, 64) + "Mi"
+	}
+	return amount.String()
+}
+
+func inBytes(name corev1.ResourceName) bool {
+	text := string(name)
+	return strings.HasSuffix(text, string(corev1.ResourceMemory)) || strings.HasSuffix(text, "storage") ||
+		strings.HasPrefix(text, corev1.ResourceHugePagesPrefix)
+}

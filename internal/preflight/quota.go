@@ -1,0 +1,234 @@
+package preflight
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	podresource "k8s.io/component-helpers/resource"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// checkQuotas compares what the app adds to the tenant's namespace with what its
+// quotas leave. Pods of hooks and of CronJobs come when others may have gone, and
+// do not count.
+func (d *Demand) checkQuotas(facts *Facts) []Problem {
+	if len(facts.Quotas) == 0 {
+		return nil
+	}
+	objects := d.objectCharges(facts)
+	var problems []Problem
+	for _, quota := range facts.Quotas {
+		if quota.Scoped || slices.ContainsFunc(quota.Scopes, unknownScope) {
+			continue
+		}
+		charged := corev1.ResourceList{}
+		if len(quota.Scopes) == 0 {
+			maps.Copy(charged, objects)
+		}
+		for i := range d.workloads {
+			w := &d.workloads[i]
+			if d.place(w.object, facts) != d.wish.Tenant.Namespace || !inScopes(&w.pod, quota.Scopes) {
+				continue
+			}
+			pod := withDefaults(&w.pod, facts.Limits)
+			if p := d.unsaid(w, pod, &quota); p != nil {
+				problems = append(problems, *p)
+			}
+			if w.later {
+				continue
+			}
+			for name, amount := range podCharges(pod) {
+				add(charged, name, times(amount, w.count(facts)))
+			}
+		}
+		problems = append(problems, d.exceeded(&quota, charged)...)
+	}
+	return problems
+}
+
+// exceeded compares what is charged to a quota with what it leaves.
+func (d *Demand) exceeded(quota *Quota, charged corev1.ResourceList) []Problem {
+	var problems []Problem
+	for _, name := range slices.Sorted(maps.Keys(quota.Hard)) {
+		hard, asked := quota.Hard[name], charged[name]
+		free := hard.DeepCopy()
+		if used, ok := quota.Used[name]; ok && !d.wish.Replaces {
+			free.Sub(used)
+		}
+		if asked.IsZero() || asked.Cmp(free) <= 0 {
+			continue
+		}
+		problem := passing(v1alpha1.ReasonQuotaExceeded,
+			"the app asks for %s %s, and quota %s of namespace %s has %s of %s left; free some, or have the quota raised",
+			amountOf(name, asked), name, quota.Name, d.wish.Tenant.Namespace, amountOf(name, free), amountOf(name, hard))
+		problem.Final = asked.Cmp(hard) > 0
+		problems = append(problems, problem)
+	}
+	return problems
+}
+
+// saying are the resources that each container must say something about where a
+// quota counts them.
+var saying = []corev1.ResourceName{
+	corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceRequestsCPU, corev1.ResourceRequestsMemory,
+	corev1.ResourceLimitsCPU, corev1.ResourceLimitsMemory,
+}
+
+// unsaid reports a container that says nothing about what a quota counts: the API
+// server refuses such pods.
+func (d *Demand) unsaid(w *workload, pod *corev1.Pod, quota *Quota) *Problem {
+	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		says := containerCharges(container.Resources)
+		var silent []string
+		for _, name := range saying {
+			_, counted := quota.Hard[name]
+			_, said := says[name]
+			if counted && !said && pod.Spec.Resources == nil {
+				silent = append(silent, string(name))
+			}
+		}
+		if len(silent) > 0 {
+			problem := final(v1alpha1.ReasonQuotaExceeded,
+				"%s: container %s does not say its %s, and quota %s of namespace %s asks for that; set them in the values, or have a LimitRange give defaults",
+				w.object.title(), container.Name, strings.Join(silent, ", "), quota.Name, d.wish.Tenant.Namespace)
+			return &problem
+		}
+	}
+	return nil
+}
+
+func podCharges(pod *corev1.Pod) corev1.ResourceList {
+	charges := containerCharges(corev1.ResourceRequirements{
+		Requests: podresource.PodRequests(pod, podresource.PodResourcesOptions{}),
+		Limits:   podresource.PodLimits(pod, podresource.PodResourcesOptions{}),
+	})
+	charges[corev1.ResourcePods] = *resource.NewQuantity(1, resource.DecimalSI)
+	charges["count/pods"] = charges[corev1.ResourcePods]
+	return charges
+}
+
+// containerCharges are requests and limits as quotas call them. CPU, memory and
+// ephemeral storage are also requests without the prefix.
+func containerCharges(asked corev1.ResourceRequirements) corev1.ResourceList {
+	charges := corev1.ResourceList{}
+	for name, amount := range asked.Requests {
+		charges[corev1.DefaultResourceRequestsPrefix+name] = amount
+		if !strings.Contains(string(name), "/") {
+			charges[name] = amount
+		}
+	}
+	for name, amount := range asked.Limits {
+		charges["limits."+name] = amount
+	}
+	return charges
+}
+
+// objectCharges counts the objects that the app makes in the tenant's namespace, and
+// the storage of its claims.
+func (d *Demand) objectCharges(facts *Facts) corev1.ResourceList {
+	charges := corev1.ResourceList{}
+	count := func(number int64, names ...string) {
+		for _, name := range names {
+			add(charges, corev1.ResourceName(name), *resource.NewQuantity(number, resource.DecimalSI))
+		}
+	}
+	// Helm keeps the record of each release in a Secret.
+	count(int64(len(d.wish.Units)), "secrets", "count/secrets")
+	for i := range d.objects {
+		o := &d.objects[i]
+		kind, ok := d.kind(o, facts)
+		if !ok || o.hook || d.place(o, facts) != d.wish.Tenant.Namespace || kind.Resource == "persistentvolumeclaims" {
+			continue
+		}
+		if o.gvk.Group == "" {
+			count(1, kind.Resource, "count/"+kind.Resource)
+			continue
+		}
+		count(1, fmt.Sprintf("count/%s.%s", kind.Resource, o.gvk.Group))
+		if o.gvk.Kind == "Deployment" {
+			count(1, "count/replicasets.apps")
+		}
+	}
+	d.claimCharges(facts, charges, count)
+	for _, s := range d.services {
+		switch {
+		case d.place(s.object, facts) != d.wish.Tenant.Namespace:
+		case s.spec.Type == corev1.ServiceTypeNodePort:
+			count(int64(len(s.spec.Ports)), string(corev1.ResourceServicesNodePorts))
+		case s.spec.Type == corev1.ServiceTypeLoadBalancer:
+			count(1, string(corev1.ResourceServicesLoadBalancers))
+		}
+	}
+	// Pods are counted as pods, whether an object of their own or not.
+	delete(charges, corev1.ResourcePods)
+	delete(charges, "count/pods")
+	return charges
+}
+
+func (d *Demand) claimCharges(facts *Facts, charges corev1.ResourceList, count func(int64, ...string)) {
+	const ofClass = ".storageclass.storage.k8s.io/"
+	for _, c := range d.claims {
+		if c.copies == 0 || d.place(c.object, facts) != d.wish.Tenant.Namespace {
+			continue
+		}
+		name, named := className(&c.spec)
+		if !named {
+			name = facts.DefaultClass
+		}
+		storage := times(c.spec.Spec.Resources.Requests[corev1.ResourceStorage], c.copies)
+		add(charges, corev1.ResourceRequestsStorage, storage)
+		count(c.copies, "persistentvolumeclaims", "count/persistentvolumeclaims")
+		if name != "" {
+			add(charges, corev1.ResourceName(name+ofClass)+corev1.ResourceRequestsStorage, storage)
+			count(c.copies, name+ofClass+"persistentvolumeclaims")
+		}
+	}
+}
+
+// unknownScope reports scopes that are not looked into.
+func unknownScope(scope corev1.ResourceQuotaScope) bool {
+	switch scope {
+	case corev1.ResourceQuotaScopeTerminating, corev1.ResourceQuotaScopeNotTerminating,
+		corev1.ResourceQuotaScopeBestEffort, corev1.ResourceQuotaScopeNotBestEffort:
+		return false
+	}
+	return true
+}
+
+func inScopes(pod *corev1.Pod, scopes []corev1.ResourceQuotaScope) bool {
+	for _, scope := range scopes {
+		var in bool
+		switch scope {
+		case corev1.ResourceQuotaScopeTerminating:
+			in = pod.Spec.ActiveDeadlineSeconds != nil
+		case corev1.ResourceQuotaScopeNotTerminating:
+			in = pod.Spec.ActiveDeadlineSeconds == nil
+		case corev1.ResourceQuotaScopeBestEffort:
+			in = bestEffort(pod)
+		case corev1.ResourceQuotaScopeNotBestEffort:
+			in = !bestEffort(pod)
+		}
+		if !in {
+			return false
+		}
+	}
+	return true
+}
+
+// bestEffort reports whether a pod asks for no CPU and no memory at all.
+func bestEffort(pod *corev1.Pod) bool {
+	for name := range containerCharges(corev1.ResourceRequirements{
+		Requests: podresource.PodRequests(pod, podresource.PodResourcesOptions{}),
+		Limits:   podresource.PodLimits(pod, podresource.PodResourcesOptions{}),
+	}) {
+		if slices.Contains(saying, name) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,75 @@
+package preflight_test
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/preflight"
+)
+
+func TestQuota(t *testing.T) {
+	web := strings.Replace(deployment("web", "cpu: 1, memory: 1Gi", ""), "spec:\n", "spec:\n  replicas: 3\n", 1)
+	limited := "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: app, resources: {limits: {cpu: 2, memory: 1Gi, nvidia.com/gpu: 1}}}]}"
+	bare := "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: app}]}"
+	hook := "apiVersion: v1\nkind: Pod\nmetadata: {name: web, annotations: {helm.sh/hook: pre-install}}\nspec: {containers: [{name: app, resources: {requests: {cpu: 9}}}]}"
+	set := "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {replicas: 3, template: {spec: {containers: [{name: a}]}}, volumeClaimTemplates: [{metadata: {name: disk}, spec: {resources: {requests: {storage: 5Gi}}}}]}"
+	service := func(kind string) string {
+		return "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {type: " + kind + ", ports: [{port: 80}, {port: 443}]}"
+	}
+	exceeded := func(final bool, words ...string) []want {
+		return []want{{v1alpha1.ReasonQuotaExceeded, final, append(words, "quota all of namespace team")}}
+	}
+	for _, c := range []struct {
+		why, text, hard, used string
+		scopes                []corev1.ResourceQuotaScope
+		wants                 []want
+	}{
+		{"enough is left", web, "requests.cpu=4 pods=10", "requests.cpu=1", nil, nil},
+		{"too little is left", web, "requests.cpu=4", "requests.cpu=1500m", nil, exceeded(false, "3 requests.cpu", "2500m of 4 left")},
+		{"the quota is too small", web, "cpu=2", "", nil, exceeded(true, "3 cpu", "2 of 2")},
+		{"memory", web, "memory=8Gi", "memory=6Gi", nil, exceeded(false, "3Gi memory", "2Gi of 8Gi")},
+		{"pods", web, "pods=5", "pods=3", nil, exceeded(false, "3 pods", "2 of 5")},
+		{"limits, and requests that follow from them", limited, "limits.cpu=1 requests.cpu=1", "", nil,
+			append(exceeded(true, "2 limits.cpu"), exceeded(true, "2 requests.cpu")...)},
+		{"devices", limited, "requests.nvidia.com/gpu=0", "", nil, exceeded(true, "1 requests.nvidia.com/gpu")},
+		{"a container that does not say", bare, "limits.memory=1Gi requests.cpu=1", "", nil, exceeded(true, "container app", "requests.cpu, limits.memory")},
+		{"what hooks ask for comes and goes", hook, "requests.cpu=1", "", nil, nil},
+		{"claims of a stateful set", set, "requests.storage=10Gi persistentvolumeclaims=2", "", nil,
+			append(exceeded(true, "3 persistentvolumeclaims"), exceeded(true, "15Gi requests.storage")...)},
+		{"claims of a class", set, "slow.storageclass.storage.k8s.io/requests.storage=20Gi slow.storageclass.storage.k8s.io/persistentvolumeclaims=1", "", nil,
+			exceeded(true, "3 slow.storageclass.storage.k8s.io/persistentvolumeclaims")},
+		{"claims of another class", set, "fast.storageclass.storage.k8s.io/requests.storage=1Gi", "", nil, nil},
+		{"objects by kind", web + "\n---\n" + set, "count/deployments.apps=0 count/replicasets.apps=0 count/statefulsets.apps=1 count/pods=5", "", nil,
+			append(append(exceeded(true, "1 count/deployments.apps"), exceeded(true, "6 count/pods")...), exceeded(true, "1 count/replicasets.apps")...)},
+		{"the record of the release", "", "secrets=3", "secrets=3", nil, exceeded(false, "1 secrets", "0 of 3")},
+		{"node ports", service("NodePort"), "services.nodeports=1", "", nil, exceeded(true, "2 services.nodeports")},
+		{"load balancers", service("LoadBalancer"), "services.loadbalancers=0 services=1", "", nil, exceeded(true, "1 services.loadbalancers")},
+		{"pods that end only", web, "pods=1", "", []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeTerminating}, nil},
+		{"pods that do not end", web, "pods=1", "", []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeNotTerminating}, exceeded(true, "3 pods")},
+		{"pods that ask for nothing", bare + "\n---\n" + web, "pods=0", "", []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeBestEffort}, exceeded(true, "1 pods")},
+		{"pods that ask for something", bare + "\n---\n" + web, "pods=2", "", []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeNotBestEffort}, exceeded(true, "3 pods")},
+		{"a scope that is not looked into", web, "pods=0", "", []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopePriorityClass}, nil},
+		{"objects of another namespace", strings.Replace(web, "{name: web}", "{name: web, namespace: other}", 1), "pods=0", "", nil, nil},
+		{"the namespace that the templates were told is the tenant's", strings.Replace(web, "{name: web}", "{name: web, namespace: default}", 1), "pods=0", "", nil, exceeded(true, "3 pods")},
+	} {
+		f := facts()
+		f.Quotas = []preflight.Quota{{Name: "all", Scopes: c.scopes, Hard: list(c.hard), Used: list(c.used)}}
+		expect(t, c.why, check(t, wish(c.text), f), c.wants...)
+	}
+
+	f := facts()
+	f.Quotas = []preflight.Quota{{Name: "all", Hard: list("requests.cpu=4"), Used: list("requests.cpu=4")}}
+	w := wish(web)
+	w.Replaces = true
+	expect(t, "an app in place of itself", check(t, w, f))
+	f.Quotas[0].Hard = list("requests.cpu=2")
+	expect(t, "an app in place of itself that is too large", check(t, w, f), exceeded(true, "2 of 2")...)
+
+	f = facts()
+	f.Quotas = []preflight.Quota{{Name: "all", Hard: list("limits.memory=1Gi")}}
+	f.Limits = []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Default: list("memory=128Mi")}}
+	expect(t, "a default of the namespace", check(t, wish(bare), f))
+}

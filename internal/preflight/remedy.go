@@ -1,0 +1,149 @@
+package preflight
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+)
+
+// remedy is the role of a place with everything that the app needs there, and its
+// binding to the tenant's service account, as YAML. It holds what the account has
+// already as well, so that it suffices whatever else is taken away. It is empty if it
+// cannot be written within MaxRemedy.
+func (d *Demand) remedy(where string, facts *Facts) string {
+	var rules []rbacv1.PolicyRule
+	for _, need := range d.Needs(facts) {
+		if need.Namespace == where && (len(need.Instead) == 0 || isMissing(need, facts)) {
+			rules = append(rules, need.Rules...)
+		}
+	}
+	tenant := d.wish.Tenant
+	role := roleManifest{kind: "Role", name: "appmarket-" + d.wish.App, namespace: where}
+	if where == "" {
+		role.kind = "ClusterRole"
+	} else {
+		// A Role cannot speak of addresses; the ClusterRole does.
+		rules = slices.DeleteFunc(rules, func(r rbacv1.PolicyRule) bool { return len(r.NonResourceURLs) > 0 })
+	}
+	if where != tenant.Namespace {
+		role.name = fmt.Sprintf("appmarket-%s-%s", tenant.Namespace, d.wish.App)
+	}
+	subject := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Name: tenant.ServiceAccount, Namespace: tenant.Namespace}
+	text, err := role.text(compact(rules), subject)
+	if err != nil || len(text) > MaxRemedy {
+		return ""
+	}
+	return text
+}
+
+func isMissing(need Need, facts *Facts) bool {
+	return slices.ContainsFunc(facts.Missing, func(m Need) bool {
+		return m.Namespace == need.Namespace && slices.EqualFunc(m.Rules, need.Rules, func(a, b rbacv1.PolicyRule) bool {
+			return atomOf(a) == atomOf(b)
+		})
+	})
+}
+
+type roleManifest struct{ kind, name, namespace string }
+
+// text writes the role and its binding with a rule on each line; JSON is YAML.
+func (r roleManifest) text(rules []rbacv1.PolicyRule, subject rbacv1.Subject) (string, error) {
+	meta := map[string]string{"name": r.name}
+	if r.namespace != "" {
+		meta["namespace"] = r.namespace
+	}
+	ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: r.kind, Name: r.name}
+	values := []any{meta, meta, ref, subject}
+	for _, rule := range rules {
+		values = append(values, rule)
+	}
+	var lines []string
+	for _, value := range values {
+		line, err := json.Marshal(value)
+		if err != nil {
+			return "", fmt.Errorf("write %s %s: %w", r.kind, r.name, err)
+		}
+		lines = append(lines, string(line))
+	}
+	api := rbacv1.SchemeGroupVersion.String()
+	return fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: %s\nrules:\n- %s\n---\n", api, r.kind, lines[0], strings.Join(lines[4:], "\n- ")) +
+		fmt.Sprintf("apiVersion: %s\nkind: %sBinding\nmetadata: %s\nroleRef: %s\nsubjects:\n- %s\n", api, r.kind, lines[1], lines[2], lines[3]), nil
+}
+
+// atomOf is what a rule of one resource and one verb speaks of.
+func atomOf(rule rbacv1.PolicyRule) right {
+	first := func(list []string) string {
+		if len(list) == 0 {
+			return ""
+		}
+		return list[0]
+	}
+	if len(rule.NonResourceURLs) > 0 {
+		return right{resource: first(rule.NonResourceURLs), verb: first(rule.Verbs), group: address}
+	}
+	return right{group: first(rule.APIGroups), resource: first(rule.Resources), name: first(rule.ResourceNames), verb: first(rule.Verbs)}
+}
+
+// address stands for the group of what is no resource; no group is called so.
+const address = "\x00"
+
+// compact joins rules of one resource and one verb each into as few as are easily
+// read: resources of a group that are allowed the same share a rule.
+func compact(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
+	verbs := map[right][]string{}
+	for _, rule := range rules {
+		atom := atomOf(rule)
+		verb := atom.verb
+		atom.verb = ""
+		verbs[atom] = append(verbs[atom], verb)
+	}
+	names := map[right][]string{}
+	for atom, list := range verbs {
+		slices.Sort(list)
+		atom.verb = strings.Join(slices.Compact(list), ",")
+		name := atom.name
+		atom.name = ""
+		// A right that holds for every name is a rule of its own.
+		if name == "" {
+			atom.namespace = "every name"
+		}
+		names[atom] = append(names[atom], name)
+	}
+	resources := map[right][]string{}
+	for atom, list := range names {
+		slices.Sort(list)
+		resource := atom.resource
+		atom.resource, atom.name = "", strings.Join(list, ",")
+		resources[atom] = append(resources[atom], resource)
+	}
+	var all []rbacv1.PolicyRule
+	for atom, list := range resources {
+		slices.Sort(list)
+		all = append(all, joined(atom, list))
+	}
+	slices.SortFunc(all, func(a, b rbacv1.PolicyRule) int {
+		return cmp.Or(strings.Compare(order(a.APIGroups), order(b.APIGroups)), slices.Compare(a.Resources, b.Resources),
+			slices.Compare(a.ResourceNames, b.ResourceNames), slices.Compare(a.Verbs, b.Verbs),
+			slices.Compare(a.NonResourceURLs, b.NonResourceURLs))
+	})
+	return all
+}
+
+func order(groups []string) string { return strings.Join(groups, ",") }
+
+func joined(atom right, resources []string) rbacv1.PolicyRule {
+	rule := rbacv1.PolicyRule{Verbs: strings.Split(atom.verb, ",")}
+	if atom.group == address {
+		rule.NonResourceURLs = resources
+		return rule
+	}
+	rule.APIGroups, rule.Resources = []string{atom.group}, resources
+	if atom.name != "" {
+		rule.ResourceNames = strings.Split(atom.name, ",")
+	}
+	return rule
+}

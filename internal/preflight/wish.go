@@ -1,0 +1,136 @@
+package preflight
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// Wish is an app that a tenant wants installed.
+type Wish struct {
+	// Tenant is where it goes, and as whom.
+	Tenant release.Tenant
+	// App names the roles of a remedy.
+	App string
+	// Units are in the order in which they are installed.
+	Units []Unit
+	// There are objects that are in the cluster already, and will be changed or
+	// removed. Nothing but the rights to them is looked at.
+	There []v1alpha1.ObjectReference
+	// Platforms are the builds of images, as os/architecture or
+	// os/architecture/variant, by the full name of the image. An image without is
+	// taken to run anywhere.
+	Platforms map[string][]string
+	// Architectures, CPU and Memory are what the app says of itself, beside what its
+	// objects say: architectures such as amd64, and quantities. Empty is no demand.
+	Architectures []string
+	CPU           string
+	Memory        string
+	// Replaces says that the app is there already and is brought to another version.
+	// What the cluster has in use is then partly its own, so that only what the
+	// cluster has in all counts.
+	Replaces bool
+}
+
+// Unit is a chart that becomes a release of its own.
+type Unit struct {
+	// Name is that of the chart.
+	Name string
+	// KubeVersion is the constraint of its Chart.yaml, empty if there is none.
+	KubeVersion string
+	// RenderedIn is the namespace that the templates were told. What names it, or no
+	// namespace, goes to the tenant's.
+	RenderedIn string
+	// Documents are what it renders to. Names of objects count: those of cluster-wide
+	// ones are written into the role of a remedy.
+	Documents []hydrate.Document
+}
+
+// Describe takes what an AppInfo says of the app into the wish. The images there are
+// those of the selected version; those of another are unknown and run anywhere.
+func (w *Wish) Describe(app *v1alpha1.AppInfo) {
+	w.App = app.Spec.App
+	w.Platforms = maps.Clone(w.Platforms)
+	if w.Platforms == nil {
+		w.Platforms = map[string][]string{}
+	}
+	for _, image := range app.Status.Images {
+		w.Platforms[image.Name] = image.Platforms
+	}
+	summary := app.Status.Summary
+	if summary == nil {
+		return
+	}
+	w.Architectures = summary.Architectures
+	if summary.Resources != nil {
+		w.CPU, w.Memory = summary.Resources.CPU, summary.Resources.Memory
+	}
+}
+
+// Units reads the charts of a draft that is rendered. renderedIn is the namespace
+// that the templates were told.
+func Units(draft *hydrate.Draft, renderedIn string) ([]Unit, error) {
+	units := make([]Unit, 0, len(draft.Units))
+	for _, u := range draft.Units {
+		meta, err := hydrate.ReadMetadata(hydrate.UnitFiles(draft.Files, u.Dir))
+		if err != nil {
+			return nil, fmt.Errorf("chart %s: %w", u.Name, err)
+		}
+		units = append(units, Unit{Name: u.Name, KubeVersion: meta.KubeVersion, RenderedIn: renderedIn, Documents: u.Documents})
+	}
+	return units, nil
+}
+
+// For leaves of a unit what Helm does at these moments, such as pre-delete: its hooks
+// of them, and all that is no hook if kept says so.
+func (u Unit) For(kept bool, moments ...string) Unit {
+	u.Documents = slices.DeleteFunc(slices.Clone(u.Documents), func(doc hydrate.Document) bool {
+		return doc.Hook && !isAt(doc, moments) || !doc.Hook && !kept
+	})
+	return u
+}
+
+// Demand is a wish whose documents are read.
+type Demand struct {
+	wish      Wish
+	objects   []object
+	there     []object
+	workloads []workload
+	claims    []claim
+	roles     []grant
+	crds      []brought
+	volumes   map[string]bool
+	classes   map[string]bool
+	services  []service
+	unread    []Problem
+}
+
+// Read reads the documents of a wish. A document that is not YAML is stalled with
+// RenderFailed, more than 5,000 objects with LimitExceeded. An object that is not of
+// the form of its kind is a problem that Check reports.
+func Read(w Wish) (*Demand, error) {
+	d := &Demand{wish: w, volumes: map[string]bool{}, classes: map[string]bool{}}
+	for i := range w.Units {
+		if err := d.readUnit(i); err != nil {
+			return nil, fmt.Errorf("chart %s: %w", w.Units[i].Name, err)
+		}
+	}
+	for _, ref := range w.There {
+		d.there = append(d.there, object{
+			gvk: schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind), namespace: ref.Namespace, name: ref.Name, unit: noUnit,
+		})
+	}
+	for i := range d.objects {
+		if err := d.take(&d.objects[i]); err != nil {
+			d.unread = append(d.unread, final(v1alpha1.ReasonRenderFailed,
+				"%s is not of the form of its kind: %s; the values given, or the chart, must be mended", d.objects[i].title(), bounded(err.Error())))
+		}
+	}
+	return d, nil
+}

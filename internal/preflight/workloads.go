@@ -1,0 +1,149 @@
+package preflight
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// workload is an object that becomes pods.
+type workload struct {
+	object *object
+	pod    corev1.Pod
+	// pods is how many there are at a time; one on each node for a DaemonSet.
+	pods int64
+	each bool
+	// later says that its pods come at a time of their own and stay only for a while.
+	later bool
+}
+
+// claim is a volume claim, or a template for claims.
+type claim struct {
+	object *object
+	title  string
+	spec   corev1.PersistentVolumeClaim
+	copies int64
+}
+
+// takeWorkload keeps an object that becomes pods. One that makes none, since its
+// replicas are zero or it is suspended, asks for nothing.
+func (d *Demand) takeWorkload(o *object) error {
+	read, ok := readers[o.gvk]
+	if !ok {
+		return nil
+	}
+	w, err := read(d, o)
+	if err != nil || w == nil || w.pods == 0 {
+		return err
+	}
+	w.object, w.later = o, w.later || o.hook
+	defaultRequests(&w.pod.Spec)
+	d.workloads = append(d.workloads, *w)
+	return nil
+}
+
+// readers read the kinds that become pods.
+var readers = map[schema.GroupVersionKind]func(*Demand, *object) (*workload, error){
+	corev1.SchemeGroupVersion.WithKind("Pod"): reader(func(one *corev1.Pod) *workload {
+		return &workload{pod: *one, pods: 1}
+	}),
+	corev1.SchemeGroupVersion.WithKind("ReplicationController"): reader(func(one *corev1.ReplicationController) *workload {
+		if one.Spec.Template == nil {
+			return nil
+		}
+		return replicated(*one.Spec.Template, one.Spec.Replicas)
+	}),
+	appsv1.SchemeGroupVersion.WithKind("Deployment"): reader(func(one *appsv1.Deployment) *workload {
+		return replicated(one.Spec.Template, one.Spec.Replicas)
+	}),
+	appsv1.SchemeGroupVersion.WithKind("ReplicaSet"): reader(func(one *appsv1.ReplicaSet) *workload {
+		return replicated(one.Spec.Template, one.Spec.Replicas)
+	}),
+	appsv1.SchemeGroupVersion.WithKind("StatefulSet"): (*Demand).statefulSet,
+	appsv1.SchemeGroupVersion.WithKind("DaemonSet"): reader(func(one *appsv1.DaemonSet) *workload {
+		w := replicated(one.Spec.Template, nil)
+		w.each = true
+		return w
+	}),
+	batchv1.SchemeGroupVersion.WithKind("Job"): reader(func(one *batchv1.Job) *workload { return job(one.Spec) }),
+	batchv1.SchemeGroupVersion.WithKind("CronJob"): reader(func(one *batchv1.CronJob) *workload {
+		w := job(one.Spec.JobTemplate.Spec)
+		w.later = true
+		if one.Spec.Suspend != nil && *one.Spec.Suspend {
+			w.pods = 0
+		}
+		return w
+	}),
+}
+
+func reader[T any](take func(*T) *workload) func(*Demand, *object) (*workload, error) {
+	return func(_ *Demand, o *object) (*workload, error) {
+		one, err := decode[T](o)
+		if err != nil {
+			return nil, err
+		}
+		return take(one), nil
+	}
+}
+
+// replicated is a workload of that many pods; one if it does not say.
+func replicated(template corev1.PodTemplateSpec, replicas *int32) *workload {
+	w := &workload{pod: corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}, pods: 1}
+	if replicas != nil {
+		w.pods = max(0, int64(*replicas))
+	}
+	return w
+}
+
+func job(spec batchv1.JobSpec) *workload {
+	w := replicated(spec.Template, spec.Parallelism)
+	if spec.Completions != nil {
+		w.pods = min(w.pods, max(0, int64(*spec.Completions)))
+	}
+	if spec.Suspend != nil && *spec.Suspend {
+		w.pods = 0
+	}
+	return w
+}
+
+// statefulSet keeps the templates of its claims too.
+func (d *Demand) statefulSet(o *object) (*workload, error) {
+	one, err := decode[appsv1.StatefulSet](o)
+	if err != nil {
+		return nil, err
+	}
+	w := replicated(one.Spec.Template, one.Spec.Replicas)
+	for _, template := range one.Spec.VolumeClaimTemplates {
+		d.claims = append(d.claims, claim{
+			object: o, title: fmt.Sprintf("volumeClaimTemplate %s of %s", template.Name, o.title()), spec: template, copies: w.pods,
+		})
+	}
+	return w, nil
+}
+
+// defaultRequests asks for as much as is allowed where a container only says the
+// latter, as the API server does.
+func defaultRequests(spec *corev1.PodSpec) {
+	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+		for i := range list {
+			list[i].Resources.Requests = completed(list[i].Resources.Requests, list[i].Resources.Limits)
+		}
+	}
+}
+
+// completed is a list with what it lacks taken from another.
+func completed(list, from corev1.ResourceList) corev1.ResourceList {
+	for name, amount := range from {
+		if _, ok := list[name]; ok {
+			continue
+		}
+		if list == nil {
+			list = corev1.ResourceList{}
+		}
+		list[name] = amount
+	}
+	return list
+}
