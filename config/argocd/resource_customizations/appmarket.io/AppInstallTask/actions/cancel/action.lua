@@ -1,0 +1,3 @@
+-- It cannot be taken back.
+obj.spec.cancel = true
+return obj

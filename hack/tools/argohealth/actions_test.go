@@ -1,0 +1,74 @@
+package argohealth
+
+import (
+	"testing"
+
+	"github.com/argoproj/argo-cd/v3/pkg/apis/application/v1alpha1"
+	"github.com/argoproj/argo-cd/v3/util/lua"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+const requested = "appmarket.io/reconcile-requested-at"
+
+type actionTests struct {
+	DiscoveryTests []struct {
+		InputPath string                    `json:"inputPath"`
+		Result    []v1alpha1.ResourceAction `json:"result"`
+	} `json:"discoveryTests"`
+	ActionTests []struct {
+		Action             string `json:"action"`
+		InputPath          string `json:"inputPath"`
+		ExpectedOutputPath string `json:"expectedOutputPath"`
+	} `json:"actionTests"`
+}
+
+func TestDiscovery(t *testing.T) {
+	vm := lua.VM{ResourceOverrides: overrides(t)}
+	for _, kind := range kinds {
+		for _, test := range read[actionTests](NewWithT(t), scripts(kind, "actions", "action_test.yaml")).DiscoveryTests {
+			t.Run(kind+"/"+test.InputPath, func(t *testing.T) {
+				g := NewWithT(t)
+				o := object(g, scripts(kind, "actions", test.InputPath))
+				found, err := vm.GetResourceActionDiscovery(o)
+				g.Expect(err).NotTo(HaveOccurred())
+				offered, err := vm.ExecuteResourceActionDiscovery(o, found)
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(offered).To(ConsistOf(test.Result))
+			})
+		}
+	}
+}
+
+func TestActions(t *testing.T) {
+	vm := lua.VM{ResourceOverrides: overrides(t)}
+	for _, kind := range kinds {
+		for _, test := range read[actionTests](NewWithT(t), scripts(kind, "actions", "action_test.yaml")).ActionTests {
+			t.Run(kind+"/"+test.Action+"/"+test.InputPath, func(t *testing.T) {
+				g := NewWithT(t)
+				o := object(g, scripts(kind, "actions", test.InputPath))
+				action, err := vm.GetResourceAction(o, test.Action)
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(action.ActionLua).NotTo(BeEmpty())
+				made, err := vm.ExecuteResourceAction(o, action.ActionLua, nil)
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(made).To(HaveLen(1))
+				g.Expect(made[0].K8SOperation).To(Equal(lua.PatchOperation))
+				want := object(g, scripts(kind, "actions", test.ExpectedOutputPath))
+				g.Expect(timeless(g, made[0].UnstructuredObj)).To(MatchJSON(timeless(g, want)))
+			})
+		}
+	}
+}
+
+// timeless is an object as JSON, in which numbers are numbers, without the time at which
+// a reconcile was asked for.
+func timeless(g Gomega, o *unstructured.Unstructured) []byte {
+	if annotations := o.GetAnnotations(); annotations[requested] != "" {
+		annotations[requested] = "now"
+		o.SetAnnotations(annotations)
+	}
+	text, err := o.MarshalJSON()
+	g.Expect(err).NotTo(HaveOccurred())
+	return text
+}

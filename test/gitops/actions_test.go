@@ -1,0 +1,121 @@
+package gitops_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// actionTests is an action_test.yaml, as Argo CD's repository keeps them.
+type actionTests struct {
+	DiscoveryTests []discoveryTest `json:"discoveryTests"`
+	ActionTests    []actionTest    `json:"actionTests"`
+}
+
+type discoveryTest struct {
+	InputPath string        `json:"inputPath"`
+	Result    []offerAction `json:"result"`
+}
+
+type offerAction struct {
+	Name     string `json:"name"`
+	Disabled bool   `json:"disabled"`
+}
+
+type actionTest struct {
+	Action             string `json:"action"`
+	InputPath          string `json:"inputPath"`
+	ExpectedOutputPath string `json:"expectedOutputPath"`
+}
+
+func actionsOf(g Gomega, kind string) actionTests {
+	return read[actionTests](g, scripts(g, kind, "actions", "action_test.yaml"))
+}
+
+func TestDiscovery(t *testing.T) {
+	for _, kind := range kinds {
+		g := NewWithT(t)
+		script := text(g, scripts(g, kind, "actions", "discovery.lua"))
+		for _, test := range actionsOf(g, kind).DiscoveryTests {
+			t.Run(kind+"/"+filepath.Base(test.InputPath), func(t *testing.T) {
+				g := NewWithT(t)
+				var offered []offerAction
+				for name, how := range luaMap(g, object(g, scripts(g, kind, "actions", test.InputPath)), script) {
+					g.Expect(how).To(HaveLen(1))
+					offered = append(offered, offerAction{Name: name, Disabled: how.(map[string]any)["disabled"].(bool)})
+				}
+				g.Expect(offered).To(ConsistOf(test.Result))
+			})
+		}
+	}
+}
+
+func TestActions(t *testing.T) {
+	for _, kind := range kinds {
+		g := NewWithT(t)
+		for _, test := range actionsOf(g, kind).ActionTests {
+			t.Run(kind+"/"+test.Action+"/"+filepath.Base(test.InputPath), func(t *testing.T) {
+				g := NewWithT(t)
+				script := text(g, scripts(g, kind, "actions", test.Action, "action.lua"))
+				before := object(g, scripts(g, kind, "actions", test.InputPath))
+				after := &unstructured.Unstructured{Object: luaMap(g, before, script)}
+				want := object(g, scripts(g, kind, "actions", test.ExpectedOutputPath))
+				forgetRequest(g, before, after, want)
+				g.Expect(after.Object).To(Equal(want.Object))
+			})
+		}
+	}
+}
+
+// forgetRequest checks that a reconcile was asked for now, and makes that equal in
+// what came out and what was to come.
+func forgetRequest(g Gomega, before, after, want *unstructured.Unstructured) {
+	asked := after.GetAnnotations()[v1alpha1.ReconcileRequestAnnotation]
+	if asked == before.GetAnnotations()[v1alpha1.ReconcileRequestAnnotation] {
+		return
+	}
+	at, err := time.Parse(time.RFC3339, asked)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(at).To(BeTemporally("~", time.Now(), time.Minute))
+	annotations := want.GetAnnotations()
+	g.Expect(annotations).To(HaveKey(v1alpha1.ReconcileRequestAnnotation))
+	annotations[v1alpha1.ReconcileRequestAnnotation] = asked
+	want.SetAnnotations(annotations)
+}
+
+// TestEveryActionIsOfferedAndTried checks that scripts, discovery and tests name the
+// same actions.
+func TestEveryActionIsOfferedAndTried(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			g := NewWithT(t)
+			offered, enabled, tried := map[string]bool{}, map[string]bool{}, map[string]bool{}
+			tests := actionsOf(g, kind)
+			for _, test := range tests.DiscoveryTests {
+				for _, action := range test.Result {
+					offered[action.Name] = true
+					enabled[action.Name] = enabled[action.Name] || !action.Disabled
+				}
+			}
+			for _, test := range tests.ActionTests {
+				tried[test.Action] = true
+			}
+			g.Expect(tried).To(Equal(offered))
+			g.Expect(enabled).To(Equal(offered), "each is of use in some state")
+			g.Expect(definitions(g, kind)).To(ConsistOf(keys(offered)))
+		})
+	}
+}
+
+func keys(set map[string]bool) []string {
+	var all []string
+	for key := range set {
+		all = append(all, key)
+	}
+	return all
+}

@@ -1,0 +1,100 @@
+package gitops_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+)
+
+const configMapHead = `# Health checks and actions for the kinds of AppMarket: a patch for the ConfigMap of
+# Argo CD. Generated from resource_customizations by
+#
+#   go test ./test/gitops -run TestConfigMap -update
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: argocd-cm
+data:
+`
+
+// TestConfigMap keeps the patch for Argo CD's ConfigMap in step with the scripts.
+func TestConfigMap(t *testing.T) {
+	g := NewWithT(t)
+	made := configMapHead
+	for _, kind := range kinds {
+		made += "  resource.customizations.health.appmarket.io_" + kind + ": |\n"
+		made += indented(text(g, scripts(g, kind, "health.lua")), 4)
+	}
+	for _, kind := range kinds {
+		made += "  resource.customizations.actions.appmarket.io_" + kind + ": |\n"
+		made += indented(actionsEntry(g, kind), 4)
+	}
+	path := file(g, "config", "argocd", "argocd-cm.yaml")
+	if *update {
+		g.Expect(os.WriteFile(path, []byte(made), 0o644)).To(Succeed())
+	}
+	g.Expect(text(g, path)).To(Equal(made), "make it anew with -update")
+}
+
+// actionsEntry is the value that Argo CD reads the actions of a kind from: YAML
+// within YAML.
+func actionsEntry(g Gomega, kind string) string {
+	entry := "discovery.lua: |\n" + indented(text(g, scripts(g, kind, "actions", "discovery.lua")), 2) + "definitions:\n"
+	for _, action := range definitions(g, kind) {
+		entry += "  - name: " + action + "\n    action.lua: |\n" +
+			indented(text(g, scripts(g, kind, "actions", action, "action.lua")), 6)
+	}
+	return entry
+}
+
+// definitions are the actions of a kind, in order.
+func definitions(g Gomega, kind string) []string {
+	var actions []string
+	for _, name := range names(g, scripts(g, kind, "actions")) {
+		info, err := os.Stat(scripts(g, kind, "actions", name))
+		g.Expect(err).NotTo(HaveOccurred())
+		if info.IsDir() && name != "testdata" {
+			actions = append(actions, name)
+		}
+	}
+	return actions
+}
+
+func indented(text string, by int) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.TrimSpace(line) != "" {
+			out.WriteString(strings.Repeat(" ", by))
+		}
+		out.WriteString(line)
+	}
+	return out.String()
+}
+
+// TestConfigMapReads checks that what Argo CD gets out of the patch are the scripts.
+func TestConfigMapReads(t *testing.T) {
+	g := NewWithT(t)
+	type configMap struct {
+		APIVersion string            `json:"apiVersion"`
+		Kind       string            `json:"kind"`
+		Metadata   map[string]string `json:"metadata"`
+		Data       map[string]string `json:"data"`
+	}
+	data := read[configMap](g, file(g, "config", "argocd", "argocd-cm.yaml")).Data
+	g.Expect(data).To(HaveLen(2 * len(kinds)))
+	for _, kind := range kinds {
+		g.Expect(data["resource.customizations.health.appmarket.io_"+kind]).To(Equal(text(g, scripts(g, kind, "health.lua"))))
+		entry := parse[struct {
+			Discovery   string              `json:"discovery.lua"`
+			Definitions []map[string]string `json:"definitions"`
+		}](g, data["resource.customizations.actions.appmarket.io_"+kind])
+		g.Expect(entry.Discovery).To(Equal(text(g, scripts(g, kind, "actions", "discovery.lua"))))
+		for i, action := range definitions(g, kind) {
+			g.Expect(entry.Definitions[i]).To(Equal(map[string]string{
+				"name": action, "action.lua": text(g, scripts(g, kind, "actions", action, "action.lua")),
+			}))
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package gitops_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	kstatus "github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// healthTests is a health_test.yaml, as Argo CD's repository keeps them.
+type healthTests struct {
+	Tests []healthTest `json:"tests"`
+}
+
+type healthTest struct {
+	InputPath    string `json:"inputPath"`
+	HealthStatus Health `json:"healthStatus"`
+}
+
+// eachHealthTest goes over what the health checks of all kinds are to say.
+func eachHealthTest(t *testing.T, do func(t *testing.T, o *unstructured.Unstructured, want Health)) {
+	for _, kind := range kinds {
+		g := NewWithT(t)
+		for _, test := range read[healthTests](g, scripts(g, kind, "health_test.yaml")).Tests {
+			t.Run(kind+"/"+filepath.Base(test.InputPath), func(t *testing.T) {
+				o := object(NewWithT(t), scripts(g, kind, test.InputPath))
+				do(t, o, test.HealthStatus)
+			})
+		}
+	}
+}
+
+func TestHealth(t *testing.T) {
+	r := newReaders(t)
+	eachHealthTest(t, func(t *testing.T, o *unstructured.Unstructured, want Health) {
+		NewWithT(t).Expect(r.argo(NewWithT(t), o)).To(Equal(want))
+	})
+}
+
+// TestHealthElsewhere compares what Argo CD shows with what Flux and kstatus make of
+// the same objects.
+func TestHealthElsewhere(t *testing.T) {
+	r := newReaders(t)
+	eachHealthTest(t, func(t *testing.T, o *unstructured.Unstructured, _ Health) {
+		g := NewWithT(t)
+		v := r.judge(g, o)
+		if o.GetDeletionTimestamp() != nil {
+			g.Expect(v.kstatus).To(Equal(kstatus.TerminatingStatus))
+			g.Expect(v.flux).To(Equal(kstatus.InProgressStatus))
+			return
+		}
+		g.Expect(v.agree()).To(BeTrue(), "%+v", v)
+	})
+}
+
+func TestHealthOfEveryKindIsOneText(t *testing.T) {
+	g := NewWithT(t)
+	for _, kind := range kinds[1:] {
+		g.Expect(text(g, scripts(g, kind, "health.lua"))).To(Equal(text(g, scripts(g, kinds[0], "health.lua"))), kind)
+	}
+}
+
+func TestHealthTestsListEveryState(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			g := NewWithT(t)
+			var listed []string
+			shown := map[string]bool{}
+			for _, test := range read[healthTests](g, scripts(g, kind, "health_test.yaml")).Tests {
+				listed = append(listed, filepath.Base(test.InputPath))
+				shown[test.HealthStatus.Status] = true
+			}
+			g.Expect(listed).To(ConsistOf(names(g, scripts(g, kind, "testdata"))))
+			g.Expect(shown).To(And(HaveKey(healthy), HaveKey(progressing), HaveKey(degraded)))
+			if kind != "AppInstance" {
+				g.Expect(shown).To(HaveKey(suspended), "an instance is never suspended: it is stopped")
+			}
+		})
+	}
+}
+
+// names are the files of a folder.
+func names(g Gomega, folder string) []string {
+	entries, err := os.ReadDir(folder)
+	g.Expect(err).NotTo(HaveOccurred())
+	var all []string
+	for _, entry := range entries {
+		all = append(all, entry.Name())
+	}
+	return all
+}

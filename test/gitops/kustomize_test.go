@@ -1,0 +1,62 @@
+package gitops_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/appmarket/operator/test/env"
+)
+
+// TestArgoComponent adds the customizations to a ConfigMap of Argo CD that has others.
+func TestArgoComponent(t *testing.T) {
+	g := NewWithT(t)
+	folder := t.TempDir()
+	component, err := filepath.Rel(folder, file(g, "config", "argocd"))
+	g.Expect(err).NotTo(HaveOccurred())
+	put := func(name, content string) {
+		g.Expect(os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600)).To(Succeed())
+	}
+	put("kustomization.yaml", "resources: [argocd-cm.yaml]\ncomponents: ["+component+"]\n")
+	put("argocd-cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: argocd-cm, namespace: argocd}\ndata: {url: https://argocd.example}\n")
+	made := build(t, folder)
+	g.Expect(made).To(HaveLen(1))
+	data, _, err := unstructured.NestedStringMap(made[0].Object, "data")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(data).To(HaveLen(2*len(kinds) + 1))
+	g.Expect(data).To(HaveKeyWithValue("url", "https://argocd.example"))
+	for _, kind := range kinds {
+		g.Expect(data).To(HaveKeyWithValue("resource.customizations.health.appmarket.io_"+kind, text(g, scripts(g, kind, "health.lua"))))
+		g.Expect(data).To(HaveKeyWithValue("resource.customizations.actions.appmarket.io_"+kind, actionsEntry(g, kind)))
+	}
+}
+
+// TestFluxComponent builds the Kustomizations of the sample: each gets the health checks.
+func TestFluxComponent(t *testing.T) {
+	g := NewWithT(t)
+	want, _, err := unstructured.NestedSlice(object(g, file(g, "config", "flux", "health-checks.yaml")).Object, "spec", "healthCheckExprs")
+	g.Expect(err).NotTo(HaveOccurred())
+	made := build(t, file(g, "config", "samples", "gitops", "flux"))
+	g.Expect(made).To(HaveLen(3))
+	for _, o := range made {
+		g.Expect(o.GetName()).To(BeElementOf("market", "notes", "demo"))
+		g.Expect(o.Object["spec"]).To(And(HaveKeyWithValue("healthCheckExprs", want), HaveKey("sourceRef")))
+	}
+}
+
+// build is what kubectl makes of a kustomization.
+func build(t *testing.T, folder string) []*unstructured.Unstructured {
+	g := NewWithT(t)
+	env.Start(t) // Says so where the programs are not there.
+	var failure bytes.Buffer
+	command := exec.CommandContext(t.Context(), filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), "kustomize", folder)
+	command.Stderr = &failure
+	made, err := command.Output()
+	g.Expect(err).NotTo(HaveOccurred(), failure.String())
+	return documents(g, string(made))
+}

@@ -1,0 +1,168 @@
+package gitops_test
+
+import (
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/env"
+)
+
+// Annotations by which Argo CD orders what it applies.
+const (
+	waveAnnotation   = "argocd.argoproj.io/sync-wave"
+	hookAnnotation   = "argocd.argoproj.io/hook"
+	policyAnnotation = "argocd.argoproj.io/hook-delete-policy"
+)
+
+// sample is an object of config/samples/gitops and the folder that it lies in.
+type sample struct {
+	folder string
+	object *unstructured.Unstructured
+}
+
+// samples are all objects of the samples, in the order of their files.
+func samples(g Gomega) []sample {
+	root := file(g, "config", "samples", "gitops")
+	var all []sample
+	g.Expect(filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".yaml" {
+			return err
+		}
+		folder, err := filepath.Rel(root, filepath.Dir(path))
+		for _, o := range documents(g, text(g, path)) {
+			all = append(all, sample{folder, o})
+		}
+		return err
+	})).To(Succeed())
+	g.Expect(all).NotTo(BeEmpty())
+	return all
+}
+
+func documents(g Gomega, text string) []*unstructured.Unstructured {
+	var all []*unstructured.Unstructured
+	for part := range strings.SplitSeq(text, "\n---\n") {
+		plain, err := yaml.ToJSON([]byte(part))
+		g.Expect(err).NotTo(HaveOccurred())
+		o := &unstructured.Unstructured{}
+		g.Expect(o.UnmarshalJSON(plain)).To(Succeed(), part)
+		all = append(all, o)
+	}
+	return all
+}
+
+// foreign are the groups of the tools themselves, which the API server does not have.
+var foreign = []string{"argoproj.io", "kustomize.toolkit.fluxcd.io", "kustomize.config.k8s.io"}
+
+// TestSamplesAreValid has a real API server apply each of them, without keeping it.
+func TestSamplesAreValid(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	all := samples(g)
+	for _, s := range all {
+		if s.object.GetKind() == "Namespace" {
+			server.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.object.GetName()}})
+		}
+	}
+	var applied []string
+	for _, s := range all {
+		if slices.Contains(foreign, s.object.GroupVersionKind().Group) {
+			continue
+		}
+		applied = append(applied, s.object.GetKind())
+		t.Run(s.folder+"/"+s.object.GetKind()+"/"+s.object.GetName(), func(t *testing.T) {
+			NewWithT(t).Expect(server.Client.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(s.object),
+				client.DryRunAll, client.FieldOwner("argocd-controller"), client.ForceOwnership)).To(Succeed())
+		})
+	}
+	g.Expect(applied).To(ContainElements("Namespace", "ServiceAccount", "RoleBinding", "MarketSource", "AppInstance", "AppInstallTask"))
+}
+
+// TestWaves checks that Argo CD applies first what the rest needs.
+func TestWaves(t *testing.T) {
+	g := NewWithT(t)
+	want := map[string]string{
+		"Namespace/market": "-2", "MarketSource/samples": "-2",
+		"Namespace/demo": "-1", "ServiceAccount/appmarket-tenant": "-1", "RoleBinding/appmarket-tenant": "-1",
+		"AppInstance/blog": "0", "AppInstance/board": "1",
+	}
+	found := map[string]string{}
+	for _, s := range samples(g) {
+		if wave, ok := s.object.GetAnnotations()[waveAnnotation]; ok {
+			found[s.object.GetKind()+"/"+s.object.GetName()] = wave
+		}
+	}
+	g.Expect(found).To(Equal(want))
+}
+
+// TestHooks checks that every task that Argo CD runs is a hook that comes to an end and
+// says what becomes of it, and that what tasks install is removed by tasks.
+func TestHooks(t *testing.T) {
+	g := NewWithT(t)
+	hooks := map[string][]string{}
+	installed, removed := []string{}, []string{}
+	for _, s := range samples(g) {
+		annotations := s.object.GetAnnotations()
+		if s.object.GetKind() != "AppInstallTask" || !strings.HasPrefix(s.folder, "argocd") {
+			g.Expect(annotations).NotTo(HaveKey(hookAnnotation), "%s: an instance as a hook would be removed with every sync", s.object.GetName())
+			continue
+		}
+		task := typed[v1alpha1.AppInstallTask](g, s.object)
+		hooks[annotations[hookAnnotation]] = append(hooks[annotations[hookAnnotation]], task.Name)
+		g.Expect(annotations[policyAnnotation]).To(BeElementOf("BeforeHookCreation", "HookSucceeded"), task.Name)
+		g.Expect(task.Spec.RunID).NotTo(BeEmpty(), task.Name)
+		if task.Spec.Action == v1alpha1.ActionUninstall {
+			removed = append(removed, task.Instance())
+			continue
+		}
+		installed = append(installed, task.Instance())
+		g.Expect(task.Spec.OnMissingInput).To(Equal(v1alpha1.MissingInputFail), "nobody gives inputs in a sync")
+		g.Expect(task.Spec.Deadline).NotTo(BeEmpty(), "Argo CD waits without limit")
+	}
+	g.Expect(hooks).To(Equal(map[string][]string{
+		"PreSync": {"install-notes"}, "PostSync": {"install-hello"},
+		"PreDelete": {"uninstall-hello"}, "PostDelete": {"uninstall-notes"},
+	}))
+	g.Expect(removed).To(ConsistOf(installed))
+}
+
+// TestFluxOrder checks that each Kustomization waits for the health of its objects, and
+// that the folders that they apply are there.
+func TestFluxOrder(t *testing.T) {
+	g := NewWithT(t)
+	after := map[string]string{}
+	for _, s := range samples(g) {
+		if s.object.GroupVersionKind().Group != "kustomize.toolkit.fluxcd.io" {
+			continue
+		}
+		g.Expect(s.object.Object["spec"]).To(HaveKeyWithValue("wait", true), s.object.GetName())
+		path, _, err := unstructured.NestedString(s.object.Object, "spec", "path")
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(file(g, "config", "samples", "gitops", path)).To(BeADirectory())
+		after[s.object.GetName()] = ""
+		before, _, err := unstructured.NestedSlice(s.object.Object, "spec", "dependsOn")
+		g.Expect(err).NotTo(HaveOccurred())
+		for _, b := range before {
+			after[s.object.GetName()] += b.(map[string]any)["name"].(string)
+		}
+	}
+	g.Expect(after).To(Equal(map[string]string{"market": "", "notes": "market", "demo": "notes"}))
+}
+
+// typed is an object as Go sees it.
+func typed[T any](g Gomega, o *unstructured.Unstructured) *T {
+	into := new(T)
+	g.Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, into)).To(Succeed())
+	return into
+}

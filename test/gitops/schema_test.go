@@ -1,0 +1,82 @@
+package gitops_test
+
+import (
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/expect"
+)
+
+// eachTestdata goes over the objects that the scripts are tried on.
+func eachTestdata(t *testing.T, do func(t *testing.T, o *unstructured.Unstructured)) {
+	for _, kind := range kinds {
+		for _, folder := range []string{"testdata", "actions/testdata"} {
+			g := NewWithT(t)
+			for _, name := range names(g, scripts(g, kind, folder)) {
+				t.Run(strings.Join([]string{kind, folder, name}, "/"), func(t *testing.T) {
+					do(t, object(NewWithT(t), scripts(g, kind, folder, name)))
+				})
+			}
+		}
+	}
+}
+
+// TestTestdataIsValid has a real API server take every object in, status and all,
+// with no field that it does not know.
+func TestTestdataIsValid(t *testing.T) {
+	server := env.Start(t)
+	strict := client.WithFieldValidation(server.Client, metav1.FieldValidationStrict)
+	eachTestdata(t, func(t *testing.T, o *unstructured.Unstructured) {
+		g := NewWithT(t)
+		g.Expect(o.GetName()).NotTo(BeEmpty())
+		status := o.Object["status"]
+		made := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": o.GetAPIVersion(), "kind": o.GetKind(), "spec": o.Object["spec"],
+			"metadata": map[string]any{"name": o.GetName(), "namespace": server.Namespace(t, nil)},
+		}}
+		g.Expect(strict.Create(t.Context(), made)).To(Succeed())
+		made.Object["status"] = status
+		g.Expect(strict.Status().Update(t.Context(), made)).To(Succeed())
+		g.Expect(made.Object["status"]).To(Equal(status), "nothing is dropped or defaulted")
+	})
+}
+
+// TestTestdataKeepsTheContract checks that what the scripts are tried on is what the
+// operator writes.
+func TestTestdataKeepsTheContract(t *testing.T) {
+	eachTestdata(t, func(t *testing.T, o *unstructured.Unstructured) {
+		g := NewWithT(t)
+		made, err := scheme(g).New(v1alpha1.GroupVersion.WithKind(o.GetKind()))
+		g.Expect(err).NotTo(HaveOccurred())
+		typed := made.(v1alpha1.Object)
+		g.Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, typed)).To(Succeed())
+		if unseen(typed) {
+			return
+		}
+		expect.Contract(g, typed)
+	})
+}
+
+func scheme(g Gomega) *runtime.Scheme {
+	s := runtime.NewScheme()
+	g.Expect(v1alpha1.AddToScheme(s)).To(Succeed())
+	return s
+}
+
+// unseen reports whether the operator has yet to look at an object as it is.
+func unseen(o v1alpha1.Object) bool {
+	for _, c := range o.GetConditions() {
+		if c.ObservedGeneration == o.GetGeneration() {
+			return false
+		}
+	}
+	return o.GetObservedGeneration() != o.GetGeneration()
+}

@@ -1,0 +1,256 @@
+package gitops_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/test/expect"
+)
+
+// whileItLasts is what Argo CD shows of each reason of Reconciling. In a wave and in a
+// hook it waits for both; Suspended says that it is a person who holds things up.
+var whileItLasts = map[string]string{
+	v1alpha1.ReasonProgressing:            progressing,
+	v1alpha1.ReasonProgressingWithRetry:   progressing,
+	v1alpha1.ReasonWaitingForInput:        suspended,
+	v1alpha1.ReasonWaitingForApp:          progressing,
+	v1alpha1.ReasonWaitingForSource:       progressing,
+	v1alpha1.ReasonWaitingForDependency:   progressing,
+	v1alpha1.ReasonWaitingForTurn:         progressing,
+	v1alpha1.ReasonWaitingForObjects:      progressing,
+	v1alpha1.ReasonRateLimited:            progressing,
+	v1alpha1.ReasonLicenseKeysUnavailable: progressing,
+	v1alpha1.ReasonPurchasePending:        progressing,
+	v1alpha1.ReasonPurchaseNotFound:       progressing,
+	v1alpha1.ReasonSuspended:              suspended,
+	// The scripts know of these before the operator does.
+	"WaitingForApproval": suspended,
+	"WaitingForWindow":   suspended,
+}
+
+func TestEveryReasonOfReconcilingIsShown(t *testing.T) {
+	g := NewWithT(t)
+	documented, err := expect.Allowed(status.AppInstallTask, v1alpha1.ConditionReconciling, metav1.ConditionTrue)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(documented).NotTo(BeEmpty())
+	for _, reason := range documented {
+		g.Expect(whileItLasts).To(HaveKey(reason), "say what Argo CD shows while it lasts, here and in health.lua")
+	}
+}
+
+var errBroken = errors.New("broken")
+
+// past is a status that a reconcile begins with.
+type past struct {
+	why string
+	// observed is the generation that was dealt with.
+	observed   int64
+	conditions []metav1.Condition
+}
+
+// written is a status that the operator leaves behind.
+type written struct {
+	why    string
+	object v1alpha1.Object
+	want   string
+}
+
+// subject is a kind with a way to make an object of it.
+type subject struct {
+	kind status.Kind
+	make func() v1alpha1.Object
+}
+
+var subjects = []subject{
+	{status.MarketSource, func() v1alpha1.Object { return &v1alpha1.MarketSource{} }},
+	{status.AppInfo, func() v1alpha1.Object { return &v1alpha1.AppInfo{} }},
+	{status.AppInstance, func() v1alpha1.Object { return &v1alpha1.AppInstance{} }},
+	{status.AppInstallTask, func() v1alpha1.Object { return &v1alpha1.AppInstallTask{} }},
+}
+
+// TestVerdicts lets internal/status conclude every outcome of a reconcile from every
+// status before it, and has the three readers judge what it wrote.
+func TestVerdicts(t *testing.T) {
+	r := newReaders(t)
+	shown := map[string]bool{}
+	for _, s := range subjects {
+		for _, w := range s.written() {
+			t.Run(w.why, func(t *testing.T) {
+				g := NewWithT(t)
+				o := seen(g, w.object)
+				v := r.judge(g, o)
+				g.Expect(v.argo).To(Equal(w.want), "%+v", w.object.GetConditions())
+				g.Expect(v.agree()).To(BeTrue(), "%+v: %+v", v, w.object.GetConditions())
+				shown[v.argo] = true
+			})
+		}
+	}
+	NewWithT(t).Expect(shown).To(HaveLen(4))
+}
+
+// written are all statuses of a kind.
+func (s subject) written() []written {
+	var all []written
+	for _, before := range s.pasts() {
+		for _, o := range s.outcomes() {
+			for _, serving := range []bool{false, true} {
+				if serving && (o.err == nil || s.kind.Root != v1alpha1.ConditionReady) {
+					continue
+				}
+				all = append(all, s.conclude(before, o, serving))
+			}
+		}
+	}
+	return all
+}
+
+// end is what a reconcile ends with, and what Argo CD is to show then.
+type end struct {
+	why  string
+	err  error
+	want string
+}
+
+func (s subject) outcomes() []end {
+	all := []end{
+		{"done", nil, healthy},
+		{"failed", errBroken, progressing},
+		{"failed for a reason", outcome.Failed(v1alpha1.ReasonFetchFailed, errBroken), progressing},
+		{"stalled", outcome.Stalled(v1alpha1.ReasonInvalidSpec, errBroken), degraded},
+	}
+	if s.kind.Root == v1alpha1.ConditionSucceeded {
+		all = append(all,
+			end{"cancelled", outcome.Stalled(v1alpha1.ReasonCancelled, errBroken), degraded},
+			end{"expired", outcome.Stalled(v1alpha1.ReasonDeadlineExceeded, errBroken), degraded})
+	}
+	for _, milestone := range s.kind.Milestones {
+		all = append(all,
+			end{"failed at " + milestone, status.At(milestone, errBroken), progressing},
+			end{"stalled at " + milestone, status.At(milestone, outcome.Stalled(v1alpha1.ReasonLimitExceeded, errBroken)), degraded},
+			end{"waits at " + milestone, status.At(milestone, outcome.Waiting(v1alpha1.ReasonWaitingForObjects, 0, errBroken)), progressing})
+	}
+	for reason, want := range whileItLasts {
+		if _, instance := s.make().(*v1alpha1.AppInstance); instance && reason == v1alpha1.ReasonSuspended {
+			continue // It cannot be suspended.
+		}
+		all = append(all, end{"waits with " + reason, outcome.Waiting(reason, time.Minute, errBroken), want})
+	}
+	return all
+}
+
+// pasts are the statuses that a reconcile may begin with.
+func (s subject) pasts() []past {
+	root := func(state metav1.ConditionStatus, reason string) metav1.Condition {
+		return had(s.kind.Root, state, reason)
+	}
+	all := []past{
+		{"never seen", -1, nil},
+		{"at work", -1, []metav1.Condition{root(metav1.ConditionUnknown, v1alpha1.ReasonProgressing), had("Reconciling", metav1.ConditionTrue, v1alpha1.ReasonProgressing)}},
+		{"retried", -1, []metav1.Condition{root(metav1.ConditionFalse, v1alpha1.ReasonFetchFailed), had("Reconciling", metav1.ConditionTrue, v1alpha1.ReasonProgressingWithRetry)}},
+		{"stalled", generation - 1, []metav1.Condition{root(metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec), had("Stalled", metav1.ConditionTrue, v1alpha1.ReasonInvalidSpec)}},
+	}
+	if s.kind.Root == v1alpha1.ConditionReady {
+		all = append(all,
+			past{"ready", generation, []metav1.Condition{root(metav1.ConditionTrue, v1alpha1.ReasonReady)}},
+			past{"ready before an edit", generation - 1, []metav1.Condition{root(metav1.ConditionTrue, v1alpha1.ReasonReady)}},
+			past{"serving what was before", generation, []metav1.Condition{root(metav1.ConditionTrue, v1alpha1.ReasonServingPrevious), had("Stalled", metav1.ConditionTrue, v1alpha1.ReasonRenderFailed)}})
+	}
+	return all
+}
+
+func had(kind string, state metav1.ConditionStatus, reason string) metav1.Condition {
+	return metav1.Condition{
+		Type: kind, Status: state, Reason: reason, Message: "before", ObservedGeneration: generation - 1,
+		LastTransitionTime: metav1.NewTime(time.Unix(1, 0)),
+	}
+}
+
+// conclude makes the object that a reconcile leaves behind.
+func (s subject) conclude(before past, e end, serving bool) written {
+	o := s.make()
+	o.SetName("one")
+	o.SetNamespace("demo")
+	o.SetGeneration(generation)
+	o.SetObservedGeneration(before.observed)
+	suspend(o, e.err)
+	root := status.Root{Reason: s.kind.Root, Message: "as it should be", Serving: serving}
+	conditions, verdict := status.Conclude(slices.Clone(before.conditions), s.kind, generation, root, e.err)
+	o.SetConditions(conditions)
+	if verdict.Done {
+		o.SetObservedGeneration(generation)
+	}
+	if task, ok := o.(*v1alpha1.AppInstallTask); ok && verdict.Done {
+		task.Status.CompletionTime = ptr.To(metav1.Now())
+	}
+	w := written{object: o, want: e.want, why: s.name() + ", " + before.why + ": " + e.why}
+	if serving {
+		w.why += ", serving"
+	}
+	if s.kind.Root == v1alpha1.ConditionReady && outcome.Reason(e.err, "") == v1alpha1.ReasonSuspended {
+		w.want = paused(before)
+	}
+	return w
+}
+
+// suspend sets spec.suspend where that is why a reconcile ended.
+func suspend(o v1alpha1.Object, err error) {
+	if outcome.Reason(err, "") != v1alpha1.ReasonSuspended {
+		return
+	}
+	switch o := o.(type) {
+	case *v1alpha1.MarketSource:
+		o.Spec.Suspend = ptr.To(true)
+	case *v1alpha1.AppInfo:
+		o.Spec.Suspend = ptr.To(true)
+	case *v1alpha1.AppInstallTask:
+		o.Spec.Suspend = ptr.To(true)
+	}
+}
+
+// paused is what Argo CD shows of what lives once it is suspended: what it was, for as
+// long as that stands, and otherwise that a person holds it up.
+func paused(before past) string {
+	switch {
+	case meta.IsStatusConditionTrue(before.conditions, v1alpha1.ConditionStalled):
+		return degraded
+	case meta.IsStatusConditionTrue(before.conditions, v1alpha1.ConditionReady):
+		return healthy
+	}
+	return suspended
+}
+
+func (s subject) name() string { return seenKind(s.make()) }
+
+func seenKind(o v1alpha1.Object) string {
+	switch o.(type) {
+	case *v1alpha1.MarketSource:
+		return "MarketSource"
+	case *v1alpha1.AppInfo:
+		return "AppInfo"
+	case *v1alpha1.AppInstance:
+		return "AppInstance"
+	default:
+		return "AppInstallTask"
+	}
+}
+
+// seen is an object as it is read from the API server.
+func seen(g Gomega, o v1alpha1.Object) *unstructured.Unstructured {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+	g.Expect(err).NotTo(HaveOccurred())
+	u := &unstructured.Unstructured{Object: content}
+	u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(seenKind(o)))
+	return u
+}
