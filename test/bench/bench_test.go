@@ -74,6 +74,9 @@ func BenchmarkMeasures(b *testing.B) {
 		{"repository", (*measure).serveRepository},
 		{"task", (*measure).carryOutOne},
 		{"tasks", (*measure).carryOutMany},
+		{"cancel", (*measure).cancelWhileBusy},
+		{"kill", (*measure).convergeAfterKill},
+		{"thousand", (*measure).rememberThousand},
 	} {
 		b.Run(one.name, func(b *testing.B) {
 			if needsCluster := one.name != "index" && one.name != "start"; needsCluster && w.operator == nil {

@@ -49,6 +49,9 @@ type world struct {
 	catalogServer *counter
 	// whole is the benchmark of all measures, at whose end everything is stopped.
 	whole *testing.B
+	// relaunch starts the program anew; probes is where it says that it is ready.
+	relaunch func() (*process, error)
+	probes   string
 }
 
 func newWorld(b *testing.B) *world {
@@ -114,17 +117,28 @@ func (m *measure) startOperator() {
 	if m.catalog != "" {
 		args = append(args, "--allowed-directories", m.catalog)
 	}
-	var err error
-	m.operator, err = launch(filepath.Join(m.scratch, "operator.log"), program, args, []string{"HTTPS_PROXY=http://" + nobody})
-	m.Expect(err).NotTo(HaveOccurred())
-	operator, end := m.operator, m.whole
+	m.relaunch = func() (*process, error) {
+		return launch(filepath.Join(m.scratch, "operator.log"), program, args, []string{"HTTPS_PROXY=http://" + nobody})
+	}
+	m.probes = probes
+	m.launchOperator()
+	w, end := m.world, m.whole
 	end.Cleanup(func() {
-		if err := operator.terminate(); err != nil {
-			text, _ := os.ReadFile(operator.log) // What there is of it.
+		if err := w.operator.terminate(); err != nil {
+			text, _ := os.ReadFile(w.operator.log) // What there is of it.
 			end.Errorf("stop operator: %v: %s", err, text[max(0, len(text)-4000):])
 		}
 	})
-	m.Eventually(func() error { return fetch("http://" + probes + "/readyz") }, patience, 50*time.Millisecond).Should(Succeed())
+}
+
+// launchOperator starts the operator, which may have run before, and waits until it
+// is ready.
+func (m *measure) launchOperator() {
+	m.b.Helper()
+	var err error
+	m.operator, err = m.relaunch()
+	m.Expect(err).NotTo(HaveOccurred())
+	m.Eventually(func() error { return fetch("http://" + m.probes + "/readyz") }, patience, 50*time.Millisecond).Should(Succeed())
 }
 
 // run runs a program to its end.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
 	"github.com/dlclark/regexp2"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -71,14 +72,27 @@ func (c *chooser) take(count int, rule func(candidate) bool) []candidate {
 	return found
 }
 
-// isOffered reports whether an app may be installed by itself.
+// isOffered reports whether an app may be installed by itself, for nothing.
 func isOffered(app *v1alpha1.AppInfo) bool {
 	for _, d := range app.Status.Summary.Dependencies {
-		if d.Type == "application" && d.Mandatory {
+		if d.Type == "application" && d.Mandatory || d.Type == "system" && !isFor(d.Version, newestSystem) {
 			return false
 		}
 	}
-	return !app.Spec.Withdrawn && len(app.Spec.App) <= 40
+	return !app.Spec.Withdrawn && app.Status.Summary.License == nil && len(app.Spec.App) <= 40
+}
+
+// newestSystem is the version of the platform that apps are rendered for, where
+// nothing else is said; olderSystem is what some of them need instead.
+const (
+	newestSystem = "1.12.6"
+	olderSystem  = "1.12.5"
+)
+
+// isFor reports whether a version of the platform is in a range.
+func isFor(allowed, version string) bool {
+	constraint, err := semver.NewConstraint(allowed)
+	return err != nil || constraint.Check(semver.MustParse(version))
 }
 
 // canRun reports whether the cluster has the kinds of an app and a node for each of

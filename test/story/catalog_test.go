@@ -136,7 +136,7 @@ func comeAndGo(ctx context.Context, source *v1alpha1.MarketSource, chosen *choos
 func (i *installation) allowAll(ctx context.Context) {
 	GinkgoHelper()
 	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: i.namespace},
+		ObjectMeta: metav1.ObjectMeta{Name: "administrator-of-" + i.namespace},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: i.namespace, Name: "tenant"}},
 	}
@@ -163,9 +163,18 @@ func (i *installation) answer(ctx context.Context) {
 	before := client.MergeFrom(i.task.DeepCopy())
 	for _, in := range i.task.Status.RequiredInputs {
 		Expect(in.Problem).To(Equal("required"))
-		i.task.Spec.Envs = append(i.task.Spec.Envs, env(in.Name, invented(in)))
+		i.task.Spec.Envs = append(i.task.Spec.Envs, i.give(ctx, in))
 	}
 	Expect(cluster.Patch(ctx, i.task, before)).To(Succeed())
+}
+
+// give gives a value for an input: one that is secret as a reference.
+func (i *installation) give(ctx context.Context, in v1alpha1.Input) v1alpha1.EnvVar {
+	GinkgoHelper()
+	if in.Secret {
+		return i.secret(ctx, in.Name, invented(in))
+	}
+	return env(in.Name, invented(in))
 }
 
 // runs looks whether the app runs: the task, the instance and the cluster say so.

@@ -127,6 +127,18 @@ func env(name, value string) v1alpha1.EnvVar {
 	return v1alpha1.EnvVar{Name: name, Value: &value}
 }
 
+// secret is an input that is read from a Secret, which is made.
+func (t *tenant) secret(ctx context.Context, name, value string) v1alpha1.EnvVar {
+	GinkgoHelper()
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, GenerateName: "input-"}, StringData: map[string]string{"value": value},
+	}
+	Expect(cluster.Create(ctx, secret)).To(Succeed())
+	return v1alpha1.EnvVar{Name: name, ValueFrom: &v1alpha1.EnvVarSource{
+		SecretKeyRef: &v1alpha1.KeyReference{Name: secret.Name, Key: "value"},
+	}}
+}
+
 var _ = Describe("A tenant", Ordered, func() {
 	var source *v1alpha1.MarketSource
 	var t *tenant
@@ -169,7 +181,7 @@ var _ = Describe("A tenant", Ordered, func() {
 
 		By("giving one that does not fit")
 		task.Spec.Envs = []v1alpha1.EnvVar{
-			env("WIKI_ADMIN_EMAIL", "nobody"), env("WIKI_ADMIN_PASSWORD", "correct horse battery"),
+			env("WIKI_ADMIN_EMAIL", "nobody"), t.secret(ctx, "WIKI_ADMIN_PASSWORD", "correct horse battery"),
 			env("WIKI_PUBLIC_URL", "https://wiki.example"), env("WIKI_LANGUAGE", "en"), env("WIKI_HOME", "start"),
 		}
 		Expect(cluster.Update(ctx, task)).To(Succeed())

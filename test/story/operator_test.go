@@ -21,6 +21,7 @@ type operator struct {
 	probes  string
 	metrics string
 	args    []string
+	env     []string // beside that of the test
 	log     *os.File
 	process *exec.Cmd
 }
@@ -62,6 +63,7 @@ func newOperator(ctx context.Context) *operator {
 func (o *operator) start() {
 	GinkgoHelper()
 	o.process = exec.Command(o.program, o.args...)
+	o.process.Env = append(os.Environ(), o.env...)
 	o.process.Stdout, o.process.Stderr = o.log, o.log
 	o.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	Expect(o.process.Start()).To(Succeed())

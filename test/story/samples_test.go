@@ -8,7 +8,9 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -33,22 +35,61 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 		kubectl(ctx, "wait", "--for=condition=Ready", "marketsource/samples", "-n", "market", "--timeout=90s")
 	})
 
-	It("install hello, bring it to the newest stable version and remove it", func(ctx SpecContext) {
+	It("install hello, change it in every way and remove it", func(ctx SpecContext) {
+		By("installing a version that is not the newest")
 		applySample(ctx, "task-install-hello.yaml")
 		demo.succeed(ctx, task("install-hello"))
 		installed := demo.instance(ctx, "hello")
 		Expect(installed.Status.Version).To(Equal("1.0.0"))
 		Expect(installed.Spec.Title).To(Equal("Hello"))
-		Expect(helloPage(ctx, demo)).To(ContainSubstring("Hello from the demo"))
+		Expect(greetingOf(ctx, demo, "hello")).To(ContainSubstring("Hello from the demo"))
 
+		By("bringing it to the newest stable version")
 		applySample(ctx, "task-upgrade-hello.yaml")
 		demo.succeed(ctx, task("upgrade-hello"))
 		Expect(demo.instance(ctx, "hello").Status.Version).To(Equal("1.1.0"))
-		Expect(helloPage(ctx, demo)).To(ContainSubstring("Hello from the demo"), "the values are kept")
+		Expect(greetingOf(ctx, demo, "hello")).To(And(
+			ContainSubstring("Hello from the demo"), ContainSubstring("Until next time")), "the values are kept")
 
+		By("going back to what ran before")
+		applySample(ctx, "task-rollback-hello.yaml")
+		demo.succeed(ctx, task("rollback-hello"))
+		back := demo.instance(ctx, "hello")
+		Expect(back.Status.Version).To(Equal("1.0.0"))
+		Expect(back.Spec.Revision).To(BeEquivalentTo(1), "it is pinned")
+		Expect(greetingOf(ctx, demo, "hello")).To(And(
+			ContainSubstring("Hello from the demo"), Not(ContainSubstring("Until next time"))))
+
+		By("stopping and resuming it")
+		applySample(ctx, "task-stop-hello.yaml")
+		demo.succeed(ctx, task("stop-hello"))
+		Expect(replicas(ctx, demo, "hello")).To(BeZero())
+		Expect(demo.instance(ctx, "hello").Status.Stopped).To(BeTrue())
+		applySample(ctx, "task-resume-hello.yaml")
+		demo.succeed(ctx, task("resume-hello"))
+		Expect(replicas(ctx, demo, "hello")).To(BeEquivalentTo(1))
+
+		By("cancelling an upgrade that is held back")
+		applySample(ctx, "task-cancel-hello.yaml")
+		demo.succeed(ctx, task("cancel-hello"))
+		demo.fails(ctx, task("upgrade-hello-later"), v1alpha1.ReasonCancelled)
+		Expect(demo.instance(ctx, "hello").Status.Version).To(Equal("1.0.0"))
+
+		By("removing it")
 		applySample(ctx, "task-uninstall-hello.yaml")
 		demo.succeed(ctx, task("uninstall-hello"))
 		Expect(demo.leftovers(ctx)).To(BeEmpty())
+	})
+
+	It("adopt what the helm command has installed", func(ctx SpecContext) {
+		newHelmClient("HELM3", "helm3").run(ctx, "install", "greeter", "hello", "--repo", market.url+"/market/samples",
+			"--version", "1.0.0", "--namespace", demo.namespace, "--set", "greeting=Good evening")
+		applySample(ctx, "task-adopt-greeter.yaml")
+		demo.succeed(ctx, task("adopt-greeter"))
+		adopted := demo.instance(ctx, "greeter")
+		Expect(adopted.Status.Version).To(Equal("1.0.0"))
+		Expect(adopted.Status.AdoptedValues).NotTo(BeNil(), "what was given to helm is kept")
+		Expect(greetingOf(ctx, demo, "greeter")).To(ContainSubstring("Good evening"))
 	})
 
 	It("ask for the inputs of wiki, and go on when they are given", func(ctx SpecContext) {
@@ -61,13 +102,48 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 		Expect(demo.instance(ctx, "wiki").Status.Releases).NotTo(BeEmpty())
 	})
 
-	It("keep an instance in git, which is removed with its object", func(ctx SpecContext) {
+	It("install blog with the app that it needs, and remove both", func(ctx SpecContext) {
+		applySample(ctx, "task-install-blog-with-dependencies.yaml")
+		blog := task("install-blog")
+		demo.succeed(ctx, blog)
+		Expect(blog.Status.Steps).To(ConsistOf(v1alpha1.Step{
+			Task: "install-blog-notes", Instance: "notes", Action: v1alpha1.ActionInstall}))
+		Expect(demo.instance(ctx, "notes").Status.Releases).NotTo(BeEmpty())
+		Expect(demo.instance(ctx, "blog").Status.Releases).NotTo(BeEmpty())
+
+		applySample(ctx, "task-uninstall-all-notes.yaml")
+		removal := task("uninstall-notes")
+		demo.succeed(ctx, removal)
+		Expect(removal.Status.Steps).To(ConsistOf(v1alpha1.Step{
+			Task: "uninstall-notes-blog", Instance: "blog", Action: v1alpha1.ActionUninstall}))
+		for _, name := range []string{"notes", "blog"} {
+			Expect(demo.instance(ctx, name).Status.Releases).To(BeEmpty())
+		}
+		Expect(demo.instance(ctx, "notes").Status.Retained).To(HaveLen(1), "the volume of the notes is kept")
+	})
+
+	It("keep an instance in git, copy it, and remove it with its object", func(ctx SpecContext) {
 		applySample(ctx, "instance-board.yaml")
 		kubectl(ctx, "wait", "--for=condition=Ready", "ainst/board-design", "-n", demo.namespace, "--timeout=90s")
-		Expect(demo.instance(ctx, "board-design").Status.Entrances).NotTo(BeEmpty())
+		origin := demo.instance(ctx, "board-design")
+		Expect(origin.Status.Entrances).NotTo(BeEmpty())
+
+		applySample(ctx, "task-clone-board.yaml")
+		demo.succeed(ctx, task("clone-board"))
+		copied := demo.instance(ctx, "board-sales")
+		Expect(copied.Spec.Values).To(Equal(origin.Spec.Values))
+		Expect(copied.Spec.Envs).To(Equal(origin.Spec.Envs))
+		Expect(copied.Spec.ServiceAccountName).To(Equal(origin.Spec.ServiceAccountName))
+		var titles []string
+		for _, e := range copied.Status.Entrances {
+			titles = append(titles, e.Title)
+		}
+		Expect(titles).To(Equal([]string{"Sales board", "Settings of the sales board", "Address for other programs"}))
+
 		kubectl(ctx, "delete", "-f", root("config/samples/instance-board.yaml"), "--timeout=90s")
 		Expect(cluster.Get(ctx, client.ObjectKey{Namespace: demo.namespace, Name: "board-design"}, &v1alpha1.AppInstance{})).
-			To(MatchError(ContainSubstring("not found")))
+			To(Satisfy(apierrors.IsNotFound))
+		Expect(demo.instance(ctx, "board-sales").Status.Releases).NotTo(BeEmpty(), "the copy lives on")
 	})
 
 	It("are all told of here", func() {
@@ -77,8 +153,11 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 		for _, file := range files {
 			names = append(names, filepath.Base(file))
 		}
-		Expect(names).To(ConsistOf("marketsource.yaml", "tenant.yaml", "instance-board.yaml", "task-install-hello.yaml",
-			"task-upgrade-hello.yaml", "task-uninstall-hello.yaml", "task-install-wiki.yaml", "task-install-wiki-inputs.yaml"))
+		Expect(names).To(ConsistOf("marketsource.yaml", "tenant.yaml", "instance-board.yaml", "task-clone-board.yaml",
+			"task-install-hello.yaml", "task-upgrade-hello.yaml", "task-rollback-hello.yaml", "task-stop-hello.yaml",
+			"task-resume-hello.yaml", "task-cancel-hello.yaml", "task-uninstall-hello.yaml", "task-adopt-greeter.yaml",
+			"task-install-wiki.yaml", "task-install-wiki-inputs.yaml",
+			"task-install-blog-with-dependencies.yaml", "task-uninstall-all-notes.yaml"))
 	})
 })
 
@@ -93,14 +172,23 @@ func applySample(ctx context.Context, name string) {
 	kubectl(ctx, "apply", "-f", file)
 }
 
-// helloPage is what hello shows.
-func helloPage(ctx context.Context, t *tenant) string {
+// greetingOf is what an instance of hello shows.
+func greetingOf(ctx context.Context, t *tenant, instance string) string {
 	GinkgoHelper()
 	config := &corev1.ConfigMap{}
-	Expect(cluster.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "hello-page"}, config)).To(Succeed())
+	Expect(cluster.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: instance + "-page"}, config)).To(Succeed())
 	var text strings.Builder
 	for _, content := range config.Data {
 		text.WriteString(content)
 	}
 	return text.String()
+}
+
+// replicas is how many pods the Deployment of an instance of hello asks for.
+func replicas(ctx context.Context, t *tenant, instance string) int32 {
+	GinkgoHelper()
+	deployment := &appsv1.Deployment{}
+	Expect(cluster.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: instance}, deployment)).To(Succeed())
+	Expect(deployment.Spec.Replicas).NotTo(BeNil())
+	return *deployment.Spec.Replicas
 }

@@ -1,0 +1,288 @@
+package story_test
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"slices"
+	"sync"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/lifecycle"
+)
+
+// An act is a tale as it is carried out, in a namespace of its own. It fails by
+// itself, and not the spec, so that many can be carried out side by side.
+type act struct {
+	Gomega
+	tale
+	trouble
+	ctx context.Context
+	on  *stage
+	t   *tenant
+	// name is that of the instance.
+	name string
+
+	// before is the state that the instance was in, and version what was installed.
+	before  lifecycle.State
+	version string
+
+	task   *v1alpha1.AppInstallTask
+	cancel *v1alpha1.AppInstallTask
+	root   metav1.Condition
+	state  lifecycle.State
+	took   time.Duration
+	failed error
+}
+
+// failure is what an act fails with.
+type failure string
+
+// attempt does something that may fail.
+func (a *act) attempt(do func()) {
+	if a.failed != nil {
+		return
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			text, ok := r.(failure)
+			if !ok {
+				panic(r)
+			}
+			a.failed = fmt.Errorf("%s (namespace %s): %s", a.tale, a.t.namespace, text)
+		}
+	}()
+	do()
+}
+
+func newAct(ctx context.Context, on *stage, t *tenant, of tale) *act {
+	a := &act{tale: of, ctx: ctx, on: on, t: t, name: "actor", trouble: troubles(of.action)[of.at]}
+	if of.action == v1alpha1.ActionClone {
+		a.name = "copy"
+	}
+	a.Gomega = NewGomega(func(message string, _ ...int) { panic(failure(message)) })
+	return a
+}
+
+// eventually waits for what is expected of the cluster.
+func (a *act) eventually(expected func(g Gomega)) {
+	a.Eventually(expected).WithContext(a.ctx).WithTimeout(3 * patience).WithPolling(50 * time.Millisecond).Should(Succeed())
+}
+
+// prepare does what comes before the tale.
+func (a *act) prepare() {
+	begin := beginnings[a.action]
+	if a.start != nil {
+		begin = a.start
+	}
+	for i, s := range begin {
+		if s.byHelm {
+			a.installByHelm(s.version)
+			continue
+		}
+		task := a.create(fmt.Sprintf("before-%d", i), s.action, func(spec *v1alpha1.AppInstallTaskSpec) {
+			spec.Version, spec.Values = s.version, values{}.raw()
+			if i == 0 && a.first != nil {
+				spec.Values = a.first.raw()
+			}
+			if i == 0 && a.first["ready"] == false {
+				hasty(spec)
+			}
+		})
+		a.finished(task)
+	}
+	if a.trouble.prepare != nil {
+		a.trouble.prepare(a)
+	}
+	instance := a.instance()
+	a.before = lifecycle.Of(instance)
+	if instance != nil {
+		a.version = instance.Status.Version
+	}
+}
+
+// installByHelm makes a release with the helm command.
+func (a *act) installByHelm(version string) {
+	args := []string{"install", a.name, a.on.archives[version], "--namespace", a.t.namespace}
+	for key, value := range a.first {
+		args = append(args, "--set", fmt.Sprintf("%s=%v", key, value))
+	}
+	command := exec.CommandContext(a.ctx, a.on.helm.program, args...)
+	command.Env = a.on.helm.env
+	out, err := command.CombinedOutput()
+	a.Expect(err).NotTo(HaveOccurred(), "%s", out)
+}
+
+// create makes a task of the instance.
+func (a *act) create(name string, action v1alpha1.Action, change func(*v1alpha1.AppInstallTaskSpec)) *v1alpha1.AppInstallTask {
+	task := &v1alpha1.AppInstallTask{
+		ObjectMeta: metav1.ObjectMeta{Namespace: a.t.namespace, Name: name},
+		Spec: v1alpha1.AppInstallTaskSpec{
+			Action: action, ServiceAccountName: "tenant",
+			App: v1alpha1.AppReference{Source: a.t.source.Name, Namespace: a.t.source.Namespace, Name: "actor"},
+		},
+	}
+	change(&task.Spec)
+	a.Expect(cluster.Create(a.ctx, task)).To(Succeed())
+	return task
+}
+
+// wish fills in what the action needs.
+func (a *act) wish(spec *v1alpha1.AppInstallTaskSpec) {
+	switch a.action {
+	case v1alpha1.ActionInstall:
+		spec.Version = older
+	case v1alpha1.ActionClone:
+		spec.Version, spec.InstanceName, spec.CloneOf, spec.Title = older, a.name, "actor", "The copy"
+	case v1alpha1.ActionUpgrade:
+		spec.Version = newer
+	}
+	if a.own != nil {
+		spec.Values = a.own.raw()
+	}
+	spec.OnFailure = a.onFailure
+}
+
+// begin creates the task that the tale is about.
+func (a *act) begin() {
+	a.task = a.create("the-task", a.action, func(spec *v1alpha1.AppInstallTaskSpec) {
+		a.wish(spec)
+		if a.change != nil {
+			a.change(spec)
+		}
+	})
+}
+
+// end waits for the task to have ended.
+func (a *act) end() {
+	begun := a.task.CreationTimestamp
+	a.root = a.finished(a.task)
+	a.took = a.task.Status.CompletionTime.Sub(begun.Time)
+}
+
+// finished waits until a task has ended, and returns its root condition.
+func (a *act) finished(task *v1alpha1.AppInstallTask) metav1.Condition {
+	var root *metav1.Condition
+	a.eventually(func(g Gomega) {
+		g.Expect(a.on.seen.Get(a.ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
+		g.Expect(task.Finished()).To(BeTrue(), "%s %s: %v", task.Spec.Action, task.Name, task.Status.Conditions)
+		root = meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded)
+		g.Expect(root).NotTo(BeNil())
+	})
+	return *root
+}
+
+// reach waits for the moment to cancel the task at.
+func (a *act) reach() {
+	if a.at == inHook {
+		hook := map[v1alpha1.Action]string{
+			v1alpha1.ActionInstall: "-pre-install-", v1alpha1.ActionClone: "-pre-install-", v1alpha1.ActionUpgrade: "-pre-upgrade-",
+			v1alpha1.ActionRollback: "-pre-rollback-", v1alpha1.ActionUninstall: "-pre-delete-",
+		}[a.action]
+		a.eventually(func(g Gomega) { g.Expect(a.on.hooks(a.t.namespace)).To(ContainElement(HavePrefix(a.name + hook))) })
+		return
+	}
+	reason := map[string]string{
+		whileSuspended: v1alpha1.ReasonSuspended, behindAnother: v1alpha1.ReasonWaitingForTurn,
+		withoutInput: v1alpha1.ReasonWaitingForInput, waitingForObjects: v1alpha1.ReasonWaitingForObjects,
+	}[a.at]
+	a.waits(func(g Gomega, c metav1.Condition) { g.Expect(c.Reason).To(Equal(reason), c.Message) })
+}
+
+// waits waits until what the task says of its progress is as expected.
+func (a *act) waits(expected func(Gomega, metav1.Condition)) {
+	a.eventually(func(g Gomega) {
+		g.Expect(a.on.seen.Get(a.ctx, client.ObjectKeyFromObject(a.task), a.task)).To(Succeed())
+		g.Expect(a.task.Finished()).To(BeFalse(), "%v", a.task.Status.Conditions)
+		c := meta.FindStatusCondition(a.task.Status.Conditions, v1alpha1.ConditionReconciling)
+		g.Expect(c).NotTo(BeNil())
+		expected(g, *c)
+	})
+}
+
+// call the task off. Where that comes too late, let the work go on.
+func (a *act) call() {
+	if a.by == byTask {
+		a.cancel = a.create("the-cancel", v1alpha1.ActionCancel, func(spec *v1alpha1.AppInstallTaskSpec) {
+			if a.action == v1alpha1.ActionClone {
+				spec.InstanceName = a.name
+			}
+			if a.at == behindAnother {
+				spec.TargetTask = a.task.Name
+			}
+		})
+	} else {
+		patch := values{"spec": values{"cancel": true}}
+		a.Expect(cluster.Patch(a.ctx, a.task, client.RawPatch(types.MergePatchType, patch.raw().Raw))).To(Succeed())
+	}
+	if !a.committed() {
+		return
+	}
+	if a.by == byTask {
+		a.finished(a.cancel)
+	} else {
+		generation := a.task.Generation
+		a.waits(func(g Gomega, c metav1.Condition) { g.Expect(c.ObservedGeneration).To(Equal(generation)) })
+	}
+	a.letGo()
+}
+
+// letGo lets pods start that did not.
+func (a *act) letGo() {
+	if a.at == waitingForObjects {
+		a.mark(map[string]any{waitingMark: nil})
+		return
+	}
+	patch := values{"metadata": values{"annotations": values{waitingMark: nil}}}
+	for _, pod := range a.pods() {
+		if _, waits := pod.Annotations[waitingMark]; waits {
+			a.Expect(cluster.Patch(a.ctx, &pod, client.RawPatch(types.MergePatchType, patch.raw().Raw))).To(Succeed())
+		}
+	}
+}
+
+// play carries the tale out, from what has been prepared to the end.
+func (a *act) play() {
+	a.begin()
+	if a.how == cancelled {
+		a.reach()
+		a.call()
+	}
+	a.end()
+}
+
+// abreast is how many acts are carried out at once.
+const abreast = 24
+
+// sideways does something with all acts, side by side.
+func sideways(all []*act, do func(*act)) {
+	var open sync.WaitGroup
+	places := make(chan struct{}, abreast)
+	for _, a := range all {
+		places <- struct{}{}
+		open.Go(func() {
+			a.attempt(func() { do(a) })
+			<-places
+		})
+	}
+	open.Wait()
+}
+
+// failures are those of the acts that failed.
+func failures(all []*act) []string {
+	said := []string{}
+	for _, a := range all {
+		if a.failed != nil {
+			said = append(said, a.failed.Error())
+		}
+	}
+	slices.Sort(said)
+	return said
+}

@@ -1,0 +1,169 @@
+package story_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/lifecycle"
+)
+
+// running are the pods of Deployments, by UID.
+func (t *tenant) running(ctx context.Context) []string {
+	GinkgoHelper()
+	var pods corev1.PodList
+	Expect(cluster.List(ctx, &pods, client.InNamespace(t.namespace), client.MatchingLabels{"app": "actor"})).To(Succeed())
+	var found []string
+	for _, pod := range pods.Items {
+		found = append(found, string(pod.UID))
+	}
+	slices.Sort(found)
+	return found
+}
+
+var _ = Describe("A tenant who has used helm", func() {
+	It("has a release adopted without a restart, upgrades it with its values and removes it", func(ctx SpecContext) {
+		on := newStage(ctx)
+		t := newTenant(ctx, on.source)
+		on.helm.run(ctx, "install", "actor", on.archives[older], "--namespace", t.namespace, "--set", "hooks=false", "--wait")
+		pods, deployed := t.running(ctx), t.workloads(ctx)[0]
+		Expect(pods).To(HaveLen(1))
+
+		By("adopting it")
+		t.succeed(ctx, t.named(ctx, "adopt", v1alpha1.ActionAdopt, "actor"))
+		instance := t.instance(ctx, "actor")
+		Expect(lifecycle.Of(instance)).To(Equal(lifecycle.Running))
+		Expect(instance.Status.Version).To(Equal(older))
+		Expect(instance.Status.Releases).To(HaveLen(1))
+		Expect(instance.Status.Releases[0].Revision).To(BeEquivalentTo(1), "no revision was made")
+		market.rest(ctx)
+		Expect(t.running(ctx)).To(Equal(pods), "pods were restarted")
+		Expect(t.workloads(ctx)[0].ResourceVersion).To(Equal(deployed.ResourceVersion), "the Deployment was written")
+
+		By("upgrading it")
+		t.succeed(ctx, t.named(ctx, "upgrade", v1alpha1.ActionUpgrade, "actor", version(newer)))
+		Expect(t.workloads(ctx)[0].Spec.Template.Labels).To(HaveKeyWithValue("version", newer))
+		Expect(on.hooks(t.namespace)).To(BeEmpty(), "hooks=false of the adopted release was lost")
+
+		By("removing it")
+		t.succeed(ctx, t.named(ctx, "remove", v1alpha1.ActionUninstall, "actor"))
+		Expect(t.leftovers(ctx)).To(BeEmpty())
+		Expect(t.instance(ctx, "actor").Status.Retained).To(HaveLen(1))
+	})
+})
+
+// scaled is a chart whose Deployment an autoscaler has between 2 and 4 pods of.
+func scaled() []byte {
+	GinkgoHelper()
+	return packed("scaled", "1.0.0", file{"templates/scaled.yaml", fmt.Sprintf(`apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  selector:
+    matchLabels: {app: scaled}
+  template:
+    metadata:
+      labels: {app: scaled}
+    spec:
+      containers:
+        - name: scaled
+          image: %s
+          resources:
+            requests: {cpu: 1m}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: {{ .Release.Name }}}
+  minReplicas: 2
+  maxReplicas: 4
+  metrics:
+    - type: Resource
+      resource:
+        name: cpu
+        target: {type: Utilization, averageUtilization: 80}
+`, anImage())})
+}
+
+var _ = Describe("An app with an autoscaler", func() {
+	It("is stopped, and comes back with as many pods as the autoscaler allows", func(ctx SpecContext) {
+		repo, archive := newShop(), scaled()
+		repo.put("/scaled.tgz", gives(archive))
+		repo.put("/index.yaml", gives(indexOf(offers("scaled", "1.0.0", "scaled.tgz", archive))))
+		source := sourceOf(ctx, namespace(ctx, "market"), "scales", repo.URL, sharedByAll)
+		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
+		t := newTenant(ctx, source)
+		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: "scaled"}}
+		replicas := func() int {
+			GinkgoHelper()
+			Expect(cluster.Get(ctx, client.ObjectKeyFromObject(d), d)).To(Succeed())
+			return int(*d.Spec.Replicas)
+		}
+		t.succeed(ctx, t.named(ctx, "install", v1alpha1.ActionInstall, "scaled"))
+		Eventually(replicas).WithContext(ctx).Should(Equal(2), "the autoscaler does nothing here")
+
+		t.succeed(ctx, t.named(ctx, "stop", v1alpha1.ActionStop, "scaled"))
+		Expect(replicas()).To(BeZero())
+		Expect(t.stateOf(ctx, "scaled")).To(Equal(lifecycle.Stopped))
+
+		t.succeed(ctx, t.named(ctx, "resume", v1alpha1.ActionResume, "scaled"))
+		Expect(replicas()).To(And(BeNumerically(">=", 2), BeNumerically("<=", 4)))
+		Expect(t.stateOf(ctx, "scaled")).To(Equal(lifecycle.Running))
+	})
+})
+
+var _ = Describe("Objects that somebody has changed", func() {
+	It("are listed, or brought back, as the instance asks for", func(ctx SpecContext) {
+		on := newStage(ctx)
+		t := newTenant(ctx, on.source)
+		t.succeed(ctx, t.named(ctx, "install", v1alpha1.ActionInstall, "actor"))
+		instance := t.instance(ctx, "actor")
+		policy := func(of v1alpha1.DriftPolicy) {
+			GinkgoHelper()
+			setSpec(ctx, instance, func(i *v1alpha1.AppInstance) { i.Spec.DriftPolicy = of })
+		}
+		image := func() string { return t.workloads(ctx)[0].Spec.Template.Spec.Containers[0].Image }
+		right := image()
+		policy(v1alpha1.DriftWarn)
+		market.rest(ctx)
+
+		By("changing an image")
+		patch := values{"spec": values{"template": values{"spec": values{"containers": []values{{"name": "actor", "image": "elsewhere.example/actor:2"}}}}}}
+		d := t.workloads(ctx)[0]
+		Expect(cluster.Patch(ctx, &d, client.RawPatch(types.StrategicMergePatchType, patch.raw().Raw))).To(Succeed())
+		eventuallyTrue(ctx, instance, v1alpha1.ConditionDrifted)
+		Expect(instance.Status.Drift).To(HaveLen(1))
+		Expect(instance.Status.Drift[0].Object.String()).To(Equal("Deployment/actor"))
+		Expect(instance.Status.Drift[0].Fields).To(ContainElement(ContainSubstring("image")))
+		Expect(image()).NotTo(Equal(right))
+
+		By("asking for it to be corrected")
+		policy(v1alpha1.DriftCorrect)
+		Eventually(image).WithContext(ctx).Should(Equal(right))
+		Eventually(func(g Gomega) {
+			instance = t.instance(ctx, "actor")
+			g.Expect(instance.Status.Drift).To(BeEmpty())
+			g.Expect(lifecycle.Of(instance)).To(Equal(lifecycle.Running))
+		}).WithContext(ctx).Should(Succeed())
+		By("changing it so that it does not become ready")
+		patch = values{"spec": values{"template": values{"metadata": values{"annotations": values{waitingMark: "ContainerCreating"}}}}}
+		d = t.workloads(ctx)[0]
+		Expect(cluster.Patch(ctx, &d, client.RawPatch(types.MergePatchType, patch.raw().Raw))).To(Succeed())
+		patch = values{"spec": values{"template": values{"spec": values{"containers": []values{{"name": "actor", "image": "elsewhere.example/actor:3"}}}}}}
+		Expect(cluster.Patch(ctx, &d, client.RawPatch(types.StrategicMergePatchType, patch.raw().Raw))).To(Succeed())
+		Eventually(image).WithContext(ctx).Should(Equal(right))
+		Expect(t.instance(ctx, "actor").Status.History).To(HaveLen(1), "nothing was installed again")
+	})
+})

@@ -1,0 +1,107 @@
+package story_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// values are what an actor is told to do.
+type values map[string]any
+
+func (v values) raw() *runtime.RawExtension {
+	text, err := json.Marshal(v)
+	Expect(err).NotTo(HaveOccurred())
+	return &runtime.RawExtension{Raw: text}
+}
+
+// The hooks of an actor: a Job each, of a name that tells release, hook and version.
+var actorHooks = []string{
+	"pre-install", "post-install", "pre-upgrade", "post-upgrade", "pre-rollback", "post-rollback", "pre-delete", "post-delete",
+}
+
+// waitingMark is the annotation of a pod that the simulated nodes never start.
+const waitingMark = "localcluster/waiting"
+
+// actor is a chart with a claim, a Deployment that uses it and a Job for every hook,
+// which does badly whatever its values ask for: broken fails to render, fail and hang
+// name a hook that does so, and what is not ready never becomes so. Further values
+// are its own.
+func actor(name, version string, own values, more ...file) []byte {
+	GinkgoHelper()
+	given := values{"image": anImage(), "ready": true, "hooks": true, "broken": false, "fail": "", "hang": ""}
+	maps.Copy(given, own)
+	return packed(name, version, append(more,
+		file{"values.yaml", string(given.raw().Raw)},
+		file{"templates/claim.yaml", `{{- if .Values.broken }}{{ fail "broken, as asked for" }}{{ end -}}
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: {{ .Release.Name }}-data
+spec:
+  accessModes: [ReadWriteOnce]
+  resources:
+    requests:
+      storage: 1Gi
+`},
+		file{"templates/deployment.yaml", fmt.Sprintf(`apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  selector:
+    matchLabels:
+      app: {{ .Release.Name }}
+  template:
+    metadata:
+      labels:
+        app: {{ .Release.Name }}
+        version: {{ .Chart.Version }}
+      {{- if not .Values.ready }}
+      annotations: {%s: ContainerCreating}
+      {{- end }}
+    spec:
+      containers:
+        - name: actor
+          image: {{ .Values.image }}
+          volumeMounts:
+            - name: data
+              mountPath: /data
+      volumes:
+        - name: data
+          persistentVolumeClaim:
+            claimName: {{ .Release.Name }}-data
+`, waitingMark)},
+		file{"templates/hooks.yaml", fmt.Sprintf(`{{- if .Values.hooks }}
+{{- range list "%s" }}
+---
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ $.Release.Name }}-{{ . }}-{{ $.Chart.Version | replace "." "-" }}
+  annotations:
+    helm.sh/hook: {{ . }}
+spec:
+  backoffLimit: 0
+  {{- if eq . $.Values.fail }}
+  activeDeadlineSeconds: 1
+  {{- end }}
+  template:
+    {{- if or (eq . $.Values.fail) (eq . $.Values.hang) }}
+    metadata:
+      annotations: {%s: ContainerCreating}
+    {{- end }}
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: hook
+          image: {{ $.Values.image }}
+{{- end }}
+{{- end }}
+`, strings.Join(actorHooks, `" "`), waitingMark)})...)
+}

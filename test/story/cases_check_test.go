@@ -1,0 +1,219 @@
+package story_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/test/expect"
+)
+
+// check looks whether everything is as the table says.
+func (a *act) check() {
+	a.checkTask()
+	a.checkState()
+	a.checkRecords()
+	a.checkWorkload()
+	a.checkHooks()
+	a.checkClaims()
+	a.checkContract()
+}
+
+// checkTask looks how the task ended, and what cancelled it.
+func (a *act) checkTask() {
+	want, reasons := metav1.ConditionFalse, a.reasons
+	switch {
+	case a.how == cancelled && !a.committed():
+		reasons = []string{v1alpha1.ReasonCancelled}
+	case a.how != fails:
+		want, reasons = metav1.ConditionTrue, []string{v1alpha1.ReasonSucceeded}
+	}
+	a.Expect(a.root.Status).To(Equal(want), "%s: %s", a.root.Reason, a.root.Message)
+	a.Expect(reasons).To(ContainElement(a.root.Reason), a.root.Message)
+	if a.how == fails {
+		found := slices.Index(milestones, a.failedAt())
+		a.Expect(found).To(BeNumerically("<=", slices.Index(milestones, a.at)), "failed at %s: %s", a.failedAt(), a.root.Message)
+	}
+	if a.cancel == nil {
+		return
+	}
+	said := a.finished(a.cancel)
+	if a.committed() {
+		a.Expect(said.Reason).To(Equal(v1alpha1.ReasonWrongState), said.Message)
+		return
+	}
+	a.Expect(said.Status).To(Equal(metav1.ConditionTrue), said.Message)
+}
+
+// failedAt is the milestone that the task failed at, empty if it did not.
+func (a *act) failedAt() string {
+	if a.task == nil {
+		return ""
+	}
+	for _, milestone := range milestones {
+		if meta.IsStatusConditionFalse(a.task.Status.Conditions, milestone) {
+			return milestone
+		}
+	}
+	return ""
+}
+
+// wanted is the state that the table gives.
+func (a *act) wanted() lifecycle.State {
+	if end := a.tale.end(a.failedAt()); end != lifecycle.Before {
+		return end
+	}
+	return a.before
+}
+
+// checkState looks which state the instance comes to rest in.
+func (a *act) checkState() {
+	a.eventually(func(g Gomega) {
+		instance := a.instance()
+		a.state = lifecycle.Of(instance)
+		said := ""
+		if instance != nil {
+			said = fmt.Sprint(instance.Status.Conditions)
+			g.Expect(instance.Status.Operation).To(BeNil())
+			g.Expect(instance.Status.Version).To(Equal(a.wantedVersion()))
+		}
+		g.Expect(a.state).To(Equal(a.wanted()), said)
+	})
+}
+
+// wantedVersion is the one that is installed in the end: what was applied counts,
+// whether it became ready or not.
+func (a *act) wantedVersion() string {
+	done := a.how == succeeds || a.how == killed || a.committed() ||
+		a.how == fails && a.onFailure == "" && a.failedAt() == v1alpha1.ConditionHealthy
+	after, changes := versions[a.action]
+	switch {
+	case !done || !changes:
+		return a.version
+	case after == "none":
+		return ""
+	}
+	return after
+}
+
+// instance is nil where there is none.
+func (a *act) instance() *v1alpha1.AppInstance {
+	instance := &v1alpha1.AppInstance{}
+	err := cluster.Get(a.ctx, client.ObjectKey{Namespace: a.t.namespace, Name: a.name}, instance)
+	a.Expect(client.IgnoreNotFound(err)).To(Succeed())
+	if err != nil {
+		return nil
+	}
+	return instance
+}
+
+// checkRecords looks for records of Helm that say that something is going on, and
+// for any of an instance that is not there.
+func (a *act) checkRecords() {
+	var records corev1.SecretList
+	a.Expect(cluster.List(a.ctx, &records, client.InNamespace(a.t.namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
+	var own []string
+	for _, record := range records.Items {
+		status := record.Labels["status"]
+		a.Expect(status).NotTo(Or(HavePrefix("pending-"), Equal("uninstalling")), record.Name)
+		if record.Labels["name"] == a.name {
+			own = append(own, record.Name)
+		}
+	}
+	if a.gone() {
+		a.Expect(own).To(BeEmpty())
+	}
+}
+
+// gone reports whether nothing of the app may be there. A release that the helm command
+// has made stays where nobody has adopted it.
+func (a *act) gone() bool {
+	return a.state == lifecycle.Removed || a.state == lifecycle.None && a.action != v1alpha1.ActionAdopt
+}
+
+// checkWorkload looks at the Deployment: that it is there or not, of which version,
+// and with how many pods.
+func (a *act) checkWorkload() {
+	d := &appsv1.Deployment{}
+	err := cluster.Get(a.ctx, client.ObjectKey{Namespace: a.t.namespace, Name: a.name}, d)
+	a.Expect(client.IgnoreNotFound(err)).To(Succeed())
+	switch {
+	case a.gone():
+		a.Expect(err).To(HaveOccurred(), "the Deployment is there")
+		return
+	case a.version == "" && a.wantedVersion() == "":
+		return // What an installation that failed has left is for a person to judge.
+	}
+	a.Expect(err).NotTo(HaveOccurred())
+	a.Expect(d.Spec.Template.Labels).To(HaveKeyWithValue("version", a.wantedVersion()))
+	switch a.state {
+	case lifecycle.Running:
+		a.Expect(d.Status.ReadyReplicas).To(BeEquivalentTo(1))
+	case lifecycle.Stopped:
+		a.Expect(*d.Spec.Replicas).To(BeZero())
+	}
+}
+
+// pods are those of the namespace.
+func (a *act) pods() []corev1.Pod {
+	var pods corev1.PodList
+	a.Expect(cluster.List(a.ctx, &pods, client.InNamespace(a.t.namespace))).To(Succeed())
+	return pods.Items
+}
+
+// checkHooks looks for a hook that was run twice. No two runs of one tale have hooks
+// of the same name: each is of another action, or another version.
+func (a *act) checkHooks() {
+	ran := a.on.hooks(a.t.namespace)
+	slices.Sort(ran)
+	once := slices.Compact(slices.Clone(ran))
+	a.Expect(ran).To(Equal(once), "hooks that were run")
+}
+
+// checkClaims looks for a volume claim that was lost, and for the note of those that
+// were kept.
+func (a *act) checkClaims() {
+	w := a.on.witness
+	a.Expect(in[*corev1.PersistentVolumeClaim](w, watch.Deleted, a.t.namespace)).To(BeEmpty(), "volume claims that were deleted")
+	if a.state != lifecycle.Removed {
+		return
+	}
+	kept := []string{}
+	for _, claim := range a.instance().Status.Retained {
+		kept = append(kept, claim.Name)
+	}
+	made := slices.DeleteFunc(in[*corev1.PersistentVolumeClaim](w, watch.Added, a.t.namespace), func(name string) bool {
+		return !strings.HasPrefix(name, a.name)
+	})
+	a.Expect(kept).To(Equal(made), "volume claims that are kept")
+}
+
+// checkContract looks at the status of everything that is there.
+func (a *act) checkContract() {
+	a.eventually(func(g Gomega) {
+		var all []v1alpha1.Object
+		var instances v1alpha1.AppInstanceList
+		g.Expect(cluster.List(a.ctx, &instances, client.InNamespace(a.t.namespace))).To(Succeed())
+		for i := range instances.Items {
+			all = append(all, &instances.Items[i])
+		}
+		var tasks v1alpha1.AppInstallTaskList
+		g.Expect(cluster.List(a.ctx, &tasks, client.InNamespace(a.t.namespace))).To(Succeed())
+		for i := range tasks.Items {
+			all = append(all, &tasks.Items[i])
+		}
+		for _, o := range all {
+			g.Expect(expect.Violations(o)).To(BeEmpty(), "%T %s", o, o.GetName())
+		}
+	})
+}

@@ -1,0 +1,151 @@
+package story_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/fault"
+)
+
+// doomed runs the operator as a program that kills itself at a named point, on the
+// store of the usual one, which is stopped until the story ends.
+func (o *operator) doomed(ctx context.Context) *operator {
+	GinkgoHelper()
+	program := filepath.Join(scratch, "appmarket-faults")
+	run(ctx, "go", "build", "-tags", "faults", "-o", program, root("."))
+	o.stop()
+	other := *o
+	other.program = program
+	DeferCleanup(func() {
+		other.arm("", "", "")
+		other.stop()
+		o.start()
+	})
+	return &other
+}
+
+// arm says at which point the operator is to kill itself once it is started, and
+// whose that must be.
+func (o *operator) arm(point, subject, once string) {
+	GinkgoHelper()
+	armed := ""
+	if point != "" {
+		armed = point + "@" + subject
+	}
+	Expect(os.Setenv("APPMARKET_FAULT", armed)).To(Succeed())
+	Expect(os.Setenv("APPMARKET_FAULT_ONCE", once)).To(Succeed())
+}
+
+// dies waits until the operator has killed itself, and says so if it has not.
+func (o *operator) dies() error {
+	ended := make(chan error, 1)
+	process := o.process
+	go func() { ended <- process.Wait() }()
+	o.process = nil
+	select {
+	case err := <-ended:
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+			return fmt.Errorf("the operator ended otherwise: %w", err)
+		}
+		return nil
+	case <-time.After(patience): // it is killed here, so that the next one can be told
+		if err := process.Process.Kill(); err != nil {
+			return err
+		}
+		<-ended
+		return fmt.Errorf("the operator was not killed within %s", patience)
+	}
+}
+
+// killAt carries an act out with an operator that is killed at a point, and is then
+// started again with the same environment.
+func (a *act) killAt(o *operator, point, once string) {
+	subject := a.t.namespace + "/" + a.name
+	if strings.HasPrefix(point, "task-") {
+		subject = a.t.namespace + "/the-task"
+	}
+	if o.process != nil {
+		o.stop()
+	}
+	o.arm(point, subject, once)
+	o.start()
+	a.attempt(func() {
+		a.begin()
+		a.Expect(o.dies()).To(Succeed())
+		a.Expect(once).To(BeAnExistingFile())
+		if a.meanwhile != nil {
+			a.meanwhile(a)
+		}
+	})
+	if o.process == nil {
+		o.start()
+	}
+	a.attempt(a.end)
+}
+
+// spoiled are the acts in which what was checked is no good any more when it is used:
+// whatever else would fail at that milestone is found by the checks before.
+func spoiled(ctx context.Context, on *stage) []*act {
+	GinkgoHelper()
+	named := metav1.ObjectMeta{Name: "values"}
+	var tales []tale
+	for _, action := range []v1alpha1.Action{v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionUpgrade} {
+		tales = append(tales, tale{action: action, how: fails, at: v1alpha1.ConditionResolved, by: "as values were spoiled"})
+	}
+	all := on.cast(ctx, chosen(tales))
+	for _, a := range all {
+		a.trouble = trouble{
+			prepare: func(a *act) {
+				secret := &corev1.Secret{ObjectMeta: named, Data: map[string][]byte{"values.yaml": []byte("ready: true")}}
+				secret.Namespace = a.t.namespace
+				a.Expect(cluster.Create(a.ctx, secret)).To(Succeed())
+			},
+			change: func(s *v1alpha1.AppInstallTaskSpec) {
+				s.ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: named.Name}}
+			},
+			meanwhile: func(a *act) {
+				secret := &corev1.Secret{ObjectMeta: named, Data: map[string][]byte{"values.yaml": []byte("no values")}}
+				secret.Namespace = a.t.namespace
+				a.Expect(cluster.Update(a.ctx, secret)).To(Succeed())
+			},
+			reasons: []string{v1alpha1.ReasonInvalidValues},
+		}
+	}
+	return all
+}
+
+var _ = Describe("Every action", Serial, func() {
+	It("ends as if nothing had happened when the operator is killed at a named point", func(ctx SpecContext) {
+		on := newStage(ctx)
+		all := append(on.cast(ctx, chosen(kills())), spoiled(ctx, on)...)
+		sideways(all, (*act).prepare)
+		o := market.doomed(ctx)
+		for i, a := range all {
+			point := a.at
+			if a.how == fails {
+				point = fault.TaskWritten
+			}
+			if a.failed == nil {
+				a.killAt(o, point, filepath.Join(scratch, fmt.Sprintf("killed-%d", i)))
+			}
+		}
+		o.rest(ctx)
+		sideways(all, (*act).check)
+		show("Cases with a kill", all)
+		Expect(strings.Join(failures(all), "\n\n")).To(BeEmpty())
+	})
+})

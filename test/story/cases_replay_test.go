@@ -1,0 +1,166 @@
+package story_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/lifecycle"
+)
+
+// named makes a task of a name that is known before.
+func (t *tenant) named(ctx context.Context, name string, action v1alpha1.Action, app string, change ...func(*v1alpha1.AppInstallTaskSpec)) *v1alpha1.AppInstallTask {
+	GinkgoHelper()
+	task := &v1alpha1.AppInstallTask{
+		ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: name},
+		Spec: v1alpha1.AppInstallTaskSpec{
+			Action: action, ServiceAccountName: "tenant",
+			App: v1alpha1.AppReference{Source: t.source.Name, Namespace: t.source.Namespace, Name: app},
+		},
+	}
+	for _, c := range change {
+		c(&task.Spec)
+	}
+	Expect(cluster.Create(ctx, task)).To(Succeed())
+	return task
+}
+
+// again deletes a task and applies it again, with what is to be different.
+func (t *tenant) again(ctx context.Context, task *v1alpha1.AppInstallTask, change ...func(*v1alpha1.AppInstallTaskSpec)) *v1alpha1.AppInstallTask {
+	GinkgoHelper()
+	Expect(cluster.Delete(ctx, task)).To(Succeed())
+	same := &v1alpha1.AppInstallTask{ObjectMeta: metav1.ObjectMeta{Namespace: task.Namespace, Name: task.Name}, Spec: task.Spec}
+	for _, c := range change {
+		c(&same.Spec)
+	}
+	Eventually(func() error { return cluster.Create(ctx, same.DeepCopy()) }).WithContext(ctx).Should(Succeed())
+	return same
+}
+
+func runID(id string) func(*v1alpha1.AppInstallTaskSpec) {
+	return func(s *v1alpha1.AppInstallTaskSpec) { s.RunID = id }
+}
+
+func asInstance(name string) func(*v1alpha1.AppInstallTaskSpec) {
+	return func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = name }
+}
+
+// stands is a snapshot of what Helm and the instances have: whatever writes any of it
+// changes it.
+func (t *tenant) stands(ctx context.Context) []string {
+	GinkgoHelper()
+	var found []string
+	var records corev1.SecretList
+	Expect(cluster.List(ctx, &records, client.InNamespace(t.namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
+	for _, r := range records.Items {
+		found = append(found, r.Name+" at "+r.ResourceVersion)
+	}
+	for _, d := range t.workloads(ctx) {
+		found = append(found, fmt.Sprintf("%s of generation %d", d.Name, d.Generation))
+	}
+	var instances v1alpha1.AppInstanceList
+	Expect(cluster.List(ctx, &instances, client.InNamespace(t.namespace))).To(Succeed())
+	for _, i := range instances.Items {
+		found = append(found, fmt.Sprintf("%s of generation %d, %d operations", i.Name, i.Generation, len(i.Status.History)))
+	}
+	return found
+}
+
+func (t *tenant) stateOf(ctx context.Context, name string) lifecycle.State {
+	GinkgoHelper()
+	return lifecycle.Of(t.instance(ctx, name))
+}
+
+var _ = Describe("A task that is applied again", Ordered, func() {
+	var on *stage
+	var t *tenant
+	BeforeAll(func(ctx SpecContext) { on = newStage(ctx) })
+	BeforeEach(func(ctx SpecContext) { t = newTenant(ctx, on.source) })
+
+	It("ends well at once, and nothing is done", func(ctx SpecContext) {
+		install := t.named(ctx, "install", v1alpha1.ActionInstall, "actor", version(older))
+		t.succeed(ctx, install)
+		upgrade := t.named(ctx, "upgrade", v1alpha1.ActionUpgrade, "actor", version(newer))
+		t.succeed(ctx, upgrade)
+		before := t.stands(ctx)
+		for _, task := range []*v1alpha1.AppInstallTask{install, upgrade} {
+			t.succeed(ctx, t.again(ctx, task))
+		}
+		market.rest(ctx)
+		Expect(t.stands(ctx)).To(Equal(before))
+	})
+
+	It("removes nothing that was installed since, unless it is another run", func(ctx SpecContext) {
+		t.succeed(ctx, t.named(ctx, "install", v1alpha1.ActionInstall, "actor"))
+		removal := t.named(ctx, "remove", v1alpha1.ActionUninstall, "actor")
+		t.succeed(ctx, removal)
+		t.succeed(ctx, t.named(ctx, "install-again", v1alpha1.ActionInstall, "actor"))
+		before := t.stands(ctx)
+		removal = t.again(ctx, removal)
+		t.succeed(ctx, removal)
+		market.rest(ctx)
+		Expect(t.stands(ctx)).To(Equal(before))
+
+		By("giving it another run")
+		t.succeed(ctx, t.again(ctx, removal, runID("2")))
+		Expect(t.stateOf(ctx, "actor")).To(Equal(lifecycle.Removed))
+		Expect(t.leftovers(ctx)).To(BeEmpty())
+	})
+
+	It("makes no second copy of what was removed since, unless it is another run", func(ctx SpecContext) {
+		t.succeed(ctx, t.named(ctx, "install", v1alpha1.ActionInstall, "actor"))
+		clone := t.named(ctx, "clone", v1alpha1.ActionClone, "actor", asInstance("copy"), func(s *v1alpha1.AppInstallTaskSpec) {
+			s.CloneOf, s.Title = "actor", "The copy"
+		})
+		t.succeed(ctx, clone)
+		t.succeed(ctx, t.named(ctx, "remove", v1alpha1.ActionUninstall, "actor", asInstance("copy")))
+		before := t.stands(ctx)
+		clone = t.again(ctx, clone)
+		t.succeed(ctx, clone)
+		market.rest(ctx)
+		Expect(t.stands(ctx)).To(Equal(before))
+
+		By("giving it another run")
+		t.succeed(ctx, t.again(ctx, clone, runID("2")))
+		Expect(t.stateOf(ctx, "copy")).To(Equal(lifecycle.Running))
+	})
+})
+
+var _ = Describe("A task that cancels", func() {
+	It("is heard at once while many apps are being installed", func(ctx SpecContext) {
+		on := newStage(ctx)
+		t := newTenant(ctx, on.source)
+		hanging := t.named(ctx, "hanging", v1alpha1.ActionInstall, "actor", func(s *v1alpha1.AppInstallTaskSpec) {
+			s.Values = badly("hang", "pre-install").raw()
+		})
+		Eventually(func() []string { return on.hooks(t.namespace) }).WithContext(ctx).Should(HaveLen(1))
+		var others []*v1alpha1.AppInstallTask
+		for i := range 20 {
+			name := fmt.Sprintf("other-%d", i)
+			others = append(others, t.named(ctx, name, v1alpha1.ActionInstall, "actor", asInstance(name)))
+		}
+		Eventually(func() []string { return on.hooks(t.namespace) }).WithContext(ctx).ShouldNot(HaveLen(1), "none of the others has begun")
+		begun := time.Now()
+		stop := t.named(ctx, "stop-it", v1alpha1.ActionCancel, "actor")
+		Eventually(func(g Gomega) {
+			g.Expect(on.seen.Get(ctx, client.ObjectKeyFromObject(hanging), hanging)).To(Succeed())
+			g.Expect(hanging.Status.Undoing != nil || hanging.Finished()).To(BeTrue())
+		}).WithContext(ctx).WithPolling(time.Millisecond).Should(Succeed())
+		heard := time.Since(begun)
+		t.fails(ctx, hanging, v1alpha1.ReasonCancelled)
+		AddReportEntry("Time to heed a Cancel beside 20 installations", ReportEntryVisibilityAlways,
+			fmt.Sprintf("heeded after %d ms, taken back after %d ms", heard.Milliseconds(), time.Since(begun).Milliseconds()))
+		t.succeed(ctx, stop)
+		Expect(t.stateOf(ctx, "actor")).To(Equal(lifecycle.Removed))
+		for _, task := range others {
+			t.succeed(ctx, task)
+		}
+	})
+})

@@ -1,0 +1,132 @@
+package story_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// A stage is where acts are carried out.
+type stage struct {
+	source *v1alpha1.MarketSource
+	// seen reads tasks and instances from watches, so that many who wait cost nothing.
+	seen client.Reader
+	// witness watches every namespace.
+	*witness
+	helm *helmClient
+	// archives are files of charts, by version.
+	archives map[string]string
+}
+
+// newStage sets up a market that sells actors.
+func newStage(ctx context.Context) *stage {
+	GinkgoHelper()
+	s := &stage{helm: newHelmClient("HELM3", "helm3"), archives: map[string]string{}}
+	repo := newShop()
+	var all []offered
+	for _, version := range []string{older, newer} {
+		archive := actor("actor", version, nil)
+		s.archives[version] = filepath.Join(GinkgoT().TempDir(), "actor-"+version+".tgz")
+		Expect(os.WriteFile(s.archives[version], archive, 0o600)).To(Succeed())
+		repo.put("/actor-"+version+".tgz", gives(archive))
+		all = append(all, offers("actor", version, "actor-"+version+".tgz", archive))
+	}
+	repo.put("/index.yaml", gives(indexOf(all...)))
+	s.source = sourceOf(ctx, namespace(ctx, "market"), "theatre", repo.URL, sharedByAll)
+	eventuallyTrue(ctx, s.source, v1alpha1.ConditionReady)
+
+	life, end := context.WithCancel(world)
+	DeferCleanup(end)
+	s.witness = (&tenant{namespace: metav1.NamespaceAll}).witness(life)
+	views, err := cache.New(cfg, cache.Options{Scheme: cluster.Scheme(), ReaderFailOnMissingInformer: true})
+	Expect(err).NotTo(HaveOccurred())
+	for _, kind := range []client.Object{&v1alpha1.AppInstallTask{}, &v1alpha1.AppInstance{}} {
+		_, err := views.GetInformer(ctx, kind, cache.BlockUntilSynced(false))
+		Expect(err).NotTo(HaveOccurred())
+	}
+	go func() {
+		defer GinkgoRecover()
+		Expect(views.Start(life)).To(Succeed())
+	}()
+	Expect(views.WaitForCacheSync(ctx)).To(BeTrue())
+	s.seen = views
+	return s
+}
+
+// cast makes an act of each tale, each with a tenant of its own.
+func (s *stage) cast(ctx context.Context, tales []tale) []*act {
+	GinkgoHelper()
+	var all []*act
+	for _, one := range tales {
+		all = append(all, newAct(ctx, s, newTenant(ctx, s.source), one))
+	}
+	return all
+}
+
+// frozenLabel marks a namespace in which changes are refused.
+const frozenLabel = "story.example/frozen"
+
+// freezer is a policy of the cluster that refuses to change Deployments and records of
+// Helm in frozen namespaces.
+func freezer(ctx context.Context) {
+	GinkgoHelper()
+	rules := []admissionv1.NamedRuleWithOperations{}
+	for group, resource := range map[string][]string{"apps": {"deployments", "deployments/scale"}, "": {"secrets"}} {
+		rules = append(rules, admissionv1.NamedRuleWithOperations{RuleWithOperations: admissionv1.RuleWithOperations{
+			Operations: []admissionv1.OperationType{admissionv1.Update},
+			Rule:       admissionv1.Rule{APIGroups: []string{group}, APIVersions: []string{"*"}, Resources: resource},
+		}})
+	}
+	policy := &admissionv1.ValidatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "freezer-"},
+		Spec: admissionv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionv1.MatchResources{
+				NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{frozenLabel: "true"}},
+				ResourceRules:     rules,
+			},
+			Validations: []admissionv1.Validation{{Expression: "false", Message: "this namespace is frozen"}},
+		},
+	}
+	Expect(cluster.Create(ctx, policy)).To(Succeed())
+	binding := &admissionv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: policy.Name},
+		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName: policy.Name, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
+		},
+	}
+	Expect(cluster.Create(ctx, binding)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) {
+		Expect(cluster.Delete(ctx, binding)).To(Succeed())
+		Expect(cluster.Delete(ctx, policy)).To(Succeed())
+	})
+}
+
+// in are the names of the objects of the kind of an example that came or went in a
+// namespace, once for each time.
+func in[T client.Object](w *witness, what watch.EventType, namespace string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := []string{}
+	for _, o := range w.seen[what] {
+		if _, ok := o.(T); ok && o.GetNamespace() == namespace {
+			found = append(found, o.GetName())
+		}
+	}
+	return found
+}
+
+// hooks are the Jobs that were made in a namespace.
+func (s *stage) hooks(namespace string) []string {
+	return in[*batchv1.Job](s.witness, watch.Added, namespace)
+}

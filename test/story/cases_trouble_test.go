@@ -1,0 +1,176 @@
+package story_test
+
+import (
+	"maps"
+	"time"
+
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// A step is what was done with the instance before its tale begins.
+type step struct {
+	action  v1alpha1.Action
+	version string
+	// byHelm has the helm command do it rather than a task.
+	byHelm bool
+}
+
+const older, newer = "1.0.0", "1.1.0"
+
+var (
+	installed  = step{action: v1alpha1.ActionInstall, version: older}
+	upgraded   = step{action: v1alpha1.ActionUpgrade, version: newer}
+	stopped    = step{action: v1alpha1.ActionStop}
+	withHelm   = step{action: v1alpha1.ActionInstall, version: older, byHelm: true}
+	beginnings = map[v1alpha1.Action][]step{
+		v1alpha1.ActionInstall:   {},
+		v1alpha1.ActionClone:     {installed},
+		v1alpha1.ActionAdopt:     {withHelm},
+		v1alpha1.ActionUpgrade:   {installed},
+		v1alpha1.ActionRollback:  {installed, upgraded},
+		v1alpha1.ActionStop:      {installed},
+		v1alpha1.ActionResume:    {installed, stopped},
+		v1alpha1.ActionUninstall: {installed},
+	}
+)
+
+// versions are those that are installed after an action that goes well; that of
+// before where none is given.
+var versions = map[v1alpha1.Action]string{
+	v1alpha1.ActionInstall: older, v1alpha1.ActionClone: older, v1alpha1.ActionAdopt: older,
+	v1alpha1.ActionUpgrade: newer, v1alpha1.ActionRollback: older, v1alpha1.ActionUninstall: "none",
+}
+
+// A trouble is what makes a task fail, or wait until it is cancelled.
+type trouble struct {
+	// first are the values of the first step, own those of the task itself.
+	first, own values
+	// start is what was done before, where it is not what the action begins with.
+	start []step
+	// change is done to the task.
+	change func(*v1alpha1.AppInstallTaskSpec)
+	// prepare is done when everything else is.
+	prepare func(*act)
+	// meanwhile is done while the operator is down.
+	meanwhile func(*act)
+	// reasons are those that the task may fail with. The checks before the work are
+	// free to find what would fail later.
+	reasons []string
+}
+
+// soon is a timeout within which Helm gets its work done, but no pod that never does.
+const soon = 20 * time.Second
+
+func hasty(s *v1alpha1.AppInstallTaskSpec) { s.Timeout = v1alpha1.Duration(soon.String()) }
+
+func suspend(s *v1alpha1.AppInstallTaskSpec) { yes := true; s.Suspend = &yes }
+
+func versionless(s *v1alpha1.AppInstallTaskSpec) { s.Version = "9.x" }
+
+// frozen has the cluster refuse changes of what the release consists of, in a way that
+// no check can foresee.
+func frozen(a *act) {
+	patch := values{"metadata": values{"labels": values{frozenLabel: "true"}}}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: a.t.namespace}}
+	a.Expect(cluster.Patch(a.ctx, ns, client.RawPatch(types.MergePatchType, patch.raw().Raw))).To(Succeed())
+	d := &appsv1.Deployment{}
+	a.Expect(cluster.Get(a.ctx, client.ObjectKey{Namespace: a.t.namespace, Name: a.name}, d)).To(Succeed())
+	a.eventually(func(g Gomega) { g.Expect(cluster.Update(a.ctx, d, client.DryRunAll)).NotTo(Succeed()) })
+}
+
+// askingMuch gives values from a Secret that is not there.
+func askingMuch(s *v1alpha1.AppInstallTaskSpec) {
+	s.ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "nowhere"}}
+}
+
+// inTheWay makes another task of the instance that comes first and never begins.
+func inTheWay(a *act) {
+	a.create("a-first", a.action, func(s *v1alpha1.AppInstallTaskSpec) { a.wish(s); suspend(s) })
+}
+
+// neverReady has the pods of a Deployment never start from now on.
+func neverReady(a *act) { a.mark(map[string]any{waitingMark: "ContainerCreating"}) }
+
+// mark changes annotations of the pods that the instance's Deployment makes.
+func (a *act) mark(annotations map[string]any) {
+	patch := values{"spec": values{"template": values{"metadata": values{"annotations": annotations}}}}
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: a.t.namespace, Name: a.name}}
+	a.Expect(cluster.Patch(a.ctx, d, client.RawPatch(types.MergePatchType, patch.raw().Raw))).To(Succeed())
+}
+
+// asleep and badly are what keeps objects from becoming ready, and hooks from ending.
+var asleep = values{"ready": false}
+
+func badly(how, hook string) values { return values{how: hook} }
+
+var quiet = values{"ready": false, "hooks": false}
+
+// queueing is the trouble that every task can meet before it is admitted.
+var queueing = map[string]trouble{
+	whileSuspended: {change: suspend},
+	behindAnother:  {prepare: inTheWay},
+}
+
+// making is the trouble of what installs a version with values of its own.
+func making(hook, failure string) map[string]trouble {
+	return with(map[string]trouble{
+		v1alpha1.ConditionAdmitted: {change: versionless, reasons: []string{v1alpha1.ReasonVersionNotFound}},
+		v1alpha1.ConditionResolved: {own: values{"broken": true}, reasons: []string{v1alpha1.ReasonRenderFailed}},
+		v1alpha1.ConditionApplied:  {own: badly("fail", hook), reasons: []string{failure}},
+		v1alpha1.ConditionHealthy:  {own: quiet, change: hasty, reasons: []string{v1alpha1.ReasonTimedOut}},
+		withoutInput:               {change: askingMuch},
+		inHook:                     {own: badly("hang", hook)},
+		waitingForObjects:          {own: asleep},
+	})
+}
+
+// with adds the trouble that everybody has.
+func with(own map[string]trouble) map[string]trouble {
+	maps.Copy(own, queueing)
+	return own
+}
+
+// troubles are what can happen to an action, by milestone and moment.
+func troubles(action v1alpha1.Action) map[string]trouble {
+	return map[v1alpha1.Action]map[string]trouble{
+		v1alpha1.ActionInstall: making("pre-install", v1alpha1.ReasonInstallFailed),
+		v1alpha1.ActionClone:   making("pre-install", v1alpha1.ReasonInstallFailed),
+		v1alpha1.ActionUpgrade: making("pre-upgrade", v1alpha1.ReasonUpgradeFailed),
+		v1alpha1.ActionAdopt: with(map[string]trouble{
+			v1alpha1.ConditionAdmitted: {start: []step{installed}, reasons: []string{v1alpha1.ReasonAlreadyInstalled}},
+			v1alpha1.ConditionResolved: {start: []step{}, reasons: []string{v1alpha1.ReasonAdoptFailed}},
+			v1alpha1.ConditionApplied:  {prepare: frozen, reasons: []string{v1alpha1.ReasonAdoptFailed}},
+			v1alpha1.ConditionHealthy:  {first: quiet, change: hasty, reasons: []string{v1alpha1.ReasonTimedOut}},
+			waitingForObjects:          {first: asleep},
+		}),
+		v1alpha1.ActionRollback: with(map[string]trouble{
+			v1alpha1.ConditionAdmitted: {start: []step{installed}, reasons: []string{v1alpha1.ReasonRevisionNotFound}},
+			v1alpha1.ConditionApplied:  {first: badly("fail", "pre-rollback"), reasons: []string{v1alpha1.ReasonRollbackFailed}},
+			v1alpha1.ConditionHealthy:  {first: quiet, change: hasty, reasons: []string{v1alpha1.ReasonTimedOut}},
+			inHook:                     {first: badly("hang", "pre-rollback")},
+			waitingForObjects:          {first: quiet},
+		}),
+		v1alpha1.ActionStop: with(map[string]trouble{
+			v1alpha1.ConditionAdmitted: {start: []step{installed, stopped}, reasons: []string{v1alpha1.ReasonWrongState}},
+			v1alpha1.ConditionApplied:  {prepare: frozen, reasons: []string{v1alpha1.ReasonStopFailed}},
+		}),
+		v1alpha1.ActionResume: with(map[string]trouble{
+			v1alpha1.ConditionAdmitted: {start: []step{installed}, reasons: []string{v1alpha1.ReasonWrongState}},
+			v1alpha1.ConditionApplied:  {prepare: frozen, reasons: []string{v1alpha1.ReasonResumeFailed}},
+			v1alpha1.ConditionHealthy:  {prepare: neverReady, change: hasty, reasons: []string{v1alpha1.ReasonTimedOut}},
+			waitingForObjects:          {prepare: neverReady},
+		}),
+		v1alpha1.ActionUninstall: with(map[string]trouble{
+			v1alpha1.ConditionAdmitted: {start: []step{}, reasons: []string{v1alpha1.ReasonNotInstalled}},
+			v1alpha1.ConditionApplied:  {first: badly("fail", "pre-delete"), reasons: []string{v1alpha1.ReasonUninstallFailed}},
+			inHook:                     {first: badly("hang", "pre-delete")},
+		}),
+	}[action]
+}

@@ -1,0 +1,307 @@
+package story_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Masterminds/semver/v3"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/lifecycle"
+)
+
+// lifeTime bounds a round of one action over all apps.
+const lifeTime = 10 * time.Minute
+
+// shelf is a copy of the catalog whose versions can be bumped.
+type shelf struct {
+	folder string
+	source *v1alpha1.MarketSource
+}
+
+// versionLine is where Chart.yaml and the manifest say the version of a chart.
+var versionLine = regexp.MustCompile(`(?m)^(\s*version:\s*["']?)(\d+\.\d+\.\d+)(["']?\s*)$`)
+
+// newShelf copies the apps of the catalog that pick picks, and makes a source of
+// them on a platform of a version.
+func newShelf(ctx context.Context, ns, name, system string, pick func(app string) bool) *shelf {
+	GinkgoHelper()
+	s := &shelf{folder: filepath.Join(scratch, name)}
+	catalog := os.Getenv("MARKET_CATALOG")
+	apps, err := os.ReadDir(catalog)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(os.MkdirAll(s.folder, 0o755)).To(Succeed())
+	for _, app := range apps {
+		if app.IsDir() && pick(app.Name()) {
+			Expect(os.CopyFS(filepath.Join(s.folder, app.Name()), os.DirFS(filepath.Join(catalog, app.Name())))).To(Succeed())
+		}
+	}
+	values, err := json.Marshal(map[string]any{"sysVersion": system})
+	Expect(err).NotTo(HaveOccurred())
+	s.source = &v1alpha1.MarketSource{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name},
+		Spec: v1alpha1.MarketSourceSpec{
+			Type:      v1alpha1.SourceTypeDirectory,
+			Directory: &v1alpha1.DirectorySource{Path: s.folder},
+			Sharing:   &v1alpha1.Sharing{From: v1alpha1.SharingAll},
+			Platform:  &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares, Values: &runtime.RawExtension{Raw: values}},
+		},
+	}
+	Expect(cluster.Create(ctx, s.source)).To(Succeed())
+	eventuallyTrue(ctx, s.source, v1alpha1.ConditionReady)
+	return s
+}
+
+// bump raises the patch version of every app, and waits until that is published.
+func (s *shelf) bump(ctx context.Context) {
+	GinkgoHelper()
+	before := map[string]string{}
+	for _, app := range appsIn(ctx, s.source.Namespace) {
+		before[app.Name] = app.Status.Version
+	}
+	Expect(filepath.WalkDir(s.folder, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !slices.Contains([]string{"Chart.yaml", "OlaresManifest.yaml"}, entry.Name()) {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		raised := versionLine.ReplaceAllStringFunc(string(text), func(line string) string {
+			parts := versionLine.FindStringSubmatch(line)
+			return parts[1] + semver.MustParse(parts[2]).IncPatch().String() + parts[3]
+		})
+		return os.WriteFile(path, []byte(raised), 0o600)
+	})).To(Succeed())
+	as := client.MergeFrom(s.source.DeepCopy())
+	s.source.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: "bumped"}
+	Expect(cluster.Patch(ctx, s.source, as)).To(Succeed())
+	Eventually(func(g Gomega) {
+		for _, app := range appsIn(ctx, s.source.Namespace) {
+			if app.Spec.SourceRef.Name == s.source.Name {
+				g.Expect(app.Status.Version).NotTo(Equal(before[app.Name]), app.Name)
+			}
+		}
+	}).WithContext(ctx).WithTimeout(lifeTime).WithPolling(time.Second).Should(Succeed())
+}
+
+// tally counts how the tasks of a round ended.
+type tally struct {
+	action  v1alpha1.Action
+	good    int
+	reasons map[string][]string // of those that failed, with their apps
+	took    time.Duration
+}
+
+func (t *tally) String() string {
+	var bad []string
+	for reason, apps := range t.reasons {
+		slices.Sort(apps)
+		bad = append(bad, fmt.Sprintf("%s %d (%s)", reason, len(apps), strings.Join(apps, " ")))
+	}
+	slices.Sort(bad)
+	return fmt.Sprintf("%-9s %4d well in %5.1f s; %s", t.action, t.good, t.took.Seconds(), strings.Join(bad, ", "))
+}
+
+// round applies a task of an action for each installation and waits until all have
+// ended. Inputs that are asked for are given.
+func round(ctx context.Context, action v1alpha1.Action, all []*installation) *tally {
+	GinkgoHelper()
+	begin := time.Now()
+	for _, one := range all {
+		one.task = one.tenant.task(ctx, action, one.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) {
+			s.InstanceName, s.Timeout = instanceName(one.app.Spec.App), "2m"
+		})
+	}
+	answered := map[string]bool{}
+	Eventually(func(g Gomega) {
+		for _, one := range all {
+			g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(one.task), one.task)).To(Succeed())
+			if len(one.task.Status.RequiredInputs) > 0 && !one.task.Finished() && !answered[one.task.Name] {
+				answered[one.task.Name] = true
+				one.answer(ctx)
+			}
+		}
+		for _, one := range all {
+			g.Expect(one.task.Finished()).To(BeTrue(), "%s: %v", one.app.Name, one.task.Status.Conditions)
+		}
+	}).WithContext(ctx).WithTimeout(lifeTime).WithPolling(500 * time.Millisecond).Should(Succeed())
+	t := &tally{action: action, reasons: map[string][]string{}, took: time.Since(begin)}
+	for _, one := range all {
+		root := meta.FindStatusCondition(one.task.Status.Conditions, v1alpha1.ConditionSucceeded)
+		if root.Status == metav1.ConditionTrue {
+			t.good++
+		} else {
+			t.reasons[root.Reason] = append(t.reasons[root.Reason], one.app.Spec.App)
+		}
+	}
+	return t
+}
+
+// instanceName is a name that an instance may have.
+func instanceName(app string) string { return app[:min(len(app), 40)] }
+
+// preflightReasons are those for which an app that cannot run here is refused.
+var preflightReasons = []string{
+	v1alpha1.ReasonUnschedulable, v1alpha1.ReasonInsufficientResources, v1alpha1.ReasonKindMissing,
+	v1alpha1.ReasonStorageClassMissing, v1alpha1.ReasonAdministratorNeeded, v1alpha1.ReasonDependencyFailed,
+	v1alpha1.ReasonIncompatibleKubernetes, v1alpha1.ReasonConflictingApp, v1alpha1.ReasonInvalidChart,
+}
+
+// lend copies the inputs that are secret into another namespace, where a clone reads
+// its own.
+func (i *installation) lend(ctx context.Context, to string) {
+	GinkgoHelper()
+	var secrets corev1.SecretList
+	Expect(cluster.List(ctx, &secrets, client.InNamespace(i.namespace))).To(Succeed())
+	for _, s := range secrets.Items {
+		if strings.HasPrefix(s.Name, "input-") {
+			Expect(cluster.Create(ctx, &corev1.Secret{
+				ObjectMeta: metav1.ObjectMeta{Namespace: to, Name: s.Name}, Data: s.Data,
+			})).To(Succeed())
+		}
+	}
+}
+
+// clones copies each app that may be copied, into a namespace of its own where it
+// must, and lets the copy run beside its original.
+func clones(ctx context.Context, all []*installation, report *strings.Builder) {
+	GinkgoHelper()
+	verdicts := map[v1alpha1.CloneVerdict]int{}
+	var copies []*installation
+	for _, one := range all {
+		summary := one.app.Status.Summary
+		if !summary.Cloneable {
+			continue
+		}
+		Expect(summary.Clone).NotTo(BeNil(), one.app.Name)
+		verdicts[summary.Clone.Verdict]++
+		if summary.Clone.Verdict == v1alpha1.CloneUnsafe {
+			continue
+		}
+		twin := &installation{tenant: newTenant(ctx, one.source), app: one.app}
+		twin.allowAll(ctx)
+		one.lend(ctx, twin.namespace)
+		twin.task = twin.tenant.task(ctx, v1alpha1.ActionClone, one.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) {
+			s.CloneOf, s.CloneNamespace = instanceName(one.app.Spec.App), one.namespace
+			s.InstanceName, s.Title = "twin", "A copy"
+			for _, e := range summary.Entrances {
+				if !e.Invisible {
+					s.Entrances = append(s.Entrances, v1alpha1.EntranceTitle{Name: e.Name, Title: "Copy of " + e.Name[:min(len(e.Name), 20)]})
+				}
+			}
+		})
+		copies = append(copies, twin)
+	}
+	for _, twin := range copies {
+		twin.succeed(ctx, twin.task)
+	}
+	for _, one := range all {
+		Expect(lifecycle.Of(one.instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(lifecycle.Running), one.app.Name)
+	}
+	fmt.Fprintf(report, "clones    %d run beside their originals in namespaces of their own; verdicts of those that run: %v\n", len(copies), verdicts)
+	for _, twin := range copies {
+		twin.succeed(ctx, twin.tenant.task(ctx, v1alpha1.ActionUninstall, twin.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = "twin" }))
+	}
+}
+
+var _ = Describe("A catalog of real apps", Ordered, Serial, func() {
+	var shelves []*shelf
+	var all []*installation
+	var report strings.Builder
+
+	tell := func(t *tally) { fmt.Fprintln(&report, t) }
+
+	BeforeAll(func(ctx SpecContext) {
+		if os.Getenv("MARKET_CATALOG") == "" {
+			Skip("left out: MARKET_CATALOG is not set")
+		}
+		ns := namespace(ctx, "lives")
+		newest := newShelf(ctx, ns, "newest", newestSystem, func(string) bool { return true })
+		older := map[string]bool{}
+		for _, app := range appsIn(ctx, ns) {
+			if app.Status.Summary == nil {
+				continue
+			}
+			for _, d := range app.Status.Summary.Dependencies {
+				if d.Type == "system" && !isFor(d.Version, newestSystem) {
+					older[app.Spec.App] = true
+				}
+			}
+		}
+		shelves = []*shelf{newest, newShelf(ctx, ns, "older", olderSystem, func(app string) bool { return older[app] })}
+		for i, s := range shelves {
+			for _, app := range appsIn(ctx, ns) {
+				summary := app.Status.Summary
+				if app.Spec.SourceRef.Name != s.source.Name || summary == nil || summary.License != nil || app.Spec.Withdrawn || i == 0 && older[app.Spec.App] {
+					continue
+				}
+				one := &installation{tenant: newTenant(ctx, s.source), app: candidate{AppInfo: app}}
+				one.allowAll(ctx)
+				all = append(all, one)
+			}
+		}
+	}, NodeTimeout(lifeTime))
+
+	// only keeps those whose last task ended well.
+	only := func() {
+		all = slices.DeleteFunc(all, func(one *installation) bool {
+			return !meta.IsStatusConditionTrue(one.task.Status.Conditions, v1alpha1.ConditionSucceeded)
+		})
+	}
+	in := func(ctx context.Context, state lifecycle.State) {
+		GinkgoHelper()
+		for _, one := range all {
+			Expect(lifecycle.Of(one.instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(state), one.app.Name)
+		}
+	}
+
+	It("is installed, stopped, resumed, upgraded, rolled back and removed, but for what cannot run here", func(ctx SpecContext) {
+		offered := len(all)
+		install := round(ctx, v1alpha1.ActionInstall, all)
+		fmt.Fprintf(&report, "\n%d apps offered without being bought, on platforms %s and %s\n", offered, newestSystem, olderSystem)
+		tell(install)
+		for reason, apps := range install.reasons {
+			Expect(preflightReasons).To(ContainElement(reason), "%v", apps)
+		}
+		only()
+		in(ctx, lifecycle.Running)
+		clones(ctx, all, &report)
+		for _, step := range []struct {
+			action v1alpha1.Action
+			leads  lifecycle.State
+			first  func()
+		}{
+			{v1alpha1.ActionStop, lifecycle.Stopped, func() {}},
+			{v1alpha1.ActionResume, lifecycle.Running, func() {
+				for _, s := range shelves {
+					s.bump(ctx)
+				}
+			}},
+			{v1alpha1.ActionUpgrade, lifecycle.Running, func() {}},
+			{v1alpha1.ActionRollback, lifecycle.Running, func() {}},
+			{v1alpha1.ActionUninstall, lifecycle.Removed, func() {}},
+		} {
+			step.first()
+			done := round(ctx, step.action, all)
+			tell(done)
+			Expect(done.reasons).To(BeEmpty(), "%s", done)
+			in(ctx, step.leads)
+		}
+		AddReportEntry("lives of real apps", report.String(), ReportEntryVisibilityAlways)
+	}, NodeTimeout(6*lifeTime))
+})

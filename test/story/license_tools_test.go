@@ -1,0 +1,102 @@
+package story_test
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// tools is an app that must be bought, and asks for a password too. It keeps what it
+// is told in a Secret, and shows that to its container.
+func tools() []byte {
+	GinkgoHelper()
+	return packed("tools", "1.0.0",
+		file{"price.yaml", `developer: ` + developer + `
+paid:
+  product_id: ` + product + `
+  price:
+    - {chain: optimism, token_symbol: USDC, receive_wallet: "0x01", product_price: "1000000"}
+  description:
+    - {lang: en-US, title: Tools for professionals}
+`},
+		appManifest("tools", `envs:
+  - {envName: VERIFIABLE_CREDENTIAL, type: string, required: true, editable: true}
+  - {envName: TOOLS_PASSWORD, type: password, required: true, editable: true}
+`),
+		file{"values.yaml", "image: " + anImage() + "\n"}, page,
+		file{"templates/secret.yaml", `apiVersion: v1
+kind: Secret
+metadata:
+  name: {{ .Release.Name }}-told
+stringData:
+  credential: {{ .Values.olaresEnv.VERIFIABLE_CREDENTIAL | quote }}
+  password: {{ .Values.olaresEnv.TOOLS_PASSWORD | quote }}
+`},
+		file{"templates/deployment.yaml", `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata:
+      labels: {app: {{ .Release.Name }}}
+    spec:
+      containers:
+        - name: tools
+          image: {{ .Values.image }}
+          envFrom: [{secretRef: {name: {{ .Release.Name }}-told}}]
+`})
+}
+
+// licensed believes the credentials of the developer by these keys.
+func licensed(issuer v1alpha1.LicenseIssuer) func(*v1alpha1.MarketSourceSpec) {
+	issuer.Issuer, issuer.Subject = developer, holder
+	return func(s *v1alpha1.MarketSourceSpec) { s.Licensing = []v1alpha1.LicenseIssuer{issuer} }
+}
+
+// named gives a Secret of the tenant a name, which may be there or not.
+func named(secret string) func(*v1alpha1.AppInstallTaskSpec) {
+	return func(s *v1alpha1.AppInstallTaskSpec) {
+		s.CredentialRef = &v1alpha1.KeyReference{Name: secret, Key: "token"}
+	}
+}
+
+// has makes a Secret of a tenant.
+func (t *tenant) has(ctx context.Context, name, key, text string) {
+	GinkgoHelper()
+	Expect(cluster.Create(ctx, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: name}, StringData: map[string]string{key: text},
+	})).To(Succeed())
+}
+
+// keeps are the texts of a Secret of the tenant.
+func (t *tenant) keeps(ctx context.Context, name string) map[string]string {
+	GinkgoHelper()
+	secret := &corev1.Secret{}
+	Expect(cluster.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: name}, secret)).To(Succeed())
+	texts := map[string]string{}
+	for key, text := range secret.Data {
+		texts[key] = string(text)
+	}
+	return texts
+}
+
+// touched are the objects of a tenant that the operator has written since the trail
+// was taken, tasks and events left out.
+func (t *tenant) touched(since trail) []asked {
+	GinkgoHelper()
+	var found []asked
+	for _, a := range since.writes(t.namespace) {
+		if a.ObjectRef.Resource != "appinstalltasks" && a.ObjectRef.Resource != "events" {
+			found = append(found, a)
+		}
+	}
+	return found
+}

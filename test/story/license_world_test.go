@@ -1,0 +1,212 @@
+package story_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// with stops the operator and runs it with more in its environment, until the story
+// ends.
+func (o *operator) with(env ...string) *operator {
+	GinkgoHelper()
+	other := *o
+	other.env = append(slices.Clone(o.env), env...)
+	o.stop()
+	DeferCleanup(func() {
+		other.stop()
+		o.start()
+	})
+	other.start()
+	return &other
+}
+
+// A vault knows the secrets of stories, each of which has a text in it that nobody
+// else would write, and looks for them where they must not be.
+type vault struct {
+	forms   map[string]string // what to look for, and whose it is
+	objects map[string]int    // searched, by kind
+	pages   int
+	files   int
+	bytes   int
+}
+
+func newVault() *vault { return &vault{forms: map[string]string{}, objects: map[string]int{}} }
+
+// canary is a new secret, of letters and digits.
+func (v *vault) canary(whose string) string {
+	GinkgoHelper()
+	random := make([]byte, 12)
+	_, err := rand.Read(random)
+	Expect(err).NotTo(HaveOccurred())
+	return v.hide(whose, "canary"+hex.EncodeToString(random))
+}
+
+// hide has a text looked for from now on: as it is, and as what is left of it in the
+// base64 of any text that it is part of.
+func (v *vault) hide(whose, text string) string {
+	v.forms[text] = whose
+	for before := range 3 {
+		encoded := base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat(" ", before) + text))
+		if (before+len(text))%3 > 0 {
+			encoded = encoded[:len(encoded)-1]
+		}
+		encoded = encoded[[]int{0, 2, 3}[before]:]
+		v.forms[encoded] = whose + " in base64"
+		v.forms[strings.NewReplacer("-", "+", "_", "/").Replace(encoded)] = whose + " in base64"
+	}
+	return text
+}
+
+// told is the secret that a text tells, empty if it tells none.
+func (v *vault) told(text []byte) string {
+	for form, whose := range v.forms {
+		if bytes.Contains(text, []byte(form)) {
+			return whose
+		}
+	}
+	return ""
+}
+
+// search looks into a text, and into what it is compressed from.
+func (v *vault) search(where string, text []byte) {
+	GinkgoHelper()
+	v.bytes += len(text)
+	Expect(v.told(text)).To(BeEmpty(), "%s tells a secret", where)
+	if bytes.HasPrefix(text, []byte("\x1f\x8b")) {
+		unzipped, err := gzip.NewReader(bytes.NewReader(text))
+		Expect(err).NotTo(HaveOccurred(), where)
+		content, err := io.ReadAll(unzipped)
+		Expect(err).NotTo(HaveOccurred(), where)
+		v.search(where+", unpacked,", content)
+	}
+}
+
+// searchCluster looks into every object of every kind and namespace, but for Secrets.
+func (v *vault) searchCluster(ctx context.Context) {
+	GinkgoHelper()
+	lists, err := discovery.NewDiscoveryClientForConfigOrDie(cfg).ServerPreferredResources()
+	Expect(err).NotTo(HaveOccurred())
+	silent := rest.CopyConfig(cfg)
+	silent.WarningHandler = rest.NoWarnings{} // of kinds that are old
+	reader := dynamic.NewForConfigOrDie(silent)
+	for _, list := range lists {
+		version, err := schema.ParseGroupVersion(list.GroupVersion)
+		Expect(err).NotTo(HaveOccurred())
+		for _, resource := range list.APIResources {
+			if resource.Name == "secrets" || !slices.Contains(resource.Verbs, "list") {
+				continue
+			}
+			objects, err := reader.Resource(version.WithResource(resource.Name)).List(ctx, metav1.ListOptions{})
+			Expect(err).NotTo(HaveOccurred(), resource.Name)
+			for _, o := range objects.Items {
+				text, err := o.MarshalJSON()
+				Expect(err).NotTo(HaveOccurred())
+				v.search(o.GetKind()+" "+o.GetNamespace()+"/"+o.GetName(), text)
+				v.objects[o.GetKind()]++
+			}
+		}
+	}
+}
+
+// searchPage looks into an answer of the operator; there may be none of an optional
+// one.
+func (v *vault) searchPage(url string, optional bool, headers ...string) {
+	GinkgoHelper()
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	Expect(err).NotTo(HaveOccurred())
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	answer, err := http.DefaultClient.Do(request)
+	Expect(err).NotTo(HaveOccurred())
+	defer func() { Expect(answer.Body.Close()).To(Succeed()) }()
+	if optional && answer.StatusCode == http.StatusNotFound {
+		return
+	}
+	Expect(answer.StatusCode).To(Equal(http.StatusOK), url)
+	text, err := io.ReadAll(answer.Body)
+	Expect(err).NotTo(HaveOccurred())
+	v.search(url, text)
+	v.pages++
+}
+
+// searchRepository looks into every page that the repository has of sources.
+func (v *vault) searchRepository(ctx context.Context, o *operator, sources ...*v1alpha1.MarketSource) {
+	GinkgoHelper()
+	for _, page := range []string{"/index.yaml", "/static-index.yaml", "/status", "/version", "/readyz", "/healthz"} {
+		v.searchPage(o.url+page, false)
+	}
+	for _, source := range sources {
+		v.searchPage(source.Status.RepositoryURL+"/index.yaml", false)
+		v.searchPage(o.url+"/static-index.yaml", false, "X-Market-User", source.Namespace, "X-Market-Source", source.Name)
+	}
+	for _, app := range appsIn(ctx, sources[0].Namespace) {
+		for _, version := range app.Status.Versions {
+			v.searchPage(version.URL, false)
+			for _, report := range []string{"objects.yaml", "app.json", "images.json"} {
+				v.searchPage(version.ReportURL+"/"+report, false)
+			}
+			for _, report := range []string{"values.yaml", "README.md", "values.schema.json"} {
+				v.searchPage(version.ReportURL+"/"+report, true)
+			}
+		}
+	}
+}
+
+// searchFiles looks into the store and the log of an operator.
+func (v *vault) searchFiles(o *operator) {
+	GinkgoHelper()
+	for _, root := range []string{o.store, o.log.Name()} {
+		Expect(filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err == nil {
+				v.search(path, text)
+				v.files++
+			}
+			return err
+		})).To(Succeed())
+	}
+}
+
+// searched reports how much was looked into; that must not be nothing.
+func (v *vault) searched() {
+	GinkgoHelper()
+	total := 0
+	for _, count := range v.objects {
+		total += count
+	}
+	for _, kind := range []string{"MarketSource", "AppInfo", "AppInstance", "AppInstallTask", "Event"} {
+		Expect(v.objects).To(HaveKeyWithValue(kind, BeNumerically(">", 0)))
+	}
+	Expect(v.pages).To(BeNumerically(">", 10))
+	Expect(v.files).To(BeNumerically(">", 5))
+	AddReportEntry("searched for secrets", fmt.Sprintf(
+		"%d forms of secrets in %d objects (%d of our kinds, %d events), %d pages and %d files, %d bytes: none was found",
+		len(v.forms), total, v.objects["MarketSource"]+v.objects["AppInfo"]+v.objects["AppInstance"]+v.objects["AppInstallTask"],
+		v.objects["Event"], v.pages, v.files, v.bytes), ReportEntryVisibilityAlways)
+}

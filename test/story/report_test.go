@@ -1,0 +1,31 @@
+package story_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
+	. "github.com/onsi/gomega"
+)
+
+// What the stories have to show, tables of cases and of times, goes to a file: go test
+// prints nothing of what passes.
+var _ = ReportAfterSuite("What the stories have to show", func(report Report) {
+	var text strings.Builder
+	for _, spec := range report.SpecReports {
+		for _, entry := range spec.ReportEntries {
+			if entry.Visibility == types.ReportEntryVisibilityAlways {
+				fmt.Fprintf(&text, "== %s\n%s\n\n", entry.Name, strings.TrimSpace(entry.StringRepresentation()))
+			}
+		}
+	}
+	if text.Len() == 0 {
+		return
+	}
+	file := root(".local/reports/stories.txt")
+	Expect(os.MkdirAll(filepath.Dir(file), 0o755)).To(Succeed())
+	Expect(os.WriteFile(file, []byte(text.String()), 0o644)).To(Succeed())
+})
