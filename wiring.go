@@ -244,7 +244,7 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 		}).SetupWithManager(mgr, p.damaged, controller.Options{MaxConcurrentReconciles: o.hydrations}),
 		instances.SetupWithManager(mgr, p.changed, controller.Options{MaxConcurrentReconciles: workersPerTurn * o.installs}),
 		(&appinstalltask.Reconciler{
-			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinstalltask"), Catalog: p.catalog, Tenants: p.tenants, Cluster: p.cluster,
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstalltask"), Catalog: p.catalog, Tenants: p.tenants, Cluster: p.cluster,
 		}).SetupWithManager(mgr, controller.Options{MaxConcurrentReconciles: o.installs}),
 		mgr.Add(&chartrepo.Upkeep{Store: p.store, Interval: o.scrub, Keep: installed(mgr.GetClient())}),
 		p.serve(mgr, o),

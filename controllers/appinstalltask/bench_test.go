@@ -51,7 +51,7 @@ func newBench() *bench {
 	surroundings, err := cluster.New(server.Config, server.Mapper)
 	Expect(err).NotTo(HaveOccurred())
 	b.reconciler = &appinstalltask.Reconciler{
-		Client: b.client, Recorder: &events.FakeRecorder{}, Cluster: surroundings,
+		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Cluster: surroundings,
 		Tenants: &tenant.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
 		Catalog: &catalog.Catalog{
 			Objects: server.Client, Archives: b.store,

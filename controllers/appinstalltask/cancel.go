@@ -94,10 +94,28 @@ func (r *Reconciler) heed(ctx context.Context, s *scope) error {
 	}
 	s.task.Status.RequiredInputs, s.task.Status.Preflight = nil, nil
 	why := v1alpha1.Problem{Reason: v1alpha1.ReasonCancelled, Message: "cancelled by " + by}
+	if err := r.confirm(ctx, s); err != nil {
+		return err
+	}
 	if s.task.Status.InstanceRef == nil && !s.written() {
 		return r.undoSteps(ctx, s, why)
 	}
 	return r.turnAround(ctx, s, why)
+}
+
+// confirm reads the instance of a task that knows of none from the API server: it
+// may have written one a moment ago whose note was lost to the very edit that cancels
+// it, and which the cache does not show yet.
+func (r *Reconciler) confirm(ctx context.Context, s *scope) error {
+	if s.task.Status.InstanceRef != nil {
+		return nil
+	}
+	instance := &v1alpha1.AppInstance{}
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: s.task.Instance()}, instance)
+	if err == nil {
+		s.instance = instance
+	}
+	return client.IgnoreNotFound(err)
 }
 
 // cancelledBy says who cancels the task, empty if nobody does.

@@ -32,6 +32,8 @@ import (
 // Reconciler reconciles AppInstallTasks.
 type Reconciler struct {
 	client.Client
+	// Live reads from the API server what the cache may not show yet.
+	Live     client.Reader
 	Recorder events.EventRecorder
 	Catalog  *catalog.Catalog
 	// Tenants acts as the tenant, for the objects that values come from.

@@ -76,6 +76,9 @@ func (s *scope) revisionBefore() int32 {
 // reason for it.
 func (r *Reconciler) backOut(ctx context.Context, s *scope) error {
 	why := *s.task.Status.Undoing
+	if err := r.confirm(ctx, s); err != nil {
+		return err
+	}
 	if s.instance == nil || s.task.Status.InstanceRef == nil && !s.written() {
 		return r.undoSteps(ctx, s, why)
 	}

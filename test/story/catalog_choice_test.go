@@ -72,10 +72,11 @@ func (c *chooser) take(count int, rule func(candidate) bool) []candidate {
 	return found
 }
 
-// isOffered reports whether an app may be installed by itself, for nothing.
+// isOffered reports whether an app may be installed by itself, for nothing, on the
+// older platform, which more of them are for.
 func isOffered(app *v1alpha1.AppInfo) bool {
 	for _, d := range app.Status.Summary.Dependencies {
-		if d.Type == "application" && d.Mandatory || d.Type == "system" && !isFor(d.Version, newestSystem) {
+		if d.Type == "application" && d.Mandatory || d.Type == "system" && !isFor(d.Version, olderSystem) {
 			return false
 		}
 	}

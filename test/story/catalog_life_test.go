@@ -50,20 +50,26 @@ func newShelf(ctx context.Context, ns, name, system string, pick func(app string
 			Expect(os.CopyFS(filepath.Join(s.folder, app.Name()), os.DirFS(filepath.Join(catalog, app.Name())))).To(Succeed())
 		}
 	}
-	values, err := json.Marshal(map[string]any{"sysVersion": system})
-	Expect(err).NotTo(HaveOccurred())
 	s.source = &v1alpha1.MarketSource{
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name},
 		Spec: v1alpha1.MarketSourceSpec{
 			Type:      v1alpha1.SourceTypeDirectory,
 			Directory: &v1alpha1.DirectorySource{Path: s.folder},
 			Sharing:   &v1alpha1.Sharing{From: v1alpha1.SharingAll},
-			Platform:  &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares, Values: &runtime.RawExtension{Raw: values}},
+			Platform:  platformOf(system),
 		},
 	}
 	Expect(cluster.Create(ctx, s.source)).To(Succeed())
 	eventuallyTrue(ctx, s.source, v1alpha1.ConditionReady)
 	return s
+}
+
+// platformOf is that of Olares in a version.
+func platformOf(system string) *v1alpha1.Platform {
+	GinkgoHelper()
+	values, err := json.Marshal(map[string]any{"sysVersion": system})
+	Expect(err).NotTo(HaveOccurred())
+	return &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares, Values: &runtime.RawExtension{Raw: values}}
 }
 
 // bump raises the patch version of every app, and waits until that is published.

@@ -38,7 +38,7 @@ var _ = Describe("A tenant of a catalog of real apps", Ordered, func() {
 				Type:      v1alpha1.SourceTypeDirectory,
 				Directory: &v1alpha1.DirectorySource{Path: folder},
 				Sharing:   &v1alpha1.Sharing{From: v1alpha1.SharingAll},
-				Platform:  &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares},
+				Platform:  platformOf(olderSystem),
 			},
 		}
 		begin := time.Now()
