@@ -32,14 +32,16 @@ type candidate struct {
 // names.
 type chooser struct {
 	apps []*v1alpha1.AppInfo
+	// system is the version of the platform that they are rendered for.
+	system string
 	// kinds are those that the cluster knows, and whether they live in namespaces.
 	kinds map[schema.GroupVersionKind]bool
 	taken map[string]bool
 }
 
-func newChooser(ctx context.Context, namespace string) *chooser {
+func newChooser(ctx context.Context, namespace, system string) *chooser {
 	GinkgoHelper()
-	c := &chooser{apps: appsIn(ctx, namespace), kinds: map[schema.GroupVersionKind]bool{}, taken: map[string]bool{}}
+	c := &chooser{system: system, apps: appsIn(ctx, namespace), kinds: map[schema.GroupVersionKind]bool{}, taken: map[string]bool{}}
 	_, lists, err := discovery.NewDiscoveryClientForConfigOrDie(cfg).ServerGroupsAndResources()
 	Expect(err).NotTo(HaveOccurred())
 	for _, list := range lists {
@@ -59,7 +61,7 @@ func (c *chooser) take(count int, rule func(candidate) bool) []candidate {
 			break
 		}
 		one := candidate{AppInfo: app}
-		if c.taken[app.Name] || !isOffered(app) || !rule(one) {
+		if c.taken[app.Name] || !c.offers(app) || !rule(one) {
 			continue
 		}
 		one.brings = renderedObjects(app)
@@ -72,11 +74,11 @@ func (c *chooser) take(count int, rule func(candidate) bool) []candidate {
 	return found
 }
 
-// isOffered reports whether an app may be installed by itself, for nothing, on the
-// older platform, which more of them are for.
-func isOffered(app *v1alpha1.AppInfo) bool {
+// offers reports whether an app may be installed by itself, for nothing, on the
+// platform.
+func (c *chooser) offers(app *v1alpha1.AppInfo) bool {
 	for _, d := range app.Status.Summary.Dependencies {
-		if d.Type == "application" && d.Mandatory || d.Type == "system" && !isFor(d.Version, olderSystem) {
+		if d.Type == "application" && d.Mandatory || d.Type == "system" && !isFor(d.Version, c.system) {
 			return false
 		}
 	}
