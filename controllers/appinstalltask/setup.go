@@ -6,10 +6,12 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -32,10 +34,47 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.AppInstallTask{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.AppInstallTask{}, handler.EnqueueRequestsFromMapFunc(r.next), builder.WithPredicates(left())).
+		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{CreateFunc: r.cancels, UpdateFunc: r.isCancelled}).
 		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(r.concerned)).
 		Watches(&v1alpha1.AppInfo{}, handler.EnqueueRequestsFromMapFunc(r.wishing)).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(r.Client, r))
+}
+
+// urgent is the priority of what somebody waits for while much else is to be done.
+const urgent = 100
+
+// cancels brings a Cancel before everything else in the queue.
+func (r *Reconciler) cancels(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	if task, ok := e.Object.(*v1alpha1.AppInstallTask); ok && task.Spec.Action == v1alpha1.ActionCancel && !task.Finished() {
+		hasten(queue, task.Namespace, task.Name)
+	}
+}
+
+// isCancelled brings a task that is cancelled, or that a Cancel is about, before
+// everything else in the queue.
+func (r *Reconciler) isCancelled(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	before, ok := e.ObjectOld.(*v1alpha1.AppInstallTask)
+	after, also := e.ObjectNew.(*v1alpha1.AppInstallTask)
+	if !ok || !also {
+		return
+	}
+	if before.Spec.Cancel == nil && after.Spec.Cancel != nil {
+		hasten(queue, after.Namespace, after.Name)
+	}
+	if target := after.Status.TargetTask; target != before.Status.TargetTask {
+		hasten(queue, after.Namespace, target)
+	}
+}
+
+func hasten(queue workqueue.TypedRateLimitingInterface[reconcile.Request], namespace, name string) {
+	request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}
+	if ordered, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
+		priority := urgent
+		ordered.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, request)
+		return
+	}
+	queue.Add(request)
 }
 
 // left passes a task that has left its queue, that has found the task to cancel, or
