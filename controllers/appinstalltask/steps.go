@@ -72,7 +72,6 @@ func (r *Reconciler) step(ctx context.Context, s *scope, name string, wish func(
 		return false, outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf(
 			"there is a task %s that is not of this one; delete it, or give this one another name", name))
 	}
-	s.remember(made)
 	said := fmt.Sprintf("task %s (%s of %s)", name, made.Spec.Action, made.Instance())
 	root := meta.FindStatusCondition(made.Status.Conditions, v1alpha1.ConditionSucceeded)
 	switch {
@@ -98,6 +97,9 @@ func (r *Reconciler) makeStep(ctx context.Context, s *scope, name string, wish f
 		},
 	}
 	wish(&step.Spec)
+	if err := r.remember(ctx, s, step); err != nil {
+		return nil, err
+	}
 	if err := controllerutil.SetControllerReference(s.task, step, r.Scheme()); err != nil {
 		return nil, fmt.Errorf("own: %w", err)
 	}
@@ -107,14 +109,17 @@ func (r *Reconciler) makeStep(ctx context.Context, s *scope, name string, wish f
 	return step, nil
 }
 
-// remember notes a step in status, so that it can be taken back.
-func (s *scope) remember(made *v1alpha1.AppInstallTask) {
-	known := slices.ContainsFunc(s.task.Status.Steps, func(step v1alpha1.Step) bool { return step.Task == made.Name })
-	if !known && len(s.task.Status.Steps) < maxSteps {
-		s.task.Status.Steps = append(s.task.Status.Steps, v1alpha1.Step{
-			Task: made.Name, Instance: made.Instance(), Action: made.Spec.Action,
-		})
+// remember notes a step in status before it is made: whatever ends the task then
+// finds it, and takes it back.
+func (r *Reconciler) remember(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) error {
+	known := slices.ContainsFunc(s.task.Status.Steps, func(noted v1alpha1.Step) bool { return noted.Task == step.Name })
+	if known || len(s.task.Status.Steps) >= maxSteps {
+		return nil
 	}
+	s.task.Status.Steps = append(s.task.Status.Steps, v1alpha1.Step{
+		Task: step.Name, Instance: step.Instance(), Action: step.Spec.Action,
+	})
+	return s.keeper.Save(ctx)
 }
 
 // maxSteps bounds the steps in status.
@@ -146,7 +151,8 @@ func (r *Reconciler) undoSteps(ctx context.Context, s *scope, why v1alpha1.Probl
 // that cannot be taken back is left: its own task says why.
 func (r *Reconciler) undoStep(ctx context.Context, s *scope, step v1alpha1.Step) error {
 	made := &v1alpha1.AppInstallTask{}
-	err := r.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: step.Task}, made)
+	// The cache may not show yet what was made a moment ago.
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: step.Task}, made)
 	if apierrors.IsNotFound(err) {
 		return nil
 	}

@@ -190,7 +190,7 @@ func (t *tracked) verdictOn(ctx context.Context, one *object, pods *podLists) (v
 	v := t.looked[one.ref]
 	if one.watch != nil {
 		v = one.watch.verdict(one.ref)
-		if least := t.least[one.ref]; least > 0 && !one.watch.has(one.ref, least) {
+		if !one.watch.reached(one.ref, t.least[one.ref]) {
 			return verdict{message: "its latest change is not seen yet"}, nil
 		}
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 // Refresh is called after the objects of an instance were changed: what the watches
-// said of them before does not count any more. It asks for the generation of each
-// object that has a state; a verdict counts from when the watch has seen that one.
+// said of them before does not count any more. It asks for the state of each object
+// that has one; a verdict counts from when the watch has come that far.
 func (w *Watcher) Refresh(ctx context.Context, instance types.NamespacedName) error {
 	w.mu.Lock()
 	t := w.instances[instance]
@@ -22,7 +22,7 @@ func (w *Watcher) Refresh(ctx context.Context, instance types.NamespacedName) er
 	if t == nil {
 		return nil
 	}
-	generations := make([]int64, len(t.objects))
+	now := make([]point, len(t.objects))
 	group, asking := errgroup.WithContext(ctx)
 	group.SetLimit(looks)
 	for i := range t.objects {
@@ -38,7 +38,7 @@ func (w *Watcher) Refresh(ctx context.Context, instance types.NamespacedName) er
 			if err != nil {
 				return fmt.Errorf("get %s: %w", one.ref, err)
 			}
-			generations[i] = live.GetGeneration()
+			now[i] = point{uid: live.GetUID(), generation: live.GetGeneration(), version: live.GetResourceVersion()}
 			return nil
 		})
 	}
@@ -47,9 +47,16 @@ func (w *Watcher) Refresh(ctx context.Context, instance types.NamespacedName) er
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.least = map[v1alpha1.ObjectReference]int64{}
+	t.least = map[v1alpha1.ObjectReference]point{}
 	for i := range t.objects {
-		t.least[t.objects[i].ref] = generations[i]
+		t.least[t.objects[i].ref] = now[i]
 	}
 	return nil
+}
+
+// point is one in the life of an object. The zero value comes before everything.
+type point struct {
+	uid        types.UID
+	generation int64
+	version    string
 }

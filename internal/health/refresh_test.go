@@ -5,8 +5,10 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/release"
 )
 
@@ -30,4 +32,43 @@ func TestRefreshForgetsWhatWasSeenBefore(t *testing.T) {
 		s.Expect(now.Healthy()).To(BeFalse(), "nobody has made the new generation ready")
 	}
 	s.Expect(s.watcher.Refresh(t.Context(), s.instance("nobody"))).To(Succeed(), "what is not followed has nothing to forget")
+}
+
+// TestRefreshOfWhatGoes has objects go after the watcher was told that they were
+// changed. It must not wait for what can never come any more.
+func TestRefreshOfWhatGoes(t *testing.T) {
+	s := newScene(t, everything)
+	const job = `{apiVersion: batch/v1, kind: Job, metadata: {name: once},
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}}`
+	remove := func(ref v1alpha1.ObjectReference) {
+		t.Helper()
+		s.Expect(apiServer.admin.Delete(t.Context(), live(ref), ctrl.PropagationPolicy(metav1.DeletePropagationBackground))).To(Succeed())
+	}
+	refresh := func(name string) {
+		t.Helper()
+		s.Expect(s.watcher.Refresh(t.Context(), s.instance(name))).To(Succeed())
+	}
+
+	once := s.apply(job)
+	s.patchStatus(once, `{"startTime":"2026-01-01T00:00:00Z","completionTime":"2026-01-01T00:00:00Z","succeeded":1,"conditions":[
+{"type":"SuccessCriteriaMet","status":"True"},{"type":"Complete","status":"True"}]}`)
+	s.track("chore", once)
+	ready := release.Health{Total: 1, Ready: 1}
+	s.becomes("chore", ready)
+	refresh("chore")
+	s.becomes("chore", ready)
+	remove(once)
+	s.quiet()
+	s.becomes("chore", ready)
+
+	web := s.apply(workload("Deployment", "web"))
+	change := `{"spec":{"minReadySeconds":1}}`
+	s.Expect(apiServer.admin.Patch(t.Context(), live(web), ctrl.RawPatch("application/merge-patch+json", []byte(change)))).To(Succeed())
+	s.track("blog", web)
+	refresh("blog")
+	remove(web)
+	s.becomes("blog", release.Health{Total: 1, Message: "Deployment/web: not found"})
+	s.apply(workload("Deployment", "web"))
+	s.patchStatus(web, available)
+	s.becomes("blog", ready)
 }

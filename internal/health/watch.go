@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/tools/cache"
@@ -129,11 +130,18 @@ func (w *watch) verdict(ref v1alpha1.ObjectReference) verdict {
 	return missing(ref)
 }
 
-// has reports whether the watch has seen an object in a generation, or a later one.
-func (w *watch) has(ref v1alpha1.ObjectReference, generation int64) bool {
-	found, ok, err := w.informer.GetStore().GetByKey(storeKey(ref))
-	one, is := found.(*entry)
-	return ok && is && err == nil && one.Generation >= generation
+// reached reports whether the watch has seen an object at a point of its life or
+// later: in that generation, or whatever became of it since, which may be that it
+// is gone. Versions that cannot be compared, as other API servers have them, tell
+// nothing to wait for.
+func (w *watch) reached(ref v1alpha1.ObjectReference, p point) bool {
+	store := w.informer.GetStore()
+	found, ok, err := store.GetByKey(storeKey(ref))
+	if one, is := found.(*entry); ok && is && err == nil && one.UID == p.uid && one.Generation >= p.generation {
+		return true
+	}
+	order, err := resourceversion.CompareResourceVersion(store.LastStoreSyncResourceVersion(), p.version)
+	return err != nil || order >= 0
 }
 
 // mark stands for what an object is, empty where it is not there.

@@ -59,9 +59,8 @@ type tracked struct {
 
 	// mu guards what follows; Health holds it while it looks.
 	mu sync.Mutex
-	// least are the generations of watched objects that must be seen before a verdict
-	// on them counts.
-	least map[v1alpha1.ObjectReference]int64
+	// least is how far a watch must have come before its verdict on an object counts.
+	least map[v1alpha1.ObjectReference]point
 	// looked are verdicts on objects that are not watched.
 	looked map[v1alpha1.ObjectReference]verdict
 	again  *time.Timer

@@ -110,6 +110,7 @@ type tally struct {
 	action  v1alpha1.Action
 	good    int
 	reasons map[string][]string // of those that failed, with their apps
+	said    map[string]string   // by each app that failed
 	took    time.Duration
 }
 
@@ -146,13 +147,14 @@ func round(ctx context.Context, action v1alpha1.Action, all []*installation) *ta
 			g.Expect(one.task.Finished()).To(BeTrue(), "%s: %v", one.app.Name, one.task.Status.Conditions)
 		}
 	}).WithContext(ctx).WithTimeout(lifeTime).WithPolling(500 * time.Millisecond).Should(Succeed())
-	t := &tally{action: action, reasons: map[string][]string{}, took: time.Since(begin)}
+	t := &tally{action: action, reasons: map[string][]string{}, said: map[string]string{}, took: time.Since(begin)}
 	for _, one := range all {
 		root := meta.FindStatusCondition(one.task.Status.Conditions, v1alpha1.ConditionSucceeded)
 		if root.Status == metav1.ConditionTrue {
 			t.good++
 		} else {
 			t.reasons[root.Reason] = append(t.reasons[root.Reason], one.app.Spec.App)
+			t.said[one.app.Spec.App] = root.Message
 		}
 	}
 	return t
@@ -282,7 +284,7 @@ var _ = Describe("A catalog of real apps", Ordered, Serial, func() {
 		fmt.Fprintf(&report, "\n%d apps offered without being bought, on platforms %s and %s\n", offered, newestSystem, olderSystem)
 		tell(install)
 		for reason, apps := range install.reasons {
-			Expect(preflightReasons).To(ContainElement(reason), "%v", apps)
+			Expect(preflightReasons).To(ContainElement(reason), "%v: %v", apps, install.said)
 		}
 		only()
 		in(ctx, lifecycle.Running)
@@ -305,7 +307,7 @@ var _ = Describe("A catalog of real apps", Ordered, Serial, func() {
 			step.first()
 			done := round(ctx, step.action, all)
 			tell(done)
-			Expect(done.reasons).To(BeEmpty(), "%s", done)
+			Expect(done.said).To(BeEmpty(), "%s", done)
 			in(ctx, step.leads)
 		}
 		AddReportEntry("lives of real apps", report.String(), ReportEntryVisibilityAlways)
