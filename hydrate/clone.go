@@ -44,11 +44,10 @@ const (
 )
 
 // JudgeClone says whether a second instance of an app can live beside the first,
-// which is in units, rendered already. The units are rendered twice more, under
-// another name and then in another namespace too, with what the platform gives
-// there. What is the same then would be claimed by both (see Collisions). Names that
-// are rendered at
-// random differ and do not count.
+// which is in units, rendered already. Shared units have no part in a copy. The
+// others are rendered twice more, under another name and then in another namespace
+// too, with what the platform gives there. What is the same then would be claimed by
+// both (see Collisions). Names that are rendered at random differ and do not count.
 //
 // A chart that fails under the other name is unsafe, and so is one that renders to
 // more than can be compared; a sentence says so. An error means that the renderer
@@ -64,6 +63,10 @@ func JudgeClone(ctx context.Context, r Renderer, d *Draft, files []File, units [
 }
 
 func judgeClone(ctx context.Context, r Renderer, d *Draft, files []File, units []Unit) (*CloneSafety, error) {
+	units, err := Place{Namespace: RenderNamespace}.part(units, d.Manifest)
+	if err != nil {
+		return nil, err
+	}
 	placed := make([]Placed, 0, len(units))
 	for _, u := range units {
 		placed = append(placed, Placed{Namespace: RenderNamespace, Documents: u.Documents})

@@ -195,6 +195,21 @@ func TestCloneOfUnits(t *testing.T) {
 	}))
 }
 
+// TestCloneOfAnAppThatHasASharedUnit shows that what is there once for the cluster
+// stands in nobody's way.
+func TestCloneOfAnAppThatHasASharedUnit(t *testing.T) {
+	g := NewWithT(t)
+	const chart = "apiVersion: v2\nversion: 1.0.0\nname: "
+	got := judged(t, web(map[string]string{
+		"OlaresManifest.yaml":     literal + "spec: {subCharts: [{name: web}, {name: server, shared: true}]}\noptions: {allowMultipleInstall: true}\n",
+		"web/Chart.yaml":          chart + "web\n",
+		"web/templates/a.yaml":    own("v1", "Service"),
+		"server/Chart.yaml":       chart + "server\n",
+		"server/templates/a.yaml": "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: one-for-all}\n",
+	}))
+	g.Expect(got).To(Equal(&hydrate.CloneSafety{Verdict: hydrate.CloneSafe}))
+}
+
 // TestCloneIsJudgedWhereAllowed shows which apps the renderer is asked about.
 func TestCloneIsJudgedWhereAllowed(t *testing.T) {
 	for _, c := range []struct {

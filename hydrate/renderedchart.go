@@ -37,6 +37,9 @@ func (s RenderedChart) Apply(ctx context.Context, d *Draft) error {
 	if err != nil {
 		return err
 	}
+	if units, err = d.Request.At.part(units, manifest); err != nil {
+		return err
+	}
 	values := d.Request.platform(manifest)
 	for i := range units {
 		units[i].Values = values

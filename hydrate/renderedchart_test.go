@@ -10,6 +10,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 var rendering = hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}}
@@ -124,4 +125,51 @@ func TestUnits(t *testing.T) {
 
 	g.Expect(hydrate.UnitFiles(files, "client")).To(Equal(filesOf(map[string]string{"Chart.yaml": "c", "templates/a.yaml": "a"})))
 	g.Expect(hydrate.UnitFiles(files, "")).To(Equal(files))
+}
+
+// TestRenderedChartOfAPlace shows which units of an app belong into a namespace.
+func TestRenderedChartOfAPlace(t *testing.T) {
+	const chart = "apiVersion: v2\nversion: 1.0.0\nname: "
+	files := func(units string) map[string]string {
+		return map[string]string{
+			"OlaresManifest.yaml": literal + "spec: {subCharts: " + units + "}\n",
+			"server/Chart.yaml":   chart + "server\n",
+			"client/Chart.yaml":   chart + "client\n",
+			"tool/Chart.yaml":     chart + "tool\n",
+		}
+	}
+	const all = "[{name: server, shared: true}, {name: client}, {name: tool}]"
+	for _, c := range []struct {
+		why       string
+		units     string
+		namespace string
+		want      []string
+	}{
+		{"no place: all of them", all, "", []string{"server", "client", "tool"}},
+		{"the namespace of the shared one: that alone", all, "server-shared", []string{"server"}},
+		{"any other: the others", all, "home", []string{"client", "tool"}},
+		{"the namespace of one that is not shared", all, "client-shared", []string{"client", "tool"}},
+		{"two shared ones: each in its own", "[{name: server, shared: true}, {name: tool, shared: true}, {name: client}]", "tool-shared", []string{"tool"}},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			d := fetched(t, web(files(c.units)))
+			if c.namespace != "" {
+				d.Request.At = hydrate.Place{Namespace: c.namespace, Instance: "web"}
+			}
+			g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
+			var got []string
+			for _, u := range d.Units {
+				got = append(got, u.Name)
+			}
+			g.Expect(got).To(Equal(c.want))
+			g.Expect(d.Manifest.Serves(c.namespace)).To(Equal(len(got) == 1))
+		})
+	}
+	g := NewWithT(t)
+	d := fetched(t, web(files("[{name: server, shared: true}, {name: tool, shared: true}]")))
+	d.Request.At = hydrate.Place{Namespace: "home", Instance: "web"}
+	err := rendering.Apply(t.Context(), d)
+	g.Expect(outcome.IsStalled(err)).To(BeTrue())
+	g.Expect(err).To(MatchError(ContainSubstring("install it in server-shared and tool-shared")))
 }

@@ -5,67 +5,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// Action is what a task wants.
-// +kubebuilder:validation:Enum=Install;Upgrade;Rollback;Uninstall;Clone;Stop;Resume;Cancel;Adopt
-type Action string
-
-const (
-	// ActionInstall makes a new instance run.
-	ActionInstall Action = "Install"
-	// ActionUpgrade brings an instance to a newer version.
-	ActionUpgrade Action = "Upgrade"
-	// ActionRollback brings an instance back to an earlier revision.
-	ActionRollback Action = "Rollback"
-	// ActionUninstall removes an instance's releases.
-	ActionUninstall Action = "Uninstall"
-	// ActionClone makes a new instance of the spec of another one.
-	ActionClone Action = "Clone"
-	// ActionStop brings the workloads of an instance to zero.
-	ActionStop Action = "Stop"
-	// ActionResume brings them back to what they were.
-	ActionResume Action = "Resume"
-	// ActionCancel ends another task of the instance.
-	ActionCancel Action = "Cancel"
-	// ActionAdopt makes an instance of a release that helm installed.
-	ActionAdopt Action = "Adopt"
-)
-
-// DependencyPolicy says what a task does about apps that its app needs.
-// +kubebuilder:validation:Enum=Wait;Install
-type DependencyPolicy string
-
-const (
-	// DependenciesWait waits until somebody has installed them.
-	DependenciesWait DependencyPolicy = "Wait"
-	// DependenciesInstall installs them first, in order.
-	DependenciesInstall DependencyPolicy = "Install"
-)
-
-// FailurePolicy says what a task leaves behind when its work fails.
-// +kubebuilder:validation:Enum=Keep;Rollback;Remove
-type FailurePolicy string
-
-const (
-	// FailureKeep leaves everything as it is, to be looked at.
-	FailureKeep FailurePolicy = "Keep"
-	// FailureRollback brings an instance that ran before back to that revision.
-	FailureRollback FailurePolicy = "Rollback"
-	// FailureRemove removes what the task has newly installed, its dependencies
-	// included, the last one first.
-	FailureRemove FailurePolicy = "Remove"
-)
-
-// MissingInputPolicy says what a task does about inputs that are missing.
-// +kubebuilder:validation:Enum=Wait;Fail
-type MissingInputPolicy string
-
-const (
-	// MissingInputWait lists them and waits until the task is edited.
-	MissingInputWait MissingInputPolicy = "Wait"
-	// MissingInputFail lists them and fails.
-	MissingInputFail MissingInputPolicy = "Fail"
-)
-
 // AppInstallTaskSpec is one wish about an instance. What it wants cannot be
 // changed; the parameters may be, for as long as it has not been admitted.
 // +kubebuilder:validation:XValidation:rule="self.action == oldSelf.action",message="action cannot be changed; make another task"
@@ -191,8 +130,10 @@ type AppInstallTaskSpec struct {
 	// +optional
 	DataPolicy DataPolicy `json:"dataPolicy,omitempty"`
 
-	// all lets an uninstall remove the instances that depend on this one first.
-	// Unset means that it is refused while there are any.
+	// all lets an uninstall remove the instances that depend on this one first, and
+	// after it the parts of its app that serve the whole cluster, if nobody else uses
+	// them. Unset means that it is refused while there are instances that depend on
+	// it, and that what serves the cluster stays.
 	// +optional
 	All *bool `json:"all,omitempty"`
 
@@ -249,147 +190,6 @@ type AppInstallTaskSpec struct {
 	// +kubebuilder:validation:Minimum=60
 	// +kubebuilder:validation:Maximum=31536000
 	TTLSecondsAfterFinished *int32 `json:"ttlSecondsAfterFinished,omitempty"`
-}
-
-// AppInstallTaskStatus is how far a task is, and how it ended.
-type AppInstallTaskStatus struct {
-	// conditions are Succeeded and, in order, Admitted, Resolved, Applied and
-	// Healthy; Reconciling and Stalled while they are true.
-	// +optional
-	// +listType=map
-	// +listMapKey=type
-	// +kubebuilder:validation:MaxItems=16
-	Conditions []metav1.Condition `json:"conditions,omitempty"`
-
-	// observedGeneration is the generation of the spec that the status speaks of.
-	// +optional
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-
-	// startTime is when the task was admitted.
-	// +optional
-	StartTime *metav1.Time `json:"startTime,omitempty"`
-
-	// completionTime is when it ended, well or not.
-	// +optional
-	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
-
-	// queuePosition is how many tasks of the same instance come first.
-	// +optional
-	QueuePosition int32 `json:"queuePosition,omitempty"`
-
-	// instanceRef names the AppInstance that the task wrote.
-	// +optional
-	InstanceRef *InstanceReference `json:"instanceRef,omitempty"`
-
-	// version is the one that the task chose.
-	// +optional
-	// +kubebuilder:validation:MaxLength=128
-	Version string `json:"version,omitempty"`
-
-	// revision is that of the instance's status.history which the task made, or
-	// rolls back to.
-	// +optional
-	Revision int32 `json:"revision,omitempty"`
-
-	// steps are the tasks that this one has made for apps that its app needs, or
-	// for those that need it, in order.
-	// +optional
-	// +listType=map
-	// +listMapKey=task
-	// +kubebuilder:validation:MaxItems=50
-	Steps []Step `json:"steps,omitempty"`
-
-	// purchaseAttempts counts how often the developer's checkout was asked.
-	// +optional
-	PurchaseAttempts int32 `json:"purchaseAttempts,omitempty"`
-
-	// targetTask is the task that a Cancel is about.
-	// +optional
-	// +kubebuilder:validation:MaxLength=253
-	TargetTask string `json:"targetTask,omitempty"`
-
-	// undoing says why the task takes back what it did: Cancelled, or the reason
-	// of the failure.
-	// +optional
-	Undoing *Problem `json:"undoing,omitempty"`
-
-	// outputs are those of the instance when the task ended.
-	// +optional
-	// +listType=map
-	// +listMapKey=name
-	// +kubebuilder:validation:MaxItems=100
-	Outputs []Output `json:"outputs,omitempty"`
-
-	// requiredInputs are all inputs that are missing or do not fit. Give them in
-	// spec.envs.
-	// +optional
-	// +listType=map
-	// +listMapKey=name
-	// +kubebuilder:validation:MaxItems=100
-	RequiredInputs []Input `json:"requiredInputs,omitempty"`
-
-	// preflight are the problems that keep the task from being admitted.
-	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=50
-	Preflight []Problem `json:"preflight,omitempty"`
-}
-
-// InstanceReference names an AppInstance of the same namespace.
-type InstanceReference struct {
-	// name is its name.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	Name string `json:"name,omitempty"`
-
-	// uid is its unique identity.
-	// +optional
-	// +kubebuilder:validation:MaxLength=64
-	UID string `json:"uid,omitempty"`
-
-	// generation is that of the spec that the task wrote.
-	// +optional
-	Generation int64 `json:"generation,omitempty"`
-}
-
-// Problem is something that keeps a task from being admitted.
-type Problem struct {
-	// reason is one of those of the condition Admitted, or of Reconciling where
-	// the task waits for it.
-	// +required
-	// +kubebuilder:validation:MaxLength=128
-	Reason string `json:"reason,omitempty"`
-
-	// message says what is wrong and how to mend it.
-	// +required
-	// +kubebuilder:validation:MaxLength=1024
-	Message string `json:"message,omitempty"`
-
-	// remedy is YAML to apply that mends it, where there is such: the roles that
-	// are missing, say.
-	// +optional
-	// +kubebuilder:validation:MaxLength=16384
-	Remedy string `json:"remedy,omitempty"`
-}
-
-// Step is a task that another one has made.
-type Step struct {
-	// task is its name.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	Task string `json:"task,omitempty"`
-
-	// instance is the one that it acts on.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	Instance string `json:"instance,omitempty"`
-
-	// action is what it does.
-	// +required
-	Action Action `json:"action,omitempty"`
 }
 
 // AppInstallTask is one wish about an app: it checks, writes the AppInstance,

@@ -31,6 +31,10 @@ const (
 	// its own app needs.
 	ParentLabel = "appmarket.io/parent-task"
 
+	// ParentNamespaceLabel on an AppInstallTask says where the task is that made it,
+	// if it is not in the same namespace.
+	ParentNamespaceLabel = "appmarket.io/parent-namespace"
+
 	// SourceLabel on an AppInfo names its MarketSource.
 	SourceLabel = "appmarket.io/source"
 

@@ -59,25 +59,24 @@ func (s *scope) checks(r *Reconciler) []func(context.Context, *scope, *findings)
 	type checks = []func(context.Context, *scope, *findings) error
 	switch s.task.Spec.Action {
 	case v1alpha1.ActionInstall:
-		return checks{r.checkApp, r.checkNeighbours, r.checkCluster}
+		return checks{r.checkApp, r.checkShared, r.checkNeighbours, r.checkCluster}
 	case v1alpha1.ActionUpgrade:
 		return checks{r.checkApp, r.checkCluster}
 	case v1alpha1.ActionClone:
-		return checks{r.checkOrigin, r.checkApp, r.checkClone, r.checkCluster}
+		return checks{r.checkOrigin, r.checkApp, r.checkShared, r.checkClone, r.checkCluster}
 	case v1alpha1.ActionAdopt:
 		return checks{r.findApp, r.checkRights}
 	case v1alpha1.ActionRollback:
 		return checks{r.checkRevision, r.checkRights}
 	case v1alpha1.ActionUninstall:
-		return checks{r.checkDependents, r.checkRights}
+		return checks{r.checkDependents, r.checkUsers, r.checkParts, r.checkRights}
 	case v1alpha1.ActionStop, v1alpha1.ActionResume:
 		return checks{r.checkRights}
 	}
 	return nil
 }
 
-// checkState refuses what the instance's state does not allow. A task that has
-// written the instance and lost its note of that finds its own doing there.
+// checkState refuses what the instance's state does not allow.
 func (s *scope) checkState() error {
 	name := s.task.Instance()
 	if len(name) > maxInstanceName {
@@ -85,7 +84,7 @@ func (s *scope) checkState() error {
 			"the name %s has more than %d characters; give a shorter one in spec.instanceName", name, maxInstanceName))
 	}
 	if s.instance != nil && s.instance.DeletionTimestamp.IsZero() {
-		if err := s.checkInstance(name); err != nil || s.written() {
+		if err := s.checkInstance(name); err != nil {
 			return err
 		}
 	}
@@ -156,8 +155,7 @@ func (s *scope) checkNewer() error {
 		return nil
 	}
 	have := s.instance.Status.Version
-	again := s.written() && s.instance.Spec.Version == s.version.Version
-	if have == "" || again || catalog.Newer(s.version.Version, have) {
+	if have == "" || catalog.Newer(s.version.Version, have) {
 		return nil
 	}
 	if s.task.Spec.AllowDowngrade != nil && *s.task.Spec.AllowDowngrade && s.task.Spec.Version != "" && s.version.Version != have {

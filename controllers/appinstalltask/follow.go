@@ -40,6 +40,9 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	if !s.settled(ref.Generation) {
 		return s.goesOn(s.current(v1alpha1.ConditionReconciling, ref.Generation))
 	}
+	if err := r.removeShared(ctx, s); err != nil {
+		return err
+	}
 	fault.Point(fault.TaskNoted, s.task.Namespace+"/"+s.task.Name)
 	s.task.Status.Outputs = s.instance.Status.Outputs
 	s.task.Status.Revision = s.instance.Status.Revision

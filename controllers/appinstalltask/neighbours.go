@@ -93,11 +93,14 @@ func (r *Reconciler) checkDependents(ctx context.Context, s *scope, p *findings)
 		return nil
 	}
 	dependents, err := r.dependents(ctx, s)
-	if err != nil || len(dependents) == 0 {
+	if err != nil {
 		return err
 	}
-	if s.task.Spec.All != nil && *s.task.Spec.All {
+	if s.all() {
 		return r.removeFirst(ctx, s, p, dependents)
+	}
+	if len(dependents) == 0 {
+		return nil
 	}
 	var said []string
 	for _, d := range dependents {
@@ -107,6 +110,9 @@ func (r *Reconciler) checkDependents(ctx context.Context, s *scope, p *findings)
 		"these instances need app %s: %s; uninstall them first, or set spec.all", s.instance.Spec.AppRef.Name, strings.Join(said, ", "))))
 	return nil
 }
+
+// all reports whether an uninstall is to remove more than its instance.
+func (s *scope) all() bool { return s.task.Spec.All != nil && *s.task.Spec.All }
 
 // dependents are the instances that need the app of this one, those that others of
 // them need last. There are none while another instance of the app remains.

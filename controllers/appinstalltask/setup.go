@@ -103,18 +103,30 @@ func (r *Reconciler) next(ctx context.Context, o client.Object) []reconcile.Requ
 	}
 	requests := r.unfinished(ctx, nil, client.InNamespace(task.Namespace), client.MatchingFields{TasksByInstance: task.Instance()})
 	if parent := task.Labels[v1alpha1.ParentLabel]; parent != "" {
-		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: task.Namespace, Name: parent}})
+		from := cmp.Or(task.Labels[v1alpha1.ParentNamespaceLabel], task.Namespace)
+		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: from, Name: parent}})
 	}
 	return requests
 }
 
 // concerned are the tasks that act on an instance, or wait for one that they
-// depend on.
+// depend on: in its namespace, or anywhere if it serves the whole cluster.
 func (r *Reconciler) concerned(ctx context.Context, o client.Object) []reconcile.Request {
-	return r.unfinished(ctx, func(task *v1alpha1.AppInstallTask) bool {
+	instance, ok := o.(*v1alpha1.AppInstance)
+	if !ok {
+		return nil
+	}
+	needy := func(task *v1alpha1.AppInstallTask) bool {
 		c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling)
-		return task.Instance() == o.GetName() || c != nil && c.Reason == v1alpha1.ReasonWaitingForDependency
+		return c != nil && c.Reason == v1alpha1.ReasonWaitingForDependency
+	}
+	requests := r.unfinished(ctx, func(task *v1alpha1.AppInstallTask) bool {
+		return task.Instance() == o.GetName() || needy(task)
 	}, client.InNamespace(o.GetNamespace()))
+	if serves(instance) {
+		requests = append(requests, r.unfinished(ctx, needy, client.MatchingFields{TasksByApp: appOf(instance)})...)
+	}
+	return requests
 }
 
 // wishing are the tasks that wish for an app.

@@ -1,6 +1,7 @@
 package appinstalltask
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
 )
 
 // installFirst installs the apps that this one needs, one after the other.
@@ -26,11 +28,10 @@ func (r *Reconciler) installFirst(ctx context.Context, s *scope, p *findings, in
 		return p.take(err)
 	}
 	for _, n := range needs {
-		app := s.task.Spec.App
-		app.Name = n.app
-		done, err := r.step(ctx, s, stepName(s.task.Name, n.app), func(spec *v1alpha1.AppInstallTaskSpec) {
-			spec.Action, spec.App, spec.Version = v1alpha1.ActionInstall, app, n.version
-		})
+		step := s.draft(s.task.Namespace, n.app)
+		step.Spec.Action, step.Spec.App, step.Spec.Version = v1alpha1.ActionInstall, s.task.Spec.App, n.version
+		step.Spec.App.Name = n.app
+		done, err := r.step(ctx, s, step)
 		if err != nil {
 			return p.take(err)
 		}
@@ -45,11 +46,12 @@ func (r *Reconciler) installFirst(ctx context.Context, s *scope, p *findings, in
 
 // removeFirst removes the instances that need this one, one after the other.
 func (r *Reconciler) removeFirst(ctx context.Context, s *scope, p *findings, dependents []v1alpha1.AppInstance) error {
-	for _, d := range dependents {
-		_, err := r.step(ctx, s, stepName(s.task.Name, d.Name), func(spec *v1alpha1.AppInstallTaskSpec) {
-			spec.Action, spec.App, spec.InstanceName = v1alpha1.ActionUninstall, d.Spec.AppRef, d.Name
-			spec.DataPolicy = s.task.Spec.DataPolicy
-		})
+	for i := range dependents {
+		err := r.removal(ctx, s, &dependents[i])
+		if outcome.Reason(err, "") == v1alpha1.ReasonPermissionDenied {
+			p.found = append(p.found, finding{err: err, remedy: s.mayMakeTasks(dependents[i].Namespace)})
+			return nil
+		}
 		if err != nil {
 			return p.take(err)
 		}
@@ -57,22 +59,36 @@ func (r *Reconciler) removeFirst(ctx context.Context, s *scope, p *findings, dep
 	return nil
 }
 
+// removal is a step that removes an instance, wherever it is.
+func (r *Reconciler) removal(ctx context.Context, s *scope, of *v1alpha1.AppInstance) error {
+	_, err := r.step(ctx, s, s.removing(of))
+	return err
+}
+
+// removing is the task that removes an instance.
+func (s *scope) removing(of *v1alpha1.AppInstance) *v1alpha1.AppInstallTask {
+	step := s.draft(of.Namespace, of.Name)
+	step.Spec.Action, step.Spec.App, step.Spec.InstanceName = v1alpha1.ActionUninstall, of.Spec.AppRef, of.Name
+	step.Spec.DataPolicy = s.task.Spec.DataPolicy
+	return step
+}
+
 // step makes a task of this one's, once, and reports whether it has ended well. One
 // that has not ended is waited for; one that has failed is an error.
-func (r *Reconciler) step(ctx context.Context, s *scope, name string, wish func(*v1alpha1.AppInstallTaskSpec)) (bool, error) {
+func (r *Reconciler) step(ctx context.Context, s *scope, wish *v1alpha1.AppInstallTask) (bool, error) {
 	made := &v1alpha1.AppInstallTask{}
-	err := r.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: name}, made)
+	err := r.Get(ctx, client.ObjectKeyFromObject(wish), made)
 	if apierrors.IsNotFound(err) {
-		made, err = r.makeStep(ctx, s, name, wish)
+		made, err = wish, r.makeStep(ctx, s, wish)
 	}
 	if err != nil {
-		return false, fmt.Errorf("task %s: %w", name, err)
+		return false, fmt.Errorf("task %s: %w", s.title(wish), err)
 	}
-	if made.Labels[v1alpha1.ParentLabel] != s.task.Name {
+	if !s.made(made) {
 		return false, outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf(
-			"there is a task %s that is not of this one; delete it, or give this one another name", name))
+			"there is a task %s that is not of this one; delete it, or give this one another name", s.title(wish)))
 	}
-	said := fmt.Sprintf("task %s (%s of %s)", name, made.Spec.Action, made.Instance())
+	said := fmt.Sprintf("task %s (%s of %s)", s.title(wish), made.Spec.Action, made.Instance())
 	root := meta.FindStatusCondition(made.Status.Conditions, v1alpha1.ConditionSucceeded)
 	switch {
 	case root == nil:
@@ -85,40 +101,70 @@ func (r *Reconciler) step(ctx context.Context, s *scope, name string, wish func(
 	return true, nil
 }
 
-func (r *Reconciler) makeStep(ctx context.Context, s *scope, name string, wish func(*v1alpha1.AppInstallTaskSpec)) (*v1alpha1.AppInstallTask, error) {
+// makeStep creates a step: in another namespace as the tenant, who may do there no
+// more than without us.
+func (r *Reconciler) makeStep(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) error {
+	if err := r.remember(ctx, s, step); err != nil {
+		return err
+	}
+	if step.Namespace != s.task.Namespace {
+		tenant, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()})
+		if err != nil {
+			return fmt.Errorf("act as service account %s: %w", s.account(), err)
+		}
+		return s.allowed(step, tenant.Create(ctx, step))
+	}
+	if err := controllerutil.SetControllerReference(s.task, step, r.Scheme()); err != nil {
+		return fmt.Errorf("own: %w", err)
+	}
+	return r.Create(ctx, step)
+}
+
+// draft is a step that acts on an instance in a namespace, without what it does.
+func (s *scope) draft(namespace, of string) *v1alpha1.AppInstallTask {
 	parent := s.task.Spec
 	step := &v1alpha1.AppInstallTask{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: s.task.Namespace, Name: name, Labels: map[string]string{v1alpha1.ParentLabel: s.task.Name},
+			Namespace: namespace, Name: stepName(s.task.Name, of), Labels: map[string]string{v1alpha1.ParentLabel: s.task.Name},
 		},
 		Spec: v1alpha1.AppInstallTaskSpec{
 			ServiceAccountName: parent.ServiceAccountName, OnMissingInput: parent.OnMissingInput,
 			Timeout: parent.Timeout, RunID: string(s.task.UID),
 		},
 	}
-	wish(&step.Spec)
-	if err := r.remember(ctx, s, step); err != nil {
-		return nil, err
+	if namespace != s.task.Namespace {
+		step.Name = stepName(s.task.Namespace+"-"+s.task.Name, of)
+		step.Labels[v1alpha1.ParentNamespaceLabel] = s.task.Namespace
+		step.Spec.ServiceAccountName = "" // That of the instance there.
 	}
-	if err := controllerutil.SetControllerReference(s.task, step, r.Scheme()); err != nil {
-		return nil, fmt.Errorf("own: %w", err)
+	return step
+}
+
+// made reports whether a task is a step of this one.
+func (s *scope) made(step *v1alpha1.AppInstallTask) bool {
+	from := cmp.Or(step.Labels[v1alpha1.ParentNamespaceLabel], step.Namespace)
+	return step.Labels[v1alpha1.ParentLabel] == s.task.Name && from == s.task.Namespace
+}
+
+// title is what messages call a step.
+func (s *scope) title(step *v1alpha1.AppInstallTask) string {
+	if step.Namespace == s.task.Namespace {
+		return step.Name
 	}
-	if err := r.Create(ctx, step); err != nil {
-		return nil, err
-	}
-	return step, nil
+	return step.Namespace + "/" + step.Name
 }
 
 // remember notes a step in status before it is made: whatever ends the task then
 // finds it, and takes it back.
 func (r *Reconciler) remember(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) error {
-	known := slices.ContainsFunc(s.task.Status.Steps, func(noted v1alpha1.Step) bool { return noted.Task == step.Name })
-	if known || len(s.task.Status.Steps) >= maxSteps {
+	noted := v1alpha1.Step{Task: step.Name, Instance: step.Instance(), Action: step.Spec.Action}
+	if step.Namespace != s.task.Namespace {
+		noted.Namespace = step.Namespace
+	}
+	if slices.Contains(s.task.Status.Steps, noted) || len(s.task.Status.Steps) >= maxSteps {
 		return nil
 	}
-	s.task.Status.Steps = append(s.task.Status.Steps, v1alpha1.Step{
-		Task: step.Name, Instance: step.Instance(), Action: step.Spec.Action,
-	})
+	s.task.Status.Steps = append(s.task.Status.Steps, noted)
 	return s.keeper.Save(ctx)
 }
 
@@ -165,9 +211,9 @@ func (r *Reconciler) undoStep(ctx context.Context, s *scope, step v1alpha1.Step)
 	if !meta.IsStatusConditionTrue(made.Status.Conditions, v1alpha1.ConditionSucceeded) {
 		return nil
 	}
-	_, err = r.step(ctx, s, stepName(s.task.Name, "undo-"+step.Instance), func(spec *v1alpha1.AppInstallTaskSpec) {
-		spec.Action, spec.App, spec.InstanceName = v1alpha1.ActionUninstall, made.Spec.App, step.Instance
-	})
+	undo := s.draft(s.task.Namespace, "undo-"+step.Instance)
+	undo.Spec.Action, undo.Spec.App, undo.Spec.InstanceName = v1alpha1.ActionUninstall, made.Spec.App, step.Instance
+	_, err = r.step(ctx, s, undo)
 	if outcome.IsStalled(err) {
 		return nil
 	}

@@ -29,6 +29,10 @@ func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *findings) er
 		There: s.inventory(), // What the version before had and this one has not is removed.
 	}
 	wish.Describe(s.app.Info)
+	if len(sharedParts(s.app.Info.Status.Summary)) > 0 && !s.plan.Draft.Manifest.Serves(s.task.Namespace) {
+		// What the manifest asks for is for the app with its shared parts.
+		wish.CPU, wish.Memory = "", ""
+	}
 	problems, err := r.Cluster.Check(ctx, wish)
 	if err != nil {
 		return fmt.Errorf("look at the cluster: %w", err)

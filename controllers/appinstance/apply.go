@@ -265,8 +265,8 @@ func described(rel *release.Release, unit string) v1alpha1.Release {
 
 // entrances are those of the app, with the titles that the instance gives them.
 func entrances(instance *v1alpha1.AppInstance, m *hydrate.Manifest) []v1alpha1.Entrance {
-	if m == nil {
-		return nil
+	if m == nil || m.Serves(instance.Namespace) {
+		return nil // People enter by the parts that use it.
 	}
 	var out []v1alpha1.Entrance
 	for _, e := range catalog.First(m.Entrances, 50) {

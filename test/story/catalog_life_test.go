@@ -229,7 +229,7 @@ func clones(ctx context.Context, all []*installation, report *strings.Builder) {
 
 var _ = Describe("A catalog of real apps", Ordered, Serial, func() {
 	var shelves []*shelf
-	var all []*installation
+	var all, servers []*installation
 	var report strings.Builder
 
 	tell := func(t *tally) { fmt.Fprintln(&report, t) }
@@ -258,58 +258,72 @@ var _ = Describe("A catalog of real apps", Ordered, Serial, func() {
 				if app.Spec.SourceRef.Name != s.source.Name || summary == nil || summary.License != nil || app.Spec.Withdrawn || i == 0 && older[app.Spec.App] {
 					continue
 				}
-				one := &installation{tenant: newTenant(ctx, s.source), app: candidate{AppInfo: app}}
-				one.allowAll(ctx)
-				all = append(all, one)
+				one := newInstallation(ctx, s.source, candidate{AppInfo: app})
+				for _, part := range append(one.servers, one) {
+					part.allowAll(ctx)
+				}
+				all, servers = append(all, one), append(servers, one.servers...)
 			}
 		}
 	}, NodeTimeout(lifeTime))
 
-	// only keeps those whose last task ended well.
-	only := func() {
-		all = slices.DeleteFunc(all, func(one *installation) bool {
-			return !meta.IsStatusConditionTrue(one.task.Status.Conditions, v1alpha1.ConditionSucceeded)
-		})
-	}
-	in := func(ctx context.Context, state lifecycle.State) {
+	in := func(ctx context.Context, all []*installation, state lifecycle.State) {
 		GinkgoHelper()
 		for _, one := range all {
 			Expect(lifecycle.Of(one.instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(state), one.app.Name)
 		}
 	}
+	// install gives those that run, and tells why the others cannot.
+	install := func(ctx context.Context, what string, some []*installation) []*installation {
+		GinkgoHelper()
+		done := round(ctx, v1alpha1.ActionInstall, some)
+		fmt.Fprintf(&report, "%s: ", what)
+		tell(done)
+		for reason, apps := range done.reasons {
+			Expect(preflightReasons).To(ContainElement(reason), "%v: %v", apps, done.said)
+		}
+		some = slices.DeleteFunc(some, func(one *installation) bool { return !one.ran() })
+		in(ctx, some, lifecycle.Running)
+		return some
+	}
 
 	It("is installed, stopped, resumed, upgraded, rolled back and removed, but for what cannot run here", func(ctx SpecContext) {
-		offered := len(all)
-		install := round(ctx, v1alpha1.ActionInstall, all)
-		fmt.Fprintf(&report, "\n%d apps offered without being bought, on platforms %s and %s\n", offered, newestSystem, olderSystem)
-		tell(install)
-		for reason, apps := range install.reasons {
-			Expect(preflightReasons).To(ContainElement(reason), "%v: %v", apps, install.said)
-		}
-		only()
-		in(ctx, lifecycle.Running)
+		fmt.Fprintf(&report, "\n%d apps offered without being bought, on platforms %s and %s\n", len(all), newestSystem, olderSystem)
+		servers = install(ctx, "what serves the cluster", servers)
+		all = slices.DeleteFunc(all, func(one *installation) bool {
+			return slices.ContainsFunc(one.servers, func(server *installation) bool { return !server.ran() })
+		})
+		all = install(ctx, "what people use", all)
 		clones(ctx, all, &report)
+		both := append(slices.Clone(all), servers...)
 		for _, step := range []struct {
 			action v1alpha1.Action
 			leads  lifecycle.State
+			on     []*installation
 			first  func()
 		}{
-			{v1alpha1.ActionStop, lifecycle.Stopped, func() {}},
-			{v1alpha1.ActionResume, lifecycle.Running, func() {
+			{v1alpha1.ActionStop, lifecycle.Stopped, both, func() {}},
+			{v1alpha1.ActionResume, lifecycle.Running, both, func() {
 				for _, s := range shelves {
 					s.bump(ctx)
 				}
 			}},
-			{v1alpha1.ActionUpgrade, lifecycle.Running, func() {}},
-			{v1alpha1.ActionRollback, lifecycle.Running, func() {}},
-			{v1alpha1.ActionUninstall, lifecycle.Removed, func() {}},
+			{v1alpha1.ActionUpgrade, lifecycle.Running, both, func() {}},
+			{v1alpha1.ActionRollback, lifecycle.Running, both, func() {}},
+			{v1alpha1.ActionUninstall, lifecycle.Removed, all, func() {}},
+			{v1alpha1.ActionUninstall, lifecycle.Removed, servers, func() {}},
 		} {
 			step.first()
-			done := round(ctx, step.action, all)
+			done := round(ctx, step.action, step.on)
 			tell(done)
 			Expect(done.said).To(BeEmpty(), "%s", done)
-			in(ctx, step.leads)
+			in(ctx, step.on, step.leads)
 		}
 		AddReportEntry("lives of real apps", report.String(), ReportEntryVisibilityAlways)
 	}, NodeTimeout(6*lifeTime))
 })
+
+// ran reports whether the last task ended well.
+func (i *installation) ran() bool {
+	return meta.IsStatusConditionTrue(i.task.Status.Conditions, v1alpha1.ConditionSucceeded)
+}

@@ -76,6 +76,31 @@ type installation struct {
 	*tenant
 	app  candidate
 	task *v1alpha1.AppInstallTask
+	// servers are the parts of the app that serve the whole cluster, each in a
+	// namespace of its own.
+	servers []*installation
+}
+
+// newInstallation finds a namespace for an app, and for each of its parts that serve
+// the whole cluster.
+func newInstallation(ctx context.Context, source *v1alpha1.MarketSource, app candidate) *installation {
+	GinkgoHelper()
+	one := &installation{tenant: newTenant(ctx, source), app: app}
+	for _, c := range app.Status.Summary.SubCharts {
+		if c.Shared {
+			one.servers = append(one.servers, &installation{tenant: sharedPlace(ctx, source, c.Name), app: app})
+		}
+	}
+	return one
+}
+
+// install applies a task and gives what it asks for.
+func (i *installation) install(ctx context.Context) {
+	GinkgoHelper()
+	i.task = i.tenant.task(ctx, v1alpha1.ActionInstall, i.app.Spec.App)
+	if i.app.needsInput() {
+		i.answer(ctx)
+	}
 }
 
 // comeAndGo installs apps side by side, looks whether they are what they should
@@ -84,34 +109,35 @@ func comeAndGo(ctx context.Context, source *v1alpha1.MarketSource, chosen *choos
 	GinkgoHelper()
 	var all []*installation
 	for _, app := range apps {
-		all = append(all, &installation{tenant: newTenant(ctx, source), app: app})
+		all = append(all, newInstallation(ctx, source, app))
 	}
 	for _, one := range all {
-		if chosen.reaches(one.app) {
-			one.allowAll(ctx)
+		for _, part := range append(one.servers, one) {
+			if chosen.reaches(one.app) || len(one.servers) > 0 {
+				part.allowAll(ctx)
+			}
+			part.settled(ctx)
 		}
-		one.settled(ctx)
 	}
 	before := everything(ctx)
 
 	By("installing them")
 	for _, one := range all {
-		one.task = one.tenant.task(ctx, v1alpha1.ActionInstall, one.app.Spec.App)
-	}
-	for _, one := range all {
-		if one.app.needsInput() {
-			one.answer(ctx)
+		for _, part := range append(one.servers, one) {
+			part.install(ctx)
 		}
 	}
 	for _, one := range all {
-		one.succeed(ctx, one.task)
+		for _, part := range append(one.servers, one) {
+			part.succeed(ctx, part.task)
+		}
 		one.runs(ctx)
 	}
 	AddReportEntry("installed", tableOf(ctx, all), ReportEntryVisibilityAlways)
 
 	By("removing them")
 	for _, one := range all {
-		one.task = one.tenant.task(ctx, v1alpha1.ActionUninstall, one.app.Spec.App)
+		one.task = one.tenant.task(ctx, v1alpha1.ActionUninstall, one.app.Spec.App, withAll)
 	}
 	kept := map[string]bool{}
 	for _, one := range all {
@@ -178,39 +204,48 @@ func (i *installation) give(ctx context.Context, in v1alpha1.Input) v1alpha1.Env
 	return env(in.Name, invented(in))
 }
 
-// runs looks whether the app runs: the task, the instance and the cluster say so.
+// runs looks whether the app runs, with its servers: the tasks, the instances and the
+// cluster say so.
 func (i *installation) runs(ctx context.Context) {
 	GinkgoHelper()
-	Expect(meta.IsStatusConditionTrue(i.task.Status.Conditions, v1alpha1.ConditionHealthy)).To(BeTrue())
-	status := i.instance(ctx, i.app.Spec.App).Status
-	Expect(status.Version).To(Equal(i.app.Status.Version))
-	Expect(status.Releases).To(HaveLen(max(1, len(i.app.Status.Summary.SubCharts))))
-	Expect(status.Inventory.Ready).To(Equal(status.Inventory.Total))
-	Expect(status.Inventory.Total).To(BeNumerically(">", 0))
-	workloads := i.workloads(ctx)
-	Expect(workloads).To(HaveLen(i.app.count("Deployment.apps")))
-	for _, d := range workloads {
-		Expect(d.Status.ReadyReplicas).To(Equal(*d.Spec.Replicas), d.Name)
+	releases, workloads := 0, 0
+	for _, part := range append(i.servers, i) {
+		Expect(meta.IsStatusConditionTrue(part.task.Status.Conditions, v1alpha1.ConditionHealthy)).To(BeTrue())
+		status := part.instance(ctx, i.app.Spec.App).Status
+		Expect(status.Version).To(Equal(i.app.Status.Version))
+		Expect(status.Inventory.Ready).To(Equal(status.Inventory.Total))
+		Expect(status.Inventory.Total).To(BeNumerically(">", 0))
+		releases += len(status.Releases)
+		for _, d := range part.workloads(ctx) {
+			Expect(d.Status.ReadyReplicas).To(Equal(*d.Spec.Replicas), d.Name)
+			workloads++
+		}
 	}
+	Expect(releases).To(Equal(max(1, len(i.app.Status.Summary.SubCharts))))
+	Expect(workloads).To(Equal(i.app.count("Deployment.apps")))
 }
 
 // kept are the names of what the app may leave behind: its volume claims, all of
-// them noted in the instance, and their volumes.
+// them noted in the instances, and their volumes.
 func (i *installation) kept(ctx context.Context) []string {
 	GinkgoHelper()
-	status := i.instance(ctx, i.app.Spec.App).Status
-	Expect(status.Releases).To(BeEmpty())
-	var claims corev1.PersistentVolumeClaimList
-	Expect(cluster.List(ctx, &claims, client.InNamespace(i.namespace))).To(Succeed())
-	Expect(claims.Items).To(HaveLen(len(status.Retained)))
-	Expect(len(claims.Items)).To(BeNumerically(">=", i.app.count("PersistentVolumeClaim")))
 	var names []string
-	for _, claim := range claims.Items {
-		Expect(slices.ContainsFunc(status.Retained, func(r v1alpha1.ObjectReference) bool {
-			return r.Kind == "PersistentVolumeClaim" && r.Name == claim.Name
-		})).To(BeTrue(), claim.Name)
-		names = append(names, "persistentvolumeclaims "+i.namespace+"/"+claim.Name, "persistentvolumes /"+claim.Spec.VolumeName)
+	count := 0
+	for _, part := range append(i.servers, i) {
+		status := part.instance(ctx, i.app.Spec.App).Status
+		Expect(status.Releases).To(BeEmpty())
+		var claims corev1.PersistentVolumeClaimList
+		Expect(cluster.List(ctx, &claims, client.InNamespace(part.namespace))).To(Succeed())
+		Expect(claims.Items).To(HaveLen(len(status.Retained)))
+		count += len(claims.Items)
+		for _, claim := range claims.Items {
+			Expect(slices.ContainsFunc(status.Retained, func(r v1alpha1.ObjectReference) bool {
+				return r.Kind == "PersistentVolumeClaim" && r.Name == claim.Name
+			})).To(BeTrue(), claim.Name)
+			names = append(names, "persistentvolumeclaims "+part.namespace+"/"+claim.Name, "persistentvolumes /"+claim.Spec.VolumeName)
+		}
 	}
+	Expect(count).To(BeNumerically(">=", i.app.count("PersistentVolumeClaim")))
 	return names
 }
 
@@ -246,10 +281,14 @@ func tableOf(ctx context.Context, all []*installation) string {
 	out := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(out, "\nAPP\tVERSION\tRELEASES\tDEPLOYMENTS\tOBJECTS\tINPUTS\tSECONDS")
 	for _, one := range all {
-		status := one.instance(ctx, one.app.Spec.App).Status
+		releases, objects := 0, 0
+		for _, part := range append(one.servers, one) {
+			status := part.instance(ctx, one.app.Spec.App).Status
+			releases, objects = releases+len(status.Releases), objects+int(status.Inventory.Total)
+		}
 		took := one.task.Status.CompletionTime.Sub(one.task.CreationTimestamp.Time)
-		_, _ = fmt.Fprintf(out, "%s\t%s\t%d\t%d\t%d\t%d\t%.0f\n", one.app.Spec.App, status.Version, len(status.Releases),
-			one.app.count("Deployment.apps"), status.Inventory.Total, len(one.task.Spec.Envs), took.Seconds())
+		_, _ = fmt.Fprintf(out, "%s\t%s\t%d\t%d\t%d\t%d\t%.0f\n", one.app.Spec.App, one.task.Status.Version, releases,
+			one.app.count("Deployment.apps"), objects, len(one.task.Spec.Envs), took.Seconds())
 	}
 	Expect(out.Flush()).To(Succeed())
 	return text.String()

@@ -47,12 +47,20 @@ func (t *tenant) remedy(ctx context.Context, task *v1alpha1.AppInstallTask, prob
 	GinkgoHelper()
 	text := kubectl(ctx, "get", "atask", task.Name, "-n", t.namespace, "-o", fmt.Sprintf("jsonpath={.status.preflight[%d].remedy}", problem))
 	Expect(text).NotTo(BeEmpty())
-	path := filepath.Join(GinkgoT().TempDir(), "remedy.yaml")
-	Expect(os.WriteFile(path, []byte(text), 0o600)).To(Succeed())
+	path := written(text)
 	first, _, _ := strings.Cut(text, "\n---\n")
 	role := &rbacv1.Role{}
 	Expect(yaml.UnmarshalStrict([]byte(first), role)).To(Succeed())
 	return path, role
+}
+
+// written is a file with a text that kubectl is to apply.
+func written(text string) string {
+	GinkgoHelper()
+	Expect(text).NotTo(BeEmpty())
+	path := filepath.Join(GinkgoT().TempDir(), "remedy.yaml")
+	Expect(os.WriteFile(path, []byte(text), 0o600)).To(Succeed())
+	return path
 }
 
 // user is how the API server calls a service account of the tenant.

@@ -18,7 +18,8 @@ import (
 )
 
 var _ = Describe("The samples", Serial, Ordered, func() {
-	demo := &tenant{namespace: "demo"}
+	demo := &tenant{namespace: "demo", source: &v1alpha1.MarketSource{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "market", Name: "samples"}}}
 	task := func(name string) *v1alpha1.AppInstallTask {
 		return &v1alpha1.AppInstallTask{ObjectMeta: metav1.ObjectMeta{Namespace: demo.namespace, Name: name}}
 	}
@@ -122,6 +123,19 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 		Expect(demo.instance(ctx, "notes").Status.Retained).To(HaveLen(1), "the volume of the notes is kept")
 	})
 
+	It("install what serves the whole cluster, and what uses it", func(ctx SpecContext) {
+		server := sharedPlace(ctx, demo.source, "teamserver")
+		applySample(ctx, "task-install-team.yaml")
+		client := task("install-team")
+		demo.waits(ctx, client, v1alpha1.ReasonWaitingForDependency)
+		applySample(ctx, "task-install-team-server.yaml")
+		demo.succeed(ctx, client)
+		Expect(server.releases(ctx, "team")).To(Equal([]string{"teamserver"}))
+		Expect(demo.releases(ctx, "team")).To(Equal([]string{"team"}))
+		demo.succeed(ctx, demo.task(ctx, v1alpha1.ActionUninstall, "team", func(s *v1alpha1.AppInstallTaskSpec) { s.ServiceAccountName = "" }))
+		server.succeed(ctx, server.task(ctx, v1alpha1.ActionUninstall, "team"))
+	})
+
 	It("keep an instance in git, copy it, and remove it with its object", func(ctx SpecContext) {
 		applySample(ctx, "instance-board.yaml")
 		kubectl(ctx, "wait", "--for=condition=Ready", "ainst/board-design", "-n", demo.namespace, "--timeout=90s")
@@ -157,7 +171,8 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 			"task-install-hello.yaml", "task-upgrade-hello.yaml", "task-rollback-hello.yaml", "task-stop-hello.yaml",
 			"task-resume-hello.yaml", "task-cancel-hello.yaml", "task-uninstall-hello.yaml", "task-adopt-greeter.yaml",
 			"task-install-wiki.yaml", "task-install-wiki-inputs.yaml",
-			"task-install-blog-with-dependencies.yaml", "task-uninstall-all-notes.yaml"))
+			"task-install-blog-with-dependencies.yaml", "task-uninstall-all-notes.yaml",
+			"task-install-team-server.yaml", "task-install-team.yaml"))
 	})
 })
 

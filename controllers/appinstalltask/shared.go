@@ -1,0 +1,258 @@
+package appinstalltask
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// sharedParts are the namespaces of the parts of an app that are there once for the
+// whole cluster, by their chart units.
+func sharedParts(summary *v1alpha1.AppSummary) map[string]string {
+	parts := map[string]string{}
+	if summary == nil {
+		return parts
+	}
+	for _, c := range summary.SubCharts {
+		if c.Shared {
+			parts[c.Name] = hydrate.SharedNamespace(c.Name)
+		}
+	}
+	return parts
+}
+
+// serves reports whether an instance is a shared part of its app: then it has that
+// one unit, in its namespace.
+func serves(instance *v1alpha1.AppInstance) bool {
+	return slices.ContainsFunc(instance.Status.Releases, func(r v1alpha1.Release) bool {
+		return r.Unit != "" && hydrate.SharedNamespace(r.Unit) == instance.Namespace
+	})
+}
+
+// appOf is the AppInfo of an instance, as AppKey writes it.
+func appOf(instance *v1alpha1.AppInstance) string {
+	return cmp.Or(instance.Spec.AppRef.Namespace, instance.Namespace) + "/" + instance.Spec.AppRef.AppInfoName()
+}
+
+// installations are the instances of an app that are not removed, in one namespace
+// or, where none is given, in all.
+func (r *Reconciler) installations(ctx context.Context, app, namespace string) ([]v1alpha1.AppInstance, error) {
+	var list v1alpha1.AppInstanceList
+	if err := r.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list instances: %w", err)
+	}
+	var found []v1alpha1.AppInstance
+	for i := range list.Items {
+		if one := &list.Items[i]; appOf(one) == app && lifecycle.Of(one) != lifecycle.Removed {
+			found = append(found, *one)
+		}
+	}
+	return found, nil
+}
+
+// checkShared looks for the parts of an app that serve the whole cluster. They are
+// waited for: it is for an administrator to install them.
+func (r *Reconciler) checkShared(ctx context.Context, s *scope, p *findings) error {
+	if s.app == nil {
+		return nil
+	}
+	parts := sharedParts(s.app.Info.Status.Summary)
+	for _, unit := range slices.Sorted(maps.Keys(parts)) {
+		if parts[unit] == s.task.Namespace {
+			return nil
+		}
+	}
+	for _, unit := range slices.Sorted(maps.Keys(parts)) {
+		all, err := r.installations(ctx, AppKey(s.task), parts[unit])
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(all, func(i v1alpha1.AppInstance) bool { return lifecycle.Of(&i) == lifecycle.Running }) {
+			continue
+		}
+		remedy, err := s.installing(parts[unit])
+		if err != nil {
+			return err
+		}
+		p.found = append(p.found, finding{remedy: remedy, err: outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf(
+			"app %s needs its part %s, which serves the whole cluster, to run in namespace %s; an administrator installs the app there",
+			s.app.Info.Spec.App, unit, parts[unit]))})
+	}
+	return nil
+}
+
+// installing is a task, as YAML, that installs the app of this one into another
+// namespace.
+func (s *scope) installing(namespace string) (string, error) {
+	app := s.task.Spec.App
+	app.Namespace = cmp.Or(app.Namespace, s.task.Namespace)
+	text, err := yaml.Marshal(map[string]any{
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "AppInstallTask",
+		"metadata": map[string]any{"name": app.Name, "namespace": namespace},
+		"spec":     map[string]any{"action": v1alpha1.ActionInstall, "app": app},
+	})
+	if err != nil {
+		return "", fmt.Errorf("write task: %w", err)
+	}
+	return string(text), nil
+}
+
+// checkUsers refuses to remove a shared part that others still use, unless they are
+// to go first.
+func (r *Reconciler) checkUsers(ctx context.Context, s *scope, p *findings) error {
+	if s.instance == nil || !serves(s.instance) {
+		return nil
+	}
+	users, err := r.users(ctx, s.instance)
+	if err != nil || len(users) == 0 {
+		return err
+	}
+	if s.all() {
+		return r.removeFirst(ctx, s, p, users)
+	}
+	p.add(outcome.Stalled(v1alpha1.ReasonDependedUpon, fmt.Errorf(
+		"these instances need this part of app %s: %s; uninstall them first, or set spec.all", s.instance.Spec.AppRef.Name, placed(users))))
+	return nil
+}
+
+// users are the instances of an app that need one of its shared parts.
+func (r *Reconciler) users(ctx context.Context, of *v1alpha1.AppInstance) ([]v1alpha1.AppInstance, error) {
+	all, err := r.installations(ctx, appOf(of), "")
+	return slices.DeleteFunc(all, func(i v1alpha1.AppInstance) bool { return serves(&i) || i.Namespace == of.Namespace }), err
+}
+
+// placed names instances with their namespaces: the first few.
+func placed(all []v1alpha1.AppInstance) string {
+	const most = 10
+	var names []string
+	for _, i := range catalog.First(all, most) {
+		names = append(names, i.Namespace+"/"+i.Name)
+	}
+	if more := len(all) - most; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
+}
+
+// checkParts looks, where an uninstall is to remove the shared parts of its app too,
+// whether it may, before anything is removed.
+func (r *Reconciler) checkParts(ctx context.Context, s *scope, p *findings) error {
+	parts, err := r.partsToRemove(ctx, s)
+	if err != nil {
+		return err
+	}
+	for i := range parts {
+		part := &parts[i]
+		users, err := r.users(ctx, part)
+		if err != nil {
+			return err
+		}
+		users = slices.DeleteFunc(users, func(i v1alpha1.AppInstance) bool {
+			return i.Namespace == s.task.Namespace && i.Name == s.task.Instance()
+		})
+		if len(users) > 0 {
+			p.add(outcome.Stalled(v1alpha1.ReasonDependedUpon, fmt.Errorf(
+				"these instances need %s/%s too, which spec.all would remove: %s; leave spec.all out to keep it", part.Namespace, part.Name, placed(users))))
+			continue
+		}
+		step := s.removing(part)
+		tenant, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()})
+		if err != nil {
+			return fmt.Errorf("act as service account %s: %w", s.account(), err)
+		}
+		err = tenant.Create(ctx, step, client.DryRunAll)
+		if apierrors.IsForbidden(err) {
+			p.found = append(p.found, finding{err: s.allowed(step, err), remedy: s.mayMakeTasks(step.Namespace)})
+		} else if err != nil && !apierrors.IsAlreadyExists(err) {
+			return fmt.Errorf("task %s: %w", s.title(step), err)
+		}
+	}
+	return nil
+}
+
+// allowed says what it takes where the tenant may not make a step.
+func (s *scope) allowed(step *v1alpha1.AppInstallTask, err error) error {
+	if !apierrors.IsForbidden(err) {
+		return err
+	}
+	return outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
+		"service account %s may not create tasks in namespace %s, which it takes to remove instance %s there",
+		s.account(), step.Namespace, step.Spec.InstanceName))
+}
+
+// mayMakeTasks is the role, as YAML, by which the tenant may make tasks in another
+// namespace.
+func (s *scope) mayMakeTasks(namespace string) string {
+	return fmt.Sprintf(`apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: appmarket-tasks-of-%[2]s
+  namespace: %[1]s
+rules:
+- apiGroups: [%[4]s]
+  resources: [appinstalltasks]
+  verbs: [create]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: appmarket-tasks-of-%[2]s
+  namespace: %[1]s
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: appmarket-tasks-of-%[2]s
+subjects:
+- kind: ServiceAccount
+  name: %[3]s
+  namespace: %[2]s
+`, namespace, s.task.Namespace, s.account(), v1alpha1.GroupVersion.Group)
+}
+
+// partsToRemove are the shared parts that are to go with the instance.
+func (r *Reconciler) partsToRemove(ctx context.Context, s *scope) ([]v1alpha1.AppInstance, error) {
+	if s.task.Spec.Action != v1alpha1.ActionUninstall || !s.all() || s.instance == nil || serves(s.instance) {
+		return nil, nil
+	}
+	summary, err := r.summary(ctx, s.instance)
+	if err != nil {
+		return nil, err
+	}
+	var found []v1alpha1.AppInstance
+	for _, namespace := range slices.Sorted(maps.Values(sharedParts(summary))) {
+		there, err := r.installations(ctx, appOf(s.instance), namespace)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, there...)
+	}
+	return found, nil
+}
+
+// removeShared removes the shared parts of an app, once its instance is gone.
+func (r *Reconciler) removeShared(ctx context.Context, s *scope) error {
+	parts, err := r.partsToRemove(ctx, s)
+	if err != nil {
+		return err
+	}
+	for i := range parts {
+		if err := r.removal(ctx, s, &parts[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

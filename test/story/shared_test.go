@@ -1,0 +1,125 @@
+package story_test
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/lifecycle"
+)
+
+// sharedPlace makes the namespace of a part that serves the whole cluster, with one
+// who may install it there. The namespace may be used again, by another story.
+func sharedPlace(ctx context.Context, source *v1alpha1.MarketSource, unit string) *tenant {
+	GinkgoHelper()
+	name := unit + "-shared"
+	err := cluster.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	Expect(client.IgnoreAlreadyExists(err)).To(Succeed())
+	DeferCleanup(func(ctx SpecContext) {
+		Expect(cluster.DeleteAllOf(ctx, &v1alpha1.AppInstance{}, client.InNamespace(name))).To(Succeed())
+		Expect(cluster.DeleteAllOf(ctx, &v1alpha1.AppInstallTask{}, client.InNamespace(name))).To(Succeed())
+	})
+	return tenantIn(ctx, source, name)
+}
+
+// releases are the chart units of an instance.
+func (t *tenant) releases(ctx context.Context, name string) []string {
+	GinkgoHelper()
+	var units []string
+	for _, r := range t.instance(ctx, name).Status.Releases {
+		units = append(units, r.Unit)
+	}
+	return units
+}
+
+func withAll(s *v1alpha1.AppInstallTaskSpec) { yes := true; s.All = &yes }
+
+var _ = Describe("An app with a part that serves the whole cluster", Ordered, func() {
+	const place = "teamserver-shared"
+	var source *v1alpha1.MarketSource
+	var keeper, anna, ben *tenant
+
+	BeforeAll(func(ctx SpecContext) {
+		source = sampleSource(ctx, namespace(ctx, "market"))
+		keeper = sharedPlace(ctx, source, "teamserver")
+		anna, ben = newTenant(ctx, source), newTenant(ctx, source)
+	})
+
+	It("waits for that part, and says what an administrator has to apply", func(ctx SpecContext) {
+		task := anna.task(ctx, v1alpha1.ActionInstall, "team")
+		anna.waits(ctx, task, v1alpha1.ReasonWaitingForDependency)
+		Expect(task.Status.Preflight).To(HaveLen(1))
+		Expect(task.Status.Preflight[0].Message).To(ContainSubstring("teamserver, which serves the whole cluster, to run in namespace " + place))
+
+		By("applying it, with the rights of the namespace's own administrator")
+		Expect(cluster.Create(ctx, &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: place, Name: "default"},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "admin"},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: place, Name: "default"}},
+		})).To(Succeed())
+		kubectl(ctx, "apply", "-f", written(task.Status.Preflight[0].Remedy))
+		anna.succeed(ctx, task)
+		Expect(keeper.releases(ctx, "team")).To(Equal([]string{"teamserver"}))
+		Expect(keeper.instance(ctx, "team").Status.Entrances).To(BeEmpty(), "people enter by the clients")
+		Expect(anna.releases(ctx, "team")).To(Equal([]string{"team"}))
+		Expect(anna.instance(ctx, "team").Status.Entrances).NotTo(BeEmpty())
+	})
+
+	It("gives everybody a part of their own beside it", func(ctx SpecContext) {
+		ben.succeed(ctx, ben.task(ctx, v1alpha1.ActionInstall, "team"))
+		Expect(ben.releases(ctx, "team")).To(Equal([]string{"team"}))
+		ben.succeed(ctx, ben.task(ctx, v1alpha1.ActionStop, "team"))
+		Expect(keeper.stateOf(ctx, "team")).To(Equal(lifecycle.Running))
+		ben.succeed(ctx, ben.task(ctx, v1alpha1.ActionResume, "team"))
+	})
+
+	It("keeps that part while it is needed", func(ctx SpecContext) {
+		said := keeper.fails(ctx, keeper.task(ctx, v1alpha1.ActionUninstall, "team"), v1alpha1.ReasonDependedUpon)
+		Expect(said).To(And(ContainSubstring(anna.namespace+"/team"), ContainSubstring(ben.namespace+"/team")))
+		said = anna.fails(ctx, anna.task(ctx, v1alpha1.ActionUninstall, "team", withAll), v1alpha1.ReasonDependedUpon)
+		Expect(said).To(And(ContainSubstring(ben.namespace+"/team"), Not(ContainSubstring(anna.namespace+"/team"))))
+		Expect(anna.stateOf(ctx, "team")).To(Equal(lifecycle.Running), "nothing was begun")
+
+		By("removing one's own part alone")
+		ben.succeed(ctx, ben.task(ctx, v1alpha1.ActionUninstall, "team"))
+		Expect(keeper.stateOf(ctx, "team")).To(Equal(lifecycle.Running))
+	})
+
+	It("is removed whole by those who may do that", func(ctx SpecContext) {
+		first := anna.task(ctx, v1alpha1.ActionUninstall, "team", withAll)
+		said := anna.fails(ctx, first, v1alpha1.ReasonPermissionDenied)
+		Expect(said).To(ContainSubstring("service account tenant may not create tasks in namespace " + place))
+		Expect(anna.stateOf(ctx, "team")).To(Equal(lifecycle.Running), "nothing was begun")
+		Expect(keeper.stateOf(ctx, "team")).To(Equal(lifecycle.Running))
+
+		kubectl(ctx, "apply", "-f", written(first.Status.Preflight[0].Remedy))
+		again := anna.task(ctx, v1alpha1.ActionUninstall, "team", withAll)
+		anna.succeed(ctx, again)
+		Expect(again.Status.Steps).To(HaveLen(1))
+		Expect(again.Status.Steps[0].Namespace).To(Equal(place))
+		for _, t := range []*tenant{anna, keeper} {
+			Expect(t.stateOf(ctx, "team")).To(Equal(lifecycle.Removed))
+			Expect(t.leftovers(ctx)).To(BeEmpty())
+		}
+	})
+
+	It("is removed from below by those who may do that", func(ctx SpecContext) {
+		keeper.succeed(ctx, keeper.task(ctx, v1alpha1.ActionInstall, "team"))
+		anna.succeed(ctx, anna.task(ctx, v1alpha1.ActionInstall, "team"))
+		first := keeper.task(ctx, v1alpha1.ActionUninstall, "team", withAll)
+		keeper.fails(ctx, first, v1alpha1.ReasonPermissionDenied)
+		Expect(anna.stateOf(ctx, "team")).To(Equal(lifecycle.Running))
+		kubectl(ctx, "apply", "-f", written(first.Status.Preflight[0].Remedy))
+		keeper.succeed(ctx, keeper.task(ctx, v1alpha1.ActionUninstall, "team", withAll))
+		for _, t := range []*tenant{anna, keeper} {
+			Expect(t.stateOf(ctx, "team")).To(Equal(lifecycle.Removed))
+			Expect(t.leftovers(ctx)).To(BeEmpty())
+		}
+	})
+})
