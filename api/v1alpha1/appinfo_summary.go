@@ -187,7 +187,8 @@ type SubChart struct {
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// shared says that it serves every user of the cluster.
+	// shared says that it serves every user of the cluster. It is installed once,
+	// in the namespace that is called after it: <name>-shared.
 	// +optional
 	Shared bool `json:"shared,omitempty"`
 }

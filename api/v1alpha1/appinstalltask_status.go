@@ -61,10 +61,19 @@ type AppInstallTaskStatus struct {
 	// +kubebuilder:validation:MaxLength=253
 	TargetTask string `json:"targetTask,omitempty"`
 
+	// cancelledBy is the Cancel that ended the task. Deleted and applied again, it
+	// finds here that it was carried out.
+	// +optional
+	CancelledBy *TaskReference `json:"cancelledBy,omitempty"`
+
 	// undoing says why the task takes back what it did: Cancelled, or the reason
 	// of the failure.
 	// +optional
 	Undoing *Problem `json:"undoing,omitempty"`
+
+	// undoingSince is when that began.
+	// +optional
+	UndoingSince *metav1.Time `json:"undoingSince,omitempty"`
 
 	// outputs are those of the instance when the task ended.
 	// +optional
@@ -150,4 +159,20 @@ type Step struct {
 	// action is what it does.
 	// +required
 	Action Action `json:"action,omitempty"`
+}
+
+// TaskReference names an AppInstallTask of the same namespace, and what it wished
+// for.
+type TaskReference struct {
+	// name is its name.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// hash is over what it wished for.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=71
+	Hash string `json:"hash,omitempty"`
 }

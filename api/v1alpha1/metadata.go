@@ -15,6 +15,10 @@ const (
 	// for the instance's ledger.
 	TaskHashAnnotation = "appmarket.io/task-hash"
 
+	// TaskUIDAnnotation on an AppInstance is the UID of that task, by which it knows
+	// its own doing.
+	TaskUIDAnnotation = "appmarket.io/task-uid"
+
 	// TaskUndoneAnnotation on an AppInstance says that the task has taken back what
 	// it wrote, and why: Cancelled, or the reason of its failure.
 	TaskUndoneAnnotation = "appmarket.io/task-undone"

@@ -2,8 +2,11 @@ package appinstalltask
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -27,11 +30,12 @@ func (r *Reconciler) admit(ctx context.Context, s *scope) error {
 			return err
 		}
 	}
+	if err := r.takeSteps(ctx, s, p); err != nil {
+		return err
+	}
 	s.task.Status.Preflight = p.listed()
-	if err := p.verdict(s.task); outcome.IsStalled(err) && len(s.task.Status.Steps) > 0 {
-		return r.undoSteps(ctx, s, v1alpha1.Problem{Reason: outcome.Reason(err, v1alpha1.ReasonInvalidSpec), Message: err.Error()})
-	} else if err != nil {
-		return status.At(v1alpha1.ConditionAdmitted, err)
+	if err := p.verdict(s.task); err != nil {
+		return r.refuse(ctx, s, s.lookOnce(err))
 	}
 	s.keeper.Reached(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
 	if s.version != nil {
@@ -40,11 +44,33 @@ func (r *Reconciler) admit(ctx context.Context, s *scope) error {
 	return nil
 }
 
+// refuse holds a task back, or ends it with what its steps have brought.
+func (r *Reconciler) refuse(ctx context.Context, s *scope, err error) error {
+	if outcome.IsStalled(err) && len(s.task.Status.Steps) > 0 {
+		err = r.undoSteps(ctx, s, problem(outcome.Reason(err, v1alpha1.ReasonInvalidSpec), err.Error()))
+	}
+	return status.At(v1alpha1.ConditionAdmitted, err)
+}
+
+// lookOnce looks again, a moment after a task begins to wait for others. What they
+// came to while it was being checked woke nobody: it did not wait for them yet.
+func (s *scope) lookOnce(err error) error {
+	after, waiting := outcome.IsWaiting(err)
+	if !waiting || outcome.Reason(err, "") != v1alpha1.ReasonWaitingForDependency || after > 0 && after < lookAgain {
+		return err
+	}
+	c := meta.FindStatusCondition(s.task.Status.Conditions, v1alpha1.ConditionReconciling)
+	if c != nil && c.Reason == v1alpha1.ReasonWaitingForDependency {
+		return err
+	}
+	return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, time.Second, errors.New(err.Error()))
+}
+
 // recalls has a task that has written its instance and lost its note of that go on from
 // there, and reports whether it is one. What was checked then is not checked again: it
 // may be found wrong by now, or done.
 func (s *scope) recalls() bool {
-	if !s.written() || s.instance.Annotations[v1alpha1.TaskUndoneAnnotation] != "" {
+	if !s.goesOnUnnoted() {
 		return false
 	}
 	now := metav1.Now()
@@ -52,6 +78,12 @@ func (s *scope) recalls() bool {
 	s.task.Status.Preflight, s.task.Status.RequiredInputs = nil, nil
 	s.keeper.Reached(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
 	return true
+}
+
+// goesOnUnnoted reports whether the instance is what this task has made of it, or one
+// of its name and wish that was deleted meanwhile, and that was not taken back.
+func (s *scope) goesOnUnnoted() bool {
+	return s.written() && s.instance.Annotations[v1alpha1.TaskUndoneAnnotation] == ""
 }
 
 // checks are those of an action, beside that of the instance's state.
@@ -91,10 +123,16 @@ func (s *scope) checkState() error {
 	return lifecycle.Admit(s.task.Spec.Action, name, s.instance)
 }
 
-// written reports whether it is this task that has written the instance. Where the
-// task does not know of it, its note was lost, and what it asks for may even be done.
+// written reports whether it is this task that has written the instance, or one of its
+// name that wished for the same. Where the task does not know of it, its note was
+// lost, and what it asks for may even be done.
 func (s *scope) written() bool {
-	return s.writer() == s.task.Name && s.instance.Annotations[v1alpha1.TaskHashAnnotation] == s.hash
+	return s.writer() == s.task.Name && (s.signed() || s.instance.Annotations[v1alpha1.TaskHashAnnotation] == s.hash)
+}
+
+// signed reports whether the instance bears the sign of this very task.
+func (s *scope) signed() bool {
+	return s.instance != nil && s.instance.Annotations[v1alpha1.TaskUIDAnnotation] == string(s.task.UID)
 }
 
 // checkInstance refuses an instance that is one of another app.

@@ -45,23 +45,57 @@ func (r *Reconciler) cancel(ctx context.Context, s *scope) error {
 }
 
 // aim chooses the task to cancel: the one named, or the one at work, or else the
-// next in turn.
+// next in turn. A Cancel that was deleted and applied again finds the one that it has
+// ended before.
 func (r *Reconciler) aim(ctx context.Context, s *scope) error {
-	waiting, err := r.siblings(ctx, s)
+	target, err := r.ended(ctx, s)
 	if err != nil {
 		return err
+	}
+	if target == "" {
+		if target, err = r.nextToCancel(ctx, s); err != nil {
+			return err
+		}
+	}
+	s.task.Status.TargetTask = target
+	s.keeper.Working("cancelling task " + target)
+	return s.keeper.Save(ctx)
+}
+
+func (r *Reconciler) nextToCancel(ctx context.Context, s *scope) (string, error) {
+	waiting, err := r.siblings(ctx, s)
+	if err != nil {
+		return "", err
 	}
 	named := s.task.Spec.TargetTask
 	at := slices.IndexFunc(waiting, func(t v1alpha1.AppInstallTask) bool { return named == "" || t.Name == named })
 	switch {
 	case at < 0 && named != "":
-		return wrongState("instance %s has no unfinished task %s", s.task.Instance(), named)
+		return "", wrongState("instance %s has no unfinished task %s", s.task.Instance(), named)
 	case at < 0:
-		return wrongState("instance %s has no task to cancel", s.task.Instance())
+		return "", wrongState("instance %s has no task to cancel", s.task.Instance())
 	}
-	s.task.Status.TargetTask = waiting[at].Name
-	s.keeper.Working("cancelling task " + waiting[at].Name)
-	return s.keeper.Save(ctx)
+	return waiting[at].Name, nil
+}
+
+// ended is the task that this Cancel has ended before, empty if there is none.
+func (r *Reconciler) ended(ctx context.Context, s *scope) (string, error) {
+	hash, err := lifecycle.Hash(s.task)
+	if err != nil {
+		return "", err
+	}
+	this := v1alpha1.TaskReference{Name: s.task.Name, Hash: hash}
+	var list v1alpha1.AppInstallTaskList
+	err = r.List(ctx, &list, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
+	if err != nil {
+		return "", fmt.Errorf("list tasks of instance %s: %w", s.task.Instance(), err)
+	}
+	for i := range list.Items {
+		if by := list.Items[i].Status.CancelledBy; by != nil && *by == this && list.Items[i].Finished() {
+			return list.Items[i].Name, nil
+		}
+	}
+	return "", nil
 }
 
 func wrongState(format string, args ...any) error {
@@ -100,6 +134,9 @@ func (r *Reconciler) heed(ctx context.Context, s *scope) error {
 	if s.task.Status.InstanceRef == nil && !s.written() {
 		return r.undoSteps(ctx, s, why)
 	}
+	if lifecycle.Effects[s.task.Spec.Action].Committed {
+		return nil // It has begun, and its note of that was lost.
+	}
 	return r.turnAround(ctx, s, why)
 }
 
@@ -118,7 +155,7 @@ func (r *Reconciler) confirm(ctx context.Context, s *scope) error {
 	return client.IgnoreNotFound(err)
 }
 
-// cancelledBy says who cancels the task, empty if nobody does.
+// cancelledBy says who cancels the task, empty if nobody does. A Cancel is noted.
 func (r *Reconciler) cancelledBy(ctx context.Context, s *scope) (string, error) {
 	if s.task.Spec.Cancel != nil && *s.task.Spec.Cancel {
 		return "spec.cancel", nil
@@ -131,7 +168,9 @@ func (r *Reconciler) cancelledBy(ctx context.Context, s *scope) (string, error) 
 	for i := range list.Items {
 		other := &list.Items[i]
 		if other.Spec.Action == v1alpha1.ActionCancel && other.Status.TargetTask == s.task.Name && !other.Finished() {
-			return "task " + other.Name, nil
+			hash, err := lifecycle.Hash(other)
+			s.task.Status.CancelledBy = &v1alpha1.TaskReference{Name: other.Name, Hash: hash}
+			return "task " + other.Name, err
 		}
 	}
 	return "", nil

@@ -14,6 +14,8 @@ import (
 // findings collect what stands in the way.
 type findings struct {
 	found []finding
+	// steps are tasks that have to end before this one begins, in order.
+	steps []*v1alpha1.AppInstallTask
 }
 
 // finding is one thing that stands in the way, and YAML that mends it, if there is

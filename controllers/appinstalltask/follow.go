@@ -35,10 +35,14 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 		}
 	}
 	if stalled := s.current(v1alpha1.ConditionStalled, ref.Generation); stalled != nil {
-		return r.fail(ctx, s, stalled)
+		return r.fail(ctx, s, stalled.Reason, stalled.Message)
 	}
 	if !s.settled(ref.Generation) {
-		return s.goesOn(s.current(v1alpha1.ConditionReconciling, ref.Generation))
+		err := s.goesOn(s.current(v1alpha1.ConditionReconciling, ref.Generation))
+		if outcome.IsStalled(err) && s.leavesNothing() {
+			return r.fail(ctx, s, outcome.Reason(err, v1alpha1.ReasonTimedOut), err.Error())
+		}
+		return err
 	}
 	if err := r.removeShared(ctx, s); err != nil {
 		return err
@@ -53,14 +57,14 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 
 // fail ends the task whose instance has failed, once it has taken back what is to
 // be taken back.
-func (r *Reconciler) fail(ctx context.Context, s *scope, stalled *metav1.Condition) error {
+func (r *Reconciler) fail(ctx context.Context, s *scope, reason, message string) error {
 	if s.leavesNothing() {
-		if err := r.turnAround(ctx, s, v1alpha1.Problem{Reason: stalled.Reason, Message: stalled.Message}); err != nil {
+		if err := r.turnAround(ctx, s, problem(reason, message)); err != nil {
 			return err
 		}
 		return r.backOut(ctx, s)
 	}
-	return status.At(failedMilestone(s.instance.Status.Conditions), outcome.Stalled(stalled.Reason, errors.New(stalled.Message)))
+	return status.At(failedMilestone(s.instance.Status.Conditions), outcome.Stalled(reason, errors.New(message)))
 }
 
 // current is a condition of the instance that speaks of the spec which the task

@@ -97,7 +97,8 @@ func (r *Reconciler) checkDependents(ctx context.Context, s *scope, p *findings)
 		return err
 	}
 	if s.all() {
-		return r.removeFirst(ctx, s, p, dependents)
+		s.removeFirst(p, dependents)
+		return nil
 	}
 	if len(dependents) == 0 {
 		return nil

@@ -14,7 +14,6 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
-	"github.com/appmarket/operator/internal/status"
 )
 
 // TasksByInstance is the name of the index of AppInstallTasks by the AppInstance
@@ -43,12 +42,12 @@ func (r *Reconciler) instance(ctx context.Context, namespace, name string) (*v1a
 // await holds a task back that is suspended, or has others of its instance before
 // it, and ends one that has waited too long.
 func (r *Reconciler) await(ctx context.Context, s *scope) error {
-	if s.begun() {
+	if s.begun() || s.goesOnUnnoted() {
 		return nil
 	}
 	left, err := remaining(s.task)
 	if err != nil {
-		return status.At(v1alpha1.ConditionAdmitted, err)
+		return r.refuse(ctx, s, err)
 	}
 	if s.task.Spec.Suspend != nil && *s.task.Spec.Suspend {
 		return outcome.Waiting(v1alpha1.ReasonSuspended, left, errors.New("suspended by spec.suspend"))

@@ -119,7 +119,7 @@ func (r *Reconciler) expire(ctx context.Context, task *v1alpha1.AppInstallTask) 
 	if left > 0 {
 		return ctrl.Result{RequeueAfter: left}, nil
 	}
-	return ctrl.Result{}, client.IgnoreNotFound(r.Delete(ctx, task))
+	return ctrl.Result{}, client.IgnoreNotFound(r.Delete(ctx, task, client.Preconditions{UID: &task.UID}))
 }
 
 // tracked reports whether a GitOps tool keeps the task: it would create it again.

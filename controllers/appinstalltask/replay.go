@@ -16,7 +16,7 @@ func (r *Reconciler) replay(_ context.Context, s *scope) error {
 	if s.hash, err = lifecycle.Hash(s.task); err != nil {
 		return err
 	}
-	if s.instance == nil || s.task.Status.InstanceRef != nil {
+	if s.instance == nil || s.task.Status.InstanceRef != nil || s.signed() {
 		return nil
 	}
 	entry := lifecycle.Carried(s.instance, s.task.Name, s.hash)

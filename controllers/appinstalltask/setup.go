@@ -95,13 +95,16 @@ func left() predicate.Funcs {
 }
 
 // next are the tasks that wait behind one of the same instance, or are cancelled by
-// it, and the one that it is a step of.
+// it, the one that it is a step of, and itself if it is to go after a while.
 func (r *Reconciler) next(ctx context.Context, o client.Object) []reconcile.Request {
 	task, ok := o.(*v1alpha1.AppInstallTask)
 	if !ok {
 		return nil
 	}
 	requests := r.unfinished(ctx, nil, client.InNamespace(task.Namespace), client.MatchingFields{TasksByInstance: task.Instance()})
+	if task.Finished() && task.Spec.TTLSecondsAfterFinished != nil {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(task)})
+	}
 	if parent := task.Labels[v1alpha1.ParentLabel]; parent != "" {
 		from := cmp.Or(task.Labels[v1alpha1.ParentNamespaceLabel], task.Namespace)
 		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: from, Name: parent}})

@@ -17,7 +17,6 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
-	"github.com/appmarket/operator/internal/release"
 )
 
 // sharedParts are the namespaces of the parts of an app that are there once for the
@@ -122,7 +121,8 @@ func (r *Reconciler) checkUsers(ctx context.Context, s *scope, p *findings) erro
 		return err
 	}
 	if s.all() {
-		return r.removeFirst(ctx, s, p, users)
+		s.removeFirst(p, users)
+		return nil
 	}
 	p.add(outcome.Stalled(v1alpha1.ReasonDependedUpon, fmt.Errorf(
 		"these instances need this part of app %s: %s; uninstall them first, or set spec.all", s.instance.Spec.AppRef.Name, placed(users))))
@@ -169,16 +169,8 @@ func (r *Reconciler) checkParts(ctx context.Context, s *scope, p *findings) erro
 				"these instances need %s/%s too, which spec.all would remove: %s; leave spec.all out to keep it", part.Namespace, part.Name, placed(users))))
 			continue
 		}
-		step := s.removing(part)
-		tenant, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()})
-		if err != nil {
-			return fmt.Errorf("act as service account %s: %w", s.account(), err)
-		}
-		err = tenant.Create(ctx, step, client.DryRunAll)
-		if apierrors.IsForbidden(err) {
-			p.found = append(p.found, finding{err: s.allowed(step, err), remedy: s.mayMakeTasks(step.Namespace)})
-		} else if err != nil && !apierrors.IsAlreadyExists(err) {
-			return fmt.Errorf("task %s: %w", s.title(step), err)
+		if err := r.mayMake(ctx, s, p, s.removing(part)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -250,7 +242,7 @@ func (r *Reconciler) removeShared(ctx context.Context, s *scope) error {
 		return err
 	}
 	for i := range parts {
-		if err := r.removal(ctx, s, &parts[i]); err != nil {
+		if err := r.step(ctx, s, s.removing(&parts[i])); err != nil {
 			return err
 		}
 	}

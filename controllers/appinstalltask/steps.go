@@ -21,7 +21,59 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// installFirst installs the apps that this one needs, one after the other.
+// takeSteps makes the tasks that have to end first, one after the other, once nothing
+// else stands in the way: a task that is refused has begun nothing.
+func (r *Reconciler) takeSteps(ctx context.Context, s *scope, p *findings) error {
+	if len(p.found) > 0 || len(p.steps) == 0 {
+		return nil
+	}
+	for _, step := range p.steps {
+		if err := r.mayMake(ctx, s, p, step); err != nil {
+			return err
+		}
+	}
+	if len(p.found) > 0 {
+		return nil
+	}
+	for _, step := range p.steps {
+		if err := r.step(ctx, s, step); err != nil {
+			return p.take(err)
+		}
+	}
+	// All of them have run; the cache may not show yet what they came to.
+	p.add(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, lookAtOnce, errors.New("what had to be done first was done")))
+	return nil
+}
+
+// mayMake looks whether the tenant may make a step in another namespace.
+func (r *Reconciler) mayMake(ctx context.Context, s *scope, p *findings, step *v1alpha1.AppInstallTask) error {
+	if step.Namespace == s.task.Namespace {
+		return nil
+	}
+	tenant, err := r.asTenant(s)
+	if err != nil {
+		return err
+	}
+	err = tenant.Create(ctx, step.DeepCopy(), client.DryRunAll)
+	if apierrors.IsForbidden(err) {
+		p.found = append(p.found, finding{err: s.allowed(step, err), remedy: s.mayMakeTasks(step.Namespace)})
+		return nil
+	}
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("task %s: %w", s.title(step), err)
+	}
+	return nil
+}
+
+func (r *Reconciler) asTenant(s *scope) (client.Client, error) {
+	tenant, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()})
+	if err != nil {
+		return nil, fmt.Errorf("act as service account %s: %w", s.account(), err)
+	}
+	return tenant, nil
+}
+
+// installFirst has the apps that this one needs installed.
 func (r *Reconciler) installFirst(ctx context.Context, s *scope, p *findings, instances []v1alpha1.AppInstance) error {
 	needs, err := r.order(ctx, s, instances)
 	if err != nil {
@@ -31,38 +83,16 @@ func (r *Reconciler) installFirst(ctx context.Context, s *scope, p *findings, in
 		step := s.draft(s.task.Namespace, n.app)
 		step.Spec.Action, step.Spec.App, step.Spec.Version = v1alpha1.ActionInstall, s.task.Spec.App, n.version
 		step.Spec.App.Name = n.app
-		done, err := r.step(ctx, s, step)
-		if err != nil {
-			return p.take(err)
-		}
-		if !done {
-			return nil
-		}
+		p.steps = append(p.steps, step)
 	}
-	// All of them have run; what is still missing is not yet in the cache.
-	p.add(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, lookAtOnce, errors.New("the apps that are needed were installed")))
 	return nil
 }
 
-// removeFirst removes the instances that need this one, one after the other.
-func (r *Reconciler) removeFirst(ctx context.Context, s *scope, p *findings, dependents []v1alpha1.AppInstance) error {
+// removeFirst has the instances removed that need this one.
+func (s *scope) removeFirst(p *findings, dependents []v1alpha1.AppInstance) {
 	for i := range dependents {
-		err := r.removal(ctx, s, &dependents[i])
-		if outcome.Reason(err, "") == v1alpha1.ReasonPermissionDenied {
-			p.found = append(p.found, finding{err: err, remedy: s.mayMakeTasks(dependents[i].Namespace)})
-			return nil
-		}
-		if err != nil {
-			return p.take(err)
-		}
+		p.steps = append(p.steps, s.removing(&dependents[i]))
 	}
-	return nil
-}
-
-// removal is a step that removes an instance, wherever it is.
-func (r *Reconciler) removal(ctx context.Context, s *scope, of *v1alpha1.AppInstance) error {
-	_, err := r.step(ctx, s, s.removing(of))
-	return err
 }
 
 // removing is the task that removes an instance.
@@ -73,32 +103,36 @@ func (s *scope) removing(of *v1alpha1.AppInstance) *v1alpha1.AppInstallTask {
 	return step
 }
 
-// step makes a task of this one's, once, and reports whether it has ended well. One
-// that has not ended is waited for; one that has failed is an error.
-func (r *Reconciler) step(ctx context.Context, s *scope, wish *v1alpha1.AppInstallTask) (bool, error) {
+// step makes a task of this one's, once. One that has not ended is waited for; one that
+// has failed is an error.
+func (r *Reconciler) step(ctx context.Context, s *scope, wish *v1alpha1.AppInstallTask) error {
 	made := &v1alpha1.AppInstallTask{}
 	err := r.Get(ctx, client.ObjectKeyFromObject(wish), made)
 	if apierrors.IsNotFound(err) {
 		made, err = wish, r.makeStep(ctx, s, wish)
 	}
 	if err != nil {
-		return false, fmt.Errorf("task %s: %w", s.title(wish), err)
+		return fmt.Errorf("task %s: %w", s.title(wish), err)
+	}
+	if s.former(made) {
+		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, lookAgain, fmt.Errorf(
+			"task %s of an earlier task of this name is about to go", s.title(wish)))
 	}
 	if !s.made(made) {
-		return false, outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf(
+		return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf(
 			"there is a task %s that is not of this one; delete it, or give this one another name", s.title(wish)))
 	}
 	said := fmt.Sprintf("task %s (%s of %s)", s.title(wish), made.Spec.Action, made.Instance())
 	root := meta.FindStatusCondition(made.Status.Conditions, v1alpha1.ConditionSucceeded)
 	switch {
 	case root == nil:
-		return false, outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, errors.New(said))
+		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, errors.New(said))
 	case !made.Finished():
-		return false, outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf("%s: %s", said, root.Message))
+		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf("%s: %s", said, root.Message))
 	case root.Status != metav1.ConditionTrue:
-		return false, outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("%s failed: %s", said, root.Message))
+		return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("%s failed: %s", said, root.Message))
 	}
-	return true, nil
+	return nil
 }
 
 // makeStep creates a step: in another namespace as the tenant, who may do there no
@@ -108,9 +142,9 @@ func (r *Reconciler) makeStep(ctx context.Context, s *scope, step *v1alpha1.AppI
 		return err
 	}
 	if step.Namespace != s.task.Namespace {
-		tenant, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()})
+		tenant, err := r.asTenant(s)
 		if err != nil {
-			return fmt.Errorf("act as service account %s: %w", s.account(), err)
+			return err
 		}
 		return s.allowed(step, tenant.Create(ctx, step))
 	}
@@ -133,7 +167,8 @@ func (s *scope) draft(namespace, of string) *v1alpha1.AppInstallTask {
 		},
 	}
 	if namespace != s.task.Namespace {
-		step.Name = stepName(s.task.Namespace+"-"+s.task.Name, of)
+		// It outlives its parent, which may be made again under its name.
+		step.Name = stepName(s.task.Namespace+"-"+s.task.Name, fmt.Sprintf("%s-%s-%s", namespace, of, s.task.UID))
 		step.Labels[v1alpha1.ParentNamespaceLabel] = s.task.Namespace
 		step.Spec.ServiceAccountName = "" // That of the instance there.
 	}
@@ -142,6 +177,16 @@ func (s *scope) draft(namespace, of string) *v1alpha1.AppInstallTask {
 
 // made reports whether a task is a step of this one.
 func (s *scope) made(step *v1alpha1.AppInstallTask) bool {
+	return s.namesake(step) && step.Spec.RunID == string(s.task.UID)
+}
+
+// former reports whether a task is a step of an earlier one of this name. It goes
+// with that.
+func (s *scope) former(step *v1alpha1.AppInstallTask) bool {
+	return s.namesake(step) && step.Namespace == s.task.Namespace && step.Spec.RunID != string(s.task.UID)
+}
+
+func (s *scope) namesake(step *v1alpha1.AppInstallTask) bool {
 	from := cmp.Or(step.Labels[v1alpha1.ParentNamespaceLabel], step.Namespace)
 	return step.Labels[v1alpha1.ParentLabel] == s.task.Name && from == s.task.Namespace
 }
@@ -180,12 +225,12 @@ func (r *Reconciler) undoSteps(ctx context.Context, s *scope, why v1alpha1.Probl
 		return end
 	}
 	for _, step := range slices.Backward(s.task.Status.Steps) {
-		if step.Action != v1alpha1.ActionInstall {
-			continue
+		if step.Namespace != "" {
+			continue // It was made as the tenant, who can cancel it.
 		}
 		if err := r.undoStep(ctx, s, step); err != nil {
 			if s.task.Status.Undoing == nil {
-				s.task.Status.Undoing = &why
+				s.undoing(why)
 			}
 			return err
 		}
@@ -194,7 +239,8 @@ func (r *Reconciler) undoSteps(ctx context.Context, s *scope, why v1alpha1.Probl
 }
 
 // undoStep takes one step back; an error that waits says that this goes on. One
-// that cannot be taken back is left: its own task says why.
+// that cannot be taken back is left: its own task says why. What was removed stays
+// so.
 func (r *Reconciler) undoStep(ctx context.Context, s *scope, step v1alpha1.Step) error {
 	made := &v1alpha1.AppInstallTask{}
 	// The cache may not show yet what was made a moment ago.
@@ -205,19 +251,21 @@ func (r *Reconciler) undoStep(ctx context.Context, s *scope, step v1alpha1.Step)
 	if err != nil {
 		return fmt.Errorf("get task %s: %w", step.Task, err)
 	}
+	if !s.made(made) {
+		return nil
+	}
 	if !made.Finished() {
 		return r.cancelStep(ctx, made)
 	}
-	if !meta.IsStatusConditionTrue(made.Status.Conditions, v1alpha1.ConditionSucceeded) {
+	if step.Action != v1alpha1.ActionInstall || !meta.IsStatusConditionTrue(made.Status.Conditions, v1alpha1.ConditionSucceeded) {
 		return nil
 	}
 	undo := s.draft(s.task.Namespace, "undo-"+step.Instance)
 	undo.Spec.Action, undo.Spec.App, undo.Spec.InstanceName = v1alpha1.ActionUninstall, made.Spec.App, step.Instance
-	_, err = r.step(ctx, s, undo)
-	if outcome.IsStalled(err) {
-		return nil
+	if err := r.step(ctx, s, undo); !outcome.IsStalled(err) {
+		return err
 	}
-	return err
+	return nil
 }
 
 func (r *Reconciler) cancelStep(ctx context.Context, step *v1alpha1.AppInstallTask) error {

@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -16,9 +19,19 @@ import (
 // turnAround has a task take back what it wrote. That it does so is noted first, so
 // that it goes on with it after a restart.
 func (r *Reconciler) turnAround(ctx context.Context, s *scope, why v1alpha1.Problem) error {
-	s.task.Status.Undoing = &why
+	s.undoing(why)
 	s.keeper.Working("taking back what was begun: " + why.Message)
 	return s.keeper.Save(ctx)
+}
+
+func (s *scope) undoing(why v1alpha1.Problem) {
+	now := metav1.Now()
+	s.task.Status.Undoing, s.task.Status.UndoingSince = &why, &now
+}
+
+// problem is one whose message fits into a status.
+func problem(reason, message string) v1alpha1.Problem {
+	return v1alpha1.Problem{Reason: reason, Message: catalog.Bounded(message, 1024)}
 }
 
 // undo writes the instance as it was before the task.
@@ -95,11 +108,27 @@ func (r *Reconciler) backOut(ctx context.Context, s *scope) error {
 		return r.undoSteps(ctx, s, why)
 	}
 	if !s.settled(ref.Generation) {
-		return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("%s; %s", why.Message, s.progress(ref.Generation)))
+		left, bounded := s.patience(ref.Generation)
+		if bounded && left <= 0 {
+			why.Message += "; taking it back was not done within spec.timeout: " + s.progress(ref.Generation)
+			return r.undoSteps(ctx, s, why)
+		}
+		return outcome.Waiting(v1alpha1.ReasonProgressing, left, fmt.Errorf("%s; %s", why.Message, s.progress(ref.Generation)))
 	}
 	root := s.current(v1alpha1.ConditionReady, ref.Generation)
 	why.Message += "; " + root.Message
 	return r.undoSteps(ctx, s, why)
+}
+
+// patience is how much longer the instance may try again and again to go back to
+// what it was; what goes on otherwise has a time of its own.
+func (s *scope) patience(generation int64) (time.Duration, bool) {
+	c := s.current(v1alpha1.ConditionReconciling, generation)
+	since := s.task.Status.UndoingSince
+	if c == nil || c.Reason != v1alpha1.ReasonProgressingWithRetry || since == nil {
+		return 0, false
+	}
+	return time.Until(since.Add(s.task.Spec.Timeout.Or(defaultTimeout))), true
 }
 
 // leavesNothing reports whether the failure of the task is to be taken back.

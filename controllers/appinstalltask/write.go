@@ -38,6 +38,8 @@ func (r *Reconciler) write(ctx context.Context, s *scope) error {
 	s.task.Status.StartTime = &now
 	s.task.Status.InstanceRef = s.reference()
 	s.keeper.Working(fmt.Sprintf("%s of instance %s", s.task.Spec.Action, instance.Name))
+	// Whatever somebody has changed about the task meanwhile: it has begun.
+	s.keeper.Insist()
 	return s.keeper.Save(ctx)
 }
 
@@ -104,11 +106,12 @@ func (s *scope) sign(instance *v1alpha1.AppInstance) {
 		instance.Annotations = map[string]string{}
 	}
 	marks := instance.Annotations
-	if marks[v1alpha1.TaskAnnotation] != s.task.Name || marks[v1alpha1.TaskHashAnnotation] != s.hash {
+	if !s.written() {
 		marks[v1alpha1.TaskBeforeAnnotation] = strconv.Itoa(int(instance.Status.Revision))
 	}
 	delete(marks, v1alpha1.TaskUndoneAnnotation)
 	marks[v1alpha1.TaskAnnotation], marks[v1alpha1.TaskHashAnnotation] = s.task.Name, s.hash
+	marks[v1alpha1.TaskUIDAnnotation] = string(s.task.UID)
 	instance.Labels[v1alpha1.AppLabel] = s.task.Spec.App.Name
 }
 

@@ -119,6 +119,29 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		Expect(states(ctx)["stuck"]).To(Or(Equal(lifecycle.Removed), Equal(lifecycle.None)))
 	})
 
+	It("are not begun by a task that is refused", func(ctx SpecContext) {
+		t.succeed(ctx, t.named(ctx, "before", v1alpha1.ActionInstall, "back"))
+		t.succeed(ctx, t.named(ctx, "middle", v1alpha1.ActionInstall, "middle"))
+		t.fails(ctx, t.named(ctx, "remove", v1alpha1.ActionUninstall, "back", withAll, func(s *v1alpha1.AppInstallTaskSpec) {
+			s.ServiceAccountName = "nobody"
+		}), v1alpha1.ReasonPermissionDenied)
+		t.fails(ctx, t.named(ctx, "wish", v1alpha1.ActionInstall, "top", installingAll, asInstance("middle")), v1alpha1.ReasonInvalidSpec)
+		market.rest(ctx)
+		Expect(states(ctx)).To(Equal(map[string]lifecycle.State{"back": lifecycle.Running, "middle": lifecycle.Running}))
+		var tasks v1alpha1.AppInstallTaskList
+		Expect(cluster.List(ctx, &tasks, client.InNamespace(t.namespace), client.HasLabels{v1alpha1.ParentLabel})).To(Succeed())
+		Expect(tasks.Items).To(BeEmpty())
+	})
+
+	It("are removed again when the deadline passes, if the task says so", func(ctx SpecContext) {
+		t.fails(ctx, t.named(ctx, "wish", v1alpha1.ActionInstall, "top", installingAll, func(s *v1alpha1.AppInstallTaskSpec) {
+			s.OnFailure, s.Deadline = v1alpha1.FailureRemove, "12s"
+		}), v1alpha1.ReasonDeadlineExceeded)
+		Expect(states(ctx)).To(HaveKeyWithValue("back", lifecycle.Removed))
+		Expect(states(ctx)["stuck"]).To(Or(Equal(lifecycle.Removed), Equal(lifecycle.None)))
+		Expect(t.leftovers(ctx)).To(BeEmpty())
+	})
+
 	It("are refused where they need each other, and all of them are named", func(ctx SpecContext) {
 		task := t.named(ctx, "wish", v1alpha1.ActionInstall, "hen", installingAll)
 		Expect(t.fails(ctx, task, v1alpha1.ReasonDependencyCycle)).To(ContainSubstring("egg, hen"))

@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -130,6 +131,35 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 		By("giving it another run")
 		t.succeed(ctx, t.again(ctx, clone, runID("2")))
 		Expect(t.stateOf(ctx, "copy")).To(Equal(lifecycle.Running))
+	})
+
+	It("goes after a while, if it is to", func(ctx SpecContext) {
+		task := t.named(ctx, "install", v1alpha1.ActionInstall, "actor", func(s *v1alpha1.AppInstallTaskSpec) {
+			shortest := int32(60)
+			s.TTLSecondsAfterFinished = &shortest
+		})
+		t.succeed(ctx, task)
+		Eventually(func() error { return cluster.Get(ctx, client.ObjectKeyFromObject(task), task) }).WithContext(ctx).
+			WithTimeout(90 * time.Second).Should(Satisfy(apierrors.IsNotFound))
+		Expect(t.stateOf(ctx, "actor")).To(Equal(lifecycle.Running))
+	})
+
+	It("cancels nothing that was begun since, unless it is another run", func(ctx SpecContext) {
+		held := func(s *v1alpha1.AppInstallTaskSpec) { yes := true; s.Suspend = &yes }
+		first := t.named(ctx, "first", v1alpha1.ActionInstall, "actor", held)
+		stop := t.named(ctx, "stop", v1alpha1.ActionCancel, "actor")
+		t.succeed(ctx, stop)
+		t.fails(ctx, first, v1alpha1.ReasonCancelled)
+		second := t.named(ctx, "second", v1alpha1.ActionInstall, "actor", held)
+		t.waits(ctx, second, v1alpha1.ReasonSuspended)
+		stop = t.again(ctx, stop)
+		t.succeed(ctx, stop)
+		market.rest(ctx)
+		t.waits(ctx, second, v1alpha1.ReasonSuspended)
+
+		By("giving it another run")
+		t.succeed(ctx, t.again(ctx, stop, runID("2")))
+		t.fails(ctx, second, v1alpha1.ReasonCancelled)
 	})
 })
 

@@ -108,7 +108,7 @@ func (c *chooser) canRun(app candidate) bool {
 			o.GetKind() == "CustomResourceDefinition" {
 			return false
 		}
-		// The units of an app are installed into one namespace.
+		// Which objects live in one namespace is not known here.
 		key := o.GetKind() + "/" + o.GetName()
 		if seen[key] || !plainPods(o.Object) {
 			return false

@@ -111,13 +111,20 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 
 	It("is removed from below by those who may do that", func(ctx SpecContext) {
 		keeper.succeed(ctx, keeper.task(ctx, v1alpha1.ActionInstall, "team"))
-		anna.succeed(ctx, anna.task(ctx, v1alpha1.ActionInstall, "team"))
+		for _, t := range []*tenant{anna, ben} {
+			t.succeed(ctx, t.task(ctx, v1alpha1.ActionInstall, "team"))
+		}
 		first := keeper.task(ctx, v1alpha1.ActionUninstall, "team", withAll)
 		keeper.fails(ctx, first, v1alpha1.ReasonPermissionDenied)
-		Expect(anna.stateOf(ctx, "team")).To(Equal(lifecycle.Running))
 		kubectl(ctx, "apply", "-f", written(first.Status.Preflight[0].Remedy))
+		second := keeper.task(ctx, v1alpha1.ActionUninstall, "team", withAll)
+		keeper.fails(ctx, second, v1alpha1.ReasonPermissionDenied)
+		for _, t := range []*tenant{anna, ben} {
+			Expect(t.stateOf(ctx, "team")).To(Equal(lifecycle.Running), "nothing was begun for one while the other was refused")
+		}
+		kubectl(ctx, "apply", "-f", written(second.Status.Preflight[0].Remedy))
 		keeper.succeed(ctx, keeper.task(ctx, v1alpha1.ActionUninstall, "team", withAll))
-		for _, t := range []*tenant{anna, keeper} {
+		for _, t := range []*tenant{anna, ben, keeper} {
 			Expect(t.stateOf(ctx, "team")).To(Equal(lifecycle.Removed))
 			Expect(t.leftovers(ctx)).To(BeEmpty())
 		}
