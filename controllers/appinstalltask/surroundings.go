@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
@@ -25,8 +27,14 @@ func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *findings) er
 		return p.take(err)
 	}
 	wish := preflight.Wish{
-		Tenant: s.tenant, Units: units, Replaces: s.task.Spec.Action == v1alpha1.ActionUpgrade,
+		Tenant: s.tenant, Units: units, Replaces: s.replaces(),
 		There: s.inventory(), // What the version before had and this one has not is removed.
+	}
+	if s.instance != nil {
+		wish.Retained = s.instance.Status.Retained
+	}
+	for i, unit := range s.plan.Draft.Units {
+		wish.Units[i].Deployed = s.deployed(unit.Dir)
 	}
 	wish.Describe(s.app.Info)
 	if len(sharedParts(s.app.Info.Status.Summary)) > 0 && !s.plan.Draft.Manifest.Serves(s.task.Namespace) {
@@ -41,6 +49,18 @@ func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *findings) er
 		p.found = append(p.found, finding{err: outcome.Stalled(found.Reason, errors.New(found.Message)), remedy: found.Remedy})
 	}
 	return nil
+}
+
+// replaces reports whether objects of the app are in the cluster already: those of the
+// version before, or what an install that failed has left.
+func (s *scope) replaces() bool {
+	return s.task.Spec.Action == v1alpha1.ActionUpgrade || s.instance != nil && lifecycle.Of(s.instance) == lifecycle.InstallFailed
+}
+
+// deployed reports whether the release of a chart unit is there and is upgraded.
+func (s *scope) deployed(unit string) bool {
+	return s.task.Spec.Action == v1alpha1.ActionUpgrade && s.instance != nil &&
+		slices.ContainsFunc(s.instance.Status.Releases, func(r v1alpha1.Release) bool { return r.Unit == unit })
 }
 
 // inventory are the objects of the instance that are listed in its status.

@@ -87,12 +87,26 @@ func TestStorageClasses(t *testing.T) {
 			PersistentVolumeSource: corev1.PersistentVolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/data"}},
 		},
 	}
-	server.Create(t, class, volume)
+	reserved := volume.DeepCopy()
+	reserved.Name += "-reserved"
+	reserved.Spec.StorageClassName = reserved.Name
+	reserved.Spec.ClaimRef = &corev1.ObjectReference{Namespace: tenant.Namespace, Name: "data"}
+	taken := volume.DeepCopy()
+	taken.Name += "-taken"
+	taken.Spec.StorageClassName = taken.Name
+	taken.Spec.ClaimRef = &corev1.ObjectReference{Namespace: tenant.Namespace, Name: "old", UID: "1"}
+	server.Create(t, class, volume, reserved, taken)
 	t.Cleanup(func() { g.Expect(server.Client.Delete(context.WithoutCancel(t.Context()), class)).To(Succeed()) })
 	g.Expect(check("")).To(BeEmpty())
 	g.Expect(check(", storageClassName: disk")).To(BeEmpty())
 	g.Expect(check(", storageClassName: "+manual)).To(BeEmpty(), "a volume is there for it")
+	g.Expect(check(", storageClassName: "+reserved.Name)).To(BeEmpty(), "a volume is reserved, maybe for it")
+	g.Expect(check(", storageClassName: " + taken.Name)).To(ConsistOf(ContainSubstring(taken.Name)))
 	g.Expect(check(", storageClassName: none")).To(ConsistOf(And(ContainSubstring(`"none"`), ContainSubstring("disk"))))
+
+	class.Annotations = map[string]string{"storageclass.beta.kubernetes.io/is-default-class": "true"}
+	g.Expect(server.Client.Update(t.Context(), class)).To(Succeed())
+	g.Expect(check("")).To(BeEmpty(), "a default class by the mark that was used before")
 }
 
 func TestKinds(t *testing.T) {

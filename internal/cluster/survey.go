@@ -120,7 +120,7 @@ func (c *Cluster) addClasses(ctx context.Context, s *survey) error {
 	}, func(class *storagev1.StorageClass) {
 		s.classes = append(s.classes, class.Name)
 		// Of several default classes the newest counts.
-		if class.Annotations[defaultClassMark] == "true" && (s.defaultClass == "" || newest.Before(&class.CreationTimestamp)) {
+		if isDefault(class) && (s.defaultClass == "" || newest.Before(&class.CreationTimestamp)) {
 			s.defaultClass, newest = class.Name, class.CreationTimestamp
 		}
 	})
@@ -134,12 +134,21 @@ func (c *Cluster) addClasses(ctx context.Context, s *survey) error {
 // defaultClassMark is the annotation by which a storage class is the default one.
 const defaultClassMark = "storageclass.kubernetes.io/is-default-class"
 
+// betaDefaultClassMark is what it was called before; Kubernetes still heeds it.
+const betaDefaultClassMark = "storageclass.beta.kubernetes.io/is-default-class"
+
+func isDefault(class *storagev1.StorageClass) bool {
+	return class.Annotations[defaultClassMark] == "true" || class.Annotations[betaDefaultClassMark] == "true"
+}
+
 func (c *Cluster) addVolumes(ctx context.Context, s *survey) error {
 	err := each(ctx, "", func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 		return c.operator.CoreV1().PersistentVolumes().List(ctx, o)
 	}, func(volume *corev1.PersistentVolume) {
-		class := volume.Spec.StorageClassName
-		if volume.Spec.ClaimRef == nil && !slices.Contains(s.volumeClasses, class) {
+		class, claim := volume.Spec.StorageClassName, volume.Spec.ClaimRef
+		// An administrator reserves a volume by the name of a claim alone.
+		free := claim == nil || claim.UID == ""
+		if free && !slices.Contains(s.volumeClasses, class) {
 			s.volumeClasses = append(s.volumeClasses, class)
 		}
 	})

@@ -77,6 +77,20 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+func TestKindsOfAnUpgrade(t *testing.T) {
+	g := NewWithT(t)
+	w := wish("")
+	w.Units = []preflight.Unit{unit("web", "web/crds/a.yaml", crd)}
+	w.Units[0].Documents = append(w.Units[0].Documents, unit("web", "web/templates/a.yaml", route).Documents...)
+	expect(t, "Helm makes the CRD first", check(t, w, facts()))
+	w.Units[0].Deployed = true
+	expect(t, "Helm does not touch the folder", check(t, w, facts()), want{v1alpha1.ReasonKindMissing, true, []string{"Route/web", "the cluster does not know"}})
+	f := facts()
+	f.Kinds[schema.FromAPIVersionAndKind("traefik.io/v1", "Route")] = preflight.Kind{Resource: "routes", Namespaced: true}
+	expect(t, "the CRD is there", check(t, w, f))
+	g.Expect(needsOf(t, w, f)).NotTo(ContainElement(ContainSubstring("customresourcedefinitions")))
+}
+
 func TestKindsListsEachOnce(t *testing.T) {
 	g := NewWithT(t)
 	demand, err := preflight.Read(wish(route + "\n---\n" + route + "\n---\n" + deployment("web", "", "")))
@@ -119,6 +133,10 @@ func TestStorage(t *testing.T) {
 		}
 		expect(t, c.why, check(t, wish(c.text), f), c.wants...)
 	}
+
+	w := wish(claim("storageClassName: nvme"))
+	w.Replaces = true
+	expect(t, "an app in place of itself, whose volume is bound", check(t, w, facts()))
 }
 
 func TestPodSecurity(t *testing.T) {

@@ -20,8 +20,8 @@ type Facts struct {
 	// claim gets which names none, empty if there is none.
 	StorageClasses []string
 	DefaultClass   string
-	// VolumeClasses are the classes of volumes that no claim has taken yet; the empty
-	// one too.
+	// VolumeClasses are the classes of volumes that no claim has taken yet, be they
+	// reserved for one or not; the empty one too.
 	VolumeClasses []string
 	// NamespaceLabels are those of the tenant's namespace.
 	NamespaceLabels map[string]string

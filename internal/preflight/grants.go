@@ -3,12 +3,20 @@ package preflight
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/component-helpers/auth/rbac/validation"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
 )
+
+// maxRules bounds the rules of one resource and one verb each that the roles of an app
+// come to, and again those that its bindings come to: the lists of a rule multiply.
+const maxRules = 10_000
 
 // grant is a role or a binding that the app brings. The API server lets nobody grant
 // rights that they do not have.
@@ -48,6 +56,10 @@ func (d *Demand) takeGrant(o *object) error {
 		g.ref = &one.RoleRef
 	default:
 		return nil
+	}
+	if !d.granted.take(g.rules) {
+		return outcome.Stalled(v1alpha1.ReasonLimitExceeded,
+			fmt.Errorf("the roles of the app come to more than %d rules of one resource and one verb each", maxRules))
 	}
 	d.roles = append(d.roles, g)
 	return nil
@@ -98,6 +110,7 @@ var everything = []rbacv1.PolicyRule{
 // grantNeeds are what it takes to make the app's roles and bindings.
 func (d *Demand) grantNeeds(facts *Facts) []Need {
 	var all []Need
+	var bound ruleCount
 	for _, g := range d.roles {
 		where := d.place(g.object, facts)
 		if g.ref == nil {
@@ -115,10 +128,15 @@ func (d *Demand) grantNeeds(facts *Facts) []Need {
 		own, ours := d.ownRules(ref, facts)
 		others, known := facts.Roles[ref]
 		switch {
-		case ours && len(own) > 0:
+		// Beyond the bound nothing is asked: making the role takes the same rights.
+		case ours && len(own) > 0 && bound.take(own):
 			all = append(all, Need{Namespace: where, Rules: broken(own), Instead: []rbacv1.PolicyRule{bind}})
 		case !ours && (!known || len(others) > 0):
-			all = append(all, Need{Namespace: where, Rules: []rbacv1.PolicyRule{bind}, Instead: broken(others)})
+			need := Need{Namespace: where, Rules: []rbacv1.PolicyRule{bind}}
+			if bound.take(others) {
+				need.Instead = broken(others)
+			}
+			all = append(all, need)
 		}
 	}
 	return all
@@ -139,6 +157,32 @@ func broken(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 	var all []rbacv1.PolicyRule
 	for _, rule := range rules {
 		all = append(all, validation.BreakdownRule(rule)...)
+	}
+	return all
+}
+
+// ruleCount counts rules of one resource and one verb each.
+type ruleCount int
+
+// take adds what rules come to when they are broken, unless that is too many in all.
+func (c *ruleCount) take(rules []rbacv1.PolicyRule) bool {
+	sum := int(*c)
+	for _, rule := range rules {
+		sum += product(len(rule.APIGroups), len(rule.Resources), len(rule.Verbs), max(1, len(rule.ResourceNames)))
+		sum += product(len(rule.NonResourceURLs), len(rule.Verbs))
+		if sum > maxRules {
+			return false
+		}
+	}
+	*c = ruleCount(sum)
+	return true
+}
+
+// product is that of numbers, or more than maxRules where it would be far too large.
+func product(numbers ...int) int {
+	all := 1
+	for _, number := range numbers {
+		all = min(all*min(number, maxRules+1), maxRules+1)
 	}
 	return all
 }

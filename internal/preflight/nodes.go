@@ -18,7 +18,8 @@ import (
 type placement struct {
 	// matching are those of its node selector and required node affinity, tolerated
 	// those of them whose taints it tolerates, usable those of them that are ready and
-	// not cordoned.
+	// not cordoned. A pod that names its node does not meet the scheduler: only taints
+	// that evict matter to it, and it may be on a cordoned node.
 	matching, tolerated, usable []*Node
 	// taint is one that the pod does not tolerate.
 	taint corev1.Taint
@@ -49,6 +50,10 @@ func lasting(taint *corev1.Taint) bool {
 // placePod finds the nodes for a pod.
 func placePod(pod *corev1.Pod, nodes []Node) placement {
 	var p placement
+	named := pod.Spec.NodeName != ""
+	repels := func(taint *corev1.Taint) bool {
+		return lasting(taint) && (!named || taint.Effect == corev1.TaintEffectNoExecute)
+	}
 	affinity := nodeaffinity.GetRequiredNodeAffinity(pod)
 	for i := range nodes {
 		node := &nodes[i]
@@ -56,17 +61,17 @@ func placePod(pod *corev1.Pod, nodes []Node) placement {
 		if err != nil {
 			p.invalid = err
 		}
-		if !matches || pod.Spec.NodeName != "" && pod.Spec.NodeName != node.Name {
+		if !matches || named && pod.Spec.NodeName != node.Name {
 			continue
 		}
 		p.matching = append(p.matching, node)
-		taint, found := schedule.FindMatchingUntoleratedTaint(logr.Discard(), node.Taints, pod.Spec.Tolerations, lasting, true)
+		taint, found := schedule.FindMatchingUntoleratedTaint(logr.Discard(), node.Taints, pod.Spec.Tolerations, repels, true)
 		if found {
 			p.taint = taint
 			continue
 		}
 		p.tolerated = append(p.tolerated, node)
-		if node.usable() {
+		if node.usable() || named && node.Ready {
 			p.usable = append(p.usable, node)
 		}
 	}

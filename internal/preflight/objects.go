@@ -27,7 +27,7 @@ const (
 	// maxDepth bounds lists in lists.
 	maxDepth = 8
 	// crdFolder is where a chart keeps CRDs that Helm creates before anything else
-	// and never touches again.
+	// when it installs the chart, and never touches again.
 	crdFolder = "crds/"
 )
 
@@ -70,7 +70,11 @@ func (d *Demand) place(o *object, facts *Facts) string {
 }
 
 func (d *Demand) readUnit(unit int) error {
+	deployed := d.wish.Units[unit].Deployed
 	for _, doc := range d.wish.Units[unit].Documents {
+		if deployed && early(doc.Path) {
+			continue
+		}
 		if len(doc.Text) > hydrate.MaxRenderedBytes {
 			return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("%s: more than %d bytes", doc.Path, hydrate.MaxRenderedBytes))
 		}

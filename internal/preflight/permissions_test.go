@@ -197,3 +197,38 @@ func TestRemedyIsBounded(t *testing.T) {
 	g.Expect(problems[1].Remedy).To(BeEmpty())
 	g.Expect(len(problems[1].Message)).To(BeNumerically("<", 1024))
 }
+
+// wide is a role of that many rules for each of four lists.
+func wide(name string, each int) string {
+	items := strings.TrimSuffix(strings.Repeat("a,", each), ",")
+	return fmt.Sprintf("apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: %[1]s}\nrules: [{apiGroups: [%[2]s], resources: [%[2]s], verbs: [%[2]s], resourceNames: [%[2]s]}]", name, items)
+}
+
+func TestRulesAreBounded(t *testing.T) {
+	tooMany := func(role string) want {
+		return want{v1alpha1.ReasonLimitExceeded, true, []string{"Role/" + role + " is refused", "more than 10000 rules"}}
+	}
+	expect(t, "a role whose lists multiply", check(t, wish(wide("a", 100)), facts()), tooMany("a"))
+	expect(t, "one whose product is no number any more", check(t, wish(wide("a", 1<<16)), facts()), tooMany("a"))
+	expect(t, "as many as there may be", check(t, wish(wide("a", 10)), facts()))
+	expect(t, "too many in all", check(t, wish(wide("a", 9)+"\n---\n"+wide("b", 8)+"\n---\n"+wide("c", 2)), facts()), tooMany("b"))
+}
+
+func TestRulesOfBindingsAreBounded(t *testing.T) {
+	g := NewWithT(t)
+	const binding = "\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: b}\nroleRef: {kind: Role, name: %s}"
+	many := slices.Repeat([]string{"a"}, 100)
+	f := facts()
+	f.Roles = map[preflight.RoleRef][]rbacv1.PolicyRule{
+		{Namespace: "team", Name: "there"}: {{APIGroups: many, Resources: many, Verbs: many, ResourceNames: many}},
+	}
+	g.Expect(needsOf(t, wish(fmt.Sprintf(binding, "there")), f)).To(ContainElement("team rbac.authorization.k8s.io/rolesthere: bind"), "a role that is there")
+
+	demand, err := preflight.Read(wish(wide("own", 10) + strings.Repeat(fmt.Sprintf(binding, "own"), 100)))
+	g.Expect(err).NotTo(HaveOccurred())
+	rules := 0
+	for _, need := range demand.Needs(f) {
+		rules += len(need.Rules)
+	}
+	g.Expect(rules).To(BeNumerically("<", 21_000), "one role that is bound to many times")
+}

@@ -32,10 +32,14 @@ func (d *Demand) checkQuotas(facts *Facts) []Problem {
 		}
 		for i := range d.workloads {
 			w := &d.workloads[i]
-			if d.place(w.object, facts) != d.wish.Tenant.Namespace || !inScopes(&w.pod, quota.Scopes) {
+			if d.place(w.object, facts) != d.wish.Tenant.Namespace {
 				continue
 			}
+			// Limit ranges come first: what they add may take a pod out of a scope.
 			pod := withDefaults(&w.pod, facts.Limits)
+			if !inScopes(pod, quota.Scopes) {
+				continue
+			}
 			if p := d.unsaid(w, pod, &quota); p != nil {
 				problems = append(problems, *p)
 			}
@@ -172,20 +176,22 @@ func (d *Demand) objectCharges(facts *Facts) corev1.ResourceList {
 
 func (d *Demand) claimCharges(facts *Facts, charges corev1.ResourceList, count func(int64, ...string)) {
 	const ofClass = ".storageclass.storage.k8s.io/"
-	for _, c := range d.claims {
-		if c.copies == 0 || d.place(c.object, facts) != d.wish.Tenant.Namespace {
+	for i := range d.claims {
+		c := &d.claims[i]
+		copies := d.added(c, facts)
+		if copies == 0 || d.place(c.object, facts) != d.wish.Tenant.Namespace {
 			continue
 		}
 		name, named := className(&c.spec)
 		if !named {
 			name = facts.DefaultClass
 		}
-		storage := times(c.spec.Spec.Resources.Requests[corev1.ResourceStorage], c.copies)
+		storage := times(c.spec.Spec.Resources.Requests[corev1.ResourceStorage], copies)
 		add(charges, corev1.ResourceRequestsStorage, storage)
-		count(c.copies, "persistentvolumeclaims", "count/persistentvolumeclaims")
+		count(copies, "persistentvolumeclaims", "count/persistentvolumeclaims")
 		if name != "" {
 			add(charges, corev1.ResourceName(name+ofClass)+corev1.ResourceRequestsStorage, storage)
-			count(c.copies, name+ofClass+"persistentvolumeclaims")
+			count(copies, name+ofClass+"persistentvolumeclaims")
 		}
 	}
 }

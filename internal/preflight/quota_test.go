@@ -72,4 +72,9 @@ func TestQuota(t *testing.T) {
 	f.Quotas = []preflight.Quota{{Name: "all", Hard: list("limits.memory=1Gi")}}
 	f.Limits = []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Default: list("memory=128Mi")}}
 	expect(t, "a default of the namespace", check(t, wish(bare), f))
+
+	f.Quotas = []preflight.Quota{{Name: "all", Scopes: []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeBestEffort}, Hard: list("pods=0")}}
+	expect(t, "a default takes the pod out of a scope", check(t, wish(bare), f))
+	f.Quotas[0].Scopes = []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeNotBestEffort}
+	expect(t, "a default takes the pod into a scope", check(t, wish(bare), f), exceeded(true, "1 pods")...)
 }

@@ -45,7 +45,7 @@ func withDefaults(pod *corev1.Pod, limits []corev1.LimitRangeItem) *corev1.Pod {
 // fit looks for room for one pod of a workload on the nodes that may take it; for a
 // DaemonSet on each of them. Into told go the resources that a problem is about.
 func (d *Demand) fit(w *workload, usable []*Node, facts *Facts, told map[corev1.ResourceName]bool) *Problem {
-	asked := requests(&w.pod, facts.Limits)
+	asked := offerable(requests(&w.pod, facts.Limits), usable)
 	if problem := unoffered(w, asked, usable, facts); problem != nil {
 		return problem
 	}
@@ -69,6 +69,30 @@ func (d *Demand) fit(w *workload, usable []*Node, facts *Facts, told map[corev1.
 	}
 	problem := d.noRoom(w, asked, best, full)
 	return &problem
+}
+
+// offerable is what is asked for without what an extender of the scheduler shares out
+// of a device: nodes need not offer that, such as memory of a GPU, but then offer
+// something else of the same domain.
+func offerable(asked corev1.ResourceList, usable []*Node) corev1.ResourceList {
+	asked = maps.Clone(asked)
+	maps.DeleteFunc(asked, func(name corev1.ResourceName, _ resource.Quantity) bool {
+		domain, _, extended := strings.Cut(string(name), "/")
+		return extended && !slices.ContainsFunc(usable, offers(name)) && slices.ContainsFunc(usable, offersOf(domain))
+	})
+	return asked
+}
+
+// offersOf reports whether a node offers anything of a domain.
+func offersOf(domain string) func(*Node) bool {
+	return func(node *Node) bool {
+		for name := range node.Allocatable {
+			if strings.HasPrefix(string(name), domain+"/") && offers(name)(node) {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 func sign(f float64) int {

@@ -78,7 +78,8 @@ func (d *Demand) asked(facts *Facts) corev1.ResourceList {
 	all := corev1.ResourceList{}
 	for i := range d.workloads {
 		w := &d.workloads[i]
-		if w.later {
+		// A pod that names its node may be on a cordoned one, which is not in the sums.
+		if w.later || w.pod.Spec.NodeName != "" {
 			continue
 		}
 		pods := w.count(facts)

@@ -9,14 +9,19 @@ import (
 )
 
 // checkStorage looks for the class of each volume claim. A claim that names its
-// volume, or asks for none of any class, takes a volume that somebody has made.
+// volume, or asks for none of any class, takes a volume that somebody has made. The
+// claims of an app that is there already have theirs, which is not free any more.
 func (d *Demand) checkStorage(facts *Facts) []Problem {
+	if d.wish.Replaces {
+		return nil
+	}
 	var problems []Problem
 	var classless []string
 	missing := map[string][]string{}
 	var order []string
-	for _, c := range d.claims {
-		if c.copies == 0 || c.spec.Spec.VolumeName != "" {
+	for i := range d.claims {
+		c := &d.claims[i]
+		if c.spec.Spec.VolumeName != "" || d.added(c, facts) == 0 {
 			continue
 		}
 		name, named := className(&c.spec)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 )
 
@@ -23,6 +24,9 @@ type Wish struct {
 	// There are objects that are in the cluster already, and will be changed or
 	// removed. Nothing but the rights to them is looked at.
 	There []v1alpha1.ObjectReference
+	// Retained are volume claims that an earlier life of the instance has left and that
+	// it takes again by their names. They exist, and quotas count them already.
+	Retained []v1alpha1.ObjectReference
 	// Platforms are the builds of images, as os/architecture or
 	// os/architecture/variant, by the full name of the image. An image without is
 	// taken to run anywhere.
@@ -50,6 +54,9 @@ type Unit struct {
 	// Documents are what it renders to. Names of objects count: those of cluster-wide
 	// ones are written into the role of a remedy.
 	Documents []hydrate.Document
+	// Deployed says that its release is there already and is upgraded, in which Helm
+	// does not touch its folder of CRDs.
+	Deployed bool
 }
 
 // Describe takes what an AppInfo says of the app into the wish. The images there are
@@ -103,7 +110,9 @@ type Demand struct {
 	there     []object
 	workloads []workload
 	claims    []claim
+	retained  map[string]bool
 	roles     []grant
+	granted   ruleCount
 	crds      []brought
 	volumes   map[string]bool
 	classes   map[string]bool
@@ -115,7 +124,7 @@ type Demand struct {
 // RenderFailed, more than 5,000 objects with LimitExceeded. An object that is not of
 // the form of its kind is a problem that Check reports.
 func Read(w Wish) (*Demand, error) {
-	d := &Demand{wish: w, volumes: map[string]bool{}, classes: map[string]bool{}}
+	d := &Demand{wish: w, volumes: map[string]bool{}, classes: map[string]bool{}, retained: retained(w)}
 	for i := range w.Units {
 		if err := d.readUnit(i); err != nil {
 			return nil, fmt.Errorf("chart %s: %w", w.Units[i].Name, err)
@@ -128,9 +137,19 @@ func Read(w Wish) (*Demand, error) {
 	}
 	for i := range d.objects {
 		if err := d.take(&d.objects[i]); err != nil {
-			d.unread = append(d.unread, final(v1alpha1.ReasonRenderFailed,
-				"%s is not of the form of its kind: %s; the values given, or the chart, must be mended", d.objects[i].title(), bounded(err.Error())))
+			d.unread = append(d.unread, refused(&d.objects[i], err))
 		}
 	}
 	return d, nil
+}
+
+// refused is the problem of an object that is not taken. Without a reason the error is
+// about the form of the object.
+func refused(o *object, err error) Problem {
+	what := "is not of the form of its kind"
+	if outcome.IsStalled(err) {
+		what = "is refused"
+	}
+	return final(outcome.Reason(err, v1alpha1.ReasonRenderFailed),
+		"%s %s: %s; the values given, or the chart, must be mended", o.title(), what, bounded(err.Error()))
 }

@@ -26,6 +26,8 @@ type claim struct {
 	title  string
 	spec   corev1.PersistentVolumeClaim
 	copies int64
+	// first is the number of the first copy.
+	first int64
 }
 
 // takeWorkload keeps an object that becomes pods. One that makes none, since its
@@ -116,9 +118,13 @@ func (d *Demand) statefulSet(o *object) (*workload, error) {
 		return nil, err
 	}
 	w := replicated(one.Spec.Template, one.Spec.Replicas)
+	first := int64(0)
+	if one.Spec.Ordinals != nil {
+		first = int64(one.Spec.Ordinals.Start)
+	}
 	for _, template := range one.Spec.VolumeClaimTemplates {
 		d.claims = append(d.claims, claim{
-			object: o, title: fmt.Sprintf("volumeClaimTemplate %s of %s", template.Name, o.title()), spec: template, copies: w.pods,
+			object: o, title: fmt.Sprintf("volumeClaimTemplate %s of %s", template.Name, o.title()), spec: template, copies: w.pods, first: first,
 		})
 	}
 	return w, nil
