@@ -171,12 +171,11 @@ func newParts(mgr ctrl.Manager, o *options) (*parts, error) {
 		return nil, fmt.Errorf("set up preflight: %w", err)
 	}
 	p.monitor = health.NewWatcher(mgr.GetConfig(), mgr.GetRESTMapper(), p.changed)
-	render := hydrate.RenderedChart{Renderer: p.sandbox, Reader: manifest.Reader{}}
 	p.pipeline = hydrate.Pipeline{
 		Observer: appinfo.Metrics{},
 		Steps: []hydrate.Step{
 			hydrate.SourceChart{},
-			render,
+			hydrate.RenderedChart{Renderer: p.sandbox, Reader: manifest.Reader{}},
 			hydrate.CustomParams{Renderer: p.sandbox},
 			hydrate.ImageAnalysis{Inspector: registry.Cached(
 				registry.Limited(registry.Guarded(inspector, registryPause), perRegistry), imageAge, imageAnswers)},
@@ -188,7 +187,8 @@ func newParts(mgr ctrl.Manager, o *options) (*parts, error) {
 		return nil, fmt.Errorf("set up HTTP: %w", err)
 	}
 	p.catalog = &catalog.Catalog{
-		Objects: mgr.GetClient(), Archives: p.store, Render: render, Secrets: mgr.GetAPIReader(),
+		Render:  hydrate.RenderedChart{Renderer: p.clients.InCluster(p.sandbox), Reader: manifest.Reader{}},
+		Objects: mgr.GetClient(), Archives: p.store, Secrets: mgr.GetAPIReader(),
 		Keys: license.NewKeys(license.Options{Transport: transport}), Checkout: license.NewCheckout(license.Options{Transport: transport}),
 		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
 	}

@@ -24,6 +24,20 @@ type RenderInput struct {
 	// Release and Namespace are what .Release.Name and .Release.Namespace say.
 	Release   string
 	Namespace string
+	// Cluster is what .Capabilities says of the cluster; nil stands for a usual one.
+	Cluster *Capabilities
+	// Upgrade says that .Release.IsUpgrade holds, and not .Release.IsInstall.
+	Upgrade bool
+	// Revision is what .Release.Revision says; zero stands for the first.
+	Revision int
+}
+
+// Capabilities are what charts ask about a cluster.
+type Capabilities struct {
+	// KubeVersion is the version of Kubernetes, such as "v1.36.0".
+	KubeVersion string
+	// APIVersions are all that it serves: "apps/v1" and "apps/v1/Deployment".
+	APIVersions []string
 }
 
 // Rendered is what a chart unit renders to.

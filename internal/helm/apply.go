@@ -65,7 +65,7 @@ func (c *Client) Upgrade(ctx context.Context, spec Spec) (*Release, error) {
 func (c *Client) apply(
 	ctx context.Context, spec Spec, admit func([]*release.Release) error,
 ) (*Release, error) {
-	unit, err := c.prepare(ctx, spec)
+	unit, err := c.prepare(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +91,9 @@ func (c *Client) apply(
 	}
 	if err := admit(history); err != nil {
 		return nil, err
+	}
+	if err := o.guard(spec, unit, history); err != nil {
+		return nil, o.judge(reason, err)
 	}
 	return o.end(spec.Name, reason, o.run(spec, unit, wish, history))
 }
@@ -122,7 +125,7 @@ func (o *operation) end(name, reason string, err error) (*Release, error) {
 }
 
 // prepare loads the chart and checks what needs no cluster.
-func (c *Client) prepare(ctx context.Context, spec Spec) (*chart.Chart, error) {
+func (c *Client) prepare(spec Spec) (*chart.Chart, error) {
 	unit, err := loadSpec(spec)
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonInstallFailed, err)
@@ -133,16 +136,27 @@ func (c *Client) prepare(ctx context.Context, spec Spec) (*chart.Chart, error) {
 	if err := checkSchemas(unit, spec.Values); err != nil {
 		return nil, err
 	}
-	if c.clients.guard == nil {
-		return unit, nil
-	}
-	_, err = c.clients.guard.Render(ctx, hydrate.RenderInput{
-		Files: raw(unit), Values: spec.Values, Release: spec.Name, Namespace: c.tenant.Namespace,
-	})
-	if outcome.Reason(err, "") == v1alpha1.ReasonLimitExceeded || ctx.Err() != nil {
-		return nil, err
-	}
 	return unit, nil
+}
+
+// guard has the chart rendered where it can be stopped, as Helm is about to render
+// it. Only that it fails to render does not count: lookup finds nothing there.
+func (o *operation) guard(spec Spec, unit *chart.Chart, history []*release.Release) error {
+	if o.client.clients.guard == nil {
+		return nil
+	}
+	in := hydrate.RenderInput{
+		Files: raw(unit), Values: spec.Values, Release: spec.Name, Namespace: o.client.tenant.Namespace,
+	}
+	// An installation over one that failed is rendered as revision 1 as well.
+	if everDeployed(history) {
+		in.Upgrade, in.Revision = true, history[len(history)-1].Version+1
+	}
+	_, err := o.client.clients.guard.Render(o.ctx, in)
+	if outcome.Reason(err, "") == v1alpha1.ReasonRenderFailed && o.ctx.Err() == nil {
+		return nil
+	}
+	return err
 }
 
 // run settles what was cut off, and installs or upgrades.

@@ -1,6 +1,7 @@
 package helm
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -25,9 +26,31 @@ const (
 	// chart, which grow by a third, and what they were rendered to. Records are in
 	// the hands of the tenant, and a few kilobytes can unpack to gigabytes.
 	maxInflatedBytes = 2*hydrate.MaxUnpackedBytes + 2*hydrate.MaxRenderedBytes
-	// maxInflation is how much smaller than its content gzip can be.
-	maxInflation = 1032
+	// maxMarks bounds how many braces, brackets and commas a record has outside of
+	// strings: "{}," is three bytes, and some hundred once it is decoded.
+	maxMarks = 1_000_000
+	// maxListed is how many times these bounds the records of one list may reach
+	// together, since they are all held at once.
+	maxListed = 2
 )
+
+// weight is what decoding a record, or several of them, takes.
+type weight struct{ bytes, marks int64 }
+
+func (w weight) plus(other weight) weight {
+	return weight{bytes: w.bytes + other.bytes, marks: w.marks + other.marks}
+}
+
+// check refuses what weighs more than some times what a single record may.
+func (w weight) check(times int64) error {
+	switch {
+	case w.bytes > times*maxInflatedBytes:
+		return fmt.Errorf("it unpacks to more than %d MiB", times*maxInflatedBytes>>20)
+	case w.marks > times*maxMarks:
+		return fmt.Errorf("it has more than %d values", times*maxMarks)
+	}
+	return nil
+}
 
 // Get reads a record.
 func (c *chunked) Get(ctx context.Context, name string, how metav1.GetOptions) (*core.Secret, error) {
@@ -61,9 +84,14 @@ func (c *chunked) List(ctx context.Context, how metav1.ListOptions) (*core.Secre
 			records = append(records, secret)
 		}
 	}
+	var all weight
 	for i := range records {
 		if err := c.complete(ctx, &records[i], atHand); err != nil {
 			return nil, err
+		}
+		all = all.plus(c.heads[records[i].Name].weight)
+		if err := all.check(maxListed); err != nil {
+			return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("read record %s and those before it: %w", records[i].Name, err))
 		}
 	}
 	list.Items = records
@@ -94,11 +122,14 @@ func (c *chunked) complete(ctx context.Context, record *core.Secret, atHand map[
 			return fmt.Errorf("read record %s: %w", record.Name, err)
 		}
 	}
-	if !c.heads[record.Name].sound && inflatesTooMuch(record.Data[recordKey]) {
-		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf(
-			"read record %s: it unpacks to more than %d MiB", record.Name, maxInflatedBytes>>20))
+	if c.heads[record.Name].sound {
+		return nil
 	}
-	c.vouch(record.Name)
+	found := weigh(record.Data[recordKey])
+	if err := found.check(1); err != nil {
+		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("read record %s: %w", record.Name, err))
+	}
+	c.vouch(record.Name, found)
 	return nil
 }
 
@@ -133,16 +164,45 @@ func (c *chunked) join(ctx context.Context, record *core.Secret, atHand map[stri
 	return nil
 }
 
-// inflatesTooMuch reports whether a record is larger than maxInflatedBytes when it
-// is unpacked. One that cannot be unpacked is for Helm to pass over.
-func inflatesTooMuch(text []byte) bool {
-	if len(text) <= maxInflatedBytes/maxInflation {
-		return false
+// weigh unpacks a record, no further than it may go. One that cannot be unpacked is
+// for Helm to pass over; one that is not packed Helm reads as it is.
+func weigh(text []byte) weight {
+	plain := bufio.NewReader(base64.NewDecoder(base64.StdEncoding, bytes.NewReader(text)))
+	var from io.Reader = plain
+	if magic, err := plain.Peek(len(gzipMagic)); err == nil && string(magic) == gzipMagic {
+		if from, err = gzip.NewReader(plain); err != nil {
+			return weight{}
+		}
 	}
-	packed, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, bytes.NewReader(text)))
-	if err != nil {
-		return false
+	var on scale
+	// Why it ends does not matter: what came before it was weighed.
+	_, _ = io.Copy(&on, io.LimitReader(from, maxInflatedBytes+1))
+	return on.weight
+}
+
+// gzipMagic is how Helm knows a record that is packed.
+const gzipMagic = "\x1f\x8b\x08"
+
+// scale weighs the JSON that is written to it, and stops where that is too much.
+type scale struct {
+	weight
+	// quoted says that it is within a string, escaped that a backslash was just there.
+	quoted, escaped bool
+}
+
+func (s *scale) Write(text []byte) (int, error) {
+	s.bytes += int64(len(text))
+	for _, char := range text {
+		switch {
+		case s.escaped:
+			s.escaped = false
+		case char == '"':
+			s.quoted = !s.quoted
+		case s.quoted:
+			s.escaped = char == '\\'
+		case char == '{' || char == '[' || char == ',':
+			s.marks++
+		}
 	}
-	size, err := io.Copy(io.Discard, io.LimitReader(packed, maxInflatedBytes+1))
-	return err == nil && size > maxInflatedBytes
+	return len(text), s.check(1)
 }

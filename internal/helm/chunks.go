@@ -76,6 +76,8 @@ type recordHead struct {
 	chunks  []string
 	// sound says that this version does not unpack to too much.
 	sound bool
+	// weight is what decoding this version takes, nothing if we wrote it ourselves.
+	weight weight
 }
 
 // chunkSizes are the bytes up to which a record is left in one piece, and those of
@@ -205,7 +207,7 @@ func (c *chunked) written(ctx context.Context, name string, head *core.Secret, e
 		return err
 	}
 	c.see(head)
-	c.vouch(name)
+	c.vouch(name, weight{})
 	return c.sweep(ctx)
 }
 
@@ -216,7 +218,10 @@ func (c *chunked) see(secret *core.Secret) {
 		return
 	}
 	before := c.heads[secret.Name]
-	head := recordHead{version: secret.ResourceVersion, sound: before.sound && before.version == secret.ResourceVersion}
+	head := recordHead{version: secret.ResourceVersion}
+	if before.version == secret.ResourceVersion {
+		head.sound, head.weight = before.sound, before.weight
+	}
 	if names, ok := secret.Data[headKey]; ok {
 		head.chunks = strings.Split(string(names), "\n")
 	}
@@ -224,9 +229,9 @@ func (c *chunked) see(secret *core.Secret) {
 }
 
 // vouch notes that a record does not unpack to too much.
-func (c *chunked) vouch(name string) {
+func (c *chunked) vouch(name string, found weight) {
 	head := c.heads[name]
-	head.sound = true
+	head.sound, head.weight = true, found
 	c.heads[name] = head
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -301,6 +302,66 @@ func TestRecordsUnpackToABound(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = c.Get(t.Context(), "blog")
 	g.Expect(err).To(MatchError(ContainSubstring("it unpacks to more than 160 MiB")))
+}
+
+func TestHostileRecordIsAnError(t *testing.T) {
+	for _, one := range []struct{ why, record, want string }{
+		{why: "much of little", record: `{"info":{},"hooks":[` + strings.Repeat("{},", 600_000) + `{}]}`, want: "it has more than 1000000 values"},
+		{why: "no info", record: `{"name":"blog","version":1}`, want: `revision 1 of release "blog": it has no info`},
+		{why: "nothing", record: `null`, want: "it has no info"},
+		{why: "a hook that is none", record: `{"info":{},"hooks":[null]}`, want: "it has an empty hook"},
+	} {
+		t.Run(one.why, func(t *testing.T) {
+			c, namespace := client(t)
+			g := NewWithT(t)
+			writeRecord(t, namespace, 1, packed(t, one.record))
+			_, err := c.Get(t.Context(), "blog")
+			g.Expect(err).To(MatchError(ContainSubstring(one.want)))
+			g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).NotTo(Succeed())
+		})
+	}
+}
+
+func TestRecordsAreBoundedTogether(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	text := strings.Repeat("{}[],", 100)
+	for revision := range 3 {
+		writeRecord(t, namespace, revision+1, packed(t, `{"version":`+strconv.Itoa(revision+1)+`,"info":{"status":"superseded","notes":"`+text+`"},`+
+			`"config":{"a":[`+strings.Repeat("0,", 800_000)+`0]}}`))
+		_, err := c.Get(t.Context(), "blog")
+		if revision < 2 {
+			g.Expect(err).NotTo(HaveOccurred())
+		} else {
+			g.Expect(err).To(MatchError(ContainSubstring("and those before it: it has more than 2000000 values")))
+		}
+	}
+}
+
+func writeRecord(t testing.TB, namespace string, revision int, record []byte) {
+	t.Helper()
+	version := strconv.Itoa(revision)
+	_, err := apiServer.admin.CoreV1().Secrets(namespace).Create(t.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:   "sh.helm.release.v1.blog.v" + version,
+			Labels: map[string]string{"owner": "helm", "name": "blog", "status": "deployed", "version": version},
+		},
+		Type: "helm.sh/release.v1",
+		Data: map[string][]byte{"release": record},
+	}, metav1.CreateOptions{})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+}
+
+// packed is a record as Helm encodes it.
+func packed(t testing.TB, record string) []byte {
+	t.Helper()
+	g := NewWithT(t)
+	var out bytes.Buffer
+	zip := gzip.NewWriter(&out)
+	_, err := zip.Write([]byte(record))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(zip.Close()).To(Succeed())
+	return []byte(base64.StdEncoding.EncodeToString(out.Bytes()))
 }
 
 // bomb is a record of some 300 kB that unpacks to 200 MiB.

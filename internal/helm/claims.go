@@ -10,24 +10,28 @@ import (
 
 	"helm.sh/helm/v3/pkg/kube"
 	"helm.sh/helm/v3/pkg/release"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
 // keepClaims marks every volume claim of a release so that Helm keeps it when the
-// release, or a later revision of it, goes without it. Data is deleted on purpose
-// only, by DeleteKept.
+// release, or a later revision of it, goes without it, and has every stateful set
+// leave its claims behind when it is deleted. Data is deleted on purpose only, by
+// DeleteKept.
 type keepClaims struct{}
+
+// concernsClaims tells quickly that there is nothing to mark in a text.
+func concernsClaims(text string) bool {
+	return strings.Contains(text, claimKind.Kind) || strings.Contains(text, setKind)
+}
 
 // Run is what Helm calls with the whole manifest.
 func (keepClaims) Run(manifest *bytes.Buffer) (*bytes.Buffer, error) {
-	if !bytes.Contains(manifest.Bytes(), []byte(claimKind.Kind)) {
+	if !concernsClaims(manifest.String()) {
 		return manifest, nil
 	}
 	var out bytes.Buffer
@@ -42,7 +46,7 @@ func (keepClaims) Run(manifest *bytes.Buffer) (*bytes.Buffer, error) {
 }
 
 func keepClaim(document string) (string, error) {
-	if !strings.Contains(document, claimKind.Kind) {
+	if !concernsClaims(document) {
 		return document, nil
 	}
 	var object map[string]any
@@ -63,7 +67,8 @@ func keepClaim(document string) (string, error) {
 	return source + strings.TrimSpace(string(text)), nil
 }
 
-// markClaims marks a claim, or those of a list, and reports whether there was one.
+// markClaims marks a claim or changes a stateful set, or those of a list, and
+// reports whether there was one to mark or to change.
 func markClaims(object map[string]any) bool {
 	if items, ok := object["items"].([]any); ok {
 		found := false
@@ -73,6 +78,9 @@ func markClaims(object map[string]any) bool {
 			}
 		}
 		return found
+	}
+	if object["kind"] == setKind {
+		return leaveClaims(object)
 	}
 	if object["kind"] != claimKind.Kind {
 		return false
@@ -90,8 +98,19 @@ func markClaims(object map[string]any) bool {
 	return true
 }
 
+// leaveClaims changes a stateful set that would have its claims deleted.
+func leaveClaims(set map[string]any) bool {
+	policy, found, err := unstructured.NestedFieldNoCopy(set, whenDeleted...)
+	if err != nil || !found || policy == any(retain) {
+		return false
+	}
+	return unstructured.SetNestedField(set, retain, whenDeleted...) == nil
+}
+
 // Claims are the volume claims in the cluster that belong to a release: those of
-// any recorded revision, and those that its stateful sets have made. To be asked
+// any recorded revision, and those that its stateful sets have made. What is marked
+// as another release's is left out, and so is the claim of a hook that is not marked
+// as this one's: whoever comes second uses the claim that is there. To be asked
 // before Uninstall, after which nobody knows. None is no error.
 func (c *Client) Claims(ctx context.Context, name string) ([]ObjectRef, error) {
 	o, err := c.begin(ctx)
@@ -102,7 +121,7 @@ func (c *Client) Claims(ctx context.Context, name string) ([]ObjectRef, error) {
 	if err != nil || len(history) == 0 {
 		return nil, o.judge(v1alpha1.ReasonUninstallFailed, err)
 	}
-	wanted := map[string]claimRule{}
+	wanted := map[string]*claimRule{}
 	for _, revision := range history {
 		if err := collectClaims(revision, wanted); err != nil {
 			return nil, err
@@ -110,7 +129,7 @@ func (c *Client) Claims(ctx context.Context, name string) ([]ObjectRef, error) {
 	}
 	var found []ObjectRef
 	for namespace, rule := range wanted {
-		some, err := o.findClaims(namespace, rule)
+		some, err := o.findClaims(history[len(history)-1], namespace, rule)
 		if err != nil {
 			return nil, o.judge(v1alpha1.ReasonUninstallFailed, fmt.Errorf("list volume claims: %w", err))
 		}
@@ -124,8 +143,13 @@ func (c *Client) Claims(ctx context.Context, name string) ([]ObjectRef, error) {
 
 // claimRule says which claims of a namespace belong to a release.
 type claimRule struct {
-	names map[string]bool
-	sets  []claimPattern
+	// names are those of the manifest, hooks those of hooks.
+	names, hooks map[string]bool
+	sets         []claimPattern
+}
+
+func newClaimRule() *claimRule {
+	return &claimRule{names: map[string]bool{}, hooks: map[string]bool{}}
 }
 
 // claimPattern is how a stateful set names its claims, and which labels they get.
@@ -134,29 +158,37 @@ type claimPattern struct {
 	labels labels.Set
 }
 
-func collectClaims(revision *release.Release, into map[string]claimRule) error {
-	documents := cut(revision.Manifest)
-	for _, hook := range revision.Hooks {
-		documents = append(documents, hook.Manifest)
+func collectClaims(revision *release.Release, into map[string]*claimRule) error {
+	for _, document := range cut(revision.Manifest) {
+		if err := collectDocument(document, revision, false, into); err != nil {
+			return err
+		}
 	}
-	for _, document := range documents {
-		if !strings.Contains(document, claimKind.Kind) && !strings.Contains(document, "volumeClaimTemplates") {
-			continue
+	for _, hook := range revision.Hooks {
+		if err := collectDocument(hook.Manifest, revision, true, into); err != nil {
+			return err
 		}
-		var object map[string]any
-		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
-			return fmt.Errorf("read manifest of revision %d: %w", revision.Version, err)
-		}
-		collectClaim(object, revision.Namespace, into)
 	}
 	return nil
 }
 
-func collectClaim(object map[string]any, namespace string, into map[string]claimRule) {
+func collectDocument(document string, revision *release.Release, hook bool, into map[string]*claimRule) error {
+	if !strings.Contains(document, claimKind.Kind) && !strings.Contains(document, "volumeClaimTemplates") {
+		return nil
+	}
+	var object map[string]any
+	if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+		return fmt.Errorf("read manifest of revision %d: %w", revision.Version, err)
+	}
+	collectClaim(object, revision.Namespace, hook, into)
+	return nil
+}
+
+func collectClaim(object map[string]any, namespace string, hook bool, into map[string]*claimRule) {
 	if items, ok := object["items"].([]any); ok {
 		for _, item := range items {
 			if one, ok := item.(map[string]any); ok {
-				collectClaim(one, namespace, into)
+				collectClaim(one, namespace, hook, into)
 			}
 		}
 		return
@@ -166,18 +198,19 @@ func collectClaim(object map[string]any, namespace string, into map[string]claim
 		namespace = one.GetNamespace()
 	}
 	rule := into[namespace]
-	switch one.GetKind() {
-	case claimKind.Kind:
-		if rule.names == nil {
-			rule.names = map[string]bool{}
-		}
-		rule.names[one.GetName()] = true
-	case "StatefulSet":
-		rule.sets = append(rule.sets, claimPatterns(one)...)
-	default:
-		return
+	if rule == nil {
+		rule = newClaimRule()
+		into[namespace] = rule
 	}
-	into[namespace] = rule
+	switch {
+	case one.GetKind() == setKind:
+		rule.sets = append(rule.sets, claimPatterns(one)...)
+	case one.GetKind() != claimKind.Kind:
+	case hook:
+		rule.hooks[one.GetName()] = true
+	default:
+		rule.names[one.GetName()] = true
+	}
 }
 
 // claimPatterns are how a stateful set names what it makes of its templates. What
@@ -200,8 +233,8 @@ func claimPatterns(set unstructured.Unstructured) []claimPattern {
 	return patterns
 }
 
-func (o *operation) findClaims(namespace string, rule claimRule) ([]ObjectRef, error) {
-	if len(rule.names) == 0 && len(rule.sets) == 0 {
+func (o *operation) findClaims(owner *release.Release, namespace string, rule *claimRule) ([]ObjectRef, error) {
+	if len(rule.names) == 0 && len(rule.hooks) == 0 && len(rule.sets) == 0 {
 		return nil, nil
 	}
 	claims, err := o.resource(claimRef(namespace, ""))
@@ -214,19 +247,20 @@ func (o *operation) findClaims(namespace string, rule claimRule) ([]ObjectRef, e
 	}
 	var found []ObjectRef
 	for _, claim := range all.Items {
-		if rule.matches(claim.GetName(), claim.GetLabels()) {
+		if !ofAnother(&claim, owner) && rule.matches(&claim, owner) {
 			found = append(found, claimRef(namespace, claim.GetName()))
 		}
 	}
 	return found, nil
 }
 
-func (r claimRule) matches(name string, has map[string]string) bool {
-	if r.names[name] {
+func (r *claimRule) matches(claim *unstructured.Unstructured, owner *release.Release) bool {
+	name := claim.GetName()
+	if r.names[name] || r.hooks[name] && owns(owner, claim) {
 		return true
 	}
 	for _, set := range r.sets {
-		if set.name.MatchString(name) && labels.SelectorFromSet(set.labels).Matches(labels.Set(has)) {
+		if set.name.MatchString(name) && labels.SelectorFromSet(set.labels).Matches(labels.Set(claim.GetLabels())) {
 			return true
 		}
 	}
@@ -240,20 +274,50 @@ func claimRef(namespace, name string) ObjectRef {
 }
 
 // DeleteKept deletes objects that were kept, as the tenant. One that is gone is no
-// error.
+// error, and one that a release has taken up since is left to it.
 func (c *Client) DeleteKept(ctx context.Context, refs []ObjectRef) error {
 	o, err := c.begin(ctx)
 	if err != nil {
 		return err
 	}
 	for _, ref := range refs {
-		var objects dynamic.ResourceInterface
-		if objects, err = o.resource(ref); err == nil {
-			err = deleteObject(ctx, objects, ref.Name)
-		}
-		if err != nil && !apierrors.IsNotFound(err) {
+		if err := o.deleteKept(ref); err != nil {
 			return o.judge(v1alpha1.ReasonUninstallFailed, fmt.Errorf("delete %s: %w", ref, err))
 		}
 	}
 	return nil
+}
+
+func (o *operation) deleteKept(ref ObjectRef) error {
+	objects, err := o.resource(ref)
+	if err != nil {
+		return err
+	}
+	// A tenant need not have the right to get claims that a stateful set has made.
+	found, err := objects.List(o.ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + ref.Name})
+	if err != nil || len(found.Items) == 0 {
+		return err
+	}
+	if used, err := o.inUse(&found.Items[0]); err != nil || used {
+		return err
+	}
+	return deleteObject(o.ctx, objects, ref.Name)
+}
+
+// inUse reports whether an object is marked as that of a release that lives. That
+// is another one, since the release that kept it is gone.
+func (o *operation) inUse(live *unstructured.Unstructured) (bool, error) {
+	marks := live.GetAnnotations()
+	name, namespace := marks[releaseNameMark], marks[releaseNamespaceMark]
+	if name == "" || namespace == "" {
+		return false, nil
+	}
+	if namespace != o.client.tenant.Namespace {
+		return true, nil
+	}
+	history, err := o.history(name)
+	if err != nil || len(history) == 0 {
+		return false, err
+	}
+	return !removed(history[len(history)-1]), nil
 }

@@ -44,9 +44,34 @@ type Option func(*Clients)
 
 // WithGuard has every chart rendered by the guard before Helm renders it in this
 // process: a tenant's values may make a harmless template endless, and only a
-// Sandbox can be stopped. Only LimitExceeded counts, since lookup is empty there.
+// Sandbox can be stopped. A chart that fails to render there is left to Helm, since
+// lookup is empty; any other error of the guard is the operation's.
 func WithGuard(guard hydrate.Renderer) Option {
-	return func(c *Clients) { c.guard = guard }
+	return func(c *Clients) { c.guard = c.InCluster(guard) }
+}
+
+// InCluster is a renderer that renders for the cluster, as an operation would, where
+// the input names none.
+func (c *Clients) InCluster(inner hydrate.Renderer) hydrate.Renderer {
+	return inCluster{inner: inner, clients: c}
+}
+
+type inCluster struct {
+	inner   hydrate.Renderer
+	clients *Clients
+}
+
+// Render renders one chart unit. That the cluster does not answer is no fault of the
+// chart, and so not stalled.
+func (r inCluster) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Rendered, error) {
+	if in.Cluster == nil {
+		known, err := r.clients.known(ctx)
+		if err != nil {
+			return hydrate.Rendered{}, err
+		}
+		in.Cluster = &hydrate.Capabilities{KubeVersion: known.KubeVersion.Version, APIVersions: known.APIVersions}
+	}
+	return r.inner.Render(ctx, in)
 }
 
 // NewClients makes Clients that reach the cluster with cfg, which must be allowed

@@ -80,6 +80,9 @@ func (c *cluster) Create(resources kube.ResourceList) (*kube.Result, error) {
 // goes without stays: one of a release that was adopted bears no mark to be kept.
 func (c *cluster) Update(original, target kube.ResourceList, force bool) (*kube.Result, error) {
 	original = original.Filter(func(info *resource.Info) bool { return !isClaim(info) || target.Contains(info) })
+	if err := c.retainOf(original.Difference(target)); err != nil {
+		return nil, err
+	}
 	result, err := c.Client.Update(original, target, force)
 	if err == nil {
 		fault.Point(fault.HelmObjectsApplied, c.records.subject())
@@ -92,7 +95,8 @@ func (c *cluster) Delete(resources kube.ResourceList) (*kube.Result, []error) {
 	return c.DeleteWithPropagationPolicy(resources, metav1.DeletePropagationBackground)
 }
 
-// DeleteWithPropagationPolicy deletes objects, but no volume claims.
+// DeleteWithPropagationPolicy deletes objects, but no volume claims, nor has it them
+// deleted with the stateful set that has made them.
 func (c *cluster) DeleteWithPropagationPolicy(
 	resources kube.ResourceList, policy metav1.DeletionPropagation,
 ) (*kube.Result, []error) {
@@ -108,6 +112,9 @@ func (c *cluster) DeleteWithPropagationPolicy(
 	}
 	if len(doomed) == 0 {
 		return &kube.Result{}, nil
+	}
+	if err := c.retainOf(doomed); err != nil {
+		return nil, []error{err}
 	}
 	result, errs := c.Client.DeleteWithPropagationPolicy(doomed, policy)
 	if len(errs) > 0 {

@@ -110,7 +110,7 @@ func (o *operation) drift(name string) ([]*deviation, error) {
 		turns <- struct{}{}
 		all.Go(func() {
 			defer func() { <-turns }()
-			if found[i], failed[i] = one.look(); failed[i] != nil {
+			if found[i], failed[i] = one.lookSafely(); failed[i] != nil {
 				failed[i] = fmt.Errorf("look at %s: %w", one.ref, failed[i])
 			}
 		})
@@ -146,6 +146,17 @@ type deviation struct {
 	patch  patch
 	// leave says that it is not ours to bring it back.
 	leave bool
+}
+
+// lookSafely is look, with an error for a panic: nobody recovers one in a goroutine
+// of ours, and what is compared is in the hands of tenants.
+func (i intended) lookSafely() (found *deviation, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("panic: %v", fault)
+		}
+	}()
+	return i.look()
 }
 
 // look compares an object with the live one; nil means that they agree.

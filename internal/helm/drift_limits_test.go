@@ -90,6 +90,21 @@ func TestDriftThatCannotBeCorrected(t *testing.T) {
 	g.Expect(drifted(corrected)).To(Equal([]string{"ConfigMap/blog data.v"}), "the others are corrected")
 }
 
+func TestDriftOfReplicasThatAreNoNumber(t *testing.T) {
+	needWidgets(t)
+	c, namespace := client(t)
+	g := NewWithT(t)
+	_, err := c.Install(t.Context(), spec(map[string]string{
+		"w.yaml": "apiVersion: test.appmarket.io/v1\nkind: Widget\nmetadata: {name: gear}\nspec: {replicas: {east: 1}}\n",
+	}))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(c.Drift(t.Context(), "blog")).To(BeEmpty())
+	change(t, driftKinds["Widget"], namespace, "gear", `{"spec":{"replicas":{"east":2}}}`)
+	found, err := c.Drift(t.Context(), "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(drifted(found)).To(Equal([]string{"Widget/gear spec.replicas.east"}))
+}
+
 func TestDriftOfWhatIsBeingRemoved(t *testing.T) {
 	c, namespace := client(t)
 	g := NewWithT(t)

@@ -1,15 +1,20 @@
 package helm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -24,10 +29,12 @@ const DefaultKubeVersion = "v1.36.0"
 // gives nothing, no schema is checked (hydrate does that). Time and memory have
 // no bound here; Sandbox adds them. The zero value is ready to use.
 type Engine struct {
-	// KubeVersion is the version of Kubernetes to render for, DefaultKubeVersion
-	// if empty. A chart whose kubeVersion does not admit it is stalled.
+	// KubeVersion is the version of Kubernetes to render for where the input names no
+	// cluster, DefaultKubeVersion if empty. Whether the chart's kubeVersion admits it
+	// is not asked: that is between the chart and a real cluster.
 	KubeVersion string
-	// APIVersions are offered in .Capabilities beside those that Helm knows.
+	// APIVersions are then offered in .Capabilities beside those that Helm and
+	// client-go know.
 	APIVersions []string
 }
 
@@ -59,18 +66,17 @@ func (e Engine) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Ren
 
 // execute gives the text of every template by its path.
 func (e Engine) execute(unit *chart.Chart, in hydrate.RenderInput) (map[string]string, error) {
-	capabilities, err := e.capabilities()
+	capabilities, err := e.capabilities(in.Cluster)
 	if err != nil {
 		return nil, err
-	}
-	if wanted := unit.Metadata.KubeVersion; wanted != "" &&
-		!chartutil.IsCompatibleRange(wanted, capabilities.KubeVersion.String()) {
-		return nil, fmt.Errorf("chart is for kubernetes %q and this is %s", wanted, capabilities.KubeVersion.String())
 	}
 	if err := chartutil.ProcessDependenciesWithMerge(unit, in.Values); err != nil {
 		return nil, err
 	}
-	release := chartutil.ReleaseOptions{Name: in.Release, Namespace: in.Namespace, Revision: 1, IsInstall: true}
+	release := chartutil.ReleaseOptions{
+		Name: in.Release, Namespace: in.Namespace, Revision: max(in.Revision, 1),
+		IsInstall: !in.Upgrade, IsUpgrade: in.Upgrade,
+	}
 	values, err := chartutil.ToRenderValuesWithSchemaValidation(unit, in.Values, release, capabilities, true)
 	if err != nil {
 		return nil, err
@@ -78,20 +84,43 @@ func (e Engine) execute(unit *chart.Chart, in hydrate.RenderInput) (map[string]s
 	return engine.Engine{}.Render(unit, values)
 }
 
-func (e Engine) capabilities() (*chartutil.Capabilities, error) {
-	wanted := e.KubeVersion
-	if wanted == "" {
-		wanted = DefaultKubeVersion
+// capabilities are those of the cluster given, or of a usual one.
+func (e Engine) capabilities(of *hydrate.Capabilities) (*chartutil.Capabilities, error) {
+	given := of != nil
+	if !given {
+		of = e.usual()
 	}
-	version, err := chartutil.ParseKubeVersion(wanted)
+	version, err := chartutil.ParseKubeVersion(of.KubeVersion)
 	if err != nil {
-		return nil, fmt.Errorf("read kubernetes version %q: %w", wanted, err)
+		return nil, fmt.Errorf("read kubernetes version %q: %w", of.KubeVersion, err)
+	}
+	if given {
+		version.Version = of.KubeVersion // with what its vendor has put behind it
 	}
 	capabilities := chartutil.DefaultCapabilities.Copy()
-	capabilities.KubeVersion = *version
-	capabilities.APIVersions = append(capabilities.APIVersions, e.APIVersions...)
+	capabilities.KubeVersion, capabilities.APIVersions = *version, of.APIVersions
 	return capabilities, nil
 }
+
+func (e Engine) usual() *hydrate.Capabilities {
+	return &hydrate.Capabilities{
+		KubeVersion: cmp.Or(e.KubeVersion, DefaultKubeVersion),
+		APIVersions: slices.Concat(chartutil.DefaultVersionSet, usualKinds(), e.APIVersions),
+	}
+}
+
+// usualKinds are the kinds of Kubernetes, as a cluster lists them. Helm knows only
+// the groups they are in, and charts ask for "networking.k8s.io/v1/Ingress".
+var usualKinds = sync.OnceValue(func() []string {
+	var all []string
+	for gvk := range scheme.Scheme.AllKnownTypes() {
+		if gvk.Version != runtime.APIVersionInternal {
+			all = append(all, gvk.GroupVersion().String()+"/"+gvk.Kind)
+		}
+	}
+	slices.Sort(all)
+	return all
+})
 
 func checkSize(unit *chart.Chart, texts map[string]string) error {
 	total := 0

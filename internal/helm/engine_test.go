@@ -105,6 +105,13 @@ func TestEngineRenders(t *testing.T) {
 			"templates/a.yaml":   `kind: {{ (lookup "v1" "Secret" "x" "y") | len }} {{ .Capabilities.KubeVersion.Minor }} {{ .Capabilities.APIVersions.Has "apps/v1" }}`,
 		},
 		want: []hydrate.Document{{Path: "web/templates/a.yaml", Text: "kind: 0 36 true"}},
+	}, {
+		why: "the usual kinds are known, and the wish of the chart is the cluster's to judge",
+		chart: map[string]string{
+			"Chart.yaml":       "apiVersion: v2\nname: web\nversion: 1.0.0\nkubeVersion: '< 1.20.0'\n",
+			"templates/a.yaml": `kind: {{ .Capabilities.APIVersions.Has "networking.k8s.io/v1/Ingress" }} {{ .Capabilities.APIVersions.Has "v1/Pod" }} {{ .Release.Revision }}`,
+		},
+		want: []hydrate.Document{{Path: "web/templates/a.yaml", Text: "kind: true true 1"}},
 	}}
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
@@ -175,10 +182,6 @@ func TestEngineExplainsWhatFails(t *testing.T) {
 		},
 		want: "charts/cache/templates/c.yaml:1: nil pointer evaluating interface {}.b; give .Values.a.b.c",
 	}, {
-		why:   "a chart for another Kubernetes",
-		chart: map[string]string{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\nkubeVersion: '< 1.20.0'\n"},
-		want:  `chart is for kubernetes "< 1.20.0" and this is v1.36.0`,
-	}, {
 		why:   "no chart at all",
 		chart: map[string]string{"Chart.yaml": "name: web\n"},
 		want:  "load chart: validation: chart.metadata.version is required",
@@ -222,6 +225,14 @@ func TestEngineIsConfigured(t *testing.T) {
 	}))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(out.Documents[0].Text).To(Equal("kind: v1.31 true"))
+
+	in := unit(map[string]string{
+		"templates/a.yaml": `kind: {{ .Capabilities.KubeVersion }} {{ .Capabilities.APIVersions }} {{ .Release.IsInstall }} {{ .Release.IsUpgrade }} {{ .Release.Revision }}`,
+	})
+	in.Cluster, in.Upgrade, in.Revision = &hydrate.Capabilities{KubeVersion: "v1.33.1+k3s1", APIVersions: []string{"v1/Pod"}}, true, 4
+	out, err = engine.Render(t.Context(), in)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(out.Documents[0].Text).To(Equal("kind: v1.33.1+k3s1 [v1/Pod] false true 4"), "a cluster that is known is all there is")
 
 	_, err = helm.Engine{KubeVersion: "soon"}.Render(t.Context(), unit(map[string]string{}))
 	g.Expect(outcome.IsStalled(err)).To(BeTrue(), "no version is no version")

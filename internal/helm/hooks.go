@@ -89,7 +89,8 @@ func isHook(info *resource.Info) bool {
 
 // resumeHook reports whether an object need not be created: it is a hook that
 // this run has finished or that is there and was created by it, or a volume claim
-// that is there. A hook that has to be created is marked with the run.
+// that is there. A hook that has to be created is marked with the run, and a volume
+// claim with the release, as Helm marks what is no hook: it outlives the run.
 func (c *cluster) resumeHook(info *resource.Info) (bool, error) {
 	if !isHook(info) {
 		return false, nil
@@ -108,6 +109,9 @@ func (c *cluster) resumeHook(info *resource.Info) (bool, error) {
 		return false, fmt.Errorf("read annotations of hook %q: %w", info.Name, err)
 	}
 	annotations[runMark] = c.hooks.run
+	if current := c.records.current; isClaim(info) && current != nil {
+		annotations[releaseNameMark], annotations[releaseNamespaceMark] = current.Name, current.Namespace
+	}
 	return false, access.SetAnnotations(info.Object, annotations)
 }
 

@@ -212,6 +212,28 @@ func TestKilledUninstallIsTakenUp(t *testing.T) {
 	g.Expect(c.Get(t.Context(), "blog")).To(BeNil())
 }
 
+func TestFailedUninstallIsTriedAnew(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	_, err := c.Install(t.Context(), spec(map[string]string{"a.yaml": hookJob("save", "pre-delete"), "cm.yaml": configMap}))
+	g.Expect(err).NotTo(HaveOccurred())
+	done := behind(func() error { return c.Uninstall(t.Context(), "blog", false, time.Minute) })
+	first := endJob(t, namespace, "save", failed...)
+	g.Eventually(done, "10s").Should(Receive(&err))
+	g.Expect(err).To(MatchError(ContainSubstring("job save failed: Played: by the test")))
+	r, err := c.Get(t.Context(), "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect([]any{r.Status, r.Interrupted}).To(Equal([]any{helm.StatusFailed, false}))
+	g.Expect(r.Description).To(HavePrefix(`Removal "blog" failed: `))
+
+	g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
+	done = behind(func() error { return c.Uninstall(t.Context(), "blog", false, time.Minute) })
+	newJob(t, namespace, "save", first)
+	endJob(t, namespace, "save", completed...)
+	g.Eventually(done, "10s").Should(Receive(BeNil()))
+	g.Expect(c.Get(t.Context(), "blog")).To(BeNil())
+}
+
 // operatorArgument makes the test's own executable one that installs the chart in
 // a folder, or uninstalls if the folder is empty.
 const operatorArgument = "play-operator"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"strings"
 
 	"helm.sh/helm/v3/pkg/release"
@@ -99,8 +100,14 @@ func own(object *unstructured.Unstructured, namespace string, owner *release.Rel
 func (i intended) withoutOthers(live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	wanted := i.object.DeepCopy()
 	if by, ok := leverOf(i.ref); ok && noted(live) {
-		for _, one := range by.fields() {
-			unstructured.RemoveNestedField(wanted.Object, one.path...)
+		off, err := by.isOff(live)
+		if err != nil {
+			return nil, err
+		}
+		if off {
+			for _, one := range by.fields() {
+				unstructured.RemoveNestedField(wanted.Object, one.path...)
+			}
 		}
 	}
 	count, set, err := unstructured.NestedFieldNoCopy(wanted.Object, fieldReplicas.path...)
@@ -108,7 +115,8 @@ func (i intended) withoutOthers(live *unstructured.Unstructured) (*unstructured.
 		return wanted, err
 	}
 	now, _, err := unstructured.NestedFieldNoCopy(live.Object, fieldReplicas.path...)
-	if err != nil || now == count {
+	// A kind of its own may have a map there, which == cannot compare.
+	if err != nil || reflect.DeepEqual(now, count) {
 		return wanted, err
 	}
 	scaler, err := i.scalers.of(i.ref)

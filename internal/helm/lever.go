@@ -117,16 +117,31 @@ func (l lever) readNote(live *unstructured.Unstructured) (note, error) {
 	return before, nil
 }
 
-// stop is the patch that stops a workload and notes what it was.
+// olderNote is the note that a workload has already, empty where it has none or one
+// that cannot be read.
+func (l lever) olderNote(live *unstructured.Unstructured) note {
+	before, err := l.readNote(live)
+	if err != nil || before == nil {
+		return note{}
+	}
+	return before
+}
+
+// stop is the patch that stops a workload and notes what it was. What an older note
+// says stands: it is from before anything was stopped.
 func (l lever) stop(live *unstructured.Unstructured) ([]byte, error) {
-	before, after := note{}, note{}
+	before, after := l.olderNote(live), note{}
 	for i, one := range l.fields() {
 		now, err := one.is(live)
 		if err != nil {
 			return nil, err
 		}
-		if i == 0 || now != one.off {
-			before[one.name()], after[one.name()] = now, one.off
+		if i > 0 && now == one.off {
+			continue
+		}
+		after[one.name()] = one.off
+		if _, ok := before[one.name()]; !ok {
+			before[one.name()] = now
 		}
 	}
 	text, err := json.Marshal(before)

@@ -50,6 +50,17 @@ func flat(head objectHead) []objectHead {
 	return all
 }
 
+// identity is what makes two objects the same to Helm, and to the cluster: the
+// version in which one was written does not count.
+type identity struct {
+	group, kind, namespace, name string
+}
+
+func identityOf(ref ObjectRef) identity {
+	gvk := schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind)
+	return identity{group: gvk.Group, kind: gvk.Kind, namespace: ref.Namespace, name: ref.Name}
+}
+
 // ref completes the namespace of an object: that of the release where it names
 // none, and none at all where it is an object of the cluster.
 func (c *Client) ref(head objectHead, namespace string) ObjectRef {

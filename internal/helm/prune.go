@@ -18,13 +18,13 @@ import (
 // prune deletes what the revisions have left behind and the present one does not
 // have, the newest first. Volume claims are left, as is what is marked to be kept.
 func (o *operation) prune(revisions []*release.Release, present *release.Release) error {
-	wanted := map[ObjectRef]bool{}
+	wanted := map[identity]bool{}
 	refs, err := o.client.objects(present)
 	if err != nil {
 		return err
 	}
 	for _, ref := range refs {
-		wanted[ref] = true
+		wanted[identityOf(ref)] = true
 	}
 	for _, revision := range slices.Backward(revisions) {
 		if revision.Version == present.Version {
@@ -35,10 +35,10 @@ func (o *operation) prune(revisions []*release.Release, present *release.Release
 			return err
 		}
 		for _, ref := range left {
-			if wanted[ref] || ref.Kind == "PersistentVolumeClaim" {
+			if wanted[identityOf(ref)] || ref.Kind == "PersistentVolumeClaim" {
 				continue
 			}
-			wanted[ref] = true // once is enough
+			wanted[identityOf(ref)] = true // once is enough
 			if err := o.deleteOwned(ref, present); err != nil {
 				return fmt.Errorf("delete %s, left behind by revision %d: %w", ref, revision.Version, err)
 			}
@@ -91,6 +91,9 @@ func (o *operation) deleteOwned(ref ObjectRef, owner *release.Release) error {
 	}
 	if !owns(owner, live) || live.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy {
 		return nil
+	}
+	if err := o.cluster.retainClaims(ref); err != nil {
+		return err
 	}
 	return deleteObject(o.ctx, objects, ref.Name)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage"
@@ -27,6 +28,51 @@ type records struct {
 	labels map[string]string
 	// kept is the record that is not deleted, whatever the bound of the history.
 	kept string
+}
+
+// Get reads a revision.
+func (r *records) Get(key string) (*release.Release, error) {
+	one, err := r.Driver.Get(key)
+	if err != nil {
+		return nil, err
+	}
+	return one, checkRecords(one)
+}
+
+// Query reads the revisions with the labels given.
+func (r *records) Query(labels map[string]string) ([]*release.Release, error) {
+	found, err := r.Driver.Query(labels)
+	if err != nil {
+		return nil, err
+	}
+	return found, checkRecords(found...)
+}
+
+// List reads the revisions that filter wants. Helm gives it every record there is.
+func (r *records) List(filter func(*release.Release) bool) ([]*release.Release, error) {
+	var unsound error
+	found, err := r.Driver.List(func(one *release.Release) bool {
+		if err := checkRecords(one); err != nil {
+			unsound = err
+			return false
+		}
+		return filter(one)
+	})
+	return found, errors.Join(err, unsound)
+}
+
+// checkRecords refuses records over which Helm and we would panic. A tenant can
+// write them.
+func checkRecords(all ...*release.Release) error {
+	for _, one := range all {
+		if one.Info == nil {
+			return fmt.Errorf("read record of revision %d of release %q: it has no info", one.Version, one.Name)
+		}
+		if slices.Contains(one.Hooks, nil) {
+			return fmt.Errorf("read record of revision %d of release %q: it has an empty hook", one.Version, one.Name)
+		}
+	}
+	return nil
 }
 
 // Create writes a new revision. Nothing of it has run: Helm copies the hooks of the

@@ -10,6 +10,7 @@ import (
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/storage/driver"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -86,21 +87,23 @@ func (o *operation) rollback(
 	rollback.Version, rollback.MaxHistory = to.Revision, max(to.MaxHistory, 0)
 	rollback.Timeout = cmp.Or(to.Timeout, DefaultTimeout)
 	if err := rollback.Run(to.Name); err != nil {
-		return errors.Join(err, o.failPending(err))
+		return errors.Join(err, o.failPending("Rollback", err))
 	}
 	return o.conclude(replaced(history))
 }
 
-// failPending records the failure of a revision that Helm has left pending, as it
-// does when a hook fails. Without that it would seem to have been cut off, and
-// the next try to be the same run.
-func (o *operation) failPending(cause error) error {
+// failPending records the failure of a revision that Helm has left pending or
+// uninstalling, as it does when a hook fails. Without that it would seem to have
+// been cut off, and the next try to be the same run. A record that is gone by now
+// needs no such word.
+func (o *operation) failPending(what string, cause error) error {
 	current := o.records.current
-	if !o.records.begun || !current.Info.Status.IsPending() || o.ctx.Err() != nil {
+	if current == nil || !pending(current) || o.ctx.Err() != nil {
 		return nil
 	}
-	current.SetStatus(release.StatusFailed, fmt.Sprintf("Rollback %q failed: %s", current.Name, cause))
-	if err := o.store.Update(current); err != nil {
+	current.SetStatus(release.StatusFailed, fmt.Sprintf("%s %q failed: %s", what, current.Name, cause))
+	err := o.store.Update(current)
+	if err != nil && !errors.Is(err, driver.ErrReleaseNotFound) && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("record release %q: %w", current.Name, err)
 	}
 	return nil
@@ -118,7 +121,7 @@ func (o *operation) refuseForeign(target, newest *release.Release) error {
 		return err
 	}
 	for _, ref := range wanted {
-		if slices.Contains(present, ref) {
+		if slices.ContainsFunc(present, func(one ObjectRef) bool { return identityOf(one) == identityOf(ref) }) {
 			continue
 		}
 		live, err := o.live(ref)

@@ -99,6 +99,23 @@ func TestRollbackGoesBack(t *testing.T) {
 	g.Expect(configMaps(t, namespace)).To(BeEmpty())
 }
 
+// TestRollbackAcrossVersions goes back to a revision that has an object in another
+// version of its group. It is the same object.
+func TestRollbackAcrossVersions(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	ctx := t.Context()
+	scaler := "kind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec: {maxReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}\n"
+	_, err := c.Install(ctx, spec(map[string]string{"a.yaml": "apiVersion: autoscaling/v1\n" + scaler}))
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = c.Upgrade(ctx, spec(map[string]string{"a.yaml": "apiVersion: autoscaling/v2\n" + scaler}))
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = c.Rollback(ctx, back(1))
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = apiServer.admin.AutoscalingV2().HorizontalPodAutoscalers(namespace).Get(ctx, "web", metav1.GetOptions{})
+	g.Expect(err).NotTo(HaveOccurred(), "it is still there")
+}
+
 func TestRollbackKeepsWhereItWent(t *testing.T) {
 	c, _ := client(t)
 	g := NewWithT(t)

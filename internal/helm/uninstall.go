@@ -3,6 +3,8 @@ package helm
 import (
 	"cmp"
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"helm.sh/helm/v3/pkg/action"
@@ -55,8 +57,21 @@ func (o *operation) uninstall(history []*release.Release, keepHistory bool, time
 	uninstall := action.NewUninstall(o.action)
 	uninstall.KeepHistory, uninstall.Timeout, uninstall.Wait = keepHistory, timeout, true
 	if _, err := uninstall.Run(last.Name); err != nil {
-		return err
+		return errors.Join(err, o.failUninstall(err))
 	}
 	fault.Point(fault.HelmRecordFinal, o.records.subject())
 	return nil
+}
+
+// failUninstall records that a removal has failed by a hook of its own, so that the
+// next is another run, which makes the hook anew. After any other failure the next
+// takes the run up again: hooks need what may be deleted by then.
+func (o *operation) failUninstall(cause error) error {
+	current := o.records.current
+	if current == nil || !slices.ContainsFunc(current.Hooks, func(hook *release.Hook) bool {
+		return hook.LastRun.Phase == release.HookPhaseFailed && !hook.LastRun.StartedAt.Before(current.Info.Deleted)
+	}) {
+		return nil
+	}
+	return o.failPending("Removal", cause)
 }

@@ -22,8 +22,9 @@ import (
 // not ended to suspended, so that it begins anew later, DaemonSet to nodes that
 // nobody has. A StatefulSet keeps its volume claims even if it would delete them
 // when scaled down. What each was before is noted on it; one that has such a note
-// is left alone, so that a Stop that was cut off is completed by the next. Pods
-// are not waited for.
+// and is stopped is left alone, so that a Stop that was cut off is completed by the
+// next. One that runs in spite of its note, since an upgrade has set it going again,
+// is stopped again and keeps the note. Pods are not waited for.
 //
 // Left alone are pods of the chart itself, jobs that a CronJob has begun, custom
 // kinds, and what belongs to another release. A HorizontalPodAutoscaler does
@@ -36,8 +37,12 @@ func (c *Client) Stop(ctx context.Context, name string) error {
 		return err
 	}
 	err = o.changeWorkloads(name, "stop", func(_ ObjectRef, by lever, live *unstructured.Unstructured) ([]byte, error) {
-		if noted(live) || ended(live) {
+		if ended(live) {
 			return nil, nil
+		}
+		off, err := by.isOff(live)
+		if err != nil || off && noted(live) {
+			return nil, err
 		}
 		return by.stop(live)
 	})
@@ -135,15 +140,15 @@ func (o *operation) inCluster(history []*release.Release) ([]ObjectRef, error) {
 		return nil, nil
 	}
 	var all []ObjectRef
-	seen := map[ObjectRef]bool{}
+	seen := map[identity]bool{}
 	for _, revision := range slices.Backward(replaced(history)) {
 		refs, err := o.client.objects(revision)
 		if err != nil {
 			return nil, err
 		}
 		for _, ref := range refs {
-			if !seen[ref] {
-				seen[ref] = true
+			if key := identityOf(ref); !seen[key] {
+				seen[key] = true
 				all = append(all, ref)
 			}
 		}
