@@ -1,6 +1,7 @@
 package appinstance_test
 
 import (
+	"errors"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -10,9 +11,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 )
 
@@ -66,9 +69,7 @@ var _ = Describe("Going back", func() {
 
 	It("is refused where there is no such revision", func() {
 		pin(7)
-		_, err := b.reconcile()
-		Expect(err).To(HaveOccurred())
-		Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False RevisionNotFound"))
+		b.unresolved(v1alpha1.ReasonRevisionNotFound)
 		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True ServingPrevious"), "what runs goes on running")
 		Expect(b.revision("mine")).To(Equal(2))
 	})
@@ -173,6 +174,74 @@ var _ = Describe("Stopping", func() {
 		Expect([]any{b.revision("mine"), *web().Spec.Replicas}).To(Equal([]any{2, int32(1)}))
 		Expect(web().Annotations).NotTo(HaveKey("appmarket.io/before-stop"))
 	})
+
+	Context("that came halfway", func() {
+		// halfway lets Helm do its work, and then says that some workload refused.
+		halfway := func(reason string) {
+			refuse := func() error { return outcome.Failed(reason, errors.New("one workload refused")) }
+			b.meddle(func(f *faulty) {
+				if reason == v1alpha1.ReasonStopFailed {
+					f.stop = refuse
+				} else {
+					f.resume = refuse
+				}
+			})
+		}
+		failed := func(reason string) {
+			GinkgoHelper()
+			_, err := b.reconcile()
+			Expect(err).To(MatchError(reconcile.TerminalError(nil)))
+			Expect(b.condition(v1alpha1.ConditionApplied)).To(Equal("False " + reason))
+			b.quiet()
+			b.meddle()
+		}
+		BeforeEach(func() {
+			halfway(v1alpha1.ReasonStopFailed)
+			desire(v1alpha1.StateStopped)
+			failed(v1alpha1.ReasonStopFailed)
+			Expect(*web().Spec.Replicas).To(BeZero())
+		})
+
+		It("is taken back", func() {
+			desire(v1alpha1.StateRunning)
+			_, err := b.reconcile()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(*web().Spec.Replicas).To(Equal(int32(1)))
+			Expect(b.outcomes()[0]).To(Equal("Resume 1.0.0 Succeeded"))
+			b.ready(true)
+			_, err = b.becomes("True Ready, True Healthy")
+			Expect(err).NotTo(HaveOccurred())
+			b.quiet()
+		})
+
+		It("is taken back although the app is gone", func() {
+			Expect(server.Client.Delete(b.ctx, b.app)).To(Succeed())
+			desire(v1alpha1.StateRunning)
+			_, _ = b.reconcile()
+			Expect(*web().Spec.Replicas).To(Equal(int32(1)))
+		})
+
+		It("is taken back before an upgrade", func() {
+			b.publish("1.1.0", workloads())
+			b.edit(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState, i.Spec.Version = v1alpha1.StateRunning, "1.1.0" })
+			_, err := b.reconcile()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(*web().Spec.Replicas).To(Equal(int32(1)))
+			Expect(b.outcomes()[:2]).To(Equal([]string{"Upgrade 1.1.0 Succeeded", "Resume 1.0.0 Succeeded"}))
+		})
+
+		It("is completed after a resume that came halfway", func() {
+			halfway(v1alpha1.ReasonResumeFailed)
+			desire(v1alpha1.StateRunning)
+			failed(v1alpha1.ReasonResumeFailed)
+			Expect(*web().Spec.Replicas).To(Equal(int32(1)))
+			desire(v1alpha1.StateStopped)
+			_, err := b.reconcile()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(*web().Spec.Replicas).To(BeZero())
+			Expect(b.outcomes()[0]).To(Equal("Stop 1.0.0 Succeeded"))
+		})
+	})
 })
 
 var _ = Describe("Adopting", func() {
@@ -207,9 +276,7 @@ var _ = Describe("Adopting", func() {
 
 	It("is refused where there is nothing to adopt, and touches nothing that is not its own", func() {
 		b.create(adopt)
-		_, err := b.reconcile()
-		Expect(err).To(HaveOccurred())
-		Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False AdoptFailed"))
+		b.unresolved(v1alpha1.ReasonAdoptFailed)
 		Expect(lifecycle.Of(b.instance)).To(Equal(lifecycle.InstallFailed))
 	})
 
@@ -266,13 +333,12 @@ var _ = Describe("The ledger", func() {
 	It("notes a failure, and what was taken back", func() {
 		b.instance.Annotations = signed("install", "h1")
 		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "9.0.0" })
-		_, err := b.reconcile()
-		Expect(err).To(HaveOccurred())
+		b.unresolved(v1alpha1.ReasonVersionNotFound)
 		Expect(entry("install", "h1")).To(Equal("Failed VersionNotFound"))
 		b.edit(func(i *v1alpha1.AppInstance) {
 			i.Spec.DesiredState, i.Annotations = v1alpha1.StateAbsent, signed("other", "h2", v1alpha1.ReasonCancelled)
 		})
-		_, err = b.reconcile()
+		_, err := b.reconcile()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(entry("other", "h2")).To(Equal("Cancelled Cancelled"))
 	})

@@ -27,10 +27,12 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 	if s.installed() || s.halted() {
 		titled(s.instance, s.instance.Status.Entrances)
 		s.resolved()
-		s.applied()
+		if s.scaled() {
+			s.applied()
+		}
 		return nil
 	}
-	if s.instance.Status.Stopped {
+	if s.instance.Status.Stopped || s.halfway() {
 		// Helm would start the workloads, and not take away what marks them stopped.
 		s.resolved()
 		if err := r.resume(ctx, s); err != nil {
@@ -44,11 +46,17 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 	}
 	do, err := r.carryOut(ctx, s, operation)
 	if err != nil {
-		s.stillRuns(err)
+		r.stillRuns(ctx, s, err)
 		return status.At(v1alpha1.ConditionResolved, err)
 	}
 	s.resolved()
-	if err := r.operate(ctx, s, operation, do); err != nil {
+	err = r.operate(ctx, s, operation, func(ctx context.Context) error {
+		if err := do(ctx); err != nil {
+			return err
+		}
+		return s.takeUp(ctx)
+	})
+	if err != nil {
 		return err
 	}
 	st := &s.instance.Status
@@ -59,7 +67,7 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 		}
 		s.instance.Status.Operation.ValuesDigest = st.ValuesDigest
 	}
-	st.Retained, st.Stopped = nil, false
+	st.Stopped = false
 	st.Outputs = outputs(s.instance)
 	s.keeper.Reached(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, done(operation))
 	return s.succeeded(ctx)
@@ -98,12 +106,10 @@ func (r *Reconciler) carryOut(ctx context.Context, s *scope, operation v1alpha1.
 
 // installed reports whether the target is what runs. A chart that was published
 // again under its version, with other parameters say, is no reason to touch what
-// runs, unless somebody asks. After an operation that did not succeed nobody knows
-// what runs.
+// runs, unless somebody asks.
 func (s *scope) installed() bool {
 	st := s.instance.Status
-	last := lifecycle.LastChange(s.instance)
-	if last == nil || last.Outcome != v1alpha1.OutcomeSucceeded || len(st.Releases) == 0 {
+	if !s.lastSucceeded() {
 		return false
 	}
 	if s.target.back != nil {
@@ -111,6 +117,13 @@ func (s *scope) installed() bool {
 	}
 	same := st.Version == s.target.version.Version && st.ValuesDigest == s.target.values
 	return same && (!s.asked() || st.ChartDigest == s.target.version.Digest)
+}
+
+// lastSucceeded reports whether it is known what runs. After an operation that did not
+// succeed nobody knows.
+func (s *scope) lastSucceeded() bool {
+	last := lifecycle.LastChange(s.instance)
+	return last != nil && last.Outcome == v1alpha1.OutcomeSucceeded && len(s.instance.Status.Releases) > 0
 }
 
 // applied notes that what runs is what this spec asks for, in the words that it was
@@ -229,10 +242,13 @@ func (s *scope) owns(rel *release.Release) bool {
 }
 
 // uninstall removes a release, if it is one of the instance: one of the name that
-// somebody else has made is in the way, and stays.
+// somebody else has made is in the way, and stays. Its volume claims are kept.
 func (s *scope) uninstall(ctx context.Context, name string) error {
 	have, err := s.helm.Get(ctx, name)
 	if err != nil || have == nil || !s.owns(have) {
+		return err
+	}
+	if _, err := s.retain(ctx, name, s.instance.Status.Retained); err != nil {
 		return err
 	}
 	return s.helm.Uninstall(ctx, name, false, timeout(s.instance))

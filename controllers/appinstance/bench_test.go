@@ -143,6 +143,17 @@ func (b *bench) looked() (result ctrl.Result, err error) {
 	return result, err
 }
 
+// unresolved reconciles an instance whose spec cannot be resolved. It is looked at
+// again after a while, since what is in the way may change without a word.
+func (b *bench) unresolved(reason string) {
+	GinkgoHelper()
+	result, err := b.reconcile()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(result.RequeueAfter).To(BeNumerically("~", 5*time.Minute, time.Minute))
+	Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False " + reason))
+	Expect(b.condition(v1alpha1.ConditionStalled)).To(Equal("True " + reason))
+}
+
 // runs expects the instance to be ready, with nothing left to do.
 func (b *bench) runs(version string, revision int) {
 	GinkgoHelper()

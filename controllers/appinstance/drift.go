@@ -38,6 +38,10 @@ func (s *scope) minds() bool {
 // changed any, and mends it or lists it.
 func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 	key := client.ObjectKeyFromObject(s.instance)
+	if s.operated {
+		// What differed before may not any more, though no object was changed.
+		r.compared.forget(key)
+	}
 	if s.target == nil || !s.minds() {
 		r.compared.forget(key)
 		s.instance.Status.Drift = nil
@@ -91,9 +95,13 @@ type comparisons struct {
 }
 
 type comparison struct {
+	// mark is that of the objects as they were compared, empty where they were then
+	// corrected: whoever changes them back to what they were is corrected again.
 	mark  string
 	truce time.Duration
 	until time.Time
+	// woken says that a look after the truce is arranged for.
+	woken bool
 }
 
 // due reports whether the objects are others than those that were compared. During
@@ -108,11 +116,12 @@ func (c *comparisons) due(key types.NamespacedName, mark string, wake func(types
 	if last.mark == mark {
 		return false
 	}
-	if left := time.Until(last.until); left > 0 {
+	left := time.Until(last.until)
+	if left > 0 && !last.woken {
+		last.woken = true
 		time.AfterFunc(left, func() { wake(key) })
-		return false
 	}
-	return true
+	return left <= 0
 }
 
 // done notes a comparison. Whatever had to be corrected gets a truce, a longer one
@@ -125,7 +134,7 @@ func (c *comparisons) done(key types.NamespacedName, mark string, corrected bool
 	}
 	next := &comparison{mark: mark}
 	if last := c.last[key]; corrected {
-		next.truce = firstTruce
+		next.mark, next.truce = "", firstTruce
 		if last != nil && last.truce > 0 {
 			next.truce = min(2*last.truce, lastTruce)
 		}

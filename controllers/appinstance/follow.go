@@ -20,15 +20,28 @@ func (r *Reconciler) watch(ctx context.Context, s *scope) error {
 	if s.target == nil {
 		return nil
 	}
+	return status.At(v1alpha1.ConditionHealthy, r.track(ctx, s))
+}
+
+// track tells the monitor which objects there are, and, until it has taken note,
+// that Helm has changed them.
+func (r *Reconciler) track(ctx context.Context, s *scope) error {
 	key := client.ObjectKeyFromObject(s.instance)
 	objects, err := r.objects(ctx, s)
-	if err == nil {
-		err = r.Monitor.Track(ctx, key, s.tenant, objects, s.minds())
+	if err != nil {
+		return err
 	}
-	if err == nil && s.operated {
-		err = r.Monitor.Refresh(ctx, key)
+	if err := r.Monitor.Track(ctx, key, s.tenant, objects, s.minds()); err != nil {
+		return err
 	}
-	return status.At(v1alpha1.ConditionHealthy, err)
+	if _, owed := r.owed.Load(key); !owed {
+		return nil
+	}
+	if err := r.Monitor.Refresh(ctx, key); err != nil {
+		return err
+	}
+	r.owed.Delete(key)
+	return nil
 }
 
 // follow looks at the objects, which the watches bring, until all of them are ready,
@@ -48,9 +61,7 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 		return status.At(v1alpha1.ConditionHealthy, outcome.Waiting(
 			v1alpha1.ReasonWaitingForObjects, 0, errors.New("waiting for the first look at the objects")))
 	}
-	if inventory := s.instance.Status.Inventory; inventory != nil {
-		inventory.Ready = int32(health.Ready)
-	}
+	s.counts(health)
 	if !health.Healthy() {
 		return status.At(v1alpha1.ConditionHealthy, s.unhealthy(health))
 	}
@@ -62,6 +73,13 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	s.keeper.Reached(v1alpha1.ConditionHealthy, v1alpha1.ReasonHealthy, message)
 	s.keeper.Says(v1alpha1.ReasonReady, fmt.Sprintf("running version %s, %s", s.instance.Status.Version, message))
 	return nil
+}
+
+// counts notes how many objects are ready.
+func (s *scope) counts(health release.Health) {
+	if inventory := s.instance.Status.Inventory; inventory != nil {
+		inventory.Ready = int32(health.Ready)
+	}
 }
 
 // objects are all objects of the instance. Those of a large one do not fit into

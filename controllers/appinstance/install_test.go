@@ -206,15 +206,30 @@ var _ = Describe("Installing", func() {
 			content["OlaresManifest.yaml"] = text
 			return content
 		}
-		b.publish("1.0.0", app("web", "base", "old"))
+		withData := app("web", "base", "old")
+		withData["old/templates/claim.yaml"] = claim
+		b.publish("1.0.0", withData)
 		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "*" })
 		b.runs("1.0.0", 1)
 		Expect([]int{b.revision("mine"), b.revision("mine-base"), b.revision("mine-old")}).To(Equal([]int{1, 1, 1}))
-		Expect(b.instance.Status.Inventory.Total).To(Equal(int32(3)))
+		Expect(b.instance.Status.Inventory.Total).To(Equal(int32(4)))
 
+		data := v1alpha1.ObjectReference{
+			APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: b.instance.Namespace, Name: "mine-old-data"}
 		b.publish("2.0.0", app("web", "base"))
 		b.runs("2.0.0", 2)
+		Expect(b.instance.Status.Retained).To(Equal([]v1alpha1.ObjectReference{data}))
 		Expect([]int{b.revision("mine"), b.revision("mine-base"), b.revision("mine-old")}).To(Equal([]int{2, 2, 0}))
 		Expect(b.instance.Status.Releases).To(HaveLen(2))
+
+		By("changing something else")
+		b.edit(paint("blue"))
+		b.runs("2.0.0", 3)
+		Expect(b.instance.Status.Retained).To(Equal([]v1alpha1.ObjectReference{data}), "no release has it")
+
+		By("having the unit again")
+		b.publish("3.0.0", withData)
+		b.runs("3.0.0", 4)
+		Expect(b.instance.Status.Retained).To(BeEmpty())
 	})
 })

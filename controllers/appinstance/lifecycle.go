@@ -36,20 +36,32 @@ func (r *Reconciler) connect(_ context.Context, s *scope) error {
 
 // removeForGood removes the releases of an instance that is being deleted, and
 // then lets it go. In a namespace that is going away there is nothing to remove:
-// the releases go with it, and so may the rights of the service account.
+// the releases go with it, and the rights of the service account may have gone
+// before it.
 func (r *Reconciler) removeForGood(ctx context.Context, s *scope) error {
 	ending, err := r.namespaceEnds(ctx, s.instance.Namespace)
 	if err != nil {
 		return err
 	}
 	if !ending {
+		if err := r.settle(ctx, s); err != nil {
+			return err
+		}
 		if err := r.uninstall(ctx, s); err != nil {
 			return err
 		}
 	}
-	r.Monitor.Untrack(client.ObjectKeyFromObject(s.instance))
-	r.Turns.Forget(client.ObjectKeyFromObject(s.instance))
+	r.forget(s)
 	return s.keeper.Release(ctx)
+}
+
+// forget drops what is kept in memory of an instance that has no releases any more.
+func (r *Reconciler) forget(s *scope) {
+	key := client.ObjectKeyFromObject(s.instance)
+	r.Monitor.Untrack(key)
+	r.Turns.Forget(key)
+	r.compared.forget(key)
+	r.owed.Delete(key)
 }
 
 func (r *Reconciler) namespaceEnds(ctx context.Context, name string) (bool, error) {

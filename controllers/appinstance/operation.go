@@ -37,6 +37,9 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operat
 			"waiting for its turn: as many instances are worked on as may be at once"))
 	}
 	defer r.Turns.Give(key)
+	if err := s.endInterrupted(ctx, next); err != nil {
+		return status.At(v1alpha1.ConditionApplied, err)
+	}
 	if err := s.begin(ctx, next); err != nil {
 		return err
 	}
@@ -44,6 +47,8 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operat
 	fault.Point(fault.InstanceBegun, key.String())
 	bounded, end := r.bound(ctx, s.instance, next)
 	err := do(bounded)
+	// Whatever it came to, the objects may be others than the monitor has seen.
+	r.owed.Store(key, true)
 	cause := context.Cause(bounded)
 	end()
 	fault.Point(fault.InstanceOperated, key.String())
@@ -102,13 +107,30 @@ func (s *scope) succeeded(ctx context.Context) error {
 // abandon notes that an operation was ended because its result is not wanted any
 // more. What it has left is for the operation that comes next.
 func (r *Reconciler) abandon(ctx context.Context, s *scope, err error) error {
+	if err := s.abandonReleases(ctx); err != nil {
+		return err
+	}
+	s.conclude(v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errUnwanted)
+	return outcome.Waiting(v1alpha1.ReasonProgressing, again, fmt.Errorf("%w: %w", errUnwanted, err))
+}
+
+// endInterrupted ends what an operation that was cut off has left at work, where the
+// next one is another: a hook would go on beside it.
+func (s *scope) endInterrupted(ctx context.Context, next v1alpha1.Operation) error {
+	history := s.instance.Status.History
+	if len(history) == 0 || history[0].Outcome != v1alpha1.OutcomeInterrupted || sameOperation(history[0].Operation, next) {
+		return nil
+	}
+	return s.abandonReleases(ctx)
+}
+
+func (s *scope) abandonReleases(ctx context.Context) error {
 	for _, known := range s.instance.Status.Releases {
 		if err := s.helm.Abandon(ctx, known.Name); err != nil {
 			return fmt.Errorf("abandon release %s: %w", known.Name, err)
 		}
 	}
-	s.conclude(v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errUnwanted)
-	return outcome.Waiting(v1alpha1.ReasonProgressing, again, fmt.Errorf("%w: %w", errUnwanted, err))
+	return nil
 }
 
 // failed notes a failed operation. What Helm or the API server refused is final,

@@ -15,6 +15,7 @@ package appinstance
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -44,7 +45,9 @@ type Reconciler struct {
 
 	running  operations
 	compared comparisons
-	queue    atomic.Pointer[workqueue.TypedRateLimitingInterface[reconcile.Request]]
+	// owed are the instances whose objects were changed since the monitor was told.
+	owed  sync.Map
+	queue atomic.Pointer[workqueue.TypedRateLimitingInterface[reconcile.Request]]
 }
 
 // Tenants gives a client that may do what a service account may do.
@@ -97,11 +100,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstan
 		r.follow,
 	}
 	if !instance.DeletionTimestamp.IsZero() {
-		phases = []func(context.Context, *scope) error{r.connect, r.settle, r.removeForGood}
+		phases = []func(context.Context, *scope) error{r.connect, r.removeForGood}
 	}
 	defer func() {
 		s.enter(err)
-		result, err = keeper.End(ctx, err, 0)
+		result, err = keeper.End(ctx, err, lookAgain(err))
 	}()
 	for _, phase := range phases {
 		if err := phase(ctx, s); err != nil {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/status"
@@ -20,8 +18,7 @@ func (r *Reconciler) remove(ctx context.Context, s *scope) error {
 	if err := r.uninstall(ctx, s); err != nil {
 		return err
 	}
-	r.Monitor.Untrack(client.ObjectKeyFromObject(s.instance))
-	r.Turns.Forget(client.ObjectKeyFromObject(s.instance))
+	r.forget(s)
 	message := "removed"
 	if n := len(s.instance.Status.Retained); n > 0 {
 		message = fmt.Sprintf("removed; %d volume claims are kept, see status.retained", n)
@@ -75,19 +72,7 @@ func (r *Reconciler) takeDown(ctx context.Context, s *scope) ([]v1alpha1.ObjectR
 		if rel == nil || !s.owns(rel) {
 			continue
 		}
-		own, err := s.helm.Claims(ctx, known.Name)
-		if err != nil {
-			return nil, err
-		}
-		for _, claim := range own {
-			if !slices.Contains(claims, claim) {
-				claims = append(claims, claim)
-			}
-		}
-		// Noted before they lose their release, so that an interruption does not
-		// make them unknown.
-		s.instance.Status.Retained = claims[:min(len(claims), maxRetained)]
-		if err := s.keeper.Save(ctx); err != nil {
+		if claims, err = s.retain(ctx, known.Name, claims); err != nil {
 			return nil, err
 		}
 		if err := s.helm.Uninstall(ctx, known.Name, false, timeout(s.instance)); err != nil {
@@ -98,4 +83,37 @@ func (r *Reconciler) takeDown(ctx context.Context, s *scope) ([]v1alpha1.ObjectR
 		return claims, nil
 	}
 	return nil, s.helm.DeleteKept(ctx, claims)
+}
+
+// retain adds the volume claims of a release to those that are kept. They are noted
+// before they lose their release, so that an interruption does not make them
+// unknown.
+func (s *scope) retain(ctx context.Context, name string, claims []v1alpha1.ObjectReference) ([]v1alpha1.ObjectReference, error) {
+	own, err := s.helm.Claims(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, claim := range own {
+		if !slices.Contains(claims, claim) {
+			claims = append(claims, claim)
+		}
+	}
+	s.instance.Status.Retained = catalog.First(claims, maxRetained)
+	return claims, s.keeper.Save(ctx)
+}
+
+// takeUp strikes off the kept volume claims that the releases have again.
+func (s *scope) takeUp(ctx context.Context) error {
+	st := &s.instance.Status
+	for _, known := range st.Releases {
+		if len(st.Retained) == 0 {
+			return nil
+		}
+		own, err := s.helm.Claims(ctx, known.Name)
+		if err != nil {
+			return err
+		}
+		st.Retained = slices.DeleteFunc(st.Retained, func(claim v1alpha1.ObjectReference) bool { return slices.Contains(own, claim) })
+	}
+	return nil
 }

@@ -1,16 +1,20 @@
 package appinstance_test
 
 import (
+	"errors"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/release"
 )
 
 var _ = Describe("Removing", func() {
@@ -110,12 +114,10 @@ var _ = Describe("Removing", func() {
 	It("is not repeated by itself when it failed", func() {
 		installed(v1alpha1.DataRetain)
 		Expect(server.Client.Delete(b.ctx, b.source)).To(Succeed())
-		_, err := b.reconcile()
-		Expect(err).To(HaveOccurred())
-		Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False NotShared"))
+		b.unresolved(v1alpha1.ReasonNotShared)
 		deprive()
 		b.edit(absent)
-		_, err = b.reconcile()
+		_, err := b.reconcile()
 		Expect(err).To(MatchError(reconcile.TerminalError(nil)))
 		Expect(b.condition(v1alpha1.ConditionApplied)).To(Equal("False PermissionDenied"))
 		Expect(b.outcomes()[0]).To(Equal("Uninstall 1.0.0 Failed PermissionDenied"))
@@ -183,6 +185,26 @@ var _ = Describe("Removing", func() {
 			err = server.Client.Get(b.ctx, client.ObjectKeyFromObject(b.instance), b.instance)
 			Expect(apierrors.IsNotFound(err)).To(BeTrue())
 			Expect(b.revision("mine")).To(Equal(1), "Helm was not called")
+		})
+
+		It("goes at once with its namespace in the middle of an operation", func() {
+			installed(v1alpha1.DataRetain)
+			b.editStatus(func(status *v1alpha1.AppInstanceStatus) {
+				status.Operation = &v1alpha1.Operation{Type: v1alpha1.OperationUpgrade, Version: "1.0.0", StartedAt: metav1.Now()}
+			})
+			space := &corev1.Namespace{}
+			space.Name = b.instance.Namespace
+			Expect(server.Client.Delete(b.ctx, space)).To(Succeed())
+			Expect(server.Client.Delete(b.ctx, b.instance)).To(Succeed())
+			b.read()
+			// The rights of the tenant have gone already.
+			b.reconciler.Clients = func(release.Tenant) release.Client {
+				return faulty{settle: func() error { return errors.New("forbidden") }}
+			}
+			_, err := b.reconciler.Reconcile(b.ctx, b.instance)
+			Expect(err).NotTo(HaveOccurred())
+			err = server.Client.Get(b.ctx, client.ObjectKeyFromObject(b.instance), b.instance)
+			Expect(apierrors.IsNotFound(err)).To(BeTrue())
 		})
 	})
 })

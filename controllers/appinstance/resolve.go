@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -63,8 +64,8 @@ func (r *Reconciler) resolve(ctx context.Context, s *scope) error {
 	}
 	t, err := r.aim(ctx, s)
 	if err != nil {
-		s.stillRuns(err)
-		return status.At(v1alpha1.ConditionResolved, err)
+		r.stillRuns(ctx, s, err)
+		return status.At(v1alpha1.ConditionResolved, outside(err))
 	}
 	s.target = t
 	return nil
@@ -95,7 +96,7 @@ func (r *Reconciler) aim(ctx context.Context, s *scope) (*target, error) {
 // resolved: neither takes more than what is installed.
 func (s *scope) asItIs(err error) (*target, error) {
 	current := lifecycle.Revision(s.instance, s.instance.Status.Revision)
-	stops := s.instance.Spec.DesiredState == v1alpha1.StateStopped || s.instance.Status.Stopped
+	stops := s.instance.Spec.DesiredState == v1alpha1.StateStopped || s.instance.Status.Stopped || s.halfway()
 	if current == nil || !stops {
 		return nil, err
 	}
@@ -104,11 +105,26 @@ func (s *scope) asItIs(err error) (*target, error) {
 
 // stillRuns keeps an instance ready whose spec cannot be resolved: what runs goes on
 // running when its source is gone or closed, or a newer version asks for more.
-func (s *scope) stillRuns(err error) {
-	have := s.instance.Status.Version
-	if have != "" && meta.IsStatusConditionTrue(s.instance.Status.Conditions, v1alpha1.ConditionReady) {
+func (r *Reconciler) stillRuns(ctx context.Context, s *scope, err error) {
+	if have := s.instance.Status.Version; have != "" && r.serves(ctx, s) {
 		s.keeper.Serving(fmt.Sprintf("running version %s; %s", have, err))
 	}
+}
+
+// serves reports whether the objects of an installed instance are ready, or were
+// ready before while that cannot be found out now. An instance whose last operation
+// failed does not become ready by it.
+func (r *Reconciler) serves(ctx context.Context, s *scope) bool {
+	before := meta.IsStatusConditionTrue(s.instance.Status.Conditions, v1alpha1.ConditionReady)
+	if r.track(ctx, s) != nil {
+		return before
+	}
+	health, known, err := r.Monitor.Health(ctx, client.ObjectKeyFromObject(s.instance))
+	if err != nil || !known {
+		return before
+	}
+	s.counts(health)
+	return health.Healthy() && (before || s.lastSucceeded())
 }
 
 // resolved notes that the target is known. That waits for the chart to be prepared

@@ -1,6 +1,8 @@
 package appinstance_test
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -20,9 +22,7 @@ var _ = Describe("Resolving an instance", func() {
 	// refused expects the instance to be stalled, and Helm not to be called.
 	refused := func(reason string) {
 		GinkgoHelper()
-		_, err := b.reconcile()
-		Expect(err).To(MatchError(reconcile.TerminalError(nil)))
-		Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False " + reason))
+		b.unresolved(reason)
 		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False " + reason))
 		Expect(b.revision("mine")).To(BeZero())
 		Expect(b.outcomes()).To(BeEmpty())
@@ -57,8 +57,9 @@ var _ = Describe("Resolving an instance", func() {
 
 	It("waits for the first version to be published", func() {
 		b.create()
-		_, err := b.reconcile()
+		result, err := b.reconcile()
 		Expect(err).NotTo(HaveOccurred())
+		Expect(result.RequeueAfter).To(BeNumerically("~", 5*time.Minute, time.Minute), "it may have been offered and taken back")
 		Expect(b.condition(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForApp"))
 		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("Unknown WaitingForApp"))
 		Expect(b.condition(v1alpha1.ConditionResolved)).To(BeEmpty())
@@ -145,12 +146,50 @@ var _ = Describe("Resolving an instance", func() {
 		b.create()
 		b.runs("1.0.0", 1)
 		share(v1alpha1.SharingSame)
-		_, err := b.reconcile()
-		Expect(err).To(HaveOccurred())
-		Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False NotShared"))
+		b.unresolved(v1alpha1.ReasonNotShared)
 		Expect(b.revision("mine")).To(Equal(1))
 		share(v1alpha1.SharingAll)
 		b.runs("1.0.0", 1)
+	})
+
+	It("tells how it fares while its app is lost", func() {
+		const serving, down = "True ServingPrevious, ", "False NotShared, "
+		b.publish("1.0.0", workloads())
+		b.create()
+		_, _ = b.looked()
+		b.ready(true)
+		_, err := b.becomes("True Ready, True Healthy")
+		Expect(err).NotTo(HaveOccurred())
+		share(v1alpha1.SharingSame)
+		_, _ = b.becomes(serving)
+		b.quiet()
+		b.ready(false)
+		_, _ = b.becomes(down)
+		Expect(b.instance.Status.Inventory.Ready).To(BeZero())
+		b.quiet()
+		b.ready(true)
+		_, _ = b.becomes(serving)
+
+		By("starting again, before the first look")
+		b.restart()
+		b.unresolved(v1alpha1.ReasonNotShared)
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True ServingPrevious"))
+	})
+
+	It("does not call an instance ready again whose last operation failed", func() {
+		b.publish("1.0.0", pages())
+		b.create()
+		b.runs("1.0.0", 1)
+		b.editStatus(func(status *v1alpha1.AppInstanceStatus) {
+			status.History[0].Outcome = v1alpha1.OutcomeFailed
+			for i := range status.Conditions {
+				status.Conditions[i].Status = metav1.ConditionFalse
+				status.Conditions[i].Reason = v1alpha1.ReasonUpgradeFailed
+			}
+		})
+		share(v1alpha1.SharingSame)
+		b.unresolved(v1alpha1.ReasonNotShared)
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False NotShared"))
 	})
 
 	It("keeps the version it has, and tells of a newer one", func() {

@@ -10,14 +10,35 @@ import (
 // scale stops the workloads of an instance that should be stopped, and resumes those
 // of one that should run. Helm knows nothing of it: a release stays as it is.
 func (r *Reconciler) scale(ctx context.Context, s *scope) error {
-	stop := s.instance.Spec.DesiredState == v1alpha1.StateStopped
-	if s.target == nil || stop == s.instance.Status.Stopped {
+	if s.target == nil || s.scaled() {
 		return nil
 	}
-	if stop {
+	if s.instance.Spec.DesiredState == v1alpha1.StateStopped {
 		return r.stop(ctx, s)
 	}
 	return r.resume(ctx, s)
+}
+
+// scaled reports whether the workloads are stopped, or run, as they should.
+func (s *scope) scaled() bool {
+	stop := s.instance.Spec.DesiredState == v1alpha1.StateStopped
+	return stop == s.instance.Status.Stopped && !s.halfway()
+}
+
+// halfway reports whether the last Stop or Resume did not come to its end: then some
+// workloads may be stopped and others not, whatever status.stopped says.
+func (s *scope) halfway() bool {
+	for _, entry := range s.instance.Status.History {
+		switch entry.Operation.Type {
+		case v1alpha1.OperationStop, v1alpha1.OperationResume:
+			return entry.Outcome != v1alpha1.OutcomeSucceeded
+		case v1alpha1.OperationUninstall:
+			if entry.Outcome == v1alpha1.OutcomeSucceeded {
+				return false // The workloads of that time have gone.
+			}
+		}
+	}
+	return false
 }
 
 func (r *Reconciler) stop(ctx context.Context, s *scope) error {

@@ -198,16 +198,19 @@ func (w *watch) changed(before, now any) {
 	if oldOK && oneOK && old.same(one) || !oldOK && !oneOK {
 		return
 	}
-	switch {
-	case oneOK:
-		delete(w.failures, one.Namespace+"/"+one.Name)
-	case old.verdict.state == failed:
-		w.failures[old.Namespace+"/"+old.Name] = old.verdict
-	}
 	if !oneOK {
 		one = old
 	}
-	for instance := range w.users[one.Namespace+"/"+one.Name] {
+	key := one.Namespace + "/" + one.Name
+	users := w.users[key]
+	switch {
+	case oneOK:
+		delete(w.failures, key)
+	case old.verdict.state == failed && len(users) > 0:
+		// What nobody has would be remembered for as long as the watch lasts.
+		w.failures[key] = old.verdict
+	}
+	for instance := range users {
 		w.notify(instance.name)
 	}
 }

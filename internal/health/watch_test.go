@@ -1,0 +1,29 @@
+package health
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// TestLastWordsOnlyOfWhatSomebodyHas has jobs fail and go, as those of a CronJob do
+// all day, one of which an instance has.
+func TestLastWordsOnlyOfWhatSomebodyHas(t *testing.T) {
+	g := NewWithT(t)
+	var told []types.NamespacedName
+	w := &watch{
+		users: map[string]map[*tracked]bool{}, failures: map[string]verdict{},
+		notify: func(names ...types.NamespacedName) { told = append(told, names...) },
+	}
+	blog := &tracked{name: types.NamespacedName{Namespace: "tenant", Name: "blog"}}
+	w.add(v1alpha1.ObjectReference{APIVersion: "batch/v1", Kind: "Job", Namespace: "tenant", Name: "own"}, blog)
+	for _, name := range []string{"other", "own"} {
+		w.changed(&entry{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: name}, verdict: verdict{state: failed}}, nil)
+	}
+	g.Expect(w.failures).To(And(HaveLen(1), HaveKey("tenant/own")))
+	g.Expect(told).To(Equal([]types.NamespacedName{blog.name}))
+}
