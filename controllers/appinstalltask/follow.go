@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/fault"
@@ -19,6 +21,9 @@ import (
 // follow copies the instance's milestones and ends the task when the instance is
 // done with what the task wrote.
 func (r *Reconciler) follow(ctx context.Context, s *scope) error {
+	if err := r.catchUp(ctx, s); err != nil {
+		return err
+	}
 	if s.task.Status.Undoing != nil {
 		return r.backOut(ctx, s)
 	}
@@ -52,6 +57,26 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	s.task.Status.Revision = s.instance.Status.Revision
 	s.task.Status.Version = s.instance.Status.Version
 	s.keeper.Says(v1alpha1.ReasonSucceeded, s.current(v1alpha1.ConditionReady, ref.Generation).Message)
+	return nil
+}
+
+// catchUp reads the instance from the API server where the cache does not show yet
+// what the task has written: it would be taken for somebody else's doing.
+func (r *Reconciler) catchUp(ctx context.Context, s *scope) error {
+	ref := s.task.Status.InstanceRef
+	if ref == nil || s.instance != nil && string(s.instance.UID) == ref.UID && s.instance.Generation >= ref.Generation {
+		return nil
+	}
+	instance := &v1alpha1.AppInstance{}
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: ref.Name}, instance)
+	if apierrors.IsNotFound(err) {
+		s.instance = nil
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("get instance %s: %w", ref.Name, err)
+	}
+	s.instance = instance
 	return nil
 }
 
