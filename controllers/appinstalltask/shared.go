@@ -157,6 +157,14 @@ func (r *Reconciler) checkParts(ctx context.Context, s *scope, p *findings) erro
 	}
 	for i := range parts {
 		part := &parts[i]
+		// Who may not act there is not told who else is there.
+		known := len(p.found)
+		if err := r.mayMake(ctx, s, p, s.removing(part)); err != nil {
+			return err
+		}
+		if len(p.found) > known {
+			continue
+		}
 		users, err := r.users(ctx, part)
 		if err != nil {
 			return err
@@ -167,10 +175,6 @@ func (r *Reconciler) checkParts(ctx context.Context, s *scope, p *findings) erro
 		if len(users) > 0 {
 			p.add(outcome.Stalled(v1alpha1.ReasonDependedUpon, fmt.Errorf(
 				"these instances need %s/%s too, which spec.all would remove: %s; leave spec.all out to keep it", part.Namespace, part.Name, placed(users))))
-			continue
-		}
-		if err := r.mayMake(ctx, s, p, s.removing(part)); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -116,7 +116,7 @@ func (r *Reconciler) step(ctx context.Context, s *scope, wish *v1alpha1.AppInsta
 	}
 	if s.former(made) {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, lookAgain, fmt.Errorf(
-			"task %s of an earlier task of this name is about to go", s.title(wish)))
+			"task %s of an earlier task of this name is about to go; delete it if it does not", s.title(wish)))
 	}
 	if !s.made(made) {
 		return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf(

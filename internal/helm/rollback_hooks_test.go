@@ -1,0 +1,194 @@
+package helm_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// withHooks makes two revisions of rollbackHooks, and gives the hooks that have run.
+func withHooks(t testing.TB, c *helm.Client, namespace string) []types.UID {
+	t.Helper()
+	g := NewWithT(t)
+	s := spec(rollbackHooks)
+	done := behind(func() error { _, err := c.Install(t.Context(), s); return err })
+	installed := []types.UID{
+		endJob(t, namespace, "first", completed...), endJob(t, namespace, "second", completed...),
+	}
+	g.Eventually(done, "10s").Should(Receive(BeNil()))
+	s.Values = map[string]any{"v": "two"}
+	_, err := c.Upgrade(t.Context(), s)
+	g.Expect(err).NotTo(HaveOccurred())
+	return installed
+}
+
+// newJob waits for a job that is not one of those known.
+func newJob(t testing.TB, namespace, name string, known ...types.UID) types.UID {
+	t.Helper()
+	var uid types.UID
+	NewWithT(t).Eventually(func() (types.UID, error) {
+		job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(context.Background(), name, metav1.GetOptions{})
+		if err != nil {
+			return "", err
+		}
+		uid = job.UID
+		return uid, nil
+	}, "10s").ShouldNot(BeElementOf(known))
+	return uid
+}
+
+// endNew ends a job that is not one of those known.
+func endNew(
+	t testing.TB, namespace, name string, how []batchv1.JobConditionType, known ...types.UID,
+) types.UID {
+	t.Helper()
+	newJob(t, namespace, name, known...)
+	return endJob(t, namespace, name, how...)
+}
+
+func TestRollbackRunsItsHooks(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	installed := withHooks(t, c, namespace)
+
+	done := behind(func() error { _, err := c.Rollback(t.Context(), back(1)); return err })
+	first := endNew(t, namespace, "first", completed, installed...)
+	endNew(t, namespace, "second", failed, installed...)
+	var err error
+	g.Eventually(done, "10s").Should(Receive(&err))
+	g.Expect(err).To(MatchError(ContainSubstring("job second failed: Played: by the test")))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRollbackFailed))
+	r, err := c.Get(t.Context(), "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect([]any{r.Revision, r.Status, r.Interrupted}).To(Equal([]any{3, helm.StatusFailed, false}))
+
+	again := back(1)
+	again.Resumed = true
+	done = behind(func() error { _, err := c.Rollback(t.Context(), again); return err })
+	endNew(t, namespace, "first", completed, first)
+	g.Eventually(func() bool {
+		job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), "second", metav1.GetOptions{})
+		return err == nil && len(job.Status.Conditions) == 0
+	}, "10s").Should(BeTrue(), "another try is another run")
+	endJob(t, namespace, "second", completed...)
+	g.Eventually(done, "10s").Should(Receive(BeNil()))
+	g.Expect(apierrors.IsNotFound(jobExists(t, namespace, "never"))).To(BeTrue())
+}
+
+func TestKilledRollbackIsTakenUp(t *testing.T) {
+	for _, one := range []struct {
+		why string
+		at  string // hook that is under way when it comes
+	}{
+		{why: "during the first hook", at: "first"},
+		{why: "during the second hook", at: "second"},
+	} {
+		t.Run(one.why, func(t *testing.T) {
+			c, namespace := client(t)
+			g := NewWithT(t)
+			known := withHooks(t, c, namespace)
+			m := mortalClient(t, namespace, -1)
+			done := behind(func() error { _, err := m.Rollback(m.ctx, back(1)); return err })
+			uids := map[string]types.UID{}
+			if one.at == "second" {
+				uids["first"] = endNew(t, namespace, "first", completed, known...)
+			}
+			uids[one.at] = newJob(t, namespace, one.at, known...)
+			m.kill()
+			g.Eventually(done, "10s").Should(Receive(MatchError(context.Canceled)))
+			r, err := c.Get(t.Context(), "blog")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(r.Pending).To(BeTrue())
+
+			g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
+			again := back(1)
+			again.Resumed = true
+			done = behind(func() error { _, err := c.Rollback(t.Context(), again); return err })
+			g.Expect(endJob(t, namespace, one.at, completed...)).To(Equal(uids[one.at]))
+			if one.at == "first" {
+				uids["second"] = endNew(t, namespace, "second", completed, known...)
+			}
+			g.Eventually(done, "10s").Should(Receive(BeNil()))
+			for name, uid := range uids {
+				job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), name, metav1.GetOptions{})
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(job.UID).To(Equal(uid), "hook "+name+" ran once")
+			}
+			r, err = c.Get(t.Context(), "blog")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect([]any{r.Revision, r.Status}).To(Equal([]any{4, helm.StatusDeployed}))
+			g.Expect(r.Labels).To(HaveKeyWithValue("appmarket.io/run", "3.rollback-1"))
+		})
+	}
+}
+
+func TestCancelledRollbackIsSettled(t *testing.T) {
+	c, namespace := client(t)
+	g := NewWithT(t)
+	installed := withHooks(t, c, namespace)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := behind(func() error { _, err := c.Rollback(ctx, back(1)); return err })
+	endNew(t, namespace, "first", completed, installed...)
+	newJob(t, namespace, "second", installed...)
+	cancel()
+	g.Eventually(done, "10s").Should(Receive(MatchError(context.Canceled)))
+	r, err := c.Get(t.Context(), "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect([]any{r.Revision, r.Status, r.Interrupted}).To(Equal([]any{3, helm.StatusFailed, true}))
+}
+
+// TestRollbackKilledAnywhere goes back from an upgrade that failed.
+func TestRollbackKilledAnywhere(t *testing.T) {
+	c, namespace := client(t)
+	killedAnywhere(t, namespace, func(run int, m *mortal) error {
+		g := NewWithT(t)
+		twoRevisions(t, c)
+		_, err := c.Upgrade(t.Context(), spec(map[string]string{
+			"cm.yaml": configMap, "new.yaml": named(plainMap, "new"), "svc.yaml": badPort,
+		}))
+		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonUpgradeFailed))
+		_, killed := m.Rollback(m.ctx, back(1))
+
+		g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
+		again := back(1)
+		again.Resumed = true
+		r, err := c.Rollback(t.Context(), again)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(r.Status).To(Equal(helm.StatusDeployed))
+		g.Expect(configMaps(t, namespace)).To(Equal([]string{"blog"}), "killed before write %d", run)
+		claim, err := apiServer.admin.CoreV1().PersistentVolumeClaims(namespace).Get(t.Context(), "photos", metav1.GetOptions{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(claim.DeletionTimestamp).To(BeNil())
+		secrets, err := apiServer.admin.CoreV1().Secrets(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "status=deployed"})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(secrets.Items).To(HaveLen(1), "one revision is deployed")
+		g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).To(Succeed())
+		g.Expect(recordsLeft(t, namespace)).To(BeEmpty())
+		return killed
+	})
+}
+
+// recordsLeft are the names of the Secrets of a namespace.
+func recordsLeft(t testing.TB, namespace string) []string {
+	t.Helper()
+	list, err := apiServer.admin.CoreV1().Secrets(namespace).List(context.Background(), metav1.ListOptions{})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	var names []string
+	for _, one := range list.Items {
+		if one.Type != corev1.SecretTypeServiceAccountToken {
+			names = append(names, one.Name)
+		}
+	}
+	return names
+}
