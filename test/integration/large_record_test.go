@@ -1,0 +1,84 @@
+package integration_test
+
+import (
+	"encoding/base64"
+	"math/rand/v2"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// noise returns text that hardly becomes smaller when it is compressed.
+func noise(seed byte, size int) string {
+	raw := make([]byte, size)
+	_, _ = rand.NewChaCha8([32]byte{seed}).Read(raw) // It never fails.
+	return base64.StdEncoding.EncodeToString(raw)
+}
+
+// large returns a chart whose release record is larger than a Secret may be: two files
+// that no template uses, and one that a ConfigMap is made of.
+func large(version string, seed byte) fixture.Chart {
+	return fixture.Chart{Name: "large", Version: version, Files: fixture.Files{
+		"files/a.b64":    noise(seed, 700<<10),
+		"files/b.b64":    noise(seed+1, 700<<10),
+		"files/crlf.txt": "version " + version + "\r\nsecond line\r\n",
+		"templates/settings.yaml": `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}-settings
+data:
+{{ (.Files.Glob "files/*.txt").AsConfig | indent 2 }}
+`,
+	}}
+}
+
+// small returns the same chart without the large files.
+func small(version string) fixture.Chart {
+	return large(version, 0).With(version, fixture.Files{"files/a.b64": "", "files/b.b64": ""})
+}
+
+var _ = Describe("A release whose record is larger than a Secret may be", func() {
+	// settings returns the file that the release has in its ConfigMap.
+	settings := func(ctx SpecContext, t *fixture.Tenant) string {
+		GinkgoHelper()
+		found := &corev1.ConfigMap{}
+		t.Get(ctx, found, "large-settings")
+		return found.Data["crlf.txt"]
+	}
+
+	DescribeTable("is installed, upgraded, rolled back and removed without a trace", func(ctx SpecContext, first, second fixture.Chart) {
+		t := newTenant(ctx)
+		t.Offer(ctx, first, second)
+		t.Succeed(ctx, v1alpha1.ActionInstall, "large", fixture.Version(first.Version))
+		Expect(settings(ctx, t)).To(Equal("version 1.0.0\r\nsecond line\r\n"))
+		t.Succeed(ctx, v1alpha1.ActionUpgrade, "large", fixture.Version(second.Version))
+		Expect(settings(ctx, t)).To(HavePrefix("version 1.1.0"))
+		t.Succeed(ctx, v1alpha1.ActionRollback, "large")
+		Expect(settings(ctx, t)).To(HavePrefix("version 1.0.0"))
+		t.Succeed(ctx, v1alpha1.ActionUninstall, "large")
+		Expect(t.Leftovers(ctx)).To(BeEmpty())
+		Expect(t.Names(ctx, "secrets")).To(BeEmpty())
+	},
+		Entry("if it is large from the start", large("1.0.0", 1), large("1.1.0", 3)),
+		Entry("if an upgrade makes it large", small("1.0.0"), large("1.1.0", 3)),
+		Entry("if an upgrade makes it small", large("1.0.0", 1), small("1.1.0")),
+	)
+
+	It("keeps no part of a revision that history has dropped", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, large("1.0.0", 1), small("1.1.0"), small("1.2.0"))
+		t.Succeed(ctx, v1alpha1.ActionInstall, "large", fixture.Version("1.0.0"))
+		Expect(len(t.Names(ctx, "secrets"))).To(BeNumerically(">", 1), "the record is in parts")
+		t.Kubectl(ctx, "patch", "appinstance", "large", "--namespace", t.Namespace, "--type", "merge", "--patch", `{"spec":{"history":1}}`)
+		t.Succeed(ctx, v1alpha1.ActionUpgrade, "large", fixture.Version("1.1.0"))
+		t.Succeed(ctx, v1alpha1.ActionUpgrade, "large", fixture.Version("1.2.0"))
+		// Helm drops revisions before an upgrade, and never the one that runs.
+		Expect(t.Names(ctx, "secrets")).To(Equal([]string{"sh.helm.release.v1.large.v2", "sh.helm.release.v1.large.v3"}))
+		t.Succeed(ctx, v1alpha1.ActionUninstall, "large")
+		Expect(t.Names(ctx, "secrets")).To(BeEmpty())
+	})
+})

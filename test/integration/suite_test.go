@@ -1,0 +1,131 @@
+// Package integration_test checks what users see when something goes wrong: charts,
+// repositories and clusters with a fault, used through tasks and kubectl. The
+// operator runs as a process on a local cluster with simulated nodes.
+//
+// # Writing a case
+//
+// A case is a spec of 1 to 3 seconds with a namespace of its own. Put the cases of
+// one kind of fault into one file that is named after the fault, and name a spec by
+// what the user sees:
+//
+//	var _ = Describe("A chart with one port number for two protocols", func() {
+//		It("keeps both ports through an upgrade", func(ctx SpecContext) {
+//			t := newTenant(ctx)
+//			repository := t.Offer(ctx, ports.With("1.0.0", nil))
+//			t.Succeed(ctx, v1alpha1.ActionInstall, "ports")
+//
+//			repository.Add(ports.With("1.1.0", fixture.Files{"values.yaml": "udp: true\n"}))
+//			t.Sync(ctx)
+//			t.Succeed(ctx, v1alpha1.ActionUpgrade, "ports")
+//
+//			service := &corev1.Service{}
+//			t.Get(ctx, service, "ports")
+//			Expect(service.Spec.Ports).To(HaveLen(2))
+//		})
+//	})
+//
+// newTenant creates the namespace and its service account, and checks the status
+// contract of every object in the namespace when the spec ends. See package fixture
+// for the rest: Tenant.Fail and Tenant.WaitEnd for failures, Tenant.Apply for YAML
+// through kubectl, Tenant.Grant and Tenant.GrantCluster for more rights,
+// Repository.Serve for an index or an archive of any bytes, fixture.TarGzip for
+// archives that no tool packs.
+//
+// Specs run in several processes at once that share one cluster and one operator.
+// So a spec
+//   - gives objects of the whole cluster (CRDs, ClusterRoles) a name of its own and
+//     deletes them with DeferCleanup;
+//   - does not depend on what else the operator is doing: no log lines, no counts of
+//     requests, except for those of its own Repository;
+//   - is marked Serial if it kills or restarts the operator. Serial specs run alone,
+//     at the end, and only they may use the variable operator.
+//
+// A simulated pod is ready at once, and that of a Job succeeds at once. The
+// annotation "localcluster/waiting" on a pod template, for example with the value
+// ContainerCreating, keeps its pods from ever starting. An image must be
+// fixture.Image, unless a missing image is the case.
+//
+// To run the cases of one kind:
+//
+//	KUBEBUILDER_ASSETS=$PWD/.local/bin go test ./test/integration -ginkgo.focus 'two protocols'
+package integration_test
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/test/fixture"
+	"github.com/appmarket/operator/test/samplemarket"
+)
+
+// patience bounds every wait. A spec that needs all of it has failed.
+const patience = 60 * time.Second
+
+var (
+	cluster *fixture.Cluster
+	// operator is the process of the operator. It is set for Serial specs only.
+	operator *fixture.Operator
+	// operatorLog is the path of the operator's log.
+	operatorLog string
+)
+
+func TestIntegration(t *testing.T) {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("KUBEBUILDER_ASSETS is not set")
+		}
+		t.Skip("left out: KUBEBUILDER_ASSETS is not set; use make test")
+	}
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(patience)
+	EnforceDefaultTimeoutsWhenUsingContexts()
+	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
+	RunSpecs(t, "Integration")
+}
+
+// shared is what the first process tells the others.
+type shared struct{ Cluster, Log string }
+
+var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
+	dir := GinkgoT().TempDir()
+	started := fixture.StartCluster(ctx, filepath.Join(dir, "cluster"))
+	market, err := samplemarket.New(fixture.Path("config/samples/charts"))
+	Expect(err).NotTo(HaveOccurred())
+	samples := httptest.NewServer(market)
+	DeferCleanup(samples.Close)
+	operator = fixture.NewOperator(fixture.BuildOperator(ctx, dir), started, dir,
+		"--registry-mirror", samplemarket.Registry+"="+samples.URL)
+	operator.Start()
+	text, err := json.Marshal(shared{started.Dir, operator.Log.Name()})
+	Expect(err).NotTo(HaveOccurred())
+	return text
+}, func(text []byte) {
+	var s shared
+	Expect(json.Unmarshal(text, &s)).To(Succeed())
+	cluster, operatorLog = fixture.ConnectCluster(s.Cluster), s.Log
+})
+
+// newTenant creates a namespace that may install apps. When the spec ends, every
+// object in the namespace is checked against the status contract. If the spec has
+// failed, its report shows the objects and what the operator logged about them.
+func newTenant(ctx SpecContext) *fixture.Tenant {
+	GinkgoHelper()
+	t := fixture.NewTenant(ctx, cluster)
+	DeferCleanup(func(ctx SpecContext) {
+		if CurrentSpecReport().Failed() {
+			objects, _ := cluster.TryKubectl(ctx, nil, "get", "market,all", "--namespace", t.Namespace)
+			AddReportEntry("objects", objects)
+			AddReportEntry("log of the operator", fixture.LogLines(operatorLog, t.Namespace))
+			return
+		}
+		cluster.CheckContract(ctx, t.Namespace)
+	})
+	return t
+}

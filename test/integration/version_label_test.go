@@ -1,0 +1,75 @@
+package integration_test
+
+import (
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// labeled returns a chart with a ServiceAccount, and a ConfigMap with a label that is
+// computed by an expression.
+func labeled(version, expression string, more fixture.Files) fixture.Chart {
+	return fixture.Chart{Name: "labeled", Version: version, Files: fixture.Files{
+		"templates/account.yaml": `apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {{ .Release.Name }}-account
+`,
+		"templates/settings.yaml": `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}-settings
+  labels:
+    example.com/release: ` + expression + "\n",
+	}}.With(version, more)
+}
+
+var _ = Describe("A chart that uses its version as a label", func() {
+	const plain = `{{ .Chart.Version | quote }}`
+
+	It("is served with the version of the source, plus included", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, labeled("1.0.0+build.7", plain, nil))
+		app := t.App(ctx, "labeled")
+		Expect(app.Status.Version).To(Equal("1.0.0+build.7"))
+		Expect(fixture.Fetch(ctx, app.Status.Versions[0].URL)).NotTo(BeEmpty())
+	})
+
+	It("runs if it replaces the plus itself", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, labeled("1.0.0+build.7", `{{ .Chart.Version | replace "+" "_" | quote }}`, nil))
+		t.Succeed(ctx, v1alpha1.ActionInstall, "labeled")
+		settings := &corev1.ConfigMap{}
+		t.Get(ctx, settings, "labeled-settings")
+		Expect(settings.Labels).To(HaveKeyWithValue("example.com/release", "1.0.0_build.7"))
+	})
+
+	DescribeTable("fails once and names the object and the label", func(ctx SpecContext, chart fixture.Chart) {
+		t := newTenant(ctx)
+		t.Offer(ctx, chart)
+
+		By("keeping what was created before")
+		message := t.Fail(ctx, v1alpha1.ReasonInstallFailed, v1alpha1.ActionInstall, "labeled", fixture.As("kept"))
+		Expect(message).To(And(ContainSubstring("ConfigMap"), ContainSubstring("kept-settings"), ContainSubstring("metadata.labels")))
+		t.Get(ctx, &corev1.ServiceAccount{}, "kept-account")
+		t.WaitStalled(ctx, t.Instance(ctx, "kept"), v1alpha1.ReasonInstallFailed)
+		t.Succeed(ctx, v1alpha1.ActionUninstall, "labeled", fixture.As("kept"))
+
+		By("removing it if the task says so")
+		t.Fail(ctx, v1alpha1.ReasonInstallFailed, v1alpha1.ActionInstall, "labeled",
+			fixture.As("removed"), fixture.OnFailure(v1alpha1.FailureRemove))
+		Eventually(func() []string { return t.Leftovers(ctx) }).WithContext(ctx).Should(BeEmpty())
+		Expect(t.Names(ctx, "serviceaccounts")).NotTo(ContainElement(ContainSubstring("removed")))
+	},
+		Entry("if the version has a plus", labeled("1.0.0+build.7", plain, nil)),
+		Entry("if the version is too long for a label", labeled("1.0.0-"+strings.Repeat("long.", 12)+"1", plain, nil)),
+		Entry("if the version of the app has a digest", labeled("1.0.0", `{{ .Chart.AppVersion | quote }}`, fixture.Files{
+			"Chart.yaml": "apiVersion: v2\nname: labeled\nversion: 1.0.0\nappVersion: 1.2@sha256:0123456789abcdef\n",
+		})),
+	)
+})
