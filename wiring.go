@@ -69,6 +69,8 @@ const (
 
 // start puts the parts together and runs them until the context ends.
 func start(ctx context.Context, o *options) error {
+	// A panic in a goroutine of client-go, such as a handler of an informer, is logged.
+	utilruntime.ReallyCrash = false
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))

@@ -35,7 +35,7 @@ func (s ImageAnalysis) Apply(ctx context.Context, d *Draft) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(inspections)
 	for i := range images {
-		group.Go(func() error { return s.inspect(ctx, &images[i]) })
+		group.Go(outcome.Guarded(func() error { return s.inspect(ctx, &images[i]) }))
 	}
 	if err := group.Wait(); err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 // Name is the name of a step. It is API: status, metrics and logs show it.
@@ -60,8 +62,8 @@ func FailedStep(err error, fallback Name) Name {
 }
 
 // Run applies the steps that the draft has not behind it, in order, until one
-// fails: its error is a StepError. A draft may be run again after a failure, and
-// goes on with the step that failed.
+// fails or panics: the error is a StepError. A draft may be run again after a
+// failure, and goes on with the step that failed.
 func (p Pipeline) Run(ctx context.Context, d *Draft) error {
 	for d.done < len(p.Steps) {
 		step := p.Steps[d.done]
@@ -78,7 +80,7 @@ func (p Pipeline) apply(ctx context.Context, step Step, d *Draft) error {
 		return err
 	}
 	start := time.Now()
-	err := step.Apply(ctx, d)
+	err := outcome.Guarded(func() error { return step.Apply(ctx, d) })()
 	if p.Observer != nil {
 		p.Observer.StepDone(d, step.Name(), time.Since(start), err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
 )
 
@@ -59,6 +60,7 @@ type scope struct {
 func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (result ctrl.Result, err error) {
 	keeper := status.Begin(r.Client, r.Recorder, status.AppInfo, app)
 	defer func() { result, err = keeper.End(ctx, err, 0) }()
+	defer outcome.Recover(&err)
 	s := &scope{app: app, keeper: keeper}
 	if !app.DeletionTimestamp.IsZero() {
 		return result, r.finalize(ctx, s)

@@ -24,6 +24,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
@@ -88,6 +89,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 		return r.expire(ctx, task)
 	}
 	defer func() { result, err = keeper.End(ctx, ended(task, err), 0) }()
+	defer outcome.Recover(&err)
 	s := &scope{task: task, keeper: keeper}
 	phases := []func(context.Context, *scope) error{
 		r.readInstance, // sets s.instance

@@ -27,6 +27,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
 )
@@ -106,6 +107,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstan
 		s.enter(err)
 		result, err = keeper.End(ctx, err, lookAgain(err))
 	}()
+	defer outcome.Recover(&err)
 	for _, phase := range phases {
 		if err := phase(ctx, s); err != nil {
 			return result, err

@@ -69,13 +69,13 @@ func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
 			continue // It comes back when it is gone.
 		}
 		if have == nil || !same(have, want) {
-			group.Go(func() error { return r.write(ctx, want) })
+			group.Go(outcome.Guarded(func() error { return r.write(ctx, want) }))
 		}
 	}
 	gone := map[string]bool{}
 	for name, app := range existing {
 		gone[name] = true
-		group.Go(func() error { return client.IgnoreNotFound(r.Delete(ctx, app)) })
+		group.Go(outcome.Guarded(func() error { return client.IgnoreNotFound(r.Delete(ctx, app)) }))
 	}
 	if err := group.Wait(); err != nil {
 		return err

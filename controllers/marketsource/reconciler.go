@@ -18,6 +18,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
 )
 
@@ -68,6 +69,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSourc
 	}
 	keeper := status.Begin(r.Client, r.Recorder, status.MarketSource, source)
 	defer func() { result, err = keeper.End(ctx, err, r.next(source)) }()
+	defer outcome.Recover(&err)
 	s := &scope{source: source, keeper: keeper}
 	for _, phase := range []func(context.Context, *scope) error{
 		r.checkSuspended,

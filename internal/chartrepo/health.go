@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 // checkTime bounds one check, so that /readyz answers within the second that a
@@ -63,7 +64,7 @@ func (c readiness) serve(w http.ResponseWriter, r *http.Request) {
 
 func (c Check) state(ctx context.Context) checkState {
 	state := checkState{Name: c.Name, Ready: true, Optional: c.Optional}
-	if err := c.Run(ctx); err != nil {
+	if err := outcome.Guarded(func() error { return c.Run(ctx) })(); err != nil {
 		state.Ready, state.Message = false, err.Error()
 	}
 	return state

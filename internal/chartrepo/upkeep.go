@@ -6,6 +6,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 // sweepAge is how old a blob must be before it may be swept, so that one which is
@@ -24,8 +26,8 @@ type Upkeep struct {
 	Keep func(ctx context.Context) (func(digest string) bool, error)
 }
 
-// Start runs until the context ends. A round that fails is logged, and made again
-// at its time.
+// Start runs until the context ends. A round that fails or panics is logged, and made
+// again at its time.
 func (u *Upkeep) Start(ctx context.Context) error {
 	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {
 		if err := u.round(ctx); err != nil && ctx.Err() == nil {
@@ -35,7 +37,8 @@ func (u *Upkeep) Start(ctx context.Context) error {
 	return nil
 }
 
-func (u *Upkeep) round(ctx context.Context) error {
+func (u *Upkeep) round(ctx context.Context) (err error) {
+	defer outcome.Recover(&err)
 	logger := log.FromContext(ctx).WithName("store")
 	damaged, err := u.Store.Scrub(ctx)
 	if err != nil {

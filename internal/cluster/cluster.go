@@ -131,14 +131,14 @@ func (c *Cluster) roles(ctx context.Context, refs []preflight.RoleRef) (map[pref
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(sideBySide)
 	for i, ref := range refs {
-		group.Go(func() error {
+		group.Go(outcome.Guarded(func() error {
 			found, err := c.rules(ctx, ref)
 			if apierrors.IsNotFound(err) {
 				return nil
 			}
 			rules[i], there[i] = found, err == nil
 			return err
-		})
+		}))
 	}
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("read roles: %w", err)

@@ -16,6 +16,7 @@ import (
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/component-helpers/auth/rbac/validation"
 
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/tenant"
@@ -82,7 +83,7 @@ func (a *asker) askRules(ctx context.Context, needs []preflight.Need) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(sideBySide)
 	for _, namespace := range first(slices.Sorted(maps.Keys(places)), maxNamespaces) {
-		group.Go(func() error {
+		group.Go(outcome.Guarded(func() error {
 			review := &authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}
 			answer, err := a.as.SelfSubjectRulesReviews().Create(ctx, review, metav1.CreateOptions{})
 			if apierrors.IsForbidden(err) {
@@ -95,7 +96,7 @@ func (a *asker) askRules(ctx context.Context, needs []preflight.Need) error {
 			defer a.mu.Unlock()
 			a.rules[namespace] = rulesOf(&answer.Status)
 			return nil
-		})
+		}))
 	}
 	return group.Wait()
 }
@@ -132,7 +133,7 @@ func (a *asker) ask(ctx context.Context, needs []preflight.Need, rights func(pre
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(sideBySide)
 	for _, q := range questions {
-		group.Go(func() error {
+		group.Go(outcome.Guarded(func() error {
 			held, err := a.allowed(ctx, q)
 			if err != nil {
 				return err
@@ -141,7 +142,7 @@ func (a *asker) ask(ctx context.Context, needs []preflight.Need, rights func(pre
 			defer a.mu.Unlock()
 			a.answers[q] = held
 			return nil
-		})
+		}))
 	}
 	return group.Wait()
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 )
 
@@ -101,10 +102,10 @@ func (t *tracked) look(ctx context.Context, mapper meta.RESTMapper) error {
 		if one.watch != nil || t.done(one) {
 			continue
 		}
-		group.Go(func() (err error) {
+		group.Go(outcome.Guarded(func() (err error) {
 			verdicts[i], err = t.lookAt(ctx, one, mapper)
 			return err
-		})
+		}))
 	}
 	if err := group.Wait(); err != nil {
 		return denied(err)

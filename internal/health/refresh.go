@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 // Refresh is called after the objects of an instance were changed: what the watches
@@ -30,7 +31,7 @@ func (w *Watcher) Refresh(ctx context.Context, instance types.NamespacedName) er
 		if one.watch == nil || one.inert {
 			continue
 		}
-		group.Go(func() error {
+		group.Go(outcome.Guarded(func() error {
 			live, err := t.meta.Resource(one.resource).Namespace(one.ref.Namespace).Get(asking, one.ref.Name, metav1.GetOptions{})
 			if apierrors.IsNotFound(err) {
 				return nil
@@ -40,7 +41,7 @@ func (w *Watcher) Refresh(ctx context.Context, instance types.NamespacedName) er
 			}
 			now[i] = point{uid: live.GetUID(), generation: live.GetGeneration(), version: live.GetResourceVersion()}
 			return nil
-		})
+		}))
 	}
 	if err := group.Wait(); err != nil {
 		return denied(err)

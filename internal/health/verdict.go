@@ -1,6 +1,7 @@
 package health
 
 import (
+	"errors"
 	"maps"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
@@ -12,8 +13,10 @@ import (
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 // state is how an object fares.
@@ -93,8 +96,22 @@ func missing(ref v1alpha1.ObjectReference) verdict {
 	return absent
 }
 
-// judge asks kstatus about a live object.
+// judge asks kstatus about a live object. An object that kstatus cannot read, or that it
+// panics at, is not ready.
 func judge(live *unstructured.Unstructured) verdict {
+	var v verdict
+	err := outcome.Guarded(func() error {
+		v = judgeState(live)
+		return nil
+	})()
+	if p, ok := errors.AsType[*outcome.Panic](err); ok {
+		log.Log.WithName("health").Error(err, "Recovered from a panic", "stack", string(p.Stack))
+		return verdict{message: "status cannot be read: " + err.Error()}
+	}
+	return v
+}
+
+func judgeState(live *unstructured.Unstructured) verdict {
 	kind := live.GroupVersionKind().GroupKind()
 	v := verdict{}
 	if jobs[kind] && live.GetDeletionTimestamp() != nil {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 const (
@@ -76,7 +77,7 @@ func (q *question) builds(ctx context.Context, raw []byte) ([]hydrate.ImagePlatf
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(platformsAtOnce)
 	for i, entry := range entries {
-		group.Go(func() error {
+		group.Go(outcome.Guarded(func() error {
 			one, err := q.entry(ctx, entry)
 			if isNotFound(err) {
 				missing[i] = err
@@ -84,7 +85,7 @@ func (q *question) builds(ctx context.Context, raw []byte) ([]hydrate.ImagePlatf
 			}
 			found[i] = &one
 			return err
-		})
+		}))
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err

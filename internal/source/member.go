@@ -65,8 +65,9 @@ func (m member) put(shelf *shelf) error {
 	return nil
 }
 
-func readMember(root *os.Root, found fs.DirEntry) member {
-	m := member{name: found.Name()}
+func readMember(root *os.Root, found fs.DirEntry) (m member) {
+	m.name = found.Name()
+	defer outcome.Recover(&m.err)
 	isArchive := strings.HasSuffix(m.name, ".tgz")
 	switch {
 	case strings.HasPrefix(m.name, "."):

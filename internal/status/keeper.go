@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,9 +15,11 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 // jitter is the part of an interval by which it varies, so that objects made
@@ -150,6 +153,9 @@ func (k *Keeper) Marks(kind, reason, message string) {
 // to the next look at an object that is dealt with; zero means that only a watch
 // brings it back.
 func (k *Keeper) End(ctx context.Context, err error, interval time.Duration) (ctrl.Result, error) {
+	if p, ok := errors.AsType[*outcome.Panic](err); ok {
+		log.FromContext(ctx).Error(err, "Recovered from a panic", "stack", string(p.Stack))
+	}
 	if k.released {
 		return ctrl.Result{}, err
 	}

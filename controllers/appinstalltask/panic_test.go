@@ -1,0 +1,31 @@
+package appinstalltask_test
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/preflight"
+)
+
+// panicking is a cluster that panics when it is asked.
+type panicking struct{}
+
+func (panicking) Check(context.Context, preflight.Wish) ([]preflight.Problem, error) {
+	panic("no cluster")
+}
+
+var _ = Describe("A panic in a phase", func() {
+	It("is a failure of the task, and does not end it", func() {
+		b := newBench()
+		b.publish("1.0.0", pages())
+		b.reconciler.Cluster = panicking{}
+		b.wish("install", v1alpha1.ActionInstall)
+		_, err := b.reconcile()
+		Expect(err).To(HaveOccurred(), "it is tried again")
+		Expect(b.condition(v1alpha1.ConditionSucceeded)).To(Equal("False ProgressingWithRetry"))
+		Expect(b.task.Finished()).To(BeFalse())
+	})
+})
