@@ -14,6 +14,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // An ending is what a bad input leads to.
@@ -72,22 +73,22 @@ type badApp struct {
 	elsewhere, digest string
 }
 
-func (b badApp) offer(s *shop) offered {
-	o := offered{b.name, "1.0.0", b.name + ".tgz", b.digest}
+func (b badApp) offer(s *fixture.Repository) fixture.Offer {
+	o := fixture.Offer{Name: b.name, Version: "1.0.0", URL: b.name + ".tgz", Digest: b.digest}
 	if b.archive != nil {
-		o = offers(b.name, "1.0.0", b.name+".tgz", b.archive)
+		o = fixture.NewOffer(b.name, "1.0.0", b.name+".tgz", b.archive)
 	}
 	if b.digest != "" {
-		o.digest = b.digest
+		o.Digest = b.digest
 	}
 	if b.elsewhere != "" {
-		o.url = b.elsewhere
+		o.URL = b.elsewhere
 	}
 	page := b.page
 	if page == nil {
-		page = gives(b.archive)
+		page = fixture.Content(b.archive)
 	}
-	s.put("/"+b.name+".tgz", page)
+	s.Handle("/"+b.name+".tgz", page)
 	return o
 }
 
@@ -101,17 +102,19 @@ func badApps() []badApp {
 	chart := func(name string, more ...file) badApp {
 		return badApp{name: name, archive: packed(name, "1.0.0", more...)}
 	}
-	forge := func(name string, more ...entry) badApp { return badApp{name: name, archive: forged(name, more...)} }
+	forge := func(name string, more ...fixture.TarEntry) badApp {
+		return badApp{name: name, archive: forged(name, more...)}
+	}
 	return []badApp{
-		{name: "html", page: givesPage("<!DOCTYPE html><title>Sign in</title>")},
+		{name: "html", page: fixture.Page("<!DOCTYPE html><title>Sign in</title>")},
 		{name: "html-as-archive", archive: []byte("<html><body>502 Bad Gateway</body></html>")},
 		{name: "cut-off", archive: packed("cut-off", "1.0.0", page)[:100]},
 		{name: "digest", archive: packed("digest", "1.0.0", page), digest: strings.Repeat("ab", 32)},
 		{name: "gone", page: http.NotFound},
-		forge("traversal", entry{name: "traversal/../../escaped"}),
-		forge("absolute", entry{name: "/etc/escaped"}),
-		forge("symlink", entry{name: "symlink/values.yaml", link: "/etc/passwd", kind: '2'}),
-		forge("hardlink", entry{name: "hardlink/values.yaml", link: "hardlink/Chart.yaml", kind: '1'}),
+		forge("traversal", fixture.TarEntry{Name: "traversal/../../escaped"}),
+		forge("absolute", fixture.TarEntry{Name: "/etc/escaped"}),
+		forge("symlink", fixture.TarEntry{Name: "symlink/values.yaml", Link: "/etc/passwd", Type: '2'}),
+		forge("hardlink", fixture.TarEntry{Name: "hardlink/values.yaml", Link: "hardlink/Chart.yaml", Type: '1'}),
 		forge("ratio", zeros("ratio")),
 		forge("size", large("size")...),
 		forge("count", many("count", hydrate.MaxFiles)...),
@@ -130,7 +133,7 @@ func badApps() []badApp {
 
 var _ = Describe("A source whose apps are bad", Ordered, func() {
 	var ns string
-	var repo *shop
+	var repo *fixture.Repository
 	var source *v1alpha1.MarketSource
 	closed := "http://" // an address that nobody listens on
 
@@ -150,25 +153,25 @@ var _ = Describe("A source whose apps are bad", Ordered, func() {
 	}
 
 	BeforeAll(func(ctx SpecContext) {
-		ns, repo, closed = namespace(ctx, "bad"), newShop(), closed+freeAddress()
+		ns, repo, closed = namespace(ctx, "bad"), fixture.NewRepository(), closed+fixture.FreeAddress()
 		plain := func(name string) []byte { return packed(name, "1.0.0", page) }
 		retried = []badApp{
-			{name: "hangs", archive: plain("hangs"), page: hangs},
-			{name: "error", archive: plain("error"), page: answers(http.StatusInternalServerError)},
-			{name: "busy", archive: plain("busy"), page: answers(http.StatusTooManyRequests, "Retry-After", "2")},
-			{name: "throttled", archive: plain("throttled"), page: answers(http.StatusTooManyRequests)},
-			{name: "locked", archive: plain("locked"), page: answers(http.StatusUnauthorized)},
+			{name: "fixture.NoAnswer", archive: plain("fixture.NoAnswer"), page: fixture.NoAnswer},
+			{name: "error", archive: plain("error"), page: fixture.Status(http.StatusInternalServerError)},
+			{name: "busy", archive: plain("busy"), page: fixture.Status(http.StatusTooManyRequests, "Retry-After", "2")},
+			{name: "throttled", archive: plain("throttled"), page: fixture.Status(http.StatusTooManyRequests)},
+			{name: "locked", archive: plain("locked"), page: fixture.Status(http.StatusUnauthorized)},
 			{name: "unreachable", archive: plain("unreachable"), elsewhere: closed + "/unreachable.tgz"},
 		}
 		all := []badApp{{name: "good-1", archive: plain("good-1")}, {name: "good-2", archive: plain("good-2")}}
 		bad = badApps()
 		all = append(append(all, bad...), retried...)
-		var index []offered
+		var index []fixture.Offer
 		for _, b := range all {
 			index = append(index, b.offer(repo))
 		}
-		index = append(index, offered{name: "unversioned", version: "latest", url: "unversioned.tgz"})
-		repo.put("/index.yaml", gives(bytes.Replace(indexOf(index...), []byte("name: no-semver\n    version: 1.0.0"), []byte("name: no-semver\n    version: one"), 1)))
+		index = append(index, fixture.Offer{Name: "unversioned", Version: "latest", URL: "unversioned.tgz"})
+		repo.Handle("/index.yaml", fixture.Content(bytes.Replace(fixture.IndexOf(index...), []byte("name: no-semver\n    version: 1.0.0"), []byte("name: no-semver\n    version: one"), 1)))
 		source = sourceOf(ctx, ns, "bad", repo.URL, impatient, often)
 	})
 
@@ -176,7 +179,7 @@ var _ = Describe("A source whose apps are bad", Ordered, func() {
 		By(why)
 		ends(ctx, app(name), want)
 	},
-		Entry(nil, "hangs", "a request has its time", retries(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
+		Entry(nil, "fixture.NoAnswer", "a request has its time", retries(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
 		Entry(nil, "error", "a server mends itself", retries(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
 		Entry(nil, "busy", "the server says when", postponed),
 		Entry(nil, "throttled", "the server does not say when", retries(v1alpha1.ConditionFetched, v1alpha1.ReasonRateLimited)),
@@ -188,10 +191,10 @@ var _ = Describe("A source whose apps are bad", Ordered, func() {
 
 	It("recovers without a person where that was tried again", func(ctx SpecContext) {
 		for _, b := range retried {
-			repo.put("/"+b.name+".tgz", gives(b.archive))
+			repo.Handle("/"+b.name+".tgz", fixture.Content(b.archive))
 		}
-		away := newShopAt(strings.TrimPrefix(closed, "http://"))
-		away.put("/unreachable.tgz", gives(packed("unreachable", "1.0.0", page)))
+		away := fixture.NewRepositoryAt(strings.TrimPrefix(closed, "http://"))
+		away.Handle("/unreachable.tgz", fixture.Content(packed("unreachable", "1.0.0", page)))
 		for _, b := range retried {
 			eventuallyTrue(ctx, app(b.name), v1alpha1.ConditionReady)
 		}
@@ -242,12 +245,12 @@ var _ = Describe("A source whose apps are bad", Ordered, func() {
 	})
 
 	It("recovers without a person once it offers something better", func(ctx SpecContext) {
-		var index []offered
+		var index []fixture.Offer
 		for _, b := range bad {
 			better := badApp{name: b.name, archive: packed(b.name, "1.0.0", page)}
 			index = append(index, better.offer(repo))
 		}
-		repo.put("/index.yaml", gives(indexOf(index...)))
+		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(index...)))
 		for _, b := range bad {
 			eventuallyTrue(ctx, app(b.name), v1alpha1.ConditionReady)
 		}

@@ -56,7 +56,7 @@ func (a *act) attempt(do func()) {
 			if !ok {
 				panic(r)
 			}
-			a.failed = fmt.Errorf("%s (namespace %s): %s", a.tale, a.t.namespace, text)
+			a.failed = fmt.Errorf("%s (namespace %s): %s", a.tale, a.t.Namespace, text)
 		}
 	}()
 	do()
@@ -110,7 +110,7 @@ func (a *act) prepare() {
 
 // installByHelm makes a release with the helm command.
 func (a *act) installByHelm(version string) {
-	args := []string{"install", a.name, a.on.archives[version], "--namespace", a.t.namespace}
+	args := []string{"install", a.name, a.on.archives[version], "--namespace", a.t.Namespace}
 	for key, value := range a.first {
 		args = append(args, "--set", fmt.Sprintf("%s=%v", key, value))
 	}
@@ -123,10 +123,10 @@ func (a *act) installByHelm(version string) {
 // create makes a task of the instance.
 func (a *act) create(name string, action v1alpha1.Action, change func(*v1alpha1.AppInstallTaskSpec)) *v1alpha1.AppInstallTask {
 	task := &v1alpha1.AppInstallTask{
-		ObjectMeta: metav1.ObjectMeta{Namespace: a.t.namespace, Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: a.t.Namespace, Name: name},
 		Spec: v1alpha1.AppInstallTaskSpec{
 			Action: action, ServiceAccountName: "tenant",
-			App: v1alpha1.AppReference{Source: a.t.source.Name, Namespace: a.t.source.Namespace, Name: "actor"},
+			App: v1alpha1.AppReference{Source: a.t.Source.Name, Namespace: a.t.Source.Namespace, Name: "actor"},
 		},
 	}
 	change(&task.Spec)
@@ -186,7 +186,7 @@ func (a *act) reach() {
 			v1alpha1.ActionInstall: "-pre-install-", v1alpha1.ActionClone: "-pre-install-", v1alpha1.ActionUpgrade: "-pre-upgrade-",
 			v1alpha1.ActionRollback: "-pre-rollback-", v1alpha1.ActionUninstall: "-pre-delete-",
 		}[a.action]
-		a.eventually(func(g Gomega) { g.Expect(a.on.hooks(a.t.namespace)).To(ContainElement(HavePrefix(a.name + hook))) })
+		a.eventually(func(g Gomega) { g.Expect(a.on.hooks(a.t.Namespace)).To(ContainElement(HavePrefix(a.name + hook))) })
 		return
 	}
 	reason := map[string]string{

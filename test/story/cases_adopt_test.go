@@ -15,13 +15,14 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // running are the pods of Deployments, by UID.
 func (t *tenant) running(ctx context.Context) []string {
 	GinkgoHelper()
 	var pods corev1.PodList
-	Expect(cluster.List(ctx, &pods, client.InNamespace(t.namespace), client.MatchingLabels{"app": "actor"})).To(Succeed())
+	Expect(cluster.List(ctx, &pods, client.InNamespace(t.Namespace), client.MatchingLabels{"app": "actor"})).To(Succeed())
 	var found []string
 	for _, pod := range pods.Items {
 		found = append(found, string(pod.UID))
@@ -34,30 +35,30 @@ var _ = Describe("A tenant who has used helm", func() {
 	It("has a release adopted without a restart, upgrades it with its values and removes it", func(ctx SpecContext) {
 		on := newStage(ctx)
 		t := newTenant(ctx, on.source)
-		on.helm.run(ctx, "install", "actor", on.archives[older], "--namespace", t.namespace, "--set", "hooks=false", "--wait")
+		on.helm.run(ctx, "install", "actor", on.archives[older], "--namespace", t.Namespace, "--set", "hooks=false", "--wait")
 		pods, deployed := t.running(ctx), t.workloads(ctx)[0]
 		Expect(pods).To(HaveLen(1))
 
 		By("adopting it")
 		t.succeed(ctx, t.named(ctx, "adopt", v1alpha1.ActionAdopt, "actor"))
-		instance := t.instance(ctx, "actor")
+		instance := t.Instance(ctx, "actor")
 		Expect(lifecycle.Of(instance)).To(Equal(lifecycle.Running))
 		Expect(instance.Status.Version).To(Equal(older))
 		Expect(instance.Status.Releases).To(HaveLen(1))
 		Expect(instance.Status.Releases[0].Revision).To(BeEquivalentTo(1), "no revision was made")
-		market.rest(ctx)
+		market.WaitIdle(ctx)
 		Expect(t.running(ctx)).To(Equal(pods), "pods were restarted")
 		Expect(t.workloads(ctx)[0].ResourceVersion).To(Equal(deployed.ResourceVersion), "the Deployment was written")
 
 		By("upgrading it")
 		t.succeed(ctx, t.named(ctx, "upgrade", v1alpha1.ActionUpgrade, "actor", version(newer)))
 		Expect(t.workloads(ctx)[0].Spec.Template.Labels).To(HaveKeyWithValue("version", newer))
-		Expect(on.hooks(t.namespace)).To(BeEmpty(), "hooks=false of the adopted release was lost")
+		Expect(on.hooks(t.Namespace)).To(BeEmpty(), "hooks=false of the adopted release was lost")
 
 		By("removing it")
 		t.succeed(ctx, t.named(ctx, "remove", v1alpha1.ActionUninstall, "actor"))
 		Expect(t.leftovers(ctx)).To(BeEmpty())
-		Expect(t.instance(ctx, "actor").Status.Retained).To(HaveLen(1))
+		Expect(t.Instance(ctx, "actor").Status.Retained).To(HaveLen(1))
 	})
 })
 
@@ -99,13 +100,13 @@ spec:
 
 var _ = Describe("An app with an autoscaler", func() {
 	It("is stopped, and comes back with as many pods as the autoscaler allows", func(ctx SpecContext) {
-		repo, archive := newShop(), scaled()
-		repo.put("/scaled.tgz", gives(archive))
-		repo.put("/index.yaml", gives(indexOf(offers("scaled", "1.0.0", "scaled.tgz", archive))))
+		repo, archive := fixture.NewRepository(), scaled()
+		repo.Handle("/scaled.tgz", fixture.Content(archive))
+		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(fixture.NewOffer("scaled", "1.0.0", "scaled.tgz", archive))))
 		source := sourceOf(ctx, namespace(ctx, "market"), "scales", repo.URL, sharedByAll)
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
 		t := newTenant(ctx, source)
-		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: "scaled"}}
+		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "scaled"}}
 		replicas := func() int {
 			GinkgoHelper()
 			Expect(cluster.Get(ctx, client.ObjectKeyFromObject(d), d)).To(Succeed())
@@ -129,7 +130,7 @@ var _ = Describe("Objects that somebody has changed", func() {
 		on := newStage(ctx)
 		t := newTenant(ctx, on.source)
 		t.succeed(ctx, t.named(ctx, "install", v1alpha1.ActionInstall, "actor"))
-		instance := t.instance(ctx, "actor")
+		instance := t.Instance(ctx, "actor")
 		policy := func(of v1alpha1.DriftPolicy) {
 			GinkgoHelper()
 			setSpec(ctx, instance, func(i *v1alpha1.AppInstance) { i.Spec.DriftPolicy = of })
@@ -137,7 +138,7 @@ var _ = Describe("Objects that somebody has changed", func() {
 		image := func() string { return t.workloads(ctx)[0].Spec.Template.Spec.Containers[0].Image }
 		right := image()
 		policy(v1alpha1.DriftWarn)
-		market.rest(ctx)
+		market.WaitIdle(ctx)
 
 		By("changing an image")
 		patch := values{"spec": values{"template": values{"spec": values{"containers": []values{{"name": "actor", "image": "elsewhere.example/actor:2"}}}}}}
@@ -153,7 +154,7 @@ var _ = Describe("Objects that somebody has changed", func() {
 		policy(v1alpha1.DriftCorrect)
 		Eventually(image).WithContext(ctx).Should(Equal(right))
 		Eventually(func(g Gomega) {
-			instance = t.instance(ctx, "actor")
+			instance = t.Instance(ctx, "actor")
 			g.Expect(instance.Status.Drift).To(BeEmpty())
 			g.Expect(lifecycle.Of(instance)).To(Equal(lifecycle.Running))
 		}).WithContext(ctx).Should(Succeed())
@@ -164,6 +165,6 @@ var _ = Describe("Objects that somebody has changed", func() {
 		patch = values{"spec": values{"template": values{"spec": values{"containers": []values{{"name": "actor", "image": "elsewhere.example/actor:3"}}}}}}
 		Expect(cluster.Patch(ctx, &d, client.RawPatch(types.StrategicMergePatchType, patch.raw().Raw))).To(Succeed())
 		Eventually(image).WithContext(ctx).Should(Equal(right))
-		Expect(t.instance(ctx, "actor").Status.History).To(HaveLen(1), "nothing was installed again")
+		Expect(t.Instance(ctx, "actor").Status.History).To(HaveLen(1), "nothing was installed again")
 	})
 })

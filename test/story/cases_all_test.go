@@ -66,7 +66,7 @@ var _ = Describe("Every action", func() {
 			a.prepare()
 			a.play()
 		})
-		market.rest(ctx)
+		market.WaitIdle(ctx)
 		sideways(all, (*act).check)
 		show("Cases side by side", all)
 		AddReportEntry("Cases that there are not", ReportEntryVisibilityAlways, missing())

@@ -109,7 +109,7 @@ func (a *act) wantedVersion() string {
 // instance is nil where there is none.
 func (a *act) instance() *v1alpha1.AppInstance {
 	instance := &v1alpha1.AppInstance{}
-	err := cluster.Get(a.ctx, client.ObjectKey{Namespace: a.t.namespace, Name: a.name}, instance)
+	err := cluster.Get(a.ctx, client.ObjectKey{Namespace: a.t.Namespace, Name: a.name}, instance)
 	a.Expect(client.IgnoreNotFound(err)).To(Succeed())
 	if err != nil {
 		return nil
@@ -121,7 +121,7 @@ func (a *act) instance() *v1alpha1.AppInstance {
 // for any of an instance that is not there.
 func (a *act) checkRecords() {
 	var records corev1.SecretList
-	a.Expect(cluster.List(a.ctx, &records, client.InNamespace(a.t.namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
+	a.Expect(cluster.List(a.ctx, &records, client.InNamespace(a.t.Namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
 	var own []string
 	for _, record := range records.Items {
 		status := record.Labels["status"]
@@ -145,7 +145,7 @@ func (a *act) gone() bool {
 // and with how many pods.
 func (a *act) checkWorkload() {
 	d := &appsv1.Deployment{}
-	err := cluster.Get(a.ctx, client.ObjectKey{Namespace: a.t.namespace, Name: a.name}, d)
+	err := cluster.Get(a.ctx, client.ObjectKey{Namespace: a.t.Namespace, Name: a.name}, d)
 	a.Expect(client.IgnoreNotFound(err)).To(Succeed())
 	switch {
 	case a.gone():
@@ -167,14 +167,14 @@ func (a *act) checkWorkload() {
 // pods are those of the namespace.
 func (a *act) pods() []corev1.Pod {
 	var pods corev1.PodList
-	a.Expect(cluster.List(a.ctx, &pods, client.InNamespace(a.t.namespace))).To(Succeed())
+	a.Expect(cluster.List(a.ctx, &pods, client.InNamespace(a.t.Namespace))).To(Succeed())
 	return pods.Items
 }
 
 // checkHooks looks for a hook that was run twice. No two runs of one tale have hooks
 // of the same name: each is of another action, or another version.
 func (a *act) checkHooks() {
-	ran := a.on.hooks(a.t.namespace)
+	ran := a.on.hooks(a.t.Namespace)
 	slices.Sort(ran)
 	once := slices.Compact(slices.Clone(ran))
 	a.Expect(ran).To(Equal(once), "hooks that were run")
@@ -184,7 +184,7 @@ func (a *act) checkHooks() {
 // were kept.
 func (a *act) checkClaims() {
 	w := a.on.witness
-	a.Expect(in[*corev1.PersistentVolumeClaim](w, watch.Deleted, a.t.namespace)).To(BeEmpty(), "volume claims that were deleted")
+	a.Expect(in[*corev1.PersistentVolumeClaim](w, watch.Deleted, a.t.Namespace)).To(BeEmpty(), "volume claims that were deleted")
 	if a.state != lifecycle.Removed {
 		return
 	}
@@ -192,7 +192,7 @@ func (a *act) checkClaims() {
 	for _, claim := range a.instance().Status.Retained {
 		kept = append(kept, claim.Name)
 	}
-	made := slices.DeleteFunc(in[*corev1.PersistentVolumeClaim](w, watch.Added, a.t.namespace), func(name string) bool {
+	made := slices.DeleteFunc(in[*corev1.PersistentVolumeClaim](w, watch.Added, a.t.Namespace), func(name string) bool {
 		return !strings.HasPrefix(name, a.name)
 	})
 	a.Expect(kept).To(Equal(made), "volume claims that are kept")
@@ -203,12 +203,12 @@ func (a *act) checkContract() {
 	a.eventually(func(g Gomega) {
 		var all []v1alpha1.Object
 		var instances v1alpha1.AppInstanceList
-		g.Expect(cluster.List(a.ctx, &instances, client.InNamespace(a.t.namespace))).To(Succeed())
+		g.Expect(cluster.List(a.ctx, &instances, client.InNamespace(a.t.Namespace))).To(Succeed())
 		for i := range instances.Items {
 			all = append(all, &instances.Items[i])
 		}
 		var tasks v1alpha1.AppInstallTaskList
-		g.Expect(cluster.List(a.ctx, &tasks, client.InNamespace(a.t.namespace))).To(Succeed())
+		g.Expect(cluster.List(a.ctx, &tasks, client.InNamespace(a.t.Namespace))).To(Succeed())
 		for i := range tasks.Items {
 			all = append(all, &tasks.Items[i])
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // needy is an actor that needs other apps.
@@ -32,11 +33,11 @@ var _ = Describe("Apps that need others", Ordered, func() {
 	var t *tenant
 
 	BeforeAll(func(ctx SpecContext) {
-		repo := newShop()
-		var all []offered
+		repo := fixture.NewRepository()
+		var all []fixture.Offer
 		sell := func(name string, archive []byte) {
-			repo.put("/"+name+".tgz", gives(archive))
-			all = append(all, offers(name, "1.0.0", name+".tgz", archive))
+			repo.Handle("/"+name+".tgz", fixture.Content(archive))
+			all = append(all, fixture.NewOffer(name, "1.0.0", name+".tgz", archive))
 		}
 		sell(needy("back", nil))
 		sell(needy("middle", nil, "back"))
@@ -45,7 +46,7 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		sell(needy("top", nil, "stuck"))
 		sell(needy("hen", nil, "egg"))
 		sell(needy("egg", nil, "hen"))
-		repo.put("/index.yaml", gives(indexOf(all...)))
+		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
 		source = sourceOf(ctx, namespace(ctx, "market"), "needs", repo.URL, sharedByAll, asOlares)
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
 	})
@@ -55,7 +56,7 @@ var _ = Describe("Apps that need others", Ordered, func() {
 	states := func(ctx SpecContext) map[string]lifecycle.State {
 		GinkgoHelper()
 		var list v1alpha1.AppInstanceList
-		Expect(cluster.List(ctx, &list, client.InNamespace(t.namespace))).To(Succeed())
+		Expect(cluster.List(ctx, &list, client.InNamespace(t.Namespace))).To(Succeed())
 		found := map[string]lifecycle.State{}
 		for i := range list.Items {
 			found[list.Items[i].Name] = lifecycle.Of(&list.Items[i])
@@ -87,11 +88,11 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		Expect(states(ctx)).To(Equal(map[string]lifecycle.State{
 			"back": lifecycle.Removed, "middle": lifecycle.Removed, "front": lifecycle.Removed}))
 		Expect(t.leftovers(ctx)).To(BeEmpty())
-		last := t.instance(ctx, "front").Status.History[0].EndedAt
+		last := t.Instance(ctx, "front").Status.History[0].EndedAt
 		for _, name := range []string{"middle", "back"} {
-			next := t.instance(ctx, name).Status.History[0].Operation.StartedAt
+			next := t.Instance(ctx, name).Status.History[0].Operation.StartedAt
 			Expect(next.Before(&last)).To(BeFalse(), "%s went before what needs it", name)
-			last = t.instance(ctx, name).Status.History[0].EndedAt
+			last = t.Instance(ctx, name).Status.History[0].EndedAt
 		}
 	})
 
@@ -126,10 +127,10 @@ var _ = Describe("Apps that need others", Ordered, func() {
 			s.ServiceAccountName = "nobody"
 		}), v1alpha1.ReasonPermissionDenied)
 		t.fails(ctx, t.named(ctx, "wish", v1alpha1.ActionInstall, "top", installingAll, asInstance("middle")), v1alpha1.ReasonInvalidSpec)
-		market.rest(ctx)
+		market.WaitIdle(ctx)
 		Expect(states(ctx)).To(Equal(map[string]lifecycle.State{"back": lifecycle.Running, "middle": lifecycle.Running}))
 		var tasks v1alpha1.AppInstallTaskList
-		Expect(cluster.List(ctx, &tasks, client.InNamespace(t.namespace), client.HasLabels{v1alpha1.ParentLabel})).To(Succeed())
+		Expect(cluster.List(ctx, &tasks, client.InNamespace(t.Namespace), client.HasLabels{v1alpha1.ParentLabel})).To(Succeed())
 		Expect(tasks.Items).To(BeEmpty())
 	})
 

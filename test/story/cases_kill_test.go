@@ -18,6 +18,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // doomed runs the operator as a program that kills itself at a named point, on the
@@ -25,16 +26,16 @@ import (
 func (o *operator) doomed(ctx context.Context) *operator {
 	GinkgoHelper()
 	program := filepath.Join(scratch, "appmarket-faults")
-	run(ctx, "go", "build", "-tags", "faults", "-o", program, root("."))
-	o.stop()
-	other := *o
-	other.program = program
+	fixture.Run(ctx, "go", "build", "-tags", "faults", "-o", program, fixture.Path("."))
+	o.Stop()
+	other := o.copied()
+	other.Program = program
 	DeferCleanup(func() {
 		other.arm("", "", "")
-		other.stop()
-		o.start()
+		other.Stop()
+		o.Start()
 	})
-	return &other
+	return other
 }
 
 // arm says at which point the operator is to kill itself once it is started, and
@@ -52,9 +53,9 @@ func (o *operator) arm(point, subject, once string) {
 // dies waits until the operator has killed itself, and says so if it has not.
 func (o *operator) dies() error {
 	ended := make(chan error, 1)
-	process := o.process
+	process := o.Process
 	go func() { ended <- process.Wait() }()
-	o.process = nil
+	o.Process = nil
 	select {
 	case err := <-ended:
 		exit, ok := errors.AsType[*exec.ExitError](err)
@@ -74,15 +75,15 @@ func (o *operator) dies() error {
 // killAt carries an act out with an operator that is killed at a point, and is then
 // started again with the same environment.
 func (a *act) killAt(o *operator, point, once string) {
-	subject := a.t.namespace + "/" + a.name
+	subject := a.t.Namespace + "/" + a.name
 	if strings.HasPrefix(point, "task-") {
-		subject = a.t.namespace + "/the-task"
+		subject = a.t.Namespace + "/the-task"
 	}
-	if o.process != nil {
-		o.stop()
+	if o.Process != nil {
+		o.Stop()
 	}
 	o.arm(point, subject, once)
-	o.start()
+	o.Start()
 	a.attempt(func() {
 		a.begin()
 		a.Expect(o.dies()).To(Succeed())
@@ -91,8 +92,8 @@ func (a *act) killAt(o *operator, point, once string) {
 			a.meanwhile(a)
 		}
 	})
-	if o.process == nil {
-		o.start()
+	if o.Process == nil {
+		o.Start()
 	}
 	a.attempt(a.end)
 }
@@ -111,7 +112,7 @@ func spoiled(ctx context.Context, on *stage) []*act {
 		a.trouble = trouble{
 			prepare: func(a *act) {
 				secret := &corev1.Secret{ObjectMeta: named, Data: map[string][]byte{"values.yaml": []byte("ready: true")}}
-				secret.Namespace = a.t.namespace
+				secret.Namespace = a.t.Namespace
 				a.Expect(cluster.Create(a.ctx, secret)).To(Succeed())
 			},
 			change: func(s *v1alpha1.AppInstallTaskSpec) {
@@ -119,7 +120,7 @@ func spoiled(ctx context.Context, on *stage) []*act {
 			},
 			meanwhile: func(a *act) {
 				secret := &corev1.Secret{ObjectMeta: named, Data: map[string][]byte{"values.yaml": []byte("no values")}}
-				secret.Namespace = a.t.namespace
+				secret.Namespace = a.t.Namespace
 				a.Expect(cluster.Update(a.ctx, secret)).To(Succeed())
 			},
 			reasons: []string{v1alpha1.ReasonInvalidValues},
@@ -128,7 +129,7 @@ func spoiled(ctx context.Context, on *stage) []*act {
 	return all
 }
 
-var _ = Describe("Every action", Serial, func() {
+var _ = Describe("Every action", func() {
 	It("ends as if nothing had happened when the operator is killed at a named point", func(ctx SpecContext) {
 		on := newStage(ctx)
 		all := append(on.cast(ctx, chosen(kills())), spoiled(ctx, on)...)
@@ -143,7 +144,7 @@ var _ = Describe("Every action", Serial, func() {
 				a.killAt(o, point, filepath.Join(scratch, fmt.Sprintf("killed-%d", i)))
 			}
 		}
-		o.rest(ctx)
+		o.WaitIdle(ctx)
 		sideways(all, (*act).check)
 		show("Cases with a kill", all)
 		Expect(strings.Join(failures(all), "\n\n")).To(BeEmpty())

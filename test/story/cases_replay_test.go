@@ -20,10 +20,10 @@ import (
 func (t *tenant) named(ctx context.Context, name string, action v1alpha1.Action, app string, change ...func(*v1alpha1.AppInstallTaskSpec)) *v1alpha1.AppInstallTask {
 	GinkgoHelper()
 	task := &v1alpha1.AppInstallTask{
-		ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: name},
 		Spec: v1alpha1.AppInstallTaskSpec{
 			Action: action, ServiceAccountName: "tenant",
-			App: v1alpha1.AppReference{Source: t.source.Name, Namespace: t.source.Namespace, Name: app},
+			App: v1alpha1.AppReference{Source: t.Source.Name, Namespace: t.Source.Namespace, Name: app},
 		},
 	}
 	for _, c := range change {
@@ -59,7 +59,7 @@ func (t *tenant) stands(ctx context.Context) []string {
 	GinkgoHelper()
 	var found []string
 	var records corev1.SecretList
-	Expect(cluster.List(ctx, &records, client.InNamespace(t.namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
+	Expect(cluster.List(ctx, &records, client.InNamespace(t.Namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
 	for _, r := range records.Items {
 		found = append(found, r.Name+" at "+r.ResourceVersion)
 	}
@@ -67,7 +67,7 @@ func (t *tenant) stands(ctx context.Context) []string {
 		found = append(found, fmt.Sprintf("%s of generation %d", d.Name, d.Generation))
 	}
 	var instances v1alpha1.AppInstanceList
-	Expect(cluster.List(ctx, &instances, client.InNamespace(t.namespace))).To(Succeed())
+	Expect(cluster.List(ctx, &instances, client.InNamespace(t.Namespace))).To(Succeed())
 	for _, i := range instances.Items {
 		found = append(found, fmt.Sprintf("%s of generation %d, %d operations", i.Name, i.Generation, len(i.Status.History)))
 	}
@@ -76,7 +76,7 @@ func (t *tenant) stands(ctx context.Context) []string {
 
 func (t *tenant) stateOf(ctx context.Context, name string) lifecycle.State {
 	GinkgoHelper()
-	return lifecycle.Of(t.instance(ctx, name))
+	return lifecycle.Of(t.Instance(ctx, name))
 }
 
 var _ = Describe("A task that is applied again", Ordered, func() {
@@ -94,7 +94,7 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 		for _, task := range []*v1alpha1.AppInstallTask{install, upgrade} {
 			t.succeed(ctx, t.again(ctx, task))
 		}
-		market.rest(ctx)
+		market.WaitIdle(ctx)
 		Expect(t.stands(ctx)).To(Equal(before))
 	})
 
@@ -106,7 +106,7 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 		before := t.stands(ctx)
 		removal = t.again(ctx, removal)
 		t.succeed(ctx, removal)
-		market.rest(ctx)
+		market.WaitIdle(ctx)
 		Expect(t.stands(ctx)).To(Equal(before))
 
 		By("giving it another run")
@@ -125,7 +125,7 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 		before := t.stands(ctx)
 		clone = t.again(ctx, clone)
 		t.succeed(ctx, clone)
-		market.rest(ctx)
+		market.WaitIdle(ctx)
 		Expect(t.stands(ctx)).To(Equal(before))
 
 		By("giving it another run")
@@ -154,7 +154,7 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 		t.waits(ctx, second, v1alpha1.ReasonSuspended)
 		stop = t.again(ctx, stop)
 		t.succeed(ctx, stop)
-		market.rest(ctx)
+		market.WaitIdle(ctx)
 		t.waits(ctx, second, v1alpha1.ReasonSuspended)
 
 		By("giving it another run")
@@ -170,13 +170,13 @@ var _ = Describe("A task that cancels", func() {
 		hanging := t.named(ctx, "hanging", v1alpha1.ActionInstall, "actor", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.Values = badly("hang", "pre-install").raw()
 		})
-		Eventually(func() []string { return on.hooks(t.namespace) }).WithContext(ctx).Should(HaveLen(1))
+		Eventually(func() []string { return on.hooks(t.Namespace) }).WithContext(ctx).Should(HaveLen(1))
 		var others []*v1alpha1.AppInstallTask
 		for i := range 20 {
 			name := fmt.Sprintf("other-%d", i)
 			others = append(others, t.named(ctx, name, v1alpha1.ActionInstall, "actor", asInstance(name)))
 		}
-		Eventually(func() []string { return on.hooks(t.namespace) }).WithContext(ctx).ShouldNot(HaveLen(1), "none of the others has begun")
+		Eventually(func() []string { return on.hooks(t.Namespace) }).WithContext(ctx).ShouldNot(HaveLen(1), "none of the others has begun")
 		begun := time.Now()
 		stop := t.named(ctx, "stop-it", v1alpha1.ActionCancel, "actor")
 		Eventually(func(g Gomega) {

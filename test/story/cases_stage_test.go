@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // A stage is where acts are carried out.
@@ -33,22 +34,22 @@ type stage struct {
 func newStage(ctx context.Context) *stage {
 	GinkgoHelper()
 	s := &stage{helm: newHelmClient("HELM3", "helm3"), archives: map[string]string{}}
-	repo := newShop()
-	var all []offered
+	repo := fixture.NewRepository()
+	var all []fixture.Offer
 	for _, version := range []string{older, newer} {
 		archive := actor("actor", version, nil)
 		s.archives[version] = filepath.Join(GinkgoT().TempDir(), "actor-"+version+".tgz")
 		Expect(os.WriteFile(s.archives[version], archive, 0o600)).To(Succeed())
-		repo.put("/actor-"+version+".tgz", gives(archive))
-		all = append(all, offers("actor", version, "actor-"+version+".tgz", archive))
+		repo.Handle("/actor-"+version+".tgz", fixture.Content(archive))
+		all = append(all, fixture.NewOffer("actor", version, "actor-"+version+".tgz", archive))
 	}
-	repo.put("/index.yaml", gives(indexOf(all...)))
+	repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
 	s.source = sourceOf(ctx, namespace(ctx, "market"), "theatre", repo.URL, sharedByAll)
 	eventuallyTrue(ctx, s.source, v1alpha1.ConditionReady)
 
 	life, end := context.WithCancel(world)
 	DeferCleanup(end)
-	s.witness = (&tenant{namespace: metav1.NamespaceAll}).witness(life)
+	s.witness = (&tenant{&fixture.Tenant{Namespace: metav1.NamespaceAll}}).witness(life)
 	views, err := cache.New(cfg, cache.Options{Scheme: cluster.Scheme(), ReaderFailOnMissingInformer: true})
 	Expect(err).NotTo(HaveOccurred())
 	for _, kind := range []client.Object{&v1alpha1.AppInstallTask{}, &v1alpha1.AppInstance{}} {

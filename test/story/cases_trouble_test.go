@@ -78,10 +78,10 @@ func versionless(s *v1alpha1.AppInstallTaskSpec) { s.Version = "9.x" }
 // no check can foresee.
 func frozen(a *act) {
 	patch := values{"metadata": values{"labels": values{frozenLabel: "true"}}}
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: a.t.namespace}}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: a.t.Namespace}}
 	a.Expect(cluster.Patch(a.ctx, ns, client.RawPatch(types.MergePatchType, patch.raw().Raw))).To(Succeed())
 	d := &appsv1.Deployment{}
-	a.Expect(cluster.Get(a.ctx, client.ObjectKey{Namespace: a.t.namespace, Name: a.name}, d)).To(Succeed())
+	a.Expect(cluster.Get(a.ctx, client.ObjectKey{Namespace: a.t.Namespace, Name: a.name}, d)).To(Succeed())
 	a.eventually(func(g Gomega) { g.Expect(cluster.Update(a.ctx, d, client.DryRunAll)).NotTo(Succeed()) })
 }
 
@@ -101,7 +101,7 @@ func neverReady(a *act) { a.mark(map[string]any{waitingMark: "ContainerCreating"
 // mark changes annotations of the pods that the instance's Deployment makes.
 func (a *act) mark(annotations map[string]any) {
 	patch := values{"spec": values{"template": values{"metadata": values{"annotations": annotations}}}}
-	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: a.t.namespace, Name: a.name}}
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: a.t.Namespace, Name: a.name}}
 	a.Expect(cluster.Patch(a.ctx, d, client.RawPatch(types.MergePatchType, patch.raw().Raw))).To(Succeed())
 }
 

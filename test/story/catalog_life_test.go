@@ -130,7 +130,7 @@ func round(ctx context.Context, action v1alpha1.Action, all []*installation) *ta
 	GinkgoHelper()
 	begin := time.Now()
 	for _, one := range all {
-		one.task = one.tenant.task(ctx, action, one.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) {
+		one.task = one.tenant.Task(ctx, action, one.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) {
 			s.InstanceName, s.Timeout = instanceName(one.app.Spec.App), "2m"
 		})
 	}
@@ -175,7 +175,7 @@ var preflightReasons = []string{
 func (i *installation) lend(ctx context.Context, to string) {
 	GinkgoHelper()
 	var secrets corev1.SecretList
-	Expect(cluster.List(ctx, &secrets, client.InNamespace(i.namespace))).To(Succeed())
+	Expect(cluster.List(ctx, &secrets, client.InNamespace(i.Namespace))).To(Succeed())
 	for _, s := range secrets.Items {
 		if strings.HasPrefix(s.Name, "input-") {
 			Expect(cluster.Create(ctx, &corev1.Secret{
@@ -201,11 +201,11 @@ func clones(ctx context.Context, all []*installation, report *strings.Builder) {
 		if summary.Clone.Verdict == v1alpha1.CloneUnsafe {
 			continue
 		}
-		twin := &installation{tenant: newTenant(ctx, one.source), app: one.app}
+		twin := &installation{tenant: newTenant(ctx, one.Source), app: one.app}
 		twin.allowAll(ctx)
-		one.lend(ctx, twin.namespace)
-		twin.task = twin.tenant.task(ctx, v1alpha1.ActionClone, one.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) {
-			s.CloneOf, s.CloneNamespace = instanceName(one.app.Spec.App), one.namespace
+		one.lend(ctx, twin.Namespace)
+		twin.task = twin.tenant.Task(ctx, v1alpha1.ActionClone, one.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) {
+			s.CloneOf, s.CloneNamespace = instanceName(one.app.Spec.App), one.Namespace
 			s.InstanceName, s.Title = "twin", "A copy"
 			for _, e := range summary.Entrances {
 				if !e.Invisible {
@@ -219,15 +219,15 @@ func clones(ctx context.Context, all []*installation, report *strings.Builder) {
 		twin.succeed(ctx, twin.task)
 	}
 	for _, one := range all {
-		Expect(lifecycle.Of(one.instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(lifecycle.Running), one.app.Name)
+		Expect(lifecycle.Of(one.Instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(lifecycle.Running), one.app.Name)
 	}
 	fmt.Fprintf(report, "clones    %d run beside their originals in namespaces of their own; verdicts of those that run: %v\n", len(copies), verdicts)
 	for _, twin := range copies {
-		twin.succeed(ctx, twin.tenant.task(ctx, v1alpha1.ActionUninstall, twin.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = "twin" }))
+		twin.succeed(ctx, twin.tenant.Task(ctx, v1alpha1.ActionUninstall, twin.app.Spec.App, func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = "twin" }))
 	}
 }
 
-var _ = Describe("A catalog of real apps", Ordered, Serial, func() {
+var _ = Describe("A catalog of real apps", Ordered, func() {
 	var shelves []*shelf
 	var all, servers []*installation
 	var report strings.Builder
@@ -270,7 +270,7 @@ var _ = Describe("A catalog of real apps", Ordered, Serial, func() {
 	in := func(ctx context.Context, all []*installation, state lifecycle.State) {
 		GinkgoHelper()
 		for _, one := range all {
-			Expect(lifecycle.Of(one.instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(state), one.app.Name)
+			Expect(lifecycle.Of(one.Instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(state), one.app.Name)
 		}
 	}
 	// install gives those that run, and tells why the others cannot.

@@ -42,7 +42,7 @@ func realApps(ctx context.Context, system string) *v1alpha1.MarketSource {
 	begin := time.Now()
 	Expect(cluster.Create(ctx, source)).To(Succeed())
 	eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
-	AddReportEntry("apply to all Ready", fmt.Sprintf("%d apps in %.1f s, with the race detector",
+	AddReportEntry("apply to all Ready", fmt.Sprintf("%d apps in %.1f s",
 		source.Status.Apps.Total, time.Since(begin).Seconds()), ReportEntryVisibilityAlways)
 	Expect(source.Status.Apps.Total).To(BeNumerically(">", 100))
 	Expect(source.Status.Apps.Ready).To(Equal(source.Status.Apps.Total), "%v", source.Status.Failures)
@@ -97,7 +97,7 @@ func newInstallation(ctx context.Context, source *v1alpha1.MarketSource, app can
 // install applies a task and gives what it asks for.
 func (i *installation) install(ctx context.Context) {
 	GinkgoHelper()
-	i.task = i.tenant.task(ctx, v1alpha1.ActionInstall, i.app.Spec.App)
+	i.task = i.tenant.Task(ctx, v1alpha1.ActionInstall, i.app.Spec.App)
 	if i.app.needsInput() {
 		i.answer(ctx)
 	}
@@ -137,7 +137,7 @@ func comeAndGo(ctx context.Context, source *v1alpha1.MarketSource, chosen *choos
 
 	By("removing them")
 	for _, one := range all {
-		one.task = one.tenant.task(ctx, v1alpha1.ActionUninstall, one.app.Spec.App, withAll)
+		one.task = one.tenant.Task(ctx, v1alpha1.ActionUninstall, one.app.Spec.App, withAll)
 	}
 	kept := map[string]bool{}
 	for _, one := range all {
@@ -163,9 +163,9 @@ func comeAndGo(ctx context.Context, source *v1alpha1.MarketSource, chosen *choos
 func (i *installation) allowAll(ctx context.Context) {
 	GinkgoHelper()
 	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "administrator-of-" + i.namespace},
+		ObjectMeta: metav1.ObjectMeta{Name: "administrator-of-" + i.Namespace},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: i.namespace, Name: "tenant"}},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: i.Namespace, Name: "tenant"}},
 	}
 	Expect(cluster.Create(ctx, binding)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) { Expect(cluster.Delete(ctx, binding)).To(Succeed()) })
@@ -175,10 +175,10 @@ func (i *installation) allowAll(ctx context.Context) {
 func (i *installation) settled(ctx context.Context) {
 	GinkgoHelper()
 	Eventually(func() error {
-		return cluster.Get(ctx, client.ObjectKey{Namespace: i.namespace, Name: "default"}, &corev1.ServiceAccount{})
+		return cluster.Get(ctx, client.ObjectKey{Namespace: i.Namespace, Name: "default"}, &corev1.ServiceAccount{})
 	}).WithContext(ctx).Should(Succeed())
 	Eventually(func() error {
-		return cluster.Get(ctx, client.ObjectKey{Namespace: i.namespace, Name: "kube-root-ca.crt"}, &corev1.ConfigMap{})
+		return cluster.Get(ctx, client.ObjectKey{Namespace: i.Namespace, Name: "kube-root-ca.crt"}, &corev1.ConfigMap{})
 	}).WithContext(ctx).Should(Succeed())
 }
 
@@ -211,7 +211,7 @@ func (i *installation) runs(ctx context.Context) {
 	releases, workloads := 0, 0
 	for _, part := range append(i.servers, i) {
 		Expect(meta.IsStatusConditionTrue(part.task.Status.Conditions, v1alpha1.ConditionHealthy)).To(BeTrue())
-		status := part.instance(ctx, i.app.Spec.App).Status
+		status := part.Instance(ctx, i.app.Spec.App).Status
 		Expect(status.Version).To(Equal(i.app.Status.Version))
 		Expect(status.Inventory.Ready).To(Equal(status.Inventory.Total))
 		Expect(status.Inventory.Total).To(BeNumerically(">", 0))
@@ -232,17 +232,17 @@ func (i *installation) kept(ctx context.Context) []string {
 	var names []string
 	count := 0
 	for _, part := range append(i.servers, i) {
-		status := part.instance(ctx, i.app.Spec.App).Status
+		status := part.Instance(ctx, i.app.Spec.App).Status
 		Expect(status.Releases).To(BeEmpty())
 		var claims corev1.PersistentVolumeClaimList
-		Expect(cluster.List(ctx, &claims, client.InNamespace(part.namespace))).To(Succeed())
+		Expect(cluster.List(ctx, &claims, client.InNamespace(part.Namespace))).To(Succeed())
 		Expect(claims.Items).To(HaveLen(len(status.Retained)))
 		count += len(claims.Items)
 		for _, claim := range claims.Items {
 			Expect(slices.ContainsFunc(status.Retained, func(r v1alpha1.ObjectReference) bool {
 				return r.Kind == "PersistentVolumeClaim" && r.Name == claim.Name
 			})).To(BeTrue(), claim.Name)
-			names = append(names, "persistentvolumeclaims "+part.namespace+"/"+claim.Name, "persistentvolumes /"+claim.Spec.VolumeName)
+			names = append(names, "persistentvolumeclaims "+part.Namespace+"/"+claim.Name, "persistentvolumes /"+claim.Spec.VolumeName)
 		}
 	}
 	Expect(count).To(BeNumerically(">=", i.app.count("PersistentVolumeClaim")))
@@ -283,7 +283,7 @@ func tableOf(ctx context.Context, all []*installation) string {
 	for _, one := range all {
 		releases, objects := 0, 0
 		for _, part := range append(one.servers, one) {
-			status := part.instance(ctx, one.app.Spec.App).Status
+			status := part.Instance(ctx, one.app.Spec.App).Status
 			releases, objects = releases+len(status.Releases), objects+int(status.Inventory.Total)
 		}
 		took := one.task.Status.CompletionTime.Sub(one.task.CreationTimestamp.Time)

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // A helmClient is the helm command of some version, with settings of its own.
@@ -30,7 +31,7 @@ func newHelmClient(variable, name string) *helmClient {
 	GinkgoHelper()
 	program := os.Getenv(variable)
 	if program == "" {
-		program = root(filepath.Join(".local", "bin", name))
+		program = fixture.Path(filepath.Join(".local", "bin", name))
 	}
 	if _, err := os.Stat(program); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -128,23 +129,23 @@ var _ = Describe("A helm user", Ordered, ContinueOnFailure, func() {
 			To(Equal(publishedAs(ctx, repository+"/index.yaml", "hello", "1.0.0").Digest))
 
 		t := newTenant(ctx, source)
-		helm.run(ctx, "install", "greeting", "samples/hello", "--namespace", t.namespace, "--wait", "--set", "greeting=from helm")
+		helm.run(ctx, "install", "greeting", "samples/hello", "--namespace", t.Namespace, "--wait", "--set", "greeting=from helm")
 		Expect(t.workloads(ctx)).To(HaveLen(1))
-		Expect(helm.run(ctx, "list", "--namespace", t.namespace, "--short")).To(Equal("greeting\n"))
-		helm.run(ctx, "uninstall", "greeting", "--namespace", t.namespace, "--wait")
+		Expect(helm.run(ctx, "list", "--namespace", t.Namespace, "--short")).To(Equal("greeting\n"))
+		helm.run(ctx, "uninstall", "greeting", "--namespace", t.Namespace, "--wait")
 		Expect(t.leftovers(ctx)).To(BeEmpty())
 
 		By("the index of all shared sources")
-		helm.run(ctx, "repo", "add", "all", market.url)
+		helm.run(ctx, "repo", "add", "all", market.URL)
 		Expect(helm.pull(ctx, "all/hello", "--version", "1.1.0")).
-			To(Equal(publishedAs(ctx, market.url+"/index.yaml", "hello", "1.1.0").Digest))
+			To(Equal(publishedAs(ctx, market.URL+"/index.yaml", "hello", "1.1.0").Digest))
 
 		By("the index that obeys headers")
-		picked := publishedAs(ctx, market.url+"/static-index.yaml", "hello", "1.1.0",
+		picked := publishedAs(ctx, market.URL+"/static-index.yaml", "hello", "1.1.0",
 			"X-Market-User", source.Namespace, "X-Market-Source", source.Name)
 		Expect(picked).To(Equal(offered))
-		Expect(helm.pull(ctx, market.url+"/"+picked.URLs[0])).
-			To(Equal(publishedAs(ctx, market.url+"/static-index.yaml", "hello", "1.1.0").Digest))
+		Expect(helm.pull(ctx, market.URL+"/"+picked.URLs[0])).
+			To(Equal(publishedAs(ctx, market.URL+"/static-index.yaml", "hello", "1.1.0").Digest))
 	},
 		Entry("with Helm 3", "HELM3", "helm3", "v3.22."),
 		Entry("with Helm 4", "HELM4", "helm4", "v4.3."),
@@ -153,9 +154,9 @@ var _ = Describe("A helm user", Ordered, ContinueOnFailure, func() {
 	It("goes on with a release that a task has made", func(ctx SpecContext) {
 		helm := newHelmClient("HELM3", "helm3")
 		t := newTenant(ctx, source)
-		t.succeed(ctx, t.task(ctx, v1alpha1.ActionInstall, "hello", version("1.0.0")))
-		Expect(helm.run(ctx, "status", "hello", "--namespace", t.namespace)).To(ContainSubstring("STATUS: deployed"))
-		Expect(helm.run(ctx, "get", "manifest", "hello", "--namespace", t.namespace)).To(ContainSubstring("kind: Deployment"))
+		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "hello", version("1.0.0")))
+		Expect(helm.run(ctx, "status", "hello", "--namespace", t.Namespace)).To(ContainSubstring("STATUS: deployed"))
+		Expect(helm.run(ctx, "get", "manifest", "hello", "--namespace", t.Namespace)).To(ContainSubstring("kind: Deployment"))
 	})
 })
 
@@ -167,9 +168,9 @@ var _ = Describe("A kubectl user", Ordered, func() {
 		kubectl(ctx, "wait", "--for=condition=Ready", "marketsource/samples", "-n", source.Namespace, "--timeout=60s")
 		kubectl(ctx, "wait", "--for=condition=Ready", "ainf", "samples.hello", "samples.wiki", "-n", source.Namespace, "--timeout=60s")
 		t := newTenant(ctx, source)
-		task := t.task(ctx, v1alpha1.ActionInstall, "hello", version("1.0.0"))
-		kubectl(ctx, "wait", "--for=condition=Succeeded", "atask/"+task.Name, "-n", t.namespace, "--timeout=60s")
-		kubectl(ctx, "wait", "--for=condition=Ready", "ainst/hello", "-n", t.namespace, "--timeout=60s")
+		task := t.Task(ctx, v1alpha1.ActionInstall, "hello", version("1.0.0"))
+		kubectl(ctx, "wait", "--for=condition=Succeeded", "atask/"+task.Name, "-n", t.Namespace, "--timeout=60s")
+		kubectl(ctx, "wait", "--for=condition=Ready", "ainst/hello", "-n", t.Namespace, "--timeout=60s")
 
 		offers := rows(kubectl(ctx, "get", "market", "-n", source.Namespace))
 		Expect(offers).To(ContainElements(
@@ -179,7 +180,7 @@ var _ = Describe("A kubectl user", Ordered, func() {
 			MatchRegexp(`^appinfo.appmarket.io/samples.hello \S+ 1.1.0 \S+ True 1 `),
 			MatchRegexp(`^appinfo.appmarket.io/samples.broken .*False .*templates/configmap.yaml`),
 		))
-		installed := rows(kubectl(ctx, "get", "market", "-n", t.namespace))
+		installed := rows(kubectl(ctx, "get", "market", "-n", t.Namespace))
 		Expect(installed).To(ContainElements(
 			HavePrefix("NAME ACTION APP INSTANCE VERSION SUCCEEDED STATUS AGE"),
 			MatchRegexp(`^appinstalltask.appmarket.io/`+task.Name+` Install hello hello 1.0.0 True running version 1.0.0`),

@@ -2,7 +2,6 @@ package story_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // Whatever a story does, every object that it leaves keeps the contract of status:
@@ -30,22 +29,10 @@ var _ = AfterEach(func(ctx SpecContext) {
 	Eventually(func() []string { return broken(ctx) }).WithContext(ctx).WithTimeout(20 * time.Second).Should(BeEmpty())
 })
 
-// broken says which objects of the cluster break the contract. The addresses of the
-// servers of a story stand in for those that people write into a source.
+// broken says which objects of the cluster break the contract.
 func broken(ctx context.Context) []string {
 	GinkgoHelper()
-	var all []string
-	for _, o := range objects(ctx, metav1.NamespaceAll) {
-		conditions := o.GetConditions()
-		for i := range conditions {
-			conditions[i].Message = shopAddress.ReplaceAllString(conditions[i].Message, "http://shop.example/")
-		}
-		o.SetConditions(conditions)
-		for _, violation := range expect.Violations(o) {
-			all = append(all, fmt.Sprintf("%T %s/%s: %s", o, o.GetNamespace(), o.GetName(), violation))
-		}
-	}
-	return all
+	return local.Violations(ctx, metav1.NamespaceAll)
 }
 
 // kstatusOf is what kstatus makes of an object as it was read.
@@ -148,7 +135,7 @@ spec:
 }
 
 var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
-	var store *shop
+	var store *fixture.Repository
 	var source *v1alpha1.MarketSource
 	var info *v1alpha1.AppInfo
 	var t *tenant
@@ -156,8 +143,8 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 	const ready, reconciling, stalled = v1alpha1.ConditionReady, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled
 
 	BeforeAll(func(ctx SpecContext) {
-		store, archive = newShop(), sleeper()
-		store.put("/index.yaml", answers(500))
+		store, archive = fixture.NewRepository(), sleeper()
+		store.Handle("/index.yaml", fixture.Status(500))
 		source = sourceOf(ctx, namespace(ctx, "market"), "samples", store.URL, sharedByAll)
 		info = &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: "samples.sleeper"}}
 		t = newTenant(ctx, source)
@@ -169,12 +156,12 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 
 		By("giving the index, but not the chart")
 		asked, give := make(chan struct{}, 100), make(chan struct{})
-		store.put("/sleeper.tgz", func(w http.ResponseWriter, r *http.Request) {
+		store.Handle("/sleeper.tgz", func(w http.ResponseWriter, r *http.Request) {
 			asked <- struct{}{}
 			<-give
-			gives(archive)(w, r)
+			fixture.Content(archive)(w, r)
 		})
-		store.put("/index.yaml", gives(indexOf(offers("sleeper", "1.0.0", "sleeper.tgz", archive))))
+		store.Handle("/index.yaml", fixture.Content(fixture.IndexOf(fixture.NewOffer("sleeper", "1.0.0", "sleeper.tgz", archive))))
 		Eventually(asked).WithContext(ctx).Should(Receive())
 		Expect(cluster.Get(ctx, client.ObjectKeyFromObject(info), info)).To(Succeed())
 		Expect(kstatusOf(info)).To(Equal(status.InProgressStatus))
@@ -196,8 +183,8 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 		reads(ctx, other, stalled, metav1.ConditionTrue, v1alpha1.ReasonNotAllowed, status.FailedStatus)
 
 		bad := template("bad", "{{ fail `no` }}")
-		shop := newShop()
-		shop.put("/index.yaml", gives(indexOf(bad.offer(shop))))
+		shop := fixture.NewRepository()
+		shop.Handle("/index.yaml", fixture.Content(fixture.IndexOf(bad.offer(shop))))
 		sourceOf(ctx, source.Namespace, "bad", shop.URL)
 		app := &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Namespace: source.Namespace, Name: "bad.bad"}}
 		Eventually(func() error { return cluster.Get(ctx, client.ObjectKeyFromObject(app), app) }).WithContext(ctx).Should(Succeed())
@@ -207,7 +194,7 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 
 	It("sees an instance that becomes healthy, and one that does not", func(ctx SpecContext) {
 		instance := &v1alpha1.AppInstance{
-			ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: "bed"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "bed"},
 			Spec: v1alpha1.AppInstanceSpec{
 				AppRef:             v1alpha1.AppReference{Source: source.Name, Namespace: source.Namespace, Name: "sleeper"},
 				ServiceAccountName: "tenant",
@@ -230,20 +217,20 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 	})
 
 	It("sees a task that waits, one that ends well and one that does not", func(ctx SpecContext) {
-		task := t.task(ctx, v1alpha1.ActionInstall, "sleeper", func(s *v1alpha1.AppInstallTaskSpec) {
+		task := t.Task(ctx, v1alpha1.ActionInstall, "sleeper", func(s *v1alpha1.AppInstallTaskSpec) {
 			s.Values, s.Suspend = &runtime.RawExtension{Raw: []byte(`{"asleep":false}`)}, &yes
 		})
 		readsNew(ctx, task.DeepCopy())
 		reads(ctx, task, reconciling, metav1.ConditionTrue, v1alpha1.ReasonSuspended, status.InProgressStatus)
 		// Tasks of the same second are ordered by name, which is random here.
 		Eventually(func() int64 { return time.Now().Unix() }).Should(BeNumerically(">", task.CreationTimestamp.Unix()))
-		second := t.task(ctx, v1alpha1.ActionUninstall, "sleeper")
+		second := t.Task(ctx, v1alpha1.ActionUninstall, "sleeper")
 		reads(ctx, second, reconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForTurn, status.InProgressStatus)
 
 		setSpec(ctx, task, func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend = nil })
 		reads(ctx, task, v1alpha1.ConditionSucceeded, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, status.CurrentStatus)
 		reads(ctx, second, v1alpha1.ConditionSucceeded, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, status.CurrentStatus)
-		third := t.task(ctx, v1alpha1.ActionUninstall, "sleeper")
+		third := t.Task(ctx, v1alpha1.ActionUninstall, "sleeper")
 		reads(ctx, third, v1alpha1.ConditionSucceeded, metav1.ConditionFalse, v1alpha1.ReasonNotInstalled, status.FailedStatus)
 		readsGoing(ctx, third)
 	})

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // A replica is one of several operators of which one leads. The API server knows it
@@ -36,22 +37,21 @@ type replica struct {
 // store and a service account of its own.
 func newReplica(ctx context.Context, ns, name string) *replica {
 	GinkgoHelper()
-	r := &replica{operator: &operator{}, user: "system:serviceaccount:" + ns + ":" + name}
-	*r.operator = *market
-	r.process = nil
-	r.metrics, r.probes = freeAddress(), freeAddress()
-	r.store = filepath.Join(GinkgoT().TempDir(), name)
-	Expect(os.Mkdir(r.store, 0o755)).To(Succeed())
-	r.args = append(slices.Clone(market.args),
-		"--store-dir", r.store, "--repository-bind-address", freeAddress(),
-		"--metrics-bind-address", r.metrics, "--health-probe-bind-address", r.probes,
+	r := &replica{operator: market.copied(), user: "system:serviceaccount:" + ns + ":" + name}
+	r.Process = nil
+	r.Metrics, r.Probes = fixture.FreeAddress(), fixture.FreeAddress()
+	r.Store = filepath.Join(GinkgoT().TempDir(), name)
+	Expect(os.Mkdir(r.Store, 0o755)).To(Succeed())
+	r.Args = append(slices.Clone(market.Args),
+		"--store-dir", r.Store, "--repository-bind-address", fixture.FreeAddress(),
+		"--metrics-bind-address", r.Metrics, "--health-probe-bind-address", r.Probes,
 		"--leader-elect", "--leader-election-namespace", ns, "--kubeconfig", account(ctx, ns, name))
 	DeferCleanup(func() {
-		if r.process != nil {
-			r.kill() // It may be stopped, and then it hears nothing else.
+		if r.Process != nil {
+			r.Kill() // It may be stopped, and then it hears nothing else.
 		}
 	})
-	r.start()
+	r.Start()
 	return r
 }
 
@@ -81,16 +81,16 @@ func account(ctx context.Context, ns, name string) string {
 // signal stops the operator where it is, or lets it go on.
 func (r *replica) signal(s syscall.Signal) {
 	GinkgoHelper()
-	Expect(r.process.Process.Signal(s)).To(Succeed())
+	Expect(r.Process.Process.Signal(s)).To(Succeed())
 }
 
 // ends waits until the operator has ended by itself, as one that has failed.
 func (r *replica) ends(ctx context.Context) {
 	GinkgoHelper()
 	ended := make(chan error, 1)
-	go func(wait func() error) { ended <- wait() }(r.process.Wait)
+	go func(wait func() error) { ended <- wait() }(r.Process.Wait)
 	Eventually(ended).WithContext(ctx).Should(Receive(HaveOccurred()))
-	r.process = nil
+	r.Process = nil
 }
 
 // wrote are the changes in the namespaces since the trail was taken that the
@@ -134,7 +134,7 @@ func (t *tenant) at(ctx context.Context, m moment, do func()) {
 	watching, err := client.NewWithWatch(cfg, client.Options{Scheme: cluster.Scheme()})
 	Expect(err).NotTo(HaveOccurred())
 	list := m.list.DeepCopyObject().(client.ObjectList)
-	seen, err := watching.Watch(ctx, list, client.InNamespace(t.namespace))
+	seen, err := watching.Watch(ctx, list, client.InNamespace(t.Namespace))
 	Expect(err).NotTo(HaveOccurred())
 	defer seen.Stop()
 	do()
@@ -144,17 +144,17 @@ func (t *tenant) at(ctx context.Context, m moment, do func()) {
 	}, BeTrue())))
 }
 
-var _ = Describe("An operator that was stopped while it led", Serial, func() {
+var _ = Describe("An operator that was stopped while it led", func() {
 	DescribeTable("writes nothing when it goes on",
 		func(ctx SpecContext, at moment, finished bool) {
-			market.stop()
-			DeferCleanup(market.start)
+			market.Stop()
+			DeferCleanup(market.Start)
 			system, ns := namespace(ctx, "system"), namespace(ctx, "market")
 			first := newReplica(ctx, system, "first")
-			repo := newShop()
+			repo := fixture.NewRepository()
 			archive := worker("1.0.0")
-			repo.put("/worker-1.0.0.tgz", gives(archive))
-			repo.put("/index.yaml", gives(indexOf(offers("worker", "1.0.0", "worker-1.0.0.tgz", archive))))
+			repo.Handle("/worker-1.0.0.tgz", fixture.Content(archive))
+			repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(fixture.NewOffer("worker", "1.0.0", "worker-1.0.0.tgz", archive))))
 			source := sourceOf(ctx, ns, "workers", repo.URL, sharedByAll)
 			eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
 			led := leader(ctx, system)
@@ -167,8 +167,8 @@ var _ = Describe("An operator that was stopped while it led", Serial, func() {
 			var tasks []*v1alpha1.AppInstallTask
 			t.at(ctx, at, func() { tasks = t.all(ctx, v1alpha1.ActionInstall) })
 			first.signal(syscall.SIGSTOP)
-			Expect(first.wrote(begin, t.namespace)).NotTo(BeEmpty())
-			Expect(second.wrote(begin, t.namespace, ns)).To(BeEmpty(), "it does not lead yet")
+			Expect(first.wrote(begin, t.Namespace)).NotTo(BeEmpty())
+			Expect(second.wrote(begin, t.Namespace, ns)).To(BeEmpty(), "it does not lead yet")
 
 			By("being followed by another")
 			Eventually(func() string { return leader(ctx, system) }).WithContext(ctx).ShouldNot(Or(Equal(led), BeEmpty()))
@@ -183,9 +183,9 @@ var _ = Describe("An operator that was stopped while it led", Serial, func() {
 			for _, task := range tasks {
 				t.succeed(ctx, task)
 			}
-			second.rest(ctx)
-			Expect(first.wrote(taken, t.namespace, ns)).To(BeEmpty())
-			Expect(second.wrote(begin, t.namespace)).NotTo(BeEmpty())
+			second.WaitIdle(ctx)
+			Expect(first.wrote(taken, t.Namespace, ns)).To(BeEmpty())
+			Expect(second.wrote(begin, t.Namespace)).NotTo(BeEmpty())
 
 			By("having each app installed once")
 			t.released(ctx)
@@ -194,7 +194,7 @@ var _ = Describe("An operator that was stopped while it led", Serial, func() {
 			Expect(names[*corev1.PersistentVolumeClaim](saw, watch.Added)).To(Equal(each("-data")))
 			Expect(names[*appsv1.Deployment](saw, watch.Added)).To(Equal(each("")))
 			Expect(names[*corev1.PersistentVolumeClaim](saw, watch.Deleted)).To(BeEmpty())
-			keepTheContract(ctx, t.namespace, ns)
+			keepTheContract(ctx, t.Namespace, ns)
 		},
 		Entry("stopped while a hook ran, until all was done", hookBegan("pre-install"), true),
 		Entry("stopped while a hook ran, until another led", hookBegan("pre-install"), false),

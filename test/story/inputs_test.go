@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // letters is an app that asks for three things and keeps what it is told in a Secret.
@@ -58,11 +59,11 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 	BeforeAll(func(ctx SpecContext) {
 		secrets = newVault()
 		ofMarket, ofOwner = secrets.canary("the password of the market"), secrets.canary("the password of the namespace")
-		repo := newShop()
+		repo := fixture.NewRepository()
 		mail, office := letters(), post()
-		repo.put("/letters.tgz", gives(mail))
-		repo.put("/post.tgz", gives(office))
-		repo.put("/index.yaml", gives(indexOf(offers("letters", "1.0.0", "letters.tgz", mail), offers("post", "1.0.0", "post.tgz", office))))
+		repo.Handle("/letters.tgz", fixture.Content(mail))
+		repo.Handle("/post.tgz", fixture.Content(office))
+		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(fixture.NewOffer("letters", "1.0.0", "letters.tgz", mail), fixture.NewOffer("post", "1.0.0", "post.tgz", office))))
 		ns := namespace(ctx, "market")
 		Expect(cluster.Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "mail"}, StringData: map[string]string{"password": ofMarket},
@@ -77,15 +78,15 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 	})
 	BeforeEach(func(ctx SpecContext) { t = newTenant(ctx, source) })
 	AfterEach(func(ctx SpecContext) {
-		keepTheContract(ctx, t.namespace)
+		keepTheContract(ctx, t.Namespace)
 		secrets.searchCluster(ctx)
-		secrets.searchPage("http://"+market.metrics+"/metrics", false)
+		secrets.searchPage("http://"+market.Metrics+"/metrics", false)
 	})
 
 	// given makes the task with these inputs.
 	given := func(ctx context.Context, envs ...v1alpha1.EnvVar) *v1alpha1.AppInstallTask {
 		GinkgoHelper()
-		return t.task(ctx, v1alpha1.ActionInstall, "letters", func(s *v1alpha1.AppInstallTaskSpec) { s.Envs = envs })
+		return t.Task(ctx, v1alpha1.ActionInstall, "letters", func(s *v1alpha1.AppInstallTaskSpec) { s.Envs = envs })
 	}
 	// told compares what the app was told, without a word of it.
 	told := func(ctx context.Context, host, password, language string) {
@@ -110,18 +111,18 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 
 	It("has some of its own for every app of the namespace", func(ctx SpecContext) {
 		Expect(cluster.Create(ctx, &corev1.ConfigMap{
-			ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: "appmarket-envs"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "appmarket-envs"},
 			Data:       map[string]string{"MAIL_HOST": "mail.plain.example", "LANGUAGE": "de"},
 		})).To(Succeed())
 		Expect(cluster.Create(ctx, &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: "appmarket-envs"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "appmarket-envs"},
 			StringData: map[string]string{"MAIL_HOST": "mail.secret.example", "MAIL_PASSWORD": ofOwner},
 		})).To(Succeed())
 		t.succeed(ctx, given(ctx))
 		told(ctx, "mail.secret.example", ofOwner, "de")
 
 		By("giving others for an app, which count more")
-		t.succeed(ctx, t.task(ctx, v1alpha1.ActionUninstall, "letters"))
+		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "letters"))
 		mine := secrets.canary("the password of an app")
 		t.succeed(ctx, given(ctx, env("MAIL_HOST", "mail.app.example"), t.secret(ctx, "MAIL_PASSWORD", mine)))
 		told(ctx, "mail.app.example", mine, "de")
@@ -131,10 +132,10 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 		task := given(ctx, env("LANGUAGE", "en"), from("post", "entrances.mail.host"))
 		t.waits(ctx, task, v1alpha1.ReasonWaitingForDependency)
 		Expect(t.state(ctx)).To(BeEmpty())
-		t.succeed(ctx, t.task(ctx, v1alpha1.ActionInstall, "post"))
+		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "post"))
 		t.succeed(ctx, task)
 		var offered string
-		for _, out := range t.instance(ctx, "post").Status.Outputs {
+		for _, out := range t.Instance(ctx, "post").Status.Outputs {
 			if out.Name == "entrances.mail.host" {
 				offered = out.Value
 			}
@@ -145,7 +146,7 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 
 	DescribeTable("is refused a password that is not from a Secret", func(ctx SpecContext, password func() v1alpha1.EnvVar) {
 		Expect(cluster.Create(ctx, &corev1.ConfigMap{
-			ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: "plain"}, Data: map[string]string{"password": "for all to see"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "plain"}, Data: map[string]string{"password": "for all to see"},
 		})).To(Succeed())
 		task := given(ctx, env("LANGUAGE", "en"), password())
 		t.waits(ctx, task, v1alpha1.ReasonWaitingForInput)
@@ -174,7 +175,7 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 		t.succeed(ctx, given(ctx, env("LANGUAGE", "en")))
 		secrets.searchCluster(ctx)
 		secrets.searchRepository(ctx, market, source)
-		market.rest(ctx)
+		market.WaitIdle(ctx)
 		secrets.searchFiles(market)
 		secrets.searched()
 	})

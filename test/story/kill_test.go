@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // manyApps makes a source of many apps: the real catalog if there is one, and
@@ -27,35 +28,35 @@ func manyApps(ctx context.Context, ns string) *v1alpha1.MarketSource {
 		})
 	}
 	GinkgoWriter.Println("MARKET_CATALOG is not set: generated charts stand in for real ones")
-	repo := newShop()
-	var all []offered
+	repo := fixture.NewRepository()
+	var all []fixture.Offer
 	for i := range 150 {
 		name := fmt.Sprintf("app-%d", i)
 		archive := packed(name, "1.0.0", page)
-		repo.put("/"+name+".tgz", gives(archive))
-		all = append(all, offers(name, "1.0.0", name+".tgz", archive))
+		repo.Handle("/"+name+".tgz", fixture.Content(archive))
+		all = append(all, fixture.NewOffer(name, "1.0.0", name+".tgz", archive))
 	}
-	repo.put("/index.yaml", gives(indexOf(all...)))
+	repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
 	return sourceOf(ctx, ns, "many", repo.URL)
 }
 
-var _ = Describe("An operator that is killed", Serial, func() {
+var _ = Describe("An operator that is killed", func() {
 	It("while it hydrates a large market has all of it in the end", func(ctx SpecContext) {
 		ns := namespace(ctx, "killed")
 		source := manyApps(ctx, ns)
 		for _, published := range []int{1, 40, 100} {
 			Eventually(func() int { return market.records(ns) }).WithContext(ctx).Should(BeNumerically(">=", published))
-			market.kill()
+			market.Kill()
 			market.litter()
 			Expect(cluster.Get(ctx, client.ObjectKeyFromObject(source), source)).To(Succeed())
 			Expect(source.Status.ObservedGeneration).NotTo(Equal(source.Generation), "it had ended before it was killed")
-			market.start()
+			market.Start()
 			for _, left := range market.temporary() {
 				Expect(left).NotTo(HaveSuffix("half-a-file42"))
 			}
 		}
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
-		market.rest(ctx)
+		market.WaitIdle(ctx)
 		Expect(source.Status.Failures).To(BeEmpty())
 		Expect(source.Status.Apps.Total).To(BeNumerically(">=", 150))
 		Expect(source.Status.Apps.Ready).To(Equal(source.Status.Apps.Total))
@@ -78,7 +79,7 @@ func (t *tenant) all(ctx context.Context, action v1alpha1.Action, change ...func
 	var tasks []*v1alpha1.AppInstallTask
 	for _, name := range workers {
 		named := func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = name }
-		tasks = append(tasks, t.task(ctx, action, "worker", append(change, named)...))
+		tasks = append(tasks, t.Task(ctx, action, "worker", append(change, named)...))
 	}
 	return tasks
 }
@@ -103,7 +104,7 @@ func each(endings ...string) []string {
 func (t *tenant) released(ctx context.Context) {
 	GinkgoHelper()
 	var secrets corev1.SecretList
-	Expect(cluster.List(ctx, &secrets, client.InNamespace(t.namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
+	Expect(cluster.List(ctx, &secrets, client.InNamespace(t.Namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
 	deployed, all := []string{}, []string{}
 	for _, s := range secrets.Items {
 		status := s.Labels["status"]
@@ -122,7 +123,7 @@ func (t *tenant) interrupted(ctx context.Context) int {
 	GinkgoHelper()
 	count := 0
 	for _, name := range workers {
-		for _, entry := range t.instance(ctx, name).Status.History {
+		for _, entry := range t.Instance(ctx, name).Status.History {
 			if entry.Outcome == v1alpha1.OutcomeInterrupted {
 				count++
 			}
@@ -131,18 +132,18 @@ func (t *tenant) interrupted(ctx context.Context) int {
 	return count
 }
 
-var _ = Describe("An operator that is killed", Serial, Ordered, func() {
+var _ = Describe("An operator that is killed", Ordered, func() {
 	var source *v1alpha1.MarketSource
 
 	BeforeAll(func(ctx SpecContext) {
-		repo := newShop()
-		var all []offered
+		repo := fixture.NewRepository()
+		var all []fixture.Offer
 		for _, version := range []string{"1.0.0", "1.1.0"} {
 			archive := worker(version)
-			repo.put("/worker-"+version+".tgz", gives(archive))
-			all = append(all, offers("worker", version, "worker-"+version+".tgz", archive))
+			repo.Handle("/worker-"+version+".tgz", fixture.Content(archive))
+			all = append(all, fixture.NewOffer("worker", version, "worker-"+version+".tgz", archive))
 		}
-		repo.put("/index.yaml", gives(indexOf(all...)))
+		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
 		source = sourceOf(ctx, namespace(ctx, "market"), "workers", repo.URL, sharedByAll)
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
 	})
@@ -154,9 +155,9 @@ var _ = Describe("An operator that is killed", Serial, Ordered, func() {
 		Eventually(func() []string { return names[*corev1.PersistentVolumeClaim](saw, watch.Added) }).WithContext(ctx).Should(Equal(each("-data")))
 		Expect(names[*corev1.PersistentVolumeClaim](saw, watch.Deleted)).To(BeEmpty())
 		Eventually(func() []string { return names[*appsv1.Deployment](saw, watch.Added) }).WithContext(ctx).Should(Equal(each("")))
-		market.rest(ctx)
+		market.WaitIdle(ctx)
 		Expect(market.temporary()).To(BeEmpty())
-		keepTheContract(ctx, t.namespace, source.Namespace)
+		keepTheContract(ctx, t.Namespace, source.Namespace)
 	}
 
 	DescribeTable("while it installs several apps has each of them installed once",
@@ -193,7 +194,7 @@ var _ = Describe("An operator that is killed", Serial, Ordered, func() {
 		t.released(ctx)
 		saw.hooks(ctx, "-pre-install", "-post-install", "-pre-upgrade", "-post-upgrade")
 		for _, name := range workers {
-			Expect(t.instance(ctx, name).Status.Version).To(Equal("1.1.0"))
+			Expect(t.Instance(ctx, name).Status.Version).To(Equal("1.1.0"))
 		}
 		for _, d := range t.workloads(ctx) {
 			Expect(d.Spec.Template.Labels).To(HaveKeyWithValue("version", "1.1.0"))
@@ -214,7 +215,7 @@ var _ = Describe("An operator that is killed", Serial, Ordered, func() {
 		}
 		Expect(t.leftovers(ctx)).To(BeEmpty())
 		for _, name := range workers {
-			Expect(t.instance(ctx, name).Status.Retained).To(HaveLen(1))
+			Expect(t.Instance(ctx, name).Status.Retained).To(HaveLen(1))
 		}
 		saw.hooks(ctx, "-pre-install", "-post-install", "-pre-delete")
 		converged(ctx, t, saw)

@@ -13,9 +13,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
 )
 
-var _ = Describe("A tenant of an app that must be bought", Serial, Ordered, ContinueOnFailure, func() {
+var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFailure, func() {
 	var (
 		secrets                                       *vault
 		maker                                         *seller
@@ -29,9 +30,9 @@ var _ = Describe("A tenant of an app that must be bought", Serial, Ordered, Cont
 		secrets = newVault()
 		maker, checkout = newSeller(secrets), newTill()
 		running = market.with("SSL_CERT_FILE=" + checkout.certificate())
-		repo, archive := newShop(), tools()
-		repo.put("/tools.tgz", gives(archive))
-		repo.put("/index.yaml", gives(indexOf(offers("tools", "1.0.0", "tools.tgz", archive))))
+		repo, archive := fixture.NewRepository(), tools()
+		repo.Handle("/tools.tgz", fixture.Content(archive))
+		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(fixture.NewOffer("tools", "1.0.0", "tools.tgz", archive))))
 		ns := namespace(ctx, "market")
 		Expect(cluster.Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "keys"}, StringData: map[string]string{"jwks": maker.keys()},
@@ -43,7 +44,7 @@ var _ = Describe("A tenant of an app that must be bought", Serial, Ordered, Cont
 		}
 		inline = keep("inline", licensed(v1alpha1.LicenseIssuer{Keys: maker.keys(), CheckoutURL: checkout.URL + "/buy"}))
 		referenced = keep("referenced", licensed(v1alpha1.LicenseIssuer{KeysRef: &v1alpha1.KeyReference{Name: "keys", Key: "jwks"}}))
-		unreachable = keep("unreachable", licensed(v1alpha1.LicenseIssuer{KeysURL: "https://" + freeAddress() + "/keys.json"}))
+		unreachable = keep("unreachable", licensed(v1alpha1.LicenseIssuer{KeysURL: "https://" + fixture.FreeAddress() + "/keys.json"}))
 		silent = keep("silent")
 		late = keep("late", licensed(v1alpha1.LicenseIssuer{
 			KeysRef: &v1alpha1.KeyReference{Name: "late-keys", Key: "jwks"}, CheckoutURL: checkout.URL + "/buy",
@@ -55,7 +56,7 @@ var _ = Describe("A tenant of an app that must be bought", Serial, Ordered, Cont
 		GinkgoHelper()
 		password := t.secret(ctx, "TOOLS_PASSWORD", secrets.canary("a password"))
 		given := func(s *v1alpha1.AppInstallTaskSpec) { s.Envs = []v1alpha1.EnvVar{password} }
-		return t.task(ctx, v1alpha1.ActionInstall, "tools", append(change, given)...)
+		return t.Task(ctx, v1alpha1.ActionInstall, "tools", append(change, given)...)
 	}
 	// told is what the app has been told in the end.
 	told := func(ctx context.Context, credential string) {
@@ -64,13 +65,13 @@ var _ = Describe("A tenant of an app that must be bought", Serial, Ordered, Cont
 		Expect(has["credential"]).To(Equal(credential))
 		Expect(secrets.told([]byte(has["password"]))).To(Equal("a password"))
 		Expect(secrets.told([]byte(has["credential"]))).NotTo(BeEmpty(), "a search that finds nothing anywhere")
-		Expect(t.instance(ctx, "tools").Status.Releases).To(HaveLen(1))
+		Expect(t.Instance(ctx, "tools").Status.Releases).To(HaveLen(1))
 	}
 
 	AfterEach(func(ctx SpecContext) {
-		keepTheContract(ctx, t.namespace)
+		keepTheContract(ctx, t.Namespace)
 		secrets.searchCluster(ctx)
-		secrets.searchPage("http://"+running.metrics+"/metrics", false)
+		secrets.searchPage("http://"+running.Metrics+"/metrics", false)
 	})
 
 	DescribeTable("installs it with a credential of its developer", func(ctx SpecContext, source func() *v1alpha1.MarketSource) {
@@ -89,7 +90,7 @@ var _ = Describe("A tenant of an app that must be bought", Serial, Ordered, Cont
 		t.has(ctx, "licence", "token", credential())
 		since := takeTrail()
 		t.fails(ctx, wish(ctx, named("licence")), reason)
-		running.rest(ctx)
+		running.WaitIdle(ctx)
 		Expect(t.state(ctx)).To(BeEmpty())
 		Expect(t.touched(since)).To(BeEmpty())
 	},
@@ -138,7 +139,7 @@ var _ = Describe("A tenant of an app that must be bought", Serial, Ordered, Cont
 		t.has(ctx, "licence", "token", maker.credential("a credential without keys", nil))
 		since := takeTrail()
 		t.waits(ctx, wish(ctx, named("licence")), v1alpha1.ReasonLicenseKeysUnavailable)
-		running.rest(ctx)
+		running.WaitIdle(ctx)
 		Expect(t.state(ctx)).To(BeEmpty())
 		Expect(t.touched(since)).To(BeEmpty())
 	})
@@ -203,7 +204,7 @@ var _ = Describe("A tenant of an app that must be bought", Serial, Ordered, Cont
 		t.fails(ctx, buys(ctx, request), reason)
 		Expect(checkout.products(request)).To(HaveLen(1))
 		Expect(t.state(ctx)).To(BeEmpty())
-		err := cluster.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: "licence"}, &corev1.Secret{})
+		err := cluster.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: "licence"}, &corev1.Secret{})
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 	},
 		Entry("does not accept the request", v1alpha1.ReasonPurchaseSignAgain, signAgain),
@@ -222,13 +223,13 @@ var _ = Describe("A tenant of an app that must be bought", Serial, Ordered, Cont
 		checkout.sells(request, noRecord())
 		task := buys(ctx, request)
 		t.waits(ctx, task, v1alpha1.ReasonPurchaseNotFound)
-		running.kill()
+		running.Kill()
 		before := len(checkout.products(request))
 		checkout.sells(request, noRecord(), bought(credential))
 		Expect(cluster.Get(ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
 		Expect(task.Status.PurchaseAttempts).To(BeNumerically(">", 0))
 		counted := task.Status.PurchaseAttempts
-		running.start()
+		running.Start()
 		t.succeed(ctx, task)
 		Expect(checkout.products(request)).To(HaveLen(before + 2))
 		Expect(task.Status.PurchaseAttempts).To(Equal(counted + 2))
@@ -249,7 +250,7 @@ var _ = Describe("A tenant of an app that must be bought", Serial, Ordered, Cont
 		Expect(checkout.products(request)).To(HaveLen(1))
 		Expect(t.state(ctx)).To(BeEmpty())
 
-		keeper := &tenant{namespace: late.Namespace}
+		keeper := &tenant{&fixture.Tenant{Cluster: local, Namespace: late.Namespace}}
 		keeper.has(ctx, "late-keys", "jwks", maker.keys())
 		t.succeed(ctx, task)
 		Expect(task.Status.PurchaseAttempts).To(BeEquivalentTo(2))
@@ -264,9 +265,9 @@ var _ = Describe("A tenant of an app that must be bought", Serial, Ordered, Cont
 		t.succeed(ctx, wish(ctx, named("licence")))
 		secrets.searchCluster(ctx)
 		secrets.searchRepository(ctx, running, sources...)
-		running.stop() // What it has yet to write is written.
+		running.Stop() // What it has yet to write is written.
 		secrets.searchFiles(running)
-		running.start()
+		running.Start()
 		secrets.searched()
 	})
 })

@@ -72,7 +72,7 @@ func named(secret string) func(*v1alpha1.AppInstallTaskSpec) {
 func (t *tenant) has(ctx context.Context, name, key, text string) {
 	GinkgoHelper()
 	Expect(cluster.Create(ctx, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: name}, StringData: map[string]string{key: text},
+		ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: name}, StringData: map[string]string{key: text},
 	})).To(Succeed())
 }
 
@@ -80,7 +80,7 @@ func (t *tenant) has(ctx context.Context, name, key, text string) {
 func (t *tenant) keeps(ctx context.Context, name string) map[string]string {
 	GinkgoHelper()
 	secret := &corev1.Secret{}
-	Expect(cluster.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: name}, secret)).To(Succeed())
+	Expect(cluster.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: name}, secret)).To(Succeed())
 	texts := map[string]string{}
 	for key, text := range secret.Data {
 		texts[key] = string(text)
@@ -93,7 +93,7 @@ func (t *tenant) keeps(ctx context.Context, name string) map[string]string {
 func (t *tenant) touched(since trail) []asked {
 	GinkgoHelper()
 	var found []asked
-	for _, a := range since.writes(t.namespace) {
+	for _, a := range since.writes(t.Namespace) {
 		if a.ObjectRef.Resource != "appinstalltasks" && a.ObjectRef.Resource != "events" {
 			found = append(found, a)
 		}

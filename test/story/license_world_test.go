@@ -31,15 +31,9 @@ import (
 // ends.
 func (o *operator) with(env ...string) *operator {
 	GinkgoHelper()
-	other := *o
-	other.env = append(slices.Clone(o.env), env...)
-	o.stop()
-	DeferCleanup(func() {
-		other.stop()
-		o.start()
-	})
-	other.start()
-	return &other
+	other := o.copied()
+	other.Env = append(slices.Clone(o.Env), env...)
+	return o.replace(other)
 }
 
 // A vault knows the secrets of stories, each of which has a text in it that nobody
@@ -156,11 +150,11 @@ func (v *vault) searchPage(url string, optional bool, headers ...string) {
 func (v *vault) searchRepository(ctx context.Context, o *operator, sources ...*v1alpha1.MarketSource) {
 	GinkgoHelper()
 	for _, page := range []string{"/index.yaml", "/static-index.yaml", "/status", "/version", "/readyz", "/healthz"} {
-		v.searchPage(o.url+page, false)
+		v.searchPage(o.URL+page, false)
 	}
 	for _, source := range sources {
 		v.searchPage(source.Status.RepositoryURL+"/index.yaml", false)
-		v.searchPage(o.url+"/static-index.yaml", false, "X-Market-User", source.Namespace, "X-Market-Source", source.Name)
+		v.searchPage(o.URL+"/static-index.yaml", false, "X-Market-User", source.Namespace, "X-Market-Source", source.Name)
 	}
 	for _, app := range appsIn(ctx, sources[0].Namespace) {
 		for _, version := range app.Status.Versions {
@@ -178,7 +172,7 @@ func (v *vault) searchRepository(ctx context.Context, o *operator, sources ...*v
 // searchFiles looks into the store and the log of an operator.
 func (v *vault) searchFiles(o *operator) {
 	GinkgoHelper()
-	for _, root := range []string{o.store, o.log.Name()} {
+	for _, root := range []string{o.Store, o.Log.Name()} {
 		Expect(filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() {
 				return err

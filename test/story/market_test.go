@@ -6,7 +6,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -33,13 +32,7 @@ func sampleSource(ctx context.Context, ns string) *v1alpha1.MarketSource {
 // eventuallyTrue waits for a condition to be True and observed.
 func eventuallyTrue(ctx context.Context, o v1alpha1.Object, condition string) {
 	GinkgoHelper()
-	Eventually(func(g Gomega) {
-		g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
-		c := meta.FindStatusCondition(o.GetConditions(), condition)
-		g.Expect(c).NotTo(BeNil(), "%v", o.GetConditions())
-		g.Expect(c.Status).To(Equal(metav1.ConditionTrue), c.Message)
-		g.Expect(o.GetObservedGeneration()).To(Equal(o.GetGeneration()))
-	}).WithContext(ctx).Should(Succeed())
+	local.WaitTrue(ctx, o, condition)
 }
 
 var _ = Describe("A market keeper", func() {

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // note sets an annotation.
@@ -30,7 +31,7 @@ func note(ctx context.Context, o client.Object, key, value string) {
 // again, and returns how many of each kind there are.
 func annotate(ctx context.Context, key, value string, namespaces ...string) (sources, apps, instances int) {
 	GinkgoHelper()
-	for _, o := range objects(ctx, namespaces...) {
+	for _, o := range local.Objects(ctx, namespaces...) {
 		switch o.(type) {
 		case *v1alpha1.MarketSource:
 			sources++
@@ -46,8 +47,8 @@ func annotate(ctx context.Context, key, value string, namespaces ...string) (sou
 
 // exceptFailed leaves out that an app which failed for good was tried once more,
 // since nothing but the app itself can tell whether it is as it was.
-func exceptFailed(visits []visit) []visit {
-	at := slices.IndexFunc(visits, func(v visit) bool { return v.path == "/charts/broken-0.1.0.tgz" })
+func exceptFailed(visits []fixture.Request) []fixture.Request {
+	at := slices.IndexFunc(visits, func(v fixture.Request) bool { return v.Path == "/charts/broken-0.1.0.tgz" })
 	if at < 0 {
 		return visits
 	}
@@ -57,7 +58,7 @@ func exceptFailed(visits []visit) []visit {
 var _ = Describe("A market in which nothing changes", Ordered, func() {
 	var (
 		t        *tenant
-		repo     *shop
+		repo     *fixture.Repository
 		lost     string
 		spaces   []string
 		arranged trail
@@ -67,59 +68,59 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 	// and again, and what waits for a person.
 	BeforeAll(func(ctx SpecContext) {
 		arranged = takeTrail()
-		repo = newShop()
-		repo.otherwise = samples.Config.Handler
+		repo = fixture.NewRepository()
+		repo.Otherwise = samples.Config.Handler
 		ns := namespace(ctx, "quiet")
 		source := sourceOf(ctx, ns, "samples", repo.URL, sharedByAll, asOlares)
-		sourceOf(ctx, ns, "lost", "http://"+freeAddress())
+		sourceOf(ctx, ns, "lost", "http://"+fixture.FreeAddress())
 		lost = ns + "/lost"
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
 		t = newTenant(ctx, source)
-		spaces = []string{ns, t.namespace}
-		hello, notes := t.task(ctx, v1alpha1.ActionInstall, "hello"), t.task(ctx, v1alpha1.ActionInstall, "notes")
-		t.waits(ctx, t.task(ctx, v1alpha1.ActionInstall, "wiki"), v1alpha1.ReasonWaitingForInput)
+		spaces = []string{ns, t.Namespace}
+		hello, notes := t.Task(ctx, v1alpha1.ActionInstall, "hello"), t.Task(ctx, v1alpha1.ActionInstall, "notes")
+		t.waits(ctx, t.Task(ctx, v1alpha1.ActionInstall, "wiki"), v1alpha1.ReasonWaitingForInput)
 		t.succeed(ctx, hello)
 		t.succeed(ctx, notes)
-		t.fails(ctx, t.task(ctx, v1alpha1.ActionUpgrade, "team"), v1alpha1.ReasonNotInstalled)
-		market.rest(ctx)
+		t.fails(ctx, t.Task(ctx, v1alpha1.ActionUpgrade, "team"), v1alpha1.ReasonNotInstalled)
+		market.WaitIdle(ctx)
 		Expect(arranged.writes(spaces...)).NotTo(BeEmpty(), "the writes of the operator cannot be seen")
 	})
 
 	AfterEach(func(ctx SpecContext) { keepTheContract(ctx, spaces...) })
 
 	It("writes nothing when the operator starts again and looks at everything", func(ctx SpecContext) {
-		trail, before := takeTrail(), repo.since(0)
-		market.restart()
-		rounds := market.rest(ctx)
+		trail, before := takeTrail(), repo.Requests(0)
+		market.Restart()
+		rounds := market.WaitIdle(ctx)
 		Expect(rounds["appinfo"]).To(BeNumerically(">=", len(appsIn(ctx, spaces[0]))))
 		Expect(rounds["appinstance"]).To(BeNumerically(">=", 2))
 		Expect(rounds["appinstalltask"]).To(BeNumerically(">=", 4))
 		Expect(trail.writes(spaces...)).To(BeEmpty())
 
 		By("asking the source once, on condition")
-		visits := exceptFailed(repo.since(len(before)))
+		visits := exceptFailed(repo.Requests(len(before)))
 		Expect(visits).To(HaveLen(1))
-		Expect(visits[0].status).To(Equal(http.StatusNotModified))
+		Expect(visits[0].Status).To(Equal(http.StatusNotModified))
 	})
 
 	It("writes nothing when everything is looked at again", func(ctx SpecContext) {
-		before := market.rest(ctx)
-		trail, visits := takeTrail(), len(repo.since(0))
+		before := market.WaitIdle(ctx)
+		trail, visits := takeTrail(), len(repo.Requests(0))
 		sources, apps, instances := annotate(ctx, "stories.example/touched", "once", spaces...)
 		Expect(sources * apps * instances).NotTo(BeZero())
-		after := market.rest(ctx)
+		after := market.WaitIdle(ctx)
 		Expect(after["marketsource"] - before["marketsource"]).To(BeNumerically(">=", sources))
 		Expect(after["appinfo"] - before["appinfo"]).To(BeNumerically(">=", apps))
 		Expect(after["appinstance"] - before["appinstance"]).To(BeNumerically(">=", instances))
 		Expect(trail.writes(spaces...)).To(BeEmpty())
-		Expect(exceptFailed(repo.since(visits))).To(BeEmpty())
+		Expect(exceptFailed(repo.Requests(visits))).To(BeEmpty())
 	})
 
 	It("writes nothing but statuses when somebody asks for everything", func(ctx SpecContext) {
-		market.rest(ctx)
+		market.WaitIdle(ctx)
 		trail := takeTrail()
 		annotate(ctx, v1alpha1.ReconcileRequestAnnotation, "now", spaces...)
-		market.rest(ctx)
+		market.WaitIdle(ctx)
 		counts := map[string]int{}
 		for _, write := range trail.writes(spaces...) {
 			Expect(write.Verb).To(Equal("patch"), write.String())
@@ -135,7 +136,7 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 		}
 
 		By("telling who asked")
-		for _, o := range objects(ctx, spaces...) {
+		for _, o := range local.Objects(ctx, spaces...) {
 			if o.GetNamespace()+"/"+o.GetName() == lost {
 				continue // Nothing was carried out there.
 			}
@@ -153,7 +154,7 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 		By("asking once more")
 		trail = takeTrail()
 		annotate(ctx, "stories.example/touched", "twice", spaces...)
-		market.rest(ctx)
+		market.WaitIdle(ctx)
 		Expect(trail.writes(spaces...)).To(BeEmpty())
 	})
 
@@ -161,19 +162,19 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 		source := &v1alpha1.MarketSource{}
 		key := client.ObjectKey{Namespace: spaces[0], Name: "samples"}
 		Expect(cluster.Get(ctx, key, source)).To(Succeed())
-		visits := len(repo.since(0))
+		visits := len(repo.Requests(0))
 		note(ctx, source, v1alpha1.ReconcileRequestAnnotation, "again")
 		Eventually(func(g Gomega) {
 			g.Expect(cluster.Get(ctx, key, source)).To(Succeed())
 			g.Expect(source.Status.LastHandledReconcileAt).To(Equal("again"))
 		}).WithContext(ctx).Should(Succeed())
-		market.rest(ctx)
-		seen := repo.since(visits)
+		market.WaitIdle(ctx)
+		seen := repo.Requests(visits)
 		Expect(seen).To(HaveLen(1))
-		Expect(seen[0].path).To(Equal("/index.yaml"))
-		Expect(seen[0].etag).To(Equal(source.Status.ETag))
-		Expect(seen[0].etag).NotTo(BeEmpty())
-		Expect(seen[0].status).To(Equal(http.StatusNotModified))
-		Expect(seen[0].bytes).To(BeZero())
+		Expect(seen[0].Path).To(Equal("/index.yaml"))
+		Expect(seen[0].ETag).To(Equal(source.Status.ETag))
+		Expect(seen[0].ETag).NotTo(BeEmpty())
+		Expect(seen[0].Status).To(Equal(http.StatusNotModified))
+		Expect(seen[0].Bytes).To(BeZero())
 	})
 })

@@ -16,7 +16,7 @@ func sameFromScratch(ctx context.Context, ns string) {
 	Expect(served).NotTo(BeEmpty())
 	other := market.elsewhere(GinkgoT().TempDir())
 	Eventually(func() int { return other.records(ns) }).WithContext(ctx).Should(Equal(len(served)))
-	other.rest(ctx)
+	other.WaitIdle(ctx)
 	for url, digest := range served {
 		Expect(digestAt(ctx, url)).To(Equal(digest), url)
 	}
@@ -24,7 +24,7 @@ func sameFromScratch(ctx context.Context, ns string) {
 }
 
 // That of a large market is asked after the operator was killed in the middle of it.
-var _ = Describe("Hydrating from scratch twice", Serial, func() {
+var _ = Describe("Hydrating from scratch twice", func() {
 	It("gives the same charts, byte by byte", func(ctx SpecContext) {
 		ns := namespace(ctx, "repeat")
 		source := sampleSource(ctx, ns)

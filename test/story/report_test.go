@@ -9,6 +9,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	"github.com/onsi/ginkgo/v2/types"
 	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // What the stories have to show, tables of cases and of times, goes to a file: go test
@@ -25,7 +27,7 @@ var _ = ReportAfterSuite("What the stories have to show", func(report Report) {
 	if text.Len() == 0 {
 		return
 	}
-	file := root(".local/reports/stories.txt")
+	file := fixture.Path(".local/reports/stories.txt")
 	Expect(os.MkdirAll(filepath.Dir(file), 0o755)).To(Succeed())
 	Expect(os.WriteFile(file, []byte(text.String()), 0o644)).To(Succeed())
 })

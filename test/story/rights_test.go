@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // poor is a service account that may do nothing until somebody lets it.
@@ -45,7 +46,7 @@ func rightsOf(role *rbacv1.Role) []string {
 // returns the file and the role that it begins with.
 func (t *tenant) remedy(ctx context.Context, task *v1alpha1.AppInstallTask, problem int) (string, *rbacv1.Role) {
 	GinkgoHelper()
-	text := kubectl(ctx, "get", "atask", task.Name, "-n", t.namespace, "-o", fmt.Sprintf("jsonpath={.status.preflight[%d].remedy}", problem))
+	text := kubectl(ctx, "get", "atask", task.Name, "-n", t.Namespace, "-o", fmt.Sprintf("jsonpath={.status.preflight[%d].remedy}", problem))
 	Expect(text).NotTo(BeEmpty())
 	path := written(text)
 	first, _, _ := strings.Cut(text, "\n---\n")
@@ -65,7 +66,7 @@ func written(text string) string {
 
 // user is how the API server calls a service account of the tenant.
 func (t *tenant) user(account string) string {
-	return "system:serviceaccount:" + t.namespace + ":" + account
+	return "system:serviceaccount:" + t.Namespace + ":" + account
 }
 
 // eventuallyMay waits until the authorizer has heard of a role that was applied.
@@ -85,7 +86,7 @@ func (t *tenant) state(ctx context.Context) []string {
 	GinkgoHelper()
 	found := t.leftovers(ctx)
 	var instances v1alpha1.AppInstanceList
-	Expect(cluster.List(ctx, &instances, client.InNamespace(t.namespace))).To(Succeed())
+	Expect(cluster.List(ctx, &instances, client.InNamespace(t.Namespace))).To(Succeed())
 	for _, i := range instances.Items {
 		found = append(found, fmt.Sprintf("AppInstance/%s %d %s", i.Name, i.Generation, i.Status.Version))
 	}
@@ -126,43 +127,43 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 	var t *tenant
 
 	BeforeAll(func(ctx SpecContext) {
-		repo := newShop()
-		var all []offered
+		repo := fixture.NewRepository()
+		var all []fixture.Offer
 		for _, version := range []string{"1.0.0", "1.1.0"} {
 			archive := office(version)
-			repo.put("/office-"+version+".tgz", gives(archive))
-			all = append(all, offers("office", version, "office-"+version+".tgz", archive))
+			repo.Handle("/office-"+version+".tgz", fixture.Content(archive))
+			all = append(all, fixture.NewOffer("office", version, "office-"+version+".tgz", archive))
 		}
 		archive := embassy()
-		repo.put("/embassy.tgz", gives(archive))
-		repo.put("/index.yaml", gives(indexOf(append(all, offers("embassy", "1.0.0", "embassy.tgz", archive))...)))
+		repo.Handle("/embassy.tgz", fixture.Content(archive))
+		repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(append(all, fixture.NewOffer("embassy", "1.0.0", "embassy.tgz", archive))...)))
 		source = sourceOf(ctx, namespace(ctx, "market"), "offices", repo.URL, sharedByAll)
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
 	})
 
 	BeforeEach(func(ctx SpecContext) {
 		t = newTenant(ctx, source)
-		Expect(cluster.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: poor}})).To(Succeed())
+		Expect(cluster.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: poor}})).To(Succeed())
 	})
 
 	// Somebody who may do more brings the instance into the state for an action.
 	installed := func(ctx context.Context, version string) {
 		GinkgoHelper()
-		t.succeed(ctx, t.task(ctx, v1alpha1.ActionInstall, "office", func(s *v1alpha1.AppInstallTaskSpec) { s.Version = version }))
+		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "office", func(s *v1alpha1.AppInstallTaskSpec) { s.Version = version }))
 	}
 	old := func(ctx context.Context) { installed(ctx, "1.0.0") }
 	newest := func(ctx context.Context) { installed(ctx, "1.1.0") }
 	upgraded := func(ctx context.Context) {
 		old(ctx)
-		t.succeed(ctx, t.task(ctx, v1alpha1.ActionUpgrade, "office"))
+		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionUpgrade, "office"))
 	}
 	stopped := func(ctx context.Context) {
 		newest(ctx)
-		t.succeed(ctx, t.task(ctx, v1alpha1.ActionStop, "office"))
+		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionStop, "office"))
 	}
 	byHelm := func(ctx context.Context) {
 		newHelmClient("HELM3", "helm3").run(ctx, "install", "office", "office", "--repo", source.Status.RepositoryURL,
-			"--version", "1.0.0", "--namespace", t.namespace, "--set", "greeting=mine", "--wait")
+			"--version", "1.0.0", "--namespace", t.Namespace, "--set", "greeting=mine", "--wait")
 	}
 	nothing := func(context.Context) {}
 	asItIs := func(*v1alpha1.AppInstallTaskSpec) {}
@@ -171,9 +172,9 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		func(ctx SpecContext, action v1alpha1.Action, before func(context.Context), change func(*v1alpha1.AppInstallTaskSpec)) {
 			before(ctx)
 			was := t.state(ctx)
-			first := t.task(ctx, action, "office", change, asPoor)
+			first := t.Task(ctx, action, "office", change, asPoor)
 			message := t.fails(ctx, first, v1alpha1.ReasonPermissionDenied)
-			Expect(message).To(ContainSubstring("service account " + t.namespace + "/poor may not"))
+			Expect(message).To(ContainSubstring("service account " + t.Namespace + "/poor may not"))
 			Expect(first.Status.Preflight).To(HaveLen(1))
 			Expect(first.Status.Preflight[0].Reason).To(Equal(v1alpha1.ReasonPermissionDenied))
 			Expect(first.Status.InstanceRef).To(BeNil())
@@ -183,15 +184,15 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 			path, role := t.remedy(ctx, first, 0)
 			Expect(role.Kind).To(Equal("Role"))
 			kubectl(ctx, "apply", "-f", path, "--as", t.user("tenant"))
-			t.eventuallyMay(ctx, authorizationv1.ResourceAttributes{Namespace: t.namespace, Verb: "list", Resource: "pods"})
+			t.eventuallyMay(ctx, authorizationv1.ResourceAttributes{Namespace: t.Namespace, Verb: "list", Resource: "pods"})
 
 			since := takeTrail()
-			second := t.task(ctx, action, "office", change, asPoor)
+			second := t.Task(ctx, action, "office", change, asPoor)
 			t.succeed(ctx, second)
-			Expect(t.instance(ctx, second.Status.InstanceRef.Name).Spec.ServiceAccountName).To(Equal(poor))
-			market.rest(ctx)
+			Expect(t.Instance(ctx, second.Status.InstanceRef.Name).Spec.ServiceAccountName).To(Equal(poor))
+			market.WaitIdle(ctx)
 			Expect(t.refused(since)).To(BeEmpty(), "asked for what the role does not have")
-			keepTheContract(ctx, t.namespace)
+			keepTheContract(ctx, t.Namespace)
 		},
 		Entry("Install", v1alpha1.ActionInstall, nothing, asItIs),
 		Entry("Upgrade", v1alpha1.ActionUpgrade, old, asItIs),
@@ -206,7 +207,7 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 	)
 
 	It("is asked for no more than the objects of the app take", func(ctx SpecContext) {
-		task := t.task(ctx, v1alpha1.ActionInstall, "office", version("1.1.0"), asPoor)
+		task := t.Task(ctx, v1alpha1.ActionInstall, "office", version("1.1.0"), asPoor)
 		t.fails(ctx, task, v1alpha1.ReasonPermissionDenied)
 		_, role := t.remedy(ctx, task, 0)
 		const kept, followed, hook = "create delete get patch", "create delete get list patch watch", "create delete get"
@@ -220,8 +221,8 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 	})
 
 	It("has an administrator of the cluster apply what is beyond the namespace", func(ctx SpecContext) {
-		name := t.namespace + "-embassy"
-		task := t.task(ctx, v1alpha1.ActionInstall, "embassy", asPoor)
+		name := t.Namespace + "-embassy"
+		task := t.Task(ctx, v1alpha1.ActionInstall, "embassy", asPoor)
 		t.fails(ctx, task, v1alpha1.ReasonPermissionDenied)
 		Expect(task.Status.Preflight).To(HaveLen(2))
 		Expect(task.Status.Preflight[1].Reason).To(Equal(v1alpha1.ReasonAdministratorNeeded))
@@ -230,8 +231,8 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		By("applying what the namespace's own administrator may")
 		path, _ := t.remedy(ctx, task, 0)
 		kubectl(ctx, "apply", "-f", path, "--as", t.user("tenant"))
-		t.eventuallyMay(ctx, authorizationv1.ResourceAttributes{Namespace: t.namespace, Verb: "list", Resource: "pods"})
-		task = t.task(ctx, v1alpha1.ActionInstall, "embassy", asPoor)
+		t.eventuallyMay(ctx, authorizationv1.ResourceAttributes{Namespace: t.Namespace, Verb: "list", Resource: "pods"})
+		task = t.Task(ctx, v1alpha1.ActionInstall, "embassy", asPoor)
 		t.fails(ctx, task, v1alpha1.ReasonAdministratorNeeded)
 		Expect(task.Status.Preflight).To(HaveLen(1))
 		Expect(t.state(ctx)).To(BeEmpty())
@@ -245,8 +246,8 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		DeferCleanup(func(ctx SpecContext) { kubectl(ctx, "delete", "-f", path) })
 		t.eventuallyMay(ctx, authorizationv1.ResourceAttributes{Verb: "create", Group: rbacv1.GroupName, Resource: "clusterroles"})
 		since := takeTrail()
-		t.succeed(ctx, t.task(ctx, v1alpha1.ActionInstall, "embassy", asPoor))
-		t.succeed(ctx, t.task(ctx, v1alpha1.ActionUninstall, "embassy", asPoor))
+		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "embassy", asPoor))
+		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "embassy", asPoor))
 		Expect(t.refused(since)).To(BeEmpty())
 		Expect(slices.ContainsFunc(t.state(ctx), func(s string) bool { return strings.HasPrefix(s, "Secret/") })).To(BeFalse())
 	})

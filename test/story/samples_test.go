@@ -15,17 +15,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
 )
 
-var _ = Describe("The samples", Serial, Ordered, func() {
-	demo := &tenant{namespace: "demo", source: &v1alpha1.MarketSource{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "market", Name: "samples"}}}
+var _ = Describe("The samples", Ordered, func() {
+	demo := &tenant{&fixture.Tenant{Namespace: "demo", Source: &v1alpha1.MarketSource{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "market", Name: "samples"}}}}
 	task := func(name string) *v1alpha1.AppInstallTask {
-		return &v1alpha1.AppInstallTask{ObjectMeta: metav1.ObjectMeta{Namespace: demo.namespace, Name: name}}
+		return &v1alpha1.AppInstallTask{ObjectMeta: metav1.ObjectMeta{Namespace: demo.Namespace, Name: name}}
 	}
 
 	BeforeAll(func(ctx SpecContext) {
-		for _, name := range []string{"market", demo.namespace} {
+		demo.Cluster = local
+		for _, name := range []string{"market", demo.Namespace} {
 			DeferCleanup(func(ctx SpecContext) {
 				ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 				Expect(client.IgnoreNotFound(cluster.Delete(ctx, ns))).To(Succeed())
@@ -40,7 +42,7 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 		By("installing a version that is not the newest")
 		applySample(ctx, "task-install-hello.yaml")
 		demo.succeed(ctx, task("install-hello"))
-		installed := demo.instance(ctx, "hello")
+		installed := demo.Instance(ctx, "hello")
 		Expect(installed.Status.Version).To(Equal("1.0.0"))
 		Expect(installed.Spec.Title).To(Equal("Hello"))
 		Expect(greetingOf(ctx, demo, "hello")).To(ContainSubstring("Hello from the demo"))
@@ -48,14 +50,14 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 		By("bringing it to the newest stable version")
 		applySample(ctx, "task-upgrade-hello.yaml")
 		demo.succeed(ctx, task("upgrade-hello"))
-		Expect(demo.instance(ctx, "hello").Status.Version).To(Equal("1.1.0"))
+		Expect(demo.Instance(ctx, "hello").Status.Version).To(Equal("1.1.0"))
 		Expect(greetingOf(ctx, demo, "hello")).To(And(
 			ContainSubstring("Hello from the demo"), ContainSubstring("Until next time")), "the values are kept")
 
 		By("going back to what ran before")
 		applySample(ctx, "task-rollback-hello.yaml")
 		demo.succeed(ctx, task("rollback-hello"))
-		back := demo.instance(ctx, "hello")
+		back := demo.Instance(ctx, "hello")
 		Expect(back.Status.Version).To(Equal("1.0.0"))
 		Expect(back.Spec.Revision).To(BeEquivalentTo(1), "it is pinned")
 		Expect(greetingOf(ctx, demo, "hello")).To(And(
@@ -65,7 +67,7 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 		applySample(ctx, "task-stop-hello.yaml")
 		demo.succeed(ctx, task("stop-hello"))
 		Expect(replicas(ctx, demo, "hello")).To(BeZero())
-		Expect(demo.instance(ctx, "hello").Status.Stopped).To(BeTrue())
+		Expect(demo.Instance(ctx, "hello").Status.Stopped).To(BeTrue())
 		applySample(ctx, "task-resume-hello.yaml")
 		demo.succeed(ctx, task("resume-hello"))
 		Expect(replicas(ctx, demo, "hello")).To(BeEquivalentTo(1))
@@ -74,7 +76,7 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 		applySample(ctx, "task-cancel-hello.yaml")
 		demo.succeed(ctx, task("cancel-hello"))
 		demo.fails(ctx, task("upgrade-hello-later"), v1alpha1.ReasonCancelled)
-		Expect(demo.instance(ctx, "hello").Status.Version).To(Equal("1.0.0"))
+		Expect(demo.Instance(ctx, "hello").Status.Version).To(Equal("1.0.0"))
 
 		By("removing it")
 		applySample(ctx, "task-uninstall-hello.yaml")
@@ -83,11 +85,11 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 	})
 
 	It("adopt what the helm command has installed", func(ctx SpecContext) {
-		newHelmClient("HELM3", "helm3").run(ctx, "install", "greeter", "hello", "--repo", market.url+"/market/samples",
-			"--version", "1.0.0", "--namespace", demo.namespace, "--set", "greeting=Good evening")
+		newHelmClient("HELM3", "helm3").run(ctx, "install", "greeter", "hello", "--repo", market.URL+"/market/samples",
+			"--version", "1.0.0", "--namespace", demo.Namespace, "--set", "greeting=Good evening")
 		applySample(ctx, "task-adopt-greeter.yaml")
 		demo.succeed(ctx, task("adopt-greeter"))
-		adopted := demo.instance(ctx, "greeter")
+		adopted := demo.Instance(ctx, "greeter")
 		Expect(adopted.Status.Version).To(Equal("1.0.0"))
 		Expect(adopted.Status.AdoptedValues).NotTo(BeNil(), "what was given to helm is kept")
 		Expect(greetingOf(ctx, demo, "greeter")).To(ContainSubstring("Good evening"))
@@ -100,7 +102,7 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 		Expect(wiki.Status.RequiredInputs).To(HaveLen(5))
 		applySample(ctx, "task-install-wiki-inputs.yaml")
 		demo.succeed(ctx, wiki)
-		Expect(demo.instance(ctx, "wiki").Status.Releases).NotTo(BeEmpty())
+		Expect(demo.Instance(ctx, "wiki").Status.Releases).NotTo(BeEmpty())
 	})
 
 	It("install blog with the app that it needs, and remove both", func(ctx SpecContext) {
@@ -109,8 +111,8 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 		demo.succeed(ctx, blog)
 		Expect(blog.Status.Steps).To(ConsistOf(v1alpha1.Step{
 			Task: "install-blog-notes", Instance: "notes", Action: v1alpha1.ActionInstall}))
-		Expect(demo.instance(ctx, "notes").Status.Releases).NotTo(BeEmpty())
-		Expect(demo.instance(ctx, "blog").Status.Releases).NotTo(BeEmpty())
+		Expect(demo.Instance(ctx, "notes").Status.Releases).NotTo(BeEmpty())
+		Expect(demo.Instance(ctx, "blog").Status.Releases).NotTo(BeEmpty())
 
 		applySample(ctx, "task-uninstall-all-notes.yaml")
 		removal := task("uninstall-notes")
@@ -118,13 +120,13 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 		Expect(removal.Status.Steps).To(ConsistOf(v1alpha1.Step{
 			Task: "uninstall-notes-blog", Instance: "blog", Action: v1alpha1.ActionUninstall}))
 		for _, name := range []string{"notes", "blog"} {
-			Expect(demo.instance(ctx, name).Status.Releases).To(BeEmpty())
+			Expect(demo.Instance(ctx, name).Status.Releases).To(BeEmpty())
 		}
-		Expect(demo.instance(ctx, "notes").Status.Retained).To(HaveLen(1), "the volume of the notes is kept")
+		Expect(demo.Instance(ctx, "notes").Status.Retained).To(HaveLen(1), "the volume of the notes is kept")
 	})
 
 	It("install what serves the whole cluster, and what uses it", func(ctx SpecContext) {
-		server := sharedPlace(ctx, demo.source, "teamserver")
+		server := sharedPlace(ctx, demo.Source, "teamserver")
 		applySample(ctx, "task-install-team.yaml")
 		client := task("install-team")
 		demo.waits(ctx, client, v1alpha1.ReasonWaitingForDependency)
@@ -132,19 +134,19 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 		demo.succeed(ctx, client)
 		Expect(server.releases(ctx, "team")).To(Equal([]string{"teamserver"}))
 		Expect(demo.releases(ctx, "team")).To(Equal([]string{"team"}))
-		demo.succeed(ctx, demo.task(ctx, v1alpha1.ActionUninstall, "team", func(s *v1alpha1.AppInstallTaskSpec) { s.ServiceAccountName = "" }))
-		server.succeed(ctx, server.task(ctx, v1alpha1.ActionUninstall, "team"))
+		demo.succeed(ctx, demo.Task(ctx, v1alpha1.ActionUninstall, "team", func(s *v1alpha1.AppInstallTaskSpec) { s.ServiceAccountName = "" }))
+		server.succeed(ctx, server.Task(ctx, v1alpha1.ActionUninstall, "team"))
 	})
 
 	It("keep an instance in git, copy it, and remove it with its object", func(ctx SpecContext) {
 		applySample(ctx, "instance-board.yaml")
-		kubectl(ctx, "wait", "--for=condition=Ready", "ainst/board-design", "-n", demo.namespace, "--timeout=90s")
-		origin := demo.instance(ctx, "board-design")
+		kubectl(ctx, "wait", "--for=condition=Ready", "ainst/board-design", "-n", demo.Namespace, "--timeout=90s")
+		origin := demo.Instance(ctx, "board-design")
 		Expect(origin.Status.Entrances).NotTo(BeEmpty())
 
 		applySample(ctx, "task-clone-board.yaml")
 		demo.succeed(ctx, task("clone-board"))
-		copied := demo.instance(ctx, "board-sales")
+		copied := demo.Instance(ctx, "board-sales")
 		Expect(copied.Spec.Values).To(Equal(origin.Spec.Values))
 		Expect(copied.Spec.Envs).To(Equal(origin.Spec.Envs))
 		Expect(copied.Spec.ServiceAccountName).To(Equal(origin.Spec.ServiceAccountName))
@@ -154,14 +156,14 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 		}
 		Expect(titles).To(Equal([]string{"Sales board", "Settings of the sales board", "Address for other programs"}))
 
-		kubectl(ctx, "delete", "-f", root("config/samples/instance-board.yaml"), "--timeout=90s")
-		Expect(cluster.Get(ctx, client.ObjectKey{Namespace: demo.namespace, Name: "board-design"}, &v1alpha1.AppInstance{})).
+		kubectl(ctx, "delete", "-f", fixture.Path("config/samples/instance-board.yaml"), "--timeout=90s")
+		Expect(cluster.Get(ctx, client.ObjectKey{Namespace: demo.Namespace, Name: "board-design"}, &v1alpha1.AppInstance{})).
 			To(Satisfy(apierrors.IsNotFound))
-		Expect(demo.instance(ctx, "board-sales").Status.Releases).NotTo(BeEmpty(), "the copy lives on")
+		Expect(demo.Instance(ctx, "board-sales").Status.Releases).NotTo(BeEmpty(), "the copy lives on")
 	})
 
 	It("are all told of here", func() {
-		files, err := filepath.Glob(root("config/samples/*.yaml"))
+		files, err := filepath.Glob(fixture.Path("config/samples/*.yaml"))
 		Expect(err).NotTo(HaveOccurred())
 		var names []string
 		for _, file := range files {
@@ -180,7 +182,7 @@ var _ = Describe("The samples", Serial, Ordered, func() {
 // market as it is here.
 func applySample(ctx context.Context, name string) {
 	GinkgoHelper()
-	text, err := os.ReadFile(root(filepath.Join("config", "samples", name)))
+	text, err := os.ReadFile(fixture.Path(filepath.Join("config", "samples", name)))
 	Expect(err).NotTo(HaveOccurred())
 	file := filepath.Join(GinkgoT().TempDir(), name)
 	Expect(os.WriteFile(file, []byte(strings.ReplaceAll(string(text), "http://127.0.0.1:8880", samples.URL)), 0o600)).To(Succeed())
@@ -191,7 +193,7 @@ func applySample(ctx context.Context, name string) {
 func greetingOf(ctx context.Context, t *tenant, instance string) string {
 	GinkgoHelper()
 	config := &corev1.ConfigMap{}
-	Expect(cluster.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: instance + "-page"}, config)).To(Succeed())
+	Expect(cluster.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: instance + "-page"}, config)).To(Succeed())
 	var text strings.Builder
 	for _, content := range config.Data {
 		text.WriteString(content)
@@ -203,7 +205,7 @@ func greetingOf(ctx context.Context, t *tenant, instance string) string {
 func replicas(ctx context.Context, t *tenant, instance string) int32 {
 	GinkgoHelper()
 	deployment := &appsv1.Deployment{}
-	Expect(cluster.Get(ctx, client.ObjectKey{Namespace: t.namespace, Name: instance}, deployment)).To(Succeed())
+	Expect(cluster.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: instance}, deployment)).To(Succeed())
 	Expect(deployment.Spec.Replicas).NotTo(BeNil())
 	return *deployment.Spec.Replicas
 }

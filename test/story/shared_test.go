@@ -32,7 +32,7 @@ func sharedPlace(ctx context.Context, source *v1alpha1.MarketSource, unit string
 func (t *tenant) releases(ctx context.Context, name string) []string {
 	GinkgoHelper()
 	var units []string
-	for _, r := range t.instance(ctx, name).Status.Releases {
+	for _, r := range t.Instance(ctx, name).Status.Releases {
 		units = append(units, r.Unit)
 	}
 	return units
@@ -52,7 +52,7 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 	})
 
 	It("waits for that part, and says what an administrator has to apply", func(ctx SpecContext) {
-		task := anna.task(ctx, v1alpha1.ActionInstall, "team")
+		task := anna.Task(ctx, v1alpha1.ActionInstall, "team")
 		anna.waits(ctx, task, v1alpha1.ReasonWaitingForDependency)
 		Expect(task.Status.Preflight).To(HaveLen(1))
 		Expect(task.Status.Preflight[0].Message).To(ContainSubstring("teamserver, which serves the whole cluster, to run in namespace " + place))
@@ -66,39 +66,39 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		kubectl(ctx, "apply", "-f", written(task.Status.Preflight[0].Remedy))
 		anna.succeed(ctx, task)
 		Expect(keeper.releases(ctx, "team")).To(Equal([]string{"teamserver"}))
-		Expect(keeper.instance(ctx, "team").Status.Entrances).To(BeEmpty(), "people enter by the clients")
+		Expect(keeper.Instance(ctx, "team").Status.Entrances).To(BeEmpty(), "people enter by the clients")
 		Expect(anna.releases(ctx, "team")).To(Equal([]string{"team"}))
-		Expect(anna.instance(ctx, "team").Status.Entrances).NotTo(BeEmpty())
+		Expect(anna.Instance(ctx, "team").Status.Entrances).NotTo(BeEmpty())
 	})
 
 	It("gives everybody a part of their own beside it", func(ctx SpecContext) {
-		ben.succeed(ctx, ben.task(ctx, v1alpha1.ActionInstall, "team"))
+		ben.succeed(ctx, ben.Task(ctx, v1alpha1.ActionInstall, "team"))
 		Expect(ben.releases(ctx, "team")).To(Equal([]string{"team"}))
-		ben.succeed(ctx, ben.task(ctx, v1alpha1.ActionStop, "team"))
+		ben.succeed(ctx, ben.Task(ctx, v1alpha1.ActionStop, "team"))
 		Expect(keeper.stateOf(ctx, "team")).To(Equal(lifecycle.Running))
-		ben.succeed(ctx, ben.task(ctx, v1alpha1.ActionResume, "team"))
+		ben.succeed(ctx, ben.Task(ctx, v1alpha1.ActionResume, "team"))
 	})
 
 	It("keeps that part while it is needed", func(ctx SpecContext) {
-		said := keeper.fails(ctx, keeper.task(ctx, v1alpha1.ActionUninstall, "team"), v1alpha1.ReasonDependedUpon)
-		Expect(said).To(And(ContainSubstring(anna.namespace+"/team"), ContainSubstring(ben.namespace+"/team")))
-		first := anna.task(ctx, v1alpha1.ActionUninstall, "team", withAll)
+		said := keeper.fails(ctx, keeper.Task(ctx, v1alpha1.ActionUninstall, "team"), v1alpha1.ReasonDependedUpon)
+		Expect(said).To(And(ContainSubstring(anna.Namespace+"/team"), ContainSubstring(ben.Namespace+"/team")))
+		first := anna.Task(ctx, v1alpha1.ActionUninstall, "team", withAll)
 		said = anna.fails(ctx, first, v1alpha1.ReasonPermissionDenied)
 		Expect(said).To(ContainSubstring("service account tenant may not create tasks in namespace " + place))
-		Expect(said).NotTo(ContainSubstring(ben.namespace), "who may do nothing there is not told who is there")
+		Expect(said).NotTo(ContainSubstring(ben.Namespace), "who may do nothing there is not told who is there")
 		kubectl(ctx, "apply", "-f", written(first.Status.Preflight[0].Remedy))
-		said = anna.fails(ctx, anna.task(ctx, v1alpha1.ActionUninstall, "team", withAll), v1alpha1.ReasonDependedUpon)
-		Expect(said).To(And(ContainSubstring(ben.namespace+"/team"), Not(ContainSubstring(anna.namespace+"/team"))))
+		said = anna.fails(ctx, anna.Task(ctx, v1alpha1.ActionUninstall, "team", withAll), v1alpha1.ReasonDependedUpon)
+		Expect(said).To(And(ContainSubstring(ben.Namespace+"/team"), Not(ContainSubstring(anna.Namespace+"/team"))))
 		Expect(anna.stateOf(ctx, "team")).To(Equal(lifecycle.Running), "nothing was begun")
 		Expect(keeper.stateOf(ctx, "team")).To(Equal(lifecycle.Running))
 
 		By("removing one's own part alone")
-		ben.succeed(ctx, ben.task(ctx, v1alpha1.ActionUninstall, "team"))
+		ben.succeed(ctx, ben.Task(ctx, v1alpha1.ActionUninstall, "team"))
 		Expect(keeper.stateOf(ctx, "team")).To(Equal(lifecycle.Running))
 	})
 
 	It("is removed whole by those who may do that", func(ctx SpecContext) {
-		again := anna.task(ctx, v1alpha1.ActionUninstall, "team", withAll)
+		again := anna.Task(ctx, v1alpha1.ActionUninstall, "team", withAll)
 		anna.succeed(ctx, again)
 		Expect(again.Status.Steps).To(HaveLen(1))
 		Expect(again.Status.Steps[0].Namespace).To(Equal(place))
@@ -109,20 +109,20 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 	})
 
 	It("is removed from below by those who may do that", func(ctx SpecContext) {
-		keeper.succeed(ctx, keeper.task(ctx, v1alpha1.ActionInstall, "team"))
+		keeper.succeed(ctx, keeper.Task(ctx, v1alpha1.ActionInstall, "team"))
 		for _, t := range []*tenant{anna, ben} {
-			t.succeed(ctx, t.task(ctx, v1alpha1.ActionInstall, "team"))
+			t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "team"))
 		}
-		first := keeper.task(ctx, v1alpha1.ActionUninstall, "team", withAll)
+		first := keeper.Task(ctx, v1alpha1.ActionUninstall, "team", withAll)
 		keeper.fails(ctx, first, v1alpha1.ReasonPermissionDenied)
 		kubectl(ctx, "apply", "-f", written(first.Status.Preflight[0].Remedy))
-		second := keeper.task(ctx, v1alpha1.ActionUninstall, "team", withAll)
+		second := keeper.Task(ctx, v1alpha1.ActionUninstall, "team", withAll)
 		keeper.fails(ctx, second, v1alpha1.ReasonPermissionDenied)
 		for _, t := range []*tenant{anna, ben} {
 			Expect(t.stateOf(ctx, "team")).To(Equal(lifecycle.Running), "nothing was begun for one while the other was refused")
 		}
 		kubectl(ctx, "apply", "-f", written(second.Status.Preflight[0].Remedy))
-		keeper.succeed(ctx, keeper.task(ctx, v1alpha1.ActionUninstall, "team", withAll))
+		keeper.succeed(ctx, keeper.Task(ctx, v1alpha1.ActionUninstall, "team", withAll))
 		for _, t := range []*tenant{anna, ben, keeper} {
 			Expect(t.stateOf(ctx, "team")).To(Equal(lifecycle.Removed))
 			Expect(t.leftovers(ctx)).To(BeEmpty())

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // smallVolume mounts a volume of a few MiB, which goes with the story. It leaves
@@ -67,16 +68,16 @@ func customise(ctx context.Context, source *v1alpha1.MarketSource, params string
 }
 
 // pagesAt are apps of one page each; it returns the source of them.
-func pagesAt(ctx context.Context, ns, name string) (*v1alpha1.MarketSource, *shop) {
+func pagesAt(ctx context.Context, ns, name string) (*v1alpha1.MarketSource, *fixture.Repository) {
 	GinkgoHelper()
-	repo := newShop()
-	var all []offered
+	repo := fixture.NewRepository()
+	var all []fixture.Offer
 	for _, app := range []string{"red", "green", "blue"} {
 		archive := pageOf(ns, app)
-		repo.put("/"+app+".tgz", gives(archive))
-		all = append(all, offers(app, "1.0.0", app+".tgz", archive))
+		repo.Handle("/"+app+".tgz", fixture.Content(archive))
+		all = append(all, fixture.NewOffer(app, "1.0.0", app+".tgz", archive))
 	}
-	repo.put("/index.yaml", gives(indexOf(all...)))
+	repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
 	return sourceOf(ctx, ns, name, repo.URL), repo
 }
 
@@ -86,7 +87,7 @@ func pageOf(ns, app string) []byte {
 	return packed(app, "1.0.0", page, file{"values.yaml", "from: " + ns + "\n"})
 }
 
-var _ = Describe("A volume", Serial, func() {
+var _ = Describe("A volume", func() {
 	var ns string
 	var source *v1alpha1.MarketSource
 
@@ -166,7 +167,7 @@ var _ = Describe("A volume", Serial, func() {
 		troubled(ctx, v1alpha1.ReasonStorageReadOnly, customised)
 
 		By("starting again on it")
-		other.restart()
+		other.Restart()
 		troubled(ctx, v1alpha1.ReasonStorageReadOnly, customised)
 
 		By("being writable again")
@@ -179,7 +180,7 @@ var _ = Describe("A volume", Serial, func() {
 			}
 		}).WithContext(ctx).Should(Succeed())
 		ready(ctx, "hey")
-		other.rest(ctx)
+		other.WaitIdle(ctx)
 		Expect(other.temporary()).To(BeEmpty())
 		keepTheContract(ctx, ns)
 	})
@@ -213,13 +214,13 @@ var _ = Describe("A volume", Serial, func() {
 
 	It("of which a part is lost that cannot be made again has its app not ready", func(ctx SpecContext) {
 		ns = namespace(ctx, "volume")
-		var repo *shop
+		var repo *fixture.Repository
 		source, repo = pagesAt(ctx, ns, "pages")
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
 		lost := appsIn(ctx, ns)[0]
 		published, path := lost.Status.Versions[0], "/"+lost.Spec.App+".tgz"
 		archive := pageOf(ns, lost.Spec.App)
-		repo.put(path, answers(http.StatusBadGateway))
+		repo.Handle(path, fixture.Status(http.StatusBadGateway))
 		Expect(os.Remove(market.blob(published.Digest))).To(Succeed())
 		_, err := digestAt(ctx, published.URL)
 		Expect(err).To(HaveOccurred())
@@ -227,7 +228,7 @@ var _ = Describe("A volume", Serial, func() {
 		keepTheContract(ctx, ns)
 
 		By("having its source again")
-		repo.put(path, gives(archive))
+		repo.Handle(path, fixture.Content(archive))
 		eventuallyTrue(ctx, lost, v1alpha1.ConditionReady)
 		Expect(digestAt(ctx, published.URL)).To(Equal(published.Digest))
 	})

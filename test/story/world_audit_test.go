@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/test/expect"
 )
 
 // A trail is a place in the audit log of the API server: what comes behind it was
@@ -41,7 +39,7 @@ func (a asked) ours() bool {
 
 func (a asked) writes() bool { return !slices.Contains([]string{"get", "list", "watch"}, a.Verb) }
 
-func auditLog() string { return filepath.Join(scratch, "cluster", "audit.log") }
+func auditLog() string { return local.AuditLog() }
 
 func takeTrail() trail {
 	GinkgoHelper()
@@ -81,34 +79,6 @@ func (t trail) writes(namespaces ...string) []asked {
 	return found
 }
 
-// objects are all that there is of the four kinds in the namespaces.
-func objects(ctx context.Context, namespaces ...string) []v1alpha1.Object {
-	GinkgoHelper()
-	var found []v1alpha1.Object
-	for _, namespace := range namespaces {
-		in := client.InNamespace(namespace)
-		var sources v1alpha1.MarketSourceList
-		Expect(cluster.List(ctx, &sources, in)).To(Succeed())
-		for i := range sources.Items {
-			found = append(found, &sources.Items[i])
-		}
-		for _, app := range appsIn(ctx, namespace) {
-			found = append(found, app)
-		}
-		var instances v1alpha1.AppInstanceList
-		Expect(cluster.List(ctx, &instances, in)).To(Succeed())
-		for i := range instances.Items {
-			found = append(found, &instances.Items[i])
-		}
-		var tasks v1alpha1.AppInstallTaskList
-		Expect(cluster.List(ctx, &tasks, in)).To(Succeed())
-		for i := range tasks.Items {
-			found = append(found, &tasks.Items[i])
-		}
-	}
-	return found
-}
-
 func appsIn(ctx context.Context, namespace string) []*v1alpha1.AppInfo {
 	GinkgoHelper()
 	var list v1alpha1.AppInfoList
@@ -121,18 +91,8 @@ func appsIn(ctx context.Context, namespace string) []*v1alpha1.AppInfo {
 }
 
 // keepTheContract checks every object of the namespaces against the contract of
-// status. The addresses of the servers of a story stand in for those that people
-// write into a source; that they have ports is no fault of a message.
+// status.
 func keepTheContract(ctx context.Context, namespaces ...string) {
 	GinkgoHelper()
-	found := objects(ctx, namespaces...)
-	Expect(found).NotTo(BeEmpty())
-	for _, o := range found {
-		conditions := o.GetConditions()
-		for i := range conditions {
-			conditions[i].Message = shopAddress.ReplaceAllString(conditions[i].Message, "http://shop.example/")
-		}
-		o.SetConditions(conditions)
-		expect.Contract(NewGomega(Fail), o)
-	}
+	local.CheckContract(ctx, namespaces...)
 }

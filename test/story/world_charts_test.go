@@ -1,17 +1,14 @@
 package story_test
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
-	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/test/fixture"
 	"github.com/appmarket/operator/test/samplemarket"
 )
 
@@ -35,74 +32,51 @@ data:
 // packed is a chart as people pack it.
 func packed(name, version string, more ...file) []byte {
 	GinkgoHelper()
-	var files []hydrate.File
-	for _, f := range append([]file{chartFile(name, version)}, more...) {
-		files = append(files, hydrate.File{Name: f.path, Data: []byte(f.text)})
-	}
-	archive, err := hydrate.Pack(name, files)
-	Expect(err).NotTo(HaveOccurred())
-	return archive
+	return chartOf(name, version, more...).Archive()
 }
 
-// entry is one entry of an archive that nobody packs by accident.
-type entry struct {
-	name, text, link string
-	kind             byte
+func chartOf(name, version string, more ...file) fixture.Chart {
+	c := fixture.Chart{Name: name, Version: version, Files: fixture.Files{}}
+	for _, f := range more {
+		c.Files[f.path] = f.text
+	}
+	return c
 }
 
 // forged is an archive of a good chart with further entries.
-func forged(name string, more ...entry) []byte {
+func forged(name string, more ...fixture.TarEntry) []byte {
 	GinkgoHelper()
-	meta := chartFile(name, "1.0.0")
-	entries := append([]entry{
-		{name: name + "/" + meta.path, text: meta.text},
-		{name: name + "/" + page.path, text: page.text},
-	}, more...)
-	var out bytes.Buffer
-	zipped := gzip.NewWriter(&out)
-	archive := tar.NewWriter(zipped)
-	for _, e := range entries {
-		header := &tar.Header{Typeflag: e.kind, Name: e.name, Linkname: e.link, Mode: 0o644, Size: int64(len(e.text))}
-		if e.kind == 0 {
-			header.Typeflag = tar.TypeReg
-		}
-		Expect(archive.WriteHeader(header)).To(Succeed())
-		_, err := archive.Write([]byte(e.text))
-		Expect(err).NotTo(HaveOccurred())
-	}
-	Expect(archive.Close()).To(Succeed())
-	Expect(zipped.Close()).To(Succeed())
-	return out.Bytes()
+	return fixture.TarGzip(append(chartOf(name, "1.0.0", page).TarEntries(), more...)...)
 }
 
 // many are so many empty files.
-func many(name string, count int) []entry {
-	var entries []entry
+func many(name string, count int) []fixture.TarEntry {
+	var entries []fixture.TarEntry
 	for i := range count {
-		entries = append(entries, entry{name: fmt.Sprintf("%s/files/%d", name, i)})
+		entries = append(entries, fixture.TarEntry{Name: fmt.Sprintf("%s/files/%d", name, i)})
 	}
 	return entries
 }
 
 // deep is a file below so many folders.
-func deep(name string, folders int) entry {
-	return entry{name: name + "/" + strings.Repeat("d/", folders) + "file"}
+func deep(name string, folders int) fixture.TarEntry {
+	return fixture.TarEntry{Name: name + "/" + strings.Repeat("d/", folders) + "file"}
 }
 
 // zeros are a few bytes in an archive, and many out of it.
-func zeros(name string) entry {
-	return entry{name: name + "/zeros", text: strings.Repeat("\x00", hydrate.MaxFileBytes-1)}
+func zeros(name string) fixture.TarEntry {
+	return fixture.TarEntry{Name: name + "/zeros", Text: strings.Repeat("\x00", hydrate.MaxFileBytes-1)}
 }
 
 // large unpacks to more than is allowed, at a ratio that is.
-func large(name string) []entry {
+func large(name string) []fixture.TarEntry {
 	noise := make([]byte, 16<<10)
 	random := rand.NewChaCha8([32]byte{1})
 	_, _ = random.Read(noise) // never fails
 	text := strings.Repeat(string(noise), hydrate.MaxFileBytes/len(noise))
-	var entries []entry
+	var entries []fixture.TarEntry
 	for i := range hydrate.MaxUnpackedBytes/len(text) + 1 {
-		entries = append(entries, entry{name: fmt.Sprintf("%s/large-%d", name, i), text: text})
+		entries = append(entries, fixture.TarEntry{Name: fmt.Sprintf("%s/large-%d", name, i), Text: text})
 	}
 	return entries
 }

@@ -44,7 +44,7 @@ func (t *tenant) killAt(ctx context.Context, m moment, do func()) {
 	watching, err := client.NewWithWatch(cfg, client.Options{Scheme: cluster.Scheme()})
 	Expect(err).NotTo(HaveOccurred())
 	list := m.list.DeepCopyObject().(client.ObjectList)
-	watch, err := watching.Watch(ctx, list, client.InNamespace(t.namespace))
+	watch, err := watching.Watch(ctx, list, client.InNamespace(t.Namespace))
 	Expect(err).NotTo(HaveOccurred())
 	defer watch.Stop()
 	do()
@@ -58,6 +58,6 @@ func (t *tenant) killAt(ctx context.Context, m moment, do func()) {
 			g.Expect("nothing").To(BeEmpty())
 		}
 	}).WithContext(ctx).WithPolling(1).Should(Succeed())
-	market.kill()
-	market.start()
+	market.Kill()
+	market.Start()
 }

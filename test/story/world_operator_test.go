@@ -1,90 +1,55 @@
 package story_test
 
 import (
-	"bufio"
-	"context"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/test/fixture"
 )
 
-// calm is how long the operator must have reconciled nothing to be at rest.
-const calm = time.Second
+// operator is the process under test, with the questions that stories ask about it.
+type operator struct{ *fixture.Operator }
 
-// elsewhere stops the operator and runs it with its store in another folder, until
-// the story ends. Further arguments count more than those it had.
+// copied returns another operator with the settings of this one.
+func (o *operator) copied() *operator {
+	other := *o.Operator
+	return &operator{&other}
+}
+
+// replace stops the operator and starts another one until the story ends.
+func (o *operator) replace(other *operator) *operator {
+	GinkgoHelper()
+	o.Stop()
+	DeferCleanup(func() {
+		other.Stop()
+		o.Start()
+	})
+	other.Start()
+	return other
+}
+
+// elsewhere runs the operator with its store in another folder. Further arguments
+// count more than those it had.
 func (o *operator) elsewhere(store string, args ...string) *operator {
 	GinkgoHelper()
-	other := *o
-	other.store = store
-	other.args = append(append(slices.Clone(o.args), "--store-dir", store), args...)
-	o.stop()
-	DeferCleanup(func() {
-		other.stop()
-		o.start()
-	})
-	other.start()
-	return &other
-}
-
-// restart ends the operator as it is ended for an update, and starts it again.
-func (o *operator) restart() {
-	GinkgoHelper()
-	o.stop()
-	o.start()
-}
-
-// rounds are the reconciles that each controller has finished since the start.
-func (o *operator) rounds() map[string]int {
-	GinkgoHelper()
-	answer, err := http.Get("http://" + o.metrics + "/metrics")
-	Expect(err).NotTo(HaveOccurred())
-	defer func() { Expect(answer.Body.Close()).To(Succeed()) }()
-	rounds := map[string]int{}
-	lines := bufio.NewScanner(answer.Body)
-	for lines.Scan() {
-		rest, ours := strings.CutPrefix(lines.Text(), `controller_runtime_reconcile_total{controller="`)
-		if !ours {
-			continue
-		}
-		controller, rest, _ := strings.Cut(rest, `"`)
-		_, value, _ := strings.Cut(rest, "} ")
-		count, err := strconv.ParseFloat(value, 64)
-		Expect(err).NotTo(HaveOccurred(), lines.Text())
-		rounds[controller] += int(count)
-	}
-	Expect(lines.Err()).NotTo(HaveOccurred())
-	return rounds
-}
-
-// rest waits until no controller has anything to do, and returns the rounds.
-func (o *operator) rest(ctx context.Context) map[string]int {
-	GinkgoHelper()
-	last, since := o.rounds(), time.Now()
-	Eventually(func(g Gomega) {
-		now := o.rounds()
-		g.Expect(now).NotTo(BeEmpty(), "no controller has begun")
-		if fmt.Sprint(now) != fmt.Sprint(last) {
-			last, since = now, time.Now()
-		}
-		g.Expect(time.Since(since)).To(BeNumerically(">", calm), "still busy: %v", now)
-	}).WithContext(ctx).Should(Succeed())
-	return last
+	other := o.copied()
+	other.Store = store
+	other.Args = append(append(slices.Clone(o.Args), "--store-dir", store), args...)
+	return o.replace(other)
 }
 
 // memory is a figure of the operator's process in MiB, such as VmRSS or VmHWM.
 func (o *operator) memory(figure string) int {
 	GinkgoHelper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", o.process.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", o.Process.Process.Pid))
 	Expect(err).NotTo(HaveOccurred())
 	for line := range strings.Lines(string(text)) {
 		if value, ok := strings.CutPrefix(line, figure+":"); ok {
@@ -101,14 +66,14 @@ func (o *operator) memory(figure string) int {
 func (o *operator) forgetPeak() {
 	GinkgoHelper()
 	const peak = "5" // proc_pid_clear_refs(5)
-	Expect(os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", o.process.Process.Pid), []byte(peak), 0)).To(Succeed())
+	Expect(os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", o.Process.Process.Pid), []byte(peak), 0)).To(Succeed())
 }
 
 // temporary are the files of the store that are not in place.
 func (o *operator) temporary() []string {
 	GinkgoHelper()
 	found := []string{}
-	Expect(filepath.WalkDir(o.store, func(path string, d fs.DirEntry, err error) error {
+	Expect(filepath.WalkDir(o.Store, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && strings.HasPrefix(d.Name(), ".") {
 			found = append(found, path)
 		}
@@ -121,7 +86,7 @@ func (o *operator) temporary() []string {
 func (o *operator) litter() {
 	GinkgoHelper()
 	for _, folder := range []string{"records", "blobs/sha256"} {
-		Expect(os.WriteFile(filepath.Join(o.store, folder, ".half-a-file42"), []byte("half"), 0o600)).To(Succeed())
+		Expect(os.WriteFile(filepath.Join(o.Store, folder, ".half-a-file42"), []byte("half"), 0o600)).To(Succeed())
 	}
 }
 
@@ -129,7 +94,7 @@ func (o *operator) litter() {
 func (o *operator) records(namespace string) int {
 	count := 0
 	// The folder comes and changes while it is counted.
-	_ = filepath.WalkDir(filepath.Join(o.store, "records", namespace), func(path string, _ fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(filepath.Join(o.Store, "records", namespace), func(path string, _ fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".json") {
 			count++
 		}
@@ -141,5 +106,5 @@ func (o *operator) records(namespace string) int {
 // blob is the file of a digest.
 func (o *operator) blob(digest string) string {
 	hex := strings.TrimPrefix(digest, "sha256:")
-	return filepath.Join(o.store, "blobs", "sha256", hex[:2], hex)
+	return filepath.Join(o.Store, "blobs", "sha256", hex[:2], hex)
 }

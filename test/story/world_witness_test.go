@@ -28,7 +28,7 @@ func (t *tenant) witness(ctx context.Context) *witness {
 	Expect(err).NotTo(HaveOccurred())
 	w := &witness{seen: map[watch.EventType][]client.Object{}}
 	for _, list := range []client.ObjectList{&batchv1.JobList{}, &corev1.PersistentVolumeClaimList{}, &appsv1.DeploymentList{}} {
-		one, err := watching.Watch(ctx, list, client.InNamespace(t.namespace))
+		one, err := watching.Watch(ctx, list, client.InNamespace(t.Namespace))
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(one.Stop)
 		go w.follow(one)

@@ -1,0 +1,39 @@
+package story_test
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// sourceOf makes a source of a Helm repository.
+func sourceOf(ctx context.Context, ns, name, url string, change ...func(*v1alpha1.MarketSourceSpec)) *v1alpha1.MarketSource {
+	GinkgoHelper()
+	source := &v1alpha1.MarketSource{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name},
+		Spec:       v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: url}},
+	}
+	for _, c := range change {
+		c(&source.Spec)
+	}
+	Expect(cluster.Create(ctx, source)).To(Succeed())
+	return source
+}
+
+func sharedByAll(s *v1alpha1.MarketSourceSpec) {
+	s.Sharing = &v1alpha1.Sharing{From: v1alpha1.SharingAll}
+}
+
+func asOlares(s *v1alpha1.MarketSourceSpec) {
+	s.Platform = &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares}
+}
+
+// often is the shortest interval there is.
+func often(s *v1alpha1.MarketSourceSpec) { s.Interval = "10s" }
+
+// impatient gives up on a request soon.
+func impatient(s *v1alpha1.MarketSourceSpec) { s.Timeout = "2s" }
