@@ -310,6 +310,7 @@ const (
 // * "IncompatibleKubernetes"
 // * "PodSecurityViolation"
 // * "AdministratorNeeded"
+// * "ServiceAccountMissing"
 // * "PermissionDenied"
 // * "SecretMissing"
 // * "LicenseMissing"

@@ -114,6 +114,7 @@ const (
 	ReasonIncompatibleKubernetes = "IncompatibleKubernetes"
 	ReasonPodSecurityViolation   = "PodSecurityViolation"
 	ReasonAdministratorNeeded    = "AdministratorNeeded"
+	ReasonServiceAccountMissing  = "ServiceAccountMissing"
 
 	// Apps that must be bought.
 

@@ -9,6 +9,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/preflight"
 )
 
 // findings collect what stands in the way.
@@ -39,6 +40,23 @@ func (p *findings) take(err error) error {
 	}
 	p.add(err)
 	return nil
+}
+
+// report adds the problems of a comparison with the cluster.
+func (p *findings) report(problems ...preflight.Problem) {
+	for _, one := range problems {
+		p.found = append(p.found, finding{err: outcome.Stalled(one.Reason, errors.New(one.Message)), remedy: one.Remedy})
+	}
+}
+
+// message is what the finding of a number says. It names the field of the task that
+// holds its remedy.
+func (p *findings) message(number int) string {
+	text := p.found[number].err.Error()
+	if p.found[number].remedy == "" || number >= maxListed {
+		return text
+	}
+	return strings.Replace(text, preflight.TheRemedy, fmt.Sprintf("status.preflight[%d].remedy", number), 1)
 }
 
 // ask lists inputs that are missing or do not fit. They are waited for, or are a
@@ -73,12 +91,15 @@ func required(wrong []hydrate.InputProblem) []v1alpha1.Input {
 	return out
 }
 
+// maxListed bounds the problems that status shows.
+const maxListed = 50
+
 // listed are the problems as status shows them.
 func (p *findings) listed() []v1alpha1.Problem {
 	var out []v1alpha1.Problem
-	for _, f := range catalog.First(p.found, 50) {
+	for i, f := range catalog.First(p.found, maxListed) {
 		out = append(out, v1alpha1.Problem{
-			Reason: outcome.Reason(f.err, v1alpha1.ReasonInvalidSpec), Message: catalog.Bounded(f.err.Error(), 1024), Remedy: f.remedy,
+			Reason: outcome.Reason(f.err, v1alpha1.ReasonInvalidSpec), Message: catalog.Bounded(p.message(i), 1024), Remedy: f.remedy,
 		})
 	}
 	return out
@@ -91,8 +112,8 @@ func (p *findings) verdict(task *v1alpha1.AppInstallTask) error {
 		return nil
 	}
 	var said []string
-	for _, f := range p.found {
-		said = append(said, f.err.Error())
+	for i := range p.found {
+		said = append(said, p.message(i))
 	}
 	all := errors.New(strings.Join(said, "; "))
 	for _, f := range p.found {

@@ -17,6 +17,7 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/preflight"
 )
 
 // sharedParts are the namespaces of the parts of an app that are there once for the
@@ -88,26 +89,52 @@ func (r *Reconciler) checkShared(ctx context.Context, s *scope, p *findings) err
 			return err
 		}
 		p.found = append(p.found, finding{remedy: remedy, err: outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf(
-			"app %s needs its part %s, which serves the whole cluster, to run in namespace %s; an administrator installs the app there",
-			s.app.Info.Spec.App, unit, parts[unit]))})
+			"app %s needs its part %s, which serves the whole cluster, to run in namespace %s: an administrator must apply %s",
+			s.app.Info.Spec.App, unit, parts[unit], preflight.TheRemedy))})
 	}
 	return nil
 }
 
 // installing is a task, as YAML, that installs the app of this one into another
-// namespace.
+// namespace, with the namespace, and an account that administers it.
 func (s *scope) installing(namespace string) (string, error) {
+	const account = "appmarket-tenant"
 	app := s.task.Spec.App
 	app.Namespace = cmp.Or(app.Namespace, s.task.Namespace)
 	text, err := yaml.Marshal(map[string]any{
 		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "AppInstallTask",
 		"metadata": map[string]any{"name": app.Name, "namespace": namespace},
-		"spec":     map[string]any{"action": v1alpha1.ActionInstall, "app": app},
+		"spec":     map[string]any{"action": v1alpha1.ActionInstall, "app": app, "serviceAccountName": account},
 	})
 	if err != nil {
 		return "", fmt.Errorf("write task: %w", err)
 	}
-	return string(text), nil
+	return fmt.Sprintf(`apiVersion: v1
+kind: Namespace
+metadata:
+  name: %[1]s
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: %[2]s
+  namespace: %[1]s
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: %[2]s
+  namespace: %[1]s
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: admin
+subjects:
+- kind: ServiceAccount
+  name: %[2]s
+  namespace: %[1]s
+---
+%[3]s`, namespace, account, text), nil
 }
 
 // checkUsers refuses to remove a shared part that others still use, unless they are
@@ -186,8 +213,8 @@ func (s *scope) allowed(step *v1alpha1.AppInstallTask, err error) error {
 		return err
 	}
 	return outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
-		"service account %s may not create tasks in namespace %s, which it takes to remove instance %s there",
-		s.account(), step.Namespace, step.Spec.InstanceName))
+		"service account %s may not create tasks in namespace %s, which it takes to remove instance %s there: apply %s",
+		s.account(), step.Namespace, step.Spec.InstanceName, preflight.TheRemedy))
 }
 
 // mayMakeTasks is the role, as YAML, by which the tenant may make tasks in another
@@ -196,7 +223,7 @@ func (s *scope) mayMakeTasks(namespace string) string {
 	return fmt.Sprintf(`apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
-  name: appmarket-tasks-of-%[2]s
+  name: appmarket:%[2]s:%[3]s:tasks
   namespace: %[1]s
 rules:
 - apiGroups: [%[4]s]
@@ -206,12 +233,12 @@ rules:
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata:
-  name: appmarket-tasks-of-%[2]s
+  name: appmarket:%[2]s:%[3]s:tasks
   namespace: %[1]s
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: Role
-  name: appmarket-tasks-of-%[2]s
+  name: appmarket:%[2]s:%[3]s:tasks
 subjects:
 - kind: ServiceAccount
   name: %[3]s

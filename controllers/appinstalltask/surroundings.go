@@ -1,8 +1,8 @@
 package appinstalltask
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -19,7 +19,7 @@ import (
 // tenant have. It is the last check: it costs the most, and says nothing of an app
 // whose inputs are missing.
 func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *findings) error {
-	if s.plan == nil || len(s.plan.Wrong) > 0 {
+	if s.plan == nil || len(s.plan.Wrong) > 0 || s.isRefused() {
 		return nil
 	}
 	units, err := preflight.Units(s.plan.Draft, s.task.Namespace)
@@ -27,7 +27,7 @@ func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *findings) er
 		return p.take(err)
 	}
 	wish := preflight.Wish{
-		Tenant: s.tenant, Units: units, Replaces: s.replaces(),
+		Tenant: s.tenant, DefaultAccount: !s.namesAccount(), Instance: s.task.Instance(), Units: units, Replaces: s.replaces(),
 		There: s.inventory(), // What the version before had and this one has not is removed.
 	}
 	if s.instance != nil {
@@ -45,10 +45,23 @@ func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *findings) er
 	if err != nil {
 		return fmt.Errorf("look at the cluster: %w", err)
 	}
-	for _, found := range problems {
-		p.found = append(p.found, finding{err: outcome.Stalled(found.Reason, errors.New(found.Message)), remedy: found.Remedy})
-	}
+	p.report(problems...)
 	return nil
+}
+
+// isRefused reports whether the state of the instance does not allow the action. What
+// the cluster lacks for it is then of no interest.
+func (s *scope) isRefused() bool { return outcome.IsStalled(s.checkState()) }
+
+// namesAccount reports whether a service account is specified.
+func (s *scope) namesAccount() bool {
+	named := s.task.Spec.ServiceAccountName
+	for _, from := range []*v1alpha1.AppInstance{s.instance, s.origin} {
+		if from != nil {
+			named = cmp.Or(named, from.Spec.ServiceAccountName)
+		}
+	}
+	return named != ""
 }
 
 // replaces reports whether objects of the app are in the cluster already: those of the
@@ -74,12 +87,13 @@ func (s *scope) inventory() []v1alpha1.ObjectReference {
 // checkRights looks whether the tenant may do what the action takes to the objects of
 // an instance, and to those that it brings with it.
 func (r *Reconciler) checkRights(ctx context.Context, s *scope, p *findings) error {
-	if s.inventory() == nil && s.task.Spec.Action != v1alpha1.ActionAdopt {
+	if s.isRefused() || s.inventory() == nil && s.task.Spec.Action != v1alpha1.ActionAdopt {
 		return nil
 	}
 	wish := preflight.Wish{
-		Tenant: release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()},
-		App:    s.task.Spec.App.Name, Replaces: true, There: s.inventory(),
+		Tenant:         release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()},
+		DefaultAccount: !s.namesAccount(), Instance: s.task.Instance(), App: s.task.Spec.App.Name,
+		Replaces: true, There: s.inventory(),
 	}
 	if err := r.foresee(ctx, s, &wish); err != nil {
 		return err
@@ -89,8 +103,9 @@ func (r *Reconciler) checkRights(ctx context.Context, s *scope, p *findings) err
 		return fmt.Errorf("look at the cluster: %w", err)
 	}
 	for _, found := range problems {
-		if found.Reason == v1alpha1.ReasonPermissionDenied || found.Reason == v1alpha1.ReasonAdministratorNeeded {
-			p.found = append(p.found, finding{err: outcome.Stalled(found.Reason, errors.New(found.Message)), remedy: found.Remedy})
+		switch found.Reason {
+		case v1alpha1.ReasonPermissionDenied, v1alpha1.ReasonAdministratorNeeded, v1alpha1.ReasonServiceAccountMissing:
+			p.report(found)
 		}
 	}
 	return nil

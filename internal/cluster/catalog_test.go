@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -69,6 +71,7 @@ func TestCatalog(t *testing.T) {
 	addNode(t, server, "large", offers("512", "4Ti"))
 	c := of(t, server)
 	nobody := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "default"}
+	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: nobody.Namespace, Name: nobody.ServiceAccount}})
 	for who, tenant := range map[string]release.Tenant{"an administrator": administrator(t, server), "an account without rights": nobody} {
 		counts, apps, remedies := map[string]int{}, map[string]bool{}, 0
 		for _, app := range slices.Sorted(maps.Keys(drafts)) {

@@ -20,10 +20,11 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
+	"github.com/appmarket/operator/internal/release"
 )
 
 // +kubebuilder:rbac:groups="",resources=nodes;persistentvolumes;pods,verbs=list
-// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
+// +kubebuilder:rbac:groups="",resources=namespaces;serviceaccounts,verbs=get
 // +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses,verbs=list
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles;roles,verbs=get
 
@@ -95,11 +96,19 @@ func (c *Cluster) Check(ctx context.Context, wish preflight.Wish) ([]preflight.P
 	if facts.Kinds, err = c.kinds(demand.Kinds()); err != nil {
 		return nil, err
 	}
+	if facts.CRDs, err = c.definitions(demand.CRDs()); err != nil {
+		return nil, err
+	}
 	if facts.Roles, err = c.roles(ctx, demand.Roles(facts)); err != nil {
 		return nil, err
 	}
-	if facts.Missing, err = c.Missing(ctx, wish.Tenant, demand.Needs(facts)); err != nil {
+	if facts.Rights, err = c.Rights(ctx, wish.Tenant, demand.Needs(facts)); err != nil {
 		return nil, err
+	}
+	if len(facts.Missing) > 0 {
+		if facts.AccountMissing, err = c.isAccountMissing(ctx, wish.Tenant); err != nil {
+			return nil, err
+		}
 	}
 	return demand.Check(facts), nil
 }
@@ -121,6 +130,28 @@ func (c *Cluster) kinds(all []schema.GroupVersionKind) (map[schema.GroupVersionK
 		known[gvk] = preflight.Kind{Resource: mapping.Resource.Resource, Namespaced: mapping.Scope.Name() == meta.RESTScopeNameNamespace}
 	}
 	return known, nil
+}
+
+// definitions reports which kinds of CRDs the cluster has, in whatever version.
+func (c *Cluster) definitions(all []schema.GroupKind) (map[schema.GroupKind]bool, error) {
+	known := map[schema.GroupKind]bool{}
+	for _, kind := range first(all, maxKinds) {
+		_, err := c.mapper.RESTMapping(kind)
+		if err != nil && !meta.IsNoMatchError(err) {
+			return nil, fmt.Errorf("find resource of kind %s: %w", kind.Kind, err)
+		}
+		known[kind] = err == nil
+	}
+	return known, nil
+}
+
+// isAccountMissing reports whether the tenant's service account does not exist.
+func (c *Cluster) isAccountMissing(ctx context.Context, of release.Tenant) (bool, error) {
+	_, err := c.operator.CoreV1().ServiceAccounts(of.Namespace).Get(ctx, of.ServiceAccount, metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return false, fmt.Errorf("get service account %s/%s: %w", of.Namespace, of.ServiceAccount, err)
+	}
+	return err != nil, nil
 }
 
 // roles reads the rules of roles; those that are not there are left out.

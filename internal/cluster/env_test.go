@@ -44,7 +44,7 @@ func wish(tenant release.Tenant, templates ...string) preflight.Wish {
 			Path: "web/templates/a.yaml", Text: text, Hook: strings.Contains(text, "helm.sh/hook"),
 		})
 	}
-	return preflight.Wish{Tenant: tenant, App: "web", Units: []preflight.Unit{unit}}
+	return preflight.Wish{Tenant: tenant, App: "web", Instance: "web", Units: []preflight.Unit{unit}}
 }
 
 // administrator is a service account that may do anything.
@@ -88,7 +88,8 @@ func apply(t *testing.T, server *env.Env, remedy string) {
 		var head metav1.TypeMeta
 		g.Expect(yaml.Unmarshal([]byte(doc), &head)).To(Succeed())
 		object := map[string]client.Object{
-			"Role": &rbacv1.Role{}, "RoleBinding": &rbacv1.RoleBinding{},
+			"ServiceAccount": &corev1.ServiceAccount{},
+			"Role":           &rbacv1.Role{}, "RoleBinding": &rbacv1.RoleBinding{},
 			"ClusterRole": &rbacv1.ClusterRole{}, "ClusterRoleBinding": &rbacv1.ClusterRoleBinding{},
 		}[head.Kind]
 		g.Expect(object).NotTo(BeNil(), doc)

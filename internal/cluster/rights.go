@@ -29,28 +29,40 @@ const maxQuestions = 2000
 // maxNamespaces bounds the namespaces in which all rules are asked for at once.
 const maxNamespaces = 100
 
-// Missing returns those needs that the tenant's service account does not have, in
-// their order. The API server is asked for all rules of the account in a namespace
+// Rights compares needs with what the tenant's service account may do; both lists are
+// in the order of the needs. The API server is asked for all rules of the account in a namespace
 // first, and then about each right that this does not settle: authorizers other than
 // RBAC name no rules, and rules of the whole cluster are not told. A cluster that lets
 // nobody ask is taken to allow everything.
-func (c *Cluster) Missing(ctx context.Context, of release.Tenant, needs []preflight.Need) ([]preflight.Need, error) {
+func (c *Cluster) Rights(ctx context.Context, of release.Tenant, needs []preflight.Need) (found preflight.Rights, err error) {
 	as, err := authorizationclient.NewForConfig(tenant.Config(c.config, of))
 	if err != nil {
-		return nil, fmt.Errorf("make client: %w", err)
+		return found, fmt.Errorf("make client: %w", err)
 	}
 	a := &asker{as: as, rules: map[string]rules{}, answers: map[question]bool{}}
 	if err := a.askRules(ctx, needs); err != nil {
-		return nil, fmt.Errorf("ask for rules of service account %s: %w", of.ServiceAccount, err)
+		return found, fmt.Errorf("ask for rules of service account %s: %w", of.ServiceAccount, err)
 	}
 	if err := a.ask(ctx, needs, func(n preflight.Need) []rbacv1.PolicyRule { return n.Rules }); err != nil {
-		return nil, fmt.Errorf("ask for rights of service account %s: %w", of.ServiceAccount, err)
+		return found, fmt.Errorf("ask for rights of service account %s: %w", of.ServiceAccount, err)
 	}
-	lacking := a.lacking(needs, func(n preflight.Need) []rbacv1.PolicyRule { return n.Rules })
+	var lacking []preflight.Need
+	for _, need := range needs {
+		if !a.holds(need.Namespace, need.Rules) {
+			lacking = append(lacking, need)
+		}
+	}
 	if err := a.ask(ctx, lacking, func(n preflight.Need) []rbacv1.PolicyRule { return n.Instead }); err != nil {
-		return nil, fmt.Errorf("ask for rights of service account %s: %w", of.ServiceAccount, err)
+		return found, fmt.Errorf("ask for rights of service account %s: %w", of.ServiceAccount, err)
 	}
-	return a.lacking(lacking, func(n preflight.Need) []rbacv1.PolicyRule { return n.Instead }), nil
+	for _, need := range lacking {
+		if a.holds(need.Namespace, need.Instead) {
+			found.Replaced = append(found.Replaced, need)
+		} else {
+			found.Missing = append(found.Missing, need)
+		}
+	}
+	return found, nil
 }
 
 // rules are those of an account in a namespace.
@@ -177,19 +189,12 @@ func (a *asker) allowed(ctx context.Context, q question) (bool, error) {
 	return answer.Status.Allowed, nil
 }
 
-// lacking are the needs of which a right is not held; those without any are lacking.
-func (a *asker) lacking(needs []preflight.Need, rights func(preflight.Need) []rbacv1.PolicyRule) []preflight.Need {
-	var lacking []preflight.Need
-	for _, need := range needs {
-		held := len(rights(need)) > 0
-		for _, rule := range rights(need) {
-			held = held && a.answers[questionOf(need.Namespace, rule)]
-		}
-		if !held {
-			lacking = append(lacking, need)
-		}
-	}
-	return lacking
+// holds reports whether all of the rules are allowed in a namespace. It is false for
+// none.
+func (a *asker) holds(namespace string, rules []rbacv1.PolicyRule) bool {
+	return len(rules) > 0 && !slices.ContainsFunc(rules, func(rule rbacv1.PolicyRule) bool {
+		return !a.answers[questionOf(namespace, rule)]
+	})
 }
 
 // questionOf is the question about a rule of one resource and one verb.

@@ -61,14 +61,14 @@ func named(tenant release.Tenant, other string) []string {
 func TestRemedySuffices(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
-	tenant, other := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "default"}, server.Namespace(t, nil)
+	tenant, other := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "new"}, server.Namespace(t, nil)
 	texts := named(tenant, other)
 	w := wish(tenant, texts...)
 	c := of(t, server)
 	problems, err := c.Check(t.Context(), w)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(problems).To(HaveLen(3), "its namespace, the cluster, the other namespace")
-	g.Expect(problems[0].Reason).To(Equal(v1alpha1.ReasonPermissionDenied))
+	g.Expect(problems[0].Reason).To(Equal(v1alpha1.ReasonServiceAccountMissing))
 	for _, problem := range problems {
 		g.Expect(problem.Final).To(BeFalse())
 		t.Log(problem.Message)
@@ -122,11 +122,11 @@ func TestNothingAndEverything(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	facts := factsOf(t, server, demand)
 	needs := demand.Needs(facts)
-	missing, err := of(t, server).Missing(t.Context(), tenant, needs)
+	rights, err := of(t, server).Rights(t.Context(), tenant, needs)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(missing).To(Equal(needs), "an account without rights")
+	g.Expect(rights.Missing).To(Equal(needs), "an account without rights")
 	admin := administrator(t, server)
-	g.Eventually(func() ([]preflight.Need, error) { return of(t, server).Missing(t.Context(), admin, needs) }).Should(BeEmpty())
+	g.Eventually(func() (preflight.Rights, error) { return of(t, server).Rights(t.Context(), admin, needs) }).Should(BeZero())
 }
 
 // factsOf are the kinds of a demand.
@@ -213,12 +213,12 @@ func TestMissing(t *testing.T) {
 					config.Wrap(func(next http.RoundTripper) http.RoundTripper { return secretive{next} })
 				}
 			})
-			missing, err := cl.Missing(t.Context(), tenant, []preflight.Need{c.need})
+			rights, err := cl.Rights(t.Context(), tenant, []preflight.Need{c.need})
 			g.Expect(err).NotTo(HaveOccurred())
 			if c.held {
-				g.Expect(missing).To(BeEmpty(), "%s, rules told: %t", c.why, told)
+				g.Expect(rights.Missing).To(BeEmpty(), "%s, rules told: %t", c.why, told)
 			} else {
-				g.Expect(missing).To(Equal([]preflight.Need{c.need}), "%s, rules told: %t", c.why, told)
+				g.Expect(rights.Missing).To(Equal([]preflight.Need{c.need}), "%s, rules told: %t", c.why, told)
 			}
 		}
 	}

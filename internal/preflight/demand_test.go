@@ -20,8 +20,8 @@ import (
 func wish(template string) preflight.Wish {
 	return preflight.Wish{
 		Tenant: release.Tenant{Namespace: "team", ServiceAccount: "installer"},
-		App:    "web",
-		Units:  []preflight.Unit{unit("web", "web/templates/all.yaml", template)},
+		App:    "web", Instance: "shop",
+		Units: []preflight.Unit{unit("web", "web/templates/all.yaml", template)},
 	}
 }
 

@@ -33,8 +33,13 @@ type Facts struct {
 	Kinds map[schema.GroupVersionKind]Kind
 	// Roles are those of Demand.Roles that are there, with their rules.
 	Roles map[RoleRef][]rbacv1.PolicyRule
-	// Missing are those of Demand.Needs that the tenant's service account lacks.
-	Missing []Need
+	// CRDs are those of Demand.CRDs that the cluster has.
+	CRDs map[schema.GroupKind]bool
+	// Rights are those of the tenant's service account.
+	Rights
+	// AccountMissing reports whether the tenant's service account does not exist. It
+	// is only looked up for an account that lacks rights.
+	AccountMissing bool
 }
 
 // Node is what is known of a node.
@@ -82,6 +87,15 @@ type Kind struct {
 type RoleRef struct {
 	Namespace string
 	Name      string
+}
+
+// Rights compares Demand.Needs with what a service account may do.
+type Rights struct {
+	// Missing are the needs that the account lacks.
+	Missing []Need
+	// Replaced are the needs whose rules the account lacks, and that it meets by what
+	// suffices instead.
+	Replaced []Need
 }
 
 // Need is something that the tenant's service account must be allowed.

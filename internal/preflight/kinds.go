@@ -59,6 +59,27 @@ func (d *Demand) takeCRD(o *object) error {
 	return nil
 }
 
+// CRDs are the kinds of the CRDs that Helm creates before anything else, sorted, each
+// once.
+func (d *Demand) CRDs() []schema.GroupKind {
+	var all []schema.GroupKind
+	for i := range d.crds {
+		if d.crds[i].object.early {
+			all = append(all, d.crds[i].groupKind())
+		}
+	}
+	slices.SortFunc(all, func(a, b schema.GroupKind) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(all)
+}
+
+func (b *brought) groupKind() schema.GroupKind { return schema.GroupKind{Group: b.group, Kind: b.kind} }
+
+// isEstablished reports whether an object is a CRD of a crds folder that the cluster
+// has already.
+func (d *Demand) isEstablished(o *object, facts *Facts) bool {
+	return o.early && slices.ContainsFunc(d.crds, func(b brought) bool { return b.object == o && facts.CRDs[b.groupKind()] })
+}
+
 // Kinds are those of the objects, sorted, each once.
 func (d *Demand) Kinds() []schema.GroupVersionKind {
 	var all []schema.GroupVersionKind

@@ -60,7 +60,8 @@ var scalable = map[schema.GroupKind]bool{
 
 // Needs are everything that the tenant's service account must be allowed for the app
 // to be installed, followed, changed and removed, each once and in the same order
-// each time. Objects of kinds that nobody knows are left out.
+// each time. Objects of kinds that the cluster does not know are left out, and so are
+// CRDs of a crds folder that the cluster has, which are not created again.
 func (d *Demand) Needs(facts *Facts) []Need {
 	all := needs{}
 	tenant := d.wish.Tenant.Namespace
@@ -68,7 +69,7 @@ func (d *Demand) Needs(facts *Facts) []Need {
 	all.add(tenant, corev1.GroupName, "pods", "", "list")
 	for _, o := range d.all() {
 		kind, ok := d.kind(o, facts)
-		if !ok {
+		if !ok || d.isOwnNamespace(o) || d.isEstablished(o, facts) {
 			continue
 		}
 		where, name := d.place(o, facts), ""

@@ -21,7 +21,11 @@ const maxPlaces = 10
 // to.
 func (d *Demand) checkPermissions(facts *Facts) []Problem {
 	var problems []Problem
-	for _, where := range d.places(facts.Missing) {
+	places := d.places(facts.Missing)
+	if own := d.wish.Tenant.Namespace; facts.AccountMissing && !slices.Contains(places, own) {
+		places = append([]string{own}, places...)
+	}
+	for _, where := range places {
 		problems = append(problems, d.denied(where, facts))
 	}
 	return problems
@@ -50,42 +54,77 @@ func last(is bool) int {
 	return 0
 }
 
+// denied is the problem of an account that lacks rights in a place.
 func (d *Demand) denied(where string, facts *Facts) Problem {
 	tenant := d.wish.Tenant
-	var missing []rbacv1.PolicyRule
-	for _, need := range facts.Missing {
-		if need.Namespace == where {
-			missing = append(missing, need.Rules...)
-		}
+	remedy := d.remedy(where, facts)
+	advice := "apply " + TheRemedy
+	if remedy == "" {
+		advice = "grant them; the role is too large for a remedy"
 	}
-	var said []string
-	for _, rule := range compact(missing) {
-		said = append(said, phrase(rule))
-	}
-	who := fmt.Sprintf("service account %s/%s may not %s", tenant.Namespace, tenant.ServiceAccount, bounded(joinedBy("; ", said)))
-	problem := passing(v1alpha1.ReasonPermissionDenied, "%s, in namespace %s; have the Role of the remedy applied", who, where)
-	switch where {
-	case tenant.Namespace:
-	case "":
+	lacks := lacking(where, facts.Missing)
+	var problem Problem
+	switch {
+	case where == tenant.Namespace && facts.AccountMissing:
+		problem = passing(v1alpha1.ReasonServiceAccountMissing,
+			"there is no service account %s in namespace %s: %s", tenant.ServiceAccount, where, advice)
+	case where == tenant.Namespace && d.wish.DefaultAccount:
+		problem = passing(v1alpha1.ReasonPermissionDenied,
+			"spec.serviceAccountName is unset, and account %s lacks %s that %s needs: %s", tenant.ServiceAccount, lacks, d.wish.App, advice)
+	case where == tenant.Namespace:
+		problem = passing(v1alpha1.ReasonPermissionDenied,
+			"service account %s lacks %s in namespace %s that %s needs: %s", tenant.ServiceAccount, lacks, where, d.wish.App, advice)
+	case where == "":
 		problem = passing(v1alpha1.ReasonAdministratorNeeded,
-			"the app has parts that belong to the whole cluster (%s), and %s; an administrator of the cluster must apply the ClusterRole of the remedy, or install the app",
-			bounded(listed(d.titles(where, facts))), who)
+			"%s has objects of the whole cluster (%s), and service account %s lacks %s to them: an administrator of the cluster must %s",
+			d.wish.App, bounded(listed(d.titles(where, facts))), tenant.ServiceAccount, lacks, advice)
 	default:
 		problem = passing(v1alpha1.ReasonAdministratorNeeded,
-			"the app has parts in namespace %s (%s), and %s there; an administrator of that namespace must apply the Role of the remedy, or install the app",
-			where, bounded(listed(d.titles(where, facts))), who)
+			"%s has objects in namespace %s (%s), and service account %s lacks %s to them: an administrator of namespace %[2]s must %s",
+			d.wish.App, where, bounded(listed(d.titles(where, facts))), tenant.ServiceAccount, lacks, advice)
 	}
-	problem.Remedy = d.remedy(where, facts)
-	if problem.Remedy == "" {
-		problem.Message += "; the roles are too large to be shown"
-	}
+	problem.Remedy = remedy
 	return problem
+}
+
+// maxPhrases bounds how many rules of rights a message names.
+const maxPhrases = 2
+
+// lacking counts the rights that are missing in a place, and names them where they are
+// few.
+func lacking(where string, missing []Need) string {
+	rights := map[right]bool{}
+	var rules []rbacv1.PolicyRule
+	for _, need := range missing {
+		if need.Namespace != where {
+			continue
+		}
+		for _, rule := range need.Rules {
+			rights[atomOf(rule)] = true
+		}
+		rules = append(rules, need.Rules...)
+	}
+	number := fmt.Sprintf("%d rights", len(rights))
+	if len(rights) == 1 {
+		number = "1 right"
+	}
+	if rules = compact(rules); len(rules) > maxPhrases {
+		return number
+	}
+	var said []string
+	for _, rule := range rules {
+		said = append(said, phrase(rule))
+	}
+	return fmt.Sprintf("%s (%s)", number, bounded(strings.Join(said, "; ")))
 }
 
 // titles are the objects of a place, each once.
 func (d *Demand) titles(where string, facts *Facts) []string {
 	var said []string
 	for _, o := range d.all() {
+		if d.isOwnNamespace(o) || d.isEstablished(o, facts) {
+			continue
+		}
 		if title := o.title(); d.place(o, facts) == where && !slices.Contains(said, title) {
 			said = append(said, title)
 		}

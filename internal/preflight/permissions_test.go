@@ -8,10 +8,12 @@ import (
 
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/preflight"
+	"github.com/appmarket/operator/internal/release"
 )
 
 // needsOf are the needs of a wish, one line each: where, what, and what suffices
@@ -132,12 +134,13 @@ func TestMissingRights(t *testing.T) {
 	f.Missing = demand.Needs(f)
 	problems := demand.Check(f)
 	expect(t, "everything is missing", problems,
-		want{v1alpha1.ReasonPermissionDenied, false, []string{"team/installer", "deployments.apps", "in namespace team"}},
-		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"whole cluster (Namespace/extra)", "namespaces (extra)"}},
-		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"namespace other (ConfigMap/a)"}})
+		want{v1alpha1.ReasonPermissionDenied, false, []string{"service account installer lacks 19 rights in namespace team that web needs: apply the remedy"}},
+		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"web has objects of the whole cluster (Namespace/extra), and service account installer lacks 4 rights",
+			"(create namespaces; delete, get, patch namespaces (extra)) to them: an administrator of the cluster must apply the remedy"}},
+		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"web has objects in namespace other (ConfigMap/a)", "an administrator of namespace other must"}})
 	g.Expect(problems[0].Remedy).To(Equal(`apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
-metadata: {"name":"appmarket-web","namespace":"team"}
+metadata: {"name":"appmarket:shop:installer","namespace":"team"}
 rules:
 - {"verbs":["list"],"apiGroups":[""],"resources":["pods"]}
 - {"verbs":["create","delete","get","list","update"],"apiGroups":[""],"resources":["secrets"]}
@@ -147,19 +150,19 @@ rules:
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
-metadata: {"name":"appmarket-web","namespace":"team"}
-roleRef: {"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"appmarket-web"}
+metadata: {"name":"appmarket:shop:installer","namespace":"team"}
+roleRef: {"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"appmarket:shop:installer"}
 subjects:
 - {"kind":"ServiceAccount","name":"installer","namespace":"team"}
 `))
 	role := &rbacv1.ClusterRole{}
 	g.Expect(yaml.UnmarshalStrict([]byte(strings.Split(problems[1].Remedy, "---")[0]), role)).To(Succeed())
-	g.Expect(role.Kind + " " + role.Name).To(Equal("ClusterRole appmarket-team-web"))
+	g.Expect(role.Kind + " " + role.Name).To(Equal("ClusterRole appmarket:team:shop:installer"))
 	g.Expect(role.Rules).To(Equal([]rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"create"}},
 		{APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{"extra"}, Verbs: []string{"delete", "get", "patch"}},
 	}), "no more than these objects")
-	g.Expect(problems[2].Remedy).To(ContainSubstring(`{"name":"appmarket-team-web","namespace":"other"}`))
+	g.Expect(problems[2].Remedy).To(ContainSubstring(`{"name":"appmarket:team:shop:installer","namespace":"other"}`))
 
 	f.Missing = f.Missing[len(f.Missing)-1:]
 	g.Expect(demand.Check(f)[0].Remedy).To(Equal(problems[0].Remedy), "the role is whole, whatever is missing")
@@ -172,10 +175,111 @@ func TestRemedyOfGrantedRights(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	f := facts()
 	needs := demand.Needs(f)
-	f.Missing = needs[:1]
-	g.Expect(demand.Check(f)[0].Remedy).NotTo(ContainSubstring("endpoints"), "the account may grant it by other means")
-	f.Missing = needs[len(needs)-1:]
+	granted := needs[len(needs)-1:]
+	f.Missing, f.Replaced = needs[:1], granted
+	g.Expect(demand.Check(f)[0].Remedy).NotTo(ContainSubstring("endpoints"), "the account may grant it by the right to escalate")
+	f.Replaced = nil
+	g.Expect(demand.Check(f)[0].Remedy).To(ContainSubstring("endpoints"), "the account has it, perhaps by the role that the remedy replaces")
+	f.Missing = granted
 	g.Expect(demand.Check(f)[0].Remedy).To(ContainSubstring("endpoints"))
+}
+
+func TestRemediesDoNotReplaceEachOther(t *testing.T) {
+	g := NewWithT(t)
+	names := map[string]bool{}
+	for _, w := range []struct{ namespace, instance, account string }{
+		{"team", "shop", "installer"}, {"team", "shop-two", "installer"}, {"team", "shop", "two-installer"}, {"team", "shop", "other"}, {"team-shop", "two", "installer"},
+	} {
+		one := wish("kind: Namespace\napiVersion: v1\nmetadata: {name: extra}")
+		one.Tenant = release.Tenant{Namespace: w.namespace, ServiceAccount: w.account}
+		one.Instance = w.instance
+		demand, err := preflight.Read(one)
+		g.Expect(err).NotTo(HaveOccurred())
+		f := facts()
+		f.Missing = demand.Needs(f)
+		for _, problem := range demand.Check(f) {
+			role, _, _ := strings.Cut(problem.Remedy, "rules:")
+			g.Expect(names).NotTo(HaveKey(role))
+			names[role] = true
+		}
+	}
+}
+
+func TestAccounts(t *testing.T) {
+	g := NewWithT(t)
+	missing := func(change func(*preflight.Wish, *preflight.Facts)) preflight.Problem {
+		w, f := wish("kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}"), facts()
+		demand, err := preflight.Read(w)
+		g.Expect(err).NotTo(HaveOccurred())
+		f.Missing = demand.Needs(f)
+		change(&w, f)
+		problems := check(t, w, f)
+		g.Expect(problems).To(HaveLen(1))
+		return problems[0]
+	}
+	absent := missing(func(_ *preflight.Wish, f *preflight.Facts) { f.AccountMissing = true })
+	g.Expect(absent.Reason).To(Equal(v1alpha1.ReasonServiceAccountMissing))
+	g.Expect(absent.Message).To(Equal("there is no service account installer in namespace team: apply the remedy"))
+	g.Expect(absent.Remedy).To(HavePrefix("apiVersion: v1\nkind: ServiceAccount\nmetadata: {\"name\":\"installer\",\"namespace\":\"team\"}\n---\n"))
+
+	unset := missing(func(w *preflight.Wish, _ *preflight.Facts) {
+		w.Tenant.ServiceAccount, w.DefaultAccount = "default", true
+	})
+	g.Expect(unset.Reason).To(Equal(v1alpha1.ReasonPermissionDenied))
+	g.Expect(unset.Message).To(Equal("spec.serviceAccountName is unset, and account default lacks 10 rights that web needs: apply the remedy"))
+
+	few := missing(func(_ *preflight.Wish, f *preflight.Facts) { f.Missing = f.Missing[:1] })
+	g.Expect(few.Message).To(Equal("service account installer lacks 1 right (create configmaps) in namespace team that web needs: apply the remedy"))
+}
+
+func TestAccountThatIsMissingElsewhere(t *testing.T) {
+	demand, err := preflight.Read(wish("kind: Namespace\napiVersion: v1\nmetadata: {name: extra}"))
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	f := facts()
+	f.AccountMissing, f.Missing = true, demand.Needs(f)[:1]
+	NewWithT(t).Expect(f.Missing[0].Namespace).To(BeEmpty(), "rights in the namespace are held by a group of accounts")
+	expect(t, "the account comes first", demand.Check(f), want{v1alpha1.ReasonServiceAccountMissing, false, nil}, want{v1alpha1.ReasonAdministratorNeeded, false, nil})
+}
+
+func TestExistingCRDs(t *testing.T) {
+	g := NewWithT(t)
+	w := wish("")
+	w.Units = []preflight.Unit{unit("web", "web/crds/a.yaml", crd), unit("web", "web/templates/a.yaml", route)}
+	demand, err := preflight.Read(w)
+	g.Expect(err).NotTo(HaveOccurred())
+	kind := schema.GroupKind{Group: "traefik.io", Kind: "Route"}
+	g.Expect(demand.CRDs()).To(Equal([]schema.GroupKind{kind}))
+	f := facts()
+	f.CRDs = map[schema.GroupKind]bool{kind: true}
+	g.Expect(needsOf(t, w, f)).NotTo(ContainElement(ContainSubstring("customresourcedefinitions")))
+	f.Missing = demand.Needs(f)
+	expect(t, "no administrator is needed", demand.Check(f), want{v1alpha1.ReasonPermissionDenied, false, nil})
+
+	template := wish(crd)
+	g.Expect(needsOf(t, template, f)).To(ContainElement(ContainSubstring("customresourcedefinitions")), "a CRD among the templates is one of the release's objects")
+}
+
+func TestOwnNamespace(t *testing.T) {
+	g := NewWithT(t)
+	own, other := "kind: Namespace\napiVersion: v1\nmetadata: {name: team}", "kind: Namespace\napiVersion: v1\nmetadata: {name: other}"
+	refused := want{v1alpha1.ReasonInvalidChart, true, []string{"Namespace/team", "contains the namespace that it is installed in"}}
+	list := "kind: List\napiVersion: v1\nitems: [{kind: Namespace, apiVersion: v1, metadata: {name: team}}]"
+	hook := "kind: Namespace\napiVersion: v1\nmetadata: {name: team, annotations: {helm.sh/hook: pre-install}}"
+	for why, text := range map[string]string{"an object": own, "one of a list": list, "a hook": hook} {
+		f := facts()
+		demand, err := preflight.Read(wish(text))
+		g.Expect(err).NotTo(HaveOccurred())
+		f.Missing = demand.Needs(f)
+		problems := demand.Check(f)
+		expect(t, why, problems, refused, want{v1alpha1.ReasonPermissionDenied, false, nil})
+		g.Expect(problems[1].Remedy).NotTo(ContainSubstring("namespaces"), "the account must not get rights to its own namespace")
+	}
+	expect(t, "another namespace", check(t, wish(other), facts()))
+
+	w := wish("")
+	w.There = []v1alpha1.ObjectReference{{APIVersion: "v1", Kind: "Namespace", Name: "team"}}
+	g.Expect(needsOf(t, w, facts())).NotTo(ContainElement(ContainSubstring("namespaces")), "what an earlier version of the operator has let in")
+	expect(t, "an instance that has it", check(t, w, facts()))
 }
 
 func TestRemedyIsBounded(t *testing.T) {

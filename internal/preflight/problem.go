@@ -5,8 +5,13 @@ import (
 	"strings"
 )
 
-// MaxRemedy bounds a remedy in bytes.
-const MaxRemedy = 16 << 10
+const (
+	// MaxRemedy bounds a remedy in bytes.
+	MaxRemedy = 16 << 10
+	// TheRemedy is how a message refers to the remedy of its problem. A caller that
+	// knows where people find the remedy puts that place instead.
+	TheRemedy = "the remedy"
+)
 
 // Problem is something that stands in the way of an installation.
 type Problem struct {
@@ -19,7 +24,8 @@ type Problem struct {
 	// Room that others give back does, and so do rights, which whoever is asked may
 	// grant meanwhile.
 	Final bool
-	// Remedy is YAML to apply that mends it, at most MaxRemedy; mostly empty.
+	// Remedy is YAML to apply that mends it, at most MaxRemedy; mostly empty. The
+	// message refers to it as TheRemedy.
 	Remedy string
 }
 
@@ -36,6 +42,7 @@ func passing(reason, format string, args ...any) Problem {
 func (d *Demand) Check(facts *Facts) []Problem {
 	problems := append([]Problem(nil), d.unread...)
 	for _, check := range []func(*Facts) []Problem{
+		d.checkNamespace,
 		d.checkKubernetes,
 		d.checkKinds,
 		d.checkDoubled,

@@ -11,38 +11,51 @@ import (
 )
 
 // remedy is the role of a place with everything that the app needs there, and its
-// binding to the tenant's service account, as YAML. It holds what the account has
-// already as well, so that it suffices whatever else is taken away. It is empty if it
-// cannot be written within MaxRemedy.
+// binding to the tenant's service account, as YAML, with the account itself where it
+// is missing. The role holds what the account has already as well, since what gives it
+// may be the role that the remedy replaces. It is empty if it cannot be written within
+// MaxRemedy.
 func (d *Demand) remedy(where string, facts *Facts) string {
 	var rules []rbacv1.PolicyRule
 	for _, need := range d.Needs(facts) {
-		if need.Namespace == where && (len(need.Instead) == 0 || isMissing(need, facts)) {
+		if need.Namespace == where && !contains(facts.Replaced, need) {
 			rules = append(rules, need.Rules...)
 		}
 	}
 	tenant := d.wish.Tenant
-	role := roleManifest{kind: "Role", name: "appmarket-" + d.wish.App, namespace: where}
+	role := roleManifest{kind: "Role", name: d.roleName(where), namespace: where}
 	if where == "" {
 		role.kind = "ClusterRole"
 	} else {
 		// A Role cannot speak of addresses; the ClusterRole does.
 		rules = slices.DeleteFunc(rules, func(r rbacv1.PolicyRule) bool { return len(r.NonResourceURLs) > 0 })
 	}
-	if where != tenant.Namespace {
-		role.name = fmt.Sprintf("appmarket-%s-%s", tenant.Namespace, d.wish.App)
-	}
 	subject := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Name: tenant.ServiceAccount, Namespace: tenant.Namespace}
 	text, err := role.text(compact(rules), subject)
+	if facts.AccountMissing && where == tenant.Namespace {
+		text = fmt.Sprintf("apiVersion: v1\nkind: ServiceAccount\nmetadata: {\"name\":%q,\"namespace\":%q}\n---\n", tenant.ServiceAccount, tenant.Namespace) + text
+	}
 	if err != nil || len(text) > MaxRemedy {
 		return ""
 	}
 	return text
 }
 
-func isMissing(need Need, facts *Facts) bool {
-	return slices.ContainsFunc(facts.Missing, func(m Need) bool {
-		return m.Namespace == need.Namespace && slices.EqualFunc(m.Rules, need.Rules, func(a, b rbacv1.PolicyRule) bool {
+// roleName names the role of a place after the instance and the account that it is
+// for. A colon is allowed in the name of a role and in none of the parts, so that no
+// two of them share a name.
+func (d *Demand) roleName(where string) string {
+	parts := []string{"appmarket", d.wish.Instance, d.wish.Tenant.ServiceAccount}
+	if where != d.wish.Tenant.Namespace {
+		parts = []string{"appmarket", d.wish.Tenant.Namespace, d.wish.Instance, d.wish.Tenant.ServiceAccount}
+	}
+	return strings.Join(parts, ":")
+}
+
+// contains reports whether a need is in a list.
+func contains(list []Need, need Need) bool {
+	return slices.ContainsFunc(list, func(n Need) bool {
+		return n.Namespace == need.Namespace && slices.EqualFunc(n.Rules, need.Rules, func(a, b rbacv1.PolicyRule) bool {
 			return atomOf(a) == atomOf(b)
 		})
 	})

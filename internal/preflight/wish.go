@@ -17,7 +17,13 @@ import (
 type Wish struct {
 	// Tenant is where it goes, and as whom.
 	Tenant release.Tenant
-	// App names the roles of a remedy.
+	// Instance is the AppInstance. With the account it names the roles of a remedy, so
+	// that no remedy replaces that of another instance or account.
+	Instance string
+	// DefaultAccount reports whether no service account is specified, so that the
+	// account of Tenant is the one that Kubernetes names "default".
+	DefaultAccount bool
+	// App is the name of the app in messages.
 	App string
 	// Units are in the order in which they are installed.
 	Units []Unit

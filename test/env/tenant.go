@@ -35,12 +35,13 @@ func (e *Env) Create(t testing.TB, objects ...client.Object) {
 	}
 }
 
-// Allow gives a service account rights in its namespace, and returns when the API
-// server has taken note of them.
+// Allow gives a service account, which it makes, rights in its namespace, and returns
+// when the API server has taken note of them.
 func (e *Env) Allow(t testing.TB, namespace, account string, rules ...rbacv1.PolicyRule) {
 	t.Helper()
 	name := metav1.ObjectMeta{Namespace: namespace, Name: account}
 	e.Create(t,
+		&corev1.ServiceAccount{ObjectMeta: name},
 		&rbacv1.Role{ObjectMeta: name, Rules: rules},
 		&rbacv1.RoleBinding{
 			ObjectMeta: name,

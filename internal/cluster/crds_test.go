@@ -1,0 +1,37 @@
+package cluster_test
+
+import (
+	"fmt"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/test/env"
+)
+
+func TestCRDsOfCRDFolders(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "some"}
+	server.Allow(t, tenant.Namespace, tenant.ServiceAccount, rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}})
+	for _, c := range []struct {
+		why, group, kind, version string
+		reasons                   []string
+	}{
+		{"a CRD that the cluster has", "appmarket.io", "AppInstance", "v1alpha1", nil},
+		{"a CRD that the cluster has in another version", "appmarket.io", "AppInstance", "v9", nil},
+		{"a CRD of a group that the cluster has", "appmarket.io", "Absent", "v1alpha1", []string{v1alpha1.ReasonAdministratorNeeded}},
+		{"a CRD of a group that the cluster lacks", "absent.example.com", "AppInstance", "v1alpha1", []string{v1alpha1.ReasonAdministratorNeeded}},
+	} {
+		w := wish(tenant)
+		w.Units[0].Documents = append(w.Units[0].Documents, hydrate.Document{Path: "web/crds/a.yaml", Text: fmt.Sprintf(
+			"apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: all.%[1]s}\n"+
+				"spec: {group: %[1]s, scope: Namespaced, names: {kind: %[2]s, plural: all}, versions: [{name: %[3]s, served: true, storage: true}]}",
+			c.group, c.kind, c.version)})
+		g.Expect(reasons(t.Context(), of(t, server), w)).To(Equal(c.reasons), c.why)
+	}
+}

@@ -1,0 +1,27 @@
+package preflight
+
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// isOwnNamespace reports whether an object is the namespace that the app is installed
+// in.
+func (d *Demand) isOwnNamespace(o *object) bool {
+	return o.is(corev1.SchemeGroupVersion, "Namespace") && o.name == d.wish.Tenant.Namespace
+}
+
+// checkNamespace refuses a chart that contains the namespace that it is installed in.
+// The namespace exists and holds the record of the release; deleting the release would
+// delete it with every other object in it.
+func (d *Demand) checkNamespace(*Facts) []Problem {
+	for i := range d.objects {
+		if o := &d.objects[i]; d.isOwnNamespace(o) {
+			return []Problem{final(v1alpha1.ReasonInvalidChart,
+				"%s: chart %s contains the namespace that it is installed in, and removing the app would delete everything in it; set values that leave the namespace out",
+				o.title(), d.wish.Units[o.unit].Name)}
+		}
+	}
+	return nil
+}
