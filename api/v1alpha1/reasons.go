@@ -115,6 +115,8 @@ const (
 	ReasonPodSecurityViolation   = "PodSecurityViolation"
 	ReasonAdministratorNeeded    = "AdministratorNeeded"
 	ReasonServiceAccountMissing  = "ServiceAccountMissing"
+	ReasonInvalidObject          = "InvalidObject"
+	ReasonObjectExists           = "ObjectExists"
 
 	// Apps that must be bought.
 

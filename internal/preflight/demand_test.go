@@ -153,7 +153,7 @@ func TestReadPassesOver(t *testing.T) {
 
 func TestObjectOfTheWrongForm(t *testing.T) {
 	text := "kind: Deployment\napiVersion: apps/v1\nmetadata: {name: web}\nspec: {replicas: '3'}"
-	expect(t, "a string for a number", check(t, wish(text), facts()), want{v1alpha1.ReasonRenderFailed, true, []string{"Deployment/web"}})
+	expect(t, "a string for a number", check(t, wish(text), facts()), want{v1alpha1.ReasonInvalidObject, true, []string{`Deployment/web: spec.replicas must be a number, and is "3"`}})
 }
 
 func TestDescribe(t *testing.T) {

@@ -2,7 +2,6 @@ package preflight
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
@@ -44,6 +44,8 @@ type object struct {
 	hook  bool
 	early bool
 	text  []byte
+	// faults say what is wrong with its form; it is in no other check then.
+	faults []string
 }
 
 // noUnit stands for the unit of what is there, whoever has brought it.
@@ -96,21 +98,14 @@ func early(path string) bool {
 	return strings.Contains("/"+path, "/"+crdFolder) && !strings.Contains("/"+path, "/templates/")
 }
 
-// head is what every object has, and a list.
-type head struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	Metadata   struct {
-		Name         string            `json:"name"`
-		GenerateName string            `json:"generateName"`
-		Namespace    string            `json:"namespace"`
-		Annotations  map[string]string `json:"annotations"`
-	} `json:"metadata"`
-	Items []json.RawMessage `json:"items"`
-}
-
 // hookMark names the moments of a hook.
 const hookMark = "helm.sh/hook"
+
+// textAt is the string in a mapping at a path, empty if there is none.
+func textAt(content map[string]any, path ...string) string {
+	text, _, _ := unstructured.NestedString(content, path...)
+	return text
+}
 
 // onlyTest reports whether a hook is for the helm test command alone, which nothing
 // here runs.
@@ -128,11 +123,11 @@ func onlyTest(moments string) bool {
 
 // isAt reports whether Helm runs a hook at one of the moments.
 func isAt(doc hydrate.Document, moments []string) bool {
-	var h head
-	if err := yaml.Unmarshal([]byte(doc.Text), &h); err != nil {
-		return true // Whoever reads the documents says so.
+	var content map[string]any
+	if err := yaml.Unmarshal([]byte(doc.Text), &content); err != nil {
+		return true // Read reports it.
 	}
-	for moment := range strings.SplitSeq(h.Metadata.Annotations[hookMark], ",") {
+	for moment := range strings.SplitSeq(textAt(content, "metadata", "annotations", hookMark), ",") {
 		if slices.Contains(moments, strings.TrimSpace(moment)) {
 			return true
 		}
@@ -151,42 +146,58 @@ func (d *Demand) all() []*object {
 	return all
 }
 
-// readObjects adds the object of a document, or those of a list. What has no kind is
-// no object.
+// readObjects adds the object of a document, or those of a list. A document without a
+// kind is no object.
 func (d *Demand) readObjects(text []byte, like object, depth int) error {
-	var h head
-	if err := kjson.Unmarshal(text, &h); err != nil {
-		if _, other := errors.AsType[*json.UnmarshalTypeError](err); other {
-			return nil
-		}
+	var document any
+	if err := kjson.Unmarshal(text, &document); err != nil {
 		return outcome.Stalled(v1alpha1.ReasonRenderFailed, err)
 	}
-	if of, isList := strings.CutSuffix(h.Kind, "List"); isList && h.Items != nil && depth < maxDepth {
-		like.gvk = schema.FromAPIVersionAndKind(h.APIVersion, of)
-		return d.readItems(h.Items, like, depth+1)
+	content, ok := document.(map[string]any)
+	if !ok {
+		return nil
+	}
+	return d.readObject(content, text, like, depth)
+}
+
+func (d *Demand) readObject(content map[string]any, text []byte, like object, depth int) error {
+	version, kind := textAt(content, "apiVersion"), textAt(content, "kind")
+	items, _ := content["items"].([]any)
+	if of, isList := strings.CutSuffix(kind, "List"); isList && items != nil && depth < maxDepth {
+		like.gvk = schema.FromAPIVersionAndKind(version, of)
+		return d.readItems(items, like, depth+1)
 	}
 	// What a typed list leaves out of its items is added, as Kubernetes does.
-	if h.Kind == "" && like.gvk.Kind != "" {
-		h.APIVersion, h.Kind = like.gvk.GroupVersion().String(), like.gvk.Kind
+	if kind == "" && like.gvk.Kind != "" {
+		version, kind = like.gvk.GroupVersion().String(), like.gvk.Kind
 	}
-	if h.Kind == "" || h.APIVersion == "" || onlyTest(h.Metadata.Annotations[hookMark]) {
+	if kind == "" || version == "" || onlyTest(textAt(content, "metadata", "annotations", hookMark)) {
 		return nil
 	}
 	if len(d.objects) == maxObjects {
 		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("more than %d objects", maxObjects))
 	}
-	like.gvk = schema.FromAPIVersionAndKind(h.APIVersion, h.Kind)
-	like.namespace, like.name, like.text = h.Metadata.Namespace, h.Metadata.Name, text
+	like.gvk = schema.FromAPIVersionAndKind(version, kind)
+	like.namespace, like.name, like.text = textAt(content, "metadata", "namespace"), textAt(content, "metadata", "name"), text
 	if like.name == "" {
-		like.name = h.Metadata.GenerateName
+		like.name = textAt(content, "metadata", "generateName")
 	}
+	like.faults = faultsOf(&like, content)
 	d.objects = append(d.objects, like)
 	return nil
 }
 
-func (d *Demand) readItems(items []json.RawMessage, like object, depth int) error {
+func (d *Demand) readItems(items []any, like object, depth int) error {
 	for _, item := range items {
-		if err := d.readObjects(item, like, depth); err != nil {
+		content, ok := item.(map[string]any)
+		if !ok {
+			continue
+		}
+		text, err := json.Marshal(content)
+		if err != nil {
+			return outcome.Stalled(v1alpha1.ReasonRenderFailed, err)
+		}
+		if err := d.readObject(content, text, like, depth); err != nil {
 			return err
 		}
 	}

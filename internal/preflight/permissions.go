@@ -80,8 +80,8 @@ func (d *Demand) denied(where string, facts *Facts) Problem {
 			d.wish.App, bounded(listed(d.titles(where, facts))), tenant.ServiceAccount, lacks, advice)
 	default:
 		problem = passing(v1alpha1.ReasonAdministratorNeeded,
-			"%s has objects in namespace %s (%s), and service account %s lacks %s to them: an administrator of namespace %[2]s must %s",
-			d.wish.App, where, bounded(listed(d.titles(where, facts))), tenant.ServiceAccount, lacks, advice)
+			"%s has objects in namespace %s (%s), and service account %s lacks %s to them: an administrator of namespace %s must %s",
+			d.wish.App, where, bounded(listed(d.titles(where, facts))), tenant.ServiceAccount, lacks, where, advice)
 	}
 	problem.Remedy = remedy
 	return problem

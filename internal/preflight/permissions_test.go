@@ -137,7 +137,7 @@ func TestMissingRights(t *testing.T) {
 		want{v1alpha1.ReasonPermissionDenied, false, []string{"service account installer lacks 19 rights in namespace team that web needs: apply the remedy"}},
 		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"web has objects of the whole cluster (Namespace/extra), and service account installer lacks 4 rights",
 			"(create namespaces; delete, get, patch namespaces (extra)) to them: an administrator of the cluster must apply the remedy"}},
-		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"web has objects in namespace other (ConfigMap/a)", "an administrator of namespace other must"}})
+		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"web has objects in namespace other (ConfigMap/a)", "an administrator of namespace other must apply the remedy"}})
 	g.Expect(problems[0].Remedy).To(Equal(`apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {"name":"appmarket:shop:installer","namespace":"team"}

@@ -42,6 +42,7 @@ func passing(reason, format string, args ...any) Problem {
 func (d *Demand) Check(facts *Facts) []Problem {
 	problems := append([]Problem(nil), d.unread...)
 	for _, check := range []func(*Facts) []Problem{
+		d.checkForm,
 		d.checkNamespace,
 		d.checkKubernetes,
 		d.checkKinds,

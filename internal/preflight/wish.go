@@ -142,6 +142,9 @@ func Read(w Wish) (*Demand, error) {
 		})
 	}
 	for i := range d.objects {
+		if len(d.objects[i].faults) > 0 {
+			continue
+		}
 		if err := d.take(&d.objects[i]); err != nil {
 			d.unread = append(d.unread, refused(&d.objects[i], err))
 		}
@@ -156,6 +159,6 @@ func refused(o *object, err error) Problem {
 	if outcome.IsStalled(err) {
 		what = "is refused"
 	}
-	return final(outcome.Reason(err, v1alpha1.ReasonRenderFailed),
-		"%s %s: %s; the values given, or the chart, must be mended", o.title(), what, bounded(err.Error()))
+	return final(outcome.Reason(err, v1alpha1.ReasonInvalidObject),
+		"%s %s: %s; correct the values, or have the chart corrected", o.title(), what, bounded(err.Error()))
 }

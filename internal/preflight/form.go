@@ -1,0 +1,271 @@
+package preflight
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// maxFaults bounds the faults of form that are found in one object.
+const maxFaults = 20
+
+// form finds what in an object the API server cannot read as the object's kind: a
+// number where a string belongs, or a label that is no label. Helm passes on what the
+// API server's decoder says, which names neither the object nor the field.
+type form struct {
+	// secret reports whether values must not be quoted.
+	secret bool
+	faults []string
+}
+
+// faultsOf returns what is wrong with the form of an object, as sentences that begin
+// with the path of a field. Of a kind that is not built in, only the metadata is known.
+func faultsOf(o *object, content map[string]any) []string {
+	f := &form{secret: o.gvk.Kind == "Secret"}
+	typed, err := scheme.Scheme.New(o.gvk)
+	if err != nil {
+		typed = &metav1.PartialObjectMetadata{}
+	}
+	f.check(reflect.TypeOf(typed), content, "")
+	return f.faults
+}
+
+var (
+	unmarshaler   = reflect.TypeFor[json.Unmarshaler]()
+	objectMeta    = reflect.TypeFor[metav1.ObjectMeta]()
+	labelSelector = reflect.TypeFor[metav1.LabelSelector]()
+)
+
+// readable describes what a type that reads itself takes.
+var readable = map[reflect.Type]string{
+	reflect.TypeFor[resource.Quantity]():  `a quantity such as 500m or 1Gi`,
+	reflect.TypeFor[intstr.IntOrString](): "a number or a string",
+	reflect.TypeFor[metav1.Time]():        "a time such as 2026-01-02T15:04:05Z",
+	reflect.TypeFor[metav1.MicroTime]():   "a time such as 2026-01-02T15:04:05.000000Z",
+	reflect.TypeFor[metav1.Duration]():    "a duration such as 10s",
+}
+
+// check compares a value with the Go type that the API server reads it into.
+func (f *form) check(t reflect.Type, value any, path string) {
+	if value == nil || len(f.faults) >= maxFaults {
+		return
+	}
+	if t.Kind() == reflect.Pointer {
+		f.check(t.Elem(), value, path)
+		return
+	}
+	if reflect.PointerTo(t).Implements(unmarshaler) {
+		f.checkReader(t, value, path)
+		return
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		f.checkStruct(t, value, path)
+	case reflect.Map:
+		f.checkMap(t, value, path)
+	case reflect.Slice:
+		f.checkSlice(t, value, path)
+	default:
+		f.checkScalar(t, value, path)
+	}
+}
+
+// checkReader has a type read the value itself.
+func (f *form) checkReader(t reflect.Type, value any, path string) {
+	text, err := json.Marshal(value)
+	if err == nil {
+		err = json.Unmarshal(text, reflect.New(t).Interface())
+	}
+	if err == nil {
+		return
+	}
+	want, ok := readable[t]
+	if !ok {
+		want = "a " + t.Name()
+	}
+	f.add(path, want, value)
+}
+
+func (f *form) checkStruct(t reflect.Type, value any, path string) {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		f.add(path, "a mapping", value)
+		return
+	}
+	for i := range t.NumField() {
+		field := t.Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case name == "-":
+		case name == "" && field.Anonymous:
+			f.check(field.Type, value, path)
+		default:
+			f.check(field.Type, fields[name], joinPath(path, name))
+		}
+	}
+	switch t {
+	case objectMeta:
+		f.checkLabels(fields["labels"], joinPath(path, "labels"))
+		f.checkKeys(fields["annotations"], joinPath(path, "annotations"))
+	case labelSelector:
+		f.checkLabels(fields["matchLabels"], joinPath(path, "matchLabels"))
+	}
+}
+
+func (f *form) checkMap(t reflect.Type, value any, path string) {
+	entries, ok := value.(map[string]any)
+	if !ok {
+		f.add(path, "a mapping", value)
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		f.check(t.Elem(), entries[key], keyPath(path, key))
+	}
+}
+
+func (f *form) checkSlice(t reflect.Type, value any, path string) {
+	if t.Elem().Kind() == reflect.Uint8 {
+		text, ok := value.(string)
+		if _, err := base64.StdEncoding.DecodeString(text); !ok || err != nil {
+			f.add(path, "a string in base64", value)
+		}
+		return
+	}
+	items, ok := value.([]any)
+	if !ok {
+		f.add(path, "a list", value)
+		return
+	}
+	for i, item := range items {
+		f.check(t.Elem(), item, fmt.Sprintf("%s[%d]", path, i))
+	}
+}
+
+func (f *form) checkScalar(t reflect.Type, value any, path string) {
+	switch t.Kind() {
+	case reflect.String:
+		if _, ok := value.(string); !ok {
+			f.add(path, "a string", value)
+		}
+	case reflect.Bool:
+		if _, ok := value.(bool); !ok {
+			f.add(path, "true or false", value)
+		}
+	case reflect.Int32, reflect.Int64, reflect.Int, reflect.Uint8, reflect.Uint16, reflect.Uint32:
+		number, ok := value.(int64)
+		if ok && t.Kind() == reflect.Int32 && (number > math.MaxInt32 || number < math.MinInt32) {
+			f.add(path, "a number of at most 32 bits", value)
+		} else if !ok {
+			f.add(path, "a number", value)
+		}
+	case reflect.Float32, reflect.Float64:
+		_, whole := value.(int64)
+		if _, ok := value.(float64); !ok && !whole {
+			f.add(path, "a number", value)
+		}
+	}
+}
+
+// checkLabels looks for labels that the API server refuses. What is no string is
+// reported as such.
+func (f *form) checkLabels(value any, path string) {
+	f.checkKeys(value, path)
+	labels, _ := value.(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		text, ok := labels[key].(string)
+		if ok && len(validation.IsValidLabelValue(text)) > 0 {
+			f.add(keyPath(path, key), `at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends`, text)
+		}
+	}
+}
+
+func (f *form) checkKeys(value any, path string) {
+	entries, _ := value.(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		if len(validation.IsQualifiedName(strings.ToLower(key))) > 0 {
+			f.faults = append(f.faults, keyPath(path, key)+` must have a key such as "app" or "example.com/app"`)
+		}
+	}
+}
+
+// add reports a value that is not what its field takes. What is given for a string is
+// not quoted: it may be a password that consists of digits.
+func (f *form) add(path, want string, value any) {
+	is := ""
+	switch given := value.(type) {
+	case string:
+		is = fmt.Sprintf("%q", bounded(given))
+		if f.secret {
+			is = "not"
+		}
+	case int64, float64:
+		is = "a number"
+		if want != "a string" && !f.secret {
+			is = fmt.Sprint(given)
+		}
+	case bool:
+		is = fmt.Sprint(given)
+	case []any:
+		is = "a list"
+	default:
+		is = "a mapping"
+	}
+	f.faults = append(f.faults, fmt.Sprintf("%s must be %s, and is %s", path, want, is))
+}
+
+func joinPath(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func keyPath(path, key string) string { return fmt.Sprintf("%s[%q]", path, key) }
+
+// checkForm reports the objects whose form is wrong, those that share a fault together.
+func (d *Demand) checkForm(*Facts) []Problem {
+	first, count := map[string]*object{}, map[string]int{}
+	var order []string
+	for i := range d.objects {
+		o := &d.objects[i]
+		if len(o.faults) == 0 {
+			continue
+		}
+		fault := o.faults[0]
+		if more := len(o.faults) - 1; more > 0 {
+			fault += fmt.Sprintf(" (and %s)", counted(more, "other fault"))
+		}
+		if first[fault] == nil {
+			first[fault] = o
+			order = append(order, fault)
+		}
+		count[fault]++
+	}
+	var problems []Problem
+	for _, fault := range order {
+		problems = append(problems, final(v1alpha1.ReasonInvalidObject, "%s%s: %s; correct the values, or have the chart corrected",
+			first[fault].title(), others(count[fault]), bounded(fault)))
+	}
+	return problems
+}
+
+// counted is a number of things, grammatically.
+func counted(number int, thing string) string {
+	if number == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", number, thing)
+}
