@@ -92,7 +92,7 @@ func parse(args []string) (*options, error) {
 	f.Var(&o.plainHTTP, "plain-http-registries", "Image registries, separated by commas, that are asked by plain HTTP.")
 	f.IntVar(&o.hydrations, "concurrent-hydrations", 8, "How many apps are hydrated at once.")
 	f.IntVar(&o.installs, "concurrent-installs", 16, "How many instances Helm works on at once, fair among namespaces.")
-	f.DurationVar(&o.renderTime, "render-timeout", helm.DefaultRenderTime, "How long one chart may take to render.")
+	f.DurationVar(&o.renderTime, "render-timeout", helm.DefaultRenderTime, "The processor time that the rendering of one chart may take.")
 	f.Int64Var(&o.renderMemory, "render-memory", helm.DefaultMemory, "Bytes that the rendering of one chart may use.")
 	f.DurationVar(&o.scrub, "scrub-interval", 6*time.Hour, "How often every published chart is compared with its digest.")
 	if kubeconfig := flag.Lookup("kubeconfig"); kubeconfig != nil {

@@ -52,9 +52,12 @@ func (s RenderedChart) Inputs(d *Draft, manifest *Manifest) ([]Input, []string) 
 func (s RenderedChart) unitInputs(files []File, params map[string]any) ([]Input, []string) {
 	var warnings []string
 	text, _ := find(files, valuesFile)
-	values, err := DecodeValues(text)
-	if err != nil {
+	values, err := decodeFirst(text)
+	switch {
+	case err != nil:
 		warnings = append(warnings, warning(valuesFile, err))
+	case hasSecondDocument(text):
+		warnings = append(warnings, valuesFile+" has a second YAML document, which Helm does not read")
 	}
 	values = MergeMaps(values, params)
 

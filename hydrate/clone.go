@@ -107,6 +107,7 @@ func secondFootprint(ctx context.Context, r Renderer, d *Draft, files []File, un
 	for _, u := range units {
 		out, err := r.Render(ctx, RenderInput{
 			Files: UnitFiles(files, u.Dir), Values: values, Release: at.release(d.Chart.Name, u.Name), Namespace: namespace,
+			Schemas: SchemasIgnored,
 		})
 		if err != nil {
 			return footprint{}, err

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"path"
 	"slices"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 const (
@@ -34,7 +37,7 @@ func (s CustomParams) Apply(ctx context.Context, d *Draft) error {
 		}
 	}
 	var clone *CloneSafety
-	if d.Manifest == nil || d.Manifest.Cloneable {
+	if isRendered(units) && !d.isLibrary() && (d.Manifest == nil || d.Manifest.Cloneable) {
 		var err error
 		if clone, err = JudgeClone(ctx, s.Renderer, d, files, units); err != nil {
 			return err
@@ -44,7 +47,13 @@ func (s CustomParams) Apply(ctx context.Context, d *Draft) error {
 	return nil
 }
 
-// customized are files and units with the parameters merged in.
+// isRendered reports whether it is known what all units render to.
+func isRendered(units []Unit) bool {
+	return !slices.ContainsFunc(units, func(u Unit) bool { return u.Unrendered != "" })
+}
+
+// customized are files and units with the parameters merged in. Parameters may give
+// what a chart needs to render; they may not take it away.
 func (s CustomParams) customized(ctx context.Context, d *Draft) ([]File, []Unit, error) {
 	files, units := slices.Clone(d.Files), slices.Clone(d.Units)
 	for i := range units {
@@ -53,8 +62,15 @@ func (s CustomParams) customized(ctx context.Context, d *Draft) ([]File, []Unit,
 			return nil, nil, err
 		}
 		files = changed
+		if d.isLibrary() {
+			continue
+		}
+		rendered := units[i].Unrendered == ""
 		if err := units[i].render(ctx, s.Renderer, d, files); err != nil {
 			return nil, nil, err
+		}
+		if rendered && units[i].Unrendered != "" {
+			return nil, nil, outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("parameters: %s", units[i].Unrendered))
 		}
 	}
 	return files, units, nil
@@ -66,7 +82,7 @@ func (s CustomParams) customized(ctx context.Context, d *Draft) ([]File, []Unit,
 func customize(files []File, dir string, params map[string]any) ([]File, error) {
 	name := path.Join(dir, valuesFile)
 	before, _ := find(files, name)
-	after, err := MergeValues(before, params)
+	after, err := MergeValues(before, params, dependencies(UnitFiles(files, dir))...)
 	if err != nil {
 		return nil, fmt.Errorf("merge parameters into %s: %w", name, err)
 	}

@@ -7,7 +7,7 @@ import (
 
 // Revision is part of the inputs: raise it when the steps begin to make something
 // else of the same inputs, and everything is hydrated again.
-const Revision int32 = 3
+const Revision int32 = 4
 
 // Request says what to hydrate: one version of an app, and what it is rendered
 // and customised with.
@@ -104,7 +104,8 @@ type Draft struct {
 	// Customized says that the parameters changed Files.
 	Customized bool
 	// Clone says whether a second instance can live beside the first. It is nil for
-	// an app whose manifest does not allow a second one.
+	// an app whose manifest does not allow a second one, and where it is not known what
+	// the app renders to.
 	Clone *CloneSafety
 
 	// ImageAnalysis.
@@ -133,6 +134,41 @@ type Unit struct {
 	Documents []Document
 	Objects   []Object
 	Notes     string
+	// Unrendered says why the chart does not render with these values, and may with
+	// others; the documents are not known then. It is empty for a chart that renders.
+	Unrendered string
+	// Violation says which of these values do not meet a schema of the chart.
+	Violation string
+	// Warnings are what is wrong with the form of the objects, at most 10.
+	Warnings []string
+}
+
+// Unrendered says why a chart unit does not render without the values that only its
+// user knows, empty if all units render.
+func (d *Draft) Unrendered() string {
+	for _, u := range d.Units {
+		if u.Unrendered != "" {
+			return u.Unrendered
+		}
+	}
+	return ""
+}
+
+// Warnings are what whoever installs the app, or maintains its chart, should know:
+// what its own values lack, what is wrong with its objects, and which inputs were not
+// understood.
+func (d *Draft) Warnings() []string {
+	var all []string
+	for _, u := range d.Units {
+		if u.Unrendered != "" {
+			all = append(all, u.Unrendered+"; give the value when you install the app. Its objects, images and permissions are not known until then")
+		}
+		if u.Violation != "" {
+			all = append(all, u.Violation+"; give other values when you install the app")
+		}
+		all = append(all, u.Warnings...)
+	}
+	return append(all, d.InputWarnings...)
 }
 
 // File returns the content of a file of the app, and whether it is there.

@@ -1,6 +1,7 @@
 package hydrate
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -19,7 +20,8 @@ const chartFile = "Chart.yaml"
 type Metadata = chart.Metadata
 
 // ReadMetadata reads Chart.yaml. Name and version must be there, the version a
-// semantic one, as Helm asks for when it packages a chart.
+// semantic one, as Helm asks for when it packages a chart. A chart that does not give
+// its apiVersion is one of v1, as for Helm.
 func ReadMetadata(files []File) (Metadata, error) {
 	var meta Metadata
 	text, ok := find(files, chartFile)
@@ -35,6 +37,7 @@ func ReadMetadata(files []File) (Metadata, error) {
 	if _, err := semver.NewVersion(meta.Version); err != nil {
 		return meta, invalidChart("%s: version %q is not a semantic version", chartFile, meta.Version)
 	}
+	meta.APIVersion = cmp.Or(meta.APIVersion, chart.APIVersionV1)
 	if err := meta.Validate(); err != nil {
 		return meta, invalidChart("%s: %w", chartFile, err)
 	}

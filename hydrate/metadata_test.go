@@ -18,6 +18,14 @@ func TestReadMetadata(t *testing.T) {
 	g.Expect(meta).To(And(HaveField("Name", "web"), HaveField("Version", "1.2.3-rc.1+build.5"), HaveField("AppVersion", "3")))
 }
 
+// TestReadMetadataOfHelm2 shows that Chart.yaml need not say its apiVersion.
+func TestReadMetadataOfHelm2(t *testing.T) {
+	g := NewWithT(t)
+	meta, err := hydrate.ReadMetadata(filesOf(map[string]string{"Chart.yaml": "name: web\nversion: 0.1.0\nengine: gotpl\n"}))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(meta.APIVersion).To(Equal("v1"))
+}
+
 func TestReadMetadataRefuses(t *testing.T) {
 	for _, c := range []struct {
 		why  string
@@ -32,7 +40,7 @@ func TestReadMetadataRefuses(t *testing.T) {
 		{"a name with a backslash", "apiVersion: v2\nname: 'a\\b'\nversion: 1.0.0\n", "is not usable"},
 		{"no version", "apiVersion: v2\nname: web\n", `version "" is not a semantic version`},
 		{"a version in words", "apiVersion: v2\nname: web\nversion: newest\n", `version "newest" is not a semantic version`},
-		{"no version of the format", "name: web\nversion: 1.0.0\n", "apiVersion"},
+		{"another type of dependency", "name: web\nversion: 1.0.0\ndependencies: [{name: 'a b', alias: '?'}]\n", "alias"},
 		{"another type", "apiVersion: v2\nname: web\nversion: 1.0.0\ntype: thing\n", "chart.metadata.type"},
 		{"a name that is a number, in a list", "apiVersion: v2\nname: [web]\nversion: 1.0.0\n", "read Chart.yaml"},
 	} {

@@ -30,7 +30,15 @@ type Object struct {
 // stalled with RenderFailed, naming its template; more than 5,000 objects with
 // LimitExceeded.
 func Objects(docs []Document) ([]Object, error) {
+	all, _, err := readObjects(docs)
+	return all, err
+}
+
+// readObjects lists objects as Objects does, and what of their form the API server
+// refuses, at most maxFormWarnings.
+func readObjects(docs []Document) ([]Object, []string, error) {
 	var all []Object
+	var form formCheck
 	for _, doc := range docs {
 		err := eachObject(doc, func(o object) error {
 			if len(all) == maxObjects {
@@ -44,13 +52,14 @@ func Objects(docs []Document) ([]Object, error) {
 				Name:       meta.text("name"),
 				Hook:       doc.Hook,
 			})
+			form.checkObject(o)
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return all, nil
+	return all, form.warnings, nil
 }
 
 // object is a map as YAML 1.1 decodes it, which is how Helm and Kubernetes read

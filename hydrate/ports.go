@@ -8,9 +8,11 @@ type Fetcher interface {
 	Fetch(ctx context.Context, offer Offer) (Payload, error)
 }
 
-// Renderer renders one chart unit with Helm's engine, within bounds of time,
-// memory and output. A chart that fails or exceeds a bound is stalled with
-// RenderFailed or LimitExceeded, and the error names file and line.
+// Renderer renders one chart unit with Helm's engine, within bounds of processor
+// time, memory and output. A chart that fails or exceeds a bound is stalled with
+// RenderFailed or LimitExceeded, and the error names file and line. Where other
+// values may help, the error is a ValuesError. Values that do not meet a schema are
+// stalled with SchemaViolation. Any other error may be the fault of the machine.
 type Renderer interface {
 	Render(ctx context.Context, in RenderInput) (Rendered, error)
 }
@@ -30,7 +32,38 @@ type RenderInput struct {
 	Upgrade bool
 	// Revision is what .Release.Revision says; zero stands for the first.
 	Revision int
+	// Schemas says what becomes of values that do not meet a schema.
+	Schemas SchemaPolicy
 }
+
+// SchemaPolicy says what becomes of values that do not meet values.schema.json of a
+// chart or of one of its dependencies.
+type SchemaPolicy int
+
+const (
+	// SchemasEnforced fails the rendering.
+	SchemasEnforced SchemaPolicy = iota
+	// SchemasReported sets Rendered.Violation.
+	SchemasReported
+	// SchemasIgnored checks nothing.
+	SchemasIgnored
+)
+
+// ValuesError is the failure of a chart that may render with other values: a template
+// asked for a value by required, failed by fail, or looked for a value below one that
+// is not there.
+type ValuesError struct {
+	Err error
+	// Lookup says that the templates have asked for objects of the cluster, of which
+	// the renderer has none.
+	Lookup bool
+}
+
+// Error returns the text of the cause.
+func (e *ValuesError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *ValuesError) Unwrap() error { return e.Err }
 
 // Capabilities are what charts ask about a cluster.
 type Capabilities struct {
@@ -47,6 +80,9 @@ type Rendered struct {
 	Documents []Document
 	// Notes is the text of templates/NOTES.txt.
 	Notes string
+	// Violation says which values do not meet a schema, if they were only to be
+	// reported.
+	Violation string
 }
 
 // Document is one rendered YAML document.

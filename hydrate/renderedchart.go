@@ -15,6 +15,11 @@ const manifestFile = "OlaresManifest.yaml"
 
 // RenderedChart reads the app manifest, if there is one, and renders every chart
 // unit with the platform values of the source.
+//
+// A chart that needs values of its user does not fail in hydration: the unit says so.
+// It fails where the app is installed and the values are still missing, unless its
+// templates ask for objects of the cluster, which Helm alone can show them. A library
+// chart has no objects; it is published for other charts and cannot be installed.
 type RenderedChart struct {
 	Renderer Renderer
 	Reader   AppReader
@@ -43,6 +48,9 @@ func (s RenderedChart) Apply(ctx context.Context, d *Draft) error {
 	values := d.Request.platform(manifest)
 	for i := range units {
 		units[i].Values = values
+		if d.isLibrary() {
+			continue
+		}
 		if err := units[i].render(ctx, s.Renderer, d, d.Files); err != nil {
 			return err
 		}
@@ -127,21 +135,36 @@ func UnitFiles(files []File, dir string) []File {
 	return own
 }
 
-// render sets the unit's Documents, Objects and Notes.
+// isLibrary reports whether the app is a library chart that is hydrated.
+func (d *Draft) isLibrary() bool {
+	return d.Request.At == (Place{}) && strings.EqualFold(d.Chart.Type, "library")
+}
+
+// render sets what the unit renders to, or why it does not.
 func (u *Unit) render(ctx context.Context, r Renderer, d *Draft, files []File) error {
-	out, err := r.Render(ctx, RenderInput{
+	in := RenderInput{
 		Files:     UnitFiles(files, u.Dir),
 		Values:    u.Values,
 		Release:   d.Request.At.release(d.Chart.Name, u.Name),
 		Namespace: d.Request.At.namespace(),
-	})
+	}
+	installs := d.Request.At != (Place{})
+	if !installs {
+		in.Schemas = SchemasReported
+	}
+	out, err := r.Render(ctx, in)
+	unrendered := ""
+	if needs, ok := errors.AsType[*ValuesError](err); ok && (!installs || needs.Lookup) {
+		unrendered, err = fmt.Sprintf("chart %s: %s", u.Name, needs), nil
+	}
 	if err != nil {
 		return fmt.Errorf("chart %s: %w", u.Name, err)
 	}
-	objects, err := Objects(out.Documents)
+	objects, warnings, err := readObjects(out.Documents)
 	if err != nil {
 		return fmt.Errorf("chart %s: %w", u.Name, err)
 	}
 	u.Documents, u.Objects, u.Notes = out.Documents, objects, out.Notes
+	u.Unrendered, u.Violation, u.Warnings = unrendered, out.Violation, warnings
 	return nil
 }

@@ -75,9 +75,10 @@ func TestRenderedChartRefuses(t *testing.T) {
 		reason string
 		says   string
 	}{
-		{"a template that asks nothing for a field", map[string]string{"templates/page.yaml": "kind: A\n\na: {{ .Values.no.such }}\n"}, v1alpha1.ReasonRenderFailed, "templates/page.yaml:3"},
 		{"a template that is none", map[string]string{"templates/page.yaml": "kind: {{ if }}\n"}, v1alpha1.ReasonRenderFailed, "templates/page.yaml:1"},
-		{"a template that fails by itself", map[string]string{"templates/page.yaml": "a: 1\nb: {{ required \"give a name\" .Values.name }}\n"}, v1alpha1.ReasonRenderFailed, "give a name"},
+		{"a function that is none", map[string]string{"templates/page.yaml": "a: {{ nosuch }}\n"}, v1alpha1.ReasonRenderFailed, "templates/page.yaml:1"},
+		{"a template that is not there", map[string]string{"templates/page.yaml": "a: {{ include \"nosuch\" . }}\n"}, v1alpha1.ReasonRenderFailed, "no template \"nosuch\""},
+		{"a template that includes itself", map[string]string{"templates/page.yaml": "{{ define \"x\" }}{{ include \"x\" . }}{{ end }}a: {{ include \"x\" . }}\n"}, v1alpha1.ReasonRenderFailed, "nested reference"},
 		{"text that is no YAML", map[string]string{"templates/page.yaml": "kind: A\nb: c: d\n"}, v1alpha1.ReasonRenderFailed, "templates/page.yaml"},
 		{"a manifest of another app", map[string]string{"OlaresManifest.yaml": "olaresManifest.version: 0.12.0\nmetadata: {name: blog, version: 1.0.0}\n"}, v1alpha1.ReasonInvalidManifest, `metadata.name is "blog", the chart is named "web"`},
 		{"a manifest that is no YAML", map[string]string{"OlaresManifest.yaml": "olaresManifest.version: 0.12.0\na: b: c\n"}, v1alpha1.ReasonInvalidManifest, "OlaresManifest.yaml"},
@@ -90,7 +91,7 @@ func TestRenderedChartRefuses(t *testing.T) {
 		{"a unit that does not render", map[string]string{
 			"OlaresManifest.yaml":     literal + "spec: {subCharts: [{name: server}]}\n",
 			"server/Chart.yaml":       "apiVersion: v2\nname: server\nversion: 1.0.0\n",
-			"server/templates/a.yaml": "a: {{ fail \"not today\" }}\n",
+			"server/templates/a.yaml": "a: {{ nosuch }}\n",
 		}, v1alpha1.ReasonRenderFailed, "chart server: templates/a.yaml:1"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -103,6 +104,90 @@ func TestRenderedChartRefuses(t *testing.T) {
 			g.Expect(d.Manifest).To(BeNil())
 		})
 	}
+}
+
+// TestRenderedChartThatNeedsValues shows what other values may help against: it does
+// not fail the chart in hydration, and does where the chart is installed.
+func TestRenderedChartThatNeedsValues(t *testing.T) {
+	for _, c := range []struct {
+		why  string
+		text string
+		says string
+	}{
+		{"required", "a: 1\nb: {{ required \"give a name\" .Values.name }}\n", "chart web: templates/page.yaml:2: give a name"},
+		{"fail", "{{ if not .Values.driver }}{{ fail \"choose a driver\" }}{{ end }}", "chart web: templates/page.yaml:1: choose a driver"},
+		{"a value below one that is not there", "kind: A\n\na: {{ .Values.no.such }}\n", "chart web: templates/page.yaml:3: nil pointer evaluating interface {}.such; give .Values.no.such"},
+		{"a value of another type than a function takes", "a: {{ index .Values.greeting \"x\" }}\n", "chart web: templates/page.yaml:1: "},
+		{"text given to tpl", "a: {{ tpl \"{{ required \\\"give a host\\\" .Values.host }}\" . }}\n", "give a host"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			files := web(map[string]string{"templates/page.yaml": c.text})
+			d := fetched(t, files)
+			g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
+			g.Expect(d.Units).To(HaveExactElements(HaveField("Documents", BeEmpty())))
+			g.Expect(d.Unrendered()).To(ContainSubstring(c.says))
+			g.Expect(d.Warnings()).To(HaveExactElements(ContainSubstring(c.says)))
+			g.Expect(customizing.Apply(t.Context(), d)).To(Succeed())
+			g.Expect(d.Clone).To(BeNil(), "what is not known is not compared")
+
+			d = fetched(t, files)
+			d.Request.At = hydrate.Place{Namespace: "home", Instance: "web"}
+			err := rendering.Apply(t.Context(), d)
+			refused(g, hydrate.StepRenderedChart, err, v1alpha1.ReasonRenderFailed)
+			g.Expect(err).To(MatchError(ContainSubstring(c.says)))
+		})
+	}
+}
+
+// TestRenderedChartThatLooksUp shows that a chart that asks the cluster is left to
+// Helm, which can answer.
+func TestRenderedChartThatLooksUp(t *testing.T) {
+	g := NewWithT(t)
+	d := fetched(t, web(map[string]string{"templates/guard.yaml": "{{ if not (lookup \"v1\" \"Secret\" .Release.Namespace \"token\") }}{{ fail \"create the Secret token first\" }}{{ end }}"}))
+	d.Request.At = hydrate.Place{Namespace: "home", Instance: "web"}
+	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
+	g.Expect(d.Unrendered()).To(ContainSubstring("create the Secret token first"))
+}
+
+// TestRenderedChartOfALibrary shows that a library is published and not installed.
+func TestRenderedChartOfALibrary(t *testing.T) {
+	g := NewWithT(t)
+	files := web(map[string]string{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\ntype: library\n"})
+	d := fetched(t, files)
+	d.Request.Params = map[string]any{"greeting": "hi"}
+	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
+	g.Expect(customizing.Apply(t.Context(), d)).To(Succeed())
+	g.Expect([]any{d.Objects(), d.Warnings()}).To(HaveEach(BeEmpty()))
+	g.Expect(d.Clone).To(BeNil())
+
+	d = fetched(t, files)
+	d.Request.At = hydrate.Place{Namespace: "home", Instance: "web"}
+	err := rendering.Apply(t.Context(), d)
+	refused(g, hydrate.StepRenderedChart, err, v1alpha1.ReasonRenderFailed)
+	g.Expect(err).To(MatchError(ContainSubstring("is a library")))
+}
+
+// TestRenderedChartAgainstSchemas shows that the chart's own values may violate its
+// schema, and that of a dependency, and those of whoever installs it may not.
+func TestRenderedChartAgainstSchemas(t *testing.T) {
+	g := NewWithT(t)
+	files := web(map[string]string{
+		"charts/db/Chart.yaml":         "apiVersion: v2\nname: db\nversion: 1.0.0\n",
+		"charts/db/values.schema.json": `{"required": ["password"]}`,
+	})
+	d := fetched(t, files)
+	const says = `values do not meet values.schema.json of chart "db": db.password: missing`
+	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
+	g.Expect(d.Objects()).To(HaveLen(1), "it renders all the same")
+	g.Expect(d.Warnings()).To(HaveExactElements(says + "; give other values when you install the app"))
+
+	d = fetched(t, files)
+	d.Request.At = hydrate.Place{Namespace: "home", Instance: "web"}
+	err := rendering.Apply(t.Context(), d)
+	g.Expect(outcome.IsStalled(err)).To(BeTrue())
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonSchemaViolation))
+	g.Expect(err).To(MatchError(ContainSubstring(says)))
 }
 
 func TestRenderedChartStopsWhenAsked(t *testing.T) {

@@ -35,7 +35,9 @@ const (
 // paths, sorted, at most 20, and without the values, which may be secret; a
 // schema that is no schema is stalled with InvalidChart, and one whose check
 // would take too long with LimitExceeded.
-func CheckSchema(schema []byte, values map[string]any) error {
+//
+// The values of a dependency are at the keys given, with which the paths then begin.
+func CheckSchema(schema []byte, values map[string]any, at ...string) error {
 	compiled, err := compileSchema(schema)
 	if err != nil {
 		return err
@@ -53,7 +55,7 @@ func CheckSchema(schema []byte, values map[string]any) error {
 	}
 	err = compiled.Validate(instance)
 	if violation, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
-		return outcome.Stalled(v1alpha1.ReasonSchemaViolation, describe(violation))
+		return outcome.Stalled(v1alpha1.ReasonSchemaViolation, describe(violation, at))
 	}
 	if err != nil {
 		return invalidChart("check values: %w", err)
@@ -121,31 +123,48 @@ func checkNumbers(value any) error {
 }
 
 // describe lists violations, one after the other.
-func describe(err *jsonschema.ValidationError) error {
-	found := violations(err, nil)
+func describe(err *jsonschema.ValidationError, at []string) error {
+	found := violations(err, at, nil)
 	slices.Sort(found)
 	found = slices.Compact(found)
 	if more := len(found) - maxViolations; more > 0 {
 		found = append(found[:maxViolations], fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Errorf("values do not fit %s: %s", schemaFile, strings.Join(found, "; "))
+	of := ""
+	if len(at) > 0 {
+		of = fmt.Sprintf(" of chart %q", strings.Join(at, "."))
+	}
+	return fmt.Errorf("values do not meet %s%s: %s", schemaFile, of, strings.Join(found, "; "))
 }
 
 // violations are the innermost causes of an error.
-func violations(err *jsonschema.ValidationError, found []string) []string {
+func violations(err *jsonschema.ValidationError, at []string, found []string) []string {
 	for _, cause := range err.Causes {
-		found = violations(cause, found)
+		found = violations(cause, at, found)
 	}
 	if len(err.Causes) > 0 {
 		return found
 	}
-	return append(found, jsonPath(err.InstanceLocation)+": "+complaint(err.ErrorKind))
+	place := slices.Concat(at, err.InstanceLocation)
+	below := func(keys []string, complaint string) []string {
+		for _, key := range keys {
+			found = append(found, jsonPath(append(place[:len(place):len(place)], key))+": "+complaint)
+		}
+		return found
+	}
+	switch of := err.ErrorKind.(type) {
+	case *kind.Required:
+		return below(of.Missing, "missing")
+	case *kind.AdditionalProperties:
+		return below(of.Properties, "not allowed")
+	}
+	return append(found, jsonPath(place)+": "+complaint(err.ErrorKind))
 }
 
-// jsonPath is a place in the values, such as ".env[0].name".
+// jsonPath is a place in the values, such as "env[0].name".
 func jsonPath(tokens []string) string {
 	if len(tokens) == 0 {
-		return "."
+		return "values"
 	}
 	var path strings.Builder
 	for _, token := range tokens {
@@ -158,7 +177,7 @@ func jsonPath(tokens []string) string {
 			path.WriteString("." + token)
 		}
 	}
-	return path.String()
+	return strings.TrimPrefix(path.String(), ".")
 }
 
 var english = message.NewPrinter(language.English)
@@ -168,9 +187,6 @@ func complaint(of jsonschema.ErrorKind) string {
 	switch of := of.(type) {
 	case *kind.Type:
 		return fmt.Sprintf("expected %s, but got %s", strings.Join(of.Want, " or "), of.Got)
-	case *kind.AdditionalProperties:
-		slices.Sort(of.Properties)
-		return "not allowed: " + strings.Join(of.Properties, ", ")
 	case *kind.Pattern:
 		return fmt.Sprintf("does not match pattern %q", of.Want)
 	case *kind.Format:

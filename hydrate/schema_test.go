@@ -37,20 +37,21 @@ func TestCheckSchema(t *testing.T) {
 	}{
 		{"values that fit", map[string]any{"name": "a", "kind": "web", "replicas": 2.0, "image": map[string]any{"tag": nil}, "env": []any{map[string]any{"name": "x"}}}, nil},
 		{"Go's own numbers", map[string]any{"name": "a", "kind": "web", "replicas": int64(2)}, nil},
-		{"no values", nil, []string{".: missing properties 'name', 'kind'"}},
+		{"no values", nil, []string{"kind: missing", "name: missing"}},
 		{"all that is wrong at once, sorted", map[string]any{
 			"name": "S3CRET", "kind": "x", "replicas": 0, "mail": "S3CRET", "b": 1, "a": 2,
 			"image": map[string]any{"tag": 1.27}, "env": []any{map[string]any{}, map[string]any{"name": true}},
 			"annotations": map[string]any{"example.com/x": 1},
 		}, []string{
-			`.: not allowed: a, b`,
-			`.annotations["example.com/x"]: expected string, but got number`,
-			`.env[1].name: expected string, but got boolean`,
-			`.image.tag: expected null or string, but got number`,
-			`.kind: value must be one of 'web', 'job'`,
-			`.mail: is not a valid email`,
-			`.name: does not match pattern "^[a-z]+$"`,
-			`.replicas: minimum: got 0, want 1`,
+			`a: not allowed`,
+			`annotations["example.com/x"]: expected string, but got number`,
+			`b: not allowed`,
+			`env[1].name: expected string, but got boolean`,
+			`image.tag: expected null or string, but got number`,
+			`kind: value must be one of 'web', 'job'`,
+			`mail: is not a valid email`,
+			`name: does not match pattern "^[a-z]+$"`,
+			`replicas: minimum: got 0, want 1`,
 		}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -62,10 +63,19 @@ func TestCheckSchema(t *testing.T) {
 			}
 			g.Expect(outcome.IsStalled(err)).To(BeTrue())
 			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonSchemaViolation))
-			g.Expect(err.Error()).To(Equal("values do not fit values.schema.json: " + strings.Join(c.says, "; ")))
+			g.Expect(err.Error()).To(Equal("values do not meet values.schema.json: " + strings.Join(c.says, "; ")))
 			g.Expect(err.Error()).NotTo(ContainSubstring("S3CRET"))
 		})
 	}
+}
+
+// TestCheckSchemaOfDependencies shows that the paths begin at the top.
+func TestCheckSchemaOfDependencies(t *testing.T) {
+	g := NewWithT(t)
+	err := hydrate.CheckSchema([]byte(`{"required": ["a"], "maxProperties": 0}`), map[string]any{"b": 1}, "web", "cache")
+	g.Expect(err).To(MatchError(`values do not meet values.schema.json of chart "web.cache": web.cache.a: missing; web.cache: maxProperties: got 1, want 0`))
+	err = hydrate.CheckSchema([]byte(`{"maxProperties": 0}`), map[string]any{"b": 1})
+	g.Expect(err).To(MatchError(`values do not meet values.schema.json: values: maxProperties: got 1, want 0`))
 }
 
 func TestCheckSchemaListsTwenty(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 
@@ -128,11 +129,15 @@ func (u *unpacker) entry(header *tar.Header) error {
 	if err := checkKind(header); err != nil {
 		return err
 	}
-	name, err := u.inside(header)
+	full, isFolder, err := slashed(header)
 	if err != nil {
 		return err
 	}
-	if header.Typeflag == tar.TypeDir {
+	name, err := u.inside(header.Name, full)
+	if err != nil {
+		return err
+	}
+	if isFolder {
 		return u.names.addFolder(name)
 	}
 	if name == "" {
@@ -155,27 +160,46 @@ func (u *unpacker) entry(header *tar.Header) error {
 	return nil
 }
 
-// inside checks the name of an entry and takes the chart's folder off. It
-// returns nothing for the folder itself.
-func (u *unpacker) inside(header *tar.Header) (string, error) {
-	full := header.Name
-	if header.Typeflag == tar.TypeDir {
-		full = strings.TrimSuffix(full, "/")
+// slashed returns the name of an entry with forward slashes and without one at its
+// end, and whether the entry is a folder. Tools on Windows write backslashes instead,
+// which Helm reads as separators too. A name with both is refused: Helm takes what
+// comes before the first backslash for the chart's folder.
+func slashed(header *tar.Header) (name string, isFolder bool, err error) {
+	name = header.Name
+	if strings.Contains(name, `\`) {
+		if strings.Contains(name, "/") {
+			return "", false, invalidArchive("entry %q has both a slash and a backslash in its name", name)
+		}
+		name = strings.ReplaceAll(name, `\`, "/")
 	}
+	isFolder = header.Typeflag == tar.TypeDir || header.Size == 0 && strings.HasSuffix(name, "/")
+	if isFolder {
+		name = strings.TrimSuffix(name, "/")
+	}
+	return name, isFolder, nil
+}
+
+// inside checks the name of an entry, which is full with forward slashes, and takes
+// the chart's folder off. It returns nothing for the folder itself. As in Helm, a
+// name such as "web/./a" is that of "web/a".
+func (u *unpacker) inside(entry, full string) (string, error) {
 	top, name, nested := strings.Cut(full, "/")
 	switch {
 	case top == "" || top == ".." || isDrive(top):
-		return "", invalidArchive("entry %q leaves the chart's folder", header.Name)
+		return "", invalidArchive("entry %q leaves the chart's folder", entry)
 	case u.top == "":
 		if err := checkLetters(top); err != nil {
 			return "", err
 		}
 		u.top = top
 	case u.top != top:
-		return "", invalidArchive("entry %q is outside the chart's folder %q", header.Name, u.top)
+		return "", invalidArchive("entry %q is outside the chart's folder %q", entry, u.top)
 	}
 	if !nested {
 		return "", nil
+	}
+	if name != "" {
+		name = path.Clean(name)
 	}
 	if err := checkName(name); err != nil {
 		return "", fmt.Errorf("in %q: %w", top, err)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,11 @@ func TestUnpack(t *testing.T) {
 		{Name: "templates/web.yaml", Data: []byte("kind: Pod\n")},
 		{Name: "values.yaml", Data: []byte("a: 1\n")},
 	}
+	windows := slices.Clone(chart)
+	for i := range windows {
+		windows[i].name = strings.ReplaceAll(windows[i].name, "/", `\`)
+	}
+	windows[2].kind = 0 // Such tools mark folders by the end of the name alone.
 	plain := tarOf(t, chart...)
 	for _, c := range []struct {
 		why     string
@@ -98,6 +104,9 @@ func TestUnpack(t *testing.T) {
 		{"what follows the last entry is no part of it", zip(t, append(bytes.Clone(plain), "trailing words"...))},
 		{"an archive may be compressed in several parts", append(zip(t, plain[:700]), zip(t, plain[700:])...)},
 		{"an archive may lack tar's own end", zip(t, plain[:len(plain)-1024])},
+		{"tools on Windows write backslashes", zip(t, tarOf(t, windows...))},
+		{"some files may have backslashes and others slashes", zip(t, tarOf(t, chart[1], windows[3], chart[4]))},
+		{"a name may say nothing in a part of it", zip(t, tarOf(t, chart[1], entry{name: "web/x/.././templates//web.yaml", data: chart[3].data}, chart[4]))},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -136,12 +145,20 @@ func TestUnpackRefuses(t *testing.T) {
 		{"damaged", append(bytes.Clone(good[:len(good)-8]), 0, 0, 0, 0, 0, 0, 0, 0), v1alpha1.ReasonInvalidArchive, ""},
 		{"traversal", file("web/../../etc/passwd"), v1alpha1.ReasonInvalidArchive, "../../etc/passwd"},
 		{"traversal at once", file("../passwd"), v1alpha1.ReasonInvalidArchive, "leaves"},
-		{"traversal inside", file("web/a/../b"), v1alpha1.ReasonInvalidArchive, "clean"},
+		{"traversal inside", file("web/a/../../b"), v1alpha1.ReasonInvalidArchive, "leaves"},
 		{"the parent itself", file("web/.."), v1alpha1.ReasonInvalidArchive, "leaves"},
 		{"an absolute name", file("/etc/passwd"), v1alpha1.ReasonInvalidArchive, "leaves"},
 		{"an absolute name below", file("web//etc/passwd"), v1alpha1.ReasonInvalidArchive, "absolute"},
-		{"a name that is a folder", file("web/a/./b"), v1alpha1.ReasonInvalidArchive, "clean"},
-		{"a backslash", file(`web/..\passwd`), v1alpha1.ReasonInvalidArchive, "backslash"},
+		{"a name that is the folder", file("web/."), v1alpha1.ReasonInvalidArchive, "leaves"},
+		{"a slash and a backslash", file(`web/..\passwd`), v1alpha1.ReasonInvalidArchive, "both a slash and a backslash"},
+		{"traversal with backslashes", file(`web\..\passwd`), v1alpha1.ReasonInvalidArchive, "leaves"},
+		{"traversal with backslashes at once", file(`..\passwd`), v1alpha1.ReasonInvalidArchive, "leaves"},
+		{"an absolute name with backslashes", file(`\etc\passwd`), v1alpha1.ReasonInvalidArchive, "leaves"},
+		{"an absolute name with backslashes below", file(`web\\etc\passwd`), v1alpha1.ReasonInvalidArchive, "absolute"},
+		{"a drive with backslashes", file(`c:\passwd`), v1alpha1.ReasonInvalidArchive, "leaves"},
+		{"a drive with backslashes below", file(`web\c:\passwd`), v1alpha1.ReasonInvalidArchive, "drive"},
+		{"a second folder with backslashes", file(`other\a`), v1alpha1.ReasonInvalidArchive, `"web"`},
+		{"a name twice, with other separators", file(`web\Chart.yaml`), v1alpha1.ReasonInvalidArchive, "twice"},
 		{"a drive", file("c:/passwd"), v1alpha1.ReasonInvalidArchive, "leaves"},
 		{"a drive below", file("web/c:/passwd"), v1alpha1.ReasonInvalidArchive, "drive"},
 		{"a control character", file("web/a\nb"), v1alpha1.ReasonInvalidArchive, "control"},
@@ -281,6 +298,7 @@ func TestCheckFiles(t *testing.T) {
 func FuzzUnpack(f *testing.F) {
 	f.Add(tarOf(f, entry{name: "web/Chart.yaml", data: "name: web\n"}, entry{name: "web/templates/a.yaml"}))
 	f.Add(tarOf(f, entry{name: "web/a", kind: tar.TypeSymlink, link: "b"}))
+	f.Add(tarOf(f, entry{name: `web\a\.\b`, data: "x"}, entry{name: `web\c\`}))
 	f.Add(tarOf(f, entry{name: "web/" + strings.Repeat("x", 150), data: "x", pax: map[string]string{"comment": "y"}}))
 	f.Add(binary.LittleEndian.AppendUint64(nil, 1))
 	f.Fuzz(func(t *testing.T, raw []byte) {

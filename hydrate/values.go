@@ -2,9 +2,12 @@ package hydrate
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 	sigsyaml "sigs.k8s.io/yaml"
@@ -13,22 +16,74 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// DecodeValues reads values.yaml as Helm does: YAML 1.1, every number a float64,
+// DecodeValues reads values in YAML as Helm does: YAML 1.1, every number a float64,
 // of equal keys the last. Nothing, or only comments, are no values. The text may
-// be MaxFileBytes long and its aliases may not repeat too much. Errors are
-// stalled with InvalidValues or LimitExceeded.
+// be MaxFileBytes long and its aliases may not repeat too much. A second document,
+// which Helm passes over, is refused. Errors are stalled with InvalidValues or
+// LimitExceeded.
 func DecodeValues(text []byte) (map[string]any, error) {
+	values, err := decodeFirst(text)
+	if err != nil {
+		return nil, err
+	}
+	if hasSecondDocument(text) {
+		return nil, errSecondDocument
+	}
+	return values, nil
+}
+
+var errSecondDocument = invalidValues("read values: there is a second YAML document, which Helm does not read; merge the two into one")
+
+// decodeFirst reads the first document of values in YAML.
+func decodeFirst(text []byte) (map[string]any, error) {
 	if err := checkYAML(text, MaxFileBytes); err != nil {
 		return nil, fmt.Errorf("read values: %w", err)
 	}
 	values := map[string]any{}
 	if err := sigsyaml.Unmarshal(text, &values); err != nil {
-		return nil, invalidValues("read values: %w", err)
+		return nil, invalidValues("read values: %s", ValuesProblem(err))
 	}
 	if values == nil {
 		values = map[string]any{}
 	}
 	return values, nil
+}
+
+var (
+	// notAMap is how Go's decoder speaks of what is no map.
+	notAMap = regexp.MustCompile(`cannot unmarshal (\w+) into Go value of type map`)
+	// typesOfJSON are its words for types.
+	typesOfJSON = map[string]string{"array": "a list", "string": "a text", "number": "a number", "bool": "a truth value"}
+)
+
+// ValuesProblem says what an error of the YAML decoder means for values.
+func ValuesProblem(err error) string {
+	text := err.Error()
+	if m := notAMap.FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("values must be a map of keys to values, but are %s", cmp.Or(typesOfJSON[m[1]], m[1]))
+	}
+	if _, problem, ok := strings.Cut(text, "error converting YAML to JSON: "); ok {
+		text = strings.TrimPrefix(problem, "yaml: ")
+	}
+	return "not YAML: " + text
+}
+
+// hasSecondDocument reports whether a text has a document after the first that says
+// anything.
+func hasSecondDocument(text []byte) bool {
+	if !bytes.Contains(text, []byte("\n---")) && !bytes.Contains(text, []byte("\n...")) {
+		return false
+	}
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	for first := true; ; first = false {
+		var document yaml.Node
+		if documents.Decode(&document) != nil {
+			return false
+		}
+		if !first && len(document.Content) > 0 && document.Content[0].ShortTag() != "!!null" {
+			return true
+		}
+	}
 }
 
 // MergeMaps returns base with over merged into it, by the rules with which Helm
@@ -92,11 +147,14 @@ func copyValue(value any) any {
 // keeps its bytes, comments and order; new keys come after the others, sorted.
 // Without parameters the text is returned as it is.
 //
+// Under the keys of dependencies a nil stays, written as null: it removes a default
+// that only the dependency has.
+//
 // Aliases below which something changes are written out first, so that what they
 // repeat stays as it was; that costs the layout of the text, not its comments.
 // Where even then no edit gives the merged values, they are written anew. Errors
 // are stalled with InvalidValues or LimitExceeded.
-func MergeValues(text []byte, params map[string]any) ([]byte, error) {
+func MergeValues(text []byte, params map[string]any, dependencies ...string) ([]byte, error) {
 	if len(params) == 0 {
 		return text, nil
 	}
@@ -107,6 +165,11 @@ func MergeValues(text []byte, params map[string]any) ([]byte, error) {
 	params, err = plainValues(params)
 	if err != nil {
 		return nil, err
+	}
+	for _, name := range dependencies {
+		if value, ok := params[name]; ok {
+			params[name] = withNulls(value)
+		}
 	}
 	want := MergeMaps(base, params)
 	for _, prepare := range []func([]byte) ([]byte, error){asIs, withoutAliases} {
@@ -122,6 +185,25 @@ func MergeValues(text []byte, params map[string]any) ([]byte, error) {
 		return nil, invalidValues("write values: %w", err)
 	}
 	return fileSized(written)
+}
+
+// writtenNull is a nil that MergeMaps takes for a value.
+type writtenNull struct{}
+
+// MarshalJSON returns null.
+func (writtenNull) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
+
+// withNulls replaces each nil in a value.
+func withNulls(value any) any {
+	switch value := value.(type) {
+	case nil:
+		return writtenNull{}
+	case map[string]any:
+		for key, item := range value {
+			value[key] = withNulls(item)
+		}
+	}
+	return value
 }
 
 // plainValues gives parameters the types that DecodeValues gives values.

@@ -115,7 +115,7 @@ func reach(k *status.Keeper, d *hydrate.Draft, failed hydrate.Name) {
 		reason, message string
 	}{
 		{hydrate.StepSourceChart, v1alpha1.ReasonFetched, fmt.Sprintf("version %s, %d files", d.Request.Offer.Version, len(d.Files))},
-		{hydrate.StepRenderedChart, v1alpha1.ReasonRendered, fmt.Sprintf("%d objects; releases: %d", len(d.Objects()), len(d.Units))},
+		{hydrate.StepRenderedChart, v1alpha1.ReasonRendered, renderedMessage(d)},
 		{hydrate.StepCustomParams, v1alpha1.ReasonCustomized, customised(d)},
 		{hydrate.StepImageAnalysis, v1alpha1.ReasonAnalyzed, analysed(d)},
 		{hydrate.StepRepoUpdate, v1alpha1.ReasonPublished, "published as " + d.Published.Chart},
@@ -128,6 +128,14 @@ func reach(k *status.Keeper, d *hydrate.Draft, failed hydrate.Name) {
 	}
 }
 
+// renderedMessage says what the chart units have rendered to, or why that is not known.
+func renderedMessage(d *hydrate.Draft) string {
+	if needs := d.Unrendered(); needs != "" {
+		return "published without its objects, which are not known until a value is given: " + needs
+	}
+	return fmt.Sprintf("%d objects; releases: %d", len(d.Objects()), len(d.Units))
+}
+
 func customised(d *hydrate.Draft) string {
 	if d.Customized {
 		return "parameters merged into values.yaml"
@@ -138,6 +146,9 @@ func customised(d *hydrate.Draft) string {
 // analysed sums up what the registries said. An image that could not be looked up
 // is no failure, but it is not hidden either.
 func analysed(d *hydrate.Draft) string {
+	if len(d.Images) == 0 && d.Unrendered() != "" {
+		return "images are not known until a value is given"
+	}
 	silent := slices.DeleteFunc(slices.Clone(d.Images), func(i hydrate.Image) bool { return i.Problem == "" })
 	if len(silent) == 0 {
 		return fmt.Sprintf("%d images", len(d.Images))

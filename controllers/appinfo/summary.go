@@ -45,7 +45,7 @@ func summary(d *hydrate.Draft) *v1alpha1.AppSummary {
 	for _, in := range catalog.First(d.Inputs, maxInputs) {
 		out.Inputs = append(out.Inputs, catalog.Input(in))
 	}
-	out.Warnings = append(out.Warnings, all(d.InputWarnings, maxFew, maxSentence)...)
+	out.Warnings = append(all(d.Warnings(), maxFew, maxSentence), out.Warnings...)
 	if c := d.Clone; c != nil {
 		out.Clone = &v1alpha1.CloneSafety{Verdict: v1alpha1.CloneVerdict(c.Verdict), Collisions: all(c.Collisions, maxMany, 253)}
 	}

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -43,8 +44,8 @@ func (c *Catalog) SystemVersion(app *App) (string, error) {
 	return version, nil
 }
 
-// Decode reads the values that a field of an object holds. Whole numbers stay
-// whole, as they do in a values.yaml.
+// Decode reads the values that a field of an object holds. Numbers become float64, as
+// Helm reads those of a values.yaml.
 func Decode(raw *runtime.RawExtension) (map[string]any, error) {
 	if raw == nil || len(raw.Raw) == 0 {
 		return nil, nil
@@ -52,9 +53,9 @@ func Decode(raw *runtime.RawExtension) (map[string]any, error) {
 	if !json.Valid(raw.Raw) {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, fmt.Errorf("not JSON"))
 	}
-	values, err := hydrate.DecodeValues(raw.Raw)
-	if err != nil {
-		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, err)
+	values := map[string]any{}
+	if err := json.Unmarshal(raw.Raw, &values); err != nil {
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, errors.New(hydrate.ValuesProblem(err)))
 	}
 	return values, nil
 }

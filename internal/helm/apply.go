@@ -133,14 +133,12 @@ func (c *Client) prepare(spec Spec) (*chart.Chart, error) {
 	if err := chartutil.ValidateReleaseName(spec.Name); err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonInstallFailed, fmt.Errorf("name release %q: %w", spec.Name, err))
 	}
-	if err := checkSchemas(unit, spec.Values); err != nil {
-		return nil, err
-	}
 	return unit, nil
 }
 
 // guard has the chart rendered where it can be stopped, as Helm is about to render
-// it. Only that it fails to render does not count: lookup finds nothing there.
+// it, and its values checked against its schemas. Only that it fails to render does
+// not count: lookup finds nothing there.
 func (o *operation) guard(spec Spec, unit *chart.Chart, history []*release.Release) error {
 	if o.client.clients.guard == nil {
 		return nil
@@ -223,35 +221,6 @@ func (o *operation) upgrade(spec Spec, unit *chart.Chart, labels map[string]stri
 	upgrade.ResetValues = true
 	_, err := upgrade.RunWithContext(context.Background(), spec.Name, unit, spec.Values)
 	return err
-}
-
-// checkSchemas checks the values that the chart and its dependencies come to see
-// against their schemas. Helm's own check would read any file and address that a
-// schema refers to.
-func checkSchemas(unit *chart.Chart, values map[string]any) error {
-	seen, err := chartutil.CoalesceValues(unit, values)
-	if err != nil {
-		return outcome.Stalled(v1alpha1.ReasonInvalidValues, fmt.Errorf("merge values: %s", oneLine(err.Error())))
-	}
-	return checkSchema(unit, seen)
-}
-
-func checkSchema(unit *chart.Chart, values map[string]any) error {
-	if unit.Schema != nil {
-		if err := hydrate.CheckSchema(unit.Schema, values); err != nil {
-			return fmt.Errorf("values of chart %s: %w", unit.Name(), err)
-		}
-	}
-	for _, dependency := range unit.Dependencies() {
-		given, ok := values[dependency.Name()].(map[string]any)
-		if !ok {
-			continue
-		}
-		if err := checkSchema(dependency, given); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // knownCapabilities are those of the cluster, left to Helm to find where the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -13,7 +14,12 @@ import (
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -25,9 +31,9 @@ import (
 // configured: the newest Kubernetes that the operator is tested with.
 const DefaultKubeVersion = "v1.36.0"
 
-// Engine renders chart units in this process, as `helm template` does: lookup
-// gives nothing, no schema is checked (hydrate does that). Time and memory have
-// no bound here; Sandbox adds them. The zero value is ready to use.
+// Engine renders chart units in this process, as `helm template` does: lookup gives
+// nothing. Time and memory have no bound here; Sandbox adds them. The zero value is
+// ready to use.
 type Engine struct {
 	// KubeVersion is the version of Kubernetes to render for where the input names no
 	// cluster, DefaultKubeVersion if empty. Whether the chart's kubeVersion admits it
@@ -41,7 +47,7 @@ type Engine struct {
 var _ hydrate.Renderer = Engine{}
 
 // Render renders one chart unit. Every error but that of ctx is stalled, with
-// RenderFailed or LimitExceeded.
+// RenderFailed, InvalidValues, SchemaViolation or LimitExceeded.
 func (e Engine) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Rendered, error) {
 	if err := ctx.Err(); err != nil {
 		return hydrate.Rendered{}, err
@@ -50,9 +56,18 @@ func (e Engine) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Ren
 	if err != nil {
 		return hydrate.Rendered{}, outcome.Stalled(v1alpha1.ReasonRenderFailed, err)
 	}
-	texts, err := e.execute(unit, in)
+	values, err := e.renderValues(unit, in)
 	if err != nil {
-		return hydrate.Rendered{}, outcome.Stalled(v1alpha1.ReasonRenderFailed, explain(unit.Name(), err))
+		return hydrate.Rendered{}, err
+	}
+	violation, err := violationOf(unit, values, in.Schemas)
+	if err != nil {
+		return hydrate.Rendered{}, err
+	}
+	lookups := &emptyCluster{}
+	texts, err := engine.RenderWithClientProvider(unit, values, lookups)
+	if err != nil {
+		return hydrate.Rendered{}, outcome.Stalled(v1alpha1.ReasonRenderFailed, templateError(unit.Name(), err, lookups.asked))
 	}
 	if err := checkSize(unit, texts); err != nil {
 		return hydrate.Rendered{}, outcome.Stalled(v1alpha1.ReasonLimitExceeded, err)
@@ -61,27 +76,92 @@ func (e Engine) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Ren
 	if err != nil {
 		return hydrate.Rendered{}, outcome.Stalled(v1alpha1.ReasonRenderFailed, explain(unit.Name(), err))
 	}
+	out.Violation = violation
 	return out, nil
 }
 
-// execute gives the text of every template by its path.
-func (e Engine) execute(unit *chart.Chart, in hydrate.RenderInput) (map[string]string, error) {
+// mistyped is how Helm speaks of a value that stands where those of a dependency go.
+var mistyped = regexp.MustCompile(`^type mismatch on ([^:]+): `)
+
+// renderValues gives what templates see, after the dependencies of the unit were
+// processed.
+func (e Engine) renderValues(unit *chart.Chart, in hydrate.RenderInput) (chartutil.Values, error) {
 	capabilities, err := e.capabilities(in.Cluster)
 	if err != nil {
-		return nil, err
-	}
-	if err := chartutil.ProcessDependenciesWithMerge(unit, in.Values); err != nil {
-		return nil, err
+		return nil, outcome.Stalled(v1alpha1.ReasonRenderFailed, err)
 	}
 	release := chartutil.ReleaseOptions{
 		Name: in.Release, Namespace: in.Namespace, Revision: max(in.Revision, 1),
 		IsInstall: !in.Upgrade, IsUpgrade: in.Upgrade,
 	}
-	values, err := chartutil.ToRenderValuesWithSchemaValidation(unit, in.Values, release, capabilities, true)
-	if err != nil {
-		return nil, err
+	err = chartutil.ProcessDependenciesWithMerge(unit, in.Values)
+	var values chartutil.Values
+	if err == nil {
+		values, err = chartutil.ToRenderValuesWithSchemaValidation(unit, in.Values, release, capabilities, true)
 	}
-	return engine.Engine{}.Render(unit, values)
+	if err != nil {
+		text := oneLine(err.Error())
+		if m := mistyped.FindStringSubmatch(text); m != nil {
+			text = fmt.Sprintf("%s: must be a map of keys to values, since it holds the values of the chart %q", m[1], m[1])
+		}
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, errors.New(text))
+	}
+	return values, nil
+}
+
+// violationOf checks what the templates of a unit see against its schemas. Where it
+// is only to be reported, so is a schema that is no schema.
+func violationOf(unit *chart.Chart, values chartutil.Values, policy hydrate.SchemaPolicy) (string, error) {
+	seen, ok := values["Values"].(chartutil.Values)
+	if policy == hydrate.SchemasIgnored || !ok {
+		return "", nil
+	}
+	err := checkSchemas(unit, seen)
+	if err != nil && policy == hydrate.SchemasReported {
+		return err.Error(), nil
+	}
+	return "", err
+}
+
+// brokenTemplate is what an error says of a template that fails with any values: it
+// cannot be parsed, is not there, or includes itself without end.
+var brokenTemplate = regexp.MustCompile(`^parse error |no template "|nested reference name`)
+
+// templateError explains an error of the engine.
+func templateError(chartName string, err error, lookup bool) error {
+	explained := explain(chartName, err)
+	if brokenTemplate.MatchString(err.Error()) {
+		return explained
+	}
+	return &hydrate.ValuesError{Err: explained, Lookup: lookup}
+}
+
+// emptyCluster is the cluster of lookup, which has no objects.
+type emptyCluster struct {
+	// asked says that a template has called lookup.
+	asked bool
+}
+
+// GetClientFor returns a client that finds nothing.
+func (c *emptyCluster) GetClientFor(string, string) (dynamic.NamespaceableResourceInterface, bool, error) {
+	c.asked = true
+	return emptyResource{}, false, nil
+}
+
+// emptyResource has the methods that lookup calls. For an object that is not there
+// lookup returns an empty map.
+type emptyResource struct {
+	dynamic.NamespaceableResourceInterface
+}
+
+var errNoObject = apierrors.NewNotFound(schema.GroupResource{}, "")
+
+func (emptyResource) Get(context.Context, string, metav1.GetOptions, ...string) (*unstructured.Unstructured, error) {
+	return nil, errNoObject
+}
+
+func (emptyResource) List(context.Context, metav1.ListOptions) (*unstructured.UnstructuredList, error) {
+	return nil, errNoObject
 }
 
 // capabilities are those of the cluster given, or of a usual one.
@@ -149,4 +229,4 @@ func notes(unit *chart.Chart, texts map[string]string) string {
 	return own
 }
 
-var errLibrary = errors.New("chart is a library, of no use but as a dependency of another chart")
+var errLibrary = errors.New("the chart is a library: it has no objects of its own; install an app whose chart depends on it")

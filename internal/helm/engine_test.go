@@ -99,12 +99,11 @@ func TestEngineRenders(t *testing.T) {
 			"webserver/templates/web.yaml": "kind: Deployment",
 		},
 	}, {
-		why: "lookup finds nothing, schemas are not looked at, and Kubernetes is a recent one",
+		why: "lookup finds nothing, of one name or of all, and Kubernetes is a recent one",
 		chart: map[string]string{
-			"values.schema.json": `{"required": ["gone"]}`,
-			"templates/a.yaml":   `kind: {{ (lookup "v1" "Secret" "x" "y") | len }} {{ .Capabilities.KubeVersion.Minor }} {{ .Capabilities.APIVersions.Has "apps/v1" }}`,
+			"templates/a.yaml": `kind: {{ (lookup "v1" "Secret" "x" "y") | len }}{{ (lookup "v1" "Secret" "x" "") | len }} {{ .Capabilities.KubeVersion.Minor }} {{ .Capabilities.APIVersions.Has "apps/v1" }}`,
 		},
-		want: []hydrate.Document{{Path: "web/templates/a.yaml", Text: "kind: 0 36 true"}},
+		want: []hydrate.Document{{Path: "web/templates/a.yaml", Text: "kind: 00 36 true"}},
 	}, {
 		why: "the usual kinds are known, and the wish of the chart is the cluster's to judge",
 		chart: map[string]string{
@@ -188,7 +187,7 @@ func TestEngineExplainsWhatFails(t *testing.T) {
 	}, {
 		why:   "a library alone",
 		chart: map[string]string{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\ntype: library\n"},
-		want:  "chart is a library, of no use but as a dependency of another chart",
+		want:  "the chart is a library: it has no objects of its own; install an app whose chart depends on it",
 	}, {
 		why:   "a dependency that was not packed",
 		chart: map[string]string{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\ndependencies:\n- {name: cache, version: 1.0.0}\n"},
@@ -196,7 +195,7 @@ func TestEngineExplainsWhatFails(t *testing.T) {
 	}, {
 		why:   "values of a wrong shape",
 		chart: map[string]string{"values.yaml": "- a\n"},
-		want:  "load chart: cannot load values.yaml: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}",
+		want:  "load chart: values.yaml: values must be a map of keys to values, but are a list",
 	}, {
 		why:    "more text than is allowed",
 		chart:  map[string]string{"templates/web.yaml": "a: {{ repeat 17000000 \"x\" }}"},

@@ -53,7 +53,7 @@ func startAPIServer() {
 	if apiServer.admin, apiServer.err = kubernetes.NewForConfig(apiServer.config); apiServer.err != nil {
 		return
 	}
-	apiServer.clients, apiServer.err = helm.NewClients(apiServer.config, apiServer.mapper)
+	apiServer.clients, apiServer.err = helm.NewClients(apiServer.config, apiServer.mapper, helm.WithGuard(helm.Engine{}))
 }
 
 func stopAPIServer() {

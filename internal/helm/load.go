@@ -82,7 +82,7 @@ func below(files []*loader.BufferedFile, folder string) []*loader.BufferedFile {
 func load(files []*loader.BufferedFile) (*chart.Chart, error) {
 	loaded, err := loader.LoadFiles(files)
 	if err != nil {
-		return nil, fmt.Errorf("load chart: %s", oneLine(err.Error()))
+		return nil, fmt.Errorf("load chart: %s", oneLine(loadProblem(err)))
 	}
 	if strings.EqualFold(loaded.Metadata.Type, "library") {
 		return nil, errLibrary
@@ -91,6 +91,16 @@ func load(files []*loader.BufferedFile) (*chart.Chart, error) {
 		return nil, fmt.Errorf("chart needs %s in its folder charts, where they are not", strings.Join(missing, ", "))
 	}
 	return loaded, nil
+}
+
+// loadProblem says why Helm cannot load a chart.
+func loadProblem(err error) string {
+	const values = "cannot load values.yaml: "
+	where, _, ok := strings.Cut(err.Error(), values)
+	if !ok {
+		return err.Error()
+	}
+	return where + "values.yaml: " + hydrate.ValuesProblem(err)
 }
 
 // missingDependencies are those that Chart.yaml names and charts/ does not have.

@@ -209,7 +209,7 @@ func TestOperationsSayWhatIsWrong(t *testing.T) {
 		}),
 		reason:  v1alpha1.ReasonSchemaViolation,
 		stalled: true,
-		want:    "values of chart web: ",
+		want:    "values do not meet values.schema.json: host: missing",
 	}, {
 		why:     "a name that is none",
 		spec:    helm.Spec{Name: "Not/Good", Files: files(map[string]string{})},

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -48,11 +49,17 @@ func RunRenderWorker(stdin io.Reader, stdout io.Writer) error {
 	}
 }
 
-func carryOut(engine Engine, next order) answer {
+// carryOut renders one order. A panic is the failure of this chart alone.
+func carryOut(engine Engine, next order) (done answer) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			done = failed(outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("render chart: panic: %s", oneLine(fmt.Sprint(cause)))))
+		}
+	}()
 	unpack(next.Input.Values)
 	rendered, err := engine.Render(context.Background(), next.Input)
 	if err != nil {
-		return answer{Reason: outcome.Reason(err, ""), Failure: err.Error()}
+		return failed(err)
 	}
 	return answer{Rendered: rendered}
 }

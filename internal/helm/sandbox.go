@@ -18,8 +18,9 @@ import (
 // Bounds of a render that no real chart comes near, and how long a worker stays
 // when nothing is asked of it.
 const (
-	DefaultRenderTime = 10 * time.Second
-	DefaultIdleTime   = 5 * time.Second
+	DefaultRenderTime     = 10 * time.Second
+	DefaultRenderDeadline = 2 * time.Minute
+	DefaultIdleTime       = 5 * time.Second
 )
 
 // Sandbox renders in worker processes, so that a chart may neither take the
@@ -35,8 +36,11 @@ type Sandbox struct {
 	Engine Engine
 	// Workers is how many render at once, as many as there are processors if zero.
 	Workers int
-	// Time bounds one render, DefaultRenderTime if zero.
+	// Time bounds the processor time of one render, DefaultRenderTime if zero.
 	Time time.Duration
+	// Deadline bounds one render by the clock, as a last resort. If zero it is
+	// DefaultRenderDeadline, and four times Time at least.
+	Deadline time.Duration
 	// Memory bounds the data of one worker in bytes, DefaultMemory if zero.
 	Memory int64
 	// Idle is how long a worker waits for more, DefaultIdleTime if zero.
@@ -55,7 +59,9 @@ var _ hydrate.Renderer = (*Sandbox)(nil)
 var errClosed = errors.New("render chart: the renderer is closed")
 
 // Render renders one chart unit. A chart that exceeds a bound is stalled with
-// LimitExceeded, one that fails with RenderFailed. The end of ctx ends the render.
+// LimitExceeded, one that fails with RenderFailed. That a worker was killed, or that
+// the deadline has passed, may be the fault of the machine: it is a plain error, to be
+// tried again. The end of ctx ends the render.
 func (s *Sandbox) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Rendered, error) {
 	values, err := packValues(in.Values)
 	if err != nil {
@@ -73,15 +79,13 @@ func (s *Sandbox) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.R
 	if err != nil {
 		return hydrate.Rendered{}, err
 	}
-	if got.Failure != "" {
-		return hydrate.Rendered{}, outcome.Stalled(got.Reason, errors.New(got.Failure))
-	}
-	return got.Rendered, nil
+	return got.Rendered, got.failure()
 }
 
 func (s *Sandbox) prepare() chan struct{} {
 	s.start.Do(func() {
 		s.Time = cmp.Or(s.Time, DefaultRenderTime)
+		s.Deadline = cmp.Or(s.Deadline, max(DefaultRenderDeadline, 4*s.Time))
 		s.Memory = cmp.Or(s.Memory, DefaultMemory)
 		s.Idle = cmp.Or(s.Idle, DefaultIdleTime)
 		s.places = make(chan struct{}, cmp.Or(s.Workers, runtime.GOMAXPROCS(0)))
@@ -105,9 +109,9 @@ func (s *Sandbox) try(ctx context.Context, next order) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	bounded, cancel := context.WithTimeout(ctx, s.Time)
+	bounded, cancel := context.WithTimeout(ctx, s.Deadline)
 	defer cancel()
-	got, err := w.render(bounded, next)
+	got, err := w.render(bounded, next, s.Time)
 	if err != nil {
 		return answer{}, err
 	}
@@ -124,11 +128,15 @@ func (s *Sandbox) judge(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, context.DeadlineExceeded):
-		err = fmt.Errorf("render chart: its templates took longer than %s", s.Time)
+		return fmt.Errorf("render chart: its templates were not done within %s by the clock; the machine is busy", s.Deadline)
+	case errors.Is(err, errCPUTime):
+		err = fmt.Errorf("render chart: its templates took more than %s of processor time", s.Time)
 	case errors.Is(err, errTooMuch):
 		err = fmt.Errorf("render chart: more than %d bytes of output", maxAnswerBytes)
-	case errors.As(err, &died):
+	case errors.As(err, &died) && died.outOfMemory():
 		err = fmt.Errorf("render chart: its templates used more than %d MiB of memory", s.Memory>>20)
+	case errors.As(err, &died):
+		return errors.New("render chart: the render worker was killed; the machine may be short of memory")
 	default:
 		return err
 	}

@@ -116,7 +116,7 @@ func TestSandboxBoundsAChart(t *testing.T) {
 		why:      "a template that never ends",
 		template: `{{ range until 100000 }}{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}{{ end }}`,
 		time:     time.Second,
-		want:     "its templates took longer than 1s",
+		want:     "its templates took more than 1s of processor time",
 	}, {
 		why:      "a list that does not fit",
 		template: `{{ range until 1000000000 }}{{ end }}`,
@@ -157,6 +157,51 @@ func TestSandboxBoundsAChart(t *testing.T) {
 			g.Expect(out.Documents[0].Text).To(Equal("kind: ConfigMap\nn: 1"))
 		})
 	}
+}
+
+// TestSandboxBlamesTheMachine shows what is no fault of a chart, to be tried again.
+func TestSandboxBlamesTheMachine(t *testing.T) {
+	onLinux(t)
+	const endless = `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`
+	t.Run("a deadline that passes while the chart still has processor time", func(t *testing.T) {
+		g := NewWithT(t)
+		s := sandbox(t, func(s *helm.Sandbox) { s.Deadline = 100 * time.Millisecond })
+		_, err := s.Render(t.Context(), unit(map[string]string{"templates/a.yaml": endless}))
+		g.Expect(err).To(MatchError("render chart: its templates were not done within 100ms by the clock; the machine is busy"))
+		g.Expect(outcome.IsStalled(err)).To(BeFalse())
+		g.Expect(outcome.Reason(err, "")).To(BeEmpty())
+	})
+	t.Run("a worker that gets no processor time at all", func(t *testing.T) {
+		g := NewWithT(t)
+		s := sandbox(t, func(s *helm.Sandbox) { s.Workers = 1 })
+		g.Expect(s.Render(t.Context(), withValue(1))).NotTo(BeZero())
+		g.Expect(syscall.Kill(workers(t)[0], syscall.SIGSTOP)).To(Succeed())
+		s.Time, s.Deadline = time.Millisecond, 300*time.Millisecond
+		_, err := s.Render(t.Context(), withValue(2))
+		g.Expect(err).To(MatchError(ContainSubstring("not done within 300ms")))
+		g.Expect(outcome.IsStalled(err)).To(BeFalse(), "though its time by the clock is up many times")
+	})
+	t.Run("workers that are killed", func(t *testing.T) {
+		g := NewWithT(t)
+		s := sandbox(t, func(s *helm.Sandbox) { s.Workers = 1 })
+		done := make(chan error, 1)
+		go func() {
+			_, err := s.Render(t.Context(), unit(map[string]string{"templates/a.yaml": endless}))
+			done <- err
+		}()
+		killed := map[int]bool{}
+		g.Eventually(func() int {
+			for _, pid := range workers(t) {
+				if !killed[pid] {
+					killed[pid] = syscall.Kill(pid, syscall.SIGKILL) == nil
+				}
+			}
+			return len(done)
+		}, "20s", "50ms").Should(Equal(1))
+		err := <-done
+		g.Expect(err).To(MatchError(ContainSubstring("the render worker was killed")))
+		g.Expect(outcome.IsStalled(err)).To(BeFalse())
+	})
 }
 
 func TestSandboxRendersSideBySide(t *testing.T) {
@@ -209,7 +254,7 @@ func TestSandboxReplacesAWorkerThatWasKilled(t *testing.T) {
 		g.Expect(syscall.Kill(first, syscall.SIGKILL)).To(Succeed())
 		g.Eventually(func() []int { return workers(t) }).Should(And(HaveLen(1), Not(ContainElement(first))),
 			"it is tried once more, since the chart may not be to blame")
-		g.Eventually(done, "20s").Should(Receive(MatchError(ContainSubstring("took longer than 2s"))))
+		g.Eventually(done, "20s").Should(Receive(MatchError(ContainSubstring("took more than 2s of processor time"))))
 	})
 }
 

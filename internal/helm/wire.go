@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 // What a worker process and its Sandbox say to each other, in gob: settings
@@ -26,8 +27,32 @@ type (
 		// Reason and Failure tell of a stalled render; both are empty otherwise.
 		Reason  string
 		Failure string
+		// Values and Lookup say that the failure is a hydrate.ValuesError.
+		Values bool
+		Lookup bool
 	}
 )
+
+// failed is the answer that tells of an error of the engine.
+func failed(err error) answer {
+	a := answer{Reason: outcome.Reason(err, ""), Failure: err.Error()}
+	if of, ok := errors.AsType[*hydrate.ValuesError](err); ok {
+		a.Values, a.Lookup = true, of.Lookup
+	}
+	return a
+}
+
+// failure is the error that an answer tells of, nil if there is none.
+func (a answer) failure() error {
+	if a.Failure == "" {
+		return nil
+	}
+	err := errors.New(a.Failure)
+	if a.Values {
+		err = &hydrate.ValuesError{Err: err, Lookup: a.Lookup}
+	}
+	return outcome.Stalled(a.Reason, err)
+}
 
 // maxAnswerBytes bounds what is read of one answer: the rendered text, and as
 // much again at most for the paths of many small documents.

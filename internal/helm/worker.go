@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -99,11 +100,17 @@ func (w *worker) alive() bool {
 	}
 }
 
-// render has one order carried out. After an error the process has ended; the
-// error is a *death, or errTooMuch, or that of ctx.
-func (w *worker) render(ctx context.Context, next order) (answer, error) {
+// errCPUTime ends an order that takes more processor time than it may.
+var errCPUTime = errors.New("the order takes more processor time than it may")
+
+// render has one order carried out, with a bound on its processor time. After an
+// error the process has ended; the error is a *death, errTooMuch, errCPUTime or that
+// of ctx.
+func (w *worker) render(ctx context.Context, next order, cpu time.Duration) (answer, error) {
 	stop := context.AfterFunc(ctx, w.kill)
 	defer stop()
+	watched := w.watchCPU(cpu)
+	defer watched.end()
 	w.meter.left = maxAnswerBytes
 	var got answer
 	err := w.orders.Encode(next)
@@ -114,11 +121,60 @@ func (w *worker) render(ctx context.Context, next order) (answer, error) {
 		return got, nil
 	}
 	died := w.bury(err)
-	if ctx.Err() != nil {
+	switch {
+	case watched.exceeded.Load():
+		return answer{}, errCPUTime
+	case ctx.Err() != nil:
 		return answer{}, ctx.Err()
 	}
 	return answer{}, died
 }
+
+// cpuWatch kills a worker that takes more processor time for an order than it may. On
+// a busy machine an order may take any time by the clock.
+type cpuWatch struct {
+	done     chan struct{}
+	exceeded atomic.Bool
+}
+
+// minCPUCheck is the least time between two looks at the processor time of a worker.
+const minCPUCheck = 20 * time.Millisecond
+
+// watchCPU begins to watch the worker. Where the system does not tell the processor
+// time of a process, there is nothing to watch.
+func (w *worker) watchCPU(limit time.Duration) *cpuWatch {
+	watch := &cpuWatch{done: make(chan struct{})}
+	before, err := cpuTime(w.command.Process.Pid)
+	if err != nil {
+		return watch
+	}
+	go func() {
+		left := limit
+		for {
+			select {
+			case <-watch.done:
+				return
+			case <-w.gone:
+				return
+			// No process of one thread takes more processor time than goes by.
+			case <-time.After(max(left, minCPUCheck)):
+			}
+			used, err := cpuTime(w.command.Process.Pid)
+			if err != nil {
+				return
+			}
+			if left = limit - (used - before); left <= 0 {
+				watch.exceeded.Store(true)
+				w.kill()
+				return
+			}
+		}
+	}()
+	return watch
+}
+
+// end ends the watch.
+func (c *cpuWatch) end() { close(c.done) }
 
 // bury ends the process for good, and gives what is known of its end.
 func (w *worker) bury(cause error) error {

@@ -103,7 +103,7 @@ func (r *questionReader) question(f *fields, path string) (hydrate.Input, bool) 
 		r.notes.warn("%s has no variable and was left out", path)
 		return in, false
 	case !isPath(in.Name):
-		r.notes.warn("%s has a variable that is no path of keys and was left out", path)
+		r.notes.warn("%s was left out: its variable %q is not a path of keys joined by dots, so no text can be given for it", path, cut(in.Name, maxQuoted))
 		return in, false
 	}
 	known, ok := questionTypes[kind]
@@ -272,6 +272,9 @@ func answered(name, answer string) string {
 	}
 	return name + "=" + answer
 }
+
+// maxQuoted bounds what a warning quotes of the text, in bytes.
+const maxQuoted = 64
 
 // maxParts bounds what conditions that are joined may come to.
 const maxParts = 100

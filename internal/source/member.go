@@ -138,7 +138,9 @@ func findChart(archive []byte) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("unpack archive: %w", err)
 		}
-		folder, file, _ := strings.Cut(strings.TrimPrefix(header.Name, "./"), "/")
+		// Tools on Windows write backslashes.
+		name := strings.ReplaceAll(header.Name, `\`, "/")
+		folder, file, _ := strings.Cut(strings.TrimPrefix(name, "./"), "/")
 		if folder == "" || file != chartFile || header.Typeflag != tar.TypeReg {
 			continue
 		}

@@ -1,0 +1,121 @@
+package hydrate
+
+import (
+	"fmt"
+	"slices"
+)
+
+// maxFormWarnings bounds the warnings about the objects of one chart unit.
+const maxFormWarnings = 10
+
+// textMaps are fields whose values must be texts, wherever they are in an object that
+// is no custom resource: Kubernetes reads no number and no truth value there.
+var textMaps = map[string]bool{
+	"annotations": true, "labels": true, "matchLabels": true, "nodeSelector": true,
+}
+
+// formCheck looks for what templates that forget to quote make of texts: a number,
+// true, false or null. The API server refuses such an object, and its own words do not
+// say which one it is.
+type formCheck struct {
+	warnings []string
+}
+
+// checkObject adds the warnings about an object.
+func (f *formCheck) checkObject(o object) {
+	f.checkTexts(o, "metadata.annotations", o.at("metadata")["annotations"])
+	f.checkTexts(o, "metadata.labels", o.at("metadata")["labels"])
+	switch {
+	case o.kind() == "ConfigMap" && o.group() == "":
+		f.checkTexts(o, "data", o["data"])
+	case o.kind() == "Secret" && o.group() == "":
+		f.checkTexts(o, "data", o["data"])
+		f.checkTexts(o, "stringData", o["stringData"])
+	case o.kind() == "Service" && o.group() == "":
+		f.checkTexts(o, "spec.selector", o.at("spec")["selector"])
+	case o.isWorkload():
+		f.checkWithin(o, "spec", o["spec"], 0)
+	}
+}
+
+// checkWithin looks for maps of texts, and for variables of containers, in a value.
+func (f *formCheck) checkWithin(o object, path string, value any, depth int) {
+	if depth > maxDepth || len(f.warnings) == maxFormWarnings {
+		return
+	}
+	switch value := value.(type) {
+	case object:
+		for _, key := range sortedKeys(value) {
+			below := path + "." + key
+			switch list, isList := value[key].([]any); {
+			case textMaps[key]:
+				f.checkTexts(o, below, value[key])
+			case key == "env" && isList:
+				f.checkVariables(o, below, list)
+			default:
+				f.checkWithin(o, below, value[key], depth+1)
+			}
+		}
+	case []any:
+		for i, item := range value {
+			f.checkWithin(o, fmt.Sprintf("%s[%d]", path, i), item, depth+1)
+		}
+	}
+}
+
+// checkVariables looks at the values of the variables of a container.
+func (f *formCheck) checkVariables(o object, path string, list []any) {
+	for i, item := range list {
+		variable, _ := item.(object)
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if name := variable.text("name"); name != "" {
+			at = fmt.Sprintf("%s[name=%s]", path, name)
+		}
+		f.checkText(o, at+".value", variable["value"])
+	}
+}
+
+// checkTexts looks at the values of a map whose values must be texts.
+func (f *formCheck) checkTexts(o object, path string, value any) {
+	texts, ok := value.(object)
+	if !ok {
+		return
+	}
+	for _, key := range sortedKeys(texts) {
+		f.checkText(o, fmt.Sprintf("%s[%q]", path, key), texts[key])
+	}
+}
+
+// checkText adds a warning if a value is there that is no text.
+func (f *formCheck) checkText(o object, path string, value any) {
+	is := ""
+	switch value.(type) {
+	case nil, string:
+		return
+	case bool:
+		is = "a truth value"
+	case int, int64, uint64, float64:
+		is = "a number"
+	case object:
+		is = "a map"
+	case []any:
+		is = "a list"
+	default:
+		is = "no text"
+	}
+	if len(f.warnings) < maxFormWarnings {
+		f.warnings = append(f.warnings, bounded(fmt.Sprintf("%s: %s is %s; quote it in the template", o.title(), path, is), maxCollisionBytes))
+	}
+}
+
+// sortedKeys are the keys of a map as texts.
+func sortedKeys(o object) []string {
+	keys := make([]string, 0, len(o))
+	for key := range o {
+		if text, ok := key.(string); ok {
+			keys = append(keys, text)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
