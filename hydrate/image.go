@@ -9,6 +9,9 @@ type Image struct {
 	// Where are the places that use it, as "Deployment/web container main", at
 	// most 20.
 	Where []string
+	// Announced says that no object runs it and no app manifest names it: Chart.yaml
+	// says that the app may use it.
+	Announced bool `json:",omitempty"`
 	// Detail is nil when no registry could be asked; Problem then says why.
 	Detail  *ImageDetail
 	Problem string

@@ -12,9 +12,10 @@ import (
 // inspections is how many images of one app are looked up at once.
 const inspections = 8
 
-// ImageAnalysis finds every image of the rendered objects and of the manifest's
-// list, and asks the registry about each. A registry that cannot be asked is
-// noted with the image and fails nothing.
+// ImageAnalysis finds the images of the rendered objects, of the manifest's list and
+// of that in Chart.yaml, and asks the registry about each. A registry that cannot be
+// asked is noted with the image and fails nothing, and so is an image that only
+// Chart.yaml names and the registry does not have.
 type ImageAnalysis struct {
 	Inspector Inspector
 }
@@ -28,7 +29,7 @@ func (s ImageAnalysis) Apply(ctx context.Context, d *Draft) error {
 	if d.Manifest != nil {
 		listed = d.Manifest.Images
 	}
-	images, err := FindImages(d.Documents(), listed)
+	images, err := FindImages(d.Documents(), listed, announcedImages(d.Chart)...)
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func (s ImageAnalysis) inspect(ctx context.Context, image *Image) error {
 	switch {
 	case err == nil:
 		image.Detail = &detail
-	case outcome.IsStalled(err):
+	case outcome.IsStalled(err) && !image.Announced:
 		return fmt.Errorf("image %s: %w", image.Name, err)
 	case ctx.Err() != nil:
 		return ctx.Err()

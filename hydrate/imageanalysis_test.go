@@ -111,6 +111,33 @@ func TestImageAnalysis(t *testing.T) {
 
 // TestImageAnalysisTellsMissingFromSilent is the difference that counts: what the
 // registry does not have fails the app, a registry that is down does not.
+// TestImageAnalysisOfAnnouncedImages shows that Chart.yaml may name images for Artifact
+// Hub, rightly or not.
+func TestImageAnalysisOfAnnouncedImages(t *testing.T) {
+	g := NewWithT(t)
+	step := hydrate.ImageAnalysis{Inspector: registries(t, "web:1", "probe:2")}
+	d := running("registry.example.com/web:1")
+	d.Chart.Annotations = map[string]string{"artifacthub.io/images": `
+- {name: web, image: registry.example.com/web:1}
+- {name: probe, image: registry.example.com/probe:2}
+- {name: gone, image: registry.example.com/gone:3}
+- {name: wrong, image: "https://registry.example.com/x"}
+- {name: none}
+`}
+	g.Expect(step.Apply(t.Context(), d)).To(Succeed())
+	g.Expect(d.Images).To(HaveExactElements(
+		And(HaveField("Name", "registry.example.com/gone:3"), HaveField("Announced", true), HaveField("Problem", Not(BeEmpty()))),
+		And(HaveField("Name", "registry.example.com/probe:2"), HaveField("Announced", true), HaveField("Detail", Not(BeNil()))),
+		And(HaveField("Name", "registry.example.com/web:1"), HaveField("Announced", false), HaveField("Where", HaveLen(2))),
+	))
+	for _, text := range []string{"", "web", "[1, 2]", "- [", strings.Repeat(" ", 1<<20)} {
+		d = running()
+		d.Chart.Annotations = map[string]string{"artifacthub.io/images": text}
+		g.Expect(step.Apply(t.Context(), d)).To(Succeed(), text)
+		g.Expect(d.Images).To(BeEmpty())
+	}
+}
+
 func TestImageAnalysisTellsMissingFromSilent(t *testing.T) {
 	inspector := registries(t, "web:1")
 

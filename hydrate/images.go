@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	sigsyaml "sigs.k8s.io/yaml"
+
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -16,8 +18,12 @@ const (
 	maxWhere = 20
 	// maxDepth is how deep an object is searched for pod specs.
 	maxDepth = 64
+	// maxAnnouncedBytes bounds the list of images in Chart.yaml.
+	maxAnnouncedBytes = 256 << 10
 	// declared is the place of an image that the app's manifest names.
 	declared = "declared"
+	// imagesAnnotation is where Chart.yaml lists images, as Artifact Hub reads them.
+	imagesAnnotation = "artifacthub.io/images"
 )
 
 // podLists are the lists of containers in a pod spec, with what one is called.
@@ -34,8 +40,8 @@ var podless = map[string]bool{
 	"Secret":                   true,
 }
 
-// FindImages returns the images that documents run, and those listed as declared,
-// by full name and each once. They are found by structure: whatever looks like a
+// FindImages returns the images that documents run, those listed as declared, and
+// those that Chart.yaml announces, by full name and each once. The first are found by structure: whatever looks like a
 // pod spec counts, in any kind of object and at any depth to maxDepth, hooks
 // included; a word in a ConfigMap does not.
 //
@@ -43,8 +49,9 @@ var podless = map[string]bool{
 // it. In kinds that Kubernetes does not itself run as pods, so is what is not a
 // reference: policies and workflow templates hold patterns there. Anywhere else
 // that is stalled with InvalidImage; too many images with LimitExceeded; a
-// document that is not YAML with RenderFailed.
-func FindImages(docs []Document, listed []string) ([]Image, error) {
+// document that is not YAML with RenderFailed. What is announced and is not a
+// reference, or too much, is left out.
+func FindImages(docs []Document, listed []string, announced ...string) ([]Image, error) {
 	found := finder{known: map[string]*findings{}}
 	for _, doc := range docs {
 		if !strings.Contains(doc.Text, "image") {
@@ -59,10 +66,38 @@ func FindImages(docs []Document, listed []string) ([]Image, error) {
 			return nil, err
 		}
 	}
+	for _, reference := range announced {
+		if len(found.known) == MaxImages {
+			break
+		}
+		if err := found.add(reference, imagesAnnotation, false); err != nil {
+			return nil, err
+		}
+	}
 	if found.invalid != "" {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidImage, errors.New(found.invalid))
 	}
 	return found.images(), nil
+}
+
+// announcedImages are the images that Chart.yaml lists for Artifact Hub. A list that
+// cannot be read names none.
+func announcedImages(chart Metadata) []string {
+	text := []byte(chart.Annotations[imagesAnnotation])
+	if checkYAML(text, maxAnnouncedBytes) != nil {
+		return nil
+	}
+	var list []struct {
+		Image string `json:"image"`
+	}
+	if sigsyaml.Unmarshal(text, &list) != nil {
+		return nil
+	}
+	var all []string
+	for _, entry := range list {
+		all = append(all, strings.TrimSpace(entry.Image))
+	}
+	return all
 }
 
 // finder collects images by their full names.
@@ -176,6 +211,7 @@ func (f *finder) images() []Image {
 			Reference: f.known[full].reference,
 			Name:      full,
 			Where:     where[:min(len(where), maxWhere)],
+			Announced: len(where) == 1 && where[0] == imagesAnnotation,
 		})
 	}
 	return images

@@ -146,6 +146,30 @@ func floats(value any) any {
 	return value
 }
 
+// TestMergeValuesOfDependencies shows that null stays under the key of a dependency.
+func TestMergeValuesOfDependencies(t *testing.T) {
+	for _, c := range []struct {
+		why    string
+		text   string
+		params map[string]any
+		want   string
+	}{
+		{"a default that only the dependency has", "own: 1\n", map[string]any{"sub": map[string]any{"a": map[string]any{"b": nil}}, "own": nil, "none": nil}, "sub:\n  a:\n    b: null\n"},
+		{"a default that the chart sets anew", "sub:\n  a: 1 # one\n  b: 2\n", map[string]any{"sub": map[string]any{"a": nil}}, "sub:\n  a: null # one\n  b: 2\n"},
+		{"a map that the chart sets anew", "sub:\n  a:\n    x: 1\n  b: 2\n", map[string]any{"sub": map[string]any{"a": nil}}, "sub:\n  a: null\n  b: 2\n"},
+		{"a null that is there", "sub: {a: null}\n", map[string]any{"sub": map[string]any{"a": nil}}, "sub: {a: null}\n"},
+		{"no dependency of this name", "own: {a: 1}\n", map[string]any{"own": map[string]any{"a": nil}, "other": map[string]any{"a": nil}}, "own: {}\nother: {}\n"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			merged, err := hydrate.MergeValues([]byte(c.text), c.params, "sub")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(string(merged)).To(Equal(c.want))
+			g.Expect(hydrate.MergeValues(merged, c.params, "sub")).To(Equal(merged), "a second time changes nothing")
+		})
+	}
+}
+
 func TestMergeValuesRefuses(t *testing.T) {
 	for _, c := range []struct {
 		why    string
@@ -155,6 +179,7 @@ func TestMergeValuesRefuses(t *testing.T) {
 	}{
 		{"no YAML", "a: [", map[string]any{"a": 1}, v1alpha1.ReasonInvalidValues},
 		{"no map", "- a\n", map[string]any{"a": 1}, v1alpha1.ReasonInvalidValues},
+		{"two documents", "a: 1\n---\nb: 2\n", map[string]any{"a": 1}, v1alpha1.ReasonInvalidValues},
 		{"parameters that no YAML can say", "a: 1\n", map[string]any{"a": func() {}}, v1alpha1.ReasonInvalidValues},
 		{"a result that is too large", "a: 1\n" + strings.Repeat("#"+strings.Repeat(" ", 1022)+"\n", hydrate.MaxFileBytes/1024-1) + strings.Repeat("#", 1010), map[string]any{"b": "twelve bytes"}, v1alpha1.ReasonLimitExceeded},
 		{"parameters that are too large", "a: 1\n", map[string]any{"a": strings.Repeat("x ", hydrate.MaxFileBytes/2)}, v1alpha1.ReasonLimitExceeded},
@@ -175,6 +200,35 @@ func TestDecodeValues(t *testing.T) {
 	g.Expect(values).To(Equal(map[string]any{"a": true, "b": 8.0, "c": 1.5, "d": nil, "1": "x", "e": 2.0}))
 	for _, none := range []string{"", "# Nothing.\n", "null\n", "{}"} {
 		g.Expect(hydrate.DecodeValues([]byte(none))).To(Equal(map[string]any{}))
+	}
+}
+
+// TestDecodeValuesSaysWhatIsWrong shows the words for what is no values.
+func TestDecodeValuesSaysWhatIsWrong(t *testing.T) {
+	const second = "read values: there is a second YAML document, which Helm does not read; merge the two into one"
+	for _, c := range []struct{ why, text, want string }{
+		{"a list", "- a\n", "read values: values must be a map of keys to values, but are a list"},
+		{"a text", "hello\n", "read values: values must be a map of keys to values, but are a text"},
+		{"a number", "5\n", "read values: values must be a map of keys to values, but are a number"},
+		{"a truth value", "yes\n", "read values: values must be a map of keys to values, but are a truth value"},
+		{"what cannot be read", "a: 1\nb: c: d\n", "read values: not YAML: line 2: mapping values are not allowed in this context"},
+		{"a second document", "a: 1\n---\nb: 2\n", second},
+		{"a third document", "a: 1\n---\n# nothing\n---\nb: 2\n", second},
+		{"a document after nothing", "---\n---\na: 1\n", second},
+		{"a document after the end of another", "a: 1\n...\n---\n- b\n", second},
+		{"documents that say nothing", "---\na: 1\n---\n# nothing\n---\nnull\n...\n", ""},
+		{"a separator in a text", "a: |\n  x\n  ---\n  y\n", ""},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			_, err := hydrate.DecodeValues([]byte(c.text))
+			if c.want == "" {
+				g.Expect(err).NotTo(HaveOccurred())
+				return
+			}
+			g.Expect(err).To(MatchError(c.want))
+			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidValues))
+		})
 	}
 }
 

@@ -118,7 +118,7 @@ var _ = Describe("What is served", func() {
 
 	It("is told of the newest version that fails, not of one behind it", func() {
 		b.put("2.0.0", broken())
-		b.put("1.0.0", map[string]string{"templates/page.yaml": "{{ fail \"older\" }}"})
+		b.put("1.0.0", map[string]string{"templates/page.yaml": "{{ older }}"})
 		b.put("0.9.0", page())
 		b.list()
 		_, err := b.reconcile()

@@ -140,5 +140,5 @@ func page() map[string]string {
 
 // broken is an app that does not render.
 func broken() map[string]string {
-	return map[string]string{"templates/page.yaml": "{{ fail \"broken on purpose\" }}\n"}
+	return map[string]string{"templates/page.yaml": "{{ brokenOnPurpose }}\n"}
 }

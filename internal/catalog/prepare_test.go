@@ -195,7 +195,7 @@ func TestPrepareRefuses(t *testing.T) {
 		wish   catalog.Wish
 		reason string
 	}{
-		{"values that the chart cannot take", map[string]string{"templates/page.yaml": "a: {{ required \"give a name\" .Values.name }}\n"}, catalog.Wish{}, v1alpha1.ReasonRenderFailed},
+		{"values that the chart cannot take", map[string]string{"templates/page.yaml": "a: {{ required \"give a name\" .Values.name }}\n"}, catalog.Wish{At: hydrate.Place{Namespace: "home", Instance: "web"}}, v1alpha1.ReasonRenderFailed},
 		{"a template that the values break", plain(), catalog.Wish{Values: map[string]any{"zone": map[string]any{"a": "b: c: d"}, "by": "a: b: c"}}, v1alpha1.ReasonRenderFailed},
 	} {
 		t.Run(c.why, func(t *testing.T) {

@@ -57,5 +57,8 @@ func Decode(raw *runtime.RawExtension) (map[string]any, error) {
 	if err := json.Unmarshal(raw.Raw, &values); err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, errors.New(hydrate.ValuesProblem(err)))
 	}
+	if values == nil { // null
+		values = map[string]any{}
+	}
 	return values, nil
 }

@@ -174,6 +174,10 @@ func TestEngineExplainsWhatFails(t *testing.T) {
 		chart: map[string]string{"templates/web.yaml": "a: b\nc: d: e\n"},
 		want:  "templates/web.yaml: rendered text is not YAML at line 2 of the document: mapping values are not allowed in this context",
 	}, {
+		why:   "annotations are texts",
+		chart: map[string]string{"templates/web.yaml": "kind: A\nmetadata:\n  annotations:\n    hosts: [a]\n"},
+		want:  "templates/web.yaml: metadata.annotations of an object has a value that is no text (array); quote it",
+	}, {
 		why: "a fault in a dependency is placed there",
 		chart: map[string]string{
 			"charts/cache/Chart.yaml":       "apiVersion: v2\nname: cache\nversion: 1.0.0\n",

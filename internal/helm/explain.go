@@ -2,6 +2,7 @@ package helm
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -18,6 +19,8 @@ var (
 	placed = regexp.MustCompile(`(?s)^(parse|execution) error (?:at|in) \(([^\n]+?)(?::(\d+))?(?::\d+)?\): (.*)$`)
 	// notYAML is what Helm says when a rendered document cannot be read.
 	notYAML = regexp.MustCompile(`(?s)^YAML parse error on ([^\n]+?): (?:error converting YAML to JSON: )?(?:yaml: )?(?:line (\d+): )?(.*)$`)
+	// wrongType is how Helm's decoder speaks of a field of the head of an object.
+	wrongType = regexp.MustCompile(`cannot unmarshal (\w+) into Go struct field \S*?(metadata\.\w+) of type string`)
 	// missing is text/template's word for a field asked of nothing.
 	missing = regexp.MustCompile(`nil pointer evaluating \S.*\.(\w+)$`)
 	// absent is its word for nothing where a function wants something.
@@ -36,6 +39,9 @@ func explain(chartName string, err error) error {
 		return sentence(place(inChart(m[2]), m[3]) + ": " + m[4])
 	}
 	if m := notYAML.FindStringSubmatch(text); m != nil {
+		if field := wrongType.FindStringSubmatch(m[3]); field != nil {
+			return sentence(fmt.Sprintf("%s: %s of an object has a value that is no text (%s); quote it", inChart(m[1]), field[2], field[1]))
+		}
 		where := inChart(m[1]) + ": rendered text is not YAML"
 		if m[2] != "" {
 			where += " at line " + m[2] + " of the document"

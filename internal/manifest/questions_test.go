@@ -96,8 +96,8 @@ questions:
 		{"no name", "questions: [{label: A}, x]", nil, names{
 			"questions[0] has no variable and was left out.", "questions[1] must be a map, is text and was left out."}},
 		{"names that are no path", `questions: [{variable: "a[0].b"}, {variable: a..b}, {variable: 'a\.b'}, {variable: a=b}]`, nil, names{
-			"questions[0] has a variable that is no path of keys and was left out.", "questions[1] has a variable that is no path of keys and was left out.",
-			"questions[2] has a variable that is no path of keys and was left out.", "questions[3] has a variable that is no path of keys and was left out."}},
+			`questions[0] was left out: its variable "a[0].b" is not a path of keys joined by dots, so no text can be given for it.`, `questions[1] was left out: its variable "a..b" is not a path of keys joined by dots, so no text can be given for it.`,
+			`questions[2] was left out: its variable "a\\.b" is not a path of keys joined by dots, so no text can be given for it.`, `questions[3] was left out: its variable "a=b" is not a path of keys joined by dots, so no text can be given for it.`}},
 		{"answers that no text can give", "questions: [{variable: a, type: listofstrings}, {variable: b, default: [x]}]", nil, names{
 			"questions[0] has a type that no text can be given for and was left out.", "questions[1] has a type that no text can be given for and was left out.",
 			"questions[1].default must be text, is a list and was left out."}},
