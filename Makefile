@@ -24,7 +24,7 @@ export MARKET_CATALOG
 help: ## Show this.
 	@awk 'BEGIN {FS = ":.*## "; print "make TARGET:"} \
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Passed on to hack/dev.sh.
 export CLUSTER CATALOG
@@ -80,14 +80,38 @@ tidy: ## Tidy every module.
 
 ##@ Check
 
+# How many processes run the specs that use an operator on a cluster with simulated nodes; the operator is built
+# without the race detector. Each process of the stories has a cluster of its own; those of integration share one.
+STORY_PROCS ?= 2
+INTEGRATION_PROCS ?= 4
+TEST_ENV = KUBEBUILDER_ASSETS=$(CURDIR)/$(BIN) HELM3=$(CURDIR)/$(BIN)/helm3 HELM4=$(CURDIR)/$(BIN)/helm4
+REPORTS := $(CURDIR)/.local/reports
+# Runs go test with arguments and saves its events: $(call gotest,NAME,FOLDER,ARGUMENTS).
+gotest = go -C $(2) test -json -timeout $(TEST_TIMEOUT) $(3) | $(BIN)/testreport -save $(REPORTS)/$(1).json
+# Runs the specs of a package in parallel processes: $(call specs,NAME,PROCESSES).
+specs = { $(BIN)/ginkgo run --procs $(2) --timeout $(TEST_TIMEOUT) --no-color --succinct --output-interceptor-mode none \
+	  --gojson-report $(1).json --output-dir $(REPORTS) ./test/$(1) || code=$$?; \
+	  $(BIN)/testreport $(REPORTS)/$(1).json || echo "FAIL	test/$(1)"; }
+
 .PHONY: test
-test: assets helm ## Run every test that needs no root. MARKET_CATALOG=dir adds those on real charts.
-	@code=0; rm -rf .local/reports; \
-	KUBEBUILDER_ASSETS=$(CURDIR)/$(BIN) HELM3=$(CURDIR)/$(BIN)/helm3 HELM4=$(CURDIR)/$(BIN)/helm4 go test -race -timeout $(TEST_TIMEOUT) ./... || code=$$?; \
-	KUBEBUILDER_ASSETS=$(CURDIR)/$(BIN) go test -tags faults -timeout $(TEST_TIMEOUT) -run 'Point|Slips|KilledAtEachPoint' ./internal/fault ./internal/helm || code=$$?; \
-	go -C hack/localcluster test -timeout 10m ./... || code=$$?; \
-	go -C hack/tools/argohealth test -timeout 20m ./... || code=$$?; \
-	cat .local/reports/*.txt 2>/dev/null || true; \
+test: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run every test that needs no root. MARKET_CATALOG=dir adds those on real charts.
+	@code=0; rm -rf $(REPORTS); mkdir -p $(REPORTS); export $(TEST_ENV); \
+	$(call gotest,unit,.,-race $$(go list ./... | grep -vE '/test/(integration|story)$$')) || code=$$?; \
+	$(call gotest,faults,.,-tags faults -run 'Point|Slips|KilledAtEachPoint' ./internal/fault ./internal/helm) || code=$$?; \
+	$(call gotest,localcluster,hack/localcluster,./...) || code=$$?; \
+	$(call gotest,argohealth,hack/tools/argohealth,./...) || code=$$?; \
+	$(call specs,integration,$(INTEGRATION_PROCS)); \
+	$(call specs,story,$(STORY_PROCS)); \
+	cat $(REPORTS)/*.txt 2>/dev/null || true; \
+	$(BIN)/testreport -slowest 10 $(REPORTS)/*.json; \
+	exit $$code
+
+.PHONY: test-catalog
+test-catalog: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run the lives of all real charts in MARKET_CATALOG=dir; make test takes each eighth.
+	@test -n "$(MARKET_CATALOG)" || { echo "say which charts: make test-catalog MARKET_CATALOG=dir"; exit 2; }
+	@code=0; mkdir -p $(REPORTS); export $(TEST_ENV) MARKET_CATALOG_WHOLE=true; \
+	$(BIN)/ginkgo run --timeout $(TEST_TIMEOUT) --no-color --focus 'A catalog of real apps' ./test/story || code=$$?; \
+	cat $(REPORTS)/*.txt 2>/dev/null || true; \
 	exit $$code
 
 .PHONY: lint
@@ -144,6 +168,12 @@ $(BIN)/controller-gen: hack/tools/go.sum
 
 $(BIN)/crd-ref-docs: hack/tools/go.sum
 	go -C hack/tools build -o $(CURDIR)/$@ github.com/elastic/crd-ref-docs
+
+$(BIN)/ginkgo: go.mod
+	go build -o $(CURDIR)/$@ github.com/onsi/ginkgo/v2/ginkgo
+
+$(BIN)/testreport: $(wildcard hack/testreport/*.go)
+	go build -o $(CURDIR)/$@ ./hack/testreport
 
 $(BIN)/golangci-lint: hack/tools/lint/main.go hack/tools/lint/go.sum
 	@echo "building the linter from source; the first time this takes some minutes"
