@@ -5,9 +5,9 @@
 //	testreport events.json
 //	testreport -slowest 10 *.json
 //
-// The second form does the same with events that a run has saved, for example
-// `ginkgo --gojson-report`. The third prints the slowest tests of saved runs and
-// nothing else.
+// The second form prints the lines for packages of a run that has shown its failures
+// and saved its events, for example `ginkgo --gojson-report`. The third prints the
+// slowest tests of saved runs and nothing else.
 package main
 
 import (
@@ -57,6 +57,7 @@ func run(files []string, save string, slowest int) error {
 			return err
 		}
 	}
+	r.linesOnly = len(files) > 0
 	for _, name := range files {
 		file, err := os.Open(name)
 		if err != nil {
@@ -76,6 +77,8 @@ func run(files []string, save string, slowest int) error {
 // report collects events and prints results as they come.
 type report struct {
 	out io.Writer
+	// linesOnly leaves out what tests have printed.
+	linesOnly bool
 	// output is what a test has printed so far, by package and test.
 	output map[test]*strings.Builder
 	took   map[test]float64
@@ -116,6 +119,9 @@ func (r *report) add(e event) {
 	case "build-output":
 		fmt.Fprint(r.out, e.Output)
 	case "output":
+		if r.linesOnly {
+			return
+		}
 		if r.output[of] == nil {
 			r.output[of] = &strings.Builder{}
 		}

@@ -68,3 +68,15 @@ func TestSlowest(t *testing.T) {
 	r.printSlowest(&out, 2)
 	NewWithT(t).Expect(out.String()).To(Equal("slowest tests:\n    3.0s  a  TestA/one\n    2.0s  b  TestB\n"))
 }
+
+func TestSavedEvents(t *testing.T) {
+	g := NewWithT(t)
+	var out bytes.Buffer
+	r := newReport(&out)
+	r.linesOnly = true
+	g.Expect(r.read(strings.NewReader(`{"Action":"output","Package":"m/a","Test":"[It] works","Output":"shown before\n"}
+{"Action":"fail","Package":"m/a","Test":"[It] works","Elapsed":1}
+{"Action":"fail","Package":"m/a","Elapsed":2}
+`))).To(Succeed())
+	g.Expect(out.String()).To(Equal("FAIL\tm/a\t2.000s\n"))
+}
