@@ -280,12 +280,7 @@ func indexes(ctx context.Context, mgr ctrl.Manager) error {
 		indexer.IndexField(ctx, &v1alpha1.AppInstance{}, catalog.InstancesByApp, func(o client.Object) []string {
 			return []string{catalog.InstanceKey(o.(*v1alpha1.AppInstance))}
 		}),
-		indexer.IndexField(ctx, &v1alpha1.AppInstallTask{}, appinstalltask.TasksByInstance, func(o client.Object) []string {
-			return []string{o.(*v1alpha1.AppInstallTask).Instance()}
-		}),
-		indexer.IndexField(ctx, &v1alpha1.AppInstallTask{}, appinstalltask.TasksByApp, func(o client.Object) []string {
-			return []string{appinstalltask.AppKey(o.(*v1alpha1.AppInstallTask))}
-		}),
+		appinstalltask.AddIndexes(ctx, indexer),
 	)
 }
 

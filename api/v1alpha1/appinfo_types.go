@@ -181,6 +181,11 @@ type PublishedVersion struct {
 	// deprecated says that the source advises against it.
 	// +optional
 	Deprecated bool `json:"deprecated,omitempty"`
+
+	// license specifies what must be bought before this version may be installed. If
+	// not specified, the version is free.
+	// +optional
+	License *LicenseTerms `json:"license,omitempty"`
 }
 
 // AppImage is an image that an app runs.

@@ -95,6 +95,7 @@ const (
 	ReasonCancelled        = "Cancelled"
 	ReasonWrongState       = "WrongState"
 	ReasonFailedBefore     = "FailedBefore"
+	ReasonSuperseded       = "Superseded"
 	ReasonDrifted          = "Drifted"
 
 	// What keeps a task from being admitted, beside what it names wrongly.

@@ -165,6 +165,7 @@ func (r *Reconciler) record(s *scope, j job, d *hydrate.Draft) {
 		SourceDigest: j.inputs.Source, PlatformDigest: j.inputs.Platform, ParamsDigest: j.inputs.Params, Hydrator: j.inputs.Revision,
 		Digest: d.Published.Digest, URL: r.RepositoryURL + "/" + d.Published.Chart, ReportURL: r.RepositoryURL + "/" + d.Published.Report,
 		Images: int32(len(d.Images)), PublishedAt: &now, Deprecated: j.request.Offer.Deprecated || d.Chart.Deprecated,
+		License: catalog.Terms(d.License),
 	}
 	if have := published(s.app, made.Version); have != nil {
 		*have = made

@@ -50,10 +50,7 @@ func summary(d *hydrate.Draft) *v1alpha1.AppSummary {
 		out.Clone = &v1alpha1.CloneSafety{Verdict: v1alpha1.CloneVerdict(c.Verdict), Collisions: all(c.Collisions, maxMany, 253)}
 	}
 	if l := d.License; l != nil {
-		out.License = &v1alpha1.LicenseTerms{Product: catalog.Bounded(l.Product, 253), Issuer: catalog.Bounded(l.Issuer, 253)}
-		for _, p := range catalog.First(l.Prices, maxFew) {
-			out.License.Prices = append(out.License.Prices, catalog.Bounded(p.String(), 253))
-		}
+		out.License = catalog.Terms(l)
 		out.Warnings = append(out.Warnings, all(l.Warnings, maxFew, maxSentence)...)
 	}
 	out.Warnings = catalog.First(out.Warnings, maxFew)

@@ -49,6 +49,7 @@ func (r *Reconciler) refuse(ctx context.Context, s *scope, err error) error {
 	if outcome.IsStalled(err) && len(s.task.Status.Steps) > 0 {
 		err = r.undoSteps(ctx, s, problem(outcome.Reason(err, v1alpha1.ReasonInvalidSpec), err.Error()))
 	}
+	err = r.tellBlocked(ctx, s, err)
 	return status.At(v1alpha1.ConditionAdmitted, err)
 }
 
@@ -152,7 +153,7 @@ const maxInstanceName = 40
 func (r *Reconciler) findApp(ctx context.Context, s *scope, p *findings) error {
 	app, err := r.Catalog.Find(ctx, s.task.Spec.App, s.task.Namespace)
 	if err != nil {
-		return p.take(err)
+		return p.take(s.awaitSource(err, time.Now()))
 	}
 	s.app = app
 	if s.task.Spec.Action == v1alpha1.ActionAdopt && s.task.Spec.Version == "" {
@@ -160,6 +161,23 @@ func (r *Reconciler) findApp(ctx context.Context, s *scope, p *findings) error {
 	}
 	s.version, err = app.Version(s.wantedVersion())
 	return p.take(err)
+}
+
+// sourceGrace is how long a new task waits for a source that does not exist: tools that
+// apply both at once often create the task first.
+const sourceGrace = 30 * time.Second
+
+// awaitSource waits for a source that does not exist, or is not shared with the namespace:
+// until the deadline of the task, or for a short while after its creation.
+func (s *scope) awaitSource(err error, now time.Time) error {
+	if outcome.Reason(err, "") != v1alpha1.ReasonNotShared {
+		return err
+	}
+	left := s.task.Spec.Deadline.Or(sourceGrace) - now.Sub(s.task.CreationTimestamp.Time)
+	if left <= 0 {
+		return err
+	}
+	return outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, err)
 }
 
 // wantedVersion is a range or an exact version. A clone has that of its origin.
@@ -192,15 +210,19 @@ func (s *scope) checkNewer() error {
 	if s.task.Spec.Action != v1alpha1.ActionUpgrade || s.instance == nil {
 		return nil
 	}
-	have := s.instance.Status.Version
-	if have == "" || catalog.Newer(s.version.Version, have) {
+	have, version := s.instance.Status.Version, s.version.Version
+	if have == "" || catalog.Newer(version, have) {
 		return nil
 	}
-	if s.task.Spec.AllowDowngrade != nil && *s.task.Spec.AllowDowngrade && s.task.Spec.Version != "" && s.version.Version != have {
+	if version == have {
+		return outcome.Stalled(v1alpha1.ReasonNotNewer, fmt.Errorf(
+			"version %s is the one that is installed: to change values or inputs, edit spec.values or spec.envs of AppInstance %q", have, s.instance.Name))
+	}
+	if s.task.Spec.AllowDowngrade != nil && *s.task.Spec.AllowDowngrade && s.task.Spec.Version != "" {
 		return nil
 	}
 	return outcome.Stalled(v1alpha1.ReasonNotNewer, fmt.Errorf(
-		"version %s is not newer than the installed %s; name it in spec.version and set spec.allowDowngrade to go back", s.version.Version, have))
+		"version %s is not newer than the installed %s: to go back to it, name it in spec.version and set spec.allowDowngrade", version, have))
 }
 
 // checkRevision finds the revision to roll back to.

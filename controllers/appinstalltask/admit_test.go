@@ -97,7 +97,76 @@ var _ = Describe("Admitting a task", func() {
 		b.source.Spec.Sharing.From = v1alpha1.SharingSame
 		Expect(server.Client.Patch(b.ctx, b.source, before)).To(Succeed())
 		b.wish("install", v1alpha1.ActionInstall)
+		b.elapsed = time.Minute
 		b.fails(v1alpha1.ReasonNotShared)
+	})
+
+	It("waits a while for a source that does not exist yet", func() {
+		b.wish("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Source = "late" })
+		result := b.waits(v1alpha1.ReasonWaitingForSource)
+		Expect(result.RequeueAfter).To(And(BeNumerically(">", 20*time.Second), BeNumerically("<=", 30*time.Second)))
+		b.elapsed = time.Minute
+		b.fails(v1alpha1.ReasonNotShared)
+	})
+
+	It("waits until its deadline for a source that does not exist yet", func() {
+		b.wish("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Source, t.Spec.Deadline = "late", "1h" })
+		b.elapsed = time.Minute
+		b.waits(v1alpha1.ReasonWaitingForSource)
+		b.elapsed = 2 * time.Hour
+		Expect(b.fails(v1alpha1.ReasonDeadlineExceeded)).To(HavePrefix("not admitted within 1h: there is no source "))
+	})
+
+	It("goes on when the source that it was applied with lists the app", func() {
+		late := &v1alpha1.MarketSource{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "late"}, Spec: *b.source.Spec.DeepCopy(),
+		}
+		b.wish("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Source = "late" })
+		b.waits(v1alpha1.ReasonWaitingForSource)
+		server.Create(GinkgoTB(), late)
+		b.elapsed = time.Hour
+		b.waits(v1alpha1.ReasonWaitingForSource)
+		Expect(b.says(v1alpha1.ConditionReconciling)).To(ContainSubstring("has not listed its apps yet"))
+		server.Create(GinkgoTB(), &v1alpha1.AppInfo{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "late.web"},
+			Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: "late"}, App: "web"},
+		})
+		b.waits(v1alpha1.ReasonWaitingForApp)
+	})
+
+	// stalls plays an app whose hydration has failed for good.
+	stalls := func(reason, message string) {
+		GinkgoHelper()
+		b.describe(func(app *v1alpha1.AppInfo) {
+			app.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: reason, Message: message,
+				ObservedGeneration: app.Generation, LastTransitionTime: metav1.Now()}}
+		})
+	}
+
+	It("ends with the failure of an app that is never published", func() {
+		b.wish("install", v1alpha1.ActionInstall)
+		b.waits(v1alpha1.ReasonWaitingForApp)
+		stalls(v1alpha1.ReasonInvalidArchive, "version 1.0.0: not a gzip archive")
+		Expect(b.fails(v1alpha1.ReasonInvalidArchive)).To(Equal(
+			`app "web" has no published version yet, and cannot be published: version 1.0.0: not a gzip archive`))
+	})
+
+	It("ends with the failure of an app that is needed and never published", func() {
+		b.publish("1.0.0", pages())
+		b.needs("base")
+		base := &v1alpha1.AppInfo{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "main.base"},
+			Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: "main"}, App: "base"},
+		}
+		server.Create(GinkgoTB(), base)
+		b.wish("install", v1alpha1.ActionInstall)
+		b.waits(v1alpha1.ReasonWaitingForDependency)
+		before := client.MergeFrom(base.DeepCopy())
+		base.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFetchFailed,
+			Message: "version 1.0.0: an OCI registry", ObservedGeneration: base.Generation, LastTransitionTime: metav1.Now()}}
+		Expect(server.Client.Status().Patch(b.ctx, base, before)).To(Succeed())
+		Expect(b.fails(v1alpha1.ReasonDependencyFailed)).To(HaveSuffix(
+			`app "base" has no published version yet, and cannot be published: version 1.0.0: an OCI registry`))
 	})
 
 	It("refuses an app that there is not", func() {
@@ -147,7 +216,8 @@ var _ = Describe("Admitting a task", func() {
 		b.publish("1.1.0", pages())
 		b.installed("1.1.0")
 		b.wish("same", v1alpha1.ActionUpgrade)
-		b.fails(v1alpha1.ReasonNotNewer)
+		Expect(b.fails(v1alpha1.ReasonNotNewer)).To(Equal(
+			`version 1.1.0 is the one that is installed: to change values or inputs, edit spec.values or spec.envs of AppInstance "web"`))
 		b.wish("older", v1alpha1.ActionUpgrade, func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "1.0.0" })
 		b.fails(v1alpha1.ReasonNotNewer)
 	})

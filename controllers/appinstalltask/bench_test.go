@@ -36,6 +36,8 @@ type bench struct {
 	reconciler *appinstalltask.Reconciler
 	namespace  string
 	task       *v1alpha1.AppInstallTask
+	// elapsed is how much older than its creation says a task is when it is reconciled.
+	elapsed time.Duration
 }
 
 func newBench() *bench {
@@ -86,6 +88,7 @@ func (b *bench) wish(name string, action v1alpha1.Action, change ...func(*v1alph
 func (b *bench) reconcile() (ctrl.Result, error) {
 	GinkgoHelper()
 	b.read()
+	b.task.CreationTimestamp = metav1.NewTime(b.task.CreationTimestamp.Add(-b.elapsed))
 	result, err := b.reconciler.Reconcile(b.ctx, b.task)
 	b.read()
 	expect.Contract(Default, b.task)
@@ -219,6 +222,7 @@ func (b *bench) play(version string, done bool, conditions ...[3]string) {
 	}
 	if done {
 		i.Status.ObservedGeneration = i.Generation
+		i.Status.LastHandledReconcileAt = i.Annotations[v1alpha1.ReconcileRequestAnnotation]
 	}
 	i.Status.Conditions = nil
 	for _, c := range conditions {

@@ -63,10 +63,11 @@ func (r *Reconciler) aim(ctx context.Context, s *scope) error {
 }
 
 func (r *Reconciler) nextToCancel(ctx context.Context, s *scope) (string, error) {
-	waiting, err := r.siblings(ctx, s)
+	waiting, err := r.line(ctx, s)
 	if err != nil {
 		return "", err
 	}
+	slices.SortFunc(waiting, compareTurns(s.writer()))
 	named := s.task.Spec.TargetTask
 	at := slices.IndexFunc(waiting, func(t v1alpha1.AppInstallTask) bool { return named == "" || t.Name == named })
 	switch {
@@ -86,12 +87,12 @@ func (r *Reconciler) ended(ctx context.Context, s *scope) (string, error) {
 	}
 	this := v1alpha1.TaskReference{Name: s.task.Name, Hash: hash}
 	var list v1alpha1.AppInstallTaskList
-	err = r.List(ctx, &list, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
+	err = r.List(ctx, &list, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByCancel: s.task.Name}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return "", fmt.Errorf("list tasks of instance %s: %w", s.task.Instance(), err)
 	}
 	for i := range list.Items {
-		if by := list.Items[i].Status.CancelledBy; by != nil && *by == this && list.Items[i].Finished() {
+		if *list.Items[i].Status.CancelledBy == this && list.Items[i].Instance() == s.task.Instance() {
 			return list.Items[i].Name, nil
 		}
 	}
@@ -160,13 +161,12 @@ func (r *Reconciler) cancelledBy(ctx context.Context, s *scope) (string, error) 
 	if s.task.Spec.Cancel != nil && *s.task.Spec.Cancel {
 		return "spec.cancel", nil
 	}
-	var list v1alpha1.AppInstallTaskList
-	err := r.List(ctx, &list, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
+	tasks, err := r.unfinished(ctx, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
 	if err != nil {
-		return "", fmt.Errorf("list tasks of instance %s: %w", s.task.Instance(), err)
+		return "", fmt.Errorf("instance %s: %w", s.task.Instance(), err)
 	}
-	for i := range list.Items {
-		other := &list.Items[i]
+	for i := range tasks {
+		other := &tasks[i]
 		if other.Spec.Action == v1alpha1.ActionCancel && other.Status.TargetTask == s.task.Name && !other.Finished() {
 			hash, err := lifecycle.Hash(other)
 			s.task.Status.CancelledBy = &v1alpha1.TaskReference{Name: other.Name, Hash: hash}

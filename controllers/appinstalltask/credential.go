@@ -27,10 +27,10 @@ const (
 // says how.
 func (r *Reconciler) credential(ctx context.Context, s *scope, tenant client.Client) (string, error) {
 	ref := s.credentialRef()
-	if !s.app.MustBeBought() || ref == nil || s.task.Spec.PurchaseRequestRef == nil {
-		return r.Catalog.License(ctx, tenant, s.tenant, s.app, ref)
+	if s.version.License == nil || ref == nil || s.task.Spec.PurchaseRequestRef == nil {
+		return r.Catalog.License(ctx, tenant, s.tenant, s.app, s.version, ref)
 	}
-	credential, err := r.Catalog.License(ctx, tenant, s.tenant, s.app, ref)
+	credential, err := r.Catalog.License(ctx, tenant, s.tenant, s.app, s.version, ref)
 	if outcome.Reason(err, "") != v1alpha1.ReasonSecretMissing {
 		return credential, err
 	}
@@ -53,7 +53,7 @@ func (r *Reconciler) buy(ctx context.Context, s *scope, tenant client.Client, re
 			"the checkout was asked %d times and has no purchase; buy the app, and make another task", maxPurchases))
 	}
 	attempt := s.task.Status.PurchaseAttempts + 1
-	credential, err := r.Catalog.Buy(ctx, tenant, s.tenant, s.app, s.task.Spec.PurchaseRequestRef, int(attempt))
+	credential, err := r.Catalog.Buy(ctx, tenant, s.tenant, s.app, s.version.License, s.task.Spec.PurchaseRequestRef, int(attempt))
 	switch outcome.Reason(err, "") {
 	case v1alpha1.ReasonSecretMissing, v1alpha1.ReasonPermissionDenied:
 		return "", err // There was nothing to ask with.
@@ -99,7 +99,7 @@ func (r *Reconciler) unlicensed(s *scope, p *findings, err error) error {
 	if outcome.Reason(err, "") != v1alpha1.ReasonLicenseMissing || s.credentialRef() != nil {
 		return p.take(readable(err))
 	}
-	terms := s.app.Info.Status.Summary.License
+	terms := s.version.License
 	p.ask(s.task, []hydrate.InputProblem{{
 		Input: hydrate.Input{
 			Name: credentialInput, Type: "credential", Required: true, Title: terms.Product, Description: err.Error(),

@@ -47,11 +47,37 @@ func (r *Reconciler) checkDependencies(ctx context.Context, s *scope, p *finding
 		return r.installFirst(ctx, s, p, list.Items)
 	}
 	for _, d := range missing {
-		p.add(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf(
-			"app %s needs app %s in a version %q to run in this namespace; install it, or set spec.dependencies to Install",
-			s.app.Info.Spec.App, d.Name, d.Version)))
+		err := r.awaitDependency(ctx, s, d)
+		if !judged(err) {
+			return err
+		}
+		p.add(err)
 	}
 	return nil
+}
+
+// awaitDependency waits for an app that is needed to run, and fails where the source of
+// this app has it and will never publish it.
+func (r *Reconciler) awaitDependency(ctx context.Context, s *scope, d v1alpha1.AppDependency) error {
+	said := fmt.Sprintf("app %q needs app %q", s.app.Info.Spec.App, d.Name)
+	if d.Version != "" {
+		said += fmt.Sprintf(" in a version %q", d.Version)
+	}
+	said += " to run in this namespace"
+	ref := s.task.Spec.App
+	ref.Name = d.Name
+	app, err := r.Catalog.Find(ctx, ref, s.task.Namespace)
+	if err == nil {
+		_, err = app.Version("")
+	}
+	switch {
+	case !judged(err):
+		return err
+	case app != nil && outcome.IsStalled(err):
+		return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("%s: %w", said, err))
+	}
+	return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf(
+		"%s: install it, or set spec.dependencies to Install", said))
 }
 
 // checkSystem compares the version of the platform with what an app asks for.
@@ -151,8 +177,8 @@ func (r *Reconciler) summaryOf(ctx context.Context, s *scope, name string) (*v1a
 	ref := s.task.Spec.App
 	ref.Name = name
 	app, err := r.Catalog.Find(ctx, ref, s.task.Namespace)
-	if err != nil && judged(err) {
-		return nil, outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("app %s is needed: %w", name, err))
+	if outcome.IsStalled(err) {
+		return nil, outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("app %q is needed: %w", name, err))
 	}
 	if err != nil {
 		return nil, err

@@ -18,8 +18,8 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// follow copies the instance's milestones and ends the task when the instance is
-// done with what the task wrote.
+// follow copies the instance's milestones and ends the task when the instance has
+// concluded what the task wrote.
 func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	if err := r.catchUp(ctx, s); err != nil {
 		return err
@@ -29,17 +29,18 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	}
 	ref := s.task.Status.InstanceRef
 	if s.instance == nil || string(s.instance.UID) != ref.UID {
-		return outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf("instance %s was deleted while the task ran", ref.Name))
+		return outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf("instance %q was deleted while the task ran", ref.Name))
 	}
-	if by := s.takenOver(); by != "" {
-		return outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf("instance %s was changed by %s while the task ran", ref.Name, by))
+	if by := r.interrupter(ctx, s); by != "" {
+		return outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf(
+			"instance %q was changed by %s while the task ran, which ends it: see the instance", ref.Name, by))
 	}
 	for _, milestone := range status.AppInstance.Milestones {
 		if c := s.current(milestone, ref.Generation); c != nil && c.Status == metav1.ConditionTrue {
 			s.keeper.Reached(milestone, c.Reason, c.Message)
 		}
 	}
-	if stalled := s.current(v1alpha1.ConditionStalled, ref.Generation); stalled != nil {
+	if stalled := s.failure(ref.Generation); stalled != nil {
 		return r.fail(ctx, s, stalled.Reason, stalled.Message)
 	}
 	if !s.settled(ref.Generation) {
@@ -60,11 +61,11 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// catchUp reads the instance from the API server where the cache does not show yet
-// what the task has written: it would be taken for somebody else's doing.
+// catchUp reads the instance from the API server if the cache does not show what the
+// task wrote yet: the cached instance would look as if another client had changed it.
 func (r *Reconciler) catchUp(ctx context.Context, s *scope) error {
 	ref := s.task.Status.InstanceRef
-	if ref == nil || s.instance != nil && string(s.instance.UID) == ref.UID && s.instance.Generation >= ref.Generation {
+	if ref == nil || s.instance != nil && string(s.instance.UID) == ref.UID && s.instance.Generation >= ref.Generation && s.written() {
 		return nil
 	}
 	instance := &v1alpha1.AppInstance{}
@@ -102,23 +103,58 @@ func (s *scope) current(kind string, generation int64) *metav1.Condition {
 	return c
 }
 
+// hasConcluded reports whether the instance has dealt with what the task wrote: with its
+// spec, and with its request for a reconcile, which a task makes even where the spec is
+// as it was.
+func (s *scope) hasConcluded(generation int64) bool {
+	st := s.instance.Status
+	return st.ObservedGeneration >= generation && st.LastHandledReconcileAt == s.instance.Annotations[v1alpha1.ReconcileRequestAnnotation]
+}
+
+// failure is the condition by which the instance has failed at what the task wrote, nil
+// if it has not.
+func (s *scope) failure(generation int64) *metav1.Condition {
+	if !s.hasConcluded(generation) {
+		return nil
+	}
+	return s.current(v1alpha1.ConditionStalled, generation)
+}
+
 // settled reports whether the instance has dealt with what the task wrote, and is
 // well.
 func (s *scope) settled(generation int64) bool {
 	root := s.current(v1alpha1.ConditionReady, generation)
-	return s.instance.Status.ObservedGeneration >= generation && root != nil && root.Status == metav1.ConditionTrue
+	return s.hasConcluded(generation) && root != nil && root.Status == metav1.ConditionTrue
 }
 
-// takenOver says who has changed the instance so that it is no longer what the task
-// wants, empty if nobody has.
-func (s *scope) takenOver() string {
-	if by := s.writer(); by != s.task.Name {
-		return "task " + by
+// interrupter names the client that changed the spec of the instance before the instance
+// had concluded what the task wrote; it is empty if there is none.
+func (r *Reconciler) interrupter(ctx context.Context, s *scope) string {
+	if !s.written() {
+		if s.writer() == s.task.Name {
+			return "another task of the same name"
+		}
+		return r.titleOf(ctx, s.task.Namespace, s.writer())
 	}
-	if s.instance.Spec.DesiredState != s.desired() {
-		return "somebody"
+	ref := s.task.Status.InstanceRef
+	isOurs := s.instance.Generation == ref.Generation
+	if isOurs || s.instance.Status.ObservedGeneration == ref.Generation && s.hasConcluded(ref.Generation) {
+		return ""
 	}
-	return ""
+	return "another client"
+}
+
+// titleOf is what messages call the task that wrote an instance: its name, and its action
+// where it still exists.
+func (r *Reconciler) titleOf(ctx context.Context, namespace, name string) string {
+	if name == "" {
+		return "another client"
+	}
+	task := &v1alpha1.AppInstallTask{}
+	if err := r.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, task); err != nil {
+		return fmt.Sprintf("task %q", name)
+	}
+	return fmt.Sprintf("task %q (%s)", name, task.Spec.Action)
 }
 
 // desired is the state that the task's action writes into the instance.

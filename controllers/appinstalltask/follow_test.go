@@ -6,6 +6,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -178,7 +179,175 @@ var _ = Describe("A task that was admitted", func() {
 		before := client.MergeFrom(i.DeepCopy())
 		i.Spec.DesiredState = v1alpha1.StateAbsent
 		Expect(server.Client.Patch(b.ctx, i, before)).To(Succeed())
-		Expect(b.fails(v1alpha1.ReasonInterrupted)).To(ContainSubstring("changed by somebody"))
+		Expect(b.fails(v1alpha1.ReasonInterrupted)).To(ContainSubstring("changed by another client"))
+	})
+
+	// change edits the instance as another client does.
+	change := func(edit func(*v1alpha1.AppInstance)) {
+		GinkgoHelper()
+		i := b.instance()
+		before := client.MergeFrom(i.DeepCopy())
+		edit(i)
+		Expect(server.Client.Patch(b.ctx, i, before)).To(Succeed())
+	}
+
+	DescribeTable("ends when another client replaces what it wrote, although the instance is ready afterwards", func(edit func(*v1alpha1.AppInstanceSpec)) {
+		b.wish("install", v1alpha1.ActionInstall)
+		b.starts()
+		change(func(i *v1alpha1.AppInstance) { edit(&i.Spec) })
+		b.runs("1.0.0")
+		Expect(b.fails(v1alpha1.ReasonInterrupted)).To(HavePrefix(`instance "web" was changed by another client while the task ran`))
+	},
+		Entry("values", func(spec *v1alpha1.AppInstanceSpec) { spec.Values = &runtime.RawExtension{Raw: []byte(`{"a":1}`)} }),
+		Entry("version", func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.x" }),
+		Entry("account", func(spec *v1alpha1.AppInstanceSpec) { spec.ServiceAccountName = "another" }),
+	)
+
+	It("counts what the instance concluded before another client changed it", func() {
+		b.wish("install", v1alpha1.ActionInstall)
+		b.starts()
+		b.runs("1.0.0")
+		change(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.x" })
+		b.succeeds()
+	})
+
+	It("names the task that changed the instance", func() {
+		b.wish("install", v1alpha1.ActionInstall)
+		b.starts()
+		other := b.task
+		b.wish("other", v1alpha1.ActionUninstall)
+		change(func(i *v1alpha1.AppInstance) { i.Annotations[v1alpha1.TaskAnnotation] = "other" })
+		Expect(b.of(other).fails(v1alpha1.ReasonInterrupted)).To(ContainSubstring(`changed by task "other" (Uninstall)`))
+	})
+
+	It("tells of an edit after its end", func() {
+		b.installed("1.0.0")
+		b.edit(func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "1.x" })
+		for range 2 {
+			_, err := b.reconcile()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(b.says(v1alpha1.ConditionSucceeded)).To(Equal("Ready as the instance says; spec was changed after the task ended, " +
+				"which has no effect but for ttlSecondsAfterFinished: delete the task and apply it again, or create another one"))
+			b.edit(func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "1.0.0" })
+		}
+	})
+
+	Context("over an instance that failed at the same", func() {
+		failed := func(version, milestone, reason string) {
+			GinkgoHelper()
+			b.play(version, true, resolved, [3]string{milestone, "False", reason}, [3]string{"Ready", "False", reason}, [3]string{"Stalled", "True", reason})
+		}
+		// repeats expects a task that changes nothing in the spec to be carried out.
+		repeats := func(action v1alpha1.Action, version, milestone, reason string, change ...func(*v1alpha1.AppInstallTask)) {
+			GinkgoHelper()
+			b.wish("once", action, change...)
+			b.starts()
+			failed(version, milestone, reason)
+			b.fails(reason)
+			generation := b.instance().Generation
+			b.wish("again", action, change...)
+			b.starts()
+			Expect(b.instance().Generation).To(Equal(generation), "the spec is as it was")
+			b.waits(v1alpha1.ReasonProgressing)
+			failed(version, milestone, reason)
+			b.fails(reason)
+			b.wish("at-last", action, change...)
+			b.starts()
+			b.runs(version)
+			b.succeeds()
+		}
+
+		It("installs again", func() { repeats(v1alpha1.ActionInstall, "", "Applied", v1alpha1.ReasonInstallFailed) })
+
+		It("removes again", func() {
+			b.installed("1.0.0")
+			repeats(v1alpha1.ActionUninstall, "1.0.0", "Applied", v1alpha1.ReasonUninstallFailed)
+		})
+
+		It("upgrades again", func() {
+			b.installed("1.0.0")
+			b.publish("1.1.0", pages())
+			repeats(v1alpha1.ActionUpgrade, "1.0.0", "Applied", v1alpha1.ReasonUpgradeFailed)
+		})
+
+		It("stops again", func() {
+			b.installed("1.0.0")
+			repeats(v1alpha1.ActionStop, "1.0.0", "Applied", v1alpha1.ReasonStopFailed)
+		})
+
+		It("resumes again", func() {
+			b.installed("1.0.0")
+			failed("1.0.0", "Applied", v1alpha1.ReasonUpgradeFailed)
+			repeats(v1alpha1.ActionResume, "1.0.0", "Applied", v1alpha1.ReasonResumeFailed)
+		})
+
+		It("asks again when it takes back what it wrote", func() {
+			b.installed("1.0.0")
+			change(func(i *v1alpha1.AppInstance) { i.Spec.Revision = 1 })
+			b.runs("1.0.0")
+			b.wish("stop", v1alpha1.ActionStop)
+			b.starts()
+			failed("1.0.0", "Applied", v1alpha1.ReasonStopFailed)
+			b.edit(func(t *v1alpha1.AppInstallTask) { t.Spec.Cancel = new(true) })
+			b.waits(v1alpha1.ReasonProgressing)
+			Expect(b.instance().Annotations[v1alpha1.ReconcileRequestAnnotation]).To(Equal(string(b.task.UID) + ".undone"))
+		})
+	})
+
+	Context("and is applied again under its name", func() {
+		again := func(action v1alpha1.Action, change ...func(*v1alpha1.AppInstallTask)) {
+			GinkgoHelper()
+			task := b.task
+			name := task.Name
+			Expect(server.Client.Delete(b.ctx, task)).To(Succeed())
+			Eventually(func() error { return objects.Get(b.ctx, client.ObjectKeyFromObject(task), &v1alpha1.AppInstallTask{}) }).ShouldNot(Succeed())
+			b.wish(name, action, change...)
+		}
+		// carried plays the ledger of the instance controller.
+		carried := func(version string) {
+			GinkgoHelper()
+			i := b.instance()
+			before := client.MergeFrom(i.DeepCopy())
+			i.Status.Ledger = append([]v1alpha1.LedgerEntry{{
+				Task: i.Annotations[v1alpha1.TaskAnnotation], Hash: i.Annotations[v1alpha1.TaskHashAnnotation],
+				Outcome: v1alpha1.OutcomeSucceeded, Reason: v1alpha1.ReasonSucceeded, Version: version, EndedAt: metav1.Now(),
+			}}, i.Status.Ledger...)
+			Expect(server.Client.Status().Patch(b.ctx, i, before)).To(Succeed())
+		}
+
+		It("ends well while the instance is what it made of it", func() {
+			b.wish("install", v1alpha1.ActionInstall)
+			b.starts()
+			b.runs("1.0.0")
+			b.succeeds()
+			carried("1.0.0")
+			again(v1alpha1.ActionInstall)
+			b.succeeds()
+			Expect(b.says(v1alpha1.ConditionSucceeded)).To(Equal(
+				`carried out before; instance "web" is Running at version 1.0.0; set another spec.runID to run the task again`))
+		})
+
+		DescribeTable("does not succeed while the instance is something else", func(action v1alpha1.Action, state v1alpha1.DesiredState, version, want string) {
+			b.installed("1.0.0")
+			b.publish("1.1.0", pages())
+			b.wish("task", action)
+			b.starts()
+			b.runs("1.1.0")
+			b.succeeds()
+			carried("1.1.0")
+			change(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = state })
+			b.runs(version)
+			again(action)
+			Expect(b.fails(v1alpha1.ReasonSuperseded)).To(And(
+				HavePrefix(`the task was carried out before, and instance "web" has since changed: it is `+want),
+				HaveSuffix("set another spec.runID to run it again")))
+		},
+			Entry("an upgrade that was removed", v1alpha1.ActionUpgrade, v1alpha1.StateAbsent, "", "Removed"),
+			Entry("an upgrade that was stopped", v1alpha1.ActionUpgrade, v1alpha1.StateStopped, "1.1.0", "Running at version 1.1.0"),
+			Entry("an upgrade that was rolled back", v1alpha1.ActionUpgrade, v1alpha1.StateRunning, "1.0.0", "Running at version 1.0.0"),
+			Entry("a stop that was resumed", v1alpha1.ActionStop, v1alpha1.StateRunning, "1.1.0", "Running at version 1.1.0"),
+			Entry("a removal that was installed again", v1alpha1.ActionUninstall, v1alpha1.StateRunning, "1.1.0", "Running at version 1.1.0"),
+		)
 	})
 
 	Context("and whose note of it was lost", func() {

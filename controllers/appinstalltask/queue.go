@@ -5,20 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 )
-
-// TasksByInstance is the name of the index of AppInstallTasks by the AppInstance
-// that they act on.
-const TasksByInstance = "spec.instanceName"
 
 func (r *Reconciler) readInstance(ctx context.Context, s *scope) error {
 	instance, err := r.instance(ctx, s.task.Namespace, s.task.Instance())
@@ -50,7 +50,7 @@ func (r *Reconciler) await(ctx context.Context, s *scope) error {
 		return r.refuse(ctx, s, err)
 	}
 	if s.task.Spec.Suspend != nil && *s.task.Spec.Suspend {
-		return outcome.Waiting(v1alpha1.ReasonSuspended, left, errors.New("suspended by spec.suspend"))
+		return r.tellBlocked(ctx, s, outcome.Waiting(v1alpha1.ReasonSuspended, left, errors.New("suspended by spec.suspend")))
 	}
 	before, err := r.before(ctx, s)
 	if err != nil {
@@ -66,17 +66,64 @@ func (r *Reconciler) await(ctx context.Context, s *scope) error {
 // begun reports whether the task has written its instance, or takes that back.
 func (s *scope) begun() bool { return s.task.Status.InstanceRef != nil || s.task.Status.Undoing != nil }
 
-// turn says what a task waits for, and which of those before it wants the contrary.
+// turn says what a task waits for, what the task before it waits for itself, and which of
+// those before it does the opposite.
 func (s *scope) turn(before []v1alpha1.AppInstallTask) string {
-	next := before[0]
-	said := fmt.Sprintf("waiting for task %s (%s) of the same instance", next.Name, next.Spec.Action)
+	next := &before[0]
+	said := fmt.Sprintf("waiting for task %q (%s) of the same instance", next.Name, next.Spec.Action)
+	if why := idleReason(next); why != "" {
+		said += fmt.Sprintf(", which has not begun and %s: %s", until(next), why)
+	}
 	for _, other := range before {
 		if contrary(other.Spec.Action, s.task.Spec.Action) {
-			return said + fmt.Sprintf("; task %s (%s) and this one (%s) undo each other: cancel one of them",
+			return said + fmt.Sprintf("; task %q (%s) and this one (%s) undo each other: cancel one of them",
 				other.Name, other.Spec.Action, s.task.Spec.Action)
 		}
 	}
 	return said
+}
+
+// idleReason is what a task waits for that has not begun, empty if it is at work or waits
+// for its turn.
+func idleReason(task *v1alpha1.AppInstallTask) string {
+	c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling)
+	if c == nil || task.Status.InstanceRef != nil || task.Status.Undoing != nil {
+		return ""
+	}
+	switch c.Reason {
+	case v1alpha1.ReasonWaitingForTurn, v1alpha1.ReasonProgressing, v1alpha1.ReasonProgressingWithRetry:
+		return ""
+	}
+	return catalog.Bounded(strings.TrimSuffix(c.Message, blocksOthers), 300)
+}
+
+// until says how long a task may wait before it begins.
+func until(task *v1alpha1.AppInstallTask) string {
+	if task.Spec.Deadline == "" {
+		return "may wait without end, since it has no spec.deadline"
+	}
+	return fmt.Sprintf("may wait for %s from its creation", task.Spec.Deadline)
+}
+
+// blocksOthers ends the message of a task that waits while others wait for it.
+const blocksOthers = "; other tasks of this instance wait for this one"
+
+// tellBlocked adds to an error that waits that other tasks wait for this one.
+func (r *Reconciler) tellBlocked(ctx context.Context, s *scope, err error) error {
+	after, waits := outcome.IsWaiting(err)
+	if !waits {
+		return err
+	}
+	line, listErr := r.line(ctx, s)
+	if listErr != nil {
+		return listErr
+	}
+	compare := compareTurns(s.writer())
+	if !slices.ContainsFunc(line, func(t v1alpha1.AppInstallTask) bool { return compare(*s.task, t) < 0 }) {
+		return err
+	}
+	message := catalog.Bounded(err.Error(), maxMessage-len(blocksOthers)) + blocksOthers
+	return outcome.Waiting(outcome.Reason(err, v1alpha1.ReasonProgressing), after, errors.New(message))
 }
 
 // contrary reports whether one action undoes the other.
@@ -99,26 +146,30 @@ func remaining(task *v1alpha1.AppInstallTask) (time.Duration, error) {
 	why := "its spec.deadline"
 	for _, c := range task.Status.Conditions {
 		if c.Type == v1alpha1.ConditionReconciling {
-			why = c.Message
+			why = strings.TrimSuffix(c.Message, blocksOthers)
 		}
 	}
 	return 0, outcome.Stalled(v1alpha1.ReasonDeadlineExceeded, fmt.Errorf("not admitted within %s: %s", task.Spec.Deadline, why))
 }
 
-// siblings are the unfinished tasks of the same instance, the next to run first: the
-// one that has written the instance, and then by age, by name where they are of the
-// same second. Those that cancel others are not among them.
-func (r *Reconciler) siblings(ctx context.Context, s *scope) ([]v1alpha1.AppInstallTask, error) {
-	var list v1alpha1.AppInstallTaskList
-	err := r.List(ctx, &list, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
+// line returns the unfinished tasks of the instance that take turns, in no order. Those
+// that cancel others are not among them.
+func (r *Reconciler) line(ctx context.Context, s *scope) ([]v1alpha1.AppInstallTask, error) {
+	tasks, err := r.unfinished(ctx, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
 	if err != nil {
-		return nil, fmt.Errorf("list tasks of instance %s: %w", s.task.Instance(), err)
+		return nil, fmt.Errorf("instance %s: %w", s.task.Instance(), err)
 	}
-	waiting := slices.DeleteFunc(list.Items, func(t v1alpha1.AppInstallTask) bool {
-		return t.Spec.Action == v1alpha1.ActionCancel || t.Finished() || !t.DeletionTimestamp.IsZero()
-	})
-	writer := s.writer()
-	slices.SortFunc(waiting, func(a, b v1alpha1.AppInstallTask) int {
+	return slices.DeleteFunc(tasks, func(t v1alpha1.AppInstallTask) bool { return !takesTurns(&t) }), nil
+}
+
+func takesTurns(task *v1alpha1.AppInstallTask) bool {
+	return task.Spec.Action != v1alpha1.ActionCancel && !task.Finished() && task.DeletionTimestamp.IsZero()
+}
+
+// compareTurns orders tasks of an instance by their turn: the one that has written the
+// instance, and then by age, and by name where they were created in the same second.
+func compareTurns(writer string) func(a, b v1alpha1.AppInstallTask) int {
+	return func(a, b v1alpha1.AppInstallTask) int {
 		switch {
 		case a.Name == b.Name:
 			return 0
@@ -126,22 +177,39 @@ func (r *Reconciler) siblings(ctx context.Context, s *scope) ([]v1alpha1.AppInst
 			return -1
 		}
 		return 1
-	})
-	return waiting, nil
+	}
 }
 
-// before are the tasks that come before this one. Writing the instance is what
-// claims it; that two tasks do it at once is prevented by its resource version.
+// firstInLine returns the first tasks of a line, by age.
+func firstInLine(tasks []v1alpha1.AppInstallTask, n int) []v1alpha1.AppInstallTask {
+	line := slices.DeleteFunc(slices.Clone(tasks), func(t v1alpha1.AppInstallTask) bool { return !takesTurns(&t) })
+	slices.SortFunc(line, compareTurns(""))
+	return line[:min(len(line), n)]
+}
+
+// before returns the tasks that come before this one, in their order. Writing the
+// instance is what claims it; its resource version prevents that two tasks do so at once.
 func (r *Reconciler) before(ctx context.Context, s *scope) ([]v1alpha1.AppInstallTask, error) {
 	if s.writer() == s.task.Name {
 		return nil, nil
 	}
-	waiting, err := r.siblings(ctx, s)
-	at := slices.IndexFunc(waiting, func(t v1alpha1.AppInstallTask) bool { return t.UID == s.task.UID })
-	if err != nil || at < 0 {
+	tasks, err := r.line(ctx, s)
+	if err != nil {
 		return nil, err
 	}
-	return waiting[:at], nil
+	compare, overtakes := compareTurns(s.writer()), s.overtakes()
+	before := slices.DeleteFunc(tasks, func(t v1alpha1.AppInstallTask) bool {
+		return compare(t, *s.task) >= 0 || overtakes && !lifecycle.Effects[t.Spec.Action].Committed
+	})
+	slices.SortFunc(before, compare)
+	return before, nil
+}
+
+// overtakes reports whether the task does not wait for those before it: an Uninstall
+// of an instance that is there ends what is under way. Only what cannot be cancelled goes
+// through before it.
+func (s *scope) overtakes() bool {
+	return s.task.Spec.Action == v1alpha1.ActionUninstall && lifecycle.Admit(s.task.Spec.Action, s.task.Instance(), s.instance) == nil
 }
 
 // writer is the task that has written the instance.

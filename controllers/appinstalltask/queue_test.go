@@ -21,11 +21,11 @@ var _ = Describe("A task waits", func() {
 
 	It("for the tasks of the same instance that came first", func() {
 		first := b.wish("a", v1alpha1.ActionInstall)
-		second := b.wish("b", v1alpha1.ActionUninstall)
-		third := b.wish("c", v1alpha1.ActionInstall)
+		second := b.wish("b", v1alpha1.ActionStop)
+		third := b.wish("c", v1alpha1.ActionResume)
 		b.of(third).waits(v1alpha1.ReasonWaitingForTurn)
 		Expect(b.task.Status.QueuePosition).To(Equal(int32(2)))
-		Expect(b.says(v1alpha1.ConditionReconciling)).To(HavePrefix("waiting for task a (Install) of the same instance; "))
+		Expect(b.says(v1alpha1.ConditionReconciling)).To(HavePrefix(`waiting for task "a" (Install) of the same instance; `))
 		b.of(second).waits(v1alpha1.ReasonWaitingForTurn)
 		Expect(b.task.Status.QueuePosition).To(Equal(int32(1)))
 		b.of(first).starts()
@@ -34,8 +34,47 @@ var _ = Describe("A task waits", func() {
 		b.of(first).succeeds()
 		b.of(second).starts()
 		b.of(third).waits(v1alpha1.ReasonWaitingForTurn)
-		Expect(b.says(v1alpha1.ConditionReconciling)).To(HavePrefix("waiting for task b (Uninstall) of the same instance; "))
+		Expect(b.says(v1alpha1.ConditionReconciling)).To(HavePrefix(`waiting for task "b" (Stop) of the same instance; `))
 		Expect(b.task.Status.QueuePosition).To(Equal(int32(1)))
+	})
+
+	It("and says for whom, for how long and why, where the task before it is idle", func() {
+		first := b.wish("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend, t.Spec.Deadline = new(true), "1h" })
+		b.waits(v1alpha1.ReasonSuspended)
+		Expect(b.says(v1alpha1.ConditionReconciling)).To(Equal("suspended by spec.suspend"))
+		b.wish("b", v1alpha1.ActionUpgrade)
+		b.waits(v1alpha1.ReasonWaitingForTurn)
+		Expect(b.says(v1alpha1.ConditionReconciling)).To(Equal(
+			`waiting for task "a" (Install) of the same instance, which has not begun and may wait for 1h from its creation: suspended by spec.suspend`))
+		b.of(first).waits(v1alpha1.ReasonSuspended)
+		Expect(b.says(v1alpha1.ConditionReconciling)).To(Equal("suspended by spec.suspend; other tasks of this instance wait for this one"))
+	})
+
+	It("for what is under way only if it does not remove the instance", func() {
+		first := b.wish("z", v1alpha1.ActionInstall)
+		b.starts()
+		b.wish("m", v1alpha1.ActionStop)
+		b.waits(v1alpha1.ReasonWaitingForTurn)
+		away := b.wish("n", v1alpha1.ActionUninstall)
+		b.starts()
+		Expect(b.of(first).fails(v1alpha1.ReasonInterrupted)).To(Equal(
+			`instance "web" was changed by task "n" (Uninstall) while the task ran, which ends it: see the instance`))
+		b.play("", true, [3]string{"Ready", "True", "Removed"})
+		b.of(away).succeeds()
+	})
+
+	It("for a removal that was begun before, also if it removes the instance itself", func() {
+		b.installed("1.0.0")
+		b.wish("a", v1alpha1.ActionUninstall)
+		b.starts()
+		b.wish("b", v1alpha1.ActionUninstall)
+		b.waits(v1alpha1.ReasonWaitingForTurn)
+	})
+
+	It("for an installation that has not begun, before it removes what is not there", func() {
+		b.wish("a", v1alpha1.ActionInstall)
+		b.wish("b", v1alpha1.ActionUninstall)
+		b.waits(v1alpha1.ReasonWaitingForTurn)
 	})
 
 	It("for nobody that acts on another instance", func() {
@@ -48,9 +87,9 @@ var _ = Describe("A task waits", func() {
 	It("for the task that has the instance, though it is younger by name", func() {
 		holder := b.wish("z", v1alpha1.ActionInstall)
 		b.starts()
-		late := b.wish("a", v1alpha1.ActionUninstall)
+		late := b.wish("a", v1alpha1.ActionStop)
 		b.of(late).waits(v1alpha1.ReasonWaitingForTurn)
-		Expect(b.says(v1alpha1.ConditionReconciling)).To(HavePrefix("waiting for task z (Install) of the same instance; "))
+		Expect(b.says(v1alpha1.ConditionReconciling)).To(HavePrefix(`waiting for task "z" (Install) of the same instance`))
 		b.runs("1.0.0")
 		b.of(holder).succeeds()
 		b.of(late).starts()

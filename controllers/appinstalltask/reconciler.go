@@ -16,8 +16,10 @@ package appinstalltask
 
 import (
 	"context"
+	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -64,9 +66,10 @@ type scope struct {
 	tenant   release.Tenant        // who installs it
 	app      *catalog.App
 	version  *v1alpha1.PublishedVersion
-	plan     *catalog.Plan          // what it comes to, rendered
-	back     *v1alpha1.HistoryEntry // the revision that a rollback goes back to
-	ended    bool                   // nothing is left to do
+	plan     *catalog.Plan            // what it comes to, rendered
+	back     *v1alpha1.HistoryEntry   // the revision that a rollback goes back to
+	lastStep *v1alpha1.AppInstallTask // the step that ended last
+	ended    bool                     // nothing is left to do
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstalltasks,verbs=get;list;watch;create;patch;delete
@@ -81,8 +84,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 	}
 	keeper := status.Begin(r.Client, r.Recorder, status.AppInstallTask, task)
 	if task.Finished() {
-		// What is changed now has no effect; who watches is told that it was seen.
-		task.SetObservedGeneration(task.Generation)
+		markEdited(task)
 		if err := keeper.Save(ctx); err != nil {
 			return result, client.IgnoreNotFound(err)
 		}
@@ -110,6 +112,25 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 	}
 	return result, nil
 }
+
+// markEdited notes in the status of a finished task that its spec was changed after the
+// end, which the task does not carry out.
+func markEdited(task *v1alpha1.AppInstallTask) {
+	task.SetObservedGeneration(task.Generation)
+	c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded)
+	if c == nil || c.ObservedGeneration == task.Generation {
+		return
+	}
+	c.ObservedGeneration = task.Generation
+	const edited = "; spec was changed after the task ended, which has no effect but for ttlSecondsAfterFinished: " +
+		"delete the task and apply it again, or create another one"
+	if !strings.HasSuffix(c.Message, edited) {
+		c.Message = catalog.Bounded(c.Message, maxMessage-len(edited)) + edited
+	}
+}
+
+// maxMessage bounds the message of a condition.
+const maxMessage = 1024
 
 // expire removes a finished task when its time has come.
 func (r *Reconciler) expire(ctx context.Context, task *v1alpha1.AppInstallTask) (ctrl.Result, error) {

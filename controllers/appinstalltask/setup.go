@@ -3,7 +3,9 @@ package appinstalltask
 import (
 	"cmp"
 	"context"
+	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -20,13 +22,68 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// TasksByApp is the name of the index of AppInstallTasks by the AppInfo that they
-// wish for, as AppKey writes it.
-const TasksByApp = "spec.app"
+// Names of the indexes of AppInstallTasks. All but TasksByCancel leave out tasks that have
+// finished, so that no look-up costs more for the tasks that were carried out before.
+const (
+	// TasksByInstance is the index by the AppInstance that a task acts on.
+	TasksByInstance = "spec.instanceName"
+	// TasksByApp is the index by the AppInfo that a task asks for, as AppKey returns it.
+	TasksByApp = "spec.app"
+	// TasksByReason is the index by the reason of the condition Reconciling.
+	TasksByReason = "status.reconciling"
+	// TasksByCancel is the index of finished tasks by the Cancel that ended them.
+	TasksByCancel = "status.cancelledBy"
+)
 
-// AppKey is namespace and name of the AppInfo that a task wishes for.
+// Indexes are the functions of the indexes by their names.
+var Indexes = map[string]func(*v1alpha1.AppInstallTask) string{
+	TasksByInstance: unfinishedBy((*v1alpha1.AppInstallTask).Instance),
+	TasksByApp:      unfinishedBy(AppKey),
+	TasksByReason:   unfinishedBy(waitingReason),
+	TasksByCancel: func(task *v1alpha1.AppInstallTask) string {
+		if by := task.Status.CancelledBy; by != nil && task.Finished() {
+			return by.Name
+		}
+		return ""
+	},
+}
+
+func unfinishedBy(key func(*v1alpha1.AppInstallTask) string) func(*v1alpha1.AppInstallTask) string {
+	return func(task *v1alpha1.AppInstallTask) string {
+		if task.Finished() {
+			return ""
+		}
+		return key(task)
+	}
+}
+
+// AddIndexes registers the indexes.
+func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	for name, key := range Indexes {
+		err := indexer.IndexField(ctx, &v1alpha1.AppInstallTask{}, name, func(o client.Object) []string {
+			if value := key(o.(*v1alpha1.AppInstallTask)); value != "" {
+				return []string{value}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("index tasks by %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// AppKey returns namespace and name of the AppInfo that a task asks for.
 func AppKey(task *v1alpha1.AppInstallTask) string {
 	return cmp.Or(task.Spec.App.Namespace, task.Namespace) + "/" + task.Spec.App.AppInfoName()
+}
+
+// waitingReason is what a task waits for, empty if it does not wait.
+func waitingReason(task *v1alpha1.AppInstallTask) string {
+	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling); c != nil {
+		return c.Reason
+	}
+	return ""
 }
 
 // SetupWithManager registers the controller.
@@ -35,8 +92,10 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 		For(&v1alpha1.AppInstallTask{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.AppInstallTask{}, handler.EnqueueRequestsFromMapFunc(r.next), builder.WithPredicates(left())).
 		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{CreateFunc: r.cancels, UpdateFunc: r.isCancelled}).
+		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{CreateFunc: r.joins}).
 		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(r.concerned)).
-		Watches(&v1alpha1.AppInfo{}, handler.EnqueueRequestsFromMapFunc(r.wishing)).
+		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(r.waitingForSource)).
+		Watches(&v1alpha1.AppInfo{}, handler.Funcs{CreateFunc: r.appCreated, UpdateFunc: r.appChanged, DeleteFunc: r.appDeleted}).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
@@ -48,6 +107,25 @@ const urgent = 100
 func (r *Reconciler) cancels(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	if task, ok := e.Object.(*v1alpha1.AppInstallTask); ok && task.Spec.Action == v1alpha1.ActionCancel && !task.Finished() {
 		hasten(queue, task.Namespace, task.Name)
+	}
+}
+
+// joins has the first task of a line reconciled, if it waits, when another one joins the
+// line: the first one says so.
+func (r *Reconciler) joins(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	task, ok := e.Object.(*v1alpha1.AppInstallTask)
+	if !ok || !takesTurns(task) {
+		return
+	}
+	tasks, err := r.unfinished(ctx, client.InNamespace(task.Namespace), client.MatchingFields{TasksByInstance: task.Instance()})
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list waiting tasks")
+		return
+	}
+	for _, first := range firstInLine(tasks, 1) {
+		if first.Name != task.Name && idleReason(&first) != "" {
+			queue.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&first)})
+		}
 	}
 }
 
@@ -94,63 +172,135 @@ func left() predicate.Funcs {
 	}
 }
 
-// next are the tasks that wait behind one of the same instance, or are cancelled by
-// it, the one that it is a step of, and itself if it is to go after a while.
+// wakenInLine is how many tasks of an instance are looked at when one leaves the line: the
+// next one begins, and the others show their position. Those behind them are looked at
+// when they come nearer, so that the cost of a task does not grow with the line.
+const wakenInLine = 10
+
+// next returns the tasks that a task which has left its line concerns: the next ones of
+// the same instance, the Cancels that are about it, the task that it is a step of, and
+// itself if it is removed after a while.
 func (r *Reconciler) next(ctx context.Context, o client.Object) []reconcile.Request {
 	task, ok := o.(*v1alpha1.AppInstallTask)
 	if !ok {
 		return nil
 	}
-	requests := r.unfinished(ctx, nil, client.InNamespace(task.Namespace), client.MatchingFields{TasksByInstance: task.Instance()})
+	var requests []reconcile.Request
+	add := func(namespace, name string) {
+		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}})
+	}
+	line, err := r.unfinished(ctx, client.InNamespace(task.Namespace), client.MatchingFields{TasksByInstance: task.Instance()})
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list waiting tasks")
+		return nil
+	}
+	first := firstInLine(line, wakenInLine)
+	for i := range first {
+		add(task.Namespace, first[i].Name)
+	}
+	for i := range line {
+		if line[i].Spec.Action == v1alpha1.ActionCancel && line[i].Status.TargetTask == task.Name {
+			add(task.Namespace, line[i].Name)
+		}
+	}
 	if task.Finished() && task.Spec.TTLSecondsAfterFinished != nil {
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(task)})
+		add(task.Namespace, task.Name)
 	}
 	if parent := task.Labels[v1alpha1.ParentLabel]; parent != "" {
-		from := cmp.Or(task.Labels[v1alpha1.ParentNamespaceLabel], task.Namespace)
-		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: from, Name: parent}})
+		add(cmp.Or(task.Labels[v1alpha1.ParentNamespaceLabel], task.Namespace), parent)
 	}
 	return requests
 }
 
-// concerned are the tasks that act on an instance, or wait for one that they
-// depend on: in its namespace, or anywhere if it serves the whole cluster.
+// concerned returns the tasks that act on an instance, or wait for one that they depend
+// on: in its namespace, or anywhere if it serves the whole cluster.
 func (r *Reconciler) concerned(ctx context.Context, o client.Object) []reconcile.Request {
 	instance, ok := o.(*v1alpha1.AppInstance)
 	if !ok {
 		return nil
 	}
-	needy := func(task *v1alpha1.AppInstallTask) bool {
-		c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling)
-		return c != nil && c.Reason == v1alpha1.ReasonWaitingForDependency
-	}
-	requests := r.unfinished(ctx, func(task *v1alpha1.AppInstallTask) bool {
-		return task.Instance() == o.GetName() || needy(task)
-	}, client.InNamespace(o.GetNamespace()))
+	here := client.InNamespace(o.GetNamespace())
+	dependent := client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForDependency}
+	requests := r.requests(ctx, actsOnInstance, here, client.MatchingFields{TasksByInstance: o.GetName()})
+	requests = append(requests, r.requests(ctx, nil, here, dependent)...)
 	if serves(instance) {
-		requests = append(requests, r.unfinished(ctx, needy, client.MatchingFields{TasksByApp: appOf(instance)})...)
+		app := appOf(instance)
+		requests = append(requests, r.requests(ctx, func(t *v1alpha1.AppInstallTask) bool { return AppKey(t) == app }, dependent)...)
 	}
 	return requests
 }
 
-// wishing are the tasks that wish for an app.
-func (r *Reconciler) wishing(ctx context.Context, o client.Object) []reconcile.Request {
-	return r.unfinished(ctx, nil, client.MatchingFields{TasksByApp: client.ObjectKeyFromObject(o).String()})
+// actsOnInstance reports whether a task has written its instance, or waits for the state
+// of the instance rather than for other tasks.
+func actsOnInstance(task *v1alpha1.AppInstallTask) bool {
+	return task.Status.InstanceRef != nil || task.Status.Undoing != nil || task.Status.QueuePosition == 0
 }
 
-// unfinished are the tasks that have not ended, of those that the options and the
-// function pick. They are only read, so that no copies are made.
-func (r *Reconciler) unfinished(ctx context.Context, pick func(*v1alpha1.AppInstallTask) bool, options ...client.ListOption) []reconcile.Request {
-	var list v1alpha1.AppInstallTaskList
-	if err := r.List(ctx, &list, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
+// waitingForSource returns the tasks that wait for a source.
+func (r *Reconciler) waitingForSource(ctx context.Context, source client.Object) []reconcile.Request {
+	return r.requests(ctx, func(task *v1alpha1.AppInstallTask) bool {
+		app := task.Spec.App
+		return app.Source == source.GetName() && cmp.Or(app.Namespace, task.Namespace) == source.GetNamespace()
+	}, client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForSource})
+}
+
+func (r *Reconciler) appCreated(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	r.wakeTasksOf(ctx, e.Object, true, queue)
+}
+
+func (r *Reconciler) appDeleted(ctx context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	r.wakeTasksOf(ctx, e.Object, true, queue)
+}
+
+func (r *Reconciler) appChanged(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	before, ok := e.ObjectOld.(*v1alpha1.AppInfo)
+	after, also := e.ObjectNew.(*v1alpha1.AppInfo)
+	if !ok || !also {
+		return
+	}
+	isOther := before.Generation != after.Generation || !equality.Semantic.DeepEqual(before.Status.Versions, after.Status.Versions) ||
+		!equality.Semantic.DeepEqual(before.Status.Summary, after.Status.Summary)
+	r.wakeTasksOf(ctx, after, isOther, queue)
+}
+
+// wakeTasksOf has the tasks of an app reconciled that have not begun, if what the app
+// offers is another; otherwise only those that wait for the app and quote its state.
+func (r *Reconciler) wakeTasksOf(ctx context.Context, app client.Object, isOther bool, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	pick := func(task *v1alpha1.AppInstallTask) bool {
+		switch waitingReason(task) {
+		case v1alpha1.ReasonWaitingForApp, v1alpha1.ReasonWaitingForSource:
+			return true
+		}
+		return isOther && task.Status.InstanceRef == nil && task.Status.QueuePosition == 0
+	}
+	for _, request := range r.requests(ctx, pick, client.MatchingFields{TasksByApp: client.ObjectKeyFromObject(app).String()}) {
+		queue.Add(request)
+	}
+}
+
+// requests returns a request for each unfinished task that an index lists and that the
+// function picks.
+func (r *Reconciler) requests(ctx context.Context, pick func(*v1alpha1.AppInstallTask) bool, options ...client.ListOption) []reconcile.Request {
+	tasks, err := r.unfinished(ctx, options...)
+	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list waiting tasks")
 		return nil
 	}
 	var requests []reconcile.Request
-	for i := range list.Items {
-		task := &list.Items[i]
-		if !task.Finished() && (pick == nil || pick(task)) {
+	for i := range tasks {
+		if task := &tasks[i]; pick == nil || pick(task) {
 			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(task)})
 		}
 	}
 	return requests
+}
+
+// unfinished returns the tasks that have not ended, from an index that leaves out the
+// others. They must not be changed: the list is that of the cache.
+func (r *Reconciler) unfinished(ctx context.Context, options ...client.ListOption) ([]v1alpha1.AppInstallTask, error) {
+	var list v1alpha1.AppInstallTaskList
+	if err := r.List(ctx, &list, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
+		return nil, fmt.Errorf("list tasks: %w", err)
+	}
+	return list.Items, nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -40,9 +41,25 @@ func (r *Reconciler) takeSteps(ctx context.Context, s *scope, p *findings) error
 			return p.take(err)
 		}
 	}
-	// All of them have run; the cache may not show yet what they came to.
-	p.add(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, lookAtOnce, errors.New("what had to be done first was done")))
+	p.add(s.awaitSteps(time.Now()))
 	return nil
+}
+
+// stepsGrace is how long what the steps have done may take to be seen. It is seen at
+// once in nearly all cases: the caches of the operator show instances before tasks.
+const stepsGrace = time.Minute
+
+// awaitSteps waits for what the steps have done to be seen, ever longer, and fails when
+// it is not: another client has undone it.
+func (s *scope) awaitSteps(now time.Time) error {
+	last := s.lastStep
+	said := fmt.Sprintf("task %q (%s of %s) has succeeded", s.title(last), last.Spec.Action, last.Instance())
+	since := now.Sub(last.Status.CompletionTime.Time)
+	if since < stepsGrace {
+		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, max(since, lookAtOnce), fmt.Errorf("%s: waiting for its result", said))
+	}
+	return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf(
+		"%s, but its result was undone since or is not what this task needs: check that instance, and create another task", said))
 }
 
 // mayMake looks whether the tenant may make a step in another namespace.
@@ -95,11 +112,11 @@ func (s *scope) removeFirst(p *findings, dependents []v1alpha1.AppInstance) {
 	}
 }
 
-// removing is the task that removes an instance.
+// removing is the task that removes another instance. That one keeps its own policy for
+// its data: spec.dataPolicy of this task is about the instance that the task names.
 func (s *scope) removing(of *v1alpha1.AppInstance) *v1alpha1.AppInstallTask {
 	step := s.draft(of.Namespace, of.Name)
 	step.Spec.Action, step.Spec.App, step.Spec.InstanceName = v1alpha1.ActionUninstall, of.Spec.AppRef, of.Name
-	step.Spec.DataPolicy = s.task.Spec.DataPolicy
 	return step
 }
 
@@ -131,6 +148,9 @@ func (r *Reconciler) step(ctx context.Context, s *scope, wish *v1alpha1.AppInsta
 		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf("%s: %s", said, root.Message))
 	case root.Status != metav1.ConditionTrue:
 		return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("%s failed: %s", said, root.Message))
+	}
+	if s.lastStep == nil || s.lastStep.Status.CompletionTime.Before(made.Status.CompletionTime) {
+		s.lastStep = made
 	}
 	return nil
 }

@@ -37,9 +37,7 @@ var _ = BeforeSuite(func() {
 	cached, err := cache.New(server.Config, cache.Options{Scheme: server.Scheme, Mapper: server.Mapper})
 	Expect(err).NotTo(HaveOccurred())
 	ctx, stop := context.WithCancel(context.Background())
-	Expect(cached.IndexField(ctx, &v1alpha1.AppInstallTask{}, appinstalltask.TasksByInstance, func(o client.Object) []string {
-		return []string{o.(*v1alpha1.AppInstallTask).Instance()}
-	})).To(Succeed())
+	Expect(appinstalltask.AddIndexes(ctx, cached)).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- cached.Start(ctx) }()
 	DeferCleanup(func() {

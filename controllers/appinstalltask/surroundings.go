@@ -185,7 +185,7 @@ func (r *Reconciler) preview(ctx context.Context, s *scope, tenant release.Tenan
 	if wish.Supplied, err = r.Catalog.Supply(ctx, reader, tenant, app); err != nil {
 		return nil, err
 	}
-	if wish.Credential, err = r.Catalog.License(ctx, reader, tenant, app, credential); err != nil {
+	if wish.Credential, err = r.Catalog.License(ctx, reader, tenant, app, published, credential); err != nil {
 		return nil, err
 	}
 	plan, err := r.Catalog.Prepare(ctx, app, published, wish)

@@ -34,13 +34,20 @@ func problem(reason, message string) v1alpha1.Problem {
 	return v1alpha1.Problem{Reason: reason, Message: catalog.Bounded(message, 1024)}
 }
 
+// undoneSuffix tells the request for a reconcile of a task that takes back what it wrote
+// from the one that it made first.
+const undoneSuffix = ".undone"
+
 // undo writes the instance as it was before the task.
 func (r *Reconciler) undo(ctx context.Context, s *scope) error {
 	instance := s.instance.DeepCopy()
 	if instance.Annotations == nil {
 		instance.Annotations = map[string]string{}
 	}
-	instance.Annotations[v1alpha1.TaskUndoneAnnotation] = s.task.Status.Undoing.Reason
+	if marks := instance.Annotations; marks[v1alpha1.TaskUndoneAnnotation] == "" {
+		marks[v1alpha1.TaskUndoneAnnotation] = s.task.Status.Undoing.Reason
+		marks[v1alpha1.ReconcileRequestAnnotation] = string(s.task.UID) + undoneSuffix
+	}
 	s.takeBack(instance)
 	if !equality.Semantic.DeepEqual(s.instance, instance) {
 		before := client.MergeFromWithOptions(s.instance, client.MergeFromWithOptimisticLock{})
@@ -96,14 +103,14 @@ func (r *Reconciler) backOut(ctx context.Context, s *scope) error {
 		return r.undoSteps(ctx, s, why)
 	}
 	if by := s.writer(); by != s.task.Name {
-		why.Message += fmt.Sprintf("; instance %s was changed by task %s meanwhile", s.instance.Name, by)
+		why.Message += fmt.Sprintf("; instance %q was changed by %s meanwhile", s.instance.Name, r.titleOf(ctx, s.task.Namespace, by))
 		return r.undoSteps(ctx, s, why)
 	}
 	if err := r.undo(ctx, s); err != nil {
 		return err
 	}
 	ref := s.task.Status.InstanceRef
-	if stalled := s.current(v1alpha1.ConditionStalled, ref.Generation); stalled != nil {
+	if stalled := s.failure(ref.Generation); stalled != nil {
 		why.Message += "; taking it back failed: " + stalled.Message
 		return r.undoSteps(ctx, s, why)
 	}

@@ -112,6 +112,8 @@ func (s *scope) sign(instance *v1alpha1.AppInstance) {
 	delete(marks, v1alpha1.TaskUndoneAnnotation)
 	marks[v1alpha1.TaskAnnotation], marks[v1alpha1.TaskHashAnnotation] = s.task.Name, s.hash
 	marks[v1alpha1.TaskUIDAnnotation] = string(s.task.UID)
+	// A spec that stays as it was is carried out again, although it failed before.
+	marks[v1alpha1.ReconcileRequestAnnotation] = string(s.task.UID)
 	instance.Labels[v1alpha1.AppLabel] = s.task.Spec.App.Name
 }
 

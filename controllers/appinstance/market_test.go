@@ -2,6 +2,7 @@ package appinstance_test
 
 import (
 	"encoding/json"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -41,6 +42,9 @@ func newMarket() *market {
 		},
 	}
 	server.Create(GinkgoTB(), m.source, m.app)
+	before := client.MergeFrom(m.source.DeepCopy())
+	m.source.Status.LastSyncTime, m.source.Status.ObservedGeneration = new(metav1.NewTime(time.Now().Add(-time.Minute))), m.source.Generation
+	Expect(server.Client.Status().Patch(GinkgoT().Context(), m.source, before)).To(Succeed())
 	return m
 }
 

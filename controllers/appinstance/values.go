@@ -27,7 +27,7 @@ func (r *Reconciler) complete(ctx context.Context, s *scope) error {
 	}
 	wish := &s.target.wish
 	wish.At = hydrate.Place{Namespace: s.instance.Namespace, Instance: s.instance.Name}
-	if wish.Credential, err = r.Catalog.License(ctx, tenant, s.tenant, s.target.app, s.instance.Spec.CredentialRef); err != nil {
+	if wish.Credential, err = r.Catalog.License(ctx, tenant, s.tenant, s.target.app, s.target.version, s.instance.Spec.CredentialRef); err != nil {
 		return err
 	}
 	wish.Supplied, err = r.Catalog.Supply(ctx, tenant, s.tenant, s.target.app)

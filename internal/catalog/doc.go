@@ -9,9 +9,11 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -72,8 +74,7 @@ func (c *Catalog) Find(ctx context.Context, ref v1alpha1.AppReference, namespace
 	}
 	err = c.Objects.Get(ctx, types.NamespacedName{Namespace: from, Name: ref.AppInfoName()}, app.Info)
 	if apierrors.IsNotFound(err) {
-		return nil, outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf(
-			"source %s/%s has no app %q; see kubectl get appinfos -n %s", from, ref.Source, ref.Name, from))
+		return nil, unlisted(app.Source, ref)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get app %s: %w", ref.Name, err)
@@ -81,12 +82,40 @@ func (c *Catalog) Find(ctx context.Context, ref v1alpha1.AppReference, namespace
 	return app, nil
 }
 
+// listed is how long after a sync of its source an app may take to be seen.
+const listed = 5 * time.Second
+
+// unlisted returns the error for an app that a source does not have: it waits while the
+// source, as it is specified now, has not been read yet.
+func unlisted(source *v1alpha1.MarketSource, ref v1alpha1.AppReference) error {
+	st, from := source.Status, source.Namespace+"/"+source.Name
+	none := fmt.Sprintf("source %s has no app %q", from, ref.Name)
+	if c := meta.FindStatusCondition(st.Conditions, v1alpha1.ConditionStalled); c != nil && c.ObservedGeneration == source.Generation {
+		return outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("%s, and cannot be read: %s", none, c.Message))
+	}
+	if st.LastSyncTime == nil || st.ObservedGeneration != source.Generation {
+		why := "waiting for its first sync"
+		if c := meta.FindStatusCondition(st.Conditions, v1alpha1.ConditionReconciling); c != nil {
+			why = c.Message
+		}
+		return outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, fmt.Errorf("source %s has not listed its apps yet: %s", from, why))
+	}
+	if left := listed - time.Since(st.LastSyncTime.Time); left > 0 {
+		return outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, fmt.Errorf("%s: waiting for the sync that has just ended to be seen", none))
+	}
+	return outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("%s; see kubectl get appinfos -n %s", none, source.Namespace))
+}
+
 func unavailable(ref v1alpha1.AppReference, from, namespace string, err error) error {
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("get source %s/%s: %w", from, ref.Source, err)
 	}
+	where := ""
+	if ref.Namespace == "" {
+		where = "; the namespace of the source is unset, so that namespace " + from + " was searched"
+	}
 	return outcome.Stalled(v1alpha1.ReasonNotShared, fmt.Errorf(
-		"there is no source %s/%s that namespace %s may use; check the name, and spec.sharing of the source", from, ref.Source, namespace))
+		"there is no source %s/%s that namespace %s may use; check the name, and spec.sharing of the source%s", from, ref.Source, namespace, where))
 }
 
 // shared reports whether a namespace may use a source.

@@ -4,9 +4,11 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
@@ -19,15 +21,56 @@ func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
 // sharedBy makes a source that is shared so, with the app web.
 func sharedBy(t *testing.T, server *env.Env, namespace, name string, sharing *v1alpha1.Sharing) {
 	t.Helper()
-	server.Create(t,
-		&v1alpha1.MarketSource{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-			Spec:       v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/charts"}, Sharing: sharing},
-		},
-		&v1alpha1.AppInfo{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name + ".web"},
-			Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: name}, App: "web"},
-		})
+	source := &v1alpha1.MarketSource{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/charts"}, Sharing: sharing},
+	}
+	server.Create(t, source, &v1alpha1.AppInfo{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name + ".web"},
+		Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: name}, App: "web"},
+	})
+	synced(t, server, source, time.Now().Add(-time.Minute))
+}
+
+// synced plays the controller of sources that has read a source at a time.
+func synced(t *testing.T, server *env.Env, source *v1alpha1.MarketSource, at time.Time, conditions ...metav1.Condition) {
+	t.Helper()
+	before := client.MergeFrom(source.DeepCopy())
+	source.Status.LastSyncTime, source.Status.ObservedGeneration, source.Status.Conditions = new(metav1.NewTime(at)), source.Generation, conditions
+	NewWithT(t).Expect(server.Client.Status().Patch(t.Context(), source, before)).To(Succeed())
+}
+
+func TestFindInASourceThatIsRead(t *testing.T) {
+	server := env.Start(t)
+	market := server.Namespace(t, nil)
+	source := &v1alpha1.MarketSource{
+		ObjectMeta: metav1.ObjectMeta{Namespace: market, Name: "new"},
+		Spec:       v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/charts"}},
+	}
+	server.Create(t, source)
+	lookup := &catalog.Catalog{Objects: server.Client}
+	find := func(want string, isFinal bool, says string) {
+		t.Helper()
+		g := NewWithT(t)
+		_, err := lookup.Find(t.Context(), v1alpha1.AppReference{Source: "new", Name: "web"}, market)
+		g.Expect(outcome.Reason(err, "")).To(Equal(want), "%v", err)
+		g.Expect(outcome.IsStalled(err)).To(Equal(isFinal))
+		g.Expect(err).To(MatchError(ContainSubstring(says)))
+	}
+	condition := func(kind, message string) metav1.Condition {
+		return metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: "FetchFailed", Message: message, ObservedGeneration: source.Generation, LastTransitionTime: metav1.Now()}
+	}
+	find(v1alpha1.ReasonWaitingForSource, false, "has not listed its apps yet: waiting for its first sync")
+	synced(t, server, source, time.Now())
+	find(v1alpha1.ReasonWaitingForSource, false, "waiting for the sync that has just ended to be seen")
+	synced(t, server, source, time.Now().Add(-time.Minute))
+	find(v1alpha1.ReasonNotFound, true, `has no app "web"; see kubectl get appinfos`)
+	synced(t, server, source, time.Now().Add(-time.Minute), condition("Stalled", "there is no folder"))
+	find(v1alpha1.ReasonNotFound, true, `has no app "web", and cannot be read: there is no folder`)
+	before := client.MergeFrom(source.DeepCopy())
+	source.Spec.Directory.Path = "/others"
+	NewWithT(t).Expect(server.Client.Patch(t.Context(), source, before)).To(Succeed())
+	find(v1alpha1.ReasonWaitingForSource, false, "has not listed its apps yet")
 }
 
 func TestFind(t *testing.T) {

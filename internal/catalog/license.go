@@ -10,28 +10,42 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/license"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 )
 
-// MustBeBought reports whether an app needs a credential.
-func (a *App) MustBeBought() bool {
-	return a.Info.Status.Summary != nil && a.Info.Status.Summary.License != nil
+// Terms returns the license terms of a chart as a status shows them, nil for an app that
+// is free.
+func Terms(of *hydrate.License) *v1alpha1.LicenseTerms {
+	if of == nil {
+		return nil
+	}
+	terms := &v1alpha1.LicenseTerms{Product: Bounded(of.Product, 253), Issuer: Bounded(of.Issuer, 253)}
+	for _, p := range First(of.Prices, maxPrices) {
+		terms.Prices = append(terms.Prices, Bounded(p.String(), 253))
+	}
+	return terms
 }
 
-// License checks the credential of an app that must be bought, and returns it; it
-// is empty for any other app. Nothing of the chart is opened before that. The
+// maxPrices bounds the prices that a status lists.
+const maxPrices = 20
+
+// License checks the credential of a version that must be bought, and returns it; it
+// is empty for any other version. Nothing of the chart is opened before that. The
 // reader acts as the tenant.
-func (c *Catalog) License(ctx context.Context, reader client.Reader, tenant release.Tenant, app *App, ref *v1alpha1.KeyReference) (string, error) {
-	if !app.MustBeBought() {
+func (c *Catalog) License(
+	ctx context.Context, reader client.Reader, tenant release.Tenant, app *App, version *v1alpha1.PublishedVersion, ref *v1alpha1.KeyReference,
+) (string, error) {
+	terms := version.License
+	if terms == nil {
 		return "", nil
 	}
-	terms := app.Info.Status.Summary.License
 	if ref == nil {
 		return "", outcome.Stalled(v1alpha1.ReasonLicenseMissing, fmt.Errorf(
-			"app %s must be bought: product %s of %s, at %s; give its credential in spec.credentialRef",
-			app.Info.Spec.App, terms.Product, terms.Issuer, price(terms)))
+			"version %s of app %q must be bought: product %s of %s, at %s; give its credential in spec.credentialRef",
+			version.Version, app.Info.Spec.App, terms.Product, terms.Issuer, price(terms)))
 	}
 	g := gatherer{reader: reader, tenant: tenant, objects: c.Objects}
 	credential, err := g.key(ctx, v1alpha1.ValuesFromSecret, ref.Name, ref.Key)
@@ -39,7 +53,22 @@ func (c *Catalog) License(ctx context.Context, reader client.Reader, tenant rele
 		return "", fmt.Errorf("credential: %w", err)
 	}
 	credential = strings.TrimSpace(credential)
-	return credential, c.checkLicense(ctx, app, credential)
+	return credential, c.checkLicense(ctx, app, terms, credential)
+}
+
+// checkTerms compares the terms by which a version was checked with those in its chart.
+// They differ where the version was published by an operator that did not note them.
+func checkTerms(app *App, version *v1alpha1.PublishedVersion, chart *hydrate.License) error {
+	terms := Terms(chart)
+	switch {
+	case terms == nil && version.License == nil:
+		return nil
+	case terms != nil && version.License != nil && terms.Product == version.License.Product && terms.Issuer == version.License.Issuer:
+		return nil
+	}
+	return outcome.Stalled(v1alpha1.ReasonLicenseInvalid, fmt.Errorf(
+		"the license terms in the chart of version %s of app %q are not those of status.versions of its AppInfo; have the app hydrated again",
+		version.Version, app.Info.Spec.App))
 }
 
 func price(terms *v1alpha1.LicenseTerms) string {
@@ -50,12 +79,12 @@ func price(terms *v1alpha1.LicenseTerms) string {
 }
 
 // checkLicense checks a credential against the issuer's keys.
-func (c *Catalog) checkLicense(ctx context.Context, app *App, credential string) error {
-	issuer, err := app.issuer()
+func (c *Catalog) checkLicense(ctx context.Context, app *App, of *v1alpha1.LicenseTerms, credential string) error {
+	issuer, err := app.issuer(of)
 	if err != nil {
 		return err
 	}
-	terms := license.Terms{Issuer: issuer.Issuer, Product: app.Info.Status.Summary.License.Product, Subject: issuer.Subject}
+	terms := license.Terms{Issuer: issuer.Issuer, Product: of.Product, Subject: issuer.Subject}
 	if issuer.KeysURL != "" {
 		_, err = c.Keys.Check(ctx, credential, terms, issuer.KeysURL)
 		return err
@@ -74,8 +103,8 @@ func (c *Catalog) checkLicense(ctx context.Context, app *App, credential string)
 }
 
 // issuer is the one whose credentials the source believes for the app.
-func (a *App) issuer() (*v1alpha1.LicenseIssuer, error) {
-	wanted := a.Info.Status.Summary.License.Issuer
+func (a *App) issuer(of *v1alpha1.LicenseTerms) (*v1alpha1.LicenseIssuer, error) {
+	wanted := of.Issuer
 	for i := range a.Source.Spec.Licensing {
 		if issuer := &a.Source.Spec.Licensing[i]; issuer.Issuer == wanted {
 			return issuer, nil
@@ -88,8 +117,10 @@ func (a *App) issuer() (*v1alpha1.LicenseIssuer, error) {
 
 // Buy asks the developer's checkout for the credential of an app that was bought,
 // and returns it checked. That it is not there yet is waited for.
-func (c *Catalog) Buy(ctx context.Context, reader client.Reader, tenant release.Tenant, app *App, request *v1alpha1.KeyReference, attempt int) (string, error) {
-	issuer, err := app.issuer()
+func (c *Catalog) Buy(
+	ctx context.Context, reader client.Reader, tenant release.Tenant, app *App, of *v1alpha1.LicenseTerms, request *v1alpha1.KeyReference, attempt int,
+) (string, error) {
+	issuer, err := app.issuer(of)
 	if err != nil {
 		return "", err
 	}
@@ -102,12 +133,11 @@ func (c *Catalog) Buy(ctx context.Context, reader client.Reader, tenant release.
 	if err != nil {
 		return "", fmt.Errorf("purchase request: %w", err)
 	}
-	product := app.Info.Status.Summary.License.Product
-	credential, err := c.Checkout.Buy(ctx, license.Purchase{URL: issuer.CheckoutURL, Product: product, Request: signed}, attempt)
+	credential, err := c.Checkout.Buy(ctx, license.Purchase{URL: issuer.CheckoutURL, Product: of.Product, Request: signed}, attempt)
 	if err != nil {
 		return "", err
 	}
-	if err := c.checkLicense(ctx, app, credential); err != nil && !outcome.IsStalled(err) {
+	if err := c.checkLicense(ctx, app, of, credential); err != nil && !outcome.IsStalled(err) {
 		return "", fmt.Errorf("check what the checkout gave: %w", err)
 	} else if err != nil {
 		return "", outcome.Stalled(v1alpha1.ReasonPurchaseFailed, errors.New("the checkout gave a credential that is not valid: "+err.Error()))

@@ -63,7 +63,10 @@ func (c *Catalog) Prepare(ctx context.Context, app *App, version *v1alpha1.Publi
 		return plan, nil
 	}
 	draft.Request.Platform = hydrate.Overlay(known, hydrate.InputValues(inputs, checked, known))
-	return plan, c.Render.Apply(ctx, draft)
+	if err := c.Render.Apply(ctx, draft); err != nil {
+		return plan, err
+	}
+	return plan, checkTerms(app, version, draft.License)
 }
 
 // given are the inputs of the tenant, and the credential where the app asks for it.

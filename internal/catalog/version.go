@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/Masterminds/semver/v3"
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
@@ -11,31 +12,46 @@ import (
 
 // Version picks the newest published version that a constraint allows. An empty
 // constraint allows every version that is not a prerelease; if there is none, it
-// allows every version. An app whose hydration has not published a version yet is
-// waited for; one that has, but no such version, is an error.
+// allows every version. A version that is still to be published is waited for, unless
+// the hydration of the app has failed for good: then the error has its reason. What the
+// source does not offer is an error.
 func (a *App) Version(constraint string) (*v1alpha1.PublishedVersion, error) {
 	published := a.Info.Status.Versions
 	if len(published) == 0 {
-		return nil, outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, fmt.Errorf(
-			"app %s has no published version yet; see kubectl describe appinfo -n %s %s", a.Info.Spec.App, a.Info.Namespace, a.Info.Name))
+		return nil, a.unpublished("app %q has no published version yet", a.Info.Spec.App)
 	}
 	if constraint == "" {
 		return Newest(published), nil
 	}
 	found, err := pick(published, constraint)
 	if err != nil {
-		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf("version %q: %w", constraint, err))
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
+			"version %q is neither a version (1.2.3) nor a range (~1.2, >=1 <2): leave it out for the newest version", constraint))
 	}
 	if found != nil {
 		return found, nil
 	}
 	if a.offers(constraint) {
-		return nil, outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, fmt.Errorf(
-			"a version of app %s in %q is offered, but not published yet; see kubectl describe appinfo -n %s %s",
-			a.Info.Spec.App, constraint, a.Info.Namespace, a.Info.Name))
+		return nil, a.unpublished("a version of app %q in %q is offered, but not published yet", a.Info.Spec.App, constraint)
 	}
 	return nil, outcome.Stalled(v1alpha1.ReasonVersionNotFound, fmt.Errorf(
-		"app %s has no version in %q; the newest is %s", a.Info.Spec.App, constraint, published[0].Version))
+		"app %q has no version in %q: the newest is %s", a.Info.Spec.App, constraint, published[0].Version))
+}
+
+// unpublished returns the error for a version that is not published: it waits while the
+// app is hydrated, and quotes how far that is.
+func (a *App) unpublished(format string, args ...any) error {
+	said := fmt.Sprintf(format, args...)
+	conditions := a.Info.Status.Conditions
+	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled); c != nil && c.ObservedGeneration == a.Info.Generation {
+		return outcome.Stalled(c.Reason, fmt.Errorf("%s, and cannot be published: %s", said, c.Message))
+	}
+	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionReady} {
+		if c := meta.FindStatusCondition(conditions, kind); c != nil && c.Message != "" {
+			return outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, fmt.Errorf("%s: %s", said, c.Message))
+		}
+	}
+	return outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, fmt.Errorf("%s: waiting for its hydration to begin", said))
 }
 
 // Update is a published version that is newer than the one given, empty if there is

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
@@ -80,9 +81,9 @@ func TestVersionRefuses(t *testing.T) {
 		{"nothing is published yet, of a range", nil, []string{"1.0.0"}, "^2", v1alpha1.ReasonWaitingForApp, true, "no published version yet"},
 		{"one is offered and comes", []string{"1.0.0"}, []string{"2.0.0"}, "^2.0.0", v1alpha1.ReasonWaitingForApp, true, "not published yet"},
 		{"the exact one is offered and comes", []string{"1.0.0"}, []string{"2.0.0-rc.1"}, "2.0.0-rc.1", v1alpha1.ReasonWaitingForApp, true, "not published yet"},
-		{"there is none", []string{"1.1.0", "1.0.0"}, nil, "^2.0.0", v1alpha1.ReasonVersionNotFound, false, `no version in "^2.0.0"; the newest is 1.1.0`},
+		{"there is none", []string{"1.1.0", "1.0.0"}, nil, "^2.0.0", v1alpha1.ReasonVersionNotFound, false, `no version in "^2.0.0": the newest is 1.1.0`},
 		{"a prerelease is not asked for", []string{"2.0.0-rc.1"}, nil, "^2.0.0", v1alpha1.ReasonVersionNotFound, false, "2.0.0-rc.1"},
-		{"words", []string{"1.0.0"}, nil, "the newest", v1alpha1.ReasonInvalidSpec, false, `version "the newest"`},
+		{"words", []string{"1.0.0"}, nil, "the newest", v1alpha1.ReasonInvalidSpec, false, `version "the newest" is neither a version (1.2.3) nor a range`},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -94,6 +95,42 @@ func TestVersionRefuses(t *testing.T) {
 			g.Expect(after).To(Equal(time.Duration(0)), "a watch of the app brings the object back")
 			g.Expect(outcome.IsStalled(err)).To(Equal(!c.waits))
 			g.Expect(err).To(MatchError(ContainSubstring(c.says)))
+		})
+	}
+}
+
+func TestVersionOfAnAppThatIsHydrated(t *testing.T) {
+	condition := func(kind, reason, message string, generation int64) metav1.Condition {
+		return metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: reason, Message: message, ObservedGeneration: generation}
+	}
+	for _, c := range []struct {
+		why        string
+		published  []string
+		conditions []metav1.Condition
+		reason     string
+		isFinal    bool
+		says       string
+	}{
+		{"nothing has begun", nil, nil, v1alpha1.ReasonWaitingForApp, false, `app "web" has no published version yet: waiting for its hydration to begin`},
+		{"a retry is quoted", nil, []metav1.Condition{condition("Reconciling", "ProgressingWithRetry", "version 2.0.0: timeout", 1)},
+			v1alpha1.ReasonWaitingForApp, false, `app "web" has no published version yet: version 2.0.0: timeout`},
+		{"a suspended app is quoted", nil, []metav1.Condition{condition("Ready", "Suspended", "suspended by spec.suspend", 1)},
+			v1alpha1.ReasonWaitingForApp, false, `app "web" has no published version yet: suspended by spec.suspend`},
+		{"a failure for good ends the wait", nil, []metav1.Condition{condition("Stalled", "FetchFailed", "version 2.0.0: an OCI registry", 1)},
+			v1alpha1.ReasonFetchFailed, true, `app "web" has no published version yet, and cannot be published: version 2.0.0: an OCI registry`},
+		{"so it does for a version that is only offered", []string{"1.0.0"}, []metav1.Condition{condition("Stalled", "InvalidChart", "version 2.0.0: no Chart.yaml", 1)},
+			v1alpha1.ReasonInvalidChart, true, `a version of app "web" in "^2.0.0" is offered, but not published yet, and cannot be published: version 2.0.0: no Chart.yaml`},
+		{"a failure of an earlier spec does not", nil, []metav1.Condition{condition("Stalled", "FetchFailed", "gone", 0)},
+			v1alpha1.ReasonWaitingForApp, false, `app "web" has no published version yet: waiting for its hydration to begin`},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			app := appOf(c.published, []string{"2.0.0"})
+			app.Info.Generation, app.Info.Status.Conditions = 1, c.conditions
+			_, err := app.Version("^2.0.0")
+			g.Expect(outcome.Reason(err, "")).To(Equal(c.reason))
+			g.Expect(outcome.IsStalled(err)).To(Equal(c.isFinal))
+			g.Expect(err).To(MatchError(c.says))
 		})
 	}
 }
