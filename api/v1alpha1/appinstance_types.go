@@ -247,7 +247,9 @@ type AppInstanceStatus struct {
 	// +optional
 	AdoptedValues *LocalObjectReference `json:"adoptedValues,omitempty"`
 
-	// retained are the volume claims kept after removal.
+	// retained lists the objects that were kept when a release was removed or went
+	// without them: volume claims, what would have taken volume claims with it, and
+	// objects that the chart marks with helm.sh/resource-policy: keep.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100

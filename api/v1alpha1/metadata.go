@@ -27,6 +27,11 @@ const (
 	// task wrote the spec, to which it can be taken back.
 	TaskBeforeAnnotation = "appmarket.io/task-before"
 
+	// SkipDeleteHooksAnnotation on an AppInstance removes its releases without their
+	// pre-delete and post-delete hooks if the value is "true". It is for hooks that
+	// cannot succeed any more.
+	SkipDeleteHooksAnnotation = "appmarket.io/skip-delete-hooks"
+
 	// BeforeStopAnnotation on a workload remembers what it was before its instance
 	// was stopped.
 	BeforeStopAnnotation = "appmarket.io/before-stop"

@@ -248,10 +248,10 @@ func (s *scope) uninstall(ctx context.Context, name string) error {
 	if err != nil || have == nil || !s.owns(have) {
 		return err
 	}
-	if _, err := s.retain(ctx, name, s.instance.Status.Retained); err != nil {
-		return err
-	}
-	return s.helm.Uninstall(ctx, name, false, timeout(s.instance))
+	return s.helm.Uninstall(ctx, release.Removal{
+		Name: name, Timeout: timeout(s.instance),
+		SkipHooks: s.instance.Annotations[v1alpha1.SkipDeleteHooksAnnotation] == "true",
+	})
 }
 
 // install makes the first revision of a release, or a further one.

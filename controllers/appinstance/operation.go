@@ -7,11 +7,13 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/fault"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
 )
 
@@ -22,6 +24,8 @@ var (
 	errUnwanted = errors.New("the spec was changed during the operation, which was ended")
 	// errTooLong ends an operation that takes more than its time.
 	errTooLong = errors.New("the operation did not end within spec.timeout")
+	// errNamespaceEnds ends an operation in a namespace that is being deleted.
+	errNamespaceEnds = errors.New("the namespace is being deleted")
 )
 
 // again is when an instance is reconciled after an operation was ended: at once.
@@ -46,7 +50,7 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operat
 	s.keeper.Insist()
 	fault.Point(fault.InstanceBegun, key.String())
 	bounded, end := r.bound(ctx, s.instance, next)
-	err := do(bounded)
+	err := do(release.WithObserver(bounded, s.observer(next)))
 	// Whatever it came to, the objects may be others than the monitor has seen.
 	r.owed.Store(key, true)
 	cause := context.Cause(bounded)
@@ -60,26 +64,58 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operat
 		return err
 	case errors.Is(cause, errUnwanted):
 		return r.abandon(ctx, s, err)
+	case errors.Is(cause, errNamespaceEnds):
+		return r.endWithNamespace(s)
 	case errors.Is(cause, errTooLong):
-		err = outcome.Stalled(v1alpha1.ReasonTimedOut, fmt.Errorf("%w: %w", errTooLong, err))
+		err = s.tooLong(ctx, err)
 	}
 	return r.failed(s, err)
 }
 
+// observer shows what an operation waits for, and notes what it keeps.
+func (s *scope) observer(next v1alpha1.Operation) release.Observer {
+	return release.Observer{
+		Retaining: s.retain,
+		Waiting: func(ctx context.Context, message string) {
+			s.keeper.Working(working(next) + ": " + message)
+			if err := s.keeper.Save(ctx); err != nil {
+				ctrl.LoggerFrom(ctx).Error(err, "Could not show what the operation waits for")
+			}
+		},
+	}
+}
+
+// tooLong is the error of an operation whose time has passed. What it has left at work
+// is ended, as after a cancel.
+func (s *scope) tooLong(ctx context.Context, err error) error {
+	text := err.Error()
+	if abandoned := s.abandonReleases(ctx); abandoned != nil {
+		text += "; " + abandoned.Error()
+	}
+	return outcome.Stalled(v1alpha1.ReasonTimedOut, fmt.Errorf("%w (%s): %s", errTooLong, timeout(s.instance), text))
+}
+
+// endWithNamespace notes that an operation was ended since its namespace is being
+// deleted. The instance is deleted with it and reconciled again then.
+func (r *Reconciler) endWithNamespace(s *scope) error {
+	s.conclude(v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errNamespaceEnds)
+	return outcome.Waiting(v1alpha1.ReasonProgressing, 0, errNamespaceEnds)
+}
+
 // bound is the context of an operation: it ends with the operation's time, and
 // when the instance is no longer to be what the operation makes of it. A removal
-// goes through.
+// goes through unless its namespace is deleted.
 func (r *Reconciler) bound(ctx context.Context, instance *v1alpha1.AppInstance, next v1alpha1.Operation) (context.Context, func()) {
 	ctx, late := context.WithTimeoutCause(ctx, timeout(instance), errTooLong)
-	if next.Type == v1alpha1.OperationUninstall {
-		return ctx, late
-	}
-	ctx, end := r.running.begin(ctx, instance)
+	ctx, end := r.running.begin(ctx, instance, next)
 	// What was changed since this reconcile has read the instance, and before it
 	// could be told, is in the cache already.
 	live := &v1alpha1.AppInstance{}
 	if err := r.Get(ctx, client.ObjectKeyFromObject(instance), live); err == nil {
 		r.running.compare(live)
+	}
+	if ends, err := r.namespaceEnds(ctx, instance.Namespace); err == nil && ends {
+		r.running.endIn(instance.Namespace)
 	}
 	return ctx, func() { end(); late() }
 }

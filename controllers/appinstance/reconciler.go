@@ -75,7 +75,8 @@ type scope struct {
 	tenant   release.Tenant
 	helm     release.Client
 	target   *target
-	operated bool // Helm has changed the objects in this reconcile
+	retained []v1alpha1.ObjectReference // all that an operation of this reconcile has kept
+	operated bool                       // Helm has changed the objects in this reconcile
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstances,verbs=get;list;watch;update;patch

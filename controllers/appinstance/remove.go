@@ -10,7 +10,7 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// maxRetained bounds the volume claims that are listed in status.
+// maxRetained bounds the objects that are listed in status as kept.
 const maxRetained = 100
 
 // remove makes an instance that should be absent so. It stays as the record.
@@ -21,7 +21,7 @@ func (r *Reconciler) remove(ctx context.Context, s *scope) error {
 	r.forget(s)
 	message := "removed"
 	if n := len(s.instance.Status.Retained); n > 0 {
-		message = fmt.Sprintf("removed; %d volume claims are kept, see status.retained", n)
+		message = "removed; " + keptMessage(n)
 	}
 	for _, milestone := range status.AppInstance.Milestones {
 		s.keeper.Reached(milestone, v1alpha1.ReasonRemoved, message)
@@ -30,8 +30,8 @@ func (r *Reconciler) remove(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// uninstall removes all releases, the last one first, and the volume claims if
-// they are not to be kept. It does nothing for an instance that has none.
+// uninstall removes all releases, the last one first, and what they would leave behind
+// if that should not be kept. It does nothing for an instance that has none.
 func (r *Reconciler) uninstall(ctx context.Context, s *scope) error {
 	if len(s.instance.Status.Releases) == 0 {
 		return nil
@@ -44,13 +44,7 @@ func (r *Reconciler) uninstall(ctx context.Context, s *scope) error {
 	if err := failedBefore(s, operation); err != nil {
 		return err
 	}
-	err := r.operate(ctx, s, operation, func(ctx context.Context) error {
-		claims, err := r.takeDown(ctx, s)
-		if err == nil {
-			s.instance.Status.Retained = catalog.First(claims, maxRetained)
-		}
-		return err
-	})
+	err := r.operate(ctx, s, operation, func(ctx context.Context) error { return r.takeDown(ctx, s) })
 	if err != nil {
 		return err
 	}
@@ -61,59 +55,65 @@ func (r *Reconciler) uninstall(ctx context.Context, s *scope) error {
 	return s.succeeded(ctx)
 }
 
-// takeDown returns the volume claims that are kept.
-func (r *Reconciler) takeDown(ctx context.Context, s *scope) ([]v1alpha1.ObjectReference, error) {
-	claims := s.instance.Status.Retained
+// takeDown removes all releases, the last one first, and what they have left behind if
+// that should not be kept.
+func (r *Reconciler) takeDown(ctx context.Context, s *scope) error {
 	for _, known := range slices.Backward(s.instance.Status.Releases) {
-		rel, err := s.helm.Get(ctx, known.Name)
-		if err != nil {
-			return nil, err
-		}
-		if rel == nil || !s.owns(rel) {
-			continue
-		}
-		if claims, err = s.retain(ctx, known.Name, claims); err != nil {
-			return nil, err
-		}
-		if err := s.helm.Uninstall(ctx, known.Name, false, timeout(s.instance)); err != nil {
-			return nil, err
+		if err := s.uninstall(ctx, known.Name); err != nil {
+			return err
 		}
 	}
 	if s.instance.Spec.DataPolicy != v1alpha1.DataDelete {
-		return claims, nil
+		return nil
 	}
-	return nil, s.helm.DeleteKept(ctx, claims)
+	if err := s.helm.DeleteKept(ctx, s.allRetained()); err != nil {
+		return err
+	}
+	s.retained, s.instance.Status.Retained = nil, nil
+	return nil
 }
 
-// retain adds the volume claims of a release to those that are kept. They are noted
-// before they lose their release, so that an interruption does not make them
-// unknown.
-func (s *scope) retain(ctx context.Context, name string, claims []v1alpha1.ObjectReference) ([]v1alpha1.ObjectReference, error) {
-	own, err := s.helm.Claims(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	for _, claim := range own {
-		if !slices.Contains(claims, claim) {
-			claims = append(claims, claim)
+// retain notes objects that are kept before they lose their release, so that an
+// interruption does not make them unknown.
+func (s *scope) retain(ctx context.Context, objects []v1alpha1.ObjectReference) error {
+	s.retained = s.allRetained()
+	for _, object := range objects {
+		if !slices.Contains(s.retained, object) {
+			s.retained = append(s.retained, object)
 		}
 	}
-	s.instance.Status.Retained = catalog.First(claims, maxRetained)
-	return claims, s.keeper.Save(ctx)
+	s.instance.Status.Retained = catalog.First(s.retained, maxRetained)
+	return s.keeper.Save(ctx)
 }
 
-// takeUp strikes off the kept volume claims that the releases have again.
+// allRetained are the objects that are kept, also those that do not fit into status.
+func (s *scope) allRetained() []v1alpha1.ObjectReference {
+	if len(s.retained) > 0 {
+		return s.retained
+	}
+	return s.instance.Status.Retained
+}
+
+// keptMessage says how many objects were kept.
+func keptMessage(n int) string {
+	if n == 1 {
+		return "1 object is kept, see status.retained of the instance"
+	}
+	return fmt.Sprintf("%d objects are kept, see status.retained of the instance", n)
+}
+
+// takeUp strikes off the kept objects that the releases have again.
 func (s *scope) takeUp(ctx context.Context) error {
 	st := &s.instance.Status
 	for _, known := range st.Releases {
 		if len(st.Retained) == 0 {
 			return nil
 		}
-		own, err := s.helm.Claims(ctx, known.Name)
+		own, err := s.helm.Retained(ctx, known.Name)
 		if err != nil {
 			return err
 		}
-		st.Retained = slices.DeleteFunc(st.Retained, func(claim v1alpha1.ObjectReference) bool { return slices.Contains(own, claim) })
+		st.Retained = slices.DeleteFunc(st.Retained, func(kept v1alpha1.ObjectReference) bool { return slices.Contains(own, kept) })
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ var _ = Describe("Removing", func() {
 		_, err := b.reconcile()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Removed"))
-		Expect(b.says(v1alpha1.ConditionReady)).To(Equal("removed; 1 volume claims are kept, see status.retained"))
+		Expect(b.says(v1alpha1.ConditionReady)).To(Equal("removed; 1 object is kept, see status.retained of the instance"))
 		Expect(b.revision("mine")).To(BeZero())
 		Expect(kept()).To(BeTrue())
 		status := b.instance.Status

@@ -20,15 +20,19 @@ type operations struct {
 
 type running struct {
 	makes string
-	end   context.CancelCauseFunc
+	// removes reports that the operation removes the instance, which goes through.
+	removes bool
+	end     context.CancelCauseFunc
 }
 
 // begin gives the context of an operation on an instance, and what to call when it
 // has ended.
-func (o *operations) begin(ctx context.Context, instance *v1alpha1.AppInstance) (context.Context, func()) {
+func (o *operations) begin(
+	ctx context.Context, instance *v1alpha1.AppInstance, next v1alpha1.Operation,
+) (context.Context, func()) {
 	ctx, end := context.WithCancelCause(ctx)
 	key := client.ObjectKeyFromObject(instance)
-	this := &running{makes: makes(instance), end: end}
+	this := &running{makes: makes(instance), removes: next.Type == v1alpha1.OperationUninstall, end: end}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.now == nil {
@@ -50,8 +54,21 @@ func (o *operations) begin(ctx context.Context, instance *v1alpha1.AppInstance) 
 func (o *operations) compare(instance *v1alpha1.AppInstance) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if known := o.now[client.ObjectKeyFromObject(instance)]; known != nil && known.makes != makes(instance) {
+	if known := o.now[client.ObjectKeyFromObject(instance)]; known != nil && !known.removes && known.makes != makes(instance) {
 		known.end(errUnwanted)
+	}
+}
+
+// endIn ends the operations in a namespace that is being deleted: what they remove or
+// make goes with it, and a removal would wait for the namespace, which waits for the
+// instance.
+func (o *operations) endIn(namespace string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for key, known := range o.now {
+		if key.Namespace == namespace {
+			known.end(errNamespaceEnds)
+		}
 	}
 }
 

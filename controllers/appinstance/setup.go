@@ -3,6 +3,7 @@ package appinstance
 import (
 	"context"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -28,6 +29,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, changed <-chan event.Gen
 		Watches(&v1alpha1.AppInfo{}, handler.EnqueueRequestsFromMapFunc(r.instancesOf),
 			builder.WithPredicates(servedChanged())).
 		Watches(&v1alpha1.AppInstance{}, handler.Funcs{UpdateFunc: r.endUnwanted}).
+		Watches(&corev1.Namespace{}, handler.Funcs{UpdateFunc: r.endWith}).
 		WatchesRawSource(source.Channel(changed, &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Func(r.turns)).
 		WithOptions(options).
@@ -39,6 +41,26 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, changed <-chan event.Gen
 func (r *Reconciler) endUnwanted(_ context.Context, e event.UpdateEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	if instance, ok := e.ObjectNew.(*v1alpha1.AppInstance); ok {
 		r.running.compare(instance)
+	}
+}
+
+// endWith ends what is under way in a namespace that is being deleted, and lets go of
+// the instances in it that wait for another try.
+func (r *Reconciler) endWith(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	if !e.ObjectOld.GetDeletionTimestamp().IsZero() || e.ObjectNew.GetDeletionTimestamp().IsZero() {
+		return
+	}
+	namespace := e.ObjectNew.GetName()
+	r.running.endIn(namespace)
+	var list v1alpha1.AppInstanceList
+	if err := r.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list the instances of a namespace", "namespace", namespace)
+		return
+	}
+	for i := range list.Items {
+		if !list.Items[i].DeletionTimestamp.IsZero() {
+			queue.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		}
 	}
 }
 

@@ -98,10 +98,10 @@ func TestRemedySuffices(t *testing.T) {
 		return synced, err
 	}).Should(BeTrue())
 
-	claims, err := as.Claims(t.Context(), "web")
+	claims, err := as.Retained(t.Context(), "web")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(claims).To(HaveLen(1))
-	g.Expect(as.Uninstall(t.Context(), "web", false, 0)).To(Succeed())
+	g.Expect(as.Uninstall(t.Context(), release.Removal{Name: "web"})).To(Succeed())
 	g.Expect(as.DeleteKept(t.Context(), claims)).To(Succeed())
 }
 

@@ -81,7 +81,7 @@ func (p *podLists) reason(ctx context.Context, namespace string, having labels.S
 	pods, err := p.in(ctx, namespace, having)
 	mild := ""
 	for i := range pods {
-		grave, said := podReason(&pods[i])
+		grave, said := PodReason(&pods[i])
 		if grave {
 			return said, err
 		}
@@ -94,7 +94,7 @@ func (p *podLists) reason(ctx context.Context, namespace string, having labels.S
 
 // podReason is why a pod is not ready, and whether that is more than a matter of
 // time.
-func podReason(pod *corev1.Pod) (bool, string) {
+func PodReason(pod *corev1.Pod) (bool, string) {
 	if pod.DeletionTimestamp != nil {
 		return false, ""
 	}

@@ -5,9 +5,6 @@ import (
 	"fmt"
 
 	"helm.sh/helm/v3/pkg/release"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -36,39 +33,45 @@ func (c *Client) Abandon(ctx context.Context, name string) error {
 // ended well.
 func (o *operation) endHooks(cut *release.Release) error {
 	run := cut.Labels[runMark]
+	if !cut.Info.Deleted.IsZero() {
+		run = removalRun(cut)
+	}
 	if run == "" || !interrupted(cut) {
 		return nil
 	}
 	for _, hook := range cut.Hooks {
-		if hook.LastRun.Phase == release.HookPhaseSucceeded || hook.Kind == claimKind.Kind {
+		if hook.LastRun.Phase == release.HookPhaseSucceeded && !hook.LastRun.StartedAt.Before(cut.Info.Deleted) {
 			continue
 		}
-		var head objectHead
-		if err := yaml.Unmarshal([]byte(hook.Manifest), &head); err != nil {
-			return fmt.Errorf("read hook %s: %w", hook.Name, err)
+		ref, err := o.hookRef(hook, cut)
+		if err != nil {
+			return err
 		}
-		if err := o.deleteOfRun(o.client.ref(head, cut.Namespace), run); err != nil {
+		if err := o.deleteOfRun(ref, run); err != nil {
 			return fmt.Errorf("delete hook %s: %w", hook.Name, err)
 		}
 	}
 	return nil
 }
 
-// deleteOfRun deletes an object if a run has made it.
+// hookRef names the object of a hook.
+func (o *operation) hookRef(hook *release.Hook, of *release.Release) (ObjectRef, error) {
+	var head objectHead
+	if err := yaml.Unmarshal([]byte(hook.Manifest), &head); err != nil {
+		return ObjectRef{}, fmt.Errorf("read hook %s: %w", hook.Name, err)
+	}
+	return o.client.ref(head, of.Namespace), nil
+}
+
+// deleteOfRun deletes a hook if a run has made it, and if it need not outlive its
+// release.
 func (o *operation) deleteOfRun(ref ObjectRef, run string) error {
-	objects, err := o.resource(ref)
-	if meta.IsNoMatchError(err) {
+	if ref.Kind == claimKind.Kind || isContainer(ref) {
 		return nil
 	}
-	if err != nil {
+	live, err := o.get(o.ctx, ref)
+	if err != nil || live == nil || live.GetAnnotations()[runMark] != run {
 		return err
 	}
-	live, err := objects.Get(o.ctx, ref.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil || live.GetAnnotations()[runMark] != run {
-		return err
-	}
-	return deleteObject(o.ctx, objects, ref.Name)
+	return o.deleteRef(ref)
 }

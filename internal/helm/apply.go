@@ -69,7 +69,7 @@ func (c *Client) apply(
 	if err != nil {
 		return nil, err
 	}
-	o, err := c.begin(ctx)
+	o, err := c.beginOn(ctx, spec.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -201,6 +201,7 @@ func (o *operation) tidy(older []*release.Release, present *release.Release) err
 }
 
 func (o *operation) install(spec Spec, unit *chart.Chart, labels map[string]string, again bool) error {
+	o.cluster.phase = phaseInstall
 	install := action.NewInstall(o.action)
 	install.ReleaseName, install.Namespace = spec.Name, o.client.tenant.Namespace
 	install.Labels, install.Timeout = labels, cmp.Or(spec.Timeout, DefaultTimeout)
@@ -213,6 +214,7 @@ func (o *operation) install(spec Spec, unit *chart.Chart, labels map[string]stri
 }
 
 func (o *operation) upgrade(spec Spec, unit *chart.Chart, labels map[string]string) error {
+	o.cluster.phase = phaseUpgrade
 	upgrade := action.NewUpgrade(o.action)
 	upgrade.Namespace, upgrade.MaxHistory = o.client.tenant.Namespace, max(spec.MaxHistory, 0)
 	upgrade.Labels, upgrade.Timeout = labels, cmp.Or(spec.Timeout, DefaultTimeout)

@@ -108,7 +108,7 @@ func TestLargeReleaseLives(t *testing.T) {
 			g.Expect(recordStates(t, namespace)).To(Equal(recordState{
 				small: []string{"sh.helm.release.v1.blog.v4"}, large: []string{"sh.helm.release.v1.blog.v3"}, chunks: one.chunks,
 			}), "history is bounded, and a record that fits is as Helm makes it")
-			g.Expect(c.Uninstall(ctx, "blog", false, time.Minute)).To(Succeed())
+			g.Expect(c.Uninstall(ctx, helm.Removal{Name: "blog", Timeout: time.Minute})).To(Succeed())
 			g.Expect(recordsLeft(t, namespace)).To(BeEmpty())
 		})
 	}
@@ -166,7 +166,7 @@ func steps() map[string]step {
 			},
 		},
 		"a removal": {before: install("two"), gone: true, do: func(ctx context.Context, c *helm.Client, name string, _ bool) error {
-			return c.Uninstall(ctx, name, false, time.Minute)
+			return c.Uninstall(ctx, helm.Removal{Name: name, Timeout: time.Minute})
 		}},
 	}
 }
@@ -187,7 +187,7 @@ func (s step) takenUp(t testing.TB, c *helm.Client, namespace, name string) {
 		g.Expect(err).NotTo(HaveOccurred(), name)
 		g.Expect(cm.Data).To(HaveKeyWithValue("v", "two"), name)
 	}
-	g.Expect(c.Uninstall(ctx, name, false, time.Minute)).To(Succeed(), name)
+	g.Expect(c.Uninstall(ctx, helm.Removal{Name: name, Timeout: time.Minute})).To(Succeed(), name)
 	g.Expect(recordsLeft(t, namespace)).To(BeEmpty(), name)
 }
 
@@ -247,7 +247,7 @@ func TestRemovalCleansUpAfterKills(t *testing.T) {
 	g.Expect(err).To(MatchError(context.Canceled))
 	g.Expect(recordsLeft(t, namespace)).To(HaveLen(2), "chunks, and no record")
 	g.Expect(c.Get(t.Context(), "blog")).To(BeNil())
-	g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).To(Succeed())
+	g.Expect(c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute})).To(Succeed())
 	g.Expect(recordsLeft(t, namespace)).To(BeEmpty())
 }
 
@@ -282,7 +282,7 @@ func TestSpoiledRecordIsAnError(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred())
 			_, err = c.Get(ctx, "blog")
 			g.Expect(err).To(MatchError(ContainSubstring("read record sh.helm.release.v1.blog.v1: ")))
-			g.Expect(c.Uninstall(ctx, "blog", false, time.Minute)).NotTo(Succeed(), "it is not taken for gone")
+			g.Expect(c.Uninstall(ctx, helm.Removal{Name: "blog", Timeout: time.Minute})).NotTo(Succeed(), "it is not taken for gone")
 		})
 	}
 }
@@ -317,7 +317,7 @@ func TestHostileRecordIsAnError(t *testing.T) {
 			writeRecord(t, namespace, 1, packed(t, one.record))
 			_, err := c.Get(t.Context(), "blog")
 			g.Expect(err).To(MatchError(ContainSubstring(one.want)))
-			g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).NotTo(Succeed())
+			g.Expect(c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute})).NotTo(Succeed())
 		})
 	}
 }

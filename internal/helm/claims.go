@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"sort"
+	"slices"
 	"strings"
 
 	"helm.sh/helm/v3/pkg/kube"
@@ -107,13 +107,10 @@ func leaveClaims(set map[string]any) bool {
 	return unstructured.SetNestedField(set, retain, whenDeleted...) == nil
 }
 
-// Claims are the volume claims in the cluster that belong to a release: those of
-// any recorded revision, and those that its stateful sets have made. What is marked
-// as another release's is left out, and so is the claim of a hook that is not marked
-// as this one's: whoever comes second uses the claim that is there. To be asked
-// before Uninstall, after which nobody knows. None is no error.
-func (c *Client) Claims(ctx context.Context, name string) ([]ObjectRef, error) {
-	o, err := c.begin(ctx)
+// Retained lists the objects that would outlive the newest revision of a release if
+// the release were removed now. None is no error.
+func (c *Client) Retained(ctx context.Context, name string) ([]ObjectRef, error) {
+	o, err := c.beginOn(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -121,24 +118,85 @@ func (c *Client) Claims(ctx context.Context, name string) ([]ObjectRef, error) {
 	if err != nil || len(history) == 0 {
 		return nil, o.judge(v1alpha1.ReasonUninstallFailed, err)
 	}
+	retained, err := o.retainedBy(history[len(history)-1:])
+	return retained, o.judge(v1alpha1.ReasonUninstallFailed, err)
+}
+
+// retainedBy lists the objects that outlive revisions of a release: volume claims of
+// any of them, those that their StatefulSets have made, what would take volume claims
+// with it, and what the chart marks to be kept. What is marked as another release's is
+// left out, and so is the claim of a hook that is not marked as this one's: whoever
+// comes second uses the claim that is there.
+func (o *operation) retainedBy(history []*release.Release) ([]ObjectRef, error) {
+	objects, err := o.leavingWith(replaced(history))
+	if err != nil {
+		return nil, err
+	}
+	// Claims are listed, which shows those of StatefulSets too.
+	r, err := o.planRetention(slices.DeleteFunc(objects, func(one leaving) bool { return isClaimRef(one.ref) }))
+	if err != nil {
+		return nil, err
+	}
 	wanted := map[string]*claimRule{}
 	for _, revision := range history {
 		if err := collectClaims(revision, wanted); err != nil {
 			return nil, err
 		}
 	}
-	var found []ObjectRef
 	for namespace, rule := range wanted {
-		some, err := o.findClaims(history[len(history)-1], namespace, rule)
+		claims, err := o.findClaims(history[len(history)-1], namespace, rule)
 		if err != nil {
-			return nil, o.judge(v1alpha1.ReasonUninstallFailed, fmt.Errorf("list volume claims: %w", err))
+			return nil, fmt.Errorf("list volume claims: %w", err)
 		}
-		found = append(found, some...)
+		for _, claim := range claims {
+			r.claims[identityOf(claim)] = claim
+		}
 	}
-	sort.Slice(found, func(i, j int) bool {
-		return found[i].Namespace+"/"+found[i].Name < found[j].Namespace+"/"+found[j].Name
-	})
-	return found, nil
+	return r.objects(), nil
+}
+
+// leavingWith are the objects of revisions, the newest first.
+func (o *operation) leavingWith(revisions []*release.Release) ([]leaving, error) {
+	var all []leaving
+	seen := map[identity]bool{}
+	for _, revision := range slices.Backward(revisions) {
+		some, err := o.leavingOfManifest(revision)
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range some {
+			if key := identityOf(one.ref); !seen[key] {
+				seen[key] = true
+				all = append(all, one)
+			}
+		}
+	}
+	return all, nil
+}
+
+// leavingOfManifest reads in full only the documents of which more counts than the name.
+func (o *operation) leavingOfManifest(revision *release.Release) ([]leaving, error) {
+	var all []leaving
+	for _, document := range cut(revision.Manifest) {
+		if !strings.Contains(document, kube.ResourcePolicyAnno) && !strings.Contains(document, crdKind) {
+			var head objectHead
+			if err := yaml.Unmarshal([]byte(document), &head); err != nil {
+				return nil, fmt.Errorf("read manifest of revision %d: %w", revision.Version, err)
+			}
+			for _, one := range flat(head) {
+				all = append(all, leaving{ref: o.client.ref(one, revision.Namespace)})
+			}
+			continue
+		}
+		var object map[string]any
+		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+			return nil, fmt.Errorf("read manifest of revision %d: %w", revision.Version, err)
+		}
+		for _, one := range flatten(&unstructured.Unstructured{Object: object}) {
+			all = append(all, leavingOf(o.client.ref(headOf(one), revision.Namespace), one))
+		}
+	}
+	return all, nil
 }
 
 // claimRule says which claims of a namespace belong to a release.
@@ -273,16 +331,26 @@ func claimRef(namespace, name string) ObjectRef {
 	}
 }
 
-// DeleteKept deletes objects that were kept, as the tenant. One that is gone is no
-// error, and one that a release has taken up since is left to it.
+// DeleteKept deletes volume claims that were kept, as the tenant, and then the
+// Namespaces that were kept for their sake if no other claims are left in them. Other
+// objects stay. One that is gone is no error, and one that a release has taken up since
+// is left to it.
 func (c *Client) DeleteKept(ctx context.Context, refs []ObjectRef) error {
 	o, err := c.begin(ctx)
 	if err != nil {
 		return err
 	}
-	for _, ref := range refs {
-		if err := o.deleteKept(ref); err != nil {
-			return o.judge(v1alpha1.ReasonUninstallFailed, fmt.Errorf("delete %s: %w", ref, err))
+	for _, part := range []func(ObjectRef) bool{
+		func(ref ObjectRef) bool { return ref.Kind == claimKind.Kind },
+		func(ref ObjectRef) bool { return isNamespace(ref) && ref.Name != c.tenant.Namespace },
+	} {
+		for _, ref := range refs {
+			if !part(ref) {
+				continue
+			}
+			if err := o.deleteKept(ref); err != nil {
+				return o.judge(v1alpha1.ReasonUninstallFailed, fmt.Errorf("delete %s: %w", ref, err))
+			}
 		}
 	}
 	return nil
@@ -301,7 +369,29 @@ func (o *operation) deleteKept(ref ObjectRef) error {
 	if used, err := o.inUse(&found.Items[0]); err != nil || used {
 		return err
 	}
+	if isNamespace(ref) {
+		if holds, err := o.holdsMore(&found.Items[0]); err != nil || holds {
+			return err
+		}
+	}
 	return deleteObject(o.ctx, objects, ref.Name)
+}
+
+// holdsMore reports whether a Namespace must stay: its chart marks it to be kept, or it
+// holds claims that are not being deleted.
+func (o *operation) holdsMore(namespace *unstructured.Unstructured) (bool, error) {
+	if namespace.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy {
+		return true, nil
+	}
+	claims, err := o.resource(claimRef(namespace.GetName(), ""))
+	if err != nil {
+		return false, err
+	}
+	found, err := claims.List(o.ctx, metav1.ListOptions{})
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(found.Items, func(claim unstructured.Unstructured) bool { return claim.GetDeletionTimestamp() == nil }), nil
 }
 
 // inUse reports whether an object is marked as that of a release that lives. That

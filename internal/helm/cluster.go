@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"time"
+	"strings"
 
 	"helm.sh/helm/v3/pkg/kube"
 	"helm.sh/helm/v3/pkg/storage"
@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/cli-runtime/pkg/resource"
 
 	"github.com/appmarket/operator/internal/fault"
@@ -33,8 +32,16 @@ type cluster struct {
 	// forgiving leaves out objects of kinds that the cluster no longer has, which
 	// are gone with their kind, when a release is uninstalled.
 	forgiving bool
+	// retained are objects that must not be deleted, as far as was found out.
+	retained map[identity]bool
+	// operation is what the cluster is used for.
+	operation *operation
+	// phase is the part of the operation that its hooks belong to, such as install,
+	// and changed says that it has changed objects: hooks that follow are post hooks.
+	phase   string
+	changed bool
 	// failure is the last error met, in full: Helm often keeps only its text, or
-	// not even that.
+	// not even that. A stepFailure stays.
 	failure error
 }
 
@@ -65,26 +72,35 @@ func (c *cluster) Create(resources kube.ResourceList) (*kube.Result, error) {
 	if len(fresh) == 0 {
 		return &kube.Result{}, nil
 	}
+	if isHook(fresh[0]) {
+		result, err := c.createHooks(fresh)
+		if err == nil {
+			fault.Point(fault.HelmHookCreated, c.records.subject())
+		}
+		return result, c.note(err)
+	}
 	result, err := c.Client.Create(fresh)
-	switch {
-	case err != nil:
-	case isHook(fresh[0]):
-		fault.Point(fault.HelmHookCreated, c.records.subject())
-	case c.records.begun: // CRDs come before
+	if err == nil && c.records.begun { // CRDs come before
+		c.changed = true
 		fault.Point(fault.HelmObjectsApplied, c.records.subject())
 	}
 	return result, c.note(err)
 }
 
 // Update brings objects from one state to another. A volume claim that the target
-// goes without stays: one of a release that was adopted bears no mark to be kept.
+// goes without stays: one of a release that was adopted bears no mark to be kept. So
+// does what must not be deleted for the sake of claims.
 func (c *cluster) Update(original, target kube.ResourceList, force bool) (*kube.Result, error) {
-	original = original.Filter(func(info *resource.Info) bool { return !isClaim(info) || target.Contains(info) })
-	if err := c.retainOf(original.Difference(target)); err != nil {
+	leaving := original.Difference(target)
+	if err := c.retainOf(leaving); err != nil {
 		return nil, err
 	}
+	original = original.Filter(func(info *resource.Info) bool {
+		return target.Contains(info) || !isClaim(info) && !c.isRetained(info)
+	})
 	result, err := c.Client.Update(original, target, force)
 	if err == nil {
+		c.changed = true
 		fault.Point(fault.HelmObjectsApplied, c.records.subject())
 	}
 	return result, c.note(err)
@@ -96,13 +112,16 @@ func (c *cluster) Delete(resources kube.ResourceList) (*kube.Result, []error) {
 }
 
 // DeleteWithPropagationPolicy deletes objects, but no volume claims, nor has it them
-// deleted with the stateful set that has made them.
+// deleted with the objects that own or hold them.
 func (c *cluster) DeleteWithPropagationPolicy(
 	resources kube.ResourceList, policy metav1.DeletionPropagation,
 ) (*kube.Result, []error) {
 	var doomed kube.ResourceList
 	for _, info := range resources {
 		spared, err := c.spared(info)
+		if err == nil && !spared && isHook(info) {
+			spared, err = c.isGoneHook(info)
+		}
 		if err != nil {
 			return nil, []error{c.note(err)}
 		}
@@ -110,112 +129,25 @@ func (c *cluster) DeleteWithPropagationPolicy(
 			doomed.Append(info)
 		}
 	}
-	if len(doomed) == 0 {
-		return &kube.Result{}, nil
-	}
 	if err := c.retainOf(doomed); err != nil {
 		return nil, []error{err}
+	}
+	doomed = doomed.Filter(func(info *resource.Info) bool { return !c.isRetained(info) })
+	if len(doomed) == 0 {
+		return &kube.Result{}, nil
 	}
 	result, errs := c.Client.DeleteWithPropagationPolicy(doomed, policy)
 	if len(errs) > 0 {
 		_ = c.note(errors.Join(errs...)) // it is the caller's to return
+	}
+	if !isHook(doomed[0]) {
+		c.changed = true
 	}
 	return result, errs
 }
 
 func isClaim(info *resource.Info) bool {
 	return info.Mapping.GroupVersionKind.GroupKind() == corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim").GroupKind()
-}
-
-// Wait waits for CRDs to be established, the only thing that Helm is let wait
-// for here.
-func (c *cluster) Wait(resources kube.ResourceList, timeout time.Duration) error {
-	return c.poll(resources, timeout, "be established", func(info *resource.Info) (bool, error) {
-		if info.Mapping.GroupVersionKind.Kind != "CustomResourceDefinition" {
-			return true, nil
-		}
-		if err := info.Get(); err != nil {
-			return false, err
-		}
-		status, _, err := condition(info, "Established")
-		return status == metav1.ConditionTrue, err
-	})
-}
-
-// WaitForDelete waits until the objects are gone.
-func (c *cluster) WaitForDelete(resources kube.ResourceList, timeout time.Duration) error {
-	err := c.poll(resources, timeout, "be gone", func(info *resource.Info) (bool, error) {
-		if spared, err := c.spared(info); spared || err != nil {
-			return spared, err
-		}
-		err := info.Get()
-		if apierrors.IsNotFound(err) {
-			return true, nil
-		}
-		return false, err
-	})
-	if err == nil && c.forgiving && (len(resources) == 0 || !isHook(resources[0])) {
-		fault.Point(fault.HelmObjectsDeleted, c.records.subject())
-	}
-	return err
-}
-
-// WatchUntilReady waits for hooks: jobs and pods until they have ended, anything
-// else not at all.
-func (c *cluster) WatchUntilReady(resources kube.ResourceList, timeout time.Duration) error {
-	err := c.poll(resources, timeout, "complete", func(info *resource.Info) (bool, error) {
-		if c.hooks.finished[hookKey(info)] {
-			return true, nil
-		}
-		switch info.Mapping.GroupVersionKind.Kind {
-		case "Job":
-			return jobEnded(info)
-		case "Pod":
-			return podEnded(info)
-		}
-		return true, nil
-	})
-	if err == nil {
-		err = c.recordHooks(resources)
-	}
-	if err == nil {
-		fault.Point(fault.HelmHookEnded, c.records.subject())
-	}
-	return err
-}
-
-// poll asks for each object until done says so. It asks often at first, since
-// most things that Helm waits for are quick.
-func (c *cluster) poll(
-	resources kube.ResourceList, timeout time.Duration, what string, done func(*resource.Info) (bool, error),
-) error {
-	ctx, cancel := context.WithTimeout(c.ctx, timeout)
-	defer cancel()
-	for _, info := range resources {
-		pause := wait.Backoff{Duration: 50 * time.Millisecond, Factor: 1.5, Cap: time.Second, Steps: 100}
-		for {
-			ok, err := done(info)
-			if err != nil && !passing(err) {
-				return c.note(err)
-			}
-			if ok {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				return c.note(c.tooLate(info, timeout, what))
-			case <-time.After(pause.Step()):
-			}
-		}
-	}
-	return nil
-}
-
-func (c *cluster) tooLate(info *resource.Info, timeout time.Duration, what string) error {
-	if err := c.ctx.Err(); err != nil {
-		return err
-	}
-	return fmt.Errorf("%s %q did not %s within %s", info.Mapping.GroupVersionKind.Kind, info.Name, what, timeout)
 }
 
 // passing reports whether an error of a read may be gone the next time.
@@ -229,7 +161,7 @@ func passing(err error) bool {
 
 // note remembers an error.
 func (c *cluster) note(err error) error {
-	if err != nil {
+	if _, explained := errors.AsType[*stepFailure](c.failure); err != nil && !explained {
 		c.failure = err
 	}
 	return err
@@ -250,15 +182,11 @@ func onlyMissingKinds(err error) bool {
 	return meta.IsNoMatchError(err) || missingKind.MatchString(err.Error())
 }
 
-// condition reads a condition of a live object.
-func condition(info *resource.Info, name string) (metav1.ConditionStatus, string, error) {
-	object, err := content(info)
+// condition returns the status of a condition of an object, and its reason and message.
+func condition(live *unstructured.Unstructured, name string) (metav1.ConditionStatus, string, error) {
+	found, _, err := unstructured.NestedFieldNoCopy(live.Object, "status", "conditions")
 	if err != nil {
-		return "", "", err
-	}
-	found, _, err := unstructured.NestedFieldNoCopy(object, "status", "conditions")
-	if err != nil {
-		return "", "", fmt.Errorf("read conditions of %s: %w", info.Name, err)
+		return "", "", fmt.Errorf("read conditions of %s: %w", live.GetName(), err)
 	}
 	conditions, _ := found.([]any) // a new CRD has null
 	for _, item := range conditions {
@@ -267,18 +195,10 @@ func condition(info *resource.Info, name string) (metav1.ConditionStatus, string
 			status, _ := one["status"].(string)
 			reason, _ := one["reason"].(string)
 			message, _ := one["message"].(string)
-			return metav1.ConditionStatus(status), reason + ": " + message, nil
+			return metav1.ConditionStatus(status), strings.TrimSuffix(reason+": "+message, ": "), nil
 		}
 	}
 	return "", "", nil
-}
-
-func content(info *resource.Info) (map[string]any, error) {
-	object, ok := info.Object.(*unstructured.Unstructured)
-	if !ok {
-		return nil, fmt.Errorf("read %s: it is a %T", info.Name, info.Object)
-	}
-	return object.Object, nil
 }
 
 // GetPodList finds no pods: logs of hooks are not read.

@@ -30,7 +30,7 @@ func TestCatalogDoesNotDrift(t *testing.T) {
 			}
 			_, err := c.Install(ctx, helm.Spec{Name: "app", Files: chart, Values: parents(chart), Timeout: time.Millisecond})
 			// The API server of the tests has few addresses for services.
-			defer func() { g.Expect(c.Uninstall(ctx, "app", false, time.Minute)).To(Succeed()) }()
+			defer func() { g.Expect(c.Uninstall(ctx, helm.Removal{Name: "app", Timeout: time.Minute})).To(Succeed()) }()
 			if err != nil {
 				t.Skip("left out: it cannot be installed here: ", err)
 			}

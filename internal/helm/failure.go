@@ -41,6 +41,11 @@ func (o *operation) judge(reason string, err error) error {
 		return nil
 	case outcome.Reason(err, "") != "":
 		return err
+	}
+	if step, ok := errors.AsType[*stepFailure](o.cluster.failure); ok {
+		return o.judgeStep(reason, step)
+	}
+	switch {
 	case o.ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", oneLine(withoutDetails(err.Error())), o.ctx.Err())
 	}
@@ -49,6 +54,14 @@ func (o *operation) judge(reason string, err error) error {
 		text += ": " + failure.Error()
 	}
 	return o.judgeText(reason, text)
+}
+
+// judgeStep says what the failure of a step means. Helm's words around it are left out.
+func (o *operation) judgeStep(reason string, step *stepFailure) error {
+	if step.timedOut {
+		reason = v1alpha1.ReasonTimedOut
+	}
+	return outcome.Failed(reason, sentence(withoutDetails(step.text)))
 }
 
 func (o *operation) judgeText(reason, text string) error {

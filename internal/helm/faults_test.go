@@ -99,7 +99,7 @@ func TestRemovalIsKilledAtEachPoint(t *testing.T) {
 
 			g.Expect(startOperator(t, namespace, nil).Wait()).To(Succeed(), "the same process lives on the second time")
 			g.Expect(c.Get(t.Context(), "blog")).To(BeNil())
-			g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).To(Succeed())
+			g.Expect(c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute})).To(Succeed())
 		})
 	}
 }

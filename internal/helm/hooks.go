@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,6 +21,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/resource"
+
+	"github.com/appmarket/operator/api/v1alpha1"
 )
 
 // runMark names a run, on a release as a label and on the hooks that it created
@@ -28,6 +31,14 @@ import (
 // same run, and Helm makes a new revision for it that would carry out all hooks
 // again.
 const runMark = "appmarket.io/run"
+
+// Phases of an operation, as the events of hooks call them.
+const (
+	phaseInstall  = "install"
+	phaseUpgrade  = "upgrade"
+	phaseRollback = "rollback"
+	phaseDelete   = "delete"
+)
 
 // hooks is what is known of the hooks of a run.
 type hooks struct {
@@ -82,15 +93,19 @@ func hookKey(info *resource.Info) string {
 
 var access = meta.NewAccessor()
 
+func isJob(info *resource.Info) bool {
+	return info.Mapping.GroupVersionKind.GroupKind() == jobKind.GroupKind()
+}
+
 func isHook(info *resource.Info) bool {
 	annotations, err := access.Annotations(info.Object)
 	return err == nil && annotations[release.HookAnnotation] != ""
 }
 
 // resumeHook reports whether an object need not be created: it is a hook that
-// this run has finished or that is there and was created by it, or a volume claim
-// that is there. A hook that has to be created is marked with the run, and a volume
-// claim with the release, as Helm marks what is no hook: it outlives the run.
+// this run has finished or that is there and was created by it, or one that outlives
+// releases and is there. A hook that has to be created is marked with the run and
+// with the release.
 func (c *cluster) resumeHook(info *resource.Info) (bool, error) {
 	if !isHook(info) {
 		return false, nil
@@ -98,7 +113,7 @@ func (c *cluster) resumeHook(info *resource.Info) (bool, error) {
 	if c.hooks.finished[hookKey(info)] {
 		return true, nil
 	}
-	if c.hooks.resumed || isClaim(info) {
+	if c.hooks.resumed || isLasting(info) {
 		ours, err := c.liveHook(info)
 		if err != nil || ours {
 			return ours, err
@@ -109,31 +124,126 @@ func (c *cluster) resumeHook(info *resource.Info) (bool, error) {
 		return false, fmt.Errorf("read annotations of hook %q: %w", info.Name, err)
 	}
 	annotations[runMark] = c.hooks.run
-	if current := c.records.current; isClaim(info) && current != nil {
-		annotations[releaseNameMark], annotations[releaseNamespaceMark] = current.Name, current.Namespace
-	}
+	owner := c.operation.release
+	annotations[releaseNameMark], annotations[releaseNamespaceMark] = owner.Name, owner.Namespace
 	return false, access.SetAnnotations(info.Object, annotations)
 }
 
-// liveHook reports whether the hook is in the cluster as this run has made it; a
-// volume claim counts whoever made it.
-func (c *cluster) liveHook(info *resource.Info) (bool, error) {
-	live, err := resource.NewHelper(info.Client, info.Mapping).Get(info.Namespace, info.Name)
-	if apierrors.IsNotFound(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	annotations, err := access.Annotations(live)
-	return err == nil && (isClaim(info) || c.hooks.resumed && annotations[runMark] == c.hooks.run), err
+// isLasting reports whether an object must outlive its release: a volume claim, and a
+// Namespace or a CRD, which would take other objects with it.
+func isLasting(info *resource.Info) bool {
+	return isClaim(info) || isContainer(infoRef(info))
 }
 
-// spared reports whether an object must not be deleted: a volume claim never, a
-// hook that this run has made not before it was waited for. Afterwards Helm
-// deletes it if its policy says so.
+// liveHook reports whether the hook is in the cluster as this run has made it; one that
+// outlives releases counts whoever made it.
+func (c *cluster) liveHook(info *resource.Info) (bool, error) {
+	live, err := c.operation.get(c.ctx, infoRef(info))
+	if err != nil || live == nil {
+		return false, err
+	}
+	return isLasting(info) || c.hooks.resumed && live.GetAnnotations()[runMark] == c.hooks.run, nil
+}
+
+// createHooks creates hooks, in place of those that an earlier run of the release has
+// left behind. Objects of others are left alone.
+func (c *cluster) createHooks(hooks kube.ResourceList) (*kube.Result, error) {
+	for _, info := range hooks {
+		if err := c.refuseMissingAccount(info); err != nil {
+			return nil, err
+		}
+	}
+	result, err := c.Client.Create(hooks)
+	if !apierrors.IsAlreadyExists(err) {
+		return result, err
+	}
+	left := hooks.Filter(func(info *resource.Info) bool { return info.ResourceVersion == "" })
+	for _, info := range left {
+		if err := c.refuseForeign(info); err != nil {
+			return nil, err
+		}
+	}
+	if _, errs := c.Delete(left); len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	if err := c.WaitForDelete(left, DefaultTimeout); err != nil {
+		return nil, err
+	}
+	return c.Client.Create(left)
+}
+
+// refuseForeign is an error if a hook is in the cluster and no earlier run of the
+// release has created it.
+func (c *cluster) refuseForeign(info *resource.Info) error {
+	live, err := c.operation.get(c.ctx, infoRef(info))
+	if err != nil || live == nil || isLeftover(live, c.operation.release) {
+		return err
+	}
+	marks := live.GetAnnotations()
+	text := existsAlready(c.describe(info), marks[releaseNameMark], "")
+	return &stepFailure{text: text + "; delete it, or install the app under another name"}
+}
+
+// isGoneHook reports whether a hook that should be deleted does not exist. One that
+// belongs to another release is left alone.
+func (c *cluster) isGoneHook(info *resource.Info) (bool, error) {
+	if c.hooks.passed[hookKey(info)] {
+		return false, nil
+	}
+	live, err := c.operation.get(c.ctx, infoRef(info))
+	switch {
+	case apierrors.IsForbidden(err):
+		return false, nil
+	case err != nil || live == nil:
+		return err == nil, err
+	case ofAnother(live, c.operation.release):
+		return false, c.refuseForeign(info)
+	}
+	return false, nil
+}
+
+// isLeftover reports whether an object is a hook that a run of the release has created.
+func isLeftover(live *unstructured.Unstructured, of *release.Release) bool {
+	return owns(of, live) && live.GetAnnotations()[runMark] != ""
+}
+
+// refuseMissingAccount is an error if a Job or a Pod needs a service account that the
+// release itself makes only after it.
+func (c *cluster) refuseMissingAccount(info *resource.Info) error {
+	current := c.records.current
+	if current == nil || c.changed || c.phase == phaseDelete || !isRunToCompletion(info) {
+		return nil
+	}
+	object, ok := info.Object.(*unstructured.Unstructured)
+	if !ok {
+		return nil
+	}
+	path := []string{"spec", "serviceAccountName"}
+	if isJob(info) {
+		path = []string{"spec", "template", "spec", "serviceAccountName"}
+	}
+	name, _, err := unstructured.NestedString(object.Object, path...)
+	if err != nil || name == "" {
+		return nil // the API server says what is wrong
+	}
+	account := accountRef(info.Namespace, name)
+	made, err := c.operation.client.objects(current)
+	if err != nil || !slices.Contains(made, account) {
+		return err
+	}
+	live, err := c.operation.get(c.ctx, account)
+	if err != nil || live != nil {
+		return nil // what the tenant may not see is found out by the hook itself
+	}
+	return &stepFailure{text: fmt.Sprintf("%s needs service account %q, which the chart creates only after this hook; "+
+		"create the service account first, or have the chart create it as a hook with a lower weight", c.describe(info), name)}
+}
+
+// spared reports whether an object must not be deleted: a volume claim never, and what
+// else is retained, a hook that this run has made not before it was waited for.
+// Afterwards Helm deletes it if its policy says so.
 func (c *cluster) spared(info *resource.Info) (bool, error) {
-	if isClaim(info) {
+	if isClaim(info) || c.retained[identityOf(infoRef(info))] {
 		return true, nil
 	}
 	if !isHook(info) || !c.hooks.resumed || c.hooks.passed[hookKey(info)] {
@@ -176,39 +286,48 @@ func (c *cluster) recordHooks(resources kube.ResourceList) error {
 	return nil
 }
 
-func jobEnded(info *resource.Info) (bool, error) {
-	if err := info.Get(); err != nil {
+// hasEnded reports whether a Job or a Pod has ended well, or was deleted: then nobody
+// knows more. It returns the failure of one that has failed.
+func (c *cluster) hasEnded(info *resource.Info, live *unstructured.Unstructured) (bool, error) {
+	if live == nil {
+		return true, nil
+	}
+	if isJob(info) {
+		if status, _, err := condition(live, "Complete"); err != nil || status == metav1.ConditionTrue {
+			return err == nil, err
+		}
+		status, why, err := condition(live, "Failed")
+		if err == nil && status == metav1.ConditionTrue {
+			err = c.hookFailed(info, why)
+		}
 		return false, err
 	}
-	if status, _, err := condition(info, "Complete"); err != nil || status == metav1.ConditionTrue {
-		return true, err
-	}
-	status, why, err := condition(info, "Failed")
-	if err == nil && status == metav1.ConditionTrue {
-		err = &hookFailure{fmt.Sprintf("job %s failed: %s", info.Name, why)}
-	}
-	return false, err
-}
-
-func podEnded(info *resource.Info) (bool, error) {
-	if err := info.Get(); err != nil {
-		return false, err
-	}
-	object, err := content(info)
-	if err != nil {
-		return false, err
-	}
-	phase, _, err := unstructured.NestedString(object, "status", "phase")
+	phase, _, err := unstructured.NestedString(live.Object, "status", "phase")
 	if err == nil && phase == string(corev1.PodFailed) {
-		err = &hookFailure{fmt.Sprintf("pod %s failed", info.Name)}
+		err = c.hookFailed(info, "")
 	}
-	return phase == string(corev1.PodSucceeded), err
+	return err == nil && phase == string(corev1.PodSucceeded), err
 }
 
-// hookFailure is the failure of a hook by its own doing.
-type hookFailure struct{ text string }
+// hookFailed is the error of a hook that has failed by itself.
+func (c *cluster) hookFailed(info *resource.Info, why string) error {
+	text := c.describe(info) + " failed"
+	for _, reason := range []string{why, c.operation.podsReason(c.ctx, infoRef(info))} {
+		if reason != "" {
+			text += ": " + reason
+		}
+	}
+	return &stepFailure{text: text + c.hookRemedy(info)}
+}
 
-func (h *hookFailure) Error() string { return h.text }
+// hookRemedy says what to do about a hook that has failed or was waited for too long.
+func (c *cluster) hookRemedy(info *resource.Info) string {
+	if c.phase != phaseDelete || !isHook(info) {
+		return ""
+	}
+	return fmt.Sprintf("; correct the cause and remove the app again, or set the annotation %s=true on the AppInstance "+
+		"and remove the app again without its delete hooks", v1alpha1.SkipDeleteHooksAnnotation)
+}
 
 // runName names a run that begins at a revision.
 func runName(revision int, wish string) string { return strconv.Itoa(revision) + "." + wish }

@@ -91,7 +91,7 @@ func TestHooksAreWaitedFor(t *testing.T) {
 	endJob(t, namespace, "init", failed...)
 	var err error
 	g.Eventually(done, "10s").Should(Receive(&err))
-	g.Expect(err).To(MatchError(ContainSubstring("job init failed: Played: by the test")))
+	g.Expect(err).To(MatchError(Equal("pre-install Job/init failed: Played: by the test")))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInstallFailed))
 
 	done = behind(func() error { _, err := c.Upgrade(t.Context(), s); return err })
@@ -105,7 +105,8 @@ func TestHooksAreWaitedFor(t *testing.T) {
 	s.Name, s.Timeout = "late", 300*time.Millisecond
 	s.Files = files(map[string]string{"templates/hook.yaml": hookJob("late", "post-install")})
 	_, err = c.Install(t.Context(), s)
-	g.Expect(err).To(MatchError(ContainSubstring(`Job "late" did not complete within 300ms`)))
+	g.Expect(err).To(MatchError("waiting for post-install Job/late to end: no pod was created yet"))
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonTimedOut))
 }
 
 // TestKilledOperationIsTakenUp kills a process that installs, at different
@@ -203,12 +204,14 @@ func TestKilledUninstallIsTakenUp(t *testing.T) {
 	g.Expect([]any{r.Status, r.Pending}).To(Equal([]any{helm.StatusUninstalling, true}))
 
 	g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
-	done := behind(func() error { return c.Uninstall(t.Context(), "blog", false, time.Minute) })
-	endJob(t, namespace, "bye", completed...)
-	g.Eventually(done, "10s").Should(Receive(BeNil()))
+	done := behind(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute}) })
 	job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), "save", metav1.GetOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
+	endJob(t, namespace, "bye", completed...)
+	g.Eventually(done, "10s").Should(Receive(BeNil()))
 	g.Expect(job.UID).To(Equal(saved), "the hook ran once")
+	g.Expect(jobExists(t, namespace, "save")).NotTo(Succeed(), "nothing is left")
+	g.Expect(jobExists(t, namespace, "bye")).NotTo(Succeed(), "nothing is left")
 	g.Expect(c.Get(t.Context(), "blog")).To(BeNil())
 }
 
@@ -217,17 +220,17 @@ func TestFailedUninstallIsTriedAnew(t *testing.T) {
 	g := NewWithT(t)
 	_, err := c.Install(t.Context(), spec(map[string]string{"a.yaml": hookJob("save", "pre-delete"), "cm.yaml": configMap}))
 	g.Expect(err).NotTo(HaveOccurred())
-	done := behind(func() error { return c.Uninstall(t.Context(), "blog", false, time.Minute) })
+	done := behind(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute}) })
 	first := endJob(t, namespace, "save", failed...)
 	g.Eventually(done, "10s").Should(Receive(&err))
-	g.Expect(err).To(MatchError(ContainSubstring("job save failed: Played: by the test")))
+	g.Expect(err).To(MatchError(HavePrefix("pre-delete Job/save failed: Played: by the test; correct the cause and remove the app again, or ")))
 	r, err := c.Get(t.Context(), "blog")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect([]any{r.Status, r.Interrupted}).To(Equal([]any{helm.StatusFailed, false}))
 	g.Expect(r.Description).To(HavePrefix(`Removal "blog" failed: `))
 
 	g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
-	done = behind(func() error { return c.Uninstall(t.Context(), "blog", false, time.Minute) })
+	done = behind(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute}) })
 	newJob(t, namespace, "save", first)
 	endJob(t, namespace, "save", completed...)
 	g.Eventually(done, "10s").Should(Receive(BeNil()))
@@ -289,7 +292,7 @@ func playOperator(config, namespace, folder string) error {
 		return err
 	}
 	if len(chart) == 0 {
-		return c.Uninstall(context.Background(), "blog", false, time.Minute)
+		return c.Uninstall(context.Background(), helm.Removal{Name: "blog", Timeout: time.Minute})
 	}
 	s := spec(nil)
 	s.Files = chart

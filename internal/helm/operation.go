@@ -34,6 +34,8 @@ type operation struct {
 	records *records
 	store   *storage.Storage
 	action  *action.Configuration
+	// release names the release that is worked on.
+	release *release.Release
 	// chart is the name of the chart that is rendered, if one is.
 	chart string
 }
@@ -49,10 +51,11 @@ func (c *Client) begin(ctx context.Context) (*operation, error) {
 	o.records = &records{Driver: driver.NewSecrets(o.secrets)}
 	o.store = storage.Init(o.records)
 	o.cluster = &cluster{
-		Client:  &kube.Client{Factory: factory{o}, Log: silent, Namespace: c.tenant.Namespace},
-		ctx:     ctx,
-		records: o.records,
-		store:   o.store,
+		Client:    &kube.Client{Factory: factory{o}, Log: silent, Namespace: c.tenant.Namespace},
+		ctx:       ctx,
+		records:   o.records,
+		store:     o.store,
+		operation: o,
 	}
 	o.action = &action.Configuration{
 		RESTClientGetter: factory{o},
@@ -61,6 +64,16 @@ func (c *Client) begin(ctx context.Context) (*operation, error) {
 		Log:              silent,
 		HookOutputFunc:   func(_, _, _ string) io.Writer { return io.Discard },
 	}
+	return o, nil
+}
+
+// beginOn prepares an operation on a release.
+func (c *Client) beginOn(ctx context.Context, name string) (*operation, error) {
+	o, err := c.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o.release = &release.Release{Name: name, Namespace: c.tenant.Namespace}
 	return o, nil
 }
 

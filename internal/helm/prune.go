@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"helm.sh/helm/v3/pkg/kube"
 	"helm.sh/helm/v3/pkg/release"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -26,25 +25,63 @@ func (o *operation) prune(revisions []*release.Release, present *release.Release
 	for _, ref := range refs {
 		wanted[identityOf(ref)] = true
 	}
+	var left []leaving
 	for _, revision := range slices.Backward(revisions) {
 		if revision.Version == present.Version {
 			continue
 		}
-		left, err := o.client.objects(revision)
+		refs, err := o.client.objects(revision)
 		if err != nil {
 			return err
 		}
-		for _, ref := range left {
-			if wanted[identityOf(ref)] || ref.Kind == "PersistentVolumeClaim" {
+		for _, ref := range refs {
+			if wanted[identityOf(ref)] {
 				continue
 			}
 			wanted[identityOf(ref)] = true // once is enough
-			if err := o.deleteOwned(ref, present); err != nil {
-				return fmt.Errorf("delete %s, left behind by revision %d: %w", ref, revision.Version, err)
+			live, err := o.get(o.ctx, ref)
+			if err != nil {
+				return fmt.Errorf("get %s, left behind by revision %d: %w", ref, revision.Version, err)
+			}
+			if live != nil && owns(present, live) {
+				left = append(left, leavingOf(ref, live))
 			}
 		}
 	}
+	return o.deleteLeft(left)
+}
+
+// deleteLeft deletes objects of the release, but for those that must stay.
+func (o *operation) deleteLeft(objects []leaving) error {
+	if len(objects) == 0 {
+		return nil
+	}
+	for _, one := range objects {
+		if err := o.cluster.retainClaims(one.ref); err != nil {
+			return err
+		}
+	}
+	kept, err := o.retain(objects)
+	if err != nil {
+		return err
+	}
+	for _, one := range objects {
+		if one.keeps || kept[identityOf(one.ref)] {
+			continue
+		}
+		if err := o.deleteRef(one.ref); err != nil {
+			return fmt.Errorf("delete %s: %w", one.ref, err)
+		}
+	}
 	return nil
+}
+
+func (o *operation) deleteRef(ref ObjectRef) error {
+	objects, err := o.resource(ref)
+	if err != nil {
+		return err
+	}
+	return deleteObject(o.ctx, objects, ref.Name)
 }
 
 // incomplete are the newest revisions up to the last one that was ever complete,
@@ -70,32 +107,6 @@ func lastComplete(history []*release.Release) int {
 		}
 	}
 	return last
-}
-
-// deleteOwned deletes an object if it belongs to the release and is not marked to
-// be kept.
-func (o *operation) deleteOwned(ref ObjectRef, owner *release.Release) error {
-	objects, err := o.resource(ref)
-	if meta.IsNoMatchError(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	live, err := objects.Get(o.ctx, ref.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if !owns(owner, live) || live.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy {
-		return nil
-	}
-	if err := o.cluster.retainClaims(ref); err != nil {
-		return err
-	}
-	return deleteObject(o.ctx, objects, ref.Name)
 }
 
 // owns reports whether an object belongs to the release.

@@ -26,6 +26,8 @@ type records struct {
 	begun bool
 	// labels are put on that revision, where Helm has no way to ask for it.
 	labels map[string]string
+	// beforeDelete is called before the first record is deleted. An error keeps it.
+	beforeDelete func() error
 	// kept is the record that is not deleted, whatever the bound of the history.
 	kept string
 }
@@ -117,6 +119,12 @@ func (r *records) Update(key string, one *release.Release) error {
 func (r *records) Delete(key string) (*release.Release, error) {
 	if key == r.kept {
 		return nil, nil
+	}
+	if prepare := r.beforeDelete; prepare != nil {
+		if err := prepare(); err != nil {
+			return nil, err
+		}
+		r.beforeDelete = nil
 	}
 	return r.Driver.Delete(key)
 }

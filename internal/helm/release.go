@@ -20,6 +20,8 @@ type (
 	Spec = plain.Spec
 	// Rollback is which of its revisions a release should go back to.
 	Rollback = plain.Rollback
+	// Removal is how a release should be removed.
+	Removal = plain.Removal
 	// Release is the newest revision of a release.
 	Release = plain.Release
 	// ObjectRef names an object of a release.

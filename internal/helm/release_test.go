@@ -60,11 +60,11 @@ func TestReleaseLives(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(secrets.Items).To(HaveLen(2), "history is bounded")
 
-	g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).To(Succeed())
+	g.Expect(c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute})).To(Succeed())
 	g.Expect(c.Get(t.Context(), "blog")).To(BeNil())
 	_, err = getConfigMap(t, namespace, "blog")
 	g.Expect(apierrors.IsNotFound(err)).To(BeTrue())
-	g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).To(Succeed(), "again does no harm")
+	g.Expect(c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute})).To(Succeed(), "again does no harm")
 }
 
 func TestInstallKeepsItsHandsOffOthers(t *testing.T) {
@@ -301,7 +301,7 @@ func TestTenantHasOnlyItsRights(t *testing.T) {
 			Rules:      []rbacv1.PolicyRule{records},
 		}, metav1.UpdateOptions{})
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Eventually(func() error { return c.Uninstall(t.Context(), "blog", false, time.Minute) }).
+		g.Eventually(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute}) }).
 			Should(MatchError(ContainSubstring("may not delete deployments.apps in namespace " + tenant.Namespace)))
 		r, err := c.Get(t.Context(), "blog")
 		g.Expect(err).NotTo(HaveOccurred())

@@ -90,7 +90,7 @@ func TestUpgradeKilledAnywhere(t *testing.T) {
 			g.Expect(r.Revision).To(Equal(4))
 		}
 		g.Expect(configMaps(t, namespace)).To(Equal([]string{"blog"}), "killed before write %d", run)
-		g.Expect(c.Uninstall(ctx, "blog", false, 0)).To(Succeed())
+		g.Expect(c.Uninstall(ctx, helm.Removal{Name: "blog"})).To(Succeed())
 		g.Expect(recordsLeft(t, namespace)).To(BeEmpty())
 		return killed
 	})

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/cli-runtime/pkg/resource"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/util/retry"
 )
@@ -36,16 +37,23 @@ var (
 	claimResource = corev1.SchemeGroupVersion.WithResource("persistentvolumeclaims")
 )
 
-// retainOf does retainClaims for those that are stateful sets.
+// retainOf has objects that are about to be deleted leave volume claims behind.
 func (c *cluster) retainOf(resources kube.ResourceList) error {
+	if len(resources) == 0 {
+		return nil
+	}
 	for _, info := range resources {
-		gvk := info.Mapping.GroupVersionKind
-		ref := ObjectRef{APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Namespace: info.Namespace, Name: info.Name}
-		if err := c.retainClaims(ref); err != nil {
+		if err := c.retainClaims(infoRef(info)); err != nil {
 			return err
 		}
 	}
-	return nil
+	// Hooks of kinds that Kubernetes has own claims by their pods at most.
+	if isHook(resources[0]) && !slices.ContainsFunc(resources, func(info *resource.Info) bool {
+		return isContainer(infoRef(info)) || isCustom(infoRef(info))
+	}) {
+		return nil
+	}
+	return c.retainInfos(resources)
 }
 
 // retainClaims has a stateful set that is about to be deleted leave its volume
@@ -142,9 +150,11 @@ func ownedClaims(ctx context.Context, claims dynamic.ResourceInterface, owner ty
 	return owned, nil
 }
 
-// freeClaim takes the owner from a claim, unless that has changed since it was read.
-func freeClaim(ctx context.Context, claims dynamic.ResourceInterface, claim *unstructured.Unstructured, owner types.UID) error {
-	others := slices.DeleteFunc(claim.GetOwnerReferences(), isOwner(owner))
+// freeClaim takes owners from a claim, unless that has changed since it was read.
+func freeClaim(
+	ctx context.Context, claims dynamic.ResourceInterface, claim *unstructured.Unstructured, owners ...types.UID,
+) error {
+	others := slices.DeleteFunc(claim.GetOwnerReferences(), func(one metav1.OwnerReference) bool { return slices.Contains(owners, one.UID) })
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"ownerReferences": others}})
 	if err != nil {
 		return fmt.Errorf("make patch: %w", err)

@@ -62,10 +62,10 @@ func TestClaimsOfOthersAreLeft(t *testing.T) {
 	_, err = c.Install(t.Context(), s)
 	g.Expect(err).NotTo(HaveOccurred())
 	claims := apiServer.admin.CoreV1().PersistentVolumeClaims(namespace)
-	own, err := c.Claims(t.Context(), "blog")
+	own, err := c.Retained(t.Context(), "blog")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(own).To(HaveLen(1))
-	g.Expect(c.Claims(t.Context(), "second")).To(BeEmpty(), "it is the other's")
+	g.Expect(c.Retained(t.Context(), "second")).To(BeEmpty(), "it is the other's")
 
 	g.Expect(c.DeleteKept(t.Context(), own)).To(Succeed())
 	claim, err := claims.Get(t.Context(), "shared", metav1.GetOptions{})
@@ -74,7 +74,7 @@ func TestClaimsOfOthersAreLeft(t *testing.T) {
 	_, err = claims.Patch(t.Context(), "shared", types.MergePatchType,
 		[]byte(`{"metadata":{"annotations":{"meta.helm.sh/release-name":null}}}`), metav1.PatchOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(c.Claims(t.Context(), "blog")).To(BeEmpty(), "nobody knows whose it is")
+	g.Expect(c.Retained(t.Context(), "blog")).To(BeEmpty(), "nobody knows whose it is")
 }
 
 func TestClaimsOutliveTheirStatefulSet(t *testing.T) {
@@ -83,7 +83,7 @@ func TestClaimsOutliveTheirStatefulSet(t *testing.T) {
 		remove func(*testing.T, *helm.Client) error
 	}{
 		{why: "the release is removed", remove: func(t *testing.T, c *helm.Client) error {
-			return c.Uninstall(t.Context(), "blog", false, time.Minute)
+			return c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute})
 		}},
 		{why: "the chart goes without it", remove: func(t *testing.T, c *helm.Client) error {
 			_, err := c.Upgrade(t.Context(), spec(map[string]string{"cm.yaml": configMap}))

@@ -12,8 +12,6 @@ import (
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -33,7 +31,7 @@ func (c *Client) Rollback(ctx context.Context, to Rollback) (*Release, error) {
 	if err := chartutil.ValidateReleaseName(to.Name); err != nil {
 		return nil, outcome.Stalled(reason, fmt.Errorf("name release %q: %w", to.Name, err))
 	}
-	o, err := c.begin(ctx)
+	o, err := c.beginOn(ctx, to.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +81,7 @@ func (o *operation) rollback(
 	}
 	o.records.labels = o.resumeRun(wish, to.Labels, history)
 	o.records.kept = recordName(to.Name, to.Revision)
+	o.cluster.phase = phaseRollback
 	rollback := action.NewRollback(o.action)
 	rollback.Version, rollback.MaxHistory = to.Revision, max(to.MaxHistory, 0)
 	rollback.Timeout = cmp.Or(to.Timeout, DefaultTimeout)
@@ -124,7 +123,7 @@ func (o *operation) refuseForeign(target, newest *release.Release) error {
 		if slices.ContainsFunc(present, func(one ObjectRef) bool { return identityOf(one) == identityOf(ref) }) {
 			continue
 		}
-		live, err := o.live(ref)
+		live, err := o.get(o.ctx, ref)
 		if err != nil {
 			return fmt.Errorf("get %s: %w", ref, err)
 		}
@@ -133,22 +132,6 @@ func (o *operation) refuseForeign(target, newest *release.Release) error {
 		}
 	}
 	return nil
-}
-
-// live is an object as it is in the cluster, nil if it or its kind is not there.
-func (o *operation) live(ref ObjectRef) (*unstructured.Unstructured, error) {
-	objects, err := o.resource(ref)
-	if meta.IsNoMatchError(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	live, err := objects.Get(o.ctx, ref.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	return live, err
 }
 
 // whose says whom an object belongs to that is not the release's.

@@ -67,7 +67,7 @@ func TestRollbackRunsItsHooks(t *testing.T) {
 	endNew(t, namespace, "second", failed, installed...)
 	var err error
 	g.Eventually(done, "10s").Should(Receive(&err))
-	g.Expect(err).To(MatchError(ContainSubstring("job second failed: Played: by the test")))
+	g.Expect(err).To(MatchError(Equal("post-rollback Job/second failed: Played: by the test")))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRollbackFailed))
 	r, err := c.Get(t.Context(), "blog")
 	g.Expect(err).NotTo(HaveOccurred())
@@ -173,7 +173,7 @@ func TestRollbackKilledAnywhere(t *testing.T) {
 		secrets, err := apiServer.admin.CoreV1().Secrets(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "status=deployed"})
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(secrets.Items).To(HaveLen(1), "one revision is deployed")
-		g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).To(Succeed())
+		g.Expect(c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute})).To(Succeed())
 		g.Expect(recordsLeft(t, namespace)).To(BeEmpty())
 		return killed
 	})

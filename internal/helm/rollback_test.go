@@ -91,7 +91,7 @@ func TestRollbackGoesBack(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(r.Revision).To(Equal(5), "to another revision is something else")
 	g.Expect(configMaps(t, namespace)).To(Equal([]string{"blog", "more"}))
-	g.Expect(c.Uninstall(ctx, "blog", false, time.Minute)).To(Succeed())
+	g.Expect(c.Uninstall(ctx, helm.Removal{Name: "blog", Timeout: time.Minute})).To(Succeed())
 	g.Expect(configMaps(t, namespace)).To(BeEmpty())
 }
 
@@ -141,7 +141,7 @@ func TestRollbackRefuses(t *testing.T) {
 	gone.Name = "gone"
 	_, err = c.Install(ctx, gone)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(c.Uninstall(ctx, "gone", true, time.Minute)).To(Succeed())
+	g.Expect(c.Uninstall(ctx, helm.Removal{Name: "gone", KeepHistory: true, Timeout: time.Minute})).To(Succeed())
 
 	for _, one := range []struct {
 		why    string
@@ -254,7 +254,7 @@ func TestUninstallAfterFailedUpgrade(t *testing.T) {
 	twoRevisions(t, c)
 	_, err := c.Upgrade(t.Context(), spec(map[string]string{"cm.yaml": configMap, "svc.yaml": badPort}))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonUpgradeFailed))
-	g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).To(Succeed())
+	g.Expect(c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute})).To(Succeed())
 	g.Expect(configMaps(t, namespace)).To(BeEmpty(), "what only the last complete revision has goes too")
 }
 

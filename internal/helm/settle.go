@@ -58,6 +58,9 @@ func (o *operation) giveUp(name string, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(o.ctx), settleTime)
 	defer cancel()
 	unsettled := o.client.Settle(ctx, name)
+	if _, explained := errors.AsType[*stepFailure](o.cluster.failure); explained {
+		return errors.Join(o.cluster.failure, unsettled)
+	}
 	if ended := o.ctx.Err(); ended != nil {
 		return errors.Join(fmt.Errorf("release %q: operation ended: %w", name, ended), unsettled)
 	}

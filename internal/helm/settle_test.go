@@ -62,7 +62,7 @@ func TestSettleFreesWhatWasCutOff(t *testing.T) {
 			r, err = c.Upgrade(t.Context(), s)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect([]any{r.Revision, r.Status}).To(Equal([]any{revision + 1, helm.StatusDeployed}))
-			g.Expect(c.Uninstall(t.Context(), "blog", false, time.Minute)).To(Succeed())
+			g.Expect(c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute})).To(Succeed())
 		})
 	}
 }
@@ -126,8 +126,8 @@ spec:
 	music, err := claims.Get(ctx, "music", metav1.GetOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
 
-	g.Expect(c.Claims(ctx, "none")).To(BeEmpty())
-	found, err := c.Claims(ctx, "blog")
+	g.Expect(c.Retained(ctx, "none")).To(BeEmpty())
+	found, err := c.Retained(ctx, "blog")
 	g.Expect(err).NotTo(HaveOccurred())
 	var names []string
 	for _, ref := range found {
@@ -144,7 +144,7 @@ spec:
 	delete(templates, "claim.yaml")
 	_, err = c.Upgrade(ctx, spec(templates))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(c.Uninstall(ctx, "blog", false, time.Minute)).To(Succeed())
+	g.Expect(c.Uninstall(ctx, helm.Removal{Name: "blog", Timeout: time.Minute})).To(Succeed())
 	for _, ref := range found {
 		claim, err := claims.Get(ctx, ref.Name, metav1.GetOptions{})
 		g.Expect(err).NotTo(HaveOccurred(), ref.Name+" is still there")
@@ -153,7 +153,7 @@ spec:
 
 	_, err = c.Install(ctx, spec(map[string]string{"claim.yaml": strings.ReplaceAll(claimText, "%NAME%", "photos")}))
 	g.Expect(err).NotTo(HaveOccurred(), "the same instance finds its volume again")
-	g.Expect(c.Uninstall(ctx, "blog", false, time.Minute)).To(Succeed())
+	g.Expect(c.Uninstall(ctx, helm.Removal{Name: "blog", Timeout: time.Minute})).To(Succeed())
 
 	g.Expect(c.DeleteKept(ctx, append(found, helm.ObjectRef{
 		APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: namespace, Name: "gone",

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -131,7 +132,7 @@ func TestStopWithoutARelease(t *testing.T) {
 		"a.yaml": deployment("web", "1"), "svc.yaml": strings.ReplaceAll(service, "port: 80", "port: 99999"),
 	}))
 	g.Expect(err).To(HaveOccurred())
-	g.Expect(c.Uninstall(ctx, "blog", true, time.Minute)).To(Succeed())
+	g.Expect(c.Uninstall(ctx, helm.Removal{Name: "blog", KeepHistory: true, Timeout: time.Minute})).To(Succeed())
 	none()
 }
 

@@ -7,12 +7,15 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/appmarket/operator/internal/release"
 )
 
 // What Helm and the health watches ask the API server for, as the tenant.
@@ -28,6 +31,11 @@ var (
 	hookVerbs = []string{"create", "delete", "get"}
 	// earlyVerbs are for a CRD that Helm makes first and then leaves alone.
 	earlyVerbs = []string{"create", "get"}
+	// watchedVerbs are for a hook whose end is waited for.
+	watchedVerbs = []string{"watch"}
+	// ownedVerbs are for volume claims that may be lost with an object: they are found to
+	// be kept.
+	ownedVerbs = []string{"list", "patch"}
 	// claimVerbs are for the volume claims that StatefulSets make: they are found to
 	// be kept, and deleted where the tenant wants that.
 	claimVerbs = []string{"delete", "list"}
@@ -87,6 +95,9 @@ func (d *Demand) Needs(facts *Facts) []Need {
 		if o.is(appsv1.SchemeGroupVersion, "StatefulSet") && d.claimsOf(o) {
 			all.add(where, corev1.GroupName, "persistentvolumeclaims", "", claimVerbs...)
 		}
+		if place, ok := d.claimsLostWith(o, where); ok {
+			all.add(place, corev1.GroupName, "persistentvolumeclaims", "", ownedVerbs...)
+		}
 		// Whether something else sets the replicas is looked up before they are compared.
 		if scalable[o.gvk.GroupKind()] && !o.hook {
 			all.add(where, autoscalingv2.GroupName, "horizontalpodautoscalers", "", "list")
@@ -100,12 +111,23 @@ func (d *Demand) verbs(o *object, where string) []string {
 	switch {
 	case o.early:
 		return earlyVerbs
+	case o.hook && (o.is(batchv1.SchemeGroupVersion, "Job") || o.is(corev1.SchemeGroupVersion, "Pod")):
+		return slices.Concat(hookVerbs, watchedVerbs)
 	case o.hook:
 		return hookVerbs
 	case where == d.wish.Tenant.Namespace && !stateless[o.gvk.GroupKind()]:
 		return slices.Concat(keptVerbs, followedVerbs)
 	}
 	return keptVerbs
+}
+
+// claimsLostWith is where volume claims may be lost when an object is deleted, since a
+// custom resource may own them.
+func (d *Demand) claimsLostWith(o *object, where string) (string, bool) {
+	if o.early || !release.IsCustomGroup(o.gvk.Group) {
+		return "", false
+	}
+	return cmp.Or(where, d.wish.Tenant.Namespace), true
 }
 
 func (d *Demand) claimsOf(o *object) bool {

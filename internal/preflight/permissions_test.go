@@ -59,7 +59,7 @@ func TestNeeds(t *testing.T) {
 		{"a workload is followed", deployment("web", "", ""), []string{"team apps/deployments: create delete get list patch watch", "team autoscaling/horizontalpodautoscalers: list"}},
 		{"what has no state is not", "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}", []string{"team /configmaps: create delete get patch"}},
 		{"a hook is made anew", "kind: Job\napiVersion: batch/v1\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install}}\nspec: {template: {spec: {containers: [{name: a}]}}}",
-			[]string{"team batch/jobs: create delete get"}},
+			[]string{"team batch/jobs: create delete get watch"}},
 		{"an object of another namespace", "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a, namespace: other}", []string{"other /configmaps: create delete get patch"}},
 		{"an object of the cluster, by name", "kind: Namespace\napiVersion: v1\nmetadata: {name: a}",
 			[]string{" /namespaces: create", " /namespacesa: delete get patch"}},
@@ -104,7 +104,7 @@ func TestNeeds(t *testing.T) {
 	early.Units = []preflight.Unit{unit("web", "web/crds/a.yaml", crd), unit("web", "web/templates/a.yaml", route)}
 	NewWithT(t).Expect(needsOf(t, early, facts())).To(ConsistOf(slices.Concat(base, []string{
 		" apiextensions.k8s.io/customresourcedefinitions: create", " apiextensions.k8s.io/customresourcedefinitionsroutes.traefik.io: get",
-		"team traefik.io/routes: create delete get list patch watch",
+		"team traefik.io/routes: create delete get list patch watch", "team /persistentvolumeclaims: list patch",
 	})), "a CRD that Helm makes first, and an object of it")
 }
 

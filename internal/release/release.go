@@ -94,8 +94,9 @@ type Client interface {
 	// complete is continued by it.
 	Upgrade(ctx context.Context, spec Spec) (*Release, error)
 	// Uninstall removes a release, waits until its objects are gone, and keeps the
-	// volume claims. A release that is not there is no error.
-	Uninstall(ctx context.Context, name string, keepHistory bool, timeout time.Duration) error
+	// volume claims. The observer of ctx is notified of what is kept. A release that is
+	// not there is no error.
+	Uninstall(ctx context.Context, removal Removal) error
 	// Rollback makes a new revision of what an earlier one was. RevisionNotFound
 	// says that it is not recorded any more.
 	Rollback(ctx context.Context, back Rollback) (*Release, error)
@@ -116,11 +117,13 @@ type Client interface {
 	// Abandon settles a release whose operation was ended because its result is not
 	// wanted any more, and ends the hooks that it has left at work.
 	Abandon(ctx context.Context, name string) error
-	// Claims are the volume claims of a release: those of its manifests and those
-	// that its StatefulSets made.
-	Claims(ctx context.Context, name string) ([]v1alpha1.ObjectReference, error)
-	// DeleteKept removes volume claims that were kept, and with them their data.
-	DeleteKept(ctx context.Context, claims []v1alpha1.ObjectReference) error
+	// Retained lists the objects that would outlive the newest revision of a release if
+	// the release were removed: volume claims, and what is kept for their sake or
+	// because the chart asks for it.
+	Retained(ctx context.Context, name string) ([]v1alpha1.ObjectReference, error)
+	// DeleteKept deletes volume claims that were kept, and with them their data, and then
+	// the Namespaces that were kept for their sake.
+	DeleteKept(ctx context.Context, kept []v1alpha1.ObjectReference) error
 }
 
 // Clients gives the client of a tenant.

@@ -1,0 +1,57 @@
+package helm_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// observed is what operations have reported.
+type observed struct {
+	mu       sync.Mutex
+	retained []helm.ObjectRef
+	waiting  []string
+}
+
+// observe returns a context whose operations are observed, and the kinds and names of
+// the objects that they have reported as retained.
+func observe(ctx context.Context) (context.Context, func() []string) {
+	ctx, o := observeAll(ctx)
+	return ctx, func() []string {
+		var names []string
+		for _, ref := range o.retained {
+			if name := ref.Kind + "/" + ref.Name; !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+}
+
+// observeAll returns a context whose operations are observed.
+func observeAll(ctx context.Context) (context.Context, *observed) {
+	o := &observed{}
+	return release.WithObserver(ctx, release.Observer{
+		Waiting: func(_ context.Context, message string) {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.waiting = append(o.waiting, message)
+		},
+		Retaining: func(_ context.Context, objects []helm.ObjectRef) error {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.retained = append(o.retained, objects...)
+			return nil
+		},
+	}), o
+}
+
+// reports are the messages of what was waited for.
+func (o *observed) reports() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.waiting)
+}

@@ -1,0 +1,359 @@
+package helm
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"helm.sh/helm/v3/pkg/kube"
+	"helm.sh/helm/v3/pkg/release"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/cli-runtime/pkg/resource"
+
+	"github.com/appmarket/operator/internal/fault"
+	plain "github.com/appmarket/operator/internal/release"
+)
+
+const (
+	// firstReport is how long an operation waits for an object before it reports that
+	// it does. The pause between two reports grows up to lastReport.
+	firstReport, lastReport = time.Second, time.Minute
+	// explainTime bounds the search for the reason why an object was waited for in vain.
+	explainTime = 3 * time.Second
+)
+
+// stepFailure is the failure of one step of an operation: a hook, or an object that
+// was waited for. Its text is complete; Helm only adds words of its own.
+type stepFailure struct {
+	text string
+	// timedOut reports that the time of the operation has passed, and that the step
+	// itself has not failed.
+	timedOut bool
+}
+
+func (f *stepFailure) Error() string { return f.text }
+
+// goal is a state of an object that an operation waits for.
+type goal struct {
+	// verb completes "waiting for Job x to".
+	verb string
+	// reached reports whether an object has reached the state; live is nil if the
+	// object does not exist. An error is final.
+	reached func(info *resource.Info, live *unstructured.Unstructured) (bool, error)
+	// watched reports that each state of the object counts, also one that it has only
+	// for a moment before it is deleted.
+	watched bool
+}
+
+// Wait waits for CRDs to be established, the only thing that Helm is let wait
+// for here.
+func (c *cluster) Wait(resources kube.ResourceList, timeout time.Duration) error {
+	crds := resources.Filter(func(info *resource.Info) bool { return infoRef(info).Kind == crdKind })
+	return c.await(crds, timeout, goal{verb: "be established", reached: isEstablished})
+}
+
+func isEstablished(info *resource.Info, live *unstructured.Unstructured) (bool, error) {
+	if live == nil {
+		return false, nil
+	}
+	status, _, err := condition(live, "Established")
+	return status == metav1.ConditionTrue, err
+}
+
+// WaitForDelete waits until the objects are gone.
+func (c *cluster) WaitForDelete(resources kube.ResourceList, timeout time.Duration) error {
+	var going kube.ResourceList
+	for _, info := range resources {
+		spared, err := c.spared(info)
+		if err != nil {
+			return c.note(err)
+		}
+		if !spared {
+			going.Append(info)
+		}
+	}
+	err := c.await(going, timeout, goal{verb: "be deleted", reached: isGone})
+	if err == nil && c.forgiving && (len(resources) == 0 || !isHook(resources[0])) {
+		fault.Point(fault.HelmObjectsDeleted, c.records.subject())
+	}
+	return err
+}
+
+func isGone(_ *resource.Info, live *unstructured.Unstructured) (bool, error) { return live == nil, nil }
+
+// WatchUntilReady waits for hooks: jobs and pods until they have ended, anything
+// else not at all. One that is deleted meanwhile has ended, unless it had failed.
+func (c *cluster) WatchUntilReady(resources kube.ResourceList, timeout time.Duration) error {
+	waited := resources.Filter(func(info *resource.Info) bool {
+		return isRunToCompletion(info) && !c.hooks.finished[hookKey(info)]
+	})
+	err := c.await(waited, timeout, goal{verb: "end", watched: true, reached: c.hasEnded})
+	if err == nil {
+		err = c.recordHooks(resources)
+	}
+	if err == nil {
+		fault.Point(fault.HelmHookEnded, c.records.subject())
+	}
+	return err
+}
+
+// isRunToCompletion reports whether an object is a Job or a Pod.
+func isRunToCompletion(info *resource.Info) bool {
+	gk := info.Mapping.GroupVersionKind.GroupKind()
+	return gk == jobKind.GroupKind() || gk == podKind.GroupKind()
+}
+
+var (
+	jobKind = batchv1.SchemeGroupVersion.WithKind("Job")
+	podKind = corev1.SchemeGroupVersion.WithKind("Pod")
+)
+
+// crdKind is the kind that defines kinds.
+const crdKind = "CustomResourceDefinition"
+
+// await waits until every object has reached the goal. Most of what Helm waits for
+// is quick.
+func (c *cluster) await(resources kube.ResourceList, timeout time.Duration, to goal) error {
+	if len(resources) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, timeout)
+	defer cancel()
+	for _, info := range resources {
+		err := c.awaitOne(ctx, info, to)
+		if ended := ctx.Err(); err != nil && ended != nil {
+			err = c.interruptedWait(info, to, ended)
+		}
+		if err != nil {
+			return c.note(err)
+		}
+	}
+	return nil
+}
+
+// awaitOne waits until an object has reached the goal.
+func (c *cluster) awaitOne(ctx context.Context, info *resource.Info, to goal) error {
+	f := follower{
+		helper: resource.NewHelper(info.Client, info.Mapping), info: info, to: to,
+		pause: wait.Backoff{Duration: 50 * time.Millisecond, Factor: 1.5, Cap: time.Second, Steps: 100},
+	}
+	defer f.stop()
+	reached, err := f.begin()
+	report := time.NewTimer(firstReport)
+	defer report.Stop()
+	reports := reporter{pause: firstReport}
+	for !reached && err == nil {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-report.C:
+			reports.send(ctx, c, info, to)
+			report.Reset(reports.next())
+		case event, open := <-f.events():
+			reached, err = f.take(event, open)
+		case <-f.due():
+			reached, err = f.look()
+		}
+	}
+	return err
+}
+
+// follower follows the state of one object. Where each state counts it watches the
+// object from the state in which it was created. Otherwise, or if the tenant may not
+// watch it, it gets the object again and again, often at first.
+type follower struct {
+	helper *resource.Helper
+	info   *resource.Info
+	to     goal
+	watch  watch.Interface
+	pause  wait.Backoff
+}
+
+// begin watches an object that this operation has created, and looks at any other.
+func (f *follower) begin() (bool, error) {
+	if f.start() {
+		return false, nil
+	}
+	return f.look()
+}
+
+// start begins to watch the object from the state last seen, and reports whether it
+// does.
+func (f *follower) start() bool {
+	if !f.to.watched || f.info.ResourceVersion == "" {
+		return false
+	}
+	started, err := f.helper.WatchSingle(f.info.Namespace, f.info.Name, f.info.ResourceVersion)
+	if err != nil {
+		f.to.watched = !apierrors.IsForbidden(err)
+		return false
+	}
+	f.watch = started
+	return true
+}
+
+func (f *follower) stop() {
+	if f.watch != nil {
+		f.watch.Stop()
+		f.watch = nil
+	}
+}
+
+func (f *follower) events() <-chan watch.Event {
+	if f.watch == nil {
+		return nil
+	}
+	return f.watch.ResultChan()
+}
+
+// due fires when an object that is not watched should be looked at.
+func (f *follower) due() <-chan time.Time {
+	if f.watch != nil {
+		return nil
+	}
+	return time.After(f.pause.Step())
+}
+
+// look gets the object and reports whether it has reached the goal.
+func (f *follower) look() (bool, error) {
+	found, err := f.helper.Get(f.info.Namespace, f.info.Name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return f.to.reached(f.info, nil)
+	case err != nil && passing(err):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	reached, err := f.see(found)
+	if !reached && err == nil {
+		f.start()
+	}
+	return reached, err
+}
+
+// take reports whether a change has brought the object to the goal. Of an object that
+// was deleted its last state counts before its absence.
+func (f *follower) take(event watch.Event, open bool) (bool, error) {
+	if !open || event.Type == watch.Error {
+		f.stop() // broken off; what follows is looked at
+		return false, nil
+	}
+	reached, err := f.see(event.Object)
+	if !reached && err == nil && event.Type == watch.Deleted {
+		return f.to.reached(f.info, nil)
+	}
+	return reached, err
+}
+
+func (f *follower) see(found runtime.Object) (bool, error) {
+	live, ok := found.(*unstructured.Unstructured)
+	if !ok {
+		return false, fmt.Errorf("read %s: unexpected type %T", f.info.Name, found)
+	}
+	f.info.ResourceVersion = live.GetResourceVersion()
+	return f.to.reached(f.info, live)
+}
+
+// reporter reports what an operation waits for, and again when the reason changes.
+type reporter struct {
+	pause time.Duration
+	said  string
+}
+
+// next is the pause until the next report.
+func (r *reporter) next() time.Duration {
+	r.pause = min(2*r.pause, lastReport)
+	return r.pause
+}
+
+func (r *reporter) send(ctx context.Context, c *cluster, info *resource.Info, to goal) {
+	observer := plain.ObserverFrom(c.ctx)
+	if observer.Waiting == nil {
+		return
+	}
+	said := c.describeWait(c.operation.waitReason(ctx, infoRef(info)), info, to)
+	if said != r.said {
+		r.said = said
+		observer.Waiting(c.ctx, said)
+	}
+}
+
+// describeWait says what an operation waits for, and why it is not done.
+func (c *cluster) describeWait(reason string, info *resource.Info, to goal) string {
+	text := fmt.Sprintf("waiting for %s to %s", c.describe(info), to.verb)
+	if reason != "" {
+		text += ": " + reason
+	}
+	return text
+}
+
+// describe names an object as in "pre-install Job/migrate" or "ConfigMap/web".
+func (c *cluster) describe(info *resource.Info) string {
+	ref := infoRef(info)
+	name := ref.Kind + "/" + ref.Name
+	if ref.Namespace != "" && ref.Namespace != c.Namespace {
+		name = ref.Kind + "/" + ref.Namespace + "/" + ref.Name
+	}
+	if event := c.hookEvent(info); event != "" {
+		return event + " " + name
+	}
+	return name
+}
+
+// hookEvent is the event for which a hook runs now, empty if an object is no hook.
+func (c *cluster) hookEvent(info *resource.Info) string {
+	annotations, err := access.Annotations(info.Object)
+	if err != nil {
+		return ""
+	}
+	var events []string
+	for _, event := range strings.Split(annotations[release.HookAnnotation], ",") {
+		if event = strings.ToLower(strings.TrimSpace(event)); strings.HasSuffix(event, "-"+c.phase) {
+			events = append(events, event)
+		}
+	}
+	if len(events) == 0 {
+		return annotations[release.HookAnnotation]
+	}
+	now := "pre-" + c.phase
+	if c.changed {
+		now = "post-" + c.phase
+	}
+	if slices.Contains(events, now) {
+		return now
+	}
+	return events[0]
+}
+
+// interruptedWait is the error of a wait that ended before its goal was reached. Only
+// where time has run out it is worth while to find out the reason.
+func (c *cluster) interruptedWait(info *resource.Info, to goal, ended error) error {
+	if !errors.Is(ended, context.DeadlineExceeded) {
+		return ended
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), explainTime)
+	defer cancel()
+	reason := ""
+	if after, err := c.operation.client.begin(ctx); err == nil {
+		reason = after.waitReason(ctx, infoRef(info))
+	}
+	return &stepFailure{timedOut: true, text: c.describeWait(cmp.Or(reason, "no reason is known"), info, to) + c.hookRemedy(info)}
+}
+
+// infoRef names the object of an info.
+func infoRef(info *resource.Info) ObjectRef {
+	gvk := info.Mapping.GroupVersionKind
+	return ObjectRef{APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Namespace: info.Namespace, Name: info.Name}
+}
