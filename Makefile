@@ -106,7 +106,7 @@ test: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run every test that needs n
 	$(call specs,integration,$(INTEGRATION_PROCS)); \
 	$(call specs,story,$(STORY_PROCS)); \
 	cat $(REPORTS)/*.txt 2>/dev/null || true; \
-	$(BIN)/testreport -slowest 10 $(REPORTS)/*.json; \
+	$(BIN)/testreport -slowest 10 $(REPORTS)/*.json || code=$$?; \
 	exit $$code
 
 .PHONY: test-catalog
