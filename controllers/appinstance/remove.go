@@ -69,8 +69,14 @@ func (r *Reconciler) takeDown(ctx context.Context, s *scope) error {
 	if err := s.helm.DeleteKept(ctx, s.allRetained()); err != nil {
 		return err
 	}
-	s.retained, s.instance.Status.Retained = nil, nil
+	s.retained = slices.DeleteFunc(slices.Clone(s.allRetained()), s.isDeletable)
+	s.instance.Status.Retained = catalog.First(s.retained, maxRetained)
 	return nil
+}
+
+// isDeletable reports whether a kept object is deleted with the data of the instance.
+func (s *scope) isDeletable(kept v1alpha1.ObjectReference) bool {
+	return kept.Kind == "PersistentVolumeClaim" || kept.Kind == "Namespace" && kept.Name != s.instance.Namespace
 }
 
 // retain notes objects that are kept before they lose their release, so that an

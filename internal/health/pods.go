@@ -92,8 +92,8 @@ func (p *podLists) reason(ctx context.Context, namespace string, having labels.S
 	return mild, err
 }
 
-// podReason is why a pod is not ready, and whether that is more than a matter of
-// time.
+// PodReason returns why a pod is not ready, and reports whether that is more than a
+// matter of time.
 func PodReason(pod *corev1.Pod) (bool, string) {
 	if pod.DeletionTimestamp != nil {
 		return false, ""
