@@ -19,6 +19,9 @@ STAMP := k8s.io/component-base/version
 TEST_TIMEOUT ?= 45m
 # Folder of real charts that some tests read; they say so and are skipped without it.
 export MARKET_CATALOG
+# Folder of Helm repositories whose charts are compared with `helm template`. Defaults
+# to shared/plain beside the checkout.
+export MARKET_PLAIN
 
 .PHONY: help
 help: ## Show this.

@@ -251,6 +251,37 @@ type Input struct {
 	// +kubebuilder:validation:MaxLength=1000
 	Pattern string `json:"pattern,omitempty"`
 
+	// minimum is the least number that may be given. If not specified, there is no
+	// least number.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Minimum string `json:"minimum,omitempty"`
+
+	// maximum is the greatest number that may be given. If not specified, there is no
+	// greatest number.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Maximum string `json:"maximum,omitempty"`
+
+	// minLength is the least number of characters of a text. If not specified, a text
+	// may be of any length.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	MinLength *int64 `json:"minLength,omitempty"`
+
+	// maxLength is the greatest number of characters of a text. If not specified, a
+	// text may be of any length.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	MaxLength *int64 `json:"maxLength,omitempty"`
+
+	// showIf is a condition on other inputs, such as
+	// "service.type=NodePort&&tls!=true". While the condition does not hold, the input
+	// is not required. If not specified, the input is always shown.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1000
+	ShowIf string `json:"showIf,omitempty"`
+
 	// secret says that the value must not be shown.
 	// +optional
 	Secret bool `json:"secret,omitempty"`

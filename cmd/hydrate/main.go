@@ -13,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -116,6 +117,14 @@ func local(chart string) (hydrate.Fetcher, hydrate.Offer, error) {
 	if err != nil {
 		return nil, hydrate.Offer{}, fmt.Errorf("find %s: %w", chart, err)
 	}
+	switch about, err := os.Stat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, hydrate.Offer{}, fmt.Errorf("there is no folder or archive %s", chart)
+	case err != nil:
+		return nil, hydrate.Offer{}, fmt.Errorf("open %s: %w", chart, err)
+	case !about.IsDir() && !strings.HasSuffix(path, ".tgz"):
+		return nil, hydrate.Offer{}, fmt.Errorf("%s is neither a folder nor an archive (.tgz)", chart)
+	}
 	folder := filepath.Dir(path)
 	from, err := source.Open(source.Config{Directory: &source.DirectoryConfig{Path: folder, AllowedRoots: []string{folder}}})
 	return from, hydrate.Offer{URL: filepath.Base(path)}, err
@@ -140,10 +149,17 @@ func readValues(file string) (map[string]any, error) {
 		return nil, nil
 	}
 	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no file %s", file)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read values: %w", err)
 	}
-	return hydrate.DecodeValues(text)
+	values, err := hydrate.DecodeValues(text)
+	if err != nil {
+		return nil, fmt.Errorf("file %s: %w", file, err)
+	}
+	return values, nil
 }
 
 // newSteps are the steps of the operator. What they leave behind is removed by the

@@ -53,20 +53,21 @@ func printDraft(out io.Writer, d *hydrate.Draft) {
 	for _, i := range d.Images {
 		fmt.Fprintf(out, "  %s  %s\n", i.Name, imageDetail(i))
 	}
-	if d.Manifest == nil {
-		return
-	}
-	_, wrong := hydrate.CheckInputs(d.Manifest.Inputs, nil, nil)
+	_, wrong := hydrate.CheckInputs(d.Inputs, nil, nil)
 	if len(wrong) > 0 {
 		fmt.Fprintln(out, "\nrequired inputs:")
 	}
 	for _, w := range wrong {
 		fmt.Fprintf(out, "  %s (%s)  %s\n", w.Input.Name, w.Input.Type, w.Input.Description)
 	}
-	if len(d.Manifest.Warnings) > 0 {
+	warnings := d.Warnings()
+	if d.Manifest != nil {
+		warnings = append(warnings, d.Manifest.Warnings...)
+	}
+	if len(warnings) > 0 {
 		fmt.Fprintln(out, "\nwarnings:")
 	}
-	for _, w := range d.Manifest.Warnings {
+	for _, w := range warnings {
 		fmt.Fprintf(out, "  %s\n", w)
 	}
 }

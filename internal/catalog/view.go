@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"cmp"
+	"math"
+	"strconv"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -30,6 +32,13 @@ func Input(in hydrate.Input) v1alpha1.Input {
 		Description: Bounded(in.Description, 1024), Pattern: Bounded(in.Pattern, 1000),
 		Secret: in.Type == "password", Required: in.Required,
 	}
+	if in.Range != nil {
+		out.Minimum, out.Maximum = numberText(in.Range.Min), numberText(in.Range.Max)
+	}
+	if in.Length != nil {
+		out.MinLength, out.MaxLength = characterCount(in.Length.Min), characterCount(in.Length.Max)
+	}
+	out.ShowIf = Bounded(in.ShowIf, 1000)
 	if !out.Secret {
 		out.Default = Bounded(cmp.Or(in.Value, in.Default), 1024)
 	}
@@ -37,6 +46,23 @@ func Input(in hydrate.Input) v1alpha1.Input {
 		out.Options = append(out.Options, v1alpha1.InputOption{Title: Bounded(o.Title, 200), Value: Bounded(o.Value, 1024)})
 	}
 	return out
+}
+
+// numberText writes a bound of a number, empty for none.
+func numberText(bound *float64) string {
+	if bound == nil {
+		return ""
+	}
+	return Bounded(strconv.FormatFloat(*bound, 'g', -1, 64), 32)
+}
+
+// characterCount is a bound of a length, nil for none.
+func characterCount(bound *float64) *int64 {
+	if bound == nil {
+		return nil
+	}
+	count := int64(min(max(*bound, 0), math.MaxInt32))
+	return &count
 }
 
 // First are the first n of a list.

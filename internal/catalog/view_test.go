@@ -1,11 +1,13 @@
 package catalog_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -44,6 +46,12 @@ func TestInput(t *testing.T) {
 	}))
 	secret := catalog.Input(hydrate.Input{Name: "PASSWORD", Type: "password", Default: "hunter2", Value: "hunter2"})
 	g.Expect(secret).To(Equal(v1alpha1.Input{Name: "PASSWORD", Type: "password", Secret: true}), "nobody sees what is secret")
+
+	one, half, huge := 1.0, 0.5, 1e300
+	bounded := catalog.Input(hydrate.Input{Name: "replicas", Range: &hydrate.Bounds{Min: &half}, Length: &hydrate.Bounds{Min: &one, Max: &huge}, ShowIf: "tls=true"})
+	g.Expect(bounded).To(Equal(v1alpha1.Input{
+		Name: "replicas", Minimum: "0.5", MinLength: ptr.To[int64](1), MaxLength: ptr.To[int64](math.MaxInt32), ShowIf: "tls=true",
+	}))
 }
 
 func TestInstanceKey(t *testing.T) {

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	. "github.com/onsi/gomega"
+)
+
+// TestRunSaysWhatIsMissing shows the words for arguments that lead nowhere.
+func TestRunSaysWhatIsMissing(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "notes.txt")
+	list := filepath.Join(dir, "list.yaml")
+	chart := filepath.Join(dir, "web")
+	g := NewWithT(t)
+	g.Expect(os.WriteFile(text, nil, 0o600)).To(Succeed())
+	g.Expect(os.WriteFile(list, []byte("- a\n"), 0o600)).To(Succeed())
+	g.Expect(os.Mkdir(chart, 0o700)).To(Succeed())
+	g.Expect(os.WriteFile(filepath.Join(chart, "Chart.yaml"), []byte("apiVersion: v2\nname: web\nversion: 1.0.0\n"), 0o600)).To(Succeed())
+	for _, c := range []struct {
+		why  string
+		args []string
+		want string
+	}{
+		{"no chart", []string{filepath.Join(dir, "nope")}, "there is no folder or archive " + filepath.Join(dir, "nope")},
+		{"another file", []string{text}, text + " is neither a folder nor an archive (.tgz)"},
+		{"no values", []string{"--values", filepath.Join(dir, "nope.yaml"), chart}, "there is no file " + filepath.Join(dir, "nope.yaml")},
+		{"values that are a list", []string{"--params", list, chart}, "file " + list + ": read values: values must be a map of keys to values, but are a list"},
+		{"another profile", []string{"--profile", "Other", chart}, `profile "Other" is not known: want Olares or Helm`},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			NewWithT(t).Expect(run(t.Context(), c.args, io.Discard)).To(MatchError(c.want))
+		})
+	}
+}

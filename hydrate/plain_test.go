@@ -1,0 +1,335 @@
+package hydrate_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"golang.org/x/sync/errgroup"
+	"helm.sh/helm/v3/pkg/action"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/releaseutil"
+	"k8s.io/client-go/kubernetes/scheme"
+	sigsyaml "sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// plainWorker makes the test's own executable a render worker.
+const plainWorker = "render-worker"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == plainWorker {
+		if err := helm.RunRenderWorker(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// plainCharts are the archives of the Helm repositories below MARKET_PLAIN, which by
+// default is shared/plain beside the checkout.
+func plainCharts(t *testing.T) []string {
+	t.Helper()
+	root := os.Getenv("MARKET_PLAIN")
+	if root == "" {
+		root = filepath.Join("..", "..", "shared", "plain")
+	}
+	var charts []string
+	err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && strings.HasSuffix(path, ".tgz") {
+			charts = append(charts, path)
+		}
+		return err
+	})
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(charts) == 0 {
+		t.Skipf("left out: there are no charts in %s; set MARKET_PLAIN to a folder of Helm repositories", root)
+	}
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return charts
+}
+
+// TestPlainCharts compares hydration with `helm template` over real charts: published
+// is what Helm renders, with the same objects, and what needs values; nothing else is.
+// How busy the machine is makes no difference.
+func TestPlainCharts(t *testing.T) {
+	charts := plainCharts(t)
+	log.SetOutput(io.Discard) // Helm warns of charts.
+	t.Cleanup(func() { log.SetOutput(os.Stderr) })
+	self, err := os.Executable()
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	sandbox := &helm.Sandbox{Command: []string{self, plainWorker}, Workers: 2}
+	t.Cleanup(sandbox.Close)
+
+	var mu sync.Mutex
+	found, differences := map[string][]string{}, []string{}
+	var took [2]time.Duration
+	var group errgroup.Group
+	group.SetLimit(2)
+	for _, path := range charts {
+		group.Go(func() error {
+			archive, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			began := time.Now()
+			want := helmTemplate(archive)
+			between := time.Now()
+			verdict, difference := comparePlain(t, sandbox, archive, want)
+			mu.Lock()
+			defer mu.Unlock()
+			took[0] += between.Sub(began)
+			took[1] += time.Since(between)
+			found[verdict] = append(found[verdict], strings.TrimSuffix(filepath.Base(path), ".tgz"))
+			if difference != "" {
+				differences = append(differences, filepath.Base(path)+": "+difference)
+			}
+			return nil
+		})
+	}
+	NewWithT(t).Expect(group.Wait()).To(Succeed())
+	for _, verdict := range slices.Sorted(maps.Keys(found)) {
+		slices.Sort(found[verdict])
+		t.Logf("%4d %s: %.300s", len(found[verdict]), verdict, strings.Join(found[verdict], ", "))
+	}
+	t.Logf("helm template twice took %s, hydration once %s, two charts at a time", took[0].Round(time.Millisecond), took[1].Round(time.Millisecond))
+	slices.Sort(differences)
+	NewWithT(t).Expect(differences).To(BeEmpty())
+}
+
+// needsValues is what Helm says of a chart that may render with other values.
+var needsValues = regexp.MustCompile(`execution error|: executing "|values don't meet the specifications`)
+
+// brokenChart is what it says of a template that fails with any values.
+var brokenChart = regexp.MustCompile(`^parse error|no template "|nested reference name`)
+
+// comparePlain hydrates one chart as far as it is decided whether it is published, and
+// compares that with Helm's verdict.
+func comparePlain(t *testing.T, renderer hydrate.Renderer, archive []byte, want helmOutput) (verdict, difference string) {
+	d, err := hydratePlain(t, renderer, archive)
+	switch {
+	case err != nil && !outcome.IsStalled(err):
+		return "not hydrated", err.Error()
+	case want.err == nil && err != nil:
+		return "refused, and rendered by helm", err.Error()
+	case want.err == nil && d.Unrendered() != "":
+		return "published without objects, and rendered by helm", d.Unrendered()
+	case want.err == nil:
+		return "published, and rendered by helm", want.compare(d.Documents())
+	case want.library && err == nil:
+		return "library, published", ""
+	case needsValues.MatchString(want.err.Error()) && !brokenChart.MatchString(want.err.Error()):
+		if err != nil {
+			return "refused, and needs values", err.Error()
+		}
+		if len(d.Warnings()) == 0 {
+			return "published, and needs values", "there is no warning: helm says " + want.err.Error()
+		}
+		return "published, and needs values", ""
+	case err == nil:
+		return "published, and refused by helm", want.err.Error()
+	}
+	return "refused, and refused by helm", ""
+}
+
+// hydratePlain takes a chart through the steps that need no registry and no store.
+func hydratePlain(t *testing.T, renderer hydrate.Renderer, archive []byte) (*hydrate.Draft, error) {
+	d := &hydrate.Draft{Request: hydrate.Request{Profile: manifest.Helm{}, Source: delivery{payload: hydrate.Payload{Archive: archive}}}}
+	files, err := hydrate.Unpack(archive)
+	if err != nil {
+		return d, err
+	}
+	meta, err := hydrate.ReadMetadata(files)
+	if err != nil {
+		return d, err
+	}
+	d.Request.App, d.Request.Offer.Version = meta.Name, meta.Version
+	steps := []hydrate.Step{hydrate.SourceChart{}, hydrate.RenderedChart{Renderer: renderer, Reader: manifest.Reader{}}}
+	if err := (hydrate.Pipeline{Steps: steps}).Run(t.Context(), d); err != nil {
+		return d, err
+	}
+	if _, err := hydrate.FindImages(d.Documents(), nil); err != nil {
+		return d, err
+	}
+	_, err = hydrate.Pack(d.Chart.Name, d.Files)
+	return d, err
+}
+
+// helmOutput is what Helm makes of a chart: the objects of each template, rendered
+// twice, because many charts render random secrets.
+type helmOutput struct {
+	first, second map[string][]any
+	library       bool
+	err           error
+}
+
+func helmTemplate(archive []byte) helmOutput {
+	var out helmOutput
+	if out.first, out.library, out.err = renderOnce(archive); out.err == nil {
+		out.second, _, out.err = renderOnce(archive)
+	}
+	return out
+}
+
+// renderOnce renders a chart as `helm template --include-crds` does, for a cluster of
+// the version and the kinds that hydration renders for.
+func renderOnce(archive []byte) (objects map[string][]any, library bool, err error) {
+	loaded, err := loader.LoadArchive(strings.NewReader(string(archive)))
+	if err != nil {
+		return nil, false, err
+	}
+	name := loaded.Name()
+	library = loaded.Metadata.Type == "library"
+	if err := action.CheckDependencies(loaded, loaded.Metadata.Dependencies); err != nil {
+		return nil, library, err
+	}
+	if library {
+		return nil, true, errors.New("library charts are not installable")
+	}
+	install := action.NewInstall(&action.Configuration{Log: func(string, ...any) {}})
+	install.DryRun, install.ClientOnly, install.Replace = true, true, true
+	install.ReleaseName, install.Namespace = name, hydrate.RenderNamespace
+	install.APIVersions = knownKinds()
+	if install.KubeVersion, err = chartutil.ParseKubeVersion(helm.DefaultKubeVersion); err != nil {
+		return nil, false, err
+	}
+	// Whether the version of Kubernetes suits the chart is asked when it is installed.
+	loaded.Metadata.KubeVersion = ""
+	crds := loaded.CRDObjects()
+	made, err := install.Run(loaded, map[string]any{})
+	if err != nil {
+		return nil, false, err
+	}
+	objects = map[string][]any{}
+	for _, crd := range crds {
+		for _, text := range splitText(string(crd.File.Data)) {
+			addObject(objects, crd.Filename, text)
+		}
+	}
+	for _, text := range splitText(made.Manifest) {
+		path, _, _ := strings.Cut(strings.TrimPrefix(text[strings.Index(text, "# Source: "):], "# Source: "), "\n")
+		addObject(objects, path, text)
+	}
+	for _, hook := range made.Hooks {
+		addObject(objects, hook.Path, hook.Manifest)
+	}
+	return objects, false, nil
+}
+
+// knownKinds are the kinds of a cluster, as .Capabilities lists them.
+var knownKinds = sync.OnceValue(func() chartutil.VersionSet {
+	var all []string
+	for gvk := range scheme.Scheme.AllKnownTypes() {
+		if gvk.Version != "__internal" {
+			all = append(all, gvk.GroupVersion().String()+"/"+gvk.Kind)
+		}
+	}
+	slices.Sort(all)
+	return all
+})
+
+// splitText cuts a text into its documents, in their order.
+func splitText(text string) []string {
+	byKey := releaseutil.SplitManifests(text)
+	keys := slices.Collect(maps.Keys(byKey))
+	slices.SortFunc(keys, func(a, b string) int {
+		var x, y int
+		_, _ = fmt.Sscanf(a, "manifest-%d", &x)
+		_, _ = fmt.Sscanf(b, "manifest-%d", &y)
+		return x - y
+	})
+	var all []string
+	for _, key := range keys {
+		all = append(all, byKey[key])
+	}
+	return all
+}
+
+// addObject adds the object of a document to those of its template.
+func addObject(objects map[string][]any, path, text string) {
+	var object any
+	if err := sigsyaml.Unmarshal([]byte(text), &object); err != nil {
+		object = text
+	}
+	if object != nil {
+		objects[path] = append(objects[path], object)
+	}
+}
+
+// compare says where documents differ from what Helm renders, empty if nowhere.
+func (w helmOutput) compare(documents []hydrate.Document) string {
+	got := map[string][]any{}
+	for _, doc := range documents {
+		addObject(got, doc.Path, doc.Text)
+	}
+	paths := maps.Clone(w.first)
+	maps.Copy(paths, got)
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		if len(got[path]) != len(w.first[path]) {
+			return fmt.Sprintf("%s: %d objects instead of %d", path, len(got[path]), len(w.first[path]))
+		}
+		for i := range got[path] {
+			var again any
+			if i < len(w.second[path]) {
+				again = w.second[path][i]
+			}
+			if where := differ(got[path][i], w.first[path][i], again); where != "" {
+				return fmt.Sprintf("%s: object %d%s", path, i, where)
+			}
+		}
+	}
+	return ""
+}
+
+// differ says where a value differs from the one that Helm renders, unless Helm
+// renders another one there each time.
+func differ(got, want, again any) string {
+	if reflect.DeepEqual(got, want) {
+		return ""
+	}
+	if a, ok := want.(map[string]any); ok {
+		if b, ok := got.(map[string]any); ok && slices.Equal(slices.Sorted(maps.Keys(a)), slices.Sorted(maps.Keys(b))) {
+			c, _ := again.(map[string]any)
+			for _, key := range slices.Sorted(maps.Keys(a)) {
+				if where := differ(b[key], a[key], c[key]); where != "" {
+					return "." + key + where
+				}
+			}
+			return ""
+		}
+	}
+	if a, ok := want.([]any); ok {
+		b, _ := got.([]any)
+		c, _ := again.([]any)
+		if len(a) == len(b) && len(a) == len(c) {
+			for i := range a {
+				if where := differ(b[i], a[i], c[i]); where != "" {
+					return fmt.Sprintf("[%d]%s", i, where)
+				}
+			}
+			return ""
+		}
+	}
+	if !reflect.DeepEqual(want, again) {
+		return ""
+	}
+	return fmt.Sprintf(": %.80v instead of %.80v", got, want)
+}
