@@ -325,7 +325,6 @@ const (
 // * "ServiceAccountMissing"
 // * "InvalidObject"
 // * "ObjectExists"
-// * "SchemaViolation"
 // * "AdoptFailed"
 // * "PermissionDenied"
 // * "SecretMissing"

@@ -30,6 +30,10 @@ func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *findings) er
 		Tenant: s.tenant, DefaultAccount: !s.namesAccount(), Instance: s.task.Instance(), Units: units, Replaces: s.replaces(),
 		There: s.inventory(), // What the version before had and this one has not is removed.
 	}
+	wish.Moments = []string{"pre-install", "post-install"}
+	if s.task.Spec.Action == v1alpha1.ActionUpgrade {
+		wish.Moments = []string{"pre-upgrade", "post-upgrade"}
+	}
 	if s.instance != nil {
 		wish.Retained = s.instance.Status.Retained
 	}
@@ -93,7 +97,7 @@ func (r *Reconciler) checkRights(ctx context.Context, s *scope, p *findings) err
 	wish := preflight.Wish{
 		Tenant:         release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()},
 		DefaultAccount: !s.namesAccount(), Instance: s.task.Instance(), App: s.task.Spec.App.Name,
-		Replaces: true, There: s.inventory(),
+		RightsOnly: true, Replaces: true, There: s.inventory(),
 	}
 	if err := r.foresee(ctx, s, &wish); err != nil {
 		return err
@@ -102,12 +106,7 @@ func (r *Reconciler) checkRights(ctx context.Context, s *scope, p *findings) err
 	if err != nil {
 		return fmt.Errorf("look at the cluster: %w", err)
 	}
-	for _, found := range problems {
-		switch found.Reason {
-		case v1alpha1.ReasonPermissionDenied, v1alpha1.ReasonAdministratorNeeded, v1alpha1.ReasonServiceAccountMissing:
-			p.report(found)
-		}
-	}
+	p.report(problems...)
 	return nil
 }
 
@@ -127,6 +126,9 @@ func (r *Reconciler) foresee(ctx context.Context, s *scope, wish *preflight.Wish
 	default:
 		return nil
 	}
+	if s.task.Spec.Action == v1alpha1.ActionAdopt {
+		wish.Adopted = []string{s.task.Instance()}
+	}
 	draft, err := r.preview(ctx, s, wish.Tenant, version)
 	if outcome.Reason(err, "") != "" {
 		return nil // It is about what is to be rendered, and not about looking.
@@ -135,14 +137,24 @@ func (r *Reconciler) foresee(ctx context.Context, s *scope, wish *preflight.Wish
 		return err
 	}
 	if s.task.Spec.Action == v1alpha1.ActionAdopt {
-		wish.There = named(draft.Objects())
+		wish.There, wish.Adopted = named(draft.Objects()), releasesOf(draft)
 		return nil
 	}
+	wish.Moments = moments
 	units, err := preflight.Units(draft, s.task.Namespace)
 	for _, u := range units {
 		wish.Units = append(wish.Units, u.For(kept, moments...))
 	}
 	return err
+}
+
+// releasesOf are the names of the releases of a draft.
+func releasesOf(draft *hydrate.Draft) []string {
+	var names []string
+	for _, unit := range draft.Units {
+		names = append(names, hydrate.ReleaseName(draft.Request.At.Instance, draft.Chart.Name, unit.Name))
+	}
+	return names
 }
 
 // named are objects by their names alone, hooks left out.

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,7 +15,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -86,11 +89,8 @@ func (c *Cluster) Check(ctx context.Context, wish preflight.Wish) ([]preflight.P
 	if err != nil {
 		return nil, err
 	}
-	facts, err := c.survey(ctx)
+	facts, err := c.facts(ctx, wish, demand)
 	if err != nil {
-		return nil, err
-	}
-	if err := c.addTenant(ctx, wish.Tenant, facts); err != nil {
 		return nil, err
 	}
 	if facts.Kinds, err = c.kinds(demand.Kinds()); err != nil {
@@ -106,11 +106,59 @@ func (c *Cluster) Check(ctx context.Context, wish preflight.Wish) ([]preflight.P
 		return nil, err
 	}
 	if len(facts.Missing) > 0 {
-		if facts.AccountMissing, err = c.isAccountMissing(ctx, wish.Tenant); err != nil {
+		existing, err := c.accounts(ctx, wish.Tenant.Namespace, []string{wish.Tenant.ServiceAccount})
+		if err != nil {
+			return nil, err
+		}
+		facts.AccountMissing = !existing[wish.Tenant.ServiceAccount]
+	}
+	if err := c.addNames(ctx, wish.Tenant, demand, facts); err != nil {
+		return nil, err
+	}
+	return demand.Check(facts), nil
+}
+
+// facts are what is known of cluster, namespace and releases, without a look at the
+// kinds and the rights that the app needs.
+func (c *Cluster) facts(ctx context.Context, wish preflight.Wish, demand *preflight.Demand) (*preflight.Facts, error) {
+	facts := &preflight.Facts{}
+	if !wish.RightsOnly {
+		var err error
+		if facts, err = c.survey(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return demand.Check(facts), nil
+	group, asking := errgroup.WithContext(ctx)
+	if !wish.RightsOnly {
+		group.Go(func() error { return c.addTenant(asking, wish.Tenant, facts) })
+	}
+	group.Go(func() (err error) {
+		facts.Records, err = c.records(asking, wish.Tenant, demand.Releases())
+		return err
+	})
+	return facts, group.Wait()
+}
+
+// addNames adds which names the app needs are taken, and which it needs exist.
+func (c *Cluster) addNames(ctx context.Context, of release.Tenant, demand *preflight.Demand, facts *preflight.Facts) (err error) {
+	if facts.Accounts, err = c.accounts(ctx, of.Namespace, demand.Accounts(facts)); err != nil {
+		return err
+	}
+	facts.Answers, err = c.answers(ctx, of, demand.Attempts(facts), facts.Kinds)
+	return err
+}
+
+// accounts returns which service accounts of a namespace exist.
+func (c *Cluster) accounts(ctx context.Context, namespace string, names []string) (map[string]bool, error) {
+	existing := map[string]bool{}
+	for _, name := range first(names, maxRoles) {
+		_, err := c.operator.CoreV1().ServiceAccounts(namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return nil, fmt.Errorf("get service account %s/%s: %w", namespace, name, err)
+		}
+		existing[name] = err == nil
+	}
+	return existing, nil
 }
 
 // kinds looks up how kinds are served; those that are not are left out.
@@ -119,7 +167,18 @@ func (c *Cluster) kinds(all []schema.GroupVersionKind) (map[schema.GroupVersionK
 		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("%d different kinds of objects, at most %d are allowed", len(all), maxKinds))
 	}
 	known := map[schema.GroupVersionKind]preflight.Kind{}
+	served := servedKinds{discovery: c.operator.Discovery(), versions: map[schema.GroupVersion][]metav1.APIResource{}}
 	for _, gvk := range all {
+		if !scheme.Scheme.IsGroupRegistered(gvk.Group) {
+			kind, found, err := served.find(gvk)
+			if err != nil {
+				return nil, err
+			}
+			if found {
+				known[gvk] = kind
+			}
+			continue
+		}
 		mapping, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
 		if meta.IsNoMatchError(err) {
 			continue
@@ -135,23 +194,47 @@ func (c *Cluster) kinds(all []schema.GroupVersionKind) (map[schema.GroupVersionK
 // definitions reports which kinds of CRDs the cluster has, in whatever version.
 func (c *Cluster) definitions(all []schema.GroupKind) (map[schema.GroupKind]bool, error) {
 	known := map[schema.GroupKind]bool{}
+	served := servedKinds{discovery: c.operator.Discovery(), versions: map[schema.GroupVersion][]metav1.APIResource{}}
 	for _, kind := range first(all, maxKinds) {
-		_, err := c.mapper.RESTMapping(kind)
-		if err != nil && !meta.IsNoMatchError(err) {
+		mapping, err := c.mapper.RESTMapping(kind)
+		if meta.IsNoMatchError(err) {
+			continue
+		}
+		if err != nil {
 			return nil, fmt.Errorf("find resource of kind %s: %w", kind.Kind, err)
 		}
-		known[kind] = err == nil
+		if _, known[kind], err = served.find(mapping.GroupVersionKind); err != nil {
+			return nil, err
+		}
 	}
 	return known, nil
 }
 
-// isAccountMissing reports whether the tenant's service account does not exist.
-func (c *Cluster) isAccountMissing(ctx context.Context, of release.Tenant) (bool, error) {
-	_, err := c.operator.CoreV1().ServiceAccounts(of.Namespace).Get(ctx, of.ServiceAccount, metav1.GetOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return false, fmt.Errorf("get service account %s/%s: %w", of.Namespace, of.ServiceAccount, err)
+// servedKinds asks which kinds the API server serves at this moment. The mapper never
+// forgets a kind whose CRD has been deleted.
+type servedKinds struct {
+	discovery discovery.ServerResourcesInterface
+	versions  map[schema.GroupVersion][]metav1.APIResource
+}
+
+func (s *servedKinds) find(gvk schema.GroupVersionKind) (preflight.Kind, bool, error) {
+	version := gvk.GroupVersion()
+	if _, asked := s.versions[version]; !asked {
+		list, err := s.discovery.ServerResourcesForGroupVersion(version.String())
+		if err != nil && !apierrors.IsNotFound(err) {
+			return preflight.Kind{}, false, fmt.Errorf("list resources of %s: %w", version, err)
+		}
+		s.versions[version] = nil
+		if err == nil {
+			s.versions[version] = list.APIResources
+		}
 	}
-	return err != nil, nil
+	for _, one := range s.versions[version] {
+		if one.Kind == gvk.Kind && !strings.Contains(one.Name, "/") {
+			return preflight.Kind{Resource: one.Name, Namespaced: one.Namespaced}, true, nil
+		}
+	}
+	return preflight.Kind{}, false, nil
 }
 
 // roles reads the rules of roles; those that are not there are left out.

@@ -55,7 +55,7 @@ func TestRoomOnNodes(t *testing.T) {
 	}
 	g.Expect(messages(t.Context(), g, of(t, server), wish(tenant, deployment("cpu: 2500m")))).To(BeEmpty(), "pods that have ended leave room")
 	g.Expect(messages(t.Context(), g, of(t, server), wish(tenant, deployment("cpu: 2600m")))).To(ConsistOf(ContainSubstring(large + ", has 2500m CPU of 4 left")))
-	g.Expect(messages(t.Context(), g, of(t, server), wish(tenant, deployment("nvidia.com/gpu: 1")))).To(ConsistOf(ContainSubstring("nvidia.com/gpu")))
+	g.Expect(messages(t.Context(), g, of(t, server), wish(tenant, deployment("nvidia.com/gpu: 1")))).To(ContainElement(ContainSubstring("no node of the cluster offers it")))
 	elastic, err := cluster.New(server.Config, server.Mapper, cluster.WithElasticNodes())
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(messages(t.Context(), g, elastic, wish(tenant, deployment("cpu: 900")))).To(BeEmpty(), "nodes that come on demand")
@@ -119,7 +119,7 @@ func TestKinds(t *testing.T) {
 		reasons            []string
 	}{
 		{"built in", "v1", "ConfigMap", nil},
-		{"of a CRD", "appmarket.io/v1alpha1", "AppInstance", nil},
+		{"of a CRD, without the spec that it requires", "appmarket.io/v1alpha1", "AppInstance", []string{v1alpha1.ReasonInvalidObject}},
 		{"a version that is gone", "autoscaling/v2beta2", "HorizontalPodAutoscaler", []string{v1alpha1.ReasonKindMissing}},
 		{"of a group that is not there", "traefik.io/v1alpha1", "IngressRoute", []string{v1alpha1.ReasonKindMissing}},
 		{"a kind that is not there", "apps/v1", "Wish", []string{v1alpha1.ReasonKindMissing}},

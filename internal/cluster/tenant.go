@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,32 +20,44 @@ const maxQuotas = 100
 
 // addTenant adds what belongs to the tenant's namespace, but for rights.
 func (c *Cluster) addTenant(ctx context.Context, of release.Tenant, facts *preflight.Facts) error {
-	namespace, err := c.operator.CoreV1().Namespaces().Get(ctx, of.Namespace, metav1.GetOptions{})
-	if err != nil {
-		return fmt.Errorf("get namespace %s: %w", of.Namespace, err)
-	}
-	facts.NamespaceLabels = namespace.Labels
 	as, err := corev1client.NewForConfig(tenant.Config(c.config, of))
 	if err != nil {
 		return fmt.Errorf("make client: %w", err)
 	}
-	quotas, err := as.ResourceQuotas(of.Namespace).List(ctx, metav1.ListOptions{Limit: maxQuotas})
-	if err != nil && !apierrors.IsForbidden(err) {
-		return fmt.Errorf("list resource quotas: %w", err)
-	}
-	if err == nil {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		namespace, err := c.operator.CoreV1().Namespaces().Get(ctx, of.Namespace, metav1.GetOptions{})
+		if err != nil {
+			return fmt.Errorf("get namespace %s: %w", of.Namespace, err)
+		}
+		facts.NamespaceLabels = namespace.Labels
+		return nil
+	})
+	group.Go(func() error {
+		quotas, err := as.ResourceQuotas(of.Namespace).List(ctx, metav1.ListOptions{Limit: maxQuotas})
+		if apierrors.IsForbidden(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("list resource quotas: %w", err)
+		}
 		facts.Quotas = quotasOf(quotas.Items)
-	}
-	limits, err := as.LimitRanges(of.Namespace).List(ctx, metav1.ListOptions{Limit: maxQuotas})
-	if err != nil && !apierrors.IsForbidden(err) {
-		return fmt.Errorf("list limit ranges: %w", err)
-	}
-	if err == nil {
+		return nil
+	})
+	group.Go(func() error {
+		limits, err := as.LimitRanges(of.Namespace).List(ctx, metav1.ListOptions{Limit: maxQuotas})
+		if apierrors.IsForbidden(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("list limit ranges: %w", err)
+		}
 		for _, one := range limits.Items {
 			facts.Limits = append(facts.Limits, one.Spec.Limits...)
 		}
-	}
-	return nil
+		return nil
+	})
+	return group.Wait()
 }
 
 // quotasOf are quotas by what the API server counts; one that it has not looked at

@@ -73,7 +73,7 @@ func expect(t *testing.T, why string, problems []preflight.Problem, wants ...wan
 // known are the built-in kinds that the tests use.
 func known() map[schema.GroupVersionKind]preflight.Kind {
 	kinds := map[schema.GroupVersionKind]preflight.Kind{}
-	for _, line := range strings.Fields(`v1/Pod=pods v1/Service=services v1/Secret=secrets v1/ConfigMap=configmaps
+	for _, line := range strings.Fields(`v1/ServiceAccount=serviceaccounts v1/Pod=pods v1/Service=services v1/Secret=secrets v1/ConfigMap=configmaps
 		v1/PersistentVolumeClaim=persistentvolumeclaims v1/PersistentVolume=!persistentvolumes v1/Namespace=!namespaces
 		apps/v1/Deployment=deployments apps/v1/StatefulSet=statefulsets apps/v1/DaemonSet=daemonsets
 		batch/v1/Job=jobs batch/v1/CronJob=cronjobs storage.k8s.io/v1/StorageClass=!storageclasses
@@ -187,6 +187,19 @@ func TestUnits(t *testing.T) {
 	units, err := preflight.Units(draft, "default")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(units).To(Equal([]preflight.Unit{{Name: "server", KubeVersion: ">=1.30", RenderedIn: "default", Documents: draft.Units[0].Documents}}))
+
+	draft.Request.At = hydrate.Place{Namespace: "team", Instance: "shop"}
+	draft.Chart.Name = "web"
+	units, err = preflight.Units(draft, "team")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(units[0].Release).To(Equal("shop-server"))
+
+	draft.Units[0].Documents = []hydrate.Document{{Path: "server/templates/a.yaml"}, {Path: "server/templates/b.yaml"}, {Path: "server/charts/db/templates/c.yaml"}}
+	draft.Files = append(draft.Files, hydrate.File{Name: "server/templates/a.yaml", Data: []byte(`{{ if not (lookup "v1" "Secret" "" "a") }}`)},
+		hydrate.File{Name: "server/templates/b.yaml", Data: []byte("a: b")})
+	units, err = preflight.Units(draft, "team")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(units[0].Guarded).To(Equal(map[string]bool{"server/templates/a.yaml": true, "server/charts/db/templates/c.yaml": true}))
 
 	draft.Files = nil
 	_, err = preflight.Units(draft, "default")

@@ -37,6 +37,12 @@ type Facts struct {
 	CRDs map[schema.GroupKind]bool
 	// Rights are those of the tenant's service account.
 	Rights
+	// Answers are those to Demand.Attempts, in their order.
+	Answers []Answer
+	// Records are those of Demand.Releases that exist, nil if they cannot be read.
+	Records map[string]Record
+	// Accounts are those of Demand.Accounts that exist.
+	Accounts map[string]bool
 	// AccountMissing reports whether the tenant's service account does not exist. It
 	// is only looked up for an account that lacks rights.
 	AccountMissing bool

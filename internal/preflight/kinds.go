@@ -162,5 +162,12 @@ func (d *Demand) absent(gvk schema.GroupVersionKind, who string) string {
 		return fmt.Sprintf("%s: %s of %s comes with %s, but Helm looks for it before that is made; the chart must keep it in %s",
 			who, gvk.Kind, version, own.object.title(), crdFolder)
 	}
-	return fmt.Sprintf("%s: the cluster does not know %s of %s; install first what brings this CRD", who, gvk.Kind, version)
+	message := fmt.Sprintf("%s: no matches for kind %q in version %q", who, gvk.Kind, version)
+	for _, b := range d.skipped {
+		if b.group == gvk.Group && b.kind == gvk.Kind && slices.Contains(b.versions, gvk.Version) {
+			return fmt.Sprintf("%s: %s is in %s of the chart, which Helm applies only when it installs the chart: apply it first, as with helm show crds",
+				message, b.object.title(), crdFolder)
+		}
+	}
+	return message + ": install the operator that provides this CRD first"
 }

@@ -43,7 +43,11 @@ type object struct {
 	// which Helm creates before it looks at anything else.
 	hook  bool
 	early bool
-	text  []byte
+	// guarded says that the installation may not render it.
+	guarded bool
+	// generated says that the API server completes the name.
+	generated bool
+	text      []byte
 	// faults say what is wrong with its form; it is in no other check then.
 	faults []string
 }
@@ -74,9 +78,6 @@ func (d *Demand) place(o *object, facts *Facts) string {
 func (d *Demand) readUnit(unit int) error {
 	deployed := d.wish.Units[unit].Deployed
 	for _, doc := range d.wish.Units[unit].Documents {
-		if deployed && early(doc.Path) {
-			continue
-		}
 		if len(doc.Text) > hydrate.MaxRenderedBytes {
 			return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("%s: more than %d bytes", doc.Path, hydrate.MaxRenderedBytes))
 		}
@@ -84,12 +85,29 @@ func (d *Demand) readUnit(unit int) error {
 		if err != nil {
 			return outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("%s: %w", doc.Path, err))
 		}
-		like := object{unit: unit, hook: doc.Hook, early: early(doc.Path)}
+		like := object{unit: unit, hook: doc.Hook, early: early(doc.Path), guarded: d.wish.Units[unit].Guarded[doc.Path]}
+		if deployed && like.early {
+			d.readSkipped(text, like)
+			continue
+		}
 		if err := d.readObjects(text, like, 0); err != nil {
 			return fmt.Errorf("%s: %w", doc.Path, err)
 		}
 	}
 	return nil
+}
+
+// readSkipped keeps what a CRD is for that Helm does not create, since it does not touch
+// the CRDs of a chart in an upgrade.
+func (d *Demand) readSkipped(text []byte, like object) {
+	other := &Demand{}
+	if err := other.readObjects(text, like, 0); err != nil {
+		return // The installation read it.
+	}
+	for i := range other.objects {
+		_ = other.takeCRD(&other.objects[i]) // what cannot be read names no kind
+	}
+	d.skipped = append(d.skipped, other.crds...)
 }
 
 // early reports whether a document is of the folder of CRDs, of the chart or of one
@@ -179,7 +197,7 @@ func (d *Demand) readObject(content map[string]any, text []byte, like object, de
 	}
 	like.gvk = schema.FromAPIVersionAndKind(version, kind)
 	like.namespace, like.name, like.text = textAt(content, "metadata", "namespace"), textAt(content, "metadata", "name"), text
-	if like.name == "" {
+	if like.generated = like.name == ""; like.generated {
 		like.name = textAt(content, "metadata", "generateName")
 	}
 	like.faults = faultsOf(&like, content)

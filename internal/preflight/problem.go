@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -40,10 +41,15 @@ func passing(reason, format string, args ...any) Problem {
 // Check compares the demand with the facts and returns every problem, those of
 // chart and cluster first, in the same order each time.
 func (d *Demand) Check(facts *Facts) []Problem {
+	if d.wish.RightsOnly {
+		return slices.Concat(d.checkReleases(facts), d.checkPermissions(facts), d.checkAccounts(facts))
+	}
 	problems := append([]Problem(nil), d.unread...)
 	for _, check := range []func(*Facts) []Problem{
 		d.checkForm,
 		d.checkNamespace,
+		d.checkReleases,
+		d.checkAnswers,
 		d.checkKubernetes,
 		d.checkKinds,
 		d.checkDoubled,
@@ -53,6 +59,7 @@ func (d *Demand) Check(facts *Facts) []Problem {
 		d.checkPodSecurity,
 		d.checkQuotas,
 		d.checkPermissions,
+		d.checkAccounts,
 	} {
 		problems = append(problems, check(facts)...)
 	}

@@ -1,9 +1,11 @@
 package preflight
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -42,6 +44,13 @@ type Wish struct {
 	Architectures []string
 	CPU           string
 	Memory        string
+	// RightsOnly reports whether nothing is compared but rights, releases and the
+	// accounts of hooks: the operation creates nothing that has not been there.
+	RightsOnly bool
+	// Moments are the hooks that the operation runs, such as pre-install.
+	Moments []string
+	// Adopted are the names of the releases that the operation adopts.
+	Adopted []string
 	// Replaces says that the app is there already and is brought to another version.
 	// What the cluster has in use is then partly its own, so that only what the
 	// cluster has in all counts.
@@ -50,8 +59,9 @@ type Wish struct {
 
 // Unit is a chart that becomes a release of its own.
 type Unit struct {
-	// Name is that of the chart.
-	Name string
+	// Name is that of the chart, and Release that of its release.
+	Name    string
+	Release string
 	// KubeVersion is the constraint of its Chart.yaml, empty if there is none.
 	KubeVersion string
 	// RenderedIn is the namespace that the templates were told. What names it, or no
@@ -60,6 +70,9 @@ type Unit struct {
 	// Documents are what it renders to. Names of objects count: those of cluster-wide
 	// ones are written into the role of a remedy.
 	Documents []hydrate.Document
+	// Guarded are the paths of documents whose templates ask the cluster for objects:
+	// the installation, which has a cluster, may render them to nothing.
+	Guarded map[string]bool
 	// Deployed says that its release is there already and is upgraded, in which Helm
 	// does not touch its folder of CRDs.
 	Deployed bool
@@ -95,9 +108,34 @@ func Units(draft *hydrate.Draft, renderedIn string) ([]Unit, error) {
 		if err != nil {
 			return nil, fmt.Errorf("chart %s: %w", u.Name, err)
 		}
-		units = append(units, Unit{Name: u.Name, KubeVersion: meta.KubeVersion, RenderedIn: renderedIn, Documents: u.Documents})
+		unit := Unit{
+			Name: u.Name, KubeVersion: meta.KubeVersion, RenderedIn: renderedIn, Documents: u.Documents,
+			Guarded: guarded(hydrate.UnitFiles(draft.Files, u.Dir), u.Documents),
+		}
+		if instance := draft.Request.At.Instance; instance != "" {
+			unit.Release = hydrate.ReleaseName(instance, draft.Chart.Name, u.Name)
+		}
+		units = append(units, unit)
 	}
 	return units, nil
+}
+
+// guarded are the paths of documents whose templates call lookup, nil if there are none.
+// The template of a dependency that is packed cannot be seen, and counts as one of them.
+func guarded(files []hydrate.File, documents []hydrate.Document) map[string]bool {
+	var paths map[string]bool
+	for _, doc := range documents {
+		_, name, _ := strings.Cut(doc.Path, "/")
+		at := slices.IndexFunc(files, func(f hydrate.File) bool { return f.Name == name })
+		unseen := at < 0 && strings.HasPrefix(name, "charts/")
+		if unseen || at >= 0 && bytes.Contains(files[at].Data, []byte("lookup")) {
+			if paths == nil {
+				paths = map[string]bool{}
+			}
+			paths[doc.Path] = true
+		}
+	}
+	return paths
 }
 
 // For leaves of a unit what Helm does at these moments, such as pre-delete: its hooks
@@ -120,6 +158,7 @@ type Demand struct {
 	roles     []grant
 	granted   ruleCount
 	crds      []brought
+	skipped   []brought
 	volumes   map[string]bool
 	classes   map[string]bool
 	services  []service

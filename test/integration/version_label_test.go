@@ -49,22 +49,14 @@ var _ = Describe("A chart that uses its version as a label", func() {
 		Expect(settings.Labels).To(HaveKeyWithValue("example.com/release", "1.0.0_build.7"))
 	})
 
-	DescribeTable("fails once and names the object and the label", func(ctx SpecContext, chart fixture.Chart) {
+	DescribeTable("is refused with object and label before anything is created", func(ctx SpecContext, chart fixture.Chart) {
 		t := newTenant(ctx)
 		t.Offer(ctx, chart)
-
-		By("keeping what was created before")
-		message := t.Fail(ctx, v1alpha1.ReasonInstallFailed, v1alpha1.ActionInstall, "labeled", fixture.As("kept"))
-		Expect(message).To(And(ContainSubstring("ConfigMap"), ContainSubstring("kept-settings"), ContainSubstring("metadata.labels")))
-		t.Get(ctx, &corev1.ServiceAccount{}, "kept-account")
-		t.WaitStalled(ctx, t.Instance(ctx, "kept"), v1alpha1.ReasonInstallFailed)
-		t.Succeed(ctx, v1alpha1.ActionUninstall, "labeled", fixture.As("kept"))
-
-		By("removing it if the task says so")
-		t.Fail(ctx, v1alpha1.ReasonInstallFailed, v1alpha1.ActionInstall, "labeled",
-			fixture.As("removed"), fixture.OnFailure(v1alpha1.FailureRemove))
-		Eventually(func() []string { return t.Leftovers(ctx) }).WithContext(ctx).Should(BeEmpty())
-		Expect(t.Names(ctx, "serviceaccounts")).NotTo(ContainElement(ContainSubstring("removed")))
+		message := t.Fail(ctx, v1alpha1.ReasonInvalidObject, v1alpha1.ActionInstall, "labeled")
+		Expect(message).To(HavePrefix(`ConfigMap/labeled-settings: metadata.labels["example.com/release"] must be`))
+		Expect(t.Leftovers(ctx)).To(BeEmpty())
+		Expect(t.Names(ctx, "serviceaccounts")).NotTo(ContainElement(ContainSubstring("labeled")))
+		Expect(t.Names(ctx, "appinstances")).To(BeEmpty())
 	},
 		Entry("if the version has a plus", labeled("1.0.0+build.7", plain, nil)),
 		Entry("if the version is too long for a label", labeled("1.0.0-"+strings.Repeat("long.", 12)+"1", plain, nil)),

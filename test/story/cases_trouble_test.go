@@ -144,8 +144,7 @@ func troubles(action v1alpha1.Action) map[string]trouble {
 		v1alpha1.ActionClone:   making("pre-install", v1alpha1.ReasonInstallFailed),
 		v1alpha1.ActionUpgrade: making("pre-upgrade", v1alpha1.ReasonUpgradeFailed),
 		v1alpha1.ActionAdopt: with(map[string]trouble{
-			v1alpha1.ConditionAdmitted: {start: []step{installed}, reasons: []string{v1alpha1.ReasonAlreadyInstalled}},
-			v1alpha1.ConditionResolved: {start: []step{}, reasons: []string{v1alpha1.ReasonAdoptFailed}},
+			v1alpha1.ConditionAdmitted: {start: []step{}, reasons: []string{v1alpha1.ReasonAdoptFailed}},
 			v1alpha1.ConditionApplied:  {prepare: frozen, reasons: []string{v1alpha1.ReasonAdoptFailed}},
 			v1alpha1.ConditionHealthy:  {first: quiet, change: hasty, reasons: []string{v1alpha1.ReasonTimedOut}},
 			waitingForObjects:          {first: asleep},

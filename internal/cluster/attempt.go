@@ -1,0 +1,158 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/preflight"
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/tenant"
+)
+
+// attemptTime bounds the attempts of one app. What a slow webhook has not answered
+// until then is left to the installation.
+const attemptTime = 15 * time.Second
+
+// Marks by which Helm recognizes the objects of a release.
+const (
+	managedByLabel             = "app.kubernetes.io/managed-by"
+	releaseNameAnnotation      = "meta.helm.sh/release-name"
+	releaseNamespaceAnnotation = "meta.helm.sh/release-namespace"
+)
+
+// answers has the API server try to create objects as the tenant, without keeping
+// them. An error of any other kind than those that are about the object is no answer:
+// the installation finds out.
+func (c *Cluster) answers(ctx context.Context, of release.Tenant, attempts []preflight.Attempt, kinds map[schema.GroupVersionKind]preflight.Kind) ([]preflight.Answer, error) {
+	if len(attempts) == 0 {
+		return nil, nil
+	}
+	as, err := dynamic.NewForConfig(tenant.Config(c.config, of))
+	if err != nil {
+		return nil, fmt.Errorf("make client: %w", err)
+	}
+	answers := make([]preflight.Answer, len(attempts))
+	trying, cancel := context.WithTimeout(ctx, attemptTime)
+	defer cancel()
+	var group errgroup.Group
+	group.SetLimit(sideBySide)
+	for i, attempt := range attempts {
+		group.Go(func() error {
+			var objects dynamic.ResourceInterface = as.Resource(attempt.Kind.GroupVersion().WithResource(kinds[attempt.Kind].Resource))
+			if attempt.Namespace != "" {
+				objects = as.Resource(attempt.Kind.GroupVersion().WithResource(kinds[attempt.Kind].Resource)).Namespace(attempt.Namespace)
+			}
+			answers[i] = answer(trying, objects, attempt)
+			return nil
+		})
+	}
+	_ = group.Wait() // no attempt returns an error
+	return answers, ctx.Err()
+}
+
+func answer(ctx context.Context, objects dynamic.ResourceInterface, attempt preflight.Attempt) (said preflight.Answer) {
+	wanted := &unstructured.Unstructured{}
+	if err := wanted.UnmarshalJSON(attempt.Text); err != nil {
+		return said
+	}
+	wanted.SetNamespace(attempt.Namespace)
+	_, err := objects.Create(ctx, wanted, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	switch {
+	case err == nil:
+		return said
+	case apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err):
+		return owner(ctx, objects, attempt.Name)
+	}
+	said.Refusal = refusal(err)
+	return said
+}
+
+// owner reports whether an object exists, and the release that it belongs to.
+func owner(ctx context.Context, objects dynamic.ResourceInterface, name string) (said preflight.Answer) {
+	found, err := objects.Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return said
+	}
+	said.Exists = true
+	if found.GetLabels()[managedByLabel] == "Helm" {
+		said.Release = found.GetAnnotations()[releaseNameAnnotation]
+		said.Namespace = found.GetAnnotations()[releaseNamespaceAnnotation]
+	}
+	return said
+}
+
+// refusal is what the API server says is wrong with an object, empty if the error is
+// about something else. Rights, quotas and Pod Security have checks of their own.
+func refusal(err error) string {
+	status, ok := err.(apierrors.APIStatus) //nolint:errorlint // the client returns it unwrapped
+	if !ok {
+		return ""
+	}
+	about := status.Status()
+	if _, said, denied := strings.Cut(about.Message, "admission webhook "); denied && strings.Contains(said, "denied the request") {
+		return preflight.NewRefusal([]string{"admission webhook " + said})
+	}
+	if !apierrors.IsInvalid(err) {
+		return ""
+	}
+	var faults []string
+	if about.Details != nil {
+		for _, cause := range about.Details.Causes {
+			if cause.Field == "" {
+				faults = append(faults, cause.Message)
+				continue
+			}
+			faults = append(faults, cause.Field+": "+cause.Message)
+		}
+	}
+	if len(faults) == 0 {
+		faults = []string{about.Message}
+	}
+	return preflight.NewRefusal(faults)
+}
+
+// records reads the newest record of each release, as the tenant. It is nil where the
+// tenant may not read records.
+func (c *Cluster) records(ctx context.Context, of release.Tenant, names []string) (map[string]preflight.Record, error) {
+	known := map[string]preflight.Record{}
+	if len(names) == 0 {
+		return known, nil
+	}
+	as, err := metadata.NewForConfig(tenant.Config(c.config, of))
+	if err != nil {
+		return nil, fmt.Errorf("make client: %w", err)
+	}
+	for _, name := range names {
+		list, err := as.Resource(corev1.SchemeGroupVersion.WithResource("secrets")).Namespace(of.Namespace).List(ctx, metav1.ListOptions{
+			LabelSelector: labels.Set{"owner": "helm", "name": name}.String(),
+		})
+		if apierrors.IsForbidden(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list records of release %s: %w", name, err)
+		}
+		newest := -1
+		for _, one := range list.Items {
+			if number, _ := strconv.Atoi(one.Labels["version"]); number > newest {
+				newest = number
+				known[name] = preflight.Record{Status: one.Labels["status"], Instance: one.Labels[v1alpha1.InstanceLabel]}
+			}
+		}
+	}
+	return known, nil
+}

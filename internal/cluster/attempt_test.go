@@ -1,0 +1,172 @@
+package cluster_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/preflight"
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/test/env"
+)
+
+// owner is a service account that may do anything in its namespace.
+func owner(t *testing.T, server *env.Env) release.Tenant {
+	t.Helper()
+	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "owner"}
+	server.Allow(t, tenant.Namespace, tenant.ServiceAccount, rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}})
+	return tenant
+}
+
+func configMap(name string) string {
+	return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + "}"
+}
+
+func TestObjectsThatExist(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant := owner(t, server)
+	made := func(name, release, namespace string) {
+		meta := metav1.ObjectMeta{Namespace: tenant.Namespace, Name: name}
+		if release != "" {
+			meta.Labels = map[string]string{"app.kubernetes.io/managed-by": "Helm"}
+			meta.Annotations = map[string]string{"meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": namespace}
+		}
+		server.Create(t, &corev1.ConfigMap{ObjectMeta: meta})
+	}
+	made("nobodys", "", "")
+	made("own", "web", tenant.Namespace)
+	made("other", "blog", tenant.Namespace)
+	made("far", "web", "elsewhere")
+	w := wish(tenant, configMap("nobodys"), configMap("own"), configMap("other"), configMap("far"), configMap("new"))
+	w.Units[0].Release = "web"
+	g.Expect(messages(t.Context(), g, of(t, server), w)).To(ConsistOf(
+		HavePrefix("ConfigMap/nobodys exists and belongs to no release;"),
+		HavePrefix("ConfigMap/other exists and belongs to release blog;"),
+		HavePrefix("ConfigMap/far exists and belongs to release web in namespace elsewhere;")))
+
+	list := &corev1.ConfigMapList{}
+	g.Expect(server.Client.List(t.Context(), list)).To(Succeed())
+	for _, one := range list.Items {
+		g.Expect(one.Name).NotTo(Equal("new"), "nothing is kept of an attempt")
+	}
+}
+
+func TestObjectsThatAreRefused(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant := owner(t, server)
+	for _, c := range []struct{ why, text, message string }{
+		{"a port's name", "apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {ports: [{name: Web_Port, port: 80}]}", "Service/shop: spec.ports[0].name: "},
+		{"a port twice", "apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {ports: [{name: a, port: 80}, {name: a, port: 81}]}", "Service/shop: spec.ports[1].name: Duplicate value"},
+		{"a name", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: Shop_Settings}", "ConfigMap/Shop_Settings: metadata.name: "},
+		{"no selector", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec: {template: {spec: {containers: [{name: a, image: a}]}}}", "Deployment/shop: spec.selector: "},
+		{"a custom resource", "apiVersion: appmarket.io/v1alpha1\nkind: AppInstance\nmetadata: {name: shop}\nspec: {desiredState: Odd}", "AppInstance/shop: spec"},
+		{"a claim that is as it should be", "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a}\nspec: {volumeName: v, storageClassName: '', accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}", ""},
+		{"an object of a namespace that is not there", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a}", ""},
+		{"a binding to a role that comes later", "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r}\nrules: []\n", ""},
+	} {
+		problems, err := of(t, server).Check(t.Context(), wish(tenant, c.text))
+		g.Expect(err).NotTo(HaveOccurred(), c.why)
+		if c.message == "" {
+			g.Expect(problems).To(BeEmpty(), c.why)
+			continue
+		}
+		g.Expect(problems).To(HaveLen(1), c.why)
+		g.Expect(problems[0].Reason).To(Equal(v1alpha1.ReasonInvalidObject), c.why)
+		g.Expect(problems[0].Message).To(HavePrefix(c.message), c.why)
+		t.Log(problems[0].Message)
+	}
+}
+
+// writes counts requests that would change something, and those of them that are
+// attempts.
+type writes struct {
+	next          http.RoundTripper
+	all, attempts *atomic.Int64
+}
+
+func (w writes) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodGet && !strings.Contains(r.URL.Path, "/authorization.k8s.io/") {
+		w.all.Add(1)
+		if r.URL.Query().Get("dryRun") == "All" {
+			w.attempts.Add(1)
+		}
+	}
+	return w.next.RoundTrip(r)
+}
+
+func TestAttemptsChangeNothing(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant := owner(t, server)
+	var all, attempts atomic.Int64
+	c := of(t, server, func(config *rest.Config) {
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return writes{next, &all, &attempts} })
+	})
+	var texts []string
+	for i := range 7 {
+		texts = append(texts, configMap(fmt.Sprintf("c-%d", i)))
+	}
+	g.Expect(reasons(t.Context(), c, wish(tenant, texts...))).To(BeEmpty())
+	g.Expect(attempts.Load()).To(BeEquivalentTo(7))
+	g.Expect(all.Load()).To(Equal(attempts.Load()), "every write is an attempt")
+
+	rights := wish(tenant, texts...)
+	rights.RightsOnly = true
+	g.Expect(reasons(t.Context(), c, rights)).To(BeEmpty())
+	g.Expect(attempts.Load()).To(BeEquivalentTo(7), "an operation that creates nothing attempts nothing")
+}
+
+func TestReleasesThatExist(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant := owner(t, server)
+	record := func(name, revision, status, instance string) {
+		labels := map[string]string{"owner": "helm", "name": name, "version": revision, "status": status}
+		if instance != "" {
+			labels[v1alpha1.InstanceLabel] = instance
+		}
+		server.Create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+			Namespace: tenant.Namespace, Name: "sh.helm.release.v1." + name + ".v" + revision, Labels: labels,
+		}})
+	}
+	record("web", "2", "superseded", "")
+	record("web", "10", "deployed", "")
+	record("gone", "1", "uninstalled", "")
+	record("own", "1", "failed", "web")
+	check := func(change func(*preflight.Wish)) []string {
+		w := wish(tenant, configMap("a"))
+		change(&w)
+		found, err := reasons(t.Context(), of(t, server), w)
+		g.Expect(err).NotTo(HaveOccurred())
+		return found
+	}
+	g.Expect(check(func(w *preflight.Wish) { w.Units[0].Release = "web" })).To(Equal([]string{v1alpha1.ReasonAlreadyInstalled}))
+	for _, free := range []string{"gone", "own", "new"} {
+		g.Expect(check(func(w *preflight.Wish) { w.Units[0].Release = free })).To(BeEmpty(), free)
+	}
+	g.Expect(check(func(w *preflight.Wish) { w.Adopted, w.Replaces = []string{"web"}, true })).To(BeEmpty(), "the newest revision is deployed")
+	g.Expect(check(func(w *preflight.Wish) { w.Adopted, w.Replaces = []string{"new"}, true })).To(Equal([]string{v1alpha1.ReasonAdoptFailed}))
+}
+
+func TestAccountOfAHook(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant := owner(t, server)
+	w := wish(tenant, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, annotations: {helm.sh/hook: pre-install}}\n"+
+		"spec: {template: {spec: {restartPolicy: Never, serviceAccountName: migrator, containers: [{name: a, image: a}]}}}")
+	w.Moments = []string{"pre-install"}
+	g.Expect(reasons(t.Context(), of(t, server), w)).To(Equal([]string{v1alpha1.ReasonServiceAccountMissing}))
+	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: "migrator"}})
+	g.Expect(reasons(t.Context(), of(t, server), w)).To(BeEmpty())
+}

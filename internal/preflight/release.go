@@ -1,0 +1,71 @@
+package preflight
+
+import (
+	"slices"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// Record is what the newest record of a Helm release says.
+type Record struct {
+	// Status is one of Helm's words, such as deployed.
+	Status string
+	// Instance is the AppInstance that the release belongs to, empty for a release of
+	// the helm command.
+	Instance string
+}
+
+// Helm's words for the status of a release.
+const (
+	statusDeployed    = "deployed"
+	statusUninstalled = "uninstalled"
+)
+
+// Releases are the names of releases whose records are looked up: those that must not
+// exist, and those that must.
+func (d *Demand) Releases() []string {
+	names := slices.Clone(d.wish.Adopted)
+	if !d.wish.Replaces {
+		for _, unit := range d.wish.Units {
+			if unit.Release != "" {
+				names = append(names, unit.Release)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// checkReleases reports releases of the helm command that have a name the app needs,
+// and those that cannot be adopted. Without the right to read records nothing is said.
+func (d *Demand) checkReleases(facts *Facts) []Problem {
+	if facts.Records == nil {
+		return nil
+	}
+	namespace := d.wish.Tenant.Namespace
+	var problems []Problem
+	for _, name := range d.Releases() {
+		record, exists := facts.Records[name]
+		adopted := slices.Contains(d.wish.Adopted, name)
+		foreign := record.Instance != "" && record.Instance != d.wish.Instance
+		switch {
+		case adopted && (!exists || record.Status == statusUninstalled):
+			problems = append(problems, final(v1alpha1.ReasonAdoptFailed,
+				"there is no Helm release %s in namespace %s that can be adopted; use action Install", name, namespace))
+		case adopted && foreign:
+			problems = append(problems, final(v1alpha1.ReasonAdoptFailed,
+				"Helm release %s in namespace %s belongs to instance %s and cannot be adopted", name, namespace, record.Instance))
+		case adopted && record.Status != statusDeployed:
+			problems = append(problems, final(v1alpha1.ReasonAdoptFailed,
+				"Helm release %s in namespace %s is %s and cannot be adopted; complete it with helm upgrade or helm rollback first", name, namespace, record.Status))
+		case adopted || !exists || record.Status == statusUninstalled || record.Instance == d.wish.Instance:
+		case foreign:
+			problems = append(problems, final(v1alpha1.ReasonAlreadyInstalled,
+				"Helm release %s in namespace %s belongs to instance %s; use another spec.instanceName", name, namespace, record.Instance))
+		default:
+			problems = append(problems, final(v1alpha1.ReasonAlreadyInstalled,
+				"there is a Helm release %s in namespace %s already; adopt it with action Adopt, remove it with helm uninstall, or use another spec.instanceName", name, namespace))
+		}
+	}
+	return problems
+}
