@@ -44,10 +44,23 @@ type Operation struct {
 	// +optional
 	To int32 `json:"to,omitempty"`
 
-	// task is the AppInstallTask that asked for it, empty for an edited instance.
+	// task names the AppInstallTask that requested the operation. It is empty if the spec of the
+	// instance was edited since the task wrote it, or if no task did.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Task string `json:"task,omitempty"`
+
+	// request is the value of the annotation appmarket.io/reconcile-requested-at when the operation
+	// began.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Request string `json:"request,omitempty"`
+
+	// interruptions is the number of times that the operation was cut off, by an end of the operator or an
+	// internal error, before it had a result. After three it is not begun again until
+	// another request is made.
+	// +optional
+	Interruptions int32 `json:"interruptions,omitempty"`
 
 	// startedAt is when it began. spec.timeout counts from here.
 	// +required
@@ -143,6 +156,12 @@ type HistoryEntry struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
 
+	// count is the number of times in a row that the same operation ended like this. The entry
+	// shows the last time. If not specified, it ended like this once.
+	// +optional
+	// +kubebuilder:validation:Minimum=2
+	Count int32 `json:"count,omitempty"`
+
 	// endedAt is when Helm was done.
 	// +required
 	EndedAt metav1.Time `json:"endedAt,omitzero"`
@@ -159,6 +178,29 @@ type ReleaseRevision struct {
 	// revision is Helm's.
 	// +required
 	Revision int32 `json:"revision,omitempty"`
+}
+
+// SpecWriter defines the AppInstallTask that wrote the spec of an instance last.
+type SpecWriter struct {
+	// task is the name of the task.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Task string `json:"task,omitempty"`
+
+	// uid is the UID of the task.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	UID string `json:"uid,omitempty"`
+
+	// undone reports whether the task has taken back what it wrote.
+	// +optional
+	Undone bool `json:"undone,omitempty"`
+
+	// generation is that of the instance that the task wrote. Another generation was written
+	// by another client.
+	// +required
+	Generation int64 `json:"generation,omitempty"`
 }
 
 // LedgerEntry is a task that was carried out.
@@ -206,6 +248,11 @@ type DriftedObject struct {
 	// missing says that it is gone.
 	// +optional
 	Missing bool `json:"missing,omitempty"`
+
+	// correctedAt is the time at which the object was corrected. It is set only if spec.driftPolicy is
+	// Correct.
+	// +optional
+	CorrectedAt *metav1.Time `json:"correctedAt,omitempty"`
 
 	// fields are the paths of the first 20 fields that differ. Values are not
 	// shown, since they may be secret.

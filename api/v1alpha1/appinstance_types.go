@@ -143,8 +143,8 @@ type AppInstanceSpec struct {
 
 // AppInstanceStatus is what runs.
 type AppInstanceStatus struct {
-	// conditions are Ready and, in order, Resolved, Applied and Healthy;
-	// Reconciling and Stalled while they are true.
+	// conditions are, in order, Resolved, Applied, Healthy and Ready; Reconciling,
+	// Stalled and Drifted while they are true.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -186,6 +186,10 @@ type AppInstanceStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	AvailableUpdate string `json:"availableUpdate,omitempty"`
+
+	// writer is the AppInstallTask that wrote the spec last. It is not set if no task did.
+	// +optional
+	Writer *SpecWriter `json:"writer,omitempty"`
 
 	// operation is the one going on, unset when there is none. It is written
 	// before Helm is called, so that a restart knows what was interrupted.
@@ -266,9 +270,9 @@ type AppInstanceStatus struct {
 // +kubebuilder:printcolumn:name="App",type=string,JSONPath=`.spec.appRef.name`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
-// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Update",type=string,JSONPath=`.status.availableUpdate`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Desired",type=string,JSONPath=`.spec.desiredState`,priority=1
 // +kubebuilder:printcolumn:name="Objects",type=integer,JSONPath=`.status.inventory.total`,priority=1
 type AppInstance struct {

@@ -43,10 +43,10 @@ var _ = Describe("kubectl", func() {
 		Expect(got).To(Equal(names))
 		Expect(more).To(Equal(wide), "those of -o wide")
 	},
-		Entry("sources", "marketsources", 2, "Name", "Type", "Ready", "Apps", "Served", "Failed", "Status", "Age"),
-		Entry("apps", "appinfos", 2, "Name", "Title", "Version", "App Version", "Ready", "Images", "Status", "Age"),
-		Entry("instances", "appinstances", 2, "Name", "App", "Version", "Ready", "Status", "Update", "Age"),
-		Entry("tasks", "appinstalltasks", 1, "Name", "Action", "App", "Instance", "Version", "Succeeded", "Status", "Age"),
+		Entry("sources", "marketsources", 2, "Name", "Type", "Ready", "Apps", "Served", "Failed", "Age", "Status"),
+		Entry("apps", "appinfos", 2, "Name", "Title", "Version", "App Version", "Ready", "Images", "Age", "Status"),
+		Entry("instances", "appinstances", 2, "Name", "App", "Version", "Ready", "Update", "Age", "Status"),
+		Entry("tasks", "appinstalltasks", 1, "Name", "Action", "App", "Instance", "Version", "Succeeded", "Age", "Status"),
 	)
 
 	It("finds what the columns show", func(ctx SpecContext) {

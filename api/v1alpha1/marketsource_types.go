@@ -243,8 +243,8 @@ type AppFailure struct {
 // +kubebuilder:printcolumn:name="Apps",type=integer,JSONPath=`.status.apps.total`
 // +kubebuilder:printcolumn:name="Served",type=integer,JSONPath=`.status.apps.ready`
 // +kubebuilder:printcolumn:name="Failed",type=integer,JSONPath=`.status.apps.failed`
-// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Suspended",type=boolean,JSONPath=`.spec.suspend`,priority=1
 // +kubebuilder:printcolumn:name="Repository",type=string,JSONPath=`.status.repositoryURL`,priority=1
 type MarketSource struct {

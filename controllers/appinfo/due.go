@@ -8,6 +8,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/status"
 )
 
 // job is one version that is due, and why.
@@ -65,7 +66,7 @@ func (r *Reconciler) due(app *v1alpha1.AppInfo, version string, want hydrate.Inp
 
 // asked reports whether somebody asks for a hydration that was not done yet.
 func asked(app *v1alpha1.AppInfo) bool {
-	return app.Annotations[v1alpha1.ReconcileRequestAnnotation] != app.Status.LastHandledReconcileAt
+	return status.ReconcileRequest(app) != app.Status.LastHandledReconcileAt
 }
 
 // request is what the versions of an app have in common.

@@ -298,7 +298,7 @@ var _ = Describe("Adopting", func() {
 var _ = Describe("The ledger", func() {
 	var b *bench
 	signed := func(task, hash string, more ...string) map[string]string {
-		marks := map[string]string{v1alpha1.TaskAnnotation: task, v1alpha1.TaskHashAnnotation: hash}
+		marks := written(task, hash, "uid-of-"+task)
 		if len(more) > 0 {
 			marks[v1alpha1.TaskUndoneAnnotation] = more[0]
 		}

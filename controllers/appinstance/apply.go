@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 
@@ -24,7 +23,7 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 	if s.target == nil {
 		return r.remove(ctx, s)
 	}
-	if s.installed() || s.halted() {
+	if s.halted() || s.installed() && !r.hasLost(ctx, s) {
 		titled(s.instance, s.instance.Status.Entrances)
 		s.resolved()
 		if s.scaled() {
@@ -77,6 +76,9 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 func (r *Reconciler) carryOut(ctx context.Context, s *scope, operation v1alpha1.Operation) (func(context.Context) error, error) {
 	st := &s.instance.Status
 	if operation.Type == v1alpha1.OperationRollback {
+		if err := r.checkRecorded(ctx, s); err != nil {
+			return nil, err
+		}
 		st.Releases = backTo(st.Releases, s.target.back)
 		return func(ctx context.Context) error { return r.rollback(ctx, s) }, nil
 	}
@@ -99,8 +101,8 @@ func (r *Reconciler) carryOut(ctx context.Context, s *scope, operation v1alpha1.
 		if err := run(ctx, s, draft, plans); err != nil {
 			return err
 		}
-		st.Entrances = entrances(s.instance, draft.Manifest)
-		return nil
+		st.Entrances, err = s.entrances(draft)
+		return err
 	}, nil
 }
 
@@ -116,7 +118,8 @@ func (s *scope) installed() bool {
 		return s.isBack()
 	}
 	same := st.Version == s.target.version.Version && st.ValuesDigest == s.target.values
-	return same && (!s.asked() || st.ChartDigest == s.target.version.Digest)
+	asked := s.asked() && !st.Stopped && !s.halfway() // What is resumed is what was stopped.
+	return same && (!asked || st.ChartDigest == s.target.version.Digest)
 }
 
 // lastSucceeded reports whether it is known what runs. After an operation that did not
@@ -138,13 +141,18 @@ func (s *scope) applied() {
 
 // asked reports whether somebody asks for a reconcile that was not carried out yet.
 func (s *scope) asked() bool {
-	return s.instance.Annotations[v1alpha1.ReconcileRequestAnnotation] != s.instance.Status.LastHandledReconcileAt
+	return status.ReconcileRequest(s.instance) != s.instance.Status.LastHandledReconcileAt
 }
 
 // failedBefore reports the failure of the same operation again, instead of running
 // it again, until the spec is changed, the instance is deleted or somebody asks.
 func failedBefore(s *scope, next v1alpha1.Operation) error {
 	st := s.instance.Status
+	if s.interruptions(next) >= maxInterruptions {
+		return status.At(v1alpha1.ConditionApplied, outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf(
+			"%s was interrupted %d times without a result: set the annotation %s of AppInstance %q to another value to try again",
+			working(next), maxInterruptions, v1alpha1.ReconcileRequestAnnotation, s.instance.Name)))
+	}
 	again := s.asked() || st.ObservedGeneration != s.instance.Generation || !s.instance.DeletionTimestamp.IsZero()
 	if again || len(st.History) == 0 {
 		return nil
@@ -154,6 +162,20 @@ func failedBefore(s *scope, next v1alpha1.Operation) error {
 		return nil
 	}
 	return status.At(v1alpha1.ConditionApplied, outcome.Stalled(last.Reason, errors.New(last.Message)))
+}
+
+// maxInterruptions bounds how often an operation is begun for one request without a
+// result: what ends the operator would end it again and again.
+const maxInterruptions = 3
+
+// interruptions counts how often an operation was cut off for the present request.
+func (s *scope) interruptions(next v1alpha1.Operation) int32 {
+	history := s.instance.Status.History
+	if len(history) == 0 || history[0].Outcome != v1alpha1.OutcomeInterrupted ||
+		!sameOperation(history[0].Operation, next) || history[0].Operation.Request != status.ReconcileRequest(s.instance) {
+		return 0
+	}
+	return history[0].Operation.Interruptions
 }
 
 // resumes reports whether the operation under way was begun before and cut off.
@@ -279,46 +301,6 @@ func described(rel *release.Release, unit string) v1alpha1.Release {
 	}
 }
 
-// entrances are those of the app, with the titles that the instance gives them.
-func entrances(instance *v1alpha1.AppInstance, m *hydrate.Manifest) []v1alpha1.Entrance {
-	if m == nil || m.Serves(instance.Namespace) {
-		return nil // People enter by the parts that use it.
-	}
-	var out []v1alpha1.Entrance
-	for _, e := range catalog.First(m.Entrances, 50) {
-		out = append(out, catalog.Entrance(e))
-	}
-	titled(instance, out)
-	return out
-}
-
-// titled gives entrances the titles that the instance has for them.
-func titled(instance *v1alpha1.AppInstance, of []v1alpha1.Entrance) {
-	for i := range of {
-		for _, own := range instance.Spec.Entrances {
-			if own.Name == of[i].Name {
-				of[i].Title = own.Title
-			}
-		}
-	}
-}
-
-// outputs are what other apps can use of an instance.
-func outputs(instance *v1alpha1.AppInstance) []v1alpha1.Output {
-	out := []v1alpha1.Output{{Name: "namespace", Value: instance.Namespace}, {Name: "version", Value: instance.Status.Version}}
-	for _, e := range catalog.First(instance.Status.Entrances, 20) {
-		if e.Host == "" {
-			continue
-		}
-		host := e.Host + "." + instance.Namespace + ".svc"
-		out = append(out,
-			v1alpha1.Output{Name: "entrances." + e.Name + ".host", Value: host},
-			v1alpha1.Output{Name: "entrances." + e.Name + ".port", Value: strconv.Itoa(int(e.Port))},
-			v1alpha1.Output{Name: "entrances." + e.Name + ".url", Value: "http://" + net.JoinHostPort(host, strconv.Itoa(int(e.Port)))})
-	}
-	return out
-}
-
 // maxInventory bounds the objects that are listed in status.
 const maxInventory = 200
 
@@ -331,6 +313,9 @@ func working(o v1alpha1.Operation) string {
 	case v1alpha1.OperationRollback:
 		return fmt.Sprintf("rolling back to revision %d, version %s", o.To, o.Version)
 	case v1alpha1.OperationUninstall:
+		if o.Version == "" {
+			return "removing what was installed"
+		}
 		return "removing version " + o.Version
 	}
 	return map[v1alpha1.OperationType]string{
@@ -345,6 +330,9 @@ func working(o v1alpha1.Operation) string {
 func done(o v1alpha1.Operation) string {
 	if o.Type == v1alpha1.OperationRollback {
 		return fmt.Sprintf("rolled back to revision %d, version %s", o.To, o.Version)
+	}
+	if o.Type == v1alpha1.OperationUninstall {
+		return strings.TrimSpace("removed version " + o.Version)
 	}
 	return map[v1alpha1.OperationType]string{
 		v1alpha1.OperationInstall: "installed",

@@ -99,6 +99,14 @@ func (b *bench) edit(change func(*v1alpha1.AppInstance)) {
 	Expect(server.Client.Patch(b.ctx, b.instance, before)).To(Succeed())
 }
 
+// written are the annotations of an instance that a task has written.
+func written(task, hash, uid string) map[string]string {
+	return map[string]string{
+		v1alpha1.TaskAnnotation: task, v1alpha1.TaskHashAnnotation: hash, v1alpha1.TaskUIDAnnotation: uid,
+		v1alpha1.ReconcileRequestAnnotation: uid,
+	}
+}
+
 // ask asks for a reconcile.
 func (b *bench) ask(when string) {
 	GinkgoHelper()

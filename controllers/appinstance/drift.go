@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -66,9 +68,15 @@ func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 		}
 		found = append(found, some...)
 	}
-	r.compared.done(key, mark, len(found) > 0 && s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect)
+	corrected := len(found) > 0 && s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect
+	r.compared.done(key, mark, corrected)
 	s.differs(found)
-	return nil
+	if !corrected {
+		return nil
+	}
+	// What was seen of the objects before does not count any more.
+	r.owed.Store(key, true)
+	return r.track(ctx, s)
 }
 
 // differs lists what was found. What was corrected is listed too, until the objects
@@ -76,15 +84,26 @@ func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 func (s *scope) differs(found []release.Drifted) {
 	st := &s.instance.Status
 	st.Drift = nil
+	corrects := s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect
+	now := metav1.Now()
 	for _, d := range catalog.First(found, maxDrift) {
-		st.Drift = append(st.Drift, v1alpha1.DriftedObject{Object: d.Object, Missing: d.Missing, Fields: catalog.First(d.Fields, maxFields)})
+		drifted := v1alpha1.DriftedObject{Object: d.Object, Missing: d.Missing, Fields: catalog.First(d.Fields, maxFields)}
+		if corrects {
+			drifted.CorrectedAt = &now
+		}
+		st.Drift = append(st.Drift, drifted)
 	}
-	if len(found) == 0 || s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect {
+	switch {
+	case len(found) == 0 || corrects:
 		s.keeper.Marks(v1alpha1.ConditionDrifted, "", "")
-		return
+	default:
+		s.keeper.Marks(v1alpha1.ConditionDrifted, v1alpha1.ReasonDrifted, fmt.Sprintf(
+			"%s from the release, the first is %s; see status.drift", counted(len(found), "object differs", "objects differ"), found[0].Object))
 	}
-	s.keeper.Marks(v1alpha1.ConditionDrifted, v1alpha1.ReasonDrifted, fmt.Sprintf(
-		"%d objects are not what Helm made of them, the first is %s; see status.drift", len(found), found[0].Object))
+	if len(found) > 0 && corrects {
+		s.keeper.Event("", corev1.EventTypeNormal, v1alpha1.EventDriftCorrected,
+			counted(len(found), "object was", "objects were")+" brought back to what the release made, the first is "+found[0].Object.String())
+	}
 }
 
 // comparisons remembers what was compared last, so that nothing is compared twice.

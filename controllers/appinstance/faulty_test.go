@@ -111,7 +111,8 @@ var _ = Describe("A fault in passing", func() {
 			_, err := b.reconcile()
 			Expect(err).To(HaveOccurred())
 		}
-		Expect(b.outcomes()[:2]).To(Equal([]string{"Upgrade 1.0.0 Interrupted Interrupted", "Upgrade 1.0.0 Interrupted Interrupted"}))
+		Expect(b.outcomes()[:2]).To(Equal([]string{"Upgrade 1.0.0 Interrupted Interrupted", "Install 1.0.0 Succeeded"}))
+		Expect(b.instance.Status.History[0].Count).To(Equal(int32(2)), "retries are one entry")
 		Expect(abandoned).To(BeEmpty(), "the same goes on from there")
 
 		b.meddle(func(f *faulty) { f.abandoned = &abandoned })

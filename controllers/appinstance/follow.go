@@ -3,10 +3,11 @@ package appinstance
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -31,17 +32,49 @@ func (r *Reconciler) track(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
+	if s.instance.Status.Stopped {
+		// Stop changes the workloads; nothing else must come of it.
+		objects = slices.DeleteFunc(slices.Clone(objects), func(o v1alpha1.ObjectReference) bool { return !release.IsWorkload(o) })
+	}
 	if err := r.Monitor.Track(ctx, key, s.tenant, objects, s.minds()); err != nil {
 		return err
 	}
 	if _, owed := r.owed.Load(key); !owed {
 		return nil
 	}
+	s.seen = nil
 	if err := r.Monitor.Refresh(ctx, key); err != nil {
 		return err
 	}
 	r.owed.Delete(key)
 	return nil
+}
+
+// sight is what the monitor says of the objects.
+type sight struct {
+	health release.Health
+	known  bool
+	err    error
+}
+
+// look asks the monitor how the objects are, once in a reconcile unless they are changed
+// in it.
+func (r *Reconciler) look(ctx context.Context, s *scope) sight {
+	if s.seen == nil {
+		s.seen = &sight{}
+		s.seen.health, s.seen.known, s.seen.err = r.Monitor.Health(ctx, client.ObjectKeyFromObject(s.instance))
+	}
+	return *s.seen
+}
+
+// hasLost reports whether objects that should run are gone and a request asks to bring
+// them back.
+func (r *Reconciler) hasLost(ctx context.Context, s *scope) bool {
+	if !s.asked() || s.instance.Status.Stopped || s.halfway() || r.track(ctx, s) != nil {
+		return false
+	}
+	seen := r.look(ctx, s)
+	return seen.err == nil && seen.known && seen.health.Missing > 0
 }
 
 // follow looks at the objects, which the watches bring, until all of them are ready,
@@ -50,34 +83,35 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	if s.target == nil {
 		return nil
 	}
-	health, known, err := r.Monitor.Health(ctx, client.ObjectKeyFromObject(s.instance))
-	if err != nil {
-		return status.At(v1alpha1.ConditionHealthy, err)
+	seen := r.look(ctx, s)
+	if seen.err != nil {
+		return status.At(v1alpha1.ConditionHealthy, seen.err)
 	}
-	if !known && s.settled() {
+	if !seen.known && s.settled() {
 		return nil
 	}
-	if !known {
+	if !seen.known {
 		return status.At(v1alpha1.ConditionHealthy, outcome.Waiting(
 			v1alpha1.ReasonWaitingForObjects, 0, errors.New("waiting for the first look at the objects")))
 	}
-	s.counts(health)
+	health := seen.health
 	if !health.Healthy() {
-		return status.At(v1alpha1.ConditionHealthy, s.unhealthy(health))
+		return status.At(v1alpha1.ConditionHealthy, r.unhealthy(s, health))
 	}
+	s.counts(health)
 	if s.instance.Status.Stopped {
 		s.saysStopped()
 		return nil
 	}
-	message := fmt.Sprintf("%d objects ready", health.Total)
-	s.keeper.Reached(v1alpha1.ConditionHealthy, v1alpha1.ReasonHealthy, message)
-	s.keeper.Says(v1alpha1.ReasonReady, fmt.Sprintf("running version %s, %s", s.instance.Status.Version, message))
+	s.keeper.Reached(v1alpha1.ConditionHealthy, v1alpha1.ReasonHealthy, objectsReady(health))
+	s.keeper.Says(v1alpha1.ReasonReady, s.running(health))
 	return nil
 }
 
-// counts notes how many objects are ready.
+// counts notes how many objects are ready. Of a stopped instance only the workloads are
+// looked at.
 func (s *scope) counts(health release.Health) {
-	if inventory := s.instance.Status.Inventory; inventory != nil {
+	if inventory := s.instance.Status.Inventory; inventory != nil && !s.instance.Status.Stopped {
 		inventory.Ready = int32(health.Ready)
 	}
 }
@@ -102,41 +136,84 @@ func (r *Reconciler) objects(ctx context.Context, s *scope) ([]v1alpha1.ObjectRe
 	return all, nil
 }
 
+// remedyForGone is what to do about objects that were deleted by somebody else.
+const remedyForGone = "to restore what is gone, set the annotation " + v1alpha1.ReconcileRequestAnnotation +
+	" to another value, or spec.driftPolicy to Correct"
+
 // unhealthy says what it means that not every object is ready: they have the
 // timeout of the instance to become so, counted from when they were last seen
-// well, or from the operation.
-func (s *scope) unhealthy(health release.Health) error {
-	message := fmt.Errorf("%d of %d objects ready: %s", health.Ready, health.Total, health.Message)
+// well, or from the operation. One that is gone does not come by waiting.
+func (r *Reconciler) unhealthy(s *scope, health release.Health) error {
+	text := objectsReady(health)
+	if health.Missing > 0 {
+		text += "; " + remedyForGone
+	}
+	message := errors.New(text)
+	s.keeper.SaysNow(false, s.running(health))
+	s.described = true
 	conditions := s.instance.Status.Conditions
 	stalled := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
-	if stalled != nil && stalled.Reason == v1alpha1.ReasonTimedOut && stalled.ObservedGeneration == s.instance.Generation {
+	late := stalled != nil && stalled.Reason == v1alpha1.ReasonTimedOut && stalled.ObservedGeneration == s.instance.Generation
+	switch {
+	case health.Failed:
+		s.counts(health)
+		return outcome.Stalled(v1alpha1.ReasonNotHealthy, message)
+	case late && !s.asked():
+		s.counts(health)
 		return outcome.Stalled(v1alpha1.ReasonTimedOut, message)
 	}
 	since := time.Now()
-	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling); c != nil {
-		since = c.LastTransitionTime.Time
+	reconciling := meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling)
+	if reconciling != nil {
+		since = reconciling.LastTransitionTime.Time
 	}
 	// It may have been reconciling for long before, waiting for its app say.
 	if history := s.instance.Status.History; len(history) > 0 && history[0].EndedAt.After(since) {
 		since = history[0].EndedAt.Time
 	}
-	if health.Failed {
-		return outcome.Stalled(v1alpha1.ReasonNotHealthy, message)
-	}
 	left := time.Until(since.Add(timeout(s.instance)))
 	if left <= 0 {
+		s.counts(health)
 		return outcome.Stalled(v1alpha1.ReasonTimedOut, message)
 	}
+	if pause := r.untilNextMessage(s, reconciling, text); pause > 0 {
+		// What was said before stays for the moment.
+		s.keeper.SaysNow(false, meta.FindStatusCondition(conditions, v1alpha1.ConditionReady).Message)
+		return outcome.Waiting(v1alpha1.ReasonWaitingForObjects, min(left, pause), errors.New(reconciling.Message))
+	}
+	s.counts(health)
 	return outcome.Waiting(v1alpha1.ReasonWaitingForObjects, left+time.Second, message)
+}
+
+// messageInterval is the time between two messages about objects that are not ready:
+// those of a roll-out change many times in a second.
+const messageInterval = time.Second
+
+// untilNextMessage is the time until another message about the objects may be shown. The
+// first one is shown at once.
+func (r *Reconciler) untilNextMessage(s *scope, reconciling *metav1.Condition, text string) time.Duration {
+	key := client.ObjectKeyFromObject(s.instance)
+	goesOn := reconciling != nil && reconciling.Reason == v1alpha1.ReasonWaitingForObjects &&
+		reconciling.ObservedGeneration == s.instance.Generation
+	if last, ok := r.told.Load(key); ok && goesOn && reconciling.Message != text {
+		if left := time.Until(last.(time.Time).Add(messageInterval)); left > 0 {
+			return left
+		}
+	}
+	if !goesOn || reconciling.Message != text {
+		r.told.Store(key, time.Now())
+	}
+	return 0
 }
 
 // settled reports whether the status, as it is, speaks of this spec and of objects
 // that were ready: after a restart it then stays until the watches say otherwise.
-// An operation that was just carried out made it reconciling.
+// An operation that was just carried out made it reconciling, and a request must not
+// be answered by what was seen before it.
 func (s *scope) settled() bool {
 	conditions := s.instance.Status.Conditions
 	root := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
-	if root == nil || s.instance.Status.ObservedGeneration != s.instance.Generation ||
+	if root == nil || s.asked() || s.instance.Status.ObservedGeneration != s.instance.Generation ||
 		meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling) ||
 		!meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionHealthy) {
 		return false

@@ -15,8 +15,7 @@ import (
 var _ = Describe("Following an instance", func() {
 	const (
 		healthy = "True Ready, True Healthy"
-		// An instance that was healthy stays Ready while its objects come back.
-		waiting = "True Ready, "
+		waiting = "Unknown WaitingForObjects, "
 		late    = "False TimedOut, False TimedOut"
 	)
 	var b *bench
@@ -63,6 +62,7 @@ var _ = Describe("Following an instance", func() {
 		b.ready(false)
 		result, err := b.becomes(waiting)
 		Expect(err).NotTo(HaveOccurred())
+		Expect(b.says(v1alpha1.ConditionReady)).To(HavePrefix("version 1.0.0, 0 of 1 objects ready: Deployment/mine: "))
 		Expect(result.RequeueAfter).To(BeNumerically(">", 9*time.Minute), "counted from now on")
 		Expect(b.condition(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForObjects"))
 		b.quiet()
@@ -129,7 +129,7 @@ var _ = Describe("Following an instance", func() {
 		failJob(b, "once")
 		_, err = b.becomes("False NotHealthy, False NotHealthy")
 		Expect(err).To(MatchError(reconcile.TerminalError(nil)))
-		Expect(b.says(v1alpha1.ConditionReady)).To(HavePrefix("0 of 2 objects ready: Job/once: "))
+		Expect(b.says(v1alpha1.ConditionReady)).To(HavePrefix("version 1.0.0, 0 of 2 objects ready: Job/once: "))
 		b.quiet()
 	})
 

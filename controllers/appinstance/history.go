@@ -28,7 +28,21 @@ func (s *scope) conclude(ended v1alpha1.OperationOutcome, reason string, err err
 		}
 	}
 	st.Operation = nil
-	st.History = s.trimmed(append([]v1alpha1.HistoryEntry{entry}, st.History...))
+	s.announce(entry)
+	before := st.History
+	if len(before) > 0 && isRepetition(before[0], entry) {
+		entry.Count = max(before[0].Count, 1) + 1
+		before = before[1:]
+	}
+	st.History = s.trimmed(append([]v1alpha1.HistoryEntry{entry}, before...))
+}
+
+// isRepetition reports whether an operation ended badly as the one before it did, for
+// the same request: both are one entry, so that retries do not push out the rest.
+func isRepetition(before, entry v1alpha1.HistoryEntry) bool {
+	return entry.Outcome != v1alpha1.OutcomeSucceeded && entry.Outcome == before.Outcome &&
+		sameOperation(before.Operation, entry.Operation) &&
+		entry.Operation.Task == before.Operation.Task && entry.Operation.Request == before.Operation.Request
 }
 
 // trimmed is a history within its bound. What runs now, and what is pinned, stays.

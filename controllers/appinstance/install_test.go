@@ -41,7 +41,7 @@ var _ = Describe("Installing", func() {
 	}
 
 	It("makes a release and tells of it", func() {
-		b.instance.Annotations = map[string]string{v1alpha1.TaskAnnotation: "install-web"}
+		b.instance.Annotations = written("install-web", "h1", "1")
 		b.create()
 		b.runs("1.0.0", 1)
 		status := b.instance.Status
@@ -52,7 +52,7 @@ var _ = Describe("Installing", func() {
 			{APIVersion: "v1", Kind: "ConfigMap", Namespace: b.instance.Namespace, Name: "mine-page"}}}))
 		Expect(b.outcomes()).To(Equal([]string{"Install 1.0.0 Succeeded"}))
 		Expect(status.History[0].Operation.Task).To(Equal("install-web"))
-		Expect(b.says(v1alpha1.ConditionReady)).To(Equal("running version 1.0.0, 1 objects ready"))
+		Expect(b.says(v1alpha1.ConditionReady)).To(Equal("running version 1.0.0, 1 object ready"))
 	})
 
 	It("shows the operation before Helm is called", func() {

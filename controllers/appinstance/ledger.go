@@ -14,9 +14,10 @@ const maxLedger = 30
 
 // enter notes in the ledger that the task which wrote the spec was carried out, for
 // better or worse, once the reconcile has dealt with that spec. What a task took
-// back it has written itself, with how it ended.
+// back it has written itself, with how it ended. A spec that was edited since is not
+// that of the task.
 func (s *scope) enter(err error) {
-	name, hash := s.instance.Annotations[v1alpha1.TaskAnnotation], s.instance.Annotations[v1alpha1.TaskHashAnnotation]
+	name, hash := s.requester(), s.instance.Annotations[v1alpha1.TaskHashAnnotation]
 	dealtWith := err == nil || outcome.IsStalled(err)
 	if !dealtWith || name == "" || hash == "" || lifecycle.Carried(s.instance, name, hash) != nil {
 		return

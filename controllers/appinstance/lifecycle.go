@@ -31,6 +31,7 @@ func (r *Reconciler) connect(_ context.Context, s *scope) error {
 		ServiceAccount: cmp.Or(s.instance.Spec.ServiceAccountName, defaultAccount),
 	}
 	s.helm = r.Clients(s.tenant)
+	s.noteWriter()
 	return nil
 }
 
@@ -62,6 +63,7 @@ func (r *Reconciler) forget(s *scope) {
 	r.Turns.Forget(key)
 	r.compared.forget(key)
 	r.owed.Delete(key)
+	r.told.Delete(key)
 }
 
 func (r *Reconciler) namespaceEnds(ctx context.Context, name string) (bool, error) {

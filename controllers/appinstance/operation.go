@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -50,7 +51,7 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operat
 	s.keeper.Insist()
 	fault.Point(fault.InstanceBegun, key.String())
 	bounded, end := r.bound(ctx, s.instance, next)
-	err := do(release.WithObserver(bounded, s.observer(next)))
+	err := outcome.Guarded(func() error { return do(release.WithObserver(bounded, s.observer(next))) })()
 	// Whatever it came to, the objects may be others than the monitor has seen.
 	r.owed.Store(key, true)
 	cause := context.Cause(bounded)
@@ -122,11 +123,50 @@ func (r *Reconciler) bound(ctx context.Context, instance *v1alpha1.AppInstance, 
 
 // begin writes the operation to status, before Helm is called.
 func (s *scope) begin(ctx context.Context, operation v1alpha1.Operation) error {
-	operation.Task = s.instance.Annotations[v1alpha1.TaskAnnotation]
+	operation.Task, operation.Request = s.requester(), status.ReconcileRequest(s.instance)
+	operation.Interruptions = s.interruptions(operation)
 	operation.StartedAt = metav1.Now()
 	s.instance.Status.Operation = &operation
 	s.keeper.Working(working(operation))
+	if s.instance.Status.Revision > 0 {
+		s.keeper.ShowRoot(v1alpha1.ReasonProgressing, s.running(s.recorded())+"; "+working(operation))
+	} else {
+		s.keeper.ShowRoot(v1alpha1.ReasonProgressing, working(operation))
+	}
+	s.seen = nil
+	s.keeper.Event("", corev1.EventTypeNormal, operationEvents[operation.Type].begins, working(operation)+requestedBy(operation))
 	return s.keeper.Save(ctx)
+}
+
+// operationEvents are the reasons of the events that an operation begins and ends with.
+var operationEvents = map[v1alpha1.OperationType]struct{ begins, ends string }{
+	v1alpha1.OperationInstall:   {v1alpha1.EventInstalling, v1alpha1.EventInstalled},
+	v1alpha1.OperationUpgrade:   {v1alpha1.EventUpgrading, v1alpha1.EventUpgraded},
+	v1alpha1.OperationRollback:  {v1alpha1.EventRollingBack, v1alpha1.EventRolledBack},
+	v1alpha1.OperationUninstall: {v1alpha1.EventRemoving, v1alpha1.EventRemoved},
+	v1alpha1.OperationStop:      {v1alpha1.EventStopping, v1alpha1.EventStopped},
+	v1alpha1.OperationResume:    {v1alpha1.EventResuming, v1alpha1.EventResumed},
+	v1alpha1.OperationAdopt:     {v1alpha1.EventAdopting, v1alpha1.EventAdopted},
+}
+
+// requestedBy names the task that an operation is for.
+func requestedBy(operation v1alpha1.Operation) string {
+	if operation.Task == "" {
+		return ""
+	}
+	return fmt.Sprintf(", requested by task %q", operation.Task)
+}
+
+// announce emits the event of the end of an operation.
+func (s *scope) announce(entry v1alpha1.HistoryEntry) {
+	switch entry.Outcome {
+	case v1alpha1.OutcomeSucceeded:
+		s.keeper.Event(v1alpha1.ConditionApplied, corev1.EventTypeNormal, operationEvents[entry.Operation.Type].ends, done(entry.Operation))
+	case v1alpha1.OutcomeCancelled:
+		s.keeper.Event("", corev1.EventTypeNormal, entry.Reason, working(entry.Operation)+": "+entry.Message)
+	default:
+		s.keeper.Event("", corev1.EventTypeWarning, entry.Reason, working(entry.Operation)+": "+entry.Message)
+	}
 }
 
 // succeeded notes the end of an operation, with what it came to, at once.
@@ -176,6 +216,9 @@ func (r *Reconciler) failed(s *scope, err error) error {
 	reason := outcome.Reason(err, "")
 	switch {
 	case reason == "":
+		if _, ok := errors.AsType[*outcome.Panic](err); ok {
+			s.instance.Status.Operation.Interruptions++
+		}
 		s.conclude(v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, err)
 		err = outcome.Failed(v1alpha1.ReasonInterrupted, err)
 	case !s.instance.DeletionTimestamp.IsZero():
@@ -200,6 +243,7 @@ func (r *Reconciler) settle(ctx context.Context, s *scope) error {
 			return fmt.Errorf("settle release %s: %w", known.Name, err)
 		}
 	}
+	s.instance.Status.Operation.Interruptions++
 	s.conclude(v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, errInterrupted)
 	return s.keeper.Save(ctx)
 }

@@ -3,6 +3,7 @@ package appinstance_test
 import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/lifecycle"
@@ -14,7 +15,7 @@ var _ = Describe("A panic", func() {
 	BeforeEach(func() {
 		b = newBench()
 		b.publish("1.0.0", pages())
-		b.instance.Annotations = map[string]string{v1alpha1.TaskAnnotation: "install", v1alpha1.TaskHashAnnotation: "h1"}
+		b.instance.Annotations = written("install", "h1", "1")
 		b.create()
 	})
 
@@ -29,5 +30,29 @@ var _ = Describe("A panic", func() {
 
 		b.reconciler.Clients = works
 		b.runs("1.0.0", 1)
+		Expect(lifecycle.Carried(b.instance, "install", "h1")).NotTo(BeNil())
+	})
+
+	It("in an operation is an interruption, and not tried more than three times", func() {
+		b.runs("1.0.0", 1)
+		tries := 0
+		b.meddle(func(f *faulty) { f.upgrade = func() error { tries++; panic("no upgrade") } })
+		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Values = painted("red") })
+		for range 3 {
+			_, err := b.reconcile()
+			Expect(err).NotTo(MatchError(reconcile.TerminalError(nil)))
+			Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False Interrupted"))
+		}
+		_, err := b.reconcile()
+		Expect(err).To(MatchError(reconcile.TerminalError(nil)))
+		Expect(b.condition(v1alpha1.ConditionStalled)).To(Equal("True Interrupted"))
+		Expect(b.says(v1alpha1.ConditionApplied)).To(ContainSubstring("set the annotation appmarket.io/reconcile-requested-at"))
+		Expect(tries).To(Equal(3))
+		Expect(b.instance.Status.History[0].Count).To(Equal(int32(3)))
+		b.quiet()
+
+		b.meddle()
+		b.ask("now")
+		b.runs("1.0.0", 2)
 	})
 })

@@ -47,7 +47,10 @@ type Reconciler struct {
 	running  operations
 	compared comparisons
 	// owed are the instances whose objects were changed since the monitor was told.
-	owed  sync.Map
+	owed sync.Map
+	// told are the times at which the message about objects that are not ready was
+	// changed last.
+	told  sync.Map
 	queue atomic.Pointer[workqueue.TypedRateLimitingInterface[reconcile.Request]]
 }
 
@@ -77,6 +80,9 @@ type scope struct {
 	target   *target
 	retained []v1alpha1.ObjectReference // all that an operation of this reconcile has kept
 	operated bool                       // Helm has changed the objects in this reconcile
+	seen     *sight                     // how the objects were seen last in this reconcile
+	// described says that the keeper was told what the root condition says now.
+	described bool
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstances,verbs=get;list;watch;update;patch
@@ -105,6 +111,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstan
 		phases = []func(context.Context, *scope) error{r.connect, r.removeForGood}
 	}
 	defer func() {
+		r.describe(ctx, s, err)
 		s.enter(err)
 		result, err = keeper.End(ctx, err, lookAgain(err))
 	}()

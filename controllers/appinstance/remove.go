@@ -2,7 +2,6 @@ package appinstance
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -37,7 +36,7 @@ func (r *Reconciler) uninstall(ctx context.Context, s *scope) error {
 		return nil
 	}
 	// What is to be removed is known, whatever has become of the app.
-	s.keeper.Reached(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, fmt.Sprintf("%d releases to remove", len(s.instance.Status.Releases)))
+	s.keeper.Reached(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, counted(len(s.instance.Status.Releases), "release", "releases")+" to remove")
 	operation := v1alpha1.Operation{
 		Type: v1alpha1.OperationUninstall, Version: s.instance.Status.Version, ChartDigest: s.instance.Status.ChartDigest,
 	}

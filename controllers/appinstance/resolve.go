@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -78,7 +77,7 @@ func (r *Reconciler) aim(ctx context.Context, s *scope) (*target, error) {
 		if err != nil {
 			return s.asItIs(err)
 		}
-		s.instance.Status.AvailableUpdate = t.app.Update(t.version.Version)
+		s.instance.Status.AvailableUpdate = s.update(t.app, t)
 		return t, nil
 	}
 	t, err := s.pinned()
@@ -87,9 +86,19 @@ func (r *Reconciler) aim(ctx context.Context, s *scope) (*target, error) {
 	}
 	// What is in Helm's records needs no app; only whether it is the newest does.
 	if app, err := r.Catalog.Find(ctx, s.instance.Spec.AppRef, s.instance.Namespace); err == nil {
-		s.instance.Status.AvailableUpdate = app.Update(t.wanted())
+		s.instance.Status.AvailableUpdate = s.update(app, t)
 	}
 	return t, nil
+}
+
+// update is the newest version of an app that is newer than what the spec takes and
+// than what is installed, which an operation that failed has not changed.
+func (s *scope) update(app *catalog.App, t *target) string {
+	than := t.wanted()
+	if have := s.instance.Status.Version; have != "" && catalog.Newer(have, than) {
+		than = have
+	}
+	return app.Update(than)
 }
 
 // asItIs lets an instance be stopped, and be resumed as it was, whose spec cannot be
@@ -106,8 +115,12 @@ func (s *scope) asItIs(err error) (*target, error) {
 // stillRuns keeps an instance ready whose spec cannot be resolved: what runs goes on
 // running when its source is gone or closed, or a newer version asks for more.
 func (r *Reconciler) stillRuns(ctx context.Context, s *scope, err error) {
-	if have := s.instance.Status.Version; have != "" && r.serves(ctx, s) {
-		s.keeper.Serving(fmt.Sprintf("running version %s; %s", have, err))
+	if s.instance.Status.Version != "" && r.serves(ctx, s) {
+		health := s.recorded()
+		if s.seen != nil && s.seen.known && s.seen.err == nil {
+			health = s.seen.health
+		}
+		s.keeper.Serving(s.running(health) + "; " + err.Error())
 	}
 }
 
@@ -119,12 +132,12 @@ func (r *Reconciler) serves(ctx context.Context, s *scope) bool {
 	if r.track(ctx, s) != nil {
 		return before
 	}
-	health, known, err := r.Monitor.Health(ctx, client.ObjectKeyFromObject(s.instance))
-	if err != nil || !known {
+	seen := r.look(ctx, s)
+	if seen.err != nil || !seen.known {
 		return before
 	}
-	s.counts(health)
-	return health.Healthy() && (before || s.lastSucceeded())
+	s.counts(seen.health)
+	return seen.health.Healthy() && (before || s.lastSucceeded())
 }
 
 // resolved notes that the target is known. That waits for the chart to be prepared

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
@@ -18,9 +20,31 @@ func (s *scope) pinned() (*target, error) {
 	entry := lifecycle.Revision(s.instance, number)
 	if entry == nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
-			"there is no revision %d to go back to; see status.history", number))
+			"spec.revision: %d is no revision in status.history that can be restored", number))
 	}
 	return &target{back: entry}, nil
+}
+
+// checkRecorded refuses a revision that Helm has no record of any more, before anything
+// is changed.
+func (r *Reconciler) checkRecorded(ctx context.Context, s *scope) error {
+	reader, err := r.Tenants.ClientFor(s.tenant)
+	if err != nil {
+		return fmt.Errorf("read as service account %s: %w", s.tenant.ServiceAccount, err)
+	}
+	lost, err := release.LostRevision(ctx, reader, s.instance.Namespace, s.target.back)
+	switch {
+	case apierrors.IsForbidden(err):
+		return outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
+			"service account %s may not list secrets in namespace %s", s.tenant.ServiceAccount, s.tenant.Namespace))
+	case err != nil:
+		return err
+	case lost != nil:
+		return outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
+			"spec.revision: %d cannot be restored, since Helm has no record of it any more (release %q keeps %s, see spec.history)",
+			s.target.back.Revision, lost.Name, counted(int(s.instance.Spec.History), "record", "records")))
+	}
+	return nil
 }
 
 // isBack reports whether the revision that runs is the one to go back to, or was

@@ -2,9 +2,9 @@ package appinstance
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/release"
 )
 
 // scale stops the workloads of an instance that should be stopped, and resumes those
@@ -80,7 +80,6 @@ func (s *scope) halted() bool {
 
 // saysStopped is what the root condition of a stopped instance says.
 func (s *scope) saysStopped() {
-	message := fmt.Sprintf("stopped at version %s", s.instance.Status.Version)
 	s.keeper.Reached(v1alpha1.ConditionHealthy, v1alpha1.ReasonStopped, "no pods, as asked for")
-	s.keeper.Says(v1alpha1.ReasonStopped, message)
+	s.keeper.Says(v1alpha1.ReasonStopped, s.running(release.Health{}))
 }

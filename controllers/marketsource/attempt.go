@@ -7,6 +7,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/status"
 )
 
 // attempt is how a source was asked last. It is not state: after a restart every
@@ -72,5 +73,5 @@ func requested(source *v1alpha1.MarketSource) bool {
 }
 
 func request(source *v1alpha1.MarketSource) string {
-	return source.Annotations[v1alpha1.ReconcileRequestAnnotation]
+	return status.ReconcileRequest(source)
 }

@@ -2,7 +2,6 @@ package health
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,8 +24,11 @@ const (
 	// firstPause and lastPause are how soon and how seldom an instance that is not
 	// ready is looked at again though no watch speaks: pods are not watched, and
 	// objects elsewhere neither.
-	firstPause = 2 * time.Second
+	firstPause = time.Second
 	lastPause  = 5 * time.Minute
+	// lookAge is how long a look at an object without a state counts that cannot be
+	// watched.
+	lookAge = 10 * time.Second
 )
 
 // Health adds up the objects of an instance. It is false, without an error, while
@@ -78,8 +80,9 @@ func (w *Watcher) schedule(t *tracked, sum release.Health) {
 
 func (t *tracked) synced() (bool, error) {
 	all := true
-	for _, one := range t.objects {
-		if one.watch == nil {
+	for i := range t.objects {
+		one := &t.objects[i]
+		if !one.isWatched() {
 			continue
 		}
 		synced, err := one.watch.state()
@@ -91,19 +94,26 @@ func (t *tracked) synced() (bool, error) {
 	return all, nil
 }
 
-// look gets the objects that are not watched. Those that have no state of their own
-// are not looked at again once they were there.
+// isWatched reports whether an object is followed by a watch. One without a state is
+// looked at instead if its tenant may not watch it.
+func (o *object) isWatched() bool {
+	return o.watch != nil && !(o.inert && !o.watch.key.closely && o.watch.isRefused())
+}
+
+// look gets the objects that are not watched, and those that their watch does not have:
+// they may have lost the label of Helm, or be too new for the watch.
 func (t *tracked) look(ctx context.Context, mapper meta.RESTMapper) error {
-	verdicts := make([]verdict, len(t.objects))
+	verdicts := make([]*verdict, len(t.objects))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(looks)
 	for i := range t.objects {
 		one := &t.objects[i]
-		if one.watch != nil || t.done(one) {
+		if !t.needsLook(one) {
 			continue
 		}
-		group.Go(outcome.Guarded(func() (err error) {
-			verdicts[i], err = t.lookAt(ctx, one, mapper)
+		group.Go(outcome.Guarded(func() error {
+			found, err := t.lookAt(ctx, one, mapper)
+			verdicts[i] = &found
 			return err
 		}))
 	}
@@ -111,21 +121,37 @@ func (t *tracked) look(ctx context.Context, mapper meta.RESTMapper) error {
 		return denied(err)
 	}
 	for i := range t.objects {
-		if one := &t.objects[i]; one.watch == nil && !t.done(one) {
-			t.looked[one.ref] = verdicts[i]
+		if one := &t.objects[i]; verdicts[i] != nil {
+			t.looked[one.ref] = look{verdict: *verdicts[i], at: time.Now()}
 		}
 	}
 	return nil
 }
 
-func (t *tracked) done(one *object) bool { return one.inert && t.looked[one.ref].state == current }
+// look is a verdict on an object that was looked at.
+type look struct {
+	verdict
+	at time.Time
+}
+
+// needsLook reports whether an object must be looked at.
+func (t *tracked) needsLook(one *object) bool {
+	if one.isWatched() {
+		return !ends(one.ref) && !one.watch.has(one.ref) && one.watch.reached(one.ref, t.least[one.ref])
+	}
+	last := t.looked[one.ref]
+	return !one.inert || last.state != current || time.Since(last.at) > lookAge
+}
 
 func (t *tracked) lookAt(ctx context.Context, one *object, mapper meta.RESTMapper) (verdict, error) {
 	if one.unknown != nil {
 		gvk := schema.FromAPIVersionAndKind(one.ref.APIVersion, one.ref.Kind)
 		mapping, err := mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+		if meta.IsNoMatchError(err) {
+			return verdict{state: failed, gone: true, says: true, message: "is gone: the cluster does not know its kind in " + one.ref.APIVersion}, nil
+		}
 		if err != nil {
-			return verdict{message: fmt.Sprintf("the cluster does not know this kind of %s", one.ref.APIVersion)}, nil
+			return verdict{message: oneLine("its kind cannot be found: " + err.Error())}, nil
 		}
 		one.resource, one.inert, one.unknown = mapping.Resource, inert[gvk.GroupKind()], nil
 	}
@@ -165,16 +191,26 @@ func (t *tracked) sum(ctx context.Context) (release.Health, error) {
 		if err != nil {
 			return release.Health{}, err
 		}
+		if v.remark != "" && sum.Remark == "" {
+			sum.Remark = one.ref.String() + " " + v.remark
+		}
 		if v.state == current {
 			sum.Ready++
 			continue
 		}
-		if first == nil || v.state == failed && !sum.Failed {
+		if first == nil || v.state == failed && !sum.Failed || v.gone && sum.Missing == 0 {
 			first, why = one, v
 		}
 		sum.Failed = sum.Failed || v.state == failed
+		if v.gone {
+			sum.Missing++
+		}
 	}
 	if first == nil {
+		return sum, nil
+	}
+	if why.says {
+		sum.Message = first.ref.String() + " " + oneLine(why.message)
 		return sum, nil
 	}
 	message, err := t.explain(ctx, first, why, &pods)
@@ -188,12 +224,12 @@ func (t *tracked) sum(ctx context.Context) (release.Health, error) {
 // verdictOn is that of kstatus, except that a volume claim without a volume is no
 // fault as long as no pod wants it: it may wait for its first consumer.
 func (t *tracked) verdictOn(ctx context.Context, one *object, pods *podLists) (verdict, error) {
-	v := t.looked[one.ref]
-	if one.watch != nil {
+	v := t.looked[one.ref].verdict
+	if one.isWatched() && (one.watch.has(one.ref) || ends(one.ref)) {
 		v = one.watch.verdict(one.ref)
-		if !one.watch.reached(one.ref, t.least[one.ref]) {
-			return verdict{message: "its latest change is not seen yet"}, nil
-		}
+	}
+	if one.isWatched() && !one.watch.reached(one.ref, t.least[one.ref]) {
+		return verdict{message: "its latest change is not seen yet"}, nil
 	}
 	if !v.pending {
 		return v, nil

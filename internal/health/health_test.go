@@ -3,6 +3,7 @@ package health_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -59,7 +60,7 @@ func TestHealthFollowsObjects(t *testing.T) {
 		{"type":"Progressing","status":"False","reason":"ProgressDeadlineExceeded","message":"took too long"}]}`)
 	s.becomes("blog", release.Health{Total: 5, Ready: 4, Failed: true, Message: "Deployment/web: Progress deadline exceeded"})
 	s.remove(web)
-	s.becomes("blog", release.Health{Total: 5, Ready: 4, Message: "Deployment/web: not found"})
+	s.becomes("blog", release.Health{Total: 5, Ready: 4, Missing: 1, Failed: true, Message: "Deployment/web is gone"})
 }
 
 func TestHealthOfKinds(t *testing.T) {
@@ -104,7 +105,29 @@ func TestHealthOfKinds(t *testing.T) {
 	}, {
 		why:    "an ingress is ready when it is there",
 		object: "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web}, spec: {defaultBackend: {service: {name: web, port: {number: 80}}}}}",
+		want:   release.Health{Total: 1, Ready: 1, Remark: "Ingress/web has no address yet; a load balancer or an ingress controller assigns it"},
+	}, {
+		why:    "an ingress that has its address",
+		object: "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: open}, spec: {defaultBackend: {service: {name: web, port: {number: 80}}}}}",
+		status: `{"loadBalancer":{"ingress":[{"ip":"192.0.2.1"}]}}`,
 		want:   release.Health{Total: 1, Ready: 1},
+	}, {
+		why:    "a load balancer without an address, as on bare metal",
+		object: "{apiVersion: v1, kind: Service, metadata: {name: front}, spec: {type: LoadBalancer, ports: [{port: 80}]}}",
+		want:   release.Health{Total: 1, Ready: 1, Remark: "Service/front has no address yet; a load balancer or an ingress controller assigns it"},
+	}, {
+		why:    "a deployment that was made paused",
+		object: strings.Replace(workload("Deployment", "paused"), "spec:", "spec:\n  paused: true", 1),
+		status: `{"observedGeneration":1}`,
+		want: release.Health{Total: 1,
+			Message: "Deployment/paused is paused: run kubectl rollout resume deployment/paused -n " + s.namespace,
+			Remark:  "Deployment/paused is paused: run kubectl rollout resume deployment/paused -n " + s.namespace},
+	}, {
+		why:    "a deployment that was paused when it was ready",
+		object: strings.Replace(workload("Deployment", "held"), "spec:", "spec:\n  paused: true", 1),
+		status: available,
+		want: release.Health{Total: 1, Ready: 1,
+			Remark: "Deployment/held is paused: run kubectl rollout resume deployment/held -n " + s.namespace},
 	}}
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
@@ -229,7 +252,7 @@ func TestCustomObjectsFollowTheirConditions(t *testing.T) {
 	plural := fmt.Sprintf("database%ds", namespaces.Load())
 	ref := v1alpha1.ObjectReference{APIVersion: "example.com/v1", Kind: kind, Namespace: s.namespace, Name: "db"}
 	s.track("blog", ref)
-	s.becomes("blog", release.Health{Total: 1, Message: kind + "/db: the cluster does not know this kind of example.com/v1"})
+	s.becomes("blog", release.Health{Total: 1, Missing: 1, Failed: true, Message: kind + "/db is gone: the cluster does not know its kind in example.com/v1"})
 
 	s.apply(fmt.Sprintf(`apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -320,10 +343,10 @@ func TestWatchesAreShared(t *testing.T) {
 
 	s.track("blog", web, service, config)
 	s.health("blog")
-	s.Eventually(open).Should(BeEquivalentTo(2), "one for each kind that has a state")
+	s.Eventually(open).Should(BeEquivalentTo(3), "one for each kind")
 	s.track("shop", api)
 	s.health("shop")
-	s.Eventually(open).Should(BeEquivalentTo(2), "one for all instances of the tenant")
+	s.Eventually(open).Should(BeEquivalentTo(3), "one for all instances of the tenant")
 
 	s.quiet()
 	s.patchStatus(api, available)
@@ -360,4 +383,44 @@ func TestChangesAreToldOnce(t *testing.T) {
 		s.patchStatus(web, fmt.Sprintf(`{"collisionCount":%d}`, i))
 	}
 	s.Consistently(s.changes, "300ms").ShouldNot(Receive(), "what does not change the verdict is no news")
+}
+
+func TestAnObjectWithoutAStateThatIsDeleted(t *testing.T) {
+	for why, rules := range map[string][]rbacv1.PolicyRule{
+		"the tenant may watch it": {everything},
+		"the tenant may only get it": {
+			{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get"}},
+			{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: []string{"*"}},
+		},
+	} {
+		t.Run(why, func(t *testing.T) {
+			s := newScene(t, rules...)
+			refs := []v1alpha1.ObjectReference{
+				s.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}"),
+				s.apply("{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}"),
+			}
+			s.track("blog", refs...)
+			s.becomes("blog", release.Health{Total: 2, Ready: 2})
+			if len(rules) > 1 {
+				return // It is looked at from time to time.
+			}
+			s.remove(refs[0])
+			s.becomes("blog", release.Health{Total: 2, Ready: 1, Missing: 1, Failed: true, Message: "ConfigMap/settings is gone"})
+			s.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}")
+			s.becomes("blog", release.Health{Total: 2, Ready: 2})
+		})
+	}
+}
+
+func TestAnObjectThatLostTheLabelOfHelm(t *testing.T) {
+	s := newScene(t, everything)
+	web := s.apply(workload("Deployment", "web"))
+	s.patchStatus(web, available)
+	s.track("blog", web)
+	s.becomes("blog", release.Health{Total: 1, Ready: 1})
+	s.quiet()
+	s.Expect(apiServer.admin.Patch(t.Context(), live(web),
+		ctrl.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":null}}`)))).To(Succeed())
+	s.Eventually(s.changes, "5s").Should(Receive(), "the watch does not bring it any more")
+	s.Expect(s.health("blog")).To(Equal(release.Health{Total: 1, Ready: 1}), "it is there all the same")
 }

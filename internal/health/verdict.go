@@ -2,6 +2,7 @@ package health
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
@@ -32,6 +33,12 @@ const (
 type verdict struct {
 	state   state
 	message string
+	// says reports that the message is a sentence about the object.
+	says bool
+	// gone says that the object does not exist.
+	gone bool
+	// remark is what people need to know of an object although it is ready.
+	remark string
 	// pods selects the pods of a workload.
 	pods map[string]string
 	// trouble is why a workload has no pods, if it says so.
@@ -41,7 +48,7 @@ type verdict struct {
 }
 
 func (v verdict) same(other verdict) bool {
-	return v.state == other.state && v.message == other.message && v.trouble == other.trouble &&
+	return v.state == other.state && v.message == other.message && v.trouble == other.trouble && v.remark == other.remark &&
 		v.pending == other.pending && maps.Equal(v.pods, other.pods)
 }
 
@@ -76,8 +83,11 @@ var (
 		kinds(appsv1.SchemeGroupVersion, "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"),
 		kinds(batchv1.SchemeGroupVersion, "Job"),
 	)
-	claims = kinds(corev1.SchemeGroupVersion, "PersistentVolumeClaim")
-	jobs   = kinds(batchv1.SchemeGroupVersion, "Job")
+	deployments = kinds(appsv1.SchemeGroupVersion, "Deployment")
+	services    = kinds(corev1.SchemeGroupVersion, "Service")
+	ingresses   = kinds(networkingv1.SchemeGroupVersion, "Ingress")
+	claims      = kinds(corev1.SchemeGroupVersion, "PersistentVolumeClaim")
+	jobs        = kinds(batchv1.SchemeGroupVersion, "Job")
 )
 
 // ends reports whether an object is of a kind that comes to an end, and may then
@@ -86,7 +96,7 @@ func ends(ref v1alpha1.ObjectReference) bool {
 	return jobs[schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind()]
 }
 
-var absent = verdict{message: "not found"}
+var absent = verdict{state: failed, gone: true, says: true, message: "is gone"}
 
 // missing is the verdict on an object that is not there: one that ends has ended.
 func missing(ref v1alpha1.ObjectReference) verdict {
@@ -132,6 +142,12 @@ func judgeState(live *unstructured.Unstructured) verdict {
 	default:
 		v.message = result.Message
 	}
+	v.remark = remarkOn(kind, live)
+	if v.state != current && isPaused(kind, live) {
+		v.state, v.says = inProgress, true
+		v.message = v.remark
+		return v // Its pods are those of before.
+	}
 	if workloads[kind] {
 		// A selector of another type has been refused by the cluster.
 		v.pods, _, _ = unstructured.NestedStringMap(live.Object, "spec", "selector", "matchLabels")
@@ -142,6 +158,30 @@ func judgeState(live *unstructured.Unstructured) verdict {
 		v.pending = live.GetDeletionTimestamp() == nil && (phase == "" || phase == string(corev1.ClaimPending))
 	}
 	return v
+}
+
+// isPaused reports whether an object is a Deployment that is paused: its pods are not
+// replaced until somebody resumes it.
+func isPaused(kind schema.GroupKind, live *unstructured.Unstructured) bool {
+	paused, _, _ := unstructured.NestedBool(live.Object, "spec", "paused")
+	return deployments[kind] && paused
+}
+
+// remarkOn returns what people need to know of an object that may be ready all the same.
+func remarkOn(kind schema.GroupKind, live *unstructured.Unstructured) string {
+	if isPaused(kind, live) {
+		return fmt.Sprintf("is paused: run kubectl rollout resume deployment/%s -n %s", live.GetName(), live.GetNamespace())
+	}
+	balanced := ingresses[kind]
+	if services[kind] {
+		kind, _, _ := unstructured.NestedString(live.Object, "spec", "type")
+		balanced = kind == string(corev1.ServiceTypeLoadBalancer)
+	}
+	addresses, _, _ := unstructured.NestedSlice(live.Object, "status", "loadBalancer", "ingress")
+	if balanced && len(addresses) == 0 {
+		return "has no address yet; a load balancer or an ingress controller assigns it"
+	}
+	return ""
 }
 
 // replicaFailure is why a Deployment or ReplicaSet could make no pods.

@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/metadata/metadatainformer"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -34,6 +34,8 @@ type watchKey struct {
 	resource schema.GroupVersionResource
 	// closely says that every change counts, not only one of health.
 	closely bool
+	// namesOnly says that only what exists is watched, and not what it is.
+	namesOnly bool
 }
 
 // watch keeps the verdicts on all objects of a resource that a tenant has from
@@ -52,15 +54,23 @@ type watch struct {
 	refusedT time.Time
 }
 
+// informerFor makes the informer of a watch.
+func informerFor(key watchKey, t *tracked) cache.SharedIndexInformer {
+	selected := func(o *metav1.ListOptions) { o.LabelSelector = ofHelm }
+	if key.namesOnly {
+		return metadatainformer.NewFilteredMetadataInformer(t.meta, key.resource, key.tenant.Namespace, 0, cache.Indexers{}, selected).Informer()
+	}
+	return dynamicinformer.NewFilteredDynamicInformer(t.dynamic, key.resource, key.tenant.Namespace, 0, cache.Indexers{}, selected).Informer()
+}
+
 // startWatch starts a watch that ends with stop.
 func startWatch(
-	key watchKey, client dynamic.Interface, notify func(...types.NamespacedName),
+	key watchKey, informer cache.SharedIndexInformer, notify func(...types.NamespacedName),
 ) (*watch, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	w := &watch{
 		key: key, stop: stop, notify: notify, users: map[string]map[*tracked]bool{}, failures: map[string]verdict{},
-		informer: dynamicinformer.NewFilteredDynamicInformer(client, key.resource, key.tenant.Namespace, 0,
-			cache.Indexers{}, func(o *metav1.ListOptions) { o.LabelSelector = ofHelm }).Informer(),
+		informer: informer,
 	}
 	err := errors.Join(
 		w.informer.SetTransform(func(one any) (any, error) { return judged(one, key.closely), nil }),
@@ -112,6 +122,19 @@ func (w *watch) remove(ref v1alpha1.ObjectReference, instance *tracked) bool {
 }
 
 func storeKey(ref v1alpha1.ObjectReference) string { return ref.Namespace + "/" + ref.Name }
+
+// has reports whether the watch has brought an object.
+func (w *watch) has(ref v1alpha1.ObjectReference) bool {
+	_, ok, err := w.informer.GetStore().GetByKey(storeKey(ref))
+	return ok && err == nil
+}
+
+// isRefused reports whether the tenant may not list or watch what the watch is for.
+func (w *watch) isRefused() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.refused != nil
+}
 
 // verdict is that on an object.
 func (w *watch) verdict(ref v1alpha1.ObjectReference) verdict {
@@ -240,6 +263,14 @@ func (e *entry) same(other *entry) bool {
 
 // judged replaces an object by what is kept of it.
 func judged(one any, closely bool) any {
+	if named, ok := one.(*metav1.PartialObjectMetadata); ok {
+		return &entry{
+			ObjectMeta: metav1.ObjectMeta{
+				Name: named.Name, Namespace: named.Namespace, UID: named.UID, ResourceVersion: named.ResourceVersion,
+			},
+			verdict: verdict{state: current},
+		}
+	}
 	live, ok := one.(*unstructured.Unstructured)
 	if !ok {
 		return one

@@ -62,7 +62,7 @@ type tracked struct {
 	// least is how far a watch must have come before its verdict on an object counts.
 	least map[v1alpha1.ObjectReference]point
 	// looked are verdicts on objects that are not watched.
-	looked map[v1alpha1.ObjectReference]verdict
+	looked map[v1alpha1.ObjectReference]look
 	again  *time.Timer
 	pause  time.Duration
 	last   release.Health
@@ -94,7 +94,7 @@ func (w *Watcher) Track(
 	}
 	as := tenant.Config(w.config, of)
 	now := &tracked{
-		name: instance, tenant: of, closely: closely, refs: slices.Clone(objects), looked: map[v1alpha1.ObjectReference]verdict{},
+		name: instance, tenant: of, closely: closely, refs: slices.Clone(objects), looked: map[v1alpha1.ObjectReference]look{},
 	}
 	var err error
 	if now.dynamic, err = dynamic.NewForConfig(as); err != nil {
@@ -144,8 +144,8 @@ func (w *Watcher) follow(t *tracked) error {
 			continue
 		}
 		one.resource, one.inert = mapping.Resource, inert[gvk.GroupKind()]
-		if (!one.inert || t.closely) && ref.Namespace == t.tenant.Namespace {
-			if one.watch, err = w.watchFor(t, mapping.Resource); err != nil {
+		if ref.Namespace == t.tenant.Namespace {
+			if one.watch, err = w.watchFor(t, mapping.Resource, one.inert && !t.closely); err != nil {
 				return err
 			}
 			one.watch.add(ref, t)
@@ -156,12 +156,12 @@ func (w *Watcher) follow(t *tracked) error {
 }
 
 // watchFor gives the watch of a resource for a tenant. w.mu is held.
-func (w *Watcher) watchFor(t *tracked, resource schema.GroupVersionResource) (*watch, error) {
-	key := watchKey{tenant: t.tenant, resource: resource, closely: t.closely}
+func (w *Watcher) watchFor(t *tracked, resource schema.GroupVersionResource, namesOnly bool) (*watch, error) {
+	key := watchKey{tenant: t.tenant, resource: resource, closely: t.closely, namesOnly: namesOnly}
 	if found, ok := w.watches[key]; ok {
 		return found, nil
 	}
-	started, err := startWatch(key, t.dynamic, w.changes.notify)
+	started, err := startWatch(key, informerFor(key, t), w.changes.notify)
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", resource.GroupResource(), err)
 	}

@@ -45,13 +45,17 @@ func Revision(instance *v1alpha1.AppInstance, number int32) *v1alpha1.HistoryEnt
 	return nil
 }
 
-// Previous is the revision to go back to where nobody names one: the newest before
-// the one that runs; nil if there is none. What was gone back from is not gone
-// back to again.
+// Previous is the revision to go back to where nobody names one: the last that
+// succeeded, if an operation has failed since and may have changed what is installed;
+// otherwise the newest before the one that is installed; nil if there is none. What was
+// gone back from is not gone back to again.
 func Previous(instance *v1alpha1.AppInstance) *v1alpha1.HistoryEntry {
 	current := Revision(instance, instance.Status.Revision)
 	if current == nil {
 		return nil
+	}
+	if last := LastChange(instance); last != nil && last.Outcome != v1alpha1.OutcomeSucceeded {
+		return current
 	}
 	below := current.Revision
 	if current.Operation.To != 0 {

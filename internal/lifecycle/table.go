@@ -58,7 +58,7 @@ var (
 	allowed = answer{}
 	busy    = answer{reason: v1alpha1.ReasonWaitingForTurn, wait: true, say: "something else is being done with it"}
 	going   = answer{reason: v1alpha1.ReasonWaitingForTurn, wait: true, say: "it is being deleted"}
-	absent  = answer{reason: v1alpha1.ReasonNotInstalled, say: "it is not installed; see kubectl get appinstances"}
+	absent  = answer{reason: v1alpha1.ReasonNotInstalled, say: "install it first, or see kubectl get appinstances"}
 	there   = answer{reason: v1alpha1.ReasonAlreadyInstalled, say: "it is installed already; use action Upgrade, or another spec.instanceName"}
 	never   = answer{reason: v1alpha1.ReasonWrongState, say: "its installation failed; use action Install again, or Uninstall"}
 	halted  = answer{reason: v1alpha1.ReasonWrongState, say: "it is stopped; use action Resume first"}
@@ -114,7 +114,10 @@ func Admit(action v1alpha1.Action, name string, instance *v1alpha1.AppInstance) 
 	if a == allowed {
 		return nil
 	}
-	err := fmt.Errorf("instance %s is in state %s: %s", name, state, a.say)
+	err := fmt.Errorf("instance %q is in state %s: %s", name, state, a.say)
+	if state == None {
+		err = fmt.Errorf("there is no instance %q: %s", name, a.say)
+	}
 	if a.wait {
 		return outcome.Waiting(a.reason, 0, err)
 	}

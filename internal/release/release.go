@@ -133,11 +133,17 @@ type Clients func(Tenant) Client
 type Health struct {
 	Total int
 	Ready int
-	// Failed says that at least one will not become ready by itself.
+	// Missing counts the objects that do not exist any more.
+	Missing int
+	// Failed says that at least one will not become ready by itself. One that does not
+	// exist is among them.
 	Failed bool
 	// Message names the first object that is not ready, and why; empty when all
 	// are.
 	Message string
+	// Remark is what people need to know of the first object that is ready although it
+	// lacks something, such as an address; empty if there is none.
+	Remark string
 }
 
 // Healthy reports whether every object is ready.

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,11 @@ type Root struct {
 	Message string
 	// Serving keeps the root condition True through a failure.
 	Serving bool
+	// Now is what the root condition says while work goes on or has failed. If not
+	// specified, it says what the error does.
+	Now string
+	// Unready says that the root condition does not stay True while work goes on.
+	Unready bool
 }
 
 // Verdict is what the work queue is told.
@@ -59,7 +65,7 @@ func Conclude(conditions []metav1.Condition, kind Kind, generation int64, root R
 		c.drop(v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled)
 		return c.conditions, Verdict{Done: true}
 	case waiting:
-		paused := c.wait(err)
+		paused := c.wait(root, err)
 		return c.conditions, Verdict{Done: paused, After: after}
 	case outcome.IsStalled(err):
 		reason := outcome.Reason(err, v1alpha1.ReasonInvalidSpec)
@@ -104,18 +110,14 @@ func (c *conclusion) fail(reason string, root Root, err error) {
 		c.set(c.kind.Root, metav1.ConditionTrue, v1alpha1.ReasonServingPrevious, root.Message)
 		return
 	}
-	c.set(c.kind.Root, metav1.ConditionFalse, reason, err.Error())
+	c.set(c.kind.Root, metav1.ConditionFalse, reason, cmp.Or(root.Now, err.Error()))
 }
 
 // wait reports whether the object is of a kind that lives, and suspended.
-func (c *conclusion) wait(err error) (paused bool) {
+func (c *conclusion) wait(root Root, err error) (paused bool) {
 	reason := outcome.Reason(err, v1alpha1.ReasonProgressing)
 	if reason == v1alpha1.ReasonSuspended && c.kind.Root == v1alpha1.ConditionReady {
-		c.drop(v1alpha1.ConditionReconciling)
-		// A failure that was final stays so; what was tried again is not any more.
-		if !meta.IsStatusConditionTrue(c.conditions, c.kind.Root) && !meta.IsStatusConditionTrue(c.conditions, v1alpha1.ConditionStalled) {
-			c.set(c.kind.Root, metav1.ConditionUnknown, reason, err.Error())
-		}
+		c.pause(reason, err.Error())
 		return true
 	}
 	if milestone := Milestone(err); milestone != "" {
@@ -124,10 +126,29 @@ func (c *conclusion) wait(err error) (paused bool) {
 	}
 	c.drop(v1alpha1.ConditionStalled)
 	c.set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, reason, err.Error())
-	if !meta.IsStatusConditionTrue(c.conditions, c.kind.Root) {
-		c.set(c.kind.Root, metav1.ConditionUnknown, reason, err.Error())
+	switch current := meta.FindStatusCondition(c.conditions, c.kind.Root); {
+	case current == nil || current.Status != metav1.ConditionTrue || root.Unready:
+		c.set(c.kind.Root, metav1.ConditionUnknown, reason, cmp.Or(root.Now, err.Error()))
+	case root.Now != "":
+		current.Message = truncate(root.Now) // It is True of the generation that it speaks of.
 	}
 	return false
+}
+
+// pause puts an object at rest. A failure that was final stays so; what was tried again
+// is not any more. What is served is served on, and the root condition says that it is
+// suspended.
+func (c *conclusion) pause(reason, message string) {
+	c.drop(v1alpha1.ConditionReconciling)
+	root := meta.FindStatusCondition(c.conditions, c.kind.Root)
+	switch {
+	case root != nil && root.Status == metav1.ConditionTrue:
+		if !strings.HasPrefix(root.Message, message) {
+			root.Message = truncate(message + "; " + root.Message)
+		}
+	case !meta.IsStatusConditionTrue(c.conditions, v1alpha1.ConditionStalled):
+		c.set(c.kind.Root, metav1.ConditionUnknown, reason, message)
+	}
 }
 
 func (c *conclusion) dropBehind(milestone string) {

@@ -13,7 +13,11 @@
 package status
 
 import (
+	"cmp"
 	"errors"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 )
@@ -51,6 +55,21 @@ var (
 		},
 	}
 )
+
+// sorted puts conditions in the order in which they are read: the milestones as a
+// progress bar, the root condition, what goes on or has stalled, and the marks.
+func (k Kind) sorted(conditions []metav1.Condition) []metav1.Condition {
+	order := slices.Concat(k.Milestones, []string{k.Root, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, k.Marks)
+	place := func(c metav1.Condition) int {
+		if at := slices.Index(order, c.Type); at >= 0 {
+			return at
+		}
+		return len(order)
+	}
+	sorted := slices.Clone(conditions)
+	slices.SortStableFunc(sorted, func(a, b metav1.Condition) int { return cmp.Compare(place(a), place(b)) })
+	return sorted
+}
 
 // at is an error that belongs to a milestone.
 type at struct {

@@ -19,6 +19,9 @@ func (k *Keeper) announce(before, after []metav1.Condition) {
 		if !changed(before, c) || c.Status == metav1.ConditionUnknown {
 			continue
 		}
+		if k.told[c.Type] || k.told[c.Reason] {
+			continue
+		}
 		switch c.Type {
 		case k.kind.Root:
 			severity := corev1.EventTypeNormal
@@ -56,6 +59,16 @@ func (k *Keeper) furthest(before, after []metav1.Condition) string {
 func changed(before []metav1.Condition, c metav1.Condition) bool {
 	old := meta.FindStatusCondition(before, c.Type)
 	return old == nil || old.Status != c.Status || old.Reason != c.Reason
+}
+
+// Event emits an event that belongs to no condition. A transition of the condition, and
+// any other with the same reason, is then not told in the same reconcile.
+func (k *Keeper) Event(condition, severity, reason, message string) {
+	if k.told == nil {
+		k.told = map[string]bool{}
+	}
+	k.told[condition], k.told[reason] = true, true
+	k.recorder.Eventf(k.object, nil, severity, reason, "Reconcile", "%s", truncate(message))
 }
 
 func (k *Keeper) tell(severity string, c metav1.Condition) {

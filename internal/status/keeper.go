@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -36,10 +37,23 @@ type Keeper struct {
 	root     Root
 	released bool
 	insists  bool
+	// told are the conditions and reasons that an event was emitted for.
+	told map[string]bool
+}
+
+// maxRequest bounds the value of a request for a reconcile, as it is echoed in status.
+const maxRequest = 256
+
+// ReconcileRequest returns the value of the annotation that requests a reconcile of an
+// object, cut to what status can hold.
+func ReconcileRequest(object metav1.Object) string {
+	value := object.GetAnnotations()[v1alpha1.ReconcileRequestAnnotation]
+	return strings.ToValidUTF8(value[:min(len(value), maxRequest)], "")
 }
 
 // Begin starts to keep the status of an object as it was read.
 func Begin(c client.Client, recorder events.EventRecorder, kind Kind, object v1alpha1.Object) *Keeper {
+	object.SetConditions(kind.sorted(object.GetConditions()))
 	return &Keeper{
 		client: c, recorder: recorder, kind: kind, object: object, saved: snapshot(object),
 		root: Root{Reason: kind.Root},
@@ -89,6 +103,21 @@ func (k *Keeper) Serving(message string) {
 	}
 }
 
+// SaysNow sets what the root condition says while work goes on or has failed. It stays
+// True while work goes on only if the object is ready.
+func (k *Keeper) SaysNow(ready bool, message string) { k.root.Now, k.root.Unready = message, !ready }
+
+// ShowRoot changes the root condition before the reconcile ends. It is seen once saved.
+// What is True stays so and says the message; what is not becomes Unknown.
+func (k *Keeper) ShowRoot(reason, message string) {
+	conditions := k.object.GetConditions()
+	if current := meta.FindStatusCondition(conditions, k.kind.Root); current != nil && current.Status == metav1.ConditionTrue {
+		current.Message = truncate(message)
+		return
+	}
+	k.set(k.kind.Root, metav1.ConditionUnknown, reason, message)
+}
+
 // Reached sets a milestone to True.
 func (k *Keeper) Reached(milestone, reason, message string) {
 	k.set(milestone, metav1.ConditionTrue, reason, message)
@@ -108,7 +137,7 @@ func (k *Keeper) Working(message string) {
 func (k *Keeper) set(kind string, status metav1.ConditionStatus, reason, message string) {
 	c := conclusion{conditions: k.object.GetConditions(), generation: k.object.GetGeneration()}
 	c.set(kind, status, reason, message)
-	k.object.SetConditions(c.conditions)
+	k.object.SetConditions(k.kind.sorted(c.conditions))
 }
 
 // Save writes status now, at a milestone worth seeing, if anything changed.
@@ -160,11 +189,11 @@ func (k *Keeper) End(ctx context.Context, err error, interval time.Duration) (ct
 		return ctrl.Result{}, err
 	}
 	conditions, verdict := Conclude(k.object.GetConditions(), k.kind, k.object.GetGeneration(), k.root, err)
-	k.object.SetConditions(conditions)
+	k.object.SetConditions(k.kind.sorted(conditions))
 	if verdict.Done {
 		k.object.SetObservedGeneration(k.object.GetGeneration())
 		if h, ok := k.object.(interface{ SetLastHandledReconcileAt(string) }); ok {
-			h.SetLastHandledReconcileAt(k.object.GetAnnotations()[v1alpha1.ReconcileRequestAnnotation])
+			h.SetLastHandledReconcileAt(ReconcileRequest(k.object))
 		}
 	}
 	switch saveErr := k.Save(ctx); {

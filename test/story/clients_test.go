@@ -174,18 +174,18 @@ var _ = Describe("A kubectl user", Ordered, func() {
 
 		offers := rows(kubectl(ctx, "get", "market", "-n", source.Namespace))
 		Expect(offers).To(ContainElements(
-			HavePrefix("NAME TYPE READY APPS SERVED FAILED STATUS AGE"),
-			MatchRegexp(`^marketsource.appmarket.io/samples Helm True 8 7 1 7 of 8 apps served`),
-			HavePrefix("NAME TITLE VERSION APP VERSION READY IMAGES STATUS AGE"),
+			HavePrefix("NAME TYPE READY APPS SERVED FAILED AGE STATUS"),
+			MatchRegexp(`^marketsource.appmarket.io/samples Helm True 8 7 1 \S+ 7 of 8 apps served`),
+			HavePrefix("NAME TITLE VERSION APP VERSION READY IMAGES AGE STATUS"),
 			MatchRegexp(`^appinfo.appmarket.io/samples.hello \S+ 1.1.0 \S+ True 1 `),
 			MatchRegexp(`^appinfo.appmarket.io/samples.broken .*False .*templates/configmap.yaml`),
 		))
 		installed := rows(kubectl(ctx, "get", "market", "-n", t.Namespace))
 		Expect(installed).To(ContainElements(
-			HavePrefix("NAME ACTION APP INSTANCE VERSION SUCCEEDED STATUS AGE"),
-			MatchRegexp(`^appinstalltask.appmarket.io/`+task.Name+` Install hello hello 1.0.0 True running version 1.0.0`),
-			HavePrefix("NAME APP VERSION READY STATUS UPDATE AGE"),
-			MatchRegexp(`^appinstance.appmarket.io/hello hello 1.0.0 True running version 1.0.0.* 1.1.0 `),
+			HavePrefix("NAME ACTION APP INSTANCE VERSION SUCCEEDED AGE STATUS"),
+			MatchRegexp(`^appinstalltask.appmarket.io/`+task.Name+` Install hello hello 1.0.0 True \S+ running version 1.0.0`),
+			HavePrefix("NAME APP VERSION READY UPDATE AGE STATUS"),
+			MatchRegexp(`^appinstance.appmarket.io/hello hello 1.0.0 True 1.1.0 \S+ running version 1.0.0`),
 		))
 	})
 

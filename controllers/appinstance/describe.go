@@ -1,0 +1,95 @@
+package appinstance
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// describe sets what the root condition says of an installed instance whose reconcile
+// does not end well: what goes on or has failed, the version that is installed, and how
+// its objects are now.
+func (r *Reconciler) describe(ctx context.Context, s *scope, failure error) {
+	if failure == nil || s.described || s.helm == nil || s.instance.Status.Revision == 0 || ctx.Err() != nil {
+		return
+	}
+	// A message is not worth another failure.
+	_ = outcome.Guarded(func() error {
+		health := s.recorded()
+		ready := meta.IsStatusConditionTrue(s.instance.Status.Conditions, v1alpha1.ConditionReady)
+		if r.track(ctx, s) == nil {
+			if seen := r.look(ctx, s); seen.known && seen.err == nil {
+				health, ready = seen.health, seen.health.Healthy()
+				s.counts(health)
+			}
+		}
+		if _, waits := outcome.IsWaiting(failure); waits {
+			s.keeper.SaysNow(ready, s.running(health)+"; "+failure.Error())
+		} else {
+			s.keeper.SaysNow(ready, failure.Error()+"; "+s.running(health))
+		}
+		return nil
+	})()
+}
+
+// recorded is how the objects were when they were looked at last.
+func (s *scope) recorded() release.Health {
+	if inventory := s.instance.Status.Inventory; inventory != nil {
+		return release.Health{Total: int(inventory.Total), Ready: int(inventory.Ready)}
+	}
+	return release.Health{}
+}
+
+// running says which version is installed, and how its objects are.
+func (s *scope) running(health release.Health) string {
+	st := s.instance.Status
+	version := "version " + st.Version
+	if pinned := s.instance.Spec.Revision; pinned != 0 {
+		version += fmt.Sprintf(" (pinned to revision %d: spec.version, spec.values, spec.valuesFrom and spec.envs have no effect)", pinned)
+	}
+	var text string
+	switch {
+	case st.Stopped && health.Healthy():
+		text = "stopped at " + version
+	case st.Stopped:
+		text = fmt.Sprintf("stopping %s, %s", version, objectsReady(health))
+	case health.Healthy():
+		text = fmt.Sprintf("running %s, %s", version, objectsReady(health))
+	default:
+		text = fmt.Sprintf("%s, %s", version, objectsReady(health))
+	}
+	if health.Missing > 0 {
+		text += "; " + remedyForGone
+	}
+	if health.Remark != "" {
+		text += "; " + health.Remark
+	}
+	if n := len(st.Drift); n > 0 && meta.IsStatusConditionTrue(st.Conditions, v1alpha1.ConditionDrifted) {
+		text += "; " + counted(n, "object differs", "objects differ") + " from the release, see status.drift"
+	}
+	return text
+}
+
+// objectsReady says how many objects are ready, and why the first other one is not.
+func objectsReady(health release.Health) string {
+	switch {
+	case health.Healthy():
+		return counted(health.Total, "object", "objects") + " ready"
+	case health.Message == "":
+		return fmt.Sprintf("%d of %d objects ready", health.Ready, health.Total)
+	}
+	return fmt.Sprintf("%d of %d objects ready: %s", health.Ready, health.Total, health.Message)
+}
+
+// counted puts a number before a noun.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -1,0 +1,79 @@
+package appinstance
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+)
+
+// entrances are those of the app, with the Services that its releases have and the
+// titles that the instance gives them. One without a Service has no host.
+func (s *scope) entrances(draft *hydrate.Draft) ([]v1alpha1.Entrance, error) {
+	m := draft.Manifest
+	if m == nil || len(m.Entrances) == 0 || m.Serves(s.instance.Namespace) {
+		return nil, nil // People enter by the parts that use it.
+	}
+	services, err := hydrate.Services(draft.Units, s.instance.Namespace, func(u hydrate.Unit) string {
+		return hydrate.ReleaseName(s.instance.Name, draft.Chart.Name, u.Name)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []v1alpha1.Entrance
+	for _, e := range catalog.First(m.Entrances, 50) {
+		shown := catalog.Entrance(e)
+		// A name with a dot is one of another namespace.
+		if shown.Host != "" && !strings.Contains(shown.Host, ".") {
+			shown.Host = s.serviceOf(services, e)
+		}
+		out = append(out, shown)
+	}
+	titled(s.instance, out)
+	return out, nil
+}
+
+// serviceOf is the name of the Service of an entrance. Where there is none, people are
+// told.
+func (s *scope) serviceOf(services []hydrate.Service, e hydrate.Entrance) string {
+	if found := hydrate.FindService(services, e.Host, e.Port); found != nil {
+		return catalog.Bounded(found.Name, 253)
+	}
+	s.keeper.Event("", corev1.EventTypeWarning, v1alpha1.EventEntranceWithoutService, fmt.Sprintf(
+		"entrance %q of the app names host %q, port %d: the releases have no such Service, and the instance has no output for it",
+		e.Name, e.Host, e.Port))
+	return ""
+}
+
+// titled gives entrances the titles that the instance has for them.
+func titled(instance *v1alpha1.AppInstance, of []v1alpha1.Entrance) {
+	for i := range of {
+		for _, own := range instance.Spec.Entrances {
+			if own.Name == of[i].Name {
+				of[i].Title = own.Title
+			}
+		}
+	}
+}
+
+// outputs are what other apps can use of an instance.
+func outputs(instance *v1alpha1.AppInstance) []v1alpha1.Output {
+	out := []v1alpha1.Output{{Name: "namespace", Value: instance.Namespace}, {Name: "version", Value: instance.Status.Version}}
+	for _, e := range catalog.First(instance.Status.Entrances, 20) {
+		if e.Host == "" {
+			continue
+		}
+		host := e.Host + "." + instance.Namespace + ".svc"
+		out = append(out,
+			v1alpha1.Output{Name: "entrances." + e.Name + ".host", Value: host},
+			v1alpha1.Output{Name: "entrances." + e.Name + ".port", Value: strconv.Itoa(int(e.Port))},
+			v1alpha1.Output{Name: "entrances." + e.Name + ".url", Value: "http://" + net.JoinHostPort(host, strconv.Itoa(int(e.Port)))})
+	}
+	return out
+}

@@ -1,0 +1,77 @@
+package hydrate
+
+import (
+	"slices"
+	"strings"
+)
+
+// Service is a Service that a chart makes.
+type Service struct {
+	// Name is that of the Service, Release that of the release that makes it.
+	Name, Release string
+	Ports         []int32
+}
+
+// Services lists the Services of the units of a draft that are made in the namespace of
+// the instance. Releases names the release of a unit.
+func Services(units []Unit, namespace string, releases func(Unit) string) ([]Service, error) {
+	var all []Service
+	for _, unit := range units {
+		for _, doc := range unit.Documents {
+			if doc.Hook || !strings.Contains(doc.Text, "Service") {
+				continue
+			}
+			err := eachObject(doc, func(o object) error {
+				meta, _ := o["metadata"].(object)
+				if o.kind() != "Service" || o.text("apiVersion") != "v1" || !isIn(meta, namespace) {
+					return nil
+				}
+				spec, _ := o["spec"].(object)
+				all = append(all, Service{Name: meta.text("name"), Release: releases(unit), Ports: portsOf(spec)})
+				return nil
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
+func isIn(meta object, namespace string) bool {
+	own := meta.text("namespace")
+	return own == "" || own == namespace
+}
+
+func portsOf(spec object) []int32 {
+	var ports []int32
+	items, _ := spec["ports"].([]any)
+	for _, item := range items {
+		port, _ := item.(object)
+		if number, ok := port["port"].(int); ok && number > 0 && number <= 65535 {
+			ports = append(ports, int32(number))
+		}
+	}
+	return ports
+}
+
+// FindService returns the Service that an entrance means. The host of an entrance is the
+// name of a Service as the author of the app has seen it, with a release named after the
+// app: in another release the Service may have another name. In order, it is the Service
+// of that name, the one named after the release, the one that has the name behind a
+// prefix, and the only one with the port. It is nil where none fits, or several do.
+func FindService(services []Service, host string, port int32) *Service {
+	has := func(s Service) bool { return port == 0 || len(s.Ports) == 0 || slices.Contains(s.Ports, port) }
+	for _, fits := range []func(Service) bool{
+		func(s Service) bool { return s.Name == host },
+		func(s Service) bool { return s.Name == s.Release+"-"+host && has(s) },
+		func(s Service) bool { return s.Name == s.Release && has(s) },
+		func(s Service) bool { return strings.HasSuffix(s.Name, "-"+host) && has(s) },
+		func(s Service) bool { return port != 0 && slices.Contains(s.Ports, port) },
+	} {
+		if at := slices.IndexFunc(services, fits); at >= 0 && !slices.ContainsFunc(services[at+1:], func(s Service) bool { return fits(s) && s.Name != services[at].Name }) {
+			return &services[at]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// RecordedRevisions returns the revisions of a release that Helm has recorded in a
+// namespace. Only the metadata of the records is read.
+func RecordedRevisions(ctx context.Context, reader client.Reader, namespace, name string) (map[int32]bool, error) {
+	records := &metav1.PartialObjectMetadataList{}
+	records.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	if err := reader.List(ctx, records, client.InNamespace(namespace), client.MatchingLabels{"owner": "helm", "name": name}); err != nil {
+		return nil, fmt.Errorf("list the records of release %q: %w", name, err)
+	}
+	revisions := map[int32]bool{}
+	for i := range records.Items {
+		if number, err := strconv.ParseInt(records.Items[i].Labels["version"], 10, 32); err == nil {
+			revisions[int32(number)] = true
+		}
+	}
+	return revisions, nil
+}
+
+// LostRevision returns the first release of a revision of an instance whose record Helm
+// has removed, nil if all are recorded: the instance can be brought back to it.
+func LostRevision(ctx context.Context, reader client.Reader, namespace string, revision *v1alpha1.HistoryEntry) (*v1alpha1.ReleaseRevision, error) {
+	for i, made := range revision.Releases {
+		recorded, err := RecordedRevisions(ctx, reader, namespace, made.Name)
+		if err != nil {
+			return nil, err
+		}
+		if !recorded[made.Revision] {
+			return &revision.Releases[i], nil
+		}
+	}
+	return nil, nil
+}
