@@ -9,15 +9,19 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 )
 
 // faulty is Helm whose work ends in errors, where it has one for it.
 type faulty struct {
 	release.Client
-	stop, resume, upgrade, settle func() error
-	abandoned                     *[]string
+	stop, resume, upgrade, settle, get, rollback func() error
+	abandoned                                    *[]string
 }
+
+// stalledBy is a failure that is final.
+func stalledBy(reason string) error { return outcome.Stalled(reason, errors.New("refused")) }
 
 // meddle has Helm end in errors from now on; without any change it does as it is told.
 func (b *bench) meddle(change ...func(*faulty)) {
@@ -43,6 +47,20 @@ func (f faulty) Upgrade(ctx context.Context, spec release.Spec) (*release.Releas
 		return nil, f.upgrade()
 	}
 	return f.Client.Upgrade(ctx, spec)
+}
+
+func (f faulty) Get(ctx context.Context, name string) (*release.Release, error) {
+	if f.get != nil {
+		return nil, f.get()
+	}
+	return f.Client.Get(ctx, name)
+}
+
+func (f faulty) Rollback(ctx context.Context, back release.Rollback) (*release.Release, error) {
+	if f.rollback != nil {
+		return nil, f.rollback()
+	}
+	return f.Client.Rollback(ctx, back)
 }
 
 func (f faulty) Settle(ctx context.Context, name string) error {
