@@ -54,7 +54,7 @@ func Previous(instance *v1alpha1.AppInstance) *v1alpha1.HistoryEntry {
 	if current == nil {
 		return nil
 	}
-	if last := LastChange(instance); last != nil && last.Outcome != v1alpha1.OutcomeSucceeded {
+	if last := LastChange(instance); last != nil && last.Outcome != v1alpha1.OutcomeSucceeded && Revises(last.Operation.Type) {
 		return current
 	}
 	below := current.Revision

@@ -89,7 +89,11 @@ func TestPrevious(t *testing.T) {
 	}{
 		{"nothing ran before", 1, []v1alpha1.HistoryEntry{entry(1, 0, install, good)}, 0},
 		{"one ran before", 2, []v1alpha1.HistoryEntry{entry(2, 0, upgrade, good), entry(1, 0, install, good)}, 1},
-		{"a failure is no revision", 1, []v1alpha1.HistoryEntry{entry(0, 0, upgrade, bad), entry(1, 0, install, good)}, 0},
+		{"after a failure: the last that succeeded", 1, []v1alpha1.HistoryEntry{entry(0, 0, upgrade, bad), entry(1, 0, install, good)}, 1},
+		{"after an upgrade that was cut off: the last that succeeded", 2, []v1alpha1.HistoryEntry{
+			entry(0, 0, upgrade, v1alpha1.OutcomeInterrupted), entry(2, 0, upgrade, good), entry(1, 0, install, good)}, 2},
+		{"after a rollback that failed: the last that succeeded", 2, []v1alpha1.HistoryEntry{
+			entry(0, 1, rollback, bad), entry(2, 0, upgrade, good), entry(1, 0, install, good)}, 2},
 		{"what was gone back from is not gone back to", 4, []v1alpha1.HistoryEntry{
 			entry(4, 2, rollback, good), entry(3, 0, upgrade, good), entry(2, 0, upgrade, good), entry(1, 0, install, good)}, 1},
 		{"what was before a removal has gone with it", 2, []v1alpha1.HistoryEntry{

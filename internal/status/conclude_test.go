@@ -131,9 +131,32 @@ func TestConclude(t *testing.T) {
 			says: status.Verdict{Done: true, Err: errBroken, Terminal: true},
 		},
 		{
-			why: "suspended: what lives stays as it is", kind: status.AppInfo, err: suspended,
+			why: "suspended: what lives stays as it is, and says so", kind: status.AppInfo, err: suspended,
 			have: []metav1.Condition{had("Ready", yes, "Ready"), had("Reconciling", yes, "Progressing")},
-			want: []types.GomegaMatcher{says("Ready", yes, "Ready")}, says: status.Verdict{Done: true},
+			want: []types.GomegaMatcher{And(says("Ready", yes, "Ready"), HaveField("Message", "broken; before"))}, says: status.Verdict{Done: true},
+		},
+		{
+			why: "waiting: the root says what holds now, of the generation that it spoke of", kind: status.AppInstance, err: waiting,
+			root: status.Root{Reason: v1alpha1.ReasonReady, Now: "waiting, running as before"},
+			have: []metav1.Condition{had("Ready", yes, "Ready")},
+			want: []types.GomegaMatcher{says("Reconciling", yes, "WaitingForApp"),
+				And(says("Ready", yes, "Ready"), HaveField("Message", "waiting, running as before"), HaveField("ObservedGeneration", int64(generation-1)))},
+			says: status.Verdict{After: time.Minute},
+		},
+		{
+			why: "waiting, and not ready any more", kind: status.AppInstance, err: status.At("Healthy", waiting),
+			root: status.Root{Reason: v1alpha1.ReasonReady, Now: "3 of 4 objects", Unready: true},
+			have: []metav1.Condition{had("Ready", yes, "Ready"), had("Healthy", yes, "Healthy")},
+			want: []types.GomegaMatcher{says("Reconciling", yes, "WaitingForApp"), And(says("Ready", unknown, "WaitingForApp"), HaveField("Message", "3 of 4 objects"))},
+			says: status.Verdict{After: time.Minute},
+		},
+		{
+			why: "stalled: the root says what holds now", kind: status.AppInstance, err: status.At("Applied", stalled),
+			root: status.Root{Reason: v1alpha1.ReasonReady, Now: "broken; 3 of 4 objects"},
+			have: []metav1.Condition{had("Ready", yes, "Ready")},
+			want: []types.GomegaMatcher{And(says("Applied", no, "RenderFailed"), HaveField("Message", "broken")), says("Stalled", yes, "RenderFailed"),
+				And(says("Ready", no, "RenderFailed"), HaveField("Message", "broken; 3 of 4 objects"))},
+			says: status.Verdict{Done: true, Err: errBroken, Terminal: true},
 		},
 		{
 			why: "suspended from the beginning", kind: status.MarketSource, err: suspended,
@@ -162,7 +185,7 @@ func TestConclude(t *testing.T) {
 				g.Expect(verdict.Err).To(MatchError(c.says.Err))
 			}
 			for _, condition := range got {
-				if condition.Message != "before" {
+				if !strings.HasSuffix(condition.Message, "before") {
 					g.Expect(condition.ObservedGeneration).To(BeEquivalentTo(generation), condition.Type)
 				}
 			}

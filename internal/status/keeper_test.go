@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -81,6 +82,12 @@ func TestEndKeepsTheContract(t *testing.T) {
 				_, _ = keeper.End(b.ctx, err, 0)
 				b.Expect(b.client.Get(b.ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
 				expect.Contract(b, object)
+				var order []string
+				for _, condition := range object.GetConditions() {
+					order = append(order, condition.Type)
+				}
+				read := slices.Concat(c.kind.Milestones, []string{c.kind.Root, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled})
+				b.Expect(slices.IsSortedFunc(order, func(a, b string) int { return slices.Index(read, a) - slices.Index(read, b) })).To(BeTrue(), "%v", order)
 			})
 		}
 	}
