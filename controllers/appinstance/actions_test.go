@@ -79,10 +79,8 @@ var _ = Describe("Going back", func() {
 		Expect(server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.instance.Namespace, Name: "sh.helm.release.v1.mine.v1"}, secret)).To(Succeed())
 		Expect(server.Client.Delete(b.ctx, secret)).To(Succeed())
 		pin(1)
-		_, err := b.reconcile()
-		Expect(err).To(HaveOccurred())
-		Expect(b.condition(v1alpha1.ConditionApplied)).To(Equal("False RevisionNotFound"))
-		Expect(lifecycle.Of(b.instance)).To(Equal(lifecycle.ChangeFailed))
+		b.unresolved(v1alpha1.ReasonRevisionNotFound)
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True ServingPrevious"), "nothing was changed")
 	})
 })
 

@@ -68,6 +68,7 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 	}
 	st.Stopped = false
 	st.Outputs = outputs(s.instance)
+	s.noteUpdate(s.target)
 	s.keeper.Reached(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, done(operation))
 	return s.succeeded(ctx)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/status"
 )
 
 // describe sets what the root condition says of an installed instance whose reconcile
@@ -22,7 +23,7 @@ func (r *Reconciler) describe(ctx context.Context, s *scope, failure error) {
 	_ = outcome.Guarded(func() error {
 		health := s.recorded()
 		ready := meta.IsStatusConditionTrue(s.instance.Status.Conditions, v1alpha1.ConditionReady)
-		if r.track(ctx, s) == nil {
+		if status.Milestone(failure) != v1alpha1.ConditionHealthy && r.track(ctx, s) == nil {
 			if seen := r.look(ctx, s); seen.known && seen.err == nil {
 				health, ready = seen.health, seen.health.Healthy()
 				s.counts(health)

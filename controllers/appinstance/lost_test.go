@@ -64,14 +64,16 @@ var _ = Describe("An instance whose objects are gone", func() {
 		_, err := b.looked()
 		Expect(err).NotTo(HaveOccurred())
 		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateStopped })
-		Eventually(func() string {
-			_, _ = b.reconcile()
-			web := &appsv1.Deployment{}
-			Expect(server.Client.Get(b.ctx, client.ObjectKey{Namespace: b.instance.Namespace, Name: "mine"}, web)).To(Succeed())
-			web.Status = appsv1.DeploymentStatus{ObservedGeneration: web.Generation}
-			Expect(server.Client.Status().Update(b.ctx, web)).To(Succeed())
-			return b.condition(v1alpha1.ConditionReady)
-		}).Should(Equal("True Stopped"))
+		_, err = b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		web := &appsv1.Deployment{}
+		Expect(server.Client.Get(b.ctx, client.ObjectKey{Namespace: b.instance.Namespace, Name: "mine"}, web)).To(Succeed())
+		web.Status = appsv1.DeploymentStatus{ObservedGeneration: web.Generation, Conditions: []appsv1.DeploymentCondition{
+			{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue},
+			{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: "NewReplicaSetAvailable"},
+		}}
+		Expect(server.Client.Status().Update(b.ctx, web)).To(Succeed())
+		b.becomes("True Stopped, True Stopped")
 		Expect(server.Client.Delete(b.ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "mine-page"}})).To(Succeed())
 		b.quiet()
 		Expect(b.says(v1alpha1.ConditionReady)).To(Equal("stopped at version 1.0.0"))
@@ -114,11 +116,6 @@ var _ = Describe("A failed instance", func() {
 			func(spec *v1alpha1.AppInstanceSpec) { spec.DesiredState = v1alpha1.StateStopped }),
 		Entry("a removal", v1alpha1.ReasonUninstallFailed, func(f *faulty) { f.get = func() error { return stalledBy(v1alpha1.ReasonUninstallFailed) } },
 			func(spec *v1alpha1.AppInstanceSpec) { spec.DesiredState = v1alpha1.StateAbsent }),
-		Entry("a rollback", v1alpha1.ReasonRollbackFailed, func(f *faulty) {
-			f.rollback = func() error { return stalledBy(v1alpha1.ReasonRollbackFailed) }
-			f.upgrade = broken
-		},
-			func(spec *v1alpha1.AppInstanceSpec) { spec.Values, spec.Revision = painted("red"), 1 }),
 	)
 })
 
@@ -155,8 +152,25 @@ var _ = Describe("Who asked for an operation", func() {
 	})
 })
 
-var _ = Describe("A revision that Helm has removed", func() {
-	It("is refused before anything is changed, and what runs is still ready", func() {
+var _ = Describe("A revision to go back to", func() {
+	It("carries out a rollback again that failed before, on request", func() {
+		b := newBench()
+		b.publish("1.0.0", pages())
+		b.create()
+		b.runs("1.0.0", 1)
+		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Values = painted("red") })
+		b.runs("1.0.0", 2)
+		b.meddle(func(f *faulty) { f.rollback = func() error { return stalledBy(v1alpha1.ReasonRollbackFailed) } })
+		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Revision = 1 })
+		_, err := b.reconcile()
+		Expect(err).To(HaveOccurred())
+		b.meddle()
+		b.quiet()
+		b.ask("now")
+		b.runs("1.0.0", 3)
+	})
+
+	It("is refused before anything is changed if Helm has removed it, and what runs is still ready", func() {
 		b := newBench()
 		b.publish("1.0.0", pages())
 		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.History = 1 })

@@ -81,6 +81,7 @@ type scope struct {
 	retained []v1alpha1.ObjectReference // all that an operation of this reconcile has kept
 	operated bool                       // Helm has changed the objects in this reconcile
 	seen     *sight                     // how the objects were seen last in this reconcile
+	app      *catalog.App               // nil if it cannot be found
 	// described says that the keeper was told what the root condition says now.
 	described bool
 }

@@ -170,7 +170,8 @@ var _ = Describe("Removing", func() {
 				Expect(b.condition(v1alpha1.ConditionApplied)).To(Equal("False PermissionDenied"))
 				Expect(b.instance.Finalizers).To(Equal([]string{v1alpha1.Finalizer}))
 			}
-			Expect(b.outcomes()).To(HaveLen(3))
+			Expect(b.outcomes()).To(Equal([]string{"Uninstall 1.0.0 Failed PermissionDenied", "Install 1.0.0 Succeeded"}))
+			Expect(b.instance.Status.History[0].Count).To(Equal(int32(2)), "retries are one entry")
 		})
 
 		It("goes at once with its namespace", func() {

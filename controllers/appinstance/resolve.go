@@ -77,7 +77,8 @@ func (r *Reconciler) aim(ctx context.Context, s *scope) (*target, error) {
 		if err != nil {
 			return s.asItIs(err)
 		}
-		s.instance.Status.AvailableUpdate = s.update(t.app, t)
+		s.app = t.app
+		s.noteUpdate(t)
 		return t, nil
 	}
 	t, err := s.pinned()
@@ -86,19 +87,23 @@ func (r *Reconciler) aim(ctx context.Context, s *scope) (*target, error) {
 	}
 	// What is in Helm's records needs no app; only whether it is the newest does.
 	if app, err := r.Catalog.Find(ctx, s.instance.Spec.AppRef, s.instance.Namespace); err == nil {
-		s.instance.Status.AvailableUpdate = s.update(app, t)
+		s.app = app
+		s.noteUpdate(t)
 	}
 	return t, nil
 }
 
-// update is the newest version of an app that is newer than what the spec takes and
-// than what is installed, which an operation that failed has not changed.
-func (s *scope) update(app *catalog.App, t *target) string {
+// noteUpdate notes the newest version of the app that is newer than what the spec takes
+// and than what is installed, which an operation that failed has not changed.
+func (s *scope) noteUpdate(t *target) {
+	if s.app == nil {
+		return
+	}
 	than := t.wanted()
 	if have := s.instance.Status.Version; have != "" && catalog.Newer(have, than) {
 		than = have
 	}
-	return app.Update(than)
+	s.instance.Status.AvailableUpdate = s.app.Update(than)
 }
 
 // asItIs lets an instance be stopped, and be resumed as it was, whose spec cannot be

@@ -67,7 +67,7 @@ spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]
 	s.track("blog", web)
 	refresh("blog")
 	remove(web)
-	s.becomes("blog", release.Health{Total: 1, Message: "Deployment/web: not found"})
+	s.becomes("blog", release.Health{Total: 1, Missing: 1, Failed: true, Message: "Deployment/web is gone"})
 	s.apply(workload("Deployment", "web"))
 	s.patchStatus(web, available)
 	s.becomes("blog", ready)
