@@ -99,7 +99,7 @@ var _ = Describe("Resolving an instance", func() {
 		})
 		b.runs("1.0.0", 1)
 		Expect(b.page()).To(HaveKeyWithValue("theme", "dark"))
-		Expect(b.instance.Status.Entrances).To(Equal([]v1alpha1.Entrance{{Name: "front", Title: "Front", Host: "web", Port: 80}}))
+		Expect(b.instance.Status.Entrances).To(Equal([]v1alpha1.Entrance{{Name: "front", Title: "Front", Port: 80}}))
 	})
 
 	It("takes values in their order, and looks again for those that are missing", func() {
