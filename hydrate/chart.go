@@ -38,7 +38,8 @@ type App struct {
 	Offers []Offer
 }
 
-// Skipped is an entry of an index that could not be taken in, with the reason.
+// Skipped are the entries of one name that could not be taken in, with what is wrong
+// with them.
 type Skipped struct {
 	Name string
 	Err  error
@@ -48,7 +49,8 @@ type Skipped struct {
 type Listing struct {
 	// Revision is "sha256:<hex>" over the content of the listing.
 	Revision string
-	// ETag is the validator the server gave, empty if it gave none.
+	// ETag is the validator the server gave: its ETag, or otherwise its
+	// Last-Modified; empty if it gave none.
 	ETag string
 	// NotModified says that nothing changed since the Mark; Apps is then empty.
 	NotModified bool
@@ -57,6 +59,14 @@ type Listing struct {
 	// Skipped are the entries that are not usable, sorted by name; they never
 	// keep the others from being listed.
 	Skipped []Skipped
+	// SkippedEntries counts the entries that are not usable, several of one app
+	// included.
+	SkippedEntries int
+	// Incomplete says that a part of the index could not be parsed, so that an app
+	// which is not listed may be in it.
+	Incomplete bool
+	// Unwanted counts the apps that are left out by name.
+	Unwanted int
 }
 
 // Mark is what one remembers of the last listing, to ask only for a newer one.

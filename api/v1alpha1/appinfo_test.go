@@ -32,6 +32,15 @@ var _ = Describe("AppInfo", func() {
 		Entry("with parameters that are a text", change("spec.customParams: some"), "must be of type object"),
 	)
 
+	DescribeTable("cannot become another app", func(c change, sentence string) {
+		o := kept(object("AppInfo", appInfo))
+		c.apply(o)
+		Expect(server.Client.Update(GinkgoT().Context(), o)).To(MatchError(ContainSubstring(sentence)))
+	},
+		Entry("of another name", change("spec.app: other"), "app is immutable"),
+		Entry("of another source", change("spec.sourceRef: {name: other}"), "sourceRef is immutable"),
+	)
+
 	It("says that nobody has looked at it yet", func() {
 		o := kept(object("AppInfo", appInfo))
 		Expect(typed[v1alpha1.AppInfo](o).Status.ObservedGeneration).To(BeEquivalentTo(-1))

@@ -10,10 +10,12 @@ type AppInfoSpec struct {
 	// sourceRef names the MarketSource of the same namespace. Written by the
 	// source.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="sourceRef is immutable"
 	SourceRef LocalObjectReference `json:"sourceRef,omitzero"`
 
 	// app is the name of the app, that of its chart. Written by the source.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="app is immutable"
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	App string `json:"app,omitempty"`

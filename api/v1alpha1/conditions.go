@@ -48,6 +48,7 @@ const (
 // Reasons for False: that of the milestone that failed, or
 //
 // * "AppsNotReady"
+// * "ChartMissing" (of an AppInfo)
 // * "ProgressingWithRetry" (a failure without a reason of its own)
 //
 // Reasons for Unknown: that of Reconciling, or

@@ -54,7 +54,7 @@ type HelmSource struct {
 	// +required
 	// +kubebuilder:validation:MinLength=8
 	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:XValidation:rule="self.startsWith('http://') || self.startsWith('https://')",message="url must begin with http:// or https://"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('http://') || self.startsWith('https://')",message="url must begin with http:// or https://; OCI registries are not supported"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^https?://[^/]*@')",message="url must not hold credentials; use secretRef"
 	URL string `json:"url,omitempty"`
 }
@@ -85,7 +85,8 @@ const (
 
 // Sharing says which namespaces may use a source. The joined index of the
 // repository holds the sources that are shared with all.
-// +kubebuilder:validation:XValidation:rule="self.from == 'Selector' ? has(self.selector) : !has(self.selector)",message="selector must be set if from is Selector, and only then"
+// +kubebuilder:validation:XValidation:rule="self.from != 'Selector' || has(self.selector)",message="selector is required when from is Selector"
+// +kubebuilder:validation:XValidation:rule="self.from == 'Selector' || !has(self.selector)",message="selector may only be set when from is Selector"
 type Sharing struct {
 	// from is Same, All or Selector.
 	// +required
@@ -98,7 +99,8 @@ type Sharing struct {
 
 // VersionPolicy says which versions of an app are hydrated.
 type VersionPolicy struct {
-	// keep is how many versions of each app are hydrated, the newest ones.
+	// The number of versions of each app that are hydrated: the newest ones, among
+	// them always the newest that is no prerelease. Defaults to 3.
 	// +optional
 	// +default=3
 	// +kubebuilder:validation:Minimum=1

@@ -29,8 +29,10 @@ const (
 )
 
 // MarketSourceSpec says where apps come from and how they are treated.
-// +kubebuilder:validation:XValidation:rule="self.type == 'Helm' ? has(self.helm) : !has(self.helm)",message="helm must be set if type is Helm, and only then"
-// +kubebuilder:validation:XValidation:rule="self.type == 'Directory' ? has(self.directory) : !has(self.directory)",message="directory must be set if type is Directory, and only then"
+// +kubebuilder:validation:XValidation:rule="self.type != 'Helm' || has(self.helm)",message="helm is required when type is Helm"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Helm' || !has(self.helm)",message="helm may only be set when type is Helm"
+// +kubebuilder:validation:XValidation:rule="self.type != 'Directory' || has(self.directory)",message="directory is required when type is Directory"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Directory' || !has(self.directory)",message="directory may only be set when type is Directory"
 type MarketSourceSpec struct {
 	// type says which of the members below is set.
 	// +required
@@ -159,7 +161,8 @@ type MarketSourceStatus struct {
 	// +kubebuilder:validation:MaxLength=128
 	Revision string `json:"revision,omitempty"`
 
-	// etag is the validator that the source's server gave for its index.
+	// etag is the validator that the source's server gave for its index: its ETag,
+	// or otherwise the time of its last change.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	ETag string `json:"etag,omitempty"`
@@ -172,8 +175,8 @@ type MarketSourceStatus struct {
 	// +optional
 	Apps *AppCounts `json:"apps,omitempty"`
 
-	// failures are the first 20 apps, by name, that could not be listed or
-	// hydrated.
+	// failures are the first 20 apps, by name, that could not be hydrated, or that
+	// have entries which are not usable.
 	// +optional
 	// +listType=map
 	// +listMapKey=app
@@ -188,17 +191,22 @@ type MarketSourceStatus struct {
 
 // AppCounts counts the apps of a source.
 type AppCounts struct {
-	// total counts all of them.
+	// total counts all apps, each once: those that are offered, and those of which
+	// no entry of the source is usable.
 	// +required
 	Total int32 `json:"total"`
+	// offered counts the apps that have a usable entry, and so an AppInfo.
+	// +optional
+	Offered int32 `json:"offered,omitempty"`
 	// ready counts those that are served.
 	// +required
 	Ready int32 `json:"ready"`
-	// failed counts those whose newest version could not be listed or hydrated.
+	// failed counts the apps that could not be listed or hydrated, each once. An app
+	// of which an older version is served counts as ready, too.
 	// +required
 	Failed int32 `json:"failed"`
-	// skipped counts entries of the index that cannot be apps; total and failed
-	// include them.
+	// skipped counts the entries of the source that are not usable. An app may have
+	// several of them, and be served all the same.
 	// +required
 	Skipped int32 `json:"skipped"`
 	// suspended counts those that are suspended.
@@ -209,7 +217,8 @@ type AppCounts struct {
 	Withdrawn int32 `json:"withdrawn"`
 }
 
-// AppFailure is an app that could not be listed or hydrated.
+// AppFailure is an app that could not be hydrated, or has entries that are not
+// usable.
 type AppFailure struct {
 	// app is its name.
 	// +required

@@ -28,10 +28,12 @@ func (r *Reconciler) applyApps(ctx context.Context, s *scope) error {
 	if s.listing == nil {
 		return nil
 	}
-	if err := r.writeApps(ctx, s); err != nil {
-		return status.At(v1alpha1.ConditionIndexed, outcome.Failed(v1alpha1.ReasonApplyFailed, err))
-	}
 	last := r.lastAttempt(s.source.UID)
+	if err := r.writeApps(ctx, s); err != nil {
+		err = status.At(v1alpha1.ConditionIndexed, outcome.Failed(v1alpha1.ReasonApplyFailed, err))
+		r.attempts.Store(s.source.UID, last.next(s.source, err)) // The listing is needed again.
+		return err
+	}
 	last.applied = s.source.Generation
 	r.attempts.Store(s.source.UID, last)
 	st := &s.source.Status
@@ -45,10 +47,23 @@ func (r *Reconciler) applyApps(ctx context.Context, s *scope) error {
 	if st.Apps == nil {
 		st.Apps = &v1alpha1.AppCounts{}
 	}
-	st.Apps.Skipped = int32(len(s.listing.Skipped))
-	st.Apps.Total = int32(len(s.listing.Apps)) + st.Apps.Skipped
-	s.indexed(len(s.listing.Apps))
+	st.Apps.Skipped = int32(s.listing.SkippedEntries)
+	st.Apps.Offered = int32(len(s.listing.Apps))
+	st.Apps.Total = st.Apps.Offered + int32(len(unlisted(s.listing)))
+	s.indexed(s.listing.Unwanted)
 	return nil
+}
+
+// unlisted are the names under which no entry of the source is usable.
+func unlisted(listing *hydrate.Listing) map[string]bool {
+	names := map[string]bool{}
+	for _, skipped := range listing.Skipped {
+		names[skipped.Name] = true
+	}
+	for _, app := range listing.Apps {
+		delete(names, app.Name)
+	}
+	return names
 }
 
 func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
@@ -72,8 +87,11 @@ func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
 			group.Go(outcome.Guarded(func() error { return r.write(ctx, want) }))
 		}
 	}
-	gone := map[string]bool{}
+	gone, damaged := map[string]bool{}, unlisted(s.listing)
 	for name, app := range existing {
+		if s.listing.Incomplete || isAmong(app, damaged) {
+			continue // What its source says of it cannot be read at present.
+		}
 		gone[name] = true
 		group.Go(outcome.Guarded(func() error { return client.IgnoreNotFound(r.Delete(ctx, app)) }))
 	}
@@ -82,6 +100,12 @@ func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
 	}
 	s.apps = slices.DeleteFunc(s.apps, func(app v1alpha1.AppInfo) bool { return gone[app.Name] })
 	return nil
+}
+
+// isAmong reports whether an app, or the place of one of its versions, has one of the
+// names.
+func isAmong(app *v1alpha1.AppInfo, names map[string]bool) bool {
+	return names[app.Spec.App] || slices.ContainsFunc(app.Spec.Offers, func(o v1alpha1.Offer) bool { return names[o.URL] })
 }
 
 // appInfo is the AppInfo that stands for an app of the source.

@@ -86,6 +86,26 @@ var _ = Describe("The apps of a source", func() {
 		b.quiet()
 	})
 
+	It("stay where an index that is no YAML may only hide them", func() {
+		b.offer("zoo", "1.0.0")
+		b.synced()
+		const web = "apiVersion: v1\nentries:\n  web:\n  - name: web\n    version: 1.0.0\n    urls: [u]\n"
+		b.says(web + "   blog:\n   - name: blog\n")
+		b.succeeds("1ns")
+		Expect(b.apps()).To(Equal([]string{"blog", "web", "zoo"}))
+		Expect(b.source.Status.Failures).To(ConsistOf(And(HaveField("App", "web"), HaveField("Message", ContainSubstring("line 7")))))
+		b.says(web)
+		b.succeeds("1ns")
+		Expect(b.apps()).To(Equal([]string{"web"}), "what the source no longer offers goes")
+	})
+
+	It("stay where no entry of theirs is usable any more", func() {
+		b.synced()
+		b.says("apiVersion: v1\nentries:\n  web:\n  - null\n  wiki:\n  - null\n")
+		b.succeeds("1ns")
+		Expect(b.apps()).To(Equal([]string{"web"}), "and none is made of nothing")
+	})
+
 	It("go, but not those of others", func() {
 		other := &v1alpha1.AppInfo{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "main.mine", Labels: map[string]string{v1alpha1.SourceLabel: "main"}},
@@ -102,7 +122,7 @@ var _ = Describe("The apps of a source", func() {
 		b.finalize()
 		result := b.succeeds()
 		Expect(b.condition(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForApp"))
-		Expect(b.message(v1alpha1.ConditionReconciling)).To(Equal("1 of 2 apps have an AppInfo"))
+		Expect(b.message(v1alpha1.ConditionReconciling)).To(Equal("waiting for the AppInfo of 1 app"))
 		Expect(result.RequeueAfter).To(Equal(5 * time.Second))
 		Expect(b.requests()).To(BeEmpty(), "the cache may only be late")
 		Eventually(func() []string {
@@ -131,11 +151,10 @@ var _ = Describe("The apps of a source", func() {
 		web.Spec.Offers = web.Spec.Offers[:1]
 		web.Labels[v1alpha1.AppLabel] = "other"
 		Expect(server.Client.Patch(b.ctx, web, before)).To(Succeed())
-		b.offer("web", "2.0.0")
-		b.succeeds("1ns")
+		b.ask("now")
+		b.succeeds()
 		web = b.app("web")
 		Expect(web.Spec.Offers).To(HaveLen(3))
-		Expect(web.Spec.Offers[0].Version).To(Equal("2.0.0"))
 		Expect(web.Labels).To(Equal(map[string]string{v1alpha1.SourceLabel: "main", v1alpha1.AppLabel: "web", "team": "red"}))
 		Expect(*web.Spec.Suspend).To(BeTrue())
 		Expect(string(web.Spec.CustomParams.Raw)).To(Equal(`{"colour":"blue"}`))

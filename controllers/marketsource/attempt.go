@@ -19,9 +19,17 @@ type attempt struct {
 	request string
 	// applied is the generation for which a whole listing was last applied.
 	applied int64
-	// err is why there was no answer, and it holds until a time.
-	err   error
-	until time.Time
+	// etag is the validator of the last answer, which status has only where the
+	// answer had news.
+	etag string
+	// repairs counts the listings in a row that were asked for because AppInfos were
+	// missing.
+	repairs int
+	// err is why there was no answer, and it holds until a time. failures counts the
+	// attempts in a row without one.
+	err      error
+	failures int
+	until    time.Time
 }
 
 // lastAttempt is the zero attempt for a source that was not asked yet.
@@ -32,19 +40,37 @@ func (r *Reconciler) lastAttempt(source types.UID) attempt {
 	return attempt{}
 }
 
-// next is the attempt that just ended with err. A source that is to be left alone
-// for a while, or of which nothing new is expected, is not asked again whenever
-// one of its apps changes; one that merely failed is, as the queue says.
+// next is the attempt that just ended with err. However often the apps of a source
+// change, a source that gave no answer is not asked again before a delay that grows with
+// each failure, up to its interval.
 func (a attempt) next(source *v1alpha1.MarketSource, err error) attempt {
 	now := time.Now()
 	made := attempt{at: now, generation: source.Generation, request: request(source), applied: a.applied, err: err, until: now}
-	if after, waiting := outcome.IsWaiting(err); waiting {
+	after, waiting := outcome.IsWaiting(err)
+	switch {
+	case waiting:
 		made.until = now.Add(after)
-	} else if outcome.IsStalled(err) {
+	case outcome.IsStalled(err):
 		made.until = now.Add(interval(source))
+	case err != nil:
+		made.failures = a.failures + 1
+		made.until = now.Add(min(delay(firstRetry, a.failures), interval(source)))
 	}
 	return made
 }
+
+// firstRetry is the delay after the first failure.
+const firstRetry = time.Second
+
+// delay returns the first delay, doubled for each of the failures before.
+func delay(first time.Duration, failures int) time.Duration {
+	return first << min(failures, 12)
+}
+
+// mayRepair reports whether AppInfos that are missing are to be made again by another
+// listing: after the cache had the time to show them, and less often where that does
+// not help.
+func (a attempt) mayRepair() bool { return time.Since(a.at) >= delay(settle, a.repairs) }
 
 // holds reports whether the failure still stands without asking: nothing has changed
 // since, and nobody has made another request.

@@ -14,6 +14,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // Bounds on what the status of a source tells of its apps.
@@ -31,14 +32,14 @@ func (r *Reconciler) count(_ context.Context, s *scope) error {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForApp, settle, errors.New("waiting for the listing to be noted"))
 	}
 	if appsMissing(s.source, s.apps) {
-		return outcome.Waiting(v1alpha1.ReasonWaitingForApp, settle, fmt.Errorf(
-			"%d of %d apps have an AppInfo", len(s.apps), s.source.Status.Apps.Total))
+		return outcome.Waiting(v1alpha1.ReasonWaitingForApp, settle, errors.New(
+			"waiting for the AppInfo of "+text.Count(int(s.source.Status.Apps.Offered)-len(s.apps), "app", "apps")))
 	}
 	t := tally(s.apps)
 	// How many there are is what the source said, not what is still there.
 	listed := s.source.Status.Apps
-	t.counts.Total, t.counts.Skipped = listed.Total, listed.Skipped
-	t.counts.Failed += listed.Skipped
+	t.counts.Total, t.counts.Offered, t.counts.Skipped = listed.Total, listed.Offered, listed.Skipped
+	t.counts.Failed = min(t.counts.Failed+listed.Total-listed.Offered, listed.Total)
 	unlisted := slices.DeleteFunc(slices.Clone(s.source.Status.Failures), func(f v1alpha1.AppFailure) bool {
 		return f.Step != v1alpha1.ConditionIndexed
 	})
@@ -49,9 +50,9 @@ func (r *Reconciler) count(_ context.Context, s *scope) error {
 
 func (r *Reconciler) judge(s *scope, t totals) error {
 	c := t.counts
-	message := fmt.Sprintf("%d of %d apps served", c.Ready, c.Total)
-	if c.Failed > 0 {
-		message += fmt.Sprintf(", %d failed; see status.failures", c.Failed)
+	message := summary(c)
+	if indexed := meta.FindStatusCondition(s.source.Status.Conditions, v1alpha1.ConditionIndexed); c.Total == 0 && indexed != nil {
+		message = indexed.Message // It says why there is no app.
 	}
 	hydrated := s.source.Spec.Readiness != v1alpha1.ReadinessSynced
 	switch {
@@ -62,6 +63,21 @@ func (r *Reconciler) judge(s *scope, t totals) error {
 	}
 	s.keeper.Says(v1alpha1.ReasonReady, message)
 	return nil
+}
+
+// summary says how the apps fare.
+func summary(c v1alpha1.AppCounts) string {
+	message := fmt.Sprintf("%d of %s served", c.Ready, text.Count(c.Total, "app", "apps"))
+	if c.Failed > 0 {
+		message += fmt.Sprintf(", %d failed", c.Failed)
+	}
+	if c.Skipped > 0 {
+		message += fmt.Sprintf(", %s of the source not usable", text.Count(c.Skipped, "entry", "entries"))
+	}
+	if c.Failed > 0 || c.Skipped > 0 {
+		message += "; see status.failures"
+	}
+	return message
 }
 
 // totals are the counts of a source's apps.

@@ -2,6 +2,7 @@ package marketsource_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -46,7 +47,7 @@ var _ = Describe("Counting the apps of a source", func() {
 		b.succeeds()
 		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
 		Expect(b.message(v1alpha1.ConditionReady)).To(Equal("2 of 3 apps served, 1 failed; see status.failures"))
-		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 3, Ready: 2, Failed: 1}))
+		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 3, Offered: 3, Ready: 2, Failed: 1}))
 		Expect(b.source.Status.Failures).To(Equal([]v1alpha1.AppFailure{
 			{App: "blog", Step: v1alpha1.ConditionRendered, Reason: v1alpha1.ReasonRenderFailed, Message: "no value"}}))
 		b.quiet()
@@ -106,7 +107,7 @@ var _ = Describe("Counting the apps of a source", func() {
 				b.is(app, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressingWithRetry, "no answer"))
 		})
 		b.succeeds()
-		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 1, Ready: 1, Failed: 1}))
+		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 1, Offered: 1, Ready: 1, Failed: 1}))
 		Expect(b.source.Status.Failures[0].Step).To(Equal(v1alpha1.ConditionFetched))
 		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
 	})
@@ -120,7 +121,7 @@ var _ = Describe("Counting the apps of a source", func() {
 		Expect(server.Client.Patch(b.ctx, blog, before)).To(Succeed())
 		b.succeeds()
 		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
-		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 2, Ready: 1, Suspended: 1}))
+		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 2, Offered: 2, Ready: 1, Suspended: 1}))
 		b.quiet()
 	})
 
@@ -131,7 +132,7 @@ var _ = Describe("Counting the apps of a source", func() {
 		b.drop("blog")
 		b.succeeds("1ns")
 		b.succeeds()
-		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 1, Ready: 1}))
+		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 1, Offered: 1, Ready: 1}))
 		Expect(failed()).To(BeEmpty())
 		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
 		b.quiet()
@@ -143,7 +144,7 @@ var _ = Describe("Counting the apps of a source", func() {
 		b.serve("web")
 		for range 3 {
 			b.succeeds()
-			Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 4, Ready: 1, Failed: 3, Skipped: 3}))
+			Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 4, Offered: 1, Ready: 1, Failed: 3, Skipped: 3}))
 			Expect(failed()).To(Equal([]string{"Broken00", "Broken01", "Broken02"}))
 		}
 		Expect(b.source.Status.Failures[0].Step).To(Equal(v1alpha1.ConditionIndexed))
@@ -154,6 +155,43 @@ var _ = Describe("Counting the apps of a source", func() {
 		Expect(failed()).To(HaveLen(3))
 		b.quiet()
 	})
+
+	It("counts every entry that is not usable, and every app once", func() {
+		b.says("apiVersion: v1\nentries:\n  web:\n  - {name: web, version: 1.0.0, urls: [u]}\n  - null\n  - {version: 2.0.0}\n" +
+			"  - {name: web, version: master, urls: [u]}\n  empty:\n  - null\n  - null\n")
+		b.succeeds()
+		b.serve("web")
+		b.succeeds()
+		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 2, Offered: 1, Ready: 1, Failed: 1, Skipped: 5}))
+		Expect(b.message(v1alpha1.ConditionReady)).To(Equal("1 of 2 apps served, 1 failed, 5 entries of the source not usable; see status.failures"))
+		Expect(b.message(v1alpha1.ConditionIndexed)).To(Equal("1 app offered"))
+		Expect(b.source.Status.Failures).To(ConsistOf(
+			And(HaveField("App", "empty"), HaveField("Message", "read entry: not a mapping of keys to values (2 entries)")),
+			And(HaveField("App", "web"), HaveField("Message", ContainSubstring(`version "master" is not a semantic version`)))))
+		b.quiet()
+	})
+
+	DescribeTable("says why there is no app", func(include, exclude []string, want string) {
+		for _, app := range []string{"web", "blog", "wiki"} {
+			b.offer(app, "1.0.0", "2.0.0")
+		}
+		b.edit(func(s *v1alpha1.MarketSource) { s.Spec.Include, s.Spec.Exclude = include, exclude })
+		for range 2 {
+			b.succeeds()
+			Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+			Expect(b.message(v1alpha1.ConditionReady)).To(Equal(want))
+			b.quiet()
+		}
+		b.fails(http.StatusInternalServerError, "")
+		_, _ = b.reconcile("1ns")
+		b.fails(0, "")
+		b.succeeds("1ns")
+		Expect(b.message(v1alpha1.ConditionReady)).To(Equal(want), "after a failure too")
+	},
+		Entry("which is the pattern", []string{"shop*"}, nil, "none of the 3 apps offered matches spec.include"),
+		Entry("which is the other pattern", nil, []string{"*"}, "none of the 3 apps offered is left by spec.exclude"),
+		Entry("which is both", []string{"w*"}, []string{"*i*", "web"}, "none of the 3 apps offered matches spec.include and is left by spec.exclude"),
+	)
 
 	It("bounds what it tells of failures", func() {
 		b.broken(15)
@@ -166,7 +204,7 @@ var _ = Describe("Counting the apps of a source", func() {
 			b.spoil(app, strings.Repeat("é", 1000))
 		}
 		b.succeeds()
-		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 45, Failed: 45, Skipped: 15}))
+		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 45, Offered: 30, Failed: 45, Skipped: 15}))
 		Expect(failed()).To(HaveLen(20))
 		Expect(failed()[9:11]).To(Equal([]string{"Broken09", "app00"}))
 		Expect([]rune(b.source.Status.Failures[19].Message)).To(HaveLen(512))
@@ -182,13 +220,13 @@ var _ = Describe("Counting the apps of a source", func() {
 		Expect(server.Client.Patch(b.ctx, blog, before)).To(Succeed())
 		b.serve("blog")
 		b.succeeds()
-		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 2, Ready: 2, Withdrawn: 1}))
+		Expect(*b.source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 2, Offered: 2, Ready: 2, Withdrawn: 1}))
 	})
 
 	It("has nothing to count", func() {
 		b.succeeds()
 		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
-		Expect(b.message(v1alpha1.ConditionReady)).To(Equal("0 of 0 apps served"))
+		Expect(b.message(v1alpha1.ConditionReady)).To(Equal("0 apps offered"))
 		b.quiet()
 	})
 })

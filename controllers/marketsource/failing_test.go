@@ -40,12 +40,17 @@ var _ = Describe("A source that fails", func() {
 			Expect(b.condition(v1alpha1.ConditionReconciling)).To(Equal("True ProgressingWithRetry"))
 			Expect(b.requests()).To(Equal([]string{"500"}))
 		}
+		_, _ = b.reconcile()
+		Expect(b.requests()).To(Equal([]string{"500"}), "the delay was that of a short interval")
 		_, err := b.reconcile()
 		Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonFetchFailed))
-		Expect(b.requests()).To(Equal([]string{"500"}), "a retry does ask")
+		Expect(b.requests()).To(BeEmpty(), "a change of an app does not have it asked before the delay is over")
 		Expect(b.apps()).To(Equal([]string{"web"}))
 		b.fails(0, "")
+		b.ask("now")
 		b.succeeds()
+		Expect(b.requests()).To(Equal([]string{"200"}))
+		b.succeeds("1ns")
 		Expect(b.requests()).To(Equal([]string{"304"}))
 		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
 		b.quiet()
@@ -145,13 +150,15 @@ var _ = Describe("A source that fails", func() {
 		foreign.OwnerReferences = []metav1.OwnerReference{{
 			APIVersion: "v1", Kind: "ConfigMap", Name: "other", UID: "00000000-0000-0000-0000-000000000001", Controller: new(true)}}
 		server.Create(GinkgoTB(), foreign)
-		for range 2 {
-			_, err := b.reconcile()
+		for _, interval := range []v1alpha1.Duration{"1ns", "10m"} {
+			_, err := b.reconcile(interval)
 			Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonApplyFailed))
 			Expect(b.condition(v1alpha1.ConditionIndexed)).To(Equal("False ApplyFailed"))
 			Expect(b.requests()).To(Equal([]string{"200"}), "a retry needs the whole of it")
 		}
+		stays("", "False ApplyFailed", "False ApplyFailed")
 		Expect(server.Client.Delete(b.ctx, foreign)).To(Succeed())
+		b.ask("now")
 		b.synced()
 	})
 })

@@ -1,6 +1,7 @@
 package marketsource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/text"
 )
 
 func suspended(source *v1alpha1.MarketSource) bool {
@@ -47,19 +49,30 @@ func (r *Reconciler) readApps(ctx context.Context, s *scope) error {
 // must be applied again, and otherwise only for what is new.
 func (r *Reconciler) list(ctx context.Context, s *scope) error {
 	last := r.lastAttempt(s.source.UID)
-	since := hydrate.Mark{Revision: s.source.Status.Revision, ETag: s.source.Status.ETag}
+	since := hydrate.Mark{Revision: s.source.Status.Revision, ETag: cmp.Or(last.etag, s.source.Status.ETag)}
 	switch {
 	case last.holds(s.source):
 		return last.again()
 	case s.source.Status.ObservedGeneration != s.source.Generation && last.applied != s.source.Generation:
 		since = hydrate.Mark{}
-	case appsMissing(s.source, s.apps) && time.Since(last.at) >= settle:
+	case requested(s.source):
+		since = hydrate.Mark{} // What was changed in an AppInfo by hand is written again.
+	case appsMissing(s.source, s.apps) && last.mayRepair():
 		since = hydrate.Mark{}
+	case last.err != nil && s.source.Status.Apps != nil && s.source.Status.Apps.Total == 0:
+		since = hydrate.Mark{} // Only a listing tells why there is no app.
 	case !last.due(s.source):
 		return nil
 	}
 	listing, err := r.ask(ctx, s.source, since)
-	r.attempts.Store(s.source.UID, last.next(s.source, err))
+	next := last.next(s.source, err)
+	if listing.NotModified {
+		next.etag = listing.ETag
+	}
+	if appsMissing(s.source, s.apps) {
+		next.repairs = last.repairs + 1
+	}
+	r.attempts.Store(s.source.UID, next)
 	if err == nil || status.Milestone(err) == v1alpha1.ConditionIndexed {
 		s.keeper.Reached(v1alpha1.ConditionReached, v1alpha1.ReasonReached, "the source answered")
 	}
@@ -78,12 +91,30 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 func (s *scope) stillIndexed() {
 	st := s.source.Status
 	if st.Apps != nil && !meta.IsStatusConditionTrue(st.Conditions, v1alpha1.ConditionIndexed) {
-		s.indexed(int(st.Apps.Total - st.Apps.Skipped))
+		s.indexed(0)
 	}
 }
 
-func (s *scope) indexed(apps int) {
-	s.keeper.Reached(v1alpha1.ConditionIndexed, v1alpha1.ReasonIndexed, fmt.Sprintf("%d apps offered", apps))
+// indexed says how many apps the source offers. Where there is none, it says why: the
+// source may have others, which the spec leaves out.
+func (s *scope) indexed(unwanted int) {
+	offered := s.source.Status.Apps.Offered
+	message := text.Count(offered, "app", "apps") + " offered"
+	if offered == 0 && s.source.Status.Apps.Skipped == 0 && unwanted > 0 {
+		message = noMatchMessage(s.source.Spec, unwanted)
+	}
+	s.keeper.Reached(v1alpha1.ConditionIndexed, v1alpha1.ReasonIndexed, message)
+}
+
+func noMatchMessage(spec v1alpha1.MarketSourceSpec, unwanted int) string {
+	apps := "none of the " + text.Count(unwanted, "app", "apps") + " offered"
+	switch {
+	case len(spec.Exclude) == 0:
+		return apps + " matches spec.include"
+	case len(spec.Include) == 0:
+		return apps + " is left by spec.exclude"
+	}
+	return apps + " matches spec.include and is left by spec.exclude"
 }
 
 func (r *Reconciler) ask(ctx context.Context, source *v1alpha1.MarketSource, since hydrate.Mark) (hydrate.Listing, error) {
@@ -111,5 +142,5 @@ const settle = 5 * time.Second
 // cache does not show them yet, or somebody removed them.
 func appsMissing(source *v1alpha1.MarketSource, apps []v1alpha1.AppInfo) bool {
 	listed := source.Status.Apps
-	return listed == nil || int(listed.Total-listed.Skipped) > len(apps)
+	return listed == nil || int(listed.Offered) > len(apps)
 }

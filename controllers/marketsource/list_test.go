@@ -51,15 +51,25 @@ var _ = Describe("A source is asked", func() {
 		Expect(b.source.Status.LastSyncTime.Before(when)).To(BeFalse())
 	})
 
-	It("what is new when somebody asks, once for each time", func() {
+	It("for all it has when somebody asks, once for each time", func() {
 		b.synced()
 		for _, when := range []string{"now", "again"} {
 			b.ask(when)
 			b.succeeds()
-			Expect(b.requests()).To(Equal([]string{"304"}))
+			Expect(b.requests()).To(Equal([]string{"200"}))
 			Expect(b.source.Status.LastHandledReconcileAt).To(Equal(when))
 			b.quiet()
 		}
+	})
+
+	It("with the validator of its last answer, which needs no write", func() {
+		b.synced()
+		b.retag("second")
+		b.succeeds("1ns")
+		Expect(b.requests()).To(Equal([]string{"200"}))
+		b.succeeds("1ns")
+		Expect(b.requests()).To(Equal([]string{"304"}))
+		Expect(b.writes.Noted()).To(BeEmpty())
 	})
 
 	It("what is new when the operator has started again", func() {

@@ -52,6 +52,7 @@ type shop struct {
 	ill     int
 	patient string
 	text    string
+	tag     string
 }
 
 func (s *shop) url() string { return "http://" + s.host }
@@ -105,7 +106,7 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	status, text := s.answer(r)
 	s.asked = append(s.asked, fmt.Sprint(status))
-	w.Header().Set("ETag", etag(text))
+	w.Header().Set("ETag", etag(s.tag+text))
 	if s.patient != "" {
 		w.Header().Set("Retry-After", s.patient)
 	}
@@ -127,10 +128,17 @@ func (s *shop) answer(r *http.Request) (int, string) {
 	switch {
 	case s.ill != 0:
 		return s.ill, text
-	case r.Header.Get("If-None-Match") == etag(text):
+	case r.Header.Get("If-None-Match") == etag(s.tag+text):
 		return http.StatusNotModified, text
 	}
 	return http.StatusOK, text
+}
+
+// retag has the shop give another validator for the same index.
+func (s *shop) retag(tag string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tag = tag
 }
 
 func etag(text string) string { return fmt.Sprintf("%q", hydrate.Digest([]byte(text))) }

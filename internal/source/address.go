@@ -8,7 +8,9 @@ import (
 // addressError says which kind of address a connection was refused to.
 type addressError string
 
-func (e addressError) Error() string { return "address is not allowed: " + string(e) }
+func (e addressError) Error() string {
+	return "the URL leads to an address that is " + string(e) + ", to which the operator makes no connection: use another host"
+}
 
 // metadataV6 is where one large cloud keeps the credentials of a machine outside
 // of the link-local range.
@@ -24,7 +26,7 @@ var translated = netip.MustParsePrefix("64:ff9b::/96")
 func checkAddress(_, address string, _ syscall.RawConn) error {
 	port, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return addressError("not an IP address")
+		return addressError("no IP address")
 	}
 	addr := port.Addr().Unmap().WithZone("")
 	if translated.Contains(addr) {

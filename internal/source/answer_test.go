@@ -43,9 +43,9 @@ func TestAnswersOfServer(t *testing.T) {
 		{"round and round", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/again?token=secret", http.StatusFound)
 		}, false, v1alpha1.ReasonFetchFailed, 0},
-		{"to the metadata of the machine", redirectTo("http://169.254.169.254/latest?token=secret"), false, v1alpha1.ReasonFetchFailed, 0},
-		{"to the metadata of the machine, in IPv6", redirectTo("http://[::ffff:169.254.169.254]/"), false, v1alpha1.ReasonFetchFailed, 0},
-		{"to no address", redirectTo("http://0.0.0.0/"), false, v1alpha1.ReasonFetchFailed, 0},
+		{"to the metadata of the machine", redirectTo("http://169.254.169.254/latest?token=secret"), true, v1alpha1.ReasonNotAllowed, 0},
+		{"to the metadata of the machine, in IPv6", redirectTo("http://[::ffff:169.254.169.254]/"), true, v1alpha1.ReasonNotAllowed, 0},
+		{"to no address", redirectTo("http://0.0.0.0/"), true, v1alpha1.ReasonNotAllowed, 0},
 		{"to a file", redirectTo("file:///etc/passwd"), false, v1alpha1.ReasonFetchFailed, 0},
 		{"breaks off", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")

@@ -1,5 +1,7 @@
 package source
 
+import "strings"
+
 // field is what we read of an entry, whatever the form it is written in.
 type field uint
 
@@ -37,7 +39,7 @@ func fieldOf(key string) field {
 	return noField
 }
 
-// set gives a field its text; that of urls is the first of them.
+// set gives a field its text; that of urls is one of them.
 func (e *entry) set(f field, text string) (err error) {
 	switch f {
 	case nameField:
@@ -47,7 +49,7 @@ func (e *entry) set(f field, text string) (err error) {
 	case appVersionField:
 		e.appVersion = text
 	case urlsField:
-		e.url = text
+		e.addURL(text)
 	case digestField:
 		e.digest = text
 	case createdField:
@@ -59,6 +61,19 @@ func (e *entry) set(f field, text string) (err error) {
 	}
 	return err
 }
+
+// addURL takes the first URL, unless it leads to an OCI registry and a later one does
+// not.
+func (e *entry) addURL(text string) {
+	if !e.hasURL() && (e.url == "" || !isOCI(text)) {
+		e.url = text
+	}
+}
+
+// hasURL reports whether no further URL is needed.
+func (e *entry) hasURL() bool { return e.url != "" && !isOCI(e.url) }
+
+func isOCI(url string) bool { return strings.HasPrefix(url, "oci://") }
 
 // fields is a set of them.
 type fields uint

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"fmt"
 	"path"
 )
@@ -18,14 +19,19 @@ type filter struct {
 }
 
 func newFilter(include, exclude []string) (filter, error) {
-	for _, globs := range [][]string{include, exclude} {
-		for _, glob := range globs {
-			if _, err := path.Match(glob, ""); err != nil {
-				return filter{}, fmt.Errorf("read name pattern %q: %w", glob, err)
-			}
-		}
+	if err := errors.Join(checkGlobs("spec.include", include), checkGlobs("spec.exclude", exclude)); err != nil {
+		return filter{}, err
 	}
 	return filter{include: include, exclude: exclude}, nil
+}
+
+func checkGlobs(field string, globs []string) error {
+	for i, glob := range globs {
+		if _, err := path.Match(glob, ""); err != nil {
+			return fmt.Errorf(`%s[%d]: %q is not a pattern: close the bracket "[", and put a backslash only before another character`, field, i, glob)
+		}
+	}
+	return nil
 }
 
 func (f filter) wants(name string) bool {

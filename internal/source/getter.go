@@ -103,6 +103,9 @@ func (g *getter) get(ctx context.Context, target *url.URL, header http.Header) (
 
 // failed says why there was no answer, or no whole one.
 func (g *getter) failed(target *url.URL, err error) error {
+	if refused, ok := errors.AsType[addressError](err); ok {
+		return outcome.Stalled(v1alpha1.ReasonNotAllowed, fmt.Errorf("get %s: %w", shown(target), refused))
+	}
 	return outcome.Failed(v1alpha1.ReasonFetchFailed, fmt.Errorf("get %s: %w", shown(target), plain(err)))
 }
 

@@ -43,6 +43,7 @@ func readIndex(r io.Reader, chosen selection) (*shelf, error) {
 	if err != nil && !odd {
 		return nil, invalidIndex(err)
 	}
+	shelf.incomplete = true // Unless the whole can be parsed.
 	text, whole, fault := in.whole()
 	switch {
 	case fault != nil:

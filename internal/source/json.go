@@ -23,8 +23,8 @@ func (j jsonEntry) entry() entry {
 		name: j.Name, version: j.Version, appVersion: j.AppVersion,
 		digest: j.Digest, created: j.Created, deprecated: j.Deprecated, removed: j.Removed,
 	}
-	if len(j.URLs) > 0 {
-		e.url = j.URLs[0]
+	for _, url := range j.URLs {
+		e.addURL(url)
 	}
 	return e
 }
@@ -77,7 +77,7 @@ func (r *jsonReader) app() error {
 		switch {
 		case err != nil && !mistyped:
 			return err
-		case !r.shelf.names.wants(name):
+		case !r.shelf.wants(name):
 			return nil
 		case mistyped:
 			r.shelf.skip(name, r.shelf.reason, errors.New("read entry: a value is not of the right type"))

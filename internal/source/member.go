@@ -52,9 +52,9 @@ func readAll(ctx context.Context, root *os.Root, entries []fs.DirEntry) ([]membe
 // put hands the member on to the shelf.
 func (m member) put(shelf *shelf) error {
 	switch {
-	case m.err != nil && shelf.names.wants(m.name):
+	case m.err != nil && shelf.wants(m.name):
 		shelf.skip(m.name, outcome.Reason(m.err, v1alpha1.ReasonFetchFailed), m.err)
-	case m.chart != nil && shelf.names.wants(m.chart.name):
+	case m.chart != nil && shelf.wants(m.chart.name):
 		if err := shelf.add(m.chart.name, *m.chart); err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func readChart(text []byte, place, digest string) (*entry, error) {
 	if len(text) > maxEntry {
 		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("read %s: it is larger than %d bytes", chartFile, maxEntry))
 	}
-	node, err := parseNode(text, maxEntryMarks)
+	node, err := parseNode(text, 1, maxEntryMarks)
 	if err != nil {
 		return nil, invalidChart(err)
 	}

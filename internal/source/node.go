@@ -9,6 +9,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/yamlfault"
 )
 
 // What the YAML parser makes of a text costs some two hundred bytes for each
@@ -22,8 +23,9 @@ const (
 
 var errNotYAML = errors.New("not YAML")
 
-// parseNode parses the first document of a text with at most so many marks.
-func parseNode(text []byte, marks int) (*yaml.Node, error) {
+// parseNode parses the first document of a text with at most so many marks. The text
+// begins in the given line of what is read.
+func parseNode(text []byte, first, marks int) (*yaml.Node, error) {
 	found := 0
 	for _, mark := range []string{"\n", ":", ",", "[", "{"} {
 		found += bytes.Count(text, []byte(mark))
@@ -33,7 +35,7 @@ func parseNode(text []byte, marks int) (*yaml.Node, error) {
 	}
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
-		return nil, fmt.Errorf("%w: %s", errNotYAML, shorten(err.Error(), 200))
+		return nil, fmt.Errorf("%w: %s", errNotYAML, shorten(yamlfault.Locate(text, err).Below(first).Error(), 200))
 	}
 	if len(document.Content) == 0 {
 		return nil, fmt.Errorf("%w: there is nothing in it", errNotYAML)
@@ -41,9 +43,10 @@ func parseNode(text []byte, marks int) (*yaml.Node, error) {
 	return document.Content[0], nil
 }
 
-// parseEntry reads the lines of one entry, its dash included.
-func parseEntry(chunk []byte) (entry, error) {
-	list, err := parseNode(chunk, maxEntryMarks)
+// parseEntry reads the lines of one entry, its dash included, which begins in the
+// given line.
+func parseEntry(chunk []byte, first int) (entry, error) {
+	list, err := parseNode(chunk, first, maxEntryMarks)
 	if err != nil {
 		return entry{}, fmt.Errorf("read entry: %w", err)
 	}
@@ -137,13 +140,29 @@ func (e *entry) setNode(f field, value *yaml.Node) error {
 		if value.Kind != yaml.SequenceNode {
 			return errors.New("not a list")
 		}
-		value = follow(value.Content[0])
+		return e.setURLs(value)
 	}
 	text, err := textOf(value)
 	if err != nil {
 		return err
 	}
 	return e.set(f, text)
+}
+
+// setURLs chooses among the URLs of an entry. What is wrong with one that is not
+// needed does not matter.
+func (e *entry) setURLs(list *yaml.Node) error {
+	for _, item := range list.Content {
+		if e.hasURL() {
+			break
+		}
+		text, err := textOf(follow(item))
+		if err != nil && e.url == "" {
+			return err
+		}
+		e.addURL(text)
+	}
+	return nil
 }
 
 // textOf is the text of a scalar as it is written, numbers too: version 1.10 is

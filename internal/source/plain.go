@@ -13,8 +13,8 @@ type plainReader struct {
 	// behind it.
 	at   field
 	bare bool
-	// item is where the dashes of urls stand, and further says that the first URL
-	// is complete. Both are zero before it.
+	// item is where the dashes of urls stand, and further says that the URL that is
+	// taken is complete. Both are zero before it.
 	item    int
 	further bool
 }
@@ -91,10 +91,10 @@ func (r *plainReader) below(l line) bool {
 	if r.at != urlsField || !r.bare {
 		return false
 	}
-	if r.item == 0 && l.isItem() {
+	if l.isItem() && (r.item == 0 || r.item == l.indent && !r.entry.hasURL()) {
 		r.item = l.indent
 		url, ok := scalar(trimBlanks(l.text[1:]))
-		r.entry.url = string(url)
+		r.entry.addURL(string(url))
 		return ok && len(url) > 0
 	}
 	r.further = r.further || l.indent == r.item && l.isItem()

@@ -17,7 +17,7 @@ func TestPlainReaderAgrees(t *testing.T) {
 		" |", " >-", " [a]", " []", " [ ]", " {}", " {a: b}", " &a b", " *a", " !!str 1", " !x y", " - a", " -a", " .5", " /x", " http://h/x?a=b&c=d#e", " 2001-01-01", " ünï", " a\tb", " a\t", "\ta", "a",
 		" 'open", ` "open`, " ---", " 0x10", " ''", ` ""`, " 'a' b", " %a", " @a", " a,b", " a]",
 	}
-	below := []string{"", "", "", "", "", "  - a\n", "- a\n", "  -\n", "  - 'b c'\n  - d\n", "- a\n- b\n", "- a\n  more\n", "  more\n", "  k: v\n", "\n", "# c\n", "  # c\n", "    deep\n  less\n", "  - a\n    more\n", "  - a: b\n", "  -  a # c\n", "  closed'\n", "  closed\"\n", "  ]\n", "]\n"}
+	below := []string{"", "", "", "", "", "  - a\n", "- a\n", "  -\n", "  - 'b c'\n  - d\n", "- a\n- b\n", "- a\n  more\n", "  more\n", "  k: v\n", "\n", "# c\n", "  # c\n", "    deep\n  less\n", "  - a\n    more\n", "  - oci://r/a\n  - b\n", "- oci://r/a\n- oci://r/b\n- c\n- d\n", "  - oci://r/a\n    more\n  - b\n", "  - oci://r/a\n  - {}\n", "  - oci://r/a\n  - b\n    more\n", "  - a: b\n", "  -  a # c\n", "  closed'\n", "  closed\"\n", "  ]\n", "]\n"}
 	r := rand.New(rand.NewPCG(7, 7))
 	agreed, plainly := 0, 0
 	for range 150_000 {
@@ -27,7 +27,7 @@ func TestPlainReaderAgrees(t *testing.T) {
 			continue
 		}
 		plainly++
-		parsed, err := parseEntry([]byte(chunk))
+		parsed, err := parseEntry([]byte(chunk), 1)
 		if err != nil {
 			continue // What the plain reader passed over is no YAML.
 		}

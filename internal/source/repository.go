@@ -14,6 +14,9 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
+// maxETag bounds the validator of an index, which ends up in status.
+const maxETag = 1024
+
 // repository is a Helm repository over HTTP: a static server, ChartMuseum, or
 // what else serves an index.yaml.
 type repository struct {
@@ -49,16 +52,13 @@ func newRepository(cfg HelmConfig, chosen selection, agent string) (*repository,
 
 // List asks for the index once, with the validator of the last answer.
 func (r *repository) List(ctx context.Context, since hydrate.Mark) (hydrate.Listing, error) {
-	header := http.Header{}
-	if since.ETag != "" && since.Revision != "" {
-		header.Set("If-None-Match", since.ETag)
-	}
+	header := conditions(since)
 	response, err := r.web.get(ctx, r.index, header)
 	if err != nil {
 		return hydrate.Listing{}, err
 	}
 	defer response.Body.Close()
-	if response.StatusCode == http.StatusNotModified && header.Get("If-None-Match") != "" {
+	if response.StatusCode == http.StatusNotModified && len(header) > 0 {
 		return hydrate.Listing{Revision: since.Revision, ETag: since.ETag, NotModified: true}, nil
 	}
 	if err := checkStatus(response, r.index, time.Now()); err != nil {
@@ -71,7 +71,36 @@ func (r *repository) List(ctx context.Context, since hydrate.Mark) (hydrate.List
 	if err != nil {
 		return hydrate.Listing{}, r.web.failed(r.index, err)
 	}
-	return shelf.listing(response.Header.Get("ETag"), since), nil
+	return shelf.listing(validator(response.Header), since), nil
+}
+
+// conditions are the headers by which a server says that nothing is new since a mark.
+func conditions(since hydrate.Mark) http.Header {
+	if since.ETag == "" || since.Revision == "" {
+		return http.Header{}
+	}
+	if _, err := http.ParseTime(since.ETag); err == nil {
+		return http.Header{"If-Modified-Since": {since.ETag}}
+	}
+	return http.Header{"If-None-Match": {since.ETag}}
+}
+
+// validator is the ETag of an answer, or otherwise its Last-Modified. A time stamp
+// does not tell two changes within a second apart: it counts only once that second has
+// passed by the clock of the server (RFC 9110, 8.8.2.2).
+func validator(answer http.Header) string {
+	if etag := answer.Get("ETag"); etag != "" && len(etag) <= maxETag {
+		return etag
+	}
+	modified, err := http.ParseTime(answer.Get("Last-Modified"))
+	if err != nil {
+		return ""
+	}
+	sent, err := http.ParseTime(answer.Get("Date"))
+	if err != nil || sent.Sub(modified) < 2*time.Second {
+		return ""
+	}
+	return answer.Get("Last-Modified")
 }
 
 // Fetch gets the archive of an offer.
@@ -108,7 +137,8 @@ func (r *repository) resolve(text string) (*url.URL, error) {
 		return nil, errors.New("get chart: URL cannot be parsed")
 	}
 	if reference.Scheme == "oci" {
-		return nil, fmt.Errorf("get %s: the index points to an OCI registry, which a source of type helm does not read", shown(reference))
+		return nil, fmt.Errorf("get %s: the index names an OCI registry, which a source of type Helm cannot read: "+
+			"list an http or https URL of the archive in the index, or exclude the app in spec.exclude", shown(reference))
 	}
 	target := r.base.ResolveReference(reference)
 	if reference.Scheme == "" && reference.Host == "" && target.RawQuery == "" {

@@ -185,6 +185,57 @@ func TestListAgainCostsNothing(t *testing.T) {
 	g.Expect(fourth.Apps).To(HaveLen(2))
 }
 
+// TestListAgainByTime asks a server that has no ETag, such as that of Python, which
+// answers If-Modified-Since only where there is no If-None-Match.
+func TestListAgainByTime(t *testing.T) {
+	changed := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, test := range []struct {
+		why string
+		age time.Duration
+		// with is the header that the second request has.
+		with   string
+		bodies int32
+	}{
+		{"of yesterday", 24 * time.Hour, changed.Format(http.TimeFormat), 1},
+		{"of this second, which may change again", 0, "", 2},
+		{"of the second before, whose clock may be rounded", time.Second, "", 2},
+	} {
+		t.Run(test.why, func(t *testing.T) {
+			g := NewWithT(t)
+			var bodies atomic.Int32
+			var with atomic.Value
+			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				g.Expect(r.Header).NotTo(HaveKey("If-None-Match"))
+				with.Store(r.Header.Get("If-Modified-Since"))
+				w.Header().Set("Date", changed.Add(test.age).Format(http.TimeFormat))
+				w.Header().Set("Last-Modified", changed.Format(http.TimeFormat))
+				if r.Header.Get("If-Modified-Since") == changed.Format(http.TimeFormat) {
+					w.WriteHeader(http.StatusNotModified)
+					return
+				}
+				bodies.Add(1)
+				fmt.Fprint(w, index)
+			})
+			opened := open(t, source.HelmConfig{URL: server.URL})
+			first, err := opened.List(t.Context(), hydrate.Mark{})
+			g.Expect(err).NotTo(HaveOccurred())
+			second, err := opened.List(t.Context(), hydrate.Mark{Revision: first.Revision, ETag: first.ETag})
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(second.NotModified).To(BeTrue())
+			g.Expect(with.Load()).To(Equal(test.with))
+			g.Expect(bodies.Load()).To(Equal(test.bodies))
+		})
+	}
+}
+
+func TestValidatorThatIsTooLong(t *testing.T) {
+	g := NewWithT(t)
+	server := serve(t, answer(200, http.Header{"Etag": {strings.Repeat("x", 2000)}}, index))
+	list, err := open(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(list.ETag).To(BeEmpty(), "status could not hold it")
+}
+
 func TestListTakesGzip(t *testing.T) {
 	g := NewWithT(t)
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strings"
@@ -14,6 +16,12 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
+)
+
+// Bounds on the complaints about the entries of one app.
+const (
+	maxComplaints = 10
+	maxComplaint  = 200
 )
 
 // shelf takes in entries one by one and holds no more of them than are listed:
@@ -24,24 +32,35 @@ type shelf struct {
 	reason  string
 	apps    map[string]*stock
 	skipped map[string]*skip
+	// skippedEntries counts the entries that are not usable.
+	skippedEntries int
+	// incomplete says that a part of the index could not be parsed.
+	incomplete bool
+	// unwanted are the hashes of the names that the filter leaves out, to be counted.
+	unwanted map[uint64]struct{}
 }
 
 // stock is what is held of one app.
 type stock struct {
 	withdrawn bool
 	newest    []ranked
+	// stable is the newest version that is no prerelease; nil if there is none.
+	stable *ranked
 }
 
-// skip is what was wrong with the first unusable entry of an app, and how many
-// there were.
+// skip is what is wrong with the unusable entries of an app.
 type skip struct {
-	err    error
+	// reason is that of the first one.
 	reason string
-	count  int
+	// complaints are the first different ones, and counts how often each was made.
+	complaints []string
+	counts     []int
+	// further counts the entries whose complaint is not held.
+	further int
 }
 
 func newShelf(s selection, reason string) *shelf {
-	return &shelf{selection: s, reason: reason, apps: map[string]*stock{}, skipped: map[string]*skip{}}
+	return &shelf{selection: s, reason: reason, apps: map[string]*stock{}, skipped: map[string]*skip{}, unwanted: map[uint64]struct{}{}}
 }
 
 // add takes in an entry that the source lists under a name.
@@ -65,9 +84,9 @@ func (s *shelf) add(name string, e entry) error {
 	return s.put(name, r)
 }
 
-// put keeps r if it is among the newest of its app. Of two with one version the
-// first stays: what has left the list was older than all that is in it, and so
-// is its double.
+// put keeps r if it is among the newest of its app, or the newest that is no
+// prerelease. Of two with one version the first stays: what has left the list was
+// older than all that is in it, and so is its double.
 func (s *shelf) put(name string, r ranked) error {
 	app, ok := s.apps[name]
 	if !ok {
@@ -76,6 +95,9 @@ func (s *shelf) put(name string, r ranked) error {
 		}
 		app = &stock{}
 		s.apps[name] = app
+	}
+	if r.version.Prerelease() == "" && (app.stable == nil || r.compare(*app.stable) > 0) {
+		app.stable = &r
 	}
 	at, found := slices.BinarySearchFunc(app.newest, r, func(have, want ranked) int { return want.compare(have) })
 	if found || at >= s.keep {
@@ -88,6 +110,32 @@ func (s *shelf) put(name string, r ranked) error {
 	return nil
 }
 
+// offers are the newest versions of the app. The newest that is no prerelease takes
+// the place of the last one where prereleases would leave it out: it is the version
+// that a user gets who names none.
+func (a *stock) offers() []hydrate.Offer {
+	newest := a.newest
+	if last := len(newest) - 1; a.stable != nil && a.stable.compare(newest[last]) < 0 {
+		newest = append(slices.Clone(newest[:last]), *a.stable)
+	}
+	offers := make([]hydrate.Offer, 0, len(newest))
+	for _, r := range newest {
+		offers = append(offers, r.offer)
+	}
+	return offers
+}
+
+var seed = maphash.MakeSeed()
+
+// wants reports whether an app is listed, and counts it if it is not.
+func (s *shelf) wants(name string) bool {
+	wanted := s.names.wants(name)
+	if !wanted && len(s.unwanted) < MaxApps {
+		s.unwanted[maphash.String(seed, name)] = struct{}{}
+	}
+	return wanted
+}
+
 // withdraw marks an app that was put as no longer offered.
 func (s *shelf) withdraw(name string) {
 	if app, ok := s.apps[name]; ok {
@@ -98,26 +146,35 @@ func (s *shelf) withdraw(name string) {
 // skip records that an entry is not usable. The name may be anything.
 func (s *shelf) skip(name, reason string, err error) {
 	name = strings.ToValidUTF8(shorten(name, maxName), "\uFFFD")
+	s.skippedEntries++
 	have, ok := s.skipped[name]
 	if !ok {
 		if len(s.skipped) >= MaxSkipped {
 			return
 		}
-		have = &skip{err: err, reason: reason}
+		have = &skip{reason: reason}
 		s.skipped[name] = have
 	}
-	have.count++
+	have.add(strings.ToValidUTF8(shorten(err.Error(), maxComplaint), "\uFFFD"))
+}
+
+func (s *skip) add(complaint string) {
+	switch at := slices.Index(s.complaints, complaint); {
+	case at >= 0:
+		s.counts[at]++
+	case len(s.complaints) < maxComplaints:
+		s.complaints, s.counts = append(s.complaints, complaint), append(s.counts, 1)
+	default:
+		s.further++
+	}
 }
 
 // listing is what the shelf holds, or that it is what the mark speaks of.
 func (s *shelf) listing(etag string, since hydrate.Mark) hydrate.Listing {
-	list := hydrate.Listing{ETag: etag}
+	list := hydrate.Listing{ETag: etag, SkippedEntries: s.skippedEntries, Unwanted: len(s.unwanted), Incomplete: s.incomplete}
 	for _, name := range slices.Sorted(maps.Keys(s.apps)) {
-		app := hydrate.App{Name: name, Withdrawn: s.apps[name].withdrawn}
-		for _, r := range s.apps[name].newest {
-			app.Offers = append(app.Offers, r.offer)
-		}
-		list.Apps = append(list.Apps, app)
+		app := s.apps[name]
+		list.Apps = append(list.Apps, hydrate.App{Name: name, Withdrawn: app.withdrawn, Offers: app.offers()})
 	}
 	for name, skipped := range s.skipped {
 		list.Skipped = append(list.Skipped, hydrate.Skipped{Name: name, Err: skipped.error()})
@@ -131,11 +188,17 @@ func (s *shelf) listing(etag string, since hydrate.Mark) hydrate.Listing {
 }
 
 func (s *skip) error() error {
-	err := s.err
-	if s.count > 1 {
-		err = fmt.Errorf("%w (and %d more)", err, s.count-1)
+	var all []string
+	for i, complaint := range s.complaints {
+		if s.counts[i] > 1 {
+			complaint = fmt.Sprintf("%s (%d entries)", complaint, s.counts[i])
+		}
+		all = append(all, complaint)
 	}
-	return outcome.Stalled(s.reason, err)
+	if s.further > 0 {
+		all = append(all, fmt.Sprintf("and %d more", s.further))
+	}
+	return outcome.Stalled(s.reason, errors.New(strings.Join(all, "; ")))
 }
 
 // revision digests all that a listing says. Each text has its length before it,
@@ -148,6 +211,7 @@ func revision(list hydrate.Listing) string {
 			digestTexts(sum, "offer", o.Version, o.AppVersion, o.URL, o.Digest, fmt.Sprint(o.Created.UnixNano(), o.Deprecated))
 		}
 	}
+	digestTexts(sum, "counts", fmt.Sprint(list.SkippedEntries, list.Unwanted))
 	for _, skipped := range list.Skipped {
 		digestTexts(sum, "skipped", skipped.Name, skipped.Err.Error())
 	}

@@ -39,8 +39,9 @@ func (e *layoutError) Error() string {
 type splitter struct {
 	*lines
 	shelf *shelf
-	// chunk holds the present entry.
+	// chunk holds the present entry, which begins in the line first.
 	chunk []byte
+	first int
 	// hasVersion and hasEntries say that the keys apiVersion and entries were met.
 	hasVersion bool
 	hasEntries bool
@@ -113,7 +114,7 @@ func (s *splitter) entries(value []byte) error {
 // app reads the list of the versions of one app, whose key is indented so far.
 func (s *splitter) app(indent int, name string, list []byte) error {
 	s.advance()
-	if !s.shelf.names.wants(name) {
+	if !s.shelf.wants(name) {
 		s.pass(indent, list)
 		return nil
 	}
@@ -140,15 +141,18 @@ func (s *splitter) app(indent int, name string, list []byte) error {
 
 // entry collects the lines of one entry and reads it.
 func (s *splitter) entry(dash int, name string) error {
-	s.chunk = s.chunk[:0]
+	s.chunk, s.first = s.chunk[:0], s.now.number
 	tooLarge := false
 	for first := true; ; first = false {
 		l, ok := s.peek()
 		if !ok || !first && l.indent <= dash && !l.isBlank() && !l.isComment() {
 			break
 		}
-		if tooLarge = tooLarge || l.cut || len(s.chunk)+len(l.raw) > maxEntry; !tooLarge && (l.indent > dash || first || l.isBlank()) {
-			s.chunk = append(append(s.chunk, l.raw...), '\n')
+		if tooLarge = tooLarge || l.cut || len(s.chunk)+len(l.raw) > maxEntry; !tooLarge {
+			if l.indent > dash || first {
+				s.chunk = append(s.chunk, l.raw...)
+			}
+			s.chunk = append(s.chunk, '\n')
 		}
 		s.advance()
 	}
@@ -168,7 +172,7 @@ func (s *splitter) take(name string) error {
 	if e, ok := readPlain(s.chunk); ok {
 		return s.shelf.add(name, e)
 	}
-	e, err := parseEntry(s.chunk)
+	e, err := parseEntry(s.chunk, s.first)
 	if err != nil {
 		if errors.Is(err, errNotYAML) && s.doubtful == nil {
 			s.doubtful = err

@@ -17,7 +17,7 @@ const maxWholeKeys = 4_000_000
 // readWhole reads an index that is small enough to be parsed at once, in whatever
 // style it is written.
 func readWhole(text []byte, shelf *shelf) error {
-	root, err := parseNode(text, maxWholeMarks)
+	root, err := parseNode(text, 1, maxWholeMarks)
 	if err != nil {
 		return invalidIndex(err)
 	}
@@ -48,7 +48,7 @@ func (r *nodeReader) app(shelf *shelf, name string, versions *yaml.Node) error {
 	if err := r.spend(1); err != nil {
 		return err
 	}
-	if !shelf.names.wants(name) || isNullNode(versions) {
+	if !shelf.wants(name) || isNullNode(versions) {
 		return nil
 	}
 	if versions.Kind != yaml.SequenceNode {
