@@ -13,6 +13,9 @@ SOURCES := $(shell find . -name '*.go' -not -path './.local/*' -not -path './hac
 # The modules of this repository, each with dependencies of its own.
 MODULES := . hack/localcluster hack/tools hack/tools/lint hack/tools/helm3 hack/tools/helm4 hack/tools/argohealth
 
+# The version of the chart, and the commit it is built from.
+VERSION ?= $(shell sed -n 's/^appVersion: //p' charts/appmarket/Chart.yaml)$(addprefix -,$(shell git describe --always --dirty --exclude='*' 2>/dev/null))
+
 KUBERNETES := 1.36.3
 STAMP := k8s.io/component-base/version
 
@@ -144,7 +147,7 @@ fuzz: ## Run every fuzz target for a while: FUZZTIME=1m.
 build: bin/appmarket ## Build the operator.
 
 bin/appmarket: $(SOURCES) go.mod go.sum
-	go build -o $@ .
+	go build -ldflags="-X main.buildVersion=$(VERSION)" -o $@ .
 
 bin/samplemarket: $(SOURCES) go.mod go.sum
 	go build -o $@ ./hack/samplemarket

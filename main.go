@@ -48,7 +48,7 @@ func run(args []string) error {
 		fmt.Println("appmarket", version())
 		return nil
 	}
-	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&o.log)))
+	setLogger(&o.log)
 	return start(ctrl.SetupSignalHandler(), o)
 }
 
@@ -56,6 +56,8 @@ func run(args []string) error {
 type options struct {
 	version bool
 	log     zap.Options
+	// given has the flags that were set.
+	given *flag.FlagSet
 
 	metricsAddress string
 	probeAddress   string
@@ -77,8 +79,10 @@ type options struct {
 }
 
 func parse(args []string) (*options, error) {
-	o := &options{log: zap.Options{TimeEncoder: zapcore.RFC3339TimeEncoder}}
+	// A line of the log says what happened; a stack is for a panic.
+	o := &options{log: zap.Options{TimeEncoder: zapcore.RFC3339TimeEncoder, StacktraceLevel: zapcore.PanicLevel}}
 	f := flag.NewFlagSet("appmarket", flag.ContinueOnError)
+	o.given = f
 	f.BoolVar(&o.version, "version", false, "Print the version and exit.")
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "Address of the metrics; 0 for none.")
 	f.StringVar(&o.probeAddress, "health-probe-bind-address", "127.0.0.1:8081", "Address of the probes /healthz and /readyz; 0 for none.")
@@ -108,8 +112,14 @@ func parse(args []string) (*options, error) {
 	return o, nil
 }
 
-// version is that of the build, as Go records it.
+// buildVersion is the version that the Makefile gives the build.
+var buildVersion string
+
+// version is that of the release, or otherwise that of the commit as Go records it.
 func version() string {
+	if buildVersion != "" {
+		return buildVersion
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

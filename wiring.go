@@ -104,6 +104,7 @@ func start(ctx context.Context, o *options) error {
 	if err := p.register(ctx, mgr, o); err != nil {
 		return err
 	}
+	logStart(o, p.url)
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
@@ -227,6 +228,9 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 		Catalog: p.catalog, Clients: func(t release.Tenant) release.Client { return p.clients.For(t) }, Monitor: p.monitor, Tenants: p.tenants,
 	}
 	line := turns.New(o.installs, instances.Wake)
+	options := func(kind string, workers int) controller.Options {
+		return controller.Options{MaxConcurrentReconciles: workers, LogConstructor: logConstructor(mgr.GetLogger(), kind)}
+	}
 	instances.Turns = line
 	return errors.Join(
 		metrics.Registry.Register(line),
@@ -236,18 +240,18 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 			Open: func(ctx context.Context, from *v1alpha1.MarketSource) (marketsource.Lister, error) {
 				return p.opener.open(ctx, from)
 			},
-		}).SetupWithManager(mgr, controller.Options{MaxConcurrentReconciles: syncs}),
+		}).SetupWithManager(mgr, options(v1alpha1.MarketSourceKind, syncs)),
 		(&appinfo.Reconciler{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinfo"), RepositoryURL: p.url,
 			Open: func(ctx context.Context, from *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
 				return p.opener.open(ctx, from)
 			},
 			Pipeline: p.pipeline, Repository: p.store, Profiles: p.catalog.Profiles,
-		}).SetupWithManager(mgr, p.damaged, controller.Options{MaxConcurrentReconciles: o.hydrations}),
-		instances.SetupWithManager(mgr, p.changed, controller.Options{MaxConcurrentReconciles: workersPerTurn * o.installs}),
+		}).SetupWithManager(mgr, p.damaged, options(v1alpha1.AppInfoKind, o.hydrations)),
+		instances.SetupWithManager(mgr, p.changed, options(v1alpha1.AppInstanceKind, workersPerTurn*o.installs)),
 		(&appinstalltask.Reconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstalltask"), Catalog: p.catalog, Tenants: p.tenants, Cluster: p.cluster,
-		}).SetupWithManager(mgr, controller.Options{MaxConcurrentReconciles: o.installs}),
+		}).SetupWithManager(mgr, options(v1alpha1.AppInstallTaskKind, o.installs)),
 		mgr.Add(&chartrepo.Upkeep{Store: p.store, Interval: o.scrub, Keep: installed(mgr.GetClient())}),
 		p.serve(mgr, o),
 	)

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"context"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,10 +11,20 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// announce emits an event for what changed its meaning: the root condition, Stalled,
-// and of the milestones that were reached since the last write the furthest. What
-// merely goes on makes none.
-func (k *Keeper) announce(before, after []metav1.Condition) {
+// announce tells of what changed its meaning: the root condition, Stalled, and of the
+// milestones that were reached since the last write the furthest. What merely goes on
+// is not told. Other reports follow.
+func (k *Keeper) announce(ctx context.Context, before, after []metav1.Condition) {
+	took := k.took(before, after)
+	tell := func(severity string, c metav1.Condition) {
+		k.tell(ctx, report{severity: severity, reason: c.Reason, message: note(c), condition: &c}, took)
+	}
+	defer func() {
+		for _, r := range k.reports {
+			k.tell(ctx, r, took)
+		}
+		k.reports = nil
+	}()
 	furthest := k.furthest(before, after)
 	for _, c := range after {
 		if !changed(before, c) || c.Status == metav1.ConditionUnknown {
@@ -28,17 +39,20 @@ func (k *Keeper) announce(before, after []metav1.Condition) {
 			if c.Status == metav1.ConditionFalse {
 				severity = corev1.EventTypeWarning
 			}
-			k.tell(severity, c)
+			tell(severity, c)
 		case v1alpha1.ConditionStalled:
 			// A root that is False tells of the same failure.
 			if !meta.IsStatusConditionFalse(after, k.kind.Root) {
-				k.tell(corev1.EventTypeWarning, c)
+				tell(corev1.EventTypeWarning, c)
 			}
 		case furthest:
-			k.tell(corev1.EventTypeNormal, c)
+			if slices.ContainsFunc(k.reports, func(r report) bool { return r.reason == c.Reason }) {
+				continue // The report says more.
+			}
+			tell(corev1.EventTypeNormal, c)
 		default:
 			if slices.Contains(k.kind.Marks, c.Type) {
-				k.tell(corev1.EventTypeWarning, c)
+				tell(corev1.EventTypeWarning, c)
 			}
 		}
 	}
@@ -59,20 +73,6 @@ func (k *Keeper) furthest(before, after []metav1.Condition) string {
 func changed(before []metav1.Condition, c metav1.Condition) bool {
 	old := meta.FindStatusCondition(before, c.Type)
 	return old == nil || old.Status != c.Status || old.Reason != c.Reason
-}
-
-// Event emits an event that belongs to no condition. A transition of the condition, and
-// any other with the same reason, is then not told in the same reconcile.
-func (k *Keeper) Event(condition, severity, reason, message string) {
-	if k.told == nil {
-		k.told = map[string]bool{}
-	}
-	k.told[condition], k.told[reason] = true, true
-	k.recorder.Eventf(k.object, nil, severity, reason, "Reconcile", "%s", truncate(message))
-}
-
-func (k *Keeper) tell(severity string, c metav1.Condition) {
-	k.recorder.Eventf(k.object, nil, severity, c.Reason, "Reconcile", "%s", note(c))
 }
 
 func note(c metav1.Condition) string {

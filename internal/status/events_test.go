@@ -4,11 +4,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/test/expect"
 )
 
 // TestEvents goes through the life of an app: each turn is told once, and what
@@ -63,6 +66,68 @@ func TestEventsOfAMessageThatIsLongOrHasPercents(t *testing.T) {
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(b.told()).To(ConsistOf(And(
 		HavePrefix("Normal Ready 100% %s of aaa"), WithTransform(func(s string) int { return len(s) }, BeNumerically("<=", 1024+len("Normal Ready "))))))
+}
+
+// TestReports tells of what is no condition, with the next write, and lets it speak
+// for a milestone of the same reason.
+func TestReports(t *testing.T) {
+	b := newBench(t)
+	keeper := b.begin()
+	keeper.Reached(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
+	keeper.Report("Normal", v1alpha1.ReasonPublished, "published versions 1.1.0, 1.0.0")
+	b.Expect(b.told()).To(BeEmpty(), "nothing is written yet")
+	b.Expect(keeper.Save(b.ctx)).To(Succeed())
+	b.Expect(b.told()).To(Equal([]string{"Normal Published published versions 1.1.0, 1.0.0"}))
+	_, err := keeper.End(b.ctx, nil, 0)
+	b.Expect(err).NotTo(HaveOccurred())
+	b.Expect(b.told()).To(Equal([]string{"Normal Ready Ready"}))
+}
+
+// TestLogOfTransitions has the same lines in the log as there are events, and none of
+// them is an error unless the operator itself is at fault.
+func TestLogOfTransitions(t *testing.T) {
+	b := newBench(t)
+	var lines []string
+	logger := funcr.NewJSON(func(line string) { lines = append(lines, line) }, funcr.Options{})
+	b.ctx = logr.NewContext(b.ctx, logger)
+	for _, c := range []struct {
+		why  string
+		err  error
+		want string
+	}{
+		{"a fault of the source", status.At(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)), `"level":0,"msg":"Condition changed","reason":"NotFound","message":"broken","condition":"Ready","status":"False","duration":"`},
+		{"the same again", status.At(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)), ""},
+		{"a fault of the operator", status.At(v1alpha1.ConditionPublished, outcome.Failed(v1alpha1.ReasonStorageFull, errBroken)), `"msg":"broken","error":null,"reason":"StorageFull"`},
+		{"all is well", nil, `"level":0,"msg":"Condition changed","reason":"Ready"`},
+	} {
+		lines = nil
+		_, err := b.reconcile(c.err)
+		b.Expect(status.IsReported(err)).To(Equal(c.err != nil), c.why)
+		if c.want == "" {
+			b.Expect(lines).To(BeEmpty(), c.why)
+		} else {
+			b.Expect(lines).To(ConsistOf(ContainSubstring(c.want)), c.why)
+		}
+	}
+}
+
+// TestFails takes back what is no longer so before the reconcile is done.
+func TestFails(t *testing.T) {
+	b := newBench(t)
+	_, err := b.reconcile(nil)
+	b.Expect(err).NotTo(HaveOccurred())
+	b.told()
+	b.read()
+	keeper := b.begin()
+	keeper.Fails(v1alpha1.ReasonChartMissing, "the chart is missing")
+	keeper.Working("hydrating version 1.0.0")
+	b.Expect(keeper.Save(b.ctx)).To(Succeed())
+	b.Expect(b.told()).To(Equal([]string{"Warning ChartMissing the chart is missing"}))
+	expect.Contract(b, b.stored())
+	keeper.Fails(v1alpha1.ReasonProgressing, "a failure is not told otherwise")
+	_, err = keeper.End(b.ctx, nil, 0)
+	b.Expect(err).NotTo(HaveOccurred())
+	b.Expect(b.told()).To(Equal([]string{"Normal Ready Ready"}))
 }
 
 func TestEventsAtAMilestoneWorthSeeing(t *testing.T) {

@@ -38,7 +38,9 @@ type Keeper struct {
 	released bool
 	insists  bool
 	// told are the conditions and reasons that an event was emitted for.
-	told map[string]bool
+	told    map[string]bool
+	began   time.Time
+	reports []report
 }
 
 // maxRequest bounds the value of a request for a reconcile, as it is echoed in status.
@@ -56,7 +58,7 @@ func Begin(c client.Client, recorder events.EventRecorder, kind Kind, object v1a
 	object.SetConditions(kind.sorted(object.GetConditions()))
 	return &Keeper{
 		client: c, recorder: recorder, kind: kind, object: object, saved: snapshot(object),
-		root: Root{Reason: kind.Root},
+		root: Root{Reason: kind.Root}, began: time.Now(),
 	}
 }
 
@@ -143,6 +145,7 @@ func (k *Keeper) set(kind string, status metav1.ConditionStatus, reason, message
 // Save writes status now, at a milestone worth seeing, if anything changed.
 func (k *Keeper) Save(ctx context.Context) error {
 	if equality.Semantic.DeepEqual(k.saved, k.object) {
+		k.announce(ctx, nil, nil)
 		return nil
 	}
 	written := snapshot(k.object)
@@ -153,7 +156,7 @@ func (k *Keeper) Save(ctx context.Context) error {
 	if err := k.client.Status().Patch(ctx, written, patch); err != nil {
 		return fmt.Errorf("write status: %w", err)
 	}
-	k.announce(k.saved.GetConditions(), k.object.GetConditions())
+	k.announce(ctx, k.saved.GetConditions(), k.object.GetConditions())
 	k.object.SetResourceVersion(written.GetResourceVersion())
 	k.saved = snapshot(k.object)
 	return nil
@@ -213,9 +216,9 @@ func (k *Keeper) End(ctx context.Context, err error, interval time.Duration) (ct
 func (v Verdict) answer(interval time.Duration) (ctrl.Result, error) {
 	switch {
 	case v.Terminal && interval == 0:
-		return ctrl.Result{}, reconcile.TerminalError(v.Err)
+		return ctrl.Result{}, reconcile.TerminalError(AsReported(v.Err))
 	case v.Err != nil && !v.Terminal:
-		return ctrl.Result{}, v.Err
+		return ctrl.Result{}, AsReported(v.Err)
 	case v.After > 0:
 		return ctrl.Result{RequeueAfter: v.After}, nil
 	case v.Done && interval > 0:

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"flag"
+	"strings"
+
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/appmarket/operator/internal/status"
+)
+
+// setLogger makes one log of what this program, controller-runtime and client-go say.
+func setLogger(o *zap.Options) {
+	log := zap.New(zap.UseFlagOptions(o))
+	log = log.WithSink(quietSink{log.GetSink()})
+	ctrl.SetLogger(log)
+	klog.SetLogger(log)
+}
+
+// logConstructor names the object of a reconcile in every line about it.
+func logConstructor(log logr.Logger, kind string) func(*reconcile.Request) logr.Logger {
+	log = log.WithValues("kind", kind)
+	return func(request *reconcile.Request) logr.Logger {
+		if request == nil {
+			return log
+		}
+		return log.WithValues("namespace", request.Namespace, "name", request.Name)
+	}
+}
+
+// quietSink shows at debug level only what the framework says of its own parts, and
+// the errors of reconciles that the status of an object tells of: those were logged
+// when they came up, and are not logged again with each retry.
+type quietSink struct{ logr.LogSink }
+
+// framework are the lines of controller-runtime that come with every start and end.
+var framework = []string{
+	"Starting EventSource", "Starting Controller", "Starting workers", "Shutdown signal received, waiting for all workers to finish",
+	"All workers finished", "Stopping and waiting for", "Wait completed, proceeding to shutdown the manager",
+	"Starting metrics server", "Serving metrics server", "Shutting down metrics server", "starting server",
+}
+
+func (s quietSink) Info(level int, message string, fields ...any) {
+	for _, start := range framework {
+		if strings.HasPrefix(message, start) {
+			level++
+			break
+		}
+	}
+	if s.Enabled(level) {
+		s.LogSink.Info(level, message, fields...)
+	}
+}
+
+func (s quietSink) Error(err error, message string, fields ...any) {
+	if !status.IsReported(err) {
+		s.LogSink.Error(err, message, fields...)
+	} else if s.Enabled(1) {
+		s.LogSink.Info(1, message, append(fields, "error", err.Error())...)
+	}
+}
+
+func (s quietSink) WithValues(fields ...any) logr.LogSink {
+	return quietSink{s.LogSink.WithValues(fields...)}
+}
+func (s quietSink) WithName(name string) logr.LogSink { return quietSink{s.LogSink.WithName(name)} }
+
+// logStart says which program this is, and how it is set.
+func logStart(o *options, repositoryURL string) {
+	fields := []any{"version", version(), "store", o.storeDir, "repository", repositoryURL}
+	o.given.Visit(func(f *flag.Flag) { fields = append(fields, "flag."+f.Name, f.Value.String()) })
+	ctrl.Log.Info("Starting AppMarket", fields...)
+}
