@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -41,6 +42,7 @@ type bench struct {
 	writes     *env.Writes
 	said       []string // messages of Reconciling that were written
 	reconciler *appinfo.Reconciler
+	events     chan string
 	dir        string
 	store      *chartrepo.Store
 	source     *v1alpha1.MarketSource
@@ -50,7 +52,7 @@ type bench struct {
 // newBench makes a source and its app, which offers nothing yet.
 func newBench() *bench {
 	GinkgoHelper()
-	b := &bench{shop: shops.open(), ctx: GinkgoT().Context(), dir: GinkgoT().TempDir()}
+	b := &bench{events: make(chan string, 1000), shop: shops.open(), ctx: GinkgoT().Context(), dir: GinkgoT().TempDir()}
 	var counted client.WithWatch
 	counted, b.writes = env.Counted(objects)
 	b.client = interceptor.NewClient(counted, interceptor.Funcs{SubResourcePatch: b.listen})
@@ -78,7 +80,7 @@ func (b *bench) restart() {
 	inspector, err := registry.New(registry.Options{})
 	Expect(err).NotTo(HaveOccurred())
 	b.reconciler = &appinfo.Reconciler{
-		Client: b.client, Recorder: &events.FakeRecorder{}, Open: b.open, Repository: b.store, RepositoryURL: repositoryURL,
+		Client: b.client, Recorder: &events.FakeRecorder{Events: b.events}, Open: b.open, Repository: b.store, RepositoryURL: repositoryURL,
 		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
 		Pipeline: hydrate.Pipeline{Observer: appinfo.Metrics{}, Steps: []hydrate.Step{
 			hydrate.SourceChart{},
@@ -246,6 +248,27 @@ func (b *bench) unjam() {
 	GinkgoHelper()
 	Expect(os.Remove(filepath.Join(b.dir, "blobs"))).To(Succeed())
 	Expect(os.Rename(filepath.Join(b.dir, "away"), filepath.Join(b.dir, "blobs"))).To(Succeed())
+}
+
+// lose removes the archive of a version from the volume.
+func (b *bench) lose(version string) {
+	GinkgoHelper()
+	for _, v := range b.app.Status.Versions {
+		if digest := strings.TrimPrefix(v.Digest, "sha256:"); v.Version == version {
+			Expect(os.Remove(filepath.Join(b.dir, "blobs", "sha256", digest[:2], digest))).To(Succeed())
+			return
+		}
+	}
+	Fail("version " + version + " is not published")
+}
+
+// told are the events since the last call.
+func (b *bench) told() []string {
+	var told []string
+	for len(b.events) > 0 {
+		told = append(told, <-b.events)
+	}
+	return told
 }
 
 // values is the values.yaml of the newest version that is published.

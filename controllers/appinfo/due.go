@@ -31,7 +31,7 @@ func (r *Reconciler) decide(_ context.Context, s *scope) error {
 		if err != nil {
 			return err
 		}
-		if why := r.due(s.app, o.Version, inputs); why != "" {
+		if why := due(s, o.Version, inputs); why != "" {
 			s.jobs = append(s.jobs, job{request: request, inputs: inputs, why: why})
 		}
 	}
@@ -39,7 +39,8 @@ func (r *Reconciler) decide(_ context.Context, s *scope) error {
 }
 
 // due says why a version is due, empty if it is not; the first reason that applies.
-func (r *Reconciler) due(app *v1alpha1.AppInfo, version string, want hydrate.Inputs) string {
+func due(s *scope, version string, want hydrate.Inputs) string {
+	app := s.app
 	have := published(app, version)
 	if have == nil {
 		return "neverPublished"
@@ -48,7 +49,7 @@ func (r *Reconciler) due(app *v1alpha1.AppInfo, version string, want hydrate.Inp
 		why string
 		is  bool
 	}{
-		{"artifactMissing", !r.Repository.Has(owner(app), app.Spec.App, version, have.Digest)},
+		{"artifactMissing", s.lost[version]},
 		{"sourceMoved", have.SourceDigest != want.Source},
 		{"paramsChanged", have.ParamsDigest != want.Params},
 		{"platformChanged", have.PlatformDigest != want.Platform},

@@ -1,10 +1,6 @@
 package appinfo_test
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
-
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -49,12 +45,11 @@ var _ = Describe("A version is due", func() {
 		hydrated("1.1.0", "neverPublished")
 		Expect(b.versions()).To(Equal([]string{"1.1.0", "1.0.0"}))
 		Expect(b.fetches("1.0.0")).To(BeZero(), "the other one is served already")
-		Expect(b.says(v1alpha1.ConditionReady)).To(Equal("serving 1.1.0 and 1 other versions"))
+		Expect(b.says(v1alpha1.ConditionReady)).To(Equal("serving 1.1.0 and 1 other version"))
 	})
 
 	It("when its archive is missing", func() {
-		digest := strings.TrimPrefix(b.app.Status.Versions[0].Digest, "sha256:")
-		Expect(os.Remove(filepath.Join(b.dir, "blobs", "sha256", digest[:2], digest))).To(Succeed())
+		b.lose("1.0.0")
 		hydrated("1.0.0", "artifactMissing")
 		b.served("1.0.0")
 	})

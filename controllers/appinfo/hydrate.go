@@ -14,6 +14,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // timeout bounds the hydration of one version. The single steps have bounds of
@@ -44,6 +45,8 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 		return r.failed(s, status.At(v1alpha1.ConditionFetched, err))
 	}
 	var first error
+	images := slices.Clone(s.app.Status.Images)
+	defer func() { s.report(images) }()
 	for i, j := range s.jobs {
 		j.request.Source = fetcher
 		draft, err := r.hydrateVersion(ctx, s, j)
@@ -96,6 +99,8 @@ func (r *Reconciler) hydrateVersion(ctx context.Context, s *scope, j job) (*hydr
 		return draft, err
 	}
 	r.record(s, j, draft)
+	delete(s.lost, draft.Chart.Version)
+	s.published = append(s.published, draft.Chart.Version)
 	return draft, nil
 }
 
@@ -114,7 +119,7 @@ func reach(k *status.Keeper, d *hydrate.Draft, failed hydrate.Name) {
 		step            hydrate.Name
 		reason, message string
 	}{
-		{hydrate.StepSourceChart, v1alpha1.ReasonFetched, fmt.Sprintf("version %s, %d files", d.Request.Offer.Version, len(d.Files))},
+		{hydrate.StepSourceChart, v1alpha1.ReasonFetched, fmt.Sprintf("version %s, %s", d.Request.Offer.Version, text.Count(len(d.Files), "file", "files"))},
 		{hydrate.StepRenderedChart, v1alpha1.ReasonRendered, renderedMessage(d)},
 		{hydrate.StepCustomParams, v1alpha1.ReasonCustomized, customised(d)},
 		{hydrate.StepImageAnalysis, v1alpha1.ReasonAnalyzed, analysed(d)},
@@ -133,7 +138,7 @@ func renderedMessage(d *hydrate.Draft) string {
 	if needs := d.Unrendered(); needs != "" {
 		return "published without its objects, which are not known until a value is given: " + needs
 	}
-	return fmt.Sprintf("%d objects; releases: %d", len(d.Objects()), len(d.Units))
+	return fmt.Sprintf("%s in %s", text.Count(len(d.Objects()), "object", "objects"), text.Count(len(d.Units), "release", "releases"))
 }
 
 func customised(d *hydrate.Draft) string {
@@ -151,9 +156,9 @@ func analysed(d *hydrate.Draft) string {
 	}
 	silent := slices.DeleteFunc(slices.Clone(d.Images), func(i hydrate.Image) bool { return i.Problem == "" })
 	if len(silent) == 0 {
-		return fmt.Sprintf("%d images", len(d.Images))
+		return text.Count(len(d.Images), "image", "images")
 	}
-	return fmt.Sprintf("%d images, %d not looked up: %s", len(d.Images), len(silent), silent[0].Problem)
+	return fmt.Sprintf("%s, %d not looked up: %s", text.Count(len(d.Images), "image", "images"), len(silent), silent[0].Problem)
 }
 
 // record notes a version as served, and describes the app by it if it is the
@@ -182,7 +187,7 @@ func (r *Reconciler) record(s *scope, j job, d *hydrate.Draft) {
 
 // failed keeps the app ready by what it still serves.
 func (r *Reconciler) failed(s *scope, err error) error {
-	if version := r.served(s.app); version != "" {
+	if version := r.served(s); version != "" {
 		s.keeper.Serving(fmt.Sprintf("serving %s; %s", version, err))
 	}
 	return err
@@ -190,10 +195,10 @@ func (r *Reconciler) failed(s *scope, err error) error {
 
 // served is a version whose chart is there: the one that describes the app, or
 // otherwise the newest. It is empty where all of them were lost.
-func (r *Reconciler) served(app *v1alpha1.AppInfo) string {
-	newest := ""
+func (r *Reconciler) served(s *scope) string {
+	app, newest := s.app, ""
 	for _, v := range app.Status.Versions {
-		if !r.Repository.Has(owner(app), app.Spec.App, v.Version, v.Digest) {
+		if s.lost[v.Version] {
 			continue
 		}
 		if v.Version == app.Status.Version {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -25,9 +27,39 @@ func (r *Reconciler) finalize(ctx context.Context, s *scope) error {
 	return s.keeper.Release(ctx)
 }
 
+// checkArtifacts finds the published versions whose chart is lost. They are hydrated
+// again, where that may be; until then an app that serves nothing is not ready.
+func (r *Reconciler) checkArtifacts(_ context.Context, s *scope) error {
+	s.lost = map[string]bool{}
+	for _, v := range s.app.Status.Versions {
+		if !r.Repository.Has(owner(s.app), s.app.Spec.App, v.Version, v.Digest) {
+			s.lost[v.Version] = true
+		}
+	}
+	if len(s.lost) > 0 && r.served(s) == "" {
+		s.keeper.Fails(v1alpha1.ReasonChartMissing, lostMessage(s))
+	}
+	return nil
+}
+
+func lostMessage(s *scope) string {
+	if len(s.lost) == 1 {
+		return "the chart of version " + slices.Collect(maps.Keys(s.lost))[0] + " is missing from the repository"
+	}
+	return fmt.Sprintf("the charts of all %d versions are missing from the repository", len(s.lost))
+}
+
+// held is the reason for which nothing is hydrated. It says what is lost meanwhile.
+func held(s *scope, message string) error {
+	if len(s.lost) > 0 {
+		message = lostMessage(s) + ", and is not made again: " + message
+	}
+	return errors.New(message)
+}
+
 func (r *Reconciler) checkSuspended(_ context.Context, s *scope) error {
 	if s.app.Spec.Suspend != nil && *s.app.Spec.Suspend {
-		return outcome.Waiting(v1alpha1.ReasonSuspended, 0, errors.New("suspended by spec.suspend"))
+		return outcome.Waiting(v1alpha1.ReasonSuspended, 0, held(s, "suspended by spec.suspend"))
 	}
 	return nil
 }
@@ -38,11 +70,11 @@ func (r *Reconciler) locateSource(ctx context.Context, s *scope) error {
 	err := r.Get(ctx, key, s.source)
 	switch {
 	case apierrors.IsNotFound(err):
-		return outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, fmt.Errorf("source %s is gone", key.Name))
+		return outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, held(s, fmt.Sprintf("source %q is gone", key.Name)))
 	case err != nil:
 		return fmt.Errorf("get source %s: %w", key.Name, err)
 	case s.source.Spec.Suspend != nil && *s.source.Spec.Suspend:
-		return outcome.Waiting(v1alpha1.ReasonSuspended, 0, fmt.Errorf("source %s is suspended", key.Name))
+		return outcome.Waiting(v1alpha1.ReasonSuspended, 0, held(s, fmt.Sprintf("source %q is suspended", key.Name)))
 	}
 	return nil
 }

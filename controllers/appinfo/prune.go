@@ -10,6 +10,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // prune takes versions out of the repository that the source no longer offers, but
@@ -25,7 +26,8 @@ func (r *Reconciler) prune(ctx context.Context, s *scope) error {
 		kept[o.Version] = true
 	}
 	for _, i := range instances.Items {
-		kept[i.Status.Version] = true
+		// What is lost and offered no more cannot be made again.
+		kept[i.Status.Version] = kept[i.Status.Version] || !s.lost[i.Status.Version]
 	}
 	versions := slices.DeleteFunc(slices.Clone(s.app.Status.Versions), func(v v1alpha1.PublishedVersion) bool {
 		return !kept[v.Version]
@@ -59,6 +61,9 @@ func sortVersions(versions []v1alpha1.PublishedVersion) {
 	})
 }
 
+// libraryType is the type of a chart that has no objects of its own.
+const libraryType = "library"
+
 // summarise says what the app serves.
 func (r *Reconciler) summarise(_ context.Context, s *scope) error {
 	versions := s.app.Status.Versions
@@ -68,7 +73,10 @@ func (r *Reconciler) summarise(_ context.Context, s *scope) error {
 	}
 	message := "serving " + s.app.Status.Version
 	if n := len(versions); n > 1 {
-		message += fmt.Sprintf(" and %d other versions", n-1)
+		message += " and " + text.Count(n-1, "other version", "other versions")
+	}
+	if s.app.Status.Summary != nil && s.app.Status.Summary.Type == libraryType {
+		message += ": a library chart, which other charts use and which cannot be installed"
 	}
 	s.keeper.Says(v1alpha1.ReasonReady, message)
 	return nil

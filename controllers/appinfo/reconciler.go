@@ -49,6 +49,10 @@ type scope struct {
 	keeper *status.Keeper
 	source *v1alpha1.MarketSource
 	jobs   []job
+	// published are the versions that this reconcile has published.
+	published []string
+	// lost are the published versions whose chart is not in the repository.
+	lost map[string]bool
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=get;list;watch;update;patch
@@ -67,6 +71,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 	}
 	for _, phase := range []func(context.Context, *scope) error{
 		r.hold,
+		r.checkArtifacts, // sets s.lost
 		r.checkSuspended,
 		r.locateSource,    // sets s.source
 		r.decide,          // sets s.jobs; none when nothing is due

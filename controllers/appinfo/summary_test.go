@@ -48,6 +48,30 @@ var _ = Describe("The summary of an app", func() {
 		}))
 	})
 
+	It("is cut where it would be larger than status may be, and the app is left alone", func() {
+		content := page()
+		var form strings.Builder
+		form.WriteString("questions:\n")
+		for i := range 60 {
+			fmt.Fprintf(&form, "- variable: v%d\n  type: enum\n  required: true\n", i)
+			if i > 0 {
+				form.WriteString("  options: *all\n")
+				continue
+			}
+			form.WriteString("  options: &all\n" + crowd(100, "  - '%03d"+strings.Repeat("x", 900)+"'\n"))
+		}
+		content["questions.yaml"] = form.String()
+		b.put("1.0.0", content)
+		b.list()
+		b.served("1.0.0")
+		Expect(b.app.Status.Summary.Inputs).To(HaveLen(60))
+		Expect(b.app.Status.Summary.Warnings).To(ContainElement(HavePrefix("the description of version 1.0.0 is longer than 256 KiB; left out: options of inputs")))
+		Expect(b.told()).To(ContainElement(HavePrefix("Warning LimitExceeded the description of version 1.0.0")))
+		b.fetches("1.0.0")
+		b.served("1.0.0")
+		Expect(b.fetches("1.0.0")).To(BeZero())
+	})
+
 	It("is of its manifest where it has one", func() {
 		content := page()
 		content["OlaresManifest.yaml"] = `olaresManifest.version: 0.12.0

@@ -1,0 +1,81 @@
+package appinfo
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
+)
+
+// maxStatus bounds the status of an AppInfo, in bytes of JSON. The API server takes
+// several times as much, but every watcher holds it.
+const maxStatus = 256 << 10
+
+// fitStatus cuts what describes an app, the least needed first, until status is within
+// its bound. It returns what to tell of that, empty where everything fits. The whole is
+// in the reports of the version.
+func fitStatus(st *v1alpha1.AppInfoStatus) string {
+	var cut []string
+	for _, c := range []struct {
+		what string
+		cut  func(*v1alpha1.AppInfoStatus)
+	}{
+		{"options of inputs", cutOptions(20)},
+		{"options of inputs", cutOptions(0)},
+		{"descriptions of inputs", cutInputTexts},
+		{"platforms of images", cutPlatforms},
+		{"inputs", func(st *v1alpha1.AppInfoStatus) { st.Summary.Inputs = nil }},
+		{"images", func(st *v1alpha1.AppInfoStatus) { st.Images = nil }},
+		{"the summary", func(st *v1alpha1.AppInfoStatus) {
+			st.Summary = &v1alpha1.AppSummary{Title: st.Summary.Title, Type: st.Summary.Type}
+		}},
+	} {
+		before := statusBytes(st)
+		if st.Summary == nil || before <= maxStatus {
+			break
+		}
+		c.cut(st)
+		if statusBytes(st) < before && !slices.Contains(cut, c.what) {
+			cut = append(cut, c.what)
+		}
+	}
+	if len(cut) == 0 {
+		return ""
+	}
+	message := fmt.Sprintf("the description of version %s is longer than %d KiB; left out: %s; app.json at reportURL has them",
+		st.Version, maxStatus>>10, strings.Join(cut, ", "))
+	st.Summary.Warnings = append(catalog.First(st.Summary.Warnings, maxFew-1), catalog.Bounded(message, maxSentence))
+	return message
+}
+
+func statusBytes(st *v1alpha1.AppInfoStatus) int {
+	encoded, err := json.Marshal(st)
+	if err != nil {
+		return 0 // The client will say so.
+	}
+	return len(encoded)
+}
+
+func cutOptions(keep int) func(*v1alpha1.AppInfoStatus) {
+	return func(st *v1alpha1.AppInfoStatus) {
+		for i := range st.Summary.Inputs {
+			st.Summary.Inputs[i].Options = catalog.First(st.Summary.Inputs[i].Options, keep)
+		}
+	}
+}
+
+func cutInputTexts(st *v1alpha1.AppInfoStatus) {
+	for i := range st.Summary.Inputs {
+		in := &st.Summary.Inputs[i]
+		in.Description, in.Default, in.Pattern = "", "", ""
+	}
+}
+
+func cutPlatforms(st *v1alpha1.AppInfoStatus) {
+	for i := range st.Images {
+		st.Images[i].Platforms = nil
+	}
+}

@@ -1,0 +1,68 @@
+package appinfo
+
+import (
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/text"
+)
+
+// maxNamed bounds the names in one event.
+const maxNamed = 5
+
+// report tells of the versions that were published, and of the images of the app that
+// are others than before. It cuts status where it would be too large.
+func (s *scope) report(before []v1alpha1.AppImage) {
+	if len(s.published) == 0 {
+		return
+	}
+	s.keeper.Report(corev1.EventTypeNormal, v1alpha1.ReasonPublished, publishedMessage(s.published))
+	if changes := imageChanges(before, s.app.Status.Images); len(before) > 0 && len(changes) > 0 {
+		s.keeper.Report(corev1.EventTypeNormal, v1alpha1.ReasonAnalyzed,
+			"images of version "+s.app.Status.Version+": "+named(changes))
+	}
+	if cut := fitStatus(&s.app.Status); cut != "" {
+		s.keeper.Report(corev1.EventTypeWarning, v1alpha1.ReasonLimitExceeded, cut)
+	}
+}
+
+func publishedMessage(versions []string) string {
+	if len(versions) == 1 {
+		return "published version " + versions[0]
+	}
+	return "published versions " + named(versions)
+}
+
+// named lists the first few.
+func named(list []string) string {
+	all := strings.Join(list[:min(len(list), maxNamed)], ", ")
+	if further := len(list) - maxNamed; further > 0 {
+		all += " and " + text.Count(further, "other", "others")
+	}
+	return all
+}
+
+// imageChanges says which images are new, are gone, or stand for another digest.
+func imageChanges(before, after []v1alpha1.AppImage) []string {
+	var changes []string
+	find := func(list []v1alpha1.AppImage, name string) int {
+		return slices.IndexFunc(list, func(i v1alpha1.AppImage) bool { return i.Name == name })
+	}
+	for _, image := range after {
+		switch at := find(before, image.Name); {
+		case at < 0:
+			changes = append(changes, image.Name+" is new")
+		case before[at].Digest != image.Digest && image.Digest != "" && before[at].Digest != "":
+			changes = append(changes, image.Name+" is now "+image.Digest)
+		}
+	}
+	for _, image := range before {
+		if find(after, image.Name) < 0 {
+			changes = append(changes, image.Name+" is gone")
+		}
+	}
+	return changes
+}
