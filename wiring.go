@@ -270,7 +270,7 @@ func (p *parts) serve(mgr ctrl.Manager, o *options) error {
 		Checks: []chartrepo.Check{{Name: "objects", Run: cached, Optional: true}},
 	})
 	return errors.Join(
-		mgr.Add(&chartrepo.Service{Server: chartrepo.NewServer(o.repositoryAddress, handler)}),
+		mgr.Add(&chartrepo.Service{Log: mgr.GetLogger(), Server: chartrepo.NewServer(o.repositoryAddress, handler)}),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("store", func(r *http.Request) error { return p.store.Check(r.Context()) }),
 		mgr.AddReadyzCheck("objects", func(r *http.Request) error { return cached(r.Context()) }),

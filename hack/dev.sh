@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 local_dir=$PWD/.local
 cluster=${CLUSTER:-local}
 catalog=${CATALOG:-}
+catalog_given=$catalog
 kubectl=$local_dir/bin/kubectl
 wait_seconds=${WAIT_SECONDS:-600}
 
@@ -57,18 +58,29 @@ stop() {
   rm -f "$local_dir/$1.pid"
 }
 
-# await NAME COMMAND...: until the command succeeds, as long as the program lives.
+# await NAME COMMAND...: until the command succeeds, as long as the program lives. Returns 1 if the program ended because
+# another program has taken its port.
 await() {
   local name=$1 until=$((SECONDS + wait_seconds))
   shift
   until "$@"; do
     if ! alive "$name"; then
+      if grep -q 'address already in use' "$local_dir/$name.log"; then return 1; fi
       tail -n 30 "$local_dir/$name.log" >&2
       fail "$name ended; the end of its log is above"
     fi
     ((SECONDS < until)) || fail "not ready after $wait_seconds s; see $local_dir/$name.log"
     sleep 0.2
   done
+}
+
+# retry COMMAND...: as long as another program, such as those of another checkout, takes the ports first.
+retry() {
+  local attempt
+  for attempt in 1 2 3 4 5; do
+    if "$@"; then return; fi
+  done
+  fail "$1: other programs took the ports $attempt times; try again"
 }
 
 # free_port FROM: the first port from there on at which nobody answers.
@@ -130,21 +142,24 @@ operator_kubeconfig() {
 }
 
 start_sample_market() {
-  say "starting the sample market"
   local port
   port=$(free_port 8880)
   start samplemarket bin/samplemarket --listen "127.0.0.1:$port" --charts config/samples/charts
-  await samplemarket grep -q '^http' "$local_dir/samplemarket.log"
+  await samplemarket grep -q '^http' "$local_dir/samplemarket.log" || return 1
   samples=127.0.0.1:$port
 }
 
+# serves PROBE: the operator that was started here serves the repository. Another program may answer at its ports.
+serves() {
+  grep -q 'Serving the repository' "$local_dir/operator.log" && answers "$1" /readyz
+}
+
 start_operator() {
-  say "starting the operator"
   local port probe config directories=()
   port=$(free_port 8879)
   probe=$(free_port $((port > 8890 ? port + 1 : 8890)))
   repository=http://127.0.0.1:$port
-  config=$(operator_kubeconfig)
+  config=$(operator_kubeconfig) || fail "cannot make the operator's kubeconfig"
   [ -z "$catalog" ] || directories=(--allowed-directories="$catalog")
   mkdir -p "$local_dir/store"
   start operator bin/appmarket \
@@ -155,14 +170,14 @@ start_operator() {
     --health-probe-bind-address="127.0.0.1:$probe" --metrics-bind-address=0 \
     --zap-encoder=console --zap-stacktrace-level=panic \
     "${directories[@]}"
-  await operator answers "$probe" /readyz
+  await operator serves "$probe"
 }
 
 apply_samples() {
   say "applying the sample market"
   sed "s|http://127.0.0.1:8880|http://$samples|" config/samples/marketsource.yaml | "$kubectl" apply --server-side -f - >/dev/null
   "$kubectl" apply --server-side -f config/samples/tenant.yaml >/dev/null
-  await operator filled samples
+  await operator filled samples || fail "the operator ended; see $local_dir/operator.log"
   [ -n "$catalog" ] || return 0
   say "applying the catalog of $catalog"
   "$kubectl" apply --server-side -f - >/dev/null <<YAML
@@ -175,7 +190,7 @@ spec:
   sharing: {from: All}
   platform: {profile: Olares}
 YAML
-  await operator filled catalog
+  await operator filled catalog || fail "the operator ended; see $local_dir/operator.log"
 }
 
 # filled SOURCE: every app of the source is served, or says why it is not.
@@ -213,14 +228,16 @@ TEXT
 }
 
 up() {
-  [ -z "$catalog" ] || catalog=$(cd "$catalog" && pwd) || fail "CATALOG: no such folder"
+  [ -z "$catalog" ] || catalog=$(cd "$catalog" 2>/dev/null && pwd) || fail "CATALOG: there is no folder $catalog_given"
   mkdir -p "$local_dir"
   stop operator
   stop samplemarket
   start_cluster
   install_kinds
-  start_sample_market
-  start_operator
+  say "starting the sample market"
+  retry start_sample_market
+  say "starting the operator"
+  retry start_operator
   apply_samples
   write_env
   hint

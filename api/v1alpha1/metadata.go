@@ -7,6 +7,10 @@ const (
 	// time; it is echoed in status.lastHandledReconcileAt.
 	ReconcileRequestAnnotation = "appmarket.io/reconcile-requested-at"
 
+	// OffersDigestAnnotation on an AppInfo is a digest of the fields of its spec as
+	// its source has written them, by which the source finds an edit.
+	OffersDigestAnnotation = "appmarket.io/offers-digest"
+
 	// TaskAnnotation on an AppInstance names the AppInstallTask that wrote its
 	// spec last. The instance notes it in its history.
 	TaskAnnotation = "appmarket.io/task"

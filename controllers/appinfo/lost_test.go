@@ -47,7 +47,7 @@ var _ = Describe("An app whose chart is lost", func() {
 		b.served("1.0.0")
 		Expect(b.told()).To(HaveExactElements(
 			"Warning ChartMissing the chart of version 1.0.0 is missing from the repository",
-			HavePrefix("Normal Published published version 1.0.0"), "Normal Ready serving 1.0.0"))
+			"Normal Ready serving 1.0.0", "Normal Published published version 1.0.0"))
 	})
 
 	DescribeTable("is not ready while nothing may be hydrated", func(hold, release func(), reason, message string) {
@@ -112,17 +112,17 @@ var _ = Describe("The events of an app", func() {
 		pod := func(image string) map[string]string {
 			return map[string]string{"templates/pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: web, image: \"" + image + "\"}]}\n"}
 		}
-		b.put("1.0.0", pod("127.0.0.1:1/web:1"))
-		b.put("1.1.0", pod("127.0.0.1:1/web:1"))
+		b.put("1.0.0", pod("images.example.invalid/web:1"))
+		b.put("1.1.0", pod("images.example.invalid/web:1"))
 		b.list()
 		b.served("1.1.0", "1.0.0")
 		Expect(b.told()).To(HaveExactElements(
 			"Normal Ready serving 1.1.0 and 1 other version", "Normal Published published versions 1.1.0, 1.0.0"))
-		b.put("1.2.0", pod("127.0.0.1:1/web:2"))
+		b.put("1.2.0", pod("images.example.invalid/web:2"))
 		b.list()
 		b.served("1.2.0", "1.1.0", "1.0.0")
 		Expect(b.told()).To(HaveExactElements(
 			"Normal Published published version 1.2.0",
-			"Normal Analyzed images of version 1.2.0: 127.0.0.1:1/web:2 is new, 127.0.0.1:1/web:1 is gone"))
+			"Normal Analyzed images of version 1.2.0: images.example.invalid/web:2 is new, images.example.invalid/web:1 is gone"))
 	})
 })

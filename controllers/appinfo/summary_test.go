@@ -153,7 +153,7 @@ envs:
 		found := b.app.Status.Images[0]
 		Expect([]any{found.Name, found.Digest, found.Layers, found.Problem}).To(Equal([]any{where, digest.String(), int32(3), ""}))
 		Expect(found.Size).To(BeNumerically(">", 3000))
-		Expect(b.says(v1alpha1.ConditionAnalyzed)).To(Equal("1 images"))
+		Expect(b.says(v1alpha1.ConditionAnalyzed)).To(Equal("1 image"))
 	})
 
 	It("says of an image that its registry cannot be asked, and serves the app", func() {
@@ -161,6 +161,6 @@ envs:
 		b.list()
 		b.served("1.0.0")
 		Expect(b.app.Status.Images[0].Problem).NotTo(BeEmpty())
-		Expect(b.says(v1alpha1.ConditionAnalyzed)).To(HavePrefix("1 images, 1 not looked up: "))
+		Expect(b.says(v1alpha1.ConditionAnalyzed)).To(HavePrefix("1 image, 1 not looked up: "))
 	})
 })

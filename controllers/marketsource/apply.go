@@ -2,6 +2,8 @@ package marketsource
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -135,6 +137,7 @@ func (r *Reconciler) appInfo(source *v1alpha1.MarketSource, app hydrate.App) (*v
 		}
 		info.Spec.Offers = append(info.Spec.Offers, offer)
 	}
+	info.Annotations = map[string]string{v1alpha1.OffersDigestAnnotation: offersDigest(info.Spec)}
 	if err := controllerutil.SetControllerReference(source, info, r.Scheme()); err != nil {
 		return nil, fmt.Errorf("own app %s: %w", app.Name, err)
 	}
@@ -144,12 +147,32 @@ func (r *Reconciler) appInfo(source *v1alpha1.MarketSource, app hydrate.App) (*v
 // same reports whether an AppInfo says already what its source would write. What
 // people own in it is left out.
 func same(have, want *v1alpha1.AppInfo) bool {
-	spec := have.Spec
-	spec.Suspend, spec.CustomParams = nil, nil
-	return equality.Semantic.DeepEqual(spec, want.Spec) &&
+	return equality.Semantic.DeepEqual(ofSource(have.Spec), want.Spec) &&
+		have.Annotations[v1alpha1.OffersDigestAnnotation] == want.Annotations[v1alpha1.OffersDigestAnnotation] &&
 		have.Labels[v1alpha1.SourceLabel] == want.Labels[v1alpha1.SourceLabel] &&
 		have.Labels[v1alpha1.AppLabel] == want.Labels[v1alpha1.AppLabel] &&
 		equality.Semantic.DeepEqual(have.OwnerReferences, want.OwnerReferences)
+}
+
+// ofSource returns the fields of a spec that the source writes.
+func ofSource(spec v1alpha1.AppInfoSpec) v1alpha1.AppInfoSpec {
+	spec.Suspend, spec.CustomParams = nil, nil
+	return spec
+}
+
+// offersDigest is over the fields that the source writes.
+func offersDigest(spec v1alpha1.AppInfoSpec) string {
+	text, err := json.Marshal(ofSource(spec))
+	if err != nil {
+		return "" // These are plain fields, which can be encoded.
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}
+
+// isEdited reports whether an AppInfo is no longer as its source wrote it.
+func isEdited(app v1alpha1.AppInfo) bool {
+	return app.Annotations[v1alpha1.OffersDigestAnnotation] != offersDigest(app.Spec) || app.Labels[v1alpha1.AppLabel] != app.Spec.App
 }
 
 // write applies what the source says of an app, and no other field.

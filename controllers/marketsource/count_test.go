@@ -189,8 +189,8 @@ var _ = Describe("Counting the apps of a source", func() {
 		Expect(b.message(v1alpha1.ConditionReady)).To(Equal(want), "after a failure too")
 	},
 		Entry("which is the pattern", []string{"shop*"}, nil, "none of the 3 apps offered matches spec.include"),
-		Entry("which is the other pattern", nil, []string{"*"}, "none of the 3 apps offered is left by spec.exclude"),
-		Entry("which is both", []string{"w*"}, []string{"*i*", "web"}, "none of the 3 apps offered matches spec.include and is left by spec.exclude"),
+		Entry("which is the other pattern", nil, []string{"*"}, "3 apps are offered and left out by spec.exclude"),
+		Entry("which is both", []string{"w*"}, []string{"*i*", "web"}, "none of the 3 apps offered matches spec.include and not spec.exclude"),
 	)
 
 	It("bounds what it tells of failures", func() {

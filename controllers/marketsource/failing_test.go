@@ -49,8 +49,6 @@ var _ = Describe("A source that fails", func() {
 		b.fails(0, "")
 		b.ask("now")
 		b.succeeds()
-		Expect(b.requests()).To(Equal([]string{"200"}))
-		b.succeeds("1ns")
 		Expect(b.requests()).To(Equal([]string{"304"}))
 		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
 		b.quiet()
@@ -156,7 +154,7 @@ var _ = Describe("A source that fails", func() {
 			Expect(b.condition(v1alpha1.ConditionIndexed)).To(Equal("False ApplyFailed"))
 			Expect(b.requests()).To(Equal([]string{"200"}), "a retry needs the whole of it")
 		}
-		stays("", "False ApplyFailed", "False ApplyFailed")
+		stays("True Reached", "False ApplyFailed", "False ApplyFailed")
 		Expect(server.Client.Delete(b.ctx, foreign)).To(Succeed())
 		b.ask("now")
 		b.synced()

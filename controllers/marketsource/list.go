@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -55,8 +56,8 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 		return last.again()
 	case s.source.Status.ObservedGeneration != s.source.Generation && last.applied != s.source.Generation:
 		since = hydrate.Mark{}
-	case requested(s.source):
-		since = hydrate.Mark{} // What was changed in an AppInfo by hand is written again.
+	case requested(s.source) && slices.ContainsFunc(s.apps, isEdited):
+		since = hydrate.Mark{}
 	case appsMissing(s.source, s.apps) && last.mayRepair():
 		since = hydrate.Mark{}
 	case last.err != nil && s.source.Status.Apps != nil && s.source.Status.Apps.Total == 0:
@@ -107,14 +108,17 @@ func (s *scope) indexed(unwanted int) {
 }
 
 func noMatchMessage(spec v1alpha1.MarketSourceSpec, unwanted int) string {
-	apps := "none of the " + text.Count(unwanted, "app", "apps") + " offered"
+	field := "spec.include"
 	switch {
-	case len(spec.Exclude) == 0:
-		return apps + " matches spec.include"
 	case len(spec.Include) == 0:
-		return apps + " is left by spec.exclude"
+		return text.Count(unwanted, "app is", "apps are") + " offered and left out by spec.exclude"
+	case len(spec.Exclude) > 0:
+		field = "spec.include and not spec.exclude"
 	}
-	return apps + " matches spec.include and is left by spec.exclude"
+	if unwanted == 1 {
+		return "the only app offered does not match " + field
+	}
+	return fmt.Sprintf("none of the %d apps offered matches %s", unwanted, field)
 }
 
 func (r *Reconciler) ask(ctx context.Context, source *v1alpha1.MarketSource, since hydrate.Mark) (hydrate.Listing, error) {

@@ -51,12 +51,12 @@ var _ = Describe("A source is asked", func() {
 		Expect(b.source.Status.LastSyncTime.Before(when)).To(BeFalse())
 	})
 
-	It("for all it has when somebody asks, once for each time", func() {
+	It("what is new when somebody asks, once for each time", func() {
 		b.synced()
 		for _, when := range []string{"now", "again"} {
 			b.ask(when)
 			b.succeeds()
-			Expect(b.requests()).To(Equal([]string{"200"}))
+			Expect(b.requests()).To(Equal([]string{"304"}))
 			Expect(b.source.Status.LastHandledReconcileAt).To(Equal(when))
 			b.quiet()
 		}

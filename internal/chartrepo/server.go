@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/go-logr/logr"
 )
 
 // Bounds on one connection. The time to write is enough for the largest archive
@@ -41,6 +43,8 @@ func NewServer(addr string, handler http.Handler) *http.Server {
 // leader: every replica serves.
 type Service struct {
 	Server *http.Server
+	// Log is told once the server can be reached.
+	Log logr.Logger
 	// Listener is used instead of Server.Addr if it is set.
 	Listener net.Listener
 }
@@ -58,6 +62,7 @@ func (s *Service) Start(ctx context.Context) error {
 			return fmt.Errorf("serve charts: %w", err)
 		}
 	}
+	s.Log.Info("Serving the repository", "address", listener.Addr().String())
 	failed := make(chan error, 1)
 	go func() { failed <- s.Server.Serve(wired{listener}) }()
 	select {

@@ -1,0 +1,244 @@
+package integration_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// note is a chart of one ConfigMap, which has the version of the chart.
+var note = fixture.Chart{Name: "note", Version: "1.0.0", Files: fixture.Files{"templates/note.yaml": `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}-note
+data:
+  version: {{ .Chart.Version | quote }}
+`}}
+
+// indexWith returns an index with these lines below entries.
+func indexWith(lines ...string) []byte {
+	return []byte("apiVersion: v1\nentries:\n" + strings.Join(lines, "\n") + "\n")
+}
+
+// waitSource waits until the source of a tenant fulfills a condition.
+func waitSource(ctx SpecContext, t *fixture.Tenant, holds func(Gomega, *v1alpha1.MarketSource)) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		g.Expect(t.Client.Get(ctx, client.ObjectKeyFromObject(t.Source), t.Source)).To(Succeed())
+		holds(g, t.Source)
+	}).WithContext(ctx).Should(Succeed())
+}
+
+// sourceCondition returns the message of a condition of a source if it has the reason,
+// and otherwise what it has instead.
+func sourceCondition(source *v1alpha1.MarketSource, kind, reason string) string {
+	for _, c := range source.Status.Conditions {
+		if c.Type == kind && c.Reason == reason {
+			return c.Message
+		}
+	}
+	return fmt.Sprintf("no condition %s with reason %s: %v", kind, reason, source.Status.Conditions)
+}
+
+// requestSync requests that the source is read again.
+func requestSync(ctx SpecContext, t *fixture.Tenant, value string) {
+	GinkgoHelper()
+	t.Kubectl(ctx, "annotate", "marketsource", t.Source.Name, "--namespace", t.Namespace, "--overwrite", v1alpha1.ReconcileRequestAnnotation+"="+value)
+}
+
+var _ = Describe("An index with entries that are not usable", func() {
+	const good = "  - {name: note, version: 1.0.0, urls: [note-1.0.0.tgz]}"
+
+	DescribeTable("has its good versions served, and counts the others", func(ctx SpecContext, lines []string, counts v1alpha1.AppCounts, complaints ...string) {
+		t := newTenant(ctx)
+		repository := fixture.NewRepository()
+		repository.Serve("/note-1.0.0.tgz", note.Archive())
+		repository.Serve("/index.yaml", indexWith(lines...))
+		t.AddSource(ctx, repository)
+		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
+
+		Expect(*t.Source.Status.Apps).To(Equal(counts))
+		Expect(t.Names(ctx, "appinfos")).To(Equal([]string{"charts.note"}))
+		var told []string
+		for _, failure := range t.Source.Status.Failures {
+			told = append(told, failure.App+": "+failure.Message)
+		}
+		Expect(told).To(HaveLen(len(complaints)))
+		for i, complaint := range complaints {
+			Expect(told[i]).To(ContainSubstring(complaint))
+		}
+		t.Succeed(ctx, v1alpha1.ActionInstall, "note")
+
+		revision := t.Source.Status.Revision
+		t.Sync(ctx)
+		Expect(t.Source.Status.Revision).To(Equal(revision))
+	},
+		Entry("if they are null or lack a name or a version",
+			[]string{"  note:", good, "  -", "  - null", "  - {version: 2.0.0}", "  - {name: note}", "  nothing:", "  -"},
+			v1alpha1.AppCounts{Total: 2, Offered: 1, Ready: 1, Failed: 1, Skipped: 5},
+			`not a mapping of keys to values (2 entries); version "2.0.0" bears the name ""; version is empty`, "not a mapping"),
+		Entry("if their versions are not semantic",
+			[]string{"  note:", good, "  - {name: note, version: master, urls: [u]}", "  - {name: note, version: 1.0.0-01, urls: [u]}"},
+			v1alpha1.AppCounts{Total: 1, Offered: 1, Ready: 1, Skipped: 2},
+			`"master" is not a semantic version`),
+		Entry("if they are no mapping",
+			[]string{"  note:", good, "  - note", "  - [note]", "  - 7"},
+			v1alpha1.AppCounts{Total: 1, Offered: 1, Ready: 1, Skipped: 3},
+			"not a mapping of keys to values (3 entries)"),
+	)
+})
+
+var _ = Describe("An index with more prereleases than versions that are kept", func() {
+	DescribeTable("installs the newest stable version for a user who names none", func(ctx SpecContext, keep int32, offered, served []string) {
+		t := newTenant(ctx)
+		repository := fixture.NewRepository()
+		for _, version := range offered {
+			repository.Add(note.With(version, nil))
+		}
+		t.AddSource(ctx, repository, func(spec *v1alpha1.MarketSourceSpec) { spec.Versions = &v1alpha1.VersionPolicy{Keep: keep} })
+		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
+
+		app := t.App(ctx, "note")
+		var versions []string
+		for _, v := range app.Status.Versions {
+			versions = append(versions, v.Version)
+		}
+		Expect(versions).To(Equal(served))
+		Expect(app.Status.Version).To(Equal("1.3.0"))
+		t.Succeed(ctx, v1alpha1.ActionInstall, "note")
+		installed := &corev1.ConfigMap{}
+		t.Get(ctx, installed, "note-note")
+		Expect(installed.Data).To(HaveKeyWithValue("version", "1.3.0"))
+	},
+		Entry("with four of them above", int32(3),
+			[]string{"1.3.0", "1.4.0-beta.1", "1.4.0-beta.2", "1.4.0-rc.1", "1.4.0-rc.2"}, []string{"1.4.0-rc.2", "1.4.0-rc.1", "1.3.0"}),
+		Entry("with one of them, and one version kept", int32(1), []string{"1.4.0-rc.1", "1.3.0"}, []string{"1.3.0"}),
+		Entry("with older stable versions", int32(2),
+			[]string{"1.1.0", "1.2.0", "1.3.0", "2.0.0-a", "2.0.0-b"}, []string{"2.0.0-b", "1.3.0"}),
+	)
+})
+
+var _ = Describe("An index with URLs of an OCI registry", func() {
+	It("serves the newest version that can be had, and contacts no registry", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		repository := fixture.NewRepository()
+		repository.Serve("/note-1.0.0.tgz", note.Archive())
+		host := strings.TrimPrefix(repository.URL, "http://")
+		repository.Serve("/index.yaml", indexWith(
+			"  note:",
+			"  - {name: note, version: 1.2.0, urls: ['oci://"+host+"/charts/note']}",
+			"  - {name: note, version: 1.0.0, urls: [note-1.0.0.tgz]}",
+			"  only:",
+			"  - {name: only, version: 1.0.0, urls: ['oci://"+host+"/charts/only']}"))
+		t.AddSource(ctx, repository)
+		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
+
+		Expect(*t.Source.Status.Apps).To(Equal(v1alpha1.AppCounts{Total: 2, Offered: 2, Ready: 1, Failed: 2}))
+		for name, ready := range map[string]string{"note": v1alpha1.ReasonServingPrevious, "only": v1alpha1.ReasonFetchFailed} {
+			message := t.WaitStalled(ctx, t.App(ctx, name), v1alpha1.ReasonFetchFailed)
+			Expect(message).To(And(ContainSubstring("OCI registry"), ContainSubstring("source of type Helm"), ContainSubstring("spec.exclude")))
+			Expect(t.App(ctx, name).Status.Conditions).To(ContainElement(And(HaveField("Type", "Ready"), HaveField("Reason", ready))))
+		}
+		t.Succeed(ctx, v1alpha1.ActionInstall, "note")
+		Expect(slices.ContainsFunc(repository.Requests(0), func(r fixture.Request) bool { return strings.HasPrefix(r.Path, "/v2") })).To(BeFalse())
+	})
+
+	It("uses a further URL that is none", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		repository := fixture.NewRepository()
+		repository.Serve("/note-1.0.0.tgz", note.Archive())
+		repository.Serve("/index.yaml", indexWith(
+			"  note:", "  - {name: note, version: 1.0.0, urls: ['oci://127.0.0.1:1/note', note-1.0.0.tgz]}"))
+		t.AddSource(ctx, repository)
+		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
+		Expect(t.App(ctx, "note").Status.Version).To(Equal("1.0.0"))
+	})
+})
+
+var _ = Describe("An index that somebody has edited by hand", func() {
+	const good = "  note:\n  - name: note\n    version: 1.0.0\n    urls: [note-1.0.0.tgz]"
+
+	DescribeTable("loses nothing that was served, and names the line of the fault", func(ctx SpecContext, broken []string, line string) {
+		t := newTenant(ctx)
+		repository := fixture.NewRepository()
+		repository.Serve("/note-1.0.0.tgz", note.Archive())
+		repository.Serve("/index.yaml", indexWith(good))
+		t.AddSource(ctx, repository)
+		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
+
+		repository.Serve("/index.yaml", indexWith(broken...))
+		requestSync(ctx, t, "broken")
+		waitSource(ctx, t, func(g Gomega, source *v1alpha1.MarketSource) {
+			told := sourceCondition(source, v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)
+			for _, failure := range source.Status.Failures {
+				told += failure.Message
+			}
+			g.Expect(told).To(ContainSubstring(line))
+		})
+		Expect(fixture.Fetch(ctx, t.App(ctx, "note").Status.Versions[0].URL)).NotTo(BeEmpty())
+		t.Succeed(ctx, v1alpha1.ActionInstall, "note")
+
+		repository.Serve("/index.yaml", indexWith(good))
+		t.Sync(ctx)
+	},
+		Entry("if an item is one space off", []string{"  bad:", "   - name: bad", "     version: 1.0.0", "  - name: bad", good}, "line 6: a key is expected here"),
+		Entry("if the name of an app has no colon", []string{good, "  bad", "  - name: bad"}, `line 7: a ":" is missing`),
+		Entry("if an app is one space too far right", []string{"  bad:", "  - name: bad", "    urls: [u]", strings.ReplaceAll(" "+good, "\n", "\n ")}, "line 6"),
+		Entry("if a quote is not closed", []string{"  bad:", `  - name: "bad`, good}, "line 4: the quoted text that begins here is not closed"),
+	)
+})
+
+var _ = Describe("A source of which every app is left out", func() {
+	It("is Ready and names the field", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		repository := fixture.NewRepository()
+		repository.Add(note, note.With("1.1.0", nil))
+		t.AddSource(ctx, repository, func(spec *v1alpha1.MarketSourceSpec) { spec.Include = []string{"shop*"} })
+		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
+		Expect(sourceCondition(t.Source, v1alpha1.ConditionReady, v1alpha1.ReasonReady)).To(Equal("the only app offered does not match spec.include"))
+	})
+})
+
+var _ = Describe("A source that cannot be reached", func() {
+	It("is not tried again if its address is not allowed", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		repository := fixture.NewRepository()
+		repository.Handle("/index.yaml", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://169.254.169.254/latest/meta-data", http.StatusFound)
+		})
+		t.AddSource(ctx, repository)
+		message := t.WaitStalled(ctx, t.Source, v1alpha1.ReasonNotAllowed)
+		Expect(message).To(ContainSubstring("link-local"))
+	})
+})
+
+var _ = Describe("An app that somebody has edited by hand", func() {
+	It("keeps its name and source, and gets its versions back on request", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, note)
+		patch := func(text string) (string, error) {
+			return t.TryKubectl(ctx, nil, "patch", "appinfo", "charts.note", "--namespace", t.Namespace, "--type", "merge", "--patch", text)
+		}
+		for field, text := range map[string]string{
+			"app": `{"spec":{"app":"other"}}`, "sourceRef": `{"spec":{"sourceRef":{"name":"other"}}}`,
+		} {
+			out, err := patch(text)
+			Expect(err).To(HaveOccurred())
+			Expect(out).To(ContainSubstring(field + " is immutable"))
+		}
+		_, err := patch(`{"spec":{"offers":[]}}`)
+		Expect(err).NotTo(HaveOccurred())
+		requestSync(ctx, t, "edited")
+		Eventually(func() []v1alpha1.Offer { return t.App(ctx, "note").Spec.Offers }).WithContext(ctx).Should(HaveLen(1))
+		t.WaitTrue(ctx, t.App(ctx, "note"), v1alpha1.ConditionReady)
+	})
+})
