@@ -61,8 +61,8 @@ const (
 	// syncs is how many sources are synchronised at once.
 	syncs = 4
 	// workersPerTurn is how many reconciles of instances run at once for each that
-	// may have an operation: most of them only look.
-	workersPerTurn = 4
+	// may have an operation: most of them only look, or wait for a hook.
+	workersPerTurn = 16
 	// changeBuffer holds changes of health until the controller reads them.
 	changeBuffer = 1024
 )
@@ -227,13 +227,13 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinstance"),
 		Catalog: p.catalog, Clients: func(t release.Tenant) release.Client { return p.clients.For(t) }, Monitor: p.monitor, Tenants: p.tenants,
 	}
-	line := turns.New(o.installs, instances.Wake)
+	installs, removals := turns.New(o.installs, instances.Wake), turns.New(o.installs, instances.Wake)
+	instances.Turns, instances.Removals = installs, removals
 	options := func(kind string, workers int) controller.Options {
 		return controller.Options{MaxConcurrentReconciles: workers, LogConstructor: logConstructor(mgr.GetLogger(), kind)}
 	}
-	instances.Turns = line
 	return errors.Join(
-		metrics.Registry.Register(line),
+		metrics.Registry.Register(turns.Gauges{installs, removals}),
 		indexes(ctx, mgr),
 		(&marketsource.Reconciler{
 			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("marketsource"), RepositoryURL: p.url,

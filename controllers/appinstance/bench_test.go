@@ -70,7 +70,7 @@ func (b *bench) restart() {
 	DeferCleanup(monitor.Close)
 	b.reconciler = &appinstance.Reconciler{
 		Client: b.client, Recorder: &events.FakeRecorder{}, Monitor: monitor,
-		Turns:   turns.New(4, func(types.NamespacedName) {}),
+		Turns: turns.New(4, func(types.NamespacedName) {}), Removals: turns.New(4, func(types.NamespacedName) {}),
 		Clients: func(t release.Tenant) release.Client { return clients.For(t) },
 		Tenants: &tenant.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
 		Catalog: &catalog.Catalog{

@@ -61,6 +61,7 @@ func (r *Reconciler) forget(s *scope) {
 	key := client.ObjectKeyFromObject(s.instance)
 	r.Monitor.Untrack(key)
 	r.Turns.Forget(key)
+	r.Removals.Forget(key)
 	r.compared.forget(key)
 	r.owed.Delete(key)
 	r.told.Delete(key)

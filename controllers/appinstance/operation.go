@@ -37,11 +37,12 @@ const again = time.Millisecond
 // how it has ended is noted. A milestone is set by the caller.
 func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operation, do func(context.Context) error) error {
 	key := client.ObjectKeyFromObject(s.instance)
-	if !r.Turns.Take(key) {
+	line := r.lineOf(next)
+	if !line.Take(key) {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, errors.New(
 			"waiting for its turn: as many instances are worked on as may be at once"))
 	}
-	defer r.Turns.Give(key)
+	defer line.Give(key)
 	if err := s.endInterrupted(ctx, next); err != nil {
 		return status.At(v1alpha1.ConditionApplied, err)
 	}
@@ -108,6 +109,7 @@ func (r *Reconciler) endWithNamespace(s *scope) error {
 // goes through unless its namespace is deleted.
 func (r *Reconciler) bound(ctx context.Context, instance *v1alpha1.AppInstance, next v1alpha1.Operation) (context.Context, func()) {
 	ctx, late := context.WithTimeoutCause(ctx, timeout(instance), errTooLong)
+	ctx = r.yielding(ctx, client.ObjectKeyFromObject(instance), next)
 	ctx, end := r.running.begin(ctx, instance, next)
 	// What was changed since this reconcile has read the instance, and before it
 	// could be told, is in the cache already.

@@ -18,7 +18,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -41,8 +40,8 @@ type Reconciler struct {
 	Monitor  release.Monitor
 	// Tenants acts as the tenant, for the objects that values come from.
 	Tenants Tenants
-	// Turns bounds how many operations run at once.
-	Turns Turns
+	// Turns bounds how many operations run at once, and Removals how many removals.
+	Turns, Removals Turns
 
 	running  operations
 	compared comparisons
@@ -57,18 +56,6 @@ type Reconciler struct {
 // Tenants gives a client that may do what a service account may do.
 type Tenants interface {
 	ClientFor(tenant release.Tenant) (client.Client, error)
-}
-
-// Turns lets a bounded number of instances have an operation at once, fair among
-// namespaces.
-type Turns interface {
-	// Take reports whether it is the instance's turn. Otherwise it waits in line,
-	// and is reconciled again when its turn has come.
-	Take(instance types.NamespacedName) bool
-	// Give ends the turn.
-	Give(instance types.NamespacedName)
-	// Forget takes the instance out of the line.
-	Forget(instance types.NamespacedName)
 }
 
 // scope is what one reconcile knows.

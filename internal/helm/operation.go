@@ -60,7 +60,7 @@ func (c *Client) begin(ctx context.Context) (*operation, error) {
 	o.action = &action.Configuration{
 		RESTClientGetter: factory{o},
 		Releases:         o.store,
-		KubeClient:       o.cluster,
+		KubeClient:       yielding{o.cluster},
 		Log:              silent,
 		HookOutputFunc:   func(_, _, _ string) io.Writer { return io.Discard },
 	}

@@ -91,6 +91,7 @@ func (k *Keeper) Release(ctx context.Context) error {
 		return fmt.Errorf("remove finalizer: %w", err)
 	}
 	k.released = true
+	k.announce(ctx, nil, nil)
 	return nil
 }
 

@@ -35,6 +35,7 @@ func (l *line) place(n *namespace) {
 type namespace struct {
 	queue    list.List // of tickets
 	held     int       // places, taken or reserved
+	paused   int       // operations that have given their place to others
 	heldThen int       // when it was placed
 	since    uint64    // the move that placed it
 	index    int       // in line

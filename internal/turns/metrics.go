@@ -3,19 +3,26 @@ package turns
 import "github.com/prometheus/client_golang/prometheus"
 
 var (
-	runningNow = prometheus.NewDesc("appmarket_operations_running", "How many instances Helm works on.", nil, nil)
+	runningNow = prometheus.NewDesc("appmarket_operations_running", "How many instances have an operation under way, those included that wait for a hook.", nil, nil)
 	waitingNow = prometheus.NewDesc("appmarket_operations_waiting", "How many instances wait for their turn with Helm.", nil, nil)
 )
 
-// Describe tells of the gauges, for a registry of metrics.
-func (*Turns) Describe(to chan<- *prometheus.Desc) {
+// Gauges collects the metrics of several Turns, added up.
+type Gauges []*Turns
+
+// Describe sends the gauges, for a registry of metrics.
+func (Gauges) Describe(to chan<- *prometheus.Desc) {
 	to <- runningNow
 	to <- waitingNow
 }
 
 // Collect reads the gauges. There is no label for the namespace: their number is
 // not bounded.
-func (t *Turns) Collect(to chan<- prometheus.Metric) {
-	to <- prometheus.MustNewConstMetric(runningNow, prometheus.GaugeValue, float64(t.Running()))
-	to <- prometheus.MustNewConstMetric(waitingNow, prometheus.GaugeValue, float64(t.Waiting()))
+func (g Gauges) Collect(to chan<- prometheus.Metric) {
+	var running, waiting int
+	for _, t := range g {
+		running, waiting = running+t.Running(), waiting+t.Waiting()
+	}
+	to <- prometheus.MustNewConstMetric(runningNow, prometheus.GaugeValue, float64(running))
+	to <- prometheus.MustNewConstMetric(waitingNow, prometheus.GaugeValue, float64(waiting))
 }

@@ -51,6 +51,9 @@ func (m *model) held(namespace string) int {
 	return count
 }
 
+// mayHold reports whether the namespace of an instance may have one more place.
+func (m *model) mayHold(who string) bool { return m.held(namespaceOf(who)) < max(m.limit/2, 1) }
+
 func (m *model) moved(who string) {
 	m.moves++
 	m.since[namespaceOf(who)] = m.moves
@@ -71,7 +74,7 @@ func (m *model) take(who string) bool {
 		return true
 	case slices.Contains(m.line, who):
 		return false
-	case len(m.running)+len(m.reserved) < m.limit:
+	case len(m.running)+len(m.reserved) < m.limit && m.mayHold(who):
 		m.running = append(m.running, who)
 		m.moved(who)
 		return true
@@ -121,7 +124,7 @@ func (m *model) lapse() []string {
 // fill gives each free place to the best of all that wait.
 func (m *model) fill(now time.Time) []string {
 	var told []string
-	for len(m.running)+len(m.reserved) < m.limit && len(m.line) > 0 {
+	for len(m.running)+len(m.reserved) < m.limit && slices.ContainsFunc(m.line, m.mayHold) {
 		best := 0
 		for i, who := range m.line {
 			a, b := namespaceOf(who), namespaceOf(m.line[best])
@@ -142,7 +145,7 @@ func TestTurnsDoAsTheModel(t *testing.T) {
 	for seed := range uint64(100) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
-			m := &model{limit: 1 + random.IntN(5), since: map[string]int{}}
+			m := &model{limit: 1 + random.IntN(8), since: map[string]int{}}
 			s := newStage(m.limit)
 			var done []string
 			for range 300 {

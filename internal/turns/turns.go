@@ -7,6 +7,12 @@
 // its worker goes on with something else; nobody sleeps here. When a place is given
 // back it is reserved for the next in line, who is told and takes it.
 //
+// No namespace has more than half of the places, or one where there is only one, however
+// many are free: operations that do not end keep no other namespace waiting. A place stands
+// for work of the operator: an operation that only waits, for a hook say, pauses, and takes
+// a place again to go on. So that paused operations do not take all workers, only so many
+// may pause; the others keep their places.
+//
 // The next is of the namespace that holds the fewest places; of several such, of
 // the one that has held so few for longest; and in a namespace, whoever came first.
 // With one place that is round robin. With more of them, neither a thousand waiting
@@ -19,6 +25,7 @@ package turns
 
 import (
 	"container/list"
+	"context"
 	"sync"
 	"time"
 
@@ -33,12 +40,13 @@ const reservation = 30 * time.Second
 // for one. Its methods may be called side by side.
 type Turns struct {
 	limit  int
+	share  int // of the places that one namespace may have
 	notify func(types.NamespacedName)
 
 	mu         sync.Mutex
 	tickets    map[types.NamespacedName]*ticket
 	namespaces map[string]*namespace
-	count      [3]int // tickets by state
+	count      [states]int // tickets by state
 	line       line
 	reserved   list.List // of tickets, the oldest reservation first
 	lapses     *time.Timer
@@ -49,8 +57,9 @@ type Turns struct {
 // succeeds, if it comes within 30 seconds. It is called by whoever gave the place
 // back, or by a timer, without a lock: it may call Turns, and should not block.
 func New(limit int, notify func(types.NamespacedName)) *Turns {
+	limit = max(limit, 1)
 	return &Turns{
-		limit: max(limit, 1), notify: notify,
+		limit: limit, share: max(limit/2, 1), notify: notify,
 		tickets: map[types.NamespacedName]*ticket{}, namespaces: map[string]*namespace{},
 	}
 }
@@ -69,26 +78,88 @@ func (t *Turns) Take(instance types.NamespacedName) bool {
 		t.reserved.Remove(k.at)
 		t.turn(k, running)
 	}
-	return k.state == running
+	return k.isUnderWay()
 }
 
 // Give gives the place of an instance back. It does nothing for one that has not
 // taken any, even if one is reserved for it.
 func (t *Turns) Give(instance types.NamespacedName) {
-	t.leave(instance, func(s state) bool { return s == running })
+	t.leave(instance, (*ticket).isUnderWay)
+}
+
+// pausedPerPlace bounds the operations that are paused, for each place.
+const pausedPerPlace = 4
+
+// Pause gives the place of an instance to others while its operation only waits. The
+// operation goes on after Resume. It does nothing for an instance without a place, and
+// where too many are paused.
+func (t *Turns) Pause(instance types.NamespacedName) {
+	t.mu.Lock()
+	var next []types.NamespacedName
+	k, known := t.tickets[instance]
+	if known && k.state == running && t.count[paused] < pausedPerPlace*t.limit && k.namespace.paused < t.limit {
+		t.turn(k, paused)
+		k.namespace.held--
+		k.namespace.paused++
+		t.line.place(k.namespace)
+		next = t.reserve()
+	}
+	t.mu.Unlock()
+	t.tell(next)
+}
+
+// Resume takes a place again for an operation that was paused. It waits for one, before
+// the instances of the same namespace that have not begun, until the context ends: the
+// operation then goes on without, to its end.
+func (t *Turns) Resume(ctx context.Context, instance types.NamespacedName) {
+	t.mu.Lock()
+	k, known := t.tickets[instance]
+	if !known || k.state != paused {
+		t.mu.Unlock()
+		return
+	}
+	n := k.namespace
+	if t.hasPlaceFor(n) {
+		t.goOn(k)
+		t.line.place(n)
+		t.mu.Unlock()
+		return
+	}
+	k.resumed = make(chan struct{})
+	k.at = n.queue.PushFront(k)
+	t.line.place(n)
+	t.mu.Unlock()
+	select {
+	case <-k.resumed:
+	case <-ctx.Done():
+		t.mu.Lock()
+		if k.state == paused {
+			n.queue.Remove(k.at)
+			t.line.place(n)
+		}
+		k.resumed = nil
+		t.mu.Unlock()
+	}
+}
+
+// goOn gives a place to an operation that was paused.
+func (t *Turns) goOn(k *ticket) {
+	t.turn(k, running)
+	k.namespace.held++
+	k.namespace.paused--
 }
 
 // Forget takes an instance out of the line, or gives back what is reserved for it:
 // it needs no turn any more. A place that it has taken it keeps until Give.
 func (t *Turns) Forget(instance types.NamespacedName) {
-	t.leave(instance, func(s state) bool { return s != running })
+	t.leave(instance, func(k *ticket) bool { return !k.isUnderWay() })
 }
 
-// Running is how many instances have taken a place.
+// Running returns how many instances have an operation under way, paused ones included.
 func (t *Turns) Running() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.count[running]
+	return t.count[running] + t.count[paused]
 }
 
 // Waiting is how many instances are in line, or are told and have not come yet.
@@ -105,7 +176,11 @@ type ticket struct {
 	state     state
 	at        *list.Element // in the queue of its namespace, or among the reserved
 	until     time.Time     // when a reservation lapses
+	resumed   chan struct{} // closed when a paused operation that waits for a place has one
 }
+
+// isUnderWay reports whether the operation of the instance has begun.
+func (k *ticket) isUnderWay() bool { return k.state == running || k.state == paused }
 
 type state int
 
@@ -113,10 +188,12 @@ const (
 	waiting state = iota
 	reserved
 	running
+	paused
+	states int = iota
 )
 
-// admit gives an instance that is new a place if one is free, which is never so
-// while anybody waits, or else puts it in line.
+// admit gives an instance that is new a place if its namespace may have one that is free,
+// which is never so while another instance of the namespace waits, or else puts it in line.
 func (t *Turns) admit(instance types.NamespacedName) *ticket {
 	n := t.namespaces[instance.Namespace]
 	if n == nil {
@@ -124,7 +201,7 @@ func (t *Turns) admit(instance types.NamespacedName) *ticket {
 		t.namespaces[instance.Namespace] = n
 	}
 	k := &ticket{instance: instance, namespace: n}
-	if t.free() {
+	if t.hasPlaceFor(n) {
 		k.state = running
 		n.held++
 	} else {
@@ -137,7 +214,10 @@ func (t *Turns) admit(instance types.NamespacedName) *ticket {
 	return k
 }
 
-func (t *Turns) free() bool { return t.count[running]+t.count[reserved] < t.limit }
+// hasPlaceFor reports whether a place is free and the namespace may have it.
+func (t *Turns) hasPlaceFor(n *namespace) bool {
+	return t.count[running]+t.count[reserved] < t.limit && n.held < t.share
+}
 
 func (t *Turns) turn(k *ticket, to state) {
 	t.count[k.state]--
@@ -145,12 +225,12 @@ func (t *Turns) turn(k *ticket, to state) {
 	k.state = to
 }
 
-// leave drops the ticket of an instance if it is in such a state, and hands on what
-// that frees.
-func (t *Turns) leave(instance types.NamespacedName, in func(state) bool) {
+// leave drops the ticket of an instance if the function says so, and hands on what that
+// frees.
+func (t *Turns) leave(instance types.NamespacedName, in func(*ticket) bool) {
 	t.mu.Lock()
 	var next []types.NamespacedName
-	if k, known := t.tickets[instance]; known && in(k.state) {
+	if k, known := t.tickets[instance]; known && in(k) {
 		t.drop(k)
 		next = t.reserve()
 	}
@@ -169,11 +249,13 @@ func (t *Turns) drop(k *ticket) {
 		n.held--
 	case running:
 		n.held--
+	case paused:
+		n.paused--
 	}
 	t.count[k.state]--
 	delete(t.tickets, k.instance)
 	t.line.place(n)
-	if n.held == 0 && n.queue.Len() == 0 {
+	if n.held == 0 && n.paused == 0 && n.queue.Len() == 0 {
 		delete(t.namespaces, k.instance.Namespace)
 	}
 }
@@ -181,9 +263,16 @@ func (t *Turns) drop(k *ticket) {
 // reserve keeps the free places for those whose turn it is, and returns them.
 func (t *Turns) reserve() []types.NamespacedName {
 	var next []types.NamespacedName
-	for t.free() && len(t.line.waiting) > 0 {
+	// The first namespace holds fewest: when it may have no more, none may.
+	for len(t.line.waiting) > 0 && t.hasPlaceFor(t.line.waiting[0]) {
 		n := t.line.waiting[0]
 		k := n.queue.Remove(n.queue.Front()).(*ticket)
+		if k.state == paused {
+			t.goOn(k)
+			close(k.resumed)
+			t.line.place(n)
+			continue
+		}
 		t.turn(k, reserved)
 		k.until = time.Now().Add(reservation)
 		k.at = t.reserved.PushBack(k)
