@@ -35,6 +35,12 @@ var _ = Describe("AppInstallTask", func() {
 		Entry("removed at once", change("spec.ttlSecondsAfterFinished: 59"), "should be greater than or equal to 60"),
 		Entry("removed after more than a year", change("spec.ttlSecondsAfterFinished: 31536001"), "should be less than or equal to 31536000"),
 		Entry("with another answer to missing inputs", change("spec.onMissingInput: Guess"), `Unsupported value: "Guess"`),
+		Entry("that rolls back to a version", change("spec.action: Rollback\nspec.version: 1.0.0"), "version, values, valuesFrom and envs may only be set if action is Install, Upgrade, Clone or Adopt"),
+		Entry("that rolls back with values", change("spec.action: Rollback\nspec.values: {a: 1}"), "version, values, valuesFrom and envs may only be set"),
+		Entry("that stops with inputs", change("spec.action: Stop\nspec.envs: [{name: A, value: a}]"), "version, values, valuesFrom and envs may only be set"),
+		Entry("that removes with a title", change("spec.action: Uninstall\nspec.title: Mine"), "title, entrances, credentialRef and purchaseRequestRef may only be set"),
+		Entry("that installs what is older", change("spec.allowDowngrade: true"), "allowDowngrade may only be set if action is Upgrade"),
+		Entry("that installs all", change("spec.all: true"), "all may only be set if action is Uninstall"),
 		Entry("with an input of two values", change("spec.envs: [{name: A, value: a, valueFrom: {secretKeyRef: {name: s, key: k}}}]"), "exactly one of value and valueFrom must be set"),
 	)
 

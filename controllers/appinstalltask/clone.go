@@ -29,6 +29,10 @@ func (r *Reconciler) checkOrigin(ctx context.Context, s *scope, p *findings) err
 	case origin.Spec.AppRef.Name != s.task.Spec.App.Name || origin.Spec.AppRef.Source != s.task.Spec.App.Source:
 		p.add(outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
 			"instance %s is of app %s of source %s, spec.app names another", name, origin.Spec.AppRef.Name, origin.Spec.AppRef.Source)))
+	case origin.Spec.Revision != 0 && (s.task.Spec.Version == "" || s.task.Spec.Values == nil && s.task.Spec.ValuesFrom == nil):
+		p.add(outcome.Stalled(v1alpha1.ReasonWrongState, fmt.Errorf(
+			"instance %q is pinned to revision %d by spec.revision, so that its spec.values are not those that run: "+
+				"set spec.version and spec.values of the task, or use action Upgrade on the instance first", name, origin.Spec.Revision)))
 	default:
 		s.origin = origin
 	}
