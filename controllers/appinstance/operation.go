@@ -109,8 +109,8 @@ func (r *Reconciler) endWithNamespace(s *scope) error {
 // goes through unless its namespace is deleted.
 func (r *Reconciler) bound(ctx context.Context, instance *v1alpha1.AppInstance, next v1alpha1.Operation) (context.Context, func()) {
 	ctx, late := context.WithTimeoutCause(ctx, timeout(instance), errTooLong)
-	ctx = r.yielding(ctx, client.ObjectKeyFromObject(instance), next)
 	ctx, end := r.running.begin(ctx, instance, next)
+	ctx = r.yielding(ctx, client.ObjectKeyFromObject(instance), next)
 	// What was changed since this reconcile has read the instance, and before it
 	// could be told, is in the cache already.
 	live := &v1alpha1.AppInstance{}

@@ -144,8 +144,11 @@ func (a *act) wish(spec *v1alpha1.AppInstallTaskSpec) {
 	case v1alpha1.ActionUpgrade:
 		spec.Version = newer
 	}
-	if a.own != nil {
-		spec.Values = a.own.raw()
+	switch a.action {
+	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionUpgrade, v1alpha1.ActionAdopt:
+		if a.own != nil {
+			spec.Values = a.own.raw()
+		}
 	}
 	spec.OnFailure = a.onFailure
 }
