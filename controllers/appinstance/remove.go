@@ -101,10 +101,7 @@ func (s *scope) allRetained() []v1alpha1.ObjectReference {
 
 // keptMessage says how many objects were kept.
 func keptMessage(n int) string {
-	if n == 1 {
-		return "1 object is kept, see status.retained of the instance"
-	}
-	return fmt.Sprintf("%d objects are kept, see status.retained of the instance", n)
+	return counted(n, "object is", "objects are") + " kept, see status.retained of the instance"
 }
 
 // takeUp strikes off the kept objects that the releases have again.
