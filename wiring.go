@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -37,6 +38,7 @@ import (
 	"github.com/appmarket/operator/internal/fence"
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/license"
 	"github.com/appmarket/operator/internal/manifest"
 	"github.com/appmarket/operator/internal/registry"
@@ -83,8 +85,13 @@ func start(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
+	known, err := kinds.New(cfg)
+	if err != nil {
+		return fmt.Errorf("set up kinds: %w", err)
+	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme:                              scheme,
+		MapperProvider:                      func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return known, nil },
 		Metrics:                             metricsserver.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress:              o.probeAddress,
 		LeaderElection:                      o.leaderElection,
@@ -96,7 +103,7 @@ func start(ctx context.Context, o *options) error {
 	if err != nil {
 		return fmt.Errorf("make manager: %w", err)
 	}
-	p, err := newParts(mgr, o)
+	p, err := newParts(mgr, known, o)
 	if err != nil {
 		return err
 	}
@@ -145,7 +152,7 @@ type parts struct {
 	cluster  *cluster.Cluster
 }
 
-func newParts(mgr ctrl.Manager, o *options) (*parts, error) {
+func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find own program: %w", err)
@@ -167,7 +174,7 @@ func newParts(mgr ctrl.Manager, o *options) (*parts, error) {
 	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{Damaged: p.reportDamage}); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	if p.clients, err = helm.NewClients(mgr.GetConfig(), mgr.GetRESTMapper(), helm.WithGuard(p.sandbox)); err != nil {
+	if p.clients, err = helm.NewClients(mgr.GetConfig(), known, helm.WithGuard(p.sandbox)); err != nil {
 		return nil, fmt.Errorf("set up Helm: %w", err)
 	}
 	if p.cluster, err = cluster.New(mgr.GetConfig(), mgr.GetRESTMapper()); err != nil {

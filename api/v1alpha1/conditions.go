@@ -264,6 +264,7 @@ const (
 	// * "AdoptFailed"
 	// * "RevisionNotFound"
 	// * "TimedOut"
+	// * "KindMissing"
 	// * "PermissionDenied"
 	// * "SchemaViolation"
 	// * "RenderFailed"

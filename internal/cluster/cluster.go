@@ -93,6 +93,7 @@ func (c *Cluster) Check(ctx context.Context, wish preflight.Wish) ([]preflight.P
 	if err != nil {
 		return nil, err
 	}
+	meta.MaybeResetRESTMapper(c.mapper)
 	if facts.Kinds, err = c.kinds(demand.Kinds()); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package helm
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -160,11 +161,18 @@ func (o *operation) guard(spec Spec, unit *chart.Chart, history []*release.Relea
 // run settles what was cut off, and installs or upgrades.
 func (o *operation) run(spec Spec, unit *chart.Chart, wish string, history []*release.Release) error {
 	o.chart = unit.Name()
-	err := o.settle(history)
+	err := o.client.clients.kinds.Refresh(o.ctx, 0)
 	if err != nil {
 		return err
 	}
+	if err := o.settle(history); err != nil {
+		return err
+	}
+	o.forgive(history)
 	if o.action.Capabilities, err = o.knownCapabilities(unit); err != nil {
+		return err
+	}
+	if err := o.remember(incomplete(history)); err != nil {
 		return err
 	}
 	labels := o.resumeRun(wish, spec.Labels, history)
@@ -205,7 +213,7 @@ func (o *operation) install(spec Spec, unit *chart.Chart, labels map[string]stri
 	install := action.NewInstall(o.action)
 	install.ReleaseName, install.Namespace = spec.Name, o.client.tenant.Namespace
 	install.Labels, install.Timeout = labels, cmp.Or(spec.Timeout, DefaultTimeout)
-	install.PostRenderer = keepClaims{}
+	install.PostRenderer = rendered{o.cluster}
 	install.SkipSchemaValidation, install.DisableOpenAPIValidation = true, true
 	// Replace makes a next revision over one that failed. It deletes nothing.
 	install.Replace = again
@@ -218,18 +226,39 @@ func (o *operation) upgrade(spec Spec, unit *chart.Chart, labels map[string]stri
 	upgrade := action.NewUpgrade(o.action)
 	upgrade.Namespace, upgrade.MaxHistory = o.client.tenant.Namespace, max(spec.MaxHistory, 0)
 	upgrade.Labels, upgrade.Timeout = labels, cmp.Or(spec.Timeout, DefaultTimeout)
-	upgrade.PostRenderer = keepClaims{}
+	upgrade.PostRenderer = rendered{o.cluster}
 	upgrade.SkipSchemaValidation, upgrade.DisableOpenAPIValidation = true, true
 	upgrade.ResetValues = true
 	_, err := upgrade.RunWithContext(context.Background(), spec.Name, unit, spec.Values)
 	return err
 }
 
+// forgive has the objects of recorded revisions left out whose kinds the cluster no
+// longer has: they are gone with their kind.
+func (o *operation) forgive(history []*release.Release) {
+	o.cluster.present = map[string]bool{}
+	for _, revision := range history {
+		o.cluster.present[revision.Manifest] = true
+	}
+}
+
+// rendered sees the manifest of a new revision before Helm reads it.
+type rendered struct{ cluster *cluster }
+
+// Run returns the manifest that keeps volume claims. Nothing is left out of it, even
+// if it is that of a recorded revision.
+func (r rendered) Run(manifest *bytes.Buffer) (*bytes.Buffer, error) {
+	kept, err := keepClaims{}.Run(manifest)
+	if err == nil {
+		delete(r.cluster.present, kept.String())
+	}
+	return kept, err
+}
+
 // knownCapabilities are those of the cluster, left to Helm to find where the
 // chart brings kinds of its own.
 func (o *operation) knownCapabilities(unit *chart.Chart) (*chartutil.Capabilities, error) {
 	if len(unit.CRDObjects()) > 0 {
-		o.client.clients.forget()
 		return nil, nil
 	}
 	return o.client.clients.known(o.ctx)

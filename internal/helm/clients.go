@@ -10,18 +10,22 @@ import (
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chartutil"
 	core "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/transport"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/tenant"
 )
 
-// capabilitiesAge is how long .Capabilities may lag behind the cluster.
-const capabilitiesAge = 30 * time.Second
+const (
+	// versionAge is how long the Kubernetes version of .Capabilities may lag behind the
+	// cluster.
+	versionAge = 30 * time.Second
+	// capabilitiesAge is how long the kinds of .Capabilities may lag behind the cluster.
+	// An operation asks before it renders.
+	capabilitiesAge = time.Second
+)
 
 // Clients makes Helm clients for tenants. All share one transport and what is
 // known of the cluster's kinds, which is asked for with the operator's identity,
@@ -29,14 +33,13 @@ const capabilitiesAge = 30 * time.Second
 type Clients struct {
 	transport http.RoundTripper
 	host      string
-	mapper    meta.RESTMapper
-	discovery discovery.CachedDiscoveryInterface
+	kinds     *kinds.Kinds
 	guard     hydrate.Renderer
 	chunks    chunkSizes
 
-	mu           sync.Mutex
-	capabilities *chartutil.Capabilities
-	asked        time.Time
+	mu      sync.Mutex
+	version *chartutil.KubeVersion
+	asked   time.Time
 }
 
 // Option changes what Clients do.
@@ -75,10 +78,8 @@ func (r inCluster) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.
 }
 
 // NewClients makes Clients that reach the cluster with cfg, which must be allowed
-// to impersonate the service accounts and their groups. The mapper knows the
-// kinds of the cluster and learns of new ones by itself, as that of a manager of
-// controller-runtime does.
-func NewClients(cfg *rest.Config, mapper meta.RESTMapper, options ...Option) (*Clients, error) {
+// to impersonate the service accounts and their groups.
+func NewClients(cfg *rest.Config, known *kinds.Kinds, options ...Option) (*Clients, error) {
 	base, err := rest.TransportFor(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("make transport: %w", err)
@@ -88,14 +89,9 @@ func NewClients(cfg *rest.Config, mapper meta.RESTMapper, options ...Option) (*C
 		return nil, fmt.Errorf("read address of the cluster: %w", err)
 	}
 	c := &Clients{
-		transport: base, host: host.String(), mapper: mapper,
+		transport: base, host: host.String(), kinds: known,
 		chunks: chunkSizes{whole: core.MaxSecretSize, chunk: chunkBytes},
 	}
-	asOperator, err := discovery.NewDiscoveryClientForConfig(c.config(base))
-	if err != nil {
-		return nil, fmt.Errorf("make discovery client: %w", err)
-	}
-	c.discovery = memory.NewMemCacheClient(asOperator)
 	for _, option := range options {
 		option(c)
 	}
@@ -128,7 +124,7 @@ func (c *Clients) known(ctx context.Context) (*chartutil.Capabilities, error) {
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		capabilities, err := c.ask()
+		capabilities, err := c.ask(ctx)
 		answers <- answer{capabilities, err}
 	}()
 	select {
@@ -139,34 +135,31 @@ func (c *Clients) known(ctx context.Context) (*chartutil.Capabilities, error) {
 	}
 }
 
-func (c *Clients) ask() (*chartutil.Capabilities, error) {
+func (c *Clients) ask(ctx context.Context) (*chartutil.Capabilities, error) {
+	if err := c.kinds.Refresh(ctx, capabilitiesAge); err != nil {
+		return nil, err
+	}
+	cluster, err := c.kinds.Discovery(ctx)
+	if err != nil {
+		return nil, err
+	}
+	versions, err := action.GetVersionSet(cluster)
+	if err != nil {
+		return nil, fmt.Errorf("get kinds of the cluster: %w", err)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.capabilities == nil || time.Since(c.asked) > capabilitiesAge {
-		c.discovery.Invalidate()
-		version, err := c.discovery.ServerVersion()
+	if c.version == nil || time.Since(c.asked) > versionAge {
+		version, err := cluster.ServerVersion()
 		if err != nil {
 			return nil, fmt.Errorf("get version of the cluster: %w", err)
 		}
-		kinds, err := action.GetVersionSet(c.discovery)
-		if err != nil {
-			return nil, fmt.Errorf("get kinds of the cluster: %w", err)
-		}
 		c.asked = time.Now()
-		c.capabilities = &chartutil.Capabilities{
-			KubeVersion: chartutil.KubeVersion{Version: version.GitVersion, Major: version.Major, Minor: version.Minor},
-			APIVersions: kinds,
-			HelmVersion: chartutil.DefaultCapabilities.HelmVersion,
-		}
+		c.version = &chartutil.KubeVersion{Version: version.GitVersion, Major: version.Major, Minor: version.Minor}
 	}
-	return c.capabilities.Copy(), nil
-}
-
-// forget has the capabilities asked for anew, after CRDs were installed.
-func (c *Clients) forget() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.capabilities = nil
+	return &chartutil.Capabilities{
+		KubeVersion: *c.version, APIVersions: versions, HelmVersion: chartutil.DefaultCapabilities.HelmVersion,
+	}, nil
 }
 
 // Client carries out operations on the releases of a tenant. Its methods may be

@@ -1,12 +1,15 @@
 package helm
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 
 	"helm.sh/helm/v3/pkg/kube"
 	"helm.sh/helm/v3/pkg/storage"
@@ -18,6 +21,7 @@ import (
 	"k8s.io/cli-runtime/pkg/resource"
 
 	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 // cluster is Helm's way to the cluster, with three differences: it waits no
@@ -34,6 +38,13 @@ type cluster struct {
 	forgiving bool
 	// retained are objects that must not be deleted, as far as was found out.
 	retained map[identity]bool
+	// present are the manifests of recorded revisions, of which objects of kinds that
+	// the cluster no longer has are left out when they are compared with another.
+	present map[string]bool
+	// incomplete are the objects of revisions that are not what Helm compares with and
+	// of which some may be in the cluster.
+	incomplete map[identity][]map[string]any
+	mapper     meta.RESTMapper
 	// operation is what the cluster is used for.
 	operation *operation
 	// phase is the part of the operation that its hooks belong to, such as install,
@@ -43,22 +54,34 @@ type cluster struct {
 	// failure is the last error met, in full: Helm often keeps only its text, or
 	// not even that. A stepFailure stays.
 	failure error
+	mu      sync.Mutex
 }
 
 // IsReachable is for requests to find out.
 func (c *cluster) IsReachable() error { return nil }
 
 // Build reads the objects of a manifest.
-func (c *cluster) Build(reader io.Reader, validate bool) (kube.ResourceList, error) {
-	found, err := c.Client.Build(reader, validate)
-	if err != nil && c.forgiving && onlyMissingKinds(err) {
+func (c *cluster) Build(reader io.Reader, validate bool) (found kube.ResourceList, err error) {
+	defer c.recovered(&err)
+	text, err := io.ReadAll(reader)
+	if err != nil {
+		return nil, err
+	}
+	found, err = c.Client.Build(bytes.NewReader(text), validate)
+	if err != nil && (c.forgiving || c.present[string(text)]) && onlyMissingKinds(err) {
 		err = nil
 	}
 	return found, c.note(err)
 }
 
 // Create creates objects, hooks among them unless this run did so before.
-func (c *cluster) Create(resources kube.ResourceList) (*kube.Result, error) {
+func (c *cluster) Create(resources kube.ResourceList) (_ *kube.Result, err error) {
+	defer c.recovered(&err)
+	if !c.records.begun { // CRDs of the folder crds come before
+		if resources, err = c.withoutServedCRDs(resources); err != nil {
+			return nil, c.note(err)
+		}
+	}
 	var fresh kube.ResourceList
 	for _, info := range resources {
 		keep, err := c.resumeHook(info)
@@ -79,31 +102,15 @@ func (c *cluster) Create(resources kube.ResourceList) (*kube.Result, error) {
 		}
 		return result, c.note(err)
 	}
-	result, err := c.Client.Create(fresh)
-	if err == nil && c.records.begun { // CRDs come before
+	err = c.each(fresh, c.create)
+	if slices.ContainsFunc(fresh, func(info *resource.Info) bool { return isCRD(infoRef(info)) }) {
+		meta.MaybeResetRESTMapper(c.mapper)
+	}
+	if err == nil && c.records.begun {
 		c.changed = true
 		fault.Point(fault.HelmObjectsApplied, c.records.subject())
 	}
-	return result, c.note(err)
-}
-
-// Update brings objects from one state to another. A volume claim that the target
-// goes without stays: one of a release that was adopted bears no mark to be kept. So
-// does what must not be deleted for the sake of claims.
-func (c *cluster) Update(original, target kube.ResourceList, force bool) (*kube.Result, error) {
-	leaving := original.Difference(target)
-	if err := c.retainOf(leaving); err != nil {
-		return nil, err
-	}
-	original = original.Filter(func(info *resource.Info) bool {
-		return target.Contains(info) || !isClaim(info) && !c.isRetained(info)
-	})
-	result, err := c.Client.Update(original, target, force)
-	if err == nil {
-		c.changed = true
-		fault.Point(fault.HelmObjectsApplied, c.records.subject())
-	}
-	return result, c.note(err)
+	return &kube.Result{Created: fresh}, c.note(err)
 }
 
 // Delete deletes hooks.
@@ -116,6 +123,14 @@ func (c *cluster) Delete(resources kube.ResourceList) (*kube.Result, []error) {
 func (c *cluster) DeleteWithPropagationPolicy(
 	resources kube.ResourceList, policy metav1.DeletionPropagation,
 ) (*kube.Result, []error) {
+	if err := c.deleteAll(resources, policy); err != nil {
+		return nil, []error{c.note(err)}
+	}
+	return &kube.Result{Deleted: resources}, nil
+}
+
+func (c *cluster) deleteAll(resources kube.ResourceList, policy metav1.DeletionPropagation) (err error) {
+	defer c.recovered(&err)
 	var doomed kube.ResourceList
 	for _, info := range resources {
 		spared, err := c.spared(info)
@@ -123,27 +138,31 @@ func (c *cluster) DeleteWithPropagationPolicy(
 			spared, err = c.isGoneHook(info)
 		}
 		if err != nil {
-			return nil, []error{c.note(err)}
+			return err
 		}
 		if !spared {
 			doomed.Append(info)
 		}
 	}
 	if err := c.retainOf(doomed); err != nil {
-		return nil, []error{err}
+		return err
 	}
 	doomed = doomed.Filter(func(info *resource.Info) bool { return !c.isRetained(info) })
 	if len(doomed) == 0 {
-		return &kube.Result{}, nil
+		return nil
 	}
-	result, errs := c.Client.DeleteWithPropagationPolicy(doomed, policy)
-	if len(errs) > 0 {
-		_ = c.note(errors.Join(errs...)) // it is the caller's to return
-	}
+	err = c.each(doomed, func(info *resource.Info) error {
+		_, err := resource.NewHelper(info.Client, info.Mapping).DeleteWithOptions(
+			info.Namespace, info.Name, &metav1.DeleteOptions{PropagationPolicy: &policy})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return naming(info, err)
+	})
 	if !isHook(doomed[0]) {
 		c.changed = true
 	}
-	return result, errs
+	return err
 }
 
 func isClaim(info *resource.Info) bool {
@@ -161,7 +180,11 @@ func passing(err error) bool {
 
 // note remembers an error.
 func (c *cluster) note(err error) error {
-	if _, explained := errors.AsType[*stepFailure](c.failure); err != nil && !explained {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, explained := errors.AsType[*stepFailure](c.failure)
+	_, panicked := errors.AsType[*outcome.Panic](c.failure)
+	if err != nil && !explained && !panicked {
 		c.failure = err
 	}
 	return err

@@ -99,8 +99,14 @@ func (o *operation) drift(name string) ([]*deviation, error) {
 	if present == nil {
 		return nil, nil
 	}
+	if err := o.client.clients.kinds.Refresh(o.ctx, capabilitiesAge); err != nil {
+		return nil, err
+	}
 	objects, err := o.intended(present)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.findOlderSecrets(objects, history); err != nil {
 		return nil, err
 	}
 	found, failed := make([]*deviation, len(objects)), make([]error, len(objects))
@@ -151,11 +157,7 @@ type deviation struct {
 // lookSafely is look, with an error for a panic: nobody recovers one in a goroutine
 // of ours, and what is compared is in the hands of tenants.
 func (i intended) lookSafely() (found *deviation, err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			err = fmt.Errorf("panic: %v", fault)
-		}
-	}()
+	defer i.operation.cluster.recovered(&err)
 	return i.look()
 }
 
@@ -169,7 +171,7 @@ func (i intended) look() (*deviation, error) {
 		return nil, err
 	}
 	var found *deviation
-	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	err = retry.RetryOnConflict(conflicts, func() error {
 		found, err = i.compare(objects)
 		return err
 	})
@@ -199,13 +201,13 @@ func (i intended) compare(objects dynamic.ResourceInterface) (*deviation, error)
 	if err != nil {
 		return nil, err
 	}
-	change, err := threeWay(wanted, live)
-	if err != nil || change.body == nil {
+	change, err := patchTo(wanted, live, i.olderData(wanted, live)...)
+	if err != nil || change.isEmpty() {
 		return nil, err
 	}
-	after, err := change.send(i.operation.ctx, objects, live, metav1.DryRunAll)
+	after, err := change.send(i.operation.ctx, objects, metav1.DryRunAll)
 	if refused(err) {
-		after, err = change.predict(live)
+		after, err = change.expected, nil
 	}
 	if err != nil {
 		return nil, err
@@ -231,16 +233,16 @@ func (d *deviation) correct() error {
 		_, err := objects.Create(d.operation.ctx, d.object, metav1.CreateOptions{FieldManager: kube.ManagedFieldsManager})
 		return err
 	}
-	_, err = d.patch.send(d.operation.ctx, objects, d.live)
+	_, err = d.patch.send(d.operation.ctx, objects)
 	if !apierrors.IsConflict(err) {
 		return err
 	}
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	return retry.RetryOnConflict(conflicts, func() error {
 		now, err := d.compare(objects)
 		if err != nil || now == nil {
 			return err
 		}
-		_, err = now.patch.send(d.operation.ctx, objects, now.live)
+		_, err = now.patch.send(d.operation.ctx, objects)
 		return err
 	})
 }

@@ -15,14 +15,13 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/kinds"
 )
 
 // apiServer is the one that all tests of releases share.
@@ -30,7 +29,7 @@ var apiServer struct {
 	once    sync.Once
 	env     *envtest.Environment
 	config  *rest.Config
-	mapper  meta.RESTMapper
+	mapper  *kinds.Kinds
 	clients *helm.Clients
 	admin   *kubernetes.Clientset
 	err     error
@@ -42,12 +41,7 @@ func startAPIServer() {
 		return
 	}
 	apiServer.config.QPS = -1
-	web, err := rest.HTTPClientFor(apiServer.config)
-	if err != nil {
-		apiServer.err = err
-		return
-	}
-	if apiServer.mapper, apiServer.err = apiutil.NewDynamicRESTMapper(apiServer.config, web); apiServer.err != nil {
+	if apiServer.mapper, apiServer.err = kinds.New(apiServer.config); apiServer.err != nil {
 		return
 	}
 	if apiServer.admin, apiServer.err = kubernetes.NewForConfig(apiServer.config); apiServer.err != nil {

@@ -49,6 +49,10 @@ func (o *operation) judge(reason string, err error) error {
 	case o.ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", oneLine(withoutDetails(err.Error())), o.ctx.Err())
 	}
+	// Helm keeps texts only; the stack is for the log of the caller.
+	if panicked, ok := errors.AsType[*outcome.Panic](o.cluster.failure); ok {
+		return panicked
+	}
 	text := err.Error()
 	if failure := o.cluster.failure; failure != nil && !strings.Contains(text, failure.Error()) {
 		text += ": " + failure.Error()
@@ -69,8 +73,7 @@ func (o *operation) judgeText(reason, text string) error {
 		return outcome.Failed(v1alpha1.ReasonPermissionDenied, sentence(strings.Join(denials, "; ")))
 	}
 	if kinds := absentKinds(text); len(kinds) > 0 {
-		return outcome.Failed(reason, sentence(fmt.Sprintf(
-			"the cluster does not know %s; install the CRD", strings.Join(kinds, ", "))))
+		return outcome.Failed(v1alpha1.ReasonKindMissing, noMatchError(kinds))
 	}
 	if m := conflict.FindStringSubmatch(text); m != nil {
 		return outcome.Failed(reason, sentence(describeConflict(m)))
@@ -114,10 +117,16 @@ func (o *operation) denials(text string) []string {
 	return named
 }
 
+// noMatchError says which kinds the cluster does not serve, and what to do.
+func noMatchError(kinds []string) error {
+	return sentence(fmt.Sprintf("no matches for %s: install the operator that provides the CRD first, or use a version of the app without it",
+		strings.Join(kinds, ", ")))
+}
+
 func absentKinds(text string) []string {
 	var named []string
 	for _, m := range missingKind.FindAllStringSubmatch(text, -1) {
-		kind := fmt.Sprintf("kind %s of %s", m[1], m[2])
+		kind := fmt.Sprintf("kind %q in version %q", m[1], m[2])
 		if !slices.Contains(named, kind) && len(named) < maxNamed {
 			named = append(named, kind)
 		}

@@ -14,13 +14,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -274,11 +273,7 @@ func playOperator(config, namespace, folder string) error {
 	if err != nil {
 		return err
 	}
-	web, err := rest.HTTPClientFor(cfg)
-	if err != nil {
-		return err
-	}
-	mapper, err := apiutil.NewDynamicRESTMapper(cfg, web)
+	mapper, err := kinds.New(cfg)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"helm.sh/helm/v3/pkg/release"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
@@ -19,6 +20,9 @@ import (
 // of the release.
 const managedByMark = "app.kubernetes.io/managed-by"
 
+// secretKind is the kind whose fields can be written but not read.
+var secretKind = corev1.SchemeGroupVersion.WithKind("Secret")
+
 // intended is an object as its release would have it.
 type intended struct {
 	operation *operation
@@ -26,6 +30,8 @@ type intended struct {
 	scalers   *autoscalers
 	ref       ObjectRef
 	object    *unstructured.Unstructured
+	// older is the data that other revisions gave to a Secret.
+	older []map[string]any
 }
 
 // intended are the objects of the manifest of a revision, marked as the release's
@@ -124,4 +130,73 @@ func (i intended) withoutOthers(live *unstructured.Unstructured) (*unstructured.
 		unstructured.RemoveNestedField(wanted.Object, fieldReplicas.path...)
 	}
 	return wanted, err
+}
+
+// remember has the update of the cluster remove what the revisions set.
+func (o *operation) remember(revisions []*release.Release) error {
+	o.cluster.incomplete = map[identity][]map[string]any{}
+	for _, revision := range revisions {
+		objects, err := o.intended(revision)
+		if err != nil {
+			return err
+		}
+		for _, one := range objects {
+			key := identityOf(one.ref)
+			o.cluster.incomplete[key] = append(o.cluster.incomplete[key], one.object.Object)
+		}
+	}
+	return nil
+}
+
+// findOlderSecrets gives the Secrets among the objects the data that they had in other
+// revisions.
+func (o *operation) findOlderSecrets(objects []intended, history []*release.Release) error {
+	secrets := map[identity]*intended{}
+	for i := range objects {
+		if one := &objects[i]; one.object.GroupVersionKind() == secretKind {
+			secrets[identityOf(one.ref)] = one
+		}
+	}
+	for _, revision := range history {
+		if len(secrets) == 0 || !strings.Contains(revision.Manifest, secretKind.Kind) {
+			continue
+		}
+		older, err := o.intended(revision)
+		if err != nil {
+			return err
+		}
+		for _, one := range older {
+			secret := secrets[identityOf(one.ref)]
+			if secret == nil {
+				continue
+			}
+			if data, ok := storedForm(one.object.Object)["data"].(map[string]any); ok {
+				secret.older = append(secret.older, data)
+			}
+		}
+	}
+	return nil
+}
+
+// olderData returns the data that another revision gave to a live Secret and that
+// wanted does not have, as an earlier manifest. Helm leaves a key in a Secret when a
+// chart takes it out of stringData. A key that has another value by now is somebody
+// else's.
+func (i intended) olderData(wanted, live *unstructured.Unstructured) []map[string]any {
+	now, _ := live.Object["data"].(map[string]any)
+	left := map[string]any{}
+	for _, data := range i.older {
+		for key, value := range data {
+			if given, ok := now[key]; ok && reflect.DeepEqual(given, value) {
+				left[key] = value
+			}
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	if wanted.Object["data"] == nil { // keys of others stay
+		wanted.Object["data"] = map[string]any{}
+	}
+	return []map[string]any{{"data": left}}
 }

@@ -81,7 +81,7 @@ func (c *Client) ref(head objectHead, namespace string) ObjectRef {
 
 func (c *Client) mapping(ref ObjectRef) (*meta.RESTMapping, error) {
 	gvk := schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind)
-	mapping, err := c.clients.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	mapping, err := c.clients.kinds.RESTMapping(gvk.GroupKind(), gvk.Version)
 	if err != nil {
 		return nil, fmt.Errorf("find resource of kind %s: %w", gvk.Kind, err)
 	}

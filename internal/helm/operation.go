@@ -56,6 +56,7 @@ func (c *Client) begin(ctx context.Context) (*operation, error) {
 		records:   o.records,
 		store:     o.store,
 		operation: o,
+		mapper:    c.clients.kinds,
 	}
 	o.action = &action.Configuration{
 		RESTClientGetter: factory{o},
@@ -101,7 +102,7 @@ func (o *operation) history(name string) ([]*release.Release, error) {
 type factory struct{ *operation }
 
 func (f factory) ToRESTConfig() (*rest.Config, error)       { return rest.CopyConfig(f.rest), nil }
-func (f factory) ToRESTMapper() (meta.RESTMapper, error)    { return f.client.clients.mapper, nil }
+func (f factory) ToRESTMapper() (meta.RESTMapper, error)    { return f.client.clients.kinds, nil }
 func (f factory) NewBuilder() *resource.Builder             { return resource.NewBuilder(f) }
 func (f factory) DynamicClient() (dynamic.Interface, error) { return dynamic.NewForConfig(f.rest) }
 func (f factory) ToRawKubeConfigLoader() clientcmd.ClientConfig {
@@ -109,8 +110,13 @@ func (f factory) ToRawKubeConfigLoader() clientcmd.ClientConfig {
 	return clientcmd.NewDefaultClientConfig(*clientcmdapi.NewConfig(), overrides)
 }
 
+// ToDiscoveryClient is for charts with CRDs: Helm asks for capabilities once it has made
+// them.
 func (f factory) ToDiscoveryClient() (discovery.CachedDiscoveryInterface, error) {
-	return f.client.clients.discovery, nil
+	if err := f.client.clients.kinds.Refresh(f.ctx, 0); err != nil {
+		return nil, err
+	}
+	return f.client.clients.kinds.Discovery(f.ctx)
 }
 
 func (f factory) KubernetesClientSet() (*kubernetes.Clientset, error) {

@@ -194,7 +194,7 @@ func TestOperationsSayWhatIsWrong(t *testing.T) {
 			"b.yaml": "apiVersion: apps.kubeblocks.io/v1\nkind: Cluster\nmetadata: {name: b}\n",
 		}),
 		reason: v1alpha1.ReasonInstallFailed,
-		want:   "the cluster does not know kind Cluster of apps.kubeblocks.io/v1, kind IngressRoute of traefik.io/v1alpha1; install the CRD",
+		want:   `no matches for kind "Cluster" in version "apps.kubeblocks.io/v1", kind "IngressRoute" in version "traefik.io/v1alpha1": install the operator`,
 	}, {
 		why:     "a template that fails",
 		spec:    spec(map[string]string{"a.yaml": "a: {{ .Values.domain.web }}"}),

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -60,23 +63,59 @@ func (c *Client) earlier(to Rollback, history []*release.Release) (*release.Rele
 	at := slices.IndexFunc(history, func(r *release.Release) bool { return r.Version == to.Revision })
 	if at < 0 {
 		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
-			"roll back release %q: revision %d is not recorded, the oldest is %d", to.Name, to.Revision, history[0].Version))
+			"roll back Helm release %q: Helm has no record of its revision %d, the recorded revisions are %s",
+			to.Name, to.Revision, revisionsOf(history)))
 	}
 	if !everDeployed(history[at : at+1]) {
 		return nil, outcome.Stalled(v1alpha1.ReasonRollbackFailed, fmt.Errorf(
-			"roll back release %q: revision %d was never complete, it is %s", to.Name, to.Revision, history[at].Info.Status))
+			"roll back Helm release %q: its revision %d is %s and was never complete; choose one of the complete revisions: %s",
+			to.Name, to.Revision, history[at].Info.Status, revisionsOf(complete(history))))
 	}
 	return history[at], nil
+}
+
+// complete are the revisions that were complete.
+func complete(history []*release.Release) []*release.Release {
+	var found []*release.Release
+	for i, revision := range history {
+		if everDeployed(history[i : i+1]) {
+			found = append(found, revision)
+		}
+	}
+	return found
+}
+
+// revisionsOf lists the numbers of revisions.
+func revisionsOf(history []*release.Release) string {
+	numbers := make([]string, 0, len(history))
+	for _, revision := range history {
+		numbers = append(numbers, strconv.Itoa(revision.Version))
+	}
+	if len(numbers) == 0 {
+		return "none"
+	}
+	return strings.Join(numbers, ", ")
 }
 
 // rollback settles what was cut off, and goes back.
 func (o *operation) rollback(
 	to Rollback, target *release.Release, wish string, history []*release.Release,
 ) error {
+	if err := o.client.clients.kinds.Refresh(o.ctx, 0); err != nil {
+		return err
+	}
+	if err := o.refuseMissingKinds(target); err != nil {
+		return err
+	}
 	if err := o.settle(history); err != nil {
 		return err
 	}
+	o.forgive(history)
+	delete(o.cluster.present, target.Manifest)
 	if err := o.refuseForeign(target, history[len(history)-1]); err != nil {
+		return err
+	}
+	if err := o.remember(replaced(history)); err != nil {
 		return err
 	}
 	o.records.labels = o.resumeRun(wish, to.Labels, history)
@@ -106,6 +145,32 @@ func (o *operation) failPending(what string, cause error) error {
 		return fmt.Errorf("record release %q: %w", current.Name, err)
 	}
 	return nil
+}
+
+// refuseMissingKinds refuses to go back to objects of kinds that the cluster does not
+// have. Helm finds out after it has made the revision, if not later.
+func (o *operation) refuseMissingKinds(target *release.Release) error {
+	refs, err := o.client.objects(target)
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, ref := range refs {
+		_, err := o.client.mapping(ref)
+		kind := fmt.Sprintf("kind %q in version %q", ref.Kind, ref.APIVersion)
+		switch {
+		case err == nil || meta.IsNoMatchError(err) && slices.Contains(missing, kind):
+		case !meta.IsNoMatchError(err):
+			return err
+		case len(missing) < maxNamed:
+			missing = append(missing, kind)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return outcome.Failed(v1alpha1.ReasonKindMissing, fmt.Errorf(
+		"revision %d of Helm release %q: %w", target.Version, target.Name, noMatchError(missing)))
 }
 
 // refuseForeign refuses to take over objects that the newest revision does not have

@@ -62,6 +62,9 @@ func (o *operation) uninstall(history []*release.Release, removal Removal) error
 	if err := o.prune(replaced(history), last); err != nil {
 		return err
 	}
+	if err := o.client.clients.kinds.Refresh(o.ctx, 0); err != nil {
+		return err
+	}
 	incomplete, err := o.noteIncomplete(history)
 	if err != nil {
 		return err

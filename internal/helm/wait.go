@@ -14,6 +14,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -60,7 +61,13 @@ type goal struct {
 // for here.
 func (c *cluster) Wait(resources kube.ResourceList, timeout time.Duration) error {
 	crds := resources.Filter(func(info *resource.Info) bool { return infoRef(info).Kind == crdKind })
-	return c.await(crds, timeout, goal{verb: "be established", reached: isEstablished})
+	crds, err := c.withoutServedCRDs(crds)
+	if err != nil {
+		return c.note(err)
+	}
+	err = c.await(crds, timeout, goal{verb: "be established", reached: isEstablished})
+	meta.MaybeResetRESTMapper(c.mapper)
+	return err
 }
 
 func isEstablished(info *resource.Info, live *unstructured.Unstructured) (bool, error) {

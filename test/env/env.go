@@ -23,15 +23,14 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/kinds"
 )
 
 // patience is how long the control plane may take to start or to stop; a busy
@@ -42,7 +41,7 @@ const patience = 90 * time.Second
 type Env struct {
 	Config *rest.Config
 	Scheme *runtime.Scheme
-	Mapper meta.RESTMapper
+	Mapper *kinds.Kinds
 	// Client asks the API server each time, without a cache.
 	Client client.WithWatch
 
@@ -113,7 +112,7 @@ func start() (*Env, error) {
 	if err != nil {
 		return e, err
 	}
-	if e.Mapper, err = apiutil.NewDynamicRESTMapper(e.Config, web); err != nil {
+	if e.Mapper, err = kinds.New(e.Config); err != nil {
 		return e, err
 	}
 	e.Client, err = client.NewWithWatch(e.Config, client.Options{HTTPClient: web, Scheme: e.Scheme, Mapper: e.Mapper})

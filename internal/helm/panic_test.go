@@ -1,0 +1,44 @@
+package helm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"helm.sh/helm/v3/pkg/kube"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/cli-runtime/pkg/resource"
+)
+
+// A cluster without clients panics in each of its methods.
+func TestPanicsInTheCallsOfHelmAreErrors(t *testing.T) {
+	one := &resource.Info{Name: "a", Namespace: "b", Mapping: &meta.RESTMapping{
+		GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "Job"}, Scope: meta.RESTScopeNamespace,
+	}}
+	objects := kube.ResourceList{one, one}
+	broken := func() *cluster { return &cluster{ctx: context.Background(), records: &records{}} }
+	cases := map[string]func(*cluster) error{
+		"Build":  func(c *cluster) error { _, err := c.Build(&bytes.Buffer{}, false); return err },
+		"Create": func(c *cluster) error { _, err := c.Create(objects); return err },
+		"Update": func(c *cluster) error { _, err := c.Update(nil, objects, false); return err },
+		"Delete": func(c *cluster) error { _, errs := c.Delete(objects); return errors.Join(errs...) },
+		"DeleteWithPropagationPolicy": func(c *cluster) error {
+			_, errs := c.DeleteWithPropagationPolicy(objects, metav1.DeletePropagationBackground)
+			return errors.Join(errs...)
+		},
+		"WaitForDelete":   func(c *cluster) error { return c.WaitForDelete(objects, 1) },
+		"WatchUntilReady": func(c *cluster) error { return c.WatchUntilReady(objects, 1) },
+		"each": func(c *cluster) error {
+			return c.each(objects, func(*resource.Info) error { panic("now") })
+		},
+	}
+	for name, call := range cases {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(call(broken())).To(MatchError(ContainSubstring("internal error: ")))
+		})
+	}
+}

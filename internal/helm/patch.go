@@ -1,0 +1,96 @@
+package helm
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"helm.sh/helm/v3/pkg/kube"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes/scheme"
+)
+
+// native knows the kinds of Kubernetes itself, and only them: the API server
+// merges no others strategically.
+var native = sync.OnceValues(func() (*runtime.Scheme, error) {
+	kinds := runtime.NewScheme()
+	return kinds, scheme.AddToScheme(kinds)
+})
+
+// conflicts is how often, and how long, a patch is tried again for an object that a
+// controller changes at the same time.
+var conflicts = wait.Backoff{Steps: 8, Duration: 10 * time.Millisecond, Factor: 2, Jitter: 0.1}
+
+// patch is a change of a live object; without a body there is nothing to change.
+type patch struct {
+	body map[string]any
+	live *unstructured.Unstructured
+	// expected is the live object with the change.
+	expected *unstructured.Unstructured
+}
+
+// patchTo returns the patch that brings a live object to what its manifest says, and
+// takes from it what earlier manifests say and this one does not; see merge.
+func patchTo(wanted, live *unstructured.Unstructured, earlier ...map[string]any) (patch, error) {
+	shape, err := shapeOf(live)
+	if err != nil {
+		return patch{}, err
+	}
+	before := make([]map[string]any, 0, len(earlier))
+	for _, one := range earlier {
+		before = append(before, storedForm(one))
+	}
+	expected := merge(shape, before, storedForm(wanted.Object), live.Object)
+	return patch{
+		body: mergePatchOf(live.Object, expected), live: live,
+		expected: &unstructured.Unstructured{Object: expected},
+	}, nil
+}
+
+// shapeOf returns how the lists of a kind of Kubernetes are merged, nil for other
+// kinds.
+func shapeOf(object *unstructured.Unstructured) (strategicpatch.LookupPatchMeta, error) {
+	kinds, err := native()
+	if err != nil {
+		return nil, fmt.Errorf("list kinds of kubernetes: %w", err)
+	}
+	example, err := kinds.New(object.GroupVersionKind())
+	if runtime.IsNotRegisteredError(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return strategicpatch.NewPatchMetaFromStruct(example)
+}
+
+// isEmpty reports whether there is nothing to change.
+func (p patch) isEmpty() bool { return len(p.body) == 0 }
+
+// send sends the patch and returns the object that the API server answers with. A
+// live object that has changed meanwhile is a conflict.
+func (p patch) send(ctx context.Context, objects dynamic.ResourceInterface, dryRun ...string) (*unstructured.Unstructured, error) {
+	body := maps.Clone(p.body)
+	metadata := map[string]any{}
+	if given, ok := body["metadata"].(map[string]any); ok {
+		metadata = maps.Clone(given)
+	}
+	metadata["resourceVersion"] = p.live.GetResourceVersion()
+	body["metadata"] = metadata
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("encode patch: %w", err)
+	}
+	return objects.Patch(ctx, p.live.GetName(), types.MergePatchType, text, metav1.PatchOptions{
+		DryRun: dryRun, FieldManager: kube.ManagedFieldsManager, FieldValidation: metav1.FieldValidationIgnore,
+	})
+}

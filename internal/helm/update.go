@@ -1,0 +1,213 @@
+package helm
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"helm.sh/helm/v3/pkg/kube"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/cli-runtime/pkg/resource"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/util/retry"
+
+	"github.com/appmarket/operator/internal/fault"
+)
+
+// maxRequests bounds how many objects are written at the same time.
+const maxRequests = 16
+
+// Update creates, changes and deletes objects so that those of target are in the
+// cluster as they are in the manifest. It does so in place of Helm, whose patches lose
+// list elements that share a key, keys of stringData, and changes to custom kinds; see
+// merge. An object that is as it should be costs one request, which reads it.
+//
+// An object that cannot be changed or deleted does not stop the others; one that
+// cannot be created ends the update after the objects of its kind.
+//
+// A volume claim that the target goes without stays: one of a release that was adopted
+// bears no mark to be kept. So does what must not be deleted for the sake of claims.
+func (c *cluster) Update(original, target kube.ResourceList, _ bool) (result *kube.Result, err error) {
+	defer c.recovered(&err)
+	result = &kube.Result{}
+	removed := original.Difference(target)
+	if err := c.retainOf(removed); err != nil {
+		return result, err
+	}
+	removed = removed.Filter(func(info *resource.Info) bool { return !isClaim(info) && !c.isRetained(info) })
+	client, err := c.Factory.DynamicClient()
+	if err != nil {
+		return result, c.note(fmt.Errorf("make client: %w", err))
+	}
+	update := &update{cluster: c, client: client, earlier: c.earlierOf(original)}
+	if err := c.each(target, func(info *resource.Info) error { return update.apply(info, result) }); err != nil {
+		return result, c.note(err)
+	}
+	if err := c.each(removed, func(info *resource.Info) error { return update.remove(info, result) }); err != nil {
+		return result, c.note(err)
+	}
+	c.changed = true
+	fault.Point(fault.HelmObjectsApplied, c.records.subject())
+	return result, nil
+}
+
+// earlierOf returns the objects of the manifests that may be in the cluster: those that
+// Helm compares with, and those of revisions that were not completed, which Helm
+// forgets.
+func (c *cluster) earlierOf(original kube.ResourceList) map[identity][]map[string]any {
+	earlier := maps.Clone(c.incomplete)
+	if earlier == nil {
+		earlier = map[identity][]map[string]any{}
+	}
+	for _, info := range original {
+		if object, ok := info.Object.(*unstructured.Unstructured); ok {
+			key := identityOf(infoRef(info))
+			earlier[key] = append(slices.Clip(earlier[key]), object.Object)
+		}
+	}
+	return earlier
+}
+
+// update is one call of Update.
+type update struct {
+	cluster *cluster
+	client  dynamic.Interface
+	// earlier are the objects of the manifests that may be in the cluster.
+	earlier map[identity][]map[string]any
+
+	mu sync.Mutex
+}
+
+// apply brings an object to what its manifest says.
+func (u *update) apply(info *resource.Info, result *kube.Result) error {
+	wanted, ok := info.Object.(*unstructured.Unstructured)
+	if !ok {
+		return fmt.Errorf("update %s: unexpected type %T", infoRef(info), info.Object)
+	}
+	objects := objectsOf(u.client, info)
+	return retry.RetryOnConflict(conflicts, func() error {
+		live, err := objects.Get(u.cluster.ctx, info.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			u.note(&result.Created, info)
+			return u.cluster.create(info)
+		}
+		if err != nil {
+			return naming(info, err)
+		}
+		change, err := patchTo(wanted, live, u.earlier[identityOf(infoRef(info))]...)
+		if err == nil && !change.isEmpty() {
+			_, err = change.send(u.cluster.ctx, objects)
+		}
+		u.note(&result.Updated, info)
+		return naming(info, err)
+	})
+}
+
+// remove deletes an object that the target does not have, unless it is marked to be
+// kept.
+func (u *update) remove(info *resource.Info, result *kube.Result) error {
+	objects := objectsOf(u.client, info)
+	live, err := objects.Get(u.cluster.ctx, info.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return naming(info, err)
+	}
+	if live.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy {
+		return nil
+	}
+	u.note(&result.Deleted, info)
+	return naming(info, deleteObject(u.cluster.ctx, objects, info.Name))
+}
+
+func (u *update) note(list *kube.ResourceList, info *resource.Info) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !list.Contains(info) {
+		list.Append(info)
+	}
+}
+
+// create creates an object.
+func (c *cluster) create(info *resource.Info) error {
+	helper := resource.NewHelper(info.Client, info.Mapping).WithFieldManager(kube.ManagedFieldsManager)
+	object, err := helper.Create(info.Namespace, true, info.Object)
+	if err != nil {
+		return naming(info, err)
+	}
+	return info.Refresh(object, true)
+}
+
+// each calls do for every object: for those of one kind at the same time, and for one
+// kind after the other. A panic is an error of its object.
+func (c *cluster) each(resources kube.ResourceList, do func(*resource.Info) error) error {
+	failed := make([]error, len(resources))
+	turns := make(chan struct{}, maxRequests)
+	var kind sync.WaitGroup
+	for i, info := range resources {
+		if i > 0 && info.Mapping.GroupVersionKind.Kind != resources[i-1].Mapping.GroupVersionKind.Kind {
+			kind.Wait()
+		}
+		turns <- struct{}{}
+		kind.Go(func() {
+			defer func() { <-turns }()
+			defer c.recovered(&failed[i])
+			failed[i] = do(info)
+		})
+	}
+	kind.Wait()
+	return joined(failed)
+}
+
+// joined returns the errors as one whose text is a single line, nil if there are none.
+func joined(all []error) error {
+	var failed failures
+	for _, err := range all {
+		if err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	return failed
+}
+
+// failures are the errors of several objects.
+type failures []error
+
+// Error returns the texts, separated by semicolons.
+func (f failures) Error() string {
+	texts := make([]string, 0, len(f))
+	for _, err := range f {
+		texts = append(texts, err.Error())
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap returns the errors.
+func (f failures) Unwrap() []error { return f }
+
+// naming puts the object in front of an error that does not name it.
+func naming(info *resource.Info, err error) error {
+	if err == nil || strings.Contains(err.Error(), info.Name) && strings.Contains(
+		strings.ToLower(err.Error()), strings.ToLower(info.Mapping.GroupVersionKind.Kind)) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", infoRef(info), err)
+}
+
+// objectsOf returns the client of the objects of a kind.
+func objectsOf(client dynamic.Interface, info *resource.Info) dynamic.ResourceInterface {
+	objects := client.Resource(info.Mapping.Resource)
+	if info.Mapping.Scope.Name() == meta.RESTScopeNameRoot {
+		return objects
+	}
+	return objects.Namespace(info.Namespace)
+}

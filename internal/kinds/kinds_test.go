@@ -1,0 +1,165 @@
+package kinds_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	apidiscovery "k8s.io/api/apidiscovery/v2"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+
+	"github.com/appmarket/operator/internal/kinds"
+)
+
+var gadget = schema.GroupKind{Group: "example.org", Kind: "Gadget"}
+
+// apiServer answers for discovery documents, as an API server does.
+type apiServer struct {
+	mu       sync.Mutex
+	kinds    []string
+	stale    bool
+	tagless  bool
+	requests map[int]int
+}
+
+func (a *apiServer) serve(kinds ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.kinds = kinds
+}
+
+// counts returns how many requests were answered with a status, and begins again.
+func (a *apiServer) counts(status int) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	count := a.requests[status]
+	a.requests = map[int]int{}
+	return count
+}
+
+func (a *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	list := apidiscovery.APIGroupDiscoveryList{TypeMeta: metav1.TypeMeta{APIVersion: "apidiscovery.k8s.io/v2", Kind: "APIGroupDiscoveryList"}}
+	if r.URL.Path == "/apis" {
+		version := apidiscovery.APIVersionDiscovery{Version: "v1", Freshness: apidiscovery.DiscoveryFreshnessCurrent}
+		if a.stale {
+			version.Freshness = apidiscovery.DiscoveryFreshnessStale
+		}
+		for _, kind := range a.kinds {
+			version.Resources = append(version.Resources, apidiscovery.APIResourceDiscovery{
+				Resource: kind + "s", Scope: apidiscovery.ScopeNamespace, Verbs: []string{"get"},
+				ResponseKind: &metav1.GroupVersionKind{Group: gadget.Group, Version: "v1", Kind: kind},
+			})
+		}
+		list.Items = []apidiscovery.APIGroupDiscovery{{
+			ObjectMeta: metav1.ObjectMeta{Name: gadget.Group}, Versions: []apidiscovery.APIVersionDiscovery{version},
+		}}
+	}
+	if r.URL.Path == "/api" {
+		list.Items = []apidiscovery.APIGroupDiscovery{{Versions: []apidiscovery.APIVersionDiscovery{{
+			Version: "v1", Freshness: apidiscovery.DiscoveryFreshnessCurrent,
+			Resources: []apidiscovery.APIResourceDiscovery{{
+				Resource: "pods", Scope: apidiscovery.ScopeNamespace, Verbs: []string{"get"},
+				ResponseKind: &metav1.GroupVersionKind{Version: "v1", Kind: "Pod"},
+			}},
+		}}}}
+	}
+	tag := fmt.Sprintf("%q", fmt.Sprint(r.URL.Path, a.kinds, a.stale))
+	if !a.tagless {
+		w.Header().Set("ETag", tag)
+	}
+	if !a.tagless && r.Header.Get("If-None-Match") == tag {
+		a.requests[http.StatusNotModified]++
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	a.requests[http.StatusOK]++
+	w.Header().Set("Content-Type", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")
+	_ = json.NewEncoder(w).Encode(list)
+}
+
+func serving(t *testing.T) (*apiServer, *kinds.Kinds) {
+	t.Helper()
+	server := &apiServer{requests: map[int]int{}}
+	web := httptest.NewServer(server)
+	t.Cleanup(web.Close)
+	known, err := kinds.New(&rest.Config{Host: web.URL, QPS: -1})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return server, known
+}
+
+func TestKindsComeAndGo(t *testing.T) {
+	g := NewWithT(t)
+	server, known := serving(t)
+	server.serve("Widget")
+	g.Expect(known.Refresh(t.Context(), 0)).To(Succeed())
+
+	server.serve("Widget", "Gadget")
+	g.Expect(known.Refresh(t.Context(), 0)).To(Succeed())
+	mapping, err := known.RESTMapping(gadget)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(mapping.Resource.Resource).To(Equal("Gadgets"))
+
+	server.serve("Widget")
+	_, err = known.RESTMapping(gadget)
+	g.Expect(err).NotTo(HaveOccurred(), "nobody has asked")
+	known.Reset()
+	_, err = known.RESTMapping(gadget)
+	g.Expect(meta.IsNoMatchError(err)).To(BeTrue(), "a kind that is gone is forgotten")
+
+	server.serve("Gadget")
+	known.Reset()
+	_, err = known.RESTMapping(gadget, "v1")
+	g.Expect(err).NotTo(HaveOccurred(), "a kind that is back is known")
+}
+
+func TestNothingNewCostsTwoSmallRequests(t *testing.T) {
+	g := NewWithT(t)
+	server, known := serving(t)
+	server.serve("Gadget")
+	g.Expect(known.Refresh(t.Context(), 0)).To(Succeed())
+	server.counts(0)
+	g.Expect(known.Refresh(t.Context(), 0)).To(Succeed())
+	_, err := known.RESTMapping(gadget)
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = known.Discovery(t.Context())
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(server.counts(http.StatusOK)).To(BeZero())
+	g.Expect(known.Refresh(t.Context(), 0)).To(Succeed())
+	g.Expect(server.counts(http.StatusNotModified)).To(Equal(2))
+
+	for i := range 100 {
+		_, err := known.RESTMapping(schema.GroupKind{Group: "none", Kind: fmt.Sprint(i)})
+		g.Expect(meta.IsNoMatchError(err)).To(BeTrue())
+	}
+	g.Expect(server.counts(http.StatusNotModified)).To(BeNumerically("<", 100), "kinds that are missing do not cost a request each")
+}
+
+func TestGroupThatDoesNotAnswerIsNoMissingKind(t *testing.T) {
+	g := NewWithT(t)
+	server, known := serving(t)
+	server.stale = true
+	_, err := known.RESTMapping(gadget)
+	g.Expect(err).To(MatchError(ContainSubstring("the API server of example.org/v1 does not answer")))
+	g.Expect(meta.IsNoMatchError(err)).To(BeFalse())
+}
+
+func TestAPIServerWithoutTags(t *testing.T) {
+	g := NewWithT(t)
+	server, known := serving(t)
+	server.tagless = true
+	server.serve("Widget")
+	g.Expect(known.Refresh(t.Context(), 0)).To(Succeed())
+	server.serve("Gadget")
+	known.Reset()
+	_, err := known.RESTMapping(gadget)
+	g.Expect(err).NotTo(HaveOccurred())
+}
