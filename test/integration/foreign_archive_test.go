@@ -1,0 +1,76 @@
+package integration_test
+
+import (
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+var _ = Describe("An archive of another tool", func() {
+	parcel := fixture.Chart{Name: "parcel", Version: "1.0.0", Files: fixture.Files{
+		"templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n",
+	}}
+	renamed := func(rename func(string) string) []byte {
+		entries := parcel.TarEntries()
+		for i := range entries {
+			entries[i].Name = rename(entries[i].Name)
+		}
+		return fixture.TarGzip(entries...)
+	}
+
+	DescribeTable("is served as a clean one, and runs", func(ctx SpecContext, rename func(string) string) {
+		t := newTenant(ctx)
+		repository := fixture.NewRepository()
+		repository.AddArchive("parcel", "1.0.0", renamed(rename))
+		t.AddSource(ctx, repository)
+		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
+		files, err := hydrate.Unpack(fixture.Fetch(ctx, t.App(ctx, "parcel").Status.Versions[0].URL))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(files).To(HaveExactElements(HaveField("Name", "Chart.yaml"), HaveField("Name", "templates/a.yaml")))
+		t.Succeed(ctx, v1alpha1.ActionInstall, "parcel")
+		Expect(t.Names(ctx, "configmaps")).To(ContainElement("parcel"))
+	},
+		Entry("with backslashes", func(name string) string { return strings.ReplaceAll(name, "/", `\`) }),
+		Entry("with a folder of another name", func(name string) string { return strings.Replace(name, "parcel/", "work/", 1) }),
+		Entry("with dots and slashes in its names", func(name string) string { return strings.Replace(name, "/", "/.//x/../", 1) }),
+	)
+
+	DescribeTable("is refused by the name of the entry", func(ctx SpecContext, rename func(string) string, says string) {
+		t := newTenant(ctx)
+		repository := fixture.NewRepository()
+		repository.AddArchive("parcel", "1.0.0", renamed(rename))
+		t.AddSource(ctx, repository)
+		app := &v1alpha1.AppInfo{}
+		Eventually(func() error {
+			return t.Client.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: "charts.parcel"}, app)
+		}).WithContext(ctx).Should(Succeed())
+		Expect(t.WaitStalled(ctx, app, v1alpha1.ReasonInvalidArchive)).To(ContainSubstring(says))
+	},
+		Entry("above its folder", func(name string) string { return strings.Replace(name, "/templates/", `/../`, 1) }, "parcel/../a.yaml"),
+		Entry("above its folder, with backslashes", func(name string) string { return strings.Replace(name, "parcel/templates/", `parcel\..\`, 1) }, `parcel\\..\\a.yaml`),
+	)
+
+	It("of Helm 2, which has no apiVersion, is served and runs", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, parcel.With("1.0.0", fixture.Files{"Chart.yaml": "name: parcel\nversion: 1.0.0\nengine: gotpl\n"}))
+		t.Succeed(ctx, v1alpha1.ActionInstall, "parcel")
+	})
+
+	It("without a dependency is never published, and what was served stays", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		repository := t.Offer(ctx, parcel)
+		repository.Add(parcel.With("1.1.0", fixture.Files{
+			"Chart.yaml": "apiVersion: v2\nname: parcel\nversion: 1.1.0\ndependencies:\n- {name: stamp, version: 1.0.0, repository: 'file://../stamp'}\n",
+		}))
+		t.Sync(ctx)
+		app := t.App(ctx, "parcel")
+		Expect(t.WaitStalled(ctx, app, v1alpha1.ReasonRenderFailed)).To(ContainSubstring(`"stamp"`))
+		Expect(app.Status.Versions).To(HaveExactElements(HaveField("Version", "1.0.0")))
+	})
+})
