@@ -1,0 +1,176 @@
+package integration_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// account sets the service account of a task.
+func account(name string) fixture.Change {
+	return func(s *v1alpha1.AppInstallTaskSpec) { s.ServiceAccountName = name }
+}
+
+// applyRemedy applies the remedies of a task as an administrator of the cluster, and
+// deletes those of the whole cluster when the spec ends.
+func applyRemedy(ctx context.Context, t *fixture.Tenant, task *v1alpha1.AppInstallTask) {
+	GinkgoHelper()
+	for _, problem := range task.Status.Preflight {
+		Expect(problem.Remedy).NotTo(BeEmpty(), problem.Message)
+		t.Apply(ctx, problem.Remedy)
+		if strings.Contains(problem.Remedy, "kind: ClusterRole\n") {
+			DeferCleanup(func(ctx SpecContext) {
+				out, err := t.TryKubectl(ctx, strings.NewReader(problem.Remedy), "delete", "--filename", "-")
+				Expect(err).NotTo(HaveOccurred(), out)
+			})
+		}
+	}
+}
+
+// succeedSoon repeats a task until the authorizer has seen the rights of a remedy.
+func succeedSoon(ctx context.Context, t *fixture.Tenant, action v1alpha1.Action, change ...fixture.Change) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		end := t.Do(ctx, action, "forms", change...)
+		g.Expect(end.Status).To(Equal(metav1.ConditionTrue), end.Message)
+	}).WithContext(ctx).Should(Succeed())
+}
+
+var _ = Describe("A remedy", func() {
+	// The name of the ClusterRole belongs to one spec and instance.
+	chart := templated("node: \"\"\n", `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: {{ .Release.Namespace }}-{{ .Release.Name }}
+  namespace: kube-system
+rules:
+  - {apiGroups: [""], resources: [nodes], verbs: [get]}
+`)
+
+	It("of one instance takes no right from another", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, chart)
+		for _, name := range []string{"first", "second"} {
+			end := t.Do(ctx, v1alpha1.ActionInstall, "forms", fixture.As(name))
+			Expect(end.Reason).To(Equal(v1alpha1.ReasonAdministratorNeeded), end.Message)
+			Expect(end.Message).To(And(ContainSubstring(fmt.Sprintf("ClusterRole/%s-%s", t.Namespace, name)), Not(ContainSubstring("kube-system")),
+				HaveSuffix("an administrator of the cluster must apply status.preflight[0].remedy")))
+			applyRemedy(ctx, t, end.Task)
+			succeedSoon(ctx, t, v1alpha1.ActionInstall, fixture.As(name))
+		}
+		t.Succeed(ctx, v1alpha1.ActionUninstall, "forms", fixture.As("first"))
+		t.Succeed(ctx, v1alpha1.ActionUninstall, "forms", fixture.As("second"))
+	})
+
+	It("creates an account that is missing", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, templated("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"))
+		end := t.Do(ctx, v1alpha1.ActionInstall, "forms", account("absent"))
+		Expect(end.Reason).To(Equal(v1alpha1.ReasonServiceAccountMissing), end.Message)
+		Expect(end.Message).To(Equal(fmt.Sprintf("there is no service account absent in namespace %s: apply status.preflight[0].remedy", t.Namespace)))
+		applyRemedy(ctx, t, end.Task)
+		t.Get(ctx, &corev1.ServiceAccount{}, "absent")
+		succeedSoon(ctx, t, v1alpha1.ActionInstall, account("absent"))
+	})
+
+	It("is named where no account is specified, and none is offered for an instance that does not exist", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, templated("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"))
+		message := t.Fail(ctx, v1alpha1.ReasonPermissionDenied, v1alpha1.ActionInstall, "forms", account(""))
+		Expect(message).To(MatchRegexp(`^spec.serviceAccountName is unset, and account default lacks \d+ rights that forms needs: apply status.preflight\[0\].remedy$`))
+		message = t.Fail(ctx, v1alpha1.ReasonNotInstalled, v1alpha1.ActionUpgrade, "forms", account(""), fixture.As("nothing"))
+		Expect(message).NotTo(ContainSubstring("rights"))
+	})
+})
+
+var _ = Describe("A chart with CRDs of its own", func() {
+	crd := func(group string) string {
+		return fmt.Sprintf(`apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gadgets.%[1]s}
+spec:
+  group: %[1]s
+  scope: Namespaced
+  names: {kind: Gadget, plural: gadgets, singular: gadget, listKind: GadgetList}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+`, group)
+	}
+
+	It("needs no administrator where the cluster has them", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		group := t.Namespace + ".example.com"
+		t.Offer(ctx, templated("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n").With("1.0.0", fixture.Files{"crds/gadgets.yaml": crd(group)}))
+		message := t.Fail(ctx, v1alpha1.ReasonAdministratorNeeded, v1alpha1.ActionInstall, "forms")
+		Expect(message).To(ContainSubstring("CustomResourceDefinition/gadgets." + group))
+
+		t.Apply(ctx, crd(group))
+		DeferCleanup(func(ctx SpecContext) { t.Kubectl(ctx, "delete", "crd", "gadgets."+group) })
+		Eventually(func(g Gomega) {
+			end := t.Do(ctx, v1alpha1.ActionInstall, "forms", fixture.OnFailure(v1alpha1.FailureRemove))
+			g.Expect(end.Message).NotTo(ContainSubstring("an administrator"))
+		}).WithContext(ctx).Should(Succeed())
+	})
+})
+
+var _ = Describe("A chart that contains the namespace it is installed in", func() {
+	DescribeTable("is refused, and no right to the namespace is offered", func(ctx SpecContext, template string) {
+		t := newTenant(ctx)
+		t.Offer(ctx, templated("", template))
+		end := t.Do(ctx, v1alpha1.ActionInstall, "forms")
+		Expect(end.Reason).To(Equal(v1alpha1.ReasonInvalidChart), end.Message)
+		Expect(end.Message).To(HavePrefix("Namespace/" + t.Namespace + ": chart forms contains the namespace that it is installed in"))
+		for _, problem := range end.Task.Status.Preflight {
+			Expect(problem.Remedy).NotTo(ContainSubstring("namespaces"))
+		}
+		Expect(t.Leftovers(ctx)).To(BeEmpty())
+	},
+		Entry("as an object", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {{ .Release.Namespace }}\n"),
+		Entry("in a list", "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Namespace\n  metadata:\n    name: {{ .Release.Namespace }}\n"),
+		Entry("as a hook", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {{ .Release.Namespace }}\n  annotations:\n    helm.sh/hook: pre-install\n"),
+	)
+})
+
+var _ = Describe("A hook that runs as an account of its own", func() {
+	job := `apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ .Release.Name }}-migrate
+  annotations: {helm.sh/hook: pre-install}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      serviceAccountName: {{ .Release.Name }}-migrator
+      containers: [{name: migrate, image: ` + fixture.Image + `}]
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {{ .Release.Name }}-migrator
+`
+	It("is reported before it is run if the account comes too late", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, templated("", job))
+		message := t.Fail(ctx, v1alpha1.ReasonServiceAccountMissing, v1alpha1.ActionInstall, "forms")
+		Expect(message).To(HavePrefix("Job/forms-migrate: the pre-install hook runs as service account forms-migrator, which the chart creates only afterwards"))
+	})
+
+	It("runs if the account is a hook of lower weight", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, templated("", job+"  annotations: {helm.sh/hook: pre-install, helm.sh/hook-weight: \"-1\"}\n"))
+		t.Succeed(ctx, v1alpha1.ActionInstall, "forms")
+	})
+})
