@@ -30,8 +30,8 @@ func TestPanicsInTheCallsOfHelmAreErrors(t *testing.T) {
 			_, errs := c.DeleteWithPropagationPolicy(objects, metav1.DeletePropagationBackground)
 			return errors.Join(errs...)
 		},
-		"WaitForDelete":   func(c *cluster) error { return c.WaitForDelete(objects, 1) },
-		"WatchUntilReady": func(c *cluster) error { return c.WatchUntilReady(objects, 1) },
+		"WaitForDelete": func(c *cluster) error { return c.WaitForDelete(objects, 1) },
+		"Wait":          func(c *cluster) error { return c.await(objects, 1, goal{}) },
 		"each": func(c *cluster) error {
 			return c.each(objects, func(*resource.Info) error { panic("now") })
 		},

@@ -131,7 +131,8 @@ const crdKind = "CustomResourceDefinition"
 
 // await waits until every object has reached the goal. Most of what Helm waits for
 // is quick.
-func (c *cluster) await(resources kube.ResourceList, timeout time.Duration, to goal) error {
+func (c *cluster) await(resources kube.ResourceList, timeout time.Duration, to goal) (err error) {
+	defer c.recovered(&err)
 	if len(resources) == 0 {
 		return nil
 	}
