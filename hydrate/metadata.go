@@ -11,6 +11,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/yamlfault"
 )
 
 // chartFile is where a chart says what it is.
@@ -29,7 +30,7 @@ func ReadMetadata(files []File) (Metadata, error) {
 		return meta, invalidChart("no %s", chartFile)
 	}
 	if err := yaml.Unmarshal(text, &meta); err != nil {
-		return meta, invalidChart("read %s: %w", chartFile, err)
+		return meta, invalidChart("read %s: %w", chartFile, yamlfault.Locate(text, err))
 	}
 	if meta.Name == "" || strings.ContainsAny(meta.Name, `/\`) {
 		return meta, invalidChart("%s: name %q is not usable", chartFile, meta.Name)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/yamlfault"
 )
 
 // DecodeValues reads values in YAML as Helm does: YAML 1.1, every number a float64,
@@ -41,7 +42,10 @@ func decodeFirst(text []byte) (map[string]any, error) {
 	}
 	values := map[string]any{}
 	if err := sigsyaml.Unmarshal(text, &values); err != nil {
-		return nil, invalidValues("read values: %s", ValuesProblem(err))
+		if notAMap.MatchString(err.Error()) {
+			return nil, invalidValues("read values: %s", ValuesProblem(err))
+		}
+		return nil, invalidValues("read values: not YAML: %s", yamlfault.Locate(text, err))
 	}
 	if values == nil {
 		values = map[string]any{}

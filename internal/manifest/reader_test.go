@@ -164,7 +164,7 @@ func TestReadError(t *testing.T) {
 		{why: "nothing", text: "", want: "empty"},
 		{why: "only a comment", text: "# x\n", want: "empty"},
 		{why: "no YAML", text: "a: [", want: "line"},
-		{why: "an error page", text: "<html><body>x: y: z</body></html>", want: "yaml"},
+		{why: "an error page", text: "<html><body>x: y: z</body></html>", want: "not YAML: line 1: "},
 		{why: "text", text: "hello", want: "the manifest must be a map and is text"},
 		{why: "a list", text: "- a", want: "the manifest must be a map and is a list"},
 		{why: "no metadata", text: "spec: {}", want: "metadata.name is missing"},

@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/appmarket/operator/internal/yamlfault"
 )
 
 // Bounds on the text of a manifest. The largest of 347 real ones has 24 kB, some
@@ -42,7 +44,7 @@ func parse(text []byte) (root *yaml.Node, more bool, err error) {
 		if errors.Is(err, io.EOF) {
 			return nil, false, errors.New("empty")
 		}
-		return nil, false, errors.New(cut(err.Error(), maxProblem))
+		return nil, false, errors.New(cut("not YAML: "+yamlfault.Locate(text, err).Error(), maxProblem))
 	}
 	// A document of comments only has no content.
 	if len(document.Content) == 0 {
