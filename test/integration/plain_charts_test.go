@@ -1,0 +1,142 @@
+package integration_test
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// sampleOf is the part of the plain charts that is tried unless MARKET_WHOLE is set:
+// one of so many.
+const sampleOf = 12
+
+// plainChart is a chart that people really run, in a folder of Helm repositories.
+type plainChart struct{ repository, name, version, archive string }
+
+// plainCharts returns the newest version of every chart below the folder MARKET_PLAIN.
+func plainCharts() []plainChart {
+	var found []plainChart
+	indexes, err := filepath.Glob(filepath.Join(os.Getenv("MARKET_PLAIN"), "*", "index.yaml"))
+	if err != nil || os.Getenv("MARKET_PLAIN") == "" {
+		return nil
+	}
+	for _, path := range indexes {
+		var index struct {
+			Entries map[string][]struct {
+				Version string
+				URLs    []string
+			}
+		}
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = yaml.Unmarshal(text, &index)
+		}
+		if err != nil {
+			panic(err)
+		}
+		folder := filepath.Dir(path)
+		for name, versions := range index.Entries {
+			archive := filepath.Join(folder, "charts", filepath.Base(versions[0].URLs[0]))
+			found = append(found, plainChart{filepath.Base(folder), name, versions[0].Version, archive})
+		}
+	}
+	slices.SortFunc(found, func(a, b plainChart) int { return cmp.Compare(a.archive, b.archive) })
+	return found
+}
+
+// chosenCharts returns the plain charts to try.
+func chosenCharts() []plainChart {
+	all := plainCharts()
+	if os.Getenv("MARKET_WHOLE") != "" {
+		return all
+	}
+	var sample []plainChart
+	for i := 0; i < len(all); i += sampleOf {
+		sample = append(sample, all[i])
+	}
+	return sample
+}
+
+var _ = Describe("A chart that people run with helm", func() {
+	if len(chosenCharts()) == 0 {
+		It("is installed by a task as by helm", func() { Skip("left out: MARKET_PLAIN is not set") })
+	}
+	for _, chart := range chosenCharts() {
+		It("is installed by a task as by helm: "+chart.repository+"/"+chart.name, func(ctx SpecContext) {
+			t := newTenant(ctx)
+			t.GrantAll(ctx)
+			archive, err := os.ReadFile(chart.archive)
+			Expect(err).NotTo(HaveOccurred())
+			release := "plain-" + t.Namespace[strings.LastIndex(t.Namespace, "-")+1:]
+
+			By("installing it with helm")
+			said, helmErr := helm(ctx, t, "install", release, chart.archive)
+			var manifest string
+			if helmErr == nil {
+				manifest, err = helm(ctx, t, "get", "manifest", release)
+				Expect(err).NotTo(HaveOccurred(), manifest)
+			}
+			if out, err := helm(ctx, t, "uninstall", release, "--wait"); err != nil {
+				Expect(out).To(ContainSubstring("not found"))
+			}
+
+			By("installing it with a task")
+			repository := fixture.NewRepository()
+			repository.AddArchive(chart.name, chart.version, archive)
+			t.AddSource(ctx, repository)
+			end := t.Do(ctx, v1alpha1.ActionInstall, chart.name, fixture.As(release), fixture.Timeout("1m"),
+				func(s *v1alpha1.AppInstallTaskSpec) { s.Deadline = "40s" })
+			AddReportEntry("plain", chart.repository+"/"+chart.name+": helm: "+verdict(helmErr, said)+"; task: "+end.Reason+": "+end.Message,
+				ReportEntryVisibilityNever)
+			if helmErr != nil {
+				Expect(end.Status).To(Equal(metav1.ConditionFalse), "helm: %s", said)
+				return
+			}
+			Expect(end.Status).To(Equal(metav1.ConditionTrue), "%s: %s", end.Reason, end.Message)
+			ours, err := helm(ctx, t, "get", "manifest", release)
+			Expect(err).NotTo(HaveOccurred(), ours)
+			Expect(objectNames(ours)).To(Equal(objectNames(manifest)))
+			t.Succeed(ctx, v1alpha1.ActionUninstall, chart.name, fixture.As(release))
+		})
+	}
+})
+
+func verdict(err error, said string) string {
+	if err == nil {
+		return "installed"
+	}
+	return strings.Join(strings.Fields(said), " ")
+}
+
+// helm runs the helm command as the administrator of the cluster.
+func helm(ctx context.Context, t *fixture.Tenant, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, os.Getenv("HELM3"), append(args, "--namespace", t.Namespace)...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+t.Kubeconfig())
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+// objectNames returns the kind and name of every object of a manifest, sorted.
+func objectNames(manifest string) []string {
+	var names []string
+	for document := range strings.SplitSeq("\n"+manifest, "\n---") {
+		var object metav1.PartialObjectMetadata
+		if err := yaml.Unmarshal([]byte(document), &object); err == nil && object.Kind != "" {
+			names = append(names, object.Kind+"/"+object.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
