@@ -37,6 +37,12 @@ type InputProblem struct {
 	Problem string
 }
 
+// problemMissing is the problem of an input that needs a value and has none.
+const problemMissing = "required"
+
+// IsMissing reports whether the input needs a value and has none.
+func (p InputProblem) IsMissing() bool { return p.Problem == problemMissing }
+
 // CheckInputs merges what is known of the inputs of an app and reports every one
 // that is missing or wrong, in the order of the inputs and then those that the
 // app does not have, by name.
@@ -117,7 +123,7 @@ func (c inputCheck) resolve(in Input) (value, problem string) {
 		return text, ""
 	}
 	if own == "" && c.requires(in) {
-		return "", "required"
+		return "", problemMissing
 	}
 	return own, ""
 }
@@ -158,7 +164,7 @@ func (c inputCheck) wrongGiven(in Input, text string) string {
 	case in.Value != "" && !in.Editable && text != in.Value:
 		return "cannot be edited"
 	case text == "" && c.requires(in):
-		return "required"
+		return problemMissing
 	case text == "":
 		return ""
 	}

@@ -67,7 +67,11 @@ func (p *findings) ask(task *v1alpha1.AppInstallTask, wrong []hydrate.InputProbl
 	}
 	var names []string
 	for _, w := range wrong {
-		names = append(names, w.Input.Name)
+		name := w.Input.Name
+		if !w.IsMissing() {
+			name += " (" + w.Problem + ")"
+		}
+		names = append(names, name)
 	}
 	task.Status.RequiredInputs = catalog.First(append(task.Status.RequiredInputs, required(wrong)...), maxInputs)
 	missing := fmt.Errorf("give these inputs: %s; see status.requiredInputs", strings.Join(names, ", "))

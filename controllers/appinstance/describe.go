@@ -67,7 +67,7 @@ func (s *scope) running(health release.Health) string {
 	if health.Missing > 0 {
 		text += "; " + remedyForGone
 	}
-	if health.Remark != "" {
+	if health.Remark != "" && health.Remark != health.Message {
 		text += "; " + health.Remark
 	}
 	if n := len(st.Drift); n > 0 && meta.IsStatusConditionTrue(st.Conditions, v1alpha1.ConditionDrifted) {

@@ -18,6 +18,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+
+	plain "github.com/appmarket/operator/internal/release"
 )
 
 const (
@@ -50,7 +52,7 @@ const (
 	ownerLabel = "owner"
 	nameLabel  = "name"
 	helmOwner  = "helm"
-	ourOwner   = "appmarket"
+	ourOwner   = plain.LargeRecordOwner
 )
 
 // chunked is the way to the Secrets of a namespace for Helm's own driver, which

@@ -7,17 +7,28 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 )
+
+// LargeRecordOwner is the label "owner" of records that are too large for one Secret,
+// which the helm command does not see.
+const LargeRecordOwner = "appmarket"
 
 // RecordedRevisions returns the revisions of a release that Helm has recorded in a
 // namespace. Only the metadata of the records is read.
 func RecordedRevisions(ctx context.Context, reader client.Reader, namespace, name string) (map[int32]bool, error) {
 	records := &metav1.PartialObjectMetadataList{}
 	records.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-	if err := reader.List(ctx, records, client.InNamespace(namespace), client.MatchingLabels{"owner": "helm", "name": name}); err != nil {
+	owners, err := labels.NewRequirement("owner", selection.In, []string{"helm", LargeRecordOwner})
+	if err != nil {
+		return nil, err
+	}
+	selector := labels.SelectorFromSet(labels.Set{"name": name}).Add(*owners)
+	if err := reader.List(ctx, records, client.InNamespace(namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
 		return nil, fmt.Errorf("list the records of release %q: %w", name, err)
 	}
 	revisions := map[int32]bool{}

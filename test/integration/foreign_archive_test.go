@@ -52,8 +52,8 @@ var _ = Describe("An archive of another tool", func() {
 		}).WithContext(ctx).Should(Succeed())
 		Expect(t.WaitStalled(ctx, app, v1alpha1.ReasonInvalidArchive)).To(ContainSubstring(says))
 	},
-		Entry("above its folder", func(name string) string { return strings.Replace(name, "/templates/", `/../`, 1) }, "parcel/../a.yaml"),
-		Entry("above its folder, with backslashes", func(name string) string { return strings.Replace(name, "parcel/templates/", `parcel\..\`, 1) }, `parcel\\..\\a.yaml`),
+		Entry("above its folder", func(name string) string { return strings.Replace(name, "/templates/", `/../`, 1) }, "../a.yaml"),
+		Entry("above its folder, with backslashes", func(name string) string { return strings.Replace(name, "parcel/templates/", `parcel\..\`, 1) }, "../a.yaml"),
 	)
 
 	It("of Helm 2, which has no apiVersion, is served and runs", func(ctx SpecContext) {

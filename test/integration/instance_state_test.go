@@ -6,6 +6,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/test/fixture"
@@ -95,6 +96,9 @@ var _ = Describe("The state of an instance", func() {
 		t := newTenant(ctx)
 		t.Offer(ctx, site("1.0.0"))
 		task := t.Task(ctx, v1alpha1.ActionInstall, "site", fixture.Values(map[string]any{"paused": true}))
+		Eventually(func() error {
+			return t.Client.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: "site"}, &v1alpha1.AppInstance{})
+		}).WithContext(ctx).Should(Succeed())
 		prints(ctx, t, "site", HavePrefix("Unknown version 1.0.0, 2 of 3 objects ready: Deployment/site is paused: run kubectl rollout resume deployment/site"))
 		t.Kubectl(ctx, "rollout", "resume", "deployment/site", "-n", t.Namespace)
 		Expect(t.WaitEnd(ctx, task).Message).To(Equal("running version 1.0.0, 3 objects ready"))

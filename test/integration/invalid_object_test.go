@@ -28,11 +28,11 @@ var _ = Describe("A chart that renders what the API server does not accept", fun
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonInvalidObject), end.Message)
 		Expect(end.Message).To(HavePrefix(message))
 		Expect(end.Task.Status.InstanceRef).To(BeNil())
-		Expect(t.Names(ctx, "configmaps", "services", "deployments")).NotTo(ContainElement("forms"))
+		Expect(t.Names(ctx, "configmaps,services,deployments")).NotTo(ContainElement("forms"))
 	},
 		Entry("if a hash of digits becomes an annotation", templated("rev: abc\n", settings+"  annotations:\n    checksum/config: {{ .Values.rev }}\n"),
 			`ConfigMap/forms: metadata.annotations["checksum/config"] must be a string, and is a number`, map[string]any{"rev": 123456}),
-		Entry("if true becomes a label", templated("debug: \"no\"\n", settings+"  labels:\n    debug: {{ .Values.debug | quote }}\n    other: {{ .Values.other | default \"no\" }}\n"),
+		Entry("if true becomes a label", templated("debug: \"no\"\n", settings+"  labels:\n    debug: {{ .Values.debug | quote }}\n    other: {{ .Values.other | default \"none\" }}\n"),
 			`ConfigMap/forms: metadata.labels["other"] must be a string, and is true`, map[string]any{"other": true}),
 		Entry("if a number becomes data", templated("port: x\n", settings+"data:\n  port: {{ .Values.port }}\n"),
 			`ConfigMap/forms: data["port"] must be a string, and is a number`, map[string]any{"port": 8080}),

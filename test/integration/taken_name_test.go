@@ -36,7 +36,7 @@ var _ = Describe("An app whose names are taken", func() {
 		t.Apply(ctx, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: forms-more}\n")
 		repository.Add(chart.With("1.1.0", fixture.Files{"templates/more.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-more\n"}))
 		t.Sync(ctx)
-		message := t.Fail(ctx, v1alpha1.ReasonObjectExists, v1alpha1.ActionUpgrade, "forms")
+		message := t.Fail(ctx, v1alpha1.ReasonObjectExists, v1alpha1.ActionUpgrade, "forms", fixture.Version("1.1.0"))
 		Expect(message).To(HavePrefix("ConfigMap/forms-more exists and belongs to no release"))
 	})
 
