@@ -1,0 +1,163 @@
+package integration_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// claimSpec is the end of the YAML of a volume claim.
+const claimSpec = "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}\n"
+
+// retains are the kinds and names of what an instance has kept.
+func retains(instance *v1alpha1.AppInstance) []string {
+	var names []string
+	for _, ref := range instance.Status.Retained {
+		names = append(names, ref.Kind+"/"+ref.Name)
+	}
+	return names
+}
+
+var _ = Describe("Removing an app", func() {
+	It("keeps the volumes that a custom resource owns, and names them", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		group := t.Namespace + ".example.com"
+		t.Apply(ctx, `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: databases.`+group+`}
+spec:
+  group: `+group+`
+  scope: Namespaced
+  names: {kind: Database, plural: databases}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+`)
+		DeferCleanup(func(ctx SpecContext) { t.Kubectl(ctx, "delete", "crd", "databases."+group, "--wait=false") })
+		t.Kubectl(ctx, "wait", "--for=condition=Established", "crd/databases."+group)
+		t.Grant(ctx, rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{"*"}, Verbs: []string{"*"}})
+		t.Offer(ctx, fixture.Chart{Name: "shop", Version: "1.0.0", Files: fixture.Files{
+			"values.yaml":             "database: first\n",
+			"templates/database.yaml": "apiVersion: " + group + "/v1\nkind: Database\nmetadata: {name: \"{{ .Values.database }}\"}\n",
+		}})
+		t.Succeed(ctx, v1alpha1.ActionInstall, "shop")
+		owned := func(name string) {
+			GinkgoHelper()
+			database := &unstructured.Unstructured{}
+			database.SetAPIVersion(group + "/v1")
+			database.SetKind("Database")
+			t.Get(ctx, database, name)
+			t.Apply(ctx, "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data-"+name+", ownerReferences: [{apiVersion: "+group+
+				"/v1, kind: Database, name: "+name+", uid: "+string(database.GetUID())+"}]}\n"+claimSpec)
+		}
+		kept := func(name string) {
+			GinkgoHelper()
+			Consistently(func(g Gomega) {
+				claim := &corev1.PersistentVolumeClaim{}
+				g.Expect(t.Client.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: name}, claim)).To(Succeed())
+				g.Expect(claim.DeletionTimestamp).To(BeNil())
+				g.Expect(claim.OwnerReferences).To(BeEmpty())
+			}, "1s").WithContext(ctx).Should(Succeed())
+		}
+		owned("first")
+
+		By("going without the resource in an upgrade")
+		t.Kubectl(ctx, "patch", "appinstance", "shop", "--namespace", t.Namespace, "--type=merge", "--patch", `{"spec":{"values":{"database":"second"}}}`)
+		t.WaitTrue(ctx, t.Instance(ctx, "shop"), v1alpha1.ConditionReady)
+		kept("data-first")
+		Expect(retains(t.Instance(ctx, "shop"))).To(Equal([]string{"PersistentVolumeClaim/data-first"}))
+
+		By("removing the release")
+		owned("second")
+		t.Succeed(ctx, v1alpha1.ActionUninstall, "shop")
+		kept("data-second")
+		Expect(retains(t.Instance(ctx, "shop"))).To(ConsistOf("PersistentVolumeClaim/data-first", "PersistentVolumeClaim/data-second"))
+	})
+
+	It("keeps a Namespace of the chart as long as volumes are in it", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.GrantAll(ctx)
+		space := t.Namespace + "-data"
+		t.Offer(ctx, fixture.Chart{Name: "shop", Version: "1.0.0", Files: fixture.Files{
+			"templates/space.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: \"{{ .Release.Namespace }}-data\"}\n",
+			"templates/kept.yaml":  "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: notice, annotations: {helm.sh/resource-policy: keep}}\n",
+		}})
+		t.Succeed(ctx, v1alpha1.ActionInstall, "shop")
+		t.Kubectl(ctx, "wait", "--for=jsonpath={.status.phase}=Active", "namespace/"+space)
+		_, err := t.TryKubectl(ctx, nil, "get", "namespace", space)
+		Expect(err).NotTo(HaveOccurred())
+		t.Cluster.Apply(ctx, "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data, namespace: "+space+"}\n"+claimSpec)
+		end := t.Succeed(ctx, v1alpha1.ActionUninstall, "shop")
+		Expect(end.Message).To(ContainSubstring("3 objects are kept, see status.retained of the instance"))
+		Expect(retains(t.Instance(ctx, "shop"))).To(ConsistOf("PersistentVolumeClaim/data", "Namespace/"+space, "ConfigMap/notice"))
+
+		By("deleting it with the volumes")
+		t.Succeed(ctx, v1alpha1.ActionInstall, "shop")
+		t.Succeed(ctx, v1alpha1.ActionUninstall, "shop", func(s *v1alpha1.AppInstallTaskSpec) { s.DataPolicy = v1alpha1.DataDelete })
+		Eventually(func() error {
+			return t.Client.Get(ctx, client.ObjectKey{Name: space}, &corev1.Namespace{})
+		}).WithContext(ctx).Should(MatchError(apierrors.IsNotFound, "IsNotFound"))
+		t.Get(ctx, &corev1.ConfigMap{}, "notice")
+	})
+
+	Context("that a finalizer holds up", func() {
+		held := fixture.Chart{Name: "held", Version: "1.0.0", Files: fixture.Files{
+			"templates/held.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}-stuck\", finalizers: [example.com/never]}\n",
+		}}
+		const waits = "waiting for ConfigMap/held-stuck to be deleted: held by finalizer example.com/never; " +
+			"if the controller that removes it does not exist any more, remove it from metadata.finalizers"
+		letGo := func(ctx SpecContext, t *fixture.Tenant) {
+			GinkgoHelper()
+			t.Kubectl(ctx, "patch", "configmap", "held-stuck", "--namespace", t.Namespace, "--type=merge", "--patch", `{"metadata":{"finalizers":null}}`)
+		}
+		installed := func(ctx SpecContext, t *fixture.Tenant) *fixture.Tenant {
+			GinkgoHelper()
+			t.Offer(ctx, held)
+			t.Succeed(ctx, v1alpha1.ActionInstall, "held")
+			return t
+		}
+		gone := func(ctx SpecContext, t *fixture.Tenant) {
+			GinkgoHelper()
+			Eventually(func() error {
+				return t.Client.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: "held"}, &v1alpha1.AppInstance{})
+			}).WithContext(ctx).Should(MatchError(apierrors.IsNotFound, "IsNotFound"))
+		}
+
+		It("names the object and the finalizer", func(ctx SpecContext) {
+			t := installed(ctx, newTenant(ctx))
+			message := t.Fail(ctx, v1alpha1.ReasonTimedOut, v1alpha1.ActionUninstall, "held", fixture.Timeout("2s"))
+			Expect(message).To(Equal("the operation did not end within spec.timeout (2s): " + waits))
+			letGo(ctx, t)
+		})
+
+		It("ends when the object is let go", func(ctx SpecContext) {
+			t := installed(ctx, newTenant(ctx))
+			instance := t.Instance(ctx, "held")
+			Expect(t.Client.Delete(ctx, instance)).To(Succeed())
+			Eventually(func(ctx SpecContext) string {
+				return t.WaitReconciling(ctx, instance, v1alpha1.ReasonProgressing)
+			}).WithContext(ctx).Should(Equal("removing version 1.0.0: " + waits))
+			letGo(ctx, t)
+			gone(ctx, t)
+		})
+
+		It("ends when the namespace is deleted", func(ctx SpecContext) {
+			t := installed(ctx, fixture.NewTenant(ctx, cluster))
+			instance := t.Instance(ctx, "held")
+			Expect(t.Client.Delete(ctx, instance)).To(Succeed())
+			Eventually(func(ctx SpecContext) string {
+				return t.WaitReconciling(ctx, instance, v1alpha1.ReasonProgressing)
+			}).WithContext(ctx).Should(ContainSubstring(waits))
+			other := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: t.Namespace}}
+			Expect(t.Client.Delete(ctx, other)).To(Succeed())
+			gone(ctx, t)
+			letGo(ctx, t)
+		})
+	})
+})
