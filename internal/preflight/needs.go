@@ -9,10 +9,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	schedulingv1 "k8s.io/api/scheduling/v1"
-	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/appmarket/operator/internal/release"
@@ -25,7 +22,8 @@ var (
 	// keptVerbs are for an object of a release: looked for, made, changed by patches,
 	// waited for and deleted, never all of a kind at once.
 	keptVerbs = []string{"create", "delete", "get", "patch"}
-	// followedVerbs are for one whose state is followed by a watch.
+	// followedVerbs are for an object in the namespace of the tenant, which a watch
+	// follows: its state, or only whether it exists.
 	followedVerbs = []string{"list", "watch"}
 	// hookVerbs are for a hook, which is made anew each time.
 	hookVerbs = []string{"create", "delete", "get"}
@@ -40,23 +38,6 @@ var (
 	// be kept, and deleted where the tenant wants that.
 	claimVerbs = []string{"delete", "list"}
 )
-
-// stateless are kinds that are not watched, since they are ready when they are there.
-var stateless = map[schema.GroupKind]bool{
-	{Group: corev1.GroupName, Kind: "ConfigMap"}:           true,
-	{Group: corev1.GroupName, Kind: "Secret"}:              true,
-	{Group: corev1.GroupName, Kind: "ServiceAccount"}:      true,
-	{Group: corev1.GroupName, Kind: "LimitRange"}:          true,
-	{Group: corev1.GroupName, Kind: "Endpoints"}:           true,
-	{Group: rbacv1.GroupName, Kind: "Role"}:                true,
-	{Group: rbacv1.GroupName, Kind: "RoleBinding"}:         true,
-	{Group: rbacv1.GroupName, Kind: "ClusterRole"}:         true,
-	{Group: rbacv1.GroupName, Kind: "ClusterRoleBinding"}:  true,
-	{Group: networkingv1.GroupName, Kind: "NetworkPolicy"}: true,
-	{Group: networkingv1.GroupName, Kind: "IngressClass"}:  true,
-	{Group: schedulingv1.GroupName, Kind: "PriorityClass"}: true,
-	{Group: storagev1.GroupName, Kind: "StorageClass"}:     true,
-}
 
 // scalable are kinds that have replicas.
 var scalable = map[schema.GroupKind]bool{
@@ -75,6 +56,7 @@ func (d *Demand) Needs(facts *Facts) []Need {
 	tenant := d.wish.Tenant.Namespace
 	all.add(tenant, corev1.GroupName, "secrets", "", recordVerbs...)
 	all.add(tenant, corev1.GroupName, "pods", "", "list")
+	all.add(tenant, corev1.GroupName, "events", "", "list")
 	for _, o := range d.all() {
 		kind, ok := d.kind(o, facts)
 		if !ok || d.isOwnNamespace(o) || d.isEstablished(o, facts) {
@@ -115,7 +97,7 @@ func (d *Demand) verbs(o *object, where string) []string {
 		return slices.Concat(hookVerbs, watchedVerbs)
 	case o.hook:
 		return hookVerbs
-	case where == d.wish.Tenant.Namespace && !stateless[o.gvk.GroupKind()]:
+	case where == d.wish.Tenant.Namespace:
 		return slices.Concat(keptVerbs, followedVerbs)
 	}
 	return keptVerbs

@@ -50,14 +50,14 @@ func said(rule rbacv1.PolicyRule) string {
 func TestNeeds(t *testing.T) {
 	const role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: %s\nmetadata: {name: reader}\nrules: [{apiGroups: [''], resources: [pods], verbs: [get]}]"
 	const binding = "apiVersion: rbac.authorization.k8s.io/v1\nkind: %s\nmetadata: {name: reader}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: %s, name: %s}"
-	base := []string{"team /pods: list", "team /secrets: create delete get list update"}
+	base := []string{"team /events: list", "team /pods: list", "team /secrets: create delete get list update"}
 	for _, c := range []struct {
 		why, text string
 		needs     []string
 	}{
 		{"the record of a release, and pods to explain", "", nil},
 		{"a workload is followed", deployment("web", "", ""), []string{"team apps/deployments: create delete get list patch watch", "team autoscaling/horizontalpodautoscalers: list"}},
-		{"what has no state is not", "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}", []string{"team /configmaps: create delete get patch"}},
+		{"what has no state is too", "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}", []string{"team /configmaps: create delete get list patch watch"}},
 		{"a hook is made anew", "kind: Job\napiVersion: batch/v1\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install}}\nspec: {template: {spec: {containers: [{name: a}]}}}",
 			[]string{"team batch/jobs: create delete get watch"}},
 		{"an object of another namespace", "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a, namespace: other}", []string{"other /configmaps: create delete get patch"}},
@@ -67,7 +67,7 @@ func TestNeeds(t *testing.T) {
 			[]string{"team /persistentvolumeclaims: delete list", "team apps/statefulsets: create delete get list patch watch",
 				"team autoscaling/horizontalpodautoscalers: list"}},
 		{"a role grants", fmt.Sprintf(role, "Role"), []string{
-			"team /pods or rbac.authorization.k8s.io/roles escalate: get", "team rbac.authorization.k8s.io/roles: create delete get patch",
+			"team /pods or rbac.authorization.k8s.io/roles escalate: get", "team rbac.authorization.k8s.io/roles: create delete get list patch watch",
 		}},
 		{"a role of the cluster grants there", fmt.Sprintf(role, "ClusterRole"), []string{
 			" /pods or rbac.authorization.k8s.io/clusterroles escalate: get",
@@ -75,17 +75,17 @@ func TestNeeds(t *testing.T) {
 		}},
 		{"a binding to a role of the app", fmt.Sprintf(role, "Role") + "\n---\n" + fmt.Sprintf(binding, "RoleBinding", "Role", "reader"), []string{
 			"team /pods or rbac.authorization.k8s.io/roles escalate: get", "team /pods or rbac.authorization.k8s.io/rolesreader bind: get",
-			"team rbac.authorization.k8s.io/rolebindings: create delete get patch", "team rbac.authorization.k8s.io/roles: create delete get patch",
+			"team rbac.authorization.k8s.io/rolebindings: create delete get list patch watch", "team rbac.authorization.k8s.io/roles: create delete get list patch watch",
 		}},
 		{"a binding to a role that is there", fmt.Sprintf(binding, "RoleBinding", "ClusterRole", "view"), []string{
-			"team rbac.authorization.k8s.io/clusterrolesview or /services watch: bind", "team rbac.authorization.k8s.io/rolebindings: create delete get patch",
+			"team rbac.authorization.k8s.io/clusterrolesview or /services watch: bind", "team rbac.authorization.k8s.io/rolebindings: create delete get list patch watch",
 		}},
 		{"a binding to a role that nobody knows", fmt.Sprintf(binding, "ClusterRoleBinding", "ClusterRole", "odd"), []string{
 			" rbac.authorization.k8s.io/clusterrolebindings: create", " rbac.authorization.k8s.io/clusterrolebindingsreader: delete get patch",
 			" rbac.authorization.k8s.io/clusterrolesodd: bind",
 		}},
 		{"a binding to a role that grants nothing", fmt.Sprintf(binding, "RoleBinding", "ClusterRole", "empty"), []string{
-			"team rbac.authorization.k8s.io/rolebindings: create delete get patch",
+			"team rbac.authorization.k8s.io/rolebindings: create delete get list patch watch",
 		}},
 		{"a role that takes in others", "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: all}\naggregationRule: {clusterRoleSelectors: [{}]}", []string{
 			" */* or rbac.authorization.k8s.io/clusterroles escalate: *", " /* or rbac.authorization.k8s.io/clusterroles escalate: *",
@@ -134,7 +134,7 @@ func TestMissingRights(t *testing.T) {
 	f.Missing = demand.Needs(f)
 	problems := demand.Check(f)
 	expect(t, "everything is missing", problems,
-		want{v1alpha1.ReasonPermissionDenied, false, []string{"service account installer lacks 19 rights in namespace team that web needs: apply the remedy"}},
+		want{v1alpha1.ReasonPermissionDenied, false, []string{"service account installer lacks 20 rights in namespace team that web needs: apply the remedy"}},
 		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"web has objects of the whole cluster (Namespace/extra), and service account installer lacks 4 rights",
 			"(create namespaces; delete, get, patch namespaces (extra)) to them: an administrator of the cluster must apply the remedy"}},
 		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"web has objects in namespace other (ConfigMap/a)", "an administrator of namespace other must apply the remedy"}})
@@ -142,7 +142,7 @@ func TestMissingRights(t *testing.T) {
 kind: Role
 metadata: {"name":"appmarket:shop:installer","namespace":"team"}
 rules:
-- {"verbs":["list"],"apiGroups":[""],"resources":["pods"]}
+- {"verbs":["list"],"apiGroups":[""],"resources":["events","pods"]}
 - {"verbs":["create","delete","get","list","update"],"apiGroups":[""],"resources":["secrets"]}
 - {"verbs":["create","delete","get","list","patch","watch"],"apiGroups":[""],"resources":["services"]}
 - {"verbs":["create","delete","get","list","patch","watch"],"apiGroups":["apps"],"resources":["deployments"]}
@@ -226,7 +226,7 @@ func TestAccounts(t *testing.T) {
 		w.Tenant.ServiceAccount, w.DefaultAccount = "default", true
 	})
 	g.Expect(unset.Reason).To(Equal(v1alpha1.ReasonPermissionDenied))
-	g.Expect(unset.Message).To(Equal("spec.serviceAccountName is unset, and account default lacks 10 rights that web needs: apply the remedy"))
+	g.Expect(unset.Message).To(Equal("spec.serviceAccountName is unset, and account default lacks 13 rights that web needs: apply the remedy"))
 
 	few := missing(func(_ *preflight.Wish, f *preflight.Facts) { f.Missing = f.Missing[:1] })
 	g.Expect(few.Message).To(Equal("service account installer lacks 1 right (create configmaps) in namespace team that web needs: apply the remedy"))

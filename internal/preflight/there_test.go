@@ -17,7 +17,7 @@ func is(apiVersion, kind, namespace, name string) v1alpha1.ObjectReference {
 
 func TestWhatIsThere(t *testing.T) {
 	const rbac = "rbac.authorization.k8s.io"
-	base := []string{"team /pods: list", "team /secrets: create delete get list update"}
+	base := []string{"team /events: list", "team /pods: list", "team /secrets: create delete get list update"}
 	for _, c := range []struct {
 		why   string
 		there v1alpha1.ObjectReference
@@ -25,8 +25,8 @@ func TestWhatIsThere(t *testing.T) {
 	}{
 		{"a workload", is("apps/v1", "Deployment", "team", "web"),
 			[]string{"team apps/deployments: create delete get list patch watch", "team autoscaling/horizontalpodautoscalers: list"}},
-		{"a binding, whose role is not known", is(rbac+"/v1", "RoleBinding", "team", "web"), []string{"team " + rbac + "/rolebindings: create delete get patch"}},
-		{"a role, whose rules are granted already", is(rbac+"/v1", "Role", "team", "web"), []string{"team " + rbac + "/roles: create delete get patch"}},
+		{"a binding, whose role is not known", is(rbac+"/v1", "RoleBinding", "team", "web"), []string{"team " + rbac + "/rolebindings: create delete get list patch watch"}},
+		{"a role, whose rules are granted already", is(rbac+"/v1", "Role", "team", "web"), []string{"team " + rbac + "/roles: create delete get list patch watch"}},
 		{"one of another namespace", is("v1", "ConfigMap", "default", "web"), []string{"default /configmaps: create delete get patch"}},
 		{"one of the cluster", is(rbac+"/v1", "ClusterRole", "", "web"),
 			[]string{" " + rbac + "/clusterroles: create", " " + rbac + "/clusterrolesweb: delete get patch"}},

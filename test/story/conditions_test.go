@@ -182,7 +182,7 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 		Expect(cluster.Create(ctx, other)).To(Succeed())
 		reads(ctx, other, stalled, metav1.ConditionTrue, v1alpha1.ReasonNotAllowed, status.FailedStatus)
 
-		bad := template("bad", "{{ fail `no` }}")
+		bad := template("bad", "{{ noSuchFunction }}")
 		shop := fixture.NewRepository()
 		shop.Handle("/index.yaml", fixture.Content(fixture.IndexOf(bad.offer(shop))))
 		sourceOf(ctx, source.Namespace, "bad", shop.URL)

@@ -210,12 +210,12 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		task := t.Task(ctx, v1alpha1.ActionInstall, "office", version("1.1.0"), asPoor)
 		t.fails(ctx, task, v1alpha1.ReasonPermissionDenied)
 		_, role := t.remedy(ctx, task, 0)
-		const kept, followed, hook = "create delete get patch", "create delete get list patch watch", "create delete get"
+		const followed, hook = "create delete get list patch watch", "create delete get"
 		Expect(rightsOf(role)).To(ConsistOf(
-			"secrets: create delete get list update", "pods: list", // Helm's records, and what is wrong with pods
-			"configmaps: "+kept, "services: "+followed, "persistentvolumeclaims: "+followed, "apps/deployments: "+followed,
+			"secrets: create delete get list update", "pods: list", "events: list", // Helm's records, and what is wrong with pods
+			"configmaps: "+followed, "services: "+followed, "persistentvolumeclaims: "+followed, "apps/deployments: "+followed,
 			"autoscaling/horizontalpodautoscalers: list", "batch/jobs: "+hook,
-			"rbac.authorization.k8s.io/roles: "+kept, "rbac.authorization.k8s.io/rolebindings: "+kept,
+			"rbac.authorization.k8s.io/roles: "+followed, "rbac.authorization.k8s.io/rolebindings: "+followed,
 			"endpoints: get", // what the app's own Role grants
 		))
 	})
