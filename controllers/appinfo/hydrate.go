@@ -172,7 +172,11 @@ func (r *Reconciler) record(s *scope, j job, d *hydrate.Draft) {
 		Images: int32(len(d.Images)), PublishedAt: &now, Deprecated: j.request.Offer.Deprecated || d.Chart.Deprecated,
 		License: catalog.Terms(d.License),
 	}
-	if have := published(s.app, made.Version); have != nil {
+	have := published(s.app, made.Version)
+	if have == nil || have.Digest != made.Digest {
+		s.renewed = append(s.renewed, made.Version)
+	}
+	if have != nil {
 		*have = made
 	} else {
 		s.app.Status.Versions = append(s.app.Status.Versions, made)

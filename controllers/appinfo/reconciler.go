@@ -51,6 +51,8 @@ type scope struct {
 	jobs   []job
 	// published are the versions that this reconcile has published.
 	published []string
+	// renewed are those of them whose chart differs from the one that was published before.
+	renewed []string
 	// lost are the published versions whose chart is not in the repository.
 	lost map[string]bool
 }

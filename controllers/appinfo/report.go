@@ -19,7 +19,9 @@ func (s *scope) report(before []v1alpha1.AppImage) {
 	if len(s.published) == 0 {
 		return
 	}
-	s.keeper.Report(corev1.EventTypeNormal, v1alpha1.ReasonPublished, publishedMessage(s.published))
+	if len(s.renewed) > 0 {
+		s.keeper.Report(corev1.EventTypeNormal, v1alpha1.ReasonPublished, publishedMessage(s.renewed))
+	}
 	if changes := imageChanges(before, s.app.Status.Images); len(before) > 0 && len(changes) > 0 {
 		s.keeper.Report(corev1.EventTypeNormal, v1alpha1.ReasonAnalyzed,
 			"images of version "+s.app.Status.Version+": "+named(changes))
