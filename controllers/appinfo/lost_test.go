@@ -47,7 +47,7 @@ var _ = Describe("An app whose chart is lost", func() {
 		b.served("1.0.0")
 		Expect(b.told()).To(HaveExactElements(
 			"Warning ChartMissing the chart of version 1.0.0 is missing from the repository",
-			"Normal Ready serving 1.0.0", "Normal Published published version 1.0.0"))
+			"Normal Ready serving 1.0.0"))
 	})
 
 	DescribeTable("is not ready while nothing may be hydrated", func(hold, release func(), reason, message string) {

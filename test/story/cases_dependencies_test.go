@@ -125,7 +125,7 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		t.succeed(ctx, t.named(ctx, "middle", v1alpha1.ActionInstall, "middle"))
 		t.fails(ctx, t.named(ctx, "remove", v1alpha1.ActionUninstall, "back", withAll, func(s *v1alpha1.AppInstallTaskSpec) {
 			s.ServiceAccountName = "nobody"
-		}), v1alpha1.ReasonPermissionDenied)
+		}), v1alpha1.ReasonServiceAccountMissing)
 		t.fails(ctx, t.named(ctx, "wish", v1alpha1.ActionInstall, "top", installingAll, asInstance("middle")), v1alpha1.ReasonInvalidSpec)
 		market.WaitIdle(ctx)
 		Expect(states(ctx)).To(Equal(map[string]lifecycle.State{"back": lifecycle.Running, "middle": lifecycle.Running}))
