@@ -99,8 +99,8 @@ type Sharing struct {
 
 // VersionPolicy says which versions of an app are hydrated.
 type VersionPolicy struct {
-	// The number of versions of each app that are hydrated: the newest ones, among
-	// them always the newest that is no prerelease. Defaults to 3.
+	// keep is the number of versions of each app that are hydrated: the newest ones,
+	// among them always the newest that is no prerelease. Defaults to 3.
 	// +optional
 	// +default=3
 	// +kubebuilder:validation:Minimum=1

@@ -50,20 +50,15 @@ func (r *Reconciler) readApps(ctx context.Context, s *scope) error {
 // must be applied again, and otherwise only for what is new.
 func (r *Reconciler) list(ctx context.Context, s *scope) error {
 	last := r.lastAttempt(s.source.UID)
-	since := hydrate.Mark{Revision: s.source.Status.Revision, ETag: cmp.Or(last.etag, s.source.Status.ETag)}
-	switch {
-	case last.holds(s.source):
+	if last.holds(s.source) {
 		return last.again()
-	case s.source.Status.ObservedGeneration != s.source.Generation && last.applied != s.source.Generation:
-		since = hydrate.Mark{}
-	case requested(s.source) && slices.ContainsFunc(s.apps, isEdited):
-		since = hydrate.Mark{}
-	case appsMissing(s.source, s.apps) && last.mayRepair():
-		since = hydrate.Mark{}
-	case last.err != nil && s.source.Status.Apps != nil && s.source.Status.Apps.Total == 0:
-		since = hydrate.Mark{} // Only a listing tells why there is no app.
-	case !last.due(s.source):
-		return nil
+	}
+	var since hydrate.Mark
+	if !s.needsListing(last) {
+		if !last.due(s.source) {
+			return nil
+		}
+		since = hydrate.Mark{Revision: s.source.Status.Revision, ETag: cmp.Or(last.etag, s.source.Status.ETag)}
 	}
 	listing, err := r.ask(ctx, s.source, since)
 	next := last.next(s.source, err)
@@ -86,6 +81,22 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 	}
 	s.listing = &listing
 	return nil
+}
+
+// needsListing reports whether the source must list everything now, whatever was listed
+// before.
+func (s *scope) needsListing(last attempt) bool {
+	source := s.source
+	switch {
+	case source.Status.ObservedGeneration != source.Generation && last.applied != source.Generation:
+		return true
+	case requested(source) && slices.ContainsFunc(s.apps, isEdited):
+		return true
+	case appsMissing(source, s.apps) && last.mayRepair():
+		return true
+	}
+	// Only a listing tells why there is no app.
+	return last.err != nil && source.Status.Apps != nil && source.Status.Apps.Total == 0
 }
 
 // stillIndexed says so again after a failure, which took the milestone away.

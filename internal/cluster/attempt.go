@@ -98,7 +98,7 @@ func owner(ctx context.Context, objects dynamic.ResourceInterface, name string) 
 // refusal is what the API server says is wrong with an object, empty if the error is
 // about something else. Rights, quotas and Pod Security have checks of their own.
 func refusal(err error) string {
-	status, ok := err.(apierrors.APIStatus) //nolint:errorlint // the client returns it unwrapped
+	status, ok := err.(apierrors.APIStatus)
 	if !ok {
 		return ""
 	}

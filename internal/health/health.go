@@ -97,7 +97,7 @@ func (t *tracked) synced() (bool, error) {
 // isWatched reports whether an object is followed by a watch. One without a state is
 // looked at instead if its tenant may not watch it.
 func (o *object) isWatched() bool {
-	return o.watch != nil && !(o.inert && !o.watch.key.closely && o.watch.isRefused())
+	return o.watch != nil && (!o.inert || o.watch.key.closely || !o.watch.isRefused())
 }
 
 // look gets the objects that are not watched, and those that their watch does not have:
@@ -198,7 +198,7 @@ func (t *tracked) sum(ctx context.Context) (release.Health, error) {
 			sum.Ready++
 			continue
 		}
-		if first == nil || v.state == failed && !sum.Failed || v.gone && sum.Missing == 0 {
+		if first == nil || isWorse(v, sum) {
 			first, why = one, v
 		}
 		sum.Failed = sum.Failed || v.state == failed
@@ -219,6 +219,11 @@ func (t *tracked) sum(ctx context.Context) (release.Health, error) {
 		sum.Message += "; " + pods.refused.Error()
 	}
 	return sum, err
+}
+
+// isWorse reports whether a verdict explains more than those that were added up.
+func isWorse(v verdict, sum release.Health) bool {
+	return v.state == failed && !sum.Failed || v.gone && sum.Missing == 0
 }
 
 // verdictOn is that of kstatus, except that a volume claim without a volume is no

@@ -70,7 +70,7 @@ func (c *cluster) Wait(resources kube.ResourceList, timeout time.Duration) error
 	return err
 }
 
-func isEstablished(info *resource.Info, live *unstructured.Unstructured) (bool, error) {
+func isEstablished(_ *resource.Info, live *unstructured.Unstructured) (bool, error) {
 	if live == nil {
 		return false, nil
 	}

@@ -60,7 +60,7 @@ func (d *Demand) providesAccount(hook hookPod, facts *Facts) bool {
 		moments, weight := momentsOf(&o)
 		return !slices.ContainsFunc(hook.moments, func(moment string) bool {
 			early := !isBefore(moment) && slices.ContainsFunc(moments, isBefore)
-			return !early && !(slices.Contains(moments, moment) && weight <= hook.weight)
+			return !early && (!slices.Contains(moments, moment) || weight > hook.weight)
 		})
 	})
 }

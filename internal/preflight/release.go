@@ -42,30 +42,43 @@ func (d *Demand) checkReleases(facts *Facts) []Problem {
 	if facts.Records == nil {
 		return nil
 	}
-	namespace := d.wish.Tenant.Namespace
 	var problems []Problem
 	for _, name := range d.Releases() {
 		record, exists := facts.Records[name]
-		adopted := slices.Contains(d.wish.Adopted, name)
-		foreign := record.Instance != "" && record.Instance != d.wish.Instance
-		switch {
-		case adopted && (!exists || record.Status == statusUninstalled):
-			problems = append(problems, final(v1alpha1.ReasonAdoptFailed,
-				"there is no Helm release %s in namespace %s that can be adopted; use action Install", name, namespace))
-		case adopted && foreign:
-			problems = append(problems, final(v1alpha1.ReasonAdoptFailed,
-				"Helm release %s in namespace %s belongs to instance %s and cannot be adopted", name, namespace, record.Instance))
-		case adopted && record.Status != statusDeployed:
-			problems = append(problems, final(v1alpha1.ReasonAdoptFailed,
-				"Helm release %s in namespace %s is %s and cannot be adopted; complete it with helm upgrade or helm rollback first", name, namespace, record.Status))
-		case adopted || !exists || record.Status == statusUninstalled || record.Instance == d.wish.Instance:
-		case foreign:
-			problems = append(problems, final(v1alpha1.ReasonAlreadyInstalled,
-				"Helm release %s in namespace %s belongs to instance %s; use another spec.instanceName", name, namespace, record.Instance))
-		default:
-			problems = append(problems, final(v1alpha1.ReasonAlreadyInstalled,
-				"there is a Helm release %s in namespace %s already; adopt it with action Adopt, remove it with helm uninstall, or use another spec.instanceName", name, namespace))
+		exists = exists && record.Status != statusUninstalled
+		if slices.Contains(d.wish.Adopted, name) {
+			problems = append(problems, d.checkAdopted(name, record, exists)...)
+		} else if exists && record.Instance != d.wish.Instance {
+			problems = append(problems, d.takenRelease(name, record))
 		}
 	}
 	return problems
+}
+
+// checkAdopted reports why a release cannot be adopted.
+func (d *Demand) checkAdopted(name string, record Record, exists bool) []Problem {
+	namespace := d.wish.Tenant.Namespace
+	switch {
+	case !exists:
+		return []Problem{final(v1alpha1.ReasonAdoptFailed,
+			"there is no Helm release %s in namespace %s that can be adopted; use action Install", name, namespace)}
+	case record.Instance != "" && record.Instance != d.wish.Instance:
+		return []Problem{final(v1alpha1.ReasonAdoptFailed,
+			"Helm release %s in namespace %s belongs to instance %s and cannot be adopted", name, namespace, record.Instance)}
+	case record.Status != statusDeployed:
+		return []Problem{final(v1alpha1.ReasonAdoptFailed,
+			"Helm release %s in namespace %s is %s and cannot be adopted; complete it with helm upgrade or helm rollback first", name, namespace, record.Status)}
+	}
+	return nil
+}
+
+// takenRelease is the problem of a release that has a name the app needs.
+func (d *Demand) takenRelease(name string, record Record) Problem {
+	namespace := d.wish.Tenant.Namespace
+	if record.Instance != "" {
+		return final(v1alpha1.ReasonAlreadyInstalled,
+			"Helm release %s in namespace %s belongs to instance %s; use another spec.instanceName", name, namespace, record.Instance)
+	}
+	return final(v1alpha1.ReasonAlreadyInstalled,
+		"there is a Helm release %s in namespace %s already; adopt it with action Adopt, remove it with helm uninstall, or use another spec.instanceName", name, namespace)
 }

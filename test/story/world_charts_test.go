@@ -15,11 +15,6 @@ import (
 // A file of a chart: path and text.
 type file struct{ path, text string }
 
-// chartFile is the Chart.yaml of a chart.
-func chartFile(name, version string) file {
-	return file{"Chart.yaml", fmt.Sprintf("apiVersion: v2\nname: %s\nversion: %s\n", name, version)}
-}
-
 // page is a template that works everywhere.
 var page = file{"templates/page.yaml", `apiVersion: v1
 kind: ConfigMap
