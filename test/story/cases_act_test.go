@@ -88,7 +88,10 @@ func (a *act) prepare() {
 			continue
 		}
 		task := a.create(fmt.Sprintf("before-%d", i), s.action, func(spec *v1alpha1.AppInstallTaskSpec) {
-			spec.Version, spec.Values = s.version, values{}.raw()
+			switch s.action {
+			case v1alpha1.ActionInstall, v1alpha1.ActionUpgrade, v1alpha1.ActionClone, v1alpha1.ActionAdopt:
+				spec.Version, spec.Values = s.version, values{}.raw()
+			}
 			if i == 0 && a.first != nil {
 				spec.Values = a.first.raw()
 			}
