@@ -9,7 +9,7 @@ import (
 const maxFormWarnings = 10
 
 // textMaps are fields whose values must be texts, wherever they are in an object that
-// is no custom resource: Kubernetes reads no number and no truth value there.
+// is no custom resource: Kubernetes reads no number and no boolean there.
 var textMaps = map[string]bool{
 	"annotations": true, "labels": true, "matchLabels": true, "nodeSelector": true,
 }
@@ -93,7 +93,7 @@ func (f *formCheck) checkText(o object, path string, value any) {
 	case nil, string:
 		return
 	case bool:
-		is = "a truth value"
+		is = "a boolean"
 	case int, int64, uint64, float64:
 		is = "a number"
 	case object:

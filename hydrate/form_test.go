@@ -16,7 +16,7 @@ func TestWarningsOfForm(t *testing.T) {
 	}{
 		{"texts, and what is taken for nothing", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {port: '80'}, annotations: {x: null}}\ndata: {y: '1', z: }\n", nil},
 		{"a label and annotations", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {port: 80}, annotations: {'on': yes, version: 1.5}}\n", []string{
-			`ConfigMap/a: metadata.annotations["on"] is a truth value; quote it in the template`,
+			`ConfigMap/a: metadata.annotations["on"] is a boolean; quote it in the template`,
 			`ConfigMap/a: metadata.annotations["version"] is a number; quote it in the template`,
 			`ConfigMap/a: metadata.labels["port"] is a number; quote it in the template`,
 		}},
@@ -24,7 +24,7 @@ func TestWarningsOfForm(t *testing.T) {
 			`Thing/a: metadata.annotations["x"] is a number; quote it in the template`,
 		}},
 		{"data", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {debug: true, nested: {a: b}}\n", []string{
-			`ConfigMap/a: data["debug"] is a truth value; quote it in the template`,
+			`ConfigMap/a: data["debug"] is a boolean; quote it in the template`,
 			`ConfigMap/a: data["nested"] is a map; quote it in the template`,
 		}},
 		{"data of a Secret in a list", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: a}, stringData: {pin: 1234}}\n", []string{
@@ -47,7 +47,7 @@ spec:
 			`Deployment/a: spec.template.metadata.labels["version"] is a number; quote it in the template`,
 			`Deployment/a: spec.template.spec.containers[0].env[name=PORT].value is a number; quote it in the template`,
 			`Deployment/a: spec.template.spec.containers[0].env[2].value is a number; quote it in the template`,
-			`Deployment/a: spec.template.spec.nodeSelector["fast"] is a truth value; quote it in the template`,
+			`Deployment/a: spec.template.spec.nodeSelector["fast"] is a boolean; quote it in the template`,
 		}},
 		{"the selector of a Service", "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {version: 2}}\n", []string{
 			`Service/a: spec.selector["version"] is a number; quote it in the template`,

@@ -82,7 +82,7 @@ func CheckInputs(inputs []Input, given, supplied map[string]string, plain ...str
 	return values, wrong
 }
 
-// spelled is the value as a chart may compare it: a truth value is true or
+// spelled is the value as a chart may compare it: a boolean is true or
 // false however it was written.
 func (in Input) spelled(text string) string {
 	if in.Type == "bool" {

@@ -35,7 +35,7 @@ func TestCheckInputsValue(t *testing.T) {
 			given: map[string]string{"A": "g"}, supplied: map[string]string{"A": "s"}, want: "g"},
 		{why: "one may ask for nothing instead of the default", in: hydrate.Input{Default: "d"},
 			given: map[string]string{"A": ""}, want: ""},
-		{why: "a truth value has one spelling", in: hydrate.Input{Type: "bool", Default: "False"},
+		{why: "a boolean has one spelling", in: hydrate.Input{Type: "bool", Default: "False"},
 			given: map[string]string{"A": "1"}, want: "true"},
 		{why: "an app's own spelling is normalised too", in: hydrate.Input{Type: "bool", Default: "False"}, want: "false"},
 		{why: "an app's own wrong default does not block", in: hydrate.Input{Type: "bool", Default: "perhaps"}, want: "perhaps"},

@@ -74,7 +74,7 @@ func TestCheckInputsShowIf(t *testing.T) {
 		{why: "what the platform supplies counts", showIf: "type=ClusterIP", supplied: map[string]string{"type": "ClusterIP"}, required: true},
 		{why: "what is fixed counts", showIf: "fixed=f", supplied: map[string]string{"fixed": "g"}, required: true},
 		{why: "what is given and wrong counts as it is", showIf: "tls=maybe", given: map[string]string{"tls": "maybe"}, required: true},
-		{why: "a truth value in any spelling", showIf: "tls=true", given: map[string]string{"tls": "True"}, required: true},
+		{why: "a boolean in any spelling", showIf: "tls=true", given: map[string]string{"tls": "True"}, required: true},
 		{why: "all must hold", showIf: "type=NodePort&&tls=true"},
 		{why: "and do", showIf: "type=NodePort && tls='false'", required: true},
 		{why: "one of two is enough", showIf: "type=ClusterIP||tls=false", required: true},

@@ -57,7 +57,7 @@ var (
 	// notAMap is how Go's decoder speaks of what is no map.
 	notAMap = regexp.MustCompile(`cannot unmarshal (\w+) into Go value of type map`)
 	// typesOfJSON are its words for types.
-	typesOfJSON = map[string]string{"array": "a list", "string": "a text", "number": "a number", "bool": "a truth value"}
+	typesOfJSON = map[string]string{"array": "a list", "string": "a text", "number": "a number", "bool": "a boolean"}
 )
 
 // ValuesProblem says what an error of the YAML decoder means for values.

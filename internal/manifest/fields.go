@@ -163,7 +163,7 @@ func (f *fields) choice(key string, words ...string) string {
 	return ""
 }
 
-// flag is a truth value; also as text, as some write it.
+// flag is a boolean; also as text, as some write it.
 func (f *fields) flag(key string) bool {
 	at := f.take(key)
 	if at.node == nil {

@@ -84,7 +84,7 @@ questions:
   subquestions: [{variable: service.nodePort, type: int}]
 - variable: last
 `, names{"service.type", "service.nodePort?service.type=NodePort", "last"}, nil},
-		{"subquestions of a truth value, with conditions all the way", `
+		{"subquestions of a boolean, with conditions all the way", `
 questions:
 - {variable: tls, type: boolean, show_if: host!=, show_subquestion_if: true, subquestions: [{variable: issuer, show_if: kind=own||kind=other}]}
 `, names{"tls?host!=", "issuer?host!=&&tls=true&&kind=own||host!=&&tls=true&&kind=other"}, nil},

@@ -14,7 +14,7 @@ var _ = Describe("A chart that forgets to quote", func() {
 		Expect(t.App(ctx, "bare").Status.Summary.Warnings).To(HaveExactElements(ContainSubstring(says)))
 	},
 		Entry("a label", "apiVersion: v1\nkind: Secret\nmetadata:\n  name: a\n  labels: {port: 8080}\n", `Secret/a: metadata.labels["port"] is a number`),
-		Entry("an annotation of a custom resource", "apiVersion: example.com/v1\nkind: Thing\nmetadata:\n  name: a\n  annotations: {debug: true}\n", `Thing/a: metadata.annotations["debug"] is a truth value`),
+		Entry("an annotation of a custom resource", "apiVersion: example.com/v1\nkind: Thing\nmetadata:\n  name: a\n  annotations: {debug: true}\n", `Thing/a: metadata.annotations["debug"] is a boolean`),
 		Entry("the value of a variable", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\nspec:\n  containers:\n  - {name: main, image: "+fixture.Image+", env: [{name: PORT, value: 80}]}\n", `Pod/a: spec.containers[0].env[name=PORT].value is a number`),
 		Entry("data", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata: {ratio: 0.5}\n", `ConfigMap/a: data["ratio"] is a number`),
 	)
