@@ -29,7 +29,7 @@ var badIndexes = []badIndex{
 	{"other", "it is another YAML", fixture.Content([]byte("apiVersion: v1\nkind: ConfigMap\n")), stalls(v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)},
 	{"binary", "it is an archive", fixture.Content([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}), stalls(v1alpha1.ConditionIndexed, v1alpha1.ReasonInvalidIndex)},
 	{"nothing", "the address is wrong", http.NotFound, stalls(v1alpha1.ConditionReached, v1alpha1.ReasonNotFound)},
-	{"fixture.NoAnswer", "a request has its time", fixture.NoAnswer, retries(v1alpha1.ConditionReached, v1alpha1.ReasonFetchFailed)},
+	{"hangs", "a request has its time", fixture.NoAnswer, retries(v1alpha1.ConditionReached, v1alpha1.ReasonFetchFailed)},
 	{"error", "a server mends itself", fixture.Status(http.StatusInternalServerError), retries(v1alpha1.ConditionReached, v1alpha1.ReasonFetchFailed)},
 	{"locked", "rights are given", fixture.Status(http.StatusForbidden), retries(v1alpha1.ConditionReached, v1alpha1.ReasonUnauthorized)},
 	{"busy", "the server says when", fixture.Status(http.StatusTooManyRequests, "Retry-After", "3"), postponed},

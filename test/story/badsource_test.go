@@ -156,7 +156,7 @@ var _ = Describe("A source whose apps are bad", Ordered, func() {
 		ns, repo, closed = namespace(ctx, "bad"), fixture.NewRepository(), closed+fixture.FreeAddress()
 		plain := func(name string) []byte { return packed(name, "1.0.0", page) }
 		retried = []badApp{
-			{name: "fixture.NoAnswer", archive: plain("fixture.NoAnswer"), page: fixture.NoAnswer},
+			{name: "hangs", archive: plain("hangs"), page: fixture.NoAnswer},
 			{name: "error", archive: plain("error"), page: fixture.Status(http.StatusInternalServerError)},
 			{name: "busy", archive: plain("busy"), page: fixture.Status(http.StatusTooManyRequests, "Retry-After", "2")},
 			{name: "throttled", archive: plain("throttled"), page: fixture.Status(http.StatusTooManyRequests)},
@@ -179,7 +179,7 @@ var _ = Describe("A source whose apps are bad", Ordered, func() {
 		By(why)
 		ends(ctx, app(name), want)
 	},
-		Entry(nil, "fixture.NoAnswer", "a request has its time", retries(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
+		Entry(nil, "hangs", "a request has its time", retries(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
 		Entry(nil, "error", "a server mends itself", retries(v1alpha1.ConditionFetched, v1alpha1.ReasonFetchFailed)),
 		Entry(nil, "busy", "the server says when", postponed),
 		Entry(nil, "throttled", "the server does not say when", retries(v1alpha1.ConditionFetched, v1alpha1.ReasonRateLimited)),
