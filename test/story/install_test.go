@@ -203,7 +203,7 @@ var _ = Describe("A tenant", Ordered, func() {
 
 	It("may wish several things of one instance at once, and they are done one by one", func(ctx SpecContext) {
 		var tasks []*v1alpha1.AppInstallTask
-		for _, action := range []v1alpha1.Action{v1alpha1.ActionInstall, v1alpha1.ActionUpgrade, v1alpha1.ActionUninstall} {
+		for _, action := range []v1alpha1.Action{v1alpha1.ActionInstall, v1alpha1.ActionUpgrade, v1alpha1.ActionStop} {
 			tasks = append(tasks, t.Task(ctx, action, "hello", func(s *v1alpha1.AppInstallTaskSpec) {
 				if action == v1alpha1.ActionInstall {
 					s.Version = "1.0.0"
@@ -221,6 +221,7 @@ var _ = Describe("A tenant", Ordered, func() {
 			Expect(entry.Operation.Task).To(Equal(tasks[len(tasks)-1-i].Name))
 			Expect(entry.Outcome).To(Equal(v1alpha1.OutcomeSucceeded))
 		}
+		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionUninstall, "hello"))
 	})
 
 	It("deletes an instance, and its releases go first", func(ctx SpecContext) {
