@@ -131,8 +131,8 @@ spec:
 
 		It("names the object and the finalizer", func(ctx SpecContext) {
 			t := installed(ctx, newTenant(ctx))
-			message := t.Fail(ctx, v1alpha1.ReasonTimedOut, v1alpha1.ActionUninstall, "held", fixture.Timeout("2s"))
-			Expect(message).To(Equal("the operation did not end within spec.timeout (2s): " + waits))
+			message := t.Fail(ctx, v1alpha1.ReasonTimedOut, v1alpha1.ActionUninstall, "held", fixture.Timeout("5s"))
+			Expect(message).To(Equal("the operation did not end within spec.timeout (5s): " + waits))
 			letGo(ctx, t)
 		})
 
