@@ -42,7 +42,7 @@ const (
 	neverStarts  = "    metadata: {annotations: {localcluster/waiting: ImagePullBackOff}}\n    spec:"
 	maybeStarts  = "    {{- if .Values.fail }}\n    metadata: {annotations: {localcluster/waiting: ImagePullBackOff}}\n    {{- end }}\n    spec:"
 	deletedAtEnd = "  ttlSecondsAfterFinished: 0"
-	failsSoon    = "  activeDeadlineSeconds: 1"
+	failsSoon    = "  activeDeadlineSeconds: 5"
 )
 
 var _ = Describe("A chart with hooks", func() {
@@ -131,7 +131,7 @@ var _ = Describe("A chart with hooks", func() {
 		chart := hooked("1.0.0", hookJob("init", "pre-install", "", "", starts+"\n      serviceAccountName: {{ .Release.Name }}-account"))
 		chart.Files["templates/account.yaml"] = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: \"{{ .Release.Name }}-account\"}\n"
 		t.Offer(ctx, chart)
-		message := t.Fail(ctx, v1alpha1.ReasonInstallFailed, v1alpha1.ActionInstall, "hooked")
-		Expect(message).To(ContainSubstring(`pre-install Job/hooked-init needs service account "hooked-account", which the chart creates only after this hook`))
+		message := t.Fail(ctx, v1alpha1.ReasonServiceAccountMissing, v1alpha1.ActionInstall, "hooked")
+		Expect(message).To(ContainSubstring("Job/hooked-init: the pre-install hook runs as service account hooked-account, which the chart creates only afterwards"))
 	})
 })
