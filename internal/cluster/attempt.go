@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/metadata"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/tenant"
@@ -51,16 +52,18 @@ func (c *Cluster) answers(ctx context.Context, of release.Tenant, attempts []pre
 	var group errgroup.Group
 	group.SetLimit(sideBySide)
 	for i, attempt := range attempts {
-		group.Go(func() error {
+		group.Go(outcome.Guarded(func() error {
 			var objects dynamic.ResourceInterface = as.Resource(attempt.Kind.GroupVersion().WithResource(kinds[attempt.Kind].Resource))
 			if attempt.Namespace != "" {
 				objects = as.Resource(attempt.Kind.GroupVersion().WithResource(kinds[attempt.Kind].Resource)).Namespace(attempt.Namespace)
 			}
 			answers[i] = answer(trying, objects, attempt)
 			return nil
-		})
+		}))
 	}
-	_ = group.Wait() // no attempt returns an error
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("try objects: %w", err)
+	}
 	return answers, ctx.Err()
 }
 
