@@ -151,7 +151,7 @@ func TestNamespace(t *testing.T) {
 		}}},
 	})
 	everything := rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
-	blind := rbacv1.PolicyRule{APIGroups: []string{"", "apps", "autoscaling"}, Resources: []string{"secrets", "pods", "deployments", "horizontalpodautoscalers"}, Verbs: []string{"*"}}
+	blind := rbacv1.PolicyRule{APIGroups: []string{"", "apps", "autoscaling"}, Resources: []string{"secrets", "pods", "events", "deployments", "horizontalpodautoscalers"}, Verbs: []string{"*"}}
 	server.Allow(t, namespace, "seeing", everything)
 	server.Allow(t, namespace, "blind", blind)
 	seeing, unseeing := release.Tenant{Namespace: namespace, ServiceAccount: "seeing"}, release.Tenant{Namespace: namespace, ServiceAccount: "blind"}

@@ -229,7 +229,7 @@ func TestBindingToWhatOneHas(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "some"}
-	all := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets", "pods"}, Verbs: []string{"*"}}
+	all := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets", "pods", "events"}, Verbs: []string{"*"}}
 	bindings := rbacv1.PolicyRule{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"rolebindings"}, Verbs: []string{"create", "get", "patch", "delete"}}
 	server.Allow(t, tenant.Namespace, tenant.ServiceAccount, all, bindings)
 	to := func(role string) string {
