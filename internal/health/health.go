@@ -234,7 +234,7 @@ func (t *tracked) verdictOn(ctx context.Context, one *object, pods *podLists) (v
 		v = one.watch.verdict(one.ref)
 	}
 	if one.isWatched() && !one.watch.reached(one.ref, t.least[one.ref]) {
-		return verdict{message: "its latest change is not seen yet"}, nil
+		return verdict{message: unobserved}, nil
 	}
 	if !v.pending {
 		return v, nil

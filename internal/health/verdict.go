@@ -98,6 +98,10 @@ func ends(ref v1alpha1.ObjectReference) bool {
 
 var absent = verdict{state: failed, gone: true, says: true, message: "is gone"}
 
+// unobserved is the message about an object whose controller has not observed its
+// latest change, or whose latest change the operator has not observed itself.
+const unobserved = "its latest change is not observed yet"
+
 // missing is the verdict on an object that is not there: one that ends has ended.
 func missing(ref v1alpha1.ObjectReference) verdict {
 	if ends(ref) {
@@ -141,6 +145,9 @@ func judgeState(live *unstructured.Unstructured) verdict {
 		v.state, v.message = failed, result.Message
 	default:
 		v.message = result.Message
+	}
+	if observed, ok, _ := unstructured.NestedInt64(live.Object, "status", "observedGeneration"); ok && observed != live.GetGeneration() {
+		v.message = unobserved
 	}
 	v.remark = remarkOn(kind, live)
 	if v.state != current && isPaused(kind, live) {

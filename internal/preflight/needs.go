@@ -56,7 +56,6 @@ func (d *Demand) Needs(facts *Facts) []Need {
 	tenant := d.wish.Tenant.Namespace
 	all.add(tenant, corev1.GroupName, "secrets", "", recordVerbs...)
 	all.add(tenant, corev1.GroupName, "pods", "", "list")
-	all.add(tenant, corev1.GroupName, "events", "", "list")
 	for _, o := range d.all() {
 		kind, ok := d.kind(o, facts)
 		if !ok || d.isOwnNamespace(o) || d.isEstablished(o, facts) {

@@ -50,7 +50,7 @@ func said(rule rbacv1.PolicyRule) string {
 func TestNeeds(t *testing.T) {
 	const role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: %s\nmetadata: {name: reader}\nrules: [{apiGroups: [''], resources: [pods], verbs: [get]}]"
 	const binding = "apiVersion: rbac.authorization.k8s.io/v1\nkind: %s\nmetadata: {name: reader}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: %s, name: %s}"
-	base := []string{"team /events: list", "team /pods: list", "team /secrets: create delete get list update"}
+	base := []string{"team /pods: list", "team /secrets: create delete get list update"}
 	for _, c := range []struct {
 		why, text string
 		needs     []string
@@ -134,7 +134,7 @@ func TestMissingRights(t *testing.T) {
 	f.Missing = demand.Needs(f)
 	problems := demand.Check(f)
 	expect(t, "everything is missing", problems,
-		want{v1alpha1.ReasonPermissionDenied, false, []string{"service account installer lacks 20 rights in namespace team that web needs: apply the remedy"}},
+		want{v1alpha1.ReasonPermissionDenied, false, []string{"service account installer lacks 19 rights in namespace team that web needs: apply the remedy"}},
 		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"web has objects of the whole cluster (Namespace/extra), and service account installer lacks 4 rights",
 			"(create namespaces; delete, get, patch namespaces (extra)) to them: an administrator of the cluster must apply the remedy"}},
 		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"web has objects in namespace other (ConfigMap/a)", "an administrator of namespace other must apply the remedy"}})
@@ -142,7 +142,7 @@ func TestMissingRights(t *testing.T) {
 kind: Role
 metadata: {"name":"appmarket:shop:installer","namespace":"team"}
 rules:
-- {"verbs":["list"],"apiGroups":[""],"resources":["events","pods"]}
+- {"verbs":["list"],"apiGroups":[""],"resources":["pods"]}
 - {"verbs":["create","delete","get","list","update"],"apiGroups":[""],"resources":["secrets"]}
 - {"verbs":["create","delete","get","list","patch","watch"],"apiGroups":[""],"resources":["services"]}
 - {"verbs":["create","delete","get","list","patch","watch"],"apiGroups":["apps"],"resources":["deployments"]}
@@ -226,7 +226,7 @@ func TestAccounts(t *testing.T) {
 		w.Tenant.ServiceAccount, w.DefaultAccount = "default", true
 	})
 	g.Expect(unset.Reason).To(Equal(v1alpha1.ReasonPermissionDenied))
-	g.Expect(unset.Message).To(Equal("spec.serviceAccountName is unset, and account default lacks 13 rights that web needs: apply the remedy"))
+	g.Expect(unset.Message).To(Equal("spec.serviceAccountName is unset, and account default lacks 12 rights that web needs: apply the remedy"))
 
 	few := missing(func(_ *preflight.Wish, f *preflight.Facts) { f.Missing = f.Missing[:1] })
 	g.Expect(few.Message).To(Equal("service account installer lacks 1 right (create configmaps) in namespace team that web needs: apply the remedy"))

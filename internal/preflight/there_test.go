@@ -17,7 +17,7 @@ func is(apiVersion, kind, namespace, name string) v1alpha1.ObjectReference {
 
 func TestWhatIsThere(t *testing.T) {
 	const rbac = "rbac.authorization.k8s.io"
-	base := []string{"team /events: list", "team /pods: list", "team /secrets: create delete get list update"}
+	base := []string{"team /pods: list", "team /secrets: create delete get list update"}
 	for _, c := range []struct {
 		why   string
 		there v1alpha1.ObjectReference

@@ -212,7 +212,7 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		_, role := t.remedy(ctx, task, 0)
 		const followed, hook = "create delete get list patch watch", "create delete get"
 		Expect(rightsOf(role)).To(ConsistOf(
-			"secrets: create delete get list update", "pods: list", "events: list", // Helm's records, and what is wrong with pods
+			"secrets: create delete get list update", "pods: list", // Helm's records, and what is wrong with pods
 			"configmaps: "+followed, "services: "+followed, "persistentvolumeclaims: "+followed, "apps/deployments: "+followed,
 			"autoscaling/horizontalpodautoscalers: list", "batch/jobs: "+hook,
 			"rbac.authorization.k8s.io/roles: "+followed, "rbac.authorization.k8s.io/rolebindings: "+followed,
