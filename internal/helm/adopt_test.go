@@ -187,10 +187,10 @@ func TestAdoptRefuses(t *testing.T) {
 // TestHelmCommandBesideLargeReleases has a person with the helm command in a
 // namespace with a release that it cannot read.
 func TestHelmCommandBesideLargeReleases(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := largeClient(t)
 	person := newHelmCommand(t, namespace)
 	g := NewWithT(t)
-	_, err := c.Install(t.Context(), large("huge", 800<<10, "one"))
+	_, err := c.Install(t.Context(), large("huge", smallNoise, "one"))
 	g.Expect(err).NotTo(HaveOccurred())
 	theirs := spec(map[string]string{"cm.yaml": configMap})
 	person.install(t, theirs)

@@ -76,11 +76,11 @@ func TestLargeReleaseLives(t *testing.T) {
 		size   int
 		chunks int
 	}{
-		{why: "a record of more than 1 MiB", size: 800 << 10, chunks: 2},
-		{why: "a record of more than 3 MiB", size: 2350 << 10, chunks: 4},
+		{why: "a record of a few chunks", size: smallNoise, chunks: 3},
+		{why: "a record of many chunks", size: 8 << 10, chunks: 8},
 	} {
 		t.Run(one.why, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := largeClient(t)
 			g := NewWithT(t)
 			ctx := t.Context()
 			r, err := c.Install(ctx, large("blog", one.size, "one"))
@@ -114,9 +114,19 @@ func TestLargeReleaseLives(t *testing.T) {
 	}
 }
 
-// smallChunks make a release of some kilobytes a large one: chunks of the real size
-// would take minutes.
+// smallChunks make a release of some kilobytes a large one: with the race detector
+// chunks of the real size take minutes. The integration tests have them.
 var smallChunks = helm.WithChunks(3000, 1500)
+
+// smallNoise is how much noise a release needs to be a large one with smallChunks.
+const smallNoise = 2 << 10
+
+// largeClient is a client with a namespace, and with small chunks.
+func largeClient(t testing.TB) (*helm.Client, string) {
+	t.Helper()
+	_, namespace := client(t)
+	return clientThrough(t, namespace, unchanged, smallChunks), namespace
+}
 
 // step is an operation on a large release that brings it to "two".
 type step struct {
@@ -240,10 +250,10 @@ func unchanged(request *http.Request, next http.RoundTripper) (*http.Response, e
 // TestRemovalCleansUpAfterKills removes what was killed before its record was
 // there, and was never tried again.
 func TestRemovalCleansUpAfterKills(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := largeClient(t)
 	g := NewWithT(t)
-	m := mortalClient(t, namespace, 2)
-	_, err := m.Install(m.ctx, large("blog", 800<<10, "one"))
+	m := mortalClient(t, namespace, 2, smallChunks)
+	_, err := m.Install(m.ctx, large("blog", smallNoise, "one"))
 	g.Expect(err).To(MatchError(context.Canceled))
 	g.Expect(recordsLeft(t, namespace)).To(HaveLen(2), "chunks, and no record")
 	g.Expect(c.Get(t.Context(), "blog")).To(BeNil())
@@ -264,10 +274,10 @@ func TestSpoiledRecordIsAnError(t *testing.T) {
 		}},
 	} {
 		t.Run(one.why, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := largeClient(t)
 			g := NewWithT(t)
 			ctx := t.Context()
-			_, err := c.Install(ctx, large("blog", 800<<10, "one"))
+			_, err := c.Install(ctx, large("blog", smallNoise, "one"))
 			g.Expect(err).NotTo(HaveOccurred())
 			secrets := apiServer.admin.CoreV1().Secrets(namespace)
 			head, err := secrets.Get(ctx, "sh.helm.release.v1.blog.v1", metav1.GetOptions{})

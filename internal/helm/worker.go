@@ -25,9 +25,12 @@ func (d *death) Error() string { return "render worker ended: " + d.cause.Error(
 func (d *death) Unwrap() error { return d.cause }
 
 // outOfMemory reports whether the worker said so; Go's runtime writes one of
-// these before it ends, and the last one where the race detector is built in.
+// these before it ends, and one of the last two where the race detector is built in.
 func (d *death) outOfMemory() bool {
-	for _, sign := range []string{"out of memory", "cannot allocate memory", "errno=12", "stack exceeds", "stack overflow", "failed to allocate"} {
+	for _, sign := range []string{
+		"out of memory", "cannot allocate memory", "errno=12", "stack exceeds", "stack overflow",
+		"failed to allocate", "too many address space collisions",
+	} {
 		if strings.Contains(d.words, sign) {
 			return true
 		}

@@ -40,6 +40,8 @@ spec:
   versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
 `)
 		DeferCleanup(func(ctx SpecContext) { t.Kubectl(ctx, "delete", "crd", "databases."+group, "--wait=false") })
+		// kubectl fails while the definition has no conditions at all.
+		t.Kubectl(ctx, "wait", "--for=jsonpath={.status.conditions}", "crd/databases."+group)
 		t.Kubectl(ctx, "wait", "--for=condition=Established", "crd/databases."+group)
 		t.Grant(ctx, rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{"*"}, Verbs: []string{"*"}})
 		t.Offer(ctx, fixture.Chart{Name: "shop", Version: "1.0.0", Files: fixture.Files{

@@ -105,7 +105,7 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 		t.succeed(ctx, t.named(ctx, "install-again", v1alpha1.ActionInstall, "actor"))
 		before := t.stands(ctx)
 		removal = t.again(ctx, removal)
-		t.succeed(ctx, removal)
+		t.fails(ctx, removal, v1alpha1.ReasonSuperseded)
 		market.WaitIdle(ctx)
 		Expect(t.stands(ctx)).To(Equal(before))
 
@@ -124,7 +124,7 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 		t.succeed(ctx, t.named(ctx, "remove", v1alpha1.ActionUninstall, "actor", asInstance("copy")))
 		before := t.stands(ctx)
 		clone = t.again(ctx, clone)
-		t.succeed(ctx, clone)
+		t.fails(ctx, clone, v1alpha1.ReasonSuperseded)
 		market.WaitIdle(ctx)
 		Expect(t.stands(ctx)).To(Equal(before))
 
