@@ -131,12 +131,12 @@ func (c *Cluster) facts(ctx context.Context, wish preflight.Wish, demand *prefli
 	}
 	group, asking := errgroup.WithContext(ctx)
 	if !wish.RightsOnly {
-		group.Go(func() error { return c.addTenant(asking, wish.Tenant, facts) })
+		group.Go(outcome.Guarded(func() error { return c.addTenant(asking, wish.Tenant, facts) }))
 	}
-	group.Go(func() (err error) {
+	group.Go(outcome.Guarded(func() (err error) {
 		facts.Records, err = c.records(asking, wish.Tenant, demand.Releases())
 		return err
-	})
+	}))
 	return facts, group.Wait()
 }
 

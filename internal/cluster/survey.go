@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/tools/pager"
 	podresource "k8s.io/component-helpers/resource"
 
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
 )
 
@@ -48,7 +49,12 @@ func (c *Cluster) survey(ctx context.Context) (*preflight.Facts, error) {
 		flight := c.flights.DoChan("", func() (any, error) {
 			asking, cancel := context.WithTimeout(began, surveyTime)
 			defer cancel()
-			return c.look(asking)
+			var found *survey
+			err := outcome.Guarded(func() (err error) {
+				found, err = c.look(asking)
+				return err
+			})()
+			return found, err
 		})
 		select {
 		case landed := <-flight:

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/tenant"
@@ -25,15 +26,15 @@ func (c *Cluster) addTenant(ctx context.Context, of release.Tenant, facts *prefl
 		return fmt.Errorf("make client: %w", err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
+	group.Go(outcome.Guarded(func() error {
 		namespace, err := c.operator.CoreV1().Namespaces().Get(ctx, of.Namespace, metav1.GetOptions{})
 		if err != nil {
 			return fmt.Errorf("get namespace %s: %w", of.Namespace, err)
 		}
 		facts.NamespaceLabels = namespace.Labels
 		return nil
-	})
-	group.Go(func() error {
+	}))
+	group.Go(outcome.Guarded(func() error {
 		quotas, err := as.ResourceQuotas(of.Namespace).List(ctx, metav1.ListOptions{Limit: maxQuotas})
 		if apierrors.IsForbidden(err) {
 			return nil
@@ -43,8 +44,8 @@ func (c *Cluster) addTenant(ctx context.Context, of release.Tenant, facts *prefl
 		}
 		facts.Quotas = quotasOf(quotas.Items)
 		return nil
-	})
-	group.Go(func() error {
+	}))
+	group.Go(outcome.Guarded(func() error {
 		limits, err := as.LimitRanges(of.Namespace).List(ctx, metav1.ListOptions{Limit: maxQuotas})
 		if apierrors.IsForbidden(err) {
 			return nil
@@ -56,7 +57,7 @@ func (c *Cluster) addTenant(ctx context.Context, of release.Tenant, facts *prefl
 			facts.Limits = append(facts.Limits, one.Spec.Limits...)
 		}
 		return nil
-	})
+	}))
 	return group.Wait()
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/kinds"
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/tenant"
 )
 
@@ -118,18 +119,17 @@ func (c *Clients) impersonate(t Tenant) http.RoundTripper {
 // known gives the capabilities of the cluster, asked for again when they are old.
 // Discovery takes no context; whoever waits for it leaves with theirs.
 func (c *Clients) known(ctx context.Context) (*chartutil.Capabilities, error) {
-	type answer struct {
-		capabilities *chartutil.Capabilities
-		err          error
-	}
-	answers := make(chan answer, 1)
+	var capabilities *chartutil.Capabilities
+	done := make(chan error, 1)
 	go func() {
-		capabilities, err := c.ask(ctx)
-		answers <- answer{capabilities, err}
+		done <- outcome.Guarded(func() (err error) {
+			capabilities, err = c.ask(ctx)
+			return err
+		})()
 	}()
 	select {
-	case a := <-answers:
-		return a.capabilities, a.err
+	case err := <-done:
+		return capabilities, err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -135,7 +135,7 @@ func (k *Keys) ask(ctx context.Context, target *url.URL, old *keySet) *keySet {
 		*set = *old
 	}
 	set.asked = time.Now()
-	set.err = k.fetch(ctx, target, set)
+	set.err = outcome.Guarded(func() error { return k.fetch(ctx, target, set) })()
 	if set.err != nil {
 		set.due = time.Now().Add(retryPause)
 	}

@@ -75,7 +75,10 @@ func (c *cached) known(key string) (*answer, bool) {
 
 func (c *cached) ask(ctx context.Context, key, reference string) *answer {
 	a := &answer{}
-	a.detail, a.err = c.inner.Inspect(ctx, reference)
+	a.err = outcome.Guarded(func() (err error) {
+		a.detail, err = c.inner.Inspect(ctx, reference)
+		return err
+	})()
 	switch {
 	case a.err == nil:
 		a.forever = isDigest(reference)

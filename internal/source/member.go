@@ -39,12 +39,12 @@ func readAll(ctx context.Context, root *os.Root, entries []fs.DirEntry) ([]membe
 	var group errgroup.Group
 	group.SetLimit(min(maxReaders, runtime.GOMAXPROCS(0)))
 	for i, found := range entries {
-		group.Go(func() error {
+		group.Go(outcome.Guarded(func() error {
 			if ctx.Err() == nil {
 				members[i] = readMember(root, found)
 			}
 			return ctx.Err()
-		})
+		}))
 	}
 	return members, group.Wait()
 }

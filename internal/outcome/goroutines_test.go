@@ -1,0 +1,130 @@
+package outcome_test
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/printer"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+)
+
+// withoutRecover are the goroutines that no panic can leave, by their file and their
+// first line, with the reason.
+var withoutRecover = map[string]string{
+	"controllers/appinstance/drift.go: func() { wake(key) }":                               "adds a name to a queue",
+	"internal/chartrepo/health.go: func() { states[i] = check.state(ctx) }":                "the check is guarded",
+	"internal/chartrepo/server.go: func() { failed <- s.Server.Serve(wired{listener}) }()": "net/http recovers in each request",
+	"internal/health/health.go: func() { w.changes.notify(t.name) }":                       "adds a name to a map",
+	"internal/health/notify.go: n.deliver()":                                               "sends names to a channel",
+	"internal/health/watch.go: w.informer.RunWithContext(ctx)":                             "the informer's functions are guarded",
+	"internal/health/watch.go: func() {":                                                   "adds names to a map",
+	"internal/helm/bound.go: cancel":                                                       "cancels a context",
+	"internal/helm/sandbox.go: func() { s.expire(w) }":                                     "kills a process",
+	"internal/helm/worker.go: w.reap()":                                                    "waits for a process",
+	"internal/helm/worker.go: w.kill":                                                      "kills a process",
+	"internal/helm/worker.go: func() {":                                                    "reads the processor time of a process",
+	"internal/license/keys.go: func() (any, error) {":                                      "the question is guarded",
+	"internal/registry/cached.go: func() (any, error) {":                                   "the question is guarded",
+	"internal/turns/turns.go: t.lapse":                                                     "hands on a turn",
+	"wiring.go: func() { p.damaged <- event.GenericEvent{Object: app} }()":                 "sends a name to a channel",
+}
+
+// TestPanicsDoNotLeaveGoroutines reads the source of the operator. Nobody recovers in a
+// goroutine but the goroutine itself, and a panic ends the process.
+func TestPanicsDoNotLeaveGoroutines(t *testing.T) {
+	g := NewWithT(t)
+	root, err := filepath.Abs("../..")
+	g.Expect(err).NotTo(HaveOccurred())
+	unused := map[string]bool{}
+	for one := range withoutRecover {
+		unused[one] = true
+	}
+	found := 0
+	g.Expect(filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, _ := filepath.Rel(root, path)
+		if entry.IsDir() {
+			switch name {
+			case "hack", "test", "cmd", ".git", ".local", "bin":
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		files := token.NewFileSet()
+		file, err := parser.ParseFile(files, path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(node ast.Node) bool {
+			begun := begins(node)
+			if begun == nil {
+				return true
+			}
+			found++
+			key := filepath.ToSlash(name) + ": " + firstLine(files, begun)
+			delete(unused, key)
+			if _, known := withoutRecover[key]; !known && !recovers(begun) {
+				t.Errorf("%s: a panic in this goroutine ends the operator: %s; use outcome.Guarded",
+					files.Position(begun.Pos()), key)
+			}
+			return true
+		})
+		return nil
+	})).To(Succeed())
+	g.Expect(found).To(BeNumerically(">", 20), "goroutines are found")
+	g.Expect(unused).To(BeEmpty(), "they are no more")
+}
+
+// begins returns what a node runs in a goroutine of its own, nil if it does not.
+func begins(node ast.Node) ast.Node {
+	switch node := node.(type) {
+	case *ast.GoStmt:
+		return node.Call
+	case *ast.CallExpr:
+		called, ok := node.Fun.(*ast.SelectorExpr)
+		if !ok || len(node.Args) == 0 {
+			return nil
+		}
+		switch called.Sel.Name {
+		case "Go", "TryGo", "AfterFunc", "DoChan":
+			return node.Args[len(node.Args)-1]
+		}
+	}
+	return nil
+}
+
+// recovers reports whether a function has its panics recovered.
+func recovers(begun ast.Node) bool {
+	found := false
+	ast.Inspect(begun, func(node ast.Node) bool {
+		if name, ok := node.(*ast.Ident); ok {
+			switch name.Name {
+			case "Guarded", "Recover", "recover", "recovered", "lookSafely":
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}
+
+// firstLine is the first line of the source of a node.
+func firstLine(files *token.FileSet, node ast.Node) string {
+	var text bytes.Buffer
+	if err := printer.Fprint(&text, files, node); err != nil {
+		return err.Error()
+	}
+	line, _, _ := strings.Cut(text.String(), "\n")
+	return line
+}
