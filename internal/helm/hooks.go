@@ -153,9 +153,10 @@ func (c *cluster) createHooks(hooks kube.ResourceList) (*kube.Result, error) {
 			return nil, err
 		}
 	}
-	result, err := c.Client.Create(hooks)
+	created := &kube.Result{Created: hooks}
+	err := c.each(hooks, c.create)
 	if !apierrors.IsAlreadyExists(err) {
-		return result, err
+		return created, err
 	}
 	left := hooks.Filter(func(info *resource.Info) bool { return info.ResourceVersion == "" })
 	for _, info := range left {
@@ -169,7 +170,7 @@ func (c *cluster) createHooks(hooks kube.ResourceList) (*kube.Result, error) {
 	if err := c.WaitForDelete(left, DefaultTimeout); err != nil {
 		return nil, err
 	}
-	return c.Client.Create(left)
+	return created, c.each(left, c.create)
 }
 
 // refuseForeign is an error if a hook is in the cluster and no earlier run of the

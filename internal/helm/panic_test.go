@@ -20,6 +20,7 @@ func TestPanicsInTheCallsOfHelmAreErrors(t *testing.T) {
 		GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "Job"}, Scope: meta.RESTScopeNamespace,
 	}}
 	objects := kube.ResourceList{one, one}
+	nothing := kube.ResourceList{nil}
 	broken := func() *cluster { return &cluster{ctx: context.Background(), records: &records{}} }
 	cases := map[string]func(*cluster) error{
 		"Build":  func(c *cluster) error { _, err := c.Build(&bytes.Buffer{}, false); return err },
@@ -30,8 +31,12 @@ func TestPanicsInTheCallsOfHelmAreErrors(t *testing.T) {
 			_, errs := c.DeleteWithPropagationPolicy(objects, metav1.DeletePropagationBackground)
 			return errors.Join(errs...)
 		},
-		"WaitForDelete": func(c *cluster) error { return c.WaitForDelete(objects, 1) },
-		"Wait":          func(c *cluster) error { return c.await(objects, 1, goal{}) },
+		"WaitForDelete":            func(c *cluster) error { return c.WaitForDelete(objects, 1) },
+		"WaitForDelete of nothing": func(c *cluster) error { return c.WaitForDelete(nothing, 1) },
+		"Wait":                     func(c *cluster) error { return c.Wait(nothing, 1) },
+		"WatchUntilReady":          func(c *cluster) error { return c.WatchUntilReady(nothing, 1) },
+		"Create of hooks":          func(c *cluster) error { _, err := c.createHooks(objects); return err },
+		"await":                    func(c *cluster) error { return c.await(objects, 1, goal{}) },
 		"each": func(c *cluster) error {
 			return c.each(objects, func(*resource.Info) error { panic("now") })
 		},

@@ -59,9 +59,10 @@ type goal struct {
 
 // Wait waits for CRDs to be established, the only thing that Helm is let wait
 // for here.
-func (c *cluster) Wait(resources kube.ResourceList, timeout time.Duration) error {
+func (c *cluster) Wait(resources kube.ResourceList, timeout time.Duration) (err error) {
+	defer c.recovered(&err)
 	crds := resources.Filter(func(info *resource.Info) bool { return infoRef(info).Kind == crdKind })
-	crds, err := c.withoutServedCRDs(crds)
+	crds, err = c.withoutServedCRDs(crds)
 	if err != nil {
 		return c.note(err)
 	}
@@ -79,7 +80,8 @@ func isEstablished(_ *resource.Info, live *unstructured.Unstructured) (bool, err
 }
 
 // WaitForDelete waits until the objects are gone.
-func (c *cluster) WaitForDelete(resources kube.ResourceList, timeout time.Duration) error {
+func (c *cluster) WaitForDelete(resources kube.ResourceList, timeout time.Duration) (err error) {
+	defer c.recovered(&err)
 	var going kube.ResourceList
 	for _, info := range resources {
 		spared, err := c.spared(info)
@@ -90,7 +92,7 @@ func (c *cluster) WaitForDelete(resources kube.ResourceList, timeout time.Durati
 			going.Append(info)
 		}
 	}
-	err := c.await(going, timeout, goal{verb: "be deleted", reached: isGone})
+	err = c.await(going, timeout, goal{verb: "be deleted", reached: isGone})
 	if err == nil && c.forgiving && (len(resources) == 0 || !isHook(resources[0])) {
 		fault.Point(fault.HelmObjectsDeleted, c.records.subject())
 	}
@@ -101,11 +103,12 @@ func isGone(_ *resource.Info, live *unstructured.Unstructured) (bool, error) { r
 
 // WatchUntilReady waits for hooks: jobs and pods until they have ended, anything
 // else not at all. One that is deleted meanwhile has ended, unless it had failed.
-func (c *cluster) WatchUntilReady(resources kube.ResourceList, timeout time.Duration) error {
+func (c *cluster) WatchUntilReady(resources kube.ResourceList, timeout time.Duration) (err error) {
+	defer c.recovered(&err)
 	waited := resources.Filter(func(info *resource.Info) bool {
 		return isRunToCompletion(info) && !c.hooks.finished[hookKey(info)]
 	})
-	err := c.await(waited, timeout, goal{verb: "end", watched: true, reached: c.hasEnded})
+	err = c.await(waited, timeout, goal{verb: "end", watched: true, reached: c.hasEnded})
 	if err == nil {
 		err = c.recordHooks(resources)
 	}
