@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,7 +11,6 @@ import (
 	"helm.sh/helm/v3/pkg/release"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -197,132 +195,6 @@ func (o *operation) leavingOfManifest(revision *release.Release) ([]leaving, err
 		}
 	}
 	return all, nil
-}
-
-// claimRule says which claims of a namespace belong to a release.
-type claimRule struct {
-	// names are those of the manifest, hooks those of hooks.
-	names, hooks map[string]bool
-	sets         []claimPattern
-}
-
-func newClaimRule() *claimRule {
-	return &claimRule{names: map[string]bool{}, hooks: map[string]bool{}}
-}
-
-// claimPattern is how a stateful set names its claims, and which labels they get.
-type claimPattern struct {
-	name   *regexp.Regexp
-	labels labels.Set
-}
-
-func collectClaims(revision *release.Release, into map[string]*claimRule) error {
-	for _, document := range cut(revision.Manifest) {
-		if err := collectDocument(document, revision, false, into); err != nil {
-			return err
-		}
-	}
-	for _, hook := range revision.Hooks {
-		if err := collectDocument(hook.Manifest, revision, true, into); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func collectDocument(document string, revision *release.Release, hook bool, into map[string]*claimRule) error {
-	if !strings.Contains(document, claimKind.Kind) && !strings.Contains(document, "volumeClaimTemplates") {
-		return nil
-	}
-	var object map[string]any
-	if err := yaml.Unmarshal([]byte(document), &object); err != nil {
-		return fmt.Errorf("read manifest of revision %d: %w", revision.Version, err)
-	}
-	collectClaim(object, revision.Namespace, hook, into)
-	return nil
-}
-
-func collectClaim(object map[string]any, namespace string, hook bool, into map[string]*claimRule) {
-	if items, ok := object["items"].([]any); ok {
-		for _, item := range items {
-			if one, ok := item.(map[string]any); ok {
-				collectClaim(one, namespace, hook, into)
-			}
-		}
-		return
-	}
-	one := unstructured.Unstructured{Object: object}
-	if one.GetNamespace() != "" {
-		namespace = one.GetNamespace()
-	}
-	rule := into[namespace]
-	if rule == nil {
-		rule = newClaimRule()
-		into[namespace] = rule
-	}
-	switch {
-	case one.GetKind() == setKind:
-		rule.sets = append(rule.sets, claimPatterns(one)...)
-	case one.GetKind() != claimKind.Kind:
-	case hook:
-		rule.hooks[one.GetName()] = true
-	default:
-		rule.names[one.GetName()] = true
-	}
-}
-
-// claimPatterns are how a stateful set names what it makes of its templates. What
-// is not of the right type was refused by the cluster, and has made nothing.
-func claimPatterns(set unstructured.Unstructured) []claimPattern {
-	selector, _, _ := unstructured.NestedStringMap(set.Object, "spec", "selector", "matchLabels")
-	templates, _, _ := unstructured.NestedSlice(set.Object, "spec", "volumeClaimTemplates")
-	var patterns []claimPattern
-	for _, item := range templates {
-		template, _ := item.(map[string]any)
-		name, _, _ := unstructured.NestedString(template, "metadata", "name")
-		if name == "" {
-			continue
-		}
-		patterns = append(patterns, claimPattern{
-			name:   regexp.MustCompile("^" + regexp.QuoteMeta(name+"-"+set.GetName()) + "-[0-9]+$"),
-			labels: selector,
-		})
-	}
-	return patterns
-}
-
-func (o *operation) findClaims(owner *release.Release, namespace string, rule *claimRule) ([]ObjectRef, error) {
-	if len(rule.names) == 0 && len(rule.hooks) == 0 && len(rule.sets) == 0 {
-		return nil, nil
-	}
-	claims, err := o.resource(claimRef(namespace, ""))
-	if err != nil {
-		return nil, err
-	}
-	all, err := claims.List(o.ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, err
-	}
-	var found []ObjectRef
-	for _, claim := range all.Items {
-		if !ofAnother(&claim, owner) && rule.matches(&claim, owner) {
-			found = append(found, claimRef(namespace, claim.GetName()))
-		}
-	}
-	return found, nil
-}
-
-func (r *claimRule) matches(claim *unstructured.Unstructured, owner *release.Release) bool {
-	name := claim.GetName()
-	if r.names[name] || r.hooks[name] && owns(owner, claim) {
-		return true
-	}
-	for _, set := range r.sets {
-		if set.name.MatchString(name) && labels.SelectorFromSet(set.labels).Matches(labels.Set(claim.GetLabels())) {
-			return true
-		}
-	}
-	return false
 }
 
 func claimRef(namespace, name string) ObjectRef {

@@ -36,7 +36,8 @@ type cluster struct {
 	// forgiving leaves out objects of kinds that the cluster no longer has, which
 	// are gone with their kind, when a release is uninstalled.
 	forgiving bool
-	// retained are objects that must not be deleted, as far as was found out.
+	// retained are objects that must not be deleted, as far as was found out: for the
+	// sake of claims, or since they are another release's.
 	retained map[identity]bool
 	// present are the manifests of recorded revisions, of which objects of kinds that
 	// the cluster no longer has are left out when they are compared with another.
@@ -119,7 +120,8 @@ func (c *cluster) Delete(resources kube.ResourceList) (*kube.Result, []error) {
 }
 
 // DeleteWithPropagationPolicy deletes objects, but no volume claims, nor has it them
-// deleted with the objects that own or hold them.
+// deleted with the objects that own or hold them, and nothing that another release has
+// taken over.
 func (c *cluster) DeleteWithPropagationPolicy(
 	resources kube.ResourceList, policy metav1.DeletionPropagation,
 ) (*kube.Result, []error) {
@@ -142,6 +144,11 @@ func (c *cluster) deleteAll(resources kube.ResourceList, policy metav1.DeletionP
 		}
 		if !spared {
 			doomed.Append(info)
+		}
+	}
+	if len(doomed) > 0 && !isHook(doomed[0]) {
+		if doomed, err = c.withoutForeign(doomed); err != nil {
+			return err
 		}
 	}
 	if err := c.retainOf(doomed); err != nil {

@@ -135,11 +135,16 @@ func (c *cluster) retainInfos(resources kube.ResourceList) error {
 	if err != nil {
 		return c.note(err)
 	}
+	c.keep(kept)
+	return nil
+}
+
+// keep notes objects that must not be deleted.
+func (c *cluster) keep(objects map[identity]bool) {
 	if c.retained == nil {
 		c.retained = map[identity]bool{}
 	}
-	maps.Copy(c.retained, kept)
-	return nil
+	maps.Copy(c.retained, objects)
 }
 
 func (c *cluster) isRetained(info *resource.Info) bool { return c.retained[identityOf(infoRef(info))] }

@@ -27,15 +27,19 @@ const maxRequests = 16
 // list elements that share a key, keys of stringData, and changes to custom kinds; see
 // merge. An object that is as it should be costs one request, which reads it.
 //
-// An object that cannot be changed or deleted does not stop the others; one that
-// cannot be created ends the update after the objects of its kind.
+// An object that cannot be created or changed does not stop the others, but nothing is
+// deleted then.
 //
 // A volume claim that the target goes without stays: one of a release that was adopted
-// bears no mark to be kept. So does what must not be deleted for the sake of claims.
+// bears no mark to be kept. So does what must not be deleted for the sake of claims, and
+// what another release has taken over.
 func (c *cluster) Update(original, target kube.ResourceList, _ bool) (result *kube.Result, err error) {
 	defer c.recovered(&err)
 	result = &kube.Result{}
-	removed := original.Difference(target)
+	removed, err := c.withoutForeign(original.Difference(target))
+	if err != nil {
+		return result, err
+	}
 	if err := c.retainOf(removed); err != nil {
 		return result, err
 	}
@@ -54,6 +58,33 @@ func (c *cluster) Update(original, target kube.ResourceList, _ bool) (result *ku
 	c.changed = true
 	fault.Point(fault.HelmObjectsApplied, c.records.subject())
 	return result, nil
+}
+
+// withoutForeign returns the objects without those that another release has taken over
+// since: their marks name it. Those must not be deleted.
+func (c *cluster) withoutForeign(resources kube.ResourceList) (kube.ResourceList, error) {
+	isForeign := make([]bool, len(resources))
+	places := make(map[*resource.Info]int, len(resources))
+	for i, info := range resources {
+		places[info] = i
+	}
+	err := c.each(resources, func(info *resource.Info) error {
+		live, err := c.operation.get(c.ctx, infoRef(info))
+		isForeign[places[info]] = live != nil && ofAnother(live, c.operation.release)
+		return naming(info, err)
+	})
+	if err != nil {
+		return nil, c.note(err)
+	}
+	var own kube.ResourceList
+	for i, info := range resources {
+		if isForeign[i] {
+			c.keep(map[identity]bool{identityOf(infoRef(info)): true})
+			continue
+		}
+		own.Append(info)
+	}
+	return own, nil
 }
 
 // earlierOf returns the objects of the manifests that may be in the cluster: those that
