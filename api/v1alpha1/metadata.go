@@ -54,8 +54,8 @@ const (
 	// AppLabel on an AppInfo and on an AppInstance names the app.
 	AppLabel = "appmarket.io/app"
 
-	// InstanceLabel on an AppInstallTask's events and on retained volumes names
-	// the AppInstance.
+	// InstanceLabel on the records of a Helm release, and on volume claims that were
+	// kept when their release went without them, names the AppInstance.
 	InstanceLabel = "appmarket.io/instance"
 
 	// Finalizer holds back the removal of an object until what it stands for is

@@ -22,6 +22,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/kubectl/pkg/validation"
+
+	"github.com/appmarket/operator/api/v1alpha1"
 )
 
 // operation is one use of the SDK. Whatever it does ends with ctx.
@@ -34,8 +36,10 @@ type operation struct {
 	records *records
 	store   *storage.Storage
 	action  *action.Configuration
-	// release names the release that is worked on.
-	release *release.Release
+	// release names the release that is worked on, and instance the AppInstance whose
+	// release it is, as far as is known.
+	release  *release.Release
+	instance string
 	// chart is the name of the chart that is rendered, if one is.
 	chart string
 }
@@ -94,6 +98,9 @@ func (o *operation) history(name string) ([]*release.Release, error) {
 		return nil, fmt.Errorf("read release %q: %w", name, err)
 	}
 	releaseutil.SortByRevision(revisions)
+	if o.release != nil && o.release.Name == name {
+		o.instance = revisions[len(revisions)-1].Labels[v1alpha1.InstanceLabel]
+	}
 	return revisions, nil
 }
 

@@ -1,6 +1,7 @@
 package helm
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/cli-runtime/pkg/resource"
 	"k8s.io/client-go/util/retry"
 
+	"github.com/appmarket/operator/api/v1alpha1"
 	plain "github.com/appmarket/operator/internal/release"
 )
 
@@ -120,13 +122,42 @@ func (o *operation) retain(objects []leaving) (map[identity]bool, error) {
 	return kept, nil
 }
 
-// noteRetained notifies the observer of objects that outlive their release.
+// noteRetained notifies the observer of objects that outlive their release, and labels
+// the volume claims among them with the instance: nothing else names it when the
+// instance does not exist any more.
 func (o *operation) noteRetained(objects []ObjectRef) error {
 	observer := plain.ObserverFrom(o.ctx)
-	if len(objects) == 0 || observer.Retaining == nil {
+	if len(objects) > 0 && observer.Retaining != nil {
+		if err := observer.Retaining(o.ctx, objects); err != nil {
+			return err
+		}
+	}
+	for _, one := range objects {
+		if isClaimRef(one) && o.instance != "" {
+			if err := o.labelClaim(one); err != nil {
+				return fmt.Errorf("label volume claim %s: %w", one.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// labelClaim labels a claim with the instance. One that the tenant may not change stays
+// without the label.
+func (o *operation) labelClaim(ref ObjectRef) error {
+	claims, err := o.resource(ref)
+	if err != nil {
+		return err
+	}
+	label, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": map[string]string{v1alpha1.InstanceLabel: o.instance}}})
+	if err != nil {
+		return fmt.Errorf("make patch: %w", err)
+	}
+	_, err = claims.Patch(o.ctx, ref.Name, types.MergePatchType, label, metav1.PatchOptions{FieldManager: kube.ManagedFieldsManager})
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
 		return nil
 	}
-	return observer.Retaining(o.ctx, objects)
+	return err
 }
 
 // retainInfos is retain for objects as Helm has them, and remembers what is kept.

@@ -84,6 +84,19 @@ func ownersOf(t testing.TB, namespace, name string) []string {
 	return owners
 }
 
+// claimsOf are the claims that are labeled with an instance.
+func claimsOf(t testing.TB, namespace, instance string) []string {
+	t.Helper()
+	claims, err := apiServer.admin.CoreV1().PersistentVolumeClaims(namespace).List(
+		t.Context(), metav1.ListOptions{LabelSelector: v1alpha1.InstanceLabel + "=" + instance})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	names := []string{}
+	for _, one := range claims.Items {
+		names = append(names, one.Name)
+	}
+	return names
+}
+
 // TestClaimsOutliveTheirOwners has claims that belong to a custom resource of the
 // release, directly and by another object.
 func TestClaimsOutliveTheirOwners(t *testing.T) {
@@ -142,6 +155,7 @@ func TestClaimsOutliveTheirOwners(t *testing.T) {
 			}
 			g.Expect(retained()).To(ConsistOf(
 				"PersistentVolumeClaim/direct", "PersistentVolumeClaim/indirect", "PersistentVolumeClaim/shared"))
+			g.Expect(claimsOf(t, namespace, "blog")).To(Equal([]string{"direct", "indirect", "shared"}), "they bear the name of the instance")
 			g.Expect(ownersOf(t, namespace, "direct")).To(BeEmpty())
 			g.Expect(ownersOf(t, namespace, "indirect")).To(BeEmpty())
 			g.Expect(ownersOf(t, namespace, "shared")).To(Equal([]string{"Widget/other"}))

@@ -80,6 +80,10 @@ spec:
 		t.Succeed(ctx, v1alpha1.ActionUninstall, "shop")
 		kept("data-second")
 		Expect(retains(t.Instance(ctx, "shop"))).To(ConsistOf("PersistentVolumeClaim/data-first", "PersistentVolumeClaim/data-second"))
+
+		By("deleting the instance")
+		Expect(t.Client.Delete(ctx, t.Instance(ctx, "shop"))).To(Succeed())
+		Expect(t.Names(ctx, "persistentvolumeclaims", "--selector", "appmarket.io/instance=shop")).To(Equal([]string{"data-first", "data-second"}))
 	})
 
 	It("keeps a Namespace of the chart as long as volumes are in it", func(ctx SpecContext) {
