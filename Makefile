@@ -105,7 +105,8 @@ specs = { $(BIN)/ginkgo run --procs $(2) --timeout $(TEST_TIMEOUT) --no-color --
 .PHONY: test
 test: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run every test that needs no root. MARKET_CATALOG=dir adds those on real charts.
 	@code=0; rm -rf $(REPORTS); mkdir -p $(REPORTS); export $(TEST_ENV); \
-	$(call gotest,unit,.,$(RACE) $$(go list ./... | grep -vE '/test/(integration|story)$$')) || code=$$?; \
+	$(call gotest,unit,.,$(RACE) $$(go list ./... | grep -v /operator/test/)) || code=$$?; \
+	$(call gotest,test,.,$$(go list ./test/... | grep -vE '/test/(integration|story)$$')) || code=$$?; \
 	$(call gotest,faults,.,-tags faults -run 'Point|Slips|KilledAtEachPoint' ./internal/fault ./internal/helm) || code=$$?; \
 	$(call gotest,localcluster,hack/localcluster,./...) || code=$$?; \
 	$(call gotest,argohealth,hack/tools/argohealth,./...) || code=$$?; \

@@ -1,6 +1,7 @@
-package hydrate_test
+package plain_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -51,7 +52,7 @@ func plainCharts(t *testing.T) []string {
 	t.Helper()
 	root := os.Getenv("MARKET_PLAIN")
 	if root == "" {
-		root = filepath.Join("..", "..", "shared", "plain")
+		root = filepath.Join("..", "..", "..", "shared", "plain")
 	}
 	var charts []string
 	err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
@@ -150,9 +151,16 @@ func comparePlain(t *testing.T, renderer hydrate.Renderer, archive []byte, want 
 	return "refused, and refused by helm", ""
 }
 
+// archiveSource is a source that delivers the same archive for every offer.
+type archiveSource []byte
+
+func (s archiveSource) Fetch(context.Context, hydrate.Offer) (hydrate.Payload, error) {
+	return hydrate.Payload{Archive: s}, nil
+}
+
 // hydratePlain takes a chart through the steps that need no registry and no store.
 func hydratePlain(t *testing.T, renderer hydrate.Renderer, archive []byte) (*hydrate.Draft, error) {
-	d := &hydrate.Draft{Request: hydrate.Request{Profile: manifest.Helm{}, Source: delivery{payload: hydrate.Payload{Archive: archive}}}}
+	d := &hydrate.Draft{Request: hydrate.Request{Profile: manifest.Helm{}, Source: archiveSource(archive)}}
 	files, err := hydrate.Unpack(archive)
 	if err != nil {
 		return d, err
