@@ -120,6 +120,7 @@ test: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run every test that needs n
 test-catalog: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run the lives of all real charts in MARKET_CATALOG=dir; make test takes each eighth.
 	@test -n "$(MARKET_CATALOG)" || { echo "say which charts: make test-catalog MARKET_CATALOG=dir"; exit 2; }
 	@code=0; mkdir -p $(REPORTS); export $(TEST_ENV) MARKET_CATALOG_WHOLE=true; \
+	go test -timeout $(TEST_TIMEOUT) -run CatalogDoesNotDrift ./internal/helm || code=$$?; \
 	$(BIN)/ginkgo run --timeout $(TEST_TIMEOUT) --no-color --focus 'A catalog of real apps' ./test/story || code=$$?; \
 	cat $(REPORTS)/*.txt 2>/dev/null || true; \
 	exit $$code

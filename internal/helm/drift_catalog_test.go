@@ -1,7 +1,10 @@
 package helm_test
 
 import (
+	"maps"
+	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,14 +12,25 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/helm"
 )
 
-// TestCatalogDoesNotDrift installs the chart units of the catalog, as far as a
-// cluster without Olares takes them, and finds that nothing has drifted: not when
-// they are new, not when they are stopped and not when they run again.
+// TestCatalogDoesNotDrift installs each eighth chart unit of the catalog, or all if
+// MARKET_CATALOG_WHOLE is true, as far as a cluster without Olares takes them, and
+// finds that nothing has drifted: not when they are new, not when they are stopped and
+// not when they run again.
 func TestCatalogDoesNotDrift(t *testing.T) {
 	units := catalogUnits(t)
+	if os.Getenv("MARKET_CATALOG_WHOLE") != "true" {
+		sample := map[string][]hydrate.File{}
+		for i, folder := range slices.Sorted(maps.Keys(units)) {
+			if i%8 == 0 {
+				sample[folder] = units[folder]
+			}
+		}
+		units = sample
+	}
 	installed, workloads := 0, 0
 	for folder, chart := range units {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
