@@ -1,6 +1,7 @@
 package helm
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -315,27 +316,35 @@ func (s *claimSearch) searchNamespace(namespace string) error {
 	return s.judgeClaims(found.Items)
 }
 
+// judgeClaims judges all claims, also where the tenant may not read an owner of one of
+// them, and returns that error then.
 func (s *claimSearch) judgeClaims(claims []unstructured.Unstructured) error {
+	var unseen error
 	for i := range claims {
-		if claims[i].GetDeletionTimestamp() == nil {
-			if err := s.judgeClaim(&claims[i]); err != nil {
-				return err
-			}
+		if claims[i].GetDeletionTimestamp() != nil {
+			continue
 		}
+		err := s.judgeClaim(&claims[i])
+		if err != nil && !apierrors.IsForbidden(err) {
+			return err
+		}
+		unseen = cmp.Or(unseen, err)
 	}
-	return nil
+	return unseen
 }
 
 func (s *claimSearch) judgeClaim(claim *unstructured.Unstructured) error {
 	own := ownedClaim{claim: claim}
+	var unseen error
 	for _, owner := range claim.GetOwnerReferences() {
 		if owner.Kind == podKind.Kind && owner.APIVersion == podKind.Version {
 			return nil // an ephemeral volume, which is meant to go with its pod
 		}
 		from, err := s.trace(owner, claim.GetNamespace(), maxOwners)
-		if err != nil {
+		if err != nil && !apierrors.IsForbidden(err) {
 			return err
 		}
+		unseen = cmp.Or(unseen, err)
 		if from.leaving {
 			own.owners = append(own.owners, owner.UID)
 		}
@@ -355,7 +364,7 @@ func (s *claimSearch) judgeClaim(claim *unstructured.Unstructured) error {
 	if (held || len(own.owners) > 0) && !ofAnother(claim, s.release) {
 		s.claims[identityOf(ref)] = ref
 	}
-	return nil
+	return unseen
 }
 
 // trace follows an owner up to leaving objects.

@@ -3,6 +3,7 @@ package helm_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -303,4 +304,41 @@ func TestClaimsThatCannotBeSeenAreNotRisked(t *testing.T) {
 	g.Expect(c.Uninstall(t.Context(), helm.Removal{Name: "plain"})).To(Succeed(), "none of its objects is likely to own a claim")
 	_, err = apiServer.admin.CoreV1().ConfigMaps(namespace).Get(t.Context(), "plain", metav1.GetOptions{})
 	g.Expect(apierrors.IsNotFound(err)).To(BeTrue())
+}
+
+// TestOwnersThatCannotBeRead has a claim whose owner the tenant may not read, beside one
+// of the release: nobody can tell what becomes of the first.
+func TestOwnersThatCannotBeRead(t *testing.T) {
+	needWidgets(t)
+	cluster := []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"secrets", "configmaps", "services", "persistentvolumeclaims"}, Verbs: []string{"*"}},
+		{APIGroups: []string{"apps"}, Resources: []string{"statefulsets"}, Verbs: []string{"*"}},
+	}
+	widgetsToo := append(slices.Clone(cluster), rbacv1.PolicyRule{APIGroups: []string{"test.appmarket.io"}, Resources: []string{"*"}, Verbs: []string{"*"}})
+	hidden := metav1.OwnerReference{APIVersion: "storage.k8s.io/v1", Kind: "VolumeAttachment", Name: "hidden", UID: "u-1"}
+	t.Run("a release of custom resources is not removed", func(t *testing.T) {
+		c, namespace := client(t)
+		g := NewWithT(t)
+		_, err := c.Install(t.Context(), spec(map[string]string{"widget.yaml": named(widget, "db")}))
+		g.Expect(err).NotTo(HaveOccurred())
+		makeClaim(t, namespace, "foreign", hidden)
+		allow(t, namespace, widgetsToo...)
+		g.Eventually(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog"}) }).Should(MatchError(
+			"service account " + namespace + "/installer may not get volumeattachments.storage.k8s.io at cluster scope"))
+		g.Expect(live(t, driftKinds["Widget"], namespace, "db").GetDeletionTimestamp()).To(BeNil())
+	})
+	t.Run("a release of other objects is removed, and its own claims are kept", func(t *testing.T) {
+		c, namespace := client(t)
+		g := NewWithT(t)
+		_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+		g.Expect(err).NotTo(HaveOccurred())
+		owner, err := getConfigMap(t, namespace, "blog")
+		g.Expect(err).NotTo(HaveOccurred())
+		makeClaim(t, namespace, "a-foreign", hidden)
+		makeClaim(t, namespace, "own", metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: "blog", UID: owner.UID})
+		allow(t, namespace, cluster...)
+		g.Eventually(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog"}) }).Should(Succeed())
+		g.Expect(ownersOf(t, namespace, "own")).To(BeEmpty())
+		g.Expect(ownersOf(t, namespace, "a-foreign")).To(Equal([]string{"VolumeAttachment/hidden"}))
+	})
 }
