@@ -35,7 +35,33 @@ func merge(shape strategicpatch.LookupPatchMeta, earlier []map[string]any, targe
 			merged[key] = mergeField(shape, key, valuesOf(earlier, key), value, live[key])
 		}
 	}
+	if shape != nil {
+		dropOtherMembers(target, merged)
+	}
 	return merged
+}
+
+// unions are fields of Kubernetes' own kinds of which the API server accepts one at a
+// time, and which it does not mark as unions.
+var unions = [][]string{
+	{"value", "valueFrom"},                            // of a variable
+	{"exec", "grpc", "httpGet", "sleep", "tcpSocket"}, // of a probe or a lifecycle handler
+	{"maxUnavailable", "minAvailable"},                // of a PodDisruptionBudget
+}
+
+// dropOtherMembers takes from a merged object the members of unions that target does not
+// set where it sets another one: the API server would refuse both.
+func dropOtherMembers(target, merged map[string]any) {
+	for _, union := range unions {
+		if !slices.ContainsFunc(union, func(key string) bool { return target[key] != nil }) {
+			continue
+		}
+		for _, key := range union {
+			if target[key] == nil {
+				delete(merged, key)
+			}
+		}
+	}
 }
 
 // mergeField merges the field key of an object with the shape.

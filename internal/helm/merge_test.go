@@ -117,6 +117,24 @@ func TestPatchTo(t *testing.T) {
 			live:    deployment + "{template: {spec: {volumes: [{name: v, emptyDir: {}}]}}}}",
 			want:    "{spec: {template: {spec: {volumes: [{name: v, secret: {secretName: s}}]}}}}",
 		}, {
+			why:     "a variable that another client has given a value",
+			earlier: env("{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}"),
+			target:  env("{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}"),
+			live:    env("{name: A, value: x}"),
+			want:    "{spec: {template: {spec: {containers: [{name: web, env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]}]}}}}",
+		}, {
+			why:     "a probe that another client has made one of another kind",
+			earlier: containers("{name: web, livenessProbe: {httpGet: {path: /}}}"),
+			target:  containers("{name: web, livenessProbe: {httpGet: {path: /}}}"),
+			live:    containers("{name: web, livenessProbe: {exec: {command: [true]}, periodSeconds: 10}}"),
+			want:    "{spec: {template: {spec: {containers: [{name: web, livenessProbe: {httpGet: {path: /}, periodSeconds: 10}}]}}}}",
+		}, {
+			why:     "a custom kind has fields of these names",
+			earlier: widget + "{value: 1}}",
+			target:  widget + "{value: 1}}",
+			live:    widget + "{value: 1, valueFrom: own}}",
+			want:    "{}",
+		}, {
 			why:     "finalizers of others stay",
 			earlier: "{apiVersion: v1, kind: Service, metadata: {name: a, finalizers: [old, both]}}",
 			target:  "{apiVersion: v1, kind: Service, metadata: {name: a, finalizers: [both, new]}}",

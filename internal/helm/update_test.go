@@ -186,6 +186,39 @@ func TestUpgradeReachesWhatTheManifestSays(t *testing.T) {
 			object: "ConfigMap/a", path: []string{"data"},
 			want: map[string]any{"v": "b"},
 		}, {
+			why:    "a variable that was given a value by hand",
+			charts: []string{env("{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}"), env("{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}, {name: B, value: b}")},
+			object: "Deployment/a", edit: `{"spec":{"template":{"spec":{"containers":[{"name":"a","image":"a","env":[{"name":"A","value":"x"}]}]}}}}`,
+			path: []string{"spec", "template", "spec", "containers", "env"},
+			want: []any{
+				map[string]any{"name": "A", "valueFrom": map[string]any{"fieldRef": map[string]any{"apiVersion": "v1", "fieldPath": "metadata.name"}}},
+				map[string]any{"name": "B", "value": "b"},
+			},
+		}, {
+			why: "a Service that gives up its node port",
+			charts: []string{
+				"apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {type: NodePort, externalTrafficPolicy: Local, ports: [{port: 80}]}\n",
+				"apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {type: ClusterIP, ports: [{port: 80}]}\n",
+			},
+			object: "Service/a", path: []string{"spec", "ports"},
+			want: []any{map[string]any{"port": int64(80), "protocol": "TCP", "targetPort": int64(80)}},
+		}, {
+			why: "an immutable ConfigMap that stays as it is",
+			charts: []string{
+				"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nimmutable: true\ndata: {v: a}\n",
+				"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {tier: back}}\nimmutable: true\ndata: {v: a}\n",
+			},
+			object: "ConfigMap/a", path: []string{"metadata", "labels"},
+			want: map[string]any{"tier": "back", "app.kubernetes.io/managed-by": "Helm"},
+		}, {
+			why: "nulls in the fields and lists of a custom kind",
+			charts: []string{
+				fmt.Sprintf(gearChart, "{teeth: 12, size: 1, parts: [{name: axle, spare: null}]}"),
+				fmt.Sprintf(gearChart, "{teeth: null, size: 1, parts: [{name: rim}]}"),
+			},
+			object: "Widget/a", path: []string{"spec"},
+			want: map[string]any{"size": int64(1), "parts": []any{map[string]any{"name": "rim"}}, "speed": int64(1)},
+		}, {
 			why: "a failed revision has added a field",
 			charts: []string{
 				"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {v: a}\n",
@@ -215,6 +248,47 @@ func TestUpgradeReachesWhatTheManifestSays(t *testing.T) {
 			}
 			g.Expect(nested(live(t, driftKinds[strings.TrimSuffix(one.object, "/a")], namespace, "a").Object, one.path)).To(Equal(one.want))
 			g.Expect(c.Drift(ctx, "blog")).To(BeEmpty())
+		})
+	}
+}
+
+// TestUpgradeThatTheAPIServerRefuses has changes that no upgrade can make: it must fail
+// with the object and the field, and change the other objects all the same.
+func TestUpgradeThatTheAPIServerRefuses(t *testing.T) {
+	for _, one := range []struct{ why, first, then, want string }{
+		{
+			why: "the data of an immutable ConfigMap", want: `ConfigMap "a" is invalid: data: Forbidden: field is immutable`,
+			first: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nimmutable: true\ndata: {v: a}\n",
+			then:  "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\nimmutable: true\ndata: {v: b}\n",
+		}, {
+			why: "the address of a Service", want: `Service "a" is invalid: spec.clusterIP`,
+			first: "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 80}]}\n",
+			then:  "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {clusterIP: None, ports: [{port: 80}]}\n",
+		}, {
+			why: "the selector of a Deployment", want: `Deployment.apps "a" is invalid: spec.selector`,
+			first: fmt.Sprintf(podChart, "{containers: [{name: a, image: a}]}"),
+			then:  strings.ReplaceAll(fmt.Sprintf(podChart, "{containers: [{name: a, image: a}]}"), "{a: b}", "{a: c}"),
+		}, {
+			why: "the type of a Secret", want: `Secret "a" is invalid: type: Invalid value`,
+			first: fmt.Sprintf(secretChart, "type: Opaque"), then: fmt.Sprintf(secretChart, "type: example.com/other"),
+		},
+	} {
+		t.Run(one.why, func(t *testing.T) {
+			c, namespace := client(t)
+			g := NewWithT(t)
+			other := func(v string) string {
+				return "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\ndata: {v: " + v + "}\n"
+			}
+			_, err := c.Install(t.Context(), spec(map[string]string{"a.yaml": one.first + other("a")}))
+			g.Expect(err).NotTo(HaveOccurred())
+			_, err = c.Upgrade(t.Context(), spec(map[string]string{"a.yaml": one.then + other("b")}))
+			g.Expect(err).To(MatchError(ContainSubstring(one.want)))
+			cm, err := getConfigMap(t, namespace, "other")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(cm.Data).To(HaveKeyWithValue("v", "b"))
+			_, err = c.Upgrade(t.Context(), spec(map[string]string{"a.yaml": one.first + other("c")}))
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(c.Drift(t.Context(), "blog")).To(BeEmpty())
 		})
 	}
 }
