@@ -223,7 +223,10 @@ func occupy(node *preflight.Node, pod *corev1.Pod) {
 
 // each lists objects page by page and calls take with each of them.
 func each[T any](ctx context.Context, fields string, list pager.ListPageFunc, take func(T)) error {
-	pages := pager.New(list)
+	pages := pager.New(func(ctx context.Context, o metav1.ListOptions) (page runtime.Object, err error) {
+		defer outcome.Recover(&err) // the pager asks in a goroutine of its own
+		return list(ctx, o)
+	})
 	pages.PageSize, pages.PageBufferSize = pageSize, 1
 	// A list that takes so long that its mark expires is asked for anew, rather than
 	// all at once.
