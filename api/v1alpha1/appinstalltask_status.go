@@ -30,6 +30,12 @@ type AppInstallTaskStatus struct {
 	// +optional
 	QueuePosition int32 `json:"queuePosition,omitempty"`
 
+	// The name of the AppInstance that the task acts on. It is set from the beginning,
+	// whatever becomes of the task.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	InstanceName string `json:"instanceName,omitempty"`
+
 	// instanceRef names the AppInstance that the task wrote.
 	// +optional
 	InstanceRef *InstanceReference `json:"instanceRef,omitempty"`
@@ -123,13 +129,13 @@ type Problem struct {
 	// +kubebuilder:validation:MaxLength=128
 	Reason string `json:"reason,omitempty"`
 
-	// message says what is wrong and how to mend it.
+	// message says what is wrong and how to correct it.
 	// +required
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
 
-	// remedy is YAML to apply that mends it, where there is such: the roles that
-	// are missing, say.
+	// remedy is YAML to apply that corrects it, if there is any, such as the roles that
+	// are missing.
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	Remedy string `json:"remedy,omitempty"`
@@ -161,8 +167,8 @@ type Step struct {
 	Action Action `json:"action,omitempty"`
 }
 
-// TaskReference names an AppInstallTask of the same namespace, and what it wished
-// for.
+// TaskReference names an AppInstallTask of the same namespace, and what it
+// requested.
 type TaskReference struct {
 	// name is its name.
 	// +required
@@ -170,7 +176,7 @@ type TaskReference struct {
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// hash is over what it wished for.
+	// hash is over what it requested.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=71

@@ -61,12 +61,12 @@ var _ = Describe("AppInstallTask", func() {
 		after.apply(o)
 		Expect(server.Client.Update(GinkgoT().Context(), o, client.DryRunAll)).To(MatchError(ContainSubstring(sentence)))
 	},
-		Entry("its action", change(""), change("spec.action: Uninstall"), "action cannot be changed; make another task"),
-		Entry("its app", change(""), change("spec.app.name: other"), "app cannot be changed; make another task"),
-		Entry("the namespace of its app", change(""), change("spec.app.namespace: other"), "app cannot be changed; make another task"),
-		Entry("an instance that is added", change(""), change("spec.instanceName: blog"), "instanceName cannot be changed; make another task"),
-		Entry("an instance that is changed", change("spec.instanceName: blog"), change("spec.instanceName: wiki"), "instanceName cannot be changed; make another task"),
-		Entry("an instance that is taken away", change("spec.instanceName: blog"), change("spec.instanceName:"), "instanceName cannot be changed; make another task"),
+		Entry("its action", change(""), change("spec.action: Uninstall"), "action cannot be changed; create another task"),
+		Entry("its app", change(""), change("spec.app.name: other"), "app cannot be changed; create another task"),
+		Entry("the namespace of its app", change(""), change("spec.app.namespace: other"), "app cannot be changed; create another task"),
+		Entry("an instance that is added", change(""), change("spec.instanceName: blog"), "instanceName cannot be changed; create another task"),
+		Entry("an instance that is changed", change("spec.instanceName: blog"), change("spec.instanceName: wiki"), "instanceName cannot be changed; create another task"),
+		Entry("an instance that is taken away", change("spec.instanceName: blog"), change("spec.instanceName:"), "instanceName cannot be changed; create another task"),
 	)
 
 	It("may be given what it lacks", func() {

@@ -5,11 +5,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// AppInstallTaskSpec is one wish about an instance. What it wants cannot be
-// changed; the parameters may be, for as long as it has not been admitted.
-// +kubebuilder:validation:XValidation:rule="self.action == oldSelf.action",message="action cannot be changed; make another task"
-// +kubebuilder:validation:XValidation:rule="self.app == oldSelf.app",message="app cannot be changed; make another task"
-// +kubebuilder:validation:XValidation:rule="has(self.instanceName) == has(oldSelf.instanceName) && (!has(self.instanceName) || self.instanceName == oldSelf.instanceName)",message="instanceName cannot be changed; make another task"
+// AppInstallTaskSpec defines one request about an instance. What it requests cannot be
+// changed; the parameters can be, as long as the task has not been admitted.
+// +kubebuilder:validation:XValidation:rule="self.action == oldSelf.action",message="action cannot be changed; create another task"
+// +kubebuilder:validation:XValidation:rule="self.app == oldSelf.app",message="app cannot be changed; create another task"
+// +kubebuilder:validation:XValidation:rule="has(self.instanceName) == has(oldSelf.instanceName) && (!has(self.instanceName) || self.instanceName == oldSelf.instanceName)",message="instanceName cannot be changed; create another task"
 // +kubebuilder:validation:XValidation:rule="self.action != 'Clone' || has(self.cloneOf)",message="action Clone needs cloneOf"
 // +kubebuilder:validation:XValidation:rule="self.action != 'Clone' || has(self.instanceName) && (has(self.cloneNamespace) || !has(self.cloneOf) || self.cloneOf != self.instanceName)",message="action Clone needs instanceName, and not that of the origin"
 // +kubebuilder:validation:XValidation:rule="self.action == 'Clone' || !has(self.cloneOf) && !has(self.cloneNamespace)",message="cloneOf and cloneNamespace may only be set if action is Clone"
@@ -17,12 +17,12 @@ import (
 // +kubebuilder:validation:XValidation:rule="self.action in ['Install', 'Upgrade', 'Clone', 'Adopt'] || !has(self.title) && !has(self.entrances) && !has(self.credentialRef) && !has(self.purchaseRequestRef)",message="title, entrances, credentialRef and purchaseRequestRef may only be set if action is Install, Upgrade, Clone or Adopt"
 // +kubebuilder:validation:XValidation:rule="!has(self.allowDowngrade) || self.action == 'Upgrade'",message="allowDowngrade may only be set if action is Upgrade"
 // +kubebuilder:validation:XValidation:rule="!has(self.all) || self.action == 'Uninstall'",message="all may only be set if action is Uninstall"
-// +kubebuilder:validation:XValidation:rule="has(self.cloneOf) == has(oldSelf.cloneOf) && (!has(self.cloneOf) || self.cloneOf == oldSelf.cloneOf)",message="cloneOf cannot be changed; make another task"
+// +kubebuilder:validation:XValidation:rule="has(self.cloneOf) == has(oldSelf.cloneOf) && (!has(self.cloneOf) || self.cloneOf == oldSelf.cloneOf)",message="cloneOf cannot be changed; create another task"
 // +kubebuilder:validation:XValidation:rule="!has(self.revision) || self.action == 'Rollback'",message="revision may only be set if action is Rollback"
 // +kubebuilder:validation:XValidation:rule="!has(self.targetTask) || self.action == 'Cancel'",message="targetTask may only be set if action is Cancel"
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be taken back; make another task"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be taken back; create another task"
 type AppInstallTaskSpec struct {
-	// action is what is wished for.
+	// The operation that the task requests.
 	// +required
 	Action Action `json:"action,omitempty"`
 
@@ -168,7 +168,7 @@ type AppInstallTaskSpec struct {
 
 	// deadline bounds the time from creation until the task is admitted. A task
 	// that waits longer, for its turn, an app or an input, fails. Unset means that
-	// it may wait for ever.
+	// it may wait without end.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s')",message="deadline must be at least 1s"
 	Deadline Duration `json:"deadline,omitempty"`
@@ -198,7 +198,7 @@ type AppInstallTaskSpec struct {
 	TTLSecondsAfterFinished *int32 `json:"ttlSecondsAfterFinished,omitempty"`
 }
 
-// AppInstallTask is one wish about an app: it checks, writes the AppInstance,
+// AppInstallTask is one request about an app: it checks, writes the AppInstance,
 // follows it to the end and keeps the result, as a Job does.
 //
 // +kubebuilder:object:root=true
@@ -206,7 +206,7 @@ type AppInstallTaskSpec struct {
 // +kubebuilder:resource:shortName=atask,categories=market
 // +kubebuilder:printcolumn:name="Action",type=string,JSONPath=`.spec.action`
 // +kubebuilder:printcolumn:name="App",type=string,JSONPath=`.spec.app.name`
-// +kubebuilder:printcolumn:name="Instance",type=string,JSONPath=`.status.instanceRef.name`
+// +kubebuilder:printcolumn:name="Instance",type=string,JSONPath=`.status.instanceName`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.version`
 // +kubebuilder:printcolumn:name="Succeeded",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].status`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
@@ -219,7 +219,7 @@ type AppInstallTask struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec is the wish.
+	// spec is the request.
 	// +required
 	Spec AppInstallTaskSpec `json:"spec,omitzero"`
 

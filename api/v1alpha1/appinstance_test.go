@@ -74,8 +74,8 @@ var _ = Describe("AppInstance", func() {
 		c.apply(o)
 		Expect(server.Client.Update(GinkgoT().Context(), o, client.DryRunAll)).To(MatchError(ContainSubstring(sentence)))
 	},
-		Entry("by name", change("spec.appRef.name: other"), "appRef.source and appRef.name cannot be changed; make another instance"),
-		Entry("by source", change("spec.appRef.source: other"), "appRef.source and appRef.name cannot be changed; make another instance"),
+		Entry("by name", change("spec.appRef.name: other"), "appRef.source and appRef.name cannot be changed; create another instance"),
+		Entry("by source", change("spec.appRef.source: other"), "appRef.source and appRef.name cannot be changed; create another instance"),
 	)
 
 	It("may be changed otherwise", func() {

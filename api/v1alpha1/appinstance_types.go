@@ -34,8 +34,8 @@ const (
 )
 
 // AppInstanceSpec says which app runs, and how.
-// +kubebuilder:validation:XValidation:rule="self.appRef.source == oldSelf.appRef.source && self.appRef.name == oldSelf.appRef.name",message="appRef.source and appRef.name cannot be changed; make another instance"
-// +kubebuilder:validation:XValidation:rule="has(self.appRef.__namespace__) == has(oldSelf.appRef.__namespace__) && (!has(self.appRef.__namespace__) || self.appRef.__namespace__ == oldSelf.appRef.__namespace__)",message="appRef.namespace cannot be changed; make another instance"
+// +kubebuilder:validation:XValidation:rule="self.appRef.source == oldSelf.appRef.source && self.appRef.name == oldSelf.appRef.name",message="appRef.source and appRef.name cannot be changed; create another instance"
+// +kubebuilder:validation:XValidation:rule="has(self.appRef.__namespace__) == has(oldSelf.appRef.__namespace__) && (!has(self.appRef.__namespace__) || self.appRef.__namespace__ == oldSelf.appRef.__namespace__)",message="appRef.namespace cannot be changed; create another instance"
 type AppInstanceSpec struct {
 	// appRef names the app.
 	// +required

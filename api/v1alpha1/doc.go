@@ -4,7 +4,7 @@
 // app of it becomes an AppInfo, which hydration fetches, renders, customises,
 // analyses and publishes to a Helm repository. An AppInstance is one
 // installation of an app, the only object for which Helm is run. An
-// AppInstallTask is one wish about an instance: it checks, writes the instance,
+// AppInstallTask is one request about an instance: it checks, writes the instance,
 // follows it to the end and keeps the result.
 //
 // State is conditions: each kind has one root condition (Ready for what lives,

@@ -19,6 +19,9 @@ const (
 	EventAdopting    = "Adopting"
 	EventAdopted     = "Adopted"
 
+	// EventUpdateAvailable says, once for each version, that the app of the instance has a
+	// newer version.
+	EventUpdateAvailable = "UpdateAvailable"
 	// EventDriftCorrected says that objects were brought back to what their release made.
 	EventDriftCorrected = "DriftCorrected"
 	// EventEntranceWithoutService says that an entrance names no Service of the releases.

@@ -83,6 +83,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 		return result, nil
 	}
 	keeper := status.Begin(r.Client, r.Recorder, status.AppInstallTask, task)
+	task.Status.InstanceName = task.Instance()
 	if task.Finished() {
 		markEdited(task)
 		if err := keeper.Save(ctx); err != nil {
