@@ -43,6 +43,12 @@ const problemMissing = "required"
 // IsMissing reports whether the input needs a value and has none.
 func (p InputProblem) IsMissing() bool { return p.Problem == problemMissing }
 
+// problemUnknown is the problem of an input that the app does not ask for.
+const problemUnknown = "unknown input"
+
+// IsUnknown reports whether the app does not ask for the input.
+func (p InputProblem) IsUnknown() bool { return p.Problem == problemUnknown }
+
 // CheckInputs merges what is known of the inputs of an app and reports every one
 // that is missing or wrong, in the order of the inputs and then those that the
 // app does not have, by name.
@@ -77,7 +83,7 @@ func CheckInputs(inputs []Input, given, supplied map[string]string, plain ...str
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(unknown)) {
-		wrong = append(wrong, InputProblem{Input: Input{Name: name}, Problem: "unknown input"})
+		wrong = append(wrong, InputProblem{Input: Input{Name: name}, Problem: problemUnknown})
 	}
 	return values, wrong
 }

@@ -5,14 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
@@ -55,7 +51,7 @@ func CheckSchema(schema []byte, values map[string]any, at ...string) error {
 	}
 	err = compiled.Validate(instance)
 	if violation, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
-		return outcome.Stalled(v1alpha1.ReasonSchemaViolation, describe(violation, at))
+		return outcome.Stalled(v1alpha1.ReasonSchemaViolation, violationError(violation, schema, at))
 	}
 	if err != nil {
 		return invalidChart("check values: %w", err)
@@ -120,83 +116,4 @@ func checkNumbers(value any) error {
 		}
 	}
 	return nil
-}
-
-// describe lists violations, one after the other.
-func describe(err *jsonschema.ValidationError, at []string) error {
-	found := violations(err, at, nil)
-	slices.Sort(found)
-	found = slices.Compact(found)
-	if more := len(found) - maxViolations; more > 0 {
-		found = append(found[:maxViolations], fmt.Sprintf("and %d more", more))
-	}
-	of := ""
-	if len(at) > 0 {
-		of = fmt.Sprintf(" of chart %q", strings.Join(at, "."))
-	}
-	return fmt.Errorf("values do not meet %s%s: %s", schemaFile, of, strings.Join(found, "; "))
-}
-
-// violations are the innermost causes of an error.
-func violations(err *jsonschema.ValidationError, at []string, found []string) []string {
-	for _, cause := range err.Causes {
-		found = violations(cause, at, found)
-	}
-	if len(err.Causes) > 0 {
-		return found
-	}
-	place := slices.Concat(at, err.InstanceLocation)
-	below := func(keys []string, complaint string) []string {
-		for _, key := range keys {
-			found = append(found, jsonPath(append(place[:len(place):len(place)], key))+": "+complaint)
-		}
-		return found
-	}
-	switch of := err.ErrorKind.(type) {
-	case *kind.Required:
-		return below(of.Missing, "missing")
-	case *kind.AdditionalProperties:
-		return below(of.Properties, "not allowed")
-	}
-	return append(found, jsonPath(place)+": "+complaint(err.ErrorKind))
-}
-
-// jsonPath is a place in the values, such as "env[0].name".
-func jsonPath(tokens []string) string {
-	if len(tokens) == 0 {
-		return "values"
-	}
-	var path strings.Builder
-	for _, token := range tokens {
-		switch _, err := strconv.Atoi(token); {
-		case err == nil:
-			path.WriteString("[" + token + "]")
-		case strings.ContainsAny(token, `.[]" `):
-			path.WriteString("[" + strconv.Quote(token) + "]")
-		default:
-			path.WriteString("." + token)
-		}
-	}
-	return strings.TrimPrefix(path.String(), ".")
-}
-
-var english = message.NewPrinter(language.English)
-
-// complaint says what is wrong without saying what the value is.
-func complaint(of jsonschema.ErrorKind) string {
-	switch of := of.(type) {
-	case *kind.Type:
-		return fmt.Sprintf("expected %s, but got %s", strings.Join(of.Want, " or "), of.Got)
-	case *kind.Pattern:
-		return fmt.Sprintf("does not match pattern %q", of.Want)
-	case *kind.Format:
-		return "is not a valid " + of.Want
-	case *kind.ContentEncoding:
-		return "is not encoded as " + of.Want
-	case *kind.ContentMediaType:
-		return "is not of media type " + of.Want
-	case *kind.FalseSchema:
-		return "nothing is allowed here"
-	}
-	return of.LocalizedString(english)
 }

@@ -43,15 +43,15 @@ func TestCheckSchema(t *testing.T) {
 			"image": map[string]any{"tag": 1.27}, "env": []any{map[string]any{}, map[string]any{"name": true}},
 			"annotations": map[string]any{"example.com/x": 1},
 		}, []string{
-			`a: not allowed`,
+			`a: not allowed (allowed are: annotations, env, image, kind, mail, name, replicas)`,
 			`annotations["example.com/x"]: expected string, but got number`,
-			`b: not allowed`,
+			`b: not allowed (allowed are: annotations, env, image, kind, mail, name, replicas)`,
 			`env[1].name: expected string, but got boolean`,
 			`image.tag: expected null or string, but got number`,
-			`kind: value must be one of 'web', 'job'`,
+			`kind: must be one of: web, job`,
 			`mail: is not a valid email`,
 			`name: does not match pattern "^[a-z]+$"`,
-			`replicas: minimum: got 0, want 1`,
+			`replicas: must be at least 1, and is 0`,
 		}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -73,9 +73,40 @@ func TestCheckSchema(t *testing.T) {
 func TestCheckSchemaOfDependencies(t *testing.T) {
 	g := NewWithT(t)
 	err := hydrate.CheckSchema([]byte(`{"required": ["a"], "maxProperties": 0}`), map[string]any{"b": 1}, "web", "cache")
-	g.Expect(err).To(MatchError(`values do not meet values.schema.json of chart "web.cache": web.cache.a: missing; web.cache: maxProperties: got 1, want 0`))
+	g.Expect(err).To(MatchError(`values do not meet values.schema.json of chart "web.cache": web.cache.a: missing; web.cache: must have at most 0 keys, and has 1`))
 	err = hydrate.CheckSchema([]byte(`{"maxProperties": 0}`), map[string]any{"b": 1})
-	g.Expect(err).To(MatchError(`values do not meet values.schema.json: values: maxProperties: got 1, want 0`))
+	g.Expect(err).To(MatchError(`values do not meet values.schema.json: values: must have at most 0 keys, and has 1`))
+}
+
+// TestCheckSchemaSaysWhatIsWrong shows the words for each kind of violation.
+func TestCheckSchemaSaysWhatIsWrong(t *testing.T) {
+	for _, c := range []struct {
+		schema string
+		value  any
+		want   string
+	}{
+		{`{"minimum": 2}`, 1, "must be at least 2, and is 1"},
+		{`{"maximum": 5}`, 9, "must be at most 5, and is 9"},
+		{`{"exclusiveMinimum": 0.5}`, 0.5, "must be more than 0.5, and is 0.5"},
+		{`{"exclusiveMaximum": 10}`, 10, "must be less than 10, and is 10"},
+		{`{"multipleOf": 5}`, 7, "must be a multiple of 5, and is 7"},
+		{`{"minLength": 1}`, "", "must have at least 1 character, and has 0"},
+		{`{"maxLength": 2}`, "abc", "must have at most 2 characters, and has 3"},
+		{`{"minItems": 1}`, []any{}, "must have at least 1 item, and has 0"},
+		{`{"maxItems": 2}`, []any{1, 2, 3}, "must have at most 2 items, and has 3"},
+		{`{"uniqueItems": true}`, []any{1, 2, 1}, "items 0 and 2 are equal, and must differ"},
+		{`{"minProperties": 1}`, map[string]any{}, "must have at least 1 key, and has 0"},
+		{`{"const": "x"}`, "S3CRET", "must be x"},
+		{`{"enum": [1, null, ""]}`, "S3CRET", `must be one of: 1, null, ""`},
+		{`{"not": {"type": "string"}}`, "S3CRET", "has a form that the schema excludes"},
+		{`{"oneOf": [{"type": "string"}, {"minLength": 1}]}`, "S3CRET", "has several of the forms of which the schema allows one"},
+		{`{"dependentRequired": {"a": ["b"]}}`, map[string]any{"a": 1}, "a needs b"},
+		{`{"type": "string"}`, 1, "expected string, but got number"},
+		{`false`, 1, "nothing is allowed here"},
+	} {
+		err := hydrate.CheckSchema(fmt.Appendf(nil, `{"properties": {"a": %s}}`, c.schema), map[string]any{"a": c.value})
+		NewWithT(t).Expect(err).To(MatchError("values do not meet values.schema.json: a: "+c.want), c.schema)
+	}
 }
 
 func TestCheckSchemaListsTwenty(t *testing.T) {
