@@ -1,6 +1,7 @@
 package appinstalltask
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // admit checks everything at once. What may still come, an app, a dependency or an
@@ -24,7 +26,11 @@ func (r *Reconciler) admit(ctx context.Context, s *scope) error {
 	}
 	p := &findings{}
 	s.task.Status.RequiredInputs = nil
-	p.add(s.checkState())
+	state, err := r.nameOthers(ctx, s, s.checkState())
+	if err != nil {
+		return err
+	}
+	p.add(state)
 	for _, check := range s.checks(r) {
 		if err := check(ctx, s, p); err != nil {
 			return err
@@ -114,7 +120,7 @@ func (s *scope) checkState() error {
 	name := s.task.Instance()
 	if len(name) > maxInstanceName {
 		return outcome.Stalled(v1alpha1.ReasonTooLong, fmt.Errorf(
-			"the name %s has more than %d characters; give a shorter one in spec.instanceName", name, maxInstanceName))
+			"instance name %q has more than %d characters: use a shorter one in spec.instanceName", name, maxInstanceName))
 	}
 	if s.instance != nil && s.instance.DeletionTimestamp.IsZero() {
 		if err := s.checkInstance(name); err != nil {
@@ -141,7 +147,8 @@ func (s *scope) checkInstance(name string) error {
 	has, wants := s.instance.Spec.AppRef, s.task.Spec.App
 	if has.Source != wants.Source || has.Name != wants.Name {
 		return outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
-			"instance %s is of app %s of source %s; give spec.instanceName", name, has.Name, has.Source))
+			"instance %q is of app %q of source %q, not of app %q of source %q: use another name in spec.instanceName",
+			name, has.Name, has.Source, wants.Name, wants.Source))
 	}
 	return nil
 }
@@ -177,7 +184,8 @@ func (s *scope) awaitSource(err error, now time.Time) error {
 	if left <= 0 {
 		return err
 	}
-	return outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, err)
+	return outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, fmt.Errorf(
+		"%w; the task waits for the source for %s from its creation", err, cmp.Or(s.task.Spec.Deadline, v1alpha1.Duration(sourceGrace.String()))))
 }
 
 // wantedVersion is a range or an exact version. A clone has that of its origin.
@@ -194,7 +202,8 @@ func (r *Reconciler) checkApp(ctx context.Context, s *scope, p *findings) error 
 		return err
 	}
 	if s.app.Info.Spec.Withdrawn && s.begins() {
-		p.add(outcome.Stalled(v1alpha1.ReasonWithdrawn, fmt.Errorf("app %s is no longer offered to new users", s.app.Info.Spec.App)))
+		p.add(outcome.Stalled(v1alpha1.ReasonWithdrawn, fmt.Errorf(
+			"app %q has been withdrawn by its source and cannot be newly installed: choose another app", s.app.Info.Spec.App)))
 	}
 	if s.version == nil {
 		return nil
@@ -233,14 +242,56 @@ func (r *Reconciler) checkRevision(_ context.Context, s *scope, p *findings) err
 	if number := s.task.Spec.Revision; number != 0 {
 		if s.back = lifecycle.Revision(s.instance, number); s.back == nil {
 			p.add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
-				"instance %s has no revision %d; see its status.history", s.instance.Name, number)))
+				"spec.revision: instance %q has no revision %d to go back to: %s", s.instance.Name, number, revisionsMessage(s.instance))))
 		}
 	} else if s.back = lifecycle.Previous(s.instance); s.back == nil {
 		p.add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
-			"instance %s has no revision before the present one; see its status.history", s.instance.Name)))
+			"instance %q has no revision before the present one: %s", s.instance.Name, revisionsMessage(s.instance))))
 	}
 	if s.back != nil {
 		s.task.Status.Version, s.task.Status.Revision = s.back.Operation.Version, s.back.Revision
 	}
 	return nil
+}
+
+// maxNamed bounds the instances or revisions that a message names.
+const maxNamed = 10
+
+// revisionsMessage lists the revisions of an instance that can be restored.
+func revisionsMessage(instance *v1alpha1.AppInstance) string {
+	var numbers []string
+	for _, entry := range instance.Status.History {
+		if entry.Revision != 0 && lifecycle.Revision(instance, entry.Revision) != nil {
+			numbers = append(numbers, fmt.Sprintf("%d (version %s)", entry.Revision, entry.Operation.Version))
+		}
+	}
+	if len(numbers) == 0 {
+		return "its status.history has none"
+	}
+	return "its status.history has " + text.List(numbers, ", ", maxNamed)
+}
+
+// nameOthers returns the error about the state of the instance. If there is no instance, it
+// names those of the app.
+func (r *Reconciler) nameOthers(ctx context.Context, s *scope, state error) (error, error) {
+	if s.instance != nil || outcome.Reason(state, "") != v1alpha1.ReasonNotInstalled {
+		return state, nil
+	}
+	others, err := r.neighbours(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for i := range others {
+		has, wants := others[i].Spec.AppRef, s.task.Spec.App
+		if has.Name == wants.Name && has.Source == wants.Source && others[i].DeletionTimestamp.IsZero() {
+			names = append(names, others[i].Name)
+		}
+	}
+	if len(names) == 0 {
+		return state, nil
+	}
+	return outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf(
+		"there is no instance %q: name one of app %q in spec.instanceName, such as %s",
+		s.task.Instance(), s.task.Spec.App.Name, text.List(names, ", ", maxNamed))), nil
 }

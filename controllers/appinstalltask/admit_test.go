@@ -39,7 +39,7 @@ var _ = Describe("Admitting a task", func() {
 		message := b.fails(v1alpha1.ReasonWithdrawn)
 		Expect(b.problems()).To(Equal([]string{
 			v1alpha1.ReasonWithdrawn, v1alpha1.ReasonWaitingForDependency, v1alpha1.ReasonWaitingForDependency, v1alpha1.ReasonWaitingForInput}))
-		for _, word := range []string{"no longer offered", "base", "database", "PASSWORD", "THEME"} {
+		for _, word := range []string{"has been withdrawn", "base", "database", "PASSWORD", "THEME"} {
 			Expect(message).To(ContainSubstring(word))
 		}
 		Expect(b.condition(v1alpha1.ConditionAdmitted)).To(Equal("False Withdrawn"))

@@ -24,11 +24,14 @@ func (r *Reconciler) checkOrigin(ctx context.Context, s *scope, p *findings) err
 	}
 	state := lifecycle.Of(origin)
 	switch {
-	case origin == nil || !lifecycle.Copyable(state):
-		p.add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("instance %s is in state %s and cannot be cloned; install it first", name, state)))
+	case origin == nil:
+		p.add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("there is no instance %q to clone: name another in spec.cloneOf", name)))
+	case !lifecycle.Copyable(state):
+		p.add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("instance %q is in state %s and cannot be cloned: install it first", name, state)))
 	case origin.Spec.AppRef.Name != s.task.Spec.App.Name || origin.Spec.AppRef.Source != s.task.Spec.App.Source:
 		p.add(outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
-			"instance %s is of app %s of source %s, spec.app names another", name, origin.Spec.AppRef.Name, origin.Spec.AppRef.Source)))
+			"instance %q is of app %q of source %q: name that app in spec.app, or another instance in spec.cloneOf",
+			name, origin.Spec.AppRef.Name, origin.Spec.AppRef.Source)))
 	case origin.Spec.Revision != 0 && (s.task.Spec.Version == "" || s.task.Spec.Values == nil && s.task.Spec.ValuesFrom == nil):
 		p.add(outcome.Stalled(v1alpha1.ReasonWrongState, fmt.Errorf(
 			"instance %q is pinned to revision %d by spec.revision, so that its spec.values are not those that run: "+

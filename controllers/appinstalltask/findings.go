@@ -1,6 +1,7 @@
 package appinstalltask
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // findings collect what stands in the way.
@@ -52,11 +54,11 @@ func (p *findings) report(problems ...preflight.Problem) {
 // message is what the finding of a number says. It names the field of the task that
 // holds its remedy.
 func (p *findings) message(number int) string {
-	text := p.found[number].err.Error()
-	if p.found[number].remedy == "" || number >= maxListed {
-		return text
+	message := p.found[number].err.Error()
+	if p.found[number].remedy == "" || number >= p.shown() {
+		return message
 	}
-	return strings.Replace(text, preflight.TheRemedy, fmt.Sprintf("status.preflight[%d].remedy", number), 1)
+	return strings.Replace(message, preflight.TheRemedy, fmt.Sprintf("status.preflight[%d].remedy", number), 1)
 }
 
 // ask lists inputs that are missing or do not fit. They are waited for, or are a
@@ -65,16 +67,8 @@ func (p *findings) ask(task *v1alpha1.AppInstallTask, wrong []hydrate.InputProbl
 	if len(wrong) == 0 {
 		return
 	}
-	var names []string
-	for _, w := range wrong {
-		name := w.Input.Name
-		if !w.IsMissing() {
-			name += " (" + w.Problem + ")"
-		}
-		names = append(names, name)
-	}
-	task.Status.RequiredInputs = catalog.First(append(task.Status.RequiredInputs, required(wrong)...), maxInputs)
-	missing := fmt.Errorf("give these inputs: %s; see status.requiredInputs", strings.Join(names, ", "))
+	task.Status.RequiredInputs = fitting(append(task.Status.RequiredInputs, required(wrong)...), maxInputs, maxInputsBytes)
+	missing := fmt.Errorf("%s; see status.requiredInputs", catalog.InputsMessage(wrong))
 	if task.Spec.OnMissingInput == v1alpha1.MissingInputFail {
 		p.add(outcome.Stalled(v1alpha1.ReasonInputMissing, missing))
 		return
@@ -82,8 +76,25 @@ func (p *findings) ask(task *v1alpha1.AppInstallTask, wrong []hydrate.InputProbl
 	p.add(outcome.Waiting(v1alpha1.ReasonWaitingForInput, 0, missing))
 }
 
-// maxInputs bounds the inputs that are listed.
-const maxInputs = 100
+// maxInputs bounds the inputs that are listed, and maxInputsBytes their size.
+const (
+	maxInputs      = 100
+	maxInputsBytes = 128 << 10
+)
+
+// fitting returns the first items of a list that fit into a number and a size, as they
+// are written in JSON, at least one.
+func fitting[T any](list []T, most, bytes int) []T {
+	list = catalog.First(list, min(len(list), most))
+	size := 0
+	for i := range list {
+		encoded, err := json.Marshal(list[i])
+		if size += len(encoded); err == nil && size > bytes && i > 0 {
+			return list[:i]
+		}
+	}
+	return list
+}
 
 func required(wrong []hydrate.InputProblem) []v1alpha1.Input {
 	var out []v1alpha1.Input
@@ -95,18 +106,40 @@ func required(wrong []hydrate.InputProblem) []v1alpha1.Input {
 	return out
 }
 
-// maxListed bounds the problems that status shows.
-const maxListed = 50
+// maxListed bounds the problems that status shows, and maxListedBytes their size.
+const (
+	maxListed      = 50
+	maxListedBytes = 128 << 10
+)
 
-// listed are the problems as status shows them.
+// listed are the problems as status shows them. If some are left out, the last one says
+// how many.
 func (p *findings) listed() []v1alpha1.Problem {
 	var out []v1alpha1.Problem
-	for i, f := range catalog.First(p.found, maxListed) {
+	for i, f := range p.found[:p.shown()] {
 		out = append(out, v1alpha1.Problem{
-			Reason: outcome.Reason(f.err, v1alpha1.ReasonInvalidSpec), Message: catalog.Bounded(p.message(i), 1024), Remedy: f.remedy,
+			Reason: outcome.Reason(f.err, v1alpha1.ReasonInvalidSpec), Message: catalog.Bounded(p.message(i), maxMessage), Remedy: f.remedy,
+		})
+	}
+	if more := len(p.found) - len(out); more > 0 {
+		out = append(out, v1alpha1.Problem{
+			Reason:  outcome.Reason(p.found[len(out)].err, v1alpha1.ReasonInvalidSpec),
+			Message: fmt.Sprintf("and %s, shown once these are solved", text.Count(more, "more problem", "more problems")),
 		})
 	}
 	return out
+}
+
+// shown is the number of problems that fit into status, at least one.
+func (p *findings) shown() int {
+	size := 0
+	for i, f := range p.found {
+		size += len(f.err.Error()) + len(f.remedy)
+		if i > 0 && size > maxListedBytes || i == maxListed-1 && len(p.found) > maxListed {
+			return i
+		}
+	}
+	return len(p.found)
 }
 
 // verdict sums the problems up: one that is final ends the task, and otherwise the
@@ -119,7 +152,7 @@ func (p *findings) verdict(task *v1alpha1.AppInstallTask) error {
 	for i := range p.found {
 		said = append(said, p.message(i))
 	}
-	all := errors.New(strings.Join(said, "; "))
+	all := errors.New(text.Sentences(said, maxMessage))
 	for _, f := range p.found {
 		if outcome.IsStalled(f.err) {
 			return outcome.Stalled(outcome.Reason(f.err, v1alpha1.ReasonInvalidSpec), all)

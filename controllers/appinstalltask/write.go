@@ -47,7 +47,7 @@ func (r *Reconciler) write(ctx context.Context, s *scope) error {
 func contended(task *v1alpha1.AppInstallTask, err error) error {
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, lookAtOnce, fmt.Errorf(
-			"instance %s was just changed by somebody else", task.Instance()))
+			"instance %s was just changed by another client", task.Instance()))
 	}
 	return fmt.Errorf("write instance %s: %w", task.Instance(), err)
 }

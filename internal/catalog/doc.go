@@ -8,6 +8,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -110,12 +111,14 @@ func unavailable(ref v1alpha1.AppReference, from, namespace string, err error) e
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("get source %s/%s: %w", from, ref.Source, err)
 	}
-	where := ""
-	if ref.Namespace == "" {
-		where = "; the namespace of the source is unset, so that namespace " + from + " was searched"
+	said := fmt.Sprintf("there is no source %s/%s that namespace %s may use: check the name, and spec.sharing of the source", from, ref.Source, namespace)
+	switch {
+	case ref.Namespace == "":
+		said = fmt.Sprintf("there is no source %q in namespace %s, which was searched since the namespace of the source is unset", ref.Source, from)
+	case from == namespace:
+		said = fmt.Sprintf("there is no source %q in namespace %s: check the name", ref.Source, from)
 	}
-	return outcome.Stalled(v1alpha1.ReasonNotShared, fmt.Errorf(
-		"there is no source %s/%s that namespace %s may use; check the name, and spec.sharing of the source%s", from, ref.Source, namespace, where))
+	return outcome.Stalled(v1alpha1.ReasonNotShared, errors.New(said))
 }
 
 // shared reports whether a namespace may use a source.

@@ -3,7 +3,6 @@ package catalog
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -53,7 +52,7 @@ func (c *Catalog) Gather(ctx context.Context, reader client.Reader, tenant relea
 			continue
 		}
 		if err != nil {
-			return Wish{}, err
+			return Wish{}, fmt.Errorf("spec.valuesFrom: %w", err)
 		}
 		values, err := hydrate.DecodeValues([]byte(text))
 		if err != nil {
@@ -129,10 +128,10 @@ func (g gatherer) output(ctx context.Context, name, key string) (string, error) 
 		names = append(names, out.Name)
 	}
 	if len(names) == 0 {
-		return "", outcome.Waiting(v1alpha1.ReasonWaitingForDependency, lookAgain, fmt.Errorf("instance %s has no outputs, it does not run; install it", name))
+		return "", outcome.Waiting(v1alpha1.ReasonWaitingForDependency, lookAgain, fmt.Errorf("instance %q has no outputs, since it is not installed: install it", name))
 	}
 	return "", outcome.Waiting(v1alpha1.ReasonWaitingForDependency, lookAgain, fmt.Errorf(
-		"instance %s has no output %s, only %s", name, key, strings.Join(First(names, 10), ", ")))
+		"instance %q has no output %q: it has %s", name, key, nameList(names)))
 }
 
 // lookAgain is when what was missing elsewhere is looked for again.
@@ -159,14 +158,15 @@ func (g gatherer) key(ctx context.Context, kind v1alpha1.ValuesKind, name, key s
 	}
 	switch {
 	case apierrors.IsNotFound(err):
-		return "", outcome.Failed(v1alpha1.ReasonSecretMissing, fmt.Errorf("there is no %s %s in namespace %s", kind, name, g.tenant.Namespace))
+		return "", outcome.Failed(v1alpha1.ReasonSecretMissing, fmt.Errorf(
+			"there is no %s %q in namespace %s: create it with key %q", kind, name, g.tenant.Namespace, key))
 	case apierrors.IsForbidden(err):
 		return "", outcome.Failed(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
-			"service account %s may not get %s %s in namespace %s", g.tenant.ServiceAccount, kind, name, g.tenant.Namespace))
+			"service account %s may not get %s %q in namespace %s: grant it the right, or name another account", g.tenant.ServiceAccount, kind, name, g.tenant.Namespace))
 	case err != nil:
 		return "", fmt.Errorf("get %s %s: %w", kind, name, err)
 	case !found:
-		return "", outcome.Failed(v1alpha1.ReasonSecretMissing, fmt.Errorf("%s %s has no key %s", kind, name, key))
+		return "", outcome.Failed(v1alpha1.ReasonSecretMissing, fmt.Errorf("%s %q in namespace %s has no key %q: add it", kind, name, g.tenant.Namespace, key))
 	}
 	return text, nil
 }

@@ -141,15 +141,15 @@ func TestGatherRefuses(t *testing.T) {
 		reason  string
 		says    string
 	}{
-		{"no such Secret", "reader", values(from(secret, "none", "values.yaml")), v1alpha1.ReasonSecretMissing, "no Secret none"},
-		{"no such ConfigMap", "reader", values(from(config, "none", "values.yaml")), v1alpha1.ReasonSecretMissing, "no ConfigMap none"},
-		{"no such key", "reader", values(from(secret, "top", "none")), v1alpha1.ReasonSecretMissing, "Secret top has no key none"},
+		{"no such Secret", "reader", values(from(secret, "none", "values.yaml")), v1alpha1.ReasonSecretMissing, `spec.valuesFrom: there is no Secret "none" in namespace`},
+		{"no such ConfigMap", "reader", values(from(config, "none", "values.yaml")), v1alpha1.ReasonSecretMissing, `no ConfigMap "none"`},
+		{"no such key", "reader", values(from(secret, "top", "none")), v1alpha1.ReasonSecretMissing, `has no key "none": add it`},
 		{"an input of no such Secret", "reader", catalog.Given{Envs: []v1alpha1.EnvVar{secretKey("none", "key")}}, v1alpha1.ReasonSecretMissing, "input A"},
 		{"an input of no such key", "reader", catalog.Given{Envs: []v1alpha1.EnvVar{configKey("base", "none")}}, v1alpha1.ReasonSecretMissing, "input B"},
-		{"a Secret one may not read", "stranger", values(from(secret, "top", "values.yaml")), v1alpha1.ReasonPermissionDenied, "service account stranger may not get Secret top"},
+		{"a Secret one may not read", "stranger", values(from(secret, "top", "values.yaml")), v1alpha1.ReasonPermissionDenied, "service account stranger may not get Secret \"top\""},
 		{"a Secret one may not read, which may be missing", "stranger", values(optional(from(secret, "top", "values.yaml"))), v1alpha1.ReasonPermissionDenied, "may not get"},
 		{"a Secret that is not there and one may not read", "stranger", values(from(secret, "none", "values.yaml")), v1alpha1.ReasonPermissionDenied, "may not get"},
-		{"an input one may not read", "stranger", catalog.Given{Envs: []v1alpha1.EnvVar{configKey("base", "list.yaml")}}, v1alpha1.ReasonPermissionDenied, "may not get ConfigMap base"},
+		{"an input one may not read", "stranger", catalog.Given{Envs: []v1alpha1.EnvVar{configKey("base", "list.yaml")}}, v1alpha1.ReasonPermissionDenied, "may not get ConfigMap \"base\""},
 		{"values that are no YAML", "reader", values(from(config, "base", "broken.yaml")), v1alpha1.ReasonInvalidValues, "key broken.yaml of ConfigMap base"},
 		{"values that are a list", "reader", values(from(config, "base", "list.yaml")), v1alpha1.ReasonInvalidValues, "key list.yaml of ConfigMap base"},
 		{"own values that are a list", "reader", catalog.Given{Values: raw("[1]")}, v1alpha1.ReasonInvalidValues, "spec.values"},

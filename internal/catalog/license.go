@@ -111,7 +111,7 @@ func (a *App) issuer(of *v1alpha1.LicenseTerms) (*v1alpha1.LicenseIssuer, error)
 		}
 	}
 	return nil, outcome.Stalled(v1alpha1.ReasonLicenseInvalid, fmt.Errorf(
-		"source %s/%s does not name issuer %s in spec.licensing, so that no credential can be checked; ask whoever keeps the market",
+		"source %s/%s does not name issuer %s in spec.licensing, so that no credential can be checked: ask the administrator of the market",
 		a.Source.Namespace, a.Source.Name, wanted))
 }
 

@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/Masterminds/semver/v3"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -34,8 +36,12 @@ func (a *App) Version(constraint string) (*v1alpha1.PublishedVersion, error) {
 	if a.offers(constraint) {
 		return nil, a.unpublished("a version of app %q in %q is offered, but not published yet", a.Info.Spec.App, constraint)
 	}
+	what := "in the range " + strconv.Quote(constraint)
+	if _, err := semver.StrictNewVersion(strings.TrimPrefix(constraint, "v")); err == nil {
+		what = constraint
+	}
 	return nil, outcome.Stalled(v1alpha1.ReasonVersionNotFound, fmt.Errorf(
-		"app %q has no version in %q: the newest is %s", a.Info.Spec.App, constraint, published[0].Version))
+		"app %q has no version %s: the newest is %s", a.Info.Spec.App, what, published[0].Version))
 }
 
 // unpublished returns the error for a version that is not published: it waits while the

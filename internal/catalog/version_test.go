@@ -81,7 +81,7 @@ func TestVersionRefuses(t *testing.T) {
 		{"nothing is published yet, of a range", nil, []string{"1.0.0"}, "^2", v1alpha1.ReasonWaitingForApp, true, "no published version yet"},
 		{"one is offered and comes", []string{"1.0.0"}, []string{"2.0.0"}, "^2.0.0", v1alpha1.ReasonWaitingForApp, true, "not published yet"},
 		{"the exact one is offered and comes", []string{"1.0.0"}, []string{"2.0.0-rc.1"}, "2.0.0-rc.1", v1alpha1.ReasonWaitingForApp, true, "not published yet"},
-		{"there is none", []string{"1.1.0", "1.0.0"}, nil, "^2.0.0", v1alpha1.ReasonVersionNotFound, false, `no version in "^2.0.0": the newest is 1.1.0`},
+		{"there is none", []string{"1.1.0", "1.0.0"}, nil, "^2.0.0", v1alpha1.ReasonVersionNotFound, false, `no version in the range "^2.0.0": the newest is 1.1.0`},
 		{"a prerelease is not asked for", []string{"2.0.0-rc.1"}, nil, "^2.0.0", v1alpha1.ReasonVersionNotFound, false, "2.0.0-rc.1"},
 		{"words", []string{"1.0.0"}, nil, "the newest", v1alpha1.ReasonInvalidSpec, false, `version "the newest" is neither a version (1.2.3) nor a range`},
 	} {

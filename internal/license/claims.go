@@ -104,7 +104,7 @@ func (t Terms) explain(err error) error {
 		return outcome.Stalled(v1alpha1.ReasonLicenseNotYetValid, fmt.Errorf(
 			"check credential: it is not valid yet; wait until it is, or ask issuer %q for another", t.Issuer))
 	case errors.Is(err, jwt.ErrInvalidSubject):
-		return refuse("it was issued to somebody else; give the one that was issued to the expected subject")
+		return refuse("it was issued to another subject; give the one that was issued to the expected subject")
 	}
 	return refuse("it is not from issuer %q; give the one that this issuer sent", t.Issuer)
 }

@@ -39,6 +39,6 @@ func (d *Demand) checkDoubled(facts *Facts) []Problem {
 		return nil
 	}
 	return []Problem{final(v1alpha1.ReasonInvalidChart,
-		"%s: several charts of the app bring it (%s), and they cannot live in one namespace; only the app's developer can mend that",
+		"%s: several charts of the app bring it (%s), and they cannot live in one namespace; only the app's developer can correct that",
 		listed(doubled), strings.Join(slices.Sorted(maps.Keys(charts)), ", "))}
 }
