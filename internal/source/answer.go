@@ -26,9 +26,9 @@ func checkStatus(response *http.Response, target *url.URL, now time.Time) error 
 	err := fmt.Errorf("get %s: server answered %d %s", shown(target), response.StatusCode, http.StatusText(response.StatusCode))
 	switch response.StatusCode {
 	case http.StatusNotFound, http.StatusGone:
-		return outcome.Stalled(v1alpha1.ReasonNotFound, err)
+		return outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("%w: check the URL", err))
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return outcome.Failed(v1alpha1.ReasonUnauthorized, err)
+		return outcome.Failed(v1alpha1.ReasonUnauthorized, fmt.Errorf("%w: check the credentials", err))
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		if after := retryAfter(response.Header.Get("Retry-After"), now); after > 0 {
 			return outcome.Waiting(v1alpha1.ReasonRateLimited, after, err)
