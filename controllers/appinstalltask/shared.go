@@ -96,7 +96,8 @@ func (r *Reconciler) checkShared(ctx context.Context, s *scope, p *findings) err
 }
 
 // installing is a task, as YAML, that installs the app of this one into another
-// namespace, with the namespace, and an account that administers it.
+// namespace, with the namespace, and an account that administers it. The namespace is
+// quoted: the author of the chart has named it, and an administrator applies the text.
 func (s *scope) installing(namespace string) (string, error) {
 	const account = "appmarket-tenant"
 	app := s.task.Spec.App
@@ -112,27 +113,27 @@ func (s *scope) installing(namespace string) (string, error) {
 	return fmt.Sprintf(`apiVersion: v1
 kind: Namespace
 metadata:
-  name: %[1]s
+  name: %[1]q
 ---
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  name: %[2]s
-  namespace: %[1]s
+  name: %[2]q
+  namespace: %[1]q
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata:
-  name: %[2]s
-  namespace: %[1]s
+  name: %[2]q
+  namespace: %[1]q
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: ClusterRole
   name: admin
 subjects:
 - kind: ServiceAccount
-  name: %[2]s
-  namespace: %[1]s
+  name: %[2]q
+  namespace: %[1]q
 ---
 %[3]s`, namespace, account, text), nil
 }
@@ -218,32 +219,33 @@ func (s *scope) allowed(step *v1alpha1.AppInstallTask, err error) error {
 }
 
 // mayMakeTasks is the role, as YAML, by which the tenant may make tasks in another
-// namespace.
+// namespace. All that others have written is quoted: an administrator applies the text.
 func (s *scope) mayMakeTasks(namespace string) string {
 	return fmt.Sprintf(`apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
-  name: appmarket:%[2]s:%[3]s:tasks
-  namespace: %[1]s
+  name: %[5]q
+  namespace: %[1]q
 rules:
-- apiGroups: [%[4]s]
+- apiGroups: [%[4]q]
   resources: [appinstalltasks]
   verbs: [create]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata:
-  name: appmarket:%[2]s:%[3]s:tasks
-  namespace: %[1]s
+  name: %[5]q
+  namespace: %[1]q
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: Role
-  name: appmarket:%[2]s:%[3]s:tasks
+  name: %[5]q
 subjects:
 - kind: ServiceAccount
-  name: %[3]s
-  namespace: %[2]s
-`, namespace, s.task.Namespace, s.account(), v1alpha1.GroupVersion.Group)
+  name: %[3]q
+  namespace: %[2]q
+`, namespace, s.task.Namespace, s.account(), v1alpha1.GroupVersion.Group,
+		strings.Join([]string{"appmarket", s.task.Namespace, s.account(), "tasks"}, ":"))
 }
 
 // partsToRemove are the shared parts that are to go with the instance.

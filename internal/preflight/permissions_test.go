@@ -184,6 +184,33 @@ func TestRemedyOfGrantedRights(t *testing.T) {
 	g.Expect(demand.Check(f)[0].Remedy).To(ContainSubstring("endpoints"))
 }
 
+// TestRemedyKeepsNamesApart has the name of a role that is two names with a comma.
+func TestRemedyKeepsNamesApart(t *testing.T) {
+	const named = "reader,cluster-admin"
+	for why, text := range map[string]string{
+		"a role that is bound":   "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: b}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: '" + named + "'}",
+		"a role that is granted": "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r}\nrules: [{apiGroups: [''], resources: [configmaps], resourceNames: ['" + named + "'], verbs: [get]}]",
+	} {
+		t.Run(why, func(t *testing.T) {
+			g := NewWithT(t)
+			demand, err := preflight.Read(wish(text))
+			g.Expect(err).NotTo(HaveOccurred())
+			f := facts()
+			f.Missing = demand.Needs(f)
+			var names []string
+			for _, problem := range demand.Check(f) {
+				text, _, _ := strings.Cut(problem.Remedy, "---\n")
+				var role rbacv1.Role
+				g.Expect(yaml.Unmarshal([]byte(text), &role)).To(Succeed())
+				for _, rule := range role.Rules {
+					names = append(names, rule.ResourceNames...)
+				}
+			}
+			g.Expect(names).To(Equal([]string{named}))
+		})
+	}
+}
+
 func TestRemediesDoNotReplaceEachOther(t *testing.T) {
 	g := NewWithT(t)
 	names := map[string]bool{}

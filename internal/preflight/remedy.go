@@ -104,6 +104,9 @@ func atomOf(rule rbacv1.PolicyRule) right {
 // address stands for the group of what is no resource; no group is called so.
 const address = "\x00"
 
+// separator is in no name of a resource, unlike a comma, which names of roles may have.
+const separator = "\n"
+
 // compact joins rules of one resource and one verb each into as few as are easily
 // read: resources of a group that are allowed the same share a rule.
 func compact(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
@@ -117,7 +120,7 @@ func compact(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 	names := map[right][]string{}
 	for atom, list := range verbs {
 		slices.Sort(list)
-		atom.verb = strings.Join(slices.Compact(list), ",")
+		atom.verb = strings.Join(slices.Compact(list), separator)
 		name := atom.name
 		atom.name = ""
 		// A right that holds for every name is a rule of its own.
@@ -130,7 +133,7 @@ func compact(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 	for atom, list := range names {
 		slices.Sort(list)
 		resource := atom.resource
-		atom.resource, atom.name = "", strings.Join(list, ",")
+		atom.resource, atom.name = "", strings.Join(list, separator)
 		resources[atom] = append(resources[atom], resource)
 	}
 	var all []rbacv1.PolicyRule
@@ -149,14 +152,14 @@ func compact(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 func order(groups []string) string { return strings.Join(groups, ",") }
 
 func joined(atom right, resources []string) rbacv1.PolicyRule {
-	rule := rbacv1.PolicyRule{Verbs: strings.Split(atom.verb, ",")}
+	rule := rbacv1.PolicyRule{Verbs: strings.Split(atom.verb, separator)}
 	if atom.group == address {
 		rule.NonResourceURLs = resources
 		return rule
 	}
 	rule.APIGroups, rule.Resources = []string{atom.group}, resources
 	if atom.name != "" {
-		rule.ResourceNames = strings.Split(atom.name, ",")
+		rule.ResourceNames = strings.Split(atom.name, separator)
 	}
 	return rule
 }
