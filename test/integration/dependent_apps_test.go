@@ -1,0 +1,160 @@
+package integration_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// storing are the files of a chart with a volume claim.
+var storing = fixture.Files{
+	"templates/data.yaml": "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: \"{{ .Release.Name }}-data\"}\n" + claimSpec,
+}
+
+// plain are the files of a chart with a ConfigMap.
+var plain = fixture.Files{"templates/page.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}-page\"}\n"}
+
+// offerApps offers charts with app manifests.
+func offerApps(ctx SpecContext, t *fixture.Tenant, charts ...fixture.Chart) {
+	GinkgoHelper()
+	repository := fixture.NewRepository()
+	repository.Add(charts...)
+	t.AddSource(ctx, repository, fixture.AsOlares)
+	t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
+}
+
+// looks counts how often the tenant's wish was compared with the cluster since the audit
+// log had a size.
+func looks(t *fixture.Tenant, since int) int {
+	GinkgoHelper()
+	text, err := os.ReadFile(t.Cluster.AuditLog())
+	Expect(err).NotTo(HaveOccurred())
+	count := 0
+	for line := range bytes.Lines(text[since:]) {
+		var event struct {
+			Verb             string
+			ImpersonatedUser struct{ Username string }
+			ObjectRef        struct{ Resource string }
+		}
+		if !bytes.Contains(line, []byte("resourcequotas")) || json.Unmarshal(line, &event) != nil {
+			continue
+		}
+		if event.Verb == "list" && event.ObjectRef.Resource == "resourcequotas" && event.ImpersonatedUser.Username == t.User() {
+			count++
+		}
+	}
+	return count
+}
+
+var _ = Describe("An app that other apps need", func() {
+	deleting := func(s *v1alpha1.AppInstallTaskSpec) {
+		all := true
+		s.All, s.DataPolicy = &all, v1alpha1.DataDelete
+	}
+
+	It("is removed with its data, and the others without theirs", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		offerApps(ctx, t, fixture.App("base", storing, ""), fixture.App("user", storing, "", "base"), fixture.App("visitor", storing, "", "user"))
+		for _, app := range []string{"base", "user", "visitor"} {
+			t.Succeed(ctx, v1alpha1.ActionInstall, app)
+		}
+		t.Succeed(ctx, v1alpha1.ActionUninstall, "base", deleting)
+		Eventually(func() []string { return t.Names(ctx, "persistentvolumeclaims") }).WithContext(ctx).Should(Equal([]string{"user-data", "visitor-data"}))
+		for _, app := range []string{"user", "visitor"} {
+			Expect(retains(t.Instance(ctx, app))).To(Equal([]string{"PersistentVolumeClaim/" + app + "-data"}))
+		}
+	})
+
+	It("is removed with the data of others if those say so themselves", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		offerApps(ctx, t, fixture.App("base", storing, ""), fixture.App("user", storing, "", "base"))
+		t.Succeed(ctx, v1alpha1.ActionInstall, "base")
+		t.Succeed(ctx, v1alpha1.ActionInstall, "user", func(s *v1alpha1.AppInstallTaskSpec) { s.DataPolicy = v1alpha1.DataDelete })
+		t.Succeed(ctx, v1alpha1.ActionUninstall, "base", func(s *v1alpha1.AppInstallTaskSpec) {
+			all := true
+			s.All = &all
+		})
+		Eventually(func() []string { return t.Names(ctx, "persistentvolumeclaims") }).WithContext(ctx).Should(Equal([]string{"base-data"}))
+	})
+
+	It("is removed with a part that serves the whole cluster, and not with the data of everybody", func(ctx SpecContext) {
+		const space = "teamserver-shared"
+		t := newTenant(ctx)
+		repository := fixture.NewRepository()
+		repository.Add(fixture.ChartFromFolder(fixture.Path("config/samples/charts/team"), "team", "1.2.0"))
+		t.AddSource(ctx, repository, fixture.AsOlares, func(s *v1alpha1.MarketSourceSpec) { s.Sharing = &v1alpha1.Sharing{From: v1alpha1.SharingAll} })
+		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
+		t.Cluster.Apply(ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+space+"}\n")
+		DeferCleanup(func(ctx SpecContext) { t.Kubectl(ctx, "delete", "namespace", space, "--wait=false") })
+		server := fixture.TenantIn(ctx, cluster, space)
+		server.Source = t.Source
+		server.Succeed(ctx, v1alpha1.ActionInstall, "team")
+		t.Succeed(ctx, v1alpha1.ActionInstall, "team")
+		t.Cluster.Apply(ctx, `apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: tasks, namespace: `+space+`}
+rules: [{apiGroups: [appmarket.io], resources: [appinstalltasks], verbs: [create]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: tasks, namespace: `+space+`}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: tasks}
+subjects: [{kind: ServiceAccount, name: `+fixture.Account+`, namespace: `+t.Namespace+`}]
+`)
+		Eventually(func() string {
+			out, _ := t.TryKubectl(ctx, nil, "auth", "can-i", "create", "appinstalltasks.appmarket.io", "--namespace", space, "--as", t.User())
+			return out
+		}).WithContext(ctx).Should(ContainSubstring("yes"))
+		Expect(server.Names(ctx, "persistentvolumeclaims")).To(Equal([]string{"rooms-teamserver-0"}))
+
+		t.Succeed(ctx, v1alpha1.ActionUninstall, "team", deleting)
+		Expect(server.Names(ctx, "statefulsets")).To(BeEmpty())
+		Expect(server.Names(ctx, "persistentvolumeclaims", "--selector", "appmarket.io/instance=team")).To(Equal([]string{"rooms-teamserver-0"}))
+	})
+
+	DescribeTable("is removed again while a task waits for another one, and the task does not look in a loop", func(ctx SpecContext, needs ...string) {
+		t := newTenant(ctx)
+		charts := []fixture.Chart{
+			fixture.App("second", plain, "envs:\n  - {envName: SECOND_NAME, title: Name, type: string, required: true, editable: true}\n"),
+			fixture.App("root", plain, "", needs...),
+		}
+		for _, name := range needs[:len(needs)-1] {
+			charts = append(charts, fixture.App(name, plain, ""))
+		}
+		offerApps(ctx, t, charts...)
+		task := t.Task(ctx, v1alpha1.ActionInstall, "root", func(s *v1alpha1.AppInstallTaskSpec) { s.Dependencies = v1alpha1.DependenciesInstall })
+		step := &v1alpha1.AppInstallTask{}
+		step.Namespace, step.Name = t.Namespace, task.Name+"-second"
+		Eventually(func() error { return t.Client.Get(ctx, client.ObjectKeyFromObject(step), step) }).WithContext(ctx).Should(Succeed())
+		for _, name := range needs[:len(needs)-1] {
+			t.Succeed(ctx, v1alpha1.ActionUninstall, name)
+		}
+		before := client.MergeFrom(step.DeepCopy())
+		name := "x"
+		step.Spec.Envs = []v1alpha1.EnvVar{{Name: "SECOND_NAME", Value: &name}}
+		Expect(t.Client.Patch(ctx, step, before)).To(Succeed())
+		t.WaitEnd(ctx, step)
+		Expect(meta.IsStatusConditionTrue(step.Status.Conditions, v1alpha1.ConditionSucceeded)).To(BeTrue())
+		Eventually(func() string { return t.WaitReconciling(ctx, task, v1alpha1.ReasonWaitingForDependency) }).WithContext(ctx).
+			Should(ContainSubstring("waiting for its result"))
+
+		log, err := os.Stat(t.Cluster.AuditLog())
+		Expect(err).NotTo(HaveOccurred())
+		// It waits ever longer: in as long again as the step has ended it looks about twice.
+		wait := max(time.Since(step.Status.CompletionTime.Time), 2*time.Second)
+		Consistently(func() int { return looks(t, int(log.Size())) }, wait, "200ms").WithContext(ctx).Should(BeNumerically("<=", 5))
+		t.Succeed(ctx, v1alpha1.ActionCancel, "root", func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = "root" })
+	},
+		Entry("of two", "first", "second"),
+		Entry("of three", "first", "another", "second"),
+	)
+})
