@@ -64,9 +64,7 @@ func (s *scope) running(health release.Health) string {
 	default:
 		text = fmt.Sprintf("%s, %s", version, objectsReady(health))
 	}
-	if health.Missing > 0 {
-		text += "; " + remedyForGone
-	}
+	text += s.remedyForMissing(health)
 	if health.Remark != "" && health.Remark != health.Message {
 		text += "; " + health.Remark
 	}

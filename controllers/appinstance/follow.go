@@ -140,14 +140,29 @@ func (r *Reconciler) objects(ctx context.Context, s *scope) ([]v1alpha1.ObjectRe
 const remedyForGone = "to restore what is gone, set the annotation " + v1alpha1.ReconcileRequestAnnotation +
 	" to another value, or spec.driftPolicy to Correct"
 
+// remedyForMissing returns what to do about the objects that do not exist any more, empty
+// if there are none or the app is to be removed.
+func (s *scope) remedyForMissing(health release.Health) string {
+	switch {
+	case health.Missing == 0 || s.isToBeRemoved():
+		return ""
+	case health.KindMissing:
+		return "; use a version of the app without it, or install the operator that provides the CRD and then set the annotation " +
+			v1alpha1.ReconcileRequestAnnotation + " to another value"
+	}
+	return "; " + remedyForGone
+}
+
+// isToBeRemoved reports whether the instance must not have any objects.
+func (s *scope) isToBeRemoved() bool {
+	return !s.instance.DeletionTimestamp.IsZero() || s.instance.Spec.DesiredState == v1alpha1.StateAbsent
+}
+
 // unhealthy says what it means that not every object is ready: they have the
 // timeout of the instance to become so, counted from when they were last seen
 // well, or from the operation. One that is gone does not come by waiting.
 func (r *Reconciler) unhealthy(s *scope, health release.Health) error {
-	text := objectsReady(health)
-	if health.Missing > 0 {
-		text += "; " + remedyForGone
-	}
+	text := objectsReady(health) + s.remedyForMissing(health)
 	message := errors.New(text)
 	s.keeper.SaysNow(false, s.running(health))
 	s.described = true

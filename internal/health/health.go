@@ -67,6 +67,10 @@ func (w *Watcher) schedule(t *tracked, sum release.Health) {
 	}
 	if sum.Healthy() {
 		t.pause, t.last = 0, sum
+		if t.reused {
+			// What caused this call may have removed an object that was not looked at now.
+			t.again = time.AfterFunc(lookAge, func() { w.changes.notify(t.name) })
+		}
 		return
 	}
 	if t.pause == 0 || sum != t.last {
@@ -104,11 +108,13 @@ func (o *object) isWatched() bool {
 // they may have lost the label of Helm, or be too new for the watch.
 func (t *tracked) look(ctx context.Context, mapper meta.RESTMapper) error {
 	verdicts := make([]*verdict, len(t.objects))
+	t.reused = false
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(looks)
 	for i := range t.objects {
 		one := &t.objects[i]
 		if !t.needsLook(one) {
+			t.reused = t.reused || !one.isWatched()
 			continue
 		}
 		group.Go(outcome.Guarded(func() error {
@@ -148,7 +154,7 @@ func (t *tracked) lookAt(ctx context.Context, one *object, mapper meta.RESTMappe
 		gvk := schema.FromAPIVersionAndKind(one.ref.APIVersion, one.ref.Kind)
 		mapping, err := mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
 		if meta.IsNoMatchError(err) {
-			return verdict{state: failed, gone: true, says: true, message: "is gone: the cluster does not know its kind in " + one.ref.APIVersion}, nil
+			return kindMissing(one.ref), nil
 		}
 		if err != nil {
 			return verdict{message: oneLine("its kind cannot be found: " + err.Error())}, nil
@@ -172,7 +178,11 @@ func (t *tracked) lookAt(ctx context.Context, one *object, mapper meta.RESTMappe
 
 // unless is the verdict, or that on an object that is not there, or the error.
 func (v verdict) unless(err error, ref v1alpha1.ObjectReference) (verdict, error) {
-	if apierrors.IsNotFound(err) {
+	switch {
+	case apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse):
+		// No API answers for the resource: the mapper still has a kind whose CRD is gone.
+		return kindMissing(ref), nil
+	case apierrors.IsNotFound(err):
 		return missing(ref), nil
 	}
 	return v, err
@@ -205,6 +215,7 @@ func (t *tracked) sum(ctx context.Context) (release.Health, error) {
 		if v.gone {
 			sum.Missing++
 		}
+		sum.KindMissing = sum.KindMissing || v.kindMissing
 	}
 	if first == nil {
 		return sum, nil
@@ -223,7 +234,7 @@ func (t *tracked) sum(ctx context.Context) (release.Health, error) {
 
 // isWorse reports whether a verdict explains more than those that were added up.
 func isWorse(v verdict, sum release.Health) bool {
-	return v.state == failed && !sum.Failed || v.gone && sum.Missing == 0
+	return v.state == failed && !sum.Failed || v.gone && sum.Missing == 0 || v.kindMissing && !sum.KindMissing
 }
 
 // verdictOn is that of kstatus, except that a volume claim without a volume is no

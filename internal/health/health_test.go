@@ -252,7 +252,9 @@ func TestCustomObjectsFollowTheirConditions(t *testing.T) {
 	plural := fmt.Sprintf("database%ds", namespaces.Load())
 	ref := v1alpha1.ObjectReference{APIVersion: "example.com/v1", Kind: kind, Namespace: s.namespace, Name: "db"}
 	s.track("blog", ref)
-	s.becomes("blog", release.Health{Total: 1, Missing: 1, Failed: true, Message: kind + "/db is gone: the cluster does not know its kind in example.com/v1"})
+	missing := release.Health{Total: 1, Missing: 1, Failed: true, KindMissing: true,
+		Message: kind + `/db is gone: no matches for kind "` + kind + `" in version "example.com/v1"`}
+	s.becomes("blog", missing)
 
 	s.apply(fmt.Sprintf(`apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -278,6 +280,10 @@ spec:
 		Should(Equal(release.Health{Total: 1, Message: kind + "/db: wait"}))
 	s.patchStatus(ref, `{"conditions":[{"type":"Ready","status":"True","reason":"Started","message":"fine"}]}`)
 	s.becomes("blog", release.Health{Total: 1, Ready: 1})
+
+	definition := live(v1alpha1.ObjectReference{APIVersion: "apiextensions.k8s.io/v1", Kind: "CustomResourceDefinition", Name: plural + ".example.com"})
+	s.Expect(apiServer.admin.Delete(context.Background(), definition)).To(Succeed())
+	s.Eventually(func() release.Health { return s.health("blog") }, "60s").Should(Equal(missing))
 }
 
 func TestObjectsElsewhereAreLookedAt(t *testing.T) {
@@ -305,6 +311,14 @@ func TestObjectsElsewhereAreLookedAt(t *testing.T) {
 	other.patchStatus(web, available)
 	s.becomes("blog", release.Health{Total: 2, Ready: 2})
 	s.Expect(s.watches.open.Load()).To(BeZero())
+
+	s.quiet()
+	s.remove(role)
+	s.Expect(s.health("blog").Healthy()).To(BeTrue(), "the last look is not old")
+	s.Eventually(s.changes, "15s").Should(Receive(), "the controller is told to look again")
+	s.Expect(s.health("blog")).To(Equal(release.Health{
+		Total: 2, Ready: 1, Missing: 1, Failed: true, Message: "ClusterRole/" + s.namespace + " is gone",
+	}))
 }
 
 func TestTenantMustBeAllowedToWatch(t *testing.T) {

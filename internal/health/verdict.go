@@ -37,6 +37,8 @@ type verdict struct {
 	says bool
 	// gone says that the object does not exist.
 	gone bool
+	// kindMissing reports that the cluster does not serve the kind of the object.
+	kindMissing bool
 	// remark is what people need to know of an object although it is ready.
 	remark string
 	// pods selects the pods of a workload.
@@ -108,6 +110,14 @@ func missing(ref v1alpha1.ObjectReference) verdict {
 		return verdict{state: current}
 	}
 	return absent
+}
+
+// kindMissing returns the verdict on an object whose kind the cluster does not serve.
+func kindMissing(ref v1alpha1.ObjectReference) verdict {
+	return verdict{
+		state: failed, gone: true, kindMissing: true, says: true,
+		message: fmt.Sprintf("is gone: no matches for kind %q in version %q", ref.Kind, ref.APIVersion),
+	}
 }
 
 // judge asks kstatus about a live object. An object that kstatus cannot read, or that it

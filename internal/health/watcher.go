@@ -63,6 +63,8 @@ type tracked struct {
 	least map[v1alpha1.ObjectReference]point
 	// looked are verdicts on objects that are not watched.
 	looked map[v1alpha1.ObjectReference]look
+	// reused reports that an earlier look counted for an object that is not watched.
+	reused bool
 	again  *time.Timer
 	pause  time.Duration
 	last   release.Health

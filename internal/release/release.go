@@ -135,6 +135,8 @@ type Health struct {
 	Ready int
 	// Missing counts the objects that do not exist any more.
 	Missing int
+	// KindMissing reports that the cluster does not serve the kind of one of them.
+	KindMissing bool
 	// Failed says that at least one will not become ready by itself. One that does not
 	// exist is among them.
 	Failed bool
