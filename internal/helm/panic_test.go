@@ -23,10 +23,11 @@ func TestPanicsInTheCallsOfHelmAreErrors(t *testing.T) {
 	nothing := kube.ResourceList{nil}
 	broken := func() *cluster { return &cluster{ctx: context.Background(), records: &records{}} }
 	cases := map[string]func(*cluster) error{
-		"Build":  func(c *cluster) error { _, err := c.Build(&bytes.Buffer{}, false); return err },
-		"Create": func(c *cluster) error { _, err := c.Create(objects); return err },
-		"Update": func(c *cluster) error { _, err := c.Update(nil, objects, false); return err },
-		"Delete": func(c *cluster) error { _, errs := c.Delete(objects); return errors.Join(errs...) },
+		"Build":       func(c *cluster) error { _, err := c.Build(&bytes.Buffer{}, false); return err },
+		"Create":      func(c *cluster) error { _, err := c.Create(objects); return err },
+		"createHooks": func(c *cluster) error { _, err := c.createHooks(objects); return err },
+		"Update":      func(c *cluster) error { _, err := c.Update(nil, objects, false); return err },
+		"Delete":      func(c *cluster) error { _, errs := c.Delete(objects); return errors.Join(errs...) },
 		"DeleteWithPropagationPolicy": func(c *cluster) error {
 			_, errs := c.DeleteWithPropagationPolicy(objects, metav1.DeletePropagationBackground)
 			return errors.Join(errs...)
