@@ -70,7 +70,7 @@ func (c *cluster) Build(reader io.Reader, validate bool) (found kube.ResourceLis
 	}
 	found, err = c.Client.Build(bytes.NewReader(text), validate)
 	if err != nil && (c.forgiving || c.present[string(text)]) && onlyMissingKinds(err) {
-		err = nil
+		found, err = c.buildServed(string(text), validate)
 	}
 	return found, c.note(err)
 }
