@@ -200,13 +200,13 @@ func (in Input) wrongKind(text string) string {
 		return problem
 	}
 	if !in.Number && in.Type != "int" {
-		return in.Length.wrong(float64(utf8.RuneCountInString(text)), "shorter than %v characters", "longer than %v characters")
+		return in.Length.wrong(float64(utf8.RuneCountInString(text)), "must have at least %v characters", "must have at most %v characters")
 	}
 	number, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(number, 0) || math.IsNaN(number) {
 		return "not a number"
 	}
-	return in.Range.wrong(number, "less than %v", "more than %v")
+	return in.Range.wrong(number, "must be at least %v", "must be at most %v")
 }
 
 // wrong says which bound a number is outside of, in the given words.

@@ -35,14 +35,14 @@ func TestCheckInputsOfAChart(t *testing.T) {
 		{why: "nothing that a text cannot hold", in: hydrate.Input{Number: true}, given: "Inf", want: "not a number"},
 		{why: "not a number", in: hydrate.Input{Number: true}, given: "NaN", want: "not a number"},
 		{why: "the least", in: hydrate.Input{Type: "int", Range: within(1, 9)}, given: "1"},
-		{why: "less", in: hydrate.Input{Type: "int", Range: within(1, 9)}, given: "0", want: "less than 1"},
+		{why: "less", in: hydrate.Input{Type: "int", Range: within(1, 9)}, given: "0", want: "must be at least 1"},
 		{why: "the greatest", in: hydrate.Input{Type: "int", Range: within(1, 30000000)}, given: "30000000"},
-		{why: "more", in: hydrate.Input{Type: "int", Range: within(1, 30000000)}, given: "30000001", want: "more than 30000000"},
+		{why: "more", in: hydrate.Input{Type: "int", Range: within(1, 30000000)}, given: "30000001", want: "must be at most 30000000"},
 		{why: "no upper bound", in: hydrate.Input{Number: true, Range: within(0.5, -1)}, given: "1e300"},
-		{why: "less than half", in: hydrate.Input{Number: true, Range: within(0.5, -1)}, given: "0.25", want: "less than 0.5"},
+		{why: "less than half", in: hydrate.Input{Number: true, Range: within(0.5, -1)}, given: "0.25", want: "must be at least 0.5"},
 		{why: "characters, not bytes", in: hydrate.Input{Length: within(2, 3)}, given: "üüü"},
-		{why: "too short", in: hydrate.Input{Length: within(2, 3)}, given: "ü", want: "shorter than 2 characters"},
-		{why: "too long", in: hydrate.Input{Length: within(2, 3)}, given: "abcd", want: "longer than 3 characters"},
+		{why: "too short", in: hydrate.Input{Length: within(2, 3)}, given: "ü", want: "must have at least 2 characters"},
+		{why: "too long", in: hydrate.Input{Length: within(2, 3)}, given: "abcd", want: "must have at most 3 characters"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()

@@ -48,6 +48,6 @@ var _ = Describe("A chart with questions", func() {
 		end := t.Do(ctx, v1alpha1.ActionInstall, "desk", fixture.As("locked"), env("lock.enabled", "true"))
 		Expect(end.Task.Status.RequiredInputs).To(HaveExactElements(HaveField("Name", "lock.key")))
 		end = t.Do(ctx, v1alpha1.ActionInstall, "desk", fixture.As("large"), env("drawers", "5"))
-		Expect(end.Message).To(ContainSubstring("more than 4"))
+		Expect(end.Message).To(ContainSubstring("must be at most 4"))
 	})
 })
