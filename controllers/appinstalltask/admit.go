@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
 	"github.com/appmarket/operator/internal/text"
 )
@@ -235,7 +237,7 @@ func (s *scope) checkNewer() error {
 }
 
 // checkRevision finds the revision to roll back to.
-func (r *Reconciler) checkRevision(_ context.Context, s *scope, p *findings) error {
+func (r *Reconciler) checkRevision(ctx context.Context, s *scope, p *findings) error {
 	if s.instance == nil {
 		return nil
 	}
@@ -248,8 +250,29 @@ func (r *Reconciler) checkRevision(_ context.Context, s *scope, p *findings) err
 		p.add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 			"instance %q has no revision before the present one: %s", s.instance.Name, revisionsMessage(s.instance))))
 	}
-	if s.back != nil {
-		s.task.Status.Version, s.task.Status.Revision = s.back.Operation.Version, s.back.Revision
+	if s.back == nil {
+		return nil
+	}
+	s.task.Status.Version, s.task.Status.Revision = s.back.Operation.Version, s.back.Revision
+	return r.checkRecorded(ctx, s, p)
+}
+
+// checkRecorded refuses a revision that Helm has no record of any more. If the account may
+// not read the records, checkRights lists the rights that it lacks.
+func (r *Reconciler) checkRecorded(ctx context.Context, s *scope, p *findings) error {
+	reader, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()})
+	if err != nil {
+		return fmt.Errorf("read as service account %s: %w", s.account(), err)
+	}
+	lost, err := release.LostRevision(ctx, reader, s.task.Namespace, s.back)
+	switch {
+	case apierrors.IsForbidden(err):
+	case err != nil:
+		return err
+	case lost != nil:
+		p.add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
+			"revision %d of instance %q cannot be restored, since Helm has no record of release %q of that revision any more: "+
+				"choose a later revision, and set spec.history of the instance to keep more of them", s.back.Revision, s.instance.Name, lost.Name)))
 	}
 	return nil
 }
