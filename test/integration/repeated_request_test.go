@@ -1,0 +1,107 @@
+package integration_test
+
+import (
+	"context"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// foreignJob is a Job that is in the way of the hook of an instance.
+const foreignJob = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: hooked-setup}\n" +
+	"spec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: a, image: " + fixture.Image + "}]}}}\n"
+
+// frozenScale refuses every change of the replicas of a Deployment in a namespace.
+const frozenScale = `apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: NAMESPACE}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [apps], apiVersions: [v1], operations: [UPDATE], resources: [deployments, deployments/scale]}]
+  validations: [{expression: object.spec.replicas == oldObject.spec.replicas, message: the scale is frozen}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: NAMESPACE}
+spec:
+  policyName: NAMESPACE
+  validationActions: [Deny]
+  matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NAMESPACE}}}
+`
+
+var _ = Describe("A task that repeats a request over a failed instance", func() {
+	// again creates the task twice: it fails first, and succeeds when the obstacle is gone.
+	again := func(ctx context.Context, t *fixture.Tenant, reason string, clear func(), action v1alpha1.Action, app string, change ...fixture.Change) {
+		GinkgoHelper()
+		operations := func() int { return len(t.Instance(ctx, app).Status.History) }
+		t.Fail(ctx, reason, action, app, change...)
+		before := operations()
+		t.Fail(ctx, reason, action, app, change...)
+		Expect(operations()).To(BeNumerically(">", before), "the request is carried out, not answered with the failure before")
+		clear()
+		t.Succeed(ctx, action, app, change...)
+	}
+	deleting := func(ctx context.Context, t *fixture.Tenant, object string) func() {
+		return func() { t.Kubectl(ctx, "delete", object, "--namespace", t.Namespace) }
+	}
+
+	DescribeTable("is carried out", func(ctx SpecContext, events string, action v1alpha1.Action, reason string) {
+		t := newTenant(ctx)
+		hook := hookJob("setup", events, ", helm.sh/hook-delete-policy: hook-succeeded", "", starts)
+		t.Offer(ctx, hooked("1.0.0", hook), hooked("1.1.0", hook))
+		version := "1.0.0"
+		if action != v1alpha1.ActionInstall {
+			t.Succeed(ctx, v1alpha1.ActionInstall, "hooked", fixture.Version("1.0.0"))
+			version = "1.1.0"
+		}
+		t.Apply(ctx, foreignJob)
+		again(ctx, t, reason, deleting(ctx, t, "job/hooked-setup"), action, "hooked", fixture.Version(version))
+	},
+		Entry("if it is an Install", "post-install", v1alpha1.ActionInstall, v1alpha1.ReasonInstallFailed),
+		Entry("if it is an Upgrade", "pre-upgrade", v1alpha1.ActionUpgrade, v1alpha1.ReasonUpgradeFailed),
+	)
+
+	DescribeTable("is carried out on what is installed", func(ctx SpecContext, events string, action v1alpha1.Action, reason string, change ...fixture.Change) {
+		t := newTenant(ctx)
+		hook := hookJob("setup", events, ", helm.sh/hook-delete-policy: hook-succeeded", "", starts)
+		t.Offer(ctx, hooked("1.0.0", hook), hooked("1.1.0", hook))
+		t.Succeed(ctx, v1alpha1.ActionInstall, "hooked", fixture.Version("1.0.0"))
+		t.Succeed(ctx, v1alpha1.ActionUpgrade, "hooked", fixture.Version("1.1.0"))
+		t.Apply(ctx, foreignJob)
+		again(ctx, t, reason, deleting(ctx, t, "job/hooked-setup"), action, "hooked", change...)
+	},
+		Entry("if it is a Rollback", "pre-rollback", v1alpha1.ActionRollback, v1alpha1.ReasonRollbackFailed, toRevision(1)),
+		Entry("if it is an Uninstall", "pre-delete", v1alpha1.ActionUninstall, v1alpha1.ReasonUninstallFailed),
+	)
+
+	DescribeTable("is carried out if pods were not allowed to change", func(ctx SpecContext, action v1alpha1.Action, reason string) {
+		t := newTenant(ctx)
+		t.Offer(ctx, site("1.0.0"))
+		t.Succeed(ctx, v1alpha1.ActionInstall, "site")
+		if action == v1alpha1.ActionResume {
+			t.Succeed(ctx, v1alpha1.ActionStop, "site")
+		}
+		policy := "/" + t.Namespace
+		remove := func(ctx context.Context) {
+			t.Kubectl(ctx, "delete", "validatingadmissionpolicybinding"+policy, "validatingadmissionpolicy"+policy, "--ignore-not-found")
+		}
+		t.Cluster.Apply(ctx, strings.ReplaceAll(frozenScale, "NAMESPACE", t.Namespace))
+		DeferCleanup(func(ctx SpecContext) { remove(ctx) })
+		scale := func() error {
+			_, err := t.TryKubectl(ctx, nil, "scale", "deployment/site", "--namespace", t.Namespace, "--replicas=7", "--dry-run=server")
+			return err
+		}
+		Eventually(scale).WithContext(ctx).Should(HaveOccurred())
+		again(ctx, t, reason, func() {
+			remove(ctx)
+			Eventually(scale).WithContext(ctx).Should(Succeed())
+		}, action, "site")
+	},
+		Entry("and it is a Stop", v1alpha1.ActionStop, v1alpha1.ReasonStopFailed),
+		Entry("and it is a Resume", v1alpha1.ActionResume, v1alpha1.ReasonResumeFailed),
+	)
+})
