@@ -43,11 +43,17 @@ const problemMissing = "required"
 // IsMissing reports whether the input needs a value and has none.
 func (p InputProblem) IsMissing() bool { return p.Problem == problemMissing }
 
-// problemUnknown is the problem of an input that the app does not ask for.
-const problemUnknown = "unknown input"
+// The problems of an input that the app does not ask for, and of an entrance that it does
+// not have.
+const (
+	problemUnknown         = "unknown input"
+	problemUnknownEntrance = "unknown entrance"
+)
 
 // IsUnknown reports whether the app does not ask for the input.
-func (p InputProblem) IsUnknown() bool { return p.Problem == problemUnknown }
+func (p InputProblem) IsUnknown() bool {
+	return p.Problem == problemUnknown || p.Problem == problemUnknownEntrance
+}
 
 // CheckInputs merges what is known of the inputs of an app and reports every one
 // that is missing or wrong, in the order of the inputs and then those that the

@@ -38,7 +38,7 @@ func CheckTitles(required []Entrance, given map[string]string, taken []string) [
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(unknown)) {
-		wrong = append(wrong, InputProblem{Input: Input{Name: name}, Problem: "unknown entrance"})
+		wrong = append(wrong, InputProblem{Input: Input{Name: name}, Problem: problemUnknownEntrance})
 	}
 	return wrong
 }

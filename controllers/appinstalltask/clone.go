@@ -10,6 +10,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
@@ -122,7 +123,7 @@ func (r *Reconciler) checkTitles(ctx context.Context, s *scope, p *findings) err
 	for _, e := range s.task.Spec.Entrances {
 		given[e.Name] = e.Title
 	}
-	p.ask(s.task, hydrate.CheckTitles(wanted, given, taken))
+	p.ask(s.task, catalog.Titles, hydrate.CheckTitles(wanted, given, taken))
 	return nil
 }
 

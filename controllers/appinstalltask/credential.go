@@ -12,6 +12,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -100,7 +101,7 @@ func (r *Reconciler) unlicensed(s *scope, p *findings, err error) error {
 		return p.take(readable(err))
 	}
 	terms := s.version.License
-	p.ask(s.task, []hydrate.InputProblem{{
+	p.ask(s.task, catalog.Inputs, []hydrate.InputProblem{{
 		Input: hydrate.Input{
 			Name: credentialInput, Type: "credential", Required: true, Title: terms.Product, Description: err.Error(),
 		},

@@ -61,14 +61,14 @@ func (p *findings) message(number int) string {
 	return strings.Replace(message, preflight.TheRemedy, fmt.Sprintf("status.preflight[%d].remedy", number), 1)
 }
 
-// ask lists inputs that are missing or do not fit. They are waited for, or are a
+// ask lists inputs, or titles, that are missing or do not fit. They are waited for, or are a
 // failure, as the task says.
-func (p *findings) ask(task *v1alpha1.AppInstallTask, wrong []hydrate.InputProblem) {
+func (p *findings) ask(task *v1alpha1.AppInstallTask, what string, wrong []hydrate.InputProblem) {
 	if len(wrong) == 0 {
 		return
 	}
 	task.Status.RequiredInputs = fitting(append(task.Status.RequiredInputs, required(wrong)...), maxInputs, maxInputsBytes)
-	missing := fmt.Errorf("%s; see status.requiredInputs", catalog.InputsMessage(wrong))
+	missing := fmt.Errorf("%s; see status.requiredInputs", catalog.InputsMessage(what, wrong))
 	if task.Spec.OnMissingInput == v1alpha1.MissingInputFail {
 		p.add(outcome.Stalled(v1alpha1.ReasonInputMissing, missing))
 		return

@@ -11,6 +11,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
 )
@@ -76,7 +77,7 @@ func TestRequiredInputsStayBounded(t *testing.T) {
 				wrong = append(wrong, hydrate.InputProblem{Input: in, Problem: "required"})
 			}
 			p, task := &findings{}, &v1alpha1.AppInstallTask{}
-			p.ask(task, wrong)
+			p.ask(task, catalog.Inputs, wrong)
 			g.Expect(task.Status.RequiredInputs).To(HaveLen(c.want))
 			message := p.verdict(task).Error()
 			if c.number > 10 {

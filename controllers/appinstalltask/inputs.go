@@ -42,7 +42,7 @@ func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *findings) err
 	if s.plan, err = r.Catalog.Prepare(ctx, s.app, s.version, wish); err != nil {
 		return p.take(status.At(v1alpha1.ConditionAdmitted, err))
 	}
-	p.ask(s.task, s.plan.Wrong)
+	p.ask(s.task, catalog.Inputs, s.plan.Wrong)
 	return nil
 }
 

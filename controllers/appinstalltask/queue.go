@@ -143,13 +143,13 @@ func remaining(task *v1alpha1.AppInstallTask) (time.Duration, error) {
 	if left > 0 {
 		return left, nil
 	}
-	why := "its spec.deadline"
-	for _, c := range task.Status.Conditions {
-		if c.Type == v1alpha1.ConditionReconciling {
-			why = strings.TrimSuffix(c.Message, blocksOthers)
-		}
+	said := fmt.Sprintf("not admitted within %s", task.Spec.Deadline)
+	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling); c != nil {
+		said += ": " + strings.TrimSuffix(c.Message, blocksOthers)
+	} else {
+		said += ", the spec.deadline of the task: set a later one"
 	}
-	return 0, outcome.Stalled(v1alpha1.ReasonDeadlineExceeded, fmt.Errorf("not admitted within %s: %s", task.Spec.Deadline, why))
+	return 0, outcome.Stalled(v1alpha1.ReasonDeadlineExceeded, errors.New(said))
 }
 
 // line returns the unfinished tasks of the instance that take turns, in no order. Those

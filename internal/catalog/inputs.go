@@ -10,8 +10,35 @@ import (
 // maxInputsNamed bounds the inputs that a message names of each group.
 const maxInputsNamed = 10
 
-// InputsMessage says which inputs to give, to correct and to remove.
-func InputsMessage(wrong []hydrate.InputProblem) string {
+// What InputsMessage is about.
+const (
+	Inputs = "inputs in spec.envs"
+	Titles = "titles in spec.entrances"
+)
+
+// InputsMessage says which inputs, or titles of entrances, to give, to correct and to
+// remove. The title of the instance is named by its field, spec.title.
+func InputsMessage(what string, wrong []hydrate.InputProblem) string {
+	var fields, inputs []hydrate.InputProblem
+	for _, w := range wrong {
+		if strings.HasPrefix(w.Input.Name, "spec.") {
+			fields = append(fields, w)
+		} else {
+			inputs = append(inputs, w)
+		}
+	}
+	var said []string
+	if len(fields) > 0 {
+		said = append(said, adviceMessage(fields))
+	}
+	if len(inputs) > 0 {
+		said = append(said, what+": "+adviceMessage(inputs))
+	}
+	return strings.Join(said, "; ")
+}
+
+// adviceMessage groups inputs by what to do about them.
+func adviceMessage(wrong []hydrate.InputProblem) string {
 	var missing, unfit, unknown []string
 	for _, w := range wrong {
 		switch {
@@ -33,12 +60,11 @@ func InputsMessage(wrong []hydrate.InputProblem) string {
 		{"correct", unfit, ""},
 		{"remove", unknown, ", which the app does not ask for"},
 	} {
-		if len(group.names) == 0 {
-			continue
+		if len(group.names) > 0 {
+			said = append(said, group.verb+" "+nameList(group.names)+group.after)
 		}
-		said = append(said, group.verb+" "+nameList(group.names)+group.after)
 	}
-	return "inputs in spec.envs: " + strings.Join(said, "; ")
+	return strings.Join(said, "; ")
 }
 
 // nameList joins names, and counts those that are too many.
