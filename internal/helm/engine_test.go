@@ -247,7 +247,7 @@ func TestEngineBoundsItsErrors(t *testing.T) {
 		"templates/a.yaml": `{{ fail (repeat 1000000 "ä b\n") }}`,
 	}))
 	g.Expect(err).To(HaveOccurred())
-	g.Expect(len(err.Error())).To(BeNumerically("<", 700))
+	g.Expect(len(err.Error())).To(BeNumerically("<", 900))
 	g.Expect(strings.ContainsAny(err.Error(), "\n\r")).To(BeFalse())
 }
 

@@ -1,15 +1,10 @@
 package helm
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 )
-
-// maxSentence bounds an explained error in bytes; a template can quote itself.
-const maxSentence = 600
 
 var (
 	// frame is one level of text/template's chain of errors, up to the action that
@@ -109,25 +104,4 @@ func place(file, line string) string {
 		return file
 	}
 	return file + ":" + line
-}
-
-func sentence(text string) error {
-	return errors.New(oneLine(text))
-}
-
-// oneLine puts a text on one line of at most maxSentence bytes.
-func oneLine(text string) string {
-	// Fields over megabytes would be paid for even though they are cut off.
-	if len(text) > 4*maxSentence {
-		text = text[:4*maxSentence]
-	}
-	text = strings.ToValidUTF8(strings.Join(strings.Fields(text), " "), "")
-	if len(text) <= maxSentence {
-		return text
-	}
-	cut := maxSentence
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut] + " …"
 }

@@ -25,6 +25,8 @@ var (
 	conflict = regexp.MustCompile(`(\S+) "([^"]*)" in namespace "([^"]*)" exists and cannot be imported into the current release: (.*)`)
 	// owner is who owns it, if it is a release.
 	owner = regexp.MustCompile(`key "meta\.helm\.sh/release-(name|namespace)" must equal "[^"]*": current value is "([^"]*)"`)
+	// wrongForm is how the API server speaks of a field of a wrong type.
+	wrongForm = regexp.MustCompile(`(?:(\S+/\S+): )?\S+ in version "[^"]*" cannot be handled as an? (\w+):.*?json: cannot unmarshal (\w+) into Go struct field \w+\.(\S+) of type (\S+)`)
 	// tooLong is the answer to a record of a release that no Secret can hold.
 	tooLong = regexp.MustCompile(`(?i)Too long: (?:must have at most|may not be more than) \d+|request is too large|etcdserver: request is too large`)
 
@@ -45,9 +47,8 @@ func (o *operation) judge(reason string, err error) error {
 	if step, ok := errors.AsType[*stepFailure](o.cluster.failure); ok {
 		return o.judgeStep(reason, step)
 	}
-	switch {
-	case o.ctx.Err() != nil:
-		return fmt.Errorf("%s: %w", oneLine(withoutDetails(err.Error())), o.ctx.Err())
+	if o.ctx.Err() != nil {
+		return o.cutOffError(err)
 	}
 	// Helm keeps texts only; the stack is for the log of the caller.
 	if panicked, ok := errors.AsType[*outcome.Panic](o.cluster.failure); ok {
@@ -77,6 +78,9 @@ func (o *operation) judgeText(reason, text string) error {
 	}
 	if m := conflict.FindStringSubmatch(text); m != nil {
 		return outcome.Failed(reason, sentence(describeConflict(m)))
+	}
+	if m := wrongForm.FindStringSubmatch(text); m != nil {
+		return outcome.Failed(reason, sentence(describeForm(m)))
 	}
 	if tooLong.MatchString(text) {
 		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, sentence(
@@ -117,6 +121,31 @@ func (o *operation) denials(text string) []string {
 	return named
 }
 
+// describeForm says which field of an object is of a wrong type.
+func describeForm(m []string) string {
+	object := m[1]
+	if object == "" {
+		object = m[2]
+	}
+	return fmt.Sprintf("%s: %s must be %s, and is %s; correct the values, or have the chart corrected", object, m[4], describeType(m[5]), describeType(m[3]))
+}
+
+// describeType names a type of Go or JSON in the words of YAML.
+func describeType(name string) string {
+	name = strings.TrimPrefix(name, "*")
+	switch {
+	case strings.HasPrefix(name, "int"), strings.HasPrefix(name, "uint"), strings.HasPrefix(name, "float"), name == "number":
+		return "a number"
+	case name == "string":
+		return "a string"
+	case name == "bool":
+		return "true or false"
+	case strings.HasPrefix(name, "[]"), name == "array":
+		return "a list"
+	}
+	return "a mapping"
+}
+
 // noMatchError says which kinds the cluster does not serve, and what to do.
 func noMatchError(kinds []string) error {
 	return sentence(fmt.Sprintf("no matches for %s: install the operator that provides the CRD first, or use a version of the app without it",
@@ -147,18 +176,19 @@ func describeConflict(m []string) string {
 	return existsAlready(said, whose["name"], whose["namespace"])
 }
 
-// existsAlready says which release an object belongs to; name and namespace are
-// empty where they are the same.
+// existsAlready says which release an object belongs to, and what to do about it; name
+// and namespace are empty where they are the same.
 func existsAlready(object, name, namespace string) string {
+	owner := "no release"
 	switch {
 	case name != "" && namespace != "":
-		return fmt.Sprintf("%s exists and belongs to release %q in namespace %s", object, name, namespace)
+		owner = fmt.Sprintf("release %q in namespace %s", name, namespace)
 	case name != "":
-		return fmt.Sprintf("%s exists and belongs to release %q", object, name)
+		owner = fmt.Sprintf("release %q", name)
 	case namespace != "":
-		return fmt.Sprintf("%s exists and belongs to the release of this name in namespace %s", object, namespace)
+		owner = "the release of this name in namespace " + namespace
 	}
-	return object + " exists and belongs to no release"
+	return fmt.Sprintf("%s exists and belongs to %s; delete it, or install the app under another name", object, owner)
 }
 
 // withoutDetails takes out of a text what would differ between two tries.

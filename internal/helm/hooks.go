@@ -182,7 +182,7 @@ func (c *cluster) refuseForeign(info *resource.Info) error {
 	}
 	marks := live.GetAnnotations()
 	text := existsAlready(c.describe(info), marks[releaseNameMark], "")
-	return &stepFailure{text: text + "; delete it, or install the app under another name"}
+	return &stepFailure{text: text}
 }
 
 // isGoneHook reports whether a hook that should be deleted does not exist. One that

@@ -82,7 +82,7 @@ func TestInstallKeepsItsHandsOffOthers(t *testing.T) {
 	other.Name = "shop"
 	_, err = c.Install(t.Context(), other)
 	g.Expect(err).To(MatchError(fmt.Sprintf(
-		`ConfigMap "blog" in namespace %s exists and belongs to release "blog"`, namespace)))
+		`ConfigMap "blog" in namespace %s exists and belongs to release "blog"; delete it, or install the app under another name`, namespace)))
 	g.Expect(c.Get(t.Context(), "shop")).To(BeNil())
 
 	_, err = apiServer.admin.CoreV1().ConfigMaps(namespace).Create(t.Context(),
@@ -91,7 +91,7 @@ func TestInstallKeepsItsHandsOffOthers(t *testing.T) {
 	mine := spec(map[string]string{"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: mine\n"})
 	mine.Name = "mine"
 	_, err = c.Install(t.Context(), mine)
-	g.Expect(err).To(MatchError(fmt.Sprintf(`ConfigMap "mine" in namespace %s exists and belongs to no release`, namespace)))
+	g.Expect(err).To(MatchError(fmt.Sprintf(`ConfigMap "mine" in namespace %s exists and belongs to no release; delete it, or install the app under another name`, namespace)))
 
 	_, err = c.Upgrade(t.Context(), mine)
 	g.Expect(err).To(MatchError(fmt.Sprintf(`upgrade release "mine": namespace %s has no release of that name`, namespace)))

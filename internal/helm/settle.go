@@ -61,8 +61,8 @@ func (o *operation) giveUp(name string, err error) error {
 	if _, explained := errors.AsType[*stepFailure](o.cluster.failure); explained {
 		return errors.Join(o.cluster.failure, unsettled)
 	}
-	if ended := o.ctx.Err(); ended != nil {
-		return errors.Join(fmt.Errorf("release %q: operation ended: %w", name, ended), unsettled)
+	if o.ctx.Err() != nil {
+		return errors.Join(o.cutOffError(err), unsettled)
 	}
 	// The next operation settles as well; what matters is why this one failed.
 	return err
