@@ -284,7 +284,7 @@ var _ = Describe("Adopting", func() {
 		_, err := b.reconcile()
 		Expect(err).To(HaveOccurred())
 		Expect(b.condition(v1alpha1.ConditionApplied)).To(Equal("False InstallFailed"))
-		Expect(b.says(v1alpha1.ConditionApplied)).To(ContainSubstring("Adopt"))
+		Expect(b.says(v1alpha1.ConditionApplied)).To(ContainSubstring("adopt it with spec.adopt"))
 		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent })
 		_, err = b.reconcile()
 		Expect(err).NotTo(HaveOccurred())

@@ -29,10 +29,10 @@ func (r *Reconciler) adoptable(ctx context.Context, s *scope) (string, error) {
 		return "", err
 	case have == nil:
 		return "", outcome.Stalled(v1alpha1.ReasonAdoptFailed, fmt.Errorf(
-			"there is no release %s in namespace %s; see helm list", name, s.instance.Namespace))
+			"there is no Helm release %s in namespace %s that can be adopted: remove spec.adopt to install the app", name, s.instance.Namespace))
 	case have.ChartName != s.instance.Spec.AppRef.Name:
 		return "", outcome.Stalled(v1alpha1.ReasonAdoptFailed, fmt.Errorf(
-			"release %s is of chart %s, not of app %s", name, have.ChartName, s.instance.Spec.AppRef.Name))
+			"Helm release %s is of chart %q, not of app %q: adopt it with that app, or use another name for the instance", name, have.ChartName, s.instance.Spec.AppRef.Name))
 	}
 	return have.ChartVersion, nil
 }

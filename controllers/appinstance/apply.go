@@ -287,7 +287,8 @@ func (r *Reconciler) install(ctx context.Context, s *scope, spec release.Spec) (
 		return s.helm.Install(ctx, spec)
 	case !s.owns(have):
 		return nil, outcome.Stalled(v1alpha1.ReasonInstallFailed, fmt.Errorf(
-			"namespace %s has a release %s that is not of this instance; use action Adopt, or another name", s.instance.Namespace, spec.Name))
+			"there is a Helm release %s in namespace %s already: adopt it with spec.adopt, remove it with helm uninstall, or use another name for the instance",
+			spec.Name, s.instance.Namespace))
 	case have.Pending:
 		if err := s.helm.Settle(ctx, spec.Name); err != nil {
 			return nil, err

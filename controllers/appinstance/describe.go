@@ -71,6 +71,9 @@ func (s *scope) running(health release.Health) string {
 	if n := len(st.Drift); n > 0 && meta.IsStatusConditionTrue(st.Conditions, v1alpha1.ConditionDrifted) {
 		text += "; " + counted(n, "object differs", "objects differ") + " from the release, see status.drift"
 	}
+	if s.unresolved != nil {
+		text += "; " + s.unresolved.Error()
+	}
 	return text
 }
 

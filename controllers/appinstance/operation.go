@@ -125,7 +125,7 @@ func (r *Reconciler) bound(ctx context.Context, instance *v1alpha1.AppInstance, 
 
 // begin writes the operation to status, before Helm is called.
 func (s *scope) begin(ctx context.Context, operation v1alpha1.Operation) error {
-	operation.Task, operation.Request = s.requester(), status.ReconcileRequest(s.instance)
+	operation.Task, operation.Request = s.requestingTask(), status.ReconcileRequest(s.instance)
 	operation.Interruptions = s.interruptions(operation)
 	operation.StartedAt = metav1.Now()
 	s.instance.Status.Operation = &operation
@@ -216,6 +216,9 @@ func (s *scope) abandonReleases(ctx context.Context) error {
 // again, as an operation of its own.
 func (r *Reconciler) failed(s *scope, err error) error {
 	reason := outcome.Reason(err, "")
+	if reason == v1alpha1.ReasonPermissionDenied {
+		err = s.describeDenied(err)
+	}
 	switch {
 	case reason == "":
 		if _, ok := errors.AsType[*outcome.Panic](err); ok {

@@ -69,6 +69,9 @@ type scope struct {
 	operated bool                       // Helm has changed the objects in this reconcile
 	seen     *sight                     // how the objects were seen last in this reconcile
 	app      *catalog.App               // nil if it cannot be found
+	// unresolved is why the spec cannot be resolved, where what is installed is only
+	// stopped or resumed.
+	unresolved error
 	// described says that the keeper was told what the root condition says now.
 	described bool
 }

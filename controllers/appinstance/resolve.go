@@ -6,8 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -103,18 +104,40 @@ func (s *scope) noteUpdate(t *target) {
 	if have := s.instance.Status.Version; have != "" && catalog.Newer(have, than) {
 		than = have
 	}
-	s.instance.Status.AvailableUpdate = s.app.Update(than)
+	st := &s.instance.Status
+	before := st.AvailableUpdate
+	st.AvailableUpdate = s.app.Update(than)
+	if st.AvailableUpdate != "" && st.AvailableUpdate != before && st.Version != "" && !s.wasAt(st.AvailableUpdate) {
+		s.keeper.Report(corev1.EventTypeNormal, v1alpha1.EventUpdateAvailable, fmt.Sprintf(
+			"version %s of app %q is available, version %s is installed", st.AvailableUpdate, s.app.Info.Spec.App, st.Version))
+	}
+}
+
+// wasAt reports whether an operation in the history was for a version.
+func (s *scope) wasAt(version string) bool {
+	return slices.ContainsFunc(s.instance.Status.History, func(e v1alpha1.HistoryEntry) bool { return e.Operation.Version == version })
 }
 
 // asItIs lets an instance be stopped, and be resumed as it was, whose spec cannot be
-// resolved: neither takes more than what is installed.
+// resolved: neither takes more than what is installed. A resumed instance stays so until
+// its spec is changed; its message says why the spec cannot be resolved.
 func (s *scope) asItIs(err error) (*target, error) {
 	current := lifecycle.Revision(s.instance, s.instance.Status.Revision)
-	stops := s.instance.Spec.DesiredState == v1alpha1.StateStopped || s.instance.Status.Stopped || s.halfway()
-	if current == nil || !stops {
+	isScaled := s.instance.Spec.DesiredState == v1alpha1.StateStopped || s.instance.Status.Stopped || s.halfway() || s.isResumed()
+	if current == nil || !isScaled {
 		return nil, err
 	}
+	s.unresolved = err
 	return &target{back: current}, nil
+}
+
+// isResumed reports whether the last operation has resumed the workloads as the present
+// spec asks for.
+func (s *scope) isResumed() bool {
+	history := s.instance.Status.History
+	applied := meta.FindStatusCondition(s.instance.Status.Conditions, v1alpha1.ConditionApplied)
+	return len(history) > 0 && history[0].Operation.Type == v1alpha1.OperationResume && history[0].Outcome == v1alpha1.OutcomeSucceeded &&
+		applied != nil && applied.ObservedGeneration == s.instance.Generation
 }
 
 // stillRuns keeps an instance ready whose spec cannot be resolved: what runs goes on
@@ -210,11 +233,7 @@ func (r *Reconciler) prepare(ctx context.Context, s *scope) (*hydrate.Draft, err
 		return nil, err
 	}
 	if len(plan.Wrong) > 0 {
-		var said []string
-		for _, w := range plan.Wrong {
-			said = append(said, w.Input.Name+": "+w.Problem)
-		}
-		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, errors.New("give these inputs in spec.envs: "+strings.Join(said, "; ")))
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, errors.New(catalog.InputsMessage(catalog.Inputs, plan.Wrong)))
 	}
 	return plan.Draft, nil
 }

@@ -20,7 +20,7 @@ func (s *scope) pinned() (*target, error) {
 	entry := lifecycle.Revision(s.instance, number)
 	if entry == nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
-			"spec.revision: %d is no revision in status.history that can be restored", number))
+			"spec.revision: status.history has no revision %d that can be restored: use one that it has, or remove the field", number))
 	}
 	return &target{back: entry}, nil
 }

@@ -1,6 +1,8 @@
 package appinstance
 
 import (
+	"strings"
+
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
 )
@@ -30,4 +32,15 @@ func (s *scope) requester() string {
 		return ""
 	}
 	return task
+}
+
+// requestingTask names the task that requests an operation. It is empty if another client
+// has requested a reconcile since the task did.
+func (s *scope) requestingTask() string {
+	marks := s.instance.Annotations
+	request, uid := marks[v1alpha1.ReconcileRequestAnnotation], marks[v1alpha1.TaskUIDAnnotation]
+	if uid != "" && request != "" && !strings.HasPrefix(request, uid) {
+		return ""
+	}
+	return s.requester()
 }
