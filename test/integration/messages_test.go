@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -17,8 +18,9 @@ import (
 
 var updateMessages = flag.Bool("update", false, "write the messages of the specs that ran to testdata/messages.txt")
 
-// messagesFile keeps the messages of every task that a spec let fail, under the name
-// of the spec, so that a change of words shows in a review.
+// messagesFile keeps the messages that each spec recorded, such as those of the tasks that
+// it let fail, under the name of the spec, so that a change of words shows in a review. A
+// spec whose messages are not in the file fails the suite.
 var messagesFile = filepath.Join("testdata", "messages.txt")
 
 var _ = ReportAfterSuite("messages to users", func(report Report) {
@@ -46,12 +48,14 @@ var _ = ReportAfterSuite("messages to users", func(report Report) {
 		writeMessages(all)
 		return
 	}
-	for name, messages := range ran {
-		if all[name] == nil {
-			continue // A new spec is kept with -update.
+	var wrong []string
+	for _, name := range slices.Sorted(maps.Keys(ran)) {
+		if !slices.Equal(ran[name], all[name]) {
+			wrong = append(wrong, fmt.Sprintf("%s\n  has\n    %s\n  and %s has\n    %s", name,
+				strings.Join(ran[name], "\n    "), messagesFile, strings.Join(all[name], "\n    ")))
 		}
-		Expect(messages).To(Equal(all[name]), "messages of %q; run the suite with -update and review the difference", name)
 	}
+	Expect(wrong).To(BeEmpty(), "%s\nrun the suite with -update and review the difference", strings.Join(wrong, "\n"))
 })
 
 // readMessages reads the messages that are kept: the name of a spec, and below it its

@@ -1,0 +1,154 @@
+package integration_test
+
+import (
+	"context"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// waiting returns the chart site with an init hook whose pod never starts.
+func waiting(version string) fixture.Chart {
+	return site(version).With(version, fixture.Files{"templates/hook.yaml": `apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ .Release.Name }}-init
+  annotations: {helm.sh/hook: "pre-install,pre-upgrade"}
+spec:
+  template:
+    metadata: {annotations: {localcluster/waiting: ContainerCreating}}
+    spec: {restartPolicy: Never, containers: [{name: init, image: ` + fixture.Image + `}]}
+`})
+}
+
+var _ = Describe("A task", func() {
+	edit := func(ctx context.Context, t *fixture.Tenant, o client.Object, change func()) {
+		GinkgoHelper()
+		before := client.MergeFrom(o.DeepCopyObject().(client.Object))
+		change()
+		Expect(t.Client.Patch(ctx, o, before)).To(Succeed())
+	}
+
+	It("that is cancelled says what becomes of the instance", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, waiting("1.0.0"))
+		task := t.Task(ctx, v1alpha1.ActionInstall, "site")
+		message := t.WaitReconciling(ctx, task, v1alpha1.ReasonProgressing)
+		Eventually(func() string { return t.WaitReconciling(ctx, task, v1alpha1.ReasonProgressing) }).WithContext(ctx).
+			Should(HavePrefix("installing version 1.0.0: waiting for pre-install Job/site-init to end"), message)
+		edit(ctx, t, task, func() { task.Spec.Cancel = new(true) })
+		end := t.WaitEnd(ctx, task)
+		Expect(end.Message).To(Equal("cancelled by spec.cancel; removed"))
+		t.RecordMessage(end.Reason + ": " + end.Message)
+	})
+
+	It("that is applied again after an Uninstall says that the instance has changed", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, site("1.0.0"))
+		const text = "apiVersion: appmarket.io/v1alpha1\nkind: AppInstallTask\nmetadata: {name: mine}\n" +
+			"spec: {action: Install, app: {source: charts, name: site}, serviceAccountName: " + fixture.Account + "}\n"
+		t.Apply(ctx, text)
+		Expect(t.WaitEndOf(ctx, "mine").Status).To(Equal(metav1.ConditionTrue))
+		t.Kubectl(ctx, "delete", "appinstalltask", "mine", "-n", t.Namespace)
+		t.Succeed(ctx, v1alpha1.ActionUninstall, "site")
+		t.Apply(ctx, text)
+		end := t.WaitEndOf(ctx, "mine")
+		Expect(end.Reason).To(Equal(v1alpha1.ReasonSuperseded), end.Message)
+		Expect(end.Message).To(And(ContainSubstring(`instance "site" has since changed: it is Removed`), ContainSubstring("set another spec.runID")))
+		t.RecordMessage(end.Reason + ": " + end.Message)
+	})
+
+	It("that has ended says that a change of its spec has no effect", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, site("1.0.0"))
+		task := t.Do(ctx, v1alpha1.ActionInstall, "site", fixture.Version("latest")).Task
+		edit(ctx, t, task, func() { task.Spec.Version = "1.0.0" })
+		var message string
+		Eventually(func() string { message = t.WaitEnd(ctx, task).Message; return message }).WithContext(ctx).
+			Should(ContainSubstring("; spec was changed after the task ended, which has no effect"))
+		t.RecordMessage(message)
+	})
+
+	It("that is created before its source says what it waits for, and is carried out", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		repository := fixture.NewRepository()
+		repository.Add(site("1.0.0"))
+		t.Source = &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "charts"}}
+		task := t.Task(ctx, v1alpha1.ActionInstall, "site")
+		message := t.WaitReconciling(ctx, task, v1alpha1.ReasonWaitingForSource)
+		Expect(message).To(And(ContainSubstring(`there is no source "charts" in namespace `), HaveSuffix("; the task waits for the source for 30s from its creation")))
+		t.RecordMessage(message)
+		t.AddSource(ctx, repository)
+		Expect(t.WaitEnd(ctx, task).Status).To(Equal(metav1.ConditionTrue))
+	})
+
+	It("that names a source of another namespace says what it waits for", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Source = &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "charts"}}
+		task := t.Task(ctx, v1alpha1.ActionInstall, "site")
+		message := t.WaitReconciling(ctx, task, v1alpha1.ReasonWaitingForSource)
+		Expect(message).To(And(HavePrefix("there is no source default/charts that namespace "), ContainSubstring(" may use: check the name, and spec.sharing of the source; ")))
+		t.RecordMessage(message)
+	})
+
+	DescribeTable("stops and resumes an instance whose spec cannot be resolved any more", func(ctx SpecContext, says string, lose func(ctx context.Context, t *fixture.Tenant)) {
+		t := newTenant(ctx)
+		t.Offer(ctx, site("1.0.0"))
+		t.Succeed(ctx, v1alpha1.ActionInstall, "site")
+		lose(ctx, t)
+		t.Succeed(ctx, v1alpha1.ActionStop, "site")
+		end := t.Succeed(ctx, v1alpha1.ActionResume, "site")
+		Expect(end.Message).To(And(HavePrefix("running version 1.0.0, 3 objects ready; "), ContainSubstring(says)))
+		t.RecordMessage(end.Message)
+		instance := t.Instance(ctx, "site")
+		t.WaitTrue(ctx, instance, v1alpha1.ConditionReady)
+
+		By("saying so when the spec is changed to what cannot be installed")
+		edit(ctx, t, instance, func() { instance.Spec.Version = "2.0.0" })
+		Eventually(func(g Gomega) {
+			g.Expect(t.Client.Get(ctx, client.ObjectKeyFromObject(instance), instance)).To(Succeed())
+			g.Expect(instance.Status.ObservedGeneration).To(Equal(instance.Generation))
+			g.Expect(instance.Status.Conditions).To(ContainElement(And(HaveField("Type", "Stalled"), HaveField("Status", metav1.ConditionTrue))))
+		}).WithContext(ctx).Should(Succeed())
+	},
+		Entry("since its source is gone", `there is no source "charts"`, func(ctx context.Context, t *fixture.Tenant) {
+			t.Kubectl(ctx, "delete", "marketsource", "charts", "-n", t.Namespace, "--wait")
+		}),
+		Entry("since its app is gone", `has no app "site"`, func(ctx context.Context, t *fixture.Tenant) {
+			edit(ctx, t, t.Source, func() { t.Source.Spec.Exclude = []string{"site"} })
+			Eventually(func() []string { return t.Names(ctx, "appinfos") }).WithContext(ctx).Should(BeEmpty())
+		}),
+	)
+})
+
+var _ = Describe("An instance with a newer version of its app", func() {
+	It("has one event for each version that is published", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		repository := t.Offer(ctx, site("1.0.0"))
+		t.Succeed(ctx, v1alpha1.ActionInstall, "site")
+		events := func() []string {
+			out := t.Kubectl(ctx, "get", "events", "-n", t.Namespace, "--field-selector", "involvedObject.kind=AppInstance,reason=UpdateAvailable",
+				"--sort-by=.metadata.creationTimestamp", "--output", `jsonpath={range .items[*]}{.message}{"\n"}{end}`)
+			return strings.Split(strings.TrimSpace(out), "\n")
+		}
+		first, second := `version 1.1.0 of app "site" is available, version 1.0.0 is installed`, `version 1.2.0 of app "site" is available, version 1.0.0 is installed`
+		repository.Add(site("1.1.0"))
+		t.Sync(ctx)
+		Eventually(events).WithContext(ctx).Should(Equal([]string{first}))
+		repository.Add(site("1.2.0"))
+		t.Sync(ctx)
+		Eventually(events).WithContext(ctx).Should(ConsistOf(first, second))
+
+		By("saying nothing more of them when the instance goes to one and back")
+		t.Succeed(ctx, v1alpha1.ActionUpgrade, "site", fixture.Version("1.2.0"))
+		t.Succeed(ctx, v1alpha1.ActionRollback, "site")
+		Expect(t.Instance(ctx, "site").Status.AvailableUpdate).To(Equal("1.2.0"))
+		Expect(events()).To(ConsistOf(first, second))
+	})
+})

@@ -1,0 +1,58 @@
+package integration_test
+
+import (
+	"encoding/json"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+var _ = Describe("An instance that is not installed", func() {
+	type change = func(*v1alpha1.AppInstanceSpec)
+	values := func(given map[string]any) change {
+		return func(s *v1alpha1.AppInstanceSpec) {
+			raw, err := json.Marshal(given)
+			Expect(err).NotTo(HaveOccurred())
+			s.Values = &runtime.RawExtension{Raw: raw}
+		}
+	}
+	version := func(wanted string) change { return func(s *v1alpha1.AppInstanceSpec) { s.Version = wanted } }
+
+	DescribeTable("says what is wrong and what to do", func(ctx SpecContext, reason, says string, set change) {
+		t := newTenant(ctx)
+		t.Offer(ctx, store("1.0.0"), site("1.0.0"))
+		t.Apply(ctx, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: taken-title}\n")
+		instance := &v1alpha1.AppInstance{
+			ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "mine"},
+			Spec:       v1alpha1.AppInstanceSpec{AppRef: v1alpha1.AppReference{Source: "charts", Name: "store"}, ServiceAccountName: fixture.Account},
+		}
+		set(&instance.Spec)
+		if instance.Spec.Title != "" {
+			instance.Name = instance.Spec.Title // Entries name the instance by it.
+		}
+		Expect(t.Client.Create(ctx, instance)).To(Succeed())
+		Expect(t.StalledFor(ctx, reason, instance)).To(ContainSubstring(says))
+	},
+		Entry("an account without rights", v1alpha1.ReasonPermissionDenied, "spec.serviceAccountName is unset, and service account",
+			func(s *v1alpha1.AppInstanceSpec) { s.ServiceAccountName = "" }),
+		Entry("an account that does not exist", v1alpha1.ReasonPermissionDenied, "or name another one in spec.serviceAccountName",
+			func(s *v1alpha1.AppInstanceSpec) { s.ServiceAccountName = "absent" }),
+		Entry("a source that does not exist", v1alpha1.ReasonNotShared, `there is no source "nowhere"`,
+			func(s *v1alpha1.AppInstanceSpec) { s.AppRef.Source = "nowhere" }),
+		Entry("a version that is a word", v1alpha1.ReasonInvalidSpec, "leave it out for the newest version", version("latest")),
+		Entry("a version that does not exist", v1alpha1.ReasonVersionNotFound, `app "store" has no version 9.0.0`, version("9.0.0")),
+		Entry("a number that is too large for the schema", v1alpha1.ReasonSchemaViolation, "replicas: must be at most 5, and is 9", values(map[string]any{"replicas": 9})),
+		Entry("a text where an object has a number", v1alpha1.ReasonInstallFailed, "Deployment/mine: spec.replicas must be a number, and is a string", values(map[string]any{"count": "two"})),
+		Entry("a revision that does not exist", v1alpha1.ReasonRevisionNotFound, "spec.revision: status.history has no revision 7",
+			func(s *v1alpha1.AppInstanceSpec) { s.Revision = 7 }),
+		Entry("a release that cannot be adopted", v1alpha1.ReasonAdoptFailed, "there is no Helm release mine",
+			func(s *v1alpha1.AppInstanceSpec) { s.Adopt = new(true) }),
+		Entry("an object in the way", v1alpha1.ReasonInstallFailed, "exists and belongs to no release; delete it, or install the app under another name",
+			func(s *v1alpha1.AppInstanceSpec) { s.Title = "taken" }),
+	)
+})

@@ -1,0 +1,43 @@
+package integration_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+var _ = Describe("A source that cannot be read", func() {
+	type change = func(*v1alpha1.MarketSourceSpec)
+
+	DescribeTable("says what is wrong and what to do", func(ctx SpecContext, reason, says string, set change) {
+		t := newTenant(ctx)
+		repository := fixture.NewRepository()
+		repository.Add(site("1.0.0"))
+		t.AddSource(ctx, repository, set)
+		Expect(t.StalledFor(ctx, reason, t.Source)).To(ContainSubstring(says))
+	},
+		Entry("a pattern that is none", v1alpha1.ReasonInvalidSpec, `spec.include[0]: "[a" is not a pattern`,
+			func(s *v1alpha1.MarketSourceSpec) { s.Include = []string{"[a"} }),
+		Entry("an address without an index", v1alpha1.ReasonNotFound, "server answered 404 Not Found: check the URL",
+			func(s *v1alpha1.MarketSourceSpec) { s.Helm.URL += "/nowhere" }),
+		Entry("an address that is link-local", v1alpha1.ReasonNotAllowed, "use another host",
+			func(s *v1alpha1.MarketSourceSpec) { s.Helm.URL = "http://169.254.10.20/" }),
+		Entry("a folder that is not allowed", v1alpha1.ReasonNotAllowed, "--allowed-directories",
+			func(s *v1alpha1.MarketSourceSpec) {
+				s.Type, s.Helm, s.Directory = v1alpha1.SourceTypeDirectory, nil, &v1alpha1.DirectorySource{Path: "/etc"}
+			}),
+	)
+
+	It("says that its filter leaves no app", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		repository := fixture.NewRepository()
+		repository.Add(site("1.0.0"), store("1.0.0"))
+		t.AddSource(ctx, repository, func(s *v1alpha1.MarketSourceSpec) { s.Include = []string{"blog*"} })
+		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
+		message := t.WaitCondition(ctx, t.Source, v1alpha1.ConditionReady, "True", v1alpha1.ReasonReady)
+		Expect(message).To(Equal("none of the 2 apps offered matches spec.include"))
+		t.RecordMessage(message)
+	})
+})

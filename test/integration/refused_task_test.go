@@ -1,0 +1,106 @@
+package integration_test
+
+import (
+	"slices"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// store returns a chart with a strict schema, whose value count the schema leaves open.
+func store(version string) fixture.Chart {
+	return fixture.Chart{Name: "store", Version: version, Files: fixture.Files{
+		"values.yaml": "title: Store\nreplicas: 1\ncount: 1\nservice: {port: 80}\n",
+		"values.schema.json": `{"properties": {"replicas": {"type": "integer", "maximum": 5},
+			"service": {"additionalProperties": false, "properties": {"port": {"type": "integer"}}}}}`,
+		"templates/store.yaml": `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: {{ .Release.Name }}}
+spec:
+  replicas: {{ .Values.count }}
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}}}
+    spec: {containers: [{name: store, image: ` + fixture.Image + `}]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-title}
+data: {title: {{ .Values.title | quote }}}
+`,
+	}}
+}
+
+var _ = Describe("A task that is refused", func() {
+	type values = map[string]any
+	change := func(set func(*v1alpha1.AppInstallTaskSpec)) fixture.Change { return set }
+	revision := func(number int32) fixture.Change {
+		return change(func(s *v1alpha1.AppInstallTaskSpec) { s.Revision = number })
+	}
+	downgrade := change(func(s *v1alpha1.AppInstallTaskSpec) { s.AllowDowngrade = new(true) })
+	clone := func(of string) fixture.Change {
+		return change(func(s *v1alpha1.AppInstallTaskSpec) { s.CloneOf, s.InstanceName = of, "copy" })
+	}
+
+	DescribeTable("says what is wrong and what to do", func(ctx SpecContext, reason string, action v1alpha1.Action, app, says string, change ...fixture.Change) {
+		t := newTenant(ctx)
+		t.Offer(ctx, store("1.0.0"), store("1.1.0"), store("1.2.0"), site("1.0.0"),
+			fixture.Chart{Name: "faulty", Version: "1.0.0", Files: fixture.Files{"templates/a.yaml": "{{ nothing }}"}})
+		t.Succeed(ctx, v1alpha1.ActionInstall, "store", fixture.Version("1.1.0"))
+		message := t.Fail(ctx, reason, action, app, change...)
+		Expect(message).To(ContainSubstring(says))
+	},
+		Entry("an instance that does not exist", v1alpha1.ReasonNotInstalled, v1alpha1.ActionStop, "store",
+			`there is no instance "absent": name one of app "store" in spec.instanceName, such as store`, fixture.As("absent")),
+		Entry("an instance of another app", v1alpha1.ReasonInvalidSpec, v1alpha1.ActionInstall, "site",
+			`is of app "store" of source "charts", not of app "site"`, fixture.As("store")),
+		Entry("an instance that is installed", v1alpha1.ReasonAlreadyInstalled, v1alpha1.ActionInstall, "store", "use action Upgrade"),
+		Entry("a clone of nothing", v1alpha1.ReasonNotInstalled, v1alpha1.ActionClone, "store", `no instance "absent" to clone`, clone("absent")),
+		Entry("a clone of another app", v1alpha1.ReasonInvalidSpec, v1alpha1.ActionClone, "site", `is of app "store"`, clone("store")),
+		Entry("a version that is a word", v1alpha1.ReasonInvalidSpec, v1alpha1.ActionInstall, "store", "leave it out for the newest version",
+			fixture.As("other"), fixture.Version("latest")),
+		Entry("a version that does not exist", v1alpha1.ReasonVersionNotFound, v1alpha1.ActionInstall, "store",
+			`app "store" has no version 9.0.0: the newest is 1.2.0`, fixture.As("other"), fixture.Version("9.0.0")),
+		Entry("a range without a version", v1alpha1.ReasonVersionNotFound, v1alpha1.ActionInstall, "store",
+			`has no version in the range ">=9 <10"`, fixture.As("other"), fixture.Version(">=9 <10")),
+		Entry("an upgrade to the version that is installed", v1alpha1.ReasonNotNewer, v1alpha1.ActionUpgrade, "store", "edit spec.values or spec.envs",
+			fixture.Version("1.1.0"), downgrade, fixture.Values(values{"title": "New"})),
+		Entry("an upgrade to an older version", v1alpha1.ReasonNotNewer, v1alpha1.ActionUpgrade, "store", "set spec.allowDowngrade", fixture.Version("1.0.0")),
+		Entry("an app that the source does not have", v1alpha1.ReasonNotFound, v1alpha1.ActionInstall, "stoer", `has no app "stoer"`),
+		Entry("an app that cannot be published", v1alpha1.ReasonRenderFailed, v1alpha1.ActionInstall, "faulty", "cannot be published: version 1.0.0: chart faulty: templates/a.yaml"),
+		Entry("a number that is too large for the schema", v1alpha1.ReasonSchemaViolation, v1alpha1.ActionInstall, "store",
+			"replicas: must be at most 5, and is 9", fixture.As("other"), fixture.Values(values{"replicas": 9})),
+		Entry("a value that the schema does not know", v1alpha1.ReasonSchemaViolation, v1alpha1.ActionInstall, "store",
+			"service.prot: not allowed (allowed are: port)", fixture.As("other"), fixture.Values(values{"service": values{"prot": 1}})),
+		Entry("a text where an object has a number", v1alpha1.ReasonInvalidObject, v1alpha1.ActionInstall, "store",
+			`Deployment/other: spec.replicas must be a number, and is "two"`, fixture.As("other"), fixture.Values(values{"count": "two"})),
+		Entry("a rollback before the first revision", v1alpha1.ReasonRevisionNotFound, v1alpha1.ActionRollback, "store",
+			"has no revision before the present one: its status.history has 1 (version 1.1.0)"),
+		Entry("a rollback to a revision that does not exist", v1alpha1.ReasonRevisionNotFound, v1alpha1.ActionRollback, "store",
+			"spec.revision: instance \"store\" has no revision 9 to go back to: its status.history has 1 (version 1.1.0)", revision(9)),
+	)
+
+	It("names inputs to give, to correct and to remove, and its instance", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, site("1.0.0").With("1.0.0", fixture.Files{"questions.yaml": `questions:
+- {variable: text, type: string, required: true, max_length: 3}
+- {variable: owner, type: string, required: true}
+`}))
+		end := t.Do(ctx, v1alpha1.ActionInstall, "site", func(s *v1alpha1.AppInstallTaskSpec) {
+			s.OnMissingInput = v1alpha1.MissingInputFail
+			s.Envs = []v1alpha1.EnvVar{{Name: "text", Value: new("too long")}, {Name: "colour", Value: new("red")}}
+		})
+		Expect(end.Message).To(Equal("inputs in spec.envs: give owner; correct text (longer than 3 characters); " +
+			"remove colour, which the app does not ask for; see status.requiredInputs"))
+		t.RecordMessage(end.Reason + ": " + end.Message)
+		Expect(end.Task.Status.InstanceName).To(Equal("site"), "a task that was refused names its instance")
+		Expect(slices.Collect(func(yield func(string) bool) {
+			for _, input := range end.Task.Status.RequiredInputs {
+				yield(input.Name)
+			}
+		})).To(ConsistOf("owner", "text", "colour"))
+	})
+})
