@@ -35,7 +35,7 @@ func merge(shape strategicpatch.LookupPatchMeta, earlier []map[string]any, targe
 			merged[key] = mergeField(shape, key, valuesOf(earlier, key), value, live[key])
 		}
 	}
-	if shape != nil {
+	if isStruct(shape) {
 		dropOtherMembers(target, merged)
 	}
 	return merged
@@ -47,6 +47,20 @@ var unions = [][]string{
 	{"value", "valueFrom"},                            // of a variable
 	{"exec", "grpc", "httpGet", "sleep", "tcpSocket"}, // of a probe or a lifecycle handler
 	{"maxUnavailable", "minAvailable"},                // of a PodDisruptionBudget
+}
+
+// isStruct reports whether a shape is that of a type with fields, and not of a map, which
+// may have any keys.
+func isStruct(shape strategicpatch.LookupPatchMeta) bool {
+	known, ok := shape.(strategicpatch.PatchMetaFromStruct)
+	if !ok || known.T == nil {
+		return false
+	}
+	of := known.T
+	if of.Kind() == reflect.Pointer {
+		of = of.Elem()
+	}
+	return of.Kind() == reflect.Struct
 }
 
 // dropOtherMembers takes from a merged object the members of unions that target does not

@@ -129,6 +129,12 @@ func TestPatchTo(t *testing.T) {
 			live:    containers("{name: web, livenessProbe: {exec: {command: [true]}, periodSeconds: 10}}"),
 			want:    "{spec: {template: {spec: {containers: [{name: web, livenessProbe: {httpGet: {path: /}, periodSeconds: 10}}]}}}}",
 		}, {
+			why:     "a map has keys of these names",
+			earlier: "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: {exec: a}}, data: {value: a}}",
+			target:  "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: {exec: a}}, data: {value: a}}",
+			live:    "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: {exec: a, grpc: own}}, data: {value: a, valueFrom: own}}",
+			want:    "{}",
+		}, {
 			why:     "a custom kind has fields of these names",
 			earlier: widget + "{value: 1}}",
 			target:  widget + "{value: 1}}",
