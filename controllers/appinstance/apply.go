@@ -89,10 +89,16 @@ func (r *Reconciler) carryOut(ctx context.Context, s *scope, operation v1alpha1.
 	}
 	plans := releases(s.instance, draft)
 	adopting := operation.Type == v1alpha1.OperationAdopt
+	var unreadable error
 	if !adopting {
-		st.Releases = planned(st.Releases, plans)
+		if unreadable = s.checkReadable(ctx, plans); unreadable == nil {
+			st.Releases = planned(st.Releases, plans)
+		}
 	}
 	return func(ctx context.Context) error {
+		if unreadable != nil {
+			return unreadable
+		}
 		run := r.run
 		if adopting {
 			run = func(ctx context.Context, s *scope, _ *hydrate.Draft, plans []plan) error {
@@ -105,6 +111,22 @@ func (r *Reconciler) carryOut(ctx context.Context, s *scope, operation v1alpha1.
 		st.Entrances, err = s.entrances(draft)
 		return err
 	}, nil
+}
+
+// checkReadable is an error if the records of a release that is new to the instance
+// cannot be read. A release that could not be begun is not noted in status: nobody could
+// remove it, and so the instance.
+func (s *scope) checkReadable(ctx context.Context, plans []plan) error {
+	for _, p := range plans {
+		isKnown := slices.ContainsFunc(s.instance.Status.Releases, func(known v1alpha1.Release) bool { return known.Name == p.name })
+		if isKnown {
+			continue
+		}
+		if _, err := s.helm.Get(ctx, p.name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // installed reports whether the target is what runs. A chart that was published

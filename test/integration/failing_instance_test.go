@@ -2,11 +2,14 @@ package integration_test
 
 import (
 	"encoding/json"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/test/fixture"
@@ -23,7 +26,7 @@ var _ = Describe("An instance that is not installed", func() {
 	}
 	version := func(wanted string) change { return func(s *v1alpha1.AppInstanceSpec) { s.Version = wanted } }
 
-	DescribeTable("says what is wrong and what to do", func(ctx SpecContext, reason, says string, set change) {
+	DescribeTable("says what is wrong and what to do, and can be deleted", func(ctx SpecContext, reason, says string, set change) {
 		t := newTenant(ctx)
 		t.Offer(ctx, store("1.0.0"), site("1.0.0"))
 		t.Apply(ctx, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: taken-title}\n")
@@ -37,6 +40,9 @@ var _ = Describe("An instance that is not installed", func() {
 		}
 		Expect(t.Client.Create(ctx, instance)).To(Succeed())
 		Expect(t.StalledFor(ctx, reason, instance)).To(ContainSubstring(says))
+		Expect(t.Client.Delete(ctx, instance)).To(Succeed())
+		Eventually(func() error { return t.Client.Get(ctx, client.ObjectKeyFromObject(instance), instance) }).WithContext(ctx).
+			WithTimeout(20 * time.Second).Should(Satisfy(apierrors.IsNotFound))
 	},
 		Entry("an account without rights", v1alpha1.ReasonPermissionDenied, "spec.serviceAccountName is unset, and service account",
 			func(s *v1alpha1.AppInstanceSpec) { s.ServiceAccountName = "" }),
