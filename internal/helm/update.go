@@ -61,7 +61,8 @@ func (c *cluster) Update(original, target kube.ResourceList, _ bool) (result *ku
 }
 
 // withoutForeign returns the objects without those that another release has taken over
-// since: their marks name it. Those must not be deleted.
+// since: their marks name it. Those must not be deleted. What the tenant may not read
+// counts as the release's.
 func (c *cluster) withoutForeign(resources kube.ResourceList) (kube.ResourceList, error) {
 	isForeign := make([]bool, len(resources))
 	places := make(map[*resource.Info]int, len(resources))
@@ -70,6 +71,9 @@ func (c *cluster) withoutForeign(resources kube.ResourceList) (kube.ResourceList
 	}
 	err := c.each(resources, func(info *resource.Info) error {
 		live, err := c.operation.get(c.ctx, infoRef(info))
+		if apierrors.IsForbidden(err) {
+			return nil
+		}
 		isForeign[places[info]] = live != nil && ofAnother(live, c.operation.release)
 		return naming(info, err)
 	})
