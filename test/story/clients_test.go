@@ -197,7 +197,7 @@ var _ = Describe("A kubectl user", Ordered, func() {
 		Entry(nil, "MarketSource", "MarketSource says where apps come from", "spec.helm.url", "url is the address of the folder"),
 		Entry(nil, "AppInfo", "AppInfo is one app of one source", "spec.offers", "offers are the versions to hydrate"),
 		Entry(nil, "AppInstance", "AppInstance is one installation of an app", "spec.dataPolicy", "dataPolicy says what becomes of volume claims"),
-		Entry(nil, "AppInstallTask", "AppInstallTask is one wish about an app", "spec.onMissingInput", "onMissingInput says what to do"),
+		Entry(nil, "AppInstallTask", "AppInstallTask is one request about an app", "spec.onMissingInput", "onMissingInput says what to do"),
 	)
 })
 
