@@ -30,7 +30,7 @@ type AppInstallTaskStatus struct {
 	// +optional
 	QueuePosition int32 `json:"queuePosition,omitempty"`
 
-	// The name of the AppInstance that the task acts on. It is set from the beginning,
+	// instanceName is the name of the AppInstance that the task acts on. It is set from the beginning,
 	// whatever becomes of the task.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253

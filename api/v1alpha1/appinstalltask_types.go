@@ -22,7 +22,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="!has(self.targetTask) || self.action == 'Cancel'",message="targetTask may only be set if action is Cancel"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be taken back; create another task"
 type AppInstallTaskSpec struct {
-	// The operation that the task requests.
+	// action is the operation that the task requests.
 	// +required
 	Action Action `json:"action,omitempty"`
 

@@ -32,7 +32,7 @@ func (r *Reconciler) adoptable(ctx context.Context, s *scope) (string, error) {
 			"there is no Helm release %s in namespace %s that can be adopted: remove spec.adopt to install the app", name, s.instance.Namespace))
 	case have.ChartName != s.instance.Spec.AppRef.Name:
 		return "", outcome.Stalled(v1alpha1.ReasonAdoptFailed, fmt.Errorf(
-			"Helm release %s is of chart %q, not of app %q: adopt it with that app, or use another name for the instance", name, have.ChartName, s.instance.Spec.AppRef.Name))
+			"release %s is of chart %q, not of app %q: adopt it with that app, or use another name for the instance", name, have.ChartName, s.instance.Spec.AppRef.Name))
 	}
 	return have.ChartVersion, nil
 }

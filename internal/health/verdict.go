@@ -153,11 +153,10 @@ func judgeState(live *unstructured.Unstructured) verdict {
 		v.state, v.message = current, result.Message
 	case result.Status == status.FailedStatus:
 		v.state, v.message = failed, result.Message
+	case !isObserved(live):
+		v.message = unobserved
 	default:
 		v.message = result.Message
-	}
-	if observed, ok, _ := unstructured.NestedInt64(live.Object, "status", "observedGeneration"); ok && observed != live.GetGeneration() {
-		v.message = unobserved
 	}
 	v.remark = remarkOn(kind, live)
 	if v.state != current && isPaused(kind, live) {
@@ -170,11 +169,21 @@ func judgeState(live *unstructured.Unstructured) verdict {
 		v.pods, _, _ = unstructured.NestedStringMap(live.Object, "spec", "selector", "matchLabels")
 		v.trouble = replicaFailure(live)
 	}
-	if claims[kind] {
-		phase, _, _ := unstructured.NestedString(live.Object, "status", "phase")
-		v.pending = live.GetDeletionTimestamp() == nil && (phase == "" || phase == string(corev1.ClaimPending))
-	}
+	v.pending = claims[kind] && isPending(live)
 	return v
+}
+
+// isObserved reports whether the controller of an object has observed its latest change.
+// An object that says nothing of it counts as observed.
+func isObserved(live *unstructured.Unstructured) bool {
+	observed, ok, _ := unstructured.NestedInt64(live.Object, "status", "observedGeneration")
+	return !ok || observed == live.GetGeneration()
+}
+
+// isPending reports whether a volume claim has no volume yet.
+func isPending(claim *unstructured.Unstructured) bool {
+	phase, _, _ := unstructured.NestedString(claim.Object, "status", "phase")
+	return claim.GetDeletionTimestamp() == nil && (phase == "" || phase == string(corev1.ClaimPending))
 }
 
 // isPaused reports whether an object is a Deployment that is paused: its pods are not

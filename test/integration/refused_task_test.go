@@ -93,7 +93,7 @@ var _ = Describe("A task that is refused", func() {
 			s.OnMissingInput = v1alpha1.MissingInputFail
 			s.Envs = []v1alpha1.EnvVar{{Name: "text", Value: new("too long")}, {Name: "colour", Value: new("red")}}
 		})
-		Expect(end.Message).To(Equal("inputs in spec.envs: give owner; correct text (longer than 3 characters); " +
+		Expect(end.Message).To(Equal("inputs in spec.envs: give owner; correct text (must have at most 3 characters); " +
 			"remove colour, which the app does not ask for; see status.requiredInputs"))
 		t.RecordMessage(end.Reason + ": " + end.Message)
 		Expect(end.Task.Status.InstanceName).To(Equal("site"), "a task that was refused names its instance")

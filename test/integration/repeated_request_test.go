@@ -35,14 +35,14 @@ spec:
 
 var _ = Describe("A task that repeats a request over a failed instance", func() {
 	// again creates the task twice: it fails first, and succeeds when the obstacle is gone.
-	again := func(ctx context.Context, t *fixture.Tenant, reason string, clear func(), action v1alpha1.Action, app string, change ...fixture.Change) {
+	again := func(ctx context.Context, t *fixture.Tenant, reason string, makeWay func(), action v1alpha1.Action, app string, change ...fixture.Change) {
 		GinkgoHelper()
 		operations := func() int { return len(t.Instance(ctx, app).Status.History) }
 		t.Fail(ctx, reason, action, app, change...)
 		before := operations()
 		t.Fail(ctx, reason, action, app, change...)
 		Expect(operations()).To(BeNumerically(">", before), "the request is carried out, not answered with the failure before")
-		clear()
+		makeWay()
 		t.Succeed(ctx, action, app, change...)
 	}
 	deleting := func(ctx context.Context, t *fixture.Tenant, object string) func() {
