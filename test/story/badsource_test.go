@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -173,6 +174,12 @@ var _ = Describe("A source whose apps are bad", Ordered, func() {
 		index = append(index, fixture.Offer{Name: "unversioned", Version: "latest", URL: "unversioned.tgz"})
 		repo.Handle("/index.yaml", fixture.Content(bytes.Replace(fixture.IndexOf(index...), []byte("name: no-semver\n    version: 1.0.0"), []byte("name: no-semver\n    version: one"), 1)))
 		source = sourceOf(ctx, ns, "bad", repo.URL, impatient, often)
+		// A template that never ends puts off the first conditions by its processor time.
+		endless := app("endless")
+		Eventually(func(g Gomega) {
+			g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(endless), endless)).To(Succeed())
+			g.Expect(endless.Status.Conditions).NotTo(BeEmpty())
+		}).WithContext(ctx).WithTimeout(time.Minute).Should(Succeed())
 	})
 
 	DescribeTable("is tried again", func(ctx SpecContext, name, why string, want ending) {

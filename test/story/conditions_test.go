@@ -21,13 +21,12 @@ import (
 )
 
 // Whatever a story does, every object that it leaves keeps the contract of status:
-// those that are still being worked on do so at their next rest, which a template that
-// never ends puts off by its processor time.
+// those that are still being worked on do so at their next rest.
 var _ = AfterEach(func(ctx SpecContext) {
 	if CurrentSpecReport().Failed() {
 		return
 	}
-	Eventually(func() []string { return broken(ctx) }).WithContext(ctx).WithTimeout(time.Minute).Should(BeEmpty())
+	Eventually(func() []string { return broken(ctx) }).WithContext(ctx).WithTimeout(20 * time.Second).Should(BeEmpty())
 })
 
 // broken says which objects of the cluster break the contract.
