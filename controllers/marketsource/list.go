@@ -60,6 +60,9 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 		}
 		since = hydrate.Mark{Revision: s.source.Status.Revision, ETag: cmp.Or(last.etag, s.source.Status.ETag)}
 	}
+	if err := s.announce(ctx); err != nil {
+		return err
+	}
 	listing, err := r.ask(ctx, s.source, since)
 	next := last.next(s.source, err)
 	if listing.NotModified {
@@ -81,6 +84,17 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 	}
 	s.listing = &listing
 	return nil
+}
+
+// announce shows that a spec is dealt with that was not before, since the answer of the
+// source may take long.
+func (s *scope) announce(ctx context.Context) error {
+	said := meta.FindStatusCondition(s.source.Status.Conditions, v1alpha1.ConditionReconciling)
+	if s.source.Status.ObservedGeneration == s.source.Generation || said != nil && said.ObservedGeneration == s.source.Generation {
+		return nil
+	}
+	s.keeper.Working("asking the source for its apps")
+	return s.keeper.Save(ctx)
 }
 
 // needsListing reports whether the source must list everything now, whatever was listed
