@@ -288,9 +288,7 @@ func (p *parts) serve(mgr ctrl.Manager, o *options) error {
 func indexes(ctx context.Context, mgr ctrl.Manager) error {
 	indexer := mgr.GetFieldIndexer()
 	return errors.Join(
-		indexer.IndexField(ctx, &v1alpha1.AppInstance{}, catalog.InstancesByApp, func(o client.Object) []string {
-			return []string{catalog.InstanceKey(o.(*v1alpha1.AppInstance))}
-		}),
+		catalog.AddIndexes(ctx, indexer),
 		appinstalltask.AddIndexes(ctx, indexer),
 	)
 }

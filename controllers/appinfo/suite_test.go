@@ -53,9 +53,7 @@ var _ = BeforeSuite(func() {
 	cached, err := cache.New(server.Config, cache.Options{Scheme: server.Scheme, Mapper: server.Mapper})
 	Expect(err).NotTo(HaveOccurred())
 	ctx, stop := context.WithCancel(context.Background())
-	Expect(cached.IndexField(ctx, &v1alpha1.AppInstance{}, catalog.InstancesByApp, func(o client.Object) []string {
-		return []string{catalog.InstanceKey(o.(*v1alpha1.AppInstance))}
-	})).To(Succeed())
+	Expect(catalog.AddIndexes(ctx, cached)).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- cached.Start(ctx) }()
 	DeferCleanup(func() {

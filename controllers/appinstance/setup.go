@@ -28,6 +28,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, changed <-chan event.Gen
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
 		Watches(&v1alpha1.AppInfo{}, handler.EnqueueRequestsFromMapFunc(r.instancesOf),
 			builder.WithPredicates(servedChanged())).
+		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(r.unresolvedOf),
+			builder.WithPredicates(listingChanged())).
 		Watches(&v1alpha1.AppInstance{}, handler.Funcs{UpdateFunc: r.endUnwanted}).
 		Watches(&corev1.Namespace{}, handler.Funcs{UpdateFunc: r.endWith}).
 		WatchesRawSource(source.Channel(changed, &handler.EnqueueRequestForObject{})).
@@ -98,12 +100,34 @@ func sameVersions(a, b []v1alpha1.PublishedVersion) bool {
 	return true
 }
 
+// listingChanged passes a MarketSource when it was specified or read anew: an app that it
+// did not have may be there, or be known not to be there.
+func listingChanged() predicate.Funcs {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok := e.ObjectOld.(*v1alpha1.MarketSource)
+		after, also := e.ObjectNew.(*v1alpha1.MarketSource)
+		return ok && also && (before.Generation != after.Generation ||
+			before.Status.ObservedGeneration != after.Status.ObservedGeneration ||
+			!before.Status.LastSyncTime.Equal(after.Status.LastSyncTime))
+	}}
+}
+
+// unresolvedOf are the instances of a source whose spec is not resolved.
+func (r *Reconciler) unresolvedOf(ctx context.Context, from client.Object) []reconcile.Request {
+	return r.instancesBy(ctx, catalog.UnresolvedBySource, from)
+}
+
 // instancesOf are the instances of an app.
 func (r *Reconciler) instancesOf(ctx context.Context, app client.Object) []reconcile.Request {
+	return r.instancesBy(ctx, catalog.InstancesByApp, app)
+}
+
+// instancesBy are the instances that an index lists for an object.
+func (r *Reconciler) instancesBy(ctx context.Context, index string, object client.Object) []reconcile.Request {
 	var list v1alpha1.AppInstanceList
-	err := r.List(ctx, &list, client.MatchingFields{catalog.InstancesByApp: app.GetNamespace() + "/" + app.GetName()})
+	err := r.List(ctx, &list, client.MatchingFields{index: object.GetNamespace() + "/" + object.GetName()})
 	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Could not list the instances of a changed app", "app", app.GetName())
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list the instances of a changed object", "index", index, "object", object.GetName())
 		return nil
 	}
 	requests := make([]reconcile.Request, 0, len(list.Items))

@@ -95,7 +95,10 @@ func unlisted(source *v1alpha1.MarketSource, ref v1alpha1.AppReference) error {
 		return outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("%s, and cannot be read: %s", none, c.Message))
 	}
 	if st.LastSyncTime == nil || st.ObservedGeneration != source.Generation {
-		why := "waiting for its first sync"
+		why := "waiting for its next sync"
+		if st.LastSyncTime == nil {
+			why = "waiting for its first sync"
+		}
 		if c := meta.FindStatusCondition(st.Conditions, v1alpha1.ConditionReconciling); c != nil {
 			why = c.Message
 		}

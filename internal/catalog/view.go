@@ -9,15 +9,6 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// InstancesByApp is the name of the index of AppInstances by the AppInfo that they
-// use, as InstanceKey writes it.
-const InstancesByApp = "spec.appRef"
-
-// InstanceKey is namespace and name of the AppInfo that an instance uses.
-func InstanceKey(instance *v1alpha1.AppInstance) string {
-	return cmp.Or(instance.Spec.AppRef.Namespace, instance.Namespace) + "/" + instance.Spec.AppRef.AppInfoName()
-}
-
 // Entrance is an entrance as status shows it.
 func Entrance(e hydrate.Entrance) v1alpha1.Entrance {
 	return v1alpha1.Entrance{

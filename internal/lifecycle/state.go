@@ -95,8 +95,19 @@ func ofInstalled(instance *v1alpha1.AppInstance, failed bool) State {
 		return Running
 	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionApplied) && applied(instance):
 		return Unhealthy
+	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionResolved):
+		return Changing
 	}
-	return Changing
+	return unresolved(instance)
+}
+
+// unresolved is the state of an installed instance whose spec waits for something
+// outside, its source say: nothing is being made of it, and what is installed runs on.
+func unresolved(instance *v1alpha1.AppInstance) State {
+	if meta.IsStatusConditionTrue(instance.Status.Conditions, v1alpha1.ConditionReady) {
+		return Running
+	}
+	return Unhealthy
 }
 
 // stalled reports whether the present spec was dealt with, and failed.

@@ -34,6 +34,7 @@ func is(kind string, of metav1.ConditionStatus) metav1.Condition {
 func TestOf(t *testing.T) {
 	const yes, no = metav1.ConditionTrue, metav1.ConditionFalse
 	applied, healthy := is(v1alpha1.ConditionApplied, yes), is(v1alpha1.ConditionHealthy, yes)
+	resolved, ready := is(v1alpha1.ConditionResolved, yes), is(v1alpha1.ConditionReady, yes)
 	stalled := is(v1alpha1.ConditionStalled, yes)
 	installed := func(i *v1alpha1.AppInstance) {
 		i.Status.Revision = 1
@@ -51,11 +52,15 @@ func TestOf(t *testing.T) {
 		{"all is well", instance(installed, applied, healthy), lifecycle.Running},
 		{"objects are not ready", instance(installed, applied), lifecycle.Unhealthy},
 		{"objects will not be ready", instance(installed, applied, is(v1alpha1.ConditionHealthy, no), stalled), lifecycle.Unhealthy},
-		{"the spec was changed", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Generation = 3 }, applied, healthy), lifecycle.Changing},
+		{"the spec was changed", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Generation = 3 }, resolved, applied, healthy), lifecycle.Changing},
+		{"the spec is resolved and not applied", instance(installed, resolved, ready), lifecycle.Changing},
+		{"its app is gone, what is installed runs", instance(installed, ready), lifecycle.Running},
+		{"its app is gone, and objects are not ready", instance(installed, is(v1alpha1.ConditionReady, metav1.ConditionUnknown)), lifecycle.Unhealthy},
+		{"a Secret with values is gone", instance(installed, is(v1alpha1.ConditionResolved, no), ready), lifecycle.Running},
 		{"Helm is at work", instance(func(i *v1alpha1.AppInstance) {
 			installed(i)
 			i.Status.Operation = &v1alpha1.Operation{Type: v1alpha1.OperationUpgrade}
-		}, applied, healthy), lifecycle.Changing},
+		}, resolved, applied, healthy), lifecycle.Changing},
 		{"an upgrade has failed", instance(installed, is(v1alpha1.ConditionApplied, no), stalled), lifecycle.ChangeFailed},
 		{"it is stopped", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Status.Stopped = true }, applied, healthy), lifecycle.Stopped},
 		{"it should go", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Spec.DesiredState = v1alpha1.StateAbsent }, applied), lifecycle.Removing},

@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"context"
+	"net"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -97,7 +98,7 @@ var _ = Describe("A task", func() {
 		t.RecordMessage(message)
 	})
 
-	DescribeTable("stops and resumes an instance whose spec cannot be resolved any more", func(ctx SpecContext, says string, lose func(ctx context.Context, t *fixture.Tenant)) {
+	DescribeTable("stops and resumes an instance whose spec cannot be resolved any more", func(ctx SpecContext, says, condition string, lose func(ctx context.Context, t *fixture.Tenant)) {
 		t := newTenant(ctx)
 		t.Offer(ctx, site("1.0.0"))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "site")
@@ -113,16 +114,25 @@ var _ = Describe("A task", func() {
 		edit(ctx, t, instance, func() { instance.Spec.Version = "2.0.0" })
 		Eventually(func(g Gomega) {
 			g.Expect(t.Client.Get(ctx, client.ObjectKeyFromObject(instance), instance)).To(Succeed())
-			g.Expect(instance.Status.ObservedGeneration).To(Equal(instance.Generation))
-			g.Expect(instance.Status.Conditions).To(ContainElement(And(HaveField("Type", "Stalled"), HaveField("Status", metav1.ConditionTrue))))
+			g.Expect(instance.Status.Conditions).To(ContainElement(And(HaveField("Type", condition), HaveField("Status", metav1.ConditionTrue),
+				HaveField("ObservedGeneration", instance.Generation))))
 		}).WithContext(ctx).Should(Succeed())
 	},
-		Entry("since its source is gone", `there is no source "charts"`, func(ctx context.Context, t *fixture.Tenant) {
+		Entry("since its source is gone", `there is no source "charts"`, v1alpha1.ConditionStalled, func(ctx context.Context, t *fixture.Tenant) {
 			t.Kubectl(ctx, "delete", "marketsource", "charts", "-n", t.Namespace, "--wait")
 		}),
-		Entry("since its app is gone", `has no app "site"`, func(ctx context.Context, t *fixture.Tenant) {
+		Entry("since its app is gone", `has no app "site"`, v1alpha1.ConditionStalled, func(ctx context.Context, t *fixture.Tenant) {
 			edit(ctx, t, t.Source, func() { t.Source.Spec.Exclude = []string{"site"} })
 			Eventually(func() []string { return t.Names(ctx, "appinfos") }).WithContext(ctx).Should(BeEmpty())
+			t.WaitTrue(ctx, t.Instance(ctx, "site"), v1alpha1.ConditionStalled)
+		}),
+		Entry("since its source has not listed its apps", "has not listed its apps yet", v1alpha1.ConditionReconciling, func(ctx context.Context, t *fixture.Tenant) {
+			silent, err := net.Listen("tcp", "127.0.0.1:0")
+			Expect(err).NotTo(HaveOccurred())
+			DeferCleanup(silent.Close)
+			edit(ctx, t, t.Source, func() { t.Source.Spec.Helm.URL = "http://" + silent.Addr().String() })
+			t.Kubectl(ctx, "delete", "appinfo", "charts.site", "-n", t.Namespace, "--wait")
+			t.WaitReconciling(ctx, t.Instance(ctx, "site"), v1alpha1.ReasonWaitingForSource)
 		}),
 	)
 })

@@ -1,0 +1,47 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// Names of the indexes of AppInstances.
+const (
+	// InstancesByApp is by the AppInfo that they use, as InstanceKey writes it.
+	InstancesByApp = "spec.appRef"
+	// UnresolvedBySource is by the source of those whose spec is not resolved, as
+	// SourceKey writes it.
+	UnresolvedBySource = "unresolved.source"
+)
+
+// InstanceKey is namespace and name of the AppInfo that an instance uses.
+func InstanceKey(instance *v1alpha1.AppInstance) string {
+	return cmp.Or(instance.Spec.AppRef.Namespace, instance.Namespace) + "/" + instance.Spec.AppRef.AppInfoName()
+}
+
+// SourceKey is namespace and name of the source that an instance uses.
+func SourceKey(instance *v1alpha1.AppInstance) string {
+	return cmp.Or(instance.Spec.AppRef.Namespace, instance.Namespace) + "/" + instance.Spec.AppRef.Source
+}
+
+// AddIndexes registers the indexes of AppInstances.
+func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	return errors.Join(
+		indexer.IndexField(ctx, &v1alpha1.AppInstance{}, InstancesByApp, func(o client.Object) []string {
+			return []string{InstanceKey(o.(*v1alpha1.AppInstance))}
+		}),
+		indexer.IndexField(ctx, &v1alpha1.AppInstance{}, UnresolvedBySource, func(o client.Object) []string {
+			instance := o.(*v1alpha1.AppInstance)
+			if meta.IsStatusConditionTrue(instance.Status.Conditions, v1alpha1.ConditionResolved) {
+				return nil
+			}
+			return []string{SourceKey(instance)}
+		}),
+	)
+}
