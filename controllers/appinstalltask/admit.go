@@ -161,8 +161,13 @@ const maxInstanceName = 40
 // findApp looks for the app and the version.
 func (r *Reconciler) findApp(ctx context.Context, s *scope, p *findings) error {
 	app, err := r.Catalog.Find(ctx, s.task.Spec.App, s.task.Namespace)
+	if left := s.sourceGraceLeft(err, time.Now()); left > 0 {
+		p.found = append(p.found, finding{err: outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, err), until: fmt.Sprintf(
+			"the task waits for the source for %s from its creation", cmp.Or(s.task.Spec.Deadline, v1alpha1.Duration(sourceGrace.String())))})
+		return nil
+	}
 	if err != nil {
-		return p.take(s.awaitSource(err, time.Now()))
+		return p.take(err)
 	}
 	s.app = app
 	if s.task.Spec.Action == v1alpha1.ActionAdopt && s.task.Spec.Version == "" {
@@ -176,18 +181,13 @@ func (r *Reconciler) findApp(ctx context.Context, s *scope, p *findings) error {
 // apply both at once often create the task first.
 const sourceGrace = 30 * time.Second
 
-// awaitSource waits for a source that does not exist, or is not shared with the namespace:
-// until the deadline of the task, or for a short while after its creation.
-func (s *scope) awaitSource(err error, now time.Time) error {
+// sourceGraceLeft is how long the task still waits for a source that does not exist, or is not
+// shared with the namespace: until its deadline, or for a short while after its creation.
+func (s *scope) sourceGraceLeft(err error, now time.Time) time.Duration {
 	if outcome.Reason(err, "") != v1alpha1.ReasonNotShared {
-		return err
+		return 0
 	}
-	left := s.task.Spec.Deadline.Or(sourceGrace) - now.Sub(s.task.CreationTimestamp.Time)
-	if left <= 0 {
-		return err
-	}
-	return outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, fmt.Errorf(
-		"%w; the task waits for the source for %s from its creation", err, cmp.Or(s.task.Spec.Deadline, v1alpha1.Duration(sourceGrace.String()))))
+	return s.task.Spec.Deadline.Or(sourceGrace) - now.Sub(s.task.CreationTimestamp.Time)
 }
 
 // wantedVersion is a range or an exact version. A clone has that of its origin.

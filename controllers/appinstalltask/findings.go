@@ -26,6 +26,8 @@ type findings struct {
 type finding struct {
 	err    error
 	remedy string
+	// until says how long the task waits for it, if nothing else is in the way for good.
+	until string
 }
 
 func (p *findings) add(err error) {
@@ -152,10 +154,14 @@ func (p *findings) verdict(task *v1alpha1.AppInstallTask) error {
 	for i := range p.found {
 		said = append(said, p.message(i))
 	}
-	all := errors.New(text.Sentences(said, maxMessage))
 	for _, f := range p.found {
 		if outcome.IsStalled(f.err) {
-			return outcome.Stalled(outcome.Reason(f.err, v1alpha1.ReasonInvalidSpec), all)
+			return outcome.Stalled(outcome.Reason(f.err, v1alpha1.ReasonInvalidSpec), errors.New(text.Sentences(said, maxMessage)))
+		}
+	}
+	for _, f := range p.found {
+		if f.until != "" {
+			said = append(said, f.until)
 		}
 	}
 	next, err := remaining(task)
@@ -167,7 +173,7 @@ func (p *findings) verdict(task *v1alpha1.AppInstallTask) error {
 			next = after
 		}
 	}
-	return outcome.Waiting(outcome.Reason(p.found[0].err, v1alpha1.ReasonProgressing), next, all)
+	return outcome.Waiting(outcome.Reason(p.found[0].err, v1alpha1.ReasonProgressing), next, errors.New(text.Sentences(said, maxMessage)))
 }
 
 // judged reports whether an error says what is wrong, rather than that looking

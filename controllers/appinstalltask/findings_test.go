@@ -57,6 +57,30 @@ func TestVerdictCountsWhatItLeavesOut(t *testing.T) {
 	g.Expect(p.verdict(&v1alpha1.AppInstallTask{})).To(MatchError(HaveSuffix("xx; and 6 more")))
 }
 
+func TestVerdictSaysHowLongItWaitsOnlyWhereItDoes(t *testing.T) {
+	missing := finding{
+		err:   outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, errors.New("there is no source")),
+		until: "the task waits for 30s",
+	}
+	for _, c := range []struct {
+		why   string
+		other error
+		says  string
+	}{
+		{"nothing else", nil, "there is no source; the task waits for 30s"},
+		{"something else that is waited for", outcome.Waiting(v1alpha1.ReasonWaitingForInput, 0, errors.New("give a name")),
+			"there is no source; give a name; the task waits for 30s"},
+		{"something that is final", outcome.Stalled(v1alpha1.ReasonTooLong, errors.New("the name is too long")),
+			"there is no source; the name is too long"},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			p := &findings{found: []finding{missing}}
+			p.add(c.other)
+			NewWithT(t).Expect(p.verdict(&v1alpha1.AppInstallTask{})).To(MatchError(c.says))
+		})
+	}
+}
+
 func TestRequiredInputsStayBounded(t *testing.T) {
 	for _, c := range []struct {
 		why                   string
