@@ -69,6 +69,10 @@ func chosenCharts() []plainChart {
 	return sample
 }
 
+// recordTooLarge is what helm says where the record of a release does not fit into a
+// Secret. A task installs such a chart.
+const recordTooLarge = "Too long: may not be more than 1048576 bytes"
+
 var _ = Describe("A chart that people run with helm", func() {
 	if len(chosenCharts()) == 0 {
 		It("is installed by a task as by helm", func() { Skip("left out: MARKET_PLAIN is not set") })
@@ -100,11 +104,14 @@ var _ = Describe("A chart that people run with helm", func() {
 				func(s *v1alpha1.AppInstallTaskSpec) { s.Deadline = "40s" })
 			AddReportEntry("plain", chart.repository+"/"+chart.name+": helm: "+verdict(helmErr, said)+"; task: "+end.Reason+": "+end.Message,
 				ReportEntryVisibilityNever)
-			if helmErr != nil {
+			if helmErr != nil && !strings.Contains(said, recordTooLarge) {
 				Expect(end.Status).To(Equal(metav1.ConditionFalse), "helm: %s", said)
 				return
 			}
 			Expect(end.Status).To(Equal(metav1.ConditionTrue), "%s: %s", end.Reason, end.Message)
+			if helmErr != nil {
+				return
+			}
 			ours, err := helm(ctx, t, "get", "manifest", release)
 			Expect(err).NotTo(HaveOccurred(), ours)
 			Expect(objectNames(ours)).To(Equal(objectNames(manifest)))
