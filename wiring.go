@@ -231,7 +231,7 @@ func repositoryURL(o *options) string {
 // register hands the controllers and servers to the manager.
 func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) error {
 	instances := &appinstance.Reconciler{
-		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinstance"),
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstance"),
 		Catalog: p.catalog, Clients: func(t release.Tenant) release.Client { return p.clients.For(t) }, Monitor: p.monitor, Tenants: p.tenants,
 	}
 	installs, removals := turns.New(o.installs, instances.Wake), turns.New(o.installs, instances.Wake)

@@ -69,7 +69,7 @@ func (b *bench) restart() {
 	monitor := health.NewWatcher(server.Config, server.Mapper, changes)
 	DeferCleanup(monitor.Close)
 	b.reconciler = &appinstance.Reconciler{
-		Client: b.client, Recorder: &events.FakeRecorder{}, Monitor: monitor,
+		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Monitor: monitor,
 		Turns: turns.New(4, func(types.NamespacedName) {}), Removals: turns.New(4, func(types.NamespacedName) {}),
 		Clients: func(t release.Tenant) release.Client { return clients.For(t) },
 		Tenants: &tenant.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},

@@ -1,14 +1,27 @@
 package appinstance
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// describeDenied adds to the error about a missing right what to do about it.
-func (s *scope) describeDenied(err error) error {
+// describeDenied adds to the error about a missing right what to do about it. An account
+// that does not exist lacks every right: it is named instead of the first one.
+func (r *Reconciler) describeDenied(ctx context.Context, s *scope, err error) error {
+	name := types.NamespacedName{Namespace: s.tenant.Namespace, Name: s.tenant.ServiceAccount}
+	if apierrors.IsNotFound(r.Live.Get(ctx, name, &corev1.ServiceAccount{})) {
+		return outcome.Failed(v1alpha1.ReasonServiceAccountMissing, fmt.Errorf(
+			"there is no service account %s in namespace %s: create it and grant it the rights that the app needs, or name another one in spec.serviceAccountName",
+			name.Name, name.Namespace))
+	}
 	const remedy = ": grant the right to the account, or name another one in spec.serviceAccountName"
 	text := err.Error() + remedy
 	if s.instance.Spec.ServiceAccountName == "" {

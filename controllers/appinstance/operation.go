@@ -71,7 +71,7 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operat
 	case errors.Is(cause, errTooLong):
 		err = s.tooLong(ctx, err)
 	}
-	return r.failed(s, err)
+	return r.failed(ctx, s, err)
 }
 
 // observer shows what an operation waits for, and notes what it keeps.
@@ -214,10 +214,11 @@ func (s *scope) abandonReleases(ctx context.Context) error {
 // failed notes a failed operation. What Helm or the API server refused is final,
 // but for the removal of an instance that is being deleted; a plain error is tried
 // again, as an operation of its own.
-func (r *Reconciler) failed(s *scope, err error) error {
+func (r *Reconciler) failed(ctx context.Context, s *scope, err error) error {
 	reason := outcome.Reason(err, "")
 	if reason == v1alpha1.ReasonPermissionDenied {
-		err = s.describeDenied(err)
+		err = r.describeDenied(ctx, s, err)
+		reason = outcome.Reason(err, "")
 	}
 	switch {
 	case reason == "":

@@ -34,6 +34,8 @@ import (
 // Reconciler reconciles AppInstances.
 type Reconciler struct {
 	client.Client
+	// Live reads from the API server what is not cached.
+	Live     client.Reader
 	Recorder events.EventRecorder
 	Catalog  *catalog.Catalog
 	Clients  release.Clients
@@ -81,7 +83,7 @@ type scope struct {
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstances/finalizers,verbs=update
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos;marketsources,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
-// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=impersonate
+// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;impersonate
 
 // Reconcile brings one instance up to date.
 func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstance) (result ctrl.Result, err error) {

@@ -46,7 +46,7 @@ var _ = Describe("An instance that is not installed", func() {
 	},
 		Entry("an account without rights", v1alpha1.ReasonPermissionDenied, "spec.serviceAccountName is unset, and service account",
 			func(s *v1alpha1.AppInstanceSpec) { s.ServiceAccountName = "" }),
-		Entry("an account that does not exist", v1alpha1.ReasonPermissionDenied, "or name another one in spec.serviceAccountName",
+		Entry("an account that does not exist", v1alpha1.ReasonServiceAccountMissing, "there is no service account absent in namespace",
 			func(s *v1alpha1.AppInstanceSpec) { s.ServiceAccountName = "absent" }),
 		Entry("a source that does not exist", v1alpha1.ReasonNotShared, `there is no source "nowhere"`,
 			func(s *v1alpha1.AppInstanceSpec) { s.AppRef.Source = "nowhere" }),
