@@ -30,7 +30,7 @@ func TestReports(t *testing.T) {
 			"i18n/zh-CN/other.yaml":          "a: 1\n", "i18n/OlaresManifest.yaml": "a: 1\n", "i18n/a/b/OlaresManifest.yaml": "a: 1\n",
 		}),
 		Manifest: &hydrate.Manifest{Name: "web", Title: "The web"},
-		Images:   []hydrate.Image{{Name: "docker.io/library/nginx:1", Problem: "no answer"}},
+		Images:   []hydrate.Image{{Reference: "nginx:1", Name: "docker.io/library/nginx:1", Where: []string{"Deployment/web"}, Problem: "no answer"}},
 	}
 	reports, err := hydrate.Reports(d)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -43,7 +43,7 @@ func TestReports(t *testing.T) {
 	g.Expect(string(reports["README.md"])).To(Equal("# Web\n"))
 	g.Expect(string(reports["i18n-zh-CN.yaml"])).To(ContainSubstring("网"))
 	g.Expect(string(reports["app.json"])).To(ContainSubstring(`"Title": "The web"`))
-	g.Expect(string(reports["images.json"])).To(ContainSubstring(`"Problem": "no answer"`))
+	g.Expect(reports["images.json"]).To(MatchJSON(`[{"reference": "nginx:1", "name": "docker.io/library/nginx:1", "where": ["Deployment/web"], "problem": "no answer"}]`))
 }
 
 func TestReportsOfAPlainChart(t *testing.T) {
