@@ -40,10 +40,11 @@ type handler struct {
 //	/{namespace}/{source}/charts/{name}-{version}.tgz
 //	/index.yaml                                   all shared sources
 //	/static-index.yaml, /charts/{name}-{version}.tgz
+//	/charts/index.yaml, /values/{chart}/{version}/values.yaml  what Headlamp asks for
 //	/reports/{digest}/{file}                      cached by clients forever
 //	/healthz, /readyz, /version, /status
 //
-// The third line obeys two headers: X-Market-Source chooses one source, by name
+// The fourth line obeys two headers: X-Market-Source chooses one source, by name
 // or as "<namespace>/<name>", and X-Market-User the namespace in which that name
 // is looked for before the shared sources. Without X-Market-Source these paths
 // speak of all shared sources. Where two of those offer the same version of an
@@ -56,6 +57,7 @@ func Handler(store *Store, options HandlerOptions) http.Handler {
 	h.fixed = map[string]http.HandlerFunc{
 		"/index.yaml":        h.serveJoinedIndex,
 		"/static-index.yaml": h.serveStaticIndex,
+		"/charts/index.yaml": h.serveFlatIndex,
 		"/healthz":           serveHealth,
 		"/readyz":            readiness{store: store, checks: options.Checks}.serve,
 		"/version":           versionPage(options.Version),
@@ -81,6 +83,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.serveStaticChart(w, r, second)
 	case !deep:
 		refuse(w, http.StatusNotFound)
+	case first == "values" && strings.HasSuffix(rest, "/values.yaml"):
+		h.serveValues(w, r, second, strings.TrimSuffix(rest, "/values.yaml"))
 	case first == "reports" && digestForm.MatchString("sha256:"+second):
 		h.serveReport(w, r, second, rest)
 	default:
@@ -158,6 +162,11 @@ func (h *handler) serveArchive(w http.ResponseWriter, r *http.Request, found *re
 }
 
 func (h *handler) serveReport(w http.ResponseWriter, r *http.Request, hex, name string) {
+	h.sendReport(w, r, hex, name, cacheForever)
+}
+
+// sendReport answers with a file of packed reports.
+func (h *handler) sendReport(w http.ResponseWriter, r *http.Request, hex, name string, caching []string) {
 	digest := "sha256:" + hex
 	c, err := h.store.report(digest, name)
 	if err != nil {
@@ -167,7 +176,7 @@ func (h *handler) serveReport(w http.ResponseWriter, r *http.Request, hex, name 
 	header := w.Header()
 	header["Content-Type"] = reportKind(name)
 	header["Content-Security-Policy"] = policyNothing
-	header["Cache-Control"] = cacheForever
+	header["Cache-Control"] = caching
 	header["Vary"] = varyEncoding
 	tag := hex + "-" + name
 	if c.file == nil && len(c.data) >= minPacked && acceptsGzip(r) {

@@ -29,7 +29,8 @@ type view struct {
 	asked      time.Time
 	// owners are sorted; where two offer the same, the first one counts.
 	owners []hydrate.Owner
-	index  func() *page
+	// index has the archives at the paths of their sources, flat beside itself.
+	index, flat func() *page
 }
 
 // current is a view that is not older than the last change.
@@ -49,16 +50,19 @@ func (j *joined) current() *view {
 			next.owners = append(next.owners, owner)
 		}
 	}
-	next.index = sync.OnceValue(func() *page {
-		return newPage(next.generation, indexPage(j.table.of(next.owners...), func(r *record) string {
-			return r.Namespace + "/" + r.Source + "/"
-		}))
-	})
 	if old != nil && old.generation == next.generation && slices.Equal(old.owners, next.owners) {
-		next.index = old.index
+		next.index, next.flat = old.index, old.flat
+	} else {
+		next.index = j.page(next, func(r *record) string { return r.Namespace + "/" + r.Source + "/" + archivePath(r) })
+		next.flat = j.page(next, (*record).fileName)
 	}
 	j.view.Store(next)
 	return next
+}
+
+// page makes an index of a view when it is first asked for.
+func (j *joined) page(of *view, url func(*record) string) func() *page {
+	return sync.OnceValue(func() *page { return newPage(of.generation, indexPage(j.table.of(of.owners...), url)) })
 }
 
 func (j *joined) fresh(v *view) bool {

@@ -74,7 +74,7 @@ func (t *table) index(owner hydrate.Owner) *page {
 	}
 	// A change between the two lines makes the page newer than it says, and it is
 	// made once more.
-	made := newPage(generation, indexPage(t.of(owner), func(*record) string { return "" }))
+	made := newPage(generation, indexPage(t.of(owner), archivePath))
 	p.index.Store(made)
 	return made
 }
@@ -82,8 +82,8 @@ func (t *table) index(owner hydrate.Owner) *page {
 // indexPage writes an index.yaml: apps by name, their versions newest first. Of
 // records with the same app and version only the first owner's is listed. The
 // time of the index is that of its newest entry, so that the same records give
-// the same bytes.
-func indexPage(records []*record, prefix func(*record) string) []byte {
+// the same bytes. The URL of an archive is relative to the index.
+func indexPage(records []*record, url func(*record) string) []byte {
 	slices.SortFunc(records, func(a, b *record) int {
 		return cmp.Or(cmp.Compare(a.App, b.App), newer(a, b), compareOwners(a.owner(), b.owner()))
 	})
@@ -102,7 +102,7 @@ func indexPage(records []*record, prefix func(*record) string) []byte {
 			fmt.Fprintf(&page, "  %s:\n", strconv.Quote(app))
 		}
 		page.Write(r.entry)
-		fmt.Fprintf(&page, "    urls:\n    - %s\n", strconv.Quote(prefix(r)+"charts/"+r.fileName()))
+		fmt.Fprintf(&page, "    urls:\n    - %s\n", strconv.Quote(url(r)))
 		if r.Created.After(generated) {
 			generated = r.Created
 		}
@@ -110,6 +110,9 @@ func indexPage(records []*record, prefix func(*record) string) []byte {
 	fmt.Fprintf(&page, "generated: %q\n", generated.Format(time.RFC3339))
 	return page.Bytes()
 }
+
+// archivePath is where the archive of a record is below the path of its source.
+func archivePath(r *record) string { return "charts/" + r.fileName() }
 
 // indexEntry is the entry of a record, indented as the index has it, without the
 // URL, which depends on the index. Helm writes digests in hex alone.
