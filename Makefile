@@ -11,10 +11,12 @@ SHELL := /bin/bash
 BIN := .local/bin
 SOURCES := $(shell find . -name '*.go' -not -path './.local/*' -not -path './hack/tools/*' -not -path './hack/localcluster/*' 2>/dev/null)
 # The modules of this repository, each with dependencies of its own.
-MODULES := . hack/localcluster hack/tools hack/tools/lint hack/tools/helm3 hack/tools/helm4 hack/tools/argohealth
+MODULES := . hack/localcluster hack/tools hack/tools/lint hack/tools/helm3 hack/tools/helm4 hack/tools/argohealth hack/tools/sbom
 
-# The version of the chart, and the commit it is built from.
-VERSION ?= $(shell sed -n 's/^appVersion: //p' charts/appmarket/Chart.yaml)$(addprefix -,$(shell git describe --always --dirty --exclude='*' 2>/dev/null))
+# The version that builds and images get, and the commit that they are built from.
+VERSION ?= $(shell hack/version.sh)
+REVISION ?= $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
+CREATED ?= $(or $(shell git log -1 --format=%cI 2>/dev/null),1970-01-01T00:00:00Z)
 
 KUBERNETES := 1.36.3
 STAMP := k8s.io/component-base/version
@@ -148,8 +150,12 @@ fuzz: ## Run every fuzz target for a while: FUZZTIME=1m.
 .PHONY: build
 build: bin/appmarket ## Build the operator.
 
+# Static, so that the program starts in an image without libraries; stripped, and without paths of this machine, so that
+# every machine makes the same bytes.
+GOBUILD = CGO_ENABLED=0 go build -trimpath -ldflags="-s -w $(if $(1),-X main.buildVersion=$(1))"
+
 bin/appmarket: $(SOURCES) go.mod go.sum
-	go build -ldflags="-X main.buildVersion=$(VERSION)" -o $@ .
+	$(call GOBUILD,$(VERSION)) -o $@ .
 
 bin/samplemarket: $(SOURCES) go.mod go.sum
 	go build -o $@ ./hack/samplemarket
@@ -173,12 +179,46 @@ $(BIN)/localcluster: $(filter-out %_test.go,$(wildcard hack/localcluster/*.go)) 
 	wait $$build
 	@mv $@.new $@
 
+##@ Ship
+
+# The platforms of images, and the sizes that they may have: of a program in MB, of an image, compressed, in MiB.
+comma := ,
+PLATFORMS ?= linux/amd64 linux/arm64
+ARCHITECTURES = $(notdir $(subst $(comma), ,$(PLATFORMS)))
+MAX_PROGRAM_MB := 75
+MAX_IMAGE_MIB := 25
+
+.PHONY: image
+image: $(foreach a,$(ARCHITECTURES),dist/appmarket-linux-$(a) dist/sbom-linux-$(a).cdx.json) ## Build the image: dist/image. PUSH=registry/name[:tag] also pushes it, VERSION=, PLATFORMS=linux/amd64 narrow it.
+	go run ./hack/image build --output dist/image --version "$(VERSION)" --revision "$(REVISION)" --created "$(CREATED)" \
+	  --max-mib $(MAX_IMAGE_MIB) $(foreach a,$(ARCHITECTURES),--sbom linux/$(a)=dist/sbom-linux-$(a).cdx.json) \
+	  $(foreach a,$(ARCHITECTURES),linux/$(a)=dist/appmarket-linux-$(a))
+	$(if $(PUSH),go run ./hack/image push dist/image "$(PUSH)")
+
+# The version is in the program, so it is linked again when the commit changes.
+dist/appmarket-linux-%: FORCE
+	@mkdir -p dist
+	GOOS=linux GOARCH=$* $(call GOBUILD,$(VERSION)) -o $@ .
+	@size=$$(stat -c %s $@); awk "BEGIN {printf \"%s %.1f MB\n\", \"$@\", $$size/1e6; exit $$size > $(MAX_PROGRAM_MB)e6}" || \
+	  { echo "$@ is larger than $(MAX_PROGRAM_MB) MB" >&2; exit 1; }
+
+dist/sbom-linux-%.cdx.json: dist/appmarket-linux-% $(BIN)/cyclonedx-gomod
+	@$(BIN)/cyclonedx-gomod bin -json -licenses -std -noserial -notimestamp -version "v$(VERSION)" -output $@ $< \
+	  2>$@.log || { cat $@.log >&2; exit 1; }
+	@rm -f $@.log
+
+.PHONY: FORCE
+FORCE:
+
 # Tools: each from the module that pins it.
 $(BIN)/controller-gen: hack/tools/go.sum
 	go -C hack/tools build -o $(CURDIR)/$@ sigs.k8s.io/controller-tools/cmd/controller-gen
 
 $(BIN)/crd-ref-docs: hack/tools/go.sum
 	go -C hack/tools build -o $(CURDIR)/$@ github.com/elastic/crd-ref-docs
+
+$(BIN)/cyclonedx-gomod: hack/tools/sbom/go.sum
+	go -C hack/tools/sbom build -ldflags="-s -w" -o $(CURDIR)/$@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
 $(BIN)/ginkgo: go.mod
 	go build -o $(CURDIR)/$@ github.com/onsi/ginkgo/v2/ginkgo
@@ -200,4 +240,4 @@ helm: $(BIN)/helm3 $(BIN)/helm4 ## Build the helm clients that tests use.
 
 .PHONY: clean
 clean: down ## Stop everything and remove what was built.
-	rm -rf bin .local
+	rm -rf bin dist .local

@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"crypto/x509"
+	"debug/elf"
 	"encoding/pem"
 	"io"
 	"log"
@@ -15,28 +16,49 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 	. "github.com/onsi/gomega"
 )
 
-// built builds an image of two programs and returns its index.
+// programPath is the path of the operator in its image.
+const programPath = "usr/local/bin/appmarket"
+
+// built builds an image of two programs, with SBOMs, and returns its index.
 func built(t *testing.T, folder string, flags ...string) v1.ImageIndex {
 	t.Helper()
 	g := NewWithT(t)
-	args := []string{"build", "--output", folder, "--version", "1.2.3", "--revision", "abc", "--created", "2026-01-02T03:04:05+01:00"}
-	args = append(args, flags...)
-	for _, platform := range []string{"linux/amd64", "linux/arm64"} {
-		file := filepath.Join(t.TempDir(), "program")
-		g.Expect(os.WriteFile(file, []byte("program of "+platform), 0o600)).To(Succeed())
-		args = append(args, platform+"="+file)
+	args := []string{
+		"build", "--output", folder, "--version", "1.2.3", "--revision", "abc",
+		"--created", "2026-01-02T03:04:05+01:00", "--license", "../../LICENSE",
 	}
-	g.Expect(run(t.Context(), args)).To(Succeed())
-	index, err := layout.ImageIndexFromPath(folder)
+	args = append(args, flags...)
+	var programs []string
+	for _, platform := range []string{"linux/amd64", "linux/arm64"} {
+		args = append(args, "--sbom", platform+"="+written(t, `{"bomFormat":"CycloneDX","of":"`+platform+`"}`))
+		programs = append(programs, platform+"="+written(t, programFor(t, platform)))
+	}
+	g.Expect(run(t.Context(), append(args, programs...))).To(Succeed())
+	indexes, artifacts, err := readLayout(folder)
 	g.Expect(err).NotTo(HaveOccurred())
-	return index
+	g.Expect(indexes).To(HaveLen(1))
+	g.Expect(artifacts).To(HaveLen(2))
+	return indexes[0].index
+}
+
+// programFor returns a program for a platform of linux.
+func programFor(t *testing.T, platform string) string {
+	t.Helper()
+	return elfProgram(t, machines[strings.TrimPrefix(platform, "linux/")], elf.PT_LOAD, "program for "+platform)
+}
+
+// written writes a text to a file and returns its name.
+func written(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "file")
+	NewWithT(t).Expect(os.WriteFile(file, []byte(text), 0o600)).To(Succeed())
+	return file
 }
 
 func digestOf(t *testing.T, index v1.ImageIndex) string {
@@ -75,8 +97,9 @@ func TestImageHasWhatTheOperatorNeeds(t *testing.T) {
 		g.Expect(config.Platform().String()).To(Equal(one.Platform.String()))
 
 		files := filesOf(t, image)
-		g.Expect(string(files[programPath])).To(Equal("program of " + one.Platform.String()))
+		g.Expect(string(files[programPath])).To(Equal(programFor(t, one.Platform.String())))
 		g.Expect(files).To(HaveKey("tmp"))
+		g.Expect(string(files[licensePath])).To(ContainSubstring("Apache License"))
 		g.Expect(string(files["etc/passwd"])).To(ContainSubstring("nonroot:x:65532:65532:"))
 		count := 0
 		for block, rest := pem.Decode(files[certificatesPath]); block != nil; block, rest = pem.Decode(rest) {
@@ -107,37 +130,104 @@ func filesOf(t *testing.T, image v1.Image) map[string][]byte {
 	}
 }
 
+// newRegistry starts a registry and returns its host and port.
+func newRegistry(t *testing.T, options ...registry.Option) string {
+	t.Helper()
+	options = append(options, registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(registry.New(options...))
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
 func TestPushPushesTheSameBytes(t *testing.T) {
 	g := NewWithT(t)
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	t.Cleanup(server.Close)
 	folder := t.TempDir()
 	want := digestOf(t, built(t, folder))
+	for given, tag := range map[string]string{"/appmarket:edge": "edge", "/appmarket": "1.2.3"} {
+		host := newRegistry(t)
+		g.Expect(run(t.Context(), []string{"push", folder, host + given})).To(Succeed())
+		ref, err := name.NewTag(host + "/appmarket:" + tag)
+		g.Expect(err).NotTo(HaveOccurred())
+		pushed, err := remote.Index(ref)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(digestOf(t, pushed)).To(Equal(want))
+		g.Expect(validate.Index(pushed)).To(Succeed(), "every blob was pushed")
+		tags, err := remote.List(ref.Context())
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(tags).To(ContainElement(tag))
+		g.Expect(tags).NotTo(ContainElement("latest"))
+	}
+}
 
-	reference := strings.TrimPrefix(server.URL, "http://") + "/appmarket:1.2.3"
-	g.Expect(run(t.Context(), []string{"push", folder, reference})).To(Succeed())
-	ref, err := name.ParseReference(reference)
-	g.Expect(err).NotTo(HaveOccurred())
-	pushed, err := remote.Index(ref)
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(digestOf(t, pushed)).To(Equal(want))
-	g.Expect(validate.Index(pushed)).To(Succeed(), "every blob was pushed")
+func TestSBOMsAreReferrersOfTheImages(t *testing.T) {
+	for support, options := range map[string][]registry.Option{
+		"with the referrers API": {registry.WithReferrersSupport(true)},
+		"with the fallback tag":  nil,
+	} {
+		t.Run(support, func(t *testing.T) {
+			g := NewWithT(t)
+			folder := t.TempDir()
+			index := built(t, folder)
+			target := newRegistry(t, options...) + "/appmarket"
+			g.Expect(run(t.Context(), []string{"push", folder, target})).To(Succeed())
+			repository, err := name.NewRepository(target)
+			g.Expect(err).NotTo(HaveOccurred())
+			manifest, err := index.IndexManifest()
+			g.Expect(err).NotTo(HaveOccurred())
+			for _, each := range manifest.Manifests {
+				referrers, err := remote.Referrers(repository.Digest(each.Digest.String()))
+				g.Expect(err).NotTo(HaveOccurred())
+				found, err := referrers.IndexManifest()
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(found.Manifests).To(HaveLen(1))
+				g.Expect(found.Manifests[0].ArtifactType).To(Equal(string(cycloneDX)))
+				artifact, err := remote.Image(repository.Digest(found.Manifests[0].Digest.String()))
+				g.Expect(err).NotTo(HaveOccurred())
+				layers, err := artifact.Layers()
+				g.Expect(err).NotTo(HaveOccurred())
+				text, err := layers[0].Compressed()
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(io.ReadAll(text)).To(ContainSubstring(each.Platform.String()))
+			}
+		})
+	}
+}
+
+func TestPushRefusesAFolderWithoutAnImage(t *testing.T) {
+	g := NewWithT(t)
+	folder := t.TempDir()
+	g.Expect(run(t.Context(), []string{"push", folder, "127.0.0.1:1/x"})).To(MatchError(ContainSubstring("read " + folder)))
+	g.Expect(writeLayout(folder, nil, nil)).To(Succeed())
+	g.Expect(run(t.Context(), []string{"push", folder, "127.0.0.1:1/x"})).To(MatchError(ContainSubstring("holds no image")))
 }
 
 func TestBuildRefusesWhatItCannotUse(t *testing.T) {
+	program := written(t, programFor(t, "linux/amd64"))
 	for name, c := range map[string]struct{ args, want string }{
 		"no program":         {"--created 2026-01-02T03:04:05Z", "no program is given"},
 		"no time":            {"linux/amd64=x", "read --created"},
-		"no platform":        {"--created 2026-01-02T03:04:05Z program", `"program" is not PLATFORM=PROGRAM`},
-		"a missing program":  {"--created 2026-01-02T03:04:05Z linux/amd64=/nosuch/program", "no such file"},
+		"no platform":        {"--created 2026-01-02T03:04:05Z program", `"program" is not PLATFORM=FILE`},
+		"a script":           {"--created 2026-01-02T03:04:05Z --license main.go linux/amd64=../dev.sh", "program ../dev.sh for linux/amd64"},
+		"a missing license":  {"--created 2026-01-02T03:04:05Z --license /nosuch/license linux/amd64=main.go", "read license"},
+		"a strange SBOM":     {"--created 2026-01-02T03:04:05Z --license main.go --sbom linux/arm64=main.go linux/amd64=PROGRAM64", "no program for linux/arm64"},
+		"a missing program":  {"--created 2026-01-02T03:04:05Z --license main.go linux/amd64=/nosuch/program", "no such file"},
 		"a strange platform": {"--created 2026-01-02T03:04:05Z a/b/c/d=x", `read platform "a/b/c/d"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			output := filepath.Join(t.TempDir(), "image")
-			err := run(t.Context(), append([]string{"build", "--output", output}, strings.Fields(c.args)...))
+			args := strings.ReplaceAll(c.args, "PROGRAM64", program)
+			err := run(t.Context(), append([]string{"build", "--output", output}, strings.Fields(args)...))
 			g.Expect(err).To(MatchError(ContainSubstring(c.want)))
 			g.Expect(output).NotTo(BeADirectory())
 		})
 	}
+}
+
+func TestBuildRefusesAnImageThatIsTooLarge(t *testing.T) {
+	g := NewWithT(t)
+	program := "linux/amd64=" + written(t, programFor(t, "linux/amd64"))
+	args := []string{"build", "--output", t.TempDir(), "--created", "2026-01-02T03:04:05Z", "--license", "../../LICENSE", "--max-mib"}
+	g.Expect(run(t.Context(), append(args, "1", program))).To(Succeed())
+	g.Expect(run(t.Context(), append(args, "0.001", program))).To(MatchError(ContainSubstring("more than the 0.0 MiB of --max-mib")))
 }

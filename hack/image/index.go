@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"os"
+	"io"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -11,19 +11,25 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// release is what the image says of the operator in it.
+// release describes the program in an image.
 type release struct {
-	version  string
-	revision string
-	created  time.Time
+	title       string
+	description string
+	// programPath is the path of the program in the image, without the first slash.
+	programPath string
+	version     string
+	revision    string
+	created     time.Time
+	// env is added to the environment of the program.
+	env []string
 }
 
-// labels are the labels of an image, and its annotations; see the OCI image
-// specification.
+// labels returns the labels of an image, which are also its annotations. The OCI
+// image specification defines them.
 func (r release) labels() map[string]string {
 	return map[string]string{
-		"org.opencontainers.image.title":       "appmarket",
-		"org.opencontainers.image.description": "An app market for Kubernetes, as an operator.",
+		"org.opencontainers.image.title":       r.title,
+		"org.opencontainers.image.description": r.description,
 		"org.opencontainers.image.source":      "https://github.com/appmarket/operator",
 		"org.opencontainers.image.licenses":    "Apache-2.0",
 		"org.opencontainers.image.version":     r.version,
@@ -32,50 +38,40 @@ func (r release) labels() map[string]string {
 	}
 }
 
-// program is a build of the operator.
-type program struct {
-	platform *v1.Platform
-	file     string
-}
-
-// indexOf returns an index with an image of each program.
-func indexOf(of release, programs []program) (v1.ImageIndex, error) {
-	base, err := baseLayer()
-	if err != nil {
-		return nil, err
-	}
+// newIndex returns an index with an image for each program.
+func newIndex(r release, base v1.Layer, programs []platformFile) (v1.ImageIndex, error) {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, p := range programs {
-		image, err := imageOf(of, base, p)
+		program, err := readProgram(p)
+		if err != nil {
+			return nil, err
+		}
+		layer, err := programLayer(r.programPath, program)
+		if err != nil {
+			return nil, err
+		}
+		image, err := newImage(r, p.platform, base, layer)
 		if err != nil {
 			return nil, fmt.Errorf("make image of %s: %w", p.file, err)
 		}
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: p.platform}})
 	}
-	return mutate.Annotations(index, of.labels()).(v1.ImageIndex), nil
+	return mutate.Annotations(index, r.labels()).(v1.ImageIndex), nil
 }
 
-// imageOf returns the image of one program.
-func imageOf(of release, base v1.Layer, p program) (v1.Image, error) {
-	text, err := os.ReadFile(p.file)
-	if err != nil {
-		return nil, err
-	}
-	top, err := programLayer(text)
-	if err != nil {
-		return nil, err
-	}
-	created := v1.Time{Time: of.created}
+// newImage returns the image for one platform.
+func newImage(r release, platform *v1.Platform, base, program v1.Layer) (v1.Image, error) {
+	created := v1.Time{Time: r.created}
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	image, err = mutate.ConfigFile(image, &v1.ConfigFile{
-		OS: p.platform.OS, Architecture: p.platform.Architecture, Variant: p.platform.Variant, Created: created,
+	image, err := mutate.ConfigFile(image, &v1.ConfigFile{
+		OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant, Created: created,
 		RootFS: v1.RootFS{Type: "layers"},
 		Config: v1.Config{
 			User:       fmt.Sprintf("%d:%d", user, user),
 			WorkingDir: "/",
-			Entrypoint: []string{"/" + programPath},
-			Env:        []string{"PATH=/usr/local/bin"},
-			Labels:     of.labels(),
+			Entrypoint: []string{"/" + r.programPath},
+			Env:        append([]string{"PATH=/usr/local/bin"}, r.env...),
+			Labels:     r.labels(),
 		},
 	})
 	if err != nil {
@@ -83,9 +79,51 @@ func imageOf(of release, base v1.Layer, p program) (v1.Image, error) {
 	}
 	image, err = mutate.Append(image,
 		mutate.Addendum{Layer: base, History: v1.History{Created: created, CreatedBy: "base"}},
-		mutate.Addendum{Layer: top, History: v1.History{Created: created, CreatedBy: "program"}})
+		mutate.Addendum{Layer: program, History: v1.History{Created: created, CreatedBy: "program"}})
 	if err != nil {
 		return nil, err
 	}
-	return mutate.Annotations(image, of.labels()).(v1.Image), nil
+	return mutate.Annotations(image, r.labels()).(v1.Image), nil
+}
+
+// report prints the digest of an index and the compressed size of each image. It
+// returns an error if an image is larger than a limit in MiB, unless the limit is 0.
+func report(out io.Writer, index v1.ImageIndex, limit float64) error {
+	digest, err := index.Digest()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "digest", digest)
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return err
+	}
+	for _, each := range manifest.Manifests {
+		image, err := index.Image(each.Digest)
+		if err != nil {
+			return err
+		}
+		size, err := compressedSize(image)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s %.1f MiB compressed\n", each.Platform, size)
+		if limit > 0 && size > limit {
+			return fmt.Errorf("image for %s has %.1f MiB compressed, more than the %.1f MiB of --max-mib", each.Platform, size, limit)
+		}
+	}
+	return nil
+}
+
+// compressedSize returns the size of the layers of an image in a registry, in MiB.
+func compressedSize(image v1.Image) (float64, error) {
+	manifest, err := image.Manifest()
+	if err != nil {
+		return 0, err
+	}
+	var size int64
+	for _, layer := range manifest.Layers {
+		size += layer.Size
+	}
+	return float64(size) / (1 << 20), nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"os"
 	"path"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -16,11 +17,11 @@ import (
 )
 
 const (
-	// programPath is where the operator is in the image.
-	programPath = "usr/local/bin/appmarket"
-	// certificatesPath is where Go looks for root certificates first.
+	// certificatesPath is the first path at which Go looks for root certificates.
 	certificatesPath = "etc/ssl/certs/ca-certificates.crt"
-	// user is the id of the user and the group that the operator runs as.
+	// licensePath is where scanners of images look for licenses.
+	licensePath = "licenses/LICENSE"
+	// user is the ID of the user and the group that programs run as.
 	user = 65532
 )
 
@@ -31,9 +32,14 @@ type file struct {
 	data []byte
 }
 
-// baseLayer returns the layer below the program.
-func baseLayer() (v1.Layer, error) {
-	return layerOf([]file{
+// baseLayer returns the layer below the program: root certificates, the user, a folder
+// for temporary files, and the license from a file.
+func baseLayer(license string) (v1.Layer, error) {
+	text, err := os.ReadFile(license)
+	if err != nil {
+		return nil, fmt.Errorf("read license: %w", err)
+	}
+	return newLayer([]file{
 		{name: "etc/", mode: 0o755},
 		{name: "etc/group", mode: 0o644, data: fmt.Appendf(nil, "root:x:0:\nnonroot:x:%d:\n", user)},
 		{name: "etc/nsswitch.conf", mode: 0o644, data: []byte("hosts: files dns\n")},
@@ -42,12 +48,15 @@ func baseLayer() (v1.Layer, error) {
 		{name: "etc/ssl/", mode: 0o755},
 		{name: "etc/ssl/certs/", mode: 0o755},
 		{name: certificatesPath, mode: 0o644, data: rootCertificates()},
+		{name: "licenses/", mode: 0o755},
+		{name: licensePath, mode: 0o644, data: text},
 		{name: "tmp/", mode: 0o1777},
 	})
 }
 
-// rootCertificates returns those that Mozilla trusts, of the version in go.mod. Those
-// that it trusts only in part are left out: a file of certificates cannot say so.
+// rootCertificates returns the certificates that Mozilla trusts, of the version in
+// go.mod. Certificates with constraints are left out, because a file of certificates
+// cannot express them.
 func rootCertificates() []byte {
 	var all bytes.Buffer
 	for root := range bundle.Roots() {
@@ -59,18 +68,18 @@ func rootCertificates() []byte {
 	return all.Bytes()
 }
 
-// programLayer returns the layer of the operator's program.
-func programLayer(program []byte) (v1.Layer, error) {
-	files := []file{{name: programPath, mode: 0o755, data: program}}
-	for folder := path.Dir(programPath); folder != "."; folder = path.Dir(folder) {
+// programLayer returns a layer with a program.
+func programLayer(name string, program []byte) (v1.Layer, error) {
+	files := []file{{name: name, mode: 0o755, data: program}}
+	for folder := path.Dir(name); folder != "."; folder = path.Dir(folder) {
 		files = append([]file{{name: folder + "/", mode: 0o755}}, files...)
 	}
-	return layerOf(files)
+	return newLayer(files)
 }
 
-// layerOf returns a layer that depends on nothing but its files: they belong to root
-// and have no times.
-func layerOf(files []file) (v1.Layer, error) {
+// newLayer returns a layer of files that belong to root and have no times, so that the
+// same files give the same digest.
+func newLayer(files []file) (v1.Layer, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
 	for _, f := range files {

@@ -1,8 +1,7 @@
-// Command image makes the container image of the operator without a container engine,
-// and pushes it:
+// Command image makes container images without a container engine, and pushes them:
 //
 //	image build --output dist/image --version 0.1.0 --revision COMMIT --created TIME \
-//	    linux/amd64=dist/appmarket-linux-amd64 linux/arm64=dist/appmarket-linux-arm64
+//	    --sbom linux/amd64=dist/sbom-linux-amd64.cdx.json linux/amd64=dist/appmarket-linux-amd64
 //	image push dist/image registry.example/appmarket:0.1.0
 //
 // The image is written as an OCI image layout. The same programs, flags, and modules
@@ -19,11 +18,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
 func main() {
@@ -40,20 +35,29 @@ func run(ctx context.Context, args []string) error {
 	case len(args) > 0 && args[0] == "build":
 		return build(args[1:])
 	case len(args) == 3 && args[0] == "push":
-		return push(ctx, args[1], args[2])
+		return pushLayout(ctx, args[1], args[2])
 	}
-	return errors.New("use: image build [flags] PLATFORM=PROGRAM... | image push LAYOUT REFERENCE")
+	return errors.New("usage: image build [flags] PLATFORM=PROGRAM... | image push LAYOUT REFERENCE")
 }
 
-// build writes the image to a folder and prints its digest and sizes.
+// build writes the image of the operator to a folder and prints its digest and sizes.
 func build(args []string) error {
-	var output, created string
-	release := release{}
+	var output, created, license string
+	var limit float64
+	var sboms platformFiles
+	r := release{
+		title:       "appmarket",
+		description: "An app market for Kubernetes, as an operator.",
+		programPath: "usr/local/bin/appmarket",
+	}
 	f := flag.NewFlagSet("image build", flag.ContinueOnError)
-	f.StringVar(&output, "output", "dist/image", "Folder that the OCI image layout is written to; what it holds is replaced.")
-	f.StringVar(&release.version, "version", "", "Version of the operator.")
-	f.StringVar(&release.revision, "revision", "", "Commit that the programs are built from.")
+	f.StringVar(&output, "output", "dist/image", "Folder that the OCI image layout is written to. Its content is replaced.")
+	f.StringVar(&r.version, "version", "", "Version of the operator. Also the name of the image in the layout.")
+	f.StringVar(&r.revision, "revision", "", "Commit that the programs are built from.")
 	f.StringVar(&created, "created", "", "Time of the commit, as 2006-01-02T15:04:05Z.")
+	f.StringVar(&license, "license", "LICENSE", "File with the license of the operator.")
+	f.Float64Var(&limit, "max-mib", 0, "Size that no image may exceed, compressed, in MiB. 0 means no limit.")
+	f.Var(&sboms, "sbom", "CycloneDX file of the program for a platform, as linux/amd64=FILE. May be repeated.")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -61,96 +65,62 @@ func build(args []string) error {
 	if err != nil {
 		return fmt.Errorf("read --created: %w", err)
 	}
-	release.created = when.UTC()
-
-	var programs []program
+	r.created = when.UTC()
+	var programs platformFiles
 	for _, arg := range f.Args() {
-		platform, file, ok := strings.Cut(arg, "=")
-		if !ok {
-			return fmt.Errorf("%q is not PLATFORM=PROGRAM", arg)
+		if err := programs.Set(arg); err != nil {
+			return err
 		}
-		parsed, err := v1.ParsePlatform(platform)
-		if err != nil {
-			return fmt.Errorf("read platform %q: %w", platform, err)
-		}
-		programs = append(programs, program{platform: parsed, file: file})
 	}
 	if len(programs) == 0 {
 		return errors.New("no program is given; add PLATFORM=PROGRAM")
 	}
-	index, err := indexOf(release, programs)
+	base, err := baseLayer(license)
 	if err != nil {
 		return err
 	}
-	return write(index, output)
+	index, err := newIndex(r, base, programs)
+	if err != nil {
+		return err
+	}
+	artifacts, err := newSBOMs(index, sboms)
+	if err != nil {
+		return err
+	}
+	if err := writeLayout(output, []namedIndex{{name: r.version, index: index}}, artifacts); err != nil {
+		return err
+	}
+	return report(os.Stdout, index, limit)
 }
 
-// write replaces the folder by the layout of an index.
-func write(index v1.ImageIndex, folder string) error {
-	if err := os.RemoveAll(folder); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return err
-	}
-	if _, err := layout.Write(folder, index); err != nil {
-		return fmt.Errorf("write %s: %w", folder, err)
-	}
-	digest, err := index.Digest()
-	if err != nil {
-		return err
-	}
-	fmt.Println("digest", digest)
-	manifest, err := index.IndexManifest()
-	if err != nil {
-		return err
-	}
-	for _, one := range manifest.Manifests {
-		image, err := index.Image(one.Digest)
-		if err != nil {
-			return err
-		}
-		size, err := sizeOf(image)
-		if err != nil {
-			return err
-		}
-		fmt.Printf("%s %.1f MiB\n", one.Platform, float64(size)/(1<<20))
-	}
-	return nil
+// platformFile is a file for a platform.
+type platformFile struct {
+	platform *v1.Platform
+	file     string
 }
 
-// sizeOf returns how many bytes the layers of an image have in a registry.
-func sizeOf(image v1.Image) (int64, error) {
-	manifest, err := image.Manifest()
-	if err != nil {
-		return 0, err
+// platformFiles is a flag of the form linux/amd64=FILE that may be repeated.
+type platformFiles []platformFile
+
+// String returns the platforms.
+func (p *platformFiles) String() string {
+	var names []string
+	for _, each := range *p {
+		names = append(names, each.platform.String())
 	}
-	var size int64
-	for _, one := range manifest.Layers {
-		size += one.Size
-	}
-	return size, nil
+	return strings.Join(names, ",")
 }
 
-// push pushes an image as it is in its folder, with the credentials that docker login
-// keeps, and prints its reference with the digest.
-func push(ctx context.Context, folder, reference string) error {
-	index, err := layout.ImageIndexFromPath(folder)
+// Set adds a file.
+func (p *platformFiles) Set(text string) error {
+	platform, file, ok := strings.Cut(text, "=")
+	if !ok {
+		return fmt.Errorf("%q is not PLATFORM=FILE", text)
+	}
+	parsed, err := v1.ParsePlatform(platform)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", folder, err)
+		return fmt.Errorf("read platform %q: %w", platform, err)
 	}
-	ref, err := name.ParseReference(reference)
-	if err != nil {
-		return err
-	}
-	options := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
-	if err := remote.WriteIndex(ref, index, options...); err != nil {
-		return fmt.Errorf("push %s: %w", ref, err)
-	}
-	digest, err := index.Digest()
-	if err != nil {
-		return err
-	}
-	fmt.Println(ref.Context().Digest(digest.String()))
+	*p = append(*p, platformFile{platform: parsed, file: file})
 	return nil
 }
