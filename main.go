@@ -6,12 +6,10 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -110,27 +108,6 @@ func parse(args []string) (*options, error) {
 		return nil, fmt.Errorf("unexpected argument %q; see --help", f.Arg(0))
 	}
 	return o, nil
-}
-
-// buildVersion is the version that the Makefile gives the build.
-var buildVersion string
-
-// version is that of the release, or otherwise that of the commit as Go records it.
-func version() string {
-	if buildVersion != "" {
-		return buildVersion
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	revision := ""
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			revision = s.Value
-		}
-	}
-	return cmp.Or(strings.TrimPrefix(info.Main.Version, "(devel)"), revision, "devel")
 }
 
 // list is a flag of values separated by commas.

@@ -71,6 +71,7 @@ const (
 
 // start puts the parts together and runs them until the context ends.
 func start(ctx context.Context, o *options) error {
+	logStart(o, repositoryURL(o))
 	// A panic in a goroutine of client-go, such as a handler of an informer, is logged.
 	utilruntime.ReallyCrash = false
 	scheme := runtime.NewScheme()
@@ -80,6 +81,7 @@ func start(ctx context.Context, o *options) error {
 	if err != nil {
 		return fmt.Errorf("find a cluster: %w", err)
 	}
+	cfg.UserAgent = userAgent()
 	cfg.QPS = -1 // The API server's own fairness holds requests back.
 	cfg, lock, err := elect(ctx, cfg, o)
 	if err != nil {
@@ -111,7 +113,6 @@ func start(ctx context.Context, o *options) error {
 	if err := p.register(ctx, mgr, o); err != nil {
 		return err
 	}
-	logStart(o, p.url)
 	if err := mgr.Start(ctx); err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
@@ -158,7 +159,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		return nil, fmt.Errorf("find own program: %w", err)
 	}
 	inspector, err := registry.New(registry.Options{
-		Mirrors: o.mirrors, PlainHTTP: o.plainHTTP, UserAgent: "appmarket/" + version(),
+		Mirrors: o.mirrors, PlainHTTP: o.plainHTTP, UserAgent: userAgent(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up image registries: %w", err)
@@ -168,7 +169,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		damaged: make(chan event.GenericEvent),
 		changed: make(chan event.GenericEvent, changeBuffer),
 		sandbox: &helm.Sandbox{Command: []string{self, renderWorker}, Time: o.renderTime, Memory: o.renderMemory},
-		opener:  opener{secrets: mgr.GetAPIReader(), allowedRoots: o.allowed, userAgent: "appmarket/" + version()},
+		opener:  opener{secrets: mgr.GetAPIReader(), allowedRoots: o.allowed, userAgent: userAgent()},
 		tenants: &tenant.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}
 	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{Damaged: p.reportDamage}); err != nil {
@@ -196,10 +197,11 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 	if err != nil {
 		return nil, fmt.Errorf("set up HTTP: %w", err)
 	}
+	issuers := license.Options{Transport: transport, UserAgent: userAgent()}
 	p.catalog = &catalog.Catalog{
 		Render:  hydrate.RenderedChart{Renderer: p.clients.InCluster(p.sandbox), Reader: manifest.Reader{}},
 		Objects: mgr.GetClient(), Archives: p.store, Secrets: mgr.GetAPIReader(),
-		Keys: license.NewKeys(license.Options{Transport: transport}), Checkout: license.NewCheckout(license.Options{Transport: transport}),
+		Keys: license.NewKeys(issuers), Checkout: license.NewCheckout(issuers),
 		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
 	}
 	return p, nil

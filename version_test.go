@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+)
+
+// stamp sets the version of the build until the test ends.
+func stamp(t *testing.T, version string) {
+	t.Helper()
+	before := buildVersion
+	buildVersion = version
+	t.Cleanup(func() { buildVersion = before })
+}
+
+func TestVersionIsTheOneOfTheBuild(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(version()).NotTo(BeEmpty(), "a build without the Makefile has a version too")
+	stamp(t, "1.2.3")
+	g.Expect(version()).To(Equal("1.2.3"))
+	g.Expect(userAgent()).To(MatchRegexp(`^appmarket/1\.2\.3 \(\w+/\w+\)$`))
+}
+
+func TestVersionFlagPrintsTheVersion(t *testing.T) {
+	g := NewWithT(t)
+	stamp(t, "1.2.3")
+	out := os.Stdout
+	t.Cleanup(func() { os.Stdout = out })
+	read, write, err := os.Pipe()
+	g.Expect(err).NotTo(HaveOccurred())
+	os.Stdout = write
+	g.Expect(run([]string{"--version"})).To(Succeed())
+	g.Expect(write.Close()).To(Succeed())
+	g.Expect(io.ReadAll(read)).To(BeEquivalentTo("appmarket 1.2.3\n"))
+}
+
+// TestStartTellsTheAPIServerTheVersion starts the operator against a server that
+// refuses everything.
+func TestStartTellsTheAPIServerTheVersion(t *testing.T) {
+	g := NewWithT(t)
+	stamp(t, "1.2.3")
+	var mutex sync.Mutex
+	var seen []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		seen = append(seen, r.UserAgent())
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	t.Cleanup(server.Close)
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	g.Expect(os.WriteFile(kubeconfig, fmt.Appendf(nil, `apiVersion: v1
+kind: Config
+current-context: test
+contexts: [{name: test, context: {cluster: test, user: test}}]
+clusters: [{name: test, cluster: {server: %q}}]
+users: [{name: test, user: {token: test}}]
+`, server.URL), 0o600)).To(Succeed())
+	t.Setenv("KUBECONFIG", kubeconfig)
+	o, err := parse([]string{
+		"--store-dir=" + t.TempDir(), "--repository-bind-address=127.0.0.1:0",
+		"--metrics-bind-address=0", "--health-probe-bind-address=0",
+	})
+	g.Expect(err).NotTo(HaveOccurred())
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	g.Expect(start(ctx, o)).To(HaveOccurred())
+	mutex.Lock()
+	defer mutex.Unlock()
+	g.Expect(seen).NotTo(BeEmpty())
+	g.Expect(seen).To(HaveEach(userAgent()))
+}
