@@ -267,6 +267,9 @@ var _ = Describe("Adopting", func() {
 		b.runs("1.0.0", 1)
 		Expect(b.outcomes()).To(Equal([]string{"Adopt 1.0.0 Succeeded"}))
 		Expect(b.instance.Status.AdoptedValues).To(Equal(&v1alpha1.LocalObjectReference{Name: "mine-adopted-values"}))
+		kept := &corev1.Secret{}
+		Expect(server.Client.Get(b.ctx, client.ObjectKey{Namespace: b.instance.Namespace, Name: "mine-adopted-values"}, kept)).To(Succeed())
+		Expect(kept.OwnerReferences).To(ConsistOf(HaveField("UID", b.instance.UID)), "the Secret goes with the instance")
 		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.1.0" })
 		b.runs("1.1.0", 2)
 		Expect(b.page()).To(HaveKeyWithValue("colour", "blue"))

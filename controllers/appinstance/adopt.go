@@ -60,7 +60,8 @@ func (r *Reconciler) adopt(ctx context.Context, s *scope, plans []plan) error {
 	return nil
 }
 
-// keepValues writes the values of an adopted release into a Secret, as the tenant.
+// keepValues writes the values of an adopted release into a Secret, as the tenant. It goes
+// with the instance: such values may hold passwords.
 func (r *Reconciler) keepValues(ctx context.Context, s *scope, values map[string]any) error {
 	if len(values) == 0 {
 		return nil
@@ -76,6 +77,9 @@ func (r *Reconciler) keepValues(ctx context.Context, s *scope, values map[string
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: s.instance.Namespace, Name: s.instance.Name + "-adopted-values", Labels: labels(s.instance),
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: v1alpha1.GroupVersion.String(), Kind: "AppInstance", Name: s.instance.Name, UID: s.instance.UID,
+			}},
 		},
 		Data: map[string][]byte{catalog.ValuesKey: text},
 	}
