@@ -2,7 +2,10 @@ package chartrepo
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -87,7 +90,7 @@ func Open(dir string, options Options) (*Store, error) {
 	}
 	folder, err := openFolder(dir)
 	if err != nil {
-		return nil, storageError(fmt.Errorf("open chart store: %w", err))
+		return nil, storageError(fmt.Errorf("open chart store: %w", explainDenied(dir, err)))
 	}
 	s := &Store{folder: folder, table: newTable(), cache: newCache(options.CacheBytes), options: options}
 	if err := s.folder.removeLeftovers(); err != nil {
@@ -97,6 +100,15 @@ func Open(dir string, options Options) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// explainDenied says who may not write into the folder of a store, and what to do.
+func explainDenied(dir string, err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return fmt.Errorf("user %d may not write into %s: let the volume belong to this user, or to the group of fsGroup in the pod's securityContext: %w",
+		os.Getuid(), dir, err)
 }
 
 // Close releases the folder. The store must not be used afterwards.
