@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
@@ -35,6 +36,7 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/cluster"
+	"github.com/appmarket/operator/internal/crdcheck"
 	"github.com/appmarket/operator/internal/fence"
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
@@ -65,6 +67,8 @@ const (
 	// workersPerTurn is how many reconciles of instances run at once for each that
 	// may have an operation: most of them only look, or wait for a hook.
 	workersPerTurn = 16
+	// crdPatience is how long the CRDs may take to be there.
+	crdPatience = 30 * time.Second
 	// changeBuffer holds changes of health until the controller reads them.
 	changeBuffer = 1024
 )
@@ -83,6 +87,9 @@ func start(ctx context.Context, o *options) error {
 	}
 	cfg.UserAgent = userAgent()
 	cfg.QPS = -1 // The API server's own fairness holds requests back.
+	if err := checkCRDs(ctx, cfg); err != nil {
+		return err
+	}
 	cfg, lock, err := elect(ctx, cfg, o)
 	if err != nil {
 		return err
@@ -117,6 +124,15 @@ func start(ctx context.Context, o *options) error {
 		return fmt.Errorf("run: %w", err)
 	}
 	return nil
+}
+
+// checkCRDs waits for the CRDs, which may be applied together with the operator.
+func checkCRDs(ctx context.Context, cfg *rest.Config) error {
+	client, err := discovery.NewDiscoveryClientForConfig(cfg)
+	if err != nil {
+		return fmt.Errorf("set up discovery: %w", err)
+	}
+	return crdcheck.Wait(ctx, client.OpenAPIV3(), crdPatience)
 }
 
 // elect gives the lock by which one of several replicas leads, nil where there is no

@@ -1,0 +1,132 @@
+// Package crdcheck compares the CustomResourceDefinitions of a cluster with those that
+// this program was built with.
+//
+// Helm does not upgrade the CRDs of a chart. An API server with older ones drops the
+// fields that it does not know without a word: statuses would lose what they say, and
+// specs what was asked for. The comparison reads the OpenAPI documents, which every
+// account may read.
+package crdcheck
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/openapi"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/text"
+)
+
+// remedy is what to do about CRDs that are missing or older.
+const remedy = "apply those of this version with kubectl apply --server-side -k config/crd"
+
+// lackingError says what a cluster lacks. It may come while the operator starts.
+type lackingError struct{ what string }
+
+func (e *lackingError) Error() string { return e.what + ": " + remedy }
+
+// schema is what is compared of a JSON schema.
+type schema struct {
+	Properties           map[string]*schema `json:"properties"`
+	Items                *schema            `json:"items"`
+	AdditionalProperties additional         `json:"additionalProperties"`
+	Enum                 []any              `json:"enum"`
+}
+
+// additional is the schema of the values of a map; a boolean in its place has none.
+type additional struct{ *schema }
+
+// UnmarshalJSON reads a schema or a boolean.
+func (a *additional) UnmarshalJSON(text []byte) error {
+	var allowed bool
+	if json.Unmarshal(text, &allowed) == nil {
+		return nil
+	}
+	return json.Unmarshal(text, &a.schema)
+}
+
+// Wait waits until a cluster has the CRDs, which may be applied together with the
+// operator, and returns an error that says what is missing if that takes too long.
+func Wait(ctx context.Context, cluster openapi.Client, patience time.Duration) error {
+	want, err := built()
+	if err != nil {
+		return err
+	}
+	var lacking error
+	err = wait.PollUntilContextTimeout(ctx, time.Second, patience, true, func(context.Context) (bool, error) {
+		err := compare(want, cluster)
+		if _, ok := errors.AsType[*lackingError](err); ok {
+			lacking = err
+			return false, nil
+		}
+		return true, err
+	})
+	if wait.Interrupted(err) && lacking != nil && ctx.Err() == nil {
+		return lacking
+	}
+	return err
+}
+
+// compare returns an error, a lackingError if the cluster lacks a part of the schemas.
+func compare(want map[string]*schema, cluster openapi.Client) error {
+	have, err := installed(cluster)
+	if err != nil {
+		return err
+	}
+	var lacking []string
+	for _, kind := range slices.Sorted(maps.Keys(want)) {
+		if have[kind] == nil {
+			lacking = append(lacking, kind)
+			continue
+		}
+		lacking = append(lacking, missing(want[kind], have[kind], kind+": ", "")...)
+	}
+	if len(lacking) == 0 {
+		return nil
+	}
+	const shown = 5
+	return &lackingError{"the CustomResourceDefinitions of this cluster are older than this operator, and lack " + text.List(lacking, ", ", shown)}
+}
+
+// installed returns the schemas of our kinds in a cluster, by kind.
+func installed(cluster openapi.Client) (map[string]*schema, error) {
+	paths, err := cluster.Paths()
+	if err != nil {
+		return nil, fmt.Errorf("list the OpenAPI documents of the cluster: %w", err)
+	}
+	group := paths["apis/"+v1alpha1.GroupVersion.String()]
+	if group == nil {
+		return nil, &lackingError{"the CustomResourceDefinitions of AppMarket are not installed"}
+	}
+	document, err := group.Schema(runtime.ContentTypeJSON)
+	if err != nil {
+		return nil, fmt.Errorf("get the OpenAPI document of %s: %w", v1alpha1.GroupVersion, err)
+	}
+	var read struct {
+		Components struct {
+			Schemas map[string]struct {
+				schema
+				Kinds []struct{ Group, Kind string } `json:"x-kubernetes-group-version-kind"`
+			} `json:"schemas"`
+		} `json:"components"`
+	}
+	if err := json.Unmarshal(document, &read); err != nil {
+		return nil, fmt.Errorf("read the OpenAPI document of %s: %w", v1alpha1.GroupVersion, err)
+	}
+	found := map[string]*schema{}
+	for _, s := range read.Components.Schemas {
+		for _, kind := range s.Kinds {
+			if kind.Group == v1alpha1.GroupVersion.Group {
+				found[kind.Kind] = &s.schema
+			}
+		}
+	}
+	return found, nil
+}
