@@ -195,6 +195,10 @@ image: $(foreach a,$(ARCHITECTURES),dist/appmarket-linux-$(a) dist/sbom-linux-$(
 	  $(foreach a,$(ARCHITECTURES),linux/$(a)=dist/appmarket-linux-$(a))
 	$(if $(PUSH),go run ./hack/image push dist/image "$(PUSH)")
 
+.PHONY: chart
+chart: ## Write the chart with the image of dist/image, install.yaml, crds.yaml and samples.yaml to dist.
+	go run ./hack/release manifests --layout dist/image --output dist $(if $(IMAGE),--image "$(IMAGE)")
+
 # The version is in the program, so it is linked again when the commit changes.
 dist/appmarket-linux-%: FORCE
 	@mkdir -p dist

@@ -62,6 +62,11 @@ func readChart(folder string) (chart, error) {
 	if err != nil {
 		return chart{}, err
 	}
+	return pack(files)
+}
+
+// pack packs the files of a chart.
+func pack(files []hydrate.File) (chart, error) {
 	meta, err := hydrate.ReadMetadata(files)
 	if err != nil {
 		return chart{}, err

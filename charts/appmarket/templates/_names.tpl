@@ -30,6 +30,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $repository := required "image.repository: say where the image of the operator is" .Values.image.repository -}}
 {{- $tag := .Values.image.tag | default .Chart.AppVersion -}}
 {{- if hasPrefix "sha256:" $tag }}{{ $repository }}@{{ $tag }}{{ else }}{{ $repository }}:{{ $tag }}{{ end }}
+{{- if not .Values.image.tag }}{{ with .Values.image.digest }}@{{ . }}{{ end }}{{ end }}
 {{- end }}
 
 {{- define "appmarket.repositoryURL" -}}

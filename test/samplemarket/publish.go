@@ -1,0 +1,62 @@
+package samplemarket
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Image is an image that the charts name.
+type Image struct {
+	// Name is the name and the tag below the registry, such as hello:1.1.
+	Name string
+	// Platforms are the platforms that the image is for, such as linux/amd64.
+	Platforms []string
+}
+
+// ReadImages returns the images that the charts in the folders below dir name.
+func ReadImages(dir string) ([]Image, error) {
+	charts, err := readCharts(dir)
+	if err != nil {
+		return nil, err
+	}
+	var images []Image
+	for _, each := range imagesOf(charts) {
+		images = append(images, Image{Name: each.name[len(Registry)+1:], Platforms: each.platforms})
+	}
+	return images, nil
+}
+
+// Publish replaces the folder output by a static Helm repository of the charts in the
+// folders below dir. Images are named below registry, where they can be pulled.
+func Publish(dir, output, registry string) error {
+	charts, err := readCharts(dir)
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(output); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(output, "charts"), 0o755); err != nil {
+		return err
+	}
+	for i, c := range charts {
+		for j, file := range c.files {
+			c.files[j].Data = written.ReplaceAllFunc(file.Data, func(image []byte) []byte {
+				return append([]byte(registry), bytes.TrimPrefix(image, []byte(Registry))...)
+			})
+		}
+		if charts[i], err = pack(c.files); err != nil {
+			return fmt.Errorf("pack chart %s: %w", c.meta.Name, err)
+		}
+		if err := os.WriteFile(filepath.Join(output, charts[i].path()), charts[i].archive, 0o600); err != nil {
+			return err
+		}
+	}
+	index, err := indexOf(charts)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(output, "index.yaml"), index, 0o600)
+}
