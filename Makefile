@@ -199,6 +199,17 @@ image: $(foreach a,$(ARCHITECTURES),dist/appmarket-linux-$(a) dist/sbom-linux-$(
 chart: ## Write the chart with the image of dist/image, install.yaml, crds.yaml and samples.yaml to dist.
 	go run ./hack/release manifests --layout dist/image --output dist $(if $(IMAGE),--image "$(IMAGE)")
 
+.PHONY: samples
+samples: $(foreach a,$(ARCHITECTURES),dist/sampleapp-linux-$(a)) ## Build the sample apps: dist/sample-images and their charts, dist/samples. PUSH=registry/path also pushes the images.
+	go run ./hack/image samples --output dist/sample-images --version "$(VERSION)" --revision "$(REVISION)" --created "$(CREATED)" \
+	  $(foreach a,$(ARCHITECTURES),linux/$(a)=dist/sampleapp-linux-$(a))
+	go run ./hack/release samples --output dist/samples $(if $(PUSH),--registry "$(PUSH)")
+	$(if $(PUSH),go run ./hack/image push dist/sample-images "$(PUSH)")
+
+dist/sampleapp-linux-%: $(wildcard hack/sampleapp/*.go) go.mod
+	@mkdir -p dist
+	GOOS=linux GOARCH=$* $(call GOBUILD) -o $@ ./hack/sampleapp
+
 # The version is in the program, so it is linked again when the commit changes.
 dist/appmarket-linux-%: FORCE
 	@mkdir -p dist

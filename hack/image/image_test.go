@@ -231,3 +231,35 @@ func TestBuildRefusesAnImageThatIsTooLarge(t *testing.T) {
 	g.Expect(run(t.Context(), append(args, "1", program))).To(Succeed())
 	g.Expect(run(t.Context(), append(args, "0.001", program))).To(MatchError(ContainSubstring("more than the 0.0 MiB of --max-mib")))
 }
+
+func TestSamplesHaveAnImageForEveryImageOfTheCharts(t *testing.T) {
+	g := NewWithT(t)
+	folder := t.TempDir()
+	args := []string{
+		"samples", "--output", folder, "--charts", "../../config/samples/charts", "--license", "../../LICENSE",
+		"--created", "2026-01-02T03:04:05Z",
+	}
+	for _, platform := range []string{"linux/amd64", "linux/arm64"} {
+		args = append(args, platform+"="+written(t, programFor(t, platform)))
+	}
+	g.Expect(run(t.Context(), args)).To(Succeed())
+	host := newRegistry(t)
+	g.Expect(run(t.Context(), []string{"push", folder, host + "/samples"})).To(Succeed())
+	for image, platforms := range map[string]int{"hello:1.0": 2, "hello:1.1": 2, "board:1.0": 2, "clock:3.1": 1} {
+		ref, err := name.NewTag(host + "/samples/" + image)
+		g.Expect(err).NotTo(HaveOccurred())
+		index, err := remote.Index(ref)
+		g.Expect(err).NotTo(HaveOccurred(), image)
+		g.Expect(validate.Index(index)).To(Succeed(), image)
+		manifest, err := index.IndexManifest()
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(manifest.Manifests).To(HaveLen(platforms), image)
+		one, err := index.Image(manifest.Manifests[0].Digest)
+		g.Expect(err).NotTo(HaveOccurred())
+		config, err := one.ConfigFile()
+		g.Expect(err).NotTo(HaveOccurred())
+		app, version, _ := strings.Cut(image, ":")
+		g.Expect(config.Config.Env).To(ContainElements("APP="+app, "APP_VERSION="+version))
+		g.Expect(config.Config.Entrypoint).To(Equal([]string{"/usr/local/bin/sampleapp"}))
+	}
+}

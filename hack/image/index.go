@@ -38,21 +38,36 @@ func (r release) labels() map[string]string {
 	}
 }
 
-// newIndex returns an index with an image for each program.
-func newIndex(r release, base v1.Layer, programs []platformFile) (v1.ImageIndex, error) {
-	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+// platformLayer is the layer with the program for a platform.
+type platformLayer struct {
+	platform *v1.Platform
+	layer    v1.Layer
+}
+
+// newProgramLayers returns a layer for each program, at a path in the image.
+func newProgramLayers(path string, programs []platformFile) ([]platformLayer, error) {
+	var layers []platformLayer
 	for _, p := range programs {
 		program, err := readProgram(p)
 		if err != nil {
 			return nil, err
 		}
-		layer, err := programLayer(r.programPath, program)
+		layer, err := programLayer(path, program)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("make layer of %s: %w", p.file, err)
 		}
-		image, err := newImage(r, p.platform, base, layer)
+		layers = append(layers, platformLayer{platform: p.platform, layer: layer})
+	}
+	return layers, nil
+}
+
+// newIndex returns an index with an image for each program.
+func newIndex(r release, base v1.Layer, programs []platformLayer) (v1.ImageIndex, error) {
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for _, p := range programs {
+		image, err := newImage(r, p.platform, base, p.layer)
 		if err != nil {
-			return nil, fmt.Errorf("make image of %s: %w", p.file, err)
+			return nil, fmt.Errorf("make image for %s: %w", p.platform, err)
 		}
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: p.platform}})
 	}

@@ -3,8 +3,10 @@
 //	image build --output dist/image --version 0.1.0 --revision COMMIT --created TIME \
 //	    --sbom linux/amd64=dist/sbom-linux-amd64.cdx.json linux/amd64=dist/appmarket-linux-amd64
 //	image push dist/image registry.example/appmarket:0.1.0
+//	image samples --output dist/sample-images ... linux/amd64=dist/sampleapp-linux-amd64
+//	image push dist/sample-images registry.example/samples
 //
-// The image is written as an OCI image layout. The same programs, flags, and modules
+// Images are written as an OCI image layout. The same programs, flags, and modules
 // give the same bytes, and so the same digest.
 package main
 
@@ -34,48 +36,71 @@ func run(ctx context.Context, args []string) error {
 	switch {
 	case len(args) > 0 && args[0] == "build":
 		return build(args[1:])
+	case len(args) > 0 && args[0] == "samples":
+		return buildSamples(args[1:])
 	case len(args) == 3 && args[0] == "push":
 		return pushLayout(ctx, args[1], args[2])
 	}
-	return errors.New("usage: image build [flags] PLATFORM=PROGRAM... | image push LAYOUT REFERENCE")
+	return errors.New("usage: image build|samples [flags] PLATFORM=PROGRAM... | image push LAYOUT REFERENCE")
+}
+
+// buildFlags are the flags of build and samples.
+type buildFlags struct {
+	*flag.FlagSet
+	output, created, license string
+	limit                    float64
+}
+
+func newBuildFlags(name, output string, r *release) *buildFlags {
+	f := &buildFlags{FlagSet: flag.NewFlagSet("image "+name, flag.ContinueOnError)}
+	f.StringVar(&f.output, "output", output, "Folder that the OCI image layout is written to. Its content is replaced.")
+	f.StringVar(&r.version, "version", "", "Version of the operator.")
+	f.StringVar(&r.revision, "revision", "", "Commit that the programs are built from.")
+	f.StringVar(&f.created, "created", "", "Time of the commit, as 2006-01-02T15:04:05Z.")
+	f.StringVar(&f.license, "license", "LICENSE", "File with the license of the programs.")
+	f.Float64Var(&f.limit, "max-mib", 0, "Size that no image may exceed, compressed, in MiB. 0 means no limit.")
+	return f
+}
+
+// parse reads the flags and the programs behind them. It completes the release and
+// returns the layers of images.
+func (f *buildFlags) parse(args []string, r *release) (v1.Layer, []platformLayer, error) {
+	if err := f.Parse(args); err != nil {
+		return nil, nil, err
+	}
+	created, err := time.Parse(time.RFC3339, f.created)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read --created: %w", err)
+	}
+	r.created = created.UTC()
+	var programs platformFiles
+	for _, arg := range f.Args() {
+		if err := programs.Set(arg); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(programs) == 0 {
+		return nil, nil, errors.New("no program is given; add PLATFORM=PROGRAM")
+	}
+	base, err := baseLayer(f.license)
+	if err != nil {
+		return nil, nil, err
+	}
+	layers, err := newProgramLayers(r.programPath, programs)
+	return base, layers, err
 }
 
 // build writes the image of the operator to a folder and prints its digest and sizes.
 func build(args []string) error {
-	var output, created, license string
-	var limit float64
-	var sboms platformFiles
 	r := release{
 		title:       "appmarket",
 		description: "An app market for Kubernetes, as an operator.",
 		programPath: "usr/local/bin/appmarket",
 	}
-	f := flag.NewFlagSet("image build", flag.ContinueOnError)
-	f.StringVar(&output, "output", "dist/image", "Folder that the OCI image layout is written to. Its content is replaced.")
-	f.StringVar(&r.version, "version", "", "Version of the operator. Also the name of the image in the layout.")
-	f.StringVar(&r.revision, "revision", "", "Commit that the programs are built from.")
-	f.StringVar(&created, "created", "", "Time of the commit, as 2006-01-02T15:04:05Z.")
-	f.StringVar(&license, "license", "LICENSE", "File with the license of the operator.")
-	f.Float64Var(&limit, "max-mib", 0, "Size that no image may exceed, compressed, in MiB. 0 means no limit.")
+	var sboms platformFiles
+	f := newBuildFlags("build", "dist/image", &r)
 	f.Var(&sboms, "sbom", "CycloneDX file of the program for a platform, as linux/amd64=FILE. May be repeated.")
-	if err := f.Parse(args); err != nil {
-		return err
-	}
-	when, err := time.Parse(time.RFC3339, created)
-	if err != nil {
-		return fmt.Errorf("read --created: %w", err)
-	}
-	r.created = when.UTC()
-	var programs platformFiles
-	for _, arg := range f.Args() {
-		if err := programs.Set(arg); err != nil {
-			return err
-		}
-	}
-	if len(programs) == 0 {
-		return errors.New("no program is given; add PLATFORM=PROGRAM")
-	}
-	base, err := baseLayer(license)
+	base, programs, err := f.parse(args, &r)
 	if err != nil {
 		return err
 	}
@@ -87,10 +112,10 @@ func build(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeLayout(output, []namedIndex{{name: r.version, index: index}}, artifacts); err != nil {
+	if err := writeLayout(f.output, []namedIndex{{name: r.version, index: index}}, artifacts); err != nil {
 		return err
 	}
-	return report(os.Stdout, index, limit)
+	return report(os.Stdout, index, f.limit)
 }
 
 // platformFile is a file for a platform.

@@ -65,7 +65,7 @@ func manifests(args []string, out io.Writer) error {
 		return err
 	}
 	for _, each := range files {
-		if err := os.WriteFile(filepath.Join(output, each.name), each.data, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(output, each.name), each.data, 0o644); err != nil {
 			return err
 		}
 		fmt.Fprintln(out, filepath.Join(output, each.name))

@@ -50,7 +50,7 @@ func Publish(dir, output, registry string) error {
 		if charts[i], err = pack(c.files); err != nil {
 			return fmt.Errorf("pack chart %s: %w", c.meta.Name, err)
 		}
-		if err := os.WriteFile(filepath.Join(output, charts[i].path()), charts[i].archive, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(output, charts[i].path()), charts[i].archive, 0o644); err != nil {
 			return err
 		}
 	}
@@ -58,5 +58,5 @@ func Publish(dir, output, registry string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(output, "index.yaml"), index, 0o600)
+	return os.WriteFile(filepath.Join(output, "index.yaml"), index, 0o644)
 }
