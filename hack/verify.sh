@@ -1,5 +1,6 @@
 #!/bin/bash
 # verify.sh: what is generated, formatted and tidied is as it would be made now. What is not is made so, and named.
+# The versions of the chart and the changelog agree.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,3 +19,4 @@ if [ "$before" != "$after" ]; then
   diff <(echo "$before") <(echo "$after") | awk '/^[<>]/ {print "  " $3}' | sort -u >&2
   exit 1
 fi
+go run ./hack/release check

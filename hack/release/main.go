@@ -5,6 +5,7 @@
 //	release samples --output dist/samples
 //	release check v0.1.0
 //	release notes 0.1.0
+//	release digest
 package main
 
 import (
@@ -35,12 +36,16 @@ func run(args []string, out io.Writer) error {
 		return check(".", "")
 	case len(args) == 2 && args[0] == "check":
 		return check(".", args[1])
+	case len(args) == 1 && args[0] == "digest":
+		_, digest, err := imageIn("dist/image")
+		fmt.Fprintln(out, digest)
+		return err
 	case len(args) == 2 && args[0] == "notes":
 		notes, err := notesFor(".", args[1])
 		fmt.Fprint(out, notes)
 		return err
 	}
-	return errors.New("usage: release manifests [flags] | samples [flags] | check [TAG] | notes VERSION")
+	return errors.New("usage: release manifests [flags] | samples [flags] | check [TAG] | notes VERSION | digest")
 }
 
 // manifests writes the chart and the manifests of a release.
