@@ -25,7 +25,7 @@ import (
 )
 
 // remedy is what to do about CRDs that are missing or older.
-const remedy = "apply those of this version with kubectl apply --server-side -k config/crd"
+const remedy = "apply crds.yaml of this version, or config/crd, with kubectl apply --server-side"
 
 // lackingError says what a cluster lacks. It may come while the operator starts.
 type lackingError struct{ what string }
