@@ -150,9 +150,9 @@ fuzz: ## Run every fuzz target for a while: FUZZTIME=1m.
 .PHONY: build
 build: bin/appmarket ## Build the operator.
 
-# Static, so that the program starts in an image without libraries; stripped, and without paths of this machine, so that
-# every machine makes the same bytes.
-GOBUILD = CGO_ENABLED=0 go build -trimpath -ldflags="-s -w $(if $(1),-X main.buildVersion=$(1))"
+# Static, so that the program starts in an image without libraries; stripped, and without paths and what Go finds out
+# about the checkout, so that every machine makes the same bytes. The version has the commit.
+GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w $(if $(1),-X main.buildVersion=$(1))"
 
 bin/appmarket: $(SOURCES) go.mod go.sum
 	$(call GOBUILD,$(VERSION)) -o $@ .

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"debug/elf"
 	"encoding/pem"
+	"errors"
 	"io"
 	"log"
 	"net/http/httptest"
@@ -120,7 +121,7 @@ func filesOf(t *testing.T, image v1.Image) map[string][]byte {
 	defer flat.Close()
 	for r := tar.NewReader(flat); ; {
 		header, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return files
 		}
 		g.Expect(err).NotTo(HaveOccurred())

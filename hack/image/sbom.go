@@ -7,7 +7,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
@@ -58,5 +57,5 @@ func newSBOM(subject v1.Descriptor, text []byte, created string) (v1.Image, erro
 		return nil, err
 	}
 	annotated := mutate.Annotations(artifact, map[string]string{"org.opencontainers.image.created": created})
-	return mutate.Subject(annotated.(partial.WithRawManifest), subject).(v1.Image), nil
+	return mutate.Subject(annotated, subject).(v1.Image), nil
 }

@@ -95,12 +95,12 @@ func (r releaseFiles) chart() ([]byte, error) {
 }
 
 // install returns everything that runs the operator in a cluster.
-func (r releaseFiles) install() ([]byte, error) {
+func (r releaseFiles) install() (objects []byte, err error) {
 	overlay, err := os.MkdirTemp(r.root, ".install-")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(overlay)
+	defer func() { err = errors.Join(err, os.RemoveAll(overlay)) }()
 	text, err := yaml.Marshal(types.Kustomization{
 		Resources: []string{"../config/default"},
 		Images:    []types.Image{{Name: "appmarket", NewName: r.image, NewTag: r.version, Digest: r.digest}},

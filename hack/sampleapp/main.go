@@ -70,7 +70,7 @@ func get(ctx context.Context, url string) error {
 }
 
 // serve serves the page of an app at addresses until the context ends.
-func serve(ctx context.Context, addresses []string, app app) error {
+func serve(ctx context.Context, addresses []string, app app) (err error) {
 	ended := make(chan error, len(addresses))
 	for _, address := range addresses {
 		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
@@ -79,7 +79,7 @@ func serve(ctx context.Context, addresses []string, app app) error {
 		}
 		server := &http.Server{Handler: app, ReadHeaderTimeout: 10 * time.Second}
 		go func() { ended <- server.Serve(listener) }()
-		defer server.Close()
+		defer func() { err = errors.Join(err, server.Close()) }()
 	}
 	fmt.Println(app.Name, app.Version, "serves", strings.Join(addresses, ", "))
 	select {
