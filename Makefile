@@ -17,6 +17,10 @@ MODULES := . hack/localcluster hack/tools hack/tools/lint hack/tools/helm3 hack/
 VERSION ?= $(shell hack/version.sh)
 REVISION ?= $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
 CREATED ?= $(or $(shell git log -1 --format=%cI 2>/dev/null),1970-01-01T00:00:00Z)
+# Once, so that the programs and the image of one run agree.
+VERSION := $(VERSION)
+REVISION := $(REVISION)
+CREATED := $(CREATED)
 
 KUBERNETES := 1.36.3
 STAMP := k8s.io/component-base/version
