@@ -34,6 +34,7 @@ const (
 type Clients struct {
 	transport http.RoundTripper
 	host      string
+	userAgent string
 	kinds     *kinds.Kinds
 	guard     hydrate.Renderer
 	chunks    chunkSizes
@@ -90,7 +91,7 @@ func NewClients(cfg *rest.Config, known *kinds.Kinds, options ...Option) (*Clien
 		return nil, fmt.Errorf("read address of the cluster: %w", err)
 	}
 	c := &Clients{
-		transport: base, host: host.String(), kinds: known,
+		transport: base, host: host.String(), userAgent: cfg.UserAgent, kinds: known,
 		chunks: chunkSizes{whole: core.MaxSecretSize, chunk: chunkBytes},
 	}
 	for _, option := range options {
@@ -106,7 +107,7 @@ func (c *Clients) For(t Tenant) *Client {
 }
 
 func (c *Clients) config(with http.RoundTripper) *rest.Config {
-	return &rest.Config{Host: c.host, Transport: with, QPS: -1}
+	return &rest.Config{Host: c.host, UserAgent: c.userAgent, Transport: with, QPS: -1}
 }
 
 // impersonate acts as the service account of the tenant.
