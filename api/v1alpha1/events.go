@@ -12,6 +12,7 @@ const (
 	EventRolledBack  = "RolledBack"
 	EventRemoving    = "Removing"
 	EventRemoved     = "Removed"
+	EventReleased    = "Released"
 	EventStopping    = "Stopping"
 	EventStopped     = "Stopped"
 	EventResuming    = "Resuming"

@@ -35,6 +35,9 @@ const (
 	// pre-delete and post-delete hooks if the value is "true". It is for hooks that
 	// cannot succeed any more.
 	SkipDeleteHooksAnnotation = "appmarket.io/skip-delete-hooks"
+	// KeepReleasesAnnotation on an AppInstance leaves its releases in the cluster when it
+	// is deleted, if the value is "true".
+	KeepReleasesAnnotation = "appmarket.io/keep-releases"
 
 	// BeforeStopAnnotation on a workload remembers what it was before its instance
 	// was stopped.

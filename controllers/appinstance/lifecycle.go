@@ -7,12 +7,15 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // defaultAccount is the service account of an instance that names none, as for a
@@ -44,7 +47,11 @@ func (r *Reconciler) removeForGood(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	if !ending {
+	keeps, err := r.keepsReleases(ctx, s)
+	if err != nil {
+		return err
+	}
+	if !ending && !keeps {
 		if err := r.settle(ctx, s); err != nil {
 			return err
 		}
@@ -52,8 +59,41 @@ func (r *Reconciler) removeForGood(ctx context.Context, s *scope) error {
 			return err
 		}
 	}
+	if !ending && keeps && len(s.instance.Status.Releases) > 0 {
+		var names []string
+		for _, known := range s.instance.Status.Releases {
+			names = append(names, known.Name)
+		}
+		s.keeper.Report(corev1.EventTypeNormal, v1alpha1.EventReleased, fmt.Sprintf(
+			"the instance is deleted, its Helm releases stay: %s", text.List(names, ", ", maxNamed)))
+	}
 	r.forget(s)
 	return s.keeper.Release(ctx)
+}
+
+// maxNamed bounds the releases that an event names.
+const maxNamed = 10
+
+// instances is the name of the CustomResourceDefinition of AppInstances.
+const instances = "appinstances.appmarket.io"
+
+// keepsReleases reports whether the releases of an instance stay when it is deleted: where
+// an annotation asks for that, and where all instances go with their CRD. Who removes
+// AppMarket does not remove what was installed by it.
+func (r *Reconciler) keepsReleases(ctx context.Context, s *scope) (bool, error) {
+	if s.instance.Annotations[v1alpha1.KeepReleasesAnnotation] == "true" {
+		return true, nil
+	}
+	crd := &metav1.PartialObjectMetadata{}
+	crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+	err := r.Live.Get(ctx, types.NamespacedName{Name: instances}, crd)
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("get CustomResourceDefinition %s: %w", instances, err)
+	}
+	return !crd.DeletionTimestamp.IsZero(), nil
 }
 
 // forget drops what is kept in memory of an instance that has no releases any more.

@@ -84,6 +84,7 @@ type scope struct {
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos;marketsources,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;impersonate
+// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=appinstances.appmarket.io,verbs=get
 
 // Reconcile brings one instance up to date.
 func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstance) (result ctrl.Result, err error) {
