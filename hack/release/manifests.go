@@ -94,7 +94,7 @@ func (r releaseFiles) chart() ([]byte, error) {
 	return hydrate.Pack("appmarket", files)
 }
 
-// install returns everything that runs the operator in a cluster.
+// install returns everything that runs the operator in a cluster, without the CRDs.
 func (r releaseFiles) install() (objects []byte, err error) {
 	overlay, err := os.MkdirTemp(r.root, ".install-")
 	if err != nil {

@@ -64,8 +64,8 @@ func TestManifestsNameTheImageByDigest(t *testing.T) {
 	image := "ghcr.io/appmarket/operator:1.2.3@" + digest
 	g.Expect(files["install.yaml"]).To(ContainSubstring("image: " + image + "\n"))
 	g.Expect(strings.Count(files["install.yaml"], "image: ")).To(Equal(1))
-	g.Expect(kindsOf(t, files["install.yaml"])).To(And(
-		HaveKeyWithValue("CustomResourceDefinition", 4), HaveKeyWithValue("Deployment", 1), HaveKeyWithValue("Namespace", 1)))
+	g.Expect(kindsOf(t, files["install.yaml"])).To(And(HaveKeyWithValue("Deployment", 1), HaveKeyWithValue("Namespace", 1),
+		Not(HaveKey("CustomResourceDefinition"))), "deleting the operator must not delete the CRDs")
 	g.Expect(kindsOf(t, files["crds.yaml"])).To(Equal(map[string]int{"CustomResourceDefinition": 4}))
 
 	chart, err := hydrate.Unpack([]byte(files["appmarket-1.2.3.tgz"]))
