@@ -168,11 +168,13 @@ bin/samplemarket: $(SOURCES) go.mod go.sum
 assets: $(BIN)/localcluster ## Build the control plane and link its programs: a folder for KUBEBUILDER_ASSETS.
 	@$(BIN)/localcluster assets $(BIN)
 
-$(BIN)/localcluster: $(filter-out %_test.go,$(wildcard hack/localcluster/*.go)) $(wildcard hack/localcluster/*.yaml) hack/localcluster/go.mod hack/localcluster/go.sum
+# The same with the programs of a node that runs containers.
+$(BIN)/localcluster-node: LOCALCLUSTER_TAGS := -tags node
+$(BIN)/localcluster $(BIN)/localcluster-node: $(filter-out %_test.go,$(wildcard hack/localcluster/*.go)) $(wildcard hack/localcluster/*.yaml) hack/localcluster/go.mod hack/localcluster/go.sum
 	@echo "building a Kubernetes v$(KUBERNETES) control plane from source; the first time this takes about 7 minutes on 2 cores"
 	@mkdir -p $(BIN)
 	@begin=$$SECONDS; \
-	go -C hack/localcluster build -o $(CURDIR)/$@.new -ldflags="-s -w \
+	go -C hack/localcluster build $(LOCALCLUSTER_TAGS) -o $(CURDIR)/$@.new -ldflags="-s -w \
 	  -X $(STAMP).gitVersion=v$(KUBERNETES) \
 	  -X $(STAMP).gitMajor=$(word 1,$(subst ., ,$(KUBERNETES))) \
 	  -X $(STAMP).gitMinor=$(word 2,$(subst ., ,$(KUBERNETES)))" . & build=$$!; \

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -71,7 +74,7 @@ func ignore(err, expected error) error {
 
 // up starts a cluster and returns when pods can run on it. One that is up already is kept; what a killed run left is
 // stopped and removed first. When it fails, it leaves the logs and no process.
-func (c *cluster) up(ctx context.Context) error {
+func (c *cluster) up(ctx context.Context, simulated bool) error {
 	if c.healthy(ctx) {
 		c.say("the cluster is up already")
 		return nil
@@ -85,14 +88,18 @@ func (c *cluster) up(ctx context.Context) error {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, fmt.Errorf("not ready within %s", startPatience))
 	defer cancel()
-	if err := c.start(ctx); err != nil {
+	if err := c.start(ctx, simulated); err != nil {
 		return errors.Join(err, c.stop(context.WithoutCancel(ctx)))
 	}
-	c.say("the cluster is up: %d nodes, %s", len(simulatedNodes), time.Since(begin).Round(100*time.Millisecond))
+	nodes := 0
+	if simulated {
+		nodes = len(simulatedNodes)
+	}
+	c.say("the cluster is up: %d nodes, %s", nodes, time.Since(begin).Round(100*time.Millisecond))
 	return nil
 }
 
-func (c *cluster) start(ctx context.Context) error {
+func (c *cluster) start(ctx context.Context, simulated bool) error {
 	if err := linkPrograms(c.bin()); err != nil {
 		return err
 	}
@@ -100,7 +107,7 @@ func (c *cluster) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.prepare(at); err != nil {
+	if err := c.prepare(at, simulated); err != nil {
 		return err
 	}
 	c.say("starting etcd and kube-apiserver")
@@ -115,19 +122,26 @@ func (c *cluster) start(ctx context.Context) error {
 	if err := await(ctx, started, func() (bool, error) { return serving(ctx, client) == nil, nil }); err != nil {
 		return fmt.Errorf("start the API server: %w", err)
 	}
-	c.say("starting kube-controller-manager, kube-scheduler and simulated nodes")
-	more, err := c.launch(map[string][]string{
+	programs := map[string][]string{
 		"kube-controller-manager": c.controllerManagerArgs(),
 		"kube-scheduler":          c.schedulerArgs(),
-		"kwok":                    c.kwokArgs(),
-	})
+	}
+	nodes := 0
+	if simulated {
+		programs["kwok"] = c.kwokArgs()
+		nodes = len(simulatedNodes)
+	}
+	c.say("starting %s", strings.Join(slices.Sorted(maps.Keys(programs)), ", "))
+	more, err := c.launch(programs)
 	if err != nil {
 		return err
 	}
-	if err := furnish(ctx, client); err != nil {
-		return err
+	if simulated {
+		if err := furnish(ctx, client); err != nil {
+			return err
+		}
 	}
-	err = await(ctx, append(started, more...), func() (bool, error) { return furnished(ctx, client) })
+	err = await(ctx, append(started, more...), func() (bool, error) { return furnished(ctx, client, nodes) })
 	if err != nil {
 		return fmt.Errorf("start the nodes: %w", err)
 	}
@@ -220,6 +234,9 @@ func (c *cluster) stop(ctx context.Context) error {
 
 // clear stops what runs and removes what is ours. The state stays while a process is left, which its file names.
 func (c *cluster) clear(ctx context.Context) error {
+	if err := c.clearNode(ctx); err != nil {
+		return err
+	}
 	if err := c.stop(ctx); err != nil {
 		return err
 	}

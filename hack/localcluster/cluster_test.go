@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,10 +16,14 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// TestMain lets the test's binary stand for the programs, as the command's does.
+// TestMain lets the test's binary stand for the programs, as the command's does, and for the processes of a node.
 func TestMain(m *testing.M) {
 	if run, found := programs[filepath.Base(os.Args[0])]; found {
 		run()
+		return
+	}
+	if len(os.Args) > 1 && slices.Contains([]string{forwardCommand, strings.Fields(nodeInitCommand)[0]}, os.Args[1]) {
+		main()
 		return
 	}
 	os.Exit(m.Run())

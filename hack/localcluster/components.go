@@ -58,17 +58,21 @@ func chooseEndpoints() (endpoints, error) {
 }
 
 // prepare writes the certificates, kubeconfigs and configuration files that the programs are started with.
-func (l layout) prepare(at endpoints) error {
+func (l layout) prepare(at endpoints, simulated bool) error {
 	for _, file := range []string{l.pki("any"), l.pidFile("any"), l.logFile("any")} {
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			return fmt.Errorf("make folder: %w", err)
 		}
 	}
-	simulated, err := stages()
-	if err != nil {
-		return err
+	configs := map[string][]byte{"audit-policy": auditPolicy}
+	if simulated {
+		text, err := stages()
+		if err != nil {
+			return err
+		}
+		configs["stages"] = []byte(text)
 	}
-	for name, data := range map[string][]byte{"audit-policy": auditPolicy, "stages": []byte(simulated)} {
+	for name, data := range configs {
 		if err := os.WriteFile(l.config(name), data, 0o600); err != nil {
 			return fmt.Errorf("write configuration: %w", err)
 		}
@@ -77,6 +81,12 @@ func (l layout) prepare(at endpoints) error {
 		return err
 	}
 	return l.prepareKubernetes(at.apiServer)
+}
+
+// simulates reports whether the cluster was started with simulated nodes.
+func (l layout) simulates() bool {
+	_, err := os.Stat(l.config("stages"))
+	return err == nil
 }
 
 // prepareEtcd gives etcd an authority of its own: only the API server gets a certificate of it.
@@ -105,7 +115,7 @@ func (l layout) prepareKubernetes(server string) error {
 	if err != nil {
 		return err
 	}
-	serving, err := ca.server("kube-apiserver", serviceIP, "kubernetes", "kubernetes.default", "kubernetes.default.svc")
+	serving, err := ca.server("kube-apiserver", serviceIP, hostAddress, "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 	if err != nil {
 		return err
 	}
@@ -113,7 +123,13 @@ func (l layout) prepareKubernetes(server string) error {
 	if err != nil {
 		return err
 	}
-	for name, p := range map[string]pair{"ca": ca.pair, "apiserver": serving, "service-accounts": tokens.pair} {
+	toKubelets, err := ca.client("kube-apiserver-kubelet-client", "system:masters")
+	if err != nil {
+		return err
+	}
+	for name, p := range map[string]pair{
+		"ca": ca.pair, "apiserver": serving, "service-accounts": tokens.pair, "apiserver-kubelet-client": toKubelets,
+	} {
 		if err := p.write(l.pki(""), name); err != nil {
 			return err
 		}
@@ -168,7 +184,11 @@ func (l layout) apiServerArgs(at endpoints) []string {
 		"--endpoint-reconciler-type=none",
 		"--tls-cert-file=" + l.pki("apiserver.crt"), "--tls-private-key-file=" + l.pki("apiserver.key"),
 		"--client-ca-file=" + l.pki("ca.crt"),
-		"--authorization-mode=Node,RBAC",
+		"--kubelet-certificate-authority=" + l.pki("ca.crt"),
+		"--kubelet-client-certificate=" + l.pki("apiserver-kubelet-client.crt"),
+		"--kubelet-client-key=" + l.pki("apiserver-kubelet-client.key"),
+		"--kubelet-preferred-address-types=InternalIP",
+		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction",
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + l.pki("service-accounts.crt"),
 		"--service-account-signing-key-file=" + l.pki("service-accounts.key"),
@@ -205,7 +225,9 @@ func (l layout) kwokArgs() []string {
 	return []string{
 		"--kubeconfig=" + l.user("kwok"),
 		"--config=" + l.config("stages"),
-		"--manage-all-nodes=true",
+		// A node that runs containers is none of kwok's.
+		"--manage-all-nodes=false",
+		"--manage-nodes-with-annotation-selector=" + simulatedAnnotation + "=fake",
 		"--node-lease-duration-seconds=40",
 		"--cidr=" + podCIDR,
 	}

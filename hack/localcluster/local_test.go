@@ -75,7 +75,7 @@ func TestStagesAreUnderstood(t *testing.T) {
 }
 
 func TestCommandsThatAreNone(t *testing.T) {
-	for _, args := range [][]string{{}, {"start"}, {"assets"}, {"assets", "a", "b"}} {
+	for _, args := range [][]string{{}, {"start"}, {"assets"}, {"assets", "a", "b"}, {"node"}, {"node", "sideways"}, {"forward", "a"}} {
 		if err := command(t.Context(), args, &bytes.Buffer{}); !errors.Is(err, errUsage) {
 			t.Errorf("%q: got %v", args, err)
 		}

@@ -20,6 +20,9 @@ var simulatedNodes = []struct{ name, architecture string }{
 	{"arm64-1", "arm64"},
 }
 
+// simulatedAnnotation tells kwok which nodes it plays.
+const simulatedAnnotation = "kwok.x-k8s.io/node"
+
 // storageClass is the one whose claims the stage volume-provision serves.
 const storageClass = "simulated"
 
@@ -57,7 +60,7 @@ func node(name, architecture string) *corev1.Node {
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:        name,
-			Annotations: map[string]string{"kwok.x-k8s.io/node": "fake"},
+			Annotations: map[string]string{simulatedAnnotation: "fake"},
 			Labels: map[string]string{
 				corev1.LabelHostname:   name,
 				corev1.LabelArchStable: architecture,
@@ -76,10 +79,10 @@ func node(name, architecture string) *corev1.Node {
 	}
 }
 
-// furnished tells whether every node is ready and pods can be created. The error is one to give up on.
-func furnished(ctx context.Context, client kubernetes.Interface) (bool, error) {
-	ready, err := readyNodes(ctx, client)
-	if err != nil || ready < len(simulatedNodes) {
+// furnished tells whether so many nodes are ready and pods can be created. The error is one to give up on.
+func furnished(ctx context.Context, client kubernetes.Interface, nodes int) (bool, error) {
+	ready, _, err := readyNodes(ctx, client)
+	if err != nil || ready < nodes {
 		return false, err
 	}
 	_, err = client.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{})
@@ -89,19 +92,18 @@ func furnished(ctx context.Context, client kubernetes.Interface) (bool, error) {
 	return err == nil, err
 }
 
-// readyNodes counts the nodes that take pods: a new one says that it is ready before its taint is gone.
-func readyNodes(ctx context.Context, client kubernetes.Interface) (int, error) {
+// readyNodes counts the nodes that take pods, and all nodes: a new one says that it is ready before its taint is gone.
+func readyNodes(ctx context.Context, client kubernetes.Interface) (ready, all int, err error) {
 	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return 0, fmt.Errorf("list nodes: %w", err)
+		return 0, 0, fmt.Errorf("list nodes: %w", err)
 	}
-	ready := 0
 	for i := range nodes.Items {
 		if nodeReady(&nodes.Items[i]) {
 			ready++
 		}
 	}
-	return ready, nil
+	return ready, len(nodes.Items), nil
 }
 
 func nodeReady(n *corev1.Node) bool {

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -54,6 +55,20 @@ func newAuthority(name string, now time.Time) (*authority, error) {
 	}
 	encoded, err := encodePair(der, key)
 	return &authority{certificate: certificate, key: key, pair: encoded}, err
+}
+
+// readAuthority reads the authority that was written to dir as NAME.crt and NAME.key.
+func readAuthority(dir, name string) (*authority, error) {
+	loaded, err := tls.LoadX509KeyPair(filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key"))
+	if err != nil {
+		return nil, fmt.Errorf("read authority %q: %w", name, err)
+	}
+	key, ok := loaded.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("read authority %q: its key is a %T", name, loaded.PrivateKey)
+	}
+	encoded, err := encodePair(loaded.Leaf.Raw, key)
+	return &authority{certificate: loaded.Leaf, key: key, pair: encoded}, err
 }
 
 // client issues a certificate that the API server reads as this user in these groups.

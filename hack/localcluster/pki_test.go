@@ -45,6 +45,24 @@ func TestCertificatesAreTrustedByTheirAuthorityOnly(t *testing.T) {
 	}
 }
 
+func TestAuthorityThatIsReadIssuesTrustedCertificates(t *testing.T) {
+	dir := t.TempDir()
+	ours := must(newAuthority("ours", time.Now().Add(-time.Minute)))
+	if err := ours.pair.write(dir, "ca"); err != nil {
+		t.Fatal(err)
+	}
+	read := must(readAuthority(dir, "ca"))
+	roots := x509.NewCertPool()
+	roots.AddCert(ours.certificate)
+	kubelet := parse(t, must(read.server("system:node:"+nodeName, nodeAddress)))
+	if _, err := kubelet.Verify(x509.VerifyOptions{Roots: roots, DNSName: nodeAddress}); err != nil {
+		t.Error(err)
+	}
+	if _, err := readAuthority(dir, "none"); err == nil {
+		t.Error("an authority that does not exist was read")
+	}
+}
+
 func TestKeysAreReadableByTheOwnerOnly(t *testing.T) {
 	dir := t.TempDir()
 	issued := must(must(newAuthority("ours", time.Now())).client("ann"))

@@ -84,7 +84,9 @@ type process struct {
 	logFile string
 	// patience is how long the program may take to end by itself.
 	patience time.Duration
-	exited   chan struct{}
+	// namespaces are flags of clone(2) for namespaces of its own.
+	namespaces uintptr
+	exited     chan struct{}
 }
 
 // start runs the program apart from this one: in a session of its own, so that an interrupt typed at the terminal does
@@ -100,7 +102,7 @@ func (p *process) start(binary, dir string, args ...string) error {
 	cmd.Stdout, cmd.Stderr = log, log
 	// kwok keeps a folder in the user's home unless told otherwise.
 	cmd.Env = append(os.Environ(), "KWOK_WORKDIR="+filepath.Join(dir, "kwok"), "KUBECONFIG=")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: p.namespaces}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}

@@ -17,6 +17,9 @@ func (c *cluster) healthy(ctx context.Context) bool {
 	}
 	for _, stage := range controlPlane {
 		for _, name := range stage {
+			if name == "kwok" && !c.simulates() {
+				continue
+			}
 			if _, alive := c.process(name).running(); !alive {
 				return false
 			}
@@ -30,12 +33,13 @@ func (c *cluster) healthy(ctx context.Context) bool {
 func (c *cluster) status(ctx context.Context) error {
 	for _, stage := range controlPlane {
 		for _, name := range stage {
-			state := "stopped"
-			if who, alive := c.process(name).running(); alive {
-				state = fmt.Sprintf("process %d", who.pid)
+			if name != "kwok" || c.simulates() {
+				c.sayState(name)
 			}
-			c.say("%-24s %s", name, state)
 		}
+	}
+	if _, err := os.Stat(c.node()); err == nil {
+		c.sayState(c.nodeProcess().name)
 	}
 	if !c.healthy(ctx) {
 		return errDown
@@ -44,14 +48,23 @@ func (c *cluster) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ready, err := readyNodes(ctx, client)
+	ready, all, err := readyNodes(ctx, client)
 	if err != nil {
 		return err
 	}
 	c.say("%-24s %s", "API server", client.RESTClient().Get().URL().Host)
-	c.say("%-24s %d of %d ready", "nodes", ready, len(simulatedNodes))
+	c.say("%-24s %d of %d ready", "nodes", ready, all)
 	c.say("%-24s %s", "kubeconfig", c.kubeconfig())
 	return nil
+}
+
+// sayState shows whether a program of the cluster runs.
+func (c *cluster) sayState(name string) {
+	state := "stopped"
+	if who, alive := c.process(name).running(); alive {
+		state = fmt.Sprintf("process %d", who.pid)
+	}
+	c.say("%-24s %s", name, state)
 }
 
 // writeEnv writes what a shell needs to know of the cluster, last of all: the file says that the cluster is up.
