@@ -253,6 +253,7 @@ func (t *tracked) verdictOn(ctx context.Context, one *object, pods *podLists) (v
 	used, err := pods.use(ctx, one.ref)
 	if err == nil && !used {
 		v.state = current
+		v.remark = "has no volume, and no pod uses it yet"
 	}
 	return v, err
 }

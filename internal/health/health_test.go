@@ -91,7 +91,7 @@ func TestHealthOfKinds(t *testing.T) {
 		why:    "a volume claim that nobody uses may wait for its first consumer",
 		object: claim("photos"),
 		status: `{"phase":"Pending"}`,
-		want:   release.Health{Total: 1, Ready: 1},
+		want:   release.Health{Total: 1, Ready: 1, Remark: "PersistentVolumeClaim/photos has no volume, and no pod uses it yet"},
 	}, {
 		why:    "a volume claim that has lost its volume may not",
 		object: claim("films"),
