@@ -38,8 +38,8 @@ help: ## Show this.
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Passed on to hack/dev.sh.
-export CLUSTER CATALOG
+# Passed on to hack/dev.sh and hack/e2e.sh.
+export CLUSTER CATALOG IMAGE_LAYOUT FOCUS
 CLUSTER_PROGRAM = $(if $(filter current,$(CLUSTER)),,$(BIN)/localcluster)
 
 ##@ Run
@@ -121,6 +121,10 @@ test: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run every test that needs n
 	cat $(REPORTS)/*.txt 2>/dev/null || true; \
 	$(BIN)/testreport -slowest 10 $(REPORTS)/*.json || code=$$?; \
 	exit $$code
+
+.PHONY: e2e
+e2e: $(BIN)/localcluster-node $(BIN)/helm3 ## Run the operator's image on a node that runs containers. Needs root and Debian. IMAGE_LAYOUT=dir takes one that is built.
+	@hack/e2e.sh
 
 .PHONY: test-catalog
 test-catalog: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run the lives of all real charts in MARKET_CATALOG=dir; make test takes each eighth.

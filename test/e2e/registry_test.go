@@ -1,0 +1,136 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/test/fixture"
+	"github.com/appmarket/operator/test/samplemarket"
+)
+
+// samplesURL is where the charts of the sample market are served.
+var samplesURL string
+
+// appLayer is the layer with the program of all apps.
+var appLayer v1.Layer
+
+// startRegistry serves a registry with the image of the operator and of every sample app,
+// and the charts of the sample market.
+func startRegistry(ctx context.Context, dir string) {
+	GinkgoHelper()
+	serve(registryAddress, registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+
+	index, err := layout.ImageIndexFromPath(os.Getenv("IMAGE_LAYOUT"))
+	Expect(err).NotTo(HaveOccurred())
+	hash, err := index.Digest()
+	Expect(err).NotTo(HaveOccurred())
+	digest = hash.String()
+	Expect(remote.WriteIndex(reference("appmarket@"+digest), index)).To(Succeed())
+
+	program := filepath.Join(dir, "app")
+	buildApp(ctx, program)
+	appLayer = layerWith("app", program)
+	market, err := samplemarket.New(fixture.Path("config/samples/charts"))
+	Expect(err).NotTo(HaveOccurred())
+	for _, image := range market.Images() {
+		pushApp(strings.TrimPrefix(image, samplemarket.Registry+"/"))
+	}
+	samplesURL = "http://" + serve(host+":0", market)
+}
+
+// serve serves at an address until the suite ends, and returns the address.
+func serve(address string, handler http.Handler) string {
+	GinkgoHelper()
+	listener, err := net.Listen("tcp", address)
+	Expect(err).NotTo(HaveOccurred())
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(listener) }() // It ends when the server is closed.
+	DeferCleanup(server.Close)
+	return listener.Addr().String()
+}
+
+// reference returns the reference of an image in the registry of the test.
+func reference(image string) name.Reference {
+	GinkgoHelper()
+	ref, err := name.ParseReference(registryAddress+"/"+image, name.Insecure)
+	Expect(err).NotTo(HaveOccurred())
+	return ref
+}
+
+// buildApp builds the program of all apps without glibc: its image has nothing else.
+func buildApp(ctx context.Context, program string) {
+	GinkgoHelper()
+	Expect(os.Setenv("CGO_ENABLED", "0")).To(Succeed())
+	defer func() { Expect(os.Unsetenv("CGO_ENABLED")).To(Succeed()) }()
+	fixture.Run(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, fixture.Path("test/e2e/app"))
+}
+
+// layerWith returns a layer with one program in its root folder.
+func layerWith(file, program string) v1.Layer {
+	GinkgoHelper()
+	text, err := os.ReadFile(program)
+	Expect(err).NotTo(HaveOccurred())
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	Expect(w.WriteHeader(&tar.Header{Name: file, Mode: 0o755, Size: int64(len(text)), Typeflag: tar.TypeReg})).To(Succeed())
+	_, err = w.Write(text)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(w.Close()).To(Succeed())
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(archive.Bytes())), nil }
+	layer, err := tarball.LayerFromOpener(open, tarball.WithMediaType(types.OCILayer), tarball.WithCompressedCaching)
+	Expect(err).NotTo(HaveOccurred())
+	return layer
+}
+
+// pushApp pushes an image of the program of all apps under a name with a tag.
+func pushApp(image string) {
+	GinkgoHelper()
+	app, version, _ := strings.Cut(image, ":")
+	made := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	made, err := mutate.ConfigFile(made, &v1.ConfigFile{
+		OS: "linux", Architecture: runtime.GOARCH,
+		Config: v1.Config{Entrypoint: []string{"/app"}, Env: []string{"APP=" + app, "APP_VERSION=" + version}},
+	})
+	Expect(err).NotTo(HaveOccurred())
+	made, err = mutate.AppendLayers(made, appLayer)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(remote.Write(reference(image), made)).To(Succeed())
+}
+
+// removeImage deletes an image from the registry.
+func removeImage(image string) {
+	GinkgoHelper()
+	found, err := remote.Get(reference(image))
+	Expect(err).NotTo(HaveOccurred())
+	repository, _, _ := strings.Cut(image, ":")
+	for _, ref := range []string{image, repository + "@" + found.Digest.String()} {
+		// Deleting a tag may delete the manifest too.
+		_ = remote.Delete(reference(ref))
+	}
+	_, err = remote.Get(reference(image))
+	Expect(err).To(HaveOccurred())
+}

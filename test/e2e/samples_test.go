@@ -1,0 +1,109 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// demo is the namespace of config/samples/tenant.yaml.
+const demo = "demo"
+
+func sampleSteps() {
+	It("runs the life of hello", func(ctx SpecContext) {
+		applySample(ctx, "tenant.yaml")
+		runSample(ctx, "task-install-hello.yaml", demo, "install-hello")
+		expectPage(ctx, demo, "hello", "version=1.0 ", "Hello from the demo")
+		runSample(ctx, "task-upgrade-hello.yaml", demo, "upgrade-hello")
+		expectPage(ctx, demo, "hello", "version=1.1 ")
+		runSample(ctx, "task-rollback-hello.yaml", demo, "rollback-hello")
+		expectPage(ctx, demo, "hello", "version=1.0 ")
+		runSample(ctx, "task-stop-hello.yaml", demo, "stop-hello")
+		Eventually(func() string {
+			return cluster.Kubectl(ctx, "get", "pods", "--namespace", demo, "--output", "name")
+		}).WithContext(ctx).Should(BeEmpty())
+		runSample(ctx, "task-resume-hello.yaml", demo, "resume-hello")
+		expectPage(ctx, demo, "hello", "version=1.0 ")
+		runSample(ctx, "task-uninstall-hello.yaml", demo, "uninstall-hello")
+	})
+
+	It("runs wiki, which asks for inputs and keeps files", func(ctx SpecContext) {
+		applySample(ctx, "task-install-wiki.yaml")
+		runSample(ctx, "task-install-wiki-inputs.yaml", demo, "install-wiki")
+		expectPage(ctx, demo, "wiki", "app=wiki version=2.0 ", "/pages: 1 visits")
+		expectPage(ctx, demo, "wiki", "/pages: 2 visits")
+	})
+
+	It("runs blog and the app that it needs, and removes both", func(ctx SpecContext) {
+		runSample(ctx, "task-install-blog-with-dependencies.yaml", demo, "install-blog")
+		expectPage(ctx, demo, "blog", "app=blog version=0.9 ")
+		expectPage(ctx, demo, "notes", "app=notes version=1.4 ", "/data: 1 visits")
+		runSample(ctx, "task-uninstall-all-notes.yaml", demo, "uninstall-notes")
+	})
+
+	It("runs team beside the part that all tenants share", func(ctx SpecContext) {
+		runSample(ctx, "task-install-team-server.yaml", "teamserver-shared", "install-team")
+		expectPage(ctx, "teamserver-shared", "teamserver", "app=team-server version=1.2 ", "/rooms: 1 visits")
+		runSample(ctx, "task-install-team.yaml", demo, "install-team")
+		expectPage(ctx, demo, "team", "app=team-client version=1.2 ")
+	})
+
+	It("runs board, which is kept without a task, and a clone", func(ctx SpecContext) {
+		applySample(ctx, "instance-board.yaml")
+		board := &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: demo, Name: "board-design"}}
+		cluster.WaitTrue(ctx, board, v1alpha1.ConditionReady)
+		expectPage(ctx, demo, "board-design", "app=board version=1.0 ")
+		runSample(ctx, "task-clone-board.yaml", demo, "clone-board")
+		expectPage(ctx, demo, "board-sales", "app=board version=1.0 ")
+	})
+
+	It("runs clock, whose manifest is of the old format", func(ctx SpecContext) {
+		t := fixture.TenantIn(ctx, cluster, demo)
+		t.Source = &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: "market", Name: "samples"}}
+		t.Succeed(ctx, v1alpha1.ActionInstall, "clock")
+		expectPage(ctx, demo, "clock", "app=clock version=3.1 ")
+	})
+}
+
+// applySample applies a file of config/samples.
+func applySample(ctx context.Context, file string) {
+	GinkgoHelper()
+	cluster.Kubectl(ctx, "apply", "--filename", fixture.Path("config/samples/"+file))
+}
+
+// runSample applies a file of config/samples with a task, which must succeed.
+func runSample(ctx context.Context, file, namespace, task string) {
+	GinkgoHelper()
+	applySample(ctx, file)
+	end := (&fixture.Tenant{Cluster: cluster, Namespace: namespace}).WaitEndOf(ctx, task)
+	Expect(end.Status).To(Equal(metav1.ConditionTrue), "%s: %s: %s", task, end.Reason, end.Message)
+}
+
+// expectPage waits until a service answers with a page that contains texts.
+func expectPage(ctx context.Context, namespace, service string, texts ...string) {
+	GinkgoHelper()
+	address := cluster.Kubectl(ctx, "get", "service", service, "--namespace", namespace, "--output", "jsonpath={.spec.clusterIP}")
+	browser := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	Eventually(func(g Gomega) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address, nil)
+		g.Expect(err).NotTo(HaveOccurred())
+		answer, err := browser.Do(request)
+		g.Expect(err).NotTo(HaveOccurred())
+		defer answer.Body.Close()
+		page, err := io.ReadAll(answer.Body)
+		g.Expect(err).NotTo(HaveOccurred())
+		for _, text := range texts {
+			g.Expect(string(page)).To(ContainSubstring(text))
+		}
+	}).WithContext(ctx).Should(Succeed())
+}
