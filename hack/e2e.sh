@@ -40,4 +40,5 @@ export KUBEBUILDER_ASSETS=$PWD/.local/node HELM3=$bin/helm3
 "$bin/localcluster-node" assets "$KUBEBUILDER_ASSETS"
 trap '"$bin/localcluster-node" down --dir "$E2E_DIR" >/dev/null' EXIT
 "$bin/localcluster-node" down --dir "$E2E_DIR" >/dev/null
-go test -tags e2e -vet=off -count=1 -timeout 20m ./test/e2e -ginkgo.succinct -ginkgo.no-color ${FOCUS:+-ginkgo.focus "$FOCUS"}
+# Without a package as argument go test shows the steps as they end.
+go -C test/e2e test -tags e2e -vet=off -count=1 -timeout 20m -ginkgo.succinct -ginkgo.no-color ${FOCUS:+-ginkgo.focus "$FOCUS"}
