@@ -58,7 +58,7 @@ func proxied(service *corev1.Service) func(path string) []byte {
 			if address != host {
 				return nil, fmt.Errorf("dial %s: not the address of the Service", address)
 			}
-			return (&net.Dialer{}).DialContext(ctx, network, strings.TrimPrefix(operator.URL, "http://"))
+			return (&net.Dialer{}).DialContext(ctx, network, strings.TrimPrefix(common.URL, "http://"))
 		},
 	}}
 	return func(path string) []byte {
@@ -103,7 +103,7 @@ var _ = Describe("The app catalog of Headlamp", func() {
 		Expect(string(get("/values/listed/1.0.0/values.yaml"))).To(Equal(chart.Files["values.yaml"]))
 
 		By("having the chart installed by Helm, as its backend does")
-		release, err := helm(ctx, t, "install", "by-headlamp", "listed", "--repo", operator.URL+"/charts/", "--version", "1.0.0")
+		release, err := helm(ctx, t, "install", "by-headlamp", "listed", "--repo", common.URL+"/charts/", "--version", "1.0.0")
 		Expect(err).NotTo(HaveOccurred(), release)
 		uninstalled, err := helm(ctx, t, "uninstall", "by-headlamp", "--wait")
 		Expect(err).NotTo(HaveOccurred(), uninstalled)

@@ -72,8 +72,8 @@ var (
 	cluster *fixture.Cluster
 	// operator is the process of the operator. It is set for Serial specs only.
 	operator *fixture.Operator
-	// operatorLog is the path of the operator's log.
-	operatorLog string
+	// common is what every process knows of the cluster and the operator.
+	common shared
 )
 
 func TestIntegration(t *testing.T) {
@@ -90,8 +90,9 @@ func TestIntegration(t *testing.T) {
 	RunSpecs(t, "Integration")
 }
 
-// shared is what the first process tells the others.
-type shared struct{ Cluster, Log string }
+// shared is what the first process tells the others: the folder of the cluster, and the
+// program of the operator, the URL of its repository and the path of its log.
+type shared struct{ Cluster, Program, URL, Log string }
 
 var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	dir := GinkgoT().TempDir()
@@ -103,13 +104,12 @@ var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	operator = fixture.NewOperator(fixture.BuildOperator(ctx, dir), started, dir,
 		"--registry-mirror", samplemarket.Registry+"="+samples.URL)
 	operator.Start()
-	text, err := json.Marshal(shared{started.Dir, operator.Log.Name()})
+	text, err := json.Marshal(shared{Cluster: started.Dir, Program: operator.Program, URL: operator.URL, Log: operator.Log.Name()})
 	Expect(err).NotTo(HaveOccurred())
 	return text
 }, func(text []byte) {
-	var s shared
-	Expect(json.Unmarshal(text, &s)).To(Succeed())
-	cluster, operatorLog = fixture.ConnectCluster(s.Cluster), s.Log
+	Expect(json.Unmarshal(text, &common)).To(Succeed())
+	cluster = fixture.ConnectCluster(common.Cluster)
 })
 
 // newTenant creates a namespace that may install apps. When the spec ends, every
@@ -122,7 +122,7 @@ func newTenant(ctx SpecContext) *fixture.Tenant {
 		if CurrentSpecReport().Failed() {
 			objects, _ := cluster.TryKubectl(ctx, nil, "get", "market,all", "--namespace", t.Namespace)
 			AddReportEntry("objects", objects)
-			AddReportEntry("log of the operator", fixture.LogLines(operatorLog, t.Namespace))
+			AddReportEntry("log of the operator", fixture.LogLines(common.Log, t.Namespace))
 			return
 		}
 		cluster.CheckContract(ctx, t.Namespace)

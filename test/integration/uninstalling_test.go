@@ -47,7 +47,7 @@ var _ = Describe("Removing AppMarket", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
 		dir := GinkgoT().TempDir()
 		own := fixture.StartCluster(ctx, filepath.Join(dir, "cluster"))
-		r = &removal{operator: fixture.NewOperator(operator.Program, own, dir)}
+		r = &removal{operator: fixture.NewOperator(common.Program, own, dir)}
 		r.operator.Start()
 		r.Tenant = fixture.NewTenant(ctx, own)
 	})
