@@ -27,6 +27,7 @@ const imageName = "registry.example/appmarket"
 func installSteps() {
 	It("installs with kustomize into a restricted namespace", func(ctx SpecContext) {
 		overlay := kustomizeOverlay()
+		cluster.Kubectl(ctx, "apply", "--server-side", "--kustomize", fixture.Path("config/crd"))
 		cluster.Kubectl(ctx, "apply", "--server-side", "--kustomize", overlay)
 		cluster.Kubectl(ctx, "rollout", "status", "deployment/appmarket", "--namespace", system, "--timeout", "80s")
 		Expect(cluster.Kubectl(ctx, "get", "namespace", system, "--output", "jsonpath={.metadata.labels}")).
@@ -36,6 +37,7 @@ func installSteps() {
 
 	It("removes what kustomize installed", func(ctx SpecContext) {
 		cluster.Kubectl(ctx, "delete", "--kustomize", kustomizeOverlay(), "--timeout", "80s")
+		cluster.Kubectl(ctx, "delete", "--kustomize", fixture.Path("config/crd"), "--timeout", "30s")
 		expectNothingLeft(ctx)
 	})
 
