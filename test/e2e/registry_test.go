@@ -113,7 +113,7 @@ func pushApp(image string) {
 	made := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	made, err := mutate.ConfigFile(made, &v1.ConfigFile{
 		OS: "linux", Architecture: runtime.GOARCH,
-		Config: v1.Config{Entrypoint: []string{"/app"}, Env: []string{"APP=" + app, "APP_VERSION=" + version}},
+		Config: v1.Config{User: "65532:65532", Entrypoint: []string{"/app"}, Env: []string{"APP=" + app, "APP_VERSION=" + version}},
 	})
 	Expect(err).NotTo(HaveOccurred())
 	made, err = mutate.AppendLayers(made, appLayer)
