@@ -74,8 +74,8 @@ func (r *Reconciler) removeForGood(ctx context.Context, s *scope) error {
 // maxNamed bounds the releases that an event names.
 const maxNamed = 10
 
-// instances is the name of the CustomResourceDefinition of AppInstances.
-const instances = "appinstances.appmarket.io"
+// instancesCRD is the name of the CustomResourceDefinition of AppInstances.
+const instancesCRD = "appinstances.appmarket.io"
 
 // keepsReleases reports whether the releases of an instance stay when it is deleted: where
 // an annotation asks for that, and where all instances go with their CRD. Who removes
@@ -86,12 +86,12 @@ func (r *Reconciler) keepsReleases(ctx context.Context, s *scope) (bool, error) 
 	}
 	crd := &metav1.PartialObjectMetadata{}
 	crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
-	err := r.Live.Get(ctx, types.NamespacedName{Name: instances}, crd)
+	err := r.Live.Get(ctx, types.NamespacedName{Name: instancesCRD}, crd)
 	if apierrors.IsNotFound(err) {
 		return true, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("get CustomResourceDefinition %s: %w", instances, err)
+		return false, fmt.Errorf("get CustomResourceDefinition %s: %w", instancesCRD, err)
 	}
 	return !crd.DeletionTimestamp.IsZero(), nil
 }
