@@ -32,7 +32,7 @@ func (r *Reconciler) admit(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	p.add(state)
+	p.Add(state)
 	for _, check := range s.checks(r) {
 		if err := check(ctx, s, p); err != nil {
 			return err
@@ -41,7 +41,7 @@ func (r *Reconciler) admit(ctx context.Context, s *scope) error {
 	if err := r.takeSteps(ctx, s, p); err != nil {
 		return err
 	}
-	s.task.Status.Preflight = p.listed()
+	s.task.Status.Preflight = p.Listed()
 	if err := p.verdict(s.task); err != nil {
 		return r.refuse(ctx, s, s.lookOnce(err))
 	}
@@ -162,19 +162,19 @@ const maxInstanceName = 40
 func (r *Reconciler) findApp(ctx context.Context, s *scope, p *findings) error {
 	app, err := r.Catalog.Find(ctx, s.task.Spec.App, s.task.Namespace)
 	if left := s.sourceGraceLeft(err, time.Now()); left > 0 {
-		p.found = append(p.found, finding{err: outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, err), until: fmt.Sprintf(
-			"the task waits for the source for %s from its creation", cmp.Or(s.task.Spec.Deadline, v1alpha1.Duration(sourceGrace.String())))})
+		p.AddUntil(outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, err), fmt.Sprintf(
+			"the task waits for the source for %s from its creation", cmp.Or(s.task.Spec.Deadline, v1alpha1.Duration(sourceGrace.String()))))
 		return nil
 	}
 	if err != nil {
-		return p.take(err)
+		return p.Take(err)
 	}
 	s.app = app
 	if s.task.Spec.Action == v1alpha1.ActionAdopt && s.task.Spec.Version == "" {
 		return nil // That of the release.
 	}
 	s.version, err = app.Version(s.wantedVersion())
-	return p.take(err)
+	return p.Take(err)
 }
 
 // sourceGrace is how long a new task waits for a source that does not exist: tools that
@@ -204,13 +204,13 @@ func (r *Reconciler) checkApp(ctx context.Context, s *scope, p *findings) error 
 		return err
 	}
 	if s.app.Info.Spec.Withdrawn && s.begins() {
-		p.add(outcome.Stalled(v1alpha1.ReasonWithdrawn, fmt.Errorf(
+		p.Add(outcome.Stalled(v1alpha1.ReasonWithdrawn, fmt.Errorf(
 			"app %q has been withdrawn by its source and cannot be newly installed: choose another app", s.app.Info.Spec.App)))
 	}
 	if s.version == nil {
 		return nil
 	}
-	p.add(s.checkNewer())
+	p.Add(s.checkNewer())
 	if err := r.checkDependencies(ctx, s, p); err != nil {
 		return err
 	}
@@ -243,11 +243,11 @@ func (r *Reconciler) checkRevision(ctx context.Context, s *scope, p *findings) e
 	}
 	if number := s.task.Spec.Revision; number != 0 {
 		if s.back = lifecycle.Revision(s.instance, number); s.back == nil {
-			p.add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
+			p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 				"spec.revision: instance %q has no revision %d to go back to: %s", s.instance.Name, number, revisionsMessage(s.instance))))
 		}
 	} else if s.back = lifecycle.Previous(s.instance); s.back == nil {
-		p.add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
+		p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 			"instance %q has no revision before the present one: %s", s.instance.Name, revisionsMessage(s.instance))))
 	}
 	if s.back == nil {
@@ -270,7 +270,7 @@ func (r *Reconciler) checkRecorded(ctx context.Context, s *scope, p *findings) e
 	case err != nil:
 		return err
 	case lost != nil:
-		p.add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
+		p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 			"revision %d of instance %q cannot be restored, since Helm has no record of release %q of that revision any more: "+
 				"choose a later revision, and set spec.history of the instance to keep more of them", s.back.Revision, s.instance.Name, lost.Name)))
 	}

@@ -21,20 +21,20 @@ func (r *Reconciler) checkOrigin(ctx context.Context, s *scope, p *findings) err
 	name := s.task.Spec.CloneOf
 	origin, err := r.original(ctx, s)
 	if err != nil {
-		return p.take(err)
+		return p.Take(err)
 	}
 	state := lifecycle.Of(origin)
 	switch {
 	case origin == nil:
-		p.add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("there is no instance %q to clone: name another in spec.cloneOf", name)))
+		p.Add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("there is no instance %q to clone: name another in spec.cloneOf", name)))
 	case !lifecycle.Copyable(state):
-		p.add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("instance %q is in state %s and cannot be cloned: install it first", name, state)))
+		p.Add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("instance %q is in state %s and cannot be cloned: install it first", name, state)))
 	case origin.Spec.AppRef.Name != s.task.Spec.App.Name || origin.Spec.AppRef.Source != s.task.Spec.App.Source:
-		p.add(outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
+		p.Add(outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
 			"instance %q is of app %q of source %q: name that app in spec.app, or another instance in spec.cloneOf",
 			name, origin.Spec.AppRef.Name, origin.Spec.AppRef.Source)))
 	case origin.Spec.Revision != 0 && (s.task.Spec.Version == "" || s.task.Spec.Values == nil && s.task.Spec.ValuesFrom == nil):
-		p.add(outcome.Stalled(v1alpha1.ReasonWrongState, fmt.Errorf(
+		p.Add(outcome.Stalled(v1alpha1.ReasonWrongState, fmt.Errorf(
 			"instance %q is pinned to revision %d by spec.revision, so that its spec.values are not those that run: "+
 				"set spec.version and spec.values of the task, or use action Upgrade on the instance first", name, origin.Spec.Revision)))
 	default:
@@ -51,14 +51,14 @@ func (r *Reconciler) checkClone(ctx context.Context, s *scope, p *findings) erro
 	}
 	summary := s.app.Info.Status.Summary
 	if single(summary) {
-		p.add(outcome.Stalled(v1alpha1.ReasonSingleInstance, fmt.Errorf("app %s may be installed once only: its manifest does not allow a second instance", s.app.Info.Spec.App)))
+		p.Add(outcome.Stalled(v1alpha1.ReasonSingleInstance, fmt.Errorf("app %s may be installed once only: its manifest does not allow a second instance", s.app.Info.Spec.App)))
 	}
 	if clone := summary.Clone; clone != nil && !s.fits(clone.Verdict) {
 		where := "in one namespace (set spec.cloneNamespace, and make the clone in another)"
 		if clone.Verdict == v1alpha1.CloneUnsafe {
 			where = "in this cluster"
 		}
-		p.add(outcome.Stalled(v1alpha1.ReasonCloneUnsafe, fmt.Errorf(
+		p.Add(outcome.Stalled(v1alpha1.ReasonCloneUnsafe, fmt.Errorf(
 			"two instances of app %s %s would both claim: %s", s.app.Info.Spec.App, where, strings.Join(clone.Collisions, "; "))))
 	}
 	return r.checkTitles(ctx, s, p)

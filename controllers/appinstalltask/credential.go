@@ -98,7 +98,7 @@ func keep(ctx context.Context, tenant client.Client, namespace string, ref *v1al
 // given is an input like others.
 func (r *Reconciler) unlicensed(s *scope, p *findings, err error) error {
 	if outcome.Reason(err, "") != v1alpha1.ReasonLicenseMissing || s.credentialRef() != nil {
-		return p.take(readable(err))
+		return p.Take(readable(err))
 	}
 	terms := s.version.License
 	p.ask(s.task, catalog.Inputs, []hydrate.InputProblem{{

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -33,7 +34,7 @@ func (r *Reconciler) checkDependencies(ctx context.Context, s *scope, p *finding
 		return nil
 	}
 	for _, d := range summary.Dependencies {
-		p.add(r.checkSystem(s, d))
+		p.Add(r.checkSystem(s, d))
 	}
 	var list v1alpha1.AppInstanceList
 	if err := r.List(ctx, &list, client.InNamespace(s.task.Namespace)); err != nil {
@@ -48,10 +49,10 @@ func (r *Reconciler) checkDependencies(ctx context.Context, s *scope, p *finding
 	}
 	for _, d := range missing {
 		err := r.awaitDependency(ctx, s, d)
-		if !judged(err) {
+		if !admission.IsFinding(err) {
 			return err
 		}
-		p.add(err)
+		p.Add(err)
 	}
 	return nil
 }
@@ -71,7 +72,7 @@ func (r *Reconciler) awaitDependency(ctx context.Context, s *scope, d v1alpha1.A
 		_, err = app.Version("")
 	}
 	switch {
-	case !judged(err):
+	case !admission.IsFinding(err):
 		return err
 	case app != nil && outcome.IsStalled(err):
 		return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("%s: %w", said, err))

@@ -30,17 +30,17 @@ func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *findings) err
 	}
 	wish, err := r.Catalog.Gather(ctx, reader, s.tenant, given)
 	if err != nil {
-		return p.take(readable(err))
+		return p.Take(readable(err))
 	}
 	wish.At = hydrate.Place{Namespace: s.task.Namespace, Instance: s.task.Instance()}
 	if wish.Supplied, err = r.Catalog.Supply(ctx, reader, s.tenant, s.app); err != nil {
-		return p.take(readable(err))
+		return p.Take(readable(err))
 	}
 	if wish.Credential, err = r.credential(ctx, s, reader); err != nil {
 		return r.unlicensed(s, p, err)
 	}
 	if s.plan, err = r.Catalog.Prepare(ctx, s.app, s.version, wish); err != nil {
-		return p.take(status.At(v1alpha1.ConditionAdmitted, err))
+		return p.Take(status.At(v1alpha1.ConditionAdmitted, err))
 	}
 	p.ask(s.task, catalog.Inputs, s.plan.Wrong)
 	return nil

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -27,7 +28,7 @@ func (r *Reconciler) neighbours(ctx context.Context, s *scope) ([]v1alpha1.AppIn
 // summary is what is known of the app of an instance, nil where nothing is.
 func (r *Reconciler) summary(ctx context.Context, of *v1alpha1.AppInstance) (*v1alpha1.AppSummary, error) {
 	app, err := r.Catalog.Find(ctx, of.Spec.AppRef, of.Namespace)
-	if !judged(err) {
+	if !admission.IsFinding(err) {
 		return nil, err
 	}
 	if err != nil {
@@ -55,11 +56,11 @@ func (r *Reconciler) checkNeighbours(ctx context.Context, s *scope, p *findings)
 		}
 		app := other.Spec.AppRef.Name
 		if names(mine.Conflicts, app, other.Status.Version) || theirs != nil && names(theirs.Conflicts, name, s.chosen()) {
-			p.add(outcome.Stalled(v1alpha1.ReasonConflictingApp, fmt.Errorf(
+			p.Add(outcome.Stalled(v1alpha1.ReasonConflictingApp, fmt.Errorf(
 				"app %s cannot run beside app %s, which instance %s is of; uninstall that first", name, app, other.Name)))
 		}
 		if app == name && other.Spec.AppRef.Source == s.task.Spec.App.Source && single(mine) {
-			p.add(outcome.Stalled(v1alpha1.ReasonSingleInstance, fmt.Errorf(
+			p.Add(outcome.Stalled(v1alpha1.ReasonSingleInstance, fmt.Errorf(
 				"app %s may be installed once in a namespace, and instance %s is there", name, other.Name)))
 		}
 	}
@@ -107,7 +108,7 @@ func (r *Reconciler) checkDependents(ctx context.Context, s *scope, p *findings)
 	for _, d := range dependents {
 		said = append(said, d.Name)
 	}
-	p.add(outcome.Stalled(v1alpha1.ReasonDependedUpon, fmt.Errorf(
+	p.Add(outcome.Stalled(v1alpha1.ReasonDependedUpon, fmt.Errorf(
 		"these instances need app %s: %s; uninstall them first, or set spec.all", s.instance.Spec.AppRef.Name, strings.Join(said, ", "))))
 	return nil
 }

@@ -25,9 +25,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
-	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
 )
@@ -43,12 +43,7 @@ type Reconciler struct {
 	Tenants Tenants
 	// Cluster compares what an app asks for with what the cluster and the tenant
 	// have.
-	Cluster Cluster
-}
-
-// Cluster says what of a wish the cluster and the tenant do not satisfy.
-type Cluster interface {
-	Check(ctx context.Context, wish preflight.Wish) ([]preflight.Problem, error)
+	Cluster admission.Cluster
 }
 
 // Tenants gives a client that may do what a service account may do.

@@ -88,9 +88,9 @@ func (r *Reconciler) checkShared(ctx context.Context, s *scope, p *findings) err
 		if err != nil {
 			return err
 		}
-		p.found = append(p.found, finding{remedy: remedy, err: outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf(
+		p.AddWith(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf(
 			"app %s needs its part %s, which serves the whole cluster, to run in namespace %s: an administrator must apply %s",
-			s.app.Info.Spec.App, unit, parts[unit], preflight.TheRemedy))})
+			s.app.Info.Spec.App, unit, parts[unit], preflight.TheRemedy)), remedy)
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func (r *Reconciler) checkUsers(ctx context.Context, s *scope, p *findings) erro
 		s.removeFirst(p, users)
 		return nil
 	}
-	p.add(outcome.Stalled(v1alpha1.ReasonDependedUpon, fmt.Errorf(
+	p.Add(outcome.Stalled(v1alpha1.ReasonDependedUpon, fmt.Errorf(
 		"these instances need this part of app %s: %s; uninstall them first, or set spec.all", s.instance.Spec.AppRef.Name, placed(users))))
 	return nil
 }
@@ -186,11 +186,11 @@ func (r *Reconciler) checkParts(ctx context.Context, s *scope, p *findings) erro
 	for i := range parts {
 		part := &parts[i]
 		// Who may not act there is not told who else is there.
-		known := len(p.found)
+		known := p.Len()
 		if err := r.mayMake(ctx, s, p, s.removing(part)); err != nil {
 			return err
 		}
-		if len(p.found) > known {
+		if p.Len() > known {
 			continue
 		}
 		users, err := r.users(ctx, part)
@@ -201,7 +201,7 @@ func (r *Reconciler) checkParts(ctx context.Context, s *scope, p *findings) erro
 			return i.Namespace == s.task.Namespace && i.Name == s.task.Instance()
 		})
 		if len(users) > 0 {
-			p.add(outcome.Stalled(v1alpha1.ReasonDependedUpon, fmt.Errorf(
+			p.Add(outcome.Stalled(v1alpha1.ReasonDependedUpon, fmt.Errorf(
 				"these instances need %s/%s too, which spec.all would remove: %s; leave spec.all out to keep it", part.Namespace, part.Name, placed(users))))
 		}
 	}

@@ -25,7 +25,7 @@ import (
 // takeSteps makes the tasks that have to end first, one after the other, once nothing
 // else stands in the way: a task that is refused has begun nothing.
 func (r *Reconciler) takeSteps(ctx context.Context, s *scope, p *findings) error {
-	if len(p.found) > 0 || len(p.steps) == 0 {
+	if p.Len() > 0 || len(p.steps) == 0 {
 		return nil
 	}
 	for _, step := range p.steps {
@@ -33,15 +33,15 @@ func (r *Reconciler) takeSteps(ctx context.Context, s *scope, p *findings) error
 			return err
 		}
 	}
-	if len(p.found) > 0 {
+	if p.Len() > 0 {
 		return nil
 	}
 	for _, step := range p.steps {
 		if err := r.step(ctx, s, step); err != nil {
-			return p.take(err)
+			return p.Take(err)
 		}
 	}
-	p.add(s.awaitSteps(time.Now()))
+	p.Add(s.awaitSteps(time.Now()))
 	return nil
 }
 
@@ -73,7 +73,7 @@ func (r *Reconciler) mayMake(ctx context.Context, s *scope, p *findings, step *v
 	}
 	err = tenant.Create(ctx, step.DeepCopy(), client.DryRunAll)
 	if apierrors.IsForbidden(err) {
-		p.found = append(p.found, finding{err: s.allowed(step, err), remedy: s.mayMakeTasks(step.Namespace)})
+		p.AddWith(s.allowed(step, err), s.mayMakeTasks(step.Namespace))
 		return nil
 	}
 	if err != nil && !apierrors.IsAlreadyExists(err) {
@@ -94,7 +94,7 @@ func (r *Reconciler) asTenant(s *scope) (client.Client, error) {
 func (r *Reconciler) installFirst(ctx context.Context, s *scope, p *findings, instances []v1alpha1.AppInstance) error {
 	needs, err := r.order(ctx, s, instances)
 	if err != nil {
-		return p.take(err)
+		return p.Take(err)
 	}
 	for _, n := range needs {
 		step := s.draft(s.task.Namespace, n.app)

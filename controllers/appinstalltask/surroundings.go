@@ -4,12 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
-	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
@@ -22,34 +21,14 @@ func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *findings) er
 	if s.plan == nil || len(s.plan.Wrong) > 0 || s.isRefused() {
 		return nil
 	}
-	units, err := preflight.Units(s.plan.Draft, s.task.Namespace)
+	problems, err := admission.CheckDeployment(ctx, r.Cluster, admission.Deployment{
+		Tenant: s.tenant, DefaultAccount: !s.namesAccount(), Name: s.task.Instance(), Instance: s.instance,
+		App: s.app.Info, Draft: s.plan.Draft, Upgrade: s.task.Spec.Action == v1alpha1.ActionUpgrade,
+	})
 	if err != nil {
-		return p.take(err)
+		return p.Take(err)
 	}
-	wish := preflight.Wish{
-		Tenant: s.tenant, DefaultAccount: !s.namesAccount(), Instance: s.task.Instance(), Units: units, Replaces: s.replaces(),
-		There: s.inventory(), // What the version before had and this one has not is removed.
-	}
-	wish.Moments = []string{"pre-install", "post-install"}
-	if s.task.Spec.Action == v1alpha1.ActionUpgrade {
-		wish.Moments = []string{"pre-upgrade", "post-upgrade"}
-	}
-	if s.instance != nil {
-		wish.Retained = s.instance.Status.Retained
-	}
-	for i, unit := range s.plan.Draft.Units {
-		wish.Units[i].Deployed = s.deployed(unit.Dir)
-	}
-	wish.Describe(s.app.Info)
-	if len(sharedParts(s.app.Info.Status.Summary)) > 0 && !s.plan.Draft.Manifest.Serves(s.task.Namespace) {
-		// What the manifest asks for is for the app with its shared parts.
-		wish.CPU, wish.Memory = "", ""
-	}
-	problems, err := r.Cluster.Check(ctx, wish)
-	if err != nil {
-		return fmt.Errorf("look at the cluster: %w", err)
-	}
-	p.report(problems...)
+	p.Refuse(problems...)
 	return nil
 }
 
@@ -68,36 +47,16 @@ func (s *scope) namesAccount() bool {
 	return named != ""
 }
 
-// replaces reports whether objects of the app are in the cluster already: those of the
-// version before, or what an install that failed has left.
-func (s *scope) replaces() bool {
-	return s.task.Spec.Action == v1alpha1.ActionUpgrade || s.instance != nil && lifecycle.Of(s.instance) == lifecycle.InstallFailed
-}
-
-// deployed reports whether the release of a chart unit is there and is upgraded.
-func (s *scope) deployed(unit string) bool {
-	return s.task.Spec.Action == v1alpha1.ActionUpgrade && s.instance != nil &&
-		slices.ContainsFunc(s.instance.Status.Releases, func(r v1alpha1.Release) bool { return r.Unit == unit })
-}
-
-// inventory are the objects of the instance that are listed in its status.
-func (s *scope) inventory() []v1alpha1.ObjectReference {
-	if s.instance == nil || s.instance.Status.Inventory == nil {
-		return nil
-	}
-	return s.instance.Status.Inventory.Objects
-}
-
 // checkRights looks whether the tenant may do what the action takes to the objects of
 // an instance, and to those that it brings with it.
 func (r *Reconciler) checkRights(ctx context.Context, s *scope, p *findings) error {
-	if s.isRefused() || s.inventory() == nil && s.task.Spec.Action != v1alpha1.ActionAdopt {
+	if s.isRefused() || admission.Inventory(s.instance) == nil && s.task.Spec.Action != v1alpha1.ActionAdopt {
 		return nil
 	}
 	wish := preflight.Wish{
 		Tenant:         release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()},
 		DefaultAccount: !s.namesAccount(), Instance: s.task.Instance(), App: s.task.Spec.App.Name,
-		RightsOnly: true, Replaces: true, There: s.inventory(),
+		RightsOnly: true, Replaces: true, There: admission.Inventory(s.instance),
 	}
 	if err := r.foresee(ctx, s, &wish); err != nil {
 		return err
@@ -106,7 +65,7 @@ func (r *Reconciler) checkRights(ctx context.Context, s *scope, p *findings) err
 	if err != nil {
 		return fmt.Errorf("look at the cluster: %w", err)
 	}
-	p.report(problems...)
+	p.Refuse(problems...)
 	return nil
 }
 
