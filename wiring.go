@@ -250,7 +250,7 @@ func repositoryURL(o *options) string {
 func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) error {
 	instances := &appinstance.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstance"),
-		Catalog: p.catalog, Clients: func(t release.Tenant) release.Client { return p.clients.For(t) }, Monitor: p.monitor, Tenants: p.tenants,
+		Catalog: p.catalog, Clients: func(t release.Tenant) release.Client { return p.clients.For(t) }, Monitor: p.monitor, Tenants: p.tenants, Cluster: p.cluster,
 	}
 	installs, removals := turns.New(o.installs, instances.Wake), turns.New(o.installs, instances.Wake)
 	instances.Turns, instances.Removals = installs, removals

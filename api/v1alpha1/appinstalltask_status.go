@@ -121,10 +121,10 @@ type InstanceReference struct {
 	Generation int64 `json:"generation,omitempty"`
 }
 
-// Problem is something that keeps a task from being admitted.
+// Problem is something that keeps an operation from being begun.
 type Problem struct {
-	// reason is one of those of the condition Admitted, or of Reconciling where
-	// the task waits for it.
+	// reason is one of those of the condition Admitted of a task or Resolved of an
+	// instance, or of Reconciling where it is waited for.
 	// +required
 	// +kubebuilder:validation:MaxLength=128
 	Reason string `json:"reason,omitempty"`

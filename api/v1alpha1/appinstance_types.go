@@ -197,6 +197,13 @@ type AppInstanceStatus struct {
 	// +optional
 	Operation *Operation `json:"operation,omitempty"`
 
+	// preflight lists what keeps the install or upgrade that the spec asks for from being
+	// begun. What time may solve is waited for.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	Preflight []Problem `json:"preflight,omitempty"`
+
 	// releases are the Helm releases of the app, in the order of installation.
 	// +optional
 	// +listType=map

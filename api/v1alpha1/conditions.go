@@ -19,6 +19,15 @@ const (
 	// * "LicenseKeysUnavailable"
 	// * "PurchasePending"
 	// * "PurchaseNotFound"
+	// * "PermissionDenied"
+	// * "AdministratorNeeded"
+	// * "ServiceAccountMissing"
+	// * "KindMissing"
+	// * "StorageClassMissing"
+	// * "InsufficientResources"
+	// * "QuotaExceeded"
+	// * "Unschedulable"
+	// * "PodSecurityViolation"
 	// * "Suspended" (of a task)
 	ConditionReconciling = "Reconciling"
 
@@ -203,7 +212,8 @@ const (
 // Milestones of an AppInstance, in order. ConditionResolved, ConditionApplied
 // and ConditionHealthy are milestones of an AppInstallTask too.
 const (
-	// ConditionResolved says that the exact version, digest and values are known.
+	// ConditionResolved says that the exact version, digest and values are known, and
+	// that nothing keeps the operation that they ask for from being begun.
 	//
 	// Reasons for True:
 	//
@@ -244,6 +254,17 @@ const (
 	// * "StorageFull"
 	// * "StorageReadOnly"
 	// * "StorageFailed"
+	// * "ArchitectureMismatch"
+	// * "InsufficientResources"
+	// * "Unschedulable"
+	// * "QuotaExceeded"
+	// * "KindMissing"
+	// * "IncompatibleKubernetes"
+	// * "PodSecurityViolation"
+	// * "ServiceAccountMissing"
+	// * "InvalidObject"
+	// * "ObjectExists"
+	// * "AlreadyInstalled"
 	ConditionResolved = "Resolved"
 
 	// ConditionApplied says that Helm has carried out what the spec asks for.

@@ -98,7 +98,8 @@ const (
 	ReasonSuperseded       = "Superseded"
 	ReasonDrifted          = "Drifted"
 
-	// What keeps a task from being admitted, beside what it names wrongly.
+	// What keeps a task from being admitted, or an instance from being installed or upgraded,
+	// beside what it names wrongly.
 
 	ReasonDependencyFailed       = "DependencyFailed"
 	ReasonDependencyCycle        = "DependencyCycle"

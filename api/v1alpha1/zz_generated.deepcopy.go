@@ -541,6 +541,11 @@ func (in *AppInstanceStatus) DeepCopyInto(out *AppInstanceStatus) {
 		*out = new(Operation)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.Preflight != nil {
+		in, out := &in.Preflight, &out.Preflight
+		*out = make([]Problem, len(*in))
+		copy(*out, *in)
+	}
 	if in.Releases != nil {
 		in, out := &in.Releases, &out.Releases
 		*out = make([]Release, len(*in))

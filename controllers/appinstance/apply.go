@@ -87,6 +87,9 @@ func (r *Reconciler) carryOut(ctx context.Context, s *scope, operation v1alpha1.
 	if err != nil {
 		return nil, err
 	}
+	if err := r.admit(ctx, s, operation, draft); err != nil {
+		return nil, err
+	}
 	plans := releases(s.instance, draft)
 	adopting := operation.Type == v1alpha1.OperationAdopt
 	var unreadable error
@@ -203,9 +206,13 @@ func (s *scope) interruptions(next v1alpha1.Operation) int32 {
 
 // resumes reports whether the operation under way was begun before and cut off.
 func (s *scope) resumes() bool {
-	st := s.instance.Status
-	return st.Operation != nil && len(st.History) > 0 &&
-		st.History[0].Outcome == v1alpha1.OutcomeInterrupted && sameOperation(st.History[0].Operation, *st.Operation)
+	return s.instance.Status.Operation != nil && s.wasInterrupted(*s.instance.Status.Operation)
+}
+
+// wasInterrupted reports whether the last operation was the same one, and cut off.
+func (s *scope) wasInterrupted(operation v1alpha1.Operation) bool {
+	history := s.instance.Status.History
+	return len(history) > 0 && history[0].Outcome == v1alpha1.OutcomeInterrupted && sameOperation(history[0].Operation, operation)
 }
 
 // sameOperation reports whether two operations are for the same.

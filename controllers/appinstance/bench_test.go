@@ -22,6 +22,7 @@ import (
 	"github.com/appmarket/operator/controllers/appinstance"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/cluster"
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/manifest"
@@ -68,8 +69,10 @@ func (b *bench) restart() {
 	changes := make(chan event.GenericEvent, 1000)
 	monitor := health.NewWatcher(server.Config, server.Mapper, changes)
 	DeferCleanup(monitor.Close)
+	surroundings, err := cluster.New(server.Config, server.Mapper)
+	Expect(err).NotTo(HaveOccurred())
 	b.reconciler = &appinstance.Reconciler{
-		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Monitor: monitor,
+		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Monitor: monitor, Cluster: surroundings,
 		Turns: turns.New(4, func(types.NamespacedName) {}), Removals: turns.New(4, func(types.NamespacedName) {}),
 		Clients: func(t release.Tenant) release.Client { return clients.For(t) },
 		Tenants: &tenant.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},

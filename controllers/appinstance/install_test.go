@@ -97,6 +97,9 @@ var _ = Describe("Installing", func() {
 	})
 
 	It("does not repeat what failed until somebody asks or changes the spec", func() {
+		content := pages()
+		content["templates/page.yaml"] = unforeseen(page)
+		b.publish("1.0.0", content)
 		inTheWay := obstacle()
 		b.create()
 		_, err := b.reconcile()
@@ -131,7 +134,7 @@ var _ = Describe("Installing", func() {
 		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^1" })
 		b.runs("1.0.0", 1)
 		bad := pages()
-		bad["templates/more.yaml"] = "apiVersion: v1\nkind: Service\nmetadata: {name: more}\nspec: {ports: [{port: 99999}]}\n"
+		bad["templates/more.yaml"] = unforeseen("apiVersion: v1\nkind: Service\nmetadata: {name: more}\nspec: {ports: [{port: 99999}]}\n")
 		b.publish("1.1.0", bad)
 		_, err := b.reconcile()
 		stalled(err, v1alpha1.ReasonUpgradeFailed)
@@ -179,6 +182,7 @@ var _ = Describe("Installing", func() {
 		other := newBenchOf(rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}})
 		b = other
 		b.publish("1.0.0", pages())
+		b.instance.Annotations = written("task", "hash", "uid") // It was admitted, and has lost rights since.
 		b.create()
 		_, err := b.reconcile()
 		stalled(err, v1alpha1.ReasonPermissionDenied)

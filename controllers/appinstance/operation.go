@@ -196,7 +196,7 @@ func (r *Reconciler) abandon(ctx context.Context, s *scope, err error) error {
 // next one is another: a hook would go on beside it.
 func (s *scope) endInterrupted(ctx context.Context, next v1alpha1.Operation) error {
 	history := s.instance.Status.History
-	if len(history) == 0 || history[0].Outcome != v1alpha1.OutcomeInterrupted || sameOperation(history[0].Operation, next) {
+	if len(history) == 0 || history[0].Outcome != v1alpha1.OutcomeInterrupted || s.wasInterrupted(next) {
 		return nil
 	}
 	return s.abandonReleases(ctx)

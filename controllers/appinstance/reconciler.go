@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
@@ -42,6 +43,8 @@ type Reconciler struct {
 	Monitor  release.Monitor
 	// Tenants acts as the tenant, for the objects that values come from.
 	Tenants Tenants
+	// Cluster compares what an app asks for with what the cluster and the tenant have.
+	Cluster admission.Cluster
 	// Turns bounds how many operations run at once, and Removals how many removals.
 	Turns, Removals Turns
 
@@ -90,6 +93,7 @@ type scope struct {
 func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstance) (result ctrl.Result, err error) {
 	keeper := status.Begin(r.Client, r.Recorder, status.AppInstance, instance)
 	s := &scope{instance: instance, keeper: keeper}
+	instance.Status.Preflight = nil
 	phases := []func(context.Context, *scope) error{
 		r.hold,
 		r.connect, // sets s.helm

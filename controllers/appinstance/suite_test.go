@@ -6,6 +6,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/test/env"
@@ -31,4 +33,9 @@ var _ = BeforeSuite(func() {
 	var err error
 	clients, err = helm.NewClients(server.Config, server.Mapper)
 	Expect(err).NotTo(HaveOccurred())
+	server.Create(GinkgoTB(), &storagev1.StorageClass{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "default", Annotations: map[string]string{"storageclass.kubernetes.io/is-default-class": "true"}},
+		Provisioner: "storage.example.com",
+	})
 })

@@ -109,7 +109,7 @@ func (d *Demand) checkAccounts(facts *Facts) []Problem {
 				hook.object.title(), when, hook.account, d.wish.Tenant.Namespace))
 			continue
 		}
-		problems = append(problems, final(v1alpha1.ReasonServiceAccountMissing,
+		problems = append(problems, passing(v1alpha1.ReasonServiceAccountMissing,
 			"%s: the %s hook runs as service account %s, which does not exist in namespace %s; create it, or name another in the values",
 			hook.object.title(), when, hook.account, d.wish.Tenant.Namespace))
 	}

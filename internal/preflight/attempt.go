@@ -109,7 +109,7 @@ func (d *Demand) checkAnswers(facts *Facts) []Problem {
 		taken[owner] = append(taken[owner], o.title())
 	}
 	for _, owner := range owners {
-		problems = append(problems, final(v1alpha1.ReasonObjectExists, "%s; %s, or install the app under another spec.instanceName",
+		problems = append(problems, final(v1alpha1.ReasonObjectExists, "%s; %s, or use another name for the instance",
 			sentenceOfTaken(taken[owner], owner), removalOf(len(taken[owner]))))
 	}
 	return problems

@@ -48,7 +48,8 @@ func TestKinds(t *testing.T) {
 		return unit("web", path, all)
 	}
 	const templates, early, own = "web/templates/a.yaml", "web/crds/a.yaml", "web/templates/crds/a.yaml"
-	absent := func(words ...string) []want { return []want{{v1alpha1.ReasonKindMissing, true, words}} }
+	absent := func(words ...string) []want { return []want{{v1alpha1.ReasonKindMissing, false, words}} }
+	never := func(words ...string) []want { return []want{{v1alpha1.ReasonKindMissing, true, words}} }
 	for _, c := range []struct {
 		why   string
 		units []preflight.Unit
@@ -60,14 +61,14 @@ func TestKinds(t *testing.T) {
 		{"in a list", []preflight.Unit{in(templates, "kind: List\napiVersion: v1\nitems: [{apiVersion: a.b/v1, kind: Strange, metadata: {name: x}}]")}, absent("Strange/x")},
 		{"in a typed list", []preflight.Unit{in(templates, "kind: StrangeList\napiVersion: a.b/v1\nitems: [{metadata: {name: x}}]")}, absent("Strange/x")},
 		{"a removed kind", []preflight.Unit{in(templates, "apiVersion: autoscaling/v2beta2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}")},
-			absent("HorizontalPodAutoscaler/web", "Kubernetes 1.26 removed", "autoscaling/v2")},
+			never("HorizontalPodAutoscaler/web", "Kubernetes 1.26 removed", "autoscaling/v2")},
 		{"a removed kind without successor", []preflight.Unit{in(templates, "apiVersion: policy/v1beta1\nkind: PodSecurityPolicy\nmetadata: {name: web}")},
-			absent("PodSecurityPolicy/web", "without a successor")},
+			never("PodSecurityPolicy/web", "without a successor")},
 		{"its CRD is in the folder", []preflight.Unit{in(early, crd), in(templates, route)}, nil},
-		{"its CRD is in a folder of a later chart", []preflight.Unit{in(templates, route), in(early, crd)}, absent("Route/web")},
+		{"its CRD is in a folder of a later chart", []preflight.Unit{in(templates, route), in(early, crd)}, never("Route/web")},
 		{"its CRD is in a chart before", []preflight.Unit{in(templates, crd), in(templates, route)}, nil},
-		{"its CRD is a template beside it", []preflight.Unit{in(templates, crd, route)}, absent("CustomResourceDefinition/routes.traefik.io", "crds/")},
-		{"its CRD is a template in a folder of that name", []preflight.Unit{in(own, crd, route)}, absent("crds/")},
+		{"its CRD is a template beside it", []preflight.Unit{in(templates, crd, route)}, never("CustomResourceDefinition/routes.traefik.io", "crds/")},
+		{"its CRD is a template in a folder of that name", []preflight.Unit{in(own, crd, route)}, never("crds/")},
 		{"a hook comes after the templates", []preflight.Unit{in(templates, crd, "apiVersion: traefik.io/v1\nkind: Route\nmetadata: {name: web, annotations: {helm.sh/hook: post-install}}")}, nil},
 		{"a version that its CRD does not serve", []preflight.Unit{in(early, crd), in(templates, "apiVersion: traefik.io/v0\nkind: Route\nmetadata: {name: web}")}, absent("traefik.io/v0")},
 	} {
@@ -84,7 +85,7 @@ func TestKindsOfAnUpgrade(t *testing.T) {
 	w.Units[0].Documents = append(w.Units[0].Documents, unit("web", "web/templates/a.yaml", route).Documents...)
 	expect(t, "Helm makes the CRD first", check(t, w, facts()))
 	w.Units[0].Deployed = true
-	expect(t, "Helm does not touch the folder", check(t, w, facts()), want{v1alpha1.ReasonKindMissing, true, []string{"Route/web", "routes.traefik.io is in crds/ of the chart, which Helm applies only when it installs the chart"}})
+	expect(t, "Helm does not touch the folder", check(t, w, facts()), want{v1alpha1.ReasonKindMissing, false, []string{"Route/web", "routes.traefik.io is in crds/ of the chart, which Helm applies only when it installs the chart"}})
 	f := facts()
 	f.Kinds[schema.FromAPIVersionAndKind("traefik.io/v1", "Route")] = preflight.Kind{Resource: "routes", Namespaced: true}
 	expect(t, "the CRD is there", check(t, w, f))
@@ -105,7 +106,7 @@ func TestStorage(t *testing.T) {
 		return "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {" + spec + "}"
 	}
 	set := "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {replicas: 2, template: {spec: {containers: [{name: a}]}}, volumeClaimTemplates: [{metadata: {name: disk}, spec: {storageClassName: none}}]}"
-	missing := func(words ...string) []want { return []want{{v1alpha1.ReasonStorageClassMissing, true, words}} }
+	missing := func(words ...string) []want { return []want{{v1alpha1.ReasonStorageClassMissing, false, words}} }
 	without := func(f *preflight.Facts) { f.DefaultClass = "" }
 	for _, c := range []struct {
 		why    string

@@ -134,8 +134,7 @@ func (d *Demand) checkKinds(facts *Facts) []Problem {
 		count[o.gvk]++
 	}
 	for _, gvk := range order {
-		message := d.absent(gvk, fmt.Sprintf("%s%s", first[gvk].title(), others(count[gvk])))
-		problems = append(problems, final(v1alpha1.ReasonKindMissing, "%s", message))
+		problems = append(problems, d.absent(gvk, fmt.Sprintf("%s%s", first[gvk].title(), others(count[gvk]))))
 	}
 	return problems
 }
@@ -149,25 +148,26 @@ func (d *Demand) inTime(o *object) bool {
 	return own != nil && (own.object.early && own.object.unit <= o.unit || own.object.unit < o.unit || o.hook && own.object.unit == o.unit)
 }
 
-// absent says what is known of a kind that is not there.
-func (d *Demand) absent(gvk schema.GroupVersionKind, who string) string {
+// absent is the problem of a kind that is not there. Somebody may add it, unless Kubernetes
+// has removed it, or it is the chart that brings it too late.
+func (d *Demand) absent(gvk schema.GroupVersionKind, who string) Problem {
 	version := gvk.GroupVersion().String()
 	if gone, ok := removed[removedKind{version, gvk.Kind}]; ok {
 		if gone.use == "" {
-			return fmt.Sprintf("%s: Kubernetes %s removed %s of %s without a successor; the chart must do without", who, gone.in, gvk.Kind, version)
+			return final(v1alpha1.ReasonKindMissing, "%s: Kubernetes %s removed %s of %s without a successor; the chart must do without", who, gone.in, gvk.Kind, version)
 		}
-		return fmt.Sprintf("%s: Kubernetes %s removed %s of %s; the chart must use %s", who, gone.in, gvk.Kind, version, gone.use)
+		return final(v1alpha1.ReasonKindMissing, "%s: Kubernetes %s removed %s of %s; the chart must use %s", who, gone.in, gvk.Kind, version, gone.use)
 	}
 	if own := d.definition(gvk); own != nil {
-		return fmt.Sprintf("%s: %s of %s comes with %s, but Helm looks for it before that is made; the chart must keep it in %s",
+		return final(v1alpha1.ReasonKindMissing, "%s: %s of %s comes with %s, but Helm looks for it before that is made; the chart must keep it in %s",
 			who, gvk.Kind, version, own.object.title(), crdFolder)
 	}
 	message := fmt.Sprintf("%s: no matches for kind %q in version %q", who, gvk.Kind, version)
 	for _, b := range d.skipped {
 		if b.group == gvk.Group && b.kind == gvk.Kind && slices.Contains(b.versions, gvk.Version) {
-			return fmt.Sprintf("%s: %s is in %s of the chart, which Helm applies only when it installs the chart: apply it first, as with helm show crds",
+			return passing(v1alpha1.ReasonKindMissing, "%s: %s is in %s of the chart, which Helm applies only when it installs the chart: apply it first, as with helm show crds",
 				message, b.object.title(), crdFolder)
 		}
 	}
-	return message + ": install the operator that provides this CRD first"
+	return passing(v1alpha1.ReasonKindMissing, "%s: install the operator that provides this CRD first", message)
 }

@@ -21,9 +21,9 @@ type Problem struct {
 	// Message is one sentence: which object asks for what, what there is, and how to
 	// mend it.
 	Message string
-	// Final says that waiting is of no use: what is missing does not come by itself.
-	// Room that others give back does, and so do rights, which whoever is asked may
-	// grant meanwhile.
+	// Final says that waiting is of no use until the app, its values or the name of the
+	// instance are changed. Room that others give back is waited for, and so are rights,
+	// accounts, kinds and storage classes, which somebody may add meanwhile.
 	Final bool
 	// Remedy is YAML to apply that mends it, at most MaxRemedy; mostly empty. The
 	// message refers to it as TheRemedy.

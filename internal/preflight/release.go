@@ -77,8 +77,8 @@ func (d *Demand) takenRelease(name string, record Record) Problem {
 	namespace := d.wish.Tenant.Namespace
 	if record.Instance != "" {
 		return final(v1alpha1.ReasonAlreadyInstalled,
-			"Helm release %s in namespace %s belongs to instance %s; use another spec.instanceName", name, namespace, record.Instance)
+			"Helm release %s in namespace %s belongs to instance %s; use another name for the instance", name, namespace, record.Instance)
 	}
 	return final(v1alpha1.ReasonAlreadyInstalled,
-		"there is a Helm release %s in namespace %s already; adopt it with action Adopt, remove it with helm uninstall, or use another spec.instanceName", name, namespace)
+		"there is a Helm release %s in namespace %s already; adopt it with action Adopt, remove it with helm uninstall, or use another name for the instance", name, namespace)
 }

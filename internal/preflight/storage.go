@@ -36,12 +36,12 @@ func (d *Demand) checkStorage(facts *Facts) []Problem {
 		}
 	}
 	if len(classless) > 0 {
-		problems = append(problems, final(v1alpha1.ReasonStorageClassMissing,
+		problems = append(problems, passing(v1alpha1.ReasonStorageClassMissing,
 			"%s: no storage class is named, and the cluster has no default one; mark one as default with the annotation %s, or name one in the values (the cluster has %s)",
 			listed(classless), defaultClassMark, classes(facts)))
 	}
 	for _, name := range order {
-		problems = append(problems, final(v1alpha1.ReasonStorageClassMissing,
+		problems = append(problems, passing(v1alpha1.ReasonStorageClassMissing,
 			"%s: there is no storage class %q; the cluster has %s, and one can be named in the values", listed(missing[name]), name, classes(facts)))
 	}
 	return problems

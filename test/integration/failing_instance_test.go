@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -14,6 +15,12 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/test/fixture"
 )
+
+// remedies applies those of an instance.
+func remedies(ctx context.Context, t *fixture.Tenant, instance *v1alpha1.AppInstance) {
+	GinkgoHelper()
+	applyRemedy(ctx, t, instance.Status.Preflight)
+}
 
 var _ = Describe("An instance that is not installed", func() {
 	type change = func(*v1alpha1.AppInstanceSpec)
@@ -44,21 +51,44 @@ var _ = Describe("An instance that is not installed", func() {
 		Eventually(func() error { return t.Client.Get(ctx, client.ObjectKeyFromObject(instance), instance) }).WithContext(ctx).
 			WithTimeout(20 * time.Second).Should(Satisfy(apierrors.IsNotFound))
 	},
-		Entry("an account without rights", v1alpha1.ReasonPermissionDenied, "spec.serviceAccountName is unset, and service account",
-			func(s *v1alpha1.AppInstanceSpec) { s.ServiceAccountName = "" }),
-		Entry("an account that does not exist", v1alpha1.ReasonServiceAccountMissing, "there is no service account absent in namespace",
-			func(s *v1alpha1.AppInstanceSpec) { s.ServiceAccountName = "absent" }),
 		Entry("a source that does not exist", v1alpha1.ReasonNotShared, `there is no source "nowhere"`,
 			func(s *v1alpha1.AppInstanceSpec) { s.AppRef.Source = "nowhere" }),
 		Entry("a version that is a word", v1alpha1.ReasonInvalidSpec, "leave it out for the newest version", version("latest")),
 		Entry("a version that does not exist", v1alpha1.ReasonVersionNotFound, `app "store" has no version 9.0.0`, version("9.0.0")),
 		Entry("a number that is too large for the schema", v1alpha1.ReasonSchemaViolation, "replicas: must be at most 5, and is 9", values(map[string]any{"replicas": 9})),
-		Entry("a text where an object has a number", v1alpha1.ReasonInstallFailed, "Deployment/mine: spec.replicas must be a number, and is a string", values(map[string]any{"count": "two"})),
+		Entry("a text where an object has a number", v1alpha1.ReasonInvalidObject, "Deployment/mine: spec.replicas must be a number, and is \"two\"", values(map[string]any{"count": "two"})),
 		Entry("a revision that does not exist", v1alpha1.ReasonRevisionNotFound, "spec.revision: status.history has no revision 7",
 			func(s *v1alpha1.AppInstanceSpec) { s.Revision = 7 }),
 		Entry("a release that cannot be adopted", v1alpha1.ReasonAdoptFailed, "there is no Helm release mine",
 			func(s *v1alpha1.AppInstanceSpec) { s.Adopt = new(true) }),
-		Entry("an object in the way", v1alpha1.ReasonInstallFailed, "exists and belongs to no release; delete it, or install the app under another name",
+		Entry("an object in the way", v1alpha1.ReasonObjectExists, "exists and belongs to no release; delete it, or use another name for the instance",
 			func(s *v1alpha1.AppInstanceSpec) { s.Title = "taken" }),
+	)
+
+	DescribeTable("waits for what somebody may add, and is installed then", func(ctx SpecContext, reason, says, account string, add func(context.Context, *fixture.Tenant, *v1alpha1.AppInstance)) {
+		t := newTenant(ctx)
+		t.Offer(ctx, templated("", "apiVersion: {{ .Release.Namespace }}.example.com/v1\nkind: Gadget\nmetadata: {name: {{ .Release.Name }}}\n"))
+		instance := &v1alpha1.AppInstance{
+			ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "mine"},
+			Spec:       v1alpha1.AppInstanceSpec{AppRef: v1alpha1.AppReference{Source: "charts", Name: "forms"}, ServiceAccountName: account},
+		}
+		group := t.Namespace + ".example.com"
+		DeferCleanup(func(ctx SpecContext) { t.Kubectl(ctx, "delete", "crd", "gadgets."+group, "--ignore-not-found") })
+		if reason != v1alpha1.ReasonKindMissing {
+			t.Apply(ctx, gadgets(group))
+		}
+		Expect(t.Client.Create(ctx, instance)).To(Succeed())
+		Expect(t.WaitsFor(ctx, reason, instance)).To(ContainSubstring(says))
+		add(ctx, t, instance)
+		t.WaitCondition(ctx, instance, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+		Expect(instance.Status.Preflight).To(BeEmpty())
+	},
+		Entry("rights of the account default", v1alpha1.ReasonPermissionDenied, "spec.serviceAccountName is unset, and account default lacks", "", remedies),
+		Entry("an account", v1alpha1.ReasonServiceAccountMissing, "there is no service account absent in namespace", "absent", remedies),
+		Entry("a kind", v1alpha1.ReasonKindMissing, "install the operator that provides this CRD first", fixture.Account,
+			func(ctx context.Context, t *fixture.Tenant, _ *v1alpha1.AppInstance) {
+				t.GrantAll(ctx)
+				t.Apply(ctx, gadgets(t.Namespace+".example.com"))
+			}),
 	)
 })

@@ -19,11 +19,11 @@ func account(name string) fixture.Change {
 	return func(s *v1alpha1.AppInstallTaskSpec) { s.ServiceAccountName = name }
 }
 
-// applyRemedy applies the remedies of a task as an administrator of the cluster, and
+// applyRemedy applies the remedies of problems as an administrator of the cluster, and
 // deletes those of the whole cluster when the spec ends.
-func applyRemedy(ctx context.Context, t *fixture.Tenant, task *v1alpha1.AppInstallTask) {
+func applyRemedy(ctx context.Context, t *fixture.Tenant, problems []v1alpha1.Problem) {
 	GinkgoHelper()
-	for _, problem := range task.Status.Preflight {
+	for _, problem := range problems {
 		Expect(problem.Remedy).NotTo(BeEmpty(), problem.Message)
 		t.Apply(ctx, problem.Remedy)
 		if strings.Contains(problem.Remedy, "kind: ClusterRole\n") {
@@ -68,7 +68,7 @@ rules:
 			Expect(end.Reason).To(Equal(v1alpha1.ReasonAdministratorNeeded), end.Message)
 			Expect(end.Message).To(And(ContainSubstring(fmt.Sprintf("ClusterRole/%s-%s", t.Namespace, name)), Not(ContainSubstring("kube-system")),
 				HaveSuffix("an administrator of the cluster must apply status.preflight[0].remedy")))
-			applyRemedy(ctx, t, end.Task)
+			applyRemedy(ctx, t, end.Task.Status.Preflight)
 			succeedSoon(ctx, t, v1alpha1.ActionInstall, fixture.As(name))
 		}
 		t.Succeed(ctx, v1alpha1.ActionUninstall, "forms", fixture.As("first"))
@@ -81,7 +81,7 @@ rules:
 		end := t.Do(ctx, v1alpha1.ActionInstall, "forms", account("absent"))
 		Expect(end.Reason).To(Equal(v1alpha1.ReasonServiceAccountMissing), end.Message)
 		Expect(end.Message).To(Equal(fmt.Sprintf("there is no service account absent in namespace %s: apply status.preflight[0].remedy", t.Namespace)))
-		applyRemedy(ctx, t, end.Task)
+		applyRemedy(ctx, t, end.Task.Status.Preflight)
 		t.Get(ctx, &corev1.ServiceAccount{}, "absent")
 		succeedSoon(ctx, t, v1alpha1.ActionInstall, account("absent"))
 	})
@@ -96,9 +96,9 @@ rules:
 	})
 })
 
-var _ = Describe("A chart with CRDs of its own", func() {
-	crd := func(group string) string {
-		return fmt.Sprintf(`apiVersion: apiextensions.k8s.io/v1
+// gadgets is a CRD of a group.
+func gadgets(group string) string {
+	return fmt.Sprintf(`apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: gadgets.%[1]s}
 spec:
@@ -107,16 +107,17 @@ spec:
   names: {kind: Gadget, plural: gadgets, singular: gadget, listKind: GadgetList}
   versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
 `, group)
-	}
+}
 
+var _ = Describe("A chart with CRDs of its own", func() {
 	It("needs no administrator where the cluster has them", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		group := t.Namespace + ".example.com"
-		t.Offer(ctx, templated("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n").With("1.0.0", fixture.Files{"crds/gadgets.yaml": crd(group)}))
+		t.Offer(ctx, templated("", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n").With("1.0.0", fixture.Files{"crds/gadgets.yaml": gadgets(group)}))
 		message := t.Fail(ctx, v1alpha1.ReasonAdministratorNeeded, v1alpha1.ActionInstall, "forms")
 		Expect(message).To(ContainSubstring("CustomResourceDefinition/gadgets." + group))
 
-		t.Apply(ctx, crd(group))
+		t.Apply(ctx, gadgets(group))
 		DeferCleanup(func(ctx SpecContext) { t.Kubectl(ctx, "delete", "crd", "gadgets."+group) })
 		Eventually(func(g Gomega) {
 			end := t.Do(ctx, v1alpha1.ActionInstall, "forms", fixture.OnFailure(v1alpha1.FailureRemove))

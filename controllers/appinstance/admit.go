@@ -1,0 +1,54 @@
+package appinstance
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/admission"
+)
+
+// admit compares an install or upgrade with the cluster before it begins, as a task is
+// checked before it writes its instance. What time may solve is waited for.
+func (r *Reconciler) admit(ctx context.Context, s *scope, operation v1alpha1.Operation, draft *hydrate.Draft) error {
+	if s.isAdmitted(operation) {
+		return nil
+	}
+	findings := &admission.Findings{}
+	problems, err := admission.CheckDeployment(ctx, r.Cluster, admission.Deployment{
+		Tenant: s.tenant, DefaultAccount: s.instance.Spec.ServiceAccountName == "",
+		Name: s.instance.Name, Instance: s.instance, App: s.app.Info, Draft: draft,
+		Upgrade: operation.Type == v1alpha1.OperationUpgrade,
+	})
+	if err = findings.Take(err); err != nil {
+		return err
+	}
+	findings.WaitFor(s.admissionInterval(time.Now()), problems...)
+	s.instance.Status.Preflight = findings.Listed()
+	return findings.Verdict(0)
+}
+
+// isAdmitted reports whether an operation was checked before: by the task that requests
+// it, or before it was interrupted. Only an install or upgrade is checked.
+func (s *scope) isAdmitted(operation v1alpha1.Operation) bool {
+	if operation.Type != v1alpha1.OperationInstall && operation.Type != v1alpha1.OperationUpgrade {
+		return true
+	}
+	return s.asked() && s.requestingTask() != "" || s.wasInterrupted(operation)
+}
+
+// The times between two checks of an instance that waits. They grow with the time that
+// it has waited: what is applied together with the instance is there in a moment.
+const minAdmissionInterval, maxAdmissionInterval = 10 * time.Second, outsideInterval
+
+// admissionInterval is the time until an instance that waits is checked again.
+func (s *scope) admissionInterval(now time.Time) time.Duration {
+	c := meta.FindStatusCondition(s.instance.Status.Conditions, v1alpha1.ConditionReconciling)
+	if c == nil || c.ObservedGeneration != s.instance.Generation {
+		return minAdmissionInterval
+	}
+	return min(max(now.Sub(c.LastTransitionTime.Time)/2, minAdmissionInterval), maxAdmissionInterval)
+}
