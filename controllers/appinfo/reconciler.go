@@ -57,10 +57,10 @@ type scope struct {
 	lost map[string]bool
 }
 
-// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=get;list;watch;update;patch
-// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=list;watch;patch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos/status,verbs=patch
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos/finalizers,verbs=update
-// +kubebuilder:rbac:groups=appmarket.io,resources=marketsources;appinstances,verbs=get;list;watch
+// +kubebuilder:rbac:groups=appmarket.io,resources=marketsources;appinstances,verbs=list;watch
 
 // Reconcile brings one app up to date.
 func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (result ctrl.Result, err error) {

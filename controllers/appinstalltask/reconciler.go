@@ -68,9 +68,9 @@ type scope struct {
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstalltasks,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=appmarket.io,resources=appinstalltasks/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinstalltasks/status,verbs=patch
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstalltasks/finalizers,verbs=update
-// +kubebuilder:rbac:groups=appmarket.io,resources=appinstances,verbs=get;list;watch;create;update;patch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinstances,verbs=get;list;watch;create;patch
 
 // Reconcile takes one task a step further.
 func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTask) (result ctrl.Result, err error) {

@@ -81,10 +81,10 @@ type scope struct {
 	described bool
 }
 
-// +kubebuilder:rbac:groups=appmarket.io,resources=appinstances,verbs=get;list;watch;update;patch
-// +kubebuilder:rbac:groups=appmarket.io,resources=appinstances/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinstances,verbs=list;watch;patch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinstances/status,verbs=patch
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstances/finalizers,verbs=update
-// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos;marketsources,verbs=get;list;watch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos;marketsources,verbs=list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;impersonate
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=appinstances.appmarket.io,verbs=get

@@ -55,10 +55,10 @@ type scope struct {
 	listing *hydrate.Listing
 }
 
-// +kubebuilder:rbac:groups=appmarket.io,resources=marketsources,verbs=get;list;watch
+// +kubebuilder:rbac:groups=appmarket.io,resources=marketsources,verbs=list;watch
 // +kubebuilder:rbac:groups=appmarket.io,resources=marketsources/finalizers,verbs=update
-// +kubebuilder:rbac:groups=appmarket.io,resources=marketsources/status,verbs=get;update;patch
-// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=appmarket.io,resources=marketsources/status,verbs=patch
+// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconcile brings one source up to date.
