@@ -1,5 +1,5 @@
 // Command sampleapp is the program of every sample app. It serves a page with the name
-// and the version of the app, its arguments, its files and its settings:
+// and the version of the app, its arguments, its settings and how often it was visited:
 //
 //	APP=hello APP_VERSION=1.1 sampleapp
 //

@@ -20,6 +20,8 @@ type app struct {
 	Settings []string
 	// content is the folder with a page of the chart, index.html.
 	content string
+	// volumes are the folders in which visits are counted.
+	volumes []string
 }
 
 // hidden are the beginnings and parts of names of variables that the page leaves out:
@@ -28,7 +30,7 @@ var hidden = []string{"APP=", "APP_VERSION=", "PATH=", "HOME=", "HOSTNAME=", "KU
 
 // appFromEnvironment returns the app that the environment and the arguments describe.
 func appFromEnvironment(args []string) app {
-	a := app{Name: os.Getenv("APP"), Version: os.Getenv("APP_VERSION"), Args: args, content: "/srv"}
+	a := app{Name: os.Getenv("APP"), Version: os.Getenv("APP_VERSION"), Args: args, content: "/srv", volumes: volumes}
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		isHidden := slices.ContainsFunc(hidden, func(part string) bool { return strings.Contains(name+"=", part) })
@@ -47,7 +49,11 @@ func (a app) write(w io.Writer, content []byte) {
 	for _, setting := range slices.Concat(a.Args, a.Settings) {
 		fmt.Fprintf(w, "<li><code>%s</code></li>\n", html.EscapeString(setting))
 	}
-	fmt.Fprintln(w, "</ul>\n</html>")
+	fmt.Fprintln(w, "</ul>")
+	for _, visit := range visits(a.volumes) {
+		fmt.Fprintf(w, "<p>%s</p>\n", html.EscapeString(visit))
+	}
+	fmt.Fprintln(w, "</html>")
 }
 
 // ServeHTTP implements http.Handler.

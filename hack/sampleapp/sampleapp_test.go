@@ -52,6 +52,20 @@ func TestPageShowsThePageOfTheChart(t *testing.T) {
 	g.Expect(status).To(Equal(http.StatusInternalServerError))
 }
 
+func TestPageCountsVisitsInVolumes(t *testing.T) {
+	g := NewWithT(t)
+	a := app{Name: "wiki", content: t.TempDir(), volumes: []string{t.TempDir(), filepath.Join(t.TempDir(), "not-mounted")}}
+	for _, count := range []string{"1", "2"} {
+		_, page := pageOf(t, a, "/")
+		g.Expect(page).To(ContainSubstring("<p>visit " + count + ", counted in " + a.volumes[0] + "</p>"))
+		g.Expect(page).NotTo(ContainSubstring("not-mounted"))
+	}
+	g.Expect(os.Remove(filepath.Join(a.volumes[0], "visits"))).To(Succeed())
+	g.Expect(os.Mkdir(filepath.Join(a.volumes[0], "visits"), 0o700)).To(Succeed())
+	_, page := pageOf(t, a, "/")
+	g.Expect(page).To(ContainSubstring("is a directory"))
+}
+
 func TestServeServesEveryAddressUntilItIsStopped(t *testing.T) {
 	g := NewWithT(t)
 	var addresses []string
