@@ -33,7 +33,10 @@ if [ -z "${IMAGE_LAYOUT:-}" ]; then
   make --no-print-directory image PLATFORMS="linux/$(go env GOARCH)"
   IMAGE_LAYOUT=dist/image
 fi
-export IMAGE_LAYOUT=$(realpath "$IMAGE_LAYOUT")
+make --no-print-directory samples PLATFORMS="linux/$(go env GOARCH)"
+rm -f dist/appmarket-*.tgz
+go run ./hack/release manifests --layout "$IMAGE_LAYOUT"
+export IMAGE_LAYOUT=$(realpath "$IMAGE_LAYOUT") DIST=$PWD/dist
 
 export E2E_DIR=$PWD/.local/e2e REPORTS=$PWD/.local/reports/e2e
 export KUBEBUILDER_ASSETS=$PWD/.local/node HELM3=$bin/helm3

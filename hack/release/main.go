@@ -5,7 +5,7 @@
 //	release samples --output dist/samples
 //	release check v0.1.0
 //	release notes 0.1.0
-//	release digest
+//	release digest dist/image
 package main
 
 import (
@@ -36,8 +36,8 @@ func run(args []string, out io.Writer) error {
 		return check(".", "")
 	case len(args) == 2 && args[0] == "check":
 		return check(".", args[1])
-	case len(args) == 1 && args[0] == "digest":
-		_, digest, err := imageIn("dist/image")
+	case len(args) > 0 && len(args) <= 2 && args[0] == "digest":
+		_, digest, err := imageIn(append(args[1:], "dist/image")[0])
 		fmt.Fprintln(out, digest)
 		return err
 	case len(args) == 2 && args[0] == "notes":
@@ -45,7 +45,7 @@ func run(args []string, out io.Writer) error {
 		fmt.Fprint(out, notes)
 		return err
 	}
-	return errors.New("usage: release manifests [flags] | samples [flags] | check [TAG] | notes VERSION | digest")
+	return errors.New("usage: release manifests [flags] | samples [flags] | check [TAG] | notes VERSION | digest [LAYOUT]")
 }
 
 // manifests writes the chart and the manifests of a release.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -17,12 +18,14 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/test/fixture"
-	"github.com/appmarket/operator/test/samplemarket"
 )
 
-// imageName is the image of the operator as users write it; the node asks the registry of
-// the test for every registry.
-const imageName = "registry.example/appmarket"
+// imagePath is the path of the operator's image, and imageName its name in the release
+// files. The node asks the registry of the test for every registry.
+const (
+	imagePath = "appmarket/operator"
+	imageName = "ghcr.io/" + imagePath
+)
 
 func installSteps() {
 	It("installs with kustomize into a restricted namespace", func(ctx SpecContext) {
@@ -41,28 +44,32 @@ func installSteps() {
 		expectNothingLeft(ctx)
 	})
 
-	It("installs from an OCI chart into a restricted namespace", func(ctx SpecContext) {
+	It("installs the chart of an older version into a restricted namespace", func(ctx SpecContext) {
 		cluster.Apply(ctx, `{apiVersion: v1, kind: Namespace, metadata: {name: `+system+`, labels: {pod-security.kubernetes.io/enforce: restricted}}}`)
 		auditedFrom = time.Now()
-		dir := GinkgoT().TempDir()
-		helm(ctx, "package", fixture.Path("charts/appmarket"), "--destination", dir)
-		archives, err := filepath.Glob(filepath.Join(dir, "appmarket-*.tgz"))
-		Expect(err).NotTo(HaveOccurred())
-		Expect(archives).To(HaveLen(1))
-		helm(ctx, "push", archives[0], "oci://"+registryAddress+"/charts", "--plain-http")
-		helm(ctx, "install", "appmarket", "oci://"+registryAddress+"/charts/appmarket", "--plain-http",
-			"--version", strings.TrimSuffix(strings.TrimPrefix(filepath.Base(archives[0]), "appmarket-"), ".tgz"),
-			"--namespace", system, "--wait", "--timeout", "80s",
-			"--set", "image.repository="+imageName, "--set", "image.tag="+digest,
-			"--set", fmt.Sprintf(`registryMirrors.%s=http://%s`, strings.ReplaceAll(samplemarket.Registry, ".", `\.`), registryAddress))
+		pushChart(ctx, releasedChart())
+		pushChart(ctx, olderChart(ctx))
+		began := time.Now()
+		helm(ctx, "install", "appmarket", chartReference, "--plain-http", "--version", olderVersion,
+			"--namespace", system, "--wait", "--timeout", "80s", "--set", "podAnnotations.chart=older", "--set", mirrorOf("ghcr.io"), "--set", mirrorOf("samples.appmarket.io"))
+		say("ready after %.1f s", time.Since(began).Seconds())
 		expectImage(ctx)
 	})
 
-	It("fills a market", func(ctx SpecContext) {
-		text, err := os.ReadFile(fixture.Path("config/samples/marketsource.yaml"))
+	It("runs the first app with the second command", func(ctx SpecContext) {
+		text, err := os.ReadFile(dist("samples.yaml"))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(string(text)).To(ContainSubstring("http://127.0.0.1:8880"))
-		cluster.Apply(ctx, strings.ReplaceAll(string(text), "http://127.0.0.1:8880", samplesURL))
+		url := regexp.MustCompile(`url: https://\S+`)
+		Expect(url.FindAllString(string(text), -1)).To(HaveLen(1), "the address that the test replaces")
+		began := time.Now()
+		cluster.Apply(ctx, url.ReplaceAllLiteralString(string(text), "url: "+samplesURL))
+		end := (&fixture.Tenant{Cluster: cluster, Namespace: demo}).WaitEndOf(ctx, "install-hello")
+		Expect(end.Status).To(Equal(metav1.ConditionTrue), "%s: %s", end.Reason, end.Message)
+		say("the first app is ready after %.1f s", time.Since(began).Seconds())
+		expectPage(ctx, demo, "hello", "<p>hello 1.0</p>", "Hello from the demo")
+	})
+
+	It("fills the market", func(ctx SpecContext) {
 		source := &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: "market", Name: "samples"}}
 		cluster.WaitTrue(ctx, source, v1alpha1.ConditionReady)
 		Eventually(func() int {
@@ -70,6 +77,64 @@ func installSteps() {
 				`jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}`), "True")
 		}).WithContext(ctx).Should(Equal(7), "the eighth does not render")
 	})
+
+	It("upgrades the chart while an app runs", func(ctx SpecContext) {
+		pod := func() string {
+			return cluster.Kubectl(ctx, "get", "pods", "--namespace", demo, "--output", "jsonpath={.items[*].metadata.uid}")
+		}
+		before := pod()
+		operator := operatorPod(ctx).Name
+		cluster.Kubectl(ctx, "apply", "--server-side", "--filename", dist("crds.yaml"))
+		helm(ctx, "upgrade", "appmarket", chartReference, "--plain-http", "--version", versionOf(releasedChart()),
+			"--namespace", system, "--reset-then-reuse-values", "--set", "podAnnotations.chart=released", "--wait", "--timeout", "80s")
+		Eventually(func() string { return operatorPod(ctx).Name }).WithContext(ctx).ShouldNot(Equal(operator))
+		expectImage(ctx)
+		hello := &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: demo, Name: "hello"}}
+		cluster.WaitTrue(ctx, hello, v1alpha1.ConditionReady)
+		Expect(pod()).To(Equal(before), "the pods of the app")
+	})
+}
+
+// chartReference is where the chart is installed from.
+const chartReference = "oci://" + registryAddress + "/charts/appmarket"
+
+// olderVersion is that of the chart from which the test upgrades. No version was released
+// yet, so it is the present chart under another version.
+const olderVersion = "0.0.1"
+
+// releasedChart returns the archive of the chart that make chart wrote.
+func releasedChart() string {
+	GinkgoHelper()
+	archives, err := filepath.Glob(dist("appmarket-*.tgz"))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(archives).To(HaveLen(1))
+	return archives[0]
+}
+
+// versionOf returns the version in the name of an archive.
+func versionOf(archive string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(filepath.Base(archive), "appmarket-"), ".tgz")
+}
+
+// olderChart returns an archive of the released chart under olderVersion.
+func olderChart(ctx context.Context) string {
+	GinkgoHelper()
+	dir := GinkgoT().TempDir()
+	fixture.Run(ctx, "tar", "-C", dir, "-xzf", releasedChart())
+	helm(ctx, "package", filepath.Join(dir, "appmarket"), "--version", olderVersion, "--destination", dir)
+	return filepath.Join(dir, "appmarket-"+olderVersion+".tgz")
+}
+
+// pushChart pushes the archive of a chart to the registry of the test.
+func pushChart(ctx context.Context, archive string) {
+	GinkgoHelper()
+	helm(ctx, "push", archive, "oci://"+registryAddress+"/charts", "--plain-http")
+}
+
+// mirrorOf returns the value of the chart that has the operator ask the registry of the test
+// about the images of another one, as the node does.
+func mirrorOf(name string) string {
+	return fmt.Sprintf(`registryMirrors.%s=http://%s`, strings.ReplaceAll(name, ".", `\.`), registryAddress)
 }
 
 // kustomizeOverlay writes the overlay that docs/installing.md describes, and returns its

@@ -20,7 +20,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
@@ -29,38 +28,32 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/test/fixture"
-	"github.com/appmarket/operator/test/samplemarket"
 )
 
 // samplesURL is where the charts of the sample market are served.
 var samplesURL string
 
-// appLayer is the layer with the program of all apps.
+// appLayer is the layer with the program of the apps that are slow or fail.
 var appLayer v1.Layer
 
-// startRegistry serves a registry with the image of the operator and of every sample app,
-// and the charts of the sample market.
+// startRegistry serves a registry with the image of the operator and of every sample app
+// under the paths that the release files name, and the charts of the sample market.
 func startRegistry(ctx context.Context, dir string) {
 	GinkgoHelper()
 	serve(registryAddress, registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-
-	index, err := layout.ImageIndexFromPath(os.Getenv("IMAGE_LAYOUT"))
-	Expect(err).NotTo(HaveOccurred())
-	hash, err := index.Digest()
-	Expect(err).NotTo(HaveOccurred())
-	digest = hash.String()
-	Expect(remote.WriteIndex(reference("appmarket@"+digest), index)).To(Succeed())
+	digest = strings.TrimSpace(fixture.Run(ctx, "go", "run", fixture.Path("hack/release"), "digest", os.Getenv("IMAGE_LAYOUT")))
+	Expect(digest).To(HavePrefix("sha256:"))
+	fixture.Run(ctx, "go", "run", fixture.Path("hack/image"), "push", os.Getenv("IMAGE_LAYOUT"), registryAddress+"/"+imagePath)
+	fixture.Run(ctx, "go", "run", fixture.Path("hack/image"), "push", dist("sample-images"), registryAddress+"/appmarket/samples")
+	samplesURL = "http://" + serve(host+":0", http.FileServer(http.Dir(dist("samples"))))
 
 	program := filepath.Join(dir, "app")
 	buildApp(ctx, program)
 	appLayer = layerWith("app", program)
-	market, err := samplemarket.New(fixture.Path("config/samples/charts"))
-	Expect(err).NotTo(HaveOccurred())
-	for _, image := range market.Images() {
-		pushApp(strings.TrimPrefix(image, samplemarket.Registry+"/"))
-	}
-	samplesURL = "http://" + serve(host+":0", market)
 }
+
+// dist returns the path of a file that make image, make samples or make chart wrote.
+func dist(file string) string { return filepath.Join(os.Getenv("DIST"), file) }
 
 // serve serves at an address until the suite ends, and returns the address.
 func serve(address string, handler http.Handler) string {
@@ -81,7 +74,7 @@ func reference(image string) name.Reference {
 	return ref
 }
 
-// buildApp builds the program of all apps without glibc: its image has nothing else.
+// buildApp builds the program of the apps that are slow or fail without glibc: its image has nothing else.
 func buildApp(ctx context.Context, program string) {
 	GinkgoHelper()
 	Expect(os.Setenv("CGO_ENABLED", "0")).To(Succeed())
@@ -106,7 +99,7 @@ func layerWith(file, program string) v1.Layer {
 	return layer
 }
 
-// pushApp pushes an image of the program of all apps under a name with a tag.
+// pushApp pushes an image of this program under a name with a tag.
 func pushApp(image string) {
 	GinkgoHelper()
 	app, version, _ := strings.Cut(image, ":")

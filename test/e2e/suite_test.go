@@ -8,8 +8,8 @@
 // interruption, failure, removal and audit. A step may use what the steps before it
 // left. At the end a table shows each step, its seconds and its outcome.
 //
-// Environment: IMAGE_LAYOUT is the folder of the OCI image layout of the operator, E2E_DIR
-// that of the cluster, KUBEBUILDER_ASSETS a folder of links to a local cluster that is
+// Environment: IMAGE_LAYOUT is the folder of the OCI image layout of the operator, DIST that
+// of the release files, which make samples and make chart write, E2E_DIR that of the cluster, KUBEBUILDER_ASSETS a folder of links to a local cluster that is
 // built with the tag node, and HELM3 the helm client. If REPORTS is set, the logs are kept
 // in this folder.
 package e2e_test
@@ -48,7 +48,7 @@ var (
 )
 
 func TestEndToEnd(t *testing.T) {
-	for _, name := range []string{"IMAGE_LAYOUT", "E2E_DIR", "KUBEBUILDER_ASSETS", "HELM3"} {
+	for _, name := range []string{"IMAGE_LAYOUT", "DIST", "E2E_DIR", "KUBEBUILDER_ASSETS", "HELM3"} {
 		if os.Getenv(name) == "" {
 			t.Fatalf("%s is not set; use make e2e", name)
 		}

@@ -1,8 +1,7 @@
-// Command app is the container of every app in the end-to-end test: one static program
-// that serves what it was started with, or fails as it is told.
+// Command app is the container of the apps of the end-to-end test that are slow or fail:
+// one static program that serves what it was started with, or fails as it is told.
 //
 //	app                    serves HTTP until SIGTERM
-//	app create PAGE        writes /pages/PAGE.md and ends, as an init container does
 //	app wait DURATION      waits and ends, as a hook does
 //	app exit CODE          ends with a code
 //	app grow               takes memory until it is killed
@@ -12,13 +11,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -26,9 +23,6 @@ import (
 
 // addresses are those at which the page is served; an app names the ports that it uses.
 var addresses = []string{":8080", ":8081", ":8082"}
-
-// volumes are the folders in which a visit is noted, where they exist.
-var volumes = []string{"/data", "/pages", "/rooms"}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -43,8 +37,6 @@ func run(ctx context.Context, args []string) error {
 		return serve(ctx)
 	}
 	switch args[0] {
-	case "create":
-		return os.WriteFile(filepath.Join("/pages", args[1]+".md"), []byte(args[1]), 0o600)
 	case "wait":
 		duration, err := time.ParseDuration(args[1])
 		if err != nil {
@@ -101,26 +93,7 @@ func serve(ctx context.Context) error {
 	}
 }
 
-// page shows the image, the arguments and the configuration of the app, and how often its
-// volumes were visited.
+// page shows the image and the arguments of the app.
 func page(w http.ResponseWriter, _ *http.Request) {
 	_, _ = fmt.Fprintf(w, "app=%s version=%s args=%q\n", os.Getenv("APP"), os.Getenv("APP_VERSION"), os.Args[1:])
-	if text, err := os.ReadFile("/srv/index.html"); err == nil {
-		_, _ = w.Write(text)
-	}
-	for _, volume := range volumes {
-		if _, err := os.Stat(volume); errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		_, _ = fmt.Fprintf(w, "%s: %s\n", volume, visit(filepath.Join(volume, "visits")))
-	}
-}
-
-// visit notes a visit in a file, and returns how many there are or why it cannot.
-func visit(path string) string {
-	before, _ := os.ReadFile(path) // The first visit finds no file.
-	if err := os.WriteFile(path, append(before, '.'), 0o600); err != nil {
-		return err.Error()
-	}
-	return fmt.Sprintf("%d visits", len(before)+1)
 }
