@@ -6,10 +6,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -34,6 +36,11 @@ func main() {
 func run(args []string) error {
 	if len(args) == 1 && args[0] == renderWorker {
 		return helm.RunRenderWorker(os.Stdin, os.Stdout)
+	}
+	if len(args) > 0 && args[0] == checkCommand {
+		ctx, cancel := context.WithTimeout(ctrl.SetupSignalHandler(), time.Minute)
+		defer cancel()
+		return checkURLs(ctx, args[1:], os.Stdout)
 	}
 	o, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -73,7 +80,12 @@ type options struct {
 	installs     int
 	renderTime   time.Duration
 	renderMemory int64
+	memoryLimit  int64
 	scrub        time.Duration
+
+	// renderWorkers and ownMemory follow from memoryLimit.
+	renderWorkers int
+	ownMemory     int64
 }
 
 func parse(args []string) (*options, error) {
@@ -96,6 +108,7 @@ func parse(args []string) (*options, error) {
 	f.IntVar(&o.installs, "concurrent-installs", 16, "How many instances Helm works on at once, fair among namespaces.")
 	f.DurationVar(&o.renderTime, "render-timeout", helm.DefaultRenderTime, "The processor time that the rendering of one chart may take.")
 	f.Int64Var(&o.renderMemory, "render-memory", helm.DefaultMemory, "Bytes that the rendering of one chart may use.")
+	f.Int64Var(&o.memoryLimit, "memory-limit", 0, "Bytes that this program and the processes that render charts may use together; 0 for no limit.")
 	f.DurationVar(&o.scrub, "scrub-interval", 6*time.Hour, "How often every published chart is compared with its digest.")
 	if kubeconfig := flag.Lookup("kubeconfig"); kubeconfig != nil {
 		f.Var(kubeconfig.Value, kubeconfig.Name, kubeconfig.Usage)
@@ -107,7 +120,9 @@ func parse(args []string) (*options, error) {
 	if f.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q; see --help", f.Arg(0))
 	}
-	return o, nil
+	var err error
+	o.renderWorkers, o.ownMemory, err = memoryShares(o.memoryLimit, o.renderMemory, runtime.GOMAXPROCS(0))
+	return o, err
 }
 
 // list is a flag of values separated by commas.

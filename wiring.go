@@ -76,6 +76,7 @@ const (
 // start puts the parts together and runs them until the context ends.
 func start(ctx context.Context, o *options) error {
 	logStart(o, repositoryURL(o))
+	limitOwnMemory(o.ownMemory)
 	// A panic in a goroutine of client-go, such as a handler of an informer, is logged.
 	utilruntime.ReallyCrash = false
 	scheme := runtime.NewScheme()
@@ -184,7 +185,9 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		url:     repositoryURL(o),
 		damaged: make(chan event.GenericEvent),
 		changed: make(chan event.GenericEvent, changeBuffer),
-		sandbox: &helm.Sandbox{Command: []string{self, renderWorker}, Time: o.renderTime, Memory: o.renderMemory},
+		sandbox: &helm.Sandbox{
+			Command: []string{self, renderWorker}, Workers: o.renderWorkers, Time: o.renderTime, Memory: o.renderMemory,
+		},
 		opener:  opener{secrets: mgr.GetAPIReader(), allowedRoots: o.allowed, userAgent: userAgent()},
 		tenants: &tenant.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}

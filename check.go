@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// checkCommand is the argument that makes this program request URLs and end: the image
+// has no shell and no other program that `helm test` could run.
+const checkCommand = "check"
+
+// checkTime bounds each request, and checkPause is the time between two attempts.
+const (
+	checkTime  = 5 * time.Second
+	checkPause = time.Second
+)
+
+// checkURLs requests each URL until the answer has status 200, and writes a line for
+// each. It gives up when the context ends: a Service may need some seconds until it
+// reaches a new pod.
+func checkURLs(ctx context.Context, urls []string, out io.Writer) error {
+	if len(urls) == 0 {
+		return errors.New("usage: appmarket check URL [more URLs]")
+	}
+	for _, url := range urls {
+		err := checkURL(ctx, url)
+		for err != nil {
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("check %s: %w", url, err)
+			case <-time.After(checkPause):
+			}
+			err = checkURL(ctx, url)
+		}
+		fmt.Fprintln(out, url, "is served")
+	}
+	return nil
+}
+
+func checkURL(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("User-Agent", userAgent())
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the answer has status %s", response.Status)
+	}
+	return nil
+}
