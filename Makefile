@@ -74,6 +74,7 @@ manifests: $(BIN)/controller-gen ## Generate CRDs and RBAC rules from the marker
 	@mkdir -p charts/appmarket/crds charts/appmarket/files
 	cp config/crd/bases/*.yaml charts/appmarket/crds/
 	cp config/rbac/role.yaml charts/appmarket/files/role.yaml
+	cp LICENSE charts/appmarket/LICENSE
 
 .PHONY: docs
 docs: $(BIN)/crd-ref-docs ## Generate the API reference.

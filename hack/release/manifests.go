@@ -78,6 +78,7 @@ func (r releaseFiles) chart() ([]byte, error) {
 		"Chart.yaml": {
 			{"\nversion: " + next + "\n", "\nversion: " + r.version + "\n"},
 			{"\nappVersion: " + next + "\n", "\nappVersion: " + r.version + "\n"},
+			{" image: ghcr.io/appmarket/operator:" + next + "\n", " image: " + r.image + ":" + r.version + "@" + r.digest + "\n"},
 		},
 		"values.yaml": {
 			{"\n  repository: ghcr.io/appmarket/operator\n", "\n  repository: " + r.image + "\n"},

@@ -74,10 +74,11 @@ func TestManifestsNameTheImageByDigest(t *testing.T) {
 	for _, file := range chart {
 		texts[file.Name] = string(file.Data)
 	}
-	g.Expect(texts["Chart.yaml"]).To(And(ContainSubstring("\nversion: 1.2.3\n"), ContainSubstring("\nappVersion: 1.2.3\n")))
+	g.Expect(texts["Chart.yaml"]).To(And(ContainSubstring("\nversion: 1.2.3\n"), ContainSubstring("\nappVersion: 1.2.3\n"),
+		ContainSubstring(" image: "+image+"\n")))
 	g.Expect(texts["values.yaml"]).To(And(
 		ContainSubstring("\n  repository: ghcr.io/appmarket/operator\n"), ContainSubstring("\n  digest: "+digest+"\n")))
-	g.Expect(texts).To(HaveKey("crds/appmarket.io_appinfos.yaml"))
+	g.Expect(texts).To(And(HaveKey("crds/appmarket.io_appinfos.yaml"), HaveKey("README.md"), HaveKey("LICENSE")))
 }
 
 func TestSamplesNameASourceThatEveryClusterReaches(t *testing.T) {

@@ -33,8 +33,40 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if not .Values.image.tag }}{{ with .Values.image.digest }}@{{ . }}{{ end }}{{ end }}
 {{- end }}
 
-{{- define "appmarket.repositoryURL" -}}
+{{/* URL of the Service of the repository in the cluster. */}}
+{{- define "appmarket.serviceURL" -}}
 {{- $port := int .Values.repository.service.port -}}
-{{- $host := printf "http://%s.%s.svc" (include "appmarket.name" .) .Release.Namespace -}}
-{{- if .Values.repository.url }}{{ .Values.repository.url }}{{ else if eq $port 80 }}{{ $host }}{{ else }}{{ $host }}:{{ $port }}{{ end }}
+http://{{ include "appmarket.name" . }}.{{ .Release.Namespace }}.svc{{ if ne $port 80 }}:{{ $port }}{{ end }}
+{{- end }}
+
+{{- define "appmarket.repositoryURL" -}}
+{{- .Values.repository.url | default (include "appmarket.serviceURL" .) }}
+{{- end }}
+
+{{/* Labels of the pod of helm test, which the Service of the repository must not select. */}}
+{{- define "appmarket.testSelector" -}}
+app.kubernetes.io/name: appmarket-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* A quantity of memory, such as 1536Mi, in bytes; 0 if it has another form. */}}
+{{- define "appmarket.bytes" -}}
+{{- $units := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 -}}
+{{- $unit := regexFind "[A-Za-z]*$" . -}}
+{{- if hasKey $units $unit -}}
+{{- mulf (trimSuffix $unit . | float64) (get $units $unit) | int64 -}}
+{{- else -}}
+0
+{{- end -}}
+{{- end }}
+
+{{/* Fails if the memory limit has no room for one render worker and the operator. */}}
+{{- define "appmarket.checkMemory" -}}
+{{- with (.Values.resources.limits).memory -}}
+{{- $limit := kindIs "string" . | ternary . (int64 . | toString) | include "appmarket.bytes" | int64 -}}
+{{- $needed := add (int64 $.Values.renderMemory) 268435456 -}}
+{{- if and (gt $limit 0) (lt $limit $needed) -}}
+{{- fail (printf "resources.limits.memory is %v, and rendering a chart needs %dMi: renderMemory and 256Mi for the operator; raise the limit or lower renderMemory" . (div (add $needed 1048575) 1048576)) -}}
+{{- end -}}
+{{- end -}}
 {{- end }}

@@ -1,0 +1,163 @@
+package chart_test
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// kustomization builds a folder below config, or an overlay that adds components to
+// config/default.
+func kustomization(t *testing.T, folder string, components ...string) objects {
+	t.Helper()
+	g := NewWithT(t)
+	assets := os.Getenv("KUBEBUILDER_ASSETS")
+	if assets == "" {
+		t.Skip("left out: KUBEBUILDER_ASSETS is not set")
+	}
+	target := path(t, "config", folder)
+	if len(components) > 0 {
+		overlay := t.TempDir()
+		relative := func(name string) string {
+			found, err := filepath.Rel(overlay, path(t, "config", name))
+			g.Expect(err).NotTo(HaveOccurred())
+			return found
+		}
+		text := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [" + relative(folder) + "]\ncomponents:\n"
+		for _, each := range components {
+			text += "  - " + relative(each) + "\n"
+		}
+		g.Expect(os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), []byte(text), 0o600)).To(Succeed())
+		target = overlay
+	}
+	command := exec.CommandContext(t.Context(), filepath.Join(assets, "kubectl"), "kustomize", target)
+	out, err := command.Output()
+	g.Expect(err).NotTo(HaveOccurred())
+	return documents(t, string(out))
+}
+
+// compared returns objects by kind and name, without what only Helm has: labels of the
+// release, the image, and arguments that the chart sets from values.
+func compared(t *testing.T, all objects) map[string]map[string]any {
+	t.Helper()
+	byName := map[string]map[string]any{}
+	for _, each := range all {
+		o := each.DeepCopy()
+		name := o.GetKind() + " " + o.GetName()
+		NewWithT(t).Expect(byName).NotTo(HaveKey(name))
+		stripLabels(o.Object)
+		if o.GetKind() == "Deployment" {
+			container := nested(t, o, "spec", "template", "spec", "containers").([]any)[0].(map[string]any)
+			delete(container, "image")
+			delete(container, "imagePullPolicy")
+			delete(container, "args")
+		}
+		byName[name] = o.Object
+	}
+	return byName
+}
+
+// stripLabels removes the labels that Helm gives objects, wherever they are, and maps that
+// are empty then.
+func stripLabels(tree map[string]any) {
+	for key, value := range tree {
+		switch below := value.(type) {
+		case map[string]any:
+			for _, label := range []string{"instance", "version", "managed-by"} {
+				delete(below, "app.kubernetes.io/"+label)
+			}
+			delete(below, "helm.sh/chart")
+			if key == "labels" {
+				delete(below, "app.kubernetes.io/name")
+			}
+			stripLabels(below)
+			if len(below) == 0 {
+				delete(tree, key)
+			}
+		case []any:
+			for _, item := range below {
+				if inner, ok := item.(map[string]any); ok {
+					stripLabels(inner)
+				}
+			}
+		}
+	}
+}
+
+// withoutImpersonation removes the right to impersonate, for which the chart has a role of
+// its own.
+func withoutImpersonation(role map[string]any) {
+	for _, rule := range role["rules"].([]any) {
+		verbs := rule.(map[string]any)["verbs"].([]any)
+		rule.(map[string]any)["verbs"] = slices.DeleteFunc(verbs, func(verb any) bool { return verb == "impersonate" })
+	}
+}
+
+// agree checks that the chart and a kustomization have the same objects, but for those
+// that are named.
+func agree(t *testing.T, chart, manifests objects, onlyChart, onlyManifests []string) {
+	t.Helper()
+	g := NewWithT(t)
+	inChart, inManifests := compared(t, chart), compared(t, manifests)
+	withoutImpersonation(inManifests["ClusterRole appmarket"])
+	for _, name := range onlyChart {
+		g.Expect(inChart).To(HaveKey(name))
+		delete(inChart, name)
+	}
+	for _, name := range onlyManifests {
+		g.Expect(inManifests).To(HaveKey(name))
+		delete(inManifests, name)
+	}
+	g.Expect(slices.Sorted(maps.Keys(inChart))).To(Equal(slices.Sorted(maps.Keys(inManifests))))
+	for name, object := range inManifests {
+		g.Expect(inChart[name]).To(Equal(object), name)
+	}
+}
+
+// impersonation are the objects of the chart by which it narrows impersonation.
+var impersonation = []string{"ClusterRole appmarket-impersonated-accounts", "ClusterRoleBinding appmarket-impersonated-accounts"}
+
+// TestChartAndManifestsAgree compares what both install by default.
+func TestChartAndManifestsAgree(t *testing.T) {
+	agree(t, render(t), kustomization(t, "default"), append([]string{"Pod appmarket-test"}, impersonation...), []string{"Namespace appmarket-system"})
+}
+
+// TestChartAndManifestsAgreeOnReaders compares the component with the value.
+func TestChartAndManifestsAgreeOnReaders(t *testing.T) {
+	agree(t, render(t, "readers=[market]"), kustomization(t, "default", "readers"),
+		append([]string{"Pod appmarket-test"}, impersonation...), []string{"Namespace appmarket-system"})
+}
+
+// arguments returns those of the operator.
+func arguments(t *testing.T, all objects) []string {
+	t.Helper()
+	made := all.find("Deployment")
+	NewWithT(t).Expect(made).To(HaveLen(1))
+	container := nested(t, made[0], "spec", "template", "spec", "containers").([]any)[0].(map[string]any)
+	args, _, err := unstructured.NestedStringSlice(container, "args")
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return args
+}
+
+// TestChartAndManifestsAgreeOnArguments has the chart give no other value to an argument
+// that the manifests have, and otherwise only defaults of the program.
+func TestChartAndManifestsAgreeOnArguments(t *testing.T) {
+	g := NewWithT(t)
+	inChart, inManifests := arguments(t, render(t)), arguments(t, kustomization(t, "default"))
+	g.Expect(inChart).To(ContainElements(inManifests))
+	var more []string
+	for _, each := range inChart {
+		if !slices.Contains(inManifests, each) {
+			more = append(more, strings.TrimPrefix(each, "--"))
+		}
+	}
+	g.Expect(more).To(ConsistOf("metrics-bind-address=0", "concurrent-hydrations=8", "concurrent-installs=16",
+		"render-timeout=10s", "render-memory=536870912", "scrub-interval=6h"))
+}

@@ -1,0 +1,105 @@
+package chart_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func TestService(t *testing.T) {
+	g := NewWithT(t)
+	service := only[corev1.Service](t, render(t, "repository.service={type: NodePort, port: 8080, nodePort: 30080, annotations: {a: b}}"), "Service", "appmarket")
+	g.Expect(service.Spec.Type).To(Equal(corev1.ServiceTypeNodePort))
+	g.Expect(service.Spec.Ports).To(HaveLen(1))
+	g.Expect(service.Spec.Ports[0].NodePort).To(BeEquivalentTo(30080))
+	g.Expect(service.Spec.Ports[0].Port).To(BeEquivalentTo(8080))
+	g.Expect(service.Annotations).To(And(HaveKeyWithValue("a", "b"), HaveKey("catalog.headlamp.dev/name")))
+	g.Expect(only[corev1.Service](t, render(t), "Service", "appmarket").Spec.Ports[0].NodePort).To(BeZero())
+}
+
+func TestIngress(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(render(t).find("Ingress")).To(BeEmpty())
+	made := only[networkingv1.Ingress](t, render(t, "ingress={enabled: true, className: nginx, annotations: {a: b}, hosts: [charts.example.com, c.example.com], tls: [{secretName: charts-tls, hosts: [charts.example.com]}]}"),
+		"Ingress", "appmarket")
+	g.Expect(*made.Spec.IngressClassName).To(Equal("nginx"))
+	g.Expect(made.Annotations).To(HaveKeyWithValue("a", "b"))
+	g.Expect(made.Spec.TLS).To(ConsistOf(networkingv1.IngressTLS{SecretName: "charts-tls", Hosts: []string{"charts.example.com"}}))
+	g.Expect(made.Spec.Rules).To(HaveLen(2))
+	backend := made.Spec.Rules[0].HTTP.Paths[0].Backend.Service
+	service := only[corev1.Service](t, render(t), "Service", backend.Name)
+	g.Expect(service.Spec.Ports[0].Name).To(Equal(backend.Port.Name))
+}
+
+func TestHTTPRoute(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(render(t).find("HTTPRoute")).To(BeEmpty())
+	made := render(t, "repository.service.port=8080",
+		"httpRoute={enabled: true, annotations: {a: b}, parentRefs: [{name: public, namespace: gateways}], hostnames: [charts.example.com]}").find("HTTPRoute")
+	g.Expect(made).To(HaveLen(1))
+	g.Expect(made[0].GetAPIVersion()).To(Equal("gateway.networking.k8s.io/v1"))
+	g.Expect(made[0].Object["spec"]).To(Equal(map[string]any{
+		"parentRefs": []any{map[string]any{"name": "public", "namespace": "gateways"}},
+		"hostnames":  []any{"charts.example.com"},
+		"rules":      []any{map[string]any{"backendRefs": []any{map[string]any{"name": "appmarket", "port": 8080.0}}}},
+	}))
+}
+
+func TestNetworkPolicy(t *testing.T) {
+	policy := func(t *testing.T, values ...string) networkingv1.NetworkPolicy {
+		return only[networkingv1.NetworkPolicy](t, render(t, append(values, "networkPolicy.enabled=true")...), "NetworkPolicy", "appmarket")
+	}
+	t.Run("is off by default", func(t *testing.T) {
+		NewWithT(t).Expect(render(t).find("NetworkPolicy")).To(BeEmpty())
+	})
+	t.Run("admits the repository only", func(t *testing.T) {
+		g := NewWithT(t)
+		made := policy(t)
+		g.Expect(made.Spec.PolicyTypes).To(ConsistOf(networkingv1.PolicyTypeIngress))
+		g.Expect(made.Spec.PodSelector.MatchLabels).To(Equal(deployment(t).Spec.Selector.MatchLabels))
+		g.Expect(made.Spec.Ingress).To(HaveLen(1))
+		g.Expect(made.Spec.Ingress[0].Ports[0].Port.String()).To(Equal("repository"))
+		g.Expect(made.Spec.Ingress[0].From).To(BeEmpty(), "everybody")
+	})
+	t.Run("admits metrics where they are served", func(t *testing.T) {
+		g := NewWithT(t)
+		made := policy(t, "metrics.enabled=true", "networkPolicy.metricsFrom=[{namespaceSelector: {matchLabels: {name: monitoring}}}]")
+		g.Expect(made.Spec.Ingress).To(HaveLen(2))
+		g.Expect(made.Spec.Ingress[1].Ports[0].Port.String()).To(Equal("metrics"))
+		g.Expect(made.Spec.Ingress[1].From[0].NamespaceSelector.MatchLabels).To(HaveKeyWithValue("name", "monitoring"))
+	})
+	t.Run("admits given peers and the pod of helm test", func(t *testing.T) {
+		g := NewWithT(t)
+		from := policy(t, "networkPolicy.repositoryFrom=[{namespaceSelector: {}}]").Spec.Ingress[0].From
+		g.Expect(from).To(HaveLen(2))
+		g.Expect(from[0].NamespaceSelector).NotTo(BeNil())
+		var all objects = render(t)
+		g.Expect(from[1].PodSelector.MatchLabels).To(Equal(only[corev1.Pod](t, all, "Pod", "appmarket-test").Labels))
+	})
+	t.Run("limits what the pod reaches", func(t *testing.T) {
+		g := NewWithT(t)
+		made := policy(t, "networkPolicy.egress=[{ports: [{port: 443}]}]")
+		g.Expect(made.Spec.PolicyTypes).To(ConsistOf(networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress))
+		g.Expect(made.Spec.Egress).To(HaveLen(1))
+	})
+	t.Run("names ports of the pod", func(t *testing.T) {
+		g := NewWithT(t)
+		var names []string
+		for _, port := range deployment(t, "metrics.enabled=true").Spec.Template.Spec.Containers[0].Ports {
+			names = append(names, port.Name)
+		}
+		g.Expect(names).To(ContainElements("repository", "metrics"))
+	})
+}
+
+// nested returns a field of an object.
+func nested(t *testing.T, o *unstructured.Unstructured, fields ...string) any {
+	t.Helper()
+	value, found, err := unstructured.NestedFieldNoCopy(o.Object, fields...)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	NewWithT(t).Expect(found).To(BeTrue(), "%v", fields)
+	return value
+}

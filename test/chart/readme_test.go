@@ -1,0 +1,91 @@
+package chart_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"go.yaml.in/yaml/v3"
+)
+
+// Marks around the table of values in README.md of the chart.
+const (
+	tableBegin = "<!-- begin values -->\n"
+	tableEnd   = "<!-- end values -->\n"
+)
+
+// TestReadmeHasEveryValue compares the table of README.md with values.yaml. With -update it
+// writes the table.
+func TestReadmeHasEveryValue(t *testing.T) {
+	g := NewWithT(t)
+	text, err := os.ReadFile(path(t, "charts", "appmarket", "values.yaml"))
+	g.Expect(err).NotTo(HaveOccurred())
+	var document yaml.Node
+	g.Expect(yaml.Unmarshal(text, &document)).To(Succeed())
+	var table strings.Builder
+	table.WriteString("| value | is | default |\n|---|---|---|\n")
+	writeRows(t, &table, document.Content[0], "")
+
+	file := path(t, "charts", "appmarket", "README.md")
+	readme, err := os.ReadFile(file)
+	g.Expect(err).NotTo(HaveOccurred())
+	before, rest, found := strings.Cut(string(readme), tableBegin)
+	g.Expect(found).To(BeTrue(), tableBegin)
+	written, after, found := strings.Cut(rest, tableEnd)
+	g.Expect(found).To(BeTrue(), tableEnd)
+	if *update {
+		g.Expect(os.WriteFile(file, []byte(before+tableBegin+table.String()+tableEnd+after), 0o644)).To(Succeed())
+		return
+	}
+	g.Expect(written).To(Equal(table.String()), "run go test ./test/chart -update")
+}
+
+// writeRows writes a row for each value below a mapping, which must have a comment.
+func writeRows(t *testing.T, table *strings.Builder, mapping *yaml.Node, prefix string) {
+	t.Helper()
+	for i := 0; i < len(mapping.Content); i += 2 {
+		key, value := mapping.Content[i], mapping.Content[i+1]
+		name := prefix + key.Value
+		if value.Kind == yaml.MappingNode && len(value.Content) > 0 {
+			writeRows(t, table, value, name+".")
+			continue
+		}
+		// A comment of the file or of a section is followed by an empty line.
+		paragraphs := strings.Split(strings.TrimSpace(key.HeadComment), "\n\n")
+		comment := paragraphs[len(paragraphs)-1]
+		NewWithT(t).Expect(comment).NotTo(BeEmpty(), "values.yaml has no comment for %s", name)
+		comment = strings.ReplaceAll(strings.TrimPrefix(comment, "# "), "\n# ", " ")
+		var content any
+		NewWithT(t).Expect(value.Decode(&content)).To(Succeed())
+		shown, err := json.Marshal(content)
+		NewWithT(t).Expect(err).NotTo(HaveOccurred())
+		fmt.Fprintf(table, "| `%s` | %s | `%s` |\n", name, strings.ReplaceAll(comment, "|", `\|`), shown)
+	}
+}
+
+// TestSchemaHasEveryValue has the schema name what values.yaml has, so that a mistyped name
+// is refused and a new value is not.
+func TestSchemaHasEveryValue(t *testing.T) {
+	g := NewWithT(t)
+	text, err := os.ReadFile(path(t, "charts", "appmarket", "values.yaml"))
+	g.Expect(err).NotTo(HaveOccurred())
+	var values map[string]any
+	g.Expect(yaml.Unmarshal(text, &values)).To(Succeed())
+	text, err = os.ReadFile(path(t, "charts", "appmarket", "values.schema.json"))
+	g.Expect(err).NotTo(HaveOccurred())
+	var schema struct {
+		Properties map[string]any
+	}
+	g.Expect(json.Unmarshal(text, &schema)).To(Succeed())
+	for name := range schema.Properties {
+		if name != "global" {
+			g.Expect(values).To(HaveKey(name))
+		}
+	}
+	for name := range values {
+		g.Expect(schema.Properties).To(HaveKey(name))
+	}
+}

@@ -1,0 +1,178 @@
+// Package chart checks the Helm chart that installs the operator: what it renders for
+// each value, what it refuses, that a real API server accepts it, that it says the same
+// as the manifests for kustomize, and that its README, its annotations and its license
+// are current.
+//
+// Every rendering is done by Helm 3 and by Helm 4, which must agree. HELM3 and HELM4 are
+// their programs, and KUBEBUILDER_ASSETS is the folder of the control plane and kubectl.
+package chart_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/test/env"
+)
+
+// update writes README.md of the chart instead of comparing it.
+var update = flag.Bool("update", false, "write the values of README.md of the chart")
+
+// namespace is that of the operator, in the chart's renderings and in the manifests.
+const namespace = "appmarket-system"
+
+func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+
+// path returns the path of a file of the repository.
+func path(t *testing.T, elements ...string) string {
+	t.Helper()
+	root, err := env.Root()
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return filepath.Join(append([]string{root}, elements...)...)
+}
+
+// helms returns the helm clients by name, or leaves the test out where there are none.
+func helms(t *testing.T) map[string]string {
+	t.Helper()
+	programs := map[string]string{"helm3": os.Getenv("HELM3"), "helm4": os.Getenv("HELM4")}
+	for name, program := range programs {
+		if program != "" {
+			continue
+		}
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is not set", strings.ToUpper(name))
+		}
+		t.Skipf("left out: %s is not set", strings.ToUpper(name))
+	}
+	return programs
+}
+
+// runHelm runs a helm client, and returns what it prints and what it complains of.
+func runHelm(t *testing.T, program string, args ...string) (out, complaint string, err error) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), program, args...)
+	folder := t.TempDir()
+	command.Env = append(os.Environ(), "HELM_CACHE_HOME="+folder, "HELM_CONFIG_HOME="+folder, "HELM_DATA_HOME="+folder)
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err = command.Run()
+	return stdout.String(), stderr.String(), err
+}
+
+// template returns the arguments of helm that render the chart with values, each as
+// name=value in YAML.
+func template(t *testing.T, values []string) []string {
+	t.Helper()
+	args := []string{
+		"template", "appmarket", path(t, "charts", "appmarket"),
+		"--namespace", namespace, "--kube-version", "1.36.0", "--values",
+	}
+	return append(args, valuesFile(t, values))
+}
+
+// valuesFile writes values to a file. A name is a path, as in store.size.
+func valuesFile(t *testing.T, values []string) string {
+	t.Helper()
+	g := NewWithT(t)
+	tree := map[string]any{}
+	for _, each := range values {
+		name, text, found := strings.Cut(each, "=")
+		g.Expect(found).To(BeTrue(), each)
+		var value any
+		g.Expect(yaml.Unmarshal([]byte(text), &value)).To(Succeed(), each)
+		at, last := tree, strings.Split(name, ".")
+		for ; len(last) > 1; last = last[1:] {
+			below, ok := at[last[0]].(map[string]any)
+			if !ok {
+				below = map[string]any{}
+				at[last[0]] = below
+			}
+			at = below
+		}
+		at[last[0]] = value
+	}
+	text, err := yaml.Marshal(tree)
+	g.Expect(err).NotTo(HaveOccurred())
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	g.Expect(os.WriteFile(file, text, 0o600)).To(Succeed())
+	return file
+}
+
+// objects are those of a rendering.
+type objects []*unstructured.Unstructured
+
+// render renders the chart with values.
+func render(t *testing.T, values ...string) objects {
+	t.Helper()
+	g := NewWithT(t)
+	rendered := map[string]objects{}
+	for name, program := range helms(t) {
+		out, complaint, err := runHelm(t, program, template(t, values)...)
+		g.Expect(err).NotTo(HaveOccurred(), complaint)
+		rendered[name] = documents(t, out)
+	}
+	g.Expect(rendered["helm4"]).To(ConsistOf(rendered["helm3"]))
+	return rendered["helm3"]
+}
+
+// refusal returns why the chart is not rendered with values.
+func refusal(t *testing.T, values ...string) string {
+	t.Helper()
+	var all []string
+	for name, program := range helms(t) {
+		out, complaint, err := runHelm(t, program, template(t, values)...)
+		NewWithT(t).Expect(err).To(HaveOccurred(), "%s rendered %v: %s", name, values, out)
+		all = append(all, complaint)
+	}
+	return strings.Join(all, "\n")
+}
+
+// documents reads a stream of YAML documents.
+func documents(t *testing.T, text string) objects {
+	t.Helper()
+	var all objects
+	for document := range strings.SplitSeq("\n"+text, "\n---") {
+		content := map[string]any{}
+		NewWithT(t).Expect(yaml.Unmarshal([]byte(document), &content)).To(Succeed(), document)
+		if len(content) > 0 {
+			all = append(all, &unstructured.Unstructured{Object: content})
+		}
+	}
+	return all
+}
+
+// find returns the objects of a kind.
+func (o objects) find(kind string) objects {
+	var found objects
+	for _, each := range o {
+		if each.GetKind() == kind {
+			found = append(found, each)
+		}
+	}
+	return found
+}
+
+// only reads the one object of a kind, and name if there are several, into a type.
+func only[T any](t *testing.T, all objects, kind, name string) T {
+	t.Helper()
+	g := NewWithT(t)
+	var found objects
+	for _, each := range all.find(kind) {
+		if each.GetName() == name {
+			found = append(found, each)
+		}
+	}
+	g.Expect(found).To(HaveLen(1), "%s %s", kind, name)
+	var into T
+	g.Expect(runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(found[0].Object, &into, true)).To(Succeed())
+	return into
+}
