@@ -64,10 +64,11 @@ type options struct {
 	// given has the flags that were set.
 	given *flag.FlagSet
 
-	metricsAddress string
-	probeAddress   string
-	leaderElection bool
-	leaseNamespace string
+	metricsAddress        string
+	metricsAuthentication bool
+	probeAddress          string
+	leaderElection        bool
+	leaseNamespace        string
 
 	storeDir          string
 	repositoryAddress string
@@ -95,6 +96,7 @@ func parse(args []string) (*options, error) {
 	o.given = f
 	f.BoolVar(&o.version, "version", false, "Print the version and exit.")
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "Address of the metrics; 0 for none.")
+	f.BoolVar(&o.metricsAuthentication, "metrics-authentication", false, "Serve the metrics by HTTPS, to accounts that may get the path /metrics.")
 	f.StringVar(&o.probeAddress, "health-probe-bind-address", "127.0.0.1:8081", "Address of the probes /healthz and /readyz; 0 for none.")
 	f.BoolVar(&o.leaderElection, "leader-elect", false, "Let only one of several replicas act.")
 	f.StringVar(&o.leaseNamespace, "leader-election-namespace", "", "Namespace of the leader's lease; that of the pod if empty.")

@@ -25,7 +25,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/controllers/appinfo"
@@ -91,6 +90,7 @@ func start(ctx context.Context, o *options) error {
 	if err := checkCRDs(ctx, cfg); err != nil {
 		return err
 	}
+	metricsOptions := metricsOptions(o, cfg)
 	cfg, lock, err := elect(ctx, cfg, o)
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func start(ctx context.Context, o *options) error {
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme:                              scheme,
 		MapperProvider:                      func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return known, nil },
-		Metrics:                             metricsserver.Options{BindAddress: o.metricsAddress},
+		Metrics:                             metricsOptions,
 		HealthProbeBindAddress:              o.probeAddress,
 		LeaderElection:                      o.leaderElection,
 		LeaderElectionID:                    leaseName,

@@ -1,6 +1,7 @@
 package chart_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -124,15 +126,48 @@ func agree(t *testing.T, chart, manifests objects, onlyChart, onlyManifests []st
 // impersonation are the objects of the chart by which it narrows impersonation.
 var impersonation = []string{"ClusterRole appmarket-impersonated-accounts", "ClusterRoleBinding appmarket-impersonated-accounts"}
 
-// TestChartAndManifestsAgree compares what both install by default.
-func TestChartAndManifestsAgree(t *testing.T) {
-	agree(t, render(t), kustomization(t, "default"), append([]string{"Pod appmarket-test"}, impersonation...), []string{"Namespace appmarket-system"})
+// parity are values of the chart and the components that say the same.
+var parity = map[string]struct{ values, components []string }{
+	"by default":              {},
+	"on readers":              {[]string{"readers=[market]"}, []string{"readers"}},
+	"on metrics":              {[]string{"metrics.enabled=true"}, []string{"metrics"}},
+	"on a ServiceMonitor":     {[]string{"metrics={enabled: true, serviceMonitor: true}"}, []string{"metrics", "prometheus"}},
+	"on authenticated access": {[]string{"metrics={enabled: true, authentication: true}"}, []string{"metrics", "metrics-authentication"}},
+	"on an authenticated ServiceMonitor": {
+		[]string{"metrics={enabled: true, authentication: true, serviceMonitor: true}"},
+		[]string{"metrics", "prometheus", "metrics-authentication"},
+	},
 }
 
-// TestChartAndManifestsAgreeOnReaders compares the component with the value.
-func TestChartAndManifestsAgreeOnReaders(t *testing.T) {
-	agree(t, render(t, "readers=[market]"), kustomization(t, "default", "readers"),
-		append([]string{"Pod appmarket-test"}, impersonation...), []string{"Namespace appmarket-system"})
+// TestChartAndManifestsAgree compares what both install.
+func TestChartAndManifestsAgree(t *testing.T) {
+	for name, c := range parity {
+		t.Run(name, func(t *testing.T) {
+			chart, manifests := render(t, c.values...), kustomization(t, "default", c.components...)
+			agree(t, chart, manifests, append([]string{"Pod appmarket-test"}, impersonation...), []string{"Namespace appmarket-system"})
+			agreeOnArguments(t, arguments(t, chart), arguments(t, manifests))
+		})
+	}
+}
+
+// TestMetricsNeedNoPrometheusOperator keeps the ServiceMonitor, whose kind a cluster may not
+// have, apart from the Service.
+func TestMetricsNeedNoPrometheusOperator(t *testing.T) {
+	for _, authentication := range []string{"false", "true"} {
+		all := render(t, "metrics.enabled=true", "metrics.authentication="+authentication)
+		NewWithT(t).Expect(all.find("ServiceMonitor")).To(BeEmpty())
+		only[corev1.Service](t, all, "Service", "appmarket-metrics")
+	}
+	NewWithT(t).Expect(kustomization(t, "default", "metrics", "metrics-authentication").find("ServiceMonitor")).To(BeEmpty())
+}
+
+// TestRightsToAuthenticateCome only with authentication.
+func TestRightsToAuthenticateComeWithAuthentication(t *testing.T) {
+	for _, values := range [][]string{nil, {"metrics.enabled=true"}} {
+		for _, role := range render(t, values...).find("ClusterRole") {
+			NewWithT(t).Expect(fmt.Sprint(role.Object)).NotTo(ContainSubstring("tokenreviews"))
+		}
+	}
 }
 
 // arguments returns those of the operator.
@@ -146,18 +181,18 @@ func arguments(t *testing.T, all objects) []string {
 	return args
 }
 
-// TestChartAndManifestsAgreeOnArguments has the chart give no other value to an argument
-// that the manifests have, and otherwise only defaults of the program.
-func TestChartAndManifestsAgreeOnArguments(t *testing.T) {
+// agreeOnArguments has the chart give no other value to an argument that the manifests
+// have, and otherwise only defaults of the program.
+func agreeOnArguments(t *testing.T, inChart, inManifests []string) {
+	t.Helper()
 	g := NewWithT(t)
-	inChart, inManifests := arguments(t, render(t)), arguments(t, kustomization(t, "default"))
 	g.Expect(inChart).To(ContainElements(inManifests))
 	var more []string
 	for _, each := range inChart {
-		if !slices.Contains(inManifests, each) {
+		if !slices.Contains(inManifests, each) && !strings.HasPrefix(each, "--metrics-bind-address=0") {
 			more = append(more, strings.TrimPrefix(each, "--"))
 		}
 	}
-	g.Expect(more).To(ConsistOf("metrics-bind-address=0", "concurrent-hydrations=8", "concurrent-installs=16",
+	g.Expect(more).To(ConsistOf("concurrent-hydrations=8", "concurrent-installs=16",
 		"render-timeout=10s", "render-memory=536870912", "scrub-interval=6h"))
 }

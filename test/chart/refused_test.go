@@ -28,6 +28,7 @@ func TestRefusedValues(t *testing.T) {
 		"an HTTPRoute without a gateway":     {[]string{"httpRoute.enabled=true"}, `httpRoute.parentRefs: name at least one gateway`},
 		"a node port of a ClusterIP":         {[]string{"repository.service.nodePort=30080"}, `nodePort needs repository.service.type NodePort or LoadBalancer`},
 		"a ServiceMonitor without metrics":   {[]string{"metrics.serviceMonitor=true"}, `metrics.serviceMonitor needs metrics.enabled`},
+		"authentication without metrics":     {[]string{"metrics.authentication=true"}, `metrics.authentication needs metrics.enabled`},
 		"a value that does not exist":        {[]string{"store.emptyDir=true"}, `emptyDir`},
 	} {
 		t.Run(name, func(t *testing.T) {

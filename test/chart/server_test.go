@@ -33,7 +33,7 @@ func kubeconfig(t *testing.T, server *env.Env) string {
 // everything are values that have the chart create every object for which the API server
 // of the test has a kind.
 var everything = []string{
-	"podDisruptionBudget.enabled=true", "metrics.enabled=true",
+	"podDisruptionBudget.enabled=true", "metrics={enabled: true, authentication: true}",
 	"networkPolicy={enabled: true, repositoryFrom: [{namespaceSelector: {}}], egress: [{ports: [{port: 443}]}]}",
 	"ingress={enabled: true, hosts: [charts.example.com], tls: [{secretName: charts-tls}]}",
 	"store={accessModes: [ReadWriteOncePod], annotations: {a: b}}",
