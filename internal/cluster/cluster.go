@@ -89,6 +89,13 @@ func (c *Cluster) Check(ctx context.Context, wish preflight.Wish) ([]preflight.P
 	if err != nil {
 		return nil, err
 	}
+	allowed, err := c.mayImpersonate(ctx, wish.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	if !allowed {
+		return []preflight.Problem{preflight.ImpersonationDenied(wish.Tenant)}, nil
+	}
 	facts, err := c.facts(ctx, wish, demand)
 	if err != nil {
 		return nil, err

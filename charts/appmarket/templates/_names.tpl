@@ -70,3 +70,19 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end -}}
 {{- end }}
+
+{{/*
+The namespaces of a list that a RoleBinding can be created in. Where Helm is connected to
+a cluster, those that do not exist are left out: they would make every upgrade fail. Where
+it only renders, as helm template and Argo CD do, all are in.
+*/}}
+{{- define "appmarket.existing" -}}
+{{- $connected := lookup "v1" "Namespace" "" "kube-system" -}}
+{{- $existing := list -}}
+{{- range .list -}}
+{{- if or (not $connected) (lookup "v1" "Namespace" "" .) (eq . $.root.Release.Namespace) -}}
+{{- $existing = append $existing . -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $existing -}}
+{{- end }}

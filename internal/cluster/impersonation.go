@@ -1,0 +1,31 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/internal/release"
+)
+
+// mayImpersonate reports whether the operator may act as the tenant's service account.
+// Every account may ask about itself. If the API server forbids the question, the answer is
+// taken to be yes.
+func (c *Cluster) mayImpersonate(ctx context.Context, of release.Tenant) (bool, error) {
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Verb: "impersonate", Resource: "serviceaccounts", Namespace: of.Namespace, Name: of.ServiceAccount,
+		},
+	}}
+	answer, err := c.operator.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	if apierrors.IsForbidden(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("ask whether the operator may act as service account %s/%s: %w", of.Namespace, of.ServiceAccount, err)
+	}
+	return answer.Status.Allowed, nil
+}

@@ -1,0 +1,15 @@
+package preflight
+
+import (
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// ImpersonationDenied returns the problem of a tenant whose service account the operator
+// may not act as. Nothing else can be found out about this tenant, and only an
+// administrator can solve it.
+func ImpersonationDenied(of release.Tenant) Problem {
+	return passing(v1alpha1.ReasonPermissionDenied,
+		"the operator may not act as service account %s of namespace %s: an administrator of the market must add the namespace to the value tenants of the operator's chart, or bind the ClusterRole appmarket-impersonated-accounts in it to the operator",
+		of.ServiceAccount, of.Namespace)
+}
