@@ -42,6 +42,7 @@ type handler struct {
 //	/static-index.yaml, /charts/{name}-{version}.tgz
 //	/charts/index.yaml, /values/{chart}/{version}/values.yaml  what Headlamp asks for
 //	/reports/{digest}/{file}                      cached by clients forever
+//	/                                             how it is used, for a person
 //	/healthz, /readyz, /version, /status
 //
 // The fourth line obeys two headers: X-Market-Source chooses one source, by name
@@ -55,6 +56,7 @@ func Handler(store *Store, options HandlerOptions) http.Handler {
 	}
 	h := &handler{store: store, joined: &joined{table: store.table, shared: options.Shared}}
 	h.fixed = map[string]http.HandlerFunc{
+		"/":                  h.serveRoot,
 		"/index.yaml":        h.serveJoinedIndex,
 		"/static-index.yaml": h.serveStaticIndex,
 		"/charts/index.yaml": h.serveFlatIndex,

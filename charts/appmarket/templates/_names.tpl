@@ -86,3 +86,17 @@ it only renders, as helm template and Argo CD do, all are in.
 {{- end -}}
 {{- toJson $existing -}}
 {{- end }}
+
+{{/*
+Fails if another release has installed AppMarket in this cluster. Each release has a lease
+of its own: two operators would both act, on the same objects.
+*/}}
+{{- define "appmarket.checkOnlyOne" -}}
+{{- with lookup "rbac.authorization.k8s.io/v1" "ClusterRole" "" "appmarket-viewer" -}}
+{{- $name := get (.metadata.annotations | default dict) "meta.helm.sh/release-name" -}}
+{{- $namespace := get (.metadata.annotations | default dict) "meta.helm.sh/release-namespace" -}}
+{{- if and $name (or (ne $name $.Release.Name) (ne $namespace $.Release.Namespace)) -}}
+{{- fail (printf "a cluster has one AppMarket, and the release %s in namespace %s has installed it: upgrade that one, or uninstall it first, which keeps the CRDs and every app" $name $namespace) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
