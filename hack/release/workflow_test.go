@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -63,4 +64,37 @@ func TestReleaseUsesCommandsThatExist(t *testing.T) {
 		}
 	}
 	g.Expect(count).To(BeNumerically(">=", 6))
+}
+
+// TestDocumentationVerifiesWhatTheWorkflowSigns compares docs/installing.md with the
+// workflow: each signature has a command that verifies it, with the identity of the
+// workflow.
+func TestDocumentationVerifiesWhatTheWorkflowSigns(t *testing.T) {
+	g := NewWithT(t)
+	text, err := os.ReadFile(root + "/docs/installing.md")
+	g.Expect(err).NotTo(HaveOccurred())
+	documentation := string(text)
+	var signed []string
+	for _, step := range readWorkflow(t).Jobs["publish"].Steps {
+		for _, found := range regexp.MustCompile(`cosign (sign(?:-blob)?) .*?(checksums\.txt\.sigstore\.json|\$IMAGE|\$CHARTS/appmarket)`).FindAllStringSubmatch(step.Run, -1) {
+			signed = append(signed, found[1]+" "+found[2])
+		}
+		if strings.HasPrefix(step.Uses, "actions/attest-build-provenance@") {
+			signed = append(signed, "attest provenance")
+		}
+	}
+	verified := map[string]string{
+		"sign $IMAGE":                           "cosign verify ghcr.io/appmarket/operator:",
+		"sign $CHARTS/appmarket":                "cosign verify ghcr.io/appmarket/charts/appmarket:",
+		"sign-blob checksums.txt.sigstore.json": "cosign verify-blob checksums.txt --bundle checksums.txt.sigstore.json",
+		"attest provenance":                     "cosign verify-attestation ghcr.io/appmarket/operator:0.1.0 --type slsaprovenance1",
+	}
+	g.Expect(signed).To(HaveLen(len(verified)))
+	for _, each := range signed {
+		g.Expect(verified).To(HaveKey(each))
+		g.Expect(documentation).To(ContainSubstring(verified[each]))
+	}
+	workflow := regexp.MustCompile(`https://github\.com/appmarket/operator/(\.github/[\w/.-]+)@refs/tags/v`).FindStringSubmatch(documentation)
+	g.Expect(workflow).To(HaveLen(2))
+	g.Expect(root + "/" + workflow[1]).To(BeAnExistingFile())
 }
