@@ -170,7 +170,7 @@ func TestRightsToAuthenticateComeWithAuthentication(t *testing.T) {
 	}
 }
 
-// arguments returns those of the operator.
+// arguments returns the arguments of the operator.
 func arguments(t *testing.T, all objects) []string {
 	t.Helper()
 	made := all.find("Deployment")

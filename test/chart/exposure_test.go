@@ -62,7 +62,7 @@ func TestNetworkPolicy(t *testing.T) {
 		g.Expect(made.Spec.PodSelector.MatchLabels).To(Equal(deployment(t).Spec.Selector.MatchLabels))
 		g.Expect(made.Spec.Ingress).To(HaveLen(1))
 		g.Expect(made.Spec.Ingress[0].Ports[0].Port.String()).To(Equal("repository"))
-		g.Expect(made.Spec.Ingress[0].From).To(BeEmpty(), "everybody")
+		g.Expect(made.Spec.Ingress[0].From).To(BeEmpty(), "every peer")
 	})
 	t.Run("admits metrics where they are served", func(t *testing.T) {
 		g := NewWithT(t)
@@ -76,7 +76,7 @@ func TestNetworkPolicy(t *testing.T) {
 		from := policy(t, "networkPolicy.repositoryFrom=[{namespaceSelector: {}}]").Spec.Ingress[0].From
 		g.Expect(from).To(HaveLen(2))
 		g.Expect(from[0].NamespaceSelector).NotTo(BeNil())
-		var all objects = render(t)
+		all := render(t)
 		g.Expect(from[1].PodSelector.MatchLabels).To(Equal(only[corev1.Pod](t, all, "Pod", "appmarket-test").Labels))
 	})
 	t.Run("limits what the pod reaches", func(t *testing.T) {

@@ -27,7 +27,7 @@ import (
 // update writes README.md of the chart instead of comparing it.
 var update = flag.Bool("update", false, "write the values of README.md of the chart")
 
-// namespace is that of the operator, in the chart's renderings and in the manifests.
+// namespace is the namespace of the operator, in the rendered chart and in the manifests.
 const namespace = "appmarket-system"
 
 func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
@@ -40,7 +40,7 @@ func path(t *testing.T, elements ...string) string {
 	return filepath.Join(append([]string{root}, elements...)...)
 }
 
-// helms returns the helm clients by name, or leaves the test out where there are none.
+// helms returns the helm clients by name, or skips the test if one is missing.
 func helms(t *testing.T) map[string]string {
 	t.Helper()
 	programs := map[string]string{"helm3": os.Getenv("HELM3"), "helm4": os.Getenv("HELM4")}
@@ -56,7 +56,7 @@ func helms(t *testing.T) map[string]string {
 	return programs
 }
 
-// runHelm runs a helm client, and returns what it prints and what it complains of.
+// runHelm runs a helm client, and returns what it prints and what it writes to stderr.
 func runHelm(t *testing.T, program string, args ...string) (out, complaint string, err error) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), program, args...)
@@ -107,7 +107,7 @@ func valuesFile(t *testing.T, values []string) string {
 	return file
 }
 
-// objects are those of a rendering.
+// objects are the objects of a manifest.
 type objects []*unstructured.Unstructured
 
 // render renders the chart with values.

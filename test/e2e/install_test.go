@@ -56,6 +56,10 @@ func installSteps() {
 		expectImage(ctx)
 	})
 
+	It("passes helm test", func(ctx SpecContext) {
+		Expect(helm(ctx, "test", "appmarket", "--namespace", system, "--timeout", "80s")).To(MatchRegexp(`Phase:\s+Succeeded`))
+	})
+
 	It("runs the first app with the second command", func(ctx SpecContext) {
 		text, err := os.ReadFile(dist("samples.yaml"))
 		Expect(err).NotTo(HaveOccurred())
