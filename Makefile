@@ -256,10 +256,15 @@ $(BIN)/golangci-lint: hack/tools/lint/main.go hack/tools/lint/go.sum
 	@echo "building the linter from source; the first time this takes some minutes"
 	go -C hack/tools/lint build -ldflags="-s -w" -o $(CURDIR)/$@ .
 
+# As Helm's own build does, the version of Kubernetes that helm template assumes without a cluster is that of its client
+# library. Helm 4 finds it out by itself.
 $(BIN)/helm3 $(BIN)/helm4: $(BIN)/helm%: hack/tools/helm%/go.sum
 	@echo "building the helm $* client from source; the first time this takes some minutes"
 	cd hack/tools/helm$* && version=$$(go list -m -f '{{.Version}}' helm.sh/helm/v$*) && \
-	  go build -ldflags="-s -w -X helm.sh/helm/v$*/internal/version.version=$$version" -o $(CURDIR)/$@ helm.sh/helm/v$*/cmd/helm
+	  minor=$$(go list -m -f '{{.Version}}' k8s.io/client-go | cut -d. -f2) && \
+	  go build -ldflags="-s -w -X helm.sh/helm/v$*/internal/version.version=$$version \
+	    -X helm.sh/helm/v$*/pkg/chartutil.k8sVersionMinor=$$minor -X helm.sh/helm/v$*/pkg/lint/rules.k8sVersionMinor=$$minor" \
+	    -o $(CURDIR)/$@ helm.sh/helm/v$*/cmd/helm
 
 .PHONY: helm
 helm: $(BIN)/helm3 $(BIN)/helm4 ## Build the helm clients that tests use.
