@@ -118,17 +118,19 @@ type update struct {
 	mu sync.Mutex
 }
 
-// apply brings an object to what its manifest says.
+// apply brings an object to what its manifest says, and notes it once nothing is written
+// to it any more.
 func (u *update) apply(info *resource.Info, result *kube.Result) error {
 	wanted, ok := info.Object.(*unstructured.Unstructured)
 	if !ok {
 		return fmt.Errorf("update %s: unexpected type %T", infoRef(info), info.Object)
 	}
 	objects := objectsOf(u.client, info)
-	return retry.RetryOnConflict(conflicts, func() error {
+	var noted *kube.ResourceList
+	err := retry.RetryOnConflict(conflicts, func() error {
 		live, err := objects.Get(u.cluster.ctx, info.Name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
-			u.note(&result.Created, info)
+			noted = &result.Created
 			return u.cluster.create(info)
 		}
 		if err != nil {
@@ -138,9 +140,13 @@ func (u *update) apply(info *resource.Info, result *kube.Result) error {
 		if err == nil && !change.isEmpty() {
 			_, err = change.send(u.cluster.ctx, objects)
 		}
-		u.note(&result.Updated, info)
+		noted = &result.Updated
 		return naming(info, err)
 	})
+	if noted != nil {
+		u.note(noted, info)
+	}
+	return err
 }
 
 // remove deletes an object that the target does not have, unless it is marked to be

@@ -69,6 +69,23 @@ func ports(tcp, udp int) string {
 	return fmt.Sprintf(portsChart, "["+service+"]", "["+container+"]")
 }
 
+// TestManyNewObjectsOfAnUpgrade is for the race detector: objects of one kind are created
+// at the same time, and each is filled in from what the API server returned.
+func TestManyNewObjectsOfAnUpgrade(t *testing.T) {
+	g := NewWithT(t)
+	c, namespace := client(t)
+	one := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings-0}\n"
+	_, err := c.Install(t.Context(), spec(map[string]string{"templates/settings.yaml": one}))
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = c.Upgrade(t.Context(), spec(map[string]string{"templates/settings.yaml": one +
+		"{{- range $i := until 60 }}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: more-{{ $i }}}\n{{- end }}\n"}))
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, name := range []string{"settings-0", "more-0", "more-59"} {
+		_, err := getConfigMap(t, namespace, name)
+		g.Expect(err).NotTo(HaveOccurred(), name)
+	}
+}
+
 // portsOf lists the ports of Service a and of Deployment a.
 func portsOf(t testing.TB, namespace string) []string {
 	t.Helper()
