@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -32,23 +33,31 @@ func (o *operator) doomed(ctx context.Context) *operator {
 	other := o.copied()
 	other.Program = program
 	DeferCleanup(func() {
-		other.arm("", "", "")
+		other.arm(doom{})
 		other.Stop()
 		o.Start()
 	})
 	return other
 }
 
-// arm says at which point the operator is to kill itself once it is started, and
-// whose that must be.
-func (o *operator) arm(point, subject, once string) {
+// A doom is where the operator is to kill itself: a point, whose that must be, and the
+// file that the kill leaves. The zero doom is none.
+type doom struct{ point, subject, once string }
+
+// arm dooms the operator from its next start on.
+func (o *operator) arm(d doom) {
 	GinkgoHelper()
 	armed := ""
-	if point != "" {
-		armed = point + "@" + subject
+	if d.point != "" {
+		armed = d.point + "@" + d.subject
 	}
 	Expect(os.Setenv("APPMARKET_FAULT", armed)).To(Succeed())
-	Expect(os.Setenv("APPMARKET_FAULT_ONCE", once)).To(Succeed())
+	Expect(os.Setenv("APPMARKET_FAULT_ONCE", d.once)).To(Succeed())
+}
+
+// isArmed reports whether the operator runs with a doom.
+func (o *operator) isArmed(d doom) bool {
+	return o.Process != nil && slices.Contains(o.Process.Env, "APPMARKET_FAULT_ONCE="+d.once)
 }
 
 // dies waits until the operator has killed itself, and says so if it has not.
@@ -73,27 +82,35 @@ func (o *operator) dies() error {
 	}
 }
 
-// killAt carries an act out with an operator that is killed at a point, and is then
-// started again with the same environment.
-func (a *act) killAt(o *operator, point, once string) {
+// doomAt is the doom of an operator that is to be killed at a point of the act.
+func (a *act) doomAt(point, once string) doom {
 	subject := a.t.Namespace + "/" + a.name
 	if strings.HasPrefix(point, "task-") {
 		subject = a.t.Namespace + "/the-task"
 	}
-	if o.Process != nil {
+	return doom{point: point, subject: subject, once: once}
+}
+
+// killAt carries an act out with an operator that is killed by a doom. The operator
+// that is started after that ends the act, and has the next doom already, which saves a
+// start for each act.
+func (a *act) killAt(o *operator, now, next doom) {
+	if !o.isArmed(now) {
 		o.Stop()
+		o.arm(now)
+		o.Start()
 	}
-	o.arm(point, subject, once)
-	o.Start()
 	a.attempt(func() {
+		a.Expect(now.once).NotTo(BeAnExistingFile(), "the operator was killed before the act began")
 		a.begin()
 		a.Expect(o.dies()).To(Succeed())
-		a.Expect(once).To(BeAnExistingFile())
+		a.Expect(now.once).To(BeAnExistingFile())
 		if a.meanwhile != nil {
 			a.meanwhile(a)
 		}
 	})
 	if o.Process == nil {
+		o.arm(next)
 		o.Start()
 	}
 	a.attempt(a.end)
@@ -146,14 +163,24 @@ var _ = Describe("Every action", func() {
 		}
 		sideways(all, (*act).prepare)
 		o := market.doomed(ctx)
+		var prepared []*act
+		var dooms []doom
 		for i, a := range all {
 			point := a.at
 			if a.how == fails {
 				point = fault.TaskWritten
 			}
 			if a.failed == nil {
-				a.killAt(o, point, filepath.Join(scratch, fmt.Sprintf("killed-%d-%d", part, i)))
+				prepared = append(prepared, a)
+				dooms = append(dooms, a.doomAt(point, filepath.Join(scratch, fmt.Sprintf("killed-%d-%d", part, i))))
 			}
+		}
+		for i, a := range prepared {
+			next := doom{}
+			if i+1 < len(dooms) {
+				next = dooms[i+1]
+			}
+			a.killAt(o, dooms[i], next)
 		}
 		o.WaitIdle(ctx)
 		sideways(all, (*act).check)

@@ -127,23 +127,6 @@ func leader(ctx context.Context, ns string) string {
 	return *lease.Spec.HolderIdentity
 }
 
-// at does something that the operator acts upon, and returns as soon as the moment
-// is seen.
-func (t *tenant) at(ctx context.Context, m moment, do func()) {
-	GinkgoHelper()
-	watching, err := client.NewWithWatch(cfg, client.Options{Scheme: cluster.Scheme()})
-	Expect(err).NotTo(HaveOccurred())
-	list := m.list.DeepCopyObject().(client.ObjectList)
-	seen, err := watching.Watch(ctx, list, client.InNamespace(t.Namespace))
-	Expect(err).NotTo(HaveOccurred())
-	defer seen.Stop()
-	do()
-	Eventually(ctx, seen.ResultChan()).WithPolling(1).Should(Receive(WithTransform(func(e watch.Event) bool {
-		o, ok := e.Object.(client.Object)
-		return ok && m.is(o)
-	}, BeTrue())))
-}
-
 var _ = Describe("An operator that was stopped while it led", func() {
 	DescribeTable("writes nothing when it goes on",
 		func(ctx SpecContext, at moment, finished bool) {

@@ -3,6 +3,7 @@ package story_test
 import (
 	"context"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -37,27 +38,40 @@ func hookEnded(hook string) moment {
 	}}
 }
 
-// killAt does something that the operator acts upon, and kills it as soon as the
-// moment is seen. Then the operator is started again.
-func (t *tenant) killAt(ctx context.Context, m moment, do func()) {
+// at does something that the operator acts upon, and returns as soon as the moment
+// is seen. It blocks on the watch instead of polling, which would keep the processor
+// from those who work.
+func (t *tenant) at(ctx context.Context, m moment, do func()) {
 	GinkgoHelper()
 	watching, err := client.NewWithWatch(cfg, client.Options{Scheme: cluster.Scheme()})
 	Expect(err).NotTo(HaveOccurred())
 	list := m.list.DeepCopyObject().(client.ObjectList)
-	watch, err := watching.Watch(ctx, list, client.InNamespace(t.Namespace))
+	seen, err := watching.Watch(ctx, list, client.InNamespace(t.Namespace))
 	Expect(err).NotTo(HaveOccurred())
-	defer watch.Stop()
+	defer seen.Stop()
 	do()
-	Eventually(func(g Gomega) {
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	for {
 		select {
-		case e := <-watch.ResultChan():
-			o, ok := e.Object.(client.Object)
-			g.Expect(ok).To(BeTrue())
-			g.Expect(m.is(o)).To(BeTrue())
-		default:
-			g.Expect("nothing").To(BeEmpty())
+		case e, open := <-seen.ResultChan():
+			Expect(open).To(BeTrue(), "the watch ended before the moment was seen")
+			if o, ok := e.Object.(client.Object); ok && m.is(o) {
+				return
+			}
+		case <-ctx.Done():
+			Fail("the moment was not seen before the spec ended")
+		case <-limit.C:
+			Fail("the moment was not seen within " + patience.String())
 		}
-	}).WithContext(ctx).WithPolling(1).Should(Succeed())
+	}
+}
+
+// killAt does something that the operator acts upon, and kills it as soon as the
+// moment is seen. Then the operator is started again.
+func (t *tenant) killAt(ctx context.Context, m moment, do func()) {
+	GinkgoHelper()
+	t.at(ctx, m, do)
 	market.Kill()
 	market.Start()
 }
