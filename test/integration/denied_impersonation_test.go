@@ -2,7 +2,6 @@ package integration_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -54,6 +54,16 @@ func restrictOperator(ctx context.Context, tenants ...string) {
 	})
 }
 
+// allowImpersonation binds the role of the chart in a namespace to the operator, as it is
+// bound in another one.
+func allowImpersonation(ctx context.Context, namespace, like string) {
+	GinkgoHelper()
+	const name = "appmarket-impersonated-accounts"
+	operator := cluster.Kubectl(ctx, "get", "rolebinding", name, "--namespace", like,
+		"--output", "jsonpath={.subjects[0].namespace}:{.subjects[0].name}")
+	cluster.Kubectl(ctx, "create", "rolebinding", name, "--namespace", namespace, "--clusterrole", name, "--serviceaccount", operator)
+}
+
 var _ = Describe("A namespace whose service accounts the operator may not act as", func() {
 	It("is told so before its task is admitted, and can install once an administrator allows it", Serial, func(ctx SpecContext) {
 		allowed, denied := newTenant(ctx), newTenant(ctx)
@@ -70,12 +80,22 @@ var _ = Describe("A namespace whose service accounts the operator may not act as
 
 		By("following the message")
 		Expect(message).To(ContainSubstring("ClusterRole appmarket-impersonated-accounts"))
-		binding := strings.Fields(cluster.Kubectl(ctx, "get", "rolebinding", "appmarket-impersonated-accounts", "--namespace", allowed.Namespace,
-			"--output", "jsonpath={.subjects[0].namespace} {.subjects[0].name}"))
-		Expect(binding).To(HaveLen(2))
-		cluster.Kubectl(ctx, "create", "rolebinding", "appmarket-impersonated-accounts", "--namespace", denied.Namespace,
-			"--clusterrole", "appmarket-impersonated-accounts", "--serviceaccount", fmt.Sprintf("%s:%s", binding[0], binding[1]))
+		allowImpersonation(ctx, denied.Namespace, allowed.Namespace)
 		denied.Succeed(ctx, v1alpha1.ActionInstall, "site")
+	})
+
+	It("is told so by an instance, which is installed once an administrator allows it", Serial, func(ctx SpecContext) {
+		denied := newTenant(ctx)
+		denied.Offer(ctx, site("1.0.0"))
+		restrictOperator(ctx, "default")
+		instance := &v1alpha1.AppInstance{
+			ObjectMeta: metav1.ObjectMeta{Namespace: denied.Namespace, Name: "mine"},
+			Spec:       v1alpha1.AppInstanceSpec{AppRef: v1alpha1.AppReference{Source: "charts", Name: "site"}, ServiceAccountName: fixture.Account},
+		}
+		Expect(denied.Client.Create(ctx, instance)).To(Succeed())
+		Expect(denied.WaitsFor(ctx, v1alpha1.ReasonPermissionDenied, instance)).To(ContainSubstring("value tenants of the operator's chart"))
+		allowImpersonation(ctx, denied.Namespace, "default")
+		denied.WaitTrue(ctx, instance, v1alpha1.ConditionReady)
 	})
 
 	It("can neither stop nor remove what was installed before", Serial, func(ctx SpecContext) {
