@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -218,9 +217,11 @@ func TestSurveyThatFails(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	tenant := administrator(t, server)
-	nobody := release.Tenant{Namespace: tenant.Namespace, ServiceAccount: "nobody"}
+	server.Allow(t, tenant.Namespace, "operator", rbacv1.PolicyRule{
+		Verbs: []string{"impersonate"}, APIGroups: []string{""}, Resources: []string{"serviceaccounts"},
+	})
 	c := of(t, server, func(config *rest.Config) {
-		config.Impersonate.UserName = strings.Join([]string{"system:serviceaccount", nobody.Namespace, nobody.ServiceAccount}, ":")
+		config.Impersonate.UserName = "system:serviceaccount:" + tenant.Namespace + ":operator"
 	})
 	_, err := c.Check(t.Context(), wish(tenant))
 	g.Expect(err).To(HaveOccurred(), "an operator that may not list nodes")
