@@ -43,8 +43,14 @@ func TestRemediesQuoteNames(t *testing.T) {
 			g.Expect(objects[1].GetNamespace()).To(Equal(want))
 			g.Expect(objects[2].GetNamespace()).To(Equal(want))
 
-			objects = documents(t, s.mayMakeTasks("other"))
+			other := &v1alpha1.AppInstallTask{}
+			other.Namespace, other.Spec.InstanceName = "other", name
+			objects = documents(t, s.uninstallRole(other))
 			g.Expect(kindsOf(objects)).To(Equal([]string{"Role", "RoleBinding"}))
+			rules, _, err := unstructured.NestedSlice(objects[0].Object, "rules")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(rules).To(ConsistOf(And(
+				HaveKeyWithValue("resourceNames", []any{strings.ToValidUTF8(name, "\u00ff")}), HaveKeyWithValue("verbs", []any{"uninstall"}))))
 			subjects, _, err := unstructured.NestedSlice(objects[1].Object, "subjects")
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(subjects).To(HaveLen(1))

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -187,7 +186,7 @@ func (r *Reconciler) checkParts(ctx context.Context, s *scope, p *findings) erro
 		part := &parts[i]
 		// Who may not act there is not told who else is there.
 		known := p.Len()
-		if err := r.mayMake(ctx, s, p, s.removing(part)); err != nil {
+		if err := r.checkRemoval(ctx, s, p, s.removing(part)); err != nil {
 			return err
 		}
 		if p.Len() > known {
@@ -206,46 +205,6 @@ func (r *Reconciler) checkParts(ctx context.Context, s *scope, p *findings) erro
 		}
 	}
 	return nil
-}
-
-// allowed says what it takes where the tenant may not make a step.
-func (s *scope) allowed(step *v1alpha1.AppInstallTask, err error) error {
-	if !apierrors.IsForbidden(err) {
-		return err
-	}
-	return outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
-		"service account %s may not create tasks in namespace %s, which it takes to remove instance %s there: apply %s",
-		s.account(), step.Namespace, step.Spec.InstanceName, preflight.TheRemedy))
-}
-
-// mayMakeTasks is the role, as YAML, by which the tenant may make tasks in another
-// namespace. All that others have written is quoted: an administrator applies the text.
-func (s *scope) mayMakeTasks(namespace string) string {
-	return fmt.Sprintf(`apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata:
-  name: %[5]q
-  namespace: %[1]q
-rules:
-- apiGroups: [%[4]q]
-  resources: [appinstalltasks]
-  verbs: [create]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata:
-  name: %[5]q
-  namespace: %[1]q
-roleRef:
-  apiGroup: rbac.authorization.k8s.io
-  kind: Role
-  name: %[5]q
-subjects:
-- kind: ServiceAccount
-  name: %[3]q
-  namespace: %[2]q
-`, namespace, s.task.Namespace, s.account(), v1alpha1.GroupVersion.Group,
-		strings.Join([]string{"appmarket", s.task.Namespace, s.account(), "tasks"}, ":"))
 }
 
 // partsToRemove are the shared parts that are to go with the instance.

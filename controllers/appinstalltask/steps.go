@@ -19,7 +19,6 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
-	"github.com/appmarket/operator/internal/release"
 )
 
 // takeSteps makes the tasks that have to end first, one after the other, once nothing
@@ -29,7 +28,7 @@ func (r *Reconciler) takeSteps(ctx context.Context, s *scope, p *findings) error
 		return nil
 	}
 	for _, step := range p.steps {
-		if err := r.mayMake(ctx, s, p, step); err != nil {
+		if err := r.checkRemoval(ctx, s, p, step); err != nil {
 			return err
 		}
 	}
@@ -60,34 +59,6 @@ func (s *scope) awaitSteps(now time.Time) error {
 	}
 	return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf(
 		"%s, but its result was undone since or is not what this task needs: check that instance, and create another task", said))
-}
-
-// mayMake looks whether the tenant may make a step in another namespace.
-func (r *Reconciler) mayMake(ctx context.Context, s *scope, p *findings, step *v1alpha1.AppInstallTask) error {
-	if step.Namespace == s.task.Namespace {
-		return nil
-	}
-	tenant, err := r.asTenant(s)
-	if err != nil {
-		return err
-	}
-	err = tenant.Create(ctx, step.DeepCopy(), client.DryRunAll)
-	if apierrors.IsForbidden(err) {
-		p.AddWith(s.allowed(step, err), s.mayMakeTasks(step.Namespace))
-		return nil
-	}
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("task %s: %w", s.title(step), err)
-	}
-	return nil
-}
-
-func (r *Reconciler) asTenant(s *scope) (client.Client, error) {
-	tenant, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()})
-	if err != nil {
-		return nil, fmt.Errorf("act as service account %s: %w", s.account(), err)
-	}
-	return tenant, nil
 }
 
 // installFirst has the apps that this one needs installed.
@@ -155,18 +126,21 @@ func (r *Reconciler) step(ctx context.Context, s *scope, wish *v1alpha1.AppInsta
 	return nil
 }
 
-// makeStep creates a step: in another namespace as the tenant, who may do there no
-// more than without us.
+// makeStep creates a step, in another namespace only if the tenant may have it carried
+// out.
 func (r *Reconciler) makeStep(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) error {
 	if err := r.remember(ctx, s, step); err != nil {
 		return err
 	}
 	if step.Namespace != s.task.Namespace {
-		tenant, err := r.asTenant(s)
+		allowed, err := r.mayUninstall(ctx, s, step)
 		if err != nil {
 			return err
 		}
-		return s.allowed(step, tenant.Create(ctx, step))
+		if !allowed {
+			return s.removalDenied(step)
+		}
+		return r.Create(ctx, step)
 	}
 	if err := controllerutil.SetControllerReference(s.task, step, r.Scheme()); err != nil {
 		return fmt.Errorf("own: %w", err)
@@ -246,7 +220,7 @@ func (r *Reconciler) undoSteps(ctx context.Context, s *scope, why v1alpha1.Probl
 	}
 	for _, step := range slices.Backward(s.task.Status.Steps) {
 		if step.Namespace != "" {
-			continue // It was made as the tenant, who can cancel it.
+			continue // Only who may write tasks there can cancel a removal.
 		}
 		if err := r.undoStep(ctx, s, step); err != nil {
 			if s.task.Status.Undoing == nil {

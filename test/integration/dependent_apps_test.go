@@ -101,17 +101,17 @@ var _ = Describe("An app that other apps need", func() {
 		t.Succeed(ctx, v1alpha1.ActionInstall, "team")
 		t.Cluster.Apply(ctx, `apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
-metadata: {name: tasks, namespace: `+space+`}
-rules: [{apiGroups: [appmarket.io], resources: [appinstalltasks], verbs: [create]}]
+metadata: {name: uninstall, namespace: `+space+`}
+rules: [{apiGroups: [appmarket.io], resources: [appinstances], resourceNames: [team], verbs: [uninstall]}]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
-metadata: {name: tasks, namespace: `+space+`}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: tasks}
+metadata: {name: uninstall, namespace: `+space+`}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: uninstall}
 subjects: [{kind: ServiceAccount, name: `+fixture.Account+`, namespace: `+t.Namespace+`}]
 `)
 		Eventually(func() string {
-			out, _ := t.TryKubectl(ctx, nil, "auth", "can-i", "create", "appinstalltasks.appmarket.io", "--namespace", space, "--as", t.User())
+			out, _ := t.TryKubectl(ctx, nil, "auth", "can-i", "uninstall", "appinstances.appmarket.io/team", "--namespace", space, "--as", t.User())
 			return out
 		}).WithContext(ctx).Should(ContainSubstring("yes"))
 		Expect(server.Names(ctx, "persistentvolumeclaims")).To(Equal([]string{"rooms-teamserver-0"}))

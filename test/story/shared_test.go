@@ -84,7 +84,7 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		Expect(said).To(And(ContainSubstring(anna.Namespace+"/team"), ContainSubstring(ben.Namespace+"/team")))
 		first := anna.Task(ctx, v1alpha1.ActionUninstall, "team", withAll)
 		said = anna.fails(ctx, first, v1alpha1.ReasonPermissionDenied)
-		Expect(said).To(ContainSubstring("service account tenant may not create tasks in namespace " + place))
+		Expect(said).To(ContainSubstring("service account tenant may not uninstall instance team in namespace " + place))
 		Expect(said).NotTo(ContainSubstring(ben.Namespace), "who may do nothing there is not told who is there")
 		kubectl(ctx, "apply", "-f", written(first.Status.Preflight[0].Remedy))
 		said = anna.fails(ctx, anna.Task(ctx, v1alpha1.ActionUninstall, "team", withAll), v1alpha1.ReasonDependedUpon)

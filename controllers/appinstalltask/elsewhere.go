@@ -1,0 +1,92 @@
+package appinstalltask
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/preflight"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// uninstallVerb is the verb of RBAC that lets an account have an instance of another
+// namespace uninstalled. It allows nothing else: who could create tasks there could have
+// any chart installed with any account of that namespace.
+const uninstallVerb = "uninstall"
+
+// checkRemoval reports a step in another namespace, which removes an instance there, that
+// the tenant may not have carried out.
+func (r *Reconciler) checkRemoval(ctx context.Context, s *scope, p *findings, step *v1alpha1.AppInstallTask) error {
+	if step.Namespace == s.task.Namespace {
+		return nil
+	}
+	allowed, err := r.mayUninstall(ctx, s, step)
+	if err != nil {
+		return err
+	}
+	if !allowed {
+		p.AddWith(s.removalDenied(step), s.uninstallRole(step))
+	}
+	return nil
+}
+
+// mayUninstall asks the API server, as the tenant, whether it may have the instance of a
+// step uninstalled.
+func (r *Reconciler) mayUninstall(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) (bool, error) {
+	tenant, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()})
+	if err != nil {
+		return false, fmt.Errorf("act as service account %s: %w", s.account(), err)
+	}
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Namespace: step.Namespace, Verb: uninstallVerb, Group: v1alpha1.GroupVersion.Group, Resource: "appinstances", Name: step.Spec.InstanceName,
+		},
+	}}
+	if err := tenant.Create(ctx, review); err != nil && !apierrors.IsForbidden(err) {
+		return false, fmt.Errorf("ask whether service account %s may uninstall instance %s: %w", s.account(), step.Spec.InstanceName, err)
+	}
+	return review.Status.Allowed, nil
+}
+
+// removalDenied is the error about a step that the tenant may not have carried out.
+func (s *scope) removalDenied(step *v1alpha1.AppInstallTask) error {
+	return outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
+		"service account %s may not uninstall instance %s in namespace %s: an administrator of that namespace must apply %s",
+		s.account(), step.Spec.InstanceName, step.Namespace, preflight.TheRemedy))
+}
+
+// uninstallRole is the role, as YAML, by which the tenant may have the instance of a step
+// uninstalled. All that others have written is quoted: an administrator applies the text.
+func (s *scope) uninstallRole(step *v1alpha1.AppInstallTask) string {
+	name := strings.Join([]string{"appmarket", s.task.Namespace, s.account(), uninstallVerb, step.Spec.InstanceName}, ":")
+	return fmt.Sprintf(`apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: %[1]q
+  namespace: %[2]q
+rules:
+- apiGroups: [%[3]q]
+  resources: [appinstances]
+  resourceNames: [%[4]q]
+  verbs: [%[5]q]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: %[1]q
+  namespace: %[2]q
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: %[1]q
+subjects:
+- kind: ServiceAccount
+  name: %[6]q
+  namespace: %[7]q
+`, name, step.Namespace, v1alpha1.GroupVersion.Group, step.Spec.InstanceName, uninstallVerb, s.account(), s.task.Namespace)
+}
