@@ -37,7 +37,7 @@ func expectNothingLeft(ctx context.Context) {
 	Eventually(func() []string {
 		var left []string
 		for _, kinds := range []string{
-			"customresourcedefinition,clusterrole,clusterrolebinding,namespace",
+			"customresourcedefinition,clusterrole,clusterrolebinding,namespace,validatingadmissionpolicy,validatingadmissionpolicybinding",
 			"role,rolebinding,serviceaccount,persistentvolumeclaim,lease,deployment,pod",
 		} {
 			for _, name := range strings.Fields(cluster.Kubectl(ctx, "get", kinds, "--all-namespaces", "--output", "name")) {

@@ -1,0 +1,102 @@
+package integration_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// applyServiceAccountPolicy applies the policy of config/admission, bound to the namespace
+// of a tenant, and waits until it is in force.
+func applyServiceAccountPolicy(ctx context.Context, t *fixture.Tenant) {
+	GinkgoHelper()
+	policy := cluster.Kubectl(ctx, "kustomize", fixture.Path("config/admission"))
+	Expect(strings.Count(policy, "name: appmarket-service-accounts")).To(Equal(2))
+	policy = strings.ReplaceAll(policy, "appmarket-service-accounts", "service-accounts-"+t.Namespace)
+	policy = strings.Replace(policy, "  validationActions:", fmt.Sprintf(
+		"  matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %s}}}\n  validationActions:", t.Namespace), 1)
+	cluster.Apply(ctx, policy)
+	DeferCleanup(func(ctx SpecContext) {
+		_, err := cluster.TryKubectl(ctx, strings.NewReader(policy), "delete", "--filename", "-")
+		Expect(err).NotTo(HaveOccurred())
+	})
+}
+
+var _ = Describe("The policy of service accounts", func() {
+	const user = "jane"
+	instance := func(name, account string) string {
+		return fmt.Sprintf("apiVersion: appmarket.io/v1alpha1\nkind: AppInstance\nmetadata: {name: %s}\n"+
+			"spec: {appRef: {source: none, name: none}%s}\n", name, account)
+	}
+	task := func(name, action, account string) string {
+		return fmt.Sprintf("apiVersion: appmarket.io/v1alpha1\nkind: AppInstallTask\nmetadata: {name: %s}\n"+
+			"spec: {action: %s, instanceName: app, app: {source: none, name: none}%s}\n", name, action, account)
+	}
+	const one, two = ", serviceAccountName: one", ", serviceAccountName: two"
+
+	It("lets only those name an account who may use it", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		applyServiceAccountPolicy(ctx, t)
+		// Jane may write tasks and instances, and use the account one alone.
+		t.Apply(ctx, `apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: jane}
+rules:
+- {apiGroups: [appmarket.io], resources: [appinstances, appinstalltasks], verbs: ["*"]}
+- {apiGroups: [appmarket.io], resources: [serviceaccounts], resourceNames: [one], verbs: [use]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: jane}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: jane}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: jane}]
+`)
+		write := func(text, as string) string {
+			out, _ := t.TryKubectl(ctx, strings.NewReader(text), "apply", "--namespace", t.Namespace, "--as", as, "--filename", "-")
+			return out
+		}
+		refusal := func(account string) string {
+			return fmt.Sprintf("jane may not have apps installed as service account %s of namespace %s: that takes the verb use for serviceaccounts of appmarket.io", account, t.Namespace)
+		}
+		attempts := 0
+		Eventually(func() string {
+			attempts++
+			return write(instance(fmt.Sprintf("probe-%d", attempts), two), user)
+		}).WithContext(ctx).Should(ContainSubstring(refusal("two")))
+
+		By("writing instances")
+		Expect(write(instance("app", one), user)).To(ContainSubstring("created"))
+		Expect(write(instance("app", two), user)).To(ContainSubstring(refusal("two")))
+		Expect(write(instance("other", ""), user)).To(ContainSubstring(refusal("default")))
+		Expect(t.TryKubectl(ctx, nil, "annotate", "appinstance", "app", "--namespace", t.Namespace, "--as", user, "seen=true")).To(ContainSubstring("annotated"))
+
+		By("writing tasks")
+		Expect(write(task("install-one", "Install", one), user)).To(ContainSubstring("created"))
+		Expect(write(task("install-two", "Install", two), user)).To(ContainSubstring(refusal("two")))
+		Expect(write(task("install-default", "Install", ""), user)).To(ContainSubstring(refusal("default")))
+		Expect(write(task("uninstall", "Uninstall", ""), user)).To(ContainSubstring("created"), "as the account of the instance")
+		Expect(write(task("uninstall-two", "Uninstall", two), user)).To(ContainSubstring(refusal("two")))
+
+		By("being somebody who may impersonate accounts, as the operator")
+		t.Apply(ctx, `apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: operator}
+rules:
+- {apiGroups: [appmarket.io], resources: [appinstances, appinstalltasks], verbs: ["*"]}
+- {apiGroups: [""], resources: [serviceaccounts], verbs: [impersonate]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: operator}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: operator}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: operator}]
+`)
+		Eventually(func() string { return write(instance("app", two), "operator") }).WithContext(ctx).Should(ContainSubstring("configured"))
+		Expect(write(instance("app", one), user)).To(ContainSubstring("configured"))
+	})
+})
