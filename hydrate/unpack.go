@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
@@ -290,12 +291,23 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// beginning shows how something that should have been an archive starts.
+// beginning says what something is that should have been an archive, without a word of it:
+// it may come from a server that whoever reads the message may not reach.
 func beginning(data []byte) string {
-	if len(data) == 0 {
+	text := bytes.TrimLeft(data[:min(len(data), 512)], " \t\r\n\ufeff")
+	switch {
+	case len(data) == 0:
 		return "it is empty"
+	case bytes.HasPrefix(text, []byte("<")):
+		return "it looks like a web page or XML"
+	case bytes.HasPrefix(text, []byte("{")), bytes.HasPrefix(text, []byte("[")):
+		return "it looks like JSON"
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
+		return "it is a zip archive"
+	case utf8.Valid(text[:max(0, len(text)-utf8.UTFMax)]):
+		return "it looks like text"
 	}
-	return fmt.Sprintf("it starts with %q", data[:min(len(data), 40)])
+	return "it is something else"
 }
 
 func sortFiles(files []File) {

@@ -125,6 +125,24 @@ func TestUnpackLongNames(t *testing.T) {
 	g.Expect(files).To(HaveExactElements(hydrate.File{Name: name, Data: []byte("x")}))
 }
 
+// TestNoAnswerIsQuoted has answers of servers that whoever reads the message may not reach.
+func TestNoAnswerIsQuoted(t *testing.T) {
+	for answer, says := range map[string]string{
+		"\n <!DOCTYPE html><p>secret":   "it looks like a web page or XML",
+		`{"token": "secret"}`:           "it looks like JSON",
+		`["secret"]`:                    "it looks like JSON",
+		"secret_total 1\nother_total 2": "it looks like text",
+		"gehe\u00ef" + "m secret":       "it looks like text",
+		"PK\x03\x04secret":              "it is a zip archive",
+		"\x7fELF\xff\xfe\xfdsecret":     "it is something else",
+	} {
+		t.Run(says, func(t *testing.T) {
+			_, err := hydrate.Unpack([]byte(answer))
+			NewWithT(t).Expect(err).To(MatchError(And(HaveSuffix(says), Not(ContainSubstring("secret")))))
+		})
+	}
+}
+
 func TestUnpackRefuses(t *testing.T) {
 	one := func(e entry) []byte { return zip(t, tarOf(t, entry{name: "web/Chart.yaml", data: "x"}, e)) }
 	file := func(name string) []byte { return one(entry{name: name, data: "x"}) }
@@ -135,7 +153,7 @@ func TestUnpackRefuses(t *testing.T) {
 		reason  string
 		says    string
 	}{
-		{"an error page", []byte("<html><body>404</body></html>"), v1alpha1.ReasonInvalidArchive, "<html>"},
+		{"an error page", []byte("<html><body>404</body></html>"), v1alpha1.ReasonInvalidArchive, "looks like a web page"},
 		{"nothing", nil, v1alpha1.ReasonInvalidArchive, "empty"},
 		{"a plain tar", tarOf(t, entry{name: "web/a", data: "x"}), v1alpha1.ReasonInvalidArchive, "not a gzip archive"},
 		{"gzip of something else", zip(t, bytes.Repeat([]byte("words "), 200)), v1alpha1.ReasonInvalidArchive, ""},

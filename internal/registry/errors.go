@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -69,9 +70,10 @@ func (p place) classify(err error) (text string, kind error) {
 	if answer, ok := errors.AsType[*transport.Error](err); ok {
 		return p.classifyAnswer(answer)
 	}
-	switch _, isLost := errors.AsType[*lost](err); {
-	case errors.Is(err, errAddress):
+	if _, isRefused := errors.AsType[netguard.Refused](err); isRefused {
 		return "points to an address that is not allowed", ErrAnswer
+	}
+	switch _, isLost := errors.AsType[*lost](err); {
 	case errors.Is(err, errPlain) && (p.plain || !isLost):
 		return "points to plain http, which is not allowed", ErrAnswer
 	case isLost, errors.Is(err, context.DeadlineExceeded):

@@ -5,44 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"syscall"
 )
 
 var (
-	errAddress  = errors.New("address not allowed")
 	errPlain    = errors.New("plain http not allowed")
 	errTooLarge = fmt.Errorf("the answer is larger than %d bytes", MaxAnswerBytes)
 )
-
-// metadataIPv6 is where one cloud serves the credentials of a machine; the other
-// clouds use link-local addresses for it.
-var metadataIPv6 = netip.MustParseAddr("fd00:ec2::254")
-
-// nat64 is the prefix under which an IPv4 address is reached over IPv6.
-var nat64 = netip.MustParsePrefix("64:ff9b::/96")
-
-// allowed reports whether a registry may have this address. Private and loopback
-// addresses are fine, clusters have registries of their own; those that reach
-// the machine's own metadata service, or many machines, are not.
-func allowed(addr netip.Addr) bool {
-	addr = addr.WithZone("").Unmap()
-	if nat64.Contains(addr) {
-		raw := addr.As16()
-		addr = netip.AddrFrom4([4]byte(raw[12:]))
-	}
-	return !addr.IsUnspecified() && !addr.IsMulticast() && !addr.IsLinkLocalUnicast() && addr != metadataIPv6
-}
-
-// controlAddress refuses at the moment of connecting, after names were resolved.
-func controlAddress(_, address string, _ syscall.RawConn) error {
-	to, err := netip.ParseAddrPort(address)
-	if err != nil || !allowed(to.Addr()) {
-		return errAddress
-	}
-	return nil
-}
 
 // escort goes with every request of one question, those for tokens and those
 // that follow a redirect too. What fails on the way to the registry it marks
@@ -75,12 +44,8 @@ func (e *escort) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// permit looks at a literal address too, because behind a proxy nothing here
-// connects to it.
+// permit refuses plain http where it was not allowed.
 func (e *escort) permit(u *url.URL) error {
-	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && !allowed(addr) {
-		return errAddress
-	}
 	switch {
 	case u.Scheme == "https":
 		return nil

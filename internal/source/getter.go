@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -103,7 +104,7 @@ func (g *getter) get(ctx context.Context, target *url.URL, header http.Header) (
 
 // failed says why there was no answer, or no whole one.
 func (g *getter) failed(target *url.URL, err error) error {
-	if refused, ok := errors.AsType[addressError](err); ok {
+	if refused, ok := errors.AsType[netguard.Refused](err); ok {
 		return outcome.Stalled(v1alpha1.ReasonNotAllowed, fmt.Errorf("get %s: %w", shown(target), refused))
 	}
 	return outcome.Failed(v1alpha1.ReasonFetchFailed, fmt.Errorf("get %s: %w", shown(target), plain(err)))

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"syscall"
+
+	"github.com/appmarket/operator/internal/netguard"
 )
 
 // reworded is an error with a text of our own.
@@ -61,7 +63,7 @@ func describe(err error) string {
 
 // policy is our own refusal that err comes from, nil if it is none.
 func policy(err error) error {
-	if address, ok := errors.AsType[addressError](err); ok {
+	if address, ok := errors.AsType[netguard.Refused](err); ok {
 		return address
 	}
 	for _, known := range []error{errDowngrade, errRedirects, errScheme} {

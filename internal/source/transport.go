@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/appmarket/operator/internal/netguard"
 )
 
 // maxTransports bounds the transports, and with them the idle connections, that
@@ -73,9 +75,9 @@ func Transport() (http.RoundTripper, error) { return transports.get(nil) }
 // newTransport bounds every wait for an answer; the whole of a request is bounded
 // by its context.
 func newTransport(ca []byte) (*http.Transport, error) {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: checkAddress}
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: netguard.Control}
 	transport := &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  netguard.Proxy,
 		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    10 * time.Second,
