@@ -59,7 +59,6 @@ type scope struct {
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos/status,verbs=patch
-// +kubebuilder:rbac:groups=appmarket.io,resources=appinfos/finalizers,verbs=update
 // +kubebuilder:rbac:groups=appmarket.io,resources=marketsources;appinstances,verbs=list;watch
 
 // Reconcile brings one app up to date.

@@ -83,7 +83,6 @@ type scope struct {
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstances,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstances/status,verbs=patch
-// +kubebuilder:rbac:groups=appmarket.io,resources=appinstances/finalizers,verbs=update
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos;marketsources,verbs=list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;impersonate
