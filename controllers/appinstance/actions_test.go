@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -273,6 +274,25 @@ var _ = Describe("Adopting", func() {
 		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.1.0" })
 		b.runs("1.1.0", 2)
 		Expect(b.page()).To(HaveKeyWithValue("colour", "blue"))
+	})
+
+	It("does not write its values over a Secret of somebody else", func() {
+		foreign()
+		other := &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "mine-adopted-values"}, Data: map[string][]byte{"a": []byte("b")},
+		}
+		server.Create(GinkgoTB(), other)
+		b.create(adopt)
+		_, err := b.reconcile()
+		Expect(err).To(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionStalled)).To(Equal("True AdoptFailed"))
+		Expect(b.says(v1alpha1.ConditionApplied)).To(ContainSubstring("Secret mine-adopted-values exists and does not belong to the instance"))
+		Expect(server.Client.Get(b.ctx, client.ObjectKeyFromObject(other), other)).To(Succeed())
+		Expect(other.Data).To(Equal(map[string][]byte{"a": []byte("b")}))
+
+		Expect(server.Client.Delete(b.ctx, other)).To(Succeed())
+		b.ask("now")
+		b.runs("1.0.0", 1)
 	})
 
 	It("is refused where there is nothing to adopt, and touches nothing that is not its own", func() {

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -85,9 +86,11 @@ func (r *Reconciler) keepValues(ctx context.Context, s *scope, values map[string
 	}
 	err = c.Create(ctx, secret)
 	if apierrors.IsAlreadyExists(err) {
-		err = c.Update(ctx, secret)
+		err = s.replace(ctx, c, secret)
 	}
 	switch {
+	case outcome.IsStalled(err):
+		return err
 	case apierrors.IsForbidden(err):
 		return outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
 			"service account %s may not create or update secrets in namespace %s", s.tenant.ServiceAccount, s.tenant.Namespace))
@@ -96,4 +99,19 @@ func (r *Reconciler) keepValues(ctx context.Context, s *scope, values map[string
 	}
 	s.instance.Status.AdoptedValues = &v1alpha1.LocalObjectReference{Name: secret.Name}
 	return nil
+}
+
+// replace updates a Secret that the instance has from an earlier attempt. One of the name
+// that somebody else has created is left alone.
+func (s *scope) replace(ctx context.Context, c client.Client, secret *corev1.Secret) error {
+	have := &corev1.Secret{}
+	if err := c.Get(ctx, client.ObjectKeyFromObject(secret), have); err != nil {
+		return err
+	}
+	if have.Labels[v1alpha1.InstanceLabel] != s.instance.Name {
+		return outcome.Stalled(v1alpha1.ReasonAdoptFailed, fmt.Errorf(
+			"Secret %s exists and does not belong to the instance, which needs the name for the values of the release: delete or rename it", secret.Name))
+	}
+	secret.ResourceVersion = have.ResourceVersion
+	return c.Update(ctx, secret)
 }
