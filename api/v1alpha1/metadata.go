@@ -51,6 +51,10 @@ const (
 	// if it is not in the same namespace.
 	ParentNamespaceLabel = "appmarket.io/parent-namespace"
 
+	// SharedPartsLabel on a Namespace lets it have parts of apps that serve the whole
+	// cluster, if the value is "true". Only who administers the cluster can set it.
+	SharedPartsLabel = "appmarket.io/shared-parts"
+
 	// SourceLabel on an AppInfo names its MarketSource.
 	SourceLabel = "appmarket.io/source"
 

@@ -7,7 +7,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -76,22 +79,51 @@ func (r *Reconciler) checkShared(ctx context.Context, s *scope, p *findings) err
 		}
 	}
 	for _, unit := range slices.Sorted(maps.Keys(parts)) {
+		place, err := r.sharedPlace(ctx, parts[unit])
+		if err != nil {
+			return err
+		}
 		all, err := r.installations(ctx, AppKey(s.task), parts[unit])
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(all, func(i v1alpha1.AppInstance) bool { return lifecycle.Of(&i) == lifecycle.Running }) {
+		if place.isTrusted && slices.ContainsFunc(all, func(i v1alpha1.AppInstance) bool { return lifecycle.Of(&i) == lifecycle.Running }) {
 			continue
 		}
 		remedy, err := s.installing(parts[unit])
 		if err != nil {
 			return err
 		}
-		p.AddWith(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf(
-			"app %s needs its part %s, which serves the whole cluster, to run in namespace %s: an administrator must apply %s",
-			s.app.Info.Spec.App, unit, parts[unit], preflight.TheRemedy)), remedy)
+		advice, after := "", time.Duration(0)
+		if place.exists && !place.isTrusted {
+			// No task is woken when a namespace is labeled.
+			advice, after = fmt.Sprintf(", which has not the label %s=true: check who has rights there, and then", v1alpha1.SharedPartsLabel), lookAgain
+		}
+		p.AddWith(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, after, fmt.Errorf(
+			"app %s needs its part %s, which serves the whole cluster, to run in namespace %s%s: an administrator must apply %s",
+			s.app.Info.Spec.App, unit, parts[unit], advice, preflight.TheRemedy)), remedy)
 	}
 	return nil
+}
+
+// sharedPlace is a namespace in which a part of an app can serve the whole cluster.
+type sharedPlace struct {
+	exists bool
+	// isTrusted reports whether an administrator of the cluster has labeled the namespace.
+	// Anybody may own one of the name: the data and logins of all users would go there.
+	isTrusted bool
+}
+
+func (r *Reconciler) sharedPlace(ctx context.Context, name string) (sharedPlace, error) {
+	namespace := &corev1.Namespace{}
+	err := r.Get(ctx, client.ObjectKey{Name: name}, namespace)
+	if apierrors.IsNotFound(err) {
+		return sharedPlace{}, nil
+	}
+	if err != nil {
+		return sharedPlace{}, fmt.Errorf("get namespace %s: %w", name, err)
+	}
+	return sharedPlace{exists: true, isTrusted: namespace.Labels[v1alpha1.SharedPartsLabel] == "true"}, nil
 }
 
 // installing is a task, as YAML, that installs the app of this one into another
@@ -113,6 +145,8 @@ func (s *scope) installing(namespace string) (string, error) {
 kind: Namespace
 metadata:
   name: %[1]q
+  labels:
+    %[4]s: "true"
 ---
 apiVersion: v1
 kind: ServiceAccount
@@ -134,7 +168,7 @@ subjects:
   name: %[2]q
   namespace: %[1]q
 ---
-%[3]s`, namespace, account, text), nil
+%[3]s`, namespace, account, text, v1alpha1.SharedPartsLabel), nil
 }
 
 // checkUsers refuses to remove a shared part that others still use, unless they are
@@ -142,6 +176,10 @@ subjects:
 func (r *Reconciler) checkUsers(ctx context.Context, s *scope, p *findings) error {
 	if s.instance == nil || !serves(s.instance) {
 		return nil
+	}
+	place, err := r.sharedPlace(ctx, s.instance.Namespace)
+	if err != nil || !place.isTrusted {
+		return err // It serves nobody, and is not told who has the app.
 	}
 	users, err := r.users(ctx, s.instance)
 	if err != nil || len(users) == 0 {

@@ -93,7 +93,7 @@ var _ = Describe("An app that other apps need", func() {
 		repository.Add(fixture.ChartFromFolder(fixture.Path("config/samples/charts/team"), "team", "1.2.0"))
 		t.AddSource(ctx, repository, fixture.AsOlares, func(s *v1alpha1.MarketSourceSpec) { s.Sharing = &v1alpha1.Sharing{From: v1alpha1.SharingAll} })
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
-		t.Cluster.Apply(ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+space+"}\n")
+		t.Cluster.Apply(ctx, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+space+", labels: {appmarket.io/shared-parts: \"true\"}}\n")
 		DeferCleanup(func(ctx SpecContext) { t.Kubectl(ctx, "delete", "namespace", space, "--wait=false") })
 		server := fixture.TenantIn(ctx, cluster, space)
 		server.Source = t.Source

@@ -19,7 +19,8 @@ import (
 func sharedPlace(ctx context.Context, source *v1alpha1.MarketSource, unit string) *tenant {
 	GinkgoHelper()
 	name := unit + "-shared"
-	err := cluster.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	err := cluster.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: name, Labels: map[string]string{v1alpha1.SharedPartsLabel: "true"}}})
 	Expect(client.IgnoreAlreadyExists(err)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) {
 		Expect(cluster.DeleteAllOf(ctx, &v1alpha1.AppInstance{}, client.InNamespace(name))).To(Succeed())
@@ -127,5 +128,22 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 			Expect(t.stateOf(ctx, "team")).To(Equal(lifecycle.Removed))
 			Expect(t.leftovers(ctx)).To(BeEmpty())
 		}
+	})
+
+	It("is not that of a namespace that no administrator of the cluster has labeled", func(ctx SpecContext) {
+		keeper.succeed(ctx, keeper.Task(ctx, v1alpha1.ActionInstall, "team"))
+		kubectl(ctx, "label", "namespace", place, v1alpha1.SharedPartsLabel+"-")
+		task := ben.Task(ctx, v1alpha1.ActionInstall, "team")
+		ben.waits(ctx, task, v1alpha1.ReasonWaitingForDependency)
+		Expect(task.Status.Preflight).To(HaveLen(1))
+		Expect(task.Status.Preflight[0].Message).To(ContainSubstring("which has not the label appmarket.io/shared-parts=true: check who has rights there"))
+		kubectl(ctx, "apply", "-f", written(task.Status.Preflight[0].Remedy))
+		ben.succeed(ctx, task)
+
+		By("telling its owner who uses it only while it has the label")
+		keeper.fails(ctx, keeper.Task(ctx, v1alpha1.ActionUninstall, "team"), v1alpha1.ReasonDependedUpon)
+		kubectl(ctx, "label", "namespace", place, v1alpha1.SharedPartsLabel+"-")
+		keeper.succeed(ctx, keeper.Task(ctx, v1alpha1.ActionUninstall, "team"))
+		ben.succeed(ctx, ben.Task(ctx, v1alpha1.ActionUninstall, "team"))
 	})
 })
