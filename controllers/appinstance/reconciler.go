@@ -92,7 +92,6 @@ type scope struct {
 func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstance) (result ctrl.Result, err error) {
 	keeper := status.Begin(r.Client, r.Recorder, status.AppInstance, instance)
 	s := &scope{instance: instance, keeper: keeper}
-	instance.Status.Preflight = nil
 	phases := []func(context.Context, *scope) error{
 		r.hold,
 		r.connect, // sets s.helm

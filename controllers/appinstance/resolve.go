@@ -59,6 +59,7 @@ func (t *target) wanted() string {
 }
 
 func (r *Reconciler) resolve(ctx context.Context, s *scope) error {
+	s.instance.Status.Preflight = nil
 	if s.instance.Spec.DesiredState == v1alpha1.StateAbsent {
 		return nil
 	}
