@@ -286,7 +286,7 @@ var _ = Describe("Adopting", func() {
 		_, err := b.reconcile()
 		Expect(err).To(HaveOccurred())
 		Expect(b.condition(v1alpha1.ConditionStalled)).To(Equal("True AdoptFailed"))
-		Expect(b.says(v1alpha1.ConditionApplied)).To(ContainSubstring("Secret mine-adopted-values exists and does not belong to the instance"))
+		Expect(b.says(v1alpha1.ConditionApplied)).To(ContainSubstring("the Secret mine-adopted-values exists and does not belong to the instance"))
 		Expect(server.Client.Get(b.ctx, client.ObjectKeyFromObject(other), other)).To(Succeed())
 		Expect(other.Data).To(Equal(map[string][]byte{"a": []byte("b")}))
 

@@ -110,7 +110,7 @@ func (s *scope) replace(ctx context.Context, c client.Client, secret *corev1.Sec
 	}
 	if have.Labels[v1alpha1.InstanceLabel] != s.instance.Name {
 		return outcome.Stalled(v1alpha1.ReasonAdoptFailed, fmt.Errorf(
-			"Secret %s exists and does not belong to the instance, which needs the name for the values of the release: delete or rename it", secret.Name))
+			"the Secret %s exists and does not belong to the instance, which needs the name for the values of the release: delete or rename it", secret.Name))
 	}
 	secret.ResourceVersion = have.ResourceVersion
 	return c.Update(ctx, secret)
