@@ -86,7 +86,7 @@ func (r *Reconciler) keepValues(ctx context.Context, s *scope, values map[string
 	}
 	err = c.Create(ctx, secret)
 	if apierrors.IsAlreadyExists(err) {
-		err = s.replace(ctx, c, secret)
+		err = s.updateOwnSecret(ctx, c, secret)
 	}
 	switch {
 	case outcome.IsStalled(err):
@@ -101,9 +101,9 @@ func (r *Reconciler) keepValues(ctx context.Context, s *scope, values map[string
 	return nil
 }
 
-// replace updates a Secret that the instance has from an earlier attempt. One of the name
+// updateOwnSecret updates a Secret that the instance has from an earlier attempt. One of the name
 // that somebody else has created is left alone.
-func (s *scope) replace(ctx context.Context, c client.Client, secret *corev1.Secret) error {
+func (s *scope) updateOwnSecret(ctx context.Context, c client.Client, secret *corev1.Secret) error {
 	have := &corev1.Secret{}
 	if err := c.Get(ctx, client.ObjectKeyFromObject(secret), have); err != nil {
 		return err

@@ -98,7 +98,7 @@ var _ = Describe("Installing", func() {
 
 	It("does not repeat what failed until somebody asks or changes the spec", func() {
 		content := pages()
-		content["templates/page.yaml"] = unforeseen(page)
+		content["templates/page.yaml"] = withLookup(page)
 		b.publish("1.0.0", content)
 		inTheWay := obstacle()
 		b.create()
@@ -134,7 +134,7 @@ var _ = Describe("Installing", func() {
 		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^1" })
 		b.runs("1.0.0", 1)
 		bad := pages()
-		bad["templates/more.yaml"] = unforeseen("apiVersion: v1\nkind: Service\nmetadata: {name: more}\nspec: {ports: [{port: 99999}]}\n")
+		bad["templates/more.yaml"] = withLookup("apiVersion: v1\nkind: Service\nmetadata: {name: more}\nspec: {ports: [{port: 99999}]}\n")
 		b.publish("1.1.0", bad)
 		_, err := b.reconcile()
 		stalled(err, v1alpha1.ReasonUpgradeFailed)

@@ -113,9 +113,9 @@ envs:
 `
 )
 
-// unforeseen is a template whose objects no check before the operation asks the API server
+// withLookup returns a template whose objects no check before the operation asks the API server
 // about, since it calls lookup.
-func unforeseen(template string) string {
+func withLookup(template string) string {
 	return template + `{{ $_ := lookup "v1" "ConfigMap" .Release.Namespace "none" }}` + "\n"
 }
 

@@ -50,7 +50,7 @@ func (a app) write(w io.Writer, content []byte) {
 		fmt.Fprintf(w, "<li><code>%s</code></li>\n", html.EscapeString(setting))
 	}
 	fmt.Fprintln(w, "</ul>")
-	for _, visit := range visits(a.volumes) {
+	for _, visit := range countVisits(a.volumes) {
 		fmt.Fprintf(w, "<p>%s</p>\n", html.EscapeString(visit))
 	}
 	fmt.Fprintln(w, "</html>")

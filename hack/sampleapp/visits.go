@@ -11,14 +11,14 @@ import (
 // visits in them, so that people see whether data survives an operation.
 var volumes = []string{"/data", "/pages", "/rooms"}
 
-// visits counts a visit in each folder that exists, and returns a sentence about each.
-func visits(folders []string) []string {
+// countVisits counts a visit in each folder that exists, and returns a sentence about each.
+func countVisits(folders []string) []string {
 	var all []string
 	for _, folder := range folders {
 		if _, err := os.Stat(folder); isMissing(err) {
 			continue
 		}
-		count, err := visit(filepath.Join(folder, "visits"))
+		count, err := countVisit(filepath.Join(folder, "visits"))
 		if err != nil {
 			all = append(all, err.Error())
 			continue
@@ -28,8 +28,8 @@ func visits(folders []string) []string {
 	return all
 }
 
-// visit counts a visit in a file, which gets a byte for each.
-func visit(path string) (count int64, err error) {
+// countVisit counts a visit in a file, which gets a byte for each.
+func countVisit(path string) (count int64, err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, err
