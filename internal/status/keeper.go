@@ -194,6 +194,9 @@ func (k *Keeper) End(ctx context.Context, err error, interval time.Duration) (ct
 	}
 	conditions, verdict := Conclude(k.object.GetConditions(), k.kind, k.object.GetGeneration(), k.root, err)
 	k.object.SetConditions(k.kind.sorted(conditions))
+	if reason := waitingReason(conditions); wokenByReason[reason] && reason != waitingReason(k.saved.GetConditions()) {
+		verdict.After = soon
+	}
 	if verdict.Done {
 		k.object.SetObservedGeneration(k.object.GetGeneration())
 		if h, ok := k.object.(interface{ SetLastHandledReconcileAt(string) }); ok {
@@ -209,6 +212,21 @@ func (k *Keeper) End(ctx context.Context, err error, interval time.Duration) (ct
 		return ctrl.Result{}, saveErr
 	}
 	return verdict.answer(interval)
+}
+
+// soon is when an object is looked at once more that has just begun to wait.
+const soon = time.Second
+
+// wokenByReason are the reasons by which controllers find what waits. What an object
+// begins to wait for may have come before the reason was there to be found.
+var wokenByReason = map[string]bool{v1alpha1.ReasonWaitingForSource: true, v1alpha1.ReasonWaitingForDependency: true}
+
+// waitingReason is why work does not go on, empty if nothing is in progress.
+func waitingReason(conditions []metav1.Condition) string {
+	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling); c != nil {
+		return c.Reason
+	}
+	return ""
 }
 
 // answer turns a verdict into what controller-runtime expects. A stalled object

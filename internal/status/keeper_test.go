@@ -152,6 +152,26 @@ func TestEndTellsTheQueue(t *testing.T) {
 	}
 }
 
+// TestEndLooksOnceMore is about an object that begins to wait for what comes meanwhile:
+// those who wake it find it by the reason, which was not there yet.
+func TestEndLooksOnceMore(t *testing.T) {
+	for _, reason := range []string{v1alpha1.ReasonWaitingForSource, v1alpha1.ReasonWaitingForDependency} {
+		t.Run(reason, func(t *testing.T) {
+			b := newBench(t)
+			for _, after := range []time.Duration{time.Second, 0, 0} {
+				result, err := b.reconcile(outcome.Waiting(reason, 0, errBroken))
+				b.Expect(err).NotTo(HaveOccurred())
+				b.Expect(result.RequeueAfter).To(Equal(after))
+			}
+			_, err := b.reconcile(errBroken)
+			b.Expect(err).To(MatchError(errBroken))
+			result, err := b.reconcile(outcome.Waiting(reason, time.Hour, errBroken))
+			b.Expect(err).NotTo(HaveOccurred())
+			b.Expect(result.RequeueAfter).To(Equal(time.Second), "it waits anew")
+		})
+	}
+}
+
 func TestObservedGeneration(t *testing.T) {
 	for _, c := range []struct {
 		why  string
