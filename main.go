@@ -19,7 +19,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
-	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/worker"
 )
 
 // renderWorker is the argument that makes this program a worker which renders
@@ -35,7 +35,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 1 && args[0] == renderWorker {
-		return helm.RunRenderWorker(os.Stdin, os.Stdout)
+		return worker.Serve(os.Stdin, os.Stdout)
 	}
 	if len(args) > 0 && args[0] == checkCommand {
 		ctx, cancel := context.WithTimeout(ctrl.SetupSignalHandler(), time.Minute)
@@ -108,8 +108,8 @@ func parse(args []string) (*options, error) {
 	f.Var(&o.plainHTTP, "plain-http-registries", "Image registries, separated by commas, that are asked by plain HTTP.")
 	f.IntVar(&o.hydrations, "concurrent-hydrations", 8, "How many apps are hydrated at once.")
 	f.IntVar(&o.installs, "concurrent-installs", 16, "How many instances Helm works on at once, fair among namespaces.")
-	f.DurationVar(&o.renderTime, "render-timeout", helm.DefaultRenderTime, "The processor time that the rendering of one chart may take.")
-	f.Int64Var(&o.renderMemory, "render-memory", helm.DefaultMemory, "Bytes that the rendering of one chart may use.")
+	f.DurationVar(&o.renderTime, "render-timeout", worker.DefaultTime, "The processor time that a worker may take for one app.")
+	f.Int64Var(&o.renderMemory, "render-memory", worker.DefaultMemory, "Bytes that a worker may use for one app.")
 	f.Int64Var(&o.memoryLimit, "memory-limit", 0, "Bytes that this program and the processes that render charts may use together; 0 for no limit.")
 	f.DurationVar(&o.scrub, "scrub-interval", 6*time.Hour, "How often every published chart is compared with its digest.")
 	if kubeconfig := flag.Lookup("kubeconfig"); kubeconfig != nil {

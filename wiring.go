@@ -47,6 +47,7 @@ import (
 	"github.com/appmarket/operator/internal/source"
 	"github.com/appmarket/operator/internal/tenant"
 	"github.com/appmarket/operator/internal/turns"
+	"github.com/appmarket/operator/internal/worker"
 )
 
 // Settings that no one has needed to change yet.
@@ -117,7 +118,7 @@ func start(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	defer p.sandbox.Close()
+	defer p.workers.Close()
 	if err := p.register(ctx, mgr, o); err != nil {
 		return err
 	}
@@ -160,7 +161,7 @@ type parts struct {
 	store    *chartrepo.Store
 	damaged  chan event.GenericEvent
 	changed  chan event.GenericEvent
-	sandbox  *helm.Sandbox
+	workers  *worker.Pool
 	clients  *helm.Clients
 	monitor  *health.Watcher
 	opener   opener
@@ -185,7 +186,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		url:     repositoryURL(o),
 		damaged: make(chan event.GenericEvent),
 		changed: make(chan event.GenericEvent, changeBuffer),
-		sandbox: &helm.Sandbox{
+		workers: &worker.Pool{
 			Command: []string{self, renderWorker}, Workers: o.renderWorkers, Time: o.renderTime, Memory: o.renderMemory,
 		},
 		opener:  opener{secrets: mgr.GetAPIReader(), allowedRoots: o.allowed, userAgent: userAgent()},
@@ -194,7 +195,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{Damaged: p.reportDamage}); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	if p.clients, err = helm.NewClients(mgr.GetConfig(), known, helm.WithGuard(p.sandbox)); err != nil {
+	if p.clients, err = helm.NewClients(mgr.GetConfig(), known); err != nil {
 		return nil, fmt.Errorf("set up Helm: %w", err)
 	}
 	if p.cluster, err = cluster.New(mgr.GetConfig(), mgr.GetRESTMapper()); err != nil {
@@ -204,9 +205,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 	p.pipeline = hydrate.Pipeline{
 		Observer: appinfo.Metrics{},
 		Steps: []hydrate.Step{
-			hydrate.SourceChart{},
-			hydrate.RenderedChart{Renderer: p.sandbox, Reader: manifest.Reader{}},
-			hydrate.CustomParams{Renderer: p.sandbox},
+			hydrate.Analysis{Worker: p.workers, Observer: appinfo.Metrics{}},
 			hydrate.ImageAnalysis{Inspector: registry.Cached(
 				registry.Limited(registry.Guarded(inspector, registryPause), perRegistry), imageAge, imageAnswers)},
 			hydrate.RepoUpdate{Publisher: p.store},
@@ -218,7 +217,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 	}
 	issuers := license.Options{Transport: transport, UserAgent: userAgent()}
 	p.catalog = &catalog.Catalog{
-		Render:  hydrate.RenderedChart{Renderer: p.clients.InCluster(p.sandbox), Reader: manifest.Reader{}},
+		Worker: p.workers, Cluster: p.clients,
 		Objects: mgr.GetClient(), Archives: p.store, Secrets: mgr.GetAPIReader(),
 		Keys: license.NewKeys(issuers), Checkout: license.NewCheckout(issuers),
 		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},

@@ -37,17 +37,19 @@ type CloneSafety struct {
 
 // secondRelease and secondNamespace are where the second instance is rendered. The
 // name is short, because templates cut long ones, and it does not contain that of
-// the chart, which the usual helper for names looks for.
+// the chart, which the usual helper for names looks for. The namespace is as long as
+// RenderNamespace, so that a text that holds it is cut where one with the other is.
 const (
 	secondRelease   = "twin"
-	secondNamespace = "elsewhere"
+	secondNamespace = "twin-ns"
 )
 
 // JudgeClone says whether a second instance of an app can live beside the first,
 // which is in units, rendered already. Shared units have no part in a copy. The
-// others are rendered twice more, under another name and then in another namespace
-// too, with what the platform gives there. What is the same then would be claimed by
-// both (see Collisions). Names that are rendered at random differ and do not count.
+// others are rendered once more, under another name and in another namespace, with
+// what the platform gives there. What is the same then would be claimed by both (see
+// Collisions), and what is the same but for the namespace by two in one namespace.
+// Names that are rendered at random differ and do not count.
 //
 // A chart that fails under the other name is unsafe, and so is one that renders to
 // more than can be compared; a sentence says so. An error means that the renderer
@@ -75,14 +77,11 @@ func judgeClone(ctx context.Context, r Renderer, d *Draft, files []File, units [
 	if err != nil {
 		return nil, err
 	}
-	beside, err := secondFootprint(ctx, r, d, files, units, RenderNamespace)
+	away, err := secondFootprint(ctx, r, d, files, units)
 	if err != nil {
 		return nil, err
 	}
-	away, err := secondFootprint(ctx, r, d, files, units, secondNamespace)
-	if err != nil {
-		return nil, err
-	}
+	beside := away.moved(secondNamespace, RenderNamespace)
 	across := first.shared(away, "same name in every namespace", footprint{})
 	within := first.shared(beside, "same name under every release", away)
 	safety := &CloneSafety{Verdict: CloneSafe, Collisions: listCollisions(across, within)}
@@ -95,24 +94,24 @@ func judgeClone(ctx context.Context, r Renderer, d *Draft, files []File, units [
 	return safety, nil
 }
 
-// secondFootprint renders every unit as part of the second instance, in a
-// namespace. Its releases are named as those of an instance are: the unit that
-// bears the name of the app is named after the instance alone.
-func secondFootprint(ctx context.Context, r Renderer, d *Draft, files []File, units []Unit, namespace string) (footprint, error) {
-	at := Place{Namespace: namespace, Instance: secondRelease}
+// secondFootprint renders every unit as part of the second instance. Its releases are
+// named as those of an instance are: the unit that bears the name of the app is named
+// after the instance alone.
+func secondFootprint(ctx context.Context, r Renderer, d *Draft, files []File, units []Unit) (footprint, error) {
+	at := Place{Namespace: secondNamespace, Instance: secondRelease}
 	second := d.Request
 	second.At = at
 	values := second.platform(d.Manifest)
 	placed := make([]Placed, 0, len(units))
 	for _, u := range units {
 		out, err := r.Render(ctx, RenderInput{
-			Files: UnitFiles(files, u.Dir), Values: values, Release: at.release(d.Chart.Name, u.Name), Namespace: namespace,
+			Files: UnitFiles(files, u.Dir), Values: values, Release: at.release(d.Chart.Name, u.Name), Namespace: at.Namespace,
 			Schemas: SchemasIgnored,
 		})
 		if err != nil {
 			return footprint{}, err
 		}
-		placed = append(placed, Placed{Namespace: namespace, Documents: out.Documents})
+		placed = append(placed, Placed{Namespace: at.Namespace, Documents: out.Documents})
 	}
 	return footprintOf(placed)
 }

@@ -25,6 +25,21 @@ type Request struct {
 	At Place
 	// Params are merged into values.yaml.
 	Params map[string]any
+
+	// Cluster, Lookup and Releases are those of an installation, unset in hydration.
+	// Releases are the revisions to be, by the names of the releases; one that is
+	// missing is installed.
+	Cluster  *Capabilities
+	Lookup   Lookup
+	Releases map[string]ReleaseRevision
+}
+
+// ReleaseRevision is the revision of a release that is to be made.
+type ReleaseRevision struct {
+	// Upgrade says that one before it was deployed.
+	Upgrade bool
+	// Number is Helm's; zero stands for the first.
+	Number int
 }
 
 // Inputs are the digests of everything that decides what is published; equal
@@ -79,9 +94,11 @@ type Draft struct {
 	// SourceChart.
 
 	// Digest is "sha256:<hex>" of what the source delivered, and Files its content
-	// in the order of their names.
-	Digest string
-	Files  []File
+	// in the order of their names. Only who reads the bytes of the chart has the files;
+	// FileCount is known to all.
+	Digest    string
+	Files     []File
+	FileCount int
 	// Chart is Chart.yaml.
 	Chart Metadata
 
@@ -115,11 +132,16 @@ type Draft struct {
 
 	// RepoUpdate.
 
+	// Archive is the chart to be published, and Reports are the texts beside it.
+	Archive []byte
+	Reports map[string][]byte
 	// Published says where the chart can be had.
 	Published Published
 
-	// done counts the steps that this draft has behind it.
-	done int
+	// done counts the steps that this draft has behind it; analyzed says that a Worker
+	// has done what reads the bytes of the chart.
+	done     int
+	analyzed bool
 }
 
 // Unit is a chart that becomes a release of its own.
@@ -141,6 +163,11 @@ type Unit struct {
 	Violation string
 	// Warnings are what is wrong with the form of the objects, at most 10.
 	Warnings []string
+	// Release and Lookups are as in Rendered.
+	Release *ReleaseChart
+	Lookups int
+	// Services are those that its release makes in the namespace of the instance.
+	Services []Service
 }
 
 // Unrendered says why a chart unit does not render without the values that only its
@@ -169,6 +196,15 @@ func (d *Draft) Warnings() []string {
 		all = append(all, u.Warnings...)
 	}
 	return append(all, d.InputWarnings...)
+}
+
+// Services are those of all units.
+func (d *Draft) Services() []Service {
+	var all []Service
+	for _, u := range d.Units {
+		all = append(all, u.Services...)
+	}
+	return all
 }
 
 // File returns the content of a file of the app, and whether it is there.

@@ -61,6 +61,15 @@ func footprintOf(releases []Placed) (footprint, error) {
 	return f, nil
 }
 
+// moved is the footprint in another namespace, as far as it names the namespace.
+func (f footprint) moved(from, to string) footprint {
+	moved := footprint{claims: make(map[string]claim, len(f.claims)), scopes: f.scopes, made: f.made}
+	for key, c := range f.claims {
+		moved.claims[strings.ReplaceAll(key, from, to)] = c
+	}
+	return moved
+}
+
 // shared are the claims that two footprints have in common and a third has not, as
 // sentences. One about a name says so in the given words.
 func (f footprint) shared(other footprint, sameName string, except footprint) []string {

@@ -3,6 +3,7 @@ package hydrate
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,15 +24,14 @@ type ImageAnalysis struct {
 // Name is StepImageAnalysis.
 func (ImageAnalysis) Name() Name { return StepImageAnalysis }
 
-// Apply sets Images.
+// Apply sets Images, or their details where a worker has found them.
 func (s ImageAnalysis) Apply(ctx context.Context, d *Draft) error {
-	var listed []string
-	if d.Manifest != nil {
-		listed = d.Manifest.Images
-	}
-	images, err := FindImages(d.Documents(), listed, announcedImages(d.Chart)...)
-	if err != nil {
-		return err
+	images := slices.Clone(d.Images)
+	if !d.analyzed {
+		var err error
+		if images, err = findImages(d); err != nil {
+			return err
+		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(inspections)
@@ -43,6 +43,27 @@ func (s ImageAnalysis) Apply(ctx context.Context, d *Draft) error {
 	}
 	d.Images = images
 	return nil
+}
+
+// finding is the part of ImageAnalysis that reads the documents.
+type finding struct{}
+
+// Name is StepImageAnalysis.
+func (finding) Name() Name { return StepImageAnalysis }
+
+// Apply sets Images.
+func (finding) Apply(_ context.Context, d *Draft) error {
+	images, err := findImages(d)
+	d.Images = images
+	return err
+}
+
+func findImages(d *Draft) ([]Image, error) {
+	var listed []string
+	if d.Manifest != nil {
+		listed = d.Manifest.Images
+	}
+	return FindImages(d.Documents(), listed, announcedImages(d.Chart)...)
 }
 
 func (s ImageAnalysis) inspect(ctx context.Context, image *Image) error {

@@ -103,18 +103,42 @@ func (o object) isWorkload() bool {
 // eachObject calls take with the object of a document, or with each one of a
 // List. A document that is not a map with a kind is passed over.
 func eachObject(doc Document, take func(object) error) error {
+	read := doc.objects
+	if read == nil {
+		read = &readDocument{}
+	}
+	if !read.done {
+		read.top, read.err = readText(doc)
+		read.done = true
+	}
+	if read.err != nil {
+		return read.err
+	}
+	return read.top.each(take, 0)
+}
+
+// readDocument is a document that was read once, however many ask for it. It is for one
+// goroutine.
+type readDocument struct {
+	done bool
+	top  object
+	err  error
+}
+
+// readText reads a document. What is no map is nil.
+func readText(doc Document) (object, error) {
 	if err := checkYAML([]byte(doc.Text), MaxRenderedBytes); err != nil {
-		return fmt.Errorf("%s: %w", doc.Path, err)
+		return nil, fmt.Errorf("%s: %w", doc.Path, err)
 	}
 	var top object
 	err := yaml.Unmarshal([]byte(doc.Text), &top)
 	if _, other := errors.AsType[*yaml.TypeError](err); other {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("%s: %w", doc.Path, err))
+		return nil, outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("%s: %w", doc.Path, err))
 	}
-	return top.each(take, 0)
+	return top, nil
 }
 
 // each calls take with the object, or with what is in it if it is a List. What a

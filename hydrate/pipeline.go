@@ -21,9 +21,11 @@ const (
 	StepRepoUpdate    Name = "RepoUpdate"
 )
 
-// Step is one of the five. It has no state of its own, and only the last one
-// writes anything outside the draft.
+// Step is one of the five, or Analysis, which stands for the first three. It has no
+// state of its own, and only the last one writes anything outside the draft.
 type Step interface {
+	// Name is empty for a step that stands for several: it names the one that fails by
+	// a StepError, and tells the observer of them itself.
 	Name() Name
 	Apply(ctx context.Context, d *Draft) error
 }
@@ -68,6 +70,9 @@ func (p Pipeline) Run(ctx context.Context, d *Draft) error {
 	for d.done < len(p.Steps) {
 		step := p.Steps[d.done]
 		if err := p.apply(ctx, step, d); err != nil {
+			if _, named := errors.AsType[*StepError](err); named {
+				return err
+			}
 			return &StepError{Step: step.Name(), Err: err}
 		}
 		d.done++
@@ -81,7 +86,7 @@ func (p Pipeline) apply(ctx context.Context, step Step, d *Draft) error {
 	}
 	start := time.Now()
 	err := outcome.Guarded(func() error { return step.Apply(ctx, d) })()
-	if p.Observer != nil {
+	if p.Observer != nil && step.Name() != "" {
 		p.Observer.StepDone(d, step.Name(), time.Since(start), err)
 	}
 	return err

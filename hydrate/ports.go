@@ -34,6 +34,11 @@ type RenderInput struct {
 	Revision int
 	// Schemas says what becomes of values that do not meet a schema.
 	Schemas SchemaPolicy
+	// Lookup answers the function lookup of templates; without it they find nothing.
+	Lookup Lookup
+	// ForRelease says that a release is made of what is rendered: Rendered.Release is
+	// set, and the kinds of CRDs that an installation creates first count as there.
+	ForRelease bool
 }
 
 // SchemaPolicy says what becomes of values that do not meet values.schema.json of a
@@ -52,12 +57,7 @@ const (
 // ValuesError is the failure of a chart that may render with other values: a template
 // asked for a value by required, failed by fail, or looked for a value below one that
 // is not there.
-type ValuesError struct {
-	Err error
-	// Lookup says that the templates have asked for objects of the cluster, of which
-	// the renderer has none.
-	Lookup bool
-}
+type ValuesError struct{ Err error }
 
 // Error returns the text of the cause.
 func (e *ValuesError) Error() string { return e.Err.Error() }
@@ -83,6 +83,22 @@ type Rendered struct {
 	// Violation says which values do not meet a schema, if they were only to be
 	// reported.
 	Violation string
+	// Release is what else a release is made of, if one is.
+	Release *ReleaseChart
+	// Lookups counts the objects that templates have asked for.
+	Lookups int
+}
+
+// ReleaseChart is a chart as the record of a release holds it.
+type ReleaseChart struct {
+	// Record is the chart in JSON, with the values of its dependencies taken in, as Helm
+	// records it.
+	Record []byte
+	// Files is a digest over the files of the chart.
+	Files string
+	// KubeVersion is the constraint of Chart.yaml on the version of Kubernetes, empty if
+	// there is none.
+	KubeVersion string
 }
 
 // Document is one rendered YAML document.
@@ -93,6 +109,11 @@ type Document struct {
 	Text string
 	// Hook says that Helm runs it at a moment of its own and does not keep it.
 	Hook bool
+	// Object is the document in JSON, where a release is to be made of it.
+	Object string
+
+	// objects are what was read of the text, shared by all copies of the document.
+	objects *readDocument
 }
 
 // ManifestReader reads what describes an app beside its chart: the app manifest

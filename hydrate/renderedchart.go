@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -17,9 +19,8 @@ const manifestFile = "OlaresManifest.yaml"
 // unit with the platform values of the source.
 //
 // A chart that needs values of its user does not fail in hydration: the unit says so.
-// It fails where the app is installed and the values are still missing, unless its
-// templates ask for objects of the cluster, which Helm alone can show them. A library
-// chart has no objects; it is published for other charts and cannot be installed.
+// It fails where the app is installed and the values are still missing. A library chart
+// has no objects; it is published for other charts and cannot be installed.
 type RenderedChart struct {
 	Renderer Renderer
 	Reader   AppReader
@@ -147,24 +148,47 @@ func (u *Unit) render(ctx context.Context, r Renderer, d *Draft, files []File) e
 		Values:    u.Values,
 		Release:   d.Request.At.release(d.Chart.Name, u.Name),
 		Namespace: d.Request.At.namespace(),
+		Cluster:   d.Request.Cluster,
+		Lookup:    d.Request.Lookup,
 	}
-	installs := d.Request.At != (Place{})
-	if !installs {
+	in.Upgrade, in.Revision = d.Request.Releases[in.Release].Upgrade, d.Request.Releases[in.Release].Number
+	if in.ForRelease = d.Request.At != (Place{}); !in.ForRelease {
 		in.Schemas = SchemasReported
 	}
 	out, err := r.Render(ctx, in)
 	unrendered := ""
-	if needs, ok := errors.AsType[*ValuesError](err); ok && (!installs || needs.Lookup) {
+	if needs, ok := errors.AsType[*ValuesError](err); ok && !in.ForRelease {
 		unrendered, err = fmt.Sprintf("chart %s: %s", u.Name, needs), nil
 	}
 	if err != nil {
 		return fmt.Errorf("chart %s: %w", u.Name, err)
 	}
+	for i := range out.Documents {
+		out.Documents[i].objects = &readDocument{}
+	}
 	objects, warnings, err := readObjects(out.Documents)
+	if err == nil && in.ForRelease {
+		err = u.readForRelease(out.Documents, in)
+	}
 	if err != nil {
 		return fmt.Errorf("chart %s: %w", u.Name, err)
 	}
 	u.Documents, u.Objects, u.Notes = out.Documents, objects, out.Notes
 	u.Unrendered, u.Violation, u.Warnings = unrendered, out.Violation, warnings
+	u.Release, u.Lookups = out.Release, out.Lookups
 	return nil
+}
+
+// readForRelease reads of documents what an installation goes by.
+func (u *Unit) readForRelease(documents []Document, in RenderInput) error {
+	for i, doc := range documents {
+		text, err := yaml.YAMLToJSON([]byte(doc.Text))
+		if err != nil {
+			return outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("%s: %w", doc.Path, err))
+		}
+		documents[i].Object = string(text)
+	}
+	services, err := servicesOf(documents, in.Namespace, in.Release)
+	u.Services = services
+	return err
 }

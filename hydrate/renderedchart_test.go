@@ -140,14 +140,28 @@ func TestRenderedChartThatNeedsValues(t *testing.T) {
 	}
 }
 
-// TestRenderedChartThatLooksUp shows that a chart that asks the cluster is left to
-// Helm, which can answer.
+// TestRenderedChartThatLooksUp shows that a chart is installed with what it finds in the
+// cluster, and hydrated without it.
 func TestRenderedChartThatLooksUp(t *testing.T) {
 	g := NewWithT(t)
-	d := fetched(t, web(map[string]string{"templates/guard.yaml": "{{ if not (lookup \"v1\" \"Secret\" .Release.Namespace \"token\") }}{{ fail \"create the Secret token first\" }}{{ end }}"}))
-	d.Request.At = hydrate.Place{Namespace: "home", Instance: "web"}
+	const says = "create the Secret token first"
+	files := web(map[string]string{"templates/guard.yaml": "{{ if not (lookup \"v1\" \"Secret\" .Release.Namespace \"token\") }}{{ fail \"" + says + "\" }}{{ end }}"})
+	d := fetched(t, files)
 	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
-	g.Expect(d.Unrendered()).To(ContainSubstring("create the Secret token first"))
+	g.Expect(d.Unrendered()).To(ContainSubstring(says))
+
+	d = fetched(t, files)
+	d.Request.At = hydrate.Place{Namespace: "home", Instance: "web"}
+	secrets := map[string]any{}
+	d.Request.Lookup = func(_ context.Context, query hydrate.LookupQuery) (map[string]any, error) {
+		g.Expect(query).To(Equal(hydrate.LookupQuery{APIVersion: "v1", Kind: "Secret", Namespace: "home", Name: "token"}))
+		return secrets, nil
+	}
+	secrets["data"] = "something"
+	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
+	g.Expect([]any{d.Unrendered(), d.Units[0].Lookups}).To(Equal([]any{"", 1}))
+	secrets = nil
+	g.Expect(rendering.Apply(t.Context(), d)).To(MatchError(ContainSubstring(says)))
 }
 
 // TestRenderedChartOfALibrary shows that a library is published and not installed.

@@ -32,20 +32,20 @@ func Reports(d *Draft) (map[string][]byte, error) {
 			reports["i18n-"+locale+".yaml"] = f.Data
 		}
 	}
-	for name, content := range map[string]any{"app.json": d.Manifest, "images.json": d.Images} {
-		text, err := json.MarshalIndent(content, "", "  ")
-		if err != nil {
-			return nil, fmt.Errorf("encode %s: %w", name, err)
-		}
-		reports[name] = text
+	var err error
+	if reports["app.json"], err = indented(d.Manifest); err != nil {
+		return nil, fmt.Errorf("encode app.json: %w", err)
 	}
-	objects, err := objectsReport(d)
-	if err != nil {
+	if reports["images.json"], err = indented(d.Images); err != nil {
+		return nil, fmt.Errorf("encode images.json: %w", err)
+	}
+	if reports["objects.yaml"], err = objectsReport(d); err != nil {
 		return nil, err
 	}
-	reports["objects.yaml"] = objects
 	return reports, nil
 }
+
+func indented(content any) ([]byte, error) { return json.MarshalIndent(content, "", "  ") }
 
 func objectsReport(d *Draft) ([]byte, error) {
 	var out bytes.Buffer

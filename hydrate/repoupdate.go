@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 )
 
 // RepoUpdate packs the chart, the same inputs always to the same bytes, and hands
@@ -15,32 +16,53 @@ type RepoUpdate struct {
 // Name is StepRepoUpdate.
 func (RepoUpdate) Name() Name { return StepRepoUpdate }
 
-// Apply sets Published.
+// Apply sets Published, and packs the chart first if that was not done.
 func (s RepoUpdate) Apply(ctx context.Context, d *Draft) error {
-	archive, err := Pack(d.Chart.Name, d.Files)
-	if err != nil {
-		return fmt.Errorf("pack chart: %w", err)
+	if !d.analyzed {
+		if err := (packing{}).Apply(ctx, d); err != nil {
+			return err
+		}
 	}
 	meta, err := json.Marshal(d.Chart)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", chartFile, err)
 	}
-	reports, err := Reports(d)
-	if err != nil {
-		return err
+	reports := maps.Clone(d.Reports)
+	if reports["images.json"], err = indented(d.Images); err != nil {
+		return fmt.Errorf("encode images.json: %w", err)
 	}
 	published, err := s.Publisher.Publish(ctx, Publication{
 		Owner:   d.Request.Owner,
 		App:     d.Request.App,
 		Version: d.Chart.Version,
 		Chart:   meta,
-		Archive: archive,
-		Digest:  Digest(archive),
+		Archive: d.Archive,
+		Digest:  Digest(d.Archive),
 		Reports: reports,
 	})
 	if err != nil {
 		return err
 	}
 	d.Published = published
+	return nil
+}
+
+// packing is the part of RepoUpdate that reads the files of the chart.
+type packing struct{}
+
+// Name is StepRepoUpdate.
+func (packing) Name() Name { return StepRepoUpdate }
+
+// Apply sets Archive and Reports.
+func (packing) Apply(_ context.Context, d *Draft) error {
+	archive, err := Pack(d.Chart.Name, d.Files)
+	if err != nil {
+		return fmt.Errorf("pack chart: %w", err)
+	}
+	reports, err := Reports(d)
+	if err != nil {
+		return err
+	}
+	d.Archive, d.Reports = archive, reports
 	return nil
 }

@@ -12,27 +12,25 @@ type Service struct {
 	Ports         []int32
 }
 
-// Services lists the Services of the units of a draft that are made in the namespace of
-// the instance. Releases names the release of a unit.
-func Services(units []Unit, namespace string, releases func(Unit) string) ([]Service, error) {
+// servicesOf lists the Services among the documents of a release that are made in the
+// namespace of the instance.
+func servicesOf(documents []Document, namespace, release string) ([]Service, error) {
 	var all []Service
-	for _, unit := range units {
-		for _, doc := range unit.Documents {
-			if doc.Hook || !strings.Contains(doc.Text, "Service") {
-				continue
-			}
-			err := eachObject(doc, func(o object) error {
-				meta, _ := o["metadata"].(object)
-				if o.kind() != "Service" || o.text("apiVersion") != "v1" || !isIn(meta, namespace) {
-					return nil
-				}
-				spec, _ := o["spec"].(object)
-				all = append(all, Service{Name: meta.text("name"), Release: releases(unit), Ports: portsOf(spec)})
+	for _, doc := range documents {
+		if doc.Hook || !strings.Contains(doc.Text, "Service") {
+			continue
+		}
+		err := eachObject(doc, func(o object) error {
+			meta, _ := o["metadata"].(object)
+			if o.kind() != "Service" || o.text("apiVersion") != "v1" || !isIn(meta, namespace) {
 				return nil
-			})
-			if err != nil {
-				return nil, err
 			}
+			spec, _ := o["spec"].(object)
+			all = append(all, Service{Name: meta.text("name"), Release: release, Ports: portsOf(spec)})
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	return all, nil

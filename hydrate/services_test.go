@@ -43,20 +43,44 @@ func TestFindService(t *testing.T) {
 
 func TestServices(t *testing.T) {
 	g := NewWithT(t)
-	units := []hydrate.Unit{{Name: "board", Documents: []hydrate.Document{
-		{Text: "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}, {port: 81}]}\n"},
-		{Text: "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: Service}\n"},
-		{Text: "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: api, namespace: demo}, spec: {ports: [{port: 443}, null, {port: http}]}}\n"},
-		{Text: "apiVersion: v1\nkind: Service\nmetadata: {name: elsewhere, namespace: other}\n"},
-		{Text: "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: other}\n"},
-		{Text: "apiVersion: v1\nkind: Service\nmetadata: {name: hook}\n", Hook: true},
-		{Text: "apiVersion: v1\nkind: Service\nmetadata:\nspec: [a]\n"},
-	}}}
-	found, err := hydrate.Services(units, "demo", func(u hydrate.Unit) string { return "sales-" + u.Name })
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(found).To(Equal([]hydrate.Service{
-		{Name: "web", Release: "sales-board", Ports: []int32{80, 81}},
-		{Name: "api", Release: "sales-board", Ports: []int32{443}},
-		{Release: "sales-board"},
+	files := []hydrate.File{{Name: "templates/all.yaml", Data: []byte(`apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {ports: [{port: 80}, {port: 81}]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: Service}
+---
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: Service, metadata: {name: api, namespace: demo}, spec: {ports: [{port: 443}, null, {port: http}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: elsewhere, namespace: other}
+---
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: other}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: hook, annotations: {helm.sh/hook: pre-install}}
+---
+apiVersion: v1
+kind: Service
+metadata:
+spec: [a]
+`)}}
+	d := &hydrate.Draft{Request: request(web(nil)), Files: append(web(nil), files...)}
+	d.Chart, d.Request.At = hydrate.Metadata{Name: "board"}, hydrate.Place{Namespace: "demo", Instance: "sales"}
+	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
+	found := d.Services()
+	g.Expect(found).To(ConsistOf([]hydrate.Service{
+		{Name: "web", Release: "sales", Ports: []int32{80, 81}},
+		{Name: "api", Release: "sales", Ports: []int32{443}},
+		{Release: "sales"},
 	}))
 }

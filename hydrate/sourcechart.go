@@ -1,12 +1,6 @@
 package hydrate
 
-import (
-	"context"
-	"fmt"
-
-	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/outcome"
-)
+import "context"
 
 // SourceChart fetches the chart from its source, compares it with what the source
 // promised, and unpacks it within the limits.
@@ -17,14 +11,9 @@ func (SourceChart) Name() Name { return StepSourceChart }
 
 // Apply sets Digest, Files and Chart.
 func (SourceChart) Apply(ctx context.Context, d *Draft) error {
-	payload, err := d.Request.Source.Fetch(ctx, d.Request.Offer)
+	payload, digest, err := fetch(ctx, d.Request)
 	if err != nil {
 		return err
-	}
-	digest := payload.digest()
-	if want := d.Request.Offer.Digest; want != "" && want != digest {
-		return outcome.Stalled(v1alpha1.ReasonDigestMismatch, fmt.Errorf(
-			"the source delivered %s instead of the %s it promised; it serves a changed archive under an old index", digest, want))
 	}
 	files, err := payload.files()
 	if err != nil {
@@ -37,7 +26,7 @@ func (SourceChart) Apply(ctx context.Context, d *Draft) error {
 	if err := matches(meta, d.Request); err != nil {
 		return err
 	}
-	d.Digest, d.Files, d.Chart = digest, files, meta
+	d.Digest, d.Files, d.FileCount, d.Chart = digest, files, len(files), meta
 	return nil
 }
 

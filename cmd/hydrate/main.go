@@ -22,10 +22,10 @@ import (
 
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chartrepo"
-	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/manifest"
 	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/source"
+	"github.com/appmarket/operator/internal/worker"
 )
 
 // renderWorker makes this program a worker that renders charts for another one.
@@ -47,7 +47,7 @@ type options struct {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 1 && args[0] == renderWorker {
-		return helm.RunRenderWorker(os.Stdin, os.Stdout)
+		return worker.Serve(os.Stdin, os.Stdout)
 	}
 	var o options
 	f := flag.NewFlagSet("hydrate", flag.ContinueOnError)
@@ -71,13 +71,14 @@ func hydrateChart(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	steps, done, err := newSteps(o)
+	observer := printer{out}
+	steps, done, err := newSteps(o, observer)
 	if err != nil {
 		return err
 	}
 	defer done()
 	draft := &hydrate.Draft{Request: request}
-	err = hydrate.Pipeline{Steps: steps, Observer: printer{out}}.Run(ctx, draft)
+	err = hydrate.Pipeline{Steps: steps, Observer: observer}.Run(ctx, draft)
 	printDraft(out, draft)
 	if err != nil {
 		return fmt.Errorf("step %s failed", hydrate.FailedStep(err, hydrate.StepSourceChart))
@@ -164,7 +165,7 @@ func readValues(file string) (map[string]any, error) {
 
 // newSteps are the steps of the operator. What they leave behind is removed by the
 // function that is returned.
-func newSteps(o options) ([]hydrate.Step, func(), error) {
+func newSteps(o options, observer hydrate.Observer) ([]hydrate.Step, func(), error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, nil, fmt.Errorf("find own program: %w", err)
@@ -186,18 +187,16 @@ func newSteps(o options) ([]hydrate.Step, func(), error) {
 		remove()
 		return nil, nil, err
 	}
-	sandbox := &helm.Sandbox{Command: []string{self, renderWorker}, Workers: 1}
+	workers := &worker.Pool{Command: []string{self, renderWorker}, Workers: 1}
 	done := func() {
-		sandbox.Close()
+		workers.Close()
 		if err := store.Close(); err != nil {
 			fmt.Fprintln(os.Stderr, "hydrate: close store:", err)
 		}
 		remove()
 	}
 	return []hydrate.Step{
-		hydrate.SourceChart{},
-		hydrate.RenderedChart{Renderer: sandbox, Reader: manifest.Reader{}},
-		hydrate.CustomParams{Renderer: sandbox},
+		hydrate.Analysis{Worker: workers, Observer: observer},
 		hydrate.ImageAnalysis{Inspector: registry.Guarded(inspector, registryPause)},
 		hydrate.RepoUpdate{Publisher: store},
 	}, done, nil

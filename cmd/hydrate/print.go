@@ -28,7 +28,7 @@ func (p printer) StepDone(d *hydrate.Draft, step hydrate.Name, took time.Duratio
 func result(d *hydrate.Draft, step hydrate.Name) string {
 	switch step {
 	case hydrate.StepSourceChart:
-		return fmt.Sprintf("%s %s, %d files, %s", d.Chart.Name, d.Chart.Version, len(d.Files), d.Digest)
+		return fmt.Sprintf("%s %s, %d files, %s", d.Chart.Name, d.Chart.Version, d.FileCount, d.Digest)
 	case hydrate.StepRenderedChart:
 		return fmt.Sprintf("%d objects; releases: %d", len(d.Objects()), len(d.Units))
 	case hydrate.StepCustomParams:

@@ -83,9 +83,7 @@ func (b *bench) restart() {
 		Client: b.client, Recorder: &events.FakeRecorder{Events: b.events}, Open: b.open, Repository: b.store, RepositoryURL: repositoryURL,
 		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
 		Pipeline: hydrate.Pipeline{Observer: appinfo.Metrics{}, Steps: []hydrate.Step{
-			hydrate.SourceChart{},
-			hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
-			hydrate.CustomParams{Renderer: helm.Engine{}},
+			hydrate.Analysis{Worker: hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}}, Observer: appinfo.Metrics{}},
 			hydrate.ImageAnalysis{Inspector: inspector},
 			hydrate.RepoUpdate{Publisher: b.store},
 		}},

@@ -119,7 +119,7 @@ func reach(k *status.Keeper, d *hydrate.Draft, failed hydrate.Name) {
 		step            hydrate.Name
 		reason, message string
 	}{
-		{hydrate.StepSourceChart, v1alpha1.ReasonFetched, fmt.Sprintf("version %s, %s", d.Request.Offer.Version, text.Count(len(d.Files), "file", "files"))},
+		{hydrate.StepSourceChart, v1alpha1.ReasonFetched, fmt.Sprintf("version %s, %s", d.Request.Offer.Version, text.Count(d.FileCount, "file", "files"))},
 		{hydrate.StepRenderedChart, v1alpha1.ReasonRendered, renderedMessage(d)},
 		{hydrate.StepCustomParams, v1alpha1.ReasonCustomized, customised(d)},
 		{hydrate.StepImageAnalysis, v1alpha1.ReasonAnalyzed, analysed(d)},

@@ -103,6 +103,7 @@ var _ = Describe("Admitting a task", func() {
 
 	It("waits a while for a source that does not exist yet", func() {
 		b.wish("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Source = "late" })
+		Expect(b.waits(v1alpha1.ReasonWaitingForSource).RequeueAfter).To(Equal(time.Second), "it may have come meanwhile")
 		result := b.waits(v1alpha1.ReasonWaitingForSource)
 		Expect(result.RequeueAfter).To(And(BeNumerically(">", 20*time.Second), BeNumerically("<=", 30*time.Second)))
 		b.elapsed = time.Minute

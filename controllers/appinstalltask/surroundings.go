@@ -100,11 +100,10 @@ func (r *Reconciler) foresee(ctx context.Context, s *scope, wish *preflight.Wish
 		return nil
 	}
 	wish.Moments = moments
-	units, err := preflight.Units(draft, s.task.Namespace)
-	for _, u := range units {
+	for _, u := range preflight.Units(draft, s.task.Namespace) {
 		wish.Units = append(wish.Units, u.For(kept, moments...))
 	}
-	return err
+	return nil
 }
 
 // releasesOf are the names of the releases of a draft.

@@ -15,9 +15,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // painted are values.
@@ -255,8 +257,11 @@ var _ = Describe("Adopting", func() {
 		GinkgoHelper()
 		archive, err := b.store.Archive(b.app.Status.Versions[1].Digest)
 		Expect(err).NotTo(HaveOccurred())
+		files, err := hydrate.Unpack(archive)
+		Expect(err).NotTo(HaveOccurred())
+		values := map[string]any{"colour": "blue"}
 		_, err = clients.For(tenantOf(b)).Install(b.ctx, release.Spec{
-			Name: "mine", Archive: archive, Values: map[string]any{"colour": "blue"}, Timeout: time.Minute,
+			Name: "mine", Render: fixture.Rendering(clients, tenantOf(b), "mine", files, values), Values: values, Timeout: time.Minute,
 		})
 		Expect(err).NotTo(HaveOccurred())
 	}

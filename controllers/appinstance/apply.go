@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -42,6 +43,13 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 	if err := failedBefore(s, operation); err != nil {
 		s.resolved()
 		return err
+	}
+	// What was checked already is prepared once, when its turn has come.
+	if key := client.ObjectKeyFromObject(s.instance); s.isAdmitted(operation) {
+		if err := r.takeTurn(key, operation); err != nil {
+			return err
+		}
+		defer r.lineOf(operation).Give(key)
 	}
 	do, err := r.carryOut(ctx, s, operation)
 	if err != nil {
@@ -111,8 +119,8 @@ func (r *Reconciler) carryOut(ctx context.Context, s *scope, operation v1alpha1.
 		if err := run(ctx, s, draft, plans); err != nil {
 			return err
 		}
-		st.Entrances, err = s.entrances(draft)
-		return err
+		st.Entrances = s.entrances(draft)
+		return nil
 	}, nil
 }
 
@@ -251,9 +259,9 @@ func planned(known []v1alpha1.Release, plans []plan) []v1alpha1.Release {
 func (r *Reconciler) run(ctx context.Context, s *scope, draft *hydrate.Draft, plans []plan) error {
 	var made []v1alpha1.Release
 	var objects []v1alpha1.ObjectReference
-	for _, p := range plans {
+	for i, p := range plans {
 		rel, err := r.install(ctx, s, release.Spec{
-			Name: p.name, Labels: labels(s.instance), Files: hydrate.UnitFiles(draft.Files, p.unit.Dir), Values: p.unit.Values,
+			Name: p.name, Labels: labels(s.instance), Render: r.rendering(s, p, i > 0), Values: p.unit.Values,
 			MaxHistory: int(s.instance.Spec.History), Timeout: timeout(s.instance), Resumed: s.resumes(),
 		})
 		if err != nil {

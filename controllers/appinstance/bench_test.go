@@ -78,7 +78,7 @@ func (b *bench) restart() {
 		Tenants: &tenant.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
 		Catalog: &catalog.Catalog{
 			Objects: server.Client, Archives: b.store,
-			Render:   hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
+			Worker:   hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
 			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
 		},
 	}

@@ -15,17 +15,12 @@ import (
 
 // entrances are those of the app, with the Services that its releases have and the
 // titles that the instance gives them. One without a Service has no host.
-func (s *scope) entrances(draft *hydrate.Draft) ([]v1alpha1.Entrance, error) {
+func (s *scope) entrances(draft *hydrate.Draft) []v1alpha1.Entrance {
 	m := draft.Manifest
 	if m == nil || len(m.Entrances) == 0 || m.Serves(s.instance.Namespace) {
-		return nil, nil // People enter by the parts that use it.
+		return nil // People enter by the parts that use it.
 	}
-	services, err := hydrate.Services(draft.Units, s.instance.Namespace, func(u hydrate.Unit) string {
-		return hydrate.ReleaseName(s.instance.Name, draft.Chart.Name, u.Name)
-	})
-	if err != nil {
-		return nil, err
-	}
+	services := draft.Services()
 	var out []v1alpha1.Entrance
 	for _, e := range catalog.First(m.Entrances, 50) {
 		shown := catalog.Entrance(e)
@@ -36,7 +31,7 @@ func (s *scope) entrances(draft *hydrate.Draft) ([]v1alpha1.Entrance, error) {
 		out = append(out, shown)
 	}
 	titled(s.instance, out)
-	return out, nil
+	return out
 }
 
 // serviceOf is the name of the Service of an entrance. Where there is none, people are

@@ -1,6 +1,8 @@
 package appinstance_test
 
 import (
+	"fmt"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -97,11 +99,21 @@ var _ = Describe("Installing", func() {
 	})
 
 	It("does not repeat what failed until somebody asks or changes the spec", func() {
-		content := pages()
-		content["templates/page.yaml"] = withLookup(page)
-		b.publish("1.0.0", content)
+		b.publish("1.0.0", pages())
 		inTheWay := obstacle()
+		// What a task requests was checked by the task.
+		requests := 0
+		request := func(change func(*v1alpha1.AppInstance)) {
+			GinkgoHelper()
+			requests++
+			b.edit(func(i *v1alpha1.AppInstance) {
+				i.Annotations = written("install", "hash", fmt.Sprint("uid-", requests))
+				change(i)
+			})
+		}
+		nothing := func(*v1alpha1.AppInstance) {}
 		b.create()
+		request(nothing)
 		_, err := b.reconcile()
 		stalled(err, v1alpha1.ReasonInstallFailed)
 		Expect(b.says(v1alpha1.ConditionReady)).To(ContainSubstring(`ConfigMap "mine-page"`))
@@ -110,19 +122,19 @@ var _ = Describe("Installing", func() {
 		b.quiet()
 		Expect(b.outcomes()).To(Equal([]string{"Install 1.0.0 Failed InstallFailed"}))
 
-		b.ask("now")
+		request(nothing)
 		_, err = b.reconcile()
 		stalled(err, v1alpha1.ReasonInstallFailed)
 		Expect(b.outcomes()).To(HaveLen(2))
 		b.quiet()
-		b.edit(paint("blue"))
+		request(paint("blue"))
 		_, err = b.reconcile()
 		stalled(err, v1alpha1.ReasonInstallFailed)
 		Expect(b.outcomes()).To(HaveLen(3))
 
 		Expect(server.Client.Delete(b.ctx, inTheWay)).To(Succeed())
 		b.quiet()
-		b.ask("again")
+		request(nothing)
 		_, err = b.looked()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
@@ -131,16 +143,20 @@ var _ = Describe("Installing", func() {
 	})
 
 	It("tries another version than the one that failed", func() {
+		more := func(port int) map[string]string {
+			content := pages()
+			content["templates/more.yaml"] = fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: more}\nspec: {ports: [{port: %d}]}\n", port)
+			return content
+		}
+		b.publish("1.0.0", more(80))
 		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^1" })
 		b.runs("1.0.0", 1)
-		bad := pages()
-		bad["templates/more.yaml"] = withLookup("apiVersion: v1\nkind: Service\nmetadata: {name: more}\nspec: {ports: [{port: 99999}]}\n")
-		b.publish("1.1.0", bad)
+		b.publish("1.1.0", more(99999))
 		_, err := b.reconcile()
 		stalled(err, v1alpha1.ReasonUpgradeFailed)
 		Expect(b.instance.Status.Version).To(Equal("1.0.0"), "what is recorded is what was complete")
 		b.quiet()
-		b.publish("1.2.0", pages())
+		b.publish("1.2.0", more(81))
 		_, err = b.looked()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.instance.Status.Version).To(Equal("1.2.0"))

@@ -113,12 +113,6 @@ envs:
 `
 )
 
-// withLookup returns a template whose objects no check before the operation asks the API server
-// about, since it calls lookup.
-func withLookup(template string) string {
-	return template + `{{ $_ := lookup "v1" "ConfigMap" .Release.Namespace "none" }}` + "\n"
-}
-
 // pages is an app that is ready as soon as it is there.
 func pages() map[string]string {
 	return map[string]string{"templates/page.yaml": page, "values.yaml": "colour: grey\n"}

@@ -37,12 +37,10 @@ const again = time.Millisecond
 // how it has ended is noted. A milestone is set by the caller.
 func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operation, do func(context.Context) error) error {
 	key := client.ObjectKeyFromObject(s.instance)
-	line := r.lineOf(next)
-	if !line.Take(key) {
-		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, errors.New(
-			"waiting for its turn: as many instances are worked on as may be at once"))
+	if err := r.takeTurn(key, next); err != nil {
+		return err
 	}
-	defer line.Give(key)
+	defer r.lineOf(next).Give(key)
 	if err := s.endInterrupted(ctx, next); err != nil {
 		return status.At(v1alpha1.ConditionApplied, err)
 	}
@@ -72,6 +70,15 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operat
 		err = s.tooLong(ctx, err)
 	}
 	return r.failed(ctx, s, err)
+}
+
+// takeTurn takes a place for an operation, or keeps the one that its instance has.
+func (r *Reconciler) takeTurn(key client.ObjectKey, next v1alpha1.Operation) error {
+	if r.lineOf(next).Take(key) {
+		return nil
+	}
+	return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, errors.New(
+		"waiting for its turn: as many instances are worked on as may be at once"))
 }
 
 // observer shows what an operation waits for, and notes what it keeps.

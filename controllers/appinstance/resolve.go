@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/lifecycle"
-	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
 )
 
@@ -222,19 +220,4 @@ func (r *Reconciler) valuesDigest(ctx context.Context, s *scope) (string, error)
 		return "", err
 	}
 	return s.digest(wish)
-}
-
-// prepare renders the target. Inputs that are missing are a matter of the spec.
-func (r *Reconciler) prepare(ctx context.Context, s *scope) (*hydrate.Draft, error) {
-	if err := r.complete(ctx, s); err != nil {
-		return nil, err
-	}
-	plan, err := r.Catalog.Prepare(ctx, s.target.app, s.target.version, s.target.wish)
-	if err != nil {
-		return nil, err
-	}
-	if len(plan.Wrong) > 0 {
-		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, errors.New(catalog.InputsMessage(catalog.Inputs, plan.Wrong)))
-	}
-	return plan.Draft, nil
 }

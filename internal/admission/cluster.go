@@ -36,24 +36,17 @@ type Deployment struct {
 // CheckDeployment compares what a rendered app asks for with what the cluster and the
 // tenant have. An error is about the rendered app, if it has a reason.
 func CheckDeployment(ctx context.Context, cluster Cluster, d Deployment) ([]preflight.Problem, error) {
-	wish, err := d.wish()
-	if err != nil {
-		return nil, err
-	}
-	problems, err := cluster.Check(ctx, wish)
+	problems, err := cluster.Check(ctx, d.wish())
 	if err != nil {
 		return nil, fmt.Errorf("look at the cluster: %w", err)
 	}
 	return problems, nil
 }
 
-func (d *Deployment) wish() (preflight.Wish, error) {
-	units, err := preflight.Units(d.Draft, d.Tenant.Namespace)
-	if err != nil {
-		return preflight.Wish{}, err
-	}
+func (d *Deployment) wish() preflight.Wish {
 	wish := preflight.Wish{
-		Tenant: d.Tenant, DefaultAccount: d.DefaultAccount, Instance: d.Name, Units: units, Replaces: d.Upgrade,
+		Tenant: d.Tenant, DefaultAccount: d.DefaultAccount, Instance: d.Name, Replaces: d.Upgrade,
+		Units:   preflight.Units(d.Draft, d.Tenant.Namespace),
 		Moments: []string{"pre-install", "post-install"},
 	}
 	if d.Upgrade {
@@ -74,7 +67,7 @@ func (d *Deployment) wish() (preflight.Wish, error) {
 		// What the manifest asks for is for the app with its shared parts.
 		wish.CPU, wish.Memory = "", ""
 	}
-	return wish, nil
+	return wish
 }
 
 func hasSharedParts(summary *v1alpha1.AppSummary) bool {

@@ -37,9 +37,12 @@ type Catalog struct {
 	// Objects reads MarketSources, AppInfos and Namespaces, commonly from a cache.
 	Objects  client.Reader
 	Archives Archives
-	// Render reads manifests and renders chart units within bounds.
-	Render   hydrate.RenderedChart
+	// Worker reads charts and renders them within bounds.
+	Worker   hydrate.Worker
 	Profiles Profiles
+	// Cluster is what charts may ask about. Without one they are rendered for a usual
+	// cluster, which has no objects.
+	Cluster Cluster
 	// Secrets reads Secrets and ConfigMaps in the namespaces of sources, as the
 	// operator.
 	Secrets client.Reader

@@ -45,7 +45,7 @@ func GivenBy(instance *v1alpha1.AppInstance) Given {
 // is worth another look.
 func (c *Catalog) Gather(ctx context.Context, reader client.Reader, tenant release.Tenant, given Given) (Wish, error) {
 	g := gatherer{reader: reader, tenant: tenant, objects: c.Objects}
-	wish := Wish{Values: map[string]any{}, Envs: map[string]string{}}
+	wish := Wish{Values: map[string]any{}, Envs: map[string]string{}, Tenant: tenant}
 	for _, ref := range given.ValuesFrom {
 		text, err := g.key(ctx, ref.Kind, ref.Name, ref.Key)
 		if err != nil && missing(err) && ref.Optional != nil && *ref.Optional {

@@ -3,12 +3,11 @@ package catalog
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
 )
 
 // Wish is what a tenant gives for an installation.
@@ -27,90 +26,27 @@ type Wish struct {
 	Supplied Supply
 	// Credential is that of an app that was bought, empty otherwise.
 	Credential string
+	// Tenant is who asks the cluster for what templates look up.
+	Tenant release.Tenant
+	// Releases are the revisions to be; see hydrate.Request.
+	Releases map[string]hydrate.ReleaseRevision
+}
+
+// Cluster answers what charts ask.
+type Cluster interface {
+	// Capabilities are what it serves.
+	Capabilities(ctx context.Context) (*hydrate.Capabilities, error)
+	// Lookup answers for a tenant what templates look up.
+	Lookup(tenant release.Tenant) hydrate.Lookup
 }
 
 // Plan is what an installation comes to.
-type Plan struct {
-	// Draft holds the chart's files and its units with their values and what they
-	// render to; the units are missing while anything is wrong.
-	Draft *hydrate.Draft
-	// Wrong are the inputs that are missing or do not fit.
-	Wrong []hydrate.InputProblem
-}
+type Plan = hydrate.Prepared
 
-// credentialInput is the input by which a chart gets the credential of an app that
-// was bought. Nobody gives it by hand.
-const credentialInput = "VERIFIABLE_CREDENTIAL"
-
-// Prepare renders a published version with the tenant's values, in this order:
-// chart, platform, tenant, inputs. The parameters of the market are in the
-// published chart already. While inputs are wrong, nothing is rendered.
+// Prepare has a published version rendered with the tenant's values, in this order:
+// chart, platform, tenant, inputs. The parameters of the market are in the published
+// chart already. While inputs are wrong, nothing is rendered.
 func (c *Catalog) Prepare(ctx context.Context, app *App, version *v1alpha1.PublishedVersion, wish Wish) (*Plan, error) {
-	draft, err := c.open(app, version, wish.Values)
-	if err != nil {
-		return nil, err
-	}
-	draft.Request.At = wish.At
-	manifest, err := c.Render.Manifest(ctx, draft)
-	if err != nil {
-		return nil, err
-	}
-	inputs, _ := c.Render.Inputs(draft, manifest)
-	known := draft.Request.Platform
-	checked, wrong := hydrate.CheckInputs(inputs, wish.given(inputs), wish.supplied(inputs, known), wish.plain(inputs)...)
-	plan := &Plan{Draft: draft, Wrong: wrong}
-	if len(wrong) > 0 {
-		return plan, nil
-	}
-	draft.Request.Platform = hydrate.Overlay(known, hydrate.InputValues(inputs, checked, known))
-	if err := c.Render.Apply(ctx, draft); err != nil {
-		return plan, err
-	}
-	return plan, checkTerms(app, version, draft.License)
-}
-
-// given are the inputs of the tenant, and the credential where the app asks for it.
-func (w Wish) given(inputs []hydrate.Input) map[string]string {
-	given := maps.Clone(w.Envs)
-	asked := slices.ContainsFunc(inputs, func(in hydrate.Input) bool { return in.Name == credentialInput })
-	if asked && w.Credential != "" {
-		if given == nil {
-			given = map[string]string{}
-		}
-		given[credentialInput] = w.Credential
-	}
-	return given
-}
-
-// supplied are the inputs that need not be given. What the values of platform and
-// tenant say counts more than what is there for every app.
-func (w Wish) supplied(inputs []hydrate.Input, known map[string]any) map[string]string {
-	supplied := maps.Clone(w.Supplied.Texts)
-	if supplied == nil {
-		supplied = map[string]string{}
-	}
-	maps.Copy(supplied, hydrate.SuppliedInputs(inputs, known))
-	return supplied
-}
-
-// plain are the names of the inputs whose text anybody may read: of those that were
-// given, and of those that are there for every app and were not given.
-func (w Wish) plain(inputs []hydrate.Input) []string {
-	plain := slices.Clone(w.Plain)
-	for _, in := range inputs {
-		source := in.Name
-		if in.From != "" && w.Supplied.Texts[in.From] != "" {
-			source = in.From
-		}
-		if _, given := w.Envs[in.Name]; !given && w.Supplied.Plain[source] {
-			plain = append(plain, in.Name)
-		}
-	}
-	return plain
-}
-
-// open unpacks a published chart.
-func (c *Catalog) open(app *App, version *v1alpha1.PublishedVersion, values map[string]any) (*hydrate.Draft, error) {
 	profile, platform, err := c.Profiles.Of(app.Source)
 	if err != nil {
 		return nil, err
@@ -119,22 +55,28 @@ func (c *Catalog) open(app *App, version *v1alpha1.PublishedVersion, values map[
 	if err != nil {
 		return nil, outcome.Failed(v1alpha1.ReasonChartMissing, fmt.Errorf("open chart %s-%s: %w", app.Info.Spec.App, version.Version, err))
 	}
-	files, err := hydrate.Unpack(archive)
-	if err != nil {
-		return nil, err
+	request := hydrate.Request{
+		Owner:    hydrate.Owner{Namespace: app.Source.Namespace, Source: app.Source.Name},
+		App:      app.Info.Spec.App,
+		Profile:  profile,
+		Platform: hydrate.Overlay(platform, wish.Values),
+		At:       wish.At,
+		Releases: wish.Releases,
 	}
-	meta, err := hydrate.ReadMetadata(files)
-	if err != nil {
-		return nil, err
+	if c.Cluster != nil {
+		if request.Cluster, err = c.Cluster.Capabilities(ctx); err != nil {
+			return nil, err
+		}
+		request.Lookup = c.Cluster.Lookup(wish.Tenant)
 	}
-	return &hydrate.Draft{
-		Request: hydrate.Request{
-			Owner:    hydrate.Owner{Namespace: app.Source.Namespace, Source: app.Source.Name},
-			App:      app.Info.Spec.App,
-			Profile:  profile,
-			Platform: hydrate.Overlay(platform, values),
+	plan, err := c.Worker.Prepare(ctx, hydrate.Preparation{
+		Request: request, Archive: archive,
+		Given: hydrate.GivenInputs{
+			Values: wish.Envs, Plain: wish.Plain, Supplied: wish.Supplied.Texts, SuppliedPlain: wish.Supplied.Plain, Credential: wish.Credential,
 		},
-		Files: files,
-		Chart: meta,
-	}, nil
+	})
+	if err != nil || len(plan.Wrong) > 0 {
+		return plan, err
+	}
+	return plan, checkTerms(app, version, plan.Draft.License)
 }

@@ -61,7 +61,7 @@ func newShelf(t *testing.T, content map[string]string) shelf {
 	return shelf{
 		Catalog: &catalog.Catalog{
 			Archives: store,
-			Render:   hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
+			Worker:   hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
 			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
 		},
 		store: store, app: app, version: &app.Info.Status.Versions[0],

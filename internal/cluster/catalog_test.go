@@ -40,7 +40,7 @@ func catalogDrafts(t *testing.T) map[string]*hydrate.Draft {
 		files := readFolder(t, filepath.Dir(file))
 		meta, err := hydrate.ReadMetadata(files)
 		g.Expect(err).NotTo(HaveOccurred())
-		draft := &hydrate.Draft{Request: hydrate.Request{App: meta.Name, Profile: manifest.Olares{}}, Files: files, Chart: meta}
+		draft := &hydrate.Draft{Request: hydrate.Request{App: meta.Name, Profile: manifest.Olares{}, At: hydrate.Place{Namespace: hydrate.RenderNamespace, Instance: meta.Name}}, Files: files, Chart: meta}
 		g.Expect(render.Apply(t.Context(), draft)).To(Succeed(), meta.Name)
 		drafts[meta.Name] = draft
 	}
@@ -75,8 +75,7 @@ func TestCatalog(t *testing.T) {
 	for who, tenant := range map[string]release.Tenant{"an administrator": administrator(t, server), "an account without rights": nobody} {
 		counts, apps, remedies := map[string]int{}, map[string]bool{}, 0
 		for _, app := range slices.Sorted(maps.Keys(drafts)) {
-			units, err := preflight.Units(drafts[app], "default")
-			g.Expect(err).NotTo(HaveOccurred())
+			units := preflight.Units(drafts[app], hydrate.RenderNamespace)
 			problems, err := c.Check(t.Context(), preflight.Wish{Tenant: tenant, App: app, Units: units})
 			g.Expect(err).NotTo(HaveOccurred(), app)
 			for _, p := range problems {

@@ -8,7 +8,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/test/env"
 )
@@ -28,10 +27,10 @@ func TestCRDsOfCRDFolders(t *testing.T) {
 		{"a CRD of a group that the cluster lacks", "absent.example.com", "AppInstance", "v1alpha1", []string{v1alpha1.ReasonAdministratorNeeded}},
 	} {
 		w := wish(tenant)
-		w.Units[0].Documents = append(w.Units[0].Documents, hydrate.Document{Path: "web/crds/a.yaml", Text: fmt.Sprintf(
+		w.Units[0].Documents = append(w.Units[0].Documents, document("web/crds/a.yaml", fmt.Sprintf(
 			"apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: all.%[1]s}\n"+
 				"spec: {group: %[1]s, scope: Namespaced, names: {kind: %[2]s, plural: all}, versions: [{name: %[3]s, served: true, storage: true}]}",
-			c.group, c.kind, c.version)})
+			c.group, c.kind, c.version)))
 		g.Expect(reasons(t.Context(), of(t, server), w)).To(Equal(c.reasons), c.why)
 	}
 }

@@ -40,11 +40,18 @@ func of(t *testing.T, server *env.Env, change ...func(*rest.Config)) *cluster.Cl
 func wish(tenant release.Tenant, templates ...string) preflight.Wish {
 	unit := preflight.Unit{Name: "web", RenderedIn: "default"}
 	for _, text := range templates {
-		unit.Documents = append(unit.Documents, hydrate.Document{
-			Path: "web/templates/a.yaml", Text: text, Hook: strings.Contains(text, "helm.sh/hook"),
-		})
+		unit.Documents = append(unit.Documents, document("web/templates/a.yaml", text))
 	}
 	return preflight.Wish{Tenant: tenant, App: "web", Instance: "web", Units: []preflight.Unit{unit}}
+}
+
+// document is what a worker makes of a rendered text.
+func document(path, text string) hydrate.Document {
+	object, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		panic(err)
+	}
+	return hydrate.Document{Path: path, Text: text, Object: string(object), Hook: strings.Contains(text, "helm.sh/hook")}
 }
 
 // administrator is a service account that may do anything.

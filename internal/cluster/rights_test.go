@@ -25,6 +25,7 @@ import (
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/fixture"
 )
 
 // templates of an app that has something of everything; %s is a name of the cluster.
@@ -79,11 +80,11 @@ func TestRemedySuffices(t *testing.T) {
 	clients, err := helm.NewClients(server.Config, server.Mapper)
 	g.Expect(err).NotTo(HaveOccurred())
 	as := clients.For(tenant)
-	spec := release.Spec{Name: "web", Labels: map[string]string{"appmarket.io/instance": "web"}, Files: chart(texts)}
+	spec := release.Spec{Name: "web", Labels: map[string]string{"appmarket.io/instance": "web"}, Render: fixture.Rendering(clients, tenant, "web", chart(texts), nil)}
 	installed, err := as.Install(t.Context(), spec)
 	g.Expect(err).NotTo(HaveOccurred())
 	spec.Values = map[string]any{"changed": true}
-	spec.Files = chart(texts[1:])
+	spec.Render = fixture.Rendering(clients, tenant, "web", chart(texts[1:]), spec.Values)
 	upgraded, err := as.Upgrade(t.Context(), spec)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(len(upgraded.Objects)).To(BeNumerically("<", len(installed.Objects)))

@@ -65,7 +65,7 @@ func (h *helmCommand) run(t testing.TB, args ...string) string {
 }
 
 // install installs the chart of a spec under its name.
-func (h *helmCommand) install(t testing.TB, s helm.Spec, args ...string) {
+func (h *helmCommand) install(t testing.TB, s chartSpec, args ...string) {
 	t.Helper()
 	g := NewWithT(t)
 	folder := t.TempDir()
@@ -212,7 +212,7 @@ func TestHelmCommandBesideLargeReleases(t *testing.T) {
 
 // spy is a client that remembers what it has written.
 type spy struct {
-	*helm.Client
+	*chartClient
 	mu      sync.Mutex
 	written []string
 }
@@ -220,7 +220,7 @@ type spy struct {
 func spyClient(t testing.TB, namespace string) *spy {
 	t.Helper()
 	s := &spy{}
-	s.Client = clientThrough(t, namespace, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+	s.chartClient = clientThrough(t, namespace, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
 		if request.Method != http.MethodGet {
 			s.mu.Lock()
 			s.written = append(s.written, request.Method+" "+request.URL.Path)

@@ -12,7 +12,6 @@ import (
 	"helm.sh/helm/v3/pkg/release"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/fault"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -66,9 +65,8 @@ func (c *Client) Upgrade(ctx context.Context, spec Spec) (*Release, error) {
 func (c *Client) apply(
 	ctx context.Context, spec Spec, admit func([]*release.Release) error,
 ) (*Release, error) {
-	unit, err := c.prepare(spec)
-	if err != nil {
-		return nil, err
+	if err := chartutil.ValidateReleaseName(spec.Name); err != nil {
+		return nil, outcome.Stalled(v1alpha1.ReasonInstallFailed, fmt.Errorf("name release %q: %w", spec.Name, err))
 	}
 	o, err := c.beginOn(ctx, spec.Name)
 	if err != nil {
@@ -78,13 +76,17 @@ func (c *Client) apply(
 	if err != nil {
 		return nil, o.judge(v1alpha1.ReasonInstallFailed, err)
 	}
-	wish, err := wishOf(unit, spec.Values)
-	if err != nil {
-		return nil, err
-	}
 	reason := v1alpha1.ReasonInstallFailed
 	if everDeployed(history) {
 		reason = v1alpha1.ReasonUpgradeFailed
+	}
+	made, err := render(ctx, spec, history)
+	if err != nil {
+		return nil, o.judge(reason, err)
+	}
+	wish, err := wishOf(made.files, spec.Values)
+	if err != nil {
+		return nil, err
 	}
 	if spec.Resumed && carriedOut(wish, spec.Labels, history) {
 		last := len(history) - 1
@@ -93,10 +95,7 @@ func (c *Client) apply(
 	if err := admit(history); err != nil {
 		return nil, err
 	}
-	if err := o.guard(spec, unit, history); err != nil {
-		return nil, o.judge(reason, err)
-	}
-	return o.end(spec.Name, reason, o.run(spec, unit, wish, history))
+	return o.end(spec.Name, reason, o.run(spec, made, wish, history))
 }
 
 // carriedOut reports whether the wish was fulfilled completely when it was cut
@@ -125,42 +124,8 @@ func (o *operation) end(name, reason string, err error) (*Release, error) {
 	return o.client.toRelease(history)
 }
 
-// prepare loads the chart and checks what needs no cluster.
-func (c *Client) prepare(spec Spec) (*chart.Chart, error) {
-	unit, err := loadSpec(spec)
-	if err != nil {
-		return nil, outcome.Stalled(v1alpha1.ReasonInstallFailed, err)
-	}
-	if err := chartutil.ValidateReleaseName(spec.Name); err != nil {
-		return nil, outcome.Stalled(v1alpha1.ReasonInstallFailed, fmt.Errorf("name release %q: %w", spec.Name, err))
-	}
-	return unit, nil
-}
-
-// guard has the chart rendered where it can be stopped, as Helm is about to render
-// it, and its values checked against its schemas. Only that it fails to render does
-// not count: lookup finds nothing there.
-func (o *operation) guard(spec Spec, unit *chart.Chart, history []*release.Release) error {
-	if o.client.clients.guard == nil {
-		return nil
-	}
-	in := hydrate.RenderInput{
-		Files: raw(unit), Values: spec.Values, Release: spec.Name, Namespace: o.client.tenant.Namespace,
-	}
-	// An installation over one that failed is rendered as revision 1 as well.
-	if everDeployed(history) {
-		in.Upgrade, in.Revision = true, history[len(history)-1].Version+1
-	}
-	_, err := o.client.clients.guard.Render(o.ctx, in)
-	if outcome.Reason(err, "") == v1alpha1.ReasonRenderFailed && o.ctx.Err() == nil {
-		return nil
-	}
-	return err
-}
-
 // run settles what was cut off, and installs or upgrades.
-func (o *operation) run(spec Spec, unit *chart.Chart, wish string, history []*release.Release) error {
-	o.chart = unit.Name()
+func (o *operation) run(spec Spec, made *finished, wish string, history []*release.Release) error {
 	err := o.client.clients.kinds.Refresh(o.ctx, 0)
 	if err != nil {
 		return err
@@ -169,7 +134,7 @@ func (o *operation) run(spec Spec, unit *chart.Chart, wish string, history []*re
 		return err
 	}
 	o.forgive(history)
-	if o.action.Capabilities, err = o.knownCapabilities(unit); err != nil {
+	if o.action.Capabilities, err = o.client.clients.known(o.ctx); err != nil {
 		return err
 	}
 	if err := o.remember(incomplete(history)); err != nil {
@@ -177,10 +142,11 @@ func (o *operation) run(spec Spec, unit *chart.Chart, wish string, history []*re
 	}
 	labels := o.resumeRun(wish, spec.Labels, history)
 	o.store.MaxHistory = max(spec.MaxHistory, 0)
+	o.records.chart = made.original
 	if everDeployed(history) {
-		err = o.upgrade(spec, unit, labels)
+		err = o.upgrade(spec, made.text, labels)
 	} else {
-		err = o.install(spec, unit, labels, len(history) > 0)
+		err = o.install(spec, made.text, labels, len(history) > 0)
 	}
 	if err != nil {
 		return err
@@ -253,15 +219,6 @@ func (r rendered) Run(manifest *bytes.Buffer) (*bytes.Buffer, error) {
 		delete(r.cluster.present, kept.String())
 	}
 	return kept, err
-}
-
-// knownCapabilities are those of the cluster, left to Helm to find where the
-// chart brings kinds of its own.
-func (o *operation) knownCapabilities(unit *chart.Chart) (*chartutil.Capabilities, error) {
-	if len(unit.CRDObjects()) > 0 {
-		return nil, nil
-	}
-	return o.client.clients.known(o.ctx)
 }
 
 // carries reports whether labels have all that are wanted.

@@ -29,6 +29,12 @@ const (
 	// maxMarks bounds how many braces, brackets and commas a record has outside of
 	// strings: "{}," is three bytes, and some hundred once it is decoded.
 	maxMarks = 1_000_000
+	// maxStored and maxStoredBytes bound what is read of the records of one release, and
+	// recordsPerPage how many are read at once. Helm keeps ten revisions; a large one
+	// takes 40 Secrets and 32 MiB.
+	maxStored      = 500
+	maxStoredBytes = 128 << 20
+	recordsPerPage = 20
 	// maxListed is how many times these bounds the records of one list may reach
 	// together, since they are all held at once.
 	maxListed = 2
@@ -70,7 +76,7 @@ func (c *chunked) List(ctx context.Context, how metav1.ListOptions) (*core.Secre
 		return nil, err
 	}
 	how.LabelSelector = selector
-	list, err := c.SecretInterface.List(ctx, how)
+	list, err := c.listPages(ctx, how)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +102,34 @@ func (c *chunked) List(ctx context.Context, how metav1.ListOptions) (*core.Secre
 	}
 	list.Items = records
 	return list, nil
+}
+
+// listPages lists Secrets a few at a time, and stops where they are more, or more bytes,
+// than those of one release can be: whoever may write Secrets can make any number.
+func (c *chunked) listPages(ctx context.Context, how metav1.ListOptions) (*core.SecretList, error) {
+	how.Limit = recordsPerPage
+	all, total := &core.SecretList{}, 0
+	for {
+		page, err := c.SecretInterface.List(ctx, how)
+		if err != nil {
+			return nil, err
+		}
+		for _, secret := range page.Items {
+			for _, text := range secret.Data {
+				total += len(text)
+			}
+		}
+		all.Items = append(all.Items, page.Items...)
+		if total > maxStoredBytes || len(all.Items) > maxStored {
+			return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf(
+				"the records of the release are more than %d Secrets, or more than %d MiB: delete the oldest of them (kubectl get secrets -l %s)",
+				maxStored, maxStoredBytes>>20, how.LabelSelector))
+		}
+		if how.Continue = page.Continue; how.Continue == "" {
+			all.ListMeta = page.ListMeta
+			return all, nil
+		}
+	}
 }
 
 // ownedByUsToo widens a selector for what Helm owns by what we own.

@@ -1,22 +1,14 @@
 package helm_test
 
 import (
-	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
-
-	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/helm"
 )
 
 // catalogUnits reads every chart unit of the catalog: the folders that have a
@@ -90,54 +82,4 @@ func parents(chart []hydrate.File) map[string]any {
 		}
 	}
 	return values
-}
-
-func TestCatalogRenders(t *testing.T) {
-	units := catalogUnits(t)
-	values := map[string]map[string]any{}
-	for folder, chart := range units {
-		values[folder] = parents(chart)
-	}
-	s := sandbox(t, nil)
-	renderAll := func(with hydrate.Renderer, workers int) (time.Duration, map[string]error) {
-		var (
-			mu     sync.Mutex
-			all    sync.WaitGroup
-			failed = map[string]error{}
-			places = make(chan struct{}, workers)
-			bytes  atomic.Int64
-		)
-		began := time.Now()
-		for folder, chart := range units {
-			places <- struct{}{}
-			all.Go(func() {
-				defer func() { <-places }()
-				out, err := with.Render(context.Background(), hydrate.RenderInput{
-					Files: chart, Values: values[folder], Release: "app", Namespace: "user",
-				})
-				for _, one := range out.Documents {
-					bytes.Add(int64(len(one.Text)))
-				}
-				if err != nil {
-					mu.Lock()
-					defer mu.Unlock()
-					failed[filepath.Base(folder)] = err
-				}
-			})
-		}
-		all.Wait()
-		return time.Since(began), failed
-	}
-
-	g := NewWithT(t)
-	processors := runtime.GOMAXPROCS(0)
-	engine, failed := renderAll(helm.Engine{}, processors)
-	g.Expect(failed).To(BeEmpty())
-	cold, failed := renderAll(s, processors)
-	g.Expect(failed).To(BeEmpty())
-	warm, failed := renderAll(s, processors)
-	g.Expect(failed).To(BeEmpty())
-	t.Logf("%d chart units, %d at once: engine %s, sandbox %s cold and %s warm, %.2f of the engine",
-		len(units), processors, engine.Round(time.Millisecond), cold.Round(time.Millisecond),
-		warm.Round(time.Millisecond), warm.Seconds()/engine.Seconds())
 }

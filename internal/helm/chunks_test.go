@@ -30,7 +30,7 @@ func noise(size int) string {
 }
 
 // large is a release whose record is larger than a Secret may be.
-func large(name string, size int, v string) helm.Spec {
+func large(name string, size int, v string) chartSpec {
 	s := spec(map[string]string{"cm.yaml": configMap, "files/noise.bin": noise(size)})
 	s.Name, s.Values = name, map[string]any{"v": v}
 	return s
@@ -122,7 +122,7 @@ var smallChunks = helm.WithChunks(3000, 1500)
 const smallNoise = 2 << 10
 
 // largeClient is a client with a namespace, and with small chunks.
-func largeClient(t testing.TB) (*helm.Client, string) {
+func largeClient(t testing.TB) (*chartClient, string) {
 	t.Helper()
 	_, namespace := client(t)
 	return clientThrough(t, namespace, unchanged, smallChunks), namespace
@@ -130,21 +130,21 @@ func largeClient(t testing.TB) (*helm.Client, string) {
 
 // step is an operation on a large release that brings it to "two".
 type step struct {
-	before func(ctx context.Context, c *helm.Client, name string) error
-	do     func(ctx context.Context, c *helm.Client, name string, resumed bool) error
+	before func(ctx context.Context, c *chartClient, name string) error
+	do     func(ctx context.Context, c *chartClient, name string, resumed bool) error
 	gone   bool
 }
 
 // steps are the operations that are cut off.
 func steps() map[string]step {
 	const size = 3000
-	install := func(v string) func(context.Context, *helm.Client, string) error {
-		return func(ctx context.Context, c *helm.Client, name string) error {
+	install := func(v string) func(context.Context, *chartClient, string) error {
+		return func(ctx context.Context, c *chartClient, name string) error {
 			_, err := c.Install(ctx, large(name, size, v))
 			return err
 		}
 	}
-	apply := func(ctx context.Context, c *helm.Client, name string, resumed bool) error {
+	apply := func(ctx context.Context, c *chartClient, name string, resumed bool) error {
 		s := large(name, size, "two")
 		s.Resumed = resumed
 		r, err := c.Get(ctx, name)
@@ -158,10 +158,10 @@ func steps() map[string]step {
 		return err
 	}
 	return map[string]step{
-		"an installation": {before: func(context.Context, *helm.Client, string) error { return nil }, do: apply},
+		"an installation": {before: func(context.Context, *chartClient, string) error { return nil }, do: apply},
 		"an upgrade":      {before: install("one"), do: apply},
 		"a rollback": {
-			before: func(ctx context.Context, c *helm.Client, name string) error {
+			before: func(ctx context.Context, c *chartClient, name string) error {
 				if err := install("two")(ctx, c, name); err != nil {
 					return err
 				}
@@ -170,19 +170,19 @@ func steps() map[string]step {
 				_, err := c.Upgrade(ctx, small)
 				return err
 			},
-			do: func(ctx context.Context, c *helm.Client, name string, resumed bool) error {
+			do: func(ctx context.Context, c *chartClient, name string, resumed bool) error {
 				_, err := c.Rollback(ctx, helm.Rollback{Name: name, Revision: 1, Resumed: resumed})
 				return err
 			},
 		},
-		"a removal": {before: install("two"), gone: true, do: func(ctx context.Context, c *helm.Client, name string, _ bool) error {
+		"a removal": {before: install("two"), gone: true, do: func(ctx context.Context, c *chartClient, name string, _ bool) error {
 			return c.Uninstall(ctx, helm.Removal{Name: name, Timeout: time.Minute})
 		}},
 	}
 }
 
 // takenUp does a step again that was cut off, and checks what comes of it.
-func (s step) takenUp(t testing.TB, c *helm.Client, namespace, name string) {
+func (s step) takenUp(t testing.TB, c *chartClient, namespace, name string) {
 	t.Helper()
 	g := NewWithT(t)
 	ctx := t.Context()
@@ -210,7 +210,7 @@ func TestLargeReleaseKilledAnywhere(t *testing.T) {
 				g := NewWithT(t)
 				name := fmt.Sprintf("blog-%d", run)
 				g.Expect(step.before(t.Context(), c, name)).To(Succeed())
-				killed := step.do(m.ctx, m.Client, name, false)
+				killed := step.do(m.ctx, m.chartClient, name, false)
 				g.Expect(killed == nil || errors.Is(killed, context.Canceled)).To(BeTrue(), "%v", killed)
 				step.takenUp(t, c, namespace, name)
 				return killed

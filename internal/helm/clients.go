@@ -13,7 +13,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/transport"
 
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/tenant"
@@ -36,7 +35,6 @@ type Clients struct {
 	host      string
 	userAgent string
 	kinds     *kinds.Kinds
-	guard     hydrate.Renderer
 	chunks    chunkSizes
 
 	mu      sync.Mutex
@@ -44,44 +42,9 @@ type Clients struct {
 	asked   time.Time
 }
 
-// Option changes what Clients do.
-type Option func(*Clients)
-
-// WithGuard has every chart rendered by the guard before Helm renders it in this
-// process: a tenant's values may make a harmless template endless, and only a
-// Sandbox can be stopped. A chart that fails to render there is left to Helm, since
-// lookup is empty; any other error of the guard is the operation's.
-func WithGuard(guard hydrate.Renderer) Option {
-	return func(c *Clients) { c.guard = c.InCluster(guard) }
-}
-
-// InCluster is a renderer that renders for the cluster, as an operation would, where
-// the input names none.
-func (c *Clients) InCluster(inner hydrate.Renderer) hydrate.Renderer {
-	return inCluster{inner: inner, clients: c}
-}
-
-type inCluster struct {
-	inner   hydrate.Renderer
-	clients *Clients
-}
-
-// Render renders one chart unit. That the cluster does not answer is no fault of the
-// chart, and so not stalled.
-func (r inCluster) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Rendered, error) {
-	if in.Cluster == nil {
-		known, err := r.clients.known(ctx)
-		if err != nil {
-			return hydrate.Rendered{}, err
-		}
-		in.Cluster = &hydrate.Capabilities{KubeVersion: known.KubeVersion.Version, APIVersions: known.APIVersions}
-	}
-	return r.inner.Render(ctx, in)
-}
-
 // NewClients makes Clients that reach the cluster with cfg, which must be allowed
 // to impersonate the service accounts and their groups.
-func NewClients(cfg *rest.Config, known *kinds.Kinds, options ...Option) (*Clients, error) {
+func NewClients(cfg *rest.Config, known *kinds.Kinds) (*Clients, error) {
 	base, err := rest.TransportFor(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("make transport: %w", err)
@@ -90,14 +53,10 @@ func NewClients(cfg *rest.Config, known *kinds.Kinds, options ...Option) (*Clien
 	if err != nil {
 		return nil, fmt.Errorf("read address of the cluster: %w", err)
 	}
-	c := &Clients{
+	return &Clients{
 		transport: base, host: host.String(), userAgent: cfg.UserAgent, kinds: known,
 		chunks: chunkSizes{whole: core.MaxSecretSize, chunk: chunkBytes},
-	}
-	for _, option := range options {
-		option(c)
-	}
-	return c, nil
+	}, nil
 }
 
 // For gives the client of a tenant, whose releases live in the tenant's

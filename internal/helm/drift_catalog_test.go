@@ -42,7 +42,7 @@ func TestCatalogDoesNotDrift(t *testing.T) {
 				g.Expect(err).NotTo(HaveOccurred())
 				g.Expect(drifted(found)).To(BeEmpty())
 			}
-			_, err := c.Install(ctx, helm.Spec{Name: "app", Files: chart, Values: parents(chart), Timeout: time.Millisecond})
+			_, err := c.Install(ctx, chartSpec{Spec: helm.Spec{Name: "app", Values: parents(chart), Timeout: time.Millisecond}, Files: chart})
 			// The API server of the tests has few addresses for services.
 			defer func() { g.Expect(c.Uninstall(ctx, helm.Removal{Name: "app", Timeout: time.Minute})).To(Succeed()) }()
 			if err != nil {
@@ -65,7 +65,7 @@ func TestCatalogDoesNotDrift(t *testing.T) {
 }
 
 // mighty is the client of a new namespace that may do anything in the cluster.
-func mighty(t testing.TB) *helm.Client {
+func mighty(t testing.TB) *chartClient {
 	t.Helper()
 	g := NewWithT(t)
 	tenant := inNamespace(t, everything)
@@ -75,7 +75,7 @@ func mighty(t testing.TB) *helm.Client {
 		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Name: tenant.ServiceAccount, Namespace: tenant.Namespace}},
 	}, metav1.CreateOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
-	c := apiServer.clients.For(tenant)
+	c := clientOf(apiServer.clients, tenant)
 	g.Eventually(func() error {
 		_, err := c.Get(t.Context(), "app")
 		return err

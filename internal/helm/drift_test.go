@@ -166,15 +166,15 @@ func vanish(t testing.TB, namespace, object string) {
 	NewWithT(t).Expect(objects.Delete(context.Background(), name, metav1.DeleteOptions{PropagationPolicy: &background})).To(Succeed())
 }
 
-func edit(object, patch string) func(testing.TB, *helm.Client, string) {
-	return func(t testing.TB, _ *helm.Client, namespace string) {
+func edit(object, patch string) func(testing.TB, *chartClient, string) {
+	return func(t testing.TB, _ *chartClient, namespace string) {
 		kind, name, _ := strings.Cut(object, "/")
 		change(t, driftKinds[kind], namespace, name, patch)
 	}
 }
 
-func scaled(kind string) func(testing.TB, *helm.Client, string) {
-	return func(t testing.TB, _ *helm.Client, namespace string) {
+func scaled(kind string) func(testing.TB, *chartClient, string) {
+	return func(t testing.TB, _ *chartClient, namespace string) {
 		by := scaler(kind, nil, 9)
 		by.ScaleTargetRef.Name = "web"
 		_, err := apiServer.admin.AutoscalingV2().HorizontalPodAutoscalers(namespace).Create(t.Context(),
@@ -185,11 +185,11 @@ func scaled(kind string) func(testing.TB, *helm.Client, string) {
 }
 
 func TestDriftIsFoundAndCorrected(t *testing.T) {
-	type doing = func(testing.TB, *helm.Client, string)
+	type doing = func(testing.TB, *chartClient, string)
 	remove := func(object string) doing {
-		return func(t testing.TB, _ *helm.Client, namespace string) { vanish(t, namespace, object) }
+		return func(t testing.TB, _ *chartClient, namespace string) { vanish(t, namespace, object) }
 	}
-	stop := func(t testing.TB, c *helm.Client, _ string) {
+	stop := func(t testing.TB, c *chartClient, _ string) {
 		NewWithT(t).Expect(c.Stop(t.Context(), "blog")).To(Succeed())
 	}
 	const web = `{"name":"web","image":"nginx:1","env":[{"name":"PASSWORD","value":"hunter2"}],"resources":{"requests":{"cpu":"500m","memory":"1Gi"}}}`

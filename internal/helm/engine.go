@@ -3,6 +3,7 @@ package helm
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -14,12 +15,7 @@ import (
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -31,9 +27,8 @@ import (
 // configured: the newest Kubernetes that the operator is tested with.
 const DefaultKubeVersion = "v1.36.0"
 
-// Engine renders chart units in this process, as `helm template` does: lookup gives
-// nothing. Time and memory have no bound here; Sandbox adds them. The zero value is
-// ready to use.
+// Engine renders chart units in this process, as `helm template` does, or as
+// `helm install` does where the input has a Lookup. It is for worker processes: time and memory have no bound here. The zero value is ready to use.
 type Engine struct {
 	// KubeVersion is the version of Kubernetes to render for where the input names no
 	// cluster, DefaultKubeVersion if empty. Whether the chart's kubeVersion admits it
@@ -64,10 +59,13 @@ func (e Engine) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Ren
 	if err != nil {
 		return hydrate.Rendered{}, err
 	}
-	lookups := &emptyCluster{}
+	lookups := &lookups{answer: in.Lookup}
 	texts, err := engine.RenderWithClientProvider(unit, values, lookups)
+	if lookups.failed != nil {
+		return hydrate.Rendered{}, lookups.failed
+	}
 	if err != nil {
-		return hydrate.Rendered{}, outcome.Stalled(v1alpha1.ReasonRenderFailed, templateError(unit.Name(), err, lookups.asked))
+		return hydrate.Rendered{}, outcome.Stalled(v1alpha1.ReasonRenderFailed, templateError(unit.Name(), err))
 	}
 	if err := checkSize(unit, texts); err != nil {
 		return hydrate.Rendered{}, outcome.Stalled(v1alpha1.ReasonLimitExceeded, err)
@@ -76,8 +74,20 @@ func (e Engine) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Ren
 	if err != nil {
 		return hydrate.Rendered{}, outcome.Stalled(v1alpha1.ReasonRenderFailed, explain(unit.Name(), err))
 	}
-	out.Violation = violation
-	return out, nil
+	out.Violation, out.Lookups = violation, lookups.count
+	if in.ForRelease {
+		out.Release, err = releaseChart(unit, in.Files)
+	}
+	return out, err
+}
+
+// releaseChart is a chart as it is recorded, its dependencies processed.
+func releaseChart(unit *chart.Chart, files []hydrate.File) (*hydrate.ReleaseChart, error) {
+	record, err := json.Marshal(unit)
+	if err != nil {
+		return nil, fmt.Errorf("encode chart: %w", err)
+	}
+	return &hydrate.ReleaseChart{Record: record, Files: hydrate.TreeDigest(files), KubeVersion: unit.Metadata.KubeVersion}, nil
 }
 
 // mistyped is how Helm speaks of a value that stands where those of a dependency go.
@@ -89,6 +99,9 @@ func (e Engine) renderValues(unit *chart.Chart, in hydrate.RenderInput) (chartut
 	capabilities, err := e.capabilities(in.Cluster)
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonRenderFailed, err)
+	}
+	if in.ForRelease && !in.Upgrade {
+		capabilities.APIVersions = slices.Concat(capabilities.APIVersions, definedKinds(unit))
 	}
 	release := chartutil.ReleaseOptions{
 		Name: in.Release, Namespace: in.Namespace, Revision: max(in.Revision, 1),
@@ -128,40 +141,12 @@ func violationOf(unit *chart.Chart, values chartutil.Values, policy hydrate.Sche
 var brokenTemplate = regexp.MustCompile(`^parse error |no template "|nested reference name`)
 
 // templateError explains an error of the engine.
-func templateError(chartName string, err error, lookup bool) error {
+func templateError(chartName string, err error) error {
 	explained := explain(chartName, err)
 	if brokenTemplate.MatchString(err.Error()) {
 		return explained
 	}
-	return &hydrate.ValuesError{Err: explained, Lookup: lookup}
-}
-
-// emptyCluster is the cluster of lookup, which has no objects.
-type emptyCluster struct {
-	// asked says that a template has called lookup.
-	asked bool
-}
-
-// GetClientFor returns a client that finds nothing.
-func (c *emptyCluster) GetClientFor(string, string) (dynamic.NamespaceableResourceInterface, bool, error) {
-	c.asked = true
-	return emptyResource{}, false, nil
-}
-
-// emptyResource has the methods that lookup calls. For an object that is not there
-// lookup returns an empty map.
-type emptyResource struct {
-	dynamic.NamespaceableResourceInterface
-}
-
-var errNoObject = apierrors.NewNotFound(schema.GroupResource{}, "")
-
-func (emptyResource) Get(context.Context, string, metav1.GetOptions, ...string) (*unstructured.Unstructured, error) {
-	return nil, errNoObject
-}
-
-func (emptyResource) List(context.Context, metav1.ListOptions) (*unstructured.UnstructuredList, error) {
-	return nil, errNoObject
+	return &hydrate.ValuesError{Err: explained}
 }
 
 // capabilities are those of the cluster given, or of a usual one.

@@ -1,9 +1,6 @@
 package helm_test
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"os"
@@ -20,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
+	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/kinds"
 )
@@ -47,7 +45,7 @@ func startAPIServer() {
 	if apiServer.admin, apiServer.err = kubernetes.NewForConfig(apiServer.config); apiServer.err != nil {
 		return
 	}
-	apiServer.clients, apiServer.err = helm.NewClients(apiServer.config, apiServer.mapper, helm.WithGuard(helm.Engine{}))
+	apiServer.clients, apiServer.err = helm.NewClients(apiServer.config, apiServer.mapper)
 }
 
 func stopAPIServer() {
@@ -106,10 +104,10 @@ func inNamespace(t testing.TB, rules ...rbacv1.PolicyRule) helm.Tenant {
 var everything = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
 
 // client is that of a new namespace in which it may do anything.
-func client(t testing.TB) (*helm.Client, string) {
+func client(t testing.TB) (*chartClient, string) {
 	t.Helper()
 	tenant := inNamespace(t, everything)
-	c := apiServer.clients.For(tenant)
+	c := clientOf(apiServer.clients, tenant)
 	NewWithT(t).Eventually(func() error {
 		_, err := c.Get(t.Context(), "none")
 		return err
@@ -118,7 +116,7 @@ func client(t testing.TB) (*helm.Client, string) {
 }
 
 // spec is a release "blog" of a chart made of the templates given.
-func spec(templates map[string]string) helm.Spec {
+func spec(templates map[string]string) chartSpec {
 	content := map[string]string{}
 	for name, text := range templates {
 		if !strings.Contains(name, "/") && strings.HasSuffix(name, "yaml") && name != "values.yaml" && name != "Chart.yaml" {
@@ -126,26 +124,52 @@ func spec(templates map[string]string) helm.Spec {
 		}
 		content[name] = text
 	}
-	return helm.Spec{Name: "blog", Files: files(content), Labels: map[string]string{"appmarket.io/instance": "blog"}}
+	return chartSpec{Spec: helm.Spec{Name: "blog", Labels: map[string]string{"appmarket.io/instance": "blog"}}, Files: files(content)}
 }
 
-// archive packs a spec's files as a chart archive is packed.
-func archive(t testing.TB, spec helm.Spec) []byte {
-	t.Helper()
-	g := NewWithT(t)
-	var out bytes.Buffer
-	zipped := gzip.NewWriter(&out)
-	packed := tar.NewWriter(zipped)
-	for _, file := range spec.Files {
-		g.Expect(packed.WriteHeader(&tar.Header{
-			Name: "web/" + file.Name, Mode: 0o644, Size: int64(len(file.Data)), Typeflag: tar.TypeReg,
-		})).To(Succeed())
-		_, err := packed.Write(file.Data)
-		g.Expect(err).NotTo(HaveOccurred())
+// chartSpec is a Spec with the files of its chart, which is rendered in this process.
+type chartSpec struct {
+	helm.Spec
+	Files []hydrate.File
+}
+
+// chartClient is a client that renders the charts it is given.
+type chartClient struct {
+	*helm.Client
+	clients *helm.Clients
+	tenant  helm.Tenant
+}
+
+func clientOf(clients *helm.Clients, tenant helm.Tenant) *chartClient {
+	return &chartClient{Client: clients.For(tenant), clients: clients, tenant: tenant}
+}
+
+// Install installs a chart.
+func (c *chartClient) Install(ctx context.Context, s chartSpec) (*helm.Release, error) {
+	return c.Client.Install(ctx, c.rendered(s))
+}
+
+// Upgrade upgrades to a chart.
+func (c *chartClient) Upgrade(ctx context.Context, s chartSpec) (*helm.Release, error) {
+	return c.Client.Upgrade(ctx, c.rendered(s))
+}
+
+func (c *chartClient) rendered(s chartSpec) helm.Spec {
+	if s.Files == nil {
+		return s.Spec
 	}
-	g.Expect(packed.Close()).To(Succeed())
-	g.Expect(zipped.Close()).To(Succeed())
-	return out.Bytes()
+	s.Render = func(ctx context.Context, revision hydrate.ReleaseRevision) (*hydrate.Rendered, error) {
+		cluster, err := c.clients.Capabilities(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out, err := helm.Engine{}.Render(ctx, hydrate.RenderInput{
+			Files: s.Files, Values: s.Values, Release: s.Name, Namespace: c.tenant.Namespace, Cluster: cluster,
+			Upgrade: revision.Upgrade, Revision: revision.Number, Lookup: c.clients.Lookup(c.tenant), ForRelease: true,
+		})
+		return &out, err
+	}
+	return s.Spec
 }
 
 const (

@@ -86,9 +86,6 @@ func (o *operation) judgeText(reason, text string) error {
 		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, sentence(
 			"the record of the release is larger than a Secret may be: chart and values must be smaller"))
 	}
-	if frame.MatchString(text) || placed.MatchString(text) || notYAML.MatchString(text) {
-		return outcome.Stalled(v1alpha1.ReasonRenderFailed, explain(o.chart, errors.New(text)))
-	}
 	return outcome.Failed(reason, sentence(withoutDetails(text)))
 }
 

@@ -28,15 +28,15 @@ spec:
 func TestObjectsOfAnotherReleaseAreLeft(t *testing.T) {
 	const moved = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: moved}\n"
 	const own = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own}\n"
-	for why, remove := range map[string]func(context.Context, *helm.Client) error{
-		"the release is removed": func(ctx context.Context, c *helm.Client) error {
+	for why, remove := range map[string]func(context.Context, *chartClient) error{
+		"the release is removed": func(ctx context.Context, c *chartClient) error {
 			return c.Uninstall(ctx, helm.Removal{Name: "blog"})
 		},
-		"an upgrade goes without them": func(ctx context.Context, c *helm.Client) error {
+		"an upgrade goes without them": func(ctx context.Context, c *chartClient) error {
 			_, err := c.Upgrade(ctx, spec(map[string]string{"cm.yaml": configMap}))
 			return err
 		},
-		"a rollback goes to a revision without them": func(ctx context.Context, c *helm.Client) error {
+		"a rollback goes to a revision without them": func(ctx context.Context, c *chartClient) error {
 			_, err := c.Rollback(ctx, back(1))
 			return err
 		},

@@ -1,7 +1,6 @@
 package helm
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/kube"
 	"helm.sh/helm/v3/pkg/release"
 	helmtime "helm.sh/helm/v3/pkg/time"
@@ -347,19 +345,13 @@ func ofRun(history []*release.Release, run string) []*release.Release {
 	return found
 }
 
-// wishOf is a short digest over a chart and the values given to it.
-func wishOf(unit *chart.Chart, values map[string]any) (string, error) {
+// wishOf is a short digest over a chart, by the digest of its files, and the values
+// given to it.
+func wishOf(files string, values map[string]any) (string, error) {
 	digest, err := ConfigDigest(values)
 	if err != nil {
 		return "", err
 	}
-	files := slices.Clone(unit.Raw)
-	slices.SortFunc(files, func(a, b *chart.File) int { return cmp.Compare(a.Name, b.Name) })
-	sum := sha256.New()
-	for _, file := range files {
-		fmt.Fprintf(sum, "%d %s %d ", len(file.Name), file.Name, len(file.Data))
-		sum.Write(file.Data)
-	}
-	sum.Write([]byte(digest))
-	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
+	sum := sha256.Sum256([]byte(files + digest))
+	return hex.EncodeToString(sum[:8]), nil
 }

@@ -281,7 +281,7 @@ func playOperator(config, namespace, folder string) error {
 	if err != nil {
 		return err
 	}
-	c := clients.For(helm.Tenant{Namespace: namespace, ServiceAccount: "installer"})
+	c := clientOf(clients, helm.Tenant{Namespace: namespace, ServiceAccount: "installer"})
 	chart, err := folderFiles(folder)
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 // mortal is a process that may be killed: from then on none of its requests
 // arrives, and nothing of what it does goes on.
 type mortal struct {
-	*helm.Client
+	*chartClient
 	ctx  context.Context
 	kill func()
 
@@ -33,7 +33,7 @@ var (
 
 // mortalClient acts in a namespace as client does, and is killed before the write
 // that is one too many; never if writes is negative.
-func mortalClient(t testing.TB, namespace string, writes int, options ...helm.Option) *mortal {
+func mortalClient(t testing.TB, namespace string, writes int, options ...func(*helm.Clients)) *mortal {
 	t.Helper()
 	m := &mortal{writes: writes}
 	var cancel context.CancelFunc
@@ -45,7 +45,7 @@ func mortalClient(t testing.TB, namespace string, writes int, options ...helm.Op
 		m.mu.Unlock()
 		cancel()
 	}
-	m.Client = clientThrough(t, namespace, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+	m.chartClient = clientThrough(t, namespace, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
 		if !m.lives(request.Method != http.MethodGet) {
 			m.kill()
 			return nil, errKilled
@@ -57,7 +57,7 @@ func mortalClient(t testing.TB, namespace string, writes int, options ...helm.Op
 
 // lossyClient acts as client does, but the answer to one of its writes is lost: it
 // is carried out, and nobody hears of it. lost tells whether that came to pass.
-func lossyClient(t testing.TB, namespace string, write int, options ...helm.Option) (c *helm.Client, lost func() bool) {
+func lossyClient(t testing.TB, namespace string, write int, options ...func(*helm.Clients)) (c *chartClient, lost func() bool) {
 	t.Helper()
 	var writes atomic.Int64
 	c = clientThrough(t, namespace, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
@@ -76,16 +76,19 @@ func lossyClient(t testing.TB, namespace string, write int, options ...helm.Opti
 // clientThrough acts as client does, and sends its requests as through says.
 func clientThrough(
 	t testing.TB, namespace string, through func(*http.Request, http.RoundTripper) (*http.Response, error),
-	options ...helm.Option,
-) *helm.Client {
+	options ...func(*helm.Clients),
+) *chartClient {
 	t.Helper()
 	cfg := rest.CopyConfig(apiServer.config)
 	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		return roundTrip(func(request *http.Request) (*http.Response, error) { return through(request, next) })
 	})
-	clients, err := helm.NewClients(cfg, apiServer.mapper, options...)
+	clients, err := helm.NewClients(cfg, apiServer.mapper)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	return clients.For(helm.Tenant{Namespace: namespace, ServiceAccount: "installer"})
+	for _, option := range options {
+		option(clients)
+	}
+	return clientOf(clients, helm.Tenant{Namespace: namespace, ServiceAccount: "installer"})
 }
 
 func (m *mortal) lives(write bool) bool {
@@ -107,7 +110,7 @@ func (r roundTrip) RoundTrip(request *http.Request) (*http.Response, error) { re
 // killedAnywhere does something in a process that is killed before its first
 // write, in another that is killed before its second, and so on until one comes to
 // the end. try returns what came of it.
-func killedAnywhere(t *testing.T, namespace string, try func(run int, m *mortal) error, options ...helm.Option) {
+func killedAnywhere(t *testing.T, namespace string, try func(run int, m *mortal) error, options ...func(*helm.Clients)) {
 	t.Helper()
 	for run := range 100 {
 		m := mortalClient(t, namespace, run, options...)

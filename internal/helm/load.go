@@ -2,7 +2,6 @@ package helm
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -30,53 +29,6 @@ func buffered(files []hydrate.File) []*loader.BufferedFile {
 		all = append(all, &loader.BufferedFile{Name: file.Name, Data: bytes.TrimPrefix(file.Data, []byte(byteOrderMark))})
 	}
 	return all
-}
-
-// load makes the chart that a spec means. Archives come from the market's own
-// repository, whose size and paths were checked when they were unpacked for
-// hydration; Helm checks them again.
-func loadSpec(s Spec) (*chart.Chart, error) {
-	var files []*loader.BufferedFile
-	switch {
-	case len(s.Archive) > 0:
-		var err error
-		if files, err = loader.LoadArchiveFiles(bytes.NewReader(s.Archive)); err != nil {
-			return nil, fmt.Errorf("unpack chart: %w", err)
-		}
-	case len(s.Files) > 0:
-		files = buffered(s.Files)
-	default:
-		return nil, errors.New("no chart is given")
-	}
-	unit, err := load(below(files, s.UnitPath))
-	if err != nil && s.UnitPath != "" {
-		return nil, fmt.Errorf("unit %q: %w", s.UnitPath, err)
-	}
-	return unit, err
-}
-
-// raw are the files that a chart was made of.
-func raw(unit *chart.Chart) []hydrate.File {
-	files := make([]hydrate.File, 0, len(unit.Raw))
-	for _, file := range unit.Raw {
-		files = append(files, hydrate.File{Name: file.Name, Data: file.Data})
-	}
-	return files
-}
-
-// below are the files of the folder, named from there on.
-func below(files []*loader.BufferedFile, folder string) []*loader.BufferedFile {
-	if folder == "" {
-		return files
-	}
-	prefix := strings.Trim(folder, "/") + "/"
-	var found []*loader.BufferedFile
-	for _, file := range files {
-		if name, ok := strings.CutPrefix(file.Name, prefix); ok {
-			found = append(found, &loader.BufferedFile{Name: name, Data: file.Data})
-		}
-	}
-	return found
 }
 
 func load(files []*loader.BufferedFile) (*chart.Chart, error) {

@@ -40,8 +40,6 @@ type operation struct {
 	// release it is, as far as is known.
 	release  *release.Release
 	instance string
-	// chart is the name of the chart that is rendered, if one is.
-	chart string
 }
 
 // begin prepares an operation; it talks to nobody.

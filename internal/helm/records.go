@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage"
 	"helm.sh/helm/v3/pkg/storage/driver"
@@ -24,6 +25,8 @@ type records struct {
 	failed  error
 	// begun says that the operation has made a revision.
 	begun bool
+	// chart is what that revision is recorded with, nil for the chart that Helm has.
+	chart *chart.Chart
 	// labels are put on that revision, where Helm has no way to ask for it.
 	labels map[string]string
 	// beforeDelete is called before the first record is deleted. An error keeps it.
@@ -81,6 +84,9 @@ func checkRecords(all ...*release.Release) error {
 // revision gone back to with the times at which they ran then.
 func (r *records) Create(key string, one *release.Release) error {
 	r.current, r.key = one, key
+	if r.chart != nil {
+		one.Chart = r.chart
+	}
 	for _, hook := range one.Hooks {
 		hook.LastRun = release.HookExecution{}
 	}

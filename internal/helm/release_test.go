@@ -26,8 +26,6 @@ func TestReleaseLives(t *testing.T) {
 
 	first := spec(map[string]string{"cm.yaml": configMap, "svc.yaml": service, "templates/NOTES.txt": "Hello {{ .Release.Name }}."})
 	first.Values = map[string]any{"v": "one"}
-	first.Archive = archive(t, first)
-	first.Files = nil
 	r, err := c.Install(t.Context(), first)
 	g.Expect(err).NotTo(HaveOccurred())
 	digest, err := helm.ConfigDigest(first.Values)
@@ -154,36 +152,11 @@ func TestFailedUpgradeIsContinued(t *testing.T) {
 	g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "what the failed revision left behind is gone")
 }
 
-func TestUnitsOfOneChartAreReleases(t *testing.T) {
-	c, namespace := client(t)
-	g := NewWithT(t)
-	whole := map[string]string{
-		"server/Chart.yaml":        "apiVersion: v2\nname: server\nversion: 2.0.0\n",
-		"server/templates/cm.yaml": configMap,
-		"client/Chart.yaml":        "apiVersion: v2\nname: web\nversion: 3.0.0\n",
-		"client/templates/cm.yaml": configMap,
-	}
-	for name, version := range map[string]string{"server": "2.0.0", "client": "3.0.0"} {
-		s := spec(whole)
-		s.Name, s.UnitPath = "app-"+name, name
-		r, err := c.Install(t.Context(), s)
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(r.ChartVersion).To(Equal(version))
-		_, err = getConfigMap(t, namespace, s.Name)
-		g.Expect(err).NotTo(HaveOccurred())
-	}
-	lost := spec(whole)
-	lost.UnitPath = "worker"
-	_, err := c.Install(t.Context(), lost)
-	g.Expect(err).To(MatchError(`unit "worker": load chart: Chart.yaml file is missing`))
-	g.Expect(outcome.IsStalled(err)).To(BeTrue())
-}
-
 func TestOperationsSayWhatIsWrong(t *testing.T) {
 	c, namespace := client(t)
 	cases := []struct {
 		why     string
-		spec    helm.Spec
+		spec    chartSpec
 		reason  string
 		stalled bool
 		want    string
@@ -212,22 +185,16 @@ func TestOperationsSayWhatIsWrong(t *testing.T) {
 		want:    "values do not meet values.schema.json: host: missing",
 	}, {
 		why:     "a name that is none",
-		spec:    helm.Spec{Name: "Not/Good", Files: files(map[string]string{})},
+		spec:    chartSpec{Spec: helm.Spec{Name: "Not/Good"}, Files: files(map[string]string{})},
 		reason:  v1alpha1.ReasonInstallFailed,
 		stalled: true,
 		want:    `name release "Not/Good"`,
 	}, {
 		why:     "no chart",
-		spec:    helm.Spec{Name: "blog"},
+		spec:    chartSpec{Spec: helm.Spec{Name: "blog"}},
 		reason:  v1alpha1.ReasonInstallFailed,
 		stalled: true,
 		want:    "no chart is given",
-	}, {
-		why:     "an archive that is none",
-		spec:    helm.Spec{Name: "blog", Archive: []byte("<html>")},
-		reason:  v1alpha1.ReasonInstallFailed,
-		stalled: true,
-		want:    "unpack chart: ",
 	}, {
 		why: "rights that the account would grant and does not have",
 		spec: spec(map[string]string{
@@ -259,7 +226,7 @@ func TestTenantHasOnlyItsRights(t *testing.T) {
 	t.Run("none at all", func(t *testing.T) {
 		g := NewWithT(t)
 		tenant := inNamespace(t)
-		c := apiServer.clients.For(tenant)
+		c := clientOf(apiServer.clients, tenant)
 		_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
 		g.Expect(err).To(MatchError("service account " + tenant.Namespace + "/installer may not list secrets in namespace " + tenant.Namespace))
 		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied))
@@ -270,7 +237,7 @@ func TestTenantHasOnlyItsRights(t *testing.T) {
 		tenant := inNamespace(t, records, rbacv1.PolicyRule{
 			APIGroups: []string{"", "apps"}, Resources: []string{"configmaps", "deployments"}, Verbs: []string{"get", "list"},
 		})
-		c := apiServer.clients.For(tenant)
+		c := clientOf(apiServer.clients, tenant)
 		both := spec(map[string]string{
 			"cm.yaml": configMap,
 			"d.yaml":  "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: a, image: b}]}}}\n",

@@ -80,12 +80,12 @@ func TestClaimsOfOthersAreLeft(t *testing.T) {
 func TestClaimsOutliveTheirStatefulSet(t *testing.T) {
 	for _, one := range []struct {
 		why    string
-		remove func(*testing.T, *helm.Client) error
+		remove func(*testing.T, *chartClient) error
 	}{
-		{why: "the release is removed", remove: func(t *testing.T, c *helm.Client) error {
+		{why: "the release is removed", remove: func(t *testing.T, c *chartClient) error {
 			return c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute})
 		}},
-		{why: "the chart goes without it", remove: func(t *testing.T, c *helm.Client) error {
+		{why: "the chart goes without it", remove: func(t *testing.T, c *chartClient) error {
 			_, err := c.Upgrade(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
 			return err
 		}},

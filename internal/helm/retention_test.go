@@ -27,7 +27,7 @@ const (
 )
 
 // administrator is the client of a new namespace that may do anything in the cluster.
-func administrator(t testing.TB) (*helm.Client, string) {
+func administrator(t testing.TB) (*chartClient, string) {
 	t.Helper()
 	g := NewWithT(t)
 	tenant := inNamespace(t)
@@ -37,7 +37,7 @@ func administrator(t testing.TB) (*helm.Client, string) {
 		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Name: tenant.ServiceAccount, Namespace: tenant.Namespace}},
 	}, metav1.CreateOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
-	c := apiServer.clients.For(tenant)
+	c := clientOf(apiServer.clients, tenant)
 	g.Eventually(func() error {
 		_, err := c.Get(t.Context(), "none")
 		return err
@@ -105,28 +105,28 @@ func TestClaimsOutliveTheirOwners(t *testing.T) {
 	upgraded := spec(map[string]string{"cm.yaml": configMap})
 	for _, one := range []struct {
 		why    string
-		remove func(context.Context, *testing.T, *helm.Client) error
+		remove func(context.Context, *testing.T, *chartClient) error
 		gone   bool
 	}{
-		{why: "the release is removed", gone: true, remove: func(ctx context.Context, _ *testing.T, c *helm.Client) error {
+		{why: "the release is removed", gone: true, remove: func(ctx context.Context, _ *testing.T, c *chartClient) error {
 			return c.Uninstall(ctx, helm.Removal{Name: "blog"})
 		}},
-		{why: "an upgrade goes without the owner", gone: true, remove: func(ctx context.Context, _ *testing.T, c *helm.Client) error {
+		{why: "an upgrade goes without the owner", gone: true, remove: func(ctx context.Context, _ *testing.T, c *chartClient) error {
 			_, err := c.Upgrade(ctx, upgraded)
 			return err
 		}},
-		{why: "the owner is left behind by a failed upgrade", gone: true, remove: func(ctx context.Context, t *testing.T, c *helm.Client) error {
+		{why: "the owner is left behind by a failed upgrade", gone: true, remove: func(ctx context.Context, t *testing.T, c *chartClient) error {
 			broken := spec(map[string]string{"cm.yaml": configMap, "svc.yaml": strings.Replace(service, "80", "99999", 1)})
 			_, err := c.Upgrade(ctx, broken)
 			NewWithT(t).Expect(err).To(HaveOccurred())
 			_, err = c.Upgrade(ctx, upgraded)
 			return err
 		}},
-		{why: "a rollback goes to a revision without the owner", gone: true, remove: func(ctx context.Context, _ *testing.T, c *helm.Client) error {
+		{why: "a rollback goes to a revision without the owner", gone: true, remove: func(ctx context.Context, _ *testing.T, c *chartClient) error {
 			_, err := c.Rollback(ctx, back(1))
 			return err
 		}},
-		{why: "an upgrade keeps the owner", remove: func(ctx context.Context, _ *testing.T, c *helm.Client) error {
+		{why: "an upgrade keeps the owner", remove: func(ctx context.Context, _ *testing.T, c *chartClient) error {
 			_, err := c.Upgrade(ctx, spec(map[string]string{"cm.yaml": configMap, "widget.yaml": named(widget, "db")}))
 			return err
 		}},
@@ -171,16 +171,16 @@ func TestOwnNamespaceIsNeverDeleted(t *testing.T) {
 	for _, one := range []struct {
 		why    string
 		text   func(string) string
-		remove func(context.Context, *helm.Client) error
+		remove func(context.Context, *chartClient) error
 	}{
-		{why: "the release is removed", remove: func(ctx context.Context, c *helm.Client) error {
+		{why: "the release is removed", remove: func(ctx context.Context, c *chartClient) error {
 			return c.Uninstall(ctx, helm.Removal{Name: "blog", Timeout: 20 * time.Second})
 		}},
-		{why: "an upgrade goes without it", remove: func(ctx context.Context, c *helm.Client) error {
+		{why: "an upgrade goes without it", remove: func(ctx context.Context, c *chartClient) error {
 			_, err := c.Upgrade(ctx, spec(map[string]string{"cm.yaml": configMap}))
 			return err
 		}},
-		{why: "a failed upgrade has brought it", remove: func(ctx context.Context, c *helm.Client) error {
+		{why: "a failed upgrade has brought it", remove: func(ctx context.Context, c *chartClient) error {
 			_, err := c.Rollback(ctx, back(1))
 			return err
 		}},

@@ -18,7 +18,7 @@ import (
 )
 
 // withHooks makes two revisions of rollbackHooks, and gives the hooks that have run.
-func withHooks(t testing.TB, c *helm.Client, namespace string) []types.UID {
+func withHooks(t testing.TB, c *chartClient, namespace string) []types.UID {
 	t.Helper()
 	g := NewWithT(t)
 	s := spec(rollbackHooks)

@@ -42,7 +42,7 @@ func configMaps(t testing.TB, namespace string) []string {
 }
 
 // twoRevisions makes revision 1 with a service, and revision 2 with a map more.
-func twoRevisions(t testing.TB, c *helm.Client) {
+func twoRevisions(t testing.TB, c *chartClient) {
 	t.Helper()
 	g := NewWithT(t)
 	first := spec(map[string]string{"cm.yaml": configMap, "svc.yaml": service, "templates/NOTES.txt": "One."})

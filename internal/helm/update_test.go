@@ -12,8 +12,6 @@ import (
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/appmarket/operator/internal/helm"
 )
 
 const (
@@ -314,7 +312,7 @@ func TestRollbackRemovesWhatRevisionsInBetweenHaveSet(t *testing.T) {
 	c, namespace := client(t)
 	g := NewWithT(t)
 	ctx := t.Context()
-	settings := func(data string) helm.Spec {
+	settings := func(data string) chartSpec {
 		return spec(map[string]string{"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: " + data + "\n"})
 	}
 	_, err := c.Install(ctx, settings("{v: a}"))

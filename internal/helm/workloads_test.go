@@ -137,7 +137,7 @@ func specs(t testing.TB, namespace string) (specs map[string]any, versions map[s
 	return specs, versions
 }
 
-func expectStopped(t testing.TB, c *helm.Client, namespace string) {
+func expectStopped(t testing.TB, c *chartClient, namespace string) {
 	t.Helper()
 	g := NewWithT(t)
 	for _, one := range levers {
@@ -221,7 +221,7 @@ func TestStopIsCompletedAfterACrash(t *testing.T) {
 
 // crashAfter is a client whose context ends at the change after n; lost says
 // whether that one is carried out.
-func crashAfter(t testing.TB, namespace string, n int, lost bool) (*helm.Client, context.Context) {
+func crashAfter(t testing.TB, namespace string, n int, lost bool) (*chartClient, context.Context) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
@@ -249,13 +249,13 @@ func crashAfter(t testing.TB, namespace string, n int, lost bool) (*helm.Client,
 // through is the client of a tenant whose requests a function sees.
 func through(
 	t testing.TB, namespace string, see func(*http.Request, http.RoundTripper) (*http.Response, error),
-) *helm.Client {
+) *chartClient {
 	t.Helper()
 	cfg := rest.CopyConfig(apiServer.config)
 	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return seen{next, see} })
 	clients, err := helm.NewClients(cfg, apiServer.mapper)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	return clients.For(helm.Tenant{Namespace: namespace, ServiceAccount: "installer"})
+	return clientOf(clients, helm.Tenant{Namespace: namespace, ServiceAccount: "installer"})
 }
 
 type seen struct {

@@ -64,7 +64,7 @@ func (d *Demand) attempted(facts *Facts) []*object {
 		o := &d.objects[i]
 		where := d.place(o, facts)
 		_, known := facts.Kinds[o.gvk]
-		if !known || o.early || o.guarded || o.generated || len(o.faults) > 0 || denied[where] || d.isOwnNamespace(o) ||
+		if !known || o.early || o.provisional || o.generated || len(o.faults) > 0 || denied[where] || d.isOwnNamespace(o) ||
 			skipped[identity{o.gvk.GroupKind(), where, o.name}] {
 			continue
 		}

@@ -43,10 +43,10 @@ func TestAttempts(t *testing.T) {
 	w.There = []v1alpha1.ObjectReference{{APIVersion: "v1", Kind: "ConfigMap", Namespace: "team", Name: "a"}, {APIVersion: "v1", Kind: "Namespace", Name: "extra"}}
 	g.Expect(attempts(t, w, facts())).To(Equal([]string{"other/ConfigMap/far", "team/PersistentVolumeClaim/new"}), "not what the instance has already")
 
-	w.Units[0].Guarded = map[string]bool{w.Units[0].Documents[0].Path: true}
+	w.Units[0].Provisional = true
 	g.Expect(attempts(t, w, facts())).To(BeEmpty(), "not what a template that asks for objects may leave out")
 
-	w.Units[0].Guarded, w.RightsOnly = nil, true
+	w.Units[0].Provisional, w.RightsOnly = false, true
 	g.Expect(attempts(t, w, facts())).To(BeEmpty())
 
 	var many []string

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -28,9 +29,18 @@ func wish(template string) preflight.Wish {
 func unit(name, path, text string) preflight.Unit {
 	u := preflight.Unit{Name: name, RenderedIn: "default"}
 	for doc := range strings.SplitSeq(text, "\n---\n") {
-		u.Documents = append(u.Documents, hydrate.Document{Path: path, Text: doc, Hook: strings.Contains(doc, "helm.sh/hook")})
+		u.Documents = append(u.Documents, document(path, doc))
 	}
 	return u
+}
+
+// document is what a worker makes of a rendered text.
+func document(path, text string) hydrate.Document {
+	object, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		panic(err)
+	}
+	return hydrate.Document{Path: path, Text: text, Object: string(object), Hook: strings.Contains(text, "helm.sh/hook")}
 }
 
 // check reads a wish and compares it with facts.
@@ -124,7 +134,6 @@ func deployment(name, requests, more string) string {
 
 func TestReadRefuses(t *testing.T) {
 	for _, c := range []struct{ why, text, reason string }{
-		{"what is not YAML", "a: [", v1alpha1.ReasonRenderFailed},
 		{"too many objects", strings.Repeat("kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n---\n", 5001), v1alpha1.ReasonLimitExceeded},
 		{"a list of too many", "kind: List\napiVersion: v1\nitems:\n" + strings.Repeat("- {kind: ConfigMap, apiVersion: v1}\n", 5001), v1alpha1.ReasonLimitExceeded},
 	} {
@@ -178,32 +187,23 @@ func TestDescribe(t *testing.T) {
 func TestUnits(t *testing.T) {
 	g := NewWithT(t)
 	draft := &hydrate.Draft{
-		Files: []hydrate.File{
-			{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.0.0\n")},
-			{Name: "server/Chart.yaml", Data: []byte("apiVersion: v2\nname: server\nversion: 1.0.0\nkubeVersion: '>=1.30'\n")},
+		Units: []hydrate.Unit{
+			{
+				Name: "server", Dir: "server", Documents: []hydrate.Document{{Path: "a", Text: "b"}}, Lookups: 1,
+				Release: &hydrate.ReleaseChart{KubeVersion: ">=1.30"},
+			},
+			{Name: "worker", Lookups: 1},
+			{Name: "page"},
 		},
-		Units: []hydrate.Unit{{Name: "server", Dir: "server", Documents: []hydrate.Document{{Path: "a", Text: "b"}}}},
 	}
-	units, err := preflight.Units(draft, "default")
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(units).To(Equal([]preflight.Unit{{Name: "server", KubeVersion: ">=1.30", RenderedIn: "default", Documents: draft.Units[0].Documents}}))
-
+	g.Expect(preflight.Units(draft, "default")).To(Equal([]preflight.Unit{
+		{Name: "server", KubeVersion: ">=1.30", RenderedIn: "default", Documents: draft.Units[0].Documents},
+		{Name: "worker", RenderedIn: "default", Provisional: true},
+		{Name: "page", RenderedIn: "default"},
+	}))
 	draft.Request.At = hydrate.Place{Namespace: "team", Instance: "shop"}
 	draft.Chart.Name = "web"
-	units, err = preflight.Units(draft, "team")
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(units[0].Release).To(Equal("shop-server"))
-
-	draft.Units[0].Documents = []hydrate.Document{{Path: "server/templates/a.yaml"}, {Path: "server/templates/b.yaml"}, {Path: "server/charts/db/templates/c.yaml"}}
-	draft.Files = append(draft.Files, hydrate.File{Name: "server/templates/a.yaml", Data: []byte(`{{ if not (lookup "v1" "Secret" "" "a") }}`)},
-		hydrate.File{Name: "server/templates/b.yaml", Data: []byte("a: b")})
-	units, err = preflight.Units(draft, "team")
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(units[0].Guarded).To(Equal(map[string]bool{"server/templates/a.yaml": true, "server/charts/db/templates/c.yaml": true}))
-
-	draft.Files = nil
-	_, err = preflight.Units(draft, "default")
-	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidChart))
+	g.Expect(preflight.Units(draft, "team")[0].Release).To(Equal("shop-server"))
 }
 
 func TestObjectsOfSeveralCharts(t *testing.T) {
@@ -211,7 +211,7 @@ func TestObjectsOfSeveralCharts(t *testing.T) {
 		unit("server", "server/templates/web.yaml", configMap("web")), unit("client", "client/templates/web.yaml", configMap("web")),
 	}}
 	expect(t, "both charts bring one object", check(t, w, facts()), want{v1alpha1.ReasonInvalidChart, true, []string{"ConfigMap/web", "client, server"}})
-	w.Units[1].Documents[0].Text = configMap("other")
+	w.Units[1].Documents[0] = document("client/templates/web.yaml", configMap("other"))
 	expect(t, "each has its own", check(t, w, facts()))
 }
 

@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "k8s.io/apimachinery/pkg/util/json"
-	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -43,8 +42,8 @@ type object struct {
 	// which Helm creates before it looks at anything else.
 	hook  bool
 	early bool
-	// guarded says that the installation may not render it.
-	guarded bool
+	// provisional says that the installation may not render it.
+	provisional bool
 	// generated says that the API server completes the name.
 	generated bool
 	text      []byte
@@ -78,14 +77,8 @@ func (d *Demand) place(o *object, facts *Facts) string {
 func (d *Demand) readUnit(unit int) error {
 	deployed := d.wish.Units[unit].Deployed
 	for _, doc := range d.wish.Units[unit].Documents {
-		if len(doc.Text) > hydrate.MaxRenderedBytes {
-			return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("%s: more than %d bytes", doc.Path, hydrate.MaxRenderedBytes))
-		}
-		text, err := yaml.YAMLToJSON([]byte(doc.Text))
-		if err != nil {
-			return outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("%s: %w", doc.Path, err))
-		}
-		like := object{unit: unit, hook: doc.Hook, early: early(doc.Path), guarded: d.wish.Units[unit].Guarded[doc.Path]}
+		text := []byte(doc.Object)
+		like := object{unit: unit, hook: doc.Hook, early: early(doc.Path), provisional: d.wish.Units[unit].Provisional}
 		if deployed && like.early {
 			d.readSkipped(text, like)
 			continue
@@ -142,7 +135,7 @@ func onlyTest(moments string) bool {
 // isAt reports whether Helm runs a hook at one of the moments.
 func isAt(doc hydrate.Document, moments []string) bool {
 	var content map[string]any
-	if err := yaml.Unmarshal([]byte(doc.Text), &content); err != nil {
+	if err := json.Unmarshal([]byte(doc.Object), &content); err != nil {
 		return true // Read reports it.
 	}
 	for moment := range strings.SplitSeq(textAt(content, "metadata", "annotations", hookMark), ",") {

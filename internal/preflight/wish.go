@@ -1,11 +1,9 @@
 package preflight
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -70,9 +68,9 @@ type Unit struct {
 	// Documents are what it renders to. Names of objects count: those of cluster-wide
 	// ones are written into the role of a remedy.
 	Documents []hydrate.Document
-	// Guarded are the paths of documents whose templates ask the cluster for objects:
-	// the installation, which has a cluster, may render them to nothing.
-	Guarded map[string]bool
+	// Provisional says that its templates ask the cluster for objects, among which those
+	// of the units before it will be: it may render to something else then.
+	Provisional bool
 	// Deployed says that its release is there already and is upgraded, in which Helm
 	// does not touch its folder of CRDs.
 	Deployed bool
@@ -99,43 +97,24 @@ func (w *Wish) Describe(app *v1alpha1.AppInfo) {
 	}
 }
 
-// Units reads the charts of a draft that is rendered. renderedIn is the namespace
-// that the templates were told.
-func Units(draft *hydrate.Draft, renderedIn string) ([]Unit, error) {
+// Units are the charts of a draft that is rendered. renderedIn is the namespace that the
+// templates were told.
+func Units(draft *hydrate.Draft, renderedIn string) []Unit {
 	units := make([]Unit, 0, len(draft.Units))
-	for _, u := range draft.Units {
-		meta, err := hydrate.ReadMetadata(hydrate.UnitFiles(draft.Files, u.Dir))
-		if err != nil {
-			return nil, fmt.Errorf("chart %s: %w", u.Name, err)
-		}
+	for i, u := range draft.Units {
 		unit := Unit{
-			Name: u.Name, KubeVersion: meta.KubeVersion, RenderedIn: renderedIn, Documents: u.Documents,
-			Guarded: guarded(hydrate.UnitFiles(draft.Files, u.Dir), u.Documents),
+			Name: u.Name, RenderedIn: renderedIn, Documents: u.Documents,
+			Provisional: i > 0 && u.Lookups > 0,
+		}
+		if u.Release != nil {
+			unit.KubeVersion = u.Release.KubeVersion
 		}
 		if instance := draft.Request.At.Instance; instance != "" {
 			unit.Release = hydrate.ReleaseName(instance, draft.Chart.Name, u.Name)
 		}
 		units = append(units, unit)
 	}
-	return units, nil
-}
-
-// guarded are the paths of documents whose templates call lookup, nil if there are none.
-// The template of a dependency that is packed cannot be seen, and counts as one of them.
-func guarded(files []hydrate.File, documents []hydrate.Document) map[string]bool {
-	var paths map[string]bool
-	for _, doc := range documents {
-		_, name, _ := strings.Cut(doc.Path, "/")
-		at := slices.IndexFunc(files, func(f hydrate.File) bool { return f.Name == name })
-		unseen := at < 0 && strings.HasPrefix(name, "charts/")
-		if unseen || at >= 0 && bytes.Contains(files[at].Data, []byte("lookup")) {
-			if paths == nil {
-				paths = map[string]bool{}
-			}
-			paths[doc.Path] = true
-		}
-	}
-	return paths
+	return units
 }
 
 // For leaves of a unit what Helm does at these moments, such as pre-delete: its hooks

@@ -27,14 +27,11 @@ type Tenant struct {
 type Spec struct {
 	// Name of the release, at most 53 characters.
 	Name string
-	// Archive is the packed chart, or Files are its files; Archive counts if both
-	// are given.
-	Archive []byte
-	Files   []hydrate.File
-	// UnitPath is the folder of a nested chart that is meant rather than the chart
-	// itself, such as "difyv2server"; empty for the chart itself.
-	UnitPath string
-	// Values are merged over those of the chart.
+	// Render renders the chart of the release for a revision, with the field ForRelease
+	// of hydrate.RenderInput set. It is called once.
+	Render func(ctx context.Context, revision hydrate.ReleaseRevision) (*hydrate.Rendered, error)
+	// Values are those that the chart was rendered with, over its own. They are kept
+	// with the release.
 	Values map[string]any
 	// Labels are kept with the release. A release that lacks one of them is
 	// somebody else's and is not touched by Install.

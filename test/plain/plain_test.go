@@ -1,7 +1,6 @@
 package plain_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +29,7 @@ import (
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/manifest"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/worker"
 )
 
 // plainWorker makes the test's own executable a render worker.
@@ -37,7 +37,7 @@ const plainWorker = "render-worker"
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == plainWorker {
-		if err := helm.RunRenderWorker(os.Stdin, os.Stdout); err != nil {
+		if err := worker.Serve(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -77,8 +77,8 @@ func TestPlainCharts(t *testing.T) {
 	t.Cleanup(func() { log.SetOutput(os.Stderr) })
 	self, err := os.Executable()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	sandbox := &helm.Sandbox{Command: []string{self, plainWorker}, Workers: 2}
-	t.Cleanup(sandbox.Close)
+	pool := &worker.Pool{Command: []string{self, plainWorker}, Workers: 2}
+	t.Cleanup(pool.Close)
 
 	var mu sync.Mutex
 	found, differences := map[string][]string{}, []string{}
@@ -94,7 +94,7 @@ func TestPlainCharts(t *testing.T) {
 			began := time.Now()
 			want := helmTemplate(archive)
 			between := time.Now()
-			verdict, difference := comparePlain(t, sandbox, archive, want)
+			verdict, difference := comparePlain(t, pool, archive, want)
 			mu.Lock()
 			defer mu.Unlock()
 			took[0] += between.Sub(began)
@@ -124,8 +124,8 @@ var brokenChart = regexp.MustCompile(`^parse error|no template "|nested referenc
 
 // comparePlain hydrates one chart as far as it is decided whether it is published, and
 // compares that with Helm's verdict.
-func comparePlain(t *testing.T, renderer hydrate.Renderer, archive []byte, want helmOutput) (verdict, difference string) {
-	d, err := hydratePlain(t, renderer, archive)
+func comparePlain(t *testing.T, with hydrate.Worker, archive []byte, want helmOutput) (verdict, difference string) {
+	d, documents, err := hydratePlain(t, with, archive)
 	switch {
 	case err != nil && !outcome.IsStalled(err):
 		return "not hydrated", err.Error()
@@ -134,7 +134,7 @@ func comparePlain(t *testing.T, renderer hydrate.Renderer, archive []byte, want 
 	case want.err == nil && d.Unrendered() != "":
 		return "published without objects, and rendered by helm", d.Unrendered()
 	case want.err == nil:
-		return "published, and rendered by helm", want.compare(d.Documents())
+		return "published, and rendered by helm", want.compare(documents)
 	case want.library && err == nil:
 		return "library, published", ""
 	case needsValues.MatchString(want.err.Error()) && !brokenChart.MatchString(want.err.Error()):
@@ -151,34 +151,32 @@ func comparePlain(t *testing.T, renderer hydrate.Renderer, archive []byte, want 
 	return "refused, and refused by helm", ""
 }
 
-// archiveSource is a source that delivers the same archive for every offer.
-type archiveSource []byte
-
-func (s archiveSource) Fetch(context.Context, hydrate.Offer) (hydrate.Payload, error) {
-	return hydrate.Payload{Archive: s}, nil
-}
-
-// hydratePlain takes a chart through the steps that need no registry and no store.
-func hydratePlain(t *testing.T, renderer hydrate.Renderer, archive []byte) (*hydrate.Draft, error) {
-	d := &hydrate.Draft{Request: hydrate.Request{Profile: manifest.Helm{}, Source: archiveSource(archive)}}
+// hydratePlain takes a chart through the steps that need no registry and no store, and
+// renders what is to be published for an installation.
+func hydratePlain(t *testing.T, with hydrate.Worker, archive []byte) (*hydrate.Draft, []hydrate.Document, error) {
+	none := &hydrate.Draft{}
 	files, err := hydrate.Unpack(archive)
 	if err != nil {
-		return d, err
+		return none, nil, err
 	}
 	meta, err := hydrate.ReadMetadata(files)
 	if err != nil {
-		return d, err
+		return none, nil, err
 	}
-	d.Request.App, d.Request.Offer.Version = meta.Name, meta.Version
-	steps := []hydrate.Step{hydrate.SourceChart{}, hydrate.RenderedChart{Renderer: renderer, Reader: manifest.Reader{}}}
-	if err := (hydrate.Pipeline{Steps: steps}).Run(t.Context(), d); err != nil {
-		return d, err
+	request := hydrate.Request{App: meta.Name, Profile: manifest.Helm{}, Offer: hydrate.Offer{Version: meta.Version}}
+	d, _, err := with.Analyze(t.Context(), request, hydrate.Payload{Archive: archive})
+	if err != nil {
+		return none, nil, err
 	}
-	if _, err := hydrate.FindImages(d.Documents(), nil); err != nil {
-		return d, err
+	if d.Unrendered() != "" || meta.Type == "library" || d.Units[0].Violation != "" {
+		return d, nil, nil
 	}
-	_, err = hydrate.Pack(d.Chart.Name, d.Files)
-	return d, err
+	request.At = hydrate.Place{Namespace: hydrate.RenderNamespace, Instance: meta.Name}
+	prepared, err := with.Prepare(t.Context(), hydrate.Preparation{Request: request, Archive: d.Archive, Given: hydrate.GivenInputs{}})
+	if err != nil {
+		return d, nil, err
+	}
+	return d, prepared.Draft.Documents(), nil
 }
 
 // helmOutput is what Helm makes of a chart: the objects of each template, rendered

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package helm
+package worker
 
 import (
 	"errors"

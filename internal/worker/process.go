@@ -1,4 +1,4 @@
-package helm
+package worker
 
 import (
 	"context"
@@ -21,7 +21,7 @@ type death struct {
 	cause error
 }
 
-func (d *death) Error() string { return "render worker ended: " + d.cause.Error() }
+func (d *death) Error() string { return "worker ended: " + d.cause.Error() }
 func (d *death) Unwrap() error { return d.cause }
 
 // outOfMemory reports whether the worker said so; Go's runtime writes one of
@@ -38,8 +38,8 @@ func (d *death) outOfMemory() bool {
 	return false
 }
 
-// worker is a process that renders, one order at a time.
-type worker struct {
+// process is a worker, which carries out one order at a time.
+type process struct {
 	command *exec.Cmd
 	stdin   *os.File
 	stdout  *os.File
@@ -53,20 +53,20 @@ type worker struct {
 	expiry *time.Timer
 }
 
-// startWorker starts a process that has nothing of ours but three pipes.
-func startWorker(command []string, with settings) (*worker, error) {
+// startProcess starts a process that has nothing of ours but three pipes.
+func startProcess(command []string, with settings) (*process, error) {
 	if len(command) == 0 {
-		return nil, errors.New("start render worker: no command is configured")
+		return nil, errors.New("start worker: no command is configured")
 	}
 	itsStdin, stdin, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("start render worker: %w", err)
+		return nil, fmt.Errorf("start worker: %w", err)
 	}
 	stdout, itsStdout, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("start render worker: %w", errors.Join(err, itsStdin.Close(), stdin.Close()))
+		return nil, fmt.Errorf("start worker: %w", errors.Join(err, itsStdin.Close(), stdin.Close()))
 	}
-	w := &worker{stdin: stdin, stdout: stdout, stderr: &head{}, gone: make(chan struct{})}
+	w := &process{stdin: stdin, stdout: stdout, stderr: &head{}, gone: make(chan struct{})}
 	w.command = exec.Command(command[0], command[1:]...)
 	w.command.Env = []string{}
 	w.command.Dir = "/"
@@ -75,7 +75,7 @@ func startWorker(command []string, with settings) (*worker, error) {
 	err = w.command.Start()
 	err = errors.Join(err, itsStdin.Close(), itsStdout.Close())
 	if err != nil {
-		return nil, fmt.Errorf("start render worker: %w", errors.Join(err, stdin.Close(), stdout.Close()))
+		return nil, fmt.Errorf("start worker: %w", errors.Join(err, stdin.Close(), stdout.Close()))
 	}
 	go w.reap()
 	w.orders, w.meter = gob.NewEncoder(stdin), &meter{from: stdout}
@@ -88,13 +88,13 @@ func startWorker(command []string, with settings) (*worker, error) {
 
 // reap waits for the end of the process. How a process ended that was killed
 // says nothing that its stderr does not.
-func (w *worker) reap() {
+func (w *process) reap() {
 	_ = w.command.Wait()
 	close(w.gone)
 }
 
 // alive reports whether the process still runs, as far as is known.
-func (w *worker) alive() bool {
+func (w *process) alive() bool {
 	select {
 	case <-w.gone:
 		return false
@@ -103,30 +103,39 @@ func (w *worker) alive() bool {
 	}
 }
 
-// errCPUTime ends an order that takes more processor time than it may.
-var errCPUTime = errors.New("the order takes more processor time than it may")
+var (
+	// errCPUTime ends an order that takes more processor time than it may, errDeadline
+	// one that takes too long by the clock.
+	errCPUTime  = errors.New("the order takes more processor time than it may")
+	errDeadline = errors.New("the order takes too long")
+)
 
-// render has one order carried out, with a bound on its processor time. After an
-// error the process has ended; the error is a *death, errTooMuch, errCPUTime or that
-// of ctx.
-func (w *worker) render(ctx context.Context, next order, cpu time.Duration) (answer, error) {
+// carryOut has one order carried out, with a bound on its processor time, and answers the
+// worker's questions. After an error the process has ended; the error is a *death,
+// errTooMuch, errCPUTime, errDeadline or that of ctx.
+func (w *process) carryOut(ctx context.Context, next order, cpu time.Duration, questions *questions) (answer, error) {
 	stop := context.AfterFunc(ctx, w.kill)
 	defer stop()
 	watched := w.watchCPU(cpu)
 	defer watched.end()
 	w.meter.left = maxAnswerBytes
-	var got answer
 	err := w.orders.Encode(next)
-	if err == nil {
-		err = w.answers.Decode(&got)
-	}
-	if err == nil {
-		return got, nil
+	for err == nil {
+		var got answer
+		if err = w.answers.Decode(&got); err != nil {
+			break
+		}
+		if got.Query == nil {
+			return got, nil
+		}
+		err = w.orders.Encode(order{Reply: questions.answer(ctx, *got.Query)})
 	}
 	died := w.bury(err)
 	switch {
 	case watched.exceeded.Load():
 		return answer{}, errCPUTime
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return answer{}, errDeadline
 	case ctx.Err() != nil:
 		return answer{}, ctx.Err()
 	}
@@ -145,7 +154,7 @@ const minCPUCheck = 20 * time.Millisecond
 
 // watchCPU begins to watch the worker. Where the system does not tell the processor
 // time of a process, there is nothing to watch.
-func (w *worker) watchCPU(limit time.Duration) *cpuWatch {
+func (w *process) watchCPU(limit time.Duration) *cpuWatch {
 	watch := &cpuWatch{done: make(chan struct{})}
 	before, err := cpuTime(w.command.Process.Pid)
 	if err != nil {
@@ -180,7 +189,7 @@ func (w *worker) watchCPU(limit time.Duration) *cpuWatch {
 func (c *cpuWatch) end() { close(c.done) }
 
 // bury ends the process for good, and gives what is known of its end.
-func (w *worker) bury(cause error) error {
+func (w *process) bury(cause error) error {
 	w.end()
 	if errors.Is(cause, errTooMuch) {
 		return cause
@@ -189,7 +198,7 @@ func (w *worker) bury(cause error) error {
 }
 
 // end kills the process and waits until it is gone.
-func (w *worker) end() {
+func (w *process) end() {
 	w.kill()
 	<-w.gone
 	// Nothing is left to be lost in these pipes.
@@ -198,7 +207,7 @@ func (w *worker) end() {
 }
 
 // kill does nothing to a process that has ended.
-func (w *worker) kill() { _ = w.command.Process.Kill() }
+func (w *process) kill() { _ = w.command.Process.Kill() }
 
 // head keeps the beginning of what is written to it: Go's runtime says in its
 // first lines why it ends, and after them come the goroutines.

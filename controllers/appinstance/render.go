@@ -1,0 +1,67 @@
+package appinstance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// prepare renders the target. Inputs that are missing are a matter of the spec.
+func (r *Reconciler) prepare(ctx context.Context, s *scope) (*hydrate.Draft, error) {
+	if err := r.complete(ctx, s); err != nil {
+		return nil, err
+	}
+	s.target.wish.Releases = s.revisions()
+	return r.render(ctx, s)
+}
+
+func (r *Reconciler) render(ctx context.Context, s *scope) (*hydrate.Draft, error) {
+	plan, err := r.Catalog.Prepare(ctx, s.target.app, s.target.version, s.target.wish)
+	if err != nil {
+		return nil, err
+	}
+	if len(plan.Wrong) > 0 {
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, errors.New(catalog.InputsMessage(catalog.Inputs, plan.Wrong)))
+	}
+	return plan.Draft, nil
+}
+
+// revisions are those that the releases of the instance will get, as far as is known
+// without asking.
+func (s *scope) revisions() map[string]hydrate.ReleaseRevision {
+	next := map[string]hydrate.ReleaseRevision{}
+	for _, known := range s.instance.Status.Releases {
+		if known.Revision > 0 && s.instance.Status.Revision > 0 {
+			next[known.Name] = hydrate.ReleaseRevision{Upgrade: true, Number: int(known.Revision) + 1}
+		}
+	}
+	return next
+}
+
+// rendering gives what a unit was rendered to when its app was prepared. It is rendered
+// again where the release comes to another revision than was foreseen, and where its
+// templates have asked for objects, among which are those of a release before it.
+func (r *Reconciler) rendering(s *scope, p plan, isLater bool) func(context.Context, hydrate.ReleaseRevision) (*hydrate.Rendered, error) {
+	return func(ctx context.Context, revision hydrate.ReleaseRevision) (*hydrate.Rendered, error) {
+		unit := p.unit
+		if s.target.wish.Releases[p.name] != revision || isLater && unit.Lookups > 0 {
+			s.target.wish.Releases[p.name] = revision
+			draft, err := r.render(ctx, s)
+			if err != nil {
+				return nil, err
+			}
+			at := slices.IndexFunc(draft.Units, func(u hydrate.Unit) bool { return u.Name == unit.Name })
+			if at < 0 {
+				return nil, fmt.Errorf("render release %s: its app has no chart %s any more", p.name, unit.Name)
+			}
+			unit = draft.Units[at]
+		}
+		return &hydrate.Rendered{Documents: unit.Documents, Notes: unit.Notes, Release: unit.Release, Lookups: unit.Lookups}, nil
+	}
+}

@@ -1,0 +1,27 @@
+package helm
+
+import (
+	"helm.sh/helm/v3/pkg/chart"
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// definedKinds are the kinds that the CRDs of a chart define, as .Capabilities lists
+// them: an installation creates them before it renders. What is no CRD defines none.
+func definedKinds(unit *chart.Chart) []string {
+	var all []string
+	for _, file := range unit.CRDObjects() {
+		for _, text := range cut(string(file.File.Data)) {
+			var crd apiextensions.CustomResourceDefinition
+			if yaml.Unmarshal([]byte(text), &crd) != nil {
+				continue
+			}
+			for _, version := range crd.Spec.Versions {
+				if served := crd.Spec.Group + "/" + version.Name; version.Served {
+					all = append(all, served, served+"/"+crd.Spec.Names.Kind)
+				}
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,75 @@
+package helm
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// maxListedObjects bounds the objects of one list that templates look up.
+const maxListedObjects = 500
+
+// Capabilities are those of the cluster, as charts see them.
+func (c *Clients) Capabilities(ctx context.Context) (*hydrate.Capabilities, error) {
+	known, err := c.known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &hydrate.Capabilities{KubeVersion: known.KubeVersion.Version, APIVersions: known.APIVersions}, nil
+}
+
+// Lookup answers what templates look up, as the tenant. A kind that the cluster does not
+// have has no objects. What the tenant may not read is stalled with PermissionDenied.
+func (c *Clients) Lookup(t Tenant) hydrate.Lookup {
+	return func(ctx context.Context, query hydrate.LookupQuery) (map[string]any, error) {
+		found, err := c.lookup(ctx, t, query)
+		switch {
+		case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
+			return nil, nil
+		case apierrors.IsForbidden(err):
+			return nil, outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
+				"the templates of the app ask for it, and service account %s/%s may not read it", t.Namespace, t.ServiceAccount))
+		}
+		return found, err
+	}
+}
+
+func (c *Clients) lookup(ctx context.Context, t Tenant, query hydrate.LookupQuery) (map[string]any, error) {
+	gvk := schema.FromAPIVersionAndKind(query.APIVersion, query.Kind)
+	mapping, err := c.kinds.RESTMapping(gvk.GroupKind(), gvk.Version)
+	if err != nil {
+		return nil, err
+	}
+	client, err := dynamic.NewForConfig(c.config(c.impersonate(t)))
+	if err != nil {
+		return nil, fmt.Errorf("make client: %w", err)
+	}
+	var objects dynamic.ResourceInterface = client.Resource(mapping.Resource)
+	if mapping.Scope.Name() == meta.RESTScopeNameNamespace && query.Namespace != "" {
+		objects = client.Resource(mapping.Resource).Namespace(query.Namespace)
+	}
+	if query.Name != "" {
+		object, err := objects.Get(ctx, query.Name, metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return object.Object, nil
+	}
+	list, err := objects.List(ctx, metav1.ListOptions{Limit: maxListedObjects})
+	if err != nil {
+		return nil, err
+	}
+	if list.GetContinue() != "" {
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("there are more than %d objects", maxListedObjects))
+	}
+	return list.UnstructuredContent(), nil
+}

@@ -1,0 +1,41 @@
+package worker_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/worker"
+)
+
+// TestNumbersAreThoseOfHelm shows that a number is printed as if it stood in the
+// values.yaml of the chart, which Helm itself reads, however it is given.
+func TestNumbersAreThoseOfHelm(t *testing.T) {
+	p := pool(t, func(p *worker.Pool) { p.Workers = 1 })
+	const template = "kind: A\ntext: |\n  {{ .Values.x }} {{ .Values.x | toJson }} {{ .Values.x | toYaml }} {{ .Values.x | int64 }} {{ kindOf .Values.x }}"
+	rendered := func(g Gomega, with hydrate.Worker, c chart) string {
+		unit, err := render(t.Context(), t, with, c)
+		g.Expect(err).NotTo(HaveOccurred())
+		return unit.Documents[0].Text
+	}
+	for _, number := range []string{
+		"5", "-1", "0.10", "1e3", "0644", "0x1F", "1234567890123", "9007199254740993", "12345678901234567890", "1e21", "1.5e-7", "1_000", `"0.10"`, `"1e3"`,
+	} {
+		t.Run(number, func(t *testing.T) {
+			g := NewWithT(t)
+			text := "x: " + number + "\n"
+			want := rendered(g, inProcess, chart{files: map[string]string{"values.yaml": text, "templates/a.yaml": template}})
+
+			values, err := hydrate.DecodeValues([]byte(text))
+			g.Expect(err).NotTo(HaveOccurred())
+			given := chart{files: map[string]string{"templates/a.yaml": template}, values: values}
+			g.Expect(rendered(g, inProcess, given)).To(Equal(want), "as values")
+			g.Expect(rendered(g, p, given)).To(Equal(want), "as values, to a worker")
+
+			merged, err := hydrate.MergeValues(nil, values)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(rendered(g, p, chart{files: map[string]string{"values.yaml": string(merged), "templates/a.yaml": template}})).To(Equal(want), "as parameters")
+		})
+	}
+}

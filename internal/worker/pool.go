@@ -1,0 +1,234 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// Bounds of an order that no real chart comes near, and how long a worker stays
+// when nothing is asked of it.
+const (
+	DefaultTime     = 10 * time.Second
+	DefaultDeadline = 2 * time.Minute
+	DefaultIdleTime = 5 * time.Second
+)
+
+// Pool is a hydrate.Worker of worker processes, so that a chart may neither take the
+// operator's memory nor its time. Workers start when needed, carry out one order at a
+// time, and end when idle; one that exceeds a bound is killed and the next order gets
+// another. Fill in the fields before the first use; the methods may be called side by
+// side.
+type Pool struct {
+	// Command starts a worker, whose main is Serve: commonly the operator's own
+	// executable with an argument that says so.
+	Command []string
+	// Engine is what the workers render with.
+	Engine helm.Engine
+	// Workers is how many work at once, as many as there are processors if zero.
+	Workers int
+	// Time bounds the processor time of one order, DefaultTime if zero.
+	Time time.Duration
+	// Deadline bounds one order by the clock, as a last resort. If zero it is
+	// DefaultDeadline, and four times Time at least.
+	Deadline time.Duration
+	// Memory bounds the data of one worker in bytes, DefaultMemory if zero.
+	Memory int64
+	// Idle is how long a worker waits for more, DefaultIdleTime if zero.
+	Idle time.Duration
+
+	start  sync.Once
+	places *places
+
+	mu     sync.Mutex
+	idle   []*process
+	closed bool
+}
+
+var _ hydrate.Worker = (*Pool)(nil)
+
+var errClosed = errors.New("the workers have been closed")
+
+// Analyze is as that of hydrate.InProcess. What is said of Prepare holds here too.
+func (p *Pool) Analyze(ctx context.Context, r hydrate.Request, payload hydrate.Payload) (*hydrate.Draft, map[hydrate.Name]time.Duration, error) {
+	packed, err := packRequest(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	got, err := p.carryOut(ctx, r.Owner.Namespace, order{Analysis: &analysis{Request: packed, Payload: payload}}, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if got.Draft == nil {
+		return nil, nil, got.failure()
+	}
+	return got.Draft, got.Took, got.failure()
+}
+
+// Prepare is as that of hydrate.InProcess. A chart that exceeds a bound is stalled with
+// LimitExceeded. That a worker was killed, or that the deadline has passed, may be the
+// fault of the machine: it is a plain error, to be tried again. The end of ctx ends the
+// work.
+func (p *Pool) Prepare(ctx context.Context, in hydrate.Preparation) (*hydrate.Prepared, error) {
+	packed, err := packRequest(in.Request)
+	if err != nil {
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, err)
+	}
+	next := order{Preparation: &preparation{Request: packed, Archive: in.Archive, Given: in.Given, Lookup: in.Request.Lookup != nil}}
+	got, err := p.carryOut(ctx, in.Request.At.Namespace, next, in.Request.Lookup)
+	if err == nil {
+		err = got.failure()
+	}
+	if err != nil {
+		return nil, err
+	}
+	unpack(got.Values)
+	for i := range got.Draft.Units {
+		got.Draft.Units[i].Values = got.Values
+	}
+	got.Draft.Request = in.Request
+	return &hydrate.Prepared{Draft: got.Draft, Wrong: got.Wrong}, nil
+}
+
+// carryOut has an order carried out for a namespace, a second time if the worker ended
+// and did not say why: that may have been somebody else's doing.
+func (p *Pool) carryOut(ctx context.Context, namespace string, next order, lookup hydrate.Lookup) (answer, error) {
+	places := p.prepare()
+	if err := places.take(ctx, namespace); err != nil {
+		return answer{}, err
+	}
+	defer places.giveBack(namespace)
+	got, err := p.try(ctx, next, lookup)
+	var died *death
+	if errors.As(err, &died) && !died.outOfMemory() {
+		got, err = p.try(ctx, next, lookup)
+	}
+	return got, p.judge(ctx, err)
+}
+
+func (p *Pool) prepare() *places {
+	p.start.Do(func() {
+		p.Time = cmp.Or(p.Time, DefaultTime)
+		p.Deadline = cmp.Or(p.Deadline, max(DefaultDeadline, 4*p.Time))
+		p.Memory = cmp.Or(p.Memory, DefaultMemory)
+		p.Idle = cmp.Or(p.Idle, DefaultIdleTime)
+		p.places = newPlaces(cmp.Or(p.Workers, runtime.GOMAXPROCS(0)))
+	})
+	return p.places
+}
+
+func (p *Pool) try(ctx context.Context, next order, lookup hydrate.Lookup) (answer, error) {
+	w, err := p.take()
+	if err != nil {
+		return answer{}, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, p.Deadline)
+	defer cancel()
+	questions := &questions{lookup: lookup}
+	got, err := w.carryOut(bounded, next, p.Time, questions)
+	if err != nil {
+		return answer{}, err
+	}
+	p.put(w)
+	if got.Failure != "" && questions.failed != nil {
+		return answer{}, questions.failed
+	}
+	return got, nil
+}
+
+// judge says what the end of a worker means for the chart.
+func (p *Pool) judge(ctx context.Context, err error) error {
+	var died *death
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, errDeadline):
+		return fmt.Errorf("render chart: not done within %s by the clock; the machine is busy", p.Deadline)
+	case errors.Is(err, errCPUTime):
+		err = fmt.Errorf("render chart: it takes more than %s of processor time", p.Time)
+	case errors.Is(err, errTooMuch):
+		err = fmt.Errorf("render chart: more than %d bytes of output", maxAnswerBytes)
+	case errors.As(err, &died) && died.outOfMemory():
+		err = fmt.Errorf("render chart: it uses more than %d MiB of memory", p.Memory>>20)
+	case errors.As(err, &died):
+		return errors.New("render chart: the worker was killed; the machine may be short of memory")
+	default:
+		return err
+	}
+	return outcome.Stalled(v1alpha1.ReasonLimitExceeded, err)
+}
+
+// take gives an idle worker that lives, the one used last, or a new one.
+func (p *Pool) take() (*process, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, errClosed
+	}
+	var found *process
+	for found == nil && len(p.idle) > 0 {
+		last := p.idle[len(p.idle)-1]
+		p.idle = p.idle[:len(p.idle)-1]
+		last.expiry.Stop()
+		if last.alive() {
+			found = last
+		} else {
+			last.end()
+		}
+	}
+	p.mu.Unlock()
+	if found != nil {
+		return found, nil
+	}
+	return startProcess(p.Command, settings{Engine: p.Engine, Memory: p.Memory})
+}
+
+// put keeps the worker for the next order, for a while.
+func (p *Pool) put(w *process) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		w.end()
+		return
+	}
+	w.expiry = time.AfterFunc(p.Idle, func() { p.expire(w) })
+	p.idle = append(p.idle, w)
+}
+
+// expire ends the worker unless it was taken in the meantime.
+func (p *Pool) expire(w *process) {
+	p.mu.Lock()
+	at := slices.Index(p.idle, w)
+	if at >= 0 {
+		p.idle = slices.Delete(p.idle, at, at+1)
+	}
+	p.mu.Unlock()
+	if at >= 0 {
+		w.end()
+	}
+}
+
+// Close ends all workers; those at work end when they are done. Orders fail from
+// then on.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, w := range p.idle {
+		w.expiry.Stop()
+		w.end()
+	}
+	p.idle = nil
+}

@@ -1,0 +1,425 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/worker"
+)
+
+func pool(t testing.TB, change func(*worker.Pool)) *worker.Pool {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &worker.Pool{Command: []string{self, workerArgument}, Time: time.Minute, Idle: time.Minute}
+	if change != nil {
+		change(p)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// chart is an app of one chart that is installed with values.
+type chart struct {
+	files  map[string]string
+	values map[string]any
+	lookup hydrate.Lookup
+}
+
+// preparation asks for the rendering of a chart.
+func (c chart) preparation(t testing.TB) hydrate.Preparation {
+	t.Helper()
+	var files []hydrate.File
+	if _, given := c.files["Chart.yaml"]; !given {
+		files = append(files, hydrate.File{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.2.3\n")})
+	}
+	for name, text := range c.files {
+		files = append(files, hydrate.File{Name: name, Data: []byte(text)})
+	}
+	archive, err := hydrate.Pack("web", files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hydrate.Preparation{Archive: archive, Request: hydrate.Request{
+		App: "web", Profile: manifest.Helm{}, Platform: c.values, Lookup: c.lookup,
+		At: hydrate.Place{Namespace: "anna", Instance: "blog"},
+	}}
+}
+
+// render gives the unit of a chart.
+func render(ctx context.Context, t testing.TB, with hydrate.Worker, c chart) (hydrate.Unit, error) {
+	t.Helper()
+	prepared, err := with.Prepare(ctx, c.preparation(t))
+	if err != nil {
+		return hydrate.Unit{}, err
+	}
+	return prepared.Draft.Units[0], nil
+}
+
+// inProcess renders without a worker.
+var inProcess = hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}}
+
+func withValue(n any) chart {
+	return chart{
+		files:  map[string]string{"templates/web.yaml": "kind: ConfigMap\nn: {{ .Values.n }}\n"},
+		values: map[string]any{"n": n},
+	}
+}
+
+func template(text string) chart { return chart{files: map[string]string{"templates/a.yaml": text}} }
+
+// workers are the process ids of this process's children that render.
+func workers(t testing.TB) []int {
+	t.Helper()
+	onLinux(t)
+	tasks, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	for _, file := range tasks {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for _, field := range strings.Fields(string(text)) {
+			command, err := os.ReadFile("/proc/" + field + "/cmdline")
+			if err != nil || !strings.Contains(string(command), workerArgument) {
+				continue
+			}
+			pid, err := strconv.Atoi(field)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func TestPoolPreparesAsThisProcessDoes(t *testing.T) {
+	g := NewWithT(t)
+	p := pool(t, nil)
+	c := chart{
+		files: map[string]string{
+			"templates/web.yaml":  "kind: Service\napiVersion: v1\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}\ntext: {{ .Values.int }} {{ .Values.big }} {{ .Values.float }} {{ .Values.nothing }} {{ toJson .Values | quote }}\n",
+			"templates/NOTES.txt": "Hello.",
+		},
+		values: map[string]any{
+			"int": 7, "big": int64(12345678), "float": 12345678.0, "nothing": nil,
+			"list": []any{nil, "a", true}, "labels": map[string]any{"a": "b"},
+		},
+	}
+	want, err := render(t.Context(), t, inProcess, c)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(want.Services).To(Equal([]hydrate.Service{{Name: "web", Release: "blog", Ports: []int32{80}}}))
+	g.Expect(want.Documents[0].Object).To(HavePrefix(`{"apiVersion":"v1","kind":"Service"`))
+	for range 2 {
+		got, err := render(t.Context(), t, p, c)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(described(got)).To(Equal(described(want)))
+	}
+	g.Expect(c.values["nothing"]).To(BeNil(), "the caller's values stay as they are")
+
+	_, err = render(t.Context(), t, p, template("{{ .Values.a.b.c }}"))
+	g.Expect(err).To(MatchError("chart web: templates/a.yaml:1: nil pointer evaluating interface {}.b; give .Values.a.b.c"))
+	g.Expect(outcome.IsStalled(err)).To(BeTrue())
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRenderFailed))
+}
+
+// described is a value in JSON, which holds all that is exported; a list without items
+// is as none.
+func described(value any) string {
+	text, err := json.MarshalIndent(value, "", " ")
+	if err != nil {
+		panic(err)
+	}
+	return strings.NewReplacer(": []", ": null", " [],", " null,").Replace(string(text))
+}
+
+// facts is all that an analysis finds out.
+func facts(d *hydrate.Draft) string {
+	return described([]any{
+		d.Digest, d.FileCount, d.Chart, d.Manifest, d.License, d.Inputs, d.InputWarnings, d.Units, d.Customized, d.Clone, d.Images, d.Archive, d.Reports,
+	})
+}
+
+// TestPoolAnalyzesAsThisProcessDoes compares drafts of apps that use all that there is.
+func TestPoolAnalyzesAsThisProcessDoes(t *testing.T) {
+	p := pool(t, nil)
+	for why, c := range map[string]chart{
+		"a plain chart":           withValue(1),
+		"an app with a manifest":  {files: map[string]string{"OlaresManifest.yaml": "olaresManifest.version: 0.12.0\nmetadata: {name: web, title: Web}\nspec: {}\nenvs: [{envName: A, required: true}]\n", "templates/a.yaml": "kind: Pod\napiVersion: v1\nmetadata: {name: a}\nspec: {containers: [{name: a, image: web}]}\n"}},
+		"a chart that needs more": template("{{ required \"give me\" .Values.n }}"),
+		"a null among what a dependency exports": {files: map[string]string{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.2.3\ndependencies: [{name: db, version: 1.0.0, repository: '', import-values: [null]}]\n",
+			"charts/db/Chart.yaml": "apiVersion: v2\nname: db\nversion: 1.0.0\n"}},
+		"no YAML": template("a: b: c"),
+	} {
+		t.Run(why, func(t *testing.T) {
+			g := NewWithT(t)
+			request := c.preparation(t)
+			request.Request.At, request.Request.Offer.Version = hydrate.Place{}, "1.2.3"
+			payload := hydrate.Payload{Archive: request.Archive}
+			want, _, wantErr := inProcess.Analyze(t.Context(), request.Request, payload)
+			got, took, err := p.Analyze(t.Context(), request.Request, payload)
+			if wantErr != nil {
+				g.Expect(err).To(MatchError(wantErr.Error()))
+				g.Expect(hydrate.FailedStep(err, "")).To(Equal(hydrate.FailedStep(wantErr, "none")))
+				g.Expect(outcome.Reason(err, "")).To(Equal(outcome.Reason(wantErr, "none")))
+			} else {
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(took).To(HaveLen(5))
+			}
+			g.Expect(facts(got)).To(Equal(facts(want)))
+		})
+	}
+}
+
+// onLinux skips a test of what only Linux has: /proc, and bounds on memory.
+func onLinux(t testing.TB) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("left out: this needs Linux")
+	}
+}
+
+func TestPoolBoundsAChart(t *testing.T) {
+	onLinux(t)
+	cases := []struct {
+		why      string
+		template string
+		time     time.Duration
+		want     string
+	}{{
+		why:      "a template that never ends",
+		template: `{{ range until 100000 }}{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}{{ end }}`,
+		time:     time.Second,
+		want:     "it takes more than 1s of processor time",
+	}, {
+		why:      "a list that does not fit",
+		template: `{{ range until 1000000000 }}{{ end }}`,
+		want:     "it uses more than 256 MiB of memory",
+	}, {
+		why:      "a text that does not fit",
+		template: `{{ $x := repeat 100000000 "0123456789" }}`,
+		want:     "it uses more than 256 MiB of memory",
+	}, {
+		why:      "gigabytes of output",
+		template: `{{ $x := repeat 1000 "0123456789" }}{{ range until 1000000 }}{{ $x }}{{ end }}`,
+		want:     "it uses more than 256 MiB of memory",
+	}, {
+		why:      "a template that grows what it keeps",
+		template: `{{ $x := "x" }}{{ range until 64 }}{{ $x = print $x $x }}{{ end }}`,
+		want:     "it uses more than 256 MiB of memory",
+	}, {
+		why:      "more output than is allowed",
+		template: `a: {{ repeat 17000000 "x" }}`,
+		want:     "17000003 bytes of output",
+	}}
+	for _, c := range cases {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			p := pool(t, func(p *worker.Pool) {
+				p.Workers, p.Memory = 1, 256<<20
+				if c.time > 0 {
+					p.Time = c.time
+				}
+			})
+			_, err := render(t.Context(), t, p, template(c.template))
+			g.Expect(err).To(MatchError(ContainSubstring(c.want)))
+			g.Expect(outcome.IsStalled(err)).To(BeTrue())
+			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLimitExceeded))
+
+			out, err := render(t.Context(), t, p, withValue(1))
+			g.Expect(err).NotTo(HaveOccurred(), "the next chart is rendered all the same")
+			g.Expect(out.Documents[0].Text).To(Equal("kind: ConfigMap\nn: 1"))
+		})
+	}
+}
+
+// TestPoolBlamesTheMachine shows what is no fault of a chart, to be tried again.
+func TestPoolBlamesTheMachine(t *testing.T) {
+	onLinux(t)
+	const endless = `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`
+	t.Run("a deadline that passes while the chart still has processor time", func(t *testing.T) {
+		g := NewWithT(t)
+		p := pool(t, func(p *worker.Pool) { p.Deadline = 100 * time.Millisecond })
+		_, err := render(t.Context(), t, p, template(endless))
+		g.Expect(err).To(MatchError("render chart: not done within 100ms by the clock; the machine is busy"))
+		g.Expect(outcome.IsStalled(err)).To(BeFalse())
+		g.Expect(outcome.Reason(err, "")).To(BeEmpty())
+	})
+	t.Run("a worker that gets no processor time at all", func(t *testing.T) {
+		g := NewWithT(t)
+		p := pool(t, func(p *worker.Pool) { p.Workers = 1 })
+		g.Expect(render(t.Context(), t, p, withValue(1))).NotTo(BeZero())
+		g.Expect(syscall.Kill(workers(t)[0], syscall.SIGSTOP)).To(Succeed())
+		p.Time, p.Deadline = 300*time.Millisecond, time.Second
+		_, err := render(t.Context(), t, p, withValue(2))
+		g.Expect(err).To(MatchError(ContainSubstring("not done within 1s")))
+		g.Expect(outcome.IsStalled(err)).To(BeFalse(), "though its time by the clock is up many times")
+	})
+	t.Run("workers that are killed", func(t *testing.T) {
+		g := NewWithT(t)
+		p := pool(t, func(p *worker.Pool) { p.Workers = 1 })
+		done := make(chan error, 1)
+		go func() {
+			_, err := render(t.Context(), t, p, template(endless))
+			done <- err
+		}()
+		killed := map[int]bool{}
+		g.Eventually(func() int {
+			for _, pid := range workers(t) {
+				if !killed[pid] {
+					killed[pid] = syscall.Kill(pid, syscall.SIGKILL) == nil
+				}
+			}
+			return len(done)
+		}, "20s", "50ms").Should(Equal(1))
+		err := <-done
+		g.Expect(err).To(MatchError(ContainSubstring("the worker was killed")))
+		g.Expect(outcome.IsStalled(err)).To(BeFalse())
+	})
+}
+
+func TestPoolRendersSideBySide(t *testing.T) {
+	g := NewWithT(t)
+	p := pool(t, func(p *worker.Pool) { p.Workers = 3 })
+	var all sync.WaitGroup
+	texts := make([]string, 20)
+	for i := range texts {
+		all.Go(func() {
+			out, err := render(t.Context(), t, p, withValue(i))
+			if err != nil {
+				texts[i] = err.Error()
+				return
+			}
+			texts[i] = out.Documents[0].Text
+		})
+	}
+	all.Wait()
+	for i, text := range texts {
+		g.Expect(text).To(Equal(fmt.Sprintf("kind: ConfigMap\nn: %d", i)))
+	}
+	g.Expect(len(workers(t))).To(BeNumerically("<=", 3))
+}
+
+func TestPoolReplacesAWorkerThatWasKilled(t *testing.T) {
+	t.Run("while idle", func(t *testing.T) {
+		g := NewWithT(t)
+		p := pool(t, func(p *worker.Pool) { p.Workers = 1 })
+		g.Expect(render(t.Context(), t, p, withValue(1))).NotTo(BeZero())
+		pids := workers(t)
+		g.Expect(pids).To(HaveLen(1))
+		g.Expect(syscall.Kill(pids[0], syscall.SIGKILL)).To(Succeed())
+		out, err := render(t.Context(), t, p, withValue(2))
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(out.Documents).To(HaveLen(1))
+	})
+	t.Run("at work, by somebody else", func(t *testing.T) {
+		g := NewWithT(t)
+		p := pool(t, func(p *worker.Pool) { p.Workers, p.Time = 1, 2*time.Second })
+		done := make(chan error, 1)
+		go func() {
+			_, err := render(t.Context(), t, p, template(`{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`))
+			done <- err
+		}()
+		var first int
+		g.Eventually(func() []int { return workers(t) }).Should(ContainElement(BeNumerically(">", 0), &[]int{}))
+		first = workers(t)[0]
+		g.Expect(syscall.Kill(first, syscall.SIGKILL)).To(Succeed())
+		g.Eventually(func() []int { return workers(t) }).Should(And(HaveLen(1), Not(ContainElement(first))),
+			"it is tried once more, since the chart may not be to blame")
+		g.Eventually(done, "20s").Should(Receive(MatchError(ContainSubstring("takes more than 2s of processor time"))))
+	})
+}
+
+func TestPoolEndsWithItsCaller(t *testing.T) {
+	g := NewWithT(t)
+	p := pool(t, func(p *worker.Pool) { p.Workers = 1 })
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err := render(ctx, t, p, template(`{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`))
+	g.Expect(err).To(MatchError(context.DeadlineExceeded))
+	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "the chart is not to blame")
+	g.Expect(workers(t)).To(BeEmpty(), "the worker was killed")
+}
+
+func TestPoolKeepsNoWorkerForLong(t *testing.T) {
+	g := NewWithT(t)
+	p := pool(t, func(p *worker.Pool) { p.Idle = 50 * time.Millisecond })
+	g.Expect(render(t.Context(), t, p, withValue(1))).NotTo(BeZero())
+	g.Eventually(func() []int { return workers(t) }, "5s").Should(BeEmpty())
+	g.Expect(render(t.Context(), t, p, withValue(1))).NotTo(BeZero(), "another is started when needed")
+
+	p.Close()
+	g.Expect(workers(t)).To(BeEmpty())
+	_, err := render(t.Context(), t, p, withValue(1))
+	g.Expect(err).To(HaveOccurred())
+	g.Expect(outcome.IsStalled(err)).To(BeFalse())
+}
+
+func TestPoolGivesAWorkerNothing(t *testing.T) {
+	g := NewWithT(t)
+	t.Setenv("MARKET_SECRET", "hidden")
+	secret := filepath.Join(t.TempDir(), "secret")
+	open, err := os.Create(secret)
+	g.Expect(err).NotTo(HaveOccurred())
+	defer open.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	g.Expect(err).NotTo(HaveOccurred())
+	defer listener.Close()
+	p := pool(t, func(p *worker.Pool) { p.Workers = 1 })
+	g.Expect(render(t.Context(), t, p, withValue(1))).NotTo(BeZero())
+	pid := workers(t)[0]
+	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(environ).To(BeEmpty())
+	descriptors, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, one := range descriptors {
+		target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, one.Name()))
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(target).NotTo(Or(Equal(secret), HavePrefix("socket:")), "descriptor "+one.Name())
+	}
+}
+
+func TestPoolSaysWhatIsWrongWithItself(t *testing.T) {
+	cases := []struct {
+		why     string
+		command []string
+	}{
+		{why: "no command", command: nil},
+		{why: "a command that is not there", command: []string{"/nowhere/operator"}},
+	}
+	for _, c := range cases {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			p := &worker.Pool{Command: c.command}
+			defer p.Close()
+			_, err := render(t.Context(), t, p, withValue(1))
+			g.Expect(err).To(MatchError(ContainSubstring("start worker")))
+			g.Expect(outcome.IsStalled(err)).To(BeFalse(), "no chart is to blame")
+		})
+	}
+}

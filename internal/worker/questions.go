@@ -1,0 +1,77 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// Bounds on what templates of one app may ask the cluster. Charts ask for a few Secrets
+// that they have made.
+const (
+	maxLookups     = 200
+	maxLookupBytes = 8 << 20
+	lookupTime     = 10 * time.Second
+)
+
+// questions answers those of one order.
+type questions struct {
+	lookup hydrate.Lookup
+	count  int
+	bytes  int
+	// failed is why the first one that was not answered was not. No template goes on
+	// after it.
+	failed error
+}
+
+// answer answers one question.
+func (q *questions) answer(ctx context.Context, query hydrate.LookupQuery) *reply {
+	if q.failed == nil {
+		found, err := q.ask(ctx, query)
+		if err == nil {
+			return &reply{Found: found}
+		}
+		q.failed = fmt.Errorf("lookup %s %s: %w", query.Kind, named(query), err)
+	}
+	return &reply{Failed: true}
+}
+
+func named(query hydrate.LookupQuery) string {
+	name := query.Name
+	if name == "" {
+		name = "list"
+	}
+	if query.Namespace != "" {
+		return query.Namespace + "/" + name
+	}
+	return name
+}
+
+func (q *questions) ask(ctx context.Context, query hydrate.LookupQuery) ([]byte, error) {
+	if q.lookup == nil {
+		return nil, errors.New("nobody answers")
+	}
+	if q.count++; q.count > maxLookups {
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("the templates of the app ask for more than %d objects", maxLookups))
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	found, err := q.lookup(ctx, query)
+	if err != nil || found == nil {
+		return nil, err
+	}
+	text, err := json.Marshal(found)
+	if err != nil {
+		return nil, err
+	}
+	if q.bytes += len(text); q.bytes > maxLookupBytes {
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("the templates of the app ask for more than %d MiB", maxLookupBytes>>20))
+	}
+	return text, nil
+}

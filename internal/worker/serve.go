@@ -1,0 +1,152 @@
+package worker
+
+import (
+	"context"
+	"encoding/gob"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// DefaultMemory is how much memory a worker may take, in bytes. The largest of
+// 347 real charts needs a tenth of it.
+const DefaultMemory = 512 << 20
+
+// Serve is the main of a worker process of a Pool: it bounds its own memory and carries
+// out one order after the other until stdin ends. It changes limits of the whole process
+// and is of no use in one that does anything else.
+func Serve(stdin io.Reader, stdout io.Writer) error {
+	// Helm logs warnings about charts, which nobody reads here.
+	log.SetOutput(io.Discard)
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(200)
+
+	s := &server{in: gob.NewDecoder(stdin), out: gob.NewEncoder(stdout)}
+	var with settings
+	if err := s.in.Decode(&with); err != nil {
+		return fmt.Errorf("read settings: %w", err)
+	}
+	s.engine = with.Engine
+	if err := boundMemory(with.Memory); err != nil {
+		return fmt.Errorf("bound memory: %w", err)
+	}
+	for {
+		var next order
+		if err := s.in.Decode(&next); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read order: %w", err)
+		}
+		done := s.carryOut(next)
+		err := s.out.Encode(done)
+		if err != nil { // Nothing of it was written.
+			err = s.out.Encode(failed(outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("the chart cannot be described: %w", err))))
+		}
+		if err != nil {
+			return fmt.Errorf("write answer: %w", err)
+		}
+	}
+}
+
+// server is the worker's end of the pipes.
+type server struct {
+	in     *gob.Decoder
+	out    *gob.Encoder
+	engine helm.Engine
+}
+
+// carryOut carries out one order. A panic is the failure of this chart alone.
+func (s *server) carryOut(next order) (done answer) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			text := strings.Join(strings.Fields(fmt.Sprint(cause)), " ")
+			done = failed(outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("panic: %.200s", text)))
+		}
+	}()
+	ctx, with := context.Background(), hydrate.InProcess{Renderer: s.engine, Reader: manifest.Reader{}}
+	switch {
+	case next.Analysis != nil:
+		draft, took, err := with.Analyze(ctx, next.Analysis.Request.unpack(), next.Analysis.Payload)
+		if err != nil {
+			done = failed(err)
+		}
+		done.Draft, done.Took = bare(draft), took
+	case next.Preparation != nil:
+		p := hydrate.Preparation{Request: next.Preparation.Request.unpack(), Archive: next.Preparation.Archive, Given: next.Preparation.Given}
+		if next.Preparation.Lookup {
+			p.Request.Lookup = s.lookup
+		}
+		prepared, err := with.Prepare(ctx, p)
+		if err != nil {
+			return failed(err)
+		}
+		done.Draft, done.Wrong = bare(prepared.Draft), prepared.Wrong
+		if units := prepared.Draft.Units; len(units) > 0 {
+			if done.Values, err = packValues(units[0].Values); err != nil {
+				return failed(outcome.Stalled(v1alpha1.ReasonInvalidValues, err))
+			}
+		}
+	default:
+		return failed(errors.New("an order without a content"))
+	}
+	return done
+}
+
+// bare is a draft without what whoever gave the order has already.
+func bare(d *hydrate.Draft) *hydrate.Draft {
+	if d == nil {
+		return nil
+	}
+	out := *d
+	out.Request, out.Units = hydrate.Request{}, append([]hydrate.Unit(nil), d.Units...)
+	for i := range out.Units {
+		out.Units[i].Values = nil
+	}
+	return &out
+}
+
+var errNoReply = errors.New("lookup: the operator did not answer")
+
+// lookup asks whoever gave the order.
+func (s *server) lookup(_ context.Context, query hydrate.LookupQuery) (map[string]any, error) {
+	if err := s.out.Encode(answer{Query: &query}); err != nil {
+		return nil, fmt.Errorf("ask: %w", err)
+	}
+	var next order
+	if err := s.in.Decode(&next); err != nil || next.Reply == nil {
+		return nil, errors.Join(errNoReply, err)
+	}
+	if next.Reply.Failed {
+		return nil, errNoReply
+	}
+	if len(next.Reply.Found) == 0 {
+		return nil, nil
+	}
+	var found map[string]any
+	if err := json.Unmarshal(next.Reply.Found, &found); err != nil {
+		return nil, fmt.Errorf("read reply: %w", err)
+	}
+	return found, nil
+}
+
+// boundMemory makes the kernel refuse memory beyond the bound, which ends the
+// process, and the garbage collector work harder before that.
+func boundMemory(bytes int64) error {
+	if bytes <= 0 || bytes == math.MaxInt64 {
+		return fmt.Errorf("bound of %d bytes is not possible", bytes)
+	}
+	debug.SetMemoryLimit(bytes / 4 * 3)
+	return limitMemory(uint64(bytes))
+}
