@@ -1,0 +1,167 @@
+package access
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
+	"k8s.io/client-go/rest"
+)
+
+const (
+	// reviewTime bounds the questions about one request, the wait for a place included.
+	reviewTime = 10 * time.Second
+	// maxReviews is the number of tokens that are reviewed at once.
+	maxReviews = 16
+)
+
+// Decision is the result of a review.
+type Decision int
+
+const (
+	// Unauthenticated means that the token is not valid.
+	Unauthenticated Decision = iota
+	// Forbidden means that the owner of the token does not have the right.
+	Forbidden
+	// Allowed means that the owner of the token has the right.
+	Allowed
+)
+
+// Right is what the owner of a token must be allowed to do: a verb on an object, or, where
+// Path is set, on a path of the API server.
+type Right struct {
+	Verb                             string
+	Group, Resource, Namespace, Name string
+	Path                             string
+}
+
+// Options configure a Reviewer.
+type Options struct {
+	// Audience is an audience for which tokens are accepted besides that of the API server.
+	// Such a token is of no use for the API server itself. Empty for none.
+	Audience string
+	// Age is how long a decision is used again.
+	Age time.Duration
+}
+
+// Reviewer reviews tokens and rights. It is safe for concurrent use.
+type Reviewer struct {
+	tokens  authenticationclient.TokenReviewInterface
+	access  authorizationclient.SubjectAccessReviewInterface
+	options Options
+	answers answers
+	turns   turns
+	places  chan struct{}
+}
+
+// New returns a Reviewer that uses the API server of cfg, whose account must be allowed to
+// create TokenReviews and SubjectAccessReviews.
+func New(cfg *rest.Config, options Options) (*Reviewer, error) {
+	tokens, err := authenticationclient.NewForConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("make client: %w", err)
+	}
+	access, err := authorizationclient.NewForConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("make client: %w", err)
+	}
+	return &Reviewer{
+		tokens: tokens.TokenReviews(), access: access.SubjectAccessReviews(), options: options,
+		answers: newAnswers(options.Age), places: make(chan struct{}, maxReviews),
+	}, nil
+}
+
+// Review decides whether the owner of a token has a right. An error means that the API
+// server could not decide.
+func (r *Reviewer) Review(ctx context.Context, token string, right Right) (Decision, error) {
+	if token == "" {
+		return Unauthenticated, nil
+	}
+	key := sha256.Sum256([]byte(token))
+	if decision, known := r.answers.find(key, right); known {
+		return decision, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, reviewTime)
+	defer cancel()
+	release, err := r.turns.take(ctx, key)
+	if err != nil {
+		return Unauthenticated, fmt.Errorf("wait for another review of the same token: %w", err)
+	}
+	defer release()
+	if decision, known := r.answers.find(key, right); known {
+		return decision, nil
+	}
+	select {
+	case r.places <- struct{}{}:
+		defer func() { <-r.places }()
+	case <-ctx.Done():
+		return Unauthenticated, fmt.Errorf("wait for the reviews of other tokens: %w", ctx.Err())
+	}
+	asked := time.Now()
+	decision, err := r.decide(ctx, token, right)
+	if err == nil {
+		r.answers.add(key, right, decision, asked)
+	}
+	return decision, err
+}
+
+func (r *Reviewer) decide(ctx context.Context, token string, right Right) (Decision, error) {
+	user, err := r.authenticate(ctx, token)
+	if user == nil || err != nil {
+		return Unauthenticated, err
+	}
+	extra := map[string]authorizationv1.ExtraValue{}
+	for name, values := range user.Extra {
+		extra[name] = authorizationv1.ExtraValue(values)
+	}
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: user.Username, UID: user.UID, Groups: user.Groups, Extra: extra,
+	}}
+	if right.Path != "" {
+		review.Spec.NonResourceAttributes = &authorizationv1.NonResourceAttributes{Path: right.Path, Verb: right.Verb}
+	} else {
+		review.Spec.ResourceAttributes = &authorizationv1.ResourceAttributes{
+			Verb: right.Verb, Group: right.Group, Resource: right.Resource, Namespace: right.Namespace, Name: right.Name,
+		}
+	}
+	review, err = r.access.Create(ctx, review, metav1.CreateOptions{})
+	switch {
+	case err != nil:
+		return Forbidden, fmt.Errorf("review access of %s: %w", user.Username, err)
+	case review.Status.Allowed && !review.Status.Denied:
+		return Allowed, nil
+	}
+	return Forbidden, nil
+}
+
+// authenticate returns the owner of a token, nil if it is not valid.
+func (r *Reviewer) authenticate(ctx context.Context, token string) (*authenticationv1.UserInfo, error) {
+	audiences := [][]string{nil}
+	if r.options.Audience != "" {
+		audiences = append(audiences, []string{r.options.Audience})
+	}
+	for _, wanted := range audiences {
+		review, err := r.tokens.Create(ctx, &authenticationv1.TokenReview{
+			Spec: authenticationv1.TokenReviewSpec{Token: token, Audiences: wanted},
+		}, metav1.CreateOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("review token: %w", err)
+		}
+		// An authenticator that does not know audiences names none of them.
+		if review.Status.Authenticated && (wanted == nil || slices.Contains(review.Status.Audiences, r.options.Audience)) {
+			if review.Status.User.Username == "" {
+				return nil, errors.New("review token: the API server named no user")
+			}
+			return &review.Status.User, nil
+		}
+	}
+	return nil, nil
+}
