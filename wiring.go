@@ -12,7 +12,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -32,6 +31,7 @@ import (
 	"github.com/appmarket/operator/controllers/appinstance"
 	"github.com/appmarket/operator/controllers/marketsource"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/access"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/cluster"
@@ -92,6 +92,10 @@ func start(ctx context.Context, o *options) error {
 		return err
 	}
 	metricsOptions := metricsOptions(o, cfg)
+	reviewer, err := newReviewer(cfg)
+	if err != nil {
+		return err
+	}
 	cfg, lock, err := elect(ctx, cfg, o)
 	if err != nil {
 		return err
@@ -118,6 +122,7 @@ func start(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
+	p.reviewer = reviewer
 	defer p.workers.Close()
 	if err := p.register(ctx, mgr, o); err != nil {
 		return err
@@ -159,6 +164,7 @@ func elect(ctx context.Context, cfg *rest.Config, o *options) (*rest.Config, res
 type parts struct {
 	url      string
 	store    *chartrepo.Store
+	reviewer *access.Reviewer
 	damaged  chan event.GenericEvent
 	changed  chan event.GenericEvent
 	workers  *worker.Pool
@@ -280,24 +286,20 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstalltask"), Catalog: p.catalog, Tenants: p.tenants, Cluster: p.cluster,
 		}).SetupWithManager(mgr, options(v1alpha1.AppInstallTaskKind, o.installs)),
 		mgr.Add(&chartrepo.Upkeep{Store: p.store, Interval: o.scrub, Keep: installed(mgr.GetClient())}),
-		p.serve(mgr, o),
+		p.serve(ctx, mgr, o),
 	)
 }
 
 // serve adds the repository's server and the probes.
-func (p *parts) serve(mgr ctrl.Manager, o *options) error {
+func (p *parts) serve(ctx context.Context, mgr ctrl.Manager, o *options) error {
 	cached := func(ctx context.Context) error {
 		if !mgr.GetCache().WaitForCacheSync(ctx) {
 			return errors.New("not in sync")
 		}
 		return nil
 	}
-	handler := chartrepo.Handler(p.store, chartrepo.HandlerOptions{
-		Shared: shared(mgr.GetClient()), Version: version(),
-		Checks: []chartrepo.Check{{Name: "objects", Run: cached, Optional: true}},
-	})
 	return errors.Join(
-		mgr.Add(&chartrepo.Service{Log: mgr.GetLogger(), Server: chartrepo.NewServer(o.repositoryAddress, handler)}),
+		p.serveRepository(ctx, mgr, o, chartrepo.Check{Name: "objects", Run: cached, Optional: true}),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("store", func(r *http.Request) error { return p.store.Check(r.Context()) }),
 		mgr.AddReadyzCheck("objects", func(r *http.Request) error { return cached(r.Context()) }),
@@ -311,19 +313,6 @@ func indexes(ctx context.Context, mgr ctrl.Manager) error {
 		catalog.AddIndexes(ctx, indexer),
 		appinstalltask.AddIndexes(ctx, indexer),
 	)
-}
-
-// shared reports whether a source belongs into the joined index: those that every
-// namespace may use do.
-func shared(objects client.Reader) func(hydrate.Owner) bool {
-	return func(owner hydrate.Owner) bool {
-		from := &v1alpha1.MarketSource{}
-		key := types.NamespacedName{Namespace: owner.Namespace, Name: owner.Source}
-		if err := objects.Get(context.Background(), key, from); err != nil {
-			return false // Not there, or not known yet: not shared.
-		}
-		return from.Spec.Sharing != nil && from.Spec.Sharing.From == v1alpha1.SharingAll
-	}
 }
 
 // installed finds the charts that instances have installed.

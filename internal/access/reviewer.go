@@ -52,6 +52,9 @@ type Options struct {
 	Age time.Duration
 }
 
+// +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
+// +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
+
 // Reviewer reviews tokens and rights. It is safe for concurrent use.
 type Reviewer struct {
 	tokens  authenticationclient.TokenReviewInterface

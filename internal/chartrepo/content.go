@@ -21,9 +21,12 @@ var (
 	cacheRevalidate = []string{"no-cache"}
 	cacheForever    = []string{"public, max-age=31536000, immutable"}
 	cacheNever      = []string{"no-store"}
+	// What is for one caller is asked for each time, so that rights count at once.
+	cachePrivate = []string{"private, no-cache"}
 
 	varyEncoding = []string{"Accept-Encoding"}
-	varyHeaders  = []string{"Accept-Encoding, " + HeaderUser + ", " + HeaderSource}
+	varyToken    = []string{"Accept-Encoding, Authorization"}
+	varyHeaders  = []string{"Accept-Encoding, Authorization, " + HeaderUser + ", " + HeaderSource}
 
 	encodingGzip  = []string{"gzip"}
 	acceptBytes   = []string{"bytes"}
@@ -36,7 +39,7 @@ const minPacked = 1 << 10
 
 // servePage serves an index, compressed for those who accept it; nil is not
 // found.
-func servePage(w http.ResponseWriter, r *http.Request, p *page, vary []string) {
+func servePage(w http.ResponseWriter, r *http.Request, p *page, vary []string, private bool) {
 	header := w.Header()
 	header["Vary"] = vary
 	if p == nil {
@@ -45,6 +48,9 @@ func servePage(w http.ResponseWriter, r *http.Request, p *page, vary []string) {
 	}
 	header["Content-Type"] = kindYAML
 	header["Cache-Control"] = cacheRevalidate
+	if private {
+		header["Cache-Control"] = cachePrivate
+	}
 	f := p.plain
 	if len(f.body) >= minPacked && acceptsGzip(r) {
 		f = p.packed()

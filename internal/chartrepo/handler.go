@@ -11,9 +11,15 @@ import (
 
 // HandlerOptions of a Handler; the zero value is usable.
 type HandlerOptions struct {
-	// Shared tells which sources the joined index lists; nil means all. It is
-	// asked after every change and otherwise at most once a second.
+	// Shared reports whether a source is shared with all: the joined index lists it, and
+	// everybody may read it. Nil means that all are. It is called for every request and
+	// must not wait.
 	Shared func(hydrate.Owner) bool
+	// Access decides who may read a source that is not shared with all. Nil means nobody.
+	Access Access
+	// Ready reports whether Shared knows. Until then, all but the health of the server is
+	// answered with 503. Nil means from the beginning.
+	Ready func() bool
 	// Checks are what /readyz asks beside the store.
 	Checks []Check
 	// Version is what /version says; empty means that of the build.
@@ -31,7 +37,11 @@ const (
 type handler struct {
 	store  *Store
 	joined *joined
+	shared func(hydrate.Owner) bool
+	access Access
+	ready  func() bool
 	fixed  map[string]http.HandlerFunc
+	health map[string]http.HandlerFunc
 }
 
 // Handler serves the store:
@@ -41,7 +51,7 @@ type handler struct {
 //	/index.yaml                                   all shared sources
 //	/static-index.yaml, /charts/{name}-{version}.tgz
 //	/charts/index.yaml, /values/{chart}/{version}/values.yaml  what Headlamp asks for
-//	/reports/{digest}/{file}                      cached by clients forever
+//	/reports/{digest}/{file}
 //	/                                             how it is used, for a person
 //	/healthz, /readyz, /version, /status
 //
@@ -50,20 +60,36 @@ type handler struct {
 // is looked for before the shared sources. Without X-Market-Source these paths
 // speak of all shared sources. Where two of those offer the same version of an
 // app, the one whose namespace and name sort first counts.
+//
+// The index, the archives and the reports of a source that is not shared with all are only
+// for callers whose token may get the MarketSource. Without a valid token the answer is 401,
+// without the right 403, both also where there is no such source, and 503 while the API
+// server does not decide.
 func Handler(store *Store, options HandlerOptions) http.Handler {
 	if options.Shared == nil {
 		options.Shared = func(hydrate.Owner) bool { return true }
 	}
-	h := &handler{store: store, joined: &joined{table: store.table, shared: options.Shared}}
+	if options.Access == nil {
+		options.Access = nobody
+	}
+	if options.Ready == nil {
+		options.Ready = func() bool { return true }
+	}
+	h := &handler{
+		store: store, joined: &joined{table: store.table, shared: options.Shared},
+		shared: options.Shared, access: options.Access, ready: options.Ready,
+	}
 	h.fixed = map[string]http.HandlerFunc{
 		"/":                  h.serveRoot,
 		"/index.yaml":        h.serveJoinedIndex,
 		"/static-index.yaml": h.serveStaticIndex,
 		"/charts/index.yaml": h.serveFlatIndex,
-		"/healthz":           serveHealth,
-		"/readyz":            readiness{store: store, checks: options.Checks}.serve,
-		"/version":           versionPage(options.Version),
 		"/status":            h.serveStatus,
+	}
+	h.health = map[string]http.HandlerFunc{
+		"/healthz": serveHealth,
+		"/readyz":  readiness{store: store, checks: options.Checks}.serve,
+		"/version": versionPage(options.Version),
 	}
 	return h
 }
@@ -72,6 +98,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header()["Allow"] = []string{"GET, HEAD"}
 		refuse(w, http.StatusMethodNotAllowed)
+		return
+	}
+	if serve := h.health[r.URL.Path]; serve != nil {
+		serve(w, r)
+		return
+	}
+	if !h.ready() {
+		unavailable(w)
 		return
 	}
 	if serve := h.fixed[r.URL.Path]; serve != nil {
@@ -95,8 +129,16 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) serveSource(w http.ResponseWriter, r *http.Request, owner hydrate.Owner, path string) {
+	private, ok := h.admit(w, r, owner)
+	if !ok {
+		return
+	}
 	if path == "index.yaml" {
-		servePage(w, r, h.store.table.index(owner), varyEncoding)
+		vary := varyEncoding
+		if private {
+			vary = varyToken
+		}
+		servePage(w, r, h.store.table.index(owner), vary, private)
 		return
 	}
 	name, ok := strings.CutPrefix(path, "charts/")
@@ -104,49 +146,54 @@ func (h *handler) serveSource(w http.ResponseWriter, r *http.Request, owner hydr
 		refuse(w, http.StatusNotFound)
 		return
 	}
-	h.serveArchive(w, r, h.store.table.file(owner, name))
+	h.serveArchive(w, r, h.store.table.file(owner, name), private)
 }
 
 func (h *handler) serveJoinedIndex(w http.ResponseWriter, r *http.Request) {
-	servePage(w, r, h.joined.current().index(), varyEncoding)
+	servePage(w, r, h.joined.current().index(), varyEncoding, false)
 }
 
 func (h *handler) serveStaticIndex(w http.ResponseWriter, r *http.Request) {
-	owner, asked, ok := h.asked(r)
-	switch {
-	case !asked:
-		servePage(w, r, h.joined.current().index(), varyHeaders)
-	case !ok:
-		refuse(w, http.StatusNotFound)
-	default:
-		servePage(w, r, h.store.table.index(owner), varyHeaders)
+	if r.Header.Get(HeaderSource) == "" {
+		servePage(w, r, h.joined.current().index(), varyHeaders, false)
+		return
+	}
+	w.Header()["Vary"] = varyHeaders
+	if owner, private, ok := h.choose(w, r); ok {
+		servePage(w, r, h.store.table.index(owner), varyHeaders, private)
 	}
 }
 
 func (h *handler) serveStaticChart(w http.ResponseWriter, r *http.Request, name string) {
 	w.Header()["Vary"] = varyHeaders
-	owner, asked, ok := h.asked(r)
-	switch {
-	case !asked:
-		h.serveArchive(w, r, h.joined.file(name))
-	case !ok:
-		refuse(w, http.StatusNotFound)
-	default:
-		h.serveArchive(w, r, h.store.table.file(owner, name))
+	if r.Header.Get(HeaderSource) == "" {
+		h.serveArchive(w, r, h.joinedFile(name), false)
+		return
+	}
+	if owner, private, ok := h.choose(w, r); ok {
+		h.serveArchive(w, r, h.store.table.file(owner, name), private)
 	}
 }
 
-// asked is the source that the headers choose, if they do.
-func (h *handler) asked(r *http.Request) (owner hydrate.Owner, asked, ok bool) {
-	source := r.Header.Get(HeaderSource)
-	if source == "" {
-		return hydrate.Owner{}, false, false
+// joinedFile finds an archive of a shared source. The joined index may be a second behind;
+// what is no longer shared is not found.
+func (h *handler) joinedFile(name string) *record {
+	found := h.joined.file(name)
+	if found == nil || !h.shared(found.owner()) {
+		return nil
 	}
-	owner, ok = h.joined.pick(r.Header.Get(HeaderUser), source)
-	return owner, true, ok
+	return found
 }
 
-func (h *handler) serveArchive(w http.ResponseWriter, r *http.Request, found *record) {
+func (h *handler) serveArchive(w http.ResponseWriter, r *http.Request, found *record, private bool) {
+	header := w.Header()
+	caching := cacheBriefly
+	if private {
+		caching = cachePrivate
+		if header["Vary"] == nil {
+			header["Vary"] = varyToken
+		}
+	}
 	if found == nil {
 		refuse(w, http.StatusNotFound)
 		return
@@ -156,20 +203,31 @@ func (h *handler) serveArchive(w http.ResponseWriter, r *http.Request, found *re
 		refuseError(w, err)
 		return
 	}
-	header := w.Header()
 	header["Content-Type"] = kindArchive
-	header["Cache-Control"] = cacheBriefly
+	header["Cache-Control"] = caching
 	header["Etag"] = found.etag
 	serveContent(w, r, c, found.length)
 }
 
 func (h *handler) serveReport(w http.ResponseWriter, r *http.Request, hex, name string) {
-	h.sendReport(w, r, hex, name, cacheForever)
+	private, ok := h.admitReport(w, r, "sha256:"+hex)
+	switch {
+	case !ok:
+	case private:
+		h.sendReport(w, r, hex, name, cachePrivate, varyToken)
+	default:
+		h.sendReport(w, r, hex, name, cacheForever, varyEncoding)
+	}
 }
 
-// sendReport answers with a file of packed reports.
-func (h *handler) sendReport(w http.ResponseWriter, r *http.Request, hex, name string, caching []string) {
+// sendReport answers with a file of packed reports. Reports that no record names are not
+// looked for on disk.
+func (h *handler) sendReport(w http.ResponseWriter, r *http.Request, hex, name string, caching, vary []string) {
 	digest := "sha256:" + hex
+	if !h.store.table.hasReports(digest, anyOwner) {
+		refuse(w, http.StatusNotFound)
+		return
+	}
 	c, err := h.store.report(digest, name)
 	if err != nil {
 		refuseError(w, err)
@@ -179,7 +237,7 @@ func (h *handler) sendReport(w http.ResponseWriter, r *http.Request, hex, name s
 	header["Content-Type"] = reportKind(name)
 	header["Content-Security-Policy"] = policyNothing
 	header["Cache-Control"] = caching
-	header["Vary"] = varyEncoding
+	header["Vary"] = vary
 	tag := hex + "-" + name
 	if c.file == nil && len(c.data) >= minPacked && acceptsGzip(r) {
 		if c, err = h.store.packedReport(digest, name, c.data); err != nil {
@@ -192,6 +250,8 @@ func (h *handler) sendReport(w http.ResponseWriter, r *http.Request, hex, name s
 	header["Etag"] = []string{`"` + tag + `"`}
 	serveContent(w, r, c, nil)
 }
+
+func anyOwner(hydrate.Owner) bool { return true }
 
 // packedReport is a report compressed, from the cache if it is there.
 func (s *Store) packedReport(digest, name string, data []byte) (content, error) {
@@ -207,12 +267,21 @@ func refuseError(w http.ResponseWriter, err error) {
 		refuse(w, http.StatusNotFound)
 		return
 	}
+	unavailable(w)
+}
+
+// unavailable answers that the client should try again.
+func unavailable(w http.ResponseWriter) {
 	w.Header()["Retry-After"] = []string{"10"}
 	refuse(w, http.StatusServiceUnavailable)
 }
 
 // refuse answers with the words of the status and nothing that could be cached.
 func refuse(w http.ResponseWriter, status int) {
+	refuseText(w, status, strings.ToLower(http.StatusText(status)))
+}
+
+func refuseText(w http.ResponseWriter, status int, text string) {
 	w.Header()["Cache-Control"] = cacheNever
-	http.Error(w, strings.ToLower(http.StatusText(status)), status)
+	http.Error(w, text, status)
 }

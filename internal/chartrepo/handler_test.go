@@ -16,6 +16,7 @@ import (
 	"github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/access"
 	"github.com/appmarket/operator/internal/chartrepo"
 )
 
@@ -26,7 +27,28 @@ var own = hydrate.Owner{Namespace: "tenant", Source: "main"}
 type served struct {
 	url                           string
 	small, middle, large, private hydrate.Publication
-	smallAt                       hydrate.Published
+	smallAt, privateAt            hydrate.Published
+}
+
+// Tokens of a served repository.
+const (
+	goodToken  = "token-of-the-tenant"
+	otherToken = "token-of-another"
+	allToken   = "token-of-an-administrator"
+	lostToken  = "token-that-cannot-be-reviewed"
+)
+
+// decide is the Access of a served repository.
+func decide(_ context.Context, token string, owner hydrate.Owner) (access.Decision, error) {
+	switch {
+	case token == lostToken:
+		return access.Unauthenticated, errors.New("the API server is gone")
+	case token == allToken, token == goodToken && owner == own:
+		return access.Allowed, nil
+	case token == goodToken, token == otherToken:
+		return access.Forbidden, nil
+	}
+	return access.Unauthenticated, nil
 }
 
 func serve(t *testing.T) served {
@@ -37,12 +59,14 @@ func serve(t *testing.T) served {
 		middle: chartOf(t, extra, "web", "3.0.0", noise(50_000)),
 		large:  chartOf(t, extra, "web", "2.0.0", noise(5<<20)),
 	}
+	s.private.Reports["values.yaml"] = []byte("private: 1\n")
 	for i := range 10 {
 		publish(t, store, chart(t, main, fmt.Sprintf("more-%d", i), "1.0.0"))
 	}
-	s.smallAt = publish(t, store, s.small, s.middle, s.large, s.private)[0]
+	at := publish(t, store, s.small, s.private, s.middle, s.large)
+	s.smallAt, s.privateAt = at[0], at[1]
 	s.url = listen(t, chartrepo.Handler(store, chartrepo.HandlerOptions{
-		Shared: func(owner hydrate.Owner) bool { return owner.Namespace == "market" },
+		Shared: func(owner hydrate.Owner) bool { return owner.Namespace == "market" }, Access: decide,
 	}))
 	return s
 }
@@ -77,13 +101,11 @@ func TestPathsAndHeadersChooseTheArchive(t *testing.T) {
 		{"path of the source", "/market/main/charts/web-1.0.0.tgz", nil, s.small.Archive},
 		{"one of a size between, sent at once", "/market/extra/charts/web-3.0.0.tgz", nil, s.middle.Archive},
 		{"large one, streamed", "/market/extra/charts/web-2.0.0.tgz", nil, s.large.Archive},
-		{"path of a source that is not shared", "/tenant/main/charts/web-1.0.0.tgz", nil, s.private.Archive},
 		{"joined", "/charts/web-2.0.0.tgz", nil, s.large.Archive},
 		{"joined leaves out what is not shared", "/charts/web-1.0.0.tgz", nil, s.small.Archive},
 		{"source by name", "/charts/web-1.0.0.tgz", []string{"X-Market-Source", "main"}, s.small.Archive},
-		{"source by name, of the user", "/charts/web-1.0.0.tgz", []string{"X-Market-Source", "main", "X-Market-User", "tenant"}, s.private.Archive},
 		{"user without such a source", "/charts/web-2.0.0.tgz", []string{"X-Market-Source", "extra", "X-Market-User", "tenant"}, s.large.Archive},
-		{"source in full", "/charts/web-1.0.0.tgz", []string{"X-Market-Source", "tenant/main"}, s.private.Archive},
+		{"source in full", "/charts/web-1.0.0.tgz", []string{"X-Market-Source", "market/main"}, s.small.Archive},
 		{"user alone changes nothing", "/charts/web-1.0.0.tgz", []string{"X-Market-User", "tenant"}, s.small.Archive},
 		{"source that has no such chart", "/charts/web-2.0.0.tgz", []string{"X-Market-Source", "main"}, nil},
 		{"no such source", "/charts/web-1.0.0.tgz", []string{"X-Market-Source", "nobody"}, nil},
@@ -92,7 +114,7 @@ func TestPathsAndHeadersChooseTheArchive(t *testing.T) {
 		{"folder", "/market/main/charts/", nil, nil},
 		{"folder of the source", "/market/main/", nil, nil},
 		{"traversal", "/market/main/charts/..%2f..%2f..%2fetc%2fpasswd", nil, nil},
-		{"record", "/records/market/main/web/1.0.0.json", nil, nil},
+		{"one folder", "/records", nil, nil},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := gomega.NewWithT(t)
@@ -118,9 +140,10 @@ func TestStaticIndexObeysHeaders(t *testing.T) {
 	_, joined := s.do(t, http.MethodGet, "/index.yaml")
 	response, all := s.do(t, http.MethodGet, "/static-index.yaml")
 	g.Expect(all).To(gomega.Equal(joined))
-	g.Expect(response.Header.Get("Vary")).To(gomega.Equal("Accept-Encoding, X-Market-User, X-Market-Source"))
-	_, tenants := s.do(t, http.MethodGet, "/tenant/main/index.yaml")
-	_, picked := s.do(t, http.MethodGet, "/static-index.yaml", "X-Market-User", "tenant", "X-Market-Source", "main")
+	g.Expect(response.Header.Get("Vary")).To(gomega.Equal("Accept-Encoding, Authorization, X-Market-User, X-Market-Source"))
+	bearer := []string{"Authorization", "Bearer " + goodToken}
+	_, tenants := s.do(t, http.MethodGet, "/tenant/main/index.yaml", bearer...)
+	_, picked := s.do(t, http.MethodGet, "/static-index.yaml", append(bearer, "X-Market-User", "tenant", "X-Market-Source", "main")...)
 	g.Expect(picked).To(gomega.Equal(tenants))
 	response, _ = s.do(t, http.MethodGet, "/static-index.yaml", "X-Market-Source", "none")
 	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound))
@@ -176,7 +199,7 @@ func TestTextsAreCompressedForThoseWhoAccept(t *testing.T) {
 	s := serve(t)
 	for path, vary := range map[string]string{
 		"/index.yaml": "Accept-Encoding", "/" + s.smallAt.Report + "/README.md": "Accept-Encoding",
-		"/static-index.yaml": "Accept-Encoding, X-Market-User, X-Market-Source",
+		"/static-index.yaml": "Accept-Encoding, Authorization, X-Market-User, X-Market-Source",
 	} {
 		t.Run(path, func(t *testing.T) {
 			g := gomega.NewWithT(t)
@@ -206,9 +229,10 @@ func TestReports(t *testing.T) {
 	g.Expect(response.Header.Get("Content-Type")).To(gomega.HavePrefix("application/yaml"))
 	response, _ = s.do(t, http.MethodGet, "/"+s.smallAt.Report+"/none.txt")
 	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound))
-	response, _ = s.do(t, http.MethodGet, "/reports/"+s.small.Digest[len("sha256:"):]+"/values.yaml")
+	all := []string{"Authorization", "Bearer " + allToken}
+	response, _ = s.do(t, http.MethodGet, "/reports/"+s.small.Digest[len("sha256:"):]+"/values.yaml", all...)
 	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound), "an archive is not a report")
-	response, _ = s.do(t, http.MethodGet, "/reports/"+strings.Repeat("0", 64)+"/values.yaml")
+	response, _ = s.do(t, http.MethodGet, "/reports/"+strings.Repeat("0", 64)+"/values.yaml", all...)
 	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound))
 }
 

@@ -10,15 +10,15 @@ import (
 
 // serveFlatIndex serves the joined index with the archives beside it.
 func (h *handler) serveFlatIndex(w http.ResponseWriter, r *http.Request) {
-	servePage(w, r, h.joined.current().flat(), varyEncoding)
+	servePage(w, r, h.joined.current().flat(), varyEncoding, false)
 }
 
 // serveValues serves the values.yaml of the version that the flat index lists.
 func (h *handler) serveValues(w http.ResponseWriter, r *http.Request, chart, version string) {
-	found := h.joined.file(chart + "-" + version + ".tgz")
+	found := h.joinedFile(chart + "-" + version + ".tgz")
 	if found == nil || found.App != chart || found.Reports == nil {
 		refuse(w, http.StatusNotFound)
 		return
 	}
-	h.sendReport(w, r, strings.TrimPrefix(found.Reports.Digest, "sha256:"), "values.yaml", cacheBriefly)
+	h.sendReport(w, r, strings.TrimPrefix(found.Reports.Digest, "sha256:"), "values.yaml", cacheBriefly, varyEncoding)
 }

@@ -1,7 +1,6 @@
 package chart_test
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -159,15 +158,6 @@ func TestMetricsNeedNoPrometheusOperator(t *testing.T) {
 		only[corev1.Service](t, all, "Service", "appmarket-metrics")
 	}
 	NewWithT(t).Expect(kustomization(t, "default", "metrics", "metrics-authentication").find("ServiceMonitor")).To(BeEmpty())
-}
-
-// TestRightsToAuthenticateCome only with authentication.
-func TestRightsToAuthenticateComeWithAuthentication(t *testing.T) {
-	for _, values := range [][]string{nil, {"metrics.enabled=true"}} {
-		for _, role := range render(t, values...).find("ClusterRole") {
-			NewWithT(t).Expect(fmt.Sprint(role.Object)).NotTo(ContainSubstring("tokenreviews"))
-		}
-	}
 }
 
 // arguments returns the arguments of the operator.

@@ -30,7 +30,7 @@ var _ = Describe("An archive of another tool", func() {
 		repository.AddArchive("parcel", "1.0.0", renamed(rename))
 		t.AddSource(ctx, repository)
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
-		files, err := hydrate.Unpack(fixture.Fetch(ctx, t.App(ctx, "parcel").Status.Versions[0].URL))
+		files, err := hydrate.Unpack(t.Fetch(ctx, t.App(ctx, "parcel").Status.Versions[0].URL))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(files).To(HaveExactElements(HaveField("Name", "Chart.yaml"), HaveField("Name", "templates/a.yaml")))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "parcel")

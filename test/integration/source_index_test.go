@@ -184,7 +184,7 @@ var _ = Describe("An index that somebody has edited by hand", func() {
 			}
 			g.Expect(told).To(ContainSubstring(line))
 		})
-		Expect(fixture.Fetch(ctx, t.App(ctx, "note").Status.Versions[0].URL)).NotTo(BeEmpty())
+		Expect(t.Fetch(ctx, t.App(ctx, "note").Status.Versions[0].URL)).NotTo(BeEmpty())
 		t.Succeed(ctx, v1alpha1.ActionInstall, "note")
 
 		repository.Serve("/index.yaml", indexWith(good))

@@ -37,7 +37,7 @@ var _ = Describe("A chart that uses its version as a label", func() {
 		t.Offer(ctx, labeled("1.0.0+build.7", plain, nil))
 		app := t.App(ctx, "labeled")
 		Expect(app.Status.Version).To(Equal("1.0.0+build.7"))
-		Expect(fixture.Fetch(ctx, app.Status.Versions[0].URL)).NotTo(BeEmpty())
+		Expect(t.Fetch(ctx, app.Status.Versions[0].URL)).NotTo(BeEmpty())
 	})
 
 	It("runs if it replaces the plus itself", func(ctx SpecContext) {

@@ -43,7 +43,7 @@ var _ = Describe("A source whose index is bad", func() {
 		index := fixture.Content(fixture.IndexOf(fixture.NewOffer("page", "1.0.0", repo.URL+"/page.tgz", archive)))
 		repo.Handle("/page.tgz", fixture.Content(archive))
 		repo.Handle("/good/index.yaml", index)
-		sources := map[string]*v1alpha1.MarketSource{"good": sourceOf(ctx, ns, "good", repo.URL+"/good")}
+		sources := map[string]*v1alpha1.MarketSource{"good": sourceOf(ctx, ns, "good", repo.URL+"/good", sharedByAll)}
 		for _, b := range badIndexes {
 			repo.Handle("/"+b.name+"/index.yaml", b.page)
 			sources[b.name] = sourceOf(ctx, ns, b.name, repo.URL+"/"+b.name, impatient, often)

@@ -173,7 +173,7 @@ var _ = Describe("A source whose apps are bad", Ordered, func() {
 		}
 		index = append(index, fixture.Offer{Name: "unversioned", Version: "latest", URL: "unversioned.tgz"})
 		repo.Handle("/index.yaml", fixture.Content(bytes.Replace(fixture.IndexOf(index...), []byte("name: no-semver\n    version: 1.0.0"), []byte("name: no-semver\n    version: one"), 1)))
-		source = sourceOf(ctx, ns, "bad", repo.URL, impatient, often)
+		source = sourceOf(ctx, ns, "bad", repo.URL, impatient, often, sharedByAll)
 		// A template that never ends puts off the first conditions by its processor time.
 		endless := app("endless")
 		Eventually(func(g Gomega) {

@@ -22,7 +22,7 @@ import (
 func manyApps(ctx context.Context, ns string) *v1alpha1.MarketSource {
 	GinkgoHelper()
 	if folder := os.Getenv("MARKET_CATALOG"); folder != "" {
-		return sourceOf(ctx, ns, "many", "", asOlares, func(s *v1alpha1.MarketSourceSpec) {
+		return sourceOf(ctx, ns, "many", "", asOlares, sharedByAll, func(s *v1alpha1.MarketSourceSpec) {
 			s.Type, s.Helm = v1alpha1.SourceTypeDirectory, nil
 			s.Directory = &v1alpha1.DirectorySource{Path: folder}
 		})
@@ -37,7 +37,7 @@ func manyApps(ctx context.Context, ns string) *v1alpha1.MarketSource {
 		all = append(all, fixture.NewOffer(name, "1.0.0", name+".tgz", archive))
 	}
 	repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
-	return sourceOf(ctx, ns, "many", repo.URL)
+	return sourceOf(ctx, ns, "many", repo.URL, sharedByAll)
 }
 
 var _ = Describe("An operator that is killed", func() {

@@ -78,7 +78,7 @@ func pagesAt(ctx context.Context, ns, name string) (*v1alpha1.MarketSource, *fix
 		all = append(all, fixture.NewOffer(app, "1.0.0", app+".tgz", archive))
 	}
 	repo.Handle("/index.yaml", fixture.Content(fixture.IndexOf(all...)))
-	return sourceOf(ctx, ns, name, repo.URL), repo
+	return sourceOf(ctx, ns, name, repo.URL, sharedByAll), repo
 }
 
 // pageOf is an app that no other namespace has, so that it is kept by itself.

@@ -1,0 +1,333 @@
+package chartrepo_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/access"
+	"github.com/appmarket/operator/internal/chartrepo"
+)
+
+func basic(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
+// privateRequests are all requests that lead to something of the private source, and
+// next to each the same request for something that does not exist.
+func privateRequests(s served) []struct{ path, absent, header string } {
+	nowhere := strings.Repeat("0", 64)
+	return []struct{ path, absent, header string }{
+		{"/tenant/main/index.yaml", "/tenant/none/index.yaml", ""},
+		{"/tenant/main/charts/web-1.0.0.tgz", "/tenant/none/charts/web-1.0.0.tgz", ""},
+		{"/tenant/main/charts/none-1.0.0.tgz", "/nowhere/main/charts/none-1.0.0.tgz", ""},
+		{"/tenant/main/", "/nowhere/main/", ""},
+		{"/" + s.privateAt.Report + "/values.yaml", "/reports/" + nowhere + "/values.yaml", ""},
+		{"/" + s.privateAt.Report + "/none.txt", "/reports/" + nowhere + "/none.txt", ""},
+		{"/reports/" + strings.TrimPrefix(s.private.Digest, "sha256:") + "/values.yaml", "/reports/" + nowhere + "/values.yaml", ""},
+		{"/static-index.yaml", "/static-index.yaml", "tenant/"},
+		{"/charts/web-1.0.0.tgz", "/charts/web-1.0.0.tgz", "tenant/"},
+	}
+}
+
+// ask sends one of these requests; a header is the namespace of X-Market-Source.
+func (s served) ask(t *testing.T, path, header, name, authorization string) (*http.Response, []byte) {
+	t.Helper()
+	var headers []string
+	if header != "" {
+		headers = append(headers, "X-Market-Source", header+name)
+	}
+	if authorization != "" {
+		headers = append(headers, "Authorization", authorization)
+	}
+	return s.do(t, http.MethodGet, path, headers...)
+}
+
+func TestPrivateSourcesNeedAToken(t *testing.T) {
+	s := serve(t)
+	for _, c := range []struct {
+		why, authorization string
+		status             int
+	}{
+		{"no token", "", http.StatusUnauthorized},
+		{"an empty token", "Bearer ", http.StatusUnauthorized},
+		{"an empty password", basic("x", ""), http.StatusUnauthorized},
+		{"the token as user", basic(goodToken, ""), http.StatusUnauthorized},
+		{"another scheme", "Digest " + goodToken, http.StatusUnauthorized},
+		{"an invalid token", "Bearer nonsense", http.StatusUnauthorized},
+		{"an invalid password", basic("x", "nonsense"), http.StatusUnauthorized},
+		{"a token without the right", "Bearer " + otherToken, http.StatusForbidden},
+		{"a password without the right", basic("x", otherToken), http.StatusForbidden},
+		{"no API server", "Bearer " + lostToken, http.StatusServiceUnavailable},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			for _, request := range privateRequests(s) {
+				g := NewWithT(t)
+				response, body := s.ask(t, request.path, request.header, "main", c.authorization)
+				g.Expect(response.StatusCode).To(Equal(c.status), request.path)
+				g.Expect(response.Header.Get("Cache-Control")).To(Equal("no-store"))
+				g.Expect(body).NotTo(ContainSubstring("private"))
+				switch c.status {
+				case http.StatusUnauthorized:
+					g.Expect(response.Header.Values("WWW-Authenticate")).To(ConsistOf(HavePrefix("Basic realm="), HavePrefix("Bearer realm=")))
+				case http.StatusServiceUnavailable:
+					g.Expect(response.Header.Get("Retry-After")).To(Equal("10"))
+				}
+
+				absent, text := s.ask(t, request.absent, request.header, "none", c.authorization)
+				for _, either := range []*http.Response{response, absent} {
+					either.Header.Del("Date")
+				}
+				g.Expect(absent.StatusCode).To(Equal(response.StatusCode), "%s is answered as %s", request.absent, request.path)
+				g.Expect(absent.Header).To(Equal(response.Header))
+				g.Expect(bytes.Equal(text, body)).To(BeTrue())
+			}
+		})
+	}
+}
+
+func TestPrivateSourcesAreReadWithAToken(t *testing.T) {
+	s := serve(t)
+	report := "/" + s.privateAt.Report + "/README.md"
+	for why, authorization := range map[string]string{
+		"bearer": "Bearer " + goodToken, "bearer, written": "bearer  " + goodToken,
+		"password": basic("x", goodToken), "password without a user": basic("", goodToken),
+	} {
+		t.Run(why, func(t *testing.T) {
+			for _, c := range []struct {
+				path   string
+				header []string
+				want   []byte
+			}{
+				{"/tenant/main/index.yaml", nil, nil},
+				{"/tenant/main/charts/web-1.0.0.tgz", nil, s.private.Archive},
+				{report, nil, s.private.Reports["README.md"]},
+				{"/static-index.yaml", []string{"X-Market-Source", "tenant/main"}, nil},
+				{"/static-index.yaml", []string{"X-Market-Source", "main", "X-Market-User", "tenant"}, nil},
+				{"/charts/web-1.0.0.tgz", []string{"X-Market-Source", "tenant/main"}, s.private.Archive},
+				{"/charts/web-1.0.0.tgz", []string{"X-Market-Source", "main", "X-Market-User", "tenant"}, s.private.Archive},
+			} {
+				g := NewWithT(t)
+				header := append(c.header, "Authorization", authorization)
+				response, body := s.do(t, http.MethodGet, c.path, header...)
+				g.Expect(response.StatusCode).To(Equal(http.StatusOK), c.path)
+				g.Expect(response.Header.Get("Cache-Control")).To(Equal("private, no-cache"), c.path)
+				g.Expect(response.Header.Get("Vary")).To(ContainSubstring("Authorization"), c.path)
+				if c.want != nil {
+					g.Expect(bytes.Equal(body, c.want)).To(BeTrue(), c.path)
+				} else {
+					g.Expect(string(body)).To(ContainSubstring(strings.TrimPrefix(s.private.Digest, "sha256:")), c.path)
+				}
+				same, _ := s.do(t, http.MethodGet, c.path, append(header, "If-None-Match", response.Header.Get("ETag"))...)
+				g.Expect(same.StatusCode).To(Equal(http.StatusNotModified), c.path)
+				refused, _ := s.do(t, http.MethodGet, c.path, append(c.header, "If-None-Match", response.Header.Get("ETag"))...)
+				g.Expect(refused.StatusCode).NotTo(Equal(http.StatusNotModified), "an ETag is no token: %s", c.path)
+			}
+		})
+	}
+}
+
+func TestTokenThatMayReadAllIsToldWhatDoesNotExist(t *testing.T) {
+	s := serve(t)
+	for _, request := range privateRequests(s) {
+		response, _ := s.ask(t, request.absent, request.header, "none", "Bearer "+allToken)
+		NewWithT(t).Expect(response.StatusCode).To(Equal(http.StatusNotFound), request.absent)
+	}
+}
+
+// TestSharedSourcesNeedNoToken checks that a token changes nothing where none is needed, and
+// that nobody reviews it.
+func TestSharedSourcesNeedNoToken(t *testing.T) {
+	s := serve(t)
+	for _, path := range []string{
+		"/", "/index.yaml", "/static-index.yaml", "/charts/index.yaml", "/charts/web-1.0.0.tgz", "/market/main/index.yaml",
+		"/market/main/charts/web-1.0.0.tgz", "/" + s.smallAt.Report + "/values.yaml", "/values/web/1.0.0/values.yaml",
+		"/healthz", "/readyz", "/version", "/status",
+	} {
+		g := NewWithT(t)
+		open, body := s.do(t, http.MethodGet, path)
+		g.Expect(open.StatusCode).To(Equal(http.StatusOK), path)
+		for _, authorization := range []string{"Bearer nonsense", "Bearer " + lostToken, basic("x", otherToken)} {
+			response, same := s.do(t, http.MethodGet, path, "Authorization", authorization)
+			g.Expect(response.StatusCode).To(Equal(http.StatusOK), path)
+			g.Expect(response.Header.Get("Cache-Control")).To(Equal(open.Header.Get("Cache-Control")), path)
+			g.Expect(bytes.Equal(same, body)).To(BeTrue(), path)
+		}
+		g.Expect(string(body)).NotTo(ContainSubstring("tenant/main"), path)
+	}
+	response, _ := s.do(t, http.MethodGet, "/market/main/charts/none-1.0.0.tgz")
+	NewWithT(t).Expect(response.StatusCode).To(Equal(http.StatusNotFound), "what a shared source lacks")
+}
+
+// TestNameOfASharedSourceLeadsThere checks whom X-Market-Source leads where, when a name is
+// that of a private source of the user and of a shared one.
+func TestNameOfASharedSourceLeadsThere(t *testing.T) {
+	s := serve(t)
+	for _, c := range []struct {
+		why, authorization string
+		status             int
+		want               []byte
+	}{
+		{"no token", "", http.StatusOK, s.small.Archive},
+		{"without the right", "Bearer " + otherToken, http.StatusOK, s.small.Archive},
+		{"with the right", "Bearer " + goodToken, http.StatusOK, s.private.Archive},
+		{"an invalid token", "Bearer nonsense", http.StatusUnauthorized, nil},
+		{"no API server", "Bearer " + lostToken, http.StatusServiceUnavailable, nil},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			header := []string{"X-Market-Source", "main", "X-Market-User", "tenant"}
+			if c.authorization != "" {
+				header = append(header, "Authorization", c.authorization)
+			}
+			response, body := s.do(t, http.MethodGet, "/charts/web-1.0.0.tgz", header...)
+			g.Expect(response.StatusCode).To(Equal(c.status))
+			if c.want != nil {
+				g.Expect(bytes.Equal(body, c.want)).To(BeTrue())
+			}
+		})
+	}
+}
+
+// TestReportOfTwoSourcesIsReadByReadersOfEither publishes the same reports for a private
+// source and then for a shared one.
+func TestReportOfTwoSourcesIsReadByReadersOfEither(t *testing.T) {
+	g := NewWithT(t)
+	store := open(t, t.TempDir(), nil)
+	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{
+		Shared: func(owner hydrate.Owner) bool { return owner == main }, Access: decide,
+	})
+	hidden := hydrate.Owner{Namespace: "another", Source: "main"}
+	at := publish(t, store, chart(t, hidden, "web", "1.0.0"), chart(t, own, "web", "1.0.0"))
+	g.Expect(at[0].Report).To(Equal(at[1].Report))
+	path := "/" + at[0].Report + "/values.yaml"
+	g.Expect(get(t, handler, path).Code).To(Equal(http.StatusUnauthorized))
+	g.Expect(get(t, handler, path, "Authorization", "Bearer "+otherToken).Code).To(Equal(http.StatusForbidden))
+	answer := get(t, handler, path, "Authorization", "Bearer "+goodToken)
+	g.Expect(answer.Code).To(Equal(http.StatusOK), "one of the two sources is the caller's")
+	g.Expect(answer.Header().Get("Cache-Control")).To(Equal("private, no-cache"))
+
+	publish(t, store, chart(t, main, "web", "1.0.0"))
+	answer = get(t, handler, path)
+	g.Expect(answer.Code).To(Equal(http.StatusOK), "everybody has it")
+	g.Expect(answer.Header().Get("Cache-Control")).To(HavePrefix("public"))
+	g.Expect(store.Remove(main, "web")).To(Succeed())
+	g.Expect(get(t, handler, path).Code).To(Equal(http.StatusUnauthorized))
+	g.Expect(store.Remove(own, "web")).To(Succeed())
+	g.Expect(store.Remove(hidden, "web")).To(Succeed())
+	g.Expect(get(t, handler, path, "Authorization", "Bearer "+allToken).Code).To(Equal(http.StatusNotFound), "no record names it")
+}
+
+// TestSourceThatIsNoLongerSharedIsClosedAtOnce does not wait until the joined index is made
+// again.
+func TestSourceThatIsNoLongerSharedIsClosedAtOnce(t *testing.T) {
+	g := NewWithT(t)
+	store := open(t, t.TempDir(), nil)
+	var shared atomic.Bool
+	shared.Store(true)
+	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{Shared: func(hydrate.Owner) bool { return shared.Load() }})
+	at := publish(t, store, chart(t, main, "web", "1.0.0"))[0]
+	paths := map[string]int{
+		"/market/main/index.yaml": http.StatusUnauthorized, "/market/main/charts/web-1.0.0.tgz": http.StatusUnauthorized,
+		"/" + at.Report + "/values.yaml": http.StatusUnauthorized,
+		"/charts/web-1.0.0.tgz":          http.StatusNotFound, "/values/web/1.0.0/values.yaml": http.StatusNotFound,
+	}
+	for path := range paths {
+		g.Expect(get(t, handler, path).Code).To(Equal(http.StatusOK), path)
+	}
+	shared.Store(false)
+	for path, status := range paths {
+		g.Expect(get(t, handler, path).Code).To(Equal(status), path)
+	}
+	g.Expect(get(t, handler, "/charts/web-1.0.0.tgz", "X-Market-Source", "main").Code).To(Equal(http.StatusNotFound))
+}
+
+// TestNamesThatNoObjectHasAreNotKept checks that what is reviewed, and then remembered, has
+// bounds.
+func TestNamesThatNoObjectHasAreNotKept(t *testing.T) {
+	g := NewWithT(t)
+	store := open(t, t.TempDir(), nil)
+	var reviewed []hydrate.Owner
+	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{
+		Shared: func(hydrate.Owner) bool { return false },
+		Access: recording(&reviewed),
+	})
+	for _, path := range []string{
+		"/" + strings.Repeat("a", 5000) + "/main/index.yaml", "/tenant/" + strings.Repeat("a", 254) + "/index.yaml",
+		"/a%20b/main/index.yaml", "//main/index.yaml", "/tenant//index.yaml", "/../main/index.yaml",
+	} {
+		g.Expect(get(t, handler, path, "Authorization", "Bearer "+goodToken).Code).To(Equal(http.StatusForbidden), path)
+	}
+	g.Expect(reviewed).To(HaveEach(hydrate.Owner{}))
+	g.Expect(reviewed).To(HaveLen(6))
+}
+
+// recording decides as decide does and records what it was asked.
+func recording(asked *[]hydrate.Owner) chartrepo.Access {
+	return func(ctx context.Context, token string, owner hydrate.Owner) (access.Decision, error) {
+		*asked = append(*asked, owner)
+		return decide(ctx, token, owner)
+	}
+}
+
+// TestMissesDoNotWaitForWriters asks for reports that do not exist while a version is being
+// published, and while its lock is held.
+func TestMissesDoNotWaitForWriters(t *testing.T) {
+	g := NewWithT(t)
+	reached, goOn := make(chan struct{}), make(chan struct{})
+	store := openWith(t, t.TempDir(), chartrepo.Options{Now: func() time.Time {
+		close(reached)
+		<-goOn
+		return noon
+	}})
+	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{Access: decide})
+	published := make(chan error, 1)
+	go func() {
+		_, err := store.Publish(t.Context(), chart(t, main, "web", "1.0.0"))
+		published <- err
+	}()
+	<-reached
+	answered := make(chan int, 1)
+	go func() {
+		for i := range 100 {
+			path := fmt.Sprintf("/reports/%064x/values.yaml", i)
+			answered <- get(t, handler, path, "Authorization", "Bearer "+allToken).Code
+		}
+		close(answered)
+	}()
+	for range 100 {
+		g.Eventually(answered).Should(Receive(Equal(http.StatusNotFound)))
+	}
+	close(goOn)
+	g.Eventually(published).Should(Receive(BeNil()))
+}
+
+// TestNothingIsServedBeforeItIsKnownWhatIsShared checks that nobody is refused, and that the
+// joined index is not empty, while the objects are still read.
+func TestNothingIsServedBeforeItIsKnownWhatIsShared(t *testing.T) {
+	g := NewWithT(t)
+	store := open(t, t.TempDir(), nil)
+	publish(t, store, chart(t, main, "web", "1.0.0"))
+	var ready atomic.Bool
+	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{Ready: ready.Load})
+	for _, path := range []string{"/", "/index.yaml", "/market/main/index.yaml", "/charts/web-1.0.0.tgz", "/status"} {
+		answer := get(t, handler, path)
+		g.Expect(answer.Code).To(Equal(http.StatusServiceUnavailable), path)
+		g.Expect(answer.Header().Get("Retry-After")).NotTo(BeEmpty(), path)
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/version"} {
+		g.Expect(get(t, handler, path).Code).To(Equal(http.StatusOK), path)
+	}
+	ready.Store(true)
+	g.Expect(get(t, handler, "/market/main/index.yaml").Code).To(Equal(http.StatusOK))
+	g.Expect(get(t, handler, "/index.yaml").Body.String()).To(ContainSubstring("web-1.0.0.tgz"))
+}

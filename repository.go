@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	"golang.org/x/time/rate"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/access"
+	"github.com/appmarket/operator/internal/chartrepo"
+)
+
+const (
+	// repositoryAudience is an audience of tokens that are for the repository only.
+	repositoryAudience = "appmarket.io"
+	// repositoryAnswerAge is how long a decision about who may read a source is used again.
+	repositoryAnswerAge = 10 * time.Second
+)
+
+// newReviewer returns what decides who may read the repository. The API server is asked by
+// cfg, which must not be behind the fence: a replica that does not lead serves too.
+func newReviewer(cfg *rest.Config) (*access.Reviewer, error) {
+	reviewer, err := access.New(cfg, access.Options{Audience: repositoryAudience, Age: repositoryAnswerAge})
+	if err != nil {
+		return nil, fmt.Errorf("set up the review of tokens: %w", err)
+	}
+	return reviewer, nil
+}
+
+// sourceAccess returns who may read a source that is not shared with all: accounts that may
+// get the MarketSource.
+func sourceAccess(reviewer *access.Reviewer, log logr.Logger) chartrepo.Access {
+	logged := rate.Sometimes{Interval: time.Minute}
+	return func(ctx context.Context, token string, owner hydrate.Owner) (access.Decision, error) {
+		decision, err := reviewer.Review(ctx, token, access.Right{
+			Verb: "get", Group: v1alpha1.GroupVersion.Group, Resource: "marketsources", Namespace: owner.Namespace, Name: owner.Source,
+		})
+		if err != nil && ctx.Err() == nil {
+			logged.Do(func() { log.Error(err, "Could not ask who reads the repository") })
+		}
+		return decision, err
+	}
+}
+
+// serveRepository adds the server of the repository.
+func (p *parts) serveRepository(ctx context.Context, mgr ctrl.Manager, o *options, checks ...chartrepo.Check) error {
+	informer, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.MarketSource{}, cache.BlockUntilSynced(false))
+	if err != nil {
+		return fmt.Errorf("watch sources: %w", err)
+	}
+	shared, err := newSharedSources(informer, isSharedWithAll)
+	if err != nil {
+		return err
+	}
+	handler := chartrepo.Handler(p.store, chartrepo.HandlerOptions{
+		Ready: shared.isKnown, Shared: shared.contains, Access: sourceAccess(p.reviewer, mgr.GetLogger()),
+		Version: version(), Checks: checks,
+	})
+	return mgr.Add(&chartrepo.Service{Log: mgr.GetLogger(), Server: chartrepo.NewServer(o.repositoryAddress, handler)})
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	toolscache "k8s.io/client-go/tools/cache"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+)
+
+// isSharedWithAll reports whether every namespace may use a source. The joined index lists
+// it, and everybody may read it.
+func isSharedWithAll(from *v1alpha1.MarketSource) bool {
+	return from.Spec.Sharing != nil && from.Spec.Sharing.From == v1alpha1.SharingAll
+}
+
+// sharedSources knows by a watch which sources are shared with all. The repository asks at
+// every request, so that reading takes no lock and never waits.
+type sharedSources struct {
+	isShared func(*v1alpha1.MarketSource) bool
+	synced   func() bool
+	known    atomic.Bool
+
+	// owners is replaced, never changed, under mu.
+	owners atomic.Pointer[map[hydrate.Owner]bool]
+	mu     sync.Mutex
+}
+
+// eventSource is what sharedSources needs of an informer.
+type eventSource interface {
+	AddEventHandler(toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration, error)
+}
+
+func newSharedSources(events eventSource, isShared func(*v1alpha1.MarketSource) bool) (*sharedSources, error) {
+	s := &sharedSources{isShared: isShared}
+	s.owners.Store(&map[hydrate.Owner]bool{})
+	registration, err := events.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { s.update(o, false) },
+		UpdateFunc: func(_, o any) { s.update(o, false) },
+		DeleteFunc: func(o any) { s.update(o, true) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("watch sources: %w", err)
+	}
+	s.synced = registration.HasSynced
+	return s, nil
+}
+
+// contains reports whether a source is shared with all.
+func (s *sharedSources) contains(owner hydrate.Owner) bool { return (*s.owners.Load())[owner] }
+
+// isKnown reports whether all sources of the cluster have been seen.
+func (s *sharedSources) isKnown() bool {
+	if s.known.Load() {
+		return true
+	}
+	if !s.synced() {
+		return false
+	}
+	s.known.Store(true)
+	return true
+}
+
+func (s *sharedSources) update(o any, deleted bool) {
+	if last, ok := o.(toolscache.DeletedFinalStateUnknown); ok {
+		o = last.Obj
+	}
+	from, ok := o.(*v1alpha1.MarketSource)
+	if !ok {
+		return
+	}
+	owner := hydrate.Owner{Namespace: from.Namespace, Source: from.Name}
+	shared := !deleted && s.isShared(from)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.contains(owner) == shared {
+		return
+	}
+	next := maps.Clone(*s.owners.Load())
+	if shared {
+		next[owner] = true
+	} else {
+		delete(next, owner)
+	}
+	s.owners.Store(&next)
+}

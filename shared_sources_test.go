@@ -1,0 +1,84 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/test/env"
+)
+
+func sourceShared(namespace, name string, sharing *v1alpha1.Sharing) *v1alpha1.MarketSource {
+	return &v1alpha1.MarketSource{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: v1alpha1.MarketSourceSpec{
+			Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: "https://charts.example"}, Sharing: sharing,
+		},
+	}
+}
+
+func TestSharedSourcesFollowTheCluster(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	namespace := server.Namespace(t, nil)
+	all, same := &v1alpha1.Sharing{From: v1alpha1.SharingAll}, &v1alpha1.Sharing{From: v1alpha1.SharingSame}
+	labeled := &v1alpha1.Sharing{From: v1alpha1.SharingSelector, Selector: &metav1.LabelSelector{}}
+	server.Create(t,
+		sourceShared(namespace, "all", all), sourceShared(namespace, "unset", nil),
+		sourceShared(namespace, "same", same), sourceShared(namespace, "labeled", labeled))
+
+	objects, err := cache.New(server.Config, cache.Options{Scheme: server.Scheme, Mapper: server.Mapper})
+	g.Expect(err).NotTo(HaveOccurred())
+	informer, err := objects.GetInformer(t.Context(), &v1alpha1.MarketSource{}, cache.BlockUntilSynced(false))
+	g.Expect(err).NotTo(HaveOccurred())
+	shared, err := newSharedSources(informer, isSharedWithAll)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(shared.isKnown()).To(BeFalse(), "before the cache is filled")
+	g.Expect(shared.contains(hydrate.Owner{Namespace: namespace, Source: "all"})).To(BeFalse())
+	go func() { _ = objects.Start(t.Context()) }()
+	g.Eventually(shared.isKnown).WithTimeout(20 * time.Second).Should(BeTrue())
+
+	names := func() []string {
+		found := []string{}
+		for _, name := range []string{"all", "unset", "same", "labeled"} {
+			if shared.contains(hydrate.Owner{Namespace: namespace, Source: name}) {
+				found = append(found, name)
+			}
+		}
+		return found
+	}
+	g.Expect(names()).To(ConsistOf("all"))
+	g.Expect(shared.contains(hydrate.Owner{Namespace: "another", Source: "all"})).To(BeFalse())
+
+	source := sourceShared(namespace, "same", nil)
+	g.Expect(server.Client.Get(t.Context(), client.ObjectKeyFromObject(source), source)).To(Succeed())
+	source.Spec.Sharing = all
+	g.Expect(server.Client.Update(t.Context(), source)).To(Succeed())
+	g.Eventually(names).Should(ConsistOf("all", "same"))
+	source.Spec.Sharing = labeled
+	g.Expect(server.Client.Update(t.Context(), source)).To(Succeed())
+	g.Eventually(names).Should(ConsistOf("all"))
+	g.Expect(server.Client.Delete(t.Context(), sourceShared(namespace, "all", nil))).To(Succeed())
+	g.Eventually(names).Should(BeEmpty())
+}
+
+func TestSharedSourcesAreReadWithoutAllocation(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	objects, err := cache.New(server.Config, cache.Options{Scheme: server.Scheme, Mapper: server.Mapper})
+	g.Expect(err).NotTo(HaveOccurred())
+	informer, err := objects.GetInformer(t.Context(), &v1alpha1.MarketSource{}, cache.BlockUntilSynced(false))
+	g.Expect(err).NotTo(HaveOccurred())
+	shared, err := newSharedSources(informer, isSharedWithAll)
+	g.Expect(err).NotTo(HaveOccurred())
+	shared.update(sourceShared("market", "all", &v1alpha1.Sharing{From: v1alpha1.SharingAll}), false)
+	owner := hydrate.Owner{Namespace: "market", Source: "all"}
+	g.Expect(shared.contains(owner)).To(BeTrue())
+	g.Expect(testing.AllocsPerRun(100, func() { shared.contains(owner) })).To(BeZero())
+}
