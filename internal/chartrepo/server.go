@@ -2,6 +2,7 @@ package chartrepo
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -17,7 +18,7 @@ const (
 	headerTime     = 5 * time.Second
 	readTime       = 10 * time.Second
 	writeTime      = 3 * time.Minute
-	idleTime       = 90 * time.Second
+	idleTime       = 60 * time.Second
 	maxHeaderBytes = 16 << 10
 	// shutdownTime is what requests in flight have when the server stops.
 	shutdownTime = 10 * time.Second
@@ -35,6 +36,7 @@ func NewServer(addr string, handler http.Handler) *http.Server {
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnContext:       withWire,
+		ConnState:         noteState,
 	}
 }
 
@@ -47,6 +49,12 @@ type Service struct {
 	Log logr.Logger
 	// Listener is used instead of Server.Addr if it is set.
 	Listener net.Listener
+	// Connections is the number of connections that are kept at once; zero means
+	// DefaultConnections.
+	Connections int
+	// Certificate returns the certificate for a connection. If it is not set, the server
+	// speaks plain HTTP.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
 // NeedLeaderElection says no.
@@ -62,9 +70,16 @@ func (s *Service) Start(ctx context.Context) error {
 			return fmt.Errorf("serve charts: %w", err)
 		}
 	}
-	s.Log.Info("Serving the repository", "address", listener.Addr().String())
+	s.Log.Info("Serving the repository", "address", listener.Addr().String(), "tls", s.Certificate != nil)
+	listener = newPlaces(listener, s.Connections)
+	if s.Certificate != nil {
+		// With HTTP/2 one connection would have many requests, which places does not count.
+		listener = tls.NewListener(listener, &tls.Config{
+			GetCertificate: s.Certificate, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		})
+	}
 	failed := make(chan error, 1)
-	go func() { failed <- s.Server.Serve(wired{listener}) }()
+	go func() { failed <- s.Server.Serve(listener) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve charts: %w", err)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 )
 
 // gathered is the length from which a body does not fit, with its headers, into
@@ -20,6 +21,12 @@ type wire struct {
 	// body. Only the goroutine of the request touches them.
 	holding bool
 	held    []byte
+
+	// places has a place for the connection until it is closed.
+	places *places
+	// idleSince is the time, in nanoseconds, from which the connection has no request; 0
+	// while it has one.
+	idleSince atomic.Int64
 }
 
 type wireKey struct{}
@@ -32,15 +39,10 @@ func withWire(ctx context.Context, conn net.Conn) context.Context {
 	return ctx
 }
 
-// wired accepts connections that gather.
-type wired struct{ net.Listener }
-
-func (l wired) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		return &wire{TCPConn: tcp}, nil
-	}
-	return conn, err
+// Close closes the connection and gives its place to another.
+func (c *wire) Close() error {
+	c.places.leave(c)
+	return c.TCPConn.Close()
 }
 
 // Write sends, or holds back while an answer is gathered.

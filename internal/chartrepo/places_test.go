@@ -1,0 +1,175 @@
+package chartrepo_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/internal/chartrepo"
+)
+
+// serveAt runs a server that keeps some connections at once, and returns its address.
+func serveAt(t *testing.T, connections int, handler http.Handler) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	service := &chartrepo.Service{Server: chartrepo.NewServer("", handler), Listener: listener, Connections: connections}
+	go func() { ended <- service.Start(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		NewWithT(t).Expect(<-ended).To(Succeed())
+	})
+	return listener.Addr().String()
+}
+
+// dialed opens a connection that the test closes.
+func dialed(t *testing.T, address string) net.Conn {
+	t.Helper()
+	connection, err := net.Dial("tcp", address)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	t.Cleanup(func() { _ = connection.Close() })
+	return connection
+}
+
+// request sends a request on a connection that stays open, and returns the status.
+func request(connection net.Conn) (int, error) {
+	if err := connection.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		return 0, err
+	}
+	if _, err := fmt.Fprint(connection, "GET / HTTP/1.1\r\nHost: repository\r\n\r\n"); err != nil {
+		return 0, err
+	}
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return 0, err
+	}
+	return response.StatusCode, response.Body.Close()
+}
+
+// TestIdleConnectionsKeepNobodyOut has thousands of clients that send nothing, a part of a
+// request, or nothing more, and one that reads all the time.
+func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
+	const connections, clients = 300, 3000
+	for why, first := range map[string]func(net.Conn) error{
+		"nothing sent": func(net.Conn) error { return nil },
+		"half a request": func(c net.Conn) error {
+			_, err := fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: rep")
+			return err
+		},
+		"a whole request": func(c net.Conn) error {
+			_, err := request(c)
+			return err
+		},
+	} {
+		t.Run(why, func(t *testing.T) {
+			g := NewWithT(t)
+			var now, most atomic.Int64
+			server := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+			before := runtime.NumGoroutine()
+			address := serveAt(t, connections, server)
+			done := make(chan struct{})
+			var reader sync.WaitGroup
+			var answers atomic.Int64
+			reader.Go(func() {
+				for {
+					select {
+					case <-done:
+						return
+					default:
+					}
+					connection, err := net.Dial("tcp", address)
+					g.Expect(err).NotTo(HaveOccurred())
+					status, err := request(connection)
+					g.Expect(err).NotTo(HaveOccurred(), "a new client is served")
+					g.Expect(status).To(Equal(http.StatusOK))
+					g.Expect(connection.Close()).To(Succeed())
+					answers.Add(1)
+				}
+			})
+			open := make([]net.Conn, clients)
+			for i := range open {
+				open[i] = dialed(t, address)
+				_ = first(open[i]) // It may have been closed to make room.
+				if now.Store(int64(runtime.NumGoroutine())); now.Load() > most.Load() {
+					most.Store(now.Load())
+				}
+			}
+			close(done)
+			reader.Wait()
+			g.Expect(answers.Load()).To(BeNumerically(">", 2))
+			g.Expect(most.Load()-int64(before)).To(BeNumerically("<", 3*connections), "goroutines of connections")
+		})
+	}
+}
+
+// TestBusyConnectionsAreNotClosed fills all places with requests under way: the next client
+// waits until one has ended.
+func TestBusyConnectionsAreNotClosed(t *testing.T) {
+	g := NewWithT(t)
+	const connections = 20
+	goOn := make(chan struct{})
+	var busy atomic.Int64
+	address := serveAt(t, connections, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		busy.Add(1)
+		<-goOn
+		w.WriteHeader(http.StatusOK)
+	}))
+	statuses := make(chan int, connections+5)
+	for range connections + 5 {
+		connection := dialed(t, address)
+		go func() {
+			status, err := request(connection)
+			if err != nil {
+				status = 0
+			}
+			statuses <- status
+		}()
+	}
+	g.Eventually(busy.Load).Should(Equal(int64(connections)))
+	g.Consistently(busy.Load, "200ms").Should(Equal(int64(connections)), "no more at once")
+	close(goOn)
+	for range connections + 5 {
+		g.Eventually(statuses, "20s").Should(Receive(Equal(http.StatusOK)), "all are served in the end")
+	}
+}
+
+// TestServiceStopsWhileItWaitsForAPlace checks that a full server still ends.
+func TestServiceStopsWhileItWaitsForAPlace(t *testing.T) {
+	g := NewWithT(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	g.Expect(err).NotTo(HaveOccurred())
+	reached, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	service := &chartrepo.Service{
+		Listener: listener, Connections: 1,
+		Server: chartrepo.NewServer("", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			once.Do(func() { close(reached) })
+			<-goOn
+		})),
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- service.Start(ctx) }()
+	first, second := dialed(t, listener.Addr().String()), dialed(t, listener.Addr().String())
+	go func() { _, _ = request(first) }()
+	<-reached
+	go func() { _, _ = request(second) }()
+	time.AfterFunc(50*time.Millisecond, stop)
+	time.AfterFunc(100*time.Millisecond, func() { close(goOn) })
+	g.Eventually(ended, "5s").Should(Receive(BeNil()))
+}
