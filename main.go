@@ -19,6 +19,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
+	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/worker"
 )
 
@@ -73,6 +74,8 @@ type options struct {
 	storeDir          string
 	repositoryAddress string
 	repositoryURL     string
+	repositoryCertDir string
+	connections       int
 	allowed           list
 	mirrors           pairs
 	plainHTTP         list
@@ -102,7 +105,9 @@ func parse(args []string) (*options, error) {
 	f.StringVar(&o.leaseNamespace, "leader-election-namespace", "", "Namespace of the leader's lease; that of the pod if empty.")
 	f.StringVar(&o.storeDir, "store-dir", "/var/lib/appmarket", "Folder that holds the published charts; it must exist.")
 	f.StringVar(&o.repositoryAddress, "repository-bind-address", ":8879", "Address that the Helm repository is served on.")
-	f.StringVar(&o.repositoryURL, "repository-url", "", "URL under which others reach the repository; http://localhost with the port of the bind address if empty.")
+	f.StringVar(&o.repositoryURL, "repository-url", "", "URL under which others reach the repository; http://localhost, or https://localhost with a certificate, with the port of the bind address if empty.")
+	f.StringVar(&o.repositoryCertDir, "repository-cert-dir", "", "Folder with tls.crt and tls.key, by which the repository is served over HTTPS; plain HTTP if empty.")
+	f.IntVar(&o.connections, "repository-connections", chartrepo.DefaultConnections, "How many connections the repository keeps at once; idle ones are closed for new ones.")
 	f.Var(&o.allowed, "allowed-directories", "Folders, separated by commas, in which sources of type Directory may lie; none if empty.")
 	f.Var(&o.mirrors, "registry-mirror", "Where to ask instead of an image registry, as docker.io=http://mirror:5000; may be repeated.")
 	f.Var(&o.plainHTTP, "plain-http-registries", "Image registries, separated by commas, that are asked by plain HTTP.")
@@ -121,6 +126,9 @@ func parse(args []string) (*options, error) {
 	}
 	if f.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q; see --help", f.Arg(0))
+	}
+	if o.connections < 1 {
+		return nil, fmt.Errorf("--repository-connections is %d, and must be at least 1", o.connections)
 	}
 	var err error
 	o.renderWorkers, o.ownMemory, err = memoryShares(o.memoryLimit, o.renderMemory, runtime.GOMAXPROCS(0))

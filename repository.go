@@ -2,7 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -10,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -63,5 +69,45 @@ func (p *parts) serveRepository(ctx context.Context, mgr ctrl.Manager, o *option
 		Ready: shared.isKnown, Shared: shared.contains, Access: sourceAccess(p.reviewer, mgr.GetLogger()),
 		Version: version(), Checks: checks,
 	})
-	return mgr.Add(&chartrepo.Service{Log: mgr.GetLogger(), Server: chartrepo.NewServer(o.repositoryAddress, handler)})
+	service, certificate, err := repositoryService(o, handler, mgr.GetLogger())
+	if err != nil {
+		return err
+	}
+	if certificate == nil {
+		return mgr.Add(service)
+	}
+	return errors.Join(mgr.Add(certificate), mgr.Add(service))
+}
+
+// repositoryService returns the server of the repository and, if it is served over HTTPS,
+// what reads its certificate again when it changes.
+func repositoryService(o *options, handler http.Handler, log logr.Logger) (*chartrepo.Service, *certwatcher.CertWatcher, error) {
+	service := &chartrepo.Service{
+		Log: log, Server: chartrepo.NewServer(o.repositoryAddress, handler), Connections: o.connections,
+	}
+	if o.repositoryCertDir == "" {
+		return service, nil, nil
+	}
+	certificate, err := certwatcher.New(filepath.Join(o.repositoryCertDir, "tls.crt"), filepath.Join(o.repositoryCertDir, "tls.key"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the certificate of --repository-cert-dir: %w", err)
+	}
+	service.Certificate = certificate.GetCertificate
+	return service, certificate, nil
+}
+
+// repositoryURL is where others reach the repository.
+func repositoryURL(o *options) string {
+	if o.repositoryURL != "" {
+		return strings.TrimSuffix(o.repositoryURL, "/")
+	}
+	host, port, err := net.SplitHostPort(o.repositoryAddress)
+	if err != nil || host == "" {
+		host = "localhost"
+	}
+	scheme := "http://"
+	if o.repositoryCertDir != "" {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, port)
 }

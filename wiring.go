@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -240,18 +238,6 @@ func (p *parts) reportDamage(d chartrepo.Damaged) {
 	app := &v1alpha1.AppInfo{}
 	app.Namespace, app.Name = d.Owner.Namespace, d.Owner.Source+"."+d.App
 	go func() { p.damaged <- event.GenericEvent{Object: app} }()
-}
-
-// repositoryURL is where others reach the repository.
-func repositoryURL(o *options) string {
-	if o.repositoryURL != "" {
-		return strings.TrimSuffix(o.repositoryURL, "/")
-	}
-	host, port, err := net.SplitHostPort(o.repositoryAddress)
-	if err != nil || host == "" {
-		host = "localhost"
-	}
-	return "http://" + net.JoinHostPort(host, port)
 }
 
 // register hands the controllers and servers to the manager.
