@@ -183,6 +183,6 @@ func agreeOnArguments(t *testing.T, inChart, inManifests []string) {
 			more = append(more, strings.TrimPrefix(each, "--"))
 		}
 	}
-	g.Expect(more).To(ConsistOf("concurrent-hydrations=8", "concurrent-installs=16",
+	g.Expect(more).To(ConsistOf("repository-connections=1000", "concurrent-hydrations=8", "concurrent-installs=16",
 		"render-timeout=10s", "render-memory=536870912", "scrub-interval=6h"))
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -18,6 +19,34 @@ func TestService(t *testing.T) {
 	g.Expect(service.Spec.Ports[0].Port).To(BeEquivalentTo(8080))
 	g.Expect(service.Annotations).To(And(HaveKeyWithValue("a", "b"), HaveKey("catalog.headlamp.dev/name")))
 	g.Expect(only[corev1.Service](t, render(t), "Service", "appmarket").Spec.Ports[0].NodePort).To(BeZero())
+}
+
+// TestRepositoryOverHTTPS follows the certificate through everything that names the scheme.
+func TestRepositoryOverHTTPS(t *testing.T) {
+	g := NewWithT(t)
+	all := render(t, "repository.tls.secretName=charts-tls", "ingress={enabled: true, hosts: [charts.example.com]}")
+	g.Expect(arguments(t, all)).To(ContainElements("--repository-cert-dir=/etc/appmarket/repository-tls",
+		"--repository-url=https://appmarket.appmarket-system.svc"))
+	pod := only[appsv1.Deployment](t, all, "Deployment", "appmarket").Spec.Template.Spec
+	g.Expect(pod.Volumes).To(ContainElement(HaveField("Secret", HaveValue(HaveField("SecretName", "charts-tls")))))
+	g.Expect(pod.Containers[0].VolumeMounts).To(ContainElement(And(
+		HaveField("MountPath", "/etc/appmarket/repository-tls"), HaveField("ReadOnly", true))))
+	port := only[corev1.Service](t, all, "Service", "appmarket").Spec.Ports[0]
+	g.Expect(port.Name).To(Equal("https"))
+	g.Expect(port.Port).To(BeEquivalentTo(443))
+	g.Expect(only[networkingv1.Ingress](t, all, "Ingress", "appmarket").Spec.Rules[0].HTTP.Paths[0].Backend.Service.Port.Name).To(Equal("https"))
+	test := only[corev1.Pod](t, all, "Pod", "appmarket-test").Spec
+	g.Expect(test.Containers[0].Args).To(ContainElement("https://appmarket.appmarket-system.svc/readyz"))
+	g.Expect(test.Containers[0].Env).To(ContainElement(corev1.EnvVar{Name: "SSL_CERT_DIR", Value: "/etc/appmarket/repository-tls"}))
+	for _, item := range test.Volumes[0].Secret.Items {
+		g.Expect(item.Key).NotTo(Equal("tls.key"))
+	}
+
+	all = render(t, "repository.tls.secretName=charts-tls", "repository.service.port=80")
+	g.Expect(arguments(t, all)).To(ContainElement("--repository-url=https://appmarket.appmarket-system.svc:80"))
+	all = render(t, "repository.connections=50")
+	g.Expect(arguments(t, all)).To(And(ContainElement("--repository-connections=50"), Not(ContainElement(ContainSubstring("cert-dir")))))
+	g.Expect(only[corev1.Service](t, all, "Service", "appmarket").Spec.Ports[0].Port).To(BeEquivalentTo(80))
 }
 
 func TestIngress(t *testing.T) {

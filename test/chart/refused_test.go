@@ -24,6 +24,7 @@ func TestRefusedValues(t *testing.T) {
 		"a memory limit in bytes":            {[]string{"resources.limits.memory=700000000"}, `needs 768Mi`},
 		"renderMemory beyond the limit":      {[]string{"renderMemory=2147483648"}, `resources.limits.memory is 1536Mi, and rendering a chart needs 2304Mi`},
 		"a CPU limit that is no quantity":    {[]string{"resources.limits.cpu=two"}, `cpu.*pattern`},
+		"no connection":                      {[]string{"repository.connections=0"}, `repository.*connections`},
 		"an Ingress without a host":          {[]string{"ingress.enabled=true"}, `ingress.hosts: name at least one host`},
 		"an HTTPRoute without a gateway":     {[]string{"httpRoute.enabled=true"}, `httpRoute.parentRefs: name at least one gateway`},
 		"a node port of a ClusterIP":         {[]string{"repository.service.nodePort=30080"}, `nodePort needs repository.service.type NodePort or LoadBalancer`},

@@ -35,8 +35,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* URL of the Service of the repository in the cluster. */}}
 {{- define "appmarket.serviceURL" -}}
-{{- $port := int .Values.repository.service.port -}}
-http://{{ include "appmarket.name" . }}.{{ .Release.Namespace }}.svc{{ if ne $port 80 }}:{{ $port }}{{ end }}
+{{- $port := int (include "appmarket.servicePort" .) -}}
+{{- $scheme := include "appmarket.scheme" . -}}
+{{ $scheme }}://{{ include "appmarket.name" . }}.{{ .Release.Namespace }}.svc{{ if ne $port (eq $scheme "https" | ternary 443 80) }}:{{ $port }}{{ end }}
+{{- end }}
+
+{{/* How the repository is served, which is also the name of the port of its Service. */}}
+{{- define "appmarket.scheme" -}}
+{{ if .Values.repository.tls.secretName }}https{{ else }}http{{ end }}
+{{- end }}
+
+{{- define "appmarket.servicePort" -}}
+{{ int (.Values.repository.service.port | default (eq (include "appmarket.scheme" .) "https" | ternary 443 80)) }}
 {{- end }}
 
 {{- define "appmarket.repositoryURL" -}}
