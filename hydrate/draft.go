@@ -7,7 +7,7 @@ import (
 
 // Revision is part of the inputs: raise it when the steps begin to make something
 // else of the same inputs, and everything is hydrated again.
-const Revision int32 = 4
+const Revision int32 = 5
 
 // Request says what to hydrate: one version of an app, and what it is rendered
 // and customised with.

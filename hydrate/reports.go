@@ -18,7 +18,7 @@ const masked = "(masked)"
 //
 //	app.json                   the manifest as AppMarket understood it
 //	images.json                the images with what their registries say
-//	objects.yaml               what the chart rendered to, secrets masked
+//	objects.yaml               what the chart rendered to; what Secrets hold and the values of the platform are masked
 //	README.md, values.yaml, …  files of the chart that people read
 func Reports(d *Draft) (map[string][]byte, error) {
 	reports := map[string][]byte{}
@@ -49,9 +49,10 @@ func indented(content any) ([]byte, error) { return json.MarshalIndent(content, 
 
 func objectsReport(d *Draft) ([]byte, error) {
 	var out bytes.Buffer
+	platform := newMasker(d.Request.Platform)
 	for _, unit := range d.Units {
 		for _, doc := range unit.Documents {
-			text, err := maskSecret(doc.Text)
+			text, err := platform.document(doc.Text)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", doc.Path, err)
 			}

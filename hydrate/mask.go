@@ -1,0 +1,189 @@
+package hydrate
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+// minMasked is the length, in bytes, from which a platform value is masked wherever it
+// stands. A shorter one, such as "80" or "on", is part of too many words, and is masked only
+// where it is the whole of a value.
+const minMasked = 4
+
+// structure are the fields by which a reader knows what an object is. Their names are not
+// masked, and neither are an API version and a kind.
+var structure = map[string]bool{
+	"apiVersion": true, "kind": true, "metadata": true, "name": true, "namespace": true, "spec": true, "items": true,
+}
+
+// masker replaces the values of a platform in texts that are published.
+type masker struct {
+	// whole are the values, parts the long ones and the forms that charts write them in.
+	whole map[string]bool
+	parts *strings.Replacer
+}
+
+// newMasker returns a masker of all texts and numbers in the values of a platform. A
+// boolean says nothing that could be masked.
+func newMasker(platform map[string]any) masker {
+	m := masker{whole: map[string]bool{}}
+	var parts []string
+	eachScalar(platform, func(value string) {
+		for _, form := range []string{value, strings.TrimSpace(value)} {
+			m.whole[form] = form != ""
+			parts = append(parts, formsOf(form)...)
+		}
+	})
+	// A replacer takes the first of those that match at one place.
+	slices.SortFunc(parts, func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
+	var replaced []string
+	for _, part := range slices.Compact(parts) {
+		if len(part) >= minMasked {
+			replaced = append(replaced, part, masked)
+		}
+	}
+	m.parts = strings.NewReplacer(replaced...)
+	return m
+}
+
+// eachScalar calls take with each text and number in values.
+func eachScalar(values any, take func(string)) {
+	switch values := values.(type) {
+	case map[string]any:
+		for _, inner := range values {
+			eachScalar(inner, take)
+		}
+	case []any:
+		for _, inner := range values {
+			eachScalar(inner, take)
+		}
+	case nil, bool:
+	default:
+		take(renderedText(values))
+	}
+}
+
+// renderedText returns a scalar as a template writes it.
+func renderedText(value any) string {
+	if number, ok := value.(float64); ok && number == float64(int64(number)) {
+		return fmt.Sprint(int64(number))
+	}
+	return fmt.Sprint(value)
+}
+
+// formsOf returns the forms in which charts write a value that is part of a text. A text of
+// several lines is indented where it is used, so that each line counts.
+func formsOf(value string) []string {
+	if len(value) < minMasked {
+		return nil
+	}
+	forms := []string{value, strings.ToLower(value), url.QueryEscape(value), url.PathEscape(value), inJSON(value)}
+	for line := range strings.Lines(value) {
+		forms = append(forms, strings.TrimSpace(line))
+	}
+	return forms
+}
+
+// inJSON returns a text as a part of a text in JSON.
+func inJSON(value string) string {
+	quoted, err := json.Marshal(value)
+	if err != nil {
+		return value
+	}
+	return strings.Trim(string(quoted), `"`)
+}
+
+// document returns a rendered document without the values of the platform and without what
+// Secrets hold. A document that has neither is returned as it is.
+func (m masker) document(text string) (string, error) {
+	masked, err := maskSecret(text)
+	if err != nil || len(m.whole) == 0 {
+		return masked, err
+	}
+	var object any
+	if err := yaml.Unmarshal([]byte(masked), &object); err != nil {
+		return "", fmt.Errorf("read object: %w", err)
+	}
+	object, changed := m.value(object)
+	if !changed && m.part(masked) == masked {
+		return masked, nil
+	}
+	// With the text go its comments, which may have values too.
+	out, err := yaml.Marshal(object)
+	if err != nil {
+		return "", fmt.Errorf("write object: %w", err)
+	}
+	return string(out), nil
+}
+
+// value returns a value of a document with its scalars masked, and whether there were any.
+func (m masker) value(value any) (any, bool) {
+	changed := false
+	switch value := value.(type) {
+	case map[string]any:
+		all := make(map[string]any, len(value))
+		typed := value["apiVersion"] != nil && value["kind"] != nil
+		for key, inner := range value {
+			if typed && (key == "apiVersion" || key == "kind") {
+				all[key] = inner
+				continue
+			}
+			name, renamed := key, false
+			if !structure[key] {
+				name, renamed = m.scalar(key)
+			}
+			next, replaced := m.value(inner)
+			all[name], changed = next, changed || renamed || replaced
+		}
+		return all, changed
+	case []any:
+		for i := range value {
+			next, replaced := m.value(value[i])
+			value[i], changed = next, changed || replaced
+		}
+		return value, changed
+	case nil, bool:
+		return value, false
+	}
+	if name, replaced := m.scalar(renderedText(value)); replaced {
+		return name, true
+	}
+	return value, false
+}
+
+// scalar masks a text: as a whole where it is a value or holds one encoded, else the parts
+// that are.
+func (m masker) scalar(value string) (string, bool) {
+	if m.whole[value] || m.whole[strings.TrimSpace(value)] {
+		return masked, true
+	}
+	if decoded, ok := decodeBase64(value); ok && (m.whole[decoded] || m.part(decoded) != decoded) {
+		return masked, true
+	}
+	next := m.part(value)
+	return next, next != value
+}
+
+// part masks the values within a text.
+func (m masker) part(value string) string { return m.parts.Replace(value) }
+
+// decodeBase64 returns what a text encodes, if it may be base64.
+func decodeBase64(value string) (string, bool) {
+	value = strings.TrimRight(strings.TrimSpace(value), "=")
+	if len(value) < 2 {
+		return "", false
+	}
+	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		if decoded, err := encoding.DecodeString(value); err == nil {
+			return string(decoded), true
+		}
+	}
+	return "", false
+}
