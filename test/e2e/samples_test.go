@@ -64,6 +64,29 @@ func sampleSteps() {
 		expectPage(ctx, demo, "board-sales", "<p>board 1.0</p>")
 	})
 
+	It("serves a source that is not shared to those who may get it", func(ctx SpecContext) {
+		address := cluster.Kubectl(ctx, "get", "service", "appmarket", "--namespace", system, "--output", "jsonpath={.spec.clusterIP}")
+		url := func(namespace string) string { return "http://" + address + "/" + namespace + "/closed/index.yaml" }
+		t := fixture.TenantIn(ctx, cluster, demo)
+		t.Source = &v1alpha1.MarketSource{
+			ObjectMeta: metav1.ObjectMeta{Namespace: demo, Name: "closed"},
+			Spec:       v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: samplesURL}},
+		}
+		fixture.AsOlares(&t.Source.Spec)
+		Expect(t.Client.Create(ctx, t.Source)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(t.Client.Delete(ctx, t.Source)).To(Succeed()) })
+		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
+		token := []string{"Authorization", "Bearer " + t.Token(ctx)}
+		status, _ := fixture.Ask(ctx, url(demo))
+		Expect(status).To(Equal(http.StatusUnauthorized))
+		status, _ = fixture.Ask(ctx, url("market"), token...)
+		Expect(status).To(Equal(http.StatusForbidden))
+		Eventually(func() string {
+			_, index := fixture.Ask(ctx, url(demo), token...)
+			return string(index)
+		}).WithContext(ctx).Should(ContainSubstring("hello-"))
+	})
+
 	It("runs clock, whose manifest is of the old format", func(ctx SpecContext) {
 		t := fixture.TenantIn(ctx, cluster, demo)
 		t.Source = &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: "market", Name: "samples"}}
