@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -173,6 +174,8 @@ type parts struct {
 	catalog  *catalog.Catalog
 	tenants  *tenant.Clients
 	cluster  *cluster.Cluster
+	// process identifies this process in the attempts that it notes.
+	process string
 }
 
 func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) {
@@ -187,6 +190,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		return nil, fmt.Errorf("set up image registries: %w", err)
 	}
 	p := &parts{
+		process: string(uuid.NewUUID()),
 		url:     repositoryURL(o),
 		damaged: make(chan event.GenericEvent),
 		changed: make(chan event.GenericEvent, changeBuffer),
@@ -265,7 +269,7 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 			Open: func(ctx context.Context, from *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
 				return p.opener.open(ctx, from)
 			},
-			Pipeline: p.pipeline, Repository: p.store, Profiles: p.catalog.Profiles,
+			Pipeline: p.pipeline, Repository: p.store, Profiles: p.catalog.Profiles, Process: p.process,
 		}).SetupWithManager(mgr, p.damaged, options(v1alpha1.AppInfoKind, o.hydrations)),
 		instances.SetupWithManager(mgr, p.changed, options(v1alpha1.AppInstanceKind, workersPerTurn*o.installs)),
 		(&appinstalltask.Reconciler{

@@ -122,6 +122,25 @@ type AppInfoStatus struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
 	Images []AppImage `json:"images,omitempty"`
+
+	// attempts are the hydrations that were begun and have no result. They are noted before the
+	// work begins and removed when it has a result, so what is left after a restart was cut off.
+	// +optional
+	// +listType=map
+	// +listMapKey=version
+	// +kubebuilder:validation:MaxItems=50
+	Attempts []VersionAttempt `json:"attempts,omitempty"`
+}
+
+// VersionAttempt is the hydration of a version that was begun and has no result.
+type VersionAttempt struct {
+	// version is the version of the offer.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Version string `json:"version,omitempty"`
+
+	Attempt `json:",inline"`
 }
 
 // PublishedVersion is a version in the repository.

@@ -58,6 +58,7 @@ const (
 //
 // * "AppsNotReady"
 // * "ChartMissing" (of an AppInfo)
+// * "Interrupted" (of an AppInfo)
 // * "ProgressingWithRetry" (a failure without a reason of its own)
 //
 // Reasons for Unknown: that of Reconciling, or
@@ -101,6 +102,7 @@ const (
 	// * "NotFound"
 	// * "Unauthorized"
 	// * "RateLimited"
+	// * "Interrupted"
 	// * "ProgressingWithRetry"
 	ConditionReached = "Reached"
 

@@ -187,6 +187,11 @@ type MarketSourceStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	RepositoryURL string `json:"repositoryURL,omitempty"`
+
+	// attempt is the listing that was begun and has no result. It is noted before the source is
+	// asked and removed when the answer was dealt with, so what is left after a restart was cut off.
+	// +optional
+	Attempt *Attempt `json:"attempt,omitempty"`
 }
 
 // AppCounts counts the apps of a source.

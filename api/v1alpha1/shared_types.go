@@ -335,3 +335,30 @@ type ObjectReference struct {
 
 // String is such as Deployment/web.
 func (r ObjectReference) String() string { return r.Kind + "/" + r.Name }
+
+// Attempt counts how often work was begun, for the same inputs, without a result.
+type Attempt struct {
+	// inputs is the digest of what the work is done with. Other inputs count from zero.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Inputs string `json:"inputs,omitempty"`
+
+	// begun is how often in a row the work was begun. After three times without a result it is
+	// not begun again until another request is made.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Begun int32 `json:"begun,omitempty"`
+
+	// request is the value of the annotation appmarket.io/reconcile-requested-at when the work
+	// was begun. Another request counts from zero.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Request string `json:"request,omitempty"`
+
+	// process identifies the process of the operator that began the work last. An attempt of
+	// another process was cut off.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Process string `json:"process,omitempty"`
+}

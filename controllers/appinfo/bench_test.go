@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -81,6 +82,7 @@ func (b *bench) restart() {
 	Expect(err).NotTo(HaveOccurred())
 	b.reconciler = &appinfo.Reconciler{
 		Client: b.client, Recorder: &events.FakeRecorder{Events: b.events}, Open: b.open, Repository: b.store, RepositoryURL: repositoryURL,
+		Process:  rand.String(10),
 		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
 		Pipeline: hydrate.Pipeline{Observer: appinfo.Metrics{}, Steps: []hydrate.Step{
 			hydrate.Analysis{Worker: hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}}, Observer: appinfo.Metrics{}},

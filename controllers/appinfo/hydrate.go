@@ -13,6 +13,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
 	"github.com/appmarket/operator/internal/text"
 )
@@ -34,12 +35,15 @@ var milestones = map[hydrate.Name]string{
 // does not keep the others back. The milestones speak of the newest version that
 // failed, or otherwise of the newest.
 func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
+	attempts := r.newAttempts(s)
 	if len(s.jobs) == 0 {
 		return nil
 	}
+	attempts.note()
 	if err := r.announce(ctx, s); err != nil {
 		return err
 	}
+	defer attempts.clear()
 	fetcher, err := r.Open(ctx, s.source)
 	if err != nil {
 		return r.failed(s, status.At(v1alpha1.ConditionFetched, err))
@@ -48,15 +52,23 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 	images := slices.Clone(s.app.Status.Images)
 	defer func() { s.report(images) }()
 	for i, j := range s.jobs {
+		if ctx.Err() != nil {
+			return attempts.leave(ctx)
+		}
 		j.request.Source = fetcher
-		draft, err := r.hydrateVersion(ctx, s, j)
+		draft, err := attempts.hydrate(ctx, j)
 		if i == 0 || err != nil && first == nil {
 			reach(s.keeper, draft, hydrate.FailedStep(err, ""))
 		}
 		if err != nil && first == nil {
-			step := hydrate.FailedStep(err, hydrate.StepSourceChart)
-			first = status.At(milestones[step], cause(err, j))
+			first = cause(err, j)
+			if outcome.Reason(err, "") != v1alpha1.ReasonInterrupted { // It is not known in which step.
+				first = status.At(milestones[hydrate.FailedStep(err, hydrate.StepSourceChart)], first)
+			}
 		}
+	}
+	if ctx.Err() != nil {
+		return attempts.leave(ctx)
 	}
 	if first != nil {
 		return r.failed(s, first)
@@ -64,14 +76,14 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// announce shows that work goes on, and why, where there is something to see it
-// by: an app that was never served is in progress for everybody anyway, and what is
-// tried again is shown as failed until it is done, so that a retry writes nothing.
+// announce writes the attempts, and shows that work goes on, and why, where there is
+// something to see it by: an app that was never served is in progress for everybody
+// anyway, and what is tried again is shown as failed until it is done, so that a retry
+// writes nothing.
 func (r *Reconciler) announce(ctx context.Context, s *scope) error {
-	if len(s.app.Status.Versions) == 0 || triedBefore(s.app) {
-		return nil
+	if len(s.app.Status.Versions) > 0 && !triedBefore(s.app) {
+		s.keeper.Working(fmt.Sprintf("hydrating version %s: %s", s.jobs[0].request.Offer.Version, s.jobs[0].why))
 	}
-	s.keeper.Working(fmt.Sprintf("hydrating version %s: %s", s.jobs[0].request.Offer.Version, s.jobs[0].why))
 	return s.keeper.Save(ctx)
 }
 

@@ -24,6 +24,7 @@ func (r *Reconciler) finalize(ctx context.Context, s *scope) error {
 		return fmt.Errorf("remove charts of app %s: %w", s.app.Spec.App, err)
 	}
 	r.drafts.drop(s.app.UID)
+	r.failures.drop(s.app.UID)
 	return s.keeper.Release(ctx)
 }
 

@@ -39,8 +39,11 @@ type Reconciler struct {
 	Profiles   catalog.Profiles
 	// RepositoryURL is where the charts are served, without a slash at the end.
 	RepositoryURL string
+	// Process identifies this process among those that are or were the operator.
+	Process string
 
-	drafts drafts
+	drafts   drafts
+	failures failures
 }
 
 // scope is what one reconcile knows.

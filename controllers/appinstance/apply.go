@@ -182,10 +182,8 @@ func (s *scope) asked() bool {
 // it again, until the spec is changed, the instance is deleted or somebody asks.
 func failedBefore(s *scope, next v1alpha1.Operation) error {
 	st := s.instance.Status
-	if s.interruptions(next) >= maxInterruptions {
-		return status.At(v1alpha1.ConditionApplied, outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf(
-			"%s was interrupted %d times without a result: set the annotation %s of AppInstance %q to another value to try again",
-			working(next), maxInterruptions, v1alpha1.ReconcileRequestAnnotation, s.instance.Name)))
+	if s.interruptions(next) >= status.MaxInterruptions {
+		return status.At(v1alpha1.ConditionApplied, status.Interrupted(working(next), v1alpha1.AppInstanceKind, s.instance.Name))
 	}
 	again := s.asked() || st.ObservedGeneration != s.instance.Generation || !s.instance.DeletionTimestamp.IsZero()
 	if again || len(st.History) == 0 {
@@ -197,10 +195,6 @@ func failedBefore(s *scope, next v1alpha1.Operation) error {
 	}
 	return status.At(v1alpha1.ConditionApplied, outcome.Stalled(last.Reason, errors.New(last.Message)))
 }
-
-// maxInterruptions bounds how often an operation is begun for one request without a
-// result: what ends the operator would end it again and again.
-const maxInterruptions = 3
 
 // interruptions counts how often an operation was cut off for the present request.
 func (s *scope) interruptions(next v1alpha1.Operation) int32 {

@@ -19,7 +19,7 @@ const (
 // points are all that can be armed.
 var points = []string{
 	HelmRecordPending, HelmHookCreated, HelmHookEnded, HelmObjectsApplied, HelmRecordFinal, HelmObjectsDeleted,
-	InstanceBegun, InstanceOperated, InstanceSaved, TaskAdmitted, TaskWritten, TaskNoted,
+	SourceBegun, AppBegun, InstanceBegun, InstanceOperated, InstanceSaved, TaskAdmitted, TaskWritten, TaskNoted,
 }
 
 // armed is what the environment asks for; no name if nothing.

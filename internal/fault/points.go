@@ -22,6 +22,12 @@ const (
 
 // Points of the controllers; their subject is "namespace/name" of the object.
 const (
+	// SourceBegun comes when it is in the status of a source that it is asked, before
+	// anything of its answer is read.
+	SourceBegun = "source-begun"
+	// AppBegun comes when it is in the status of an app that a version is hydrated,
+	// before anything of it is read.
+	AppBegun = "app-begun"
 	// InstanceBegun comes when an instance's operation was written to its status,
 	// before Helm is called.
 	InstanceBegun = "instance-begun"

@@ -1,0 +1,148 @@
+package appinfo_test
+
+import (
+	"context"
+	"net/http"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+)
+
+// deadly is a step that never gets an answer of its version, as in a process that is
+// killed: it lets the test look at the status as the next process finds it.
+type deadly struct {
+	hydrate.Step
+	version string
+	seen    func()
+}
+
+func (d deadly) Apply(ctx context.Context, draft *hydrate.Draft) error {
+	if draft.Request.Offer.Version == d.version {
+		d.seen()
+	}
+	return d.Step.Apply(ctx, draft)
+}
+
+var _ = Describe("The hydration of a version", func() {
+	var b *bench
+	BeforeEach(func() {
+		b = newBench()
+		b.put("1.0.0", page())
+		b.put("1.1.0", page())
+		b.list()
+	})
+
+	// attempts are those in status, by version.
+	attempts := func() map[string]int32 {
+		GinkgoHelper()
+		b.read()
+		begun := map[string]int32{}
+		for _, a := range b.app.Status.Attempts {
+			begun[a.Version] = a.Begun
+		}
+		return begun
+	}
+
+	// killed leaves the status behind that a process leaves which is killed while it
+	// hydrates the version, and starts another process.
+	killed := func(version string) {
+		GinkgoHelper()
+		var left []v1alpha1.VersionAttempt
+		b.reconciler.Pipeline.Steps[0] = deadly{Step: hydrate.SourceChart{}, version: version, seen: func() {
+			b.read()
+			left = b.app.Status.Attempts
+		}}
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(left).NotTo(BeEmpty(), "nothing was noted before the work")
+		b.editStatus(func(st *v1alpha1.AppInfoStatus) {
+			st.Attempts = left
+			st.Versions = nil
+		})
+		b.restart()
+	}
+
+	It("is noted before it begins, and no longer when it has a result", func() {
+		var during map[string]int32
+		b.reconciler.Pipeline.Steps[0] = deadly{Step: hydrate.SourceChart{}, version: "1.0.0", seen: func() { during = attempts() }}
+		b.served("1.1.0", "1.0.0")
+		Expect(during).To(Equal(map[string]int32{"1.0.0": 1, "1.1.0": 1}))
+		Expect(attempts()).To(BeEmpty())
+	})
+
+	It("is not noted again for a retry in the same process", func() {
+		b.fails("1.0.0", http.StatusInternalServerError)
+		_, err := b.reconcile()
+		Expect(err).To(HaveOccurred())
+		Expect(attempts()).To(BeEmpty(), "a failure is a result")
+		b.quiet()
+	})
+
+	It("is not begun a fourth time when it ended the process three times", func() {
+		for n := range int32(3) {
+			killed("1.0.0")
+			Expect(attempts()).To(HaveKeyWithValue("1.0.0", n+1))
+		}
+		before := b.fetches("1.0.0")
+		_, err := b.reconcile()
+		Expect(err).To(HaveOccurred())
+		Expect(b.fetches("1.0.0")).To(Equal(before))
+		Expect(b.condition(v1alpha1.ConditionStalled)).To(Equal("True Interrupted"))
+		Expect(b.says(v1alpha1.ConditionStalled)).To(ContainSubstring(v1alpha1.ReconcileRequestAnnotation))
+		Expect(b.versions()).To(Equal([]string{"1.1.0"}), "the other version is served")
+		Expect(attempts()).To(Equal(map[string]int32{"1.0.0": 3}))
+		b.quiet()
+
+		By("asking")
+		b.edit(func(app *v1alpha1.AppInfo) {
+			app.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: "again"}
+		})
+		b.served("1.1.0", "1.0.0")
+		Expect(attempts()).To(BeEmpty())
+	})
+
+	It("begins afresh with another chart", func() {
+		for range 3 {
+			killed("1.0.0")
+		}
+		b.put("1.0.0", map[string]string{"templates/other.yaml": ""})
+		b.list()
+		b.served("1.1.0", "1.0.0")
+		Expect(attempts()).To(BeEmpty())
+	})
+
+	It("begins afresh when the version is no longer offered", func() {
+		for range 3 {
+			killed("1.0.0")
+		}
+		b.drop("1.0.0")
+		b.list()
+		b.served("1.1.0")
+		Expect(attempts()).To(BeEmpty())
+	})
+
+	It("of an innocent version is not to blame", func() {
+		for range 3 {
+			killed("1.1.0") // 1.0.0 comes after it and is noted with it.
+		}
+		_, err := b.reconcile()
+		Expect(err).To(HaveOccurred())
+		Expect(b.versions()).To(Equal([]string{"1.0.0"}))
+	})
+
+	It("does not count an end of the process in good order", func() {
+		ctx, cancel := context.WithCancel(b.ctx)
+		b.ctx = ctx
+		b.reconciler.Pipeline.Steps[0] = deadly{Step: hydrate.SourceChart{}, version: "1.1.0", seen: cancel}
+		b.read()
+		_, err := b.reconciler.Reconcile(ctx, b.app)
+		Expect(err).To(HaveOccurred())
+		b.ctx = context.WithoutCancel(ctx)
+		Expect(attempts()).To(BeEmpty())
+		b.restart()
+		b.served("1.1.0", "1.0.0")
+	})
+})

@@ -1,0 +1,60 @@
+package status_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/status"
+)
+
+func TestAttempts(t *testing.T) {
+	work := status.Work{Inputs: "a", Request: "now", Process: "second"}
+	cutOff := func(begun int32) v1alpha1.Attempt {
+		return v1alpha1.Attempt{Inputs: "a", Request: "now", Process: "first", Begun: begun}
+	}
+	other := func(change func(*v1alpha1.Attempt)) v1alpha1.Attempt {
+		last := cutOff(status.MaxInterruptions)
+		change(&last)
+		return last
+	}
+	for _, c := range []struct {
+		why       string
+		last      v1alpha1.Attempt
+		begun     int32
+		exhausted bool
+	}{
+		{why: "the first", begun: 1},
+		{why: "one was cut off", last: cutOff(1), begun: 2},
+		{why: "two were cut off", last: cutOff(2), begun: 3},
+		{why: "three were cut off", last: cutOff(3), begun: 4, exhausted: true},
+		{why: "three were cut off with other inputs", last: other(func(a *v1alpha1.Attempt) { a.Inputs = "b" }), begun: 1},
+		{why: "three were cut off before the request", last: other(func(a *v1alpha1.Attempt) { a.Request = "" }), begun: 1},
+		{why: "the last one had a result that was not written", last: other(func(a *v1alpha1.Attempt) { a.Process = "second" }), begun: 1},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			g.Expect(work.Next(c.last)).To(Equal(v1alpha1.Attempt{Inputs: "a", Request: "now", Process: "second", Begun: c.begun}))
+			g.Expect(work.IsExhausted(c.last)).To(Equal(c.exhausted))
+			g.Expect(work.WasCutOff(c.last)).To(Equal(c.begun > 1))
+		})
+	}
+}
+
+func TestInterruptedSaysHowToTryAgain(t *testing.T) {
+	g := NewWithT(t)
+	err := status.Interrupted("version 1.0.0: hydration", v1alpha1.AppInfoKind, "main.web")
+	g.Expect(outcome.IsStalled(err)).To(BeTrue())
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInterrupted))
+	g.Expect(err).To(MatchError(ContainSubstring(v1alpha1.ReconcileRequestAnnotation)))
+}
+
+func TestInputsDigest(t *testing.T) {
+	g := NewWithT(t)
+	type inputs struct{ Source, Params string }
+	g.Expect(status.InputsDigest(inputs{"a", "b"})).To(Equal(status.InputsDigest(inputs{"a", "b"})))
+	g.Expect(status.InputsDigest(inputs{"a", "b"})).NotTo(Equal(status.InputsDigest(inputs{"ab", ""})))
+	g.Expect(status.InputsDigest(inputs{"a", "b"})).To(HaveLen(32))
+}
