@@ -259,7 +259,7 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 		metrics.Registry.Register(turns.Gauges{installs, removals}),
 		indexes(ctx, mgr),
 		(&marketsource.Reconciler{
-			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("marketsource"), RepositoryURL: p.url,
+			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("marketsource"), RepositoryURL: p.url, Process: p.process,
 			Open: func(ctx context.Context, from *v1alpha1.MarketSource) (marketsource.Lister, error) {
 				return p.opener.open(ctx, from)
 			},

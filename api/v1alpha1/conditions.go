@@ -102,7 +102,6 @@ const (
 	// * "NotFound"
 	// * "Unauthorized"
 	// * "RateLimited"
-	// * "Interrupted"
 	// * "ProgressingWithRetry"
 	ConditionReached = "Reached"
 
@@ -118,6 +117,7 @@ const (
 	// * "InvalidIndex"
 	// * "LimitExceeded"
 	// * "ApplyFailed"
+	// * "Interrupted"
 	// * "ProgressingWithRetry"
 	ConditionIndexed = "Indexed"
 )

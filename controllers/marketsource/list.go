@@ -63,7 +63,8 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 	if err := s.announce(ctx); err != nil {
 		return err
 	}
-	listing, err := r.ask(ctx, s.source, since)
+	reading := hydrate.WithReading(ctx, func(ctx context.Context, etag string) error { return r.begin(ctx, s, last, etag) })
+	listing, err := r.ask(reading, s.source, since)
 	next := last.next(s.source, err)
 	if listing.NotModified {
 		next.etag = listing.ETag
@@ -158,7 +159,7 @@ func (r *Reconciler) ask(ctx context.Context, source *v1alpha1.MarketSource, sin
 // milestone tells an answer that cannot be read from one that did not come.
 func milestone(err error) string {
 	switch outcome.Reason(err, "") {
-	case v1alpha1.ReasonInvalidIndex, v1alpha1.ReasonLimitExceeded:
+	case v1alpha1.ReasonInvalidIndex, v1alpha1.ReasonLimitExceeded, v1alpha1.ReasonInterrupted:
 		return v1alpha1.ConditionIndexed
 	}
 	return v1alpha1.ConditionReached

@@ -42,6 +42,8 @@ type Reconciler struct {
 	Open func(ctx context.Context, source *v1alpha1.MarketSource) (Lister, error)
 	// RepositoryURL is where the charts are served, without a slash at the end.
 	RepositoryURL string
+	// Process identifies this process among those that are or were the operator.
+	Process string
 
 	// attempts are how each source was asked last, by UID.
 	attempts sync.Map
@@ -53,6 +55,9 @@ type scope struct {
 	keeper  *status.Keeper
 	apps    []v1alpha1.AppInfo
 	listing *hydrate.Listing
+	// noted says that this reconcile noted an attempt, and left is the one before it.
+	noted bool
+	left  *v1alpha1.Attempt
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=marketsources,verbs=list;watch
@@ -71,6 +76,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSourc
 	defer func() { result, err = keeper.End(ctx, err, r.next(source)) }()
 	defer outcome.Recover(&err)
 	s := &scope{source: source, keeper: keeper}
+	defer func() { s.settle(ctx) }()
 	for _, phase := range []func(context.Context, *scope) error{
 		r.checkSuspended,
 		r.readApps, // sets s.apps

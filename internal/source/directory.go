@@ -43,6 +43,9 @@ func (d *directory) List(ctx context.Context, since hydrate.Mark) (hydrate.Listi
 		return hydrate.Listing{}, err
 	}
 	defer func() { _ = root.Close() }()
+	if err := hydrate.Reading(ctx, ""); err != nil {
+		return hydrate.Listing{}, err
+	}
 	members, err := fs.ReadDir(root.FS(), ".")
 	if err != nil {
 		return hydrate.Listing{}, d.failed(err)

@@ -64,6 +64,9 @@ func (r *repository) List(ctx context.Context, since hydrate.Mark) (hydrate.List
 	if err := checkStatus(response, r.index, time.Now()); err != nil {
 		return hydrate.Listing{}, err
 	}
+	if err := hydrate.Reading(ctx, validator(response.Header)); err != nil {
+		return hydrate.Listing{}, err
+	}
 	shelf, err := readIndex(response.Body, r.selection)
 	if outcome.IsStalled(err) {
 		return hydrate.Listing{}, fmt.Errorf("get %s: %w", shown(r.index), err)

@@ -1,0 +1,108 @@
+package marketsource_test
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/controllers/marketsource"
+	"github.com/appmarket/operator/hydrate"
+)
+
+// watched is a source whose listings the test looks at once they have begun.
+type watched struct {
+	marketsource.Lister
+	seen func()
+}
+
+func (w watched) List(ctx context.Context, since hydrate.Mark) (hydrate.Listing, error) {
+	listing, err := w.Lister.List(ctx, since)
+	w.seen()
+	return listing, err
+}
+
+var _ = Describe("A source that is read", func() {
+	var b *bench
+	BeforeEach(func() {
+		b = newBench()
+		b.offer("web", "1.0.0")
+	})
+
+	// killed leaves the status behind that a process leaves which is killed while it
+	// reads the source, and starts another process.
+	killed := func() {
+		GinkgoHelper()
+		var left *v1alpha1.Attempt
+		b.reconciler.Open = func(ctx context.Context, of *v1alpha1.MarketSource) (marketsource.Lister, error) {
+			lister, err := b.open(ctx, of)
+			return watched{lister, func() {
+				b.read()
+				left = b.source.Status.Attempt
+			}}, err
+		}
+		_, _ = b.reconcile()
+		Expect(left).NotTo(BeNil(), "nothing was noted before it was read")
+		b.editStatus(func(st *v1alpha1.MarketSourceStatus) {
+			st.Attempt = left
+			st.Revision, st.ETag = "", ""
+		})
+		b.restart()
+	}
+
+	It("notes that, until there is a result", func() {
+		killed()
+		Expect(b.source.Status.Attempt.Begun).To(BeEquivalentTo(1))
+		b.succeeds()
+		Expect(b.source.Status.Attempt).To(BeNil())
+	})
+
+	It("is not read a fourth time when it ended the process three times", func() {
+		for n := range int32(3) {
+			killed()
+			Expect(b.source.Status.Attempt.Begun).To(Equal(n + 1))
+		}
+		_, err := b.reconcile()
+		Expect(err).NotTo(HaveOccurred(), "it is looked at again after its interval")
+		Expect(b.condition(v1alpha1.ConditionStalled)).To(Equal("True Interrupted"))
+		Expect(b.source.Status.Attempt.Begun).To(BeEquivalentTo(3))
+
+		By("asking")
+		b.ask("again")
+		b.succeeds()
+		Expect(b.source.Status.Attempt).To(BeNil())
+		Expect(b.condition(v1alpha1.ConditionStalled)).To(BeEmpty())
+	})
+
+	It("is read again when it has another answer", func() {
+		for range 3 {
+			killed()
+		}
+		b.offer("web", "2.0.0")
+		b.succeeds()
+		Expect(b.source.Status.Attempt).To(BeNil())
+	})
+
+	It("is read again with another spec", func() {
+		for range 3 {
+			killed()
+		}
+		b.edit(func(s *v1alpha1.MarketSource) { s.Spec.Exclude = []string{"nothing"} })
+		b.succeeds()
+		Expect(b.source.Status.Attempt).To(BeNil())
+	})
+
+	It("does not count an end of the process in good order", func() {
+		ctx, cancel := context.WithCancel(b.ctx)
+		b.reconciler.Open = func(ctx context.Context, of *v1alpha1.MarketSource) (marketsource.Lister, error) {
+			lister, err := b.open(ctx, of)
+			return watched{lister, cancel}, err
+		}
+		b.read()
+		_, err := b.reconciler.Reconcile(ctx, b.source)
+		Expect(err).To(HaveOccurred())
+		b.read()
+		Expect(b.source.Status.Attempt).To(BeNil())
+	})
+})
