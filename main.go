@@ -86,6 +86,7 @@ type options struct {
 	renderMemory int64
 	memoryLimit  int64
 	scrub        time.Duration
+	limits       limits
 
 	// renderWorkers and ownMemory follow from memoryLimit.
 	renderWorkers int
@@ -117,6 +118,7 @@ func parse(args []string) (*options, error) {
 	f.Int64Var(&o.renderMemory, "render-memory", worker.DefaultMemory, "Bytes that a worker may use for one app.")
 	f.Int64Var(&o.memoryLimit, "memory-limit", 0, "Bytes that this program and the processes that render charts may use together; 0 for no limit.")
 	f.DurationVar(&o.scrub, "scrub-interval", 6*time.Hour, "How often every published chart is compared with its digest.")
+	o.limits.addFlags(f)
 	if kubeconfig := flag.Lookup("kubeconfig"); kubeconfig != nil {
 		f.Var(kubeconfig.Value, kubeconfig.Name, kubeconfig.Usage)
 	}

@@ -200,7 +200,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		opener:  opener{secrets: mgr.GetAPIReader(), allowedRoots: o.allowed, userAgent: userAgent()},
 		tenants: &tenant.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}
-	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{Damaged: p.reportDamage}); err != nil {
+	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{Damaged: p.reportDamage, NamespaceBytes: o.limits.publishedBytes}); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if p.clients, err = helm.NewClients(mgr.GetConfig(), known); err != nil {
@@ -255,26 +255,31 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 	options := func(kind string, workers int) controller.Options {
 		return controller.Options{MaxConcurrentReconciles: workers, LogConstructor: logConstructor(mgr.GetLogger(), kind)}
 	}
+	sources := &marketsource.Reconciler{
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("marketsource"), RepositoryURL: p.url, Process: p.process, MaxApps: o.limits.apps,
+		Open: func(ctx context.Context, from *v1alpha1.MarketSource) (marketsource.Lister, error) {
+			return p.opener.open(ctx, from)
+		},
+	}
+	apps := &appinfo.Reconciler{
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinfo"), RepositoryURL: p.url, Process: p.process,
+		Open: func(ctx context.Context, from *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
+			return p.opener.open(ctx, from)
+		},
+		Pipeline: p.pipeline, Repository: p.store, Profiles: p.catalog.Profiles,
+	}
+	tasks := &appinstalltask.Reconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstalltask"), Catalog: p.catalog, Tenants: p.tenants, Cluster: p.cluster,
+		MaxTasks: o.limits.tasks,
+	}
+	shareTurns(o, sources, apps, tasks)
 	return errors.Join(
 		metrics.Registry.Register(turns.Gauges{installs, removals}),
 		indexes(ctx, mgr),
-		(&marketsource.Reconciler{
-			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("marketsource"), RepositoryURL: p.url, Process: p.process,
-			Open: func(ctx context.Context, from *v1alpha1.MarketSource) (marketsource.Lister, error) {
-				return p.opener.open(ctx, from)
-			},
-		}).SetupWithManager(mgr, options(v1alpha1.MarketSourceKind, syncs)),
-		(&appinfo.Reconciler{
-			Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinfo"), RepositoryURL: p.url,
-			Open: func(ctx context.Context, from *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
-				return p.opener.open(ctx, from)
-			},
-			Pipeline: p.pipeline, Repository: p.store, Profiles: p.catalog.Profiles, Process: p.process,
-		}).SetupWithManager(mgr, p.damaged, options(v1alpha1.AppInfoKind, o.hydrations)),
+		sources.SetupWithManager(mgr, options(v1alpha1.MarketSourceKind, syncs+spareWorkers)),
+		apps.SetupWithManager(mgr, p.damaged, options(v1alpha1.AppInfoKind, o.hydrations+spareWorkers)),
 		instances.SetupWithManager(mgr, p.changed, options(v1alpha1.AppInstanceKind, workersPerTurn*o.installs)),
-		(&appinstalltask.Reconciler{
-			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstalltask"), Catalog: p.catalog, Tenants: p.tenants, Cluster: p.cluster,
-		}).SetupWithManager(mgr, options(v1alpha1.AppInstallTaskKind, o.installs)),
+		tasks.SetupWithManager(mgr, options(v1alpha1.AppInstallTaskKind, o.installs+spareWorkers)),
 		mgr.Add(&chartrepo.Upkeep{Store: p.store, Interval: o.scrub, Keep: installed(mgr.GetClient())}),
 		p.serve(ctx, mgr, o),
 	)

@@ -116,6 +116,7 @@ const (
 	//
 	// * "InvalidIndex"
 	// * "LimitExceeded"
+	// * "AllowanceExceeded"
 	// * "ApplyFailed"
 	// * "Interrupted"
 	// * "ProgressingWithRetry"
@@ -206,6 +207,7 @@ const (
 	// * "StorageReadOnly"
 	// * "StorageFailed"
 	// * "LimitExceeded"
+	// * "AllowanceExceeded"
 	// * "InvalidChart"
 	// * "ProgressingWithRetry"
 	ConditionPublished = "Published"
@@ -342,6 +344,7 @@ const (
 // * "InsufficientResources"
 // * "Unschedulable"
 // * "QuotaExceeded"
+// * "AllowanceExceeded"
 // * "StorageClassMissing"
 // * "KindMissing"
 // * "IncompatibleKubernetes"

@@ -52,6 +52,9 @@ const (
 	ReasonInvalidArchive = "InvalidArchive"
 	ReasonInvalidChart   = "InvalidChart"
 	ReasonLimitExceeded  = "LimitExceeded"
+	// ReasonAllowanceExceeded says that a namespace or an instance has as much of something
+	// as the operator's configuration allows.
+	ReasonAllowanceExceeded = "AllowanceExceeded"
 
 	// Charts, their values and images.
 

@@ -2,6 +2,7 @@ package appinfo
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
 )
 
@@ -21,7 +23,8 @@ const leaving = 5 * time.Second
 // attempts notes in status which versions are being hydrated, before bytes of a source
 // are read that could end the process, so that the same bytes do not end it again and
 // again. All versions that are due are noted in one write. Those that were cut off
-// before are noted one by one when their turn comes, since only one of them is to blame.
+// before are noted and hydrated one by one, among all apps and sources of which that is
+// so, since only one of them is to blame.
 type attempts struct {
 	reconciler *Reconciler
 	scope      *scope
@@ -102,6 +105,12 @@ func (a *attempts) hydrate(ctx context.Context, j job) (*hydrate.Draft, error) {
 	}
 	last, cutOff := a.cutOff[version]
 	if cutOff {
+		key := client.ObjectKeyFromObject(a.scope.app)
+		if !a.reconciler.Suspects.Take(key) {
+			return &hydrate.Draft{Request: j.request}, outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, errors.New(
+				"the operator ended while it was hydrated: what was being worked on then is tried one by one"))
+		}
+		defer a.reconciler.Suspects.Give(key)
 		a.set(j, last)
 		if err := a.scope.keeper.Save(ctx); err != nil {
 			return &hydrate.Draft{Request: j.request}, err
@@ -122,10 +131,11 @@ func (a *attempts) hydrate(ctx context.Context, j job) (*hydrate.Draft, error) {
 	return draft, err
 }
 
-// clear takes what has a result now out of status, which the end of the reconcile writes.
+// clear takes what this process noted out of status, since it has a result: the end of the
+// reconcile writes that. What still waits for its turn, or has none any more, stays.
 func (a *attempts) clear() {
 	st := &a.scope.app.Status
-	st.Attempts = slices.DeleteFunc(st.Attempts, func(one v1alpha1.VersionAttempt) bool { return !a.isExhausted(one.Version) })
+	st.Attempts = slices.DeleteFunc(st.Attempts, func(one v1alpha1.VersionAttempt) bool { return one.Process == a.reconciler.Process })
 }
 
 // leave takes the attempts out of status where the process ends in good order, which is

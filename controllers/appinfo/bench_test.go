@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -29,6 +30,7 @@ import (
 	"github.com/appmarket/operator/internal/manifest"
 	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/source"
+	"github.com/appmarket/operator/internal/turns"
 	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/expect"
 )
@@ -82,7 +84,8 @@ func (b *bench) restart() {
 	Expect(err).NotTo(HaveOccurred())
 	b.reconciler = &appinfo.Reconciler{
 		Client: b.client, Recorder: &events.FakeRecorder{Events: b.events}, Open: b.open, Repository: b.store, RepositoryURL: repositoryURL,
-		Process:  rand.String(10),
+		Process: rand.String(10),
+		Turns:   turns.NewBrief(8, noone), Suspects: turns.New(1, noone),
 		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
 		Pipeline: hydrate.Pipeline{Observer: appinfo.Metrics{}, Steps: []hydrate.Step{
 			hydrate.Analysis{Worker: hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}}, Observer: appinfo.Metrics{}},
@@ -91,6 +94,9 @@ func (b *bench) restart() {
 		}},
 	}
 }
+
+// noone is told of turns: a test reconciles again itself.
+func noone(types.NamespacedName) {}
 
 func (b *bench) open(_ context.Context, of *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
 	return source.Open(source.Config{Helm: &source.HelmConfig{URL: of.Spec.Helm.URL}})

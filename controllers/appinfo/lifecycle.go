@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
@@ -23,6 +24,8 @@ func (r *Reconciler) finalize(ctx context.Context, s *scope) error {
 	if err := r.Repository.Remove(owner(s.app), s.app.Spec.App); err != nil {
 		return fmt.Errorf("remove charts of app %s: %w", s.app.Spec.App, err)
 	}
+	r.Turns.Forget(client.ObjectKeyFromObject(s.app))
+	r.Suspects.Forget(client.ObjectKeyFromObject(s.app))
 	r.drafts.drop(s.app.UID)
 	r.failures.drop(s.app.UID)
 	return s.keeper.Release(ctx)

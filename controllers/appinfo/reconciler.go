@@ -9,6 +9,7 @@ package appinfo
 import (
 	"context"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,6 +19,7 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/turns"
 )
 
 // Repository is where charts are served from.
@@ -41,10 +43,17 @@ type Reconciler struct {
 	RepositoryURL string
 	// Process identifies this process among those that are or were the operator.
 	Process string
+	// Turns bounds how many apps are worked on at once. Suspects lets those be hydrated
+	// one by one that were being hydrated when a process ended.
+	Turns, Suspects *turns.Turns
 
+	queue    turns.Queue
 	drafts   drafts
 	failures failures
 }
+
+// Wake has an app reconciled, whose turn has come.
+func (r *Reconciler) Wake(app types.NamespacedName) { r.queue.Wake(app) }
 
 // scope is what one reconcile knows.
 type scope struct {
@@ -66,6 +75,11 @@ type scope struct {
 
 // Reconcile brings one app up to date.
 func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (result ctrl.Result, err error) {
+	key := client.ObjectKeyFromObject(app)
+	if app.DeletionTimestamp.IsZero() && !r.Turns.Take(key) {
+		return result, nil // It is brought back when its turn has come.
+	}
+	defer r.Turns.Give(key)
 	keeper := status.Begin(r.Client, r.Recorder, status.AppInfo, app)
 	defer func() { result, err = keeper.End(ctx, err, 0) }()
 	defer outcome.Recover(&err)

@@ -26,6 +26,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, damaged <-chan event.Gen
 		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(r.appsOf),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(source.Channel(damaged, &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Func(r.queue.Start)).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(r.Client, r))
 }

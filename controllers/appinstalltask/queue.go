@@ -56,6 +56,11 @@ func (r *Reconciler) await(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
+	if r.MaxTasks > 0 && len(before) >= r.MaxTasks {
+		return r.refuse(ctx, s, outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
+			"instance %q has %d unfinished tasks before this one, and may have %d: wait for them or delete some, and create the task again",
+			s.task.Instance(), len(before), r.MaxTasks)))
+	}
 	s.task.Status.QueuePosition = int32(len(before))
 	if len(before) > 0 {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, left, errors.New(s.turn(before)))

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -30,6 +31,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/turns"
 )
 
 // Reconciler reconciles AppInstallTasks.
@@ -44,7 +46,16 @@ type Reconciler struct {
 	// Cluster compares what an app asks for with what the cluster and the tenant
 	// have.
 	Cluster admission.Cluster
+	// Turns bounds how many tasks are worked on at once.
+	Turns *turns.Turns
+	// MaxTasks bounds the unfinished tasks of an instance; zero is no bound.
+	MaxTasks int
+
+	queue turns.Queue
 }
+
+// Wake has a task reconciled, whose turn has come.
+func (r *Reconciler) Wake(task types.NamespacedName) { r.queue.Wake(task) }
 
 // Tenants gives a client that may do what a service account may do.
 type Tenants interface {
@@ -76,6 +87,14 @@ type scope struct {
 func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTask) (result ctrl.Result, err error) {
 	if !task.DeletionTimestamp.IsZero() {
 		return result, nil
+	}
+	if key := client.ObjectKeyFromObject(task); !task.Finished() && task.Spec.Action != v1alpha1.ActionCancel && task.Spec.Cancel == nil {
+		if !r.Turns.Take(key) {
+			return result, nil // It is brought back when its turn has come.
+		}
+		defer r.Turns.Give(key)
+	} else {
+		r.Turns.Forget(key)
 	}
 	keeper := status.Begin(r.Client, r.Recorder, status.AppInstallTask, task)
 	task.Status.InstanceName = task.Instance()

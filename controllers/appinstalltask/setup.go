@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 )
@@ -96,8 +97,15 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(r.concerned)).
 		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(r.waitingForSource)).
 		Watches(&v1alpha1.AppInfo{}, handler.Funcs{CreateFunc: r.appCreated, UpdateFunc: r.appChanged, DeleteFunc: r.appDeleted}).
+		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{DeleteFunc: r.leaves}).
+		WatchesRawSource(source.Func(r.queue.Start)).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(r.Client, r))
+}
+
+// leaves takes a task that was deleted out of the line, since no reconcile sees it go.
+func (r *Reconciler) leaves(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	r.Turns.Forget(client.ObjectKeyFromObject(e.Object))
 }
 
 // urgent is the priority of what somebody waits for while much else is to be done.

@@ -30,12 +30,16 @@ func (r *Reconciler) applyApps(ctx context.Context, s *scope) error {
 	if s.listing == nil {
 		return nil
 	}
-	last := r.lastAttempt(s.source.UID)
+	last, begin := r.lastAttempt(s.source.UID), time.Now()
 	if err := r.writeApps(ctx, s); err != nil {
-		err = status.At(v1alpha1.ConditionIndexed, outcome.Failed(v1alpha1.ReasonApplyFailed, err))
+		if outcome.Reason(err, "") == "" {
+			err = outcome.Failed(v1alpha1.ReasonApplyFailed, err)
+		}
+		err = status.At(v1alpha1.ConditionIndexed, err)
 		r.attempts.Store(s.source.UID, last.next(s.source, err)) // The listing is needed again.
 		return err
 	}
+	last.took += time.Since(begin)
 	last.applied = s.source.Generation
 	r.attempts.Store(s.source.UID, last)
 	st := &s.source.Status
@@ -68,17 +72,19 @@ func unlisted(listing *hydrate.Listing) map[string]bool {
 	return names
 }
 
-func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
+// plan is what a listing changes.
+type plan struct{ write, remove []*v1alpha1.AppInfo }
+
+func (r *Reconciler) plan(s *scope) (plan, error) {
+	var p plan
 	existing := make(map[string]*v1alpha1.AppInfo, len(s.apps))
 	for i := range s.apps {
 		existing[s.apps[i].Name] = &s.apps[i]
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(writers)
 	for _, app := range s.listing.Apps {
 		want, err := r.appInfo(s.source, app)
 		if err != nil {
-			return err
+			return plan{}, err
 		}
 		have := existing[want.Name]
 		delete(existing, want.Name)
@@ -86,15 +92,35 @@ func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
 			continue // It comes back when it is gone.
 		}
 		if have == nil || !same(have, want) {
-			group.Go(outcome.Guarded(func() error { return r.write(ctx, want) }))
+			p.write = append(p.write, want)
 		}
 	}
-	gone, damaged := map[string]bool{}, unlisted(s.listing)
-	for name, app := range existing {
+	damaged := unlisted(s.listing)
+	for _, app := range existing {
 		if s.listing.Incomplete || isAmong(app, damaged) {
 			continue // What its source says of it cannot be read at present.
 		}
-		gone[name] = true
+		p.remove = append(p.remove, app)
+	}
+	return p, nil
+}
+
+func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
+	p, err := r.plan(s)
+	if err != nil {
+		return err
+	}
+	if err := r.checkAllowance(ctx, s, len(p.write)+len(p.remove)); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(writers)
+	for _, want := range p.write {
+		group.Go(outcome.Guarded(func() error { return r.write(ctx, want) }))
+	}
+	gone := map[string]bool{}
+	for _, app := range p.remove {
+		gone[app.Name] = true
 		group.Go(outcome.Guarded(func() error { return client.IgnoreNotFound(r.Delete(ctx, app)) }))
 	}
 	if err := group.Wait(); err != nil {

@@ -30,6 +30,8 @@ type attempt struct {
 	err      error
 	failures int
 	until    time.Time
+	// took is how long it took to read the source and to write its apps.
+	took time.Duration
 }
 
 // lastAttempt is the zero attempt for a source that was not asked yet.
@@ -89,7 +91,16 @@ func (a attempt) again() error {
 // due reports whether the source is to be asked for news.
 func (a attempt) due(source *v1alpha1.MarketSource) bool {
 	// The queue's jitter may bring the source back a tenth earlier.
-	return requested(source) || a.err != nil || time.Since(a.at) >= interval(source)*9/10
+	return requested(source) || a.err != nil || time.Since(a.at) >= a.rest(source)*9/10
+}
+
+// rest is the time between two looks at the source: its interval, or longer where reading
+// it is costly.
+func (a attempt) rest(source *v1alpha1.MarketSource) time.Duration {
+	if a.took < costly {
+		return interval(source)
+	}
+	return max(interval(source), restPerWork*a.took)
 }
 
 // requested reports whether somebody asks for a reconcile that was not carried out

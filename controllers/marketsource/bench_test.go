@@ -22,6 +22,7 @@ import (
 	"github.com/appmarket/operator/controllers/marketsource"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/source"
+	"github.com/appmarket/operator/internal/turns"
 	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/expect"
 )
@@ -59,8 +60,12 @@ func newBench(change ...func(*v1alpha1.MarketSourceSpec)) *bench {
 func (b *bench) restart() {
 	b.reconciler = &marketsource.Reconciler{
 		Client: b.client, Recorder: &events.FakeRecorder{}, Open: b.open, RepositoryURL: repositoryURL, Process: rand.String(10),
+		Turns: turns.NewBrief(4, noone), Suspects: turns.New(1, noone),
 	}
 }
+
+// noone is told of turns: a test reconciles again itself.
+func noone(types.NamespacedName) {}
 
 func (b *bench) open(ctx context.Context, of *v1alpha1.MarketSource) (marketsource.Lister, error) {
 	cfg := source.Config{Helm: &source.HelmConfig{URL: of.Spec.Helm.URL}, Include: of.Spec.Include, Exclude: of.Spec.Exclude}

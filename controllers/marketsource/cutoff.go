@@ -2,6 +2,7 @@ package marketsource
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
 )
 
@@ -37,7 +39,11 @@ func (r *Reconciler) begin(ctx context.Context, s *scope, last attempt, etag str
 	if work.IsExhausted(left) {
 		return status.Interrupted("reading the source", v1alpha1.MarketSourceKind, s.source.Name)
 	}
-	if last.at.IsZero() || last.generation != s.source.Generation || last.request != request(s.source) {
+	if work.WasCutOff(left) && !r.Suspects.Take(client.ObjectKeyFromObject(s.source)) {
+		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, errors.New(
+			"the operator ended while the source was read: what was being worked on then is tried one by one"))
+	}
+	if work.WasCutOff(left) || last.at.IsZero() || last.generation != s.source.Generation || last.request != request(s.source) {
 		next := work.Next(left)
 		s.left, s.noted = s.source.Status.Attempt, true
 		s.source.Status.Attempt = &next

@@ -64,8 +64,10 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 		return err
 	}
 	reading := hydrate.WithReading(ctx, func(ctx context.Context, etag string) error { return r.begin(ctx, s, last, etag) })
+	begin := time.Now()
 	listing, err := r.ask(reading, s.source, since)
 	next := last.next(s.source, err)
+	next.took = time.Since(begin)
 	if listing.NotModified {
 		next.etag = listing.ETag
 	}

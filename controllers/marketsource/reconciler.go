@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,6 +21,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/turns"
 )
 
 // fieldOwner is the owner of the fields of an AppInfo that its source writes.
@@ -44,10 +46,20 @@ type Reconciler struct {
 	RepositoryURL string
 	// Process identifies this process among those that are or were the operator.
 	Process string
+	// MaxApps bounds the apps of a namespace; zero is no bound.
+	MaxApps int
+	// Turns bounds how many sources are worked on at once. Suspects lets those be read one
+	// by one that were being read when a process ended.
+	Turns, Suspects *turns.Turns
 
+	queue turns.Queue
 	// attempts are how each source was asked last, by UID.
 	attempts sync.Map
+	changes  changes
 }
+
+// Wake has a source reconciled, whose turn has come.
+func (r *Reconciler) Wake(source types.NamespacedName) { r.queue.Wake(source) }
 
 // scope is what one reconcile knows.
 type scope struct {
@@ -69,9 +81,14 @@ type scope struct {
 // Reconcile brings one source up to date.
 func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSource) (result ctrl.Result, err error) {
 	if !source.DeletionTimestamp.IsZero() {
-		r.attempts.Delete(source.UID)
 		return result, nil
 	}
+	key := client.ObjectKeyFromObject(source)
+	if !r.Turns.Take(key) {
+		return result, nil // It is brought back when its turn has come.
+	}
+	defer r.Turns.Give(key)
+	defer r.Suspects.Give(key)
 	keeper := status.Begin(r.Client, r.Recorder, status.MarketSource, source)
 	defer func() { result, err = keeper.End(ctx, err, r.next(source)) }()
 	defer outcome.Recover(&err)
@@ -102,7 +119,7 @@ func (r *Reconciler) next(source *v1alpha1.MarketSource) time.Duration {
 		return 0
 	}
 	if last := r.lastAttempt(source.UID); !last.at.IsZero() {
-		return max(interval(source)-time.Since(last.at), time.Second)
+		return max(last.rest(source)-time.Since(last.at), time.Second)
 	}
 	return interval(source)
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 )
@@ -28,9 +29,19 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.MarketSource{}, builder.WithPredicates(predicate.Or(
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		Watches(&v1alpha1.MarketSource{}, handler.Funcs{DeleteFunc: r.forget}).
 		Watches(&v1alpha1.AppInfo{}, collected()).
+		WatchesRawSource(source.Func(r.queue.Start)).
 		WithOptions(options).
 		Complete(reconcile.AsReconciler(r.Client, r))
+}
+
+// forget drops what is remembered of a source that is gone. A source has no finalizer, so
+// that no reconcile sees it go.
+func (r *Reconciler) forget(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	r.attempts.Delete(e.Object.GetUID())
+	r.Turns.Forget(client.ObjectKeyFromObject(e.Object))
+	r.Suspects.Forget(client.ObjectKeyFromObject(e.Object))
 }
 
 // collected brings the source of an app back, a moment after the app changed.

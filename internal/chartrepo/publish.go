@@ -19,7 +19,8 @@ import (
 // Report is empty where there are no reports.
 //
 // A publication that contradicts itself is stalled with DigestMismatch,
-// InvalidChart or LimitExceeded. A failure of the disk carries StorageFull,
+// InvalidChart or LimitExceeded, and one for which its namespace has no room left with
+// AllowanceExceeded. A failure of the disk carries StorageFull,
 // StorageReadOnly or StorageFailed and leaves nothing behind; what was published
 // before is still served.
 func (s *Store) Publish(ctx context.Context, p hydrate.Publication) (hydrate.Published, error) {
@@ -41,6 +42,9 @@ func (s *Store) Publish(ctx context.Context, p hydrate.Publication) (hydrate.Pub
 	}
 	if err := next.check(); err != nil {
 		return hydrate.Published{}, outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("publish chart: %w", err))
+	}
+	if err := s.checkAllowance(next); err != nil {
+		return hydrate.Published{}, fmt.Errorf("publish chart: %w", err)
 	}
 	if err := s.write(ctx, next, contents); err != nil {
 		return hydrate.Published{}, fmt.Errorf("publish chart: %w", err)

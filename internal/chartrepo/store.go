@@ -29,6 +29,9 @@ type Options struct {
 	// ScrubPerSecond bounds the bytes that Scrub reads in a second; zero means
 	// DefaultScrubPerSecond.
 	ScrubPerSecond int
+	// NamespaceBytes bounds what the sources of one namespace have published, archives
+	// and reports; zero is no bound. What is published stays when the bound is lowered.
+	NamespaceBytes int64
 	// Damaged, if set, hears of everything found missing or altered, by Open, by
 	// Scrub or by a request. It is called without locks held, possibly from
 	// several goroutines at once.

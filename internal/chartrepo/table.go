@@ -21,6 +21,8 @@ type table struct {
 	// to. Neither kind of blob may be removed.
 	named  map[string][]*record
 	pinned map[string]int
+	// sizes are the bytes that each namespace has published.
+	sizes map[string]int64
 }
 
 // part is what one owner has published.
@@ -40,6 +42,7 @@ func newTable() *table {
 		parts:  map[hydrate.Owner]*part{},
 		named:  map[string][]*record{},
 		pinned: map[string]int{},
+		sizes:  map[string]int64{},
 	}
 }
 
@@ -58,6 +61,7 @@ func (t *table) put(r *record) {
 	}
 	p.apps[r.App][r.Version] = r
 	p.files[r.fileName()] = r
+	t.sizes[r.Namespace] += r.bytes()
 	for _, b := range r.blobs() {
 		t.named[b.Digest] = append(t.named[b.Digest], r)
 	}
@@ -87,6 +91,9 @@ func (t *table) take(owner hydrate.Owner, app, version string) {
 		delete(p.apps, app)
 	}
 	delete(p.files, r.fileName())
+	if t.sizes[r.Namespace] -= r.bytes(); t.sizes[r.Namespace] == 0 {
+		delete(t.sizes, r.Namespace)
+	}
 	for _, b := range r.blobs() {
 		rest := slices.DeleteFunc(t.named[b.Digest], func(other *record) bool { return other == r })
 		if t.named[b.Digest] = rest; len(rest) == 0 {

@@ -1,5 +1,5 @@
-// Package turns bounds how many instances Helm works on at once, fair among
-// namespaces.
+// Package turns bounds how many instances Helm works on at once, and how many objects
+// another controller does, fair among namespaces.
 //
 // The controller of instances has many workers, since most reconciles cost next to
 // nothing; what costs is an operation of Helm. Whoever is about to run one takes a
@@ -57,9 +57,19 @@ type Turns struct {
 // succeeds, if it comes within 30 seconds. It is called by whoever gave the place
 // back, or by a timer, without a lock: it may call Turns, and should not block.
 func New(limit int, notify func(types.NamespacedName)) *Turns {
+	return newTurns(max(limit, 1), max(limit/2, 1), notify)
+}
+
+// NewBrief makes Turns for work that ends by itself: one namespace may have all places
+// but a quarter, and but one.
+func NewBrief(limit int, notify func(types.NamespacedName)) *Turns {
 	limit = max(limit, 1)
+	return newTurns(limit, max(limit-max(limit/4, 1), 1), notify)
+}
+
+func newTurns(limit, share int, notify func(types.NamespacedName)) *Turns {
 	return &Turns{
-		limit: limit, share: max(limit/2, 1), notify: notify,
+		limit: limit, share: share, notify: notify,
 		tickets: map[types.NamespacedName]*ticket{}, namespaces: map[string]*namespace{},
 	}
 }

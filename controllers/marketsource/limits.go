@@ -1,0 +1,98 @@
+package marketsource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/text"
+)
+
+const (
+	// changesPerSecond is how many AppInfos of a namespace are written each second in the
+	// long run. A namespace may write as many at once as it may have, and then at this rate.
+	changesPerSecond = 20
+	// costly is how long it takes to read a source that is not asked at its interval.
+	costly = time.Second
+	// restPerWork is how many times as long as it took to read it a costly source is left
+	// alone, so that it takes a twentieth of a processor at most.
+	restPerWork = 20
+)
+
+// checkAllowance refuses a listing with which the namespace would have more apps than it
+// may, and lets one wait that changes more of them than may be written now.
+func (r *Reconciler) checkAllowance(ctx context.Context, s *scope, changes int) error {
+	if r.MaxApps <= 0 {
+		return nil
+	}
+	others, err := r.otherApps(ctx, s.source)
+	if err != nil {
+		return err
+	}
+	if listed := len(s.listing.Apps); listed > len(s.apps) && others+listed > r.MaxApps {
+		return outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
+			"the source offers %s, and other sources of namespace %q have %d; a namespace may have %d: narrow spec.include, or have --namespace-apps of the operator raised",
+			text.Count(listed, "app", "apps"), s.source.Namespace, others, r.MaxApps))
+	}
+	if delay := r.changes.reserve(s.source.Namespace, changes, r.MaxApps); delay > 0 {
+		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, delay, errors.New(
+			"the sources of this namespace change more apps than are written at once: the listing is applied later"))
+	}
+	return nil
+}
+
+// otherApps counts the AppInfos of the namespace that belong to other sources.
+func (r *Reconciler) otherApps(ctx context.Context, source *v1alpha1.MarketSource) (int, error) {
+	var list v1alpha1.AppInfoList
+	if err := r.Client.List(ctx, &list, client.InNamespace(source.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return 0, fmt.Errorf("list apps of the namespace: %w", err)
+	}
+	count := 0
+	for i := range list.Items {
+		if list.Items[i].Labels[v1alpha1.SourceLabel] != source.Name {
+			count++
+		}
+	}
+	return count, nil
+}
+
+// changes limits how many AppInfos are written, for each namespace.
+type changes struct {
+	mu         sync.Mutex
+	namespaces map[string]*rate.Limiter
+}
+
+// reserve takes a number of writes from what a namespace has left. If it has too few it
+// takes none, and returns the time until it has enough. burst is what it has at first and
+// at most.
+func (c *changes) reserve(namespace string, number, burst int) time.Duration {
+	if number == 0 {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, limiter := range c.namespaces {
+		if name != namespace && limiter.Tokens() >= float64(limiter.Burst()) {
+			delete(c.namespaces, name) // It is as a new one would be.
+		}
+	}
+	if c.namespaces == nil {
+		c.namespaces = map[string]*rate.Limiter{}
+	}
+	if c.namespaces[namespace] == nil {
+		c.namespaces[namespace] = rate.NewLimiter(changesPerSecond, burst)
+	}
+	taken := c.namespaces[namespace].ReserveN(time.Now(), min(number, burst))
+	delay := taken.Delay()
+	if delay > 0 {
+		taken.Cancel()
+	}
+	return delay
+}

@@ -1,0 +1,43 @@
+package marketsource
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+func TestChangesOfANamespaceAreLimited(t *testing.T) {
+	g := NewWithT(t)
+	var c changes
+	g.Expect(c.reserve("team", 100, 100)).To(BeZero(), "as many as it may have, at once")
+	g.Expect(c.reserve("other", 100, 100)).To(BeZero(), "others are not concerned")
+	g.Expect(c.reserve("team", 0, 100)).To(BeZero(), "no change costs nothing")
+	wait := c.reserve("team", 100, 100)
+	g.Expect(wait).To(BeNumerically("~", 100*time.Second/changesPerSecond, time.Second))
+	g.Expect(c.reserve("team", 100, 100)).To(BeNumerically("~", wait, time.Second), "what is refused takes nothing")
+	g.Expect(c.reserve("team", 1000, 100)).To(BeNumerically("<=", wait), "no listing is refused without end")
+}
+
+func TestRestIsInProportionToWork(t *testing.T) {
+	source := &v1alpha1.MarketSource{Spec: v1alpha1.MarketSourceSpec{Interval: "10s"}}
+	for _, c := range []struct {
+		why  string
+		took time.Duration
+		want time.Duration
+	}{
+		{"a small source", 100 * time.Millisecond, 10 * time.Second},
+		{"a source that takes long", 3 * time.Second, time.Minute},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			last := attempt{at: time.Now(), took: c.took}
+			g.Expect(last.rest(source)).To(Equal(c.want))
+			g.Expect(last.due(source)).To(BeFalse())
+			last.at = time.Now().Add(-c.want)
+			g.Expect(last.due(source)).To(BeTrue())
+		})
+	}
+}

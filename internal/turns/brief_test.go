@@ -1,0 +1,28 @@
+package turns_test
+
+import (
+	"fmt"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/internal/turns"
+)
+
+func TestBriefWorkLeavesAQuarterToOthers(t *testing.T) {
+	for limit, want := range map[int]int{1: 1, 2: 1, 4: 3, 8: 6, 16: 12} {
+		g := NewWithT(t)
+		line := turns.NewBrief(limit, func(types.NamespacedName) {})
+		taken := 0
+		for i := range 2 * limit {
+			if line.Take(types.NamespacedName{Namespace: "many", Name: fmt.Sprint(i)}) {
+				taken++
+			}
+		}
+		g.Expect(taken).To(Equal(want), "of %d places", limit)
+		if limit > 1 {
+			g.Expect(line.Take(types.NamespacedName{Namespace: "one", Name: "app"})).To(BeTrue(), "of %d places", limit)
+		}
+	}
+}
