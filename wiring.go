@@ -209,7 +209,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 	if p.cluster, err = cluster.New(mgr.GetConfig(), mgr.GetRESTMapper()); err != nil {
 		return nil, fmt.Errorf("set up preflight: %w", err)
 	}
-	p.monitor = health.NewWatcher(mgr.GetConfig(), mgr.GetRESTMapper(), p.changed)
+	p.monitor = health.NewWatcher(mgr.GetConfig(), mgr.GetRESTMapper(), p.changed, health.WithLimit(o.limits.watches))
 	p.pipeline = hydrate.Pipeline{
 		Observer: appinfo.Metrics{},
 		Steps: []hydrate.Step{

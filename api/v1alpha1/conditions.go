@@ -312,6 +312,7 @@ const (
 	// * "NotHealthy"
 	// * "TimedOut"
 	// * "PermissionDenied"
+	// * "AllowanceExceeded"
 	// * "ProgressingWithRetry"
 	ConditionHealthy = "Healthy"
 )

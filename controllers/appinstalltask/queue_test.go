@@ -38,6 +38,17 @@ var _ = Describe("A task waits", func() {
 		Expect(b.task.Status.QueuePosition).To(Equal(int32(1)))
 	})
 
+	It("only where few others of the same instance do", func() {
+		b.reconciler.MaxTasks = 2
+		first := b.wish("a", v1alpha1.ActionInstall)
+		b.wish("b", v1alpha1.ActionStop)
+		b.waits(v1alpha1.ReasonWaitingForTurn)
+		b.wish("c", v1alpha1.ActionResume)
+		Expect(b.fails(v1alpha1.ReasonAllowanceExceeded)).To(ContainSubstring("has 2 unfinished tasks before this one, and may have 2"))
+		Expect(b.task.Finished()).To(BeTrue())
+		b.of(first).starts()
+	})
+
 	It("and says for whom, for how long and why, where the task before it is idle", func() {
 		first := b.wish("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend, t.Spec.Deadline = new(true), "1h" })
 		b.waits(v1alpha1.ReasonSuspended)

@@ -113,11 +113,13 @@ func (c *Cluster) Check(ctx context.Context, wish preflight.Wish) ([]preflight.P
 	if facts.Rights, err = c.Rights(ctx, wish.Tenant, demand.Needs(facts)); err != nil {
 		return nil, err
 	}
-	if len(facts.Missing) > 0 {
-		existing, err := c.accounts(ctx, wish.Tenant.Namespace, []string{wish.Tenant.ServiceAccount})
-		if err != nil {
-			return nil, err
-		}
+	// Rights that are bound to all accounts of a namespace count for those that do not exist, too.
+	existing, err := c.accounts(ctx, wish.Tenant.Namespace, []string{wish.Tenant.ServiceAccount})
+	switch {
+	case apierrors.IsForbidden(err) && len(facts.Missing) == 0: // The operator may not know.
+	case err != nil:
+		return nil, err
+	default:
 		facts.AccountMissing = !existing[wish.Tenant.ServiceAccount]
 	}
 	if err := c.addNames(ctx, wish.Tenant, demand, facts); err != nil {

@@ -58,6 +58,7 @@ func document(path, text string) hydrate.Document {
 func administrator(t *testing.T, server *env.Env) release.Tenant {
 	t.Helper()
 	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "admin"}
+	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: tenant.ServiceAccount}})
 	server.Create(t, &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: tenant.Namespace},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},

@@ -11,7 +11,9 @@ import (
 
 	. "github.com/onsi/gomega"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -244,4 +246,23 @@ func TestBindingToWhatOneHas(t *testing.T) {
 		g.Expect(problems[0].Remedy).To(ContainSubstring(`{"verbs":["bind"],"apiGroups":["rbac.authorization.k8s.io"],"resources":["clusterroles"],"resourceNames":["`+role+`"]}`),
 			"and not all that an administrator may")
 	}
+}
+
+// TestAccountOfNobody has rights bound to all accounts of a namespace, which count for
+// accounts that do not exist.
+func TestAccountOfNobody(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	ghost := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "ghost"}
+	server.Create(t, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: ghost.Namespace},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: "system:serviceaccounts:" + ghost.Namespace}},
+	})
+	w := wish(ghost)
+	w.RightsOnly = true
+	g.Eventually(func() ([]string, error) { return reasons(t.Context(), of(t, server), w) }).
+		Should(Equal([]string{v1alpha1.ReasonServiceAccountMissing}))
+	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: ghost.Namespace, Name: ghost.ServiceAccount}})
+	g.Expect(reasons(t.Context(), of(t, server), w)).To(BeEmpty())
 }

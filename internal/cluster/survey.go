@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,9 +22,13 @@ import (
 )
 
 const (
-	// surveyAge is how long the facts of the cluster are remembered, surveyTime how
-	// long it may take to find them out.
-	surveyAge  = 10 * time.Second
+	// surveyAge is how long the facts of the cluster are remembered, or restPerWork times
+	// as long as it took to find them out, but not longer than maxSurveyAge: the list of
+	// all pods of a large cluster costs the API server much.
+	surveyAge    = 10 * time.Second
+	maxSurveyAge = 5 * time.Minute
+	restPerWork  = 50
+	// surveyTime is how long it may take to find the facts out.
 	surveyTime = time.Minute
 	// pageSize is how many objects are in memory at a time. Resource version 0 would
 	// be answered from memory of the API server, but without pages.
@@ -86,6 +91,7 @@ func (c *Cluster) look(ctx context.Context) (*survey, error) {
 	if s := c.remembered(); s != nil {
 		return s, nil
 	}
+	begin := time.Now()
 	karpenter, err := c.hasKarpenter()
 	if err != nil {
 		return nil, err
@@ -103,8 +109,13 @@ func (c *Cluster) look(ctx context.Context) (*survey, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last, c.until = s, time.Now().Add(surveyAge)
+	c.last, c.until = s, time.Now().Add(ageOf(time.Since(begin)))
 	return s, nil
+}
+
+// ageOf is how long a survey is remembered that took so long.
+func ageOf(took time.Duration) time.Duration {
+	return min(max(surveyAge, restPerWork*took), maxSurveyAge)
 }
 
 // hasKarpenter reports whether nodes come from Karpenter.
@@ -167,7 +178,8 @@ func (c *Cluster) addVolumes(ctx context.Context, s *survey) error {
 // running selects the pods that take up room on a node.
 const running = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 
-// addNodes adds the nodes, and what the pods on them ask for.
+// addNodes adds the nodes, and what the pods on them ask for. An operator that may not
+// list pods, or nodes, says less about the room that there is.
 func (c *Cluster) addNodes(ctx context.Context, s *survey) error {
 	at := map[string]int{}
 	err := each(ctx, "", func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -176,7 +188,10 @@ func (c *Cluster) addNodes(ctx context.Context, s *survey) error {
 		at[node.Name] = len(s.nodes)
 		s.nodes = append(s.nodes, nodeOf(node))
 	})
-	if err != nil {
+	switch {
+	case apierrors.IsForbidden(err):
+		return nil
+	case err != nil:
 		return fmt.Errorf("list nodes: %w", err)
 	}
 	if len(s.nodes) == 0 || s.elastic {
@@ -189,7 +204,7 @@ func (c *Cluster) addNodes(ctx context.Context, s *survey) error {
 			occupy(&s.nodes[i], pod)
 		}
 	})
-	if err != nil {
+	if err != nil && !apierrors.IsForbidden(err) {
 		return fmt.Errorf("list pods: %w", err)
 	}
 	return nil

@@ -30,6 +30,9 @@ type Watcher struct {
 	mu        sync.Mutex
 	instances map[types.NamespacedName]*tracked
 	watches   map[watchKey]*watch
+	// limit bounds the watches of a namespace, which count has.
+	limit int
+	count map[string]int
 }
 
 var _ release.Monitor = (*Watcher)(nil)
@@ -37,14 +40,19 @@ var _ release.Monitor = (*Watcher)(nil)
 // NewWatcher makes a Watcher. cfg must be allowed to impersonate the tenants'
 // service accounts. Into changes go the names of instances whose objects changed,
 // each once however many changes there were until it is taken out.
-func NewWatcher(cfg *rest.Config, mapper meta.RESTMapper, changes chan<- event.GenericEvent) *Watcher {
-	return &Watcher{
+func NewWatcher(cfg *rest.Config, mapper meta.RESTMapper, changes chan<- event.GenericEvent, options ...Option) *Watcher {
+	w := &Watcher{
 		config:    cfg,
 		mapper:    mapper,
 		changes:   notifier{to: changes, waiting: map[types.NamespacedName]bool{}},
 		instances: map[types.NamespacedName]*tracked{},
 		watches:   map[watchKey]*watch{},
+		count:     map[string]int{},
 	}
+	for _, option := range options {
+		option(w)
+	}
+	return w
 }
 
 // tracked is an instance that is followed.
@@ -163,11 +171,15 @@ func (w *Watcher) watchFor(t *tracked, resource schema.GroupVersionResource, nam
 	if found, ok := w.watches[key]; ok {
 		return found, nil
 	}
+	if err := w.checkAllowance(key.tenant.Namespace); err != nil {
+		return nil, err
+	}
 	started, err := startWatch(key, informerFor(key, t), w.changes.notify)
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", resource.GroupResource(), err)
 	}
 	w.watches[key] = started
+	w.started(key)
 	return started, nil
 }
 
@@ -180,6 +192,7 @@ func (w *Watcher) release(t *tracked) {
 		if one.watch != nil && one.watch.remove(one.ref, t) {
 			one.watch.stop()
 			delete(w.watches, one.watch.key)
+			w.ended(one.watch.key)
 		}
 	}
 	t.mu.Lock()

@@ -43,8 +43,7 @@ type Facts struct {
 	Records map[string]Record
 	// Accounts are those of Demand.Accounts that exist.
 	Accounts map[string]bool
-	// AccountMissing reports whether the tenant's service account does not exist. It
-	// is only looked up for an account that lacks rights.
+	// AccountMissing reports whether the tenant's service account does not exist.
 	AccountMissing bool
 }
 

@@ -207,7 +207,9 @@ func (k *Keeper) End(ctx context.Context, err error, interval time.Duration) (ct
 	case apierrors.IsNotFound(saveErr):
 		return ctrl.Result{}, nil
 	case apierrors.IsConflict(saveErr):
-		return ctrl.Result{RequeueAfter: time.Millisecond}, nil
+		// With the back-off of the queue, which a delay would reset: another writer may go on
+		// and on. An error would be logged, and this is none.
+		return ctrl.Result{Requeue: true}, nil //nolint:staticcheck // It is the only way to back off without an error.
 	case saveErr != nil:
 		return ctrl.Result{}, saveErr
 	}

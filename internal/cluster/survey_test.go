@@ -1,0 +1,18 @@
+package cluster
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+)
+
+func TestSurveyIsRememberedInProportionToItsCost(t *testing.T) {
+	for took, want := range map[time.Duration]time.Duration{
+		10 * time.Millisecond: 10 * time.Second,
+		2 * time.Second:       100 * time.Second,
+		time.Minute:           5 * time.Minute,
+	} {
+		NewWithT(t).Expect(ageOf(took)).To(Equal(want), "of a survey that took %s", took)
+	}
+}

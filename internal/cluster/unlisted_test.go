@@ -1,0 +1,48 @@
+package cluster_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/appmarket/operator/test/env"
+)
+
+// TestOperatorThatMayNotListPods has an administrator take the rights away by which the
+// operator sees the room on the nodes.
+func TestOperatorThatMayNotListPods(t *testing.T) {
+	for _, c := range []struct {
+		why   string
+		lists []string
+		want  OmegaMatcher
+	}{
+		{"pods", []string{"nodes", "persistentvolumes"}, ConsistOf(ContainSubstring("CPU"))},
+		{"nodes and pods", []string{"persistentvolumes"}, BeEmpty()},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			server := env.Start(t)
+			tenant := administrator(t, server)
+			name := metav1.ObjectMeta{Name: tenant.Namespace + "-operator"}
+			server.Create(t, &rbacv1.ClusterRole{ObjectMeta: name, Rules: []rbacv1.PolicyRule{
+				{APIGroups: []string{""}, Resources: c.lists, Verbs: []string{"list"}},
+				{APIGroups: []string{""}, Resources: []string{"namespaces", "serviceaccounts"}, Verbs: []string{"get"}},
+				{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, Verbs: []string{"impersonate"}},
+				{APIGroups: []string{"storage.k8s.io"}, Resources: []string{"storageclasses"}, Verbs: []string{"list"}},
+			}}, &rbacv1.ClusterRoleBinding{
+				ObjectMeta: name, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name.Name},
+				Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name.Name}},
+			})
+			addNode(t, server, tenant.Namespace+"-node", offers("2", "8Gi"))
+			operator := func(config *rest.Config) { config.Impersonate.UserName = name.Name }
+			g.Eventually(func() error {
+				_, err := of(t, server, operator).Check(t.Context(), wish(tenant, deployment("cpu: 1")))
+				return err
+			}).Should(Succeed(), "what it may list is known in a moment")
+			g.Expect(messages(t.Context(), g, of(t, server, operator), wish(tenant, deployment("cpu: 900")))).To(c.want)
+		})
+	}
+}
