@@ -49,9 +49,6 @@ func (r *Reconciler) await(ctx context.Context, s *scope) error {
 	if err != nil {
 		return r.refuse(ctx, s, err)
 	}
-	if s.task.Spec.Suspend != nil && *s.task.Spec.Suspend {
-		return r.tellBlocked(ctx, s, outcome.Waiting(v1alpha1.ReasonSuspended, left, errors.New("suspended by spec.suspend")))
-	}
 	before, err := r.before(ctx, s)
 	if err != nil {
 		return err
@@ -60,6 +57,9 @@ func (r *Reconciler) await(ctx context.Context, s *scope) error {
 		return r.refuse(ctx, s, outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
 			"instance %q has %d unfinished tasks before this one, and may have %d: wait for them or delete some, and create the task again",
 			s.task.Instance(), len(before), r.MaxTasks)))
+	}
+	if s.task.Spec.Suspend != nil && *s.task.Spec.Suspend {
+		return r.tellBlocked(ctx, s, outcome.Waiting(v1alpha1.ReasonSuspended, left, errors.New("suspended by spec.suspend")))
 	}
 	s.task.Status.QueuePosition = int32(len(before))
 	if len(before) > 0 {
