@@ -10,7 +10,7 @@ import (
 )
 
 // DefaultConnections is the number of connections that a Service keeps at once. An idle
-// connection takes some 20 KB, one with TLS some 60 KB.
+// connection takes some 20 KB.
 const DefaultConnections = 1000
 
 const (

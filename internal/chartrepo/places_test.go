@@ -173,3 +173,27 @@ func TestServiceStopsWhileItWaitsForAPlace(t *testing.T) {
 	time.AfterFunc(100*time.Millisecond, func() { close(goOn) })
 	g.Eventually(ended, "5s").Should(Receive(BeNil()))
 }
+
+// TestIdleConnectionsTakeBoundedMemory measures this process with as many idle connections
+// as the default admits, those of the clients included.
+func TestIdleConnectionsTakeBoundedMemory(t *testing.T) {
+	g := NewWithT(t)
+	used := func() uint64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return stats.HeapInuse + stats.StackInuse
+	}
+	address := serveAt(t, 0, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
+	before := used()
+	open := make([]net.Conn, chartrepo.DefaultConnections)
+	for i := range open {
+		open[i] = dialed(t, address)
+		status, err := request(open[i])
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(status).To(Equal(http.StatusOK))
+	}
+	each := (used() - before) / chartrepo.DefaultConnections
+	t.Logf("%d bytes for each of %d idle connections", each, len(open))
+	g.Expect(each).To(BeNumerically("<", 60_000))
+}
