@@ -137,8 +137,8 @@ func tokenOf(r *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
-// nobody is the Access of a repository that has none.
-func nobody(context.Context, string, hydrate.Owner) (access.Decision, error) {
+// denyAll is the Access of a repository that has none.
+func denyAll(context.Context, string, hydrate.Owner) (access.Decision, error) {
 	return access.Unauthenticated, nil
 }
 

@@ -70,7 +70,7 @@ func Handler(store *Store, options HandlerOptions) http.Handler {
 		options.Shared = func(hydrate.Owner) bool { return true }
 	}
 	if options.Access == nil {
-		options.Access = nobody
+		options.Access = denyAll
 	}
 	if options.Ready == nil {
 		options.Ready = func() bool { return true }
