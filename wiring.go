@@ -200,7 +200,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		opener:  opener{secrets: mgr.GetAPIReader(), allowedRoots: o.allowed, userAgent: userAgent()},
 		tenants: &tenant.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}
-	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{Damaged: p.reportDamage, NamespaceBytes: o.limits.publishedBytes}); err != nil {
+	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{Damaged: (&damageReports{to: p.damaged}).report, NamespaceBytes: o.limits.publishedBytes}); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if p.clients, err = helm.NewClients(mgr.GetConfig(), known); err != nil {
@@ -231,17 +231,6 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
 	}
 	return p, nil
-}
-
-// reportDamage brings the app of a damaged chart back to its controller. It does
-// not wait for the controller, which is not there yet while the store is opened.
-func (p *parts) reportDamage(d chartrepo.Damaged) {
-	if d.App == "" {
-		return
-	}
-	app := &v1alpha1.AppInfo{}
-	app.Namespace, app.Name = d.Owner.Namespace, d.Owner.Source+"."+d.App
-	go func() { p.damaged <- event.GenericEvent{Object: app} }()
 }
 
 // register hands the controllers and servers to the manager.

@@ -43,7 +43,7 @@ func (r *Reconciler) begin(ctx context.Context, s *scope, last attempt, etag str
 		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, errors.New(
 			"the operator ended while the source was read: what was being worked on then is tried one by one"))
 	}
-	if work.WasCutOff(left) || last.at.IsZero() || last.generation != s.source.Generation || last.request != request(s.source) {
+	if s.source.Status.Attempt != nil || last.at.IsZero() || last.generation != s.source.Generation || last.request != request(s.source) {
 		next := work.Next(left)
 		s.left, s.noted = s.source.Status.Attempt, true
 		s.source.Status.Attempt = &next

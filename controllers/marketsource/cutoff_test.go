@@ -84,6 +84,19 @@ var _ = Describe("A source that is read", func() {
 		Expect(b.source.Status.Attempt).To(BeNil())
 	})
 
+	It("is read again when it has another answer, later in the same process", func() {
+		for range 3 {
+			killed()
+		}
+		_, err := b.reconcile("1ns")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.condition(v1alpha1.ConditionStalled)).To(Equal("True Interrupted"))
+		b.offer("web", "2.0.0")
+		b.succeeds("1ns")
+		Expect(b.condition(v1alpha1.ConditionStalled)).To(BeEmpty())
+		Expect(b.source.Status.Attempt).To(BeNil())
+	})
+
 	It("is read again with another spec", func() {
 		for range 3 {
 			killed()

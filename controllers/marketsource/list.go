@@ -82,6 +82,7 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 		return err
 	}
 	if listing.NotModified {
+		s.source.Status.Attempt = nil // Nothing is left to be read.
 		s.stillIndexed()
 		return nil
 	}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/chartrepo"
+)
+
+// damageReports brings the apps of damaged charts back to their controller, each once
+// however often it is reported until then: a replica that does not lead has no controller
+// that reads them.
+type damageReports struct {
+	to chan<- event.GenericEvent
+
+	mu      sync.Mutex
+	waiting map[types.NamespacedName]bool
+}
+
+// report does not wait for the controller, which is not there yet while the store is
+// opened.
+func (r *damageReports) report(d chartrepo.Damaged) {
+	if d.App == "" {
+		return
+	}
+	key := types.NamespacedName{Namespace: d.Owner.Namespace, Name: d.Owner.Source + "." + d.App}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waiting[key] {
+		return
+	}
+	if r.waiting == nil {
+		r.waiting = map[types.NamespacedName]bool{}
+	}
+	r.waiting[key] = true
+	go r.send(key)
+}
+
+func (r *damageReports) send(key types.NamespacedName) {
+	app := &v1alpha1.AppInfo{}
+	app.Namespace, app.Name = key.Namespace, key.Name
+	r.to <- event.GenericEvent{Object: app}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.waiting, key)
+}
