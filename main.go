@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/worker"
 )
 
@@ -79,6 +80,7 @@ type options struct {
 	allowed           list
 	mirrors           pairs
 	plainHTTP         list
+	allowLoopback     bool
 
 	hydrations   int
 	installs     int
@@ -112,6 +114,7 @@ func parse(args []string) (*options, error) {
 	f.Var(&o.allowed, "allowed-directories", "Folders, separated by commas, in which sources of type Directory may lie; none if empty.")
 	f.Var(&o.mirrors, "registry-mirror", "Where to ask instead of an image registry, as docker.io=http://mirror:5000; may be repeated.")
 	f.Var(&o.plainHTTP, "plain-http-registries", "Image registries, separated by commas, that are asked by plain HTTP.")
+	f.BoolVar(&o.allowLoopback, "allow-loopback-addresses", false, "Let sources, registries and issuers be at addresses of the machine itself; for local runs only.")
 	f.IntVar(&o.hydrations, "concurrent-hydrations", 8, "How many apps are hydrated at once.")
 	f.IntVar(&o.installs, "concurrent-installs", 16, "How many instances Helm works on at once, fair among namespaces.")
 	f.DurationVar(&o.renderTime, "render-timeout", worker.DefaultTime, "The processor time that a worker may take for one app.")
@@ -135,6 +138,11 @@ func parse(args []string) (*options, error) {
 	var err error
 	o.renderWorkers, o.ownMemory, err = memoryShares(o.memoryLimit, o.renderMemory, runtime.GOMAXPROCS(0))
 	return o, err
+}
+
+// network says to which addresses requests go that users cause.
+func (o *options) network() netguard.Policy {
+	return netguard.Policy{Loopback: o.allowLoopback, Private: true}
 }
 
 // list is a flag of values separated by commas.

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/source"
 )
@@ -22,12 +23,14 @@ type opener struct {
 	allowedRoots []string
 	// userAgent is how requests introduce themselves.
 	userAgent string
+	// network says to which addresses requests go.
+	network netguard.Policy
 }
 
 // open reads the Secrets that the source names and opens it. A Secret that is not
 // there, or has not the keys it should, is stalled with SecretMissing.
 func (o opener) open(ctx context.Context, from *v1alpha1.MarketSource) (source.Source, error) {
-	cfg := source.Config{Include: from.Spec.Include, Exclude: from.Spec.Exclude, UserAgent: o.userAgent}
+	cfg := source.Config{Include: from.Spec.Include, Exclude: from.Spec.Exclude, UserAgent: o.userAgent, Network: o.network}
 	if from.Spec.Versions != nil {
 		cfg.Keep = int(from.Spec.Versions.Keep)
 	}

@@ -41,9 +41,9 @@ import (
 	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/license"
 	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/internal/source"
 	"github.com/appmarket/operator/internal/tenant"
 	"github.com/appmarket/operator/internal/turns"
 	"github.com/appmarket/operator/internal/worker"
@@ -184,7 +184,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		return nil, fmt.Errorf("find own program: %w", err)
 	}
 	inspector, err := registry.New(registry.Options{
-		Mirrors: o.mirrors, PlainHTTP: o.plainHTTP, UserAgent: userAgent(),
+		Mirrors: o.mirrors, PlainHTTP: o.plainHTTP, UserAgent: userAgent(), Network: o.network(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up image registries: %w", err)
@@ -197,7 +197,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		workers: &worker.Pool{
 			Command: []string{self, renderWorker}, Workers: o.renderWorkers, Time: o.renderTime, Memory: o.renderMemory,
 		},
-		opener:  opener{secrets: mgr.GetAPIReader(), allowedRoots: o.allowed, userAgent: userAgent()},
+		opener:  opener{secrets: mgr.GetAPIReader(), allowedRoots: o.allowed, userAgent: userAgent(), network: o.network()},
 		tenants: &tenant.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}
 	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{Damaged: (&damageReports{to: p.damaged}).report, NamespaceBytes: o.limits.publishedBytes}); err != nil {
@@ -219,11 +219,9 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 			hydrate.RepoUpdate{Publisher: p.store},
 		},
 	}
-	transport, err := source.Transport()
-	if err != nil {
-		return nil, fmt.Errorf("set up HTTP: %w", err)
+	issuers := license.Options{
+		Transport: netguard.NewTransport(netguard.TransportOptions{Policy: o.network()}), UserAgent: userAgent(),
 	}
-	issuers := license.Options{Transport: transport, UserAgent: userAgent()}
 	p.catalog = &catalog.Catalog{
 		Worker: p.workers, Cluster: p.clients,
 		Objects: mgr.GetClient(), Archives: p.store, Secrets: mgr.GetAPIReader(),

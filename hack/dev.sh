@@ -167,6 +167,7 @@ start_operator() {
     --store-dir="$local_dir/store" \
     --repository-bind-address="127.0.0.1:$port" --repository-url="$repository" \
     --registry-mirror="samples.appmarket.io=http://$samples" \
+    --allow-loopback-addresses \
     --health-probe-bind-address="127.0.0.1:$probe" --metrics-bind-address=0 \
     --zap-encoder=console --zap-stacktrace-level=panic \
     "${directories[@]}"

@@ -23,6 +23,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/source"
 	"github.com/appmarket/operator/internal/worker"
@@ -174,7 +175,10 @@ func newSteps(o options, observer hydrate.Observer) ([]hydrate.Step, func(), err
 	if name, url, found := strings.Cut(o.mirror, "="); found {
 		mirrors = map[string]string{name: url}
 	}
-	inspector, err := registry.New(registry.Options{Mirrors: mirrors})
+	inspector, err := registry.New(registry.Options{
+		// Who runs this reaches these addresses anyway.
+		Mirrors: mirrors, Network: netguard.Policy{Loopback: true, Private: true},
+	})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/source"
 	"github.com/appmarket/operator/internal/turns"
@@ -80,7 +81,7 @@ func newBench() *bench {
 // restart makes a new reconciler, as a new process has it.
 func (b *bench) restart() {
 	GinkgoHelper()
-	inspector, err := registry.New(registry.Options{})
+	inspector, err := registry.New(registry.Options{Network: netguard.Policy{Loopback: true}})
 	Expect(err).NotTo(HaveOccurred())
 	b.reconciler = &appinfo.Reconciler{
 		Client: b.client, Recorder: &events.FakeRecorder{Events: b.events}, Open: b.open, Repository: b.store, RepositoryURL: repositoryURL,
@@ -99,7 +100,7 @@ func (b *bench) restart() {
 func noone(types.NamespacedName) {}
 
 func (b *bench) open(_ context.Context, of *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
-	return source.Open(source.Config{Helm: &source.HelmConfig{URL: of.Spec.Helm.URL}})
+	return source.Open(source.Config{Helm: &source.HelmConfig{URL: of.Spec.Helm.URL}, Network: netguard.Policy{Loopback: true}})
 }
 
 // listen notes what people see of the work going on.
@@ -115,7 +116,7 @@ func (b *bench) listen(ctx context.Context, c client.Client, name string, o clie
 // list writes what the shop offers into the app, as its source does.
 func (b *bench) list() {
 	GinkgoHelper()
-	shop, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: b.url()}})
+	shop, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: b.url()}, Network: netguard.Policy{Loopback: true}})
 	Expect(err).NotTo(HaveOccurred())
 	listing, err := shop.List(b.ctx, hydrate.Mark{})
 	Expect(err).NotTo(HaveOccurred())

@@ -20,6 +20,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/controllers/marketsource"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/source"
 	"github.com/appmarket/operator/internal/turns"
@@ -68,7 +69,7 @@ func (b *bench) restart() {
 func noone(types.NamespacedName) {}
 
 func (b *bench) open(ctx context.Context, of *v1alpha1.MarketSource) (marketsource.Lister, error) {
-	cfg := source.Config{Helm: &source.HelmConfig{URL: of.Spec.Helm.URL}, Include: of.Spec.Include, Exclude: of.Spec.Exclude}
+	cfg := source.Config{Helm: &source.HelmConfig{URL: of.Spec.Helm.URL}, Include: of.Spec.Include, Exclude: of.Spec.Exclude, Network: netguard.Policy{Loopback: true}}
 	if of.Spec.Versions != nil {
 		cfg.Keep = int(of.Spec.Versions.Keep)
 	}

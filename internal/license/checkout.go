@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -25,8 +25,6 @@ const (
 
 	firstBackoff = 5 * time.Second
 	maxBackoff   = 5 * time.Minute
-	// maxRetryAfter bounds how long a checkout can keep us from asking again.
-	maxRetryAfter = time.Hour
 )
 
 // What a checkout answers.
@@ -122,6 +120,9 @@ func unanswered(target *url.URL, err error) error {
 			return failed(told)
 		}
 	}
+	if _, isRefused := errors.AsType[netguard.Refused](err); isRefused {
+		return failed(told)
+	}
 	if _, ok := errors.AsType[*failure](err); !ok {
 		return told // the caller gave up
 	}
@@ -132,7 +133,7 @@ func unanswered(target *url.URL, err error) error {
 func (a *answer) read(attempt int) (string, error) {
 	switch {
 	case a.status == http.StatusTooManyRequests, a.status >= http.StatusInternalServerError:
-		after := retryAfter(a.header.Get("Retry-After"), time.Now())
+		after := netguard.RetryAfter(a.header, time.Now())
 		if after <= 0 {
 			after = Backoff(attempt)
 		}
@@ -169,16 +170,3 @@ func bought(credential string) (string, error) {
 }
 
 func failed(err error) error { return outcome.Stalled(v1alpha1.ReasonPurchaseFailed, err) }
-
-// retryAfter reads a header of RFC 9110, seconds or a date, up to maxRetryAfter;
-// zero or less if it says nothing of use.
-func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(header, 10, 32); err == nil {
-		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
-	}
-	date, err := http.ParseTime(header)
-	if err != nil {
-		return 0
-	}
-	return min(date.Sub(now), maxRetryAfter)
-}

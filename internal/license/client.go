@@ -13,15 +13,15 @@ import (
 	"net/url"
 	"strings"
 	"time"
-)
 
-const maxRedirects = 5
+	"github.com/appmarket/operator/internal/netguard"
+)
 
 var (
 	errURL       = errors.New("it is no URL of https")
 	errLogin     = errors.New("its URL must not hold credentials")
 	errElsewhere = errors.New("it redirects to another server or in another way")
-	errRedirects = fmt.Errorf("it redirects more than %d times", maxRedirects)
+	errRedirects = fmt.Errorf("it redirects more than %d times", netguard.MaxRedirects)
 	errTooLarge  = errors.New("its answer is too large")
 	errTransport = errors.New("no transport was given")
 )
@@ -117,12 +117,12 @@ func (c *client) exchange(ctx context.Context, q question) (*answer, error) {
 		return nil, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, int64(q.limit)+1))
+	body, err := netguard.ReadBody(response, int64(q.limit))
+	if errors.Is(err, netguard.ErrTooLarge) {
+		return nil, errTooLarge
+	}
 	if err != nil {
 		return nil, err
-	}
-	if len(body) > q.limit {
-		return nil, errTooLarge
 	}
 	return &answer{status: response.StatusCode, header: response.Header, body: body}, nil
 }
@@ -132,13 +132,13 @@ func (c *client) exchange(ctx context.Context, q question) (*answer, error) {
 func stay(next *http.Request, via []*http.Request) error {
 	first := via[0]
 	switch {
-	case len(via) > maxRedirects:
-		return errRedirects
 	case next.URL.Scheme != first.URL.Scheme, !strings.EqualFold(next.URL.Host, first.URL.Host),
 		next.URL.User != nil, next.Method != first.Method:
 		return errElsewhere
 	}
-	next.Header.Del("Referer")
+	if err := netguard.CheckRedirect(next, via); err != nil {
+		return errRedirects
+	}
 	return nil
 }
 
@@ -157,6 +157,9 @@ func explain(err error) string {
 		if errors.Is(err, own) {
 			return own.Error()
 		}
+	}
+	if _, isRefused := errors.AsType[netguard.Refused](err); isRefused {
+		return "its address is not allowed"
 	}
 	if _, unknown := errors.AsType[*net.DNSError](err); unknown {
 		return "its name cannot be resolved"

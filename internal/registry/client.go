@@ -2,11 +2,9 @@ package registry
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -57,6 +55,9 @@ type Options struct {
 	Timeout time.Duration
 	// UserAgent is what registries are told; appmarket if empty.
 	UserAgent string
+	// Network says to which addresses requests go. Registries that Mirrors and
+	// PlainHTTP name may be at loopback and private addresses too.
+	Network netguard.Policy
 }
 
 // Client asks registries about images. It implements hydrate.Inspector and may
@@ -88,7 +89,7 @@ func New(opts Options) (*Client, error) {
 	c := &Client{
 		places:    places,
 		keychain:  keychain,
-		transport: newTransport(authorities),
+		transport: newTransport(opts.Network, authorities, places.named()),
 		timeout:   opts.Timeout,
 		userAgent: opts.UserAgent,
 	}
@@ -115,20 +116,11 @@ func readAuthorities(pem []byte) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-func newTransport(authorities *x509.CertPool) *http.Transport {
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, Control: netguard.Control}
-	return &http.Transport{
-		Proxy:                  netguard.Proxy,
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:    tlsTimeout,
-		ResponseHeaderTimeout:  headerTimeout,
-		MaxResponseHeaderBytes: 64 << 10,
-		MaxIdleConns:           32,
-		MaxIdleConnsPerHost:    4,
-		IdleConnTimeout:        30 * time.Second,
-		ForceAttemptHTTP2:      true,
-	}
+func newTransport(policy netguard.Policy, authorities *x509.CertPool, trusted []string) *http.Transport {
+	return netguard.NewTransport(netguard.TransportOptions{
+		Policy: policy, Roots: authorities, Trusted: trusted,
+		Waits: netguard.Waits{Dial: dialTimeout, TLS: tlsTimeout, Header: headerTimeout},
+	})
 }
 
 // Inspect asks the registry of an image about it. An image that the registry

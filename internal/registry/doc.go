@@ -5,9 +5,9 @@
 // Client is the one that speaks to registries, through go-containerregistry.
 // A chart names any registry it likes, so a Client trusts none: it bounds the
 // size of every answer and the time of every question, speaks plain http only
-// where that was allowed, and connects to no link-local, multicast or
-// unspecified address, whatever a name resolves to and wherever a redirect or a
-// token realm points.
+// where that was allowed, and connects to no address that the policy of package
+// netguard refuses, whatever a name resolves to and wherever a redirect or a token
+// realm points.
 //
 // The rest is wrappers around a hydrate.Inspector, to be stacked in this order:
 //

@@ -74,12 +74,14 @@ func (p place) classify(err error) (text string, kind error) {
 		return "points to an address that is not allowed", ErrAnswer
 	}
 	switch _, isLost := errors.AsType[*lost](err); {
+	case errors.Is(err, netguard.ErrTooLarge):
+		return errTooLarge.Error(), ErrAnswer
+	case errors.Is(err, netguard.ErrRedirects):
+		return netguard.ErrRedirects.Error(), ErrAnswer
 	case errors.Is(err, errPlain) && (p.plain || !isLost):
 		return "points to plain http, which is not allowed", ErrAnswer
 	case isLost, errors.Is(err, context.DeadlineExceeded):
 		return ErrUnreachable.Error(), ErrUnreachable
-	case errors.Is(err, errTooLarge):
-		return errTooLarge.Error(), ErrAnswer
 	}
 	return "the answer is not a manifest, or not the one asked for", ErrAnswer
 }

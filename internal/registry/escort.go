@@ -6,11 +6,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+
+	"github.com/appmarket/operator/internal/netguard"
 )
 
 var (
 	errPlain    = errors.New("plain http not allowed")
-	errTooLarge = fmt.Errorf("the answer is larger than %d bytes", MaxAnswerBytes)
+	errTooLarge = fmt.Errorf("%w: more than %d bytes", netguard.ErrTooLarge, MaxAnswerBytes)
 )
 
 // escort goes with every request of one question, those for tokens and those
@@ -30,7 +32,7 @@ func (l *lost) Unwrap() error { return l.err }
 
 // RoundTrip implements http.RoundTripper.
 func (e *escort) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := e.permit(req.URL); err != nil {
+	if err := errors.Join(e.permit(req.URL), netguard.CheckRedirected(req)); err != nil {
 		return nil, errors.Join(err, closeBody(req))
 	}
 	resp, err := e.base.RoundTrip(req)
@@ -40,7 +42,7 @@ func (e *escort) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp.ContentLength > MaxAnswerBytes && req.Method != http.MethodHead {
 		return nil, errors.Join(errTooLarge, resp.Body.Close())
 	}
-	resp.Body = &bounded{ReadCloser: resp.Body, left: MaxAnswerBytes}
+	resp.Body = &bounded{netguard.Bound(resp.Body, MaxAnswerBytes)}
 	return resp, nil
 }
 
@@ -62,19 +64,12 @@ func closeBody(req *http.Request) error {
 	return req.Body.Close()
 }
 
-// bounded is a body that ends with errTooLarge when it goes on for too long.
-type bounded struct {
-	io.ReadCloser
-	left int
-}
+// bounded is a body that ends with netguard.ErrTooLarge when it goes on for too long.
+type bounded struct{ io.ReadCloser }
 
 func (b *bounded) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p[:min(len(p), b.left+1)])
-	b.left -= n
-	if b.left < 0 {
-		return 0, errTooLarge
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, netguard.ErrTooLarge) {
 		err = &lost{err}
 	}
 	return n, err

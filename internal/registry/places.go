@@ -65,6 +65,26 @@ func newPlaces(mirrors map[string]string, plain []string) (places, error) {
 	return p, nil
 }
 
+// named returns the hosts that the configuration names, each with its port.
+func (p places) named() []string {
+	var hosts []string
+	for host := range p.plain {
+		hosts = append(hosts, withPort(host, "80"), withPort(host, "443"))
+	}
+	for _, m := range p.mirrors {
+		hosts = append(hosts, withPort(m.host, "443"))
+	}
+	return hosts
+}
+
+// withPort adds a port to a host that has none.
+func withPort(host, port string) string {
+	if _, _, err := net.SplitHostPort(host); err == nil {
+		return host
+	}
+	return net.JoinHostPort(strings.Trim(host, "[]"), port)
+}
+
 // find says where to ask for an image.
 func (p places) find(reference string) (place, error) {
 	named, err := name.ParseReference(reference)

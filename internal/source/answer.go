@@ -3,20 +3,16 @@ package source
 import (
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 )
-
-// maxRetryAfter bounds how long a server can keep us from asking again.
-const maxRetryAfter = time.Hour
 
 // checkStatus says what a status other than 200 means.
 func checkStatus(response *http.Response, target *url.URL, now time.Time) error {
@@ -30,7 +26,7 @@ func checkStatus(response *http.Response, target *url.URL, now time.Time) error 
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return outcome.Failed(v1alpha1.ReasonUnauthorized, fmt.Errorf("%w: check the credentials", err))
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		if after := retryAfter(response.Header.Get("Retry-After"), now); after > 0 {
+		if after := netguard.RetryAfter(response.Header, now); after > 0 {
 			return outcome.Waiting(v1alpha1.ReasonRateLimited, after, err)
 		}
 	}
@@ -40,31 +36,14 @@ func checkStatus(response *http.Response, target *url.URL, now time.Time) error 
 	return outcome.Failed(v1alpha1.ReasonFetchFailed, err)
 }
 
-// retryAfter reads the header of RFC 9110, seconds or a date; zero if it says
-// nothing of use.
-func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(header, 10, 64); err == nil {
-		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
-	}
-	date, err := http.ParseTime(header)
-	if err != nil {
-		return 0
-	}
-	return max(0, min(date.Sub(now), maxRetryAfter))
-}
-
 // readArchive reads a body up to the limit and no further.
 func (g *getter) readArchive(response *http.Response, target *url.URL) ([]byte, error) {
-	tooLarge := outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("get %s: archive is larger than %d bytes", shown(target), hydrate.MaxArchiveBytes))
-	if response.ContentLength > hydrate.MaxArchiveBytes {
-		return nil, tooLarge
+	data, err := netguard.ReadBody(response, hydrate.MaxArchiveBytes)
+	if errors.Is(err, netguard.ErrTooLarge) {
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("get %s: archive is larger than %d bytes", shown(target), hydrate.MaxArchiveBytes))
 	}
-	data, err := io.ReadAll(io.LimitReader(response.Body, hydrate.MaxArchiveBytes+1))
 	if err != nil {
 		return nil, g.failed(target, err)
-	}
-	if len(data) > hydrate.MaxArchiveBytes {
-		return nil, tooLarge
 	}
 	if isHTML(response) && !isGzip(data) {
 		err := errors.New("server answered an HTML page in place of an archive")

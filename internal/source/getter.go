@@ -19,18 +19,11 @@ import (
 )
 
 const (
-	maxRedirects = 5
 	// A connection that fails is tried again soon; all else is for the back-off of
 	// the caller.
 	retries      = 2
 	retryWait    = 200 * time.Millisecond
 	maxRetryWait = time.Second
-)
-
-var (
-	errDowngrade = errors.New("redirected from https to http")
-	errRedirects = fmt.Errorf("redirected more than %d times", maxRedirects)
-	errScheme    = errors.New("only http and https are supported")
 )
 
 // getter sends requests for one repository and gives its credentials to nobody
@@ -43,12 +36,13 @@ type getter struct {
 	deadline time.Duration
 }
 
-func newGetter(cfg HelmConfig, home *url.URL, agent string) (*getter, error) {
-	transport, err := transports.get(cfg.CA)
+func newGetter(from Config, home *url.URL) (*getter, error) {
+	cfg := *from.Helm
+	transport, err := transports.get(from.Network, cfg.CA)
 	if err != nil {
 		return nil, err
 	}
-	g := &getter{home: home, agent: agent, deadline: cfg.Timeout, login: func(*http.Request) {}}
+	g := &getter{home: home, agent: from.UserAgent, deadline: cfg.Timeout, login: func(*http.Request) {}}
 	if g.deadline <= 0 {
 		g.deadline = DefaultTimeout
 	}
@@ -76,7 +70,7 @@ func newGetter(cfg HelmConfig, home *url.URL, agent string) (*getter, error) {
 // which also ends the time that the request has.
 func (g *getter) get(ctx context.Context, target *url.URL, header http.Header) (*http.Response, error) {
 	if target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
-		return nil, outcome.Stalled(v1alpha1.ReasonFetchFailed, fmt.Errorf("get %s: %w", shown(target), errScheme))
+		return nil, outcome.Stalled(v1alpha1.ReasonFetchFailed, fmt.Errorf("get %s: %w", shown(target), netguard.ErrScheme))
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.deadline)
 	request, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
@@ -113,17 +107,9 @@ func (g *getter) failed(target *url.URL, err error) error {
 // redirect is an http.Client's CheckRedirect. The client itself would keep the
 // credentials for another port, another scheme and any subdomain.
 func (g *getter) redirect(next *http.Request, via []*http.Request) error {
-	if len(via) > maxRedirects {
-		return errRedirects
+	if err := netguard.CheckRedirect(next, via); err != nil {
+		return err
 	}
-	if via[len(via)-1].URL.Scheme == "https" && next.URL.Scheme != "https" {
-		return errDowngrade
-	}
-	if next.URL.Scheme != "http" && next.URL.Scheme != "https" {
-		return errScheme
-	}
-	next.URL.User = nil
-	next.Header.Del("Referer")
 	if !sameOrigin(next.URL, g.home) {
 		next.Header.Del("Authorization")
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"go.yaml.in/yaml/v3"
 
@@ -23,6 +24,10 @@ const (
 
 var errNotYAML = errors.New("not YAML")
 
+// anchorName is what a parser quotes of a text. The text may be the answer of a server
+// that whoever reads the message may not reach.
+var anchorName = regexp.MustCompile(`anchor '[^']*'`)
+
 // parseNode parses the first document of a text with at most so many marks. The text
 // begins in the given line of what is read.
 func parseNode(text []byte, first, marks int) (*yaml.Node, error) {
@@ -35,7 +40,7 @@ func parseNode(text []byte, first, marks int) (*yaml.Node, error) {
 	}
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
-		return nil, fmt.Errorf("%w: %s", errNotYAML, shorten(yamlfault.Locate(text, err).Below(first).Error(), 200))
+		return nil, fmt.Errorf("%w: %s", errNotYAML, shorten(anchorName.ReplaceAllString(yamlfault.Locate(text, err).Below(first).Error(), "anchor"), 200))
 	}
 	if len(document.Content) == 0 {
 		return nil, fmt.Errorf("%w: there is nothing in it", errNotYAML)

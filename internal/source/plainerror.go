@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
@@ -51,14 +52,28 @@ func describe(err error) string {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return "connection was closed before the end of the answer"
 	}
-	text := err.Error()
-	if outer, ok := errors.AsType[*url.Error](err); ok {
-		text = outer.Err.Error()
+	return describeAnswer(err)
+}
+
+// describeAnswer has words of our own: those of the libraries quote the first line, a
+// header or the certificate of an answer, which may be that of any server inside.
+func describeAnswer(err error) string {
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "certificate is for another host"
 	}
-	if strings.Contains(text, "->") {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "certificate signed by unknown authority"
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "certificate is not trusted"
+	}
+	if outer, ok := errors.AsType[*url.Error](err); ok && strings.HasSuffix(outer.Error(), "server gave HTTP response to HTTPS client") {
+		return "server gave HTTP response to HTTPS client"
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
 		return "connection failed"
 	}
-	return shorten(text, 200)
+	return "answer is not understood"
 }
 
 // policy is our own refusal that err comes from, nil if it is none.
@@ -66,7 +81,7 @@ func policy(err error) error {
 	if address, ok := errors.AsType[netguard.Refused](err); ok {
 		return address
 	}
-	for _, known := range []error{errDowngrade, errRedirects, errScheme} {
+	for _, known := range []error{netguard.ErrDowngrade, netguard.ErrRedirects, netguard.ErrScheme} {
 		if errors.Is(err, known) {
 			return known
 		}

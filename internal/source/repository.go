@@ -11,6 +11,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -27,13 +28,13 @@ type repository struct {
 	index *url.URL
 }
 
-func newRepository(cfg HelmConfig, chosen selection, agent string) (*repository, error) {
-	base, err := url.Parse(cfg.URL)
+func newRepository(cfg Config, chosen selection) (*repository, error) {
+	base, err := url.Parse(cfg.Helm.URL)
 	if err != nil {
 		return nil, errors.New("read URL: it cannot be parsed")
 	}
 	if base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return nil, fmt.Errorf("read URL %q: %w", shown(base), errScheme)
+		return nil, fmt.Errorf("read URL %q: %w", shown(base), netguard.ErrScheme)
 	}
 	if base.User != nil {
 		return nil, fmt.Errorf("read URL %q: credentials must not stand in it", shown(base))
@@ -43,7 +44,7 @@ func newRepository(cfg HelmConfig, chosen selection, agent string) (*repository,
 	if path, ok := strings.CutSuffix(base.Path, "/index.yaml/"); ok {
 		base.Path, base.RawPath = path+"/", ""
 	}
-	web, err := newGetter(cfg, base, agent)
+	web, err := newGetter(cfg, base)
 	if err != nil {
 		return nil, err
 	}

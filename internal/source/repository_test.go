@@ -15,6 +15,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/source"
 )
@@ -77,7 +78,7 @@ func answer(status int, header http.Header, body string) http.HandlerFunc {
 
 func open(t *testing.T, helm source.HelmConfig) source.Source {
 	t.Helper()
-	opened, err := source.Open(source.Config{Helm: &helm, UserAgent: "market/1"})
+	opened, err := source.Open(source.Config{Helm: &helm, UserAgent: "market/1", Network: netguard.Policy{Loopback: true}})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return opened
 }
@@ -94,7 +95,7 @@ func expectOutcome(g Gomega, err error, stalled bool, reason string) {
 func TestListOfRepository(t *testing.T) {
 	g := NewWithT(t)
 	server := serve(t, answer(200, nil, index))
-	opened, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: server.URL}})
+	opened, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: server.URL}, Network: netguard.Policy{Loopback: true}})
 	g.Expect(err).NotTo(HaveOccurred())
 	list, err := opened.List(t.Context(), hydrate.Mark{})
 	g.Expect(err).NotTo(HaveOccurred())
@@ -132,7 +133,7 @@ func TestListChoosesApps(t *testing.T) {
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			g := NewWithT(t)
-			opened, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: server.URL}, Include: test.include, Exclude: test.exclude, Keep: test.keep})
+			opened, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: server.URL}, Include: test.include, Exclude: test.exclude, Keep: test.keep, Network: netguard.Policy{Loopback: true}})
 			g.Expect(err).NotTo(HaveOccurred())
 			list, err := opened.List(t.Context(), hydrate.Mark{})
 			g.Expect(err).NotTo(HaveOccurred())

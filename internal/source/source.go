@@ -11,7 +11,7 @@
 //
 // What is read is not trusted: every size, count and time has a bound, folders
 // are read through os.Root, credentials go only to the server they are for, and
-// no connection is made to an address that only the machine itself should reach.
+// no connection is made to an address that the policy of package netguard refuses.
 package source
 
 import (
@@ -21,6 +21,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -61,6 +62,8 @@ type Config struct {
 	Exclude []string
 	// UserAgent is how the requests introduce themselves.
 	UserAgent string
+	// Network says to which addresses requests go.
+	Network netguard.Policy
 }
 
 // HelmConfig is a Helm repository served over HTTP.
@@ -112,5 +115,5 @@ func open(cfg Config) (Source, error) {
 	if cfg.Directory != nil {
 		return newDirectory(*cfg.Directory, offers)
 	}
-	return newRepository(*cfg.Helm, offers, cfg.UserAgent)
+	return newRepository(cfg, offers)
 }

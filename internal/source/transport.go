@@ -2,19 +2,16 @@ package source
 
 import (
 	"crypto/sha256"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/appmarket/operator/internal/netguard"
 )
 
 // maxTransports bounds the transports, and with them the idle connections, that
-// are kept; one for each set of certificates.
+// are kept; one for each policy and set of certificates.
 const maxTransports = 16
 
 // transports are kept for the life of the process: a source is opened for every
@@ -22,8 +19,11 @@ const maxTransports = 16
 // behind.
 var transports = pool{kept: map[key]*http.Transport{}}
 
-// key is the digest of the certificates.
-type key [sha256.Size]byte
+// key is the policy and the digest of the certificates.
+type key struct {
+	policy netguard.Policy
+	ca     [sha256.Size]byte
+}
 
 type pool struct {
 	mu   sync.Mutex
@@ -32,16 +32,16 @@ type pool struct {
 	order []key
 }
 
-// get gives the transport that trusts the certificates beside those of the
-// system.
-func (p *pool) get(ca []byte) (*http.Transport, error) {
-	id := key(sha256.Sum256(ca))
+// get gives the transport of a policy that trusts the certificates beside those of
+// the system.
+func (p *pool) get(policy netguard.Policy, ca []byte) (*http.Transport, error) {
+	id := key{policy, sha256.Sum256(ca)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	transport, ok := p.kept[id]
 	if !ok {
 		var err error
-		if transport, err = newTransport(ca); err != nil {
+		if transport, err = newTransport(policy, ca); err != nil {
 			return nil, err
 		}
 		p.kept[id] = transport
@@ -68,35 +68,18 @@ func (p *pool) used(id key) {
 	}
 }
 
-// Transport is what other requests to servers that users name may go through: it
-// refuses the same addresses and bounds the same waits as for sources.
-func Transport() (http.RoundTripper, error) { return transports.get(nil) }
-
-// newTransport bounds every wait for an answer; the whole of a request is bounded
-// by its context.
-func newTransport(ca []byte) (*http.Transport, error) {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: netguard.Control}
-	transport := &http.Transport{
-		Proxy:                  netguard.Proxy,
-		DialContext:            dialer.DialContext,
-		ForceAttemptHTTP2:      true,
-		TLSHandshakeTimeout:    10 * time.Second,
-		ResponseHeaderTimeout:  30 * time.Second,
-		IdleConnTimeout:        90 * time.Second,
-		MaxIdleConns:           64,
-		MaxIdleConnsPerHost:    8,
-		MaxResponseHeaderBytes: 64 << 10,
+// newTransport trusts the certificates beside those of the system.
+func newTransport(policy netguard.Policy, ca []byte) (*http.Transport, error) {
+	options := netguard.TransportOptions{Policy: policy}
+	if len(ca) > 0 {
+		roots, err := x509.SystemCertPool()
+		if err != nil {
+			roots = x509.NewCertPool()
+		}
+		if !roots.AppendCertsFromPEM(ca) {
+			return nil, errors.New("read CA: no certificate in PEM found")
+		}
+		options.Roots = roots
 	}
-	if len(ca) == 0 {
-		return transport, nil
-	}
-	roots, err := x509.SystemCertPool()
-	if err != nil {
-		roots = x509.NewCertPool()
-	}
-	if !roots.AppendCertsFromPEM(ca) {
-		return nil, errors.New("read CA: no certificate in PEM found")
-	}
-	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	return transport, nil
+	return netguard.NewTransport(options), nil
 }

@@ -12,18 +12,23 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/internal/netguard"
 )
 
 func TestTransportsAreShared(t *testing.T) {
 	g := NewWithT(t)
 	kept := pool{kept: map[key]*http.Transport{}}
 	get := func(ca []byte) *http.Transport {
-		transport, err := kept.get(ca)
+		transport, err := kept.get(netguard.Policy{}, ca)
 		g.Expect(err).NotTo(HaveOccurred())
 		return transport
 	}
 	plain, first := get(nil), certificate(t)
 	g.Expect(get(nil)).To(BeIdenticalTo(plain))
+	market, err := kept.get(netguard.Policy{Private: true}, nil)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(market).NotTo(BeIdenticalTo(plain), "a connection that one may not make is not shared with it")
 	own := get(first)
 	g.Expect(own).NotTo(BeIdenticalTo(plain))
 	g.Expect(get(first)).To(BeIdenticalTo(own))
@@ -35,7 +40,7 @@ func TestTransportsAreShared(t *testing.T) {
 	g.Expect(kept.order).To(HaveLen(maxTransports))
 	g.Expect(get(nil)).To(BeIdenticalTo(plain), "it was used all the time")
 	g.Expect(get(first)).NotTo(BeIdenticalTo(own), "it was used longest ago")
-	_, err := kept.get([]byte("no certificate"))
+	_, err = kept.get(netguard.Policy{}, []byte("no certificate"))
 	g.Expect(err).To(HaveOccurred())
 	g.Expect(kept.kept).To(HaveLen(maxTransports))
 }

@@ -15,6 +15,7 @@ import (
 	"helm.sh/helm/v3/pkg/repo"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/source"
 )
 
@@ -120,7 +121,7 @@ const entryForm = `  - annotations:
 
 // readIndexAsSource is the child that takes in an index as the operator does.
 func readIndexAsSource(url string) (int, time.Duration, error) {
-	from, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: url}})
+	from, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: url}, Network: netguard.Policy{Loopback: true}})
 	if err != nil {
 		return 0, 0, err
 	}

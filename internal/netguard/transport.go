@@ -1,0 +1,90 @@
+package netguard
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Waits bound the phases of one request. Zero means the default.
+type Waits struct {
+	Dial, TLS, Header time.Duration
+}
+
+// TransportOptions are what transports differ in.
+type TransportOptions struct {
+	Policy Policy
+	// Roots are the certificates that are trusted; those of the system if nil.
+	Roots *x509.CertPool
+	Waits Waits
+	// Trusted are hosts with their port that the operator's own configuration names. They
+	// may be at loopback and private addresses.
+	Trusted []string
+}
+
+// NewTransport returns a transport that connects only to what the policy allows, through
+// the proxy that the environment names, and bounds every wait for an answer. The whole of
+// a request is bounded by its context.
+func NewTransport(options TransportOptions) *http.Transport {
+	waits := options.Waits
+	d := &dialer{
+		policy: options.Policy, trusted: map[string]bool{}, environment: http.ProxyFromEnvironment,
+		timeout: or(waits.Dial, 10*time.Second),
+	}
+	for _, host := range options.Trusted {
+		d.trusted[strings.ToLower(host)] = true
+	}
+	return &http.Transport{
+		Proxy:                  d.proxied,
+		DialContext:            d.dial,
+		ForceAttemptHTTP2:      true,
+		TLSClientConfig:        &tls.Config{RootCAs: options.Roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    or(waits.TLS, 10*time.Second),
+		ResponseHeaderTimeout:  or(waits.Header, 30*time.Second),
+		IdleConnTimeout:        90 * time.Second,
+		MaxIdleConns:           64,
+		MaxIdleConnsPerHost:    8,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+func or(given, otherwise time.Duration) time.Duration {
+	if given > 0 {
+		return given
+	}
+	return otherwise
+}
+
+// dialer makes the connections of one transport.
+type dialer struct {
+	policy  Policy
+	trusted map[string]bool
+	timeout time.Duration
+	// environment chooses the proxy of a request.
+	environment func(*http.Request) (*url.URL, error)
+	// proxies are the addresses of the proxies that were chosen.
+	proxies sync.Map
+}
+
+// policyFor returns the policy for a host with its port.
+func (d *dialer) policyFor(address string) Policy {
+	if d.trusted[address] {
+		return Policy{Loopback: true, Private: true}
+	}
+	return d.policy
+}
+
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	address = strings.ToLower(address)
+	connect := net.Dialer{Timeout: d.timeout, KeepAlive: 30 * time.Second}
+	if _, isProxy := d.proxies.Load(address); !isProxy {
+		connect.Control = d.policyFor(address).Control
+	}
+	return connect.DialContext(ctx, network, address)
+}

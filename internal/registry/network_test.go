@@ -1,0 +1,82 @@
+package registry_test
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/internal/netguard"
+	"github.com/appmarket/operator/internal/registry"
+)
+
+// TestRegistriesAreAskedWhereThePolicyAllows has a chart name images of a registry on the
+// machine itself, in a private network and in the cluster, and registries that point there.
+func TestRegistriesAreAskedWhereThePolicyAllows(t *testing.T) {
+	var asked atomic.Int32
+	inside := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	at := strings.TrimPrefix(inside.URL, "http://")
+	for why, c := range map[string]struct {
+		policy netguard.Policy
+		image  string
+	}{
+		"the machine itself":               {netguard.Policy{}, at + "/web:1"},
+		"the machine itself, for a market": {netguard.Policy{Private: true}, at + "/web:1"},
+		"a private address":                {netguard.Policy{Loopback: true}, "10.0.0.1:1/web:1"},
+		"a shared address":                 {netguard.Policy{Loopback: true}, "100.64.0.1:1/web:1"},
+		"a service of the cluster":         {netguard.Policy{Loopback: true}, "registry.team.svc:1/web:1"},
+		"the metadata of a cloud":          {netguard.Policy{Loopback: true, Private: true}, "168.63.129.16:1/web:1"},
+	} {
+		t.Run(why, func(t *testing.T) {
+			client, err := registry.New(registry.Options{Network: c.policy})
+			g := NewWithT(t)
+			g.Expect(err).NotTo(HaveOccurred())
+			_, err = client.Inspect(t.Context(), c.image)
+			g.Expect(err).To(MatchError(registry.ErrAnswer))
+			g.Expect(err).To(MatchError(HaveSuffix("points to an address that is not allowed")))
+		})
+	}
+	for why, answer := range map[string]http.HandlerFunc{
+		"a redirect":    manifests(redirect(inside.URL + "/v2/web/manifests/1")),
+		"a token realm": challenge(inside.URL + "/token"),
+	} {
+		t.Run(why, func(t *testing.T) {
+			// The registry itself is one that the operator's configuration names.
+			_, err := clientOf(t, serve(t, answer)).Inspect(t.Context(), host+"/web:1")
+			expectSilence(NewWithT(t), err, registry.ErrAnswer)
+		})
+	}
+	NewWithT(t).Expect(asked.Load()).To(BeZero(), "no connection was made")
+}
+
+func TestRegistriesThatTheConfigurationNamesMayBeInside(t *testing.T) {
+	g := NewWithT(t)
+	server := serve(t, http.NotFoundHandler())
+	at := strings.TrimPrefix(server.URL, "http://")
+	for _, options := range []registry.Options{
+		{PlainHTTP: []string{at}}, {Mirrors: map[string]string{"docker.io": server.URL}},
+	} {
+		client, err := registry.New(options)
+		g.Expect(err).NotTo(HaveOccurred())
+		image := "web:1"
+		if options.Mirrors == nil {
+			image = at + "/web:1"
+		}
+		_, err = client.Inspect(t.Context(), image)
+		g.Expect(err).To(MatchError(Not(ContainSubstring("not allowed"))))
+	}
+}
+
+func TestRegistryThatRedirectsWithoutEnd(t *testing.T) {
+	g := NewWithT(t)
+	var asked atomic.Int32
+	server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		http.Redirect(w, r, r.URL.Path, http.StatusFound)
+	}))
+	_, err := clientOf(t, server).Inspect(t.Context(), host+"/web:1")
+	expectSilence(g, err, registry.ErrAnswer)
+	g.Expect(asked.Load()).To(BeNumerically("<=", 2*(netguard.MaxRedirects+1)))
+}
