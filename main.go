@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/appmarket/operator/internal/chartrepo"
-	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/worker"
 )
 
@@ -77,7 +76,8 @@ type options struct {
 	repositoryURL     string
 	repositoryCertDir string
 	connections       int
-	allowed           list
+	markets           list
+	allowed           directories
 	mirrors           pairs
 	plainHTTP         list
 	allowLoopback     bool
@@ -111,7 +111,8 @@ func parse(args []string) (*options, error) {
 	f.StringVar(&o.repositoryURL, "repository-url", "", "URL under which others reach the repository; http://localhost, or https://localhost with a certificate, with the port of the bind address if empty.")
 	f.StringVar(&o.repositoryCertDir, "repository-cert-dir", "", "Folder with tls.crt and tls.key, by which the repository is served over HTTPS; plain HTTP if empty.")
 	f.IntVar(&o.connections, "repository-connections", chartrepo.DefaultConnections, "How many connections the repository keeps at once; idle ones are closed for new ones.")
-	f.Var(&o.allowed, "allowed-directories", "Folders, separated by commas, in which sources of type Directory may lie; none if empty.")
+	f.Var(&o.markets, "market-namespaces", "Namespaces, separated by commas, whose sources may be shared with others, be of type Directory and reach private addresses, in the order of the joined index; none if empty.")
+	f.Var(&o.allowed, "allowed-directories", "Folders, separated by commas, in which sources of type Directory may lie, each as namespace=path, or as path for every market; none if empty.")
 	f.Var(&o.mirrors, "registry-mirror", "Where to ask instead of an image registry, as docker.io=http://mirror:5000; may be repeated.")
 	f.Var(&o.plainHTTP, "plain-http-registries", "Image registries, separated by commas, that are asked by plain HTTP.")
 	f.BoolVar(&o.allowLoopback, "allow-loopback-addresses", false, "Let sources, registries and issuers be at addresses of the machine itself; for local runs only.")
@@ -135,14 +136,12 @@ func parse(args []string) (*options, error) {
 	if o.connections < 1 {
 		return nil, fmt.Errorf("--repository-connections is %d, and must be at least 1", o.connections)
 	}
+	if err := o.checkMarkets(); err != nil {
+		return nil, err
+	}
 	var err error
 	o.renderWorkers, o.ownMemory, err = memoryShares(o.memoryLimit, o.renderMemory, runtime.GOMAXPROCS(0))
 	return o, err
-}
-
-// network says to which addresses requests go that users cause.
-func (o *options) network() netguard.Policy {
-	return netguard.Policy{Loopback: o.allowLoopback, Private: true}
 }
 
 // list is a flag of values separated by commas.

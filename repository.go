@@ -61,13 +61,13 @@ func (p *parts) serveRepository(ctx context.Context, mgr ctrl.Manager, o *option
 	if err != nil {
 		return fmt.Errorf("watch sources: %w", err)
 	}
-	shared, err := newSharedSources(informer, isSharedWithAll)
+	shared, err := newSharedSources(informer, isSharedWithAll(o.marketNamespaces()))
 	if err != nil {
 		return err
 	}
 	handler := chartrepo.Handler(p.store, chartrepo.HandlerOptions{
 		Ready: shared.isKnown, Shared: shared.contains, Access: sourceAccess(p.reviewer, mgr.GetLogger()),
-		Version: version(), Checks: checks,
+		Markets: o.markets, Version: version(), Checks: checks,
 	})
 	service, certificate, err := repositoryService(o, handler, mgr.GetLogger())
 	if err != nil {

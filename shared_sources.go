@@ -10,12 +10,13 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/market"
 )
 
-// isSharedWithAll reports whether every namespace may use a source. The joined index lists
+// isSharedWithAll returns whether every namespace may use a source. The joined index lists
 // it, and everybody may read it.
-func isSharedWithAll(from *v1alpha1.MarketSource) bool {
-	return from.Spec.Sharing != nil && from.Spec.Sharing.From == v1alpha1.SharingAll
+func isSharedWithAll(markets market.Namespaces) func(*v1alpha1.MarketSource) bool {
+	return func(from *v1alpha1.MarketSource) bool { return markets.SharingOf(from) == v1alpha1.SharingAll }
 }
 
 // sharedSources knows by a watch which sources are shared with all. The repository asks at

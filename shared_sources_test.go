@@ -37,7 +37,7 @@ func TestSharedSourcesFollowTheCluster(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	informer, err := objects.GetInformer(t.Context(), &v1alpha1.MarketSource{}, cache.BlockUntilSynced(false))
 	g.Expect(err).NotTo(HaveOccurred())
-	shared, err := newSharedSources(informer, isSharedWithAll)
+	shared, err := newSharedSources(informer, isSharedWithAll([]string{namespace}))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(shared.isKnown()).To(BeFalse(), "before the cache is filled")
 	g.Expect(shared.contains(hydrate.Owner{Namespace: namespace, Source: "all"})).To(BeFalse())
@@ -75,7 +75,7 @@ func TestSharedSourcesAreReadWithoutAllocation(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	informer, err := objects.GetInformer(t.Context(), &v1alpha1.MarketSource{}, cache.BlockUntilSynced(false))
 	g.Expect(err).NotTo(HaveOccurred())
-	shared, err := newSharedSources(informer, isSharedWithAll)
+	shared, err := newSharedSources(informer, isSharedWithAll([]string{"market"}))
 	g.Expect(err).NotTo(HaveOccurred())
 	shared.update(sourceShared("market", "all", &v1alpha1.Sharing{From: v1alpha1.SharingAll}), false)
 	owner := hydrate.Owner{Namespace: "market", Source: "all"}

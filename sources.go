@@ -10,7 +10,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/source"
 )
@@ -19,23 +18,24 @@ import (
 type opener struct {
 	// secrets reads the Secrets that sources name, uncached.
 	secrets client.Reader
-	// allowedRoots are the folders that sources of type Directory may be in.
-	allowedRoots []string
+	// options say what the sources of a namespace may do.
+	options *options
 	// userAgent is how requests introduce themselves.
 	userAgent string
-	// network says to which addresses requests go.
-	network netguard.Policy
 }
 
 // open reads the Secrets that the source names and opens it. A Secret that is not
 // there, or has not the keys it should, is stalled with SecretMissing.
 func (o opener) open(ctx context.Context, from *v1alpha1.MarketSource) (source.Source, error) {
-	cfg := source.Config{Include: from.Spec.Include, Exclude: from.Spec.Exclude, UserAgent: o.userAgent, Network: o.network}
+	cfg := source.Config{Include: from.Spec.Include, Exclude: from.Spec.Exclude, UserAgent: o.userAgent, Network: o.options.network(from.Namespace)}
 	if from.Spec.Versions != nil {
 		cfg.Keep = int(from.Spec.Versions.Keep)
 	}
 	if from.Spec.Directory != nil {
-		cfg.Directory = &source.DirectoryConfig{Path: from.Spec.Directory.Path, AllowedRoots: o.allowedRoots}
+		if err := o.options.marketNamespaces().CheckDirectory(from.Namespace); err != nil {
+			return nil, outcome.Stalled(v1alpha1.ReasonNotMarket, err)
+		}
+		cfg.Directory = &source.DirectoryConfig{Path: from.Spec.Directory.Path, AllowedRoots: o.options.allowed.rootsFor(from.Namespace)}
 	}
 	if from.Spec.Helm != nil {
 		helm, err := o.helm(ctx, from)

@@ -39,10 +39,7 @@ import (
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/kinds"
-	"github.com/appmarket/operator/internal/license"
 	"github.com/appmarket/operator/internal/manifest"
-	"github.com/appmarket/operator/internal/netguard"
-	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/tenant"
 	"github.com/appmarket/operator/internal/turns"
@@ -183,11 +180,9 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 	if err != nil {
 		return nil, fmt.Errorf("find own program: %w", err)
 	}
-	inspector, err := registry.New(registry.Options{
-		Mirrors: o.mirrors, PlainHTTP: o.plainHTTP, UserAgent: userAgent(), Network: o.network(),
-	})
+	images, err := newImageAnalysis(o)
 	if err != nil {
-		return nil, fmt.Errorf("set up image registries: %w", err)
+		return nil, err
 	}
 	p := &parts{
 		process: string(uuid.NewUUID()),
@@ -197,7 +192,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		workers: &worker.Pool{
 			Command: []string{self, renderWorker}, Workers: o.renderWorkers, Time: o.renderTime, Memory: o.renderMemory,
 		},
-		opener:  opener{secrets: mgr.GetAPIReader(), allowedRoots: o.allowed, userAgent: userAgent(), network: o.network()},
+		opener:  opener{secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent()},
 		tenants: &tenant.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}
 	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{Damaged: (&damageReports{to: p.damaged}).report, NamespaceBytes: o.limits.publishedBytes}); err != nil {
@@ -214,18 +209,14 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		Observer: appinfo.Metrics{},
 		Steps: []hydrate.Step{
 			hydrate.Analysis{Worker: p.workers, Observer: appinfo.Metrics{}},
-			hydrate.ImageAnalysis{Inspector: registry.Cached(
-				registry.Limited(registry.Guarded(inspector, registryPause), perRegistry), imageAge, imageAnswers)},
+			images,
 			hydrate.RepoUpdate{Publisher: p.store},
 		},
-	}
-	issuers := license.Options{
-		Transport: netguard.NewTransport(netguard.TransportOptions{Policy: o.network()}), UserAgent: userAgent(),
 	}
 	p.catalog = &catalog.Catalog{
 		Worker: p.workers, Cluster: p.clients,
 		Objects: mgr.GetClient(), Archives: p.store, Secrets: mgr.GetAPIReader(),
-		Keys: license.NewKeys(issuers), Checkout: license.NewCheckout(issuers),
+		Markets: o.marketNamespaces(), Issuers: newIssuers(o),
 		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
 	}
 	return p, nil
@@ -243,7 +234,7 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 		return controller.Options{MaxConcurrentReconciles: workers, LogConstructor: logConstructor(mgr.GetLogger(), kind)}
 	}
 	sources := &marketsource.Reconciler{
-		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("marketsource"), RepositoryURL: p.url, Process: p.process, MaxApps: o.limits.apps,
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("marketsource"), RepositoryURL: p.url, Markets: o.marketNamespaces(), Process: p.process, MaxApps: o.limits.apps,
 		Open: func(ctx context.Context, from *v1alpha1.MarketSource) (marketsource.Lister, error) {
 			return p.opener.open(ctx, from)
 		},

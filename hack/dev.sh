@@ -160,14 +160,14 @@ start_operator() {
   probe=$(free_port $((port > 8890 ? port + 1 : 8890)))
   repository=http://127.0.0.1:$port
   config=$(operator_kubeconfig) || fail "cannot make the operator's kubeconfig"
-  [ -z "$catalog" ] || directories=(--allowed-directories="$catalog")
+  [ -z "$catalog" ] || directories=(--allowed-directories="market=$catalog")
   mkdir -p "$local_dir/store"
   start operator bin/appmarket \
     --kubeconfig="$config" \
     --store-dir="$local_dir/store" \
     --repository-bind-address="127.0.0.1:$port" --repository-url="$repository" \
     --registry-mirror="samples.appmarket.io=http://$samples" \
-    --allow-loopback-addresses \
+    --allow-loopback-addresses --market-namespaces=market \
     --health-probe-bind-address="127.0.0.1:$probe" --metrics-bind-address=0 \
     --zap-encoder=console --zap-stacktrace-level=panic \
     "${directories[@]}"

@@ -80,8 +80,9 @@ func fetch(ctx context.Context, request Request) (Payload, string, error) {
 	}
 	digest := payload.digest()
 	if want := request.Offer.Digest; want != "" && want != digest {
+		// The digest that it has would let a short answer of another server be guessed.
 		return Payload{}, "", outcome.Stalled(v1alpha1.ReasonDigestMismatch, fmt.Errorf(
-			"the source delivered %s instead of the %s it promised; it serves a changed archive under an old index", digest, want))
+			"the source did not deliver the %s that it promised; it serves a changed archive under an old index", want))
 	}
 	return payload, digest, nil
 }

@@ -42,6 +42,14 @@ const (
 	//
 	// * "Drifted"
 	ConditionDrifted = "Drifted"
+
+	// ConditionSharingIgnored is True while spec.sharing of a MarketSource has no
+	// effect, and says what to do about it.
+	//
+	// Reasons for True:
+	//
+	// * "NotMarket"
+	ConditionSharingIgnored = "SharingIgnored"
 )
 
 // ConditionReady is the root condition of what lives: MarketSource, AppInfo and
@@ -97,6 +105,7 @@ const (
 	//
 	// * "InvalidSpec"
 	// * "NotAllowed"
+	// * "NotMarket"
 	// * "SecretMissing"
 	// * "FetchFailed"
 	// * "NotFound"
@@ -143,6 +152,7 @@ const (
 	// * "InvalidChart"
 	// * "LimitExceeded"
 	// * "NotAllowed"
+	// * "NotMarket"
 	// * "SecretMissing"
 	// * "ProgressingWithRetry"
 	ConditionFetched = "Fetched"

@@ -62,7 +62,8 @@ type HelmSource struct {
 // DirectorySource is a folder of charts, unpacked or as archives.
 type DirectorySource struct {
 	// path is the folder, absolute, below one of the roots that the operator's
-	// flag --allowed-directories names.
+	// flag --allowed-directories names for the namespace, which must be one of
+	// those that --market-namespaces names.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -84,7 +85,9 @@ const (
 )
 
 // Sharing says which namespaces may use a source. The joined index of the
-// repository holds the sources that are shared with all.
+// repository holds the sources that are shared with all. It has effect only in a
+// namespace that the operator's flag --market-namespaces names; in any other the
+// condition SharingIgnored says so.
 // +kubebuilder:validation:XValidation:rule="self.from != 'Selector' || has(self.selector)",message="selector is required when from is Selector"
 // +kubebuilder:validation:XValidation:rule="self.from == 'Selector' || !has(self.selector)",message="selector may only be set when from is Selector"
 type Sharing struct {

@@ -41,6 +41,7 @@ const (
 	ReasonAppsNotReady   = "AppsNotReady"
 	ReasonInvalidSpec    = "InvalidSpec"
 	ReasonNotAllowed     = "NotAllowed"
+	ReasonNotMarket      = "NotMarket"
 	ReasonSecretMissing  = "SecretMissing"
 	ReasonFetchFailed    = "FetchFailed"
 	ReasonNotFound       = "NotFound"

@@ -77,7 +77,7 @@ func (b *bench) restart() {
 		Clients: func(t release.Tenant) release.Client { return clients.For(t) },
 		Tenants: &tenant.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
 		Catalog: &catalog.Catalog{
-			Objects: server.Client, Archives: b.store,
+			Objects: server.Client, Archives: b.store, Markets: []string{b.source.Namespace},
 			Worker:   hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
 			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
 		},

@@ -19,6 +19,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/market"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
 	"github.com/appmarket/operator/internal/turns"
@@ -42,6 +43,8 @@ type Reconciler struct {
 	Recorder events.EventRecorder
 	// Open reaches a source as its spec says.
 	Open func(ctx context.Context, source *v1alpha1.MarketSource) (Lister, error)
+	// Markets are the namespaces whose sources may be shared.
+	Markets market.Namespaces
 	// RepositoryURL is where the charts are served, without a slash at the end.
 	RepositoryURL string
 	// Process identifies this process among those that are or were the operator.
@@ -95,6 +98,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSourc
 	s := &scope{source: source, keeper: keeper}
 	defer func() { s.settle(ctx) }()
 	for _, phase := range []func(context.Context, *scope) error{
+		r.checkSharing,
 		r.checkSuspended,
 		r.readApps, // sets s.apps
 		r.list,     // sets s.listing; nothing when nothing is due

@@ -23,6 +23,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/license"
+	"github.com/appmarket/operator/internal/market"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -37,6 +38,8 @@ type Catalog struct {
 	// Objects reads MarketSources, AppInfos and Namespaces, commonly from a cache.
 	Objects  client.Reader
 	Archives Archives
+	// Markets are the namespaces whose sources may be shared.
+	Markets market.Namespaces
 	// Worker reads charts and renders them within bounds.
 	Worker   hydrate.Worker
 	Profiles Profiles
@@ -46,7 +49,13 @@ type Catalog struct {
 	// Secrets reads Secrets and ConfigMaps in the namespaces of sources, as the
 	// operator.
 	Secrets client.Reader
-	// Keys and Checkout are those of issuers of licences.
+	// Issuers returns how the issuers of licenses are asked that the sources of a
+	// namespace name.
+	Issuers func(namespace string) Issuers
+}
+
+// Issuers asks issuers of licenses.
+type Issuers struct {
 	Keys     *license.Keys
 	Checkout *license.Checkout
 }
@@ -129,16 +138,16 @@ func unavailable(ref v1alpha1.AppReference, from, namespace string, err error) e
 
 // shared reports whether a namespace may use a source.
 func (c *Catalog) shared(ctx context.Context, source *v1alpha1.MarketSource, namespace string) (bool, error) {
-	sharing := source.Spec.Sharing
+	sharing := c.Markets.SharingOf(source)
 	switch {
 	case source.Namespace == namespace:
 		return true, nil
-	case sharing == nil || sharing.From == v1alpha1.SharingSame:
+	case sharing == v1alpha1.SharingSame:
 		return false, nil
-	case sharing.From == v1alpha1.SharingAll:
+	case sharing == v1alpha1.SharingAll:
 		return true, nil
 	}
-	selector, err := metav1.LabelSelectorAsSelector(sharing.Selector)
+	selector, err := metav1.LabelSelectorAsSelector(source.Spec.Sharing.Selector)
 	if err != nil {
 		return false, outcome.Stalled(v1alpha1.ReasonNotShared, fmt.Errorf("spec.sharing.selector of source %s/%s: %w", source.Namespace, source.Name, err))
 	}

@@ -86,7 +86,7 @@ func TestFind(t *testing.T) {
 	sharedBy(t, server, market, "red", selector(&metav1.LabelSelector{MatchLabels: map[string]string{"team": "red"}}))
 	sharedBy(t, server, market, "any", selector(&metav1.LabelSelector{}))
 	sharedBy(t, server, market, "wrong", selector(&metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: "Like"}}}))
-	lookup := &catalog.Catalog{Objects: server.Client}
+	lookup := &catalog.Catalog{Objects: server.Client, Markets: []string{market}}
 
 	for _, c := range []struct {
 		why       string
@@ -126,6 +126,28 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestFindOutsideOfMarkets has sources that ask to be shared in a namespace that no
+// configuration names.
+func TestFindOutsideOfMarkets(t *testing.T) {
+	server := env.Start(t)
+	team, other, market := server.Namespace(t, nil), server.Namespace(t, map[string]string{"team": "red"}), server.Namespace(t, nil)
+	sharedBy(t, server, team, "all", &v1alpha1.Sharing{From: v1alpha1.SharingAll})
+	sharedBy(t, server, team, "any", &v1alpha1.Sharing{From: v1alpha1.SharingSelector, Selector: &metav1.LabelSelector{}})
+	for why, markets := range map[string][]string{"no market": nil, "another market": {market, other}} {
+		t.Run(why, func(t *testing.T) {
+			g := NewWithT(t)
+			lookup := &catalog.Catalog{Objects: server.Client, Markets: markets}
+			for _, source := range []string{"all", "any"} {
+				ref := v1alpha1.AppReference{Source: source, Name: "web", Namespace: team}
+				_, err := lookup.Find(t.Context(), ref, other)
+				g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonNotShared))
+				_, err = lookup.Find(t.Context(), ref, team)
+				g.Expect(err).NotTo(HaveOccurred(), "its own namespace may use it")
+			}
+		})
+	}
+}
+
 // TestFindTellsNothing compares what is said of a source that is not shared with
 // what is said of one that is not there.
 func TestFindTellsNothing(t *testing.T) {
@@ -133,7 +155,7 @@ func TestFindTellsNothing(t *testing.T) {
 	server := env.Start(t)
 	market, team := server.Namespace(t, nil), server.Namespace(t, nil)
 	sharedBy(t, server, market, "hidden", nil)
-	lookup := &catalog.Catalog{Objects: server.Client}
+	lookup := &catalog.Catalog{Objects: server.Client, Markets: []string{market}}
 	said := func(source, app string) string {
 		_, err := lookup.Find(t.Context(), v1alpha1.AppReference{Source: source, Name: app, Namespace: market}, team)
 		g.Expect(err).To(HaveOccurred())
@@ -148,7 +170,7 @@ func TestFindOverABrokenServer(t *testing.T) {
 	server := env.Start(t)
 	market := server.Namespace(t, nil)
 	sharedBy(t, server, market, "red", &v1alpha1.Sharing{From: v1alpha1.SharingSelector, Selector: &metav1.LabelSelector{}})
-	_, err := (&catalog.Catalog{Objects: server.Client}).Find(t.Context(), v1alpha1.AppReference{Source: "red", Name: "web", Namespace: market}, "nowhere")
+	_, err := (&catalog.Catalog{Objects: server.Client, Markets: []string{market}}).Find(t.Context(), v1alpha1.AppReference{Source: "red", Name: "web", Namespace: market}, "nowhere")
 	g.Expect(err).To(HaveOccurred(), "a namespace that is not there cannot be looked up")
 	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "it is tried again")
 }

@@ -86,7 +86,7 @@ func (c *Catalog) checkLicense(ctx context.Context, app *App, of *v1alpha1.Licen
 	}
 	terms := license.Terms{Issuer: issuer.Issuer, Product: of.Product, Subject: issuer.Subject}
 	if issuer.KeysURL != "" {
-		_, err = c.Keys.Check(ctx, credential, terms, issuer.KeysURL)
+		_, err = c.Issuers(app.Source.Namespace).Keys.Check(ctx, credential, terms, issuer.KeysURL)
 		return err
 	}
 	terms.Keys = []byte(issuer.Keys)
@@ -133,7 +133,7 @@ func (c *Catalog) Buy(
 	if err != nil {
 		return "", fmt.Errorf("purchase request: %w", err)
 	}
-	credential, err := c.Checkout.Buy(ctx, license.Purchase{URL: issuer.CheckoutURL, Product: of.Product, Request: signed}, attempt)
+	credential, err := c.Issuers(app.Source.Namespace).Checkout.Buy(ctx, license.Purchase{URL: issuer.CheckoutURL, Product: of.Product, Request: signed}, attempt)
 	if err != nil {
 		return "", err
 	}

@@ -15,6 +15,10 @@ type HandlerOptions struct {
 	// everybody may read it. Nil means that all are. It is called for every request and
 	// must not wait.
 	Shared func(hydrate.Owner) bool
+	// Markets are the namespaces of shared sources in order of precedence. The apps of
+	// the first one have their own names in the joined index. With none, sources come
+	// by namespace and name.
+	Markets []string
 	// Access decides who may read a source that is not shared with all. Nil means nobody.
 	Access Access
 	// Ready reports whether Shared knows. Until then, all but the health of the server is
@@ -57,9 +61,9 @@ type handler struct {
 //
 // The fourth line obeys two headers: X-Market-Source chooses one source, by name
 // or as "<namespace>/<name>", and X-Market-User the namespace in which that name
-// is looked for before the shared sources. Without X-Market-Source these paths
-// speak of all shared sources. Where two of those offer the same version of an
-// app, the one whose namespace and name sort first counts.
+// is looked for before the shared sources, which come in the order of their markets.
+// Without X-Market-Source these paths speak of all shared sources. Two of them that
+// offer the same app are two entries, as said at joined.
 //
 // The index, the archives and the reports of a source that is not shared with all are only
 // for callers whose token may get the MarketSource. Without a valid token the answer is 401,
@@ -76,7 +80,7 @@ func Handler(store *Store, options HandlerOptions) http.Handler {
 		options.Ready = func() bool { return true }
 	}
 	h := &handler{
-		store: store, joined: &joined{table: store.table, shared: options.Shared},
+		store: store, joined: &joined{table: store.table, shared: options.Shared, markets: options.Markets},
 		shared: options.Shared, access: options.Access, ready: options.Ready,
 	}
 	h.fixed = map[string]http.HandlerFunc{

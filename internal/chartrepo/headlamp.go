@@ -16,7 +16,7 @@ func (h *handler) serveFlatIndex(w http.ResponseWriter, r *http.Request) {
 // serveValues serves the values.yaml of the version that the flat index lists.
 func (h *handler) serveValues(w http.ResponseWriter, r *http.Request, chart, version string) {
 	found := h.joinedFile(chart + "-" + version + ".tgz")
-	if found == nil || found.App != chart || found.Reports == nil {
+	if found == nil || h.joined.nameIn(h.joined.current(), found) != chart || found.Reports == nil {
 		refuse(w, http.StatusNotFound)
 		return
 	}

@@ -19,9 +19,9 @@ func TestHeadlampFindsChartsAndValues(t *testing.T) {
 	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusOK))
 	var index repo.IndexFile
 	g.Expect(yaml.Unmarshal(body, &index)).To(gomega.Succeed())
-	g.Expect(index.Entries).To(gomega.HaveLen(11))
+	g.Expect(index.Entries).To(gomega.HaveLen(12))
 	versions := []string{}
-	for _, version := range index.Entries["web"] {
+	for _, version := range append(index.Entries["web"], index.Entries["market_main_web"]...) {
 		versions = append(versions, version.Version)
 		at, err := url.Parse("/charts/index.yaml")
 		g.Expect(err).NotTo(gomega.HaveOccurred())
@@ -32,7 +32,7 @@ func TestHeadlampFindsChartsAndValues(t *testing.T) {
 	}
 	g.Expect(versions).To(gomega.Equal([]string{"3.0.0", "2.0.0", "1.0.0"}))
 
-	response, values := s.do(t, http.MethodGet, "/values/web/1.0.0/values.yaml")
+	response, values := s.do(t, http.MethodGet, "/values/market_main_web/1.0.0/values.yaml")
 	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusOK))
 	g.Expect(string(values)).To(gomega.Equal(string(s.small.Reports["values.yaml"])))
 	g.Expect(response.Header.Get("Cache-Control")).To(gomega.Equal("public, max-age=60, must-revalidate"))
@@ -41,10 +41,11 @@ func TestHeadlampFindsChartsAndValues(t *testing.T) {
 func TestHeadlampIsToldThatValuesAreNotThere(t *testing.T) {
 	s := serve(t)
 	for why, path := range map[string]string{
-		"no such chart":          "/values/none/1.0.0/values.yaml",
-		"no such version":        "/values/web/9.0.0/values.yaml",
-		"a version with a slash": "/values/web/1.0.0/more/values.yaml",
-		"a chart with a dash":    "/values/more/0-1.0.0/values.yaml",
+		"no such chart":            "/values/none/1.0.0/values.yaml",
+		"no such version":          "/values/web/9.0.0/values.yaml",
+		"a version with a slash":   "/values/web/1.0.0/more/values.yaml",
+		"a chart with a dash":      "/values/more/0-1.0.0/values.yaml",
+		"another source's version": "/values/web/1.0.0/values.yaml",
 	} {
 		t.Run(why, func(t *testing.T) {
 			response, _ := s.do(t, http.MethodGet, path)

@@ -74,20 +74,21 @@ func (t *table) index(owner hydrate.Owner) *page {
 	}
 	// A change between the two lines makes the page newer than it says, and it is
 	// made once more.
-	made := newPage(generation, indexPage(t.of(owner), archivePath))
+	made := newPage(generation, indexPage(t.of(owner), appName, archivePath))
 	p.index.Store(made)
 	return made
 }
 
-// indexPage writes an index.yaml: apps by name, their versions newest first. Of
-// records with the same app and version only the first owner's is listed. The
-// time of the index is that of its newest entry, so that the same records give
-// the same bytes. The URL of an archive is relative to the index.
-func indexPage(records []*record, url func(*record) string) []byte {
-	slices.SortFunc(records, func(a, b *record) int {
-		return cmp.Or(cmp.Compare(a.App, b.App), newer(a, b), compareOwners(a.owner(), b.owner()))
-	})
-	records = slices.CompactFunc(records, func(a, b *record) bool { return a.App == b.App && a.Version == b.Version })
+// indexPage writes an index.yaml: entries by name, their versions newest first. Records
+// of different owners must have different names. The time of the index is that of its
+// newest record, so that the same records give the same bytes. The URL of an archive is
+// relative to the index.
+func indexPage(records []*record, name, url func(*record) string) []byte {
+	names := make(map[*record]string, len(records))
+	for _, r := range records {
+		names[r] = name(r)
+	}
+	slices.SortFunc(records, func(a, b *record) int { return cmp.Or(cmp.Compare(names[a], names[b]), newer(a, b)) })
 	var generated time.Time
 	var page bytes.Buffer
 	page.WriteString("apiVersion: v1\nentries:")
@@ -95,11 +96,11 @@ func indexPage(records []*record, url func(*record) string) []byte {
 		page.WriteString(" {}")
 	}
 	page.WriteByte('\n')
-	app := ""
+	entry := ""
 	for _, r := range records {
-		if r.App != app {
-			app = r.App
-			fmt.Fprintf(&page, "  %s:\n", strconv.Quote(app))
+		if names[r] != entry {
+			entry = names[r]
+			fmt.Fprintf(&page, "  %s:\n", strconv.Quote(entry))
 		}
 		page.Write(r.entry)
 		fmt.Fprintf(&page, "    urls:\n    - %s\n", strconv.Quote(url(r)))
@@ -110,6 +111,9 @@ func indexPage(records []*record, url func(*record) string) []byte {
 	fmt.Fprintf(&page, "generated: %q\n", generated.Format(time.RFC3339))
 	return page.Bytes()
 }
+
+// appName is the name of a record in the index of its owner.
+func appName(r *record) string { return r.App }
 
 // archivePath is where the archive of a record is below the path of its source.
 func archivePath(r *record) string { return "charts/" + r.fileName() }

@@ -122,6 +122,14 @@ func (t *table) file(owner hydrate.Owner, name string) *record {
 	return nil
 }
 
+// offers reports whether the owner has published a version of an app.
+func (t *table) offers(owner hydrate.Owner, app string) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	p := t.parts[owner]
+	return p != nil && len(p.apps[app]) > 0
+}
+
 // part is that of the owner, nil if there is none, and its generation.
 func (t *table) part(owner hydrate.Owner) (*part, uint64) {
 	t.mu.RLock()

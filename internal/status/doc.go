@@ -35,6 +35,7 @@ var (
 	MarketSource = Kind{
 		Root:       v1alpha1.ConditionReady,
 		Milestones: []string{v1alpha1.ConditionReached, v1alpha1.ConditionIndexed},
+		Marks:      []string{v1alpha1.ConditionSharingIgnored},
 	}
 	AppInfo = Kind{
 		Root: v1alpha1.ConditionReady,

@@ -111,7 +111,7 @@ func (m *measure) startOperator() {
 	args := []string{
 		"--kubeconfig", m.kubeconfig, "--store-dir", store,
 		"--repository-bind-address", repository, "--repository-url", "http://" + repository,
-		"--metrics-bind-address", "0", "--health-probe-bind-address", probes, "--allow-loopback-addresses",
+		"--metrics-bind-address", "0", "--health-probe-bind-address", probes, "--allow-loopback-addresses", "--market-namespaces", keeper,
 		"--registry-mirror", "samples.appmarket.io=" + m.samples.URL,
 	}
 	if m.catalog != "" {

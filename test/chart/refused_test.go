@@ -30,6 +30,10 @@ func TestRefusedValues(t *testing.T) {
 		"a node port of a ClusterIP":         {[]string{"repository.service.nodePort=30080"}, `nodePort needs repository.service.type NodePort or LoadBalancer`},
 		"a ServiceMonitor without metrics":   {[]string{"metrics.serviceMonitor=true"}, `metrics.serviceMonitor needs metrics.enabled`},
 		"authentication without metrics":     {[]string{"metrics.authentication=true"}, `metrics.authentication needs metrics.enabled`},
+		"a market that is no namespace":      {[]string{"marketNamespaces=[Market]"}, `marketNamespaces.*pattern`},
+		"a market twice":                     {[]string{"marketNamespaces=[market, market]"}, `marketNamespaces.*equal`},
+		"a folder that is not absolute":      {[]string{"allowedDirectories=[market=charts]"}, `allowedDirectories.*pattern`},
+		"a browser of no kind":               {[]string{"marketBrowsers=[{name: tenants}]"}, `marketBrowsers.*kind`},
 		"a value that does not exist":        {[]string{"store.emptyDir=true"}, `emptyDir`},
 	} {
 		t.Run(name, func(t *testing.T) {

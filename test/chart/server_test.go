@@ -38,7 +38,7 @@ var everything = []string{
 	"ingress={enabled: true, hosts: [charts.example.com], tls: [{secretName: charts-tls}]}",
 	"store={accessModes: [ReadWriteOncePod], annotations: {a: b}}",
 	"repository.service={type: LoadBalancer, nodePort: 30080}",
-	"markets=[default]", "readers=[default]", "tenants=[default]",
+	"marketNamespaces=[default]", "marketSecrets=true", "marketBrowsers=[{kind: Group, name: tenants, apiGroup: rbac.authorization.k8s.io}]", "readers=[default]", "tenants=[default]",
 }
 
 // TestServerAcceptsTheChart has a real API server admit every object without keeping it,

@@ -13,18 +13,22 @@ import (
 	"github.com/appmarket/operator/test/env"
 )
 
-// bindings are the RoleBindings that name namespaces, by the value that does.
+// bindings are the RoleBindings in the namespaces that a value names, by their name.
 var bindings = map[string]string{
-	"tenants": "appmarket-impersonated-accounts", "markets": "appmarket-market-secrets", "readers": "appmarket-reader",
+	"appmarket-impersonated-accounts": "tenants", "appmarket-reader": "readers",
+	"appmarket-market-secrets": "marketNamespaces", "appmarket-browser": "marketNamespaces",
 }
+
+// bound are the values without which the market namespaces have no bindings.
+var bound = []string{"marketSecrets=true", "marketBrowsers=[{kind: User, name: jane, apiGroup: rbac.authorization.k8s.io}]"}
 
 // TestBindingsAreRenderedWithoutACluster has helm template and Argo CD, which cannot look a
 // namespace up, bind in all of them.
 func TestBindingsAreRenderedWithoutACluster(t *testing.T) {
-	for value, name := range bindings {
+	for name, value := range bindings {
 		g := NewWithT(t)
 		var places []string
-		for _, each := range render(t, value+"=[demo, team]").find("RoleBinding") {
+		for _, each := range render(t, append(bound, value+"=[demo, team]")...).find("RoleBinding") {
 			if each.GetName() == name {
 				places = append(places, each.GetNamespace())
 			}
@@ -32,7 +36,7 @@ func TestBindingsAreRenderedWithoutACluster(t *testing.T) {
 		g.Expect(places).To(ConsistOf("demo", "team"), value)
 	}
 	g := NewWithT(t)
-	g.Expect(render(t, "tenants=[demo]").find("ClusterRoleBinding")).NotTo(ContainElement(HaveField("GetName()", bindings["tenants"])))
+	g.Expect(render(t, "tenants=[demo]").find("ClusterRoleBinding")).NotTo(ContainElement(HaveField("GetName()", "appmarket-impersonated-accounts")))
 }
 
 // TestMissingNamespacesDoNotFailAnUpgrade installs and upgrades the chart on a real API
@@ -51,19 +55,19 @@ func TestMissingNamespacesDoNotFailAnUpgrade(t *testing.T) {
 				return strings.Join(strings.Fields(out), " ")
 			}
 			expectBound := func(namespace string, bound bool) {
-				for value, binding := range bindings {
+				for binding, value := range bindings {
 					err := server.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: binding}, &rbacv1.RoleBinding{})
 					g.Expect(client.IgnoreNotFound(err)).NotTo(HaveOccurred())
 					g.Expect(err == nil).To(Equal(bound), value)
 				}
 			}
-			args := []string{"install", "appmarket", path(t, "charts", "appmarket"), "--skip-crds"}
-			for value := range bindings {
+			args := []string{"install", "appmarket", path(t, "charts", "appmarket"), "--skip-crds", "--values", valuesFile(t, bound)}
+			for _, value := range bindings {
 				args = append(args, "--set", value+"={"+there+","+late+"}")
 			}
 			notes := helm(args...)
 			defer helm("uninstall", "appmarket")
-			for value := range bindings {
+			for _, value := range bindings {
 				g.Expect(notes).To(ContainSubstring("There is no namespace " + late + ", which the value " + value + " names."))
 			}
 			g.Expect(notes).NotTo(ContainSubstring("no namespace " + there))
@@ -75,5 +79,41 @@ func TestMissingNamespacesDoNotFailAnUpgrade(t *testing.T) {
 			g.Expect(notes).NotTo(ContainSubstring("There is no namespace"))
 			expectBound(late, true)
 		})
+	}
+}
+
+// TestMarketsHaveNoBindingsByDefault has the namespace of the samples, which need not exist,
+// be a market without rights to its Secrets.
+func TestMarketsHaveNoBindingsByDefault(t *testing.T) {
+	g := NewWithT(t)
+	all := render(t)
+	g.Expect(arguments(t, all)).To(ContainElement("--market-namespaces=market"))
+	for _, each := range all.find("RoleBinding") {
+		g.Expect(each.GetNamespace()).To(Equal(namespace), each.GetName())
+	}
+	g.Expect(arguments(t, render(t, "marketNamespaces=[b, a]", "allowedDirectories=[a=/x, /y]"))).To(
+		ContainElements("--market-namespaces=b,a", "--allowed-directories=a=/x,/y"), "in the order that is given")
+	g.Expect(arguments(t, render(t, "marketNamespaces=[]"))).NotTo(ContainElement(HavePrefix("--market-namespaces")))
+}
+
+// TestAdministratorsOfNamespacesKeepNoMarket unless a value says so.
+func TestAdministratorsOfNamespacesKeepNoMarket(t *testing.T) {
+	const aggregated = "rbac.authorization.k8s.io/aggregate-to-admin"
+	for name, c := range map[string]struct {
+		all  objects
+		want []string
+	}{
+		"chart":                    {render(t), nil},
+		"chart that aggregates":    {render(t, "aggregateKeeper=true"), []string{"appmarket-keeper"}},
+		"chart that has no others": {render(t, "aggregateKeeper=true", "aggregateRoles=false"), []string{"appmarket-keeper"}},
+		"manifests":                {kustomization(t, "default"), nil},
+	} {
+		var found []string
+		for _, role := range c.all.find("ClusterRole") {
+			if role.GetLabels()[aggregated] == "true" {
+				found = append(found, role.GetName())
+			}
+		}
+		NewWithT(t).Expect(found).To(Equal(c.want), name)
 	}
 }

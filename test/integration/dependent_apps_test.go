@@ -88,7 +88,7 @@ var _ = Describe("An app that other apps need", func() {
 
 	It("is removed with a part that serves the whole cluster, and not with the data of everybody", func(ctx SpecContext) {
 		const space = "teamserver-shared"
-		t := newTenant(ctx)
+		t := newMarketTenant(ctx)
 		repository := fixture.NewRepository()
 		repository.Add(fixture.ChartFromFolder(fixture.Path("config/samples/charts/team"), "team", "1.2.0"))
 		t.AddSource(ctx, repository, fixture.AsOlares, func(s *v1alpha1.MarketSourceSpec) { s.Sharing = &v1alpha1.Sharing{From: v1alpha1.SharingAll} })

@@ -24,7 +24,11 @@ var _ = Describe("A source that cannot be read", func() {
 			func(s *v1alpha1.MarketSourceSpec) { s.Helm.URL += "/nowhere" }),
 		Entry("an address that is link-local", v1alpha1.ReasonNotAllowed, "use another host",
 			func(s *v1alpha1.MarketSourceSpec) { s.Helm.URL = "http://169.254.10.20/" }),
-		Entry("a folder that is not allowed", v1alpha1.ReasonNotAllowed, "--allowed-directories",
+		Entry("an address that is private", v1alpha1.ReasonNotAllowed, "--market-namespaces",
+			func(s *v1alpha1.MarketSourceSpec) { s.Helm.URL = "http://10.20.30.40/" }),
+		Entry("a service of the cluster", v1alpha1.ReasonNotAllowed, "--market-namespaces",
+			func(s *v1alpha1.MarketSourceSpec) { s.Helm.URL = "http://consul.team.svc/" }),
+		Entry("a folder, outside of a market", v1alpha1.ReasonNotMarket, "--market-namespaces",
 			func(s *v1alpha1.MarketSourceSpec) {
 				s.Type, s.Helm, s.Directory = v1alpha1.SourceTypeDirectory, nil, &v1alpha1.DirectorySource{Path: "/etc"}
 			}),

@@ -75,12 +75,14 @@ func proxied(service *corev1.Service) func(path string) []byte {
 
 var _ = Describe("The app catalog of Headlamp", func() {
 	DescribeTable("finds the repository and its charts", func(ctx SpecContext, render func(ctx context.Context) *exec.Cmd) {
-		t := newTenant(ctx)
+		t := newMarketTenant(ctx)
 		manifests, err := render(ctx).Output()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(t.Client.Create(ctx, ourService(manifests, t.Namespace))).To(Succeed())
 		chart := site("1.0.0")
 		chart.Name = "listed"
+		// The first market is another one.
+		entry := t.Namespace + "_charts_listed"
 		t.Offer(ctx, chart)
 		shared := t.Source
 		before := client.MergeFrom(shared.DeepCopy())
@@ -99,11 +101,11 @@ var _ = Describe("The app catalog of Headlamp", func() {
 			index = repo.IndexFile{}
 			Expect(yaml.Unmarshal(get("/charts/index.yaml"), &index)).To(Succeed())
 			return index.Entries
-		}).WithContext(ctx).Should(HaveKey("listed"))
-		Expect(string(get("/values/listed/1.0.0/values.yaml"))).To(Equal(chart.Files["values.yaml"]))
+		}).WithContext(ctx).Should(HaveKey(entry))
+		Expect(string(get("/values/" + entry + "/1.0.0/values.yaml"))).To(Equal(chart.Files["values.yaml"]))
 
 		By("having the chart installed by Helm, as its backend does")
-		release, err := helm(ctx, t, "install", "by-headlamp", "listed", "--repo", common.URL+"/charts/", "--version", "1.0.0")
+		release, err := helm(ctx, t, "install", "by-headlamp", entry, "--repo", common.URL+"/charts/", "--version", "1.0.0")
 		Expect(err).NotTo(HaveOccurred(), release)
 		uninstalled, err := helm(ctx, t, "uninstall", "by-headlamp", "--wait")
 		Expect(err).NotTo(HaveOccurred(), uninstalled)

@@ -117,7 +117,18 @@ var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 // failed, its report shows the objects and what the operator logged about them.
 func newTenant(ctx SpecContext) *fixture.Tenant {
 	GinkgoHelper()
-	t := fixture.NewTenant(ctx, cluster)
+	return tenantIn(ctx, cluster.Namespace(ctx, "tenant"))
+}
+
+// newMarketTenant creates a tenant in a namespace that is a market.
+func newMarketTenant(ctx SpecContext) *fixture.Tenant {
+	GinkgoHelper()
+	return tenantIn(ctx, cluster.MarketNamespace(ctx))
+}
+
+func tenantIn(ctx SpecContext, namespace string) *fixture.Tenant {
+	GinkgoHelper()
+	t := fixture.TenantIn(ctx, cluster, namespace)
 	DeferCleanup(func(ctx SpecContext) {
 		if CurrentSpecReport().Failed() {
 			objects, _ := cluster.TryKubectl(ctx, nil, "get", "market,all", "--namespace", t.Namespace)

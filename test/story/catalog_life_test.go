@@ -260,7 +260,7 @@ var _ = Describe("A catalog of real apps", Ordered, func() {
 		if os.Getenv("MARKET_CATALOG") == "" {
 			Skip("left out: MARKET_CATALOG is not set")
 		}
-		ns := namespace(ctx, "lives")
+		ns := namespace(ctx, "market")
 		newest := newShelf(ctx, ns, "newest", newestSystem, func(string) bool { return true })
 		older := map[string]bool{}
 		for _, app := range appsIn(ctx, ns) {

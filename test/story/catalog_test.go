@@ -31,7 +31,7 @@ func realApps(ctx context.Context, system string) *v1alpha1.MarketSource {
 		Skip("left out: MARKET_CATALOG is not set")
 	}
 	source := &v1alpha1.MarketSource{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace(ctx, "catalog"), Name: "catalog"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace(ctx, "market"), Name: "catalog"},
 		Spec: v1alpha1.MarketSourceSpec{
 			Type:      v1alpha1.SourceTypeDirectory,
 			Directory: &v1alpha1.DirectorySource{Path: folder},

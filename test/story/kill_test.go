@@ -42,7 +42,7 @@ func manyApps(ctx context.Context, ns string) *v1alpha1.MarketSource {
 
 var _ = Describe("An operator that is killed", func() {
 	It("while it hydrates a large market has all of it in the end", func(ctx SpecContext) {
-		ns := namespace(ctx, "killed")
+		ns := namespace(ctx, "market")
 		source := manyApps(ctx, ns)
 		for _, published := range []int{1, 40, 100} {
 			Eventually(func() int { return market.records(ns) }).WithContext(ctx).Should(BeNumerically(">=", published))

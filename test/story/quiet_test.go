@@ -70,7 +70,7 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 		arranged = takeTrail()
 		repo = fixture.NewRepository()
 		repo.Otherwise = samples.Config.Handler
-		ns := namespace(ctx, "quiet")
+		ns := namespace(ctx, "market")
 		source := sourceOf(ctx, ns, "samples", repo.URL, sharedByAll, asOlares)
 		sourceOf(ctx, ns, "lost", "http://"+fixture.FreeAddress())
 		lost = ns + "/lost"

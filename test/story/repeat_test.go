@@ -26,7 +26,7 @@ func sameFromScratch(ctx context.Context, ns string) {
 // That of a large market is asked after the operator was killed in the middle of it.
 var _ = Describe("Hydrating from scratch twice", func() {
 	It("gives the same charts, byte by byte", func(ctx SpecContext) {
-		ns := namespace(ctx, "repeat")
+		ns := namespace(ctx, "market")
 		source := sampleSource(ctx, ns)
 		before := archives(ctx, ns)
 

@@ -85,9 +85,13 @@ func kubectl(ctx context.Context, args ...string) string {
 	return local.Kubectl(ctx, args...)
 }
 
-// namespace makes a namespace that goes away with the spec.
+// namespace makes a namespace that goes away with the spec. One of the prefix market is a
+// market.
 func namespace(ctx context.Context, prefix string) string {
 	GinkgoHelper()
+	if prefix == "market" {
+		return local.MarketNamespace(ctx)
+	}
 	return local.Namespace(ctx, prefix)
 }
 

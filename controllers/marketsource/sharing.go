@@ -1,0 +1,18 @@
+package marketsource
+
+import (
+	"context"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// checkSharing notes whether spec.sharing has effect. Where it has none, the source is
+// read all the same, for its own namespace.
+func (r *Reconciler) checkSharing(_ context.Context, s *scope) error {
+	message, reason := r.Markets.IgnoredSharingMessage(s.source), ""
+	if message != "" {
+		reason = v1alpha1.ReasonNotMarket
+	}
+	s.keeper.Marks(v1alpha1.ConditionSharingIgnored, reason, message)
+	return nil
+}

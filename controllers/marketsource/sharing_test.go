@@ -1,0 +1,47 @@
+package marketsource_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/market"
+)
+
+var _ = Describe("A source that asks to be shared", func() {
+	var b *bench
+	sharedBy := func(from v1alpha1.SharingFrom) {
+		b.edit(func(s *v1alpha1.MarketSource) { s.Spec.Sharing = &v1alpha1.Sharing{From: from} })
+	}
+	BeforeEach(func() {
+		b = newBench()
+		b.offer("web", "1.0.0")
+		sharedBy(v1alpha1.SharingAll)
+	})
+
+	It("outside of a market says that it has no effect, and serves its namespace", func() {
+		b.synced()
+		Expect(b.condition(v1alpha1.ConditionSharingIgnored)).To(Equal("True NotMarket"))
+		Expect(b.message(v1alpha1.ConditionSharingIgnored)).To(And(ContainSubstring(b.source.Namespace), ContainSubstring("--market-namespaces")))
+		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		b.quiet()
+		sharedBy(v1alpha1.SharingSame)
+		b.succeeds()
+		Expect(b.condition(v1alpha1.ConditionSharingIgnored)).To(BeEmpty())
+	})
+
+	It("in a market says nothing, also once its namespace became one", func() {
+		b.succeeds()
+		Expect(b.condition(v1alpha1.ConditionSharingIgnored)).To(Equal("True NotMarket"))
+		b.restart()
+		b.reconciler.Markets = market.Namespaces{b.source.Namespace}
+		b.succeeds()
+		Expect(b.condition(v1alpha1.ConditionSharingIgnored)).To(BeEmpty())
+	})
+
+	It("says so while it cannot be read, too", func() {
+		b.edit(func(s *v1alpha1.MarketSource) { s.Spec.Suspend = new(true) })
+		b.succeeds()
+		Expect(b.condition(v1alpha1.ConditionSharingIgnored)).To(Equal("True NotMarket"))
+	})
+})

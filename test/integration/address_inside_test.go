@@ -1,0 +1,125 @@
+package integration_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// insideText is what servers inside of a network answer in these specs.
+const insideText = "root-password"
+
+// serveRaw listens like a server that speaks another protocol: it answers each connection
+// with a text.
+func serveRaw(text string) string {
+	GinkgoHelper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(listener.Close)
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = connection.Read(make([]byte, 4096))
+			_, _ = connection.Write([]byte(text))
+			_ = connection.Close()
+		}
+	}()
+	return "http://" + listener.Addr().String() + "/charts"
+}
+
+// expectSilence checks that no object of the tenant has a word of what servers inside
+// answered.
+func expectSilence(ctx SpecContext, t *fixture.Tenant) {
+	GinkgoHelper()
+	said := t.Kubectl(ctx, "get", "marketsources,appinfos,events", "--namespace", t.Namespace, "--output", "yaml")
+	Expect(said).To(ContainSubstring("kind: MarketSource"))
+	Expect(said).NotTo(ContainSubstring(insideText))
+}
+
+var _ = Describe("An index that names addresses inside", func() {
+	It("has each refused, or at least nothing told of the answer", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		inside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/away" {
+				http.Redirect(w, r, "http://10.20.30.40/v1/kv/password?raw", http.StatusFound)
+				return
+			}
+			fmt.Fprint(w, insideText)
+		}))
+		DeferCleanup(inside.Close)
+		refused := map[string]string{
+			"private": "http://10.0.0.5/v1/kv/password?raw", "carrier": "http://100.64.0.1/", "unique": "http://[fd00::1]/",
+			"service": "http://consul.team.svc:8500/", "short": "http://consul/", "redirect": inside.URL + "/away",
+			"amazon": "http://169.254.169.254/latest/meta-data/", "alibaba": "http://100.100.100.200/latest/meta-data/",
+			"azure": "http://168.63.129.16/", "google": "http://metadata.google.internal/", "pods": "http://[fd00:ec2::23]/v1/credentials",
+			"zero": "http://0.0.0.0/", "number": "http://2852039166/", "mapped": "http://[::ffff:10.0.0.5]/", "translated": "http://[64:ff9b::a00:5]/",
+		}
+		silent := map[string]string{
+			"text": inside.URL + "/v1/kv/password?raw", "digest": inside.URL + "/v1/kv/password?raw",
+			"banner": serveRaw("SSH-2.0-" + insideText + "\r\n"), "header": serveRaw("HTTP/1.1 200 OK\r\n" + insideText + "\r\n\r\n"),
+		}
+		lines := []string{}
+		for name, url := range refused {
+			lines = append(lines, "  "+name+":", "  - {name: "+name+", version: 1.0.0, urls: ['"+url+"']}")
+		}
+		for name, url := range silent {
+			digest := ""
+			if name == "digest" {
+				digest = ", digest: '" + strings.Repeat("0", 64) + "'"
+			}
+			lines = append(lines, "  "+name+":", "  - {name: "+name+", version: 1.0.0, urls: ['"+url+"']"+digest+"}")
+		}
+		repository := fixture.NewRepository()
+		repository.Serve("/index.yaml", indexWith(lines...))
+		t.AddSource(ctx, repository)
+		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionIndexed)
+		for _, name := range slices.Sorted(maps.Keys(refused)) {
+			t.WaitStalled(ctx, t.App(ctx, name), v1alpha1.ReasonNotAllowed)
+		}
+		for _, name := range slices.Sorted(maps.Keys(silent)) {
+			Eventually(func() bool {
+				return meta.IsStatusConditionFalse(t.App(ctx, name).Status.Conditions, v1alpha1.ConditionFetched)
+			}).WithContext(ctx).Should(BeTrue(), name)
+		}
+		expectSilence(ctx, t)
+		app := t.App(ctx, "digest")
+		Expect(meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionFetched).Message).NotTo(ContainSubstring(fmt.Sprintf("%x", sha256.Sum256([]byte(insideText)))),
+			"a digest lets a short answer be guessed")
+	})
+})
+
+var _ = Describe("A source that is a server inside", func() {
+	DescribeTable("tells nothing of what the server answered", func(ctx SpecContext, answer func() string) {
+		t := newTenant(ctx)
+		t.AddSource(ctx, fixture.NewRepository(), func(s *v1alpha1.MarketSourceSpec) { s.Helm.URL = answer() })
+		Eventually(func() bool {
+			t.Get(ctx, t.Source, t.Source.Name)
+			return meta.IsStatusConditionFalse(t.Source.Status.Conditions, v1alpha1.ConditionReady)
+		}).WithContext(ctx).Should(BeTrue())
+		expectSilence(ctx, t)
+	},
+		Entry("in another protocol", func() string { return serveRaw("SSH-2.0-" + insideText + "\r\n") }),
+		Entry("in HTTP that is none", func() string { return serveRaw("HTTP/1.1 200 OK\r\nX " + insideText + "\r\n\r\n") }),
+		Entry("with a redirect that is none", func() string {
+			return serveRaw("HTTP/1.1 302 Found\r\nLocation: http://[" + insideText + "\r\n\r\n")
+		}),
+		Entry("with text", func() string { return serveRaw("HTTP/1.0 200 OK\r\n\r\n" + insideText) }),
+		Entry("with an error", func() string { return serveRaw("HTTP/1.0 500 " + insideText + "\r\n\r\n" + insideText) }),
+		Entry("with an anchor", func() string { return serveRaw("HTTP/1.0 200 OK\r\n\r\npassword: *" + insideText) }),
+	)
+})

@@ -1,0 +1,124 @@
+package integration_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"helm.sh/helm/v3/pkg/repo"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// sharedSource creates a source that asks to be shared, and waits until it is Ready.
+func sharedSource(ctx context.Context, t *fixture.Tenant, name string, sharing v1alpha1.Sharing, charts ...fixture.Chart) {
+	GinkgoHelper()
+	repository := fixture.NewRepository()
+	repository.Add(charts...)
+	t.Source = &v1alpha1.MarketSource{
+		ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: name},
+		Spec: v1alpha1.MarketSourceSpec{
+			Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: repository.URL}, Sharing: &sharing,
+		},
+	}
+	Expect(t.Client.Create(ctx, t.Source)).To(Succeed())
+	t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
+}
+
+// published requests a path of the operator's repository.
+func published(ctx context.Context, path string, header ...string) string {
+	GinkgoHelper()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, common.URL+path, http.NoBody)
+	Expect(err).NotTo(HaveOccurred())
+	for i := 0; i < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	response, err := http.DefaultClient.Do(request)
+	Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	Expect(err).NotTo(HaveOccurred())
+	return string(body)
+}
+
+// joinedURLs returns the URLs of each entry of the joined index.
+func joinedURLs(ctx context.Context) map[string][]string {
+	GinkgoHelper()
+	var index repo.IndexFile
+	Expect(yaml.Unmarshal([]byte(published(ctx, "/index.yaml")), &index)).To(Succeed())
+	urls := map[string][]string{}
+	for name, versions := range index.Entries {
+		for _, v := range versions {
+			urls[name] = append(urls[name], v.URLs...)
+		}
+	}
+	return urls
+}
+
+var _ = Describe("A source that asks to be shared outside of a market", func() {
+	const all, selector = v1alpha1.SharingAll, v1alpha1.SharingSelector
+
+	DescribeTable("says so, and is for its own namespace alone", func(ctx SpecContext, sharing v1alpha1.Sharing) {
+		team, other := newTenant(ctx), newTenant(ctx)
+		sharedSource(ctx, team, "charts", sharing, site("1.0.0"))
+		team.RecordMessage(team.WaitCondition(ctx, team.Source, v1alpha1.ConditionSharingIgnored, metav1.ConditionTrue, v1alpha1.ReasonNotMarket))
+		other.Source = team.Source
+		Expect(other.Fail(ctx, v1alpha1.ReasonNotShared, v1alpha1.ActionInstall, "site")).NotTo(ContainSubstring("hello"))
+		team.Succeed(ctx, v1alpha1.ActionInstall, "site")
+	},
+		Entry("with all", v1alpha1.Sharing{From: all}),
+		Entry("with a selector that matches all", v1alpha1.Sharing{From: selector, Selector: &metav1.LabelSelector{}}),
+	)
+
+	It("puts nothing in front of the market's own charts in the joined repository", func(ctx SpecContext) {
+		market := newMarketTenant(ctx)
+		name := market.Namespace + "-samples"
+		sharedSource(ctx, market, name, v1alpha1.Sharing{From: all}, site("1.0.0"))
+		entry := market.Namespace + "_" + name + "_site"
+		Eventually(joinedURLs).WithContext(ctx).Should(HaveKey(entry))
+		archive := "/charts/" + entry + "-1.0.0.tgz"
+		own := published(ctx, "/"+market.Namespace+"/"+name+"/charts/site-1.0.0.tgz")
+		Expect(published(ctx, archive)).To(Equal(own))
+
+		By("having a source of the same name with the same app, in a namespace that comes first by name")
+		attacker := tenantIn(ctx, cluster.Namespace(ctx, "a-team"))
+		forged := site("1.0.0").With("1.0.0", fixture.Files{"values.yaml": "paused: false\ntype: ClusterIP\ntext: forged\n"})
+		sharedSource(ctx, attacker, name, v1alpha1.Sharing{From: all}, forged, forged.With("99.0.0", nil))
+		attacker.WaitCondition(ctx, attacker.Source, v1alpha1.ConditionSharingIgnored, metav1.ConditionTrue, v1alpha1.ReasonNotMarket)
+		Expect(published(ctx, "/"+attacker.Namespace+"/"+name+"/charts/site-1.0.0.tgz")).NotTo(Equal(own), "it is served for its own namespace")
+		Consistently(joinedURLs, "2s", "500ms").WithContext(ctx).Should(And(
+			HaveKeyWithValue(entry, []string{market.Namespace + "/" + name + "/charts/site-1.0.0.tgz"}),
+			WithTransform(func(urls map[string][]string) string {
+				text, _ := yaml.Marshal(urls)
+				return string(text)
+			}, Not(ContainSubstring(attacker.Namespace)))))
+		Expect(published(ctx, archive)).To(Equal(own))
+		Expect(published(ctx, "/charts/site-1.0.0.tgz", "X-Market-Source", name)).To(Equal(own))
+		Expect(published(ctx, "/charts/site-99.0.0.tgz", "X-Market-Source", name)).To(Equal("not found\n"))
+	})
+
+	It("lists an app of two markets twice, and neither in place of the other", func(ctx SpecContext) {
+		first, second := newMarketTenant(ctx), newMarketTenant(ctx)
+		for i, t := range []*fixture.Tenant{second, first} {
+			sharedSource(ctx, t, "main", v1alpha1.Sharing{From: all}, site("1.0.0"), site([]string{"9.0.0", "1.1.0"}[i]))
+		}
+		Eventually(joinedURLs).WithContext(ctx).Should(And(
+			HaveKeyWithValue(first.Namespace+"_main_site", HaveExactElements(HaveSuffix("site-1.1.0.tgz"), HaveSuffix("site-1.0.0.tgz"))),
+			HaveKeyWithValue(second.Namespace+"_main_site", HaveExactElements(HaveSuffix("site-9.0.0.tgz"), HaveSuffix("site-1.0.0.tgz")))))
+	})
+})
+
+var _ = Describe("A folder as a source", func() {
+	It("must be one that the configuration names, in a market too", func(ctx SpecContext) {
+		t := newMarketTenant(ctx)
+		t.AddSource(ctx, fixture.NewRepository(), func(s *v1alpha1.MarketSourceSpec) {
+			s.Type, s.Helm, s.Directory = v1alpha1.SourceTypeDirectory, nil, &v1alpha1.DirectorySource{Path: "/etc"}
+		})
+		Expect(t.StalledFor(ctx, v1alpha1.ReasonNotAllowed, t.Source)).To(ContainSubstring("--allowed-directories"))
+	})
+})
