@@ -20,6 +20,9 @@ const (
 	removeMark  = ".remove"
 )
 
+// maxMembers bounds the files and folders beside each other in a source.
+const maxMembers = 2 * MaxApps
+
 // directory is a folder on a mounted volume. Each folder in it that has a
 // Chart.yaml, and each *.tgz, is one version of an app. All of it is read at each
 // listing: a few milliseconds for a hundred charts, and no time stamp to trust.
@@ -46,7 +49,10 @@ func (d *directory) List(ctx context.Context, since hydrate.Mark) (hydrate.Listi
 	if err := hydrate.Reading(ctx, ""); err != nil {
 		return hydrate.Listing{}, err
 	}
-	members, err := fs.ReadDir(root.FS(), ".")
+	members, err := readNames(root.FS(), ".", maxMembers)
+	if outcome.IsStalled(err) {
+		return hydrate.Listing{}, fmt.Errorf("read directory %q: %w", d.path, err)
+	}
 	if err != nil {
 		return hydrate.Listing{}, d.failed(err)
 	}
@@ -109,37 +115,45 @@ func fetch(root *os.Root, name string) (hydrate.Payload, error) {
 	return hydrate.Payload{}, errSpecial
 }
 
-// open checks the path against the allowed roots each time, since links may have
-// changed, and opens what it leads to.
+// open opens the folder below the allowed root that it lies in, each time, since links may
+// have changed. The root keeps a link that somebody puts in its way meanwhile from leading
+// out.
 func (d *directory) open() (*os.Root, error) {
 	target, err := filepath.EvalSymlinks(d.path)
 	if err != nil {
-		if !d.isAllowed(d.path) {
+		// Whether there is anything is told only of what may be read.
+		if _, _, allowed := d.rootOf(d.path); !allowed {
 			return nil, d.notAllowed()
 		}
 		return nil, d.failed(err)
 	}
-	if !d.isAllowed(target) {
+	allowed, below, ok := d.rootOf(target)
+	if !ok {
 		return nil, d.notAllowed()
 	}
-	root, err := os.OpenRoot(target)
+	outer, err := os.OpenRoot(allowed)
+	if err != nil {
+		return nil, d.failed(err)
+	}
+	defer func() { _ = outer.Close() }()
+	root, err := outer.OpenRoot(below)
 	if err != nil {
 		return nil, d.failed(err)
 	}
 	return root, nil
 }
 
-// isAllowed reports whether a path is one of the allowed roots or inside of one.
-func (d *directory) isAllowed(path string) bool {
+// rootOf finds the allowed root that a path is, or is inside of, and the path below it.
+func (d *directory) rootOf(path string) (root, below string, ok bool) {
 	for _, allowed := range d.allowed {
 		if target, err := filepath.EvalSymlinks(allowed); err == nil {
 			allowed = target
 		}
 		if below, err := filepath.Rel(allowed, path); err == nil && filepath.IsAbs(allowed) && filepath.IsLocal(below) {
-			return true
+			return allowed, below, true
 		}
 	}
-	return false
+	return "", "", false
 }
 
 func (d *directory) notAllowed() error {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -32,7 +33,7 @@ func readTree(folder *os.Root) ([]hydrate.File, error) {
 	}
 	var files []hydrate.File
 	total := 0
-	err = fs.WalkDir(folder.FS(), ".", func(path string, found fs.DirEntry, err error) error {
+	err = fs.WalkDir(boundedFS{folder.FS()}, ".", func(path string, found fs.DirEntry, err error) error {
 		if err != nil || path == "." {
 			return err
 		}
@@ -59,6 +60,37 @@ func readTree(folder *os.Root) ([]hydrate.File, error) {
 		return nil
 	})
 	return files, err
+}
+
+// boundedFS reads no folder with more entries than a chart may have.
+type boundedFS struct{ fs.FS }
+
+// ReadDir implements fs.ReadDirFS.
+func (b boundedFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	return readNames(b.FS, name, hydrate.MaxFiles)
+}
+
+// readNames reads the entries of a folder by name, which may have as many as the limit: a
+// huge one is not read to its end.
+func readNames(from fs.FS, name string, limit int) ([]fs.DirEntry, error) {
+	folder, err := from.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = folder.Close() }()
+	readable, ok := folder.(fs.ReadDirFile)
+	if !ok {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("not a folder")}
+	}
+	entries, err := readable.ReadDir(limit + 1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if len(entries) > limit {
+		return nil, overLimit("folder %q has more than %d entries", name, limit)
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, nil
 }
 
 func skipIgnored(found fs.DirEntry) error {

@@ -1,0 +1,60 @@
+package source_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+)
+
+// TestFolderWithTooManyFiles has a chart whose folder has more files than a chart may have,
+// which are not all read to find this out.
+func TestFolderWithTooManyFiles(t *testing.T) {
+	g := NewWithT(t)
+	root := t.TempDir()
+	lay(t, root, map[string]string{"good/Chart.yaml": chart("good", "1.0.0"), "huge/Chart.yaml": chart("huge", "1.0.0"), "huge/templates/": ""})
+	for i := range hydrate.MaxFiles + 1 {
+		g.Expect(os.WriteFile(filepath.Join(root, "huge/templates", fmt.Sprintf("%d.yaml", i)), nil, 0o600)).To(Succeed())
+	}
+	list, err := openDirectory(t, root, root).List(t.Context(), hydrate.Mark{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(list.Apps).To(HaveLen(1))
+	g.Expect(list.Skipped).To(HaveLen(1))
+	expectOutcome(g, list.Skipped[0].Err, true, v1alpha1.ReasonLimitExceeded)
+}
+
+// TestFolderThatBecomesALink replaces a folder below the root by a link that leads out, and
+// back, while it is read: what is outside is never listed.
+func TestFolderThatBecomesALink(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	lay(t, dir, map[string]string{"root/team/charts/good/Chart.yaml": chart("good", "1.0.0"), "out/charts/stolen/Chart.yaml": chart("stolen", "1.0.0")})
+	at := func(name string) string { return filepath.Join(dir, name) }
+	g.Expect(os.Symlink(at("out"), at("root/link"))).To(Succeed())
+	opened := openDirectory(t, at("root/team/charts"), at("root"))
+	var done atomic.Bool
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for !done.Load() {
+			_ = os.Rename(at("root/team"), at("root/kept"))
+			_ = os.Rename(at("root/link"), at("root/team"))
+			_ = os.Rename(at("root/team"), at("root/link"))
+			_ = os.Rename(at("root/kept"), at("root/team"))
+		}
+	}()
+	for range 4000 {
+		list, err := opened.List(t.Context(), hydrate.Mark{})
+		for _, app := range list.Apps {
+			g.Expect(app.Name).To(Equal("good"), "%v", err)
+		}
+	}
+	done.Store(true)
+	<-ended
+}
