@@ -62,6 +62,7 @@ var translations = []struct {
 // teredo has the address of a machine behind it in a form of its own.
 var teredo = netip.MustParsePrefix("2001::/32")
 
+// prefixes parses ranges of addresses.
 func prefixes(list ...string) []netip.Prefix {
 	var out []netip.Prefix
 	for _, each := range list {
@@ -70,7 +71,8 @@ func prefixes(list ...string) []netip.Prefix {
 	return out
 }
 
-func contain(list []netip.Prefix, addr netip.Addr) bool {
+// isInAny reports whether an address is in one of several ranges.
+func isInAny(list []netip.Prefix, addr netip.Addr) bool {
 	for _, prefix := range list {
 		if prefix.Contains(addr) {
 			return true
@@ -109,11 +111,11 @@ func (p Policy) checkKind(addr netip.Addr) error {
 		return Refused("link-local")
 	case addr.IsMulticast() || addr == broadcast:
 		return Refused("multicast or broadcast")
-	case contain(metadata, addr):
+	case isInAny(metadata, addr):
 		return Refused("the metadata service of a cloud")
 	case addr.IsLoopback() && !p.Loopback:
 		return loopback
-	case (addr.IsPrivate() || contain(inside, addr)) && !p.Private:
+	case (addr.IsPrivate() || isInAny(inside, addr)) && !p.Private:
 		return private
 	}
 	return nil

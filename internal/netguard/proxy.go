@@ -62,9 +62,9 @@ func endsInNumber(host string) bool {
 	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
-// proxied chooses the proxy of a request. Connections to a proxy are not checked, since the
+// chooseProxy returns the proxy of a request. Connections to a proxy are not checked, since the
 // operator's environment names it; so nothing else is reached at its address.
-func (d *dialer) proxied(request *http.Request) (*url.URL, error) {
+func (d *dialer) chooseProxy(request *http.Request) (*url.URL, error) {
 	target := hostPort(request.URL)
 	if err := d.policyFor(target).CheckURL(request.URL); err != nil {
 		return nil, err

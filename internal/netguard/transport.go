@@ -35,18 +35,18 @@ func NewTransport(options TransportOptions) *http.Transport {
 	waits := options.Waits
 	d := &dialer{
 		policy: options.Policy, trusted: map[string]bool{}, environment: http.ProxyFromEnvironment,
-		timeout: or(waits.Dial, 10*time.Second),
+		timeout: orDefault(waits.Dial, 10*time.Second),
 	}
 	for _, host := range options.Trusted {
 		d.trusted[strings.ToLower(host)] = true
 	}
 	return &http.Transport{
-		Proxy:                  d.proxied,
+		Proxy:                  d.chooseProxy,
 		DialContext:            d.dial,
 		ForceAttemptHTTP2:      true,
 		TLSClientConfig:        &tls.Config{RootCAs: options.Roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:    or(waits.TLS, 10*time.Second),
-		ResponseHeaderTimeout:  or(waits.Header, 30*time.Second),
+		TLSHandshakeTimeout:    orDefault(waits.TLS, 10*time.Second),
+		ResponseHeaderTimeout:  orDefault(waits.Header, 30*time.Second),
 		IdleConnTimeout:        90 * time.Second,
 		MaxIdleConns:           64,
 		MaxIdleConnsPerHost:    8,
@@ -54,7 +54,7 @@ func NewTransport(options TransportOptions) *http.Transport {
 	}
 }
 
-func or(given, otherwise time.Duration) time.Duration {
+func orDefault(given, otherwise time.Duration) time.Duration {
 	if given > 0 {
 		return given
 	}

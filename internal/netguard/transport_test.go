@@ -93,7 +93,7 @@ func TestHostsAreCheckedBeforeAProxyIsAsked(t *testing.T) {
 		}
 		return through, nil
 	}}
-	client := &http.Client{Transport: &http.Transport{Proxy: d.proxied, DialContext: d.dial, DisableKeepAlives: true}}
+	client := &http.Client{Transport: &http.Transport{Proxy: d.chooseProxy, DialContext: d.dial, DisableKeepAlives: true}}
 	g.Expect(get(t, client, "http://charts.example/index.yaml")).To(Succeed())
 	g.Expect(asked.Load()).To(BeEquivalentTo(1))
 	for _, url := range []string{
@@ -116,7 +116,7 @@ func TestNothingElseIsReachedAtTheAddressOfAProxy(t *testing.T) {
 	var chosen *url.URL
 	d := &dialer{environment: func(*http.Request) (*url.URL, error) { return chosen, nil }}
 	ask := func(url string) error {
-		_, err := d.proxied(&http.Request{URL: parse(t, url)})
+		_, err := d.chooseProxy(&http.Request{URL: parse(t, url)})
 		return err
 	}
 	g.Expect(ask(through.String())).To(Succeed(), "no proxy is known yet: the address is checked as any other")

@@ -89,7 +89,7 @@ func New(opts Options) (*Client, error) {
 	c := &Client{
 		places:    places,
 		keychain:  keychain,
-		transport: newTransport(opts.Network, authorities, places.named()),
+		transport: newTransport(opts.Network, authorities, places.trustedHosts()),
 		timeout:   opts.Timeout,
 		userAgent: opts.UserAgent,
 	}

@@ -65,8 +65,8 @@ func newPlaces(mirrors map[string]string, plain []string) (places, error) {
 	return p, nil
 }
 
-// named returns the hosts that the configuration names, each with its port.
-func (p places) named() []string {
+// trustedHosts returns the hosts that the configuration names, each with its port.
+func (p places) trustedHosts() []string {
 	var hosts []string
 	for host := range p.plain {
 		hosts = append(hosts, withPort(host, "80"), withPort(host, "443"))
