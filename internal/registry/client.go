@@ -134,17 +134,18 @@ func (c *Client) Inspect(ctx context.Context, reference string) (hydrate.ImageDe
 	}
 	asking, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	detail, err := c.ask(asking, place)
+	by := &escort{base: c.transport, places: c.places, asked: place.ref.Context().RegistryStr()}
+	detail, err := c.ask(asking, by, place)
 	if err != nil {
-		return hydrate.ImageDetail{}, place.explain(ctx, err)
+		return hydrate.ImageDetail{}, place.explain(ctx, err, time.Duration(by.after.Load()))
 	}
 	return detail, nil
 }
 
-func (c *Client) ask(ctx context.Context, place place) (hydrate.ImageDetail, error) {
+func (c *Client) ask(ctx context.Context, by *escort, place place) (hydrate.ImageDetail, error) {
 	puller, err := remote.NewPuller(
 		remote.WithAuthFromKeychain(c.keychain),
-		remote.WithTransport(&escort{base: c.transport, places: c.places, asked: place.ref.Context().RegistryStr()}),
+		remote.WithTransport(by),
 		remote.WithUserAgent(c.userAgent),
 		// Whoever asks tries again with a back-off of their own.
 		remote.WithRetryBackoff(remote.Backoff{Steps: 1}),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
@@ -39,6 +40,8 @@ type silence struct {
 	kind     error
 	text     string
 	cause    error
+	// after is when the registry wants to be asked again, zero if it does not say so.
+	after time.Duration
 }
 
 func (s *silence) Error() string   { return "registry " + s.registry + ": " + s.text }
@@ -46,16 +49,16 @@ func (s *silence) Unwrap() []error { return []error{s.kind, s.cause} }
 
 // explain turns what the library returned into what the caller may rely on. The
 // context is the caller's: that they gave up says nothing of the registry.
-func (p place) explain(ctx context.Context, err error) error {
+func (p place) explain(ctx context.Context, err error, after time.Duration) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("ask registry %s: %w", p.registry, ctx.Err())
 	}
 	if isNotFound(err) {
 		return outcome.Stalled(v1alpha1.ReasonImageNotFound,
-			&silence{p.registry, errNotFound, fmt.Sprintf("has no image %q", p.image), err})
+			&silence{registry: p.registry, kind: errNotFound, text: fmt.Sprintf("has no image %q", p.image), cause: err})
 	}
 	text, kind := p.classify(err)
-	return &silence{p.registry, kind, text, err}
+	return &silence{registry: p.registry, kind: kind, text: text, cause: err, after: after}
 }
 
 // errNotFound is told to callers by its reason, ImageNotFound.

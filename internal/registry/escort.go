@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync/atomic"
+	"time"
 
 	"github.com/appmarket/operator/internal/netguard"
 )
@@ -22,6 +24,8 @@ type escort struct {
 	base   http.RoundTripper
 	places places
 	asked  string
+	// after is what the last answer said in Retry-After, in nanoseconds.
+	after atomic.Int64
 }
 
 // lost is the failure of a connection.
@@ -38,6 +42,9 @@ func (e *escort) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := e.base.RoundTrip(req)
 	if err != nil {
 		return nil, &lost{err}
+	}
+	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
+		e.after.Store(int64(netguard.RetryAfter(resp.Header, time.Now())))
 	}
 	if resp.ContentLength > MaxAnswerBytes && req.Method != http.MethodHead {
 		return nil, errors.Join(errTooLarge, resp.Body.Close())

@@ -11,7 +11,7 @@ import (
 
 // Guarded returns an Inspector that leaves a registry alone for a while once it
 // was unreachable or said that it is asked too often: further questions to it
-// get the same error at once. After the pause one question is let through to see
+// get the same error at once. After the pause, or later if the registry said so, one question is let through to see
 // whether that has changed. Other registries are not affected.
 func Guarded(inner hydrate.Inspector, pause time.Duration) hydrate.Inspector {
 	return &guarded{inner: inner, pause: pause, gates: map[string]*gate{}}
@@ -61,12 +61,21 @@ func (g *guarded) leave(host string, err error, gaveUp bool) {
 	switch {
 	case errors.Is(err, ErrUnreachable) || errors.Is(err, ErrRateLimited):
 		g.sweep()
-		g.gates[host] = &gate{err: err, until: time.Now().Add(g.pause)}
+		g.gates[host] = &gate{err: err, until: time.Now().Add(g.pauseAfter(err))}
 	case !gaveUp:
 		delete(g.gates, host)
 	case g.gates[host] != nil:
 		g.gates[host].trying = false
 	}
+}
+
+// pauseAfter is how long the registry is left alone: for as long as it asks, if that is
+// longer.
+func (g *guarded) pauseAfter(err error) time.Duration {
+	if said, ok := errors.AsType[*silence](err); ok {
+		return max(g.pause, said.after)
+	}
+	return g.pause
 }
 
 // sweep forgets the gates that nobody came to for a long time, so that charts

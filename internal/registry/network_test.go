@@ -80,3 +80,24 @@ func TestRegistryThatRedirectsWithoutEnd(t *testing.T) {
 	expectSilence(g, err, registry.ErrAnswer)
 	g.Expect(asked.Load()).To(BeNumerically("<=", 2*(netguard.MaxRedirects+1)))
 }
+
+func TestRegistryThatSaysWhenToAskAgain(t *testing.T) {
+	for after, want := range map[string]int32{"120": 1, "": 2, "0": 2, "soon": 2} {
+		t.Run(after, func(t *testing.T) {
+			var asked atomic.Int32
+			server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/v2/" {
+					asked.Add(1)
+					w.Header().Set("Retry-After", after)
+					w.WriteHeader(http.StatusTooManyRequests)
+				}
+			}))
+			asks := registry.Guarded(clientOf(t, server), 1)
+			for range 2 {
+				_, err := asks.Inspect(t.Context(), host+"/web:1")
+				expectSilence(NewWithT(t), err, registry.ErrRateLimited)
+			}
+			NewWithT(t).Expect(asked.Load()).To(Equal(want))
+		})
+	}
+}
