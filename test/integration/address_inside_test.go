@@ -103,6 +103,27 @@ var _ = Describe("An index that names addresses inside", func() {
 	})
 })
 
+var _ = Describe("A source on the machine of the operator", func() {
+	It("is refused without the flag for local runs, in a market too", Serial, func(ctx SpecContext) {
+		given := operator.Args
+		DeferCleanup(func() {
+			operator.Stop()
+			operator.Args = given
+			operator.Start()
+		})
+		operator.Stop()
+		operator.Args = slices.DeleteFunc(slices.Clone(given), func(arg string) bool { return arg == "--allow-loopback-addresses" })
+		operator.Start()
+		for _, t := range []*fixture.Tenant{newTenant(ctx), newMarketTenant(ctx)} {
+			repository := fixture.NewRepository()
+			repository.Add(site("1.0.0"))
+			t.AddSource(ctx, repository)
+			Expect(t.StalledFor(ctx, v1alpha1.ReasonNotAllowed, t.Source)).To(ContainSubstring("loopback"))
+			Expect(repository.Requests(0)).To(BeEmpty(), "no connection was made")
+		}
+	})
+})
+
 var _ = Describe("A source that is a server inside", func() {
 	DescribeTable("tells nothing of what the server answered", func(ctx SpecContext, answer func() string) {
 		t := newTenant(ctx)
