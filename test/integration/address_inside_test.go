@@ -118,7 +118,7 @@ var _ = Describe("A source on the machine of the operator", func() {
 			repository := fixture.NewRepository()
 			repository.Add(site("1.0.0"))
 			t.AddSource(ctx, repository)
-			Expect(t.StalledFor(ctx, v1alpha1.ReasonNotAllowed, t.Source)).To(ContainSubstring("loopback"))
+			Expect(t.WaitStalled(ctx, t.Source, v1alpha1.ReasonNotAllowed)).To(ContainSubstring("loopback"))
 			Expect(repository.Requests(0)).To(BeEmpty(), "no connection was made")
 		}
 	})
