@@ -20,7 +20,7 @@ func (w InProcess) Analyze(ctx context.Context, request Request, payload Payload
 	d, took := &Draft{Request: request}, stopwatch{}
 	err := Pipeline{Observer: took, Steps: []Step{
 		SourceChart{},
-		RenderedChart{Renderer: w.Renderer, Reader: w.Reader},
+		RenderedChart(w),
 		CustomParams{Renderer: w.Renderer},
 		finding{},
 		packing{},

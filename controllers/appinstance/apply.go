@@ -45,12 +45,18 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 		return err
 	}
 	// What was checked already is prepared once, when its turn has come.
-	if key := client.ObjectKeyFromObject(s.instance); s.isAdmitted(operation) {
+	if s.isAdmitted(operation) {
+		key := client.ObjectKeyFromObject(s.instance)
 		if err := r.takeTurn(key, operation); err != nil {
 			return err
 		}
 		defer r.lineOf(operation).Give(key)
 	}
+	return r.change(ctx, s, operation)
+}
+
+// change carries out an operation and notes what it came to.
+func (r *Reconciler) change(ctx context.Context, s *scope, operation v1alpha1.Operation) error {
 	do, err := r.carryOut(ctx, s, operation)
 	if err != nil {
 		r.stillRuns(ctx, s, err)
@@ -112,11 +118,9 @@ func (r *Reconciler) carryOut(ctx context.Context, s *scope, operation v1alpha1.
 		}
 		run := r.run
 		if adopting {
-			run = func(ctx context.Context, s *scope, _ *hydrate.Draft, plans []plan) error {
-				return r.adopt(ctx, s, plans)
-			}
+			run = r.adopt
 		}
-		if err := run(ctx, s, draft, plans); err != nil {
+		if err := run(ctx, s, plans); err != nil {
 			return err
 		}
 		st.Entrances = s.entrances(draft)
@@ -250,7 +254,7 @@ func planned(known []v1alpha1.Release, plans []plan) []v1alpha1.Release {
 
 // run installs or upgrades every release in order, and then removes those that the
 // app no longer has.
-func (r *Reconciler) run(ctx context.Context, s *scope, draft *hydrate.Draft, plans []plan) error {
+func (r *Reconciler) run(ctx context.Context, s *scope, plans []plan) error {
 	var made []v1alpha1.Release
 	var objects []v1alpha1.ObjectReference
 	for i, p := range plans {

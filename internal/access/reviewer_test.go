@@ -40,7 +40,10 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.requests.Add(1)
 	now := w.now.Add(1)
 	defer w.now.Add(-1)
-	for most := w.most.Load(); now > most && !w.most.CompareAndSwap(most, now); most = w.most.Load() {
+	for most := w.most.Load(); now > most; most = w.most.Load() {
+		if w.most.CompareAndSwap(most, now) {
+			break
+		}
 	}
 	time.Sleep(w.slow)
 	if w.cut.Load() {

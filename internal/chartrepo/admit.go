@@ -78,6 +78,12 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) (owner hydrate.
 		private, ok = h.admit(w, r, owner)
 		return owner, private, ok
 	}
+	return h.chooseByName(w, r, user, source)
+}
+
+// chooseByName is choose for a name without a namespace: it means the caller's own source,
+// or else one that is shared with all.
+func (h *handler) chooseByName(w http.ResponseWriter, r *http.Request, user, source string) (owner hydrate.Owner, private, ok bool) {
 	own := hydrate.Owner{Namespace: user, Source: source}
 	if user != "" && h.shared(own) && h.known(own) {
 		return own, false, true

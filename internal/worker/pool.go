@@ -12,7 +12,6 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -33,8 +32,6 @@ type Pool struct {
 	// Command starts a worker, whose main is Serve: commonly the operator's own
 	// executable with an argument that says so.
 	Command []string
-	// Engine is what the workers render with.
-	Engine helm.Engine
 	// Workers is how many work at once, as many as there are processors if zero.
 	Workers int
 	// Time bounds the processor time of one order, DefaultTime if zero.
@@ -192,7 +189,7 @@ func (p *Pool) take() (*process, error) {
 	if found != nil {
 		return found, nil
 	}
-	return startProcess(p.Command, settings{Engine: p.Engine, Memory: p.Memory})
+	return startProcess(p.Command, settings{Memory: p.Memory})
 }
 
 // put keeps the worker for the next order, for a while.

@@ -38,7 +38,6 @@ func Serve(stdin io.Reader, stdout io.Writer) error {
 	if err := s.in.Decode(&with); err != nil {
 		return fmt.Errorf("read settings: %w", err)
 	}
-	s.engine = with.Engine
 	if err := boundMemory(with.Memory); err != nil {
 		return fmt.Errorf("bound memory: %w", err)
 	}
@@ -62,9 +61,8 @@ func Serve(stdin io.Reader, stdout io.Writer) error {
 
 // server is the worker's end of the pipes.
 type server struct {
-	in     *gob.Decoder
-	out    *gob.Encoder
-	engine helm.Engine
+	in  *gob.Decoder
+	out *gob.Encoder
 }
 
 // carryOut carries out one order. A panic is the failure of this chart alone.
@@ -75,7 +73,7 @@ func (s *server) carryOut(next order) (done answer) {
 			done = failed(outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("panic: %.200s", text)))
 		}
 	}()
-	ctx, with := context.Background(), hydrate.InProcess{Renderer: s.engine, Reader: manifest.Reader{}}
+	ctx, with := context.Background(), hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}}
 	switch {
 	case next.Analysis != nil:
 		draft, took, err := with.Analyze(ctx, next.Analysis.Request.unpack(), next.Analysis.Payload)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/manifest"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -19,7 +18,6 @@ import (
 // gets a reply.
 type (
 	settings struct {
-		Engine helm.Engine
 		// Memory bounds the worker's data in bytes.
 		Memory int64
 	}

@@ -70,6 +70,6 @@ var _ = Describe("A market keeper", func() {
 			g.Expect(cluster.List(ctx, &apps, client.InNamespace(ns))).To(Succeed())
 			g.Expect(apps.Items).To(BeEmpty())
 		}).WithContext(ctx).Should(Succeed())
-		Expect(get(source.Status.RepositoryURL + "/index.yaml").StatusCode).To(Equal(http.StatusUnauthorized), "as for every source that is not shared")
+		Expect(get(source.Status.RepositoryURL+"/index.yaml").StatusCode).To(Equal(http.StatusUnauthorized), "as for every source that is not shared")
 	})
 })
