@@ -106,7 +106,7 @@ func secondFootprint(ctx context.Context, r Renderer, d *Draft, files []File, un
 	for _, u := range units {
 		out, err := r.Render(ctx, RenderInput{
 			Files: UnitFiles(files, u.Dir), Values: values, Release: at.release(d.Chart.Name, u.Name), Namespace: at.Namespace,
-			Schemas: SchemasIgnored,
+			Schemas: SchemasIgnored, AnyOrder: true,
 		})
 		if err != nil {
 			return footprint{}, err

@@ -102,8 +102,11 @@ func inJSON(value string) string {
 
 // document returns a rendered document without the values of the platform and without what
 // Secrets hold. A document that has neither is returned as it is.
-func (m masker) document(text string) (string, error) {
-	masked, err := maskSecret(text)
+func (m masker) document(doc Document) (string, error) {
+	masked, err := doc.Text, error(nil)
+	if doc.mayHoldSecret() {
+		masked, err = maskSecret(doc.Text)
+	}
 	if err != nil || len(m.whole) == 0 {
 		return masked, err
 	}

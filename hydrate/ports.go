@@ -36,6 +36,8 @@ type RenderInput struct {
 	Schemas SchemaPolicy
 	// Lookup answers the function lookup of templates; without it they find nothing.
 	Lookup Lookup
+	// AnyOrder says that the documents may come in any order, which is found sooner.
+	AnyOrder bool
 	// ForRelease says that a release is made of what is rendered: Rendered.Release is
 	// set, and the kinds of CRDs that an installation creates first count as there.
 	ForRelease bool

@@ -52,7 +52,7 @@ func objectsReport(d *Draft) ([]byte, error) {
 	platform := newMasker(d.Request.Platform)
 	for _, unit := range d.Units {
 		for _, doc := range unit.Documents {
-			text, err := platform.document(doc.Text)
+			text, err := platform.document(doc)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", doc.Path, err)
 			}
@@ -60,6 +60,14 @@ func objectsReport(d *Draft) ([]byte, error) {
 		}
 	}
 	return out.Bytes(), nil
+}
+
+// mayHoldSecret reports whether a document is a Secret, or a list that may have one.
+func (d Document) mayHoldSecret() bool {
+	if d.objects == nil || !d.objects.done || d.objects.err != nil {
+		return true
+	}
+	return d.objects.top.kind() == "Secret" || d.objects.top["items"] != nil || d.objects.top == nil
 }
 
 // maskSecret replaces the values of a Secret, which may have been rendered from

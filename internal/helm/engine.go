@@ -70,6 +70,9 @@ func (e Engine) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Ren
 	if err := checkSize(unit, texts); err != nil {
 		return hydrate.Rendered{}, outcome.Stalled(v1alpha1.ReasonLimitExceeded, err)
 	}
+	if in.AnyOrder {
+		return splitAnyhow(unit, texts), nil
+	}
 	out, err := split(unit, texts)
 	if err != nil {
 		return hydrate.Rendered{}, outcome.Stalled(v1alpha1.ReasonRenderFailed, explain(unit.Name(), err))

@@ -1,6 +1,9 @@
 package helm
 
 import (
+	"maps"
+	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -62,4 +65,27 @@ func blank(text string) bool {
 		}
 	}
 	return true
+}
+
+// splitAnyhow cuts rendered texts into documents without reading them, which takes
+// releaseutil most of its time: hooks are documents among others.
+func splitAnyhow(unit *chart.Chart, texts map[string]string) hydrate.Rendered {
+	out := hydrate.Rendered{Notes: notes(unit, texts)}
+	add := func(path, text string) {
+		for document := range strings.SplitSeq("\n"+text, "\n---") {
+			if !blank(document) {
+				out.Documents = append(out.Documents, hydrate.Document{Path: path, Text: document})
+			}
+		}
+	}
+	for _, crd := range unit.CRDObjects() {
+		add(crd.Filename, string(crd.File.Data))
+	}
+	for _, path := range slices.Sorted(maps.Keys(texts)) {
+		// Files of helpers are no objects, as for Helm.
+		if !strings.HasPrefix(filepath.Base(path), "_") {
+			add(path, texts[path])
+		}
+	}
+	return out
 }
