@@ -2,6 +2,7 @@ package hydrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -50,6 +51,9 @@ func (s Analysis) Apply(ctx context.Context, d *Draft) error {
 		*d = *analyzed
 	}
 	failed := FailedStep(err, StepSourceChart)
+	if step, named := errors.AsType[*StepError](err); named {
+		err = step.Err
+	}
 	for _, step := range []Name{StepSourceChart, StepRenderedChart, StepCustomParams} {
 		if err != nil && step == failed {
 			s.observe(d, step, took[step], err)
