@@ -54,6 +54,10 @@ func (o opener) helm(ctx context.Context, from *v1alpha1.MarketSource) (*source.
 		if err != nil {
 			return nil, err
 		}
+		if secret.Labels[v1alpha1.CredentialsLabel] != "true" {
+			return nil, secretMissing("secret %s has not the label %s=true, without which no source may send it; label it if it is for servers that sources of namespace %s name",
+				ref.Name, v1alpha1.CredentialsLabel, from.Namespace)
+		}
 		cfg.Username, cfg.Password = string(secret.Data["username"]), string(secret.Data["password"])
 		cfg.Token = string(secret.Data["token"])
 		if cfg.Username == "" && cfg.Token == "" {

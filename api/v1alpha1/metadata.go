@@ -55,6 +55,11 @@ const (
 	// cluster, if the value is "true". Only who administers the cluster can set it.
 	SharedPartsLabel = "appmarket.io/shared-parts"
 
+	// CredentialsLabel on a Secret lets MarketSources of its namespace send it to their
+	// servers, if the value is "true". Without it, who may write a source but not read
+	// Secrets could have any Secret sent to a server of their own.
+	CredentialsLabel = "appmarket.io/credentials"
+
 	// SourceLabel on an AppInfo names its MarketSource.
 	SourceLabel = "appmarket.io/source"
 
