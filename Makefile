@@ -94,9 +94,11 @@ tidy: ## Tidy every module.
 ##@ Check
 
 # How many processes run the specs that use an operator on a cluster with simulated nodes; the operator is built
-# without the race detector. Each process of the stories has a cluster of its own; those of integration share one.
+# without the race detector. Each process of the stories has a cluster of its own; those of
+# integration and those of hostile share one.
 STORY_PROCS ?= 2
 INTEGRATION_PROCS ?= 4
+HOSTILE_PROCS ?= 4
 TEST_ENV = KUBEBUILDER_ASSETS=$(CURDIR)/$(BIN) HELM3=$(CURDIR)/$(BIN)/helm3 HELM4=$(CURDIR)/$(BIN)/helm4
 REPORTS := $(CURDIR)/.local/reports
 # compress/flate takes 10 to 30 times as long with the race detector, which made tests of large release records take
@@ -113,12 +115,13 @@ specs = { $(BIN)/ginkgo run --procs $(2) --timeout $(TEST_TIMEOUT) --no-color --
 test: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run every test that needs no root. MARKET_CATALOG=dir adds those on real charts.
 	@code=0; rm -rf $(REPORTS); mkdir -p $(REPORTS); export $(TEST_ENV); \
 	$(call gotest,unit,.,$(RACE) $$(go list ./... | grep -v /operator/test/)) || code=$$?; \
-	$(call gotest,test,.,$$(go list ./test/... | grep -vE '/test/(integration|story)$$')) || code=$$?; \
+	$(call gotest,test,.,$$(go list ./test/... | grep -vE '/test/(integration|story|hostile)$$')) || code=$$?; \
 	$(call gotest,faults,.,-tags faults -run 'Point|Slips|KilledAtEachPoint' ./internal/fault ./internal/helm) || code=$$?; \
 	$(call gotest,localcluster,hack/localcluster,./...) || code=$$?; \
 	$(call gotest,argohealth,hack/tools/argohealth,./...) || code=$$?; \
 	$(call specs,integration,$(INTEGRATION_PROCS)); \
 	$(call specs,story,$(STORY_PROCS)); \
+	$(call specs,hostile,$(HOSTILE_PROCS)); \
 	cat $(REPORTS)/*.txt 2>/dev/null || true; \
 	$(BIN)/testreport -slowest 10 $(REPORTS)/*.json || code=$$?; \
 	exit $$code

@@ -1,0 +1,104 @@
+package hostile_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// hydrated is an archive or chart that a source offers.
+type hydrated struct {
+	// archive is what the source serves, unless page is set.
+	archive []byte
+	page    http.HandlerFunc
+	// url is the address in the index if it is not that of the source itself.
+	url string
+	// reason is that of the condition Ready of the AppInfo: Ready if the chart does no harm
+	// within the bounds, and is published.
+	reason string
+	change []func(*v1alpha1.MarketSourceSpec)
+}
+
+// charted returns a chart whose AppInfo gets a reason.
+func charted(reason string, files fixture.Files) func() hydrated {
+	return func() hydrated { return hydrated{archive: victim(files).Archive(), reason: reason} }
+}
+
+// victim is a good chart with other files.
+func victim(files fixture.Files) fixture.Chart {
+	return fixture.Chart{Name: "victim", Files: fixture.Files{"templates/page.yaml": configMap("{{ .Release.Name }}", "  a: b\n")}}.With("1.0.0", files)
+}
+
+// hydrate offers an app and waits until its AppInfo has the reason.
+func hydrate(ctx SpecContext, t *fixture.Tenant, h hydrated) string {
+	GinkgoHelper()
+	repository := fixture.NewRepository()
+	offer := fixture.Offer{Name: "victim", Version: "1.0.0", URL: "victim.tgz"}
+	if h.archive != nil {
+		offer = fixture.NewOffer("victim", "1.0.0", "victim.tgz", h.archive)
+		h.page = fixture.Content(h.archive)
+	}
+	if h.page != nil {
+		repository.Handle("/victim.tgz", h.page)
+	}
+	if h.url != "" {
+		offer.URL = h.url
+	}
+	repository.Serve("/index.yaml", fixture.IndexOf(offer))
+	t.AddSource(ctx, repository, h.change...)
+	app := &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "charts.victim"}}
+	message := waitReady(ctx, t, app, h.reason)
+	if h.reason != v1alpha1.ReasonReady {
+		Expect(app.Status.Versions).To(BeEmpty())
+	}
+	return "AppInfo " + h.reason + ": " + brief(message)
+}
+
+// waitReady waits until the condition Ready of an object has a reason and is not Unknown,
+// and returns the message. It fails when the condition has another reason for good.
+func waitReady(ctx context.Context, t *fixture.Tenant, o v1alpha1.Object, reason string) string {
+	GinkgoHelper()
+	var message string
+	Eventually(func(g Gomega) {
+		g.Expect(t.Client.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+		c := meta.FindStatusCondition(o.GetConditions(), v1alpha1.ConditionReady)
+		g.Expect(c).NotTo(BeNil())
+		if c.Status == metav1.ConditionTrue || meta.IsStatusConditionTrue(o.GetConditions(), v1alpha1.ConditionStalled) {
+			if c.Reason != reason {
+				StopTrying(fmt.Sprintf("the reason is %s, not %s: %s", c.Reason, reason, c.Message)).Now()
+			}
+		}
+		g.Expect(c.Status).NotTo(Equal(metav1.ConditionUnknown), c.Message)
+		g.Expect(c.Reason).To(Equal(reason), c.Message)
+		message = c.Message
+	}).WithContext(ctx).Should(Succeed())
+	return message
+}
+
+// brief returns the beginning of a message, for the table.
+func brief(message string) string {
+	message = strings.Join(strings.Fields(message), " ")
+	if runes := []rune(message); len(runes) > 60 {
+		return string(runes[:60]) + "…"
+	}
+	return message
+}
+
+// noise returns bytes that do not become smaller when they are compressed, so that an
+// archive with them does not count as a bomb.
+func noise(size int) string {
+	raw := make([]byte, size)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(raw) // It never fails.
+	return string(raw)
+}

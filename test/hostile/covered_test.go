@@ -1,0 +1,55 @@
+package hostile_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/test/env"
+)
+
+// cover is an act that another suite carries out, in a spec of a file of this repository.
+type cover struct{ act, file, spec string }
+
+// covered are the acts that are not repeated here.
+var covered = []cover{
+	{"A Deployment that awaits a release with a null in its list", "internal/helm/update_test.go", "TestNullsInRecordsAndManifests"},
+	{"A record with a null that a rollback goes back to", "internal/helm/panic_test.go", "TestPanicsInTheCallsOfHelmAreErrors"},
+	{"A panic in a phase of a controller", "controllers/appinstance/panic_test.go", "in a phase is a failure of the instance"},
+	{"A chart that ends the operator each time it is read", "test/story/cutoff_test.go", "while an app is hydrated stops that app after three times, and no other"},
+	{"A source that ends the operator each time it is read", "test/story/cutoff_test.go", "while a source is read stops that source after three times, and no other"},
+	{"An operation that was interrupted three times", "test/integration/endless_hook_test.go", "is not begun a fourth time after three interruptions"},
+	{"A service account whose use the writer was not granted", "test/integration/service_account_policy_test.go", "lets only those name an account who may use it"},
+	{"A remedy that grants more than the removal of a shared part", "test/story/shared_test.go", "is removed from below by those who may do that"},
+	{"A namespace with the name of a shared part", "test/story/shared_test.go", "is not that of a namespace that no administrator of the cluster has labeled"},
+	{"A source that puts its charts in front of the market's", "test/integration/market_test.go", "puts nothing in front of the market's own charts in the joined repository"},
+	{"A folder of the operator as a source", "test/integration/market_test.go", "must be one that the configuration names, in a market too"},
+	{"An index that names addresses inside", "test/integration/address_inside_test.go", "has each refused, or at least nothing told of the answer"},
+	{"A source on loopback", "test/integration/address_inside_test.go", "is refused without the flag for local runs, in a market too"},
+	{"A host that a proxy resolves to an address inside", "internal/netguard/transport_test.go", "TestHostsAreCheckedBeforeAProxyIsAsked"},
+
+	{"Volumes of a custom resource", "test/integration/removal_test.go", "keeps the volumes that a custom resource owns, and names them"},
+	{"A Namespace in a chart with volumes in it", "test/integration/removal_test.go", "keeps a Namespace of the chart as long as volumes are in it"},
+	{"The data of apps that need the one that is removed", "test/integration/dependent_apps_test.go", "is removed with its data, and the others without theirs"},
+	{"The data of a shared part", "test/integration/dependent_apps_test.go", "and not with the data of everybody"},
+	{"A dependency that is never satisfied", "controllers/appinstalltask/admit_test.go", "ReasonDependencyFailed"},
+	{"A status that does not fit", "controllers/appinfo/fit_test.go", "TestFitStatus"},
+	{"Watches by many accounts", "internal/health/allowance_test.go", "TestWatchesOfANamespaceAreLimited"},
+	{"A private source read without a token", "test/integration/private_source_test.go", "is told to nobody else"},
+	{"Platform values in a report", "hydrate/mask_test.go", "TestReportsMaskPlatformValues"},
+	{"A credential of another product, issuer or key", "test/story/license_test.go", "was issued to somebody else"},
+}
+
+// TestCoveredActs keeps the rows that name specs of other suites true.
+func TestCoveredActs(t *testing.T) {
+	g := NewWithT(t)
+	root, err := env.Root()
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, c := range covered {
+		text, err := os.ReadFile(root + "/" + c.file)
+		g.Expect(err).NotTo(HaveOccurred(), c.act)
+		g.Expect(strings.Contains(string(text), c.spec)).To(BeTrue(), "%s: %s has no %q", c.act, c.file, c.spec)
+	}
+}

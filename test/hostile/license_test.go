@@ -1,0 +1,28 @@
+package hostile_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// priced has the terms of a product.
+var priced = fixture.Files{"price.yaml": "developer: shop.example.com\npaid: {product_id: victim-paid}\n"}
+
+var _ = DescribeTable("An app with a price for one of its versions", func(ctx SpecContext, version string, free ...string) {
+	t := newTenant(ctx)
+	charts := []fixture.Chart{victim(nil).With(version, priced)}
+	for _, each := range free {
+		charts = append(charts, victim(nil).With(each, nil))
+	}
+	t.Offer(ctx, charts...)
+	carryOut(ctx, func() string {
+		return fail(ctx, t, v1alpha1.ReasonInputMissing, fixture.Version(version), func(s *v1alpha1.AppInstallTaskSpec) {
+			s.OnMissingInput = v1alpha1.MissingInputFail
+		})
+	})
+},
+	Entry("is not installed at an old one without a credential", "1.0.0", "2.0.0"),
+	Entry("is not installed at a prerelease without a credential", "3.0.0-rc.1", "2.0.0"),
+)

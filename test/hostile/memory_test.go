@@ -1,0 +1,143 @@
+package hostile_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// limitMemory has the kernel hold the operator and its workers to memoryLimit, where this
+// process may create memory cgroups. Everywhere, the samples of usage hold them to it.
+func limitMemory(o *fixture.Operator) {
+	GinkgoHelper()
+	group, limit := memoryGroup()
+	if group == "" {
+		AddReportEntry("memory", "no cgroup: this process may not create one; the memory is sampled only")
+		return
+	}
+	DeferCleanup(func() { _ = os.Remove(group) })
+	if os.WriteFile(filepath.Join(group, limit), []byte(strconv.Itoa(memoryLimit)), 0o644) != nil {
+		AddReportEntry("memory", "no cgroup: its limit may not be set; the memory is sampled only")
+		return
+	}
+	o.Args = append([]string{"-c", `echo $$ >"$1" && shift && exec "$0" "$@"`, o.Program, filepath.Join(group, "cgroup.procs")}, o.Args...)
+	o.Program = "/bin/sh"
+	DeferCleanup(func() {
+		killed := 0
+		for _, file := range []string{"memory.events", "memory.oom_control"} {
+			text, _ := os.ReadFile(filepath.Join(group, file))
+			for line := range strings.Lines(string(text)) {
+				if count, found := strings.CutPrefix(strings.TrimSpace(line), "oom_kill "); found {
+					n, err := strconv.Atoi(count)
+					Expect(err).NotTo(HaveOccurred())
+					killed += n
+				}
+			}
+		}
+		Expect(killed).To(BeZero(), "processes that the kernel ended for want of memory")
+	})
+}
+
+// memoryGroup creates a memory cgroup, of version 2 or 1, and returns its folder and the
+// name of its limit. The folder is empty where this process may not.
+func memoryGroup() (folder, limit string) {
+	name := fmt.Sprintf("appmarket-hostile-%d", os.Getpid())
+	for _, place := range []struct{ root, limit string }{
+		{"/sys/fs/cgroup", "memory.max"}, {"/sys/fs/cgroup/memory", "memory.limit_in_bytes"},
+	} {
+		folder := filepath.Join(place.root, name)
+		if os.Mkdir(folder, 0o755) != nil {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(folder, place.limit)); err == nil {
+			return folder, place.limit
+		}
+		_ = os.Remove(folder)
+	}
+	return "", ""
+}
+
+// usage is what the operator and its workers use: resident memory in bytes, and processor
+// time since they started.
+type usage struct {
+	operator, workers int64
+	processor         time.Duration
+}
+
+// measure reads the usage of the operator's process and its children.
+func measure(pid int) (usage, error) {
+	var u usage
+	memory, processor, err := statistics(pid, true)
+	if err != nil {
+		return u, fmt.Errorf("the operator has ended: %w", err)
+	}
+	u.operator, u.processor = memory, processor
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		children, _ := os.ReadFile(list) // A thread may have ended meanwhile.
+		for child := range strings.FieldsSeq(string(children)) {
+			number, err := strconv.Atoi(child)
+			if err != nil {
+				return u, err
+			}
+			if memory, processor, err := statistics(number, false); err == nil {
+				u.workers += memory
+				u.processor += processor
+			}
+		}
+	}
+	return u, nil
+}
+
+// statistics returns the resident memory and the processor time of a process, with that
+// of its ended children if asked for.
+func statistics(pid int, ended bool) (int64, time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	// The name of the program, in parentheses, is followed by the state, which is field 3.
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	field := func(n int) int64 { value, _ := strconv.ParseInt(fields[n-3], 10, 64); return value }
+	if fields[0] == "Z" {
+		return 0, 0, fmt.Errorf("process %d is a zombie", pid)
+	}
+	ticks := field(14) + field(15)
+	if ended {
+		ticks += field(16) + field(17)
+	}
+	return field(24) * int64(os.Getpagesize()), time.Duration(ticks) * 10 * time.Millisecond, nil
+}
+
+// watchUsage samples the usage until stop is closed, and returns the highest memory and
+// the processor time between.
+func watchUsage(pid int, stop <-chan struct{}) (usage, error) {
+	first, err := measure(pid)
+	peak := first
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for err == nil {
+		var now usage
+		now, err = measure(pid)
+		peak.operator, peak.workers = max(peak.operator, now.operator), max(peak.workers, now.workers)
+		peak.processor = max(now.processor, peak.processor)
+		if sum := now.operator + now.workers; sum > memoryLimit {
+			return peak, fmt.Errorf("the operator and its workers use %d MiB, and may use %d", sum>>20, memoryLimit>>20)
+		}
+		select {
+		case <-stop:
+			peak.processor -= first.processor
+			return peak, err
+		case <-ticker.C:
+		}
+	}
+	return peak, err
+}

@@ -1,0 +1,91 @@
+package hostile_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// small is the app that the neighbor installs.
+var small = fixture.Chart{Name: "small", Version: "1.0.0", Files: fixture.Files{
+	"templates/page.yaml": configMap("{{ .Release.Name }}-page", "  for: {{ .Release.Name }}\n"),
+}}
+
+// configMap returns the YAML of a ConfigMap with lines of data.
+func configMap(name, data string) string {
+	return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"" + name + "\"}\ndata:\n" + data
+}
+
+// neighbor is a tenant in a namespace of its own who installs small apps.
+type neighbor struct {
+	*fixture.Tenant
+	installed atomic.Int64
+}
+
+func newNeighbor(ctx SpecContext) *neighbor {
+	GinkgoHelper()
+	n := &neighbor{Tenant: fixture.TenantIn(ctx, cluster, cluster.Namespace(ctx, "neighbor"))}
+	n.Offer(ctx, small)
+	_, err := n.install(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	return n
+}
+
+// install installs the app once more and returns how long that took.
+func (n *neighbor) install(ctx context.Context) (time.Duration, error) {
+	begun := time.Now()
+	task := &v1alpha1.AppInstallTask{
+		ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, Name: fmt.Sprintf("small-%d", n.installed.Add(1))},
+		Spec: v1alpha1.AppInstallTaskSpec{
+			Action: v1alpha1.ActionInstall, App: v1alpha1.AppReference{Source: n.Source.Name, Name: small.Name}, ServiceAccountName: fixture.Account,
+		},
+	}
+	task.Spec.InstanceName = task.Name
+	if err := n.Client.Create(ctx, task); err != nil {
+		return 0, err
+	}
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, patience, false, func(ctx context.Context) (bool, error) {
+		err := n.Client.Get(ctx, client.ObjectKeyFromObject(task), task)
+		return err == nil && task.Finished(), err
+	})
+	took := time.Since(begun)
+	if err != nil {
+		return took, fmt.Errorf("the neighbor's installation after %s: %w: %v", took, err, task.Status.Conditions)
+	}
+	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); c == nil || c.Status != metav1.ConditionTrue {
+		return took, fmt.Errorf("the neighbor's installation failed: %v", task.Status.Conditions)
+	}
+	return took, nil
+}
+
+// pause is how long the neighbor rests between two installations.
+const pause = 2 * time.Second
+
+// installUntil installs the app again and again until stop is closed, at least once, and
+// returns how often and how long the slowest installation took.
+func (n *neighbor) installUntil(ctx context.Context, stop <-chan struct{}) (count int, slowest time.Duration, err error) {
+	for {
+		took, err := n.install(ctx)
+		if err != nil {
+			return count, took, err
+		}
+		count++
+		slowest = max(slowest, took)
+		select {
+		case <-stop:
+			return count, slowest, nil
+		case <-time.After(pause):
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package hostile_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// maxIdle is how many idle connections a client opens, if its limit of files allows it.
+const maxIdle = 100_000
+
+var _ = Describe("A client of the repository", func() {
+	It("with as many idle connections as it may have keeps no other out", func(ctx SpecContext) {
+		var files syscall.Rlimit
+		Expect(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)).To(Succeed())
+		// The connections of all clients to the same address have different ports.
+		count := min(maxIdle, int(files.Cur)-1000, 20_000)
+		carryOut(ctx, func() string {
+			var open []net.Conn
+			defer func() {
+				for _, each := range open {
+					_ = each.Close()
+				}
+			}()
+			address := strings.TrimPrefix(common.Repository, "http://")
+			for range count {
+				connection, err := net.Dial("tcp", address)
+				if err != nil {
+					break
+				}
+				open = append(open, connection)
+			}
+			Expect(len(open)).To(BeNumerically(">", count/2))
+			status, _ := fixture.Ask(ctx, common.Repository+"/version")
+			Expect(status).To(Equal(http.StatusOK))
+			return fmt.Sprintf("%d connections, and /version answers", len(open))
+		})
+	})
+
+	It("with 2,000 tokens that are none is refused", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, victim(nil))
+		page := fmt.Sprintf("%s/%s/charts/index.yaml", common.Repository, t.Namespace)
+		carryOut(ctx, func() string {
+			answers := map[int]int{}
+			var mu sync.Mutex
+			var clients sync.WaitGroup
+			for client := range 20 {
+				clients.Go(func() {
+					defer GinkgoRecover()
+					for i := range 100 {
+						status, _ := fixture.Ask(ctx, page, "Authorization", fmt.Sprintf("Bearer none.%d.%d", client, i))
+						mu.Lock()
+						answers[status]++
+						mu.Unlock()
+					}
+				})
+			}
+			clients.Wait()
+			Expect(answers).NotTo(HaveKey(http.StatusOK))
+			return fmt.Sprintf("answers: %v", answers)
+		})
+	})
+})

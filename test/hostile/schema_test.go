@@ -1,0 +1,52 @@
+package hostile_test
+
+import (
+	"fmt"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+var _ = DescribeTable("A schema", func(ctx SpecContext, reason string, schema func() string) {
+	t := newTenant(ctx)
+	carryOut(ctx, func() string {
+		published := charted(v1alpha1.ReasonReady, fixture.Files{
+			"values.schema.json": schema(), "values.yaml": "a: {a: {a: {a: x}}}\n", "files/noise": noise(40 << 10),
+		})()
+		hydrate(ctx, t, published)
+		return fail(ctx, t, reason)
+	})
+},
+	Entry("that refers to an address inside", v1alpha1.ReasonInvalidChart, func() string {
+		return `{"$ref": "http://169.254.169.254/latest/meta-data/"}`
+	}),
+	Entry("that refers to a file", v1alpha1.ReasonInvalidChart, func() string { return `{"$ref": "file:///etc/passwd"}` }),
+	Entry("that refers to itself twice", v1alpha1.ReasonLimitExceeded, func() string {
+		return `{"additionalProperties": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}, "allOf": [{"$ref": "#"}, {"$ref": "#"}]}`
+	}),
+	Entry("of 30,000 schemas in one another", v1alpha1.ReasonInvalidChart, func() string {
+		return strings.Repeat(`{"not": `, 30_000) + "{}" + strings.Repeat("}", 30_000)
+	}),
+	Entry("of definitions that double sixty times", v1alpha1.ReasonLimitExceeded, func() string {
+		var text strings.Builder
+		text.WriteString(`{"$ref": "#/$defs/d0", "$defs": {`)
+		for i := range 60 {
+			fmt.Fprintf(&text, `"d%d": {"allOf": [{"$ref": "#/$defs/d%d"}, {"$ref": "#/$defs/d%d"}]}, `, i, i+1, i+1)
+		}
+		text.WriteString(`"d60": {"type": "object"}}}`)
+		return text.String()
+	}),
+)
+
+var _ = DescribeTable("A schema that is refused before anything is published,", func(ctx SpecContext, chart func() hydrated) {
+	carryOut(ctx, func() string { return hydrate(ctx, newTenant(ctx), chart()) })
+},
+	Entry("of 60,000 patterns of 999 repetitions", func() hydrated {
+		return charted(v1alpha1.ReasonLimitExceeded, fixture.Files{
+			"values.schema.json": `{"allOf": [` + strings.Repeat(`{"pattern": "x{999}"},`, 60_000) + `{}]}`, "files/noise": noise(40 << 10),
+		})()
+	}),
+)

@@ -1,0 +1,115 @@
+package hostile_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// offering answers with an index of so many apps of a version.
+func offering(count int, version string) []byte {
+	var text strings.Builder
+	text.WriteString("apiVersion: v1\nentries:\n")
+	for i := range count {
+		fmt.Fprintf(&text, "  app-%05d:\n  - {apiVersion: v2, name: app-%05[1]d, version: %s, urls: [a.tgz]}\n", i, version)
+	}
+	return []byte(text.String())
+}
+
+var _ = DescribeTable("An index", func(ctx SpecContext, reason string, page func() http.HandlerFunc) {
+	t := newTenant(ctx)
+	carryOut(ctx, func() string {
+		repository := fixture.NewRepository()
+		repository.Handle("/index.yaml", page())
+		t.AddSource(ctx, repository)
+		message := waitReady(ctx, t, t.Source, reason)
+		var apps v1alpha1.AppInfoList
+		Expect(t.Client.List(ctx, &apps, client.InNamespace(t.Namespace))).To(Succeed())
+		Expect(apps.Items).To(BeEmpty())
+		return "MarketSource " + reason + ": " + brief(message)
+	})
+},
+	Entry("of 50,000 apps", v1alpha1.ReasonAllowanceExceeded, func() http.HandlerFunc { return fixture.Content(offering(50_000, "1.0.0")) }),
+	Entry("that never ends", v1alpha1.ReasonInvalidIndex, func() http.HandlerFunc { return endlessBody }),
+	Entry("of aliases of aliases beside the entries", v1alpha1.ReasonReady, func() http.HandlerFunc {
+		return fixture.Content([]byte("apiVersion: v1\nentries: {}\n" + aliases()))
+	}),
+	Entry("of a million lists in one another", v1alpha1.ReasonLimitExceeded, func() http.HandlerFunc {
+		return fixture.Content([]byte("apiVersion: v1\nentries: " + strings.Repeat("[", 1_000_000)))
+	}),
+	Entry("that is at the metadata service of the machine", v1alpha1.ReasonNotAllowed, func() http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://169.254.169.254/latest/meta-data/", http.StatusFound)
+		}
+	}),
+	Entry("that leads to itself for ever", v1alpha1.ReasonFetchFailed, func() http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/index.yaml", http.StatusFound) }
+	}),
+)
+
+var _ = Describe("An index of 500 apps", func() {
+	It("that changes with each answer is read less and less often", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		carryOut(ctx, func() string {
+			var answers atomic.Int64
+			repository := fixture.NewRepository()
+			repository.Handle("/index.yaml", func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = w.Write(offering(500, fmt.Sprintf("1.0.%d", answers.Add(1))))
+			})
+			t.AddSource(ctx, repository, func(s *v1alpha1.MarketSourceSpec) { s.Interval = "10s" })
+			Eventually(func() int {
+				var apps v1alpha1.AppInfoList
+				Expect(t.Client.List(ctx, &apps, client.InNamespace(t.Namespace))).To(Succeed())
+				return len(apps.Items)
+			}).WithContext(ctx).Should(BeNumerically(">=", 400))
+			return fmt.Sprintf("at least 400 AppInfos after %d answers", answers.Load())
+		})
+	})
+})
+
+var _ = DescribeTable("The address of an archive", func(ctx SpecContext, url string) {
+	carryOut(ctx, func() string {
+		return hydrate(ctx, newTenant(ctx), hydrated{url: url, reason: v1alpha1.ReasonNotAllowed})
+	})
+},
+	Entry("of the metadata service", "http://169.254.169.254/latest/meta-data/"),
+	Entry("of the metadata service of Alibaba", "http://100.100.100.200/latest/meta-data/"),
+	Entry("that is a number", "http://2852039166/latest/meta-data/"),
+	Entry("that is written in octal numbers", "http://0251.0376.0251.0376/latest/meta-data/"),
+	Entry("that is an IPv4 address in IPv6", "http://[::ffff:169.254.169.254]/latest/meta-data/"),
+	Entry("that is private, outside of a market", "http://10.96.0.1/v1/kv/password?raw"),
+)
+
+var _ = Describe("A redirect of an archive", func() {
+	It("to the metadata service is not followed", func(ctx SpecContext) {
+		carryOut(ctx, func() string {
+			away := http.RedirectHandler("http://169.254.169.254/latest/meta-data/", http.StatusFound)
+			return hydrate(ctx, newTenant(ctx), hydrated{page: away.ServeHTTP, reason: v1alpha1.ReasonNotAllowed})
+		})
+	})
+})
+
+var _ = Describe("A source that names a Secret", func() {
+	It("which is not for sources sends nothing", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "of-the-company"}, Data: map[string][]byte{"token": []byte("hidden")}}
+		Expect(t.Client.Create(ctx, secret)).To(Succeed())
+		carryOut(ctx, func() string {
+			repository := fixture.NewRepository()
+			t.AddSource(ctx, repository, func(s *v1alpha1.MarketSourceSpec) { s.SecretRef = &v1alpha1.LocalObjectReference{Name: secret.Name} })
+			message := waitReady(ctx, t, t.Source, v1alpha1.ReasonSecretMissing)
+			Expect(repository.Requests(0)).To(BeEmpty())
+			return "MarketSource SecretMissing: " + brief(message)
+		})
+	})
+})

@@ -1,0 +1,93 @@
+// Package hostile_test attacks one operator the way tenants, chart authors and sources
+// can, and measures what it costs others. The operator runs as it is shipped, with 1 GiB
+// of memory, and must survive the whole suite without a restart.
+//
+// Each spec is one row of a table: the hostile input or act, how it ended, how long
+// another tenant waited for the installation of a small app at the same time, and the
+// memory and processor time of the operator and its workers. Specs run side by side, so
+// the measures of a row include those of the rows beside it. The table is printed at the
+// end; an act that a spec of another suite covers is a row that names this spec.
+package hostile_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/test/fixture"
+)
+
+const (
+	// patience bounds every wait. A row that needs all of it has failed.
+	patience = 2 * time.Minute
+	// memoryLimit is what the operator and its workers may use together, in bytes.
+	memoryLimit = 1 << 30
+)
+
+var (
+	cluster *fixture.Cluster
+	// common is what every process of the suite knows of the operator.
+	common shared
+	// bystander is the tenant that installs apps during each act.
+	bystander *neighbor
+)
+
+// shared is what the first process of the suite tells the others.
+type shared struct {
+	Cluster, Repository, Metrics, Log string
+	// PID is the process of the operator.
+	PID int
+}
+
+func TestHostile(t *testing.T) {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("KUBEBUILDER_ASSETS is not set")
+		}
+		t.Skip("left out: KUBEBUILDER_ASSETS is not set; use make test")
+	}
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(patience)
+	EnforceDefaultTimeoutsWhenUsingContexts()
+	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
+	RunSpecs(t, "Hostile")
+}
+
+var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
+	dir := GinkgoT().TempDir()
+	started := fixture.StartCluster(ctx, filepath.Join(dir, "cluster"))
+	operator := fixture.NewOperator(fixture.BuildOperator(ctx, dir), started, dir, "--memory-limit=1073741824")
+	limitMemory(operator)
+	operator.Start()
+	text, err := json.Marshal(shared{
+		Cluster: started.Dir, Repository: operator.URL, Metrics: operator.Metrics, Log: operator.Log.Name(), PID: operator.Process.Process.Pid,
+	})
+	Expect(err).NotTo(HaveOccurred())
+	return text
+}, func(ctx SpecContext, text []byte) {
+	Expect(json.Unmarshal(text, &common)).To(Succeed())
+	cluster = fixture.ConnectCluster(common.Cluster)
+	bystander = newNeighbor(ctx)
+})
+
+// newTenant creates the namespace of an attacker. When the spec ends, every object in it
+// is checked against the status contract.
+func newTenant(ctx SpecContext) *fixture.Tenant {
+	GinkgoHelper()
+	t := fixture.NewTenant(ctx, cluster)
+	DeferCleanup(func(ctx SpecContext) {
+		if CurrentSpecReport().Failed() {
+			objects, _ := cluster.TryKubectl(ctx, nil, "get", "marketsources,appinfos,appinstalltasks,appinstances", "--namespace", t.Namespace)
+			AddReportEntry("objects", objects)
+			AddReportEntry("log of the operator", fixture.LogLines(common.Log, t.Namespace))
+			return
+		}
+		Expect(cluster.Violations(ctx, t.Namespace)).To(BeEmpty())
+	})
+	return t
+}

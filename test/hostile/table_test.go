@@ -1,0 +1,118 @@
+package hostile_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// rowEntry is the name of the report entries that hold the rows of the table.
+const rowEntry = "row"
+
+// row is a line of the table.
+type row struct {
+	Act, Outcome string
+	// Installs is how often the neighbor installed an app during the act, and Slowest how
+	// long the slowest installation took.
+	Installs int
+	Slowest  time.Duration
+	// Operator and Workers are the highest resident memory, in bytes.
+	Operator, Workers int64
+	// Processor is the processor time of both.
+	Processor, Took time.Duration
+}
+
+// carryOut carries out a hostile act, which returns how it ended, while the neighbor
+// installs apps, and adds a row to the table.
+func carryOut(ctx SpecContext, act func() string) {
+	GinkgoHelper()
+	r := row{Act: strings.Join(append(CurrentSpecReport().ContainerHierarchyTexts, CurrentSpecReport().LeafNodeText), " ")}
+	begun := time.Now()
+	acted, installed := make(chan struct{}), make(chan struct{})
+	var failed, broken error
+	go func() {
+		defer close(installed)
+		r.Installs, r.Slowest, failed = bystander.installUntil(ctx, acted)
+	}()
+	stop, measured := make(chan struct{}), make(chan struct{})
+	var used usage
+	go func() {
+		defer close(measured)
+		used, broken = watchUsage(common.PID, stop)
+	}()
+	end := func() {
+		close(acted)
+		<-installed
+		close(stop)
+		<-measured
+	}
+	func() {
+		defer end()
+		r.Outcome = act()
+	}()
+	r.Took, r.Operator, r.Workers, r.Processor = time.Since(begun), used.operator, used.workers, used.processor
+	Expect(broken).NotTo(HaveOccurred())
+	Expect(failed).NotTo(HaveOccurred())
+	AddReportEntry(rowEntry, r, ReportEntryVisibilityNever)
+}
+
+// table returns the rows of a report, in the order of their acts.
+func table(report Report) []row {
+	var rows []row
+	for _, spec := range report.SpecReports {
+		for _, entry := range spec.ReportEntries {
+			if entry.Name != rowEntry {
+				continue
+			}
+			// The value is that of this process, or the JSON of another one.
+			r, own := entry.GetRawValue().(row)
+			if !own {
+				Expect(json.Unmarshal([]byte(entry.Value.AsJSON), &r)).To(Succeed())
+			}
+			rows = append(rows, r)
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b row) int { return strings.Compare(a.Act, b.Act) })
+	return rows
+}
+
+var _ = ReportAfterSuite("The table", func(report Report) {
+	rows := table(report)
+	if len(rows) == 0 {
+		return
+	}
+	var text strings.Builder
+	fmt.Fprintln(&text, "== What hostile inputs and acts cost others\nRows were measured side by side: each includes what ran beside it. Time is processor time of the operator and its workers.")
+	out := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(out, "ACT\tOUTCOME\tANOTHER TENANT INSTALLED\tOPERATOR\tWORKERS\tTIME\tTOOK")
+	var slowest time.Duration
+	var operator, workers int64
+	for _, r := range rows {
+		fmt.Fprintf(out, "%s\t%s\t%d × ≤ %.1f s\t%d MiB\t%d MiB\t%.1f s\t%.1f s\n",
+			r.Act, r.Outcome, r.Installs, r.Slowest.Seconds(), r.Operator>>20, r.Workers>>20, r.Processor.Seconds(), r.Took.Seconds())
+		slowest, operator, workers = max(slowest, r.Slowest), max(operator, r.Operator), max(workers, r.Workers)
+	}
+	for _, c := range covered {
+		fmt.Fprintf(out, "%s\tsee %s: %s\t\t\t\t\t\n", c.act, c.file, c.spec)
+	}
+	Expect(out.Flush()).To(Succeed())
+	restarts := "without a restart"
+	if !report.SuiteSucceeded {
+		restarts = "AND SPECS HAVE FAILED"
+	}
+	fmt.Fprintf(&text, "%d acts measured, %d covered elsewhere, %s: another tenant waited at most %.1f s for an app, the operator took at most %d MiB and its workers %d MiB of %d MiB.\n",
+		len(rows), len(covered), restarts, slowest.Seconds(), operator>>20, workers>>20, memoryLimit>>20)
+	file := fixture.Path(".local/reports/hostile.txt")
+	Expect(os.MkdirAll(filepath.Dir(file), 0o755)).To(Succeed())
+	Expect(os.WriteFile(file, []byte(text.String()), 0o644)).To(Succeed())
+})

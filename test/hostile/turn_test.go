@@ -1,0 +1,84 @@
+package hostile_test
+
+import (
+	"fmt"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// endlessHook is an app whose hook has a pod that never starts.
+var endlessHook = victim(fixture.Files{"templates/hook.yaml": `apiVersion: batch/v1
+kind: Job
+metadata: {name: "{{ .Release.Name }}-hook", annotations: {helm.sh/hook: pre-install}}
+spec:
+  template:
+    metadata: {annotations: {localcluster/waiting: ContainerCreating}}
+    spec: {restartPolicy: Never, containers: [{name: main, image: "` + fixture.Image + `"}]}
+`})
+
+var _ = Describe("A tenant", func() {
+	It("whose 16 installations wait a day for hooks keeps nobody from installing", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, endlessHook)
+		carryOut(ctx, func() string {
+			var text strings.Builder
+			for i := range 16 {
+				fmt.Fprintf(&text, "---\napiVersion: appmarket.io/v1alpha1\nkind: AppInstance\nmetadata: {name: m%d}\n"+
+					"spec: {appRef: {source: charts, name: victim}, serviceAccountName: %s, timeout: 24h}\n", i, fixture.Account)
+			}
+			t.Apply(ctx, text.String())
+			Eventually(func() []string { return t.Names(ctx, "jobs") }).WithContext(ctx).ShouldNot(BeEmpty())
+			_, err := bystander.install(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			t.Kubectl(ctx, "delete", "appinstances", "--all", "--wait=false", "--namespace", t.Namespace)
+			Eventually(func() []string { return t.Names(ctx, "appinstances") }).WithContext(ctx).Should(BeEmpty())
+			return "all wait for their hooks, and are removed"
+		})
+	})
+
+	It("with 400 tasks of one instance has about a hundred", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, victim(nil))
+		carryOut(ctx, func() string {
+			for range 400 {
+				t.Task(ctx, v1alpha1.ActionInstall, "victim", fixture.As("one"), func(s *v1alpha1.AppInstallTaskSpec) { s.Suspend = new(true) })
+			}
+			var refused int
+			Eventually(func() int {
+				var tasks v1alpha1.AppInstallTaskList
+				Expect(t.Client.List(ctx, &tasks, client.InNamespace(t.Namespace))).To(Succeed())
+				refused = 0
+				for i := range tasks.Items {
+					if tasks.Items[i].Finished() {
+						refused++
+					}
+				}
+				return refused
+			}).WithContext(ctx).Should(BeNumerically(">=", 295), "those that come at the same moment may not see each other")
+			return fmt.Sprintf("%d tasks AllowanceExceeded", refused)
+		})
+	})
+
+	It("who names 40 service accounts that do not exist has nothing installed", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, victim(nil))
+		carryOut(ctx, func() string {
+			var text strings.Builder
+			for i := range 40 {
+				fmt.Fprintf(&text, "---\napiVersion: appmarket.io/v1alpha1\nkind: AppInstance\nmetadata: {name: ghost-%d}\n"+
+					"spec: {appRef: {source: charts, name: victim}, serviceAccountName: ghost-%[1]d}\n", i)
+			}
+			t.Apply(ctx, text.String())
+			for i := range 40 {
+				t.WaitCondition(ctx, t.Instance(ctx, fmt.Sprintf("ghost-%d", i)), v1alpha1.ConditionReconciling, "True", v1alpha1.ReasonServiceAccountMissing)
+			}
+			return "each instance ServiceAccountMissing"
+		})
+	})
+})

@@ -1,0 +1,55 @@
+package hostile_test
+
+import (
+	"fmt"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+// aliases returns YAML whose aliases of aliases stand for a billion texts.
+func aliases() string {
+	text := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+	for i := 1; i < 10; i++ {
+		text += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
+	}
+	return text
+}
+
+// manyOptions returns the inputs of an app manifest that do not fit into a status: the
+// options of the first are those of all others by an alias.
+func manyOptions() string {
+	var text strings.Builder
+	text.WriteString("envs:\n- {envName: INPUT_0, type: string, required: true, editable: true, options: &all [")
+	for i := range 100 {
+		fmt.Fprintf(&text, "{title: \"Option %d\", value: \"%03d%s\"}, ", i, i, strings.Repeat("x", 1000))
+	}
+	text.WriteString("]}\n")
+	for i := 1; i < 60; i++ {
+		fmt.Fprintf(&text, "- {envName: INPUT_%d, type: string, required: true, editable: true, options: *all}\n", i)
+	}
+	return text.String()
+}
+
+var _ = DescribeTable("YAML", func(ctx SpecContext, chart func() hydrated) {
+	carryOut(ctx, func() string { return hydrate(ctx, newTenant(ctx), chart()) })
+},
+	Entry("of aliases of aliases in values.yaml", charted(v1alpha1.ReasonRenderFailed, fixture.Files{"values.yaml": aliases()})),
+	Entry("of aliases of aliases in Chart.yaml", charted(v1alpha1.ReasonInvalidChart, fixture.Files{"Chart.yaml": "apiVersion: v2\nname: victim\nversion: 1.0.0\n" + aliases()})),
+	Entry("of 100,000 lists in one another in values.yaml", charted(v1alpha1.ReasonRenderFailed, fixture.Files{
+		"values.yaml": "a: " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "\n", "files/noise": noise(8 << 10),
+	})),
+	Entry("of 5 MB of empty lists in Chart.yaml", charted(v1alpha1.ReasonReady, fixture.Files{
+		"Chart.yaml": "apiVersion: v2\nname: victim\nversion: 1.0.0\njunk: [" + strings.Repeat("[],", 5_000_000/3) + "[]]\n", "files/noise": noise(40 << 10),
+	})),
+	Entry("of 5 MB of empty lists in values.yaml", charted(v1alpha1.ReasonReady, fixture.Files{
+		"values.yaml": "junk: [" + strings.Repeat("[],", 5_000_000/3) + "[]]\n", "files/noise": noise(40 << 10),
+	})),
+	Entry("of inputs that no status can hold", func() hydrated {
+		chart := fixture.App("victim", fixture.Files{"files/noise": noise(40 << 10)}, manyOptions())
+		return hydrated{archive: chart.Archive(), reason: v1alpha1.ReasonReady, change: []func(*v1alpha1.MarketSourceSpec){fixture.AsOlares}}
+	}),
+)
