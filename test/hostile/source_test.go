@@ -41,7 +41,7 @@ var _ = DescribeTable("An index", func(ctx SpecContext, reason string, page func
 },
 	Entry("of 50,000 apps", v1alpha1.ReasonAllowanceExceeded, func() http.HandlerFunc { return fixture.Content(offering(50_000, "1.0.0")) }),
 	Entry("that never ends", v1alpha1.ReasonInvalidIndex, func() http.HandlerFunc { return endlessBody }),
-	Entry("of aliases of aliases beside the entries", v1alpha1.ReasonReady, func() http.HandlerFunc {
+	Entry("of aliases of aliases next to the entries", v1alpha1.ReasonReady, func() http.HandlerFunc {
 		return fixture.Content([]byte("apiVersion: v1\nentries: {}\n" + aliases()))
 	}),
 	Entry("of a million lists in one another", v1alpha1.ReasonLimitExceeded, func() http.HandlerFunc {
@@ -52,7 +52,7 @@ var _ = DescribeTable("An index", func(ctx SpecContext, reason string, page func
 			http.Redirect(w, r, "http://169.254.169.254/latest/meta-data/", http.StatusFound)
 		}
 	}),
-	Entry("that leads to itself for ever", v1alpha1.ReasonFetchFailed, func() http.HandlerFunc {
+	Entry("that leads to itself without end", v1alpha1.ReasonFetchFailed, func() http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/index.yaml", http.StatusFound) }
 	}),
 )

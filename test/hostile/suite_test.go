@@ -4,8 +4,8 @@
 //
 // Each spec is one row of a table: the hostile input or act, how it ended, how long
 // another tenant waited for the installation of a small app at the same time, and the
-// memory and processor time of the operator and its workers. Specs run side by side, so
-// the measures of a row include those of the rows beside it. The table is printed at the
+// memory and processor time of the operator and its workers. Specs run at the same time, so
+// the measures of a row include those of the rows next to it. The table is printed at the
 // end; an act that a spec of another suite covers is a row that names this spec.
 package hostile_test
 

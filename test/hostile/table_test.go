@@ -92,7 +92,7 @@ var _ = ReportAfterSuite("The table", func(report Report) {
 		return
 	}
 	var text strings.Builder
-	fmt.Fprintln(&text, "== What hostile inputs and acts cost others\nRows were measured side by side: each includes what ran beside it. Time is processor time of the operator and its workers.")
+	fmt.Fprintln(&text, "== What hostile inputs and acts cost others\nRows were measured in parallel: each includes what ran at the same time. Time is processor time of the operator and its workers.")
 	out := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "ACT\tOUTCOME\tANOTHER TENANT INSTALLED\tOPERATOR\tWORKERS\tTIME\tTOOK")
 	var slowest time.Duration
