@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -101,4 +103,19 @@ func noise(size int) string {
 	raw := make([]byte, size)
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(raw) // It never fails.
 	return string(raw)
+}
+
+// inParallel calls a function with the numbers below count, 16 at once.
+func inParallel(count int, call func(i int)) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range 16 {
+		workers.Go(func() {
+			defer GinkgoRecover()
+			for i := int(next.Add(1)) - 1; i < count; i = int(next.Add(1)) - 1 {
+				call(i)
+			}
+		})
+	}
+	workers.Wait()
 }

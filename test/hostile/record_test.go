@@ -127,9 +127,7 @@ var _ = Describe("Release records", func() {
 	It("in 300 Secrets of 200 kB are counted before they are read", func(ctx SpecContext) {
 		carryOut(ctx, func() string {
 			release := []byte(base64.StdEncoding.EncodeToString([]byte(noise(150 << 10))))
-			for i := range 300 {
-				plant(ctx, t, i+2, release)
-			}
+			inParallel(300, func(i int) { plant(ctx, t, i+2, release) })
 			return changes(ctx)
 		})
 	})

@@ -46,9 +46,9 @@ var _ = Describe("A tenant", func() {
 		t := newTenant(ctx)
 		t.Offer(ctx, victim(nil))
 		carryOut(ctx, func() string {
-			for range 400 {
+			inParallel(400, func(int) {
 				t.Task(ctx, v1alpha1.ActionInstall, "victim", fixture.As("one"), func(s *v1alpha1.AppInstallTaskSpec) { s.Suspend = new(true) })
-			}
+			})
 			var refused int
 			Eventually(func() int {
 				var tasks v1alpha1.AppInstallTaskList
