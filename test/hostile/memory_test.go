@@ -14,22 +14,22 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// limitMemory has the kernel hold the operator and its workers to memoryLimit, where this
-// process may create memory cgroups. Everywhere, the samples of usage hold them to it.
-func limitMemory(o *fixture.Operator) {
+// limitMemory returns a function that has the kernel hold an operator and its workers to
+// memoryLimit, where this process may create memory cgroups. Everywhere, the samples of
+// usage hold them to it. Call it before the operator is made, so that the cgroup is removed
+// after the operator has stopped.
+func limitMemory() func(o *fixture.Operator) {
 	GinkgoHelper()
 	group, limit := memoryGroup()
 	if group == "" {
 		AddReportEntry("memory", "no cgroup: this process may not create one; the memory is sampled only")
-		return
+		return func(*fixture.Operator) {}
 	}
 	DeferCleanup(func() { _ = os.Remove(group) })
 	if os.WriteFile(filepath.Join(group, limit), []byte(strconv.Itoa(memoryLimit)), 0o644) != nil {
 		AddReportEntry("memory", "no cgroup: its limit may not be set; the memory is sampled only")
-		return
+		return func(*fixture.Operator) {}
 	}
-	o.Args = append([]string{"-c", `echo $$ >"$1" && shift && exec "$0" "$@"`, o.Program, filepath.Join(group, "cgroup.procs")}, o.Args...)
-	o.Program = "/bin/sh"
 	DeferCleanup(func() {
 		killed := 0
 		for _, file := range []string{"memory.events", "memory.oom_control"} {
@@ -44,6 +44,10 @@ func limitMemory(o *fixture.Operator) {
 		}
 		Expect(killed).To(BeZero(), "processes that the kernel ended for want of memory")
 	})
+	return func(o *fixture.Operator) {
+		o.Args = append([]string{"-c", `echo $$ >"$1" && shift && exec "$0" "$@"`, o.Program, filepath.Join(group, "cgroup.procs")}, o.Args...)
+		o.Program = "/bin/sh"
+	}
 }
 
 // memoryGroup creates a memory cgroup, of version 2 or 1, and returns its folder and the

@@ -63,8 +63,9 @@ func TestHostile(t *testing.T) {
 var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	dir := GinkgoT().TempDir()
 	started := fixture.StartCluster(ctx, filepath.Join(dir, "cluster"))
+	limit := limitMemory()
 	operator := fixture.NewOperator(fixture.BuildOperator(ctx, dir), started, dir, "--memory-limit=1073741824")
-	limitMemory(operator)
+	limit(operator)
 	operator.Start()
 	text, err := json.Marshal(shared{
 		Cluster: started.Dir, Repository: operator.URL, Metrics: operator.Metrics, Log: operator.Log.Name(), PID: operator.Process.Process.Pid,
