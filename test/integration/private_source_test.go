@@ -124,7 +124,7 @@ var _ = Describe("A source that is not shared with all", func() {
 	})
 
 	It("is open, and closed again, as its sharing says", func(ctx SpecContext) {
-		t := newTenant(ctx)
+		t := newMarketTenant(ctx)
 		t.Offer(ctx, parcel)
 		url := t.App(ctx, "parcel").Status.Versions[0].URL
 		share := func(from *v1alpha1.Sharing) {
