@@ -95,7 +95,8 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 		Expect(rounds["appinfo"]).To(BeNumerically(">=", len(appsIn(ctx, spaces[0]))))
 		Expect(rounds["appinstance"]).To(BeNumerically(">=", 2))
 		Expect(rounds["appinstalltask"]).To(BeNumerically(">=", 4))
-		Expect(trail.writes(spaces...)).To(BeEmpty())
+		// What has failed is tried again by every process, which notes the attempt.
+		Expect(slices.DeleteFunc(trail.writes(spaces...), func(a asked) bool { return a.ObjectRef.Name == "samples.broken" })).To(BeEmpty())
 
 		By("asking the source once, on condition")
 		visits := exceptFailed(repo.Requests(len(before)))

@@ -141,7 +141,7 @@ var _ = Describe("A volume", func() {
 	It("that is full, and then read-only, keeps what it has, and takes more when it can", func(ctx SpecContext) {
 		volume := smallVolume()
 		other := market.elsewhere(volume)
-		ns = namespace(ctx, "volume")
+		ns = namespace(ctx, "market")
 		source, _ = pagesAt(ctx, ns, "old")
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
 		plain := ready(ctx, "")
@@ -188,7 +188,7 @@ var _ = Describe("A volume", func() {
 	// What was downloaded is served from memory, so that these two do not.
 
 	It("on which a bit flips, or a file is lost, has it again once somebody asks for it", func(ctx SpecContext) {
-		ns = namespace(ctx, "volume")
+		ns = namespace(ctx, "market")
 		source, _ = pagesAt(ctx, ns, "pages")
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
 		for i, app := range appsIn(ctx, ns) {
@@ -213,7 +213,7 @@ var _ = Describe("A volume", func() {
 	})
 
 	It("of which a part is lost that cannot be made again has its app not ready", func(ctx SpecContext) {
-		ns = namespace(ctx, "volume")
+		ns = namespace(ctx, "market")
 		var repo *fixture.Repository
 		source, repo = pagesAt(ctx, ns, "pages")
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
@@ -236,7 +236,7 @@ var _ = Describe("A volume", func() {
 	It("that is wiped is filled again by itself", func(ctx SpecContext) {
 		store := GinkgoT().TempDir()
 		other := market.elsewhere(store, "--scrub-interval", "1s")
-		ns = namespace(ctx, "volume")
+		ns = namespace(ctx, "market")
 		source, _ = pagesAt(ctx, ns, "pages")
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
 		served := ready(ctx, "")
