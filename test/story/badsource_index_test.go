@@ -38,7 +38,7 @@ var badIndexes = []badIndex{
 
 var _ = Describe("A source whose index is bad", func() {
 	It("is told of it, and recovers without a person", func(ctx SpecContext) {
-		ns, repo := namespace(ctx, "index"), fixture.NewRepository()
+		ns, repo := namespace(ctx, "market"), fixture.NewRepository()
 		archive := packed("page", "1.0.0", page)
 		index := fixture.Content(fixture.IndexOf(fixture.NewOffer("page", "1.0.0", repo.URL+"/page.tgz", archive)))
 		repo.Handle("/page.tgz", fixture.Content(archive))

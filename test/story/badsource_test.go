@@ -154,7 +154,7 @@ var _ = Describe("A source whose apps are bad", Ordered, func() {
 	}
 
 	BeforeAll(func(ctx SpecContext) {
-		ns, repo, closed = namespace(ctx, "bad"), fixture.NewRepository(), closed+fixture.FreeAddress()
+		ns, repo, closed = namespace(ctx, "market"), fixture.NewRepository(), closed+fixture.FreeAddress()
 		plain := func(name string) []byte { return packed(name, "1.0.0", page) }
 		retried = []badApp{
 			{name: "hangs", archive: plain("hangs"), page: fixture.NoAnswer},
