@@ -64,7 +64,7 @@ var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	dir := GinkgoT().TempDir()
 	started := fixture.StartCluster(ctx, filepath.Join(dir, "cluster"))
 	limit := limitMemory()
-	operator := fixture.NewOperator(fixture.BuildOperator(ctx, dir), started, dir, "--memory-limit=1073741824")
+	operator := fixture.NewOperator(fixture.BuildOperator(ctx, dir), started, dir, "--memory-limit=1073741824", "--render-memory=402653184")
 	limit(operator)
 	operator.Start()
 	text, err := json.Marshal(shared{

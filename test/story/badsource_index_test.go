@@ -87,12 +87,12 @@ var _ = Describe("A source whose index is bad", func() {
 	})
 
 	It("keeps what it had, and is asked until it is back", func(ctx SpecContext) {
-		ns, repo := namespace(ctx, "index"), fixture.NewRepository()
+		ns, repo := namespace(ctx, "market"), fixture.NewRepository()
 		archive := packed("page", "1.0.0", page)
 		index := fixture.Content(fixture.IndexOf(fixture.NewOffer("page", "1.0.0", "page.tgz", archive)))
 		repo.Handle("/page.tgz", fixture.Content(archive))
 		repo.Handle("/index.yaml", index)
-		source := sourceOf(ctx, ns, "shaky", repo.URL, often)
+		source := sourceOf(ctx, ns, "shaky", repo.URL, often, sharedByAll)
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
 
 		By("being away")
