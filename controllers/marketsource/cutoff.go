@@ -55,6 +55,19 @@ func (r *Reconciler) begin(ctx context.Context, s *scope, last attempt, etag str
 	return nil
 }
 
+// manyApps is from how many apps on it is written at once that the source was read. To
+// write the apps takes long, and what ends the process meanwhile is no fault of the source.
+const manyApps = 20
+
+// haveRead takes the attempt out of status, since the answer was read.
+func (s *scope) haveRead(ctx context.Context, apps int) error {
+	if !s.noted || apps < manyApps {
+		return nil // The end of the reconcile writes it; see settle.
+	}
+	s.noted, s.source.Status.Attempt = false, nil
+	return s.keeper.Save(ctx)
+}
+
 // settle takes the attempt out of status, since it has a result: the end of the reconcile
 // writes that. Where the process ends in good order it is not the fault of the source.
 func (s *scope) settle(ctx context.Context) {

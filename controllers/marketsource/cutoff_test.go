@@ -2,9 +2,14 @@ package marketsource_test
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/controllers/marketsource"
@@ -95,6 +100,28 @@ var _ = Describe("A source that is read", func() {
 		b.succeeds("1ns")
 		Expect(b.condition(v1alpha1.ConditionStalled)).To(BeEmpty())
 		Expect(b.source.Status.Attempt).To(BeNil())
+	})
+
+	It("has been read before its apps are written, which takes long where they are many", func() {
+		for i := range 30 {
+			b.offer(fmt.Sprint("app-", i), "1.0.0")
+		}
+		var written, noted atomic.Int32
+		b.reconciler.Client = interceptor.NewClient(b.client, interceptor.Funcs{
+			Apply: func(ctx context.Context, c client.WithWatch, app runtime.ApplyConfiguration, options ...client.ApplyOption) error {
+				source := &v1alpha1.MarketSource{}
+				if err := c.Get(ctx, client.ObjectKeyFromObject(b.source), source); err != nil {
+					return err
+				}
+				if written.Add(1); source.Status.Attempt != nil {
+					noted.Add(1)
+				}
+				return c.Apply(ctx, app, options...)
+			},
+		})
+		b.succeeds()
+		Expect(written.Load()).To(BeEquivalentTo(31))
+		Expect(noted.Load()).To(BeZero())
 	})
 
 	It("is read again with another spec", func() {

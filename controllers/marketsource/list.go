@@ -87,7 +87,7 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 		return nil
 	}
 	s.listing = &listing
-	return nil
+	return s.haveRead(ctx, len(listing.Apps))
 }
 
 // announce shows that a spec is dealt with that was not before, since the answer of the
