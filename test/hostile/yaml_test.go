@@ -42,11 +42,11 @@ var _ = DescribeTable("YAML", func(ctx SpecContext, chart func() hydrated) {
 	Entry("of 100,000 lists in one another in values.yaml", charted(v1alpha1.ReasonRenderFailed, fixture.Files{
 		"values.yaml": "a: " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "\n", "files/noise": noise(8 << 10),
 	})),
-	Entry("of 5 MB of empty lists in Chart.yaml", charted(v1alpha1.ReasonReady, fixture.Files{
-		"Chart.yaml": "apiVersion: v2\nname: victim\nversion: 1.0.0\njunk: [" + strings.Repeat("[],", 5_000_000/3) + "[]]\n", "files/noise": noise(40 << 10),
+	Entry("of 2 MB of empty lists in Chart.yaml", charted(v1alpha1.ReasonReady, fixture.Files{
+		"Chart.yaml": "apiVersion: v2\nname: victim\nversion: 1.0.0\njunk: [" + strings.Repeat("[],", 2_000_000/3) + "[]]\n", "files/noise": noise(40 << 10),
 	})),
-	Entry("of 5 MB of empty lists in values.yaml", charted(v1alpha1.ReasonReady, fixture.Files{
-		"values.yaml": "junk: [" + strings.Repeat("[],", 5_000_000/3) + "[]]\n", "files/noise": noise(40 << 10),
+	Entry("of 2 MB of empty lists in values.yaml", charted(v1alpha1.ReasonReady, fixture.Files{
+		"values.yaml": "junk: [" + strings.Repeat("[],", 2_000_000/3) + "[]]\n", "files/noise": noise(40 << 10),
 	})),
 	Entry("of inputs that no status can hold", func() hydrated {
 		chart := fixture.App("victim", fixture.Files{"files/noise": noise(40 << 10)}, manyOptions())
