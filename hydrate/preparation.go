@@ -56,7 +56,7 @@ func (w InProcess) Prepare(ctx context.Context, p Preparation) (*Prepared, error
 	if d.Chart, err = ReadMetadata(files); err != nil {
 		return nil, err
 	}
-	render := RenderedChart(w)
+	render := RenderedChart{Renderer: w.Renderer, Reader: w.Reader}
 	manifest, err := render.Manifest(ctx, d)
 	if err != nil {
 		return nil, err

@@ -62,9 +62,9 @@ func (p *Pool) Analyze(ctx context.Context, r hydrate.Request, payload hydrate.P
 	if err != nil {
 		return nil, nil, err
 	}
-	got, err := p.carryOut(ctx, r.Owner.Namespace, order{Analysis: &analysis{Request: packed, Payload: payload}}, nil)
+	got, at, err := p.carryOut(ctx, r.Owner.Namespace, order{Analysis: &analysis{Request: packed, Payload: payload}}, nil)
 	if err != nil {
-		return nil, nil, err
+		return &hydrate.Draft{FileCount: at.Files}, nil, &hydrate.StepError{Step: hydrate.StepAfter(at.Step), Err: err}
 	}
 	if got.Draft == nil {
 		return nil, nil, got.failure()
@@ -82,7 +82,7 @@ func (p *Pool) Prepare(ctx context.Context, in hydrate.Preparation) (*hydrate.Pr
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, err)
 	}
 	next := order{Preparation: &preparation{Request: packed, Archive: in.Archive, Given: in.Given, Lookup: in.Request.Lookup != nil}}
-	got, err := p.carryOut(ctx, in.Request.At.Namespace, next, in.Request.Lookup)
+	got, _, err := p.carryOut(ctx, in.Request.At.Namespace, next, in.Request.Lookup)
 	if err == nil {
 		err = got.failure()
 	}
@@ -98,19 +98,20 @@ func (p *Pool) Prepare(ctx context.Context, in hydrate.Preparation) (*hydrate.Pr
 }
 
 // carryOut has an order carried out for a namespace, a second time if the worker ended
-// and did not say why: that may have been somebody else's doing.
-func (p *Pool) carryOut(ctx context.Context, namespace string, next order, lookup hydrate.Lookup) (answer, error) {
+// and did not say why: that may have been somebody else's doing. It returns how far the
+// order came, too.
+func (p *Pool) carryOut(ctx context.Context, namespace string, next order, lookup hydrate.Lookup) (answer, done, error) {
 	places := p.prepare()
 	if err := places.take(ctx, namespace); err != nil {
-		return answer{}, err
+		return answer{}, done{}, err
 	}
 	defer places.giveBack(namespace)
-	got, err := p.try(ctx, next, lookup)
+	got, at, err := p.try(ctx, next, lookup)
 	var died *death
 	if errors.As(err, &died) && !died.outOfMemory() {
-		got, err = p.try(ctx, next, lookup)
+		got, at, err = p.try(ctx, next, lookup)
 	}
-	return got, p.judge(ctx, err)
+	return got, at, p.judge(ctx, err)
 }
 
 func (p *Pool) prepare() *places {
@@ -124,23 +125,23 @@ func (p *Pool) prepare() *places {
 	return p.places
 }
 
-func (p *Pool) try(ctx context.Context, next order, lookup hydrate.Lookup) (answer, error) {
+func (p *Pool) try(ctx context.Context, next order, lookup hydrate.Lookup) (answer, done, error) {
 	w, err := p.take()
 	if err != nil {
-		return answer{}, err
+		return answer{}, done{}, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, p.Deadline)
 	defer cancel()
 	questions := &questions{lookup: lookup}
 	got, err := w.carryOut(bounded, next, p.Time, questions)
 	if err != nil {
-		return answer{}, err
+		return answer{}, questions.done, err
 	}
 	p.put(w)
 	if got.Failure != "" && questions.failed != nil {
-		return answer{}, questions.failed
+		return answer{}, questions.done, questions.failed
 	}
-	return got, nil
+	return got, questions.done, nil
 }
 
 // judge says what the end of a worker means for the chart.

@@ -423,3 +423,29 @@ func TestPoolSaysWhatIsWrongWithItself(t *testing.T) {
 		})
 	}
 }
+
+// TestPoolSaysHowFarAChartCame has workers end in the middle of an analysis.
+func TestPoolSaysHowFarAChartCame(t *testing.T) {
+	onLinux(t)
+	const endless = `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`
+	for _, c := range []struct {
+		step     hydrate.Name
+		template string
+		files    int
+	}{
+		{hydrate.StepRenderedChart, endless, 2},
+		{hydrate.StepCustomParams, `{{ if eq .Release.Name "twin" }}` + endless + `{{ end }}`, 2},
+	} {
+		t.Run(string(c.step), func(t *testing.T) {
+			g := NewWithT(t)
+			p := pool(t, func(p *worker.Pool) { p.Workers, p.Time = 1, time.Second })
+			request := template(c.template).preparation(t)
+			request.Request.At, request.Request.Offer.Version = hydrate.Place{}, "1.2.3"
+			d, _, err := p.Analyze(t.Context(), request.Request, hydrate.Payload{Archive: request.Archive})
+			g.Expect(err).To(MatchError(ContainSubstring("it takes more than 1s of processor time")))
+			g.Expect(hydrate.FailedStep(err, "")).To(Equal(c.step))
+			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLimitExceeded))
+			g.Expect(d.FileCount).To(Equal(c.files))
+		})
+	}
+}

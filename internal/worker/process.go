@@ -125,7 +125,11 @@ func (w *process) carryOut(ctx context.Context, next order, cpu time.Duration, q
 		if err = w.answers.Decode(&got); err != nil {
 			break
 		}
-		if got.Query == nil {
+		switch {
+		case got.Done != nil:
+			questions.done = *got.Done
+			continue
+		case got.Query == nil:
 			return got, nil
 		}
 		err = w.orders.Encode(order{Reply: questions.answer(ctx, *got.Query)})

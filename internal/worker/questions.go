@@ -25,6 +25,8 @@ type questions struct {
 	lookup hydrate.Lookup
 	count  int
 	bytes  int
+	// done is how far the order has come.
+	done done
 	// failed is why the first one that was not answered was not. No template goes on
 	// after it.
 	failed error

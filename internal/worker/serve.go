@@ -48,8 +48,7 @@ func Serve(stdin io.Reader, stdout io.Writer) error {
 		} else if err != nil {
 			return fmt.Errorf("read order: %w", err)
 		}
-		done := s.carryOut(next)
-		err := s.out.Encode(done)
+		err := s.out.Encode(s.carryOut(next))
 		if err != nil { // Nothing of it was written.
 			err = s.out.Encode(failed(outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("the chart cannot be described: %w", err))))
 		}
@@ -66,21 +65,21 @@ type server struct {
 }
 
 // carryOut carries out one order. A panic is the failure of this chart alone.
-func (s *server) carryOut(next order) (done answer) {
+func (s *server) carryOut(next order) (result answer) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			text := strings.Join(strings.Fields(fmt.Sprint(cause)), " ")
-			done = failed(outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("panic: %.200s", text)))
+			result = failed(outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("panic: %.200s", text)))
 		}
 	}()
-	ctx, with := context.Background(), hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}}
+	ctx, with := context.Background(), hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}, Done: s.tell}
 	switch {
 	case next.Analysis != nil:
 		draft, took, err := with.Analyze(ctx, next.Analysis.Request.unpack(), next.Analysis.Payload)
 		if err != nil {
-			done = failed(err)
+			result = failed(err)
 		}
-		done.Draft, done.Took = bare(draft), took
+		result.Draft, result.Took = bare(draft), took
 	case next.Preparation != nil:
 		p := hydrate.Preparation{Request: next.Preparation.Request.unpack(), Archive: next.Preparation.Archive, Given: next.Preparation.Given}
 		if next.Preparation.Lookup {
@@ -90,16 +89,22 @@ func (s *server) carryOut(next order) (done answer) {
 		if err != nil {
 			return failed(err)
 		}
-		done.Draft, done.Wrong = bare(prepared.Draft), prepared.Wrong
+		result.Draft, result.Wrong = bare(prepared.Draft), prepared.Wrong
 		if units := prepared.Draft.Units; len(units) > 0 {
-			if done.Values, err = packValues(units[0].Values); err != nil {
+			if result.Values, err = packValues(units[0].Values); err != nil {
 				return failed(outcome.Stalled(v1alpha1.ReasonInvalidValues, err))
 			}
 		}
 	default:
 		return failed(errors.New("an order without a content"))
 	}
-	return done
+	return result
+}
+
+// tell tells whoever gave the order how far it has come. That it cannot is met again when
+// the answer is written.
+func (s *server) tell(step hydrate.Name, d *hydrate.Draft) {
+	_ = s.out.Encode(answer{Done: &done{Step: step, Files: d.FileCount}})
 }
 
 // bare is a draft without what whoever gave the order has already.

@@ -43,6 +43,11 @@ type (
 		hydrate.Request
 		ProfileName string
 	}
+	// done says how far an analysis has come.
+	done struct {
+		Step  hydrate.Name
+		Files int
+	}
 	// reply answers a question of a template.
 	reply struct {
 		// Found is the object in JSON, empty if there is none.
@@ -51,8 +56,9 @@ type (
 		Failed bool
 	}
 	answer struct {
-		// Query is a question; the other fields are empty then.
+		// Query is a question, and Done a step that was done; the other fields are empty then.
 		Query *hydrate.LookupQuery
+		Done  *done
 		Draft *hydrate.Draft
 		// Values are those of all units of the draft, packed.
 		Values map[string]any
