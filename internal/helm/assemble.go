@@ -122,7 +122,7 @@ func (c *chunked) listPages(ctx context.Context, how metav1.ListOptions) (*core.
 		all.Items = append(all.Items, page.Items...)
 		if total > maxStoredBytes || len(all.Items) > maxStored {
 			return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf(
-				"the records of the release are more than %d Secrets, or more than %d MiB: delete the oldest of them (kubectl get secrets -l %s)",
+				"the records of the release are more than %d Secrets, or more than %d MiB: delete the oldest of them (kubectl get secrets -l '%s')",
 				maxStored, maxStoredBytes>>20, how.LabelSelector))
 		}
 		if how.Continue = page.Continue; how.Continue == "" {

@@ -17,22 +17,22 @@ import (
 // withoutRecover are the goroutines that no panic can leave, by their file and their
 // first line, with the reason.
 var withoutRecover = map[string]string{
-	"controllers/appinstance/drift.go: func() { wake(key) }":                               "adds a name to a queue",
-	"internal/chartrepo/health.go: func() { states[i] = check.state(ctx) }":                "the check is guarded",
-	"internal/chartrepo/server.go: func() { failed <- s.Server.Serve(wired{listener}) }()": "net/http recovers in each request",
-	"internal/health/health.go: func() { w.changes.notify(t.name) }":                       "adds a name to a map",
-	"internal/health/notify.go: n.deliver()":                                               "sends names to a channel",
-	"internal/health/watch.go: w.informer.RunWithContext(ctx)":                             "the informer's functions are guarded",
-	"internal/health/watch.go: func() {":                                                   "adds names to a map",
-	"internal/helm/bound.go: cancel":                                                       "cancels a context",
-	"internal/helm/sandbox.go: func() { s.expire(w) }":                                     "kills a process",
-	"internal/helm/worker.go: w.reap()":                                                    "waits for a process",
-	"internal/helm/worker.go: w.kill":                                                      "kills a process",
-	"internal/helm/worker.go: func() {":                                                    "reads the processor time of a process",
-	"internal/license/keys.go: func() (any, error) {":                                      "the question is guarded",
-	"internal/registry/cached.go: func() (any, error) {":                                   "the question is guarded",
-	"internal/turns/turns.go: t.lapse":                                                     "hands on a turn",
-	"wiring.go: func() { p.damaged <- event.GenericEvent{Object: app} }()":                 "sends a name to a channel",
+	"controllers/appinstance/drift.go: func() { wake(key) }":                        "adds a name to a queue",
+	"internal/chartrepo/health.go: func() { states[i] = check.state(ctx) }":         "the check is guarded",
+	"internal/chartrepo/server.go: func() { failed <- s.Server.Serve(listener) }()": "net/http recovers in each request",
+	"internal/health/health.go: func() { w.changes.notify(t.name) }":                "adds a name to a map",
+	"internal/health/notify.go: n.deliver()":                                        "sends names to a channel",
+	"internal/health/watch.go: w.informer.RunWithContext(ctx)":                      "the informer's functions are guarded",
+	"internal/health/watch.go: func() {":                                            "adds names to a map",
+	"internal/helm/bound.go: cancel":                                                "cancels a context",
+	"internal/worker/pool.go: func() { p.expire(w) }":                               "kills a process",
+	"internal/worker/process.go: w.reap()":                                          "waits for a process",
+	"internal/worker/process.go: w.kill":                                            "kills a process",
+	"internal/worker/process.go: func() {":                                          "reads the processor time of a process",
+	"internal/license/keys.go: func() (any, error) {":                               "the question is guarded",
+	"internal/registry/cached.go: func() (any, error) {":                            "the question is guarded",
+	"internal/turns/turns.go: t.lapse":                                              "hands on a turn",
+	"damage.go: r.send(key)":                                                        "sends a name to a channel",
 }
 
 // TestPanicsDoNotLeaveGoroutines reads the source of the operator. Nobody recovers in a
