@@ -149,8 +149,8 @@ func TestTokenThatMayReadAllIsToldWhatDoesNotExist(t *testing.T) {
 func TestSharedSourcesNeedNoToken(t *testing.T) {
 	s := serve(t)
 	for _, path := range []string{
-		"/", "/index.yaml", "/static-index.yaml", "/charts/index.yaml", "/charts/web-1.0.0.tgz", "/market/main/index.yaml",
-		"/market/main/charts/web-1.0.0.tgz", "/" + s.smallAt.Report + "/values.yaml", "/values/web/1.0.0/values.yaml",
+		"/", "/index.yaml", "/static-index.yaml", "/charts/index.yaml", "/charts/web-3.0.0.tgz", "/market/main/index.yaml",
+		"/market/main/charts/web-1.0.0.tgz", "/" + s.smallAt.Report + "/values.yaml", "/values/web/3.0.0/values.yaml",
 		"/healthz", "/readyz", "/version", "/status",
 	} {
 		g := NewWithT(t)
