@@ -53,7 +53,9 @@ func installSteps() {
 		pushChart(ctx, olderChart(ctx))
 		began := time.Now()
 		helm(ctx, "install", "appmarket", chartReference, "--plain-http", "--version", olderVersion,
-			"--namespace", system, "--wait", "--timeout", "80s", "--set", "podAnnotations.chart=older", "--set", mirrorOf("ghcr.io"), "--set", mirrorOf("samples.appmarket.io"))
+			"--namespace", system, "--wait", "--timeout", "80s", "--set", "podAnnotations.chart=older", "--set", mirrorOf("ghcr.io"), "--set", mirrorOf("samples.appmarket.io"),
+			// The repository of the samples has a private address here, which only markets may reach.
+			"--set", "marketNamespaces={market,"+demo+"}")
 		say("ready after %.1f s", time.Since(began).Seconds())
 		expectImage(ctx)
 	})
