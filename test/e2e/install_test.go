@@ -54,8 +54,8 @@ func installSteps() {
 		began := time.Now()
 		helm(ctx, "install", "appmarket", chartReference, "--plain-http", "--version", olderVersion,
 			"--namespace", system, "--wait", "--timeout", "80s", "--set", "podAnnotations.chart=older", "--set", mirrorOf("ghcr.io"), "--set", mirrorOf("samples.appmarket.io"),
-			// The repository of the samples has a private address here, which only markets may reach.
-			"--set", "marketNamespaces={market,"+demo+"}")
+			// Every repository has a private address here, which only markets may reach.
+			"--set", "marketNamespaces={market,"+demo+",appmarket-tenant-0,appmarket-tenant-1}")
 		say("ready after %.1f s", time.Since(began).Seconds())
 		expectImage(ctx)
 	})

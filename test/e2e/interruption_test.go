@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -107,7 +108,7 @@ func interruptionSteps() {
 func newTenant(ctx context.Context, charts ...fixture.Chart) (*fixture.Tenant, *fixture.Repository) {
 	GinkgoHelper()
 	// The last step deletes it, once the tenant's apps are removed.
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "appmarket-tenant-"}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("appmarket-tenant-%d", len(tenants))}}
 	Expect(cluster.Client.Create(ctx, namespace)).To(Succeed())
 	tenants = append(tenants, namespace.Name)
 	t := fixture.TenantIn(ctx, cluster, namespace.Name)
