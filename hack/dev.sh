@@ -127,7 +127,7 @@ operator_kubeconfig() {
   fi
   local config=$local_dir/operator.kubeconfig namespace=appmarket-system token
   {
-    "$kubectl" apply --server-side -f config/rbac/role.yaml
+    "$kubectl" apply --server-side -f config/rbac/role.yaml -f config/rbac/people.yaml
     "$kubectl" create namespace "$namespace" --dry-run=client -o yaml | "$kubectl" apply --server-side -f -
     "$kubectl" create serviceaccount appmarket -n "$namespace" --dry-run=client -o yaml | "$kubectl" apply --server-side -f -
     "$kubectl" create clusterrolebinding appmarket --clusterrole=appmarket --serviceaccount="$namespace:appmarket" \

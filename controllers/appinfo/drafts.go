@@ -10,8 +10,12 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// maxDrafts bounds the failed drafts that are kept, and with them memory.
-const maxDrafts = 16
+// maxDrafts bounds the failed drafts that are kept, and maxDraftBytes what they hold of
+// charts: a full disk fails every app.
+const (
+	maxDrafts     = 16
+	maxDraftBytes = 64 << 20
+)
 
 // drafts keeps failed drafts for the retry, which then goes on with the step that
 // failed. The oldest are forgotten; forgetting one costs the steps again, nothing
@@ -50,9 +54,22 @@ func (d *drafts) keep(app types.UID, j job, draft *hydrate.Draft, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.order.PushBack(&keptDraft{app: app, inputs: j.inputs, draft: draft})
-	for d.order.Len() > maxDrafts {
+	for d.order.Len() > maxDrafts || d.bytes() > maxDraftBytes {
 		d.order.Remove(d.order.Front())
 	}
+}
+
+// bytes is the size of the archives and reports that are kept.
+func (d *drafts) bytes() int {
+	sum := 0
+	for e := d.order.Front(); e != nil; e = e.Next() {
+		draft := e.Value.(*keptDraft).draft
+		sum += len(draft.Archive)
+		for _, report := range draft.Reports {
+			sum += len(report)
+		}
+	}
+	return sum
 }
 
 // drop forgets the drafts of an app.

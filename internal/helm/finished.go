@@ -46,8 +46,11 @@ func render(ctx context.Context, spec Spec, history []*release.Release) (*finish
 // those that they were rendered from.
 func finish(out *hydrate.Rendered) (*finished, error) {
 	original := &chart.Chart{}
-	if err := json.Unmarshal(out.Release.Record, original); err != nil || original.Metadata == nil {
+	if err := json.Unmarshal(out.Release.Record, original); err != nil {
 		return nil, fmt.Errorf("read chart of the release: %w", err)
+	}
+	if original.Metadata == nil {
+		return nil, errors.New("read chart of the release: it has no metadata")
 	}
 	metadata := *original.Metadata
 	metadata.Dependencies = nil

@@ -1,0 +1,33 @@
+package appinfo
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/hydrate"
+)
+
+// TestDraftsAreBoundedInBytes keeps drafts of large apps, as a full disk makes them.
+func TestDraftsAreBoundedInBytes(t *testing.T) {
+	g := NewWithT(t)
+	var kept drafts
+	full := errors.New("the disk is full")
+	keep := func(app string, bytes int) {
+		half := make([]byte, bytes/2)
+		kept.keep(types.UID(app), job{}, &hydrate.Draft{FileCount: 1, Archive: half, Reports: map[string][]byte{"objects.yaml": half}}, full)
+	}
+	for i := range 4 {
+		keep(fmt.Sprint(i), 20<<20)
+	}
+	g.Expect(kept.take("0", job{}).FileCount).To(BeZero(), "the oldest was forgotten")
+	for i := 1; i < 4; i++ {
+		g.Expect(kept.take(types.UID(fmt.Sprint(i)), job{}).FileCount).To(Equal(1))
+	}
+	keep("alone", 65<<20)
+	g.Expect(kept.take("alone", job{}).FileCount).To(BeZero())
+	g.Expect(kept.order.Len()).To(BeZero())
+}
