@@ -222,11 +222,16 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 	return p, nil
 }
 
+// releases gives the Helm client of a tenant.
+func (p *parts) releases(t release.Tenant, known release.Records) release.Client {
+	return p.clients.For(t, known)
+}
+
 // register hands the controllers and servers to the manager.
 func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) error {
 	instances := &appinstance.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstance"),
-		Catalog: p.catalog, Clients: func(t release.Tenant) release.Client { return p.clients.For(t) }, Monitor: p.monitor, Tenants: p.tenants, Cluster: p.cluster,
+		Catalog: p.catalog, Clients: p.releases, Monitor: p.monitor, Tenants: p.tenants, Cluster: p.cluster,
 	}
 	installs, removals := turns.New(o.installs, instances.Wake), turns.New(o.installs, instances.Wake)
 	instances.Turns, instances.Removals = installs, removals

@@ -93,6 +93,26 @@ type Release struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Chart string `json:"chart,omitempty"`
+
+	// records are the records of the release that were written for this instance. A record
+	// with another digest is not carried out.
+	// +optional
+	// +listType=map
+	// +listMapKey=revision
+	// +kubebuilder:validation:MaxItems=50
+	Records []ReleaseRecord `json:"records,omitempty"`
+}
+
+// ReleaseRecord defines what Helm recorded of a revision of a release.
+type ReleaseRecord struct {
+	// revision is Helm's.
+	// +required
+	Revision int32 `json:"revision,omitempty"`
+
+	// digest is that of the objects and hooks that are recorded.
+	// +required
+	// +kubebuilder:validation:MaxLength=128
+	Digest string `json:"digest,omitempty"`
 }
 
 // Inventory lists the objects of an instance.

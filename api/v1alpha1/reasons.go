@@ -96,6 +96,7 @@ const (
 	ReasonResumeFailed     = "ResumeFailed"
 	ReasonAdoptFailed      = "AdoptFailed"
 	ReasonRevisionNotFound = "RevisionNotFound"
+	ReasonRecordChanged    = "RecordChanged"
 	ReasonCancelled        = "Cancelled"
 	ReasonWrongState       = "WrongState"
 	ReasonFailedBefore     = "FailedBefore"

@@ -260,7 +260,7 @@ var _ = Describe("Adopting", func() {
 		files, err := hydrate.Unpack(archive)
 		Expect(err).NotTo(HaveOccurred())
 		values := map[string]any{"colour": "blue"}
-		_, err = clients.For(tenantOf(b)).Install(b.ctx, release.Spec{
+		_, err = clients.For(tenantOf(b), nil).Install(b.ctx, release.Spec{
 			Name: "mine", Render: fixture.Rendering(clients, tenantOf(b), "mine", files, values), Values: values, Timeout: time.Minute,
 		})
 		Expect(err).NotTo(HaveOccurred())

@@ -56,7 +56,7 @@ func (r *Reconciler) adopt(ctx context.Context, s *scope, plans []plan) error {
 	if err := r.keepValues(ctx, s, values); err != nil {
 		return err
 	}
-	s.instance.Status.Releases = made
+	s.instance.Status.Releases = s.keepRecords(made)
 	s.instance.Status.Inventory = inventory(objects)
 	return nil
 }

@@ -74,7 +74,7 @@ func (b *bench) restart() {
 	b.reconciler = &appinstance.Reconciler{
 		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Monitor: monitor, Cluster: surroundings,
 		Turns: turns.New(4, func(types.NamespacedName) {}), Removals: turns.New(4, func(types.NamespacedName) {}),
-		Clients: func(t release.Tenant) release.Client { return clients.For(t) },
+		Clients: func(t release.Tenant, known release.Records) release.Client { return clients.For(t, known) },
 		Tenants: &tenant.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
 		Catalog: &catalog.Catalog{
 			Objects: server.Client, Archives: b.store, Markets: []string{b.source.Namespace},
@@ -202,7 +202,7 @@ func (b *bench) quiet() {
 // revision is that of a release, zero if there is none.
 func (b *bench) revision(name string) int {
 	GinkgoHelper()
-	r, err := clients.For(tenantOf(b)).Get(b.ctx, name)
+	r, err := clients.For(tenantOf(b), nil).Get(b.ctx, name)
 	Expect(err).NotTo(HaveOccurred())
 	if r == nil {
 		return 0

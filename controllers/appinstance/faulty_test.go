@@ -25,8 +25,8 @@ func stalledBy(reason string) error { return outcome.Stalled(reason, errors.New(
 
 // meddle has Helm end in errors from now on; without any change it does as it is told.
 func (b *bench) meddle(change ...func(*faulty)) {
-	b.reconciler.Clients = func(t release.Tenant) release.Client {
-		f := &faulty{Client: clients.For(t)}
+	b.reconciler.Clients = func(t release.Tenant, known release.Records) release.Client {
+		f := &faulty{Client: clients.For(t, known)}
 		for _, c := range change {
 			c(f)
 		}

@@ -49,6 +49,9 @@ var _ = Describe("Installing", func() {
 		status := b.instance.Status
 		Expect(b.instance.Finalizers).To(Equal([]string{v1alpha1.Finalizer}))
 		Expect(status.ChartDigest).To(Equal(b.app.Status.Versions[0].Digest))
+		Expect(status.Releases).To(HaveLen(1))
+		Expect(status.Releases[0].Records).To(HaveLen(1))
+		status.Releases[0].Records = nil
 		Expect(status.Releases).To(Equal([]v1alpha1.Release{{Name: "mine", Revision: 1, Status: "deployed", Chart: "web-1.0.0"}}))
 		Expect(*status.Inventory).To(Equal(v1alpha1.Inventory{Total: 1, Ready: 1, Objects: []v1alpha1.ObjectReference{
 			{APIVersion: "v1", Kind: "ConfigMap", Namespace: b.instance.Namespace, Name: "mine-page"}}}))
@@ -61,8 +64,8 @@ var _ = Describe("Installing", func() {
 		b.create()
 		_, err := b.reconcile()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.writes.Noted()).To(Equal([]string{"patch", "patch status", "patch status", "patch status"}),
-			"the finalizer, the operation, what was applied, that it is ready")
+		Expect(b.writes.Noted()).To(Equal([]string{"patch", "patch status", "patch status", "patch status", "patch status"}),
+			"the finalizer, the operation, the record of the release, what was applied, that it is ready")
 	})
 
 	It("upgrades when the values change", func() {

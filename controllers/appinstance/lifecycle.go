@@ -33,7 +33,7 @@ func (r *Reconciler) connect(_ context.Context, s *scope) error {
 		Namespace:      s.instance.Namespace,
 		ServiceAccount: cmp.Or(s.instance.Spec.ServiceAccountName, defaultAccount),
 	}
-	s.helm = r.Clients(s.tenant)
+	s.helm = r.Clients(s.tenant, records{s})
 	s.noteWriter()
 	return nil
 }

@@ -21,7 +21,7 @@ var _ = Describe("A panic", func() {
 
 	It("in a phase is a failure of the instance", func() {
 		works := b.reconciler.Clients
-		b.reconciler.Clients = func(release.Tenant) release.Client { panic("no client") }
+		b.reconciler.Clients = func(release.Tenant, release.Records) release.Client { panic("no client") }
 		_, err := b.reconcile()
 		Expect(err).To(HaveOccurred(), "it is tried again")
 		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False ProgressingWithRetry"))

@@ -199,7 +199,7 @@ var _ = Describe("Removing", func() {
 			Expect(server.Client.Delete(b.ctx, b.instance)).To(Succeed())
 			b.read()
 			// The rights of the tenant have gone already.
-			b.reconciler.Clients = func(release.Tenant) release.Client {
+			b.reconciler.Clients = func(release.Tenant, release.Records) release.Client {
 				return faulty{settle: func() error { return errors.New("forbidden") }}
 			}
 			_, err := b.reconciler.Reconcile(b.ctx, b.instance)

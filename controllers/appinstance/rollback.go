@@ -75,7 +75,7 @@ func (r *Reconciler) rollback(ctx context.Context, s *scope) error {
 	if err := r.removeOthers(ctx, s, made); err != nil {
 		return err
 	}
-	s.instance.Status.Releases = made
+	s.instance.Status.Releases = s.keepRecords(made)
 	s.instance.Status.Inventory = inventory(objects)
 	return nil
 }

@@ -42,6 +42,9 @@ func (c *Client) Adopt(
 		}
 		maps.Copy(last.Labels, labels)
 	}
+	if err := o.records.trust.noteAll(name); err != nil {
+		return nil, nil, err
+	}
 	adopted, err := c.toRelease(history)
 	if err != nil {
 		return nil, nil, err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/outcome"
+	plain "github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/tenant"
 )
 
@@ -60,9 +61,9 @@ func NewClients(cfg *rest.Config, known *kinds.Kinds) (*Clients, error) {
 }
 
 // For gives the client of a tenant, whose releases live in the tenant's
-// namespace.
-func (c *Clients) For(t Tenant) *Client {
-	return &Client{clients: c, tenant: t, transport: c.impersonate(t)}
+// namespace. Without known it trusts every record of a release.
+func (c *Clients) For(t Tenant, known plain.Records) *Client {
+	return &Client{clients: c, tenant: t, known: known, transport: c.impersonate(t)}
 }
 
 func (c *Clients) config(with http.RoundTripper) *rest.Config {
@@ -127,5 +128,6 @@ func (c *Clients) ask(ctx context.Context) (*chartutil.Capabilities, error) {
 type Client struct {
 	clients   *Clients
 	tenant    Tenant
+	known     plain.Records
 	transport http.RoundTripper
 }

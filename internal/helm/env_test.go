@@ -141,7 +141,7 @@ type chartClient struct {
 }
 
 func clientOf(clients *helm.Clients, tenant helm.Tenant) *chartClient {
-	return &chartClient{Client: clients.For(tenant), clients: clients, tenant: tenant}
+	return &chartClient{Client: clients.For(tenant, nil), clients: clients, tenant: tenant}
 }
 
 // Install installs a chart.

@@ -50,7 +50,7 @@ func (c *Client) begin(ctx context.Context) (*operation, error) {
 		return nil, fmt.Errorf("make client: %w", err)
 	}
 	o := &operation{client: c, ctx: ctx, rest: cfg, secrets: newChunked(secrets.Secrets(c.tenant.Namespace), c.clients.chunks)}
-	o.records = &records{Driver: driver.NewSecrets(o.secrets)}
+	o.records = &records{Driver: driver.NewSecrets(o.secrets), trust: newTrust(ctx, c.known)}
 	o.store = storage.Init(o.records)
 	o.cluster = &cluster{
 		Client:    &kube.Client{Factory: factory{o}, Log: silent, Namespace: c.tenant.Namespace},

@@ -32,7 +32,8 @@ type records struct {
 	// beforeDelete is called before the first record is deleted. An error keeps it.
 	beforeDelete func() error
 	// kept is the record that is not deleted, whatever the bound of the history.
-	kept string
+	kept  string
+	trust *trust
 }
 
 // Get reads a revision.
@@ -41,7 +42,7 @@ func (r *records) Get(key string) (*release.Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one, checkRecords(one)
+	return one, r.check(one)
 }
 
 // Query reads the revisions with the labels given.
@@ -50,7 +51,7 @@ func (r *records) Query(labels map[string]string) ([]*release.Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	return found, checkRecords(found...)
+	return found, r.check(found...)
 }
 
 // List reads the revisions that filter wants. Helm gives it every record there is.
@@ -61,9 +62,24 @@ func (r *records) List(filter func(*release.Release) bool) ([]*release.Release, 
 			unsound = err
 			return false
 		}
-		return filter(one)
+		if !filter(one) {
+			return false
+		}
+		if err := r.trust.check(one); err != nil {
+			unsound = err
+			return false
+		}
+		return true
 	})
 	return found, errors.Join(err, unsound)
+}
+
+// check refuses records that cannot be worked with, and those that somebody else wrote.
+func (r *records) check(all ...*release.Release) error {
+	if err := checkRecords(all...); err != nil {
+		return err
+	}
+	return r.trust.check(all...)
 }
 
 // checkRecords refuses records over which Helm and we would panic. A tenant can
@@ -99,6 +115,9 @@ func (r *records) Create(key string, one *release.Release) error {
 		}
 		one.Labels = labels
 	}
+	if err := r.trust.note(one); err != nil {
+		return err
+	}
 	if err := r.Driver.Create(key, one); err != nil {
 		return judgeSize(err)
 	}
@@ -132,7 +151,11 @@ func (r *records) Delete(key string) (*release.Release, error) {
 		}
 		r.beforeDelete = nil
 	}
-	return r.Driver.Delete(key)
+	deleted, err := r.Driver.Delete(key)
+	if err == nil && deleted != nil {
+		r.trust.forget(deleted)
+	}
+	return deleted, err
 }
 
 // subject names the release worked on for points of failure.

@@ -123,8 +123,9 @@ type Client interface {
 	DeleteKept(ctx context.Context, kept []v1alpha1.ObjectReference) error
 }
 
-// Clients gives the client of a tenant.
-type Clients func(Tenant) Client
+// Clients gives the client of a tenant, which refuses records that are not known. Without
+// known it trusts every record.
+type Clients func(tenant Tenant, known Records) Client
 
 // Health is how the objects of an instance fare.
 type Health struct {

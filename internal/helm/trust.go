@@ -1,0 +1,114 @@
+package helm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+
+	"helm.sh/helm/v3/pkg/release"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	plain "github.com/appmarket/operator/internal/release"
+)
+
+// trust refuses the records of releases that the operator has not written, and notes the
+// digests of those that it writes.
+type trust struct {
+	ctx context.Context
+	// known is nil where every record is trusted.
+	known plain.Records
+	// seen are the digests of the records read and written, by release and revision.
+	seen map[string]map[int]string
+}
+
+func newTrust(ctx context.Context, known plain.Records) *trust {
+	return &trust{ctx: ctx, known: known, seen: map[string]map[int]string{}}
+}
+
+// check returns an error if one of the records is not known.
+func (t *trust) check(records ...*release.Release) error {
+	if t.known == nil {
+		return nil
+	}
+	for _, record := range records {
+		digest, err := recordDigest(record)
+		if err != nil {
+			return err
+		}
+		recorded := t.known.Recorded(record.Name)
+		if len(recorded) > 0 && recorded[record.Version] != digest {
+			return outcome.Stalled(v1alpha1.ReasonRecordChanged, fmt.Errorf(
+				"the Secret %s records revision %d of release %q and was not written by AppMarket, or was changed since: "+
+					"delete it to continue with the revision before, and set the annotation %s of the AppInstance to another value",
+				recordName(record.Name, record.Version), record.Version, record.Name, v1alpha1.ReconcileRequestAnnotation))
+		}
+		t.see(record.Name, record.Version, digest)
+	}
+	return nil
+}
+
+// note notes the digest of a record that is about to be written.
+func (t *trust) note(record *release.Release) error {
+	if t.known == nil {
+		return nil
+	}
+	digest, err := recordDigest(record)
+	if err != nil {
+		return err
+	}
+	t.see(record.Name, record.Version, digest)
+	if err := t.known.Record(t.ctx, record.Name, maps.Clone(t.seen[record.Name])); err != nil {
+		return fmt.Errorf("note record of revision %d of release %q: %w", record.Version, record.Name, err)
+	}
+	return nil
+}
+
+// noteAll notes the digests of all the records of a release that were read.
+func (t *trust) noteAll(name string) error {
+	if t.known == nil {
+		return nil
+	}
+	return t.known.Record(t.ctx, name, maps.Clone(t.seen[name]))
+}
+
+func (t *trust) see(name string, revision int, digest string) {
+	if t.seen[name] == nil {
+		t.seen[name] = map[int]string{}
+	}
+	t.seen[name][revision] = digest
+}
+
+// forget forgets a record that was deleted.
+func (t *trust) forget(record *release.Release) {
+	delete(t.seen[record.Name], record.Version)
+}
+
+// recordDigest returns the digest of what an operation would carry out of a record: its
+// objects and hooks. How the revision fares, and when its hooks ran, is left out.
+func recordDigest(record *release.Release) (string, error) {
+	carried := struct {
+		Namespace, Name, Manifest string
+		Revision                  int
+		Hooks                     []release.Hook
+	}{Namespace: record.Namespace, Name: record.Name, Manifest: record.Manifest, Revision: record.Version}
+	for _, hook := range record.Hooks {
+		if hook == nil {
+			return "", errors.New("a hook is empty")
+		}
+		one := *hook
+		one.LastRun = release.HookExecution{}
+		if len(one.DeletePolicies) == 0 {
+			// Helm writes its default into the record when it runs the hook.
+			one.DeletePolicies = []release.HookDeletePolicy{release.HookBeforeHookCreation}
+		}
+		carried.Hooks = append(carried.Hooks, one)
+	}
+	text, err := json.Marshal(carried)
+	if err != nil {
+		return "", fmt.Errorf("encode record of revision %d of release %q: %w", record.Version, record.Name, err)
+	}
+	return "sha256:" + digest(text), nil
+}
