@@ -111,9 +111,23 @@ func secondFootprint(ctx context.Context, r Renderer, d *Draft, files []File, un
 		if err != nil {
 			return footprint{}, err
 		}
-		placed = append(placed, Placed{Namespace: at.Namespace, Documents: out.Documents})
+		placed = append(placed, Placed{Namespace: at.Namespace, Documents: alreadyRead(out.Documents, u.Documents)})
 	}
 	return footprintOf(placed)
+}
+
+// alreadyRead gives documents what was read of others with the same text.
+func alreadyRead(documents, others []Document) []Document {
+	known := make(map[string]*readDocument, len(others))
+	for _, other := range others {
+		known[other.Text] = other.objects
+	}
+	for i := range documents {
+		if read := known[documents[i].Text]; read != nil {
+			documents[i].objects = read
+		}
+	}
+	return documents
 }
 
 // Placed is a release in a namespace, with what it renders to.

@@ -1,6 +1,7 @@
 package hydrate
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -107,22 +108,86 @@ func eachObject(doc Document, take func(object) error) error {
 	if read == nil {
 		read = &readDocument{}
 	}
-	if !read.done {
-		read.top, read.err = readText(doc)
-		read.done = true
-	}
+	read.read(doc)
 	if read.err != nil {
 		return read.err
 	}
 	return read.top.each(take, 0)
 }
 
-// readDocument is a document that was read once, however many ask for it. It is for one
-// goroutine.
+// NewDocument is a document that is read once, however many ask what is in it. It and its
+// copies are for one goroutine.
+func NewDocument(path, text string) Document {
+	return Document{Path: path, Text: text, objects: &readDocument{}}
+}
+
+// Head is what Helm reads of the document, in JSON: version, kind, name and annotations.
+// It is false for a document that is no map, or whose head has values of other types than
+// Helm expects.
+func (d Document) Head() (string, bool) {
+	read := d.objects
+	if read == nil {
+		read = &readDocument{}
+	}
+	read.read(d)
+	if read.err != nil || read.top == nil {
+		return "", false
+	}
+	head := map[string]any{}
+	for _, field := range []string{"apiVersion", "kind"} {
+		if value, there := read.top[field]; there {
+			head[field] = value
+		}
+	}
+	if value, there := read.top["metadata"]; there {
+		metadata, ok := value.(object)
+		if !ok {
+			return "", false
+		}
+		annotations, _ := metadata["annotations"].(object)
+		if metadata["annotations"] != nil && annotations == nil {
+			return "", false
+		}
+		own := map[string]any{}
+		for name, value := range annotations {
+			key, ok := name.(string)
+			if !ok || !isScalar(value) {
+				return "", false
+			}
+			own[key] = value
+		}
+		head["metadata"] = map[string]any{"name": metadata["name"], "annotations": own}
+		if !isScalar(metadata["name"]) {
+			return "", false
+		}
+	}
+	if !isScalar(head["apiVersion"]) || !isScalar(head["kind"]) {
+		return "", false
+	}
+	text, err := json.Marshal(head)
+	return string(text), err == nil
+}
+
+func isScalar(value any) bool {
+	switch value.(type) {
+	case nil, string, bool, int:
+		return true
+	}
+	return false
+}
+
+// readDocument is a document that was read once.
 type readDocument struct {
 	done bool
 	top  object
 	err  error
+}
+
+func (r *readDocument) read(doc Document) {
+	if !r.done {
+		r.top, r.err = readText(doc)
+		r.done = true
+	}
 }
 
 // readText reads a document. What is no map is nil.

@@ -164,7 +164,9 @@ func (u *Unit) render(ctx context.Context, r Renderer, d *Draft, files []File) e
 		return fmt.Errorf("chart %s: %w", u.Name, err)
 	}
 	for i := range out.Documents {
-		out.Documents[i].objects = &readDocument{}
+		if out.Documents[i].objects == nil { // Not every renderer makes documents that are read once.
+			out.Documents[i].objects = &readDocument{}
+		}
 	}
 	objects, warnings, err := readObjects(out.Documents)
 	if err == nil && in.ForRelease {

@@ -29,7 +29,7 @@ func checkYAML(text []byte, maxBytes int) error {
 	if marks > maxYAMLMarks {
 		return overLimit("YAML of more than %d elements", maxYAMLMarks)
 	}
-	if !bytes.ContainsRune(text, '&') || !bytes.ContainsRune(text, '*') {
+	if !mayExpand(text) {
 		return nil
 	}
 	var root yaml.Node
@@ -40,6 +40,39 @@ func checkYAML(text []byte, maxBytes int) error {
 		return overLimit("%w", err)
 	}
 	return nil
+}
+
+// mayExpand reports whether an alias in the text may stand for an anchor. Both begin
+// with a mark of their own and go on with the same name; most texts that have the marks
+// use them for something else.
+func mayExpand(text []byte) bool {
+	aliases := marked(text, '*', nil)
+	return len(aliases) > 0 && len(marked(text, '&', aliases)) > 0
+}
+
+// marked gives the names that follow a mark; of them only those that are also in among,
+// unless that is nil.
+func marked(text []byte, mark byte, among map[string]bool) map[string]bool {
+	found := map[string]bool{}
+	for {
+		at := bytes.IndexByte(text, mark)
+		if at < 0 {
+			return found
+		}
+		text = text[at+1:]
+		length := 0
+		for length < len(text) && isAnchorByte(text[length]) {
+			length++
+		}
+		if name := string(text[:length]); length > 0 && (among == nil || among[name]) {
+			found[name] = true
+		}
+	}
+}
+
+// isAnchorByte reports whether a byte may be in the name of an anchor.
+func isAnchorByte(b byte) bool {
+	return b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z' || b == '_' || b == '-'
 }
 
 // expansion remembers the size of nodes with all their aliases written out; that

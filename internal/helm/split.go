@@ -1,10 +1,10 @@
 package helm
 
 import (
+	"fmt"
 	"maps"
-	"path/filepath"
+	"path"
 	"slices"
-	"sort"
 	"strings"
 
 	"helm.sh/helm/v3/pkg/chart"
@@ -16,19 +16,26 @@ import (
 // split cuts rendered texts into documents: those of crds/ first, then those
 // that Helm keeps in the order in which it installs them, then the hooks.
 func split(unit *chart.Chart, texts map[string]string) (hydrate.Rendered, error) {
-	out := hydrate.Rendered{Notes: notes(unit, texts)}
-	add := func(path, text string, hook bool) {
-		if !blank(text) {
-			out.Documents = append(out.Documents, hydrate.Document{Path: path, Text: text, Hook: hook})
-		}
+	out := hydrate.Rendered{Notes: notes(unit, texts), Documents: definitions(unit)}
+	documents, heads := readHeads(texts)
+	if documents == nil {
+		heads = texts
 	}
-	hooks, manifests, err := releaseutil.SortManifests(texts, nil, releaseutil.InstallOrder)
+	hooks, manifests, err := releaseutil.SortManifests(heads, nil, releaseutil.InstallOrder)
+	if err != nil && documents != nil {
+		// Helm names the file.
+		_, _, err = releaseutil.SortManifests(texts, nil, releaseutil.InstallOrder)
+	}
 	if err != nil {
 		return hydrate.Rendered{}, err
 	}
-	for _, crd := range unit.CRDObjects() {
-		for _, text := range cut(string(crd.File.Data)) {
-			add(crd.Filename, text, false)
+	add := func(path, text string, hook bool) {
+		document, known := documents[path]
+		if !known {
+			document = hydrate.NewDocument(path, text)
+		}
+		if document.Hook = hook; !blank(document.Text) {
+			out.Documents = append(out.Documents, document)
 		}
 	}
 	for _, manifest := range manifests {
@@ -40,17 +47,65 @@ func split(unit *chart.Chart, texts map[string]string) (hydrate.Rendered, error)
 	return out, nil
 }
 
-// cut gives the documents of a YAML text in their order.
-func cut(text string) []string {
-	byKey := releaseutil.SplitManifests(text)
-	keys := make([]string, 0, len(byKey))
-	for key := range byKey {
-		keys = append(keys, key)
+// readHeads reads each document of rendered texts once, and gives the head of each in
+// the place of its text: Helm, which sorts them, reads no more than the head. Both maps
+// have keys that sort as the paths do and then by the order in the file. There are no
+// documents where a head is unusual; Helm then judges the texts themselves.
+func readHeads(texts map[string]string) (documents map[string]hydrate.Document, heads map[string]string) {
+	documents, heads = map[string]hydrate.Document{}, map[string]string{}
+	for path, text := range texts {
+		if isPartial(path) {
+			continue
+		}
+		for i, part := range cut(text) {
+			if blank(part) {
+				continue
+			}
+			document := hydrate.NewDocument(path, part)
+			head, ok := document.Head()
+			if !ok {
+				return nil, nil
+			}
+			key := fmt.Sprintf("%s\x00%06d", path, i)
+			documents[key], heads[key] = document, head
+		}
 	}
-	sort.Sort(releaseutil.BySplitManifestsOrder(keys))
-	documents := make([]string, 0, len(keys))
-	for _, key := range keys {
-		documents = append(documents, byKey[key])
+	return documents, heads
+}
+
+// isPartial reports whether a file has no objects, as Helm tells it.
+func isPartial(name string) bool { return strings.HasPrefix(path.Base(name), "_") }
+
+// definitions are the documents in crds/.
+func definitions(unit *chart.Chart) []hydrate.Document {
+	var documents []hydrate.Document
+	for _, crd := range unit.CRDObjects() {
+		for _, text := range cut(string(crd.File.Data)) {
+			if !blank(text) {
+				documents = append(documents, hydrate.NewDocument(crd.Filename, text))
+			}
+		}
+	}
+	return documents
+}
+
+// cut gives the documents of a YAML text in their order, as releaseutil.SplitManifests
+// does, whose regular expression takes most of the time that rendering a chart takes.
+// It is not asked to be right about separators in block scalars: Helm is not, either.
+func cut(text string) []string {
+	const separator, space = "---", " \t\n\f\r"
+	text = strings.TrimSpace(text)
+	if rest, ok := strings.CutPrefix(text, separator); ok {
+		text = strings.TrimLeft(rest, space)
+	}
+	var documents []string
+	for more := true; more; {
+		var document string
+		document, text, more = strings.Cut(text, "\n"+separator)
+		text = strings.TrimLeft(text, space)
+		if document = strings.TrimSpace(document); document != "" {
+			documents = append(documents, document)
+		}
 	}
 	return documents
 }
@@ -67,24 +122,18 @@ func blank(text string) bool {
 	return true
 }
 
-// splitAnyhow cuts rendered texts into documents without reading them, which takes
-// releaseutil most of its time: hooks are documents among others.
+// splitAnyhow cuts rendered texts into documents without reading them: hooks are
+// documents among others.
 func splitAnyhow(unit *chart.Chart, texts map[string]string) hydrate.Rendered {
-	out := hydrate.Rendered{Notes: notes(unit, texts)}
-	add := func(path, text string) {
-		for document := range strings.SplitSeq("\n"+text, "\n---") {
-			if !blank(document) {
-				out.Documents = append(out.Documents, hydrate.Document{Path: path, Text: document})
-			}
-		}
-	}
-	for _, crd := range unit.CRDObjects() {
-		add(crd.Filename, string(crd.File.Data))
-	}
+	out := hydrate.Rendered{Notes: notes(unit, texts), Documents: definitions(unit)}
 	for _, path := range slices.Sorted(maps.Keys(texts)) {
-		// Files of helpers are no objects, as for Helm.
-		if !strings.HasPrefix(filepath.Base(path), "_") {
-			add(path, texts[path])
+		if isPartial(path) {
+			continue
+		}
+		for _, text := range cut(texts[path]) {
+			if !blank(text) {
+				out.Documents = append(out.Documents, hydrate.NewDocument(path, text))
+			}
 		}
 	}
 	return out
