@@ -1,9 +1,13 @@
 package bench_test
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +20,7 @@ func (m *measure) settle() {
 	m.b.Helper()
 	last, since := m.auditEnd(), time.Now()
 	m.Eventually(func() bool {
-		if m.writesSince(last) > 0 {
+		if m.writesSince(last).total() > 0 {
 			last, since = m.auditEnd(), time.Now()
 		}
 		return time.Since(since) > 7*time.Second && len(offspring(m.operator.pid())) == 0
@@ -31,9 +35,30 @@ func (m *measure) auditEnd() int64 {
 	return info.Size()
 }
 
+// writes are counted by verb and resource, such as "patch appinfos/status".
+type writes map[string]int
+
+func (w writes) total() int {
+	sum := 0
+	for _, count := range w {
+		sum += count
+	}
+	return sum
+}
+
+// String lists the writes, the most frequent first.
+func (w writes) String() string {
+	kinds := slices.SortedFunc(maps.Keys(w), func(a, b string) int { return cmp.Or(w[b]-w[a], strings.Compare(a, b)) })
+	parts := make([]string, 0, len(kinds))
+	for _, kind := range kinds {
+		parts = append(parts, fmt.Sprint(w[kind], " ", kind))
+	}
+	return fmt.Sprintf("%d (%s)", w.total(), strings.Join(parts, ", "))
+}
+
 // writesSince counts what the operator asked the API server to change since the
 // log had that length.
-func (m *measure) writesSince(length int64) int {
+func (m *measure) writesSince(length int64) writes {
 	m.b.Helper()
 	log, err := os.Open(m.audit)
 	m.Expect(err).NotTo(HaveOccurred())
@@ -42,11 +67,15 @@ func (m *measure) writesSince(length int64) int {
 	m.Expect(err).NotTo(HaveOccurred())
 	text, err := io.ReadAll(log)
 	m.Expect(err).NotTo(HaveOccurred())
-	writes := 0
+	found := writes{}
 	for line := range strings.Lines(string(text)) {
 		var event struct {
 			Verb      string `json:"verb"`
 			UserAgent string `json:"userAgent"`
+			ObjectRef struct {
+				Resource    string `json:"resource"`
+				Subresource string `json:"subresource"`
+			} `json:"objectRef"`
 		}
 		if !strings.HasSuffix(line, "\n") || json.Unmarshal([]byte(line), &event) != nil {
 			continue // The log is being written.
@@ -55,9 +84,10 @@ func (m *measure) writesSince(length int64) int {
 		case "get", "list", "watch":
 		default:
 			if strings.HasPrefix(event.UserAgent, "appmarket/") {
-				writes++
+				ref := event.ObjectRef
+				found[event.Verb+" "+strings.TrimSuffix(ref.Resource+"/"+ref.Subresource, "/")]++
 			}
 		}
 	}
-	return writes
+	return found
 }

@@ -68,6 +68,7 @@ func BenchmarkMeasures(b *testing.B) {
 	}{
 		{"index", (*measure).takeInIndexes},
 		{"start", (*measure).start},
+		{"plain", (*measure).hydratePlain},
 		{"catalog", (*measure).hydrateCatalog},
 		{"quiet", (*measure).syncUnchanged},
 		{"changed", (*measure).hydrateChanged},

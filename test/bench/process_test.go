@@ -98,20 +98,17 @@ func memory(pid int, line string) (int64, error) {
 
 // offspring are the processes whose parent this one is.
 func offspring(parent int) []int {
-	found, _ := filepath.Glob("/proc/[0-9]*/stat") // The pattern is right.
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent)) // The pattern is right.
 	var pids []int
-	for _, path := range found {
+	for _, path := range threads {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			continue // It has ended.
+			continue // The thread has ended.
 		}
-		// The name, in brackets, may hold spaces; the state and the parent follow it.
-		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-		if len(fields) < 2 || fields[1] != strconv.Itoa(parent) {
-			continue
-		}
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
-			pids = append(pids, pid)
+		for _, field := range strings.Fields(string(text)) {
+			if pid, err := strconv.Atoi(field); err == nil {
+				pids = append(pids, pid)
+			}
 		}
 	}
 	return pids

@@ -32,8 +32,9 @@ type world struct {
 	table   *table
 	root    string
 	scratch string
-	// catalog is a folder of real charts, empty if none was given.
-	catalog string
+	// catalog is a folder of real charts, and plain one of Helm repositories, each empty
+	// if none was given.
+	catalog, plain string
 
 	// Set by start.
 
@@ -59,11 +60,16 @@ func newWorld(b *testing.B) *world {
 	if err != nil {
 		b.Fatal(err)
 	}
-	catalog := os.Getenv("MARKET_CATALOG")
-	if catalog != "" && !filepath.IsAbs(catalog) {
-		catalog = filepath.Join(root, catalog) // make runs there.
+	folder := func(variable string) string {
+		path := os.Getenv(variable)
+		if path != "" && !filepath.IsAbs(path) {
+			path = filepath.Join(root, path) // make runs there.
+		}
+		return path
 	}
-	return &world{whole: b, table: newTable(), root: root, scratch: b.TempDir(), catalog: catalog}
+	return &world{
+		whole: b, table: newTable(), root: root, scratch: b.TempDir(), catalog: folder("MARKET_CATALOG"), plain: folder("MARKET_PLAIN"),
+	}
 }
 
 // start brings up a cluster with simulated nodes, the sample market and the

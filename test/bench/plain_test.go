@@ -1,0 +1,102 @@
+package bench_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// hydratePlain measures from the apply of Helm repositories of large charts until each
+// of their apps is served or refused. The peer is the helm command: it renders the same
+// archives, two side by side.
+func (m *measure) hydratePlain() {
+	if m.plain == "" {
+		m.table.leaveOut("hydration of plain charts", "MARKET_PLAIN is not set")
+		return
+	}
+	indexes, err := filepath.Glob(filepath.Join(m.plain, "*", "index.yaml"))
+	m.Expect(err).NotTo(HaveOccurred())
+	m.Expect(indexes).NotTo(BeEmpty(), "there is no Helm repository in %s", m.plain)
+	m.namespace(keeper)
+	server := httptest.NewServer(http.FileServer(http.Dir(m.plain)))
+	m.whole.Cleanup(server.Close)
+	theirs := m.renderPlain()
+
+	m.Expect(m.operator.forgetPeak()).To(Succeed())
+	workers := watchOffspring(m.operator.pid())
+	before := m.processors()
+	all := m.follow(&v1alpha1.MarketSourceList{}, client.InNamespace(keeper))
+	begin := time.Now()
+	pending := map[types.UID]bool{}
+	for _, index := range indexes {
+		name := filepath.Base(filepath.Dir(index))
+		source := &v1alpha1.MarketSource{
+			ObjectMeta: metav1.ObjectMeta{Namespace: keeper, Name: name},
+			Spec:       v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: server.URL + "/" + name}},
+		}
+		m.Expect(m.cluster.Create(m.ctx, source)).To(Succeed())
+		pending[source.UID] = true
+	}
+	var ready, failed int32
+	m.until(all, func(o client.Object) (bool, error) {
+		apps := o.(*v1alpha1.MarketSource).Status.Apps
+		if pending[o.GetUID()] && apps != nil && apps.Total > 0 && apps.Ready+apps.Failed == apps.Total {
+			delete(pending, o.GetUID())
+			ready, failed = ready+apps.Ready, failed+apps.Failed
+		}
+		return len(pending) == 0, nil
+	})
+	took := time.Since(begin)
+	most := workers.end()
+	r := row{
+		work:   fmt.Sprintf("hydrate %d repositories of plain charts, cold: %d apps served, %d refused", len(indexes), ready, failed),
+		figure: seconds(took), budget: "≤ 0.5 × helm template",
+	}
+	if theirs > 0 {
+		r.reference, r.ratio = "helm template in a loop, two side by side "+seconds(theirs), ratio(took, theirs)
+	}
+	m.table.add(r)
+	m.table.add(row{
+		work: "memory while doing so, most ever; processor time",
+		figure: fmt.Sprintf("operator %s, workers together %s; %s",
+			mebibytes(m.resident("VmHWM")), mebibytes(most), m.processors().since(before)),
+	})
+}
+
+// renderPlain has the helm command render every plain chart, and returns how long it
+// took; zero without the command. Some of the charts cannot be rendered.
+func (m *measure) renderPlain() time.Duration {
+	m.b.Helper()
+	program := os.Getenv("HELM3")
+	if program == "" {
+		m.table.leaveOut("comparison with helm template", "HELM3 is not set")
+		return 0
+	}
+	archives, err := filepath.Glob(filepath.Join(m.plain, "*", "charts", "*.tgz"))
+	m.Expect(err).NotTo(HaveOccurred())
+	slices.Sort(archives)
+	var jobs []func(context.Context) error
+	for _, archive := range archives {
+		jobs = append(jobs, func(ctx context.Context) error {
+			// What it prints goes nowhere, and whether it could is for test/plain to ask.
+			_ = exec.CommandContext(ctx, program, "template", "release", archive).Run()
+			return ctx.Err()
+		})
+	}
+	begin := time.Now()
+	m.Expect(sideBySide(m.ctx, 2, jobs)).To(Succeed())
+	return time.Since(begin)
+}
