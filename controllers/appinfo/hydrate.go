@@ -50,7 +50,7 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 	}
 	var first error
 	images := slices.Clone(s.app.Status.Images)
-	defer func() { s.report(images) }()
+	defer func() { s.report(images, first) }()
 	for i, j := range s.jobs {
 		if ctx.Err() != nil {
 			return attempts.leave(ctx)

@@ -14,13 +14,18 @@ import (
 const maxNamed = 5
 
 // report tells of the versions that were published, and of the images of the app that
-// are others than before. It cuts status where it would be too large.
-func (s *scope) report(before []v1alpha1.AppImage) {
+// are others than before. It cuts status where it would be too large. An app that becomes
+// ready by it and has no failure needs no event that says so.
+func (s *scope) report(before []v1alpha1.AppImage, failure error) {
 	if len(s.published) == 0 {
 		return
 	}
 	if len(s.renewed) > 0 {
-		s.keeper.Report(corev1.EventTypeNormal, v1alpha1.ReasonPublished, publishedMessage(s.renewed))
+		tell := s.keeper.Report
+		if failure == nil {
+			tell = func(severity, reason, message string) { s.keeper.Event(v1alpha1.ConditionReady, severity, reason, message) }
+		}
+		tell(corev1.EventTypeNormal, v1alpha1.ReasonPublished, publishedMessage(s.renewed))
 	}
 	if changes := imageChanges(before, s.app.Status.Images); len(before) > 0 && len(changes) > 0 {
 		s.keeper.Report(corev1.EventTypeNormal, v1alpha1.ReasonAnalyzed,
