@@ -17,6 +17,7 @@ type cover struct{ act, file, spec string }
 var covered = []cover{
 	{"A Deployment that awaits a release with a null in its list", "internal/helm/update_test.go", "TestNullsInRecordsAndManifests"},
 	{"A record with a null that a rollback goes back to", "internal/helm/panic_test.go", "TestPanicsInTheCallsOfHelmAreErrors"},
+	{"A record that is to be carried out where drift is corrected", "controllers/appinstance/records_test.go", "is not carried out to correct drift"},
 	{"A panic in a phase of a controller", "controllers/appinstance/panic_test.go", "in a phase is a failure of the instance"},
 	{"A chart that ends the operator each time it is read", "test/story/cutoff_test.go", "while an app is hydrated stops that app after three times, and no other"},
 	{"A source that ends the operator each time it is read", "test/story/cutoff_test.go", "while a source is read stops that source after three times, and no other"},
