@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/appmarket/operator/internal/text"
 )
 
 // maxClaims bounds how often one instance of an app may claim something.
@@ -277,23 +277,6 @@ var clusterKinds = map[string]bool{
 }
 
 // bounded is a text without control characters, cut to a number of bytes.
-func bounded(text string, limit int) string {
-	return cutText(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return -1
-		}
-		return r
-	}, text), limit)
-}
-
-// cutText is a text cut to a number of bytes, no character in the middle.
-func cutText(text string, limit int) string {
-	text = strings.ToValidUTF8(text, "?")
-	if len(text) <= limit {
-		return text
-	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
-	}
-	return text[:limit]
+func bounded(said string, limit int) string {
+	return text.Truncate(text.WithoutControls(said), limit)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/text"
 )
 
 const (
@@ -96,13 +97,13 @@ func (w *schemaInputs) property(s schemaNode, path []string, needed bool) {
 		w.properties(s, path, needed || isMap)
 	case "string", "integer", "number", "boolean":
 		in := s.input(path)
-		text, has := valueText(there), there != nil
+		preset, has := valueText(there), there != nil
 		switch {
 		case isNested(there): // The check of the values says that it is wrong.
-		case has && text == "" && s.refusesEmpty():
+		case has && preset == "" && s.refusesEmpty():
 			has = false
 		case has:
-			in.Default = cutText(text, MaxInputBytes)
+			in.Default = text.Truncate(preset, MaxInputBytes)
 		}
 		in.Required = needed && !has
 		// What the schema calls the default of an optional value is what the chart

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	"github.com/appmarket/operator/internal/text"
 )
 
 // schemaNode is a schema or a part of one, as JSON says it: a form needs words that
@@ -83,7 +85,7 @@ func (s schemaNode) input(path []string) Input {
 	in := Input{
 		Name: name, Path: name, Type: "string", Editable: true,
 		Title:       bounded(s.text("title"), MaxInputTitle),
-		Description: cutText(s.text("description"), MaxInputProse),
+		Description: text.Truncate(s.text("description"), MaxInputProse),
 		Options:     s.options(),
 	}
 	switch s.kind() {

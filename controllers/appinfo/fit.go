@@ -8,6 +8,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // maxStatus bounds the status of an AppInfo, in bytes of JSON. The API server takes
@@ -47,7 +48,7 @@ func fitStatus(st *v1alpha1.AppInfoStatus) string {
 	}
 	message := fmt.Sprintf("the description of version %s is longer than %d KiB; left out: %s; app.json at reportURL has them",
 		st.Version, maxStatus>>10, strings.Join(cut, ", "))
-	st.Summary.Warnings = append(catalog.First(st.Summary.Warnings, maxFew-1), catalog.Bounded(message, maxSentence))
+	st.Summary.Warnings = append(catalog.First(st.Summary.Warnings, maxFew-1), text.Limit(message, maxSentence))
 	return message
 }
 

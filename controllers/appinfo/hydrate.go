@@ -178,7 +178,7 @@ func analysed(d *hydrate.Draft) string {
 func (r *Reconciler) record(s *scope, j job, d *hydrate.Draft) {
 	now := metav1.NewTime(time.Now())
 	made := v1alpha1.PublishedVersion{
-		Version: d.Chart.Version, AppVersion: catalog.Bounded(d.Chart.AppVersion, 128),
+		Version: d.Chart.Version, AppVersion: text.Limit(d.Chart.AppVersion, 128),
 		SourceDigest: j.inputs.Source, PlatformDigest: j.inputs.Platform, ParamsDigest: j.inputs.Params, Hydrator: j.inputs.Revision,
 		Digest: d.Published.Digest, URL: r.RepositoryURL + "/" + d.Published.Chart, ReportURL: r.RepositoryURL + "/" + d.Published.Report,
 		Images: int32(len(d.Images)), PublishedAt: &now, Deprecated: j.request.Offer.Deprecated || d.Chart.Deprecated,

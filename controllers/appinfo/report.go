@@ -23,7 +23,9 @@ func (s *scope) report(before []v1alpha1.AppImage, failure error) {
 	if len(s.renewed) > 0 {
 		tell := s.keeper.Report
 		if failure == nil {
-			tell = func(severity, reason, message string) { s.keeper.Event(v1alpha1.ConditionReady, severity, reason, message) }
+			tell = func(severity, reason, message string) {
+				s.keeper.Event(v1alpha1.ConditionReady, severity, reason, message)
+			}
 		}
 		tell(corev1.EventTypeNormal, v1alpha1.ReasonPublished, publishedMessage(s.renewed))
 	}

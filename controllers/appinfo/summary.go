@@ -8,6 +8,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // Bounds on lists of the summary; they are those of the schema.
@@ -25,18 +26,18 @@ const (
 // summary describes an app by its manifest, or by its chart where it has none.
 func summary(d *hydrate.Draft) *v1alpha1.AppSummary {
 	out := &v1alpha1.AppSummary{
-		Title:       catalog.Bounded(d.Chart.Name, 200),
-		AppVersion:  catalog.Bounded(d.Chart.AppVersion, 128),
+		Title:       text.Limit(d.Chart.Name, 200),
+		AppVersion:  text.Limit(d.Chart.AppVersion, 128),
 		Images:      int32(len(d.Images)),
-		Description: catalog.Bounded(d.Chart.Description, 2048),
-		Icon:        catalog.Bounded(d.Chart.Icon, 2048),
-		Type:        catalog.Bounded(cmp.Or(d.Chart.Type, "application"), 32),
+		Description: text.Limit(d.Chart.Description, 2048),
+		Icon:        text.Limit(d.Chart.Icon, 2048),
+		Type:        text.Limit(cmp.Or(d.Chart.Type, "application"), 32),
 	}
 	for _, k := range catalog.First(d.Chart.Keywords, maxFew) {
-		out.Categories = append(out.Categories, catalog.Bounded(k, 100))
+		out.Categories = append(out.Categories, text.Limit(k, 100))
 	}
 	if len(d.Chart.Maintainers) > 0 && d.Chart.Maintainers[0] != nil {
-		out.Developer = catalog.Bounded(d.Chart.Maintainers[0].Name, 200)
+		out.Developer = text.Limit(d.Chart.Maintainers[0].Name, 200)
 	}
 	if d.Manifest != nil {
 		describe(out, d.Manifest)
@@ -58,11 +59,11 @@ func summary(d *hydrate.Draft) *v1alpha1.AppSummary {
 }
 
 func describe(out *v1alpha1.AppSummary, m *hydrate.Manifest) {
-	out.Title = catalog.Bounded(cmp.Or(m.Title, out.Title), 200)
-	out.Description = catalog.Bounded(cmp.Or(m.Description, out.Description), 2048)
-	out.Icon = catalog.Bounded(cmp.Or(m.Icon, out.Icon), 2048)
-	out.Type = catalog.Bounded(cmp.Or(m.Type, out.Type), 32)
-	out.Developer = catalog.Bounded(cmp.Or(m.Developer, out.Developer), 200)
+	out.Title = text.Limit(cmp.Or(m.Title, out.Title), 200)
+	out.Description = text.Limit(cmp.Or(m.Description, out.Description), 2048)
+	out.Icon = text.Limit(cmp.Or(m.Icon, out.Icon), 2048)
+	out.Type = text.Limit(cmp.Or(m.Type, out.Type), 32)
+	out.Developer = text.Limit(cmp.Or(m.Developer, out.Developer), 200)
 	out.Categories = all(m.Categories, maxFew, 100)
 	out.Licenses = all(m.Licenses, maxFew, 200)
 	out.Architectures = all(m.Architectures, maxFew, 32)
@@ -71,8 +72,8 @@ func describe(out *v1alpha1.AppSummary, m *hydrate.Manifest) {
 	out.Cloneable = m.Cloneable
 	if r := m.Resources; r != (hydrate.Resources{}) {
 		out.Resources = &v1alpha1.AppResources{
-			CPU: catalog.Bounded(r.RequiredCPU, 64), Memory: catalog.Bounded(r.RequiredMemory, 64),
-			Disk: catalog.Bounded(r.RequiredDisk, 64), GPU: catalog.Bounded(r.RequiredGPU, 64),
+			CPU: text.Limit(r.RequiredCPU, 64), Memory: text.Limit(r.RequiredMemory, 64),
+			Disk: text.Limit(r.RequiredDisk, 64), GPU: text.Limit(r.RequiredGPU, 64),
 		}
 	}
 	for _, e := range catalog.First(m.Entrances, maxMany) {
@@ -80,7 +81,7 @@ func describe(out *v1alpha1.AppSummary, m *hydrate.Manifest) {
 	}
 	out.Dependencies, out.Conflicts = dependencies(m.Needs), dependencies(m.Conflicts)
 	for _, c := range catalog.First(m.SubCharts, maxFew) {
-		out.SubCharts = append(out.SubCharts, v1alpha1.SubChart{Name: catalog.Bounded(c.Name, 253), Shared: c.Shared})
+		out.SubCharts = append(out.SubCharts, v1alpha1.SubChart{Name: text.Limit(c.Name, 253), Shared: c.Shared})
 	}
 }
 
@@ -88,7 +89,7 @@ func dependencies(of []hydrate.Dependency) []v1alpha1.AppDependency {
 	var out []v1alpha1.AppDependency
 	for _, d := range catalog.First(of, maxMany) {
 		out = append(out, v1alpha1.AppDependency{
-			Name: catalog.Bounded(d.Name, 253), Type: catalog.Bounded(d.Type, 32), Version: catalog.Bounded(d.Version, 253), Mandatory: d.Mandatory,
+			Name: text.Limit(d.Name, 253), Type: text.Limit(d.Type, 32), Version: text.Limit(d.Version, 253), Mandatory: d.Mandatory,
 		})
 	}
 	return out
@@ -102,7 +103,7 @@ func kinds(d *hydrate.Draft) []v1alpha1.KindCount {
 		if found {
 			kind += "." + group
 		}
-		counts[catalog.Bounded(kind, 317)]++
+		counts[text.Limit(kind, 317)]++
 	}
 	var out []v1alpha1.KindCount
 	for kind, n := range counts {
@@ -116,11 +117,11 @@ func kinds(d *hydrate.Draft) []v1alpha1.KindCount {
 func images(found []hydrate.Image) []v1alpha1.AppImage {
 	var out []v1alpha1.AppImage
 	for _, i := range catalog.First(found, maxImages) {
-		image := v1alpha1.AppImage{Name: catalog.Bounded(i.Name, 512), Problem: catalog.Bounded(i.Problem, maxSentence)}
+		image := v1alpha1.AppImage{Name: text.Limit(i.Name, 512), Problem: text.Limit(i.Problem, maxSentence)}
 		if i.Detail != nil {
 			image.Digest = i.Detail.Digest
 			for _, p := range catalog.First(i.Detail.Platforms, maxBuilds) {
-				image.Platforms = append(image.Platforms, catalog.Bounded(platform(p), 64))
+				image.Platforms = append(image.Platforms, text.Limit(platform(p), 64))
 				if p.Size > image.Size {
 					image.Size, image.Layers = p.Size, int32(p.Layers)
 				}
@@ -142,7 +143,7 @@ func platform(p hydrate.ImagePlatform) string {
 func all(list []string, n, length int) []string {
 	var out []string
 	for _, s := range catalog.First(list, n) {
-		out = append(out, catalog.Bounded(s, length))
+		out = append(out, text.Limit(s, length))
 	}
 	return out
 }

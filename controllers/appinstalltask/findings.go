@@ -9,6 +9,7 @@ import (
 	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // findings collect what stands in the way of a task.
@@ -70,7 +71,7 @@ func required(wrong []hydrate.InputProblem) []v1alpha1.Input {
 	var out []v1alpha1.Input
 	for _, w := range catalog.First(wrong, maxInputs) {
 		in := catalog.Input(w.Input)
-		in.Problem = catalog.Bounded(w.Problem, 1024)
+		in.Problem = text.Limit(w.Problem, 1024)
 		out = append(out, in)
 	}
 	return out

@@ -15,9 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/text"
 )
 
 func (r *Reconciler) readInstance(ctx context.Context, s *scope) error {
@@ -99,7 +99,7 @@ func idleReason(task *v1alpha1.AppInstallTask) string {
 	case v1alpha1.ReasonWaitingForTurn, v1alpha1.ReasonProgressing, v1alpha1.ReasonProgressingWithRetry:
 		return ""
 	}
-	return catalog.Bounded(strings.TrimSuffix(c.Message, blocksOthers), 300)
+	return text.Limit(strings.TrimSuffix(c.Message, blocksOthers), 300)
 }
 
 // until says how long a task may wait before it begins.
@@ -127,7 +127,7 @@ func (r *Reconciler) tellBlocked(ctx context.Context, s *scope, err error) error
 	if !slices.ContainsFunc(line, func(t v1alpha1.AppInstallTask) bool { return compare(*s.task, t) < 0 }) {
 		return err
 	}
-	message := catalog.Bounded(err.Error(), maxMessage-len(blocksOthers)) + blocksOthers
+	message := text.Limit(err.Error(), maxMessage-len(blocksOthers)) + blocksOthers
 	return outcome.Waiting(outcome.Reason(err, v1alpha1.ReasonProgressing), after, errors.New(message))
 }
 

@@ -31,6 +31,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/text"
 	"github.com/appmarket/operator/internal/turns"
 )
 
@@ -140,7 +141,7 @@ func markEdited(task *v1alpha1.AppInstallTask) {
 	const edited = "; spec was changed after the task ended, which has no effect but for ttlSecondsAfterFinished: " +
 		"delete the task and apply it again, or create another one"
 	if !strings.HasSuffix(c.Message, edited) {
-		c.Message = catalog.Bounded(c.Message, maxMessage-len(edited)) + edited
+		c.Message = text.Limit(c.Message, maxMessage-len(edited)) + edited
 	}
 }
 

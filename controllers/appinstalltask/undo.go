@@ -11,9 +11,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // turnAround has a task take back what it wrote. That it does so is noted first, so
@@ -31,7 +31,7 @@ func (s *scope) undoing(why v1alpha1.Problem) {
 
 // problem is one whose message fits into a status.
 func problem(reason, message string) v1alpha1.Problem {
-	return v1alpha1.Problem{Reason: reason, Message: catalog.Bounded(message, 1024)}
+	return v1alpha1.Problem{Reason: reason, Message: text.Limit(message, 1024)}
 }
 
 // undoneSuffix tells the request for a reconcile of a task that takes back what it wrote

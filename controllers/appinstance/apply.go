@@ -12,11 +12,11 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // apply runs Helm if what is installed is not what it should be.
@@ -334,7 +334,7 @@ func (r *Reconciler) install(ctx context.Context, s *scope, spec release.Spec) (
 
 func described(rel *release.Release, unit string) v1alpha1.Release {
 	return v1alpha1.Release{
-		Name: rel.Name, Unit: unit, Revision: int32(rel.Revision), Status: rel.Status, Chart: catalog.Bounded(rel.ChartName+"-"+rel.ChartVersion, 512),
+		Name: rel.Name, Unit: unit, Revision: int32(rel.Revision), Status: rel.Status, Chart: text.Limit(rel.ChartName+"-"+rel.ChartVersion, 512),
 	}
 }
 

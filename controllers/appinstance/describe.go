@@ -10,6 +10,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // describe sets what the root condition says of an installed instance whose reconcile
@@ -53,45 +54,37 @@ func (s *scope) running(health release.Health) string {
 	if pinned := s.instance.Spec.Revision; pinned != 0 {
 		version += fmt.Sprintf(" (pinned to revision %d: spec.version, spec.values, spec.valuesFrom and spec.envs have no effect)", pinned)
 	}
-	var text string
+	var said string
 	switch {
 	case st.Stopped && health.Healthy():
-		text = "stopped at " + version
+		said = "stopped at " + version
 	case st.Stopped:
-		text = fmt.Sprintf("stopping %s, %s", version, objectsReady(health))
+		said = fmt.Sprintf("stopping %s, %s", version, objectsReady(health))
 	case health.Healthy():
-		text = fmt.Sprintf("running %s, %s", version, objectsReady(health))
+		said = fmt.Sprintf("running %s, %s", version, objectsReady(health))
 	default:
-		text = fmt.Sprintf("%s, %s", version, objectsReady(health))
+		said = fmt.Sprintf("%s, %s", version, objectsReady(health))
 	}
-	text += s.remedyForMissing(health)
+	said += s.remedyForMissing(health)
 	if health.Remark != "" && health.Remark != health.Message {
-		text += "; " + health.Remark
+		said += "; " + health.Remark
 	}
 	if n := len(st.Drift); n > 0 && meta.IsStatusConditionTrue(st.Conditions, v1alpha1.ConditionDrifted) {
-		text += "; " + counted(n, "object differs", "objects differ") + " from the release, see status.drift"
+		said += "; " + text.Count(n, "object differs", "objects differ") + " from the release, see status.drift"
 	}
 	if s.unresolved != nil {
-		text += "; " + s.unresolved.Error()
+		said += "; " + s.unresolved.Error()
 	}
-	return text
+	return said
 }
 
 // objectsReady says how many objects are ready, and why the first other one is not.
 func objectsReady(health release.Health) string {
 	switch {
 	case health.Healthy():
-		return counted(health.Total, "object", "objects") + " ready"
+		return text.Count(health.Total, "object", "objects") + " ready"
 	case health.Message == "":
 		return fmt.Sprintf("%d of %d objects ready", health.Ready, health.Total)
 	}
 	return fmt.Sprintf("%d of %d objects ready: %s", health.Ready, health.Total, health.Message)
-}
-
-// counted puts a number before a noun.
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

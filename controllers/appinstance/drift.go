@@ -14,6 +14,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/text"
 )
 
 const (
@@ -98,11 +99,11 @@ func (s *scope) differs(found []release.Drifted) {
 		s.keeper.Marks(v1alpha1.ConditionDrifted, "", "")
 	default:
 		s.keeper.Marks(v1alpha1.ConditionDrifted, v1alpha1.ReasonDrifted, fmt.Sprintf(
-			"%s from the release, the first is %s; see status.drift", counted(len(found), "object differs", "objects differ"), found[0].Object))
+			"%s from the release, the first is %s; see status.drift", text.Count(len(found), "object differs", "objects differ"), found[0].Object))
 	}
 	if len(found) > 0 && corrects {
 		s.keeper.Event("", corev1.EventTypeNormal, v1alpha1.EventDriftCorrected,
-			counted(len(found), "object was", "objects were")+" brought back to what the release made, the first is "+found[0].Object.String())
+			text.Count(len(found), "object was", "objects were")+" brought back to what the release made, the first is "+found[0].Object.String())
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // entrances are those of the app, with the Services that its releases have and the
@@ -38,7 +39,7 @@ func (s *scope) entrances(draft *hydrate.Draft) []v1alpha1.Entrance {
 // told.
 func (s *scope) serviceOf(services []hydrate.Service, e hydrate.Entrance) string {
 	if found := hydrate.FindService(services, e.Host, e.Port); found != nil {
-		return catalog.Bounded(found.Name, 253)
+		return text.Limit(found.Name, 253)
 	}
 	s.keeper.Event("", corev1.EventTypeWarning, v1alpha1.EventEntranceWithoutService, fmt.Sprintf(
 		"entrance %q of the app names host %q, port %d: the releases have no such Service, and the instance has no output for it",

@@ -6,8 +6,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // maxHistory bounds the operations that are remembered.
@@ -18,7 +18,7 @@ func (s *scope) conclude(ended v1alpha1.OperationOutcome, reason string, err err
 	st := &s.instance.Status
 	entry := v1alpha1.HistoryEntry{Operation: *st.Operation, Outcome: ended, EndedAt: metav1.Now()}
 	if err != nil {
-		entry.Reason, entry.Message = reason, catalog.Bounded(err.Error(), 1000)
+		entry.Reason, entry.Message = reason, text.Limit(err.Error(), 1000)
 	}
 	if ended == v1alpha1.OutcomeSucceeded && lifecycle.Revises(entry.Operation.Type) {
 		st.Revision = s.nextRevision()

@@ -7,6 +7,7 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // maxLedger bounds the tasks that are remembered.
@@ -29,7 +30,7 @@ func (s *scope) enter(err error) {
 	}
 	if err != nil {
 		entry.Outcome, entry.Reason = v1alpha1.OutcomeFailed, outcome.Reason(err, v1alpha1.ReasonInterrupted)
-		entry.Message = catalog.Bounded(err.Error(), 1024)
+		entry.Message = text.Limit(err.Error(), 1024)
 	}
 	if undone := s.instance.Annotations[v1alpha1.TaskUndoneAnnotation]; undone != "" {
 		entry.Outcome, entry.Reason = v1alpha1.OutcomeFailed, undone

@@ -7,6 +7,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // maxRetained bounds the objects that are listed in status as kept.
@@ -36,7 +37,7 @@ func (r *Reconciler) uninstall(ctx context.Context, s *scope) error {
 		return nil
 	}
 	// What is to be removed is known, whatever has become of the app.
-	s.keeper.Reached(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, counted(len(s.instance.Status.Releases), "release", "releases")+" to remove")
+	s.keeper.Reached(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, text.Count(len(s.instance.Status.Releases), "release", "releases")+" to remove")
 	operation := v1alpha1.Operation{
 		Type: v1alpha1.OperationUninstall, Version: s.instance.Status.Version, ChartDigest: s.instance.Status.ChartDigest,
 	}
@@ -101,7 +102,7 @@ func (s *scope) allRetained() []v1alpha1.ObjectReference {
 
 // keptMessage says how many objects were kept.
 func keptMessage(n int) string {
-	return counted(n, "object is", "objects are") + " kept, see status.retained of the instance"
+	return text.Count(n, "object is", "objects are") + " kept, see status.retained of the instance"
 }
 
 // takeUp strikes off the kept objects that the releases have again.

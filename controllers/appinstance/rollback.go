@@ -11,6 +11,7 @@ import (
 	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // pinned is the revision that the spec pins the instance to. It is in Helm's own
@@ -42,7 +43,7 @@ func (r *Reconciler) checkRecorded(ctx context.Context, s *scope) error {
 	case lost != nil:
 		return outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 			"spec.revision: %d cannot be restored, since Helm has no record of it any more (release %q keeps %s, see spec.history)",
-			s.target.back.Revision, lost.Name, counted(int(s.instance.Spec.History), "record", "records")))
+			s.target.back.Revision, lost.Name, text.Count(int(s.instance.Spec.History), "record", "records")))
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/text"
@@ -101,7 +100,7 @@ func (f *Findings) Listed() []v1alpha1.Problem {
 	var out []v1alpha1.Problem
 	for i, one := range f.found[:f.shown()] {
 		out = append(out, v1alpha1.Problem{
-			Reason: outcome.Reason(one.err, v1alpha1.ReasonInvalidSpec), Message: catalog.Bounded(f.message(i), maxMessage), Remedy: one.remedy,
+			Reason: outcome.Reason(one.err, v1alpha1.ReasonInvalidSpec), Message: text.Limit(f.message(i), maxMessage), Remedy: one.remedy,
 		})
 	}
 	if more := len(f.found) - len(out); more > 0 {

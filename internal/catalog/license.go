@@ -14,6 +14,7 @@ import (
 	"github.com/appmarket/operator/internal/license"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // Terms returns the license terms of a chart as a status shows them, nil for an app that
@@ -22,9 +23,9 @@ func Terms(of *hydrate.License) *v1alpha1.LicenseTerms {
 	if of == nil {
 		return nil
 	}
-	terms := &v1alpha1.LicenseTerms{Product: Bounded(of.Product, 253), Issuer: Bounded(of.Issuer, 253)}
+	terms := &v1alpha1.LicenseTerms{Product: text.Limit(of.Product, 253), Issuer: text.Limit(of.Issuer, 253)}
 	for _, p := range First(of.Prices, maxPrices) {
-		terms.Prices = append(terms.Prices, Bounded(p.String(), 253))
+		terms.Prices = append(terms.Prices, text.Limit(p.String(), 253))
 	}
 	return terms
 }

@@ -7,20 +7,21 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // Entrance is an entrance as status shows it.
 func Entrance(e hydrate.Entrance) v1alpha1.Entrance {
 	return v1alpha1.Entrance{
-		Name: Bounded(e.Name, 63), Title: Bounded(e.Title, 200), Host: Bounded(e.Host, 253), Port: e.Port, Invisible: e.Invisible,
+		Name: text.Limit(e.Name, 63), Title: text.Limit(e.Title, 200), Host: text.Limit(e.Host, 253), Port: e.Port, Invisible: e.Invisible,
 	}
 }
 
 // Input is an input as status shows it. The default of a secret is left out.
 func Input(in hydrate.Input) v1alpha1.Input {
 	out := v1alpha1.Input{
-		Name: Bounded(in.Name, 253), Type: Bounded(in.Type, 32), Title: Bounded(in.Title, 200),
-		Description: Bounded(in.Description, 1024), Pattern: Bounded(in.Pattern, 1000),
+		Name: text.Limit(in.Name, 253), Type: text.Limit(in.Type, 32), Title: text.Limit(in.Title, 200),
+		Description: text.Limit(in.Description, 1024), Pattern: text.Limit(in.Pattern, 1000),
 		Secret: in.Type == "password", Required: in.Required,
 	}
 	if in.Range != nil {
@@ -29,12 +30,12 @@ func Input(in hydrate.Input) v1alpha1.Input {
 	if in.Length != nil {
 		out.MinLength, out.MaxLength = characterCount(in.Length.Min), characterCount(in.Length.Max)
 	}
-	out.ShowIf = Bounded(in.ShowIf, 1000)
+	out.ShowIf = text.Limit(in.ShowIf, 1000)
 	if !out.Secret {
-		out.Default = Bounded(cmp.Or(in.Value, in.Default), 1024)
+		out.Default = text.Limit(cmp.Or(in.Value, in.Default), 1024)
 	}
 	for _, o := range First(in.Options, 100) {
-		out.Options = append(out.Options, v1alpha1.InputOption{Title: Bounded(o.Title, 200), Value: Bounded(o.Value, 1024)})
+		out.Options = append(out.Options, v1alpha1.InputOption{Title: text.Limit(o.Title, 200), Value: text.Limit(o.Value, 1024)})
 	}
 	return out
 }
@@ -44,7 +45,7 @@ func numberText(bound *float64) string {
 	if bound == nil {
 		return ""
 	}
-	return Bounded(strconv.FormatFloat(*bound, 'g', -1, 64), 32)
+	return text.Limit(strconv.FormatFloat(*bound, 'g', -1, 64), 32)
 }
 
 // characterCount is a bound of a length, nil for none.
@@ -58,14 +59,3 @@ func characterCount(bound *float64) *int64 {
 
 // First are the first n of a list.
 func First[T any](list []T, n int) []T { return list[:min(len(list), n)] }
-
-// Bounded cuts a text to n characters, as the schema counts them.
-func Bounded(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	if runes := []rune(text); len(runes) > n {
-		return string(runes[:n])
-	}
-	return text
-}

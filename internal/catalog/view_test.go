@@ -14,6 +14,7 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/manifest"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/text"
 )
 
 func TestBounded(t *testing.T) {
@@ -28,7 +29,7 @@ func TestBounded(t *testing.T) {
 		{"long, in characters", "äöüß", 3, "äöü"},
 		{"nothing", "", 3, ""},
 	} {
-		NewWithT(t).Expect(catalog.Bounded(c.text, c.n)).To(Equal(c.want), c.why)
+		NewWithT(t).Expect(text.Limit(c.text, c.n)).To(Equal(c.want), c.why)
 	}
 	NewWithT(t).Expect(catalog.First([]int{1, 2, 3}, 2)).To(Equal([]int{1, 2}))
 	NewWithT(t).Expect(catalog.First([]int{1}, 2)).To(Equal([]int{1}))

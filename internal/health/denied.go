@@ -9,6 +9,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // maxMessage bounds what is said of an object, in bytes.
@@ -43,11 +44,5 @@ func denied(err error) error {
 		fmt.Errorf("%s may not %s %s %s", who, m[2], what, where))
 }
 
-// oneLine puts a message of the cluster on one line of bounded length.
-func oneLine(text string) string {
-	text = strings.ToValidUTF8(strings.Join(strings.Fields(text), " "), "")
-	if len(text) > maxMessage {
-		text = strings.ToValidUTF8(text[:maxMessage], "") + " …"
-	}
-	return text
-}
+// oneLine is a message of the cluster on one line of bounded length.
+func oneLine(message string) string { return text.OneLine(message, maxMessage) }

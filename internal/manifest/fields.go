@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/appmarket/operator/internal/text"
 )
 
 // weight says what follows when a value has the wrong type.
@@ -96,7 +98,7 @@ var plainKey = regexp.MustCompile(`^[A-Za-z0-9_./-]{1,64}$`)
 // at is the path of an entry, bounded and with unusual keys quoted.
 func (f *fields) at(key string) string {
 	if !plainKey.MatchString(key) {
-		key = strconv.QuoteToASCII(cut(key, 64))
+		key = strconv.QuoteToASCII(text.Truncate(key, 64))
 	}
 	if f.path == "" {
 		return key

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // inputTypes are the types that hydrate.CheckInputs tells apart.
@@ -63,7 +64,7 @@ func readInputOptions(f *fields) []hydrate.InputOption {
 	for _, each := range f.list("options", maxOptions, optional) {
 		if kind := kindOf(each.node); kind != kindMap && kind != kindList {
 			value := f.notes.exact(each, maxSummary)
-			options = append(options, hydrate.InputOption{Title: cut(value, maxLine), Value: value})
+			options = append(options, hydrate.InputOption{Title: text.Truncate(value, maxLine), Value: value})
 			continue
 		}
 		o := f.notes.open(each, optional)
@@ -72,7 +73,7 @@ func readInputOptions(f *fields) []hydrate.InputOption {
 		}
 		option := hydrate.InputOption{Title: o.prose("title", maxLine), Value: o.exact("value", maxSummary)}
 		o.done()
-		option.Title = orElse(option.Title, cut(option.Value, maxLine))
+		option.Title = orElse(option.Title, text.Truncate(option.Value, maxLine))
 		options = append(options, option)
 	}
 	return options

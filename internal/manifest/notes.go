@@ -6,9 +6,10 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/appmarket/operator/internal/text"
 )
 
 // Bounds on what is said about a manifest.
@@ -32,12 +33,12 @@ func (n *notes) warn(format string, args ...any) {
 		n.beyond++
 		return
 	}
-	n.warnings = append(n.warnings, cut(fmt.Sprintf(format, args...), maxWarningBytes-1)+".")
+	n.warnings = append(n.warnings, text.Truncate(fmt.Sprintf(format, args...), maxWarningBytes-1)+".")
 }
 
 func (n *notes) fail(format string, args ...any) {
 	if n.err == nil {
-		n.err = errors.New(cut(fmt.Sprintf(format, args...), maxProblem))
+		n.err = errors.New(text.Truncate(fmt.Sprintf(format, args...), maxProblem))
 	}
 }
 
@@ -83,11 +84,11 @@ func (n *notes) scalar(at item) string {
 }
 
 func (n *notes) prose(at item, limit int) string {
-	text := n.scalar(at)
-	if len(text) > limit {
+	said := n.scalar(at)
+	if len(said) > limit {
 		n.warn("%s is longer than %d bytes and was cut", at.path, limit)
 	}
-	return cut(text, limit)
+	return text.Truncate(said, limit)
 }
 
 func (n *notes) exact(at item, limit int) string {
@@ -105,17 +106,6 @@ func printable(r rune) rune {
 		return -1
 	}
 	return r
-}
-
-// cut shortens a text to at most limit bytes without splitting a character.
-func cut(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
-	}
-	return text[:limit]
 }
 
 // Kinds of values, in the words of a message.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/text"
 )
 
 func readEntrances(top *fields) []hydrate.Entrance {
@@ -53,7 +54,7 @@ func readPermissions(f *fields) []string {
 	for _, each := range f.list("sysData", maxLong, optional) {
 		if s := f.notes.open(each, optional); s != nil {
 			ops := strings.Join(s.texts("ops", maxShort, maxLine), ", ")
-			asked = append(asked, cut("sysData: "+slash(s.exact("group", maxLine), s.exact("dataType", maxLine))+" ("+ops+")", maxSummary))
+			asked = append(asked, text.Truncate("sysData: "+slash(s.exact("group", maxLine), s.exact("dataType", maxLine))+" ("+ops+")", maxSummary))
 			s.skip("version", "appName", "port", "svc", "namespace")
 			s.done()
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/text"
 )
 
 var _ hydrate.QuestionReader = Reader{}
@@ -103,7 +104,7 @@ func (r *questionReader) question(f *fields, path string) (hydrate.Input, bool) 
 		r.notes.warn("%s has no variable and was left out", path)
 		return in, false
 	case !isPath(in.Name):
-		r.notes.warn("%s was left out: its variable %q is not a path of keys joined by dots, so no text can be given for it", path, cut(in.Name, maxQuoted))
+		r.notes.warn("%s was left out: its variable %q is not a path of keys joined by dots, so no text can be given for it", path, text.Truncate(in.Name, maxQuoted))
 		return in, false
 	}
 	known, ok := questionTypes[kind]
@@ -166,12 +167,12 @@ func readQuestionOptions(f *fields) []hydrate.InputOption {
 		if kindOf(each.node) == kindMap {
 			o := f.notes.open(each, optional)
 			option := hydrate.InputOption{Title: o.prose("label", maxLine), Value: o.exact("value", maxSummary)}
-			option.Title = orElse(option.Title, cut(option.Value, maxLine))
+			option.Title = orElse(option.Title, text.Truncate(option.Value, maxLine))
 			options = append(options, option)
 			continue
 		}
 		if value := f.notes.exact(each, maxSummary); value != "" {
-			options = append(options, hydrate.InputOption{Title: cut(value, maxLine), Value: value})
+			options = append(options, hydrate.InputOption{Title: text.Truncate(value, maxLine), Value: value})
 		}
 	}
 	return options

@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/appmarket/operator/internal/text"
 	"github.com/appmarket/operator/internal/yamlfault"
 )
 
@@ -31,20 +32,20 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // parse reads the first document of the text, and says whether there are more.
 // The tree may still hold aliases; written out, it is within the bounds.
-func parse(text []byte) (root *yaml.Node, more bool, err error) {
-	if len(text) > MaxBytes {
+func parse(content []byte) (root *yaml.Node, more bool, err error) {
+	if len(content) > MaxBytes {
 		return nil, false, fmt.Errorf("larger than %d bytes", MaxBytes)
 	}
-	if marks(text) > maxMarks {
+	if marks(content) > maxMarks {
 		return nil, false, fmt.Errorf("more than %d values", maxValues)
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, byteOrderMark)))
+	decoder := yaml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(content, byteOrderMark)))
 	var document yaml.Node
 	if err := decoder.Decode(&document); err != nil {
 		if errors.Is(err, io.EOF) {
 			return nil, false, errors.New("empty")
 		}
-		return nil, false, errors.New(cut("not YAML: "+yamlfault.Locate(text, err).Error(), maxProblem))
+		return nil, false, errors.New(text.Truncate("not YAML: "+yamlfault.Locate(content, err).Error(), maxProblem))
 	}
 	// A document of comments only has no content.
 	if len(document.Content) == 0 {

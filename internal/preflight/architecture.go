@@ -41,7 +41,7 @@ func (d *Demand) checkArchitecture(facts *Facts) []Problem {
 			told[image] = true
 			problems = append(problems, final(v1alpha1.ReasonArchitectureMismatch,
 				"%s: image %s is built for %s, and the nodes that may take the pod are %s; add a node of such an architecture, or name an image in the values that is built for these",
-				w.object.title(), bounded(image), listed(builds), listed(nodes)))
+				w.object.title(), quoted(image), listed(builds), listed(nodes)))
 		}
 	}
 	return problems

@@ -149,7 +149,7 @@ func removalOf(number int) string {
 // NewRefusal joins what an API server says about fields of an object, the first few of
 // them.
 func NewRefusal(faults []string) string {
-	return bounded(strings.Join(faults[:min(len(faults), maxPhrases)], "; ")) + moreFaults(len(faults)-maxPhrases)
+	return quoted(strings.Join(faults[:min(len(faults), maxPhrases)], "; ")) + moreFaults(len(faults)-maxPhrases)
 }
 
 func moreFaults(number int) string {

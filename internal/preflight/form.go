@@ -207,7 +207,7 @@ func (f *form) add(path, want string, value any) {
 	is := ""
 	switch given := value.(type) {
 	case string:
-		is = fmt.Sprintf("%q", bounded(given))
+		is = fmt.Sprintf("%q", quoted(given))
 		if f.secret {
 			is = "not"
 		}
@@ -257,7 +257,7 @@ func (d *Demand) checkForm(*Facts) []Problem {
 	var problems []Problem
 	for _, fault := range order {
 		problems = append(problems, final(v1alpha1.ReasonInvalidObject, "%s%s: %s; correct the values, or have the chart corrected",
-			first[fault].title(), others(count[fault]), bounded(fault)))
+			first[fault].title(), others(count[fault]), quoted(fault)))
 	}
 	return problems
 }

@@ -19,7 +19,7 @@ func (d *Demand) checkKubernetes(facts *Facts) []Problem {
 		}
 		problems = append(problems, final(v1alpha1.ReasonIncompatibleKubernetes,
 			"chart %s asks for Kubernetes %s, and the cluster has %s; choose a version of the app that goes with it",
-			unit.Name, bounded(unit.KubeVersion), facts.Version))
+			unit.Name, quoted(unit.KubeVersion), facts.Version))
 	}
 	return problems
 }

@@ -109,10 +109,10 @@ func (p *placement) problem(w *workload) *Problem {
 	var problem Problem
 	switch who := w.object.title(); {
 	case p.invalid != nil:
-		problem = final(v1alpha1.ReasonUnschedulable, "%s: its node affinity cannot be evaluated: %s", who, bounded(p.invalid.Error()))
+		problem = final(v1alpha1.ReasonUnschedulable, "%s: its node affinity cannot be evaluated: %s", who, quoted(p.invalid.Error()))
 	case len(p.matching) == 0:
 		problem = final(v1alpha1.ReasonUnschedulable, "%s: no node has %s; label a node so, or set other values",
-			who, bounded(wanted(&w.pod.Spec)))
+			who, quoted(wanted(&w.pod.Spec)))
 	case len(p.tolerated) == 0:
 		problem = final(v1alpha1.ReasonUnschedulable,
 			"%s: it does not tolerate the taint %s of %s; add a node without it, or set a toleration in the values",

@@ -77,11 +77,11 @@ func (d *Demand) denied(where string, facts *Facts) Problem {
 	case where == "":
 		problem = passing(v1alpha1.ReasonAdministratorNeeded,
 			"%s has objects of the whole cluster (%s), and service account %s lacks %s to them: an administrator of the cluster must %s",
-			d.wish.App, bounded(listed(d.titles(where, facts))), tenant.ServiceAccount, lacks, advice)
+			d.wish.App, quoted(listed(d.titles(where, facts))), tenant.ServiceAccount, lacks, advice)
 	default:
 		problem = passing(v1alpha1.ReasonAdministratorNeeded,
 			"%s has objects in namespace %s (%s), and service account %s lacks %s to them: an administrator of namespace %s must %s",
-			d.wish.App, where, bounded(listed(d.titles(where, facts))), tenant.ServiceAccount, lacks, where, advice)
+			d.wish.App, where, quoted(listed(d.titles(where, facts))), tenant.ServiceAccount, lacks, where, advice)
 	}
 	problem.Remedy = remedy
 	return problem
@@ -115,7 +115,7 @@ func lacking(where string, missing []Need) string {
 	for _, rule := range rules {
 		said = append(said, phrase(rule))
 	}
-	return fmt.Sprintf("%s (%s)", number, bounded(strings.Join(said, "; ")))
+	return fmt.Sprintf("%s (%s)", number, quoted(strings.Join(said, "; ")))
 }
 
 // titles are the objects of a place, each once.

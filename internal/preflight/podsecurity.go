@@ -25,7 +25,7 @@ func (d *Demand) checkPodSecurity(facts *Facts) []Problem {
 	}
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), emulated(facts.Version))
 	if err != nil {
-		return []Problem{passing(v1alpha1.ReasonPodSecurityViolation, "the rules of Pod Security cannot be read: %s", bounded(err.Error()))}
+		return []Problem{passing(v1alpha1.ReasonPodSecurityViolation, "the rules of Pod Security cannot be read: %s", quoted(err.Error()))}
 	}
 	var problems []Problem
 	for i := range d.workloads {
@@ -39,7 +39,7 @@ func (d *Demand) checkPodSecurity(facts *Facts) []Problem {
 		}
 		problems = append(problems, final(v1alpha1.ReasonPodSecurityViolation,
 			"%s: namespace %s enforces the Pod Security level %s, which forbids %s; set other values, or have an administrator set the label %s of the namespace",
-			w.object.title(), d.wish.Tenant.Namespace, levelName(level), bounded(result.ForbiddenDetail()), api.EnforceLevelLabel))
+			w.object.title(), d.wish.Tenant.Namespace, levelName(level), quoted(result.ForbiddenDetail()), api.EnforceLevelLabel))
 	}
 	return problems
 }

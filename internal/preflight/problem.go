@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/appmarket/operator/internal/text"
 )
 
 const (
@@ -93,11 +95,5 @@ func others(all int) string {
 // maxQuoted bounds what is quoted of a chart, in bytes.
 const maxQuoted = 300
 
-// bounded puts a text on one line of bounded length.
-func bounded(text string) string {
-	text = strings.ToValidUTF8(strings.Join(strings.Fields(text), " "), "")
-	if len(text) > maxQuoted {
-		text = strings.ToValidUTF8(text[:maxQuoted], "") + " …"
-	}
-	return text
-}
+// quoted is a text of a chart or of the cluster as part of a message.
+func quoted(said string) string { return text.OneLine(said, maxQuoted) }

@@ -178,5 +178,5 @@ func refused(o *object, err error) Problem {
 		what = "is refused"
 	}
 	return final(outcome.Reason(err, v1alpha1.ReasonInvalidObject),
-		"%s %s: %s; correct the values, or have the chart corrected", o.title(), what, bounded(err.Error()))
+		"%s %s: %s; correct the values, or have the chart corrected", o.title(), what, quoted(err.Error()))
 }

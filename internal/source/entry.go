@@ -11,6 +11,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // Bounds on the texts of an entry, in bytes: they end up in objects and in file
@@ -55,7 +56,7 @@ func (e entry) rank() (ranked, error) {
 	}
 	return ranked{version: version, offer: hydrate.Offer{
 		Version:    e.version,
-		AppVersion: shorten(e.appVersion, maxAppVersion),
+		AppVersion: text.Truncate(e.appVersion, maxAppVersion),
 		URL:        e.url,
 		Digest:     digest,
 		Created:    parseTime(e.created),
@@ -130,13 +131,13 @@ func checkURL(text string) error {
 
 // parseDigest reads a SHA-256 in hexadecimal, which an index gives with or
 // without its prefix.
-func parseDigest(text string) (string, error) {
-	if text == "" {
+func parseDigest(digest string) (string, error) {
+	if digest == "" {
 		return "", nil
 	}
-	sum := strings.ToLower(strings.TrimPrefix(text, "sha256:"))
+	sum := strings.ToLower(strings.TrimPrefix(digest, "sha256:"))
 	if raw, err := hex.DecodeString(sum); err != nil || len(raw) != 32 {
-		return "", fmt.Errorf("digest %q is not a SHA-256", shorten(text, 80))
+		return "", fmt.Errorf("digest %q is not a SHA-256", text.Truncate(digest, 80))
 	}
 	return "sha256:" + sum, nil
 }
@@ -149,12 +150,4 @@ func parseTime(text string) time.Time {
 		return time.Time{}
 	}
 	return parsed.UTC()
-}
-
-// shorten cuts a text to at most limit bytes, between characters.
-func shorten(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit], "")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/text"
 )
 
 const (
@@ -104,7 +105,7 @@ func jsonFailure(err error) error {
 	_, syntax := errors.AsType[*json.SyntaxError](err)
 	_, mistyped := errors.AsType[*json.UnmarshalTypeError](err)
 	if syntax || mistyped || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return &layoutError{what: shorten(err.Error(), 200)}
+		return &layoutError{what: text.Truncate(err.Error(), 200)}
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/text"
 	"github.com/appmarket/operator/internal/yamlfault"
 )
 
@@ -30,22 +31,22 @@ var anchorName = regexp.MustCompile(`anchor '[^']*'`)
 
 // parseNode parses the first document of a text with at most so many marks. The text
 // begins in the given line of what is read.
-func parseNode(text []byte, first, marks int) (*yaml.Node, error) {
+func parseNode(document []byte, first, marks int) (*yaml.Node, error) {
 	found := 0
 	for _, mark := range []string{"\n", ":", ",", "[", "{"} {
-		found += bytes.Count(text, []byte(mark))
+		found += bytes.Count(document, []byte(mark))
 	}
 	if found > marks {
 		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, errors.New("too many items to be parsed at once"))
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
-		return nil, fmt.Errorf("%w: %s", errNotYAML, shorten(anchorName.ReplaceAllString(yamlfault.Locate(text, err).Below(first).Error(), "anchor"), 200))
+	var node yaml.Node
+	if err := yaml.Unmarshal(document, &node); err != nil {
+		return nil, fmt.Errorf("%w: %s", errNotYAML, text.Truncate(anchorName.ReplaceAllString(yamlfault.Locate(document, err).Below(first).Error(), "anchor"), 200))
 	}
-	if len(document.Content) == 0 {
+	if len(node.Content) == 0 {
 		return nil, fmt.Errorf("%w: there is nothing in it", errNotYAML)
 	}
-	return document.Content[0], nil
+	return node.Content[0], nil
 }
 
 // parseEntry reads the lines of one entry, its dash included, which begins in the

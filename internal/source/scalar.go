@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/appmarket/operator/internal/text"
 )
 
 // What follows reads the few forms of YAML that an index is made of, nearly all
@@ -103,14 +105,14 @@ func isNull(value []byte) bool {
 }
 
 // parseBool takes the words of YAML 1.1, as Helm's own loader does.
-func parseBool(text string) (bool, error) {
-	switch strings.ToLower(text) {
+func parseBool(word string) (bool, error) {
+	switch strings.ToLower(word) {
 	case "true", "yes", "on", "y":
 		return true, nil
 	case "false", "no", "off", "n", "":
 		return false, nil
 	}
-	return false, fmt.Errorf("%q is not true or false", shorten(text, 40))
+	return false, fmt.Errorf("%q is not true or false", text.Truncate(word, 40))
 }
 
 // startsPlain reports whether a plain scalar may begin so; the rarer indicators

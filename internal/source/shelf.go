@@ -16,6 +16,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // Bounds on the complaints about the entries of one app.
@@ -73,7 +74,7 @@ func (s *shelf) add(name string, e entry) error {
 		return nil
 	}
 	if e.name != name {
-		s.skip(name, s.reason, fmt.Errorf("version %q bears the name %q", shorten(e.version, maxVersion), shorten(e.name, maxName)))
+		s.skip(name, s.reason, fmt.Errorf("version %q bears the name %q", text.Truncate(e.version, maxVersion), text.Truncate(e.name, maxName)))
 		return nil
 	}
 	r, err := e.rank()
@@ -145,7 +146,7 @@ func (s *shelf) withdraw(name string) {
 
 // skip records that an entry is not usable. The name may be anything.
 func (s *shelf) skip(name, reason string, err error) {
-	name = strings.ToValidUTF8(shorten(name, maxName), "\uFFFD")
+	name = strings.ToValidUTF8(text.Truncate(name, maxName), "\uFFFD")
 	s.skippedEntries++
 	have, ok := s.skipped[name]
 	if !ok {
@@ -155,7 +156,7 @@ func (s *shelf) skip(name, reason string, err error) {
 		have = &skip{reason: reason}
 		s.skipped[name] = have
 	}
-	have.add(strings.ToValidUTF8(shorten(err.Error(), maxComplaint), "\uFFFD"))
+	have.add(strings.ToValidUTF8(text.Truncate(err.Error(), maxComplaint), "\uFFFD"))
 }
 
 func (s *skip) add(complaint string) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // maxMessage bounds the message of a condition in bytes; it is what kubectl
@@ -157,17 +158,7 @@ func (c *conclusion) dropBehind(milestone string) {
 	}
 }
 
-// truncate makes a message one that the API server stores as it is: valid UTF-8,
-// and cut at a rune boundary.
+// truncate makes a message one that the API server stores as it is.
 func truncate(message string) string {
-	message = strings.ToValidUTF8(message, "\uFFFD")
-	if len(message) <= maxMessage {
-		return message
-	}
-	const ellipsis = "…"
-	cut := maxMessage - len(ellipsis)
-	for cut > 0 && message[cut]&0xC0 == 0x80 {
-		cut--
-	}
-	return message[:cut] + ellipsis
+	return text.Shorten(strings.ToValidUTF8(message, "\uFFFD"), maxMessage)
 }

@@ -241,8 +241,8 @@ func TestConcludeCutsMessages(t *testing.T) {
 			}
 			g.Expect(len(got)).To(And(BeNumerically("<=", 1024), BeNumerically(">", 1016)))
 			g.Expect(utf8.ValidString(got)).To(BeTrue())
-			g.Expect(got).To(HaveSuffix("…"))
-			g.Expect(c.message).To(HavePrefix(strings.TrimSuffix(got, "…")))
+			g.Expect(got).To(HaveSuffix(" …"))
+			g.Expect(c.message).To(HavePrefix(strings.TrimSuffix(got, " …")))
 		})
 	}
 }

@@ -1,0 +1,50 @@
+package text
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Truncate cuts a text to a number of bytes, between characters. What is no valid UTF-8 is
+// left out.
+func Truncate(text string, most int) string {
+	text = strings.ToValidUTF8(text, "")
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
+}
+
+// Limit cuts a text to a number of characters, as the bounds of an API schema count them.
+func Limit(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	if characters := []rune(text); len(characters) > most {
+		return string(characters[:most])
+	}
+	return text
+}
+
+// OneLine puts a text on one line and shortens it to a number of bytes.
+func OneLine(text string, most int) string {
+	// Fields over megabytes would be paid for even though they are cut off.
+	if len(text) > 4*most {
+		text = text[:4*most]
+	}
+	return Shorten(strings.ToValidUTF8(strings.Join(strings.Fields(text), " "), ""), most)
+}
+
+// WithoutControls leaves out control characters, which a terminal would obey.
+func WithoutControls(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,38 @@
+package text_test
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/internal/text"
+)
+
+func TestTruncate(t *testing.T) {
+	g := NewWithT(t)
+	for in, want := range map[string]string{"": "", "abc": "abc", "abcd": "abcd", "abcde": "abcd", "aääb": "aä", "äää": "ää", "a\xffb": "ab", "abcd\xff": "abcd"} {
+		g.Expect(text.Truncate(in, 4)).To(Equal(want), in)
+	}
+	g.Expect(text.Truncate("ä", 1)).To(BeEmpty())
+}
+
+func TestLimit(t *testing.T) {
+	for in, want := range map[string]string{"": "", "abcd": "abcd", "abcde": "abcd", "ääää": "ääää", "äääää": "ääää"} {
+		NewWithT(t).Expect(text.Limit(in, 4)).To(Equal(want), in)
+	}
+}
+
+func TestOneLine(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(text.OneLine(" a\n\tb  c\xff ", 20)).To(Equal("a b c"))
+	long := text.OneLine(strings.Repeat("wörd\n", 1000), 30)
+	g.Expect(long).To(HaveSuffix(" …"))
+	g.Expect(len(long)).To(BeNumerically("<=", 30))
+	g.Expect(utf8.ValidString(long)).To(BeTrue())
+}
+
+func TestWithoutControls(t *testing.T) {
+	NewWithT(t).Expect(text.WithoutControls("a\x1b[31mb\r\n\tc\u0085ä")).To(Equal("a[31mbcä"))
+}
