@@ -22,6 +22,8 @@ type opener struct {
 	options *options
 	// userAgent is how requests introduce themselves.
 	userAgent string
+	// folders keep what was read of sources that are folders.
+	folders *source.FolderCache
 }
 
 // open reads the Secrets that the source names and opens it. A Secret that is not
@@ -35,7 +37,7 @@ func (o opener) open(ctx context.Context, from *v1alpha1.MarketSource) (source.S
 		if err := o.options.marketNamespaces().CheckDirectory(from.Namespace); err != nil {
 			return nil, outcome.Stalled(v1alpha1.ReasonNotMarket, err)
 		}
-		cfg.Directory = &source.DirectoryConfig{Path: from.Spec.Directory.Path, AllowedRoots: o.options.allowed.rootsFor(from.Namespace)}
+		cfg.Directory = &source.DirectoryConfig{Path: from.Spec.Directory.Path, AllowedRoots: o.options.allowed.rootsFor(from.Namespace), Cache: o.folders}
 	}
 	if from.Spec.Helm != nil {
 		helm, err := o.helm(ctx, from)

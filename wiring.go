@@ -41,6 +41,7 @@ import (
 	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/manifest"
 	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/source"
 	"github.com/appmarket/operator/internal/tenant"
 	"github.com/appmarket/operator/internal/turns"
 	"github.com/appmarket/operator/internal/worker"
@@ -192,7 +193,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		workers: &worker.Pool{
 			Command: []string{self, renderWorker}, Workers: o.renderWorkers, Time: o.renderTime, Memory: o.renderMemory,
 		},
-		opener:  opener{secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent()},
+		opener:  opener{secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent(), folders: &source.FolderCache{}},
 		tenants: &tenant.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}
 	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{Damaged: (&damageReports{to: p.damaged}).report, NamespaceBytes: o.limits.publishedBytes}); err != nil {

@@ -24,41 +24,39 @@ const (
 const maxMembers = 2 * MaxApps
 
 // directory is a folder on a mounted volume. Each folder in it that has a
-// Chart.yaml, and each *.tgz, is one version of an app. All of it is read at each
-// listing: a few milliseconds for a hundred charts, and no time stamp to trust.
+// Chart.yaml, and each *.tgz, is one version of an app. The charts that changed since
+// they were read are read at each listing; see FolderCache.
 type directory struct {
 	selection
 	path    string
 	allowed []string
+	cache   *FolderCache
 }
 
 func newDirectory(cfg DirectoryConfig, chosen selection) (*directory, error) {
 	if !filepath.IsAbs(cfg.Path) {
 		return nil, fmt.Errorf("open directory %q: the path is not absolute", cfg.Path)
 	}
-	return &directory{selection: chosen, path: filepath.Clean(cfg.Path), allowed: cfg.AllowedRoots}, nil
+	return &directory{selection: chosen, path: filepath.Clean(cfg.Path), allowed: cfg.AllowedRoots, cache: cfg.Cache}, nil
 }
 
-// List reads every chart of the folder.
+// List lists every chart of the folder.
 func (d *directory) List(ctx context.Context, since hydrate.Mark) (hydrate.Listing, error) {
 	root, err := d.open()
 	if err != nil {
 		return hydrate.Listing{}, err
 	}
 	defer func() { _ = root.Close() }()
-	if err := hydrate.Reading(ctx, ""); err != nil {
-		return hydrate.Listing{}, err
-	}
-	members, err := readNames(root.FS(), ".", maxMembers)
+	found, err := readNames(root.FS(), ".", maxMembers)
 	if outcome.IsStalled(err) {
 		return hydrate.Listing{}, fmt.Errorf("read directory %q: %w", d.path, err)
 	}
 	if err != nil {
 		return hydrate.Listing{}, d.failed(err)
 	}
-	charts, err := readAll(ctx, root, members)
+	charts, err := d.readAll(ctx, root, found)
 	if err != nil {
-		return hydrate.Listing{}, d.failed(err)
+		return hydrate.Listing{}, err
 	}
 	shelf := newShelf(d.selection, v1alpha1.ReasonInvalidChart)
 	for _, c := range charts {
@@ -106,10 +104,10 @@ func fetch(root *os.Root, name string) (hydrate.Payload, error) {
 			return hydrate.Payload{}, err
 		}
 		defer func() { _ = folder.Close() }()
-		files, err := readTree(folder)
+		files, _, err := readTree(folder)
 		return hydrate.Payload{Files: files}, err
 	case info.Mode().IsRegular():
-		data, err := readFile(root, name, hydrate.MaxArchiveBytes)
+		data, _, err := readFile(root, name, hydrate.MaxArchiveBytes)
 		return hydrate.Payload{Archive: data}, err
 	}
 	return hydrate.Payload{}, errSpecial

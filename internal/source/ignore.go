@@ -31,22 +31,26 @@ type ignoreRule struct {
 	wholePath  bool
 }
 
-func readIgnore(folder *os.Root) (ignoreRules, error) {
+// readIgnore reads the rules of a folder and the facts of their file, which are nil if
+// there is none.
+func readIgnore(folder *os.Root) (ignoreRules, *fileFacts, error) {
 	info, err := folder.Lstat(ignoreFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return parseIgnore(nil)
+		rules, err := parseIgnore(nil)
+		return rules, nil, err
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%q: %w", ignoreFile, errSpecial)
+		return nil, nil, fmt.Errorf("%q: %w", ignoreFile, errSpecial)
 	}
-	text, err := readFile(folder, ignoreFile, maxIgnoreBytes)
+	text, facts, err := readFile(folder, ignoreFile, maxIgnoreBytes)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return parseIgnore(text)
+	rules, err := parseIgnore(text)
+	return rules, &facts, err
 }
 
 func parseIgnore(text []byte) (ignoreRules, error) {

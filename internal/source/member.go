@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,6 +24,8 @@ import (
 // maxReaders bounds the charts that are read, and held in memory, at once.
 const maxReaders = 4
 
+const archiveSuffix = ".tgz"
+
 // member is a folder or archive of a directory and what was read of it; neither
 // entry nor error for what is no chart.
 type member struct {
@@ -32,21 +35,57 @@ type member struct {
 	err       error
 }
 
-// readAll reads the members side by side and keeps their order. Its error is that
-// of ctx; what is wrong with a member is in the member.
-func readAll(ctx context.Context, root *os.Root, entries []fs.DirEntry) ([]member, error) {
-	members := make([]member, len(entries))
+// readAll returns the charts of a folder in the order of its entries. It reads those that
+// are not in the cache, or no longer as they were read. What is wrong with a chart is in
+// its member.
+func (d *directory) readAll(ctx context.Context, root *os.Root, found []fs.DirEntry) ([]*reading, error) {
+	begin, kept := d.cache.clock(), d.cache.charts(d.path)
+	readings := make([]*reading, len(found))
+	var isToRead atomic.Bool
+	err := sideBySide(ctx, len(found), func(i int) {
+		switch have := kept[found[i].Name()]; {
+		case have.holds(root, found[i], begin):
+			readings[i] = have
+		case isChart(root, found[i]):
+			isToRead.Store(true)
+		default:
+			readings[i] = &reading{}
+		}
+	})
+	if err != nil {
+		return nil, d.failed(err)
+	}
+	if isToRead.Load() {
+		if err := hydrate.Reading(ctx, ""); err != nil {
+			return nil, err
+		}
+	}
+	err = sideBySide(ctx, len(found), func(i int) {
+		if readings[i] == nil {
+			readings[i] = readMember(root, found[i])
+			readings[i].at = begin
+		}
+	})
+	if err != nil {
+		return nil, d.failed(err)
+	}
+	d.cache.put(d.path, readings, begin)
+	return readings, nil
+}
+
+// sideBySide calls do for each number below count until ctx ends.
+func sideBySide(ctx context.Context, count int, do func(int)) error {
 	var group errgroup.Group
 	group.SetLimit(min(maxReaders, runtime.GOMAXPROCS(0)))
-	for i, found := range entries {
+	for i := range count {
 		group.Go(outcome.Guarded(func() error {
 			if ctx.Err() == nil {
-				members[i] = readMember(root, found)
+				do(i)
 			}
 			return ctx.Err()
 		}))
 	}
-	return members, group.Wait()
+	return group.Wait()
 }
 
 // put hands the member on to the shelf.
@@ -65,43 +104,62 @@ func (m member) put(shelf *shelf) error {
 	return nil
 }
 
-func readMember(root *os.Root, found fs.DirEntry) (m member) {
-	m.name = found.Name()
-	defer outcome.Recover(&m.err)
-	isArchive := strings.HasSuffix(m.name, ".tgz")
-	switch {
-	case strings.HasPrefix(m.name, "."):
+// isChart reports whether an entry is to be read as a chart. A folder without a Chart.yaml
+// is none, and neither is one that is marked as removed.
+func isChart(root *os.Root, found fs.DirEntry) bool {
+	switch name := found.Name(); {
+	case strings.HasPrefix(name, "."):
+		return false
 	case found.IsDir():
-		m.chart, m.withdrawn, m.err = readFolder(root, m.name)
-	case isArchive && found.Type().IsRegular():
-		m.chart, m.err = readArchive(root, m.name)
-	case isArchive || found.Type()&fs.ModeSymlink != 0:
-		m.err = errSpecial
+		folder, err := root.OpenRoot(name)
+		if err != nil {
+			return true // Reading it tells why.
+		}
+		defer func() { _ = folder.Close() }()
+		return has(folder, chartFile) && !has(folder, removeMark)
+	default:
+		return strings.HasSuffix(name, archiveSuffix) || found.Type()&fs.ModeSymlink != 0
 	}
-	return m
 }
 
-// readFolder reads a chart that is kept as a folder; nil for a folder without a
-// Chart.yaml, and for one that is marked as removed.
-func readFolder(root *os.Root, name string) (chart *entry, withdrawn bool, err error) {
-	folder, err := root.OpenRoot(name)
+func readMember(root *os.Root, found fs.DirEntry) (r *reading) {
+	r = &reading{member: member{name: found.Name()}}
+	defer outcome.Recover(&r.err)
+	switch {
+	case found.IsDir():
+		r.err = r.readFolder(root)
+	case found.Type().IsRegular():
+		r.err = r.readArchive(root)
+	default:
+		r.err = errSpecial
+	}
+	return r
+}
+
+// readFolder reads a chart that is kept as a folder. What it finds in the folder decides,
+// and not what isChart saw before.
+func (r *reading) readFolder(root *os.Root) error {
+	folder, err := root.OpenRoot(r.name)
 	if err != nil {
-		return nil, false, err
+		return err
 	}
 	defer func() { _ = folder.Close() }()
-	if has(folder, removeMark) || !has(folder, chartFile) {
-		return nil, false, nil
-	}
-	files, err := readTree(folder)
+	files, facts, err := readTree(folder)
 	if err != nil {
-		return nil, false, err
+		return err
 	}
+	facts.name = r.name
+	r.facts = facts
+	if facts.has(removeMark) {
+		return nil
+	}
+	r.withdrawn = facts.has(suspendMark)
 	for _, file := range files {
 		if file.Name == chartFile {
-			chart, err = readChart(file.Data, name, hydrate.TreeDigest(files))
+			r.chart, err = readChart(file.Data, r.name, hydrate.TreeDigest(files))
 		}
 	}
-	return chart, has(folder, suspendMark), err
+	return err
 }
 
 func has(folder *os.Root, name string) bool {
@@ -111,16 +169,18 @@ func has(folder *os.Root, name string) bool {
 
 // readArchive reads a chart that is kept as an archive, and of that no more than
 // its Chart.yaml.
-func readArchive(root *os.Root, name string) (*entry, error) {
-	data, err := readFile(root, name, hydrate.MaxArchiveBytes)
+func (r *reading) readArchive(root *os.Root) error {
+	data, facts, err := readFile(root, r.name, hydrate.MaxArchiveBytes)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	r.facts = &entryFacts{name: r.name, file: facts}
 	text, err := findChart(data)
 	if err != nil {
-		return nil, outcome.Stalled(v1alpha1.ReasonInvalidArchive, err)
+		return outcome.Stalled(v1alpha1.ReasonInvalidArchive, err)
 	}
-	return readChart(text, name, hydrate.Digest(data))
+	r.chart, err = readChart(text, r.name, hydrate.Digest(data))
+	return err
 }
 
 // findChart finds the Chart.yaml of an archive, in its one folder at the top.

@@ -88,6 +88,8 @@ type DirectoryConfig struct {
 	// AllowedRoots are the folders that Path must be in, or be, once symbolic
 	// links are followed. With none nothing is allowed.
 	AllowedRoots []string
+	// Cache keeps what was read for the next listing. Nil reads everything each time.
+	Cache *FolderCache
 }
 
 // Open checks the Config and makes no connection. An error is stalled with

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"syscall"
@@ -24,50 +25,85 @@ const (
 // where they stay inside, as they are in an archive.
 var errSpecial = outcome.Stalled(v1alpha1.ReasonNotAllowed, errors.New("links and special files are not read"))
 
+// treeReader reads the files of a chart that is kept as a folder, and their facts.
+type treeReader struct {
+	root    *os.Root
+	ignored ignoreRules
+	// ignoreFacts are those of the .helmignore that was read; nil if there was none.
+	ignoreFacts *fileFacts
+	files       []hydrate.File
+	total       int
+}
+
 // readTree reads the files of a chart that is kept as a folder, those left out
 // that its .helmignore names, under the limits that an archive has.
-func readTree(folder *os.Root) ([]hydrate.File, error) {
-	ignored, err := readIgnore(folder)
+func readTree(folder *os.Root) ([]hydrate.File, *entryFacts, error) {
+	ignored, ignoreFacts, err := readIgnore(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	reader := treeReader{root: folder, ignored: ignored, ignoreFacts: ignoreFacts}
+	facts := &entryFacts{kind: fs.ModeDir}
+	facts.entries, err = reader.readFolder(".")
+	return reader.files, facts, err
+}
+
+// readFolder reads a folder of the chart, unless it has more entries than a chart may have.
+func (t *treeReader) readFolder(name string) ([]entryFacts, error) {
+	found, err := readNames(t.root.FS(), name, hydrate.MaxFiles)
 	if err != nil {
 		return nil, err
 	}
-	var files []hydrate.File
-	total := 0
-	err = fs.WalkDir(boundedFS{folder.FS()}, ".", func(path string, found fs.DirEntry, err error) error {
-		if err != nil || path == "." {
-			return err
+	entries := make([]entryFacts, len(found))
+	for i, f := range found {
+		entries[i] = entryFacts{name: f.Name(), kind: f.Type()}
+		if err := t.readEntry(path.Join(name, f.Name()), f, &entries[i]); err != nil {
+			return nil, err
 		}
-		if path == suspendMark || path == removeMark {
-			return nil
-		}
-		if ignored.matches(path, found.IsDir()) {
-			return skipIgnored(found)
-		}
-		if err := checkPath(path, len(files)); err != nil || found.IsDir() {
-			return err
-		}
-		if !found.Type().IsRegular() {
-			return fmt.Errorf("%q: %w", path, errSpecial)
-		}
-		data, err := readFile(folder, path, hydrate.MaxFileBytes)
-		if err != nil {
-			return err
-		}
-		if total += len(data); total > hydrate.MaxUnpackedBytes {
-			return overLimit("the chart is larger than %d bytes", hydrate.MaxUnpackedBytes)
-		}
-		files = append(files, hydrate.File{Name: path, Data: data})
-		return nil
-	})
-	return files, err
+	}
+	return entries, nil
 }
 
-// boundedFS reads no folder with more entries than a chart may have.
-type boundedFS struct{ fs.FS }
+// readEntry reads an entry of a folder and sets its facts.
+func (t *treeReader) readEntry(path string, found fs.DirEntry, facts *entryFacts) error {
+	if path == suspendMark || path == removeMark || t.ignored.matches(path, found.IsDir()) {
+		facts.leftOut = path != ignoreFile
+		t.setRuleFacts(path, facts)
+		return nil
+	}
+	err := checkPath(path, len(t.files))
+	if err != nil {
+		return err
+	}
+	if found.IsDir() {
+		facts.entries, err = t.readFolder(path)
+		return err
+	}
+	if !found.Type().IsRegular() {
+		return fmt.Errorf("%q: %w", path, errSpecial)
+	}
+	data, read, err := readFile(t.root, path, hydrate.MaxFileBytes)
+	if err != nil {
+		return err
+	}
+	if t.total += len(data); t.total > hydrate.MaxUnpackedBytes {
+		return overLimit("the chart is larger than %d bytes", hydrate.MaxUnpackedBytes)
+	}
+	t.files = append(t.files, hydrate.File{Name: path, Data: data})
+	facts.file = read
+	t.setRuleFacts(path, facts)
+	return nil
+}
 
-// ReadDir implements fs.ReadDirFS.
-func (b boundedFS) ReadDir(name string) ([]fs.DirEntry, error) {
-	return readNames(b.FS, name, hydrate.MaxFiles)
+// setRuleFacts sets the facts of a .helmignore to those from when its rules were read.
+func (t *treeReader) setRuleFacts(path string, facts *entryFacts) {
+	switch {
+	case path != ignoreFile:
+	case t.ignoreFacts == nil:
+		facts.file = unknownFacts // The file was not there then.
+	default:
+		facts.file = *t.ignoreFacts
+	}
 }
 
 // readNames reads the entries of a folder by name, which may have as many as the limit: a
@@ -93,13 +129,6 @@ func readNames(from fs.FS, name string, limit int) ([]fs.DirEntry, error) {
 	return entries, nil
 }
 
-func skipIgnored(found fs.DirEntry) error {
-	if found.IsDir() {
-		return fs.SkipDir
-	}
-	return nil
-}
-
 func checkPath(path string, before int) error {
 	switch {
 	case before >= hydrate.MaxFiles:
@@ -114,28 +143,29 @@ func checkPath(path string, before int) error {
 
 // readFile reads a file that is regular when it is open, whatever it was before,
 // and does not wait for one that is a pipe.
-func readFile(root *os.Root, name string, limit int) ([]byte, error) {
+// Its facts are those from before it was read.
+func readFile(root *os.Root, name string, limit int) ([]byte, fileFacts, error) {
 	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return nil, fileFacts{}, err
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return nil, err
+		return nil, fileFacts{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%q: %w", name, errSpecial)
+		return nil, fileFacts{}, fmt.Errorf("%q: %w", name, errSpecial)
 	}
 	if info.Size() > int64(limit) {
-		return nil, tooLarge(name, limit)
+		return nil, fileFacts{}, tooLarge(name, limit)
 	}
 	data := make([]byte, info.Size(), info.Size()+1)
 	n, err := io.ReadFull(file, data)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = nil // It became shorter since.
 	}
-	return data[:n], err
+	return data[:n], factsOf(info), err
 }
 
 // readLimited reads to the end, which must come within the limit.
