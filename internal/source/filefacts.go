@@ -3,10 +3,7 @@ package source
 import (
 	"io/fs"
 	"math"
-	"path"
 	"slices"
-
-	"github.com/appmarket/operator/hydrate"
 )
 
 // fileFacts identify the content of a file without reading it: writing to the file,
@@ -14,7 +11,7 @@ import (
 // in nanoseconds; changed is the time of the inode, which only the kernel sets.
 type fileFacts struct {
 	device, inode     uint64
-	mode              fs.FileMode
+	mode              uint32
 	size              int64
 	modified, changed int64
 }
@@ -22,23 +19,34 @@ type fileFacts struct {
 // unknownFacts are newer than any time, so that they are never trusted.
 var unknownFacts = fileFacts{changed: math.MaxInt64}
 
-// entryFacts are the facts of an entry of a folder: a file, a folder with all its entries
-// sorted by name, or an entry that is left out, of which only name and type count.
+// entryFacts are the facts of an entry of a folder: of a file, of a folder with all its
+// entries sorted by name, or of an entry that is left out, of which only name and type count.
 type entryFacts struct {
 	name    string
-	kind    fs.FileMode
 	leftOut bool
 	file    fileFacts
+	// entries are those of a folder, and nil for all others.
 	entries []entryFacts
 }
 
+// isFolder reports whether the facts are those of a folder that was read.
+func (e *entryFacts) isFolder() bool { return e.entries != nil }
+
+// leaveOut sets the facts of an entry that is left out.
+func (e *entryFacts) leaveOut(found fs.DirEntry) {
+	e.leftOut, e.file = true, unknownFacts
+	if info, err := found.Info(); err == nil {
+		e.file = fileFacts{mode: typeOf(factsOf(info).mode)}
+	}
+}
+
 // has reports whether a folder has an entry of a name.
-func (e entryFacts) has(name string) bool {
+func (e *entryFacts) has(name string) bool {
 	return slices.ContainsFunc(e.entries, func(inner entryFacts) bool { return inner.name == name })
 }
 
 // count returns the number of entries, this one included.
-func (e entryFacts) count() int {
+func (e *entryFacts) count() int {
 	count := 1
 	for _, inner := range e.entries {
 		count += inner.count()
@@ -47,39 +55,10 @@ func (e entryFacts) count() int {
 }
 
 // newest returns the latest time at which a file was changed.
-func (e entryFacts) newest() int64 {
+func (e *entryFacts) newest() int64 {
 	newest := max(e.file.modified, e.file.changed)
 	for _, inner := range e.entries {
 		newest = max(newest, inner.newest())
 	}
 	return newest
-}
-
-// holds reports whether the entry that is found at a path is the one of the facts, without
-// opening a file: in folders no entry was added or removed, and none that counts changed.
-func (e entryFacts) holds(root fs.FS, at string, found fs.DirEntry) bool {
-	if found.Name() != e.name || found.Type() != e.kind {
-		return false
-	}
-	if e.leftOut {
-		return true
-	}
-	if found.IsDir() {
-		return e.holdsInFolder(root, at)
-	}
-	info, err := found.Info()
-	return err == nil && factsOf(info) == e.file
-}
-
-func (e entryFacts) holdsInFolder(root fs.FS, at string) bool {
-	found, err := readNames(root, at, hydrate.MaxFiles)
-	if err != nil || len(found) != len(e.entries) {
-		return false
-	}
-	for i, inner := range e.entries {
-		if !inner.holds(root, path.Join(at, inner.name), found[i]) {
-			return false
-		}
-	}
-	return true
 }

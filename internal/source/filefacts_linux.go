@@ -2,8 +2,12 @@ package source
 
 import (
 	"io/fs"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // factsOf returns the facts of a file.
@@ -13,7 +17,61 @@ func factsOf(info fs.FileInfo) fileFacts {
 		return unknownFacts
 	}
 	return fileFacts{
-		device: uint64(stat.Dev), inode: stat.Ino, mode: info.Mode(), size: info.Size(),
-		modified: info.ModTime().UnixNano(), changed: time.Unix(stat.Ctim.Unix()).UnixNano(),
+		device: stat.Dev, inode: stat.Ino, mode: stat.Mode, size: stat.Size,
+		modified: nanoseconds(stat.Mtim.Unix()), changed: nanoseconds(stat.Ctim.Unix()),
+	}
+}
+
+func nanoseconds(sec, nsec int64) int64 { return time.Unix(sec, nsec).UnixNano() }
+
+// typeOf returns the part of a mode that says what kind of file it is.
+func typeOf(mode uint32) uint32 { return mode & unix.S_IFMT }
+
+// direntBytes is the size of a buffer for the entries of a folder.
+const direntBytes = 8 << 10
+
+// holds reports whether an entry of a folder that is open is still the one of the facts,
+// without opening a file: in folders no entry was added or removed, and none that counts
+// changed. Each folder is opened by its name in the one that it lies in, and no link is
+// followed. The calls of package os would need twice as many of the system for it.
+func (e *entryFacts) holds(parent int, buffer []byte) bool {
+	if e.isFolder() {
+		return e.holdsInFolder(parent, buffer)
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstatat(parent, e.name, &stat, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return false
+	}
+	if e.leftOut {
+		return typeOf(stat.Mode) == typeOf(e.file.mode)
+	}
+	return e.file == fileFacts{
+		device: stat.Dev, inode: stat.Ino, mode: stat.Mode, size: stat.Size,
+		modified: nanoseconds(stat.Mtim.Unix()), changed: nanoseconds(stat.Ctim.Unix()),
+	}
+}
+
+func (e *entryFacts) holdsInFolder(parent int, buffer []byte) bool {
+	folder, err := unix.Openat(parent, e.name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = unix.Close(folder) }()
+	for seen := 0; ; {
+		read, err := unix.ReadDirent(folder, buffer)
+		if err != nil {
+			return false
+		}
+		if read == 0 {
+			return seen == len(e.entries)
+		}
+		_, _, names := unix.ParseDirent(buffer[:read], -1, nil)
+		for _, name := range names {
+			i, known := slices.BinarySearchFunc(e.entries, name, func(inner entryFacts, name string) int { return strings.Compare(inner.name, name) })
+			if !known || !e.entries[i].holds(folder, buffer) {
+				return false
+			}
+		}
+		seen += len(names)
 	}
 }

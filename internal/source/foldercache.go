@@ -1,7 +1,6 @@
 package source
 
 import (
-	"io/fs"
 	"os"
 	"sync"
 	"time"
@@ -103,7 +102,8 @@ func (r *reading) canBeTrusted() bool {
 	return r.facts != nil && r.facts.newest() < r.at.Add(-racyTime).UnixNano()
 }
 
-// holds reports whether the chart is still as it was read.
-func (r *reading) holds(root *os.Root, found fs.DirEntry, now time.Time) bool {
-	return r != nil && !now.Before(r.at) && now.Sub(r.at) < readingTime && r.facts.holds(root.FS(), r.name, found)
+// isCurrent reports whether the chart in a folder that is open is still as it was read.
+func (r *reading) isCurrent(folder *os.File, now time.Time) bool {
+	return r != nil && !now.Before(r.at) && now.Sub(r.at) < readingTime &&
+		r.facts.holds(int(folder.Fd()), make([]byte, direntBytes))
 }

@@ -40,11 +40,16 @@ type member struct {
 // its member.
 func (d *directory) readAll(ctx context.Context, root *os.Root, found []fs.DirEntry) ([]*reading, error) {
 	begin, kept := d.cache.clock(), d.cache.charts(d.path)
+	folder, err := root.Open(".")
+	if err != nil {
+		return nil, d.failed(err)
+	}
+	defer folder.Close()
 	readings := make([]*reading, len(found))
 	var isToRead atomic.Bool
-	err := sideBySide(ctx, len(found), func(i int) {
+	err = sideBySide(ctx, len(found), func(i int) {
 		switch have := kept[found[i].Name()]; {
-		case have.holds(root, found[i], begin):
+		case have.isCurrent(folder, begin):
 			readings[i] = have
 		case isChart(root, found[i]):
 			isToRead.Store(true)

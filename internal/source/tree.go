@@ -43,7 +43,7 @@ func readTree(folder *os.Root) ([]hydrate.File, *entryFacts, error) {
 		return nil, nil, err
 	}
 	reader := treeReader{root: folder, ignored: ignored, ignoreFacts: ignoreFacts}
-	facts := &entryFacts{kind: fs.ModeDir}
+	facts := &entryFacts{}
 	facts.entries, err = reader.readFolder(".")
 	return reader.files, facts, err
 }
@@ -56,7 +56,7 @@ func (t *treeReader) readFolder(name string) ([]entryFacts, error) {
 	}
 	entries := make([]entryFacts, len(found))
 	for i, f := range found {
-		entries[i] = entryFacts{name: f.Name(), kind: f.Type()}
+		entries[i].name = f.Name()
 		if err := t.readEntry(path.Join(name, f.Name()), f, &entries[i]); err != nil {
 			return nil, err
 		}
@@ -67,7 +67,7 @@ func (t *treeReader) readFolder(name string) ([]entryFacts, error) {
 // readEntry reads an entry of a folder and sets its facts.
 func (t *treeReader) readEntry(path string, found fs.DirEntry, facts *entryFacts) error {
 	if path == suspendMark || path == removeMark || t.ignored.matches(path, found.IsDir()) {
-		facts.leftOut = path != ignoreFile
+		facts.leaveOut(found)
 		t.setRuleFacts(path, facts)
 		return nil
 	}
@@ -97,11 +97,11 @@ func (t *treeReader) readEntry(path string, found fs.DirEntry, facts *entryFacts
 
 // setRuleFacts sets the facts of a .helmignore to those from when its rules were read.
 func (t *treeReader) setRuleFacts(path string, facts *entryFacts) {
-	switch {
-	case path != ignoreFile:
-	case t.ignoreFacts == nil:
-		facts.file = unknownFacts // The file was not there then.
-	default:
+	if path != ignoreFile {
+		return
+	}
+	facts.leftOut, facts.file = false, unknownFacts
+	if t.ignoreFacts != nil { // The file was there then.
 		facts.file = *t.ignoreFacts
 	}
 }
