@@ -22,6 +22,7 @@ type limits struct {
 	publishedBytes int64
 	watches        int
 	tasks          int
+	taskBytes      int64
 }
 
 func (l *limits) addFlags(f *flag.FlagSet) {
@@ -29,6 +30,7 @@ func (l *limits) addFlags(f *flag.FlagSet) {
 	f.Int64Var(&l.publishedBytes, "namespace-published-bytes", 5<<30, "Bytes of charts and reports that the sources of one namespace may have published; 0 for no limit.")
 	f.IntVar(&l.watches, "namespace-watches", 400, "How many watches follow the objects of the instances of one namespace; 0 for no limit.")
 	f.IntVar(&l.tasks, "instance-tasks", 100, "How many unfinished tasks one instance may have; 0 for no limit.")
+	f.Int64Var(&l.taskBytes, "namespace-task-bytes", 16<<20, "Bytes of values that the unfinished tasks of one namespace may have together; 0 for no limit.")
 }
 
 // shareTurns lets each controller work on a bounded number of objects at once, fair among

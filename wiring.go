@@ -254,7 +254,7 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 	}
 	tasks := &appinstalltask.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstalltask"), Catalog: p.catalog, Tenants: p.tenants, Cluster: p.cluster,
-		MaxTasks: o.limits.tasks,
+		MaxTasks: o.limits.tasks, MaxValueBytes: o.limits.taskBytes,
 	}
 	shareTurns(o, sources, apps, tasks)
 	return errors.Join(

@@ -49,6 +49,9 @@ func (r *Reconciler) await(ctx context.Context, s *scope) error {
 	if err != nil {
 		return r.refuse(ctx, s, err)
 	}
+	if err := r.checkValueBytes(ctx, s); err != nil {
+		return r.refuse(ctx, s, err)
+	}
 	before, err := r.before(ctx, s)
 	if err != nil {
 		return err

@@ -51,6 +51,9 @@ type Reconciler struct {
 	Turns *turns.Turns
 	// MaxTasks bounds the unfinished tasks of an instance; zero is no bound.
 	MaxTasks int
+	// MaxValueBytes bounds the values of the unfinished tasks of a namespace together; zero
+	// is no bound.
+	MaxValueBytes int64
 
 	queue turns.Queue
 }

@@ -32,6 +32,8 @@ const (
 	TasksByApp = "spec.app"
 	// TasksByReason is the index by the reason of the condition Reconciling.
 	TasksByReason = "status.reconciling"
+	// TasksWithValues is the index of the tasks that give values.
+	TasksWithValues = "spec.values"
 	// TasksByCancel is the index of finished tasks by the Cancel that ended them.
 	TasksByCancel = "status.cancelledBy"
 )
@@ -41,6 +43,7 @@ var Indexes = map[string]func(*v1alpha1.AppInstallTask) string{
 	TasksByInstance: unfinishedBy((*v1alpha1.AppInstallTask).Instance),
 	TasksByApp:      unfinishedBy(AppKey),
 	TasksByReason:   unfinishedBy(waitingReason),
+	TasksWithValues: unfinishedBy(hasValues),
 	TasksByCancel: func(task *v1alpha1.AppInstallTask) string {
 		if by := task.Status.CancelledBy; by != nil && task.Finished() {
 			return by.Name

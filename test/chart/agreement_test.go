@@ -185,5 +185,5 @@ func agreeOnArguments(t *testing.T, inChart, inManifests []string) {
 	}
 	g.Expect(more).To(ConsistOf("repository-connections=1000", "concurrent-hydrations=8", "concurrent-installs=16",
 		"render-timeout=10s", "render-memory=536870912", "scrub-interval=6h",
-		"namespace-apps=10000", "namespace-published-bytes=5368709120", "namespace-watches=400", "instance-tasks=100"))
+		"namespace-apps=10000", "namespace-published-bytes=5368709120", "namespace-watches=400", "instance-tasks=100", "namespace-task-bytes=16777216"))
 }

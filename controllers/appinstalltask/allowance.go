@@ -1,0 +1,62 @@
+package appinstalltask
+
+import (
+	"context"
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// withValues is the key of TasksWithValues.
+const withValues = "true"
+
+// hasValues returns the key of a task in TasksWithValues.
+func hasValues(task *v1alpha1.AppInstallTask) string {
+	if valueBytes(task) == 0 {
+		return ""
+	}
+	return withValues
+}
+
+// valueBytes returns the length of the values that a task gives, as they are written.
+func valueBytes(task *v1alpha1.AppInstallTask) int64 {
+	bytes := 0
+	if values := task.Spec.Values; values != nil {
+		bytes = len(values.Raw)
+	}
+	for _, env := range task.Spec.Envs {
+		if env.Value != nil {
+			bytes += len(*env.Value)
+		}
+	}
+	return int64(bytes)
+}
+
+// checkValueBytes refuses a task whose values, together with those of the older tasks of
+// its namespace that have not ended, are larger than the namespace may have. Specs are
+// neither decoded nor copied for it.
+func (r *Reconciler) checkValueBytes(ctx context.Context, s *scope) error {
+	own := valueBytes(s.task)
+	if r.MaxValueBytes <= 0 || own == 0 {
+		return nil
+	}
+	tasks, err := r.unfinished(ctx, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksWithValues: withValues})
+	if err != nil {
+		return fmt.Errorf("values of namespace %s: %w", s.task.Namespace, err)
+	}
+	before := int64(0)
+	for i := range tasks {
+		if older(&tasks[i], s.task) && tasks[i].DeletionTimestamp.IsZero() {
+			before += valueBytes(&tasks[i])
+		}
+	}
+	if before+own <= r.MaxValueBytes {
+		return nil
+	}
+	return outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
+		"the values of this task have %d bytes, and those of the unfinished tasks of namespace %q before it %d; a namespace may have %d: wait for them, give less in spec.values or use spec.valuesFrom, and create the task again, or have --namespace-task-bytes of the operator raised",
+		own, s.task.Namespace, before, r.MaxValueBytes))
+}
