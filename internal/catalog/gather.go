@@ -64,7 +64,15 @@ func (c *Catalog) Gather(ctx context.Context, reader client.Reader, tenant relea
 	if err != nil {
 		return Wish{}, fmt.Errorf("spec.values: %w", err)
 	}
-	wish.Values = hydrate.Overlay(wish.Values, own)
+	switch {
+	case len(wish.Values) > 0:
+		wish.Values = hydrate.Overlay(wish.Values, own)
+	case own != nil:
+		wish.Values = own
+	}
+	if err := checkEntries(wish.Values); err != nil {
+		return Wish{}, err
+	}
 	for _, env := range given.Envs {
 		if wish.Envs[env.Name], err = g.env(ctx, env); err != nil {
 			return Wish{}, fmt.Errorf("input %s: %w", env.Name, err)

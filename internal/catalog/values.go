@@ -50,15 +50,44 @@ func Decode(raw *runtime.RawExtension) (map[string]any, error) {
 	if raw == nil || len(raw.Raw) == 0 {
 		return nil, nil
 	}
-	if !json.Valid(raw.Raw) {
-		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, fmt.Errorf("not JSON"))
-	}
 	values := map[string]any{}
 	if err := json.Unmarshal(raw.Raw, &values); err != nil {
+		if !json.Valid(raw.Raw) {
+			return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, errors.New("not JSON"))
+		}
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, errors.New(hydrate.ValuesProblem(err)))
 	}
 	if values == nil { // null
 		values = map[string]any{}
 	}
 	return values, nil
+}
+
+// maxValueEntries bounds the keys and list items of the values of an installation. Helm
+// copies each one several times, as does who carries them to a worker and back, so that a
+// megabyte of values made of a single character each takes seconds of processor time.
+const maxValueEntries = 1 << 17
+
+// checkEntries refuses values of more entries than are carried.
+func checkEntries(values map[string]any) error {
+	if count := countEntries(values); count > maxValueEntries {
+		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf(
+			"spec.values and spec.valuesFrom have %d keys and list items together, and may have %d: give fewer, such as one text for a list", count, maxValueEntries))
+	}
+	return nil
+}
+
+func countEntries(value any) int {
+	count := 0
+	switch value := value.(type) {
+	case map[string]any:
+		for _, item := range value {
+			count += 1 + countEntries(item)
+		}
+	case []any:
+		for _, item := range value {
+			count += 1 + countEntries(item)
+		}
+	}
+	return count
 }

@@ -1,0 +1,46 @@
+package catalog_test
+
+import (
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// TestGatherBoundsEntries gives values of very many entries in few bytes.
+func TestGatherBoundsEntries(t *testing.T) {
+	const most = 1 << 17
+	items := func(item string, count int) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(item+",", count), ",") + "]"
+	}
+	for _, c := range []struct {
+		why     string
+		values  string
+		refused bool
+	}{
+		{"as many items as there may be, with the key of the list", `{"a":` + items("1", most-1) + `}`, false},
+		{"one more", `{"a":` + items("1", most) + `}`, true},
+		{"lists in lists", `{"a":` + items("[[]]", most/2) + `}`, true},
+		{"maps in lists", `{"a":` + items(`{"b":1}`, most/2) + `}`, true},
+		{"fewer of them", `{"a":` + items(`{"b":1}`, most/2-1) + `}`, false},
+		{"a megabyte of text", `{"a":"` + strings.Repeat("[1,", 350_000) + `"}`, false},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			g := NewWithT(t)
+			wish, err := (&catalog.Catalog{}).Gather(t.Context(), nil, release.Tenant{}, catalog.Given{Values: raw(c.values)})
+			if !c.refused {
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(wish.Values).To(HaveKey("a"))
+				return
+			}
+			g.Expect(err).To(MatchError(ContainSubstring("may have 131072: give fewer")))
+			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLimitExceeded))
+			g.Expect(outcome.IsStalled(err)).To(BeTrue())
+		})
+	}
+}
