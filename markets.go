@@ -132,7 +132,7 @@ func newIssuers(o *options) func(namespace string) catalog.Issuers {
 	for _, private := range []bool{true, false} {
 		policy := netguard.Policy{Loopback: o.allowLoopback, Private: private}
 		options := license.Options{
-			Transport: netguard.NewTransport(netguard.TransportOptions{Policy: policy}), UserAgent: userAgent(),
+			Transport: netguard.NewTransport(netguard.TransportOptions{Policy: policy, UserAgent: userAgent()}),
 		}
 		known[policy] = catalog.Issuers{Keys: license.NewKeys(options), Checkout: license.NewCheckout(options)}
 	}

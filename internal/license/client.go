@@ -32,8 +32,6 @@ type Options struct {
 	// not be connected to, when the connection is made. Without one every request
 	// fails.
 	Transport http.RoundTripper
-	// UserAgent is the User-Agent header of every request.
-	UserAgent string
 	// AllowPlainHTTP allows http to loopback hosts beside https to any, for tests.
 	AllowPlainHTTP bool
 }
@@ -42,14 +40,12 @@ type Options struct {
 type client struct {
 	http      *http.Client
 	plainHTTP bool
-	userAgent string
 }
 
 func newClient(opts Options) *client {
 	return &client{
 		http:      &http.Client{Transport: opts.Transport, CheckRedirect: stay},
 		plainHTTP: opts.AllowPlainHTTP,
-		userAgent: opts.UserAgent,
 	}
 }
 
@@ -109,9 +105,6 @@ func (c *client) exchange(ctx context.Context, q question) (*answer, error) {
 		return nil, err
 	}
 	request.Header = q.header
-	if c.userAgent != "" {
-		request.Header.Set("User-Agent", c.userAgent)
-	}
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,6 @@
 // answer of a name server leads around it. The host of a URL is checked before a proxy is
 // asked, since behind a proxy nothing here connects to it.
 //
-// The rest is what all clients have in common: redirects, Retry-After and the bound on a
-// body. No error quotes what a server answered.
+// The rest is what all clients have in common: the user agent, redirects, Retry-After and the
+// bound on a body. No error quotes what a server answered.
 package netguard

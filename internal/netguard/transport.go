@@ -23,15 +23,33 @@ type TransportOptions struct {
 	// Roots are the certificates that are trusted; those of the system if nil.
 	Roots *x509.CertPool
 	Waits Waits
+	// UserAgent is the User-Agent header of every request, those that follow redirects and
+	// those for tokens included. Empty leaves the header as it is.
+	UserAgent string
 	// Trusted are hosts with their port that the operator's own configuration names. They
 	// may be at loopback and private addresses.
 	Trusted []string
 }
 
+// Transport sends requests under a policy.
+type Transport struct {
+	*http.Transport
+	userAgent string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	if t.userAgent != "" {
+		request = request.Clone(request.Context())
+		request.Header.Set("User-Agent", t.userAgent)
+	}
+	return t.Transport.RoundTrip(request)
+}
+
 // NewTransport returns a transport that connects only to what the policy allows, through
 // the proxy that the environment names, and bounds every wait for an answer. The whole of
 // a request is bounded by its context.
-func NewTransport(options TransportOptions) *http.Transport {
+func NewTransport(options TransportOptions) *Transport {
 	waits := options.Waits
 	d := &dialer{
 		policy: options.Policy, trusted: map[string]bool{}, environment: http.ProxyFromEnvironment,
@@ -40,7 +58,7 @@ func NewTransport(options TransportOptions) *http.Transport {
 	for _, host := range options.Trusted {
 		d.trusted[strings.ToLower(host)] = true
 	}
-	return &http.Transport{
+	return &Transport{userAgent: options.UserAgent, Transport: &http.Transport{
 		Proxy:                  d.chooseProxy,
 		DialContext:            d.dial,
 		ForceAttemptHTTP2:      true,
@@ -51,7 +69,7 @@ func NewTransport(options TransportOptions) *http.Transport {
 		MaxIdleConns:           64,
 		MaxIdleConnsPerHost:    8,
 		MaxResponseHeaderBytes: 64 << 10,
-	}
+	}}
 }
 
 func orDefault(given, otherwise time.Duration) time.Duration {

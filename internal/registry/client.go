@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -67,7 +68,6 @@ type Client struct {
 	keychain  authn.Keychain
 	transport http.RoundTripper
 	timeout   time.Duration
-	userAgent string
 }
 
 var _ hydrate.Inspector = (*Client)(nil)
@@ -89,15 +89,11 @@ func New(opts Options) (*Client, error) {
 	c := &Client{
 		places:    places,
 		keychain:  keychain,
-		transport: newTransport(opts.Network, authorities, places.trustedHosts()),
+		transport: newTransport(opts, authorities, places.trustedHosts()),
 		timeout:   opts.Timeout,
-		userAgent: opts.UserAgent,
 	}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
-	}
-	if c.userAgent == "" {
-		c.userAgent = "appmarket"
 	}
 	return c, nil
 }
@@ -116,9 +112,9 @@ func readAuthorities(pem []byte) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-func newTransport(policy netguard.Policy, authorities *x509.CertPool, trusted []string) *http.Transport {
+func newTransport(opts Options, authorities *x509.CertPool, trusted []string) *netguard.Transport {
 	return netguard.NewTransport(netguard.TransportOptions{
-		Policy: policy, Roots: authorities, Trusted: trusted,
+		Policy: opts.Network, UserAgent: cmp.Or(opts.UserAgent, "appmarket"), Roots: authorities, Trusted: trusted,
 		Waits: netguard.Waits{Dial: dialTimeout, TLS: tlsTimeout, Header: headerTimeout},
 	})
 }
@@ -146,7 +142,6 @@ func (c *Client) ask(ctx context.Context, by *escort, place place) (hydrate.Imag
 	puller, err := remote.NewPuller(
 		remote.WithAuthFromKeychain(c.keychain),
 		remote.WithTransport(by),
-		remote.WithUserAgent(c.userAgent),
 		// Whoever asks tries again with a back-off of their own.
 		remote.WithRetryBackoff(remote.Backoff{Steps: 1}),
 		remote.WithRetryStatusCodes(),

@@ -32,17 +32,16 @@ type getter struct {
 	http     *retryablehttp.Client
 	home     *url.URL
 	login    func(*http.Request)
-	agent    string
 	deadline time.Duration
 }
 
 func newGetter(from Config, home *url.URL) (*getter, error) {
 	cfg := *from.Helm
-	transport, err := transports.get(from.Network, cfg.CA)
+	transport, err := transports.get(netguard.TransportOptions{Policy: from.Network, UserAgent: from.UserAgent}, cfg.CA)
 	if err != nil {
 		return nil, err
 	}
-	g := &getter{home: home, agent: from.UserAgent, deadline: cfg.Timeout, login: func(*http.Request) {}}
+	g := &getter{home: home, deadline: cfg.Timeout, login: func(*http.Request) {}}
 	if g.deadline <= 0 {
 		g.deadline = DefaultTimeout
 	}
@@ -80,9 +79,6 @@ func (g *getter) get(ctx context.Context, target *url.URL, header http.Header) (
 	}
 	for key, values := range header {
 		request.Header[key] = values
-	}
-	if g.agent != "" {
-		request.Header.Set("User-Agent", g.agent)
 	}
 	if sameOrigin(target, g.home) {
 		g.login(request.Request)

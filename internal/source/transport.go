@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
-	"net/http"
 	"sync"
 
 	"github.com/appmarket/operator/internal/netguard"
@@ -17,31 +16,32 @@ const maxTransports = 16
 // transports are kept for the life of the process: a source is opened for every
 // reconcile, and a transport of its own each time would leave its connections
 // behind.
-var transports = pool{kept: map[key]*http.Transport{}}
+var transports = pool{kept: map[key]*netguard.Transport{}}
 
-// key is the policy and the digest of the certificates.
+// key is what transports differ in; ca is the digest of the certificates.
 type key struct {
-	policy netguard.Policy
-	ca     [sha256.Size]byte
+	policy    netguard.Policy
+	userAgent string
+	ca        [sha256.Size]byte
 }
 
 type pool struct {
 	mu   sync.Mutex
-	kept map[key]*http.Transport
+	kept map[key]*netguard.Transport
 	// order has the one used longest ago first.
 	order []key
 }
 
-// get gives the transport of a policy that trusts the certificates beside those of
-// the system.
-func (p *pool) get(policy netguard.Policy, ca []byte) (*http.Transport, error) {
-	id := key{policy, sha256.Sum256(ca)}
+// get gives the transport of options that trusts the certificates beside those of the
+// system. Of the options, Policy and UserAgent may be set.
+func (p *pool) get(options netguard.TransportOptions, ca []byte) (*netguard.Transport, error) {
+	id := key{options.Policy, options.UserAgent, sha256.Sum256(ca)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	transport, ok := p.kept[id]
 	if !ok {
 		var err error
-		if transport, err = newTransport(policy, ca); err != nil {
+		if transport, err = newTransport(options, ca); err != nil {
 			return nil, err
 		}
 		p.kept[id] = transport
@@ -69,8 +69,7 @@ func (p *pool) used(id key) {
 }
 
 // newTransport trusts the certificates beside those of the system.
-func newTransport(policy netguard.Policy, ca []byte) (*http.Transport, error) {
-	options := netguard.TransportOptions{Policy: policy}
+func newTransport(options netguard.TransportOptions, ca []byte) (*netguard.Transport, error) {
 	if len(ca) > 0 {
 		roots, err := x509.SystemCertPool()
 		if err != nil {

@@ -8,7 +8,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
-	"net/http"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -18,15 +17,15 @@ import (
 
 func TestTransportsAreShared(t *testing.T) {
 	g := NewWithT(t)
-	kept := pool{kept: map[key]*http.Transport{}}
-	get := func(ca []byte) *http.Transport {
-		transport, err := kept.get(netguard.Policy{}, ca)
+	kept := pool{kept: map[key]*netguard.Transport{}}
+	get := func(ca []byte) *netguard.Transport {
+		transport, err := kept.get(netguard.TransportOptions{}, ca)
 		g.Expect(err).NotTo(HaveOccurred())
 		return transport
 	}
 	plain, first := get(nil), certificate(t)
 	g.Expect(get(nil)).To(BeIdenticalTo(plain))
-	market, err := kept.get(netguard.Policy{Private: true}, nil)
+	market, err := kept.get(netguard.TransportOptions{Policy: netguard.Policy{Private: true}}, nil)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(market).NotTo(BeIdenticalTo(plain), "a connection that one may not make is not shared with it")
 	own := get(first)
@@ -40,7 +39,7 @@ func TestTransportsAreShared(t *testing.T) {
 	g.Expect(kept.order).To(HaveLen(maxTransports))
 	g.Expect(get(nil)).To(BeIdenticalTo(plain), "it was used all the time")
 	g.Expect(get(first)).NotTo(BeIdenticalTo(own), "it was used longest ago")
-	_, err = kept.get(netguard.Policy{}, []byte("no certificate"))
+	_, err = kept.get(netguard.TransportOptions{}, []byte("no certificate"))
 	g.Expect(err).To(HaveOccurred())
 	g.Expect(kept.kept).To(HaveLen(maxTransports))
 }
