@@ -30,11 +30,12 @@ func (r *Reconciler) checkSuspended(_ context.Context, s *scope) error {
 	return nil
 }
 
-// readApps reads the AppInfos of the source from the cache.
+// readApps reads the AppInfos of the source from the cache. They are not to be changed: the
+// cache has no other copy of them.
 func (r *Reconciler) readApps(ctx context.Context, s *scope) error {
 	var list v1alpha1.AppInfoList
 	err := r.Client.List(ctx, &list, client.InNamespace(s.source.Namespace),
-		client.MatchingLabels{v1alpha1.SourceLabel: s.source.Name})
+		client.MatchingLabels{v1alpha1.SourceLabel: s.source.Name}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return fmt.Errorf("list apps: %w", err)
 	}
