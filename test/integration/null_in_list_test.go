@@ -1,0 +1,85 @@
+package integration_test
+
+import (
+	"encoding/json"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/test/fixture"
+)
+
+var _ = Describe("A Deployment that is marked as part of the release before there is one", func() {
+	const labels = "app.kubernetes.io/name: forms"
+	chart := templated("imagePullSecrets: []\nvolumes: []\n", `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: "{{ .Release.Name }}"}
+spec:
+  selector: {matchLabels: {`+labels+`}}
+  template:
+    metadata: {labels: {`+labels+`}}
+    spec:
+      {{- with .Values.imagePullSecrets }}
+      imagePullSecrets: {{ toJson . }}
+      {{- end }}
+      {{- with .Values.volumes }}
+      volumes: {{ toJson . }}
+      {{- end }}
+      containers: [{name: main, image: "`+fixture.Image+`"}]
+`)
+	prepared := func(namespace string) string {
+		return `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: forms
+  labels: {app.kubernetes.io/managed-by: Helm}
+  annotations: {meta.helm.sh/release-name: forms, meta.helm.sh/release-namespace: ` + namespace + `}
+spec:
+  selector: {matchLabels: {` + labels + `}}
+  template:
+    metadata: {labels: {` + labels + `}}
+    spec: {containers: [{name: main, image: "` + fixture.Image + `"}]}
+`
+	}
+
+	DescribeTable("is taken over by a release with a null in a list that the Deployment does not have", func(ctx SpecContext, byTask bool) {
+		t := newTenant(ctx)
+		t.Offer(ctx, chart)
+		t.Apply(ctx, prepared(t.Namespace))
+		values := map[string]any{"imagePullSecrets": []any{nil}}
+		if byTask {
+			t.Succeed(ctx, v1alpha1.ActionInstall, "forms", fixture.Values(values))
+		} else {
+			raw, err := json.Marshal(values)
+			Expect(err).NotTo(HaveOccurred())
+			instance := &v1alpha1.AppInstance{
+				ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: "forms"},
+				Spec: v1alpha1.AppInstanceSpec{
+					AppRef:             v1alpha1.AppReference{Source: t.Source.Name, Namespace: t.Source.Namespace, Name: "forms"},
+					ServiceAccountName: fixture.Account, Values: &runtime.RawExtension{Raw: raw},
+				},
+			}
+			Expect(t.Client.Create(ctx, instance)).To(Succeed())
+			t.WaitTrue(ctx, instance, v1alpha1.ConditionReady)
+		}
+		deployment := &appsv1.Deployment{}
+		t.Get(ctx, deployment, "forms")
+		Expect(deployment.Spec.Template.Spec.Containers).To(HaveLen(1))
+	},
+		Entry("by a task", true),
+		Entry("by an instance", false),
+	)
+
+	It("is left alone by a task that puts a null where an object needs a name", func(ctx SpecContext) {
+		t := newTenant(ctx)
+		t.Offer(ctx, chart)
+		t.Apply(ctx, prepared(t.Namespace))
+		end := t.Do(ctx, v1alpha1.ActionInstall, "forms", fixture.Values(map[string]any{"volumes": []any{nil}}))
+		Expect(end.Reason).To(Equal(v1alpha1.ReasonInvalidObject), end.Message)
+		Expect(end.Message).To(ContainSubstring("spec.template.spec.volumes[0].name: Required value"))
+	})
+})
