@@ -51,6 +51,8 @@ func (m *measure) processors() processors {
 	return processors{operator: own, workers: children}
 }
 
+func (p processors) total() time.Duration { return p.operator + p.workers }
+
 // since says what was taken since an earlier look.
 func (p processors) since(before processors) string {
 	return fmt.Sprintf("operator %s, workers %s of processor time", seconds(p.operator-before.operator), seconds(p.workers-before.workers))
