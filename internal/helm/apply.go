@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/release"
+	"helm.sh/helm/v3/pkg/storage/driver"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/fault"
@@ -72,6 +74,9 @@ func (c *Client) apply(
 	if err != nil {
 		return nil, err
 	}
+	if spec.Unrecorded {
+		o.listed.setEmpty(spec.Name)
+	}
 	history, err := o.history(spec.Name)
 	if err != nil {
 		return nil, o.judge(v1alpha1.ReasonInstallFailed, err)
@@ -95,7 +100,24 @@ func (c *Client) apply(
 	if err := admit(history); err != nil {
 		return nil, err
 	}
-	return o.end(spec.Name, reason, o.run(spec, made, wish, history))
+	err = o.run(spec, made, wish, history)
+	if spec.Unrecorded && !o.records.begun && errors.Is(err, driver.ErrReleaseExists) {
+		return c.applyRecorded(ctx, spec, admit)
+	}
+	return o.end(spec.Name, reason, err)
+}
+
+// applyRecorded carries out a spec again whose release another client has made since it was
+// found to have no records. Nothing was changed for it but the note of a record that was not
+// written.
+func (c *Client) applyRecorded(ctx context.Context, spec Spec, admit func([]*release.Release) error) (*Release, error) {
+	if c.known != nil {
+		if err := c.known.Record(ctx, spec.Name, nil); err != nil {
+			return nil, fmt.Errorf("forget record of release %q: %w", spec.Name, err)
+		}
+	}
+	spec.Unrecorded = false
+	return c.apply(ctx, spec, admit)
 }
 
 // carriedOut reports whether the wish was fulfilled completely when it was cut
@@ -126,7 +148,7 @@ func (o *operation) end(name, reason string, err error) (*Release, error) {
 
 // run settles what was cut off, and installs or upgrades.
 func (o *operation) run(spec Spec, made *finished, wish string, history []*release.Release) error {
-	err := o.client.clients.kinds.Refresh(o.ctx, 0)
+	err := o.client.clients.kinds.Refresh(o.ctx, capabilitiesAge)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,7 @@ type operation struct {
 	rest    *rest.Config
 	cluster *cluster
 	secrets *chunked
+	listed  *snapshot
 	records *records
 	store   *storage.Storage
 	action  *action.Configuration
@@ -49,7 +50,8 @@ func (c *Client) begin(ctx context.Context) (*operation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
 	}
-	o := &operation{client: c, ctx: ctx, rest: cfg, secrets: newChunked(secrets.Secrets(c.tenant.Namespace), c.clients.chunks)}
+	listed := newSnapshot(secrets.Secrets(c.tenant.Namespace))
+	o := &operation{client: c, ctx: ctx, rest: cfg, listed: listed, secrets: newChunked(listed, c.clients.chunks)}
 	o.records = &records{Driver: driver.NewSecrets(o.secrets), trust: newTrust(ctx, c.known)}
 	o.store = storage.Init(o.records)
 	o.cluster = &cluster{

@@ -44,6 +44,9 @@ type Spec struct {
 	// came. A release that turns out to be complete is then left as it is; otherwise
 	// Upgrade makes a new revision and runs the hooks in any case.
 	Resumed bool
+	// Unrecorded says that the release had no records a moment ago. They are not read again;
+	// if another client has made one since, the operation fails and can be tried again.
+	Unrecorded bool
 }
 
 // Release is the newest revision of a release.
