@@ -39,7 +39,7 @@ func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *findings) err
 	if wish.Credential, err = r.credential(ctx, s, reader); err != nil {
 		return r.unlicensed(s, p, err)
 	}
-	if s.plan, err = r.Catalog.Prepare(ctx, s.app, s.version, wish); err != nil {
+	if s.plan, err = r.Catalog.PrepareAhead(ctx, s.app, s.version, wish); err != nil {
 		return p.Take(status.At(v1alpha1.ConditionAdmitted, err))
 	}
 	p.ask(s.task, catalog.Inputs, s.plan.Wrong)

@@ -52,6 +52,8 @@ type Catalog struct {
 	// Issuers returns how the issuers of licenses are asked that the sources of a
 	// namespace name.
 	Issuers func(namespace string) Issuers
+
+	ahead ahead
 }
 
 // Issuers asks issuers of licenses.

@@ -2,11 +2,9 @@ package catalog
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 )
 
@@ -45,36 +43,23 @@ type Plan = hydrate.Prepared
 
 // Prepare has a published version rendered with the tenant's values, in this order:
 // chart, platform, tenant, inputs. The parameters of the market are in the published
-// chart already. While inputs are wrong, nothing is rendered.
+// chart already. While inputs are wrong, nothing is rendered. What PrepareAhead has
+// rendered for the same arguments is not rendered again.
 func (c *Catalog) Prepare(ctx context.Context, app *App, version *v1alpha1.PublishedVersion, wish Wish) (*Plan, error) {
-	profile, platform, err := c.Profiles.Of(app.Source)
+	p, err := c.preparation(ctx, app, version, wish)
 	if err != nil {
 		return nil, err
 	}
-	archive, err := c.Archives.Archive(version.Digest)
-	if err != nil {
-		return nil, outcome.Failed(v1alpha1.ReasonChartMissing, fmt.Errorf("open chart %s-%s: %w", app.Info.Spec.App, version.Version, err))
-	}
-	request := hydrate.Request{
-		Owner:    hydrate.Owner{Namespace: app.Source.Namespace, Source: app.Source.Name},
-		App:      app.Info.Spec.App,
-		Profile:  profile,
-		Platform: hydrate.Overlay(platform, wish.Values),
-		At:       wish.At,
-		Releases: wish.Releases,
-	}
-	if c.Cluster != nil {
-		if request.Cluster, err = c.Cluster.Capabilities(ctx); err != nil {
-			return nil, err
+	if key, err := keyOf(version.Digest, p, wish); err == nil {
+		if plan := c.ahead.take(key); plan != nil {
+			return plan, checkTerms(app, version, plan.Draft.License)
 		}
-		request.Lookup = c.Cluster.Lookup(wish.Tenant)
 	}
-	plan, err := c.Worker.Prepare(ctx, hydrate.Preparation{
-		Request: request, Archive: archive,
-		Given: hydrate.GivenInputs{
-			Values: wish.Envs, Plain: wish.Plain, Supplied: wish.Supplied.Texts, SuppliedPlain: wish.Supplied.Plain, Credential: wish.Credential,
-		},
-	})
+	return c.render(ctx, app, version, p)
+}
+
+func (c *Catalog) render(ctx context.Context, app *App, version *v1alpha1.PublishedVersion, p hydrate.Preparation) (*Plan, error) {
+	plan, err := c.Worker.Prepare(ctx, p)
 	if err != nil || len(plan.Wrong) > 0 {
 		return plan, err
 	}

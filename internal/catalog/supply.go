@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 )
 
@@ -43,10 +45,18 @@ func (c *Catalog) Supply(ctx context.Context, reader client.Reader, tenant relea
 	}
 	at := types.NamespacedName{Namespace: tenant.Namespace, Name: TenantEnvs}
 	config, hidden := &corev1.ConfigMap{}, &corev1.Secret{}
+	group, reading := errgroup.WithContext(ctx)
 	for _, object := range []client.Object{config, hidden} {
-		if err := reader.Get(ctx, at, object); err != nil && !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err) {
-			return Supply{}, fmt.Errorf("get %s: %w", TenantEnvs, err)
-		}
+		group.Go(outcome.Guarded(func() error {
+			err := reader.Get(reading, at, object)
+			if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+				return nil
+			}
+			return err
+		}))
+	}
+	if err := group.Wait(); err != nil {
+		return Supply{}, fmt.Errorf("get %s: %w", TenantEnvs, err)
 	}
 	for name, text := range config.Data {
 		supplied.put(name, text, true)

@@ -1,0 +1,163 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+const (
+	// aheadAge is how long a plan is kept for the operation that it was made for.
+	aheadAge = 30 * time.Second
+	// maxAhead and maxAheadBytes bound the plans that are kept, and maxPlanBytes a single one.
+	maxAhead      = 64
+	maxAheadBytes = 16 << 20
+	maxPlanBytes  = 2 << 20
+)
+
+// ahead keeps plans of installations that are about to begin. Each is taken once, by whoever
+// asks for the same: the same archive, values, inputs, place, tenant and kinds of the cluster.
+type ahead struct {
+	mu    sync.Mutex
+	plans []keptPlan // the oldest first
+	bytes int
+}
+
+type keptPlan struct {
+	key   string
+	plan  *Plan
+	bytes int
+	until time.Time
+}
+
+// PrepareAhead is Prepare for an installation that begins in a moment: what it rendered is
+// kept for the next call of Prepare with the same arguments. What was rendered from objects
+// that the templates have looked up is not kept.
+func (c *Catalog) PrepareAhead(ctx context.Context, app *App, version *v1alpha1.PublishedVersion, wish Wish) (*Plan, error) {
+	p, err := c.preparation(ctx, app, version, wish)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := c.render(ctx, app, version, p)
+	if err != nil || len(plan.Wrong) > 0 {
+		return plan, err
+	}
+	if key, err := keyOf(version.Digest, p, wish); err == nil {
+		c.ahead.put(key, plan)
+	}
+	return plan, nil
+}
+
+// preparation is what a worker is asked for.
+func (c *Catalog) preparation(ctx context.Context, app *App, version *v1alpha1.PublishedVersion, wish Wish) (hydrate.Preparation, error) {
+	profile, platform, err := c.Profiles.Of(app.Source)
+	if err != nil {
+		return hydrate.Preparation{}, err
+	}
+	archive, err := c.Archives.Archive(version.Digest)
+	if err != nil {
+		return hydrate.Preparation{}, outcome.Failed(v1alpha1.ReasonChartMissing, fmt.Errorf("open chart %s-%s: %w", app.Info.Spec.App, version.Version, err))
+	}
+	request := hydrate.Request{
+		Owner:    hydrate.Owner{Namespace: app.Source.Namespace, Source: app.Source.Name},
+		App:      app.Info.Spec.App,
+		Profile:  profile,
+		Platform: hydrate.Overlay(platform, wish.Values),
+		At:       wish.At,
+		Releases: wish.Releases,
+	}
+	if c.Cluster != nil {
+		if request.Cluster, err = c.Cluster.Capabilities(ctx); err != nil {
+			return hydrate.Preparation{}, err
+		}
+		request.Lookup = c.Cluster.Lookup(wish.Tenant)
+	}
+	return hydrate.Preparation{
+		Request: request, Archive: archive,
+		Given: hydrate.GivenInputs{
+			Values: wish.Envs, Plain: wish.Plain, Supplied: wish.Supplied.Texts, SuppliedPlain: wish.Supplied.Plain, Credential: wish.Credential,
+		},
+	}, nil
+}
+
+// keyOf is a digest over everything that decides what a preparation comes to. Values may be
+// secret, and are not kept beyond it. The archive is given by its digest.
+func keyOf(archive string, p hydrate.Preparation, wish Wish) (string, error) {
+	r, given := p.Request, p.Given
+	given.Plain = slices.Sorted(slices.Values(given.Plain))
+	var releases any
+	if len(r.Releases) > 0 {
+		releases = r.Releases
+	}
+	text, err := json.Marshal([]any{
+		archive, r.Owner, r.App, fmt.Sprintf("%T", r.Profile), r.Platform, r.At, releases, r.Cluster, given, wish.Tenant,
+	})
+	if err != nil {
+		return "", fmt.Errorf("encode arguments of a rendering: %w", err)
+	}
+	return hydrate.Digest(text), nil
+}
+
+// put keeps a plan, unless it is large or was rendered from objects that were looked up.
+func (a *ahead) put(key string, plan *Plan) {
+	size := 0
+	for _, unit := range plan.Draft.Units {
+		if unit.Lookups > 0 {
+			return
+		}
+		for _, document := range unit.Documents {
+			size += len(document.Text)
+		}
+		if unit.Release != nil {
+			size += len(unit.Release.Record)
+		}
+	}
+	if size > maxPlanBytes {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.remove(key)
+	a.plans = append(a.plans, keptPlan{key: key, plan: plan, bytes: size, until: time.Now().Add(aheadAge)})
+	a.bytes += size
+	a.trim()
+	time.AfterFunc(aheadAge, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.trim()
+	})
+}
+
+// take returns the plan of a key and forgets it, nil if there is none.
+func (a *ahead) take(key string) *Plan {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.trim()
+	return a.remove(key)
+}
+
+func (a *ahead) remove(key string) *Plan {
+	at := slices.IndexFunc(a.plans, func(one keptPlan) bool { return one.key == key })
+	if at < 0 {
+		return nil
+	}
+	found := a.plans[at]
+	a.plans = slices.Delete(a.plans, at, at+1)
+	a.bytes -= found.bytes
+	return found.plan
+}
+
+// trim forgets what is too old, and the oldest of what is too much.
+func (a *ahead) trim() {
+	now := time.Now()
+	for len(a.plans) > 0 && (len(a.plans) > maxAhead || a.bytes > maxAheadBytes || !now.Before(a.plans[0].until)) {
+		a.remove(a.plans[0].key)
+	}
+}
