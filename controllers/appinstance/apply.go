@@ -84,7 +84,7 @@ func (r *Reconciler) change(ctx context.Context, s *scope, operation v1alpha1.Op
 	st.Outputs = outputs(s.instance)
 	s.noteUpdate(s.target)
 	s.keeper.Reached(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, done(operation))
-	return s.succeeded(ctx)
+	return r.succeededBefore(ctx, s, firstLook())
 }
 
 // carryOut prepares an operation and gives what runs it.

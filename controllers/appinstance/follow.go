@@ -91,8 +91,9 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 		return nil
 	}
 	if !seen.known {
-		return status.At(v1alpha1.ConditionHealthy, outcome.Waiting(
-			v1alpha1.ReasonWaitingForObjects, 0, errors.New("waiting for the first look at the objects")))
+		// What it finds is often over in a moment, and is shown after that.
+		r.told.Store(client.ObjectKeyFromObject(s.instance), time.Now())
+		return firstLook()
 	}
 	health := seen.health
 	if !health.Healthy() {
@@ -106,6 +107,12 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	s.keeper.Reached(v1alpha1.ConditionHealthy, v1alpha1.ReasonHealthy, objectsReady(health))
 	s.keeper.Says(v1alpha1.ReasonReady, s.running(health))
 	return nil
+}
+
+// firstLook is the error of an instance whose objects have not been seen yet.
+func firstLook() error {
+	return status.At(v1alpha1.ConditionHealthy, outcome.Waiting(
+		v1alpha1.ReasonWaitingForObjects, 0, errors.New("waiting for the first look at the objects")))
 }
 
 // counts notes how many objects are ready. Of a stopped instance only the workloads are

@@ -64,8 +64,8 @@ var _ = Describe("Installing", func() {
 		b.create()
 		_, err := b.reconcile()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.writes.Noted()).To(Equal([]string{"patch", "patch status", "patch status", "patch status", "patch status"}),
-			"the finalizer, the operation, the record of the release, what was applied, that it is ready")
+		Expect(b.writes.Noted()).To(Equal([]string{"patch", "patch status", "patch status", "patch status"}),
+			"the finalizer, the operation, the record of the release, what was applied together with what it waits for")
 	})
 
 	It("upgrades when the values change", func() {

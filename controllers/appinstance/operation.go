@@ -182,11 +182,26 @@ func (s *scope) announce(entry v1alpha1.HistoryEntry) {
 func (s *scope) succeeded(ctx context.Context) error {
 	s.operated = true
 	s.conclude(v1alpha1.OutcomeSucceeded, "", nil)
+	return s.saveEnd(ctx)
+}
+
+func (s *scope) saveEnd(ctx context.Context) error {
 	if err := s.keeper.Save(ctx); err != nil {
 		return err
 	}
 	fault.Point(fault.InstanceSaved, client.ObjectKeyFromObject(s.instance).String())
 	return nil
+}
+
+// succeededBefore notes the end of an operation together with what the instance waits for
+// next, so that both are one write.
+func (r *Reconciler) succeededBefore(ctx context.Context, s *scope, next error) error {
+	s.operated = true
+	s.conclude(v1alpha1.OutcomeSucceeded, "", nil)
+	r.describe(ctx, s, next)
+	s.keeper.ShowWaiting(next)
+	r.told.Store(client.ObjectKeyFromObject(s.instance), time.Now())
+	return s.saveEnd(ctx)
 }
 
 // abandon notes that an operation was ended because its result is not wanted any

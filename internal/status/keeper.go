@@ -137,6 +137,13 @@ func (k *Keeper) Working(message string) {
 	}
 }
 
+// ShowWaiting shows what the object waits for as End does for the same error. It is seen once
+// saved.
+func (k *Keeper) ShowWaiting(err error) {
+	conditions, _ := Conclude(k.object.GetConditions(), k.kind, k.object.GetGeneration(), k.root, err)
+	k.object.SetConditions(k.kind.sorted(conditions))
+}
+
 func (k *Keeper) set(kind string, status metav1.ConditionStatus, reason, message string) {
 	c := conclusion{conditions: k.object.GetConditions(), generation: k.object.GetGeneration()}
 	c.set(kind, status, reason, message)
