@@ -233,6 +233,7 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 	instances := &appinstance.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstance"),
 		Catalog: p.catalog, Clients: p.releases, Monitor: p.monitor, Tenants: p.tenants, Cluster: p.cluster,
+		Unrecorded: p.cluster.TakeUnrecorded,
 	}
 	installs, removals := turns.New(o.installs, instances.Wake), turns.New(o.installs, instances.Wake)
 	instances.Turns, instances.Removals = installs, removals

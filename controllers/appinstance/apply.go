@@ -108,7 +108,7 @@ func (r *Reconciler) carryOut(ctx context.Context, s *scope, operation v1alpha1.
 	adopting := operation.Type == v1alpha1.OperationAdopt
 	var unreadable error
 	if !adopting {
-		if unreadable = s.checkReadable(ctx, plans); unreadable == nil {
+		if unreadable = r.checkReadable(ctx, s, plans); unreadable == nil {
 			st.Releases = planned(st.Releases, plans)
 		}
 	}
@@ -130,15 +130,23 @@ func (r *Reconciler) carryOut(ctx context.Context, s *scope, operation v1alpha1.
 
 // checkReadable is an error if the records of a release that is new to the instance
 // cannot be read. A release that could not be begun is not noted in status: nobody could
-// remove it, and so the instance.
-func (s *scope) checkReadable(ctx context.Context, plans []plan) error {
+// remove it, and so the instance. Releases that have no records are noted in the scope.
+func (r *Reconciler) checkReadable(ctx context.Context, s *scope, plans []plan) error {
 	for _, p := range plans {
 		isKnown := slices.ContainsFunc(s.instance.Status.Releases, func(known v1alpha1.Release) bool { return known.Name == p.name })
 		if isKnown {
 			continue
 		}
-		if _, err := s.helm.Get(ctx, p.name); err != nil {
+		if r.Unrecorded != nil && r.Unrecorded(s.tenant, p.name) {
+			s.unrecorded = append(s.unrecorded, p.name)
+			continue
+		}
+		have, err := s.helm.Get(ctx, p.name)
+		if err != nil {
 			return err
+		}
+		if have == nil {
+			s.unrecorded = append(s.unrecorded, p.name)
 		}
 	}
 	return nil
@@ -314,6 +322,10 @@ func (s *scope) uninstall(ctx context.Context, name string) error {
 
 // install makes the first revision of a release, or a further one.
 func (r *Reconciler) install(ctx context.Context, s *scope, spec release.Spec) (*release.Release, error) {
+	if slices.Contains(s.unrecorded, spec.Name) {
+		spec.Unrecorded = true
+		return s.helm.Install(ctx, spec)
+	}
 	have, err := s.helm.Get(ctx, spec.Name)
 	switch {
 	case err != nil:

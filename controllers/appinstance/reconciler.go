@@ -45,6 +45,9 @@ type Reconciler struct {
 	Tenants Tenants
 	// Cluster compares what an app asks for with what the cluster and the tenant have.
 	Cluster admission.Cluster
+	// Unrecorded reports whether a check has just seen that a release has no records, once. If
+	// not specified, the records are listed.
+	Unrecorded func(tenant release.Tenant, name string) bool
 	// Turns bounds how many operations run at once, and Removals how many removals.
 	Turns, Removals Turns
 
@@ -72,8 +75,10 @@ type scope struct {
 	target   *target
 	retained []v1alpha1.ObjectReference // all that an operation of this reconcile has kept
 	operated bool                       // Helm has changed the objects in this reconcile
-	seen     *sight                     // how the objects were seen last in this reconcile
-	app      *catalog.App               // nil if it cannot be found
+	// unrecorded are releases to be made that had no records when this reconcile looked.
+	unrecorded []string
+	seen       *sight       // how the objects were seen last in this reconcile
+	app        *catalog.App // nil if it cannot be found
 	// unresolved is why the spec cannot be resolved, where what is installed is only
 	// stopped or resumed.
 	unresolved error

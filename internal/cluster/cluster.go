@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -50,6 +51,8 @@ type Cluster struct {
 	mu      sync.Mutex
 	last    *survey
 	until   time.Time
+
+	unrecorded unrecorded
 }
 
 // Option changes what a Cluster says.
@@ -89,20 +92,12 @@ func (c *Cluster) Check(ctx context.Context, wish preflight.Wish) ([]preflight.P
 	if err != nil {
 		return nil, err
 	}
-	allowed, err := c.mayImpersonate(ctx, wish.Tenant)
+	facts, account, err := c.gather(ctx, wish, demand)
 	if err != nil {
 		return nil, err
 	}
-	if !allowed {
+	if facts == nil {
 		return []preflight.Problem{preflight.ImpersonationDenied(wish.Tenant)}, nil
-	}
-	facts, err := c.facts(ctx, wish, demand)
-	if err != nil {
-		return nil, err
-	}
-	meta.MaybeResetRESTMapper(c.mapper)
-	if facts.Kinds, err = c.kinds(demand.Kinds()); err != nil {
-		return nil, err
 	}
 	if facts.CRDs, err = c.definitions(demand.CRDs()); err != nil {
 		return nil, err
@@ -114,32 +109,91 @@ func (c *Cluster) Check(ctx context.Context, wish preflight.Wish) ([]preflight.P
 		return nil, err
 	}
 	// Rights that are bound to all accounts of a namespace count for those that do not exist, too.
-	existing, err := c.accounts(ctx, wish.Tenant.Namespace, []string{wish.Tenant.ServiceAccount})
 	switch {
-	case apierrors.IsForbidden(err) && len(facts.Missing) == 0: // The operator may not know.
-	case err != nil:
-		return nil, err
+	case apierrors.IsForbidden(account.err) && len(facts.Missing) == 0: // The operator may not know.
+	case account.err != nil:
+		return nil, account.err
 	default:
-		facts.AccountMissing = !existing[wish.Tenant.ServiceAccount]
+		facts.AccountMissing = !account.exists
 	}
 	if err := c.addNames(ctx, wish.Tenant, demand, facts); err != nil {
 		return nil, err
 	}
+	c.noteUnrecorded(wish.Tenant, demand.Releases(), facts.Records)
 	return demand.Check(facts), nil
+}
+
+// account is whether the service account of a tenant exists, as far as the operator may know.
+type account struct {
+	exists bool
+	err    error
+}
+
+// gather asks for everything that does not depend on another answer, all at once. The facts
+// are nil if the operator may not act as the tenant.
+func (c *Cluster) gather(ctx context.Context, wish preflight.Wish, demand *preflight.Demand) (*preflight.Facts, account, error) {
+	var facts *preflight.Facts
+	var known map[schema.GroupVersionKind]preflight.Kind
+	var allowed bool
+	var of account
+	var factsErr, kindsErr error
+	group, asking := errgroup.WithContext(ctx)
+	group.Go(outcome.Guarded(func() (err error) {
+		allowed, err = c.mayImpersonate(asking, wish.Tenant)
+		return err
+	}))
+	// What these come to is of no interest where the operator may not act as the tenant.
+	group.Go(outcome.Guarded(func() error {
+		facts, factsErr = c.facts(asking, wish, demand)
+		return nil
+	}))
+	group.Go(outcome.Guarded(func() error {
+		if kindsErr = c.refreshKinds(asking); kindsErr == nil {
+			known, kindsErr = c.kinds(demand.Kinds())
+		}
+		return nil
+	}))
+	group.Go(outcome.Guarded(func() error {
+		var existing map[string]bool
+		existing, of.err = c.accounts(asking, wish.Tenant.Namespace, []string{wish.Tenant.ServiceAccount})
+		of.exists = existing[wish.Tenant.ServiceAccount]
+		return nil
+	}))
+	switch err := group.Wait(); {
+	case err != nil:
+		return nil, of, err
+	case !allowed:
+		return nil, of, nil
+	}
+	if err := cmp.Or(factsErr, kindsErr); err != nil {
+		return nil, of, err
+	}
+	facts.Kinds = known
+	return facts, of, nil
+}
+
+// kindsAge is how long the kinds of an app may lag behind the cluster, as when it is rendered.
+const kindsAge = time.Second
+
+// refreshKinds has the mapper know of the kinds that the cluster serves by now.
+func (c *Cluster) refreshKinds(ctx context.Context) error {
+	if mapper, ok := c.mapper.(interface {
+		Refresh(ctx context.Context, maxAge time.Duration) error
+	}); ok {
+		return mapper.Refresh(ctx, kindsAge)
+	}
+	meta.MaybeResetRESTMapper(c.mapper)
+	return nil
 }
 
 // facts are what is known of cluster, namespace and releases, without a look at the
 // kinds and the rights that the app needs.
 func (c *Cluster) facts(ctx context.Context, wish preflight.Wish, demand *preflight.Demand) (*preflight.Facts, error) {
+	// Each sets fields of its own.
 	facts := &preflight.Facts{}
-	if !wish.RightsOnly {
-		var err error
-		if facts, err = c.survey(ctx); err != nil {
-			return nil, err
-		}
-	}
 	group, asking := errgroup.WithContext(ctx)
 	if !wish.RightsOnly {
+		group.Go(outcome.Guarded(func() error { return c.addSurvey(asking, facts) }))
 		group.Go(outcome.Guarded(func() error { return c.addTenant(asking, wish.Tenant, facts) }))
 	}
 	group.Go(outcome.Guarded(func() (err error) {

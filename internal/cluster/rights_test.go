@@ -81,7 +81,7 @@ func TestRemedySuffices(t *testing.T) {
 
 	clients, err := helm.NewClients(server.Config, server.Mapper)
 	g.Expect(err).NotTo(HaveOccurred())
-	as := clients.For(tenant)
+	as := clients.For(tenant, nil)
 	spec := release.Spec{Name: "web", Labels: map[string]string{"appmarket.io/instance": "web"}, Render: fixture.Rendering(clients, tenant, "web", chart(texts), nil)}
 	installed, err := as.Install(t.Context(), spec)
 	g.Expect(err).NotTo(HaveOccurred())

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -45,9 +46,9 @@ type survey struct {
 	volumeClasses []string
 }
 
-// survey returns facts with what belongs to the whole cluster. Callers at the same
+// addSurvey adds to facts what belongs to the whole cluster. Callers at the same
 // time share one survey, which goes on when the one who began it gives up.
-func (c *Cluster) survey(ctx context.Context) (*preflight.Facts, error) {
+func (c *Cluster) addSurvey(ctx context.Context, facts *preflight.Facts) error {
 	s := c.remembered()
 	if s == nil {
 		began := context.WithoutCancel(ctx)
@@ -64,17 +65,16 @@ func (c *Cluster) survey(ctx context.Context) (*preflight.Facts, error) {
 		select {
 		case landed := <-flight:
 			if landed.Err != nil {
-				return nil, landed.Err
+				return landed.Err
 			}
 			s = landed.Val.(*survey)
 		case <-ctx.Done():
-			return nil, fmt.Errorf("survey cluster: %w", ctx.Err())
+			return fmt.Errorf("survey cluster: %w", ctx.Err())
 		}
 	}
-	return &preflight.Facts{
-		Version: s.version, Elastic: s.elastic, Nodes: s.nodes,
-		StorageClasses: s.classes, DefaultClass: s.defaultClass, VolumeClasses: s.volumeClasses,
-	}, nil
+	facts.Version, facts.Elastic, facts.Nodes = s.version, s.elastic, s.nodes
+	facts.StorageClasses, facts.DefaultClass, facts.VolumeClasses = s.classes, s.defaultClass, s.volumeClasses
+	return nil
 }
 
 func (c *Cluster) remembered() *survey {
@@ -97,15 +97,13 @@ func (c *Cluster) look(ctx context.Context) (*survey, error) {
 		return nil, err
 	}
 	s := &survey{elastic: c.elastic || karpenter}
-	version, err := c.operator.Discovery().ServerVersion()
-	if err != nil {
-		return nil, fmt.Errorf("get version of the cluster: %w", err)
+	// Each sets fields of its own.
+	group, asking := errgroup.WithContext(ctx)
+	for _, ask := range []func(context.Context, *survey) error{c.addVersion, c.addClasses, c.addVolumes, c.addNodes} {
+		group.Go(outcome.Guarded(func() error { return ask(asking, s) }))
 	}
-	s.version = version.GitVersion
-	for _, ask := range []func(context.Context, *survey) error{c.addClasses, c.addVolumes, c.addNodes} {
-		if err := ask(ctx, s); err != nil {
-			return nil, err
-		}
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -128,6 +126,15 @@ func (c *Cluster) hasKarpenter() (bool, error) {
 		return false, fmt.Errorf("look for Karpenter: %w", err)
 	}
 	return true, nil
+}
+
+func (c *Cluster) addVersion(_ context.Context, s *survey) error {
+	version, err := c.operator.Discovery().ServerVersion()
+	if err != nil {
+		return fmt.Errorf("get version of the cluster: %w", err)
+	}
+	s.version = version.GitVersion
+	return nil
 }
 
 func (c *Cluster) addClasses(ctx context.Context, s *survey) error {
