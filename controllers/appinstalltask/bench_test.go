@@ -212,6 +212,14 @@ func (b *bench) instance() *v1alpha1.AppInstance {
 	return i
 }
 
+// removeInstance deletes the instance and lets it go, as the controller of instances does.
+func (b *bench) removeInstance() {
+	GinkgoHelper()
+	i := b.instance()
+	Expect(server.Client.Delete(b.ctx, i)).To(Succeed())
+	Expect(server.Client.Patch(b.ctx, i, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`)))).To(Succeed())
+}
+
 // play plays the controller of instances: the conditions are given as type, status
 // and reason, and speak of the spec as it is.
 func (b *bench) play(version string, done bool, conditions ...[3]string) {

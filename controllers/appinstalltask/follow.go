@@ -103,18 +103,18 @@ func (s *scope) current(kind string, generation int64) *metav1.Condition {
 	return c
 }
 
-// hasConcluded reports whether the instance has dealt with what the task wrote: with its
+// hasConcluded reports whether an instance has dealt with what a task wrote: with its
 // spec, and with its request for a reconcile, which a task makes even where the spec is
 // as it was.
-func (s *scope) hasConcluded(generation int64) bool {
-	st := s.instance.Status
-	return st.ObservedGeneration >= generation && st.LastHandledReconcileAt == s.instance.Annotations[v1alpha1.ReconcileRequestAnnotation]
+func hasConcluded(instance *v1alpha1.AppInstance, generation int64) bool {
+	st := instance.Status
+	return st.ObservedGeneration >= generation && st.LastHandledReconcileAt == instance.Annotations[v1alpha1.ReconcileRequestAnnotation]
 }
 
 // failure is the condition by which the instance has failed at what the task wrote, nil
 // if it has not.
 func (s *scope) failure(generation int64) *metav1.Condition {
-	if !s.hasConcluded(generation) {
+	if !hasConcluded(s.instance, generation) {
 		return nil
 	}
 	return s.current(v1alpha1.ConditionStalled, generation)
@@ -124,7 +124,7 @@ func (s *scope) failure(generation int64) *metav1.Condition {
 // well.
 func (s *scope) settled(generation int64) bool {
 	root := s.current(v1alpha1.ConditionReady, generation)
-	return s.hasConcluded(generation) && root != nil && root.Status == metav1.ConditionTrue
+	return hasConcluded(s.instance, generation) && root != nil && root.Status == metav1.ConditionTrue
 }
 
 // interrupter names the client that changed the spec of the instance before the instance
@@ -138,7 +138,7 @@ func (r *Reconciler) interrupter(ctx context.Context, s *scope) string {
 	}
 	ref := s.task.Status.InstanceRef
 	isOurs := s.instance.Generation == ref.Generation
-	if isOurs || s.instance.Status.ObservedGeneration == ref.Generation && s.hasConcluded(ref.Generation) {
+	if isOurs || s.instance.Status.ObservedGeneration == ref.Generation && hasConcluded(s.instance, ref.Generation) {
 		return ""
 	}
 	return "another client"

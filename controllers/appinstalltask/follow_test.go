@@ -159,14 +159,14 @@ var _ = Describe("A task that was admitted", func() {
 	It("ends when the instance is deleted meanwhile", func() {
 		b.wish("install", v1alpha1.ActionInstall)
 		b.starts()
-		Expect(server.Client.Delete(b.ctx, b.instance())).To(Succeed())
+		b.removeInstance()
 		Expect(b.fails(v1alpha1.ReasonInterrupted)).To(ContainSubstring("was deleted"))
 	})
 
 	It("ends when another instance has taken the name", func() {
 		b.wish("install", v1alpha1.ActionInstall)
 		b.starts()
-		Expect(server.Client.Delete(b.ctx, b.instance())).To(Succeed())
+		b.removeInstance()
 		server.Create(GinkgoTB(), &v1alpha1.AppInstance{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "web"}, Spec: v1alpha1.AppInstanceSpec{AppRef: b.ref()}})
 		b.fails(v1alpha1.ReasonInterrupted)

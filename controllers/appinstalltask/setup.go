@@ -97,7 +97,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 		Watches(&v1alpha1.AppInstallTask{}, handler.EnqueueRequestsFromMapFunc(r.next), builder.WithPredicates(left())).
 		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{CreateFunc: r.cancels, UpdateFunc: r.isCancelled}).
 		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{CreateFunc: r.joins}).
-		Watches(&v1alpha1.AppInstance{}, handler.EnqueueRequestsFromMapFunc(r.concerned)).
+		Watches(&v1alpha1.AppInstance{}, handler.Funcs{CreateFunc: r.instanceCreated, UpdateFunc: r.instanceChanged, DeleteFunc: r.instanceDeleted}).
 		Watches(&v1alpha1.MarketSource{}, handler.EnqueueRequestsFromMapFunc(r.waitingForSource)).
 		Watches(&v1alpha1.AppInfo{}, handler.Funcs{CreateFunc: r.appCreated, UpdateFunc: r.appChanged, DeleteFunc: r.appDeleted}).
 		Watches(&v1alpha1.AppInstallTask{}, handler.Funcs{DeleteFunc: r.leaves}).
@@ -221,30 +221,6 @@ func (r *Reconciler) next(ctx context.Context, o client.Object) []reconcile.Requ
 		add(cmp.Or(task.Labels[v1alpha1.ParentNamespaceLabel], task.Namespace), parent)
 	}
 	return requests
-}
-
-// concerned returns the tasks that act on an instance, or wait for one that they depend
-// on: in its namespace, or anywhere if it serves the whole cluster.
-func (r *Reconciler) concerned(ctx context.Context, o client.Object) []reconcile.Request {
-	instance, ok := o.(*v1alpha1.AppInstance)
-	if !ok {
-		return nil
-	}
-	here := client.InNamespace(o.GetNamespace())
-	dependent := client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForDependency}
-	requests := r.requests(ctx, actsOnInstance, here, client.MatchingFields{TasksByInstance: o.GetName()})
-	requests = append(requests, r.requests(ctx, nil, here, dependent)...)
-	if serves(instance) {
-		app := appOf(instance)
-		requests = append(requests, r.requests(ctx, func(t *v1alpha1.AppInstallTask) bool { return AppKey(t) == app }, dependent)...)
-	}
-	return requests
-}
-
-// actsOnInstance reports whether a task has written its instance, or waits for the state
-// of the instance rather than for other tasks.
-func actsOnInstance(task *v1alpha1.AppInstallTask) bool {
-	return task.Status.InstanceRef != nil || task.Status.Undoing != nil || task.Status.QueuePosition == 0
 }
 
 // waitingForSource returns the tasks that wait for a source.

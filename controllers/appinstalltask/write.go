@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/fault"
@@ -56,6 +57,8 @@ func (r *Reconciler) wanted(ctx context.Context, s *scope) (*v1alpha1.AppInstanc
 	if s.instance == nil {
 		instance := &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: s.task.Namespace, Name: s.task.Instance()}}
 		s.fill(instance)
+		// The controller of instances would add it first thing, with a request of its own.
+		controllerutil.AddFinalizer(instance, v1alpha1.Finalizer)
 		return instance, r.Create(ctx, instance)
 	}
 	instance := s.instance.DeepCopy()

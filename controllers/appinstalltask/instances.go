@@ -1,0 +1,89 @@
+package appinstalltask
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// progressInterval is how long a task waits before it shows the progress of its instance.
+// Most operations end before that, and each step of the others is one of several.
+const progressInterval = 500 * time.Millisecond
+
+func (r *Reconciler) instanceCreated(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	r.wakeTasksAt(ctx, queue, e.Object)
+}
+
+func (r *Reconciler) instanceChanged(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	r.wakeTasksAt(ctx, queue, e.ObjectOld, e.ObjectNew)
+}
+
+func (r *Reconciler) instanceDeleted(ctx context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	r.wakeTasksAt(ctx, queue, e.Object)
+}
+
+// wakeTasksAt has the tasks reconciled that an instance concerns, as it was and as it is: at
+// once if it matters to them, and after a while if it is only further than before.
+func (r *Reconciler) wakeTasksAt(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request], states ...client.Object) {
+	now, ok := states[len(states)-1].(*v1alpha1.AppInstance)
+	if !ok {
+		return
+	}
+	woken := map[reconcile.Request]bool{}
+	for _, state := range states {
+		for _, request := range r.concerned(ctx, state) {
+			if woken[request] {
+				continue
+			}
+			woken[request] = true
+			if request.Name == now.Annotations[v1alpha1.TaskAnnotation] && r.onlyProgresses(ctx, request, now) {
+				queue.AddAfter(request, progressInterval)
+			} else {
+				queue.Add(request)
+			}
+		}
+	}
+}
+
+// onlyProgresses reports whether an instance is still busy with what a task has written,
+// which the task has noted and does not take back.
+func (r *Reconciler) onlyProgresses(ctx context.Context, request reconcile.Request, instance *v1alpha1.AppInstance) bool {
+	task := &v1alpha1.AppInstallTask{}
+	if err := r.Get(ctx, request.NamespacedName, task, client.UnsafeDisableDeepCopy); err != nil {
+		return false
+	}
+	ref := task.Status.InstanceRef
+	isBusy := instance.DeletionTimestamp.IsZero() && !hasConcluded(instance, instance.Generation)
+	return isBusy && ref != nil && ref.UID == string(instance.UID) && ref.Generation == instance.Generation &&
+		task.Status.Undoing == nil && task.Spec.Cancel == nil
+}
+
+// concerned returns the tasks that act on an instance, or wait for one that they depend
+// on: in its namespace, or anywhere if it serves the whole cluster.
+func (r *Reconciler) concerned(ctx context.Context, o client.Object) []reconcile.Request {
+	instance, ok := o.(*v1alpha1.AppInstance)
+	if !ok {
+		return nil
+	}
+	here := client.InNamespace(o.GetNamespace())
+	dependent := client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForDependency}
+	requests := r.requests(ctx, actsOnInstance, here, client.MatchingFields{TasksByInstance: o.GetName()})
+	requests = append(requests, r.requests(ctx, nil, here, dependent)...)
+	if serves(instance) {
+		app := appOf(instance)
+		requests = append(requests, r.requests(ctx, func(t *v1alpha1.AppInstallTask) bool { return AppKey(t) == app }, dependent)...)
+	}
+	return requests
+}
+
+// actsOnInstance reports whether a task has written its instance, or waits for the state
+// of the instance rather than for other tasks.
+func actsOnInstance(task *v1alpha1.AppInstallTask) bool {
+	return task.Status.InstanceRef != nil || task.Status.Undoing != nil || task.Status.QueuePosition == 0
+}
