@@ -14,7 +14,7 @@ import (
 
 // progressInterval is how long a task waits before it shows the progress of its instance.
 // Most operations end before that, and each step of the others is one of several.
-const progressInterval = 500 * time.Millisecond
+const progressInterval = time.Second
 
 func (r *Reconciler) instanceCreated(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	r.wakeTasksAt(ctx, queue, e.Object)
@@ -42,7 +42,9 @@ func (r *Reconciler) wakeTasksAt(ctx context.Context, queue workqueue.TypedRateL
 				continue
 			}
 			woken[request] = true
-			if request.Name == now.Annotations[v1alpha1.TaskAnnotation] && r.onlyProgresses(ctx, request, now) {
+			task := &v1alpha1.AppInstallTask{}
+			isWriter := request.Namespace == now.Namespace && request.Name == now.Annotations[v1alpha1.TaskAnnotation]
+			if isWriter && r.Get(ctx, request.NamespacedName, task, client.UnsafeDisableDeepCopy) == nil && onlyProgresses(task, now) {
 				queue.AddAfter(request, progressInterval)
 			} else {
 				queue.Add(request)
@@ -51,17 +53,18 @@ func (r *Reconciler) wakeTasksAt(ctx context.Context, queue workqueue.TypedRateL
 	}
 }
 
-// onlyProgresses reports whether an instance is still busy with what a task has written,
-// which the task has noted and does not take back.
-func (r *Reconciler) onlyProgresses(ctx context.Context, request reconcile.Request, instance *v1alpha1.AppInstance) bool {
-	task := &v1alpha1.AppInstallTask{}
-	if err := r.Get(ctx, request.NamespacedName, task, client.UnsafeDisableDeepCopy); err != nil {
+// onlyProgresses reports whether an instance is still busy with what a task has written. A
+// task that has not noted that yet, or takes it back, is concerned by more: but for one that
+// is just about to note it, and follows the instance by itself then.
+func onlyProgresses(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstance) bool {
+	if task.Status.Undoing != nil || task.Spec.Cancel != nil || !instance.DeletionTimestamp.IsZero() || hasConcluded(instance, instance.Generation) {
 		return false
 	}
 	ref := task.Status.InstanceRef
-	isBusy := instance.DeletionTimestamp.IsZero() && !hasConcluded(instance, instance.Generation)
-	return isBusy && ref != nil && ref.UID == string(instance.UID) && ref.Generation == instance.Generation &&
-		task.Status.Undoing == nil && task.Spec.Cancel == nil
+	if ref == nil {
+		return instance.Annotations[v1alpha1.TaskUIDAnnotation] == string(task.UID)
+	}
+	return ref.UID == string(instance.UID) && ref.Generation == instance.Generation
 }
 
 // concerned returns the tasks that act on an instance, or wait for one that they depend
