@@ -26,6 +26,9 @@ const (
 	// objects elsewhere neither.
 	firstPause = time.Second
 	lastPause  = 5 * time.Minute
+	// explainAfter is how long after a change pods are not asked why a workload is not ready:
+	// in most cases it is in a moment.
+	explainAfter = 900 * time.Millisecond
 	// lookAge is how long a look at an object without a state counts that cannot be
 	// watched.
 	lookAge = 10 * time.Second
@@ -220,7 +223,7 @@ func (t *tracked) sum(ctx context.Context) (release.Health, error) {
 	if first == nil {
 		return sum, nil
 	}
-	if why.says {
+	if why.says || time.Since(t.refreshed) < explainAfter {
 		sum.Message = first.ref.String() + " " + oneLine(why.message)
 		return sum, nil
 	}

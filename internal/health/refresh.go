@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -48,6 +49,7 @@ func (w *Watcher) Refresh(ctx context.Context, instance types.NamespacedName) er
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.refreshed = time.Now()
 	t.least = map[v1alpha1.ObjectReference]point{}
 	for i := range t.objects {
 		t.least[t.objects[i].ref] = now[i]

@@ -67,6 +67,8 @@ type tracked struct {
 
 	// mu guards what follows; Health holds it while it looks.
 	mu sync.Mutex
+	// refreshed is when the objects were changed last.
+	refreshed time.Time
 	// least is how far a watch must have come before its verdict on an object counts.
 	least map[v1alpha1.ObjectReference]point
 	// looked are verdicts on objects that are not watched.
