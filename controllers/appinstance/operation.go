@@ -143,7 +143,8 @@ func (s *scope) begin(ctx context.Context, operation v1alpha1.Operation) error {
 		s.keeper.ShowRoot(v1alpha1.ReasonProgressing, working(operation))
 	}
 	s.seen = nil
-	s.keeper.Event("", corev1.EventTypeNormal, operationEvents[operation.Type].begins, working(operation)+requestedBy(operation))
+	// It says more than that the spec was resolved.
+	s.keeper.Event(v1alpha1.ConditionResolved, corev1.EventTypeNormal, operationEvents[operation.Type].begins, working(operation)+requestedBy(operation))
 	return s.keeper.Save(ctx)
 }
 

@@ -26,6 +26,9 @@ func (k *Keeper) announce(ctx context.Context, before, after []metav1.Condition)
 		k.reports = nil
 	}()
 	furthest := k.furthest(before, after)
+	if k.rootTells(before, after) && furthest == k.kind.Milestones[len(k.kind.Milestones)-1] {
+		furthest = "" // That all is done says more.
+	}
 	for _, c := range after {
 		if !changed(before, c) || c.Status == metav1.ConditionUnknown {
 			continue
@@ -56,6 +59,13 @@ func (k *Keeper) announce(ctx context.Context, before, after []metav1.Condition)
 			}
 		}
 	}
+}
+
+// rootTells reports whether the event of the root condition says that all is well now.
+func (k *Keeper) rootTells(before, after []metav1.Condition) bool {
+	root := meta.FindStatusCondition(after, k.kind.Root)
+	return root != nil && root.Status == metav1.ConditionTrue && root.Reason != v1alpha1.ReasonServingPrevious &&
+		changed(before, *root) && !k.told[root.Type] && !k.told[root.Reason]
 }
 
 // furthest is the last milestone that became True, empty if none did.

@@ -58,6 +58,27 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestTheLastMilestoneHasNoEventBesideTheRoot leaves out that the last step is done where
+// the same write says that all is.
+func TestTheLastMilestoneHasNoEventBesideTheRoot(t *testing.T) {
+	b := newBench(t)
+	keeper := b.begin()
+	keeper.Reached(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
+	keeper.Says(v1alpha1.ReasonReady, "serving 1.0.0")
+	_, err := keeper.End(b.ctx, nil, 0)
+	b.Expect(err).NotTo(HaveOccurred())
+	b.Expect(b.told()).To(Equal([]string{"Normal Ready serving 1.0.0"}))
+}
+
+func TestTheLastMilestoneHasItsEventWhereTheWorkIsNotDone(t *testing.T) {
+	b := newBench(t)
+	keeper := b.begin()
+	keeper.Reached(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
+	_, err := keeper.End(b.ctx, outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, errBroken), 0)
+	b.Expect(err).NotTo(HaveOccurred())
+	b.Expect(b.told()).To(Equal([]string{"Normal Published published"}))
+}
+
 func TestEventsOfAMessageThatIsLongOrHasPercents(t *testing.T) {
 	b := newBench(t)
 	keeper := b.begin()
