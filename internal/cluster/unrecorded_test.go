@@ -1,0 +1,56 @@
+package cluster_test
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/test/env"
+)
+
+// record makes a Secret in which Helm would keep a revision of a release.
+func record(t *testing.T, server *env.Env, namespace, name string) {
+	t.Helper()
+	server.Create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+		Namespace: namespace, Name: "sh.helm.release.v1." + name + ".v1", Labels: map[string]string{"owner": "helm", "name": name, "version": "1", "status": "deployed"},
+	}})
+}
+
+func TestAReleaseThatWasSeenToHaveNoRecords(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant := owner(t, server)
+	w := wish(tenant, configMap("page"))
+	w.Units[0].Release = "web"
+	c := of(t, server)
+	g.Expect(c.TakeUnrecorded(tenant, "web")).To(BeFalse(), "nothing was seen yet")
+	g.Eventually(func() (any, error) { return c.Check(t.Context(), w) }).Should(BeEmpty())
+	g.Expect(c.TakeUnrecorded(release.Tenant{Namespace: tenant.Namespace, ServiceAccount: "other"}, "web")).To(BeFalse(), "another tenant")
+	g.Expect(c.TakeUnrecorded(tenant, "blog")).To(BeFalse(), "another release")
+	g.Expect(c.TakeUnrecorded(tenant, "web")).To(BeTrue())
+	g.Expect(c.TakeUnrecorded(tenant, "web")).To(BeFalse(), "once only")
+
+	_, err := c.Check(t.Context(), w)
+	g.Expect(err).NotTo(HaveOccurred())
+	record(t, server, tenant.Namespace, "web")
+	_, err = c.Check(t.Context(), w)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(c.TakeUnrecorded(tenant, "web")).To(BeFalse(), "it has a record since")
+}
+
+func TestNothingIsKnownOfReleasesWhoseRecordsMayNotBeListed(t *testing.T) {
+	g := NewWithT(t)
+	server := env.Start(t)
+	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "blind"}
+	server.Allow(t, tenant.Namespace, tenant.ServiceAccount, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"*"}})
+	w := wish(tenant, configMap("page"))
+	w.Units[0].Release = "web"
+	c := of(t, server)
+	_, err := c.Check(t.Context(), w)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(c.TakeUnrecorded(tenant, "web")).To(BeFalse())
+}
