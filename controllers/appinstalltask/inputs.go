@@ -39,7 +39,12 @@ func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *findings) err
 	if wish.Credential, err = r.credential(ctx, s, reader); err != nil {
 		return r.unlicensed(s, p, err)
 	}
-	if s.plan, err = r.Catalog.PrepareAhead(ctx, s.app, s.version, wish); err != nil {
+	prepare := r.Catalog.Prepare
+	if s.begins() {
+		// The instance asks for the same in a moment. An upgrade is rendered for other revisions.
+		prepare = r.Catalog.PrepareAhead
+	}
+	if s.plan, err = prepare(ctx, s.app, s.version, wish); err != nil {
 		return p.Take(status.At(v1alpha1.ConditionAdmitted, err))
 	}
 	p.ask(s.task, catalog.Inputs, s.plan.Wrong)
