@@ -135,37 +135,45 @@ func (d Document) Head() (string, bool) {
 	}
 	head := map[string]any{}
 	for _, field := range []string{"apiVersion", "kind"} {
-		if value, there := read.top[field]; there {
+		value, isThere := read.top[field]
+		if !isScalar(value) {
+			return "", false
+		}
+		if isThere {
 			head[field] = value
 		}
 	}
-	if value, there := read.top["metadata"]; there {
-		metadata, ok := value.(object)
+	if value, isThere := read.top["metadata"]; isThere {
+		metadata, ok := metadataHead(value)
 		if !ok {
 			return "", false
 		}
-		annotations, _ := metadata["annotations"].(object)
-		if metadata["annotations"] != nil && annotations == nil {
-			return "", false
-		}
-		own := map[string]any{}
-		for name, value := range annotations {
-			key, ok := name.(string)
-			if !ok || !isScalar(value) {
-				return "", false
-			}
-			own[key] = value
-		}
-		head["metadata"] = map[string]any{"name": metadata["name"], "annotations": own}
-		if !isScalar(metadata["name"]) {
-			return "", false
-		}
-	}
-	if !isScalar(head["apiVersion"]) || !isScalar(head["kind"]) {
-		return "", false
+		head["metadata"] = metadata
 	}
 	text, err := json.Marshal(head)
 	return string(text), err == nil
+}
+
+// metadataHead is the name and the annotations of metadata. It is false where they have
+// other types than Helm expects.
+func metadataHead(value any) (map[string]any, bool) {
+	metadata, ok := value.(object)
+	if !ok || !isScalar(metadata["name"]) {
+		return nil, false
+	}
+	annotations, ok := metadata["annotations"].(object)
+	if !ok && metadata["annotations"] != nil {
+		return nil, false
+	}
+	own := map[string]any{}
+	for name, value := range annotations {
+		key, ok := name.(string)
+		if !ok || !isScalar(value) {
+			return nil, false
+		}
+		own[key] = value
+	}
+	return map[string]any{"name": metadata["name"], "annotations": own}, true
 }
 
 func isScalar(value any) bool {

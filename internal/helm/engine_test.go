@@ -119,7 +119,7 @@ func TestEngineRenders(t *testing.T) {
 			in.Values = c.give
 			out, err := helm.Engine{}.Render(t.Context(), in)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(out.Documents).To(Equal(c.want))
+			g.Expect(helm.Unread(out.Documents)).To(Equal(c.want))
 			g.Expect(out.Notes).To(Equal(c.notes))
 		})
 	}

@@ -5,3 +5,6 @@ package helm
 func WithChunks(whole, chunk int) func(*Clients) {
 	return func(c *Clients) { c.chunks = chunkSizes{whole: whole, chunk: chunk} }
 }
+
+// Unread are documents without what was read of them.
+var Unread = unread

@@ -61,6 +61,15 @@ func sortByHelm(texts map[string]string) (documents []hydrate.Document, err erro
 	return documents, nil
 }
 
+// unread are documents without what was read of them.
+func unread(documents []hydrate.Document) []hydrate.Document {
+	var bare []hydrate.Document
+	for _, document := range documents {
+		bare = append(bare, hydrate.Document{Path: document.Path, Text: document.Text, Hook: document.Hook})
+	}
+	return bare
+}
+
 func TestSplitSortsAsHelmDoes(t *testing.T) {
 	object := func(kind, name string, annotations ...string) string {
 		text := fmt.Sprintf("apiVersion: v1\nkind: %s\nmetadata:\n  name: %s\n", kind, name)
@@ -112,11 +121,7 @@ func TestSplitSortsAsHelmDoes(t *testing.T) {
 				return
 			}
 			g.Expect(err).NotTo(HaveOccurred())
-			var bare []hydrate.Document
-			for _, document := range got.Documents {
-				bare = append(bare, hydrate.Document{Path: document.Path, Text: document.Text, Hook: document.Hook})
-			}
-			g.Expect(bare).To(Equal(want))
+			g.Expect(unread(got.Documents)).To(Equal(want))
 		})
 	}
 }

@@ -30,35 +30,31 @@ func (k *Keeper) announce(ctx context.Context, before, after []metav1.Condition)
 		furthest = "" // That all is done says more.
 	}
 	for _, c := range after {
-		if !changed(before, c) || c.Status == metav1.ConditionUnknown {
+		if !changed(before, c) || c.Status == metav1.ConditionUnknown || k.told[c.Type] || k.told[c.Reason] {
 			continue
 		}
-		if k.told[c.Type] || k.told[c.Reason] {
-			continue
-		}
-		switch c.Type {
-		case k.kind.Root:
-			severity := corev1.EventTypeNormal
-			if c.Status == metav1.ConditionFalse {
-				severity = corev1.EventTypeWarning
-			}
+		if severity := k.severityOf(c, after, furthest); severity != "" {
 			tell(severity, c)
-		case v1alpha1.ConditionStalled:
-			// A root that is False tells of the same failure.
-			if !meta.IsStatusConditionFalse(after, k.kind.Root) {
-				tell(corev1.EventTypeWarning, c)
-			}
-		case furthest:
-			if slices.ContainsFunc(k.reports, func(r report) bool { return r.reason == c.Reason }) {
-				continue // The report says more.
-			}
-			tell(corev1.EventTypeNormal, c)
-		default:
-			if slices.Contains(k.kind.Marks, c.Type) {
-				tell(corev1.EventTypeWarning, c)
-			}
 		}
 	}
+}
+
+// severityOf returns the severity of the event for a condition that has changed, empty if
+// it has none.
+func (k *Keeper) severityOf(c metav1.Condition, after []metav1.Condition, furthest string) string {
+	switch {
+	case c.Type == k.kind.Root && c.Status == metav1.ConditionFalse:
+		return corev1.EventTypeWarning
+	case c.Type == k.kind.Root:
+		return corev1.EventTypeNormal
+	case c.Type == v1alpha1.ConditionStalled && meta.IsStatusConditionFalse(after, k.kind.Root):
+		return "" // The root tells of the same failure.
+	case c.Type == v1alpha1.ConditionStalled, slices.Contains(k.kind.Marks, c.Type):
+		return corev1.EventTypeWarning
+	case c.Type == furthest && !slices.ContainsFunc(k.reports, func(r report) bool { return r.reason == c.Reason }):
+		return corev1.EventTypeNormal // A report with the same reason says more.
+	}
+	return ""
 }
 
 // rootTells reports whether the event of the root condition says that all is well now.
