@@ -29,7 +29,7 @@ import (
 )
 
 // patience bounds every measure. One that needs it all has failed.
-const patience = 5 * time.Minute
+const patience = 10 * time.Minute
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(childVariable); name != "" {

@@ -41,6 +41,7 @@ func (m *measure) hydratePlain() {
 	all := m.follow(&v1alpha1.MarketSourceList{}, client.InNamespace(keeper))
 	begin := time.Now()
 	pending := map[types.UID]bool{}
+	var sources []*v1alpha1.MarketSource
 	for _, index := range indexes {
 		name := filepath.Base(filepath.Dir(index))
 		source := &v1alpha1.MarketSource{
@@ -49,6 +50,7 @@ func (m *measure) hydratePlain() {
 		}
 		m.Expect(m.cluster.Create(m.ctx, source)).To(Succeed())
 		pending[source.UID] = true
+		sources = append(sources, source)
 	}
 	var ready, failed int32
 	m.until(all, func(o client.Object) (bool, error) {
@@ -74,6 +76,9 @@ func (m *measure) hydratePlain() {
 		figure: fmt.Sprintf("operator %s, workers together %s; %s",
 			mebibytes(m.resident("VmHWM")), mebibytes(most), m.processors().since(before)),
 	})
+	for _, source := range sources {
+		m.remove(source)
+	}
 }
 
 // renderPlain has the helm command render every plain chart, and returns how long it
