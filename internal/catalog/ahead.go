@@ -128,11 +128,14 @@ func (a *ahead) put(key string, plan *Plan) {
 	a.plans = append(a.plans, keptPlan{key: key, plan: plan, bytes: size, until: time.Now().Add(aheadAge)})
 	a.bytes += size
 	a.trim()
-	time.AfterFunc(aheadAge, func() {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.trim()
-	})
+	time.AfterFunc(aheadAge, a.expire)
+}
+
+// expire forgets what is too old.
+func (a *ahead) expire() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.trim()
 }
 
 // take returns the plan of a key and forgets it, nil if there is none.
