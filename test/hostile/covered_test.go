@@ -16,6 +16,7 @@ type cover struct{ act, file, spec string }
 // covered are the acts that are not repeated here.
 var covered = []cover{
 	{"A Deployment that awaits a release with a null in its list", "internal/helm/update_test.go", "TestNullsInRecordsAndManifests"},
+	{"The same by a task, and by an instance", "test/integration/null_in_list_test.go", "is taken over by a release with a null in a list"},
 	{"A record with a null that a rollback goes back to", "internal/helm/panic_test.go", "TestPanicsInTheCallsOfHelmAreErrors"},
 	{"A record that is to be carried out where drift is corrected", "controllers/appinstance/records_test.go", "is not carried out to correct drift"},
 	{"A panic in a phase of a controller", "controllers/appinstance/panic_test.go", "in a phase is a failure of the instance"},
@@ -36,6 +37,7 @@ var covered = []cover{
 	{"The data of apps that need the one that is removed", "test/integration/dependent_apps_test.go", "is removed with its data, and the others without theirs"},
 	{"The data of a shared part", "test/integration/dependent_apps_test.go", "and not with the data of everybody"},
 	{"A dependency that is never satisfied", "controllers/appinstalltask/admit_test.go", "ReasonDependencyFailed"},
+	{"A step of a task that its tenant has written", "test/integration/planted_step_test.go", "does not look in a loop"},
 	{"A status that does not fit", "controllers/appinfo/fit_test.go", "TestFitStatus"},
 	{"Watches by many accounts", "internal/health/allowance_test.go", "TestWatchesOfANamespaceAreLimited"},
 	{"A private source read without a token", "test/integration/private_source_test.go", "is told to nobody else"},
