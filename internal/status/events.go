@@ -52,7 +52,7 @@ func (k *Keeper) severityOf(c metav1.Condition, after []metav1.Condition, furthe
 	case c.Type == v1alpha1.ConditionStalled, slices.Contains(k.kind.Marks, c.Type):
 		return corev1.EventTypeWarning
 	case c.Type == furthest && !slices.ContainsFunc(k.reports, func(r report) bool { return r.reason == c.Reason }):
-		return corev1.EventTypeNormal // A report with the same reason says more.
+		return corev1.EventTypeNormal // Or a report with the same reason says more.
 	}
 	return ""
 }
