@@ -43,6 +43,7 @@ var unseenRights = map[string]string{
 	"patch appinstalltasks.appmarket.io":             "cancels the tasks of dependencies",
 	"get appinstalltasks.appmarket.io":               "of tasks that the cache may not have yet",
 	"get appinstances.appmarket.io":                  "of instances that the cache may not have yet",
+	"patch events.events.k8s.io":                     "of an event that happens again within minutes",
 	"get serviceaccounts":                            "preflight: the account of a hook",
 	"get clusterroles.rbac.authorization.k8s.io":     "preflight: the role that an app binds to",
 	"get roles.rbac.authorization.k8s.io":            "preflight: the role that an app binds to",
