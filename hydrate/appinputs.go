@@ -3,6 +3,8 @@ package hydrate
 import (
 	"fmt"
 	"slices"
+
+	"github.com/appmarket/operator/internal/text"
 )
 
 // questionFiles are where charts keep the questions of Rancher.
@@ -83,7 +85,7 @@ func (s RenderedChart) unitInputs(files []File, params map[string]any) ([]Input,
 }
 
 func warning(name string, err error) string {
-	return bounded(fmt.Sprintf("%s was not read: %v", name, err), maxCollisionBytes)
+	return text.Printable(fmt.Sprintf("%s was not read: %v", name, err), maxCollisionBytes)
 }
 
 // preset gives questions without a default that of the values.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/text"
 )
 
 // The verdicts on a second instance of an app.
@@ -59,7 +60,7 @@ func JudgeClone(ctx context.Context, r Renderer, d *Draft, files []File, units [
 	safety, err := judgeClone(ctx, r, d, files, units)
 	if err != nil && ctx.Err() == nil && outcome.IsStalled(err) {
 		sentence := fmt.Sprintf("Chart %s: fails under another name: %v", app, err)
-		return &CloneSafety{Verdict: CloneUnsafe, Collisions: []string{bounded(sentence, maxCollisionBytes)}}, nil
+		return &CloneSafety{Verdict: CloneUnsafe, Collisions: []string{text.Printable(sentence, maxCollisionBytes)}}, nil
 	}
 	return safety, err
 }

@@ -210,16 +210,6 @@ func (d *Draft) Services() []Service {
 // File returns the content of a file of the app, and whether it is there.
 func (d *Draft) File(name string) ([]byte, bool) { return find(d.Files, name) }
 
-// find returns the content of a file, and whether it is there.
-func find(files []File, name string) ([]byte, bool) {
-	for _, f := range files {
-		if f.Name == name {
-			return f.Data, true
-		}
-	}
-	return nil, false
-}
-
 // Documents are those of all units.
 func (d *Draft) Documents() []Document {
 	var all []Document

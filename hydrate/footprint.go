@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/text"
 )
 
@@ -56,7 +58,7 @@ func footprintOf(releases []Placed) (footprint, error) {
 	}
 	f.addSelectors(found, pods)
 	if f.full() {
-		return footprint{}, overLimit("read objects: more than %d names, hosts, ports and paths", maxClaims)
+		return footprint{}, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "read objects: more than %d names, hosts, ports and paths", maxClaims)
 	}
 	return f, nil
 }
@@ -84,7 +86,7 @@ func (f footprint) shared(other footprint, sameName string, except footprint) []
 		if !common(key) || excepted || common(c.follows) {
 			continue
 		}
-		sentences = append(sentences, bounded(c.who+": "+cmp.Or(c.thing, sameName), maxCollisionBytes))
+		sentences = append(sentences, text.Printable(c.who+": "+cmp.Or(c.thing, sameName), maxCollisionBytes))
 	}
 	return sentences
 }
@@ -143,55 +145,6 @@ func (o placedObject) title() string {
 	return o.kind() + " " + o.name()
 }
 
-func (o object) name() string { return o.at("metadata").text("name") }
-
-func (o object) group() string {
-	group, _, grouped := strings.Cut(o.text("apiVersion"), "/")
-	if !grouped {
-		return ""
-	}
-	return group
-}
-
-// at is a field that is a map, or an empty one.
-func (o object) at(field string) object {
-	inner, _ := o[field].(object)
-	return inner
-}
-
-// maps are the maps in a field that is a list.
-func (o object) maps(field string) []object {
-	list, _ := o[field].([]any)
-	var all []object
-	for _, item := range list {
-		if inner, ok := item.(object); ok {
-			all = append(all, inner)
-		}
-	}
-	return all
-}
-
-// texts are the texts in a field that is a list.
-func (o object) texts(field string) []string {
-	list, _ := o[field].([]any)
-	var all []string
-	for _, item := range list {
-		if text, ok := item.(string); ok {
-			all = append(all, text)
-		}
-	}
-	return all
-}
-
-// whole is a field that is a whole number above zero, or zero.
-func (o object) whole(field string) int {
-	number, _ := o[field].(int)
-	return max(number, 0)
-}
-
-// yes reports whether a field is true.
-func (o object) yes(field string) bool { return o[field] == true }
-
 // scopes are the kinds that a chart defines itself, by group and kind, true for
 // those of the cluster.
 type scopes map[string]bool
@@ -203,7 +156,7 @@ func (s scopes) read(release Placed) ([]placedObject, error) {
 		definition := isDefinition(doc.Path)
 		err := eachObject(doc, func(o object) error {
 			if len(found) == maxObjects {
-				return overLimit("list objects: more than %d objects", maxObjects)
+				return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "list objects: more than %d objects", maxObjects)
 			}
 			if o.kind() == "CustomResourceDefinition" {
 				spec := o.at("spec")
@@ -223,13 +176,6 @@ func (s scopes) read(release Placed) ([]placedObject, error) {
 	return found, nil
 }
 
-// isDefinition reports whether a path is one in the folder crds/ of a chart or of
-// one that it depends on.
-func isDefinition(path string) bool {
-	before, _, found := strings.Cut(path, "/crds/")
-	return (found || strings.HasPrefix(path, "crds/")) && !strings.Contains(before+"/", "/templates/")
-}
-
 // cluster reports whether an object is of the cluster and in no namespace. A kind
 // that nobody knows counts as one in a namespace, as most are.
 func (s scopes) cluster(o object) bool {
@@ -238,45 +184,4 @@ func (s scopes) cluster(o object) bool {
 		return own
 	}
 	return clusterKinds[kind]
-}
-
-// clusterKinds are the kinds of Kubernetes and of the Gateway API that are of the
-// cluster, as far as a chart may bring them.
-var clusterKinds = map[string]bool{
-	"/Namespace":        true,
-	"/Node":             true,
-	"/PersistentVolume": true,
-	"admissionregistration.k8s.io/MutatingAdmissionPolicy":          true,
-	"admissionregistration.k8s.io/MutatingAdmissionPolicyBinding":   true,
-	"admissionregistration.k8s.io/MutatingWebhookConfiguration":     true,
-	"admissionregistration.k8s.io/ValidatingAdmissionPolicy":        true,
-	"admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding": true,
-	"admissionregistration.k8s.io/ValidatingWebhookConfiguration":   true,
-	"apiextensions.k8s.io/CustomResourceDefinition":                 true,
-	"apiregistration.k8s.io/APIService":                             true,
-	"certificates.k8s.io/CertificateSigningRequest":                 true,
-	"certificates.k8s.io/ClusterTrustBundle":                        true,
-	"flowcontrol.apiserver.k8s.io/FlowSchema":                       true,
-	"flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration":       true,
-	"gateway.networking.k8s.io/GatewayClass":                        true,
-	"networking.k8s.io/IngressClass":                                true,
-	"networking.k8s.io/IPAddress":                                   true,
-	"networking.k8s.io/ServiceCIDR":                                 true,
-	"node.k8s.io/RuntimeClass":                                      true,
-	"policy/PodSecurityPolicy":                                      true,
-	"rbac.authorization.k8s.io/ClusterRole":                         true,
-	"rbac.authorization.k8s.io/ClusterRoleBinding":                  true,
-	"resource.k8s.io/DeviceClass":                                   true,
-	"resource.k8s.io/ResourceSlice":                                 true,
-	"scheduling.k8s.io/PriorityClass":                               true,
-	"storage.k8s.io/CSIDriver":                                      true,
-	"storage.k8s.io/CSINode":                                        true,
-	"storage.k8s.io/StorageClass":                                   true,
-	"storage.k8s.io/VolumeAttachment":                               true,
-	"storage.k8s.io/VolumeAttributesClass":                          true,
-}
-
-// bounded is a text without control characters, cut to a number of bytes.
-func bounded(said string, limit int) string {
-	return text.Truncate(text.WithoutControls(said), limit)
 }

@@ -2,7 +2,8 @@ package hydrate
 
 import (
 	"fmt"
-	"slices"
+
+	"github.com/appmarket/operator/internal/text"
 )
 
 // maxFormWarnings bounds the warnings about the objects of one chart unit.
@@ -104,18 +105,6 @@ func (f *formCheck) checkText(o object, path string, value any) {
 		is = "no text"
 	}
 	if len(f.warnings) < maxFormWarnings {
-		f.warnings = append(f.warnings, bounded(fmt.Sprintf("%s: %s is %s; quote it in the template", o.title(), path, is), maxCollisionBytes))
+		f.warnings = append(f.warnings, text.Printable(fmt.Sprintf("%s: %s is %s; quote it in the template", o.title(), path, is), maxCollisionBytes))
 	}
-}
-
-// sortedKeys are the keys of a map as texts.
-func sortedKeys(o object) []string {
-	keys := make([]string, 0, len(o))
-	for key := range o {
-		if text, ok := key.(string); ok {
-			keys = append(keys, text)
-		}
-	}
-	slices.Sort(keys)
-	return keys
 }

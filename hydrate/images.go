@@ -16,8 +16,6 @@ import (
 const (
 	// maxWhere bounds the places that are listed for one image.
 	maxWhere = 20
-	// maxDepth is how deep an object is searched for pod specs.
-	maxDepth = 64
 	// maxAnnouncedBytes bounds the list of images in Chart.yaml.
 	maxAnnouncedBytes = 256 << 10
 	// declared is the place of an image that the app's manifest names.
@@ -192,7 +190,7 @@ func (f *finder) add(reference, where string, certain bool) error {
 	known, ok := f.known[full]
 	if !ok {
 		if len(f.known) == MaxImages {
-			return overLimit("find images: more than %d images", MaxImages)
+			return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "find images: more than %d images", MaxImages)
 		}
 		known = &findings{reference: reference, where: map[string]bool{}}
 		f.known[full] = known

@@ -104,7 +104,7 @@ func inJSON(value string) string {
 // Secrets hold. A document that has neither is returned as it is.
 func (m masker) document(doc Document) (string, error) {
 	masked, err := doc.Text, error(nil)
-	if doc.mayHoldSecret() {
+	if doc.MayHoldSecret() {
 		masked, err = maskSecret(doc.Text)
 	}
 	if err != nil || len(m.whole) == 0 {

@@ -2,7 +2,6 @@ package hydrate
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
@@ -27,24 +26,20 @@ func ReadMetadata(files []File) (Metadata, error) {
 	var meta Metadata
 	text, ok := find(files, chartFile)
 	if !ok {
-		return meta, invalidChart("no %s", chartFile)
+		return meta, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "no %s", chartFile)
 	}
 	if err := yaml.Unmarshal(text, &meta); err != nil {
-		return meta, invalidChart("read %s: %w", chartFile, yamlfault.Locate(text, err))
+		return meta, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "read %s: %w", chartFile, yamlfault.Locate(text, err))
 	}
 	if meta.Name == "" || strings.ContainsAny(meta.Name, `/\`) {
-		return meta, invalidChart("%s: name %q is not usable", chartFile, meta.Name)
+		return meta, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "%s: name %q is not usable", chartFile, meta.Name)
 	}
 	if _, err := semver.NewVersion(meta.Version); err != nil {
-		return meta, invalidChart("%s: version %q is not a semantic version", chartFile, meta.Version)
+		return meta, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "%s: version %q is not a semantic version", chartFile, meta.Version)
 	}
 	meta.APIVersion = cmp.Or(meta.APIVersion, chart.APIVersionV1)
 	if err := meta.Validate(); err != nil {
-		return meta, invalidChart("%s: %w", chartFile, err)
+		return meta, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "%s: %w", chartFile, err)
 	}
 	return meta, nil
-}
-
-func invalidChart(format string, args ...any) error {
-	return outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf(format, args...))
 }

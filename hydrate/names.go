@@ -5,6 +5,9 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 // checkName says whether a name may be one below a chart's folder.
@@ -14,15 +17,15 @@ func checkName(name string) error {
 	}
 	switch {
 	case name == "." || name == ".." || strings.HasPrefix(name, "../"):
-		return invalidArchive("entry %q leaves the chart's folder", name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q leaves the chart's folder", name)
 	case path.IsAbs(name):
-		return invalidArchive("entry %q has an absolute name", name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q has an absolute name", name)
 	case isDrive(name):
-		return invalidArchive("entry %q names a drive", name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q names a drive", name)
 	case path.Clean(name) != name:
-		return invalidArchive("entry %q is not a clean path", name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is not a clean path", name)
 	case strings.Count(name, "/") >= MaxPathDepth:
-		return overLimit("entry %q is more than %d folders deep", name, MaxPathDepth)
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "entry %q is more than %d folders deep", name, MaxPathDepth)
 	}
 	return nil
 }
@@ -31,15 +34,15 @@ func checkName(name string) error {
 func checkLetters(name string) error {
 	switch {
 	case name == "":
-		return invalidArchive("an entry has no name")
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "an entry has no name")
 	case len(name) > MaxPathBytes:
-		return overLimit("entry %q…: the name has %d bytes, at most %d are allowed", name[:60], len(name), MaxPathBytes)
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "entry %q…: the name has %d bytes, at most %d are allowed", name[:60], len(name), MaxPathBytes)
 	case !utf8.ValidString(name):
-		return invalidArchive("entry %q: the name is not UTF-8", name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q: the name is not UTF-8", name)
 	case strings.Contains(name, `\`):
-		return invalidArchive("entry %q has a backslash in its name", name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q has a backslash in its name", name)
 	case strings.ContainsFunc(name, unicode.IsControl):
-		return invalidArchive("entry %q has a control character in its name", name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q has a control character in its name", name)
 	}
 	return nil
 }
@@ -63,11 +66,11 @@ func (n *names) addFile(name string) error {
 	key := strings.ToLower(name)
 	switch other, ok := n.files[key]; {
 	case ok && other == name:
-		return invalidArchive("entry %q is there twice", name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is there twice", name)
 	case ok:
-		return invalidArchive("entries %q and %q differ only in case", other, name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entries %q and %q differ only in case", other, name)
 	case n.folders[key]:
-		return invalidArchive("entry %q is both a file and a folder", name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is both a file and a folder", name)
 	}
 	n.files[key] = name
 	return n.addFolder(parent(name))
@@ -81,7 +84,7 @@ func (n *names) addFolder(name string) error {
 			return nil
 		}
 		if _, ok := n.files[key]; ok {
-			return invalidArchive("entry %q is both a file and a folder", name)
+			return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is both a file and a folder", name)
 		}
 		n.folders[key] = true
 	}

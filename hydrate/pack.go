@@ -8,6 +8,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 // packedAt is the time that every packed file bears. It is not the beginning of
@@ -27,7 +30,7 @@ func Pack(name string, files []File) ([]byte, error) {
 		return nil, fmt.Errorf("pack chart %q: %w", name, err)
 	}
 	if err := checkName(name); err != nil || strings.Contains(name, "/") {
-		return nil, invalidArchive("pack chart %q: not the name of a folder", name)
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "pack chart %q: not the name of a folder", name)
 	}
 	var out bytes.Buffer
 	zipped := zippers.Get().(*gzip.Writer)
@@ -41,7 +44,7 @@ func Pack(name string, files []File) ([]byte, error) {
 		return nil, fmt.Errorf("pack chart %q: %w", name, err)
 	}
 	if out.Len() > MaxArchiveBytes || size > unpackedBound(out.Len()) {
-		return nil, overLimit("pack chart %q: an archive of %d bytes for %d bytes of files is over the limits", name, out.Len(), size)
+		return nil, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "pack chart %q: an archive of %d bytes for %d bytes of files is over the limits", name, out.Len(), size)
 	}
 	return out.Bytes(), nil
 }

@@ -103,21 +103,6 @@ type ReleaseChart struct {
 	KubeVersion string
 }
 
-// Document is one rendered YAML document.
-type Document struct {
-	// Path is the template it came from, such as "mychart/templates/web.yaml".
-	Path string
-	// Text is the document without its separator.
-	Text string
-	// Hook says that Helm runs it at a moment of its own and does not keep it.
-	Hook bool
-	// Object is the document in JSON, where a release is to be made of it.
-	Object string
-
-	// objects are what was read of the text, shared by all copies of the document.
-	objects *readDocument
-}
-
 // ManifestReader reads what describes an app beside its chart: the app manifest
 // (OlaresManifest.yaml) and the price list (price.yaml).
 type ManifestReader interface {

@@ -62,14 +62,6 @@ func objectsReport(d *Draft) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// mayHoldSecret reports whether a document is a Secret, or a list that may have one.
-func (d Document) mayHoldSecret() bool {
-	if d.objects == nil || !d.objects.done || d.objects.err != nil {
-		return true
-	}
-	return d.objects.top.kind() == "Secret" || d.objects.top["items"] != nil || d.objects.top == nil
-}
-
 // maskSecret replaces the values of a Secret, which may have been rendered from
 // the platform's own. Other documents are returned as they are.
 func maskSecret(text string) (string, error) {

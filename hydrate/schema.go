@@ -40,11 +40,11 @@ func CheckSchema(schema []byte, values map[string]any, at ...string) error {
 	}
 	text, err := json.Marshal(MergeMaps(values, nil))
 	if err != nil {
-		return invalidValues("check values: %w", err)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidValues, "check values: %w", err)
 	}
 	instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
-		return invalidValues("check values: %w", err)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidValues, "check values: %w", err)
 	}
 	if err := checkSchemaCost(compiled, instance); err != nil {
 		return err
@@ -54,30 +54,30 @@ func CheckSchema(schema []byte, values map[string]any, at ...string) error {
 		return outcome.Stalled(v1alpha1.ReasonSchemaViolation, violationError(violation, schema, at))
 	}
 	if err != nil {
-		return invalidChart("check values: %w", err)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidChart, "check values: %w", err)
 	}
 	return nil
 }
 
 func compileSchema(text []byte) (*jsonschema.Schema, error) {
 	if len(text) > maxSchemaBytes {
-		return nil, overLimit("read %s: %d bytes, at most %d are allowed", schemaFile, len(text), maxSchemaBytes)
+		return nil, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "read %s: %d bytes, at most %d are allowed", schemaFile, len(text), maxSchemaBytes)
 	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
-		return nil, invalidChart("read %s: %w", schemaFile, err)
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "read %s: %w", schemaFile, err)
 	}
 	if err := checkNumbers(doc); err != nil {
-		return nil, invalidChart("read %s: %w", schemaFile, err)
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "read %s: %w", schemaFile, err)
 	}
 	compiler := jsonschema.NewCompiler()
 	compiler.UseLoader(nothingElse{})
 	if err := compiler.AddResource(chartURL+schemaFile, doc); err != nil {
-		return nil, invalidChart("read %s: %w", schemaFile, err)
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "read %s: %w", schemaFile, err)
 	}
 	compiled, err := compiler.Compile(chartURL + schemaFile)
 	if err != nil {
-		return nil, invalidChart("read %s: %w", schemaFile, cleaned(err))
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "read %s: %w", schemaFile, cleaned(err))
 	}
 	return compiled, nil
 }

@@ -5,6 +5,9 @@ import (
 	"slices"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 // maxSchemaSteps bounds how often a schema, or a part of it, is applied to a
@@ -21,7 +24,7 @@ const (
 func checkSchemaCost(schema *jsonschema.Schema, instance any) error {
 	w := costWalk{root: schema, left: maxSchemaSteps}
 	if !w.apply(schema, instance, 0) {
-		return overLimit("check values: %s takes more than %d steps", schemaFile, maxSchemaSteps)
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "check values: %s takes more than %d steps", schemaFile, maxSchemaSteps)
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ const (
 // InvalidChart, one that is too large with LimitExceeded.
 func SchemaInputs(schema []byte, values map[string]any) ([]Input, error) {
 	if len(schema) > maxSchemaBytes {
-		return nil, overLimit("read %s: %d bytes, at most %d are allowed", schemaFile, len(schema), maxSchemaBytes)
+		return nil, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "read %s: %d bytes, at most %d are allowed", schemaFile, len(schema), maxSchemaBytes)
 	}
 	var root any
 	decoder := json.NewDecoder(bytes.NewReader(schema))

@@ -84,7 +84,7 @@ func (s schemaNode) input(path []string) Input {
 	name := strings.Join(path, ".")
 	in := Input{
 		Name: name, Path: name, Type: "string", Editable: true,
-		Title:       bounded(s.text("title"), MaxInputTitle),
+		Title:       text.Printable(s.text("title"), MaxInputTitle),
 		Description: text.Truncate(s.text("description"), MaxInputProse),
 		Options:     s.options(),
 	}
@@ -132,12 +132,12 @@ func (s schemaNode) options() []InputOption {
 	}
 	var options []InputOption
 	for _, item := range list {
-		text := scalarText(item)
-		if len(text) > MaxInputProse {
+		value := scalarText(item)
+		if len(value) > MaxInputProse {
 			return nil
 		}
-		if text != "" {
-			options = append(options, InputOption{Title: bounded(text, MaxInputTitle), Value: text})
+		if value != "" {
+			options = append(options, InputOption{Title: text.Printable(value, MaxInputTitle), Value: value})
 		}
 	}
 	return options

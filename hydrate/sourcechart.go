@@ -1,6 +1,11 @@
 package hydrate
 
-import "context"
+import (
+	"context"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
 
 // SourceChart fetches the chart from its source, compares it with what the source
 // promised, and unpacks it within the limits.
@@ -47,10 +52,10 @@ func (p Payload) files() ([]File, error) {
 // matches refuses a chart that is another one than the source said.
 func matches(meta Metadata, want Request) error {
 	if meta.Name != want.App {
-		return invalidChart("the chart is named %q, the source calls it %q", meta.Name, want.App)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidChart, "the chart is named %q, the source calls it %q", meta.Name, want.App)
 	}
 	if meta.Version != want.Offer.Version {
-		return invalidChart("the chart has version %q, the source says %q", meta.Version, want.Offer.Version)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidChart, "the chart has version %q, the source says %q", meta.Version, want.Offer.Version)
 	}
 	return nil
 }

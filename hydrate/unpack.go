@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -35,11 +34,11 @@ var errTooMuch = errors.New("unpacks to more than it may")
 // LimitExceeded and names the entry.
 func Unpack(archive []byte) ([]File, error) {
 	if len(archive) > MaxArchiveBytes {
-		return nil, overLimit("unpack chart: archive has %d bytes, at most %d are allowed", len(archive), MaxArchiveBytes)
+		return nil, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "unpack chart: archive has %d bytes, at most %d are allowed", len(archive), MaxArchiveBytes)
 	}
 	unzipped := members{rest: bytes.NewReader(archive)}
 	if err := unzipped.next(); err != nil {
-		return nil, invalidArchive("unpack chart: not a gzip archive: %s", beginning(archive))
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "unpack chart: not a gzip archive: %s", beginning(archive))
 	}
 	u := unpacker{
 		stream: &boundedReader{from: &unzipped, left: int64(unpackedBound(len(archive)))},
@@ -54,7 +53,7 @@ func Unpack(archive []byte) ([]File, error) {
 		return nil, u.explain(err)
 	}
 	if len(u.files) == 0 {
-		return nil, invalidArchive("unpack chart: the archive has no files")
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "unpack chart: the archive has no files")
 	}
 	sortFiles(u.files)
 	return u.files, nil
@@ -69,10 +68,10 @@ func unpackedBound(archive int) int {
 // folder: their number, their sizes and their names.
 func CheckFiles(files []File) error {
 	if len(files) == 0 {
-		return invalidArchive("check chart: the folder has no files")
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "check chart: the folder has no files")
 	}
 	if len(files) > MaxFiles {
-		return overLimit("check chart: %d files, at most %d are allowed", len(files), MaxFiles)
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "check chart: %d files, at most %d are allowed", len(files), MaxFiles)
 	}
 	names, total := newNames(), 0
 	for _, file := range files {
@@ -86,7 +85,7 @@ func CheckFiles(files []File) error {
 			return fmt.Errorf("check chart: %w", err)
 		}
 		if total += len(file.Data); total > MaxUnpackedBytes {
-			return overLimit("check chart: more than %d bytes in all", MaxUnpackedBytes)
+			return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "check chart: more than %d bytes in all", MaxUnpackedBytes)
 		}
 	}
 	return nil
@@ -115,7 +114,7 @@ func (u *unpacker) entries() error {
 			return err
 		}
 		if u.seen++; u.seen > MaxFiles {
-			return overLimit("more than %d entries", MaxFiles)
+			return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "more than %d entries", MaxFiles)
 		}
 		if err := u.entry(header); err != nil {
 			return err
@@ -142,7 +141,7 @@ func (u *unpacker) entry(header *tar.Header) error {
 		return u.names.addFolder(name)
 	}
 	if name == "" {
-		return invalidArchive("entry %q is outside the chart's folder", header.Name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is outside the chart's folder", header.Name)
 	}
 	if err := u.names.addFile(name); err != nil {
 		return err
@@ -151,7 +150,7 @@ func (u *unpacker) entry(header *tar.Header) error {
 		return err
 	}
 	if u.total += header.Size; u.total > MaxUnpackedBytes {
-		return overLimit("entry %q: more than %d bytes in all", header.Name, MaxUnpackedBytes)
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "entry %q: more than %d bytes in all", header.Name, MaxUnpackedBytes)
 	}
 	data := make([]byte, header.Size)
 	if _, err := io.ReadFull(u.tar, data); err != nil {
@@ -169,7 +168,7 @@ func slashed(header *tar.Header) (name string, isFolder bool, err error) {
 	name = header.Name
 	if strings.Contains(name, `\`) {
 		if strings.Contains(name, "/") {
-			return "", false, invalidArchive("entry %q has both a slash and a backslash in its name", name)
+			return "", false, outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q has both a slash and a backslash in its name", name)
 		}
 		name = strings.ReplaceAll(name, `\`, "/")
 	}
@@ -187,14 +186,14 @@ func (u *unpacker) inside(entry, full string) (string, error) {
 	top, name, nested := strings.Cut(full, "/")
 	switch {
 	case top == "" || top == ".." || isDrive(top):
-		return "", invalidArchive("entry %q leaves the chart's folder", entry)
+		return "", outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q leaves the chart's folder", entry)
 	case u.top == "":
 		if err := checkLetters(top); err != nil {
 			return "", err
 		}
 		u.top = top
 	case u.top != top:
-		return "", invalidArchive("entry %q is outside the chart's folder %q", entry, u.top)
+		return "", outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is outside the chart's folder %q", entry, u.top)
 	}
 	if !nested {
 		return "", nil
@@ -212,13 +211,13 @@ func (u *unpacker) inside(entry, full string) (string, error) {
 func (u *unpacker) explain(err error) error {
 	switch {
 	case errors.Is(err, errTooMuch):
-		return overLimit("unpack chart: more than %d bytes, or more than %d times the size of the archive", MaxUnpackedBytes, MaxRatio)
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "unpack chart: more than %d bytes, or more than %d times the size of the archive", MaxUnpackedBytes, MaxRatio)
 	case outcome.IsStalled(err):
 		return fmt.Errorf("unpack chart: %w", err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return invalidArchive("unpack chart: the archive ends too early, after %d files", len(u.files))
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "unpack chart: the archive ends too early, after %d files", len(u.files))
 	default:
-		return invalidArchive("unpack chart: after %d files: %w", len(u.files), err)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "unpack chart: after %d files: %w", len(u.files), err)
 	}
 }
 
@@ -228,15 +227,15 @@ func checkKind(header *tar.Header) error {
 	switch header.Typeflag {
 	case tar.TypeReg, tar.TypeDir:
 	case tar.TypeSymlink, tar.TypeLink:
-		return invalidArchive("entry %q is a link", header.Name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is a link", header.Name)
 	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
-		return invalidArchive("entry %q is a device or a pipe", header.Name)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is a device or a pipe", header.Name)
 	default:
-		return invalidArchive("entry %q is of the unsupported kind %q", header.Name, header.Typeflag)
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is of the unsupported kind %q", header.Name, header.Typeflag)
 	}
 	for key := range header.PAXRecords {
 		if strings.HasPrefix(key, "GNU.sparse.") {
-			return invalidArchive("entry %q is a sparse file", header.Name)
+			return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is a sparse file", header.Name)
 		}
 	}
 	return nil
@@ -244,7 +243,7 @@ func checkKind(header *tar.Header) error {
 
 func checkSize(name string, size int64) error {
 	if size > MaxFileBytes {
-		return overLimit("file %q has %d bytes, at most %d are allowed", name, size, MaxFileBytes)
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "file %q has %d bytes, at most %d are allowed", name, size, MaxFileBytes)
 	}
 	return nil
 }
@@ -308,16 +307,4 @@ func beginning(data []byte) string {
 		return "it looks like text"
 	}
 	return "it is something else"
-}
-
-func sortFiles(files []File) {
-	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
-}
-
-func invalidArchive(format string, args ...any) error {
-	return outcome.Stalled(v1alpha1.ReasonInvalidArchive, fmt.Errorf(format, args...))
-}
-
-func overLimit(format string, args ...any) error {
-	return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf(format, args...))
 }

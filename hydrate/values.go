@@ -33,7 +33,7 @@ func DecodeValues(text []byte) (map[string]any, error) {
 	return values, nil
 }
 
-var errSecondDocument = invalidValues("read values: there is a second YAML document, which Helm does not read; merge the two into one")
+var errSecondDocument = outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read values: there is a second YAML document, which Helm does not read; merge the two into one")
 
 // decodeFirst reads the first document of values in YAML.
 func decodeFirst(text []byte) (map[string]any, error) {
@@ -43,9 +43,9 @@ func decodeFirst(text []byte) (map[string]any, error) {
 	values := map[string]any{}
 	if err := sigsyaml.Unmarshal(text, &values); err != nil {
 		if notAMap.MatchString(err.Error()) {
-			return nil, invalidValues("read values: %s", ValuesProblem(err))
+			return nil, outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read values: %s", ValuesProblem(err))
 		}
-		return nil, invalidValues("read values: not YAML: %s", yamlfault.Locate(text, err))
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read values: not YAML: %s", yamlfault.Locate(text, err))
 	}
 	if values == nil {
 		values = map[string]any{}
@@ -186,7 +186,7 @@ func MergeValues(text []byte, params map[string]any, dependencies ...string) ([]
 	}
 	written, err := sigsyaml.Marshal(want)
 	if err != nil {
-		return nil, invalidValues("write values: %w", err)
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidValues, "write values: %w", err)
 	}
 	return fileSized(written)
 }
@@ -214,14 +214,14 @@ func withNulls(value any) any {
 func plainValues(params map[string]any) (map[string]any, error) {
 	text, err := json.Marshal(params)
 	if err != nil {
-		return nil, invalidValues("read parameters: %w", err)
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read parameters: %w", err)
 	}
 	if len(text) > MaxFileBytes {
-		return nil, overLimit("read parameters: %d bytes, at most %d are allowed", len(text), MaxFileBytes)
+		return nil, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "read parameters: %d bytes, at most %d are allowed", len(text), MaxFileBytes)
 	}
 	var out map[string]any
 	if err := json.Unmarshal(text, &out); err != nil {
-		return nil, invalidValues("read parameters: %w", err)
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read parameters: %w", err)
 	}
 	return out, nil
 }
@@ -276,11 +276,7 @@ func writtenOut(node *yaml.Node) *yaml.Node {
 
 func fileSized(text []byte) ([]byte, error) {
 	if len(text) > MaxFileBytes {
-		return nil, overLimit("write values: %d bytes, at most %d are allowed", len(text), MaxFileBytes)
+		return nil, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "write values: %d bytes, at most %d are allowed", len(text), MaxFileBytes)
 	}
 	return text, nil
-}
-
-func invalidValues(format string, args ...any) error {
-	return outcome.Stalled(v1alpha1.ReasonInvalidValues, fmt.Errorf(format, args...))
 }

@@ -6,6 +6,9 @@ import (
 	"fmt"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
 )
 
 // Bounds on YAML, beside that on its length. A parser spends some 150 bytes of
@@ -20,14 +23,14 @@ const (
 // whether the text is right. Its errors are stalled with LimitExceeded.
 func checkYAML(text []byte, maxBytes int) error {
 	if len(text) > maxBytes {
-		return overLimit("%d bytes of YAML, at most %d are allowed", len(text), maxBytes)
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "%d bytes of YAML, at most %d are allowed", len(text), maxBytes)
 	}
 	marks := 0
 	for _, mark := range []string{"\n", ":", ",", "[", "{", "-", "?"} {
 		marks += bytes.Count(text, []byte(mark))
 	}
 	if marks > maxYAMLMarks {
-		return overLimit("YAML of more than %d elements", maxYAMLMarks)
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "YAML of more than %d elements", maxYAMLMarks)
 	}
 	if !mayExpand(text) {
 		return nil
@@ -37,7 +40,7 @@ func checkYAML(text []byte, maxBytes int) error {
 		return nil // it expands to nothing, and the decoder says what is wrong
 	}
 	if _, err := (expansion{}).size(&root); err != nil {
-		return overLimit("%w", err)
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "%w", err)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ package outcome
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -53,6 +54,11 @@ func Waiting(reason string, after time.Duration, err error) error {
 // it points to, has changed.
 func Stalled(reason string, err error) error {
 	return mark(&verdict{kind: stalled, reason: reason, err: err})
+}
+
+// Stalledf returns an error of the formatted text that is final, as Stalled does.
+func Stalledf(reason, format string, args ...any) error {
+	return Stalled(reason, fmt.Errorf(format, args...))
 }
 
 // mark returns nil for a nil error, so that a call may be returned as it is.

@@ -48,3 +48,6 @@ func WithoutControls(text string) string {
 		return r
 	}, text)
 }
+
+// Printable removes control characters from a text and cuts it to a number of bytes.
+func Printable(text string, most int) string { return Truncate(WithoutControls(text), most) }

@@ -36,3 +36,9 @@ func TestOneLine(t *testing.T) {
 func TestWithoutControls(t *testing.T) {
 	NewWithT(t).Expect(text.WithoutControls("a\x1b[31mb\r\n\tc\u0085ä")).To(Equal("a[31mbcä"))
 }
+
+func TestPrintable(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(text.Printable("a\x1b[31mb\nc", 100)).To(Equal(text.WithoutControls("a\x1b[31mb\nc")))
+	g.Expect(text.Printable("\x00ab\x00cdef", 3)).To(Equal("abc"), "the control characters do not count")
+}

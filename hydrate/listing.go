@@ -2,13 +2,6 @@ package hydrate
 
 import "time"
 
-// File is one file of a chart. Name is its path below the chart's own folder,
-// with forward slashes, clean and relative, such as "templates/web.yaml".
-type File struct {
-	Name string
-	Data []byte
-}
-
 // Offer is one version of an app as its source offers it.
 type Offer struct {
 	// Version is a semantic version, as Helm asks for.
