@@ -85,7 +85,7 @@ func (s RenderedChart) unitInputs(files []File, params map[string]any) ([]Input,
 }
 
 func warning(name string, err error) string {
-	return text.Printable(fmt.Sprintf("%s was not read: %v", name, err), maxCollisionBytes)
+	return text.Printable(fmt.Sprintf("%s was not read: %v", name, err), maxWarningBytes)
 }
 
 // preset gives questions without a default that of the values.

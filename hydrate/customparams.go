@@ -10,11 +10,6 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-const (
-	valuesFile = "values.yaml"
-	schemaFile = "values.schema.json"
-)
-
 // CustomParams merges the parameters of the market and of the app into the
 // values.yaml of every unit, checks the result against the unit's schema, and
 // renders again what has changed. As the files are then final, it also judges

@@ -132,3 +132,17 @@ func (d Document) MayHoldSecret() bool {
 	}
 	return d.objects.top.kind() == "Secret" || d.objects.top["items"] != nil || d.objects.top == nil
 }
+
+// alreadyRead gives documents what was read of others with the same text.
+func alreadyRead(documents, others []Document) []Document {
+	known := make(map[string]*readDocument, len(others))
+	for _, other := range others {
+		known[other.Text] = other.objects
+	}
+	for i := range documents {
+		if read := known[documents[i].Text]; read != nil {
+			documents[i].objects = read
+		}
+	}
+	return documents
+}

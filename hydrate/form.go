@@ -9,6 +9,9 @@ import (
 // maxFormWarnings bounds the warnings about the objects of one chart unit.
 const maxFormWarnings = 10
 
+// maxWarningBytes bounds one of them.
+const maxWarningBytes = 253
+
 // textMaps are fields whose values must be texts, wherever they are in an object that
 // is no custom resource: Kubernetes reads no number and no boolean there.
 var textMaps = map[string]bool{
@@ -105,6 +108,6 @@ func (f *formCheck) checkText(o object, path string, value any) {
 		is = "no text"
 	}
 	if len(f.warnings) < maxFormWarnings {
-		f.warnings = append(f.warnings, text.Printable(fmt.Sprintf("%s: %s is %s; quote it in the template", o.title(), path, is), maxCollisionBytes))
+		f.warnings = append(f.warnings, text.Printable(fmt.Sprintf("%s: %s is %s; quote it in the template", o.title(), path, is), maxWarningBytes))
 	}
 }

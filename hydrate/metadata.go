@@ -13,8 +13,12 @@ import (
 	"github.com/appmarket/operator/internal/yamlfault"
 )
 
-// chartFile is where a chart says what it is.
-const chartFile = "Chart.yaml"
+// The files that Helm reads in the folder of a chart.
+const (
+	chartFile  = "Chart.yaml"
+	valuesFile = "values.yaml"
+	schemaFile = "values.schema.json"
+)
 
 // Metadata is Chart.yaml, as Helm reads it.
 type Metadata = chart.Metadata
