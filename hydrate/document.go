@@ -32,6 +32,15 @@ func NewDocument(path, text string) Document {
 	return Document{Path: path, Text: text, objects: &readDocument{}}
 }
 
+// keepParsed makes each document one that is read once, which not every renderer does.
+func keepParsed(documents []Document) {
+	for i := range documents {
+		if documents[i].objects == nil {
+			documents[i].objects = &readDocument{}
+		}
+	}
+}
+
 // Head is what Helm reads of the document, in JSON: version, kind, name and annotations.
 // It is false for a document that is no map, or whose head has values of other types than
 // Helm expects.

@@ -163,11 +163,7 @@ func (u *Unit) render(ctx context.Context, r Renderer, d *Draft, files []File) e
 	if err != nil {
 		return fmt.Errorf("chart %s: %w", u.Name, err)
 	}
-	for i := range out.Documents {
-		if out.Documents[i].objects == nil { // Not every renderer makes documents that are read once.
-			out.Documents[i].objects = &readDocument{}
-		}
-	}
+	keepParsed(out.Documents)
 	objects, warnings, err := readObjects(out.Documents)
 	if err == nil && in.ForRelease {
 		err = u.readForRelease(out.Documents, in)
