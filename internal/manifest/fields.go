@@ -13,51 +13,51 @@ import (
 )
 
 // weight says what follows when a value has the wrong type.
-type weight bool
+type severity bool
 
 const (
 	// optional values are left out with a warning.
-	optional weight = false
+	optional severity = false
 	// essential values fail the manifest: without them the app would be handled
 	// as another than it is.
-	essential weight = true
+	essential severity = true
 )
 
 // fields are the entries of one mapping. Taking an entry makes it known; what
 // nobody took is a warning in the end.
-type fields struct {
-	notes *notes
-	path  string
-	keys  []string
-	nodes map[string]*yaml.Node
-	known map[string]bool
+type decoder struct {
+	warnings *warnings
+	path     string
+	keys     []string
+	nodes    map[string]*yaml.Node
+	known    map[string]bool
 }
 
 // item is one entry of a list, or one value of a mapping.
-type item struct {
+type pathNode struct {
 	path string
 	node *yaml.Node
 }
 
 // open reads a mapping. The result is nil if the node is something else.
-func (n *notes) open(at item, w weight) *fields {
-	f := &fields{notes: n, path: at.path, nodes: map[string]*yaml.Node{}, known: map[string]bool{}}
+func (n *warnings) openMapping(at pathNode, w severity) *decoder {
+	f := &decoder{warnings: n, path: at.path, nodes: map[string]*yaml.Node{}, known: map[string]bool{}}
 	if kindOf(at.node) != kindMap {
-		n.mistyped(at, "a map", w)
+		n.addTypeProblem(at, "a map", w)
 		return nil
 	}
-	f.add(follow(at.node), false)
+	f.addEntries(resolveAlias(at.node), false)
 	return f
 }
 
 // add takes in the entries of a mapping. Entries that come by a merge key do not
 // replace those that are there.
-func (f *fields) add(mapping *yaml.Node, merged bool) {
+func (f *decoder) addEntries(mapping *yaml.Node, merged bool) {
 	var merges []*yaml.Node
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		key, value := follow(mapping.Content[i]), follow(mapping.Content[i+1])
+		key, value := resolveAlias(mapping.Content[i]), resolveAlias(mapping.Content[i+1])
 		if key.Kind != yaml.ScalarNode {
-			f.notes.warn("%s has a key that is not text", f.name())
+			f.warnings.addWarning("%s has a key that is not text", f.displayName())
 			continue
 		}
 		if key.ShortTag() == "!!merge" {
@@ -69,25 +69,25 @@ func (f *fields) add(mapping *yaml.Node, merged bool) {
 		case twice && merged:
 			continue
 		case twice:
-			f.notes.warn("%s is given twice and the last one counts", f.at(key.Value))
+			f.warnings.addWarning("%s is given twice and the last one counts", f.fieldPath(key.Value))
 		default:
 			f.keys = append(f.keys, key.Value)
 		}
 		f.nodes[key.Value] = value
 	}
 	for _, value := range merges {
-		f.merge(value)
+		f.addMerged(value)
 	}
 }
 
-func (f *fields) merge(value *yaml.Node) {
+func (f *decoder) addMerged(value *yaml.Node) {
 	switch value.Kind {
 	case yaml.MappingNode:
-		f.add(value, true)
+		f.addEntries(value, true)
 	case yaml.SequenceNode:
 		for _, each := range value.Content {
-			if each = follow(each); each.Kind == yaml.MappingNode {
-				f.add(each, true)
+			if each = resolveAlias(each); each.Kind == yaml.MappingNode {
+				f.addEntries(each, true)
 			}
 		}
 	}
@@ -96,7 +96,7 @@ func (f *fields) merge(value *yaml.Node) {
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_./-]{1,64}$`)
 
 // at is the path of an entry, bounded and with unusual keys quoted.
-func (f *fields) at(key string) string {
+func (f *decoder) fieldPath(key string) string {
 	if !plainKey.MatchString(key) {
 		key = strconv.QuoteToASCII(text.Truncate(key, 64))
 	}
@@ -106,7 +106,7 @@ func (f *fields) at(key string) string {
 	return f.path + "." + key
 }
 
-func (f *fields) name() string {
+func (f *decoder) displayName() string {
 	if f.path == "" {
 		return "the manifest"
 	}
@@ -114,60 +114,60 @@ func (f *fields) name() string {
 }
 
 // take returns an entry; its node is nil if the entry is absent or null.
-func (f *fields) take(key string) item {
+func (f *decoder) takeField(key string) pathNode {
 	f.known[key] = true
 	node := f.nodes[key]
 	if node != nil && kindOf(node) == kindNull {
 		node = nil
 	}
-	return item{path: f.at(key), node: node}
+	return pathNode{path: f.fieldPath(key), node: node}
 }
 
 // skip makes entries known that AppMarket has no use for.
-func (f *fields) skip(keys ...string) {
+func (f *decoder) ignoreKeys(keys ...string) {
 	for _, key := range keys {
 		f.known[key] = true
 	}
 }
 
 // done lists the entries that nobody took.
-func (f *fields) done() {
+func (f *decoder) warnUnknownKeys() {
 	for _, key := range f.keys {
 		if !f.known[key] {
-			f.notes.warn("%s is not a known field", f.at(key))
+			f.warnings.addWarning("%s is not a known field", f.fieldPath(key))
 		}
 	}
 }
 
 // prose is a text that is cut at limit bytes.
-func (f *fields) prose(key string, limit int) string {
-	return f.notes.prose(f.take(key), limit)
+func (f *decoder) truncatedText(key string, limit int) string {
+	return f.warnings.readTruncated(f.takeField(key), limit)
 }
 
 // exact is a text that would mean something else if it were cut: it is left out
 // if it is longer than limit bytes.
-func (f *fields) exact(key string, limit int) string {
-	return f.notes.exact(f.take(key), limit)
+func (f *decoder) boundedText(key string, limit int) string {
+	return f.warnings.readBounded(f.takeField(key), limit)
 }
 
 // choice is one of a few words; another word is left out.
-func (f *fields) choice(key string, words ...string) string {
-	at := f.take(key)
-	text := strings.ToLower(f.notes.exact(at, maxLine))
+func (f *decoder) choiceField(key string, words ...string) string {
+	at := f.takeField(key)
+	text := strings.ToLower(f.warnings.readBounded(at, maxLine))
 	for _, word := range words {
 		if text == word {
 			return word
 		}
 	}
 	if text != "" {
-		f.notes.warn("%s is none of %s and was left out", at.path, strings.Join(words, ", "))
+		f.warnings.addWarning("%s is none of %s and was left out", at.path, strings.Join(words, ", "))
 	}
 	return ""
 }
 
 // flag is a boolean; also as text, as some write it.
-func (f *fields) flag(key string) bool {
-	at := f.take(key)
+func (f *decoder) boolField(key string) bool {
+	at := f.takeField(key)
 	if at.node == nil {
 		return false
 	}
@@ -179,76 +179,76 @@ func (f *fields) flag(key string) bool {
 			return false
 		}
 	}
-	f.notes.mistyped(at, "true or false", optional)
+	f.warnings.addTypeProblem(at, "true or false", optional)
 	return false
 }
 
 // number is a whole number from zero to limit; also as text.
-func (f *fields) number(key string, limit int32) int32 {
-	value, _ := f.notes.number(f.take(key), limit)
+func (f *decoder) integerField(key string, limit int32) int32 {
+	value, _ := f.warnings.readInteger(f.takeField(key), limit)
 	return value
 }
 
 // mapping opens an entry. It is empty if the entry is absent or something else.
-func (f *fields) mapping(key string, w weight) *fields {
-	at := f.take(key)
+func (f *decoder) mappingField(key string, w severity) *decoder {
+	at := f.takeField(key)
 	if at.node != nil {
-		if opened := f.notes.open(at, w); opened != nil {
+		if opened := f.warnings.openMapping(at, w); opened != nil {
 			return opened
 		}
 	}
-	return &fields{notes: f.notes, path: at.path, known: map[string]bool{}}
+	return &decoder{warnings: f.warnings, path: at.path, known: map[string]bool{}}
 }
 
 // list returns at most limit items of an entry. More than that in an essential
 // list fail the manifest.
-func (f *fields) list(key string, limit int, w weight) []item {
-	at := f.take(key)
+func (f *decoder) listItems(key string, limit int, w severity) []pathNode {
+	at := f.takeField(key)
 	if at.node == nil {
 		return nil
 	}
 	if at.node.Kind != yaml.SequenceNode {
-		f.notes.mistyped(at, "a list", w)
+		f.warnings.addTypeProblem(at, "a list", w)
 		return nil
 	}
 	nodes := at.node.Content
 	if len(nodes) > limit {
-		f.notes.note(w, "%s has more than %d entries", at.path, limit)
+		f.warnings.failOrWarn(w, "%s has more than %d entries", at.path, limit)
 		nodes = nodes[:limit]
 	}
-	items := make([]item, len(nodes))
+	items := make([]pathNode, len(nodes))
 	for i, node := range nodes {
-		items[i] = item{path: fmt.Sprintf("%s[%d]", at.path, i), node: follow(node)}
+		items[i] = pathNode{path: fmt.Sprintf("%s[%d]", at.path, i), node: resolveAlias(node)}
 	}
 	return items
 }
 
 // texts is a list of texts of at most length bytes each, without empty ones.
-func (f *fields) texts(key string, limit, length int) []string {
+func (f *decoder) textList(key string, limit, length int) []string {
 	var texts []string
-	for _, each := range f.list(key, limit, optional) {
-		if text := f.notes.exact(each, length); text != "" {
+	for _, each := range f.listItems(key, limit, optional) {
+		if text := f.warnings.readBounded(each, length); text != "" {
 			texts = append(texts, text)
 		}
 	}
 	return texts
 }
 
-func (n *notes) number(at item, limit int32) (int32, bool) {
+func (n *warnings) readInteger(at pathNode, limit int32) (int32, bool) {
 	if at.node == nil {
 		return 0, false
 	}
 	if at.node.Kind != yaml.ScalarNode {
-		n.mistyped(at, "a whole number", optional)
+		n.addTypeProblem(at, "a whole number", optional)
 		return 0, false
 	}
 	value, err := strconv.ParseFloat(strings.TrimSpace(at.node.Value), 64)
 	if err != nil || value != math.Trunc(value) {
-		n.mistyped(at, "a whole number", optional)
+		n.addTypeProblem(at, "a whole number", optional)
 		return 0, false
 	}
 	if value < 0 || value > float64(limit) {
-		n.warn("%s is not between 0 and %d and was left out", at.path, limit)
+		n.addWarning("%s is not between 0 and %d and was left out", at.path, limit)
 		return 0, false
 	}
 	return int32(value), true

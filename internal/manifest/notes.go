@@ -17,91 +17,91 @@ const (
 	maxWarnings     = 50
 	maxWarningBytes = 256
 	// maxNoted bounds what is collected before the sorted list is cut.
-	maxNoted = 1_000
+	maxCollected = 1_000
 )
 
 // notes collects what is wrong with a manifest while it is read: the warnings,
 // and the first error of something essential.
-type notes struct {
-	warnings []string
-	beyond   int
-	err      error
+type warnings struct {
+	list    []string
+	omitted int
+	err     error
 }
 
-func (n *notes) warn(format string, args ...any) {
-	if len(n.warnings) == maxNoted {
-		n.beyond++
+func (n *warnings) addWarning(format string, args ...any) {
+	if len(n.list) == maxCollected {
+		n.omitted++
 		return
 	}
-	n.warnings = append(n.warnings, text.Truncate(fmt.Sprintf(format, args...), maxWarningBytes-1)+".")
+	n.list = append(n.list, text.Truncate(fmt.Sprintf(format, args...), maxWarningBytes-1)+".")
 }
 
-func (n *notes) fail(format string, args ...any) {
+func (n *warnings) setError(format string, args ...any) {
 	if n.err == nil {
-		n.err = errors.New(text.Truncate(fmt.Sprintf(format, args...), maxProblem))
+		n.err = errors.New(text.Truncate(fmt.Sprintf(format, args...), maxErrorBytes))
 	}
 }
 
 // note fails for what is essential and otherwise warns.
-func (n *notes) note(w weight, format string, args ...any) {
+func (n *warnings) failOrWarn(w severity, format string, args ...any) {
 	if w == essential {
-		n.fail(format, args...)
+		n.setError(format, args...)
 		return
 	}
-	n.warn(format+"; the rest was left out", args...)
+	n.addWarning(format+"; the rest was left out", args...)
 }
 
-func (n *notes) mistyped(at item, want string, w weight) {
+func (n *warnings) addTypeProblem(at pathNode, want string, w severity) {
 	if w == essential {
-		n.fail("%s must be %s and is %s", at.path, want, kindOf(at.node))
+		n.setError("%s must be %s and is %s", at.path, want, kindOf(at.node))
 		return
 	}
-	n.warn("%s must be %s, is %s and was left out", at.path, want, kindOf(at.node))
+	n.addWarning("%s must be %s, is %s and was left out", at.path, want, kindOf(at.node))
 }
 
 // sorted are the warnings, each once, at most maxWarnings of them; the last one
 // then says how many were left out.
-func (n *notes) sorted() []string {
-	slices.Sort(n.warnings)
-	warnings := slices.Compact(n.warnings)
-	if len(warnings)+n.beyond <= maxWarnings {
+func (n *warnings) sortedWarnings() []string {
+	slices.Sort(n.list)
+	warnings := slices.Compact(n.list)
+	if len(warnings)+n.omitted <= maxWarnings {
 		return warnings
 	}
-	more := len(warnings) + n.beyond - (maxWarnings - 1)
+	more := len(warnings) + n.omitted - (maxWarnings - 1)
 	return append(warnings[:maxWarnings-1:maxWarnings-1], fmt.Sprintf("%d more warnings were left out.", more))
 }
 
 // scalar is the text of a scalar as it is written, so that 1.0 stays "1.0".
-func (n *notes) scalar(at item) string {
+func (n *warnings) readScalar(at pathNode) string {
 	if at.node == nil || kindOf(at.node) == kindNull {
 		return ""
 	}
 	if at.node.Kind != yaml.ScalarNode {
-		n.mistyped(at, "text", optional)
+		n.addTypeProblem(at, "text", optional)
 		return ""
 	}
-	return strings.TrimSpace(strings.Map(printable, at.node.Value))
+	return strings.TrimSpace(strings.Map(dropControl, at.node.Value))
 }
 
-func (n *notes) prose(at item, limit int) string {
-	said := n.scalar(at)
+func (n *warnings) readTruncated(at pathNode, limit int) string {
+	said := n.readScalar(at)
 	if len(said) > limit {
-		n.warn("%s is longer than %d bytes and was cut", at.path, limit)
+		n.addWarning("%s is longer than %d bytes and was cut", at.path, limit)
 	}
 	return text.Truncate(said, limit)
 }
 
-func (n *notes) exact(at item, limit int) string {
-	text := n.scalar(at)
+func (n *warnings) readBounded(at pathNode, limit int) string {
+	text := n.readScalar(at)
 	if len(text) > limit {
-		n.warn("%s is longer than %d bytes and was left out", at.path, limit)
+		n.addWarning("%s is longer than %d bytes and was left out", at.path, limit)
 		return ""
 	}
 	return text
 }
 
 // printable drops control characters, which a terminal would obey.
-func printable(r rune) rune {
+func dropControl(r rune) rune {
 	if unicode.IsControl(r) && r != '\n' && r != '\t' {
 		return -1
 	}
@@ -122,7 +122,7 @@ func kindOf(node *yaml.Node) string {
 	if node == nil {
 		return kindNull
 	}
-	node = follow(node)
+	node = resolveAlias(node)
 	switch node.Kind {
 	case yaml.MappingNode:
 		return kindMap

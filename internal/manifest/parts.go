@@ -9,30 +9,30 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-func readEntrances(top *fields) []hydrate.Entrance {
+func readEntrances(top *decoder) []hydrate.Entrance {
 	var entrances []hydrate.Entrance
-	for _, each := range top.list("entrances", maxEntrances, essential) {
-		f := top.notes.open(each, essential)
+	for _, each := range top.listItems("entrances", maxEntrances, essential) {
+		f := top.warnings.openMapping(each, essential)
 		if f == nil {
 			continue
 		}
 		e := hydrate.Entrance{
-			Name:      f.exact("name", maxName),
-			Title:     f.prose("title", maxLine),
-			Host:      f.exact("host", maxName),
-			Port:      f.number("port", math.MaxUint16),
-			Icon:      f.exact("icon", maxURL),
-			AuthLevel: f.choice("authLevel", "internal", "private", "public"),
-			Invisible: f.flag("invisible"),
+			Name:      f.boundedText("name", maxName),
+			Title:     f.truncatedText("title", maxLine),
+			Host:      f.boundedText("host", maxName),
+			Port:      f.integerField("port", math.MaxUint16),
+			Icon:      f.boundedText("icon", maxURL),
+			AuthLevel: f.choiceField("authLevel", "internal", "private", "public"),
+			Invisible: f.boolField("invisible"),
 		}
-		f.skip("openMethod", "windowPushState")
-		f.done()
+		f.ignoreKeys("openMethod", "windowPushState")
+		f.warnUnknownKeys()
 		named := func(other hydrate.Entrance) bool { return other.Name == e.Name }
 		switch {
 		case e.Name == "":
-			top.notes.warn("%s has no name and was left out", each.path)
+			top.warnings.addWarning("%s has no name and was left out", each.path)
 		case slices.ContainsFunc(entrances, named):
-			top.notes.warn("%s has the name of another and was left out", each.path)
+			top.warnings.addWarning("%s has the name of another and was left out", each.path)
 		default:
 			entrances = append(entrances, e)
 		}
@@ -41,108 +41,108 @@ func readEntrances(top *fields) []hydrate.Entrance {
 }
 
 // readPermissions says in one line each what the app asks for.
-func readPermissions(f *fields) []string {
+func readPermissions(f *decoder) []string {
 	var asked []string
 	for _, key := range []string{"appData", "appCache", "appCommon", "externalData"} {
-		if f.flag(key) {
+		if f.boolField(key) {
 			asked = append(asked, key)
 		}
 	}
-	for _, path := range f.texts("userData", maxLong, maxLine) {
+	for _, path := range f.textList("userData", maxLongList, maxLine) {
 		asked = append(asked, "userData: "+path)
 	}
-	for _, each := range f.list("sysData", maxLong, optional) {
-		if s := f.notes.open(each, optional); s != nil {
-			ops := strings.Join(s.texts("ops", maxShort, maxLine), ", ")
-			asked = append(asked, text.Truncate("sysData: "+slash(s.exact("group", maxLine), s.exact("dataType", maxLine))+" ("+ops+")", maxSummary))
-			s.skip("version", "appName", "port", "svc", "namespace")
-			s.done()
+	for _, each := range f.listItems("sysData", maxLongList, optional) {
+		if s := f.warnings.openMapping(each, optional); s != nil {
+			ops := strings.Join(s.textList("ops", maxShortList, maxLine), ", ")
+			asked = append(asked, text.Truncate("sysData: "+joinNonEmpty(s.boundedText("group", maxLine), s.boundedText("dataType", maxLine))+" ("+ops+")", maxSummary))
+			s.ignoreKeys("version", "appName", "port", "svc", "namespace")
+			s.warnUnknownKeys()
 		}
 	}
-	for _, each := range f.list("provider", maxLong, optional) {
-		if p := f.notes.open(each, optional); p != nil {
-			asked = append(asked, "provider: "+slash(p.exact("appName", maxLine), p.exact("providerName", maxLine)))
-			p.skip("namespace", "podSelectors")
-			p.done()
+	for _, each := range f.listItems("provider", maxLongList, optional) {
+		if p := f.warnings.openMapping(each, optional); p != nil {
+			asked = append(asked, "provider: "+joinNonEmpty(p.boundedText("appName", maxLine), p.boundedText("providerName", maxLine)))
+			p.ignoreKeys("namespace", "podSelectors")
+			p.warnUnknownKeys()
 		}
 	}
-	if account := f.exact("serviceAccount", maxName); account != "" {
+	if account := f.boundedText("serviceAccount", maxName); account != "" {
 		asked = append(asked, "serviceAccount: "+account)
 	}
-	f.done()
+	f.warnUnknownKeys()
 	return asked
 }
 
-func slash(parts ...string) string {
+func joinNonEmpty(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "/")
 }
 
 // readMiddlewares reads any block by its name, also of a middleware that came
 // later: they all look alike. Passwords are not kept.
-func readMiddlewares(f *fields) map[string]hydrate.Middleware {
+func readMiddlewares(f *decoder) map[string]hydrate.Middleware {
 	all := map[string]hydrate.Middleware{}
 	for _, name := range f.keys {
 		if len(all) == maxMiddleware {
-			f.notes.warn("%s has more than %d entries; the rest was left out", f.path, maxMiddleware)
+			f.warnings.addWarning("%s has more than %d entries; the rest was left out", f.path, maxMiddleware)
 			break
 		}
-		at := f.take(name)
+		at := f.takeField(name)
 		if at.node != nil && kindOf(at.node) != kindMap {
-			f.notes.mistyped(at, "a map", optional)
+			f.warnings.addTypeProblem(at, "a map", optional)
 			continue
 		}
 		if len(name) <= maxName {
-			all[name] = readMiddleware(f.mapping(name, optional))
+			all[name] = readMiddleware(f.mappingField(name, optional))
 		}
 	}
 	return all
 }
 
-func readMiddleware(f *fields) hydrate.Middleware {
+func readMiddleware(f *decoder) hydrate.Middleware {
 	m := hydrate.Middleware{
-		Username:  f.exact("username", maxName),
-		Namespace: f.exact("namespace", maxName),
+		Username:  f.boundedText("username", maxName),
+		Namespace: f.boundedText("namespace", maxName),
 	}
 	for _, key := range []string{"databases", "buckets", "vhosts", "indexes", "subjects"} {
-		for _, each := range f.list(key, maxLong, optional) {
-			if name := readMiddlewareName(f.notes, each); name != "" {
+		for _, each := range f.listItems(key, maxLongList, optional) {
+			if name := readMiddlewareName(f.warnings, each); name != "" {
 				m.Names = append(m.Names, name)
 			}
 		}
 	}
-	f.skip("password", "refs", "required", "allowNamespaceBuckets", "allowNamespaceIndexes")
-	f.done()
+	f.ignoreKeys("password", "refs", "required", "allowNamespaceBuckets", "allowNamespaceIndexes")
+	f.warnUnknownKeys()
 	return m
 }
 
 // readMiddlewareName reads an entry that is a name, or a map with a name.
-func readMiddlewareName(n *notes, each item) string {
+func readMiddlewareName(n *warnings, each pathNode) string {
 	if kindOf(each.node) == kindText {
-		return n.exact(each, maxName)
+		return n.readBounded(each, maxName)
 	}
-	f := n.open(each, optional)
+	f := n.openMapping(each, optional)
 	if f == nil {
 		return ""
 	}
-	name := f.exact("name", maxName)
-	f.skip("distributed", "extensions", "scripts", "permission", "export", "appName")
-	f.done()
+	name := f.boundedText("name", maxName)
+	f.ignoreKeys("distributed", "extensions", "scripts", "permission", "export", "appName")
+	f.warnUnknownKeys()
 	return name
 }
 
 // readResources reads the plain figures, or those of one of the accelerators
 // where an app has a set for each: that without a GPU, or otherwise the first.
-func readResources(f *fields) hydrate.Resources {
-	r := readFigures(f)
+func readResources(f *decoder) hydrate.Resources {
+	r := readResourceValues(f)
 	var chosen *hydrate.Resources
-	for _, each := range f.list("accelerator", maxShort, optional) {
-		a := f.notes.open(each, optional)
+	for _, each := range f.listItems("accelerator", maxShortList, optional) {
+		a := f.warnings.openMapping(each, optional)
 		if a == nil {
 			continue
 		}
-		mode, figures := strings.ToLower(a.exact("mode", maxLine)), readFigures(a)
-		a.skip("supportMultiCard", "supportMultiNodes")
-		a.done()
+		mode, figures := strings.ToLower(a.boundedText("mode", maxLine)), readResourceValues(a)
+		a.ignoreKeys("supportMultiCard", "supportMultiNodes")
+		a.warnUnknownKeys()
 		if chosen == nil || mode == "cpu" {
 			chosen = &figures
 		}
@@ -153,16 +153,16 @@ func readResources(f *fields) hydrate.Resources {
 	return r
 }
 
-func readFigures(f *fields) hydrate.Resources {
-	quantity := func(key string) string { return f.exact(key, maxQuantity) }
+func readResourceValues(f *decoder) hydrate.Resources {
+	quantity := func(key string) string { return f.boundedText(key, maxQuantity) }
 	return hydrate.Resources{
 		RequiredCPU:    quantity("requiredCpu"),
 		RequiredMemory: quantity("requiredMemory"),
 		RequiredDisk:   quantity("requiredDisk"),
-		RequiredGPU:    orElse(quantity("requiredGpu"), quantity("requiredGPUMemory")),
+		RequiredGPU:    firstNonEmpty(quantity("requiredGpu"), quantity("requiredGPUMemory")),
 		LimitedCPU:     quantity("limitedCpu"),
 		LimitedMemory:  quantity("limitedMemory"),
 		LimitedDisk:    quantity("limitedDisk"),
-		LimitedGPU:     orElse(quantity("limitedGpu"), quantity("limitedGPUMemory")),
+		LimitedGPU:     firstNonEmpty(quantity("limitedGpu"), quantity("limitedGPUMemory")),
 	}
 }

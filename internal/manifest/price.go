@@ -26,29 +26,29 @@ const (
 // something that is not understood, such as a mistyped key. Anything else that is
 // not understood becomes a warning: the app must be bought all the same.
 func (Reader) ReadPrice(text []byte) (*hydrate.License, error) {
-	license, err := readPrice(text)
+	license, err := decodePrice(text)
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidManifest, fmt.Errorf("read price: %w", err))
 	}
 	return license, nil
 }
 
-func readPrice(text []byte) (*hydrate.License, error) {
-	root, more, err := parse(text)
+func decodePrice(text []byte) (*hydrate.License, error) {
+	root, more, err := parseDocument(text)
 	if err != nil {
 		return nil, err
 	}
-	n := &notes{}
+	n := &warnings{}
 	if more {
-		n.fail("the text has more than one document")
+		n.setError("the text has more than one document")
 	}
-	top := n.open(item{path: "the file", node: root}, essential)
+	top := n.openMapping(pathNode{path: "the file", node: root}, essential)
 	if top == nil {
 		return nil, n.err
 	}
 	top.path = ""
 	license := readTerms(top)
-	warnings := n.sorted()
+	warnings := n.sortedWarnings()
 	switch {
 	case n.err != nil:
 		return nil, n.err
@@ -62,43 +62,43 @@ func readPrice(text []byte) (*hydrate.License, error) {
 }
 
 // readTerms leaves out product and issuer for an app that need not be bought.
-func readTerms(top *fields) *hydrate.License {
+func readTerms(top *decoder) *hydrate.License {
 	license := &hydrate.License{}
-	paid := top.mapping("paid", essential)
-	if isBlank(paid.take("product_id")) {
-		top.skip("developer")
+	paid := top.mappingField("paid", essential)
+	if isBlank(paid.takeField("product_id")) {
+		top.ignoreKeys("developer")
 	} else {
-		license.Product, license.Issuer = required(paid, "product_id"), required(top, "developer")
+		license.Product, license.Issuer = requiredText(paid, "product_id"), requiredText(top, "developer")
 	}
 	license.Title = readProductTitle(paid)
 	license.Prices = readPrices(paid)
-	paid.done()
-	top.skip("products")
-	top.done()
+	paid.warnUnknownKeys()
+	top.ignoreKeys("products")
+	top.warnUnknownKeys()
 	return license
 }
 
 // isBlank reports whether an entry is absent, null or text without a character.
-func isBlank(at item) bool {
+func isBlank(at pathNode) bool {
 	return at.node == nil || at.node.Kind == yaml.ScalarNode && strings.TrimSpace(at.node.Value) == ""
 }
 
-func readPrices(paid *fields) []hydrate.Price {
+func readPrices(paid *decoder) []hydrate.Price {
 	var prices []hydrate.Price
-	for _, each := range paid.list("price", maxPrices, optional) {
-		f := paid.notes.open(each, optional)
+	for _, each := range paid.listItems("price", maxPrices, optional) {
+		f := paid.warnings.openMapping(each, optional)
 		if f == nil {
 			continue
 		}
 		price := hydrate.Price{
-			Chain:  f.exact("chain", maxLine),
-			Token:  f.exact("token_symbol", maxLine),
-			Wallet: f.exact("receive_wallet", maxLine),
-			Amount: f.exact("product_price", maxQuantity),
+			Chain:  f.boundedText("chain", maxLine),
+			Token:  f.boundedText("token_symbol", maxLine),
+			Wallet: f.boundedText("receive_wallet", maxLine),
+			Amount: f.boundedText("product_price", maxQuantity),
 		}
-		f.done()
+		f.warnUnknownKeys()
 		if price.Chain == "" || price.Token == "" || price.Wallet == "" || price.Amount == "" {
-			paid.notes.warn("%s is not complete and was left out", each.path)
+			paid.warnings.addWarning("%s is not complete and was left out", each.path)
 			continue
 		}
 		prices = append(prices, price)
@@ -107,20 +107,20 @@ func readPrices(paid *fields) []hydrate.Price {
 }
 
 // readProductTitle prefers English, which is what the market's own texts are in.
-func readProductTitle(paid *fields) string {
+func readProductTitle(paid *decoder) string {
 	var first, english string
-	for _, each := range paid.list("description", maxTitles, optional) {
-		f := paid.notes.open(each, optional)
+	for _, each := range paid.listItems("description", maxTitles, optional) {
+		f := paid.warnings.openMapping(each, optional)
 		if f == nil {
 			continue
 		}
-		language, title := f.exact("lang", maxLine), f.prose("title", maxLine)
-		f.skip("description", "icon")
-		f.done()
-		first = orElse(first, title)
+		language, title := f.boundedText("lang", maxLine), f.truncatedText("title", maxLine)
+		f.ignoreKeys("description", "icon")
+		f.warnUnknownKeys()
+		first = firstNonEmpty(first, title)
 		if language == "en" || language == "en-US" {
-			english = orElse(english, title)
+			english = firstNonEmpty(english, title)
 		}
 	}
-	return orElse(english, first)
+	return firstNonEmpty(english, first)
 }

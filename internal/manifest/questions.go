@@ -24,102 +24,102 @@ var _ hydrate.QuestionReader = Reader{}
 // warning, as is all else that is not understood. It fails, stalled with
 // InvalidManifest, for a text that is no YAML map or exceeds a bound.
 func (Reader) Questions(text []byte) ([]hydrate.Input, []string, error) {
-	root, _, err := parse(text)
+	root, _, err := parseDocument(text)
 	if err != nil {
-		return nil, nil, unreadable(err)
+		return nil, nil, questionsError(err)
 	}
-	n := &notes{}
-	top := n.open(item{path: "the text", node: root}, essential)
+	n := &warnings{}
+	top := n.openMapping(pathNode{path: "the text", node: root}, essential)
 	if top == nil {
-		return nil, nil, unreadable(n.err)
+		return nil, nil, questionsError(n.err)
 	}
 	top.path = ""
-	r := &questionReader{notes: n}
-	r.read(top, "questions", "")
-	return r.inputs, n.sorted(), nil
+	r := &questionReader{warnings: n}
+	r.readList(top, "questions", "")
+	return r.inputs, n.sortedWarnings(), nil
 }
 
-func unreadable(err error) error {
+func questionsError(err error) error {
 	return outcome.Stalled(v1alpha1.ReasonInvalidManifest, fmt.Errorf("read questions: %w", err))
 }
 
 // questionReader collects the inputs of questions.
 type questionReader struct {
-	notes  *notes
-	inputs []hydrate.Input
+	warnings *warnings
+	inputs   []hydrate.Input
 }
 
 // read takes in a list of questions that are shown on a condition.
-func (r *questionReader) read(f *fields, key, showIf string) {
-	for _, each := range f.list(key, hydrate.MaxChartInputs, optional) {
-		question := r.notes.open(each, optional)
+func (r *questionReader) readList(f *decoder, key, showIf string) {
+	for _, each := range f.listItems(key, hydrate.MaxChartInputs, optional) {
+		question := r.warnings.openMapping(each, optional)
 		if question == nil {
 			continue
 		}
-		in, ok := r.question(question, each.path)
-		in.ShowIf = both(showIf, in.ShowIf)
+		in, ok := r.readQuestion(question, each.path)
+		in.ShowIf = joinConditions(showIf, in.ShowIf)
 		if ok {
-			r.add(in, each.path)
+			r.addInput(in, each.path)
 		}
 		// A condition on a question that is not known never holds.
 		below := in.ShowIf
-		if parent := question.exact("show_subquestion_if", maxLine); parent != "" {
-			below = both(below, answered(in.Name, parent))
+		if parent := question.boundedText("show_subquestion_if", maxLine); parent != "" {
+			below = joinConditions(below, equalsCondition(in.Name, parent))
 		}
-		r.read(question, "subquestions", below)
+		r.readList(question, "subquestions", below)
 	}
 }
 
-func (r *questionReader) add(in hydrate.Input, path string) {
+func (r *questionReader) addInput(in hydrate.Input, path string) {
 	named := func(other hydrate.Input) bool { return other.Name == in.Name }
 	switch {
 	case slices.ContainsFunc(r.inputs, named):
-		r.notes.warn("%s has the variable of another and was left out", path)
+		r.warnings.addWarning("%s has the variable of another and was left out", path)
 	case len(r.inputs) == hydrate.MaxChartInputs:
-		r.notes.warn("there are more than %d questions; the rest was left out", hydrate.MaxChartInputs)
+		r.warnings.addWarning("there are more than %d questions; the rest was left out", hydrate.MaxChartInputs)
 	default:
 		r.inputs = append(r.inputs, in)
 	}
 }
 
 // question reads one question, and says whether it can be an input.
-func (r *questionReader) question(f *fields, path string) (hydrate.Input, bool) {
+func (r *questionReader) readQuestion(f *decoder, path string) (hydrate.Input, bool) {
 	in := hydrate.Input{
-		Name:        f.exact("variable", hydrate.MaxInputName),
-		Title:       f.prose("label", hydrate.MaxInputTitle),
-		Description: f.prose("description", hydrate.MaxInputProse),
-		Required:    f.flag("required"),
+		Name:        f.boundedText("variable", hydrate.MaxInputName),
+		Title:       f.truncatedText("label", hydrate.MaxInputTitle),
+		Description: f.truncatedText("description", hydrate.MaxInputProse),
+		Required:    f.boolField("required"),
 		Editable:    true,
-		ShowIf:      f.exact("show_if", hydrate.MaxPatternBytes),
+		ShowIf:      f.boundedText("show_if", hydrate.MaxPatternBytes),
 	}
 	in.Path = in.Name
-	in.Default = f.exact("default", hydrate.MaxInputBytes)
-	kind := strings.ToLower(f.exact("type", maxLine))
+	in.Default = f.boundedText("default", hydrate.MaxInputBytes)
+	kind := strings.ToLower(f.boundedText("type", maxLine))
 	if kind == "" {
-		kind = f.guessed("default")
+		kind = f.inferType("default")
 	}
 	in.Options = readQuestionOptions(f)
 	switch {
 	case in.Name == "":
-		r.notes.warn("%s has no variable and was left out", path)
+		r.warnings.addWarning("%s has no variable and was left out", path)
 		return in, false
-	case !isPath(in.Name):
-		r.notes.warn("%s was left out: its variable %q is not a path of keys joined by dots, so no text can be given for it", path, text.Truncate(in.Name, maxQuoted))
+	case !isValuesPath(in.Name):
+		r.warnings.addWarning("%s was left out: its variable %q is not a path of keys joined by dots, so no text can be given for it", path, text.Truncate(in.Name, maxQuoted))
 		return in, false
 	}
 	known, ok := questionTypes[kind]
 	if !ok {
-		r.notes.warn("%s has a type that no text can be given for and was left out", path)
+		r.warnings.addWarning("%s has a type that no text can be given for and was left out", path)
 		return in, false
 	}
 	in.Type, in.Number = known, kind == "float"
 	if known == "int" || in.Number {
-		in.Range = f.bounds("min", "max")
+		in.Range = f.boundsField("min", "max")
 	} else {
-		in.Length = f.bounds("min_length", "max_length")
-		in.Pattern = characters(f.exact("valid_chars", maxLine), f.exact("invalid_chars", maxLine))
+		in.Length = f.boundsField("min_length", "max_length")
+		in.Pattern = characterPattern(f.boundedText("valid_chars", maxLine), f.boundedText("invalid_chars", maxLine))
 	}
-	if kind == "enum" && wholeNumbers(in.Options) && f.numeric("default", "options") {
+	if kind == "enum" && hasIntegers(in.Options) && f.hasNumbers("default", "options") {
 		in.Type = "int"
 	}
 	return in, true
@@ -135,7 +135,7 @@ var questionTypes = map[string]string{
 }
 
 // guessed is the type of a question that gives none, by its default.
-func (f *fields) guessed(key string) string {
+func (f *decoder) inferType(key string) string {
 	switch kindOf(f.nodes[key]) {
 	case kindBool:
 		return "boolean"
@@ -151,7 +151,7 @@ func (f *fields) guessed(key string) string {
 }
 
 // isPath reports whether a variable is a path of keys below the values.
-func isPath(variable string) bool {
+func isValuesPath(variable string) bool {
 	for key := range strings.SplitSeq(variable, ".") {
 		if key == "" || strings.ContainsAny(key, "[]\\=&|! \t\n") {
 			return false
@@ -161,24 +161,24 @@ func isPath(variable string) bool {
 }
 
 // readQuestionOptions reads values, or maps of a label and a value.
-func readQuestionOptions(f *fields) []hydrate.InputOption {
+func readQuestionOptions(f *decoder) []hydrate.InputOption {
 	var options []hydrate.InputOption
-	for _, each := range f.list("options", maxOptions, optional) {
+	for _, each := range f.listItems("options", maxOptions, optional) {
 		if kindOf(each.node) == kindMap {
-			o := f.notes.open(each, optional)
-			option := hydrate.InputOption{Title: o.prose("label", maxLine), Value: o.exact("value", maxSummary)}
-			option.Title = orElse(option.Title, text.Truncate(option.Value, maxLine))
+			o := f.warnings.openMapping(each, optional)
+			option := hydrate.InputOption{Title: o.truncatedText("label", maxLine), Value: o.boundedText("value", maxSummary)}
+			option.Title = firstNonEmpty(option.Title, text.Truncate(option.Value, maxLine))
 			options = append(options, option)
 			continue
 		}
-		if value := f.notes.exact(each, maxSummary); value != "" {
+		if value := f.warnings.readBounded(each, maxSummary); value != "" {
 			options = append(options, hydrate.InputOption{Title: text.Truncate(value, maxLine), Value: value})
 		}
 	}
 	return options
 }
 
-func wholeNumbers(options []hydrate.InputOption) bool {
+func hasIntegers(options []hydrate.InputOption) bool {
 	return len(options) > 0 && !slices.ContainsFunc(options, func(o hydrate.InputOption) bool {
 		_, err := strconv.ParseInt(o.Value, 10, 64)
 		return err != nil
@@ -187,7 +187,7 @@ func wholeNumbers(options []hydrate.InputOption) bool {
 
 // numeric reports whether the values of an entry, or of the list in it, are
 // written as numbers and not as texts that look like one.
-func (f *fields) numeric(keys ...string) bool {
+func (f *decoder) hasNumbers(keys ...string) bool {
 	for _, key := range keys {
 		node := f.nodes[key]
 		if node == nil {
@@ -205,8 +205,8 @@ func (f *fields) numeric(keys ...string) bool {
 }
 
 // bounds are the numbers of two entries.
-func (f *fields) bounds(least, greatest string) *hydrate.Bounds {
-	b := hydrate.Bounds{Min: f.real(least), Max: f.real(greatest)}
+func (f *decoder) boundsField(least, greatest string) *hydrate.Bounds {
+	b := hydrate.Bounds{Min: f.floatField(least), Max: f.floatField(greatest)}
 	if b == (hydrate.Bounds{}) {
 		return nil
 	}
@@ -214,15 +214,15 @@ func (f *fields) bounds(least, greatest string) *hydrate.Bounds {
 }
 
 // real is a number, also as text.
-func (f *fields) real(key string) *float64 {
-	at := f.take(key)
-	text := f.notes.exact(at, maxLine)
+func (f *decoder) floatField(key string) *float64 {
+	at := f.takeField(key)
+	text := f.warnings.readBounded(at, maxLine)
 	if text == "" {
 		return nil
 	}
 	value, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(value, 0) || math.IsNaN(value) {
-		f.notes.mistyped(at, "a number", optional)
+		f.warnings.addTypeProblem(at, "a number", optional)
 		return nil
 	}
 	return &value
@@ -230,7 +230,7 @@ func (f *fields) real(key string) *float64 {
 
 // characters is a pattern for texts of these characters, or of none of those. Both
 // are what stands in the brackets of a regular expression; some write a whole one.
-func characters(valid, invalid string) string {
+func characterPattern(valid, invalid string) string {
 	pattern := ""
 	switch {
 	case strings.HasPrefix(valid, "^") || strings.HasSuffix(valid, "$") || strings.HasPrefix(valid, "["):
@@ -245,13 +245,13 @@ func characters(valid, invalid string) string {
 
 // both is the condition that two conditions hold, either of which may be empty. As
 // there are no brackets, the parts of one are each joined with those of the other.
-func both(one, other string) string {
+func joinConditions(one, other string) string {
 	if one == "" || other == "" {
 		return one + other
 	}
 	ones, others := strings.Split(one, "||"), strings.Split(other, "||")
-	if len(ones)*len(others) > maxParts {
-		return never
+	if len(ones)*len(others) > maxAlternatives {
+		return neverCondition
 	}
 	var parts []string
 	for _, a := range ones {
@@ -261,15 +261,15 @@ func both(one, other string) string {
 	}
 	joined := strings.Join(parts, "||")
 	if len(joined) > hydrate.MaxPatternBytes {
-		return never
+		return neverCondition
 	}
 	return joined
 }
 
 // answered is the condition that a question has this answer.
-func answered(name, answer string) string {
+func equalsCondition(name, answer string) string {
 	if strings.Contains(answer, "&&") || strings.Contains(answer, "||") {
-		return never
+		return neverCondition
 	}
 	return name + "=" + answer
 }
@@ -278,7 +278,7 @@ func answered(name, answer string) string {
 const maxQuoted = 64
 
 // maxParts bounds what conditions that are joined may come to.
-const maxParts = 100
+const maxAlternatives = 100
 
 // never is a condition that does not hold, in place of one that is too much.
-const never = "="
+const neverCondition = "="

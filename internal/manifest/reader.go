@@ -30,13 +30,13 @@ func (Reader) Templated(text []byte) bool {
 		if !found || strings.Trim(strings.TrimRight(key, " \t"), `"'`) != versionKey {
 			continue
 		}
-		return below012(value)
+		return isTemplateVersion(value)
 	}
 	return true
 }
 
 // below012 reads the value of a line, which may be quoted and have a comment.
-func below012(value string) bool {
+func isTemplateVersion(value string) bool {
 	value, _, _ = strings.Cut(value, " #")
 	version, err := semver.NewVersion(strings.Trim(strings.TrimSpace(value), `"'`))
 	if err != nil {
@@ -51,23 +51,23 @@ func below012(value string) bool {
 // spec.subCharts, entrances or envs. Everything else that is not understood is
 // left out and becomes a warning.
 func (Reader) Read(text []byte) (*hydrate.Manifest, error) {
-	m, err := read(text)
+	m, err := decodeManifest(text)
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidManifest, fmt.Errorf("read manifest: %w", err))
 	}
 	return m, nil
 }
 
-func read(text []byte) (*hydrate.Manifest, error) {
-	root, more, err := parse(text)
+func decodeManifest(text []byte) (*hydrate.Manifest, error) {
+	root, more, err := parseDocument(text)
 	if err != nil {
 		return nil, err
 	}
-	n := &notes{}
+	n := &warnings{}
 	if more {
-		n.warn("the text has more than one document and only the first was read")
+		n.addWarning("the text has more than one document and only the first was read")
 	}
-	top := n.open(item{path: "the manifest", node: root}, essential)
+	top := n.openMapping(pathNode{path: "the manifest", node: root}, essential)
 	if top == nil {
 		return nil, n.err
 	}
@@ -77,6 +77,6 @@ func read(text []byte) (*hydrate.Manifest, error) {
 	if n.err != nil {
 		return nil, n.err
 	}
-	m.Warnings = n.sorted()
+	m.Warnings = n.sortedWarnings()
 	return m, nil
 }

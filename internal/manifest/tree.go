@@ -19,24 +19,24 @@ const (
 	MaxBytes = 1 << 20
 	// maxMarks bounds the characters that begin a value in YAML. Each value takes
 	// a few hundred bytes of memory, so that the size alone is no bound.
-	maxMarks = 100_000
+	maxValueMarkers = 100_000
 	// maxValues and maxAliases bound the document with its aliases written out.
 	maxValues  = 100_000
 	maxAliases = 1_000
 	maxDepth   = 64
 	// maxProblem bounds what the parser says, as it may quote the text.
-	maxProblem = 300
+	maxErrorBytes = 300
 )
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // parse reads the first document of the text, and says whether there are more.
 // The tree may still hold aliases; written out, it is within the bounds.
-func parse(content []byte) (root *yaml.Node, more bool, err error) {
+func parseDocument(content []byte) (root *yaml.Node, more bool, err error) {
 	if len(content) > MaxBytes {
 		return nil, false, fmt.Errorf("larger than %d bytes", MaxBytes)
 	}
-	if marks(content) > maxMarks {
+	if countValueMarkers(content) > maxValueMarkers {
 		return nil, false, fmt.Errorf("more than %d values", maxValues)
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(content, byteOrderMark)))
@@ -45,14 +45,14 @@ func parse(content []byte) (root *yaml.Node, more bool, err error) {
 		if errors.Is(err, io.EOF) {
 			return nil, false, errors.New("empty")
 		}
-		return nil, false, errors.New(text.Truncate("not YAML: "+yamlfault.Locate(content, err).Error(), maxProblem))
+		return nil, false, errors.New(text.Truncate("not YAML: "+yamlfault.Locate(content, err).Error(), maxErrorBytes))
 	}
 	// A document of comments only has no content.
 	if len(document.Content) == 0 {
 		return nil, false, errors.New("empty")
 	}
 	root = document.Content[0]
-	if err := (&bounds{}).visit(root, 0); err != nil {
+	if err := (&sizeCounter{}).countNode(root, 0); err != nil {
 		return nil, false, err
 	}
 	more = !errors.Is(decoder.Decode(&yaml.Node{}), io.EOF)
@@ -61,7 +61,7 @@ func parse(content []byte) (root *yaml.Node, more bool, err error) {
 
 // marks counts the characters of text that can begin a value, a few too many:
 // most of them are part of a longer text.
-func marks(text []byte) int {
+func countValueMarkers(text []byte) int {
 	n := 0
 	for i, c := range text {
 		switch c {
@@ -78,11 +78,11 @@ func marks(text []byte) int {
 
 // bounds counts the values of a tree with its aliases written out. An alias that
 // contains itself ends at the bound on depth.
-type bounds struct {
+type sizeCounter struct {
 	values, aliases int
 }
 
-func (b *bounds) visit(node *yaml.Node, depth int) error {
+func (b *sizeCounter) countNode(node *yaml.Node, depth int) error {
 	b.values++
 	switch {
 	case depth > maxDepth:
@@ -93,10 +93,10 @@ func (b *bounds) visit(node *yaml.Node, depth int) error {
 		if b.aliases++; b.aliases > maxAliases {
 			return fmt.Errorf("more than %d aliases", maxAliases)
 		}
-		return b.visit(node.Alias, depth+1)
+		return b.countNode(node.Alias, depth+1)
 	}
 	for _, child := range node.Content {
-		if err := b.visit(child, depth+1); err != nil {
+		if err := b.countNode(child, depth+1); err != nil {
 			return err
 		}
 	}
@@ -104,7 +104,7 @@ func (b *bounds) visit(node *yaml.Node, depth int) error {
 }
 
 // follow returns what an alias stands for, and any other node as it is.
-func follow(node *yaml.Node) *yaml.Node {
+func resolveAlias(node *yaml.Node) *yaml.Node {
 	for node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}

@@ -31,23 +31,23 @@ func (Olares) Values(m *hydrate.Manifest, at hydrate.Place) map[string]any {
 	if m == nil {
 		m = &hydrate.Manifest{}
 	}
-	values := platformValues(folder(m, at))
-	values["domain"] = domains(m)
+	values := platformValues(appDataPath(m, at))
+	values["domain"] = entranceHosts(m)
 	values["olaresEnv"], _ = hydrate.CheckInputs(m.Inputs, nil, nil)
-	values["workloads"] = workloads(m)
-	values["os"] = appKeys(m)
-	maps.Copy(values, middlewares(m))
+	values["workloads"] = workloadValues(m)
+	values["os"] = appKeyValues(m)
+	maps.Copy(values, middlewareValues(m))
 	return values
 }
 
 // folder is where an app keeps what is its own, below the user's folders: no two
 // instances share it, and no two apps.
-func folder(m *hydrate.Manifest, at hydrate.Place) string {
-	return path.Join(orElse(at.Namespace, hydrate.RenderNamespace), orElse(at.Instance, m.Name))
+func appDataPath(m *hydrate.Manifest, at hydrate.Place) string {
+	return path.Join(firstNonEmpty(at.Namespace, hydrate.RenderNamespace), firstNonEmpty(at.Instance, m.Name))
 }
 
 // domains maps an entrance to its host name.
-func domains(m *hydrate.Manifest) map[string]any {
+func entranceHosts(m *hydrate.Manifest) map[string]any {
 	hosts := map[string]any{}
 	for _, e := range m.Entrances {
 		hosts[e.Name] = e.Name + "." + userZone
@@ -55,7 +55,7 @@ func domains(m *hydrate.Manifest) map[string]any {
 	return hosts
 }
 
-func workloads(m *hydrate.Manifest) map[string]any {
+func workloadValues(m *hydrate.Manifest) map[string]any {
 	all := map[string]any{}
 	for name, replicas := range m.WorkloadReplicas {
 		all[name] = map[string]any{"replicaCount": int64(replicas)}
@@ -65,7 +65,7 @@ func workloads(m *hydrate.Manifest) map[string]any {
 
 // appKeys are the key and secret of the app at the system's own interfaces. A
 // chart reads them at the top or under the name of the app.
-func appKeys(m *hydrate.Manifest) map[string]any {
+func appKeyValues(m *hydrate.Manifest) map[string]any {
 	pair := func() map[string]any {
 		return map[string]any{"appKey": placeholder, "appSecret": placeholder}
 	}
@@ -82,14 +82,14 @@ func appKeys(m *hydrate.Manifest) map[string]any {
 
 // middlewares are the blocks that charts know, with what this app asks for, and
 // a block for any other name that it asks for.
-func middlewares(m *hydrate.Manifest) map[string]any {
+func middlewareValues(m *hydrate.Manifest) map[string]any {
 	blocks := map[string]any{}
 	for _, kind := range middlewareKinds {
-		blocks[kind.name] = kind.block(m.Middlewares[kind.name])
+		blocks[kind.name] = kind.toValues(m.Middlewares[kind.name])
 	}
 	for name, asked := range m.Middlewares {
 		if _, known := blocks[name]; !known {
-			blocks[name] = middlewareKind{name: name, maps: []string{"databases"}}.block(asked)
+			blocks[name] = middlewareKind{name: name, maps: []string{"databases"}}.toValues(asked)
 		}
 	}
 	return blocks
@@ -103,11 +103,11 @@ type middlewareKind struct {
 	maps []string
 }
 
-func (k middlewareKind) block(asked hydrate.Middleware) map[string]any {
+func (k middlewareKind) toValues(asked hydrate.Middleware) map[string]any {
 	block := map[string]any{
 		"host":     k.name + "." + middlewareZone,
 		"port":     k.port,
-		"username": orElse(asked.Username, userName),
+		"username": firstNonEmpty(asked.Username, userName),
 		"password": placeholder,
 	}
 	for i, key := range k.maps {
