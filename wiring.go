@@ -39,7 +39,7 @@ import (
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/kinds"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/source"
 	"github.com/appmarket/operator/internal/tenant"
@@ -218,7 +218,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		Worker: p.workers, Cluster: p.clients,
 		Objects: mgr.GetClient(), Archives: p.store, Secrets: mgr.GetAPIReader(),
 		Markets: o.marketNamespaces(), Issuers: newIssuers(o),
-		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
+		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 	}
 	return p, nil
 }

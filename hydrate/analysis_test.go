@@ -11,7 +11,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/helm"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -27,7 +27,7 @@ func (dead) Analyze(context.Context, hydrate.Request, hydrate.Payload) (*hydrate
 // TestAnalysisStandsForItsSteps shows that nobody sees whether the steps are done here or
 // by a worker.
 func TestAnalysisStandsForItsSteps(t *testing.T) {
-	inProcess := hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}}
+	inProcess := hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}}
 	for _, c := range []struct {
 		why    string
 		worker hydrate.Worker

@@ -8,7 +8,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/source"
 )
 
@@ -29,7 +29,7 @@ func TestCatalogClones(t *testing.T) {
 	counts, cloneable := map[string]int{}, 0
 	var rendered, judged time.Duration
 	for _, app := range listing.Apps {
-		d := &hydrate.Draft{Request: hydrate.Request{App: app.Name, Offer: app.Offers[0], Source: charts, Profile: manifest.Olares{}}}
+		d := &hydrate.Draft{Request: hydrate.Request{App: app.Name, Offer: app.Offers[0], Source: charts, Profile: olares.Profile{}}}
 		began := time.Now()
 		for _, step := range []hydrate.Step{hydrate.SourceChart{}, rendering} {
 			g.Expect(step.Apply(t.Context(), d)).To(Succeed(), app.Name)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/test/expect"
 )
@@ -53,7 +53,7 @@ func request(files []hydrate.File) hydrate.Request {
 		Owner: hydrate.Owner{Namespace: "market", Source: "main"}, App: "web",
 		Offer:   hydrate.Offer{Version: "1.0.0"},
 		Source:  delivery{payload: hydrate.Payload{Files: files}},
-		Profile: manifest.Helm{},
+		Profile: olares.HelmProfile{},
 	}
 }
 
@@ -90,7 +90,7 @@ func TestInputs(t *testing.T) {
 	created := time.Unix(1_000_000, 0)
 	base := func() hydrate.Request {
 		return hydrate.Request{
-			App: "web", Profile: manifest.Helm{},
+			App: "web", Profile: olares.HelmProfile{},
 			Offer:    hydrate.Offer{Version: "1.0.0", URL: "https://example.com/web.tgz", Digest: "sha256:aa", Created: created},
 			Platform: map[string]any{"zone": "north"},
 			Params:   map[string]any{"replicas": 1.0, "image": map[string]any{"tag": "1"}},
@@ -112,7 +112,7 @@ func TestInputs(t *testing.T) {
 		{"a parameter", func(r *hydrate.Request) { r.Params["replicas"] = 2.0 }, other},
 		{"a parameter that removes", func(r *hydrate.Request) { r.Params["legacy"] = nil }, other},
 		{"a platform value", func(r *hydrate.Request) { r.Platform["zone"] = "south" }, other},
-		{"the profile", func(r *hydrate.Request) { r.Profile = manifest.Olares{} }, other},
+		{"the profile", func(r *hydrate.Request) { r.Profile = olares.Profile{} }, other},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -131,7 +131,7 @@ func TestInputs(t *testing.T) {
 func TestInputsWithoutADigest(t *testing.T) {
 	g := NewWithT(t)
 	of := func(url string, created time.Time) string {
-		inputs, err := hydrate.Request{Profile: manifest.Helm{}, Offer: hydrate.Offer{URL: url, Created: created}}.Inputs()
+		inputs, err := hydrate.Request{Profile: olares.HelmProfile{}, Offer: hydrate.Offer{URL: url, Created: created}}.Inputs()
 		g.Expect(err).NotTo(HaveOccurred())
 		return inputs.Source
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/helm"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/source"
 )
 
@@ -84,7 +84,7 @@ func hydrated(t *testing.T, inspector hydrate.Inspector, in string) map[string]s
 	g.Expect(err).NotTo(HaveOccurred())
 	var asked order
 	g.Expect(yaml.UnmarshalStrict(text, &asked)).To(Succeed())
-	profile, ok := map[string]hydrate.Profile{"Helm": manifest.Helm{}, "Olares": manifest.Olares{}}[asked.Profile]
+	profile, ok := map[string]hydrate.Profile{"Helm": olares.HelmProfile{}, "Olares": olares.Profile{}}[asked.Profile]
 	g.Expect(ok).To(BeTrue(), "profile %q", asked.Profile)
 
 	charts, app := offered(t, filepath.Join(in, "charts"))
@@ -96,7 +96,7 @@ func hydrated(t *testing.T, inspector hydrate.Inspector, in string) map[string]s
 	}}
 	pipeline := hydrate.Pipeline{Steps: []hydrate.Step{
 		hydrate.SourceChart{},
-		hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
+		hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: olares.Reader{}},
 		hydrate.CustomParams{Renderer: helm.Engine{}},
 		hydrate.ImageAnalysis{Inspector: inspector},
 		hydrate.RepoUpdate{Publisher: keeper},

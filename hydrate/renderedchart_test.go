@@ -9,11 +9,11 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/helm"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-var rendering = hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}}
+var rendering = hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: olares.Reader{}}
 
 // literal and templated are manifests of the two forms.
 const (
@@ -62,7 +62,7 @@ func TestRenderedChartOverlaysThePlatform(t *testing.T) {
 		"values.yaml":         "greeting: hello\nfarewell: bye\n",
 		"templates/page.yaml": `{"kind": "A", "apiVersion": "v1", "of": {{ list .Values.sysVersion .Values.user.zone (.Values.farewell | default "none") | toJson }}}`,
 	}))
-	d.Request.Profile = manifest.Olares{}
+	d.Request.Profile = olares.Profile{}
 	d.Request.Platform = map[string]any{"sysVersion": "9.9.9", "farewell": nil}
 	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
 	g.Expect(d.Units[0].Documents[0].Text).To(ContainSubstring(`["9.9.9","admin.example.com","none"]`))

@@ -22,8 +22,8 @@ import (
 
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chartrepo"
-	"github.com/appmarket/operator/internal/manifest"
 	"github.com/appmarket/operator/internal/netguard"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/source"
 	"github.com/appmarket/operator/internal/worker"
@@ -88,7 +88,7 @@ func hydrateChart(ctx context.Context, o options, out io.Writer) error {
 }
 
 func newRequest(ctx context.Context, o options) (hydrate.Request, error) {
-	profiles := map[string]hydrate.Profile{"Olares": manifest.Olares{}, "Helm": manifest.Helm{}}
+	profiles := map[string]hydrate.Profile{"Olares": olares.Profile{}, "Helm": olares.HelmProfile{}}
 	profile, ok := profiles[o.profile]
 	if !ok {
 		return hydrate.Request{}, fmt.Errorf("profile %q is not known: want Olares or Helm", o.profile)

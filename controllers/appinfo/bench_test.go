@@ -27,8 +27,8 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/helm"
-	"github.com/appmarket/operator/internal/manifest"
 	"github.com/appmarket/operator/internal/netguard"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/source"
 	"github.com/appmarket/operator/internal/turns"
@@ -87,9 +87,9 @@ func (b *bench) restart() {
 		Client: b.client, Recorder: &events.FakeRecorder{Events: b.events}, Open: b.open, Repository: b.store, RepositoryURL: repositoryURL,
 		Process: rand.String(10),
 		Turns:   turns.NewBrief(8, noone), Suspects: turns.New(1, noone),
-		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
+		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		Pipeline: hydrate.Pipeline{Observer: appinfo.Metrics{}, Steps: []hydrate.Step{
-			hydrate.Analysis{Worker: hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}}, Observer: appinfo.Metrics{}},
+			hydrate.Analysis{Worker: hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}}, Observer: appinfo.Metrics{}},
 			hydrate.ImageAnalysis{Inspector: inspector},
 			hydrate.RepoUpdate{Publisher: b.store},
 		}},

@@ -25,7 +25,7 @@ import (
 	"github.com/appmarket/operator/internal/cluster"
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/tenant"
 	"github.com/appmarket/operator/internal/turns"
@@ -78,8 +78,8 @@ func (b *bench) restart() {
 		Tenants: &tenant.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
 		Catalog: &catalog.Catalog{
 			Objects: server.Client, Archives: b.store, Markets: []string{b.source.Namespace},
-			Worker:   hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
-			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
+			Worker:   hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}},
+			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		},
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/helm"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -61,8 +61,8 @@ func newShelf(t *testing.T, content map[string]string) shelf {
 	return shelf{
 		Catalog: &catalog.Catalog{
 			Archives: store,
-			Worker:   hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
-			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}},
+			Worker:   hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}},
+			Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		},
 		store: store, app: app, version: &app.Info.Status.Versions[0],
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/text"
 )
@@ -66,17 +66,17 @@ func TestInstanceKey(t *testing.T) {
 
 func TestProfiles(t *testing.T) {
 	g := NewWithT(t)
-	profiles := catalog.Profiles{v1alpha1.ProfileHelm: manifest.Helm{}, v1alpha1.ProfileOlares: manifest.Olares{}}
+	profiles := catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}}
 	source := &v1alpha1.MarketSource{}
 	profile, values, err := profiles.Of(source)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(profile).To(Equal(manifest.Helm{}), "that of a source that names none")
+	g.Expect(profile).To(Equal(olares.HelmProfile{}), "that of a source that names none")
 	g.Expect(values).To(BeEmpty())
 
 	source.Spec.Platform = &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares, Values: &runtime.RawExtension{Raw: []byte(`{"admin": "eve"}`)}}
 	profile, values, err = profiles.Of(source)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(profile).To(Equal(manifest.Olares{}))
+	g.Expect(profile).To(Equal(olares.Profile{}))
 	g.Expect(values).To(Equal(map[string]any{"admin": "eve"}))
 
 	source.Spec.Platform.Profile = "Other"

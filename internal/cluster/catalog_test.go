@@ -17,7 +17,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/helm"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/test/env"
@@ -34,13 +34,13 @@ func catalogDrafts(t *testing.T) map[string]*hydrate.Draft {
 	charts, err := filepath.Glob(filepath.Join(root, "*", "Chart.yaml"))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(charts).NotTo(BeEmpty())
-	render := hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}}
+	render := hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: olares.Reader{}}
 	drafts := map[string]*hydrate.Draft{}
 	for _, file := range charts {
 		files := readFolder(t, filepath.Dir(file))
 		meta, err := hydrate.ReadMetadata(files)
 		g.Expect(err).NotTo(HaveOccurred())
-		draft := &hydrate.Draft{Request: hydrate.Request{App: meta.Name, Profile: manifest.Olares{}, At: hydrate.Place{Namespace: hydrate.RenderNamespace, Instance: meta.Name}}, Files: files, Chart: meta}
+		draft := &hydrate.Draft{Request: hydrate.Request{App: meta.Name, Profile: olares.Profile{}, At: hydrate.Place{Namespace: hydrate.RenderNamespace, Instance: meta.Name}}, Files: files, Chart: meta}
 		g.Expect(render.Apply(t.Context(), draft)).To(Succeed(), meta.Name)
 		drafts[meta.Name] = draft
 	}

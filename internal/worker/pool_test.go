@@ -20,7 +20,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/helm"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/worker"
 )
@@ -61,7 +61,7 @@ func (c chart) preparation(t testing.TB) hydrate.Preparation {
 		t.Fatal(err)
 	}
 	return hydrate.Preparation{Archive: archive, Request: hydrate.Request{
-		App: "web", Profile: manifest.Helm{}, Platform: c.values, Lookup: c.lookup,
+		App: "web", Profile: olares.HelmProfile{}, Platform: c.values, Lookup: c.lookup,
 		At: hydrate.Place{Namespace: "anna", Instance: "blog"},
 	}}
 }
@@ -77,7 +77,7 @@ func render(ctx context.Context, t testing.TB, with hydrate.Worker, c chart) (hy
 }
 
 // inProcess renders without a worker.
-var inProcess = hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}}
+var inProcess = hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}}
 
 func withValue(n any) chart {
 	return chart{

@@ -16,7 +16,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/helm"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -72,7 +72,7 @@ func (s *server) carryOut(next order) (result answer) {
 			result = failed(outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("panic: %.200s", text)))
 		}
 	}()
-	ctx, with := context.Background(), hydrate.InProcess{Renderer: helm.Engine{}, Reader: manifest.Reader{}, Done: s.tell}
+	ctx, with := context.Background(), hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}, Done: s.tell}
 	switch {
 	case next.Analysis != nil:
 		draft, took, err := with.Analyze(ctx, next.Analysis.Request.unpack(), next.Analysis.Payload)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -72,7 +72,7 @@ type (
 )
 
 // profiles are those that a worker knows, by name.
-var profiles = map[string]hydrate.Profile{"Helm": manifest.Helm{}, "Olares": manifest.Olares{}}
+var profiles = map[string]hydrate.Profile{"Helm": olares.HelmProfile{}, "Olares": olares.Profile{}}
 
 // pack makes a request ready for the wire.
 func packRequest(r hydrate.Request) (request, error) {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/helm"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/source"
 )
 
@@ -92,12 +92,12 @@ func rendersOf(folder string) ([]hydrate.RenderInput, error) {
 	}
 	r := &recorder{}
 	pipeline := hydrate.Pipeline{Steps: []hydrate.Step{
-		hydrate.SourceChart{}, hydrate.RenderedChart{Renderer: r, Reader: manifest.Reader{}},
+		hydrate.SourceChart{}, hydrate.RenderedChart{Renderer: r, Reader: olares.Reader{}},
 	}}
 	for _, app := range listing.Apps {
 		draft := &hydrate.Draft{Request: hydrate.Request{
 			Owner: hydrate.Owner{Namespace: keeper, Source: "catalog"},
-			App:   app.Name, Offer: app.Offers[0], Source: from, Profile: manifest.Olares{},
+			App:   app.Name, Offer: app.Offers[0], Source: from, Profile: olares.Profile{},
 		}}
 		if err := pipeline.Run(ctx, draft); err != nil {
 			return nil, fmt.Errorf("hydrate %s: %w", app.Name, err)

@@ -27,7 +27,7 @@ import (
 
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/helm"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/worker"
 )
@@ -163,7 +163,7 @@ func hydratePlain(t *testing.T, with hydrate.Worker, archive []byte) (*hydrate.D
 	if err != nil {
 		return none, nil, err
 	}
-	request := hydrate.Request{App: meta.Name, Profile: manifest.Helm{}, Offer: hydrate.Offer{Version: meta.Version}}
+	request := hydrate.Request{App: meta.Name, Profile: olares.HelmProfile{}, Offer: hydrate.Offer{Version: meta.Version}}
 	d, _, err := with.Analyze(t.Context(), request, hydrate.Payload{Archive: archive})
 	if err != nil {
 		return none, nil, err

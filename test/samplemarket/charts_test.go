@@ -12,7 +12,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/helm"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/test/samplemarket"
@@ -40,12 +40,12 @@ func hydrated(t *testing.T, app, version string) (*hydrate.Draft, error) {
 	}
 	pipeline := hydrate.Pipeline{Steps: []hydrate.Step{
 		hydrate.SourceChart{},
-		hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: manifest.Reader{}},
+		hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: olares.Reader{}},
 		hydrate.CustomParams{Renderer: helm.Engine{}},
 		hydrate.ImageAnalysis{Inspector: client},
 	}}
 	draft := &hydrate.Draft{Request: hydrate.Request{
-		App: app, Offer: offer, Profile: manifest.Olares{}, Params: map[string]any{"note": "from the market"},
+		App: app, Offer: offer, Profile: olares.Profile{}, Params: map[string]any{"note": "from the market"},
 		Source: download(func(url string) []byte {
 			_, archive := get(t, http.MethodGet, url)
 			return archive

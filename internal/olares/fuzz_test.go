@@ -1,4 +1,4 @@
-package manifest_test
+package olares_test
 
 import (
 	"reflect"
@@ -7,18 +7,18 @@ import (
 	"unicode/utf8"
 
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
 func FuzzManifest(f *testing.F) {
-	f.Add([]byte(full))
-	f.Add([]byte(bomb()))
-	f.Add([]byte("\ufeff" + head + "envs:\n- &a {envName: A, <<: {x: *b}}\n"))
-	f.Add([]byte(head + "entrances: [{name: a, post: 1}]\n---\nx: !!binary aGk=\n"))
+	f.Add([]byte(fullManifest))
+	f.Add([]byte(aliasBomb()))
+	f.Add([]byte("\ufeff" + minimalManifest + "envs:\n- &a {envName: A, <<: {x: *b}}\n"))
+	f.Add([]byte(minimalManifest + "entrances: [{name: a, post: 1}]\n---\nx: !!binary aGk=\n"))
 	f.Add([]byte("olaresManifest.version: '0.11.0'\n{{- if .Values.admin }}\na: b\n{{- end }}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		reader := manifest.Reader{}
+		reader := olares.Reader{}
 		reader.Templated(text)
 		m, err := reader.Read(text)
 		if err != nil {
@@ -37,7 +37,7 @@ func FuzzManifest(f *testing.F) {
 		if err != nil || !reflect.DeepEqual(m, again) {
 			t.Fatalf("got %+v first and %+v, %v then", m, again, err)
 		}
-		if values := (manifest.Olares{}).Values(m, hydrate.Place{}); !reflect.DeepEqual(values, manifest.Olares{}.Values(m, hydrate.Place{})) {
+		if values := (olares.Profile{}).Values(m, hydrate.Place{}); !reflect.DeepEqual(values, olares.Profile{}.Values(m, hydrate.Place{})) {
 			t.Fatalf("got other values the second time than %v", values)
 		}
 	})

@@ -11,4 +11,4 @@
 // Olares and Helm are the two profiles. The first gives every parent map that
 // charts of Olares read, because a chart that reaches into a missing map fails
 // to render; the second gives nothing, as Helm does.
-package manifest
+package olares

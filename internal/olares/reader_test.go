@@ -1,4 +1,4 @@
-package manifest_test
+package olares_test
 
 import (
 	"fmt"
@@ -9,11 +9,11 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-const head = `olaresManifest.version: '0.12.0'
+const minimalManifest = `olaresManifest.version: '0.12.0'
 olaresManifest.type: app
 metadata: {name: notes, version: 1.2.0, title: Notes}
 `
@@ -41,13 +41,13 @@ func TestTemplated(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
-			NewWithT(t).Expect(manifest.Reader{}.Templated([]byte(c.text))).To(Equal(c.want))
+			NewWithT(t).Expect(olares.Reader{}.Templated([]byte(c.text))).To(Equal(c.want))
 		})
 	}
 }
 
 // full has each thing that is read once.
-const full = `olaresManifest.version: '0.12.0'
+const fullManifest = `olaresManifest.version: '0.12.0'
 olaresManifest.type: middleware
 apiVersion: 'v2'
 metadata:
@@ -110,7 +110,7 @@ workloadReplicas: {notes: 1, "notes-web": 2}
 func TestReadFull(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	got, err := manifest.Reader{}.Read([]byte(full))
+	got, err := olares.Reader{}.Read([]byte(fullManifest))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(got).To(Equal(&hydrate.Manifest{
 		Format: "0.12.0", APIVersion: "v2", Type: "middleware",
@@ -174,19 +174,19 @@ func TestReadError(t *testing.T) {
 		{why: "a name that is endless", text: "metadata: {name: " + strings.Repeat("x", 254) + ", version: 1}",
 			want: "metadata.name is longer than 253 bytes"},
 		{why: "metadata that is text", text: "metadata: x", want: "metadata must be a map and is text"},
-		{why: "entrances as a map", text: head + "entrances: {a: b}", want: "entrances must be a list and is a map"},
-		{why: "an entrance that is a number", text: head + "entrances: [{name: a}, 1]", want: "entrances[1] must be a map and is a number"},
-		{why: "envs as text", text: head + "envs: none", want: "envs must be a list and is text"},
-		{why: "an env that is true", text: head + "envs: [true]", want: "envs[0] must be a map and is true or false"},
-		{why: "too many envs", text: head + "envs: [" + strings.Repeat("{envName: a},", 257) + "]", want: "envs has more than 256 entries"},
-		{why: "a spec that is a list", text: head + "spec: []", want: "spec must be a map and is a list"},
-		{why: "a sub chart without a name", text: head + "spec: {subCharts: [{shared: true}]}", want: "spec.subCharts[0].name is missing"},
+		{why: "entrances as a map", text: minimalManifest + "entrances: {a: b}", want: "entrances must be a list and is a map"},
+		{why: "an entrance that is a number", text: minimalManifest + "entrances: [{name: a}, 1]", want: "entrances[1] must be a map and is a number"},
+		{why: "envs as text", text: minimalManifest + "envs: none", want: "envs must be a list and is text"},
+		{why: "an env that is true", text: minimalManifest + "envs: [true]", want: "envs[0] must be a map and is true or false"},
+		{why: "too many envs", text: minimalManifest + "envs: [" + strings.Repeat("{envName: a},", 257) + "]", want: "envs has more than 256 entries"},
+		{why: "a spec that is a list", text: minimalManifest + "spec: []", want: "spec must be a map and is a list"},
+		{why: "a sub chart without a name", text: minimalManifest + "spec: {subCharts: [{shared: true}]}", want: "spec.subCharts[0].name is missing"},
 
-		{why: "too large", text: head + strings.Repeat(" ", manifest.MaxBytes), want: "larger than 1048576 bytes"},
+		{why: "too large", text: minimalManifest + strings.Repeat(" ", olares.MaxBytes), want: "larger than 1048576 bytes"},
 		{why: "too many values", text: "a: [" + strings.Repeat("1,", 100_001) + "]", want: "more than 100000 values"},
 		{why: "nested too deep", text: "a: " + strings.Repeat("[", 70) + strings.Repeat("]", 70), want: "nested more than 64 levels deep"},
 		{why: "an alias of what is not there", text: "a: *b", want: "unknown anchor"},
-		{why: "an alias bomb", text: bomb(), want: "aliases"},
+		{why: "an alias bomb", text: aliasBomb(), want: "aliases"},
 		{why: "a wide alias", text: "a: &a [" + strings.Repeat("1,", 2_000) + "]\nb: [" + strings.Repeat("*a,", 900) + "]",
 			want: "more than 100000 values with aliases written out"},
 		{why: "an alias within itself", text: "a: &a {b: *a}", want: "nested more than 64 levels deep"},
@@ -194,7 +194,7 @@ func TestReadError(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
-			m, err := manifest.Reader{}.Read([]byte(c.text))
+			m, err := olares.Reader{}.Read([]byte(c.text))
 			g.Expect(m).To(BeNil())
 			g.Expect(err).To(MatchError(And(HavePrefix("read manifest: "), ContainSubstring(c.want))))
 			g.Expect(outcome.IsStalled(err)).To(BeTrue())
@@ -205,7 +205,7 @@ func TestReadError(t *testing.T) {
 }
 
 // bomb is ten levels of ten aliases each.
-func bomb() string {
+func aliasBomb() string {
 	var text strings.Builder
 	text.WriteString("a0: &a0 [x]\n")
 	for i := 1; i <= 10; i++ {
@@ -230,16 +230,16 @@ func TestReadTolerant(t *testing.T) {
 				g.Expect(m.APIVersion).To(Equal("v1"))
 				g.Expect(m.Type).To(Equal("app"))
 			}},
-		{why: "a byte order mark and empty blocks", text: "\ufeff" + head + "middleware:\nenvs:\nentrances: ~\noptions:\nspec:\n"},
-		{why: "a typo in a field", text: head + "entrances: [{name: a, post: 80}]",
+		{why: "a byte order mark and empty blocks", text: "\ufeff" + minimalManifest + "middleware:\nenvs:\nentrances: ~\noptions:\nspec:\n"},
+		{why: "a typo in a field", text: minimalManifest + "entrances: [{name: a, post: 80}]",
 			warnings: []string{"entrances[0].post is not a known field."},
 			check: func(g Gomega, m *hydrate.Manifest) {
 				g.Expect(m.Entrances).To(HaveExactElements(hydrate.Entrance{Name: "a"}))
 			}},
-		{why: "a misplaced field has no effect", text: head + "onlyAdmin: true\noptions: {onlyAdmin: true}",
+		{why: "a misplaced field has no effect", text: minimalManifest + "onlyAdmin: true\noptions: {onlyAdmin: true}",
 			warnings: []string{"onlyAdmin is not a known field.", "options.onlyAdmin is not a known field."},
 			check:    func(g Gomega, m *hydrate.Manifest) { g.Expect(m.OnlyAdmin).To(BeFalse()) }},
-		{why: "wrong types of optional fields", text: head + "spec: {onlyAdmin: 7, license: MIT, locale: {a: b}, website: [x]}\nworkloadReplicas: [a]",
+		{why: "wrong types of optional fields", text: minimalManifest + "spec: {onlyAdmin: 7, license: MIT, locale: {a: b}, website: [x]}\nworkloadReplicas: [a]",
 			warnings: []string{
 				"spec.license must be a list, is text and was left out.",
 				"spec.locale must be a list, is a map and was left out.",
@@ -247,7 +247,7 @@ func TestReadTolerant(t *testing.T) {
 				"spec.website must be text, is a list and was left out.",
 				"workloadReplicas must be a map, is a list and was left out.",
 			}},
-		{why: "numbers out of range", text: head + "entrances: [{name: a, port: 70000}, {name: b, port: 80.5}, {name: c, port: eighty}]\nworkloadReplicas: {a: -1, b: 1.0, c: 3000000000}",
+		{why: "numbers out of range", text: minimalManifest + "entrances: [{name: a, port: 70000}, {name: b, port: 80.5}, {name: c, port: eighty}]\nworkloadReplicas: {a: -1, b: 1.0, c: 3000000000}",
 			warnings: []string{
 				"entrances[0].port is not between 0 and 65535 and was left out.",
 				"entrances[1].port must be a whole number, is a number and was left out.",
@@ -258,14 +258,14 @@ func TestReadTolerant(t *testing.T) {
 			check: func(g Gomega, m *hydrate.Manifest) {
 				g.Expect(m.WorkloadReplicas).To(Equal(map[string]int32{"b": 1}))
 			}},
-		{why: "words that are none of those", text: head + "apiVersion: v9\nentrances: [{name: a, authLevel: secret}]\nenvs: [{envName: A, type: ip}]",
+		{why: "words that are none of those", text: minimalManifest + "apiVersion: v9\nentrances: [{name: a, authLevel: secret}]\nenvs: [{envName: A, type: ip}]",
 			warnings: []string{
 				"apiVersion is none of v1, v2, v3 and was left out.",
 				"entrances[0].authLevel is none of internal, private, public and was left out.",
 				"envs[0].type is none of string, bool, password, url, email, int, domain and was left out.",
 			},
 			check: func(g Gomega, m *hydrate.Manifest) { g.Expect(m.Inputs[0].Type).To(Equal("string")) }},
-		{why: "names that are missing or twice", text: head + "entrances: [{port: 1}, {name: a, port: 2}, {name: a, port: 3}]\nenvs: [{type: int}, {envName: A, default: 1}, {envName: A}]\noptions: {dependencies: [{type: system}, 7]}",
+		{why: "names that are missing or twice", text: minimalManifest + "entrances: [{port: 1}, {name: a, port: 2}, {name: a, port: 3}]\nenvs: [{type: int}, {envName: A, default: 1}, {envName: A}]\noptions: {dependencies: [{type: system}, 7]}",
 			warnings: []string{
 				"entrances[0] has no name and was left out.",
 				"entrances[2] has the name of another and was left out.",
@@ -278,7 +278,7 @@ func TestReadTolerant(t *testing.T) {
 				g.Expect(m.Inputs).To(HaveExactElements(hydrate.Input{Name: "A", Type: "string", Default: "1"}))
 				g.Expect(m.Entrances[0].Port).To(BeEquivalentTo(2))
 			}},
-		{why: "long texts", text: strings.Replace(head, "Notes", long, 1) + "spec: {website: 'https://" + strings.Repeat("x", 3_000) + "'}",
+		{why: "long texts", text: strings.Replace(minimalManifest, "Notes", long, 1) + "spec: {website: 'https://" + strings.Repeat("x", 3_000) + "'}",
 			warnings: []string{
 				"metadata.title is longer than 200 bytes and was cut.",
 				"spec.website is longer than 2048 bytes and was left out.",
@@ -287,19 +287,19 @@ func TestReadTolerant(t *testing.T) {
 				g.Expect(m.Title).To(Equal(strings.Repeat("ö", 100)))
 				g.Expect(m.Website).To(BeEmpty(), "half an address is none")
 			}},
-		{why: "a list that is too long", text: head + "options: {conflicts: [" + strings.Repeat("{name: a, type: system},", 65) + "]}",
+		{why: "a list that is too long", text: minimalManifest + "options: {conflicts: [" + strings.Repeat("{name: a, type: system},", 65) + "]}",
 			warnings: []string{"options.conflicts has more than 64 entries; the rest was left out."},
 			check:    func(g Gomega, m *hydrate.Manifest) { g.Expect(m.Conflicts).To(HaveLen(64)) }},
-		{why: "control characters", text: head + `spec: {developer: "a\e[31mb\0c"}`,
+		{why: "control characters", text: minimalManifest + `spec: {developer: "a\e[31mb\0c"}`,
 			check: func(g Gomega, m *hydrate.Manifest) { g.Expect(m.Developer).To(Equal("a[31mbc")) }},
-		{why: "a key twice, a key that is a list, a strange key", text: head + "spec: {developer: a, developer: b, ? [x] : y, \"a\\nb\": c}",
+		{why: "a key twice, a key that is a list, a strange key", text: minimalManifest + "spec: {developer: a, developer: b, ? [x] : y, \"a\\nb\": c}",
 			warnings: []string{
 				`spec has a key that is not text.`,
 				`spec."a\nb" is not a known field.`,
 				"spec.developer is given twice and the last one counts.",
 			},
 			check: func(g Gomega, m *hydrate.Manifest) { g.Expect(m.Developer).To(Equal("b")) }},
-		{why: "aliases and merge keys", text: head + "envs:\n- &a {envName: A, type: int, required: true}\n- {<<: *a, envName: B, required: false}\n- {<<: [*a, {default: x}], envName: C}\n",
+		{why: "aliases and merge keys", text: minimalManifest + "envs:\n- &a {envName: A, type: int, required: true}\n- {<<: *a, envName: B, required: false}\n- {<<: [*a, {default: x}], envName: C}\n",
 			check: func(g Gomega, m *hydrate.Manifest) {
 				g.Expect(m.Inputs).To(HaveExactElements(
 					hydrate.Input{Name: "A", Type: "int", Required: true},
@@ -307,23 +307,23 @@ func TestReadTolerant(t *testing.T) {
 					hydrate.Input{Name: "C", Type: "int", Required: true, Default: "x"},
 				))
 			}},
-		{why: "a second document", text: head + "---\na: b\n",
+		{why: "a second document", text: minimalManifest + "---\na: b\n",
 			warnings: []string{"the text has more than one document and only the first was read."}},
-		{why: "figures for each accelerator", text: head + "spec: {accelerator: [{mode: nvidia, requiredCpu: 4, requiredGPUMemory: 8Gi}, {mode: cpu, requiredCpu: 2}]}",
+		{why: "figures for each accelerator", text: minimalManifest + "spec: {accelerator: [{mode: nvidia, requiredCpu: 4, requiredGPUMemory: 8Gi}, {mode: cpu, requiredCpu: 2}]}",
 			check: func(g Gomega, m *hydrate.Manifest) {
 				g.Expect(m.Resources).To(Equal(hydrate.Resources{RequiredCPU: "2"}), "those without a GPU")
 			}},
-		{why: "figures for a GPU only", text: head + "spec: {accelerator: [{mode: nvidia, requiredGPUMemory: 8Gi}]}",
+		{why: "figures for a GPU only", text: minimalManifest + "spec: {accelerator: [{mode: nvidia, requiredGPUMemory: 8Gi}]}",
 			check: func(g Gomega, m *hydrate.Manifest) {
 				g.Expect(m.Resources).To(Equal(hydrate.Resources{RequiredGPU: "8Gi"}))
 			}},
-		{why: "a shared app", text: head + "options: {shared: true}",
+		{why: "a shared app", text: minimalManifest + "options: {shared: true}",
 			check: func(g Gomega, m *hydrate.Manifest) { g.Expect(m.ClusterScoped).To(BeTrue()) }},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
-			m, err := manifest.Reader{}.Read([]byte(c.text))
+			m, err := olares.Reader{}.Read([]byte(c.text))
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(m.Name).NotTo(BeEmpty())
 			g.Expect(m.Warnings).To(Equal(c.warnings))
@@ -339,11 +339,11 @@ func TestReadManyWarnings(t *testing.T) {
 	for _, many := range []int{50, 51, 5_000} {
 		g := NewWithT(t)
 		var text strings.Builder
-		text.WriteString(head)
+		text.WriteString(minimalManifest)
 		for i := range many {
 			fmt.Fprintf(&text, "%s%05d: 1\n", strings.Repeat("x", 100), i)
 		}
-		m, err := manifest.Reader{}.Read([]byte(text.String()))
+		m, err := olares.Reader{}.Read([]byte(text.String()))
 		g.Expect(err).NotTo(HaveOccurred())
 		// The names are alike in what is shown of them, and count as one.
 		g.Expect(len(m.Warnings)).To(BeNumerically("<=", 50))
@@ -352,11 +352,11 @@ func TestReadManyWarnings(t *testing.T) {
 		}
 
 		text.Reset()
-		text.WriteString(head)
+		text.WriteString(minimalManifest)
 		for i := range many {
 			fmt.Fprintf(&text, "x%05d: 1\n", i)
 		}
-		m, err = manifest.Reader{}.Read([]byte(text.String()))
+		m, err = olares.Reader{}.Read([]byte(text.String()))
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(m.Warnings).To(HaveLen(50))
 		last := "x00049 is not a known field."

@@ -1,4 +1,4 @@
-package manifest_test
+package olares_test
 
 import (
 	"os"
@@ -11,12 +11,12 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
 // priced has each thing that is read once.
-const priced = `developer: shop.example.com
+const fullPrice = `developer: shop.example.com
 paid:
   product_id: notes-paid
   price:
@@ -36,7 +36,7 @@ func TestReadPrice(t *testing.T) {
 		text string
 		want *hydrate.License
 	}{
-		{why: "all that is read", text: priced, want: &hydrate.License{
+		{why: "all that is read", text: fullPrice, want: &hydrate.License{
 			Product: "notes-paid", Issuer: "shop.example.com", Title: "Notes",
 			Prices: []hydrate.Price{optimism, {Chain: "base", Token: "EURC", Wallet: "0xbb", Amount: "0.10"}},
 		}},
@@ -69,7 +69,7 @@ paid:
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
-			got, err := manifest.Reader{}.ReadPrice([]byte(c.text))
+			got, err := olares.Reader{}.ReadPrice([]byte(c.text))
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(got).To(Equal(c.want))
 		})
@@ -104,16 +104,16 @@ func TestReadPriceRefuses(t *testing.T) {
 		{why: "the developer is a map", text: "developer: {name: d}\npaid: {product_id: p}\n"},
 		{why: "the developer is too long", text: "developer: " + strings.Repeat("d", 254) + "\npaid: {product_id: p}\n"},
 		{why: "a second document, which may say something else", text: "developer: d\n---\npaid: {product_id: p}\n"},
-		{why: "too large", text: "developer: d #" + strings.Repeat("x", manifest.MaxBytes)},
+		{why: "too large", text: "developer: d #" + strings.Repeat("x", olares.MaxBytes)},
 		{why: "too deep", text: "developer: d\npaid: {product_id: p}\nx: " + strings.Repeat("[", 100) + strings.Repeat("]", 100)},
-		{why: "aliases that write out to too much", text: bomb()},
+		{why: "aliases that write out to too much", text: aliasBomb()},
 		{why: "an alias that contains itself", text: "paid: &a {product_id: p, x: *a}\ndeveloper: d\n"},
 		{why: "an unknown alias", text: "paid: *nobody\n"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
-			got, err := manifest.Reader{}.ReadPrice([]byte(c.text))
+			got, err := olares.Reader{}.ReadPrice([]byte(c.text))
 			g.Expect(got).To(BeNil())
 			g.Expect(outcome.IsStalled(err)).To(BeTrue(), "got %v", err)
 			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidManifest))
@@ -123,11 +123,11 @@ func TestReadPriceRefuses(t *testing.T) {
 }
 
 func FuzzPrice(f *testing.F) {
-	f.Add([]byte(priced))
-	f.Add([]byte(bomb()))
+	f.Add([]byte(fullPrice))
+	f.Add([]byte(aliasBomb()))
 	f.Add([]byte("developer: &a d\npaid: {product_id: *a, price: [*a, {chain: *a}]}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		got, err := manifest.Reader{}.ReadPrice(text)
+		got, err := olares.Reader{}.ReadPrice(text)
 		if err != nil {
 			if got != nil || !outcome.IsStalled(err) || len(err.Error()) > 400 {
 				t.Fatalf("got %v with error %v", got, err)
@@ -137,7 +137,7 @@ func FuzzPrice(f *testing.F) {
 		if got != nil && (got.Product == "" || got.Issuer == "" || len(got.Prices) > 32 || len(got.Warnings) > 50) {
 			t.Fatalf("got %+v", got)
 		}
-		if again, err := (manifest.Reader{}).ReadPrice(text); err != nil || !reflect.DeepEqual(got, again) {
+		if again, err := (olares.Reader{}).ReadPrice(text); err != nil || !reflect.DeepEqual(got, again) {
 			t.Fatalf("got %+v first and %+v, %v then", got, again, err)
 		}
 	})
@@ -157,7 +157,7 @@ func TestCatalogPrices(t *testing.T) {
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		g.Expect(err).NotTo(HaveOccurred())
-		license, err := manifest.Reader{}.ReadPrice(text)
+		license, err := olares.Reader{}.ReadPrice(text)
 		g.Expect(err).NotTo(HaveOccurred(), path)
 		g.Expect(license).To(HaveValue(And(
 			HaveField("Product", Not(BeEmpty())), HaveField("Issuer", Not(BeEmpty())), HaveField("Title", Not(BeEmpty())),

@@ -1,4 +1,4 @@
-package manifest_test
+package olares_test
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 )
 
 // parents are the paths that charts of the catalog reach through.
@@ -25,7 +25,7 @@ var leaves = strings.Fields(`
 	postgres.host postgres.port postgres.username postgres.password redis.host redis.port redis.password
 	minio.host minio.username rabbitmq.password`)
 
-func at(values map[string]any, path string) any {
+func valueAt(values map[string]any, path string) any {
 	var value any = values
 	for key := range strings.SplitSeq(path, ".") {
 		parent, ok := value.(map[string]any)
@@ -43,14 +43,14 @@ func TestOlaresParents(t *testing.T) {
 		t.Run(why, func(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
-			values := manifest.Olares{}.Values(m, hydrate.Place{})
+			values := olares.Profile{}.Values(m, hydrate.Place{})
 			for _, path := range parents {
-				g.Expect(at(values, path)).To(BeAssignableToTypeOf(map[string]any{}), path)
+				g.Expect(valueAt(values, path)).To(BeAssignableToTypeOf(map[string]any{}), path)
 			}
 			for _, path := range leaves {
-				g.Expect(at(values, path)).NotTo(BeNil(), path)
+				g.Expect(valueAt(values, path)).NotTo(BeNil(), path)
 			}
-			g.Expect(values["admin"]).To(Equal(at(values, "bfl.username")), "rendered for an administrator")
+			g.Expect(values["admin"]).To(Equal(valueAt(values, "bfl.username")), "rendered for an administrator")
 		})
 	}
 }
@@ -58,9 +58,9 @@ func TestOlaresParents(t *testing.T) {
 func TestOlaresFromManifest(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	m, err := manifest.Reader{}.Read([]byte(full))
+	m, err := olares.Reader{}.Read([]byte(fullManifest))
 	g.Expect(err).NotTo(HaveOccurred())
-	values := manifest.Olares{}.Values(m, hydrate.Place{})
+	values := olares.Profile{}.Values(m, hydrate.Place{})
 	for path, want := range map[string]any{
 		"domain":                       map[string]any{"web": "web.admin.example.com", "api": "api.admin.example.com"},
 		"olaresEnv":                    map[string]any{"LANGUAGE": "en", "LEVEL": "", "WORDS": "", "TOKEN": "", "FIXED": "true"},
@@ -70,30 +70,30 @@ func TestOlaresFromManifest(t *testing.T) {
 		"postgres.username":            "notes",
 		"redis.namespaces":             map[string]any{"n0": "n0"},
 		"futuredb.databases":           map[string]any{"one": "one"},
-		"os.notes":                     map[string]any{"appKey": at(values, "os.appKey"), "appSecret": at(values, "os.appSecret")},
-		"os.server.appKey":             at(values, "os.appKey"),
+		"os.notes":                     map[string]any{"appKey": valueAt(values, "os.appKey"), "appSecret": valueAt(values, "os.appSecret")},
+		"os.server.appKey":             valueAt(values, "os.appKey"),
 		"mysql.databases":              map[string]any{},
 		"nats.refs":                    map[string]any{},
 	} {
-		g.Expect(at(values, path)).To(Equal(want), path)
+		g.Expect(valueAt(values, path)).To(Equal(want), path)
 	}
 }
 
 func TestOlaresFresh(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	m, err := manifest.Reader{}.Read([]byte(full))
+	m, err := olares.Reader{}.Read([]byte(fullManifest))
 	g.Expect(err).NotTo(HaveOccurred())
-	want, scribbled := manifest.Olares{}.Values(m, hydrate.Place{}), manifest.Olares{}.Values(m, hydrate.Place{})
-	scribble(scribbled)
-	g.Expect(manifest.Olares{}.Values(m, hydrate.Place{})).To(Equal(want), "no map is shared between calls or with the package")
+	want, scribbled := olares.Profile{}.Values(m, hydrate.Place{}), olares.Profile{}.Values(m, hydrate.Place{})
+	overwriteAll(scribbled)
+	g.Expect(olares.Profile{}.Values(m, hydrate.Place{})).To(Equal(want), "no map is shared between calls or with the package")
 	g.Expect(m.Middlewares["postgres"].Names).To(Equal([]string{"notes", "log"}))
 }
 
-func scribble(values map[string]any) {
+func overwriteAll(values map[string]any) {
 	for key, value := range values {
 		if inner, ok := value.(map[string]any); ok {
-			scribble(inner)
+			overwriteAll(inner)
 		}
 		values[key] = "scribbled"
 	}
@@ -103,6 +103,6 @@ func scribble(values map[string]any) {
 func TestHelm(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	g.Expect(manifest.Helm{}.Values(nil, hydrate.Place{})).To(BeEmpty())
-	g.Expect(manifest.Helm{}.Values(&hydrate.Manifest{Name: "a"}, hydrate.Place{})).To(BeEmpty())
+	g.Expect(olares.HelmProfile{}.Values(nil, hydrate.Place{})).To(BeEmpty())
+	g.Expect(olares.HelmProfile{}.Values(&hydrate.Manifest{Name: "a"}, hydrate.Place{})).To(BeEmpty())
 }

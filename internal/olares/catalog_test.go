@@ -1,4 +1,4 @@
-package manifest_test
+package olares_test
 
 import (
 	"maps"
@@ -11,10 +11,10 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 )
 
-var index = regexp.MustCompile(`\[\d+\]`)
+var listIndex = regexp.MustCompile(`\[\d+\]`)
 
 // TestCatalog reads the literal manifests of a folder of real apps. Those that
 // are templates need Helm's engine and are read where that is at hand.
@@ -29,7 +29,7 @@ func TestCatalog(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(paths).NotTo(BeEmpty())
 
-	reader, literal, warned := manifest.Reader{}, 0, map[string]int{}
+	reader, literal, warned := olares.Reader{}, 0, map[string]int{}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		g.Expect(err).NotTo(HaveOccurred())
@@ -41,7 +41,7 @@ func TestCatalog(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred(), path)
 		g.Expect(m.Name).To(Equal(filepath.Base(filepath.Dir(path))))
 		for _, w := range m.Warnings {
-			warned[index.ReplaceAllString(w, "[]")]++
+			warned[listIndex.ReplaceAllString(w, "[]")]++
 		}
 		checkInputs(g, m)
 	}

@@ -1,4 +1,4 @@
-package manifest
+package olares
 
 import (
 	"maps"
@@ -8,26 +8,26 @@ import (
 )
 
 // Helm is the profile of plain charts: they bring all of their values.
-type Helm struct{}
+type HelmProfile struct{}
 
 // Olares is the profile of charts written for Olares. It renders them for an
 // administrator on a node without GPU; what a market keeper knows better is
 // merged over it, and at install what the tenant's platform has.
-type Olares struct{}
+type Profile struct{}
 
 var (
-	_ hydrate.Profile = Helm{}
-	_ hydrate.Profile = Olares{}
+	_ hydrate.Profile = HelmProfile{}
+	_ hydrate.Profile = Profile{}
 )
 
 // Values is an empty map.
-func (Helm) Values(*hydrate.Manifest, hydrate.Place) map[string]any { return map[string]any{} }
+func (HelmProfile) Values(*hydrate.Manifest, hydrate.Place) map[string]any { return map[string]any{} }
 
 // Values gives every parent that charts of Olares read, as they fail to render
 // where one is missing, and fills those that follow from the manifest: domain,
 // olaresEnv, workloads, os and the names in the middleware blocks. Equal
 // manifests and places give equal values, and no map is shared between two calls.
-func (Olares) Values(m *hydrate.Manifest, at hydrate.Place) map[string]any {
+func (Profile) Values(m *hydrate.Manifest, at hydrate.Place) map[string]any {
 	if m == nil {
 		m = &hydrate.Manifest{}
 	}

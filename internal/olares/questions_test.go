@@ -1,4 +1,4 @@
-package manifest_test
+package olares_test
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/manifest"
+	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -59,7 +59,7 @@ func TestQuestion(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
 			c.want.Name, c.want.Path, c.want.Editable = "a.b", "a.b", true
-			got, _, err := manifest.Reader{}.Questions([]byte("questions:\n- {variable: a.b, " + c.question + "}\n"))
+			got, _, err := olares.Reader{}.Questions([]byte("questions:\n- {variable: a.b, " + c.question + "}\n"))
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(got).To(Equal([]hydrate.Input{c.want}))
 		})
@@ -107,7 +107,7 @@ questions:
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
-			inputs, warnings, err := manifest.Reader{}.Questions([]byte(c.text))
+			inputs, warnings, err := olares.Reader{}.Questions([]byte(c.text))
 			g.Expect(err).NotTo(HaveOccurred())
 			var got names
 			for _, in := range inputs {
@@ -142,8 +142,8 @@ func TestQuestionsHostile(t *testing.T) {
 		{"nothing", "", true, 0},
 		{"no YAML", "questions: [", true, 0},
 		{"no map", "[a]", true, 0},
-		{"too large", "a: " + strings.Repeat("x", manifest.MaxBytes), true, 0},
-		{"aliases of aliases", bomb(), true, 0},
+		{"too large", "a: " + strings.Repeat("x", olares.MaxBytes), true, 0},
+		{"aliases of aliases", aliasBomb(), true, 0},
 		{"too deep", "questions: [" + nested(60, "x: y") + "]", true, 0},
 		{"deep", "questions: [" + nested(15, "show_if: a=b, show_subquestion_if: c") + "]", false, 2},
 		{"thousands of questions", "questions:\n" + many.String(), false, hydrate.MaxChartInputs},
@@ -156,7 +156,7 @@ func TestQuestionsHostile(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
 			began := time.Now()
-			inputs, warnings, err := manifest.Reader{}.Questions([]byte(c.text))
+			inputs, warnings, err := olares.Reader{}.Questions([]byte(c.text))
 			g.Expect(time.Since(began)).To(BeNumerically("<", 10*time.Second))
 			g.Expect(err != nil).To(Equal(c.failed), "%v", err)
 			if c.failed {
@@ -182,7 +182,7 @@ func FuzzQuestions(f *testing.F) {
 	f.Add([]byte("questions:\n- {variable: a.b, type: enum, options: [1, 2], show_if: c=d, subquestions: [{variable: e}]}\n"))
 	f.Add([]byte("x: &x {variable: a, default: [*y]}\nquestions: [*x, {<<: *x}]\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		inputs, warnings, err := manifest.Reader{}.Questions(text)
+		inputs, warnings, err := olares.Reader{}.Questions(text)
 		if err != nil && (!outcome.IsStalled(err) || inputs != nil) {
 			t.Fatalf("got %v with error %v", inputs, err)
 		}

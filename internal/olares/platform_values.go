@@ -1,4 +1,4 @@
-package manifest
+package olares
 
 // What a chart of Olares is rendered with until someone says better. Names and
 // defaults are those of the Olares documentation of runtime values and system
