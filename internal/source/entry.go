@@ -11,6 +11,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/source/index"
 	"github.com/appmarket/operator/internal/text"
 )
 
@@ -23,44 +24,32 @@ const (
 	maxAppVersion = 256
 )
 
-// entry is what we read of one chart version, as text.
-type entry struct {
-	name       string
-	version    string
-	appVersion string
-	url        string
-	digest     string
-	created    string
-	deprecated bool
-	removed    bool
-}
-
 // ranked is an offer with its version parsed, to be sorted by it.
 type ranked struct {
 	version *semver.Version
 	offer   hydrate.Offer
 }
 
-// rank checks the entry and makes an offer of it.
-func (e entry) rank() (ranked, error) {
-	version, err := parseVersion(e.version)
+// rankEntry validates an entry and returns its offer.
+func rankEntry(e index.Entry) (ranked, error) {
+	version, err := parseVersion(e.Version)
 	if err != nil {
 		return ranked{}, err
 	}
-	if err := checkURL(e.url); err != nil {
-		return ranked{}, fmt.Errorf("version %q: %w", e.version, err)
+	if err := checkURL(e.URL); err != nil {
+		return ranked{}, fmt.Errorf("version %q: %w", e.Version, err)
 	}
-	digest, err := parseDigest(e.digest)
+	digest, err := parseDigest(e.Digest)
 	if err != nil {
-		return ranked{}, fmt.Errorf("version %q: %w", e.version, err)
+		return ranked{}, fmt.Errorf("version %q: %w", e.Version, err)
 	}
 	return ranked{version: version, offer: hydrate.Offer{
-		Version:    e.version,
-		AppVersion: text.Truncate(e.appVersion, maxAppVersion),
-		URL:        e.url,
+		Version:    e.Version,
+		AppVersion: text.Truncate(e.AppVersion, maxAppVersion),
+		URL:        e.URL,
 		Digest:     digest,
-		Created:    parseTime(e.created),
-		Deprecated: e.deprecated,
+		Created:    parseTime(e.Created),
+		Deprecated: e.Deprecated,
 	}}, nil
 }
 

@@ -19,10 +19,14 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/source/index"
 )
 
 // maxReaders bounds the charts that are read, and held in memory, at once.
 const maxReaders = 4
+
+// maxChartFileBytes is the maximum size of a Chart.yaml.
+const maxChartFileBytes = 1 << 20
 
 const archiveSuffix = ".tgz"
 
@@ -30,7 +34,7 @@ const archiveSuffix = ".tgz"
 // entry nor error for what is no chart.
 type member struct {
 	name      string
-	chart     *entry
+	chart     *index.Entry
 	withdrawn bool
 	err       error
 }
@@ -96,14 +100,14 @@ func sideBySide(ctx context.Context, count int, do func(int)) error {
 // put hands the member on to the shelf.
 func (m member) put(shelf *shelf) error {
 	switch {
-	case m.err != nil && shelf.wants(m.name):
-		shelf.skip(m.name, outcome.Reason(m.err, v1alpha1.ReasonFetchFailed), m.err)
-	case m.chart != nil && shelf.wants(m.chart.name):
-		if err := shelf.add(m.chart.name, *m.chart); err != nil {
+	case m.err != nil && shelf.Wants(m.name):
+		shelf.Skip(m.name, outcome.Stalled(outcome.Reason(m.err, v1alpha1.ReasonFetchFailed), m.err))
+	case m.chart != nil && shelf.Wants(m.chart.Name):
+		if err := shelf.Add(m.chart.Name, *m.chart); err != nil {
 			return err
 		}
 		if m.withdrawn {
-			shelf.withdraw(m.chart.name)
+			shelf.withdraw(m.chart.Name)
 		}
 	}
 	return nil
@@ -209,28 +213,23 @@ func findChart(archive []byte) ([]byte, error) {
 		if folder == "" || file != chartFile || header.Typeflag != tar.TypeReg {
 			continue
 		}
-		return readLimited(in, maxEntry, chartFile)
+		return readLimited(in, maxChartFileBytes, chartFile)
 	}
 	return nil, fmt.Errorf("unpack archive: no %s in its top folder", chartFile)
 }
 
 // readChart reads what a Chart.yaml says of a version that is found at a place.
-func readChart(text []byte, place, digest string) (*entry, error) {
-	if len(text) > maxEntry {
-		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("read %s: it is larger than %d bytes", chartFile, maxEntry))
+func readChart(text []byte, place, digest string) (*index.Entry, error) {
+	if len(text) > maxChartFileBytes {
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("read %s: it is larger than %d bytes", chartFile, maxChartFileBytes))
 	}
-	node, err := parseNode(text, 1, maxEntryMarks)
+	chart, err := index.ParseChart(text)
 	if err != nil {
 		return nil, invalidChart(err)
 	}
-	reader := nodeReader{budget: 2 * maxEntryMarks}
-	said, err := reader.entry(node)
-	if err != nil {
-		return nil, invalidChart(err)
-	}
-	return &entry{
-		name: said.name, version: said.version, appVersion: said.appVersion, deprecated: said.deprecated,
-		url: place, digest: digest,
+	return &index.Entry{
+		Name: chart.Name, Version: chart.Version, AppVersion: chart.AppVersion, Deprecated: chart.Deprecated,
+		URL: place, Digest: digest,
 	}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/source/index"
 )
 
 // maxETag bounds the validator of an index, which ends up in status.
@@ -76,6 +78,16 @@ func (r *repository) List(ctx context.Context, since hydrate.Mark) (hydrate.List
 		return hydrate.Listing{}, r.web.failed(r.index, err)
 	}
 	return shelf.listing(validator(response.Header), since), nil
+}
+
+// readIndex reads an index and selects the versions that are listed.
+func readIndex(in io.Reader, chosen selection) (*shelf, error) {
+	selector, complete, err := index.Read(in, func() *shelf { return newShelf(chosen, v1alpha1.ReasonInvalidIndex) })
+	if err != nil {
+		return nil, err
+	}
+	selector.incomplete = !complete
+	return selector, nil
 }
 
 // conditions are the headers by which a server says that nothing is new since a mark.

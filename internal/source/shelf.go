@@ -16,6 +16,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/source/index"
 	"github.com/appmarket/operator/internal/text"
 )
 
@@ -64,22 +65,22 @@ func newShelf(s selection, reason string) *shelf {
 	return &shelf{selection: s, reason: reason, apps: map[string]*stock{}, skipped: map[string]*skip{}, unwanted: map[uint64]struct{}{}}
 }
 
-// add takes in an entry that the source lists under a name.
-func (s *shelf) add(name string, e entry) error {
-	if e.removed {
+// Add adds an entry that the source lists under the name of an app.
+func (s *shelf) Add(name string, e index.Entry) error {
+	if e.Removed {
 		return nil
 	}
 	if err := checkName(name); err != nil {
-		s.skip(name, s.reason, err)
+		s.Skip(name, err)
 		return nil
 	}
-	if e.name != name {
-		s.skip(name, s.reason, fmt.Errorf("version %q bears the name %q", text.Truncate(e.version, maxVersion), text.Truncate(e.name, maxName)))
+	if e.Name != name {
+		s.Skip(name, fmt.Errorf("version %q bears the name %q", text.Truncate(e.Version, maxVersion), text.Truncate(e.Name, maxName)))
 		return nil
 	}
-	r, err := e.rank()
+	r, err := rankEntry(e)
 	if err != nil {
-		s.skip(name, s.reason, err)
+		s.Skip(name, err)
 		return nil
 	}
 	return s.put(name, r)
@@ -128,8 +129,8 @@ func (a *stock) offers() []hydrate.Offer {
 
 var seed = maphash.MakeSeed()
 
-// wants reports whether an app is listed, and counts it if it is not.
-func (s *shelf) wants(name string) bool {
+// Wants reports whether an app is listed, and counts it if it is not.
+func (s *shelf) Wants(name string) bool {
 	wanted := s.names.wants(name)
 	if !wanted && len(s.unwanted) < MaxApps {
 		s.unwanted[maphash.String(seed, name)] = struct{}{}
@@ -144,8 +145,8 @@ func (s *shelf) withdraw(name string) {
 	}
 }
 
-// skip records that an entry is not usable. The name may be anything.
-func (s *shelf) skip(name, reason string, err error) {
+// Skip records the error of an entry that is not valid. The name may be any text.
+func (s *shelf) Skip(name string, err error) {
 	name = strings.ToValidUTF8(text.Truncate(name, maxName), "\uFFFD")
 	s.skippedEntries++
 	have, ok := s.skipped[name]
@@ -153,7 +154,7 @@ func (s *shelf) skip(name, reason string, err error) {
 		if len(s.skipped) >= MaxSkipped {
 			return
 		}
-		have = &skip{reason: reason}
+		have = &skip{reason: outcome.Reason(err, s.reason)}
 		s.skipped[name] = have
 	}
 	have.add(strings.ToValidUTF8(text.Truncate(err.Error(), maxComplaint), "\uFFFD"))

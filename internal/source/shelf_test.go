@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/source/index"
 )
 
 // TestKeptVersions offers versions oldest first and newest first, since an index may
@@ -35,7 +36,7 @@ func TestKeptVersions(t *testing.T) {
 			for _, order := range [][]string{versions, reversed(versions)} {
 				shelf := newShelf(selection{keep: c.keep}, "")
 				for _, version := range order {
-					NewWithT(t).Expect(shelf.add("web", entry{name: "web", version: version, url: "u"})).To(Succeed())
+					NewWithT(t).Expect(shelf.Add("web", index.Entry{Name: "web", Version: version, URL: "u"})).To(Succeed())
 				}
 				var got []string
 				for _, offer := range shelf.listing("", hydrate.Mark{}).Apps[0].Offers {
@@ -121,56 +122,40 @@ func TestUnwantedApps(t *testing.T) {
 	}
 }
 
-// TestLineOfAFaultInAnIndex breaks an index in ways of which a reader has to know the
-// line.
-func TestLineOfAFaultInAnIndex(t *testing.T) {
+// TestInvalidEntries lists a valid app after an app with entries that are not valid.
+func TestInvalidEntries(t *testing.T) {
 	const head = "apiVersion: v1\nentries:\n"
-	const good = "  web:\n  - name: web\n    version: 1.0.0\n    urls: [u]\n"
+	const good = "  z:\n  - name: z\n    version: 1.0.0\n    urls: [u]\n"
 	for _, c := range []struct {
-		why  string
-		text string
-		want string
+		why   string
+		entry string
+		want  []string
 	}{
-		{"an item one space too far left", head + "  bad:\n   - name: bad\n     version: 1.0.0\n     urls: [u]\n  - name: bad\n    version: 0.9.0\n" + good, "line 7: a key is expected here"},
-		{"the same in the last app", head + good + "  bad:\n   - name: bad\n  - name: bad\n", "line 9: a key is expected here"},
-		{"the name of an app without a colon", head + good + "  bad\n  - name: bad\n", `line 7: a ":" is missing`},
-		{"an index in JSON", "{\"apiVersion\": \"v1\",\n\"entries\": {\n\"web\": [}\n}", "line 3: a value is expected here"},
+		{"names that no object can have", "  Big:\n  - name: Big\n    version: 1.0.0\n    urls: [u]\n  a_b:\n  - name: a_b\n  \"\":\n  - name: \"\"\n  -a:\n  - name: -a\n  a..b:\n  - name: a..b\n  ../x:\n  - name: ../x\n", []string{"z 1.0.0 u", " skipped", "-a skipped", "../x skipped", "Big skipped", "a..b skipped", "a_b skipped"}},
+		{"a name that is too long", "  " + strings.Repeat("a", 201) + ":\n  - version: 1.0.0\n", []string{"z 1.0.0 u", strings.Repeat("a", 200) + " skipped"}},
+		{"a name that is not its key", "  a:\n  - name: b\n    version: 1.0.0\n    urls: [u]\n", []string{"z 1.0.0 u", "a skipped"}},
+		{"not a semantic version", "  a:\n  - name: a\n    version: latest\n    urls: [u]\n  - name: a\n    version: 1.0.0\n    urls: [u]\n  - name: a\n    version: " + strings.Repeat("1", 300) + "\n    urls: [u]\n", []string{"a 1.0.0 u", "z 1.0.0 u", "a skipped"}},
+		{"no URL, a URL with a password, a broken one, a broken digest", "  a:\n  - name: a\n    version: 1.0.0\n  - name: a\n    version: 2.0.0\n    urls: ['http://u:p@h/x']\n  - name: a\n    version: 3.0.0\n    urls: ['%zz']\n  - name: a\n    version: 4.0.0\n    urls: [u]\n    digest: abc\n", []string{"z 1.0.0 u", "a skipped"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			_, err := readIndex(strings.NewReader(c.text), everything)
-			g.Expect(err).To(MatchError(ContainSubstring("read index: not YAML: " + c.want)))
+			shelf, err := readIndex(strings.NewReader(head+c.entry+good), everything)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(listingLines(shelf.listing("", hydrate.Mark{}))).To(Equal(c.want))
 		})
 	}
 }
 
-func TestURLOfAnEntry(t *testing.T) {
-	for _, c := range []struct {
-		why  string
-		urls []string
-		want string
-	}{
-		{"the first", []string{"a", "b"}, "a"},
-		{"the first that is no OCI registry", []string{"oci://r/a", "oci://r/b", "https://h/c", "d"}, "https://h/c"},
-		{"an OCI registry, where there is nothing else", []string{"oci://r/a", "oci://r/b"}, "oci://r/a"},
-	} {
-		for style, format := range map[string]string{
-			"plain": "- name: web\n  version: 1.0.0\n  urls:\n  - %s\n", "parsed": "- {name: web, version: 1.0.0, urls: [%s]}\n",
-		} {
-			t.Run(c.why+" "+style, func(t *testing.T) {
-				g := NewWithT(t)
-				joint := map[string]string{"plain": "\n  - ", "parsed": ", "}[style]
-				chunk := fmt.Appendf(nil, format, strings.Join(c.urls, joint))
-				e, ok := readPlain(chunk)
-				if style == "parsed" {
-					var err error
-					e, err = parseEntry(chunk, 1)
-					ok = err == nil
-				}
-				g.Expect(ok).To(BeTrue())
-				g.Expect(e.url).To(Equal(c.want))
-			})
+// listingLines returns the offers and then the skipped apps of a listing.
+func listingLines(list hydrate.Listing) []string {
+	var all []string
+	for _, app := range list.Apps {
+		for _, offer := range app.Offers {
+			all = append(all, app.Name+" "+offer.Version+" "+offer.URL)
 		}
-		NewWithT(t).Expect(jsonEntry{URLs: c.urls}.entry().url).To(Equal(c.want), "JSON: "+c.why)
 	}
+	for _, skipped := range list.Skipped {
+		all = append(all, skipped.Name+" skipped")
+	}
+	return all
 }

@@ -1,6 +1,7 @@
-package source
+package index
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -21,8 +22,8 @@ func TestPlainReaderAgrees(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	agreed, plainly := 0, 0
 	for range 150_000 {
-		chunk := someChunk(r, keys, values, below)
-		plain, ok := readPlain([]byte(chunk))
+		chunk := randomChunk(r, keys, values, below)
+		plain, ok := readPlainEntry([]byte(chunk))
 		if !ok {
 			continue
 		}
@@ -39,7 +40,7 @@ func TestPlainReaderAgrees(t *testing.T) {
 	g.Expect(agreed).To(BeNumerically(">", plainly/4))
 }
 
-func someChunk(r *rand.Rand, keys, values, below []string) string {
+func randomChunk(r *rand.Rand, keys, values, below []string) string {
 	pick := func(of []string) string { return of[r.IntN(len(of))] }
 	indent := strings.Repeat(" ", 1+r.IntN(3))
 	var text strings.Builder
@@ -55,4 +56,35 @@ func someChunk(r *rand.Rand, keys, values, below []string) string {
 		}
 	}
 	return text.String()
+}
+
+func TestURLOfAnEntry(t *testing.T) {
+	for _, c := range []struct {
+		why  string
+		urls []string
+		want string
+	}{
+		{"the first", []string{"a", "b"}, "a"},
+		{"the first that is no OCI registry", []string{"oci://r/a", "oci://r/b", "https://h/c", "d"}, "https://h/c"},
+		{"an OCI registry, where there is nothing else", []string{"oci://r/a", "oci://r/b"}, "oci://r/a"},
+	} {
+		for style, format := range map[string]string{
+			"plain": "- name: web\n  version: 1.0.0\n  urls:\n  - %s\n", "parsed": "- {name: web, version: 1.0.0, urls: [%s]}\n",
+		} {
+			t.Run(c.why+" "+style, func(t *testing.T) {
+				g := NewWithT(t)
+				joint := map[string]string{"plain": "\n  - ", "parsed": ", "}[style]
+				chunk := fmt.Appendf(nil, format, strings.Join(c.urls, joint))
+				e, ok := readPlainEntry(chunk)
+				if style == "parsed" {
+					var err error
+					e, err = parseEntry(chunk, 1)
+					ok = err == nil
+				}
+				g.Expect(ok).To(BeTrue())
+				g.Expect(e.URL).To(Equal(c.want))
+			})
+		}
+		NewWithT(t).Expect(jsonEntry{URLs: c.urls}.toEntry().URL).To(Equal(c.want), "JSON: "+c.why)
+	}
 }

@@ -1,12 +1,14 @@
-package source
+package index
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -14,10 +16,6 @@ import (
 	. "github.com/onsi/gomega"
 	"go.yaml.in/yaml/v3"
 	sigsyaml "sigs.k8s.io/yaml"
-
-	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/outcome"
 )
 
 // indexFile and chartVersion are an index as Helm writes it.
@@ -57,7 +55,7 @@ var awkward = []string{
 // what it wrote.
 const unwritable = 4
 
-func someIndex(r *rand.Rand, odd []string, apps, versions int) indexFile {
+func randomIndex(r *rand.Rand, odd []string, apps, versions int) indexFile {
 	pick := func() string { return odd[r.IntN(len(odd))] }
 	index := indexFile{APIVersion: "v1", Entries: map[string][]chartVersion{}, Generated: "2026-01-02T03:04:05Z"}
 	for a := range apps {
@@ -86,33 +84,43 @@ func someIndex(r *rand.Rand, odd []string, apps, versions int) indexFile {
 	return index
 }
 
-// expected is what a listing of the index must say, taken in without any parser.
-func expected(index indexFile, chosen selection) hydrate.Listing {
-	shelf := newShelf(chosen, v1alpha1.ReasonInvalidIndex)
+// entryLines returns the entries of an index without parsing it.
+func entryLines(index indexFile) []string {
+	all := newRecorder()
 	for name, versions := range index.Entries {
 		for _, v := range versions {
-			e := entry{name: v.Name, version: v.Version, appVersion: v.AppVersion, digest: v.Digest, created: v.Created, deprecated: v.Deprecated, removed: v.Removed}
+			e := Entry{Name: v.Name, Version: v.Version, AppVersion: v.AppVersion, Digest: v.Digest, Created: v.Created, Deprecated: v.Deprecated, Removed: v.Removed}
 			if len(v.URLs) > 0 {
-				e.url = v.URLs[0]
+				e.URL = v.URLs[0]
 			}
-			if err := shelf.add(name, e); err != nil {
-				panic(err)
-			}
+			all.entries[name] = append(all.entries[name], e)
 		}
 	}
-	return shelf.listing("", hydrate.Mark{})
+	return all.sortedLines()
 }
 
-var everything = selection{keep: 3}
+// sortedLines returns every field of the recorded entries, sorted by app.
+func (r *recorder) sortedLines() []string {
+	var all []string
+	for _, app := range slices.Sorted(maps.Keys(r.entries)) {
+		for _, e := range r.entries[app] {
+			all = append(all, fmt.Sprintf("%q %#v", app, e))
+		}
+	}
+	for _, app := range slices.Sorted(maps.Keys(r.skipped)) {
+		all = append(all, fmt.Sprintf("%q: %d skipped", app, len(r.skipped[app])))
+	}
+	return all
+}
 
 func TestIndexInEveryStyle(t *testing.T) {
 	styles := map[string]func(indexFile) ([]byte, error){
 		"as Helm writes it":          func(i indexFile) ([]byte, error) { return sigsyaml.Marshal(i) },
-		"yaml.v3, indented by four":  func(i indexFile) ([]byte, error) { return encode(i, 4) },
-		"yaml.v3, indented by seven": func(i indexFile) ([]byte, error) { return encode(i, 7) },
+		"yaml.v3, indented by four":  func(i indexFile) ([]byte, error) { return encodeYAML(i, 4) },
+		"yaml.v3, indented by seven": func(i indexFile) ([]byte, error) { return encodeYAML(i, 7) },
 		"JSON":                       func(i indexFile) ([]byte, error) { return json.Marshal(i) },
 		"indented JSON":              func(i indexFile) ([]byte, error) { return json.MarshalIndent(i, "", "\t") },
-		"yaml.v3, flow":              flow,
+		"yaml.v3, flow":              encodeFlow,
 		"Windows lines": func(i indexFile) ([]byte, error) {
 			text, err := sigsyaml.Marshal(i)
 			return bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")), err
@@ -134,43 +142,32 @@ func TestIndexInEveryStyle(t *testing.T) {
 			}
 			for seed := range uint64(40) {
 				g := NewWithT(t)
-				index := someIndex(rand.New(rand.NewPCG(seed, 1)), odd, 12, 6)
+				index := randomIndex(rand.New(rand.NewPCG(seed, 1)), odd, 12, 6)
 				text, err := write(index)
-				if err != nil || !isTrue(text, index) {
+				if err != nil || !isReadable(text, index) {
 					continue
 				}
 				compared++
-				shelf, err := readIndex(iotest.HalfReader(bytes.NewReader(text)), everything)
+				got, complete, err := Read(iotest.HalfReader(bytes.NewReader(text)), newRecorder)
 				g.Expect(err).NotTo(HaveOccurred(), "seed %d", seed)
-				g.Expect(texts(shelf.listing("", hydrate.Mark{}))).To(Equal(texts(expected(index, everything))), "seed %d", seed)
+				g.Expect(complete).To(BeTrue(), "seed %d", seed)
+				g.Expect(got.sortedLines()).To(Equal(entryLines(index)), "seed %d", seed)
 			}
 			NewWithT(t).Expect(compared).To(BeNumerically(">", 20))
 		})
 	}
 }
 
-// isTrue reports whether the whole of the text is the index to a YAML parser.
-func isTrue(text []byte, index indexFile) bool {
+// isReadable reports whether the YAML parser reads the index that was written.
+func isReadable(text []byte, index indexFile) bool {
 	var read indexFile
 	if err := yaml.Unmarshal(text, &read); err != nil {
 		return false
 	}
-	return reflect.DeepEqual(texts(expected(read, everything)), texts(expected(index, everything)))
+	return reflect.DeepEqual(entryLines(read), entryLines(index))
 }
 
-// texts makes listings comparable: errors by what they say.
-func texts(list hydrate.Listing) []string {
-	var all []string
-	for _, app := range list.Apps {
-		all = append(all, fmt.Sprintf("%s %v %+v", app.Name, app.Withdrawn, app.Offers))
-	}
-	for _, skipped := range list.Skipped {
-		all = append(all, fmt.Sprintf("%s: %s", skipped.Name, outcome.Reason(skipped.Err, "")))
-	}
-	return all
-}
-
-func encode(index indexFile, indent int) ([]byte, error) {
+func encodeYAML(index indexFile, indent int) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(indent)
@@ -178,7 +175,7 @@ func encode(index indexFile, indent int) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-func flow(index indexFile) ([]byte, error) {
+func encodeFlow(index indexFile) ([]byte, error) {
 	var node yaml.Node
 	if err := node.Encode(index); err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package source
+package index
 
 import (
 	"bytes"
@@ -8,12 +8,12 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// What follows reads the few forms of YAML that an index is made of, nearly all
-// of it, and says so when it meets another, which the real parser then reads.
-// Each must give what the real parser would: TestPlainReaderAgrees and the fuzz
-// target hold them against each other.
+// The functions of this file parse the forms of YAML that nearly all indexes
+// consist of, and report false for any other form, which the YAML parser reads
+// then. Their results must be equal to the results of the YAML parser:
+// TestPlainReaderAgrees and FuzzIndex compare both.
 
-// splitKey takes "key: value" apart, without the space around the value.
+// splitKey splits "key: value" and removes the spaces around the value.
 func splitKey(text []byte) (key, value []byte, ok bool) {
 	if len(text) == 0 {
 		return nil, nil, false
@@ -39,6 +39,7 @@ func splitKey(text []byte) (key, value []byte, ok bool) {
 	}
 }
 
+// splitQuotedKey is splitKey for a key in quotes.
 func splitQuotedKey(text []byte) (key, value []byte, ok bool) {
 	end := bytes.IndexByte(text[1:], text[0])
 	if end < 0 {
@@ -51,20 +52,20 @@ func splitQuotedKey(text []byte) (key, value []byte, ok bool) {
 	return key, trimBlanks(rest[1:]), true
 }
 
-// scalar reads a value that is all on one line. Null is the empty text, as it is
-// for the one who reads a text field.
-func scalar(value []byte) (text []byte, ok bool) {
+// parseScalar parses a value that ends on its line. Null is the empty string, as in
+// a field of type string.
+func parseScalar(value []byte) (text []byte, ok bool) {
 	if len(value) == 0 || value[0] == '#' {
 		return nil, true
 	}
 	if value[0] == '"' || value[0] == '\'' {
-		return quotedScalar(value)
+		return parseQuotedScalar(value)
 	}
 	if comment := bytes.Index(value, []byte(" #")); comment >= 0 {
 		value = trimBlanks(value[:comment])
 	}
-	// Without a space inside and a colon at the end nothing in it can have a
-	// meaning; what it begins with cannot either.
+	// A value without spaces that does not end in a colon and begins with one of
+	// these characters contains no YAML syntax.
 	last := value[len(value)-1]
 	if !isPrintable(value) || bytes.IndexByte(value, ' ') >= 0 || last == ':' || !isAlphanumeric(value[0]) && value[0] != '.' && value[0] != '/' {
 		return nil, false
@@ -75,7 +76,8 @@ func scalar(value []byte) (text []byte, ok bool) {
 	return value, true
 }
 
-func quotedScalar(value []byte) (text []byte, ok bool) {
+// parseQuotedScalar is parseScalar for a value in quotes.
+func parseQuotedScalar(value []byte) (text []byte, ok bool) {
 	end := bytes.IndexByte(value[1:], value[0])
 	if end < 0 {
 		return nil, false
@@ -91,7 +93,7 @@ func quotedScalar(value []byte) (text []byte, ok bool) {
 	return text, true
 }
 
-// isEmpty reports whether nothing but a comment follows a key.
+// isEmpty reports whether no value follows a key on its line.
 func isEmpty(value []byte) bool {
 	return len(value) == 0 || value[0] == '#'
 }
@@ -104,7 +106,7 @@ func isNull(value []byte) bool {
 	return false
 }
 
-// parseBool takes the words of YAML 1.1, as Helm's own loader does.
+// parseBool parses the booleans of YAML 1.1, as Helm's loader does.
 func parseBool(word string) (bool, error) {
 	switch strings.ToLower(word) {
 	case "true", "yes", "on", "y":
@@ -112,11 +114,11 @@ func parseBool(word string) (bool, error) {
 	case "false", "no", "off", "n", "":
 		return false, nil
 	}
-	return false, fmt.Errorf("%q is not true or false", text.Truncate(word, 40))
+	return false, fmt.Errorf("value %q must be true or false", text.Truncate(word, 40))
 }
 
-// startsPlain reports whether a plain scalar may begin so; the rarer indicators
-// that could, such as '?' before a letter, are left to the real parser.
+// startsPlain reports whether the text begins with a plain scalar. The YAML parser
+// reads plain scalars that begin with an indicator, such as '?' before a letter.
 func startsPlain(text []byte) bool {
 	if text[0] == '-' {
 		return !endsToken(text[1:])
@@ -124,7 +126,7 @@ func startsPlain(text []byte) bool {
 	return isAlphanumeric(text[0]) || text[0] == '_' || text[0] == '.' || text[0] == '/' || text[0] >= 0x80
 }
 
-// endsToken reports whether an indicator before rest stands alone.
+// endsToken reports whether an indicator before rest is a token of its own.
 func endsToken(rest []byte) bool {
 	return len(rest) == 0 || rest[0] == ' ' || rest[0] == '\t'
 }
@@ -143,6 +145,7 @@ func isPrintable(text []byte) bool {
 	return true
 }
 
+// trimBlanks removes the spaces and tabs around a text.
 func trimBlanks(text []byte) []byte {
 	return bytes.Trim(text, " \t")
 }
