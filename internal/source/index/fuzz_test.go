@@ -42,9 +42,10 @@ func FuzzIndex(f *testing.F) {
 	})
 }
 
-// isLenient reports whether a text may be one that the YAML parser accepts though
-// YAML forbids it: quotes and brackets that go on at the left of their key. It
-// also sorts out what the parser sees another line end in.
+// isLenient reports whether the YAML parser may accept the text although it is not
+// valid YAML, or reads other lines: quotes and brackets may continue to the left of
+// their key, a key may be given twice, and further characters end a line.
 func isLenient(text []byte) bool {
-	return bytes.ContainsAny(text, "'\"[]{}\u0085\u2028\u2029") || bytes.HasPrefix(bytes.TrimSpace(text), []byte("{"))
+	return bytes.ContainsAny(text, "'\"[]{}\u0085\u2028\u2029") || bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) ||
+		bytes.Count(text, []byte("entries")) > 1 || bytes.Count(text, []byte("apiVersion")) > 1
 }

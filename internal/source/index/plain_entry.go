@@ -30,7 +30,7 @@ func readPlainEntry(chunk []byte) (Entry, bool) {
 		text := bytes.TrimLeft(raw, " ")
 		l := indexLine{raw: raw, indent: len(raw) - len(text), text: text}
 		if number == 0 {
-			if l = l.withoutDash(); l.isBlank() {
+			if l = l.withoutDash(); l.isBlank() || l.isComment() {
 				return Entry{}, false
 			}
 			r.column = l.indent
