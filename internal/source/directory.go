@@ -16,55 +16,55 @@ import (
 
 // Files of a folder that speak to the market and are no part of the chart.
 const (
-	suspendMark = ".suspend"
-	removeMark  = ".remove"
+	suspendFile = ".suspend"
+	removeFile  = ".remove"
 )
 
 // maxMembers bounds the files and folders beside each other in a source.
-const maxMembers = 2 * MaxApps
+const maxDirectoryEntries = 2 * MaxApps
 
 // directory is a folder on a mounted volume. Each folder in it that has a
 // Chart.yaml, and each *.tgz, is one version of an app. The charts that changed since
 // they were read are read at each listing; see FolderCache.
 type directory struct {
-	selection
-	path    string
-	allowed []string
-	cache   *FolderCache
+	listingOptions
+	path         string
+	allowedRoots []string
+	cache        *FolderCache
 }
 
-func newDirectory(cfg DirectoryConfig, chosen selection) (*directory, error) {
+func newDirectory(cfg DirectoryConfig, chosen listingOptions) (*directory, error) {
 	if !filepath.IsAbs(cfg.Path) {
 		return nil, fmt.Errorf("open directory %q: the path is not absolute", cfg.Path)
 	}
-	return &directory{selection: chosen, path: filepath.Clean(cfg.Path), allowed: cfg.AllowedRoots, cache: cfg.Cache}, nil
+	return &directory{listingOptions: chosen, path: filepath.Clean(cfg.Path), allowedRoots: cfg.AllowedRoots, cache: cfg.Cache}, nil
 }
 
 // List lists every chart of the folder.
 func (d *directory) List(ctx context.Context, since hydrate.Mark) (hydrate.Listing, error) {
-	root, err := d.open()
+	root, err := d.openRoot()
 	if err != nil {
 		return hydrate.Listing{}, err
 	}
 	defer func() { _ = root.Close() }()
-	found, err := readNames(root.FS(), ".", maxMembers)
+	found, err := readFolderEntries(root.FS(), ".", maxDirectoryEntries)
 	if outcome.IsStalled(err) {
 		return hydrate.Listing{}, fmt.Errorf("read directory %q: %w", d.path, err)
 	}
 	if err != nil {
-		return hydrate.Listing{}, d.failed(err)
+		return hydrate.Listing{}, d.directoryError(err)
 	}
-	charts, err := d.readAll(ctx, root, found)
+	charts, err := d.readCharts(ctx, root, found)
 	if err != nil {
 		return hydrate.Listing{}, err
 	}
-	shelf := newShelf(d.selection, v1alpha1.ReasonInvalidChart)
+	shelf := newVersionSelector(d.listingOptions, v1alpha1.ReasonInvalidChart)
 	for _, c := range charts {
-		if err := c.put(shelf); err != nil {
+		if err := c.addToSelector(shelf); err != nil {
 			return hydrate.Listing{}, fmt.Errorf("read directory %q: %w", d.path, err)
 		}
 	}
-	return shelf.listing("", since), nil
+	return shelf.toListing("", since), nil
 }
 
 // Fetch reads one chart anew. Its digest shows whether it is still the one that
@@ -77,12 +77,12 @@ func (d *directory) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.Pay
 	if !filepath.IsLocal(name) || name == "." || strings.ContainsAny(name, `/\`) {
 		return hydrate.Payload{}, outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("read chart %q: not a name in the directory", name))
 	}
-	root, err := d.open()
+	root, err := d.openRoot()
 	if err != nil {
 		return hydrate.Payload{}, err
 	}
 	defer func() { _ = root.Close() }()
-	payload, err := fetch(root, name)
+	payload, err := fetchChart(root, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = outcome.Stalled(v1alpha1.ReasonNotFound, err)
 	}
@@ -92,7 +92,7 @@ func (d *directory) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.Pay
 	return payload, nil
 }
 
-func fetch(root *os.Root, name string) (hydrate.Payload, error) {
+func fetchChart(root *os.Root, name string) (hydrate.Payload, error) {
 	info, err := root.Lstat(name)
 	if err != nil {
 		return hydrate.Payload{}, err
@@ -110,40 +110,40 @@ func fetch(root *os.Root, name string) (hydrate.Payload, error) {
 		data, _, err := readFile(root, name, hydrate.MaxArchiveBytes)
 		return hydrate.Payload{Archive: data}, err
 	}
-	return hydrate.Payload{}, errSpecial
+	return hydrate.Payload{}, errNotRegular
 }
 
 // open opens the folder below the allowed root that it lies in, each time, since links may
 // have changed. The root keeps a link that somebody puts in its way meanwhile from leading
 // out.
-func (d *directory) open() (*os.Root, error) {
+func (d *directory) openRoot() (*os.Root, error) {
 	target, err := filepath.EvalSymlinks(d.path)
 	if err != nil {
 		// Whether there is anything is told only of what may be read.
-		if _, _, allowed := d.rootOf(d.path); !allowed {
-			return nil, d.notAllowed()
+		if _, _, allowed := d.findAllowedRoot(d.path); !allowed {
+			return nil, d.notAllowedError()
 		}
-		return nil, d.failed(err)
+		return nil, d.directoryError(err)
 	}
-	allowed, below, ok := d.rootOf(target)
+	allowed, below, ok := d.findAllowedRoot(target)
 	if !ok {
-		return nil, d.notAllowed()
+		return nil, d.notAllowedError()
 	}
 	outer, err := os.OpenRoot(allowed)
 	if err != nil {
-		return nil, d.failed(err)
+		return nil, d.directoryError(err)
 	}
 	defer func() { _ = outer.Close() }()
 	root, err := outer.OpenRoot(below)
 	if err != nil {
-		return nil, d.failed(err)
+		return nil, d.directoryError(err)
 	}
 	return root, nil
 }
 
 // rootOf finds the allowed root that a path is, or is inside of, and the path below it.
-func (d *directory) rootOf(path string) (root, below string, ok bool) {
-	for _, allowed := range d.allowed {
+func (d *directory) findAllowedRoot(path string) (root, below string, ok bool) {
+	for _, allowed := range d.allowedRoots {
 		if target, err := filepath.EvalSymlinks(allowed); err == nil {
 			allowed = target
 		}
@@ -154,12 +154,12 @@ func (d *directory) rootOf(path string) (root, below string, ok bool) {
 	return "", "", false
 }
 
-func (d *directory) notAllowed() error {
+func (d *directory) notAllowedError() error {
 	err := fmt.Errorf("read directory %q: it is not in a folder that --allowed-directories names", d.path)
 	return outcome.Stalled(v1alpha1.ReasonNotAllowed, err)
 }
 
-func (d *directory) failed(err error) error {
+func (d *directory) directoryError(err error) error {
 	// The path of the error may be another than the one that was asked for.
 	cause := err
 	if inner, ok := errors.AsType[*fs.PathError](err); ok {

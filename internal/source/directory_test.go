@@ -22,7 +22,7 @@ import (
 )
 
 // lay writes files below a folder; a name that ends in a slash is a folder.
-func lay(t *testing.T, root string, files map[string]string) {
+func writeFiles(t *testing.T, root string, files map[string]string) {
 	t.Helper()
 	g := NewWithT(t)
 	for name, data := range files {
@@ -36,12 +36,12 @@ func lay(t *testing.T, root string, files map[string]string) {
 	}
 }
 
-func chart(name, version string) string {
+func chartYAML(name, version string) string {
 	return fmt.Sprintf("apiVersion: v2\nname: %s\nversion: %s\nappVersion: \"7\"\n", name, version)
 }
 
 // pack is an archive with one file.
-func pack(t *testing.T, name, data string) string {
+func packArchive(t *testing.T, name, data string) string {
 	t.Helper()
 	g := NewWithT(t)
 	var out bytes.Buffer
@@ -65,18 +65,18 @@ func openDirectory(t *testing.T, path string, allowed ...string) source.Source {
 func TestListOfDirectory(t *testing.T) {
 	g := NewWithT(t)
 	root := t.TempDir()
-	archive := pack(t, "cache/Chart.yaml", chart("cache", "0.2.0"))
-	lay(t, root, map[string]string{
+	archive := packArchive(t, "cache/Chart.yaml", chartYAML("cache", "0.2.0"))
+	writeFiles(t, root, map[string]string{
 		"LICENSE":                "x",
 		"empty/":                 "",
 		"notes/readme.md":        "x",
-		".git/Chart.yaml":        chart("git", "1.0.0"),
-		"web/Chart.yaml":         chart("web", "1.0.0") + "deprecated: true\nurls: [x]\n",
+		".git/Chart.yaml":        chartYAML("git", "1.0.0"),
+		"web/Chart.yaml":         chartYAML("web", "1.0.0") + "deprecated: true\nurls: [x]\n",
 		"web/templates/web.yaml": "x",
 		"web/.suspend":           "",
-		"web-2/Chart.yaml":       chart("web", "2.0.0"),
-		"web-double/Chart.yaml":  chart("web", "2.0.0"),
-		"old/Chart.yaml":         chart("old", "1.0.0"),
+		"web-2/Chart.yaml":       chartYAML("web", "2.0.0"),
+		"web-double/Chart.yaml":  chartYAML("web", "2.0.0"),
+		"old/Chart.yaml":         chartYAML("old", "1.0.0"),
 		"old/.remove":            "",
 		"cache-0.2.0.tgz":        archive,
 	})
@@ -84,9 +84,9 @@ func TestListOfDirectory(t *testing.T) {
 	list, err := opened.List(t.Context(), hydrate.Mark{})
 	g.Expect(err).NotTo(HaveOccurred())
 	tree := func(files ...hydrate.File) string { return hydrate.TreeDigest(files) }
-	second := tree(hydrate.File{Name: "Chart.yaml", Data: []byte(chart("web", "2.0.0"))})
+	second := tree(hydrate.File{Name: "Chart.yaml", Data: []byte(chartYAML("web", "2.0.0"))})
 	first := []hydrate.File{
-		{Name: "Chart.yaml", Data: []byte(chart("web", "1.0.0") + "deprecated: true\nurls: [x]\n")},
+		{Name: "Chart.yaml", Data: []byte(chartYAML("web", "1.0.0") + "deprecated: true\nurls: [x]\n")},
 		{Name: "templates/web.yaml", Data: []byte("x")},
 	}
 	g.Expect(list.Skipped).To(BeEmpty())
@@ -109,7 +109,7 @@ func TestListOfDirectory(t *testing.T) {
 func TestListOfDirectoryAgain(t *testing.T) {
 	g := NewWithT(t)
 	root := t.TempDir()
-	lay(t, root, map[string]string{"web/Chart.yaml": chart("web", "1.0.0"), "web/values.yaml": "a: 1"})
+	writeFiles(t, root, map[string]string{"web/Chart.yaml": chartYAML("web", "1.0.0"), "web/values.yaml": "a: 1"})
 	opened := openDirectory(t, root, root)
 	first, err := opened.List(t.Context(), hydrate.Mark{})
 	g.Expect(err).NotTo(HaveOccurred())
@@ -120,21 +120,21 @@ func TestListOfDirectoryAgain(t *testing.T) {
 		g.Expect(list.NotModified).To(Equal(notModified), why)
 	}
 	expect(true, "nothing changed")
-	lay(t, root, map[string]string{"web/values.yaml": "a: 1"})
+	writeFiles(t, root, map[string]string{"web/values.yaml": "a: 1"})
 	expect(true, "written again with the same content")
-	lay(t, root, map[string]string{"web/values.yaml": "a: 2"})
+	writeFiles(t, root, map[string]string{"web/values.yaml": "a: 2"})
 	expect(false, "one byte, with the same size")
-	lay(t, root, map[string]string{"web/values.yaml": "a: 1", "web/.suspend": ""})
+	writeFiles(t, root, map[string]string{"web/values.yaml": "a: 1", "web/.suspend": ""})
 	expect(false, "withdrawn")
 	g.Expect(os.Remove(filepath.Join(root, "web/.suspend"))).To(Succeed())
 	expect(true, "as before")
-	lay(t, root, map[string]string{"bad/Chart.yaml": "name: [\n"})
+	writeFiles(t, root, map[string]string{"bad/Chart.yaml": "name: [\n"})
 	expect(false, "one more that is skipped")
 }
 
 func TestDirectorySkips(t *testing.T) {
 	outside := t.TempDir()
-	lay(t, outside, map[string]string{"Chart.yaml": chart("x", "1.0.0"), "token": "secret"})
+	writeFiles(t, outside, map[string]string{"Chart.yaml": chartYAML("x", "1.0.0"), "token": "secret"})
 	link := func(target string) func(string) error {
 		return func(path string) error { return os.Symlink(target, path) }
 	}
@@ -149,28 +149,28 @@ func TestDirectorySkips(t *testing.T) {
 		{"not YAML", map[string]string{"x/Chart.yaml": "name: ["}, "", nil, v1alpha1.ReasonInvalidChart, "x"},
 		{"not a mapping", map[string]string{"x/Chart.yaml": "name"}, "", nil, v1alpha1.ReasonInvalidChart, "x"},
 		{"no version", map[string]string{"x/Chart.yaml": "name: x\n"}, "", nil, v1alpha1.ReasonInvalidChart, "x"},
-		{"a name no object can have", map[string]string{"x/Chart.yaml": chart("../X", "1.0.0")}, "", nil, v1alpha1.ReasonInvalidChart, "../X"},
+		{"a name no object can have", map[string]string{"x/Chart.yaml": chartYAML("../X", "1.0.0")}, "", nil, v1alpha1.ReasonInvalidChart, "../X"},
 		{"a Chart.yaml that is too large", map[string]string{"x/Chart.yaml": strings.Repeat("#\n", 1<<20)}, "", nil, v1alpha1.ReasonLimitExceeded, "x"},
-		{"a file that is too large", map[string]string{"x/Chart.yaml": chart("x", "1.0.0"), "x/f": strings.Repeat("x", hydrate.MaxFileBytes+1)}, "", nil, v1alpha1.ReasonLimitExceeded, "x"},
-		{"folders that are too deep", map[string]string{"x/Chart.yaml": chart("x", "1.0.0"), "x/" + strings.Repeat("d/", hydrate.MaxPathDepth) + "f": ""}, "", nil, v1alpha1.ReasonLimitExceeded, "x"},
-		{"a pattern that cannot be", map[string]string{"x/Chart.yaml": chart("x", "1.0.0"), "x/.helmignore": "["}, "", nil, v1alpha1.ReasonInvalidChart, "x"},
+		{"a file that is too large", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0"), "x/f": strings.Repeat("x", hydrate.MaxFileBytes+1)}, "", nil, v1alpha1.ReasonLimitExceeded, "x"},
+		{"folders that are too deep", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0"), "x/" + strings.Repeat("d/", hydrate.MaxPathDepth) + "f": ""}, "", nil, v1alpha1.ReasonLimitExceeded, "x"},
+		{"a pattern that cannot be", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0"), "x/.helmignore": "["}, "", nil, v1alpha1.ReasonInvalidChart, "x"},
 		{"an archive that is none", map[string]string{"x.tgz": "<html>"}, "", nil, v1alpha1.ReasonInvalidArchive, "x.tgz"},
-		{"an archive without a chart", map[string]string{"x.tgz": pack(t, "Chart.yaml", chart("x", "1.0.0"))}, "", nil, v1alpha1.ReasonInvalidArchive, "x.tgz"},
-		{"an archive with the chart too deep", map[string]string{"x.tgz": pack(t, "x/charts/Chart.yaml", chart("x", "1.0.0"))}, "", nil, v1alpha1.ReasonInvalidArchive, "x.tgz"},
+		{"an archive without a chart", map[string]string{"x.tgz": packArchive(t, "Chart.yaml", chartYAML("x", "1.0.0"))}, "", nil, v1alpha1.ReasonInvalidArchive, "x.tgz"},
+		{"an archive with the chart too deep", map[string]string{"x.tgz": packArchive(t, "x/charts/Chart.yaml", chartYAML("x", "1.0.0"))}, "", nil, v1alpha1.ReasonInvalidArchive, "x.tgz"},
 		{"an archive that is too large", map[string]string{"x.tgz": strings.Repeat("x", hydrate.MaxArchiveBytes+1)}, "", nil, v1alpha1.ReasonLimitExceeded, "x.tgz"},
 		{"a link to another folder", nil, "x", link(outside), v1alpha1.ReasonNotAllowed, "x"},
 		{"a link to a folder inside", nil, "x", link("good"), v1alpha1.ReasonNotAllowed, "x"},
 		{"a link for an archive", nil, "x.tgz", link("/etc/hostname"), v1alpha1.ReasonNotAllowed, "x.tgz"},
-		{"a link for a file", map[string]string{"x/Chart.yaml": chart("x", "1.0.0")}, "x/templates", link(outside), v1alpha1.ReasonNotAllowed, "x"},
+		{"a link for a file", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0")}, "x/templates", link(outside), v1alpha1.ReasonNotAllowed, "x"},
 		{"a link for Chart.yaml", map[string]string{"x/": ""}, "x/Chart.yaml", link(filepath.Join(outside, "Chart.yaml")), v1alpha1.ReasonNotAllowed, "x"},
-		{"a link for .helmignore", map[string]string{"x/Chart.yaml": chart("x", "1.0.0")}, "x/.helmignore", link("Chart.yaml"), v1alpha1.ReasonNotAllowed, "x"},
-		{"a pipe that nobody writes to", map[string]string{"x/Chart.yaml": chart("x", "1.0.0")}, "x/pipe", pipe, v1alpha1.ReasonNotAllowed, "x"},
+		{"a link for .helmignore", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0")}, "x/.helmignore", link("Chart.yaml"), v1alpha1.ReasonNotAllowed, "x"},
+		{"a pipe that nobody writes to", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0")}, "x/pipe", makePipe, v1alpha1.ReasonNotAllowed, "x"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			g := NewWithT(t)
 			root := t.TempDir()
-			lay(t, root, map[string]string{"good/Chart.yaml": chart("good", "1.0.0")})
-			lay(t, root, test.files)
+			writeFiles(t, root, map[string]string{"good/Chart.yaml": chartYAML("good", "1.0.0")})
+			writeFiles(t, root, test.files)
 			if test.make != nil {
 				g.Expect(test.make(filepath.Join(root, test.at))).To(Succeed())
 			}
@@ -184,11 +184,11 @@ func TestDirectorySkips(t *testing.T) {
 	}
 }
 
-func pipe(path string) error { return syscall.Mkfifo(path, 0o644) }
+func makePipe(path string) error { return syscall.Mkfifo(path, 0o644) }
 
 func TestDirectoryMustBeAllowed(t *testing.T) {
 	root := t.TempDir()
-	lay(t, root, map[string]string{"in/charts/": "", "in-too/": "", "out/": ""})
+	writeFiles(t, root, map[string]string{"in/charts/": "", "in-too/": "", "out/": ""})
 	at := func(name string) string { return filepath.Join(root, name) }
 	NewWithT(t).Expect(os.Symlink(at("out"), at("in/escape"))).To(Succeed())
 	NewWithT(t).Expect(os.Symlink(at("in"), at("alias"))).To(Succeed())
@@ -231,7 +231,7 @@ func TestDirectoryMustBeAllowed(t *testing.T) {
 
 func TestFetchFromDirectoryRefuses(t *testing.T) {
 	root := t.TempDir()
-	lay(t, root, map[string]string{"in/web/Chart.yaml": chart("web", "1.0.0"), "out.tgz": "secret"})
+	writeFiles(t, root, map[string]string{"in/web/Chart.yaml": chartYAML("web", "1.0.0"), "out.tgz": "secret"})
 	NewWithT(t).Expect(os.Symlink("../out.tgz", filepath.Join(root, "in/link.tgz"))).To(Succeed())
 	opened := openDirectory(t, filepath.Join(root, "in"), root)
 	for url, reason := range map[string]string{
@@ -254,7 +254,7 @@ func TestFetchFromDirectoryRefuses(t *testing.T) {
 func TestDirectoryEndsWithItsCaller(t *testing.T) {
 	g := NewWithT(t)
 	root := t.TempDir()
-	lay(t, root, map[string]string{"web/Chart.yaml": chart("web", "1.0.0")})
+	writeFiles(t, root, map[string]string{"web/Chart.yaml": chartYAML("web", "1.0.0")})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := openDirectory(t, root, root).List(ctx, hydrate.Mark{})
@@ -279,8 +279,8 @@ func TestHelmIgnore(t *testing.T) {
 		t.Run(test.why, func(t *testing.T) {
 			g := NewWithT(t)
 			root := t.TempDir()
-			lay(t, filepath.Join(root, "x"), map[string]string{
-				"Chart.yaml": chart("x", "1.0.0"), ".helmignore": test.ignore,
+			writeFiles(t, filepath.Join(root, "x"), map[string]string{
+				"Chart.yaml": chartYAML("x", "1.0.0"), ".helmignore": test.ignore,
 				"a.bak": "", "f": "", "d/a.bak": "", "d/f": "", "d/e/f": "", "templates/.swp": "", "templates/a.bak": "",
 			})
 			payload, err := openDirectory(t, root, root).Fetch(t.Context(), hydrate.Offer{URL: "x"})

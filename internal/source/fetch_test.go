@@ -22,13 +22,13 @@ import (
 func TestCredentialsStayAtHome(t *testing.T) {
 	var abroad atomic.Value
 	abroad.Store("")
-	other := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	other := startServer(t, func(w http.ResponseWriter, r *http.Request) {
 		abroad.Store(abroad.Load().(string) + "|" + r.Header.Get("Authorization") + r.Header.Get("Referer"))
 		fmt.Fprint(w, "\x1f\x8babroad")
 	})
 	var home *httptest.Server
 	var seen atomic.Value
-	home = serve(t, func(w http.ResponseWriter, r *http.Request) {
+	home = startServer(t, func(w http.ResponseWriter, r *http.Request) {
 		seen.Store(r.Header.Get("Authorization"))
 		switch r.URL.Path {
 		case "/charts/away.tgz":
@@ -63,7 +63,7 @@ func TestCredentialsStayAtHome(t *testing.T) {
 			g := NewWithT(t)
 			seen.Store("")
 			test.cfg.URL = home.URL
-			payload, err := open(t, test.cfg).Fetch(t.Context(), hydrate.Offer{URL: test.url})
+			payload, err := openHelm(t, test.cfg).Fetch(t.Context(), hydrate.Offer{URL: test.url})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(string(payload.Archive)).To(HaveSuffix(test.want))
 			g.Expect(seen.Load()).To(Equal(test.sent))
@@ -75,7 +75,7 @@ func TestCredentialsStayAtHome(t *testing.T) {
 func TestFetch(t *testing.T) {
 	g := NewWithT(t)
 	archive := append([]byte("\x1f\x8b"), bytes.Repeat([]byte("x"), 1000)...)
-	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	server := startServer(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/repo/charts/a.tgz":
 			g.Expect(r.URL.RawQuery).To(Equal("key=1"), "the repository's query goes with a relative URL")
@@ -99,7 +99,7 @@ func TestFetch(t *testing.T) {
 			}
 		}
 	})
-	opened := open(t, source.HelmConfig{URL: server.URL + "/repo?key=1"})
+	opened := openHelm(t, source.HelmConfig{URL: server.URL + "/repo?key=1"})
 	payload, err := opened.Fetch(t.Context(), hydrate.Offer{URL: "charts/a.tgz"})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(payload).To(Equal(hydrate.Payload{Archive: archive}), "the bytes as they come")
@@ -125,24 +125,24 @@ func TestFetch(t *testing.T) {
 
 func TestCertificates(t *testing.T) {
 	g := NewWithT(t)
-	plain := serve(t, answer(200, nil, index))
+	plain := startServer(t, respondWith(200, nil, indexYAML))
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/down/index.yaml" {
 			http.Redirect(w, r, plain.URL, http.StatusFound)
 			return
 		}
-		fmt.Fprint(w, index)
+		fmt.Fprint(w, indexYAML)
 	}))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 
-	_, err := open(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
+	_, err := openHelm(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
 	expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
-	_, err = open(t, source.HelmConfig{URL: server.URL, CA: ca}).List(t.Context(), hydrate.Mark{})
+	_, err = openHelm(t, source.HelmConfig{URL: server.URL, CA: ca}).List(t.Context(), hydrate.Mark{})
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = open(t, source.HelmConfig{URL: server.URL + "/down", CA: ca}).List(t.Context(), hydrate.Mark{})
+	_, err = openHelm(t, source.HelmConfig{URL: server.URL + "/down", CA: ca}).List(t.Context(), hydrate.Mark{})
 	expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
 	g.Expect(err).To(MatchError(HaveSuffix("redirected from https to http")))
 }

@@ -7,22 +7,22 @@ import (
 )
 
 // selection says what of a source is listed.
-type selection struct {
-	names filter
+type listingOptions struct {
+	names nameFilter
 	keep  int
 }
 
 // filter chooses apps by name.
-type filter struct {
+type nameFilter struct {
 	include []string
 	exclude []string
 }
 
-func newFilter(include, exclude []string) (filter, error) {
+func newNameFilter(include, exclude []string) (nameFilter, error) {
 	if err := errors.Join(checkGlobs("spec.include", include), checkGlobs("spec.exclude", exclude)); err != nil {
-		return filter{}, err
+		return nameFilter{}, err
 	}
-	return filter{include: include, exclude: exclude}, nil
+	return nameFilter{include: include, exclude: exclude}, nil
 }
 
 func checkGlobs(field string, globs []string) error {
@@ -34,7 +34,7 @@ func checkGlobs(field string, globs []string) error {
 	return nil
 }
 
-func (f filter) wants(name string) bool {
+func (f nameFilter) matchesName(name string) bool {
 	return (len(f.include) == 0 || matchesAny(f.include, name)) && !matchesAny(f.exclude, name)
 }
 

@@ -18,7 +18,7 @@ import (
 func TestFolderWithTooManyFiles(t *testing.T) {
 	g := NewWithT(t)
 	root := t.TempDir()
-	lay(t, root, map[string]string{"good/Chart.yaml": chart("good", "1.0.0"), "huge/Chart.yaml": chart("huge", "1.0.0"), "huge/templates/": ""})
+	writeFiles(t, root, map[string]string{"good/Chart.yaml": chartYAML("good", "1.0.0"), "huge/Chart.yaml": chartYAML("huge", "1.0.0"), "huge/templates/": ""})
 	for i := range hydrate.MaxFiles + 1 {
 		g.Expect(os.WriteFile(filepath.Join(root, "huge/templates", fmt.Sprintf("%d.yaml", i)), nil, 0o600)).To(Succeed())
 	}
@@ -34,7 +34,7 @@ func TestFolderWithTooManyFiles(t *testing.T) {
 func TestFolderThatBecomesALink(t *testing.T) {
 	g := NewWithT(t)
 	dir := t.TempDir()
-	lay(t, dir, map[string]string{"root/team/charts/good/Chart.yaml": chart("good", "1.0.0"), "out/charts/stolen/Chart.yaml": chart("stolen", "1.0.0")})
+	writeFiles(t, dir, map[string]string{"root/team/charts/good/Chart.yaml": chartYAML("good", "1.0.0"), "out/charts/stolen/Chart.yaml": chartYAML("stolen", "1.0.0")})
 	at := func(name string) string { return filepath.Join(dir, name) }
 	g.Expect(os.Symlink(at("out"), at("root/link"))).To(Succeed())
 	opened := openDirectory(t, at("root/team/charts"), at("root"))

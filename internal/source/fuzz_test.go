@@ -8,7 +8,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-var everything = selection{keep: 3}
+var everything = listingOptions{keep: 3}
 
 // FuzzListing reads an index of any bytes. It must return a valid listing or a
 // stalled error.
@@ -30,7 +30,7 @@ func FuzzListing(f *testing.F) {
 			}
 			return
 		}
-		checkListing(t, shelf.listing("", hydrate.Mark{}))
+		checkListing(t, shelf.toListing("", hydrate.Mark{}))
 	})
 }
 

@@ -23,11 +23,11 @@ import (
 // address that not every source may reach.
 func TestSourcesReachWhatTheirPolicyAllows(t *testing.T) {
 	var asked atomic.Int32
-	inside := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	inside := startServer(t, func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
 		fmt.Fprint(w, "secret")
 	})
-	gate := serve(t, redirectTo(strings.Replace(inside.URL, "127.0.0.1", "10.0.0.1", 1)))
+	gate := startServer(t, redirectTo(strings.Replace(inside.URL, "127.0.0.1", "10.0.0.1", 1)))
 	for why, c := range map[string]struct {
 		policy     netguard.Policy
 		url, offer string
@@ -57,15 +57,15 @@ func TestSourcesReachWhatTheirPolicyAllows(t *testing.T) {
 // of a network.
 func TestNoMessageQuotesAnAnswer(t *testing.T) {
 	page := func(text string) func(*testing.T) string {
-		return func(t *testing.T) string { return serve(t, answer(200, nil, text)).URL }
+		return func(t *testing.T) string { return startServer(t, respondWith(200, nil, text)).URL }
 	}
 	for why, start := range map[string]func(*testing.T) string{
-		"a server of another protocol":      raw("SSH-2.0-secret\r\n"),
-		"a status that is none":             raw("HTTP/1.1 secret\r\n\r\n"),
-		"a header that is none":             raw("HTTP/1.1 200 OK\r\nsecret\r\n\r\n"),
-		"a length that is none":             raw("HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n"),
-		"an encoding that is none":          raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: secret\r\n\r\n"),
-		"a redirect to what is no URL":      raw("HTTP/1.1 302 Found\r\nLocation: http://[secret\r\n\r\n"),
+		"a server of another protocol":      startRawServer("SSH-2.0-secret\r\n"),
+		"a status that is none":             startRawServer("HTTP/1.1 secret\r\n\r\n"),
+		"a header that is none":             startRawServer("HTTP/1.1 200 OK\r\nsecret\r\n\r\n"),
+		"a length that is none":             startRawServer("HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n"),
+		"an encoding that is none":          startRawServer("HTTP/1.1 200 OK\r\nTransfer-Encoding: secret\r\n\r\n"),
+		"a redirect to what is no URL":      startRawServer("HTTP/1.1 302 Found\r\nLocation: http://[secret\r\n\r\n"),
 		"a page":                            page("<html>secret</html>"),
 		"an anchor":                         page("password: *secret\n"),
 		"a key that is given twice":         page("secret: 1\nsecret: 2\n"),
@@ -73,12 +73,12 @@ func TestNoMessageQuotesAnAnswer(t *testing.T) {
 		"a configuration":                   page("[secret]\nkey = 'secret\n"),
 		"YAML with a tag":                   page("a: !secret!secret b\n"),
 		"YAML that is indented wrongly":     page("apiVersion: v1\nentries:\n  secret: [\n secret: ]]\n"),
-		"a certificate of another host":     func(t *testing.T) string { return secure(t, answer(200, nil, "secret")) },
-		"a status of its own with a reason": raw("HTTP/1.1 500 secret\r\nContent-Length: 6\r\n\r\nsecret"),
+		"a certificate of another host":     func(t *testing.T) string { return startTLSServer(t, respondWith(200, nil, "secret")) },
+		"a status of its own with a reason": startRawServer("HTTP/1.1 500 secret\r\nContent-Length: 6\r\n\r\nsecret"),
 	} {
 		t.Run(why, func(t *testing.T) {
 			g := NewWithT(t)
-			opened := open(t, source.HelmConfig{URL: start(t)})
+			opened := openHelm(t, source.HelmConfig{URL: start(t)})
 			_, err := opened.List(t.Context(), hydrate.Mark{})
 			g.Expect(err).To(MatchError(Not(ContainSubstring("secret"))))
 			payload, err := opened.Fetch(t.Context(), hydrate.Offer{URL: "a.tgz"})
@@ -91,7 +91,7 @@ func TestNoMessageQuotesAnAnswer(t *testing.T) {
 }
 
 // raw returns the start of a server that answers every connection with a text.
-func raw(text string) func(*testing.T) string {
+func startRawServer(text string) func(*testing.T) string {
 	return func(t *testing.T) string {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -112,7 +112,7 @@ func raw(text string) func(*testing.T) string {
 }
 
 // secure starts a server whose certificate nobody trusts.
-func secure(t *testing.T, handler http.HandlerFunc) string {
+func startTLSServer(t *testing.T, handler http.HandlerFunc) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)

@@ -20,7 +20,7 @@ import (
 	"github.com/appmarket/operator/internal/source"
 )
 
-const index = `apiVersion: v1
+const indexYAML = `apiVersion: v1
 entries:
   web:
   - name: web
@@ -58,7 +58,7 @@ generated: "2026-01-02T03:04:05Z"
 `
 
 // serve starts a server for the length of the test.
-func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
+func startServer(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
@@ -66,7 +66,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 }
 
 // answer is a handler that always says the same.
-func answer(status int, header http.Header, body string) http.HandlerFunc {
+func respondWith(status int, header http.Header, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		for key, values := range header {
 			w.Header()[key] = values
@@ -76,7 +76,7 @@ func answer(status int, header http.Header, body string) http.HandlerFunc {
 	}
 }
 
-func open(t *testing.T, helm source.HelmConfig) source.Source {
+func openHelm(t *testing.T, helm source.HelmConfig) source.Source {
 	t.Helper()
 	opened, err := source.Open(source.Config{Helm: &helm, UserAgent: "market/1", Network: netguard.Policy{Loopback: true}})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -94,7 +94,7 @@ func expectOutcome(g Gomega, err error, stalled bool, reason string) {
 
 func TestListOfRepository(t *testing.T) {
 	g := NewWithT(t)
-	server := serve(t, answer(200, nil, index))
+	server := startServer(t, respondWith(200, nil, indexYAML))
 	opened, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: server.URL}, Network: netguard.Policy{Loopback: true}})
 	g.Expect(err).NotTo(HaveOccurred())
 	list, err := opened.List(t.Context(), hydrate.Mark{})
@@ -117,7 +117,7 @@ func TestListOfRepository(t *testing.T) {
 }
 
 func TestListChoosesApps(t *testing.T) {
-	server := serve(t, answer(200, nil, index))
+	server := startServer(t, respondWith(200, nil, indexYAML))
 	for _, test := range []struct {
 		why              string
 		include, exclude []string
@@ -150,8 +150,8 @@ func TestListAgainCostsNothing(t *testing.T) {
 	g := NewWithT(t)
 	var requests, bodies atomic.Int32
 	etag := `"one"`
-	text := index
-	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	text := indexYAML
+	server := startServer(t, func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
 		w.Header().Set("ETag", etag)
 		if r.Header.Get("If-None-Match") == etag {
@@ -161,7 +161,7 @@ func TestListAgainCostsNothing(t *testing.T) {
 		bodies.Add(1)
 		fmt.Fprint(w, text)
 	})
-	opened := open(t, source.HelmConfig{URL: server.URL})
+	opened := openHelm(t, source.HelmConfig{URL: server.URL})
 	first, err := opened.List(t.Context(), hydrate.Mark{ETag: etag})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(first.NotModified).To(BeFalse(), "an ETag without a revision is no mark")
@@ -173,12 +173,12 @@ func TestListAgainCostsNothing(t *testing.T) {
 	g.Expect(requests.Load()).To(BeEquivalentTo(2), "one request each")
 	g.Expect(bodies.Load()).To(BeEquivalentTo(1), "no second index")
 
-	etag, text = `"two"`, strings.Replace(index, `generated: "2026`, `generated: "2027`, 1)
+	etag, text = `"two"`, strings.Replace(indexYAML, `generated: "2026`, `generated: "2027`, 1)
 	third, err := opened.List(t.Context(), mark)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(third).To(Equal(hydrate.Listing{Revision: mark.Revision, ETag: etag, NotModified: true}), "another time of generation changes nothing")
 
-	etag, text = `"three"`, strings.Replace(index, "1.9.0", "1.9.1", 1)
+	etag, text = `"three"`, strings.Replace(indexYAML, "1.9.0", "1.9.1", 1)
 	fourth, err := opened.List(t.Context(), mark)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(fourth.NotModified).To(BeFalse())
@@ -205,7 +205,7 @@ func TestListAgainByTime(t *testing.T) {
 			g := NewWithT(t)
 			var bodies atomic.Int32
 			var with atomic.Value
-			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			server := startServer(t, func(w http.ResponseWriter, r *http.Request) {
 				g.Expect(r.Header).NotTo(HaveKey("If-None-Match"))
 				with.Store(r.Header.Get("If-Modified-Since"))
 				w.Header().Set("Date", changed.Add(test.age).Format(http.TimeFormat))
@@ -215,9 +215,9 @@ func TestListAgainByTime(t *testing.T) {
 					return
 				}
 				bodies.Add(1)
-				fmt.Fprint(w, index)
+				fmt.Fprint(w, indexYAML)
 			})
-			opened := open(t, source.HelmConfig{URL: server.URL})
+			opened := openHelm(t, source.HelmConfig{URL: server.URL})
 			first, err := opened.List(t.Context(), hydrate.Mark{})
 			g.Expect(err).NotTo(HaveOccurred())
 			second, err := opened.List(t.Context(), hydrate.Mark{Revision: first.Revision, ETag: first.ETag})
@@ -231,25 +231,25 @@ func TestListAgainByTime(t *testing.T) {
 
 func TestValidatorThatIsTooLong(t *testing.T) {
 	g := NewWithT(t)
-	server := serve(t, answer(200, http.Header{"Etag": {strings.Repeat("x", 2000)}}, index))
-	list, err := open(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
+	server := startServer(t, respondWith(200, http.Header{"Etag": {strings.Repeat("x", 2000)}}, indexYAML))
+	list, err := openHelm(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(list.ETag).To(BeEmpty(), "status could not hold it")
 }
 
 func TestListTakesGzip(t *testing.T) {
 	g := NewWithT(t)
-	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	server := startServer(t, func(w http.ResponseWriter, r *http.Request) {
 		g.Expect(r.Header.Get("Accept-Encoding")).To(ContainSubstring("gzip"))
 		g.Expect(r.Header.Get("User-Agent")).To(Equal("market/1"))
 		g.Expect(r.URL.Path).To(Equal("/deep/index.yaml"))
 		w.Header().Set("Content-Encoding", "gzip")
 		zipped := gzip.NewWriter(w)
-		fmt.Fprint(zipped, index)
+		fmt.Fprint(zipped, indexYAML)
 		g.Expect(zipped.Close()).To(Succeed())
 	})
 	for _, path := range []string{"/deep", "/deep/", "/deep/index.yaml"} {
-		list, err := open(t, source.HelmConfig{URL: server.URL + path}).List(t.Context(), hydrate.Mark{})
+		list, err := openHelm(t, source.HelmConfig{URL: server.URL + path}).List(t.Context(), hydrate.Mark{})
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(list.Apps).To(HaveLen(2))
 	}
@@ -258,8 +258,8 @@ func TestListTakesGzip(t *testing.T) {
 func TestListThatIsNoIndex(t *testing.T) {
 	for _, text := range []string{"<!DOCTYPE html>\n<html></html>", "entries: {}", "a: \"", "", `{"error":"x"}`} {
 		g := NewWithT(t)
-		server := serve(t, answer(200, nil, text))
-		_, err := open(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
+		server := startServer(t, respondWith(200, nil, text))
+		_, err := openHelm(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
 		expectOutcome(g, err, true, v1alpha1.ReasonInvalidIndex)
 	}
 }

@@ -95,22 +95,22 @@ type DirectoryConfig struct {
 // Open checks the Config and makes no connection. An error is stalled with
 // InvalidSpec.
 func Open(cfg Config) (Source, error) {
-	source, err := open(cfg)
+	source, err := openSource(cfg)
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, err)
 	}
 	return source, nil
 }
 
-func open(cfg Config) (Source, error) {
+func openSource(cfg Config) (Source, error) {
 	if (cfg.Helm == nil) == (cfg.Directory == nil) {
 		return nil, errors.New("open source: want exactly one of helm and directory")
 	}
-	names, err := newFilter(cfg.Include, cfg.Exclude)
+	names, err := newNameFilter(cfg.Include, cfg.Exclude)
 	if err != nil {
 		return nil, err
 	}
-	offers := selection{names: names, keep: cfg.Keep}
+	offers := listingOptions{names: names, keep: cfg.Keep}
 	if offers.keep <= 0 {
 		offers.keep = DefaultKeep
 	}

@@ -16,43 +16,43 @@ const maxTransports = 16
 // transports are kept for the life of the process: a source is opened for every
 // reconcile, and a transport of its own each time would leave its connections
 // behind.
-var transports = pool{kept: map[key]*netguard.Transport{}}
+var transports = transportPool{byKey: map[transportKey]*netguard.Transport{}}
 
 // key is what transports differ in; ca is the digest of the certificates.
-type key struct {
+type transportKey struct {
 	policy    netguard.Policy
 	userAgent string
 	ca        [sha256.Size]byte
 }
 
-type pool struct {
-	mu   sync.Mutex
-	kept map[key]*netguard.Transport
+type transportPool struct {
+	mu    sync.Mutex
+	byKey map[transportKey]*netguard.Transport
 	// order has the one used longest ago first.
-	order []key
+	order []transportKey
 }
 
 // get gives the transport of options that trusts the certificates beside those of the
 // system. Of the options, Policy and UserAgent may be set.
-func (p *pool) get(options netguard.TransportOptions, ca []byte) (*netguard.Transport, error) {
-	id := key{options.Policy, options.UserAgent, sha256.Sum256(ca)}
+func (p *transportPool) getTransport(options netguard.TransportOptions, ca []byte) (*netguard.Transport, error) {
+	id := transportKey{options.Policy, options.UserAgent, sha256.Sum256(ca)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	transport, ok := p.kept[id]
+	transport, ok := p.byKey[id]
 	if !ok {
 		var err error
 		if transport, err = newTransport(options, ca); err != nil {
 			return nil, err
 		}
-		p.kept[id] = transport
+		p.byKey[id] = transport
 	}
-	p.used(id)
+	p.markUsed(id)
 	return transport, nil
 }
 
 // used moves a key to the end, and lets go of the first one if there are too
 // many. Who still holds that transport may go on using it.
-func (p *pool) used(id key) {
+func (p *transportPool) markUsed(id transportKey) {
 	for i, have := range p.order {
 		if have == id {
 			p.order = append(p.order[:i], p.order[i+1:]...)
@@ -63,8 +63,8 @@ func (p *pool) used(id key) {
 	if len(p.order) > maxTransports {
 		oldest := p.order[0]
 		p.order = p.order[1:]
-		p.kept[oldest].CloseIdleConnections()
-		delete(p.kept, oldest)
+		p.byKey[oldest].CloseIdleConnections()
+		delete(p.byKey, oldest)
 	}
 }
 

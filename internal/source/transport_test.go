@@ -17,35 +17,35 @@ import (
 
 func TestTransportsAreShared(t *testing.T) {
 	g := NewWithT(t)
-	kept := pool{kept: map[key]*netguard.Transport{}}
+	kept := transportPool{byKey: map[transportKey]*netguard.Transport{}}
 	get := func(ca []byte) *netguard.Transport {
-		transport, err := kept.get(netguard.TransportOptions{}, ca)
+		transport, err := kept.getTransport(netguard.TransportOptions{}, ca)
 		g.Expect(err).NotTo(HaveOccurred())
 		return transport
 	}
-	plain, first := get(nil), certificate(t)
+	plain, first := get(nil), newCertificate(t)
 	g.Expect(get(nil)).To(BeIdenticalTo(plain))
-	market, err := kept.get(netguard.TransportOptions{Policy: netguard.Policy{Private: true}}, nil)
+	market, err := kept.getTransport(netguard.TransportOptions{Policy: netguard.Policy{Private: true}}, nil)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(market).NotTo(BeIdenticalTo(plain), "a connection that one may not make is not shared with it")
 	own := get(first)
 	g.Expect(own).NotTo(BeIdenticalTo(plain))
 	g.Expect(get(first)).To(BeIdenticalTo(own))
 	for range maxTransports - 1 {
-		get(certificate(t))
+		get(newCertificate(t))
 		get(nil)
 	}
-	g.Expect(kept.kept).To(HaveLen(maxTransports))
+	g.Expect(kept.byKey).To(HaveLen(maxTransports))
 	g.Expect(kept.order).To(HaveLen(maxTransports))
 	g.Expect(get(nil)).To(BeIdenticalTo(plain), "it was used all the time")
 	g.Expect(get(first)).NotTo(BeIdenticalTo(own), "it was used longest ago")
-	_, err = kept.get(netguard.TransportOptions{}, []byte("no certificate"))
+	_, err = kept.getTransport(netguard.TransportOptions{}, []byte("no certificate"))
 	g.Expect(err).To(HaveOccurred())
-	g.Expect(kept.kept).To(HaveLen(maxTransports))
+	g.Expect(kept.byKey).To(HaveLen(maxTransports))
 }
 
 // certificate is a new one that signs itself, in PEM.
-func certificate(t *testing.T) []byte {
+func newCertificate(t *testing.T) []byte {
 	t.Helper()
 	g := NewWithT(t)
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

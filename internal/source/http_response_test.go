@@ -26,20 +26,20 @@ func TestAnswersOfServer(t *testing.T) {
 		reason  string
 		wait    time.Duration
 	}{
-		{"not there", answer(404, nil, ""), true, v1alpha1.ReasonNotFound, 0},
-		{"gone", answer(410, nil, ""), true, v1alpha1.ReasonNotFound, 0},
-		{"who are you", answer(401, nil, ""), false, v1alpha1.ReasonUnauthorized, 0},
-		{"not for you", answer(403, nil, ""), false, v1alpha1.ReasonUnauthorized, 0},
-		{"broken", answer(500, nil, "<html>"), false, v1alpha1.ReasonFetchFailed, 0},
-		{"nothing", answer(204, nil, ""), false, v1alpha1.ReasonFetchFailed, 0},
-		{"not modified, though nobody asked", answer(304, nil, ""), false, v1alpha1.ReasonFetchFailed, 0},
-		{"slower", answer(429, after("120"), ""), false, v1alpha1.ReasonRateLimited, 2 * time.Minute},
-		{"slower, for days", answer(429, after("99999999999"), ""), false, v1alpha1.ReasonRateLimited, time.Hour},
-		{"slower, until a date", answer(429, after(time.Now().Add(48*time.Hour).UTC().Format(http.TimeFormat)), ""), false, v1alpha1.ReasonRateLimited, time.Hour},
-		{"slower, until a date that is past", answer(429, after("Mon, 01 Jan 2001 00:00:00 GMT"), ""), false, v1alpha1.ReasonRateLimited, 0},
-		{"slower, without a word", answer(429, after("soon"), ""), false, v1alpha1.ReasonRateLimited, 0},
-		{"closed for a while", answer(503, after("5"), ""), false, v1alpha1.ReasonRateLimited, 5 * time.Second},
-		{"closed", answer(503, nil, ""), false, v1alpha1.ReasonFetchFailed, 0},
+		{"not there", respondWith(404, nil, ""), true, v1alpha1.ReasonNotFound, 0},
+		{"gone", respondWith(410, nil, ""), true, v1alpha1.ReasonNotFound, 0},
+		{"who are you", respondWith(401, nil, ""), false, v1alpha1.ReasonUnauthorized, 0},
+		{"not for you", respondWith(403, nil, ""), false, v1alpha1.ReasonUnauthorized, 0},
+		{"broken", respondWith(500, nil, "<html>"), false, v1alpha1.ReasonFetchFailed, 0},
+		{"nothing", respondWith(204, nil, ""), false, v1alpha1.ReasonFetchFailed, 0},
+		{"not modified, though nobody asked", respondWith(304, nil, ""), false, v1alpha1.ReasonFetchFailed, 0},
+		{"slower", respondWith(429, after("120"), ""), false, v1alpha1.ReasonRateLimited, 2 * time.Minute},
+		{"slower, for days", respondWith(429, after("99999999999"), ""), false, v1alpha1.ReasonRateLimited, time.Hour},
+		{"slower, until a date", respondWith(429, after(time.Now().Add(48*time.Hour).UTC().Format(http.TimeFormat)), ""), false, v1alpha1.ReasonRateLimited, time.Hour},
+		{"slower, until a date that is past", respondWith(429, after("Mon, 01 Jan 2001 00:00:00 GMT"), ""), false, v1alpha1.ReasonRateLimited, 0},
+		{"slower, without a word", respondWith(429, after("soon"), ""), false, v1alpha1.ReasonRateLimited, 0},
+		{"closed for a while", respondWith(503, after("5"), ""), false, v1alpha1.ReasonRateLimited, 5 * time.Second},
+		{"closed", respondWith(503, nil, ""), false, v1alpha1.ReasonFetchFailed, 0},
 		{"round and round", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/again?token=secret", http.StatusFound)
 		}, false, v1alpha1.ReasonFetchFailed, 0},
@@ -49,19 +49,19 @@ func TestAnswersOfServer(t *testing.T) {
 		{"to a file", redirectTo("file:///etc/passwd"), false, v1alpha1.ReasonFetchFailed, 0},
 		{"breaks off", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
-			fmt.Fprint(w, index[:200])
+			fmt.Fprint(w, indexYAML[:200])
 		}, false, v1alpha1.ReasonFetchFailed, 0},
 		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false, v1alpha1.ReasonFetchFailed, 0},
-		{"says gzip and is not", answer(200, http.Header{"Content-Encoding": {"gzip"}}, index), false, v1alpha1.ReasonFetchFailed, 0},
+		{"says gzip and is not", respondWith(200, http.Header{"Content-Encoding": {"gzip"}}, indexYAML), false, v1alpha1.ReasonFetchFailed, 0},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			g := NewWithT(t)
 			var requests atomic.Int32
-			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			server := startServer(t, func(w http.ResponseWriter, r *http.Request) {
 				requests.Add(1)
 				test.answer(w, r)
 			})
-			opened := open(t, source.HelmConfig{URL: server.URL + "?token=secret", Username: "me", Password: "secret"})
+			opened := openHelm(t, source.HelmConfig{URL: server.URL + "?token=secret", Username: "me", Password: "secret"})
 			_, err := opened.List(t.Context(), hydrate.Mark{})
 			expectOutcome(g, err, test.stalled, test.reason)
 			wait, waits := outcome.IsWaiting(err)
@@ -86,7 +86,7 @@ func TestServerThatHangs(t *testing.T) {
 	for why, handler := range map[string]http.HandlerFunc{
 		"before it answers": func(_ http.ResponseWriter, r *http.Request) { started <- struct{}{}; <-r.Context().Done() },
 		"in the middle": func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprint(w, index[:100])
+			fmt.Fprint(w, indexYAML[:100])
 			w.(http.Flusher).Flush()
 			started <- struct{}{}
 			<-r.Context().Done()
@@ -94,8 +94,8 @@ func TestServerThatHangs(t *testing.T) {
 	} {
 		t.Run(why, func(t *testing.T) {
 			g := NewWithT(t)
-			server := serve(t, handler)
-			opened := open(t, source.HelmConfig{URL: server.URL, Timeout: 100 * time.Millisecond})
+			server := startServer(t, handler)
+			opened := openHelm(t, source.HelmConfig{URL: server.URL, Timeout: 100 * time.Millisecond})
 			_, err := opened.List(t.Context(), hydrate.Mark{})
 			expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
 			g.Expect(err).To(MatchError(ContainSubstring("no answer in time")))
@@ -105,7 +105,7 @@ func TestServerThatHangs(t *testing.T) {
 			<-started
 			<-started
 
-			slow := open(t, source.HelmConfig{URL: server.URL})
+			slow := openHelm(t, source.HelmConfig{URL: server.URL})
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() { <-started; cancel() }()
 			_, err = slow.List(ctx, hydrate.Mark{})
@@ -117,13 +117,13 @@ func TestServerThatHangs(t *testing.T) {
 func TestConnectionIsTriedAgain(t *testing.T) {
 	g := NewWithT(t)
 	var requests atomic.Int32
-	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	server := startServer(t, func(w http.ResponseWriter, _ *http.Request) {
 		if requests.Add(1) == 1 {
 			panic(http.ErrAbortHandler)
 		}
-		fmt.Fprint(w, index)
+		fmt.Fprint(w, indexYAML)
 	})
-	_, err := open(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
+	_, err := openHelm(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(requests.Load()).To(BeEquivalentTo(2))
 }
@@ -134,7 +134,7 @@ func TestNobodyListens(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	address := listener.Addr().String()
 	g.Expect(listener.Close()).To(Succeed())
-	_, err = open(t, source.HelmConfig{URL: "http://" + address}).List(t.Context(), hydrate.Mark{})
+	_, err = openHelm(t, source.HelmConfig{URL: "http://" + address}).List(t.Context(), hydrate.Mark{})
 	expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
 	g.Expect(err).To(MatchError(HaveSuffix("index.yaml: connection refused")))
 }

@@ -12,10 +12,10 @@ const (
 	// systems, a file can change twice and look the same.
 	racyTime = 2 * time.Second
 	// readingTime is how long a reading is trusted, whatever the file system says.
-	readingTime = time.Hour
+	maxReadingAge = time.Hour
 	// maxKeptEntries bounds the files and folders whose facts are kept, which take about
 	// 150 bytes each.
-	maxKeptEntries = 200_000
+	maxCachedEntries = 200_000
 )
 
 // FolderCache keeps what was read of the charts of folders while the facts of their files
@@ -30,25 +30,25 @@ type FolderCache struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	folders map[string]keptFolder
+	folders map[string]cachedFolder
 	entries int
 }
 
 // keptFolder is the last listing of a folder.
-type keptFolder struct {
-	charts  map[string]*reading
+type cachedFolder struct {
+	charts  map[string]*cachedChart
 	entries int
 	at      time.Time
 }
 
 // reading is a chart as it was read, and when that began.
-type reading struct {
-	member
+type cachedChart struct {
+	directoryEntry
 	facts *entryFacts
 	at    time.Time
 }
 
-func (c *FolderCache) clock() time.Time {
+func (c *FolderCache) currentTime() time.Time {
 	if c == nil || c.now == nil {
 		return time.Now()
 	}
@@ -57,7 +57,7 @@ func (c *FolderCache) clock() time.Time {
 
 // charts returns the readings of a folder by the names of the charts, which are not to be
 // changed.
-func (c *FolderCache) charts(path string) map[string]*reading {
+func (c *FolderCache) cachedCharts(path string) map[string]*cachedChart {
 	if c == nil {
 		return nil
 	}
@@ -68,15 +68,15 @@ func (c *FolderCache) charts(path string) map[string]*reading {
 
 // put replaces the readings of a folder by those of a listing that began at a time, as far
 // as they can be trusted later and there is room.
-func (c *FolderCache) put(path string, readings []*reading, begin time.Time) {
+func (c *FolderCache) storeCharts(path string, readings []*cachedChart, begin time.Time) {
 	if c == nil {
 		return
 	}
-	kept := keptFolder{charts: map[string]*reading{}, at: begin}
+	kept := cachedFolder{charts: map[string]*cachedChart{}, at: begin}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for name, folder := range c.folders {
-		if name == path || begin.Sub(folder.at) >= readingTime {
+		if name == path || begin.Sub(folder.at) >= maxReadingAge {
 			c.entries -= folder.entries
 			delete(c.folders, name)
 		}
@@ -85,25 +85,25 @@ func (c *FolderCache) put(path string, readings []*reading, begin time.Time) {
 		if !r.canBeTrusted() {
 			continue
 		}
-		if entries := r.facts.count(); c.entries+kept.entries+entries <= maxKeptEntries {
+		if entries := r.facts.countEntries(); c.entries+kept.entries+entries <= maxCachedEntries {
 			kept.charts[r.name] = r
 			kept.entries += entries
 		}
 	}
 	if c.folders == nil {
-		c.folders = map[string]keptFolder{}
+		c.folders = map[string]cachedFolder{}
 	}
 	c.folders[path] = kept
 	c.entries += kept.entries
 }
 
 // canBeTrusted reports whether the same facts at a later time mean that nothing changed.
-func (r *reading) canBeTrusted() bool {
-	return r.facts != nil && r.facts.newest() < r.at.Add(-racyTime).UnixNano()
+func (r *cachedChart) canBeTrusted() bool {
+	return r.facts != nil && r.facts.newestChange() < r.at.Add(-racyTime).UnixNano()
 }
 
 // isCurrent reports whether the chart in a folder that is open is still as it was read.
-func (r *reading) isCurrent(folder *os.File, now time.Time) bool {
-	return r != nil && !now.Before(r.at) && now.Sub(r.at) < readingTime &&
-		r.facts.holds(int(folder.Fd()), make([]byte, direntBytes))
+func (r *cachedChart) isCurrent(folder *os.File, now time.Time) bool {
+	return r != nil && !now.Before(r.at) && now.Sub(r.at) < maxReadingAge &&
+		r.facts.isUnchanged(int(folder.Fd()), make([]byte, direntBytes))
 }

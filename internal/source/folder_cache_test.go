@@ -30,22 +30,22 @@ type listedFolder struct {
 
 // listFolder lists a folder with a clock that is an hour ahead, so that no file of it is
 // too new to be trusted.
-func listFolder(t *testing.T) *listedFolder {
+func newListedFolder(t *testing.T) *listedFolder {
 	t.Helper()
 	l := &listedFolder{WithT: NewWithT(t), t: t, path: filepath.Join(t.TempDir(), "charts")}
-	l.cache = &FolderCache{now: func() time.Time { return time.Now().Add(readingTime) }}
-	l.write("web/Chart.yaml", "name: web\nversion: 1.0.0\n")
-	l.write("web/values.yaml", "a: 1\n")
-	l.write("web/templates/web.yaml", "kind: Pod\n")
-	l.write("blog/Chart.yaml", "name: blog\nversion: 2.0.0\n")
-	l.write("blog/.helmignore", "*.bak\nold/\n")
-	l.write("blog/old/x", "")
-	l.write("blog/x.bak", "")
-	l.write("shop.tgz", archiveOf(t, "shop/Chart.yaml", "name: shop\nversion: 1.0.0\n"))
-	l.write("broken.tgz", "not an archive")
-	l.write("notes/readme.md", "no chart")
-	l.reopen()
-	l.list()
+	l.cache = &FolderCache{now: func() time.Time { return time.Now().Add(maxReadingAge) }}
+	l.writeFile("web/Chart.yaml", "name: web\nversion: 1.0.0\n")
+	l.writeFile("web/values.yaml", "a: 1\n")
+	l.writeFile("web/templates/web.yaml", "kind: Pod\n")
+	l.writeFile("blog/Chart.yaml", "name: blog\nversion: 2.0.0\n")
+	l.writeFile("blog/.helmignore", "*.bak\nold/\n")
+	l.writeFile("blog/old/x", "")
+	l.writeFile("blog/x.bak", "")
+	l.writeFile("shop.tgz", archiveOf(t, "shop/Chart.yaml", "name: shop\nversion: 1.0.0\n"))
+	l.writeFile("broken.tgz", "not an archive")
+	l.writeFile("notes/readme.md", "no chart")
+	l.openAgain()
+	l.listCharts()
 	return l
 }
 
@@ -62,22 +62,22 @@ func archiveOf(t *testing.T, name, text string) string {
 	return out.String()
 }
 
-func (l *listedFolder) reopen() {
+func (l *listedFolder) openAgain() {
 	var err error
 	l.from, err = Open(Config{Directory: &DirectoryConfig{Path: l.path, AllowedRoots: []string{filepath.Dir(l.path)}, Cache: l.cache}})
 	l.Expect(err).NotTo(HaveOccurred())
 }
 
-func (l *listedFolder) at(name string) string { return filepath.Join(l.path, name) }
+func (l *listedFolder) pathOf(name string) string { return filepath.Join(l.path, name) }
 
-func (l *listedFolder) write(name, data string) {
+func (l *listedFolder) writeFile(name, data string) {
 	l.t.Helper()
-	l.Expect(os.MkdirAll(filepath.Dir(l.at(name)), 0o755)).To(Succeed())
-	l.Expect(os.WriteFile(l.at(name), []byte(data), 0o600)).To(Succeed())
+	l.Expect(os.MkdirAll(filepath.Dir(l.pathOf(name)), 0o755)).To(Succeed())
+	l.Expect(os.WriteFile(l.pathOf(name), []byte(data), 0o600)).To(Succeed())
 }
 
 // list lists the folder, and reports whether any of it was read.
-func (l *listedFolder) list() (read bool) {
+func (l *listedFolder) listCharts() (read bool) {
 	l.t.Helper()
 	ctx := hydrate.WithReading(l.t.Context(), func(context.Context, string) error {
 		read = true
@@ -101,30 +101,30 @@ func (l *listedFolder) expectCurrent(why string) {
 
 // tick waits until the file system gives a new file another time than it gave to one that
 // exists.
-func (l *listedFolder) tick(name string) {
+func (l *listedFolder) waitForTick(name string) {
 	l.t.Helper()
-	info, err := os.Lstat(l.at(name))
+	info, err := os.Lstat(l.pathOf(name))
 	l.Expect(err).NotTo(HaveOccurred())
-	before, probe := factsOf(info).changed, l.path+"-probe"
+	before, probe := fileFactsOf(info).changed, l.path+"-probe"
 	l.Eventually(func(g Gomega) {
 		g.Expect(os.WriteFile(probe, nil, 0o600)).To(Succeed())
 		info, err := os.Lstat(probe)
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(factsOf(info).changed).To(BeNumerically(">", before))
+		g.Expect(fileFactsOf(info).changed).To(BeNumerically(">", before))
 	}).WithPolling(time.Millisecond).Should(Succeed())
 }
 
 func TestUnchangedFolderIsNotRead(t *testing.T) {
-	l := listFolder(t)
+	l := newListedFolder(t)
 	first := l.last
 	l.Expect(first.Apps).To(HaveLen(3))
 	l.Expect(first.Skipped).To(HaveLen(1))
-	l.Expect(l.list()).To(BeFalse(), "nothing has changed")
+	l.Expect(l.listCharts()).To(BeFalse(), "nothing has changed")
 	l.Expect(l.last).To(Equal(first))
 
 	l.cache = &FolderCache{now: l.cache.now}
-	l.reopen()
-	l.Expect(l.list()).To(BeTrue(), "another process has read nothing yet")
+	l.openAgain()
+	l.Expect(l.listCharts()).To(BeTrue(), "another process has read nothing yet")
 	l.Expect(l.last).To(Equal(first))
 }
 
@@ -140,23 +140,23 @@ func TestFileThatIsTooNew(t *testing.T) {
 		{"within the resolution of file systems", racyTime, true},
 		{"after it", racyTime + time.Nanosecond, false},
 	} {
-		l := listFolder(t)
-		l.tick("notes/readme.md")
-		l.write("web/values.yaml", "a: 8\n")
-		info, err := os.Lstat(l.at("web/values.yaml"))
+		l := newListedFolder(t)
+		l.waitForTick("notes/readme.md")
+		l.writeFile("web/values.yaml", "a: 8\n")
+		info, err := os.Lstat(l.pathOf("web/values.yaml"))
 		l.Expect(err).NotTo(HaveOccurred())
-		l.cache = &FolderCache{now: func() time.Time { return time.Unix(0, factsOf(info).changed).Add(c.after) }}
-		l.reopen()
-		l.list()
-		l.Expect(l.list()).To(Equal(c.read), c.why)
+		l.cache = &FolderCache{now: func() time.Time { return time.Unix(0, fileFactsOf(info).changed).Add(c.after) }}
+		l.openAgain()
+		l.listCharts()
+		l.Expect(l.listCharts()).To(Equal(c.read), c.why)
 	}
 }
 
 func TestReadingsAreTrusted(t *testing.T) {
-	l := listFolder(t)
-	now := time.Now().Add(readingTime)
+	l := newListedFolder(t)
+	now := time.Now().Add(maxReadingAge)
 	l.cache.now = func() time.Time { return now }
-	l.list()
+	l.listCharts()
 	for _, c := range []struct {
 		why  string
 		at   time.Time
@@ -164,61 +164,61 @@ func TestReadingsAreTrusted(t *testing.T) {
 	}{
 		{"for a while", now.Add(time.Minute), false},
 		{"no longer when the clock is set back", now.Add(-10 * time.Minute), true},
-		{"for an hour", now.Add(-10*time.Minute + readingTime - time.Second), false},
-		{"and not longer", now.Add(-10*time.Minute + readingTime), true},
+		{"for an hour", now.Add(-10*time.Minute + maxReadingAge - time.Second), false},
+		{"and not longer", now.Add(-10*time.Minute + maxReadingAge), true},
 	} {
 		l.cache.now = func() time.Time { return c.at }
-		l.Expect(l.list()).To(Equal(c.read), c.why)
+		l.Expect(l.listCharts()).To(Equal(c.read), c.why)
 	}
 	l.cache.now = func() time.Time { return now }
-	l.Expect(os.Chtimes(l.at("web/values.yaml"), time.Time{}, now.Add(time.Hour))).To(Succeed())
-	l.list()
-	l.Expect(l.list()).To(BeTrue(), "a file of the future is read each time")
+	l.Expect(os.Chtimes(l.pathOf("web/values.yaml"), time.Time{}, now.Add(time.Hour))).To(Succeed())
+	l.listCharts()
+	l.Expect(l.listCharts()).To(BeTrue(), "a file of the future is read each time")
 }
 
 // TestBoundOfFolderCache fills the cache with readings of many files.
 func TestBoundOfFolderCache(t *testing.T) {
 	g := NewWithT(t)
 	var cache FolderCache
-	many := func(prefix string) []*reading {
-		var all []*reading
+	many := func(prefix string) []*cachedChart {
+		var all []*cachedChart
 		for i := range 30 {
-			all = append(all, &reading{
-				member: member{name: fmt.Sprint(prefix, i)}, at: time.Now(),
+			all = append(all, &cachedChart{
+				directoryEntry: directoryEntry{name: fmt.Sprint(prefix, i)}, at: time.Now(),
 				facts: &entryFacts{entries: make([]entryFacts, hydrate.MaxFiles-1)},
 			})
 		}
 		return all
 	}
 	begin := time.Now()
-	cache.put("a", many("a"), begin)
-	g.Expect(cache.charts("a")).To(HaveLen(20))
-	cache.put("b", many("b"), begin)
-	g.Expect(cache.charts("b")).To(BeEmpty(), "there is no room")
-	cache.put("a", many("a")[:5], begin)
-	cache.put("b", many("b"), begin)
-	g.Expect(cache.charts("b")).To(HaveLen(15))
-	cache.put("c", many("c"), begin.Add(readingTime))
-	g.Expect(cache.charts("c")).To(HaveLen(20), "others were not listed for an hour")
-	g.Expect(cache.charts("a")).To(BeEmpty())
+	cache.storeCharts("a", many("a"), begin)
+	g.Expect(cache.cachedCharts("a")).To(HaveLen(20))
+	cache.storeCharts("b", many("b"), begin)
+	g.Expect(cache.cachedCharts("b")).To(BeEmpty(), "there is no room")
+	cache.storeCharts("a", many("a")[:5], begin)
+	cache.storeCharts("b", many("b"), begin)
+	g.Expect(cache.cachedCharts("b")).To(HaveLen(15))
+	cache.storeCharts("c", many("c"), begin.Add(maxReadingAge))
+	g.Expect(cache.cachedCharts("c")).To(HaveLen(20), "others were not listed for an hour")
+	g.Expect(cache.cachedCharts("a")).To(BeEmpty())
 	g.Expect(cache.entries).To(Equal(20 * hydrate.MaxFiles))
 }
 
 // TestFoldersWithOneCache lists two folders, and a part of one of them, with one cache.
 func TestFoldersWithOneCache(t *testing.T) {
-	l := listFolder(t)
+	l := newListedFolder(t)
 	other := *l
 	other.path = filepath.Join(t.TempDir(), "charts")
-	other.write("web/Chart.yaml", "name: web\nversion: 5.0.0\n")
-	other.reopen()
-	l.Expect(other.list()).To(BeTrue())
+	other.writeFile("web/Chart.yaml", "name: web\nversion: 5.0.0\n")
+	other.openAgain()
+	l.Expect(other.listCharts()).To(BeTrue())
 	part, err := Open(Config{Include: []string{"w*"}, Directory: &DirectoryConfig{Path: l.path, AllowedRoots: []string{l.path}, Cache: l.cache}})
 	l.Expect(err).NotTo(HaveOccurred())
 	list, err := part.List(t.Context(), hydrate.Mark{})
 	l.Expect(err).NotTo(HaveOccurred())
 	l.Expect(list.Apps).To(HaveLen(1))
 	for _, folder := range []*listedFolder{l, &other} {
-		l.Expect(folder.list()).To(BeFalse())
+		l.Expect(folder.listCharts()).To(BeFalse())
 		folder.expectCurrent(strings.Clone(folder.path))
 	}
 }

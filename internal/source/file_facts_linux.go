@@ -11,21 +11,21 @@ import (
 )
 
 // factsOf returns the facts of a file.
-func factsOf(info fs.FileInfo) fileFacts {
+func fileFactsOf(info fs.FileInfo) fileFacts {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return unknownFacts
 	}
 	return fileFacts{
 		device: stat.Dev, inode: stat.Ino, mode: stat.Mode, size: stat.Size,
-		modified: nanoseconds(stat.Mtim.Unix()), changed: nanoseconds(stat.Ctim.Unix()),
+		modified: toNanoseconds(stat.Mtim.Unix()), changed: toNanoseconds(stat.Ctim.Unix()),
 	}
 }
 
-func nanoseconds(sec, nsec int64) int64 { return time.Unix(sec, nsec).UnixNano() }
+func toNanoseconds(sec, nsec int64) int64 { return time.Unix(sec, nsec).UnixNano() }
 
 // typeOf returns the part of a mode that says what kind of file it is.
-func typeOf(mode uint32) uint32 { return mode & unix.S_IFMT }
+func fileType(mode uint32) uint32 { return mode & unix.S_IFMT }
 
 // direntBytes is the size of a buffer for the entries of a folder.
 const direntBytes = 8 << 10
@@ -34,24 +34,24 @@ const direntBytes = 8 << 10
 // without opening a file: in folders no entry was added or removed, and none that counts
 // changed. Each folder is opened by its name in the one that it lies in, and no link is
 // followed. The calls of package os would need twice as many of the system for it.
-func (e *entryFacts) holds(parent int, buffer []byte) bool {
+func (e *entryFacts) isUnchanged(parent int, buffer []byte) bool {
 	if e.isFolder() {
-		return e.holdsInFolder(parent, buffer)
+		return e.isFolderUnchanged(parent, buffer)
 	}
 	var stat unix.Stat_t
 	if err := unix.Fstatat(parent, e.name, &stat, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return false
 	}
-	if e.leftOut {
-		return typeOf(stat.Mode) == typeOf(e.file.mode)
+	if e.isIgnored {
+		return fileType(stat.Mode) == fileType(e.file.mode)
 	}
 	return e.file == fileFacts{
 		device: stat.Dev, inode: stat.Ino, mode: stat.Mode, size: stat.Size,
-		modified: nanoseconds(stat.Mtim.Unix()), changed: nanoseconds(stat.Ctim.Unix()),
+		modified: toNanoseconds(stat.Mtim.Unix()), changed: toNanoseconds(stat.Ctim.Unix()),
 	}
 }
 
-func (e *entryFacts) holdsInFolder(parent int, buffer []byte) bool {
+func (e *entryFacts) isFolderUnchanged(parent int, buffer []byte) bool {
 	folder, err := unix.Openat(parent, e.name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return false
@@ -68,7 +68,7 @@ func (e *entryFacts) holdsInFolder(parent int, buffer []byte) bool {
 		_, _, names := unix.ParseDirent(buffer[:read], -1, nil)
 		for _, name := range names {
 			i, known := slices.BinarySearchFunc(e.entries, name, func(inner entryFacts, name string) int { return strings.Compare(inner.name, name) })
-			if !known || !e.entries[i].holds(folder, buffer) {
+			if !known || !e.entries[i].isUnchanged(folder, buffer) {
 				return false
 			}
 		}

@@ -15,26 +15,26 @@ import (
 )
 
 // reworded is an error with a text of our own.
-type reworded struct {
+type normalizedError struct {
 	text string
 	err  error
 }
 
-func (r *reworded) Error() string { return r.text }
-func (r *reworded) Unwrap() error { return r.err }
+func (r *normalizedError) Error() string { return r.text }
+func (r *normalizedError) Unwrap() error { return r.err }
 
 // plain rewords what the network says, so that the text is the same each time:
 // without the ports of our own end, the addresses that a name stood for, the
 // present time, or a URL with its query.
-func plain(err error) error {
-	return &reworded{text: describe(err), err: err}
+func normalizeError(err error) error {
+	return &normalizedError{text: describeError(err), err: err}
 }
 
-func describe(err error) string {
+func describeError(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return "cancelled"
 	}
-	if refused := policy(err); refused != nil {
+	if refused := policyError(err); refused != nil {
 		return refused.Error()
 	}
 	if name, ok := errors.AsType[*net.DNSError](err); ok {
@@ -52,12 +52,12 @@ func describe(err error) string {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return "connection was closed before the end of the answer"
 	}
-	return describeAnswer(err)
+	return describeResponse(err)
 }
 
 // describeAnswer has words of our own: those of the libraries quote the first line, a
 // header or the certificate of an answer, which may be that of any server inside.
-func describeAnswer(err error) string {
+func describeResponse(err error) string {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return "certificate is for another host"
 	}
@@ -77,7 +77,7 @@ func describeAnswer(err error) string {
 }
 
 // policy is our own refusal that err comes from, nil if it is none.
-func policy(err error) error {
+func policyError(err error) error {
 	if address, ok := errors.AsType[netguard.Refused](err); ok {
 		return address
 	}

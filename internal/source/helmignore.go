@@ -25,10 +25,10 @@ const (
 type ignoreRules []ignoreRule
 
 type ignoreRule struct {
-	glob       string
-	negated    bool
-	folderOnly bool
-	wholePath  bool
+	glob             string
+	isNegated        bool
+	isFolderOnly     bool
+	matchesWholePath bool
 }
 
 // readIgnore reads the rules of a folder and the facts of their file, which are nil if
@@ -43,7 +43,7 @@ func readIgnore(folder *os.Root) (ignoreRules, *fileFacts, error) {
 		return nil, nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("%q: %w", ignoreFile, errSpecial)
+		return nil, nil, fmt.Errorf("%q: %w", ignoreFile, errNotRegular)
 	}
 	text, facts, err := readFile(folder, ignoreFile, maxIgnoreBytes)
 	if err != nil {
@@ -55,7 +55,7 @@ func readIgnore(folder *os.Root) (ignoreRules, *fileFacts, error) {
 
 func parseIgnore(text []byte) (ignoreRules, error) {
 	// Helm has this rule of its own: an editor's files are no templates.
-	rules := ignoreRules{{glob: "templates/.?*", wholePath: true}}
+	rules := ignoreRules{{glob: "templates/.?*", matchesWholePath: true}}
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	for pattern := range strings.Lines(string(text)) {
 		pattern = strings.TrimSpace(pattern)
@@ -67,7 +67,7 @@ func parseIgnore(text []byte) (ignoreRules, error) {
 			return nil, outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("read %s: %w", ignoreFile, err))
 		}
 		if rules = append(rules, rule); len(rules) > maxIgnoreRules {
-			return nil, overLimit("%s has more than %d rules", ignoreFile, maxIgnoreRules)
+			return nil, limitError("%s has more than %d rules", ignoreFile, maxIgnoreRules)
 		}
 	}
 	return rules, nil
@@ -78,9 +78,9 @@ func parseIgnoreRule(pattern string) (ignoreRule, error) {
 		return ignoreRule{}, fmt.Errorf("pattern %q: two stars are not supported", pattern)
 	}
 	var rule ignoreRule
-	pattern, rule.negated = strings.CutPrefix(pattern, "!")
-	pattern, rule.folderOnly = strings.CutSuffix(pattern, "/")
-	rule.wholePath = strings.Contains(pattern, "/")
+	pattern, rule.isNegated = strings.CutPrefix(pattern, "!")
+	pattern, rule.isFolderOnly = strings.CutSuffix(pattern, "/")
+	rule.matchesWholePath = strings.Contains(pattern, "/")
 	rule.glob = strings.TrimPrefix(pattern, "/")
 	if _, err := path.Match(rule.glob, ""); err != nil {
 		return ignoreRule{}, fmt.Errorf("pattern %q: %w", pattern, err)
@@ -89,22 +89,22 @@ func parseIgnoreRule(pattern string) (ignoreRule, error) {
 }
 
 // matches reports whether a file or folder is left out.
-func (rules ignoreRules) matches(name string, isFolder bool) bool {
+func (rules ignoreRules) ignoresPath(name string, isFolder bool) bool {
 	for _, rule := range rules {
-		if rule.leavesOut(name, isFolder) {
+		if rule.matchesPath(name, isFolder) {
 			return true
 		}
 	}
 	return false
 }
 
-func (r ignoreRule) leavesOut(name string, isFolder bool) bool {
-	if r.folderOnly && !isFolder {
-		return r.negated
+func (r ignoreRule) matchesPath(name string, isFolder bool) bool {
+	if r.isFolderOnly && !isFolder {
+		return r.isNegated
 	}
-	if !r.wholePath {
+	if !r.matchesWholePath {
 		name = path.Base(name)
 	}
 	matched, err := path.Match(r.glob, name)
-	return err == nil && matched != r.negated
+	return err == nil && matched != r.isNegated
 }

@@ -25,25 +25,25 @@ const (
 )
 
 // ranked is an offer with its version parsed, to be sorted by it.
-type ranked struct {
+type rankedOffer struct {
 	version *semver.Version
 	offer   hydrate.Offer
 }
 
 // rankEntry validates an entry and returns its offer.
-func rankEntry(e index.Entry) (ranked, error) {
+func newRankedOffer(e index.Entry) (rankedOffer, error) {
 	version, err := parseVersion(e.Version)
 	if err != nil {
-		return ranked{}, err
+		return rankedOffer{}, err
 	}
 	if err := checkURL(e.URL); err != nil {
-		return ranked{}, fmt.Errorf("version %q: %w", e.Version, err)
+		return rankedOffer{}, fmt.Errorf("version %q: %w", e.Version, err)
 	}
 	digest, err := parseDigest(e.Digest)
 	if err != nil {
-		return ranked{}, fmt.Errorf("version %q: %w", e.Version, err)
+		return rankedOffer{}, fmt.Errorf("version %q: %w", e.Version, err)
 	}
-	return ranked{version: version, offer: hydrate.Offer{
+	return rankedOffer{version: version, offer: hydrate.Offer{
 		Version:    e.Version,
 		AppVersion: text.Truncate(e.AppVersion, maxAppVersion),
 		URL:        e.URL,
@@ -55,7 +55,7 @@ func rankEntry(e index.Entry) (ranked, error) {
 
 // compare orders by precedence and then, to have one order for all, by build
 // metadata, which has no precedence.
-func (r ranked) compare(other ranked) int {
+func (r rankedOffer) compareVersion(other rankedOffer) int {
 	if c := r.version.Compare(other.version); c != 0 {
 		return c
 	}

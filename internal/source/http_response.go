@@ -19,7 +19,7 @@ func checkStatus(response *http.Response, target *url.URL, now time.Time) error 
 	if response.StatusCode == http.StatusOK {
 		return nil
 	}
-	err := fmt.Errorf("get %s: server answered %d %s", shown(target), response.StatusCode, http.StatusText(response.StatusCode))
+	err := fmt.Errorf("get %s: server answered %d %s", redactURL(target), response.StatusCode, http.StatusText(response.StatusCode))
 	switch response.StatusCode {
 	case http.StatusNotFound, http.StatusGone:
 		return outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("%w: check the URL", err))
@@ -37,17 +37,17 @@ func checkStatus(response *http.Response, target *url.URL, now time.Time) error 
 }
 
 // readArchive reads a body up to the limit and no further.
-func (g *getter) readArchive(response *http.Response, target *url.URL) ([]byte, error) {
+func (g *httpClient) readArchiveBody(response *http.Response, target *url.URL) ([]byte, error) {
 	data, err := netguard.ReadBody(response, hydrate.MaxArchiveBytes)
 	if errors.Is(err, netguard.ErrTooLarge) {
-		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("get %s: archive is larger than %d bytes", shown(target), hydrate.MaxArchiveBytes))
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("get %s: archive is larger than %d bytes", redactURL(target), hydrate.MaxArchiveBytes))
 	}
 	if err != nil {
-		return nil, g.failed(target, err)
+		return nil, g.connectionError(target, err)
 	}
 	if isHTML(response) && !isGzip(data) {
 		err := errors.New("server answered an HTML page in place of an archive")
-		return nil, outcome.Stalled(v1alpha1.ReasonInvalidArchive, fmt.Errorf("get %s: %w", shown(target), err))
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidArchive, fmt.Errorf("get %s: %w", redactURL(target), err))
 	}
 	return data, nil
 }

@@ -33,7 +33,7 @@ func BenchmarkFolder(b *testing.B) {
 		}
 	}
 	// An hour later no file is too new to be trusted.
-	later := &FolderCache{now: func() time.Time { return time.Now().Add(readingTime) }}
+	later := &FolderCache{now: func() time.Time { return time.Now().Add(maxReadingAge) }}
 	for name, cache := range map[string]*FolderCache{"read": nil, "unchanged": later} {
 		b.Run(name, func(b *testing.B) {
 			from, err := Open(Config{Directory: &DirectoryConfig{Path: root, AllowedRoots: []string{root}, Cache: cache}})

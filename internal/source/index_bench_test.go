@@ -83,7 +83,7 @@ func benchmarkIndex(b *testing.B, versions int) {
 	b.SetBytes(info.Size())
 	b.ReportAllocs()
 	var apps int
-	peak := watchHeap(func() {
+	peak := measureHeapPeak(func() {
 		for b.Loop() {
 			if _, err := file.Seek(0, io.SeekStart); err != nil {
 				b.Fatal(err)
@@ -99,12 +99,12 @@ func benchmarkIndex(b *testing.B, versions int) {
 		b.Fatalf("read %d apps, want %d", apps, versions/20)
 	}
 	b.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
-	b.ReportMetric(float64(highWater())/1024, "RSS-MiB")
+	b.ReportMetric(float64(maxResidentKiB())/1024, "RSS-MiB")
 }
 
 // watchHeap gives the most bytes of heap that were in use beyond those at the
 // start.
-func watchHeap(work func()) uint64 {
+func measureHeapPeak(work func()) uint64 {
 	var stats runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&stats)
@@ -130,7 +130,7 @@ func watchHeap(work func()) uint64 {
 
 // highWater is the most memory that this process has had resident, in KiB; zero
 // where the system does not say.
-func highWater() (kib int) {
+func maxResidentKiB() (kib int) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0

@@ -23,7 +23,7 @@ const (
 
 // errSpecial refuses what is neither a file nor a folder. Links are refused even
 // where they stay inside, as they are in an archive.
-var errSpecial = outcome.Stalled(v1alpha1.ReasonNotAllowed, errors.New("links and special files are not read"))
+var errNotRegular = outcome.Stalled(v1alpha1.ReasonNotAllowed, errors.New("links and special files are not read"))
 
 // treeReader reads the files of a chart that is kept as a folder, and their facts.
 type treeReader struct {
@@ -50,14 +50,14 @@ func readTree(folder *os.Root) ([]hydrate.File, *entryFacts, error) {
 
 // readFolder reads a folder of the chart, unless it has more entries than a chart may have.
 func (t *treeReader) readFolder(name string) ([]entryFacts, error) {
-	found, err := readNames(t.root.FS(), name, hydrate.MaxFiles)
+	found, err := readFolderEntries(t.root.FS(), name, hydrate.MaxFiles)
 	if err != nil {
 		return nil, err
 	}
 	entries := make([]entryFacts, len(found))
 	for i, f := range found {
 		entries[i].name = f.Name()
-		if err := t.readEntry(path.Join(name, f.Name()), f, &entries[i]); err != nil {
+		if err := t.readFolderEntry(path.Join(name, f.Name()), f, &entries[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -65,10 +65,10 @@ func (t *treeReader) readFolder(name string) ([]entryFacts, error) {
 }
 
 // readEntry reads an entry of a folder and sets its facts.
-func (t *treeReader) readEntry(path string, found fs.DirEntry, facts *entryFacts) error {
-	if path == suspendMark || path == removeMark || t.ignored.matches(path, found.IsDir()) {
-		facts.leaveOut(found)
-		t.setRuleFacts(path, facts)
+func (t *treeReader) readFolderEntry(path string, found fs.DirEntry, facts *entryFacts) error {
+	if path == suspendFile || path == removeFile || t.ignored.ignoresPath(path, found.IsDir()) {
+		facts.setIgnored(found)
+		t.setIgnoreFileFacts(path, facts)
 		return nil
 	}
 	err := checkPath(path, len(t.files))
@@ -80,27 +80,27 @@ func (t *treeReader) readEntry(path string, found fs.DirEntry, facts *entryFacts
 		return err
 	}
 	if !found.Type().IsRegular() {
-		return fmt.Errorf("%q: %w", path, errSpecial)
+		return fmt.Errorf("%q: %w", path, errNotRegular)
 	}
 	data, read, err := readFile(t.root, path, hydrate.MaxFileBytes)
 	if err != nil {
 		return err
 	}
 	if t.total += len(data); t.total > hydrate.MaxUnpackedBytes {
-		return overLimit("the chart is larger than %d bytes", hydrate.MaxUnpackedBytes)
+		return limitError("the chart is larger than %d bytes", hydrate.MaxUnpackedBytes)
 	}
 	t.files = append(t.files, hydrate.File{Name: path, Data: data})
 	facts.file = read
-	t.setRuleFacts(path, facts)
+	t.setIgnoreFileFacts(path, facts)
 	return nil
 }
 
 // setRuleFacts sets the facts of a .helmignore to those from when its rules were read.
-func (t *treeReader) setRuleFacts(path string, facts *entryFacts) {
+func (t *treeReader) setIgnoreFileFacts(path string, facts *entryFacts) {
 	if path != ignoreFile {
 		return
 	}
-	facts.leftOut, facts.file = false, unknownFacts
+	facts.isIgnored, facts.file = false, unknownFacts
 	if t.ignoreFacts != nil { // The file was there then.
 		facts.file = *t.ignoreFacts
 	}
@@ -108,7 +108,7 @@ func (t *treeReader) setRuleFacts(path string, facts *entryFacts) {
 
 // readNames reads the entries of a folder by name, which may have as many as the limit: a
 // huge one is not read to its end.
-func readNames(from fs.FS, name string, limit int) ([]fs.DirEntry, error) {
+func readFolderEntries(from fs.FS, name string, limit int) ([]fs.DirEntry, error) {
 	folder, err := from.Open(name)
 	if err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func readNames(from fs.FS, name string, limit int) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	if len(entries) > limit {
-		return nil, overLimit("folder %q has more than %d entries", name, limit)
+		return nil, limitError("folder %q has more than %d entries", name, limit)
 	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries, nil
@@ -132,11 +132,11 @@ func readNames(from fs.FS, name string, limit int) ([]fs.DirEntry, error) {
 func checkPath(path string, before int) error {
 	switch {
 	case before >= hydrate.MaxFiles:
-		return overLimit("the chart has more than %d files", hydrate.MaxFiles)
+		return limitError("the chart has more than %d files", hydrate.MaxFiles)
 	case len(path) > hydrate.MaxPathBytes:
-		return overLimit("a path in the chart is longer than %d bytes", hydrate.MaxPathBytes)
+		return limitError("a path in the chart is longer than %d bytes", hydrate.MaxPathBytes)
 	case strings.Count(path, "/") >= hydrate.MaxPathDepth:
-		return overLimit("the chart has folders more than %d deep", hydrate.MaxPathDepth)
+		return limitError("the chart has folders more than %d deep", hydrate.MaxPathDepth)
 	}
 	return nil
 }
@@ -155,17 +155,17 @@ func readFile(root *os.Root, name string, limit int) ([]byte, fileFacts, error) 
 		return nil, fileFacts{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fileFacts{}, fmt.Errorf("%q: %w", name, errSpecial)
+		return nil, fileFacts{}, fmt.Errorf("%q: %w", name, errNotRegular)
 	}
 	if info.Size() > int64(limit) {
-		return nil, fileFacts{}, tooLarge(name, limit)
+		return nil, fileFacts{}, tooLargeError(name, limit)
 	}
 	data := make([]byte, info.Size(), info.Size()+1)
 	n, err := io.ReadFull(file, data)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = nil // It became shorter since.
 	}
-	return data[:n], factsOf(info), err
+	return data[:n], fileFactsOf(info), err
 }
 
 // readLimited reads to the end, which must come within the limit.
@@ -175,15 +175,15 @@ func readLimited(in io.Reader, limit int, name string) ([]byte, error) {
 		return nil, fmt.Errorf("read %q: %w", name, err)
 	}
 	if len(data) > limit {
-		return nil, tooLarge(name, limit)
+		return nil, tooLargeError(name, limit)
 	}
 	return data, nil
 }
 
-func tooLarge(name string, limit int) error {
-	return overLimit("%q is larger than %d bytes", name, limit)
+func tooLargeError(name string, limit int) error {
+	return limitError("%q is larger than %d bytes", name, limit)
 }
 
-func overLimit(format string, args ...any) error {
+func limitError(format string, args ...any) error {
 	return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf(format, args...))
 }

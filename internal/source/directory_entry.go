@@ -23,7 +23,7 @@ import (
 )
 
 // maxReaders bounds the charts that are read, and held in memory, at once.
-const maxReaders = 4
+const maxParallelReads = 4
 
 // maxChartFileBytes is the maximum size of a Chart.yaml.
 const maxChartFileBytes = 1 << 20
@@ -32,7 +32,7 @@ const archiveSuffix = ".tgz"
 
 // member is a folder or archive of a directory and what was read of it; neither
 // entry nor error for what is no chart.
-type member struct {
+type directoryEntry struct {
 	name      string
 	chart     *index.Entry
 	withdrawn bool
@@ -42,50 +42,50 @@ type member struct {
 // readAll returns the charts of a folder in the order of its entries. It reads those that
 // are not in the cache, or no longer as they were read. What is wrong with a chart is in
 // its member.
-func (d *directory) readAll(ctx context.Context, root *os.Root, found []fs.DirEntry) ([]*reading, error) {
-	begin, kept := d.cache.clock(), d.cache.charts(d.path)
+func (d *directory) readCharts(ctx context.Context, root *os.Root, found []fs.DirEntry) ([]*cachedChart, error) {
+	begin, kept := d.cache.currentTime(), d.cache.cachedCharts(d.path)
 	folder, err := root.Open(".")
 	if err != nil {
-		return nil, d.failed(err)
+		return nil, d.directoryError(err)
 	}
 	defer folder.Close()
-	readings := make([]*reading, len(found))
+	readings := make([]*cachedChart, len(found))
 	var isToRead atomic.Bool
-	err = sideBySide(ctx, len(found), func(i int) {
+	err = forEachParallel(ctx, len(found), func(i int) {
 		switch have := kept[found[i].Name()]; {
 		case have.isCurrent(folder, begin):
 			readings[i] = have
 		case isChart(root, found[i]):
 			isToRead.Store(true)
 		default:
-			readings[i] = &reading{}
+			readings[i] = &cachedChart{}
 		}
 	})
 	if err != nil {
-		return nil, d.failed(err)
+		return nil, d.directoryError(err)
 	}
 	if isToRead.Load() {
 		if err := hydrate.Reading(ctx, ""); err != nil {
 			return nil, err
 		}
 	}
-	err = sideBySide(ctx, len(found), func(i int) {
+	err = forEachParallel(ctx, len(found), func(i int) {
 		if readings[i] == nil {
-			readings[i] = readMember(root, found[i])
+			readings[i] = readDirectoryEntry(root, found[i])
 			readings[i].at = begin
 		}
 	})
 	if err != nil {
-		return nil, d.failed(err)
+		return nil, d.directoryError(err)
 	}
-	d.cache.put(d.path, readings, begin)
+	d.cache.storeCharts(d.path, readings, begin)
 	return readings, nil
 }
 
 // sideBySide calls do for each number below count until ctx ends.
-func sideBySide(ctx context.Context, count int, do func(int)) error {
+func forEachParallel(ctx context.Context, count int, do func(int)) error {
 	var group errgroup.Group
-	group.SetLimit(min(maxReaders, runtime.GOMAXPROCS(0)))
+	group.SetLimit(min(maxParallelReads, runtime.GOMAXPROCS(0)))
 	for i := range count {
 		group.Go(outcome.Guarded(func() error {
 			if ctx.Err() == nil {
@@ -98,7 +98,7 @@ func sideBySide(ctx context.Context, count int, do func(int)) error {
 }
 
 // put hands the member on to the shelf.
-func (m member) put(shelf *shelf) error {
+func (m directoryEntry) addToSelector(shelf *versionSelector) error {
 	switch {
 	case m.err != nil && shelf.Wants(m.name):
 		shelf.Skip(m.name, outcome.Stalled(outcome.Reason(m.err, v1alpha1.ReasonFetchFailed), m.err))
@@ -107,7 +107,7 @@ func (m member) put(shelf *shelf) error {
 			return err
 		}
 		if m.withdrawn {
-			shelf.withdraw(m.chart.Name)
+			shelf.markWithdrawn(m.chart.Name)
 		}
 	}
 	return nil
@@ -125,29 +125,29 @@ func isChart(root *os.Root, found fs.DirEntry) bool {
 			return true // Reading it tells why.
 		}
 		defer func() { _ = folder.Close() }()
-		return has(folder, chartFile) && !has(folder, removeMark)
+		return fileExists(folder, chartFile) && !fileExists(folder, removeFile)
 	default:
 		return strings.HasSuffix(name, archiveSuffix) || found.Type()&fs.ModeSymlink != 0
 	}
 }
 
-func readMember(root *os.Root, found fs.DirEntry) (r *reading) {
-	r = &reading{member: member{name: found.Name()}}
+func readDirectoryEntry(root *os.Root, found fs.DirEntry) (r *cachedChart) {
+	r = &cachedChart{directoryEntry: directoryEntry{name: found.Name()}}
 	defer outcome.Recover(&r.err)
 	switch {
 	case found.IsDir():
-		r.err = r.readFolder(root)
+		r.err = r.readChartFolder(root)
 	case found.Type().IsRegular():
-		r.err = r.readArchive(root)
+		r.err = r.readChartArchive(root)
 	default:
-		r.err = errSpecial
+		r.err = errNotRegular
 	}
 	return r
 }
 
 // readFolder reads a chart that is kept as a folder. What it finds in the folder decides,
 // and not what isChart saw before.
-func (r *reading) readFolder(root *os.Root) error {
+func (r *cachedChart) readChartFolder(root *os.Root) error {
 	folder, err := root.OpenRoot(r.name)
 	if err != nil {
 		return err
@@ -159,41 +159,41 @@ func (r *reading) readFolder(root *os.Root) error {
 	}
 	facts.name = r.name
 	r.facts = facts
-	if facts.has(removeMark) {
+	if facts.hasEntry(removeFile) {
 		return nil
 	}
-	r.withdrawn = facts.has(suspendMark)
+	r.withdrawn = facts.hasEntry(suspendFile)
 	for _, file := range files {
 		if file.Name == chartFile {
-			r.chart, err = readChart(file.Data, r.name, hydrate.TreeDigest(files))
+			r.chart, err = parseChartFile(file.Data, r.name, hydrate.TreeDigest(files))
 		}
 	}
 	return err
 }
 
-func has(folder *os.Root, name string) bool {
+func fileExists(folder *os.Root, name string) bool {
 	_, err := folder.Lstat(name)
 	return err == nil
 }
 
 // readArchive reads a chart that is kept as an archive, and of that no more than
 // its Chart.yaml.
-func (r *reading) readArchive(root *os.Root) error {
+func (r *cachedChart) readChartArchive(root *os.Root) error {
 	data, facts, err := readFile(root, r.name, hydrate.MaxArchiveBytes)
 	if err != nil {
 		return err
 	}
 	r.facts = &entryFacts{name: r.name, file: facts}
-	text, err := findChart(data)
+	text, err := findChartFile(data)
 	if err != nil {
 		return outcome.Stalled(v1alpha1.ReasonInvalidArchive, err)
 	}
-	r.chart, err = readChart(text, r.name, hydrate.Digest(data))
+	r.chart, err = parseChartFile(text, r.name, hydrate.Digest(data))
 	return err
 }
 
 // findChart finds the Chart.yaml of an archive, in its one folder at the top.
-func findChart(archive []byte) ([]byte, error) {
+func findChartFile(archive []byte) ([]byte, error) {
 	unzipped, err := gzip.NewReader(bytes.NewReader(archive))
 	if err != nil {
 		return nil, fmt.Errorf("unpack archive: %w", err)
@@ -219,13 +219,13 @@ func findChart(archive []byte) ([]byte, error) {
 }
 
 // readChart reads what a Chart.yaml says of a version that is found at a place.
-func readChart(text []byte, place, digest string) (*index.Entry, error) {
+func parseChartFile(text []byte, place, digest string) (*index.Entry, error) {
 	if len(text) > maxChartFileBytes {
 		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("read %s: it is larger than %d bytes", chartFile, maxChartFileBytes))
 	}
 	chart, err := index.ParseChart(text)
 	if err != nil {
-		return nil, invalidChart(err)
+		return nil, invalidChartError(err)
 	}
 	return &index.Entry{
 		Name: chart.Name, Version: chart.Version, AppVersion: chart.AppVersion, Deprecated: chart.Deprecated,
@@ -233,6 +233,6 @@ func readChart(text []byte, place, digest string) (*index.Entry, error) {
 	}, nil
 }
 
-func invalidChart(err error) error {
+func invalidChartError(err error) error {
 	return outcome.Stalled(outcome.Reason(err, v1alpha1.ReasonInvalidChart), fmt.Errorf("read %s: %w", chartFile, err))
 }

@@ -22,9 +22,9 @@ var unknownFacts = fileFacts{changed: math.MaxInt64}
 // entryFacts are the facts of an entry of a folder: of a file, of a folder with all its
 // entries sorted by name, or of an entry that is left out, of which only name and type count.
 type entryFacts struct {
-	name    string
-	leftOut bool
-	file    fileFacts
+	name      string
+	isIgnored bool
+	file      fileFacts
 	// entries are those of a folder, and nil for all others.
 	entries []entryFacts
 }
@@ -33,32 +33,32 @@ type entryFacts struct {
 func (e *entryFacts) isFolder() bool { return e.entries != nil }
 
 // leaveOut sets the facts of an entry that is left out.
-func (e *entryFacts) leaveOut(found fs.DirEntry) {
-	e.leftOut, e.file = true, unknownFacts
+func (e *entryFacts) setIgnored(found fs.DirEntry) {
+	e.isIgnored, e.file = true, unknownFacts
 	if info, err := found.Info(); err == nil {
-		e.file = fileFacts{mode: typeOf(factsOf(info).mode)}
+		e.file = fileFacts{mode: fileType(fileFactsOf(info).mode)}
 	}
 }
 
 // has reports whether a folder has an entry of a name.
-func (e *entryFacts) has(name string) bool {
+func (e *entryFacts) hasEntry(name string) bool {
 	return slices.ContainsFunc(e.entries, func(inner entryFacts) bool { return inner.name == name })
 }
 
 // count returns the number of entries, this one included.
-func (e *entryFacts) count() int {
+func (e *entryFacts) countEntries() int {
 	count := 1
 	for _, inner := range e.entries {
-		count += inner.count()
+		count += inner.countEntries()
 	}
 	return count
 }
 
 // newest returns the latest time at which a file was changed.
-func (e *entryFacts) newest() int64 {
+func (e *entryFacts) newestChange() int64 {
 	newest := max(e.file.modified, e.file.changed)
 	for _, inner := range e.entries {
-		newest = max(newest, inner.newest())
+		newest = max(newest, inner.newestChange())
 	}
 	return newest
 }

@@ -33,13 +33,13 @@ func TestKeptVersions(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			versions := strings.Fields(c.offered)
-			for _, order := range [][]string{versions, reversed(versions)} {
-				shelf := newShelf(selection{keep: c.keep}, "")
+			for _, order := range [][]string{versions, reversedCopy(versions)} {
+				shelf := newVersionSelector(listingOptions{keep: c.keep}, "")
 				for _, version := range order {
 					NewWithT(t).Expect(shelf.Add("web", index.Entry{Name: "web", Version: version, URL: "u"})).To(Succeed())
 				}
 				var got []string
-				for _, offer := range shelf.listing("", hydrate.Mark{}).Apps[0].Offers {
+				for _, offer := range shelf.toListing("", hydrate.Mark{}).Apps[0].Offers {
 					got = append(got, offer.Version)
 				}
 				NewWithT(t).Expect(strings.Join(got, " ")).To(Equal(c.want))
@@ -48,7 +48,7 @@ func TestKeptVersions(t *testing.T) {
 	}
 }
 
-func reversed(list []string) []string {
+func reversedCopy(list []string) []string {
 	var out []string
 	for _, s := range list {
 		out = append([]string{s}, out...)
@@ -71,8 +71,8 @@ func TestSkippedEntries(t *testing.T) {
 			[]string{"a: read entry: not a mapping of keys to values", "b: read entry: not a mapping of keys to values (2 entries)"}},
 		{"in the style of JSON", "  web: [null, {name: web, version: x, urls: [u]}]\n", 2,
 			[]string{`web: read entry: not a mapping of keys to values; version "x" is not a semantic version`}},
-		{"no more than a few", "  web:\n" + repeat(30, "  - {name: web, version: x%d, urls: [u]}\n"), 30, []string{"web: " +
-			strings.TrimSuffix(repeat(10, `version "x%d" is not a semantic version; `), "; ") + "; and 20 more"}},
+		{"no more than a few", "  web:\n" + formatNumbers(30, "  - {name: web, version: x%d, urls: [u]}\n"), 30, []string{"web: " +
+			strings.TrimSuffix(formatNumbers(10, `version "x%d" is not a semantic version; `), "; ") + "; and 20 more"}},
 		{"YAML that is broken, by its line in the index", "  web:\n" + good + "  - name: web\n    version: 2.0.0\n    urls: [u}\n  z:\n" + strings.ReplaceAll(good, "web", "z"), 1,
 			[]string{`web: read entry: not YAML: line 7: "," or "]" is expected before this line; close the list in brackets`}},
 		{"an app that is one space too far right, and so in the entry before", "  web:\n" + good + "  b:\n  - name: b\n    urls: [u]\n   c:\n   - name: c\n", 1,
@@ -82,7 +82,7 @@ func TestSkippedEntries(t *testing.T) {
 			g := NewWithT(t)
 			shelf, err := readIndex(strings.NewReader("apiVersion: v1\nentries:\n"+c.entries), everything)
 			g.Expect(err).NotTo(HaveOccurred())
-			list := shelf.listing("", hydrate.Mark{})
+			list := shelf.toListing("", hydrate.Mark{})
 			var got []string
 			for _, skipped := range list.Skipped {
 				got = append(got, skipped.Name+": "+skipped.Err.Error())
@@ -94,7 +94,7 @@ func TestSkippedEntries(t *testing.T) {
 	}
 }
 
-func repeat(n int, format string) string {
+func formatNumbers(n int, format string) string {
 	var text strings.Builder
 	for i := range n {
 		fmt.Fprintf(&text, format, i)
@@ -103,7 +103,7 @@ func repeat(n int, format string) string {
 }
 
 func TestUnwantedApps(t *testing.T) {
-	names, err := newFilter([]string{"none"}, nil)
+	names, err := newNameFilter([]string{"none"}, nil)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	const entry = `{"name":"%[1]s","version":"1.0.0","urls":["u"]}`
 	for style, text := range map[string]string{
@@ -113,9 +113,9 @@ func TestUnwantedApps(t *testing.T) {
 	} {
 		t.Run(style, func(t *testing.T) {
 			g := NewWithT(t)
-			shelf, err := readIndex(strings.NewReader(text), selection{names: names, keep: 3})
+			shelf, err := readIndex(strings.NewReader(text), listingOptions{names: names, keep: 3})
 			g.Expect(err).NotTo(HaveOccurred())
-			list := shelf.listing("", hydrate.Mark{})
+			list := shelf.toListing("", hydrate.Mark{})
 			g.Expect(list.Apps).To(BeEmpty())
 			g.Expect(list.Unwanted).To(Equal(2))
 		})
@@ -141,7 +141,7 @@ func TestInvalidEntries(t *testing.T) {
 			g := NewWithT(t)
 			shelf, err := readIndex(strings.NewReader(head+c.entry+good), everything)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(listingLines(shelf.listing("", hydrate.Mark{}))).To(Equal(c.want))
+			g.Expect(listingLines(shelf.toListing("", hydrate.Mark{}))).To(Equal(c.want))
 		})
 	}
 }
