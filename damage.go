@@ -22,7 +22,7 @@ type damageReports struct {
 
 // report does not wait for the controller, which is not there yet while the store is
 // opened.
-func (r *damageReports) report(d chartrepo.Damaged) {
+func (r *damageReports) report(d chartrepo.DamagedRecord) {
 	if d.App == "" {
 		return
 	}

@@ -15,10 +15,10 @@ func TestDamageIsReportedOnceForEachApp(t *testing.T) {
 	g := NewWithT(t)
 	received := make(chan event.GenericEvent)
 	reports := damageReports{to: received}
-	damaged := chartrepo.Damaged{Owner: hydrate.Owner{Namespace: "market", Source: "main"}, App: "web"}
+	damaged := chartrepo.DamagedRecord{Owner: hydrate.Owner{Namespace: "market", Source: "main"}, App: "web"}
 	for range 100 {
 		reports.report(damaged)
-		reports.report(chartrepo.Damaged{Path: "records/unknown"})
+		reports.report(chartrepo.DamagedRecord{Path: "records/unknown"})
 	}
 	var one event.GenericEvent
 	g.Eventually(received).Should(Receive(&one))

@@ -196,7 +196,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		opener:  opener{secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent(), folders: &source.FolderCache{}},
 		tenants: &tenant.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}
-	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{Damaged: (&damageReports{to: p.damaged}).report, NamespaceBytes: o.limits.publishedBytes}); err != nil {
+	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{OnDamaged: (&damageReports{to: p.damaged}).report, NamespaceBytes: o.limits.publishedBytes}); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if p.clients, err = helm.NewClients(mgr.GetConfig(), known); err != nil {
@@ -265,7 +265,7 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 		apps.SetupWithManager(mgr, p.damaged, options(v1alpha1.AppInfoKind, o.hydrations+spareWorkers)),
 		instances.SetupWithManager(mgr, p.changed, options(v1alpha1.AppInstanceKind, workersPerTurn*o.installs)),
 		tasks.SetupWithManager(mgr, options(v1alpha1.AppInstallTaskKind, o.installs+spareWorkers)),
-		mgr.Add(&chartrepo.Upkeep{Store: p.store, Interval: o.scrub, Keep: installed(mgr.GetClient())}),
+		mgr.Add(&chartrepo.Maintenance{Store: p.store, Interval: o.scrub, Keep: installed(mgr.GetClient())}),
 		p.serve(ctx, mgr, o),
 	)
 }

@@ -15,9 +15,9 @@ func (s *Store) checkAllowance(next *record) error {
 	if limit <= 0 {
 		return nil
 	}
-	sum := s.table.bytes(next.Namespace) + next.bytes()
-	if old := s.table.find(next.owner(), next.App, next.Version); old != nil {
-		sum -= old.bytes()
+	sum := s.index.publishedBytes(next.Namespace) + next.totalSize()
+	if old := s.index.find(next.owner(), next.App, next.Version); old != nil {
+		sum -= old.totalSize()
 	}
 	if sum <= limit {
 		return nil
@@ -28,7 +28,7 @@ func (s *Store) checkAllowance(next *record) error {
 }
 
 // bytes is the size of the files of a record.
-func (r *record) bytes() int64 {
+func (r *record) totalSize() int64 {
 	var sum int64
 	for _, b := range r.blobs() {
 		sum += b.Size
@@ -37,7 +37,7 @@ func (r *record) bytes() int64 {
 }
 
 // bytes is the size of everything that a namespace has published.
-func (t *table) bytes(namespace string) int64 {
+func (t *memoryIndex) publishedBytes(namespace string) int64 {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.sizes[namespace]

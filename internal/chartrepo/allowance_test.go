@@ -17,24 +17,24 @@ func TestNamespacePublishesWhatItMay(t *testing.T) {
 	elsewhere := hydrate.Owner{Namespace: "elsewhere", Source: "main"}
 	archive := make([]byte, 1000)
 	dir := t.TempDir()
-	store := openWith(t, dir, chartrepo.Options{NamespaceBytes: 3500})
+	store := openStoreWith(t, dir, chartrepo.Options{NamespaceBytes: 3500})
 	of := func(owner hydrate.Owner, app, version string) hydrate.Publication {
-		p := chartOf(t, owner, app, version, archive)
+		p := newPublicationWith(t, owner, app, version, archive)
 		p.Reports = nil
 		return p
 	}
-	publish(t, store, of(main, "web", "1.0.0"), of(main, "web", "1.1.0"), of(other, "app", "1.0.0"))
+	publishAll(t, store, of(main, "web", "1.0.0"), of(main, "web", "1.1.0"), of(other, "app", "1.0.0"))
 
 	_, err := store.Publish(t.Context(), of(main, "web", "1.2.0"))
 	g.Expect(outcome.IsStalled(err)).To(BeTrue())
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonAllowanceExceeded))
 	g.Expect(store.Entries()).To(HaveLen(3))
-	publish(t, store, of(main, "web", "1.1.0"), of(elsewhere, "web", "1.0.0"))
+	publishAll(t, store, of(main, "web", "1.1.0"), of(elsewhere, "web", "1.0.0"))
 
 	g.Expect(store.Remove(main, "web", "1.1.0")).To(Succeed())
-	publish(t, store, of(main, "web", "1.2.0"))
+	publishAll(t, store, of(main, "web", "1.2.0"))
 
-	again := openWith(t, dir, chartrepo.Options{NamespaceBytes: 3500})
+	again := openStoreWith(t, dir, chartrepo.Options{NamespaceBytes: 3500})
 	_, err = again.Publish(t.Context(), of(main, "web", "1.3.0"))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonAllowanceExceeded), "what was published before counts")
 }

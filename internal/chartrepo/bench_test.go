@@ -11,29 +11,29 @@ import (
 )
 
 // blank is an answer that costs nothing.
-type blank struct{ header http.Header }
+type discardWriter struct{ header http.Header }
 
-func (b *blank) Header() http.Header         { return b.header }
-func (b *blank) WriteHeader(int)             {}
-func (b *blank) Write(p []byte) (int, error) { return len(p), nil }
+func (b *discardWriter) Header() http.Header         { return b.header }
+func (b *discardWriter) WriteHeader(int)             {}
+func (b *discardWriter) Write(p []byte) (int, error) { return len(p), nil }
 
 func benchmarkPath(b *testing.B, path string) {
-	store := open(b, b.TempDir(), nil)
+	store := openStore(b, b.TempDir(), nil)
 	for i := range 300 {
-		publish(b, store, chart(b, main, fmt.Sprintf("app-%d", i), "1.0.0"))
+		publishAll(b, store, newPublication(b, main, fmt.Sprintf("app-%d", i), "1.0.0"))
 	}
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{})
 	b.Run("handler", func(b *testing.B) {
 		b.ReportAllocs()
 		request := httptest.NewRequest(http.MethodGet, path, nil)
-		answer := &blank{header: http.Header{}}
+		answer := &discardWriter{header: http.Header{}}
 		for b.Loop() {
 			clear(answer.header)
 			handler.ServeHTTP(answer, request)
 		}
 	})
 	b.Run("http", func(b *testing.B) {
-		url := listen(b, handler)
+		url := listenLocally(b, handler)
 		client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 		defer client.CloseIdleConnections()
 		b.RunParallel(func(pb *testing.PB) {

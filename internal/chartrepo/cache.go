@@ -19,7 +19,7 @@ type cache struct {
 	queue list.List
 }
 
-type cached struct {
+type cacheItem struct {
 	key  string
 	data []byte
 	used atomic.Bool
@@ -31,7 +31,7 @@ func newCache(limit int64) *cache {
 
 // largest is the size of the largest item that is kept: a few large archives
 // must not push out all the small ones.
-func (c *cache) largest() int64 { return c.limit / 8 }
+func (c *cache) maxItemSize() int64 { return c.limit / 8 }
 
 func (c *cache) get(key string) ([]byte, bool) {
 	c.mu.RLock()
@@ -40,7 +40,7 @@ func (c *cache) get(key string) ([]byte, bool) {
 	if element == nil {
 		return nil, false
 	}
-	item := element.Value.(*cached)
+	item := element.Value.(*cacheItem)
 	if !item.used.Load() {
 		item.used.Store(true)
 	}
@@ -49,7 +49,7 @@ func (c *cache) get(key string) ([]byte, bool) {
 
 // add keeps the data, which nobody may change any more.
 func (c *cache) add(key string, data []byte) {
-	if int64(len(data)) > c.largest() {
+	if int64(len(data)) > c.maxItemSize() {
 		return
 	}
 	c.mu.Lock()
@@ -57,36 +57,36 @@ func (c *cache) add(key string, data []byte) {
 	if c.items[key] != nil {
 		return
 	}
-	c.items[key] = c.queue.PushBack(&cached{key: key, data: data})
-	c.size += cost(key, data)
+	c.items[key] = c.queue.PushBack(&cacheItem{key: key, data: data})
+	c.size += itemCost(key, data)
 	for c.size > c.limit {
 		oldest := c.queue.Front()
-		if oldest.Value.(*cached).used.Swap(false) {
+		if oldest.Value.(*cacheItem).used.Swap(false) {
 			c.queue.MoveToBack(oldest)
 			continue
 		}
-		c.remove(oldest)
+		c.removeElement(oldest)
 	}
 }
 
 // drop forgets all that was read from the blob of the digest.
-func (c *cache) drop(digest string) {
+func (c *cache) removeDigest(digest string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for key, element := range c.items {
 		if strings.HasPrefix(key, digest) {
-			c.remove(element)
+			c.removeElement(element)
 		}
 	}
 }
 
-func (c *cache) remove(element *list.Element) {
-	item := c.queue.Remove(element).(*cached)
+func (c *cache) removeElement(element *list.Element) {
+	item := c.queue.Remove(element).(*cacheItem)
 	delete(c.items, item.key)
-	c.size -= cost(item.key, item.data)
+	c.size -= itemCost(item.key, item.data)
 }
 
 // cost counts the bookkeeping too, so that many empty items are not free.
-func cost(key string, data []byte) int64 {
+func itemCost(key string, data []byte) int64 {
 	return int64(len(key)) + int64(len(data)) + 256
 }

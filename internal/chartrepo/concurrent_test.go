@@ -18,8 +18,8 @@ import (
 // last is there.
 func TestEverythingAtOnce(t *testing.T) {
 	g := gomega.NewWithT(t)
-	dir, heard := t.TempDir(), &reports{}
-	store := open(t, dir, heard)
+	dir, heard := t.TempDir(), &damageRecorder{}
+	store := openStore(t, dir, heard)
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{})
 	archives := map[string]bool{}
 	for i := range 3 {
@@ -30,7 +30,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	for w := range 4 {
 		writers.Go(func() {
 			for i := range 30 {
-				p := chartOf(t, main, fmt.Sprintf("app-%d", w%2), "1.0.0", fmt.Appendf(nil, "archive %d", (w+i)%3))
+				p := newPublicationWith(t, main, fmt.Sprintf("app-%d", w%2), "1.0.0", fmt.Appendf(nil, "archive %d", (w+i)%3))
 				if _, err := store.Publish(context.Background(), p); err != nil {
 					t.Error(err)
 				}
@@ -66,11 +66,11 @@ func TestEverythingAtOnce(t *testing.T) {
 		return err
 	})
 	repeat(func() error {
-		answer := get(t, handler, "/market/main/charts/app-0-1.0.0.tgz")
+		answer := getPath(t, handler, "/market/main/charts/app-0-1.0.0.tgz")
 		if answer.Code == http.StatusOK && !archives[answer.Body.String()] {
 			return errors.New("other bytes: " + answer.Body.String())
 		}
-		if answer := get(t, handler, "/index.yaml"); answer.Code != http.StatusOK {
+		if answer := getPath(t, handler, "/index.yaml"); answer.Code != http.StatusOK {
 			return errors.New(answer.Body.String())
 		}
 		return nil
@@ -79,10 +79,10 @@ func TestEverythingAtOnce(t *testing.T) {
 	close(done)
 	others.Wait()
 	for app := range 2 {
-		p := chartOf(t, main, fmt.Sprintf("app-%d", app), "1.0.0", []byte("archive 0"))
-		publish(t, store, p)
+		p := newPublicationWith(t, main, fmt.Sprintf("app-%d", app), "1.0.0", []byte("archive 0"))
+		publishAll(t, store, p)
 		g.Expect(store.Has(main, p.App, "1.0.0", p.Digest)).To(gomega.BeTrue())
 	}
-	g.Expect(heard.apps()).To(gomega.BeEmpty())
-	g.Expect(names(open(t, dir, heard))).To(gomega.Equal(names(store)))
+	g.Expect(heard.damagedApps()).To(gomega.BeEmpty())
+	g.Expect(publishedNames(openStore(t, dir, heard))).To(gomega.Equal(publishedNames(store)))
 }

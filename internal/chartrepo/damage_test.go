@@ -15,21 +15,21 @@ import (
 	"github.com/appmarket/operator/internal/chartrepo"
 )
 
-func remove(t testing.TB, path string) {
+func removeFile(t testing.TB, path string) {
 	t.Helper()
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func truncate(t testing.TB, path string) {
+func truncateFile(t testing.TB, path string) {
 	t.Helper()
 	if err := os.Truncate(path, 3); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func write(t testing.TB, path, content string) {
+func writeFile(t testing.TB, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
@@ -45,41 +45,41 @@ var damages = []struct {
 	atOpen, served bool
 }{
 	{why: "archive missing", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
-		remove(t, blobFile(dir, p.Digest))
+		removeFile(t, blobFile(dir, p.Digest))
 	}},
 	{why: "archive cut", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
-		truncate(t, blobFile(dir, p.Digest))
+		truncateFile(t, blobFile(dir, p.Digest))
 	}},
 	{why: "bit flipped in archive", do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
-		flip(t, blobFile(dir, p.Digest))
+		flipByte(t, blobFile(dir, p.Digest))
 	}},
 	{why: "reports missing", served: true, do: func(t testing.TB, dir string, _ hydrate.Publication, report string) {
-		remove(t, blobFile(dir, report))
+		removeFile(t, blobFile(dir, report))
 	}},
 	{why: "bit flipped in reports", served: true, do: func(t testing.TB, dir string, _ hydrate.Publication, report string) {
-		flip(t, blobFile(dir, report))
+		flipByte(t, blobFile(dir, report))
 	}},
 	{why: "record missing", do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
-		remove(t, recordFile(dir, p))
+		removeFile(t, recordFile(dir, p))
 	}},
 	{why: "record cut", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
-		truncate(t, recordFile(dir, p))
+		truncateFile(t, recordFile(dir, p))
 	}},
 	{why: "bit flipped in record", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
-		flip(t, recordFile(dir, p))
+		flipByte(t, recordFile(dir, p))
 	}},
 	{why: "record emptied", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
-		write(t, recordFile(dir, p), "")
+		writeFile(t, recordFile(dir, p), "")
 	}},
 	{why: "record of another version", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
 		other, err := os.ReadFile(filepath.Join(filepath.Dir(recordFile(dir, p)), "2.0.0.json"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, recordFile(dir, p), string(other))
+		writeFile(t, recordFile(dir, p), string(other))
 	}},
 	{why: "record is a link", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
-		remove(t, recordFile(dir, p))
+		removeFile(t, recordFile(dir, p))
 		if err := os.Symlink("/etc/hostname", recordFile(dir, p)); err != nil {
 			t.Fatal(err)
 		}
@@ -97,10 +97,10 @@ func TestScrubFindsDamage(t *testing.T) {
 	for _, c := range damages {
 		t.Run(c.why, func(t *testing.T) {
 			g := gomega.NewWithT(t)
-			dir, heard := t.TempDir(), &reports{}
-			store := open(t, dir, heard)
-			p := chart(t, main, "web", "1.0.0")
-			report := "sha256:" + strings.TrimPrefix(publish(t, store, p, chart(t, main, "web", "2.0.0"))[0].Report, "reports/")
+			dir, heard := t.TempDir(), &damageRecorder{}
+			store := openStore(t, dir, heard)
+			p := newPublication(t, main, "web", "1.0.0")
+			report := "sha256:" + strings.TrimPrefix(publishAll(t, store, p, newPublication(t, main, "web", "2.0.0"))[0].Report, "reports/")
 			_, err := store.Archive(p.Digest) // the cache has it
 			g.Expect(err).NotTo(gomega.HaveOccurred())
 			c.do(t, dir, p, report)
@@ -113,12 +113,12 @@ func TestScrubFindsDamage(t *testing.T) {
 			g.Expect(heard.heard).To(gomega.Equal(found))
 			g.Expect(store.Has(main, "web", "1.0.0", p.Digest)).To(gomega.BeFalse())
 			if c.served {
-				g.Expect(names(store)).To(gomega.ContainElement("main/web 1.0.0"))
+				g.Expect(publishedNames(store)).To(gomega.ContainElement("main/web 1.0.0"))
 			} else {
-				g.Expect(names(store)).NotTo(gomega.ContainElement("main/web 1.0.0"))
+				g.Expect(publishedNames(store)).NotTo(gomega.ContainElement("main/web 1.0.0"))
 			}
 
-			publish(t, store, p, chart(t, main, "web", "2.0.0"))
+			publishAll(t, store, p, newPublication(t, main, "web", "2.0.0"))
 			g.Expect(store.Has(main, "web", "1.0.0", p.Digest)).To(gomega.BeTrue(), "it was published again")
 			found, err = store.Scrub(context.Background())
 			g.Expect(err).NotTo(gomega.HaveOccurred())
@@ -131,20 +131,20 @@ func TestOpenDropsWhatItCannotServe(t *testing.T) {
 	for _, c := range damages {
 		t.Run(c.why, func(t *testing.T) {
 			g := gomega.NewWithT(t)
-			dir, heard := t.TempDir(), &reports{}
-			p := chart(t, main, "web", "1.0.0")
-			published := publish(t, open(t, dir, nil), p, chart(t, main, "web", "2.0.0"))[0]
+			dir, heard := t.TempDir(), &damageRecorder{}
+			p := newPublication(t, main, "web", "1.0.0")
+			published := publishAll(t, openStore(t, dir, nil), p, newPublication(t, main, "web", "2.0.0"))[0]
 			c.do(t, dir, p, "sha256:"+strings.TrimPrefix(published.Report, "reports/"))
 
-			store := open(t, dir, heard)
+			store := openStore(t, dir, heard)
 			if c.atOpen {
-				g.Expect(heard.apps()).To(gomega.Equal([]string{"web 1.0.0"}))
-				g.Expect(names(store)).To(gomega.Equal([]string{"main/web 2.0.0"}))
+				g.Expect(heard.damagedApps()).To(gomega.Equal([]string{"web 1.0.0"}))
+				g.Expect(publishedNames(store)).To(gomega.Equal([]string{"main/web 2.0.0"}))
 				g.Expect(recordFile(dir, p)).NotTo(gomega.BeAnExistingFile())
 			} else {
-				g.Expect(heard.apps()).To(gomega.BeEmpty())
+				g.Expect(heard.damagedApps()).To(gomega.BeEmpty())
 			}
-			publish(t, store, p)
+			publishAll(t, store, p)
 			g.Expect(store.Has(main, "web", "1.0.0", p.Digest)).To(gomega.BeTrue())
 		})
 	}
@@ -157,12 +157,12 @@ func TestNeverServesOtherBytes(t *testing.T) {
 		for name, cache := range map[string]int64{"small cache": 1 << 20, "no cache": -1} {
 			t.Run(c.why+", "+name, func(t *testing.T) {
 				g := gomega.NewWithT(t)
-				dir, heard := t.TempDir(), &reports{}
-				p := chart(t, main, "web", "1.0.0")
-				published := publish(t, open(t, dir, nil), p, chart(t, main, "web", "2.0.0"))[0]
+				dir, heard := t.TempDir(), &damageRecorder{}
+				p := newPublication(t, main, "web", "1.0.0")
+				published := publishAll(t, openStore(t, dir, nil), p, newPublication(t, main, "web", "2.0.0"))[0]
 				c.do(t, dir, p, "sha256:"+strings.TrimPrefix(published.Report, "reports/"))
 
-				store := openWith(t, dir, chartrepo.Options{CacheBytes: cache, Damaged: heard.hear})
+				store := openStoreWith(t, dir, chartrepo.Options{CacheBytes: cache, OnDamaged: heard.recordDamage})
 				handler := chartrepo.Handler(store, chartrepo.HandlerOptions{})
 				for path, want := range map[string]string{
 					"/" + published.Chart:                   string(p.Archive),
@@ -178,7 +178,7 @@ func TestNeverServesOtherBytes(t *testing.T) {
 					}
 				}
 				if strings.HasPrefix(c.why, "bit") {
-					g.Expect(heard.apps()).To(gomega.ContainElement("web 1.0.0"), "whoever finds it says so")
+					g.Expect(heard.damagedApps()).To(gomega.ContainElement("web 1.0.0"), "whoever finds it says so")
 				}
 			})
 		}
@@ -187,11 +187,11 @@ func TestNeverServesOtherBytes(t *testing.T) {
 
 func TestScrubStopsWithItsContext(t *testing.T) {
 	g := gomega.NewWithT(t)
-	store := open(t, t.TempDir(), nil)
-	publish(t, store, chart(t, main, "web", "1.0.0"))
+	store := openStore(t, t.TempDir(), nil)
+	publishAll(t, store, newPublication(t, main, "web", "1.0.0"))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err := store.Scrub(ctx)
 	g.Expect(err).To(gomega.MatchError(context.Canceled))
-	g.Expect(names(store)).To(gomega.HaveLen(1))
+	g.Expect(publishedNames(store)).To(gomega.HaveLen(1))
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // volume is a small volume of its own, which only root can make.
-func volume(t *testing.T, options string) string {
+func mountVolume(t *testing.T, options string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("chartrepo", dir, "tmpfs", 0, options); err != nil {
@@ -32,7 +32,7 @@ func volume(t *testing.T, options string) string {
 	return dir
 }
 
-func noise(size int) []byte {
+func randomBytes(size int) []byte {
 	random := rand.NewChaCha8([32]byte{1})
 	data := make([]byte, size)
 	for i := range data {
@@ -53,21 +53,21 @@ func TestFullVolume(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := gomega.NewWithT(t)
-			dir := volume(t, c.options)
-			store := open(t, dir, nil)
-			small := chartOf(t, main, "small", "1.0.0", []byte("small"))
+			dir := mountVolume(t, c.options)
+			store := openStore(t, dir, nil)
+			small := newPublicationWith(t, main, "small", "1.0.0", []byte("small"))
 			small.Reports = nil
-			published := publish(t, store, small)[0]
-			before := files(t, dir)
+			published := publishAll(t, store, small)[0]
+			before := readFiles(t, dir)
 
-			large := chartOf(t, main, "large", "1.0.0", noise(c.archive))
-			large.Reports = map[string][]byte{"a.txt": noise(c.reports)}
+			large := newPublicationWith(t, main, "large", "1.0.0", randomBytes(c.archive))
+			large.Reports = map[string][]byte{"a.txt": randomBytes(c.reports)}
 			var err error
 			if c.archive == 10 {
 				err = publishUntilFull(store.Publish, t)
 			} else {
 				_, err = store.Publish(context.Background(), large)
-				g.Expect(files(t, dir)).To(gomega.Equal(before), "nothing is left behind")
+				g.Expect(readFiles(t, dir)).To(gomega.Equal(before), "nothing is left behind")
 			}
 			g.Expect(outcome.Reason(err, "")).To(gomega.Equal(v1alpha1.ReasonStorageFull), "%v", err)
 			g.Expect(err.Error()).NotTo(gomega.MatchRegexp(`[0-9]{6}`), "it is the same at the next attempt")
@@ -76,38 +76,38 @@ func TestFullVolume(t *testing.T) {
 			g.Expect(store.Check(t.Context())).To(gomega.Succeed(), "what is there is served")
 			g.Expect(store.Has(main, "small", "1.0.0", published.Digest)).To(gomega.BeTrue())
 
-			for name, content := range files(t, dir) {
+			for name, content := range readFiles(t, dir) {
 				if filepath.Dir(filepath.Dir(filepath.Dir(name))) == "blobs" {
 					g.Expect(digestOf([]byte(content))).To(gomega.HaveSuffix(filepath.Base(name)))
 				}
 				g.Expect(filepath.Base(name)).NotTo(gomega.HavePrefix("."), "a temporary file")
 			}
-			heard := &reports{}
-			g.Expect(names(open(t, dir, heard))).To(gomega.Equal(names(store)))
-			g.Expect(heard.apps()).To(gomega.BeEmpty())
+			heard := &damageRecorder{}
+			g.Expect(publishedNames(openStore(t, dir, heard))).To(gomega.Equal(publishedNames(store)))
+			g.Expect(heard.damagedApps()).To(gomega.BeEmpty())
 		})
 	}
 }
 
 func TestReadOnlyVolume(t *testing.T) {
 	g := gomega.NewWithT(t)
-	dir := volume(t, "size=1m")
-	p := chart(t, main, "web", "1.0.0")
-	publish(t, open(t, dir, nil), p, chart(t, main, "broken", "1.0.0"))
-	write(t, filepath.Join(dir, "records/market/main/web/.left"), "over")
-	truncate(t, recordFile(dir, chart(t, main, "broken", "1.0.0")))
+	dir := mountVolume(t, "size=1m")
+	p := newPublication(t, main, "web", "1.0.0")
+	publishAll(t, openStore(t, dir, nil), p, newPublication(t, main, "broken", "1.0.0"))
+	writeFile(t, filepath.Join(dir, "records/market/main/web/.left"), "over")
+	truncateFile(t, recordFile(dir, newPublication(t, main, "broken", "1.0.0")))
 	g.Expect(syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")).To(gomega.Succeed())
 
-	heard := &reports{}
-	store := open(t, dir, heard)
-	g.Expect(heard.apps()).To(gomega.Equal([]string{"broken 1.0.0"}))
-	g.Expect(names(store)).To(gomega.Equal([]string{"main/web 1.0.0"}))
+	heard := &damageRecorder{}
+	store := openStore(t, dir, heard)
+	g.Expect(heard.damagedApps()).To(gomega.Equal([]string{"broken 1.0.0"}))
+	g.Expect(publishedNames(store)).To(gomega.Equal([]string{"main/web 1.0.0"}))
 	archive, err := store.Archive(p.Digest)
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	g.Expect(bytes.Equal(archive, p.Archive)).To(gomega.BeTrue())
-	publish(t, store, p) // it is there already
+	publishAll(t, store, p) // it is there already
 
-	_, err = store.Publish(context.Background(), chart(t, main, "web", "2.0.0"))
+	_, err = store.Publish(context.Background(), newPublication(t, main, "web", "2.0.0"))
 	g.Expect(outcome.Reason(err, "")).To(gomega.Equal(v1alpha1.ReasonStorageReadOnly), "%v", err)
 	g.Expect(outcome.Reason(store.Remove(main, "web"), "")).To(gomega.Equal(v1alpha1.ReasonStorageReadOnly))
 	g.Expect(store.Has(main, "web", "1.0.0", p.Digest)).To(gomega.BeTrue(), "what cannot be removed stays")
@@ -117,7 +117,7 @@ func TestReadOnlyVolume(t *testing.T) {
 func publishUntilFull(publish publishFunc, t *testing.T) error {
 	t.Helper()
 	for _, version := range []string{"1.0.0", "2.0.0", "3.0.0", "4.0.0", "5.0.0", "6.0.0", "7.0.0", "8.0.0"} {
-		if _, err := publish(context.Background(), chart(t, main, "many", version)); err != nil {
+		if _, err := publish(context.Background(), newPublication(t, main, "many", version)); err != nil {
 			return err
 		}
 	}

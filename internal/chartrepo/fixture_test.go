@@ -28,19 +28,19 @@ var (
 )
 
 // reports hears what a store found damaged.
-type reports struct {
+type damageRecorder struct {
 	mu    sync.Mutex
-	heard []chartrepo.Damaged
+	heard []chartrepo.DamagedRecord
 }
 
-func (r *reports) hear(d chartrepo.Damaged) {
+func (r *damageRecorder) recordDamage(d chartrepo.DamagedRecord) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.heard = append(r.heard, d)
 }
 
 // apps are the apps heard of, each "<app> <version>".
-func (r *reports) apps() []string {
+func (r *damageRecorder) damagedApps() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	apps := []string{}
@@ -51,16 +51,16 @@ func (r *reports) apps() []string {
 }
 
 // open opens a store whose clock stands still.
-func open(t testing.TB, dir string, heard *reports) *chartrepo.Store {
+func openStore(t testing.TB, dir string, heard *damageRecorder) *chartrepo.Store {
 	t.Helper()
 	options := chartrepo.Options{Now: func() time.Time { return noon }}
 	if heard != nil {
-		options.Damaged = heard.hear
+		options.OnDamaged = heard.recordDamage
 	}
-	return openWith(t, dir, options)
+	return openStoreWith(t, dir, options)
 }
 
-func openWith(t testing.TB, dir string, options chartrepo.Options) *chartrepo.Store {
+func openStoreWith(t testing.TB, dir string, options chartrepo.Options) *chartrepo.Store {
 	t.Helper()
 	store, err := chartrepo.Open(dir, options)
 	if err != nil {
@@ -80,12 +80,12 @@ func digestOf(data []byte) string {
 }
 
 // chart is a publication of the app; what it contains follows from the name.
-func chart(t testing.TB, owner hydrate.Owner, app, version string) hydrate.Publication {
+func newPublication(t testing.TB, owner hydrate.Owner, app, version string) hydrate.Publication {
 	t.Helper()
-	return chartOf(t, owner, app, version, []byte("archive of "+app+" "+version+strings.Repeat(".", 2000)))
+	return newPublicationWith(t, owner, app, version, []byte("archive of "+app+" "+version+strings.Repeat(".", 2000)))
 }
 
-func chartOf(t testing.TB, owner hydrate.Owner, app, version string, archive []byte) hydrate.Publication {
+func newPublicationWith(t testing.TB, owner hydrate.Owner, app, version string, archive []byte) hydrate.Publication {
 	t.Helper()
 	fields := map[string]any{
 		"apiVersion": "v2", "name": app, "version": version, "appVersion": "1.10",
@@ -104,7 +104,7 @@ func chartOf(t testing.TB, owner hydrate.Owner, app, version string, archive []b
 	}
 }
 
-func publish(t testing.TB, store *chartrepo.Store, publications ...hydrate.Publication) []hydrate.Published {
+func publishAll(t testing.TB, store *chartrepo.Store, publications ...hydrate.Publication) []hydrate.Published {
 	t.Helper()
 	var all []hydrate.Published
 	for _, p := range publications {
@@ -118,7 +118,7 @@ func publish(t testing.TB, store *chartrepo.Store, publications ...hydrate.Publi
 }
 
 // files are all files below dir, by path, with their content.
-func files(t testing.TB, dir string) map[string]string {
+func readFiles(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -137,7 +137,7 @@ func files(t testing.TB, dir string) map[string]string {
 }
 
 // names are the names of entries, each "<source>/<app> <version>".
-func names(store *chartrepo.Store) []string {
+func publishedNames(store *chartrepo.Store) []string {
 	all := []string{}
 	for _, e := range store.Entries() {
 		all = append(all, e.Owner.Source+"/"+e.App+" "+e.Version)
@@ -155,7 +155,7 @@ func recordFile(dir string, p hydrate.Publication) string {
 }
 
 // flip changes one bit of a file and leaves its length and time alone.
-func flip(t testing.TB, path string) {
+func flipByte(t testing.TB, path string) {
 	t.Helper()
 	g := gomega.NewWithT(t)
 	info, err := os.Stat(path)
@@ -168,7 +168,7 @@ func flip(t testing.TB, path string) {
 }
 
 // listen runs the handler as main.go does, and returns its URL.
-func listen(t testing.TB, handler http.Handler) string {
+func listenLocally(t testing.TB, handler http.Handler) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -39,13 +39,13 @@ const (
 // handler routes by hand: the first folder of a path is a namespace that may
 // have any name, for which http.ServeMux has no pattern beside /reports.
 type handler struct {
-	store  *Store
-	joined *joined
-	shared func(hydrate.Owner) bool
-	access Access
-	ready  func() bool
-	fixed  map[string]http.HandlerFunc
-	health map[string]http.HandlerFunc
+	store     *Store
+	aggregate *aggregateIndex
+	isShared  func(hydrate.Owner) bool
+	access    Access
+	isReady   func() bool
+	fixed     map[string]http.HandlerFunc
+	health    map[string]http.HandlerFunc
 }
 
 // Handler serves the store:
@@ -80,20 +80,20 @@ func Handler(store *Store, options HandlerOptions) http.Handler {
 		options.Ready = func() bool { return true }
 	}
 	h := &handler{
-		store: store, joined: &joined{table: store.table, shared: options.Shared, markets: options.Markets},
-		shared: options.Shared, access: options.Access, ready: options.Ready,
+		store: store, aggregate: &aggregateIndex{index: store.index, isShared: options.Shared, markets: options.Markets},
+		isShared: options.Shared, access: options.Access, isReady: options.Ready,
 	}
 	h.fixed = map[string]http.HandlerFunc{
 		"/":                  h.serveRoot,
-		"/index.yaml":        h.serveJoinedIndex,
+		"/index.yaml":        h.serveAggregateIndex,
 		"/static-index.yaml": h.serveStaticIndex,
 		"/charts/index.yaml": h.serveFlatIndex,
 		"/status":            h.serveStatus,
 	}
 	h.health = map[string]http.HandlerFunc{
 		"/healthz": serveHealth,
-		"/readyz":  readiness{store: store, checks: options.Checks}.serve,
-		"/version": versionPage(options.Version),
+		"/readyz":  readiness{store: store, checks: options.Checks}.serveReadiness,
+		"/version": newVersionHandler(options.Version),
 	}
 	return h
 }
@@ -101,15 +101,15 @@ func Handler(store *Store, options HandlerOptions) http.Handler {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header()["Allow"] = []string{"GET, HEAD"}
-		refuse(w, http.StatusMethodNotAllowed)
+		writeError(w, http.StatusMethodNotAllowed)
 		return
 	}
 	if serve := h.health[r.URL.Path]; serve != nil {
 		serve(w, r)
 		return
 	}
-	if !h.ready() {
-		unavailable(w)
+	if !h.isReady() {
+		writeUnavailable(w)
 		return
 	}
 	if serve := h.fixed[r.URL.Path]; serve != nil {
@@ -122,10 +122,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !deep && first == "charts":
 		h.serveStaticChart(w, r, second)
 	case !deep:
-		refuse(w, http.StatusNotFound)
+		writeError(w, http.StatusNotFound)
 	case first == "values" && strings.HasSuffix(rest, "/values.yaml"):
 		h.serveValues(w, r, second, strings.TrimSuffix(rest, "/values.yaml"))
-	case first == "reports" && digestForm.MatchString("sha256:"+second):
+	case first == "reports" && digestPattern.MatchString("sha256:"+second):
 		h.serveReport(w, r, second, rest)
 	default:
 		h.serveSource(w, r, hydrate.Owner{Namespace: first, Source: second}, rest)
@@ -133,7 +133,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) serveSource(w http.ResponseWriter, r *http.Request, owner hydrate.Owner, path string) {
-	private, ok := h.admit(w, r, owner)
+	private, ok := h.authorizeSource(w, r, owner)
 	if !ok {
 		return
 	}
@@ -142,48 +142,48 @@ func (h *handler) serveSource(w http.ResponseWriter, r *http.Request, owner hydr
 		if private {
 			vary = varyToken
 		}
-		servePage(w, r, h.store.table.index(owner), vary, private)
+		serveIndex(w, r, h.store.index.indexOf(owner), vary, private)
 		return
 	}
 	name, ok := strings.CutPrefix(path, "charts/")
 	if !ok {
-		refuse(w, http.StatusNotFound)
+		writeError(w, http.StatusNotFound)
 		return
 	}
-	h.serveArchive(w, r, h.store.table.file(owner, name), private)
+	h.serveArchive(w, r, h.store.index.findByFile(owner, name), private)
 }
 
-func (h *handler) serveJoinedIndex(w http.ResponseWriter, r *http.Request) {
-	servePage(w, r, h.joined.current().index(), varyEncoding, false)
+func (h *handler) serveAggregateIndex(w http.ResponseWriter, r *http.Request) {
+	serveIndex(w, r, h.aggregate.currentSnapshot().index(), varyEncoding, false)
 }
 
 func (h *handler) serveStaticIndex(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get(HeaderSource) == "" {
-		servePage(w, r, h.joined.current().index(), varyHeaders, false)
+		serveIndex(w, r, h.aggregate.currentSnapshot().index(), varyHeaders, false)
 		return
 	}
 	w.Header()["Vary"] = varyHeaders
-	if owner, private, ok := h.choose(w, r); ok {
-		servePage(w, r, h.store.table.index(owner), varyHeaders, private)
+	if owner, private, ok := h.chooseSource(w, r); ok {
+		serveIndex(w, r, h.store.index.indexOf(owner), varyHeaders, private)
 	}
 }
 
 func (h *handler) serveStaticChart(w http.ResponseWriter, r *http.Request, name string) {
 	w.Header()["Vary"] = varyHeaders
 	if r.Header.Get(HeaderSource) == "" {
-		h.serveArchive(w, r, h.joinedFile(name), false)
+		h.serveArchive(w, r, h.findSharedRecord(name), false)
 		return
 	}
-	if owner, private, ok := h.choose(w, r); ok {
-		h.serveArchive(w, r, h.store.table.file(owner, name), private)
+	if owner, private, ok := h.chooseSource(w, r); ok {
+		h.serveArchive(w, r, h.store.index.findByFile(owner, name), private)
 	}
 }
 
 // joinedFile finds an archive of a shared source. The joined index may be a second behind;
 // what is no longer shared is not found.
-func (h *handler) joinedFile(name string) *record {
-	found := h.joined.file(name)
-	if found == nil || !h.shared(found.owner()) {
+func (h *handler) findSharedRecord(name string) *record {
+	found := h.aggregate.findByEntryFile(name)
+	if found == nil || !h.isShared(found.owner()) {
 		return nil
 	}
 	return found
@@ -199,22 +199,22 @@ func (h *handler) serveArchive(w http.ResponseWriter, r *http.Request, found *re
 		}
 	}
 	if found == nil {
-		refuse(w, http.StatusNotFound)
+		writeError(w, http.StatusNotFound)
 		return
 	}
-	c, err := h.store.archive(found.Archive.Digest)
+	c, err := h.store.openArchive(found.Archive.Digest)
 	if err != nil {
-		refuseError(w, err)
+		writeReadError(w, err)
 		return
 	}
-	header["Content-Type"] = kindArchive
+	header["Content-Type"] = contentTypeArchive
 	header["Cache-Control"] = caching
 	header["Etag"] = found.etag
 	serveContent(w, r, c, found.length)
 }
 
 func (h *handler) serveReport(w http.ResponseWriter, r *http.Request, hex, name string) {
-	private, ok := h.admitReport(w, r, "sha256:"+hex)
+	private, ok := h.authorizeReport(w, r, "sha256:"+hex)
 	switch {
 	case !ok:
 	case private:
@@ -228,24 +228,24 @@ func (h *handler) serveReport(w http.ResponseWriter, r *http.Request, hex, name 
 // looked for on disk.
 func (h *handler) sendReport(w http.ResponseWriter, r *http.Request, hex, name string, caching, vary []string) {
 	digest := "sha256:" + hex
-	if !h.store.table.hasReports(digest, anyOwner) {
-		refuse(w, http.StatusNotFound)
+	if !h.store.index.hasReports(digest, anyOwner) {
+		writeError(w, http.StatusNotFound)
 		return
 	}
-	c, err := h.store.report(digest, name)
+	c, err := h.store.openReport(digest, name)
 	if err != nil {
-		refuseError(w, err)
+		writeReadError(w, err)
 		return
 	}
 	header := w.Header()
-	header["Content-Type"] = reportKind(name)
-	header["Content-Security-Policy"] = policyNothing
+	header["Content-Type"] = reportContentType(name)
+	header["Content-Security-Policy"] = policyDenyAll
 	header["Cache-Control"] = caching
 	header["Vary"] = vary
 	tag := hex + "-" + name
-	if c.file == nil && len(c.data) >= minPacked && acceptsGzip(r) {
+	if c.file == nil && len(c.data) >= minGzipBytes && acceptsGzip(r) {
 		if c, err = h.store.packedReport(digest, name, c.data); err != nil {
-			refuseError(w, err)
+			writeReadError(w, err)
 			return
 		}
 		header["Content-Encoding"] = encodingGzip
@@ -259,33 +259,33 @@ func anyOwner(hydrate.Owner) bool { return true }
 
 // packedReport is a report compressed, from the cache if it is there.
 func (s *Store) packedReport(digest, name string, data []byte) (content, error) {
-	return s.load(digest+"/"+name+"+gzip", func() (content, error) {
-		return content{data: compress(data)}, nil
+	return s.loadContent(digest+"/"+name+"+gzip", func() (content, error) {
+		return content{data: gzipText(data)}, nil
 	})
 }
 
 // refuseError answers for content that could not be read. What is damaged has
 // been reported by now and is being made again.
-func refuseError(w http.ResponseWriter, err error) {
+func writeReadError(w http.ResponseWriter, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
-		refuse(w, http.StatusNotFound)
+		writeError(w, http.StatusNotFound)
 		return
 	}
-	unavailable(w)
+	writeUnavailable(w)
 }
 
 // unavailable answers that the client should try again.
-func unavailable(w http.ResponseWriter) {
+func writeUnavailable(w http.ResponseWriter) {
 	w.Header()["Retry-After"] = []string{"10"}
-	refuse(w, http.StatusServiceUnavailable)
+	writeError(w, http.StatusServiceUnavailable)
 }
 
 // refuse answers with the words of the status and nothing that could be cached.
-func refuse(w http.ResponseWriter, status int) {
-	refuseText(w, status, strings.ToLower(http.StatusText(status)))
+func writeError(w http.ResponseWriter, status int) {
+	writeErrorText(w, status, strings.ToLower(http.StatusText(status)))
 }
 
-func refuseText(w http.ResponseWriter, status int, text string) {
+func writeErrorText(w http.ResponseWriter, status int, text string) {
 	w.Header()["Cache-Control"] = cacheNever
 	http.Error(w, text, status)
 }

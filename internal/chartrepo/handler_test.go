@@ -20,11 +20,11 @@ import (
 	"github.com/appmarket/operator/internal/chartrepo"
 )
 
-var own = hydrate.Owner{Namespace: "tenant", Source: "main"}
+var tenantOwner = hydrate.Owner{Namespace: "tenant", Source: "main"}
 
 // served is a store behind a real server: shared main and extra, and one of a
 // tenant that is not.
-type served struct {
+type servedStore struct {
 	url                           string
 	small, middle, large, private hydrate.Publication
 	smallAt, privateAt            hydrate.Published
@@ -39,11 +39,11 @@ const (
 )
 
 // decide is the Access of a served repository.
-func decide(_ context.Context, token string, owner hydrate.Owner) (access.Decision, error) {
+func decideAccess(_ context.Context, token string, owner hydrate.Owner) (access.Decision, error) {
 	switch {
 	case token == lostToken:
 		return access.Unauthenticated, errors.New("the API server is gone")
-	case token == allToken, token == goodToken && owner == own:
+	case token == allToken, token == goodToken && owner == tenantOwner:
 		return access.Allowed, nil
 	case token == goodToken, token == otherToken:
 		return access.Forbidden, nil
@@ -51,28 +51,28 @@ func decide(_ context.Context, token string, owner hydrate.Owner) (access.Decisi
 	return access.Unauthenticated, nil
 }
 
-func serve(t *testing.T) served {
+func serveStore(t *testing.T) servedStore {
 	t.Helper()
-	store := open(t, t.TempDir(), nil)
-	s := served{
-		small: chart(t, main, "web", "1.0.0"), private: chartOf(t, own, "web", "1.0.0", []byte("private")),
-		middle: chartOf(t, extra, "web", "3.0.0", noise(50_000)),
-		large:  chartOf(t, extra, "web", "2.0.0", noise(5<<20)),
+	store := openStore(t, t.TempDir(), nil)
+	s := servedStore{
+		small: newPublication(t, main, "web", "1.0.0"), private: newPublicationWith(t, tenantOwner, "web", "1.0.0", []byte("private")),
+		middle: newPublicationWith(t, extra, "web", "3.0.0", randomBytes(50_000)),
+		large:  newPublicationWith(t, extra, "web", "2.0.0", randomBytes(5<<20)),
 	}
 	s.private.Reports["values.yaml"] = []byte("private: 1\n")
 	for i := range 10 {
-		publish(t, store, chart(t, main, fmt.Sprintf("more-%d", i), "1.0.0"))
+		publishAll(t, store, newPublication(t, main, fmt.Sprintf("more-%d", i), "1.0.0"))
 	}
-	at := publish(t, store, s.small, s.private, s.middle, s.large)
+	at := publishAll(t, store, s.small, s.private, s.middle, s.large)
 	s.smallAt, s.privateAt = at[0], at[1]
-	s.url = listen(t, chartrepo.Handler(store, chartrepo.HandlerOptions{
-		Shared: func(owner hydrate.Owner) bool { return owner.Namespace == "market" }, Access: decide,
+	s.url = listenLocally(t, chartrepo.Handler(store, chartrepo.HandlerOptions{
+		Shared: func(owner hydrate.Owner) bool { return owner.Namespace == "market" }, Access: decideAccess,
 	}))
 	return s
 }
 
 // do sends a request as it is, without undoing compression.
-func (s served) do(t testing.TB, method, path string, header ...string) (*http.Response, []byte) {
+func (s servedStore) doRequest(t testing.TB, method, path string, header ...string) (*http.Response, []byte) {
 	t.Helper()
 	g := gomega.NewWithT(t)
 	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, nil)
@@ -92,7 +92,7 @@ func (s served) do(t testing.TB, method, path string, header ...string) (*http.R
 }
 
 func TestPathsAndHeadersChooseTheArchive(t *testing.T) {
-	s := serve(t)
+	s := serveStore(t)
 	for _, c := range []struct {
 		why, path string
 		header    []string
@@ -121,7 +121,7 @@ func TestPathsAndHeadersChooseTheArchive(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := gomega.NewWithT(t)
-			response, body := s.do(t, http.MethodGet, c.path, c.header...)
+			response, body := s.doRequest(t, http.MethodGet, c.path, c.header...)
 			if c.want == nil {
 				g.Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound))
 				g.Expect(response.Header.Get("Cache-Control")).To(gomega.Equal("no-store"))
@@ -139,21 +139,21 @@ func TestPathsAndHeadersChooseTheArchive(t *testing.T) {
 
 func TestStaticIndexObeysHeaders(t *testing.T) {
 	g := gomega.NewWithT(t)
-	s := serve(t)
-	_, joined := s.do(t, http.MethodGet, "/index.yaml")
-	response, all := s.do(t, http.MethodGet, "/static-index.yaml")
+	s := serveStore(t)
+	_, joined := s.doRequest(t, http.MethodGet, "/index.yaml")
+	response, all := s.doRequest(t, http.MethodGet, "/static-index.yaml")
 	g.Expect(all).To(gomega.Equal(joined))
 	g.Expect(response.Header.Get("Vary")).To(gomega.Equal("Accept-Encoding, Authorization, X-Market-User, X-Market-Source"))
 	bearer := []string{"Authorization", "Bearer " + goodToken}
-	_, tenants := s.do(t, http.MethodGet, "/tenant/main/index.yaml", bearer...)
-	_, picked := s.do(t, http.MethodGet, "/static-index.yaml", append(bearer, "X-Market-User", "tenant", "X-Market-Source", "main")...)
+	_, tenants := s.doRequest(t, http.MethodGet, "/tenant/main/index.yaml", bearer...)
+	_, picked := s.doRequest(t, http.MethodGet, "/static-index.yaml", append(bearer, "X-Market-User", "tenant", "X-Market-Source", "main")...)
 	g.Expect(picked).To(gomega.Equal(tenants))
-	response, _ = s.do(t, http.MethodGet, "/static-index.yaml", "X-Market-Source", "none")
+	response, _ = s.doRequest(t, http.MethodGet, "/static-index.yaml", "X-Market-Source", "none")
 	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound))
 }
 
 func TestConditionalAndRangeRequests(t *testing.T) {
-	s := serve(t)
+	s := serveStore(t)
 	report := "/" + s.smallAt.Report + "/README.md"
 	for _, path := range []string{
 		"/market/main/charts/web-1.0.0.tgz", "/market/extra/charts/web-3.0.0.tgz", "/market/extra/charts/web-2.0.0.tgz", "/index.yaml", "/market/main/index.yaml", report,
@@ -162,35 +162,35 @@ func TestConditionalAndRangeRequests(t *testing.T) {
 			t.Run(path+" "+encoding, func(t *testing.T) {
 				g := gomega.NewWithT(t)
 				accept := []string{"Accept-Encoding", encoding}
-				whole, body := s.do(t, http.MethodGet, path, accept...)
+				whole, body := s.doRequest(t, http.MethodGet, path, accept...)
 				g.Expect(whole.StatusCode).To(gomega.Equal(http.StatusOK))
 				g.Expect(whole.ContentLength).To(gomega.Equal(int64(len(body))))
 				tag := whole.Header.Get("ETag")
 				g.Expect(tag).NotTo(gomega.BeEmpty())
 
-				head, nothing := s.do(t, http.MethodHead, path, accept...)
+				head, nothing := s.doRequest(t, http.MethodHead, path, accept...)
 				g.Expect(head.StatusCode).To(gomega.Equal(http.StatusOK))
 				g.Expect(nothing).To(gomega.BeEmpty())
 				g.Expect(head.ContentLength).To(gomega.Equal(int64(len(body))))
 				g.Expect(head.Header.Get("ETag")).To(gomega.Equal(tag))
 
-				same, nothing := s.do(t, http.MethodGet, path, append(accept, "If-None-Match", `"other", `+tag)...)
+				same, nothing := s.doRequest(t, http.MethodGet, path, append(accept, "If-None-Match", `"other", `+tag)...)
 				g.Expect(same.StatusCode).To(gomega.Equal(http.StatusNotModified))
 				g.Expect(nothing).To(gomega.BeEmpty())
 				g.Expect(same.Header.Get("ETag")).To(gomega.Equal(tag))
 				g.Expect(same.Header.Get("Cache-Control")).To(gomega.Equal(whole.Header.Get("Cache-Control")))
 
-				other, again := s.do(t, http.MethodGet, path, append(accept, "If-None-Match", `"other"`)...)
+				other, again := s.doRequest(t, http.MethodGet, path, append(accept, "If-None-Match", `"other"`)...)
 				g.Expect(other.StatusCode).To(gomega.Equal(http.StatusOK))
 				g.Expect(bytes.Equal(again, body)).To(gomega.BeTrue())
 
-				_, plain := s.do(t, http.MethodGet, path)
-				part, bytesOf := s.do(t, http.MethodGet, path, append(accept, "Range", "bytes=10-19")...)
+				_, plain := s.doRequest(t, http.MethodGet, path)
+				part, bytesOf := s.doRequest(t, http.MethodGet, path, append(accept, "Range", "bytes=10-19")...)
 				g.Expect(part.StatusCode).To(gomega.Equal(http.StatusPartialContent))
 				g.Expect(bytesOf).To(gomega.Equal(plain[10:20]))
-				beyond, _ := s.do(t, http.MethodGet, path, "Range", "bytes=99999999-")
+				beyond, _ := s.doRequest(t, http.MethodGet, path, "Range", "bytes=99999999-")
 				g.Expect(beyond.StatusCode).To(gomega.Equal(http.StatusRequestedRangeNotSatisfiable))
-				stale, all := s.do(t, http.MethodGet, path, "Range", "bytes=10-19", "If-Range", `"other"`)
+				stale, all := s.doRequest(t, http.MethodGet, path, "Range", "bytes=10-19", "If-Range", `"other"`)
 				g.Expect(stale.StatusCode).To(gomega.Equal(http.StatusOK))
 				g.Expect(all).To(gomega.HaveLen(len(plain)))
 			})
@@ -199,15 +199,15 @@ func TestConditionalAndRangeRequests(t *testing.T) {
 }
 
 func TestTextsAreCompressedForThoseWhoAccept(t *testing.T) {
-	s := serve(t)
+	s := serveStore(t)
 	for path, vary := range map[string]string{
 		"/index.yaml": "Accept-Encoding", "/" + s.smallAt.Report + "/README.md": "Accept-Encoding",
 		"/static-index.yaml": "Accept-Encoding, Authorization, X-Market-User, X-Market-Source",
 	} {
 		t.Run(path, func(t *testing.T) {
 			g := gomega.NewWithT(t)
-			plain, text := s.do(t, http.MethodGet, path)
-			packed, body := s.do(t, http.MethodGet, path, "Accept-Encoding", "deflate, GZIP")
+			plain, text := s.doRequest(t, http.MethodGet, path)
+			packed, body := s.doRequest(t, http.MethodGet, path, "Accept-Encoding", "deflate, GZIP")
 			g.Expect(plain.Header.Get("Content-Encoding")).To(gomega.BeEmpty())
 			g.Expect(packed.Header.Get("Content-Encoding")).To(gomega.Equal("gzip"))
 			g.Expect(packed.Header.Get("ETag")).NotTo(gomega.Equal(plain.Header.Get("ETag")))
@@ -216,7 +216,7 @@ func TestTextsAreCompressedForThoseWhoAccept(t *testing.T) {
 			g.Expect(err).NotTo(gomega.HaveOccurred())
 			g.Expect(io.ReadAll(unpacked)).To(gomega.Equal(text))
 			for _, refusal := range []string{"gzip;q=0", "gzip; q=0.000", "br", "*"} {
-				refused, _ := s.do(t, http.MethodGet, path, "Accept-Encoding", refusal)
+				refused, _ := s.doRequest(t, http.MethodGet, path, "Accept-Encoding", refusal)
 				g.Expect(refused.Header.Get("Content-Encoding")).To(gomega.BeEmpty(), refusal)
 			}
 		})
@@ -225,27 +225,27 @@ func TestTextsAreCompressedForThoseWhoAccept(t *testing.T) {
 
 func TestReports(t *testing.T) {
 	g := gomega.NewWithT(t)
-	s := serve(t)
-	response, body := s.do(t, http.MethodGet, "/"+s.smallAt.Report+"/values.yaml")
+	s := serveStore(t)
+	response, body := s.doRequest(t, http.MethodGet, "/"+s.smallAt.Report+"/values.yaml")
 	g.Expect(body).To(gomega.Equal(s.small.Reports["values.yaml"]))
 	g.Expect(response.Header.Get("Cache-Control")).To(gomega.Equal("public, max-age=31536000, immutable"))
 	g.Expect(response.Header.Get("Content-Type")).To(gomega.HavePrefix("application/yaml"))
-	response, _ = s.do(t, http.MethodGet, "/"+s.smallAt.Report+"/none.txt")
+	response, _ = s.doRequest(t, http.MethodGet, "/"+s.smallAt.Report+"/none.txt")
 	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound))
 	all := []string{"Authorization", "Bearer " + allToken}
-	response, _ = s.do(t, http.MethodGet, "/reports/"+s.small.Digest[len("sha256:"):]+"/values.yaml", all...)
+	response, _ = s.doRequest(t, http.MethodGet, "/reports/"+s.small.Digest[len("sha256:"):]+"/values.yaml", all...)
 	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound), "an archive is not a report")
-	response, _ = s.do(t, http.MethodGet, "/reports/"+strings.Repeat("0", 64)+"/values.yaml", all...)
+	response, _ = s.doRequest(t, http.MethodGet, "/reports/"+strings.Repeat("0", 64)+"/values.yaml", all...)
 	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound))
 }
 
 func TestReportsOfStrangersAreNoPages(t *testing.T) {
 	g := gomega.NewWithT(t)
-	store := open(t, t.TempDir(), nil)
-	p := chart(t, main, "web", "1.0.0")
+	store := openStore(t, t.TempDir(), nil)
+	p := newPublication(t, main, "web", "1.0.0")
 	p.Reports["page.html"] = bytes.Repeat([]byte("<script>alert(1)</script>"), 200_000)
-	at := publish(t, store, p)[0]
-	answer := get(t, chartrepo.Handler(store, chartrepo.HandlerOptions{}), "/"+at.Report+"/page.html", "Accept-Encoding", "gzip")
+	at := publishAll(t, store, p)[0]
+	answer := getPath(t, chartrepo.Handler(store, chartrepo.HandlerOptions{}), "/"+at.Report+"/page.html", "Accept-Encoding", "gzip")
 	g.Expect(answer.Body.Bytes()).To(gomega.Equal(p.Reports["page.html"]), "large ones are streamed as they are")
 	g.Expect(answer.Header().Get("Content-Type")).To(gomega.Equal("application/octet-stream"))
 	g.Expect(answer.Header().Get("X-Content-Type-Options")).To(gomega.Equal("nosniff"))
@@ -254,9 +254,9 @@ func TestReportsOfStrangersAreNoPages(t *testing.T) {
 
 func TestOnlyReadingIsAllowed(t *testing.T) {
 	g := gomega.NewWithT(t)
-	s := serve(t)
+	s := serveStore(t)
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions} {
-		response, _ := s.do(t, method, "/index.yaml")
+		response, _ := s.doRequest(t, method, "/index.yaml")
 		g.Expect(response.StatusCode).To(gomega.Equal(http.StatusMethodNotAllowed), method)
 		g.Expect(response.Header.Get("Allow")).To(gomega.Equal("GET, HEAD"))
 	}
@@ -264,37 +264,37 @@ func TestOnlyReadingIsAllowed(t *testing.T) {
 
 func TestSharingIsAskedAgain(t *testing.T) {
 	g := gomega.NewWithT(t)
-	store := open(t, t.TempDir(), nil)
+	store := openStore(t, t.TempDir(), nil)
 	var shared atomic.Bool
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{Shared: func(hydrate.Owner) bool { return shared.Load() }})
-	publish(t, store, chart(t, main, "web", "1.0.0"))
-	g.Expect(get(t, handler, "/charts/web-1.0.0.tgz").Code).To(gomega.Equal(http.StatusNotFound))
+	publishAll(t, store, newPublication(t, main, "web", "1.0.0"))
+	g.Expect(getPath(t, handler, "/charts/web-1.0.0.tgz").Code).To(gomega.Equal(http.StatusNotFound))
 	shared.Store(true)
-	g.Eventually(func() int { return get(t, handler, "/charts/web-1.0.0.tgz").Code }, "5s").Should(gomega.Equal(http.StatusOK))
-	g.Expect(get(t, handler, "/index.yaml").Body.String()).To(gomega.ContainSubstring("web-1.0.0.tgz"))
+	g.Eventually(func() int { return getPath(t, handler, "/charts/web-1.0.0.tgz").Code }, "5s").Should(gomega.Equal(http.StatusOK))
+	g.Expect(getPath(t, handler, "/index.yaml").Body.String()).To(gomega.ContainSubstring("web-1.0.0.tgz"))
 }
 
 func TestHealthPages(t *testing.T) {
 	g := gomega.NewWithT(t)
-	store := open(t, t.TempDir(), nil)
-	publish(t, store, chart(t, main, "web", "1.0.0"), chart(t, main, "web", "1.1.0"), chart(t, own, "web", "1.0.0"))
+	store := openStore(t, t.TempDir(), nil)
+	publishAll(t, store, newPublication(t, main, "web", "1.0.0"), newPublication(t, main, "web", "1.1.0"), newPublication(t, tenantOwner, "web", "1.0.0"))
 	var failure error
 	check := func(context.Context) error { return failure }
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{
 		Version: "v9", Checks: []chartrepo.Check{{Name: "objects", Run: check}, {Name: "hint", Run: check, Optional: true}},
 		Shared: func(owner hydrate.Owner) bool { return owner == main },
 	})
-	g.Expect(get(t, handler, "/healthz").Code).To(gomega.Equal(http.StatusOK))
-	g.Expect(get(t, handler, "/version").Body.String()).To(gomega.ContainSubstring(`"version":"v9"`))
+	g.Expect(getPath(t, handler, "/healthz").Code).To(gomega.Equal(http.StatusOK))
+	g.Expect(getPath(t, handler, "/version").Body.String()).To(gomega.ContainSubstring(`"version":"v9"`))
 	var counts chartrepo.Counts
-	g.Expect(json.Unmarshal(get(t, handler, "/status").Body.Bytes(), &counts)).To(gomega.Succeed())
+	g.Expect(json.Unmarshal(getPath(t, handler, "/status").Body.Bytes(), &counts)).To(gomega.Succeed())
 	g.Expect(counts.Bytes).To(gomega.BeNumerically(">", 6000))
 	counts.Bytes = 0
 	g.Expect(counts).To(gomega.Equal(chartrepo.Counts{Sources: 2, Shared: 1, Apps: 2, Versions: 3}))
 
-	g.Expect(get(t, handler, "/readyz").Code).To(gomega.Equal(http.StatusOK))
+	g.Expect(getPath(t, handler, "/readyz").Code).To(gomega.Equal(http.StatusOK))
 	failure = errors.New("caches are not filled")
-	answer := get(t, handler, "/readyz")
+	answer := getPath(t, handler, "/readyz")
 	g.Expect(answer.Code).To(gomega.Equal(http.StatusServiceUnavailable))
 	g.Expect(answer.Body.String()).To(gomega.MatchJSON(`{"ready":false,"dependencies":[
 		{"name":"store","ready":true},{"name":"store-writable","ready":true,"optional":true},

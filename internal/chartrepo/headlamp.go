@@ -10,14 +10,14 @@ import (
 
 // serveFlatIndex serves the joined index with the archives beside it.
 func (h *handler) serveFlatIndex(w http.ResponseWriter, r *http.Request) {
-	servePage(w, r, h.joined.current().flat(), varyEncoding, false)
+	serveIndex(w, r, h.aggregate.currentSnapshot().flat(), varyEncoding, false)
 }
 
 // serveValues serves the values.yaml of the version that the flat index lists.
 func (h *handler) serveValues(w http.ResponseWriter, r *http.Request, chart, version string) {
-	found := h.joinedFile(chart + "-" + version + ".tgz")
-	if found == nil || h.joined.nameIn(h.joined.current(), found) != chart || found.Reports == nil {
-		refuse(w, http.StatusNotFound)
+	found := h.findSharedRecord(chart + "-" + version + ".tgz")
+	if found == nil || h.aggregate.entryName(h.aggregate.currentSnapshot(), found) != chart || found.Reports == nil {
+		writeError(w, http.StatusNotFound)
 		return
 	}
 	h.sendReport(w, r, strings.TrimPrefix(found.Reports.Digest, "sha256:"), "values.yaml", cacheBriefly, varyEncoding)

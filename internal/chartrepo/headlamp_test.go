@@ -14,8 +14,8 @@ import (
 // archive beside it and for its values.
 func TestHeadlampFindsChartsAndValues(t *testing.T) {
 	g := gomega.NewWithT(t)
-	s := serve(t)
-	response, body := s.do(t, http.MethodGet, "/charts/index.yaml")
+	s := serveStore(t)
+	response, body := s.doRequest(t, http.MethodGet, "/charts/index.yaml")
 	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusOK))
 	var index repo.IndexFile
 	g.Expect(yaml.Unmarshal(body, &index)).To(gomega.Succeed())
@@ -27,19 +27,19 @@ func TestHeadlampFindsChartsAndValues(t *testing.T) {
 		g.Expect(err).NotTo(gomega.HaveOccurred())
 		archive, err := at.Parse(version.URLs[0])
 		g.Expect(err).NotTo(gomega.HaveOccurred())
-		_, content := s.do(t, http.MethodGet, archive.Path)
+		_, content := s.doRequest(t, http.MethodGet, archive.Path)
 		g.Expect(digestOf(content)).To(gomega.Equal("sha256:"+version.Digest), archive.Path)
 	}
 	g.Expect(versions).To(gomega.Equal([]string{"3.0.0", "2.0.0", "1.0.0"}))
 
-	response, values := s.do(t, http.MethodGet, "/values/market_main_web/1.0.0/values.yaml")
+	response, values := s.doRequest(t, http.MethodGet, "/values/market_main_web/1.0.0/values.yaml")
 	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusOK))
 	g.Expect(string(values)).To(gomega.Equal(string(s.small.Reports["values.yaml"])))
 	g.Expect(response.Header.Get("Cache-Control")).To(gomega.Equal("public, max-age=60, must-revalidate"))
 }
 
 func TestHeadlampIsToldThatValuesAreNotThere(t *testing.T) {
-	s := serve(t)
+	s := serveStore(t)
 	for why, path := range map[string]string{
 		"no such chart":            "/values/none/1.0.0/values.yaml",
 		"no such version":          "/values/web/9.0.0/values.yaml",
@@ -48,7 +48,7 @@ func TestHeadlampIsToldThatValuesAreNotThere(t *testing.T) {
 		"another source's version": "/values/web/1.0.0/values.yaml",
 	} {
 		t.Run(why, func(t *testing.T) {
-			response, _ := s.do(t, http.MethodGet, path)
+			response, _ := s.doRequest(t, http.MethodGet, path)
 			gomega.NewWithT(t).Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound))
 		})
 	}

@@ -14,7 +14,7 @@ import (
 
 // checkTime bounds one check, so that /readyz answers within the second that a
 // probe waits by default.
-const checkTime = 800 * time.Millisecond
+const checkTimeout = 800 * time.Millisecond
 
 // Check is something that the repository depends on.
 type Check struct {
@@ -40,17 +40,17 @@ type checkState struct {
 	Message  string `json:"message,omitempty"`
 }
 
-func (c readiness) serve(w http.ResponseWriter, r *http.Request) {
+func (c readiness) serveReadiness(w http.ResponseWriter, r *http.Request) {
 	checks := append([]Check{
 		{Name: "store", Run: c.store.Check},
 		{Name: "store-writable", Run: c.store.CheckWritten, Optional: true},
 	}, c.checks...)
 	states := make([]checkState, len(checks))
-	ctx, cancel := context.WithTimeout(r.Context(), checkTime)
+	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
 	var group sync.WaitGroup
 	for i, check := range checks {
-		group.Go(func() { states[i] = check.state(ctx) })
+		group.Go(func() { states[i] = check.runCheck(ctx) })
 	}
 	group.Wait()
 	status := http.StatusOK
@@ -62,7 +62,7 @@ func (c readiness) serve(w http.ResponseWriter, r *http.Request) {
 	serveJSON(w, status, map[string]any{"ready": status == http.StatusOK, "dependencies": states})
 }
 
-func (c Check) state(ctx context.Context) checkState {
+func (c Check) runCheck(ctx context.Context) checkState {
 	state := checkState{Name: c.Name, Ready: true, Optional: c.Optional}
 	if err := outcome.Guarded(func() error { return c.Run(ctx) })(); err != nil {
 		state.Ready, state.Message = false, err.Error()
@@ -75,7 +75,7 @@ func serveHealth(w http.ResponseWriter, _ *http.Request) {
 }
 
 // versionPage answers /version.
-func versionPage(version string) http.HandlerFunc {
+func newVersionHandler(version string) http.HandlerFunc {
 	said := map[string]any{"version": version}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		said["go"] = info.GoVersion
@@ -100,10 +100,10 @@ func (h *handler) serveStatus(w http.ResponseWriter, _ *http.Request) {
 		hydrate.Owner
 		app string
 	}
-	owners := h.store.table.owners()
+	owners := h.store.index.listOwners()
 	apps := map[name]bool{}
-	counts := Counts{Sources: len(owners), Shared: len(h.joined.current().owners)}
-	for _, r := range h.store.table.of(owners...) {
+	counts := Counts{Sources: len(owners), Shared: len(h.aggregate.currentSnapshot().owners)}
+	for _, r := range h.store.index.recordsOf(owners...) {
 		apps[name{r.owner(), r.App}] = true
 		counts.Versions++
 		counts.Bytes += r.Archive.Size
@@ -115,11 +115,11 @@ func (h *handler) serveStatus(w http.ResponseWriter, _ *http.Request) {
 func serveJSON(w http.ResponseWriter, status int, value any) {
 	body, err := json.Marshal(value)
 	if err != nil {
-		refuse(w, http.StatusInternalServerError)
+		writeError(w, http.StatusInternalServerError)
 		return
 	}
 	header := w.Header()
-	header["Content-Type"] = kindJSON
+	header["Content-Type"] = contentTypeJSON
 	header["Cache-Control"] = cacheNever
 	header["X-Content-Type-Options"] = noSniff
 	w.WriteHeader(status)

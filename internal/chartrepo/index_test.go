@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func get(t testing.TB, handler http.Handler, path string, header ...string) *httptest.ResponseRecorder {
+func getPath(t testing.TB, handler http.Handler, path string, header ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	request := httptest.NewRequest(http.MethodGet, path, nil)
 	for i := 0; i < len(header); i += 2 {
@@ -30,15 +30,15 @@ func get(t testing.TB, handler http.Handler, path string, header ...string) *htt
 }
 
 func TestGoldenIndexes(t *testing.T) {
-	store := open(t, t.TempDir(), nil)
-	strange := chart(t, main, "1e3", "0.1.0+build.7")
+	store := openStore(t, t.TempDir(), nil)
+	strange := newPublication(t, main, "1e3", "0.1.0+build.7")
 	strange.Chart = []byte(`{"name":"1e3","version":"0.1.0+build.7","urls":["http://elsewhere/"],"digest":"false",
 		"description":"line\n\n  indented: {{ .Values }}\n# no comment\ttab\u0000","annotations":{"yes":"0x10","z":"<a&b>"},"keywords":[],
 		"dependencies":[{"name":"a","version":"~1"}],"deprecated":true,"icon":null}`)
-	publish(t, store,
-		chart(t, main, "web", "1.2.0"), chart(t, main, "web", "1.10.0"), chart(t, main, "web", "1.10.0-rc.1"), strange,
-		chart(t, extra, "web", "1.10.0"), chart(t, extra, "web", "2.0.0"), chart(t, extra, "db", "0.1.0"),
-		chart(t, hydrate.Owner{Namespace: "tenant", Source: "own"}, "secret", "1.0.0"))
+	publishAll(t, store,
+		newPublication(t, main, "web", "1.2.0"), newPublication(t, main, "web", "1.10.0"), newPublication(t, main, "web", "1.10.0-rc.1"), strange,
+		newPublication(t, extra, "web", "1.10.0"), newPublication(t, extra, "web", "2.0.0"), newPublication(t, extra, "db", "0.1.0"),
+		newPublication(t, hydrate.Owner{Namespace: "tenant", Source: "own"}, "secret", "1.0.0"))
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{
 		Shared: func(owner hydrate.Owner) bool { return owner.Namespace == "market" },
 	})
@@ -48,7 +48,7 @@ func TestGoldenIndexes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := gomega.NewWithT(t)
-			answer := get(t, handler, path)
+			answer := getPath(t, handler, path)
 			g.Expect(answer.Code).To(gomega.Equal(http.StatusOK))
 			golden := filepath.Join("testdata", name)
 			if *update {
@@ -64,7 +64,7 @@ func TestGoldenIndexes(t *testing.T) {
 		var index struct {
 			Entries map[string][]map[string]any `json:"entries"`
 		}
-		g.Expect(yaml.Unmarshal(get(t, handler, "/market/main/index.yaml").Body.Bytes(), &index)).To(gomega.Succeed())
+		g.Expect(yaml.Unmarshal(getPath(t, handler, "/market/main/index.yaml").Body.Bytes(), &index)).To(gomega.Succeed())
 		var want map[string]any
 		g.Expect(json.Unmarshal(strange.Chart, &want)).To(gomega.Succeed())
 		want["urls"] = []any{"charts/1e3-0.1.0+build.7.tgz"}
@@ -77,22 +77,22 @@ func TestGoldenIndexes(t *testing.T) {
 func TestIndexFollowsEveryChange(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
-	store := open(t, dir, nil)
+	store := openStore(t, dir, nil)
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{})
-	g.Expect(get(t, handler, "/index.yaml").Body.String()).To(gomega.ContainSubstring("entries: {}"))
-	g.Expect(get(t, handler, "/market/main/index.yaml").Code).To(gomega.Equal(http.StatusNotFound))
+	g.Expect(getPath(t, handler, "/index.yaml").Body.String()).To(gomega.ContainSubstring("entries: {}"))
+	g.Expect(getPath(t, handler, "/market/main/index.yaml").Code).To(gomega.Equal(http.StatusNotFound))
 
-	publish(t, store, chart(t, main, "a", "1.0.0"))
-	first := get(t, handler, "/index.yaml")
+	publishAll(t, store, newPublication(t, main, "a", "1.0.0"))
+	first := getPath(t, handler, "/index.yaml")
 	g.Expect(first.Body.String()).To(gomega.ContainSubstring("market/main/charts/a-1.0.0.tgz"))
-	g.Expect(get(t, handler, "/market/main/index.yaml").Body.String()).To(gomega.ContainSubstring(`- "charts/a-1.0.0.tgz"`))
-	publish(t, store, chart(t, main, "a", "1.0.0"))
-	g.Expect(get(t, handler, "/index.yaml").Header().Get("ETag")).To(gomega.Equal(first.Header().Get("ETag")), "nothing changed")
+	g.Expect(getPath(t, handler, "/market/main/index.yaml").Body.String()).To(gomega.ContainSubstring(`- "charts/a-1.0.0.tgz"`))
+	publishAll(t, store, newPublication(t, main, "a", "1.0.0"))
+	g.Expect(getPath(t, handler, "/index.yaml").Header().Get("ETag")).To(gomega.Equal(first.Header().Get("ETag")), "nothing changed")
 
-	publish(t, store, chart(t, extra, "b", "1.0.0"))
-	g.Expect(get(t, handler, "/index.yaml").Body.String()).To(gomega.ContainSubstring("market/extra/charts/b-1.0.0.tgz"))
+	publishAll(t, store, newPublication(t, extra, "b", "1.0.0"))
+	g.Expect(getPath(t, handler, "/index.yaml").Body.String()).To(gomega.ContainSubstring("market/extra/charts/b-1.0.0.tgz"))
 	g.Expect(store.Remove(main, "a")).To(gomega.Succeed())
-	g.Expect(get(t, handler, "/index.yaml").Body.String()).NotTo(gomega.ContainSubstring("a-1.0.0"))
-	g.Expect(get(t, handler, "/market/main/index.yaml").Code).To(gomega.Equal(http.StatusNotFound))
-	g.Expect(get(t, handler, "/market/main/charts/a-1.0.0.tgz").Code).To(gomega.Equal(http.StatusNotFound))
+	g.Expect(getPath(t, handler, "/index.yaml").Body.String()).NotTo(gomega.ContainSubstring("a-1.0.0"))
+	g.Expect(getPath(t, handler, "/market/main/index.yaml").Code).To(gomega.Equal(http.StatusNotFound))
+	g.Expect(getPath(t, handler, "/market/main/charts/a-1.0.0.tgz").Code).To(gomega.Equal(http.StatusNotFound))
 }

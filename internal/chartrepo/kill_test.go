@@ -35,7 +35,7 @@ func publishForever(dir string) error {
 		return err
 	}
 	for i := 0; ; i++ {
-		p := chart(&testing.T{}, main, "app", fmt.Sprintf("1.%d.%d", i/20, i%20))
+		p := newPublication(&testing.T{}, main, "app", fmt.Sprintf("1.%d.%d", i/20, i%20))
 		published, err := store.Publish(context.Background(), p)
 		if err != nil {
 			return err
@@ -51,14 +51,14 @@ func TestKilledWriter(t *testing.T) {
 	dir := t.TempDir()
 	for _, lines := range []int{1, 7, 23, 40} {
 		said := killAfter(t, dir, lines)
-		heard := &reports{}
-		store := open(t, dir, heard)
-		g.Expect(heard.apps()).To(gomega.BeEmpty(), "a version is there whole or not at all")
+		heard := &damageRecorder{}
+		store := openStore(t, dir, heard)
+		g.Expect(heard.damagedApps()).To(gomega.BeEmpty(), "a version is there whole or not at all")
 		for version, digest := range said {
 			g.Expect(store.Has(main, "app", version, digest)).To(gomega.BeTrue(), version)
 		}
 		g.Expect(len(store.Entries())).To(gomega.BeNumerically(">=", len(said)))
-		for name := range files(t, dir) {
+		for name := range readFiles(t, dir) {
 			g.Expect(filepath.Base(name)).NotTo(gomega.HavePrefix("."))
 		}
 		found, err := store.Scrub(context.Background())
@@ -95,21 +95,21 @@ func killAfter(t *testing.T, dir string, lines int) map[string]string {
 // The points at which a writer may have died, made by hand.
 func TestLeftovers(t *testing.T) {
 	g := gomega.NewWithT(t)
-	dir, heard := t.TempDir(), &reports{}
-	p := chart(t, main, "web", "1.0.0")
-	publish(t, open(t, dir, nil), p)
-	before := files(t, dir)
-	orphan := chart(t, main, "web", "2.0.0")
-	write(t, filepath.Join(filepath.Dir(blobFile(dir, p.Digest)), ".half123"), "half a blob")
-	write(t, filepath.Join(filepath.Dir(recordFile(dir, p)), ".2.0.0.json456"), "half a record")
+	dir, heard := t.TempDir(), &damageRecorder{}
+	p := newPublication(t, main, "web", "1.0.0")
+	publishAll(t, openStore(t, dir, nil), p)
+	before := readFiles(t, dir)
+	orphan := newPublication(t, main, "web", "2.0.0")
+	writeFile(t, filepath.Join(filepath.Dir(blobFile(dir, p.Digest)), ".half123"), "half a blob")
+	writeFile(t, filepath.Join(filepath.Dir(recordFile(dir, p)), ".2.0.0.json456"), "half a record")
 	g.Expect(os.MkdirAll(filepath.Dir(blobFile(dir, orphan.Digest)), 0o755)).To(gomega.Succeed())
-	write(t, blobFile(dir, orphan.Digest), string(orphan.Archive))
+	writeFile(t, blobFile(dir, orphan.Digest), string(orphan.Archive))
 
-	store := open(t, dir, heard)
-	g.Expect(heard.apps()).To(gomega.BeEmpty())
-	g.Expect(names(store)).To(gomega.Equal([]string{"main/web 1.0.0"}))
+	store := openStore(t, dir, heard)
+	g.Expect(heard.damagedApps()).To(gomega.BeEmpty())
+	g.Expect(publishedNames(store)).To(gomega.Equal([]string{"main/web 1.0.0"}))
 	swept, err := store.Sweep(context.Background(), nil, 0)
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	g.Expect(swept.Files).To(gomega.Equal(1), "the blob without a record")
-	g.Expect(files(t, dir)).To(gomega.Equal(before))
+	g.Expect(readFiles(t, dir)).To(gomega.Equal(before))
 }

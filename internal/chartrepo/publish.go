@@ -40,16 +40,16 @@ func (s *Store) Publish(ctx context.Context, p hydrate.Publication) (hydrate.Pub
 		next.Reports = &blob{Digest: digestOf(packed), Size: int64(len(packed))}
 		contents = append(contents, packed)
 	}
-	if err := next.check(); err != nil {
+	if err := next.validateFields(); err != nil {
 		return hydrate.Published{}, outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("publish chart: %w", err))
 	}
 	if err := s.checkAllowance(next); err != nil {
 		return hydrate.Published{}, fmt.Errorf("publish chart: %w", err)
 	}
-	if err := s.write(ctx, next, contents); err != nil {
+	if err := s.writePublication(ctx, next, contents); err != nil {
 		return hydrate.Published{}, fmt.Errorf("publish chart: %w", err)
 	}
-	return next.published(), nil
+	return next.toPublished(), nil
 }
 
 // checkPublication tells whether the parts of a publication fit together.
@@ -79,14 +79,14 @@ func checkPublication(p hydrate.Publication) error {
 var blobNames = []string{"archive", "reports"}
 
 // write puts blobs and record in place, or takes back what it wrote.
-func (s *Store) write(ctx context.Context, next *record, contents [][]byte) (err error) {
+func (s *Store) writePublication(ctx context.Context, next *record, contents [][]byte) (err error) {
 	blobs := next.blobs()
-	release := s.table.pin(blobs)
+	release := s.index.pinBlobs(blobs)
 	defer release()
 	var written []string
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.takeBack(written))
+			err = errors.Join(err, s.rollBackBlobs(written))
 		}
 	}()
 	for i, content := range contents {
@@ -95,50 +95,50 @@ func (s *Store) write(ctx context.Context, next *record, contents [][]byte) (err
 		}
 		fresh, err := s.writeBlob(blobs[i].Digest, content)
 		if err != nil {
-			return s.note(storageError(fmt.Errorf("write %s: %w", blobNames[i], err)))
+			return s.recordWriteResult(storageError(fmt.Errorf("write %s: %w", blobNames[i], err)))
 		}
 		if fresh {
 			written = append(written, blobs[i].Digest)
 		}
 	}
-	return s.enter(next)
+	return s.commitRecord(next)
 }
 
 // writeBlob writes a blob unless the very same bytes are there. One that nobody
 // names may be about to be swept, so it is made young again.
 func (s *Store) writeBlob(digest string, content []byte) (fresh bool, err error) {
-	same, err := s.folder.holds(blobPath(digest), content)
+	same, err := s.files.hasContent(blobPath(digest), content)
 	switch {
 	case err != nil:
 		return false, err
 	case !same:
-		return true, s.folder.write(blobPath(digest), content)
-	case len(s.table.naming(digest)) == 0:
-		return false, s.folder.touch(blobPath(digest))
+		return true, s.files.writeFile(blobPath(digest), content)
+	case len(s.index.referencing(digest)) == 0:
+		return false, s.files.refreshModTime(blobPath(digest))
 	}
 	return false, nil
 }
 
 // takeBack removes blobs that were written for nothing, unless another writer
 // has found them meanwhile.
-func (s *Store) takeBack(digests []string) error {
+func (s *Store) rollBackBlobs(digests []string) error {
 	var errs []error
 	for _, digest := range digests {
-		_, err := s.table.unlessUsed(digest, 1, true, func() error { return withoutPath(s.folder.discard(blobPath(digest))) })
+		_, err := s.index.ifUnreferenced(digest, 1, true, func() error { return withoutPath(s.files.discardFile(blobPath(digest))) })
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
 // enter writes the record: from here on the version is published.
-func (s *Store) enter(next *record) error {
+func (s *Store) commitRecord(next *record) error {
 	s.commit.Lock()
 	defer s.commit.Unlock()
 	next.Created = s.options.Now().UTC().Truncate(time.Second)
-	if old := s.table.find(next.owner(), next.App, next.Version); old != nil && old.Archive.Digest == next.Archive.Digest {
+	if old := s.index.find(next.owner(), next.App, next.Version); old != nil && old.Archive.Digest == next.Archive.Digest {
 		next.Created = old.Created
 	}
-	if other := s.table.file(next.owner(), next.fileName()); other != nil && other.App != next.App {
+	if other := s.index.findByFile(next.owner(), next.fileName()); other != nil && other.App != next.App {
 		return outcome.Stalled(v1alpha1.ReasonInvalidChart,
 			fmt.Errorf("name archive: %q is that of app %q", next.fileName(), other.App))
 	}
@@ -152,38 +152,38 @@ func (s *Store) enter(next *record) error {
 	}
 	// A scrub may have removed a blob between its being found and now.
 	for _, b := range kept.blobs() {
-		if _, err := s.folder.root.Stat(blobPath(b.Digest)); err != nil {
-			return s.note(storageError(fmt.Errorf("find blob: %w", withoutPath(err))))
+		if _, err := s.files.root.Stat(blobPath(b.Digest)); err != nil {
+			return s.recordWriteResult(storageError(fmt.Errorf("find blob: %w", withoutPath(err))))
 		}
 	}
 	if err := s.writeRecord(kept, data); err != nil {
-		s.folder.prune(appFolder(kept.owner(), kept.App))
-		return s.note(storageError(fmt.Errorf("write record: %w", err)))
+		s.files.pruneFolders(appFolder(kept.owner(), kept.App))
+		return s.recordWriteResult(storageError(fmt.Errorf("write record: %w", err)))
 	}
-	if old := s.table.find(kept.owner(), kept.App, kept.Version); old == nil || old.sum != kept.sum {
-		s.table.put(kept)
+	if old := s.index.find(kept.owner(), kept.App, kept.Version); old == nil || old.sum != kept.sum {
+		s.index.put(kept)
 	}
 	return nil
 }
 
 func (s *Store) writeRecord(r *record, data []byte) error {
-	same, err := s.folder.holds(r.path(), data)
+	same, err := s.files.hasContent(r.path(), data)
 	if err != nil || same {
 		return err
 	}
-	if err := s.folder.write(r.path(), data); err != nil {
+	if err := s.files.writeFile(r.path(), data); err != nil {
 		return err
 	}
-	return s.note(nil)
+	return s.recordWriteResult(nil)
 }
 
 // note remembers how the last attempt to write ended, and returns it.
-func (s *Store) note(err error) error {
+func (s *Store) recordWriteResult(err error) error {
 	if err == nil {
-		s.failure.Store(nil)
+		s.writeFailure.Store(nil)
 		return nil
 	}
-	s.failure.Store(&err)
+	s.writeFailure.Store(&err)
 	return err
 }
 
@@ -193,18 +193,18 @@ func (s *Store) Remove(owner hydrate.Owner, app string, keepVersions ...string) 
 	s.commit.Lock()
 	defer s.commit.Unlock()
 	var errs []error
-	for _, r := range s.table.versions(owner, app) {
+	for _, r := range s.index.versionsOf(owner, app) {
 		if slices.Contains(keepVersions, r.Version) {
 			continue
 		}
-		if err := s.folder.remove(r.path()); err != nil {
+		if err := s.files.removeFile(r.path()); err != nil {
 			errs = append(errs, storageError(fmt.Errorf("remove chart %q: %w", r.fileName(), withoutPath(err))))
 			continue
 		}
-		s.table.drop(r)
+		s.index.removeRecord(r)
 	}
-	if nameForm.MatchString(owner.Namespace) && nameForm.MatchString(owner.Source) && nameForm.MatchString(app) {
-		s.folder.prune(appFolder(owner, app))
+	if namePattern.MatchString(owner.Namespace) && namePattern.MatchString(owner.Source) && namePattern.MatchString(app) {
+		s.files.pruneFolders(appFolder(owner, app))
 	}
 	return errors.Join(errs...)
 }

@@ -37,7 +37,7 @@ func (c content) reader() io.ReadSeeker {
 	switch {
 	case c.section == nil:
 		return bytes.NewReader(c.data)
-	case c.file != nil && c.section.Size() == sizeOf(c.file):
+	case c.file != nil && c.section.Size() == fileSize(c.file):
 		// A whole file can be sent by the kernel.
 		return c.file
 	default:
@@ -45,7 +45,7 @@ func (c content) reader() io.ReadSeeker {
 	}
 }
 
-func sizeOf(file *os.File) int64 {
+func fileSize(file *os.File) int64 {
 	info, err := file.Stat()
 	if err != nil {
 		return -1
@@ -57,7 +57,7 @@ func sizeOf(file *os.File) int64 {
 // swept. The bytes match the digest and must not be changed. The error of one
 // that is not there matches fs.ErrNotExist, that of an altered one ErrDamaged.
 func (s *Store) Archive(digest string) ([]byte, error) {
-	c, err := s.archive(digest)
+	c, err := s.openArchive(digest)
 	if err != nil || c.file == nil {
 		return c.data, err
 	}
@@ -69,21 +69,21 @@ func (s *Store) Archive(digest string) ([]byte, error) {
 }
 
 // archive is the same for the server, which need not hold a large one in memory.
-func (s *Store) archive(digest string) (content, error) {
-	return s.load(digest, func() (content, error) {
-		file, info, err := s.open(digest)
+func (s *Store) openArchive(digest string) (content, error) {
+	return s.loadContent(digest, func() (content, error) {
+		file, info, err := s.openBlob(digest)
 		if err != nil {
 			return content{}, err
 		}
-		if info.Size() > s.cache.largest() {
-			return large(file, io.NewSectionReader(file, 0, info.Size()), s.verify(digest, file, info))
+		if info.Size() > s.cache.maxItemSize() {
+			return openStream(file, io.NewSectionReader(file, 0, info.Size()), s.verifyDigest(digest, file, info))
 		}
 		data, err := io.ReadAll(file)
 		if err := errors.Join(err, file.Close()); err != nil {
 			return content{}, storageError(fmt.Errorf("read blob: %w", err))
 		}
 		if digestOf(data) != digest {
-			s.condemn(digest, info, ErrDamaged)
+			s.removeDamaged(digest, info, ErrDamaged)
 			return content{}, storageError(fmt.Errorf("check blob: %w", ErrDamaged))
 		}
 		return content{data: data}, nil
@@ -91,26 +91,26 @@ func (s *Store) archive(digest string) (content, error) {
 }
 
 // report is one file of packed reports.
-func (s *Store) report(digest, name string) (content, error) {
-	return s.load(digest+"/"+name, func() (content, error) {
-		file, info, err := s.open(digest)
+func (s *Store) openReport(digest, name string) (content, error) {
+	return s.loadContent(digest+"/"+name, func() (content, error) {
+		file, info, err := s.openBlob(digest)
 		if err != nil {
 			return content{}, err
 		}
-		if err := s.verify(digest, file, info); err != nil {
+		if err := s.verifyDigest(digest, file, info); err != nil {
 			return content{}, errors.Join(err, file.Close())
 		}
 		found, err := findReport(file, info.Size(), name)
 		if err != nil {
 			return content{}, errors.Join(err, file.Close())
 		}
-		if size := int64(found.UncompressedSize64); size > s.cache.largest() {
+		if size := int64(found.UncompressedSize64); size > s.cache.maxItemSize() {
 			offset, err := found.DataOffset()
-			return large(file, io.NewSectionReader(file, offset, size), err)
+			return openStream(file, io.NewSectionReader(file, offset, size), err)
 		}
 		data, err := readReport(found)
 		if errors.Is(err, zip.ErrChecksum) {
-			s.condemn(digest, info, ErrDamaged)
+			s.removeDamaged(digest, info, ErrDamaged)
 		}
 		if err := errors.Join(err, file.Close()); err != nil {
 			return content{}, storageError(fmt.Errorf("read report: %w", err))
@@ -120,7 +120,7 @@ func (s *Store) report(digest, name string) (content, error) {
 }
 
 // large is a content to be streamed, or the error with the file closed.
-func large(file *os.File, section *io.SectionReader, err error) (content, error) {
+func openStream(file *os.File, section *io.SectionReader, err error) (content, error) {
 	if err != nil {
 		return content{}, errors.Join(err, file.Close())
 	}
@@ -129,7 +129,7 @@ func large(file *os.File, section *io.SectionReader, err error) (content, error)
 
 // load gives what is in the cache under the key, or reads it. What is small is
 // read once for all who wait, and goes into the cache.
-func (s *Store) load(key string, read func() (content, error)) (content, error) {
+func (s *Store) loadContent(key string, read func() (content, error)) (content, error) {
 	if data, ok := s.cache.get(key); ok {
 		return content{data: data}, nil
 	}
@@ -156,13 +156,13 @@ func (s *Store) load(key string, read func() (content, error)) (content, error) 
 
 // open opens a blob, which may be damaged. One that is named and not there is
 // reported.
-func (s *Store) open(digest string) (*os.File, os.FileInfo, error) {
-	if !digestForm.MatchString(digest) {
+func (s *Store) openBlob(digest string) (*os.File, os.FileInfo, error) {
+	if !digestPattern.MatchString(digest) {
 		return nil, nil, fmt.Errorf("open blob %q: %w", digest, fs.ErrNotExist)
 	}
-	file, err := s.folder.root.Open(blobPath(digest))
+	file, err := s.files.root.Open(blobPath(digest))
 	if errors.Is(err, fs.ErrNotExist) {
-		s.condemn(digest, nil, err)
+		s.removeDamaged(digest, nil, err)
 	}
 	if err != nil {
 		return nil, nil, storageError(fmt.Errorf("open blob: %w", err))
@@ -176,8 +176,8 @@ func (s *Store) open(digest string) (*os.File, os.FileInfo, error) {
 
 // verify compares a file with its digest, unless this very file was compared
 // before. A damaged one is dropped and reported.
-func (s *Store) verify(digest string, file *os.File, info os.FileInfo) error {
-	if old, ok := s.checked.Load(digest); ok && sameFile(old.(os.FileInfo), info) {
+func (s *Store) verifyDigest(digest string, file *os.File, info os.FileInfo) error {
+	if old, ok := s.verified.Load(digest); ok && sameFile(old.(os.FileInfo), info) {
 		return nil
 	}
 	hash := sha256.New()
@@ -185,10 +185,10 @@ func (s *Store) verify(digest string, file *os.File, info os.FileInfo) error {
 		return storageError(fmt.Errorf("check blob: %w", err))
 	}
 	if "sha256:"+hex.EncodeToString(hash.Sum(nil)) != digest {
-		s.condemn(digest, info, ErrDamaged)
+		s.removeDamaged(digest, info, ErrDamaged)
 		return storageError(fmt.Errorf("check blob: %w", ErrDamaged))
 	}
-	s.checked.Store(digest, info)
+	s.verified.Store(digest, info)
 	return nil
 }
 

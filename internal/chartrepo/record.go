@@ -20,8 +20,8 @@ import (
 // The names that become parts of paths and URLs. A chart's name is at most 250
 // bytes long for Helm, the name of an object at most 253.
 var (
-	nameForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$`)
-	versionForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$`)
+	namePattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$`)
+	versionPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$`)
 )
 
 const (
@@ -54,7 +54,7 @@ type record struct {
 	// sum is the digest of all of the above.
 	sum string
 	// order is the version, to sort by.
-	order *semver.Version
+	semver *semver.Version
 	// entry is the YAML of the index, all but the URL.
 	entry []byte
 	// etag and length are header values, made once.
@@ -62,7 +62,7 @@ type record struct {
 }
 
 // sealed is a record with its digest: a bit that flips in a text is still JSON.
-type sealed struct {
+type envelope struct {
 	Digest string          `json:"digest"`
 	Record json.RawMessage `json:"record"`
 }
@@ -90,7 +90,7 @@ func (r *record) blobs() []blob {
 	return []blob{r.Archive, *r.Reports}
 }
 
-func (r *record) published() hydrate.Published {
+func (r *record) toPublished() hydrate.Published {
 	p := hydrate.Published{
 		Digest: r.Archive.Digest,
 		Chart:  path.Join(r.Namespace, r.Source, "charts", r.fileName()),
@@ -102,8 +102,8 @@ func (r *record) published() hydrate.Published {
 }
 
 // damaged says that the file at the path cannot be served.
-func (r *record) damaged(file string, err error) Damaged {
-	return Damaged{Owner: r.owner(), App: r.App, Version: r.Version, Path: file, Err: err}
+func (r *record) toDamagedRecord(file string, err error) DamagedRecord {
+	return DamagedRecord{Owner: r.owner(), App: r.App, Version: r.Version, Path: file, Err: err}
 }
 
 func digestOf(data []byte) string {
@@ -118,14 +118,14 @@ func (r *record) encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(sealed{Digest: digestOf(inner), Record: inner})
+	data, err := json.Marshal(envelope{Digest: digestOf(inner), Record: inner})
 	return append(data, '\n'), err
 }
 
 // decodeRecord reads a record and derives what the server needs of it. It
 // refuses one that is altered, or that is not of the path where it was found.
 func decodeRecord(file string, data []byte) (*record, error) {
-	var outer sealed
+	var outer envelope
 	if err := json.Unmarshal(data, &outer); err != nil {
 		return nil, fmt.Errorf("decode record: %w", err)
 	}
@@ -138,31 +138,31 @@ func decodeRecord(file string, data []byte) (*record, error) {
 	if err := decoder.Decode(r); err != nil {
 		return nil, fmt.Errorf("decode record: %w", err)
 	}
-	if err := r.check(); err != nil {
+	if err := r.validateFields(); err != nil {
 		return nil, err
 	}
 	if r.path() != file {
 		return nil, fmt.Errorf("decode record: it belongs at %q", r.path())
 	}
-	return r, r.derive()
+	return r, r.setDerivedFields()
 }
 
 // check tells whether every field may become part of a path, an URL or an index.
-func (r *record) check() error {
+func (r *record) validateFields() error {
 	switch {
 	case r.Format != recordFormat:
 		return fmt.Errorf("format %d is not known", r.Format)
-	case !nameForm.MatchString(r.Namespace):
+	case !namePattern.MatchString(r.Namespace):
 		return fmt.Errorf("namespace %q is not a name", r.Namespace)
-	case !nameForm.MatchString(r.Source):
+	case !namePattern.MatchString(r.Source):
 		return fmt.Errorf("source %q is not a name", r.Source)
-	case !nameForm.MatchString(r.App):
+	case !namePattern.MatchString(r.App):
 		return fmt.Errorf("app %q is not a name", r.App)
-	case !versionForm.MatchString(r.Version):
+	case !versionPattern.MatchString(r.Version):
 		return fmt.Errorf("version %q is not a version", r.Version)
 	}
 	for _, b := range r.blobs() {
-		if !digestForm.MatchString(b.Digest) || b.Size < 0 {
+		if !digestPattern.MatchString(b.Digest) || b.Size < 0 {
 			return fmt.Errorf("digest %q is not a SHA-256 digest", b.Digest)
 		}
 	}
@@ -170,11 +170,11 @@ func (r *record) check() error {
 }
 
 // derive fills the fields that are not on disk, and lets go of the chart.
-func (r *record) derive() (err error) {
-	if r.order, err = semver.NewVersion(r.Version); err != nil {
+func (r *record) setDerivedFields() (err error) {
+	if r.semver, err = semver.NewVersion(r.Version); err != nil {
 		return fmt.Errorf("version %q is not semantic: %w", r.Version, err)
 	}
-	if r.entry, err = indexEntry(r); err != nil {
+	if r.entry, err = renderEntry(r); err != nil {
 		return err
 	}
 	r.Chart = nil
@@ -184,8 +184,8 @@ func (r *record) derive() (err error) {
 }
 
 // newer orders versions of an app, the newest first.
-func newer(a, b *record) int {
-	if c := b.order.Compare(a.order); c != 0 {
+func compareNewestFirst(a, b *record) int {
+	if c := b.semver.Compare(a.semver); c != 0 {
 		return c
 	}
 	return strings.Compare(b.Version, a.Version)

@@ -30,7 +30,7 @@ const (
 func packReports(reports map[string][]byte) ([]byte, error) {
 	size := 0
 	for name, content := range reports {
-		if !nameForm.MatchString(name) {
+		if !namePattern.MatchString(name) {
 			return nil, outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("pack reports: %q is not a file name", name))
 		}
 		size += len(content)
@@ -90,15 +90,15 @@ func readReport(file *zip.File) (data []byte, err error) {
 
 // reportKind is the content type of a report. Reports quote what strangers
 // wrote, so nothing is ever said to be a page or a script.
-func reportKind(name string) []string {
+func reportContentType(name string) []string {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".yaml", ".yml":
-		return kindYAML
+		return contentTypeYAML
 	case ".json":
-		return kindJSON
+		return contentTypeJSON
 	case ".md", ".txt":
-		return kindText
+		return contentTypeText
 	default:
-		return kindBytes
+		return contentTypeBytes
 	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // scrubChunk is how much a scrub reads at once.
-const scrubChunk = 256 << 10
+const scrubChunkBytes = 256 << 10
 
 // Scrub reads the records again and compares every blob that they name with its
 // digest, at Options.ScrubPerSecond. A record that is damaged, or whose archive
@@ -26,14 +26,14 @@ const scrubChunk = 256 << 10
 //
 // Blobs that cannot be read for another reason are left alone and named in the
 // error: a volume that is away for a moment must not empty the repository.
-func (s *Store) Scrub(ctx context.Context) ([]Damaged, error) {
+func (s *Store) Scrub(ctx context.Context) ([]DamagedRecord, error) {
 	damaged, err := s.Reload()
 	if err != nil {
 		return damaged, err
 	}
-	limiter := rate.NewLimiter(rate.Limit(s.options.ScrubPerSecond), max(scrubChunk, s.options.ScrubPerSecond))
+	limiter := rate.NewLimiter(rate.Limit(s.options.ScrubPerSecond), max(scrubChunkBytes, s.options.ScrubPerSecond))
 	var errs []error
-	for _, digest := range s.table.digests() {
+	for _, digest := range s.index.referencedDigests() {
 		found, err := s.scrubBlob(ctx, digest, limiter)
 		damaged = append(damaged, found...)
 		if ctx.Err() != nil {
@@ -46,10 +46,10 @@ func (s *Store) Scrub(ctx context.Context) ([]Damaged, error) {
 	return damaged, errors.Join(errs...)
 }
 
-func (s *Store) scrubBlob(ctx context.Context, digest string, limiter *rate.Limiter) (damaged []Damaged, err error) {
-	file, err := s.folder.root.Open(blobPath(digest))
+func (s *Store) scrubBlob(ctx context.Context, digest string, limiter *rate.Limiter) (damaged []DamagedRecord, err error) {
+	file, err := s.files.root.Open(blobPath(digest))
 	if errors.Is(err, fs.ErrNotExist) {
-		return s.condemn(digest, nil, err), nil
+		return s.removeDamaged(digest, nil, err), nil
 	}
 	if err != nil {
 		return nil, err
@@ -59,21 +59,21 @@ func (s *Store) scrubBlob(ctx context.Context, digest string, limiter *rate.Limi
 	if err != nil {
 		return nil, err
 	}
-	got, err := slowDigest(ctx, file, limiter)
+	got, err := throttledDigest(ctx, file, limiter)
 	if err != nil {
 		return nil, err
 	}
 	if got != digest {
-		return s.condemn(digest, info, ErrDamaged), nil
+		return s.removeDamaged(digest, info, ErrDamaged), nil
 	}
-	s.checked.Store(digest, info)
+	s.verified.Store(digest, info)
 	return nil, nil
 }
 
-func slowDigest(ctx context.Context, file io.Reader, limiter *rate.Limiter) (string, error) {
+func throttledDigest(ctx context.Context, file io.Reader, limiter *rate.Limiter) (string, error) {
 	hash := sha256.New()
 	for {
-		n, err := io.CopyN(hash, file, scrubChunk)
+		n, err := io.CopyN(hash, file, scrubChunkBytes)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", err
 		}
@@ -89,43 +89,43 @@ func slowDigest(ctx context.Context, file io.Reader, limiter *rate.Limiter) (str
 // condemn removes a blob that was found damaged, or missing if info is nil, and
 // drops and reports the records that cannot be served without it. It does
 // nothing if the blob was written again meanwhile.
-func (s *Store) condemn(digest string, info os.FileInfo, cause error) []Damaged {
-	damaged := s.strike(digest, info, cause)
+func (s *Store) removeDamaged(digest string, info os.FileInfo, cause error) []DamagedRecord {
+	damaged := s.dropRecords(digest, info, cause)
 	for _, d := range damaged {
-		s.options.Damaged(d)
+		s.options.OnDamaged(d)
 	}
 	return damaged
 }
 
-func (s *Store) strike(digest string, info os.FileInfo, cause error) []Damaged {
+func (s *Store) dropRecords(digest string, info os.FileInfo, cause error) []DamagedRecord {
 	s.commit.Lock()
 	defer s.commit.Unlock()
 	name := blobPath(digest)
-	now, err := s.folder.root.Stat(name)
+	now, err := s.files.root.Stat(name)
 	if err == nil && (info == nil || !sameFile(info, now)) {
 		return nil
 	}
 	if err == nil {
 		// A writer that pinned it is writing it anew.
-		_, err := s.table.unlessUsed(digest, 0, false, func() error { return s.folder.discard(name) })
+		_, err := s.index.ifUnreferenced(digest, 0, false, func() error { return s.files.discardFile(name) })
 		cause = errors.Join(cause, err)
 	}
-	s.checked.Delete(digest)
-	s.cache.drop(digest)
-	var damaged []Damaged
-	for _, r := range s.table.naming(digest) {
+	s.verified.Delete(digest)
+	s.cache.removeDigest(digest)
+	var damaged []DamagedRecord
+	for _, r := range s.index.referencing(digest) {
 		problem := cause
 		if r.Archive.Digest == digest {
-			s.table.drop(r)
-			problem = errors.Join(problem, s.folder.remove(r.path()))
+			s.index.removeRecord(r)
+			problem = errors.Join(problem, s.files.removeFile(r.path()))
 		}
-		damaged = append(damaged, r.damaged(name, problem))
+		damaged = append(damaged, r.toDamagedRecord(name, problem))
 	}
 	return damaged
 }
 
 // Swept counts what a sweep removed.
-type Swept struct {
+type SweepResult struct {
 	Files int
 	Bytes int64
 }
@@ -133,10 +133,10 @@ type Swept struct {
 // Sweep removes the blobs that no record names, that keep does not ask for, and
 // that were written, or looked for by a writer, longer ago than olderThan. It
 // also removes temporary files of that age. A nil keep asks for nothing.
-func (s *Store) Sweep(ctx context.Context, keep func(digest string) bool, olderThan time.Duration) (Swept, error) {
-	var swept Swept
+func (s *Store) Sweep(ctx context.Context, keep func(digest string) bool, olderThan time.Duration) (SweepResult, error) {
+	var swept SweepResult
 	var errs []error
-	err := fs.WalkDir(s.folder.root.FS(), blobsFolder, func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(s.files.root.FS(), blobsFolder, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -166,20 +166,20 @@ func (s *Store) sweepFile(name string, d fs.DirEntry, keep func(string) bool, ol
 	if err != nil || time.Since(info.ModTime()) < olderThan {
 		return -1, err
 	}
-	hex, unfinished := strings.CutPrefix(d.Name(), temporary)
+	hex, unfinished := strings.CutPrefix(d.Name(), temporaryPrefix)
 	if unfinished {
 		// What follows the digest makes the name of the file unique.
 		hex = hex[:min(len(hex), 64)]
 	}
 	digest := "sha256:" + hex
-	if !unfinished && (!digestForm.MatchString(digest) || len(s.table.naming(digest)) > 0 || keep != nil && keep(digest)) {
+	if !unfinished && (!digestPattern.MatchString(digest) || len(s.index.referencing(digest)) > 0 || keep != nil && keep(digest)) {
 		return -1, nil
 	}
-	removed, err := s.table.unlessUsed(digest, 0, !unfinished, func() error { return s.folder.discard(name) })
+	removed, err := s.index.ifUnreferenced(digest, 0, !unfinished, func() error { return s.files.discardFile(name) })
 	if !removed || err != nil {
 		return -1, err
 	}
-	s.checked.Delete(digest)
-	s.cache.drop(digest)
+	s.verified.Delete(digest)
+	s.cache.removeDigest(digest)
 	return info.Size(), nil
 }

@@ -15,13 +15,13 @@ import (
 // Bounds on one connection. The time to write is enough for the largest archive
 // over a line of 1 Mbit/s.
 const (
-	headerTime     = 5 * time.Second
-	readTime       = 10 * time.Second
-	writeTime      = 3 * time.Minute
-	idleTime       = 60 * time.Second
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 10 * time.Second
+	writeTimeout   = 3 * time.Minute
+	idleTimeout    = 60 * time.Second
 	maxHeaderBytes = 16 << 10
 	// shutdownTime is what requests in flight have when the server stops.
-	shutdownTime = 10 * time.Second
+	shutdownTimeout = 10 * time.Second
 )
 
 // NewServer is a server for the address, such as ":8082", with bounds on the
@@ -30,13 +30,13 @@ func NewServer(addr string, handler http.Handler) *http.Server {
 	return &http.Server{
 		Addr:              addr,
 		Handler:           handler,
-		ReadHeaderTimeout: headerTime,
-		ReadTimeout:       readTime,
-		WriteTimeout:      writeTime,
-		IdleTimeout:       idleTime,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ConnContext:       withWire,
-		ConnState:         noteState,
+		ConnContext:       withConnection,
+		ConnState:         recordConnectionState,
 	}
 }
 
@@ -71,7 +71,7 @@ func (s *Service) Start(ctx context.Context) error {
 		}
 	}
 	s.Log.Info("Serving the repository", "address", listener.Addr().String(), "tls", s.Certificate != nil)
-	listener = newPlaces(listener, s.Connections)
+	listener = newLimitedListener(listener, s.Connections)
 	if s.Certificate != nil {
 		// With HTTP/2 one connection would have many requests, which places does not count.
 		listener = tls.NewListener(listener, &tls.Config{
@@ -86,7 +86,7 @@ func (s *Service) Start(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	// The context has ended, which must not end the requests at once.
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := s.Server.Shutdown(grace); err != nil {
 		return fmt.Errorf("stop serving charts: %w", errors.Join(err, s.Server.Close()))

@@ -35,7 +35,7 @@ type Options struct {
 	// Damaged, if set, hears of everything found missing or altered, by Open, by
 	// Scrub or by a request. It is called without locks held, possibly from
 	// several goroutines at once.
-	Damaged func(Damaged)
+	OnDamaged func(DamagedRecord)
 	// Now is the clock for the time of publication; nil means time.Now.
 	Now func() time.Time
 }
@@ -43,7 +43,7 @@ type Options struct {
 // Damaged is a published version, or a part of it, that cannot be served as it
 // was published. Path is that of the file below the folder of the store. Owner,
 // App and Version are empty where the file does not say.
-type Damaged struct {
+type DamagedRecord struct {
 	Owner   hydrate.Owner
 	App     string
 	Version string
@@ -54,8 +54,8 @@ type Damaged struct {
 // Store keeps published charts in a folder. It is safe for concurrent use, and
 // implements hydrate.Publisher.
 type Store struct {
-	folder  *folder
-	table   *table
+	files   *fileStore
+	index   *memoryIndex
 	cache   *cache
 	options Options
 
@@ -64,9 +64,9 @@ type Store struct {
 	// loads lets only one request at a time read the same bytes from disk.
 	loads singleflight.Group
 	// checked remembers which file was last found to match a digest.
-	checked sync.Map
+	verified sync.Map
 	// failure is the error of the last attempt to publish, nil if it went well.
-	failure atomic.Pointer[error]
+	writeFailure atomic.Pointer[error]
 }
 
 var _ hydrate.Publisher = (*Store)(nil)
@@ -85,18 +85,18 @@ func Open(dir string, options Options) (*Store, error) {
 	if options.ScrubPerSecond <= 0 {
 		options.ScrubPerSecond = DefaultScrubPerSecond
 	}
-	if options.Damaged == nil {
-		options.Damaged = func(Damaged) {}
+	if options.OnDamaged == nil {
+		options.OnDamaged = func(DamagedRecord) {}
 	}
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	folder, err := openFolder(dir)
+	folder, err := openFileStore(dir)
 	if err != nil {
 		return nil, storageError(fmt.Errorf("open chart store: %w", explainDenied(dir, err)))
 	}
-	s := &Store{folder: folder, table: newTable(), cache: newCache(options.CacheBytes), options: options}
-	if err := s.folder.removeLeftovers(); err != nil {
+	s := &Store{files: folder, index: newMemoryIndex(), cache: newCache(options.CacheBytes), options: options}
+	if err := s.files.removeLeftovers(); err != nil {
 		return nil, storageError(fmt.Errorf("open chart store: %w", err))
 	}
 	if _, err := s.Reload(); err != nil {
@@ -115,18 +115,18 @@ func explainDenied(dir string, err error) error {
 }
 
 // Close releases the folder. The store must not be used afterwards.
-func (s *Store) Close() error { return s.folder.root.Close() }
+func (s *Store) Close() error { return s.files.root.Close() }
 
 // Has reports whether the version of the app is published with the given digest,
 // "sha256:<hex>" of the archive, and its files are there with the right lengths.
 // It reads no file.
 func (s *Store) Has(owner hydrate.Owner, app, version, digest string) bool {
-	r := s.table.find(owner, app, version)
+	r := s.index.find(owner, app, version)
 	if r == nil || r.Archive.Digest != digest {
 		return false
 	}
 	for _, b := range r.blobs() {
-		info, err := s.folder.root.Stat(blobPath(b.Digest))
+		info, err := s.files.root.Stat(blobPath(b.Digest))
 		if err != nil || info.Size() != b.Size {
 			return false
 		}
@@ -148,12 +148,12 @@ type Entry struct {
 
 // Entries are all published versions, by owner, app and version, newest first.
 func (s *Store) Entries() []Entry {
-	records := s.table.all()
+	records := s.index.allRecords()
 	entries := make([]Entry, len(records))
 	for i, r := range records {
 		entries[i] = Entry{
 			Owner: r.owner(), App: r.App, Version: r.Version,
-			Published: r.published(), Size: r.Archive.Size, Created: r.Created,
+			Published: r.toPublished(), Size: r.Archive.Size, Created: r.Created,
 		}
 	}
 	return entries
@@ -161,7 +161,7 @@ func (s *Store) Entries() []Entry {
 
 // Check reports whether the store can be read.
 func (s *Store) Check(context.Context) error {
-	if _, err := s.folder.root.Stat(recordsFolder); err != nil {
+	if _, err := s.files.root.Stat(recordsFolder); err != nil {
 		return storageError(fmt.Errorf("read chart store: %w", err))
 	}
 	return nil
@@ -170,7 +170,7 @@ func (s *Store) Check(context.Context) error {
 // CheckWritten reports the failure of the last attempt to publish, nil if it
 // went well or nothing was published yet. It touches nothing.
 func (s *Store) CheckWritten(context.Context) error {
-	if err := s.failure.Load(); err != nil {
+	if err := s.writeFailure.Load(); err != nil {
 		return *err
 	}
 	return nil

@@ -17,15 +17,15 @@ import (
 func TestPublishedIsThereAfterReopening(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
-	p := chart(t, main, "web", "1.2.0")
-	published := publish(t, open(t, dir, nil), p)[0]
+	p := newPublication(t, main, "web", "1.2.0")
+	published := publishAll(t, openStore(t, dir, nil), p)[0]
 	g.Expect(published.Digest).To(gomega.Equal(p.Digest))
 	g.Expect(published.Chart).To(gomega.Equal("market/main/charts/web-1.2.0.tgz"))
 	g.Expect(published.Report).To(gomega.MatchRegexp(`^reports/[0-9a-f]{64}$`))
 
-	heard := &reports{}
-	again := open(t, dir, heard)
-	g.Expect(heard.apps()).To(gomega.BeEmpty())
+	heard := &damageRecorder{}
+	again := openStore(t, dir, heard)
+	g.Expect(heard.damagedApps()).To(gomega.BeEmpty())
 	g.Expect(again.Entries()).To(gomega.Equal([]chartrepo.Entry{{
 		Owner: main, App: "web", Version: "1.2.0", Published: published, Size: int64(len(p.Archive)), Created: noon,
 	}}))
@@ -41,20 +41,20 @@ func TestPublishedIsThereAfterReopening(t *testing.T) {
 func TestSamePublicationWritesNothing(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
-	p := chart(t, main, "web", "1.2.0")
-	first := publish(t, open(t, dir, nil), p)
-	before := files(t, dir)
+	p := newPublication(t, main, "web", "1.2.0")
+	first := publishAll(t, openStore(t, dir, nil), p)
+	before := readFiles(t, dir)
 
-	later := openWith(t, dir, chartrepo.Options{Now: func() time.Time { return noon.Add(time.Hour) }})
-	g.Expect(publish(t, later, p, p)[0]).To(gomega.Equal(first[0]))
-	g.Expect(files(t, dir)).To(gomega.Equal(before), "the time of the first publication stays")
+	later := openStoreWith(t, dir, chartrepo.Options{Now: func() time.Time { return noon.Add(time.Hour) }})
+	g.Expect(publishAll(t, later, p, p)[0]).To(gomega.Equal(first[0]))
+	g.Expect(readFiles(t, dir)).To(gomega.Equal(before), "the time of the first publication stays")
 
 	p.Reports["values.yaml"] = []byte("b: 2\n")
-	changed := publish(t, later, p)[0]
+	changed := publishAll(t, later, p)[0]
 	g.Expect(changed.Report).NotTo(gomega.Equal(first[0].Report))
 	g.Expect(later.Entries()[0].Created).To(gomega.Equal(noon), "the digest of the chart is the same")
 
-	other := publish(t, later, chartOf(t, main, "web", "1.2.0", []byte("other")))[0]
+	other := publishAll(t, later, newPublicationWith(t, main, "web", "1.2.0", []byte("other")))[0]
 	g.Expect(other.Digest).NotTo(gomega.Equal(p.Digest))
 	g.Expect(later.Entries()[0].Created).To(gomega.Equal(noon.Add(time.Hour)))
 }
@@ -62,45 +62,45 @@ func TestSamePublicationWritesNothing(t *testing.T) {
 func TestSameContentGivesSameBytesElsewhere(t *testing.T) {
 	g := gomega.NewWithT(t)
 	here, there := t.TempDir(), t.TempDir()
-	a, b := chart(t, main, "a", "1.0.0"), chart(t, main, "b", "1.0.0")
-	publish(t, open(t, here, nil), a, b)
-	publish(t, open(t, there, nil), b, a)
-	g.Expect(files(t, there)).To(gomega.Equal(files(t, here)))
+	a, b := newPublication(t, main, "a", "1.0.0"), newPublication(t, main, "b", "1.0.0")
+	publishAll(t, openStore(t, here, nil), a, b)
+	publishAll(t, openStore(t, there, nil), b, a)
+	g.Expect(readFiles(t, there)).To(gomega.Equal(readFiles(t, here)))
 }
 
 func TestHasAsksForDigestAndFiles(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
-	store := open(t, dir, nil)
-	p := chart(t, main, "web", "1.2.0")
-	published := publish(t, store, p)[0]
+	store := openStore(t, dir, nil)
+	p := newPublication(t, main, "web", "1.2.0")
+	published := publishAll(t, store, p)[0]
 	g.Expect(store.Has(main, "web", "1.2.0", p.Digest)).To(gomega.BeTrue())
 	g.Expect(store.Has(main, "web", "1.2.0", digestOf(nil))).To(gomega.BeFalse(), "another digest")
 	g.Expect(store.Has(main, "web", "1.2.1", p.Digest)).To(gomega.BeFalse(), "another version")
 	g.Expect(store.Has(extra, "web", "1.2.0", p.Digest)).To(gomega.BeFalse(), "another source")
 
-	remove(t, blobFile(dir, "sha256:"+published.Report[len("reports/"):]))
+	removeFile(t, blobFile(dir, "sha256:"+published.Report[len("reports/"):]))
 	g.Expect(store.Has(main, "web", "1.2.0", p.Digest)).To(gomega.BeFalse(), "its reports are gone")
-	publish(t, store, p)
+	publishAll(t, store, p)
 	g.Expect(store.Has(main, "web", "1.2.0", p.Digest)).To(gomega.BeTrue(), "published again")
-	truncate(t, blobFile(dir, p.Digest))
+	truncateFile(t, blobFile(dir, p.Digest))
 	g.Expect(store.Has(main, "web", "1.2.0", p.Digest)).To(gomega.BeFalse(), "its archive is cut")
 }
 
 func TestRemoveKeepsWhatItIsTold(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
-	store := open(t, dir, nil)
-	old := chart(t, main, "web", "1.0.0")
-	publish(t, store, old, chart(t, main, "web", "2.0.0"), chart(t, main, "db", "1.0.0"), chart(t, extra, "web", "1.0.0"))
+	store := openStore(t, dir, nil)
+	old := newPublication(t, main, "web", "1.0.0")
+	publishAll(t, store, old, newPublication(t, main, "web", "2.0.0"), newPublication(t, main, "db", "1.0.0"), newPublication(t, extra, "web", "1.0.0"))
 
 	g.Expect(store.Remove(main, "web", "2.0.0", "9.9.9")).To(gomega.Succeed())
-	g.Expect(names(store)).To(gomega.Equal([]string{"extra/web 1.0.0", "main/db 1.0.0", "main/web 2.0.0"}))
+	g.Expect(publishedNames(store)).To(gomega.Equal([]string{"extra/web 1.0.0", "main/db 1.0.0", "main/web 2.0.0"}))
 	g.Expect(store.Remove(main, "web")).To(gomega.Succeed())
 	g.Expect(store.Remove(main, "web")).To(gomega.Succeed(), "twice is as good as once")
 	g.Expect(store.Remove(main, "../../extra")).To(gomega.Succeed(), "nothing has that name")
-	g.Expect(names(store)).To(gomega.Equal([]string{"extra/web 1.0.0", "main/db 1.0.0"}))
-	g.Expect(names(open(t, dir, nil))).To(gomega.Equal(names(store)))
+	g.Expect(publishedNames(store)).To(gomega.Equal([]string{"extra/web 1.0.0", "main/db 1.0.0"}))
+	g.Expect(publishedNames(openStore(t, dir, nil))).To(gomega.Equal(publishedNames(store)))
 	_, err := store.Archive(old.Digest)
 	g.Expect(err).NotTo(gomega.HaveOccurred(), "the blob stays until it is swept")
 }
@@ -138,15 +138,15 @@ func TestPublicationThatCannotBe(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			g := gomega.NewWithT(t)
 			dir := t.TempDir()
-			store := open(t, dir, nil)
-			publish(t, store, chart(t, main, "other", "1.0.0-2.0.0"))
-			before := files(t, dir)
-			p := chart(t, main, "web", "1.0.0")
+			store := openStore(t, dir, nil)
+			publishAll(t, store, newPublication(t, main, "other", "1.0.0-2.0.0"))
+			before := readFiles(t, dir)
+			p := newPublication(t, main, "web", "1.0.0")
 			c.change(&p)
 			_, err := store.Publish(context.Background(), p)
 			g.Expect(outcome.IsStalled(err)).To(gomega.BeTrue(), "%v", err)
 			g.Expect(outcome.Reason(err, "")).To(gomega.Equal(c.reason), "%v", err)
-			g.Expect(files(t, dir)).To(gomega.Equal(before), "nothing is left behind")
+			g.Expect(readFiles(t, dir)).To(gomega.Equal(before), "nothing is left behind")
 		})
 	}
 }
@@ -156,26 +156,26 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := open(t, dir, nil).Publish(ctx, chart(t, main, "web", "1.0.0"))
+	_, err := openStore(t, dir, nil).Publish(ctx, newPublication(t, main, "web", "1.0.0"))
 	g.Expect(err).To(gomega.MatchError(context.Canceled))
-	g.Expect(files(t, dir)).To(gomega.BeEmpty())
+	g.Expect(readFiles(t, dir)).To(gomega.BeEmpty())
 }
 
 func TestReloadFollowsAnotherProcess(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
-	heard := &reports{}
-	writer, reader := open(t, dir, nil), open(t, dir, heard)
-	publish(t, writer, chart(t, main, "a", "1.0.0"), chart(t, main, "b", "1.0.0"))
+	heard := &damageRecorder{}
+	writer, reader := openStore(t, dir, nil), openStore(t, dir, heard)
+	publishAll(t, writer, newPublication(t, main, "a", "1.0.0"), newPublication(t, main, "b", "1.0.0"))
 	found, err := reader.Reload()
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	g.Expect(found).To(gomega.BeEmpty())
-	g.Expect(names(reader)).To(gomega.Equal([]string{"main/a 1.0.0", "main/b 1.0.0"}))
+	g.Expect(publishedNames(reader)).To(gomega.Equal([]string{"main/a 1.0.0", "main/b 1.0.0"}))
 
 	g.Expect(writer.Remove(main, "a")).To(gomega.Succeed())
-	publish(t, writer, chartOf(t, main, "b", "1.0.0", []byte("new")))
+	publishAll(t, writer, newPublicationWith(t, main, "b", "1.0.0", []byte("new")))
 	_, err = reader.Reload()
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	g.Expect(reader.Entries()).To(gomega.Equal(writer.Entries()))
-	g.Expect(heard.apps()).To(gomega.Equal([]string{"a 1.0.0"}))
+	g.Expect(heard.damagedApps()).To(gomega.Equal([]string{"a 1.0.0"}))
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // age makes a file older than a day.
-func age(t testing.TB, path string) {
+func makeOld(t testing.TB, path string) {
 	t.Helper()
 	old := time.Now().Add(-25 * time.Hour)
 	if err := os.Chtimes(path, old, old); err != nil {
@@ -23,22 +23,22 @@ func age(t testing.TB, path string) {
 func TestSweepRemovesWhatNobodyNames(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
-	store := open(t, dir, nil)
-	served, installed, gone, young := chart(t, main, "a", "1.0.0"), chart(t, main, "b", "1.0.0"), chart(t, main, "c", "1.0.0"), chart(t, main, "d", "1.0.0")
+	store := openStore(t, dir, nil)
+	served, installed, gone, young := newPublication(t, main, "a", "1.0.0"), newPublication(t, main, "b", "1.0.0"), newPublication(t, main, "c", "1.0.0"), newPublication(t, main, "d", "1.0.0")
 	served.Reports, installed.Reports, gone.Reports, young.Reports = nil, nil, nil, nil
-	publish(t, store, served, installed, gone, young)
+	publishAll(t, store, served, installed, gone, young)
 	for _, app := range []string{"b", "c", "d"} {
 		g.Expect(store.Remove(main, app)).To(gomega.Succeed())
 	}
 	stranger := filepath.Join(dir, "blobs/sha256/note")
 	leftover := filepath.Join(filepath.Dir(blobFile(dir, gone.Digest)), ".left")
-	write(t, leftover, "over")
-	write(t, stranger, "not ours")
+	writeFile(t, leftover, "over")
+	writeFile(t, stranger, "not ours")
 	for _, p := range []string{served.Digest, installed.Digest, gone.Digest} {
-		age(t, blobFile(dir, p))
+		makeOld(t, blobFile(dir, p))
 	}
-	age(t, leftover)
-	age(t, stranger)
+	makeOld(t, leftover)
+	makeOld(t, stranger)
 
 	asked := []string{}
 	keep := func(digest string) bool {
@@ -67,12 +67,12 @@ func TestSweepRemovesWhatNobodyNames(t *testing.T) {
 func TestBlobThatIsUsedAgainIsYoungAgain(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
-	store := open(t, dir, nil)
-	p := chart(t, main, "a", "1.0.0")
-	publish(t, store, p)
+	store := openStore(t, dir, nil)
+	p := newPublication(t, main, "a", "1.0.0")
+	publishAll(t, store, p)
 	g.Expect(store.Remove(main, "a")).To(gomega.Succeed())
-	age(t, blobFile(dir, p.Digest))
-	publish(t, store, p)
+	makeOld(t, blobFile(dir, p.Digest))
+	publishAll(t, store, p)
 	g.Expect(store.Remove(main, "a")).To(gomega.Succeed())
 	_, err := store.Sweep(context.Background(), nil, 24*time.Hour)
 	g.Expect(err).NotTo(gomega.HaveOccurred())
@@ -83,9 +83,9 @@ func TestBlobThatIsUsedAgainIsYoungAgain(t *testing.T) {
 func TestSweepStopsWithItsContext(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
-	store := open(t, dir, nil)
-	p := chart(t, main, "a", "1.0.0")
-	publish(t, store, p)
+	store := openStore(t, dir, nil)
+	p := newPublication(t, main, "a", "1.0.0")
+	publishAll(t, store, p)
 	g.Expect(store.Remove(main, "a")).To(gomega.Succeed())
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -19,7 +19,7 @@ import (
 var withoutRecover = map[string]string{
 	"controllers/appinstance/drift.go: func() { wake(key) }":                        "adds a name to a queue",
 	"internal/catalog/ahead.go: a.expire":                                           "deletes from a list",
-	"internal/chartrepo/health.go: func() { states[i] = check.state(ctx) }":         "the check is guarded",
+	"internal/chartrepo/health.go: func() { states[i] = check.runCheck(ctx) }":        "the check is guarded",
 	"internal/chartrepo/server.go: func() { failed <- s.Server.Serve(listener) }()": "net/http recovers in each request",
 	"internal/health/health.go: func() { w.changes.notify(t.name) }":                "adds a name to a map",
 	"internal/health/notify.go: n.deliver()":                                        "sends names to a channel",

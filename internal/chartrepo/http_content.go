@@ -10,11 +10,11 @@ import (
 // Header values that never change. They are set without canonicalising a name or
 // making a slice on every request, and must not be written to.
 var (
-	kindArchive = []string{"application/gzip"}
-	kindYAML    = []string{"application/yaml; charset=utf-8"}
-	kindJSON    = []string{"application/json"}
-	kindText    = []string{"text/plain; charset=utf-8"}
-	kindBytes   = []string{"application/octet-stream"}
+	contentTypeArchive = []string{"application/gzip"}
+	contentTypeYAML    = []string{"application/yaml; charset=utf-8"}
+	contentTypeJSON    = []string{"application/json"}
+	contentTypeText    = []string{"text/plain; charset=utf-8"}
+	contentTypeBytes   = []string{"application/octet-stream"}
 
 	// The archive of a version may be published anew, and an index changes.
 	cacheBriefly    = []string{"public, max-age=60, must-revalidate"}
@@ -31,29 +31,29 @@ var (
 	encodingGzip  = []string{"gzip"}
 	acceptBytes   = []string{"bytes"}
 	noSniff       = []string{"nosniff"}
-	policyNothing = []string{"sandbox; default-src 'none'"}
+	policyDenyAll = []string{"sandbox; default-src 'none'"}
 )
 
 // minPacked is the size from which compressing a text is worth it.
-const minPacked = 1 << 10
+const minGzipBytes = 1 << 10
 
 // servePage serves an index, compressed for those who accept it; nil is not
 // found.
-func servePage(w http.ResponseWriter, r *http.Request, p *page, vary []string, private bool) {
+func serveIndex(w http.ResponseWriter, r *http.Request, p *cachedIndex, vary []string, private bool) {
 	header := w.Header()
 	header["Vary"] = vary
 	if p == nil {
-		refuse(w, http.StatusNotFound)
+		writeError(w, http.StatusNotFound)
 		return
 	}
-	header["Content-Type"] = kindYAML
+	header["Content-Type"] = contentTypeYAML
 	header["Cache-Control"] = cacheRevalidate
 	if private {
 		header["Cache-Control"] = cachePrivate
 	}
 	f := p.plain
-	if len(f.body) >= minPacked && acceptsGzip(r) {
-		f = p.packed()
+	if len(f.body) >= minGzipBytes && acceptsGzip(r) {
+		f = p.gzipped()
 		header["Content-Encoding"] = encodingGzip
 	}
 	header["Etag"] = f.etag
@@ -65,7 +65,7 @@ func servePage(w http.ResponseWriter, r *http.Request, p *page, vary []string, p
 func serveContent(w http.ResponseWriter, r *http.Request, c content, length []string) {
 	header := w.Header()
 	header["X-Content-Type-Options"] = noSniff
-	if c.file != nil || conditional(r) {
+	if c.file != nil || isConditional(r) {
 		http.ServeContent(w, r, "", time.Time{}, c.reader())
 		// The answer has been sent; there is nobody left to tell.
 		_ = c.close()
@@ -79,12 +79,12 @@ func serveContent(w http.ResponseWriter, r *http.Request, c content, length []st
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
 		// An error means that the client has gone.
-		_ = send(w, r, c.data)
+		_ = sendBody(w, r, c.data)
 	}
 }
 
 // conditional reports whether the answer may be anything but the whole content.
-func conditional(r *http.Request) bool {
+func isConditional(r *http.Request) bool {
 	h := r.Header
 	return len(h["If-None-Match"]) > 0 || len(h["Range"]) > 0 || len(h["If-Match"]) > 0
 }
@@ -99,7 +99,7 @@ func acceptsGzip(r *http.Request) bool {
 		for part := range strings.SplitSeq(line, ",") {
 			coding, weight, _ := strings.Cut(part, ";")
 			if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
-				return !refusing(weight)
+				return !isZeroWeight(weight)
 			}
 		}
 	}
@@ -107,7 +107,7 @@ func acceptsGzip(r *http.Request) bool {
 }
 
 // refusing reports whether a weight such as "q=0.0" is zero.
-func refusing(weight string) bool {
+func isZeroWeight(weight string) bool {
 	value, ok := strings.CutPrefix(strings.ReplaceAll(weight, " ", ""), "q=")
 	if !ok {
 		return false

@@ -22,55 +22,55 @@ const sharingAge = time.Second
 // an entry does not depend on what other markets publish: none of them can take it, nor
 // does it go to another while one publishes nothing yet. Where two sources of the first
 // market offer the same app, the first of them by name gives it its own name.
-type joined struct {
-	table  *table
-	shared func(hydrate.Owner) bool
+type aggregateIndex struct {
+	index    *memoryIndex
+	isShared func(hydrate.Owner) bool
 	// markets are namespaces in order of precedence; others come after them, by name.
 	markets []string
 
-	view   atomic.Pointer[view]
-	making sync.Mutex
+	snapshot   atomic.Pointer[aggregateSnapshot]
+	refreshing sync.Mutex
 }
 
 // view is what is shared at one moment.
-type view struct {
+type aggregateSnapshot struct {
 	generation uint64
-	asked      time.Time
+	takenAt    time.Time
 	// owners come in the order of their markets, those of one market by name.
 	owners []hydrate.Owner
 	// index has the archives at the paths of their sources, flat beside itself.
-	index, flat func() *page
+	index, flat func() *cachedIndex
 }
 
 // current is a view that is not older than the last change.
-func (j *joined) current() *view {
-	if v := j.view.Load(); j.fresh(v) {
+func (j *aggregateIndex) currentSnapshot() *aggregateSnapshot {
+	if v := j.snapshot.Load(); j.isFresh(v) {
 		return v
 	}
-	j.making.Lock()
-	defer j.making.Unlock()
-	old := j.view.Load()
-	if j.fresh(old) {
+	j.refreshing.Lock()
+	defer j.refreshing.Unlock()
+	old := j.snapshot.Load()
+	if j.isFresh(old) {
 		return old
 	}
-	next := &view{generation: j.table.generation.Load(), asked: time.Now()}
-	for _, owner := range j.ordered(j.table.owners()) {
-		if j.shared(owner) {
+	next := &aggregateSnapshot{generation: j.index.generation.Load(), takenAt: time.Now()}
+	for _, owner := range j.sortByPrecedence(j.index.listOwners()) {
+		if j.isShared(owner) {
 			next.owners = append(next.owners, owner)
 		}
 	}
 	if old != nil && old.generation == next.generation && slices.Equal(old.owners, next.owners) {
 		next.index, next.flat = old.index, old.flat
 	} else {
-		next.index = j.page(next, func(r *record) string { return r.Namespace + "/" + r.Source + "/" + archivePath(r) })
-		next.flat = j.page(next, func(r *record) string { return j.nameIn(next, r) + "-" + r.Version + ".tgz" })
+		next.index = j.newLazyIndex(next, func(r *record) string { return r.Namespace + "/" + r.Source + "/" + archivePath(r) })
+		next.flat = j.newLazyIndex(next, func(r *record) string { return j.entryName(next, r) + "-" + r.Version + ".tgz" })
 	}
-	j.view.Store(next)
+	j.snapshot.Store(next)
 	return next
 }
 
 // ordered sorts owners by precedence.
-func (j *joined) ordered(owners []hydrate.Owner) []hydrate.Owner {
+func (j *aggregateIndex) sortByPrecedence(owners []hydrate.Owner) []hydrate.Owner {
 	rank := func(owner hydrate.Owner) int {
 		if at := slices.Index(j.markets, owner.Namespace); at >= 0 {
 			return at
@@ -82,60 +82,60 @@ func (j *joined) ordered(owners []hydrate.Owner) []hydrate.Owner {
 }
 
 // page makes an index of a view when it is first asked for.
-func (j *joined) page(of *view, url func(*record) string) func() *page {
-	return sync.OnceValue(func() *page {
-		name := func(r *record) string { return j.nameIn(of, r) }
-		return newPage(of.generation, indexPage(j.table.of(of.owners...), name, url))
+func (j *aggregateIndex) newLazyIndex(of *aggregateSnapshot, url func(*record) string) func() *cachedIndex {
+	return sync.OnceValue(func() *cachedIndex {
+		name := func(r *record) string { return j.entryName(of, r) }
+		return newCachedIndex(of.generation, renderIndex(j.index.recordsOf(of.owners...), name, url))
 	})
 }
 
 // nameIn returns the name of a record in the index of a view.
-func (j *joined) nameIn(v *view, r *record) string {
-	if j.isFirst(r.Namespace) && j.firstOf(v, r.App) == r.owner() {
+func (j *aggregateIndex) entryName(v *aggregateSnapshot, r *record) string {
+	if j.isFirstMarket(r.Namespace) && j.firstOwnerOf(v, r.App) == r.owner() {
 		return r.App
 	}
-	return r.Namespace + separator + r.Source + separator + r.App
+	return r.Namespace + entrySeparator + r.Source + entrySeparator + r.App
 }
 
 // separator is in the name of no namespace, source or app.
-const separator = "_"
+const entrySeparator = "_"
 
 // isFirst reports whether a namespace is the market whose apps have their own names: the
 // first one, or any where no order is configured.
-func (j *joined) isFirst(namespace string) bool {
+func (j *aggregateIndex) isFirstMarket(namespace string) bool {
 	return len(j.markets) == 0 || j.markets[0] == namespace
 }
 
 // firstOf returns the first owner in a view that offers an app under its own name.
-func (j *joined) firstOf(v *view, app string) hydrate.Owner {
+func (j *aggregateIndex) firstOwnerOf(v *aggregateSnapshot, app string) hydrate.Owner {
 	for _, owner := range v.owners {
-		if !j.isFirst(owner.Namespace) {
+		if !j.isFirstMarket(owner.Namespace) {
 			break
 		}
-		if j.table.offers(owner, app) {
+		if j.index.hasApp(owner, app) {
 			return owner
 		}
 	}
 	return hydrate.Owner{}
 }
 
-func (j *joined) fresh(v *view) bool {
-	return v != nil && v.generation == j.table.generation.Load() && time.Since(v.asked) < sharingAge
+func (j *aggregateIndex) isFresh(v *aggregateSnapshot) bool {
+	return v != nil && v.generation == j.index.generation.Load() && time.Since(v.takenAt) < sharingAge
 }
 
 // file finds an archive by the name that the flat index has for it.
-func (j *joined) file(name string) *record {
-	v := j.current()
-	if namespace, rest, isQualified := strings.Cut(name, separator); isQualified {
-		source, file, _ := strings.Cut(rest, separator)
+func (j *aggregateIndex) findByEntryFile(name string) *record {
+	v := j.currentSnapshot()
+	if namespace, rest, isQualified := strings.Cut(name, entrySeparator); isQualified {
+		source, file, _ := strings.Cut(rest, entrySeparator)
 		owner := hydrate.Owner{Namespace: namespace, Source: source}
-		if r := j.table.file(owner, file); r != nil && slices.Contains(v.owners, owner) && j.nameIn(v, r) != r.App {
+		if r := j.index.findByFile(owner, file); r != nil && slices.Contains(v.owners, owner) && j.entryName(v, r) != r.App {
 			return r
 		}
 		return nil
 	}
 	for _, owner := range v.owners {
-		if r := j.table.file(owner, name); r != nil && j.nameIn(v, r) == r.App {
+		if r := j.index.findByFile(owner, name); r != nil && j.entryName(v, r) == r.App {
 			return r
 		}
 	}
@@ -145,14 +145,14 @@ func (j *joined) file(name string) *record {
 // pick finds the source that the headers ask for. The source is a name or
 // "<namespace>/<name>"; the user is a namespace, and a source there comes before
 // a shared one of the same name.
-func (j *joined) pick(user, source string) (hydrate.Owner, bool) {
+func (j *aggregateIndex) selectSource(user, source string) (hydrate.Owner, bool) {
 	if namespace, name, ok := strings.Cut(source, "/"); ok {
-		return j.known(hydrate.Owner{Namespace: namespace, Source: name})
+		return j.lookupSource(hydrate.Owner{Namespace: namespace, Source: name})
 	}
-	if owner, ok := j.known(hydrate.Owner{Namespace: user, Source: source}); ok {
+	if owner, ok := j.lookupSource(hydrate.Owner{Namespace: user, Source: source}); ok {
 		return owner, true
 	}
-	for _, owner := range j.current().owners {
+	for _, owner := range j.currentSnapshot().owners {
 		if owner.Source == source {
 			return owner, true
 		}
@@ -160,7 +160,7 @@ func (j *joined) pick(user, source string) (hydrate.Owner, bool) {
 	return hydrate.Owner{}, false
 }
 
-func (j *joined) known(owner hydrate.Owner) (hydrate.Owner, bool) {
-	p, _ := j.table.part(owner)
+func (j *aggregateIndex) lookupSource(owner hydrate.Owner) (hydrate.Owner, bool) {
+	p, _ := j.index.sourceIndexOf(owner)
 	return owner, p != nil
 }

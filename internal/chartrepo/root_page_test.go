@@ -9,11 +9,11 @@ import (
 )
 
 func TestRootSaysHowTheRepositoryIsUsed(t *testing.T) {
-	s := serve(t)
+	s := serveStore(t)
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		t.Run(method, func(t *testing.T) {
 			g := NewWithT(t)
-			response, body := s.do(t, method, "/")
+			response, body := s.doRequest(t, method, "/")
 			g.Expect(response.StatusCode).To(Equal(http.StatusOK))
 			g.Expect(response.Header.Get("Content-Type")).To(HavePrefix("text/plain"))
 			g.Expect(response.Header.Get("Cache-Control")).To(Equal("no-store"))
@@ -30,15 +30,15 @@ func TestRootSaysHowTheRepositoryIsUsed(t *testing.T) {
 // TestRootListsRepositories has each path that it lists lead to an index.
 func TestRootListsRepositories(t *testing.T) {
 	g := NewWithT(t)
-	s := serve(t)
-	_, body := s.do(t, http.MethodGet, "/")
+	s := serveStore(t)
+	_, body := s.doRequest(t, http.MethodGet, "/")
 	count := 0
 	for line := range strings.Lines(string(body)) {
 		path, _, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if !strings.HasPrefix(path, "/") {
 			continue
 		}
-		response, _ := s.do(t, http.MethodGet, strings.TrimSuffix(path, "/")+"/index.yaml")
+		response, _ := s.doRequest(t, http.MethodGet, strings.TrimSuffix(path, "/")+"/index.yaml")
 		g.Expect(response.StatusCode).To(Equal(http.StatusOK), path)
 		count++
 	}

@@ -16,17 +16,17 @@ import (
 )
 
 // offered are the archives of one app that several sources offer.
-func offered(t *testing.T, owner hydrate.Owner, app, version string) hydrate.Publication {
+func newSemanticPublication(t *testing.T, owner hydrate.Owner, app, version string) hydrate.Publication {
 	t.Helper()
-	return chartOf(t, owner, app, version, []byte(owner.Namespace+"/"+owner.Source+" "+app+" "+version))
+	return newPublicationWith(t, owner, app, version, []byte(owner.Namespace+"/"+owner.Source+" "+app+" "+version))
 }
 
 // listed reads the index at a path and returns whose archive each version of each entry is.
-func listed(t *testing.T, handler http.Handler, path string) map[string]map[string]string {
+func listEntries(t *testing.T, handler http.Handler, path string) map[string]map[string]string {
 	t.Helper()
 	g := gomega.NewWithT(t)
 	var index repo.IndexFile
-	g.Expect(yaml.Unmarshal(get(t, handler, path).Body.Bytes(), &index)).To(gomega.Succeed())
+	g.Expect(yaml.Unmarshal(getPath(t, handler, path).Body.Bytes(), &index)).To(gomega.Succeed())
 	found := map[string]map[string]string{}
 	for name, versions := range index.Entries {
 		found[name] = map[string]string{}
@@ -35,7 +35,7 @@ func listed(t *testing.T, handler http.Handler, path string) map[string]map[stri
 			if path == "/charts/index.yaml" {
 				at = "/charts/"
 			}
-			answer := get(t, handler, at+v.URLs[0])
+			answer := getPath(t, handler, at+v.URLs[0])
 			g.Expect(answer.Code).To(gomega.Equal(http.StatusOK), v.URLs[0])
 			g.Expect(digestOf(answer.Body.Bytes())).To(gomega.Equal("sha256:" + v.Digest))
 			found[name][v.Version] = answer.Body.String()
@@ -49,20 +49,20 @@ func listed(t *testing.T, handler http.Handler, path string) map[string]map[stri
 // version.
 func TestJoinedIndexHasTheOrderOfTheMarkets(t *testing.T) {
 	first, second, third := hydrate.Owner{Namespace: "shop", Source: "main"}, hydrate.Owner{Namespace: "annex", Source: "main"}, hydrate.Owner{Namespace: "bazaar", Source: "main"}
-	store := open(t, t.TempDir(), nil)
+	store := openStore(t, t.TempDir(), nil)
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{Markets: []string{"shop", "annex", "bazaar"}})
-	publish(t, store, offered(t, third, "web", "99.0.0"), offered(t, second, "web", "1.0.0"), offered(t, second, "db", "1.0.0"))
+	publishAll(t, store, newSemanticPublication(t, third, "web", "99.0.0"), newSemanticPublication(t, second, "web", "1.0.0"), newSemanticPublication(t, second, "db", "1.0.0"))
 	before := map[string]map[string]string{
 		"annex_main_web": {"1.0.0": "annex/main web 1.0.0"}, "annex_main_db": {"1.0.0": "annex/main db 1.0.0"},
 		"bazaar_main_web": {"99.0.0": "bazaar/main web 99.0.0"},
 	}
 	for _, path := range []string{"/index.yaml", "/static-index.yaml", "/charts/index.yaml"} {
-		gomega.NewWithT(t).Expect(listed(t, handler, path)).To(gomega.Equal(before), path+": no other market has the name while the first one publishes nothing")
+		gomega.NewWithT(t).Expect(listEntries(t, handler, path)).To(gomega.Equal(before), path+": no other market has the name while the first one publishes nothing")
 	}
-	publish(t, store, offered(t, first, "web", "1.0.0"), offered(t, first, "web", "0.9.0"))
+	publishAll(t, store, newSemanticPublication(t, first, "web", "1.0.0"), newSemanticPublication(t, first, "web", "0.9.0"))
 	before["web"] = map[string]string{"1.0.0": "shop/main web 1.0.0", "0.9.0": "shop/main web 0.9.0"}
 	for _, path := range []string{"/index.yaml", "/static-index.yaml", "/charts/index.yaml"} {
-		gomega.NewWithT(t).Expect(listed(t, handler, path)).To(gomega.Equal(before), path)
+		gomega.NewWithT(t).Expect(listEntries(t, handler, path)).To(gomega.Equal(before), path)
 	}
 
 	for why, c := range map[string]struct {
@@ -87,7 +87,7 @@ func TestJoinedIndexHasTheOrderOfTheMarkets(t *testing.T) {
 	} {
 		t.Run(why, func(t *testing.T) {
 			g := gomega.NewWithT(t)
-			answer := get(t, handler, c.path, c.header...)
+			answer := getPath(t, handler, c.path, c.header...)
 			if c.want == "" {
 				g.Expect(answer.Code).To(gomega.Equal(http.StatusNotFound))
 				return
@@ -102,12 +102,12 @@ func TestJoinedIndexHasTheOrderOfTheMarkets(t *testing.T) {
 // with a separator that a name may have.
 func TestNamesInFullCannotBeTaken(t *testing.T) {
 	g := gomega.NewWithT(t)
-	store := open(t, t.TempDir(), nil)
+	store := openStore(t, t.TempDir(), nil)
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{Markets: []string{"shop", "a", "a-b"}})
-	publish(t, store,
-		offered(t, hydrate.Owner{Namespace: "a", Source: "b-c"}, "d", "1.0.0"), offered(t, hydrate.Owner{Namespace: "a-b", Source: "c"}, "d", "1.0.0"),
-		offered(t, hydrate.Owner{Namespace: "a", Source: "b"}, "c-d", "1.0.0"), offered(t, hydrate.Owner{Namespace: "shop", Source: "main"}, "a-b-c-d", "1.0.0"))
-	g.Expect(listed(t, handler, "/index.yaml")).To(gomega.Equal(map[string]map[string]string{
+	publishAll(t, store,
+		newSemanticPublication(t, hydrate.Owner{Namespace: "a", Source: "b-c"}, "d", "1.0.0"), newSemanticPublication(t, hydrate.Owner{Namespace: "a-b", Source: "c"}, "d", "1.0.0"),
+		newSemanticPublication(t, hydrate.Owner{Namespace: "a", Source: "b"}, "c-d", "1.0.0"), newSemanticPublication(t, hydrate.Owner{Namespace: "shop", Source: "main"}, "a-b-c-d", "1.0.0"))
+	g.Expect(listEntries(t, handler, "/index.yaml")).To(gomega.Equal(map[string]map[string]string{
 		"a_b-c_d": {"1.0.0": "a/b-c d 1.0.0"}, "a-b_c_d": {"1.0.0": "a-b/c d 1.0.0"},
 		"a_b_c-d": {"1.0.0": "a/b c-d 1.0.0"}, "a-b-c-d": {"1.0.0": "shop/main a-b-c-d 1.0.0"},
 	}))
@@ -117,17 +117,17 @@ func TestNamesInFullCannotBeTaken(t *testing.T) {
 // pull the same version of an app from two sources.
 func TestHelmPullsEveryEntry(t *testing.T) {
 	first, second := hydrate.Owner{Namespace: "shop", Source: "main"}, hydrate.Owner{Namespace: "annex", Source: "main"}
-	store := open(t, t.TempDir(), nil)
+	store := openStore(t, t.TempDir(), nil)
 	var charts []hydrate.Publication
 	for _, owner := range []hydrate.Owner{second, first} {
 		archive, err := hydrate.Pack("web", []hydrate.File{
 			{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.0.0\ndescription: of " + owner.Namespace + "\n")},
 		})
 		gomega.NewWithT(t).Expect(err).NotTo(gomega.HaveOccurred())
-		charts = append(charts, chartOf(t, owner, "web", "1.0.0", archive))
+		charts = append(charts, newPublicationWith(t, owner, "web", "1.0.0", archive))
 	}
-	publish(t, store, charts...)
-	url := listen(t, chartrepo.Handler(store, chartrepo.HandlerOptions{Markets: []string{"shop", "annex"}}))
+	publishAll(t, store, charts...)
+	url := listenLocally(t, chartrepo.Handler(store, chartrepo.HandlerOptions{Markets: []string{"shop", "annex"}}))
 	for _, client := range []string{"HELM3", "HELM4"} {
 		t.Run(client, func(t *testing.T) {
 			program := os.Getenv(client)

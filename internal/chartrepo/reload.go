@@ -12,33 +12,33 @@ import (
 // Reload reads the records from disk again, so that what another process
 // published is served too, and what has vanished is no longer. It drops and
 // reports as Open does, and returns what it reported.
-func (s *Store) Reload() ([]Damaged, error) {
-	damaged, err := s.reload()
+func (s *Store) Reload() ([]DamagedRecord, error) {
+	damaged, err := s.reloadRecords()
 	for _, d := range damaged {
-		s.options.Damaged(d)
+		s.options.OnDamaged(d)
 	}
 	return damaged, err
 }
 
-func (s *Store) reload() ([]Damaged, error) {
+func (s *Store) reloadRecords() ([]DamagedRecord, error) {
 	s.commit.Lock()
 	defer s.commit.Unlock()
 	// Whoever wiped the volume took the folders away as well.
-	if err := s.folder.makeTrees(); err != nil {
+	if err := s.files.makeRootFolders(); err != nil {
 		return nil, storageError(fmt.Errorf("read records: %w", err))
 	}
 	found := map[string]*record{}
-	bad := map[string]Damaged{}
-	err := fs.WalkDir(s.folder.root.FS(), recordsFolder, func(name string, d fs.DirEntry, err error) error {
+	bad := map[string]DamagedRecord{}
+	err := fs.WalkDir(s.files.root.FS(), recordsFolder, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() || strings.HasPrefix(d.Name(), temporary) {
+		if d.IsDir() || strings.HasPrefix(d.Name(), temporaryPrefix) {
 			return nil
 		}
 		r, problem := s.readRecord(name, d)
 		if problem != nil {
-			bad[name] = s.abandon(name, problem)
+			bad[name] = s.discardRecord(name, problem)
 			return nil
 		}
 		found[name] = r
@@ -47,7 +47,7 @@ func (s *Store) reload() ([]Damaged, error) {
 	if err != nil {
 		return nil, storageError(fmt.Errorf("read records: %w", err))
 	}
-	return s.adopt(found, bad), nil
+	return s.reconcileIndex(found, bad), nil
 }
 
 // readRecord reads one record and looks whether its archive is there. Reports
@@ -60,7 +60,7 @@ func (s *Store) readRecord(name string, d fs.DirEntry) (*record, error) {
 	if !info.Mode().IsRegular() || info.Size() > maxRecordBytes {
 		return nil, fmt.Errorf("read record: not a file of at most %d bytes", maxRecordBytes)
 	}
-	data, err := s.folder.root.ReadFile(name)
+	data, err := s.files.root.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (s *Store) readRecord(name string, d fs.DirEntry) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	archive, err := s.folder.root.Stat(blobPath(r.Archive.Digest))
+	archive, err := s.files.root.Stat(blobPath(r.Archive.Digest))
 	if err != nil {
 		return nil, fmt.Errorf("find archive: %w", err)
 	}
@@ -80,8 +80,8 @@ func (s *Store) readRecord(name string, d fs.DirEntry) (*record, error) {
 
 // abandon removes a record that cannot be served, and says whose it was as far
 // as its path tells.
-func (s *Store) abandon(name string, problem error) Damaged {
-	d := Damaged{Path: name, Err: errors.Join(problem, s.folder.remove(name))}
+func (s *Store) discardRecord(name string, problem error) DamagedRecord {
+	d := DamagedRecord{Path: name, Err: errors.Join(problem, s.files.removeFile(name))}
 	if parts := strings.Split(strings.TrimSuffix(name, ".json"), "/"); len(parts) == 5 {
 		d.Owner.Namespace, d.Owner.Source, d.App, d.Version = parts[1], parts[2], parts[3], parts[4]
 	}
@@ -90,8 +90,8 @@ func (s *Store) abandon(name string, problem error) Damaged {
 
 // adopt makes the table say what was found on disk, and leaves alone what it
 // says already. What was not found is added to what was found bad.
-func (s *Store) adopt(found map[string]*record, bad map[string]Damaged) []Damaged {
-	for _, old := range s.table.all() {
+func (s *Store) reconcileIndex(found map[string]*record, bad map[string]DamagedRecord) []DamagedRecord {
+	for _, old := range s.index.allRecords() {
 		name := old.path()
 		if next := found[name]; next != nil {
 			if next.sum == old.sum {
@@ -99,15 +99,15 @@ func (s *Store) adopt(found map[string]*record, bad map[string]Damaged) []Damage
 			}
 			continue
 		}
-		s.table.drop(old)
+		s.index.removeRecord(old)
 		if _, known := bad[name]; !known {
-			bad[name] = old.damaged(name, errors.New("find record: it is gone"))
+			bad[name] = old.toDamagedRecord(name, errors.New("find record: it is gone"))
 		}
 	}
 	for _, r := range found {
-		s.table.put(r)
+		s.index.put(r)
 	}
-	damaged := make([]Damaged, 0, len(bad))
+	damaged := make([]DamagedRecord, 0, len(bad))
 	for _, name := range slices.Sorted(maps.Keys(bad)) {
 		damaged = append(damaged, bad[name])
 	}

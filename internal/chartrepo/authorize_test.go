@@ -18,13 +18,13 @@ import (
 	"github.com/appmarket/operator/internal/chartrepo"
 )
 
-func basic(user, password string) string {
+func basicAuth(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
 // privateRequests are all requests that lead to something of the private source, and
 // next to each the same request for something that does not exist.
-func privateRequests(s served) []struct{ path, absent, header string } {
+func privateRequests(s servedStore) []struct{ path, absent, header string } {
 	nowhere := strings.Repeat("0", 64)
 	return []struct{ path, absent, header string }{
 		{"/tenant/main/index.yaml", "/tenant/none/index.yaml", ""},
@@ -40,7 +40,7 @@ func privateRequests(s served) []struct{ path, absent, header string } {
 }
 
 // ask sends one of these requests; a header is the namespace of X-Market-Source.
-func (s served) ask(t *testing.T, path, header, name, authorization string) (*http.Response, []byte) {
+func (s servedStore) getAuthorized(t *testing.T, path, header, name, authorization string) (*http.Response, []byte) {
 	t.Helper()
 	var headers []string
 	if header != "" {
@@ -49,30 +49,30 @@ func (s served) ask(t *testing.T, path, header, name, authorization string) (*ht
 	if authorization != "" {
 		headers = append(headers, "Authorization", authorization)
 	}
-	return s.do(t, http.MethodGet, path, headers...)
+	return s.doRequest(t, http.MethodGet, path, headers...)
 }
 
 func TestPrivateSourcesNeedAToken(t *testing.T) {
-	s := serve(t)
+	s := serveStore(t)
 	for _, c := range []struct {
 		why, authorization string
 		status             int
 	}{
 		{"no token", "", http.StatusUnauthorized},
 		{"an empty token", "Bearer ", http.StatusUnauthorized},
-		{"an empty password", basic("x", ""), http.StatusUnauthorized},
-		{"the token as user", basic(goodToken, ""), http.StatusUnauthorized},
+		{"an empty password", basicAuth("x", ""), http.StatusUnauthorized},
+		{"the token as user", basicAuth(goodToken, ""), http.StatusUnauthorized},
 		{"another scheme", "Digest " + goodToken, http.StatusUnauthorized},
 		{"an invalid token", "Bearer nonsense", http.StatusUnauthorized},
-		{"an invalid password", basic("x", "nonsense"), http.StatusUnauthorized},
+		{"an invalid password", basicAuth("x", "nonsense"), http.StatusUnauthorized},
 		{"a token without the right", "Bearer " + otherToken, http.StatusForbidden},
-		{"a password without the right", basic("x", otherToken), http.StatusForbidden},
+		{"a password without the right", basicAuth("x", otherToken), http.StatusForbidden},
 		{"no API server", "Bearer " + lostToken, http.StatusServiceUnavailable},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			for _, request := range privateRequests(s) {
 				g := NewWithT(t)
-				response, body := s.ask(t, request.path, request.header, "main", c.authorization)
+				response, body := s.getAuthorized(t, request.path, request.header, "main", c.authorization)
 				g.Expect(response.StatusCode).To(Equal(c.status), request.path)
 				g.Expect(response.Header.Get("Cache-Control")).To(Equal("no-store"))
 				g.Expect(body).NotTo(ContainSubstring("private"))
@@ -83,7 +83,7 @@ func TestPrivateSourcesNeedAToken(t *testing.T) {
 					g.Expect(response.Header.Get("Retry-After")).To(Equal("10"))
 				}
 
-				absent, text := s.ask(t, request.absent, request.header, "none", c.authorization)
+				absent, text := s.getAuthorized(t, request.absent, request.header, "none", c.authorization)
 				for _, either := range []*http.Response{response, absent} {
 					either.Header.Del("Date")
 				}
@@ -96,11 +96,11 @@ func TestPrivateSourcesNeedAToken(t *testing.T) {
 }
 
 func TestPrivateSourcesAreReadWithAToken(t *testing.T) {
-	s := serve(t)
+	s := serveStore(t)
 	report := "/" + s.privateAt.Report + "/README.md"
 	for why, authorization := range map[string]string{
 		"bearer": "Bearer " + goodToken, "bearer, written": "bearer  " + goodToken,
-		"password": basic("x", goodToken), "password without a user": basic("", goodToken),
+		"password": basicAuth("x", goodToken), "password without a user": basicAuth("", goodToken),
 	} {
 		t.Run(why, func(t *testing.T) {
 			for _, c := range []struct {
@@ -118,7 +118,7 @@ func TestPrivateSourcesAreReadWithAToken(t *testing.T) {
 			} {
 				g := NewWithT(t)
 				header := append(c.header, "Authorization", authorization)
-				response, body := s.do(t, http.MethodGet, c.path, header...)
+				response, body := s.doRequest(t, http.MethodGet, c.path, header...)
 				g.Expect(response.StatusCode).To(Equal(http.StatusOK), c.path)
 				g.Expect(response.Header.Get("Cache-Control")).To(Equal("private, no-cache"), c.path)
 				g.Expect(response.Header.Get("Vary")).To(ContainSubstring("Authorization"), c.path)
@@ -127,9 +127,9 @@ func TestPrivateSourcesAreReadWithAToken(t *testing.T) {
 				} else {
 					g.Expect(string(body)).To(ContainSubstring(strings.TrimPrefix(s.private.Digest, "sha256:")), c.path)
 				}
-				same, _ := s.do(t, http.MethodGet, c.path, append(header, "If-None-Match", response.Header.Get("ETag"))...)
+				same, _ := s.doRequest(t, http.MethodGet, c.path, append(header, "If-None-Match", response.Header.Get("ETag"))...)
 				g.Expect(same.StatusCode).To(Equal(http.StatusNotModified), c.path)
-				refused, _ := s.do(t, http.MethodGet, c.path, append(c.header, "If-None-Match", response.Header.Get("ETag"))...)
+				refused, _ := s.doRequest(t, http.MethodGet, c.path, append(c.header, "If-None-Match", response.Header.Get("ETag"))...)
 				g.Expect(refused.StatusCode).NotTo(Equal(http.StatusNotModified), "an ETag is no token: %s", c.path)
 			}
 		})
@@ -137,9 +137,9 @@ func TestPrivateSourcesAreReadWithAToken(t *testing.T) {
 }
 
 func TestTokenThatMayReadAllIsToldWhatDoesNotExist(t *testing.T) {
-	s := serve(t)
+	s := serveStore(t)
 	for _, request := range privateRequests(s) {
-		response, _ := s.ask(t, request.absent, request.header, "none", "Bearer "+allToken)
+		response, _ := s.getAuthorized(t, request.absent, request.header, "none", "Bearer "+allToken)
 		NewWithT(t).Expect(response.StatusCode).To(Equal(http.StatusNotFound), request.absent)
 	}
 }
@@ -147,31 +147,31 @@ func TestTokenThatMayReadAllIsToldWhatDoesNotExist(t *testing.T) {
 // TestSharedSourcesNeedNoToken checks that a token changes nothing where none is needed, and
 // that nobody reviews it.
 func TestSharedSourcesNeedNoToken(t *testing.T) {
-	s := serve(t)
+	s := serveStore(t)
 	for _, path := range []string{
 		"/", "/index.yaml", "/static-index.yaml", "/charts/index.yaml", "/charts/web-3.0.0.tgz", "/market/main/index.yaml",
 		"/market/main/charts/web-1.0.0.tgz", "/" + s.smallAt.Report + "/values.yaml", "/values/web/3.0.0/values.yaml",
 		"/healthz", "/readyz", "/version", "/status",
 	} {
 		g := NewWithT(t)
-		open, body := s.do(t, http.MethodGet, path)
+		open, body := s.doRequest(t, http.MethodGet, path)
 		g.Expect(open.StatusCode).To(Equal(http.StatusOK), path)
-		for _, authorization := range []string{"Bearer nonsense", "Bearer " + lostToken, basic("x", otherToken)} {
-			response, same := s.do(t, http.MethodGet, path, "Authorization", authorization)
+		for _, authorization := range []string{"Bearer nonsense", "Bearer " + lostToken, basicAuth("x", otherToken)} {
+			response, same := s.doRequest(t, http.MethodGet, path, "Authorization", authorization)
 			g.Expect(response.StatusCode).To(Equal(http.StatusOK), path)
 			g.Expect(response.Header.Get("Cache-Control")).To(Equal(open.Header.Get("Cache-Control")), path)
 			g.Expect(bytes.Equal(same, body)).To(BeTrue(), path)
 		}
 		g.Expect(string(body)).NotTo(ContainSubstring("tenant/main"), path)
 	}
-	response, _ := s.do(t, http.MethodGet, "/market/main/charts/none-1.0.0.tgz")
+	response, _ := s.doRequest(t, http.MethodGet, "/market/main/charts/none-1.0.0.tgz")
 	NewWithT(t).Expect(response.StatusCode).To(Equal(http.StatusNotFound), "what a shared source lacks")
 }
 
 // TestNameOfASharedSourceLeadsThere checks whom X-Market-Source leads where, when a name is
 // that of a private source of the user and of a shared one.
 func TestNameOfASharedSourceLeadsThere(t *testing.T) {
-	s := serve(t)
+	s := serveStore(t)
 	for _, c := range []struct {
 		why, authorization string
 		status             int
@@ -189,7 +189,7 @@ func TestNameOfASharedSourceLeadsThere(t *testing.T) {
 			if c.authorization != "" {
 				header = append(header, "Authorization", c.authorization)
 			}
-			response, body := s.do(t, http.MethodGet, "/charts/web-1.0.0.tgz", header...)
+			response, body := s.doRequest(t, http.MethodGet, "/charts/web-1.0.0.tgz", header...)
 			g.Expect(response.StatusCode).To(Equal(c.status))
 			if c.want != nil {
 				g.Expect(bytes.Equal(body, c.want)).To(BeTrue())
@@ -202,80 +202,80 @@ func TestNameOfASharedSourceLeadsThere(t *testing.T) {
 // source and then for a shared one.
 func TestReportOfTwoSourcesIsReadByReadersOfEither(t *testing.T) {
 	g := NewWithT(t)
-	store := open(t, t.TempDir(), nil)
+	store := openStore(t, t.TempDir(), nil)
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{
-		Shared: func(owner hydrate.Owner) bool { return owner == main }, Access: decide,
+		Shared: func(owner hydrate.Owner) bool { return owner == main }, Access: decideAccess,
 	})
 	hidden := hydrate.Owner{Namespace: "another", Source: "main"}
-	at := publish(t, store, chart(t, hidden, "web", "1.0.0"), chart(t, own, "web", "1.0.0"))
+	at := publishAll(t, store, newPublication(t, hidden, "web", "1.0.0"), newPublication(t, tenantOwner, "web", "1.0.0"))
 	g.Expect(at[0].Report).To(Equal(at[1].Report))
 	path := "/" + at[0].Report + "/values.yaml"
-	g.Expect(get(t, handler, path).Code).To(Equal(http.StatusUnauthorized))
-	g.Expect(get(t, handler, path, "Authorization", "Bearer "+otherToken).Code).To(Equal(http.StatusForbidden))
-	answer := get(t, handler, path, "Authorization", "Bearer "+goodToken)
+	g.Expect(getPath(t, handler, path).Code).To(Equal(http.StatusUnauthorized))
+	g.Expect(getPath(t, handler, path, "Authorization", "Bearer "+otherToken).Code).To(Equal(http.StatusForbidden))
+	answer := getPath(t, handler, path, "Authorization", "Bearer "+goodToken)
 	g.Expect(answer.Code).To(Equal(http.StatusOK), "one of the two sources is the caller's")
 	g.Expect(answer.Header().Get("Cache-Control")).To(Equal("private, no-cache"))
 
-	publish(t, store, chart(t, main, "web", "1.0.0"))
-	answer = get(t, handler, path)
+	publishAll(t, store, newPublication(t, main, "web", "1.0.0"))
+	answer = getPath(t, handler, path)
 	g.Expect(answer.Code).To(Equal(http.StatusOK), "everybody has it")
 	g.Expect(answer.Header().Get("Cache-Control")).To(HavePrefix("public"))
 	g.Expect(store.Remove(main, "web")).To(Succeed())
-	g.Expect(get(t, handler, path).Code).To(Equal(http.StatusUnauthorized))
-	g.Expect(store.Remove(own, "web")).To(Succeed())
+	g.Expect(getPath(t, handler, path).Code).To(Equal(http.StatusUnauthorized))
+	g.Expect(store.Remove(tenantOwner, "web")).To(Succeed())
 	g.Expect(store.Remove(hidden, "web")).To(Succeed())
-	g.Expect(get(t, handler, path, "Authorization", "Bearer "+allToken).Code).To(Equal(http.StatusNotFound), "no record names it")
+	g.Expect(getPath(t, handler, path, "Authorization", "Bearer "+allToken).Code).To(Equal(http.StatusNotFound), "no record names it")
 }
 
 // TestSourceThatIsNoLongerSharedIsClosedAtOnce does not wait until the joined index is made
 // again.
 func TestSourceThatIsNoLongerSharedIsClosedAtOnce(t *testing.T) {
 	g := NewWithT(t)
-	store := open(t, t.TempDir(), nil)
+	store := openStore(t, t.TempDir(), nil)
 	var shared atomic.Bool
 	shared.Store(true)
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{Shared: func(hydrate.Owner) bool { return shared.Load() }})
-	at := publish(t, store, chart(t, main, "web", "1.0.0"))[0]
+	at := publishAll(t, store, newPublication(t, main, "web", "1.0.0"))[0]
 	paths := map[string]int{
 		"/market/main/index.yaml": http.StatusUnauthorized, "/market/main/charts/web-1.0.0.tgz": http.StatusUnauthorized,
 		"/" + at.Report + "/values.yaml": http.StatusUnauthorized,
 		"/charts/web-1.0.0.tgz":          http.StatusNotFound, "/values/web/1.0.0/values.yaml": http.StatusNotFound,
 	}
 	for path := range paths {
-		g.Expect(get(t, handler, path).Code).To(Equal(http.StatusOK), path)
+		g.Expect(getPath(t, handler, path).Code).To(Equal(http.StatusOK), path)
 	}
 	shared.Store(false)
 	for path, status := range paths {
-		g.Expect(get(t, handler, path).Code).To(Equal(status), path)
+		g.Expect(getPath(t, handler, path).Code).To(Equal(status), path)
 	}
-	g.Expect(get(t, handler, "/charts/web-1.0.0.tgz", "X-Market-Source", "main").Code).To(Equal(http.StatusNotFound))
+	g.Expect(getPath(t, handler, "/charts/web-1.0.0.tgz", "X-Market-Source", "main").Code).To(Equal(http.StatusNotFound))
 }
 
 // TestNamesThatNoObjectHasAreNotKept checks that what is reviewed, and then remembered, has
 // bounds.
 func TestNamesThatNoObjectHasAreNotKept(t *testing.T) {
 	g := NewWithT(t)
-	store := open(t, t.TempDir(), nil)
+	store := openStore(t, t.TempDir(), nil)
 	var reviewed []hydrate.Owner
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{
 		Shared: func(hydrate.Owner) bool { return false },
-		Access: recording(&reviewed),
+		Access: recordOwners(&reviewed),
 	})
 	for _, path := range []string{
 		"/" + strings.Repeat("a", 5000) + "/main/index.yaml", "/tenant/" + strings.Repeat("a", 254) + "/index.yaml",
 		"/a%20b/main/index.yaml", "//main/index.yaml", "/tenant//index.yaml", "/../main/index.yaml",
 	} {
-		g.Expect(get(t, handler, path, "Authorization", "Bearer "+goodToken).Code).To(Equal(http.StatusForbidden), path)
+		g.Expect(getPath(t, handler, path, "Authorization", "Bearer "+goodToken).Code).To(Equal(http.StatusForbidden), path)
 	}
 	g.Expect(reviewed).To(HaveEach(hydrate.Owner{}))
 	g.Expect(reviewed).To(HaveLen(6))
 }
 
 // recording decides as decide does and records what it was asked.
-func recording(asked *[]hydrate.Owner) chartrepo.Access {
+func recordOwners(asked *[]hydrate.Owner) chartrepo.Access {
 	return func(ctx context.Context, token string, owner hydrate.Owner) (access.Decision, error) {
 		*asked = append(*asked, owner)
-		return decide(ctx, token, owner)
+		return decideAccess(ctx, token, owner)
 	}
 }
 
@@ -284,15 +284,15 @@ func recording(asked *[]hydrate.Owner) chartrepo.Access {
 func TestMissesDoNotWaitForWriters(t *testing.T) {
 	g := NewWithT(t)
 	reached, goOn := make(chan struct{}), make(chan struct{})
-	store := openWith(t, t.TempDir(), chartrepo.Options{Now: func() time.Time {
+	store := openStoreWith(t, t.TempDir(), chartrepo.Options{Now: func() time.Time {
 		close(reached)
 		<-goOn
 		return noon
 	}})
-	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{Access: decide})
+	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{Access: decideAccess})
 	published := make(chan error, 1)
 	go func() {
-		_, err := store.Publish(t.Context(), chart(t, main, "web", "1.0.0"))
+		_, err := store.Publish(t.Context(), newPublication(t, main, "web", "1.0.0"))
 		published <- err
 	}()
 	<-reached
@@ -300,7 +300,7 @@ func TestMissesDoNotWaitForWriters(t *testing.T) {
 	go func() {
 		for i := range 100 {
 			path := fmt.Sprintf("/reports/%064x/values.yaml", i)
-			answered <- get(t, handler, path, "Authorization", "Bearer "+allToken).Code
+			answered <- getPath(t, handler, path, "Authorization", "Bearer "+allToken).Code
 		}
 		close(answered)
 	}()
@@ -315,19 +315,19 @@ func TestMissesDoNotWaitForWriters(t *testing.T) {
 // joined index is not empty, while the objects are still read.
 func TestNothingIsServedBeforeItIsKnownWhatIsShared(t *testing.T) {
 	g := NewWithT(t)
-	store := open(t, t.TempDir(), nil)
-	publish(t, store, chart(t, main, "web", "1.0.0"))
+	store := openStore(t, t.TempDir(), nil)
+	publishAll(t, store, newPublication(t, main, "web", "1.0.0"))
 	var ready atomic.Bool
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{Ready: ready.Load})
 	for _, path := range []string{"/", "/index.yaml", "/market/main/index.yaml", "/charts/web-1.0.0.tgz", "/status"} {
-		answer := get(t, handler, path)
+		answer := getPath(t, handler, path)
 		g.Expect(answer.Code).To(Equal(http.StatusServiceUnavailable), path)
 		g.Expect(answer.Header().Get("Retry-After")).NotTo(BeEmpty(), path)
 	}
 	for _, path := range []string{"/healthz", "/readyz", "/version"} {
-		g.Expect(get(t, handler, path).Code).To(Equal(http.StatusOK), path)
+		g.Expect(getPath(t, handler, path).Code).To(Equal(http.StatusOK), path)
 	}
 	ready.Store(true)
-	g.Expect(get(t, handler, "/market/main/index.yaml").Code).To(Equal(http.StatusOK))
-	g.Expect(get(t, handler, "/index.yaml").Body.String()).To(ContainSubstring("web-1.0.0.tgz"))
+	g.Expect(getPath(t, handler, "/market/main/index.yaml").Code).To(Equal(http.StatusOK))
+	g.Expect(getPath(t, handler, "/index.yaml").Body.String()).To(ContainSubstring("web-1.0.0.tgz"))
 }

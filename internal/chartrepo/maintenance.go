@@ -17,7 +17,7 @@ const sweepAge = time.Hour
 // Upkeep looks after a store for as long as it runs: it compares everything with
 // its digest, and removes what nothing names any more. It is a Runnable of
 // controller-runtime's manager, for the leader alone.
-type Upkeep struct {
+type Maintenance struct {
 	Store *Store
 	// Interval is the time between two rounds; the first begins at once.
 	Interval time.Duration
@@ -28,16 +28,16 @@ type Upkeep struct {
 
 // Start runs until the context ends. A round that fails or panics is logged, and made
 // again at its time.
-func (u *Upkeep) Start(ctx context.Context) error {
+func (u *Maintenance) Start(ctx context.Context) error {
 	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {
-		if err := u.round(ctx); err != nil && ctx.Err() == nil {
+		if err := u.runOnce(ctx); err != nil && ctx.Err() == nil {
 			log.FromContext(ctx).Error(err, "Could not look after the store")
 		}
 	}, u.Interval, 0.1, true)
 	return nil
 }
 
-func (u *Upkeep) round(ctx context.Context) (err error) {
+func (u *Maintenance) runOnce(ctx context.Context) (err error) {
 	defer outcome.Recover(&err)
 	logger := log.FromContext(ctx).WithName("store")
 	damaged, err := u.Store.Scrub(ctx)

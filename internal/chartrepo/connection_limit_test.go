@@ -19,7 +19,7 @@ import (
 )
 
 // serveAt runs a server that keeps some connections at once, and returns its address.
-func serveAt(t *testing.T, connections int, handler http.Handler) string {
+func serveWithLimit(t *testing.T, connections int, handler http.Handler) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -35,7 +35,7 @@ func serveAt(t *testing.T, connections int, handler http.Handler) string {
 }
 
 // dialed opens a connection that the test closes.
-func dialed(t *testing.T, address string) net.Conn {
+func dialServer(t *testing.T, address string) net.Conn {
 	t.Helper()
 	connection, err := net.Dial("tcp", address)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -44,7 +44,7 @@ func dialed(t *testing.T, address string) net.Conn {
 }
 
 // request sends a request on a connection that stays open, and returns the status.
-func request(connection net.Conn) (int, error) {
+func sendRequest(connection net.Conn) (int, error) {
 	if err := connection.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		return 0, err
 	}
@@ -72,7 +72,7 @@ func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 			return err
 		},
 		"a whole request": func(c net.Conn) error {
-			_, err := request(c)
+			_, err := sendRequest(c)
 			return err
 		},
 	} {
@@ -81,7 +81,7 @@ func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 			var now, most atomic.Int64
 			server := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 			before := runtime.NumGoroutine()
-			address := serveAt(t, connections, server)
+			address := serveWithLimit(t, connections, server)
 			done := make(chan struct{})
 			var reader sync.WaitGroup
 			var answers atomic.Int64
@@ -94,7 +94,7 @@ func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 					}
 					connection, err := net.Dial("tcp", address)
 					g.Expect(err).NotTo(HaveOccurred())
-					status, err := request(connection)
+					status, err := sendRequest(connection)
 					g.Expect(err).NotTo(HaveOccurred(), "a new client is served")
 					g.Expect(status).To(Equal(http.StatusOK))
 					g.Expect(connection.Close()).To(Succeed())
@@ -103,7 +103,7 @@ func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 			})
 			open := make([]net.Conn, clients)
 			for i := range open {
-				open[i] = dialed(t, address)
+				open[i] = dialServer(t, address)
 				_ = first(open[i]) // It may have been closed to make room.
 				if now.Store(int64(runtime.NumGoroutine())); now.Load() > most.Load() {
 					most.Store(now.Load())
@@ -124,16 +124,16 @@ func TestBusyConnectionsAreNotClosed(t *testing.T) {
 	const connections = 20
 	goOn := make(chan struct{})
 	var busy atomic.Int64
-	address := serveAt(t, connections, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	address := serveWithLimit(t, connections, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		busy.Add(1)
 		<-goOn
 		w.WriteHeader(http.StatusOK)
 	}))
 	statuses := make(chan int, connections+5)
 	for range connections + 5 {
-		connection := dialed(t, address)
+		connection := dialServer(t, address)
 		go func() {
-			status, err := request(connection)
+			status, err := sendRequest(connection)
 			if err != nil {
 				status = 0
 			}
@@ -165,10 +165,10 @@ func TestServiceStopsWhileItWaitsForAPlace(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- service.Start(ctx) }()
-	first, second := dialed(t, listener.Addr().String()), dialed(t, listener.Addr().String())
-	go func() { _, _ = request(first) }()
+	first, second := dialServer(t, listener.Addr().String()), dialServer(t, listener.Addr().String())
+	go func() { _, _ = sendRequest(first) }()
 	<-reached
-	go func() { _, _ = request(second) }()
+	go func() { _, _ = sendRequest(second) }()
 	time.AfterFunc(50*time.Millisecond, stop)
 	time.AfterFunc(100*time.Millisecond, func() { close(goOn) })
 	g.Eventually(ended, "5s").Should(Receive(BeNil()))
@@ -184,12 +184,12 @@ func TestIdleConnectionsTakeBoundedMemory(t *testing.T) {
 		runtime.ReadMemStats(&stats)
 		return stats.HeapInuse + stats.StackInuse
 	}
-	address := serveAt(t, 0, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
+	address := serveWithLimit(t, 0, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
 	before := used()
 	open := make([]net.Conn, chartrepo.DefaultConnections)
 	for i := range open {
-		open[i] = dialed(t, address)
-		status, err := request(open[i])
+		open[i] = dialServer(t, address)
+		status, err := sendRequest(open[i])
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(status).To(Equal(http.StatusOK))
 	}

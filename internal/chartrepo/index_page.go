@@ -19,35 +19,35 @@ import (
 )
 
 // page is a text made once and served many times, with its header values.
-type page struct {
+type cachedIndex struct {
 	// generation is that of the table or part that the page was made from.
 	generation uint64
-	plain      form
+	plain      encodedIndex
 	// packed is the page compressed, made when first asked for.
-	packed func() form
+	gzipped func() encodedIndex
 }
 
 // form is one encoding of a page.
-type form struct {
+type encodedIndex struct {
 	body         []byte
 	etag, length []string
 }
 
-func newPage(generation uint64, body []byte) *page {
+func newCachedIndex(generation uint64, body []byte) *cachedIndex {
 	tag := digestOf(body)
-	return &page{
+	return &cachedIndex{
 		generation: generation,
-		plain:      newForm(body, tag),
-		packed:     sync.OnceValue(func() form { return newForm(compress(body), tag+"-gzip") }),
+		plain:      newEncodedIndex(body, tag),
+		gzipped:    sync.OnceValue(func() encodedIndex { return newEncodedIndex(gzipText(body), tag+"-gzip") }),
 	}
 }
 
-func newForm(body []byte, tag string) form {
-	return form{body: body, etag: []string{`"` + tag + `"`}, length: []string{strconv.Itoa(len(body))}}
+func newEncodedIndex(body []byte, tag string) encodedIndex {
+	return encodedIndex{body: body, etag: []string{`"` + tag + `"`}, length: []string{strconv.Itoa(len(body))}}
 }
 
 // compress packs a text; the same text gives the same bytes.
-func compress(text []byte) []byte {
+func gzipText(text []byte) []byte {
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
 	// A bytes.Buffer does not fail.
@@ -58,24 +58,24 @@ func compress(text []byte) []byte {
 
 // index is the page of one owner, nil if nothing is published there. It is made
 // anew after a change, by the first who asks.
-func (t *table) index(owner hydrate.Owner) *page {
-	p, generation := t.part(owner)
+func (t *memoryIndex) indexOf(owner hydrate.Owner) *cachedIndex {
+	p, generation := t.sourceIndexOf(owner)
 	if p == nil {
 		return nil
 	}
-	if done := p.index.Load(); done != nil && done.generation == generation {
+	if done := p.cached.Load(); done != nil && done.generation == generation {
 		return done
 	}
-	p.making.Lock()
-	defer p.making.Unlock()
-	_, generation = t.part(owner)
-	if done := p.index.Load(); done != nil && done.generation >= generation {
+	p.rendering.Lock()
+	defer p.rendering.Unlock()
+	_, generation = t.sourceIndexOf(owner)
+	if done := p.cached.Load(); done != nil && done.generation >= generation {
 		return done
 	}
 	// A change between the two lines makes the page newer than it says, and it is
 	// made once more.
-	made := newPage(generation, indexPage(t.of(owner), appName, archivePath))
-	p.index.Store(made)
+	made := newCachedIndex(generation, renderIndex(t.recordsOf(owner), appName, archivePath))
+	p.cached.Store(made)
 	return made
 }
 
@@ -83,12 +83,12 @@ func (t *table) index(owner hydrate.Owner) *page {
 // of different owners must have different names. The time of the index is that of its
 // newest record, so that the same records give the same bytes. The URL of an archive is
 // relative to the index.
-func indexPage(records []*record, name, url func(*record) string) []byte {
+func renderIndex(records []*record, name, url func(*record) string) []byte {
 	names := make(map[*record]string, len(records))
 	for _, r := range records {
 		names[r] = name(r)
 	}
-	slices.SortFunc(records, func(a, b *record) int { return cmp.Or(cmp.Compare(names[a], names[b]), newer(a, b)) })
+	slices.SortFunc(records, func(a, b *record) int { return cmp.Or(cmp.Compare(names[a], names[b]), compareNewestFirst(a, b)) })
 	var generated time.Time
 	var page bytes.Buffer
 	page.WriteString("apiVersion: v1\nentries:")
@@ -120,7 +120,7 @@ func archivePath(r *record) string { return "charts/" + r.fileName() }
 
 // indexEntry is the entry of a record, indented as the index has it, without the
 // URL, which depends on the index. Helm writes digests in hex alone.
-func indexEntry(r *record) ([]byte, error) {
+func renderEntry(r *record) ([]byte, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(r.Chart, &fields); err != nil {
 		return nil, fmt.Errorf("decode chart: %w", err)

@@ -26,11 +26,11 @@ const (
 	fileMode      = 0o644
 	// temporary begins the name of every file that is not yet in place; renameio
 	// puts it there.
-	temporary = "."
+	temporaryPrefix = "."
 )
 
 // digestForm is the only form of a digest that becomes a path.
-var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+var digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
 // blobPath is where the blob of a digest of digestForm is kept.
 func blobPath(digest string) string {
@@ -40,54 +40,54 @@ func blobPath(digest string) string {
 
 // folder is the disk below a store. Paths have forward slashes and cannot leave
 // the root, not even through a link.
-type folder struct {
+type fileStore struct {
 	root *os.Root
 	// making keeps two writers from taking a folder for flushed that is not.
-	making sync.Mutex
+	makingFolder sync.Mutex
 }
 
-func openFolder(dir string) (*folder, error) {
+func openFileStore(dir string) (*fileStore, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{root: root}
-	if err := f.makeTrees(); err != nil {
+	f := &fileStore{root: root}
+	if err := f.makeRootFolders(); err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
 	return f, nil
 }
 
 // makeTrees makes the folders of records and blobs.
-func (f *folder) makeTrees() error {
+func (f *fileStore) makeRootFolders() error {
 	return errors.Join(f.makeFolder(recordsFolder), f.makeFolder(blobsFolder))
 }
 
 // makeFolder makes a folder and those above it, each of them flushed.
-func (f *folder) makeFolder(name string) error {
-	f.making.Lock()
-	defer f.making.Unlock()
-	return f.makeLocked(name)
+func (f *fileStore) makeFolder(name string) error {
+	f.makingFolder.Lock()
+	defer f.makingFolder.Unlock()
+	return f.makeFolderLocked(name)
 }
 
-func (f *folder) makeLocked(name string) error {
+func (f *fileStore) makeFolderLocked(name string) error {
 	if name == "." {
 		return nil
 	}
 	if info, err := f.root.Stat(name); err == nil && info.IsDir() {
 		return nil
 	}
-	if err := f.makeLocked(path.Dir(name)); err != nil {
+	if err := f.makeFolderLocked(path.Dir(name)); err != nil {
 		return err
 	}
 	if err := f.root.Mkdir(name, folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return f.flush(path.Dir(name))
+	return f.syncFolder(path.Dir(name))
 }
 
 // flush makes the entries of a folder durable.
-func (f *folder) flush(name string) error {
+func (f *fileStore) syncFolder(name string) error {
 	dir, err := f.root.Open(name)
 	if err != nil {
 		return err
@@ -97,11 +97,11 @@ func (f *folder) flush(name string) error {
 
 // write puts data at the path, whole and durable, or leaves what was there. Its
 // error has no path, so that it is the same when the attempt is repeated.
-func (f *folder) write(name string, data []byte) error {
-	return withoutPath(f.replace(name, data))
+func (f *fileStore) writeFile(name string, data []byte) error {
+	return withoutPath(f.replaceFile(name, data))
 }
 
-func (f *folder) replace(name string, data []byte) (err error) {
+func (f *fileStore) replaceFile(name string, data []byte) (err error) {
 	dir, base := path.Split(name)
 	dir = path.Clean(dir)
 	if err := f.makeFolder(dir); err != nil {
@@ -124,11 +124,11 @@ func (f *folder) replace(name string, data []byte) (err error) {
 	if err := pending.CloseAtomicallyReplace(); err != nil {
 		return err
 	}
-	return f.flush(dir)
+	return f.syncFolder(dir)
 }
 
 // holds reports whether the file at the path has exactly this content.
-func (f *folder) holds(name string, data []byte) (bool, error) {
+func (f *fileStore) hasContent(name string, data []byte) (bool, error) {
 	info, err := f.root.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -144,13 +144,13 @@ func (f *folder) holds(name string, data []byte) (bool, error) {
 }
 
 // touch makes a file as young as one just written.
-func (f *folder) touch(name string) error {
+func (f *fileStore) refreshModTime(name string) error {
 	now := time.Now()
 	return withoutPath(f.root.Chtimes(name, now, now))
 }
 
 // remove removes a file, if it is there, for good.
-func (f *folder) remove(name string) error {
+func (f *fileStore) removeFile(name string) error {
 	err := f.root.Remove(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -158,11 +158,11 @@ func (f *folder) remove(name string) error {
 	if err != nil {
 		return err
 	}
-	return f.flush(path.Dir(name))
+	return f.syncFolder(path.Dir(name))
 }
 
 // discard removes a file, if it is there. After a crash it may be back.
-func (f *folder) discard(name string) error {
+func (f *fileStore) discardFile(name string) error {
 	if err := f.root.Remove(name); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -171,29 +171,29 @@ func (f *folder) discard(name string) error {
 
 // prune removes the folder and those above it, up to the records, while they are
 // empty. A folder that gets a file meanwhile stays.
-func (f *folder) prune(name string) {
-	f.making.Lock()
-	defer f.making.Unlock()
+func (f *fileStore) pruneFolders(name string) {
+	f.makingFolder.Lock()
+	defer f.makingFolder.Unlock()
 	for name != recordsFolder && f.root.Remove(name) == nil {
 		name = path.Dir(name)
 	}
 }
 
 // removeLeftovers removes the temporary files of writers that were killed.
-func (f *folder) removeLeftovers() error {
+func (f *fileStore) removeLeftovers() error {
 	return fs.WalkDir(f.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		ours := below(name, recordsFolder) || below(name, blobsFolder)
-		above := name == "." || below(blobsFolder, name)
+		ours := isWithin(name, recordsFolder) || isWithin(name, blobsFolder)
+		above := name == "." || isWithin(blobsFolder, name)
 		if !ours && !above && d.IsDir() {
 			return fs.SkipDir // A volume has folders of its own, such as lost+found.
 		}
-		if !ours || d.IsDir() || !strings.HasPrefix(d.Name(), temporary) {
+		if !ours || d.IsDir() || !strings.HasPrefix(d.Name(), temporaryPrefix) {
 			return nil
 		}
-		if err := f.root.Remove(name); err != nil && !readOnly(err) {
+		if err := f.root.Remove(name); err != nil && !isReadOnlyError(err) {
 			return fmt.Errorf("remove left-over file %q: %w", name, err)
 		}
 		return nil
@@ -201,7 +201,7 @@ func (f *folder) removeLeftovers() error {
 }
 
 // below reports whether a path is a folder or below it.
-func below(name, folder string) bool {
+func isWithin(name, folder string) bool {
 	return name == folder || strings.HasPrefix(name, folder+"/")
 }
 
@@ -211,7 +211,7 @@ func storageError(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		reason = v1alpha1.ReasonStorageFull
-	case readOnly(err):
+	case isReadOnlyError(err):
 		reason = v1alpha1.ReasonStorageReadOnly
 	}
 	return outcome.Failed(reason, err)
@@ -229,6 +229,6 @@ func withoutPath(err error) error {
 	return err
 }
 
-func readOnly(err error) bool {
+func isReadOnlyError(err error) bool {
 	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
 }

@@ -28,104 +28,104 @@ const (
 // admit reports whether the caller may read a source, and whether the answer is only for
 // the caller. Where it may not, admit has answered, in the same way whether the source
 // exists or not.
-func (h *handler) admit(w http.ResponseWriter, r *http.Request, owner hydrate.Owner) (private, ok bool) {
-	if h.shared(owner) {
+func (h *handler) authorizeSource(w http.ResponseWriter, r *http.Request, owner hydrate.Owner) (private, ok bool) {
+	if h.isShared(owner) {
 		return false, true
 	}
-	decision, err := h.review(r, owner)
-	return true, h.pass(w, decision, err)
+	decision, err := h.reviewAccess(r, owner)
+	return true, h.writeDecision(w, decision, err)
 }
 
 // review asks whether the caller may read a source. Decisions are kept, and with them the
 // names: those that no object can have are not reviewed by themselves.
-func (h *handler) review(r *http.Request, owner hydrate.Owner) (access.Decision, error) {
+func (h *handler) reviewAccess(r *http.Request, owner hydrate.Owner) (access.Decision, error) {
 	reviewed := hydrate.Owner{}
-	if nameForm.MatchString(owner.Namespace) && nameForm.MatchString(owner.Source) {
+	if namePattern.MatchString(owner.Namespace) && namePattern.MatchString(owner.Source) {
 		reviewed = hydrate.Owner{Namespace: strings.Clone(owner.Namespace), Source: strings.Clone(owner.Source)}
 	}
 	return h.access(r.Context(), tokenOf(r), reviewed)
 }
 
 // admitReport does the same for a report, which several sources may have published.
-func (h *handler) admitReport(w http.ResponseWriter, r *http.Request, digest string) (private, ok bool) {
-	if h.store.table.hasReports(digest, h.shared) {
+func (h *handler) authorizeReport(w http.ResponseWriter, r *http.Request, digest string) (private, ok bool) {
+	if h.store.index.hasReports(digest, h.isShared) {
 		return false, true
 	}
-	owners := h.store.table.reportOwners(digest)
+	owners := h.store.index.reportOwners(digest)
 	if len(owners) == 0 {
 		owners = []hydrate.Owner{{}}
 	}
 	decision, failure := access.Unauthenticated, error(nil)
 	for _, owner := range owners[:min(len(owners), maxReportOwners)] {
 		var err error
-		if decision, err = h.review(r, owner); err != nil {
+		if decision, err = h.reviewAccess(r, owner); err != nil {
 			failure = err
 			continue
 		}
 		if decision != access.Forbidden {
-			return true, h.pass(w, decision, nil)
+			return true, h.writeDecision(w, decision, nil)
 		}
 	}
-	return true, h.pass(w, decision, failure)
+	return true, h.writeDecision(w, decision, failure)
 }
 
 // choose returns the source that the headers choose, if the caller may read it. Where not,
 // choose has answered.
-func (h *handler) choose(w http.ResponseWriter, r *http.Request) (owner hydrate.Owner, private, ok bool) {
+func (h *handler) chooseSource(w http.ResponseWriter, r *http.Request) (owner hydrate.Owner, private, ok bool) {
 	source, user := r.Header.Get(HeaderSource), r.Header.Get(HeaderUser)
 	if namespace, name, full := strings.Cut(source, "/"); full {
 		owner = hydrate.Owner{Namespace: namespace, Source: name}
-		private, ok = h.admit(w, r, owner)
+		private, ok = h.authorizeSource(w, r, owner)
 		return owner, private, ok
 	}
-	return h.chooseByName(w, r, user, source)
+	return h.chooseSourceByName(w, r, user, source)
 }
 
 // chooseByName is choose for a name without a namespace: it means the caller's own source,
 // or else one that is shared with all.
-func (h *handler) chooseByName(w http.ResponseWriter, r *http.Request, user, source string) (owner hydrate.Owner, private, ok bool) {
+func (h *handler) chooseSourceByName(w http.ResponseWriter, r *http.Request, user, source string) (owner hydrate.Owner, private, ok bool) {
 	own := hydrate.Owner{Namespace: user, Source: source}
-	if user != "" && h.shared(own) && h.known(own) {
+	if user != "" && h.isShared(own) && h.hasSource(own) {
 		return own, false, true
 	}
 	decision := access.Unauthenticated
-	if user != "" && tokenOf(r) != "" && !h.shared(own) {
+	if user != "" && tokenOf(r) != "" && !h.isShared(own) {
 		var err error
-		decision, err = h.review(r, own)
+		decision, err = h.reviewAccess(r, own)
 		if err != nil || decision == access.Unauthenticated {
-			return own, true, h.pass(w, decision, err)
+			return own, true, h.writeDecision(w, decision, err)
 		}
-		if decision == access.Allowed && h.known(own) {
+		if decision == access.Allowed && h.hasSource(own) {
 			return own, true, true
 		}
 	}
-	if owner, found := h.joined.pick("", source); found && h.shared(owner) {
+	if owner, found := h.aggregate.selectSource("", source); found && h.isShared(owner) {
 		return owner, false, true
 	}
-	if user == "" || h.shared(own) {
-		refuse(w, http.StatusNotFound)
+	if user == "" || h.isShared(own) {
+		writeError(w, http.StatusNotFound)
 		return own, false, false
 	}
-	return own, true, h.pass(w, decision, nil)
+	return own, true, h.writeDecision(w, decision, nil)
 }
 
-func (h *handler) known(owner hydrate.Owner) bool {
-	p, _ := h.store.table.part(owner)
+func (h *handler) hasSource(owner hydrate.Owner) bool {
+	p, _ := h.store.index.sourceIndexOf(owner)
 	return p != nil
 }
 
 // pass reports whether a decision allows to read, and answers where it does not.
-func (h *handler) pass(w http.ResponseWriter, decision access.Decision, err error) bool {
+func (h *handler) writeDecision(w http.ResponseWriter, decision access.Decision, err error) bool {
 	switch {
 	case err != nil:
-		unavailable(w)
+		writeUnavailable(w)
 	case decision == access.Allowed:
 		return true
 	case decision == access.Forbidden:
-		refuseText(w, http.StatusForbidden, forbiddenText)
+		writeErrorText(w, http.StatusForbidden, forbiddenText)
 	default:
 		w.Header()["Www-Authenticate"] = challenges
-		refuseText(w, http.StatusUnauthorized, unauthorizedText)
+		writeErrorText(w, http.StatusUnauthorized, unauthorizedText)
 	}
 	return false
 }
@@ -150,10 +150,10 @@ func denyAll(context.Context, string, hydrate.Owner) (access.Decision, error) {
 
 // hasReports reports whether an owner for whom of returns true has published the reports
 // of a digest.
-func (t *table) hasReports(digest string, of func(hydrate.Owner) bool) bool {
+func (t *memoryIndex) hasReports(digest string, of func(hydrate.Owner) bool) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	for _, r := range t.named[digest] {
+	for _, r := range t.references[digest] {
 		if r.Reports != nil && r.Reports.Digest == digest && of(r.owner()) {
 			return true
 		}
@@ -162,7 +162,7 @@ func (t *table) hasReports(digest string, of func(hydrate.Owner) bool) bool {
 }
 
 // reportOwners returns who has published the reports of a digest, sorted.
-func (t *table) reportOwners(digest string) []hydrate.Owner {
+func (t *memoryIndex) reportOwners(digest string) []hydrate.Owner {
 	var owners []hydrate.Owner
 	t.hasReports(digest, func(owner hydrate.Owner) bool {
 		owners = append(owners, owner)

@@ -15,41 +15,41 @@ const DefaultConnections = 1000
 
 const (
 	// sampled bounds the idle connections among which the one to close is chosen.
-	sampled = 64
+	maxIdleSample = 64
 	// minIdle is how long a connection has at least to send a request. With the number of
 	// connections it bounds how many are accepted in a second while all are idle.
-	minIdle = 200 * time.Millisecond
+	minIdleTime = 200 * time.Millisecond
 	// lookAgain is the time after which Accept looks again for an idle connection.
-	lookAgain = 20 * time.Millisecond
+	acceptRetryInterval = 20 * time.Millisecond
 )
 
 // places accepts connections while there are fewer than limit. When all places are taken,
 // it closes the connection that has been without a request for longest, so that idle
 // clients, however many, do not keep others out. It waits only while every connection has
 // a request under way, or is new.
-type places struct {
+type limitedListener struct {
 	net.Listener
 	limit int
 
-	mu     sync.Mutex
-	taken  map[*wire]struct{}
-	freed  chan struct{}
-	closed chan struct{}
-	once   sync.Once
+	mu          sync.Mutex
+	connections map[*gatheringConn]struct{}
+	freed       chan struct{}
+	closed      chan struct{}
+	closeOnce   sync.Once
 }
 
-func newPlaces(listener net.Listener, limit int) *places {
+func newLimitedListener(listener net.Listener, limit int) *limitedListener {
 	if limit <= 0 {
 		limit = DefaultConnections
 	}
-	return &places{
-		Listener: listener, limit: limit, taken: map[*wire]struct{}{},
+	return &limitedListener{
+		Listener: listener, limit: limit, connections: map[*gatheringConn]struct{}{},
 		freed: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 }
 
 // Accept waits for a connection and a place for it.
-func (p *places) Accept() (net.Conn, error) {
+func (p *limitedListener) Accept() (net.Conn, error) {
 	conn, err := p.Listener.Accept()
 	if err != nil {
 		return nil, err
@@ -58,11 +58,11 @@ func (p *places) Accept() (net.Conn, error) {
 	if !ok {
 		return conn, nil
 	}
-	c := &wire{TCPConn: tcp, places: p}
-	for !p.enter(c) {
+	c := &gatheringConn{TCPConn: tcp, listener: p}
+	for !p.addConnection(c) {
 		select {
 		case <-p.freed:
-		case <-time.After(lookAgain):
+		case <-time.After(acceptRetryInterval):
 		case <-p.closed:
 			return nil, errors.Join(net.ErrClosed, tcp.Close())
 		}
@@ -71,25 +71,25 @@ func (p *places) Accept() (net.Conn, error) {
 }
 
 // Close stops accepting.
-func (p *places) Close() error {
-	p.once.Do(func() { close(p.closed) })
+func (p *limitedListener) Close() error {
+	p.closeOnce.Do(func() { close(p.closed) })
 	return p.Listener.Close()
 }
 
 // enter takes a place for a connection, that of an idle one if need be.
-func (p *places) enter(c *wire) bool {
+func (p *limitedListener) addConnection(c *gatheringConn) bool {
 	now := time.Now()
 	p.mu.Lock()
-	var idle *wire
-	if len(p.taken) >= p.limit {
-		if idle = p.longestIdle(now.Add(-minIdle).UnixNano()); idle == nil {
+	var idle *gatheringConn
+	if len(p.connections) >= p.limit {
+		if idle = p.longestIdle(now.Add(-minIdleTime).UnixNano()); idle == nil {
 			p.mu.Unlock()
 			return false
 		}
-		delete(p.taken, idle)
+		delete(p.connections, idle)
 	}
 	c.idleSince.Store(now.UnixNano())
-	p.taken[c] = struct{}{}
+	p.connections[c] = struct{}{}
 	p.mu.Unlock()
 	if idle != nil {
 		_ = idle.Close() // The client sees it anyway.
@@ -99,10 +99,10 @@ func (p *places) enter(c *wire) bool {
 
 // longestIdle returns the connection among some that has been idle for longest, nil if none
 // has been since a time.
-func (p *places) longestIdle(since int64) *wire {
-	var found *wire
+func (p *limitedListener) longestIdle(since int64) *gatheringConn {
+	var found *gatheringConn
 	seen := 0
-	for c := range p.taken {
+	for c := range p.connections {
 		idle := c.idleSince.Load()
 		if idle == 0 {
 			continue
@@ -110,16 +110,16 @@ func (p *places) longestIdle(since int64) *wire {
 		if idle < since {
 			found, since = c, idle
 		}
-		if seen++; seen == sampled {
+		if seen++; seen == maxIdleSample {
 			break
 		}
 	}
 	return found
 }
 
-func (p *places) leave(c *wire) {
+func (p *limitedListener) removeConnection(c *gatheringConn) {
 	p.mu.Lock()
-	delete(p.taken, c)
+	delete(p.connections, c)
 	p.mu.Unlock()
 	select {
 	case p.freed <- struct{}{}:
@@ -129,11 +129,11 @@ func (p *places) leave(c *wire) {
 
 // noteState records since when a connection has no request. It takes no lock: it is called
 // twice for every request.
-func noteState(conn net.Conn, state http.ConnState) {
+func recordConnectionState(conn net.Conn, state http.ConnState) {
 	if secured, ok := conn.(*tls.Conn); ok {
 		conn = secured.NetConn()
 	}
-	c, ok := conn.(*wire)
+	c, ok := conn.(*gatheringConn)
 	if !ok {
 		return
 	}

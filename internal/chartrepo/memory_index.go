@@ -11,77 +11,77 @@ import (
 )
 
 // table is what is published, in memory. The records in it never change.
-type table struct {
+type memoryIndex struct {
 	// generation counts the changes.
 	generation atomic.Uint64
 
-	mu    sync.RWMutex
-	parts map[hydrate.Owner]*part
+	mu      sync.RWMutex
+	sources map[hydrate.Owner]*sourceIndex
 	// named are the records that name a digest, pinned the writers that are about
 	// to. Neither kind of blob may be removed.
-	named  map[string][]*record
-	pinned map[string]int
+	references map[string][]*record
+	pinned     map[string]int
 	// sizes are the bytes that each namespace has published.
 	sizes map[string]int64
 }
 
 // part is what one owner has published.
-type part struct {
+type sourceIndex struct {
 	// generation is that of the last change.
 	generation uint64
 	apps       map[string]map[string]*record
 	// files are the records by the name of the archive.
 	files map[string]*record
 	// index was made for some generation, perhaps an older one.
-	index  atomic.Pointer[page]
-	making sync.Mutex
+	cached    atomic.Pointer[cachedIndex]
+	rendering sync.Mutex
 }
 
-func newTable() *table {
-	return &table{
-		parts:  map[hydrate.Owner]*part{},
-		named:  map[string][]*record{},
-		pinned: map[string]int{},
-		sizes:  map[string]int64{},
+func newMemoryIndex() *memoryIndex {
+	return &memoryIndex{
+		sources:    map[hydrate.Owner]*sourceIndex{},
+		references: map[string][]*record{},
+		pinned:     map[string]int{},
+		sizes:      map[string]int64{},
 	}
 }
 
 // put adds the record, in the place of one of the same version.
-func (t *table) put(r *record) {
+func (t *memoryIndex) put(r *record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.take(r.owner(), r.App, r.Version)
-	p := t.parts[r.owner()]
+	t.removeLocked(r.owner(), r.App, r.Version)
+	p := t.sources[r.owner()]
 	if p == nil {
-		p = &part{apps: map[string]map[string]*record{}, files: map[string]*record{}}
-		t.parts[r.owner()] = p
+		p = &sourceIndex{apps: map[string]map[string]*record{}, files: map[string]*record{}}
+		t.sources[r.owner()] = p
 	}
 	if p.apps[r.App] == nil {
 		p.apps[r.App] = map[string]*record{}
 	}
 	p.apps[r.App][r.Version] = r
 	p.files[r.fileName()] = r
-	t.sizes[r.Namespace] += r.bytes()
+	t.sizes[r.Namespace] += r.totalSize()
 	for _, b := range r.blobs() {
-		t.named[b.Digest] = append(t.named[b.Digest], r)
+		t.references[b.Digest] = append(t.references[b.Digest], r)
 	}
 	p.generation = t.generation.Add(1)
 }
 
 // drop removes the record, unless another one has taken its place.
-func (t *table) drop(r *record) {
+func (t *memoryIndex) removeRecord(r *record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if p := t.parts[r.owner()]; p != nil && p.apps[r.App][r.Version] == r {
-		t.take(r.owner(), r.App, r.Version)
+	if p := t.sources[r.owner()]; p != nil && p.apps[r.App][r.Version] == r {
+		t.removeLocked(r.owner(), r.App, r.Version)
 		if len(p.apps) == 0 {
-			delete(t.parts, r.owner())
+			delete(t.sources, r.owner())
 		}
 	}
 }
 
-func (t *table) take(owner hydrate.Owner, app, version string) {
-	p := t.parts[owner]
+func (t *memoryIndex) removeLocked(owner hydrate.Owner, app, version string) {
+	p := t.sources[owner]
 	if p == nil || p.apps[app][version] == nil {
 		return
 	}
@@ -91,71 +91,71 @@ func (t *table) take(owner hydrate.Owner, app, version string) {
 		delete(p.apps, app)
 	}
 	delete(p.files, r.fileName())
-	if t.sizes[r.Namespace] -= r.bytes(); t.sizes[r.Namespace] == 0 {
+	if t.sizes[r.Namespace] -= r.totalSize(); t.sizes[r.Namespace] == 0 {
 		delete(t.sizes, r.Namespace)
 	}
 	for _, b := range r.blobs() {
-		rest := slices.DeleteFunc(t.named[b.Digest], func(other *record) bool { return other == r })
-		if t.named[b.Digest] = rest; len(rest) == 0 {
-			delete(t.named, b.Digest)
+		rest := slices.DeleteFunc(t.references[b.Digest], func(other *record) bool { return other == r })
+		if t.references[b.Digest] = rest; len(rest) == 0 {
+			delete(t.references, b.Digest)
 		}
 	}
 	p.generation = t.generation.Add(1)
 }
 
-func (t *table) find(owner hydrate.Owner, app, version string) *record {
+func (t *memoryIndex) find(owner hydrate.Owner, app, version string) *record {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if p := t.parts[owner]; p != nil {
+	if p := t.sources[owner]; p != nil {
 		return p.apps[app][version]
 	}
 	return nil
 }
 
 // file finds a record by the name of its archive.
-func (t *table) file(owner hydrate.Owner, name string) *record {
+func (t *memoryIndex) findByFile(owner hydrate.Owner, name string) *record {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if p := t.parts[owner]; p != nil {
+	if p := t.sources[owner]; p != nil {
 		return p.files[name]
 	}
 	return nil
 }
 
 // offers reports whether the owner has published a version of an app.
-func (t *table) offers(owner hydrate.Owner, app string) bool {
+func (t *memoryIndex) hasApp(owner hydrate.Owner, app string) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	p := t.parts[owner]
+	p := t.sources[owner]
 	return p != nil && len(p.apps[app]) > 0
 }
 
 // part is that of the owner, nil if there is none, and its generation.
-func (t *table) part(owner hydrate.Owner) (*part, uint64) {
+func (t *memoryIndex) sourceIndexOf(owner hydrate.Owner) (*sourceIndex, uint64) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	p := t.parts[owner]
+	p := t.sources[owner]
 	if p == nil {
 		return nil, 0
 	}
 	return p, p.generation
 }
 
-func (t *table) owners() []hydrate.Owner {
+func (t *memoryIndex) listOwners() []hydrate.Owner {
 	t.mu.RLock()
-	owners := slices.Collect(maps.Keys(t.parts))
+	owners := slices.Collect(maps.Keys(t.sources))
 	t.mu.RUnlock()
 	slices.SortFunc(owners, compareOwners)
 	return owners
 }
 
 // of are the records of the owners, unsorted.
-func (t *table) of(owners ...hydrate.Owner) []*record {
+func (t *memoryIndex) recordsOf(owners ...hydrate.Owner) []*record {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	var records []*record
 	for _, owner := range owners {
-		if p := t.parts[owner]; p != nil {
+		if p := t.sources[owner]; p != nil {
 			records = slices.AppendSeq(records, maps.Values(p.files))
 		}
 	}
@@ -163,20 +163,20 @@ func (t *table) of(owners ...hydrate.Owner) []*record {
 }
 
 // versions are the records of one app, unsorted.
-func (t *table) versions(owner hydrate.Owner, app string) []*record {
+func (t *memoryIndex) versionsOf(owner hydrate.Owner, app string) []*record {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if p := t.parts[owner]; p != nil {
+	if p := t.sources[owner]; p != nil {
 		return slices.Collect(maps.Values(p.apps[app]))
 	}
 	return nil
 }
 
 // all are the records by owner, app and version, newest first.
-func (t *table) all() []*record {
-	records := t.of(t.owners()...)
+func (t *memoryIndex) allRecords() []*record {
+	records := t.recordsOf(t.listOwners()...)
 	slices.SortFunc(records, func(a, b *record) int {
-		return cmp.Or(compareOwners(a.owner(), b.owner()), cmp.Compare(a.App, b.App), newer(a, b))
+		return cmp.Or(compareOwners(a.owner(), b.owner()), cmp.Compare(a.App, b.App), compareNewestFirst(a, b))
 	})
 	return records
 }
@@ -186,21 +186,21 @@ func compareOwners(a, b hydrate.Owner) int {
 }
 
 // naming are the records that name the digest.
-func (t *table) naming(digest string) []*record {
+func (t *memoryIndex) referencing(digest string) []*record {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return slices.Clone(t.named[digest])
+	return slices.Clone(t.references[digest])
 }
 
 // digests are all that records name, sorted.
-func (t *table) digests() []string {
+func (t *memoryIndex) referencedDigests() []string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return slices.Sorted(maps.Keys(t.named))
+	return slices.Sorted(maps.Keys(t.references))
 }
 
 // pin keeps blobs from being removed until the answer is called.
-func (t *table) pin(blobs []blob) (release func()) {
+func (t *memoryIndex) pinBlobs(blobs []blob) (release func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, b := range blobs {
@@ -220,10 +220,10 @@ func (t *table) pin(blobs []blob) (release func()) {
 // unlessUsed calls remove while nobody can begin to use the digest, and not at
 // all if more than the given number of writers pinned it, or a record names it
 // and spareNamed is set. It reports whether it called.
-func (t *table) unlessUsed(digest string, writers int, spareNamed bool, remove func() error) (bool, error) {
+func (t *memoryIndex) ifUnreferenced(digest string, writers int, spareNamed bool, remove func() error) (bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.pinned[digest] > writers || spareNamed && len(t.named[digest]) > 0 {
+	if t.pinned[digest] > writers || spareNamed && len(t.references[digest]) > 0 {
 		return false, nil
 	}
 	return true, remove()
