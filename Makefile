@@ -164,7 +164,7 @@ build: bin/appmarket ## Build the operator.
 
 # Static, so that the program starts in an image without libraries; stripped, and without paths and what Go finds out
 # about the checkout, so that every machine makes the same bytes. The version has the commit.
-GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w $(if $(1),-X main.buildVersion=$(1))"
+GOBUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w $(if $(1),-X github.com/appmarket/operator/internal/app.buildVersion=$(1))"
 
 bin/appmarket: $(SOURCES) go.mod go.sum
 	$(call GOBUILD,$(VERSION)) -o $@ .

@@ -19,7 +19,7 @@ import (
 var withoutRecover = map[string]string{
 	"controllers/appinstance/drift.go: func() { wake(key) }":                        "adds a name to a queue",
 	"internal/catalog/ahead.go: a.expire":                                           "deletes from a list",
-	"internal/chartrepo/health.go: func() { states[i] = check.runCheck(ctx) }":        "the check is guarded",
+	"internal/chartrepo/health.go: func() { states[i] = check.runCheck(ctx) }":      "the check is guarded",
 	"internal/chartrepo/server.go: func() { failed <- s.Server.Serve(listener) }()": "net/http recovers in each request",
 	"internal/health/health.go: func() { w.changes.notify(t.name) }":                "adds a name to a map",
 	"internal/health/notify.go: n.deliver()":                                        "sends names to a channel",
@@ -33,7 +33,7 @@ var withoutRecover = map[string]string{
 	"internal/license/keys.go: func() (any, error) {":                               "the question is guarded",
 	"internal/registry/cached.go: func() (any, error) {":                            "the question is guarded",
 	"internal/turns/turns.go: t.lapse":                                              "hands on a turn",
-	"damage.go: r.send(key)":                                                        "sends a name to a channel",
+	"internal/app/damage.go: r.send(key)":                                           "sends a name to a channel",
 }
 
 // TestPanicsDoNotLeaveGoroutines reads the source of the operator. Nobody recovers in a

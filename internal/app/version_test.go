@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -39,7 +39,7 @@ func TestVersionFlagPrintsTheVersion(t *testing.T) {
 	read, write, err := os.Pipe()
 	g.Expect(err).NotTo(HaveOccurred())
 	os.Stdout = write
-	g.Expect(run([]string{"--version"})).To(Succeed())
+	g.Expect(Run([]string{"--version"})).To(Succeed())
 	g.Expect(write.Close()).To(Succeed())
 	g.Expect(io.ReadAll(read)).To(BeEquivalentTo("appmarket 1.2.3\n"))
 }

@@ -1,0 +1,45 @@
+// Package app is the program: its flags, and the wiring of the adapters, the controllers
+// and the servers. It decides nothing that a controller or an adapter could.
+package app
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/appmarket/operator/internal/worker"
+)
+
+// renderWorker is the argument that makes this program a worker which renders
+// charts, within bounds, for another process of the same program.
+const renderWorker = "render-worker"
+
+// Run runs the program with the arguments of its command line, and returns when it ends.
+func Run(args []string) error {
+	if len(args) == 1 && args[0] == renderWorker {
+		return worker.Serve(os.Stdin, os.Stdout)
+	}
+	if len(args) > 0 && args[0] == checkCommand {
+		ctx, cancel := context.WithTimeout(ctrl.SetupSignalHandler(), time.Minute)
+		defer cancel()
+		return checkURLs(ctx, args[1:], os.Stdout)
+	}
+	o, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if o.version {
+		fmt.Println("appmarket", version())
+		return nil
+	}
+	setLogger(&o.log)
+	return start(ctrl.SetupSignalHandler(), o)
+}
