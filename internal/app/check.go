@@ -15,8 +15,8 @@ const checkCommand = "check"
 
 // checkTime bounds each request, and checkPause is the time between two attempts.
 const (
-	checkTime  = 5 * time.Second
-	checkPause = time.Second
+	checkTimeout  = 5 * time.Second
+	checkInterval = time.Second
 )
 
 // checkURLs requests each URL until the answer has status 200, and writes a line for
@@ -32,7 +32,7 @@ func checkURLs(ctx context.Context, urls []string, out io.Writer) error {
 			select {
 			case <-ctx.Done():
 				return fmt.Errorf("check %s: %w", url, err)
-			case <-time.After(checkPause):
+			case <-time.After(checkInterval):
 			}
 			err = checkURL(ctx, url)
 		}
@@ -42,7 +42,7 @@ func checkURLs(ctx context.Context, urls []string, out io.Writer) error {
 }
 
 func checkURL(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 // damageReports brings the apps of damaged charts back to their controller, each once
 // however often it is reported until then: a replica that does not lead has no controller
 // that reads them.
-type damageReports struct {
-	to chan<- event.GenericEvent
+type damageReporter struct {
+	events chan<- event.GenericEvent
 
 	mu      sync.Mutex
 	waiting map[types.NamespacedName]bool
@@ -22,7 +22,7 @@ type damageReports struct {
 
 // report does not wait for the controller, which is not there yet while the store is
 // opened.
-func (r *damageReports) report(d chartrepo.DamagedRecord) {
+func (r *damageReporter) reportDamage(d chartrepo.DamagedRecord) {
 	if d.App == "" {
 		return
 	}
@@ -36,13 +36,13 @@ func (r *damageReports) report(d chartrepo.DamagedRecord) {
 		r.waiting = map[types.NamespacedName]bool{}
 	}
 	r.waiting[key] = true
-	go r.send(key)
+	go r.sendEvent(key)
 }
 
-func (r *damageReports) send(key types.NamespacedName) {
+func (r *damageReporter) sendEvent(key types.NamespacedName) {
 	app := &v1alpha1.AppInfo{}
 	app.Namespace, app.Name = key.Namespace, key.Name
-	r.to <- event.GenericEvent{Object: app}
+	r.events <- event.GenericEvent{Object: app}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.waiting, key)

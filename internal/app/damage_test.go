@@ -14,17 +14,17 @@ import (
 func TestDamageIsReportedOnceForEachApp(t *testing.T) {
 	g := NewWithT(t)
 	received := make(chan event.GenericEvent)
-	reports := damageReports{to: received}
+	reports := damageReporter{events: received}
 	damaged := chartrepo.DamagedRecord{Owner: hydrate.Owner{Namespace: "market", Source: "main"}, App: "web"}
 	for range 100 {
-		reports.report(damaged)
-		reports.report(chartrepo.DamagedRecord{Path: "records/unknown"})
+		reports.reportDamage(damaged)
+		reports.reportDamage(chartrepo.DamagedRecord{Path: "records/unknown"})
 	}
 	var one event.GenericEvent
 	g.Eventually(received).Should(Receive(&one))
 	g.Expect(one.Object.GetNamespace() + "/" + one.Object.GetName()).To(Equal("market/main.web"))
 	g.Consistently(received, 100*time.Millisecond).ShouldNot(Receive(), "it was reported once")
 
-	reports.report(damaged)
+	reports.reportDamage(damaged)
 	g.Eventually(received).Should(Receive(), "it is damaged again")
 }

@@ -35,8 +35,8 @@ func (l *limits) addFlags(f *flag.FlagSet) {
 
 // shareTurns lets each controller work on a bounded number of objects at once, fair among
 // namespaces.
-func shareTurns(o *options, sources *marketsource.Reconciler, apps *appinfo.Reconciler, tasks *appinstalltask.Reconciler) {
-	sources.Turns = turns.NewBrief(syncs, sources.Wake)
+func setTurns(o *options, sources *marketsource.Reconciler, apps *appinfo.Reconciler, tasks *appinstalltask.Reconciler) {
+	sources.Turns = turns.NewBrief(maxConcurrentSyncs, sources.Wake)
 	apps.Turns = turns.NewBrief(o.hydrations, apps.Wake)
 	tasks.Turns = turns.NewBrief(o.installs, tasks.Wake)
 	// No source has the name of an app, so that what wakes the wrong one finds nothing.

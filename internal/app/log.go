@@ -71,7 +71,7 @@ func (s quietSink) WithName(name string) logr.LogSink { return quietSink{s.LogSi
 
 // logStart says which program this is, and how it is set.
 func logStart(o *options, repositoryURL string) {
-	fields := []any{"version", version(), "store", o.storeDir, "repository", repositoryURL}
-	o.given.Visit(func(f *flag.Flag) { fields = append(fields, "flag."+f.Name, f.Value.String()) })
+	fields := []any{"version", programVersion(), "store", o.storeDir, "repository", repositoryURL}
+	o.flags.Visit(func(f *flag.Flag) { fields = append(fields, "flag."+f.Name, f.Value.String()) })
 	ctrl.Log.Info("Starting AppMarket", fields...)
 }

@@ -19,7 +19,7 @@ import (
 
 func TestLog(t *testing.T) {
 	g := NewWithT(t)
-	o, err := parse([]string{"--store-dir=/tmp/store", "--repository-url=http://charts.example/", "--allowed-directories=/a,/b"})
+	o, err := parseFlags([]string{"--store-dir=/tmp/store", "--repository-url=http://charts.example/", "--allowed-directories=/a,/b"})
 	g.Expect(err).NotTo(HaveOccurred())
 	var out bytes.Buffer
 	o.log.DestWriter = &out

@@ -87,7 +87,7 @@ func (o *options) checkMarkets() error {
 func (o *options) marketNamespaces() market.Namespaces { return market.Namespaces(o.markets) }
 
 // network returns to which addresses requests go that the sources of a namespace cause.
-func (o *options) network(namespace string) netguard.Policy {
+func (o *options) networkPolicy(namespace string) netguard.Policy {
 	return o.marketNamespaces().Network(namespace, netguard.Policy{Loopback: o.allowLoopback})
 }
 
@@ -104,7 +104,7 @@ func newImageAnalysis(o *options) (hydrate.Step, error) {
 			return nil, fmt.Errorf("set up image registries: %w", err)
 		}
 		to.Inspector = registry.Cached(
-			registry.Limited(registry.Guarded(client, registryPause), perRegistry), imageAge, imageAnswers)
+			registry.Limited(registry.Guarded(client, registryPause), maxInspectionsPerRegistry), imageCacheTTL, imageCacheSize)
 	}
 	return step, nil
 }
@@ -136,5 +136,5 @@ func newIssuers(o *options) func(namespace string) catalog.Issuers {
 		}
 		known[policy] = catalog.Issuers{Keys: license.NewKeys(options), Checkout: license.NewCheckout(options)}
 	}
-	return func(namespace string) catalog.Issuers { return known[o.network(namespace)] }
+	return func(namespace string) catalog.Issuers { return known[o.networkPolicy(namespace)] }
 }

@@ -25,7 +25,7 @@ func TestFlagsOfMarkets(t *testing.T) {
 		"a folder of a market, not absolute":   {[]string{"--market-namespaces=a", "--allowed-directories=a=charts"}, "want an absolute path"},
 	} {
 		t.Run(why, func(t *testing.T) {
-			_, err := parse(c.args)
+			_, err := parseFlags(c.args)
 			NewWithT(t).Expect(err).To(MatchError(ContainSubstring(c.says)))
 		})
 	}
@@ -33,21 +33,21 @@ func TestFlagsOfMarkets(t *testing.T) {
 
 func TestWhatANamespaceMayDo(t *testing.T) {
 	g := NewWithT(t)
-	o, err := parse([]string{"--market-namespaces=shop,lab", "--market-namespaces=annex",
+	o, err := parseFlags([]string{"--market-namespaces=shop,lab", "--market-namespaces=annex",
 		"--allowed-directories=/all,lab=/lab,lab=/more", "--allowed-directories=shop=/a=b"})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect([]string(o.marketNamespaces())).To(Equal([]string{"shop", "lab", "annex"}), "in the order that was given")
 	g.Expect(o.allowed.String()).To(Equal("/all,lab=/lab,lab=/more,shop=/a=b"))
 	for namespace, want := range map[string][]string{"shop": {"/all", "/a=b"}, "lab": {"/all", "/lab", "/more"}, "annex": {"/all"}} {
 		g.Expect(o.allowed.rootsFor(namespace)).To(Equal(want), namespace)
-		g.Expect(o.network(namespace)).To(Equal(netguard.Policy{Private: true}), namespace)
+		g.Expect(o.networkPolicy(namespace)).To(Equal(netguard.Policy{Private: true}), namespace)
 	}
-	g.Expect(o.network("team")).To(Equal(netguard.Policy{}))
+	g.Expect(o.networkPolicy("team")).To(Equal(netguard.Policy{}))
 	issuers := newIssuers(o)
 	g.Expect(issuers("shop").Keys).To(BeIdenticalTo(issuers("lab").Keys))
 	g.Expect(issuers("team").Keys).NotTo(Or(BeNil(), BeIdenticalTo(issuers("shop").Keys)), "what one may reach is not kept for the other")
 
-	o, err = parse(nil)
+	o, err = parseFlags(nil)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(o.marketNamespaces().Has("market")).To(BeFalse(), "no namespace is a market by itself")
 	g.Expect(newIssuers(o)("market").Keys).NotTo(BeNil())
@@ -56,14 +56,14 @@ func TestWhatANamespaceMayDo(t *testing.T) {
 // TestDirectoriesAreOpenedInMarkets has a source name the folder that a market may use.
 func TestDirectoriesAreOpenedInMarkets(t *testing.T) {
 	folder := t.TempDir()
-	o, err := parse([]string{"--market-namespaces=shop,lab", "--allowed-directories=lab=" + folder})
+	o, err := parseFlags([]string{"--market-namespaces=shop,lab", "--allowed-directories=lab=" + folder})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	for namespace, reason := range map[string]string{"lab": "", "shop": v1alpha1.ReasonNotAllowed, "team": v1alpha1.ReasonNotMarket} {
 		t.Run(namespace, func(t *testing.T) {
 			g := NewWithT(t)
 			source := &v1alpha1.MarketSource{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "charts"}}
 			source.Spec.Directory = &v1alpha1.DirectorySource{Path: folder}
-			opened, err := opener{options: o}.open(t.Context(), source)
+			opened, err := sourceFactory{options: o}.openSource(t.Context(), source)
 			if err == nil {
 				_, err = opened.List(t.Context(), hydrate.Mark{})
 			}

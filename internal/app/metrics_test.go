@@ -27,7 +27,7 @@ func serveMetrics(t *testing.T, server *env.Env, flags ...string) string {
 	g.Expect(err).NotTo(HaveOccurred())
 	address := listener.Addr().String()
 	g.Expect(listener.Close()).To(Succeed())
-	o, err := parse(append(flags, "--metrics-bind-address="+address))
+	o, err := parseFlags(append(flags, "--metrics-bind-address="+address))
 	g.Expect(err).NotTo(HaveOccurred())
 	served, err := metricsserver.NewServer(metricsOptions(o, server.Config), server.Config, http.DefaultClient)
 	g.Expect(err).NotTo(HaveOccurred())

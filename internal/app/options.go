@@ -19,7 +19,7 @@ type options struct {
 	version bool
 	log     zap.Options
 	// given has the flags that were set.
-	given *flag.FlagSet
+	flags *flag.FlagSet
 
 	metricsAddress        string
 	metricsAuthentication bool
@@ -32,10 +32,10 @@ type options struct {
 	repositoryURL     string
 	repositoryCertDir string
 	connections       int
-	markets           list
+	markets           stringList
 	allowed           directories
-	mirrors           pairs
-	plainHTTP         list
+	mirrors           stringMap
+	plainHTTP         stringList
 	allowLoopback     bool
 
 	hydrations   int
@@ -51,11 +51,11 @@ type options struct {
 	ownMemory     int64
 }
 
-func parse(args []string) (*options, error) {
+func parseFlags(args []string) (*options, error) {
 	// A line of the log says what happened; a stack is for a panic.
 	o := &options{log: zap.Options{TimeEncoder: zapcore.RFC3339TimeEncoder, StacktraceLevel: zapcore.PanicLevel}}
 	f := flag.NewFlagSet("appmarket", flag.ContinueOnError)
-	o.given = f
+	o.flags = f
 	f.BoolVar(&o.version, "version", false, "Print the version and exit.")
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "Address of the metrics; 0 for none.")
 	f.BoolVar(&o.metricsAuthentication, "metrics-authentication", false, "Serve the metrics by HTTPS, to accounts that may get the path /metrics.")
@@ -101,12 +101,12 @@ func parse(args []string) (*options, error) {
 }
 
 // list is a flag of values separated by commas.
-type list []string
+type stringList []string
 
-func (l *list) String() string { return strings.Join(*l, ",") }
+func (l *stringList) String() string { return strings.Join(*l, ",") }
 
 // Set adds values to the list.
-func (l *list) Set(text string) error {
+func (l *stringList) Set(text string) error {
 	for item := range strings.SplitSeq(text, ",") {
 		if item != "" {
 			*l = append(*l, item)
@@ -116,18 +116,18 @@ func (l *list) Set(text string) error {
 }
 
 // pairs is a flag of the form name=value that may be repeated.
-type pairs map[string]string
+type stringMap map[string]string
 
-func (p *pairs) String() string { return fmt.Sprint(map[string]string(*p)) }
+func (p *stringMap) String() string { return fmt.Sprint(map[string]string(*p)) }
 
 // Set adds a pair.
-func (p *pairs) Set(text string) error {
+func (p *stringMap) Set(text string) error {
 	name, value, found := strings.Cut(text, "=")
 	if !found || name == "" || value == "" {
 		return fmt.Errorf("want name=value, got %q", text)
 	}
 	if *p == nil {
-		*p = pairs{}
+		*p = stringMap{}
 	}
 	(*p)[name] = value
 	return nil

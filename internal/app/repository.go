@@ -56,7 +56,7 @@ func sourceAccess(reviewer *access.Reviewer, log logr.Logger) chartrepo.Access {
 }
 
 // serveRepository adds the server of the repository.
-func (p *parts) serveRepository(ctx context.Context, mgr ctrl.Manager, o *options, checks ...chartrepo.Check) error {
+func (p *components) addRepository(ctx context.Context, mgr ctrl.Manager, o *options, checks ...chartrepo.Check) error {
 	informer, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.MarketSource{}, cache.BlockUntilSynced(false))
 	if err != nil {
 		return fmt.Errorf("watch sources: %w", err)
@@ -66,8 +66,8 @@ func (p *parts) serveRepository(ctx context.Context, mgr ctrl.Manager, o *option
 		return err
 	}
 	handler := chartrepo.Handler(p.store, chartrepo.HandlerOptions{
-		Ready: shared.isKnown, Shared: shared.contains, Access: sourceAccess(p.reviewer, mgr.GetLogger()),
-		Markets: o.markets, Version: version(), Checks: checks,
+		Ready: shared.isKnown, Shared: shared.hasOwner, Access: sourceAccess(p.reviewer, mgr.GetLogger()),
+		Markets: o.markets, Version: programVersion(), Checks: checks,
 	})
 	service, certificate, err := repositoryService(o, handler, mgr.GetLogger())
 	if err != nil {

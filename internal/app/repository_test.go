@@ -24,7 +24,7 @@ import (
 
 // mount writes a new certificate for 127.0.0.1 into a folder, as the kubelet mounts a
 // Secret: by replacing a link. It returns the pool that trusts it.
-func mount(t *testing.T, dir, version string) *x509.CertPool {
+func mountCertificate(t *testing.T, dir, version string) *x509.CertPool {
 	t.Helper()
 	g := NewWithT(t)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -56,8 +56,8 @@ func mount(t *testing.T, dir, version string) *x509.CertPool {
 func TestRepositoryIsServedOverHTTPS(t *testing.T) {
 	g := NewWithT(t)
 	dir := t.TempDir()
-	first := mount(t, dir, "..1")
-	o, err := parse([]string{"--repository-cert-dir=" + dir, "--repository-bind-address=127.0.0.1:0"})
+	first := mountCertificate(t, dir, "..1")
+	o, err := parseFlags([]string{"--repository-cert-dir=" + dir, "--repository-bind-address=127.0.0.1:0"})
 	g.Expect(err).NotTo(HaveOccurred())
 	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) })
 	service, certificate, err := repositoryService(o, hello, logr.Discard())
@@ -92,7 +92,7 @@ func TestRepositoryIsServedOverHTTPS(t *testing.T) {
 	g.Expect(response.StatusCode).To(Equal(http.StatusBadRequest), "plain HTTP")
 	g.Expect(response.Body.Close()).To(Succeed())
 
-	second := mount(t, dir, "..2")
+	second := mountCertificate(t, dir, "..2")
 	g.Eventually(ask).WithArguments(second).WithTimeout(30*time.Second).Should(Equal("HTTP/1.1"), "the new certificate")
 	_, err = ask(first)
 	g.Expect(err).To(HaveOccurred(), "the old one is not served any more")
@@ -100,7 +100,7 @@ func TestRepositoryIsServedOverHTTPS(t *testing.T) {
 
 func TestRepositoryNeedsTheCertificateThatItIsTold(t *testing.T) {
 	g := NewWithT(t)
-	o, err := parse([]string{"--repository-cert-dir=" + t.TempDir()})
+	o, err := parseFlags([]string{"--repository-cert-dir=" + t.TempDir()})
 	g.Expect(err).NotTo(HaveOccurred())
 	_, _, err = repositoryService(o, http.NotFoundHandler(), logr.Discard())
 	g.Expect(err).To(MatchError(And(ContainSubstring("--repository-cert-dir"), ContainSubstring("tls.crt"))))
@@ -113,7 +113,7 @@ func TestRepositoryURL(t *testing.T) {
 		"--repository-cert-dir=/certs":           "https://localhost:8879",
 		"--repository-cert-dir=/certs --repository-url=http://charts.example/x/": "http://charts.example/x",
 	} {
-		o, err := parse(strings.Fields(flags))
+		o, err := parseFlags(strings.Fields(flags))
 		NewWithT(t).Expect(err).NotTo(HaveOccurred())
 		NewWithT(t).Expect(repositoryURL(o)).To(Equal(want), flags)
 	}
@@ -121,7 +121,7 @@ func TestRepositoryURL(t *testing.T) {
 
 func TestConnectionsMustBePositive(t *testing.T) {
 	for _, flag := range []string{"--repository-connections=0", "--repository-connections=-1"} {
-		_, err := parse([]string{flag})
+		_, err := parseFlags([]string{flag})
 		NewWithT(t).Expect(err).To(MatchError(ContainSubstring("--repository-connections")))
 	}
 }

@@ -29,7 +29,7 @@ func Run(args []string) error {
 		defer cancel()
 		return checkURLs(ctx, args[1:], os.Stdout)
 	}
-	o, err := parse(args)
+	o, err := parseFlags(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	}
@@ -37,9 +37,9 @@ func Run(args []string) error {
 		return err
 	}
 	if o.version {
-		fmt.Println("appmarket", version())
+		fmt.Println("appmarket", programVersion())
 		return nil
 	}
 	setLogger(&o.log)
-	return start(ctrl.SetupSignalHandler(), o)
+	return runOperator(ctrl.SetupSignalHandler(), o)
 }

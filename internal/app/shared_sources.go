@@ -40,9 +40,9 @@ func newSharedSources(events eventSource, isShared func(*v1alpha1.MarketSource) 
 	s := &sharedSources{isShared: isShared}
 	s.owners.Store(&map[hydrate.Owner]bool{})
 	registration, err := events.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { s.update(o, false) },
-		UpdateFunc: func(_, o any) { s.update(o, false) },
-		DeleteFunc: func(o any) { s.update(o, true) },
+		AddFunc:    func(o any) { s.updateSource(o, false) },
+		UpdateFunc: func(_, o any) { s.updateSource(o, false) },
+		DeleteFunc: func(o any) { s.updateSource(o, true) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("watch sources: %w", err)
@@ -52,7 +52,7 @@ func newSharedSources(events eventSource, isShared func(*v1alpha1.MarketSource) 
 }
 
 // contains reports whether a source is shared with all.
-func (s *sharedSources) contains(owner hydrate.Owner) bool { return (*s.owners.Load())[owner] }
+func (s *sharedSources) hasOwner(owner hydrate.Owner) bool { return (*s.owners.Load())[owner] }
 
 // isKnown reports whether all sources of the cluster have been seen.
 func (s *sharedSources) isKnown() bool {
@@ -66,7 +66,7 @@ func (s *sharedSources) isKnown() bool {
 	return true
 }
 
-func (s *sharedSources) update(o any, deleted bool) {
+func (s *sharedSources) updateSource(o any, deleted bool) {
 	if last, ok := o.(toolscache.DeletedFinalStateUnknown); ok {
 		o = last.Obj
 	}
@@ -78,7 +78,7 @@ func (s *sharedSources) update(o any, deleted bool) {
 	shared := !deleted && s.isShared(from)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.contains(owner) == shared {
+	if s.hasOwner(owner) == shared {
 		return
 	}
 	next := maps.Clone(*s.owners.Load())

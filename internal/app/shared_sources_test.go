@@ -40,21 +40,21 @@ func TestSharedSourcesFollowTheCluster(t *testing.T) {
 	shared, err := newSharedSources(informer, isSharedWithAll([]string{namespace}))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(shared.isKnown()).To(BeFalse(), "before the cache is filled")
-	g.Expect(shared.contains(hydrate.Owner{Namespace: namespace, Source: "all"})).To(BeFalse())
+	g.Expect(shared.hasOwner(hydrate.Owner{Namespace: namespace, Source: "all"})).To(BeFalse())
 	go func() { _ = objects.Start(t.Context()) }()
 	g.Eventually(shared.isKnown).WithTimeout(20 * time.Second).Should(BeTrue())
 
 	names := func() []string {
 		found := []string{}
 		for _, name := range []string{"all", "unset", "same", "labeled"} {
-			if shared.contains(hydrate.Owner{Namespace: namespace, Source: name}) {
+			if shared.hasOwner(hydrate.Owner{Namespace: namespace, Source: name}) {
 				found = append(found, name)
 			}
 		}
 		return found
 	}
 	g.Expect(names()).To(ConsistOf("all"))
-	g.Expect(shared.contains(hydrate.Owner{Namespace: "another", Source: "all"})).To(BeFalse())
+	g.Expect(shared.hasOwner(hydrate.Owner{Namespace: "another", Source: "all"})).To(BeFalse())
 
 	source := sourceShared(namespace, "same", nil)
 	g.Expect(server.Client.Get(t.Context(), client.ObjectKeyFromObject(source), source)).To(Succeed())
@@ -77,8 +77,8 @@ func TestSharedSourcesAreReadWithoutAllocation(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	shared, err := newSharedSources(informer, isSharedWithAll([]string{"market"}))
 	g.Expect(err).NotTo(HaveOccurred())
-	shared.update(sourceShared("market", "all", &v1alpha1.Sharing{From: v1alpha1.SharingAll}), false)
+	shared.updateSource(sourceShared("market", "all", &v1alpha1.Sharing{From: v1alpha1.SharingAll}), false)
 	owner := hydrate.Owner{Namespace: "market", Source: "all"}
-	g.Expect(shared.contains(owner)).To(BeTrue())
-	g.Expect(testing.AllocsPerRun(100, func() { shared.contains(owner) })).To(BeZero())
+	g.Expect(shared.hasOwner(owner)).To(BeTrue())
+	g.Expect(testing.AllocsPerRun(100, func() { shared.hasOwner(owner) })).To(BeZero())
 }

@@ -34,7 +34,7 @@ func TestSourcesSendLabeledSecretsOnly(t *testing.T) {
 				Data:       map[string][]byte{c.data: []byte("robot")},
 			})
 			from.Spec.SecretRef = &v1alpha1.LocalObjectReference{Name: c.name}
-			cfg, err := opener{secrets: server.Client}.helm(t.Context(), from)
+			cfg, err := sourceFactory{secrets: server.Client}.helmConfig(t.Context(), from)
 			if c.sent {
 				g.Expect(err).NotTo(HaveOccurred())
 				g.Expect(cfg.Username).To(Equal("robot"))

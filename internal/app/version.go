@@ -13,7 +13,7 @@ var buildVersion string
 
 // version returns the version of the build, or otherwise the one that Go records for
 // the commit.
-func version() string {
+func programVersion() string {
 	if buildVersion != "" {
 		return buildVersion
 	}
@@ -32,5 +32,5 @@ func version() string {
 
 // userAgent returns the name and version by which servers know the operator.
 func userAgent() string {
-	return fmt.Sprintf("appmarket/%s (%s/%s)", version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("appmarket/%s (%s/%s)", programVersion(), runtime.GOOS, runtime.GOARCH)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // stamp sets the version of the build until the test ends.
-func stamp(t *testing.T, version string) {
+func setBuildVersion(t *testing.T, version string) {
 	t.Helper()
 	before := buildVersion
 	buildVersion = version
@@ -25,15 +25,15 @@ func stamp(t *testing.T, version string) {
 
 func TestVersionIsTheOneOfTheBuild(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(version()).NotTo(BeEmpty(), "a build without the Makefile has a version too")
-	stamp(t, "1.2.3")
-	g.Expect(version()).To(Equal("1.2.3"))
+	g.Expect(programVersion()).NotTo(BeEmpty(), "a build without the Makefile has a version too")
+	setBuildVersion(t, "1.2.3")
+	g.Expect(programVersion()).To(Equal("1.2.3"))
 	g.Expect(userAgent()).To(MatchRegexp(`^appmarket/1\.2\.3 \(\w+/\w+\)$`))
 }
 
 func TestVersionFlagPrintsTheVersion(t *testing.T) {
 	g := NewWithT(t)
-	stamp(t, "1.2.3")
+	setBuildVersion(t, "1.2.3")
 	out := os.Stdout
 	t.Cleanup(func() { os.Stdout = out })
 	read, write, err := os.Pipe()
@@ -48,7 +48,7 @@ func TestVersionFlagPrintsTheVersion(t *testing.T) {
 // refuses everything.
 func TestStartTellsTheAPIServerTheVersion(t *testing.T) {
 	g := NewWithT(t)
-	stamp(t, "1.2.3")
+	setBuildVersion(t, "1.2.3")
 	var mutex sync.Mutex
 	var seen []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -67,14 +67,14 @@ clusters: [{name: test, cluster: {server: %q}}]
 users: [{name: test, user: {token: test}}]
 `, server.URL), 0o600)).To(Succeed())
 	t.Setenv("KUBECONFIG", kubeconfig)
-	o, err := parse([]string{
+	o, err := parseFlags([]string{
 		"--store-dir=" + t.TempDir(), "--repository-bind-address=127.0.0.1:0",
 		"--metrics-bind-address=0", "--health-probe-bind-address=0",
 	})
 	g.Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	g.Expect(start(ctx, o)).To(HaveOccurred())
+	g.Expect(runOperator(ctx, o)).To(HaveOccurred())
 	mutex.Lock()
 	defer mutex.Unlock()
 	g.Expect(seen).NotTo(BeEmpty())

@@ -52,26 +52,26 @@ const (
 	// leaseName is that of the lease that makes one of several replicas the leader.
 	leaseName = "appmarket.io"
 	// imageAge is how long the answer of a registry about a tag is believed.
-	imageAge = time.Hour
+	imageCacheTTL = time.Hour
 	// imageAnswers bounds the answers that are kept.
-	imageAnswers = 5000
+	imageCacheSize = 5000
 	// perRegistry is how many questions one registry is asked at once.
-	perRegistry = 8
+	maxInspectionsPerRegistry = 8
 	// registryPause is how long a registry that did not answer is left alone.
 	registryPause = time.Minute
 	// syncs is how many sources are synchronised at once.
-	syncs = 4
+	maxConcurrentSyncs = 4
 	// workersPerTurn is how many reconciles of instances run at once for each that
 	// may have an operation: most of them only look, or wait for a hook.
 	workersPerTurn = 16
 	// crdPatience is how long the CRDs may take to be there.
-	crdPatience = 30 * time.Second
+	crdTimeout = 30 * time.Second
 	// changeBuffer holds changes of health until the controller reads them.
 	changeBuffer = 1024
 )
 
 // start puts the parts together and runs them until the context ends.
-func start(ctx context.Context, o *options) error {
+func runOperator(ctx context.Context, o *options) error {
 	logStart(o, repositoryURL(o))
 	limitOwnMemory(o.ownMemory)
 	// A panic in a goroutine of client-go, such as a handler of an informer, is logged.
@@ -93,7 +93,7 @@ func start(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	cfg, lock, err := elect(ctx, cfg, o)
+	cfg, lock, err := newLeaderLock(ctx, cfg, o)
 	if err != nil {
 		return err
 	}
@@ -115,13 +115,13 @@ func start(ctx context.Context, o *options) error {
 	if err != nil {
 		return fmt.Errorf("make manager: %w", err)
 	}
-	p, err := newParts(mgr, known, o)
+	p, err := newComponents(mgr, known, o)
 	if err != nil {
 		return err
 	}
 	p.reviewer = reviewer
 	defer p.workers.Close()
-	if err := p.register(ctx, mgr, o); err != nil {
+	if err := p.registerControllers(ctx, mgr, o); err != nil {
 		return err
 	}
 	if err := mgr.Start(ctx); err != nil {
@@ -136,13 +136,13 @@ func checkCRDs(ctx context.Context, cfg *rest.Config) error {
 	if err != nil {
 		return fmt.Errorf("set up discovery: %w", err)
 	}
-	return crdcheck.Wait(ctx, client.OpenAPIV3(), crdPatience)
+	return crdcheck.Wait(ctx, client.OpenAPIV3(), crdTimeout)
 }
 
 // elect gives the lock by which one of several replicas leads, nil where there is no
 // election, and a configuration by which nothing is changed while this process does
 // not lead for certain.
-func elect(ctx context.Context, cfg *rest.Config, o *options) (*rest.Config, resourcelock.Interface, error) {
+func newLeaderLock(ctx context.Context, cfg *rest.Config, o *options) (*rest.Config, resourcelock.Interface, error) {
 	if !o.leaderElection {
 		return cfg, nil, nil
 	}
@@ -158,7 +158,7 @@ func elect(ctx context.Context, cfg *rest.Config, o *options) (*rest.Config, res
 }
 
 // parts are the adapters that the controllers are given.
-type parts struct {
+type components struct {
 	url      string
 	store    *chartrepo.Store
 	reviewer *access.Reviewer
@@ -167,7 +167,7 @@ type parts struct {
 	workers  *worker.Pool
 	clients  *helm.Clients
 	monitor  *health.Watcher
-	opener   opener
+	opener   sourceFactory
 	pipeline hydrate.Pipeline
 	catalog  *catalog.Catalog
 	tenants  *tenant.Clients
@@ -176,7 +176,7 @@ type parts struct {
 	process string
 }
 
-func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) {
+func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*components, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find own program: %w", err)
@@ -185,7 +185,7 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &parts{
+	p := &components{
 		process: string(uuid.NewUUID()),
 		url:     repositoryURL(o),
 		damaged: make(chan event.GenericEvent),
@@ -193,10 +193,10 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 		workers: &worker.Pool{
 			Command: []string{self, renderWorker}, Workers: o.renderWorkers, Time: o.renderTime, Memory: o.renderMemory,
 		},
-		opener:  opener{secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent(), folders: &source.FolderCache{}},
+		opener:  sourceFactory{secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent(), folders: &source.FolderCache{}},
 		tenants: &tenant.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}
-	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{OnDamaged: (&damageReports{to: p.damaged}).report, NamespaceBytes: o.limits.publishedBytes}); err != nil {
+	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{OnDamaged: (&damageReporter{events: p.damaged}).reportDamage, NamespaceBytes: o.limits.publishedBytes}); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if p.clients, err = helm.NewClients(mgr.GetConfig(), known); err != nil {
@@ -224,15 +224,15 @@ func newParts(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*parts, error) 
 }
 
 // releases gives the Helm client of a tenant.
-func (p *parts) releases(t release.Tenant, known release.Records) release.Client {
+func (p *components) releaseClientFor(t release.Tenant, known release.Records) release.Client {
 	return p.clients.For(t, known)
 }
 
 // register hands the controllers and servers to the manager.
-func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) error {
+func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 	instances := &appinstance.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstance"),
-		Catalog: p.catalog, Clients: p.releases, Monitor: p.monitor, Tenants: p.tenants, Cluster: p.cluster,
+		Catalog: p.catalog, Clients: p.releaseClientFor, Monitor: p.monitor, Tenants: p.tenants, Cluster: p.cluster,
 		Unrecorded: p.cluster.TakeUnrecorded,
 	}
 	installs, removals := turns.New(o.installs, instances.Wake), turns.New(o.installs, instances.Wake)
@@ -243,13 +243,13 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 	sources := &marketsource.Reconciler{
 		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("marketsource"), RepositoryURL: p.url, Markets: o.marketNamespaces(), Process: p.process, MaxApps: o.limits.apps,
 		Open: func(ctx context.Context, from *v1alpha1.MarketSource) (marketsource.Lister, error) {
-			return p.opener.open(ctx, from)
+			return p.opener.openSource(ctx, from)
 		},
 	}
 	apps := &appinfo.Reconciler{
 		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinfo"), RepositoryURL: p.url, Process: p.process,
 		Open: func(ctx context.Context, from *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
-			return p.opener.open(ctx, from)
+			return p.opener.openSource(ctx, from)
 		},
 		Pipeline: p.pipeline, Repository: p.store, Profiles: p.catalog.Profiles,
 	}
@@ -257,21 +257,21 @@ func (p *parts) register(ctx context.Context, mgr ctrl.Manager, o *options) erro
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstalltask"), Catalog: p.catalog, Tenants: p.tenants, Cluster: p.cluster,
 		MaxTasks: o.limits.tasks, MaxValueBytes: o.limits.taskBytes,
 	}
-	shareTurns(o, sources, apps, tasks)
+	setTurns(o, sources, apps, tasks)
 	return errors.Join(
 		metrics.Registry.Register(turns.Gauges{installs, removals}),
-		indexes(ctx, mgr),
-		sources.SetupWithManager(mgr, options(v1alpha1.MarketSourceKind, syncs+spareWorkers)),
+		registerIndexes(ctx, mgr),
+		sources.SetupWithManager(mgr, options(v1alpha1.MarketSourceKind, maxConcurrentSyncs+spareWorkers)),
 		apps.SetupWithManager(mgr, p.damaged, options(v1alpha1.AppInfoKind, o.hydrations+spareWorkers)),
 		instances.SetupWithManager(mgr, p.changed, options(v1alpha1.AppInstanceKind, workersPerTurn*o.installs)),
 		tasks.SetupWithManager(mgr, options(v1alpha1.AppInstallTaskKind, o.installs+spareWorkers)),
-		mgr.Add(&chartrepo.Maintenance{Store: p.store, Interval: o.scrub, Keep: installed(mgr.GetClient())}),
-		p.serve(ctx, mgr, o),
+		mgr.Add(&chartrepo.Maintenance{Store: p.store, Interval: o.scrub, Keep: installedCharts(mgr.GetClient())}),
+		p.addServers(ctx, mgr, o),
 	)
 }
 
 // serve adds the repository's server and the probes.
-func (p *parts) serve(ctx context.Context, mgr ctrl.Manager, o *options) error {
+func (p *components) addServers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 	cached := func(ctx context.Context) error {
 		if !mgr.GetCache().WaitForCacheSync(ctx) {
 			return errors.New("not in sync")
@@ -279,7 +279,7 @@ func (p *parts) serve(ctx context.Context, mgr ctrl.Manager, o *options) error {
 		return nil
 	}
 	return errors.Join(
-		p.serveRepository(ctx, mgr, o, chartrepo.Check{Name: "objects", Run: cached, Optional: true}),
+		p.addRepository(ctx, mgr, o, chartrepo.Check{Name: "objects", Run: cached, Optional: true}),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("store", func(r *http.Request) error { return p.store.Check(r.Context()) }),
 		mgr.AddReadyzCheck("objects", func(r *http.Request) error { return cached(r.Context()) }),
@@ -287,7 +287,7 @@ func (p *parts) serve(ctx context.Context, mgr ctrl.Manager, o *options) error {
 }
 
 // indexes are what the controllers look objects up by.
-func indexes(ctx context.Context, mgr ctrl.Manager) error {
+func registerIndexes(ctx context.Context, mgr ctrl.Manager) error {
 	indexer := mgr.GetFieldIndexer()
 	return errors.Join(
 		catalog.AddIndexes(ctx, indexer),
@@ -296,7 +296,7 @@ func indexes(ctx context.Context, mgr ctrl.Manager) error {
 }
 
 // installed finds the charts that instances have installed.
-func installed(objects client.Reader) func(context.Context) (func(string) bool, error) {
+func installedCharts(objects client.Reader) func(context.Context) (func(string) bool, error) {
 	return func(ctx context.Context) (func(string) bool, error) {
 		var list v1alpha1.AppInstanceList
 		if err := objects.List(ctx, &list); err != nil {

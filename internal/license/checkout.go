@@ -20,8 +20,8 @@ const (
 	// MaxRequestBytes bounds the request that the buyer signed.
 	MaxRequestBytes = 64 << 10
 
-	maxAnswerBytes  = 128 << 10
-	checkoutTimeout = 30 * time.Second
+	maxResponseBytes = 128 << 10
+	checkoutTimeout  = 30 * time.Second
 
 	firstBackoff = 5 * time.Second
 	maxBackoff   = 5 * time.Minute
@@ -29,9 +29,9 @@ const (
 
 // What a checkout answers.
 const (
-	codeBought    = 0
+	codePurchased = 0
 	codeNoRecord  = 1
-	codeSignAgain = 2
+	codeRejected  = 2
 )
 
 // Purchase is what is asked of a checkout.
@@ -64,22 +64,22 @@ func NewCheckout(opts Options) *Checkout { return &Checkout{client: newClient(op
 // long as its Retry-After says, or as Backoff does. One that cannot be reached is
 // a failure with PurchaseFailed, all else is stalled with it.
 func (c *Checkout) Buy(ctx context.Context, p Purchase, attempt int) (string, error) {
-	target, err := c.client.parse(p.URL)
+	target, err := c.client.parseURL(p.URL)
 	if err != nil {
-		return "", failed(fmt.Errorf("ask checkout: %w", err))
+		return "", purchaseFailedError(fmt.Errorf("ask checkout: %w", err))
 	}
-	body, err := p.body()
+	body, err := p.encodeBody()
 	if err != nil {
-		return "", failed(fmt.Errorf("ask checkout %s: %w", target.Hostname(), err))
+		return "", purchaseFailedError(fmt.Errorf("ask checkout %s: %w", target.Hostname(), err))
 	}
-	got, err := c.client.ask(ctx, question{
-		method: http.MethodPost, url: target, body: body, within: checkoutTimeout, limit: maxAnswerBytes,
+	got, err := c.client.sendRequest(ctx, boundedRequest{
+		method: http.MethodPost, url: target, body: body, within: checkoutTimeout, limit: maxResponseBytes,
 		header: http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}},
 	})
 	if err != nil {
-		return "", unanswered(target, err)
+		return "", connectionError(target, err)
 	}
-	credential, err := got.read(attempt)
+	credential, err := got.readCredential(attempt)
 	if err != nil {
 		return "", fmt.Errorf("ask checkout %s: %w", target.Hostname(), err)
 	}
@@ -96,7 +96,7 @@ func Backoff(attempt int) time.Duration {
 	return min(wait, maxBackoff)
 }
 
-func (p Purchase) body() ([]byte, error) {
+func (p Purchase) encodeBody() ([]byte, error) {
 	switch {
 	case p.Product == "":
 		return nil, errors.New("no product is named")
@@ -113,24 +113,24 @@ func (p Purchase) body() ([]byte, error) {
 
 // unanswered says what it means that there is no answer. A server that answers
 // too much, or points elsewhere, does so again; one that is down may come back.
-func unanswered(target *url.URL, err error) error {
+func connectionError(target *url.URL, err error) error {
 	told := fmt.Errorf("ask checkout %s: %w", target.Hostname(), err)
-	for _, final := range []error{errElsewhere, errRedirects, errTooLarge} {
+	for _, final := range []error{errOtherServer, errRedirects, errTooLarge} {
 		if errors.Is(err, final) {
-			return failed(told)
+			return purchaseFailedError(told)
 		}
 	}
 	if _, isRefused := errors.AsType[netguard.Refused](err); isRefused {
-		return failed(told)
+		return purchaseFailedError(told)
 	}
-	if _, ok := errors.AsType[*failure](err); !ok {
+	if _, ok := errors.AsType[*requestError](err); !ok {
 		return told // the caller gave up
 	}
 	return outcome.Failed(v1alpha1.ReasonPurchaseFailed, told)
 }
 
 // read says what the answer means.
-func (a *answer) read(attempt int) (string, error) {
+func (a *bufferedResponse) readCredential(attempt int) (string, error) {
 	switch {
 	case a.status == http.StatusTooManyRequests, a.status >= http.StatusInternalServerError:
 		after := netguard.RetryAfter(a.header, time.Now())
@@ -139,34 +139,34 @@ func (a *answer) read(attempt int) (string, error) {
 		}
 		return "", outcome.Waiting(v1alpha1.ReasonPurchasePending, after, fmt.Errorf("it is busy, HTTP status %d", a.status))
 	case a.status != http.StatusOK:
-		return "", failed(fmt.Errorf("it answered with HTTP status %d; ask the developer", a.status))
+		return "", purchaseFailedError(fmt.Errorf("it answered with HTTP status %d; ask the developer", a.status))
 	}
 	var said struct {
 		Code       *int   `json:"code"`
 		Credential string `json:"credential"`
 	}
 	if err := json.Unmarshal(a.body, &said); err != nil || said.Code == nil {
-		return "", failed(errors.New("its answer is not understood; ask the developer"))
+		return "", purchaseFailedError(errors.New("its answer is not understood; ask the developer"))
 	}
 	switch *said.Code {
-	case codeBought:
-		return bought(said.Credential)
+	case codePurchased:
+		return parseCredential(said.Credential)
 	case codeNoRecord:
 		return "", outcome.Waiting(v1alpha1.ReasonPurchaseNotFound, Backoff(attempt),
 			errors.New("it has no record of the payment yet; pay, or wait until the payment is seen"))
-	case codeSignAgain:
+	case codeRejected:
 		return "", outcome.Stalled(v1alpha1.ReasonPurchaseSignAgain,
 			errors.New("it does not accept the signed request; sign it again and put the new one into the Secret"))
 	}
-	return "", failed(fmt.Errorf("it answered with code %d, which is not known; ask the developer", *said.Code))
+	return "", purchaseFailedError(fmt.Errorf("it answered with code %d, which is not known; ask the developer", *said.Code))
 }
 
-func bought(credential string) (string, error) {
+func parseCredential(credential string) (string, error) {
 	credential = strings.TrimSpace(credential)
 	if credential == "" || len(credential) > MaxCredentialBytes {
-		return "", failed(fmt.Errorf("it answered without a credential of 1 to %d bytes; ask the developer", MaxCredentialBytes))
+		return "", purchaseFailedError(fmt.Errorf("it answered without a credential of 1 to %d bytes; ask the developer", MaxCredentialBytes))
 	}
 	return credential, nil
 }
 
-func failed(err error) error { return outcome.Stalled(v1alpha1.ReasonPurchaseFailed, err) }
+func purchaseFailedError(err error) error { return outcome.Stalled(v1alpha1.ReasonPurchaseFailed, err) }

@@ -18,26 +18,26 @@ import (
 )
 
 // purchase is a request that must be told to nobody but the checkout.
-func purchase() license.Purchase {
-	return license.Purchase{URL: site + "/buy?session=" + private, Product: product, Request: "eyJ." + private}
+func newPurchase() license.Purchase {
+	return license.Purchase{URL: serverURL + "/buy?session=" + private, Product: product, Request: "eyJ." + private}
 }
 
 func TestBuy(t *testing.T) {
 	t.Parallel()
-	credential := bought(nil)
+	credential := newCredential(nil)
 	said := make(chan string, 1)
 	shop := func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		said <- fmt.Sprint(r.Method, " ", r.URL, " ", r.Header.Get("Content-Type"), " ", string(body), " ", err)
-		text(fmt.Sprintf(`{"code": 0, "credential": %q, "message": "thank you"}`, credential+"\n"))(w, r)
+		respondOK(fmt.Sprintf(`{"code": 0, "credential": %q, "message": "thank you"}`, credential+"\n"))(w, r)
 	}
 	inBubble(t, http.HandlerFunc(shop), func(t *testing.T, opts license.Options) {
 		g := NewWithT(t)
-		got, err := license.NewCheckout(opts).Buy(t.Context(), purchase(), 1)
+		got, err := license.NewCheckout(opts).Buy(t.Context(), newPurchase(), 1)
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(got).To(Equal(credential))
 		g.Expect(<-said).To(Equal(`POST /buy?session=` + private + ` application/json {"product":"notes-paid","request":"eyJ.` + private + `"} <nil>`))
-		_, err = license.Check(got, terms(edKeys()), now)
+		_, err = license.Check(got, newTerms(edKeys()), now)
 		g.Expect(err).NotTo(HaveOccurred())
 	})
 }
@@ -53,48 +53,48 @@ func TestBuyAnswers(t *testing.T) {
 		// after is how long to wait, or one of the two above.
 		after time.Duration
 	}{
-		{why: "no record", answer: text(`{"code": 1}`), attempt: 1, reason: v1alpha1.ReasonPurchaseNotFound, after: 5 * time.Second},
-		{why: "no record for a while", answer: text(`{"code": 1, "credential": "` + private + `"}`), attempt: 4, reason: v1alpha1.ReasonPurchaseNotFound, after: 40 * time.Second},
-		{why: "no record for long", answer: text(`{"code": 1}`), attempt: 1000, reason: v1alpha1.ReasonPurchaseNotFound, after: 5 * time.Minute},
-		{why: "sign again", answer: text(`{"code": 2}`), reason: v1alpha1.ReasonPurchaseSignAgain, after: stalled},
-		{why: "another code", answer: text(`{"code": 3}`), after: stalled},
-		{why: "a code below", answer: text(`{"code": -1}`), after: stalled},
-		{why: "a code with a fraction", answer: text(`{"code": 0.5, "credential": "c"}`), after: stalled},
-		{why: "a code that is text", answer: text(`{"code": "0", "credential": "c"}`), after: stalled},
-		{why: "no code", answer: text(`{"credential": "` + private + `"}`), after: stalled},
-		{why: "a code of null", answer: text(`{"code": null, "credential": "c"}`), after: stalled},
-		{why: "two codes", answer: text(`{"code": 1, "code": 0, "credential": "c"}`), after: stalled},
-		{why: "bought, without a credential", answer: text(`{"code": 0}`), after: stalled},
-		{why: "bought, with an empty one", answer: text(`{"code": 0, "credential": " "}`), after: stalled},
-		{why: "bought, with a huge one", answer: text(`{"code": 0, "credential": "` + strings.Repeat("x", license.MaxCredentialBytes+1) + `"}`), after: stalled},
-		{why: "bought, with one that is no text", answer: text(`{"code": 0, "credential": {"token": "` + private + `"}}`), after: stalled},
-		{why: "HTML", answer: text("<html>" + private), after: stalled},
-		{why: "nothing", answer: text(""), after: stalled},
-		{why: "too much", answer: text(`{"code": 0, "credential": "c"}` + strings.Repeat(" ", 128<<10)), after: stalled},
-		{why: "a stream of a gigabyte", answer: endless, after: stalled},
-		{why: "refused", answer: status(http.StatusForbidden, `{"code": 0, "credential": "`+private+`"}`), after: stalled},
-		{why: "no such page", answer: status(http.StatusNotFound, ""), after: stalled},
-		{why: "accepted, and no more", answer: status(http.StatusAccepted, `{"code": 0, "credential": "c"}`), after: stalled},
-		{why: "another host", answer: redirect("http://evil.example/buy"), after: stalled},
-		{why: "see other, which drops the request", answer: answers(status(http.StatusSeeOther, "", "Location", "/thanks"), text(`{"code": 0, "credential": "c"}`)).ServeHTTP, after: stalled},
-		{why: "redirects without end", answer: redirect("/buy"), after: stalled},
-		{why: "too busy", answer: status(http.StatusTooManyRequests, private), attempt: 2, reason: v1alpha1.ReasonPurchasePending, after: 10 * time.Second},
-		{why: "too busy, until", answer: status(http.StatusTooManyRequests, "", "Retry-After", "77"), reason: v1alpha1.ReasonPurchasePending, after: 77 * time.Second},
+		{why: "no record", answer: respondOK(`{"code": 1}`), attempt: 1, reason: v1alpha1.ReasonPurchaseNotFound, after: 5 * time.Second},
+		{why: "no record for a while", answer: respondOK(`{"code": 1, "credential": "` + private + `"}`), attempt: 4, reason: v1alpha1.ReasonPurchaseNotFound, after: 40 * time.Second},
+		{why: "no record for long", answer: respondOK(`{"code": 1}`), attempt: 1000, reason: v1alpha1.ReasonPurchaseNotFound, after: 5 * time.Minute},
+		{why: "sign again", answer: respondOK(`{"code": 2}`), reason: v1alpha1.ReasonPurchaseSignAgain, after: stalled},
+		{why: "another code", answer: respondOK(`{"code": 3}`), after: stalled},
+		{why: "a code below", answer: respondOK(`{"code": -1}`), after: stalled},
+		{why: "a code with a fraction", answer: respondOK(`{"code": 0.5, "credential": "c"}`), after: stalled},
+		{why: "a code that is text", answer: respondOK(`{"code": "0", "credential": "c"}`), after: stalled},
+		{why: "no code", answer: respondOK(`{"credential": "` + private + `"}`), after: stalled},
+		{why: "a code of null", answer: respondOK(`{"code": null, "credential": "c"}`), after: stalled},
+		{why: "two codes", answer: respondOK(`{"code": 1, "code": 0, "credential": "c"}`), after: stalled},
+		{why: "bought, without a credential", answer: respondOK(`{"code": 0}`), after: stalled},
+		{why: "bought, with an empty one", answer: respondOK(`{"code": 0, "credential": " "}`), after: stalled},
+		{why: "bought, with a huge one", answer: respondOK(`{"code": 0, "credential": "` + strings.Repeat("x", license.MaxCredentialBytes+1) + `"}`), after: stalled},
+		{why: "bought, with one that is no text", answer: respondOK(`{"code": 0, "credential": {"token": "` + private + `"}}`), after: stalled},
+		{why: "HTML", answer: respondOK("<html>" + private), after: stalled},
+		{why: "nothing", answer: respondOK(""), after: stalled},
+		{why: "too much", answer: respondOK(`{"code": 0, "credential": "c"}` + strings.Repeat(" ", 128<<10)), after: stalled},
+		{why: "a stream of a gigabyte", answer: respondEndlessly, after: stalled},
+		{why: "refused", answer: respondStatus(http.StatusForbidden, `{"code": 0, "credential": "`+private+`"}`), after: stalled},
+		{why: "no such page", answer: respondStatus(http.StatusNotFound, ""), after: stalled},
+		{why: "accepted, and no more", answer: respondStatus(http.StatusAccepted, `{"code": 0, "credential": "c"}`), after: stalled},
+		{why: "another host", answer: redirectTo("http://evil.example/buy"), after: stalled},
+		{why: "see other, which drops the request", answer: newScriptedServer(respondStatus(http.StatusSeeOther, "", "Location", "/thanks"), respondOK(`{"code": 0, "credential": "c"}`)).ServeHTTP, after: stalled},
+		{why: "redirects without end", answer: redirectTo("/buy"), after: stalled},
+		{why: "too busy", answer: respondStatus(http.StatusTooManyRequests, private), attempt: 2, reason: v1alpha1.ReasonPurchasePending, after: 10 * time.Second},
+		{why: "too busy, until", answer: respondStatus(http.StatusTooManyRequests, "", "Retry-After", "77"), reason: v1alpha1.ReasonPurchasePending, after: 77 * time.Second},
 		{why: "down, until a date", answer: func(w http.ResponseWriter, r *http.Request) {
-			status(http.StatusServiceUnavailable, "", "Retry-After", time.Now().Add(time.Minute).UTC().Format(http.TimeFormat))(w, r)
+			respondStatus(http.StatusServiceUnavailable, "", "Retry-After", time.Now().Add(time.Minute).UTC().Format(http.TimeFormat))(w, r)
 		}, reason: v1alpha1.ReasonPurchasePending, after: time.Minute},
-		{why: "down, until the end of time", answer: status(http.StatusBadGateway, "", "Retry-After", "4000000000"), reason: v1alpha1.ReasonPurchasePending, after: time.Hour},
-		{why: "down, until yesterday", answer: status(http.StatusBadGateway, "", "Retry-After", "Mon, 02 Jan 1995 15:04:05 GMT"), reason: v1alpha1.ReasonPurchasePending, after: 5 * time.Second},
-		{why: "down, for no time", answer: status(http.StatusBadGateway, "", "Retry-After", "0"), reason: v1alpha1.ReasonPurchasePending, after: 5 * time.Second},
-		{why: "silence", answer: silent, after: failed},
-		{why: "half an answer", answer: stuck, after: failed},
-		{why: "a connection that breaks", answer: broken, after: failed},
+		{why: "down, until the end of time", answer: respondStatus(http.StatusBadGateway, "", "Retry-After", "4000000000"), reason: v1alpha1.ReasonPurchasePending, after: time.Hour},
+		{why: "down, until yesterday", answer: respondStatus(http.StatusBadGateway, "", "Retry-After", "Mon, 02 Jan 1995 15:04:05 GMT"), reason: v1alpha1.ReasonPurchasePending, after: 5 * time.Second},
+		{why: "down, for no time", answer: respondStatus(http.StatusBadGateway, "", "Retry-After", "0"), reason: v1alpha1.ReasonPurchasePending, after: 5 * time.Second},
+		{why: "silence", answer: neverRespond, after: failed},
+		{why: "half an answer", answer: stallResponse, after: failed},
+		{why: "a connection that breaks", answer: abortResponse, after: failed},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, c.answer, func(t *testing.T, opts license.Options) {
 				g, began := NewWithT(t), time.Now()
-				got, err := license.NewCheckout(opts).Buy(t.Context(), purchase(), c.attempt)
+				got, err := license.NewCheckout(opts).Buy(t.Context(), newPurchase(), c.attempt)
 				g.Expect(got).To(BeEmpty())
 				g.Expect(err).To(MatchError(And(Not(ContainSubstring(private)), Not(ContainSubstring("evil")))))
 				reason := c.reason
@@ -126,26 +126,26 @@ func TestBuyRefuses(t *testing.T) {
 	} {
 		t.Run(why, func(t *testing.T) {
 			t.Parallel()
-			asked := purchase()
+			asked := newPurchase()
 			change(&asked)
-			_, err := license.NewCheckout(license.Options{Transport: unused{t}, AllowPlainHTTP: true}).Buy(t.Context(), asked, 1)
-			refused(NewWithT(t), err, v1alpha1.ReasonPurchaseFailed)
+			_, err := license.NewCheckout(license.Options{Transport: failingTransport{t}, AllowPlainHTTP: true}).Buy(t.Context(), asked, 1)
+			expectStalled(NewWithT(t), err, v1alpha1.ReasonPurchaseFailed)
 		})
 	}
 }
 
 func TestBuyFollowsTheServerItself(t *testing.T) {
 	t.Parallel()
-	shop := answers(redirect("/v2/buy"), func(w http.ResponseWriter, r *http.Request) {
+	shop := newScriptedServer(redirectTo("/v2/buy"), func(w http.ResponseWriter, r *http.Request) {
 		var body map[string]string
 		if json.NewDecoder(r.Body).Decode(&body) != nil || r.Method != http.MethodPost || body["product"] != product || r.Referer() != "" {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		text(`{"code": 0, "credential": "c"}`)(w, r)
+		respondOK(`{"code": 0, "credential": "c"}`)(w, r)
 	})
 	inBubble(t, shop, func(t *testing.T, opts license.Options) {
-		got, err := license.NewCheckout(opts).Buy(t.Context(), purchase(), 1)
+		got, err := license.NewCheckout(opts).Buy(t.Context(), newPurchase(), 1)
 		NewWithT(t).Expect(err).NotTo(HaveOccurred())
 		NewWithT(t).Expect(got).To(Equal("c"))
 	})
@@ -153,11 +153,11 @@ func TestBuyFollowsTheServerItself(t *testing.T) {
 
 func TestBuyStopsWhenAsked(t *testing.T) {
 	t.Parallel()
-	inBubble(t, http.HandlerFunc(silent), func(t *testing.T, opts license.Options) {
+	inBubble(t, http.HandlerFunc(neverRespond), func(t *testing.T, opts license.Options) {
 		g := NewWithT(t)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := license.NewCheckout(opts).Buy(ctx, purchase(), 1)
+		_, err := license.NewCheckout(opts).Buy(ctx, newPurchase(), 1)
 		g.Expect(err).To(MatchError(context.DeadlineExceeded))
 		g.Expect(outcome.Reason(err, "none")).To(Equal("none"))
 		g.Expect(err).NotTo(MatchError(ContainSubstring(private)))
@@ -167,8 +167,8 @@ func TestBuyStopsWhenAsked(t *testing.T) {
 func TestBuyOverTLS(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	server := tlsServer(t, text(`{"code": 0, "credential": "c"}`))
-	asked := purchase()
+	server := tlsServer(t, respondOK(`{"code": 0, "credential": "c"}`))
+	asked := newPurchase()
 	asked.URL = server.URL
 	got, err := license.NewCheckout(license.Options{Transport: server.Client().Transport}).Buy(t.Context(), asked, 1)
 	g.Expect(err).NotTo(HaveOccurred())

@@ -47,7 +47,7 @@ func (s *subjects) UnmarshalJSON(text []byte) error {
 }
 
 // products are those that the credential names, each once.
-func (c claims) products() []string {
+func (c claims) productNames() []string {
 	all := []string{c.Product, c.ProductID}
 	for _, each := range c.Credential.Subject {
 		all = append(all, each.Product, each.ProductID)
@@ -57,27 +57,27 @@ func (c claims) products() []string {
 }
 
 // latest is the last moment that can be written in a status.
-var latest = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+var maxExpiry = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
 
 // accept reads a payload whose signature is right.
-func (t Terms) accept(payload []byte, now time.Time) (Claims, error) {
+func (t Terms) readClaims(payload []byte, now time.Time) (Claims, error) {
 	var said claims
 	if err := json.Unmarshal(payload, &said); err != nil {
-		return Claims{}, refuse("what it says cannot be read; ask issuer %q for a new one", t.Issuer)
+		return Claims{}, invalidError("what it says cannot be read; ask issuer %q for a new one", t.Issuer)
 	}
-	if err := t.checkProduct(said.products()); err != nil {
+	if err := t.checkProduct(said.productNames()); err != nil {
 		return Claims{}, err
 	}
 	if said.Expiry == nil {
-		return Claims{}, refuse("it has no end (exp); ask issuer %q for one that has", t.Issuer)
+		return Claims{}, invalidError("it has no end (exp); ask issuer %q for one that has", t.Issuer)
 	}
 	expected := jwt.Expected{Issuer: t.Issuer, Subject: t.Subject, Time: now}
-	if err := said.ValidateWithLeeway(expected, t.skew()); err != nil {
-		return Claims{}, t.explain(err)
+	if err := said.ValidateWithLeeway(expected, t.allowedSkew()); err != nil {
+		return Claims{}, t.claimsError(err)
 	}
 	expires := said.Expiry.Time().UTC()
-	if expires.After(latest) {
-		expires = latest
+	if expires.After(maxExpiry) {
+		expires = maxExpiry
 	}
 	return Claims{Issuer: said.Issuer, Product: t.Product, Subject: said.Subject, Expires: expires}, nil
 }
@@ -85,17 +85,17 @@ func (t Terms) accept(payload []byte, now time.Time) (Claims, error) {
 func (t Terms) checkProduct(named []string) error {
 	switch {
 	case len(named) == 0:
-		return refuse("it names no product; ask issuer %q for one for product %q", t.Issuer, t.Product)
+		return invalidError("it names no product; ask issuer %q for one for product %q", t.Issuer, t.Product)
 	case len(named) > 1:
-		return refuse("it names several products; ask issuer %q for one for product %q alone", t.Issuer, t.Product)
+		return invalidError("it names several products; ask issuer %q for one for product %q alone", t.Issuer, t.Product)
 	case named[0] != t.Product:
-		return refuse("it is for another product than %q; give the one that was bought for this app", t.Product)
+		return invalidError("it is for another product than %q; give the one that was bought for this app", t.Product)
 	}
 	return nil
 }
 
 // explain says what to do about claims that are not as expected.
-func (t Terms) explain(err error) error {
+func (t Terms) claimsError(err error) error {
 	switch {
 	case errors.Is(err, jwt.ErrExpired):
 		return outcome.Stalled(v1alpha1.ReasonLicenseExpired, fmt.Errorf(
@@ -104,7 +104,7 @@ func (t Terms) explain(err error) error {
 		return outcome.Stalled(v1alpha1.ReasonLicenseNotYetValid, fmt.Errorf(
 			"check credential: it is not valid yet; wait until it is, or ask issuer %q for another", t.Issuer))
 	case errors.Is(err, jwt.ErrInvalidSubject):
-		return refuse("it was issued to another subject; give the one that was issued to the expected subject")
+		return invalidError("it was issued to another subject; give the one that was issued to the expected subject")
 	}
-	return refuse("it is not from issuer %q; give the one that this issuer sent", t.Issuer)
+	return invalidError("it is not from issuer %q; give the one that this issuer sent", t.Issuer)
 }

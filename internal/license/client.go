@@ -18,12 +18,12 @@ import (
 )
 
 var (
-	errURL       = errors.New("it is no URL of https")
-	errLogin     = errors.New("its URL must not hold credentials")
-	errElsewhere = errors.New("it redirects to another server or in another way")
-	errRedirects = fmt.Errorf("it redirects more than %d times", netguard.MaxRedirects)
-	errTooLarge  = errors.New("its answer is too large")
-	errTransport = errors.New("no transport was given")
+	errScheme      = errors.New("it is no URL of https")
+	errUserInfo    = errors.New("its URL must not hold credentials")
+	errOtherServer = errors.New("it redirects to another server or in another way")
+	errRedirects   = fmt.Errorf("it redirects more than %d times", netguard.MaxRedirects)
+	errTooLarge    = errors.New("its answer is too large")
+	errTransport   = errors.New("no transport was given")
 )
 
 // Options say how servers are spoken to.
@@ -44,13 +44,13 @@ type client struct {
 
 func newClient(opts Options) *client {
 	return &client{
-		http:      &http.Client{Transport: opts.Transport, CheckRedirect: stay},
+		http:      &http.Client{Transport: opts.Transport, CheckRedirect: checkRedirect},
 		plainHTTP: opts.AllowPlainHTTP,
 	}
 }
 
 // question is one request and the bounds of its answer.
-type question struct {
+type boundedRequest struct {
 	method string
 	url    *url.URL
 	header http.Header
@@ -60,46 +60,46 @@ type question struct {
 }
 
 // answer is a whole answer, whatever its status.
-type answer struct {
+type bufferedResponse struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
 // parse reads the URL of a server. Its errors do not quote it.
-func (c *client) parse(raw string) (*url.URL, error) {
+func (c *client) parseURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" {
-		return nil, errURL
+		return nil, errScheme
 	}
 	if u.User != nil {
-		return nil, errLogin
+		return nil, errUserInfo
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !c.plainHTTP || !isLoopback(u.Hostname())) {
-		return nil, errURL
+		return nil, errScheme
 	}
 	return u, nil
 }
 
 // ask sends the question. Its errors have a text of our own; only that the caller
 // gave up is told as it is.
-func (c *client) ask(ctx context.Context, q question) (*answer, error) {
+func (c *client) sendRequest(ctx context.Context, q boundedRequest) (*bufferedResponse, error) {
 	if c.http.Transport == nil {
-		return nil, &failure{text: errTransport.Error(), err: errTransport}
+		return nil, &requestError{text: errTransport.Error(), err: errTransport}
 	}
 	bounded, cancel := context.WithTimeout(ctx, q.within)
 	defer cancel()
-	got, err := c.exchange(bounded, q)
+	got, err := c.doRequest(bounded, q)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, &failure{text: explain(err), err: err}
+		return nil, &requestError{text: requestErrorText(err), err: err}
 	}
 	return got, nil
 }
 
-func (c *client) exchange(ctx context.Context, q question) (*answer, error) {
+func (c *client) doRequest(ctx context.Context, q boundedRequest) (*bufferedResponse, error) {
 	request, err := http.NewRequestWithContext(ctx, q.method, q.url.String(), bytes.NewReader(q.body))
 	if err != nil {
 		return nil, err
@@ -117,17 +117,17 @@ func (c *client) exchange(ctx context.Context, q question) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &answer{status: response.StatusCode, header: response.Header, body: body}, nil
+	return &bufferedResponse{status: response.StatusCode, header: response.Header, body: body}, nil
 }
 
 // stay is an http.Client's CheckRedirect: only within the server, and with the
 // same method, which a client otherwise turns into GET.
-func stay(next *http.Request, via []*http.Request) error {
+func checkRedirect(next *http.Request, via []*http.Request) error {
 	first := via[0]
 	switch {
 	case next.URL.Scheme != first.URL.Scheme, !strings.EqualFold(next.URL.Host, first.URL.Host),
 		next.URL.User != nil, next.Method != first.Method:
-		return errElsewhere
+		return errOtherServer
 	}
 	if err := netguard.CheckRedirect(next, via); err != nil {
 		return errRedirects
@@ -137,16 +137,16 @@ func stay(next *http.Request, via []*http.Request) error {
 
 // failure is an error with a text that is the same at each attempt and quotes
 // nothing of the request or the answer.
-type failure struct {
+type requestError struct {
 	text string
 	err  error
 }
 
-func (f *failure) Error() string { return f.text }
-func (f *failure) Unwrap() error { return f.err }
+func (f *requestError) Error() string { return f.text }
+func (f *requestError) Unwrap() error { return f.err }
 
-func explain(err error) string {
-	for _, own := range []error{errElsewhere, errRedirects, errTooLarge} {
+func requestErrorText(err error) string {
+	for _, own := range []error{errOtherServer, errRedirects, errTooLarge} {
 		if errors.Is(err, own) {
 			return own.Error()
 		}

@@ -32,34 +32,34 @@ const (
 // changes what it is about.
 var now = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 
-func terms(keys []byte) license.Terms {
+func newTerms(keys []byte) license.Terms {
 	return license.Terms{Issuer: issuer, Product: product, Subject: holder, Keys: keys}
 }
 
 // says are the claims of a valid credential, changed as given; nil removes one.
-func says(changes map[string]any) map[string]any {
+func newClaims(changes map[string]any) map[string]any {
 	claims := map[string]any{
 		"iss": issuer, "sub": holder, "product": product, "jti": private,
-		"iat": at(-time.Hour), "nbf": at(-time.Hour), "exp": at(time.Hour),
+		"iat": unixTime(-time.Hour), "nbf": unixTime(-time.Hour), "exp": unixTime(time.Hour),
 	}
 	maps.Copy(claims, changes)
 	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
 	return claims
 }
 
-func at(after time.Duration) int64 { return now.Add(after).Unix() }
+func unixTime(after time.Duration) int64 { return now.Add(after).Unix() }
 
 // The keys of the issuer, and one of somebody else.
 var (
-	rsaKey     = made(rsa.GenerateKey(rand.Reader, 2048))
-	weakKey    = made(rsa.GenerateKey(rand.Reader, 1024))
+	rsaKey     = must(rsa.GenerateKey(rand.Reader, 2048))
+	weakKey    = must(rsa.GenerateKey(rand.Reader, 1024))
 	p256, p384 = ecKey(elliptic.P256()), ecKey(elliptic.P384())
 	p521       = ecKey(elliptic.P521())
 	edKey      = ed25519.NewKeyFromSeed([]byte("the seed of the issuer, 32 bytes"))
 	otherKey   = ed25519.NewKeyFromSeed([]byte("the seed of another, of 32 bytes"))
 )
 
-func made[T any](v T, err error) T {
+func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
@@ -67,43 +67,43 @@ func made[T any](v T, err error) T {
 }
 
 func ecKey(curve elliptic.Curve) *ecdsa.PrivateKey {
-	return made(ecdsa.GenerateKey(curve, rand.Reader))
+	return must(ecdsa.GenerateKey(curve, rand.Reader))
 }
 
 // jwk is the public half of a key.
-func jwk(key crypto.Signer, name string) jose.JSONWebKey {
+func newJWK(key crypto.Signer, name string) jose.JSONWebKey {
 	return jose.JSONWebKey{Key: key.Public(), KeyID: name}
 }
 
-func keySet(keys ...jose.JSONWebKey) []byte {
-	return made(json.Marshal(jose.JSONWebKeySet{Keys: keys}))
+func newKeySet(keys ...jose.JSONWebKey) []byte {
+	return must(json.Marshal(jose.JSONWebKeySet{Keys: keys}))
 }
 
 // sign makes a credential with the library.
-func sign(algorithm jose.SignatureAlgorithm, key any, claims any, headers map[jose.HeaderKey]any) string {
+func signToken(algorithm jose.SignatureAlgorithm, key any, claims any, headers map[jose.HeaderKey]any) string {
 	opts := &jose.SignerOptions{}
 	for name, value := range headers {
 		opts.WithHeader(name, value)
 	}
-	signer := made(jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, opts))
+	signer := must(jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, opts))
 	payload, raw := claims.([]byte)
 	if !raw {
-		payload = made(json.Marshal(claims))
+		payload = must(json.Marshal(claims))
 	}
-	return made(made(signer.Sign(payload)).CompactSerialize())
+	return must(must(signer.Sign(payload)).CompactSerialize())
 }
 
 // bought is a valid credential with the issuer's Ed25519 key, whose name is "ed".
-func bought(changes map[string]any) string {
-	return sign(jose.EdDSA, edKey, says(changes), map[jose.HeaderKey]any{"kid": "ed"})
+func newCredential(changes map[string]any) string {
+	return signToken(jose.EdDSA, edKey, newClaims(changes), map[jose.HeaderKey]any{"kid": "ed"})
 }
 
-func edKeys() []byte { return keySet(jwk(edKey, "ed")) }
+func edKeys() []byte { return newKeySet(newJWK(edKey, "ed")) }
 
-func encode(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+func encodePart(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
 // swap replaces one of the three parts of a credential.
-func swap(t testing.TB, credential string, part int, text string) string {
+func replacePart(t testing.TB, credential string, part int, text string) string {
 	t.Helper()
 	parts := strings.Split(credential, ".")
 	if len(parts) != 3 || parts[part] == text {
@@ -115,20 +115,20 @@ func swap(t testing.TB, credential string, part int, text string) string {
 
 // signRaw signs with the Ed25519 key what no signer would make.
 func signRaw(header, payload string) string {
-	text := encode(header) + "." + encode(payload)
+	text := encodePart(header) + "." + encodePart(payload)
 	return text + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(edKey, []byte(text)))
 }
 
 // unencoded is signed over a payload that was not encoded.
-func unencoded(payload string) string {
-	header := encode(`{"alg":"EdDSA","kid":"ed","b64":false,"crit":["b64"]}`)
+func signUnencoded(payload string) string {
+	header := encodePart(`{"alg":"EdDSA","kid":"ed","b64":false,"crit":["b64"]}`)
 	signature := ed25519.Sign(edKey, []byte(header+"."+payload))
-	return header + "." + encode(payload) + "." + base64.RawURLEncoding.EncodeToString(signature)
+	return header + "." + encodePart(payload) + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
 // weak is signed with a key that the library refuses to sign with.
-func weak() string {
-	text := encode(`{"alg":"RS256"}`) + "." + encode(string(made(json.Marshal(says(nil)))))
+func signWithWeakKey() string {
+	text := encodePart(`{"alg":"RS256"}`) + "." + encodePart(string(must(json.Marshal(newClaims(nil)))))
 	digest := sha256.Sum256([]byte(text))
-	return text + "." + base64.RawURLEncoding.EncodeToString(made(rsa.SignPKCS1v15(nil, weakKey, crypto.SHA256, digest[:])))
+	return text + "." + base64.RawURLEncoding.EncodeToString(must(rsa.SignPKCS1v15(nil, weakKey, crypto.SHA256, digest[:])))
 }

@@ -14,27 +14,27 @@ import (
 // FuzzCheck looks for a credential that is accepted although the issuer did not
 // sign exactly that, and for an error that is not final or says too much.
 func FuzzCheck(f *testing.F) {
-	keys := keySet(jwk(rsaKey, "rsa"), jwk(p256, "ec"), jwk(edKey, "ed"))
+	keys := newKeySet(newJWK(rsaKey, "rsa"), newJWK(p256, "ec"), newJWK(edKey, "ed"))
 	signed := map[string]bool{}
 	for name, credential := range map[string]string{
-		"rsa": sign(jose.RS256, rsaKey, says(nil), map[jose.HeaderKey]any{"kid": "rsa"}),
-		"ec":  sign(jose.ES256, p256, says(nil), map[jose.HeaderKey]any{"kid": "ec"}),
-		"ed":  bought(nil),
-		"any": sign(jose.EdDSA, edKey, says(map[string]any{"vc": map[string]any{"credentialSubject": []any{map[string]any{"productId": product}}}}), nil),
+		"rsa": signToken(jose.RS256, rsaKey, newClaims(nil), map[jose.HeaderKey]any{"kid": "rsa"}),
+		"ec":  signToken(jose.ES256, p256, newClaims(nil), map[jose.HeaderKey]any{"kid": "ec"}),
+		"ed":  newCredential(nil),
+		"any": signToken(jose.EdDSA, edKey, newClaims(map[string]any{"vc": map[string]any{"credentialSubject": []any{map[string]any{"productId": product}}}}), nil),
 	} {
-		signed[covered(credential)] = true
+		signed[signedPart(credential)] = true
 		f.Add(credential)
-		f.Add(swap(f, credential, 0, encode(`{"alg":"none","kid":"`+name+`"}`)))
-		f.Add(swap(f, credential, 2, ""))
+		f.Add(replacePart(f, credential, 0, encodePart(`{"alg":"none","kid":"`+name+`"}`)))
+		f.Add(replacePart(f, credential, 2, ""))
 	}
-	f.Add(sign(jose.HS256, keys, says(nil), map[jose.HeaderKey]any{"kid": "rsa"}))
-	f.Add(sign(jose.EdDSA, otherKey, says(nil), map[jose.HeaderKey]any{"jwk": jwk(otherKey, "")}))
-	f.Add(bought(map[string]any{"exp": 0}))
+	f.Add(signToken(jose.HS256, keys, newClaims(nil), map[jose.HeaderKey]any{"kid": "rsa"}))
+	f.Add(signToken(jose.EdDSA, otherKey, newClaims(nil), map[jose.HeaderKey]any{"jwk": newJWK(otherKey, "")}))
+	f.Add(newCredential(map[string]any{"exp": 0}))
 	f.Add("...")
 	f.Fuzz(func(t *testing.T, credential string) {
-		got, err := license.Check(credential, terms(keys), now)
+		got, err := license.Check(credential, newTerms(keys), now)
 		if err == nil {
-			if !signed[covered(strings.TrimSpace(credential))] || got.Product != product || got.Subject != holder {
+			if !signed[signedPart(strings.TrimSpace(credential))] || got.Product != product || got.Subject != holder {
 				t.Fatalf("accepted %q as %+v", credential, got)
 			}
 			return
@@ -49,19 +49,19 @@ func FuzzCheck(f *testing.F) {
 }
 
 // covered is the part of a credential that its signature is over.
-func covered(credential string) string {
+func signedPart(credential string) string {
 	return credential[:max(0, strings.LastIndexByte(credential, '.'))]
 }
 
 // FuzzKeys gives a key set of any kind: a credential that was signed with none of
 // its keys is refused.
 func FuzzKeys(f *testing.F) {
-	f.Add(keySet(jwk(rsaKey, "ed"), jwk(p256, "ed"), jwk(otherKey, "ed")))
-	f.Add(made(jwk(otherKey, "ed").MarshalJSON()))
+	f.Add(newKeySet(newJWK(rsaKey, "ed"), newJWK(p256, "ed"), newJWK(otherKey, "ed")))
+	f.Add(must(newJWK(otherKey, "ed").MarshalJSON()))
 	f.Add([]byte(`{"keys": [{"kty": "oct", "k": "AA"}, {"kty": "RSA", "n": "AQ", "e": "AQAB"}, {"kty": "EC", "crv": "P-256", "x": "", "y": ""}]}`))
-	credential := bought(nil)
+	credential := newCredential(nil)
 	f.Fuzz(func(t *testing.T, keys []byte) {
-		_, err := license.Check(credential, terms(keys), now)
+		_, err := license.Check(credential, newTerms(keys), now)
 		reason := outcome.Reason(err, "")
 		if !outcome.IsStalled(err) || reason != v1alpha1.ReasonLicenseInvalid && reason != v1alpha1.ReasonLicenseKeysUnavailable {
 			t.Fatalf("got %v", err)

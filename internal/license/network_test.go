@@ -38,7 +38,7 @@ func TestIssuersAreReachedWhereThePolicyAllows(t *testing.T) {
 			_, err := license.NewKeys(options).Get(t.Context(), c.url)
 			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLicenseKeysUnavailable))
 			g.Expect(err).To(MatchError(ContainSubstring("its address is not allowed")))
-			asks := purchase()
+			asks := newPurchase()
 			asks.URL = c.url
 			_, err = license.NewCheckout(options).Buy(t.Context(), asks, 1)
 			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPurchaseFailed))

@@ -19,13 +19,13 @@ import (
 
 // pipes is a listener whose connections stay within the process, so that a test
 // may run in a bubble, where minutes and days are over at once.
-type pipes struct {
+type pipeListener struct {
 	incoming chan net.Conn
 	closed   chan struct{}
 	once     sync.Once
 }
 
-func (p *pipes) Accept() (net.Conn, error) {
+func (p *pipeListener) Accept() (net.Conn, error) {
 	select {
 	case conn := <-p.incoming:
 		return conn, nil
@@ -34,14 +34,14 @@ func (p *pipes) Accept() (net.Conn, error) {
 	}
 }
 
-func (p *pipes) Close() error {
+func (p *pipeListener) Close() error {
 	p.once.Do(func() { close(p.closed) })
 	return nil
 }
 
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{} }
+func (p *pipeListener) Addr() net.Addr { return &net.UnixAddr{} }
 
-func (p *pipes) dial(ctx context.Context, _, address string) (net.Conn, error) {
+func (p *pipeListener) dialPipe(ctx context.Context, _, address string) (net.Conn, error) {
 	switch {
 	case strings.HasPrefix(address, "down."):
 		return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
@@ -60,18 +60,18 @@ func (p *pipes) dial(ctx context.Context, _, address string) (net.Conn, error) {
 }
 
 // site is where the servers of the tests are.
-const site = "http://localhost"
+const serverURL = "http://localhost"
 
 // inBubble runs a test with a server at site, and at any other host but down and
 // unknown.
 func inBubble(t *testing.T, handler http.Handler, test func(t *testing.T, opts license.Options)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		listener := &pipes{incoming: make(chan net.Conn), closed: make(chan struct{})}
+		listener := &pipeListener{incoming: make(chan net.Conn), closed: make(chan struct{})}
 		server := &http.Server{Handler: handler}
 		served := make(chan error, 1)
 		go func() { served <- server.Serve(listener) }()
-		transport := &http.Transport{DialContext: listener.dial}
+		transport := &http.Transport{DialContext: listener.dialPipe}
 		defer func() {
 			transport.CloseIdleConnections()
 			server.Close()
@@ -95,37 +95,39 @@ func tlsServer(t *testing.T, handler http.Handler) *httptest.Server {
 
 // script answers each question with what is next, and counts. The last answer is
 // given for ever.
-type script struct {
-	mu      sync.Mutex
-	answers []http.HandlerFunc
-	asked   []*http.Request
+type scriptedServer struct {
+	mu       sync.Mutex
+	handlers []http.HandlerFunc
+	requests []*http.Request
 }
 
-func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *scriptedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	answer := s.answers[0]
-	if len(s.answers) > 1 {
-		s.answers = s.answers[1:]
+	answer := s.handlers[0]
+	if len(s.handlers) > 1 {
+		s.handlers = s.handlers[1:]
 	}
-	s.asked = append(s.asked, r)
+	s.requests = append(s.requests, r)
 	s.mu.Unlock()
 	answer(w, r)
 }
 
-func (s *script) count() int {
+func (s *scriptedServer) requestCount() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.asked)
+	return len(s.requests)
 }
 
-func answers(all ...http.HandlerFunc) *script { return &script{answers: all} }
+func newScriptedServer(all ...http.HandlerFunc) *scriptedServer {
+	return &scriptedServer{handlers: all}
+}
 
 // text answers 200 with a text and headers, which are names and values in turn.
-func text(body string, headers ...string) http.HandlerFunc {
-	return status(http.StatusOK, body, headers...)
+func respondOK(body string, headers ...string) http.HandlerFunc {
+	return respondStatus(http.StatusOK, body, headers...)
 }
 
-func status(code int, body string, headers ...string) http.HandlerFunc {
+func respondStatus(code int, body string, headers ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		for i := 0; i+1 < len(headers); i += 2 {
 			w.Header().Set(headers[i], headers[i+1])
@@ -136,7 +138,7 @@ func status(code int, body string, headers ...string) http.HandlerFunc {
 }
 
 // endless sends until nobody listens any more, a gigabyte at most.
-func endless(w http.ResponseWriter, _ *http.Request) {
+func respondEndlessly(w http.ResponseWriter, _ *http.Request) {
 	block := []byte(strings.Repeat("x", 1<<20))
 	for range 1 << 10 {
 		if _, err := w.Write(block); err != nil {
@@ -146,23 +148,23 @@ func endless(w http.ResponseWriter, _ *http.Request) {
 }
 
 // silent takes the question and says nothing.
-func silent(_ http.ResponseWriter, r *http.Request) { hold(r) }
+func neverRespond(_ http.ResponseWriter, r *http.Request) { waitForDisconnect(r) }
 
 // stuck begins an answer and does not go on.
-func stuck(w http.ResponseWriter, r *http.Request) {
+func stallResponse(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"keys": [`)
 	_ = http.NewResponseController(w).Flush()
-	hold(r)
+	waitForDisconnect(r)
 }
 
 // hold waits for the client to go; a server notices only once it read the request.
-func hold(r *http.Request) {
+func waitForDisconnect(r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()
 }
 
 // broken ends the connection within the answer.
-func broken(w http.ResponseWriter, _ *http.Request) {
+func abortResponse(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "100")
 	_, _ = io.WriteString(w, `{"keys": [`)
 }

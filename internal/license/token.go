@@ -29,7 +29,7 @@ var algorithms = slices.Concat(rsaAlgorithms, []jose.SignatureAlgorithm{
 // What the library says about a token may quote it, and is not passed on.
 func parseToken(credential string, terms Terms) (*jose.JSONWebSignature, error) {
 	if len(credential) > MaxCredentialBytes {
-		return nil, refuse("it is larger than %d bytes; give the credential that issuer %q sent", MaxCredentialBytes, terms.Issuer)
+		return nil, invalidError("it is larger than %d bytes; give the credential that issuer %q sent", MaxCredentialBytes, terms.Issuer)
 	}
 	credential = strings.TrimSpace(credential)
 	if credential == "" {
@@ -38,20 +38,20 @@ func parseToken(credential string, terms Terms) (*jose.JSONWebSignature, error) 
 			terms.Product, terms.Issuer))
 	}
 	if !isCompact(credential) {
-		return nil, refuse("it is not a signed token in compact form; give the credential as issuer %q sent it", terms.Issuer)
+		return nil, invalidError("it is not a signed token in compact form; give the credential as issuer %q sent it", terms.Issuer)
 	}
 	token, err := jose.ParseSignedCompact(credential, algorithms)
 	if _, ok := errors.AsType[*jose.ErrUnexpectedSignatureAlgorithm](err); ok {
-		return nil, refuse("its signature algorithm is not allowed; ask issuer %q for one with any of %v", terms.Issuer, algorithms)
+		return nil, invalidError("its signature algorithm is not allowed; ask issuer %q for one with any of %v", terms.Issuer, algorithms)
 	}
 	if err != nil {
-		return nil, refuse("its header cannot be read; give the credential as issuer %q sent it", terms.Issuer)
+		return nil, invalidError("its header cannot be read; give the credential as issuer %q sent it", terms.Issuer)
 	}
 	// Both change what a signature covers or means; a credential needs neither.
 	extra := token.Signatures[0].Protected.ExtraHeaders
 	for _, name := range []jose.HeaderKey{"crit", "b64"} {
 		if _, ok := extra[name]; ok {
-			return nil, refuse("its header demands %q, which is not supported; ask issuer %q for one without", name, terms.Issuer)
+			return nil, invalidError("its header demands %q, which is not supported; ask issuer %q for one without", name, terms.Issuer)
 		}
 	}
 	return token, nil
@@ -73,19 +73,19 @@ func isCompact(text string) bool {
 }
 
 // verify gives the payload if one of the keys signed the token.
-func verify(token *jose.JSONWebSignature, keys []jose.JSONWebKey, issuer string) ([]byte, error) {
+func verifySignature(token *jose.JSONWebSignature, keys []jose.JSONWebKey, issuer string) ([]byte, error) {
 	header := token.Signatures[0].Protected
-	fitting := fittingKeys(keys, header.KeyID, jose.SignatureAlgorithm(header.Algorithm))
+	fitting := matchingKeys(keys, header.KeyID, jose.SignatureAlgorithm(header.Algorithm))
 	if len(fitting) == 0 {
-		return nil, refuse("%w; ask issuer %q for a new one, or for its present keys", ErrUnknownKey, issuer)
+		return nil, invalidError("%w; ask issuer %q for a new one, or for its present keys", ErrUnknownKey, issuer)
 	}
-	if len(fitting) > maxTries {
-		return nil, refuse("more than %d keys of issuer %q fit; ask for a credential that names its key (kid)", maxTries, issuer)
+	if len(fitting) > maxMatchingKeys {
+		return nil, invalidError("more than %d keys of issuer %q fit; ask for a credential that names its key (kid)", maxMatchingKeys, issuer)
 	}
 	for _, key := range fitting {
 		if payload, err := token.Verify(key.Key); err == nil {
 			return payload, nil
 		}
 	}
-	return nil, refuse("its signature is not that of issuer %q; give the credential as the issuer sent it", issuer)
+	return nil, invalidError("its signature is not that of issuer %q; give the credential as the issuer sent it", issuer)
 }

@@ -64,7 +64,7 @@ type Claims struct {
 // all else.
 func Check(credential string, terms Terms, now time.Time) (Claims, error) {
 	if terms.Issuer == "" || terms.Product == "" {
-		return Claims{}, refuse("the app does not say which product of which issuer is to be bought; ask its developer")
+		return Claims{}, invalidError("the app does not say which product of which issuer is to be bought; ask its developer")
 	}
 	token, err := parseToken(credential, terms)
 	if err != nil {
@@ -75,15 +75,15 @@ func Check(credential string, terms Terms, now time.Time) (Claims, error) {
 		return Claims{}, outcome.Stalled(v1alpha1.ReasonLicenseKeysUnavailable,
 			fmt.Errorf("read keys of issuer %q: %w", terms.Issuer, err))
 	}
-	payload, err := verify(token, keys, terms.Issuer)
+	payload, err := verifySignature(token, keys, terms.Issuer)
 	if err != nil {
 		return Claims{}, err
 	}
-	return terms.accept(payload, now)
+	return terms.readClaims(payload, now)
 }
 
 // skew is within its bounds.
-func (t Terms) skew() time.Duration {
+func (t Terms) allowedSkew() time.Duration {
 	if t.Skew <= 0 {
 		return DefaultSkew
 	}
@@ -91,6 +91,6 @@ func (t Terms) skew() time.Duration {
 }
 
 // refuse says why a credential is no licence, and what to do about it.
-func refuse(format string, args ...any) error {
+func invalidError(format string, args ...any) error {
 	return outcome.Stalled(v1alpha1.ReasonLicenseInvalid, fmt.Errorf("check credential: "+format, args...))
 }

@@ -24,13 +24,13 @@ func TestCheckAlgorithms(t *testing.T) {
 		t.Run(string(algorithm), func(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
-			all := keySet(jwk(otherKey, "0"), jwk(rsaKey, "1"), jwk(p256, "2"), jwk(p384, "3"), jwk(p521, "4"), jwk(edKey, "5"))
-			got, err := license.Check(sign(algorithm, key, says(nil), nil), terms(all), now)
+			all := newKeySet(newJWK(otherKey, "0"), newJWK(rsaKey, "1"), newJWK(p256, "2"), newJWK(p384, "3"), newJWK(p521, "4"), newJWK(edKey, "5"))
+			got, err := license.Check(signToken(algorithm, key, newClaims(nil), nil), newTerms(all), now)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(got).To(Equal(license.Claims{Issuer: issuer, Product: product, Subject: holder, Expires: now.Add(time.Hour)}))
 
-			_, err = license.Check(sign(algorithm, key, says(nil), nil), terms(keySet(jwk(otherKey, ""), jwk(ecKey(p256.Curve), ""))), now)
-			refused(g, err, v1alpha1.ReasonLicenseInvalid)
+			_, err = license.Check(signToken(algorithm, key, newClaims(nil), nil), newTerms(newKeySet(newJWK(otherKey, ""), newJWK(ecKey(p256.Curve), ""))), now)
+			expectStalled(g, err, v1alpha1.ReasonLicenseInvalid)
 		})
 	}
 }
@@ -45,38 +45,38 @@ func TestCheckAccepts(t *testing.T) {
 		credential string
 		change     func(*license.Terms)
 	}{
-		{why: "what was bought", credential: bought(nil)},
-		{why: "white space around it, as files end", credential: " \t" + bought(nil) + "\r\n"},
-		{why: "any subject", credential: bought(map[string]any{"sub": "somebody"}), change: func(t *license.Terms) { t.Subject = "" }},
-		{why: "no subject, where any will do", credential: bought(map[string]any{"sub": nil}), change: func(t *license.Terms) { t.Subject = "" }},
-		{why: "product_id", credential: bought(map[string]any{"product": nil, "product_id": product})},
-		{why: "the same product twice", credential: bought(map[string]any{"product_id": product})},
-		{why: "a verifiable credential", credential: bought(verifiable(map[string]any{"id": holder, "product": product}))},
-		{why: "productId", credential: bought(verifiable(map[string]any{"productId": product}))},
-		{why: "a list of subjects", credential: bought(verifiable([]any{map[string]any{"id": holder}, map[string]any{"productId": product}}))},
-		{why: "only an end in time", credential: bought(map[string]any{"iat": nil, "nbf": nil})},
-		{why: "a time with a fraction", credential: bought(map[string]any{"exp": float64(at(time.Hour)) + 0.5})},
-		{why: "an audience, which is not ours to know", credential: bought(map[string]any{"aud": []string{"a", "b"}})},
-		{why: "nbf in the future, within the skew", credential: bought(map[string]any{"nbf": at(50 * time.Second)})},
-		{why: "iat in the future, within the skew", credential: bought(map[string]any{"iat": at(50 * time.Second)})},
-		{why: "expired within the skew", credential: bought(map[string]any{"exp": at(-50 * time.Second)})},
-		{why: "a skew that was asked for", credential: bought(map[string]any{"exp": at(-4 * time.Minute)}), change: func(t *license.Terms) { t.Skew = 5 * time.Minute }},
-		{why: "a single key in place of a set", credential: bought(nil), change: func(t *license.Terms) { t.Keys = made(jwk(edKey, "ed").MarshalJSON()) }},
-		{why: "a key without a name", credential: bought(nil), change: func(t *license.Terms) { t.Keys = keySet(jwk(edKey, "")) }},
-		{why: "a key that says what it is for", credential: bought(nil), change: func(t *license.Terms) {
-			key := jwk(edKey, "ed")
+		{why: "what was bought", credential: newCredential(nil)},
+		{why: "white space around it, as files end", credential: " \t" + newCredential(nil) + "\r\n"},
+		{why: "any subject", credential: newCredential(map[string]any{"sub": "somebody"}), change: func(t *license.Terms) { t.Subject = "" }},
+		{why: "no subject, where any will do", credential: newCredential(map[string]any{"sub": nil}), change: func(t *license.Terms) { t.Subject = "" }},
+		{why: "product_id", credential: newCredential(map[string]any{"product": nil, "product_id": product})},
+		{why: "the same product twice", credential: newCredential(map[string]any{"product_id": product})},
+		{why: "a verifiable credential", credential: newCredential(verifiable(map[string]any{"id": holder, "product": product}))},
+		{why: "productId", credential: newCredential(verifiable(map[string]any{"productId": product}))},
+		{why: "a list of subjects", credential: newCredential(verifiable([]any{map[string]any{"id": holder}, map[string]any{"productId": product}}))},
+		{why: "only an end in time", credential: newCredential(map[string]any{"iat": nil, "nbf": nil})},
+		{why: "a time with a fraction", credential: newCredential(map[string]any{"exp": float64(unixTime(time.Hour)) + 0.5})},
+		{why: "an audience, which is not ours to know", credential: newCredential(map[string]any{"aud": []string{"a", "b"}})},
+		{why: "nbf in the future, within the skew", credential: newCredential(map[string]any{"nbf": unixTime(50 * time.Second)})},
+		{why: "iat in the future, within the skew", credential: newCredential(map[string]any{"iat": unixTime(50 * time.Second)})},
+		{why: "expired within the skew", credential: newCredential(map[string]any{"exp": unixTime(-50 * time.Second)})},
+		{why: "a skew that was asked for", credential: newCredential(map[string]any{"exp": unixTime(-4 * time.Minute)}), change: func(t *license.Terms) { t.Skew = 5 * time.Minute }},
+		{why: "a single key in place of a set", credential: newCredential(nil), change: func(t *license.Terms) { t.Keys = must(newJWK(edKey, "ed").MarshalJSON()) }},
+		{why: "a key without a name", credential: newCredential(nil), change: func(t *license.Terms) { t.Keys = newKeySet(newJWK(edKey, "")) }},
+		{why: "a key that says what it is for", credential: newCredential(nil), change: func(t *license.Terms) {
+			key := newJWK(edKey, "ed")
 			key.Use, key.Algorithm = "sig", "EdDSA"
-			t.Keys = keySet(key)
+			t.Keys = newKeySet(key)
 		}},
-		{why: "two keys of one name", credential: bought(nil), change: func(t *license.Terms) { t.Keys = keySet(jwk(otherKey, "ed"), jwk(edKey, "ed")) }},
-		{why: "keys beside it that are not understood", credential: bought(nil), change: func(t *license.Terms) {
-			t.Keys = []byte(`{"keys": [7, {"kty": "NEW", "kid": "ed"}, {"kty": "EC", "crv": "P-256"}, ` + string(made(jwk(edKey, "ed").MarshalJSON())) + `]}`)
+		{why: "two keys of one name", credential: newCredential(nil), change: func(t *license.Terms) { t.Keys = newKeySet(newJWK(otherKey, "ed"), newJWK(edKey, "ed")) }},
+		{why: "keys beside it that are not understood", credential: newCredential(nil), change: func(t *license.Terms) {
+			t.Keys = []byte(`{"keys": [7, {"kty": "NEW", "kid": "ed"}, {"kty": "EC", "crv": "P-256"}, ` + string(must(newJWK(edKey, "ed").MarshalJSON())) + `]}`)
 		}},
-		{why: "a header that brings another key, which is ignored", credential: sign(jose.EdDSA, edKey, says(nil), map[jose.HeaderKey]any{"jwk": jwk(otherKey, "ed"), "jku": "https://evil.example/keys"})},
+		{why: "a header that brings another key, which is ignored", credential: signToken(jose.EdDSA, edKey, newClaims(nil), map[jose.HeaderKey]any{"jwk": newJWK(otherKey, "ed"), "jku": "https://evil.example/keys"})},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
-			asked := terms(edKeys())
+			asked := newTerms(edKeys())
 			if c.change != nil {
 				c.change(&asked)
 			}
@@ -93,14 +93,14 @@ func TestCheckRefusesClaims(t *testing.T) {
 		changes map[string]any
 		reason  string
 	}{
-		{why: "expired", changes: map[string]any{"exp": at(-61 * time.Second)}, reason: v1alpha1.ReasonLicenseExpired},
+		{why: "expired", changes: map[string]any{"exp": unixTime(-61 * time.Second)}, reason: v1alpha1.ReasonLicenseExpired},
 		{why: "expired long ago", changes: map[string]any{"exp": 0}, reason: v1alpha1.ReasonLicenseExpired},
 		{why: "expired before time began", changes: map[string]any{"exp": -1e18}, reason: v1alpha1.ReasonLicenseExpired},
 		{why: "no end", changes: map[string]any{"exp": nil}},
 		{why: "an end that is text", changes: map[string]any{"exp": "2099-01-01"}},
 		{why: "an end that no clock has", changes: map[string]any{"exp": 1e300}},
-		{why: "not valid yet", changes: map[string]any{"nbf": at(61 * time.Second)}, reason: v1alpha1.ReasonLicenseNotYetValid},
-		{why: "issued in the future", changes: map[string]any{"iat": at(time.Hour)}, reason: v1alpha1.ReasonLicenseNotYetValid},
+		{why: "not valid yet", changes: map[string]any{"nbf": unixTime(61 * time.Second)}, reason: v1alpha1.ReasonLicenseNotYetValid},
+		{why: "issued in the future", changes: map[string]any{"iat": unixTime(time.Hour)}, reason: v1alpha1.ReasonLicenseNotYetValid},
 		{why: "another issuer", changes: map[string]any{"iss": "shop.example.com.evil.example"}},
 		{why: "no issuer", changes: map[string]any{"iss": nil}},
 		{why: "an issuer in other letters", changes: map[string]any{"iss": "Shop.example.com"}},
@@ -123,8 +123,8 @@ func TestCheckRefusesClaims(t *testing.T) {
 			if reason == "" {
 				reason = v1alpha1.ReasonLicenseInvalid
 			}
-			_, err := license.Check(bought(c.changes), terms(edKeys()), now)
-			refused(NewWithT(t), err, reason)
+			_, err := license.Check(newCredential(c.changes), newTerms(edKeys()), now)
+			expectStalled(NewWithT(t), err, reason)
 		})
 	}
 }
@@ -132,19 +132,19 @@ func TestCheckRefusesClaims(t *testing.T) {
 func TestCheckBoundsTheSkew(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	asked := terms(edKeys())
+	asked := newTerms(edKeys())
 	asked.Skew = 24 * time.Hour
-	_, err := license.Check(bought(map[string]any{"exp": at(-6 * time.Minute)}), asked, now)
-	refused(g, err, v1alpha1.ReasonLicenseExpired)
+	_, err := license.Check(newCredential(map[string]any{"exp": unixTime(-6 * time.Minute)}), asked, now)
+	expectStalled(g, err, v1alpha1.ReasonLicenseExpired)
 	asked.Skew = -time.Hour
-	_, err = license.Check(bought(map[string]any{"exp": at(-time.Second)}), asked, now)
+	_, err = license.Check(newCredential(map[string]any{"exp": unixTime(-time.Second)}), asked, now)
 	g.Expect(err).NotTo(HaveOccurred(), "less than nothing is the default")
 }
 
 func TestCheckBoundsTheEnd(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	got, err := license.Check(bought(map[string]any{"exp": 1e18}), terms(edKeys()), now)
+	got, err := license.Check(newCredential(map[string]any{"exp": 1e18}), newTerms(edKeys()), now)
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = got.Expires.MarshalJSON()
 	g.Expect(err).NotTo(HaveOccurred(), "it can be written down")
@@ -153,8 +153,8 @@ func TestCheckBoundsTheEnd(t *testing.T) {
 func TestCheckRefusesForgeries(t *testing.T) {
 	t.Parallel()
 	const header = `{"alg":"EdDSA","kid":"ed"}`
-	valid := bought(nil)
-	claims := made(base64.RawURLEncoding.DecodeString(strings.Split(valid, ".")[1]))
+	valid := newCredential(nil)
+	claims := must(base64.RawURLEncoding.DecodeString(strings.Split(valid, ".")[1]))
 	for _, c := range []struct {
 		why        string
 		credential string
@@ -169,23 +169,23 @@ func TestCheckRefusesForgeries(t *testing.T) {
 		{why: "huge", credential: strings.Repeat("a", license.MaxCredentialBytes+1)},
 		{why: "huge white space", credential: strings.Repeat(" ", license.MaxCredentialBytes) + valid},
 		{why: "truncated", credential: valid[:len(valid)-4]},
-		{why: "no signature", credential: swap(t, valid, 2, "")},
-		{why: "the signature of nothing", credential: swap(t, valid, 2, encode(strings.Repeat("\x00", 64)))},
+		{why: "no signature", credential: replacePart(t, valid, 2, "")},
+		{why: "the signature of nothing", credential: replacePart(t, valid, 2, encodePart(strings.Repeat("\x00", 64)))},
 		{why: "a line break within", credential: valid[:20] + "\n" + valid[20:]},
 		{why: "the JSON form", credential: `{"payload":"` + strings.Split(valid, ".")[1] + `","protected":"` + strings.Split(valid, ".")[0] + `","signature":"` + strings.Split(valid, ".")[2] + `"}`},
-		{why: "a changed payload", credential: swap(t, valid, 1, encode(strings.Replace(string(claims), product, "x"+product, 1)))},
-		{why: "a payload of another credential", credential: swap(t, valid, 1, strings.Split(bought(map[string]any{"exp": at(2 * time.Hour)}), ".")[1])},
-		{why: "a changed header", credential: swap(t, valid, 0, encode(`{"alg":"EdDSA","kid":"ed","typ":"JWT"}`))},
-		{why: "the algorithm none", credential: encode(`{"alg":"none","kid":"ed"}`) + "." + encode(string(claims)) + "."},
-		{why: "the algorithm none, with a signature", credential: swap(t, valid, 0, encode(`{"alg":"none","kid":"ed"}`))},
+		{why: "a changed payload", credential: replacePart(t, valid, 1, encodePart(strings.Replace(string(claims), product, "x"+product, 1)))},
+		{why: "a payload of another credential", credential: replacePart(t, valid, 1, strings.Split(newCredential(map[string]any{"exp": unixTime(2 * time.Hour)}), ".")[1])},
+		{why: "a changed header", credential: replacePart(t, valid, 0, encodePart(`{"alg":"EdDSA","kid":"ed","typ":"JWT"}`))},
+		{why: "the algorithm none", credential: encodePart(`{"alg":"none","kid":"ed"}`) + "." + encodePart(string(claims)) + "."},
+		{why: "the algorithm none, with a signature", credential: replacePart(t, valid, 0, encodePart(`{"alg":"none","kid":"ed"}`))},
 		{why: "no algorithm", credential: signRaw(`{"kid":"ed"}`, string(claims))},
 		{why: "an algorithm twice", credential: signRaw(`{"alg":"none","alg":"EdDSA","kid":"ed"}`, string(claims))},
-		{why: "the key of somebody else", credential: sign(jose.EdDSA, otherKey, says(nil), map[jose.HeaderKey]any{"kid": "ed"})},
-		{why: "the key of somebody else, brought along", credential: sign(jose.EdDSA, otherKey, says(nil), map[jose.HeaderKey]any{"kid": "ed", "jwk": jwk(otherKey, "ed")})},
-		{why: "the key of somebody else, pointed to", credential: sign(jose.EdDSA, otherKey, says(nil), map[jose.HeaderKey]any{"kid": "ed", "jku": "https://evil.example/keys", "x5u": "https://evil.example/chain"})},
-		{why: "a private key brought along", credential: sign(jose.EdDSA, otherKey, says(nil), map[jose.HeaderKey]any{"jwk": jose.JSONWebKey{Key: otherKey}})},
+		{why: "the key of somebody else", credential: signToken(jose.EdDSA, otherKey, newClaims(nil), map[jose.HeaderKey]any{"kid": "ed"})},
+		{why: "the key of somebody else, brought along", credential: signToken(jose.EdDSA, otherKey, newClaims(nil), map[jose.HeaderKey]any{"kid": "ed", "jwk": newJWK(otherKey, "ed")})},
+		{why: "the key of somebody else, pointed to", credential: signToken(jose.EdDSA, otherKey, newClaims(nil), map[jose.HeaderKey]any{"kid": "ed", "jku": "https://evil.example/keys", "x5u": "https://evil.example/chain"})},
+		{why: "a private key brought along", credential: signToken(jose.EdDSA, otherKey, newClaims(nil), map[jose.HeaderKey]any{"jwk": jose.JSONWebKey{Key: otherKey}})},
 		{why: "a header that demands", credential: signRaw(`{"alg":"EdDSA","kid":"ed","crit":["exp"],"exp":1}`, string(claims))},
-		{why: "a payload that is not encoded (RFC 7797)", credential: unencoded(string(claims))},
+		{why: "a payload that is not encoded (RFC 7797)", credential: signUnencoded(string(claims))},
 		{why: "a kid that is no text", credential: signRaw(`{"alg":"EdDSA","kid":["`+private+`"]}`, string(claims))},
 		{why: "a header that is no JSON", credential: signRaw(`EdDSA`, string(claims))},
 		{why: "a payload that is no JSON", credential: signRaw(header, private)},
@@ -200,8 +200,8 @@ func TestCheckRefusesForgeries(t *testing.T) {
 			if reason == "" {
 				reason = v1alpha1.ReasonLicenseInvalid
 			}
-			_, err := license.Check(c.credential, terms(edKeys()), now)
-			refused(NewWithT(t), err, reason)
+			_, err := license.Check(c.credential, newTerms(edKeys()), now)
+			expectStalled(NewWithT(t), err, reason)
 		})
 	}
 }
@@ -214,17 +214,17 @@ func TestCheckRefusesUnfinishedTerms(t *testing.T) {
 	} {
 		t.Run(why, func(t *testing.T) {
 			t.Parallel()
-			asked := terms(edKeys())
+			asked := newTerms(edKeys())
 			change(&asked)
-			_, err := license.Check(bought(map[string]any{"product": asked.Product}), asked, now)
-			refused(NewWithT(t), err, v1alpha1.ReasonLicenseInvalid)
+			_, err := license.Check(newCredential(map[string]any{"product": asked.Product}), asked, now)
+			expectStalled(NewWithT(t), err, v1alpha1.ReasonLicenseInvalid)
 		})
 	}
 }
 
 // refused checks an error that is final, and that it tells nothing that only the
 // credential says.
-func refused(g *WithT, err error, reason string) {
+func expectStalled(g *WithT, err error, reason string) {
 	g.THelper()
 	g.Expect(outcome.IsStalled(err)).To(BeTrue(), "got %v", err)
 	g.Expect(outcome.Reason(err, "")).To(Equal(reason))

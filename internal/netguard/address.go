@@ -33,11 +33,11 @@ type Policy struct {
 
 // metadata are addresses outside of the link-local ranges at which clouds give machines
 // and pods their credentials: those of Amazon, Google, Alibaba and Azure.
-var metadata = prefixes("fd00:ec2::/32", "fd20:ce::254/128", "100.100.100.200/32", "168.63.129.16/32")
+var metadata = parsePrefixes("fd00:ec2::/32", "fd20:ce::254/128", "100.100.100.200/32", "168.63.129.16/32")
 
 // inside are ranges that are not routed in the internet, beside those that netip knows:
 // shared and reserved ranges, protocol assignments, benchmarks and site-local addresses.
-var inside = prefixes("100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "fec0::/10")
+var nonPublicRanges = parsePrefixes("100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "fec0::/10")
 
 // thisNetwork reaches the machine itself on some systems.
 var thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
@@ -63,7 +63,7 @@ var translations = []struct {
 var teredo = netip.MustParsePrefix("2001::/32")
 
 // prefixes parses ranges of addresses.
-func prefixes(list ...string) []netip.Prefix {
+func parsePrefixes(list ...string) []netip.Prefix {
 	var out []netip.Prefix
 	for _, each := range list {
 		out = append(out, netip.MustParsePrefix(each))
@@ -115,7 +115,7 @@ func (p Policy) checkKind(addr netip.Addr) error {
 		return Refused("the metadata service of a cloud")
 	case addr.IsLoopback() && !p.Loopback:
 		return loopback
-	case (addr.IsPrivate() || isInAny(inside, addr)) && !p.Private:
+	case (addr.IsPrivate() || isInAny(nonPublicRanges, addr)) && !p.Private:
 		return private
 	}
 	return nil

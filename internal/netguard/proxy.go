@@ -21,9 +21,9 @@ func (p Policy) CheckURL(u *url.URL) error {
 		return Refused("not written as an IP address")
 	case host == "metadata.google.internal":
 		return Refused("the metadata service of a cloud")
-	case isBelow(host, "localhost") && !p.Loopback:
+	case isInDomain(host, "localhost") && !p.Loopback:
 		return loopback
-	case !p.Private && isInside(host):
+	case !p.Private && isNonPublicName(host):
 		return private
 	}
 	return nil
@@ -31,23 +31,23 @@ func (p Policy) CheckURL(u *url.URL) error {
 
 // insideDomains are domains of which no name is public: those of Kubernetes services and
 // the ones that are set aside for private networks.
-var insideDomains = []string{"svc", "cluster.local", "local", "internal", "home.arpa"}
+var nonPublicDomains = []string{"svc", "cluster.local", "local", "internal", "home.arpa"}
 
 // isInside reports whether a name is one of a private network: a proxy, or a resolver with
 // a search list, would look it up there.
-func isInside(host string) bool {
-	if host == "" || isBelow(host, "localhost") {
+func isNonPublicName(host string) bool {
+	if host == "" || isInDomain(host, "localhost") {
 		return false
 	}
-	for _, domain := range insideDomains {
-		if isBelow(host, domain) {
+	for _, domain := range nonPublicDomains {
+		if isInDomain(host, domain) {
 			return true
 		}
 	}
 	return !strings.Contains(host, ".")
 }
 
-func isBelow(host, domain string) bool {
+func isInDomain(host, domain string) bool {
 	return host == domain || strings.HasSuffix(host, "."+domain)
 }
 
@@ -84,13 +84,13 @@ func (d *dialer) chooseProxy(request *http.Request) (*url.URL, error) {
 }
 
 // ports are those that are meant where a URL has none.
-var ports = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}
+var defaultPorts = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}
 
 // hostPort is the address that a transport dials for a URL.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
-		port = ports[u.Scheme]
+		port = defaultPorts[u.Scheme]
 	}
 	host := u.Hostname()
 	if strings.Contains(host, ":") {

@@ -13,7 +13,7 @@ import (
 )
 
 // Waits bound the phases of one request. Zero means the default.
-type Waits struct {
+type Timeouts struct {
 	Dial, TLS, Header time.Duration
 }
 
@@ -21,8 +21,8 @@ type Waits struct {
 type TransportOptions struct {
 	Policy Policy
 	// Roots are the certificates that are trusted; those of the system if nil.
-	Roots *x509.CertPool
-	Waits Waits
+	Roots    *x509.CertPool
+	Timeouts Timeouts
 	// UserAgent is the User-Agent header of every request, those that follow redirects and
 	// those for tokens included. Empty leaves the header as it is.
 	UserAgent string
@@ -50,7 +50,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 // the proxy that the environment names, and bounds every wait for an answer. The whole of
 // a request is bounded by its context.
 func NewTransport(options TransportOptions) *Transport {
-	waits := options.Waits
+	waits := options.Timeouts
 	d := &dialer{
 		policy: options.Policy, trusted: map[string]bool{}, environment: http.ProxyFromEnvironment,
 		timeout: orDefault(waits.Dial, 10*time.Second),
@@ -60,7 +60,7 @@ func NewTransport(options TransportOptions) *Transport {
 	}
 	return &Transport{userAgent: options.UserAgent, Transport: &http.Transport{
 		Proxy:                  d.chooseProxy,
-		DialContext:            d.dial,
+		DialContext:            d.dialChecked,
 		ForceAttemptHTTP2:      true,
 		TLSClientConfig:        &tls.Config{RootCAs: options.Roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    orDefault(waits.TLS, 10*time.Second),
@@ -98,7 +98,7 @@ func (d *dialer) policyFor(address string) Policy {
 	return d.policy
 }
 
-func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (d *dialer) dialChecked(ctx context.Context, network, address string) (net.Conn, error) {
 	address = strings.ToLower(address)
 	connect := net.Dialer{Timeout: d.timeout, KeepAlive: 30 * time.Second}
 	if _, isProxy := d.proxies.Load(address); !isProxy {

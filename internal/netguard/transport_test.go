@@ -15,7 +15,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-func get(t *testing.T, client *http.Client, url string) error {
+func getURL(t *testing.T, client *http.Client, url string) error {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -26,7 +26,7 @@ func get(t *testing.T, client *http.Client, url string) error {
 	return response.Body.Close()
 }
 
-func parse(t *testing.T, text string) *url.URL {
+func parseURL(t *testing.T, text string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(text)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -55,7 +55,7 @@ func TestTransportConnectsToWhatItsPolicyAllows(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			transport := NewTransport(c.options)
 			defer transport.CloseIdleConnections()
-			err := get(t, &http.Client{Transport: transport}, "http://"+c.host+":"+port)
+			err := getURL(t, &http.Client{Transport: transport}, "http://"+c.host+":"+port)
 			g := NewWithT(t)
 			if c.allowed {
 				g.Expect(err).NotTo(HaveOccurred())
@@ -70,7 +70,7 @@ func TestTransportConnectsToWhatItsPolicyAllows(t *testing.T) {
 // TestNamesAreCheckedWhereTheyLead has a name lead to loopback, of which the URL says nothing.
 func TestNamesAreCheckedWhereTheyLead(t *testing.T) {
 	g := NewWithT(t)
-	_, err := (&dialer{policy: market, timeout: time.Second}).dial(t.Context(), "tcp", "localhost:80")
+	_, err := (&dialer{policy: market, timeout: time.Second}).dialChecked(t.Context(), "tcp", "localhost:80")
 	g.Expect(err).To(MatchError(ContainSubstring("loopback")), "the name was not looked at, only its address")
 }
 
@@ -86,25 +86,25 @@ func TestHostsAreCheckedBeforeAProxyIsAsked(t *testing.T) {
 		}
 	}))
 	defer proxy.Close()
-	through := parse(t, proxy.URL)
+	through := parseURL(t, proxy.URL)
 	d := &dialer{timeout: time.Second, environment: func(r *http.Request) (*url.URL, error) {
 		if r.URL.Hostname() == "direct.example" || r.URL.Host == through.Host {
 			return nil, nil // As NO_PROXY has it.
 		}
 		return through, nil
 	}}
-	client := &http.Client{Transport: &http.Transport{Proxy: d.chooseProxy, DialContext: d.dial, DisableKeepAlives: true}}
-	g.Expect(get(t, client, "http://charts.example/index.yaml")).To(Succeed())
+	client := &http.Client{Transport: &http.Transport{Proxy: d.chooseProxy, DialContext: d.dialChecked, DisableKeepAlives: true}}
+	g.Expect(getURL(t, client, "http://charts.example/index.yaml")).To(Succeed())
 	g.Expect(asked.Load()).To(BeEquivalentTo(1))
 	for _, url := range []string{
 		"http://169.254.169.254/", "http://[fd00:ec2::254]/", "http://2852039166/", "http://10.0.0.1/", "http://consul.team.svc/",
 		"http://localhost/", "http://metadata.google.internal/", proxy.URL,
 	} {
-		_, isRefused := errors.AsType[Refused](get(t, client, url))
+		_, isRefused := errors.AsType[Refused](getURL(t, client, url))
 		g.Expect(isRefused).To(BeTrue(), url)
 	}
 	g.Expect(asked.Load()).To(BeEquivalentTo(1), "the proxy was not asked")
-	g.Expect(get(t, client, "http://redirects.example/")).To(MatchError(ContainSubstring("link-local")))
+	g.Expect(getURL(t, client, "http://redirects.example/")).To(MatchError(ContainSubstring("link-local")))
 	g.Expect(asked.Load()).To(BeEquivalentTo(2))
 }
 
@@ -112,11 +112,11 @@ func TestHostsAreCheckedBeforeAProxyIsAsked(t *testing.T) {
 // the environment has for it.
 func TestNothingElseIsReachedAtTheAddressOfAProxy(t *testing.T) {
 	g := NewWithT(t)
-	through := parse(t, "http://proxy.example:3128")
+	through := parseURL(t, "http://proxy.example:3128")
 	var chosen *url.URL
 	d := &dialer{environment: func(*http.Request) (*url.URL, error) { return chosen, nil }}
 	ask := func(url string) error {
-		_, err := d.chooseProxy(&http.Request{URL: parse(t, url)})
+		_, err := d.chooseProxy(&http.Request{URL: parseURL(t, url)})
 		return err
 	}
 	g.Expect(ask(through.String())).To(Succeed(), "no proxy is known yet: the address is checked as any other")
@@ -164,7 +164,7 @@ func TestRedirects(t *testing.T) {
 			byClient.CheckRedirect = CheckRedirect
 			byTransport := &http.Client{Transport: redirected{server.Client().Transport}}
 			for name, client := range map[string]*http.Client{"client": byClient, "transport": byTransport} {
-				err := get(t, client, server.URL+"/0")
+				err := getURL(t, client, server.URL+"/0")
 				if c.want == nil {
 					NewWithT(t).Expect(err).NotTo(HaveOccurred(), name)
 				} else {
@@ -187,8 +187,8 @@ func (r redirected) RoundTrip(request *http.Request) (*http.Response, error) {
 
 func TestRedirectsTellNothingOfTheWay(t *testing.T) {
 	g := NewWithT(t)
-	next := &http.Request{URL: parse(t, "http://me:pw@next.example/"), Header: http.Header{"Referer": {"http://a.example/?key=1"}}}
-	g.Expect(CheckRedirect(next, []*http.Request{{URL: parse(t, "http://a.example/?key=1")}})).To(Succeed())
+	next := &http.Request{URL: parseURL(t, "http://me:pw@next.example/"), Header: http.Header{"Referer": {"http://a.example/?key=1"}}}
+	g.Expect(CheckRedirect(next, []*http.Request{{URL: parseURL(t, "http://a.example/?key=1")}})).To(Succeed())
 	g.Expect(next.URL.String()).To(Equal("http://next.example/"))
 	g.Expect(next.Header).To(BeEmpty())
 }
@@ -219,7 +219,7 @@ func TestBodiesAreBounded(t *testing.T) {
 		}
 	}
 	g := NewWithT(t)
-	endless := Bound(io.NopCloser(strings.NewReader(strings.Repeat("x", 100))), 10)
+	endless := LimitBody(io.NopCloser(strings.NewReader(strings.Repeat("x", 100))), 10)
 	_, err := io.Copy(io.Discard, endless)
 	g.Expect(err).To(MatchError(ErrTooLarge))
 	_, err = endless.Read(make([]byte, 1))

@@ -30,10 +30,10 @@ var withoutRecover = map[string]string{
 	"internal/worker/process.go: w.reap()":                                          "waits for a process",
 	"internal/worker/process.go: w.kill":                                            "kills a process",
 	"internal/worker/process.go: func() {":                                          "reads the processor time of a process",
-	"internal/license/keys.go: func() (any, error) {":                               "the question is guarded",
+	"internal/license/jwks_fetcher.go: func() (any, error) {":                       "the question is guarded",
 	"internal/registry/cached.go: func() (any, error) {":                            "the question is guarded",
 	"internal/turns/turns.go: t.lapse":                                              "hands on a turn",
-	"internal/app/damage.go: r.send(key)":                                           "sends a name to a channel",
+	"internal/app/damage.go: r.sendEvent(key)":                                      "sends a name to a channel",
 }
 
 // TestPanicsDoNotLeaveGoroutines reads the source of the operator. Nobody recovers in a

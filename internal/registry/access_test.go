@@ -21,7 +21,7 @@ import (
 
 // guard stands before a registry and wants basic credentials, for everything or
 // in exchange for a token.
-func guard(store http.Handler, user, password string, token string) http.HandlerFunc {
+func requireCredentials(store http.Handler, user, password string, token string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		gotUser, gotPassword, _ := r.BasicAuth()
 		known := gotUser == user && gotPassword == password
@@ -51,9 +51,9 @@ func dockerConfig(key, user, password string) func(*registry.Options) {
 
 func TestCredentialsComeFromTheDockerConfig(t *testing.T) {
 	store := registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0)))
-	push(t, serve(t, store), "team/web:1", image(t, amd64, 1))
+	pushImage(t, newServer(t, store), "team/web:1", newImage(t, amd64, 1))
 	for _, token := range []string{"", "t0ken"} {
-		server := serve(t, guard(store, "me", "s3cret", token))
+		server := newServer(t, requireCredentials(store, "me", "s3cret", token))
 		address := strings.TrimPrefix(server.URL, "http://")
 		cases := []struct {
 			why  string
@@ -72,13 +72,13 @@ func TestCredentialsComeFromTheDockerConfig(t *testing.T) {
 			t.Run(c.why+" "+token, func(t *testing.T) {
 				g := NewWithT(t)
 
-				_, err := clientOf(t, server, c.opts).Inspect(t.Context(), host+"/team/web:1")
+				_, err := newClient(t, server, c.opts).Inspect(t.Context(), host+"/team/web:1")
 
 				if c.kind == nil {
 					g.Expect(err).NotTo(HaveOccurred())
 					return
 				}
-				expectSilence(g, err, c.kind)
+				expectUnavailable(g, err, c.kind)
 				g.Expect(err.Error()).NotTo(Or(ContainSubstring("s3cret"), ContainSubstring("wr0ng"), ContainSubstring("t0ken")))
 			})
 		}
@@ -92,13 +92,13 @@ func TestCertificateMustBeTrusted(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	ref := must[name.Reference](t)(name.ParseReference(strings.TrimPrefix(server.URL, "https://") + "/web:1"))
-	g.Expect(remote.Write(ref, image(t, amd64, 1), remote.WithTransport(server.Client().Transport))).To(Succeed())
+	g.Expect(remote.Write(ref, newImage(t, amd64, 1), remote.WithTransport(server.Client().Transport))).To(Succeed())
 
-	_, err := clientOf(t, server).Inspect(t.Context(), host+"/web:1")
-	expectSilence(g, err, registry.ErrUnreachable)
+	_, err := newClient(t, server).Inspect(t.Context(), host+"/web:1")
+	expectUnavailable(g, err, registry.ErrUnreachable)
 	g.Expect(err).To(MatchError(ContainSubstring("certificate")))
 
-	trusting := clientOf(t, server, func(o *registry.Options) {
+	trusting := newClient(t, server, func(o *registry.Options) {
 		o.Authorities = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	})
 	_, err = trusting.Inspect(t.Context(), host+"/web:1")

@@ -26,55 +26,55 @@ const NegativeTTL = time.Minute
 // image at the same time are asked once; the one question goes on, for those who
 // come next, when the caller who started it gives up. Size is at least one.
 func Cached(inner hydrate.Inspector, ttl time.Duration, size int) hydrate.Inspector {
-	return &cached{inner: inner, ttl: ttl, answers: lru.New(max(size, 1))}
+	return &cachedInspector{inner: inner, ttl: ttl, entries: lru.New(max(size, 1))}
 }
 
-type cached struct {
+type cachedInspector struct {
 	inner   hydrate.Inspector
 	ttl     time.Duration
-	answers *lru.Cache
+	entries *lru.Cache
 	flights singleflight.Group
 }
 
-type answer struct {
+type cacheEntry struct {
 	detail  hydrate.ImageDetail
 	err     error
 	forever bool
 	until   time.Time
 }
 
-func (c *cached) Inspect(ctx context.Context, reference string) (hydrate.ImageDetail, error) {
+func (c *cachedInspector) Inspect(ctx context.Context, reference string) (hydrate.ImageDetail, error) {
 	key := cacheKey(reference)
-	if known, ok := c.known(key); ok {
-		return known.get()
+	if known, ok := c.lookupEntry(key); ok {
+		return known.toResult()
 	}
 	asking := context.WithoutCancel(ctx)
 	flight := c.flights.DoChan(key, func() (any, error) {
 		// Between the look above and here another flight may have landed.
-		if known, ok := c.known(key); ok {
+		if known, ok := c.lookupEntry(key); ok {
 			return known, nil
 		}
-		return c.ask(asking, key, reference), nil
+		return c.inspectAndStore(asking, key, reference), nil
 	})
 	select {
 	case landed := <-flight:
-		return landed.Val.(*answer).get()
+		return landed.Val.(*cacheEntry).toResult()
 	case <-ctx.Done():
 		return hydrate.ImageDetail{}, fmt.Errorf("ask about an image: %w", ctx.Err())
 	}
 }
 
-func (c *cached) known(key string) (*answer, bool) {
-	found, ok := c.answers.Get(key)
+func (c *cachedInspector) lookupEntry(key string) (*cacheEntry, bool) {
+	found, ok := c.entries.Get(key)
 	if !ok {
 		return nil, false
 	}
-	known := found.(*answer)
+	known := found.(*cacheEntry)
 	return known, known.forever || time.Now().Before(known.until)
 }
 
-func (c *cached) ask(ctx context.Context, key, reference string) *answer {
-	a := &answer{}
+func (c *cachedInspector) inspectAndStore(ctx context.Context, key, reference string) *cacheEntry {
+	a := &cacheEntry{}
 	a.err = outcome.Guarded(func() (err error) {
 		a.detail, err = c.inner.Inspect(ctx, reference)
 		return err
@@ -88,12 +88,12 @@ func (c *cached) ask(ctx context.Context, key, reference string) *answer {
 	default:
 		return a
 	}
-	c.answers.Add(key, a)
+	c.entries.Add(key, a)
 	return a
 }
 
 // get gives every caller platforms of their own.
-func (a *answer) get() (hydrate.ImageDetail, error) {
+func (a *cacheEntry) toResult() (hydrate.ImageDetail, error) {
 	detail := a.detail
 	detail.Platforms = slices.Clone(detail.Platforms)
 	return detail, a.err

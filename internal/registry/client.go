@@ -22,7 +22,7 @@ import (
 const (
 	// MaxAnswerBytes bounds every body a registry sends: an index, a manifest, a
 	// configuration, a token, an error.
-	MaxAnswerBytes = 4 << 20
+	MaxResponseBytes = 4 << 20
 	// MaxIndexEntries bounds the entries of an index, attestations included.
 	MaxIndexEntries = 128
 	// DefaultTimeout bounds one question with all its requests.
@@ -64,7 +64,7 @@ type Options struct {
 // Client asks registries about images. It implements hydrate.Inspector and may
 // be used by several goroutines.
 type Client struct {
-	places    places
+	endpoints endpointResolver
 	keychain  authn.Keychain
 	transport http.RoundTripper
 	timeout   time.Duration
@@ -74,7 +74,7 @@ var _ hydrate.Inspector = (*Client)(nil)
 
 // New returns a Client. It fails when an option cannot be understood.
 func New(opts Options) (*Client, error) {
-	places, err := newPlaces(opts.Mirrors, opts.PlainHTTP)
+	places, err := newEndpointResolver(opts.Mirrors, opts.PlainHTTP)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func New(opts Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		places:    places,
+		endpoints: places,
 		keychain:  keychain,
 		transport: newTransport(opts, authorities, places.trustedHosts()),
 		timeout:   opts.Timeout,
@@ -115,7 +115,7 @@ func readAuthorities(pem []byte) (*x509.CertPool, error) {
 func newTransport(opts Options, authorities *x509.CertPool, trusted []string) *netguard.Transport {
 	return netguard.NewTransport(netguard.TransportOptions{
 		Policy: opts.Network, UserAgent: cmp.Or(opts.UserAgent, "appmarket"), Roots: authorities, Trusted: trusted,
-		Waits: netguard.Waits{Dial: dialTimeout, TLS: tlsTimeout, Header: headerTimeout},
+		Timeouts: netguard.Timeouts{Dial: dialTimeout, TLS: tlsTimeout, Header: headerTimeout},
 	})
 }
 
@@ -124,21 +124,21 @@ func newTransport(opts Options, authorities *x509.CertPool, trusted []string) *n
 // InvalidImage. Any other error tells, by ErrUnreachable, ErrDenied,
 // ErrRateLimited or ErrAnswer, why there is no answer.
 func (c *Client) Inspect(ctx context.Context, reference string) (hydrate.ImageDetail, error) {
-	place, err := c.places.find(reference)
+	place, err := c.endpoints.resolveEndpoint(reference)
 	if err != nil {
 		return hydrate.ImageDetail{}, outcome.Stalled(v1alpha1.ReasonInvalidImage, err)
 	}
 	asking, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	by := &escort{base: c.transport, places: c.places, asked: place.ref.Context().RegistryStr()}
-	detail, err := c.ask(asking, by, place)
+	by := &policyTransport{base: c.transport, endpoints: c.endpoints, registry: place.ref.Context().RegistryStr()}
+	detail, err := c.inspectEndpoint(asking, by, place)
 	if err != nil {
-		return hydrate.ImageDetail{}, place.explain(ctx, err, time.Duration(by.after.Load()))
+		return hydrate.ImageDetail{}, place.toError(ctx, err, time.Duration(by.retryAfter.Load()))
 	}
 	return detail, nil
 }
 
-func (c *Client) ask(ctx context.Context, by *escort, place place) (hydrate.ImageDetail, error) {
+func (c *Client) inspectEndpoint(ctx context.Context, by *policyTransport, place endpoint) (hydrate.ImageDetail, error) {
 	puller, err := remote.NewPuller(
 		remote.WithAuthFromKeychain(c.keychain),
 		remote.WithTransport(by),
@@ -149,5 +149,5 @@ func (c *Client) ask(ctx context.Context, by *escort, place place) (hydrate.Imag
 	if err != nil {
 		return hydrate.ImageDetail{}, err
 	}
-	return (&question{puller: puller, ref: place.ref}).answer(ctx)
+	return (&inspectRequest{puller: puller, ref: place.ref}).inspectImage(ctx)
 }

@@ -30,20 +30,20 @@ import (
 const host = "registry.example"
 
 // serve starts a registry, or what pretends to be one.
-func serve(t *testing.T, handler http.Handler) *httptest.Server {
+func newServer(t *testing.T, handler http.Handler) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	return server
 }
 
-func realRegistry(t *testing.T) *httptest.Server {
+func newRegistryServer(t *testing.T) *httptest.Server {
 	t.Helper()
-	return serve(t, registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0))))
+	return newServer(t, registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0))))
 }
 
 // clientOf returns a Client for which host is the given server.
-func clientOf(t *testing.T, server *httptest.Server, change ...func(*registry.Options)) *registry.Client {
+func newClient(t *testing.T, server *httptest.Server, change ...func(*registry.Options)) *registry.Client {
 	t.Helper()
 	opts := registry.Options{Mirrors: map[string]string{host: server.URL}}
 	for _, c := range change {
@@ -67,7 +67,7 @@ func must[T any](t *testing.T) func(T, error) T {
 }
 
 // image is a small image for a platform with that many layers of one kilobyte.
-func image(t *testing.T, platform v1.Platform, layers int64) v1.Image {
+func newImage(t *testing.T, platform v1.Platform, layers int64) v1.Image {
 	t.Helper()
 	made := must[v1.Image](t)(random.Image(1<<10, layers))
 	config := must[*v1.ConfigFile](t)(made.ConfigFile())
@@ -76,7 +76,7 @@ func image(t *testing.T, platform v1.Platform, layers int64) v1.Image {
 	return must[v1.Image](t)(mutate.ConfigFile(made, config))
 }
 
-func push(t *testing.T, server *httptest.Server, repository string, what remote.Taggable) {
+func pushImage(t *testing.T, server *httptest.Server, repository string, what remote.Taggable) {
 	t.Helper()
 	ref := must[name.Reference](t)(name.ParseReference(strings.TrimPrefix(server.URL, "http://") + "/" + repository))
 	var err error
@@ -107,11 +107,11 @@ func sizeOf(t *testing.T, image v1.Image) int64 {
 	return size
 }
 
-func entry(image v1.Image, platform *v1.Platform) mutate.IndexAddendum {
+func indexEntry(image v1.Image, platform *v1.Platform) mutate.IndexAddendum {
 	return mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: platform}}
 }
 
-func index(entries ...mutate.IndexAddendum) v1.ImageIndex {
+func newIndex(entries ...mutate.IndexAddendum) v1.ImageIndex {
 	return mutate.IndexMediaType(mutate.AppendManifests(empty.Index, entries...), types.OCIImageIndex)
 }
 
@@ -122,19 +122,19 @@ var (
 
 func TestIndexTellsEveryPlatform(t *testing.T) {
 	g := NewWithT(t)
-	server := realRegistry(t)
-	first, second, third := image(t, amd64, 2), image(t, armV7, 3), image(t, armV7, 1)
-	notes := image(t, v1.Platform{OS: "unknown", Architecture: "unknown"}, 1)
-	pushed := index(
-		entry(first, &amd64),
-		entry(second, &armV7),
-		entry(third, nil),
-		entry(notes, &v1.Platform{OS: "unknown", Architecture: "unknown"}),
+	server := newRegistryServer(t)
+	first, second, third := newImage(t, amd64, 2), newImage(t, armV7, 3), newImage(t, armV7, 1)
+	notes := newImage(t, v1.Platform{OS: "unknown", Architecture: "unknown"}, 1)
+	pushed := newIndex(
+		indexEntry(first, &amd64),
+		indexEntry(second, &armV7),
+		indexEntry(third, nil),
+		indexEntry(notes, &v1.Platform{OS: "unknown", Architecture: "unknown"}),
 	)
-	push(t, server, "team/web:1.0", pushed)
+	pushImage(t, server, "team/web:1.0", pushed)
 
 	for _, reference := range []string{host + "/team/web:1.0", host + "/team/web@" + digestOf(t, pushed)} {
-		detail, err := clientOf(t, server).Inspect(t.Context(), reference)
+		detail, err := newClient(t, server).Inspect(t.Context(), reference)
 
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(detail).To(Equal(hydrate.ImageDetail{
@@ -150,11 +150,11 @@ func TestIndexTellsEveryPlatform(t *testing.T) {
 
 func TestSingleImageTellsThePlatformOfItsConfiguration(t *testing.T) {
 	g := NewWithT(t)
-	server := realRegistry(t)
-	pushed := image(t, armV7, 2)
-	push(t, server, "web:latest", pushed)
+	server := newRegistryServer(t)
+	pushed := newImage(t, armV7, 2)
+	pushImage(t, server, "web:latest", pushed)
 
-	detail, err := clientOf(t, server).Inspect(t.Context(), host+"/web")
+	detail, err := newClient(t, server).Inspect(t.Context(), host+"/web")
 
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(detail).To(Equal(hydrate.ImageDetail{
@@ -168,17 +168,17 @@ func TestSingleImageTellsThePlatformOfItsConfiguration(t *testing.T) {
 func TestPlatformThatAMirrorDoesNotKeepIsLeftOut(t *testing.T) {
 	g := NewWithT(t)
 	store := registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0)))
-	kept, dropped := image(t, amd64, 1), image(t, armV7, 1)
+	kept, dropped := newImage(t, amd64, 1), newImage(t, armV7, 1)
 	missing := map[string]bool{digestOf(t, dropped): true}
-	server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if at := strings.LastIndexByte(r.URL.Path, '/'); r.Method == http.MethodGet && missing[r.URL.Path[at+1:]] {
 			http.NotFound(w, r)
 			return
 		}
 		store.ServeHTTP(w, r)
 	}))
-	push(t, server, "web:1", index(entry(kept, &amd64), entry(dropped, &armV7)))
-	client := clientOf(t, server)
+	pushImage(t, server, "web:1", newIndex(indexEntry(kept, &amd64), indexEntry(dropped, &armV7)))
+	client := newClient(t, server)
 
 	detail, err := client.Inspect(t.Context(), host+"/web:1")
 
@@ -200,9 +200,9 @@ func TestMirrorIsAskedInThePlaceOfARegistry(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			server := realRegistry(t)
-			push(t, server, c.stored, image(t, amd64, 1))
-			client := clientOf(t, server, func(o *registry.Options) {
+			server := newRegistryServer(t)
+			pushImage(t, server, c.stored, newImage(t, amd64, 1))
+			client := newClient(t, server, func(o *registry.Options) {
 				o.Mirrors = map[string]string{c.mirrored: server.URL + c.prefix}
 			})
 
@@ -215,9 +215,9 @@ func TestMirrorIsAskedInThePlaceOfARegistry(t *testing.T) {
 }
 
 func TestImageThatIsNotThereIsStalled(t *testing.T) {
-	server := realRegistry(t)
-	push(t, server, "web:1", image(t, amd64, 1))
-	client := clientOf(t, server)
+	server := newRegistryServer(t)
+	pushImage(t, server, "web:1", newImage(t, amd64, 1))
+	client := newClient(t, server)
 	cases := []struct{ why, reference, reason string }{
 		{"the registry knows no such repository", host + "/none:1", v1alpha1.ReasonImageNotFound},
 		{"the repository has no such tag", host + "/web:2", v1alpha1.ReasonImageNotFound},

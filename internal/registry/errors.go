@@ -30,35 +30,35 @@ var (
 	// ErrAnswer says that the registry answered with something of no use: an
 	// error of its own, no manifest, one that exceeds a bound, another one than
 	// asked for.
-	ErrAnswer = errors.New("no usable answer")
+	ErrUnusableResponse = errors.New("no usable answer")
 )
 
 // silence is the error of a registry that did not tell about an image. Its text
 // leaves out the cause, which often holds addresses, ports and parts of URLs.
-type silence struct {
+type unavailableError struct {
 	registry string
 	kind     error
 	text     string
 	cause    error
 	// after is when the registry wants to be asked again, zero if it does not say so.
-	after time.Duration
+	retryAfter time.Duration
 }
 
-func (s *silence) Error() string   { return "registry " + s.registry + ": " + s.text }
-func (s *silence) Unwrap() []error { return []error{s.kind, s.cause} }
+func (s *unavailableError) Error() string   { return "registry " + s.registry + ": " + s.text }
+func (s *unavailableError) Unwrap() []error { return []error{s.kind, s.cause} }
 
 // explain turns what the library returned into what the caller may rely on. The
 // context is the caller's: that they gave up says nothing of the registry.
-func (p place) explain(ctx context.Context, err error, after time.Duration) error {
+func (p endpoint) toError(ctx context.Context, err error, after time.Duration) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("ask registry %s: %w", p.registry, ctx.Err())
 	}
 	if isNotFound(err) {
 		return outcome.Stalled(v1alpha1.ReasonImageNotFound,
-			&silence{registry: p.registry, kind: errNotFound, text: fmt.Sprintf("has no image %q", p.image), cause: err})
+			&unavailableError{registry: p.registry, kind: errNotFound, text: fmt.Sprintf("has no image %q", p.image), cause: err})
 	}
-	text, kind := p.classify(err)
-	return &silence{registry: p.registry, kind: kind, text: text, cause: err, after: after}
+	text, kind := p.classifyError(err)
+	return &unavailableError{registry: p.registry, kind: kind, text: text, cause: err, retryAfter: after}
 }
 
 // errNotFound is told to callers by its reason, ImageNotFound.
@@ -66,30 +66,30 @@ var errNotFound = errors.New("no such image")
 
 // classify has to bear in mind that a registry which may be asked over plain http
 // is tried over https first, and that both failures are then in the error.
-func (p place) classify(err error) (text string, kind error) {
+func (p endpoint) classifyError(err error) (text string, kind error) {
 	if isUntrusted(err) {
 		return "its certificate is not trusted", ErrUnreachable
 	}
 	if answer, ok := errors.AsType[*transport.Error](err); ok {
-		return p.classifyAnswer(answer)
+		return p.classifyResponse(answer)
 	}
 	if _, isRefused := errors.AsType[netguard.Refused](err); isRefused {
-		return "points to an address that is not allowed", ErrAnswer
+		return "points to an address that is not allowed", ErrUnusableResponse
 	}
-	switch _, isLost := errors.AsType[*lost](err); {
+	switch _, isLost := errors.AsType[*connectionError](err); {
 	case errors.Is(err, netguard.ErrTooLarge):
-		return errTooLarge.Error(), ErrAnswer
+		return errTooLarge.Error(), ErrUnusableResponse
 	case errors.Is(err, netguard.ErrRedirects):
-		return netguard.ErrRedirects.Error(), ErrAnswer
-	case errors.Is(err, errPlain) && (p.plain || !isLost):
-		return "points to plain http, which is not allowed", ErrAnswer
+		return netguard.ErrRedirects.Error(), ErrUnusableResponse
+	case errors.Is(err, errPlainHTTP) && (p.plainHTTP || !isLost):
+		return "points to plain http, which is not allowed", ErrUnusableResponse
 	case isLost, errors.Is(err, context.DeadlineExceeded):
 		return ErrUnreachable.Error(), ErrUnreachable
 	}
-	return "the answer is not a manifest, or not the one asked for", ErrAnswer
+	return "the answer is not a manifest, or not the one asked for", ErrUnusableResponse
 }
 
-func (p place) classifyAnswer(answer *transport.Error) (text string, kind error) {
+func (p endpoint) classifyResponse(answer *transport.Error) (text string, kind error) {
 	switch {
 	case answer.StatusCode == http.StatusTooManyRequests, hasCode(answer, transport.TooManyRequestsErrorCode):
 		return ErrRateLimited.Error(), ErrRateLimited
@@ -97,7 +97,7 @@ func (p place) classifyAnswer(answer *transport.Error) (text string, kind error)
 		hasCode(answer, transport.UnauthorizedErrorCode, transport.DeniedErrorCode):
 		return fmt.Sprintf("access to %q denied, or no such repository", p.image), ErrDenied
 	}
-	return fmt.Sprintf("answered with HTTP status %d", answer.StatusCode), ErrAnswer
+	return fmt.Sprintf("answered with HTTP status %d", answer.StatusCode), ErrUnusableResponse
 }
 
 // isNotFound takes a plain 404 for an answer only where a manifest was asked

@@ -16,7 +16,7 @@ import (
 // machine itself, in a private network and in the cluster, and registries that point there.
 func TestRegistriesAreAskedWhereThePolicyAllows(t *testing.T) {
 	var asked atomic.Int32
-	inside := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	inside := newServer(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	at := strings.TrimPrefix(inside.URL, "http://")
 	for why, c := range map[string]struct {
 		policy netguard.Policy
@@ -34,18 +34,18 @@ func TestRegistriesAreAskedWhereThePolicyAllows(t *testing.T) {
 			g := NewWithT(t)
 			g.Expect(err).NotTo(HaveOccurred())
 			_, err = client.Inspect(t.Context(), c.image)
-			g.Expect(err).To(MatchError(registry.ErrAnswer))
+			g.Expect(err).To(MatchError(registry.ErrUnusableResponse))
 			g.Expect(err).To(MatchError(HaveSuffix("points to an address that is not allowed")))
 		})
 	}
 	for why, answer := range map[string]http.HandlerFunc{
-		"a redirect":    manifests(redirect(inside.URL + "/v2/web/manifests/1")),
-		"a token realm": challenge(inside.URL + "/token"),
+		"a redirect":    serveManifests(serveRedirect(inside.URL + "/v2/web/manifests/1")),
+		"a token realm": serveChallenge(inside.URL + "/token"),
 	} {
 		t.Run(why, func(t *testing.T) {
 			// The registry itself is one that the operator's configuration names.
-			_, err := clientOf(t, serve(t, answer)).Inspect(t.Context(), host+"/web:1")
-			expectSilence(NewWithT(t), err, registry.ErrAnswer)
+			_, err := newClient(t, newServer(t, answer)).Inspect(t.Context(), host+"/web:1")
+			expectUnavailable(NewWithT(t), err, registry.ErrUnusableResponse)
 		})
 	}
 	NewWithT(t).Expect(asked.Load()).To(BeZero(), "no connection was made")
@@ -53,7 +53,7 @@ func TestRegistriesAreAskedWhereThePolicyAllows(t *testing.T) {
 
 func TestRegistriesThatTheConfigurationNamesMayBeInside(t *testing.T) {
 	g := NewWithT(t)
-	server := serve(t, http.NotFoundHandler())
+	server := newServer(t, http.NotFoundHandler())
 	at := strings.TrimPrefix(server.URL, "http://")
 	for _, options := range []registry.Options{
 		{PlainHTTP: []string{at}}, {Mirrors: map[string]string{"docker.io": server.URL}},
@@ -72,12 +72,12 @@ func TestRegistriesThatTheConfigurationNamesMayBeInside(t *testing.T) {
 func TestRegistryThatRedirectsWithoutEnd(t *testing.T) {
 	g := NewWithT(t)
 	var asked atomic.Int32
-	server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
 		http.Redirect(w, r, r.URL.Path, http.StatusFound)
 	}))
-	_, err := clientOf(t, server).Inspect(t.Context(), host+"/web:1")
-	expectSilence(g, err, registry.ErrAnswer)
+	_, err := newClient(t, server).Inspect(t.Context(), host+"/web:1")
+	expectUnavailable(g, err, registry.ErrUnusableResponse)
 	g.Expect(asked.Load()).To(BeNumerically("<=", 2*(netguard.MaxRedirects+1)))
 }
 
@@ -85,17 +85,17 @@ func TestRegistryThatSaysWhenToAskAgain(t *testing.T) {
 	for after, want := range map[string]int32{"120": 1, "": 2, "0": 2, "soon": 2} {
 		t.Run(after, func(t *testing.T) {
 			var asked atomic.Int32
-			server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			server := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path != "/v2/" {
 					asked.Add(1)
 					w.Header().Set("Retry-After", after)
 					w.WriteHeader(http.StatusTooManyRequests)
 				}
 			}))
-			asks := registry.Guarded(clientOf(t, server), 1)
+			asks := registry.Guarded(newClient(t, server), 1)
 			for range 2 {
 				_, err := asks.Inspect(t.Context(), host+"/web:1")
-				expectSilence(NewWithT(t), err, registry.ErrRateLimited)
+				expectUnavailable(NewWithT(t), err, registry.ErrRateLimited)
 			}
 			NewWithT(t).Expect(asked.Load()).To(Equal(want))
 		})

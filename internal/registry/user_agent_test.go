@@ -13,17 +13,17 @@ import (
 
 func TestRegistriesSeeTheUserAgent(t *testing.T) {
 	g := NewWithT(t)
-	stored := realRegistry(t)
-	push(t, stored, "hello:1", image(t, v1.Platform{OS: "linux", Architecture: "amd64"}, 1))
+	stored := newRegistryServer(t)
+	pushImage(t, stored, "hello:1", newImage(t, v1.Platform{OS: "linux", Architecture: "amd64"}, 1))
 	var mutex sync.Mutex
 	var seen []string
-	server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mutex.Lock()
 		seen = append(seen, r.UserAgent())
 		mutex.Unlock()
 		stored.Config.Handler.ServeHTTP(w, r)
 	}))
-	client := clientOf(t, server, func(o *registry.Options) { o.UserAgent = "market/1" })
+	client := newClient(t, server, func(o *registry.Options) { o.UserAgent = "market/1" })
 	_, err := client.Inspect(t.Context(), host+"/hello:1")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(seen).NotTo(BeEmpty())

@@ -20,8 +20,8 @@ import (
 
 // asked is an Inspector that counts and answers as it is told. Each question
 // takes the given time, which is not real: the tests run in a bubble.
-type asked struct {
-	takes  time.Duration
+type fakeInspector struct {
+	delay  time.Duration
 	answer func(reference string) error
 
 	mu    sync.Mutex
@@ -30,7 +30,7 @@ type asked struct {
 	peak  atomic.Int32
 }
 
-func (a *asked) Inspect(ctx context.Context, reference string) (hydrate.ImageDetail, error) {
+func (a *fakeInspector) Inspect(ctx context.Context, reference string) (hydrate.ImageDetail, error) {
 	a.peak.Store(max(a.peak.Load(), a.now.Add(1)))
 	defer a.now.Add(-1)
 	a.mu.Lock()
@@ -40,7 +40,7 @@ func (a *asked) Inspect(ctx context.Context, reference string) (hydrate.ImageDet
 	a.count[reference]++
 	a.mu.Unlock()
 	select {
-	case <-time.After(a.takes):
+	case <-time.After(a.delay):
 	case <-ctx.Done():
 		return hydrate.ImageDetail{}, ctx.Err()
 	}
@@ -52,7 +52,7 @@ func (a *asked) Inspect(ctx context.Context, reference string) (hydrate.ImageDet
 	return hydrate.ImageDetail{Digest: reference, Platforms: []hydrate.ImagePlatform{{OS: "linux"}}}, nil
 }
 
-func (a *asked) times(reference string) int {
+func (a *fakeInspector) callCount(reference string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.count[reference]
@@ -84,7 +84,7 @@ func TestCachedRemembers(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := NewWithT(t)
-				inner := &asked{answer: func(string) error { return c.err }}
+				inner := &fakeInspector{answer: func(string) error { return c.err }}
 				cached := registry.Cached(inner, time.Hour, 10)
 
 				first, firstErr := cached.Inspect(t.Context(), c.reference)
@@ -94,7 +94,7 @@ func TestCachedRemembers(t *testing.T) {
 				g.Expect(second).To(Equal(first))
 				g.Expect(errors.Is(secondErr, c.err)).To(BeTrue())
 				g.Expect(errors.Is(firstErr, c.err)).To(BeTrue())
-				g.Expect(inner.times(c.reference)).To(Equal(map[bool]int{false: 1, true: 2}[c.again]))
+				g.Expect(inner.callCount(c.reference)).To(Equal(map[bool]int{false: 1, true: 2}[c.again]))
 			})
 		})
 	}
@@ -103,21 +103,21 @@ func TestCachedRemembers(t *testing.T) {
 func TestCachedKeepsNoMoreThanItsSize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
-		inner := &asked{}
+		inner := &fakeInspector{}
 		cached := registry.Cached(inner, time.Hour, 2)
 		for _, reference := range []string{"a.example/a:1", "a.example/b:1", "a.example/c:1", "a.example/c:1", "a.example/a:1"} {
 			_, err := cached.Inspect(t.Context(), reference)
 			g.Expect(err).NotTo(HaveOccurred())
 		}
-		g.Expect(inner.times("a.example/a:1")).To(Equal(2), "it was the oldest")
-		g.Expect(inner.times("a.example/c:1")).To(Equal(1))
+		g.Expect(inner.callCount("a.example/a:1")).To(Equal(2), "it was the oldest")
+		g.Expect(inner.callCount("a.example/c:1")).To(Equal(1))
 	})
 }
 
 func TestCachedAsksOnceForManyAtTheSameTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
-		inner := &asked{takes: time.Second}
+		inner := &fakeInspector{delay: time.Second}
 		cached := registry.Cached(inner, time.Hour, 10)
 		hasty, giveUp := context.WithCancel(t.Context())
 		var all sync.WaitGroup
@@ -140,7 +140,7 @@ func TestCachedAsksOnceForManyAtTheSameTime(t *testing.T) {
 		detail, err := cached.Inspect(t.Context(), "nginx")
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(detail.Platforms[0].OS).To(Equal("linux"), "callers do not write into the cache")
-		g.Expect(inner.times("nginx")).To(Equal(1))
+		g.Expect(inner.callCount("nginx")).To(Equal(1))
 		g.Expect(inner.count).To(HaveLen(1))
 	})
 }
@@ -148,7 +148,7 @@ func TestCachedAsksOnceForManyAtTheSameTime(t *testing.T) {
 func TestLimitedAsksFewAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
-		inner := &asked{takes: time.Second}
+		inner := &fakeInspector{delay: time.Second}
 		limited := registry.Limited(inner, 2)
 		start := time.Now()
 		var all sync.WaitGroup
@@ -169,7 +169,7 @@ func TestLimitedAsksFewAtATime(t *testing.T) {
 func TestLimitedWaitsNoLongerThanItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
-		limited := registry.Limited(&asked{takes: time.Hour}, 1)
+		limited := registry.Limited(&fakeInspector{delay: time.Hour}, 1)
 		var all sync.WaitGroup
 		all.Go(func() {
 			_, err := limited.Inspect(t.Context(), "a.example/x:1")
@@ -190,7 +190,7 @@ func TestGuardedLeavesADeadRegistryAlone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := NewWithT(t)
 				dead := true
-				inner := &asked{takes: time.Second, answer: func(reference string) error {
+				inner := &fakeInspector{delay: time.Second, answer: func(reference string) error {
 					if dead && reference[0] == 'a' {
 						return kind
 					}
@@ -206,14 +206,14 @@ func TestGuardedLeavesADeadRegistryAlone(t *testing.T) {
 				start := time.Now()
 				g.Expect(ask("a.example/x:2")).To(MatchError(kind))
 				g.Expect(time.Since(start)).To(BeZero(), "it is not asked")
-				g.Expect(inner.times("a.example/x:2")).To(BeZero())
+				g.Expect(inner.callCount("a.example/x:2")).To(BeZero())
 				g.Expect(ask("b.example/x:1")).To(Succeed(), "the others are not affected")
 
 				time.Sleep(time.Minute)
 				g.Expect(ask("a.example/x:3")).To(MatchError(kind))
-				g.Expect(inner.times("a.example/x:3")).To(Equal(1), "one question finds out that it is still so")
+				g.Expect(inner.callCount("a.example/x:3")).To(Equal(1), "one question finds out that it is still so")
 				g.Expect(ask("a.example/x:4")).To(MatchError(kind))
-				g.Expect(inner.times("a.example/x:4")).To(BeZero())
+				g.Expect(inner.callCount("a.example/x:4")).To(BeZero())
 
 				dead = false
 				time.Sleep(time.Minute)
@@ -227,7 +227,7 @@ func TestGuardedLeavesADeadRegistryAlone(t *testing.T) {
 func TestGuardedLetsOneQuestionTryAfterThePause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
-		inner := &asked{takes: time.Second, answer: func(string) error { return registry.ErrUnreachable }}
+		inner := &fakeInspector{delay: time.Second, answer: func(string) error { return registry.ErrUnreachable }}
 		guarded := registry.Guarded(inner, time.Minute)
 		_, err := guarded.Inspect(t.Context(), "a.example/x:1")
 		g.Expect(err).To(MatchError(registry.ErrUnreachable))
@@ -246,14 +246,14 @@ func TestGuardedLetsOneQuestionTryAfterThePause(t *testing.T) {
 			})
 		}
 		all.Wait()
-		g.Expect(inner.times("a.example/x:3")).To(Equal(1))
+		g.Expect(inner.callCount("a.example/x:3")).To(Equal(1))
 	})
 }
 
 func TestCatalogWithoutANetworkIsThroughInSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
-		inner := &asked{takes: 5 * time.Second, answer: func(string) error { return registry.ErrUnreachable }}
+		inner := &fakeInspector{delay: 5 * time.Second, answer: func(string) error { return registry.ErrUnreachable }}
 		stack := registry.Cached(registry.Limited(registry.Guarded(inner, time.Minute), 4), time.Hour, 1000)
 		start := time.Now()
 		var all sync.WaitGroup

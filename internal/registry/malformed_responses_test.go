@@ -27,7 +27,7 @@ const (
 
 // manifests answers every question for a manifest in the same way and says yes to
 // the ping before it.
-func manifests(answer http.HandlerFunc) http.HandlerFunc {
+func serveManifests(answer http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/manifests/") {
 			answer(w, r)
@@ -35,25 +35,25 @@ func manifests(answer http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-func body(mediaType, text string) http.HandlerFunc {
+func serveBody(mediaType, text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", mediaType)
 		_, _ = io.WriteString(w, text)
 	}
 }
 
-func status(code int, text string) http.HandlerFunc {
+func serveStatus(code int, text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(code)
 		_, _ = io.WriteString(w, text)
 	}
 }
 
-func redirect(to string) http.HandlerFunc {
+func serveRedirect(to string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusTemporaryRedirect) }
 }
 
-func challenge(realm string) http.HandlerFunc {
+func serveChallenge(realm string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf("Bearer realm=%q,service=\"s\"", realm))
 		w.WriteHeader(http.StatusUnauthorized)
@@ -61,7 +61,7 @@ func challenge(realm string) http.HandlerFunc {
 }
 
 // endless sends more than anybody should read, and notes how far it came.
-func endless(sent *atomic.Int64) http.HandlerFunc {
+func serveEndless(sent *atomic.Int64) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", manifestType)
 		block := make([]byte, 1<<20)
@@ -75,7 +75,7 @@ func endless(sent *atomic.Int64) http.HandlerFunc {
 	}
 }
 
-func layers(sizes ...int64) string {
+func manifestWithLayers(sizes ...int64) string {
 	var list []string
 	for _, size := range sizes {
 		list = append(list, fmt.Sprintf(`{"mediaType":"x","digest":%q,"size":%d}`, someDigest, size))
@@ -84,13 +84,13 @@ func layers(sizes ...int64) string {
 		manifestType, configDigest, strings.Join(list, ","))
 }
 
-func entries(n int) string {
+func indexWithEntries(n int) string {
 	one := fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":2,"platform":{"os":"linux","architecture":"amd64"}}`, manifestType, someDigest)
 	return fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[%s]}`, indexType, strings.TrimSuffix(strings.Repeat(one+",", n), ","))
 }
 
 // withConfig serves an image whose configuration is the text.
-func withConfig(config string) http.HandlerFunc {
+func serveImageWithConfig(config string) http.HandlerFunc {
 	digest := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(config)))
 	manifest := fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":"x","digest":%q,"size":%d},"layers":[]}`, digest, len(config))
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -98,7 +98,7 @@ func withConfig(config string) http.HandlerFunc {
 			_, _ = io.WriteString(w, config)
 			return
 		}
-		manifests(body(manifestType, manifest))(w, r)
+		serveManifests(serveBody(manifestType, manifest))(w, r)
 	}
 }
 
@@ -109,32 +109,32 @@ func TestRegistryThatDoesNotAnswerAsItShould(t *testing.T) {
 		server http.HandlerFunc
 		kind   error
 	}{
-		{"the server has an error of its own", status(500, "boom at 12:00"), registry.ErrAnswer},
-		{"the server has an error for manifests only", manifests(status(503, "")), registry.ErrAnswer},
-		{"asked too often", status(429, ""), registry.ErrRateLimited},
-		{"asked too often, with a code only", manifests(status(400, `{"errors":[{"code":"TOOMANYREQUESTS"}]}`)), registry.ErrRateLimited},
-		{"credentials wanted and no way to give them", status(401, ""), registry.ErrDenied},
-		{"forbidden", manifests(status(403, `{"errors":[{"code":"DENIED"}]}`)), registry.ErrDenied},
-		{"not a registry at all", status(404, "<html>"), registry.ErrAnswer},
-		{"a web page in the place of a manifest", manifests(body("text/html", "<html>")), registry.ErrAnswer},
-		{"a manifest that never ends", manifests(endless(&sent)), registry.ErrAnswer},
-		{"an error that never ends", endless(&sent), registry.ErrAnswer},
-		{"a length that is too large", manifests(func(w http.ResponseWriter, _ *http.Request) {
+		{"the server has an error of its own", serveStatus(500, "boom at 12:00"), registry.ErrUnusableResponse},
+		{"the server has an error for manifests only", serveManifests(serveStatus(503, "")), registry.ErrUnusableResponse},
+		{"asked too often", serveStatus(429, ""), registry.ErrRateLimited},
+		{"asked too often, with a code only", serveManifests(serveStatus(400, `{"errors":[{"code":"TOOMANYREQUESTS"}]}`)), registry.ErrRateLimited},
+		{"credentials wanted and no way to give them", serveStatus(401, ""), registry.ErrDenied},
+		{"forbidden", serveManifests(serveStatus(403, `{"errors":[{"code":"DENIED"}]}`)), registry.ErrDenied},
+		{"not a registry at all", serveStatus(404, "<html>"), registry.ErrUnusableResponse},
+		{"a web page in the place of a manifest", serveManifests(serveBody("text/html", "<html>")), registry.ErrUnusableResponse},
+		{"a manifest that never ends", serveManifests(serveEndless(&sent)), registry.ErrUnusableResponse},
+		{"an error that never ends", serveEndless(&sent), registry.ErrUnusableResponse},
+		{"a length that is too large", serveManifests(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000000000")
 			w.WriteHeader(http.StatusOK)
-		}), registry.ErrAnswer},
-		{"an index of too many entries", manifests(body(indexType, entries(registry.MaxIndexEntries+1))), registry.ErrAnswer},
-		{"an index of nothing", manifests(body(indexType, entries(0))), registry.ErrAnswer},
-		{"an index whose entries are not what their digest says", manifests(body(indexType, entries(1))), registry.ErrAnswer},
-		{"an index of another type inside", manifests(body(indexType, `{"manifests":"all"}`)), registry.ErrAnswer},
-		{"layers of negative size", withLayers(layers(10, -20)), registry.ErrAnswer},
-		{"layers whose sum overflows", withLayers(layers(1<<62, 1<<62)), registry.ErrAnswer},
-		{"a configuration that is not JSON", withConfig("<html>"), registry.ErrAnswer},
-		{"a platform that fills a status", withConfig(`{"os":"` + strings.Repeat("x", 1000) + `"}`), registry.ErrAnswer},
-		{"an artifact that is no image", manifests(body(manifestType, `{"schemaVersion":2}`)), registry.ErrAnswer},
-		{"an image of the oldest format", manifests(body("application/vnd.docker.distribution.manifest.v1+json", `{"schemaVersion":1}`)), registry.ErrAnswer},
+		}), registry.ErrUnusableResponse},
+		{"an index of too many entries", serveManifests(serveBody(indexType, indexWithEntries(registry.MaxIndexEntries+1))), registry.ErrUnusableResponse},
+		{"an index of nothing", serveManifests(serveBody(indexType, indexWithEntries(0))), registry.ErrUnusableResponse},
+		{"an index whose entries are not what their digest says", serveManifests(serveBody(indexType, indexWithEntries(1))), registry.ErrUnusableResponse},
+		{"an index of another type inside", serveManifests(serveBody(indexType, `{"manifests":"all"}`)), registry.ErrUnusableResponse},
+		{"layers of negative size", serveManifestText(manifestWithLayers(10, -20)), registry.ErrUnusableResponse},
+		{"layers whose sum overflows", serveManifestText(manifestWithLayers(1<<62, 1<<62)), registry.ErrUnusableResponse},
+		{"a configuration that is not JSON", serveImageWithConfig("<html>"), registry.ErrUnusableResponse},
+		{"a platform that fills a status", serveImageWithConfig(`{"os":"` + strings.Repeat("x", 1000) + `"}`), registry.ErrUnusableResponse},
+		{"an artifact that is no image", serveManifests(serveBody(manifestType, `{"schemaVersion":2}`)), registry.ErrUnusableResponse},
+		{"an image of the oldest format", serveManifests(serveBody("application/vnd.docker.distribution.manifest.v1+json", `{"schemaVersion":1}`)), registry.ErrUnusableResponse},
 		{"a connection that breaks", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, registry.ErrUnreachable},
-		{"a body that breaks", manifests(func(w http.ResponseWriter, _ *http.Request) {
+		{"a body that breaks", serveManifests(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			_, _ = io.WriteString(w, "{")
 		}), registry.ErrUnreachable},
@@ -142,12 +142,12 @@ func TestRegistryThatDoesNotAnswerAsItShould(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			server := serve(t, c.server)
+			server := newServer(t, c.server)
 
-			_, err := clientOf(t, server).Inspect(t.Context(), host+"/web:1")
+			_, err := newClient(t, server).Inspect(t.Context(), host+"/web:1")
 
-			expectSilence(g, err, c.kind)
-			_, again := clientOf(t, serve(t, c.server)).Inspect(t.Context(), host+"/web:1")
+			expectUnavailable(g, err, c.kind)
+			_, again := newClient(t, newServer(t, c.server)).Inspect(t.Context(), host+"/web:1")
 			g.Expect(again).To(MatchError(err.Error()), "the text is the same at every attempt and on every port")
 		})
 	}
@@ -155,17 +155,17 @@ func TestRegistryThatDoesNotAnswerAsItShould(t *testing.T) {
 }
 
 // withLayers serves a manifest whose configuration is the empty object.
-func withLayers(manifest string) http.HandlerFunc {
+func serveManifestText(manifest string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/blobs/") {
 			_, _ = io.WriteString(w, "{}")
 			return
 		}
-		manifests(body(manifestType, manifest))(w, r)
+		serveManifests(serveBody(manifestType, manifest))(w, r)
 	}
 }
 
-func expectSilence(g *WithT, err, kind error) {
+func expectUnavailable(g *WithT, err, kind error) {
 	g.Expect(err).To(MatchError(kind))
 	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "a registry that does not answer says nothing of the image")
 	g.Expect(err.Error()).To(HavePrefix("registry " + host + ": "))
@@ -179,35 +179,35 @@ func TestForbiddenAddressesAreNeverConnectedTo(t *testing.T) {
 		why    string
 		server http.HandlerFunc
 	}{
-		{"a manifest that redirects", manifests(redirect("http://" + metadata))},
-		{"a manifest that redirects over https", manifests(redirect("https://" + metadata))},
-		{"the first answer redirects", redirect("http://" + metadata)},
-		{"the address in IPv6 notation", redirect("https://[::ffff:169.254.169.254]/")},
-		{"the link-local address of IPv6", redirect("https://[fe80::1]/")},
-		{"no address", redirect("https://0.0.0.0/")},
-		{"a token realm", challenge("http://" + metadata)},
-		{"a token realm over https", challenge("https://" + metadata)},
-		{"plain http to a host that was not allowed", redirect("http://other.example/")},
+		{"a manifest that redirects", serveManifests(serveRedirect("http://" + metadata))},
+		{"a manifest that redirects over https", serveManifests(serveRedirect("https://" + metadata))},
+		{"the first answer redirects", serveRedirect("http://" + metadata)},
+		{"the address in IPv6 notation", serveRedirect("https://[::ffff:169.254.169.254]/")},
+		{"the link-local address of IPv6", serveRedirect("https://[fe80::1]/")},
+		{"no address", serveRedirect("https://0.0.0.0/")},
+		{"a token realm", serveChallenge("http://" + metadata)},
+		{"a token realm over https", serveChallenge("https://" + metadata)},
+		{"plain http to a host that was not allowed", serveRedirect("http://other.example/")},
 	}
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
 
-			_, err := clientOf(t, serve(t, c.server)).Inspect(t.Context(), host+"/web:1")
+			_, err := newClient(t, newServer(t, c.server)).Inspect(t.Context(), host+"/web:1")
 
-			expectSilence(g, err, registry.ErrAnswer)
+			expectUnavailable(g, err, registry.ErrUnusableResponse)
 		})
 	}
 }
 
 func TestRegistryThatHangs(t *testing.T) {
 	g := NewWithT(t)
-	server := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-	client := clientOf(t, server, func(o *registry.Options) { o.Timeout = 50 * time.Millisecond })
+	server := newServer(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	client := newClient(t, server, func(o *registry.Options) { o.Timeout = 50 * time.Millisecond })
 
 	_, err := client.Inspect(t.Context(), host+"/web:1")
 
-	expectSilence(g, err, registry.ErrUnreachable)
+	expectUnavailable(g, err, registry.ErrUnreachable)
 }
 
 func TestRegistryThatIsDown(t *testing.T) {
@@ -215,20 +215,20 @@ func TestRegistryThatIsDown(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 
-	_, err := clientOf(t, server).Inspect(t.Context(), host+"/web:1")
+	_, err := newClient(t, server).Inspect(t.Context(), host+"/web:1")
 
-	expectSilence(g, err, registry.ErrUnreachable)
+	expectUnavailable(g, err, registry.ErrUnreachable)
 }
 
 func TestCallerWhoGivesUpBlamesNoRegistry(t *testing.T) {
 	g := NewWithT(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	server := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	server := newServer(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		cancel()
 		<-r.Context().Done()
 	}))
 
-	_, err := clientOf(t, server).Inspect(ctx, host+"/web:1")
+	_, err := newClient(t, server).Inspect(ctx, host+"/web:1")
 
 	g.Expect(err).To(MatchError(context.Canceled))
 	g.Expect(err).NotTo(MatchError(registry.ErrUnreachable))

@@ -22,23 +22,23 @@ func TestKeysFailsClosed(t *testing.T) {
 		url    string
 		says   string
 	}{
-		{why: "a server that is down", answer: text(""), url: "https://down.example/keys", says: "cannot be connected to"},
-		{why: "a name that is unknown", answer: text(""), url: "https://unknown.example/keys", says: "resolved"},
-		{why: "a server that says nothing", answer: silent, says: "in time"},
-		{why: "a server that stops", answer: stuck, says: "in time"},
-		{why: "a connection that breaks", answer: broken, says: "too early"},
-		{why: "an error", answer: status(http.StatusBadGateway, string(edKeys())), says: "502"},
-		{why: "not found", answer: status(http.StatusNotFound, string(edKeys())), says: "404"},
-		{why: "not modified, which was not asked", answer: status(http.StatusNotModified, ""), says: "304"},
-		{why: "HTML", answer: text("<html>" + private + "</html>"), says: "not a JSON Web Key Set"},
-		{why: "nothing", answer: text(""), says: "none"},
-		{why: "JSON that is no key set", answer: text(`{"error": "` + private + `"}`), says: "not a JSON Web Key Set"},
-		{why: "a stream of a gigabyte", answer: endless, says: "too large"},
-		{why: "one byte too many", answer: text(`{"keys":[]}` + strings.Repeat(" ", license.MaxKeySetBytes)), says: "too large"},
-		{why: "another host", answer: redirect("http://evil.example/keys"), says: "another server"},
-		{why: "another port", answer: redirect("http://localhost:81/keys"), says: "another server"},
-		{why: "https of the same host", answer: redirect("https://localhost/keys"), says: "another server"},
-		{why: "redirects without end", answer: redirect("/keys"), says: "more than 5 times"},
+		{why: "a server that is down", answer: respondOK(""), url: "https://down.example/keys", says: "cannot be connected to"},
+		{why: "a name that is unknown", answer: respondOK(""), url: "https://unknown.example/keys", says: "resolved"},
+		{why: "a server that says nothing", answer: neverRespond, says: "in time"},
+		{why: "a server that stops", answer: stallResponse, says: "in time"},
+		{why: "a connection that breaks", answer: abortResponse, says: "too early"},
+		{why: "an error", answer: respondStatus(http.StatusBadGateway, string(edKeys())), says: "502"},
+		{why: "not found", answer: respondStatus(http.StatusNotFound, string(edKeys())), says: "404"},
+		{why: "not modified, which was not asked", answer: respondStatus(http.StatusNotModified, ""), says: "304"},
+		{why: "HTML", answer: respondOK("<html>" + private + "</html>"), says: "not a JSON Web Key Set"},
+		{why: "nothing", answer: respondOK(""), says: "none"},
+		{why: "JSON that is no key set", answer: respondOK(`{"error": "` + private + `"}`), says: "not a JSON Web Key Set"},
+		{why: "a stream of a gigabyte", answer: respondEndlessly, says: "too large"},
+		{why: "one byte too many", answer: respondOK(`{"keys":[]}` + strings.Repeat(" ", license.MaxKeySetBytes)), says: "too large"},
+		{why: "another host", answer: redirectTo("http://evil.example/keys"), says: "another server"},
+		{why: "another port", answer: redirectTo("http://localhost:81/keys"), says: "another server"},
+		{why: "https of the same host", answer: redirectTo("https://localhost/keys"), says: "another server"},
+		{why: "redirects without end", answer: redirectTo("/keys"), says: "more than 5 times"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
@@ -48,10 +48,10 @@ func TestKeysFailsClosed(t *testing.T) {
 					url = keysURL
 				}
 				began := time.Now()
-				_, err := license.NewKeys(opts).Check(t.Context(), bought(nil), terms(nil), url)
+				_, err := license.NewKeys(opts).Check(t.Context(), newCredential(nil), newTerms(nil), url)
 				g.Expect(err).To(MatchError(And(ContainSubstring(c.says), Not(ContainSubstring(private)), Not(ContainSubstring("evil")))))
 				g.Expect(time.Since(began)).To(BeNumerically("<=", 10*time.Second))
-				waits(g, err, 15*time.Second)
+				expectWaiting(g, err, 15*time.Second)
 			})
 		})
 	}
@@ -59,7 +59,7 @@ func TestKeysFailsClosed(t *testing.T) {
 
 func TestKeysFollowsTheServerItself(t *testing.T) {
 	t.Parallel()
-	inBubble(t, answers(redirect("/v2/keys"), text(string(edKeys()))), func(t *testing.T, opts license.Options) {
+	inBubble(t, newScriptedServer(redirectTo("/v2/keys"), respondOK(string(edKeys()))), func(t *testing.T, opts license.Options) {
 		_, err := license.NewKeys(opts).Get(t.Context(), keysURL)
 		NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	})
@@ -73,9 +73,9 @@ func TestKeysFollowsAFewTimes(t *testing.T) {
 	}{{5, ""}, {6, v1alpha1.ReasonLicenseKeysUnavailable}} {
 		all := []http.HandlerFunc{}
 		for range c.redirects {
-			all = append(all, redirect("/keys"))
+			all = append(all, redirectTo("/keys"))
 		}
-		inBubble(t, answers(append(all, text(string(edKeys())))...), func(t *testing.T, opts license.Options) {
+		inBubble(t, newScriptedServer(append(all, respondOK(string(edKeys())))...), func(t *testing.T, opts license.Options) {
 			_, err := license.NewKeys(opts).Get(t.Context(), keysURL)
 			NewWithT(t).Expect(outcome.Reason(err, "")).To(Equal(c.reason), "%d redirects: %v", c.redirects, err)
 		})
@@ -97,33 +97,33 @@ func TestKeysRefusesURLs(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s, plain %t", why, plain), func(t *testing.T) {
 				t.Parallel()
-				keys := license.NewKeys(license.Options{Transport: unused{t}, AllowPlainHTTP: plain})
+				keys := license.NewKeys(license.Options{Transport: failingTransport{t}, AllowPlainHTTP: plain})
 				_, err := keys.Get(t.Context(), url)
-				refused(NewWithT(t), err, v1alpha1.ReasonLicenseKeysUnavailable)
+				expectStalled(NewWithT(t), err, v1alpha1.ReasonLicenseKeysUnavailable)
 			})
 		}
 	}
 	t.Run("http to this machine, where it was not allowed", func(t *testing.T) {
 		t.Parallel()
-		_, err := license.NewKeys(license.Options{Transport: unused{t}}).Get(t.Context(), "http://127.0.0.1/keys")
-		refused(NewWithT(t), err, v1alpha1.ReasonLicenseKeysUnavailable)
+		_, err := license.NewKeys(license.Options{Transport: failingTransport{t}}).Get(t.Context(), "http://127.0.0.1/keys")
+		expectStalled(NewWithT(t), err, v1alpha1.ReasonLicenseKeysUnavailable)
 	})
 	t.Run("no transport", func(t *testing.T) {
 		t.Parallel()
 		_, err := license.NewKeys(license.Options{}).Get(t.Context(), "https://127.0.0.1:1/keys")
-		waits(NewWithT(t), err, 15*time.Second)
+		expectWaiting(NewWithT(t), err, 15*time.Second)
 		NewWithT(t).Expect(err).To(MatchError(ContainSubstring("no transport")))
 	})
 }
 
 // unused is a transport that must not be used.
-type unused struct{ t *testing.T }
+type failingTransport struct{ t *testing.T }
 
-func (u unused) RoundTrip(r *http.Request) (*http.Response, error) {
+func (u failingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	u.t.Errorf("asked %s", r.URL)
 	return nil, http.ErrNotSupported
 }
 
-func redirect(to string) http.HandlerFunc {
+func redirectTo(to string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusTemporaryRedirect) }
 }

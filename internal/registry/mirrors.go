@@ -16,59 +16,59 @@ import (
 const dockerHub = "docker.io"
 
 // places knows where each registry is to be asked.
-type places struct {
-	mirrors map[string]mirror
-	plain   map[string]bool
+type endpointResolver struct {
+	mirrors   map[string]mirror
+	plainHTTP map[string]bool
 }
 
 // mirror is a registry that is asked in the place of another.
 type mirror struct {
-	host   string
-	prefix string
-	plain  bool
+	host      string
+	prefix    string
+	plainHTTP bool
 }
 
 // place is where one image is asked for. Registry and image are as people know
 // them, for messages: they do not show the mirror.
-type place struct {
+type endpoint struct {
 	ref      name.Reference
 	registry string
 	image    string
 	// plain says that it may be asked over http.
-	plain bool
+	plainHTTP bool
 }
 
-func newPlaces(mirrors map[string]string, plain []string) (places, error) {
-	p := places{mirrors: map[string]mirror{}, plain: map[string]bool{}}
+func newEndpointResolver(mirrors map[string]string, plain []string) (endpointResolver, error) {
+	p := endpointResolver{mirrors: map[string]mirror{}, plainHTTP: map[string]bool{}}
 	for _, host := range plain {
 		registry, err := name.NewRegistry(host)
 		if err != nil || host == "" {
-			return places{}, fmt.Errorf("read registry %q that speaks plain http: want host or host:port", host)
+			return endpointResolver{}, fmt.Errorf("read registry %q that speaks plain http: want host or host:port", host)
 		}
-		p.plain[registry.RegistryStr()] = true
+		p.plainHTTP[registry.RegistryStr()] = true
 	}
 	for from, to := range mirrors {
 		registry, err := name.NewRegistry(from)
 		if err != nil || from == "" {
-			return places{}, fmt.Errorf("read mirror of registry %q: want host or host:port", from)
+			return endpointResolver{}, fmt.Errorf("read mirror of registry %q: want host or host:port", from)
 		}
 		u, err := url.Parse(to)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.User != nil {
-			return places{}, fmt.Errorf("read mirror of registry %q: want a URL such as https://mirror.example/path", from)
+			return endpointResolver{}, fmt.Errorf("read mirror of registry %q: want a URL such as https://mirror.example/path", from)
 		}
-		m := mirror{host: u.Host, prefix: strings.Trim(u.Path, "/"), plain: u.Scheme == "http"}
+		m := mirror{host: u.Host, prefix: strings.Trim(u.Path, "/"), plainHTTP: u.Scheme == "http"}
 		p.mirrors[registry.RegistryStr()] = m
-		if m.plain {
-			p.plain[m.host] = true
+		if m.plainHTTP {
+			p.plainHTTP[m.host] = true
 		}
 	}
 	return p, nil
 }
 
 // trustedHosts returns the hosts that the configuration names, each with its port.
-func (p places) trustedHosts() []string {
+func (p endpointResolver) trustedHosts() []string {
 	var hosts []string
-	for host := range p.plain {
+	for host := range p.plainHTTP {
 		hosts = append(hosts, withPort(host, "80"), withPort(host, "443"))
 	}
 	for _, m := range p.mirrors {
@@ -86,28 +86,28 @@ func withPort(host, port string) string {
 }
 
 // find says where to ask for an image.
-func (p places) find(reference string) (place, error) {
+func (p endpointResolver) resolveEndpoint(reference string) (endpoint, error) {
 	named, err := name.ParseReference(reference)
 	if err != nil {
-		return place{}, fmt.Errorf("read image reference %q: %w", reference, err)
+		return endpoint{}, fmt.Errorf("read image reference %q: %w", reference, err)
 	}
 	host, repository := named.Context().RegistryStr(), named.Context().RepositoryStr()
 	separator := ":"
 	if _, ok := named.(name.Digest); ok {
 		separator = "@"
 	}
-	found := place{registry: shown(host), image: repository + separator + named.Identifier()}
-	found.plain = p.speaksPlain(host, host)
+	found := endpoint{registry: displayHost(host), image: repository + separator + named.Identifier()}
+	found.plainHTTP = p.allowsPlainHTTP(host, host)
 	if m, ok := p.mirrors[host]; ok {
-		host, repository, found.plain = m.host, path.Join(m.prefix, repository), m.plain
+		host, repository, found.plainHTTP = m.host, path.Join(m.prefix, repository), m.plainHTTP
 	}
 	var opts []name.Option
-	if found.plain {
+	if found.plainHTTP {
 		opts = append(opts, name.Insecure)
 	}
 	registry, err := name.NewRegistry(host, opts...)
 	if err != nil {
-		return place{}, fmt.Errorf("read registry %q: %w", host, err)
+		return endpoint{}, fmt.Errorf("read registry %q: %w", host, err)
 	}
 	if separator == "@" {
 		found.ref = registry.Repo(repository).Digest(named.Identifier())
@@ -119,8 +119,8 @@ func (p places) find(reference string) (place, error) {
 
 // speaksPlain reports whether plain http may be spoken to a host, as it stands in
 // a URL, in answering a question that was asked of another.
-func (p places) speaksPlain(host, asked string) bool {
-	return p.plain[host] || (isLoopback(host) && isLoopback(asked))
+func (p endpointResolver) allowsPlainHTTP(host, asked string) bool {
+	return p.plainHTTP[host] || (isLoopback(host) && isLoopback(asked))
 }
 
 // registryOf names the registry of an image, empty if the reference is none.
@@ -132,7 +132,7 @@ func registryOf(reference string) string {
 	return named.Context().RegistryStr()
 }
 
-func shown(host string) string {
+func displayHost(host string) string {
 	if host == name.DefaultRegistry {
 		return dockerHub
 	}

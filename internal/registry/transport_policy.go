@@ -13,55 +13,55 @@ import (
 )
 
 var (
-	errPlain    = errors.New("plain http not allowed")
-	errTooLarge = fmt.Errorf("%w: more than %d bytes", netguard.ErrTooLarge, MaxAnswerBytes)
+	errPlainHTTP = errors.New("plain http not allowed")
+	errTooLarge  = fmt.Errorf("%w: more than %d bytes", netguard.ErrTooLarge, MaxResponseBytes)
 )
 
 // escort goes with every request of one question, those for tokens and those
 // that follow a redirect too. What fails on the way to the registry it marks
 // as lost, so that it can be told from an answer that is of no use.
-type escort struct {
-	base   http.RoundTripper
-	places places
-	asked  string
+type policyTransport struct {
+	base      http.RoundTripper
+	endpoints endpointResolver
+	registry  string
 	// after is what the last answer said in Retry-After, in nanoseconds.
-	after atomic.Int64
+	retryAfter atomic.Int64
 }
 
 // lost is the failure of a connection.
-type lost struct{ err error }
+type connectionError struct{ err error }
 
-func (l *lost) Error() string { return l.err.Error() }
-func (l *lost) Unwrap() error { return l.err }
+func (l *connectionError) Error() string { return l.err.Error() }
+func (l *connectionError) Unwrap() error { return l.err }
 
 // RoundTrip implements http.RoundTripper.
-func (e *escort) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := errors.Join(e.permit(req.URL), netguard.CheckRedirected(req)); err != nil {
+func (e *policyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := errors.Join(e.checkURL(req.URL), netguard.CheckRedirected(req)); err != nil {
 		return nil, errors.Join(err, closeBody(req))
 	}
 	resp, err := e.base.RoundTrip(req)
 	if err != nil {
-		return nil, &lost{err}
+		return nil, &connectionError{err}
 	}
 	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
-		e.after.Store(int64(netguard.RetryAfter(resp.Header, time.Now())))
+		e.retryAfter.Store(int64(netguard.RetryAfter(resp.Header, time.Now())))
 	}
-	if resp.ContentLength > MaxAnswerBytes && req.Method != http.MethodHead {
+	if resp.ContentLength > MaxResponseBytes && req.Method != http.MethodHead {
 		return nil, errors.Join(errTooLarge, resp.Body.Close())
 	}
-	resp.Body = &bounded{netguard.Bound(resp.Body, MaxAnswerBytes)}
+	resp.Body = &trackedBody{netguard.LimitBody(resp.Body, MaxResponseBytes)}
 	return resp, nil
 }
 
 // permit refuses plain http where it was not allowed.
-func (e *escort) permit(u *url.URL) error {
+func (e *policyTransport) checkURL(u *url.URL) error {
 	switch {
 	case u.Scheme == "https":
 		return nil
-	case u.Scheme == "http" && e.places.speaksPlain(u.Host, e.asked):
+	case u.Scheme == "http" && e.endpoints.allowsPlainHTTP(u.Host, e.registry):
 		return nil
 	}
-	return errPlain
+	return errPlainHTTP
 }
 
 func closeBody(req *http.Request) error {
@@ -72,12 +72,12 @@ func closeBody(req *http.Request) error {
 }
 
 // bounded is a body that ends with netguard.ErrTooLarge when it goes on for too long.
-type bounded struct{ io.ReadCloser }
+type trackedBody struct{ io.ReadCloser }
 
-func (b *bounded) Read(p []byte) (int, error) {
+func (b *trackedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, netguard.ErrTooLarge) {
-		err = &lost{err}
+		err = &connectionError{err}
 	}
 	return n, err
 }

@@ -19,32 +19,32 @@ import (
 
 const (
 	// platformsAtOnce bounds the manifests of one index fetched side by side.
-	platformsAtOnce = 4
+	maxParallelPlatforms = 4
 	// maxPlatformName bounds each part of a platform, such as arm64.
 	maxPlatformName = 32
 	// attestation marks the entries of an index that build tools add to say how
 	// an image was made; they are no builds of it.
-	attestation = "vnd.docker.reference.type"
-	unknown     = "unknown"
+	attestationAnnotation = "vnd.docker.reference.type"
+	unknownPlatform       = "unknown"
 )
 
 // question is what is asked about one image.
-type question struct {
+type inspectRequest struct {
 	puller *remote.Puller
 	ref    name.Reference
 }
 
-func (q *question) answer(ctx context.Context) (hydrate.ImageDetail, error) {
+func (q *inspectRequest) inspectImage(ctx context.Context) (hydrate.ImageDetail, error) {
 	top, err := q.puller.Get(ctx, q.ref)
 	if err != nil {
 		return hydrate.ImageDetail{}, err
 	}
 	detail := hydrate.ImageDetail{Digest: top.Digest.String()}
 	if isIndex(top) {
-		detail.Platforms, err = q.builds(ctx, top.Manifest)
+		detail.Platforms, err = q.readPlatforms(ctx, top.Manifest)
 		return detail, err
 	}
-	only, err := build(top)
+	only, err := readPlatform(top)
 	if err != nil {
 		return hydrate.ImageDetail{}, err
 	}
@@ -67,7 +67,7 @@ func isIndex(d *remote.Descriptor) bool {
 // builds are the images of an index. One whose manifest the registry does not
 // have, as in a mirror that keeps some platforms only, is left out; so is
 // whatever is no image.
-func (q *question) builds(ctx context.Context, raw []byte) ([]hydrate.ImagePlatform, error) {
+func (q *inspectRequest) readPlatforms(ctx context.Context, raw []byte) ([]hydrate.ImagePlatform, error) {
 	entries, err := readIndex(raw)
 	if err != nil {
 		return nil, err
@@ -75,10 +75,10 @@ func (q *question) builds(ctx context.Context, raw []byte) ([]hydrate.ImagePlatf
 	found := make([]*hydrate.ImagePlatform, len(entries))
 	missing := make([]error, len(entries))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(platformsAtOnce)
+	group.SetLimit(maxParallelPlatforms)
 	for i, entry := range entries {
 		group.Go(outcome.Guarded(func() error {
-			one, err := q.entry(ctx, entry)
+			one, err := q.readEntry(ctx, entry)
 			if isNotFound(err) {
 				missing[i] = err
 				return nil
@@ -123,25 +123,25 @@ func readIndex(raw []byte) ([]v1.Descriptor, error) {
 }
 
 func isAttestation(entry v1.Descriptor) bool {
-	if entry.Annotations[attestation] != "" {
+	if entry.Annotations[attestationAnnotation] != "" {
 		return true
 	}
-	return entry.Platform != nil && entry.Platform.OS == unknown && entry.Platform.Architecture == unknown
+	return entry.Platform != nil && entry.Platform.OS == unknownPlatform && entry.Platform.Architecture == unknownPlatform
 }
 
-func (q *question) entry(ctx context.Context, entry v1.Descriptor) (hydrate.ImagePlatform, error) {
+func (q *inspectRequest) readEntry(ctx context.Context, entry v1.Descriptor) (hydrate.ImagePlatform, error) {
 	d, err := q.puller.Get(ctx, q.ref.Context().Digest(entry.Digest.String()))
 	if err != nil {
 		return hydrate.ImagePlatform{}, err
 	}
 	if entry.Platform == nil || entry.Platform.OS == "" || entry.Platform.Architecture == "" {
-		return build(d)
+		return readPlatform(d)
 	}
-	return measure(d, *entry.Platform)
+	return sumLayers(d, *entry.Platform)
 }
 
 // build reads one image whose platform only its configuration tells.
-func build(d *remote.Descriptor) (hydrate.ImagePlatform, error) {
+func readPlatform(d *remote.Descriptor) (hydrate.ImagePlatform, error) {
 	manifest, err := v1.ParseManifest(bytes.NewReader(d.Manifest))
 	if err != nil {
 		return hydrate.ImagePlatform{}, fmt.Errorf("read manifest: %w", err)
@@ -149,7 +149,7 @@ func build(d *remote.Descriptor) (hydrate.ImagePlatform, error) {
 	if manifest.Config.Digest.Hex == "" {
 		return hydrate.ImagePlatform{}, errors.New("the manifest is not that of an image")
 	}
-	if manifest.Config.Size > MaxAnswerBytes {
+	if manifest.Config.Size > MaxResponseBytes {
 		return hydrate.ImagePlatform{}, errTooLarge
 	}
 	image, err := d.Image()
@@ -160,11 +160,11 @@ func build(d *remote.Descriptor) (hydrate.ImagePlatform, error) {
 	if err != nil {
 		return hydrate.ImagePlatform{}, fmt.Errorf("read configuration: %w", err)
 	}
-	return measure(d, v1.Platform{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant})
+	return sumLayers(d, v1.Platform{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant})
 }
 
 // measure adds up the layers of an image.
-func measure(d *remote.Descriptor, platform v1.Platform) (hydrate.ImagePlatform, error) {
+func sumLayers(d *remote.Descriptor, platform v1.Platform) (hydrate.ImagePlatform, error) {
 	manifest, err := v1.ParseManifest(bytes.NewReader(d.Manifest))
 	if err != nil {
 		return hydrate.ImagePlatform{}, fmt.Errorf("read manifest: %w", err)

@@ -21,36 +21,36 @@ type keySet struct {
 	etag string
 	// asked is when the issuer was last asked, confirmed when they last answered
 	// with these keys, and due when they are to be asked again.
-	asked     time.Time
-	confirmed time.Time
-	due       time.Time
+	requestedAt time.Time
+	confirmedAt time.Time
+	refreshAt   time.Time
 	// err is why the last question had no answer.
 	err error
 }
 
 // usable is the set, unless it has no keys that are still good.
-func (s *keySet) usable() (*keySet, error) {
-	if s.err != nil && time.Since(s.confirmed) >= MaxKeySetAge {
-		return nil, unavailable(retryPause, s.host, s.err)
+func (s *keySet) validKeys() (*keySet, error) {
+	if s.err != nil && time.Since(s.confirmedAt) >= MaxKeySetAge {
+		return nil, keysUnavailableError(retryInterval, s.host, s.err)
 	}
 	return s, nil
 }
 
 // since reports whether the issuer confirmed the keys at that time or later.
-func (s *keySet) since(at time.Time) bool { return !s.confirmed.Before(at) }
+func (s *keySet) confirmedSince(at time.Time) bool { return !s.confirmedAt.Before(at) }
 
-func (s *keySet) check(credential string, terms Terms) (Claims, error) {
+func (s *keySet) checkCredential(credential string, terms Terms) (Claims, error) {
 	terms.Keys = s.text
 	return Check(credential, terms, time.Now())
 }
 
 // unavailable waits for keys: of an issuer, or from a host.
-func unavailable(after time.Duration, of string, err error) error {
+func keysUnavailableError(after time.Duration, of string, err error) error {
 	return outcome.Waiting(v1alpha1.ReasonLicenseKeysUnavailable, after, fmt.Errorf("get keys of %q: %w", of, err))
 }
 
 // lifetime is how long an answer is good, by its Cache-Control.
-func lifetime(header http.Header) time.Duration {
+func cacheLifetime(header http.Header) time.Duration {
 	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {
 		name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
 		switch name {

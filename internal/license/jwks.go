@@ -17,7 +17,7 @@ const (
 	MaxKeySetBytes = 256 << 10
 	maxKeys        = 100
 	// maxTries bounds the keys that one signature is checked with.
-	maxTries = 20
+	maxMatchingKeys = 20
 	// minRSABits is the smallest RSA key that is still held to be safe.
 	minRSABits = 2048
 )
@@ -95,11 +95,11 @@ func readKey(text []byte) (jose.JSONWebKey, bool) {
 
 // fittingKeys are those that may have made a signature: the ones of that name,
 // or where no key has it, the ones without a name. Without a name all may.
-func fittingKeys(keys []jose.JSONWebKey, name string, algorithm jose.SignatureAlgorithm) []jose.JSONWebKey {
+func matchingKeys(keys []jose.JSONWebKey, name string, algorithm jose.SignatureAlgorithm) []jose.JSONWebKey {
 	var named, nameless []jose.JSONWebKey
 	for _, key := range keys {
 		switch {
-		case !fits(key, algorithm):
+		case !matchesAlgorithm(key, algorithm):
 		case name == "" || key.KeyID == name:
 			named = append(named, key)
 		case key.KeyID == "":
@@ -114,7 +114,7 @@ func fittingKeys(keys []jose.JSONWebKey, name string, algorithm jose.SignatureAl
 
 // fits reports whether the key makes signatures of that algorithm, and is not
 // meant for another.
-func fits(key jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
+func matchesAlgorithm(key jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
 	if key.Algorithm != "" && key.Algorithm != string(algorithm) {
 		return false
 	}

@@ -28,9 +28,9 @@ const (
 	keySetLifetime    = 10 * time.Minute
 	minKeySetLifetime = time.Minute
 	// renewPause is how often a set is asked for because of a key that is not in it.
-	renewPause = time.Minute
+	minRenewInterval = time.Minute
 	// retryPause is how soon an issuer who did not answer is asked again.
-	retryPause = 15 * time.Second
+	retryInterval = 15 * time.Second
 )
 
 // Keys brings the key sets that issuers publish at a URL, and keeps them. It is
@@ -55,23 +55,23 @@ func NewKeys(opts Options) *Keys {
 // used is stalled with that reason.
 func (k *Keys) Check(ctx context.Context, credential string, terms Terms, url string) (Claims, error) {
 	began := time.Now()
-	set, err := k.get(ctx, url)
+	set, err := k.keySetFor(ctx, url)
 	if err != nil {
 		return Claims{}, err
 	}
-	claims, err := set.check(credential, terms)
-	if !errors.Is(err, ErrUnknownKey) || set.since(began) {
+	claims, err := set.checkCredential(credential, terms)
+	if !errors.Is(err, ErrUnknownKey) || set.confirmedSince(began) {
 		return claims, err
 	}
-	if early := renewPause - time.Since(set.asked); early > 0 {
-		return Claims{}, unavailable(early, terms.Issuer, ErrUnknownKey)
+	if early := minRenewInterval - time.Since(set.requestedAt); early > 0 {
+		return Claims{}, keysUnavailableError(early, terms.Issuer, ErrUnknownKey)
 	}
-	if set, err = k.renew(ctx, url, set); err != nil {
+	if set, err = k.renewKeySet(ctx, url, set); err != nil {
 		return Claims{}, err
 	}
-	claims, err = set.check(credential, terms)
-	if errors.Is(err, ErrUnknownKey) && !set.since(began) {
-		return Claims{}, unavailable(renewPause, terms.Issuer, ErrUnknownKey)
+	claims, err = set.checkCredential(credential, terms)
+	if errors.Is(err, ErrUnknownKey) && !set.confirmedSince(began) {
+		return Claims{}, keysUnavailableError(minRenewInterval, terms.Issuer, ErrUnknownKey)
 	}
 	return claims, err
 }
@@ -81,22 +81,22 @@ func (k *Keys) Check(ctx context.Context, credential string, terms Terms, url st
 // An issuer who does not answer is asked again after 15 seconds, and the keys
 // that are kept are good until they are a day old. The errors are as of Check.
 func (k *Keys) Get(ctx context.Context, url string) ([]byte, error) {
-	set, err := k.get(ctx, url)
+	set, err := k.keySetFor(ctx, url)
 	if err != nil {
 		return nil, err
 	}
 	return set.text, nil
 }
 
-func (k *Keys) get(ctx context.Context, url string) (*keySet, error) {
-	set := k.known(url)
-	if set == nil || !time.Now().Before(set.due) {
-		return k.renew(ctx, url, set)
+func (k *Keys) keySetFor(ctx context.Context, url string) (*keySet, error) {
+	set := k.cachedKeySet(url)
+	if set == nil || !time.Now().Before(set.refreshAt) {
+		return k.renewKeySet(ctx, url, set)
 	}
-	return set.usable()
+	return set.validKeys()
 }
 
-func (k *Keys) known(url string) *keySet {
+func (k *Keys) cachedKeySet(url string) *keySet {
 	if found, ok := k.sets.Get(url); ok {
 		return found.(*keySet)
 	}
@@ -106,49 +106,49 @@ func (k *Keys) known(url string) *keySet {
 // renew asks for a set in place of the one given, unless somebody else has just
 // done so. The one question goes on for those who come next when the caller who
 // started it gives up.
-func (k *Keys) renew(ctx context.Context, url string, old *keySet) (*keySet, error) {
-	target, err := k.client.parse(url)
+func (k *Keys) renewKeySet(ctx context.Context, url string, old *keySet) (*keySet, error) {
+	target, err := k.client.parseURL(url)
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonLicenseKeysUnavailable, fmt.Errorf("get keys of issuer: %w", err))
 	}
 	asking := context.WithoutCancel(ctx)
 	flight := k.flights.DoChan(url, func() (any, error) {
-		if known := k.known(url); known != nil && known != old {
+		if known := k.cachedKeySet(url); known != nil && known != old {
 			return known, nil
 		}
-		set := k.ask(asking, target, old)
+		set := k.requestKeySet(asking, target, old)
 		k.sets.Add(url, set)
 		return set, nil
 	})
 	select {
 	case landed := <-flight:
-		return landed.Val.(*keySet).usable()
+		return landed.Val.(*keySet).validKeys()
 	case <-ctx.Done():
 		return nil, fmt.Errorf("get keys of issuer: %w", ctx.Err())
 	}
 }
 
 // ask is the set after one question, whether it was answered or not.
-func (k *Keys) ask(ctx context.Context, target *url.URL, old *keySet) *keySet {
+func (k *Keys) requestKeySet(ctx context.Context, target *url.URL, old *keySet) *keySet {
 	set := &keySet{host: target.Hostname()}
 	if old != nil {
 		*set = *old
 	}
-	set.asked = time.Now()
-	set.err = outcome.Guarded(func() error { return k.fetch(ctx, target, set) })()
+	set.requestedAt = time.Now()
+	set.err = outcome.Guarded(func() error { return k.fetchKeySet(ctx, target, set) })()
 	if set.err != nil {
-		set.due = time.Now().Add(retryPause)
+		set.refreshAt = time.Now().Add(retryInterval)
 	}
 	return set
 }
 
 // fetch brings the set up to date, or leaves it as it is and says why.
-func (k *Keys) fetch(ctx context.Context, target *url.URL, set *keySet) error {
+func (k *Keys) fetchKeySet(ctx context.Context, target *url.URL, set *keySet) error {
 	header := http.Header{"Accept": {"application/jwk-set+json, application/json"}}
 	if set.etag != "" {
 		header.Set("If-None-Match", set.etag)
 	}
-	got, err := k.client.ask(ctx, question{
+	got, err := k.client.sendRequest(ctx, boundedRequest{
 		method: http.MethodGet, url: target, header: header, within: keySetTimeout, limit: MaxKeySetBytes,
 	})
 	switch {
@@ -163,7 +163,7 @@ func (k *Keys) fetch(ctx context.Context, target *url.URL, set *keySet) error {
 		}
 		set.text, set.etag = got.body, entityTag(got.header)
 	}
-	set.confirmed = set.asked
-	set.due = set.asked.Add(lifetime(got.header))
+	set.confirmedAt = set.requestedAt
+	set.refreshAt = set.requestedAt.Add(cacheLifetime(got.header))
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func TestPlainHTTPIsSpokenWhereItWasAllowed(t *testing.T) {
-	known, err := newPlaces(map[string]string{"docker.io": "http://mirror.example:5000/hub"}, []string{"plain.example"})
+	known, err := newEndpointResolver(map[string]string{"docker.io": "http://mirror.example:5000/hub"}, []string{"plain.example"})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	cases := []struct {
 		why, host, asked string
@@ -25,7 +25,7 @@ func TestPlainHTTPIsSpokenWhereItWasAllowed(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
-			NewWithT(t).Expect(known.speaksPlain(c.host, c.asked)).To(Equal(c.plain))
+			NewWithT(t).Expect(known.allowsPlainHTTP(c.host, c.asked)).To(Equal(c.plain))
 		})
 	}
 }

@@ -14,37 +14,37 @@ import (
 // get the same error at once. After the pause, or later if the registry said so, one question is let through to see
 // whether that has changed. Other registries are not affected.
 func Guarded(inner hydrate.Inspector, pause time.Duration) hydrate.Inspector {
-	return &guarded{inner: inner, pause: pause, gates: map[string]*gate{}}
+	return &circuitBreaker{inner: inner, pause: pause, breakers: map[string]*breaker{}}
 }
 
-type guarded struct {
+type circuitBreaker struct {
 	inner hydrate.Inspector
 	pause time.Duration
 
-	mu    sync.Mutex
-	gates map[string]*gate // those that are shut
+	mu       sync.Mutex
+	breakers map[string]*breaker // those that are shut
 }
 
-type gate struct {
+type breaker struct {
 	err    error
 	until  time.Time
 	trying bool
 }
 
-func (g *guarded) Inspect(ctx context.Context, reference string) (hydrate.ImageDetail, error) {
+func (g *circuitBreaker) Inspect(ctx context.Context, reference string) (hydrate.ImageDetail, error) {
 	host := registryOf(reference)
-	if err := g.enter(host); err != nil {
+	if err := g.allowRequest(host); err != nil {
 		return hydrate.ImageDetail{}, err
 	}
 	detail, err := g.inner.Inspect(ctx, reference)
-	g.leave(host, err, ctx.Err() != nil)
+	g.recordResult(host, err, ctx.Err() != nil)
 	return detail, err
 }
 
-func (g *guarded) enter(host string) error {
+func (g *circuitBreaker) allowRequest(host string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	shut, ok := g.gates[host]
+	shut, ok := g.breakers[host]
 	if !ok {
 		return nil
 	}
@@ -55,35 +55,35 @@ func (g *guarded) enter(host string) error {
 	return nil
 }
 
-func (g *guarded) leave(host string, err error, gaveUp bool) {
+func (g *circuitBreaker) recordResult(host string, err error, gaveUp bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case errors.Is(err, ErrUnreachable) || errors.Is(err, ErrRateLimited):
-		g.sweep()
-		g.gates[host] = &gate{err: err, until: time.Now().Add(g.pauseAfter(err))}
+		g.removeStaleBreakers()
+		g.breakers[host] = &breaker{err: err, until: time.Now().Add(g.pauseAfter(err))}
 	case !gaveUp:
-		delete(g.gates, host)
-	case g.gates[host] != nil:
-		g.gates[host].trying = false
+		delete(g.breakers, host)
+	case g.breakers[host] != nil:
+		g.breakers[host].trying = false
 	}
 }
 
 // pauseAfter is how long the registry is left alone: for as long as it asks, if that is
 // longer.
-func (g *guarded) pauseAfter(err error) time.Duration {
-	if said, ok := errors.AsType[*silence](err); ok {
-		return max(g.pause, said.after)
+func (g *circuitBreaker) pauseAfter(err error) time.Duration {
+	if said, ok := errors.AsType[*unavailableError](err); ok {
+		return max(g.pause, said.retryAfter)
 	}
 	return g.pause
 }
 
 // sweep forgets the gates that nobody came to for a long time, so that charts
 // which name many registries cannot make this grow.
-func (g *guarded) sweep() {
-	for host, shut := range g.gates {
+func (g *circuitBreaker) removeStaleBreakers() {
+	for host, shut := range g.breakers {
 		if !shut.trying && time.Since(shut.until) > g.pause {
-			delete(g.gates, host)
+			delete(g.breakers, host)
 		}
 	}
 }

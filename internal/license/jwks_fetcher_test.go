@@ -17,7 +17,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-const keysURL = site + "/keys"
+const keysURL = serverURL + "/keys"
 
 func TestKeysKeepsWhatTheIssuerAllows(t *testing.T) {
 	t.Parallel()
@@ -38,7 +38,7 @@ func TestKeysKeepsWhatTheIssuerAllows(t *testing.T) {
 	} {
 		t.Run(c.cacheControl, func(t *testing.T) {
 			t.Parallel()
-			server := answers(text(string(edKeys()), "Cache-Control", c.cacheControl))
+			server := newScriptedServer(respondOK(string(edKeys()), "Cache-Control", c.cacheControl))
 			inBubble(t, server, func(t *testing.T, opts license.Options) {
 				g, keys := NewWithT(t), license.NewKeys(opts)
 				for _, step := range []struct {
@@ -49,7 +49,7 @@ func TestKeysKeepsWhatTheIssuerAllows(t *testing.T) {
 					got, err := keys.Get(t.Context(), keysURL)
 					g.Expect(err).NotTo(HaveOccurred())
 					g.Expect(got).To(Equal(edKeys()))
-					g.Expect(server.count()).To(Equal(step.asked))
+					g.Expect(server.requestCount()).To(Equal(step.asked))
 				}
 			})
 		})
@@ -58,12 +58,12 @@ func TestKeysKeepsWhatTheIssuerAllows(t *testing.T) {
 
 func TestKeysAsksConditionally(t *testing.T) {
 	t.Parallel()
-	server := answers(
-		text(string(edKeys()), "ETag", `"one"`),
-		status(http.StatusNotModified, "", "Cache-Control", "max-age=3600"),
-		text(`{"keys":[]}`, "ETag", `"two"`),
-		text(string(edKeys()), "ETag", strings.Repeat("e", 2000)),
-		text(string(edKeys())),
+	server := newScriptedServer(
+		respondOK(string(edKeys()), "ETag", `"one"`),
+		respondStatus(http.StatusNotModified, "", "Cache-Control", "max-age=3600"),
+		respondOK(`{"keys":[]}`, "ETag", `"two"`),
+		respondOK(string(edKeys()), "ETag", strings.Repeat("e", 2000)),
+		respondOK(string(edKeys())),
 	)
 	inBubble(t, server, func(t *testing.T, opts license.Options) {
 		g, keys := NewWithT(t), license.NewKeys(opts)
@@ -74,7 +74,7 @@ func TestKeysAsksConditionally(t *testing.T) {
 			time.Sleep(time.Hour)
 		}
 		var sent []string
-		for _, r := range server.asked {
+		for _, r := range server.requests {
 			sent = append(sent, r.Header.Get("If-None-Match"))
 		}
 		g.Expect(sent).To(Equal([]string{"", `"one"`, `"one"`, `"two"`, ""}))
@@ -83,7 +83,7 @@ func TestKeysAsksConditionally(t *testing.T) {
 
 func TestKeysOutlivesItsIssuerForADay(t *testing.T) {
 	t.Parallel()
-	server := answers(text(string(edKeys())), status(http.StatusInternalServerError, "oops"))
+	server := newScriptedServer(respondOK(string(edKeys())), respondStatus(http.StatusInternalServerError, "oops"))
 	inBubble(t, server, func(t *testing.T, opts license.Options) {
 		g, keys := NewWithT(t), license.NewKeys(opts)
 		began := time.Now()
@@ -93,15 +93,15 @@ func TestKeysOutlivesItsIssuerForADay(t *testing.T) {
 			time.Sleep(time.Hour)
 		}
 		_, err := keys.Get(t.Context(), keysURL)
-		waits(g, err, 15*time.Second)
+		expectWaiting(g, err, 15*time.Second)
 
-		asked := server.count()
+		asked := server.requestCount()
 		time.Sleep(14 * time.Second)
 		_, err = keys.Get(t.Context(), keysURL)
-		waits(g, err, 15*time.Second)
-		g.Expect(server.count()).To(Equal(asked), "it is left alone for a while")
+		expectWaiting(g, err, 15*time.Second)
+		g.Expect(server.requestCount()).To(Equal(asked), "it is left alone for a while")
 
-		server.answers[0] = text(string(edKeys()))
+		server.handlers[0] = respondOK(string(edKeys()))
 		time.Sleep(time.Second)
 		got, err := keys.Get(t.Context(), keysURL)
 		g.Expect(err).NotTo(HaveOccurred())
@@ -111,69 +111,69 @@ func TestKeysOutlivesItsIssuerForADay(t *testing.T) {
 
 func TestKeysAsksForNewKeys(t *testing.T) {
 	t.Parallel()
-	old := text(string(keySet(jwk(otherKey, "old"))), "Cache-Control", "max-age=86400")
+	old := respondOK(string(newKeySet(newJWK(otherKey, "old"))), "Cache-Control", "max-age=86400")
 	valid := func() string {
-		return bought(map[string]any{"exp": time.Now().Add(48 * time.Hour).Unix(), "nbf": nil, "iat": nil})
+		return newCredential(map[string]any{"exp": time.Now().Add(48 * time.Hour).Unix(), "nbf": nil, "iat": nil})
 	}
 	check := func(t *testing.T, keys *license.Keys) error {
-		_, err := keys.Check(t.Context(), valid(), terms(nil), keysURL)
+		_, err := keys.Check(t.Context(), valid(), newTerms(nil), keysURL)
 		return err
 	}
 	t.Run("a key that is new", func(t *testing.T) {
 		t.Parallel()
-		server := answers(old, text(string(edKeys())))
+		server := newScriptedServer(old, respondOK(string(edKeys())))
 		inBubble(t, server, func(t *testing.T, opts license.Options) {
 			g, keys := NewWithT(t), license.NewKeys(opts)
-			refused(g, check(t, keys), v1alpha1.ReasonLicenseInvalid)
-			g.Expect(server.count()).To(Equal(1), "the set was asked for just now")
+			expectStalled(g, check(t, keys), v1alpha1.ReasonLicenseInvalid)
+			g.Expect(server.requestCount()).To(Equal(1), "the set was asked for just now")
 
 			time.Sleep(20 * time.Second)
 			err := check(t, keys)
-			waits(g, err, 40*time.Second)
+			expectWaiting(g, err, 40*time.Second)
 			g.Expect(err).To(MatchError(license.ErrUnknownKey))
-			g.Expect(server.count()).To(Equal(1), "too early to ask again")
+			g.Expect(server.requestCount()).To(Equal(1), "too early to ask again")
 
 			time.Sleep(40 * time.Second)
 			g.Expect(check(t, keys)).To(Succeed())
-			g.Expect(server.count()).To(Equal(2))
+			g.Expect(server.requestCount()).To(Equal(2))
 			g.Expect(check(t, keys)).To(Succeed())
-			g.Expect(server.count()).To(Equal(2))
+			g.Expect(server.requestCount()).To(Equal(2))
 		})
 	})
 	t.Run("a key that nobody knows", func(t *testing.T) {
 		t.Parallel()
-		server := answers(old)
+		server := newScriptedServer(old)
 		inBubble(t, server, func(t *testing.T, opts license.Options) {
 			g, keys := NewWithT(t), license.NewKeys(opts)
 			_, err := keys.Get(t.Context(), keysURL)
 			g.Expect(err).NotTo(HaveOccurred())
 			for minute := range 10 {
 				time.Sleep(time.Minute)
-				refused(g, check(t, keys), v1alpha1.ReasonLicenseInvalid)
+				expectStalled(g, check(t, keys), v1alpha1.ReasonLicenseInvalid)
 				for range 10 {
 					g.Expect(check(t, keys)).To(MatchError(license.ErrUnknownKey))
 				}
-				g.Expect(server.count()).To(Equal(minute+2), "once a minute")
+				g.Expect(server.requestCount()).To(Equal(minute+2), "once a minute")
 			}
 		})
 	})
 	t.Run("an issuer who does not answer", func(t *testing.T) {
 		t.Parallel()
-		inBubble(t, answers(old, status(http.StatusServiceUnavailable, "")), func(t *testing.T, opts license.Options) {
+		inBubble(t, newScriptedServer(old, respondStatus(http.StatusServiceUnavailable, "")), func(t *testing.T, opts license.Options) {
 			g, keys := NewWithT(t), license.NewKeys(opts)
 			_, err := keys.Get(t.Context(), keysURL)
 			g.Expect(err).NotTo(HaveOccurred())
 			time.Sleep(time.Minute)
-			waits(g, check(t, keys), time.Minute)
+			expectWaiting(g, check(t, keys), time.Minute)
 		})
 	})
 }
 
 func TestKeysAsksOnceForMany(t *testing.T) {
 	t.Parallel()
-	server := answers(func(w http.ResponseWriter, r *http.Request) {
+	server := newScriptedServer(func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(5 * time.Second)
-		text(string(edKeys()))(w, r)
+		respondOK(string(edKeys()))(w, r)
 	})
 	inBubble(t, server, func(t *testing.T, opts license.Options) {
 		g, keys := NewWithT(t), license.NewKeys(opts)
@@ -191,46 +191,46 @@ func TestKeysAsksOnceForMany(t *testing.T) {
 		}
 		all.Wait()
 		synctest.Wait()
-		g.Expect(server.count()).To(Equal(1))
+		g.Expect(server.requestCount()).To(Equal(1))
 	})
 }
 
 func TestKeysForgetsTheOldest(t *testing.T) {
 	t.Parallel()
-	server := answers(text(string(edKeys())))
+	server := newScriptedServer(respondOK(string(edKeys())))
 	inBubble(t, server, func(t *testing.T, opts license.Options) {
 		g, keys := NewWithT(t), license.NewKeys(opts)
 		get := func(n int) {
-			_, err := keys.Get(t.Context(), fmt.Sprintf("%s/%d", site, n))
+			_, err := keys.Get(t.Context(), fmt.Sprintf("%s/%d", serverURL, n))
 			g.Expect(err).NotTo(HaveOccurred())
 		}
 		for n := range license.MaxKeySets + 1 {
 			get(n)
 		}
 		get(license.MaxKeySets)
-		g.Expect(server.count()).To(Equal(license.MaxKeySets + 1))
+		g.Expect(server.requestCount()).To(Equal(license.MaxKeySets + 1))
 		get(0)
-		g.Expect(server.count()).To(Equal(license.MaxKeySets+2), "the first one had to go")
+		g.Expect(server.requestCount()).To(Equal(license.MaxKeySets+2), "the first one had to go")
 	})
 }
 
 func TestKeysOverTLS(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	server := tlsServer(t, text(string(edKeys())))
-	asked := terms(nil)
-	credential := bought(map[string]any{"exp": time.Now().Add(time.Hour).Unix(), "nbf": nil, "iat": nil})
+	server := tlsServer(t, respondOK(string(edKeys())))
+	asked := newTerms(nil)
+	credential := newCredential(map[string]any{"exp": time.Now().Add(time.Hour).Unix(), "nbf": nil, "iat": nil})
 	_, err := license.NewKeys(license.Options{Transport: server.Client().Transport}).Check(t.Context(), credential, asked, server.URL)
 	g.Expect(err).NotTo(HaveOccurred())
 
 	stranger := &http.Transport{}
 	defer stranger.CloseIdleConnections()
 	_, err = license.NewKeys(license.Options{Transport: stranger}).Check(t.Context(), credential, asked, server.URL)
-	waits(g, err, 15*time.Second)
+	expectWaiting(g, err, 15*time.Second)
 	g.Expect(err).To(MatchError(ContainSubstring("not trusted")))
 }
 
-func waits(g *WithT, err error, want time.Duration) {
+func expectWaiting(g *WithT, err error, want time.Duration) {
 	g.THelper()
 	after, ok := outcome.IsWaiting(err)
 	g.Expect(ok).To(BeTrue(), "got %v", err)

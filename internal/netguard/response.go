@@ -34,21 +34,21 @@ func ReadBody(response *http.Response, limit int64) ([]byte, error) {
 	if response.ContentLength > limit && response.Request != nil && response.Request.Method != http.MethodHead {
 		return nil, ErrTooLarge
 	}
-	return io.ReadAll(Bound(response.Body, limit))
+	return io.ReadAll(LimitBody(response.Body, limit))
 }
 
 // Bound returns a body that fails with ErrTooLarge where it goes on for longer than the
 // limit.
-func Bound(body io.ReadCloser, limit int64) io.ReadCloser {
-	return &bounded{ReadCloser: body, left: limit}
+func LimitBody(body io.ReadCloser, limit int64) io.ReadCloser {
+	return &limitedBody{ReadCloser: body, left: limit}
 }
 
-type bounded struct {
+type limitedBody struct {
 	io.ReadCloser
 	left int64
 }
 
-func (b *bounded) Read(p []byte) (int, error) {
+func (b *limitedBody) Read(p []byte) (int, error) {
 	if b.left < 0 {
 		return 0, ErrTooLarge
 	}

@@ -20,9 +20,9 @@ import (
 func TestCheckRefusesKeys(t *testing.T) {
 	t.Parallel()
 	change := func(signer crypto.Signer, change func(*jose.JSONWebKey)) []byte {
-		key := jwk(signer, "ed")
+		key := newJWK(signer, "ed")
 		change(&key)
-		return keySet(key)
+		return newKeySet(key)
 	}
 	secret := jose.JSONWebKey{Key: []byte(strings.Repeat("s", 64)), KeyID: "ed"}
 	for _, c := range []struct {
@@ -31,26 +31,26 @@ func TestCheckRefusesKeys(t *testing.T) {
 		keys       []byte
 		unknown    bool
 	}{
-		{why: "a set without keys", credential: bought(nil), keys: []byte(`{"keys": []}`), unknown: true},
-		{why: "a key of another name", credential: bought(nil), keys: change(edKey, func(k *jose.JSONWebKey) { k.KeyID = "old" }), unknown: true},
-		{why: "a name that somebody else's key has", credential: bought(nil), keys: keySet(jwk(otherKey, "ed"), jwk(edKey, ""), jwk(edKey, "old"))},
-		{why: "a key to encrypt", credential: bought(nil), keys: change(edKey, func(k *jose.JSONWebKey) { k.Use = "enc" }), unknown: true},
-		{why: "a key to sign only", credential: bought(nil), keys: []byte(strings.Replace(string(edKeys()), `"kty"`, `"key_ops":["sign"],"kty"`, 1)), unknown: true},
-		{why: "a key for another algorithm", credential: sign(jose.RS256, rsaKey, says(nil), nil),
+		{why: "a set without keys", credential: newCredential(nil), keys: []byte(`{"keys": []}`), unknown: true},
+		{why: "a key of another name", credential: newCredential(nil), keys: change(edKey, func(k *jose.JSONWebKey) { k.KeyID = "old" }), unknown: true},
+		{why: "a name that somebody else's key has", credential: newCredential(nil), keys: newKeySet(newJWK(otherKey, "ed"), newJWK(edKey, ""), newJWK(edKey, "old"))},
+		{why: "a key to encrypt", credential: newCredential(nil), keys: change(edKey, func(k *jose.JSONWebKey) { k.Use = "enc" }), unknown: true},
+		{why: "a key to sign only", credential: newCredential(nil), keys: []byte(strings.Replace(string(edKeys()), `"kty"`, `"key_ops":["sign"],"kty"`, 1)), unknown: true},
+		{why: "a key for another algorithm", credential: signToken(jose.RS256, rsaKey, newClaims(nil), nil),
 			keys: change(rsaKey, func(k *jose.JSONWebKey) { k.Algorithm = "PS256" }), unknown: true},
-		{why: "a key of another curve", credential: sign(jose.ES256, p256, says(nil), nil), keys: keySet(jwk(p384, "")), unknown: true},
-		{why: "an RSA key of 1024 bits", credential: weak(), keys: keySet(jwk(weakKey, "")), unknown: true},
-		{why: "a private key, with which anybody could sign", credential: bought(nil), keys: change(edKey, func(k *jose.JSONWebKey) { k.Key = edKey }), unknown: true},
-		{why: "a key with a secret in it", credential: bought(nil), keys: []byte(strings.Replace(string(edKeys()), `"kty"`, `"k":"AA","kty"`, 1)), unknown: true},
-		{why: "a secret key", credential: sign(jose.HS256, secret.Key, says(nil), map[jose.HeaderKey]any{"kid": "ed"}), keys: keySet(secret)},
-		{why: "a secret key, single", credential: sign(jose.HS512, secret.Key, says(nil), nil), keys: made(secret.MarshalJSON())},
-		{why: "more keys than are tried", credential: bought(nil), keys: manyKeys(21)},
+		{why: "a key of another curve", credential: signToken(jose.ES256, p256, newClaims(nil), nil), keys: newKeySet(newJWK(p384, "")), unknown: true},
+		{why: "an RSA key of 1024 bits", credential: signWithWeakKey(), keys: newKeySet(newJWK(weakKey, "")), unknown: true},
+		{why: "a private key, with which anybody could sign", credential: newCredential(nil), keys: change(edKey, func(k *jose.JSONWebKey) { k.Key = edKey }), unknown: true},
+		{why: "a key with a secret in it", credential: newCredential(nil), keys: []byte(strings.Replace(string(edKeys()), `"kty"`, `"k":"AA","kty"`, 1)), unknown: true},
+		{why: "a secret key", credential: signToken(jose.HS256, secret.Key, newClaims(nil), map[jose.HeaderKey]any{"kid": "ed"}), keys: newKeySet(secret)},
+		{why: "a secret key, single", credential: signToken(jose.HS512, secret.Key, newClaims(nil), nil), keys: must(secret.MarshalJSON())},
+		{why: "more keys than are tried", credential: newCredential(nil), keys: manyKeys(21)},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
-			_, err := license.Check(c.credential, terms(c.keys), now)
-			refused(g, err, v1alpha1.ReasonLicenseInvalid)
+			_, err := license.Check(c.credential, newTerms(c.keys), now)
+			expectStalled(g, err, v1alpha1.ReasonLicenseInvalid)
 			if c.unknown {
 				g.Expect(err).To(MatchError(license.ErrUnknownKey))
 			} else {
@@ -62,7 +62,7 @@ func TestCheckRefusesKeys(t *testing.T) {
 
 func TestCheckTriesAllKeysThatFit(t *testing.T) {
 	t.Parallel()
-	_, err := license.Check(bought(nil), terms(manyKeys(20)), now)
+	_, err := license.Check(newCredential(nil), newTerms(manyKeys(20)), now)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 }
 
@@ -70,31 +70,31 @@ func TestCheckTriesAllKeysThatFit(t *testing.T) {
 func manyKeys(count int) []byte {
 	keys := make([]jose.JSONWebKey, count)
 	for i := range keys {
-		keys[i] = jwk(otherKey, "")
+		keys[i] = newJWK(otherKey, "")
 	}
-	keys[count-1] = jwk(edKey, "")
-	return keySet(keys...)
+	keys[count-1] = newJWK(edKey, "")
+	return newKeySet(keys...)
 }
 
 // TestCheckConfusion signs with HMAC, and with what everybody knows of the
 // issuer's public key for a secret.
 func TestCheckConfusion(t *testing.T) {
 	t.Parallel()
-	public := made(x509.MarshalPKIXPublicKey(rsaKey.Public()))
-	set := keySet(jwk(rsaKey, "rsa"))
+	public := must(x509.MarshalPKIXPublicKey(rsaKey.Public()))
+	set := newKeySet(newJWK(rsaKey, "rsa"))
 	for why, secret := range map[string][]byte{
 		"the PEM":     pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}),
 		"the DER":     public,
-		"the JWK":     made(jwk(rsaKey, "rsa").MarshalJSON()),
+		"the JWK":     must(newJWK(rsaKey, "rsa").MarshalJSON()),
 		"the set":     set,
 		"the modulus": rsaKey.N.Bytes(),
 	} {
 		for _, algorithm := range []jose.SignatureAlgorithm{jose.HS256, jose.HS384, jose.HS512} {
 			t.Run(fmt.Sprintf("%s with %s", why, algorithm), func(t *testing.T) {
 				t.Parallel()
-				forged := sign(algorithm, secret, says(nil), map[jose.HeaderKey]any{"kid": "rsa"})
-				_, err := license.Check(forged, terms(set), now)
-				refused(NewWithT(t), err, v1alpha1.ReasonLicenseInvalid)
+				forged := signToken(algorithm, secret, newClaims(nil), map[jose.HeaderKey]any{"kid": "rsa"})
+				_, err := license.Check(forged, newTerms(set), now)
+				expectStalled(NewWithT(t), err, v1alpha1.ReasonLicenseInvalid)
 			})
 		}
 	}
@@ -119,8 +119,8 @@ func TestCheckUnreadableKeys(t *testing.T) {
 	} {
 		t.Run(why, func(t *testing.T) {
 			t.Parallel()
-			_, err := license.Check(bought(nil), terms([]byte(keys)), now)
-			refused(NewWithT(t), err, v1alpha1.ReasonLicenseKeysUnavailable)
+			_, err := license.Check(newCredential(nil), newTerms([]byte(keys)), now)
+			expectStalled(NewWithT(t), err, v1alpha1.ReasonLicenseKeysUnavailable)
 			NewWithT(t).Expect(outcome.IsStalled(err)).To(BeTrue())
 		})
 	}
