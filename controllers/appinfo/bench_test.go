@@ -26,12 +26,12 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/source"
-	"github.com/appmarket/operator/internal/turns"
 	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/expect"
 )
@@ -86,7 +86,7 @@ func (b *bench) restart() {
 	b.reconciler = &appinfo.Reconciler{
 		Client: b.client, Recorder: &events.FakeRecorder{Events: b.events}, Open: b.open, Repository: b.store, RepositoryURL: repositoryURL,
 		Process: rand.String(10),
-		Turns:   turns.NewBrief(8, noone), Suspects: turns.New(1, noone),
+		Turns:   fairlimiter.NewBrief(8, noone), Suspects: fairlimiter.New(1, noone),
 		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		Pipeline: hydrate.Pipeline{Observer: appinfo.Metrics{}, Steps: []hydrate.Step{
 			hydrate.Analysis{Worker: hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}}, Observer: appinfo.Metrics{}},

@@ -17,9 +17,9 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
-	"github.com/appmarket/operator/internal/turns"
 )
 
 // Repository is where charts are served from.
@@ -45,9 +45,9 @@ type Reconciler struct {
 	Process string
 	// Turns bounds how many apps are worked on at once. Suspects lets those be hydrated
 	// one by one that were being hydrated when a process ended.
-	Turns, Suspects *turns.Turns
+	Turns, Suspects *fairlimiter.Turns
 
-	queue    turns.Queue
+	queue    fairlimiter.Queue
 	drafts   drafts
 	failures failures
 }

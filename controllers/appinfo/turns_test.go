@@ -7,7 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/turns"
+	"github.com/appmarket/operator/internal/fairlimiter"
 )
 
 var _ = Describe("The turns of apps", func() {
@@ -23,7 +23,7 @@ var _ = Describe("The turns of apps", func() {
 	other := types.NamespacedName{Namespace: "elsewhere", Name: "main.app"}
 
 	It("let an app wait without a write, until it is told", func() {
-		b.reconciler.Turns = turns.NewBrief(1, tell)
+		b.reconciler.Turns = fairlimiter.NewBrief(1, tell)
 		Expect(b.reconciler.Turns.Take(other)).To(BeTrue())
 		b.writes.Noted()
 		_, err := b.reconciler.Reconcile(b.ctx, b.app)
@@ -38,7 +38,7 @@ var _ = Describe("The turns of apps", func() {
 	})
 
 	It("let an app that was cut off wait for others of which that is so, and no other app", func() {
-		b.reconciler.Suspects = turns.New(1, tell)
+		b.reconciler.Suspects = fairlimiter.New(1, tell)
 		Expect(b.reconciler.Suspects.Take(other)).To(BeTrue())
 		b.served("1.0.0")
 

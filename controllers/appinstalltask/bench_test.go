@@ -20,10 +20,10 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/cluster"
+	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/tenant"
-	"github.com/appmarket/operator/internal/turns"
 	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/expect"
 )
@@ -55,7 +55,7 @@ func newBench() *bench {
 	Expect(err).NotTo(HaveOccurred())
 	b.reconciler = &appinstalltask.Reconciler{
 		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Cluster: surroundings,
-		Turns:   turns.NewBrief(16, func(types.NamespacedName) {}),
+		Turns:   fairlimiter.NewBrief(16, func(types.NamespacedName) {}),
 		Tenants: &tenant.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
 		Catalog: &catalog.Catalog{
 			Objects: server.Client, Archives: b.store, Markets: []string{b.source.Namespace},

@@ -28,11 +28,11 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
 	"github.com/appmarket/operator/internal/text"
-	"github.com/appmarket/operator/internal/turns"
 )
 
 // Reconciler reconciles AppInstallTasks.
@@ -48,14 +48,14 @@ type Reconciler struct {
 	// have.
 	Cluster admission.Cluster
 	// Turns bounds how many tasks are worked on at once.
-	Turns *turns.Turns
+	Turns *fairlimiter.Turns
 	// MaxTasks bounds the unfinished tasks of an instance; zero is no bound.
 	MaxTasks int
 	// MaxValueBytes bounds the values of the unfinished tasks of a namespace together; zero
 	// is no bound.
 	MaxValueBytes int64
 
-	queue turns.Queue
+	queue fairlimiter.Queue
 }
 
 // Wake has a task reconciled, whose turn has come.

@@ -23,12 +23,12 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/cluster"
+	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/tenant"
-	"github.com/appmarket/operator/internal/turns"
 	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/expect"
 )
@@ -73,7 +73,7 @@ func (b *bench) restart() {
 	Expect(err).NotTo(HaveOccurred())
 	b.reconciler = &appinstance.Reconciler{
 		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Monitor: monitor, Cluster: surroundings,
-		Turns: turns.New(4, func(types.NamespacedName) {}), Removals: turns.New(4, func(types.NamespacedName) {}),
+		Turns: fairlimiter.New(4, func(types.NamespacedName) {}), Removals: fairlimiter.New(4, func(types.NamespacedName) {}),
 		Clients: func(t release.Tenant, known release.Records) release.Client { return clients.For(t, known) },
 		Tenants: &tenant.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
 		Catalog: &catalog.Catalog{

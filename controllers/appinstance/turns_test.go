@@ -10,19 +10,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/turns"
+	"github.com/appmarket/operator/internal/fairlimiter"
 )
 
 var _ = Describe("The turn of an instance", func() {
 	var (
 		b                  *bench
-		installs, removals *turns.Turns
+		installs, removals *fairlimiter.Turns
 		other              types.NamespacedName
 		hookKey            client.ObjectKey
 	)
 	BeforeEach(func() {
 		b = newBench()
-		installs, removals = turns.New(1, func(types.NamespacedName) {}), turns.New(1, func(types.NamespacedName) {})
+		installs, removals = fairlimiter.New(1, func(types.NamespacedName) {}), fairlimiter.New(1, func(types.NamespacedName) {})
 		b.reconciler.Turns, b.reconciler.Removals = installs, removals
 		hookKey = client.ObjectKey{Namespace: b.instance.Namespace, Name: "once"}
 		other = types.NamespacedName{Namespace: b.instance.Namespace + "-other", Name: "other"}

@@ -20,10 +20,10 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/controllers/marketsource"
+	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/source"
-	"github.com/appmarket/operator/internal/turns"
 	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/expect"
 )
@@ -61,7 +61,7 @@ func newBench(change ...func(*v1alpha1.MarketSourceSpec)) *bench {
 func (b *bench) restart() {
 	b.reconciler = &marketsource.Reconciler{
 		Client: b.client, Recorder: &events.FakeRecorder{}, Open: b.open, RepositoryURL: repositoryURL, Process: rand.String(10),
-		Turns: turns.NewBrief(4, noone), Suspects: turns.New(1, noone),
+		Turns: fairlimiter.NewBrief(4, noone), Suspects: fairlimiter.New(1, noone),
 	}
 }
 

@@ -19,10 +19,10 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/market"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
-	"github.com/appmarket/operator/internal/turns"
 )
 
 // fieldOwner is the owner of the fields of an AppInfo that its source writes.
@@ -53,9 +53,9 @@ type Reconciler struct {
 	MaxApps int
 	// Turns bounds how many sources are worked on at once. Suspects lets those be read one
 	// by one that were being read when a process ended.
-	Turns, Suspects *turns.Turns
+	Turns, Suspects *fairlimiter.Turns
 
-	queue turns.Queue
+	queue fairlimiter.Queue
 	// attempts are how each source was asked last, by UID.
 	attempts sync.Map
 	changes  changes

@@ -8,7 +8,7 @@ import (
 	"github.com/appmarket/operator/controllers/appinfo"
 	"github.com/appmarket/operator/controllers/appinstalltask"
 	"github.com/appmarket/operator/controllers/marketsource"
-	"github.com/appmarket/operator/internal/turns"
+	"github.com/appmarket/operator/internal/fairlimiter"
 )
 
 // spareWorkers is how many reconciles of a kind run beside those that have a turn. They
@@ -36,11 +36,11 @@ func (l *limits) addFlags(f *flag.FlagSet) {
 // shareTurns lets each controller work on a bounded number of objects at once, fair among
 // namespaces.
 func setTurns(o *options, sources *marketsource.Reconciler, apps *appinfo.Reconciler, tasks *appinstalltask.Reconciler) {
-	sources.Turns = turns.NewBrief(maxConcurrentSyncs, sources.Wake)
-	apps.Turns = turns.NewBrief(o.hydrations, apps.Wake)
-	tasks.Turns = turns.NewBrief(o.installs, tasks.Wake)
+	sources.Turns = fairlimiter.NewBrief(maxConcurrentSyncs, sources.Wake)
+	apps.Turns = fairlimiter.NewBrief(o.hydrations, apps.Wake)
+	tasks.Turns = fairlimiter.NewBrief(o.installs, tasks.Wake)
 	// No source has the name of an app, so that what wakes the wrong one finds nothing.
-	suspects := turns.New(1, func(key types.NamespacedName) {
+	suspects := fairlimiter.New(1, func(key types.NamespacedName) {
 		sources.Wake(key)
 		apps.Wake(key)
 	})

@@ -35,6 +35,7 @@ import (
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/cluster"
 	"github.com/appmarket/operator/internal/crdcheck"
+	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/fence"
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
@@ -43,7 +44,6 @@ import (
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/source"
 	"github.com/appmarket/operator/internal/tenant"
-	"github.com/appmarket/operator/internal/turns"
 	"github.com/appmarket/operator/internal/worker"
 )
 
@@ -235,7 +235,7 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 		Catalog: p.catalog, Clients: p.releaseClientFor, Monitor: p.monitor, Tenants: p.tenants, Cluster: p.cluster,
 		Unrecorded: p.cluster.TakeUnrecorded,
 	}
-	installs, removals := turns.New(o.installs, instances.Wake), turns.New(o.installs, instances.Wake)
+	installs, removals := fairlimiter.New(o.installs, instances.Wake), fairlimiter.New(o.installs, instances.Wake)
 	instances.Turns, instances.Removals = installs, removals
 	options := func(kind string, workers int) controller.Options {
 		return controller.Options{MaxConcurrentReconciles: workers, LogConstructor: logConstructor(mgr.GetLogger(), kind)}
@@ -259,7 +259,7 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 	}
 	setTurns(o, sources, apps, tasks)
 	return errors.Join(
-		metrics.Registry.Register(turns.Gauges{installs, removals}),
+		metrics.Registry.Register(fairlimiter.Gauges{installs, removals}),
 		registerIndexes(ctx, mgr),
 		sources.SetupWithManager(mgr, options(v1alpha1.MarketSourceKind, maxConcurrentSyncs+spareWorkers)),
 		apps.SetupWithManager(mgr, p.damaged, options(v1alpha1.AppInfoKind, o.hydrations+spareWorkers)),

@@ -32,7 +32,7 @@ var withoutRecover = map[string]string{
 	"internal/worker/process.go: func() {":                                          "reads the processor time of a process",
 	"internal/license/jwks_fetcher.go: func() (any, error) {":                       "the question is guarded",
 	"internal/registry/cached.go: func() (any, error) {":                            "the question is guarded",
-	"internal/turns/turns.go: t.lapse":                                              "hands on a turn",
+	"internal/fairlimiter/turns.go: t.lapse":                                              "hands on a turn",
 	"internal/app/damage.go: r.sendEvent(key)":                                      "sends a name to a channel",
 }
 

@@ -1,4 +1,4 @@
-package turns
+package fairlimiter
 
 import "github.com/prometheus/client_golang/prometheus"
 

@@ -1,4 +1,4 @@
-package turns_test
+package fairlimiter_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/appmarket/operator/internal/turns"
+	"github.com/appmarket/operator/internal/fairlimiter"
 )
 
 func instance(text string) types.NamespacedName {
@@ -23,14 +23,14 @@ func instance(text string) types.NamespacedName {
 
 // stage is a Turns and those whom it told since somebody looked.
 type stage struct {
-	*turns.Turns
+	*fairlimiter.Turns
 	mu   sync.Mutex
 	told []string
 }
 
 func newStage(limit int) *stage {
 	s := &stage{}
-	s.Turns = turns.New(limit, func(i types.NamespacedName) { s.note(i.String()) })
+	s.Turns = fairlimiter.New(limit, func(i types.NamespacedName) { s.note(i.String()) })
 	return s
 }
 
@@ -208,9 +208,9 @@ func TestAThousandDoNotHoldBackOne(t *testing.T) {
 
 func TestTurnsMayBeCalledByWhomTheyTell(t *testing.T) {
 	g := NewWithT(t)
-	var all *turns.Turns
+	var all *fairlimiter.Turns
 	var took []bool
-	all = turns.New(1, func(i types.NamespacedName) {
+	all = fairlimiter.New(1, func(i types.NamespacedName) {
 		took = append(took, all.Take(i))
 		all.Give(i)
 	})
@@ -226,7 +226,7 @@ func TestGauges(t *testing.T) {
 	g := NewWithT(t)
 	s := newStage(2)
 	registry := prometheus.NewPedanticRegistry()
-	g.Expect(registry.Register(turns.Gauges{s.Turns, turns.New(1, func(types.NamespacedName) {})})).To(Succeed())
+	g.Expect(registry.Register(fairlimiter.Gauges{s.Turns, fairlimiter.New(1, func(types.NamespacedName) {})})).To(Succeed())
 	gauges := func() map[string]float64 {
 		families, err := registry.Gather()
 		g.Expect(err).NotTo(HaveOccurred())

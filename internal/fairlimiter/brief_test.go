@@ -1,4 +1,4 @@
-package turns_test
+package fairlimiter_test
 
 import (
 	"fmt"
@@ -7,13 +7,13 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/appmarket/operator/internal/turns"
+	"github.com/appmarket/operator/internal/fairlimiter"
 )
 
 func TestBriefWorkLeavesAQuarterToOthers(t *testing.T) {
 	for limit, want := range map[int]int{1: 1, 2: 1, 4: 3, 8: 6, 16: 12} {
 		g := NewWithT(t)
-		line := turns.NewBrief(limit, func(types.NamespacedName) {})
+		line := fairlimiter.NewBrief(limit, func(types.NamespacedName) {})
 		taken := 0
 		for i := range 2 * limit {
 			if line.Take(types.NamespacedName{Namespace: "many", Name: fmt.Sprint(i)}) {

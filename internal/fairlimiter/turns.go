@@ -1,4 +1,4 @@
-// Package turns bounds how many instances Helm works on at once, and how many objects
+// Package fairlimiter bounds how many instances Helm works on at once, and how many objects
 // another controller does, fair among namespaces.
 //
 // The controller of instances has many workers, since most reconciles cost next to
@@ -21,7 +21,7 @@
 //
 // An instance may be gone when its turn comes. A reservation that nobody takes goes
 // to the next in line after half a minute.
-package turns
+package fairlimiter
 
 import (
 	"container/list"

@@ -1,4 +1,4 @@
-package turns_test
+package fairlimiter_test
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/appmarket/operator/internal/turns"
+	"github.com/appmarket/operator/internal/fairlimiter"
 )
 
 // model is what Turns should do, in the plainest words: one list in the order of
@@ -186,7 +186,7 @@ func TestTurnsOfManyAtOnce(t *testing.T) {
 				told[instance(fmt.Sprintf("%d/%d", n, i))] = make(chan struct{}, 1)
 			}
 		}
-		all := turns.New(limit, func(i types.NamespacedName) { told[i] <- struct{}{} })
+		all := fairlimiter.New(limit, func(i types.NamespacedName) { told[i] <- struct{}{} })
 		var busy, worked, lost atomic.Int64
 		var full, over atomic.Bool
 		work := func(who types.NamespacedName) {
