@@ -13,11 +13,11 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
-	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
 	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // admit checks everything at once. What may still come, an app, a dependency or an
@@ -129,7 +129,7 @@ func (s *scope) checkState() error {
 			return err
 		}
 	}
-	return lifecycle.Admit(s.task.Spec.Action, name, s.instance)
+	return transitions.Admit(s.task.Spec.Action, name, s.instance)
 }
 
 // written reports whether it is this task that has written the instance, or one of its
@@ -242,11 +242,11 @@ func (r *Reconciler) checkRevision(ctx context.Context, s *scope, p *findings) e
 		return nil
 	}
 	if number := s.task.Spec.Revision; number != 0 {
-		if s.back = lifecycle.Revision(s.instance, number); s.back == nil {
+		if s.back = transitions.Revision(s.instance, number); s.back == nil {
 			p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 				"spec.revision: instance %q has no revision %d to go back to: %s", s.instance.Name, number, revisionsMessage(s.instance))))
 		}
-	} else if s.back = lifecycle.Previous(s.instance); s.back == nil {
+	} else if s.back = transitions.Previous(s.instance); s.back == nil {
 		p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 			"instance %q has no revision before the present one: %s", s.instance.Name, revisionsMessage(s.instance))))
 	}
@@ -284,7 +284,7 @@ const maxNamed = 10
 func revisionsMessage(instance *v1alpha1.AppInstance) string {
 	var numbers []string
 	for _, entry := range instance.Status.History {
-		if entry.Revision != 0 && lifecycle.Revision(instance, entry.Revision) != nil {
+		if entry.Revision != 0 && transitions.Revision(instance, entry.Revision) != nil {
 			numbers = append(numbers, fmt.Sprintf("%d (version %s)", entry.Revision, entry.Operation.Version))
 		}
 	}

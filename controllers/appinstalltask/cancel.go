@@ -10,9 +10,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // cancel carries out a Cancel: it names the task to end in its own status, where
@@ -81,7 +81,7 @@ func (r *Reconciler) nextToCancel(ctx context.Context, s *scope) (string, error)
 
 // ended is the task that this Cancel has ended before, empty if there is none.
 func (r *Reconciler) ended(ctx context.Context, s *scope) (string, error) {
-	hash, err := lifecycle.Hash(s.task)
+	hash, err := transitions.Hash(s.task)
 	if err != nil {
 		return "", err
 	}
@@ -105,7 +105,7 @@ func wrongState(format string, args ...any) error {
 
 // committed reports whether a task does something that goes through once begun.
 func committed(task *v1alpha1.AppInstallTask) bool {
-	return task.Status.InstanceRef != nil && lifecycle.Effects[task.Spec.Action].Committed
+	return task.Status.InstanceRef != nil && transitions.Effects[task.Spec.Action].Committed
 }
 
 func wasCancelled(task *v1alpha1.AppInstallTask) bool {
@@ -135,7 +135,7 @@ func (r *Reconciler) heed(ctx context.Context, s *scope) error {
 	if s.task.Status.InstanceRef == nil && !s.written() {
 		return r.undoSteps(ctx, s, why)
 	}
-	if lifecycle.Effects[s.task.Spec.Action].Committed {
+	if transitions.Effects[s.task.Spec.Action].Committed {
 		return nil // It has begun, and its note of that was lost.
 	}
 	return r.turnAround(ctx, s, why)
@@ -168,7 +168,7 @@ func (r *Reconciler) cancelledBy(ctx context.Context, s *scope) (string, error) 
 	for i := range tasks {
 		other := &tasks[i]
 		if other.Spec.Action == v1alpha1.ActionCancel && other.Status.TargetTask == s.task.Name && !other.Finished() {
-			hash, err := lifecycle.Hash(other)
+			hash, err := transitions.Hash(other)
 			s.task.Status.CancelledBy = &v1alpha1.TaskReference{Name: other.Name, Hash: hash}
 			return "task " + other.Name, err
 		}

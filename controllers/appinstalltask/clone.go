@@ -11,9 +11,9 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
-	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // checkOrigin finds the instance that a clone copies.
@@ -23,11 +23,11 @@ func (r *Reconciler) checkOrigin(ctx context.Context, s *scope, p *findings) err
 	if err != nil {
 		return p.Take(err)
 	}
-	state := lifecycle.Of(origin)
+	state := transitions.Of(origin)
 	switch {
 	case origin == nil:
 		p.Add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("there is no instance %q to clone: name another in spec.cloneOf", name)))
-	case !lifecycle.Copyable(state):
+	case !transitions.Copyable(state):
 		p.Add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("instance %q is in state %s and cannot be cloned: install it first", name, state)))
 	case origin.Spec.AppRef.Name != s.task.Spec.App.Name || origin.Spec.AppRef.Source != s.task.Spec.App.Source:
 		p.Add(outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(

@@ -13,9 +13,9 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/fault"
-	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // follow copies the instance's milestones and ends the task when the instance has
@@ -159,10 +159,10 @@ func (r *Reconciler) titleOf(ctx context.Context, namespace, name string) string
 
 // desired is the state that the task's action writes into the instance.
 func (s *scope) desired() v1alpha1.DesiredState {
-	switch lifecycle.Effects[s.task.Spec.Action].Succeeded {
-	case lifecycle.Removed:
+	switch transitions.Effects[s.task.Spec.Action].Succeeded {
+	case transitions.Removed:
 		return v1alpha1.StateAbsent
-	case lifecycle.Stopped:
+	case transitions.Stopped:
 		return v1alpha1.StateStopped
 	}
 	return v1alpha1.StateRunning

@@ -10,8 +10,8 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/admission"
-	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // neighbours are the other instances of the namespace that are not removed.
@@ -21,7 +21,7 @@ func (r *Reconciler) neighbours(ctx context.Context, s *scope) ([]v1alpha1.AppIn
 		return nil, fmt.Errorf("list instances: %w", err)
 	}
 	return slices.DeleteFunc(list.Items, func(i v1alpha1.AppInstance) bool {
-		return i.Name == s.task.Instance() || lifecycle.Of(&i) == lifecycle.Removed
+		return i.Name == s.task.Instance() || transitions.Of(&i) == transitions.Removed
 	}), nil
 }
 

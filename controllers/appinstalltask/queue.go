@@ -15,9 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 func (r *Reconciler) readInstance(ctx context.Context, s *scope) error {
@@ -207,7 +207,7 @@ func (r *Reconciler) before(ctx context.Context, s *scope) ([]v1alpha1.AppInstal
 	}
 	compare, overtakes := compareTurns(s.writer()), s.overtakes()
 	before := slices.DeleteFunc(tasks, func(t v1alpha1.AppInstallTask) bool {
-		return compare(t, *s.task) >= 0 || overtakes && !lifecycle.Effects[t.Spec.Action].Committed
+		return compare(t, *s.task) >= 0 || overtakes && !transitions.Effects[t.Spec.Action].Committed
 	})
 	slices.SortFunc(before, compare)
 	return before, nil
@@ -217,7 +217,7 @@ func (r *Reconciler) before(ctx context.Context, s *scope) ([]v1alpha1.AppInstal
 // of an instance that is there ends what is under way. Only what cannot be cancelled goes
 // through before it.
 func (s *scope) overtakes() bool {
-	return s.task.Spec.Action == v1alpha1.ActionUninstall && lifecycle.Admit(s.task.Spec.Action, s.task.Instance(), s.instance) == nil
+	return s.task.Spec.Action == v1alpha1.ActionUninstall && transitions.Admit(s.task.Spec.Action, s.task.Instance(), s.instance) == nil
 }
 
 // writer is the task that has written the instance.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
-	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // replay ends a task that was carried out before, under its name and with its spec:
@@ -16,13 +16,13 @@ import (
 // instance is no longer what the task made of it.
 func (r *Reconciler) replay(_ context.Context, s *scope) error {
 	var err error
-	if s.hash, err = lifecycle.Hash(s.task); err != nil {
+	if s.hash, err = transitions.Hash(s.task); err != nil {
 		return err
 	}
 	if s.instance == nil || s.task.Status.InstanceRef != nil || s.signed() {
 		return nil
 	}
-	entry := lifecycle.Carried(s.instance, s.task.Name, s.hash)
+	entry := transitions.Carried(s.instance, s.task.Name, s.hash)
 	if entry == nil {
 		return nil
 	}
@@ -73,7 +73,7 @@ func (s *scope) changedSince(entry *v1alpha1.LedgerEntry) string {
 
 // today is the state of the instance in words, with its version.
 func (s *scope) today() string {
-	state := string(lifecycle.Of(s.instance))
+	state := string(transitions.Of(s.instance))
 	if version := s.instance.Status.Version; version != "" {
 		state += " at version " + version
 	}

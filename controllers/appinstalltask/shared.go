@@ -17,9 +17,9 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
-	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // sharedParts are the namespaces of the parts of an app that are there once for the
@@ -59,7 +59,7 @@ func (r *Reconciler) installations(ctx context.Context, app, namespace string) (
 	}
 	var found []v1alpha1.AppInstance
 	for i := range list.Items {
-		if one := &list.Items[i]; appOf(one) == app && lifecycle.Of(one) != lifecycle.Removed {
+		if one := &list.Items[i]; appOf(one) == app && transitions.Of(one) != transitions.Removed {
 			found = append(found, *one)
 		}
 	}
@@ -87,7 +87,7 @@ func (r *Reconciler) checkShared(ctx context.Context, s *scope, p *findings) err
 		if err != nil {
 			return err
 		}
-		if place.isTrusted && slices.ContainsFunc(all, func(i v1alpha1.AppInstance) bool { return lifecycle.Of(&i) == lifecycle.Running }) {
+		if place.isTrusted && slices.ContainsFunc(all, func(i v1alpha1.AppInstance) bool { return transitions.Of(&i) == transitions.Running }) {
 			continue
 		}
 		remedy, err := s.installing(parts[unit])

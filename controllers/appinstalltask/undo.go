@@ -11,9 +11,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // turnAround has a task take back what it wrote. That it does so is noted first, so
@@ -64,10 +64,10 @@ func (r *Reconciler) undo(ctx context.Context, s *scope) error {
 // would have taken over was not touched.
 func (s *scope) takeBack(instance *v1alpha1.AppInstance) {
 	spec := &instance.Spec
-	switch lifecycle.Effects[s.task.Spec.Action].Cancelled {
-	case lifecycle.Removed:
+	switch transitions.Effects[s.task.Spec.Action].Cancelled {
+	case transitions.Removed:
 		spec.DesiredState = v1alpha1.StateAbsent
-	case lifecycle.Before:
+	case transitions.Before:
 		spec.DesiredState = v1alpha1.StateRunning
 		if s.task.Spec.Action == v1alpha1.ActionResume {
 			spec.DesiredState = v1alpha1.StateStopped
@@ -142,7 +142,7 @@ func (s *scope) patience(generation int64) (time.Duration, bool) {
 func (s *scope) leavesNothing() bool {
 	switch s.task.Spec.OnFailure {
 	case v1alpha1.FailureRemove:
-		return lifecycle.Effects[s.task.Spec.Action].Cancelled == lifecycle.Removed || len(s.task.Status.Steps) > 0
+		return transitions.Effects[s.task.Spec.Action].Cancelled == transitions.Removed || len(s.task.Status.Steps) > 0
 	case v1alpha1.FailureRollback:
 		return s.changes() && s.revisionBefore() > 0
 	}

@@ -12,11 +12,11 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
 	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // apply runs Helm if what is installed is not what it should be.
@@ -171,7 +171,7 @@ func (s *scope) installed() bool {
 // lastSucceeded reports whether it is known what runs. After an operation that did not
 // succeed nobody knows.
 func (s *scope) lastSucceeded() bool {
-	last := lifecycle.LastChange(s.instance)
+	last := transitions.LastChange(s.instance)
 	return last != nil && last.Outcome == v1alpha1.OutcomeSucceeded && len(s.instance.Status.Releases) > 0
 }
 

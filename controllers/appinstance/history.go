@@ -6,8 +6,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // maxHistory bounds the operations that are remembered.
@@ -20,7 +20,7 @@ func (s *scope) conclude(ended v1alpha1.OperationOutcome, reason string, err err
 	if err != nil {
 		entry.Reason, entry.Message = reason, text.Limit(err.Error(), 1000)
 	}
-	if ended == v1alpha1.OutcomeSucceeded && lifecycle.Revises(entry.Operation.Type) {
+	if ended == v1alpha1.OutcomeSucceeded && transitions.Revises(entry.Operation.Type) {
 		st.Revision = s.nextRevision()
 		entry.Revision = st.Revision
 		for _, made := range st.Releases {

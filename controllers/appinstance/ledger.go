@@ -5,9 +5,9 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
-	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // maxLedger bounds the tasks that are remembered.
@@ -20,7 +20,7 @@ const maxLedger = 30
 func (s *scope) enter(err error) {
 	name, hash := s.requester(), s.instance.Annotations[v1alpha1.TaskHashAnnotation]
 	dealtWith := err == nil || outcome.IsStalled(err)
-	if !dealtWith || name == "" || hash == "" || lifecycle.Carried(s.instance, name, hash) != nil {
+	if !dealtWith || name == "" || hash == "" || transitions.Carried(s.instance, name, hash) != nil {
 		return
 	}
 	st := &s.instance.Status

@@ -13,8 +13,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
-	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // target is what the spec comes to: a published version with values, or a revision
@@ -121,7 +121,7 @@ func (s *scope) wasAt(version string) bool {
 // resolved: neither takes more than what is installed. A resumed instance stays so until
 // its spec is changed; its message says why the spec cannot be resolved.
 func (s *scope) asItIs(err error) (*target, error) {
-	current := lifecycle.Revision(s.instance, s.instance.Status.Revision)
+	current := transitions.Revision(s.instance, s.instance.Status.Revision)
 	isScaled := s.instance.Spec.DesiredState == v1alpha1.StateStopped || s.instance.Status.Stopped || s.halfway() || s.isResumed()
 	if current == nil || !isScaled {
 		return nil, err

@@ -8,17 +8,17 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/lifecycle"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // pinned is the revision that the spec pins the instance to. It is in Helm's own
 // records, so that it can be gone back to when the market no longer has it.
 func (s *scope) pinned() (*target, error) {
 	number := s.instance.Spec.Revision
-	entry := lifecycle.Revision(s.instance, number)
+	entry := transitions.Revision(s.instance, number)
 	if entry == nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 			"spec.revision: status.history has no revision %d that can be restored: use one that it has, or remove the field", number))
@@ -51,7 +51,7 @@ func (r *Reconciler) checkRecorded(ctx context.Context, s *scope) error {
 // isBack reports whether the revision that runs is the one to go back to, or was
 // made by going back to it.
 func (s *scope) isBack() bool {
-	current := lifecycle.Revision(s.instance, s.instance.Status.Revision)
+	current := transitions.Revision(s.instance, s.instance.Status.Revision)
 	back := s.target.back.Revision
 	return current != nil && (current.Revision == back || current.Operation.To == back)
 }

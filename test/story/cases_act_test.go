@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // An act is a tale as it is carried out, in a namespace of its own. It fails by
@@ -31,13 +31,13 @@ type act struct {
 	name string
 
 	// before is the state that the instance was in, and version what was installed.
-	before  lifecycle.State
+	before  transitions.State
 	version string
 
 	task   *v1alpha1.AppInstallTask
 	cancel *v1alpha1.AppInstallTask
 	root   metav1.Condition
-	state  lifecycle.State
+	state  transitions.State
 	took   time.Duration
 	failed error
 }
@@ -105,7 +105,7 @@ func (a *act) prepare() {
 		a.trouble.prepare(a)
 	}
 	instance := a.instance()
-	a.before = lifecycle.Of(instance)
+	a.before = transitions.Of(instance)
 	if instance != nil {
 		a.version = instance.Status.Version
 	}

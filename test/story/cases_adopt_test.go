@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/transitions"
 	"github.com/appmarket/operator/test/fixture"
 )
 
@@ -42,7 +42,7 @@ var _ = Describe("A tenant who has used helm", func() {
 		By("adopting it")
 		t.succeed(ctx, t.named(ctx, "adopt", v1alpha1.ActionAdopt, "actor"))
 		instance := t.Instance(ctx, "actor")
-		Expect(lifecycle.Of(instance)).To(Equal(lifecycle.Running))
+		Expect(transitions.Of(instance)).To(Equal(transitions.Running))
 		Expect(instance.Status.Version).To(Equal(older))
 		Expect(instance.Status.Releases).To(HaveLen(1))
 		Expect(instance.Status.Releases[0].Revision).To(BeEquivalentTo(1), "no revision was made")
@@ -117,11 +117,11 @@ var _ = Describe("An app with an autoscaler", func() {
 
 		t.succeed(ctx, t.named(ctx, "stop", v1alpha1.ActionStop, "scaled"))
 		Expect(replicas()).To(BeZero())
-		Expect(t.stateOf(ctx, "scaled")).To(Equal(lifecycle.Stopped))
+		Expect(t.stateOf(ctx, "scaled")).To(Equal(transitions.Stopped))
 
 		t.succeed(ctx, t.named(ctx, "resume", v1alpha1.ActionResume, "scaled"))
 		Expect(replicas()).To(And(BeNumerically(">=", 2), BeNumerically("<=", 4)))
-		Expect(t.stateOf(ctx, "scaled")).To(Equal(lifecycle.Running))
+		Expect(t.stateOf(ctx, "scaled")).To(Equal(transitions.Running))
 	})
 })
 
@@ -156,7 +156,7 @@ var _ = Describe("Objects that somebody has changed", func() {
 		Eventually(func(g Gomega) {
 			instance = t.Instance(ctx, "actor")
 			g.Expect(instance.Status.Drift).To(BeEmpty())
-			g.Expect(lifecycle.Of(instance)).To(Equal(lifecycle.Running))
+			g.Expect(transitions.Of(instance)).To(Equal(transitions.Running))
 		}).WithContext(ctx).Should(Succeed())
 		By("changing it so that it does not become ready")
 		patch = values{"spec": values{"template": values{"metadata": values{"annotations": values{waitingMark: "ContainerCreating"}}}}}

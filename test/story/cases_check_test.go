@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/transitions"
 	"github.com/appmarket/operator/test/expect"
 )
 
@@ -69,8 +69,8 @@ func (a *act) failedAt() string {
 }
 
 // wanted is the state that the table gives.
-func (a *act) wanted() lifecycle.State {
-	if end := a.tale.end(a.failedAt()); end != lifecycle.Before {
+func (a *act) wanted() transitions.State {
+	if end := a.tale.end(a.failedAt()); end != transitions.Before {
 		return end
 	}
 	return a.before
@@ -80,7 +80,7 @@ func (a *act) wanted() lifecycle.State {
 func (a *act) checkState() {
 	a.eventually(func(g Gomega) {
 		instance := a.instance()
-		a.state = lifecycle.Of(instance)
+		a.state = transitions.Of(instance)
 		said := ""
 		if instance != nil {
 			said = fmt.Sprint(instance.Status.Conditions)
@@ -138,7 +138,7 @@ func (a *act) checkRecords() {
 // gone reports whether nothing of the app may be there. A release that the helm command
 // has made stays where nobody has adopted it.
 func (a *act) gone() bool {
-	return a.state == lifecycle.Removed || a.state == lifecycle.None && a.action != v1alpha1.ActionAdopt
+	return a.state == transitions.Removed || a.state == transitions.None && a.action != v1alpha1.ActionAdopt
 }
 
 // checkWorkload looks at the Deployment: that it is there or not, of which version,
@@ -157,9 +157,9 @@ func (a *act) checkWorkload() {
 	a.Expect(err).NotTo(HaveOccurred())
 	a.Expect(d.Spec.Template.Labels).To(HaveKeyWithValue("version", a.wantedVersion()))
 	switch a.state {
-	case lifecycle.Running:
+	case transitions.Running:
 		a.Expect(d.Status.ReadyReplicas).To(BeEquivalentTo(1))
-	case lifecycle.Stopped:
+	case transitions.Stopped:
 		a.Expect(*d.Spec.Replicas).To(BeZero())
 	}
 }
@@ -185,7 +185,7 @@ func (a *act) checkHooks() {
 func (a *act) checkClaims() {
 	w := a.on.witness
 	a.Expect(in[*corev1.PersistentVolumeClaim](w, watch.Deleted, a.t.Namespace)).To(BeEmpty(), "volume claims that were deleted")
-	if a.state != lifecycle.Removed {
+	if a.state != transitions.Removed {
 		return
 	}
 	kept := []string{}

@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/transitions"
 	"github.com/appmarket/operator/test/fixture"
 )
 
@@ -53,13 +53,13 @@ var _ = Describe("Apps that need others", Ordered, func() {
 	BeforeEach(func(ctx SpecContext) { t = newTenant(ctx, source) })
 
 	// states are those of instances, by name.
-	states := func(ctx SpecContext) map[string]lifecycle.State {
+	states := func(ctx SpecContext) map[string]transitions.State {
 		GinkgoHelper()
 		var list v1alpha1.AppInstanceList
 		Expect(cluster.List(ctx, &list, client.InNamespace(t.Namespace))).To(Succeed())
-		found := map[string]lifecycle.State{}
+		found := map[string]transitions.State{}
 		for i := range list.Items {
-			found[list.Items[i].Name] = lifecycle.Of(&list.Items[i])
+			found[list.Items[i].Name] = transitions.Of(&list.Items[i])
 		}
 		return found
 	}
@@ -72,8 +72,8 @@ var _ = Describe("Apps that need others", Ordered, func() {
 			order = append(order, step.Instance)
 		}
 		Expect(order).To(Equal([]string{"back", "middle"}))
-		Expect(states(ctx)).To(Equal(map[string]lifecycle.State{
-			"back": lifecycle.Running, "middle": lifecycle.Running, "front": lifecycle.Running}))
+		Expect(states(ctx)).To(Equal(map[string]transitions.State{
+			"back": transitions.Running, "middle": transitions.Running, "front": transitions.Running}))
 
 		By("refusing to remove what the others need")
 		said := t.fails(ctx, t.named(ctx, "remove", v1alpha1.ActionUninstall, "back"), v1alpha1.ReasonDependedUpon)
@@ -85,8 +85,8 @@ var _ = Describe("Apps that need others", Ordered, func() {
 			s.All = &yes
 		})
 		t.succeed(ctx, all)
-		Expect(states(ctx)).To(Equal(map[string]lifecycle.State{
-			"back": lifecycle.Removed, "middle": lifecycle.Removed, "front": lifecycle.Removed}))
+		Expect(states(ctx)).To(Equal(map[string]transitions.State{
+			"back": transitions.Removed, "middle": transitions.Removed, "front": transitions.Removed}))
 		Expect(t.leftovers(ctx)).To(BeEmpty())
 		last := t.Instance(ctx, "front").Status.History[0].EndedAt
 		for _, name := range []string{"middle", "back"} {
@@ -100,24 +100,24 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		top := t.named(ctx, "wish", v1alpha1.ActionInstall, "top", installingAll)
 		Eventually(func(g Gomega) {
 			got := states(ctx)
-			g.Expect(got).To(HaveKeyWithValue("back", lifecycle.Running))
-			g.Expect(got).To(HaveKeyWithValue("stuck", lifecycle.Installing))
+			g.Expect(got).To(HaveKeyWithValue("back", transitions.Running))
+			g.Expect(got).To(HaveKeyWithValue("stuck", transitions.Installing))
 		}).WithContext(ctx).Should(Succeed())
 		stop := t.named(ctx, "stop", v1alpha1.ActionCancel, "top")
 		t.fails(ctx, top, v1alpha1.ReasonCancelled)
 		t.succeed(ctx, stop)
-		Expect(states(ctx)).To(Equal(map[string]lifecycle.State{"back": lifecycle.Removed, "stuck": lifecycle.Removed}))
+		Expect(states(ctx)).To(Equal(map[string]transitions.State{"back": transitions.Removed, "stuck": transitions.Removed}))
 		Expect(t.leftovers(ctx)).To(BeEmpty())
 	})
 
 	It("leave what was there before them when they are cancelled", func(ctx SpecContext) {
 		t.succeed(ctx, t.named(ctx, "before", v1alpha1.ActionInstall, "back"))
 		top := t.named(ctx, "wish", v1alpha1.ActionInstall, "top", installingAll)
-		Eventually(func() map[string]lifecycle.State { return states(ctx) }).WithContext(ctx).Should(HaveKey("stuck"))
+		Eventually(func() map[string]transitions.State { return states(ctx) }).WithContext(ctx).Should(HaveKey("stuck"))
 		setSpec(ctx, top, func(task *v1alpha1.AppInstallTask) { yes := true; task.Spec.Cancel = &yes })
 		t.fails(ctx, top, v1alpha1.ReasonCancelled)
-		Expect(states(ctx)).To(HaveKeyWithValue("back", lifecycle.Running))
-		Expect(states(ctx)["stuck"]).To(Or(Equal(lifecycle.Removed), Equal(lifecycle.None)))
+		Expect(states(ctx)).To(HaveKeyWithValue("back", transitions.Running))
+		Expect(states(ctx)["stuck"]).To(Or(Equal(transitions.Removed), Equal(transitions.None)))
 	})
 
 	It("are not begun by a task that is refused", func(ctx SpecContext) {
@@ -128,7 +128,7 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		}), v1alpha1.ReasonServiceAccountMissing)
 		t.fails(ctx, t.named(ctx, "wish", v1alpha1.ActionInstall, "top", installingAll, asInstance("middle")), v1alpha1.ReasonInvalidSpec)
 		market.WaitIdle(ctx)
-		Expect(states(ctx)).To(Equal(map[string]lifecycle.State{"back": lifecycle.Running, "middle": lifecycle.Running}))
+		Expect(states(ctx)).To(Equal(map[string]transitions.State{"back": transitions.Running, "middle": transitions.Running}))
 		var tasks v1alpha1.AppInstallTaskList
 		Expect(cluster.List(ctx, &tasks, client.InNamespace(t.Namespace), client.HasLabels{v1alpha1.ParentLabel})).To(Succeed())
 		Expect(tasks.Items).To(BeEmpty())
@@ -138,8 +138,8 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		t.fails(ctx, t.named(ctx, "wish", v1alpha1.ActionInstall, "top", installingAll, func(s *v1alpha1.AppInstallTaskSpec) {
 			s.OnFailure, s.Deadline = v1alpha1.FailureRemove, "12s"
 		}), v1alpha1.ReasonDeadlineExceeded)
-		Expect(states(ctx)).To(HaveKeyWithValue("back", lifecycle.Removed))
-		Expect(states(ctx)["stuck"]).To(Or(Equal(lifecycle.Removed), Equal(lifecycle.None), BeEmpty()), "it may not have been begun")
+		Expect(states(ctx)).To(HaveKeyWithValue("back", transitions.Removed))
+		Expect(states(ctx)["stuck"]).To(Or(Equal(transitions.Removed), Equal(transitions.None), BeEmpty()), "it may not have been begun")
 		Expect(t.leftovers(ctx)).To(BeEmpty())
 	})
 

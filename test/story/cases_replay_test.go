@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // named makes a task of a name that is known before.
@@ -74,9 +74,9 @@ func (t *tenant) stands(ctx context.Context) []string {
 	return found
 }
 
-func (t *tenant) stateOf(ctx context.Context, name string) lifecycle.State {
+func (t *tenant) stateOf(ctx context.Context, name string) transitions.State {
 	GinkgoHelper()
-	return lifecycle.Of(t.Instance(ctx, name))
+	return transitions.Of(t.Instance(ctx, name))
 }
 
 var _ = Describe("A task that is applied again", Ordered, func() {
@@ -111,7 +111,7 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 
 		By("giving it another run")
 		t.succeed(ctx, t.again(ctx, removal, runID("2")))
-		Expect(t.stateOf(ctx, "actor")).To(Equal(lifecycle.Removed))
+		Expect(t.stateOf(ctx, "actor")).To(Equal(transitions.Removed))
 		Expect(t.leftovers(ctx)).To(BeEmpty())
 	})
 
@@ -130,7 +130,7 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 
 		By("giving it another run")
 		t.succeed(ctx, t.again(ctx, clone, runID("2")))
-		Expect(t.stateOf(ctx, "copy")).To(Equal(lifecycle.Running))
+		Expect(t.stateOf(ctx, "copy")).To(Equal(transitions.Running))
 	})
 
 	It("goes after a while, if it is to", func(ctx SpecContext) {
@@ -141,7 +141,7 @@ var _ = Describe("A task that is applied again", Ordered, func() {
 		t.succeed(ctx, task)
 		Eventually(func() error { return cluster.Get(ctx, client.ObjectKeyFromObject(task), task) }).WithContext(ctx).
 			WithTimeout(90 * time.Second).Should(Satisfy(apierrors.IsNotFound))
-		Expect(t.stateOf(ctx, "actor")).To(Equal(lifecycle.Running))
+		Expect(t.stateOf(ctx, "actor")).To(Equal(transitions.Running))
 	})
 
 	It("cancels nothing that was begun since, unless it is another run", func(ctx SpecContext) {
@@ -188,7 +188,7 @@ var _ = Describe("A task that cancels", func() {
 		AddReportEntry("Time to heed a Cancel beside 20 installations", ReportEntryVisibilityAlways,
 			fmt.Sprintf("heeded after %d ms, taken back after %d ms", heard.Milliseconds(), time.Since(begun).Milliseconds()))
 		t.succeed(ctx, stop)
-		Expect(t.stateOf(ctx, "actor")).To(Equal(lifecycle.Removed))
+		Expect(t.stateOf(ctx, "actor")).To(Equal(transitions.Removed))
 		for _, task := range others {
 			t.succeed(ctx, task)
 		}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/fault"
-	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // The actions of the table, in its order.
@@ -85,20 +85,20 @@ func (t tale) begun() bool { return t.at == inHook || t.at == waitingForObjects 
 
 // committed reports whether the task is cancelled in vain.
 func (t tale) committed() bool {
-	return t.how == cancelled && t.begun() && lifecycle.Effects[t.action].Committed
+	return t.how == cancelled && t.begun() && transitions.Effects[t.action].Committed
 }
 
 // end is the state that the table of the state machine gives, with Before for the
 // one of before. A failure is told with the milestone at which it came.
-func (t tale) end(failedAt string) lifecycle.State {
-	effect := lifecycle.Effects[t.action]
+func (t tale) end(failedAt string) transitions.State {
+	effect := transitions.Effects[t.action]
 	switch {
 	case t.how == fails && t.onFailure == "":
 		return effect.FailedAt(failedAt)
 	case t.how == fails:
 		return effect.Cancelled
 	case t.how == cancelled && !t.begun():
-		return lifecycle.Before
+		return transitions.Before
 	case t.how == cancelled && !effect.Committed:
 		return effect.Cancelled
 	}

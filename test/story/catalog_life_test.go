@@ -21,7 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // lifeTime bounds a round of one action over all apps.
@@ -241,7 +241,7 @@ func clones(ctx context.Context, all []*installation, report *strings.Builder) {
 		twin.succeed(ctx, twin.task)
 	}
 	for _, one := range all {
-		Expect(lifecycle.Of(one.Instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(lifecycle.Running), one.app.Name)
+		Expect(transitions.Of(one.Instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(transitions.Running), one.app.Name)
 	}
 	fmt.Fprintf(report, "clones    %d run beside their originals in namespaces of their own; verdicts of those that run: %v\n", len(copies), verdicts)
 	for _, twin := range copies {
@@ -289,10 +289,10 @@ var _ = Describe("A catalog of real apps", Ordered, func() {
 		}
 	}, NodeTimeout(lifeTime))
 
-	in := func(ctx context.Context, all []*installation, state lifecycle.State) {
+	in := func(ctx context.Context, all []*installation, state transitions.State) {
 		GinkgoHelper()
 		for _, one := range all {
-			Expect(lifecycle.Of(one.Instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(state), one.app.Name)
+			Expect(transitions.Of(one.Instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(state), one.app.Name)
 		}
 	}
 	// install gives those that run, and tells why the others cannot.
@@ -305,7 +305,7 @@ var _ = Describe("A catalog of real apps", Ordered, func() {
 			Expect(preflightReasons).To(ContainElement(reason), "%v: %v", apps, done.said)
 		}
 		some = slices.DeleteFunc(some, func(one *installation) bool { return !one.ran() })
-		in(ctx, some, lifecycle.Running)
+		in(ctx, some, transitions.Running)
 		return some
 	}
 
@@ -320,20 +320,20 @@ var _ = Describe("A catalog of real apps", Ordered, func() {
 		both := append(slices.Clone(all), servers...)
 		for _, step := range []struct {
 			action v1alpha1.Action
-			leads  lifecycle.State
+			leads  transitions.State
 			on     []*installation
 			first  func()
 		}{
-			{v1alpha1.ActionStop, lifecycle.Stopped, both, func() {}},
-			{v1alpha1.ActionResume, lifecycle.Running, both, func() {
+			{v1alpha1.ActionStop, transitions.Stopped, both, func() {}},
+			{v1alpha1.ActionResume, transitions.Running, both, func() {
 				for _, s := range shelves {
 					s.bump(ctx)
 				}
 			}},
-			{v1alpha1.ActionUpgrade, lifecycle.Running, both, func() {}},
-			{v1alpha1.ActionRollback, lifecycle.Running, both, func() {}},
-			{v1alpha1.ActionUninstall, lifecycle.Removed, all, func() {}},
-			{v1alpha1.ActionUninstall, lifecycle.Removed, servers, func() {}},
+			{v1alpha1.ActionUpgrade, transitions.Running, both, func() {}},
+			{v1alpha1.ActionRollback, transitions.Running, both, func() {}},
+			{v1alpha1.ActionUninstall, transitions.Removed, all, func() {}},
+			{v1alpha1.ActionUninstall, transitions.Removed, servers, func() {}},
 		} {
 			step.first()
 			done := round(ctx, step.action, step.on)

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // sharedPlace makes the namespace of a part that serves the whole cluster, with one
@@ -76,7 +76,7 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		ben.succeed(ctx, ben.Task(ctx, v1alpha1.ActionInstall, "team"))
 		Expect(ben.releases(ctx, "team")).To(Equal([]string{"team"}))
 		ben.succeed(ctx, ben.Task(ctx, v1alpha1.ActionStop, "team"))
-		Expect(keeper.stateOf(ctx, "team")).To(Equal(lifecycle.Running))
+		Expect(keeper.stateOf(ctx, "team")).To(Equal(transitions.Running))
 		ben.succeed(ctx, ben.Task(ctx, v1alpha1.ActionResume, "team"))
 	})
 
@@ -90,12 +90,12 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		kubectl(ctx, "apply", "-f", written(first.Status.Preflight[0].Remedy))
 		said = anna.fails(ctx, anna.Task(ctx, v1alpha1.ActionUninstall, "team", withAll), v1alpha1.ReasonDependedUpon)
 		Expect(said).To(And(ContainSubstring(ben.Namespace+"/team"), Not(ContainSubstring(anna.Namespace+"/team"))))
-		Expect(anna.stateOf(ctx, "team")).To(Equal(lifecycle.Running), "nothing was begun")
-		Expect(keeper.stateOf(ctx, "team")).To(Equal(lifecycle.Running))
+		Expect(anna.stateOf(ctx, "team")).To(Equal(transitions.Running), "nothing was begun")
+		Expect(keeper.stateOf(ctx, "team")).To(Equal(transitions.Running))
 
 		By("removing one's own part alone")
 		ben.succeed(ctx, ben.Task(ctx, v1alpha1.ActionUninstall, "team"))
-		Expect(keeper.stateOf(ctx, "team")).To(Equal(lifecycle.Running))
+		Expect(keeper.stateOf(ctx, "team")).To(Equal(transitions.Running))
 	})
 
 	It("is removed whole by those who may do that", func(ctx SpecContext) {
@@ -104,7 +104,7 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		Expect(again.Status.Steps).To(HaveLen(1))
 		Expect(again.Status.Steps[0].Namespace).To(Equal(place))
 		for _, t := range []*tenant{anna, keeper} {
-			Expect(t.stateOf(ctx, "team")).To(Equal(lifecycle.Removed))
+			Expect(t.stateOf(ctx, "team")).To(Equal(transitions.Removed))
 			Expect(t.leftovers(ctx)).To(BeEmpty())
 		}
 	})
@@ -120,12 +120,12 @@ var _ = Describe("An app with a part that serves the whole cluster", Ordered, fu
 		second := keeper.Task(ctx, v1alpha1.ActionUninstall, "team", withAll)
 		keeper.fails(ctx, second, v1alpha1.ReasonPermissionDenied)
 		for _, t := range []*tenant{anna, ben} {
-			Expect(t.stateOf(ctx, "team")).To(Equal(lifecycle.Running), "nothing was begun for one while the other was refused")
+			Expect(t.stateOf(ctx, "team")).To(Equal(transitions.Running), "nothing was begun for one while the other was refused")
 		}
 		kubectl(ctx, "apply", "-f", written(second.Status.Preflight[0].Remedy))
 		keeper.succeed(ctx, keeper.Task(ctx, v1alpha1.ActionUninstall, "team", withAll))
 		for _, t := range []*tenant{anna, ben, keeper} {
-			Expect(t.stateOf(ctx, "team")).To(Equal(lifecycle.Removed))
+			Expect(t.stateOf(ctx, "team")).To(Equal(transitions.Removed))
 			Expect(t.leftovers(ctx)).To(BeEmpty())
 		}
 	})

@@ -1,4 +1,4 @@
-// Package lifecycle is the state machine of an AppInstance: which state it is in,
+// Package transitions is the state machine of an AppInstance: which state it is in,
 // which action is allowed there, and what each action leads to.
 //
 // A state is not stored anywhere. Of derives it from what the spec asks for and
@@ -6,7 +6,7 @@
 // these are. One table holds everything that follows from it: the task controller
 // refuses by it, the stories of all actions check against it, and the page
 // docs/spec/lifecycle.md shows it.
-package lifecycle
+package transitions
 
 import (
 	"k8s.io/apimachinery/pkg/api/meta"

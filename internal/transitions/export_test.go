@@ -1,4 +1,4 @@
-package lifecycle
+package transitions
 
 import "github.com/appmarket/operator/api/v1alpha1"
 

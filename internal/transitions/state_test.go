@@ -1,4 +1,4 @@
-package lifecycle_test
+package transitions_test
 
 import (
 	"os"
@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/lifecycle"
+	"github.com/appmarket/operator/internal/transitions"
 )
 
 // instance is one of generation 2 whose status speaks of it.
@@ -43,39 +43,39 @@ func TestOf(t *testing.T) {
 	for _, c := range []struct {
 		why  string
 		of   *v1alpha1.AppInstance
-		want lifecycle.State
+		want transitions.State
 	}{
-		{"there is none", nil, lifecycle.None},
-		{"it was just made", instance(func(*v1alpha1.AppInstance) {}), lifecycle.Installing},
-		{"Helm has refused it", instance(func(*v1alpha1.AppInstance) {}, stalled), lifecycle.InstallFailed},
-		{"the failure is of an older spec", instance(func(i *v1alpha1.AppInstance) { i.Generation = 3 }, stalled), lifecycle.Installing},
-		{"all is well", instance(installed, applied, healthy), lifecycle.Running},
-		{"objects are not ready", instance(installed, applied), lifecycle.Unhealthy},
-		{"objects will not be ready", instance(installed, applied, is(v1alpha1.ConditionHealthy, no), stalled), lifecycle.Unhealthy},
-		{"the spec was changed", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Generation = 3 }, resolved, applied, healthy), lifecycle.Changing},
-		{"the spec is resolved and not applied", instance(installed, resolved, ready), lifecycle.Changing},
-		{"its app is gone, what is installed runs", instance(installed, ready), lifecycle.Running},
-		{"its app is gone, and objects are not ready", instance(installed, is(v1alpha1.ConditionReady, metav1.ConditionUnknown)), lifecycle.Unhealthy},
-		{"a Secret with values is gone", instance(installed, is(v1alpha1.ConditionResolved, no), ready), lifecycle.Running},
+		{"there is none", nil, transitions.None},
+		{"it was just made", instance(func(*v1alpha1.AppInstance) {}), transitions.Installing},
+		{"Helm has refused it", instance(func(*v1alpha1.AppInstance) {}, stalled), transitions.InstallFailed},
+		{"the failure is of an older spec", instance(func(i *v1alpha1.AppInstance) { i.Generation = 3 }, stalled), transitions.Installing},
+		{"all is well", instance(installed, applied, healthy), transitions.Running},
+		{"objects are not ready", instance(installed, applied), transitions.Unhealthy},
+		{"objects will not be ready", instance(installed, applied, is(v1alpha1.ConditionHealthy, no), stalled), transitions.Unhealthy},
+		{"the spec was changed", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Generation = 3 }, resolved, applied, healthy), transitions.Changing},
+		{"the spec is resolved and not applied", instance(installed, resolved, ready), transitions.Changing},
+		{"its app is gone, what is installed runs", instance(installed, ready), transitions.Running},
+		{"its app is gone, and objects are not ready", instance(installed, is(v1alpha1.ConditionReady, metav1.ConditionUnknown)), transitions.Unhealthy},
+		{"a Secret with values is gone", instance(installed, is(v1alpha1.ConditionResolved, no), ready), transitions.Running},
 		{"Helm is at work", instance(func(i *v1alpha1.AppInstance) {
 			installed(i)
 			i.Status.Operation = &v1alpha1.Operation{Type: v1alpha1.OperationUpgrade}
-		}, resolved, applied, healthy), lifecycle.Changing},
-		{"an upgrade has failed", instance(installed, is(v1alpha1.ConditionApplied, no), stalled), lifecycle.ChangeFailed},
-		{"it is stopped", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Status.Stopped = true }, applied, healthy), lifecycle.Stopped},
-		{"it should go", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Spec.DesiredState = v1alpha1.StateAbsent }, applied), lifecycle.Removing},
+		}, resolved, applied, healthy), transitions.Changing},
+		{"an upgrade has failed", instance(installed, is(v1alpha1.ConditionApplied, no), stalled), transitions.ChangeFailed},
+		{"it is stopped", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Status.Stopped = true }, applied, healthy), transitions.Stopped},
+		{"it should go", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Spec.DesiredState = v1alpha1.StateAbsent }, applied), transitions.Removing},
 		{"it cannot go", instance(func(i *v1alpha1.AppInstance) {
 			installed(i)
 			i.Spec.DesiredState = v1alpha1.StateAbsent
-		}, stalled), lifecycle.RemoveFailed},
-		{"it has gone", instance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent }), lifecycle.Removed},
+		}, stalled), transitions.RemoveFailed},
+		{"it has gone", instance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent }), transitions.Removed},
 		{"somebody deletes it", instance(func(i *v1alpha1.AppInstance) {
 			installed(i)
 			now := metav1.Now()
 			i.DeletionTimestamp = &now
-		}, applied, healthy), lifecycle.Deleting},
+		}, applied, healthy), transitions.Deleting},
 	} {
-		t.Run(c.why, func(t *testing.T) { NewWithT(t).Expect(lifecycle.Of(c.of)).To(Equal(c.want)) })
+		t.Run(c.why, func(t *testing.T) { NewWithT(t).Expect(transitions.Of(c.of)).To(Equal(c.want)) })
 	}
 }
 
@@ -110,7 +110,7 @@ func TestPrevious(t *testing.T) {
 			g := NewWithT(t)
 			i := &v1alpha1.AppInstance{}
 			i.Status.Revision, i.Status.History = c.current, c.history
-			got := lifecycle.Previous(i)
+			got := transitions.Previous(i)
 			if c.want == 0 {
 				g.Expect(got).To(BeNil())
 				return
@@ -127,7 +127,7 @@ func TestHash(t *testing.T) {
 		task := &v1alpha1.AppInstallTask{}
 		task.Spec = v1alpha1.AppInstallTaskSpec{Action: v1alpha1.ActionInstall, App: v1alpha1.AppReference{Source: "main", Name: "web"}}
 		change(&task.Spec)
-		got, err := lifecycle.Hash(task)
+		got, err := transitions.Hash(task)
 		g.Expect(err).NotTo(HaveOccurred())
 		return got
 	}
@@ -140,9 +140,9 @@ func TestHash(t *testing.T) {
 
 // TestEveryStateAnswersEveryAction fails for a hole in the table.
 func TestEveryStateAnswersEveryAction(t *testing.T) {
-	for action := range lifecycle.Effects {
-		for _, state := range lifecycle.States {
-			NewWithT(t).Expect(lifecycle.Answered(action, state)).To(BeTrue(), "%s in %s", action, state)
+	for action := range transitions.Effects {
+		for _, state := range transitions.States {
+			NewWithT(t).Expect(transitions.Answered(action, state)).To(BeTrue(), "%s in %s", action, state)
 		}
 	}
 }
@@ -159,24 +159,24 @@ func TestPageShowsTheTable(t *testing.T) {
 	shown, after, found := strings.Cut(rest, end)
 	g.Expect(found).To(BeTrue())
 	if os.Getenv("UPDATE") != "" {
-		g.Expect(os.WriteFile(page, []byte(before+begin+lifecycle.Markdown()+end+after), 0o644)).To(Succeed())
+		g.Expect(os.WriteFile(page, []byte(before+begin+transitions.Markdown()+end+after), 0o644)).To(Succeed())
 		return
 	}
-	g.Expect(shown).To(Equal(lifecycle.Markdown()), "run the tests of this package with UPDATE=1")
+	g.Expect(shown).To(Equal(transitions.Markdown()), "run the tests of this package with UPDATE=1")
 }
 
 func TestFailedAt(t *testing.T) {
 	for _, c := range []struct {
 		why, at string
-		want    lifecycle.State
+		want    transitions.State
 	}{
-		{"nothing was written yet", v1alpha1.ConditionAdmitted, lifecycle.Before},
-		{"the version cannot be had", v1alpha1.ConditionResolved, lifecycle.ChangeFailed},
-		{"Helm has refused it", v1alpha1.ConditionApplied, lifecycle.ChangeFailed},
-		{"it is done, and not ready", v1alpha1.ConditionHealthy, lifecycle.Unhealthy},
+		{"nothing was written yet", v1alpha1.ConditionAdmitted, transitions.Before},
+		{"the version cannot be had", v1alpha1.ConditionResolved, transitions.ChangeFailed},
+		{"Helm has refused it", v1alpha1.ConditionApplied, transitions.ChangeFailed},
+		{"it is done, and not ready", v1alpha1.ConditionHealthy, transitions.Unhealthy},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			NewWithT(t).Expect(lifecycle.Effects[v1alpha1.ActionUpgrade].FailedAt(c.at)).To(Equal(c.want))
+			NewWithT(t).Expect(transitions.Effects[v1alpha1.ActionUpgrade].FailedAt(c.at)).To(Equal(c.want))
 		})
 	}
 }
