@@ -36,7 +36,6 @@ import (
 	"github.com/appmarket/operator/internal/cluster"
 	"github.com/appmarket/operator/internal/crdcheck"
 	"github.com/appmarket/operator/internal/fairlimiter"
-	"github.com/appmarket/operator/internal/fence"
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/kinds"
@@ -146,11 +145,11 @@ func newLeaderLock(ctx context.Context, cfg *rest.Config, o *options) (*rest.Con
 	if !o.leaderElection {
 		return cfg, nil, nil
 	}
-	lock, err := fence.NewLock(context.WithoutCancel(ctx), cfg, fence.Lease{Namespace: o.leaseNamespace, Name: leaseName})
+	lock, err := leaderfence.NewLock(context.WithoutCancel(ctx), cfg, leaderfence.Lease{Namespace: o.leaseNamespace, Name: leaseName})
 	if err != nil {
 		return nil, nil, fmt.Errorf("set up the election of a leader: %w", err)
 	}
-	guard := fence.New()
+	guard := leaderfence.New()
 	if cfg, err = guard.Config(cfg); err != nil {
 		return nil, nil, fmt.Errorf("set up the fence: %w", err)
 	}

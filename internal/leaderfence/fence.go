@@ -1,4 +1,4 @@
-// Package fence keeps a former leader from doing harm.
+// Package leaderfence keeps a former leader from doing harm.
 //
 // Of several replicas the one acts that holds a lease. It renews the lease all the
 // time, and ends when it cannot. But a process may be stopped in the middle of its
@@ -19,7 +19,7 @@
 // A write is looked at when it is asked for, when its body leaves, and when its last
 // bytes are handed to the kernel. What no fence of this side can hold back is what
 // the network has already, and what no lease shows is that a person deletes it.
-package fence
+package leaderfence
 
 import (
 	"errors"

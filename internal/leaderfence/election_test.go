@@ -1,4 +1,4 @@
-package fence_test
+package leaderfence_test
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 	"k8s.io/client-go/tools/leaderelection"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/appmarket/operator/internal/fence"
+	"github.com/appmarket/operator/internal/leaderfence"
 	"github.com/appmarket/operator/test/env"
 )
 
@@ -66,7 +66,7 @@ func (l *line) first() time.Time {
 
 // replica is a process that may be the leader.
 type replica struct {
-	fence   *fence.Fence
+	fence   *leaderfence.Fence
 	line    *line
 	writer  client.Client
 	leads   chan struct{}
@@ -78,11 +78,11 @@ type replica struct {
 func newReplica(t *testing.T, server *env.Env, namespace string) *replica {
 	t.Helper()
 	g := NewWithT(t)
-	r := &replica{fence: fence.New(), line: &line{}, leads: make(chan struct{}), stopped: make(chan struct{})}
+	r := &replica{fence: leaderfence.New(), line: &line{}, leads: make(chan struct{}), stopped: make(chan struct{})}
 	cfg := rest.CopyConfig(server.Config)
 	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { r.line.next = next; return r.line })
 	recording, done := context.WithCancel(context.Background())
-	lock, err := fence.NewLock(recording, cfg, fence.Lease{Namespace: namespace, Name: "leader", RenewDeadline: renewDeadline})
+	lock, err := leaderfence.NewLock(recording, cfg, leaderfence.Lease{Namespace: namespace, Name: "leader", RenewDeadline: renewDeadline})
 	g.Expect(err).NotTo(HaveOccurred())
 
 	fenced, err := r.fence.Config(server.Config)
@@ -132,7 +132,7 @@ func TestAFormerLeaderWritesNothing(t *testing.T) {
 	first := newReplica(t, server, namespace)
 	g.Eventually(first.leads, patience).Should(BeClosed())
 	second := newReplica(t, server, namespace)
-	g.Expect(second.write(t.Context(), namespace)).To(MatchError(fence.ErrFenced), "it does not lead yet")
+	g.Expect(second.write(t.Context(), namespace)).To(MatchError(leaderfence.ErrFenced), "it does not lead yet")
 	g.Expect(second.writer.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(namespace))).To(Succeed(), "but may look")
 
 	// The first one writes without a pause until it is refused, and goes on trying.
@@ -151,7 +151,7 @@ func TestAFormerLeaderWritesNothing(t *testing.T) {
 			refused = time.Now()
 			fallthrough
 		default:
-			g.Expect(err).To(MatchError(fence.ErrFenced))
+			g.Expect(err).To(MatchError(leaderfence.ErrFenced))
 		}
 		select {
 		case <-second.leads:
@@ -169,8 +169,8 @@ func TestAFormerLeaderWritesNothing(t *testing.T) {
 	// It comes back, and has nothing to say.
 	first.line.cut.Store(false)
 	g.Eventually(first.stopped, patience).Should(BeClosed())
-	g.Expect(first.write(t.Context(), namespace)).To(MatchError(fence.ErrFenced))
-	g.Expect(first.writer.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(namespace))).To(MatchError(fence.ErrFenced), "nor to ask")
+	g.Expect(first.write(t.Context(), namespace)).To(MatchError(leaderfence.ErrFenced))
+	g.Expect(first.writer.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(namespace))).To(MatchError(leaderfence.ErrFenced), "nor to ask")
 }
 
 func TestALeaderThatIsToldToStopHandsOver(t *testing.T) {
@@ -202,7 +202,7 @@ func TestALeaderWhoseWorkIsInPiecesHandsOver(t *testing.T) {
 	g.Eventually(func() error {
 		first.fence.Sleep(time.Hour)
 		return first.write(t.Context(), namespace)
-	}, patience).Should(MatchError(fence.ErrFenced))
+	}, patience).Should(MatchError(leaderfence.ErrFenced))
 	g.Eventually(first.stopped, patience).Should(BeClosed())
 	g.Eventually(func() (string, error) { return holder(t.Context(), server, namespace) }, patience).ShouldNot(Equal(held), "it was given up")
 }

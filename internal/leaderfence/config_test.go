@@ -1,4 +1,4 @@
-package fence_test
+package leaderfence_test
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/appmarket/operator/internal/fence"
+	"github.com/appmarket/operator/internal/leaderfence"
 	"github.com/appmarket/operator/test/env"
 )
 
@@ -78,7 +78,7 @@ func TestWhatHasNotLeftIsHeldBack(t *testing.T) {
 			request.ContentLength = int64(len(text))
 			request.Header.Set("Content-Type", "application/json")
 			_, err = web.Do(request)
-			g.Expect(err).To(MatchError(fence.ErrFenced))
+			g.Expect(err).To(MatchError(leaderfence.ErrFenced))
 			late := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "late"}}
 			g.Expect(server.Client.Get(t.Context(), client.ObjectKeyFromObject(late), late)).To(Satisfy(apierrors.IsNotFound))
 		})
