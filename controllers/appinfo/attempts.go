@@ -12,7 +12,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
 )
@@ -116,7 +116,7 @@ func (a *attempts) hydrate(ctx context.Context, j job) (*hydrate.Draft, error) {
 			return &hydrate.Draft{Request: j.request}, err
 		}
 	}
-	fault.Point(fault.AppBegun, client.ObjectKeyFromObject(a.scope.app).String())
+	failpoint.Point(failpoint.AppBegun, client.ObjectKeyFromObject(a.scope.app).String())
 	draft, err := a.reconciler.hydrateVersion(ctx, a.scope, j)
 	if ctx.Err() != nil {
 		return draft, err // The process ends; see leave.

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
 	"github.com/appmarket/operator/internal/transitions"
@@ -53,7 +53,7 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	if err := r.removeShared(ctx, s); err != nil {
 		return err
 	}
-	fault.Point(fault.TaskNoted, s.task.Namespace+"/"+s.task.Name)
+	failpoint.Point(failpoint.TaskNoted, s.task.Namespace+"/"+s.task.Name)
 	s.task.Status.Outputs = s.instance.Status.Outputs
 	s.task.Status.Revision = s.instance.Status.Revision
 	s.task.Status.Version = s.instance.Status.Version

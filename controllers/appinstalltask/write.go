@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -28,12 +28,12 @@ func (r *Reconciler) write(ctx context.Context, s *scope) error {
 		return nil
 	}
 	subject := s.task.Namespace + "/" + s.task.Name
-	fault.Point(fault.TaskAdmitted, subject)
+	failpoint.Point(failpoint.TaskAdmitted, subject)
 	instance, err := r.wanted(ctx, s)
 	if err != nil {
 		return contended(s.task, err)
 	}
-	fault.Point(fault.TaskWritten, subject)
+	failpoint.Point(failpoint.TaskWritten, subject)
 	now := metav1.Now()
 	s.instance = instance
 	s.task.Status.StartTime = &now

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/status"
@@ -48,14 +48,14 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operat
 		return err
 	}
 	s.keeper.Insist()
-	fault.Point(fault.InstanceBegun, key.String())
+	failpoint.Point(failpoint.InstanceBegun, key.String())
 	bounded, end := r.bound(ctx, s.instance, next)
 	err := outcome.Guarded(func() error { return do(release.WithObserver(bounded, s.observer(next))) })()
 	// Whatever it came to, the objects may be others than the monitor has seen.
 	r.owed.Store(key, true)
 	cause := context.Cause(bounded)
 	end()
-	fault.Point(fault.InstanceOperated, key.String())
+	failpoint.Point(failpoint.InstanceOperated, key.String())
 	switch {
 	case err == nil:
 		return nil
@@ -190,7 +190,7 @@ func (s *scope) saveEnd(ctx context.Context) error {
 	if err := s.keeper.Save(ctx); err != nil {
 		return err
 	}
-	fault.Point(fault.InstanceSaved, client.ObjectKeyFromObject(s.instance).String())
+	failpoint.Point(failpoint.InstanceSaved, client.ObjectKeyFromObject(s.instance).String())
 	return nil
 }
 

@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
 )
@@ -51,7 +51,7 @@ func (r *Reconciler) begin(ctx context.Context, s *scope, last attempt, etag str
 			return err
 		}
 	}
-	fault.Point(fault.SourceBegun, client.ObjectKeyFromObject(s.source).String())
+	failpoint.Point(failpoint.SourceBegun, client.ObjectKeyFromObject(s.source).String())
 	return nil
 }
 

@@ -14,7 +14,7 @@ import (
 	"helm.sh/helm/v3/pkg/storage/driver"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -184,7 +184,7 @@ func (o *operation) conclude(older []*release.Release) error {
 	if err := o.records.failed; err != nil {
 		return fmt.Errorf("record release %q: %w", present.Name, err)
 	}
-	fault.Point(fault.HelmRecordFinal, o.records.subject())
+	failpoint.Point(failpoint.HelmRecordFinal, o.records.subject())
 	return o.tidy(older, present)
 }
 

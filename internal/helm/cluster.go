@@ -20,7 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/resource"
 
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -99,7 +99,7 @@ func (c *cluster) Create(resources kube.ResourceList) (_ *kube.Result, err error
 	if isHook(fresh[0]) {
 		result, err := c.createHooks(fresh)
 		if err == nil {
-			fault.Point(fault.HelmHookCreated, c.records.subject())
+			failpoint.Point(failpoint.HelmHookCreated, c.records.subject())
 		}
 		return result, c.note(err)
 	}
@@ -109,7 +109,7 @@ func (c *cluster) Create(resources kube.ResourceList) (_ *kube.Result, err error
 	}
 	if err == nil && c.records.begun {
 		c.changed = true
-		fault.Point(fault.HelmObjectsApplied, c.records.subject())
+		failpoint.Point(failpoint.HelmObjectsApplied, c.records.subject())
 	}
 	return &kube.Result{Created: fresh}, c.note(err)
 }

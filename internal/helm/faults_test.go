@@ -13,7 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 	"github.com/appmarket/operator/internal/helm"
 )
 
@@ -41,18 +41,18 @@ func TestInstallationIsKilledAtEachPoint(t *testing.T) {
 		created, applied bool // what has been done by then
 		status           string
 	}{
-		{point: fault.HelmRecordPending, status: "pending-install"},
-		{point: fault.HelmHookCreated, created: true, status: "pending-install"},
-		{point: fault.HelmHookEnded, created: true, status: "pending-install"},
-		{point: fault.HelmObjectsApplied, created: true, applied: true, status: "pending-install"},
-		{point: fault.HelmRecordFinal, created: true, applied: true, status: helm.StatusDeployed},
+		{point: failpoint.HelmRecordPending, status: "pending-install"},
+		{point: failpoint.HelmHookCreated, created: true, status: "pending-install"},
+		{point: failpoint.HelmHookEnded, created: true, status: "pending-install"},
+		{point: failpoint.HelmObjectsApplied, created: true, applied: true, status: "pending-install"},
+		{point: failpoint.HelmRecordFinal, created: true, applied: true, status: helm.StatusDeployed},
 	} {
 		t.Run(one.point, func(t *testing.T) {
 			c, namespace := client(t)
 			g := NewWithT(t)
 			killedAt(t, one.point, namespace)
 			operator := startOperator(t, namespace, charts)
-			ended := one.created && one.point != fault.HelmHookCreated
+			ended := one.created && one.point != failpoint.HelmHookCreated
 			if ended {
 				endJob(t, namespace, "first", completed...)
 			}
@@ -81,8 +81,8 @@ func TestRemovalIsKilledAtEachPoint(t *testing.T) {
 		point    string
 		recorded bool
 	}{
-		{point: fault.HelmObjectsDeleted, recorded: true},
-		{point: fault.HelmRecordFinal},
+		{point: failpoint.HelmObjectsDeleted, recorded: true},
+		{point: failpoint.HelmRecordFinal},
 	} {
 		t.Run(one.point, func(t *testing.T) {
 			c, namespace := client(t)

@@ -12,7 +12,7 @@ import (
 	"helm.sh/helm/v3/pkg/storage/driver"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -122,7 +122,7 @@ func (r *records) Create(key string, one *release.Release) error {
 		return judgeSize(err)
 	}
 	r.begun = true
-	fault.Point(fault.HelmRecordPending, r.subject())
+	failpoint.Point(failpoint.HelmRecordPending, r.subject())
 	return nil
 }
 

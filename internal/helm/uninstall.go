@@ -11,7 +11,7 @@ import (
 	"helm.sh/helm/v3/pkg/release"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 )
 
 // Uninstall removes a release with its objects and waits until these are gone, and
@@ -81,7 +81,7 @@ func (o *operation) uninstall(history []*release.Release, removal Removal) error
 	if _, err := uninstall.Run(last.Name); err != nil {
 		return errors.Join(err, o.failUninstall(err))
 	}
-	fault.Point(fault.HelmRecordFinal, o.records.subject())
+	failpoint.Point(failpoint.HelmRecordFinal, o.records.subject())
 	return nil
 }
 

@@ -16,7 +16,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/util/retry"
 
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 )
 
 // maxRequests bounds how many objects are written at the same time.
@@ -56,7 +56,7 @@ func (c *cluster) Update(original, target kube.ResourceList, _ bool) (result *ku
 		return result, c.note(err)
 	}
 	c.changed = true
-	fault.Point(fault.HelmObjectsApplied, c.records.subject())
+	failpoint.Point(failpoint.HelmObjectsApplied, c.records.subject())
 	return result, nil
 }
 

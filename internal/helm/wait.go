@@ -22,7 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/cli-runtime/pkg/resource"
 
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 	plain "github.com/appmarket/operator/internal/release"
 )
 
@@ -94,7 +94,7 @@ func (c *cluster) WaitForDelete(resources kube.ResourceList, timeout time.Durati
 	}
 	err = c.await(going, timeout, goal{verb: "be deleted", reached: isGone})
 	if err == nil && c.forgiving && (len(resources) == 0 || !isHook(resources[0])) {
-		fault.Point(fault.HelmObjectsDeleted, c.records.subject())
+		failpoint.Point(failpoint.HelmObjectsDeleted, c.records.subject())
 	}
 	return err
 }
@@ -113,7 +113,7 @@ func (c *cluster) WatchUntilReady(resources kube.ResourceList, timeout time.Dura
 		err = c.recordHooks(resources)
 	}
 	if err == nil {
-		fault.Point(fault.HelmHookEnded, c.records.subject())
+		failpoint.Point(failpoint.HelmHookEnded, c.records.subject())
 	}
 	return err
 }

@@ -18,7 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 	"github.com/appmarket/operator/test/fixture"
 )
 
@@ -168,7 +168,7 @@ var _ = Describe("Every action", func() {
 		for i, a := range all {
 			point := a.at
 			if a.how == fails {
-				point = fault.TaskWritten
+				point = failpoint.TaskWritten
 			}
 			if a.failed == nil {
 				prepared = append(prepared, a)

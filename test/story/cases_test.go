@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 	"github.com/appmarket/operator/internal/transitions"
 )
 
@@ -48,8 +48,8 @@ const (
 
 // faultPoints are all that a killed operator can be killed at.
 var faultPoints = []string{
-	fault.TaskAdmitted, fault.TaskWritten, fault.InstanceBegun, fault.HelmRecordPending, fault.HelmHookCreated, fault.HelmHookEnded,
-	fault.HelmObjectsApplied, fault.HelmObjectsDeleted, fault.HelmRecordFinal, fault.InstanceOperated, fault.InstanceSaved, fault.TaskNoted,
+	failpoint.TaskAdmitted, failpoint.TaskWritten, failpoint.InstanceBegun, failpoint.HelmRecordPending, failpoint.HelmHookCreated, failpoint.HelmHookEnded,
+	failpoint.HelmObjectsApplied, failpoint.HelmObjectsDeleted, failpoint.HelmRecordFinal, failpoint.InstanceOperated, failpoint.InstanceSaved, failpoint.TaskNoted,
 }
 
 // A tale is one case: an action, what becomes of it, and where.
@@ -157,11 +157,11 @@ func kills() []tale {
 // no business of Helm's.
 func passes(action v1alpha1.Action, point string) bool {
 	switch point {
-	case fault.HelmRecordPending, fault.HelmObjectsApplied:
+	case failpoint.HelmRecordPending, failpoint.HelmObjectsApplied:
 		return helms(action) && action != v1alpha1.ActionUninstall
-	case fault.HelmHookCreated, fault.HelmHookEnded, fault.HelmRecordFinal:
+	case failpoint.HelmHookCreated, failpoint.HelmHookEnded, failpoint.HelmRecordFinal:
 		return helms(action)
-	case fault.HelmObjectsDeleted:
+	case failpoint.HelmObjectsDeleted:
 		return action == v1alpha1.ActionUninstall
 	}
 	return true

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 	"github.com/appmarket/operator/internal/status"
 	"github.com/appmarket/operator/test/fixture"
 )
@@ -69,7 +69,7 @@ var _ = Describe("What kills the operator", Ordered, func() {
 
 	It("while an app is hydrated stops that app after three times, and no other", func(ctx SpecContext) {
 		ns := namespace(ctx, "deadly")
-		doomed.arm(doom{point: fault.AppBegun, subject: ns + "/main.bad"})
+		doomed.arm(doom{point: failpoint.AppBegun, subject: ns + "/main.bad"})
 		source := sourceOf(ctx, ns, "main", repo.URL)
 		doomed.diesAgainAndAgain()
 
@@ -98,7 +98,7 @@ var _ = Describe("What kills the operator", Ordered, func() {
 
 	It("while a source is read stops that source after three times, and no other", func(ctx SpecContext) {
 		ns := namespace(ctx, "deadly")
-		doomed.arm(doom{point: fault.SourceBegun, subject: ns + "/bad"})
+		doomed.arm(doom{point: failpoint.SourceBegun, subject: ns + "/bad"})
 		bad, good := sourceOf(ctx, ns, "bad", repo.URL), sourceOf(ctx, ns, "good", repo.URL)
 		doomed.diesAgainAndAgain()
 		doomed.Start()

@@ -1,4 +1,4 @@
-package fault
+package failpoint
 
 // Points of the helm package; their subject is "namespace/release".
 const (

@@ -1,4 +1,4 @@
-// Package fault lets a test kill the operator at a named moment. The stories of
+// Package failpoint lets a test kill the operator at a named moment. The stories of
 // being killed need it: a kill that comes whenever it comes seldom meets the
 // moment between two writes, which is where state gets lost.
 //
@@ -11,4 +11,4 @@
 // The process that passes the armed point kills itself, as kill -9 would: nothing
 // is closed, flushed or settled. Where the file is there already, nothing happens,
 // so that the same process started again with the same environment lives on.
-package fault
+package failpoint

@@ -1,6 +1,6 @@
 //go:build faults
 
-package fault_test
+package failpoint_test
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/appmarket/operator/internal/fault"
+	"github.com/appmarket/operator/internal/failpoint"
 )
 
 // passArgument makes the test's own executable pass a point and say that it lives.
@@ -21,7 +21,7 @@ const passArgument = "pass"
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 4 && os.Args[1] == passArgument {
-		fault.Point(os.Args[2], os.Args[3])
+		failpoint.Point(os.Args[2], os.Args[3])
 		fmt.Print("alive")
 		os.Exit(0)
 	}
@@ -62,7 +62,7 @@ func TestPoint(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			said, err := pass(t, fault.HelmRecordFinal, "shop/blog", "APPMARKET_FAULT="+c.armed)
+			said, err := pass(t, failpoint.HelmRecordFinal, "shop/blog", "APPMARKET_FAULT="+c.armed)
 			g.Expect(killed(err)).To(Equal(c.killed))
 			if !c.killed {
 				g.Expect(err).NotTo(HaveOccurred())
@@ -76,12 +76,12 @@ func TestPointKillsOnce(t *testing.T) {
 	g := NewWithT(t)
 	file := filepath.Join(t.TempDir(), "once")
 	env := []string{"APPMARKET_FAULT=task-noted@*", "APPMARKET_FAULT_ONCE=" + file}
-	_, err := pass(t, fault.TaskWritten, "shop/blog", env...)
+	_, err := pass(t, failpoint.TaskWritten, "shop/blog", env...)
 	g.Expect(err).NotTo(HaveOccurred(), "another point leaves the file alone")
-	_, err = pass(t, fault.TaskNoted, "shop/blog", env...)
+	_, err = pass(t, failpoint.TaskNoted, "shop/blog", env...)
 	g.Expect(killed(err)).To(BeTrue())
 	g.Expect(file).To(BeAnExistingFile())
-	said, err := pass(t, fault.TaskNoted, "shop/blog", env...)
+	said, err := pass(t, failpoint.TaskNoted, "shop/blog", env...)
 	g.Expect(err).NotTo(HaveOccurred(), "started again it lives on")
 	g.Expect(said).To(Equal("alive"))
 }
@@ -94,7 +94,7 @@ func TestSlipsAreRefused(t *testing.T) {
 	} {
 		t.Run(why, func(t *testing.T) {
 			g := NewWithT(t)
-			said, err := pass(t, fault.HelmRecordFinal, "shop/blog", "APPMARKET_FAULT="+armed)
+			said, err := pass(t, failpoint.HelmRecordFinal, "shop/blog", "APPMARKET_FAULT="+armed)
 			g.Expect(err).To(HaveOccurred())
 			g.Expect(killed(err)).To(BeFalse())
 			g.Expect(said).To(BeEmpty())

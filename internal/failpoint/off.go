@@ -1,6 +1,6 @@
 //go:build !faults
 
-package fault
+package failpoint
 
 // Point names a moment and whose it is. It does nothing in this build.
 func Point(_, _ string) {}

@@ -1,6 +1,6 @@
 //go:build faults
 
-package fault
+package failpoint
 
 import (
 	"errors"

@@ -1,0 +1,15 @@
+//go:build !faults
+
+package failpoint_test
+
+import (
+	"testing"
+
+	"github.com/appmarket/operator/internal/failpoint"
+)
+
+// TestPointIsNothing dies if a normal build has faults.
+func TestPointIsNothing(t *testing.T) {
+	t.Setenv("APPMARKET_FAULT", failpoint.HelmRecordFinal+"@*")
+	failpoint.Point(failpoint.HelmRecordFinal, "shop/blog")
+}
