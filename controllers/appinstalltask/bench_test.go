@@ -22,8 +22,8 @@ import (
 	"github.com/appmarket/operator/internal/cluster"
 	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/olares"
-	"github.com/appmarket/operator/internal/tenant"
 	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/expect"
 )
@@ -56,7 +56,7 @@ func newBench() *bench {
 	b.reconciler = &appinstalltask.Reconciler{
 		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Cluster: surroundings,
 		Turns:   fairlimiter.NewBrief(16, func(types.NamespacedName) {}),
-		Tenants: &tenant.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
+		Tenants: &impersonation.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
 		Catalog: &catalog.Catalog{
 			Objects: server.Client, Archives: b.store, Markets: []string{b.source.Namespace},
 			Worker:   hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}},

@@ -38,11 +38,11 @@ import (
 	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/source"
-	"github.com/appmarket/operator/internal/tenant"
 	"github.com/appmarket/operator/internal/worker"
 )
 
@@ -169,7 +169,7 @@ type components struct {
 	opener   sourceFactory
 	pipeline hydrate.Pipeline
 	catalog  *catalog.Catalog
-	tenants  *tenant.Clients
+	tenants  *impersonation.Clients
 	cluster  *cluster.Cluster
 	// process identifies this process in the attempts that it notes.
 	process string
@@ -193,7 +193,7 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 			Command: []string{self, renderWorker}, Workers: o.renderWorkers, Time: o.renderTime, Memory: o.renderMemory,
 		},
 		opener:  sourceFactory{secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent(), folders: &source.FolderCache{}},
-		tenants: &tenant.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
+		tenants: &impersonation.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}
 	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{OnDamaged: (&damageReporter{events: p.damaged}).reportDamage, NamespaceBytes: o.limits.publishedBytes}); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)

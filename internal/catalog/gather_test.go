@@ -11,9 +11,9 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/internal/tenant"
 	"github.com/appmarket/operator/test/env"
 )
 
@@ -46,7 +46,7 @@ func newRoom(t *testing.T) room {
 func (r room) gather(t *testing.T, account string, given catalog.Given) (catalog.Wish, error) {
 	t.Helper()
 	as := release.Tenant{Namespace: r.namespace, ServiceAccount: account}
-	reader, err := (&tenant.Clients{Config: r.server.Config, Mapper: r.server.Mapper, Scheme: r.server.Scheme}).ClientFor(as)
+	reader, err := (&impersonation.Clients{Config: r.server.Config, Mapper: r.server.Mapper, Scheme: r.server.Scheme}).ClientFor(as)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return (&catalog.Catalog{Objects: r.server.Client}).Gather(t.Context(), reader, as, given)
 }

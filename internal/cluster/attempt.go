@@ -18,10 +18,10 @@ import (
 	"k8s.io/client-go/metadata"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/internal/tenant"
 )
 
 // attemptTime bounds the attempts of one app. What a slow webhook has not answered
@@ -42,7 +42,7 @@ func (c *Cluster) answers(ctx context.Context, of release.Tenant, attempts []pre
 	if len(attempts) == 0 {
 		return nil, nil
 	}
-	as, err := dynamic.NewForConfig(tenant.Config(c.config, of))
+	as, err := dynamic.NewForConfig(impersonation.Config(c.config, of))
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
 	}
@@ -135,7 +135,7 @@ func (c *Cluster) records(ctx context.Context, of release.Tenant, names []string
 	if len(names) == 0 {
 		return known, nil
 	}
-	as, err := metadata.NewForConfig(tenant.Config(c.config, of))
+	as, err := metadata.NewForConfig(impersonation.Config(c.config, of))
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
 	}

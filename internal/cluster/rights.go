@@ -16,10 +16,10 @@ import (
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/component-helpers/auth/rbac/validation"
 
+	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/internal/tenant"
 )
 
 // maxQuestions bounds the single rights that are asked about for one app. What is
@@ -35,7 +35,7 @@ const maxNamespaces = 100
 // RBAC name no rules, and rules of the whole cluster are not told. A cluster that lets
 // nobody ask is taken to allow everything.
 func (c *Cluster) Rights(ctx context.Context, of release.Tenant, needs []preflight.Need) (found preflight.Rights, err error) {
-	as, err := authorizationclient.NewForConfig(tenant.Config(c.config, of))
+	as, err := authorizationclient.NewForConfig(impersonation.Config(c.config, of))
 	if err != nil {
 		return found, fmt.Errorf("make client: %w", err)
 	}

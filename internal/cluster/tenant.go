@@ -10,10 +10,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
+	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/internal/tenant"
 )
 
 // maxQuotas bounds the quotas and limit ranges of a namespace that are looked at.
@@ -21,7 +21,7 @@ const maxQuotas = 100
 
 // addTenant adds what belongs to the tenant's namespace, but for rights.
 func (c *Cluster) addTenant(ctx context.Context, of release.Tenant, facts *preflight.Facts) error {
-	as, err := corev1client.NewForConfig(tenant.Config(c.config, of))
+	as, err := corev1client.NewForConfig(impersonation.Config(c.config, of))
 	if err != nil {
 		return fmt.Errorf("make client: %w", err)
 	}

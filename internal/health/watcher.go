@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/internal/tenant"
 )
 
 // Watcher follows the objects of instances. Its methods may be called side by
@@ -104,7 +104,7 @@ func (w *Watcher) Track(
 	if before != nil && before.tenant == of && before.closely == closely && slices.Equal(before.refs, objects) {
 		return nil
 	}
-	as := tenant.Config(w.config, of)
+	as := impersonation.Config(w.config, of)
 	now := &tracked{
 		name: instance, tenant: of, closely: closely, refs: slices.Clone(objects), looked: map[v1alpha1.ObjectReference]look{},
 	}

@@ -13,10 +13,10 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/transport"
 
+	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/outcome"
 	plain "github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/internal/tenant"
 )
 
 const (
@@ -72,7 +72,7 @@ func (c *Clients) config(with http.RoundTripper) *rest.Config {
 
 // impersonate acts as the service account of the tenant.
 func (c *Clients) impersonate(t Tenant) http.RoundTripper {
-	as := tenant.Config(&rest.Config{}, t).Impersonate
+	as := impersonation.Config(&rest.Config{}, t).Impersonate
 	return transport.NewImpersonatingRoundTripper(
 		transport.ImpersonationConfig{UserName: as.UserName, Groups: as.Groups}, c.transport)
 }

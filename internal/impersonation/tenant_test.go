@@ -1,4 +1,4 @@
-package tenant_test
+package impersonation_test
 
 import (
 	"context"
@@ -17,8 +17,8 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/internal/tenant"
 	"github.com/appmarket/operator/test/env"
 )
 
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
 func TestConfigIsTheAccountAndNobodyElse(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
-	as := tenant.Config(server.Config, release.Tenant{Namespace: "team", ServiceAccount: "installer"})
+	as := impersonation.Config(server.Config, release.Tenant{Namespace: "team", ServiceAccount: "installer"})
 	clients, err := kubernetes.NewForConfig(as)
 	g.Expect(err).NotTo(HaveOccurred())
 	review, err := clients.AuthenticationV1().SelfSubjectReviews().Create(t.Context(), &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
@@ -40,14 +40,14 @@ func TestConfigIsTheAccountAndNobodyElse(t *testing.T) {
 func TestConfigLeavesTheOperatorsAlone(t *testing.T) {
 	g := NewWithT(t)
 	own := &rest.Config{Host: "https://example.com", QPS: 5}
-	as := tenant.Config(own, release.Tenant{Namespace: "team", ServiceAccount: "installer"})
+	as := impersonation.Config(own, release.Tenant{Namespace: "team", ServiceAccount: "installer"})
 	g.Expect(own.Impersonate).To(Equal(rest.ImpersonationConfig{}))
 	g.Expect(own.QPS).To(BeEquivalentTo(5))
 	g.Expect(as.Host).To(Equal(own.Host))
 }
 
-func readers(server *env.Env) *tenant.Clients {
-	return &tenant.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme}
+func readers(server *env.Env) *impersonation.Clients {
+	return &impersonation.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme}
 }
 
 func TestReadersReadWhatTheAccountMayRead(t *testing.T) {

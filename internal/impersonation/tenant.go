@@ -1,9 +1,9 @@
-// Package tenant acts as the service account of a tenant, and as nobody else.
+// Package impersonation acts as the service account of a tenant, and as nobody else.
 //
 // The operator's own rights are not enough to read a tenant's Secrets or to touch
 // its objects; it may impersonate service accounts, and what it does for a tenant
 // it does as that tenant's own.
-package tenant
+package impersonation
 
 import (
 	"fmt"
