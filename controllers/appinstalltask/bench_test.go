@@ -19,7 +19,6 @@ import (
 	"github.com/appmarket/operator/controllers/appinstalltask"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
-	"github.com/appmarket/operator/internal/cluster"
 	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/impersonation"
@@ -51,7 +50,7 @@ func newBench() *bench {
 	server.Create(GinkgoTB(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "inputs"}, StringData: map[string]string{"password": "hunter2"},
 	})
-	surroundings, err := cluster.New(server.Config, server.Mapper)
+	surroundings, err := collector.New(server.Config, server.Mapper)
 	Expect(err).NotTo(HaveOccurred())
 	b.reconciler = &appinstalltask.Reconciler{
 		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Cluster: surroundings,

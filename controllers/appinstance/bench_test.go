@@ -22,7 +22,6 @@ import (
 	"github.com/appmarket/operator/controllers/appinstance"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
-	"github.com/appmarket/operator/internal/cluster"
 	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
@@ -68,7 +67,7 @@ func (b *bench) restart() {
 	changes := make(chan event.GenericEvent, 1000)
 	monitor := health.NewWatcher(server.Config, server.Mapper, changes)
 	DeferCleanup(monitor.Close)
-	surroundings, err := cluster.New(server.Config, server.Mapper)
+	surroundings, err := collector.New(server.Config, server.Mapper)
 	Expect(err).NotTo(HaveOccurred())
 	b.reconciler = &appinstance.Reconciler{
 		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Monitor: monitor, Cluster: surroundings,

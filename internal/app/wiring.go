@@ -33,7 +33,6 @@ import (
 	"github.com/appmarket/operator/internal/access"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chartrepo"
-	"github.com/appmarket/operator/internal/cluster"
 	"github.com/appmarket/operator/internal/crdcheck"
 	"github.com/appmarket/operator/internal/fairlimiter"
 	"github.com/appmarket/operator/internal/health"
@@ -170,7 +169,7 @@ type components struct {
 	pipeline hydrate.Pipeline
 	catalog  *catalog.Catalog
 	tenants  *impersonation.Clients
-	cluster  *cluster.Cluster
+	cluster  *collector.Cluster
 	// process identifies this process in the attempts that it notes.
 	process string
 }
@@ -201,7 +200,7 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 	if p.clients, err = helm.NewClients(mgr.GetConfig(), known); err != nil {
 		return nil, fmt.Errorf("set up Helm: %w", err)
 	}
-	if p.cluster, err = cluster.New(mgr.GetConfig(), mgr.GetRESTMapper()); err != nil {
+	if p.cluster, err = collector.New(mgr.GetConfig(), mgr.GetRESTMapper()); err != nil {
 		return nil, fmt.Errorf("set up preflight: %w", err)
 	}
 	p.monitor = health.NewWatcher(mgr.GetConfig(), mgr.GetRESTMapper(), p.changed, health.WithLimit(o.limits.watches))

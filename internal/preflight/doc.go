@@ -8,6 +8,6 @@
 // missing, the role that would suffice comes with it.
 //
 // The package is pure: a Wish is read into a Demand, and a Demand is compared with
-// Facts. It is internal/cluster that asks the API server. What is not known, such as
+// Facts. It is internal/preflight/collector that asks the API server. What is not known, such as
 // a quota that the tenant may not read, is no problem: the installation finds out.
 package preflight

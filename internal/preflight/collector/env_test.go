@@ -1,4 +1,4 @@
-package cluster_test
+package collector_test
 
 import (
 	"context"
@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/internal/cluster"
 	"github.com/appmarket/operator/internal/preflight"
+	"github.com/appmarket/operator/internal/preflight/collector"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/test/env"
 )
@@ -25,13 +25,13 @@ import (
 func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
 
 // of makes a Cluster that remembers nothing yet.
-func of(t *testing.T, server *env.Env, change ...func(*rest.Config)) *cluster.Cluster {
+func of(t *testing.T, server *env.Env, change ...func(*rest.Config)) *collector.Cluster {
 	t.Helper()
 	config := rest.CopyConfig(server.Config)
 	for _, one := range change {
 		one(config)
 	}
-	c, err := cluster.New(config, server.Mapper)
+	c, err := collector.New(config, server.Mapper)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return c
 }
@@ -68,7 +68,7 @@ func administrator(t *testing.T, server *env.Env) release.Tenant {
 }
 
 // reasons are those of the problems of a wish.
-func reasons(ctx context.Context, c *cluster.Cluster, w preflight.Wish) ([]string, error) {
+func reasons(ctx context.Context, c *collector.Cluster, w preflight.Wish) ([]string, error) {
 	problems, err := c.Check(ctx, w)
 	var all []string
 	for _, p := range problems {
@@ -78,7 +78,7 @@ func reasons(ctx context.Context, c *cluster.Cluster, w preflight.Wish) ([]strin
 }
 
 // messages are what the problems of a wish say.
-func messages(ctx context.Context, g Gomega, c *cluster.Cluster, w preflight.Wish) []string {
+func messages(ctx context.Context, g Gomega, c *collector.Cluster, w preflight.Wish) []string {
 	problems, err := c.Check(ctx, w)
 	g.Expect(err).NotTo(HaveOccurred())
 	var all []string

@@ -1,4 +1,4 @@
-package cluster_test
+package collector_test
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/cluster"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/preflight/collector"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/test/env"
 )
@@ -55,7 +55,7 @@ func TestRoomOnNodes(t *testing.T) {
 	g.Expect(messages(t.Context(), g, of(t, server), wish(tenant, deployment("cpu: 2500m")))).To(BeEmpty(), "pods that have ended leave room")
 	g.Expect(messages(t.Context(), g, of(t, server), wish(tenant, deployment("cpu: 2600m")))).To(ConsistOf(ContainSubstring(large + ", has 2500m CPU of 4 left")))
 	g.Expect(messages(t.Context(), g, of(t, server), wish(tenant, deployment("nvidia.com/gpu: 1")))).To(ContainElement(ContainSubstring("no node of the cluster offers it")))
-	elastic, err := cluster.New(server.Config, server.Mapper, cluster.WithElasticNodes())
+	elastic, err := collector.New(server.Config, server.Mapper, collector.WithElasticNodes())
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(messages(t.Context(), g, elastic, wish(tenant, deployment("cpu: 900")))).To(BeEmpty(), "nodes that come on demand")
 	other := wish(tenant, deployment("cpu: 1"))

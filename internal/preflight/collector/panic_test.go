@@ -1,4 +1,4 @@
-package cluster_test
+package collector_test
 
 import (
 	"errors"
