@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/appmarket/operator/internal/preflight/collector"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"

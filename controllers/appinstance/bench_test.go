@@ -4,6 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/appmarket/operator/internal/impersonation"
+	"github.com/appmarket/operator/internal/preflight/collector"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"

@@ -18,9 +18,9 @@ import (
 
 const (
 	// reviewTime bounds the questions about one request, the wait for a place included.
-	reviewTime = 10 * time.Second
+	reviewTimeout = 10 * time.Second
 	// maxReviews is the number of tokens that are reviewed at once.
-	maxReviews = 16
+	maxConcurrentReviews = 16
 )
 
 // Decision is the result of a review.
@@ -57,12 +57,12 @@ type Options struct {
 
 // Reviewer reviews tokens and rights. It is safe for concurrent use.
 type Reviewer struct {
-	tokens  authenticationclient.TokenReviewInterface
-	access  authorizationclient.SubjectAccessReviewInterface
-	options Options
-	answers answers
-	turns   turns
-	places  chan struct{}
+	tokens    authenticationclient.TokenReviewInterface
+	access    authorizationclient.SubjectAccessReviewInterface
+	options   Options
+	decisions decisionCache
+	locks     tokenLocks
+	slots     chan struct{}
 }
 
 // New returns a Reviewer that uses the API server of cfg, whose account must be allowed to
@@ -78,7 +78,7 @@ func New(cfg *rest.Config, options Options) (*Reviewer, error) {
 	}
 	return &Reviewer{
 		tokens: tokens.TokenReviews(), access: access.SubjectAccessReviews(), options: options,
-		answers: newAnswers(options.Age), places: make(chan struct{}, maxReviews),
+		decisions: newDecisionCache(options.Age), slots: make(chan struct{}, maxConcurrentReviews),
 	}, nil
 }
 
@@ -89,35 +89,35 @@ func (r *Reviewer) Review(ctx context.Context, token string, right Right) (Decis
 		return Unauthenticated, nil
 	}
 	key := sha256.Sum256([]byte(token))
-	if decision, known := r.answers.find(key, right); known {
+	if decision, known := r.decisions.cachedDecision(key, right); known {
 		return decision, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, reviewTime)
+	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
 	defer cancel()
-	release, err := r.turns.take(ctx, key)
+	release, err := r.locks.acquireLock(ctx, key)
 	if err != nil {
 		return Unauthenticated, fmt.Errorf("wait for another review of the same token: %w", err)
 	}
 	defer release()
-	if decision, known := r.answers.find(key, right); known {
+	if decision, known := r.decisions.cachedDecision(key, right); known {
 		return decision, nil
 	}
 	select {
-	case r.places <- struct{}{}:
-		defer func() { <-r.places }()
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
 	case <-ctx.Done():
 		return Unauthenticated, fmt.Errorf("wait for the reviews of other tokens: %w", ctx.Err())
 	}
 	asked := time.Now()
-	decision, err := r.decide(ctx, token, right)
+	decision, err := r.reviewAccess(ctx, token, right)
 	if err == nil {
-		r.answers.add(key, right, decision, asked)
+		r.decisions.addDecision(key, right, decision, asked)
 	}
 	return decision, err
 }
 
-func (r *Reviewer) decide(ctx context.Context, token string, right Right) (Decision, error) {
-	user, err := r.authenticate(ctx, token)
+func (r *Reviewer) reviewAccess(ctx context.Context, token string, right Right) (Decision, error) {
+	user, err := r.reviewToken(ctx, token)
 	if user == nil || err != nil {
 		return Unauthenticated, err
 	}
@@ -146,7 +146,7 @@ func (r *Reviewer) decide(ctx context.Context, token string, right Right) (Decis
 }
 
 // authenticate returns the owner of a token, nil if it is not valid.
-func (r *Reviewer) authenticate(ctx context.Context, token string) (*authenticationv1.UserInfo, error) {
+func (r *Reviewer) reviewToken(ctx context.Context, token string) (*authenticationv1.UserInfo, error) {
 	audiences := [][]string{nil}
 	if r.options.Audience != "" {
 		audiences = append(audiences, []string{r.options.Audience})

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
 const audience = "appmarket.io"
 
 // wire counts the requests of a reviewer to the API server, and may be cut.
-type wire struct {
+type countingTransport struct {
 	base      http.RoundTripper
 	requests  atomic.Int64
 	now, most atomic.Int64
@@ -36,7 +36,7 @@ type wire struct {
 	cut       atomic.Bool
 }
 
-func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w *countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.requests.Add(1)
 	now := w.now.Add(1)
 	defer w.now.Add(-1)
@@ -53,9 +53,9 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // newReviewer returns a reviewer and the wire to its API server.
-func newReviewer(t *testing.T, server *env.Env, age time.Duration) (*access.Reviewer, *wire) {
+func newReviewer(t *testing.T, server *env.Env, age time.Duration) (*access.Reviewer, *countingTransport) {
 	t.Helper()
-	w := &wire{}
+	w := &countingTransport{}
 	cfg := rest.CopyConfig(server.Config)
 	cfg.Wrap(func(base http.RoundTripper) http.RoundTripper {
 		w.base = base
@@ -76,21 +76,21 @@ func tokenOf(t *testing.T, server *env.Env, namespace, name string, audiences ..
 }
 
 // reader creates an account that may get the source "own" of its namespace.
-func reader(t *testing.T, server *env.Env, namespace string) {
+func createReader(t *testing.T, server *env.Env, namespace string) {
 	t.Helper()
 	server.Allow(t, namespace, "reader", rbacv1.PolicyRule{
 		APIGroups: []string{"appmarket.io"}, Resources: []string{"marketsources"}, ResourceNames: []string{"own"}, Verbs: []string{"get"},
 	})
 }
 
-func source(namespace, name string) access.Right {
+func sourceRight(namespace, name string) access.Right {
 	return access.Right{Verb: "get", Group: "appmarket.io", Resource: "marketsources", Namespace: namespace, Name: name}
 }
 
 func TestReviewerDecides(t *testing.T) {
 	server := env.Start(t)
 	ours, theirs := server.Namespace(t, nil), server.Namespace(t, nil)
-	reader(t, server, ours)
+	createReader(t, server, ours)
 	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: theirs, Name: "reader"}})
 	reviewer, _ := newReviewer(t, server, time.Minute)
 	good := tokenOf(t, server, ours, "reader")
@@ -100,16 +100,16 @@ func TestReviewerDecides(t *testing.T) {
 		right access.Right
 		want  access.Decision
 	}{
-		{"no token", "", source(ours, "own"), access.Unauthenticated},
-		{"text that is no token", "nonsense", source(ours, "own"), access.Unauthenticated},
-		{"a token that was changed", good[:len(good)-8] + "AAAAAAAA", source(ours, "own"), access.Unauthenticated},
-		{"a token for other programs", tokenOf(t, server, ours, "reader", "vault.example"), source(ours, "own"), access.Unauthenticated},
-		{"a token of the account", good, source(ours, "own"), access.Allowed},
-		{"a token for the repository only", tokenOf(t, server, ours, "reader", audience), source(ours, "own"), access.Allowed},
-		{"another source", good, source(ours, "other"), access.Forbidden},
-		{"a source of the same name elsewhere", good, source(theirs, "own"), access.Forbidden},
-		{"all sources", good, source("", ""), access.Forbidden},
-		{"the account of the same name elsewhere", tokenOf(t, server, theirs, "reader"), source(ours, "own"), access.Forbidden},
+		{"no token", "", sourceRight(ours, "own"), access.Unauthenticated},
+		{"text that is no token", "nonsense", sourceRight(ours, "own"), access.Unauthenticated},
+		{"a token that was changed", good[:len(good)-8] + "AAAAAAAA", sourceRight(ours, "own"), access.Unauthenticated},
+		{"a token for other programs", tokenOf(t, server, ours, "reader", "vault.example"), sourceRight(ours, "own"), access.Unauthenticated},
+		{"a token of the account", good, sourceRight(ours, "own"), access.Allowed},
+		{"a token for the repository only", tokenOf(t, server, ours, "reader", audience), sourceRight(ours, "own"), access.Allowed},
+		{"another source", good, sourceRight(ours, "other"), access.Forbidden},
+		{"a source of the same name elsewhere", good, sourceRight(theirs, "own"), access.Forbidden},
+		{"all sources", good, sourceRight("", ""), access.Forbidden},
+		{"the account of the same name elsewhere", tokenOf(t, server, theirs, "reader"), sourceRight(ours, "own"), access.Forbidden},
 		{"a path", good, access.Right{Verb: "get", Path: "/metrics"}, access.Forbidden},
 		{"a path for everybody", good, access.Right{Verb: "get", Path: "/version"}, access.Allowed},
 	} {
@@ -127,14 +127,14 @@ func TestReviewerUsesAnswersAgain(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	namespace := server.Namespace(t, nil)
-	reader(t, server, namespace)
+	createReader(t, server, namespace)
 	reviewer, w := newReviewer(t, server, time.Minute)
 	good := tokenOf(t, server, namespace, "reader")
 	w.slow = 20 * time.Millisecond
 	var all sync.WaitGroup
 	for range 40 {
 		all.Go(func() {
-			decision, err := reviewer.Review(t.Context(), good, source(namespace, "own"))
+			decision, err := reviewer.Review(t.Context(), good, sourceRight(namespace, "own"))
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(decision).To(Equal(access.Allowed))
 		})
@@ -143,7 +143,7 @@ func TestReviewerUsesAnswersAgain(t *testing.T) {
 	g.Expect(w.requests.Load()).To(Equal(int64(2)), "a TokenReview and a SubjectAccessReview for all")
 	before := w.requests.Load()
 	for i := range 40 {
-		_, err := reviewer.Review(t.Context(), "invalid", source(namespace, fmt.Sprint(i)))
+		_, err := reviewer.Review(t.Context(), "invalid", sourceRight(namespace, fmt.Sprint(i)))
 		g.Expect(err).NotTo(HaveOccurred())
 	}
 	g.Expect(w.requests.Load()-before).To(Equal(int64(2)), "an invalid token is reviewed once for each audience")
@@ -153,14 +153,14 @@ func TestReviewerAsksOneQuestionOfAToken(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	namespace := server.Namespace(t, nil)
-	reader(t, server, namespace)
+	createReader(t, server, namespace)
 	reviewer, w := newReviewer(t, server, time.Minute)
 	w.slow = 5 * time.Millisecond
 	good := tokenOf(t, server, namespace, "reader")
 	var all sync.WaitGroup
 	for i := range 30 {
 		all.Go(func() {
-			_, err := reviewer.Review(t.Context(), good, source(namespace, fmt.Sprint(i)))
+			_, err := reviewer.Review(t.Context(), good, sourceRight(namespace, fmt.Sprint(i)))
 			g.Expect(err).NotTo(HaveOccurred())
 		})
 	}
@@ -169,7 +169,7 @@ func TestReviewerAsksOneQuestionOfAToken(t *testing.T) {
 
 	for i := range 200 {
 		all.Go(func() {
-			_, err := reviewer.Review(t.Context(), fmt.Sprint("invalid-", i), source(namespace, "own"))
+			_, err := reviewer.Review(t.Context(), fmt.Sprint("invalid-", i), sourceRight(namespace, "own"))
 			g.Expect(err).NotTo(HaveOccurred())
 		})
 	}
@@ -181,11 +181,11 @@ func TestReviewerSeesThatRightsAreTakenAway(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	namespace := server.Namespace(t, nil)
-	reader(t, server, namespace)
+	createReader(t, server, namespace)
 	reviewer, _ := newReviewer(t, server, 300*time.Millisecond)
 	good := tokenOf(t, server, namespace, "reader")
 	decide := func() access.Decision {
-		decision, err := reviewer.Review(t.Context(), good, source(namespace, "own"))
+		decision, err := reviewer.Review(t.Context(), good, sourceRight(namespace, "own"))
 		g.Expect(err).NotTo(HaveOccurred())
 		return decision
 	}
@@ -203,21 +203,21 @@ func TestReviewerFailsWithoutAPIServer(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	namespace := server.Namespace(t, nil)
-	reader(t, server, namespace)
+	createReader(t, server, namespace)
 	reviewer, w := newReviewer(t, server, time.Minute)
 	good := tokenOf(t, server, namespace, "reader")
 	w.cut.Store(true)
 	for range 2 {
-		_, err := reviewer.Review(t.Context(), good, source(namespace, "own"))
+		_, err := reviewer.Review(t.Context(), good, sourceRight(namespace, "own"))
 		g.Expect(err).To(MatchError(ContainSubstring("the wire is cut")))
 		g.Expect(err.Error()).NotTo(ContainSubstring(strings.Split(good, ".")[2]), "no token in an error")
 	}
 	w.cut.Store(false)
-	decision, err := reviewer.Review(t.Context(), good, source(namespace, "own"))
+	decision, err := reviewer.Review(t.Context(), good, sourceRight(namespace, "own"))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(decision).To(Equal(access.Allowed), "a failure is not kept")
 	w.cut.Store(true)
-	decision, err = reviewer.Review(t.Context(), good, source(namespace, "own"))
+	decision, err = reviewer.Review(t.Context(), good, sourceRight(namespace, "own"))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(decision).To(Equal(access.Allowed), "from memory")
 }
@@ -228,12 +228,12 @@ func TestReviewerNeedsItsOwnRights(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	namespace := server.Namespace(t, nil)
-	reader(t, server, namespace)
+	createReader(t, server, namespace)
 	good := tokenOf(t, server, namespace, "reader")
 	cfg := rest.AnonymousClientConfig(server.Config)
 	cfg.BearerToken = good
 	reviewer, err := access.New(cfg, access.Options{Age: time.Minute})
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = reviewer.Review(t.Context(), good, source(namespace, "own"))
+	_, err = reviewer.Review(t.Context(), good, sourceRight(namespace, "own"))
 	g.Expect(err).To(MatchError(ContainSubstring("tokenreviews")))
 }

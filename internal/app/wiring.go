@@ -8,6 +8,9 @@ import (
 	"os"
 	"time"
 
+	"github.com/appmarket/operator/internal/leaderfence"
+	"github.com/appmarket/operator/internal/preflight/collector"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"

@@ -25,26 +25,26 @@ import (
 )
 
 // remedy is what to do about CRDs that are missing or older.
-const remedy = "apply crds.yaml of this version, or config/crd, with kubectl apply --server-side"
+const remedyMessage = "apply crds.yaml of this version, or config/crd, with kubectl apply --server-side"
 
 // lackingError says what a cluster lacks. It may come while the operator starts.
-type lackingError struct{ what string }
+type outdatedCRDsError struct{ missing string }
 
-func (e *lackingError) Error() string { return e.what + ": " + remedy }
+func (e *outdatedCRDsError) Error() string { return e.missing + ": " + remedyMessage }
 
 // schema is what is compared of a JSON schema.
 type schema struct {
-	Properties           map[string]*schema `json:"properties"`
-	Items                *schema            `json:"items"`
-	AdditionalProperties additional         `json:"additionalProperties"`
-	Enum                 []any              `json:"enum"`
+	Properties           map[string]*schema   `json:"properties"`
+	Items                *schema              `json:"items"`
+	AdditionalProperties additionalProperties `json:"additionalProperties"`
+	Enum                 []any                `json:"enum"`
 }
 
 // additional is the schema of the values of a map; a boolean in its place has none.
-type additional struct{ *schema }
+type additionalProperties struct{ *schema }
 
 // UnmarshalJSON reads a schema or a boolean.
-func (a *additional) UnmarshalJSON(text []byte) error {
+func (a *additionalProperties) UnmarshalJSON(text []byte) error {
 	var allowed bool
 	if json.Unmarshal(text, &allowed) == nil {
 		return nil
@@ -55,14 +55,14 @@ func (a *additional) UnmarshalJSON(text []byte) error {
 // Wait waits until a cluster has the CRDs, which may be applied together with the
 // operator, and returns an error that says what is missing if that takes too long.
 func Wait(ctx context.Context, cluster openapi.Client, patience time.Duration) error {
-	want, err := built()
+	want, err := builtSchemas()
 	if err != nil {
 		return err
 	}
 	var lacking error
 	err = wait.PollUntilContextTimeout(ctx, time.Second, patience, true, func(context.Context) (bool, error) {
-		err := compare(want, cluster)
-		if _, ok := errors.AsType[*lackingError](err); ok {
+		err := compareSchemas(want, cluster)
+		if _, ok := errors.AsType[*outdatedCRDsError](err); ok {
 			lacking = err
 			return false, nil
 		}
@@ -75,8 +75,8 @@ func Wait(ctx context.Context, cluster openapi.Client, patience time.Duration) e
 }
 
 // compare returns an error, a lackingError if the cluster lacks a part of the schemas.
-func compare(want map[string]*schema, cluster openapi.Client) error {
-	have, err := installed(cluster)
+func compareSchemas(want map[string]*schema, cluster openapi.Client) error {
+	have, err := installedSchemas(cluster)
 	if err != nil {
 		return err
 	}
@@ -86,24 +86,24 @@ func compare(want map[string]*schema, cluster openapi.Client) error {
 			lacking = append(lacking, kind)
 			continue
 		}
-		lacking = append(lacking, missing(want[kind], have[kind], kind+": ", "")...)
+		lacking = append(lacking, missingFields(want[kind], have[kind], kind+": ", "")...)
 	}
 	if len(lacking) == 0 {
 		return nil
 	}
 	const shown = 5
-	return &lackingError{"the CustomResourceDefinitions of this cluster are older than this operator, and lack " + text.List(lacking, ", ", shown)}
+	return &outdatedCRDsError{"the CustomResourceDefinitions of this cluster are older than this operator, and lack " + text.List(lacking, ", ", shown)}
 }
 
 // installed returns the schemas of our kinds in a cluster, by kind.
-func installed(cluster openapi.Client) (map[string]*schema, error) {
+func installedSchemas(cluster openapi.Client) (map[string]*schema, error) {
 	paths, err := cluster.Paths()
 	if err != nil {
 		return nil, fmt.Errorf("list the OpenAPI documents of the cluster: %w", err)
 	}
 	group := paths["apis/"+v1alpha1.GroupVersion.String()]
 	if group == nil {
-		return nil, &lackingError{"the CustomResourceDefinitions of AppMarket are not installed"}
+		return nil, &outdatedCRDsError{"the CustomResourceDefinitions of AppMarket are not installed"}
 	}
 	document, err := group.Schema(runtime.ContentTypeJSON)
 	if err != nil {

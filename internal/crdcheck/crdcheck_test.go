@@ -19,18 +19,18 @@ import (
 func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
 
 // check compares the CRDs of the server now.
-func check(t *testing.T) func() error {
+func newCheck(t *testing.T) func() error {
 	client, err := discovery.NewDiscoveryClientForConfig(env.Start(t).Config)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return func() error { return crdcheck.Wait(t.Context(), client.OpenAPIV3(), 0) }
 }
 
-func TestTheGeneratedDefinitionsPass(t *testing.T) {
-	NewWithT(t).Eventually(check(t)).WithTimeout(20 * time.Second).Should(Succeed())
+func TestGeneratedCRDsPass(t *testing.T) {
+	NewWithT(t).Eventually(newCheck(t)).WithTimeout(20 * time.Second).Should(Succeed())
 }
 
 // TestOlderDefinitions takes from the CRD of tasks what an older version would not have.
-func TestOlderDefinitions(t *testing.T) {
+func TestOlderCRDs(t *testing.T) {
 	for _, c := range []struct {
 		why, says string
 		change    func(*apiextensionsv1.JSONSchemaProps)
@@ -52,15 +52,15 @@ func TestOlderDefinitions(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			change(t, c.change)
-			g.Eventually(check(t)).WithTimeout(20 * time.Second).Should(MatchError(ContainSubstring(c.says)))
+			changeCRD(t, c.change)
+			g.Eventually(newCheck(t)).WithTimeout(20 * time.Second).Should(MatchError(ContainSubstring(c.says)))
 		})
 	}
-	NewWithT(t).Eventually(check(t)).WithTimeout(20 * time.Second).Should(Succeed())
+	NewWithT(t).Eventually(newCheck(t)).WithTimeout(20 * time.Second).Should(Succeed())
 }
 
 // change changes the CRD of tasks until the test ends.
-func change(t *testing.T, how func(*apiextensionsv1.JSONSchemaProps)) {
+func changeCRD(t *testing.T, how func(*apiextensionsv1.JSONSchemaProps)) {
 	t.Helper()
 	g := NewWithT(t)
 	client, err := apiextensions.NewForConfig(env.Start(t).Config)
@@ -85,7 +85,7 @@ func change(t *testing.T, how func(*apiextensionsv1.JSONSchemaProps)) {
 
 // TestDefinitionsThatAreNotInstalled removes all CRDs, and waits for them while they are
 // applied again.
-func TestDefinitionsThatAreNotInstalled(t *testing.T) {
+func TestMissingCRDs(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	client, err := apiextensions.NewForConfig(server.Config)
@@ -96,7 +96,7 @@ func TestDefinitionsThatAreNotInstalled(t *testing.T) {
 	for _, crd := range all.Items {
 		g.Expect(client.CustomResourceDefinitions().Delete(t.Context(), crd.Name, metav1.DeleteOptions{})).To(Succeed())
 	}
-	g.Eventually(check(t)).WithTimeout(20 * time.Second).Should(
+	g.Eventually(newCheck(t)).WithTimeout(20 * time.Second).Should(
 		MatchError(ContainSubstring("the CustomResourceDefinitions of AppMarket are not installed: apply crds.yaml of this version")))
 
 	waited := make(chan error, 1)

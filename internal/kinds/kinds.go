@@ -33,11 +33,11 @@ const (
 	// manifest can name a thousand of them.
 	noMatchInterval = 100 * time.Millisecond
 	// tagless is how long the answer of an API server without ETags counts.
-	tagless = 30 * time.Second
+	maxAgeWithoutTags = 30 * time.Second
 )
 
 // paths are the roots of the discovery documents.
-var paths = []string{"/api", "/apis"}
+var discoveryPaths = []string{"/api", "/apis"}
 
 // Kinds is a RESTMapper of the kinds that the cluster serves. Its methods may be
 // called at the same time.
@@ -46,16 +46,16 @@ type Kinds struct {
 	host      string
 	discovery discovery.DiscoveryInterface
 
-	mu      sync.Mutex
-	known   *served
-	tags    map[string]string
-	checked time.Time
-	loaded  time.Time
-	stale   bool
+	mu        sync.Mutex
+	cached    *servedKinds
+	tags      map[string]string
+	checkedAt time.Time
+	loadedAt  time.Time
+	stale     bool
 }
 
 // served are the kinds of one answer.
-type served struct {
+type servedKinds struct {
 	meta.RESTMapper
 	resources []*metav1.APIResourceList
 	groups    []*metav1.APIGroup
@@ -89,22 +89,22 @@ func (k *Kinds) Refresh(ctx context.Context, maxAge time.Duration) error {
 	if k.isFresh(maxAge) {
 		return nil
 	}
-	tags, err := k.check(ctx)
+	tags, err := k.fetchTags(ctx)
 	if err != nil {
 		return err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.known != nil && !k.hasChanged(tags) {
-		k.checked, k.stale = time.Now(), false
+	if k.cached != nil && !k.hasChanged(tags) {
+		k.checkedAt, k.stale = time.Now(), false
 		return nil
 	}
-	known, err := k.load()
+	known, err := k.loadDiscovery()
 	if err != nil {
 		return err
 	}
-	k.known, k.tags = known, tags
-	k.checked, k.loaded, k.stale = time.Now(), time.Now(), false
+	k.cached, k.tags = known, tags
+	k.checkedAt, k.loadedAt, k.stale = time.Now(), time.Now(), false
 	return nil
 }
 
@@ -112,15 +112,15 @@ func (k *Kinds) Refresh(ctx context.Context, maxAge time.Duration) error {
 func (k *Kinds) isFresh(maxAge time.Duration) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.known != nil && !k.stale && time.Since(k.checked) < maxAge
+	return k.cached != nil && !k.stale && time.Since(k.checkedAt) < maxAge
 }
 
 // hasChanged reports whether the tags are those of other kinds than are known. Where
 // the API server gives no tags, which are as old as Kubernetes 1.30, only time tells.
 func (k *Kinds) hasChanged(tags map[string]string) bool {
-	for _, path := range paths {
+	for _, path := range discoveryPaths {
 		if tags[path] == "" {
-			return k.stale || time.Since(k.loaded) > tagless
+			return k.stale || time.Since(k.loadedAt) > maxAgeWithoutTags
 		}
 	}
 	return !maps.Equal(tags, k.tags)
@@ -135,13 +135,13 @@ func (k *Kinds) Reset() {
 
 // check asks for the tags of the discovery documents. A document that has not changed
 // is not sent.
-func (k *Kinds) check(ctx context.Context) (map[string]string, error) {
+func (k *Kinds) fetchTags(ctx context.Context) (map[string]string, error) {
 	k.mu.Lock()
 	before := maps.Clone(k.tags)
 	k.mu.Unlock()
 	tags := map[string]string{}
-	for _, path := range paths {
-		tag, err := k.tagOf(ctx, path, before[path])
+	for _, path := range discoveryPaths {
+		tag, err := k.fetchTag(ctx, path, before[path])
 		if err != nil {
 			return nil, fmt.Errorf("ask for kinds of the cluster: %w", err)
 		}
@@ -151,7 +151,7 @@ func (k *Kinds) check(ctx context.Context) (map[string]string, error) {
 }
 
 // tagOf returns the tag of a document, empty if it has none.
-func (k *Kinds) tagOf(ctx context.Context, path, before string) (string, error) {
+func (k *Kinds) fetchTag(ctx context.Context, path, before string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, k.host+path, nil)
 	if err != nil {
 		return "", err
@@ -178,16 +178,16 @@ func (k *Kinds) tagOf(ctx context.Context, path, before string) (string, error) 
 }
 
 // load reads the discovery documents.
-func (k *Kinds) load() (*served, error) {
+func (k *Kinds) loadDiscovery() (*servedKinds, error) {
 	groups, resources, err := k.discovery.ServerGroupsAndResources()
-	known := &served{groups: groups, resources: resources, failed: map[schema.GroupVersion]error{}}
+	known := &servedKinds{groups: groups, resources: resources, failed: map[schema.GroupVersion]error{}}
 	if failed, ok := errors.AsType[*discovery.ErrGroupDiscoveryFailed](err); ok {
 		known.failed, err = failed.Groups, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get kinds of the cluster: %w", err)
 	}
-	all, err := restmapper.GetAPIGroupResources(answer{k.discovery, known})
+	all, err := restmapper.GetAPIGroupResources(fixedDiscovery{k.discovery, known})
 	if err != nil {
 		return nil, fmt.Errorf("get kinds of the cluster: %w", err)
 	}
@@ -198,37 +198,37 @@ func (k *Kinds) load() (*served, error) {
 // Discovery returns a discovery client that answers with what is known. The version
 // of the cluster is asked for.
 func (k *Kinds) Discovery(ctx context.Context) (discovery.CachedDiscoveryInterface, error) {
-	known, err := k.current(ctx)
+	known, err := k.currentKinds(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return cached{answer{k.discovery, known}}, nil
+	return cachedDiscovery{fixedDiscovery{k.discovery, known}}, nil
 }
 
 // answer is a discovery client that gives the same answer again.
-type answer struct {
+type fixedDiscovery struct {
 	discovery.DiscoveryInterface
-	known *served
+	known *servedKinds
 }
 
 // ServerGroupsAndResources returns what is known.
-func (a answer) ServerGroupsAndResources() ([]*metav1.APIGroup, []*metav1.APIResourceList, error) {
+func (a fixedDiscovery) ServerGroupsAndResources() ([]*metav1.APIGroup, []*metav1.APIResourceList, error) {
 	return a.known.groups, a.known.resources, nil
 }
 
 // cached says that an answer is what others would keep.
-type cached struct{ answer }
+type cachedDiscovery struct{ fixedDiscovery }
 
 // Fresh reports that the answer is current.
-func (cached) Fresh() bool { return true }
+func (cachedDiscovery) Fresh() bool { return true }
 
 // Invalidate does nothing: a new client gives a new answer.
-func (cached) Invalidate() {}
+func (cachedDiscovery) Invalidate() {}
 
 // current returns what is known, asked for if it is not.
-func (k *Kinds) current(ctx context.Context) (*served, error) {
+func (k *Kinds) currentKinds(ctx context.Context) (*servedKinds, error) {
 	k.mu.Lock()
-	known, stale := k.known, k.stale
+	known, stale := k.cached, k.stale
 	k.mu.Unlock()
 	if known != nil && !stale {
 		return known, nil
@@ -238,16 +238,16 @@ func (k *Kinds) current(ctx context.Context) (*served, error) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.known, nil
+	return k.cached, nil
 }
 
 // lookup calls find with what is known, and again with what is new where there is no
 // match.
-func lookup[T any](k *Kinds, find func(*served) (T, error)) (T, error) {
+func findOrRefresh[T any](k *Kinds, find func(*servedKinds) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
 	var none T
-	known, err := k.current(ctx)
+	known, err := k.currentKinds(ctx)
 	if err != nil {
 		return none, err
 	}
@@ -256,7 +256,7 @@ func lookup[T any](k *Kinds, find func(*served) (T, error)) (T, error) {
 		return found, err
 	}
 	k.Reset()
-	if known, err = k.current(ctx); err != nil {
+	if known, err = k.currentKinds(ctx); err != nil {
 		return none, err
 	}
 	return find(known)
@@ -265,22 +265,22 @@ func lookup[T any](k *Kinds, find func(*served) (T, error)) (T, error) {
 // RESTMapping returns how a kind is served. A kind of a group whose own API server
 // does not answer is no missing kind.
 func (k *Kinds) RESTMapping(kind schema.GroupKind, versions ...string) (*meta.RESTMapping, error) {
-	return lookup(k, func(known *served) (*meta.RESTMapping, error) {
+	return findOrRefresh(k, func(known *servedKinds) (*meta.RESTMapping, error) {
 		found, err := known.RESTMapper.RESTMapping(kind, versions...)
-		return found, known.explain(kind.Group, err)
+		return found, known.discoveryError(kind.Group, err)
 	})
 }
 
 // RESTMappings returns all versions in which a kind is served.
 func (k *Kinds) RESTMappings(kind schema.GroupKind, versions ...string) ([]*meta.RESTMapping, error) {
-	return lookup(k, func(known *served) ([]*meta.RESTMapping, error) {
+	return findOrRefresh(k, func(known *servedKinds) ([]*meta.RESTMapping, error) {
 		found, err := known.RESTMapper.RESTMappings(kind, versions...)
-		return found, known.explain(kind.Group, err)
+		return found, known.discoveryError(kind.Group, err)
 	})
 }
 
 // explain returns the error of a kind that cannot be found.
-func (s *served) explain(group string, err error) error {
+func (s *servedKinds) discoveryError(group string, err error) error {
 	if !meta.IsNoMatchError(err) {
 		return err
 	}
@@ -294,25 +294,25 @@ func (s *served) explain(group string, err error) error {
 
 // KindFor returns the kind of a resource.
 func (k *Kinds) KindFor(resource schema.GroupVersionResource) (schema.GroupVersionKind, error) {
-	return lookup(k, func(known *served) (schema.GroupVersionKind, error) { return known.KindFor(resource) })
+	return findOrRefresh(k, func(known *servedKinds) (schema.GroupVersionKind, error) { return known.KindFor(resource) })
 }
 
 // KindsFor returns the kinds of a resource.
 func (k *Kinds) KindsFor(resource schema.GroupVersionResource) ([]schema.GroupVersionKind, error) {
-	return lookup(k, func(known *served) ([]schema.GroupVersionKind, error) { return known.KindsFor(resource) })
+	return findOrRefresh(k, func(known *servedKinds) ([]schema.GroupVersionKind, error) { return known.KindsFor(resource) })
 }
 
 // ResourceFor returns the full name of a resource.
 func (k *Kinds) ResourceFor(resource schema.GroupVersionResource) (schema.GroupVersionResource, error) {
-	return lookup(k, func(known *served) (schema.GroupVersionResource, error) { return known.ResourceFor(resource) })
+	return findOrRefresh(k, func(known *servedKinds) (schema.GroupVersionResource, error) { return known.ResourceFor(resource) })
 }
 
 // ResourcesFor returns the full names of a resource.
 func (k *Kinds) ResourcesFor(resource schema.GroupVersionResource) ([]schema.GroupVersionResource, error) {
-	return lookup(k, func(known *served) ([]schema.GroupVersionResource, error) { return known.ResourcesFor(resource) })
+	return findOrRefresh(k, func(known *servedKinds) ([]schema.GroupVersionResource, error) { return known.ResourcesFor(resource) })
 }
 
 // ResourceSingularizer returns the singular of a resource.
 func (k *Kinds) ResourceSingularizer(resource string) (string, error) {
-	return lookup(k, func(known *served) (string, error) { return known.RESTMapper.ResourceSingularizer(resource) })
+	return findOrRefresh(k, func(known *servedKinds) (string, error) { return known.RESTMapper.ResourceSingularizer(resource) })
 }

@@ -18,10 +18,10 @@ import (
 	"github.com/appmarket/operator/internal/kinds"
 )
 
-var gadget = schema.GroupKind{Group: "example.org", Kind: "Gadget"}
+var gadgetKind = schema.GroupKind{Group: "example.org", Kind: "Gadget"}
 
 // apiServer answers for discovery documents, as an API server does.
-type apiServer struct {
+type discoveryServer struct {
 	mu       sync.Mutex
 	kinds    []string
 	stale    bool
@@ -29,14 +29,14 @@ type apiServer struct {
 	requests map[int]int
 }
 
-func (a *apiServer) serve(kinds ...string) {
+func (a *discoveryServer) setKinds(kinds ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.kinds = kinds
 }
 
 // counts returns how many requests were answered with a status, and begins again.
-func (a *apiServer) counts(status int) int {
+func (a *discoveryServer) takeCount(status int) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	count := a.requests[status]
@@ -44,7 +44,7 @@ func (a *apiServer) counts(status int) int {
 	return count
 }
 
-func (a *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *discoveryServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	list := apidiscovery.APIGroupDiscoveryList{TypeMeta: metav1.TypeMeta{APIVersion: "apidiscovery.k8s.io/v2", Kind: "APIGroupDiscoveryList"}}
@@ -56,11 +56,11 @@ func (a *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for _, kind := range a.kinds {
 			version.Resources = append(version.Resources, apidiscovery.APIResourceDiscovery{
 				Resource: kind + "s", Scope: apidiscovery.ScopeNamespace, Verbs: []string{"get"},
-				ResponseKind: &metav1.GroupVersionKind{Group: gadget.Group, Version: "v1", Kind: kind},
+				ResponseKind: &metav1.GroupVersionKind{Group: gadgetKind.Group, Version: "v1", Kind: kind},
 			})
 		}
 		list.Items = []apidiscovery.APIGroupDiscovery{{
-			ObjectMeta: metav1.ObjectMeta{Name: gadget.Group}, Versions: []apidiscovery.APIVersionDiscovery{version},
+			ObjectMeta: metav1.ObjectMeta{Name: gadgetKind.Group}, Versions: []apidiscovery.APIVersionDiscovery{version},
 		}}
 	}
 	if r.URL.Path == "/api" {
@@ -86,9 +86,9 @@ func (a *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(list)
 }
 
-func serving(t *testing.T) (*apiServer, *kinds.Kinds) {
+func startServer(t *testing.T) (*discoveryServer, *kinds.Kinds) {
 	t.Helper()
-	server := &apiServer{requests: map[int]int{}}
+	server := &discoveryServer{requests: map[int]int{}}
 	web := httptest.NewServer(server)
 	t.Cleanup(web.Close)
 	known, err := kinds.New(&rest.Config{Host: web.URL, QPS: -1})
@@ -96,70 +96,70 @@ func serving(t *testing.T) (*apiServer, *kinds.Kinds) {
 	return server, known
 }
 
-func TestKindsComeAndGo(t *testing.T) {
+func TestKindsAreAddedAndRemoved(t *testing.T) {
 	g := NewWithT(t)
-	server, known := serving(t)
-	server.serve("Widget")
+	server, known := startServer(t)
+	server.setKinds("Widget")
 	g.Expect(known.Refresh(t.Context(), 0)).To(Succeed())
 
-	server.serve("Widget", "Gadget")
+	server.setKinds("Widget", "Gadget")
 	g.Expect(known.Refresh(t.Context(), 0)).To(Succeed())
-	mapping, err := known.RESTMapping(gadget)
+	mapping, err := known.RESTMapping(gadgetKind)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(mapping.Resource.Resource).To(Equal("Gadgets"))
 
-	server.serve("Widget")
-	_, err = known.RESTMapping(gadget)
+	server.setKinds("Widget")
+	_, err = known.RESTMapping(gadgetKind)
 	g.Expect(err).NotTo(HaveOccurred(), "nobody has asked")
 	known.Reset()
-	_, err = known.RESTMapping(gadget)
+	_, err = known.RESTMapping(gadgetKind)
 	g.Expect(meta.IsNoMatchError(err)).To(BeTrue(), "a kind that is gone is forgotten")
 
-	server.serve("Gadget")
+	server.setKinds("Gadget")
 	known.Reset()
-	_, err = known.RESTMapping(gadget, "v1")
+	_, err = known.RESTMapping(gadgetKind, "v1")
 	g.Expect(err).NotTo(HaveOccurred(), "a kind that is back is known")
 }
 
-func TestNothingNewCostsTwoSmallRequests(t *testing.T) {
+func TestRefreshWithoutChangesMakesTwoConditionalRequests(t *testing.T) {
 	g := NewWithT(t)
-	server, known := serving(t)
-	server.serve("Gadget")
+	server, known := startServer(t)
+	server.setKinds("Gadget")
 	g.Expect(known.Refresh(t.Context(), 0)).To(Succeed())
-	server.counts(0)
+	server.takeCount(0)
 	g.Expect(known.Refresh(t.Context(), 0)).To(Succeed())
-	_, err := known.RESTMapping(gadget)
+	_, err := known.RESTMapping(gadgetKind)
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = known.Discovery(t.Context())
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(server.counts(http.StatusOK)).To(BeZero())
+	g.Expect(server.takeCount(http.StatusOK)).To(BeZero())
 	g.Expect(known.Refresh(t.Context(), 0)).To(Succeed())
-	g.Expect(server.counts(http.StatusNotModified)).To(Equal(2))
+	g.Expect(server.takeCount(http.StatusNotModified)).To(Equal(2))
 
 	for i := range 100 {
 		_, err := known.RESTMapping(schema.GroupKind{Group: "none", Kind: fmt.Sprint(i)})
 		g.Expect(meta.IsNoMatchError(err)).To(BeTrue())
 	}
-	g.Expect(server.counts(http.StatusNotModified)).To(BeNumerically("<", 100), "kinds that are missing do not cost a request each")
+	g.Expect(server.takeCount(http.StatusNotModified)).To(BeNumerically("<", 100), "kinds that are missing do not cost a request each")
 }
 
-func TestGroupThatDoesNotAnswerIsNoMissingKind(t *testing.T) {
+func TestUnavailableGroupIsNotAMissingKind(t *testing.T) {
 	g := NewWithT(t)
-	server, known := serving(t)
+	server, known := startServer(t)
 	server.stale = true
-	_, err := known.RESTMapping(gadget)
+	_, err := known.RESTMapping(gadgetKind)
 	g.Expect(err).To(MatchError(ContainSubstring("the API server of example.org/v1 does not answer")))
 	g.Expect(meta.IsNoMatchError(err)).To(BeFalse())
 }
 
 func TestAPIServerWithoutTags(t *testing.T) {
 	g := NewWithT(t)
-	server, known := serving(t)
+	server, known := startServer(t)
 	server.tagless = true
-	server.serve("Widget")
+	server.setKinds("Widget")
 	g.Expect(known.Refresh(t.Context(), 0)).To(Succeed())
-	server.serve("Gadget")
+	server.setKinds("Gadget")
 	known.Reset()
-	_, err := known.RESTMapping(gadget)
+	_, err := known.RESTMapping(gadgetKind)
 	g.Expect(err).NotTo(HaveOccurred())
 }

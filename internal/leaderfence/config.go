@@ -24,8 +24,8 @@ func (f *Fence) Config(cfg *rest.Config) (*rest.Config, error) {
 		return nil, errors.New("fence configuration: it has a transport of its own, whose connections cannot be guarded")
 	}
 	base := rest.CopyConfig(cfg)
-	base.Dial = f.dial(base.Dial)
-	base.Wrap(f.wrap)
+	base.Dial = f.guardDialer(base.Dial)
+	base.Wrap(f.wrapTransport)
 	transport, err := rest.TransportFor(base)
 	if err != nil {
 		return nil, fmt.Errorf("make transport: %w", err)
@@ -42,10 +42,10 @@ func (f *Fence) Config(cfg *rest.Config) (*rest.Config, error) {
 }
 
 // dialer makes connections.
-type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // dial makes connections that carry nothing for a former leader.
-func (f *Fence) dial(inner dialer) dialer {
+func (f *Fence) guardDialer(inner dialFunc) dialFunc {
 	if inner == nil {
 		// As client-go does it where nothing is said.
 		inner = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext
@@ -55,19 +55,19 @@ func (f *Fence) dial(inner dialer) dialer {
 		if err != nil {
 			return nil, err
 		}
-		return &connection{Conn: made, fence: f}, nil
+		return &fencedConn{Conn: made, fence: f}, nil
 	}
 }
 
-type connection struct {
+type fencedConn struct {
 	net.Conn
 	fence *Fence
 }
 
 // Write hands bytes to the kernel, if they may still go. Those of a request may have
 // been prepared before the process was stopped.
-func (c *connection) Write(p []byte) (int, error) {
-	if err := c.fence.carry(); err != nil {
+func (c *fencedConn) Write(p []byte) (int, error) {
+	if err := c.fence.allowBytes(); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)

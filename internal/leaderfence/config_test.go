@@ -24,7 +24,7 @@ import (
 
 // TestWhatHasNotLeftIsHeldBack stops a leader while a write is on its way out, and
 // has a real API server see no more of it than its beginning.
-func TestWhatHasNotLeftIsHeldBack(t *testing.T) {
+func TestUnsentBytesAreBlocked(t *testing.T) {
 	server := env.Start(t)
 	namespace := server.Namespace(t, nil)
 	for _, c := range []struct {
@@ -36,17 +36,17 @@ func TestWhatHasNotLeftIsHeldBack(t *testing.T) {
 		// before is called when the transport has the request.
 		before bool
 	}{
-		{why: "before a connection is there, HTTP/1", protocols: []string{"http/1.1"}, major: 1, before: true, body: whole},
-		{why: "before a connection is there, HTTP/2", major: 2, before: true, body: whole},
-		{why: "in the middle of the body, HTTP/1", protocols: []string{"http/1.1"}, major: 1, body: inTwo},
-		{why: "in the middle of the body, HTTP/2", major: 2, body: inTwo},
-		{why: "after the body was read, HTTP/1", protocols: []string{"http/1.1"}, major: 1, body: atTheEnd},
-		{why: "after the body was read, HTTP/2", major: 2, body: atTheEnd},
+		{why: "before a connection is there, HTTP/1", protocols: []string{"http/1.1"}, major: 1, before: true, body: wholeBody},
+		{why: "before a connection is there, HTTP/2", major: 2, before: true, body: wholeBody},
+		{why: "in the middle of the body, HTTP/1", protocols: []string{"http/1.1"}, major: 1, body: bodyInTwoReads},
+		{why: "in the middle of the body, HTTP/2", major: 2, body: bodyInTwoReads},
+		{why: "after the body was read, HTTP/1", protocols: []string{"http/1.1"}, major: 1, body: bodyInOneRead},
+		{why: "after the body was read, HTTP/2", major: 2, body: bodyInOneRead},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
 			r := newReplica(t, server, namespace)
-			g.Eventually(r.leads, patience).Should(BeClosed())
+			g.Eventually(r.leads, timeout).Should(BeClosed())
 			stop := func() {
 				r.stop()
 				<-r.stopped
@@ -54,7 +54,7 @@ func TestWhatHasNotLeftIsHeldBack(t *testing.T) {
 			cfg := rest.CopyConfig(server.Config)
 			cfg.NextProtos = c.protocols
 			cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
-				return roundTrip(func(request *http.Request) (*http.Response, error) {
+				return roundTripperFunc(func(request *http.Request) (*http.Response, error) {
 					if c.before && request.Method == http.MethodPost {
 						stop()
 					}
@@ -85,26 +85,26 @@ func TestWhatHasNotLeftIsHeldBack(t *testing.T) {
 	}
 }
 
-type roundTrip func(*http.Request) (*http.Response, error)
+type roundTripperFunc func(*http.Request) (*http.Response, error)
 
-func (r roundTrip) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+func (r roundTripperFunc) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
 
-type reader func(p []byte) (int, error)
+type readerFunc func(p []byte) (int, error)
 
-func (r reader) Read(p []byte) (int, error) { return r(p) }
+func (r readerFunc) Read(p []byte) (int, error) { return r(p) }
 
-func whole(text string, _ func()) io.Reader { return strings.NewReader(text) }
+func wholeBody(text string, _ func()) io.Reader { return strings.NewReader(text) }
 
-func inTwo(text string, stop func()) io.Reader {
-	return io.MultiReader(strings.NewReader(text[:10]), reader(func([]byte) (int, error) {
+func bodyInTwoReads(text string, stop func()) io.Reader {
+	return io.MultiReader(strings.NewReader(text[:10]), readerFunc(func([]byte) (int, error) {
 		stop()
 		return 0, io.EOF
 	}), strings.NewReader(text[10:]))
 }
 
 // atTheEnd gives everything in one piece, and nobody reads on.
-func atTheEnd(text string, stop func()) io.Reader {
-	return reader(func(p []byte) (int, error) {
+func bodyInOneRead(text string, stop func()) io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
 		stop()
 		return copy(p, text), io.EOF
 	})
@@ -115,7 +115,7 @@ func TestConfigReachesTheSameCluster(t *testing.T) {
 	server := env.Start(t)
 	namespace := server.Namespace(t, nil)
 	r := newReplica(t, server, namespace)
-	g.Eventually(r.leads, patience).Should(BeClosed())
+	g.Eventually(r.leads, timeout).Should(BeClosed())
 	var dials atomic.Int64
 	open := rest.CopyConfig(server.Config)
 	open.UserAgent = "market"

@@ -28,21 +28,21 @@ const (
 	leaseDuration = 3 * time.Second
 	renewDeadline = 2 * time.Second
 	retryPeriod   = 500 * time.Millisecond
-	patience      = time.Minute
+	timeout       = time.Minute
 )
 
 // line is the way to the API server. It can be cut, and then what is sent comes to
 // nothing until somebody gives up.
-type line struct {
-	next http.RoundTripper
-	cut  atomic.Bool
+type severableTransport struct {
+	next  http.RoundTripper
+	isCut atomic.Bool
 
 	mu   sync.Mutex
 	sent []time.Time // when requests for a change were sent
 }
 
-func (l *line) RoundTrip(request *http.Request) (*http.Response, error) {
-	if l.cut.Load() {
+func (l *severableTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	if l.isCut.Load() {
 		<-request.Context().Done()
 		return nil, request.Context().Err()
 	}
@@ -55,10 +55,10 @@ func (l *line) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 // WrappedRoundTripper lets a request be cancelled.
-func (l *line) WrappedRoundTripper() http.RoundTripper { return l.next }
+func (l *severableTransport) WrappedRoundTripper() http.RoundTripper { return l.next }
 
 // first is when the first request for a change was sent.
-func (l *line) first() time.Time {
+func (l *severableTransport) firstWrite() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.sent[0]
@@ -66,21 +66,21 @@ func (l *line) first() time.Time {
 
 // replica is a process that may be the leader.
 type replica struct {
-	fence   *leaderfence.Fence
-	line    *line
-	writer  client.Client
-	leads   chan struct{}
-	stopped chan struct{}
-	stop    context.CancelFunc
+	fence     *leaderfence.Fence
+	transport *severableTransport
+	writer    client.Client
+	leads     chan struct{}
+	stopped   chan struct{}
+	stop      context.CancelFunc
 }
 
 // newReplica stands for election in a namespace, and writes from behind its fence.
 func newReplica(t *testing.T, server *env.Env, namespace string) *replica {
 	t.Helper()
 	g := NewWithT(t)
-	r := &replica{fence: leaderfence.New(), line: &line{}, leads: make(chan struct{}), stopped: make(chan struct{})}
+	r := &replica{fence: leaderfence.New(), transport: &severableTransport{}, leads: make(chan struct{}), stopped: make(chan struct{})}
 	cfg := rest.CopyConfig(server.Config)
-	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { r.line.next = next; return r.line })
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { r.transport.next = next; return r.transport })
 	recording, done := context.WithCancel(context.Background())
 	lock, err := leaderfence.NewLock(recording, cfg, leaderfence.Lease{Namespace: namespace, Name: "leader", RenewDeadline: renewDeadline})
 	g.Expect(err).NotTo(HaveOccurred())
@@ -111,12 +111,12 @@ func newReplica(t *testing.T, server *env.Env, namespace string) *replica {
 }
 
 // write makes an object.
-func (r *replica) write(ctx context.Context, namespace string) error {
+func (r *replica) createConfigMap(ctx context.Context, namespace string) error {
 	return r.writer.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "written-"}})
 }
 
 // holder is who has the lease.
-func holder(ctx context.Context, server *env.Env, namespace string) (string, error) {
+func leaseHolder(ctx context.Context, server *env.Env, namespace string) (string, error) {
 	lease := &coordinationv1.Lease{}
 	err := server.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "leader"}, lease)
 	if err != nil || lease.Spec.HolderIdentity == nil {
@@ -125,23 +125,23 @@ func holder(ctx context.Context, server *env.Env, namespace string) (string, err
 	return *lease.Spec.HolderIdentity, nil
 }
 
-func TestAFormerLeaderWritesNothing(t *testing.T) {
+func TestFormerLeaderCannotWrite(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	namespace := server.Namespace(t, nil)
 	first := newReplica(t, server, namespace)
-	g.Eventually(first.leads, patience).Should(BeClosed())
+	g.Eventually(first.leads, timeout).Should(BeClosed())
 	second := newReplica(t, server, namespace)
-	g.Expect(second.write(t.Context(), namespace)).To(MatchError(leaderfence.ErrFenced), "it does not lead yet")
+	g.Expect(second.createConfigMap(t.Context(), namespace)).To(MatchError(leaderfence.ErrFenced), "it does not lead yet")
 	g.Expect(second.writer.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(namespace))).To(Succeed(), "but may look")
 
 	// The first one writes without a pause until it is refused, and goes on trying.
-	g.Expect(first.write(t.Context(), namespace)).To(Succeed())
-	first.line.cut.Store(true)
+	g.Expect(first.createConfigMap(t.Context(), namespace)).To(Succeed())
+	first.transport.isCut.Store(true)
 	var wrote int
 	var last, refused time.Time
 	for done := false; !done; {
-		err := first.write(t.Context(), namespace)
+		err := first.createConfigMap(t.Context(), namespace)
 		switch {
 		case err == nil:
 			g.Expect(refused).To(BeZero(), "a write after one that was refused")
@@ -161,59 +161,59 @@ func TestAFormerLeaderWritesNothing(t *testing.T) {
 	}
 	g.Expect(wrote).NotTo(BeZero(), "it wrote for as long as it might")
 	g.Expect(refused).NotTo(BeZero())
-	taken := second.line.first()
+	taken := second.transport.firstWrite()
 	g.Expect(last).To(BeTemporally("<", taken), "nothing was written once the other could lead")
 	g.Expect(refused).To(BeTemporally("<", taken), "it was refused before")
-	g.Expect(second.write(t.Context(), namespace)).To(Succeed())
+	g.Expect(second.createConfigMap(t.Context(), namespace)).To(Succeed())
 
 	// It comes back, and has nothing to say.
-	first.line.cut.Store(false)
-	g.Eventually(first.stopped, patience).Should(BeClosed())
-	g.Expect(first.write(t.Context(), namespace)).To(MatchError(leaderfence.ErrFenced))
+	first.transport.isCut.Store(false)
+	g.Eventually(first.stopped, timeout).Should(BeClosed())
+	g.Expect(first.createConfigMap(t.Context(), namespace)).To(MatchError(leaderfence.ErrFenced))
 	g.Expect(first.writer.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(namespace))).To(MatchError(leaderfence.ErrFenced), "nor to ask")
 }
 
-func TestALeaderThatIsToldToStopHandsOver(t *testing.T) {
+func TestStoppedLeaderReleasesTheLease(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	namespace := server.Namespace(t, nil)
 	first := newReplica(t, server, namespace)
-	g.Eventually(first.leads, patience).Should(BeClosed())
+	g.Eventually(first.leads, timeout).Should(BeClosed())
 	g.Expect(first.fence.Open()).To(BeTrue())
 	second := newReplica(t, server, namespace)
 
 	first.stop()
-	g.Eventually(first.stopped, patience).Should(BeClosed())
+	g.Eventually(first.stopped, timeout).Should(BeClosed())
 	g.Expect(first.fence.Open()).To(BeFalse(), "at once, not when the lease has run out")
-	g.Eventually(second.leads, patience).Should(BeClosed())
-	g.Expect(second.write(t.Context(), namespace)).To(Succeed())
+	g.Eventually(second.leads, timeout).Should(BeClosed())
+	g.Expect(second.createConfigMap(t.Context(), namespace)).To(Succeed())
 }
 
-func TestALeaderWhoseWorkIsInPiecesHandsOver(t *testing.T) {
+func TestLeaderReleasesTheLeaseAfterARefusedWrite(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	namespace := server.Namespace(t, nil)
 	first := newReplica(t, server, namespace)
-	g.Eventually(first.leads, patience).Should(BeClosed())
-	held, err := holder(t.Context(), server, namespace)
+	g.Eventually(first.leads, timeout).Should(BeClosed())
+	held, err := leaseHolder(t.Context(), server, namespace)
 	g.Expect(err).NotTo(HaveOccurred())
 
 	// The lease is as before, but the machine slept, and that was noticed at work.
 	g.Eventually(func() error {
 		first.fence.Sleep(time.Hour)
-		return first.write(t.Context(), namespace)
-	}, patience).Should(MatchError(leaderfence.ErrFenced))
-	g.Eventually(first.stopped, patience).Should(BeClosed())
-	g.Eventually(func() (string, error) { return holder(t.Context(), server, namespace) }, patience).ShouldNot(Equal(held), "it was given up")
+		return first.createConfigMap(t.Context(), namespace)
+	}, timeout).Should(MatchError(leaderfence.ErrFenced))
+	g.Eventually(first.stopped, timeout).Should(BeClosed())
+	g.Eventually(func() (string, error) { return leaseHolder(t.Context(), server, namespace) }, timeout).ShouldNot(Equal(held), "it was given up")
 }
 
-func TestNewLockTellsWhoLeads(t *testing.T) {
+func TestNewLockRecordsAnEvent(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	namespace := server.Namespace(t, nil)
 	r := newReplica(t, server, namespace)
-	g.Eventually(r.leads, patience).Should(BeClosed())
-	held, err := holder(t.Context(), server, namespace)
+	g.Eventually(r.leads, timeout).Should(BeClosed())
+	held, err := leaseHolder(t.Context(), server, namespace)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Eventually(func(g Gomega) {
 		var events corev1.EventList
@@ -222,5 +222,5 @@ func TestNewLockTellsWhoLeads(t *testing.T) {
 		e := events.Items[0]
 		g.Expect(fmt.Sprint(e.InvolvedObject.Kind, " ", e.InvolvedObject.Name, " ", e.Reason)).To(Equal("Lease leader LeaderElection"))
 		g.Expect(e.Message).To(ContainSubstring(held))
-	}, patience).Should(Succeed())
+	}, timeout).Should(Succeed())
 }

@@ -7,7 +7,7 @@ func (f *Fence) Sleep(d time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	awake := f.now
-	f.now = func() reading {
+	f.now = func() clockReading {
 		r := awake()
 		r.wall = r.wall.Add(d)
 		return r

@@ -33,13 +33,13 @@ var ErrFenced = errors.New("the leader's lease is not held by this process")
 // Fence knows until when the lease is held for certain. It is closed until that is
 // so for the first time. Its methods may be called side by side.
 type Fence struct {
-	now func() reading
+	now func() clockReading
 
 	mu sync.Mutex
 	// led is that the lease was held once.
-	led bool
+	hasLed bool
 	// asked is when the request was made by which the lease is held.
-	asked reading
+	requestedAt clockReading
 	// term is how long from then on the lease is held; zero if it is not.
 	term time.Duration
 	// broken is that the lease was found lost while there was work to do.
@@ -49,36 +49,36 @@ type Fence struct {
 // New makes a Fence that is closed. Its Lock is for the elector, its Config for
 // everything else that talks to the cluster. Where there is no election no Fence is
 // needed.
-func New() *Fence { return &Fence{now: clocks()} }
+func New() *Fence { return &Fence{now: newClocks()} }
 
 // Open reports whether a write would be let through now.
 func (f *Fence) Open() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.holds()
+	return f.isHeld()
 }
 
-func (f *Fence) holds() bool {
-	return !f.broken && f.term > 0 && f.now().since(f.asked) < f.term
+func (f *Fence) isHeld() bool {
+	return !f.broken && f.term > 0 && f.now().elapsedSince(f.requestedAt) < f.term
 }
 
 // pass lets a write through if the lease is held.
-func (f *Fence) pass() error {
+func (f *Fence) allowWrite() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.holds() {
+	if f.isHeld() {
 		return nil
 	}
-	f.broken = f.led
+	f.broken = f.hasLed
 	return ErrFenced
 }
 
 // carry lets bytes through, of whatever request, unless the lease was held and is
 // not any more. Those of a process that has not led yet ask for no change.
-func (f *Fence) carry() error {
+func (f *Fence) allowBytes() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.led || f.holds() {
+	if !f.hasLed || f.isHeld() {
 		return nil
 	}
 	f.broken = true
@@ -87,52 +87,52 @@ func (f *Fence) carry() error {
 
 // ask notes the time before a request for the lease. There are none from behind a
 // broken fence.
-func (f *Fence) ask() (reading, error) {
+func (f *Fence) beginRequest() (clockReading, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.broken {
-		return reading{}, ErrFenced
+		return clockReading{}, ErrFenced
 	}
 	return f.now(), nil
 }
 
 // hold opens the fence: the lease was granted for a while to a request of that time.
-func (f *Fence) hold(asked reading, granted time.Duration) {
+func (f *Fence) extendLease(asked clockReading, granted time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.led, f.asked, f.term = true, asked, granted-granted/10
+	f.hasLed, f.requestedAt, f.term = true, asked, granted-granted/10
 }
 
 // release closes the fence: the lease is given up.
-func (f *Fence) release() {
+func (f *Fence) closeFence() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.term = 0
 }
 
 // lose breaks the fence of a leader: the lease is known to be another's.
-func (f *Fence) lose() {
+func (f *Fence) invalidateLease() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.broken = f.led
+	f.broken = f.hasLed
 }
 
 // reading is what two clocks show. The running one is steady, and stands still
 // while the machine sleeps; the one on the wall goes on, and may be set.
-type reading struct {
+type clockReading struct {
 	running time.Duration
 	wall    time.Time
 }
 
 // since is how much time has passed, at most.
-func (r reading) since(earlier reading) time.Duration {
+func (r clockReading) elapsedSince(earlier clockReading) time.Duration {
 	return max(r.running-earlier.running, r.wall.Sub(earlier.wall))
 }
 
-func clocks() func() reading {
+func newClocks() func() clockReading {
 	start := time.Now()
-	return func() reading {
+	return func() clockReading {
 		now := time.Now()
-		return reading{running: now.Sub(start), wall: now.Round(0)} // Round drops the running one.
+		return clockReading{running: now.Sub(start), wall: now.Round(0)} // Round drops the running one.
 	}
 }

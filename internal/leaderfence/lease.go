@@ -22,9 +22,9 @@ import (
 
 const (
 	// renewDeadline is that of controller-runtime.
-	renewDeadline = 10 * time.Second
+	defaultRenewDeadline = 10 * time.Second
 	// ownNamespace is where a pod finds the name of its namespace.
-	ownNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+	namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 )
 
 // Lease says which lease makes a process the leader.
@@ -44,7 +44,7 @@ type Lease struct {
 // lead through a Fence.
 func NewLock(ctx context.Context, cfg *rest.Config, lease Lease) (resourcelock.Interface, error) {
 	if lease.Namespace == "" {
-		namespace, err := podNamespace(ownNamespace)
+		namespace, err := podNamespace(namespaceFile)
 		if err != nil {
 			return nil, fmt.Errorf("find namespace of the leader's lease: %w", err)
 		}
@@ -58,7 +58,7 @@ func NewLock(ctx context.Context, cfg *rest.Config, lease Lease) (resourcelock.I
 
 	cfg = rest.CopyConfig(cfg)
 	cfg.UserAgent = cmp.Or(cfg.UserAgent, rest.DefaultKubernetesUserAgent()) + "/leader-election"
-	cfg.Timeout = max(cmp.Or(lease.RenewDeadline, renewDeadline)/2, time.Second)
+	cfg.Timeout = max(cmp.Or(lease.RenewDeadline, defaultRenewDeadline)/2, time.Second)
 	clients, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("make client for the leader's lease: %w", err)

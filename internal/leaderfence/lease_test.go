@@ -9,7 +9,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-func TestNewLockNamesWhoHoldsIt(t *testing.T) {
+func TestNewLockHasAUniqueIdentity(t *testing.T) {
 	g := NewWithT(t)
 	cfg := &rest.Config{Host: "https://cluster.example", UserAgent: "appmarket"}
 	one, err := NewLock(t.Context(), cfg, Lease{Namespace: "system", Name: "appmarket.io"})

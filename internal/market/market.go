@@ -37,11 +37,11 @@ func (n Namespaces) IgnoredSharingMessage(source *v1alpha1.MarketSource) string 
 		return ""
 	}
 	return fmt.Sprintf("spec.sharing.from: %q has no effect, since namespace %q is not a market: only the namespace itself may use the source; %s",
-		sharing.From, source.Namespace, remedy)
+		sharing.From, source.Namespace, remedyMessage)
 }
 
 // remedy is what makes a namespace a market.
-const remedy = "have the administrator of the cluster name the namespace in --market-namespaces"
+const remedyMessage = "have the administrator of the cluster name the namespace in --market-namespaces"
 
 // CheckDirectory returns an error if the sources of a namespace may not be of type
 // Directory.
@@ -49,7 +49,7 @@ func (n Namespaces) CheckDirectory(namespace string) error {
 	if n.Has(namespace) {
 		return nil
 	}
-	return fmt.Errorf("spec.type: %q is only for market namespaces, which %q is not: use another type, or %s", v1alpha1.SourceTypeDirectory, namespace, remedy)
+	return fmt.Errorf("spec.type: %q is only for market namespaces, which %q is not: use another type, or %s", v1alpha1.SourceTypeDirectory, namespace, remedyMessage)
 }
 
 // Network returns to which addresses the sources of a namespace lead, where local says

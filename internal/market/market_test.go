@@ -49,7 +49,7 @@ func TestSharing(t *testing.T) {
 	}
 }
 
-func TestDirectoriesAndPrivateAddressesAreForMarkets(t *testing.T) {
+func TestDirectoriesAndPrivateAddressesRequireAMarket(t *testing.T) {
 	g := NewWithT(t)
 	markets := market.Namespaces{"shop"}
 	g.Expect(markets.CheckDirectory("shop")).To(Succeed())

@@ -16,13 +16,13 @@ import (
 
 // withoutRecover are the goroutines that no panic can leave, by their file and their
 // first line, with the reason.
-var withoutRecover = map[string]string{
+var allowedWithoutRecover = map[string]string{
 	"controllers/appinstance/drift.go: func() { wake(key) }":                        "adds a name to a queue",
 	"internal/catalog/ahead.go: a.expire":                                           "deletes from a list",
 	"internal/chartrepo/health.go: func() { states[i] = check.runCheck(ctx) }":      "the check is guarded",
 	"internal/chartrepo/server.go: func() { failed <- s.Server.Serve(listener) }()": "net/http recovers in each request",
 	"internal/health/health.go: func() { w.changes.notify(t.name) }":                "adds a name to a map",
-	"internal/health/notify.go: n.deliver()":                                        "sends names to a channel",
+	"internal/health/debounce.go: n.deliver()":                                      "sends names to a channel",
 	"internal/health/watch.go: w.informer.RunWithContext(ctx)":                      "the informer's functions are guarded",
 	"internal/health/watch.go: func() {":                                            "adds names to a map",
 	"internal/helm/bound.go: cancel":                                                "cancels a context",
@@ -32,18 +32,18 @@ var withoutRecover = map[string]string{
 	"internal/worker/process.go: func() {":                                          "reads the processor time of a process",
 	"internal/license/jwks_fetcher.go: func() (any, error) {":                       "the question is guarded",
 	"internal/registry/cached.go: func() (any, error) {":                            "the question is guarded",
-	"internal/fairlimiter/turns.go: t.lapse":                                              "hands on a turn",
+	"internal/fairlimiter/limiter.go: t.lapse":                                      "hands on a turn",
 	"internal/app/damage.go: r.sendEvent(key)":                                      "sends a name to a channel",
 }
 
 // TestPanicsDoNotLeaveGoroutines reads the source of the operator. Nobody recovers in a
 // goroutine but the goroutine itself, and a panic ends the process.
-func TestPanicsDoNotLeaveGoroutines(t *testing.T) {
+func TestGoroutinesRecoverPanics(t *testing.T) {
 	g := NewWithT(t)
 	root, err := filepath.Abs("../..")
 	g.Expect(err).NotTo(HaveOccurred())
 	unused := map[string]bool{}
-	for one := range withoutRecover {
+	for one := range allowedWithoutRecover {
 		unused[one] = true
 	}
 	found := 0
@@ -68,14 +68,14 @@ func TestPanicsDoNotLeaveGoroutines(t *testing.T) {
 			return err
 		}
 		ast.Inspect(file, func(node ast.Node) bool {
-			begun := begins(node)
+			begun := startedGoroutine(node)
 			if begun == nil {
 				return true
 			}
 			found++
 			key := filepath.ToSlash(name) + ": " + firstLine(files, begun)
 			delete(unused, key)
-			if _, known := withoutRecover[key]; !known && !recovers(begun) {
+			if _, known := allowedWithoutRecover[key]; !known && !hasRecover(begun) {
 				t.Errorf("%s: a panic in this goroutine ends the operator: %s; use outcome.Guarded",
 					files.Position(begun.Pos()), key)
 			}
@@ -88,7 +88,7 @@ func TestPanicsDoNotLeaveGoroutines(t *testing.T) {
 }
 
 // begins returns what a node runs in a goroutine of its own, nil if it does not.
-func begins(node ast.Node) ast.Node {
+func startedGoroutine(node ast.Node) ast.Node {
 	switch node := node.(type) {
 	case *ast.GoStmt:
 		return node.Call
@@ -106,7 +106,7 @@ func begins(node ast.Node) ast.Node {
 }
 
 // recovers reports whether a function has its panics recovered.
-func recovers(begun ast.Node) bool {
+func hasRecover(begun ast.Node) bool {
 	found := false
 	ast.Inspect(begun, func(node ast.Node) bool {
 		if name, ok := node.(*ast.Ident); ok {

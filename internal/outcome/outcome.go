@@ -27,33 +27,33 @@ const (
 )
 
 // verdict is an error with its meaning.
-type verdict struct {
+type classifiedError struct {
 	kind   kind
 	reason string
 	after  time.Duration
 	err    error
 }
 
-func (v *verdict) Error() string { return v.err.Error() }
-func (v *verdict) Unwrap() error { return v.err }
+func (v *classifiedError) Error() string { return v.err.Error() }
+func (v *classifiedError) Unwrap() error { return v.err }
 
 // Failed marks err as a failure that is tried again with back-off. The reason
 // is a constant of api/v1alpha1.
 func Failed(reason string, err error) error {
-	return mark(&verdict{kind: failed, reason: reason, err: err})
+	return orNil(&classifiedError{kind: failed, reason: reason, err: err})
 }
 
 // Waiting marks err as something that must happen elsewhere first. The object is
 // looked at again after the given time, or sooner when a watch says so; zero
 // means that only a watch brings it back.
 func Waiting(reason string, after time.Duration, err error) error {
-	return mark(&verdict{kind: waiting, reason: reason, after: after, err: err})
+	return orNil(&classifiedError{kind: waiting, reason: reason, after: after, err: err})
 }
 
 // Stalled marks err as final: trying again is of no use until the spec, or what
 // it points to, has changed.
 func Stalled(reason string, err error) error {
-	return mark(&verdict{kind: stalled, reason: reason, err: err})
+	return orNil(&classifiedError{kind: stalled, reason: reason, err: err})
 }
 
 // Stalledf returns an error of the formatted text that is final, as Stalled does.
@@ -62,7 +62,7 @@ func Stalledf(reason, format string, args ...any) error {
 }
 
 // mark returns nil for a nil error, so that a call may be returned as it is.
-func mark(v *verdict) error {
+func orNil(v *classifiedError) error {
 	if v.err == nil {
 		return nil
 	}
@@ -71,7 +71,7 @@ func mark(v *verdict) error {
 
 // Reason is the reason that err was marked with, or otherwise the fallback.
 func Reason(err error, fallback string) string {
-	if v, ok := errors.AsType[*verdict](err); ok && v.reason != "" {
+	if v, ok := errors.AsType[*classifiedError](err); ok && v.reason != "" {
 		return v.reason
 	}
 	return fallback
@@ -79,14 +79,14 @@ func Reason(err error, fallback string) string {
 
 // IsStalled reports whether err is final.
 func IsStalled(err error) bool {
-	v, ok := errors.AsType[*verdict](err)
+	v, ok := errors.AsType[*classifiedError](err)
 	return ok && v.kind == stalled
 }
 
 // IsWaiting reports whether err waits for something else, and for how long at
 // most before the object should be looked at again.
 func IsWaiting(err error) (time.Duration, bool) {
-	v, ok := errors.AsType[*verdict](err)
+	v, ok := errors.AsType[*classifiedError](err)
 	if !ok || v.kind != waiting {
 		return 0, false
 	}

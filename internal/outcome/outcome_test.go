@@ -49,7 +49,7 @@ func TestMeaning(t *testing.T) {
 	}
 }
 
-func TestMarksKeepTheError(t *testing.T) {
+func TestClassifiedErrorsKeepTheError(t *testing.T) {
 	for why, mark := range map[string]func(error) error{
 		"failed":  func(err error) error { return outcome.Failed(v1alpha1.ReasonFetchFailed, err) },
 		"stalled": func(err error) error { return outcome.Stalled(v1alpha1.ReasonNotFound, err) },

@@ -12,7 +12,7 @@ import (
 )
 
 // answerAge is how long a decision of the API server is used again.
-const answerAge = 30 * time.Second
+const decisionMaxAge = 30 * time.Second
 
 // Filter admits requests with a bearer token of an account that may get the path.
 type Filter struct {
@@ -22,7 +22,7 @@ type Filter struct {
 // New returns a Filter that asks the API server that cfg reaches. Its account must be
 // allowed to create TokenReviews and SubjectAccessReviews.
 func New(cfg *rest.Config) (*Filter, error) {
-	reviewer, err := access.New(cfg, access.Options{Age: answerAge})
+	reviewer, err := access.New(cfg, access.Options{Age: decisionMaxAge})
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func New(cfg *rest.Config) (*Filter, error) {
 // the API server could not be asked, which is logged.
 func (f *Filter) Wrap(log logr.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		status, err := f.admit(r)
+		status, err := f.admitRequest(r)
 		if err != nil {
 			log.Error(err, "Could not ask who reads metrics")
 			status = http.StatusInternalServerError
@@ -48,7 +48,7 @@ func (f *Filter) Wrap(log logr.Logger, next http.Handler) http.Handler {
 }
 
 // admit returns status 200 if a request is admitted.
-func (f *Filter) admit(r *http.Request) (int, error) {
+func (f *Filter) admitRequest(r *http.Request) (int, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "bearer") || token == "" {
 		return http.StatusUnauthorized, nil

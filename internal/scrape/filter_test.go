@@ -46,7 +46,7 @@ func tokenOf(t *testing.T, server *env.Env, namespace, name string) string {
 
 // allow binds the right to get /metrics, and waits until the API server knows of it: a
 // refusal would be remembered.
-func allow(t *testing.T, server *env.Env, namespace, name string) {
+func allowMetrics(t *testing.T, server *env.Env, namespace, name string) {
 	t.Helper()
 	server.Create(t,
 		&rbacv1.ClusterRole{
@@ -68,14 +68,14 @@ func allow(t *testing.T, server *env.Env, namespace, name string) {
 	}).WithTimeout(30 * time.Second).Should(BeTrue())
 }
 
-func TestFilterAdmitsThoseWhoMayReadMetrics(t *testing.T) {
+func TestFilterAdmitsAuthorizedRequests(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	filter, err := scrape.New(server.Config)
 	g.Expect(err).NotTo(HaveOccurred())
 	namespace := server.Namespace(t, nil)
 	stranger, scraper := tokenOf(t, server, namespace, "stranger"), tokenOf(t, server, namespace, "prometheus")
-	allow(t, server, namespace, "prometheus")
+	allowMetrics(t, server, namespace, "prometheus")
 	for name, c := range map[string]struct {
 		method, authorization string
 		want                  int
@@ -98,7 +98,7 @@ func TestFilterAdmitsThoseWhoMayReadMetrics(t *testing.T) {
 
 // TestFilterRefusesWithoutAPIServer checks that no request is admitted while the API server
 // cannot be reached.
-func TestFilterRefusesWithoutAPIServer(t *testing.T) {
+func TestFilterRejectsRequestsWithoutAPIServer(t *testing.T) {
 	g := NewWithT(t)
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()

@@ -46,14 +46,14 @@ func (f *Fault) Below(first int) *Fault {
 func Locate(text []byte, err error) *Fault {
 	line, problem := parseMessage(err)
 	switch {
-	case grammar[problem] != "":
+	case grammarProblems[problem] != "":
 		// v2 names the line of the fault for an error of the grammar, counted from zero.
 		if zeroBased, same := parseMessage(yamlv2.Unmarshal(text, &struct{}{})); same == problem {
 			line = zeroBased + 1
 		}
-		return &Fault{Line: line, Problem: grammar[problem]}
-	case tokens[problem] != "":
-		return &Fault{Line: tokenLine(text, problem), Problem: tokens[problem]}
+		return &Fault{Line: line, Problem: grammarProblems[problem]}
+	case tokenProblems[problem] != "":
+		return &Fault{Line: tokenLine(text, problem), Problem: tokenProblems[problem]}
 	case strings.Contains(problem, "UTF-8") || strings.Contains(problem, "control characters"):
 		line = firstUnreadableLine(text)
 	}
@@ -73,7 +73,7 @@ func tokenLine(text []byte, problem string) int {
 const unclosedQuote = "found unexpected end of stream"
 
 // grammar are the errors of the parser, for which its line is not that of the fault.
-var grammar = map[string]string{
+var grammarProblems = map[string]string{
 	"did not find expected key":              `a key is expected here; check the indentation and the quotes`,
 	"did not find expected '-' indicator":    `a list item ("- ") is expected here; check the indentation`,
 	"did not find expected ',' or ']'":       `"," or "]" is expected before this line; close the list in brackets`,
@@ -87,7 +87,7 @@ var grammar = map[string]string{
 }
 
 // tokens are the errors of the scanner, for which v3 names the right line.
-var tokens = map[string]string{
+var tokenProblems = map[string]string{
 	"mapping values are not allowed in this context":               `a second ": " in one line, or a wrong indentation; put a value that contains ": " in quotes`,
 	"found character that cannot start any token":                  `a key or value cannot begin with this character; use spaces and no tab, and put a value that begins with @, % or a backquote in quotes`,
 	"found a tab character that violates indentation":              `the indentation has a tab; use spaces`,

@@ -63,7 +63,7 @@ func TestLocate(t *testing.T) {
 
 // TestGrammarOfTheLibrary fails when the library words an error in another way, for
 // which the table has no line.
-func TestGrammarOfTheLibrary(t *testing.T) {
+func TestGrammarMessagesOfTheLibrary(t *testing.T) {
 	for _, text := range []string{"a:\n b: c\n  d: e\n", "a:\n- b\nc: d\n e: f\n", "a: [b\nc: d\n", "a: {b: c\nd\n", "- a\n b: c\n"} {
 		g := NewWithT(t)
 		err := yamlv2.Unmarshal([]byte(text), &struct{}{})
@@ -72,7 +72,7 @@ func TestGrammarOfTheLibrary(t *testing.T) {
 	}
 }
 
-func TestFaultOfAPart(t *testing.T) {
+func TestOffset(t *testing.T) {
 	g := NewWithT(t)
 	fault := yamlfault.Locate([]byte("a: [\n"), errors.New("yaml: line 2: strange"))
 	g.Expect(fault).To(HaveField("Line", 2))

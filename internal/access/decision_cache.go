@@ -8,43 +8,43 @@ import (
 )
 
 // maxAnswers bounds the answers of each kind that are kept. An answer takes some 300 bytes.
-const maxAnswers = 2000
+const maxCachedDecisions = 2000
 
 // token is the digest of a token, which itself is not kept.
-type token = [sha256.Size]byte
+type tokenDigest = [sha256.Size]byte
 
 // question is whether the owner of a token has a right.
-type question struct {
-	token token
+type cacheKey struct {
+	token tokenDigest
 	right Right
 }
 
-type answer struct {
+type cacheEntry struct {
 	decision Decision
 	until    time.Time
 }
 
 // answers are the decisions that may be used again. Those that allow are kept apart from
 // those that refuse, so that invalid tokens do not push them out.
-type answers struct {
-	age time.Duration
+type decisionCache struct {
+	maxAge time.Duration
 
 	mu               sync.RWMutex
-	allowed, refused map[question]answer
+	allowed, refused map[cacheKey]cacheEntry
 }
 
-func newAnswers(age time.Duration) answers {
-	return answers{age: age, allowed: map[question]answer{}, refused: map[question]answer{}}
+func newDecisionCache(age time.Duration) decisionCache {
+	return decisionCache{maxAge: age, allowed: map[cacheKey]cacheEntry{}, refused: map[cacheKey]cacheEntry{}}
 }
 
 // find returns the decision about a right, if it is known. A token that is not valid is
 // not valid for any right.
-func (a *answers) find(key token, right Right) (Decision, bool) {
+func (a *decisionCache) cachedDecision(key tokenDigest, right Right) (Decision, bool) {
 	now := time.Now()
-	asked := question{token: key, right: right}
+	asked := cacheKey{token: key, right: right}
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	for _, found := range [...]answer{a.allowed[asked], a.refused[asked], a.refused[question{token: key}]} {
+	for _, found := range [...]cacheEntry{a.allowed[asked], a.refused[asked], a.refused[cacheKey{token: key}]} {
 		if now.Before(found.until) {
 			return found.decision, true
 		}
@@ -53,8 +53,8 @@ func (a *answers) find(key token, right Right) (Decision, bool) {
 }
 
 // add keeps a decision that was asked for at a time.
-func (a *answers) add(key token, right Right, decision Decision, at time.Time) {
-	asked := question{token: key, right: right}
+func (a *decisionCache) addDecision(key tokenDigest, right Right, decision Decision, at time.Time) {
+	asked := cacheKey{token: key, right: right}
 	kept, other := a.refused, a.allowed
 	if decision == Allowed {
 		kept, other = a.allowed, a.refused
@@ -65,14 +65,14 @@ func (a *answers) add(key token, right Right, decision Decision, at time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(other, asked)
-	if len(kept) >= maxAnswers {
-		a.shrink(kept)
+	if len(kept) >= maxCachedDecisions {
+		a.evictDecisions(kept)
 	}
-	kept[asked] = answer{decision: decision, until: at.Add(a.age)}
+	kept[asked] = cacheEntry{decision: decision, until: at.Add(a.maxAge)}
 }
 
 // shrink makes room: it removes the answers that are too old, and if none are, any half.
-func (a *answers) shrink(kept map[question]answer) {
+func (a *decisionCache) evictDecisions(kept map[cacheKey]cacheEntry) {
 	now := time.Now()
 	for asked, found := range kept {
 		if !now.Before(found.until) {
@@ -80,7 +80,7 @@ func (a *answers) shrink(kept map[question]answer) {
 		}
 	}
 	for asked := range kept {
-		if len(kept) <= maxAnswers/2 {
+		if len(kept) <= maxCachedDecisions/2 {
 			return
 		}
 		delete(kept, asked)
@@ -88,27 +88,27 @@ func (a *answers) shrink(kept map[question]answer) {
 }
 
 // turns let one request of each token at a time pass.
-type turns struct {
-	mu   sync.Mutex
-	held map[token]*turn
+type tokenLocks struct {
+	mu    sync.Mutex
+	locks map[tokenDigest]*tokenLock
 }
 
 // turn has room for one request; users counts those that hold it or wait for it.
-type turn struct {
-	room  chan struct{}
+type tokenLock struct {
+	slot  chan struct{}
 	users int
 }
 
 // take waits for the turn of a token and returns what gives it back.
-func (t *turns) take(ctx context.Context, key token) (release func(), err error) {
+func (t *tokenLocks) acquireLock(ctx context.Context, key tokenDigest) (release func(), err error) {
 	t.mu.Lock()
-	if t.held == nil {
-		t.held = map[token]*turn{}
+	if t.locks == nil {
+		t.locks = map[tokenDigest]*tokenLock{}
 	}
-	own := t.held[key]
+	own := t.locks[key]
 	if own == nil {
-		own = &turn{room: make(chan struct{}, 1)}
-		t.held[key] = own
+		own = &tokenLock{slot: make(chan struct{}, 1)}
+		t.locks[key] = own
 	}
 	own.users++
 	t.mu.Unlock()
@@ -116,12 +116,12 @@ func (t *turns) take(ctx context.Context, key token) (release func(), err error)
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if own.users--; own.users == 0 {
-			delete(t.held, key)
+			delete(t.locks, key)
 		}
 	}
 	select {
-	case own.room <- struct{}{}:
-		return func() { <-own.room; leave() }, nil
+	case own.slot <- struct{}{}:
+		return func() { <-own.slot; leave() }, nil
 	case <-ctx.Done():
 		leave()
 		return nil, ctx.Err()

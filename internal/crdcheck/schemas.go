@@ -13,7 +13,7 @@ import (
 )
 
 // built returns the schemas that this program was built with, by kind.
-func built() (map[string]*schema, error) {
+func builtSchemas() (map[string]*schema, error) {
 	files, err := fs.Glob(crd.Files, "bases/*.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("find CRDs: %w", err)
@@ -48,7 +48,7 @@ func built() (map[string]*schema, error) {
 }
 
 // missing returns the fields and values that one schema has and another lacks, in order.
-func missing(want, have *schema, kind, path string) []string {
+func missingFields(want, have *schema, kind, path string) []string {
 	if want == nil {
 		return nil
 	}
@@ -70,8 +70,8 @@ func missing(want, have *schema, kind, path string) []string {
 			lacking = append(lacking, kind+at)
 			continue
 		}
-		lacking = append(lacking, missing(want.Properties[name], have.Properties[name], kind, at)...)
+		lacking = append(lacking, missingFields(want.Properties[name], have.Properties[name], kind, at)...)
 	}
-	lacking = append(lacking, missing(want.Items, have.Items, kind, path+"[]")...)
-	return append(lacking, missing(want.AdditionalProperties.schema, have.AdditionalProperties.schema, kind, path+"{}")...)
+	lacking = append(lacking, missingFields(want.Items, have.Items, kind, path+"[]")...)
+	return append(lacking, missingFields(want.AdditionalProperties.schema, have.AdditionalProperties.schema, kind, path+"{}")...)
 }

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
 
-func TestConfigIsTheAccountAndNobodyElse(t *testing.T) {
+func TestConfigActsAsTheServiceAccountOnly(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	as := impersonation.Config(server.Config, release.Tenant{Namespace: "team", ServiceAccount: "installer"})
@@ -37,7 +37,7 @@ func TestConfigIsTheAccountAndNobodyElse(t *testing.T) {
 		"as in a token of the account, and no group of the operator's")
 }
 
-func TestConfigLeavesTheOperatorsAlone(t *testing.T) {
+func TestConfigDoesNotChangeTheOriginal(t *testing.T) {
 	g := NewWithT(t)
 	own := &rest.Config{Host: "https://example.com", QPS: 5}
 	as := impersonation.Config(own, release.Tenant{Namespace: "team", ServiceAccount: "installer"})
@@ -46,11 +46,11 @@ func TestConfigLeavesTheOperatorsAlone(t *testing.T) {
 	g.Expect(as.Host).To(Equal(own.Host))
 }
 
-func readers(server *env.Env) *impersonation.Clients {
+func newClients(server *env.Env) *impersonation.Clients {
 	return &impersonation.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme}
 }
 
-func TestReadersReadWhatTheAccountMayRead(t *testing.T) {
+func TestClientsHaveThePermissionsOfTheAccount(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	mine, theirs := server.Namespace(t, nil), server.Namespace(t, nil)
@@ -58,7 +58,7 @@ func TestReadersReadWhatTheAccountMayRead(t *testing.T) {
 	for _, namespace := range []string{mine, theirs} {
 		server.Create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "a"}})
 	}
-	all := readers(server)
+	all := newClients(server)
 	get := func(account, namespace string) error {
 		reader, err := all.ClientFor(release.Tenant{Namespace: mine, ServiceAccount: account})
 		g.Expect(err).NotTo(HaveOccurred())
@@ -72,9 +72,9 @@ func TestReadersReadWhatTheAccountMayRead(t *testing.T) {
 	g.Eventually(func() error { return get("reader", mine) }).Should(Satisfy(apierrors.IsForbidden), "a right that is taken away is gone at once: nothing is cached")
 }
 
-func TestReadersAreKept(t *testing.T) {
+func TestClientsAreCached(t *testing.T) {
 	g := NewWithT(t)
-	all := readers(env.Start(t))
+	all := newClients(env.Start(t))
 	of := func(account string) client.Reader {
 		reader, err := all.ClientFor(release.Tenant{Namespace: "team", ServiceAccount: account})
 		g.Expect(err).NotTo(HaveOccurred())
@@ -89,8 +89,8 @@ func TestReadersAreKept(t *testing.T) {
 	g.Expect(of("a")).NotTo(BeIdenticalTo(first), "their number is bounded")
 }
 
-func TestReadersForManyAtOnce(t *testing.T) {
-	all := readers(env.Start(t))
+func TestConcurrentClients(t *testing.T) {
+	all := newClients(env.Start(t))
 	var work sync.WaitGroup
 	for i := range 20 {
 		work.Go(func() {

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 // pass passes a point in a process of its own, and gives what it said.
-func pass(t *testing.T, point, subject string, env ...string) (string, error) {
+func runProcess(t *testing.T, point, subject string, env ...string) (string, error) {
 	t.Helper()
 	self, err := os.Executable()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -39,7 +39,7 @@ func pass(t *testing.T, point, subject string, env ...string) (string, error) {
 	return string(said), err
 }
 
-func killed(err error) bool {
+func isKilled(err error) bool {
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok {
 		return false
@@ -62,8 +62,8 @@ func TestPoint(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			said, err := pass(t, failpoint.HelmRecordFinal, "shop/blog", "APPMARKET_FAULT="+c.armed)
-			g.Expect(killed(err)).To(Equal(c.killed))
+			said, err := runProcess(t, failpoint.HelmRecordFinal, "shop/blog", "APPMARKET_FAULT="+c.armed)
+			g.Expect(isKilled(err)).To(Equal(c.killed))
 			if !c.killed {
 				g.Expect(err).NotTo(HaveOccurred())
 				g.Expect(said).To(Equal("alive"))
@@ -76,17 +76,17 @@ func TestPointKillsOnce(t *testing.T) {
 	g := NewWithT(t)
 	file := filepath.Join(t.TempDir(), "once")
 	env := []string{"APPMARKET_FAULT=task-noted@*", "APPMARKET_FAULT_ONCE=" + file}
-	_, err := pass(t, failpoint.TaskWritten, "shop/blog", env...)
+	_, err := runProcess(t, failpoint.TaskWritten, "shop/blog", env...)
 	g.Expect(err).NotTo(HaveOccurred(), "another point leaves the file alone")
-	_, err = pass(t, failpoint.TaskNoted, "shop/blog", env...)
-	g.Expect(killed(err)).To(BeTrue())
+	_, err = runProcess(t, failpoint.TaskNoted, "shop/blog", env...)
+	g.Expect(isKilled(err)).To(BeTrue())
 	g.Expect(file).To(BeAnExistingFile())
-	said, err := pass(t, failpoint.TaskNoted, "shop/blog", env...)
+	said, err := runProcess(t, failpoint.TaskNoted, "shop/blog", env...)
 	g.Expect(err).NotTo(HaveOccurred(), "started again it lives on")
 	g.Expect(said).To(Equal("alive"))
 }
 
-func TestSlipsAreRefused(t *testing.T) {
+func TestInvalidVariablesPanic(t *testing.T) {
 	for why, armed := range map[string]string{
 		"no subject":           "helm-record-final",
 		"an empty subject":     "helm-record-final@",
@@ -94,9 +94,9 @@ func TestSlipsAreRefused(t *testing.T) {
 	} {
 		t.Run(why, func(t *testing.T) {
 			g := NewWithT(t)
-			said, err := pass(t, failpoint.HelmRecordFinal, "shop/blog", "APPMARKET_FAULT="+armed)
+			said, err := runProcess(t, failpoint.HelmRecordFinal, "shop/blog", "APPMARKET_FAULT="+armed)
 			g.Expect(err).To(HaveOccurred())
-			g.Expect(killed(err)).To(BeFalse())
+			g.Expect(isKilled(err)).To(BeFalse())
 			g.Expect(said).To(BeEmpty())
 		})
 	}

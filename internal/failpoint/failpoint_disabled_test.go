@@ -9,7 +9,7 @@ import (
 )
 
 // TestPointIsNothing dies if a normal build has faults.
-func TestPointIsNothing(t *testing.T) {
+func TestPointDoesNothing(t *testing.T) {
 	t.Setenv("APPMARKET_FAULT", failpoint.HelmRecordFinal+"@*")
 	failpoint.Point(failpoint.HelmRecordFinal, "shop/blog")
 }

@@ -12,43 +12,43 @@ import (
 )
 
 const (
-	variable = "APPMARKET_FAULT"
-	onceFile = "APPMARKET_FAULT_ONCE"
+	variableName     = "APPMARKET_FAULT"
+	onceVariableName = "APPMARKET_FAULT_ONCE"
 )
 
 // points are all that can be armed.
-var points = []string{
+var knownPoints = []string{
 	HelmRecordPending, HelmHookCreated, HelmHookEnded, HelmObjectsApplied, HelmRecordFinal, HelmObjectsDeleted,
 	SourceBegun, AppBegun, InstanceBegun, InstanceOperated, InstanceSaved, TaskAdmitted, TaskWritten, TaskNoted,
 }
 
 // armed is what the environment asks for; no name if nothing.
-var armed = fromEnvironment()
+var armedPoint = fromEnvironment()
 
-type fault struct{ name, subject, once string }
+type failpoint struct{ name, subject, once string }
 
 // fromEnvironment panics over what it cannot read: a story whose point is never
 // passed for a slip of the pen would seem to have a good end.
-func fromEnvironment() fault {
-	text := os.Getenv(variable)
+func fromEnvironment() failpoint {
+	text := os.Getenv(variableName)
 	if text == "" {
-		return fault{}
+		return failpoint{}
 	}
 	name, subject, found := strings.Cut(text, "@")
-	if !found || subject == "" || !slices.Contains(points, name) {
-		panic(fmt.Sprintf("%s: %q is not a known point, @ and a subject", variable, text))
+	if !found || subject == "" || !slices.Contains(knownPoints, name) {
+		panic(fmt.Sprintf("%s: %q is not a known point, @ and a subject", variableName, text))
 	}
-	return fault{name: name, subject: subject, once: os.Getenv(onceFile)}
+	return failpoint{name: name, subject: subject, once: os.Getenv(onceVariableName)}
 }
 
 // Point kills this process if it is the armed point, unless the file that tells of
 // the kill is there already.
 func Point(name, subject string) {
-	if name != armed.name || armed.subject != "*" && armed.subject != subject {
+	if name != armedPoint.name || armedPoint.subject != "*" && armedPoint.subject != subject {
 		return
 	}
-	if armed.once != "" {
-		file, err := os.OpenFile(armed.once, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if armedPoint.once != "" {
+		file, err := os.OpenFile(armedPoint.once, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if errors.Is(err, os.ErrExist) {
 			return
 		}
@@ -56,7 +56,7 @@ func Point(name, subject string) {
 			err = file.Close()
 		}
 		if err != nil {
-			panic(fmt.Sprintf("%s: %v", onceFile, err))
+			panic(fmt.Sprintf("%s: %v", onceVariableName, err))
 		}
 	}
 	if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
