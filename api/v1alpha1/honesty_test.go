@@ -21,7 +21,7 @@ import (
 )
 
 // kinds are all kinds, which their milestones are known by.
-var kinds = []status.Kind{status.MarketSource, status.AppInfo, status.AppInstance, status.AppInstallTask}
+var kinds = []status.ConditionSet{status.MarketSource, status.AppInfo, status.AppInstance, status.AppInstallTask}
 
 // constants are those of a file whose names begin with a prefix, by name.
 func constants(t *testing.T, file, prefix string) map[string]string {
@@ -82,14 +82,14 @@ func TestEveryConditionIsDocumented(t *testing.T) {
 }
 
 // has reports whether a condition is one of a kind.
-func has(kind status.Kind, condition string) bool {
-	own := []string{kind.Root, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}
-	return slices.Contains(slices.Concat(own, kind.Milestones, kind.Marks), condition)
+func has(kind status.ConditionSet, condition string) bool {
+	own := []string{kind.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}
+	return slices.Contains(slices.Concat(own, kind.Progress, kind.Flags), condition)
 }
 
 func TestEveryMilestoneMayFail(t *testing.T) {
 	for _, kind := range kinds {
-		for _, milestone := range kind.Milestones {
+		for _, milestone := range kind.Progress {
 			NewWithT(t).Expect(documented(t)[milestone].Listed[metav1.ConditionFalse]).NotTo(BeEmpty(), milestone)
 		}
 	}

@@ -37,7 +37,7 @@ type attempts struct {
 func (r *Reconciler) newAttempts(s *scope) *attempts {
 	a := &attempts{reconciler: r, scope: s, cutOff: map[string]v1alpha1.Attempt{}}
 	for _, j := range s.jobs {
-		if left := attemptOf(s.app, j.request.Offer.Version); a.work(j).WasCutOff(left) {
+		if left := attemptOf(s.app, j.request.Offer.Version); a.work(j).WasInterrupted(left) {
 			a.cutOff[j.request.Offer.Version] = left
 		}
 	}
@@ -101,16 +101,16 @@ func (a *attempts) isExhausted(version string) bool {
 func (a *attempts) hydrate(ctx context.Context, j job) (*hydrate.Draft, error) {
 	version := j.request.Offer.Version
 	if a.isExhausted(version) {
-		return &hydrate.Draft{Request: j.request}, status.Interrupted("hydration", v1alpha1.AppInfoKind, a.scope.app.Name)
+		return &hydrate.Draft{Request: j.request}, status.InterruptedError("hydration", v1alpha1.AppInfoKind, a.scope.app.Name)
 	}
 	last, cutOff := a.cutOff[version]
 	if cutOff {
 		key := client.ObjectKeyFromObject(a.scope.app)
-		if !a.reconciler.Suspects.Take(key) {
+		if !a.reconciler.Suspects.TryAcquire(key) {
 			return &hydrate.Draft{Request: j.request}, outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, errors.New(
 				"the operator ended while it was hydrated: what was being worked on then is tried one by one"))
 		}
-		defer a.reconciler.Suspects.Give(key)
+		defer a.reconciler.Suspects.Release(key)
 		a.set(j, last)
 		if err := a.scope.keeper.Save(ctx); err != nil {
 			return &hydrate.Draft{Request: j.request}, err

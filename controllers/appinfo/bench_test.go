@@ -86,7 +86,7 @@ func (b *bench) restart() {
 	b.reconciler = &appinfo.Reconciler{
 		Client: b.client, Recorder: &events.FakeRecorder{Events: b.events}, Open: b.open, Repository: b.store, RepositoryURL: repositoryURL,
 		Process: rand.String(10),
-		Turns:   fairlimiter.NewBrief(8, noone), Suspects: fairlimiter.New(1, noone),
+		Turns:   fairlimiter.NewForShortWork(8, noone), Suspects: fairlimiter.New(1, noone),
 		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
 		Pipeline: hydrate.Pipeline{Observer: appinfo.Metrics{}, Steps: []hydrate.Step{
 			hydrate.Analysis{Worker: hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}}, Observer: appinfo.Metrics{}},

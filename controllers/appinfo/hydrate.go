@@ -46,7 +46,7 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 	defer attempts.clear()
 	fetcher, err := r.Open(ctx, s.source)
 	if err != nil {
-		return r.failed(s, status.At(v1alpha1.ConditionFetched, err))
+		return r.failed(s, status.ForCondition(v1alpha1.ConditionFetched, err))
 	}
 	var first error
 	images := slices.Clone(s.app.Status.Images)
@@ -63,7 +63,7 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 		if err != nil && first == nil {
 			first = cause(err, j)
 			if outcome.Reason(err, "") != v1alpha1.ReasonInterrupted { // It is not known in which step.
-				first = status.At(milestones[hydrate.FailedStep(err, hydrate.StepSourceChart)], first)
+				first = status.ForCondition(milestones[hydrate.FailedStep(err, hydrate.StepSourceChart)], first)
 			}
 		}
 	}
@@ -82,7 +82,7 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 // writes nothing.
 func (r *Reconciler) announce(ctx context.Context, s *scope) error {
 	if len(s.app.Status.Versions) > 0 && !triedBefore(s.app) {
-		s.keeper.Working(fmt.Sprintf("hydrating version %s: %s", s.jobs[0].request.Offer.Version, s.jobs[0].why))
+		s.keeper.MarkReconciling(fmt.Sprintf("hydrating version %s: %s", s.jobs[0].request.Offer.Version, s.jobs[0].why))
 	}
 	return s.keeper.Save(ctx)
 }
@@ -126,7 +126,7 @@ func cause(err error, j job) error {
 }
 
 // reach sets the milestones of the steps before the one that failed.
-func reach(k *status.Keeper, d *hydrate.Draft, failed hydrate.Name) {
+func reach(k *status.Writer, d *hydrate.Draft, failed hydrate.Name) {
 	said := []struct {
 		step            hydrate.Name
 		reason, message string
@@ -141,7 +141,7 @@ func reach(k *status.Keeper, d *hydrate.Draft, failed hydrate.Name) {
 		if m.step == failed {
 			return
 		}
-		k.Reached(milestones[m.step], m.reason, m.message)
+		k.MarkTrue(milestones[m.step], m.reason, m.message)
 	}
 }
 
@@ -204,7 +204,7 @@ func (r *Reconciler) record(s *scope, j job, d *hydrate.Draft) {
 // failed keeps the app ready by what it still serves.
 func (r *Reconciler) failed(s *scope, err error) error {
 	if version := r.served(s); version != "" {
-		s.keeper.Serving(fmt.Sprintf("serving %s; %s", version, err))
+		s.keeper.KeepReady(fmt.Sprintf("serving %s; %s", version, err))
 	}
 	return err
 }

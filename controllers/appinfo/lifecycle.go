@@ -17,18 +17,18 @@ import (
 )
 
 // hold keeps the app from going away before its charts have gone.
-func (r *Reconciler) hold(ctx context.Context, s *scope) error { return s.keeper.Hold(ctx) }
+func (r *Reconciler) hold(ctx context.Context, s *scope) error { return s.keeper.AddFinalizer(ctx) }
 
 // finalize takes the app out of the repository, and lets it go.
 func (r *Reconciler) finalize(ctx context.Context, s *scope) error {
 	if err := r.Repository.Remove(owner(s.app), s.app.Spec.App); err != nil {
 		return fmt.Errorf("remove charts of app %s: %w", s.app.Spec.App, err)
 	}
-	r.Turns.Forget(client.ObjectKeyFromObject(s.app))
-	r.Suspects.Forget(client.ObjectKeyFromObject(s.app))
+	r.Turns.Cancel(client.ObjectKeyFromObject(s.app))
+	r.Suspects.Cancel(client.ObjectKeyFromObject(s.app))
 	r.drafts.drop(s.app.UID)
 	r.failures.drop(s.app.UID)
-	return s.keeper.Release(ctx)
+	return s.keeper.RemoveFinalizer(ctx)
 }
 
 // checkArtifacts finds the published versions whose chart is lost. They are hydrated
@@ -41,7 +41,7 @@ func (r *Reconciler) checkArtifacts(_ context.Context, s *scope) error {
 		}
 	}
 	if len(s.lost) > 0 && r.served(s) == "" {
-		s.keeper.Fails(v1alpha1.ReasonChartMissing, lostMessage(s))
+		s.keeper.SetNotReady(v1alpha1.ReasonChartMissing, lostMessage(s))
 	}
 	return nil
 }

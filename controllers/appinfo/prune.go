@@ -68,7 +68,7 @@ const libraryType = "library"
 func (r *Reconciler) summarise(_ context.Context, s *scope) error {
 	versions := s.app.Status.Versions
 	if len(versions) == 0 {
-		s.keeper.Says(v1alpha1.ReasonReady, "the source offers no version")
+		s.keeper.SetReady(v1alpha1.ReasonReady, "the source offers no version")
 		return nil
 	}
 	message := "serving " + s.app.Status.Version
@@ -78,6 +78,6 @@ func (r *Reconciler) summarise(_ context.Context, s *scope) error {
 	if s.app.Status.Summary != nil && s.app.Status.Summary.Type == libraryType {
 		message += ": a library chart, which other charts use and which cannot be installed"
 	}
-	s.keeper.Says(v1alpha1.ReasonReady, message)
+	s.keeper.SetReady(v1alpha1.ReasonReady, message)
 	return nil
 }

@@ -45,7 +45,7 @@ type Reconciler struct {
 	Process string
 	// Turns bounds how many apps are worked on at once. Suspects lets those be hydrated
 	// one by one that were being hydrated when a process ended.
-	Turns, Suspects *fairlimiter.Turns
+	Turns, Suspects *fairlimiter.Limiter
 
 	queue    fairlimiter.Queue
 	drafts   drafts
@@ -58,7 +58,7 @@ func (r *Reconciler) Wake(app types.NamespacedName) { r.queue.Wake(app) }
 // scope is what one reconcile knows.
 type scope struct {
 	app    *v1alpha1.AppInfo
-	keeper *status.Keeper
+	keeper *status.Writer
 	source *v1alpha1.MarketSource
 	jobs   []job
 	// published are the versions that this reconcile has published.
@@ -76,12 +76,12 @@ type scope struct {
 // Reconcile brings one app up to date.
 func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (result ctrl.Result, err error) {
 	key := client.ObjectKeyFromObject(app)
-	if app.DeletionTimestamp.IsZero() && !r.Turns.Take(key) {
+	if app.DeletionTimestamp.IsZero() && !r.Turns.TryAcquire(key) {
 		return result, nil // It is brought back when its turn has come.
 	}
-	defer r.Turns.Give(key)
-	keeper := status.Begin(r.Client, r.Recorder, status.AppInfo, app)
-	defer func() { result, err = keeper.End(ctx, err, 0) }()
+	defer r.Turns.Release(key)
+	keeper := status.NewWriter(r.Client, r.Recorder, status.AppInfo, app)
+	defer func() { result, err = keeper.Finish(ctx, err, 0) }()
 	defer outcome.Recover(&err)
 	s := &scope{app: app, keeper: keeper}
 	if !app.DeletionTimestamp.IsZero() {

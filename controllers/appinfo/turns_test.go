@@ -23,15 +23,15 @@ var _ = Describe("The turns of apps", func() {
 	other := types.NamespacedName{Namespace: "elsewhere", Name: "main.app"}
 
 	It("let an app wait without a write, until it is told", func() {
-		b.reconciler.Turns = fairlimiter.NewBrief(1, tell)
-		Expect(b.reconciler.Turns.Take(other)).To(BeTrue())
+		b.reconciler.Turns = fairlimiter.NewForShortWork(1, tell)
+		Expect(b.reconciler.Turns.TryAcquire(other)).To(BeTrue())
 		b.writes.Noted()
 		_, err := b.reconciler.Reconcile(b.ctx, b.app)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.writes.Noted()).To(BeEmpty())
 		Expect(b.fetches("1.0.0")).To(BeZero())
 
-		b.reconciler.Turns.Give(other)
+		b.reconciler.Turns.Release(other)
 		Expect(told).To(Equal([]types.NamespacedName{client.ObjectKeyFromObject(b.app)}))
 		b.served("1.0.0")
 		Expect(b.reconciler.Turns.Running()).To(BeZero())
@@ -39,7 +39,7 @@ var _ = Describe("The turns of apps", func() {
 
 	It("let an app that was cut off wait for others of which that is so, and no other app", func() {
 		b.reconciler.Suspects = fairlimiter.New(1, tell)
-		Expect(b.reconciler.Suspects.Take(other)).To(BeTrue())
+		Expect(b.reconciler.Suspects.TryAcquire(other)).To(BeTrue())
 		b.served("1.0.0")
 
 		b.put("1.1.0", page())
@@ -57,7 +57,7 @@ var _ = Describe("The turns of apps", func() {
 		Expect(b.app.Status.Attempts).To(HaveLen(1))
 		Expect(b.app.Status.Attempts[0].Begun).To(BeEquivalentTo(1), "it was not begun")
 
-		b.reconciler.Suspects.Give(other)
+		b.reconciler.Suspects.Release(other)
 		Expect(told).To(HaveLen(1))
 		b.served("1.1.0", "1.0.0")
 	})

@@ -45,7 +45,7 @@ func (r *Reconciler) admit(ctx context.Context, s *scope) error {
 	if err := p.verdict(s.task); err != nil {
 		return r.refuse(ctx, s, s.lookOnce(err))
 	}
-	s.keeper.Reached(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
+	s.keeper.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
 	if s.version != nil {
 		s.task.Status.Version = s.version.Version
 	}
@@ -58,7 +58,7 @@ func (r *Reconciler) refuse(ctx context.Context, s *scope, err error) error {
 		err = r.undoSteps(ctx, s, problem(outcome.Reason(err, v1alpha1.ReasonInvalidSpec), err.Error()))
 	}
 	err = r.tellBlocked(ctx, s, err)
-	return status.At(v1alpha1.ConditionAdmitted, err)
+	return status.ForCondition(v1alpha1.ConditionAdmitted, err)
 }
 
 // lookOnce looks again, a moment after a task begins to wait for others. What they
@@ -85,7 +85,7 @@ func (s *scope) recalls() bool {
 	now := metav1.Now()
 	s.task.Status.StartTime, s.task.Status.InstanceRef = &now, s.reference()
 	s.task.Status.Preflight, s.task.Status.RequiredInputs = nil, nil
-	s.keeper.Reached(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
+	s.keeper.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
 	return true
 }
 
@@ -242,11 +242,11 @@ func (r *Reconciler) checkRevision(ctx context.Context, s *scope, p *findings) e
 		return nil
 	}
 	if number := s.task.Spec.Revision; number != 0 {
-		if s.back = transitions.Revision(s.instance, number); s.back == nil {
+		if s.back = transitions.FindRevision(s.instance, number); s.back == nil {
 			p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 				"spec.revision: instance %q has no revision %d to go back to: %s", s.instance.Name, number, revisionsMessage(s.instance))))
 		}
-	} else if s.back = transitions.Previous(s.instance); s.back == nil {
+	} else if s.back = transitions.PreviousRevision(s.instance); s.back == nil {
 		p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 			"instance %q has no revision before the present one: %s", s.instance.Name, revisionsMessage(s.instance))))
 	}
@@ -284,7 +284,7 @@ const maxNamed = 10
 func revisionsMessage(instance *v1alpha1.AppInstance) string {
 	var numbers []string
 	for _, entry := range instance.Status.History {
-		if entry.Revision != 0 && transitions.Revision(instance, entry.Revision) != nil {
+		if entry.Revision != 0 && transitions.FindRevision(instance, entry.Revision) != nil {
 			numbers = append(numbers, fmt.Sprintf("%d (version %s)", entry.Revision, entry.Operation.Version))
 		}
 	}

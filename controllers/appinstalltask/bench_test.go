@@ -56,7 +56,7 @@ func newBench() *bench {
 	Expect(err).NotTo(HaveOccurred())
 	b.reconciler = &appinstalltask.Reconciler{
 		Client: b.client, Live: server.Client, Recorder: &events.FakeRecorder{}, Cluster: surroundings,
-		Turns:   fairlimiter.NewBrief(16, func(types.NamespacedName) {}),
+		Turns:   fairlimiter.NewForShortWork(16, func(types.NamespacedName) {}),
 		Tenants: &impersonation.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme},
 		Catalog: &catalog.Catalog{
 			Objects: server.Client, Archives: b.store, Markets: []string{b.source.Namespace},

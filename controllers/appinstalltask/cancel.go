@@ -20,7 +20,7 @@ import (
 func (r *Reconciler) cancel(ctx context.Context, s *scope) error {
 	if s.task.Status.TargetTask == "" {
 		if err := r.aim(ctx, s); err != nil {
-			return status.At(v1alpha1.ConditionAdmitted, err)
+			return status.ForCondition(v1alpha1.ConditionAdmitted, err)
 		}
 	}
 	name := s.task.Status.TargetTask
@@ -34,13 +34,13 @@ func (r *Reconciler) cancel(ctx context.Context, s *scope) error {
 	case committed(target):
 		return wrongState("task %s (%s) of instance %s has begun, and cannot be cancelled any more", name, target.Spec.Action, target.Instance())
 	case !target.Finished():
-		s.keeper.Reached(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "cancelling task "+name)
+		s.keeper.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "cancelling task "+name)
 		return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("cancelling task %s (%s)", name, target.Spec.Action))
 	case !wasCancelled(target):
 		return wrongState("task %s had ended before it could be cancelled", name)
 	}
-	s.keeper.Reached(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "cancelling task "+name)
-	s.keeper.Says(v1alpha1.ReasonSucceeded, fmt.Sprintf("task %s (%s) was cancelled", name, target.Spec.Action))
+	s.keeper.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "cancelling task "+name)
+	s.keeper.SetReady(v1alpha1.ReasonSucceeded, fmt.Sprintf("task %s (%s) was cancelled", name, target.Spec.Action))
 	return nil
 }
 
@@ -58,7 +58,7 @@ func (r *Reconciler) aim(ctx context.Context, s *scope) error {
 		}
 	}
 	s.task.Status.TargetTask = target
-	s.keeper.Working("cancelling task " + target)
+	s.keeper.MarkReconciling("cancelling task " + target)
 	return s.keeper.Save(ctx)
 }
 
@@ -81,7 +81,7 @@ func (r *Reconciler) nextToCancel(ctx context.Context, s *scope) (string, error)
 
 // ended is the task that this Cancel has ended before, empty if there is none.
 func (r *Reconciler) ended(ctx context.Context, s *scope) (string, error) {
-	hash, err := transitions.Hash(s.task)
+	hash, err := transitions.HashSpec(s.task)
 	if err != nil {
 		return "", err
 	}
@@ -100,12 +100,12 @@ func (r *Reconciler) ended(ctx context.Context, s *scope) (string, error) {
 }
 
 func wrongState(format string, args ...any) error {
-	return status.At(v1alpha1.ConditionAdmitted, outcome.Stalled(v1alpha1.ReasonWrongState, fmt.Errorf(format, args...)))
+	return status.ForCondition(v1alpha1.ConditionAdmitted, outcome.Stalled(v1alpha1.ReasonWrongState, fmt.Errorf(format, args...)))
 }
 
 // committed reports whether a task does something that goes through once begun.
 func committed(task *v1alpha1.AppInstallTask) bool {
-	return task.Status.InstanceRef != nil && transitions.Effects[task.Spec.Action].Committed
+	return task.Status.InstanceRef != nil && transitions.Outcomes[task.Spec.Action].Committed
 }
 
 func wasCancelled(task *v1alpha1.AppInstallTask) bool {
@@ -135,7 +135,7 @@ func (r *Reconciler) heed(ctx context.Context, s *scope) error {
 	if s.task.Status.InstanceRef == nil && !s.written() {
 		return r.undoSteps(ctx, s, why)
 	}
-	if transitions.Effects[s.task.Spec.Action].Committed {
+	if transitions.Outcomes[s.task.Spec.Action].Committed {
 		return nil // It has begun, and its note of that was lost.
 	}
 	return r.turnAround(ctx, s, why)
@@ -168,7 +168,7 @@ func (r *Reconciler) cancelledBy(ctx context.Context, s *scope) (string, error) 
 	for i := range tasks {
 		other := &tasks[i]
 		if other.Spec.Action == v1alpha1.ActionCancel && other.Status.TargetTask == s.task.Name && !other.Finished() {
-			hash, err := transitions.Hash(other)
+			hash, err := transitions.HashSpec(other)
 			s.task.Status.CancelledBy = &v1alpha1.TaskReference{Name: other.Name, Hash: hash}
 			return "task " + other.Name, err
 		}

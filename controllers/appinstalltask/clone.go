@@ -23,11 +23,11 @@ func (r *Reconciler) checkOrigin(ctx context.Context, s *scope, p *findings) err
 	if err != nil {
 		return p.Take(err)
 	}
-	state := transitions.Of(origin)
+	state := transitions.StateOf(origin)
 	switch {
 	case origin == nil:
 		p.Add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("there is no instance %q to clone: name another in spec.cloneOf", name)))
-	case !transitions.Copyable(state):
+	case !transitions.Cloneable(state):
 		p.Add(outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf("instance %q is in state %s and cannot be cloned: install it first", name, state)))
 	case origin.Spec.AppRef.Name != s.task.Spec.App.Name || origin.Spec.AppRef.Source != s.task.Spec.App.Source:
 		p.Add(outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(

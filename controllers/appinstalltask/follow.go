@@ -35,9 +35,9 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 		return outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf(
 			"instance %q was changed by %s while the task ran, which ends it: see the instance", ref.Name, by))
 	}
-	for _, milestone := range status.AppInstance.Milestones {
+	for _, milestone := range status.AppInstance.Progress {
 		if c := s.current(milestone, ref.Generation); c != nil && c.Status == metav1.ConditionTrue {
-			s.keeper.Reached(milestone, c.Reason, c.Message)
+			s.keeper.MarkTrue(milestone, c.Reason, c.Message)
 		}
 	}
 	if stalled := s.failure(ref.Generation); stalled != nil {
@@ -57,7 +57,7 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	s.task.Status.Outputs = s.instance.Status.Outputs
 	s.task.Status.Revision = s.instance.Status.Revision
 	s.task.Status.Version = s.instance.Status.Version
-	s.keeper.Says(v1alpha1.ReasonSucceeded, s.current(v1alpha1.ConditionReady, ref.Generation).Message)
+	s.keeper.SetReady(v1alpha1.ReasonSucceeded, s.current(v1alpha1.ConditionReady, ref.Generation).Message)
 	return nil
 }
 
@@ -90,7 +90,7 @@ func (r *Reconciler) fail(ctx context.Context, s *scope, reason, message string)
 		}
 		return r.backOut(ctx, s)
 	}
-	return status.At(failedMilestone(s.instance.Status.Conditions), outcome.Stalled(reason, errors.New(message)))
+	return status.ForCondition(failedMilestone(s.instance.Status.Conditions), outcome.Stalled(reason, errors.New(message)))
 }
 
 // current is a condition of the instance that speaks of the spec which the task
@@ -159,7 +159,7 @@ func (r *Reconciler) titleOf(ctx context.Context, namespace, name string) string
 
 // desired is the state that the task's action writes into the instance.
 func (s *scope) desired() v1alpha1.DesiredState {
-	switch transitions.Effects[s.task.Spec.Action].Succeeded {
+	switch transitions.Outcomes[s.task.Spec.Action].Succeeded {
 	case transitions.Removed:
 		return v1alpha1.StateAbsent
 	case transitions.Stopped:
@@ -197,7 +197,7 @@ func (s *scope) progress(generation int64) string {
 
 // failedMilestone is the milestone that the instance failed at.
 func failedMilestone(conditions []metav1.Condition) string {
-	for _, milestone := range status.AppInstance.Milestones {
+	for _, milestone := range status.AppInstance.Progress {
 		if meta.IsStatusConditionFalse(conditions, milestone) {
 			return milestone
 		}

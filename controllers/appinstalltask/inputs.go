@@ -45,7 +45,7 @@ func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *findings) err
 		prepare = r.Catalog.PrepareAhead
 	}
 	if s.plan, err = prepare(ctx, s.app, s.version, wish); err != nil {
-		return p.Take(status.At(v1alpha1.ConditionAdmitted, err))
+		return p.Take(status.ForCondition(v1alpha1.ConditionAdmitted, err))
 	}
 	p.ask(s.task, catalog.Inputs, s.plan.Wrong)
 	return nil

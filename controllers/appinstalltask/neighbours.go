@@ -21,7 +21,7 @@ func (r *Reconciler) neighbours(ctx context.Context, s *scope) ([]v1alpha1.AppIn
 		return nil, fmt.Errorf("list instances: %w", err)
 	}
 	return slices.DeleteFunc(list.Items, func(i v1alpha1.AppInstance) bool {
-		return i.Name == s.task.Instance() || transitions.Of(&i) == transitions.Removed
+		return i.Name == s.task.Instance() || transitions.StateOf(&i) == transitions.Removed
 	}), nil
 }
 

@@ -207,7 +207,7 @@ func (r *Reconciler) before(ctx context.Context, s *scope) ([]v1alpha1.AppInstal
 	}
 	compare, overtakes := compareTurns(s.writer()), s.overtakes()
 	before := slices.DeleteFunc(tasks, func(t v1alpha1.AppInstallTask) bool {
-		return compare(t, *s.task) >= 0 || overtakes && !transitions.Effects[t.Spec.Action].Committed
+		return compare(t, *s.task) >= 0 || overtakes && !transitions.Outcomes[t.Spec.Action].Committed
 	})
 	slices.SortFunc(before, compare)
 	return before, nil

@@ -48,7 +48,7 @@ type Reconciler struct {
 	// have.
 	Cluster admission.Cluster
 	// Turns bounds how many tasks are worked on at once.
-	Turns *fairlimiter.Turns
+	Turns *fairlimiter.Limiter
 	// MaxTasks bounds the unfinished tasks of an instance; zero is no bound.
 	MaxTasks int
 	// MaxValueBytes bounds the values of the unfinished tasks of a namespace together; zero
@@ -69,7 +69,7 @@ type Tenants interface {
 // scope is what one reconcile knows.
 type scope struct {
 	task     *v1alpha1.AppInstallTask
-	keeper   *status.Keeper
+	keeper   *status.Writer
 	hash     string                // of what the task wishes for
 	instance *v1alpha1.AppInstance // nil when there is none
 	origin   *v1alpha1.AppInstance // what a clone copies
@@ -93,14 +93,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 		return result, nil
 	}
 	if key := client.ObjectKeyFromObject(task); !task.Finished() && task.Spec.Action != v1alpha1.ActionCancel && task.Spec.Cancel == nil {
-		if !r.Turns.Take(key) {
+		if !r.Turns.TryAcquire(key) {
 			return result, nil // It is brought back when its turn has come.
 		}
-		defer r.Turns.Give(key)
+		defer r.Turns.Release(key)
 	} else {
-		r.Turns.Forget(key)
+		r.Turns.Cancel(key)
 	}
-	keeper := status.Begin(r.Client, r.Recorder, status.AppInstallTask, task)
+	keeper := status.NewWriter(r.Client, r.Recorder, status.AppInstallTask, task)
 	task.Status.InstanceName = task.Instance()
 	if task.Finished() {
 		markEdited(task)
@@ -109,7 +109,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 		}
 		return r.expire(ctx, task)
 	}
-	defer func() { result, err = keeper.End(ctx, ended(task, err), 0) }()
+	defer func() { result, err = keeper.Finish(ctx, ended(task, err), 0) }()
 	defer outcome.Recover(&err)
 	s := &scope{task: task, keeper: keeper}
 	phases := []func(context.Context, *scope) error{

@@ -16,13 +16,13 @@ import (
 // instance is no longer what the task made of it.
 func (r *Reconciler) replay(_ context.Context, s *scope) error {
 	var err error
-	if s.hash, err = transitions.Hash(s.task); err != nil {
+	if s.hash, err = transitions.HashSpec(s.task); err != nil {
 		return err
 	}
 	if s.instance == nil || s.task.Status.InstanceRef != nil || s.signed() {
 		return nil
 	}
-	entry := transitions.Carried(s.instance, s.task.Name, s.hash)
+	entry := transitions.FindTask(s.instance, s.task.Name, s.hash)
 	if entry == nil {
 		return nil
 	}
@@ -40,7 +40,7 @@ func (r *Reconciler) replay(_ context.Context, s *scope) error {
 			"the task was carried out before, and %s; set another spec.runID to run it again", since))
 	}
 	s.ended = true
-	s.keeper.Says(v1alpha1.ReasonSucceeded, fmt.Sprintf(
+	s.keeper.SetReady(v1alpha1.ReasonSucceeded, fmt.Sprintf(
 		"carried out before; instance %q is %s; set another spec.runID to run the task again", s.instance.Name, s.today()))
 	return nil
 }
@@ -73,7 +73,7 @@ func (s *scope) changedSince(entry *v1alpha1.LedgerEntry) string {
 
 // today is the state of the instance in words, with its version.
 func (s *scope) today() string {
-	state := string(transitions.Of(s.instance))
+	state := string(transitions.StateOf(s.instance))
 	if version := s.instance.Status.Version; version != "" {
 		state += " at version " + version
 	}

@@ -108,7 +108,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 
 // leaves takes a task that was deleted out of the line, since no reconcile sees it go.
 func (r *Reconciler) leaves(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	r.Turns.Forget(client.ObjectKeyFromObject(e.Object))
+	r.Turns.Cancel(client.ObjectKeyFromObject(e.Object))
 }
 
 // urgent is the priority of what somebody waits for while much else is to be done.

@@ -59,7 +59,7 @@ func (r *Reconciler) installations(ctx context.Context, app, namespace string) (
 	}
 	var found []v1alpha1.AppInstance
 	for i := range list.Items {
-		if one := &list.Items[i]; appOf(one) == app && transitions.Of(one) != transitions.Removed {
+		if one := &list.Items[i]; appOf(one) == app && transitions.StateOf(one) != transitions.Removed {
 			found = append(found, *one)
 		}
 	}
@@ -87,7 +87,7 @@ func (r *Reconciler) checkShared(ctx context.Context, s *scope, p *findings) err
 		if err != nil {
 			return err
 		}
-		if place.isTrusted && slices.ContainsFunc(all, func(i v1alpha1.AppInstance) bool { return transitions.Of(&i) == transitions.Running }) {
+		if place.isTrusted && slices.ContainsFunc(all, func(i v1alpha1.AppInstance) bool { return transitions.StateOf(&i) == transitions.Running }) {
 			continue
 		}
 		remedy, err := s.installing(parts[unit])

@@ -38,9 +38,9 @@ func (r *Reconciler) write(ctx context.Context, s *scope) error {
 	s.instance = instance
 	s.task.Status.StartTime = &now
 	s.task.Status.InstanceRef = s.reference()
-	s.keeper.Working(fmt.Sprintf("%s of instance %s", s.task.Spec.Action, instance.Name))
+	s.keeper.MarkReconciling(fmt.Sprintf("%s of instance %s", s.task.Spec.Action, instance.Name))
 	// Whatever somebody has changed about the task meanwhile: it has begun.
-	s.keeper.Insist()
+	s.keeper.IgnoreConflicts()
 	return s.keeper.Save(ctx)
 }
 

@@ -128,7 +128,7 @@ var _ = Describe("Stopping", func() {
 		idle()
 		_, err = b.becomes("True Stopped, True Stopped")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(transitions.Of(b.instance)).To(Equal(transitions.Stopped))
+		Expect(transitions.StateOf(b.instance)).To(Equal(transitions.Stopped))
 		b.quiet()
 
 		desire(v1alpha1.StateRunning)
@@ -303,7 +303,7 @@ var _ = Describe("Adopting", func() {
 	It("is refused where there is nothing to adopt, and touches nothing that is not its own", func() {
 		b.create(adopt)
 		b.unresolved(v1alpha1.ReasonAdoptFailed)
-		Expect(transitions.Of(b.instance)).To(Equal(transitions.InstallFailed))
+		Expect(transitions.StateOf(b.instance)).To(Equal(transitions.InstallFailed))
 	})
 
 	It("is what somebody else's release needs before it is installed, upgraded or removed", func() {
@@ -335,7 +335,7 @@ var _ = Describe("The ledger", func() {
 		b.publish("1.0.0", pages())
 	})
 	entry := func(task, hash string) string {
-		e := transitions.Carried(b.instance, task, hash)
+		e := transitions.FindTask(b.instance, task, hash)
 		if e == nil {
 			return ""
 		}

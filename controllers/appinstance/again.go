@@ -18,7 +18,7 @@ const outsideInterval = 5 * time.Minute
 // lookAgain is the time to the next look at an instance that a reconcile has dealt
 // with; zero leaves it to the watches.
 func lookAgain(err error) time.Duration {
-	if status.Milestone(err) == v1alpha1.ConditionResolved {
+	if status.ConditionOf(err) == v1alpha1.ConditionResolved {
 		return outsideInterval
 	}
 	return 0

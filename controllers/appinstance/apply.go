@@ -50,7 +50,7 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 		if err := r.takeTurn(key, operation); err != nil {
 			return err
 		}
-		defer r.lineOf(operation).Give(key)
+		defer r.lineOf(operation).Release(key)
 	}
 	return r.change(ctx, s, operation)
 }
@@ -60,7 +60,7 @@ func (r *Reconciler) change(ctx context.Context, s *scope, operation v1alpha1.Op
 	do, err := r.carryOut(ctx, s, operation)
 	if err != nil {
 		r.stillRuns(ctx, s, err)
-		return status.At(v1alpha1.ConditionResolved, err)
+		return status.ForCondition(v1alpha1.ConditionResolved, err)
 	}
 	s.resolved()
 	err = r.operate(ctx, s, operation, func(ctx context.Context) error {
@@ -76,14 +76,14 @@ func (r *Reconciler) change(ctx context.Context, s *scope, operation v1alpha1.Op
 	st.Version, st.ChartDigest, st.ValuesDigest = operation.Version, operation.ChartDigest, operation.ValuesDigest
 	if operation.Type == v1alpha1.OperationAdopt {
 		if st.ValuesDigest, err = r.valuesDigest(ctx, s); err != nil {
-			return status.At(v1alpha1.ConditionResolved, err)
+			return status.ForCondition(v1alpha1.ConditionResolved, err)
 		}
 		s.instance.Status.Operation.ValuesDigest = st.ValuesDigest
 	}
 	st.Stopped = false
 	st.Outputs = outputs(s.instance)
 	s.noteUpdate(s.target)
-	s.keeper.Reached(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, done(operation))
+	s.keeper.MarkTrue(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, done(operation))
 	return r.succeededBefore(ctx, s, firstLook())
 }
 
@@ -182,7 +182,7 @@ func (s *scope) applied() {
 	if c := meta.FindStatusCondition(s.instance.Status.Conditions, v1alpha1.ConditionApplied); c != nil && c.Reason == v1alpha1.ReasonApplied {
 		message = c.Message
 	}
-	s.keeper.Reached(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, message)
+	s.keeper.MarkTrue(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, message)
 }
 
 // asked reports whether somebody asks for a reconcile that was not carried out yet.
@@ -195,7 +195,7 @@ func (s *scope) asked() bool {
 func failedBefore(s *scope, next v1alpha1.Operation) error {
 	st := s.instance.Status
 	if s.interruptions(next) >= status.MaxInterruptions {
-		return status.At(v1alpha1.ConditionApplied, status.Interrupted(working(next), v1alpha1.AppInstanceKind, s.instance.Name))
+		return status.ForCondition(v1alpha1.ConditionApplied, status.InterruptedError(working(next), v1alpha1.AppInstanceKind, s.instance.Name))
 	}
 	again := s.asked() || st.ObservedGeneration != s.instance.Generation || !s.instance.DeletionTimestamp.IsZero()
 	if again || len(st.History) == 0 {
@@ -205,7 +205,7 @@ func failedBefore(s *scope, next v1alpha1.Operation) error {
 	if last.Outcome != v1alpha1.OutcomeFailed || !sameOperation(last.Operation, next) {
 		return nil
 	}
-	return status.At(v1alpha1.ConditionApplied, outcome.Stalled(last.Reason, errors.New(last.Message)))
+	return status.ForCondition(v1alpha1.ConditionApplied, outcome.Stalled(last.Reason, errors.New(last.Message)))
 }
 
 // interruptions counts how often an operation was cut off for the present request.

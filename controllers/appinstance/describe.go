@@ -24,16 +24,16 @@ func (r *Reconciler) describe(ctx context.Context, s *scope, failure error) {
 	_ = outcome.Guarded(func() error {
 		health := s.recorded()
 		ready := meta.IsStatusConditionTrue(s.instance.Status.Conditions, v1alpha1.ConditionReady)
-		if status.Milestone(failure) != v1alpha1.ConditionHealthy && r.track(ctx, s) == nil {
+		if status.ConditionOf(failure) != v1alpha1.ConditionHealthy && r.track(ctx, s) == nil {
 			if seen := r.look(ctx, s); seen.known && seen.err == nil {
 				health, ready = seen.health, seen.health.Healthy()
 				s.counts(health)
 			}
 		}
 		if _, waits := outcome.IsWaiting(failure); waits {
-			s.keeper.SaysNow(ready, s.running(health)+"; "+failure.Error())
+			s.keeper.SetInterim(ready, s.running(health)+"; "+failure.Error())
 		} else {
-			s.keeper.SaysNow(ready, failure.Error()+"; "+s.running(health))
+			s.keeper.SetInterim(ready, failure.Error()+"; "+s.running(health))
 		}
 		return nil
 	})()

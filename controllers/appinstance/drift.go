@@ -48,10 +48,10 @@ func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 	if s.target == nil || !s.minds() {
 		r.compared.forget(key)
 		s.instance.Status.Drift = nil
-		s.keeper.Marks(v1alpha1.ConditionDrifted, "", "")
+		s.keeper.SetFlag(v1alpha1.ConditionDrifted, "", "")
 		return nil
 	}
-	mark, known, err := r.Monitor.Mark(ctx, key)
+	mark, known, err := r.Monitor.Digest(ctx, key)
 	// What was only listed before is looked at again when it is to be mended.
 	mark = string(s.instance.Spec.DriftPolicy) + " " + mark
 	if err != nil || !known || !r.compared.due(key, mark, r.Wake) {
@@ -96,9 +96,9 @@ func (s *scope) differs(found []release.Drifted) {
 	}
 	switch {
 	case len(found) == 0 || corrects:
-		s.keeper.Marks(v1alpha1.ConditionDrifted, "", "")
+		s.keeper.SetFlag(v1alpha1.ConditionDrifted, "", "")
 	default:
-		s.keeper.Marks(v1alpha1.ConditionDrifted, v1alpha1.ReasonDrifted, fmt.Sprintf(
+		s.keeper.SetFlag(v1alpha1.ConditionDrifted, v1alpha1.ReasonDrifted, fmt.Sprintf(
 			"%s from the release, the first is %s; see status.drift", text.Count(len(found), "object differs", "objects differ"), found[0].Object))
 	}
 	if len(found) > 0 && corrects {

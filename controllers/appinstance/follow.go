@@ -21,7 +21,7 @@ func (r *Reconciler) watch(ctx context.Context, s *scope) error {
 	if s.target == nil {
 		return nil
 	}
-	return status.At(v1alpha1.ConditionHealthy, r.track(ctx, s))
+	return status.ForCondition(v1alpha1.ConditionHealthy, r.track(ctx, s))
 }
 
 // track tells the monitor which objects there are, and, until it has taken note,
@@ -85,7 +85,7 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	}
 	seen := r.look(ctx, s)
 	if seen.err != nil {
-		return status.At(v1alpha1.ConditionHealthy, seen.err)
+		return status.ForCondition(v1alpha1.ConditionHealthy, seen.err)
 	}
 	if !seen.known && s.settled() {
 		return nil
@@ -97,21 +97,21 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	}
 	health := seen.health
 	if !health.Healthy() {
-		return status.At(v1alpha1.ConditionHealthy, r.unhealthy(s, health))
+		return status.ForCondition(v1alpha1.ConditionHealthy, r.unhealthy(s, health))
 	}
 	s.counts(health)
 	if s.instance.Status.Stopped {
 		s.saysStopped()
 		return nil
 	}
-	s.keeper.Reached(v1alpha1.ConditionHealthy, v1alpha1.ReasonHealthy, objectsReady(health))
-	s.keeper.Says(v1alpha1.ReasonReady, s.running(health))
+	s.keeper.MarkTrue(v1alpha1.ConditionHealthy, v1alpha1.ReasonHealthy, objectsReady(health))
+	s.keeper.SetReady(v1alpha1.ReasonReady, s.running(health))
 	return nil
 }
 
 // firstLook is the error of an instance whose objects have not been seen yet.
 func firstLook() error {
-	return status.At(v1alpha1.ConditionHealthy, outcome.Waiting(
+	return status.ForCondition(v1alpha1.ConditionHealthy, outcome.Waiting(
 		v1alpha1.ReasonWaitingForObjects, 0, errors.New("waiting for the first look at the objects")))
 }
 
@@ -171,7 +171,7 @@ func (s *scope) isToBeRemoved() bool {
 func (r *Reconciler) unhealthy(s *scope, health release.Health) error {
 	text := objectsReady(health) + s.remedyForMissing(health)
 	message := errors.New(text)
-	s.keeper.SaysNow(false, s.running(health))
+	s.keeper.SetInterim(false, s.running(health))
 	s.described = true
 	conditions := s.instance.Status.Conditions
 	stalled := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
@@ -200,7 +200,7 @@ func (r *Reconciler) unhealthy(s *scope, health release.Health) error {
 	}
 	if pause := r.untilNextMessage(s, reconciling, text); pause > 0 {
 		// What was said before stays for the moment.
-		s.keeper.SaysNow(false, meta.FindStatusCondition(conditions, v1alpha1.ConditionReady).Message)
+		s.keeper.SetInterim(false, meta.FindStatusCondition(conditions, v1alpha1.ConditionReady).Message)
 		return outcome.Waiting(v1alpha1.ReasonWaitingForObjects, min(left, pause), errors.New(reconciling.Message))
 	}
 	s.counts(health)
@@ -240,6 +240,6 @@ func (s *scope) settled() bool {
 		!meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionHealthy) {
 		return false
 	}
-	s.keeper.Says(root.Reason, root.Message)
+	s.keeper.SetReady(root.Reason, root.Message)
 	return true
 }

@@ -20,7 +20,7 @@ func (s *scope) conclude(ended v1alpha1.OperationOutcome, reason string, err err
 	if err != nil {
 		entry.Reason, entry.Message = reason, text.Limit(err.Error(), 1000)
 	}
-	if ended == v1alpha1.OutcomeSucceeded && transitions.Revises(entry.Operation.Type) {
+	if ended == v1alpha1.OutcomeSucceeded && transitions.CreatesRevision(entry.Operation.Type) {
 		st.Revision = s.nextRevision()
 		entry.Revision = st.Revision
 		for _, made := range st.Releases {

@@ -20,7 +20,7 @@ const maxLedger = 30
 func (s *scope) enter(err error) {
 	name, hash := s.requester(), s.instance.Annotations[v1alpha1.TaskHashAnnotation]
 	dealtWith := err == nil || outcome.IsStalled(err)
-	if !dealtWith || name == "" || hash == "" || transitions.Carried(s.instance, name, hash) != nil {
+	if !dealtWith || name == "" || hash == "" || transitions.FindTask(s.instance, name, hash) != nil {
 		return
 	}
 	st := &s.instance.Status

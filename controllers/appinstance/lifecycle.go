@@ -26,7 +26,7 @@ const defaultAccount = "default"
 const defaultTimeout = 10 * time.Minute
 
 // hold keeps the instance from going away before its releases have gone.
-func (r *Reconciler) hold(ctx context.Context, s *scope) error { return s.keeper.Hold(ctx) }
+func (r *Reconciler) hold(ctx context.Context, s *scope) error { return s.keeper.AddFinalizer(ctx) }
 
 func (r *Reconciler) connect(_ context.Context, s *scope) error {
 	s.tenant = release.Tenant{
@@ -68,7 +68,7 @@ func (r *Reconciler) removeForGood(ctx context.Context, s *scope) error {
 			"the instance is deleted, its Helm releases stay: %s", text.List(names, ", ", maxNamed)))
 	}
 	r.forget(s)
-	return s.keeper.Release(ctx)
+	return s.keeper.RemoveFinalizer(ctx)
 }
 
 // maxNamed bounds the releases that an event names.
@@ -100,8 +100,8 @@ func (r *Reconciler) keepsReleases(ctx context.Context, s *scope) (bool, error) 
 func (r *Reconciler) forget(s *scope) {
 	key := client.ObjectKeyFromObject(s.instance)
 	r.Monitor.Untrack(key)
-	r.Turns.Forget(key)
-	r.Removals.Forget(key)
+	r.Turns.Cancel(key)
+	r.Removals.Cancel(key)
 	r.compared.forget(key)
 	r.owed.Delete(key)
 	r.told.Delete(key)

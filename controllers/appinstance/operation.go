@@ -40,14 +40,14 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operat
 	if err := r.takeTurn(key, next); err != nil {
 		return err
 	}
-	defer r.lineOf(next).Give(key)
+	defer r.lineOf(next).Release(key)
 	if err := s.endInterrupted(ctx, next); err != nil {
-		return status.At(v1alpha1.ConditionApplied, err)
+		return status.ForCondition(v1alpha1.ConditionApplied, err)
 	}
 	if err := s.begin(ctx, next); err != nil {
 		return err
 	}
-	s.keeper.Insist()
+	s.keeper.IgnoreConflicts()
 	failpoint.Point(failpoint.InstanceBegun, key.String())
 	bounded, end := r.bound(ctx, s.instance, next)
 	err := outcome.Guarded(func() error { return do(release.WithObserver(bounded, s.observer(next))) })()
@@ -74,7 +74,7 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operat
 
 // takeTurn takes a place for an operation, or keeps the one that its instance has.
 func (r *Reconciler) takeTurn(key client.ObjectKey, next v1alpha1.Operation) error {
-	if r.lineOf(next).Take(key) {
+	if r.lineOf(next).TryAcquire(key) {
 		return nil
 	}
 	return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, errors.New(
@@ -86,7 +86,7 @@ func (s *scope) observer(next v1alpha1.Operation) release.Observer {
 	return release.Observer{
 		Retaining: s.retain,
 		Waiting: func(ctx context.Context, message string) {
-			s.keeper.Working(working(next) + ": " + message)
+			s.keeper.MarkReconciling(working(next) + ": " + message)
 			if err := s.keeper.Save(ctx); err != nil {
 				ctrl.LoggerFrom(ctx).Error(err, "Could not show what the operation waits for")
 			}
@@ -136,11 +136,11 @@ func (s *scope) begin(ctx context.Context, operation v1alpha1.Operation) error {
 	operation.Interruptions = s.interruptions(operation)
 	operation.StartedAt = metav1.Now()
 	s.instance.Status.Operation = &operation
-	s.keeper.Working(working(operation))
+	s.keeper.MarkReconciling(working(operation))
 	if s.instance.Status.Revision > 0 {
-		s.keeper.ShowRoot(v1alpha1.ReasonProgressing, s.running(s.recorded())+"; "+working(operation))
+		s.keeper.ShowSummary(v1alpha1.ReasonProgressing, s.running(s.recorded())+"; "+working(operation))
 	} else {
-		s.keeper.ShowRoot(v1alpha1.ReasonProgressing, working(operation))
+		s.keeper.ShowSummary(v1alpha1.ReasonProgressing, working(operation))
 	}
 	s.seen = nil
 	// It says more than that the spec was resolved.
@@ -257,7 +257,7 @@ func (r *Reconciler) failed(ctx context.Context, s *scope, err error) error {
 		s.conclude(v1alpha1.OutcomeFailed, reason, err)
 		err = outcome.Stalled(reason, err)
 	}
-	return status.At(v1alpha1.ConditionApplied, err)
+	return status.ForCondition(v1alpha1.ConditionApplied, err)
 }
 
 // settle ends an operation that was interrupted: whatever is in status now was

@@ -26,11 +26,11 @@ var _ = Describe("A panic", func() {
 		Expect(err).To(HaveOccurred(), "it is tried again")
 		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False ProgressingWithRetry"))
 		Expect(b.says(v1alpha1.ConditionReady)).To(ContainSubstring("internal error: no client"))
-		Expect(transitions.Carried(b.instance, "install", "h1")).To(BeNil(), "the task was not carried out")
+		Expect(transitions.FindTask(b.instance, "install", "h1")).To(BeNil(), "the task was not carried out")
 
 		b.reconciler.Clients = works
 		b.runs("1.0.0", 1)
-		Expect(transitions.Carried(b.instance, "install", "h1")).NotTo(BeNil())
+		Expect(transitions.FindTask(b.instance, "install", "h1")).NotTo(BeNil())
 	})
 
 	It("in an operation is an interruption, and not tried more than three times", func() {

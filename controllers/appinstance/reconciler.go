@@ -69,7 +69,7 @@ type Tenants interface {
 // scope is what one reconcile knows.
 type scope struct {
 	instance *v1alpha1.AppInstance
-	keeper   *status.Keeper
+	keeper   *status.Writer
 	tenant   release.Tenant
 	helm     release.Client
 	target   *target
@@ -95,7 +95,7 @@ type scope struct {
 
 // Reconcile brings one instance up to date.
 func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstance) (result ctrl.Result, err error) {
-	keeper := status.Begin(r.Client, r.Recorder, status.AppInstance, instance)
+	keeper := status.NewWriter(r.Client, r.Recorder, status.AppInstance, instance)
 	s := &scope{instance: instance, keeper: keeper}
 	phases := []func(context.Context, *scope) error{
 		r.hold,
@@ -114,7 +114,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstan
 	defer func() {
 		r.describe(ctx, s, err)
 		s.enter(err)
-		result, err = keeper.End(ctx, err, lookAgain(err))
+		result, err = keeper.Finish(ctx, err, lookAgain(err))
 	}()
 	defer outcome.Recover(&err)
 	for _, phase := range phases {

@@ -23,10 +23,10 @@ func (r *Reconciler) remove(ctx context.Context, s *scope) error {
 	if n := len(s.instance.Status.Retained); n > 0 {
 		message = "removed; " + keptMessage(n)
 	}
-	for _, milestone := range status.AppInstance.Milestones {
-		s.keeper.Reached(milestone, v1alpha1.ReasonRemoved, message)
+	for _, milestone := range status.AppInstance.Progress {
+		s.keeper.MarkTrue(milestone, v1alpha1.ReasonRemoved, message)
 	}
-	s.keeper.Says(v1alpha1.ReasonRemoved, message)
+	s.keeper.SetReady(v1alpha1.ReasonRemoved, message)
 	return nil
 }
 
@@ -37,7 +37,7 @@ func (r *Reconciler) uninstall(ctx context.Context, s *scope) error {
 		return nil
 	}
 	// What is to be removed is known, whatever has become of the app.
-	s.keeper.Reached(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, text.Count(len(s.instance.Status.Releases), "release", "releases")+" to remove")
+	s.keeper.MarkTrue(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, text.Count(len(s.instance.Status.Releases), "release", "releases")+" to remove")
 	operation := v1alpha1.Operation{
 		Type: v1alpha1.OperationUninstall, Version: s.instance.Status.Version, ChartDigest: s.instance.Status.ChartDigest,
 	}

@@ -64,7 +64,7 @@ func (r *Reconciler) resolve(ctx context.Context, s *scope) error {
 	t, err := r.aim(ctx, s)
 	if err != nil {
 		r.stillRuns(ctx, s, err)
-		return status.At(v1alpha1.ConditionResolved, outside(err))
+		return status.ForCondition(v1alpha1.ConditionResolved, outside(err))
 	}
 	s.target = t
 	return nil
@@ -121,7 +121,7 @@ func (s *scope) wasAt(version string) bool {
 // resolved: neither takes more than what is installed. A resumed instance stays so until
 // its spec is changed; its message says why the spec cannot be resolved.
 func (s *scope) asItIs(err error) (*target, error) {
-	current := transitions.Revision(s.instance, s.instance.Status.Revision)
+	current := transitions.FindRevision(s.instance, s.instance.Status.Revision)
 	isScaled := s.instance.Spec.DesiredState == v1alpha1.StateStopped || s.instance.Status.Stopped || s.halfway() || s.isResumed()
 	if current == nil || !isScaled {
 		return nil, err
@@ -147,7 +147,7 @@ func (r *Reconciler) stillRuns(ctx context.Context, s *scope, err error) {
 		if s.seen != nil && s.seen.known && s.seen.err == nil {
 			health = s.seen.health
 		}
-		s.keeper.Serving(s.running(health) + "; " + err.Error())
+		s.keeper.KeepReady(s.running(health) + "; " + err.Error())
 	}
 }
 
@@ -171,7 +171,7 @@ func (r *Reconciler) serves(ctx context.Context, s *scope) bool {
 // where it must be: a milestone that is reached and lost in every reconcile would be
 // written each time.
 func (s *scope) resolved() {
-	s.keeper.Reached(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, "version "+s.target.wanted())
+	s.keeper.MarkTrue(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, "version "+s.target.wanted())
 }
 
 func (r *Reconciler) find(ctx context.Context, s *scope) (*target, error) {

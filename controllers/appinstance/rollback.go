@@ -18,7 +18,7 @@ import (
 // records, so that it can be gone back to when the market no longer has it.
 func (s *scope) pinned() (*target, error) {
 	number := s.instance.Spec.Revision
-	entry := transitions.Revision(s.instance, number)
+	entry := transitions.FindRevision(s.instance, number)
 	if entry == nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 			"spec.revision: status.history has no revision %d that can be restored: use one that it has, or remove the field", number))
@@ -51,7 +51,7 @@ func (r *Reconciler) checkRecorded(ctx context.Context, s *scope) error {
 // isBack reports whether the revision that runs is the one to go back to, or was
 // made by going back to it.
 func (s *scope) isBack() bool {
-	current := transitions.Revision(s.instance, s.instance.Status.Revision)
+	current := transitions.FindRevision(s.instance, s.instance.Status.Revision)
 	back := s.target.back.Revision
 	return current != nil && (current.Revision == back || current.Operation.To == back)
 }

@@ -68,7 +68,7 @@ func (r *Reconciler) rescale(ctx context.Context, s *scope, kind v1alpha1.Operat
 		return err
 	}
 	st.Stopped = kind == v1alpha1.OperationStop
-	s.keeper.Reached(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, done(next))
+	s.keeper.MarkTrue(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, done(next))
 	return s.succeeded(ctx)
 }
 
@@ -80,6 +80,6 @@ func (s *scope) halted() bool {
 
 // saysStopped is what the root condition of a stopped instance says.
 func (s *scope) saysStopped() {
-	s.keeper.Reached(v1alpha1.ConditionHealthy, v1alpha1.ReasonStopped, "no pods, as asked for")
-	s.keeper.Says(v1alpha1.ReasonStopped, s.running(release.Health{}))
+	s.keeper.MarkTrue(v1alpha1.ConditionHealthy, v1alpha1.ReasonStopped, "no pods, as asked for")
+	s.keeper.SetReady(v1alpha1.ReasonStopped, s.running(release.Health{}))
 }

@@ -14,15 +14,15 @@ import (
 type Turns interface {
 	// Take reports whether it is the instance's turn. Otherwise it waits in line,
 	// and is reconciled again when its turn has come.
-	Take(instance types.NamespacedName) bool
+	TryAcquire(instance types.NamespacedName) bool
 	// Pause lets others have the turn while the operation only waits.
 	Pause(instance types.NamespacedName)
 	// Resume takes the turn again, and waits for it until the context ends.
 	Resume(ctx context.Context, instance types.NamespacedName)
 	// Give ends the turn.
-	Give(instance types.NamespacedName)
+	Release(instance types.NamespacedName)
 	// Forget takes the instance out of the line.
-	Forget(instance types.NamespacedName)
+	Cancel(instance types.NamespacedName)
 }
 
 // lineOf returns the line that an operation waits in. Removals have places of their own:

@@ -16,7 +16,7 @@ import (
 var _ = Describe("The turn of an instance", func() {
 	var (
 		b                  *bench
-		installs, removals *fairlimiter.Turns
+		installs, removals *fairlimiter.Limiter
 		other              types.NamespacedName
 		hookKey            client.ObjectKey
 	)
@@ -63,10 +63,10 @@ var _ = Describe("The turn of an instance", func() {
 		b.publish("1.0.0", hook("pre-install"))
 		b.create()
 		done := reconciles()
-		Eventually(func() bool { return installs.Take(other) }, "5s").Should(BeTrue(), "the operation only waits")
+		Eventually(func() bool { return installs.TryAcquire(other) }, "5s").Should(BeTrue(), "the operation only waits")
 		endHook()
 		Consistently(done, "300ms").ShouldNot(Receive(), "there is one place, and the other has it")
-		installs.Give(other)
+		installs.Release(other)
 		Eventually(done, "20s").Should(Receive())
 		Expect(b.condition(v1alpha1.ConditionApplied)).To(Equal("True Applied"))
 		Expect(installs.Running()).To(BeZero())
@@ -77,7 +77,7 @@ var _ = Describe("The turn of an instance", func() {
 		b.create()
 		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Timeout = "2s" })
 		done := reconciles()
-		Eventually(func() bool { return installs.Take(other) }, "5s").Should(BeTrue())
+		Eventually(func() bool { return installs.TryAcquire(other) }, "5s").Should(BeTrue())
 		Eventually(done, "20s").Should(Receive(), "it does not wait for a place to end")
 		Expect(b.condition(v1alpha1.ConditionApplied)).To(Equal("False TimedOut"))
 		Expect(installs.Running()).To(Equal(1), "that of the other")
@@ -87,11 +87,11 @@ var _ = Describe("The turn of an instance", func() {
 		b.publish("1.0.0", hook("pre-delete"))
 		b.create()
 		b.runs("1.0.0", 1)
-		Expect(installs.Take(other)).To(BeTrue())
+		Expect(installs.TryAcquire(other)).To(BeTrue())
 		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent })
 		done := reconciles()
-		Eventually(func() bool { return removals.Take(other) }, "5s").Should(BeTrue(), "the removal only waits")
-		removals.Give(other)
+		Eventually(func() bool { return removals.TryAcquire(other) }, "5s").Should(BeTrue(), "the removal only waits")
+		removals.Release(other)
 		endHook()
 		Eventually(done, "20s").Should(Receive())
 		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Removed"))

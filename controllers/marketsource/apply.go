@@ -35,7 +35,7 @@ func (r *Reconciler) applyApps(ctx context.Context, s *scope) error {
 		if outcome.Reason(err, "") == "" {
 			err = outcome.Failed(v1alpha1.ReasonApplyFailed, err)
 		}
-		err = status.At(v1alpha1.ConditionIndexed, err)
+		err = status.ForCondition(v1alpha1.ConditionIndexed, err)
 		r.attempts.Store(s.source.UID, last.next(s.source, err)) // The listing is needed again.
 		return err
 	}

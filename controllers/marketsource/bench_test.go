@@ -61,7 +61,7 @@ func newBench(change ...func(*v1alpha1.MarketSourceSpec)) *bench {
 func (b *bench) restart() {
 	b.reconciler = &marketsource.Reconciler{
 		Client: b.client, Recorder: &events.FakeRecorder{}, Open: b.open, RepositoryURL: repositoryURL, Process: rand.String(10),
-		Turns: fairlimiter.NewBrief(4, noone), Suspects: fairlimiter.New(1, noone),
+		Turns: fairlimiter.NewForShortWork(4, noone), Suspects: fairlimiter.New(1, noone),
 	}
 }
 

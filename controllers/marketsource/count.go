@@ -61,7 +61,7 @@ func (r *Reconciler) judge(s *scope, t totals) error {
 	case hydrated && c.Ready == 0 && c.Failed > 0:
 		return outcome.Stalled(v1alpha1.ReasonAppsNotReady, errors.New(message))
 	}
-	s.keeper.Says(v1alpha1.ReasonReady, message)
+	s.keeper.SetReady(v1alpha1.ReasonReady, message)
 	return nil
 }
 
@@ -130,7 +130,7 @@ func failed(app *v1alpha1.AppInfo) *v1alpha1.AppFailure {
 	if root := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); root != nil {
 		failure.Reason, failure.Message = root.Reason, root.Message
 	}
-	for _, milestone := range status.AppInfo.Milestones {
+	for _, milestone := range status.AppInfo.Progress {
 		if c := meta.FindStatusCondition(conditions, milestone); c != nil && c.Status == metav1.ConditionFalse {
 			failure.Step, failure.Reason, failure.Message = milestone, c.Reason, c.Message
 			break

@@ -37,9 +37,9 @@ func (r *Reconciler) begin(ctx context.Context, s *scope, last attempt, etag str
 		left = *s.source.Status.Attempt
 	}
 	if work.IsExhausted(left) {
-		return status.Interrupted("reading the source", v1alpha1.MarketSourceKind, s.source.Name)
+		return status.InterruptedError("reading the source", v1alpha1.MarketSourceKind, s.source.Name)
 	}
-	if work.WasCutOff(left) && !r.Suspects.Take(client.ObjectKeyFromObject(s.source)) {
+	if work.WasInterrupted(left) && !r.Suspects.TryAcquire(client.ObjectKeyFromObject(s.source)) {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, errors.New(
 			"the operator ended while the source was read: what was being worked on then is tried one by one"))
 	}

@@ -76,8 +76,8 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 		next.repairs = last.repairs + 1
 	}
 	r.attempts.Store(s.source.UID, next)
-	if err == nil || status.Milestone(err) == v1alpha1.ConditionIndexed {
-		s.keeper.Reached(v1alpha1.ConditionReached, v1alpha1.ReasonReached, "the source answered")
+	if err == nil || status.ConditionOf(err) == v1alpha1.ConditionIndexed {
+		s.keeper.MarkTrue(v1alpha1.ConditionReached, v1alpha1.ReasonReached, "the source answered")
 	}
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (s *scope) announce(ctx context.Context) error {
 	if s.source.Status.ObservedGeneration == s.source.Generation || said != nil && said.ObservedGeneration == s.source.Generation {
 		return nil
 	}
-	s.keeper.Working("asking the source for its apps")
+	s.keeper.MarkReconciling("asking the source for its apps")
 	return s.keeper.Save(ctx)
 }
 
@@ -134,7 +134,7 @@ func (s *scope) indexed(unwanted int) {
 	if offered == 0 && s.source.Status.Apps.Skipped == 0 && unwanted > 0 {
 		message = noMatchMessage(s.source.Spec, unwanted)
 	}
-	s.keeper.Reached(v1alpha1.ConditionIndexed, v1alpha1.ReasonIndexed, message)
+	s.keeper.MarkTrue(v1alpha1.ConditionIndexed, v1alpha1.ReasonIndexed, message)
 }
 
 func noMatchMessage(spec v1alpha1.MarketSourceSpec, unwanted int) string {
@@ -154,10 +154,10 @@ func noMatchMessage(spec v1alpha1.MarketSourceSpec, unwanted int) string {
 func (r *Reconciler) ask(ctx context.Context, source *v1alpha1.MarketSource, since hydrate.Mark) (hydrate.Listing, error) {
 	lister, err := r.Open(ctx, source)
 	if err != nil {
-		return hydrate.Listing{}, status.At(v1alpha1.ConditionReached, err)
+		return hydrate.Listing{}, status.ForCondition(v1alpha1.ConditionReached, err)
 	}
 	listing, err := lister.List(ctx, since)
-	return listing, status.At(milestone(err), err)
+	return listing, status.ForCondition(milestone(err), err)
 }
 
 // milestone tells an answer that cannot be read from one that did not come.

@@ -53,7 +53,7 @@ type Reconciler struct {
 	MaxApps int
 	// Turns bounds how many sources are worked on at once. Suspects lets those be read one
 	// by one that were being read when a process ended.
-	Turns, Suspects *fairlimiter.Turns
+	Turns, Suspects *fairlimiter.Limiter
 
 	queue fairlimiter.Queue
 	// attempts are how each source was asked last, by UID.
@@ -67,7 +67,7 @@ func (r *Reconciler) Wake(source types.NamespacedName) { r.queue.Wake(source) }
 // scope is what one reconcile knows.
 type scope struct {
 	source  *v1alpha1.MarketSource
-	keeper  *status.Keeper
+	keeper  *status.Writer
 	apps    []v1alpha1.AppInfo
 	listing *hydrate.Listing
 	// noted says that this reconcile noted an attempt, and left is the one before it.
@@ -87,13 +87,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSourc
 		return result, nil
 	}
 	key := client.ObjectKeyFromObject(source)
-	if !r.Turns.Take(key) {
+	if !r.Turns.TryAcquire(key) {
 		return result, nil // It is brought back when its turn has come.
 	}
-	defer r.Turns.Give(key)
-	defer r.Suspects.Give(key)
-	keeper := status.Begin(r.Client, r.Recorder, status.MarketSource, source)
-	defer func() { result, err = keeper.End(ctx, err, r.next(source)) }()
+	defer r.Turns.Release(key)
+	defer r.Suspects.Release(key)
+	keeper := status.NewWriter(r.Client, r.Recorder, status.MarketSource, source)
+	defer func() { result, err = keeper.Finish(ctx, err, r.next(source)) }()
 	defer outcome.Recover(&err)
 	s := &scope{source: source, keeper: keeper}
 	defer func() { s.settle(ctx) }()

@@ -40,8 +40,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 // that no reconcile sees it go.
 func (r *Reconciler) forget(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	r.attempts.Delete(e.Object.GetUID())
-	r.Turns.Forget(client.ObjectKeyFromObject(e.Object))
-	r.Suspects.Forget(client.ObjectKeyFromObject(e.Object))
+	r.Turns.Cancel(client.ObjectKeyFromObject(e.Object))
+	r.Suspects.Cancel(client.ObjectKeyFromObject(e.Object))
 }
 
 // collected brings the source of an app back, a moment after the app changed.

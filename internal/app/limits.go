@@ -36,9 +36,9 @@ func (l *limits) addFlags(f *flag.FlagSet) {
 // shareTurns lets each controller work on a bounded number of objects at once, fair among
 // namespaces.
 func setTurns(o *options, sources *marketsource.Reconciler, apps *appinfo.Reconciler, tasks *appinstalltask.Reconciler) {
-	sources.Turns = fairlimiter.NewBrief(maxConcurrentSyncs, sources.Wake)
-	apps.Turns = fairlimiter.NewBrief(o.hydrations, apps.Wake)
-	tasks.Turns = fairlimiter.NewBrief(o.installs, tasks.Wake)
+	sources.Turns = fairlimiter.NewForShortWork(maxConcurrentSyncs, sources.Wake)
+	apps.Turns = fairlimiter.NewForShortWork(o.hydrations, apps.Wake)
+	tasks.Turns = fairlimiter.NewForShortWork(o.installs, tasks.Wake)
 	// No source has the name of an app, so that what wakes the wrong one finds nothing.
 	suspects := fairlimiter.New(1, func(key types.NamespacedName) {
 		sources.Wake(key)

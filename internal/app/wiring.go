@@ -172,7 +172,7 @@ type components struct {
 	pipeline hydrate.Pipeline
 	catalog  *catalog.Catalog
 	tenants  *impersonation.Clients
-	cluster  *collector.Cluster
+	cluster  *collector.Collector
 	// process identifies this process in the attempts that it notes.
 	process string
 }

@@ -16,50 +16,50 @@ import (
 	"github.com/appmarket/operator/internal/fairlimiter"
 )
 
-func instance(text string) types.NamespacedName {
+func parseInstance(text string) types.NamespacedName {
 	namespace, name, _ := strings.Cut(text, "/")
 	return types.NamespacedName{Namespace: namespace, Name: name}
 }
 
 // stage is a Turns and those whom it told since somebody looked.
-type stage struct {
-	*fairlimiter.Turns
-	mu   sync.Mutex
-	told []string
+type recordingLimiter struct {
+	*fairlimiter.Limiter
+	mu       sync.Mutex
+	notified []string
 }
 
-func newStage(limit int) *stage {
-	s := &stage{}
-	s.Turns = fairlimiter.New(limit, func(i types.NamespacedName) { s.note(i.String()) })
+func newRecordingLimiter(limit int) *recordingLimiter {
+	s := &recordingLimiter{}
+	s.Limiter = fairlimiter.New(limit, func(i types.NamespacedName) { s.recordNotification(i.String()) })
 	return s
 }
 
-func (s *stage) note(what string) {
+func (s *recordingLimiter) recordNotification(what string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.told = append(s.told, what)
+	s.notified = append(s.notified, what)
 }
 
 // play does what a line says, such as "give a/1", and returns what came of it: "yes"
 // or "line" for take, and who was told.
-func (s *stage) play(line string) string {
+func (s *recordingLimiter) runStep(line string) string {
 	verb, what, _ := strings.Cut(line, " ")
 	var came []string
 	switch verb {
 	case "take":
-		came = append(came, map[bool]string{true: "yes", false: "line"}[s.Take(instance(what))])
+		came = append(came, map[bool]string{true: "yes", false: "line"}[s.TryAcquire(parseInstance(what))])
 	case "give":
-		s.Give(instance(what))
+		s.Release(parseInstance(what))
 	case "forget":
-		s.Forget(instance(what))
+		s.Cancel(parseInstance(what))
 	case "pause":
-		s.Pause(instance(what))
+		s.Pause(parseInstance(what))
 	case "resume":
 		ctx, stop := context.WithTimeout(context.Background(), time.Hour)
 		go func() {
 			defer stop()
-			s.Resume(ctx, instance(what))
-			s.note(what + " goes on")
+			s.Resume(ctx, parseInstance(what))
+			s.recordNotification(what + " goes on")
 		}()
 		synctest.Wait()
 	case "wait":
@@ -72,12 +72,12 @@ func (s *stage) play(line string) string {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	came = append(came, s.told...)
-	s.told = nil
+	came = append(came, s.notified...)
+	s.notified = nil
 	return strings.Join(came, " ")
 }
 
-func TestTurns(t *testing.T) {
+func TestLimiter(t *testing.T) {
 	for _, c := range []struct {
 		why   string
 		limit int
@@ -158,20 +158,20 @@ func TestTurns(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := NewWithT(t)
-				s := newStage(c.limit)
+				s := newRecordingLimiter(c.limit)
 				for _, line := range c.lines {
 					do, came, ok := strings.Cut(line, " =")
 					g.Expect(ok).To(BeTrue(), line)
-					got := s.play(do)
+					got := s.runStep(do)
 					synctest.Wait() // Operations that go on say so by themselves.
-					g.Expect(strings.TrimSpace(got+" "+s.play(""))).To(Equal(strings.TrimSpace(came)), do)
+					g.Expect(strings.TrimSpace(got+" "+s.runStep(""))).To(Equal(strings.TrimSpace(came)), do)
 				}
 			})
 		})
 	}
 }
 
-func TestAThousandDoNotHoldBackOne(t *testing.T) {
+func TestManyInstancesDoNotDelayOne(t *testing.T) {
 	for _, c := range []struct {
 		why   string
 		limit int
@@ -184,49 +184,49 @@ func TestAThousandDoNotHoldBackOne(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			s := newStage(c.limit)
+			s := newRecordingLimiter(c.limit)
 			if c.first {
-				g.Expect(s.play("take small/1")).To(Equal("yes"))
+				g.Expect(s.runStep("take small/1")).To(Equal("yes"))
 			}
 			for i := range 1000 {
-				s.play(fmt.Sprint("take large/", i))
+				s.runStep(fmt.Sprint("take large/", i))
 			}
 			if c.first {
-				g.Expect(s.play("give small/1")).To(Equal("large/0"))
+				g.Expect(s.runStep("give small/1")).To(Equal("large/0"))
 				return
 			}
 			g.Expect(s.Waiting()).To(Equal(1000 - c.held))
 			if c.limit > c.held {
-				g.Expect(s.play("take small/1")).To(Equal("yes"), "half of the places is not for the thousand")
+				g.Expect(s.runStep("take small/1")).To(Equal("yes"), "half of the places is not for the thousand")
 				return
 			}
-			g.Expect(s.play("take small/1")).To(Equal("line"))
-			g.Expect(s.play("give large/0")).To(Equal("small/1"), "it has the next turn after those under way")
+			g.Expect(s.runStep("take small/1")).To(Equal("line"))
+			g.Expect(s.runStep("give large/0")).To(Equal("small/1"), "it has the next turn after those under way")
 		})
 	}
 }
 
-func TestTurnsMayBeCalledByWhomTheyTell(t *testing.T) {
+func TestNotifyCanCallTheLimiter(t *testing.T) {
 	g := NewWithT(t)
-	var all *fairlimiter.Turns
+	var all *fairlimiter.Limiter
 	var took []bool
 	all = fairlimiter.New(1, func(i types.NamespacedName) {
-		took = append(took, all.Take(i))
-		all.Give(i)
+		took = append(took, all.TryAcquire(i))
+		all.Release(i)
 	})
 	for _, i := range []string{"a/1", "a/2", "b/1", "a/3"} {
-		all.Take(instance(i))
+		all.TryAcquire(parseInstance(i))
 	}
-	all.Give(instance("a/1"))
+	all.Release(parseInstance("a/1"))
 	g.Expect(took).To(Equal([]bool{true, true, true}))
 	g.Expect(all.Running() + all.Waiting()).To(BeZero())
 }
 
 func TestGauges(t *testing.T) {
 	g := NewWithT(t)
-	s := newStage(2)
+	s := newRecordingLimiter(2)
 	registry := prometheus.NewPedanticRegistry()
-	g.Expect(registry.Register(fairlimiter.Gauges{s.Turns, fairlimiter.New(1, func(types.NamespacedName) {})})).To(Succeed())
+	g.Expect(registry.Register(fairlimiter.Gauges{s.Limiter, fairlimiter.New(1, func(types.NamespacedName) {})})).To(Succeed())
 	gauges := func() map[string]float64 {
 		families, err := registry.Gather()
 		g.Expect(err).NotTo(HaveOccurred())
@@ -237,10 +237,10 @@ func TestGauges(t *testing.T) {
 		return found
 	}
 	for _, do := range []string{"take a/1", "take a/2", "take a/3", "take a/4", "take b/1"} {
-		s.play(do)
+		s.runStep(do)
 	}
 	g.Expect(gauges()).To(Equal(map[string]float64{"appmarket_operations_running": 2, "appmarket_operations_waiting": 3}))
-	s.play("give a/1")
+	s.runStep("give a/1")
 	g.Expect(gauges()).To(Equal(map[string]float64{"appmarket_operations_running": 1, "appmarket_operations_waiting": 3}),
 		"who is told and has not come yet still waits")
 }

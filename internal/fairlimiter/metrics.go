@@ -3,17 +3,17 @@ package fairlimiter
 import "github.com/prometheus/client_golang/prometheus"
 
 var (
-	runningNow = prometheus.NewDesc("appmarket_operations_running", "How many instances have an operation under way, those included that wait for a hook.", nil, nil)
-	waitingNow = prometheus.NewDesc("appmarket_operations_waiting", "How many instances wait for their turn with Helm.", nil, nil)
+	runningDesc = prometheus.NewDesc("appmarket_operations_running", "How many instances have an operation under way, those included that wait for a hook.", nil, nil)
+	waitingDesc = prometheus.NewDesc("appmarket_operations_waiting", "How many instances wait for their turn with Helm.", nil, nil)
 )
 
 // Gauges collects the metrics of several Turns, added up.
-type Gauges []*Turns
+type Gauges []*Limiter
 
 // Describe sends the gauges, for a registry of metrics.
 func (Gauges) Describe(to chan<- *prometheus.Desc) {
-	to <- runningNow
-	to <- waitingNow
+	to <- runningDesc
+	to <- waitingDesc
 }
 
 // Collect reads the gauges. There is no label for the namespace: their number is
@@ -23,6 +23,6 @@ func (g Gauges) Collect(to chan<- prometheus.Metric) {
 	for _, t := range g {
 		running, waiting = running+t.Running(), waiting+t.Waiting()
 	}
-	to <- prometheus.MustNewConstMetric(runningNow, prometheus.GaugeValue, float64(running))
-	to <- prometheus.MustNewConstMetric(waitingNow, prometheus.GaugeValue, float64(waiting))
+	to <- prometheus.MustNewConstMetric(runningDesc, prometheus.GaugeValue, float64(running))
+	to <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(waiting))
 }

@@ -21,22 +21,22 @@ import (
 // arrival, looked through from its beginning each time.
 type model struct {
 	limit    int
-	line     []string
+	queue    []string
 	running  []string
-	reserved []promise
+	reserved []reservation
 	// since is when a namespace came to hold what it holds, or came into the line.
-	since map[string]int
-	moves int
+	lastMove map[string]int
+	moves    int
 }
 
-type promise struct {
+type reservation struct {
 	who   string
 	until time.Time
 }
 
 func namespaceOf(who string) string { return strings.Split(who, "/")[0] }
 
-func (m *model) held(namespace string) int {
+func (m *model) heldSlots(namespace string) int {
 	count := 0
 	for _, who := range m.running {
 		if namespaceOf(who) == namespace {
@@ -52,19 +52,21 @@ func (m *model) held(namespace string) int {
 }
 
 // mayHold reports whether the namespace of an instance may have one more place.
-func (m *model) mayHold(who string) bool { return m.held(namespaceOf(who)) < max(m.limit/2, 1) }
+func (m *model) canHoldMore(who string) bool {
+	return m.heldSlots(namespaceOf(who)) < max(m.limit/2, 1)
+}
 
-func (m *model) moved(who string) {
+func (m *model) recordMove(who string) {
 	m.moves++
-	m.since[namespaceOf(who)] = m.moves
+	m.lastMove[namespaceOf(who)] = m.moves
 }
 
-func (m *model) promised(who string) int {
-	return slices.IndexFunc(m.reserved, func(p promise) bool { return p.who == who })
+func (m *model) indexOfReservation(who string) int {
+	return slices.IndexFunc(m.reserved, func(p reservation) bool { return p.who == who })
 }
 
-func (m *model) take(who string) bool {
-	at := m.promised(who)
+func (m *model) tryAcquire(who string) bool {
+	at := m.indexOfReservation(who)
 	switch {
 	case slices.Contains(m.running, who):
 		return true
@@ -72,104 +74,104 @@ func (m *model) take(who string) bool {
 		m.reserved = slices.Delete(m.reserved, at, at+1)
 		m.running = append(m.running, who)
 		return true
-	case slices.Contains(m.line, who):
+	case slices.Contains(m.queue, who):
 		return false
-	case len(m.running)+len(m.reserved) < m.limit && m.mayHold(who):
+	case len(m.running)+len(m.reserved) < m.limit && m.canHoldMore(who):
 		m.running = append(m.running, who)
-		m.moved(who)
+		m.recordMove(who)
 		return true
 	}
 	alone := func(other string) bool { return namespaceOf(other) == namespaceOf(who) }
-	if !slices.ContainsFunc(m.line, alone) {
-		m.moved(who)
+	if !slices.ContainsFunc(m.queue, alone) {
+		m.recordMove(who)
 	}
-	m.line = append(m.line, who)
+	m.queue = append(m.queue, who)
 	return false
 }
 
-func (m *model) give(who string) []string {
+func (m *model) releaseSlot(who string) []string {
 	if at := slices.Index(m.running, who); at >= 0 {
 		m.running = slices.Delete(m.running, at, at+1)
-		m.moved(who)
+		m.recordMove(who)
 	}
-	return m.fill(time.Now())
+	return m.fillSlots(time.Now())
 }
 
-func (m *model) forget(who string) []string {
-	if at := slices.Index(m.line, who); at >= 0 {
-		m.line = slices.Delete(m.line, at, at+1)
+func (m *model) cancelWait(who string) []string {
+	if at := slices.Index(m.queue, who); at >= 0 {
+		m.queue = slices.Delete(m.queue, at, at+1)
 	}
-	if at := m.promised(who); at >= 0 {
+	if at := m.indexOfReservation(who); at >= 0 {
 		m.reserved = slices.Delete(m.reserved, at, at+1)
-		m.moved(who)
+		m.recordMove(who)
 	}
-	return m.fill(time.Now())
+	return m.fillSlots(time.Now())
 }
 
 // lapse plays what happened in the time that has passed.
-func (m *model) lapse() []string {
+func (m *model) expireDue() []string {
 	var told []string
 	for len(m.reserved) > 0 && !time.Now().Before(m.reserved[0].until) {
 		then := m.reserved[0].until
 		for len(m.reserved) > 0 && m.reserved[0].until.Equal(then) {
 			who := m.reserved[0].who
 			m.reserved = m.reserved[1:]
-			m.moved(who)
+			m.recordMove(who)
 		}
-		told = append(told, m.fill(then)...)
+		told = append(told, m.fillSlots(then)...)
 	}
 	return told
 }
 
 // fill gives each free place to the best of all that wait.
-func (m *model) fill(now time.Time) []string {
+func (m *model) fillSlots(now time.Time) []string {
 	var told []string
-	for len(m.running)+len(m.reserved) < m.limit && slices.ContainsFunc(m.line, m.mayHold) {
+	for len(m.running)+len(m.reserved) < m.limit && slices.ContainsFunc(m.queue, m.canHoldMore) {
 		best := 0
-		for i, who := range m.line {
-			a, b := namespaceOf(who), namespaceOf(m.line[best])
-			if m.held(a) < m.held(b) || m.held(a) == m.held(b) && m.since[a] < m.since[b] {
+		for i, who := range m.queue {
+			a, b := namespaceOf(who), namespaceOf(m.queue[best])
+			if m.heldSlots(a) < m.heldSlots(b) || m.heldSlots(a) == m.heldSlots(b) && m.lastMove[a] < m.lastMove[b] {
 				best = i
 			}
 		}
-		who := m.line[best]
-		m.line = slices.Delete(m.line, best, best+1)
-		m.reserved = append(m.reserved, promise{who, now.Add(30 * time.Second)})
-		m.moved(who)
+		who := m.queue[best]
+		m.queue = slices.Delete(m.queue, best, best+1)
+		m.reserved = append(m.reserved, reservation{who, now.Add(30 * time.Second)})
+		m.recordMove(who)
 		told = append(told, who)
 	}
 	return told
 }
 
-func TestTurnsDoAsTheModel(t *testing.T) {
+func TestLimiterMatchesTheModel(t *testing.T) {
 	for seed := range uint64(100) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
-			m := &model{limit: 1 + random.IntN(8), since: map[string]int{}}
-			s := newStage(m.limit)
+			m := &model{limit: 1 + random.IntN(8), lastMove: map[string]int{}}
+			s := newRecordingLimiter(m.limit)
 			var done []string
 			for range 300 {
 				who := fmt.Sprintf("%c/%d", 'a'+random.IntN(4), random.IntN(6))
 				verb, come := "", ""
 				switch random.IntN(10) {
 				case 0, 1, 2, 3:
-					verb, come = "take "+who, map[bool]string{true: "yes", false: "line"}[m.take(who)]
+					verb, come = "take "+who, map[bool]string{true: "yes", false: "line"}[m.tryAcquire(who)]
 				case 4, 5, 6:
-					verb, come = "give "+who, strings.Join(m.give(who), " ")
+					verb, come = "give "+who, strings.Join(m.releaseSlot(who), " ")
 				case 7:
-					verb, come = "forget "+who, strings.Join(m.forget(who), " ")
+					verb, come = "forget "+who, strings.Join(m.cancelWait(who), " ")
 				default:
 					verb = fmt.Sprintf("wait %ds", random.IntN(13))
 				}
 				done = append(done, verb)
-				came := s.play(verb)
+				came := s.runStep(verb)
 				if strings.HasPrefix(verb, "wait") {
-					come = strings.Join(m.lapse(), " ")
+					come = strings.Join(m.expireDue(), " ")
 				}
 				g := NewWithT(t)
 				g.Expect(came).To(Equal(come), "seed %d: %v", seed, done)
 				g.Expect(s.Running()).To(Equal(len(m.running)), "seed %d: %v", seed, done)
-				g.Expect(s.Waiting()).To(Equal(len(m.line)+len(m.reserved)), "seed %d: %v", seed, done)
+				g.Expect(s.Waiting()).To(Equal(len(m.queue)+len(m.reserved)), "seed %d: %v", seed, done)
 			}
 		})
 	}
@@ -177,13 +179,13 @@ func TestTurnsDoAsTheModel(t *testing.T) {
 
 // TestTurnsOfManyAtOnce has many workers bring instances that come, wait to be told,
 // work and come again. Some never take what is reserved for them.
-func TestTurnsOfManyAtOnce(t *testing.T) {
+func TestConcurrentWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit, namespaces, names, rounds = 5, 7, 9, 20
 		told := map[types.NamespacedName]chan struct{}{}
 		for n := range namespaces {
 			for i := range names {
-				told[instance(fmt.Sprintf("%d/%d", n, i))] = make(chan struct{}, 1)
+				told[parseInstance(fmt.Sprintf("%d/%d", n, i))] = make(chan struct{}, 1)
 			}
 		}
 		all := fairlimiter.New(limit, func(i types.NamespacedName) { told[i] <- struct{}{} })
@@ -196,20 +198,20 @@ func TestTurnsOfManyAtOnce(t *testing.T) {
 			worked.Add(1)
 			time.Sleep(time.Duration(1+rand.IntN(5)) * time.Millisecond)
 			busy.Add(-1)
-			all.Give(who)
+			all.Release(who)
 		}
 		var workers sync.WaitGroup
 		for who, mine := range told {
 			workers.Go(func() {
 				for round := range rounds {
-					if !all.Take(who) {
+					if !all.TryAcquire(who) {
 						<-mine
 						if who.Name == "0" && round%10 == 5 {
 							lost.Add(1)
 							time.Sleep(time.Minute)
 							continue
 						}
-						if !all.Take(who) {
+						if !all.TryAcquire(who) {
 							t.Errorf("%s was told and has no place", who)
 						}
 					}

@@ -10,19 +10,19 @@ import (
 	"github.com/appmarket/operator/internal/fairlimiter"
 )
 
-func TestBriefWorkLeavesAQuarterToOthers(t *testing.T) {
+func TestShortWorkLeavesAQuarterToOtherNamespaces(t *testing.T) {
 	for limit, want := range map[int]int{1: 1, 2: 1, 4: 3, 8: 6, 16: 12} {
 		g := NewWithT(t)
-		line := fairlimiter.NewBrief(limit, func(types.NamespacedName) {})
+		line := fairlimiter.NewForShortWork(limit, func(types.NamespacedName) {})
 		taken := 0
 		for i := range 2 * limit {
-			if line.Take(types.NamespacedName{Namespace: "many", Name: fmt.Sprint(i)}) {
+			if line.TryAcquire(types.NamespacedName{Namespace: "many", Name: fmt.Sprint(i)}) {
 				taken++
 			}
 		}
 		g.Expect(taken).To(Equal(want), "of %d places", limit)
 		if limit > 1 {
-			g.Expect(line.Take(types.NamespacedName{Namespace: "one", Name: "app"})).To(BeTrue(), "of %d places", limit)
+			g.Expect(line.TryAcquire(types.NamespacedName{Namespace: "one", Name: "app"})).To(BeTrue(), "of %d places", limit)
 		}
 	}
 }

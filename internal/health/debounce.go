@@ -12,11 +12,11 @@ import (
 
 // settling is how long a change waits for others of the same instance: objects
 // commonly change together.
-const settling = 20 * time.Millisecond
+const debounceInterval = 20 * time.Millisecond
 
 // notifier hands on names of instances, each once until it was taken.
-type notifier struct {
-	to chan<- event.GenericEvent
+type debouncer struct {
+	events chan<- event.GenericEvent
 
 	mu      sync.Mutex
 	waiting map[types.NamespacedName]bool
@@ -24,7 +24,7 @@ type notifier struct {
 }
 
 // notify never waits for the one who takes the names.
-func (n *notifier) notify(instances ...types.NamespacedName) {
+func (n *debouncer) notifyChanged(instances ...types.NamespacedName) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, instance := range instances {
@@ -32,28 +32,28 @@ func (n *notifier) notify(instances ...types.NamespacedName) {
 	}
 	if len(n.waiting) > 0 && !n.busy {
 		n.busy = true
-		go n.deliver()
+		go n.deliverEvents()
 	}
 }
 
 // deliver hands on names until there are none.
-func (n *notifier) deliver() {
+func (n *debouncer) deliverEvents() {
 	for {
-		time.Sleep(settling)
-		names := n.take()
+		time.Sleep(debounceInterval)
+		names := n.takeWaiting()
 		if len(names) == 0 {
 			return
 		}
 		for _, name := range names {
 			about := &v1alpha1.AppInstance{}
 			about.Namespace, about.Name = name.Namespace, name.Name
-			n.to <- event.GenericEvent{Object: about}
+			n.events <- event.GenericEvent{Object: about}
 		}
 	}
 }
 
 // take gives the names that wait; none means that delivery has ended.
-func (n *notifier) take() []types.NamespacedName {
+func (n *debouncer) takeWaiting() []types.NamespacedName {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	names := make([]types.NamespacedName, 0, len(n.waiting))

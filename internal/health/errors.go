@@ -16,16 +16,16 @@ import (
 const maxMessage = 400
 
 // refusal is how Kubernetes refuses a request for want of a right.
-var refusal = regexp.MustCompile(
+var forbiddenPattern = regexp.MustCompile(
 	`User "([^"]*)" cannot (\S+) resource "([^"]*)"(?: in API group "([^"]*)")?(?: in the namespace "([^"]*)")?`)
 
 // denied says in words of the tenant that a right is missing; any other error
 // stays as it is, to be tried again.
-func denied(err error) error {
+func permissionError(err error) error {
 	if err == nil || !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) {
 		return err
 	}
-	m := refusal.FindStringSubmatch(err.Error())
+	m := forbiddenPattern.FindStringSubmatch(err.Error())
 	if m == nil {
 		return outcome.Failed(v1alpha1.ReasonPermissionDenied, err)
 	}

@@ -67,7 +67,7 @@ func startAPIServer() {
 }
 
 // needAPIServer skips a test where there are no programs to start one with.
-func needAPIServer(t testing.TB) {
+func requireAPIServer(t testing.TB) {
 	t.Helper()
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		if os.Getenv("CI") == "true" {
@@ -82,12 +82,12 @@ func needAPIServer(t testing.TB) {
 }
 
 var (
-	namespaces atomic.Int64
-	everything = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
+	namespaces     atomic.Int64
+	allPermissions = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
 )
 
 // scene is a namespace with a tenant, a watcher and what it says.
-type scene struct {
+type fixture struct {
 	*WithT
 	t         testing.TB
 	namespace string
@@ -97,18 +97,18 @@ type scene struct {
 	watches   *watchCounter
 }
 
-func newScene(t testing.TB, rules ...rbacv1.PolicyRule) *scene {
+func newFixture(t testing.TB, rules ...rbacv1.PolicyRule) *fixture {
 	t.Helper()
-	needAPIServer(t)
-	s := &scene{
+	requireAPIServer(t)
+	s := &fixture{
 		WithT: NewWithT(t), t: t, namespace: fmt.Sprintf("tenant-%d", namespaces.Add(1)),
 		changes: make(chan event.GenericEvent, 100), watches: &watchCounter{},
 	}
 	s.tenant = release.Tenant{Namespace: s.namespace, ServiceAccount: "installer"}
-	s.make(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}})
+	s.createObject(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}})
 	name := metav1.ObjectMeta{Name: "installer", Namespace: s.namespace}
-	s.make(&rbacv1.Role{ObjectMeta: name, Rules: rules})
-	s.make(&rbacv1.RoleBinding{
+	s.createObject(&rbacv1.Role{ObjectMeta: name, Rules: rules})
+	s.createObject(&rbacv1.RoleBinding{
 		ObjectMeta: name,
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name.Name},
 		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Name: "installer", Namespace: s.namespace}},
@@ -120,13 +120,13 @@ func newScene(t testing.TB, rules ...rbacv1.PolicyRule) *scene {
 	return s
 }
 
-func (s *scene) make(object ctrl.Object) {
+func (s *fixture) createObject(object ctrl.Object) {
 	s.t.Helper()
 	s.Expect(apiServer.admin.Create(context.Background(), object)).To(Succeed())
 }
 
 // apply makes the object that a text describes, as Helm would.
-func (s *scene) apply(text string) v1alpha1.ObjectReference {
+func (s *fixture) applyYAML(text string) v1alpha1.ObjectReference {
 	s.t.Helper()
 	object := &unstructured.Unstructured{}
 	s.Expect(yaml.Unmarshal([]byte(text), &object.Object)).To(Succeed())
@@ -140,7 +140,7 @@ func (s *scene) apply(text string) v1alpha1.ObjectReference {
 	labels["app.kubernetes.io/managed-by"] = "Helm"
 	object.SetLabels(labels)
 	status, hasStatus := object.Object["status"]
-	s.make(object)
+	s.createObject(object)
 	if hasStatus {
 		object.Object["status"] = status
 		s.Expect(apiServer.admin.Status().Update(context.Background(), object)).To(Succeed())
@@ -157,18 +157,18 @@ func (s *scene) apply(text string) v1alpha1.ObjectReference {
 }
 
 // patchStatus plays a controller.
-func (s *scene) patchStatus(ref v1alpha1.ObjectReference, status string) {
+func (s *fixture) patchStatus(ref v1alpha1.ObjectReference, status string) {
 	s.t.Helper()
-	s.Expect(apiServer.admin.Status().Patch(context.Background(), live(ref),
+	s.Expect(apiServer.admin.Status().Patch(context.Background(), toUnstructured(ref),
 		ctrl.RawPatch(types.MergePatchType, []byte(`{"status":`+status+`}`)))).To(Succeed())
 }
 
-func (s *scene) remove(ref v1alpha1.ObjectReference) {
+func (s *fixture) deleteObject(ref v1alpha1.ObjectReference) {
 	s.t.Helper()
-	s.Expect(apiServer.admin.Delete(context.Background(), live(ref))).To(Succeed())
+	s.Expect(apiServer.admin.Delete(context.Background(), toUnstructured(ref))).To(Succeed())
 }
 
-func live(ref v1alpha1.ObjectReference) *unstructured.Unstructured {
+func toUnstructured(ref v1alpha1.ObjectReference) *unstructured.Unstructured {
 	object := &unstructured.Unstructured{}
 	object.SetAPIVersion(ref.APIVersion)
 	object.SetKind(ref.Kind)
@@ -177,34 +177,34 @@ func live(ref v1alpha1.ObjectReference) *unstructured.Unstructured {
 	return object
 }
 
-func (s *scene) instance(name string) types.NamespacedName {
+func (s *fixture) instanceName(name string) types.NamespacedName {
 	return types.NamespacedName{Namespace: s.namespace, Name: name}
 }
 
-func (s *scene) track(name string, refs ...v1alpha1.ObjectReference) {
+func (s *fixture) trackObjects(name string, refs ...v1alpha1.ObjectReference) {
 	s.t.Helper()
-	s.Expect(s.watcher.Track(context.Background(), s.instance(name), s.tenant, refs, false)).To(Succeed())
+	s.Expect(s.watcher.Track(context.Background(), s.instanceName(name), s.tenant, refs, false)).To(Succeed())
 }
 
 // health is what the watcher says of an instance, once it knows.
-func (s *scene) health(name string) release.Health {
+func (s *fixture) getHealth(name string) release.Health {
 	s.t.Helper()
 	var said release.Health
 	s.Eventually(func() (known bool, err error) {
-		said, known, err = s.watcher.Health(context.Background(), s.instance(name))
+		said, known, err = s.watcher.Health(context.Background(), s.instanceName(name))
 		return known, err
 	}, "10s", "10ms").Should(BeTrue())
 	return said
 }
 
 // becomes waits for what the watcher says, led by its events alone.
-func (s *scene) becomes(name string, want release.Health) {
+func (s *fixture) expectHealth(name string, want release.Health) {
 	s.t.Helper()
 	var said release.Health
 	for deadline := time.After(10 * time.Second); ; {
 		var known bool
 		var err error
-		said, known, err = s.watcher.Health(context.Background(), s.instance(name))
+		said, known, err = s.watcher.Health(context.Background(), s.instanceName(name))
 		s.Expect(err).NotTo(HaveOccurred())
 		if known && said == want {
 			return
@@ -219,7 +219,7 @@ func (s *scene) becomes(name string, want release.Health) {
 }
 
 // quiet drains the events that are under way.
-func (s *scene) quiet() {
+func (s *fixture) drainEvents() {
 	s.t.Helper()
 	s.Eventually(func() int {
 		count := len(s.changes)
@@ -241,17 +241,17 @@ func (w *watchCounter) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil && r.URL.Query().Get("watch") == "true" && response.StatusCode == http.StatusOK {
 		w.open.Add(1)
 		var once sync.Once
-		response.Body = closing{response.Body, func() { once.Do(func() { w.open.Add(-1) }) }}
+		response.Body = closeNotifier{response.Body, func() { once.Do(func() { w.open.Add(-1) }) }}
 	}
 	return response, err
 }
 
-type closing struct {
+type closeNotifier struct {
 	io.ReadCloser
 	closed func()
 }
 
-func (c closing) Close() error {
+func (c closeNotifier) Close() error {
 	c.closed()
 	return c.ReadCloser.Close()
 }

@@ -20,18 +20,18 @@ import (
 
 const (
 	// looks is how many objects are looked at side by side.
-	looks = 8
+	maxConcurrentPolls = 8
 	// firstPause and lastPause are how soon and how seldom an instance that is not
 	// ready is looked at again though no watch speaks: pods are not watched, and
 	// objects elsewhere neither.
-	firstPause = time.Second
-	lastPause  = 5 * time.Minute
+	minRecheckInterval = time.Second
+	maxRecheckInterval = 5 * time.Minute
 	// explainAfter is how long after a change pods are not asked why a workload is not ready:
 	// in most cases it is in a moment.
-	explainAfter = 900 * time.Millisecond
+	explainDelay = 900 * time.Millisecond
 	// lookAge is how long a look at an object without a state counts that cannot be
 	// watched.
-	lookAge = 10 * time.Second
+	maxPollAge = 10 * time.Second
 )
 
 // Health adds up the objects of an instance. It is false, without an error, while
@@ -47,54 +47,54 @@ func (w *Watcher) Health(ctx context.Context, instance types.NamespacedName) (re
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if synced, err := t.synced(); !synced || err != nil {
+	if synced, err := t.hasSynced(); !synced || err != nil {
 		return release.Health{}, false, err
 	}
-	if err := t.look(ctx, w.mapper); err != nil {
+	if err := t.pollObjects(ctx, w.mapper); err != nil {
 		return release.Health{}, false, err
 	}
-	sum, err := t.sum(ctx)
+	sum, err := t.sumHealth(ctx)
 	if err != nil {
 		return release.Health{}, false, err
 	}
-	w.schedule(t, sum)
+	w.scheduleRecheck(t, sum)
 	return sum, true, nil
 }
 
 // schedule has an instance that is not ready looked at again, at ever longer
 // intervals as long as nothing changes.
-func (w *Watcher) schedule(t *tracked, sum release.Health) {
-	if t.again != nil {
-		t.again.Stop()
-		t.again = nil
+func (w *Watcher) scheduleRecheck(t *trackedInstance, sum release.Health) {
+	if t.recheckTimer != nil {
+		t.recheckTimer.Stop()
+		t.recheckTimer = nil
 	}
 	if sum.Healthy() {
-		t.pause, t.last = 0, sum
+		t.recheckInterval, t.lastHealth = 0, sum
 		if t.reused {
 			// What caused this call may have removed an object that was not looked at now.
-			t.again = time.AfterFunc(lookAge, func() { w.changes.notify(t.name) })
+			t.recheckTimer = time.AfterFunc(maxPollAge, func() { w.changes.notifyChanged(t.name) })
 		}
 		return
 	}
-	if t.pause == 0 || sum != t.last {
-		t.pause = firstPause
+	if t.recheckInterval == 0 || sum != t.lastHealth {
+		t.recheckInterval = minRecheckInterval
 	} else {
-		t.pause = min(2*t.pause, lastPause)
+		t.recheckInterval = min(2*t.recheckInterval, maxRecheckInterval)
 	}
-	t.last = sum
-	t.again = time.AfterFunc(t.pause, func() { w.changes.notify(t.name) })
+	t.lastHealth = sum
+	t.recheckTimer = time.AfterFunc(t.recheckInterval, func() { w.changes.notifyChanged(t.name) })
 }
 
-func (t *tracked) synced() (bool, error) {
+func (t *trackedInstance) hasSynced() (bool, error) {
 	all := true
 	for i := range t.objects {
 		one := &t.objects[i]
 		if !one.isWatched() {
 			continue
 		}
-		synced, err := one.watch.state()
+		synced, err := one.watch.syncState()
 		if err != nil {
-			return false, denied(err)
+			return false, permissionError(err)
 		}
 		all = all && synced
 	}
@@ -103,70 +103,70 @@ func (t *tracked) synced() (bool, error) {
 
 // isWatched reports whether an object is followed by a watch. One without a state is
 // looked at instead if its tenant may not watch it.
-func (o *object) isWatched() bool {
-	return o.watch != nil && (!o.inert || o.watch.key.closely || !o.watch.isRefused())
+func (o *trackedObject) isWatched() bool {
+	return o.watch != nil && (!o.stateless || o.watch.key.closely || !o.watch.isRefused())
 }
 
 // look gets the objects that are not watched, and those that their watch does not have:
 // they may have lost the label of Helm, or be too new for the watch.
-func (t *tracked) look(ctx context.Context, mapper meta.RESTMapper) error {
-	verdicts := make([]*verdict, len(t.objects))
+func (t *trackedInstance) pollObjects(ctx context.Context, mapper meta.RESTMapper) error {
+	verdicts := make([]*objectStatus, len(t.objects))
 	t.reused = false
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(looks)
+	group.SetLimit(maxConcurrentPolls)
 	for i := range t.objects {
 		one := &t.objects[i]
-		if !t.needsLook(one) {
+		if !t.needsPoll(one) {
 			t.reused = t.reused || !one.isWatched()
 			continue
 		}
 		group.Go(outcome.Guarded(func() error {
-			found, err := t.lookAt(ctx, one, mapper)
+			found, err := t.pollObject(ctx, one, mapper)
 			verdicts[i] = &found
 			return err
 		}))
 	}
 	if err := group.Wait(); err != nil {
-		return denied(err)
+		return permissionError(err)
 	}
 	for i := range t.objects {
 		if one := &t.objects[i]; verdicts[i] != nil {
-			t.looked[one.ref] = look{verdict: *verdicts[i], at: time.Now()}
+			t.polled[one.ref] = polledStatus{objectStatus: *verdicts[i], at: time.Now()}
 		}
 	}
 	return nil
 }
 
 // look is a verdict on an object that was looked at.
-type look struct {
-	verdict
+type polledStatus struct {
+	objectStatus
 	at time.Time
 }
 
 // needsLook reports whether an object must be looked at.
-func (t *tracked) needsLook(one *object) bool {
+func (t *trackedInstance) needsPoll(one *trackedObject) bool {
 	if one.isWatched() {
-		return !ends(one.ref) && !one.watch.has(one.ref) && one.watch.reached(one.ref, t.least[one.ref])
+		return !runsToCompletion(one.ref) && !one.watch.hasObject(one.ref) && one.watch.hasObserved(one.ref, t.leastObserved[one.ref])
 	}
-	last := t.looked[one.ref]
-	return !one.inert || last.state != current || time.Since(last.at) > lookAge
+	last := t.polled[one.ref]
+	return !one.stateless || last.state != current || time.Since(last.at) > maxPollAge
 }
 
-func (t *tracked) lookAt(ctx context.Context, one *object, mapper meta.RESTMapper) (verdict, error) {
-	if one.unknown != nil {
+func (t *trackedInstance) pollObject(ctx context.Context, one *trackedObject, mapper meta.RESTMapper) (objectStatus, error) {
+	if one.mappingError != nil {
 		gvk := schema.FromAPIVersionAndKind(one.ref.APIVersion, one.ref.Kind)
 		mapping, err := mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
 		if meta.IsNoMatchError(err) {
-			return kindMissing(one.ref), nil
+			return kindMissingStatus(one.ref), nil
 		}
 		if err != nil {
-			return verdict{message: oneLine("its kind cannot be found: " + err.Error())}, nil
+			return objectStatus{message: oneLine("its kind cannot be found: " + err.Error())}, nil
 		}
-		one.resource, one.inert, one.unknown = mapping.Resource, inert[gvk.GroupKind()], nil
+		one.resource, one.stateless, one.mappingError = mapping.Resource, statelessKinds[gvk.GroupKind()], nil
 	}
-	if one.inert {
+	if one.stateless {
 		_, err := t.meta.Resource(one.resource).Namespace(one.ref.Namespace).Get(ctx, one.ref.Name, metav1.GetOptions{})
-		return verdict{state: current}.unless(err, one.ref)
+		return objectStatus{state: current}.orMissing(err, one.ref)
 	}
 	var objects dynamic.ResourceInterface = t.dynamic.Resource(one.resource)
 	if one.ref.Namespace != "" {
@@ -174,33 +174,33 @@ func (t *tracked) lookAt(ctx context.Context, one *object, mapper meta.RESTMappe
 	}
 	live, err := objects.Get(ctx, one.ref.Name, metav1.GetOptions{})
 	if err != nil {
-		return verdict{}.unless(err, one.ref)
+		return objectStatus{}.orMissing(err, one.ref)
 	}
-	return judge(live), nil
+	return computeStatus(live), nil
 }
 
 // unless is the verdict, or that on an object that is not there, or the error.
-func (v verdict) unless(err error, ref v1alpha1.ObjectReference) (verdict, error) {
+func (v objectStatus) orMissing(err error, ref v1alpha1.ObjectReference) (objectStatus, error) {
 	switch {
 	case apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse):
 		// No API answers for the resource: the mapper still has a kind whose CRD is gone.
-		return kindMissing(ref), nil
+		return kindMissingStatus(ref), nil
 	case apierrors.IsNotFound(err):
-		return missing(ref), nil
+		return missingStatus(ref), nil
 	}
 	return v, err
 }
 
 // sum adds up the verdicts and explains the first object that is not ready; one
 // that has failed comes before those that only take long.
-func (t *tracked) sum(ctx context.Context) (release.Health, error) {
+func (t *trackedInstance) sumHealth(ctx context.Context) (release.Health, error) {
 	sum := release.Health{Total: len(t.objects)}
-	pods := podLists{of: t.dynamic}
-	var first *object
-	var why verdict
+	pods := podLists{client: t.dynamic}
+	var first *trackedObject
+	var why objectStatus
 	for i := range t.objects {
 		one := &t.objects[i]
-		v, err := t.verdictOn(ctx, one, &pods)
+		v, err := t.statusOf(ctx, one, &pods)
 		if err != nil {
 			return release.Health{}, err
 		}
@@ -223,11 +223,11 @@ func (t *tracked) sum(ctx context.Context) (release.Health, error) {
 	if first == nil {
 		return sum, nil
 	}
-	if why.says || time.Since(t.refreshed) < explainAfter {
+	if why.isSentence || time.Since(t.refreshed) < explainDelay {
 		sum.Message = first.ref.String() + " " + oneLine(why.message)
 		return sum, nil
 	}
-	message, err := t.explain(ctx, first, why, &pods)
+	message, err := t.explainObject(ctx, first, why, &pods)
 	sum.Message = first.ref.String() + ": " + message
 	if pods.refused != nil {
 		sum.Message += "; " + pods.refused.Error()
@@ -236,24 +236,24 @@ func (t *tracked) sum(ctx context.Context) (release.Health, error) {
 }
 
 // isWorse reports whether a verdict explains more than those that were added up.
-func isWorse(v verdict, sum release.Health) bool {
+func isWorse(v objectStatus, sum release.Health) bool {
 	return v.state == failed && !sum.Failed || v.gone && sum.Missing == 0 || v.kindMissing && !sum.KindMissing
 }
 
 // verdictOn is that of kstatus, except that a volume claim without a volume is no
 // fault as long as no pod wants it: it may wait for its first consumer.
-func (t *tracked) verdictOn(ctx context.Context, one *object, pods *podLists) (verdict, error) {
-	v := t.looked[one.ref].verdict
-	if one.isWatched() && (one.watch.has(one.ref) || ends(one.ref)) {
-		v = one.watch.verdict(one.ref)
+func (t *trackedInstance) statusOf(ctx context.Context, one *trackedObject, pods *podLists) (objectStatus, error) {
+	v := t.polled[one.ref].objectStatus
+	if one.isWatched() && (one.watch.hasObject(one.ref) || runsToCompletion(one.ref)) {
+		v = one.watch.cachedStatus(one.ref)
 	}
-	if one.isWatched() && !one.watch.reached(one.ref, t.least[one.ref]) {
-		return verdict{message: unobserved}, nil
+	if one.isWatched() && !one.watch.hasObserved(one.ref, t.leastObserved[one.ref]) {
+		return objectStatus{message: unobservedMessage}, nil
 	}
 	if !v.pending {
 		return v, nil
 	}
-	used, err := pods.use(ctx, one.ref)
+	used, err := pods.isClaimUsed(ctx, one.ref)
 	if err == nil && !used {
 		v.state = current
 		v.remark = "has no volume, and no pod uses it yet"
@@ -262,19 +262,19 @@ func (t *tracked) verdictOn(ctx context.Context, one *object, pods *podLists) (v
 }
 
 // explain says why an object is not ready, by its pods if it has any.
-func (t *tracked) explain(ctx context.Context, one *object, why verdict, pods *podLists) (string, error) {
+func (t *trackedInstance) explainObject(ctx context.Context, one *trackedObject, why objectStatus, pods *podLists) (string, error) {
 	if len(why.pods) == 0 {
 		return oneLine(why.message), nil
 	}
-	reason, err := pods.reason(ctx, one.ref.Namespace, why.pods)
+	reason, err := pods.podsReason(ctx, one.ref.Namespace, why.pods)
 	if err != nil {
 		return "", err
 	}
 	switch {
 	case reason != "":
 		return oneLine(reason), nil
-	case why.trouble != "":
-		return oneLine(why.trouble), nil
+	case why.replicaFailure != "":
+		return oneLine(why.replicaFailure), nil
 	}
 	return oneLine(why.message), nil
 }

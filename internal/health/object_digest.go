@@ -14,24 +14,24 @@ import (
 
 // passing are parts of the metadata that change without anybody changing the
 // object.
-var passing = []string{"resourceVersion", "generation", "managedFields", "creationTimestamp", "uid", "selfLink"}
+var volatileMetadata = []string{"resourceVersion", "generation", "managedFields", "creationTimestamp", "uid", "selfLink"}
 
 // counted is an annotation that the cluster itself counts up at each roll-out.
-const counted = "deployment.kubernetes.io/revision"
+const revisionAnnotation = "deployment.kubernetes.io/revision"
 
 // markOf stands for all of an object but its status. It is a digest, so that the
 // content of a Secret is not kept.
-func markOf(live *unstructured.Unstructured) string {
+func digestObject(live *unstructured.Unstructured) string {
 	content := maps.Clone(live.Object)
 	delete(content, "status")
 	if metadata, ok := content["metadata"].(map[string]any); ok {
 		metadata = maps.Clone(metadata)
-		for _, key := range passing {
+		for _, key := range volatileMetadata {
 			delete(metadata, key)
 		}
 		if annotations, ok := metadata["annotations"].(map[string]any); ok {
 			annotations = maps.Clone(annotations)
-			delete(annotations, counted)
+			delete(annotations, revisionAnnotation)
 			metadata["annotations"] = annotations
 		}
 		content["metadata"] = metadata
@@ -49,7 +49,7 @@ func markOf(live *unstructured.Unstructured) string {
 // health: while it stays the same, nobody has changed any of them. It is false
 // while the watches have not brought everything, and for an instance that is not
 // followed closely.
-func (w *Watcher) Mark(_ context.Context, instance types.NamespacedName) (string, bool, error) {
+func (w *Watcher) Digest(_ context.Context, instance types.NamespacedName) (string, bool, error) {
 	w.mu.Lock()
 	t := w.instances[instance]
 	w.mu.Unlock()
@@ -58,13 +58,13 @@ func (w *Watcher) Mark(_ context.Context, instance types.NamespacedName) (string
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if synced, err := t.synced(); !synced || err != nil {
+	if synced, err := t.hasSynced(); !synced || err != nil {
 		return "", false, err
 	}
 	sum := sha256.New()
 	for i := range t.objects {
 		if one := &t.objects[i]; one.watch != nil {
-			fmt.Fprintln(sum, i, one.watch.mark(one.ref))
+			fmt.Fprintln(sum, i, one.watch.digestOf(one.ref))
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:16]), true, nil

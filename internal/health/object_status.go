@@ -30,11 +30,11 @@ const (
 )
 
 // verdict is what kstatus makes of an object, with what is needed to say more.
-type verdict struct {
+type objectStatus struct {
 	state   state
 	message string
 	// says reports that the message is a sentence about the object.
-	says bool
+	isSentence bool
 	// gone says that the object does not exist.
 	gone bool
 	// kindMissing reports that the cluster does not serve the kind of the object.
@@ -44,17 +44,17 @@ type verdict struct {
 	// pods selects the pods of a workload.
 	pods map[string]string
 	// trouble is why a workload has no pods, if it says so.
-	trouble string
+	replicaFailure string
 	// pending says that it is a volume claim without a volume.
 	pending bool
 }
 
-func (v verdict) same(other verdict) bool {
-	return v.state == other.state && v.message == other.message && v.trouble == other.trouble && v.remark == other.remark &&
+func (v objectStatus) isSameStatus(other objectStatus) bool {
+	return v.state == other.state && v.message == other.message && v.replicaFailure == other.replicaFailure && v.remark == other.remark &&
 		v.pending == other.pending && maps.Equal(v.pods, other.pods)
 }
 
-func kinds(group schema.GroupVersion, names ...string) map[schema.GroupKind]bool {
+func groupKinds(group schema.GroupVersion, names ...string) map[schema.GroupKind]bool {
 	all := map[schema.GroupKind]bool{}
 	for _, name := range names {
 		all[schema.GroupKind{Group: group.Group, Kind: name}] = true
@@ -62,7 +62,7 @@ func kinds(group schema.GroupVersion, names ...string) map[schema.GroupKind]bool
 	return all
 }
 
-func joined(sets ...map[schema.GroupKind]bool) map[schema.GroupKind]bool {
+func unionOf(sets ...map[schema.GroupKind]bool) map[schema.GroupKind]bool {
 	all := map[schema.GroupKind]bool{}
 	for _, set := range sets {
 		maps.Copy(all, set)
@@ -73,79 +73,79 @@ func joined(sets ...map[schema.GroupKind]bool) map[schema.GroupKind]bool {
 var (
 	// inert are kinds whose objects have no state: they are ready as soon as they
 	// are there. Watching them would cost much and tell little.
-	inert = joined(
-		kinds(corev1.SchemeGroupVersion, "ConfigMap", "Secret", "ServiceAccount", "LimitRange", "Endpoints"),
-		kinds(rbacv1.SchemeGroupVersion, "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
-		kinds(networkingv1.SchemeGroupVersion, "NetworkPolicy", "IngressClass"),
-		kinds(schedulingv1.SchemeGroupVersion, "PriorityClass"),
-		kinds(schema.GroupVersion{Group: "storage.k8s.io"}, "StorageClass"),
+	statelessKinds = unionOf(
+		groupKinds(corev1.SchemeGroupVersion, "ConfigMap", "Secret", "ServiceAccount", "LimitRange", "Endpoints"),
+		groupKinds(rbacv1.SchemeGroupVersion, "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
+		groupKinds(networkingv1.SchemeGroupVersion, "NetworkPolicy", "IngressClass"),
+		groupKinds(schedulingv1.SchemeGroupVersion, "PriorityClass"),
+		groupKinds(schema.GroupVersion{Group: "storage.k8s.io"}, "StorageClass"),
 	)
 	// workloads are kinds that have pods.
-	workloads = joined(
-		kinds(appsv1.SchemeGroupVersion, "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"),
-		kinds(batchv1.SchemeGroupVersion, "Job"),
+	workloadKinds = unionOf(
+		groupKinds(appsv1.SchemeGroupVersion, "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"),
+		groupKinds(batchv1.SchemeGroupVersion, "Job"),
 	)
-	deployments = kinds(appsv1.SchemeGroupVersion, "Deployment")
-	services    = kinds(corev1.SchemeGroupVersion, "Service")
-	ingresses   = kinds(networkingv1.SchemeGroupVersion, "Ingress")
-	claims      = kinds(corev1.SchemeGroupVersion, "PersistentVolumeClaim")
-	jobs        = kinds(batchv1.SchemeGroupVersion, "Job")
+	deploymentKinds = groupKinds(appsv1.SchemeGroupVersion, "Deployment")
+	serviceKinds    = groupKinds(corev1.SchemeGroupVersion, "Service")
+	ingressKinds    = groupKinds(networkingv1.SchemeGroupVersion, "Ingress")
+	claimKinds      = groupKinds(corev1.SchemeGroupVersion, "PersistentVolumeClaim")
+	jobKinds        = groupKinds(batchv1.SchemeGroupVersion, "Job")
 )
 
 // ends reports whether an object is of a kind that comes to an end, and may then
 // be removed by the cluster: a Job with ttlSecondsAfterFinished is.
-func ends(ref v1alpha1.ObjectReference) bool {
-	return jobs[schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind()]
+func runsToCompletion(ref v1alpha1.ObjectReference) bool {
+	return jobKinds[schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind()]
 }
 
-var absent = verdict{state: failed, gone: true, says: true, message: "is gone"}
+var goneStatus = objectStatus{state: failed, gone: true, isSentence: true, message: "is gone"}
 
 // unobserved is the message about an object whose controller has not observed its
 // latest change, or whose latest change the operator has not observed itself.
-const unobserved = "its latest change is not observed yet"
+const unobservedMessage = "its latest change is not observed yet"
 
 // missing is the verdict on an object that is not there: one that ends has ended.
-func missing(ref v1alpha1.ObjectReference) verdict {
-	if ends(ref) {
-		return verdict{state: current}
+func missingStatus(ref v1alpha1.ObjectReference) objectStatus {
+	if runsToCompletion(ref) {
+		return objectStatus{state: current}
 	}
-	return absent
+	return goneStatus
 }
 
 // kindMissing returns the verdict on an object whose kind the cluster does not serve.
-func kindMissing(ref v1alpha1.ObjectReference) verdict {
-	return verdict{
-		state: failed, gone: true, kindMissing: true, says: true,
+func kindMissingStatus(ref v1alpha1.ObjectReference) objectStatus {
+	return objectStatus{
+		state: failed, gone: true, kindMissing: true, isSentence: true,
 		message: fmt.Sprintf("is gone: no matches for kind %q in version %q", ref.Kind, ref.APIVersion),
 	}
 }
 
 // judge asks kstatus about a live object. An object that kstatus cannot read, or that it
 // panics at, is not ready.
-func judge(live *unstructured.Unstructured) verdict {
-	var v verdict
+func computeStatus(live *unstructured.Unstructured) objectStatus {
+	var v objectStatus
 	err := outcome.Guarded(func() error {
-		v = judgeState(live)
+		v = evaluateKstatus(live)
 		return nil
 	})()
 	if p, ok := errors.AsType[*outcome.Panic](err); ok {
 		log.Log.WithName("health").Error(err, "Recovered from a panic", "stack", string(p.Stack))
-		return verdict{message: "status cannot be read: " + err.Error()}
+		return objectStatus{message: "status cannot be read: " + err.Error()}
 	}
 	return v
 }
 
-func judgeState(live *unstructured.Unstructured) verdict {
+func evaluateKstatus(live *unstructured.Unstructured) objectStatus {
 	kind := live.GroupVersionKind().GroupKind()
-	v := verdict{}
-	if jobs[kind] && live.GetDeletionTimestamp() != nil {
+	v := objectStatus{}
+	if jobKinds[kind] && live.GetDeletionTimestamp() != nil {
 		// It fares as it did before its time was over.
 		live = live.DeepCopy()
 		live.SetDeletionTimestamp(nil)
 	}
 	result, err := status.Compute(live)
 	switch {
-	case jobs[kind] && live.GetAnnotations()[v1alpha1.BeforeStopAnnotation] != "":
+	case jobKinds[kind] && live.GetAnnotations()[v1alpha1.BeforeStopAnnotation] != "":
 		v.state, v.message = current, "stopped"
 	case err != nil:
 		v.message = "status cannot be read: " + err.Error()
@@ -154,22 +154,22 @@ func judgeState(live *unstructured.Unstructured) verdict {
 	case result.Status == status.FailedStatus:
 		v.state, v.message = failed, result.Message
 	case !isObserved(live):
-		v.message = unobserved
+		v.message = unobservedMessage
 	default:
 		v.message = result.Message
 	}
 	v.remark = remarkOn(kind, live)
 	if v.state != current && isPaused(kind, live) {
-		v.state, v.says = inProgress, true
+		v.state, v.isSentence = inProgress, true
 		v.message = v.remark
 		return v // Its pods are those of before.
 	}
-	if workloads[kind] {
+	if workloadKinds[kind] {
 		// A selector of another type has been refused by the cluster.
 		v.pods, _, _ = unstructured.NestedStringMap(live.Object, "spec", "selector", "matchLabels")
-		v.trouble = replicaFailure(live)
+		v.replicaFailure = replicaFailureMessage(live)
 	}
-	v.pending = claims[kind] && isPending(live)
+	v.pending = claimKinds[kind] && isPending(live)
 	return v
 }
 
@@ -190,7 +190,7 @@ func isPending(claim *unstructured.Unstructured) bool {
 // replaced until somebody resumes it.
 func isPaused(kind schema.GroupKind, live *unstructured.Unstructured) bool {
 	paused, _, _ := unstructured.NestedBool(live.Object, "spec", "paused")
-	return deployments[kind] && paused
+	return deploymentKinds[kind] && paused
 }
 
 // remarkOn returns what people need to know of an object that may be ready all the same.
@@ -198,8 +198,8 @@ func remarkOn(kind schema.GroupKind, live *unstructured.Unstructured) string {
 	if isPaused(kind, live) {
 		return fmt.Sprintf("is paused: run kubectl rollout resume deployment/%s -n %s", live.GetName(), live.GetNamespace())
 	}
-	balanced := ingresses[kind]
-	if services[kind] {
+	balanced := ingressKinds[kind]
+	if serviceKinds[kind] {
 		kind, _, _ := unstructured.NestedString(live.Object, "spec", "type")
 		balanced = kind == string(corev1.ServiceTypeLoadBalancer)
 	}
@@ -211,7 +211,7 @@ func remarkOn(kind schema.GroupKind, live *unstructured.Unstructured) string {
 }
 
 // replicaFailure is why a Deployment or ReplicaSet could make no pods.
-func replicaFailure(live *unstructured.Unstructured) string {
+func replicaFailureMessage(live *unstructured.Unstructured) string {
 	conditions, _, _ := unstructured.NestedSlice(live.Object, "status", "conditions")
 	for _, item := range conditions {
 		one, _ := item.(map[string]any)

@@ -22,24 +22,24 @@ const maxPods = 200
 
 // podLists are lists of pods, asked for once in the course of one Health.
 type podLists struct {
-	of  dynamic.Interface
-	all map[string][]corev1.Pod
+	client dynamic.Interface
+	cached map[string][]corev1.Pod
 	// refused is why the tenant cannot see its pods; the workloads' own word must
 	// do then.
 	refused error
 }
 
 // in lists the pods of a namespace that have the labels.
-func (p *podLists) in(ctx context.Context, namespace string, having labels.Set) ([]corev1.Pod, error) {
+func (p *podLists) podsMatching(ctx context.Context, namespace string, having labels.Set) ([]corev1.Pod, error) {
 	key := namespace + "/" + having.String()
-	if found, ok := p.all[key]; ok {
+	if found, ok := p.cached[key]; ok {
 		return found, nil
 	}
-	list, err := p.of.Resource(podsResource).Namespace(namespace).List(ctx, metav1.ListOptions{
+	list, err := p.client.Resource(podsResource).Namespace(namespace).List(ctx, metav1.ListOptions{
 		LabelSelector: having.String(), Limit: maxPods,
 	})
 	if apierrors.IsForbidden(err) {
-		p.refused = denied(err)
+		p.refused = permissionError(err)
 		return nil, nil
 	}
 	if err != nil {
@@ -52,16 +52,16 @@ func (p *podLists) in(ctx context.Context, namespace string, having labels.Set) 
 		}
 	}
 	sort.Slice(pods, func(i, j int) bool { return pods[i].Name < pods[j].Name })
-	if p.all == nil {
-		p.all = map[string][]corev1.Pod{}
+	if p.cached == nil {
+		p.cached = map[string][]corev1.Pod{}
 	}
-	p.all[key] = pods
+	p.cached[key] = pods
 	return pods, nil
 }
 
 // use reports whether a pod wants the volume claim.
-func (p *podLists) use(ctx context.Context, claim v1alpha1.ObjectReference) (bool, error) {
-	pods, err := p.in(ctx, claim.Namespace, nil)
+func (p *podLists) isClaimUsed(ctx context.Context, claim v1alpha1.ObjectReference) (bool, error) {
+	pods, err := p.podsMatching(ctx, claim.Namespace, nil)
 	for _, pod := range pods {
 		ended := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 		wants := slices.ContainsFunc(pod.Spec.Volumes, func(volume corev1.Volume) bool {
@@ -77,8 +77,8 @@ func (p *podLists) use(ctx context.Context, claim v1alpha1.ObjectReference) (boo
 // reason is why the pods with the labels are not ready, the gravest reason first;
 // empty if they do not say. It names no pod and no time, so that it stays the same
 // while pods come and go.
-func (p *podLists) reason(ctx context.Context, namespace string, having labels.Set) (string, error) {
-	pods, err := p.in(ctx, namespace, having)
+func (p *podLists) podsReason(ctx context.Context, namespace string, having labels.Set) (string, error) {
+	pods, err := p.podsMatching(ctx, namespace, having)
 	mild := ""
 	for i := range pods {
 		grave, said := PodReason(&pods[i])
@@ -131,7 +131,7 @@ func containerReason(one corev1.ContainerStatus) (bool, string) {
 	case one.State.Waiting != nil:
 		return waitingReason(one, one.State.Waiting)
 	case one.State.Terminated != nil:
-		return endedReason(one, one.State.Terminated)
+		return terminatedReason(one, one.State.Terminated)
 	case one.State.Running != nil && !one.Ready:
 		return runningReason(one)
 	}
@@ -145,34 +145,34 @@ func waitingReason(one corev1.ContainerStatus, waiting *corev1.ContainerStateWai
 	case "InvalidImageName":
 		return true, "InvalidImageName: image " + one.Image
 	case "CrashLoopBackOff": // its message says how long it waits, which changes
-		return true, "CrashLoopBackOff" + lastExit(one.LastTerminationState.Terminated)
+		return true, "CrashLoopBackOff" + formatLastExit(one.LastTerminationState.Terminated)
 	case "ContainerCreating", "PodInitializing", "":
 		return false, waiting.Reason
 	}
 	return true, waiting.Reason + ": " + waiting.Message
 }
 
-func endedReason(one corev1.ContainerStatus, ended *corev1.ContainerStateTerminated) (bool, string) {
+func terminatedReason(one corev1.ContainerStatus, ended *corev1.ContainerStateTerminated) (bool, string) {
 	switch {
 	case ended.ExitCode == 0:
 		return false, ""
 	case one.RestartCount > 0:
-		return true, "CrashLoopBackOff" + lastExit(ended)
+		return true, "CrashLoopBackOff" + formatLastExit(ended)
 	}
-	return true, strings.TrimPrefix(lastExit(ended), ": last ")
+	return true, strings.TrimPrefix(formatLastExit(ended), ": last ")
 }
 
 func runningReason(one corev1.ContainerStatus) (bool, string) {
 	switch {
 	case one.RestartCount > 1:
-		return true, "CrashLoopBackOff" + lastExit(one.LastTerminationState.Terminated)
+		return true, "CrashLoopBackOff" + formatLastExit(one.LastTerminationState.Terminated)
 	case one.Started == nil || *one.Started:
 		return false, "running, not ready"
 	}
 	return false, "running, not started"
 }
 
-func lastExit(ended *corev1.ContainerStateTerminated) string {
+func formatLastExit(ended *corev1.ContainerStateTerminated) string {
 	if ended == nil {
 		return ""
 	}

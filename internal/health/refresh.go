@@ -24,12 +24,12 @@ func (w *Watcher) Refresh(ctx context.Context, instance types.NamespacedName) er
 	if t == nil {
 		return nil
 	}
-	now := make([]point, len(t.objects))
+	now := make([]observedVersion, len(t.objects))
 	group, asking := errgroup.WithContext(ctx)
-	group.SetLimit(looks)
+	group.SetLimit(maxConcurrentPolls)
 	for i := range t.objects {
 		one := &t.objects[i]
-		if one.watch == nil || one.inert {
+		if one.watch == nil || one.stateless {
 			continue
 		}
 		group.Go(outcome.Guarded(func() error {
@@ -40,25 +40,25 @@ func (w *Watcher) Refresh(ctx context.Context, instance types.NamespacedName) er
 			if err != nil {
 				return fmt.Errorf("get %s: %w", one.ref, err)
 			}
-			now[i] = point{uid: live.GetUID(), generation: live.GetGeneration(), version: live.GetResourceVersion()}
+			now[i] = observedVersion{uid: live.GetUID(), generation: live.GetGeneration(), version: live.GetResourceVersion()}
 			return nil
 		}))
 	}
 	if err := group.Wait(); err != nil {
-		return denied(err)
+		return permissionError(err)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.refreshed = time.Now()
-	t.least = map[v1alpha1.ObjectReference]point{}
+	t.leastObserved = map[v1alpha1.ObjectReference]observedVersion{}
 	for i := range t.objects {
-		t.least[t.objects[i].ref] = now[i]
+		t.leastObserved[t.objects[i].ref] = now[i]
 	}
 	return nil
 }
 
 // point is one in the life of an object. The zero value comes before everything.
-type point struct {
+type observedVersion struct {
 	uid        types.UID
 	generation int64
 	version    string

@@ -14,61 +14,61 @@ import (
 
 // TestRefreshForgetsWhatWasSeenBefore changes a workload that is ready, and looks at
 // once: the watch may still show it as it was.
-func TestRefreshForgetsWhatWasSeenBefore(t *testing.T) {
-	s := newScene(t, everything)
-	web := s.apply(workload("Deployment", "web"))
-	s.track("blog", web)
+func TestRefreshDiscardsEarlierObservations(t *testing.T) {
+	s := newFixture(t, allPermissions)
+	web := s.applyYAML(workloadYAML("Deployment", "web"))
+	s.trackObjects("blog", web)
 	ready := release.Health{Total: 1, Ready: 1}
 	for generation := 1; generation <= 20; generation++ {
 		s.patchStatus(web, fmt.Sprintf(`{"observedGeneration":%d,"replicas":1,"updatedReplicas":1,"readyReplicas":1,"availableReplicas":1,
 "conditions":[{"type":"Available","status":"True"},{"type":"Progressing","status":"True","reason":"NewReplicaSetAvailable"}]}`, generation))
-		s.becomes("blog", ready)
+		s.expectHealth("blog", ready)
 		change := fmt.Sprintf(`{"spec":{"minReadySeconds":%d}}`, generation)
-		s.Expect(apiServer.admin.Patch(t.Context(), live(web), ctrl.RawPatch("application/merge-patch+json", []byte(change)))).To(Succeed())
-		s.Expect(s.watcher.Refresh(t.Context(), s.instance("blog"))).To(Succeed())
-		now, known, err := s.watcher.Health(t.Context(), s.instance("blog"))
+		s.Expect(apiServer.admin.Patch(t.Context(), toUnstructured(web), ctrl.RawPatch("application/merge-patch+json", []byte(change)))).To(Succeed())
+		s.Expect(s.watcher.Refresh(t.Context(), s.instanceName("blog"))).To(Succeed())
+		now, known, err := s.watcher.Health(t.Context(), s.instanceName("blog"))
 		s.Expect(err).NotTo(HaveOccurred())
 		s.Expect(known).To(BeTrue())
 		s.Expect(now.Healthy()).To(BeFalse(), "nobody has made the new generation ready")
 	}
-	s.Expect(s.watcher.Refresh(t.Context(), s.instance("nobody"))).To(Succeed(), "what is not followed has nothing to forget")
+	s.Expect(s.watcher.Refresh(t.Context(), s.instanceName("nobody"))).To(Succeed(), "what is not followed has nothing to forget")
 }
 
 // TestRefreshOfWhatGoes has objects go after the watcher was told that they were
 // changed. It must not wait for what can never come any more.
-func TestRefreshOfWhatGoes(t *testing.T) {
-	s := newScene(t, everything)
+func TestRefreshOfDeletedObjects(t *testing.T) {
+	s := newFixture(t, allPermissions)
 	const job = `{apiVersion: batch/v1, kind: Job, metadata: {name: once},
 spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}}}`
 	remove := func(ref v1alpha1.ObjectReference) {
 		t.Helper()
-		s.Expect(apiServer.admin.Delete(t.Context(), live(ref), ctrl.PropagationPolicy(metav1.DeletePropagationBackground))).To(Succeed())
+		s.Expect(apiServer.admin.Delete(t.Context(), toUnstructured(ref), ctrl.PropagationPolicy(metav1.DeletePropagationBackground))).To(Succeed())
 	}
 	refresh := func(name string) {
 		t.Helper()
-		s.Expect(s.watcher.Refresh(t.Context(), s.instance(name))).To(Succeed())
+		s.Expect(s.watcher.Refresh(t.Context(), s.instanceName(name))).To(Succeed())
 	}
 
-	once := s.apply(job)
+	once := s.applyYAML(job)
 	s.patchStatus(once, `{"startTime":"2026-01-01T00:00:00Z","completionTime":"2026-01-01T00:00:00Z","succeeded":1,"conditions":[
 {"type":"SuccessCriteriaMet","status":"True"},{"type":"Complete","status":"True"}]}`)
-	s.track("chore", once)
+	s.trackObjects("chore", once)
 	ready := release.Health{Total: 1, Ready: 1}
-	s.becomes("chore", ready)
+	s.expectHealth("chore", ready)
 	refresh("chore")
-	s.becomes("chore", ready)
+	s.expectHealth("chore", ready)
 	remove(once)
-	s.quiet()
-	s.becomes("chore", ready)
+	s.drainEvents()
+	s.expectHealth("chore", ready)
 
-	web := s.apply(workload("Deployment", "web"))
+	web := s.applyYAML(workloadYAML("Deployment", "web"))
 	change := `{"spec":{"minReadySeconds":1}}`
-	s.Expect(apiServer.admin.Patch(t.Context(), live(web), ctrl.RawPatch("application/merge-patch+json", []byte(change)))).To(Succeed())
-	s.track("blog", web)
+	s.Expect(apiServer.admin.Patch(t.Context(), toUnstructured(web), ctrl.RawPatch("application/merge-patch+json", []byte(change)))).To(Succeed())
+	s.trackObjects("blog", web)
 	refresh("blog")
 	remove(web)
-	s.becomes("blog", release.Health{Total: 1, Missing: 1, Failed: true, Message: "Deployment/web is gone"})
-	s.apply(workload("Deployment", "web"))
-	s.patchStatus(web, available)
-	s.becomes("blog", ready)
+	s.expectHealth("blog", release.Health{Total: 1, Missing: 1, Failed: true, Message: "Deployment/web is gone"})
+	s.applyYAML(workloadYAML("Deployment", "web"))
+	s.patchStatus(web, availableStatus)
+	s.expectHealth("blog", ready)
 }

@@ -22,10 +22,10 @@ import (
 
 const (
 	// ofHelm selects the objects that belong to a release.
-	ofHelm = "app.kubernetes.io/managed-by=Helm"
+	helmSelector = "app.kubernetes.io/managed-by=Helm"
 	// denialAge is how long a refusal counts; a watch that is refused is tried
 	// again at least that often.
-	denialAge = 2 * time.Minute
+	refusalTimeout = 2 * time.Minute
 )
 
 // watchKey is what a watch is for: a resource in the tenant's namespace.
@@ -47,16 +47,16 @@ type watch struct {
 	notify   func(...types.NamespacedName)
 
 	mu    sync.Mutex
-	users map[string]map[*tracked]bool
+	users map[string]map[*trackedInstance]bool
 	// failures are the last words on objects that have failed and then gone.
-	failures map[string]verdict
-	refused  error
-	refusedT time.Time
+	failures  map[string]objectStatus
+	refused   error
+	refusedAt time.Time
 }
 
 // informerFor makes the informer of a watch.
-func informerFor(key watchKey, t *tracked) cache.SharedIndexInformer {
-	selected := func(o *metav1.ListOptions) { o.LabelSelector = ofHelm }
+func informerFor(key watchKey, t *trackedInstance) cache.SharedIndexInformer {
+	selected := func(o *metav1.ListOptions) { o.LabelSelector = helmSelector }
 	if key.namesOnly {
 		return metadatainformer.NewFilteredMetadataInformer(t.meta, key.resource, key.tenant.Namespace, 0, cache.Indexers{}, selected).Informer()
 	}
@@ -69,17 +69,17 @@ func startWatch(
 ) (*watch, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	w := &watch{
-		key: key, stop: stop, notify: notify, users: map[string]map[*tracked]bool{}, failures: map[string]verdict{},
+		key: key, stop: stop, notify: notify, users: map[string]map[*trackedInstance]bool{}, failures: map[string]objectStatus{},
 		informer: informer,
 	}
 	err := errors.Join(
-		w.informer.SetTransform(func(one any) (any, error) { return judged(one, key.closely), nil }),
-		w.informer.SetWatchErrorHandlerWithContext(w.noteError),
+		w.informer.SetTransform(func(one any) (any, error) { return stripObject(one, key.closely), nil }),
+		w.informer.SetWatchErrorHandlerWithContext(w.recordError),
 	)
 	handler, added := w.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(now any) { w.changed(nil, now) },
-		UpdateFunc: w.changed,
-		DeleteFunc: func(before any) { w.changed(before, nil) },
+		AddFunc:    func(now any) { w.handleChange(nil, now) },
+		UpdateFunc: w.handleChange,
+		DeleteFunc: func(before any) { w.handleChange(before, nil) },
 	})
 	if err := errors.Join(err, added); err != nil {
 		stop()
@@ -89,7 +89,7 @@ func startWatch(
 	go func() {
 		select {
 		case <-handler.HasSyncedChecker().Done():
-			w.allow()
+			w.clearRefusal()
 			w.notifyAll()
 		case <-ctx.Done():
 		}
@@ -98,18 +98,18 @@ func startWatch(
 }
 
 // add makes an instance hear of an object.
-func (w *watch) add(ref v1alpha1.ObjectReference, instance *tracked) {
+func (w *watch) addUser(ref v1alpha1.ObjectReference, instance *trackedInstance) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := storeKey(ref)
 	if w.users[key] == nil {
-		w.users[key] = map[*tracked]bool{}
+		w.users[key] = map[*trackedInstance]bool{}
 	}
 	w.users[key][instance] = true
 }
 
 // remove ends that, and reports whether nobody is left.
-func (w *watch) remove(ref v1alpha1.ObjectReference, instance *tracked) bool {
+func (w *watch) removeUser(ref v1alpha1.ObjectReference, instance *trackedInstance) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := storeKey(ref)
@@ -124,7 +124,7 @@ func (w *watch) remove(ref v1alpha1.ObjectReference, instance *tracked) bool {
 func storeKey(ref v1alpha1.ObjectReference) string { return ref.Namespace + "/" + ref.Name }
 
 // has reports whether the watch has brought an object.
-func (w *watch) has(ref v1alpha1.ObjectReference) bool {
+func (w *watch) hasObject(ref v1alpha1.ObjectReference) bool {
 	_, ok, err := w.informer.GetStore().GetByKey(storeKey(ref))
 	return ok && err == nil
 }
@@ -137,30 +137,30 @@ func (w *watch) isRefused() bool {
 }
 
 // verdict is that on an object.
-func (w *watch) verdict(ref v1alpha1.ObjectReference) verdict {
+func (w *watch) cachedStatus(ref v1alpha1.ObjectReference) objectStatus {
 	found, ok, err := w.informer.GetStore().GetByKey(storeKey(ref))
-	if one, is := found.(*entry); ok && is && err == nil {
-		return one.verdict
+	if one, is := found.(*cacheEntry); ok && is && err == nil {
+		return one.status
 	}
-	if !ends(ref) {
-		return absent
+	if !runsToCompletion(ref) {
+		return goneStatus
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if failure, ok := w.failures[storeKey(ref)]; ok {
 		return failure
 	}
-	return missing(ref)
+	return missingStatus(ref)
 }
 
 // reached reports whether the watch has seen an object at a point of its life or
 // later: in that generation, or whatever became of it since, which may be that it
 // is gone. Versions that cannot be compared, as other API servers have them, tell
 // nothing to wait for.
-func (w *watch) reached(ref v1alpha1.ObjectReference, p point) bool {
+func (w *watch) hasObserved(ref v1alpha1.ObjectReference, p observedVersion) bool {
 	store := w.informer.GetStore()
 	found, ok, err := store.GetByKey(storeKey(ref))
-	if one, is := found.(*entry); ok && is && err == nil && one.UID == p.uid && one.Generation >= p.generation {
+	if one, is := found.(*cacheEntry); ok && is && err == nil && one.UID == p.uid && one.Generation >= p.generation {
 		return true
 	}
 	order, err := resourceversion.CompareResourceVersion(store.LastStoreSyncResourceVersion(), p.version)
@@ -168,19 +168,19 @@ func (w *watch) reached(ref v1alpha1.ObjectReference, p point) bool {
 }
 
 // mark stands for what an object is, empty where it is not there.
-func (w *watch) mark(ref v1alpha1.ObjectReference) string {
+func (w *watch) digestOf(ref v1alpha1.ObjectReference) string {
 	found, ok, err := w.informer.GetStore().GetByKey(storeKey(ref))
-	if one, is := found.(*entry); ok && is && err == nil {
-		return one.mark
+	if one, is := found.(*cacheEntry); ok && is && err == nil {
+		return one.digest
 	}
 	return ""
 }
 
 // state is whether the watch has brought everything, or why it cannot.
-func (w *watch) state() (bool, error) {
+func (w *watch) syncState() (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.refused != nil && time.Since(w.refusedT) < denialAge {
+	if w.refused != nil && time.Since(w.refusedAt) < refusalTimeout {
 		return false, w.refused
 	}
 	return w.informer.HasSynced(), nil
@@ -188,13 +188,13 @@ func (w *watch) state() (bool, error) {
 
 // noteError remembers that the tenant may not list or watch; anything else is for
 // the informer to try again.
-func (w *watch) noteError(_ context.Context, _ *cache.Reflector, err error) {
+func (w *watch) recordError(_ context.Context, _ *cache.Reflector, err error) {
 	if !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) {
 		return
 	}
 	w.mu.Lock()
 	first := w.refused == nil
-	w.refused, w.refusedT = err, time.Now()
+	w.refused, w.refusedAt = err, time.Now()
 	w.mu.Unlock()
 	if first {
 		w.notifyAll()
@@ -202,23 +202,23 @@ func (w *watch) noteError(_ context.Context, _ *cache.Reflector, err error) {
 }
 
 // allow forgets a refusal.
-func (w *watch) allow() {
+func (w *watch) clearRefusal() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.refused = nil
 }
 
 // changed tells the instances that have the object, if its verdict is another.
-func (w *watch) changed(before, now any) {
-	old, oldOK := before.(*entry)
-	one, oneOK := now.(*entry)
+func (w *watch) handleChange(before, now any) {
+	old, oldOK := before.(*cacheEntry)
+	one, oneOK := now.(*cacheEntry)
 	if unknown, ok := before.(cache.DeletedFinalStateUnknown); ok {
-		old, oldOK = unknown.Obj.(*entry)
+		old, oldOK = unknown.Obj.(*cacheEntry)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.refused = nil
-	if oldOK && oneOK && old.same(one) || !oldOK && !oneOK {
+	if oldOK && oneOK && old.isUnchanged(one) || !oldOK && !oneOK {
 		return
 	}
 	if !oneOK {
@@ -229,9 +229,9 @@ func (w *watch) changed(before, now any) {
 	switch {
 	case oneOK:
 		delete(w.failures, key)
-	case old.verdict.state == failed && len(users) > 0:
+	case old.status.state == failed && len(users) > 0:
 		// What nobody has would be remembered for as long as the watch lasts.
-		w.failures[key] = old.verdict
+		w.failures[key] = old.status
 	}
 	for instance := range users {
 		w.notify(instance.name)
@@ -249,41 +249,41 @@ func (w *watch) notifyAll() {
 }
 
 // entry is what is kept of an object.
-type entry struct {
+type cacheEntry struct {
 	metav1.ObjectMeta
-	verdict verdict
+	status objectStatus
 	// mark stands for all of the object but its status, where it is watched closely.
-	mark string
+	digest string
 }
 
 // same reports whether nothing has changed that counts.
-func (e *entry) same(other *entry) bool {
-	return e.verdict.same(other.verdict) && e.mark == other.mark && e.Generation == other.Generation
+func (e *cacheEntry) isUnchanged(other *cacheEntry) bool {
+	return e.status.isSameStatus(other.status) && e.digest == other.digest && e.Generation == other.Generation
 }
 
 // judged replaces an object by what is kept of it.
-func judged(one any, closely bool) any {
+func stripObject(one any, closely bool) any {
 	if named, ok := one.(*metav1.PartialObjectMetadata); ok {
-		return &entry{
+		return &cacheEntry{
 			ObjectMeta: metav1.ObjectMeta{
 				Name: named.Name, Namespace: named.Namespace, UID: named.UID, ResourceVersion: named.ResourceVersion,
 			},
-			verdict: verdict{state: current},
+			status: objectStatus{state: current},
 		}
 	}
 	live, ok := one.(*unstructured.Unstructured)
 	if !ok {
 		return one
 	}
-	kept := &entry{
+	kept := &cacheEntry{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: live.GetName(), Namespace: live.GetNamespace(),
 			UID: live.GetUID(), ResourceVersion: live.GetResourceVersion(), Generation: live.GetGeneration(),
 		},
-		verdict: judge(live),
+		status: computeStatus(live),
 	}
 	if closely {
-		kept.mark = markOf(live)
+		kept.digest = digestObject(live)
 	}
 	return kept
 }

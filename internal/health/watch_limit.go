@@ -28,9 +28,9 @@ func (w *Watcher) checkAllowance(namespace string) error {
 }
 
 // started counts a watch, and ended no longer. w.mu is held.
-func (w *Watcher) started(key watchKey) { w.count[key.tenant.Namespace]++ }
+func (w *Watcher) countStarted(key watchKey) { w.count[key.tenant.Namespace]++ }
 
-func (w *Watcher) ended(key watchKey) {
+func (w *Watcher) countEnded(key watchKey) {
 	if w.count[key.tenant.Namespace]--; w.count[key.tenant.Namespace] == 0 {
 		delete(w.count, key.tenant.Namespace)
 	}

@@ -14,13 +14,13 @@ import (
 )
 
 func TestWatchesOfANamespaceAreLimited(t *testing.T) {
-	s := newScene(t, everything)
-	config := s.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}")
+	s := newFixture(t, allPermissions)
+	config := s.applyYAML("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}")
 	limited := health.NewWatcher(apiServer.config, apiServer.mapper, s.changes, health.WithLimit(3))
 	t.Cleanup(limited.Close)
 	track := func(account int) error {
 		tenant := release.Tenant{Namespace: s.namespace, ServiceAccount: fmt.Sprintf("ghost-%d", account)}
-		return limited.Track(context.Background(), s.instance(tenant.ServiceAccount), tenant, []v1alpha1.ObjectReference{config}, false)
+		return limited.Track(context.Background(), s.instanceName(tenant.ServiceAccount), tenant, []v1alpha1.ObjectReference{config}, false)
 	}
 	for account := range 3 {
 		s.Expect(track(account)).To(Succeed())
@@ -30,11 +30,11 @@ func TestWatchesOfANamespaceAreLimited(t *testing.T) {
 	s.Expect(outcome.IsStalled(err)).To(BeFalse(), "others may end")
 	s.Expect(track(0)).To(Succeed(), "what is watched already needs no other watch")
 
-	other := newScene(t, everything)
-	elsewhere := other.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}")
-	s.Expect(limited.Track(context.Background(), other.instance("own"), other.tenant, []v1alpha1.ObjectReference{elsewhere}, false)).
+	other := newFixture(t, allPermissions)
+	elsewhere := other.applyYAML("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}")
+	s.Expect(limited.Track(context.Background(), other.instanceName("own"), other.tenant, []v1alpha1.ObjectReference{elsewhere}, false)).
 		To(Succeed(), "another namespace is not concerned")
 
-	limited.Untrack(s.instance("ghost-1"))
+	limited.Untrack(s.instanceName("ghost-1"))
 	s.Expect(track(3)).To(Succeed())
 }

@@ -12,17 +12,17 @@ import (
 
 // TestLastWordsOnlyOfWhatSomebodyHas has jobs fail and go, as those of a CronJob do
 // all day, one of which an instance has.
-func TestLastWordsOnlyOfWhatSomebodyHas(t *testing.T) {
+func TestFailuresAreKeptOnlyForTrackedObjects(t *testing.T) {
 	g := NewWithT(t)
 	var told []types.NamespacedName
 	w := &watch{
-		users: map[string]map[*tracked]bool{}, failures: map[string]verdict{},
+		users: map[string]map[*trackedInstance]bool{}, failures: map[string]objectStatus{},
 		notify: func(names ...types.NamespacedName) { told = append(told, names...) },
 	}
-	blog := &tracked{name: types.NamespacedName{Namespace: "tenant", Name: "blog"}}
-	w.add(v1alpha1.ObjectReference{APIVersion: "batch/v1", Kind: "Job", Namespace: "tenant", Name: "own"}, blog)
+	blog := &trackedInstance{name: types.NamespacedName{Namespace: "tenant", Name: "blog"}}
+	w.addUser(v1alpha1.ObjectReference{APIVersion: "batch/v1", Kind: "Job", Namespace: "tenant", Name: "own"}, blog)
 	for _, name := range []string{"other", "own"} {
-		w.changed(&entry{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: name}, verdict: verdict{state: failed}}, nil)
+		w.handleChange(&cacheEntry{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: name}, status: objectStatus{state: failed}}, nil)
 	}
 	g.Expect(w.failures).To(And(HaveLen(1), HaveKey("tenant/own")))
 	g.Expect(told).To(Equal([]types.NamespacedName{blog.name}))

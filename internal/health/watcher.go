@@ -25,10 +25,10 @@ import (
 type Watcher struct {
 	config  *rest.Config
 	mapper  meta.RESTMapper
-	changes notifier
+	changes debouncer
 
 	mu        sync.Mutex
-	instances map[types.NamespacedName]*tracked
+	instances map[types.NamespacedName]*trackedInstance
 	watches   map[watchKey]*watch
 	// limit bounds the watches of a namespace, which count has.
 	limit int
@@ -44,8 +44,8 @@ func NewWatcher(cfg *rest.Config, mapper meta.RESTMapper, changes chan<- event.G
 	w := &Watcher{
 		config:    cfg,
 		mapper:    mapper,
-		changes:   notifier{to: changes, waiting: map[types.NamespacedName]bool{}},
-		instances: map[types.NamespacedName]*tracked{},
+		changes:   debouncer{events: changes, waiting: map[types.NamespacedName]bool{}},
+		instances: map[types.NamespacedName]*trackedInstance{},
 		watches:   map[watchKey]*watch{},
 		count:     map[string]int{},
 	}
@@ -56,12 +56,12 @@ func NewWatcher(cfg *rest.Config, mapper meta.RESTMapper, changes chan<- event.G
 }
 
 // tracked is an instance that is followed.
-type tracked struct {
+type trackedInstance struct {
 	name    types.NamespacedName
 	tenant  release.Tenant
 	closely bool
 	refs    []v1alpha1.ObjectReference
-	objects []object
+	objects []trackedObject
 	dynamic dynamic.Interface
 	meta    metadata.Interface
 
@@ -70,26 +70,26 @@ type tracked struct {
 	// refreshed is when the objects were changed last.
 	refreshed time.Time
 	// least is how far a watch must have come before its verdict on an object counts.
-	least map[v1alpha1.ObjectReference]point
+	leastObserved map[v1alpha1.ObjectReference]observedVersion
 	// looked are verdicts on objects that are not watched.
-	looked map[v1alpha1.ObjectReference]look
+	polled map[v1alpha1.ObjectReference]polledStatus
 	// reused reports that an earlier look counted for an object that is not watched.
-	reused bool
-	again  *time.Timer
-	pause  time.Duration
-	last   release.Health
+	reused          bool
+	recheckTimer    *time.Timer
+	recheckInterval time.Duration
+	lastHealth      release.Health
 }
 
 // object is one of an instance.
-type object struct {
+type trackedObject struct {
 	ref      v1alpha1.ObjectReference
 	resource schema.GroupVersionResource
 	// watch is nil for an object that is looked at instead.
 	watch *watch
 	// inert says that the object is ready as soon as it is there.
-	inert bool
+	stateless bool
 	// unknown is why the kind of the object could not be found, if so.
-	unknown error
+	mappingError error
 }
 
 // Track begins to follow the objects of an instance, closely where every change
@@ -105,8 +105,8 @@ func (w *Watcher) Track(
 		return nil
 	}
 	as := impersonation.Config(w.config, of)
-	now := &tracked{
-		name: instance, tenant: of, closely: closely, refs: slices.Clone(objects), looked: map[v1alpha1.ObjectReference]look{},
+	now := &trackedInstance{
+		name: instance, tenant: of, closely: closely, refs: slices.Clone(objects), polled: map[v1alpha1.ObjectReference]polledStatus{},
 	}
 	var err error
 	if now.dynamic, err = dynamic.NewForConfig(as); err != nil {
@@ -115,12 +115,12 @@ func (w *Watcher) Track(
 	if now.meta, err = metadata.NewForConfig(as); err != nil {
 		return fmt.Errorf("make client: %w", err)
 	}
-	if err := w.follow(now); err != nil {
-		w.release(now)
+	if err := w.resolveObjects(now); err != nil {
+		w.releaseWatches(now)
 		return err
 	}
 	// The old one lets go only now, so that watches that both have go on.
-	w.release(before)
+	w.releaseWatches(before)
 	w.instances[instance] = now
 	return nil
 }
@@ -129,7 +129,7 @@ func (w *Watcher) Track(
 func (w *Watcher) Untrack(instance types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.release(w.instances[instance])
+	w.releaseWatches(w.instances[instance])
 	delete(w.instances, instance)
 }
 
@@ -138,29 +138,29 @@ func (w *Watcher) Close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for name, one := range w.instances {
-		w.release(one)
+		w.releaseWatches(one)
 		delete(w.instances, name)
 	}
 }
 
 // follow finds out how each object is to be followed and starts the watches that
 // are missing. w.mu is held.
-func (w *Watcher) follow(t *tracked) error {
+func (w *Watcher) resolveObjects(t *trackedInstance) error {
 	for _, ref := range t.refs {
-		one := object{ref: ref}
+		one := trackedObject{ref: ref}
 		gvk := schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind)
 		mapping, err := w.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
 		if err != nil {
-			one.unknown = err
+			one.mappingError = err
 			t.objects = append(t.objects, one)
 			continue
 		}
-		one.resource, one.inert = mapping.Resource, inert[gvk.GroupKind()]
+		one.resource, one.stateless = mapping.Resource, statelessKinds[gvk.GroupKind()]
 		if ref.Namespace == t.tenant.Namespace {
-			if one.watch, err = w.watchFor(t, mapping.Resource, one.inert && !t.closely); err != nil {
+			if one.watch, err = w.watchFor(t, mapping.Resource, one.stateless && !t.closely); err != nil {
 				return err
 			}
-			one.watch.add(ref, t)
+			one.watch.addUser(ref, t)
 		}
 		t.objects = append(t.objects, one)
 	}
@@ -168,7 +168,7 @@ func (w *Watcher) follow(t *tracked) error {
 }
 
 // watchFor gives the watch of a resource for a tenant. w.mu is held.
-func (w *Watcher) watchFor(t *tracked, resource schema.GroupVersionResource, namesOnly bool) (*watch, error) {
+func (w *Watcher) watchFor(t *trackedInstance, resource schema.GroupVersionResource, namesOnly bool) (*watch, error) {
 	key := watchKey{tenant: t.tenant, resource: resource, closely: t.closely, namesOnly: namesOnly}
 	if found, ok := w.watches[key]; ok {
 		return found, nil
@@ -176,30 +176,30 @@ func (w *Watcher) watchFor(t *tracked, resource schema.GroupVersionResource, nam
 	if err := w.checkAllowance(key.tenant.Namespace); err != nil {
 		return nil, err
 	}
-	started, err := startWatch(key, informerFor(key, t), w.changes.notify)
+	started, err := startWatch(key, informerFor(key, t), w.changes.notifyChanged)
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", resource.GroupResource(), err)
 	}
 	w.watches[key] = started
-	w.started(key)
+	w.countStarted(key)
 	return started, nil
 }
 
 // release lets go of the watches of an instance. w.mu is held.
-func (w *Watcher) release(t *tracked) {
+func (w *Watcher) releaseWatches(t *trackedInstance) {
 	if t == nil {
 		return
 	}
 	for _, one := range t.objects {
-		if one.watch != nil && one.watch.remove(one.ref, t) {
+		if one.watch != nil && one.watch.removeUser(one.ref, t) {
 			one.watch.stop()
 			delete(w.watches, one.watch.key)
-			w.ended(one.watch.key)
+			w.countEnded(one.watch.key)
 		}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.again != nil {
-		t.again.Stop()
+	if t.recheckTimer != nil {
+		t.recheckTimer.Stop()
 	}
 }

@@ -21,8 +21,8 @@ var allowedWithoutRecover = map[string]string{
 	"internal/catalog/ahead.go: a.expire":                                           "deletes from a list",
 	"internal/chartrepo/health.go: func() { states[i] = check.runCheck(ctx) }":      "the check is guarded",
 	"internal/chartrepo/server.go: func() { failed <- s.Server.Serve(listener) }()": "net/http recovers in each request",
-	"internal/health/health.go: func() { w.changes.notify(t.name) }":                "adds a name to a map",
-	"internal/health/debounce.go: n.deliver()":                                      "sends names to a channel",
+	"internal/health/health.go: func() { w.changes.notifyChanged(t.name) }":         "adds a name to a map",
+	"internal/health/debounce.go: n.deliverEvents()":                                "sends names to a channel",
 	"internal/health/watch.go: w.informer.RunWithContext(ctx)":                      "the informer's functions are guarded",
 	"internal/health/watch.go: func() {":                                            "adds names to a map",
 	"internal/helm/bound.go: cancel":                                                "cancels a context",
@@ -32,7 +32,7 @@ var allowedWithoutRecover = map[string]string{
 	"internal/worker/process.go: func() {":                                          "reads the processor time of a process",
 	"internal/license/jwks_fetcher.go: func() (any, error) {":                       "the question is guarded",
 	"internal/registry/cached.go: func() (any, error) {":                            "the question is guarded",
-	"internal/fairlimiter/limiter.go: t.lapse":                                      "hands on a turn",
+	"internal/fairlimiter/limiter.go: t.expireReservations":                         "hands on a turn",
 	"internal/app/damage.go: r.sendEvent(key)":                                      "sends a name to a channel",
 }
 

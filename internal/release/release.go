@@ -168,5 +168,5 @@ type Monitor interface {
 	// Mark stands for what the objects are now: while it stays the same, nobody has
 	// changed them. It is false for an instance that is not followed closely, and
 	// while the watches have not brought everything yet.
-	Mark(ctx context.Context, instance types.NamespacedName) (string, bool, error)
+	Digest(ctx context.Context, instance types.NamespacedName) (string, bool, error)
 }

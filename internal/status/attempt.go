@@ -22,7 +22,7 @@ type Work struct{ Inputs, Request, Process string }
 // last one, which is zero if there is none, was cut off.
 func (w Work) Next(last v1alpha1.Attempt) v1alpha1.Attempt {
 	next := v1alpha1.Attempt{Inputs: w.Inputs, Request: w.Request, Process: w.Process, Begun: 1}
-	if w.WasCutOff(last) {
+	if w.WasInterrupted(last) {
 		next.Begun = last.Begun + 1
 	}
 	return next
@@ -30,18 +30,18 @@ func (w Work) Next(last v1alpha1.Attempt) v1alpha1.Attempt {
 
 // WasCutOff reports whether the same work was begun by another process and has no
 // result. What this process began has one, though it may not be in status yet.
-func (w Work) WasCutOff(last v1alpha1.Attempt) bool {
+func (w Work) WasInterrupted(last v1alpha1.Attempt) bool {
 	return last.Begun > 0 && last.Inputs == w.Inputs && last.Request == w.Request && last.Process != w.Process
 }
 
 // IsExhausted reports whether the same work was cut off as often as it may be.
 func (w Work) IsExhausted(last v1alpha1.Attempt) bool {
-	return w.WasCutOff(last) && last.Begun >= MaxInterruptions
+	return w.WasInterrupted(last) && last.Begun >= MaxInterruptions
 }
 
 // Interrupted returns the error of work that was begun as often as it may be without a
 // result. It says how to request another attempt of an object.
-func Interrupted(work, kind, name string) error {
+func InterruptedError(work, kind, name string) error {
 	return outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf(
 		"%s was interrupted %d times without a result: set the annotation %s of %s %q to another value to try again",
 		work, MaxInterruptions, v1alpha1.ReconcileRequestAnnotation, kind, name))

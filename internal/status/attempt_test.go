@@ -38,14 +38,14 @@ func TestAttempts(t *testing.T) {
 			g := NewWithT(t)
 			g.Expect(work.Next(c.last)).To(Equal(v1alpha1.Attempt{Inputs: "a", Request: "now", Process: "second", Begun: c.begun}))
 			g.Expect(work.IsExhausted(c.last)).To(Equal(c.exhausted))
-			g.Expect(work.WasCutOff(c.last)).To(Equal(c.begun > 1))
+			g.Expect(work.WasInterrupted(c.last)).To(Equal(c.begun > 1))
 		})
 	}
 }
 
-func TestInterruptedSaysHowToTryAgain(t *testing.T) {
+func TestInterruptedErrorNamesTheAnnotation(t *testing.T) {
 	g := NewWithT(t)
-	err := status.Interrupted("version 1.0.0: hydration", v1alpha1.AppInfoKind, "main.web")
+	err := status.InterruptedError("version 1.0.0: hydration", v1alpha1.AppInfoKind, "main.web")
 	g.Expect(outcome.IsStalled(err)).To(BeTrue())
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInterrupted))
 	g.Expect(err).To(MatchError(ContainSubstring(v1alpha1.ReconcileRequestAnnotation)))

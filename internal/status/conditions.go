@@ -24,34 +24,34 @@ import (
 
 // Kind is the root condition of a kind, its milestones in order, and its marks:
 // conditions that exist only while they are True.
-type Kind struct {
-	Root       string
-	Milestones []string
-	Marks      []string
+type ConditionSet struct {
+	Summary  string
+	Progress []string
+	Flags    []string
 }
 
 // The four kinds.
 var (
-	MarketSource = Kind{
-		Root:       v1alpha1.ConditionReady,
-		Milestones: []string{v1alpha1.ConditionReached, v1alpha1.ConditionIndexed},
-		Marks:      []string{v1alpha1.ConditionSharingIgnored},
+	MarketSource = ConditionSet{
+		Summary:  v1alpha1.ConditionReady,
+		Progress: []string{v1alpha1.ConditionReached, v1alpha1.ConditionIndexed},
+		Flags:    []string{v1alpha1.ConditionSharingIgnored},
 	}
-	AppInfo = Kind{
-		Root: v1alpha1.ConditionReady,
-		Milestones: []string{
+	AppInfo = ConditionSet{
+		Summary: v1alpha1.ConditionReady,
+		Progress: []string{
 			v1alpha1.ConditionFetched, v1alpha1.ConditionRendered, v1alpha1.ConditionCustomized,
 			v1alpha1.ConditionAnalyzed, v1alpha1.ConditionPublished,
 		},
 	}
-	AppInstance = Kind{
-		Root:       v1alpha1.ConditionReady,
-		Milestones: []string{v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy},
-		Marks:      []string{v1alpha1.ConditionDrifted},
+	AppInstance = ConditionSet{
+		Summary:  v1alpha1.ConditionReady,
+		Progress: []string{v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy},
+		Flags:    []string{v1alpha1.ConditionDrifted},
 	}
-	AppInstallTask = Kind{
-		Root: v1alpha1.ConditionSucceeded,
-		Milestones: []string{
+	AppInstallTask = ConditionSet{
+		Summary: v1alpha1.ConditionSucceeded,
+		Progress: []string{
 			v1alpha1.ConditionAdmitted, v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy,
 		},
 	}
@@ -59,8 +59,8 @@ var (
 
 // sorted puts conditions in the order in which they are read: the milestones as a
 // progress bar, the root condition, what goes on or has stalled, and the marks.
-func (k Kind) sorted(conditions []metav1.Condition) []metav1.Condition {
-	order := slices.Concat(k.Milestones, []string{k.Root, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, k.Marks)
+func (k ConditionSet) sortConditions(conditions []metav1.Condition) []metav1.Condition {
+	order := slices.Concat(k.Progress, []string{k.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, k.Flags)
 	place := func(c metav1.Condition) int {
 		if at := slices.Index(order, c.Type); at >= 0 {
 			return at
@@ -73,26 +73,26 @@ func (k Kind) sorted(conditions []metav1.Condition) []metav1.Condition {
 }
 
 // at is an error that belongs to a milestone.
-type at struct {
-	milestone string
-	err       error
+type conditionError struct {
+	conditionType string
+	err           error
 }
 
-func (e *at) Error() string { return e.err.Error() }
-func (e *at) Unwrap() error { return e.err }
+func (e *conditionError) Error() string { return e.err.Error() }
+func (e *conditionError) Unwrap() error { return e.err }
 
 // At says which milestone err kept from being reached. A nil error stays nil.
-func At(milestone string, err error) error {
+func ForCondition(milestone string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &at{milestone: milestone, err: err}
+	return &conditionError{conditionType: milestone, err: err}
 }
 
 // Milestone is the one that err belongs to, empty if it belongs to none.
-func Milestone(err error) string {
-	if e, ok := errors.AsType[*at](err); ok {
-		return e.milestone
+func ConditionOf(err error) string {
+	if e, ok := errors.AsType[*conditionError](err); ok {
+		return e.conditionType
 	}
 	return ""
 }

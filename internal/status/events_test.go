@@ -17,9 +17,9 @@ import (
 // TestEvents goes through the life of an app: each turn is told once, and what
 // merely goes on not at all.
 func TestEvents(t *testing.T) {
-	b := newBench(t)
-	missing := status.At(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))
-	down := status.At(v1alpha1.ConditionFetched, outcome.Failed(v1alpha1.ReasonFetchFailed, errBroken))
+	b := newFixture(t)
+	missing := status.ForCondition(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))
+	down := status.ForCondition(v1alpha1.ConditionFetched, outcome.Failed(v1alpha1.ReasonFetchFailed, errBroken))
 	waiting := outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, errBroken)
 	for _, c := range []struct {
 		why     string
@@ -40,20 +40,20 @@ func TestEvents(t *testing.T) {
 		{why: "still not, and the old one is still served", err: missing, serving: "serving 1.0.0; 2.0.0 failed"},
 		{why: "it waits and is served", err: waiting},
 	} {
-		b.read()
-		keeper := b.begin()
+		b.reload()
+		keeper := b.newWriter()
 		if c.reached {
-			keeper.Reached(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "3 files")
-			keeper.Says(v1alpha1.ReasonReady, "serving 1.0.0")
+			keeper.MarkTrue(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "3 files")
+			keeper.SetReady(v1alpha1.ReasonReady, "serving 1.0.0")
 		}
 		if c.serving != "" {
-			keeper.Serving(c.serving)
+			keeper.KeepReady(c.serving)
 		}
-		_, _ = keeper.End(b.ctx, c.err, 0)
+		_, _ = keeper.Finish(b.ctx, c.err, 0)
 		if c.want == nil {
-			b.Expect(b.told()).To(BeEmpty(), c.why)
+			b.Expect(b.takeEvents()).To(BeEmpty(), c.why)
 		} else {
-			b.Expect(b.told()).To(Equal(c.want), c.why)
+			b.Expect(b.takeEvents()).To(Equal(c.want), c.why)
 		}
 	}
 }
@@ -61,53 +61,53 @@ func TestEvents(t *testing.T) {
 // TestTheLastMilestoneHasNoEventBesideTheRoot leaves out that the last step is done where
 // the same write says that all is.
 func TestTheLastMilestoneHasNoEventBesideTheRoot(t *testing.T) {
-	b := newBench(t)
-	keeper := b.begin()
-	keeper.Reached(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
-	keeper.Says(v1alpha1.ReasonReady, "serving 1.0.0")
-	_, err := keeper.End(b.ctx, nil, 0)
+	b := newFixture(t)
+	keeper := b.newWriter()
+	keeper.MarkTrue(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
+	keeper.SetReady(v1alpha1.ReasonReady, "serving 1.0.0")
+	_, err := keeper.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
-	b.Expect(b.told()).To(Equal([]string{"Normal Ready serving 1.0.0"}))
+	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Ready serving 1.0.0"}))
 }
 
 func TestTheLastMilestoneHasItsEventWhereTheWorkIsNotDone(t *testing.T) {
-	b := newBench(t)
-	keeper := b.begin()
-	keeper.Reached(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
-	_, err := keeper.End(b.ctx, outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, errBroken), 0)
+	b := newFixture(t)
+	keeper := b.newWriter()
+	keeper.MarkTrue(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
+	_, err := keeper.Finish(b.ctx, outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, errBroken), 0)
 	b.Expect(err).NotTo(HaveOccurred())
-	b.Expect(b.told()).To(Equal([]string{"Normal Published published"}))
+	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Published published"}))
 }
 
 func TestEventsOfAMessageThatIsLongOrHasPercents(t *testing.T) {
-	b := newBench(t)
-	keeper := b.begin()
-	keeper.Says(v1alpha1.ReasonReady, "100% %s of "+strings.Repeat("a", 2000))
-	_, err := keeper.End(b.ctx, nil, 0)
+	b := newFixture(t)
+	keeper := b.newWriter()
+	keeper.SetReady(v1alpha1.ReasonReady, "100% %s of "+strings.Repeat("a", 2000))
+	_, err := keeper.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
-	b.Expect(b.told()).To(ConsistOf(And(
+	b.Expect(b.takeEvents()).To(ConsistOf(And(
 		HavePrefix("Normal Ready 100% %s of aaa"), WithTransform(func(s string) int { return len(s) }, BeNumerically("<=", 1024+len("Normal Ready "))))))
 }
 
 // TestReports tells of what is no condition, with the next write, and lets it speak
 // for a milestone of the same reason.
 func TestReports(t *testing.T) {
-	b := newBench(t)
-	keeper := b.begin()
-	keeper.Reached(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
+	b := newFixture(t)
+	keeper := b.newWriter()
+	keeper.MarkTrue(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
 	keeper.Report("Normal", v1alpha1.ReasonPublished, "published versions 1.1.0, 1.0.0")
-	b.Expect(b.told()).To(BeEmpty(), "nothing is written yet")
+	b.Expect(b.takeEvents()).To(BeEmpty(), "nothing is written yet")
 	b.Expect(keeper.Save(b.ctx)).To(Succeed())
-	b.Expect(b.told()).To(Equal([]string{"Normal Published published versions 1.1.0, 1.0.0"}))
-	_, err := keeper.End(b.ctx, nil, 0)
+	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Published published versions 1.1.0, 1.0.0"}))
+	_, err := keeper.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
-	b.Expect(b.told()).To(Equal([]string{"Normal Ready Ready"}))
+	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Ready Ready"}))
 }
 
 // TestLogOfTransitions has the same lines in the log as there are events, and none of
 // them is an error unless the operator itself is at fault.
 func TestLogOfTransitions(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	var lines []string
 	logger := funcr.NewJSON(func(line string) { lines = append(lines, line) }, funcr.Options{})
 	b.ctx = logr.NewContext(b.ctx, logger)
@@ -116,13 +116,13 @@ func TestLogOfTransitions(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"a fault of the source", status.At(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)), `"level":0,"msg":"Condition changed","reason":"NotFound","message":"broken","condition":"Ready","status":"False","duration":"`},
-		{"the same again", status.At(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)), ""},
-		{"a fault of the operator", status.At(v1alpha1.ConditionPublished, outcome.Failed(v1alpha1.ReasonStorageFull, errBroken)), `"msg":"broken","error":null,"reason":"StorageFull"`},
+		{"a fault of the source", status.ForCondition(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)), `"level":0,"msg":"Condition changed","reason":"NotFound","message":"broken","condition":"Ready","status":"False","duration":"`},
+		{"the same again", status.ForCondition(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)), ""},
+		{"a fault of the operator", status.ForCondition(v1alpha1.ConditionPublished, outcome.Failed(v1alpha1.ReasonStorageFull, errBroken)), `"msg":"broken","error":null,"reason":"StorageFull"`},
 		{"all is well", nil, `"level":0,"msg":"Condition changed","reason":"Ready"`},
 	} {
 		lines = nil
-		_, err := b.reconcile(c.err)
+		_, err := b.reconcileWith(c.err)
 		b.Expect(err == nil || status.IsReported(err)).To(BeTrue(), c.why)
 		if c.want == "" {
 			b.Expect(lines).To(BeEmpty(), c.why)
@@ -134,30 +134,30 @@ func TestLogOfTransitions(t *testing.T) {
 
 // TestFails takes back what is no longer so before the reconcile is done.
 func TestFails(t *testing.T) {
-	b := newBench(t)
-	_, err := b.reconcile(nil)
+	b := newFixture(t)
+	_, err := b.reconcileWith(nil)
 	b.Expect(err).NotTo(HaveOccurred())
-	b.told()
-	b.read()
-	keeper := b.begin()
-	keeper.Fails(v1alpha1.ReasonChartMissing, "the chart is missing")
-	keeper.Working("hydrating version 1.0.0")
+	b.takeEvents()
+	b.reload()
+	keeper := b.newWriter()
+	keeper.SetNotReady(v1alpha1.ReasonChartMissing, "the chart is missing")
+	keeper.MarkReconciling("hydrating version 1.0.0")
 	b.Expect(keeper.Save(b.ctx)).To(Succeed())
-	b.Expect(b.told()).To(Equal([]string{"Warning ChartMissing the chart is missing"}))
-	expect.Contract(b, b.stored())
-	keeper.Fails(v1alpha1.ReasonProgressing, "a failure is not told otherwise")
-	_, err = keeper.End(b.ctx, nil, 0)
+	b.Expect(b.takeEvents()).To(Equal([]string{"Warning ChartMissing the chart is missing"}))
+	expect.Contract(b, b.getStored())
+	keeper.SetNotReady(v1alpha1.ReasonProgressing, "a failure is not told otherwise")
+	_, err = keeper.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
-	b.Expect(b.told()).To(Equal([]string{"Normal Ready Ready"}))
+	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Ready Ready"}))
 }
 
 func TestEventsAtAMilestoneWorthSeeing(t *testing.T) {
-	b := newBench(t)
-	keeper := b.begin()
-	keeper.Reached(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "3 files")
+	b := newFixture(t)
+	keeper := b.newWriter()
+	keeper.MarkTrue(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "3 files")
 	b.Expect(keeper.Save(b.ctx)).To(Succeed())
-	b.Expect(b.told()).To(Equal([]string{"Normal Fetched 3 files"}))
-	_, err := keeper.End(b.ctx, nil, 0)
+	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Fetched 3 files"}))
+	_, err := keeper.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
-	b.Expect(b.told()).To(Equal([]string{"Normal Ready Ready"}), "what was told is not told again")
+	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Ready Ready"}), "what was told is not told again")
 }

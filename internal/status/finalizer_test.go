@@ -12,64 +12,64 @@ import (
 )
 
 func TestHold(t *testing.T) {
-	b := newBench(t)
-	keeper := b.begin()
-	b.Expect(keeper.Hold(b.ctx)).To(Succeed())
-	b.Expect(b.stored().Finalizers).To(Equal([]string{v1alpha1.Finalizer}))
-	b.Expect(keeper.Hold(b.ctx)).To(Succeed())
+	b := newFixture(t)
+	keeper := b.newWriter()
+	b.Expect(keeper.AddFinalizer(b.ctx)).To(Succeed())
+	b.Expect(b.getStored().Finalizers).To(Equal([]string{v1alpha1.Finalizer}))
+	b.Expect(keeper.AddFinalizer(b.ctx)).To(Succeed())
 	b.Expect(b.writes.Noted()).To(Equal([]string{"patch"}), "once is enough")
 
-	_, err := keeper.End(b.ctx, nil, 0)
+	_, err := keeper.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred(), "status is written over what Hold has written")
 	b.Expect(b.writes.Noted()).To(Equal([]string{"patch status"}))
 
-	b.read()
-	b.Expect(b.begin().Hold(b.ctx)).To(Succeed())
+	b.reload()
+	b.Expect(b.newWriter().AddFinalizer(b.ctx)).To(Succeed())
 	b.Expect(b.writes.Noted()).To(BeEmpty())
 }
 
 func TestHoldOverAnotherWriter(t *testing.T) {
-	b := newBench(t)
-	keeper := b.begin()
-	b.edit(func(app *v1alpha1.AppInfo) { app.Finalizers = []string{"example.com/other"} })
-	b.Expect(keeper.Hold(b.ctx)).To(Satisfy(apierrors.IsConflict))
-	b.Expect(b.stored().Finalizers).To(Equal([]string{"example.com/other"}), "the other's is not lost")
+	b := newFixture(t)
+	keeper := b.newWriter()
+	b.editSpec(func(app *v1alpha1.AppInfo) { app.Finalizers = []string{"example.com/other"} })
+	b.Expect(keeper.AddFinalizer(b.ctx)).To(Satisfy(apierrors.IsConflict))
+	b.Expect(b.getStored().Finalizers).To(Equal([]string{"example.com/other"}), "the other's is not lost")
 }
 
 func TestRelease(t *testing.T) {
-	b := newBench(t)
-	b.Expect(b.begin().Hold(b.ctx)).To(Succeed())
-	b.read()
+	b := newFixture(t)
+	b.Expect(b.newWriter().AddFinalizer(b.ctx)).To(Succeed())
+	b.reload()
 	b.Expect(b.client.Delete(b.ctx, b.app.DeepCopy())).To(Succeed())
-	b.read()
+	b.reload()
 	b.Expect(b.app.DeletionTimestamp).NotTo(BeNil(), "it is held")
 	b.writes.Noted()
 
-	keeper := b.begin()
-	b.Expect(keeper.Release(b.ctx)).To(Succeed())
+	keeper := b.newWriter()
+	b.Expect(keeper.RemoveFinalizer(b.ctx)).To(Succeed())
 	err := b.client.Get(b.ctx, client.ObjectKeyFromObject(b.app), b.app.DeepCopy())
 	b.Expect(err).To(Satisfy(apierrors.IsNotFound))
-	result, err := keeper.End(b.ctx, nil, 0)
+	result, err := keeper.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(result).To(Equal(ctrl.Result{}))
 	b.Expect(b.writes.Noted()).To(Equal([]string{"patch"}), "there is no status to write any more")
-	b.Expect(b.told()).To(BeEmpty())
+	b.Expect(b.takeEvents()).To(BeEmpty())
 }
 
-func TestReleaseKeepsTheFinalizersOfOthers(t *testing.T) {
-	b := newBench(t)
-	b.edit(func(app *v1alpha1.AppInfo) { app.Finalizers = []string{v1alpha1.Finalizer, "example.com/other"} })
-	b.read()
-	b.Expect(b.begin().Release(b.ctx)).To(Succeed())
-	b.Expect(b.stored().Finalizers).To(Equal([]string{"example.com/other"}))
+func TestRemoveFinalizerKeepsOtherFinalizers(t *testing.T) {
+	b := newFixture(t)
+	b.editSpec(func(app *v1alpha1.AppInfo) { app.Finalizers = []string{v1alpha1.Finalizer, "example.com/other"} })
+	b.reload()
+	b.Expect(b.newWriter().RemoveFinalizer(b.ctx)).To(Succeed())
+	b.Expect(b.getStored().Finalizers).To(Equal([]string{"example.com/other"}))
 }
 
-func TestReleaseOfWhatIsGone(t *testing.T) {
-	b := newBench(t)
-	b.Expect(b.begin().Hold(b.ctx)).To(Succeed())
-	b.read()
-	keeper := b.begin()
-	b.edit(func(app *v1alpha1.AppInfo) { app.Finalizers = nil })
-	b.Expect(b.client.Delete(b.ctx, b.stored())).To(Succeed())
-	b.Expect(keeper.Release(b.ctx)).To(Succeed())
+func TestRemoveFinalizerOfADeletedObject(t *testing.T) {
+	b := newFixture(t)
+	b.Expect(b.newWriter().AddFinalizer(b.ctx)).To(Succeed())
+	b.reload()
+	keeper := b.newWriter()
+	b.editSpec(func(app *v1alpha1.AppInfo) { app.Finalizers = nil })
+	b.Expect(b.client.Delete(b.ctx, b.getStored())).To(Succeed())
+	b.Expect(keeper.RemoveFinalizer(b.ctx)).To(Succeed())
 }

@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
 
 // bench is an AppInfo in a real API server, with what is written and told about it.
-type bench struct {
+type fixture struct {
 	*GomegaWithT
 	ctx      context.Context
 	client   client.WithWatch
@@ -30,16 +30,16 @@ type bench struct {
 	app      *v1alpha1.AppInfo
 }
 
-func newBench(t *testing.T) *bench {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	server := env.Start(t)
 	counted, writes := env.Counted(server.Client)
-	b := &bench{
+	b := &fixture{
 		GomegaWithT: NewWithT(t), ctx: t.Context(), client: counted, writes: writes,
 		recorder: events.NewFakeRecorder(100), app: newApp(server.Namespace(t, nil)),
 	}
 	server.Create(t, b.app)
-	b.read()
+	b.reload()
 	return b
 }
 
@@ -51,31 +51,31 @@ func newApp(namespace string) *v1alpha1.AppInfo {
 }
 
 // read reads the app again, as the next reconcile does.
-func (b *bench) read() {
-	b.app = b.stored()
+func (b *fixture) reload() {
+	b.app = b.getStored()
 }
 
 // stored is the app as the API server has it.
-func (b *bench) stored() *v1alpha1.AppInfo {
+func (b *fixture) getStored() *v1alpha1.AppInfo {
 	stored := &v1alpha1.AppInfo{}
 	b.Expect(b.client.Get(b.ctx, client.ObjectKeyFromObject(b.app), stored)).To(Succeed())
 	return stored
 }
 
 // begin keeps the status of the app as it was read last.
-func (b *bench) begin() *status.Keeper {
-	return status.Begin(b.client, b.recorder, status.AppInfo, b.app)
+func (b *fixture) newWriter() *status.Writer {
+	return status.NewWriter(b.client, b.recorder, status.AppInfo, b.app)
 }
 
 // reconcile is one that ends with an error, or well.
-func (b *bench) reconcile(err error) (ctrl.Result, error) {
-	b.read()
-	return b.begin().End(b.ctx, err, time.Minute)
+func (b *fixture) reconcileWith(err error) (ctrl.Result, error) {
+	b.reload()
+	return b.newWriter().Finish(b.ctx, err, time.Minute)
 }
 
 // edit changes the spec, as a person does, and with it the generation.
-func (b *bench) edit(change func(*v1alpha1.AppInfo)) {
-	app := b.stored()
+func (b *fixture) editSpec(change func(*v1alpha1.AppInfo)) {
+	app := b.getStored()
 	before := client.MergeFrom(app.DeepCopy())
 	change(app)
 	b.Expect(b.client.Patch(b.ctx, app, before)).To(Succeed())
@@ -83,7 +83,7 @@ func (b *bench) edit(change func(*v1alpha1.AppInfo)) {
 }
 
 // told are the events since the last call, sorted.
-func (b *bench) told() []string {
+func (b *fixture) takeEvents() []string {
 	var told []string
 	for {
 		select {

@@ -24,31 +24,31 @@ type report struct {
 
 // Report adds an event and a line of the log beside those of the conditions, which
 // are told with the next write of status.
-func (k *Keeper) Report(severity, reason, message string) {
-	k.reports = append(k.reports, report{severity: severity, reason: reason, message: truncate(message)})
+func (k *Writer) Report(severity, reason, message string) {
+	k.reports = append(k.reports, report{severity: severity, reason: reason, message: truncateMessage(message)})
 }
 
 // Fails sets the root condition to False before the reconcile ends, where it is True
 // and what it speaks of is no longer so.
-func (k *Keeper) Fails(reason, message string) {
-	if meta.IsStatusConditionTrue(k.object.GetConditions(), k.kind.Root) {
-		k.set(k.kind.Root, metav1.ConditionFalse, reason, message)
+func (k *Writer) SetNotReady(reason, message string) {
+	if meta.IsStatusConditionTrue(k.object.GetConditions(), k.conditionSet.Summary) {
+		k.applyCondition(k.conditionSet.Summary, metav1.ConditionFalse, reason, message)
 	}
 }
 
 // Event reports what belongs to no condition with the next write. A transition of the
 // condition, and any other with the same reason, is then not reported in the same
 // reconcile.
-func (k *Keeper) Event(condition, severity, reason, message string) {
-	if k.told == nil {
-		k.told = map[string]bool{}
+func (k *Writer) Event(condition, severity, reason, message string) {
+	if k.emitted == nil {
+		k.emitted = map[string]bool{}
 	}
-	k.told[condition], k.told[reason] = true, true
+	k.emitted[condition], k.emitted[reason] = true, true
 	k.Report(severity, reason, message)
 }
 
 // tell emits the event and the line of the log of a report.
-func (k *Keeper) tell(ctx context.Context, r report, took time.Duration) {
+func (k *Writer) emitReport(ctx context.Context, r report, took time.Duration) {
 	k.recorder.Eventf(k.object, nil, r.severity, r.reason, "Reconcile", "%s", r.message)
 	log, err := logr.FromContext(ctx)
 	if err != nil {
@@ -59,7 +59,7 @@ func (k *Keeper) tell(ctx context.Context, r report, took time.Duration) {
 		fields = append(fields, "condition", c.Type, "status", string(c.Status), "duration", took.String())
 	}
 	switch {
-	case slices.Contains(faultsOfOperator, r.reason) && r.severity == corev1.EventTypeWarning:
+	case slices.Contains(operatorErrors, r.reason) && r.severity == corev1.EventTypeWarning:
 		log.Error(nil, r.message, fields...)
 	case r.condition != nil:
 		log.Info("Condition changed", fields...)
@@ -70,12 +70,12 @@ func (k *Keeper) tell(ctx context.Context, r report, took time.Duration) {
 
 // faultsOfOperator are the reasons for which whoever runs the operator is called. All
 // others are the matter of those who wrote the object.
-var faultsOfOperator = []string{v1alpha1.ReasonStorageFull, v1alpha1.ReasonStorageReadOnly, v1alpha1.ReasonStorageFailed}
+var operatorErrors = []string{v1alpha1.ReasonStorageFull, v1alpha1.ReasonStorageReadOnly, v1alpha1.ReasonStorageFailed}
 
 // took is how long the work took that is done with these conditions: since the object
 // is Reconciling, or else since the reconcile began.
-func (k *Keeper) took(before, after []metav1.Condition) time.Duration {
-	since := k.began
+func (k *Writer) timeTaken(before, after []metav1.Condition) time.Duration {
+	since := k.startedAt
 	working := meta.FindStatusCondition(before, v1alpha1.ConditionReconciling)
 	if working != nil && !meta.IsStatusConditionTrue(after, v1alpha1.ConditionReconciling) && working.LastTransitionTime.Time.Before(since) {
 		since = working.LastTransitionTime.Time
@@ -84,16 +84,16 @@ func (k *Keeper) took(before, after []metav1.Condition) time.Duration {
 }
 
 // reported is an error that the conditions of the object tell of.
-type reported struct{ error }
+type reportedError struct{ error }
 
-func (e reported) Unwrap() error { return e.error }
+func (e reportedError) Unwrap() error { return e.error }
 
 // AsReported marks an error as one that the conditions of the object tell of.
-func AsReported(err error) error { return reported{err} }
+func AsReported(err error) error { return reportedError{err} }
 
 // IsReported reports whether an error that a reconcile returned is told by the
 // conditions of its object, an event and a line of the log.
 func IsReported(err error) bool {
-	_, ok := errors.AsType[reported](err)
+	_, ok := errors.AsType[reportedError](err)
 	return ok
 }

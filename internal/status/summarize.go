@@ -16,24 +16,24 @@ import (
 
 // maxMessage bounds the message of a condition in bytes; it is what kubectl
 // describe still shows well.
-const maxMessage = 1024
+const maxMessageLength = 1024
 
 // Root is what the root condition says when all is well, or, while the object
 // still serves what it did before, although the work failed.
-type Root struct {
+type Summary struct {
 	Reason  string
 	Message string
 	// Serving keeps the root condition True through a failure.
 	Serving bool
 	// Now is what the root condition says while work goes on or has failed. If not
 	// specified, it says what the error does.
-	Now string
+	Interim string
 	// Unready says that the root condition does not stay True while work goes on.
 	Unready bool
 }
 
 // Verdict is what the work queue is told.
-type Verdict struct {
+type Result struct {
 	// Done says that the spec of this generation was dealt with, for better or
 	// worse.
 	Done bool
@@ -57,44 +57,44 @@ type Verdict struct {
 // A root that is still served stays True through plain and Stalled. What lives
 // and is suspended keeps its root condition, is not Reconciling and counts as dealt
 // with, so that kstatus does not wait for it.
-func Conclude(conditions []metav1.Condition, kind Kind, generation int64, root Root, err error) ([]metav1.Condition, Verdict) {
-	c := &conclusion{conditions: slices.Clone(conditions), kind: kind, generation: generation}
+func Summarize(conditions []metav1.Condition, kind ConditionSet, generation int64, root Summary, err error) ([]metav1.Condition, Result) {
+	c := &summarizer{conditions: slices.Clone(conditions), conditionSet: kind, generation: generation}
 	after, waiting := outcome.IsWaiting(err)
 	switch {
 	case err == nil:
-		c.set(kind.Root, metav1.ConditionTrue, root.Reason, root.Message)
-		c.drop(v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled)
-		return c.conditions, Verdict{Done: true}
+		c.setCondition(kind.Summary, metav1.ConditionTrue, root.Reason, root.Message)
+		c.removeConditions(v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled)
+		return c.conditions, Result{Done: true}
 	case waiting:
-		paused := c.wait(root, err)
-		return c.conditions, Verdict{Done: paused, After: after}
+		paused := c.markWaiting(root, err)
+		return c.conditions, Result{Done: paused, After: after}
 	case outcome.IsStalled(err):
 		reason := outcome.Reason(err, v1alpha1.ReasonInvalidSpec)
-		c.fail(reason, root, err)
-		c.set(v1alpha1.ConditionStalled, metav1.ConditionTrue, reason, err.Error())
-		c.drop(v1alpha1.ConditionReconciling)
-		return c.conditions, Verdict{Done: true, Err: err, Terminal: true}
+		c.markFailed(reason, root, err)
+		c.setCondition(v1alpha1.ConditionStalled, metav1.ConditionTrue, reason, err.Error())
+		c.removeConditions(v1alpha1.ConditionReconciling)
+		return c.conditions, Result{Done: true, Err: err, Terminal: true}
 	default:
-		c.fail(outcome.Reason(err, v1alpha1.ReasonProgressingWithRetry), root, err)
-		c.set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressingWithRetry, err.Error())
-		c.drop(v1alpha1.ConditionStalled)
-		return c.conditions, Verdict{Err: err}
+		c.markFailed(outcome.Reason(err, v1alpha1.ReasonProgressingWithRetry), root, err)
+		c.setCondition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressingWithRetry, err.Error())
+		c.removeConditions(v1alpha1.ConditionStalled)
+		return c.conditions, Result{Err: err}
 	}
 }
 
-type conclusion struct {
-	conditions []metav1.Condition
-	kind       Kind
-	generation int64
+type summarizer struct {
+	conditions   []metav1.Condition
+	conditionSet ConditionSet
+	generation   int64
 }
 
-func (c *conclusion) set(kind string, status metav1.ConditionStatus, reason, message string) {
+func (c *summarizer) setCondition(kind string, status metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(&c.conditions, metav1.Condition{
-		Type: kind, Status: status, Reason: reason, Message: truncate(message), ObservedGeneration: c.generation,
+		Type: kind, Status: status, Reason: reason, Message: truncateMessage(message), ObservedGeneration: c.generation,
 	})
 }
 
-func (c *conclusion) drop(kinds ...string) {
+func (c *summarizer) removeConditions(kinds ...string) {
 	for _, kind := range kinds {
 		meta.RemoveStatusCondition(&c.conditions, kind)
 	}
@@ -102,36 +102,36 @@ func (c *conclusion) drop(kinds ...string) {
 
 // fail sets the milestone that failed and the root to False, and takes away the
 // milestones behind.
-func (c *conclusion) fail(reason string, root Root, err error) {
-	if milestone := Milestone(err); milestone != "" {
-		c.set(milestone, metav1.ConditionFalse, reason, err.Error())
-		c.dropBehind(milestone)
+func (c *summarizer) markFailed(reason string, root Summary, err error) {
+	if milestone := ConditionOf(err); milestone != "" {
+		c.setCondition(milestone, metav1.ConditionFalse, reason, err.Error())
+		c.removeLaterConditions(milestone)
 	}
 	if root.Serving {
-		c.set(c.kind.Root, metav1.ConditionTrue, v1alpha1.ReasonServingPrevious, root.Message)
+		c.setCondition(c.conditionSet.Summary, metav1.ConditionTrue, v1alpha1.ReasonServingPrevious, root.Message)
 		return
 	}
-	c.set(c.kind.Root, metav1.ConditionFalse, reason, cmp.Or(root.Now, err.Error()))
+	c.setCondition(c.conditionSet.Summary, metav1.ConditionFalse, reason, cmp.Or(root.Interim, err.Error()))
 }
 
 // wait reports whether the object is of a kind that lives, and suspended.
-func (c *conclusion) wait(root Root, err error) (paused bool) {
+func (c *summarizer) markWaiting(root Summary, err error) (paused bool) {
 	reason := outcome.Reason(err, v1alpha1.ReasonProgressing)
-	if reason == v1alpha1.ReasonSuspended && c.kind.Root == v1alpha1.ConditionReady {
-		c.pause(reason, err.Error())
+	if reason == v1alpha1.ReasonSuspended && c.conditionSet.Summary == v1alpha1.ConditionReady {
+		c.markSuspended(reason, err.Error())
 		return true
 	}
-	if milestone := Milestone(err); milestone != "" {
-		c.drop(milestone)
-		c.dropBehind(milestone)
+	if milestone := ConditionOf(err); milestone != "" {
+		c.removeConditions(milestone)
+		c.removeLaterConditions(milestone)
 	}
-	c.drop(v1alpha1.ConditionStalled)
-	c.set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, reason, err.Error())
-	switch current := meta.FindStatusCondition(c.conditions, c.kind.Root); {
+	c.removeConditions(v1alpha1.ConditionStalled)
+	c.setCondition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, reason, err.Error())
+	switch current := meta.FindStatusCondition(c.conditions, c.conditionSet.Summary); {
 	case current == nil || current.Status != metav1.ConditionTrue || root.Unready:
-		c.set(c.kind.Root, metav1.ConditionUnknown, reason, cmp.Or(root.Now, err.Error()))
-	case root.Now != "":
-		current.Message = truncate(root.Now) // It is True of the generation that it speaks of.
+		c.setCondition(c.conditionSet.Summary, metav1.ConditionUnknown, reason, cmp.Or(root.Interim, err.Error()))
+	case root.Interim != "":
+		current.Message = truncateMessage(root.Interim) // It is True of the generation that it speaks of.
 	}
 	return false
 }
@@ -139,26 +139,26 @@ func (c *conclusion) wait(root Root, err error) (paused bool) {
 // pause puts an object at rest. A failure that was final stays so; what was tried again
 // is not any more. What is served is served on, and the root condition says that it is
 // suspended.
-func (c *conclusion) pause(reason, message string) {
-	c.drop(v1alpha1.ConditionReconciling)
-	root := meta.FindStatusCondition(c.conditions, c.kind.Root)
+func (c *summarizer) markSuspended(reason, message string) {
+	c.removeConditions(v1alpha1.ConditionReconciling)
+	root := meta.FindStatusCondition(c.conditions, c.conditionSet.Summary)
 	switch {
 	case root != nil && root.Status == metav1.ConditionTrue:
 		if !strings.HasPrefix(root.Message, message) {
-			root.Message = truncate(message + "; " + root.Message)
+			root.Message = truncateMessage(message + "; " + root.Message)
 		}
 	case !meta.IsStatusConditionTrue(c.conditions, v1alpha1.ConditionStalled):
-		c.set(c.kind.Root, metav1.ConditionUnknown, reason, message)
+		c.setCondition(c.conditionSet.Summary, metav1.ConditionUnknown, reason, message)
 	}
 }
 
-func (c *conclusion) dropBehind(milestone string) {
-	if at := slices.Index(c.kind.Milestones, milestone); at >= 0 {
-		c.drop(c.kind.Milestones[at+1:]...)
+func (c *summarizer) removeLaterConditions(milestone string) {
+	if at := slices.Index(c.conditionSet.Progress, milestone); at >= 0 {
+		c.removeConditions(c.conditionSet.Progress[at+1:]...)
 	}
 }
 
 // truncate makes a message one that the API server stores as it is.
-func truncate(message string) string {
-	return text.Shorten(strings.ToValidUTF8(message, "\uFFFD"), maxMessage)
+func truncateMessage(message string) string {
+	return text.Shorten(strings.ToValidUTF8(message, "\uFFFD"), maxMessageLength)
 }

@@ -25,7 +25,7 @@ var errBroken = errors.New("broken")
 const generation = 5
 
 // had is a condition of the generation before.
-func had(kind string, state metav1.ConditionStatus, reason string) metav1.Condition {
+func previousCondition(kind string, state metav1.ConditionStatus, reason string) metav1.Condition {
 	return metav1.Condition{
 		Type: kind, Status: state, Reason: reason, Message: "before", ObservedGeneration: generation - 1,
 		LastTransitionTime: metav1.NewTime(time.Unix(1, 0)),
@@ -33,148 +33,148 @@ func had(kind string, state metav1.ConditionStatus, reason string) metav1.Condit
 }
 
 // says matches a condition by its type, status and reason.
-func says(kind string, state metav1.ConditionStatus, reason string) types.GomegaMatcher {
+func matchCondition(kind string, state metav1.ConditionStatus, reason string) types.GomegaMatcher {
 	return And(HaveField("Type", kind), HaveField("Status", state), HaveField("Reason", reason))
 }
 
-func TestConclude(t *testing.T) {
+func TestSummarize(t *testing.T) {
 	const yes, no, unknown = metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown
-	serving := status.Root{Reason: v1alpha1.ReasonReady, Message: "serving 1.0.0", Serving: true}
+	serving := status.Summary{Reason: v1alpha1.ReasonReady, Message: "serving 1.0.0", Serving: true}
 	stalled := outcome.Stalled(v1alpha1.ReasonRenderFailed, errBroken)
 	waiting := outcome.Waiting(v1alpha1.ReasonWaitingForApp, time.Minute, errBroken)
 	suspended := outcome.Waiting(v1alpha1.ReasonSuspended, 0, errBroken)
 	for _, c := range []struct {
 		why  string
-		kind status.Kind
-		root status.Root
+		kind status.ConditionSet
+		root status.Summary
 		have []metav1.Condition
 		err  error
 		want []types.GomegaMatcher
-		says status.Verdict
+		says status.Result
 	}{
 		{
 			why: "nil: the root is True", kind: status.AppInfo,
-			want: []types.GomegaMatcher{says("Ready", yes, "Ready")}, says: status.Verdict{Done: true},
+			want: []types.GomegaMatcher{matchCondition("Ready", yes, "Ready")}, says: status.Result{Done: true},
 		},
 		{
 			why: "nil: Reconciling and Stalled go", kind: status.AppInfo,
-			have: []metav1.Condition{had("Ready", no, "FetchFailed"), had("Reconciling", yes, "Progressing"), had("Stalled", yes, "NotFound")},
-			want: []types.GomegaMatcher{says("Ready", yes, "Ready")}, says: status.Verdict{Done: true},
+			have: []metav1.Condition{previousCondition("Ready", no, "FetchFailed"), previousCondition("Reconciling", yes, "Progressing"), previousCondition("Stalled", yes, "NotFound")},
+			want: []types.GomegaMatcher{matchCondition("Ready", yes, "Ready")}, says: status.Result{Done: true},
 		},
 		{
 			why: "nil: milestones stay", kind: status.AppInfo,
-			have: []metav1.Condition{had("Fetched", yes, "Fetched")},
-			want: []types.GomegaMatcher{says("Fetched", yes, "Fetched"), says("Ready", yes, "Ready")}, says: status.Verdict{Done: true},
+			have: []metav1.Condition{previousCondition("Fetched", yes, "Fetched")},
+			want: []types.GomegaMatcher{matchCondition("Fetched", yes, "Fetched"), matchCondition("Ready", yes, "Ready")}, says: status.Result{Done: true},
 		},
 		{
 			why: "plain: tried again", kind: status.AppInfo, err: outcome.Failed(v1alpha1.ReasonFetchFailed, errBroken),
-			have: []metav1.Condition{had("Ready", yes, "Ready"), had("Stalled", yes, "NotFound")},
-			want: []types.GomegaMatcher{says("Ready", no, "FetchFailed"), says("Reconciling", yes, "ProgressingWithRetry")},
-			says: status.Verdict{Err: errBroken},
+			have: []metav1.Condition{previousCondition("Ready", yes, "Ready"), previousCondition("Stalled", yes, "NotFound")},
+			want: []types.GomegaMatcher{matchCondition("Ready", no, "FetchFailed"), matchCondition("Reconciling", yes, "ProgressingWithRetry")},
+			says: status.Result{Err: errBroken},
 		},
 		{
 			why: "plain: its milestone fails, and those behind go", kind: status.AppInfo,
-			err:  status.At("Rendered", outcome.Failed(v1alpha1.ReasonLimitExceeded, errBroken)),
-			have: []metav1.Condition{had("Fetched", yes, "Fetched"), had("Rendered", yes, "Rendered"), had("Customized", yes, "Customized"), had("Published", yes, "Published")},
-			want: []types.GomegaMatcher{says("Fetched", yes, "Fetched"), says("Rendered", no, "LimitExceeded"), says("Ready", no, "LimitExceeded"), says("Reconciling", yes, "ProgressingWithRetry")},
-			says: status.Verdict{Err: errBroken},
+			err:  status.ForCondition("Rendered", outcome.Failed(v1alpha1.ReasonLimitExceeded, errBroken)),
+			have: []metav1.Condition{previousCondition("Fetched", yes, "Fetched"), previousCondition("Rendered", yes, "Rendered"), previousCondition("Customized", yes, "Customized"), previousCondition("Published", yes, "Published")},
+			want: []types.GomegaMatcher{matchCondition("Fetched", yes, "Fetched"), matchCondition("Rendered", no, "LimitExceeded"), matchCondition("Ready", no, "LimitExceeded"), matchCondition("Reconciling", yes, "ProgressingWithRetry")},
+			says: status.Result{Err: errBroken},
 		},
 		{
 			why: "plain, serving: the root stays True", kind: status.AppInfo, root: serving, err: errBroken,
-			have: []metav1.Condition{had("Ready", yes, "Ready")},
-			want: []types.GomegaMatcher{And(says("Ready", yes, "ServingPrevious"), HaveField("Message", "serving 1.0.0")), says("Reconciling", yes, "ProgressingWithRetry")},
-			says: status.Verdict{Err: errBroken},
+			have: []metav1.Condition{previousCondition("Ready", yes, "Ready")},
+			want: []types.GomegaMatcher{And(matchCondition("Ready", yes, "ServingPrevious"), HaveField("Message", "serving 1.0.0")), matchCondition("Reconciling", yes, "ProgressingWithRetry")},
+			says: status.Result{Err: errBroken},
 		},
 		{
 			why: "waiting: nothing is known of the root yet", kind: status.AppInfo, err: waiting,
-			want: []types.GomegaMatcher{says("Reconciling", yes, "WaitingForApp"), says("Ready", unknown, "WaitingForApp")},
-			says: status.Verdict{After: time.Minute},
+			want: []types.GomegaMatcher{matchCondition("Reconciling", yes, "WaitingForApp"), matchCondition("Ready", unknown, "WaitingForApp")},
+			says: status.Result{After: time.Minute},
 		},
 		{
 			why: "waiting: what is served stays served", kind: status.MarketSource, err: waiting,
-			have: []metav1.Condition{had("Ready", yes, "Ready"), had("Stalled", yes, "NotFound")},
-			want: []types.GomegaMatcher{says("Ready", yes, "Ready"), says("Reconciling", yes, "WaitingForApp")},
-			says: status.Verdict{After: time.Minute},
+			have: []metav1.Condition{previousCondition("Ready", yes, "Ready"), previousCondition("Stalled", yes, "NotFound")},
+			want: []types.GomegaMatcher{matchCondition("Ready", yes, "Ready"), matchCondition("Reconciling", yes, "WaitingForApp")},
+			says: status.Result{After: time.Minute},
 		},
 		{
 			why: "waiting: an old failure is no more", kind: status.AppInstallTask, err: waiting,
-			have: []metav1.Condition{had("Succeeded", no, "NotShared")},
-			want: []types.GomegaMatcher{says("Succeeded", unknown, "WaitingForApp"), says("Reconciling", yes, "WaitingForApp")},
-			says: status.Verdict{After: time.Minute},
+			have: []metav1.Condition{previousCondition("Succeeded", no, "NotShared")},
+			want: []types.GomegaMatcher{matchCondition("Succeeded", unknown, "WaitingForApp"), matchCondition("Reconciling", yes, "WaitingForApp")},
+			says: status.Result{After: time.Minute},
 		},
 		{
-			why: "waiting at a milestone: it and those behind are not reached", kind: status.AppInstance, err: status.At("Healthy", waiting),
-			have: []metav1.Condition{had("Resolved", yes, "Resolved"), had("Applied", yes, "Applied"), had("Healthy", no, "NotHealthy"), had("Ready", yes, "Ready")},
-			want: []types.GomegaMatcher{says("Resolved", yes, "Resolved"), says("Applied", yes, "Applied"), says("Ready", yes, "Ready"), says("Reconciling", yes, "WaitingForApp")},
-			says: status.Verdict{After: time.Minute},
+			why: "waiting at a milestone: it and those behind are not reached", kind: status.AppInstance, err: status.ForCondition("Healthy", waiting),
+			have: []metav1.Condition{previousCondition("Resolved", yes, "Resolved"), previousCondition("Applied", yes, "Applied"), previousCondition("Healthy", no, "NotHealthy"), previousCondition("Ready", yes, "Ready")},
+			want: []types.GomegaMatcher{matchCondition("Resolved", yes, "Resolved"), matchCondition("Applied", yes, "Applied"), matchCondition("Ready", yes, "Ready"), matchCondition("Reconciling", yes, "WaitingForApp")},
+			says: status.Result{After: time.Minute},
 		},
 		{
 			why: "waiting without a reason", kind: status.AppInfo, err: outcome.Waiting("", 0, errBroken),
-			want: []types.GomegaMatcher{says("Ready", unknown, "Progressing"), says("Reconciling", yes, "Progressing")},
+			want: []types.GomegaMatcher{matchCondition("Ready", unknown, "Progressing"), matchCondition("Reconciling", yes, "Progressing")},
 		},
 		{
 			why: "stalled: nothing goes on", kind: status.AppInfo, err: stalled,
-			have: []metav1.Condition{had("Ready", unknown, "Progressing"), had("Reconciling", yes, "Progressing")},
-			want: []types.GomegaMatcher{says("Ready", no, "RenderFailed"), says("Stalled", yes, "RenderFailed")},
-			says: status.Verdict{Done: true, Err: errBroken, Terminal: true},
+			have: []metav1.Condition{previousCondition("Ready", unknown, "Progressing"), previousCondition("Reconciling", yes, "Progressing")},
+			want: []types.GomegaMatcher{matchCondition("Ready", no, "RenderFailed"), matchCondition("Stalled", yes, "RenderFailed")},
+			says: status.Result{Done: true, Err: errBroken, Terminal: true},
 		},
 		{
-			why: "stalled at the first milestone", kind: status.AppInfo, err: fmt.Errorf("app web: %w", status.At("Fetched", outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))),
-			have: []metav1.Condition{had("Fetched", yes, "Fetched"), had("Rendered", yes, "Rendered"), had("Ready", yes, "Ready")},
-			want: []types.GomegaMatcher{says("Fetched", no, "NotFound"), says("Ready", no, "NotFound"), says("Stalled", yes, "NotFound")},
-			says: status.Verdict{Done: true, Err: errBroken, Terminal: true},
+			why: "stalled at the first milestone", kind: status.AppInfo, err: fmt.Errorf("app web: %w", status.ForCondition("Fetched", outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))),
+			have: []metav1.Condition{previousCondition("Fetched", yes, "Fetched"), previousCondition("Rendered", yes, "Rendered"), previousCondition("Ready", yes, "Ready")},
+			want: []types.GomegaMatcher{matchCondition("Fetched", no, "NotFound"), matchCondition("Ready", no, "NotFound"), matchCondition("Stalled", yes, "NotFound")},
+			says: status.Result{Done: true, Err: errBroken, Terminal: true},
 		},
 		{
-			why: "stalled, serving: the root stays True", kind: status.AppInfo, root: serving, err: status.At("Rendered", stalled),
-			have: []metav1.Condition{had("Fetched", yes, "Fetched"), had("Ready", yes, "Ready")},
-			want: []types.GomegaMatcher{says("Fetched", yes, "Fetched"), says("Rendered", no, "RenderFailed"), says("Ready", yes, "ServingPrevious"), says("Stalled", yes, "RenderFailed")},
-			says: status.Verdict{Done: true, Err: errBroken, Terminal: true},
+			why: "stalled, serving: the root stays True", kind: status.AppInfo, root: serving, err: status.ForCondition("Rendered", stalled),
+			have: []metav1.Condition{previousCondition("Fetched", yes, "Fetched"), previousCondition("Ready", yes, "Ready")},
+			want: []types.GomegaMatcher{matchCondition("Fetched", yes, "Fetched"), matchCondition("Rendered", no, "RenderFailed"), matchCondition("Ready", yes, "ServingPrevious"), matchCondition("Stalled", yes, "RenderFailed")},
+			says: status.Result{Done: true, Err: errBroken, Terminal: true},
 		},
 		{
 			why: "suspended: what lives stays as it is, and says so", kind: status.AppInfo, err: suspended,
-			have: []metav1.Condition{had("Ready", yes, "Ready"), had("Reconciling", yes, "Progressing")},
-			want: []types.GomegaMatcher{And(says("Ready", yes, "Ready"), HaveField("Message", "broken; before"))}, says: status.Verdict{Done: true},
+			have: []metav1.Condition{previousCondition("Ready", yes, "Ready"), previousCondition("Reconciling", yes, "Progressing")},
+			want: []types.GomegaMatcher{And(matchCondition("Ready", yes, "Ready"), HaveField("Message", "broken; before"))}, says: status.Result{Done: true},
 		},
 		{
 			why: "waiting: the root says what holds now, of the generation that it spoke of", kind: status.AppInstance, err: waiting,
-			root: status.Root{Reason: v1alpha1.ReasonReady, Now: "waiting, running as before"},
-			have: []metav1.Condition{had("Ready", yes, "Ready")},
-			want: []types.GomegaMatcher{says("Reconciling", yes, "WaitingForApp"),
-				And(says("Ready", yes, "Ready"), HaveField("Message", "waiting, running as before"), HaveField("ObservedGeneration", int64(generation-1)))},
-			says: status.Verdict{After: time.Minute},
+			root: status.Summary{Reason: v1alpha1.ReasonReady, Interim: "waiting, running as before"},
+			have: []metav1.Condition{previousCondition("Ready", yes, "Ready")},
+			want: []types.GomegaMatcher{matchCondition("Reconciling", yes, "WaitingForApp"),
+				And(matchCondition("Ready", yes, "Ready"), HaveField("Message", "waiting, running as before"), HaveField("ObservedGeneration", int64(generation-1)))},
+			says: status.Result{After: time.Minute},
 		},
 		{
-			why: "waiting, and not ready any more", kind: status.AppInstance, err: status.At("Healthy", waiting),
-			root: status.Root{Reason: v1alpha1.ReasonReady, Now: "3 of 4 objects", Unready: true},
-			have: []metav1.Condition{had("Ready", yes, "Ready"), had("Healthy", yes, "Healthy")},
-			want: []types.GomegaMatcher{says("Reconciling", yes, "WaitingForApp"), And(says("Ready", unknown, "WaitingForApp"), HaveField("Message", "3 of 4 objects"))},
-			says: status.Verdict{After: time.Minute},
+			why: "waiting, and not ready any more", kind: status.AppInstance, err: status.ForCondition("Healthy", waiting),
+			root: status.Summary{Reason: v1alpha1.ReasonReady, Interim: "3 of 4 objects", Unready: true},
+			have: []metav1.Condition{previousCondition("Ready", yes, "Ready"), previousCondition("Healthy", yes, "Healthy")},
+			want: []types.GomegaMatcher{matchCondition("Reconciling", yes, "WaitingForApp"), And(matchCondition("Ready", unknown, "WaitingForApp"), HaveField("Message", "3 of 4 objects"))},
+			says: status.Result{After: time.Minute},
 		},
 		{
-			why: "stalled: the root says what holds now", kind: status.AppInstance, err: status.At("Applied", stalled),
-			root: status.Root{Reason: v1alpha1.ReasonReady, Now: "broken; 3 of 4 objects"},
-			have: []metav1.Condition{had("Ready", yes, "Ready")},
-			want: []types.GomegaMatcher{And(says("Applied", no, "RenderFailed"), HaveField("Message", "broken")), says("Stalled", yes, "RenderFailed"),
-				And(says("Ready", no, "RenderFailed"), HaveField("Message", "broken; 3 of 4 objects"))},
-			says: status.Verdict{Done: true, Err: errBroken, Terminal: true},
+			why: "stalled: the root says what holds now", kind: status.AppInstance, err: status.ForCondition("Applied", stalled),
+			root: status.Summary{Reason: v1alpha1.ReasonReady, Interim: "broken; 3 of 4 objects"},
+			have: []metav1.Condition{previousCondition("Ready", yes, "Ready")},
+			want: []types.GomegaMatcher{And(matchCondition("Applied", no, "RenderFailed"), HaveField("Message", "broken")), matchCondition("Stalled", yes, "RenderFailed"),
+				And(matchCondition("Ready", no, "RenderFailed"), HaveField("Message", "broken; 3 of 4 objects"))},
+			says: status.Result{Done: true, Err: errBroken, Terminal: true},
 		},
 		{
 			why: "suspended from the beginning", kind: status.MarketSource, err: suspended,
-			want: []types.GomegaMatcher{says("Ready", unknown, "Suspended")}, says: status.Verdict{Done: true},
+			want: []types.GomegaMatcher{matchCondition("Ready", unknown, "Suspended")}, says: status.Result{Done: true},
 		},
 		{
 			why: "suspended: a task waits", kind: status.AppInstallTask, err: suspended,
-			want: []types.GomegaMatcher{says("Succeeded", unknown, "Suspended"), says("Reconciling", yes, "Suspended")},
+			want: []types.GomegaMatcher{matchCondition("Succeeded", unknown, "Suspended"), matchCondition("Reconciling", yes, "Suspended")},
 		},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			if c.root == (status.Root{}) {
-				c.root = status.Root{Reason: c.kind.Root}
+			if c.root == (status.Summary{}) {
+				c.root = status.Summary{Reason: c.kind.Summary}
 			}
 			before := append([]metav1.Condition(nil), c.have...)
-			got, verdict := status.Conclude(c.have, c.kind, generation, c.root, c.err)
-			g.Expect(got).To(ConsistOf(matchers(c.want)...))
+			got, verdict := status.Summarize(c.have, c.kind, generation, c.root, c.err)
+			g.Expect(got).To(ConsistOf(toAnySlice(c.want)...))
 			g.Expect(c.have).To(Equal(before), "what is given is not changed")
 			g.Expect(verdict.Done).To(Equal(c.says.Done))
 			g.Expect(verdict.Terminal).To(Equal(c.says.Terminal))
@@ -193,7 +193,7 @@ func TestConclude(t *testing.T) {
 	}
 }
 
-func matchers(all []types.GomegaMatcher) []any {
+func toAnySlice(all []types.GomegaMatcher) []any {
 	var out []any
 	for _, m := range all {
 		out = append(out, m)
@@ -201,23 +201,23 @@ func matchers(all []types.GomegaMatcher) []any {
 	return out
 }
 
-func TestConcludeIsSteady(t *testing.T) {
+func TestSummarizeIsIdempotent(t *testing.T) {
 	for why, err := range map[string]error{
 		"well":    nil,
 		"plain":   errBroken,
 		"waiting": outcome.Waiting(v1alpha1.ReasonWaitingForApp, time.Second, errBroken),
-		"stalled": status.At("Rendered", outcome.Stalled(v1alpha1.ReasonRenderFailed, errBroken)),
+		"stalled": status.ForCondition("Rendered", outcome.Stalled(v1alpha1.ReasonRenderFailed, errBroken)),
 	} {
 		t.Run(why, func(t *testing.T) {
 			g := NewWithT(t)
-			once, _ := status.Conclude(nil, status.AppInfo, generation, status.Root{Reason: "Ready"}, err)
-			twice, _ := status.Conclude(once, status.AppInfo, generation, status.Root{Reason: "Ready"}, err)
+			once, _ := status.Summarize(nil, status.AppInfo, generation, status.Summary{Reason: "Ready"}, err)
+			twice, _ := status.Summarize(once, status.AppInfo, generation, status.Summary{Reason: "Ready"}, err)
 			g.Expect(twice).To(Equal(once))
 		})
 	}
 }
 
-func TestConcludeCutsMessages(t *testing.T) {
+func TestSummarizeTruncatesMessages(t *testing.T) {
 	for _, c := range []struct {
 		why     string
 		message string
@@ -233,7 +233,7 @@ func TestConcludeCutsMessages(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			conditions, _ := status.Conclude(nil, status.AppInfo, generation, status.Root{}, errors.New(c.message))
+			conditions, _ := status.Summarize(nil, status.AppInfo, generation, status.Summary{}, errors.New(c.message))
 			got := meta.FindStatusCondition(conditions, "Ready").Message
 			if !c.cut {
 				g.Expect(got).To(Equal(c.message))
@@ -247,15 +247,15 @@ func TestConcludeCutsMessages(t *testing.T) {
 	}
 }
 
-func TestMilestone(t *testing.T) {
+func TestForCondition(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(status.At("Fetched", nil)).To(Succeed(), "no error stays none")
-	g.Expect(status.Milestone(nil)).To(BeEmpty())
-	g.Expect(status.Milestone(errBroken)).To(BeEmpty())
-	err := fmt.Errorf("app web: %w", status.At("Fetched", errBroken))
-	g.Expect(status.Milestone(err)).To(Equal("Fetched"))
+	g.Expect(status.ForCondition("Fetched", nil)).To(Succeed(), "no error stays none")
+	g.Expect(status.ConditionOf(nil)).To(BeEmpty())
+	g.Expect(status.ConditionOf(errBroken)).To(BeEmpty())
+	err := fmt.Errorf("app web: %w", status.ForCondition("Fetched", errBroken))
+	g.Expect(status.ConditionOf(err)).To(Equal("Fetched"))
 	g.Expect(err).To(MatchError(errBroken))
-	g.Expect(status.At("Fetched", errBroken).Error()).To(Equal(errBroken.Error()))
-	inner := status.At("Fetched", outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))
+	g.Expect(status.ForCondition("Fetched", errBroken).Error()).To(Equal(errBroken.Error()))
+	inner := status.ForCondition("Fetched", outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))
 	g.Expect(outcome.IsStalled(inner)).To(BeTrue(), "the meaning is seen through it")
 }

@@ -28,145 +28,149 @@ import (
 const jitter = 0.1
 
 // Keeper writes the status of one object in one reconcile.
-type Keeper struct {
-	client   client.Client
-	recorder events.EventRecorder
-	kind     Kind
-	object   v1alpha1.Object
-	saved    v1alpha1.Object
-	root     Root
-	released bool
-	insists  bool
+type Writer struct {
+	client           client.Client
+	recorder         events.EventRecorder
+	conditionSet     ConditionSet
+	object           v1alpha1.Object
+	saved            v1alpha1.Object
+	summary          Summary
+	finalizerRemoved bool
+	ignoreConflicts  bool
 	// told are the conditions and reasons that an event was emitted for.
-	told    map[string]bool
-	began   time.Time
-	reports []report
+	emitted   map[string]bool
+	startedAt time.Time
+	reports   []report
 }
 
 // maxRequest bounds the value of a request for a reconcile, as it is echoed in status.
-const maxRequest = 256
+const maxRequestLength = 256
 
 // ReconcileRequest returns the value of the annotation that requests a reconcile of an
 // object, cut to what status can hold.
 func ReconcileRequest(object metav1.Object) string {
 	value := object.GetAnnotations()[v1alpha1.ReconcileRequestAnnotation]
-	return strings.ToValidUTF8(value[:min(len(value), maxRequest)], "")
+	return strings.ToValidUTF8(value[:min(len(value), maxRequestLength)], "")
 }
 
 // Begin starts to keep the status of an object as it was read.
-func Begin(c client.Client, recorder events.EventRecorder, kind Kind, object v1alpha1.Object) *Keeper {
-	object.SetConditions(kind.sorted(object.GetConditions()))
-	return &Keeper{
-		client: c, recorder: recorder, kind: kind, object: object, saved: snapshot(object),
-		root: Root{Reason: kind.Root}, began: time.Now(),
+func NewWriter(c client.Client, recorder events.EventRecorder, kind ConditionSet, object v1alpha1.Object) *Writer {
+	object.SetConditions(kind.sortConditions(object.GetConditions()))
+	return &Writer{
+		client: c, recorder: recorder, conditionSet: kind, object: object, saved: copyObject(object),
+		summary: Summary{Reason: kind.Summary}, startedAt: time.Now(),
 	}
 }
 
-func snapshot(object v1alpha1.Object) v1alpha1.Object {
+func copyObject(object v1alpha1.Object) v1alpha1.Object {
 	return object.DeepCopyObject().(v1alpha1.Object)
 }
 
 // Hold adds the finalizer, so that the object does not go away before what it
 // stands for has gone. It must come before anything is changed in the status.
-func (k *Keeper) Hold(ctx context.Context) error {
-	before := client.MergeFromWithOptions(snapshot(k.object), client.MergeFromWithOptimisticLock{})
+func (k *Writer) AddFinalizer(ctx context.Context) error {
+	before := client.MergeFromWithOptions(copyObject(k.object), client.MergeFromWithOptimisticLock{})
 	if !controllerutil.AddFinalizer(k.object, v1alpha1.Finalizer) {
 		return nil
 	}
 	if err := k.client.Patch(ctx, k.object, before); err != nil {
 		return fmt.Errorf("add finalizer: %w", err)
 	}
-	k.saved = snapshot(k.object)
+	k.saved = copyObject(k.object)
 	return nil
 }
 
 // Release removes the finalizer and lets the object go. Nothing is written to its
 // status after that.
-func (k *Keeper) Release(ctx context.Context) error {
-	before := client.MergeFromWithOptions(snapshot(k.object), client.MergeFromWithOptimisticLock{})
+func (k *Writer) RemoveFinalizer(ctx context.Context) error {
+	before := client.MergeFromWithOptions(copyObject(k.object), client.MergeFromWithOptimisticLock{})
 	if !controllerutil.RemoveFinalizer(k.object, v1alpha1.Finalizer) {
 		return nil
 	}
 	if err := k.client.Patch(ctx, k.object, before); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("remove finalizer: %w", err)
 	}
-	k.released = true
-	k.announce(ctx, nil, nil)
+	k.finalizerRemoved = true
+	k.emitChanges(ctx, nil, nil)
 	return nil
 }
 
 // Says sets what the root condition says when the reconcile ends well.
-func (k *Keeper) Says(reason, message string) { k.root.Reason, k.root.Message = reason, message }
+func (k *Writer) SetReady(reason, message string) {
+	k.summary.Reason, k.summary.Message = reason, message
+}
 
 // Serving keeps the root condition True, with this message, if the reconcile fails.
-func (k *Keeper) Serving(message string) {
-	k.root.Serving = true
-	if k.root.Message == "" {
-		k.root.Message = message
+func (k *Writer) KeepReady(message string) {
+	k.summary.Serving = true
+	if k.summary.Message == "" {
+		k.summary.Message = message
 	}
 }
 
 // SaysNow sets what the root condition says while work goes on or has failed. It stays
 // True while work goes on only if the object is ready.
-func (k *Keeper) SaysNow(ready bool, message string) { k.root.Now, k.root.Unready = message, !ready }
+func (k *Writer) SetInterim(ready bool, message string) {
+	k.summary.Interim, k.summary.Unready = message, !ready
+}
 
 // ShowRoot changes the root condition before the reconcile ends. It is seen once saved.
 // What is True stays so and says the message; what is not becomes Unknown.
-func (k *Keeper) ShowRoot(reason, message string) {
+func (k *Writer) ShowSummary(reason, message string) {
 	conditions := k.object.GetConditions()
-	if current := meta.FindStatusCondition(conditions, k.kind.Root); current != nil && current.Status == metav1.ConditionTrue {
-		current.Message = truncate(message)
+	if current := meta.FindStatusCondition(conditions, k.conditionSet.Summary); current != nil && current.Status == metav1.ConditionTrue {
+		current.Message = truncateMessage(message)
 		return
 	}
-	k.set(k.kind.Root, metav1.ConditionUnknown, reason, message)
+	k.applyCondition(k.conditionSet.Summary, metav1.ConditionUnknown, reason, message)
 }
 
 // Reached sets a milestone to True.
-func (k *Keeper) Reached(milestone, reason, message string) {
-	k.set(milestone, metav1.ConditionTrue, reason, message)
+func (k *Writer) MarkTrue(milestone, reason, message string) {
+	k.applyCondition(milestone, metav1.ConditionTrue, reason, message)
 }
 
 // Working shows that work goes on, before it is done. It is seen once saved.
-func (k *Keeper) Working(message string) {
-	k.set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressing, message)
+func (k *Writer) MarkReconciling(message string) {
+	k.applyCondition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressing, message)
 	conditions := k.object.GetConditions()
 	meta.RemoveStatusCondition(&conditions, v1alpha1.ConditionStalled)
 	k.object.SetConditions(conditions)
-	if meta.FindStatusCondition(conditions, k.kind.Root) == nil {
-		k.set(k.kind.Root, metav1.ConditionUnknown, v1alpha1.ReasonProgressing, message)
+	if meta.FindStatusCondition(conditions, k.conditionSet.Summary) == nil {
+		k.applyCondition(k.conditionSet.Summary, metav1.ConditionUnknown, v1alpha1.ReasonProgressing, message)
 	}
 }
 
 // ShowWaiting shows what the object waits for as End does for the same error. It is seen once
 // saved.
-func (k *Keeper) ShowWaiting(err error) {
-	conditions, _ := Conclude(k.object.GetConditions(), k.kind, k.object.GetGeneration(), k.root, err)
-	k.object.SetConditions(k.kind.sorted(conditions))
+func (k *Writer) ShowWaiting(err error) {
+	conditions, _ := Summarize(k.object.GetConditions(), k.conditionSet, k.object.GetGeneration(), k.summary, err)
+	k.object.SetConditions(k.conditionSet.sortConditions(conditions))
 }
 
-func (k *Keeper) set(kind string, status metav1.ConditionStatus, reason, message string) {
-	c := conclusion{conditions: k.object.GetConditions(), generation: k.object.GetGeneration()}
-	c.set(kind, status, reason, message)
-	k.object.SetConditions(k.kind.sorted(c.conditions))
+func (k *Writer) applyCondition(kind string, status metav1.ConditionStatus, reason, message string) {
+	c := summarizer{conditions: k.object.GetConditions(), generation: k.object.GetGeneration()}
+	c.setCondition(kind, status, reason, message)
+	k.object.SetConditions(k.conditionSet.sortConditions(c.conditions))
 }
 
 // Save writes status now, at a milestone worth seeing, if anything changed.
-func (k *Keeper) Save(ctx context.Context) error {
+func (k *Writer) Save(ctx context.Context) error {
 	if equality.Semantic.DeepEqual(k.saved, k.object) {
-		k.announce(ctx, nil, nil)
+		k.emitChanges(ctx, nil, nil)
 		return nil
 	}
-	written := snapshot(k.object)
+	written := copyObject(k.object)
 	patch := client.MergeFromWithOptions(k.saved, client.MergeFromWithOptimisticLock{})
-	if k.insists {
+	if k.ignoreConflicts {
 		patch = client.MergeFrom(k.saved)
 	}
 	if err := k.client.Status().Patch(ctx, written, patch); err != nil {
 		return fmt.Errorf("write status: %w", err)
 	}
-	k.announce(ctx, k.saved.GetConditions(), k.object.GetConditions())
+	k.emitChanges(ctx, k.saved.GetConditions(), k.object.GetConditions())
 	k.object.SetResourceVersion(written.GetResourceVersion())
-	k.saved = snapshot(k.object)
+	k.saved = copyObject(k.object)
 	return nil
 }
 
@@ -174,13 +178,13 @@ func (k *Keeper) Save(ctx context.Context) error {
 // the object meanwhile: what was done outside of it must not be lost because its
 // spec was edited. It is for a kind whose status has no other writer. What is
 // written speaks of the generation that the reconcile began with.
-func (k *Keeper) Insist() { k.insists = true }
+func (k *Writer) IgnoreConflicts() { k.ignoreConflicts = true }
 
 // Marks sets a condition that exists only while it is True, or takes it away where
 // the reason is empty.
-func (k *Keeper) Marks(kind, reason, message string) {
+func (k *Writer) SetFlag(kind, reason, message string) {
 	if reason != "" {
-		k.set(kind, metav1.ConditionTrue, reason, message)
+		k.applyCondition(kind, metav1.ConditionTrue, reason, message)
 		return
 	}
 	conditions := k.object.GetConditions()
@@ -192,17 +196,17 @@ func (k *Keeper) Marks(kind, reason, message string) {
 // if anything changed, and says what the queue is to do. The interval is the time
 // to the next look at an object that is dealt with; zero means that only a watch
 // brings it back.
-func (k *Keeper) End(ctx context.Context, err error, interval time.Duration) (ctrl.Result, error) {
+func (k *Writer) Finish(ctx context.Context, err error, interval time.Duration) (ctrl.Result, error) {
 	if p, ok := errors.AsType[*outcome.Panic](err); ok {
 		log.FromContext(ctx).Error(err, "Recovered from a panic", "stack", string(p.Stack))
 	}
-	if k.released {
+	if k.finalizerRemoved {
 		return ctrl.Result{}, err
 	}
-	conditions, verdict := Conclude(k.object.GetConditions(), k.kind, k.object.GetGeneration(), k.root, err)
-	k.object.SetConditions(k.kind.sorted(conditions))
-	if reason := waitingReason(conditions); wokenByReason[reason] && reason != waitingReason(k.saved.GetConditions()) {
-		verdict.After = soon
+	conditions, verdict := Summarize(k.object.GetConditions(), k.conditionSet, k.object.GetGeneration(), k.summary, err)
+	k.object.SetConditions(k.conditionSet.sortConditions(conditions))
+	if reason := waitingReason(conditions); recheckedReasons[reason] && reason != waitingReason(k.saved.GetConditions()) {
+		verdict.After = recheckDelay
 	}
 	if verdict.Done {
 		k.object.SetObservedGeneration(k.object.GetGeneration())
@@ -220,15 +224,15 @@ func (k *Keeper) End(ctx context.Context, err error, interval time.Duration) (ct
 	case saveErr != nil:
 		return ctrl.Result{}, saveErr
 	}
-	return verdict.answer(interval)
+	return verdict.toResult(interval)
 }
 
 // soon is when an object is looked at once more that has just begun to wait.
-const soon = time.Second
+const recheckDelay = time.Second
 
 // wokenByReason are the reasons by which controllers find what waits. What an object
 // begins to wait for may have come before the reason was there to be found.
-var wokenByReason = map[string]bool{v1alpha1.ReasonWaitingForSource: true, v1alpha1.ReasonWaitingForDependency: true}
+var recheckedReasons = map[string]bool{v1alpha1.ReasonWaitingForSource: true, v1alpha1.ReasonWaitingForDependency: true}
 
 // waitingReason is why work does not go on, empty if nothing is in progress.
 func waitingReason(conditions []metav1.Condition) string {
@@ -241,7 +245,7 @@ func waitingReason(conditions []metav1.Condition) string {
 // answer turns a verdict into what controller-runtime expects. A stalled object
 // with an interval is looked at again then, since what it points to may change
 // without a word.
-func (v Verdict) answer(interval time.Duration) (ctrl.Result, error) {
+func (v Result) toResult(interval time.Duration) (ctrl.Result, error) {
 	switch {
 	case v.Terminal && interval == 0:
 		return ctrl.Result{}, reconcile.TerminalError(AsReported(v.Err))

@@ -24,25 +24,25 @@ import (
 )
 
 // endings are all ways in which a reconcile may end.
-func endings(milestone string) map[string]error {
+func allOutcomes(milestone string) map[string]error {
 	return map[string]error{
 		"well":                      nil,
 		"plain":                     errBroken,
-		"plain, at a milestone":     status.At(milestone, errBroken),
+		"plain, at a milestone":     status.ForCondition(milestone, errBroken),
 		"a message that is no text": outcome.Stalled(v1alpha1.ReasonNotFound, errors.New("read \xff\xfe: not UTF-8")),
-		"waiting":                   status.At(milestone, outcome.Waiting(v1alpha1.ReasonWaitingForApp, time.Second, errBroken)),
+		"waiting":                   status.ForCondition(milestone, outcome.Waiting(v1alpha1.ReasonWaitingForApp, time.Second, errBroken)),
 		"waiting without a reason":  outcome.Waiting("", 0, errBroken),
 		"suspended":                 outcome.Waiting(v1alpha1.ReasonSuspended, 0, errBroken),
 	}
 }
 
-func TestEndTwiceWritesOnce(t *testing.T) {
-	for why, err := range endings(v1alpha1.ConditionRendered) {
+func TestFinishTwiceWritesOnce(t *testing.T) {
+	for why, err := range allOutcomes(v1alpha1.ConditionRendered) {
 		t.Run(why, func(t *testing.T) {
-			b := newBench(t)
-			first, firstErr := b.reconcile(err)
+			b := newFixture(t)
+			first, firstErr := b.reconcileWith(err)
 			b.Expect(b.writes.Noted()).To(Equal([]string{"patch status"}))
-			second, secondErr := b.reconcile(err)
+			second, secondErr := b.reconcileWith(err)
 			b.Expect(b.writes.Noted()).To(BeEmpty())
 			b.Expect(second.IsZero()).To(Equal(first.IsZero()), "the queue is told the same")
 			b.Expect(secondErr != nil).To(Equal(firstErr != nil))
@@ -52,72 +52,72 @@ func TestEndTwiceWritesOnce(t *testing.T) {
 
 // TestEndKeepsTheContract lets every kind end in every way and asks the one
 // checker.
-func TestEndKeepsTheContract(t *testing.T) {
+func TestFinishKeepsTheStatusContract(t *testing.T) {
 	app := v1alpha1.AppReference{Source: "market", Name: "web"}
 	for _, c := range []struct {
 		object v1alpha1.Object
-		kind   status.Kind
+		kind   status.ConditionSet
 	}{
 		{&v1alpha1.MarketSource{Spec: v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeDirectory, Directory: &v1alpha1.DirectorySource{Path: "/"}}}, status.MarketSource},
 		{newApp(""), status.AppInfo},
 		{&v1alpha1.AppInstance{Spec: v1alpha1.AppInstanceSpec{AppRef: app}}, status.AppInstance},
 		{&v1alpha1.AppInstallTask{Spec: v1alpha1.AppInstallTaskSpec{Action: v1alpha1.ActionInstall, App: app}}, status.AppInstallTask},
 	} {
-		for why, err := range endings(c.kind.Milestones[1]) {
+		for why, err := range allOutcomes(c.kind.Progress[1]) {
 			t.Run(fmt.Sprintf("%T %s", c.object, why), func(t *testing.T) {
-				b := newBench(t)
+				b := newFixture(t)
 				object := c.object.DeepCopyObject().(v1alpha1.Object)
 				object.SetNamespace(b.app.Namespace)
 				object.SetName("one")
 				b.Expect(b.client.Create(b.ctx, object)).To(Succeed())
 
-				keeper := status.Begin(b.client, b.recorder, c.kind, object)
-				keeper.Reached(c.kind.Milestones[0], reached(c.kind), "so far so good")
-				if c.kind.Root == v1alpha1.ConditionSucceeded {
-					keeper.Says(v1alpha1.ReasonSucceeded, "done")
+				keeper := status.NewWriter(b.client, b.recorder, c.kind, object)
+				keeper.MarkTrue(c.kind.Progress[0], firstReason(c.kind), "so far so good")
+				if c.kind.Summary == v1alpha1.ConditionSucceeded {
+					keeper.SetReady(v1alpha1.ReasonSucceeded, "done")
 				}
 				if task, ok := object.(*v1alpha1.AppInstallTask); ok && (err == nil || outcome.IsStalled(err)) {
 					task.Status.CompletionTime = &metav1.Time{Time: time.Now()}
 				}
-				_, _ = keeper.End(b.ctx, err, 0)
+				_, _ = keeper.Finish(b.ctx, err, 0)
 				b.Expect(b.client.Get(b.ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
 				expect.Contract(b, object)
 				var order []string
 				for _, condition := range object.GetConditions() {
 					order = append(order, condition.Type)
 				}
-				read := slices.Concat(c.kind.Milestones, []string{c.kind.Root, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled})
+				read := slices.Concat(c.kind.Progress, []string{c.kind.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled})
 				b.Expect(slices.IsSortedFunc(order, func(a, b string) int { return slices.Index(read, a) - slices.Index(read, b) })).To(BeTrue(), "%v", order)
 			})
 		}
 	}
 }
 
-func reached(kind status.Kind) string {
+func firstReason(kind status.ConditionSet) string {
 	return map[string]string{
 		v1alpha1.ConditionReached: v1alpha1.ReasonReached, v1alpha1.ConditionFetched: v1alpha1.ReasonFetched,
 		v1alpha1.ConditionResolved: v1alpha1.ReasonResolved, v1alpha1.ConditionAdmitted: v1alpha1.ReasonAdmitted,
-	}[kind.Milestones[0]]
+	}[kind.Progress[0]]
 }
 
 // TestSuspendedIsAtRest suspends an app that is served: the spec has changed, and
 // kubectl, Argo CD and Flux must not wait for it.
-func TestSuspendedIsAtRest(t *testing.T) {
-	b := newBench(t)
-	_, err := b.reconcile(nil)
+func TestSuspendedObjectIsNotReconciling(t *testing.T) {
+	b := newFixture(t)
+	_, err := b.reconcileWith(nil)
 	b.Expect(err).NotTo(HaveOccurred())
-	b.edit(func(app *v1alpha1.AppInfo) {
+	b.editSpec(func(app *v1alpha1.AppInfo) {
 		suspend := true
 		app.Spec.Suspend = &suspend
 	})
-	_, err = b.reconcile(outcome.Waiting(v1alpha1.ReasonSuspended, 0, errBroken))
+	_, err = b.reconcileWith(outcome.Waiting(v1alpha1.ReasonSuspended, 0, errBroken))
 	b.Expect(err).NotTo(HaveOccurred())
-	stored := b.stored()
+	stored := b.getStored()
 	b.Expect(meta.IsStatusConditionTrue(stored.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue(), "it is served all the same")
 	expect.Contract(b, stored)
 }
 
-func TestEndTellsTheQueue(t *testing.T) {
+func TestFinishReturnsTheRequeueResult(t *testing.T) {
 	stalled := outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)
 	for _, c := range []struct {
 		why      string
@@ -135,10 +135,10 @@ func TestEndTellsTheQueue(t *testing.T) {
 		{why: "stalled, with one: another look", err: stalled, interval: time.Minute, min: 54 * time.Second, max: 66 * time.Second},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			b := newBench(t)
+			b := newFixture(t)
 			for range 20 { // The interval varies.
-				b.read()
-				result, err := b.begin().End(b.ctx, c.err, c.interval)
+				b.reload()
+				result, err := b.newWriter().Finish(b.ctx, c.err, c.interval)
 				b.Expect(result.RequeueAfter).To(And(BeNumerically(">=", c.min), BeNumerically("<=", c.max)))
 				if c.returned == nil {
 					b.Expect(err).NotTo(HaveOccurred())
@@ -154,18 +154,18 @@ func TestEndTellsTheQueue(t *testing.T) {
 
 // TestEndLooksOnceMore is about an object that begins to wait for what comes meanwhile:
 // those who wake it find it by the reason, which was not there yet.
-func TestEndLooksOnceMore(t *testing.T) {
+func TestFinishRechecksANewWait(t *testing.T) {
 	for _, reason := range []string{v1alpha1.ReasonWaitingForSource, v1alpha1.ReasonWaitingForDependency} {
 		t.Run(reason, func(t *testing.T) {
-			b := newBench(t)
+			b := newFixture(t)
 			for _, after := range []time.Duration{time.Second, 0, 0} {
-				result, err := b.reconcile(outcome.Waiting(reason, 0, errBroken))
+				result, err := b.reconcileWith(outcome.Waiting(reason, 0, errBroken))
 				b.Expect(err).NotTo(HaveOccurred())
 				b.Expect(result.RequeueAfter).To(Equal(after))
 			}
-			_, err := b.reconcile(errBroken)
+			_, err := b.reconcileWith(errBroken)
 			b.Expect(err).To(MatchError(errBroken))
-			result, err := b.reconcile(outcome.Waiting(reason, time.Hour, errBroken))
+			result, err := b.reconcileWith(outcome.Waiting(reason, time.Hour, errBroken))
 			b.Expect(err).NotTo(HaveOccurred())
 			b.Expect(result.RequeueAfter).To(Equal(time.Second), "it waits anew")
 		})
@@ -184,16 +184,16 @@ func TestObservedGeneration(t *testing.T) {
 		{"waiting", outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, errBroken), 1},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			b := newBench(t)
-			b.Expect(b.stored().Status.ObservedGeneration).To(BeEquivalentTo(-1))
-			_, err := b.reconcile(nil)
+			b := newFixture(t)
+			b.Expect(b.getStored().Status.ObservedGeneration).To(BeEquivalentTo(-1))
+			_, err := b.reconcileWith(nil)
 			b.Expect(err).NotTo(HaveOccurred())
-			b.edit(func(app *v1alpha1.AppInfo) {
+			b.editSpec(func(app *v1alpha1.AppInfo) {
 				app.Spec.Withdrawn = true
 				app.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: "now"}
 			})
-			_, _ = b.reconcile(c.err)
-			stored := b.stored()
+			_, _ = b.reconcileWith(c.err)
+			stored := b.getStored()
 			b.Expect(stored.Status.ObservedGeneration).To(Equal(c.want))
 			handled := map[int64]string{1: "", 2: "now"}[c.want]
 			b.Expect(stored.Status.LastHandledReconcileAt).To(Equal(handled), "what was asked for is carried out, or not")
@@ -204,74 +204,74 @@ func TestObservedGeneration(t *testing.T) {
 	}
 }
 
-func TestEndOverAnotherWriter(t *testing.T) {
-	b := newBench(t)
-	keeper := b.begin()
-	b.edit(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
-	result, err := keeper.End(b.ctx, nil, time.Hour)
+func TestFinishOnConflict(t *testing.T) {
+	b := newFixture(t)
+	keeper := b.newWriter()
+	b.editSpec(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
+	result, err := keeper.Finish(b.ctx, nil, time.Hour)
 	b.Expect(err).NotTo(HaveOccurred(), "a conflict is no failure")
 	b.Expect(result).To(HaveField("Requeue", BeTrue()), "it is looked at again, later each time")
 	b.Expect(result.RequeueAfter).To(BeZero(), "which would begin the back-off again")
-	b.Expect(b.stored().Status.Conditions).To(BeEmpty(), "what was read has changed, so nothing is said of it")
-	b.Expect(b.told()).To(BeEmpty(), "and nothing told")
+	b.Expect(b.getStored().Status.Conditions).To(BeEmpty(), "what was read has changed, so nothing is said of it")
+	b.Expect(b.takeEvents()).To(BeEmpty(), "and nothing told")
 }
 
-func TestEndOfWhatIsGone(t *testing.T) {
-	for why, err := range endings(v1alpha1.ConditionFetched) {
+func TestFinishOfADeletedObject(t *testing.T) {
+	for why, err := range allOutcomes(v1alpha1.ConditionFetched) {
 		t.Run(why, func(t *testing.T) {
-			b := newBench(t)
-			keeper := b.begin()
+			b := newFixture(t)
+			keeper := b.newWriter()
 			b.Expect(b.client.Delete(b.ctx, b.app.DeepCopy())).To(Succeed())
-			result, err := keeper.End(b.ctx, err, time.Hour)
+			result, err := keeper.Finish(b.ctx, err, time.Hour)
 			b.Expect(err).NotTo(HaveOccurred())
 			b.Expect(result).To(Equal(ctrl.Result{}))
-			b.Expect(b.told()).To(BeEmpty())
+			b.Expect(b.takeEvents()).To(BeEmpty())
 		})
 	}
 }
 
-func TestEndReturnsWhatTheServerSays(t *testing.T) {
-	b := newBench(t)
+func TestFinishReturnsWriteErrors(t *testing.T) {
+	b := newFixture(t)
 	refused := apierrors.NewServiceUnavailable("the server is down")
 	b.client = interceptor.NewClient(b.client, interceptor.Funcs{
 		SubResourcePatch: func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
 			return refused
 		},
 	})
-	_, err := b.begin().End(b.ctx, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken), 0)
+	_, err := b.newWriter().Finish(b.ctx, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken), 0)
 	b.Expect(err).To(MatchError(refused))
 	b.Expect(errors.Is(err, reconcile.TerminalError(nil))).To(BeFalse(), "a status that was not written is written later")
-	b.Expect(b.told()).To(BeEmpty())
+	b.Expect(b.takeEvents()).To(BeEmpty())
 }
 
-func TestWorking(t *testing.T) {
-	b := newBench(t)
-	_, _ = b.reconcile(outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))
+func TestMarkReconciling(t *testing.T) {
+	b := newFixture(t)
+	_, _ = b.reconcileWith(outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))
 	b.writes.Noted()
-	b.read()
-	keeper := b.begin()
-	keeper.Working("hydrating version 2.0.0")
+	b.reload()
+	keeper := b.newWriter()
+	keeper.MarkReconciling("hydrating version 2.0.0")
 	b.Expect(keeper.Save(b.ctx)).To(Succeed())
-	conditions := b.stored().Status.Conditions
+	conditions := b.getStored().Status.Conditions
 	b.Expect(meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling)).To(BeTrue(), "it is seen while it goes on")
 	b.Expect(meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)).To(BeNil())
 
-	keeper.Reached(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "version 2.0.0")
-	keeper.Says(v1alpha1.ReasonReady, "serving 2.0.0")
-	_, err := keeper.End(b.ctx, nil, 0)
+	keeper.MarkTrue(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "version 2.0.0")
+	keeper.SetReady(v1alpha1.ReasonReady, "serving 2.0.0")
+	_, err := keeper.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(b.writes.Noted()).To(Equal([]string{"patch status", "patch status"}))
-	b.Expect(meta.FindStatusCondition(b.stored().Status.Conditions, v1alpha1.ConditionReady).Message).To(Equal("serving 2.0.0"))
-	expect.Contract(b, b.stored())
+	b.Expect(meta.FindStatusCondition(b.getStored().Status.Conditions, v1alpha1.ConditionReady).Message).To(Equal("serving 2.0.0"))
+	expect.Contract(b, b.getStored())
 }
 
-func TestServing(t *testing.T) {
-	b := newBench(t)
-	keeper := b.begin()
-	keeper.Serving("serving 1.0.0; 2.0.0 failed")
-	_, _ = keeper.End(b.ctx, status.At(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)), 0)
-	root := meta.FindStatusCondition(b.stored().Status.Conditions, v1alpha1.ConditionReady)
-	b.Expect(*root).To(And(says(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonServingPrevious),
+func TestKeepReady(t *testing.T) {
+	b := newFixture(t)
+	keeper := b.newWriter()
+	keeper.KeepReady("serving 1.0.0; 2.0.0 failed")
+	_, _ = keeper.Finish(b.ctx, status.ForCondition(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)), 0)
+	root := meta.FindStatusCondition(b.getStored().Status.Conditions, v1alpha1.ConditionReady)
+	b.Expect(*root).To(And(matchCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonServingPrevious),
 		HaveField("Message", "serving 1.0.0; 2.0.0 failed")))
-	expect.Contract(b, b.stored())
+	expect.Contract(b, b.getStored())
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Revises reports whether an operation makes a revision.
-func Revises(kind v1alpha1.OperationType) bool {
+func CreatesRevision(kind v1alpha1.OperationType) bool {
 	switch kind {
 	case v1alpha1.OperationInstall, v1alpha1.OperationUpgrade, v1alpha1.OperationRollback, v1alpha1.OperationAdopt:
 		return true
@@ -23,7 +23,7 @@ func Revises(kind v1alpha1.OperationType) bool {
 func LastChange(instance *v1alpha1.AppInstance) *v1alpha1.HistoryEntry {
 	for i := range instance.Status.History {
 		entry := &instance.Status.History[i]
-		if Revises(entry.Operation.Type) || entry.Operation.Type == v1alpha1.OperationUninstall {
+		if CreatesRevision(entry.Operation.Type) || entry.Operation.Type == v1alpha1.OperationUninstall {
 			return entry
 		}
 	}
@@ -32,7 +32,7 @@ func LastChange(instance *v1alpha1.AppInstance) *v1alpha1.HistoryEntry {
 
 // Revision is an entry of the history that can be gone back to, nil if there is
 // none: those before the last removal have lost their releases.
-func Revision(instance *v1alpha1.AppInstance, number int32) *v1alpha1.HistoryEntry {
+func FindRevision(instance *v1alpha1.AppInstance, number int32) *v1alpha1.HistoryEntry {
 	for i := range instance.Status.History {
 		entry := &instance.Status.History[i]
 		switch {
@@ -49,12 +49,12 @@ func Revision(instance *v1alpha1.AppInstance, number int32) *v1alpha1.HistoryEnt
 // succeeded, if an operation has failed since and may have changed what is installed;
 // otherwise the newest before the one that is installed; nil if there is none. What was
 // gone back from is not gone back to again.
-func Previous(instance *v1alpha1.AppInstance) *v1alpha1.HistoryEntry {
-	current := Revision(instance, instance.Status.Revision)
+func PreviousRevision(instance *v1alpha1.AppInstance) *v1alpha1.HistoryEntry {
+	current := FindRevision(instance, instance.Status.Revision)
 	if current == nil {
 		return nil
 	}
-	if last := LastChange(instance); last != nil && last.Outcome != v1alpha1.OutcomeSucceeded && Revises(last.Operation.Type) {
+	if last := LastChange(instance); last != nil && last.Outcome != v1alpha1.OutcomeSucceeded && CreatesRevision(last.Operation.Type) {
 		return current
 	}
 	below := current.Revision
@@ -63,7 +63,7 @@ func Previous(instance *v1alpha1.AppInstance) *v1alpha1.HistoryEntry {
 	}
 	for i := range instance.Status.History {
 		entry := &instance.Status.History[i]
-		if entry.Revision != 0 && entry.Revision < below && entry.Operation.To == 0 && Revision(instance, entry.Revision) != nil {
+		if entry.Revision != 0 && entry.Revision < below && entry.Operation.To == 0 && FindRevision(instance, entry.Revision) != nil {
 			return entry
 		}
 	}
@@ -71,7 +71,7 @@ func Previous(instance *v1alpha1.AppInstance) *v1alpha1.HistoryEntry {
 }
 
 // Carried is the ledger entry of a task, nil if it was not carried out.
-func Carried(instance *v1alpha1.AppInstance, task, hash string) *v1alpha1.LedgerEntry {
+func FindTask(instance *v1alpha1.AppInstance, task, hash string) *v1alpha1.LedgerEntry {
 	for i := range instance.Status.Ledger {
 		if entry := &instance.Status.Ledger[i]; entry.Task == task && entry.Hash == hash {
 			return entry
@@ -82,7 +82,7 @@ func Carried(instance *v1alpha1.AppInstance, task, hash string) *v1alpha1.Ledger
 
 // Hash is over what a task wishes for. What only says when and how it is carried
 // out is left out, so that it can be changed without running the task again.
-func Hash(task *v1alpha1.AppInstallTask) (string, error) {
+func HashSpec(task *v1alpha1.AppInstallTask) (string, error) {
 	spec := task.Spec.DeepCopy()
 	spec.Suspend, spec.Cancel, spec.TTLSecondsAfterFinished = nil, nil, nil
 	spec.Deadline, spec.Timeout, spec.OnMissingInput = "", "", ""

@@ -51,16 +51,16 @@ var States = []State{
 }
 
 // Of is the state of an instance, None for nil.
-func Of(instance *v1alpha1.AppInstance) State {
+func StateOf(instance *v1alpha1.AppInstance) State {
 	if instance == nil {
 		return None
 	}
 	if !instance.DeletionTimestamp.IsZero() {
 		return Deleting
 	}
-	failed := stalled(instance)
+	failed := isStalled(instance)
 	if instance.Spec.DesiredState == v1alpha1.StateAbsent {
-		return ofAbsent(instance, failed)
+		return absentState(instance, failed)
 	}
 	if instance.Status.Revision == 0 {
 		if failed {
@@ -68,10 +68,10 @@ func Of(instance *v1alpha1.AppInstance) State {
 		}
 		return Installing
 	}
-	return ofInstalled(instance, failed)
+	return installedState(instance, failed)
 }
 
-func ofAbsent(instance *v1alpha1.AppInstance, failed bool) State {
+func absentState(instance *v1alpha1.AppInstance, failed bool) State {
 	switch {
 	case len(instance.Status.Releases) == 0 && instance.Status.Operation == nil:
 		return Removed
@@ -81,7 +81,7 @@ func ofAbsent(instance *v1alpha1.AppInstance, failed bool) State {
 	return Removing
 }
 
-func ofInstalled(instance *v1alpha1.AppInstance, failed bool) State {
+func installedState(instance *v1alpha1.AppInstance, failed bool) State {
 	conditions := instance.Status.Conditions
 	current := instance.Status.ObservedGeneration == instance.Generation
 	switch {
@@ -93,17 +93,17 @@ func ofInstalled(instance *v1alpha1.AppInstance, failed bool) State {
 		return Stopped
 	case current && meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionHealthy):
 		return Running
-	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionApplied) && applied(instance):
+	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionApplied) && isApplied(instance):
 		return Unhealthy
 	case meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionResolved):
 		return Changing
 	}
-	return unresolved(instance)
+	return unresolvedState(instance)
 }
 
 // unresolved is the state of an installed instance whose spec waits for something
 // outside, its source say: nothing is being made of it, and what is installed runs on.
-func unresolved(instance *v1alpha1.AppInstance) State {
+func unresolvedState(instance *v1alpha1.AppInstance) State {
 	if meta.IsStatusConditionTrue(instance.Status.Conditions, v1alpha1.ConditionReady) {
 		return Running
 	}
@@ -111,13 +111,13 @@ func unresolved(instance *v1alpha1.AppInstance) State {
 }
 
 // stalled reports whether the present spec was dealt with, and failed.
-func stalled(instance *v1alpha1.AppInstance) bool {
+func isStalled(instance *v1alpha1.AppInstance) bool {
 	c := meta.FindStatusCondition(instance.Status.Conditions, v1alpha1.ConditionStalled)
 	return c != nil && c.ObservedGeneration == instance.Generation
 }
 
 // applied reports whether Helm has carried out the present spec.
-func applied(instance *v1alpha1.AppInstance) bool {
+func isApplied(instance *v1alpha1.AppInstance) bool {
 	c := meta.FindStatusCondition(instance.Status.Conditions, v1alpha1.ConditionApplied)
 	return c != nil && c.ObservedGeneration == instance.Generation
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // instance is one of generation 2 whose status speaks of it.
-func instance(change func(*v1alpha1.AppInstance), conditions ...metav1.Condition) *v1alpha1.AppInstance {
+func newInstance(change func(*v1alpha1.AppInstance), conditions ...metav1.Condition) *v1alpha1.AppInstance {
 	i := &v1alpha1.AppInstance{}
 	i.Generation, i.Status.ObservedGeneration = 2, 2
 	i.Spec.DesiredState = v1alpha1.StateRunning
@@ -27,15 +27,15 @@ func instance(change func(*v1alpha1.AppInstance), conditions ...metav1.Condition
 	return i
 }
 
-func is(kind string, of metav1.ConditionStatus) metav1.Condition {
+func condition(kind string, of metav1.ConditionStatus) metav1.Condition {
 	return metav1.Condition{Type: kind, Status: of}
 }
 
-func TestOf(t *testing.T) {
+func TestStateOf(t *testing.T) {
 	const yes, no = metav1.ConditionTrue, metav1.ConditionFalse
-	applied, healthy := is(v1alpha1.ConditionApplied, yes), is(v1alpha1.ConditionHealthy, yes)
-	resolved, ready := is(v1alpha1.ConditionResolved, yes), is(v1alpha1.ConditionReady, yes)
-	stalled := is(v1alpha1.ConditionStalled, yes)
+	applied, healthy := condition(v1alpha1.ConditionApplied, yes), condition(v1alpha1.ConditionHealthy, yes)
+	resolved, ready := condition(v1alpha1.ConditionResolved, yes), condition(v1alpha1.ConditionReady, yes)
+	stalled := condition(v1alpha1.ConditionStalled, yes)
 	installed := func(i *v1alpha1.AppInstance) {
 		i.Status.Revision = 1
 		i.Status.Releases = []v1alpha1.Release{{Name: "web"}}
@@ -46,44 +46,44 @@ func TestOf(t *testing.T) {
 		want transitions.State
 	}{
 		{"there is none", nil, transitions.None},
-		{"it was just made", instance(func(*v1alpha1.AppInstance) {}), transitions.Installing},
-		{"Helm has refused it", instance(func(*v1alpha1.AppInstance) {}, stalled), transitions.InstallFailed},
-		{"the failure is of an older spec", instance(func(i *v1alpha1.AppInstance) { i.Generation = 3 }, stalled), transitions.Installing},
-		{"all is well", instance(installed, applied, healthy), transitions.Running},
-		{"objects are not ready", instance(installed, applied), transitions.Unhealthy},
-		{"objects will not be ready", instance(installed, applied, is(v1alpha1.ConditionHealthy, no), stalled), transitions.Unhealthy},
-		{"the spec was changed", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Generation = 3 }, resolved, applied, healthy), transitions.Changing},
-		{"the spec is resolved and not applied", instance(installed, resolved, ready), transitions.Changing},
-		{"its app is gone, what is installed runs", instance(installed, ready), transitions.Running},
-		{"its app is gone, and objects are not ready", instance(installed, is(v1alpha1.ConditionReady, metav1.ConditionUnknown)), transitions.Unhealthy},
-		{"a Secret with values is gone", instance(installed, is(v1alpha1.ConditionResolved, no), ready), transitions.Running},
-		{"Helm is at work", instance(func(i *v1alpha1.AppInstance) {
+		{"it was just made", newInstance(func(*v1alpha1.AppInstance) {}), transitions.Installing},
+		{"Helm has refused it", newInstance(func(*v1alpha1.AppInstance) {}, stalled), transitions.InstallFailed},
+		{"the failure is of an older spec", newInstance(func(i *v1alpha1.AppInstance) { i.Generation = 3 }, stalled), transitions.Installing},
+		{"all is well", newInstance(installed, applied, healthy), transitions.Running},
+		{"objects are not ready", newInstance(installed, applied), transitions.Unhealthy},
+		{"objects will not be ready", newInstance(installed, applied, condition(v1alpha1.ConditionHealthy, no), stalled), transitions.Unhealthy},
+		{"the spec was changed", newInstance(func(i *v1alpha1.AppInstance) { installed(i); i.Generation = 3 }, resolved, applied, healthy), transitions.Changing},
+		{"the spec is resolved and not applied", newInstance(installed, resolved, ready), transitions.Changing},
+		{"its app is gone, what is installed runs", newInstance(installed, ready), transitions.Running},
+		{"its app is gone, and objects are not ready", newInstance(installed, condition(v1alpha1.ConditionReady, metav1.ConditionUnknown)), transitions.Unhealthy},
+		{"a Secret with values is gone", newInstance(installed, condition(v1alpha1.ConditionResolved, no), ready), transitions.Running},
+		{"Helm is at work", newInstance(func(i *v1alpha1.AppInstance) {
 			installed(i)
 			i.Status.Operation = &v1alpha1.Operation{Type: v1alpha1.OperationUpgrade}
 		}, resolved, applied, healthy), transitions.Changing},
-		{"an upgrade has failed", instance(installed, is(v1alpha1.ConditionApplied, no), stalled), transitions.ChangeFailed},
-		{"it is stopped", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Status.Stopped = true }, applied, healthy), transitions.Stopped},
-		{"it should go", instance(func(i *v1alpha1.AppInstance) { installed(i); i.Spec.DesiredState = v1alpha1.StateAbsent }, applied), transitions.Removing},
-		{"it cannot go", instance(func(i *v1alpha1.AppInstance) {
+		{"an upgrade has failed", newInstance(installed, condition(v1alpha1.ConditionApplied, no), stalled), transitions.ChangeFailed},
+		{"it is stopped", newInstance(func(i *v1alpha1.AppInstance) { installed(i); i.Status.Stopped = true }, applied, healthy), transitions.Stopped},
+		{"it should go", newInstance(func(i *v1alpha1.AppInstance) { installed(i); i.Spec.DesiredState = v1alpha1.StateAbsent }, applied), transitions.Removing},
+		{"it cannot go", newInstance(func(i *v1alpha1.AppInstance) {
 			installed(i)
 			i.Spec.DesiredState = v1alpha1.StateAbsent
 		}, stalled), transitions.RemoveFailed},
-		{"it has gone", instance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent }), transitions.Removed},
-		{"somebody deletes it", instance(func(i *v1alpha1.AppInstance) {
+		{"it has gone", newInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent }), transitions.Removed},
+		{"somebody deletes it", newInstance(func(i *v1alpha1.AppInstance) {
 			installed(i)
 			now := metav1.Now()
 			i.DeletionTimestamp = &now
 		}, applied, healthy), transitions.Deleting},
 	} {
-		t.Run(c.why, func(t *testing.T) { NewWithT(t).Expect(transitions.Of(c.of)).To(Equal(c.want)) })
+		t.Run(c.why, func(t *testing.T) { NewWithT(t).Expect(transitions.StateOf(c.of)).To(Equal(c.want)) })
 	}
 }
 
-func entry(revision, to int32, kind v1alpha1.OperationType, outcome v1alpha1.OperationOutcome) v1alpha1.HistoryEntry {
+func historyEntry(revision, to int32, kind v1alpha1.OperationType, outcome v1alpha1.OperationOutcome) v1alpha1.HistoryEntry {
 	return v1alpha1.HistoryEntry{Revision: revision, Outcome: outcome, Operation: v1alpha1.Operation{Type: kind, To: to}}
 }
 
-func TestPrevious(t *testing.T) {
+func TestPreviousRevision(t *testing.T) {
 	const good, bad = v1alpha1.OutcomeSucceeded, v1alpha1.OutcomeFailed
 	const install, upgrade, rollback, uninstall = v1alpha1.OperationInstall, v1alpha1.OperationUpgrade, v1alpha1.OperationRollback, v1alpha1.OperationUninstall
 	for _, c := range []struct {
@@ -92,25 +92,25 @@ func TestPrevious(t *testing.T) {
 		history []v1alpha1.HistoryEntry // newest first
 		want    int32
 	}{
-		{"nothing ran before", 1, []v1alpha1.HistoryEntry{entry(1, 0, install, good)}, 0},
-		{"one ran before", 2, []v1alpha1.HistoryEntry{entry(2, 0, upgrade, good), entry(1, 0, install, good)}, 1},
-		{"after a failure: the last that succeeded", 1, []v1alpha1.HistoryEntry{entry(0, 0, upgrade, bad), entry(1, 0, install, good)}, 1},
+		{"nothing ran before", 1, []v1alpha1.HistoryEntry{historyEntry(1, 0, install, good)}, 0},
+		{"one ran before", 2, []v1alpha1.HistoryEntry{historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 1},
+		{"after a failure: the last that succeeded", 1, []v1alpha1.HistoryEntry{historyEntry(0, 0, upgrade, bad), historyEntry(1, 0, install, good)}, 1},
 		{"after an upgrade that was cut off: the last that succeeded", 2, []v1alpha1.HistoryEntry{
-			entry(0, 0, upgrade, v1alpha1.OutcomeInterrupted), entry(2, 0, upgrade, good), entry(1, 0, install, good)}, 2},
+			historyEntry(0, 0, upgrade, v1alpha1.OutcomeInterrupted), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 2},
 		{"after a rollback that failed: the last that succeeded", 2, []v1alpha1.HistoryEntry{
-			entry(0, 1, rollback, bad), entry(2, 0, upgrade, good), entry(1, 0, install, good)}, 2},
+			historyEntry(0, 1, rollback, bad), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 2},
 		{"what was gone back from is not gone back to", 4, []v1alpha1.HistoryEntry{
-			entry(4, 2, rollback, good), entry(3, 0, upgrade, good), entry(2, 0, upgrade, good), entry(1, 0, install, good)}, 1},
+			historyEntry(4, 2, rollback, good), historyEntry(3, 0, upgrade, good), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 1},
 		{"what was before a removal has gone with it", 2, []v1alpha1.HistoryEntry{
-			entry(2, 0, install, good), entry(0, 0, uninstall, good), entry(1, 0, install, good)}, 0},
+			historyEntry(2, 0, install, good), historyEntry(0, 0, uninstall, good), historyEntry(1, 0, install, good)}, 0},
 		{"a removal that failed has taken nothing", 2, []v1alpha1.HistoryEntry{
-			entry(0, 0, uninstall, bad), entry(2, 0, upgrade, good), entry(1, 0, install, good)}, 1},
+			historyEntry(0, 0, uninstall, bad), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 1},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
 			i := &v1alpha1.AppInstance{}
 			i.Status.Revision, i.Status.History = c.current, c.history
-			got := transitions.Previous(i)
+			got := transitions.PreviousRevision(i)
 			if c.want == 0 {
 				g.Expect(got).To(BeNil())
 				return
@@ -121,13 +121,13 @@ func TestPrevious(t *testing.T) {
 	}
 }
 
-func TestHash(t *testing.T) {
+func TestHashSpec(t *testing.T) {
 	g := NewWithT(t)
 	hash := func(change func(*v1alpha1.AppInstallTaskSpec)) string {
 		task := &v1alpha1.AppInstallTask{}
 		task.Spec = v1alpha1.AppInstallTaskSpec{Action: v1alpha1.ActionInstall, App: v1alpha1.AppReference{Source: "main", Name: "web"}}
 		change(&task.Spec)
-		got, err := transitions.Hash(task)
+		got, err := transitions.HashSpec(task)
 		g.Expect(err).NotTo(HaveOccurred())
 		return got
 	}
@@ -139,17 +139,17 @@ func TestHash(t *testing.T) {
 }
 
 // TestEveryStateAnswersEveryAction fails for a hole in the table.
-func TestEveryStateAnswersEveryAction(t *testing.T) {
-	for action := range transitions.Effects {
+func TestEveryStateHasADecisionForEveryAction(t *testing.T) {
+	for action := range transitions.Outcomes {
 		for _, state := range transitions.States {
-			NewWithT(t).Expect(transitions.Answered(action, state)).To(BeTrue(), "%s in %s", action, state)
+			NewWithT(t).Expect(transitions.HasDecision(action, state)).To(BeTrue(), "%s in %s", action, state)
 		}
 	}
 }
 
 // TestPageShowsTheTable fails where the page is not what the code does. With the
 // environment variable UPDATE set it writes the page anew.
-func TestPageShowsTheTable(t *testing.T) {
+func TestPageMatchesTheTable(t *testing.T) {
 	const page, begin, end = "../../docs/spec/lifecycle.md", "<!-- table -->\n", "<!-- end of table -->"
 	g := NewWithT(t)
 	text, err := os.ReadFile(page)
@@ -159,10 +159,10 @@ func TestPageShowsTheTable(t *testing.T) {
 	shown, after, found := strings.Cut(rest, end)
 	g.Expect(found).To(BeTrue())
 	if os.Getenv("UPDATE") != "" {
-		g.Expect(os.WriteFile(page, []byte(before+begin+transitions.Markdown()+end+after), 0o644)).To(Succeed())
+		g.Expect(os.WriteFile(page, []byte(before+begin+transitions.TableMarkdown()+end+after), 0o644)).To(Succeed())
 		return
 	}
-	g.Expect(shown).To(Equal(transitions.Markdown()), "run the tests of this package with UPDATE=1")
+	g.Expect(shown).To(Equal(transitions.TableMarkdown()), "run the tests of this package with UPDATE=1")
 }
 
 func TestFailedAt(t *testing.T) {
@@ -176,7 +176,7 @@ func TestFailedAt(t *testing.T) {
 		{"it is done, and not ready", v1alpha1.ConditionHealthy, transitions.Unhealthy},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			NewWithT(t).Expect(transitions.Effects[v1alpha1.ActionUpgrade].FailedAt(c.at)).To(Equal(c.want))
+			NewWithT(t).Expect(transitions.Outcomes[v1alpha1.ActionUpgrade].FailedAt(c.at)).To(Equal(c.want))
 		})
 	}
 }

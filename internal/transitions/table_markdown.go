@@ -14,7 +14,7 @@ var actions = []v1alpha1.Action{
 }
 
 // Markdown is the table as the page of the state machine shows it.
-func Markdown() string {
+func TableMarkdown() string {
 	var out strings.Builder
 	out.WriteString("| state |")
 	for _, action := range actions {
@@ -24,30 +24,30 @@ func Markdown() string {
 	for _, state := range States {
 		fmt.Fprintf(&out, "| %s |", state)
 		for _, action := range actions {
-			fmt.Fprintf(&out, " %s |", cell(action, state))
+			fmt.Fprintf(&out, " %s |", tableCell(action, state))
 		}
 		out.WriteString("\n")
 	}
 	out.WriteString("\n| action | succeeded | failed | cancelled |\n|---|---|---|---|\n")
 	for _, action := range actions {
-		effect := Effects[action]
-		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", action, effect.Succeeded, effect.Failed, ending(effect))
+		effect := Outcomes[action]
+		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", action, effect.Succeeded, effect.Failed, outcomeText(effect))
 	}
 	return out.String()
 }
 
-func cell(action v1alpha1.Action, state State) string {
-	switch a := table[action][state]; {
-	case a == allowed:
-		return "→ " + string(Effects[action].Succeeded)
-	case a.wait:
+func tableCell(action v1alpha1.Action, state State) string {
+	switch a := decisions[action][state]; {
+	case a == allow:
+		return "→ " + string(Outcomes[action].Succeeded)
+	case a.waits:
 		return "waits"
 	default:
 		return a.reason
 	}
 }
 
-func ending(effect Effect) string {
+func outcomeText(effect Outcome) string {
 	switch {
 	case effect.Committed:
 		return "goes through once it has begun"

@@ -34,7 +34,7 @@ func (f *Fault) Error() string {
 
 // Below returns the fault as one of a longer text, in which the text of the fault
 // begins in the given line.
-func (f *Fault) Below(first int) *Fault {
+func (f *Fault) Offset(first int) *Fault {
 	if f.Line == 0 {
 		return &Fault{Line: first, Problem: f.Problem}
 	}

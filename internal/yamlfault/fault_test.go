@@ -77,7 +77,7 @@ func TestOffset(t *testing.T) {
 	fault := yamlfault.Locate([]byte("a: [\n"), errors.New("yaml: line 2: strange"))
 	g.Expect(fault).To(HaveField("Line", 2))
 	g.Expect(fault).To(MatchError("line 2: strange"))
-	g.Expect(fault.Below(10)).To(MatchError("line 11: strange"))
+	g.Expect(fault.Offset(10)).To(MatchError("line 11: strange"))
 	g.Expect(yamlfault.Locate(nil, errors.New("strange"))).To(MatchError("strange"))
-	g.Expect(yamlfault.Locate(nil, errors.New("strange")).Below(10)).To(MatchError("line 10: strange"))
+	g.Expect(yamlfault.Locate(nil, errors.New("strange")).Offset(10)).To(MatchError("line 10: strange"))
 }

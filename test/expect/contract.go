@@ -57,7 +57,7 @@ func Violations(object v1alpha1.Object) []string {
 	return c.found
 }
 
-func kindOf(object v1alpha1.Object) (market.Kind, bool) {
+func kindOf(object v1alpha1.Object) (market.ConditionSet, bool) {
 	switch object.(type) {
 	case *v1alpha1.MarketSource:
 		return market.MarketSource, true
@@ -68,13 +68,13 @@ func kindOf(object v1alpha1.Object) (market.Kind, bool) {
 	case *v1alpha1.AppInstallTask:
 		return market.AppInstallTask, true
 	}
-	return market.Kind{}, false
+	return market.ConditionSet{}, false
 }
 
 // check collects what is wrong with one object.
 type check struct {
 	object     v1alpha1.Object
-	kind       market.Kind
+	kind       market.ConditionSet
 	conditions []metav1.Condition
 	found      []string
 }
@@ -104,7 +104,7 @@ func (c *check) condition(of metav1.Condition) {
 	if secret := unsteady(of.Message); secret != "" {
 		c.wrong("%s: the message holds %s: %q", of.Type, secret, of.Message)
 	}
-	own := append([]string{c.kind.Root, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, slices.Concat(c.kind.Milestones, c.kind.Marks)...)
+	own := append([]string{c.kind.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, slices.Concat(c.kind.Progress, c.kind.Flags)...)
 	if !slices.Contains(own, of.Type) {
 		c.wrong("%s is not a condition of this kind", of.Type)
 		return
@@ -150,11 +150,11 @@ func (c *check) progress() {
 	if reconciling && stalled {
 		c.wrong("both Reconciling and Stalled")
 	}
-	root := c.get(c.kind.Root)
+	root := c.get(c.kind.Summary)
 	switch {
 	case c.leaves():
 	case root == nil:
-		c.wrong("no root condition %s", c.kind.Root)
+		c.wrong("no root condition %s", c.kind.Summary)
 	case root.Status == metav1.ConditionFalse && !reconciling && !stalled:
 		c.wrong("%s is False for good, and Stalled is not True", root.Type)
 	}
@@ -180,7 +180,7 @@ func (c *check) observed(reconciling, stalled bool) {
 // milestones checks that they read as a progress bar.
 func (c *check) milestones() {
 	open := ""
-	for _, milestone := range c.kind.Milestones {
+	for _, milestone := range c.kind.Progress {
 		condition := c.get(milestone)
 		if condition != nil && open != "" {
 			c.wrong("%s is %s, although %s", milestone, condition.Status, open)
@@ -200,7 +200,7 @@ func (c *check) end() {
 	if !ok {
 		return
 	}
-	root := c.get(c.kind.Root)
+	root := c.get(c.kind.Summary)
 	over := root != nil && root.Status != metav1.ConditionUnknown && !c.is(v1alpha1.ConditionReconciling)
 	if over != task.Finished() {
 		c.wrong("completionTime is %v, and whether the task is over is %t", task.Status.CompletionTime, over)
@@ -231,7 +231,7 @@ func (c *check) readers() {
 
 // meant is what kstatus should read; empty where nothing is said of it.
 func (c *check) meant() status.Status {
-	root := c.get(c.kind.Root)
+	root := c.get(c.kind.Summary)
 	switch {
 	case c.leaves():
 		return status.TerminatingStatus

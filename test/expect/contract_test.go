@@ -132,7 +132,7 @@ func TestContractBroken(t *testing.T) {
 func TestAllowed(t *testing.T) {
 	for _, c := range []struct {
 		why       string
-		kind      status.Kind
+		kind      status.ConditionSet
 		condition string
 		status    metav1.ConditionStatus
 		has       string

@@ -99,7 +99,7 @@ func reasonsOf(constant, comment string) Reasons {
 
 // Allowed are the reasons that a condition of a kind may carry in a status; none
 // where it may not have that status at all.
-func Allowed(kind status.Kind, condition string, of metav1.ConditionStatus) ([]string, error) {
+func Allowed(kind status.ConditionSet, condition string, of metav1.ConditionStatus) ([]string, error) {
 	documented, err := Documented()
 	if err != nil {
 		return nil, err
@@ -118,15 +118,15 @@ func Allowed(kind status.Kind, condition string, of metav1.ConditionStatus) ([]s
 	// The comment of Stalled has no sections: it exists only while it is True.
 	if of == metav1.ConditionTrue && strings.Contains(strings.ToLower(known.borrowed[""]), ofFailure) {
 		allowed = append(allowed, failures(documented, kind)...)
-		allowed = append(allowed, documented[kind.Root].Listed[metav1.ConditionFalse]...)
+		allowed = append(allowed, documented[kind.Summary].Listed[metav1.ConditionFalse]...)
 	}
 	return allowed, nil
 }
 
 // failures are the reasons for which a milestone of a kind may be False.
-func failures(documented map[string]Reasons, kind status.Kind) []string {
+func failures(documented map[string]Reasons, kind status.ConditionSet) []string {
 	var all []string
-	for _, milestone := range kind.Milestones {
+	for _, milestone := range kind.Progress {
 		all = append(all, documented[milestone].Listed[metav1.ConditionFalse]...)
 	}
 	return all

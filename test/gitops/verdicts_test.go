@@ -78,7 +78,7 @@ type written struct {
 
 // subject is a kind with a way to make an object of it.
 type subject struct {
-	kind status.Kind
+	kind status.ConditionSet
 	make func() v1alpha1.Object
 }
 
@@ -115,7 +115,7 @@ func (s subject) written() []written {
 	for _, before := range s.pasts() {
 		for _, o := range s.outcomes() {
 			for _, serving := range []bool{false, true} {
-				if serving && (o.err == nil || s.kind.Root != v1alpha1.ConditionReady) {
+				if serving && (o.err == nil || s.kind.Summary != v1alpha1.ConditionReady) {
 					continue
 				}
 				all = append(all, s.conclude(before, o, serving))
@@ -139,16 +139,16 @@ func (s subject) outcomes() []end {
 		{"failed for a reason", outcome.Failed(v1alpha1.ReasonFetchFailed, errBroken), progressing},
 		{"stalled", outcome.Stalled(v1alpha1.ReasonInvalidSpec, errBroken), degraded},
 	}
-	if s.kind.Root == v1alpha1.ConditionSucceeded {
+	if s.kind.Summary == v1alpha1.ConditionSucceeded {
 		all = append(all,
 			end{"cancelled", outcome.Stalled(v1alpha1.ReasonCancelled, errBroken), degraded},
 			end{"expired", outcome.Stalled(v1alpha1.ReasonDeadlineExceeded, errBroken), degraded})
 	}
-	for _, milestone := range s.kind.Milestones {
+	for _, milestone := range s.kind.Progress {
 		all = append(all,
-			end{"failed at " + milestone, status.At(milestone, errBroken), progressing},
-			end{"stalled at " + milestone, status.At(milestone, outcome.Stalled(v1alpha1.ReasonLimitExceeded, errBroken)), degraded},
-			end{"waits at " + milestone, status.At(milestone, outcome.Waiting(v1alpha1.ReasonWaitingForObjects, 0, errBroken)), progressing})
+			end{"failed at " + milestone, status.ForCondition(milestone, errBroken), progressing},
+			end{"stalled at " + milestone, status.ForCondition(milestone, outcome.Stalled(v1alpha1.ReasonLimitExceeded, errBroken)), degraded},
+			end{"waits at " + milestone, status.ForCondition(milestone, outcome.Waiting(v1alpha1.ReasonWaitingForObjects, 0, errBroken)), progressing})
 	}
 	for reason, want := range whileItLasts {
 		if _, instance := s.make().(*v1alpha1.AppInstance); instance && reason == v1alpha1.ReasonSuspended {
@@ -162,7 +162,7 @@ func (s subject) outcomes() []end {
 // pasts are the statuses that a reconcile may begin with.
 func (s subject) pasts() []past {
 	root := func(state metav1.ConditionStatus, reason string) metav1.Condition {
-		return had(s.kind.Root, state, reason)
+		return had(s.kind.Summary, state, reason)
 	}
 	all := []past{
 		{"never seen", -1, nil},
@@ -170,7 +170,7 @@ func (s subject) pasts() []past {
 		{"retried", -1, []metav1.Condition{root(metav1.ConditionFalse, v1alpha1.ReasonFetchFailed), had("Reconciling", metav1.ConditionTrue, v1alpha1.ReasonProgressingWithRetry)}},
 		{"stalled", generation - 1, []metav1.Condition{root(metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec), had("Stalled", metav1.ConditionTrue, v1alpha1.ReasonInvalidSpec)}},
 	}
-	if s.kind.Root == v1alpha1.ConditionReady {
+	if s.kind.Summary == v1alpha1.ConditionReady {
 		all = append(all,
 			past{"ready", generation, []metav1.Condition{root(metav1.ConditionTrue, v1alpha1.ReasonReady)}},
 			past{"ready before an edit", generation - 1, []metav1.Condition{root(metav1.ConditionTrue, v1alpha1.ReasonReady)}},
@@ -194,8 +194,8 @@ func (s subject) conclude(before past, e end, serving bool) written {
 	o.SetGeneration(generation)
 	o.SetObservedGeneration(before.observed)
 	suspend(o, e.err)
-	root := status.Root{Reason: s.kind.Root, Message: "as it should be", Serving: serving}
-	conditions, verdict := status.Conclude(slices.Clone(before.conditions), s.kind, generation, root, e.err)
+	root := status.Summary{Reason: s.kind.Summary, Message: "as it should be", Serving: serving}
+	conditions, verdict := status.Summarize(slices.Clone(before.conditions), s.kind, generation, root, e.err)
 	o.SetConditions(conditions)
 	if verdict.Done {
 		o.SetObservedGeneration(generation)
@@ -207,7 +207,7 @@ func (s subject) conclude(before past, e end, serving bool) written {
 	if serving {
 		w.why += ", serving"
 	}
-	if s.kind.Root == v1alpha1.ConditionReady && outcome.Reason(e.err, "") == v1alpha1.ReasonSuspended {
+	if s.kind.Summary == v1alpha1.ConditionReady && outcome.Reason(e.err, "") == v1alpha1.ReasonSuspended {
 		w.want = paused(before)
 	}
 	return w

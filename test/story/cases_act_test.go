@@ -105,7 +105,7 @@ func (a *act) prepare() {
 		a.trouble.prepare(a)
 	}
 	instance := a.instance()
-	a.before = transitions.Of(instance)
+	a.before = transitions.StateOf(instance)
 	if instance != nil {
 		a.version = instance.Status.Version
 	}

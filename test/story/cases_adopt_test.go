@@ -42,7 +42,7 @@ var _ = Describe("A tenant who has used helm", func() {
 		By("adopting it")
 		t.succeed(ctx, t.named(ctx, "adopt", v1alpha1.ActionAdopt, "actor"))
 		instance := t.Instance(ctx, "actor")
-		Expect(transitions.Of(instance)).To(Equal(transitions.Running))
+		Expect(transitions.StateOf(instance)).To(Equal(transitions.Running))
 		Expect(instance.Status.Version).To(Equal(older))
 		Expect(instance.Status.Releases).To(HaveLen(1))
 		Expect(instance.Status.Releases[0].Revision).To(BeEquivalentTo(1), "no revision was made")
@@ -156,7 +156,7 @@ var _ = Describe("Objects that somebody has changed", func() {
 		Eventually(func(g Gomega) {
 			instance = t.Instance(ctx, "actor")
 			g.Expect(instance.Status.Drift).To(BeEmpty())
-			g.Expect(transitions.Of(instance)).To(Equal(transitions.Running))
+			g.Expect(transitions.StateOf(instance)).To(Equal(transitions.Running))
 		}).WithContext(ctx).Should(Succeed())
 		By("changing it so that it does not become ready")
 		patch = values{"spec": values{"template": values{"metadata": values{"annotations": values{waitingMark: "ContainerCreating"}}}}}

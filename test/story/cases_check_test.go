@@ -80,7 +80,7 @@ func (a *act) wanted() transitions.State {
 func (a *act) checkState() {
 	a.eventually(func(g Gomega) {
 		instance := a.instance()
-		a.state = transitions.Of(instance)
+		a.state = transitions.StateOf(instance)
 		said := ""
 		if instance != nil {
 			said = fmt.Sprint(instance.Status.Conditions)

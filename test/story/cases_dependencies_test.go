@@ -59,7 +59,7 @@ var _ = Describe("Apps that need others", Ordered, func() {
 		Expect(cluster.List(ctx, &list, client.InNamespace(t.Namespace))).To(Succeed())
 		found := map[string]transitions.State{}
 		for i := range list.Items {
-			found[list.Items[i].Name] = transitions.Of(&list.Items[i])
+			found[list.Items[i].Name] = transitions.StateOf(&list.Items[i])
 		}
 		return found
 	}

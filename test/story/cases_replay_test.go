@@ -76,7 +76,7 @@ func (t *tenant) stands(ctx context.Context) []string {
 
 func (t *tenant) stateOf(ctx context.Context, name string) transitions.State {
 	GinkgoHelper()
-	return transitions.Of(t.Instance(ctx, name))
+	return transitions.StateOf(t.Instance(ctx, name))
 }
 
 var _ = Describe("A task that is applied again", Ordered, func() {

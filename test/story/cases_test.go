@@ -85,13 +85,13 @@ func (t tale) begun() bool { return t.at == inHook || t.at == waitingForObjects 
 
 // committed reports whether the task is cancelled in vain.
 func (t tale) committed() bool {
-	return t.how == cancelled && t.begun() && transitions.Effects[t.action].Committed
+	return t.how == cancelled && t.begun() && transitions.Outcomes[t.action].Committed
 }
 
 // end is the state that the table of the state machine gives, with Before for the
 // one of before. A failure is told with the milestone at which it came.
 func (t tale) end(failedAt string) transitions.State {
-	effect := transitions.Effects[t.action]
+	effect := transitions.Outcomes[t.action]
 	switch {
 	case t.how == fails && t.onFailure == "":
 		return effect.FailedAt(failedAt)

@@ -241,7 +241,7 @@ func clones(ctx context.Context, all []*installation, report *strings.Builder) {
 		twin.succeed(ctx, twin.task)
 	}
 	for _, one := range all {
-		Expect(transitions.Of(one.Instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(transitions.Running), one.app.Name)
+		Expect(transitions.StateOf(one.Instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(transitions.Running), one.app.Name)
 	}
 	fmt.Fprintf(report, "clones    %d run beside their originals in namespaces of their own; verdicts of those that run: %v\n", len(copies), verdicts)
 	for _, twin := range copies {
@@ -292,7 +292,7 @@ var _ = Describe("A catalog of real apps", Ordered, func() {
 	in := func(ctx context.Context, all []*installation, state transitions.State) {
 		GinkgoHelper()
 		for _, one := range all {
-			Expect(transitions.Of(one.Instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(state), one.app.Name)
+			Expect(transitions.StateOf(one.Instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(state), one.app.Name)
 		}
 	}
 	// install gives those that run, and tells why the others cannot.

@@ -24,7 +24,7 @@ import (
 
 // maxQuestions bounds the single rights that are asked about for one app. What is
 // beyond is taken for granted, and left to the installation to find out.
-const maxQuestions = 2000
+const maxQueries = 2000
 
 // maxNamespaces bounds the namespaces in which all rules are asked for at once.
 const maxNamespaces = 100
@@ -34,29 +34,29 @@ const maxNamespaces = 100
 // first, and then about each right that this does not settle: authorizers other than
 // RBAC name no rules, and rules of the whole cluster are not told. A cluster that lets
 // nobody ask is taken to allow everything.
-func (c *Cluster) Rights(ctx context.Context, of release.Tenant, needs []preflight.Need) (found preflight.Rights, err error) {
+func (c *Collector) Rights(ctx context.Context, of release.Tenant, needs []preflight.Need) (found preflight.Rights, err error) {
 	as, err := authorizationclient.NewForConfig(impersonation.Config(c.config, of))
 	if err != nil {
 		return found, fmt.Errorf("make client: %w", err)
 	}
-	a := &asker{as: as, rules: map[string]rules{}, answers: map[question]bool{}}
-	if err := a.askRules(ctx, needs); err != nil {
+	a := &accessReviewer{as: as, rules: map[string]accountRules{}, answers: map[accessQuery]bool{}}
+	if err := a.reviewRules(ctx, needs); err != nil {
 		return found, fmt.Errorf("ask for rules of service account %s: %w", of.ServiceAccount, err)
 	}
-	if err := a.ask(ctx, needs, func(n preflight.Need) []rbacv1.PolicyRule { return n.Rules }); err != nil {
+	if err := a.reviewPermissions(ctx, needs, func(n preflight.Need) []rbacv1.PolicyRule { return n.Rules }); err != nil {
 		return found, fmt.Errorf("ask for rights of service account %s: %w", of.ServiceAccount, err)
 	}
 	var lacking []preflight.Need
 	for _, need := range needs {
-		if !a.holds(need.Namespace, need.Rules) {
+		if !a.hasPermissions(need.Namespace, need.Rules) {
 			lacking = append(lacking, need)
 		}
 	}
-	if err := a.ask(ctx, lacking, func(n preflight.Need) []rbacv1.PolicyRule { return n.Instead }); err != nil {
+	if err := a.reviewPermissions(ctx, lacking, func(n preflight.Need) []rbacv1.PolicyRule { return n.Instead }); err != nil {
 		return found, fmt.Errorf("ask for rights of service account %s: %w", of.ServiceAccount, err)
 	}
 	for _, need := range lacking {
-		if a.holds(need.Namespace, need.Instead) {
+		if a.hasPermissions(need.Namespace, need.Instead) {
 			found.Replaced = append(found.Replaced, need)
 		} else {
 			found.Missing = append(found.Missing, need)
@@ -66,26 +66,26 @@ func (c *Cluster) Rights(ctx context.Context, of release.Tenant, needs []preflig
 }
 
 // rules are those of an account in a namespace.
-type rules struct {
+type accountRules struct {
 	known []rbacv1.PolicyRule
 	// complete says that there are no others.
 	complete bool
 }
 
 // question is about one right; address is set for one that is no resource's.
-type question struct{ namespace, group, resource, name, verb, address string }
+type accessQuery struct{ namespace, group, resource, name, verb, nonResourceURL string }
 
 // asker asks about the rights of one account, each once.
-type asker struct {
+type accessReviewer struct {
 	as    authorizationclient.AuthorizationV1Interface
-	rules map[string]rules
+	rules map[string]accountRules
 
 	mu      sync.Mutex
-	answers map[question]bool
+	answers map[accessQuery]bool
 }
 
 // askRules asks for the rules of each namespace concerned.
-func (a *asker) askRules(ctx context.Context, needs []preflight.Need) error {
+func (a *accessReviewer) reviewRules(ctx context.Context, needs []preflight.Need) error {
 	places := map[string]bool{}
 	for _, need := range needs {
 		if need.Namespace != "" {
@@ -93,8 +93,8 @@ func (a *asker) askRules(ctx context.Context, needs []preflight.Need) error {
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(sideBySide)
-	for _, namespace := range first(slices.Sorted(maps.Keys(places)), maxNamespaces) {
+	group.SetLimit(maxConcurrentRequests)
+	for _, namespace := range limitSlice(slices.Sorted(maps.Keys(places)), maxNamespaces) {
 		group.Go(outcome.Guarded(func() error {
 			review := &authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}
 			answer, err := a.as.SelfSubjectRulesReviews().Create(ctx, review, metav1.CreateOptions{})
@@ -106,15 +106,15 @@ func (a *asker) askRules(ctx context.Context, needs []preflight.Need) error {
 			}
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			a.rules[namespace] = rulesOf(&answer.Status)
+			a.rules[namespace] = toAccountRules(&answer.Status)
 			return nil
 		}))
 	}
 	return group.Wait()
 }
 
-func rulesOf(status *authorizationv1.SubjectRulesReviewStatus) rules {
-	r := rules{complete: !status.Incomplete && status.EvaluationError == ""}
+func toAccountRules(status *authorizationv1.SubjectRulesReviewStatus) accountRules {
+	r := accountRules{complete: !status.Incomplete && status.EvaluationError == ""}
 	for _, rule := range status.ResourceRules {
 		r.known = append(r.known, rbacv1.PolicyRule{
 			Verbs: rule.Verbs, APIGroups: rule.APIGroups, Resources: rule.Resources, ResourceNames: rule.ResourceNames,
@@ -127,26 +127,26 @@ func rulesOf(status *authorizationv1.SubjectRulesReviewStatus) rules {
 }
 
 // ask asks about every right of needs that the rules do not settle.
-func (a *asker) ask(ctx context.Context, needs []preflight.Need, rights func(preflight.Need) []rbacv1.PolicyRule) error {
-	var questions []question
+func (a *accessReviewer) reviewPermissions(ctx context.Context, needs []preflight.Need, rights func(preflight.Need) []rbacv1.PolicyRule) error {
+	var questions []accessQuery
 	for _, need := range needs {
 		for _, rule := range rights(need) {
-			q := questionOf(need.Namespace, rule)
+			q := queryFor(need.Namespace, rule)
 			if _, asked := a.answers[q]; asked {
 				continue
 			}
-			settled, held := a.settled(need.Namespace, rule)
+			settled, held := a.decidedByRules(need.Namespace, rule)
 			a.answers[q] = held || !settled
-			if !settled && len(questions) < maxQuestions {
+			if !settled && len(questions) < maxQueries {
 				questions = append(questions, q)
 			}
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(sideBySide)
+	group.SetLimit(maxConcurrentRequests)
 	for _, q := range questions {
 		group.Go(outcome.Guarded(func() error {
-			held, err := a.allowed(ctx, q)
+			held, err := a.reviewPermission(ctx, q)
 			if err != nil {
 				return err
 			}
@@ -160,7 +160,7 @@ func (a *asker) ask(ctx context.Context, needs []preflight.Need, rights func(pre
 }
 
 // settled says whether the rules of a namespace decide on a right, and how.
-func (a *asker) settled(namespace string, rule rbacv1.PolicyRule) (settled, held bool) {
+func (a *accessReviewer) decidedByRules(namespace string, rule rbacv1.PolicyRule) (settled, held bool) {
 	known, ok := a.rules[namespace]
 	if !ok {
 		return false, false
@@ -169,10 +169,10 @@ func (a *asker) settled(namespace string, rule rbacv1.PolicyRule) (settled, held
 	return held || known.complete, held
 }
 
-func (a *asker) allowed(ctx context.Context, q question) (bool, error) {
+func (a *accessReviewer) reviewPermission(ctx context.Context, q accessQuery) (bool, error) {
 	review := &authorizationv1.SelfSubjectAccessReview{}
-	if q.address != "" {
-		review.Spec.NonResourceAttributes = &authorizationv1.NonResourceAttributes{Path: q.address, Verb: q.verb}
+	if q.nonResourceURL != "" {
+		review.Spec.NonResourceAttributes = &authorizationv1.NonResourceAttributes{Path: q.nonResourceURL, Verb: q.verb}
 	} else {
 		resource, sub, _ := strings.Cut(q.resource, "/")
 		review.Spec.ResourceAttributes = &authorizationv1.ResourceAttributes{
@@ -191,26 +191,26 @@ func (a *asker) allowed(ctx context.Context, q question) (bool, error) {
 
 // holds reports whether all of the rules are allowed in a namespace. It is false for
 // none.
-func (a *asker) holds(namespace string, rules []rbacv1.PolicyRule) bool {
+func (a *accessReviewer) hasPermissions(namespace string, rules []rbacv1.PolicyRule) bool {
 	return len(rules) > 0 && !slices.ContainsFunc(rules, func(rule rbacv1.PolicyRule) bool {
-		return !a.answers[questionOf(namespace, rule)]
+		return !a.answers[queryFor(namespace, rule)]
 	})
 }
 
 // questionOf is the question about a rule of one resource and one verb.
-func questionOf(namespace string, rule rbacv1.PolicyRule) question {
-	q := question{namespace: namespace, verb: only(rule.Verbs), address: only(rule.NonResourceURLs)}
-	if q.address != "" {
+func queryFor(namespace string, rule rbacv1.PolicyRule) accessQuery {
+	q := accessQuery{namespace: namespace, verb: firstOrEmpty(rule.Verbs), nonResourceURL: firstOrEmpty(rule.NonResourceURLs)}
+	if q.nonResourceURL != "" {
 		q.namespace = ""
 		return q
 	}
-	q.group, q.resource, q.name = only(rule.APIGroups), only(rule.Resources), only(rule.ResourceNames)
+	q.group, q.resource, q.name = firstOrEmpty(rule.APIGroups), firstOrEmpty(rule.Resources), firstOrEmpty(rule.ResourceNames)
 	return q
 }
 
-func first[T any](list []T, most int) []T { return list[:min(len(list), most)] }
+func limitSlice[T any](list []T, most int) []T { return list[:min(len(list), most)] }
 
-func only(list []string) string {
+func firstOrEmpty(list []string) string {
 	if len(list) == 0 {
 		return ""
 	}

@@ -32,7 +32,7 @@ import (
 
 // templates of an app that has something of everything; %s is a name of the cluster.
 var templates = []string{
-	deployment("cpu: 10m"),
+	deploymentYAML("cpu: 10m"),
 	"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}",
 	"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {a: b}",
 	"apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: web}",
@@ -48,7 +48,7 @@ var templates = []string{
 }
 
 // named are the templates with these names of the cluster.
-func named(tenant release.Tenant, other string) []string {
+func namedTemplates(tenant release.Tenant, other string) []string {
 	var all []string
 	for _, text := range templates {
 		if strings.Contains(text, "%[") {
@@ -65,9 +65,9 @@ func TestRemedySuffices(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	tenant, other := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "new"}, server.Namespace(t, nil)
-	texts := named(tenant, other)
-	w := wish(tenant, texts...)
-	c := of(t, server)
+	texts := namedTemplates(tenant, other)
+	w := newRequest(tenant, texts...)
+	c := newCollector(t, server)
 	problems, err := c.Check(t.Context(), w)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(problems).To(HaveLen(3), "its namespace, the cluster, the other namespace")
@@ -75,18 +75,18 @@ func TestRemedySuffices(t *testing.T) {
 	for _, problem := range problems {
 		g.Expect(problem.Final).To(BeFalse())
 		t.Log(problem.Message)
-		apply(t, server, problem.Remedy)
+		applyRemedy(t, server, problem.Remedy)
 	}
 	g.Eventually(func() ([]preflight.Problem, error) { return c.Check(t.Context(), w) }).Should(BeEmpty())
 
 	clients, err := helm.NewClients(server.Config, server.Mapper)
 	g.Expect(err).NotTo(HaveOccurred())
 	as := clients.For(tenant, nil)
-	spec := release.Spec{Name: "web", Labels: map[string]string{"appmarket.io/instance": "web"}, Render: fixture.Rendering(clients, tenant, "web", chart(texts), nil)}
+	spec := release.Spec{Name: "web", Labels: map[string]string{"appmarket.io/instance": "web"}, Render: fixture.Rendering(clients, tenant, "web", chartFiles(texts), nil)}
 	installed, err := as.Install(t.Context(), spec)
 	g.Expect(err).NotTo(HaveOccurred())
 	spec.Values = map[string]any{"changed": true}
-	spec.Render = fixture.Rendering(clients, tenant, "web", chart(texts[1:]), spec.Values)
+	spec.Render = fixture.Rendering(clients, tenant, "web", chartFiles(texts[1:]), spec.Values)
 	upgraded, err := as.Upgrade(t.Context(), spec)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(len(upgraded.Objects)).To(BeNumerically("<", len(installed.Objects)))
@@ -109,7 +109,7 @@ func TestRemedySuffices(t *testing.T) {
 }
 
 // chart is one of these templates.
-func chart(texts []string) []hydrate.File {
+func chartFiles(texts []string) []hydrate.File {
 	files := []hydrate.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.0.0\n")}}
 	for i, text := range texts {
 		files = append(files, hydrate.File{Name: fmt.Sprintf("templates/%d.yaml", i), Data: []byte(text)})
@@ -117,23 +117,23 @@ func chart(texts []string) []hydrate.File {
 	return files
 }
 
-func TestNothingAndEverything(t *testing.T) {
+func TestRightsOfNoneAndOfAnAdministrator(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	tenant, other := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "default"}, server.Namespace(t, nil)
-	demand, err := preflight.Read(wish(tenant, named(tenant, other)...))
+	demand, err := preflight.Read(newRequest(tenant, namedTemplates(tenant, other)...))
 	g.Expect(err).NotTo(HaveOccurred())
-	facts := factsOf(t, server, demand)
+	facts := stateOf(t, server, demand)
 	needs := demand.Needs(facts)
-	rights, err := of(t, server).Rights(t.Context(), tenant, needs)
+	rights, err := newCollector(t, server).Rights(t.Context(), tenant, needs)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(rights.Missing).To(Equal(needs), "an account without rights")
-	admin := administrator(t, server)
-	g.Eventually(func() (preflight.Rights, error) { return of(t, server).Rights(t.Context(), admin, needs) }).Should(BeZero())
+	admin := createAdministrator(t, server)
+	g.Eventually(func() (preflight.Rights, error) { return newCollector(t, server).Rights(t.Context(), admin, needs) }).Should(BeZero())
 }
 
 // factsOf are the kinds of a demand.
-func factsOf(t *testing.T, server *env.Env, demand *preflight.Demand) *preflight.Facts {
+func stateOf(t *testing.T, server *env.Env, demand *preflight.Demand) *preflight.Facts {
 	t.Helper()
 	facts := &preflight.Facts{Kinds: map[schema.GroupVersionKind]preflight.Kind{}}
 	for _, gvk := range demand.Kinds() {
@@ -144,15 +144,15 @@ func factsOf(t *testing.T, server *env.Env, demand *preflight.Demand) *preflight
 	return facts
 }
 
-func rule(group, resource, verb string, names ...string) rbacv1.PolicyRule {
+func policyRule(group, resource, verb string, names ...string) rbacv1.PolicyRule {
 	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: []string{verb}, ResourceNames: names}
 }
 
 // secretive has the API server tell no rules of an account, as other authorizers than
 // RBAC do.
-type secretive struct{ next http.RoundTripper }
+type ruleHidingTransport struct{ next http.RoundTripper }
 
-func (s secretive) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s ruleHidingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := s.next.RoundTrip(r)
 	if err != nil || !strings.HasSuffix(r.URL.Path, "selfsubjectrulesreviews") {
 		return response, err
@@ -170,12 +170,12 @@ func (s secretive) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-func TestMissing(t *testing.T) {
+func TestMissingRights(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	tenant, other := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "some"}, server.Namespace(t, nil)
-	server.Allow(t, tenant.Namespace, tenant.ServiceAccount, rule("apps", "deployments", "get"), rule("", "pods/log", "get"), rule("", "secrets", "list"),
-		rule("", "configmaps", "get", "mine"), rule(rbacv1.GroupName, "clusterroles", "bind", "view"))
+	server.Allow(t, tenant.Namespace, tenant.ServiceAccount, policyRule("apps", "deployments", "get"), policyRule("", "pods/log", "get"), policyRule("", "secrets", "list"),
+		policyRule("", "configmaps", "get", "mine"), policyRule(rbacv1.GroupName, "clusterroles", "bind", "view"))
 	need := func(namespace string, rules ...rbacv1.PolicyRule) preflight.Need {
 		return preflight.Need{Namespace: namespace, Rules: rules}
 	}
@@ -191,29 +191,29 @@ func TestMissing(t *testing.T) {
 		need preflight.Need
 		held bool
 	}{
-		{"a right it has", need(own, rule("apps", "deployments", "get")), true},
-		{"another verb", need(own, rule("apps", "deployments", "list")), false},
-		{"another group", need(own, rule("", "deployments", "get")), false},
-		{"another namespace", need(other, rule("apps", "deployments", "get")), false},
-		{"the whole cluster", need("", rule("apps", "deployments", "get")), false},
-		{"a part of a resource", need(own, rule("", "pods/log", "get")), true},
-		{"the resource of a part", need(own, rule("", "pods", "get")), false},
-		{"one name", need(own, rule("", "configmaps", "get", "mine")), true},
-		{"another name", need(own, rule("", "configmaps", "get", "theirs")), false},
-		{"every name", need(own, rule("", "configmaps", "get")), false},
-		{"all of several", need(own, rule("apps", "deployments", "get"), rule("", "secrets", "list")), true},
-		{"one of several", need(own, rule("apps", "deployments", "get"), rule("", "secrets", "get")), false},
-		{"what suffices instead", instead(need(own, rule("", "nodes", "get")), rule(rbacv1.GroupName, "clusterroles", "bind", "view")), true},
-		{"not all of what suffices instead", instead(need(own, rule("", "nodes", "get")), rule("apps", "deployments", "get"), rule("", "pods", "get")), false},
+		{"a right it has", need(own, policyRule("apps", "deployments", "get")), true},
+		{"another verb", need(own, policyRule("apps", "deployments", "list")), false},
+		{"another group", need(own, policyRule("", "deployments", "get")), false},
+		{"another namespace", need(other, policyRule("apps", "deployments", "get")), false},
+		{"the whole cluster", need("", policyRule("apps", "deployments", "get")), false},
+		{"a part of a resource", need(own, policyRule("", "pods/log", "get")), true},
+		{"the resource of a part", need(own, policyRule("", "pods", "get")), false},
+		{"one name", need(own, policyRule("", "configmaps", "get", "mine")), true},
+		{"another name", need(own, policyRule("", "configmaps", "get", "theirs")), false},
+		{"every name", need(own, policyRule("", "configmaps", "get")), false},
+		{"all of several", need(own, policyRule("apps", "deployments", "get"), policyRule("", "secrets", "list")), true},
+		{"one of several", need(own, policyRule("apps", "deployments", "get"), policyRule("", "secrets", "get")), false},
+		{"what suffices instead", instead(need(own, policyRule("", "nodes", "get")), policyRule(rbacv1.GroupName, "clusterroles", "bind", "view")), true},
+		{"not all of what suffices instead", instead(need(own, policyRule("", "nodes", "get")), policyRule("apps", "deployments", "get"), policyRule("", "pods", "get")), false},
 		{"an address that everybody may read", need("", address), true},
 		{"an address", need("", hidden), false},
-		{"a right of every account", need("", rule("authorization.k8s.io", "selfsubjectaccessreviews", "create")), true},
+		{"a right of every account", need("", policyRule("authorization.k8s.io", "selfsubjectaccessreviews", "create")), true},
 	} {
 		for _, told := range []bool{true, false} {
-			cl := of(t, server, func(config *rest.Config) {
+			cl := newCollector(t, server, func(config *rest.Config) {
 				config.ContentType, config.AcceptContentTypes = "application/json", "application/json"
 				if !told {
-					config.Wrap(func(next http.RoundTripper) http.RoundTripper { return secretive{next} })
+					config.Wrap(func(next http.RoundTripper) http.RoundTripper { return ruleHidingTransport{next} })
 				}
 			})
 			rights, err := cl.Rights(t.Context(), tenant, []preflight.Need{c.need})
@@ -228,7 +228,7 @@ func TestMissing(t *testing.T) {
 }
 
 // TestBindingToWhatOneHas binds to a role whose rights everybody has.
-func TestBindingToWhatOneHas(t *testing.T) {
+func TestBindingToHeldRules(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "some"}
@@ -238,9 +238,9 @@ func TestBindingToWhatOneHas(t *testing.T) {
 	to := func(role string) string {
 		return "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: a}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: '" + role + "'}"
 	}
-	g.Expect(reasons(t.Context(), of(t, server), wish(tenant, to("system:basic-user")))).To(BeEmpty())
+	g.Expect(checkReasons(t.Context(), newCollector(t, server), newRequest(tenant, to("system:basic-user")))).To(BeEmpty())
 	for _, role := range []string{"cluster-admin", "not-there"} {
-		problems, err := of(t, server).Check(t.Context(), wish(tenant, to(role)))
+		problems, err := newCollector(t, server).Check(t.Context(), newRequest(tenant, to(role)))
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(problems).To(HaveLen(1), role)
 		g.Expect(problems[0].Remedy).To(ContainSubstring(`{"verbs":["bind"],"apiGroups":["rbac.authorization.k8s.io"],"resources":["clusterroles"],"resourceNames":["`+role+`"]}`),
@@ -250,7 +250,7 @@ func TestBindingToWhatOneHas(t *testing.T) {
 
 // TestAccountOfNobody has rights bound to all accounts of a namespace, which count for
 // accounts that do not exist.
-func TestAccountOfNobody(t *testing.T) {
+func TestRulesOfAMissingAccount(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	ghost := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "ghost"}
@@ -259,10 +259,10 @@ func TestAccountOfNobody(t *testing.T) {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: "system:serviceaccounts:" + ghost.Namespace}},
 	})
-	w := wish(ghost)
+	w := newRequest(ghost)
 	w.RightsOnly = true
-	g.Eventually(func() ([]string, error) { return reasons(t.Context(), of(t, server), w) }).
+	g.Eventually(func() ([]string, error) { return checkReasons(t.Context(), newCollector(t, server), w) }).
 		Should(Equal([]string{v1alpha1.ReasonServiceAccountMissing}))
 	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: ghost.Namespace, Name: ghost.ServiceAccount}})
-	g.Expect(reasons(t.Context(), of(t, server), w)).To(BeEmpty())
+	g.Expect(checkReasons(t.Context(), newCollector(t, server), w)).To(BeEmpty())
 }

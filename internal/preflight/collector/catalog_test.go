@@ -68,11 +68,11 @@ func TestCatalog(t *testing.T) {
 	drafts := catalogDrafts(t)
 	g := NewWithT(t)
 	server := env.Start(t)
-	addNode(t, server, "large", offers("512", "4Ti"))
-	c := of(t, server)
+	addNode(t, server, "large", resourceList("512", "4Ti"))
+	c := newCollector(t, server)
 	nobody := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "default"}
 	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: nobody.Namespace, Name: nobody.ServiceAccount}})
-	for who, tenant := range map[string]release.Tenant{"an administrator": administrator(t, server), "an account without rights": nobody} {
+	for who, tenant := range map[string]release.Tenant{"an administrator": createAdministrator(t, server), "an account without rights": nobody} {
 		counts, apps, remedies := map[string]int{}, map[string]bool{}, 0
 		for _, app := range slices.Sorted(maps.Keys(drafts)) {
 			units := preflight.Units(drafts[app], hydrate.RenderNamespace)

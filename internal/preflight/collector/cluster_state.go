@@ -26,18 +26,18 @@ const (
 	// surveyAge is how long the facts of the cluster are remembered, or restPerWork times
 	// as long as it took to find them out, but not longer than maxSurveyAge: the list of
 	// all pods of a large cluster costs the API server much.
-	surveyAge    = 10 * time.Second
-	maxSurveyAge = 5 * time.Minute
-	restPerWork  = 50
+	minSnapshotAge = 10 * time.Second
+	maxSnapshotAge = 5 * time.Minute
+	ageFactor      = 50
 	// surveyTime is how long it may take to find the facts out.
-	surveyTime = time.Minute
+	snapshotTimeout = time.Minute
 	// pageSize is how many objects are in memory at a time. Resource version 0 would
 	// be answered from memory of the API server, but without pages.
 	pageSize = 500
 )
 
 // survey is what belongs to the whole cluster. It is shared, and not changed.
-type survey struct {
+type clusterSnapshot struct {
 	version       string
 	elastic       bool
 	nodes         []preflight.Node
@@ -48,16 +48,16 @@ type survey struct {
 
 // addSurvey adds to facts what belongs to the whole cluster. Callers at the same
 // time share one survey, which goes on when the one who began it gives up.
-func (c *Cluster) addSurvey(ctx context.Context, facts *preflight.Facts) error {
-	s := c.remembered()
+func (c *Collector) addSnapshot(ctx context.Context, facts *preflight.Facts) error {
+	s := c.cachedSnapshot()
 	if s == nil {
 		began := context.WithoutCancel(ctx)
-		flight := c.flights.DoChan("", func() (any, error) {
-			asking, cancel := context.WithTimeout(began, surveyTime)
+		flight := c.inFlight.DoChan("", func() (any, error) {
+			asking, cancel := context.WithTimeout(began, snapshotTimeout)
 			defer cancel()
-			var found *survey
+			var found *clusterSnapshot
 			err := outcome.Guarded(func() (err error) {
-				found, err = c.look(asking)
+				found, err = c.collectSnapshot(asking)
 				return err
 			})()
 			return found, err
@@ -67,7 +67,7 @@ func (c *Cluster) addSurvey(ctx context.Context, facts *preflight.Facts) error {
 			if landed.Err != nil {
 				return landed.Err
 			}
-			s = landed.Val.(*survey)
+			s = landed.Val.(*clusterSnapshot)
 		case <-ctx.Done():
 			return fmt.Errorf("survey cluster: %w", ctx.Err())
 		}
@@ -77,18 +77,18 @@ func (c *Cluster) addSurvey(ctx context.Context, facts *preflight.Facts) error {
 	return nil
 }
 
-func (c *Cluster) remembered() *survey {
+func (c *Collector) cachedSnapshot() *clusterSnapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Now().After(c.until) {
+	if time.Now().After(c.snapshotExpires) {
 		return nil
 	}
-	return c.last
+	return c.snapshot
 }
 
 // look surveys the cluster, unless another has just done so.
-func (c *Cluster) look(ctx context.Context) (*survey, error) {
-	if s := c.remembered(); s != nil {
+func (c *Collector) collectSnapshot(ctx context.Context) (*clusterSnapshot, error) {
+	if s := c.cachedSnapshot(); s != nil {
 		return s, nil
 	}
 	begin := time.Now()
@@ -96,10 +96,10 @@ func (c *Cluster) look(ctx context.Context) (*survey, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &survey{elastic: c.elastic || karpenter}
+	s := &clusterSnapshot{elastic: c.elasticNodes || karpenter}
 	// Each sets fields of its own.
 	group, asking := errgroup.WithContext(ctx)
-	for _, ask := range []func(context.Context, *survey) error{c.addVersion, c.addClasses, c.addVolumes, c.addNodes} {
+	for _, ask := range []func(context.Context, *clusterSnapshot) error{c.addVersion, c.addClasses, c.addVolumes, c.addNodes} {
 		group.Go(outcome.Guarded(func() error { return ask(asking, s) }))
 	}
 	if err := group.Wait(); err != nil {
@@ -107,17 +107,17 @@ func (c *Cluster) look(ctx context.Context) (*survey, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last, c.until = s, time.Now().Add(ageOf(time.Since(begin)))
+	c.snapshot, c.snapshotExpires = s, time.Now().Add(snapshotAge(time.Since(begin)))
 	return s, nil
 }
 
 // ageOf is how long a survey is remembered that took so long.
-func ageOf(took time.Duration) time.Duration {
-	return min(max(surveyAge, restPerWork*took), maxSurveyAge)
+func snapshotAge(took time.Duration) time.Duration {
+	return min(max(minSnapshotAge, ageFactor*took), maxSnapshotAge)
 }
 
 // hasKarpenter reports whether nodes come from Karpenter.
-func (c *Cluster) hasKarpenter() (bool, error) {
+func (c *Collector) hasKarpenter() (bool, error) {
 	_, err := c.mapper.RESTMapping(schema.GroupKind{Group: "karpenter.sh", Kind: "NodePool"})
 	if meta.IsNoMatchError(err) {
 		return false, nil
@@ -128,7 +128,7 @@ func (c *Cluster) hasKarpenter() (bool, error) {
 	return true, nil
 }
 
-func (c *Cluster) addVersion(_ context.Context, s *survey) error {
+func (c *Collector) addVersion(_ context.Context, s *clusterSnapshot) error {
 	version, err := c.operator.Discovery().ServerVersion()
 	if err != nil {
 		return fmt.Errorf("get version of the cluster: %w", err)
@@ -137,14 +137,14 @@ func (c *Cluster) addVersion(_ context.Context, s *survey) error {
 	return nil
 }
 
-func (c *Cluster) addClasses(ctx context.Context, s *survey) error {
+func (c *Collector) addClasses(ctx context.Context, s *clusterSnapshot) error {
 	var newest metav1.Time
-	err := each(ctx, "", func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+	err := listPages(ctx, "", func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 		return c.operator.StorageV1().StorageClasses().List(ctx, o)
 	}, func(class *storagev1.StorageClass) {
 		s.classes = append(s.classes, class.Name)
 		// Of several default classes the newest counts.
-		if isDefault(class) && (s.defaultClass == "" || newest.Before(&class.CreationTimestamp)) {
+		if isDefaultClass(class) && (s.defaultClass == "" || newest.Before(&class.CreationTimestamp)) {
 			s.defaultClass, newest = class.Name, class.CreationTimestamp
 		}
 	})
@@ -156,17 +156,17 @@ func (c *Cluster) addClasses(ctx context.Context, s *survey) error {
 }
 
 // defaultClassMark is the annotation by which a storage class is the default one.
-const defaultClassMark = "storageclass.kubernetes.io/is-default-class"
+const defaultClassAnnotation = "storageclass.kubernetes.io/is-default-class"
 
 // betaDefaultClassMark is what it was called before; Kubernetes still heeds it.
-const betaDefaultClassMark = "storageclass.beta.kubernetes.io/is-default-class"
+const betaDefaultClassAnnotation = "storageclass.beta.kubernetes.io/is-default-class"
 
-func isDefault(class *storagev1.StorageClass) bool {
-	return class.Annotations[defaultClassMark] == "true" || class.Annotations[betaDefaultClassMark] == "true"
+func isDefaultClass(class *storagev1.StorageClass) bool {
+	return class.Annotations[defaultClassAnnotation] == "true" || class.Annotations[betaDefaultClassAnnotation] == "true"
 }
 
-func (c *Cluster) addVolumes(ctx context.Context, s *survey) error {
-	err := each(ctx, "", func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+func (c *Collector) addVolumes(ctx context.Context, s *clusterSnapshot) error {
+	err := listPages(ctx, "", func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 		return c.operator.CoreV1().PersistentVolumes().List(ctx, o)
 	}, func(volume *corev1.PersistentVolume) {
 		class, claim := volume.Spec.StorageClassName, volume.Spec.ClaimRef
@@ -183,17 +183,17 @@ func (c *Cluster) addVolumes(ctx context.Context, s *survey) error {
 }
 
 // running selects the pods that take up room on a node.
-const running = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
+const runningPodsSelector = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 
 // addNodes adds the nodes, and what the pods on them ask for. An operator that may not
 // list pods, or nodes, says less about the room that there is.
-func (c *Cluster) addNodes(ctx context.Context, s *survey) error {
+func (c *Collector) addNodes(ctx context.Context, s *clusterSnapshot) error {
 	at := map[string]int{}
-	err := each(ctx, "", func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+	err := listPages(ctx, "", func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 		return c.operator.CoreV1().Nodes().List(ctx, o)
 	}, func(node *corev1.Node) {
 		at[node.Name] = len(s.nodes)
-		s.nodes = append(s.nodes, nodeOf(node))
+		s.nodes = append(s.nodes, toNode(node))
 	})
 	switch {
 	case apierrors.IsForbidden(err):
@@ -204,11 +204,11 @@ func (c *Cluster) addNodes(ctx context.Context, s *survey) error {
 	if len(s.nodes) == 0 || s.elastic {
 		return nil
 	}
-	err = each(ctx, running, func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+	err = listPages(ctx, runningPodsSelector, func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 		return c.operator.CoreV1().Pods(metav1.NamespaceAll).List(ctx, o)
 	}, func(pod *corev1.Pod) {
 		if i, ok := at[pod.Spec.NodeName]; ok {
-			occupy(&s.nodes[i], pod)
+			addPodUsage(&s.nodes[i], pod)
 		}
 	})
 	if err != nil && !apierrors.IsForbidden(err) {
@@ -217,7 +217,7 @@ func (c *Cluster) addNodes(ctx context.Context, s *survey) error {
 	return nil
 }
 
-func nodeOf(node *corev1.Node) preflight.Node {
+func toNode(node *corev1.Node) preflight.Node {
 	one := preflight.Node{
 		Name: node.Name, Labels: node.Labels, Taints: node.Spec.Taints, Architecture: node.Status.NodeInfo.Architecture,
 		Allocatable: node.Status.Allocatable, Requested: corev1.ResourceList{}, Unschedulable: node.Spec.Unschedulable,
@@ -233,7 +233,7 @@ func nodeOf(node *corev1.Node) preflight.Node {
 	return one
 }
 
-func occupy(node *preflight.Node, pod *corev1.Pod) {
+func addPodUsage(node *preflight.Node, pod *corev1.Pod) {
 	asked := podresource.PodRequests(pod, podresource.PodResourcesOptions{})
 	asked[corev1.ResourcePods] = *resource.NewQuantity(1, resource.DecimalSI)
 	for name, amount := range asked {
@@ -244,7 +244,7 @@ func occupy(node *preflight.Node, pod *corev1.Pod) {
 }
 
 // each lists objects page by page and calls take with each of them.
-func each[T any](ctx context.Context, fields string, list pager.ListPageFunc, take func(T)) error {
+func listPages[T any](ctx context.Context, fields string, list pager.ListPageFunc, take func(T)) error {
 	pages := pager.New(func(ctx context.Context, o metav1.ListOptions) (page runtime.Object, err error) {
 		defer outcome.Recover(&err) // the pager asks in a goroutine of its own
 		return list(ctx, o)

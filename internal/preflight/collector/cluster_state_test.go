@@ -7,12 +7,12 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-func TestSurveyIsRememberedInProportionToItsCost(t *testing.T) {
+func TestSnapshotAgeGrowsWithItsCost(t *testing.T) {
 	for took, want := range map[time.Duration]time.Duration{
 		10 * time.Millisecond: 10 * time.Second,
 		2 * time.Second:       100 * time.Second,
 		time.Minute:           5 * time.Minute,
 	} {
-		NewWithT(t).Expect(ageOf(took)).To(Equal(want), "of a survey that took %s", took)
+		NewWithT(t).Expect(snapshotAge(took)).To(Equal(want), "of a survey that took %s", took)
 	}
 }

@@ -34,40 +34,40 @@ import (
 
 const (
 	// sideBySide is how many questions are asked at the same time.
-	sideBySide = 8
+	maxConcurrentRequests = 8
 	// maxKinds and maxRoles bound what is looked up for one app.
 	maxKinds = 200
 	maxRoles = 100
 )
 
 // Cluster asks the API server. Its methods may be called side by side.
-type Cluster struct {
-	config   *rest.Config
-	operator kubernetes.Interface
-	mapper   meta.RESTMapper
-	elastic  bool
+type Collector struct {
+	config       *rest.Config
+	operator     kubernetes.Interface
+	mapper       meta.RESTMapper
+	elasticNodes bool
 
-	flights singleflight.Group
-	mu      sync.Mutex
-	last    *survey
-	until   time.Time
+	inFlight        singleflight.Group
+	mu              sync.Mutex
+	snapshot        *clusterSnapshot
+	snapshotExpires time.Time
 
-	unrecorded unrecorded
+	unrecorded unrecordedReleases
 }
 
 // Option changes what a Cluster says.
-type Option func(*Cluster)
+type Option func(*Collector)
 
 // WithElasticNodes says that nodes are made when pods want them, so that nothing is
 // said about those there are now. Where Karpenter is installed, that is known without.
 func WithElasticNodes() Option {
-	return func(c *Cluster) { c.elastic = true }
+	return func(c *Collector) { c.elasticNodes = true }
 }
 
 // New makes a Cluster that is reached with cfg, which must be allowed to impersonate
 // the service accounts of tenants. The mapper knows the kinds of the cluster and
 // learns of new ones by itself, as that of a manager of controller-runtime does.
-func New(cfg *rest.Config, mapper meta.RESTMapper, options ...Option) (*Cluster, error) {
+func New(cfg *rest.Config, mapper meta.RESTMapper, options ...Option) (*Collector, error) {
 	own := rest.CopyConfig(cfg)
 	own.QPS = -1
 	// Lists of pods are large, and this takes a fraction of the time and memory.
@@ -76,7 +76,7 @@ func New(cfg *rest.Config, mapper meta.RESTMapper, options ...Option) (*Cluster,
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
 	}
-	c := &Cluster{config: cfg, operator: operator, mapper: mapper}
+	c := &Collector{config: cfg, operator: operator, mapper: mapper}
 	for _, option := range options {
 		option(c)
 	}
@@ -87,22 +87,22 @@ func New(cfg *rest.Config, mapper meta.RESTMapper, options ...Option) (*Cluster,
 // apps that it depends on should be there already, with the kinds that they bring. An
 // error means that the cluster could not be asked, or is stalled with RenderFailed or
 // LimitExceeded where the app's documents cannot be read.
-func (c *Cluster) Check(ctx context.Context, wish preflight.Wish) ([]preflight.Problem, error) {
+func (c *Collector) Check(ctx context.Context, wish preflight.Wish) ([]preflight.Problem, error) {
 	demand, err := preflight.Read(wish)
 	if err != nil {
 		return nil, err
 	}
-	facts, account, err := c.gather(ctx, wish, demand)
+	facts, account, err := c.collectIndependent(ctx, wish, demand)
 	if err != nil {
 		return nil, err
 	}
 	if facts == nil {
 		return []preflight.Problem{preflight.ImpersonationDenied(wish.Tenant)}, nil
 	}
-	if facts.CRDs, err = c.definitions(demand.CRDs()); err != nil {
+	if facts.CRDs, err = c.existingCRDs(demand.CRDs()); err != nil {
 		return nil, err
 	}
-	if facts.Roles, err = c.roles(ctx, demand.Roles(facts)); err != nil {
+	if facts.Roles, err = c.readRoles(ctx, demand.Roles(facts)); err != nil {
 		return nil, err
 	}
 	if facts.Rights, err = c.Rights(ctx, wish.Tenant, demand.Needs(facts)); err != nil {
@@ -119,23 +119,23 @@ func (c *Cluster) Check(ctx context.Context, wish preflight.Wish) ([]preflight.P
 	if err := c.addNames(ctx, wish.Tenant, demand, facts); err != nil {
 		return nil, err
 	}
-	c.noteUnrecorded(wish.Tenant, demand.Releases(), facts.Records)
+	c.rememberUnrecorded(wish.Tenant, demand.Releases(), facts.Records)
 	return demand.Check(facts), nil
 }
 
 // account is whether the service account of a tenant exists, as far as the operator may know.
-type account struct {
+type accountState struct {
 	exists bool
 	err    error
 }
 
 // gather asks for everything that does not depend on another answer, all at once. The facts
 // are nil if the operator may not act as the tenant.
-func (c *Cluster) gather(ctx context.Context, wish preflight.Wish, demand *preflight.Demand) (*preflight.Facts, account, error) {
+func (c *Collector) collectIndependent(ctx context.Context, wish preflight.Wish, demand *preflight.Demand) (*preflight.Facts, accountState, error) {
 	var facts *preflight.Facts
 	var known map[schema.GroupVersionKind]preflight.Kind
 	var allowed bool
-	var of account
+	var of accountState
 	var factsErr, kindsErr error
 	group, asking := errgroup.WithContext(ctx)
 	group.Go(outcome.Guarded(func() (err error) {
@@ -144,18 +144,18 @@ func (c *Cluster) gather(ctx context.Context, wish preflight.Wish, demand *prefl
 	}))
 	// What these come to is of no interest where the operator may not act as the tenant.
 	group.Go(outcome.Guarded(func() error {
-		facts, factsErr = c.facts(asking, wish, demand)
+		facts, factsErr = c.collectState(asking, wish, demand)
 		return nil
 	}))
 	group.Go(outcome.Guarded(func() error {
 		if kindsErr = c.refreshKinds(asking); kindsErr == nil {
-			known, kindsErr = c.kinds(demand.Kinds())
+			known, kindsErr = c.resolveKinds(demand.Kinds())
 		}
 		return nil
 	}))
 	group.Go(outcome.Guarded(func() error {
 		var existing map[string]bool
-		existing, of.err = c.accounts(asking, wish.Tenant.Namespace, []string{wish.Tenant.ServiceAccount})
+		existing, of.err = c.existingAccounts(asking, wish.Tenant.Namespace, []string{wish.Tenant.ServiceAccount})
 		of.exists = existing[wish.Tenant.ServiceAccount]
 		return nil
 	}))
@@ -176,7 +176,7 @@ func (c *Cluster) gather(ctx context.Context, wish preflight.Wish, demand *prefl
 const kindsAge = time.Second
 
 // refreshKinds has the mapper know of the kinds that the cluster serves by now.
-func (c *Cluster) refreshKinds(ctx context.Context) error {
+func (c *Collector) refreshKinds(ctx context.Context) error {
 	if mapper, ok := c.mapper.(interface {
 		Refresh(ctx context.Context, maxAge time.Duration) error
 	}); ok {
@@ -188,34 +188,34 @@ func (c *Cluster) refreshKinds(ctx context.Context) error {
 
 // facts are what is known of cluster, namespace and releases, without a look at the
 // kinds and the rights that the app needs.
-func (c *Cluster) facts(ctx context.Context, wish preflight.Wish, demand *preflight.Demand) (*preflight.Facts, error) {
+func (c *Collector) collectState(ctx context.Context, wish preflight.Wish, demand *preflight.Demand) (*preflight.Facts, error) {
 	// Each sets fields of its own.
 	facts := &preflight.Facts{}
 	group, asking := errgroup.WithContext(ctx)
 	if !wish.RightsOnly {
-		group.Go(outcome.Guarded(func() error { return c.addSurvey(asking, facts) }))
+		group.Go(outcome.Guarded(func() error { return c.addSnapshot(asking, facts) }))
 		group.Go(outcome.Guarded(func() error { return c.addTenant(asking, wish.Tenant, facts) }))
 	}
 	group.Go(outcome.Guarded(func() (err error) {
-		facts.Records, err = c.records(asking, wish.Tenant, demand.Releases())
+		facts.Records, err = c.newestRecords(asking, wish.Tenant, demand.Releases())
 		return err
 	}))
 	return facts, group.Wait()
 }
 
 // addNames adds which names the app needs are taken, and which it needs exist.
-func (c *Cluster) addNames(ctx context.Context, of release.Tenant, demand *preflight.Demand, facts *preflight.Facts) (err error) {
-	if facts.Accounts, err = c.accounts(ctx, of.Namespace, demand.Accounts(facts)); err != nil {
+func (c *Collector) addNames(ctx context.Context, of release.Tenant, demand *preflight.Demand, facts *preflight.Facts) (err error) {
+	if facts.Accounts, err = c.existingAccounts(ctx, of.Namespace, demand.Accounts(facts)); err != nil {
 		return err
 	}
-	facts.Answers, err = c.answers(ctx, of, demand.Attempts(facts), facts.Kinds)
+	facts.Answers, err = c.tryObjects(ctx, of, demand.Attempts(facts), facts.Kinds)
 	return err
 }
 
 // accounts returns which service accounts of a namespace exist.
-func (c *Cluster) accounts(ctx context.Context, namespace string, names []string) (map[string]bool, error) {
+func (c *Collector) existingAccounts(ctx context.Context, namespace string, names []string) (map[string]bool, error) {
 	existing := map[string]bool{}
-	for _, name := range first(names, maxRoles) {
+	for _, name := range limitSlice(names, maxRoles) {
 		_, err := c.operator.CoreV1().ServiceAccounts(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil && !apierrors.IsNotFound(err) {
 			return nil, fmt.Errorf("get service account %s/%s: %w", namespace, name, err)
@@ -226,7 +226,7 @@ func (c *Cluster) accounts(ctx context.Context, namespace string, names []string
 }
 
 // kinds looks up how kinds are served; those that are not are left out.
-func (c *Cluster) kinds(all []schema.GroupVersionKind) (map[schema.GroupVersionKind]preflight.Kind, error) {
+func (c *Collector) resolveKinds(all []schema.GroupVersionKind) (map[schema.GroupVersionKind]preflight.Kind, error) {
 	if len(all) > maxKinds {
 		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("%d different kinds of objects, at most %d are allowed", len(all), maxKinds))
 	}
@@ -234,7 +234,7 @@ func (c *Cluster) kinds(all []schema.GroupVersionKind) (map[schema.GroupVersionK
 	served := servedKinds{discovery: c.operator.Discovery(), versions: map[schema.GroupVersion][]metav1.APIResource{}}
 	for _, gvk := range all {
 		if !scheme.Scheme.IsGroupRegistered(gvk.Group) {
-			kind, found, err := served.find(gvk)
+			kind, found, err := served.findKind(gvk)
 			if err != nil {
 				return nil, err
 			}
@@ -256,10 +256,10 @@ func (c *Cluster) kinds(all []schema.GroupVersionKind) (map[schema.GroupVersionK
 }
 
 // definitions reports which kinds of CRDs the cluster has, in whatever version.
-func (c *Cluster) definitions(all []schema.GroupKind) (map[schema.GroupKind]bool, error) {
+func (c *Collector) existingCRDs(all []schema.GroupKind) (map[schema.GroupKind]bool, error) {
 	known := map[schema.GroupKind]bool{}
 	served := servedKinds{discovery: c.operator.Discovery(), versions: map[schema.GroupVersion][]metav1.APIResource{}}
-	for _, kind := range first(all, maxKinds) {
+	for _, kind := range limitSlice(all, maxKinds) {
 		mapping, err := c.mapper.RESTMapping(kind)
 		if meta.IsNoMatchError(err) {
 			continue
@@ -267,7 +267,7 @@ func (c *Cluster) definitions(all []schema.GroupKind) (map[schema.GroupKind]bool
 		if err != nil {
 			return nil, fmt.Errorf("find resource of kind %s: %w", kind.Kind, err)
 		}
-		if _, known[kind], err = served.find(mapping.GroupVersionKind); err != nil {
+		if _, known[kind], err = served.findKind(mapping.GroupVersionKind); err != nil {
 			return nil, err
 		}
 	}
@@ -281,7 +281,7 @@ type servedKinds struct {
 	versions  map[schema.GroupVersion][]metav1.APIResource
 }
 
-func (s *servedKinds) find(gvk schema.GroupVersionKind) (preflight.Kind, bool, error) {
+func (s *servedKinds) findKind(gvk schema.GroupVersionKind) (preflight.Kind, bool, error) {
 	version := gvk.GroupVersion()
 	if _, asked := s.versions[version]; !asked {
 		list, err := s.discovery.ServerResourcesForGroupVersion(version.String())
@@ -302,15 +302,15 @@ func (s *servedKinds) find(gvk schema.GroupVersionKind) (preflight.Kind, bool, e
 }
 
 // roles reads the rules of roles; those that are not there are left out.
-func (c *Cluster) roles(ctx context.Context, refs []preflight.RoleRef) (map[preflight.RoleRef][]rbacv1.PolicyRule, error) {
-	refs = first(refs, maxRoles)
+func (c *Collector) readRoles(ctx context.Context, refs []preflight.RoleRef) (map[preflight.RoleRef][]rbacv1.PolicyRule, error) {
+	refs = limitSlice(refs, maxRoles)
 	rules := make([][]rbacv1.PolicyRule, len(refs))
 	there := make([]bool, len(refs))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(sideBySide)
+	group.SetLimit(maxConcurrentRequests)
 	for i, ref := range refs {
 		group.Go(outcome.Guarded(func() error {
-			found, err := c.rules(ctx, ref)
+			found, err := c.readRole(ctx, ref)
 			if apierrors.IsNotFound(err) {
 				return nil
 			}
@@ -330,7 +330,7 @@ func (c *Cluster) roles(ctx context.Context, refs []preflight.RoleRef) (map[pref
 	return known, nil
 }
 
-func (c *Cluster) rules(ctx context.Context, ref preflight.RoleRef) ([]rbacv1.PolicyRule, error) {
+func (c *Collector) readRole(ctx context.Context, ref preflight.RoleRef) ([]rbacv1.PolicyRule, error) {
 	if ref.Namespace == "" {
 		role, err := c.operator.RbacV1().ClusterRoles().Get(ctx, ref.Name, metav1.GetOptions{})
 		if err != nil {

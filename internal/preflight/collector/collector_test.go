@@ -25,20 +25,20 @@ import (
 )
 
 // deployment asks for resources, as "cpu: 2, memory: 1Gi".
-func deployment(requests string) string {
+func deploymentYAML(requests string) string {
 	return "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, " +
 		"spec: {containers: [{name: app, image: nginx, resources: {requests: {" + requests + "}}}]}}}"
 }
 
-func TestRoomOnNodes(t *testing.T) {
+func TestNodeCapacity(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
-	tenant := administrator(t, server)
-	g.Expect(messages(t.Context(), g, of(t, server), wish(tenant, deployment("cpu: 900")))).To(BeEmpty(), "no node is known")
+	tenant := createAdministrator(t, server)
+	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 900")))).To(BeEmpty(), "no node is known")
 
 	large, small := tenant.Namespace+"-large", tenant.Namespace+"-small"
-	addNode(t, server, large, offers("4", "8Gi"))
-	addNode(t, server, small, offers("2", "8Gi"))
+	addNode(t, server, large, resourceList("4", "8Gi"))
+	addNode(t, server, small, resourceList("2", "8Gi"))
 	for i, phase := range []corev1.PodPhase{corev1.PodRunning, corev1.PodPending, corev1.PodSucceeded, corev1.PodFailed} {
 		pod := &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: fmt.Sprintf("busy-%d", i)},
@@ -52,25 +52,27 @@ func TestRoomOnNodes(t *testing.T) {
 		pod.Status.Phase = phase
 		g.Expect(server.Client.Status().Update(t.Context(), pod)).To(Succeed())
 	}
-	g.Expect(messages(t.Context(), g, of(t, server), wish(tenant, deployment("cpu: 2500m")))).To(BeEmpty(), "pods that have ended leave room")
-	g.Expect(messages(t.Context(), g, of(t, server), wish(tenant, deployment("cpu: 2600m")))).To(ConsistOf(ContainSubstring(large + ", has 2500m CPU of 4 left")))
-	g.Expect(messages(t.Context(), g, of(t, server), wish(tenant, deployment("nvidia.com/gpu: 1")))).To(ContainElement(ContainSubstring("no node of the cluster offers it")))
+	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 2500m")))).To(BeEmpty(), "pods that have ended leave room")
+	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 2600m")))).To(ConsistOf(ContainSubstring(large + ", has 2500m CPU of 4 left")))
+	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("nvidia.com/gpu: 1")))).To(ContainElement(ContainSubstring("no node of the cluster offers it")))
 	elastic, err := collector.New(server.Config, server.Mapper, collector.WithElasticNodes())
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(messages(t.Context(), g, elastic, wish(tenant, deployment("cpu: 900")))).To(BeEmpty(), "nodes that come on demand")
-	other := wish(tenant, deployment("cpu: 1"))
+	g.Expect(checkMessages(t.Context(), g, elastic, newRequest(tenant, deploymentYAML("cpu: 900")))).To(BeEmpty(), "nodes that come on demand")
+	other := newRequest(tenant, deploymentYAML("cpu: 1"))
 	other.Architectures = []string{"arm64"}
-	g.Expect(reasons(t.Context(), of(t, server), other)).To(Equal([]string{v1alpha1.ReasonArchitectureMismatch}))
+	g.Expect(checkReasons(t.Context(), newCollector(t, server), other)).To(Equal([]string{v1alpha1.ReasonArchitectureMismatch}))
 }
 
 func TestStorageClasses(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
-	tenant := administrator(t, server)
+	tenant := createAdministrator(t, server)
 	claim := func(spec string) string {
 		return "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}" + spec + "}"
 	}
-	check := func(spec string) []string { return messages(t.Context(), g, of(t, server), wish(tenant, claim(spec))) }
+	check := func(spec string) []string {
+		return checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, claim(spec)))
+	}
 	g.Expect(check("")).To(ConsistOf(ContainSubstring("no default one")))
 
 	manual := tenant.Namespace + "-by-hand"
@@ -111,7 +113,7 @@ func TestStorageClasses(t *testing.T) {
 func TestKinds(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
-	tenant := administrator(t, server)
+	tenant := createAdministrator(t, server)
 	text := "apiVersion: %s\nkind: %s\nmetadata: {name: web}"
 	for _, c := range []struct {
 		why, version, kind string
@@ -123,14 +125,14 @@ func TestKinds(t *testing.T) {
 		{"of a group that is not there", "traefik.io/v1alpha1", "IngressRoute", []string{v1alpha1.ReasonKindMissing}},
 		{"a kind that is not there", "apps/v1", "Wish", []string{v1alpha1.ReasonKindMissing}},
 	} {
-		g.Expect(reasons(t.Context(), of(t, server), wish(tenant, fmt.Sprintf(text, c.version, c.kind)))).To(Equal(c.reasons), c.why)
+		g.Expect(checkReasons(t.Context(), newCollector(t, server), newRequest(tenant, fmt.Sprintf(text, c.version, c.kind)))).To(Equal(c.reasons), c.why)
 	}
 
 	var many []string
 	for i := range 201 {
 		many = append(many, fmt.Sprintf(text, "example.com/v1", fmt.Sprintf("Kind%d", i)))
 	}
-	_, err := of(t, server).Check(t.Context(), wish(tenant, many...))
+	_, err := newCollector(t, server).Check(t.Context(), newRequest(tenant, many...))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLimitExceeded))
 }
 
@@ -153,74 +155,74 @@ func TestNamespace(t *testing.T) {
 	server.Allow(t, namespace, "blind", blind)
 	seeing, unseeing := release.Tenant{Namespace: namespace, ServiceAccount: "seeing"}, release.Tenant{Namespace: namespace, ServiceAccount: "blind"}
 
-	g.Expect(reasons(t.Context(), of(t, server), wish(seeing, deployment("cpu: 2")))).To(Equal([]string{v1alpha1.ReasonQuotaExceeded}))
-	g.Expect(reasons(t.Context(), of(t, server), wish(unseeing, deployment("cpu: 2")))).To(BeEmpty(), "quotas that the tenant may not read")
+	g.Expect(checkReasons(t.Context(), newCollector(t, server), newRequest(seeing, deploymentYAML("cpu: 2")))).To(Equal([]string{v1alpha1.ReasonQuotaExceeded}))
+	g.Expect(checkReasons(t.Context(), newCollector(t, server), newRequest(unseeing, deploymentYAML("cpu: 2")))).To(BeEmpty(), "quotas that the tenant may not read")
 	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {hostNetwork: true, containers: [{name: a, image: a}]}"
-	g.Expect(reasons(t.Context(), of(t, server), wish(seeing, pod))).To(Equal([]string{v1alpha1.ReasonPodSecurityViolation}))
+	g.Expect(checkReasons(t.Context(), newCollector(t, server), newRequest(seeing, pod))).To(Equal([]string{v1alpha1.ReasonPodSecurityViolation}))
 }
 
-func TestNamespaceThatIsNotThere(t *testing.T) {
+func TestMissingNamespace(t *testing.T) {
 	g := NewWithT(t)
-	_, err := of(t, env.Start(t)).Check(t.Context(), wish(release.Tenant{Namespace: "nowhere", ServiceAccount: "default"}))
+	_, err := newCollector(t, env.Start(t)).Check(t.Context(), newRequest(release.Tenant{Namespace: "nowhere", ServiceAccount: "default"}))
 	g.Expect(err).To(HaveOccurred())
 	g.Expect(outcome.IsStalled(err)).To(BeFalse())
 }
 
 // counter counts requests by their path.
-type counter struct {
+type pathCounter struct {
 	next http.RoundTripper
 	path string
 	seen *atomic.Int64
 }
 
-func (c counter) RoundTrip(r *http.Request) (*http.Response, error) {
+func (c pathCounter) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Path == c.path {
 		c.seen.Add(1)
 	}
 	return c.next.RoundTrip(r)
 }
 
-func TestSurveyIsShared(t *testing.T) {
+func TestSnapshotIsShared(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
-	tenant := administrator(t, server)
+	tenant := createAdministrator(t, server)
 	var seen atomic.Int64
-	c := of(t, server, func(config *rest.Config) {
-		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return counter{next, "/api/v1/nodes", &seen} })
+	c := newCollector(t, server, func(config *rest.Config) {
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return pathCounter{next, "/api/v1/nodes", &seen} })
 	})
 	var all sync.WaitGroup
 	errs := make([]error, 8)
 	for i := range errs {
-		all.Go(func() { _, errs[i] = c.Check(t.Context(), wish(tenant, deployment("cpu: 1"))) })
+		all.Go(func() { _, errs[i] = c.Check(t.Context(), newRequest(tenant, deploymentYAML("cpu: 1"))) })
 	}
 	all.Wait()
 	g.Expect(errors.Join(errs...)).NotTo(HaveOccurred())
 	g.Expect(seen.Load()).To(BeEquivalentTo(1))
 }
 
-func TestSurveyThatIsGivenUp(t *testing.T) {
+func TestCanceledSnapshot(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
-	tenant := administrator(t, server)
+	tenant := createAdministrator(t, server)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	c := of(t, server)
-	_, err := c.Check(ctx, wish(tenant))
+	c := newCollector(t, server)
+	_, err := c.Check(ctx, newRequest(tenant))
 	g.Expect(err).To(MatchError(context.Canceled))
-	_, err = c.Check(t.Context(), wish(tenant))
+	_, err = c.Check(t.Context(), newRequest(tenant))
 	g.Expect(err).NotTo(HaveOccurred(), "the next one is not the worse for it")
 }
 
-func TestSurveyThatFails(t *testing.T) {
+func TestFailedSnapshot(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
-	tenant := administrator(t, server)
+	tenant := createAdministrator(t, server)
 	server.Allow(t, tenant.Namespace, "operator", rbacv1.PolicyRule{
 		Verbs: []string{"impersonate"}, APIGroups: []string{""}, Resources: []string{"serviceaccounts"},
 	})
-	c := of(t, server, func(config *rest.Config) {
+	c := newCollector(t, server, func(config *rest.Config) {
 		config.Impersonate.UserName = "system:serviceaccount:" + tenant.Namespace + ":operator"
 	})
-	_, err := c.Check(t.Context(), wish(tenant))
+	_, err := c.Check(t.Context(), newRequest(tenant))
 	g.Expect(err).To(HaveOccurred(), "an operator that may not list nodes")
 }

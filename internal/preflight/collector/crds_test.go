@@ -12,7 +12,7 @@ import (
 	"github.com/appmarket/operator/test/env"
 )
 
-func TestCRDsOfCRDFolders(t *testing.T) {
+func TestCRDsInTheCRDFolder(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "some"}
@@ -26,11 +26,11 @@ func TestCRDsOfCRDFolders(t *testing.T) {
 		{"a CRD of a group that the cluster has", "appmarket.io", "Absent", "v1alpha1", []string{v1alpha1.ReasonAdministratorNeeded}},
 		{"a CRD of a group that the cluster lacks", "absent.example.com", "AppInstance", "v1alpha1", []string{v1alpha1.ReasonAdministratorNeeded}},
 	} {
-		w := wish(tenant)
-		w.Units[0].Documents = append(w.Units[0].Documents, document("web/crds/a.yaml", fmt.Sprintf(
+		w := newRequest(tenant)
+		w.Units[0].Documents = append(w.Units[0].Documents, newDocument("web/crds/a.yaml", fmt.Sprintf(
 			"apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: all.%[1]s}\n"+
 				"spec: {group: %[1]s, scope: Namespaced, names: {kind: %[2]s, plural: all}, versions: [{name: %[3]s, served: true, storage: true}]}",
 			c.group, c.kind, c.version)))
-		g.Expect(reasons(t.Context(), of(t, server), w)).To(Equal(c.reasons), c.why)
+		g.Expect(checkReasons(t.Context(), newCollector(t, server), w)).To(Equal(c.reasons), c.why)
 	}
 }

@@ -26,7 +26,7 @@ import (
 
 // attemptTime bounds the attempts of one app. What a slow webhook has not answered
 // until then is left to the installation.
-const attemptTime = 15 * time.Second
+const attemptTimeout = 15 * time.Second
 
 // Marks by which Helm recognizes the objects of a release.
 const (
@@ -38,7 +38,7 @@ const (
 // answers has the API server try to create objects as the tenant, without keeping
 // them. An error of any other kind than those that are about the object is no answer:
 // the installation finds out.
-func (c *Cluster) answers(ctx context.Context, of release.Tenant, attempts []preflight.Attempt, kinds map[schema.GroupVersionKind]preflight.Kind) ([]preflight.Answer, error) {
+func (c *Collector) tryObjects(ctx context.Context, of release.Tenant, attempts []preflight.Attempt, kinds map[schema.GroupVersionKind]preflight.Kind) ([]preflight.Answer, error) {
 	if len(attempts) == 0 {
 		return nil, nil
 	}
@@ -47,17 +47,17 @@ func (c *Cluster) answers(ctx context.Context, of release.Tenant, attempts []pre
 		return nil, fmt.Errorf("make client: %w", err)
 	}
 	answers := make([]preflight.Answer, len(attempts))
-	trying, cancel := context.WithTimeout(ctx, attemptTime)
+	trying, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	var group errgroup.Group
-	group.SetLimit(sideBySide)
+	group.SetLimit(maxConcurrentRequests)
 	for i, attempt := range attempts {
 		group.Go(outcome.Guarded(func() error {
 			var objects dynamic.ResourceInterface = as.Resource(attempt.Kind.GroupVersion().WithResource(kinds[attempt.Kind].Resource))
 			if attempt.Namespace != "" {
 				objects = as.Resource(attempt.Kind.GroupVersion().WithResource(kinds[attempt.Kind].Resource)).Namespace(attempt.Namespace)
 			}
-			answers[i] = answer(trying, objects, attempt)
+			answers[i] = tryObject(trying, objects, attempt)
 			return nil
 		}))
 	}
@@ -67,7 +67,7 @@ func (c *Cluster) answers(ctx context.Context, of release.Tenant, attempts []pre
 	return answers, ctx.Err()
 }
 
-func answer(ctx context.Context, objects dynamic.ResourceInterface, attempt preflight.Attempt) (said preflight.Answer) {
+func tryObject(ctx context.Context, objects dynamic.ResourceInterface, attempt preflight.Attempt) (said preflight.Answer) {
 	wanted := &unstructured.Unstructured{}
 	if err := wanted.UnmarshalJSON(attempt.Text); err != nil {
 		return said
@@ -78,14 +78,14 @@ func answer(ctx context.Context, objects dynamic.ResourceInterface, attempt pref
 	case err == nil:
 		return said
 	case apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err):
-		return owner(ctx, objects, attempt.Name)
+		return existingOwner(ctx, objects, attempt.Name)
 	}
-	said.Refusal = refusal(err)
+	said.Refusal = rejectionMessage(err)
 	return said
 }
 
 // owner reports whether an object exists, and the release that it belongs to.
-func owner(ctx context.Context, objects dynamic.ResourceInterface, name string) (said preflight.Answer) {
+func existingOwner(ctx context.Context, objects dynamic.ResourceInterface, name string) (said preflight.Answer) {
 	found, err := objects.Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return said
@@ -100,7 +100,7 @@ func owner(ctx context.Context, objects dynamic.ResourceInterface, name string) 
 
 // refusal is what the API server says is wrong with an object, empty if the error is
 // about something else. Rights, quotas and Pod Security have checks of their own.
-func refusal(err error) string {
+func rejectionMessage(err error) string {
 	status, ok := err.(apierrors.APIStatus)
 	if !ok {
 		return ""
@@ -130,7 +130,7 @@ func refusal(err error) string {
 
 // records reads the newest record of each release, as the tenant. It is nil where the
 // tenant may not read records.
-func (c *Cluster) records(ctx context.Context, of release.Tenant, names []string) (map[string]preflight.Record, error) {
+func (c *Collector) newestRecords(ctx context.Context, of release.Tenant, names []string) (map[string]preflight.Record, error) {
 	known := map[string]preflight.Record{}
 	if len(names) == 0 {
 		return known, nil

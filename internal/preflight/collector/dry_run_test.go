@@ -20,21 +20,21 @@ import (
 )
 
 // owner is a service account that may do anything in its namespace.
-func owner(t *testing.T, server *env.Env) release.Tenant {
+func createOwner(t *testing.T, server *env.Env) release.Tenant {
 	t.Helper()
 	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "owner"}
 	server.Allow(t, tenant.Namespace, tenant.ServiceAccount, rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}})
 	return tenant
 }
 
-func configMap(name string) string {
+func configMapYAML(name string) string {
 	return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + "}"
 }
 
-func TestObjectsThatExist(t *testing.T) {
+func TestExistingObjects(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
-	tenant := owner(t, server)
+	tenant := createOwner(t, server)
 	made := func(name, release, namespace string) {
 		meta := metav1.ObjectMeta{Namespace: tenant.Namespace, Name: name}
 		if release != "" {
@@ -47,9 +47,9 @@ func TestObjectsThatExist(t *testing.T) {
 	made("own", "web", tenant.Namespace)
 	made("other", "blog", tenant.Namespace)
 	made("far", "web", "elsewhere")
-	w := wish(tenant, configMap("nobodys"), configMap("own"), configMap("other"), configMap("far"), configMap("new"))
+	w := newRequest(tenant, configMapYAML("nobodys"), configMapYAML("own"), configMapYAML("other"), configMapYAML("far"), configMapYAML("new"))
 	w.Units[0].Release = "web"
-	g.Expect(messages(t.Context(), g, of(t, server), w)).To(ConsistOf(
+	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), w)).To(ConsistOf(
 		HavePrefix("ConfigMap/nobodys exists and belongs to no release;"),
 		HavePrefix("ConfigMap/other exists and belongs to release blog;"),
 		HavePrefix("ConfigMap/far exists and belongs to release web in namespace elsewhere;")))
@@ -61,10 +61,10 @@ func TestObjectsThatExist(t *testing.T) {
 	}
 }
 
-func TestObjectsThatAreRefused(t *testing.T) {
+func TestRejectedObjects(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
-	tenant := owner(t, server)
+	tenant := createOwner(t, server)
 	for _, c := range []struct{ why, text, message string }{
 		{"a port's name", "apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {ports: [{name: Web_Port, port: 80}]}", "Service/shop: spec.ports[0].name: "},
 		{"a port twice", "apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {ports: [{name: a, port: 80}, {name: a, port: 81}]}", "Service/shop: spec.ports[1].name: Duplicate value"},
@@ -75,7 +75,7 @@ func TestObjectsThatAreRefused(t *testing.T) {
 		{"an object of a namespace that is not there", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a}", ""},
 		{"a binding to a role that comes later", "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r}\nrules: []\n", ""},
 	} {
-		problems, err := of(t, server).Check(t.Context(), wish(tenant, c.text))
+		problems, err := newCollector(t, server).Check(t.Context(), newRequest(tenant, c.text))
 		g.Expect(err).NotTo(HaveOccurred(), c.why)
 		if c.message == "" {
 			g.Expect(problems).To(BeEmpty(), c.why)
@@ -90,12 +90,12 @@ func TestObjectsThatAreRefused(t *testing.T) {
 
 // writes counts requests that would change something, and those of them that are
 // attempts.
-type writes struct {
+type writeCounter struct {
 	next          http.RoundTripper
 	all, attempts *atomic.Int64
 }
 
-func (w writes) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w writeCounter) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method != http.MethodGet && !strings.Contains(r.URL.Path, "/authorization.k8s.io/") {
 		w.all.Add(1)
 		if r.URL.Query().Get("dryRun") == "All" {
@@ -105,32 +105,32 @@ func (w writes) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.next.RoundTrip(r)
 }
 
-func TestAttemptsChangeNothing(t *testing.T) {
+func TestAttemptsAreDryRuns(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
-	tenant := owner(t, server)
+	tenant := createOwner(t, server)
 	var all, attempts atomic.Int64
-	c := of(t, server, func(config *rest.Config) {
-		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return writes{next, &all, &attempts} })
+	c := newCollector(t, server, func(config *rest.Config) {
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return writeCounter{next, &all, &attempts} })
 	})
 	var texts []string
 	for i := range 7 {
-		texts = append(texts, configMap(fmt.Sprintf("c-%d", i)))
+		texts = append(texts, configMapYAML(fmt.Sprintf("c-%d", i)))
 	}
-	g.Expect(reasons(t.Context(), c, wish(tenant, texts...))).To(BeEmpty())
+	g.Expect(checkReasons(t.Context(), c, newRequest(tenant, texts...))).To(BeEmpty())
 	g.Expect(attempts.Load()).To(BeEquivalentTo(7))
 	g.Expect(all.Load()).To(Equal(attempts.Load()), "every write is an attempt")
 
-	rights := wish(tenant, texts...)
+	rights := newRequest(tenant, texts...)
 	rights.RightsOnly = true
-	g.Expect(reasons(t.Context(), c, rights)).To(BeEmpty())
+	g.Expect(checkReasons(t.Context(), c, rights)).To(BeEmpty())
 	g.Expect(attempts.Load()).To(BeEquivalentTo(7), "an operation that creates nothing attempts nothing")
 }
 
-func TestReleasesThatExist(t *testing.T) {
+func TestExistingReleases(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
-	tenant := owner(t, server)
+	tenant := createOwner(t, server)
 	record := func(name, revision, status, instance string) {
 		labels := map[string]string{"owner": "helm", "name": name, "version": revision, "status": status}
 		if instance != "" {
@@ -145,9 +145,9 @@ func TestReleasesThatExist(t *testing.T) {
 	record("gone", "1", "uninstalled", "")
 	record("own", "1", "failed", "web")
 	check := func(change func(*preflight.Wish)) []string {
-		w := wish(tenant, configMap("a"))
+		w := newRequest(tenant, configMapYAML("a"))
 		change(&w)
-		found, err := reasons(t.Context(), of(t, server), w)
+		found, err := checkReasons(t.Context(), newCollector(t, server), w)
 		g.Expect(err).NotTo(HaveOccurred())
 		return found
 	}
@@ -159,14 +159,14 @@ func TestReleasesThatExist(t *testing.T) {
 	g.Expect(check(func(w *preflight.Wish) { w.Adopted, w.Replaces = []string{"new"}, true })).To(Equal([]string{v1alpha1.ReasonAdoptFailed}))
 }
 
-func TestAccountOfAHook(t *testing.T) {
+func TestServiceAccountOfAHook(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
-	tenant := owner(t, server)
-	w := wish(tenant, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, annotations: {helm.sh/hook: pre-install}}\n"+
+	tenant := createOwner(t, server)
+	w := newRequest(tenant, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, annotations: {helm.sh/hook: pre-install}}\n"+
 		"spec: {template: {spec: {restartPolicy: Never, serviceAccountName: migrator, containers: [{name: a, image: a}]}}}")
 	w.Moments = []string{"pre-install"}
-	g.Expect(reasons(t.Context(), of(t, server), w)).To(Equal([]string{v1alpha1.ReasonServiceAccountMissing}))
+	g.Expect(checkReasons(t.Context(), newCollector(t, server), w)).To(Equal([]string{v1alpha1.ReasonServiceAccountMissing}))
 	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: "migrator"}})
-	g.Expect(reasons(t.Context(), of(t, server), w)).To(BeEmpty())
+	g.Expect(checkReasons(t.Context(), newCollector(t, server), w)).To(BeEmpty())
 }

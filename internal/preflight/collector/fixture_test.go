@@ -25,7 +25,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
 
 // of makes a Cluster that remembers nothing yet.
-func of(t *testing.T, server *env.Env, change ...func(*rest.Config)) *collector.Cluster {
+func newCollector(t *testing.T, server *env.Env, change ...func(*rest.Config)) *collector.Collector {
 	t.Helper()
 	config := rest.CopyConfig(server.Config)
 	for _, one := range change {
@@ -37,16 +37,16 @@ func of(t *testing.T, server *env.Env, change ...func(*rest.Config)) *collector.
 }
 
 // wish is one of a tenant for a chart with these templates.
-func wish(tenant release.Tenant, templates ...string) preflight.Wish {
+func newRequest(tenant release.Tenant, templates ...string) preflight.Wish {
 	unit := preflight.Unit{Name: "web", RenderedIn: "default"}
 	for _, text := range templates {
-		unit.Documents = append(unit.Documents, document("web/templates/a.yaml", text))
+		unit.Documents = append(unit.Documents, newDocument("web/templates/a.yaml", text))
 	}
 	return preflight.Wish{Tenant: tenant, App: "web", Instance: "web", Units: []preflight.Unit{unit}}
 }
 
 // document is what a worker makes of a rendered text.
-func document(path, text string) hydrate.Document {
+func newDocument(path, text string) hydrate.Document {
 	object, err := yaml.YAMLToJSON([]byte(text))
 	if err != nil {
 		panic(err)
@@ -55,7 +55,7 @@ func document(path, text string) hydrate.Document {
 }
 
 // administrator is a service account that may do anything.
-func administrator(t *testing.T, server *env.Env) release.Tenant {
+func createAdministrator(t *testing.T, server *env.Env) release.Tenant {
 	t.Helper()
 	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "admin"}
 	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: tenant.ServiceAccount}})
@@ -68,7 +68,7 @@ func administrator(t *testing.T, server *env.Env) release.Tenant {
 }
 
 // reasons are those of the problems of a wish.
-func reasons(ctx context.Context, c *collector.Cluster, w preflight.Wish) ([]string, error) {
+func checkReasons(ctx context.Context, c *collector.Collector, w preflight.Wish) ([]string, error) {
 	problems, err := c.Check(ctx, w)
 	var all []string
 	for _, p := range problems {
@@ -78,7 +78,7 @@ func reasons(ctx context.Context, c *collector.Cluster, w preflight.Wish) ([]str
 }
 
 // messages are what the problems of a wish say.
-func messages(ctx context.Context, g Gomega, c *collector.Cluster, w preflight.Wish) []string {
+func checkMessages(ctx context.Context, g Gomega, c *collector.Collector, w preflight.Wish) []string {
 	problems, err := c.Check(ctx, w)
 	g.Expect(err).NotTo(HaveOccurred())
 	var all []string
@@ -89,7 +89,7 @@ func messages(ctx context.Context, g Gomega, c *collector.Cluster, w preflight.W
 }
 
 // apply creates the objects of a remedy, as its administrator would.
-func apply(t *testing.T, server *env.Env, remedy string) {
+func applyRemedy(t *testing.T, server *env.Env, remedy string) {
 	t.Helper()
 	g := NewWithT(t)
 	for doc := range strings.SplitSeq(remedy, "---\n") {
@@ -122,7 +122,7 @@ func addNode(t *testing.T, server *env.Env, name string, offers corev1.ResourceL
 	t.Cleanup(func() { g.Expect(server.Client.Delete(context.WithoutCancel(t.Context()), node)).To(Succeed()) })
 }
 
-func offers(cpu, memory string) corev1.ResourceList {
+func resourceList(cpu, memory string) corev1.ResourceList {
 	return corev1.ResourceList{
 		corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse(memory),
 		corev1.ResourcePods: resource.MustParse("110"),

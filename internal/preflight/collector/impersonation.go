@@ -14,7 +14,7 @@ import (
 // mayImpersonate reports whether the operator may act as the tenant's service account.
 // Every account may ask about itself. If the API server forbids the question, the answer is
 // taken to be yes.
-func (c *Cluster) mayImpersonate(ctx context.Context, of release.Tenant) (bool, error) {
+func (c *Collector) mayImpersonate(ctx context.Context, of release.Tenant) (bool, error) {
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
 			Verb: "impersonate", Resource: "serviceaccounts", Namespace: of.Namespace, Name: of.ServiceAccount,

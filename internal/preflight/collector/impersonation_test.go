@@ -14,18 +14,18 @@ import (
 
 // TestImpersonationThatIsDenied has an operator that may act as service accounts of one
 // namespace only.
-func TestImpersonationThatIsDenied(t *testing.T) {
+func TestDeniedImpersonation(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
-	tenant, stranger := administrator(t, server), administrator(t, server)
+	tenant, stranger := createAdministrator(t, server), createAdministrator(t, server)
 	server.Allow(t, tenant.Namespace, "operator", rbacv1.PolicyRule{
 		Verbs: []string{"impersonate"}, APIGroups: []string{""}, Resources: []string{"serviceaccounts"},
 	})
-	c := of(t, server, func(config *rest.Config) {
+	c := newCollector(t, server, func(config *rest.Config) {
 		config.Impersonate.UserName = "system:serviceaccount:" + tenant.Namespace + ":operator"
 	})
 	check := func(of release.Tenant) (reasons, messages []string) {
-		w := wish(of)
+		w := newRequest(of)
 		w.RightsOnly = true // The operator of this test may list nothing.
 		problems, err := c.Check(t.Context(), w)
 		g.Expect(err).NotTo(HaveOccurred())

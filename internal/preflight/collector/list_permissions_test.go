@@ -13,7 +13,7 @@ import (
 
 // TestOperatorThatMayNotListPods has an administrator take the rights away by which the
 // operator sees the room on the nodes.
-func TestOperatorThatMayNotListPods(t *testing.T) {
+func TestOperatorWithoutListPermissions(t *testing.T) {
 	for _, c := range []struct {
 		why   string
 		lists []string
@@ -25,7 +25,7 @@ func TestOperatorThatMayNotListPods(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
 			server := env.Start(t)
-			tenant := administrator(t, server)
+			tenant := createAdministrator(t, server)
 			name := metav1.ObjectMeta{Name: tenant.Namespace + "-operator"}
 			server.Create(t, &rbacv1.ClusterRole{ObjectMeta: name, Rules: []rbacv1.PolicyRule{
 				{APIGroups: []string{""}, Resources: c.lists, Verbs: []string{"list"}},
@@ -36,13 +36,13 @@ func TestOperatorThatMayNotListPods(t *testing.T) {
 				ObjectMeta: name, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name.Name},
 				Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name.Name}},
 			})
-			addNode(t, server, tenant.Namespace+"-node", offers("2", "8Gi"))
+			addNode(t, server, tenant.Namespace+"-node", resourceList("2", "8Gi"))
 			operator := func(config *rest.Config) { config.Impersonate.UserName = name.Name }
 			g.Eventually(func() error {
-				_, err := of(t, server, operator).Check(t.Context(), wish(tenant, deployment("cpu: 1")))
+				_, err := newCollector(t, server, operator).Check(t.Context(), newRequest(tenant, deploymentYAML("cpu: 1")))
 				return err
 			}).Should(Succeed(), "what it may list is known in a moment")
-			g.Expect(messages(t.Context(), g, of(t, server, operator), wish(tenant, deployment("cpu: 900")))).To(c.want)
+			g.Expect(checkMessages(t.Context(), g, newCollector(t, server, operator), newRequest(tenant, deploymentYAML("cpu: 900")))).To(c.want)
 		})
 	}
 }

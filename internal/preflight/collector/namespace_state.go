@@ -20,7 +20,7 @@ import (
 const maxQuotas = 100
 
 // addTenant adds what belongs to the tenant's namespace, but for rights.
-func (c *Cluster) addTenant(ctx context.Context, of release.Tenant, facts *preflight.Facts) error {
+func (c *Collector) addTenant(ctx context.Context, of release.Tenant, facts *preflight.Facts) error {
 	as, err := corev1client.NewForConfig(impersonation.Config(c.config, of))
 	if err != nil {
 		return fmt.Errorf("make client: %w", err)
@@ -42,7 +42,7 @@ func (c *Cluster) addTenant(ctx context.Context, of release.Tenant, facts *prefl
 		if err != nil {
 			return fmt.Errorf("list resource quotas: %w", err)
 		}
-		facts.Quotas = quotasOf(quotas.Items)
+		facts.Quotas = toQuotas(quotas.Items)
 		return nil
 	}))
 	group.Go(outcome.Guarded(func() error {
@@ -63,7 +63,7 @@ func (c *Cluster) addTenant(ctx context.Context, of release.Tenant, facts *prefl
 
 // quotasOf are quotas by what the API server counts; one that it has not looked at
 // yet has used nothing.
-func quotasOf(items []corev1.ResourceQuota) []preflight.Quota {
+func toQuotas(items []corev1.ResourceQuota) []preflight.Quota {
 	var quotas []preflight.Quota
 	for _, one := range items {
 		quotas = append(quotas, preflight.Quota{

@@ -16,12 +16,12 @@ import (
 )
 
 // panics panics in place of the requests that it picks.
-type panics struct {
+type panickingTransport struct {
 	next http.RoundTripper
 	pick func(*http.Request) bool
 }
 
-func (p panics) RoundTrip(r *http.Request) (*http.Response, error) {
+func (p panickingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if p.pick(r) {
 		panic("no answer can be read")
 	}
@@ -32,7 +32,7 @@ func (p panics) RoundTrip(r *http.Request) (*http.Response, error) {
 // end the test.
 func TestPanicsAreErrors(t *testing.T) {
 	server := env.Start(t)
-	tenant := owner(t, server)
+	tenant := createOwner(t, server)
 	server.Create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: "there"}})
 	asks := func(method, path string) func(*http.Request) bool {
 		return func(r *http.Request) bool { return r.Method == method && strings.HasSuffix(r.URL.Path, path) }
@@ -53,11 +53,11 @@ func TestPanicsAreErrors(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			asked := wish(tenant, configMap("there"), "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: b}\n"+
+			asked := newRequest(tenant, configMapYAML("there"), "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: b}\n"+
 				"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: there}\nsubjects: [{kind: ServiceAccount, name: a}]\n")
 			asked.Units[0].Release = "web"
-			one := of(t, server, func(config *rest.Config) {
-				config.Wrap(func(next http.RoundTripper) http.RoundTripper { return panics{next, c.pick} })
+			one := newCollector(t, server, func(config *rest.Config) {
+				config.Wrap(func(next http.RoundTripper) http.RoundTripper { return panickingTransport{next, c.pick} })
 			})
 			_, err := one.Check(t.Context(), asked)
 			_, panicked := errors.AsType[*outcome.Panic](err)

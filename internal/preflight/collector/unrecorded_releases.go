@@ -18,19 +18,19 @@ const (
 
 // unrecorded remembers releases that a tenant was seen to have no records of, so that the
 // installation that follows a check need not list them again.
-type unrecorded struct {
+type unrecordedReleases struct {
 	mu   sync.Mutex
-	seen map[recordless]time.Time
+	seen map[releaseKey]time.Time
 }
 
-type recordless struct {
+type releaseKey struct {
 	tenant release.Tenant
 	name   string
 }
 
 // noteUnrecorded remembers those of the releases that have no records. Records are nil if the
 // tenant may not list them.
-func (c *Cluster) noteUnrecorded(of release.Tenant, names []string, records map[string]preflight.Record) {
+func (c *Collector) rememberUnrecorded(of release.Tenant, names []string, records map[string]preflight.Record) {
 	if records == nil {
 		return
 	}
@@ -39,10 +39,10 @@ func (c *Cluster) noteUnrecorded(of release.Tenant, names []string, records map[
 	defer u.mu.Unlock()
 	now := time.Now()
 	if u.seen == nil || len(u.seen) >= maxUnrecorded {
-		u.seen = map[recordless]time.Time{}
+		u.seen = map[releaseKey]time.Time{}
 	}
 	for _, name := range names {
-		one := recordless{tenant: of, name: name}
+		one := releaseKey{tenant: of, name: name}
 		if _, recorded := records[name]; recorded {
 			delete(u.seen, one)
 		} else {
@@ -53,11 +53,11 @@ func (c *Cluster) noteUnrecorded(of release.Tenant, names []string, records map[
 
 // TakeUnrecorded reports whether a check has seen a moment ago that the tenant has no records
 // of a release, and forgets it.
-func (c *Cluster) TakeUnrecorded(of release.Tenant, name string) bool {
+func (c *Collector) TakeUnrecorded(of release.Tenant, name string) bool {
 	u := &c.unrecorded
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	one := recordless{tenant: of, name: name}
+	one := releaseKey{tenant: of, name: name}
 	at, seen := u.seen[one]
 	delete(u.seen, one)
 	return seen && time.Since(at) < unrecordedAge

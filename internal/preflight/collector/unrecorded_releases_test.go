@@ -13,20 +13,20 @@ import (
 )
 
 // record makes a Secret in which Helm would keep a revision of a release.
-func record(t *testing.T, server *env.Env, namespace, name string) {
+func createRecord(t *testing.T, server *env.Env, namespace, name string) {
 	t.Helper()
 	server.Create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
 		Namespace: namespace, Name: "sh.helm.release.v1." + name + ".v1", Labels: map[string]string{"owner": "helm", "name": name, "version": "1", "status": "deployed"},
 	}})
 }
 
-func TestAReleaseThatWasSeenToHaveNoRecords(t *testing.T) {
+func TestReleaseWithoutRecords(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
-	tenant := owner(t, server)
-	w := wish(tenant, configMap("page"))
+	tenant := createOwner(t, server)
+	w := newRequest(tenant, configMapYAML("page"))
 	w.Units[0].Release = "web"
-	c := of(t, server)
+	c := newCollector(t, server)
 	g.Expect(c.TakeUnrecorded(tenant, "web")).To(BeFalse(), "nothing was seen yet")
 	g.Eventually(func() (any, error) { return c.Check(t.Context(), w) }).Should(BeEmpty())
 	g.Expect(c.TakeUnrecorded(release.Tenant{Namespace: tenant.Namespace, ServiceAccount: "other"}, "web")).To(BeFalse(), "another tenant")
@@ -36,20 +36,20 @@ func TestAReleaseThatWasSeenToHaveNoRecords(t *testing.T) {
 
 	_, err := c.Check(t.Context(), w)
 	g.Expect(err).NotTo(HaveOccurred())
-	record(t, server, tenant.Namespace, "web")
+	createRecord(t, server, tenant.Namespace, "web")
 	_, err = c.Check(t.Context(), w)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(c.TakeUnrecorded(tenant, "web")).To(BeFalse(), "it has a record since")
 }
 
-func TestNothingIsKnownOfReleasesWhoseRecordsMayNotBeListed(t *testing.T) {
+func TestRecordsThatCannotBeListed(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "blind"}
 	server.Allow(t, tenant.Namespace, tenant.ServiceAccount, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"*"}})
-	w := wish(tenant, configMap("page"))
+	w := newRequest(tenant, configMapYAML("page"))
 	w.Units[0].Release = "web"
-	c := of(t, server)
+	c := newCollector(t, server)
 	_, err := c.Check(t.Context(), w)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(c.TakeUnrecorded(tenant, "web")).To(BeFalse())

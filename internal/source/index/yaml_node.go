@@ -41,7 +41,7 @@ func parseNode(document []byte, firstLine, maxMarkers int) (*yaml.Node, error) {
 	}
 	var node yaml.Node
 	if err := yaml.Unmarshal(document, &node); err != nil {
-		return nil, fmt.Errorf("%w: %s", errNotYAML, text.Truncate(anchorName.ReplaceAllString(yamlfault.Locate(document, err).Below(firstLine).Error(), "anchor"), 200))
+		return nil, fmt.Errorf("%w: %s", errNotYAML, text.Truncate(anchorName.ReplaceAllString(yamlfault.Locate(document, err).Offset(firstLine).Error(), "anchor"), 200))
 	}
 	if len(node.Content) == 0 {
 		return nil, fmt.Errorf("%w: the document is empty", errNotYAML)
