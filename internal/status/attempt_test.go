@@ -12,11 +12,11 @@ import (
 
 func TestAttempts(t *testing.T) {
 	work := status.Work{Inputs: "a", Request: "now", Process: "second"}
-	cutOff := func(begun int32) v1alpha1.Attempt {
+	interrupted := func(begun int32) v1alpha1.Attempt {
 		return v1alpha1.Attempt{Inputs: "a", Request: "now", Process: "first", Begun: begun}
 	}
 	other := func(change func(*v1alpha1.Attempt)) v1alpha1.Attempt {
-		last := cutOff(status.MaxInterruptions)
+		last := interrupted(status.MaxInterruptions)
 		change(&last)
 		return last
 	}
@@ -27,9 +27,9 @@ func TestAttempts(t *testing.T) {
 		exhausted bool
 	}{
 		{why: "the first", begun: 1},
-		{why: "one was cut off", last: cutOff(1), begun: 2},
-		{why: "two were cut off", last: cutOff(2), begun: 3},
-		{why: "three were cut off", last: cutOff(3), begun: 4, exhausted: true},
+		{why: "one was cut off", last: interrupted(1), begun: 2},
+		{why: "two were cut off", last: interrupted(2), begun: 3},
+		{why: "three were cut off", last: interrupted(3), begun: 4, exhausted: true},
 		{why: "three were cut off with other inputs", last: other(func(a *v1alpha1.Attempt) { a.Inputs = "b" }), begun: 1},
 		{why: "three were cut off before the request", last: other(func(a *v1alpha1.Attempt) { a.Request = "" }), begun: 1},
 		{why: "the last one had a result that was not written", last: other(func(a *v1alpha1.Attempt) { a.Process = "second" }), begun: 1},

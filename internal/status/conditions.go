@@ -59,16 +59,16 @@ var (
 
 // sorted puts conditions in the order in which they are read: the milestones as a
 // progress bar, the root condition, what goes on or has stalled, and the marks.
-func (k ConditionSet) sortConditions(conditions []metav1.Condition) []metav1.Condition {
-	order := slices.Concat(k.Progress, []string{k.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, k.Flags)
-	place := func(c metav1.Condition) int {
+func (s ConditionSet) sortConditions(conditions []metav1.Condition) []metav1.Condition {
+	order := slices.Concat(s.Progress, []string{s.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, s.Flags)
+	position := func(c metav1.Condition) int {
 		if at := slices.Index(order, c.Type); at >= 0 {
 			return at
 		}
 		return len(order)
 	}
 	sorted := slices.Clone(conditions)
-	slices.SortStableFunc(sorted, func(a, b metav1.Condition) int { return cmp.Compare(place(a), place(b)) })
+	slices.SortStableFunc(sorted, func(a, b metav1.Condition) int { return cmp.Compare(position(a), position(b)) })
 	return sorted
 }
 
@@ -82,11 +82,11 @@ func (e *conditionError) Error() string { return e.err.Error() }
 func (e *conditionError) Unwrap() error { return e.err }
 
 // At says which milestone err kept from being reached. A nil error stays nil.
-func ForCondition(milestone string, err error) error {
+func ForCondition(conditionType string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &conditionError{conditionType: milestone, err: err}
+	return &conditionError{conditionType: conditionType, err: err}
 }
 
 // Milestone is the one that err belongs to, empty if it belongs to none.

@@ -41,15 +41,15 @@ func TestEvents(t *testing.T) {
 		{why: "it waits and is served", err: waiting},
 	} {
 		b.reload()
-		keeper := b.newWriter()
+		writer := b.newWriter()
 		if c.reached {
-			keeper.MarkTrue(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "3 files")
-			keeper.SetReady(v1alpha1.ReasonReady, "serving 1.0.0")
+			writer.MarkTrue(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "3 files")
+			writer.SetReady(v1alpha1.ReasonReady, "serving 1.0.0")
 		}
 		if c.serving != "" {
-			keeper.KeepReady(c.serving)
+			writer.KeepReady(c.serving)
 		}
-		_, _ = keeper.Finish(b.ctx, c.err, 0)
+		_, _ = writer.Finish(b.ctx, c.err, 0)
 		if c.want == nil {
 			b.Expect(b.takeEvents()).To(BeEmpty(), c.why)
 		} else {
@@ -62,28 +62,28 @@ func TestEvents(t *testing.T) {
 // the same write says that all is.
 func TestTheLastMilestoneHasNoEventBesideTheRoot(t *testing.T) {
 	b := newFixture(t)
-	keeper := b.newWriter()
-	keeper.MarkTrue(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
-	keeper.SetReady(v1alpha1.ReasonReady, "serving 1.0.0")
-	_, err := keeper.Finish(b.ctx, nil, 0)
+	writer := b.newWriter()
+	writer.MarkTrue(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
+	writer.SetReady(v1alpha1.ReasonReady, "serving 1.0.0")
+	_, err := writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Ready serving 1.0.0"}))
 }
 
 func TestTheLastMilestoneHasItsEventWhereTheWorkIsNotDone(t *testing.T) {
 	b := newFixture(t)
-	keeper := b.newWriter()
-	keeper.MarkTrue(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
-	_, err := keeper.Finish(b.ctx, outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, errBroken), 0)
+	writer := b.newWriter()
+	writer.MarkTrue(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
+	_, err := writer.Finish(b.ctx, outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, errBroken), 0)
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Published published"}))
 }
 
 func TestEventsOfAMessageThatIsLongOrHasPercents(t *testing.T) {
 	b := newFixture(t)
-	keeper := b.newWriter()
-	keeper.SetReady(v1alpha1.ReasonReady, "100% %s of "+strings.Repeat("a", 2000))
-	_, err := keeper.Finish(b.ctx, nil, 0)
+	writer := b.newWriter()
+	writer.SetReady(v1alpha1.ReasonReady, "100% %s of "+strings.Repeat("a", 2000))
+	_, err := writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(b.takeEvents()).To(ConsistOf(And(
 		HavePrefix("Normal Ready 100% %s of aaa"), WithTransform(func(s string) int { return len(s) }, BeNumerically("<=", 1024+len("Normal Ready "))))))
@@ -93,13 +93,13 @@ func TestEventsOfAMessageThatIsLongOrHasPercents(t *testing.T) {
 // for a milestone of the same reason.
 func TestReports(t *testing.T) {
 	b := newFixture(t)
-	keeper := b.newWriter()
-	keeper.MarkTrue(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
-	keeper.Report("Normal", v1alpha1.ReasonPublished, "published versions 1.1.0, 1.0.0")
+	writer := b.newWriter()
+	writer.MarkTrue(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
+	writer.Report("Normal", v1alpha1.ReasonPublished, "published versions 1.1.0, 1.0.0")
 	b.Expect(b.takeEvents()).To(BeEmpty(), "nothing is written yet")
-	b.Expect(keeper.Save(b.ctx)).To(Succeed())
+	b.Expect(writer.Save(b.ctx)).To(Succeed())
 	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Published published versions 1.1.0, 1.0.0"}))
-	_, err := keeper.Finish(b.ctx, nil, 0)
+	_, err := writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Ready Ready"}))
 }
@@ -139,25 +139,25 @@ func TestFails(t *testing.T) {
 	b.Expect(err).NotTo(HaveOccurred())
 	b.takeEvents()
 	b.reload()
-	keeper := b.newWriter()
-	keeper.SetNotReady(v1alpha1.ReasonChartMissing, "the chart is missing")
-	keeper.MarkReconciling("hydrating version 1.0.0")
-	b.Expect(keeper.Save(b.ctx)).To(Succeed())
+	writer := b.newWriter()
+	writer.SetNotReady(v1alpha1.ReasonChartMissing, "the chart is missing")
+	writer.MarkReconciling("hydrating version 1.0.0")
+	b.Expect(writer.Save(b.ctx)).To(Succeed())
 	b.Expect(b.takeEvents()).To(Equal([]string{"Warning ChartMissing the chart is missing"}))
 	expect.Contract(b, b.getStored())
-	keeper.SetNotReady(v1alpha1.ReasonProgressing, "a failure is not told otherwise")
-	_, err = keeper.Finish(b.ctx, nil, 0)
+	writer.SetNotReady(v1alpha1.ReasonProgressing, "a failure is not told otherwise")
+	_, err = writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Ready Ready"}))
 }
 
 func TestEventsAtAMilestoneWorthSeeing(t *testing.T) {
 	b := newFixture(t)
-	keeper := b.newWriter()
-	keeper.MarkTrue(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "3 files")
-	b.Expect(keeper.Save(b.ctx)).To(Succeed())
+	writer := b.newWriter()
+	writer.MarkTrue(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "3 files")
+	b.Expect(writer.Save(b.ctx)).To(Succeed())
 	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Fetched 3 files"}))
-	_, err := keeper.Finish(b.ctx, nil, 0)
+	_, err := writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Ready Ready"}), "what was told is not told again")
 }

@@ -13,13 +13,13 @@ import (
 
 func TestHold(t *testing.T) {
 	b := newFixture(t)
-	keeper := b.newWriter()
-	b.Expect(keeper.AddFinalizer(b.ctx)).To(Succeed())
+	writer := b.newWriter()
+	b.Expect(writer.AddFinalizer(b.ctx)).To(Succeed())
 	b.Expect(b.getStored().Finalizers).To(Equal([]string{v1alpha1.Finalizer}))
-	b.Expect(keeper.AddFinalizer(b.ctx)).To(Succeed())
+	b.Expect(writer.AddFinalizer(b.ctx)).To(Succeed())
 	b.Expect(b.writes.Noted()).To(Equal([]string{"patch"}), "once is enough")
 
-	_, err := keeper.Finish(b.ctx, nil, 0)
+	_, err := writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred(), "status is written over what Hold has written")
 	b.Expect(b.writes.Noted()).To(Equal([]string{"patch status"}))
 
@@ -30,9 +30,9 @@ func TestHold(t *testing.T) {
 
 func TestHoldOverAnotherWriter(t *testing.T) {
 	b := newFixture(t)
-	keeper := b.newWriter()
+	writer := b.newWriter()
 	b.editSpec(func(app *v1alpha1.AppInfo) { app.Finalizers = []string{"example.com/other"} })
-	b.Expect(keeper.AddFinalizer(b.ctx)).To(Satisfy(apierrors.IsConflict))
+	b.Expect(writer.AddFinalizer(b.ctx)).To(Satisfy(apierrors.IsConflict))
 	b.Expect(b.getStored().Finalizers).To(Equal([]string{"example.com/other"}), "the other's is not lost")
 }
 
@@ -45,11 +45,11 @@ func TestRelease(t *testing.T) {
 	b.Expect(b.app.DeletionTimestamp).NotTo(BeNil(), "it is held")
 	b.writes.Noted()
 
-	keeper := b.newWriter()
-	b.Expect(keeper.RemoveFinalizer(b.ctx)).To(Succeed())
+	writer := b.newWriter()
+	b.Expect(writer.RemoveFinalizer(b.ctx)).To(Succeed())
 	err := b.client.Get(b.ctx, client.ObjectKeyFromObject(b.app), b.app.DeepCopy())
 	b.Expect(err).To(Satisfy(apierrors.IsNotFound))
-	result, err := keeper.Finish(b.ctx, nil, 0)
+	result, err := writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(result).To(Equal(ctrl.Result{}))
 	b.Expect(b.writes.Noted()).To(Equal([]string{"patch"}), "there is no status to write any more")
@@ -68,8 +68,8 @@ func TestRemoveFinalizerOfADeletedObject(t *testing.T) {
 	b := newFixture(t)
 	b.Expect(b.newWriter().AddFinalizer(b.ctx)).To(Succeed())
 	b.reload()
-	keeper := b.newWriter()
+	writer := b.newWriter()
 	b.editSpec(func(app *v1alpha1.AppInfo) { app.Finalizers = nil })
 	b.Expect(b.client.Delete(b.ctx, b.getStored())).To(Succeed())
-	b.Expect(keeper.RemoveFinalizer(b.ctx)).To(Succeed())
+	b.Expect(writer.RemoveFinalizer(b.ctx)).To(Succeed())
 }

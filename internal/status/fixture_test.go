@@ -82,16 +82,16 @@ func (b *fixture) editSpec(change func(*v1alpha1.AppInfo)) {
 	b.writes.Noted()
 }
 
-// told are the events since the last call, sorted.
+// emitted are the events since the last call, sorted.
 func (b *fixture) takeEvents() []string {
-	var told []string
+	var emitted []string
 	for {
 		select {
 		case event := <-b.recorder.Events:
-			told = append(told, event)
+			emitted = append(emitted, event)
 		default:
-			slices.Sort(told)
-			return told
+			slices.Sort(emitted)
+			return emitted
 		}
 	}
 }

@@ -24,32 +24,32 @@ type report struct {
 
 // Report adds an event and a line of the log beside those of the conditions, which
 // are told with the next write of status.
-func (k *Writer) Report(severity, reason, message string) {
-	k.reports = append(k.reports, report{severity: severity, reason: reason, message: truncateMessage(message)})
+func (w *Writer) Report(severity, reason, message string) {
+	w.reports = append(w.reports, report{severity: severity, reason: reason, message: truncateMessage(message)})
 }
 
 // Fails sets the root condition to False before the reconcile ends, where it is True
 // and what it speaks of is no longer so.
-func (k *Writer) SetNotReady(reason, message string) {
-	if meta.IsStatusConditionTrue(k.object.GetConditions(), k.conditionSet.Summary) {
-		k.applyCondition(k.conditionSet.Summary, metav1.ConditionFalse, reason, message)
+func (w *Writer) SetNotReady(reason, message string) {
+	if meta.IsStatusConditionTrue(w.object.GetConditions(), w.conditionSet.Summary) {
+		w.applyCondition(w.conditionSet.Summary, metav1.ConditionFalse, reason, message)
 	}
 }
 
 // Event reports what belongs to no condition with the next write. A transition of the
 // condition, and any other with the same reason, is then not reported in the same
 // reconcile.
-func (k *Writer) Event(condition, severity, reason, message string) {
-	if k.emitted == nil {
-		k.emitted = map[string]bool{}
+func (w *Writer) Event(condition, severity, reason, message string) {
+	if w.emitted == nil {
+		w.emitted = map[string]bool{}
 	}
-	k.emitted[condition], k.emitted[reason] = true, true
-	k.Report(severity, reason, message)
+	w.emitted[condition], w.emitted[reason] = true, true
+	w.Report(severity, reason, message)
 }
 
 // tell emits the event and the line of the log of a report.
-func (k *Writer) emitReport(ctx context.Context, r report, took time.Duration) {
-	k.recorder.Eventf(k.object, nil, r.severity, r.reason, "Reconcile", "%s", r.message)
+func (w *Writer) emitReport(ctx context.Context, r report, took time.Duration) {
+	w.recorder.Eventf(w.object, nil, r.severity, r.reason, "Reconcile", "%s", r.message)
 	log, err := logr.FromContext(ctx)
 	if err != nil {
 		return // A test has no log.
@@ -74,8 +74,8 @@ var operatorErrors = []string{v1alpha1.ReasonStorageFull, v1alpha1.ReasonStorage
 
 // took is how long the work took that is done with these conditions: since the object
 // is Reconciling, or else since the reconcile began.
-func (k *Writer) timeTaken(before, after []metav1.Condition) time.Duration {
-	since := k.startedAt
+func (w *Writer) timeTaken(before, after []metav1.Condition) time.Duration {
+	since := w.startedAt
 	working := meta.FindStatusCondition(before, v1alpha1.ConditionReconciling)
 	if working != nil && !meta.IsStatusConditionTrue(after, v1alpha1.ConditionReconciling) && working.LastTransitionTime.Time.Before(since) {
 		since = working.LastTransitionTime.Time

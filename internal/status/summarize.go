@@ -57,28 +57,28 @@ type Result struct {
 // A root that is still served stays True through plain and Stalled. What lives
 // and is suspended keeps its root condition, is not Reconciling and counts as dealt
 // with, so that kstatus does not wait for it.
-func Summarize(conditions []metav1.Condition, kind ConditionSet, generation int64, root Summary, err error) ([]metav1.Condition, Result) {
-	c := &summarizer{conditions: slices.Clone(conditions), conditionSet: kind, generation: generation}
+func Summarize(conditions []metav1.Condition, set ConditionSet, generation int64, summary Summary, err error) ([]metav1.Condition, Result) {
+	s := &summarizer{conditions: slices.Clone(conditions), conditionSet: set, generation: generation}
 	after, waiting := outcome.IsWaiting(err)
 	switch {
 	case err == nil:
-		c.setCondition(kind.Summary, metav1.ConditionTrue, root.Reason, root.Message)
-		c.removeConditions(v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled)
-		return c.conditions, Result{Done: true}
+		s.setCondition(set.Summary, metav1.ConditionTrue, summary.Reason, summary.Message)
+		s.removeConditions(v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled)
+		return s.conditions, Result{Done: true}
 	case waiting:
-		paused := c.markWaiting(root, err)
-		return c.conditions, Result{Done: paused, After: after}
+		paused := s.markWaiting(summary, err)
+		return s.conditions, Result{Done: paused, After: after}
 	case outcome.IsStalled(err):
 		reason := outcome.Reason(err, v1alpha1.ReasonInvalidSpec)
-		c.markFailed(reason, root, err)
-		c.setCondition(v1alpha1.ConditionStalled, metav1.ConditionTrue, reason, err.Error())
-		c.removeConditions(v1alpha1.ConditionReconciling)
-		return c.conditions, Result{Done: true, Err: err, Terminal: true}
+		s.markFailed(reason, summary, err)
+		s.setCondition(v1alpha1.ConditionStalled, metav1.ConditionTrue, reason, err.Error())
+		s.removeConditions(v1alpha1.ConditionReconciling)
+		return s.conditions, Result{Done: true, Err: err, Terminal: true}
 	default:
-		c.markFailed(outcome.Reason(err, v1alpha1.ReasonProgressingWithRetry), root, err)
-		c.setCondition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressingWithRetry, err.Error())
-		c.removeConditions(v1alpha1.ConditionStalled)
-		return c.conditions, Result{Err: err}
+		s.markFailed(outcome.Reason(err, v1alpha1.ReasonProgressingWithRetry), summary, err)
+		s.setCondition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressingWithRetry, err.Error())
+		s.removeConditions(v1alpha1.ConditionStalled)
+		return s.conditions, Result{Err: err}
 	}
 }
 
@@ -88,50 +88,50 @@ type summarizer struct {
 	generation   int64
 }
 
-func (c *summarizer) setCondition(kind string, status metav1.ConditionStatus, reason, message string) {
-	meta.SetStatusCondition(&c.conditions, metav1.Condition{
-		Type: kind, Status: status, Reason: reason, Message: truncateMessage(message), ObservedGeneration: c.generation,
+func (s *summarizer) setCondition(conditionType string, status metav1.ConditionStatus, reason, message string) {
+	meta.SetStatusCondition(&s.conditions, metav1.Condition{
+		Type: conditionType, Status: status, Reason: reason, Message: truncateMessage(message), ObservedGeneration: s.generation,
 	})
 }
 
-func (c *summarizer) removeConditions(kinds ...string) {
-	for _, kind := range kinds {
-		meta.RemoveStatusCondition(&c.conditions, kind)
+func (s *summarizer) removeConditions(conditionTypes ...string) {
+	for _, conditionType := range conditionTypes {
+		meta.RemoveStatusCondition(&s.conditions, conditionType)
 	}
 }
 
 // fail sets the milestone that failed and the root to False, and takes away the
 // milestones behind.
-func (c *summarizer) markFailed(reason string, root Summary, err error) {
-	if milestone := ConditionOf(err); milestone != "" {
-		c.setCondition(milestone, metav1.ConditionFalse, reason, err.Error())
-		c.removeLaterConditions(milestone)
+func (s *summarizer) markFailed(reason string, summary Summary, err error) {
+	if conditionType := ConditionOf(err); conditionType != "" {
+		s.setCondition(conditionType, metav1.ConditionFalse, reason, err.Error())
+		s.removeLaterConditions(conditionType)
 	}
-	if root.Serving {
-		c.setCondition(c.conditionSet.Summary, metav1.ConditionTrue, v1alpha1.ReasonServingPrevious, root.Message)
+	if summary.Serving {
+		s.setCondition(s.conditionSet.Summary, metav1.ConditionTrue, v1alpha1.ReasonServingPrevious, summary.Message)
 		return
 	}
-	c.setCondition(c.conditionSet.Summary, metav1.ConditionFalse, reason, cmp.Or(root.Interim, err.Error()))
+	s.setCondition(s.conditionSet.Summary, metav1.ConditionFalse, reason, cmp.Or(summary.Interim, err.Error()))
 }
 
 // wait reports whether the object is of a kind that lives, and suspended.
-func (c *summarizer) markWaiting(root Summary, err error) (paused bool) {
+func (s *summarizer) markWaiting(summary Summary, err error) (paused bool) {
 	reason := outcome.Reason(err, v1alpha1.ReasonProgressing)
-	if reason == v1alpha1.ReasonSuspended && c.conditionSet.Summary == v1alpha1.ConditionReady {
-		c.markSuspended(reason, err.Error())
+	if reason == v1alpha1.ReasonSuspended && s.conditionSet.Summary == v1alpha1.ConditionReady {
+		s.markSuspended(reason, err.Error())
 		return true
 	}
-	if milestone := ConditionOf(err); milestone != "" {
-		c.removeConditions(milestone)
-		c.removeLaterConditions(milestone)
+	if conditionType := ConditionOf(err); conditionType != "" {
+		s.removeConditions(conditionType)
+		s.removeLaterConditions(conditionType)
 	}
-	c.removeConditions(v1alpha1.ConditionStalled)
-	c.setCondition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, reason, err.Error())
-	switch current := meta.FindStatusCondition(c.conditions, c.conditionSet.Summary); {
-	case current == nil || current.Status != metav1.ConditionTrue || root.Unready:
-		c.setCondition(c.conditionSet.Summary, metav1.ConditionUnknown, reason, cmp.Or(root.Interim, err.Error()))
-	case root.Interim != "":
-		current.Message = truncateMessage(root.Interim) // It is True of the generation that it speaks of.
+	s.removeConditions(v1alpha1.ConditionStalled)
+	s.setCondition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, reason, err.Error())
+	switch current := meta.FindStatusCondition(s.conditions, s.conditionSet.Summary); {
+	case current == nil || current.Status != metav1.ConditionTrue || summary.Unready:
+		s.setCondition(s.conditionSet.Summary, metav1.ConditionUnknown, reason, cmp.Or(summary.Interim, err.Error()))
+	case summary.Interim != "":
+		current.Message = truncateMessage(summary.Interim) // It is True of the generation that it speaks of.
 	}
 	return false
 }
@@ -139,22 +139,22 @@ func (c *summarizer) markWaiting(root Summary, err error) (paused bool) {
 // pause puts an object at rest. A failure that was final stays so; what was tried again
 // is not any more. What is served is served on, and the root condition says that it is
 // suspended.
-func (c *summarizer) markSuspended(reason, message string) {
-	c.removeConditions(v1alpha1.ConditionReconciling)
-	root := meta.FindStatusCondition(c.conditions, c.conditionSet.Summary)
+func (s *summarizer) markSuspended(reason, message string) {
+	s.removeConditions(v1alpha1.ConditionReconciling)
+	summary := meta.FindStatusCondition(s.conditions, s.conditionSet.Summary)
 	switch {
-	case root != nil && root.Status == metav1.ConditionTrue:
-		if !strings.HasPrefix(root.Message, message) {
-			root.Message = truncateMessage(message + "; " + root.Message)
+	case summary != nil && summary.Status == metav1.ConditionTrue:
+		if !strings.HasPrefix(summary.Message, message) {
+			summary.Message = truncateMessage(message + "; " + summary.Message)
 		}
-	case !meta.IsStatusConditionTrue(c.conditions, v1alpha1.ConditionStalled):
-		c.setCondition(c.conditionSet.Summary, metav1.ConditionUnknown, reason, message)
+	case !meta.IsStatusConditionTrue(s.conditions, v1alpha1.ConditionStalled):
+		s.setCondition(s.conditionSet.Summary, metav1.ConditionUnknown, reason, message)
 	}
 }
 
-func (c *summarizer) removeLaterConditions(milestone string) {
-	if at := slices.Index(c.conditionSet.Progress, milestone); at >= 0 {
-		c.removeConditions(c.conditionSet.Progress[at+1:]...)
+func (s *summarizer) removeLaterConditions(conditionType string) {
+	if at := slices.Index(s.conditionSet.Progress, conditionType); at >= 0 {
+		s.removeConditions(s.conditionSet.Progress[at+1:]...)
 	}
 }
 

@@ -44,69 +44,69 @@ func TestSummarize(t *testing.T) {
 	waiting := outcome.Waiting(v1alpha1.ReasonWaitingForApp, time.Minute, errBroken)
 	suspended := outcome.Waiting(v1alpha1.ReasonSuspended, 0, errBroken)
 	for _, c := range []struct {
-		why  string
-		kind status.ConditionSet
-		root status.Summary
-		have []metav1.Condition
-		err  error
-		want []types.GomegaMatcher
-		says status.Result
+		why     string
+		kind    status.ConditionSet
+		summary status.Summary
+		have    []metav1.Condition
+		err     error
+		want    []types.GomegaMatcher
+		result  status.Result
 	}{
 		{
 			why: "nil: the root is True", kind: status.AppInfo,
-			want: []types.GomegaMatcher{matchCondition("Ready", yes, "Ready")}, says: status.Result{Done: true},
+			want: []types.GomegaMatcher{matchCondition("Ready", yes, "Ready")}, result: status.Result{Done: true},
 		},
 		{
 			why: "nil: Reconciling and Stalled go", kind: status.AppInfo,
 			have: []metav1.Condition{previousCondition("Ready", no, "FetchFailed"), previousCondition("Reconciling", yes, "Progressing"), previousCondition("Stalled", yes, "NotFound")},
-			want: []types.GomegaMatcher{matchCondition("Ready", yes, "Ready")}, says: status.Result{Done: true},
+			want: []types.GomegaMatcher{matchCondition("Ready", yes, "Ready")}, result: status.Result{Done: true},
 		},
 		{
 			why: "nil: milestones stay", kind: status.AppInfo,
 			have: []metav1.Condition{previousCondition("Fetched", yes, "Fetched")},
-			want: []types.GomegaMatcher{matchCondition("Fetched", yes, "Fetched"), matchCondition("Ready", yes, "Ready")}, says: status.Result{Done: true},
+			want: []types.GomegaMatcher{matchCondition("Fetched", yes, "Fetched"), matchCondition("Ready", yes, "Ready")}, result: status.Result{Done: true},
 		},
 		{
 			why: "plain: tried again", kind: status.AppInfo, err: outcome.Failed(v1alpha1.ReasonFetchFailed, errBroken),
-			have: []metav1.Condition{previousCondition("Ready", yes, "Ready"), previousCondition("Stalled", yes, "NotFound")},
-			want: []types.GomegaMatcher{matchCondition("Ready", no, "FetchFailed"), matchCondition("Reconciling", yes, "ProgressingWithRetry")},
-			says: status.Result{Err: errBroken},
+			have:   []metav1.Condition{previousCondition("Ready", yes, "Ready"), previousCondition("Stalled", yes, "NotFound")},
+			want:   []types.GomegaMatcher{matchCondition("Ready", no, "FetchFailed"), matchCondition("Reconciling", yes, "ProgressingWithRetry")},
+			result: status.Result{Err: errBroken},
 		},
 		{
 			why: "plain: its milestone fails, and those behind go", kind: status.AppInfo,
-			err:  status.ForCondition("Rendered", outcome.Failed(v1alpha1.ReasonLimitExceeded, errBroken)),
-			have: []metav1.Condition{previousCondition("Fetched", yes, "Fetched"), previousCondition("Rendered", yes, "Rendered"), previousCondition("Customized", yes, "Customized"), previousCondition("Published", yes, "Published")},
-			want: []types.GomegaMatcher{matchCondition("Fetched", yes, "Fetched"), matchCondition("Rendered", no, "LimitExceeded"), matchCondition("Ready", no, "LimitExceeded"), matchCondition("Reconciling", yes, "ProgressingWithRetry")},
-			says: status.Result{Err: errBroken},
+			err:    status.ForCondition("Rendered", outcome.Failed(v1alpha1.ReasonLimitExceeded, errBroken)),
+			have:   []metav1.Condition{previousCondition("Fetched", yes, "Fetched"), previousCondition("Rendered", yes, "Rendered"), previousCondition("Customized", yes, "Customized"), previousCondition("Published", yes, "Published")},
+			want:   []types.GomegaMatcher{matchCondition("Fetched", yes, "Fetched"), matchCondition("Rendered", no, "LimitExceeded"), matchCondition("Ready", no, "LimitExceeded"), matchCondition("Reconciling", yes, "ProgressingWithRetry")},
+			result: status.Result{Err: errBroken},
 		},
 		{
-			why: "plain, serving: the root stays True", kind: status.AppInfo, root: serving, err: errBroken,
-			have: []metav1.Condition{previousCondition("Ready", yes, "Ready")},
-			want: []types.GomegaMatcher{And(matchCondition("Ready", yes, "ServingPrevious"), HaveField("Message", "serving 1.0.0")), matchCondition("Reconciling", yes, "ProgressingWithRetry")},
-			says: status.Result{Err: errBroken},
+			why: "plain, serving: the root stays True", kind: status.AppInfo, summary: serving, err: errBroken,
+			have:   []metav1.Condition{previousCondition("Ready", yes, "Ready")},
+			want:   []types.GomegaMatcher{And(matchCondition("Ready", yes, "ServingPrevious"), HaveField("Message", "serving 1.0.0")), matchCondition("Reconciling", yes, "ProgressingWithRetry")},
+			result: status.Result{Err: errBroken},
 		},
 		{
 			why: "waiting: nothing is known of the root yet", kind: status.AppInfo, err: waiting,
-			want: []types.GomegaMatcher{matchCondition("Reconciling", yes, "WaitingForApp"), matchCondition("Ready", unknown, "WaitingForApp")},
-			says: status.Result{After: time.Minute},
+			want:   []types.GomegaMatcher{matchCondition("Reconciling", yes, "WaitingForApp"), matchCondition("Ready", unknown, "WaitingForApp")},
+			result: status.Result{After: time.Minute},
 		},
 		{
 			why: "waiting: what is served stays served", kind: status.MarketSource, err: waiting,
-			have: []metav1.Condition{previousCondition("Ready", yes, "Ready"), previousCondition("Stalled", yes, "NotFound")},
-			want: []types.GomegaMatcher{matchCondition("Ready", yes, "Ready"), matchCondition("Reconciling", yes, "WaitingForApp")},
-			says: status.Result{After: time.Minute},
+			have:   []metav1.Condition{previousCondition("Ready", yes, "Ready"), previousCondition("Stalled", yes, "NotFound")},
+			want:   []types.GomegaMatcher{matchCondition("Ready", yes, "Ready"), matchCondition("Reconciling", yes, "WaitingForApp")},
+			result: status.Result{After: time.Minute},
 		},
 		{
 			why: "waiting: an old failure is no more", kind: status.AppInstallTask, err: waiting,
-			have: []metav1.Condition{previousCondition("Succeeded", no, "NotShared")},
-			want: []types.GomegaMatcher{matchCondition("Succeeded", unknown, "WaitingForApp"), matchCondition("Reconciling", yes, "WaitingForApp")},
-			says: status.Result{After: time.Minute},
+			have:   []metav1.Condition{previousCondition("Succeeded", no, "NotShared")},
+			want:   []types.GomegaMatcher{matchCondition("Succeeded", unknown, "WaitingForApp"), matchCondition("Reconciling", yes, "WaitingForApp")},
+			result: status.Result{After: time.Minute},
 		},
 		{
 			why: "waiting at a milestone: it and those behind are not reached", kind: status.AppInstance, err: status.ForCondition("Healthy", waiting),
-			have: []metav1.Condition{previousCondition("Resolved", yes, "Resolved"), previousCondition("Applied", yes, "Applied"), previousCondition("Healthy", no, "NotHealthy"), previousCondition("Ready", yes, "Ready")},
-			want: []types.GomegaMatcher{matchCondition("Resolved", yes, "Resolved"), matchCondition("Applied", yes, "Applied"), matchCondition("Ready", yes, "Ready"), matchCondition("Reconciling", yes, "WaitingForApp")},
-			says: status.Result{After: time.Minute},
+			have:   []metav1.Condition{previousCondition("Resolved", yes, "Resolved"), previousCondition("Applied", yes, "Applied"), previousCondition("Healthy", no, "NotHealthy"), previousCondition("Ready", yes, "Ready")},
+			want:   []types.GomegaMatcher{matchCondition("Resolved", yes, "Resolved"), matchCondition("Applied", yes, "Applied"), matchCondition("Ready", yes, "Ready"), matchCondition("Reconciling", yes, "WaitingForApp")},
+			result: status.Result{After: time.Minute},
 		},
 		{
 			why: "waiting without a reason", kind: status.AppInfo, err: outcome.Waiting("", 0, errBroken),
@@ -114,53 +114,53 @@ func TestSummarize(t *testing.T) {
 		},
 		{
 			why: "stalled: nothing goes on", kind: status.AppInfo, err: stalled,
-			have: []metav1.Condition{previousCondition("Ready", unknown, "Progressing"), previousCondition("Reconciling", yes, "Progressing")},
-			want: []types.GomegaMatcher{matchCondition("Ready", no, "RenderFailed"), matchCondition("Stalled", yes, "RenderFailed")},
-			says: status.Result{Done: true, Err: errBroken, Terminal: true},
+			have:   []metav1.Condition{previousCondition("Ready", unknown, "Progressing"), previousCondition("Reconciling", yes, "Progressing")},
+			want:   []types.GomegaMatcher{matchCondition("Ready", no, "RenderFailed"), matchCondition("Stalled", yes, "RenderFailed")},
+			result: status.Result{Done: true, Err: errBroken, Terminal: true},
 		},
 		{
 			why: "stalled at the first milestone", kind: status.AppInfo, err: fmt.Errorf("app web: %w", status.ForCondition("Fetched", outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))),
-			have: []metav1.Condition{previousCondition("Fetched", yes, "Fetched"), previousCondition("Rendered", yes, "Rendered"), previousCondition("Ready", yes, "Ready")},
-			want: []types.GomegaMatcher{matchCondition("Fetched", no, "NotFound"), matchCondition("Ready", no, "NotFound"), matchCondition("Stalled", yes, "NotFound")},
-			says: status.Result{Done: true, Err: errBroken, Terminal: true},
+			have:   []metav1.Condition{previousCondition("Fetched", yes, "Fetched"), previousCondition("Rendered", yes, "Rendered"), previousCondition("Ready", yes, "Ready")},
+			want:   []types.GomegaMatcher{matchCondition("Fetched", no, "NotFound"), matchCondition("Ready", no, "NotFound"), matchCondition("Stalled", yes, "NotFound")},
+			result: status.Result{Done: true, Err: errBroken, Terminal: true},
 		},
 		{
-			why: "stalled, serving: the root stays True", kind: status.AppInfo, root: serving, err: status.ForCondition("Rendered", stalled),
-			have: []metav1.Condition{previousCondition("Fetched", yes, "Fetched"), previousCondition("Ready", yes, "Ready")},
-			want: []types.GomegaMatcher{matchCondition("Fetched", yes, "Fetched"), matchCondition("Rendered", no, "RenderFailed"), matchCondition("Ready", yes, "ServingPrevious"), matchCondition("Stalled", yes, "RenderFailed")},
-			says: status.Result{Done: true, Err: errBroken, Terminal: true},
+			why: "stalled, serving: the root stays True", kind: status.AppInfo, summary: serving, err: status.ForCondition("Rendered", stalled),
+			have:   []metav1.Condition{previousCondition("Fetched", yes, "Fetched"), previousCondition("Ready", yes, "Ready")},
+			want:   []types.GomegaMatcher{matchCondition("Fetched", yes, "Fetched"), matchCondition("Rendered", no, "RenderFailed"), matchCondition("Ready", yes, "ServingPrevious"), matchCondition("Stalled", yes, "RenderFailed")},
+			result: status.Result{Done: true, Err: errBroken, Terminal: true},
 		},
 		{
 			why: "suspended: what lives stays as it is, and says so", kind: status.AppInfo, err: suspended,
 			have: []metav1.Condition{previousCondition("Ready", yes, "Ready"), previousCondition("Reconciling", yes, "Progressing")},
-			want: []types.GomegaMatcher{And(matchCondition("Ready", yes, "Ready"), HaveField("Message", "broken; before"))}, says: status.Result{Done: true},
+			want: []types.GomegaMatcher{And(matchCondition("Ready", yes, "Ready"), HaveField("Message", "broken; before"))}, result: status.Result{Done: true},
 		},
 		{
 			why: "waiting: the root says what holds now, of the generation that it spoke of", kind: status.AppInstance, err: waiting,
-			root: status.Summary{Reason: v1alpha1.ReasonReady, Interim: "waiting, running as before"},
-			have: []metav1.Condition{previousCondition("Ready", yes, "Ready")},
+			summary: status.Summary{Reason: v1alpha1.ReasonReady, Interim: "waiting, running as before"},
+			have:    []metav1.Condition{previousCondition("Ready", yes, "Ready")},
 			want: []types.GomegaMatcher{matchCondition("Reconciling", yes, "WaitingForApp"),
 				And(matchCondition("Ready", yes, "Ready"), HaveField("Message", "waiting, running as before"), HaveField("ObservedGeneration", int64(generation-1)))},
-			says: status.Result{After: time.Minute},
+			result: status.Result{After: time.Minute},
 		},
 		{
 			why: "waiting, and not ready any more", kind: status.AppInstance, err: status.ForCondition("Healthy", waiting),
-			root: status.Summary{Reason: v1alpha1.ReasonReady, Interim: "3 of 4 objects", Unready: true},
-			have: []metav1.Condition{previousCondition("Ready", yes, "Ready"), previousCondition("Healthy", yes, "Healthy")},
-			want: []types.GomegaMatcher{matchCondition("Reconciling", yes, "WaitingForApp"), And(matchCondition("Ready", unknown, "WaitingForApp"), HaveField("Message", "3 of 4 objects"))},
-			says: status.Result{After: time.Minute},
+			summary: status.Summary{Reason: v1alpha1.ReasonReady, Interim: "3 of 4 objects", Unready: true},
+			have:    []metav1.Condition{previousCondition("Ready", yes, "Ready"), previousCondition("Healthy", yes, "Healthy")},
+			want:    []types.GomegaMatcher{matchCondition("Reconciling", yes, "WaitingForApp"), And(matchCondition("Ready", unknown, "WaitingForApp"), HaveField("Message", "3 of 4 objects"))},
+			result:  status.Result{After: time.Minute},
 		},
 		{
 			why: "stalled: the root says what holds now", kind: status.AppInstance, err: status.ForCondition("Applied", stalled),
-			root: status.Summary{Reason: v1alpha1.ReasonReady, Interim: "broken; 3 of 4 objects"},
-			have: []metav1.Condition{previousCondition("Ready", yes, "Ready")},
+			summary: status.Summary{Reason: v1alpha1.ReasonReady, Interim: "broken; 3 of 4 objects"},
+			have:    []metav1.Condition{previousCondition("Ready", yes, "Ready")},
 			want: []types.GomegaMatcher{And(matchCondition("Applied", no, "RenderFailed"), HaveField("Message", "broken")), matchCondition("Stalled", yes, "RenderFailed"),
 				And(matchCondition("Ready", no, "RenderFailed"), HaveField("Message", "broken; 3 of 4 objects"))},
-			says: status.Result{Done: true, Err: errBroken, Terminal: true},
+			result: status.Result{Done: true, Err: errBroken, Terminal: true},
 		},
 		{
 			why: "suspended from the beginning", kind: status.MarketSource, err: suspended,
-			want: []types.GomegaMatcher{matchCondition("Ready", unknown, "Suspended")}, says: status.Result{Done: true},
+			want: []types.GomegaMatcher{matchCondition("Ready", unknown, "Suspended")}, result: status.Result{Done: true},
 		},
 		{
 			why: "suspended: a task waits", kind: status.AppInstallTask, err: suspended,
@@ -169,20 +169,20 @@ func TestSummarize(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			if c.root == (status.Summary{}) {
-				c.root = status.Summary{Reason: c.kind.Summary}
+			if c.summary == (status.Summary{}) {
+				c.summary = status.Summary{Reason: c.kind.Summary}
 			}
 			before := append([]metav1.Condition(nil), c.have...)
-			got, verdict := status.Summarize(c.have, c.kind, generation, c.root, c.err)
+			got, result := status.Summarize(c.have, c.kind, generation, c.summary, c.err)
 			g.Expect(got).To(ConsistOf(toAnySlice(c.want)...))
 			g.Expect(c.have).To(Equal(before), "what is given is not changed")
-			g.Expect(verdict.Done).To(Equal(c.says.Done))
-			g.Expect(verdict.Terminal).To(Equal(c.says.Terminal))
-			g.Expect(verdict.After).To(Equal(c.says.After))
-			if c.says.Err == nil {
-				g.Expect(verdict.Err).NotTo(HaveOccurred())
+			g.Expect(result.Done).To(Equal(c.result.Done))
+			g.Expect(result.Terminal).To(Equal(c.result.Terminal))
+			g.Expect(result.After).To(Equal(c.result.After))
+			if c.result.Err == nil {
+				g.Expect(result.Err).NotTo(HaveOccurred())
 			} else {
-				g.Expect(verdict.Err).To(MatchError(c.says.Err))
+				g.Expect(result.Err).To(MatchError(c.result.Err))
 			}
 			for _, condition := range got {
 				if !strings.HasSuffix(condition.Message, "before") {

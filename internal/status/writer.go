@@ -54,11 +54,11 @@ func ReconcileRequest(object metav1.Object) string {
 }
 
 // Begin starts to keep the status of an object as it was read.
-func NewWriter(c client.Client, recorder events.EventRecorder, kind ConditionSet, object v1alpha1.Object) *Writer {
-	object.SetConditions(kind.sortConditions(object.GetConditions()))
+func NewWriter(c client.Client, recorder events.EventRecorder, set ConditionSet, object v1alpha1.Object) *Writer {
+	object.SetConditions(set.sortConditions(object.GetConditions()))
 	return &Writer{
-		client: c, recorder: recorder, conditionSet: kind, object: object, saved: copyObject(object),
-		summary: Summary{Reason: kind.Summary}, startedAt: time.Now(),
+		client: c, recorder: recorder, conditionSet: set, object: object, saved: copyObject(object),
+		summary: Summary{Reason: set.Summary}, startedAt: time.Now(),
 	}
 }
 
@@ -68,109 +68,109 @@ func copyObject(object v1alpha1.Object) v1alpha1.Object {
 
 // Hold adds the finalizer, so that the object does not go away before what it
 // stands for has gone. It must come before anything is changed in the status.
-func (k *Writer) AddFinalizer(ctx context.Context) error {
-	before := client.MergeFromWithOptions(copyObject(k.object), client.MergeFromWithOptimisticLock{})
-	if !controllerutil.AddFinalizer(k.object, v1alpha1.Finalizer) {
+func (w *Writer) AddFinalizer(ctx context.Context) error {
+	before := client.MergeFromWithOptions(copyObject(w.object), client.MergeFromWithOptimisticLock{})
+	if !controllerutil.AddFinalizer(w.object, v1alpha1.Finalizer) {
 		return nil
 	}
-	if err := k.client.Patch(ctx, k.object, before); err != nil {
+	if err := w.client.Patch(ctx, w.object, before); err != nil {
 		return fmt.Errorf("add finalizer: %w", err)
 	}
-	k.saved = copyObject(k.object)
+	w.saved = copyObject(w.object)
 	return nil
 }
 
 // Release removes the finalizer and lets the object go. Nothing is written to its
 // status after that.
-func (k *Writer) RemoveFinalizer(ctx context.Context) error {
-	before := client.MergeFromWithOptions(copyObject(k.object), client.MergeFromWithOptimisticLock{})
-	if !controllerutil.RemoveFinalizer(k.object, v1alpha1.Finalizer) {
+func (w *Writer) RemoveFinalizer(ctx context.Context) error {
+	before := client.MergeFromWithOptions(copyObject(w.object), client.MergeFromWithOptimisticLock{})
+	if !controllerutil.RemoveFinalizer(w.object, v1alpha1.Finalizer) {
 		return nil
 	}
-	if err := k.client.Patch(ctx, k.object, before); client.IgnoreNotFound(err) != nil {
+	if err := w.client.Patch(ctx, w.object, before); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("remove finalizer: %w", err)
 	}
-	k.finalizerRemoved = true
-	k.emitChanges(ctx, nil, nil)
+	w.finalizerRemoved = true
+	w.emitChanges(ctx, nil, nil)
 	return nil
 }
 
 // Says sets what the root condition says when the reconcile ends well.
-func (k *Writer) SetReady(reason, message string) {
-	k.summary.Reason, k.summary.Message = reason, message
+func (w *Writer) SetReady(reason, message string) {
+	w.summary.Reason, w.summary.Message = reason, message
 }
 
 // Serving keeps the root condition True, with this message, if the reconcile fails.
-func (k *Writer) KeepReady(message string) {
-	k.summary.Serving = true
-	if k.summary.Message == "" {
-		k.summary.Message = message
+func (w *Writer) KeepReady(message string) {
+	w.summary.Serving = true
+	if w.summary.Message == "" {
+		w.summary.Message = message
 	}
 }
 
 // SaysNow sets what the root condition says while work goes on or has failed. It stays
 // True while work goes on only if the object is ready.
-func (k *Writer) SetInterim(ready bool, message string) {
-	k.summary.Interim, k.summary.Unready = message, !ready
+func (w *Writer) SetInterim(ready bool, message string) {
+	w.summary.Interim, w.summary.Unready = message, !ready
 }
 
 // ShowRoot changes the root condition before the reconcile ends. It is seen once saved.
 // What is True stays so and says the message; what is not becomes Unknown.
-func (k *Writer) ShowSummary(reason, message string) {
-	conditions := k.object.GetConditions()
-	if current := meta.FindStatusCondition(conditions, k.conditionSet.Summary); current != nil && current.Status == metav1.ConditionTrue {
+func (w *Writer) ShowSummary(reason, message string) {
+	conditions := w.object.GetConditions()
+	if current := meta.FindStatusCondition(conditions, w.conditionSet.Summary); current != nil && current.Status == metav1.ConditionTrue {
 		current.Message = truncateMessage(message)
 		return
 	}
-	k.applyCondition(k.conditionSet.Summary, metav1.ConditionUnknown, reason, message)
+	w.applyCondition(w.conditionSet.Summary, metav1.ConditionUnknown, reason, message)
 }
 
 // Reached sets a milestone to True.
-func (k *Writer) MarkTrue(milestone, reason, message string) {
-	k.applyCondition(milestone, metav1.ConditionTrue, reason, message)
+func (w *Writer) MarkTrue(conditionType, reason, message string) {
+	w.applyCondition(conditionType, metav1.ConditionTrue, reason, message)
 }
 
 // Working shows that work goes on, before it is done. It is seen once saved.
-func (k *Writer) MarkReconciling(message string) {
-	k.applyCondition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressing, message)
-	conditions := k.object.GetConditions()
+func (w *Writer) MarkReconciling(message string) {
+	w.applyCondition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressing, message)
+	conditions := w.object.GetConditions()
 	meta.RemoveStatusCondition(&conditions, v1alpha1.ConditionStalled)
-	k.object.SetConditions(conditions)
-	if meta.FindStatusCondition(conditions, k.conditionSet.Summary) == nil {
-		k.applyCondition(k.conditionSet.Summary, metav1.ConditionUnknown, v1alpha1.ReasonProgressing, message)
+	w.object.SetConditions(conditions)
+	if meta.FindStatusCondition(conditions, w.conditionSet.Summary) == nil {
+		w.applyCondition(w.conditionSet.Summary, metav1.ConditionUnknown, v1alpha1.ReasonProgressing, message)
 	}
 }
 
 // ShowWaiting shows what the object waits for as End does for the same error. It is seen once
 // saved.
-func (k *Writer) ShowWaiting(err error) {
-	conditions, _ := Summarize(k.object.GetConditions(), k.conditionSet, k.object.GetGeneration(), k.summary, err)
-	k.object.SetConditions(k.conditionSet.sortConditions(conditions))
+func (w *Writer) ShowWaiting(err error) {
+	conditions, _ := Summarize(w.object.GetConditions(), w.conditionSet, w.object.GetGeneration(), w.summary, err)
+	w.object.SetConditions(w.conditionSet.sortConditions(conditions))
 }
 
-func (k *Writer) applyCondition(kind string, status metav1.ConditionStatus, reason, message string) {
-	c := summarizer{conditions: k.object.GetConditions(), generation: k.object.GetGeneration()}
-	c.setCondition(kind, status, reason, message)
-	k.object.SetConditions(k.conditionSet.sortConditions(c.conditions))
+func (w *Writer) applyCondition(conditionType string, status metav1.ConditionStatus, reason, message string) {
+	s := summarizer{conditions: w.object.GetConditions(), generation: w.object.GetGeneration()}
+	s.setCondition(conditionType, status, reason, message)
+	w.object.SetConditions(w.conditionSet.sortConditions(s.conditions))
 }
 
 // Save writes status now, at a milestone worth seeing, if anything changed.
-func (k *Writer) Save(ctx context.Context) error {
-	if equality.Semantic.DeepEqual(k.saved, k.object) {
-		k.emitChanges(ctx, nil, nil)
+func (w *Writer) Save(ctx context.Context) error {
+	if equality.Semantic.DeepEqual(w.saved, w.object) {
+		w.emitChanges(ctx, nil, nil)
 		return nil
 	}
-	written := copyObject(k.object)
-	patch := client.MergeFromWithOptions(k.saved, client.MergeFromWithOptimisticLock{})
-	if k.ignoreConflicts {
-		patch = client.MergeFrom(k.saved)
+	written := copyObject(w.object)
+	patch := client.MergeFromWithOptions(w.saved, client.MergeFromWithOptimisticLock{})
+	if w.ignoreConflicts {
+		patch = client.MergeFrom(w.saved)
 	}
-	if err := k.client.Status().Patch(ctx, written, patch); err != nil {
+	if err := w.client.Status().Patch(ctx, written, patch); err != nil {
 		return fmt.Errorf("write status: %w", err)
 	}
-	k.emitChanges(ctx, k.saved.GetConditions(), k.object.GetConditions())
-	k.object.SetResourceVersion(written.GetResourceVersion())
-	k.saved = copyObject(k.object)
+	w.emitChanges(ctx, w.saved.GetConditions(), w.object.GetConditions())
+	w.object.SetResourceVersion(written.GetResourceVersion())
+	w.saved = copyObject(w.object)
 	return nil
 }
 
@@ -178,43 +178,43 @@ func (k *Writer) Save(ctx context.Context) error {
 // the object meanwhile: what was done outside of it must not be lost because its
 // spec was edited. It is for a kind whose status has no other writer. What is
 // written speaks of the generation that the reconcile began with.
-func (k *Writer) IgnoreConflicts() { k.ignoreConflicts = true }
+func (w *Writer) IgnoreConflicts() { w.ignoreConflicts = true }
 
 // Marks sets a condition that exists only while it is True, or takes it away where
 // the reason is empty.
-func (k *Writer) SetFlag(kind, reason, message string) {
+func (w *Writer) SetFlag(conditionType, reason, message string) {
 	if reason != "" {
-		k.applyCondition(kind, metav1.ConditionTrue, reason, message)
+		w.applyCondition(conditionType, metav1.ConditionTrue, reason, message)
 		return
 	}
-	conditions := k.object.GetConditions()
-	meta.RemoveStatusCondition(&conditions, kind)
-	k.object.SetConditions(conditions)
+	conditions := w.object.GetConditions()
+	meta.RemoveStatusCondition(&conditions, conditionType)
+	w.object.SetConditions(conditions)
 }
 
 // End brings the conditions in line with the error of the reconcile, writes status
 // if anything changed, and says what the queue is to do. The interval is the time
 // to the next look at an object that is dealt with; zero means that only a watch
 // brings it back.
-func (k *Writer) Finish(ctx context.Context, err error, interval time.Duration) (ctrl.Result, error) {
+func (w *Writer) Finish(ctx context.Context, err error, interval time.Duration) (ctrl.Result, error) {
 	if p, ok := errors.AsType[*outcome.Panic](err); ok {
 		log.FromContext(ctx).Error(err, "Recovered from a panic", "stack", string(p.Stack))
 	}
-	if k.finalizerRemoved {
+	if w.finalizerRemoved {
 		return ctrl.Result{}, err
 	}
-	conditions, verdict := Summarize(k.object.GetConditions(), k.conditionSet, k.object.GetGeneration(), k.summary, err)
-	k.object.SetConditions(k.conditionSet.sortConditions(conditions))
-	if reason := waitingReason(conditions); recheckedReasons[reason] && reason != waitingReason(k.saved.GetConditions()) {
-		verdict.After = recheckDelay
+	conditions, result := Summarize(w.object.GetConditions(), w.conditionSet, w.object.GetGeneration(), w.summary, err)
+	w.object.SetConditions(w.conditionSet.sortConditions(conditions))
+	if reason := waitingReason(conditions); recheckedReasons[reason] && reason != waitingReason(w.saved.GetConditions()) {
+		result.After = recheckDelay
 	}
-	if verdict.Done {
-		k.object.SetObservedGeneration(k.object.GetGeneration())
-		if h, ok := k.object.(interface{ SetLastHandledReconcileAt(string) }); ok {
-			h.SetLastHandledReconcileAt(ReconcileRequest(k.object))
+	if result.Done {
+		w.object.SetObservedGeneration(w.object.GetGeneration())
+		if h, ok := w.object.(interface{ SetLastHandledReconcileAt(string) }); ok {
+			h.SetLastHandledReconcileAt(ReconcileRequest(w.object))
 		}
 	}
-	switch saveErr := k.Save(ctx); {
+	switch saveErr := w.Save(ctx); {
 	case apierrors.IsNotFound(saveErr):
 		return ctrl.Result{}, nil
 	case apierrors.IsConflict(saveErr):
@@ -224,7 +224,7 @@ func (k *Writer) Finish(ctx context.Context, err error, interval time.Duration) 
 	case saveErr != nil:
 		return ctrl.Result{}, saveErr
 	}
-	return verdict.toResult(interval)
+	return result.toResult(interval)
 }
 
 // soon is when an object is looked at once more that has just begun to wait.
@@ -245,15 +245,15 @@ func waitingReason(conditions []metav1.Condition) string {
 // answer turns a verdict into what controller-runtime expects. A stalled object
 // with an interval is looked at again then, since what it points to may change
 // without a word.
-func (v Result) toResult(interval time.Duration) (ctrl.Result, error) {
+func (r Result) toResult(interval time.Duration) (ctrl.Result, error) {
 	switch {
-	case v.Terminal && interval == 0:
-		return ctrl.Result{}, reconcile.TerminalError(AsReported(v.Err))
-	case v.Err != nil && !v.Terminal:
-		return ctrl.Result{}, AsReported(v.Err)
-	case v.After > 0:
-		return ctrl.Result{RequeueAfter: v.After}, nil
-	case v.Done && interval > 0:
+	case r.Terminal && interval == 0:
+		return ctrl.Result{}, reconcile.TerminalError(AsReported(r.Err))
+	case r.Err != nil && !r.Terminal:
+		return ctrl.Result{}, AsReported(r.Err)
+	case r.After > 0:
+		return ctrl.Result{RequeueAfter: r.After}, nil
+	case r.Done && interval > 0:
 		return ctrl.Result{RequeueAfter: wait.Jitter(interval-time.Duration(jitter*float64(interval)), 2*jitter)}, nil
 	}
 	return ctrl.Result{}, nil

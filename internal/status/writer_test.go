@@ -24,13 +24,13 @@ import (
 )
 
 // endings are all ways in which a reconcile may end.
-func allOutcomes(milestone string) map[string]error {
+func allOutcomes(conditionType string) map[string]error {
 	return map[string]error{
 		"well":                      nil,
 		"plain":                     errBroken,
-		"plain, at a milestone":     status.ForCondition(milestone, errBroken),
+		"plain, at a milestone":     status.ForCondition(conditionType, errBroken),
 		"a message that is no text": outcome.Stalled(v1alpha1.ReasonNotFound, errors.New("read \xff\xfe: not UTF-8")),
-		"waiting":                   status.ForCondition(milestone, outcome.Waiting(v1alpha1.ReasonWaitingForApp, time.Second, errBroken)),
+		"waiting":                   status.ForCondition(conditionType, outcome.Waiting(v1alpha1.ReasonWaitingForApp, time.Second, errBroken)),
 		"waiting without a reason":  outcome.Waiting("", 0, errBroken),
 		"suspended":                 outcome.Waiting(v1alpha1.ReasonSuspended, 0, errBroken),
 	}
@@ -71,15 +71,15 @@ func TestFinishKeepsTheStatusContract(t *testing.T) {
 				object.SetName("one")
 				b.Expect(b.client.Create(b.ctx, object)).To(Succeed())
 
-				keeper := status.NewWriter(b.client, b.recorder, c.kind, object)
-				keeper.MarkTrue(c.kind.Progress[0], firstReason(c.kind), "so far so good")
+				writer := status.NewWriter(b.client, b.recorder, c.kind, object)
+				writer.MarkTrue(c.kind.Progress[0], firstReason(c.kind), "so far so good")
 				if c.kind.Summary == v1alpha1.ConditionSucceeded {
-					keeper.SetReady(v1alpha1.ReasonSucceeded, "done")
+					writer.SetReady(v1alpha1.ReasonSucceeded, "done")
 				}
 				if task, ok := object.(*v1alpha1.AppInstallTask); ok && (err == nil || outcome.IsStalled(err)) {
 					task.Status.CompletionTime = &metav1.Time{Time: time.Now()}
 				}
-				_, _ = keeper.Finish(b.ctx, err, 0)
+				_, _ = writer.Finish(b.ctx, err, 0)
 				b.Expect(b.client.Get(b.ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
 				expect.Contract(b, object)
 				var order []string
@@ -206,9 +206,9 @@ func TestObservedGeneration(t *testing.T) {
 
 func TestFinishOnConflict(t *testing.T) {
 	b := newFixture(t)
-	keeper := b.newWriter()
+	writer := b.newWriter()
 	b.editSpec(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
-	result, err := keeper.Finish(b.ctx, nil, time.Hour)
+	result, err := writer.Finish(b.ctx, nil, time.Hour)
 	b.Expect(err).NotTo(HaveOccurred(), "a conflict is no failure")
 	b.Expect(result).To(HaveField("Requeue", BeTrue()), "it is looked at again, later each time")
 	b.Expect(result.RequeueAfter).To(BeZero(), "which would begin the back-off again")
@@ -220,9 +220,9 @@ func TestFinishOfADeletedObject(t *testing.T) {
 	for why, err := range allOutcomes(v1alpha1.ConditionFetched) {
 		t.Run(why, func(t *testing.T) {
 			b := newFixture(t)
-			keeper := b.newWriter()
+			writer := b.newWriter()
 			b.Expect(b.client.Delete(b.ctx, b.app.DeepCopy())).To(Succeed())
-			result, err := keeper.Finish(b.ctx, err, time.Hour)
+			result, err := writer.Finish(b.ctx, err, time.Hour)
 			b.Expect(err).NotTo(HaveOccurred())
 			b.Expect(result).To(Equal(ctrl.Result{}))
 			b.Expect(b.takeEvents()).To(BeEmpty())
@@ -249,16 +249,16 @@ func TestMarkReconciling(t *testing.T) {
 	_, _ = b.reconcileWith(outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))
 	b.writes.Noted()
 	b.reload()
-	keeper := b.newWriter()
-	keeper.MarkReconciling("hydrating version 2.0.0")
-	b.Expect(keeper.Save(b.ctx)).To(Succeed())
+	writer := b.newWriter()
+	writer.MarkReconciling("hydrating version 2.0.0")
+	b.Expect(writer.Save(b.ctx)).To(Succeed())
 	conditions := b.getStored().Status.Conditions
 	b.Expect(meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling)).To(BeTrue(), "it is seen while it goes on")
 	b.Expect(meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)).To(BeNil())
 
-	keeper.MarkTrue(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "version 2.0.0")
-	keeper.SetReady(v1alpha1.ReasonReady, "serving 2.0.0")
-	_, err := keeper.Finish(b.ctx, nil, 0)
+	writer.MarkTrue(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "version 2.0.0")
+	writer.SetReady(v1alpha1.ReasonReady, "serving 2.0.0")
+	_, err := writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(b.writes.Noted()).To(Equal([]string{"patch status", "patch status"}))
 	b.Expect(meta.FindStatusCondition(b.getStored().Status.Conditions, v1alpha1.ConditionReady).Message).To(Equal("serving 2.0.0"))
@@ -267,11 +267,11 @@ func TestMarkReconciling(t *testing.T) {
 
 func TestKeepReady(t *testing.T) {
 	b := newFixture(t)
-	keeper := b.newWriter()
-	keeper.KeepReady("serving 1.0.0; 2.0.0 failed")
-	_, _ = keeper.Finish(b.ctx, status.ForCondition(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)), 0)
-	root := meta.FindStatusCondition(b.getStored().Status.Conditions, v1alpha1.ConditionReady)
-	b.Expect(*root).To(And(matchCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonServingPrevious),
+	writer := b.newWriter()
+	writer.KeepReady("serving 1.0.0; 2.0.0 failed")
+	_, _ = writer.Finish(b.ctx, status.ForCondition(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)), 0)
+	summary := meta.FindStatusCondition(b.getStored().Status.Conditions, v1alpha1.ConditionReady)
+	b.Expect(*summary).To(And(matchCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonServingPrevious),
 		HaveField("Message", "serving 1.0.0; 2.0.0 failed")))
 	expect.Contract(b, b.getStored())
 }
