@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// maxAnswers bounds the answers of each kind that are kept. An answer takes some 300 bytes.
+// maxCachedDecisions bounds the decisions of each kind in the cache. A decision takes about
+// 300 bytes.
 const maxCachedDecisions = 2000
 
-// token is the digest of a token, which itself is not kept.
+// tokenDigest is the digest of a token. Tokens themselves are not stored.
 type tokenDigest = [sha256.Size]byte
 
-// question is whether the owner of a token has a right.
+// cacheKey identifies a decision about a right of the owner of a token.
 type cacheKey struct {
 	token tokenDigest
 	right Right
@@ -24,8 +25,8 @@ type cacheEntry struct {
 	until    time.Time
 }
 
-// answers are the decisions that may be used again. Those that allow are kept apart from
-// those that refuse, so that invalid tokens do not push them out.
+// decisionCache holds recent decisions. Allowed and refused decisions are stored separately,
+// so that invalid tokens cannot evict allowed decisions.
 type decisionCache struct {
 	maxAge time.Duration
 
@@ -37,8 +38,8 @@ func newDecisionCache(age time.Duration) decisionCache {
 	return decisionCache{maxAge: age, allowed: map[cacheKey]cacheEntry{}, refused: map[cacheKey]cacheEntry{}}
 }
 
-// find returns the decision about a right, if it is known. A token that is not valid is
-// not valid for any right.
+// cachedDecision returns the decision about a right, if it is cached. A token that is invalid
+// for one right is invalid for all.
 func (a *decisionCache) cachedDecision(key tokenDigest, right Right) (Decision, bool) {
 	now := time.Now()
 	asked := cacheKey{token: key, right: right}
@@ -52,7 +53,7 @@ func (a *decisionCache) cachedDecision(key tokenDigest, right Right) (Decision, 
 	return Unauthenticated, false
 }
 
-// add keeps a decision that was asked for at a time.
+// addDecision stores a decision that was requested at a time.
 func (a *decisionCache) addDecision(key tokenDigest, right Right, decision Decision, at time.Time) {
 	asked := cacheKey{token: key, right: right}
 	kept, other := a.refused, a.allowed
@@ -71,7 +72,7 @@ func (a *decisionCache) addDecision(key tokenDigest, right Right, decision Decis
 	kept[asked] = cacheEntry{decision: decision, until: at.Add(a.maxAge)}
 }
 
-// shrink makes room: it removes the answers that are too old, and if none are, any half.
+// evictDecisions removes the expired decisions, or any half of the decisions if none expired.
 func (a *decisionCache) evictDecisions(kept map[cacheKey]cacheEntry) {
 	now := time.Now()
 	for asked, found := range kept {
@@ -87,19 +88,19 @@ func (a *decisionCache) evictDecisions(kept map[cacheKey]cacheEntry) {
 	}
 }
 
-// turns let one request of each token at a time pass.
+// tokenLocks allows one request for each token at a time.
 type tokenLocks struct {
 	mu    sync.Mutex
 	locks map[tokenDigest]*tokenLock
 }
 
-// turn has room for one request; users counts those that hold it or wait for it.
+// tokenLock has one slot; users counts the requests that hold the slot or wait for it.
 type tokenLock struct {
 	slot  chan struct{}
 	users int
 }
 
-// take waits for the turn of a token and returns what gives it back.
+// acquireLock waits for the lock of a token and returns the function that releases it.
 func (t *tokenLocks) acquireLock(ctx context.Context, key tokenDigest) (release func(), err error) {
 	t.mu.Lock()
 	if t.locks == nil {

@@ -22,7 +22,7 @@ func TestCachedDecisionsAreBounded(t *testing.T) {
 	}
 	g.Expect(len(kept.refused)).To(BeNumerically("<=", maxCachedDecisions))
 	decision, known := kept.cachedDecision(digestOf("good"), right)
-	g.Expect(known).To(BeTrue(), "answers that refuse do not push out those that allow")
+	g.Expect(known).To(BeTrue(), "refused decisions do not evict allowed decisions")
 	g.Expect(decision).To(Equal(Allowed))
 	for i := range 3 * maxCachedDecisions {
 		kept.addDecision(digestOf("good"), Right{Name: fmt.Sprint(i)}, Allowed, time.Now())
@@ -54,13 +54,13 @@ func TestCachedDecisionsMatchTokenAndRight(t *testing.T) {
 		decision Decision
 		known    bool
 	}{
-		{"the same question", "one", a, 0, Allowed, true},
+		{"the same token and right", "one", a, 0, Allowed, true},
 		{"another right", "one", b, 0, Unauthenticated, false},
 		{"another token", "two", a, 0, Unauthenticated, false},
 		{"a refused right", "three", a, 0, Forbidden, true},
 		{"another right of a refused one", "three", b, 0, Unauthenticated, false},
 		{"an invalid token", "invalid", b, 0, Unauthenticated, true},
-		{"an answer that is too old", "one", a, -2 * time.Minute, Unauthenticated, false},
+		{"an expired decision", "one", a, -2 * time.Minute, Unauthenticated, false},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)

@@ -1,12 +1,11 @@
-// Package access decides who may read what the operator serves. It reviews the bearer
-// token of a request with the API server (TokenReview), and then whether the owner of the
-// token has a right (SubjectAccessReview).
+// Package access reviews who may read the data that the operator serves. It reviews the
+// bearer token of a request (TokenReview), and then whether the owner of the token has a right
+// (SubjectAccessReview).
 //
-// Answers of both kinds, allowed and refused, are used again for some seconds, and a
-// bounded number of them is kept. Each token has at most one question under way, so that
-// one caller cannot take the places of the others. A failure of the API server is an
-// error, never a decision, and is not kept.
+// Allowed and refused decisions are cached for some seconds, and their number is bounded.
+// Each token has at most one review at a time, so that one caller cannot use the slots of all
+// others. An error of the API server is not a decision and is not cached.
 //
-// The filter of controller-runtime does the same for metrics and brings 16 modules, gRPC
-// and OpenTelemetry among them, into the program; see docs/adr/0024.
+// The filter of controller-runtime does the same for metrics, but adds 16 modules, including
+// gRPC and OpenTelemetry; see docs/adr/0024.
 package access

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// reviewTime bounds the questions about one request, the wait for a place included.
+	// reviewTimeout bounds the reviews of one request, including the time to wait for a slot.
 	reviewTimeout = 10 * time.Second
-	// maxReviews is the number of tokens that are reviewed at once.
+	// maxConcurrentReviews is the number of tokens that are reviewed at the same time.
 	maxConcurrentReviews = 16
 )
 
@@ -35,8 +35,8 @@ const (
 	Allowed
 )
 
-// Right is what the owner of a token must be allowed to do: a verb on an object, or, where
-// Path is set, on a path of the API server.
+// Right is a permission to review: a verb on an object, or, if Path is set, on a path of the
+// API server.
 type Right struct {
 	Verb                             string
 	Group, Resource, Namespace, Name string
@@ -45,10 +45,10 @@ type Right struct {
 
 // Options configure a Reviewer.
 type Options struct {
-	// Audience is an audience for which tokens are accepted besides that of the API server.
-	// Such a token is of no use for the API server itself. Empty for none.
+	// Audience is an additional audience of accepted tokens. A token for this audience cannot
+	// be used for the API server itself. Defaults to the audience of the API server only.
 	Audience string
-	// Age is how long a decision is used again.
+	// Age is the time for which a decision is cached.
 	Age time.Duration
 }
 
@@ -65,16 +65,16 @@ type Reviewer struct {
 	slots     chan struct{}
 }
 
-// New returns a Reviewer that uses the API server of cfg, whose account must be allowed to
-// create TokenReviews and SubjectAccessReviews.
+// New returns a Reviewer that uses the API server of cfg. The account of cfg needs permission
+// to create TokenReviews and SubjectAccessReviews.
 func New(cfg *rest.Config, options Options) (*Reviewer, error) {
 	tokens, err := authenticationclient.NewForConfig(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("make client: %w", err)
+		return nil, fmt.Errorf("create client: %w", err)
 	}
 	access, err := authorizationclient.NewForConfig(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("make client: %w", err)
+		return nil, fmt.Errorf("create client: %w", err)
 	}
 	return &Reviewer{
 		tokens: tokens.TokenReviews(), access: access.SubjectAccessReviews(), options: options,
@@ -82,8 +82,8 @@ func New(cfg *rest.Config, options Options) (*Reviewer, error) {
 	}, nil
 }
 
-// Review decides whether the owner of a token has a right. An error means that the API
-// server could not decide.
+// Review returns the decision whether the owner of a token has a right. An error means that
+// the API server did not decide.
 func (r *Reviewer) Review(ctx context.Context, token string, right Right) (Decision, error) {
 	if token == "" {
 		return Unauthenticated, nil
@@ -145,7 +145,7 @@ func (r *Reviewer) reviewAccess(ctx context.Context, token string, right Right) 
 	return Forbidden, nil
 }
 
-// authenticate returns the owner of a token, nil if it is not valid.
+// reviewToken returns the owner of a token, nil if the token is invalid.
 func (r *Reviewer) reviewToken(ctx context.Context, token string) (*authenticationv1.UserInfo, error) {
 	audiences := [][]string{nil}
 	if r.options.Audience != "" {
@@ -158,10 +158,10 @@ func (r *Reviewer) reviewToken(ctx context.Context, token string) (*authenticati
 		if err != nil {
 			return nil, fmt.Errorf("review token: %w", err)
 		}
-		// An authenticator that does not know audiences names none of them.
+		// An authenticator that does not support audiences returns none.
 		if review.Status.Authenticated && (wanted == nil || slices.Contains(review.Status.Audiences, r.options.Audience)) {
 			if review.Status.User.Username == "" {
-				return nil, errors.New("review token: the API server named no user")
+				return nil, errors.New("review token: the API server returned no user name")
 			}
 			return &review.Status.User, nil
 		}

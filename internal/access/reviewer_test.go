@@ -24,10 +24,10 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
 
-// audience is that of the reviewers of these tests.
+// audience is the additional audience of the reviewers in these tests.
 const audience = "appmarket.io"
 
-// wire counts the requests of a reviewer to the API server, and may be cut.
+// countingTransport counts the requests of a reviewer to the API server, and can be cut.
 type countingTransport struct {
 	base      http.RoundTripper
 	requests  atomic.Int64
@@ -47,12 +47,12 @@ func (w *countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	time.Sleep(w.slow)
 	if w.cut.Load() {
-		return nil, errors.New("the wire is cut")
+		return nil, errors.New("the connection is cut")
 	}
 	return w.base.RoundTrip(r)
 }
 
-// newReviewer returns a reviewer and the wire to its API server.
+// newReviewer returns a reviewer and its transport.
 func newReviewer(t *testing.T, server *env.Env, age time.Duration) (*access.Reviewer, *countingTransport) {
 	t.Helper()
 	w := &countingTransport{}
@@ -75,7 +75,7 @@ func tokenOf(t *testing.T, server *env.Env, namespace, name string, audiences ..
 	return request.Status.Token
 }
 
-// reader creates an account that may get the source "own" of its namespace.
+// createReader creates an account that may get the source "own" of its namespace.
 func createReader(t *testing.T, server *env.Env, namespace string) {
 	t.Helper()
 	server.Allow(t, namespace, "reader", rbacv1.PolicyRule{
@@ -101,23 +101,23 @@ func TestReviewerDecides(t *testing.T) {
 		want  access.Decision
 	}{
 		{"no token", "", sourceRight(ours, "own"), access.Unauthenticated},
-		{"text that is no token", "nonsense", sourceRight(ours, "own"), access.Unauthenticated},
+		{"text that is not a token", "nonsense", sourceRight(ours, "own"), access.Unauthenticated},
 		{"a token that was changed", good[:len(good)-8] + "AAAAAAAA", sourceRight(ours, "own"), access.Unauthenticated},
-		{"a token for other programs", tokenOf(t, server, ours, "reader", "vault.example"), sourceRight(ours, "own"), access.Unauthenticated},
-		{"a token of the account", good, sourceRight(ours, "own"), access.Allowed},
-		{"a token for the repository only", tokenOf(t, server, ours, "reader", audience), sourceRight(ours, "own"), access.Allowed},
+		{"a token for another audience", tokenOf(t, server, ours, "reader", "vault.example"), sourceRight(ours, "own"), access.Unauthenticated},
+		{"a token for the API server", good, sourceRight(ours, "own"), access.Allowed},
+		{"a token for the additional audience", tokenOf(t, server, ours, "reader", audience), sourceRight(ours, "own"), access.Allowed},
 		{"another source", good, sourceRight(ours, "other"), access.Forbidden},
-		{"a source of the same name elsewhere", good, sourceRight(theirs, "own"), access.Forbidden},
+		{"a source with the same name in another namespace", good, sourceRight(theirs, "own"), access.Forbidden},
 		{"all sources", good, sourceRight("", ""), access.Forbidden},
-		{"the account of the same name elsewhere", tokenOf(t, server, theirs, "reader"), sourceRight(ours, "own"), access.Forbidden},
+		{"an account with the same name in another namespace", tokenOf(t, server, theirs, "reader"), sourceRight(ours, "own"), access.Forbidden},
 		{"a path", good, access.Right{Verb: "get", Path: "/metrics"}, access.Forbidden},
-		{"a path for everybody", good, access.Right{Verb: "get", Path: "/version"}, access.Allowed},
+		{"a path that every account may get", good, access.Right{Verb: "get", Path: "/version"}, access.Allowed},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			for range 2 {
 				decision, err := reviewer.Review(t.Context(), c.token, c.right)
 				NewWithT(t).Expect(err).NotTo(HaveOccurred())
-				NewWithT(t).Expect(decision).To(Equal(c.want), "and the same from memory")
+				NewWithT(t).Expect(decision).To(Equal(c.want), "the cached decision is the same")
 			}
 		})
 	}
@@ -146,7 +146,7 @@ func TestReviewerUsesAnswersAgain(t *testing.T) {
 		_, err := reviewer.Review(t.Context(), "invalid", sourceRight(namespace, fmt.Sprint(i)))
 		g.Expect(err).NotTo(HaveOccurred())
 	}
-	g.Expect(w.requests.Load()-before).To(Equal(int64(2)), "an invalid token is reviewed once for each audience")
+	g.Expect(w.requests.Load()-before).To(Equal(int64(2)), "an invalid token is reviewed one time for each audience")
 }
 
 func TestReviewerAsksOneQuestionOfAToken(t *testing.T) {
@@ -165,7 +165,7 @@ func TestReviewerAsksOneQuestionOfAToken(t *testing.T) {
 		})
 	}
 	all.Wait()
-	g.Expect(w.most.Load()).To(Equal(int64(1)), "questions under way for one token")
+	g.Expect(w.most.Load()).To(Equal(int64(1)), "concurrent reviews of one token")
 
 	for i := range 200 {
 		all.Go(func() {
@@ -174,7 +174,7 @@ func TestReviewerAsksOneQuestionOfAToken(t *testing.T) {
 		})
 	}
 	all.Wait()
-	g.Expect(w.most.Load()).To(And(BeNumerically(">", 1), BeNumerically("<=", 16)), "questions under way for many tokens")
+	g.Expect(w.most.Load()).To(And(BeNumerically(">", 1), BeNumerically("<=", 16)), "concurrent reviews of many tokens")
 }
 
 func TestReviewerSeesThatRightsAreTakenAway(t *testing.T) {
@@ -196,7 +196,7 @@ func TestReviewerSeesThatRightsAreTakenAway(t *testing.T) {
 
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "reader"}}
 	g.Expect(server.Client.Delete(t.Context(), account)).To(Succeed())
-	g.Eventually(decide).WithTimeout(20*time.Second).Should(Equal(access.Unauthenticated), "tokens of an account that is gone")
+	g.Eventually(decide).WithTimeout(20*time.Second).Should(Equal(access.Unauthenticated), "tokens of a deleted account")
 }
 
 func TestReviewerFailsWithoutAPIServer(t *testing.T) {
@@ -209,17 +209,17 @@ func TestReviewerFailsWithoutAPIServer(t *testing.T) {
 	w.cut.Store(true)
 	for range 2 {
 		_, err := reviewer.Review(t.Context(), good, sourceRight(namespace, "own"))
-		g.Expect(err).To(MatchError(ContainSubstring("the wire is cut")))
-		g.Expect(err.Error()).NotTo(ContainSubstring(strings.Split(good, ".")[2]), "no token in an error")
+		g.Expect(err).To(MatchError(ContainSubstring("the connection is cut")))
+		g.Expect(err.Error()).NotTo(ContainSubstring(strings.Split(good, ".")[2]), "the error does not contain the token")
 	}
 	w.cut.Store(false)
 	decision, err := reviewer.Review(t.Context(), good, sourceRight(namespace, "own"))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(decision).To(Equal(access.Allowed), "a failure is not kept")
+	g.Expect(decision).To(Equal(access.Allowed), "an error is not cached")
 	w.cut.Store(true)
 	decision, err = reviewer.Review(t.Context(), good, sourceRight(namespace, "own"))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(decision).To(Equal(access.Allowed), "from memory")
+	g.Expect(decision).To(Equal(access.Allowed), "the decision is cached")
 }
 
 // TestReviewerNeedsItsOwnRights checks that an account without the rights to review gets

@@ -1,10 +1,9 @@
-// Package crdcheck compares the CustomResourceDefinitions of a cluster with those that
+// Package crdcheck compares the CustomResourceDefinitions of a cluster with the ones that
 // this program was built with.
 //
-// Helm does not upgrade the CRDs of a chart. An API server with older ones drops the
-// fields that it does not know without a word: statuses would lose what they say, and
-// specs what was asked for. The comparison reads the OpenAPI documents, which every
-// account may read.
+// Helm does not upgrade the CRDs of a chart. An API server with older CRDs drops unknown
+// fields without an error, so that parts of specs and statuses are lost. The comparison reads
+// the OpenAPI documents, which every account may read.
 package crdcheck
 
 import (
@@ -24,15 +23,16 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// remedy is what to do about CRDs that are missing or older.
+// remedyMessage says how to install or update the CRDs.
 const remedyMessage = "apply crds.yaml of this version, or config/crd, with kubectl apply --server-side"
 
-// lackingError says what a cluster lacks. It may come while the operator starts.
+// outdatedCRDsError is the error of a cluster whose CRDs are missing or older. Wait retries
+// after it.
 type outdatedCRDsError struct{ missing string }
 
 func (e *outdatedCRDsError) Error() string { return e.missing + ": " + remedyMessage }
 
-// schema is what is compared of a JSON schema.
+// schema is the part of a JSON schema that is compared.
 type schema struct {
 	Properties           map[string]*schema   `json:"properties"`
 	Items                *schema              `json:"items"`
@@ -40,10 +40,10 @@ type schema struct {
 	Enum                 []any                `json:"enum"`
 }
 
-// additional is the schema of the values of a map; a boolean in its place has none.
+// additionalProperties is the schema of the values of a map, empty for a boolean.
 type additionalProperties struct{ *schema }
 
-// UnmarshalJSON reads a schema or a boolean.
+// UnmarshalJSON decodes a schema or a boolean.
 func (a *additionalProperties) UnmarshalJSON(text []byte) error {
 	var allowed bool
 	if json.Unmarshal(text, &allowed) == nil {
@@ -52,8 +52,8 @@ func (a *additionalProperties) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, &a.schema)
 }
 
-// Wait waits until a cluster has the CRDs, which may be applied together with the
-// operator, and returns an error that says what is missing if that takes too long.
+// Wait waits until a cluster has the CRDs, which may be applied at the same time as the
+// operator. After the timeout it returns an error that lists what is missing.
 func Wait(ctx context.Context, cluster openapi.Client, patience time.Duration) error {
 	want, err := builtSchemas()
 	if err != nil {
@@ -74,7 +74,8 @@ func Wait(ctx context.Context, cluster openapi.Client, patience time.Duration) e
 	return err
 }
 
-// compare returns an error, a lackingError if the cluster lacks a part of the schemas.
+// compareSchemas returns an outdatedCRDsError if the schemas of the cluster lack fields or
+// values.
 func compareSchemas(want map[string]*schema, cluster openapi.Client) error {
 	have, err := installedSchemas(cluster)
 	if err != nil {
@@ -92,10 +93,10 @@ func compareSchemas(want map[string]*schema, cluster openapi.Client) error {
 		return nil
 	}
 	const shown = 5
-	return &outdatedCRDsError{"the CustomResourceDefinitions of this cluster are older than this operator, and lack " + text.List(lacking, ", ", shown)}
+	return &outdatedCRDsError{"the CustomResourceDefinitions of this cluster are older than this operator and lack " + text.List(lacking, ", ", shown)}
 }
 
-// installed returns the schemas of our kinds in a cluster, by kind.
+// installedSchemas returns the schemas of the AppMarket kinds in a cluster, by kind.
 func installedSchemas(cluster openapi.Client) (map[string]*schema, error) {
 	paths, err := cluster.Paths()
 	if err != nil {

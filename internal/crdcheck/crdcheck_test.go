@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
 
-// check compares the CRDs of the server now.
+// newCheck returns a function that compares the current CRDs of the server.
 func newCheck(t *testing.T) func() error {
 	client, err := discovery.NewDiscoveryClientForConfig(env.Start(t).Config)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -29,7 +29,7 @@ func TestGeneratedCRDsPass(t *testing.T) {
 	NewWithT(t).Eventually(newCheck(t)).WithTimeout(20 * time.Second).Should(Succeed())
 }
 
-// TestOlderDefinitions takes from the CRD of tasks what an older version would not have.
+// TestOlderCRDs removes fields and values from the CRD of tasks, as in an older version.
 func TestOlderCRDs(t *testing.T) {
 	for _, c := range []struct {
 		why, says string
@@ -59,7 +59,7 @@ func TestOlderCRDs(t *testing.T) {
 	NewWithT(t).Eventually(newCheck(t)).WithTimeout(20 * time.Second).Should(Succeed())
 }
 
-// change changes the CRD of tasks until the test ends.
+// changeCRD changes the CRD of tasks until the test ends.
 func changeCRD(t *testing.T, how func(*apiextensionsv1.JSONSchemaProps)) {
 	t.Helper()
 	g := NewWithT(t)
@@ -83,8 +83,7 @@ func changeCRD(t *testing.T, how func(*apiextensionsv1.JSONSchemaProps)) {
 	})
 }
 
-// TestDefinitionsThatAreNotInstalled removes all CRDs, and waits for them while they are
-// applied again.
+// TestMissingCRDs deletes all CRDs, and waits for them while they are applied again.
 func TestMissingCRDs(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)

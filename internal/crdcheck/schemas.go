@@ -12,7 +12,7 @@ import (
 	"github.com/appmarket/operator/config/crd"
 )
 
-// built returns the schemas that this program was built with, by kind.
+// builtSchemas returns the schemas that this program was built with, by kind.
 func builtSchemas() (map[string]*schema, error) {
 	files, err := fs.Glob(crd.Files, "bases/*.yaml")
 	if err != nil {
@@ -47,7 +47,7 @@ func builtSchemas() (map[string]*schema, error) {
 	return want, nil
 }
 
-// missing returns the fields and values that one schema has and another lacks, in order.
+// missingFields returns the fields and values of schema want that schema have lacks, sorted.
 func missingFields(want, have *schema, kind, path string) []string {
 	if want == nil {
 		return nil

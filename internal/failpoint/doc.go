@@ -1,14 +1,13 @@
-// Package failpoint lets a test kill the operator at a named moment. The stories of
-// being killed need it: a kill that comes whenever it comes seldom meets the
-// moment between two writes, which is where state gets lost.
+// Package failpoint lets a test kill the operator at a named point. State is most often lost
+// between two writes, and a kill at a random time rarely hits that moment.
 //
-// Code says Point where such a moment is. In a normal build that is nothing at
-// all. In a build with the tag faults, the environment arms one point:
+// Code calls Point at such a moment. In a normal build, Point does nothing. In a build with
+// the tag faults, environment variables arm one point:
 //
-//	APPMARKET_FAULT=helm-record-pending@shop/blog   a point, and whose; * is anybody's
-//	APPMARKET_FAULT_ONCE=/tmp/fault                 a file that is made by the kill
+//	APPMARKET_FAULT=helm-record-pending@shop/blog   the point and its subject, * for any
+//	APPMARKET_FAULT_ONCE=/tmp/fault                 a file that the kill creates
 //
-// The process that passes the armed point kills itself, as kill -9 would: nothing
-// is closed, flushed or settled. Where the file is there already, nothing happens,
-// so that the same process started again with the same environment lives on.
+// A process that reaches the armed point kills itself, as kill -9 does: nothing is closed,
+// flushed or unlocked. If the file exists already, nothing happens, so that a process that
+// is restarted with the same environment continues.
 package failpoint

@@ -2,5 +2,5 @@
 
 package failpoint
 
-// Point names a moment and whose it is. It does nothing in this build.
+// Point marks a point and its subject. It does nothing in this build.
 func Point(_, _ string) {}

@@ -8,7 +8,7 @@ import (
 	"github.com/appmarket/operator/internal/failpoint"
 )
 
-// TestPointIsNothing dies if a normal build has faults.
+// TestPointDoesNothing is killed if failpoints are enabled in a normal build.
 func TestPointDoesNothing(t *testing.T) {
 	t.Setenv("APPMARKET_FAULT", failpoint.HelmRecordFinal+"@*")
 	failpoint.Point(failpoint.HelmRecordFinal, "shop/blog")

@@ -16,19 +16,19 @@ const (
 	onceVariableName = "APPMARKET_FAULT_ONCE"
 )
 
-// points are all that can be armed.
+// knownPoints are the points that can be armed.
 var knownPoints = []string{
 	HelmRecordPending, HelmHookCreated, HelmHookEnded, HelmObjectsApplied, HelmRecordFinal, HelmObjectsDeleted,
 	SourceBegun, AppBegun, InstanceBegun, InstanceOperated, InstanceSaved, TaskAdmitted, TaskWritten, TaskNoted,
 }
 
-// armed is what the environment asks for; no name if nothing.
+// armedPoint is the point that the environment arms. Its name is empty if none is armed.
 var armedPoint = fromEnvironment()
 
 type failpoint struct{ name, subject, once string }
 
-// fromEnvironment panics over what it cannot read: a story whose point is never
-// passed for a slip of the pen would seem to have a good end.
+// fromEnvironment returns the armed point. It panics on invalid input, because a test with a
+// misspelled point would pass without the kill.
 func fromEnvironment() failpoint {
 	text := os.Getenv(variableName)
 	if text == "" {
@@ -36,13 +36,13 @@ func fromEnvironment() failpoint {
 	}
 	name, subject, found := strings.Cut(text, "@")
 	if !found || subject == "" || !slices.Contains(knownPoints, name) {
-		panic(fmt.Sprintf("%s: %q is not a known point, @ and a subject", variableName, text))
+		panic(fmt.Sprintf("%s: %q must be a known point, followed by @ and a subject", variableName, text))
 	}
 	return failpoint{name: name, subject: subject, once: os.Getenv(onceVariableName)}
 }
 
-// Point kills this process if it is the armed point, unless the file that tells of
-// the kill is there already.
+// Point kills this process if the point is armed for the subject, unless the file of an
+// earlier kill exists.
 func Point(name, subject string) {
 	if name != armedPoint.name || armedPoint.subject != "*" && armedPoint.subject != subject {
 		return
@@ -62,5 +62,5 @@ func Point(name, subject string) {
 	if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
 		panic(fmt.Sprintf("kill at %s: %v", name, err))
 	}
-	select {} // the kill may take a moment, in which nothing must go on
+	select {} // The kill can take a moment. The process must not continue until then.
 }

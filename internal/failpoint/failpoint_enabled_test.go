@@ -16,7 +16,7 @@ import (
 	"github.com/appmarket/operator/internal/failpoint"
 )
 
-// passArgument makes the test's own executable pass a point and say that it lives.
+// passArgument makes the test executable call Point and then report that it is alive.
 const passArgument = "pass"
 
 func TestMain(m *testing.M) {
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// pass passes a point in a process of its own, and gives what it said.
+// runProcess calls Point in a separate process and returns its output.
 func runProcess(t *testing.T, point, subject string, env ...string) (string, error) {
 	t.Helper()
 	self, err := os.Executable()
@@ -56,8 +56,8 @@ func TestPoint(t *testing.T) {
 	}{
 		{why: "nothing is armed"},
 		{why: "this point of this subject", armed: "helm-record-final@shop/blog", killed: true},
-		{why: "this point of anybody", armed: "helm-record-final@*", killed: true},
-		{why: "this point of somebody else", armed: "helm-record-final@shop/wiki"},
+		{why: "this point of any subject", armed: "helm-record-final@*", killed: true},
+		{why: "this point of another subject", armed: "helm-record-final@shop/wiki"},
 		{why: "another point", armed: "helm-record-pending@shop/blog"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -77,20 +77,20 @@ func TestPointKillsOnce(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "once")
 	env := []string{"APPMARKET_FAULT=task-noted@*", "APPMARKET_FAULT_ONCE=" + file}
 	_, err := runProcess(t, failpoint.TaskWritten, "shop/blog", env...)
-	g.Expect(err).NotTo(HaveOccurred(), "another point leaves the file alone")
+	g.Expect(err).NotTo(HaveOccurred(), "another point does not create the file")
 	_, err = runProcess(t, failpoint.TaskNoted, "shop/blog", env...)
 	g.Expect(isKilled(err)).To(BeTrue())
 	g.Expect(file).To(BeAnExistingFile())
 	said, err := runProcess(t, failpoint.TaskNoted, "shop/blog", env...)
-	g.Expect(err).NotTo(HaveOccurred(), "started again it lives on")
+	g.Expect(err).NotTo(HaveOccurred(), "a restarted process is not killed again")
 	g.Expect(said).To(Equal("alive"))
 }
 
 func TestInvalidVariablesPanic(t *testing.T) {
 	for why, armed := range map[string]string{
-		"no subject":           "helm-record-final",
-		"an empty subject":     "helm-record-final@",
-		"a point there is not": "helm-record-finale@*",
+		"no subject":       "helm-record-final",
+		"an empty subject": "helm-record-final@",
+		"an unknown point": "helm-record-finale@*",
 	} {
 		t.Run(why, func(t *testing.T) {
 			g := NewWithT(t)

@@ -1,46 +1,46 @@
 package failpoint
 
-// Points of the helm package; their subject is "namespace/release".
+// Points of package helm. Their subject is "namespace/release".
 const (
-	// HelmRecordPending comes when the record of a new revision was written, before
-	// anything else is done for it.
+	// HelmRecordPending is reached after the record of a new revision was written, before
+	// any other step of the operation.
 	HelmRecordPending = "helm-record-pending"
-	// HelmHookCreated comes when a hook was created.
+	// HelmHookCreated is reached after a hook was created.
 	HelmHookCreated = "helm-hook-created"
-	// HelmHookEnded comes when a hook was waited for and its end was recorded.
+	// HelmHookEnded is reached after a hook ended and its result was recorded.
 	HelmHookEnded = "helm-hook-ended"
-	// HelmObjectsApplied comes when the objects of a release were created, or
-	// brought to what they should be, before it is recorded.
+	// HelmObjectsApplied is reached after the objects of a release were created or updated,
+	// before the result is recorded.
 	HelmObjectsApplied = "helm-objects-applied"
-	// HelmRecordFinal comes when the last word on an operation was recorded, or
-	// the record of a removed release was deleted, before the caller hears of it.
+	// HelmRecordFinal is reached after the result of an operation was recorded, or the
+	// record of a removed release was deleted, before the operation returns.
 	HelmRecordFinal = "helm-record-final"
-	// HelmObjectsDeleted comes when the objects of a release that is uninstalled
-	// are gone, before its last hooks run and before its record says so.
+	// HelmObjectsDeleted is reached after the objects of a release were deleted, before its
+	// post-delete hooks run and its record is updated.
 	HelmObjectsDeleted = "helm-objects-deleted"
 )
 
-// Points of the controllers; their subject is "namespace/name" of the object.
+// Points of the controllers. Their subject is "namespace/name" of the object.
 const (
-	// SourceBegun comes when it is in the status of a source that it is asked, before
-	// anything of its answer is read.
+	// SourceBegun is reached after the start of a synchronization was written to the status
+	// of a source, before its response is read.
 	SourceBegun = "source-begun"
-	// AppBegun comes when it is in the status of an app that a version is hydrated,
-	// before anything of it is read.
+	// AppBegun is reached after the start of a hydration was written to the status of an app,
+	// before the chart is read.
 	AppBegun = "app-begun"
-	// InstanceBegun comes when an instance's operation was written to its status,
+	// InstanceBegun is reached after an operation was written to the status of an instance,
 	// before Helm is called.
 	InstanceBegun = "instance-begun"
-	// InstanceOperated comes when Helm has done everything for the operation,
-	// before that is in status.
+	// InstanceOperated is reached after Helm completed the operation, before the result is
+	// written to status.
 	InstanceOperated = "instance-operated"
-	// InstanceSaved comes when the end of the operation was written to status.
+	// InstanceSaved is reached after the end of the operation was written to status.
 	InstanceSaved = "instance-saved"
-	// TaskAdmitted comes when a task was admitted, before it writes its instance.
+	// TaskAdmitted is reached after a task was admitted, before it updates its instance.
 	TaskAdmitted = "task-admitted"
-	// TaskWritten comes when a task has written its instance.
+	// TaskWritten is reached after a task updated its instance.
 	TaskWritten = "task-written"
-	// TaskNoted comes when the outcome of a task was noted in the ledger of its
-	// instance, before it is in the task's own status.
+	// TaskNoted is reached after the result of a task was recorded in its instance, before
+	// it is written to the status of the task.
 	TaskNoted = "task-noted"
 )

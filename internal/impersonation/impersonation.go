@@ -1,8 +1,8 @@
-// Package impersonation acts as the service account of a tenant, and as nobody else.
+// Package impersonation creates clients that act as the service account of a tenant.
 //
-// The operator's own rights are not enough to read a tenant's Secrets or to touch
-// its objects; it may impersonate service accounts, and what it does for a tenant
-// it does as that tenant's own.
+// The operator itself has no permission to read the Secrets of a tenant or to change its
+// objects. It has permission to impersonate service accounts, and uses the service account
+// of the tenant for everything that it does on behalf of the tenant.
 package impersonation
 
 import (
@@ -17,10 +17,10 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// Config is the operator's configuration, acting as a tenant's service account. No
-// groups are asked for: the API server adds those of the account by itself, and an
-// operator that may not impersonate groups cannot become any. The requests are not
-// held back by the client: the API server's own fairness does that.
+// Config returns the configuration of the operator, impersonating the service account of a
+// tenant. No groups are set: the API server adds the groups of the account, and an operator
+// that may not impersonate groups cannot add others. The client does not limit its request
+// rate; the API server applies priority and fairness.
 func Config(cfg *rest.Config, tenant release.Tenant) *rest.Config {
 	as := rest.CopyConfig(cfg)
 	as.Impersonate = rest.ImpersonationConfig{
@@ -30,10 +30,10 @@ func Config(cfg *rest.Config, tenant release.Tenant) *rest.Config {
 	return as
 }
 
-// maxClients bounds the clients that are kept; making one anew costs no request.
+// maxClients bounds the number of cached clients. Creating a client makes no request.
 const maxClients = 1000
 
-// Clients makes clients that act as tenants.
+// Clients creates and caches clients that act as tenants.
 type Clients struct {
 	Config *rest.Config
 	Mapper meta.RESTMapper
@@ -43,8 +43,8 @@ type Clients struct {
 	clients map[release.Tenant]client.Client
 }
 
-// ClientFor returns a client that does what the tenant may do. It asks the API
-// server each time: what a tenant may read can change at any moment.
+// ClientFor returns a client with the permissions of the tenant. It does not cache objects,
+// because the permissions of a tenant can change at any time.
 func (c *Clients) ClientFor(tenant release.Tenant) (client.Client, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -53,7 +53,7 @@ func (c *Clients) ClientFor(tenant release.Tenant) (client.Client, error) {
 	}
 	made, err := client.New(Config(c.Config, tenant), client.Options{Mapper: c.Mapper, Scheme: c.Scheme})
 	if err != nil {
-		return nil, fmt.Errorf("make client: %w", err)
+		return nil, fmt.Errorf("create client: %w", err)
 	}
 	if c.clients == nil || len(c.clients) >= maxClients {
 		c.clients = map[release.Tenant]client.Client{}

@@ -34,7 +34,7 @@ func TestConfigActsAsTheServiceAccountOnly(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(review.Status.UserInfo.Username).To(Equal("system:serviceaccount:team:installer"))
 	g.Expect(review.Status.UserInfo.Groups).To(ConsistOf("system:serviceaccounts", "system:serviceaccounts:team", "system:authenticated"),
-		"as in a token of the account, and no group of the operator's")
+		"the groups are the same as in a token of the account")
 }
 
 func TestConfigDoesNotChangeTheOriginal(t *testing.T) {
@@ -65,11 +65,11 @@ func TestClientsHaveThePermissionsOfTheAccount(t *testing.T) {
 		return reader.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "a"}, &corev1.Secret{})
 	}
 	g.Expect(get("reader", mine)).To(Succeed())
-	g.Expect(get("reader", theirs)).To(Satisfy(apierrors.IsForbidden), "another namespace's")
+	g.Expect(get("reader", theirs)).To(Satisfy(apierrors.IsForbidden), "a Secret of another namespace")
 	g.Expect(get("other", mine)).To(Satisfy(apierrors.IsForbidden), "another account")
 
 	g.Expect(server.Client.Delete(t.Context(), &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: mine, Name: "reader"}})).To(Succeed())
-	g.Eventually(func() error { return get("reader", mine) }).Should(Satisfy(apierrors.IsForbidden), "a right that is taken away is gone at once: nothing is cached")
+	g.Eventually(func() error { return get("reader", mine) }).Should(Satisfy(apierrors.IsForbidden), "a revoked permission is effective immediately, because nothing is cached")
 }
 
 func TestClientsAreCached(t *testing.T) {
@@ -86,7 +86,7 @@ func TestClientsAreCached(t *testing.T) {
 	for i := range 1000 {
 		of(fmt.Sprint("account-", i))
 	}
-	g.Expect(of("a")).NotTo(BeIdenticalTo(first), "their number is bounded")
+	g.Expect(of("a")).NotTo(BeIdenticalTo(first), "the number of cached clients is bounded")
 }
 
 func TestConcurrentClients(t *testing.T) {
@@ -99,7 +99,7 @@ func TestConcurrentClients(t *testing.T) {
 				err = reader.Get(context.Background(), client.ObjectKey{Namespace: "default", Name: "a"}, &corev1.Secret{})
 			}
 			if !apierrors.IsForbidden(err) {
-				t.Errorf("read as an account without rights: %v", err)
+				t.Errorf("read as an account without permissions: %v", err)
 			}
 		})
 	}

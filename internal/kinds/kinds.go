@@ -1,10 +1,10 @@
-// Package kinds knows the kinds of objects that the cluster serves.
+// Package kinds is a RESTMapper for the kinds that the cluster currently serves.
 //
-// The mapper of controller-runtime learns of new kinds, but never forgets one. Kinds
-// come and go with CRDs and with versions of Kubernetes: an operation must know before
-// it changes anything whether the kinds of its objects are there. Kinds asks the API
-// server with the ETags of its last answers whether anything has changed, which costs
-// two small requests, and reads the discovery documents again only if so.
+// The RESTMapper of controller-runtime discovers new kinds, but does not remove any. CRDs and
+// Kubernetes versions add and remove kinds, and an operation must know before its first write
+// whether the kinds of its objects are served. Kinds sends two small conditional requests
+// with the ETags of the last responses, and reads the discovery documents again only if they
+// have changed.
 package kinds
 
 import (
@@ -27,20 +27,19 @@ import (
 )
 
 const (
-	// requestTimeout bounds a request for which the caller has no context.
+	// requestTimeout bounds a request of a caller that has no context.
 	requestTimeout = 30 * time.Second
-	// noMatchInterval is how long an answer counts for kinds that are not in it. A
-	// manifest can name a thousand of them.
+	// noMatchInterval is the minimum time between two refreshes for kinds that are not served.
+	// A manifest can name a thousand of them.
 	noMatchInterval = 100 * time.Millisecond
-	// tagless is how long the answer of an API server without ETags counts.
+	// maxAgeWithoutTags is the time for which a response of an API server without ETags is used.
 	maxAgeWithoutTags = 30 * time.Second
 )
 
-// paths are the roots of the discovery documents.
+// discoveryPaths are the paths of the discovery documents.
 var discoveryPaths = []string{"/api", "/apis"}
 
-// Kinds is a RESTMapper of the kinds that the cluster serves. Its methods may be
-// called at the same time.
+// Kinds is a RESTMapper of the kinds that the cluster serves. It is safe for concurrent use.
 type Kinds struct {
 	client    *http.Client
 	host      string
@@ -54,37 +53,36 @@ type Kinds struct {
 	stale     bool
 }
 
-// served are the kinds of one answer.
+// servedKinds are the kinds of one discovery response.
 type servedKinds struct {
 	meta.RESTMapper
 	resources []*metav1.APIResourceList
 	groups    []*metav1.APIGroup
-	// failed are the groups whose kinds are unknown, since their own API server does
-	// not answer.
+	// failed are the groups whose kinds are unknown because their own API server does not
+	// respond.
 	failed map[schema.GroupVersion]error
 }
 
 var _ meta.ResettableRESTMapper = (*Kinds)(nil)
 
-// New returns the Kinds of the cluster that cfg reaches. It makes no request.
+// New returns the Kinds of the cluster of cfg. It makes no request.
 func New(cfg *rest.Config) (*Kinds, error) {
 	client, err := rest.HTTPClientFor(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("make client: %w", err)
+		return nil, fmt.Errorf("create client: %w", err)
 	}
 	host, _, err := rest.DefaultServerUrlFor(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("read address of the cluster: %w", err)
+		return nil, fmt.Errorf("parse the address of the cluster: %w", err)
 	}
 	asked, err := discovery.NewDiscoveryClientForConfigAndClient(cfg, client)
 	if err != nil {
-		return nil, fmt.Errorf("make discovery client: %w", err)
+		return nil, fmt.Errorf("create discovery client: %w", err)
 	}
 	return &Kinds{client: client, host: strings.TrimSuffix(host.String(), "/"), discovery: asked, tags: map[string]string{}}, nil
 }
 
-// Refresh has later lookups answer for what the cluster serves now, or served no
-// longer ago than maxAge.
+// Refresh updates the kinds unless they were checked within maxAge.
 func (k *Kinds) Refresh(ctx context.Context, maxAge time.Duration) error {
 	if k.isFresh(maxAge) {
 		return nil
@@ -108,15 +106,15 @@ func (k *Kinds) Refresh(ctx context.Context, maxAge time.Duration) error {
 	return nil
 }
 
-// isFresh reports whether the cluster was asked within maxAge.
+// isFresh reports whether the kinds were checked within maxAge.
 func (k *Kinds) isFresh(maxAge time.Duration) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.cached != nil && !k.stale && time.Since(k.checkedAt) < maxAge
 }
 
-// hasChanged reports whether the tags are those of other kinds than are known. Where
-// the API server gives no tags, which are as old as Kubernetes 1.30, only time tells.
+// hasChanged reports whether the tags differ from the tags of the cached kinds. API servers
+// without ETags, which exist since Kubernetes 1.30, are read again after a time.
 func (k *Kinds) hasChanged(tags map[string]string) bool {
 	for _, path := range discoveryPaths {
 		if tags[path] == "" {
@@ -126,15 +124,15 @@ func (k *Kinds) hasChanged(tags map[string]string) bool {
 	return !maps.Equal(tags, k.tags)
 }
 
-// Reset has the next lookup refresh first.
+// Reset causes the next lookup to refresh the kinds first.
 func (k *Kinds) Reset() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.stale = true
 }
 
-// check asks for the tags of the discovery documents. A document that has not changed
-// is not sent.
+// fetchTags requests the discovery documents and returns their tags. The API server does not
+// send a document that has not changed.
 func (k *Kinds) fetchTags(ctx context.Context) (map[string]string, error) {
 	k.mu.Lock()
 	before := maps.Clone(k.tags)
@@ -143,14 +141,14 @@ func (k *Kinds) fetchTags(ctx context.Context) (map[string]string, error) {
 	for _, path := range discoveryPaths {
 		tag, err := k.fetchTag(ctx, path, before[path])
 		if err != nil {
-			return nil, fmt.Errorf("ask for kinds of the cluster: %w", err)
+			return nil, fmt.Errorf("check the kinds of the cluster: %w", err)
 		}
 		tags[path] = tag
 	}
 	return tags, nil
 }
 
-// tagOf returns the tag of a document, empty if it has none.
+// fetchTag returns the tag of a document, empty if it has none.
 func (k *Kinds) fetchTag(ctx context.Context, path, before string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, k.host+path, nil)
 	if err != nil {
@@ -177,7 +175,7 @@ func (k *Kinds) fetchTag(ctx context.Context, path, before string) (string, erro
 	return "", fmt.Errorf("get %s: %s", path, response.Status)
 }
 
-// load reads the discovery documents.
+// loadDiscovery reads the discovery documents.
 func (k *Kinds) loadDiscovery() (*servedKinds, error) {
 	groups, resources, err := k.discovery.ServerGroupsAndResources()
 	known := &servedKinds{groups: groups, resources: resources, failed: map[schema.GroupVersion]error{}}
@@ -185,18 +183,18 @@ func (k *Kinds) loadDiscovery() (*servedKinds, error) {
 		known.failed, err = failed.Groups, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("get kinds of the cluster: %w", err)
+		return nil, fmt.Errorf("get the kinds of the cluster: %w", err)
 	}
 	all, err := restmapper.GetAPIGroupResources(fixedDiscovery{k.discovery, known})
 	if err != nil {
-		return nil, fmt.Errorf("get kinds of the cluster: %w", err)
+		return nil, fmt.Errorf("get the kinds of the cluster: %w", err)
 	}
 	known.RESTMapper = restmapper.NewDiscoveryRESTMapper(all)
 	return known, nil
 }
 
-// Discovery returns a discovery client that answers with what is known. The version
-// of the cluster is asked for.
+// Discovery returns a discovery client that responds with the cached kinds. It requests only
+// the version of the cluster.
 func (k *Kinds) Discovery(ctx context.Context) (discovery.CachedDiscoveryInterface, error) {
 	known, err := k.currentKinds(ctx)
 	if err != nil {
@@ -205,27 +203,27 @@ func (k *Kinds) Discovery(ctx context.Context) (discovery.CachedDiscoveryInterfa
 	return cachedDiscovery{fixedDiscovery{k.discovery, known}}, nil
 }
 
-// answer is a discovery client that gives the same answer again.
+// fixedDiscovery is a discovery client that always returns the same kinds.
 type fixedDiscovery struct {
 	discovery.DiscoveryInterface
 	known *servedKinds
 }
 
-// ServerGroupsAndResources returns what is known.
+// ServerGroupsAndResources returns the cached groups and resources.
 func (a fixedDiscovery) ServerGroupsAndResources() ([]*metav1.APIGroup, []*metav1.APIResourceList, error) {
 	return a.known.groups, a.known.resources, nil
 }
 
-// cached says that an answer is what others would keep.
+// cachedDiscovery makes fixedDiscovery a CachedDiscoveryInterface.
 type cachedDiscovery struct{ fixedDiscovery }
 
-// Fresh reports that the answer is current.
+// Fresh reports that the kinds are current.
 func (cachedDiscovery) Fresh() bool { return true }
 
-// Invalidate does nothing: a new client gives a new answer.
+// Invalidate does nothing, because each new client has current kinds.
 func (cachedDiscovery) Invalidate() {}
 
-// current returns what is known, asked for if it is not.
+// currentKinds returns the cached kinds, refreshed if necessary.
 func (k *Kinds) currentKinds(ctx context.Context) (*servedKinds, error) {
 	k.mu.Lock()
 	known, stale := k.cached, k.stale
@@ -241,8 +239,8 @@ func (k *Kinds) currentKinds(ctx context.Context) (*servedKinds, error) {
 	return k.cached, nil
 }
 
-// lookup calls find with what is known, and again with what is new where there is no
-// match.
+// findOrRefresh calls find with the cached kinds, and again with refreshed kinds if there is
+// no match.
 func findOrRefresh[T any](k *Kinds, find func(*servedKinds) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
@@ -262,8 +260,8 @@ func findOrRefresh[T any](k *Kinds, find func(*servedKinds) (T, error)) (T, erro
 	return find(known)
 }
 
-// RESTMapping returns how a kind is served. A kind of a group whose own API server
-// does not answer is no missing kind.
+// RESTMapping returns the mapping of a kind. A kind whose API server does not respond is not
+// reported as a missing kind.
 func (k *Kinds) RESTMapping(kind schema.GroupKind, versions ...string) (*meta.RESTMapping, error) {
 	return findOrRefresh(k, func(known *servedKinds) (*meta.RESTMapping, error) {
 		found, err := known.RESTMapper.RESTMapping(kind, versions...)
@@ -271,7 +269,7 @@ func (k *Kinds) RESTMapping(kind schema.GroupKind, versions ...string) (*meta.RE
 	})
 }
 
-// RESTMappings returns all versions in which a kind is served.
+// RESTMappings returns the mappings of a kind in all versions that are served.
 func (k *Kinds) RESTMappings(kind schema.GroupKind, versions ...string) ([]*meta.RESTMapping, error) {
 	return findOrRefresh(k, func(known *servedKinds) ([]*meta.RESTMapping, error) {
 		found, err := known.RESTMapper.RESTMappings(kind, versions...)
@@ -279,14 +277,14 @@ func (k *Kinds) RESTMappings(kind schema.GroupKind, versions ...string) ([]*meta
 	})
 }
 
-// explain returns the error of a kind that cannot be found.
+// discoveryError returns the discovery error of the group of a kind that was not found.
 func (s *servedKinds) discoveryError(group string, err error) error {
 	if !meta.IsNoMatchError(err) {
 		return err
 	}
 	for version, failed := range s.failed {
 		if version.Group == group {
-			return fmt.Errorf("the API server of %s does not answer: %w", version, failed)
+			return fmt.Errorf("the API server of %s does not respond: %w", version, failed)
 		}
 	}
 	return err

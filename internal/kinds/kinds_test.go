@@ -20,7 +20,7 @@ import (
 
 var gadgetKind = schema.GroupKind{Group: "example.org", Kind: "Gadget"}
 
-// apiServer answers for discovery documents, as an API server does.
+// discoveryServer serves discovery documents as an API server does.
 type discoveryServer struct {
 	mu       sync.Mutex
 	kinds    []string
@@ -35,7 +35,7 @@ func (a *discoveryServer) setKinds(kinds ...string) {
 	a.kinds = kinds
 }
 
-// counts returns how many requests were answered with a status, and begins again.
+// takeCount returns the number of responses with a status since the last call.
 func (a *discoveryServer) takeCount(status int) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -110,15 +110,15 @@ func TestKindsAreAddedAndRemoved(t *testing.T) {
 
 	server.setKinds("Widget")
 	_, err = known.RESTMapping(gadgetKind)
-	g.Expect(err).NotTo(HaveOccurred(), "nobody has asked")
+	g.Expect(err).NotTo(HaveOccurred(), "the kinds were not refreshed")
 	known.Reset()
 	_, err = known.RESTMapping(gadgetKind)
-	g.Expect(meta.IsNoMatchError(err)).To(BeTrue(), "a kind that is gone is forgotten")
+	g.Expect(meta.IsNoMatchError(err)).To(BeTrue(), "a kind that is not served any more is removed")
 
 	server.setKinds("Gadget")
 	known.Reset()
 	_, err = known.RESTMapping(gadgetKind, "v1")
-	g.Expect(err).NotTo(HaveOccurred(), "a kind that is back is known")
+	g.Expect(err).NotTo(HaveOccurred(), "a kind that is served again is found")
 }
 
 func TestRefreshWithoutChangesMakesTwoConditionalRequests(t *testing.T) {
@@ -140,7 +140,7 @@ func TestRefreshWithoutChangesMakesTwoConditionalRequests(t *testing.T) {
 		_, err := known.RESTMapping(schema.GroupKind{Group: "none", Kind: fmt.Sprint(i)})
 		g.Expect(meta.IsNoMatchError(err)).To(BeTrue())
 	}
-	g.Expect(server.takeCount(http.StatusNotModified)).To(BeNumerically("<", 100), "kinds that are missing do not cost a request each")
+	g.Expect(server.takeCount(http.StatusNotModified)).To(BeNumerically("<", 100), "not every lookup of a missing kind makes a request")
 }
 
 func TestUnavailableGroupIsNotAMissingKind(t *testing.T) {
@@ -148,7 +148,7 @@ func TestUnavailableGroupIsNotAMissingKind(t *testing.T) {
 	server, known := startServer(t)
 	server.stale = true
 	_, err := known.RESTMapping(gadgetKind)
-	g.Expect(err).To(MatchError(ContainSubstring("the API server of example.org/v1 does not answer")))
+	g.Expect(err).To(MatchError(ContainSubstring("the API server of example.org/v1 does not respond")))
 	g.Expect(meta.IsNoMatchError(err)).To(BeFalse())
 }
 

@@ -11,28 +11,27 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Config is a configuration that reaches the same cluster as cfg, with the same
-// credentials, from behind the Fence. Reads pass, and until this process leads for
-// the first time nothing else does: the error is ErrFenced. After it has led nothing
-// passes at all. Access reviews count as writes, since they are made by POST.
+// Config returns a configuration for the same cluster and with the same credentials as
+// cfg, guarded by the Fence. Until this process leads for the first time, only reads are
+// allowed and every other request fails with ErrFenced. After a lost lease, every request
+// fails. Access reviews count as writes because they are sent by POST.
 //
-// All that is made from the configuration, and from copies of it, shares one
-// transport. Credentials of cfg cannot be replaced in it, but impersonation can be
-// added.
+// All clients of the configuration, and of copies of it, share one transport. Impersonation
+// can be added to the configuration. Its credentials cannot be replaced.
 func (f *Fence) Config(cfg *rest.Config) (*rest.Config, error) {
 	if cfg.Transport != nil {
-		return nil, errors.New("fence configuration: it has a transport of its own, whose connections cannot be guarded")
+		return nil, errors.New("fence client configuration: a configuration with its own Transport cannot be fenced")
 	}
 	base := rest.CopyConfig(cfg)
 	base.Dial = f.guardDialer(base.Dial)
 	base.Wrap(f.wrapTransport)
 	transport, err := rest.TransportFor(base)
 	if err != nil {
-		return nil, fmt.Errorf("make transport: %w", err)
+		return nil, fmt.Errorf("create transport: %w", err)
 	}
 	host, _, err := rest.DefaultServerUrlFor(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("read address of the cluster: %w", err)
+		return nil, fmt.Errorf("parse the address of the cluster: %w", err)
 	}
 	return &rest.Config{
 		Host: strings.TrimSuffix(host.String(), "/"), APIPath: cfg.APIPath, ContentConfig: cfg.ContentConfig, Transport: transport,
@@ -41,13 +40,13 @@ func (f *Fence) Config(cfg *rest.Config) (*rest.Config, error) {
 	}, nil
 }
 
-// dialer makes connections.
+// dialFunc opens a connection.
 type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// dial makes connections that carry nothing for a former leader.
+// guardDialer returns a dial function whose connections send nothing for a former leader.
 func (f *Fence) guardDialer(inner dialFunc) dialFunc {
 	if inner == nil {
-		// As client-go does it where nothing is said.
+		// The same as the default of client-go.
 		inner = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -64,8 +63,8 @@ type fencedConn struct {
 	fence *Fence
 }
 
-// Write hands bytes to the kernel, if they may still go. Those of a request may have
-// been prepared before the process was stopped.
+// Write passes bytes to the kernel if they may still be sent. They can have been prepared
+// before the process was paused.
 func (c *fencedConn) Write(p []byte) (int, error) {
 	if err := c.fence.allowBytes(); err != nil {
 		return 0, err

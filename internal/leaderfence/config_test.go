@@ -22,8 +22,8 @@ import (
 	"github.com/appmarket/operator/test/env"
 )
 
-// TestWhatHasNotLeftIsHeldBack stops a leader while a write is on its way out, and
-// has a real API server see no more of it than its beginning.
+// TestUnsentBytesAreBlocked stops a leader while a write is being sent, and checks that a
+// real API server receives at most the beginning of it.
 func TestUnsentBytesAreBlocked(t *testing.T) {
 	server := env.Start(t)
 	namespace := server.Namespace(t, nil)
@@ -31,13 +31,13 @@ func TestUnsentBytesAreBlocked(t *testing.T) {
 		why       string
 		protocols []string
 		major     int
-		// body is what leaves instead of text, when stop stops the leader.
+		// body returns a request body with the text. It calls stop to stop the leader.
 		body func(text string, stop func()) io.Reader
-		// before is called when the transport has the request.
+		// before stops the leader when the transport receives the request.
 		before bool
 	}{
-		{why: "before a connection is there, HTTP/1", protocols: []string{"http/1.1"}, major: 1, before: true, body: wholeBody},
-		{why: "before a connection is there, HTTP/2", major: 2, before: true, body: wholeBody},
+		{why: "before the connection is opened, HTTP/1", protocols: []string{"http/1.1"}, major: 1, before: true, body: wholeBody},
+		{why: "before the connection is opened, HTTP/2", major: 2, before: true, body: wholeBody},
 		{why: "in the middle of the body, HTTP/1", protocols: []string{"http/1.1"}, major: 1, body: bodyInTwoReads},
 		{why: "in the middle of the body, HTTP/2", major: 2, body: bodyInTwoReads},
 		{why: "after the body was read, HTTP/1", protocols: []string{"http/1.1"}, major: 1, body: bodyInOneRead},
@@ -102,7 +102,7 @@ func bodyInTwoReads(text string, stop func()) io.Reader {
 	}), strings.NewReader(text[10:]))
 }
 
-// atTheEnd gives everything in one piece, and nobody reads on.
+// bodyInOneRead returns the whole text in one read, after which the body is not read again.
 func bodyInOneRead(text string, stop func()) io.Reader {
 	return readerFunc(func(p []byte) (int, error) {
 		stop()
@@ -139,8 +139,8 @@ func TestConfigReachesTheSameCluster(t *testing.T) {
 			g.Expect(review.Status.UserInfo.Username).To(Equal(user))
 		}
 	}
-	g.Expect(dials.Load()).To(BeEquivalentTo(1), "one connection is for all")
+	g.Expect(dials.Load()).To(BeEquivalentTo(1), "all clients share one connection")
 
 	_, err = r.fence.Config(cfg)
-	g.Expect(err).To(HaveOccurred(), "it is fenced already, and whose connections those are is not known")
+	g.Expect(err).To(HaveOccurred(), "the configuration is already fenced, and its connections cannot be guarded again")
 }

@@ -31,14 +31,14 @@ const (
 	timeout       = time.Minute
 )
 
-// line is the way to the API server. It can be cut, and then what is sent comes to
-// nothing until somebody gives up.
+// severableTransport is the connection to the API server. While it is cut, requests wait
+// until their context ends.
 type severableTransport struct {
 	next  http.RoundTripper
 	isCut atomic.Bool
 
 	mu   sync.Mutex
-	sent []time.Time // when requests for a change were sent
+	sent []time.Time // times of the write requests
 }
 
 func (l *severableTransport) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -54,17 +54,17 @@ func (l *severableTransport) RoundTrip(request *http.Request) (*http.Response, e
 	return l.next.RoundTrip(request)
 }
 
-// WrappedRoundTripper lets a request be cancelled.
+// WrappedRoundTripper allows requests to be canceled.
 func (l *severableTransport) WrappedRoundTripper() http.RoundTripper { return l.next }
 
-// first is when the first request for a change was sent.
+// firstWrite returns the time of the first write request.
 func (l *severableTransport) firstWrite() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.sent[0]
 }
 
-// replica is a process that may be the leader.
+// replica is a process that can become the leader.
 type replica struct {
 	fence     *leaderfence.Fence
 	transport *severableTransport
@@ -74,7 +74,7 @@ type replica struct {
 	stop      context.CancelFunc
 }
 
-// newReplica stands for election in a namespace, and writes from behind its fence.
+// newReplica starts a candidate for leader election in a namespace, with a fenced client.
 func newReplica(t *testing.T, server *env.Env, namespace string) *replica {
 	t.Helper()
 	g := NewWithT(t)
@@ -110,12 +110,12 @@ func newReplica(t *testing.T, server *env.Env, namespace string) *replica {
 	return r
 }
 
-// write makes an object.
+// createConfigMap creates an object through the fence.
 func (r *replica) createConfigMap(ctx context.Context, namespace string) error {
 	return r.writer.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "written-"}})
 }
 
-// holder is who has the lease.
+// leaseHolder returns the identity of the holder of the lease.
 func leaseHolder(ctx context.Context, server *env.Env, namespace string) (string, error) {
 	lease := &coordinationv1.Lease{}
 	err := server.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "leader"}, lease)
@@ -132,10 +132,10 @@ func TestFormerLeaderCannotWrite(t *testing.T) {
 	first := newReplica(t, server, namespace)
 	g.Eventually(first.leads, timeout).Should(BeClosed())
 	second := newReplica(t, server, namespace)
-	g.Expect(second.createConfigMap(t.Context(), namespace)).To(MatchError(leaderfence.ErrFenced), "it does not lead yet")
-	g.Expect(second.writer.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(namespace))).To(Succeed(), "but may look")
+	g.Expect(second.createConfigMap(t.Context(), namespace)).To(MatchError(leaderfence.ErrFenced), "the second replica is not the leader yet")
+	g.Expect(second.writer.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(namespace))).To(Succeed(), "reads are allowed")
 
-	// The first one writes without a pause until it is refused, and goes on trying.
+	// The first replica writes without a pause until it is rejected, and continues to try.
 	g.Expect(first.createConfigMap(t.Context(), namespace)).To(Succeed())
 	first.transport.isCut.Store(true)
 	var wrote int
@@ -144,7 +144,7 @@ func TestFormerLeaderCannotWrite(t *testing.T) {
 		err := first.createConfigMap(t.Context(), namespace)
 		switch {
 		case err == nil:
-			g.Expect(refused).To(BeZero(), "a write after one that was refused")
+			g.Expect(refused).To(BeZero(), "a write succeeded after a rejected write")
 			wrote++
 			last = time.Now()
 		case refused.IsZero():
@@ -159,18 +159,18 @@ func TestFormerLeaderCannotWrite(t *testing.T) {
 		default:
 		}
 	}
-	g.Expect(wrote).NotTo(BeZero(), "it wrote for as long as it might")
+	g.Expect(wrote).NotTo(BeZero(), "no write succeeded while the lease was held")
 	g.Expect(refused).NotTo(BeZero())
 	taken := second.transport.firstWrite()
-	g.Expect(last).To(BeTemporally("<", taken), "nothing was written once the other could lead")
-	g.Expect(refused).To(BeTemporally("<", taken), "it was refused before")
+	g.Expect(last).To(BeTemporally("<", taken), "a write succeeded after the other replica could lead")
+	g.Expect(refused).To(BeTemporally("<", taken), "the rejection came after the other replica could lead")
 	g.Expect(second.createConfigMap(t.Context(), namespace)).To(Succeed())
 
-	// It comes back, and has nothing to say.
+	// The connection is back. The former leader stops and sends nothing.
 	first.transport.isCut.Store(false)
 	g.Eventually(first.stopped, timeout).Should(BeClosed())
 	g.Expect(first.createConfigMap(t.Context(), namespace)).To(MatchError(leaderfence.ErrFenced))
-	g.Expect(first.writer.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(namespace))).To(MatchError(leaderfence.ErrFenced), "nor to ask")
+	g.Expect(first.writer.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(namespace))).To(MatchError(leaderfence.ErrFenced), "reads of a former leader are rejected too")
 }
 
 func TestStoppedLeaderReleasesTheLease(t *testing.T) {
@@ -184,7 +184,7 @@ func TestStoppedLeaderReleasesTheLease(t *testing.T) {
 
 	first.stop()
 	g.Eventually(first.stopped, timeout).Should(BeClosed())
-	g.Expect(first.fence.Open()).To(BeFalse(), "at once, not when the lease has run out")
+	g.Expect(first.fence.Open()).To(BeFalse(), "the fence closes immediately, not when the lease expires")
 	g.Eventually(second.leads, timeout).Should(BeClosed())
 	g.Expect(second.createConfigMap(t.Context(), namespace)).To(Succeed())
 }
@@ -198,13 +198,13 @@ func TestLeaderReleasesTheLeaseAfterARefusedWrite(t *testing.T) {
 	held, err := leaseHolder(t.Context(), server, namespace)
 	g.Expect(err).NotTo(HaveOccurred())
 
-	// The lease is as before, but the machine slept, and that was noticed at work.
+	// The lease is unchanged, but the machine slept, and a write detected that.
 	g.Eventually(func() error {
 		first.fence.Sleep(time.Hour)
 		return first.createConfigMap(t.Context(), namespace)
 	}, timeout).Should(MatchError(leaderfence.ErrFenced))
 	g.Eventually(first.stopped, timeout).Should(BeClosed())
-	g.Eventually(func() (string, error) { return leaseHolder(t.Context(), server, namespace) }, timeout).ShouldNot(Equal(held), "it was given up")
+	g.Eventually(func() (string, error) { return leaseHolder(t.Context(), server, namespace) }, timeout).ShouldNot(Equal(held), "the lease is released")
 }
 
 func TestNewLockRecordsAnEvent(t *testing.T) {

@@ -2,7 +2,7 @@ package leaderfence
 
 import "time"
 
-// Sleep is what a machine does to the clocks when it sleeps.
+// Sleep advances the wall clock only, as a machine that sleeps does.
 func (f *Fence) Sleep(d time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,24 +1,22 @@
-// Package leaderfence keeps a former leader from doing harm.
+// Package leaderfence prevents a former leader from writing to the cluster.
 //
-// Of several replicas the one acts that holds a lease. It renews the lease all the
-// time, and ends when it cannot. But a process may be stopped in the middle of its
-// work, by a signal, a frozen machine or a long pause, and when it goes on it does
-// not know yet that another has taken over. What it writes then meets what the
-// other writes.
+// The leader among several replicas holds a lease and renews it continuously. A process
+// exits when it cannot renew its lease. However, a process can be paused, by a signal, a
+// frozen machine or a long garbage collection, and does not know when it resumes that
+// another replica has taken over. Its writes would then conflict with the writes of the
+// new leader.
 //
-// A Fence stands in front of the cluster and refuses writes as soon as somebody
-// else may hold the lease. It believes in the lease from the moment before a
-// request to renew it was sent, if that went well, and for nine tenths of the time
-// that others grant it: whoever wants to take over waits for all of that time, from
-// a later moment on. The last tenth is for clocks that differ and for requests that
-// are on their way.
+// A Fence rejects writes as soon as another replica could hold the lease. It counts the
+// lease as held from the moment before a successful renewal request was sent, for nine
+// tenths of the lease duration. Other replicas wait for the full duration, counted from a
+// later moment. The last tenth allows for clock differences and for requests in transit.
 //
-// Once a leader has lost the lease, its work is in pieces, and a new leader picks
-// those up better than itself. So it does not renew the lease any more, and ends.
+// A leader that loses its lease exits, because the new leader takes over unfinished work.
+// It does not renew the lease again.
 //
-// A write is looked at when it is asked for, when its body leaves, and when its last
-// bytes are handed to the kernel. What no fence of this side can hold back is what
-// the network has already, and what no lease shows is that a person deletes it.
+// A write is checked when it is requested, when its body is read, and when its last bytes
+// are passed to the kernel. The Fence cannot recall bytes that are already on the network,
+// and does not detect that a person deletes the lease.
 package leaderfence
 
 import (
@@ -27,31 +25,31 @@ import (
 	"time"
 )
 
-// ErrFenced is why a write was not sent: another process may be the leader.
+// ErrFenced is returned for a write that was not sent because another process could be
+// the leader.
 var ErrFenced = errors.New("the leader's lease is not held by this process")
 
-// Fence knows until when the lease is held for certain. It is closed until that is
-// so for the first time. Its methods may be called side by side.
+// Fence tracks how long the lease is certainly held. It is closed until the lease is
+// acquired for the first time. It is safe for concurrent use.
 type Fence struct {
 	now func() clockReading
 
 	mu sync.Mutex
-	// led is that the lease was held once.
+
 	hasLed bool
-	// asked is when the request was made by which the lease is held.
+	// requestedAt is the time of the request that acquired or last renewed the lease.
 	requestedAt clockReading
-	// term is how long from then on the lease is held; zero if it is not.
+	// term is the time after requestedAt for which the lease is held, zero if it is not held.
 	term time.Duration
-	// broken is that the lease was found lost while there was work to do.
+	// broken reports that the lease was lost while the process was the leader.
 	broken bool
 }
 
-// New makes a Fence that is closed. Its Lock is for the elector, its Config for
-// everything else that talks to the cluster. Where there is no election no Fence is
-// needed.
+// New returns a closed Fence. Pass its Lock to the leader elector, and its Config to every
+// other client of the cluster. Without leader election, no Fence is needed.
 func New() *Fence { return &Fence{now: newClocks()} }
 
-// Open reports whether a write would be let through now.
+// Open reports whether a write is currently allowed.
 func (f *Fence) Open() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -62,7 +60,7 @@ func (f *Fence) isHeld() bool {
 	return !f.broken && f.term > 0 && f.now().elapsedSince(f.requestedAt) < f.term
 }
 
-// pass lets a write through if the lease is held.
+// allowWrite returns ErrFenced if the lease is not held.
 func (f *Fence) allowWrite() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -73,8 +71,8 @@ func (f *Fence) allowWrite() error {
 	return ErrFenced
 }
 
-// carry lets bytes through, of whatever request, unless the lease was held and is
-// not any more. Those of a process that has not led yet ask for no change.
+// allowBytes returns ErrFenced if the lease was held before and is not held any more. The
+// requests of a process that has not been the leader yet are reads.
 func (f *Fence) allowBytes() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -85,8 +83,8 @@ func (f *Fence) allowBytes() error {
 	return ErrFenced
 }
 
-// ask notes the time before a request for the lease. There are none from behind a
-// broken fence.
+// beginRequest returns the time before a request for the lease. It returns ErrFenced if the
+// fence is broken.
 func (f *Fence) beginRequest() (clockReading, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -96,43 +94,44 @@ func (f *Fence) beginRequest() (clockReading, error) {
 	return f.now(), nil
 }
 
-// hold opens the fence: the lease was granted for a while to a request of that time.
+// extendLease opens the fence after the lease was granted to a request sent at that time.
 func (f *Fence) extendLease(asked clockReading, granted time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.hasLed, f.requestedAt, f.term = true, asked, granted-granted/10
 }
 
-// release closes the fence: the lease is given up.
+// closeFence closes the fence because the lease is released.
 func (f *Fence) closeFence() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.term = 0
 }
 
-// lose breaks the fence of a leader: the lease is known to be another's.
+// invalidateLease breaks the fence of a leader whose lease another process holds.
 func (f *Fence) invalidateLease() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.broken = f.hasLed
 }
 
-// reading is what two clocks show. The running one is steady, and stands still
-// while the machine sleeps; the one on the wall goes on, and may be set.
+// clockReading is the time of two clocks. The monotonic clock stops while the machine
+// sleeps. The wall clock does not stop, but can be set.
 type clockReading struct {
 	running time.Duration
 	wall    time.Time
 }
 
-// since is how much time has passed, at most.
+// elapsedSince returns the larger of the two elapsed times.
 func (r clockReading) elapsedSince(earlier clockReading) time.Duration {
 	return max(r.running-earlier.running, r.wall.Sub(earlier.wall))
 }
 
+// newClocks returns a function that reads both clocks.
 func newClocks() func() clockReading {
 	start := time.Now()
 	return func() clockReading {
 		now := time.Now()
-		return clockReading{running: now.Sub(start), wall: now.Round(0)} // Round drops the running one.
+		return clockReading{running: now.Sub(start), wall: now.Round(0)} // Round removes the monotonic time.
 	}
 }

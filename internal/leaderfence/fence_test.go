@@ -17,14 +17,14 @@ const (
 	otherIdentity = "host_other"
 )
 
-// scene is a fence, its lock and a writer behind it, at a time that the test sets.
+// fixture is a fence with its lock, and a writer behind it, at a time that the test sets.
 type fixture struct {
 	resourcelock.Interface
 	fence  *Fence
 	now    clockReading
 	lock   resourcelock.Interface
 	holder string
-	// takes is how long an answer takes, and err what it is.
+	// latency is the time until a lock request is answered, and err is its result.
 	latency time.Duration
 	err     error
 }
@@ -37,7 +37,7 @@ func newFixture() *fixture {
 	return s
 }
 
-// passes lets time pass on both clocks.
+// advanceClocks advances both clocks.
 func (s *fixture) advanceClocks(d time.Duration) {
 	s.now.running += d
 	s.now.wall = s.now.wall.Add(d)
@@ -61,7 +61,7 @@ func (s *fixture) Update(_ context.Context, record resourcelock.LeaderElectionRe
 	return s.err
 }
 
-// renew asks for ten seconds.
+// renewLease renews the lease for ten seconds.
 func (s *fixture) renewLease() error {
 	return s.lock.Update(context.Background(), resourcelock.LeaderElectionRecord{HolderIdentity: ownIdentity, LeaseDurationSeconds: 10})
 }
@@ -78,7 +78,7 @@ func (s *fixture) sendWrite() error {
 	return answer.Body.Close()
 }
 
-// answering says yes to everything, once it has read the request.
+// okTransport reads each request and responds with status 200.
 type okTransport struct{}
 
 func (okTransport) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -98,7 +98,7 @@ func TestFenceIsOpenWhileTheLeaseIsHeld(t *testing.T) {
 		do   func(g Gomega, s *fixture)
 		open bool
 	}{
-		{why: "nobody asked for the lease", do: func(Gomega, *fixture) {}},
+		{why: "the lease was not requested", do: func(Gomega, *fixture) {}},
 		{why: "renewed", open: true, do: func(g Gomega, s *fixture) { g.Expect(s.renewLease()).To(Succeed()) }},
 		{why: "made", open: true, do: func(g Gomega, s *fixture) {
 			g.Expect(s.lock.Create(ctx, resourcelock.LeaderElectionRecord{HolderIdentity: ownIdentity, LeaseDurationSeconds: 1})).To(Succeed())
@@ -115,11 +115,11 @@ func TestFenceIsOpenWhileTheLeaseIsHeld(t *testing.T) {
 			g.Expect(s.renewLease()).To(Succeed())
 			s.advanceClocks(9 * time.Second)
 		}},
-		{why: "what counts is when the request was sent, not when it was answered", do: func(g Gomega, s *fixture) {
+		{why: "the time of the request counts, not the time of the response", do: func(g Gomega, s *fixture) {
 			s.latency = 9 * time.Second
 			g.Expect(s.renewLease()).To(Succeed())
 		}},
-		{why: "answered late, but not too late", open: true, do: func(g Gomega, s *fixture) {
+		{why: "the response is late, but the lease has not expired", open: true, do: func(g Gomega, s *fixture) {
 			s.latency = 9*time.Second - 1
 			g.Expect(s.renewLease()).To(Succeed())
 		}},
@@ -129,87 +129,87 @@ func TestFenceIsOpenWhileTheLeaseIsHeld(t *testing.T) {
 			g.Expect(s.renewLease()).To(Succeed())
 			s.advanceClocks(8 * time.Second)
 		}},
-		{why: "a renewal that failed counts for nothing", do: func(g Gomega, s *fixture) {
+		{why: "a failed renewal does not extend the lease", do: func(g Gomega, s *fixture) {
 			g.Expect(s.renewLease()).To(Succeed())
 			s.advanceClocks(8 * time.Second)
 			s.err = lost
 			g.Expect(s.renewLease()).To(MatchError(lost))
 			s.advanceClocks(time.Second)
 		}},
-		{why: "and takes nothing away", open: true, do: func(g Gomega, s *fixture) {
+		{why: "a failed renewal does not end the lease", open: true, do: func(g Gomega, s *fixture) {
 			g.Expect(s.renewLease()).To(Succeed())
 			s.err = lost
 			g.Expect(s.renewLease()).To(MatchError(lost))
 		}},
-		{why: "the machine slept, and the steady clock with it", do: func(g Gomega, s *fixture) {
+		{why: "the machine slept, and the monotonic clock stopped", do: func(g Gomega, s *fixture) {
 			g.Expect(s.renewLease()).To(Succeed())
 			s.now.wall = s.now.wall.Add(time.Hour)
 		}},
-		{why: "the clock on the wall was set back", do: func(g Gomega, s *fixture) {
+		{why: "the wall clock was set back", do: func(g Gomega, s *fixture) {
 			g.Expect(s.renewLease()).To(Succeed())
 			s.now.wall = s.now.wall.Add(-time.Hour)
 			s.now.running += 9 * time.Second
 		}},
-		{why: "the lease ran out, nothing noticed it, and nobody took it", open: true, do: func(g Gomega, s *fixture) {
+		{why: "the lease expired unnoticed, and no other process acquired it", open: true, do: func(g Gomega, s *fixture) {
 			g.Expect(s.renewLease()).To(Succeed())
 			s.advanceClocks(time.Minute)
 			g.Expect(s.renewLease()).To(Succeed())
 		}},
-		{why: "refused before the first time: it had no work that could be in pieces", open: true, do: func(g Gomega, s *fixture) {
+		{why: "a write was rejected before the first lease: the process had no unfinished work", open: true, do: func(g Gomega, s *fixture) {
 			g.Expect(s.sendWrite()).To(MatchError(ErrFenced))
 			g.Expect(s.renewLease()).To(Succeed())
 		}},
-		{why: "a write was refused: it does not come back", do: func(g Gomega, s *fixture) {
+		{why: "a write was rejected: the lease is not renewed", do: func(g Gomega, s *fixture) {
 			g.Expect(s.renewLease()).To(Succeed())
 			s.advanceClocks(9 * time.Second)
 			g.Expect(s.sendWrite()).To(MatchError(ErrFenced))
 			g.Expect(s.renewLease()).To(MatchError(ErrFenced))
 			g.Expect(s.lock.Create(ctx, resourcelock.LeaderElectionRecord{HolderIdentity: ownIdentity, LeaseDurationSeconds: 10})).To(MatchError(ErrFenced))
 		}},
-		{why: "the lease ran out and the connections noticed: it does not come back", do: func(g Gomega, s *fixture) {
+		{why: "the lease expired and a connection detected it: the lease is not renewed", do: func(g Gomega, s *fixture) {
 			g.Expect(s.renewLease()).To(Succeed())
 			g.Expect(s.fence.allowBytes()).To(Succeed())
 			s.advanceClocks(9 * time.Second)
 			g.Expect(s.fence.allowBytes()).To(MatchError(ErrFenced))
 			g.Expect(s.renewLease()).To(MatchError(ErrFenced))
 		}},
-		{why: "connections were in use before the first time", open: true, do: func(g Gomega, s *fixture) {
+		{why: "connections were used before the first lease", open: true, do: func(g Gomega, s *fixture) {
 			g.Expect(s.fence.allowBytes()).To(Succeed())
 			g.Expect(s.renewLease()).To(Succeed())
 		}},
-		{why: "another has the lease", do: func(g Gomega, s *fixture) {
+		{why: "another process holds the lease", do: func(g Gomega, s *fixture) {
 			g.Expect(s.renewLease()).To(Succeed())
 			s.holder = otherIdentity
 			_, _, err := s.lock.Get(ctx)
 			g.Expect(err).NotTo(HaveOccurred())
 		}},
-		{why: "another had it before", open: true, do: func(g Gomega, s *fixture) {
+		{why: "another process held the lease before", open: true, do: func(g Gomega, s *fixture) {
 			s.holder = otherIdentity
 			_, _, err := s.lock.Get(ctx)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(s.renewLease()).To(Succeed())
 		}},
-		{why: "seen to be held, as before", open: true, do: func(g Gomega, s *fixture) {
+		{why: "the lease was read and is still held", open: true, do: func(g Gomega, s *fixture) {
 			g.Expect(s.renewLease()).To(Succeed())
 			_, _, err := s.lock.Get(ctx)
 			g.Expect(err).NotTo(HaveOccurred())
 		}},
-		{why: "it was not to be learnt who has it", open: true, do: func(g Gomega, s *fixture) {
+		{why: "the holder of the lease cannot be read", open: true, do: func(g Gomega, s *fixture) {
 			g.Expect(s.renewLease()).To(Succeed())
 			s.holder, s.err = otherIdentity, lost
 			_, _, err := s.lock.Get(ctx)
 			g.Expect(err).To(MatchError(lost))
 		}},
-		{why: "given up", do: func(g Gomega, s *fixture) {
+		{why: "released", do: func(g Gomega, s *fixture) {
 			g.Expect(s.renewLease()).To(Succeed())
 			g.Expect(s.lock.Update(ctx, resourcelock.LeaderElectionRecord{LeaseDurationSeconds: 1})).To(Succeed())
 		}},
-		{why: "perhaps given up", do: func(g Gomega, s *fixture) {
+		{why: "a release failed", do: func(g Gomega, s *fixture) {
 			g.Expect(s.renewLease()).To(Succeed())
 			s.err = lost
 			g.Expect(s.lock.Update(ctx, resourcelock.LeaderElectionRecord{LeaseDurationSeconds: 1})).To(MatchError(lost))
 		}},
-		{why: "a lease of less than a second is none: so others count it", do: func(g Gomega, s *fixture) {
+		{why: "a lease of less than a second counts as not held, as for other processes", do: func(g Gomega, s *fixture) {
 			g.Expect(s.lock.Update(ctx, resourcelock.LeaderElectionRecord{HolderIdentity: ownIdentity})).To(Succeed())
 		}},
 	} {
@@ -233,10 +233,10 @@ func TestFenceClosesBeforeTheLeaseIsReleased(t *testing.T) {
 	g.Expect(s.renewLease()).To(Succeed())
 	g.Expect(s.fence.Open()).To(BeTrue())
 	g.Expect(s.lock.Update(context.Background(), resourcelock.LeaderElectionRecord{})).To(Succeed())
-	g.Expect(looking.saw).To(Equal([]bool{false, false}), "closed before it is held, and once it may be another's")
+	g.Expect(looking.saw).To(Equal([]bool{false, false}), "the fence is closed before the lease is acquired and before it is released")
 }
 
-// looking looks at the fence whenever the lease is asked for or given up.
+// fenceRecorder records whether the fence is open during each lock request.
 type fenceRecorder struct {
 	*fixture
 	saw []bool

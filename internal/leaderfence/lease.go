@@ -21,38 +21,37 @@ import (
 )
 
 const (
-	// renewDeadline is that of controller-runtime.
+	// defaultRenewDeadline is the default of controller-runtime.
 	defaultRenewDeadline = 10 * time.Second
-	// ownNamespace is where a pod finds the name of its namespace.
+	// namespaceFile contains the namespace of the pod.
 	namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 )
 
-// Lease says which lease makes a process the leader.
+// Lease specifies the lease that the leader holds.
 type Lease struct {
-	// Namespace that the lease is in; that of the pod if empty.
+	// Namespace of the lease. Defaults to the namespace of the pod.
 	Namespace string
 	// Name of the lease.
 	Name string
-	// RenewDeadline is how long the elector tries to renew the lease; 10 s if zero.
-	// A single request may take half of it, but at least a second.
+	// RenewDeadline is the time for which the elector retries a renewal. A single request
+	// may take half of it, but at least one second. Defaults to 10s.
 	RenewDeadline time.Duration
 }
 
-// NewLock makes the lock that a manager of controller-runtime makes by itself: a
-// lease that this process holds under its host's name and a random number, and
-// about which it records events until ctx ends. cfg stays as it is; it must not
-// lead through a Fence.
+// NewLock returns the same lock as a manager of controller-runtime creates: a lease whose
+// holder identity is the host name and a random UID. Changes of the leader are recorded as
+// events until ctx ends. NewLock does not change cfg, which must not be guarded by a Fence.
 func NewLock(ctx context.Context, cfg *rest.Config, lease Lease) (resourcelock.Interface, error) {
 	if lease.Namespace == "" {
 		namespace, err := podNamespace(namespaceFile)
 		if err != nil {
-			return nil, fmt.Errorf("find namespace of the leader's lease: %w", err)
+			return nil, fmt.Errorf("find the namespace of the leader lease: %w", err)
 		}
 		lease.Namespace = namespace
 	}
 	host, err := os.Hostname()
 	if err != nil {
-		return nil, fmt.Errorf("name this process: %w", err)
+		return nil, fmt.Errorf("get the host name for the leader identity: %w", err)
 	}
 	identity := host + "_" + string(uuid.NewUUID())
 
@@ -61,7 +60,7 @@ func NewLock(ctx context.Context, cfg *rest.Config, lease Lease) (resourcelock.I
 	cfg.Timeout = max(cmp.Or(lease.RenewDeadline, defaultRenewDeadline)/2, time.Second)
 	clients, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("make client for the leader's lease: %w", err)
+		return nil, fmt.Errorf("create client for the leader lease: %w", err)
 	}
 	events := record.NewBroadcaster(record.WithContext(ctx))
 	events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: clients.CoreV1().Events("")})
@@ -72,11 +71,11 @@ func NewLock(ctx context.Context, cfg *rest.Config, lease Lease) (resourcelock.I
 		})
 }
 
-// podNamespace is the namespace of the pod that this process runs in.
+// podNamespace returns the namespace of the pod that this process runs in.
 func podNamespace(file string) (string, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", errors.New("this is no pod: the namespace must be given")
+		return "", errors.New("this process does not run in a pod: set the namespace of the lease")
 	}
 	if err != nil {
 		return "", err

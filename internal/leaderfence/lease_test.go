@@ -20,7 +20,7 @@ func TestNewLockHasAUniqueIdentity(t *testing.T) {
 	host, err := os.Hostname()
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(one.Identity()).To(HavePrefix(host + "_"))
-	g.Expect(one.Identity()).NotTo(Equal(two.Identity()), "two processes of a host are not one")
+	g.Expect(one.Identity()).NotTo(Equal(two.Identity()), "two processes of a host have different identities")
 	g.Expect(cfg.UserAgent).To(Equal("appmarket"))
 	g.Expect(cfg.Timeout).To(BeZero())
 }
@@ -31,7 +31,7 @@ func TestPodNamespace(t *testing.T) {
 		fails           bool
 	}{
 		{why: "in a pod", text: "appmarket-system", want: "appmarket-system"},
-		{why: "with a line end", text: "appmarket-system\n", want: "appmarket-system"},
+		{why: "with a line break", text: "appmarket-system\n", want: "appmarket-system"},
 		{why: "empty", text: "\n", fails: true},
 		{why: "not in a pod", fails: true},
 	} {

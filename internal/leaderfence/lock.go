@@ -8,9 +8,9 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
-// Lock is the lock of an elector, which asks for one thing at a time; the Fence
-// learns from it until when the lease is held. The lock's own requests must not
-// pass through the Fence.
+// Lock returns a lock for a leader elector, which sends one request at a time. The Fence
+// learns from the lock how long the lease is held. The requests of the lock itself must not
+// be guarded by the Fence.
 func (f *Fence) Lock(inner resourcelock.Interface) resourcelock.Interface {
 	return &fencedLock{Interface: inner, fence: f}
 }
@@ -20,7 +20,7 @@ type fencedLock struct {
 	fence *Fence
 }
 
-// Get notices a lease that was taken by another.
+// Get returns the lease, and breaks the fence if another process holds it.
 func (l *fencedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
 	record, raw, err := l.Interface.Get(ctx)
 	if err == nil && record.HolderIdentity != l.Identity() {
@@ -29,12 +29,12 @@ func (l *fencedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecor
 	return record, raw, err
 }
 
-// Create takes a lease that nobody had before.
+// Create acquires a lease that does not exist yet.
 func (l *fencedLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
 	return l.writeLease(ctx, record, l.Interface.Create)
 }
 
-// Update takes or renews the lease, or gives it up.
+// Update acquires, renews or releases the lease.
 func (l *fencedLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
 	return l.writeLease(ctx, record, l.Interface.Update)
 }
@@ -44,15 +44,15 @@ func (l *fencedLock) writeLease(
 	send func(context.Context, resourcelock.LeaderElectionRecord) error,
 ) error {
 	if record.HolderIdentity != l.Identity() {
-		l.fence.closeFence() // Another may have it before the answer is here.
+		l.fence.closeFence() // Another process can acquire the lease before the response arrives.
 		return send(ctx, record)
 	}
 	asked, err := l.fence.beginRequest()
 	if err != nil {
-		return fmt.Errorf("renew lease that was lost: %w", err)
+		return fmt.Errorf("renew a lost lease: %w", err)
 	}
 	if err := send(ctx, record); err != nil {
-		return err // It may have been renewed all the same; believing less is safe.
+		return err // The lease may have been renewed. Counting it as not renewed is safe.
 	}
 	l.fence.extendLease(asked, time.Duration(record.LeaseDurationSeconds)*time.Second)
 	return nil

@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// wrap lets requests through that ask for no change, and others if the Fence is open
-// when they are sent.
+// wrapTransport returns a transport that always sends reads, and sends other requests if
+// the Fence is open when they are sent.
 func (f *Fence) wrapTransport(next http.RoundTripper) http.RoundTripper {
 	return &fencedTransport{fence: f, next: next}
 }
@@ -18,15 +18,15 @@ type fencedTransport struct {
 	next  http.RoundTripper
 }
 
-// RoundTrip sends a request, if it may be sent. Until it is, some time may pass: a
-// body is guarded while it is read, and the connection while it carries anything.
+// RoundTrip sends a request if the fence allows it. Sending can take time, so the body is
+// checked again while it is read, and the connection while it sends.
 func (t *fencedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	switch request.Method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions:
 		return t.next.RoundTrip(request)
 	}
 	if err := t.fence.allowWrite(); err != nil {
-		err = fmt.Errorf("refuse %s: %w", request.Method, err)
+		err = fmt.Errorf("reject %s: %w", request.Method, err)
 		if request.Body != nil {
 			err = errors.Join(err, request.Body.Close())
 		}
@@ -38,14 +38,14 @@ func (t *fencedTransport) RoundTrip(request *http.Request) (*http.Response, erro
 	return t.next.RoundTrip(request)
 }
 
-// WrappedRoundTripper is what others need to reach the transport itself.
+// WrappedRoundTripper gives callers access to the underlying transport.
 func (t *fencedTransport) WrappedRoundTripper() http.RoundTripper { return t.next }
 
-// guarded is a request whose body goes through the Fence, also when it is sent again
-// over another connection.
+// guardBody returns a request whose body is checked by the Fence while it is read, also when
+// the request is sent again over another connection.
 func (t *fencedTransport) guardBody(request *http.Request) *http.Request {
 	again := request.GetBody
-	request = request.WithContext(request.Context()) // A copy: it is not ours to change.
+	request = request.WithContext(request.Context()) // A copy: a transport must not change the request.
 	request.Body = &fencedBody{ReadCloser: request.Body, fence: t.fence}
 	if again != nil {
 		request.GetBody = func() (io.ReadCloser, error) {
@@ -64,10 +64,10 @@ type fencedBody struct {
 	fence *Fence
 }
 
-// Read gives what is to be sent, while it may be.
+// Read returns the next bytes of the body if the fence allows it.
 func (b *fencedBody) Read(p []byte) (int, error) {
 	if err := b.fence.allowWrite(); err != nil {
-		return 0, fmt.Errorf("refuse to go on: %w", err)
+		return 0, fmt.Errorf("stop sending the body: %w", err)
 	}
 	return b.ReadCloser.Read(p)
 }

@@ -24,7 +24,7 @@ func TestFenceAllowsReads(t *testing.T) {
 			request.Method = method
 			_, err = New().wrapTransport(okTransport{}).RoundTrip(request)
 			g.Expect(errors.Is(err, ErrFenced)).To(Equal(!passes))
-			g.Expect(sent.closed).To(Equal(!passes), "who refuses a request closes its body")
+			g.Expect(sent.closed).To(Equal(!passes), "the body of a rejected request is closed")
 		})
 	}
 }
@@ -39,7 +39,7 @@ func (c *closeRecorder) Close() error {
 	return nil
 }
 
-// stopping comes to a stop before it sends a request, for as long as it is told.
+// pausingTransport calls stop before it sends a request.
 type pausingTransport struct {
 	next http.RoundTripper
 	stop func()
@@ -50,7 +50,7 @@ func (s pausingTransport) RoundTrip(request *http.Request) (*http.Response, erro
 	return s.next.RoundTrip(request)
 }
 
-// again sends every request twice, as over a connection that was found broken.
+// repeatingTransport sends every request twice, as a transport does after a broken connection.
 type repeatingTransport struct{ between func() }
 
 func (a repeatingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -73,14 +73,14 @@ func TestFenceIsCheckedWhenARequestIsSent(t *testing.T) {
 		waits   time.Duration
 		refused bool
 	}{
-		{"it leaves at once", 0, false},
-		{"it leaves in time", 9*time.Second - 1, false},
-		{"it leaves too late, though it was asked for in time", 9 * time.Second, true},
+		{"sent immediately", 0, false},
+		{"sent in time", 9*time.Second - 1, false},
+		{"requested in time and sent too late", 9 * time.Second, true},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			for name, next := range map[string]func(stop func()) http.RoundTripper{
-				"after a wait": func(stop func()) http.RoundTripper { return pausingTransport{okTransport{}, stop} },
-				"once more":    func(stop func()) http.RoundTripper { return repeatingTransport{stop} },
+				"after a pause": func(stop func()) http.RoundTripper { return pausingTransport{okTransport{}, stop} },
+				"sent again":    func(stop func()) http.RoundTripper { return repeatingTransport{stop} },
 			} {
 				t.Run(name, func(t *testing.T) {
 					g := NewWithT(t)

@@ -1,8 +1,7 @@
-// Package market says what the sources of a namespace may do. Which namespaces are markets
-// is the configuration of the operator: only there may a source be shared with other
-// namespaces, be of type Directory, appear in the joined index and reach private
-// addresses. Whoever administers any other namespace may have sources for that namespace
-// alone.
+// Package market implements the rules for the sources of a namespace. The configuration of the
+// operator names the namespaces that are markets. Only there can a source be shared with other
+// namespaces, be of type Directory, appear in the joined index and use private addresses.
+// The sources of any other namespace are available in that namespace only.
 package market
 
 import (
@@ -13,15 +12,14 @@ import (
 	"github.com/appmarket/operator/internal/netguard"
 )
 
-// Namespaces are the namespaces that are markets, in the order in which they come in the
-// joined index.
+// Namespaces are the namespaces that are markets, in the order of the joined index.
 type Namespaces []string
 
 // Has reports whether a namespace is a market.
 func (n Namespaces) Has(namespace string) bool { return slices.Contains(n, namespace) }
 
-// SharingOf returns with whom a source is shared: outside of a market with its own
-// namespace only, whatever its spec says.
+// SharingOf returns the effective sharing of a source. Outside of a market, a source is
+// shared with its own namespace only.
 func (n Namespaces) SharingOf(source *v1alpha1.MarketSource) v1alpha1.SharingFrom {
 	if source.Spec.Sharing == nil || !n.Has(source.Namespace) {
 		return v1alpha1.SharingSame
@@ -29,8 +27,8 @@ func (n Namespaces) SharingOf(source *v1alpha1.MarketSource) v1alpha1.SharingFro
 	return source.Spec.Sharing.From
 }
 
-// IgnoredSharingMessage returns what to do about spec.sharing of a source for which it has
-// no effect, and an empty text for any other.
+// IgnoredSharingMessage returns a message if spec.sharing of a source has no effect, and an
+// empty string otherwise.
 func (n Namespaces) IgnoredSharingMessage(source *v1alpha1.MarketSource) string {
 	sharing := source.Spec.Sharing
 	if sharing == nil || sharing.From == n.SharingOf(source) {
@@ -40,11 +38,11 @@ func (n Namespaces) IgnoredSharingMessage(source *v1alpha1.MarketSource) string 
 		sharing.From, source.Namespace, remedyMessage)
 }
 
-// remedy is what makes a namespace a market.
+// remedyMessage says how to make a namespace a market.
 const remedyMessage = "have the administrator of the cluster name the namespace in --market-namespaces"
 
-// CheckDirectory returns an error if the sources of a namespace may not be of type
-// Directory.
+// CheckDirectory returns an error if sources of type Directory are not allowed in a
+// namespace.
 func (n Namespaces) CheckDirectory(namespace string) error {
 	if n.Has(namespace) {
 		return nil
@@ -52,8 +50,8 @@ func (n Namespaces) CheckDirectory(namespace string) error {
 	return fmt.Errorf("spec.type: %q is only for market namespaces, which %q is not: use another type, or %s", v1alpha1.SourceTypeDirectory, namespace, remedyMessage)
 }
 
-// Network returns to which addresses the sources of a namespace lead, where local says
-// what is allowed to all.
+// Network returns the network policy for the sources of a namespace, based on the policy for
+// all namespaces.
 func (n Namespaces) Network(namespace string, local netguard.Policy) netguard.Policy {
 	local.Private = local.Private || n.Has(namespace)
 	return local

@@ -22,14 +22,14 @@ func TestSharing(t *testing.T) {
 	}{
 		{"a market, shared with all", markets, "shop", all, all},
 		{"a market, shared with some", markets, "lab", selector, selector},
-		{"a market, shared with nobody", markets, "lab", same, same},
-		{"a market that says nothing", markets, "shop", "", same},
+		{"a market, not shared", markets, "lab", same, same},
+		{"a market, sharing not specified", markets, "shop", "", same},
 		{"a tenant, shared with all", markets, "team", all, same},
 		{"a tenant, shared with some", markets, "team", selector, same},
-		{"a tenant, shared with nobody", markets, "team", same, same},
-		{"a tenant that says nothing", markets, "team", "", same},
-		{"a namespace whose name begins alike", markets, "shop-2", all, same},
-		{"no market at all", nil, "shop", all, same},
+		{"a tenant, not shared", markets, "team", same, same},
+		{"a tenant, sharing not specified", markets, "team", "", same},
+		{"a namespace whose name begins with the name of a market", markets, "shop-2", all, same},
+		{"no market is configured", nil, "shop", all, same},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)

@@ -14,30 +14,30 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// withoutRecover are the goroutines that no panic can leave, by their file and their
-// first line, with the reason.
+// allowedWithoutRecover are the goroutines that cannot panic, by file and first line, with
+// the reason.
 var allowedWithoutRecover = map[string]string{
 	"controllers/appinstance/drift.go: func() { wake(key) }":                        "adds a name to a queue",
 	"internal/catalog/ahead.go: a.expire":                                           "deletes from a list",
-	"internal/chartrepo/health.go: func() { states[i] = check.runCheck(ctx) }":      "the check is guarded",
+	"internal/chartrepo/health.go: func() { states[i] = check.runCheck(ctx) }":      "the check recovers panics",
 	"internal/chartrepo/server.go: func() { failed <- s.Server.Serve(listener) }()": "net/http recovers in each request",
 	"internal/health/health.go: func() { w.changes.notifyChanged(t.name) }":         "adds a name to a map",
 	"internal/health/debounce.go: n.deliverEvents()":                                "sends names to a channel",
-	"internal/health/watch.go: w.informer.RunWithContext(ctx)":                      "the informer's functions are guarded",
+	"internal/health/watch.go: w.informer.RunWithContext(ctx)":                      "the functions of the informer recover panics",
 	"internal/health/watch.go: func() {":                                            "adds names to a map",
 	"internal/helm/bound.go: cancel":                                                "cancels a context",
 	"internal/worker/pool.go: func() { p.expire(w) }":                               "kills a process",
 	"internal/worker/process.go: w.reap()":                                          "waits for a process",
 	"internal/worker/process.go: w.kill":                                            "kills a process",
 	"internal/worker/process.go: func() {":                                          "reads the processor time of a process",
-	"internal/license/jwks_fetcher.go: func() (any, error) {":                       "the question is guarded",
-	"internal/registry/cached.go: func() (any, error) {":                            "the question is guarded",
-	"internal/fairlimiter/limiter.go: t.expireReservations":                         "hands on a turn",
+	"internal/license/jwks_fetcher.go: func() (any, error) {":                       "the request recovers panics",
+	"internal/registry/cached.go: func() (any, error) {":                            "the request recovers panics",
+	"internal/fairlimiter/limiter.go: t.expireReservations":                         "notifies waiters",
 	"internal/app/damage.go: r.sendEvent(key)":                                      "sends a name to a channel",
 }
 
-// TestPanicsDoNotLeaveGoroutines reads the source of the operator. Nobody recovers in a
-// goroutine but the goroutine itself, and a panic ends the process.
+// TestGoroutinesRecoverPanics reads the source of the operator. A panic can only be recovered
+// in its own goroutine, and otherwise ends the process.
 func TestGoroutinesRecoverPanics(t *testing.T) {
 	g := NewWithT(t)
 	root, err := filepath.Abs("../..")
@@ -83,11 +83,12 @@ func TestGoroutinesRecoverPanics(t *testing.T) {
 		})
 		return nil
 	})).To(Succeed())
-	g.Expect(found).To(BeNumerically(">", 20), "goroutines are found")
-	g.Expect(unused).To(BeEmpty(), "they are no more")
+	g.Expect(found).To(BeNumerically(">", 20), "the source has goroutines")
+	g.Expect(unused).To(BeEmpty(), "entries without a goroutine")
 }
 
-// begins returns what a node runs in a goroutine of its own, nil if it does not.
+// startedGoroutine returns the function or call that a node runs in another goroutine, nil
+// if there is none.
 func startedGoroutine(node ast.Node) ast.Node {
 	switch node := node.(type) {
 	case *ast.GoStmt:
@@ -105,7 +106,7 @@ func startedGoroutine(node ast.Node) ast.Node {
 	return nil
 }
 
-// recovers reports whether a function has its panics recovered.
+// hasRecover reports whether the panics of a function are recovered.
 func hasRecover(begun ast.Node) bool {
 	found := false
 	ast.Inspect(begun, func(node ast.Node) bool {
@@ -120,7 +121,7 @@ func hasRecover(begun ast.Node) bool {
 	return found
 }
 
-// firstLine is the first line of the source of a node.
+// firstLine returns the first line of the source of a node.
 func firstLine(files *token.FileSet, node ast.Node) string {
 	var text bytes.Buffer
 	if err := printer.Fprint(&text, files, node); err != nil {

@@ -1,15 +1,15 @@
-// Package outcome says what an error means for whoever has to try again.
+// Package outcome classifies errors by how they are retried.
 //
-// A phase of a controller, a step of hydration and an adapter return only an
-// error. Where the meaning of a failure is known, it is said there, once:
+// A phase of a controller, a step of hydration and an adapter return only an error. The code
+// that knows the meaning of a failure classifies it, once:
 //
-//   - Stalled: nothing changes until the spec or the source does;
-//   - Waiting: something else must happen first;
-//   - Failed: it went wrong, try again with back-off.
+//   - Stalled: no retry until the spec or the source changes;
+//   - Waiting: another event must happen first;
+//   - Failed: retried with backoff.
 //
-// A plain error means Failed without a reason of its own. The meaning survives
-// wrapping with %w; the outermost one counts. internal/status turns it into
-// conditions and the answer to the work queue.
+// An unclassified error counts as Failed without a reason of its own. Wrapping with %w keeps
+// the classification. The outermost classification applies. Package status turns it into
+// conditions and into the result for the work queue.
 package outcome
 
 import (
@@ -26,7 +26,7 @@ const (
 	stalled
 )
 
-// verdict is an error with its meaning.
+// classifiedError is an error with its classification.
 type classifiedError struct {
 	kind   kind
 	reason string
@@ -37,21 +37,21 @@ type classifiedError struct {
 func (v *classifiedError) Error() string { return v.err.Error() }
 func (v *classifiedError) Unwrap() error { return v.err }
 
-// Failed marks err as a failure that is tried again with back-off. The reason
-// is a constant of api/v1alpha1.
+// Failed classifies err as a failure that is retried with backoff. The reason is a constant
+// of api/v1alpha1.
 func Failed(reason string, err error) error {
 	return orNil(&classifiedError{kind: failed, reason: reason, err: err})
 }
 
-// Waiting marks err as something that must happen elsewhere first. The object is
-// looked at again after the given time, or sooner when a watch says so; zero
-// means that only a watch brings it back.
+// Waiting classifies err as a condition that another event must resolve first. The object is
+// reconciled again after the given time, or earlier if a watch triggers it. Zero means that
+// only a watch triggers it.
 func Waiting(reason string, after time.Duration, err error) error {
 	return orNil(&classifiedError{kind: waiting, reason: reason, after: after, err: err})
 }
 
-// Stalled marks err as final: trying again is of no use until the spec, or what
-// it points to, has changed.
+// Stalled classifies err as final: it is not retried until the spec, or an object that the
+// spec refers to, changes.
 func Stalled(reason string, err error) error {
 	return orNil(&classifiedError{kind: stalled, reason: reason, err: err})
 }
@@ -61,7 +61,7 @@ func Stalledf(reason, format string, args ...any) error {
 	return Stalled(reason, fmt.Errorf(format, args...))
 }
 
-// mark returns nil for a nil error, so that a call may be returned as it is.
+// orNil returns nil for a nil error, so that callers can return the result directly.
 func orNil(v *classifiedError) error {
 	if v.err == nil {
 		return nil
@@ -69,7 +69,7 @@ func orNil(v *classifiedError) error {
 	return v
 }
 
-// Reason is the reason that err was marked with, or otherwise the fallback.
+// Reason returns the reason of the classification of err, or the fallback if it has none.
 func Reason(err error, fallback string) string {
 	if v, ok := errors.AsType[*classifiedError](err); ok && v.reason != "" {
 		return v.reason
@@ -77,14 +77,14 @@ func Reason(err error, fallback string) string {
 	return fallback
 }
 
-// IsStalled reports whether err is final.
+// IsStalled reports whether err is classified as final.
 func IsStalled(err error) bool {
 	v, ok := errors.AsType[*classifiedError](err)
 	return ok && v.kind == stalled
 }
 
-// IsWaiting reports whether err waits for something else, and for how long at
-// most before the object should be looked at again.
+// IsWaiting reports whether err is classified as waiting, and returns the time after which
+// the object is reconciled again.
 func IsWaiting(err error) (time.Duration, bool) {
 	v, ok := errors.AsType[*classifiedError](err)
 	if !ok || v.kind != waiting {

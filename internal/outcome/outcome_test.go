@@ -26,7 +26,7 @@ func TestMeaning(t *testing.T) {
 		after   time.Duration
 	}{
 		{why: "no error", reason: "Fallback"},
-		{why: "a plain error", err: io.EOF, reason: "Fallback"},
+		{why: "an unclassified error", err: io.EOF, reason: "Fallback"},
 		{why: "failed", err: failed, reason: v1alpha1.ReasonFetchFailed},
 		{why: "failed, without a reason", err: outcome.Failed("", io.EOF), reason: "Fallback"},
 		{why: "stalled", err: stalled, reason: v1alpha1.ReasonNotFound, stalled: true},
@@ -34,9 +34,9 @@ func TestMeaning(t *testing.T) {
 		{why: "waiting for a watch", err: outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, io.EOF), reason: v1alpha1.ReasonWaitingForApp, waiting: true},
 		{why: "wrapped", err: fmt.Errorf("get chart: %w", stalled), reason: v1alpha1.ReasonNotFound, stalled: true},
 		{why: "joined", err: errors.Join(io.ErrClosedPipe, waiting), reason: v1alpha1.ReasonWaitingForApp, waiting: true, after: time.Minute},
-		{why: "of two joined the first counts", err: errors.Join(failed, stalled), reason: v1alpha1.ReasonFetchFailed},
-		{why: "the outermost counts", err: outcome.Failed(v1alpha1.ReasonInterrupted, fmt.Errorf("wait: %w", stalled)), reason: v1alpha1.ReasonInterrupted},
-		{why: "the outermost counts for good", err: outcome.Stalled(v1alpha1.ReasonTimedOut, fmt.Errorf("wait: %w", waiting)), reason: v1alpha1.ReasonTimedOut, stalled: true},
+		{why: "the first of two joined errors applies", err: errors.Join(failed, stalled), reason: v1alpha1.ReasonFetchFailed},
+		{why: "the outermost applies", err: outcome.Failed(v1alpha1.ReasonInterrupted, fmt.Errorf("wait: %w", stalled)), reason: v1alpha1.ReasonInterrupted},
+		{why: "the outermost applies, even if it is final", err: outcome.Stalled(v1alpha1.ReasonTimedOut, fmt.Errorf("wait: %w", waiting)), reason: v1alpha1.ReasonTimedOut, stalled: true},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -60,7 +60,7 @@ func TestClassifiedErrorsKeepTheError(t *testing.T) {
 			cause := fmt.Errorf("read body: %w", io.ErrUnexpectedEOF)
 			g.Expect(mark(cause)).To(MatchError(io.ErrUnexpectedEOF))
 			g.Expect(mark(cause).Error()).To(Equal(cause.Error()))
-			g.Expect(mark(nil)).To(Succeed(), "no error stays none")
+			g.Expect(mark(nil)).To(Succeed(), "nil stays nil")
 		})
 	}
 }

@@ -5,21 +5,21 @@ import (
 	"runtime/debug"
 )
 
-// Panic is a panic that was turned into an error. It is an error without a reason of
-// its own: the work is tried again with back-off.
+// Panic is a recovered panic. It is an unclassified error, so the work is retried with
+// backoff.
 type Panic struct {
-	// Value is what was passed to panic.
+	// Value is the argument of panic.
 	Value any
-	// Stack is that of the goroutine that panicked.
+	// Stack is the stack of the goroutine that panicked.
 	Stack []byte
 }
 
-// Error names the value only: the stack is for the log.
+// Error returns a message with the value only. The stack is logged.
 func (p *Panic) Error() string {
-	return fmt.Sprintf("internal error: %v; the operator's log has the stack, please report it", p.Value)
+	return fmt.Sprintf("internal error: %v; report this error with the stack trace from the log of the operator", p.Value)
 }
 
-// Recover sets err to a *Panic where the function that defers it panics:
+// Recover sets err to a *Panic if the function that defers it panics:
 //
 //	defer outcome.Recover(&err)
 func Recover(err *error) {
@@ -28,8 +28,8 @@ func Recover(err *error) {
 	}
 }
 
-// Guarded returns a function that runs do and returns a *Panic where do panics. A
-// goroutine runs it in place of do: a panic that leaves a goroutine ends the process.
+// Guarded returns a function that calls do and returns a *Panic if do panics. Use it for
+// functions that run in a goroutine, where a panic ends the process.
 func Guarded(do func() error) func() error {
 	return func() (err error) {
 		defer Recover(&err)

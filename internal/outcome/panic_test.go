@@ -20,8 +20,8 @@ func TestRecover(t *testing.T) {
 		panicked bool
 		want     string
 	}{
-		{why: "a function that ends well", do: func() error { return nil }},
-		{why: "an error stays what it is", do: func() error { return errBroken }, want: "broken"},
+		{why: "a function without an error", do: func() error { return nil }},
+		{why: "an error is returned unchanged", do: func() error { return errBroken }, want: "broken"},
 		{why: "a panic with a text", do: func() error { panic("no room") }, panicked: true, want: "no room"},
 		{why: "a panic with an error", do: func() error { panic(errBroken) }, panicked: true, want: "broken"},
 		{why: "a panic of the runtime", do: func() error { none["a"] = 1; return nil }, panicked: true, want: "nil map"},
@@ -38,7 +38,7 @@ func TestRecover(t *testing.T) {
 			g.Expect(err).To(MatchError(ContainSubstring(c.want)))
 			p, panicked := errors.AsType[*outcome.Panic](err)
 			g.Expect(panicked).To(Equal(c.panicked))
-			g.Expect(outcome.IsStalled(err)).To(BeFalse(), "it is tried again")
+			g.Expect(outcome.IsStalled(err)).To(BeFalse(), "a panic is retried")
 			if panicked {
 				g.Expect(string(p.Stack)).To(ContainSubstring("TestRecover"))
 			}

@@ -1,3 +1,3 @@
-// Package scrape admits those to the metrics who may read them: package access reviews
-// whose token a request has and whether that account may get the path.
+// Package scrape authorizes requests for metrics: package access reviews the token of a
+// request and whether its owner may get the path.
 package scrape

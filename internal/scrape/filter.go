@@ -11,16 +11,16 @@ import (
 	"github.com/appmarket/operator/internal/access"
 )
 
-// answerAge is how long a decision of the API server is used again.
+// decisionMaxAge is the time for which a decision of the API server is cached.
 const decisionMaxAge = 30 * time.Second
 
-// Filter admits requests with a bearer token of an account that may get the path.
+// Filter admits requests whose bearer token belongs to an account that may get the path.
 type Filter struct {
 	reviewer *access.Reviewer
 }
 
-// New returns a Filter that asks the API server that cfg reaches. Its account must be
-// allowed to create TokenReviews and SubjectAccessReviews.
+// New returns a Filter that uses the API server of cfg. The account of cfg needs permission
+// to create TokenReviews and SubjectAccessReviews.
 func New(cfg *rest.Config) (*Filter, error) {
 	reviewer, err := access.New(cfg, access.Options{Age: decisionMaxAge})
 	if err != nil {
@@ -29,14 +29,14 @@ func New(cfg *rest.Config) (*Filter, error) {
 	return &Filter{reviewer: reviewer}, nil
 }
 
-// Wrap returns a handler that passes the requests that are admitted on. Others are
-// answered with 401, without a valid token; with 403, without the right; and with 500 if
-// the API server could not be asked, which is logged.
+// Wrap returns a handler that passes admitted requests to next. Other requests are answered
+// with status 401 if the token is missing or invalid, 403 if the account does not have the
+// permission, and 500 if the API server cannot be reached, which is logged.
 func (f *Filter) Wrap(log logr.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		status, err := f.admitRequest(r)
 		if err != nil {
-			log.Error(err, "Could not ask who reads metrics")
+			log.Error(err, "Failed to review a request for metrics")
 			status = http.StatusInternalServerError
 		}
 		if status != http.StatusOK {
@@ -47,7 +47,7 @@ func (f *Filter) Wrap(log logr.Logger, next http.Handler) http.Handler {
 	})
 }
 
-// admit returns status 200 if a request is admitted.
+// admitRequest returns status 200 if a request is admitted.
 func (f *Filter) admitRequest(r *http.Request) (int, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "bearer") || token == "" {

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
 
-// statusOf returns the status of the answer to a request for metrics.
+// statusOf returns the status of the response to a request for metrics.
 func statusOf(t *testing.T, filter *scrape.Filter, log logr.Logger, method, authorization string) int {
 	t.Helper()
 	handler := filter.Wrap(log, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
@@ -34,7 +34,7 @@ func statusOf(t *testing.T, filter *scrape.Filter, log logr.Logger, method, auth
 	return recorder.Code
 }
 
-// tokenOf creates a service account and returns a token of it.
+// tokenOf creates a service account and returns its token.
 func tokenOf(t *testing.T, server *env.Env, namespace, name string) string {
 	t.Helper()
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
@@ -44,8 +44,8 @@ func tokenOf(t *testing.T, server *env.Env, namespace, name string) string {
 	return request.Status.Token
 }
 
-// allow binds the right to get /metrics, and waits until the API server knows of it: a
-// refusal would be remembered.
+// allowMetrics grants permission to get /metrics, and waits until the API server has
+// processed it, because a refusal would be cached.
 func allowMetrics(t *testing.T, server *env.Env, namespace, name string) {
 	t.Helper()
 	server.Create(t,
@@ -80,17 +80,17 @@ func TestFilterAdmitsAuthorizedRequests(t *testing.T) {
 		method, authorization string
 		want                  int
 	}{
-		"without a token":         {http.MethodGet, "", http.StatusUnauthorized},
-		"with another scheme":     {http.MethodGet, "Basic " + scraper, http.StatusUnauthorized},
-		"with an invalid token":   {http.MethodGet, "Bearer nonsense", http.StatusUnauthorized},
-		"without the right":       {http.MethodGet, "Bearer " + stranger, http.StatusForbidden},
-		"with another method":     {http.MethodPost, "Bearer " + scraper, http.StatusForbidden},
-		"with the right":          {http.MethodGet, "Bearer " + scraper, http.StatusOK},
-		"with the right, written": {http.MethodGet, "bearer " + scraper, http.StatusOK},
+		"without a token":          {http.MethodGet, "", http.StatusUnauthorized},
+		"with another scheme":      {http.MethodGet, "Basic " + scraper, http.StatusUnauthorized},
+		"with an invalid token":    {http.MethodGet, "Bearer nonsense", http.StatusUnauthorized},
+		"without the permission":   {http.MethodGet, "Bearer " + stranger, http.StatusForbidden},
+		"with another method":      {http.MethodPost, "Bearer " + scraper, http.StatusForbidden},
+		"with the permission":      {http.MethodGet, "Bearer " + scraper, http.StatusOK},
+		"with a lower-case scheme": {http.MethodGet, "bearer " + scraper, http.StatusOK},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 2 {
-				NewWithT(t).Expect(statusOf(t, filter, testr.New(t), c.method, c.authorization)).To(Equal(c.want), "and again from memory")
+				NewWithT(t).Expect(statusOf(t, filter, testr.New(t), c.method, c.authorization)).To(Equal(c.want), "the cached decision is the same")
 			}
 		})
 	}
@@ -105,6 +105,6 @@ func TestFilterRejectsRequestsWithoutAPIServer(t *testing.T) {
 	filter, err := scrape.New(&rest.Config{Host: gone.URL})
 	g.Expect(err).NotTo(HaveOccurred())
 	for range 2 {
-		g.Expect(statusOf(t, filter, logr.Discard(), http.MethodGet, "Bearer token")).To(Equal(http.StatusInternalServerError), "the failure is not remembered")
+		g.Expect(statusOf(t, filter, logr.Discard(), http.MethodGet, "Bearer token")).To(Equal(http.StatusInternalServerError), "an error is not cached")
 	}
 }

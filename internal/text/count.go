@@ -1,4 +1,4 @@
-// Package text writes the small parts of which messages for people consist.
+// Package text formats parts of messages.
 package text
 
 import "fmt"

@@ -6,8 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Truncate cuts a text to a number of bytes, between characters. What is no valid UTF-8 is
-// left out.
+// Truncate cuts a text to a number of bytes, between characters. Invalid UTF-8 is removed.
 func Truncate(text string, most int) string {
 	text = strings.ToValidUTF8(text, "")
 	if len(text) <= most {
@@ -19,7 +18,7 @@ func Truncate(text string, most int) string {
 	return text[:most]
 }
 
-// Limit cuts a text to a number of characters, as the bounds of an API schema count them.
+// Limit cuts a text to a number of characters, which is how API schemas count lengths.
 func Limit(text string, most int) string {
 	if len(text) <= most {
 		return text
@@ -32,14 +31,14 @@ func Limit(text string, most int) string {
 
 // OneLine puts a text on one line and shortens it to a number of bytes.
 func OneLine(text string, most int) string {
-	// Fields over megabytes would be paid for even though they are cut off.
+	// Avoid splitting megabytes of text that are cut off anyway.
 	if len(text) > 4*most {
 		text = text[:4*most]
 	}
 	return Shorten(strings.ToValidUTF8(strings.Join(strings.Fields(text), " "), ""), most)
 }
 
-// WithoutControls leaves out control characters, which a terminal would obey.
+// WithoutControls removes control characters, which a terminal would interpret.
 func WithoutControls(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// List joins the first items and counts those that are left out: "a, b and 3 more".
+// List joins the first items and adds the number of omitted items: "a, b and 3 more".
 func List(items []string, separator string, most int) string {
 	if len(items) <= most {
 		return strings.Join(items, separator)
@@ -14,8 +14,8 @@ func List(items []string, separator string, most int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(items[:most], separator), len(items)-most)
 }
 
-// Sentences joins as many sentences as fit into a number of bytes, at least the first,
-// and counts those that are left out: "a; b; and 3 more".
+// Sentences joins as many sentences as fit into a number of bytes, at least the first, and
+// adds the number of omitted sentences: "a; b; and 3 more".
 func Sentences(all []string, most int) string {
 	const reserved = len("; and 1000000 more")
 	joined := ""
@@ -33,8 +33,8 @@ func Sentences(all []string, most int) string {
 	return joined
 }
 
-// Shorten cuts a text to a number of bytes, mark included, after an item of a list or a
-// word where there is one near the end.
+// Shorten cuts a text to a number of bytes, including the ellipsis. It cuts after a list item
+// or a word if there is one near the end.
 func Shorten(text string, most int) string {
 	const mark = " …"
 	if len(text) <= most {

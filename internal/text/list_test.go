@@ -33,11 +33,11 @@ func TestSentences(t *testing.T) {
 		want string
 	}{
 		{"none", nil, ""},
-		{"one that is too long stays whole", []string{long}, long},
+		{"a single sentence that is too long is not cut", []string{long}, long},
 		{"all fit", []string{"first", "second"}, "first; second"},
 		{"the last one does not fit", []string{"first", "second", long}, "first; second; and 1 more"},
 		{"several do not fit", []string{"first", long, long}, "first; and 2 more"},
-		{"a short one behind a long one is left out too", []string{"first", long, "third"}, "first; and 2 more"},
+		{"a short sentence after a long one is omitted too", []string{"first", long, "third"}, "first; and 2 more"},
 	} {
 		NewWithT(t).Expect(text.Sentences(c.all, 40)).To(Equal(c.want), c.why)
 	}
@@ -45,12 +45,12 @@ func TestSentences(t *testing.T) {
 
 func TestShorten(t *testing.T) {
 	for _, c := range []struct{ why, in, want string }{
-		{"what fits stays", "0123456789, 123456789", "0123456789, 123456789"},
+		{"a text that fits is not changed", "0123456789, 123456789", "0123456789, 123456789"},
 		{"after an item", "1: 2 3 4, 5 6 7 8, and so on", "1: 2 3 4, 5 6 7 8 …"},
 		{"after an item near the end", "one, two, three, four, five", "one, two, three …"},
 		{"after a word", "0123456789 123 45 678901", "0123456789 123 45 …"},
-		{"within a word that is long", strings.Repeat("a", 30), strings.Repeat("a", 17) + " …"},
-		{"between letters of several bytes", strings.Repeat("ä", 15), strings.Repeat("ä", 8) + " …"},
+		{"within a long word", strings.Repeat("a", 30), strings.Repeat("a", 17) + " …"},
+		{"between multibyte characters", strings.Repeat("ä", 15), strings.Repeat("ä", 8) + " …"},
 	} {
 		g := NewWithT(t)
 		got := text.Shorten(c.in, 21)
