@@ -26,13 +26,13 @@ func TestAttempts(t *testing.T) {
 		begun     int32
 		exhausted bool
 	}{
-		{why: "the first", begun: 1},
-		{why: "one was cut off", last: interrupted(1), begun: 2},
-		{why: "two were cut off", last: interrupted(2), begun: 3},
-		{why: "three were cut off", last: interrupted(3), begun: 4, exhausted: true},
-		{why: "three were cut off with other inputs", last: other(func(a *v1alpha1.Attempt) { a.Inputs = "b" }), begun: 1},
-		{why: "three were cut off before the request", last: other(func(a *v1alpha1.Attempt) { a.Request = "" }), begun: 1},
-		{why: "the last one had a result that was not written", last: other(func(a *v1alpha1.Attempt) { a.Process = "second" }), begun: 1},
+		{why: "the first attempt", begun: 1},
+		{why: "one attempt was interrupted", last: interrupted(1), begun: 2},
+		{why: "two attempts were interrupted", last: interrupted(2), begun: 3},
+		{why: "three attempts were interrupted", last: interrupted(3), begun: 4, exhausted: true},
+		{why: "three attempts with other inputs were interrupted", last: other(func(a *v1alpha1.Attempt) { a.Inputs = "b" }), begun: 1},
+		{why: "three attempts before the request were interrupted", last: other(func(a *v1alpha1.Attempt) { a.Request = "" }), begun: 1},
+		{why: "the last attempt has a result that is not written yet", last: other(func(a *v1alpha1.Attempt) { a.Process = "second" }), begun: 1},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)

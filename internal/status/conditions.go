@@ -1,15 +1,14 @@
-// Package status is the one writer of status, the same for all kinds.
+// Package status writes the status of all kinds.
 //
-// A reconcile begins with a Keeper and ends by handing it the error that the
-// phases returned. What the error means (internal/outcome) decides on the root
-// condition, on Reconciling and Stalled, on observedGeneration and on what the
-// work queue is told; Conclude is that decision, a pure function. The Keeper then
-// writes status once, with an optimistic lock, and not at all if nothing changed,
-// and emits an event for every transition.
+// A reconcile creates a Writer at its beginning, and at its end passes the error that the
+// phases returned to Finish. The classification of the error (package outcome) determines the
+// summary condition, Reconciling, Stalled, observedGeneration and the result for the work
+// queue. Summarize, a pure function, implements this. The Writer writes status once, with an
+// optimistic lock, and only if it changed, and emits an event for each transition.
 //
-// A phase says which milestone an error belongs to by At, and marks those that
-// are reached by Keeper.Reached. Milestones behind a failed one are taken away,
-// so that the list of conditions reads as a progress bar.
+// A phase attaches its condition to an error with ForCondition, and reports success with
+// Writer.MarkTrue. The conditions after a failed condition are removed, so that the list of
+// conditions reads as a progress bar.
 package status
 
 import (
@@ -22,15 +21,15 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// Kind is the root condition of a kind, its milestones in order, and its marks:
-// conditions that exist only while they are True.
+// ConditionSet contains the condition types of a kind: the summary condition, the progress
+// conditions in order, and the flags, which exist only while they are True.
 type ConditionSet struct {
 	Summary  string
 	Progress []string
 	Flags    []string
 }
 
-// The four kinds.
+// The condition sets of the four kinds.
 var (
 	MarketSource = ConditionSet{
 		Summary:  v1alpha1.ConditionReady,
@@ -57,8 +56,8 @@ var (
 	}
 )
 
-// sorted puts conditions in the order in which they are read: the milestones as a
-// progress bar, the root condition, what goes on or has stalled, and the marks.
+// sortConditions sorts conditions for reading: the progress conditions in order, the summary
+// condition, Reconciling, Stalled, and the flags.
 func (s ConditionSet) sortConditions(conditions []metav1.Condition) []metav1.Condition {
 	order := slices.Concat(s.Progress, []string{s.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, s.Flags)
 	position := func(c metav1.Condition) int {
@@ -72,7 +71,7 @@ func (s ConditionSet) sortConditions(conditions []metav1.Condition) []metav1.Con
 	return sorted
 }
 
-// at is an error that belongs to a milestone.
+// conditionError is an error that makes a condition False.
 type conditionError struct {
 	conditionType string
 	err           error
@@ -81,7 +80,8 @@ type conditionError struct {
 func (e *conditionError) Error() string { return e.err.Error() }
 func (e *conditionError) Unwrap() error { return e.err }
 
-// At says which milestone err kept from being reached. A nil error stays nil.
+// ForCondition attaches the condition type that err makes False. It returns nil for a nil
+// error.
 func ForCondition(conditionType string, err error) error {
 	if err == nil {
 		return nil
@@ -89,7 +89,7 @@ func ForCondition(conditionType string, err error) error {
 	return &conditionError{conditionType: conditionType, err: err}
 }
 
-// Milestone is the one that err belongs to, empty if it belongs to none.
+// ConditionOf returns the condition type that is attached to err, empty if there is none.
 func ConditionOf(err error) string {
 	if e, ok := errors.AsType[*conditionError](err); ok {
 		return e.conditionType

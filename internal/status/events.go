@@ -11,9 +11,9 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// announce tells of what changed its meaning: the root condition, Stalled, and of the
-// milestones that were reached since the last write the furthest. What merely goes on
-// is not told. Other reports follow.
+// emitChanges emits events for transitions of the summary condition, of Stalled and of the
+// last progress condition that became True since the last write. Transitions to an
+// intermediate state have no event. Other reports follow.
 func (w *Writer) emitChanges(ctx context.Context, before, after []metav1.Condition) {
 	took := w.timeTaken(before, after)
 	emit := func(severity string, c metav1.Condition) {
@@ -27,7 +27,7 @@ func (w *Writer) emitChanges(ctx context.Context, before, after []metav1.Conditi
 	}()
 	last := w.lastReached(before, after)
 	if w.reportsReady(before, after) && last == w.conditionSet.Progress[len(w.conditionSet.Progress)-1] {
-		last = "" // That all is done says more.
+		last = "" // The event of the summary condition says more.
 	}
 	for _, c := range after {
 		if !hasChanged(before, c) || c.Status == metav1.ConditionUnknown || w.emitted[c.Type] || w.emitted[c.Reason] {
@@ -48,23 +48,23 @@ func (w *Writer) severityOf(c metav1.Condition, after []metav1.Condition, last s
 	case c.Type == w.conditionSet.Summary:
 		return corev1.EventTypeNormal
 	case c.Type == v1alpha1.ConditionStalled && meta.IsStatusConditionFalse(after, w.conditionSet.Summary):
-		return "" // The root tells of the same failure.
+		return "" // The summary condition reports the same failure.
 	case c.Type == v1alpha1.ConditionStalled, slices.Contains(w.conditionSet.Flags, c.Type):
 		return corev1.EventTypeWarning
 	case c.Type == last && !slices.ContainsFunc(w.reports, func(r report) bool { return r.reason == c.Reason }):
-		return corev1.EventTypeNormal // Or a report with the same reason says more.
+		return corev1.EventTypeNormal // A report with the same reason says more.
 	}
 	return ""
 }
 
-// rootTells reports whether the event of the root condition says that all is well now.
+// reportsReady reports whether the summary condition has an event that the object is ready.
 func (w *Writer) reportsReady(before, after []metav1.Condition) bool {
 	summary := meta.FindStatusCondition(after, w.conditionSet.Summary)
 	return summary != nil && summary.Status == metav1.ConditionTrue && summary.Reason != v1alpha1.ReasonServingPrevious &&
 		hasChanged(before, *summary) && !w.emitted[summary.Type] && !w.emitted[summary.Reason]
 }
 
-// last is the last milestone that became True, empty if none did.
+// lastReached returns the last progress condition that became True, empty if none did.
 func (w *Writer) lastReached(before, after []metav1.Condition) string {
 	for _, conditionType := range slices.Backward(w.conditionSet.Progress) {
 		c := meta.FindStatusCondition(after, conditionType)
@@ -75,7 +75,7 @@ func (w *Writer) lastReached(before, after []metav1.Condition) string {
 	return ""
 }
 
-// changed reports whether a condition means something else than before.
+// hasChanged reports whether the status or the reason of a condition changed.
 func hasChanged(before []metav1.Condition, c metav1.Condition) bool {
 	old := meta.FindStatusCondition(before, c.Type)
 	return old == nil || old.Status != c.Status || old.Reason != c.Reason

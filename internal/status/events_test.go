@@ -14,8 +14,8 @@ import (
 	"github.com/appmarket/operator/test/expect"
 )
 
-// TestEvents goes through the life of an app: each turn is told once, and what
-// merely goes on not at all.
+// TestEvents follows an app through its conditions. Each transition has one event, and an
+// unchanged state has none.
 func TestEvents(t *testing.T) {
 	b := newFixture(t)
 	missing := status.ForCondition(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))
@@ -28,17 +28,17 @@ func TestEvents(t *testing.T) {
 		reached bool
 		want    []string
 	}{
-		{why: "it waits", err: waiting},
-		{why: "it cannot be fetched, and is tried again", err: down, want: []string{"Warning FetchFailed broken"}},
-		{why: "and again", err: down},
-		{why: "it is not there", err: missing, want: []string{"Warning NotFound broken"}},
-		{why: "still not", err: missing},
-		{why: "it is", reached: true, want: []string{"Normal Fetched 3 files", "Normal Ready serving 1.0.0"}},
-		{why: "nothing is new", reached: true},
-		{why: "the next version is not there", err: missing, serving: "serving 1.0.0; 2.0.0 failed",
+		{why: "waiting", err: waiting},
+		{why: "fetching fails and is retried", err: down, want: []string{"Warning FetchFailed broken"}},
+		{why: "the retry fails", err: down},
+		{why: "the chart is not found", err: missing, want: []string{"Warning NotFound broken"}},
+		{why: "the chart is still not found", err: missing},
+		{why: "the chart is found", reached: true, want: []string{"Normal Fetched 3 files", "Normal Ready serving 1.0.0"}},
+		{why: "nothing changed", reached: true},
+		{why: "the next version is not found", err: missing, serving: "serving 1.0.0; 2.0.0 failed",
 			want: []string{"Normal ServingPrevious serving 1.0.0; 2.0.0 failed", "Warning NotFound broken"}},
-		{why: "still not, and the old one is still served", err: missing, serving: "serving 1.0.0; 2.0.0 failed"},
-		{why: "it waits and is served", err: waiting},
+		{why: "the next version is still not found, and the previous version is served", err: missing, serving: "serving 1.0.0; 2.0.0 failed"},
+		{why: "waiting while serving", err: waiting},
 	} {
 		b.reload()
 		writer := b.newWriter()
@@ -58,9 +58,9 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestTheLastMilestoneHasNoEventBesideTheRoot leaves out that the last step is done where
-// the same write says that all is.
-func TestTheLastMilestoneHasNoEventBesideTheRoot(t *testing.T) {
+// TestLastProgressConditionHasNoEventWhenReady checks that the last progress condition has no
+// event if the same write makes the summary condition True.
+func TestLastProgressConditionHasNoEventWhenReady(t *testing.T) {
 	b := newFixture(t)
 	writer := b.newWriter()
 	writer.MarkTrue(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
@@ -70,7 +70,7 @@ func TestTheLastMilestoneHasNoEventBesideTheRoot(t *testing.T) {
 	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Ready serving 1.0.0"}))
 }
 
-func TestTheLastMilestoneHasItsEventWhereTheWorkIsNotDone(t *testing.T) {
+func TestLastProgressConditionHasAnEventWhileNotReady(t *testing.T) {
 	b := newFixture(t)
 	writer := b.newWriter()
 	writer.MarkTrue(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
@@ -89,14 +89,14 @@ func TestEventsOfAMessageThatIsLongOrHasPercents(t *testing.T) {
 		HavePrefix("Normal Ready 100% %s of aaa"), WithTransform(func(s string) int { return len(s) }, BeNumerically("<=", 1024+len("Normal Ready "))))))
 }
 
-// TestReports tells of what is no condition, with the next write, and lets it speak
-// for a milestone of the same reason.
+// TestReports checks that a report is emitted with the next write, and replaces the event of a
+// progress condition with the same reason.
 func TestReports(t *testing.T) {
 	b := newFixture(t)
 	writer := b.newWriter()
 	writer.MarkTrue(v1alpha1.ConditionPublished, v1alpha1.ReasonPublished, "published")
 	writer.Report("Normal", v1alpha1.ReasonPublished, "published versions 1.1.0, 1.0.0")
-	b.Expect(b.takeEvents()).To(BeEmpty(), "nothing is written yet")
+	b.Expect(b.takeEvents()).To(BeEmpty(), "nothing was written yet")
 	b.Expect(writer.Save(b.ctx)).To(Succeed())
 	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Published published versions 1.1.0, 1.0.0"}))
 	_, err := writer.Finish(b.ctx, nil, 0)
@@ -104,8 +104,8 @@ func TestReports(t *testing.T) {
 	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Ready Ready"}))
 }
 
-// TestLogOfTransitions has the same lines in the log as there are events, and none of
-// them is an error unless the operator itself is at fault.
+// TestLogOfTransitions checks that each event has a log entry, and that only errors of the
+// operator itself are logged as errors.
 func TestLogOfTransitions(t *testing.T) {
 	b := newFixture(t)
 	var lines []string
@@ -116,10 +116,10 @@ func TestLogOfTransitions(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"a fault of the source", status.ForCondition(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)), `"level":0,"msg":"Condition changed","reason":"NotFound","message":"broken","condition":"Ready","status":"False","duration":"`},
-		{"the same again", status.ForCondition(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)), ""},
-		{"a fault of the operator", status.ForCondition(v1alpha1.ConditionPublished, outcome.Failed(v1alpha1.ReasonStorageFull, errBroken)), `"msg":"broken","error":null,"reason":"StorageFull"`},
-		{"all is well", nil, `"level":0,"msg":"Condition changed","reason":"Ready"`},
+		{"an error of the source", status.ForCondition(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)), `"level":0,"msg":"Condition changed","reason":"NotFound","message":"broken","condition":"Ready","status":"False","duration":"`},
+		{"the same error again", status.ForCondition(v1alpha1.ConditionFetched, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken)), ""},
+		{"an error of the operator", status.ForCondition(v1alpha1.ConditionPublished, outcome.Failed(v1alpha1.ReasonStorageFull, errBroken)), `"msg":"broken","error":null,"reason":"StorageFull"`},
+		{"success", nil, `"level":0,"msg":"Condition changed","reason":"Ready"`},
 	} {
 		lines = nil
 		_, err := b.reconcileWith(c.err)
@@ -132,8 +132,8 @@ func TestLogOfTransitions(t *testing.T) {
 	}
 }
 
-// TestFails takes back what is no longer so before the reconcile is done.
-func TestFails(t *testing.T) {
+// TestSetNotReady checks that SetNotReady takes effect before the end of the reconcile.
+func TestSetNotReady(t *testing.T) {
 	b := newFixture(t)
 	_, err := b.reconcileWith(nil)
 	b.Expect(err).NotTo(HaveOccurred())
@@ -145,7 +145,7 @@ func TestFails(t *testing.T) {
 	b.Expect(writer.Save(b.ctx)).To(Succeed())
 	b.Expect(b.takeEvents()).To(Equal([]string{"Warning ChartMissing the chart is missing"}))
 	expect.Contract(b, b.getStored())
-	writer.SetNotReady(v1alpha1.ReasonProgressing, "a failure is not told otherwise")
+	writer.SetNotReady(v1alpha1.ReasonProgressing, "a condition that is False is not changed")
 	_, err = writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Ready Ready"}))
@@ -159,5 +159,5 @@ func TestEventsAtAMilestoneWorthSeeing(t *testing.T) {
 	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Fetched 3 files"}))
 	_, err := writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
-	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Ready Ready"}), "what was told is not told again")
+	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Ready Ready"}), "an event is emitted once")
 }

@@ -17,10 +17,10 @@ func TestHold(t *testing.T) {
 	b.Expect(writer.AddFinalizer(b.ctx)).To(Succeed())
 	b.Expect(b.getStored().Finalizers).To(Equal([]string{v1alpha1.Finalizer}))
 	b.Expect(writer.AddFinalizer(b.ctx)).To(Succeed())
-	b.Expect(b.writes.Noted()).To(Equal([]string{"patch"}), "once is enough")
+	b.Expect(b.writes.Noted()).To(Equal([]string{"patch"}), "the second call does not write")
 
 	_, err := writer.Finish(b.ctx, nil, 0)
-	b.Expect(err).NotTo(HaveOccurred(), "status is written over what Hold has written")
+	b.Expect(err).NotTo(HaveOccurred(), "status is written after AddFinalizer")
 	b.Expect(b.writes.Noted()).To(Equal([]string{"patch status"}))
 
 	b.reload()
@@ -33,7 +33,7 @@ func TestHoldOverAnotherWriter(t *testing.T) {
 	writer := b.newWriter()
 	b.editSpec(func(app *v1alpha1.AppInfo) { app.Finalizers = []string{"example.com/other"} })
 	b.Expect(writer.AddFinalizer(b.ctx)).To(Satisfy(apierrors.IsConflict))
-	b.Expect(b.getStored().Finalizers).To(Equal([]string{"example.com/other"}), "the other's is not lost")
+	b.Expect(b.getStored().Finalizers).To(Equal([]string{"example.com/other"}), "the finalizer of another controller is kept")
 }
 
 func TestRelease(t *testing.T) {
@@ -42,7 +42,7 @@ func TestRelease(t *testing.T) {
 	b.reload()
 	b.Expect(b.client.Delete(b.ctx, b.app.DeepCopy())).To(Succeed())
 	b.reload()
-	b.Expect(b.app.DeletionTimestamp).NotTo(BeNil(), "it is held")
+	b.Expect(b.app.DeletionTimestamp).NotTo(BeNil(), "the finalizer keeps the object")
 	b.writes.Noted()
 
 	writer := b.newWriter()
@@ -52,7 +52,7 @@ func TestRelease(t *testing.T) {
 	result, err := writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(result).To(Equal(ctrl.Result{}))
-	b.Expect(b.writes.Noted()).To(Equal([]string{"patch"}), "there is no status to write any more")
+	b.Expect(b.writes.Noted()).To(Equal([]string{"patch"}), "status is not written after the finalizer was removed")
 	b.Expect(b.takeEvents()).To(BeEmpty())
 }
 

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
 
-// bench is an AppInfo in a real API server, with what is written and told about it.
+// fixture is an AppInfo in a real API server, with the writes and events for it.
 type fixture struct {
 	*GomegaWithT
 	ctx      context.Context
@@ -50,30 +50,30 @@ func newApp(namespace string) *v1alpha1.AppInfo {
 	}
 }
 
-// read reads the app again, as the next reconcile does.
+// reload reads the app again, as the next reconcile does.
 func (b *fixture) reload() {
 	b.app = b.getStored()
 }
 
-// stored is the app as the API server has it.
+// getStored returns the app from the API server.
 func (b *fixture) getStored() *v1alpha1.AppInfo {
 	stored := &v1alpha1.AppInfo{}
 	b.Expect(b.client.Get(b.ctx, client.ObjectKeyFromObject(b.app), stored)).To(Succeed())
 	return stored
 }
 
-// begin keeps the status of the app as it was read last.
+// newWriter returns a Writer for the app as it was last read.
 func (b *fixture) newWriter() *status.Writer {
 	return status.NewWriter(b.client, b.recorder, status.AppInfo, b.app)
 }
 
-// reconcile is one that ends with an error, or well.
+// reconcileWith runs a reconcile that ends with an error, or with nil.
 func (b *fixture) reconcileWith(err error) (ctrl.Result, error) {
 	b.reload()
 	return b.newWriter().Finish(b.ctx, err, time.Minute)
 }
 
-// edit changes the spec, as a person does, and with it the generation.
+// editSpec changes the spec as a user does, which increments the generation.
 func (b *fixture) editSpec(change func(*v1alpha1.AppInfo)) {
 	app := b.getStored()
 	before := client.MergeFrom(app.DeepCopy())
@@ -82,7 +82,7 @@ func (b *fixture) editSpec(change func(*v1alpha1.AppInfo)) {
 	b.writes.Noted()
 }
 
-// emitted are the events since the last call, sorted.
+// takeEvents returns the events since the last call, sorted.
 func (b *fixture) takeEvents() []string {
 	var emitted []string
 	for {

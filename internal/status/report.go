@@ -14,31 +14,30 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// report is what a person may want to be told of an object. It becomes an event and a
-// line of the log once status is written.
+// report is a change of an object that is reported to users as an event, and in the log, after
+// status is written.
 type report struct {
 	severity, reason, message string
-	// condition is set for a transition of one.
+	// condition is set if the report is about a transition of a condition.
 	condition *metav1.Condition
 }
 
-// Report adds an event and a line of the log beside those of the conditions, which
-// are told with the next write of status.
+// Report adds an event and a log entry to the reports of condition transitions. They are
+// emitted with the next write of status.
 func (w *Writer) Report(severity, reason, message string) {
 	w.reports = append(w.reports, report{severity: severity, reason: reason, message: truncateMessage(message)})
 }
 
-// Fails sets the root condition to False before the reconcile ends, where it is True
-// and what it speaks of is no longer so.
+// SetNotReady sets the summary condition to False before the end of the reconcile, if it is
+// True and no longer correct.
 func (w *Writer) SetNotReady(reason, message string) {
 	if meta.IsStatusConditionTrue(w.object.GetConditions(), w.conditionSet.Summary) {
 		w.applyCondition(w.conditionSet.Summary, metav1.ConditionFalse, reason, message)
 	}
 }
 
-// Event reports what belongs to no condition with the next write. A transition of the
-// condition, and any other with the same reason, is then not reported in the same
-// reconcile.
+// Event adds a report that replaces others: in the same reconcile, neither the transition of
+// the condition nor a transition with the same reason is reported.
 func (w *Writer) Event(condition, severity, reason, message string) {
 	if w.emitted == nil {
 		w.emitted = map[string]bool{}
@@ -47,12 +46,12 @@ func (w *Writer) Event(condition, severity, reason, message string) {
 	w.Report(severity, reason, message)
 }
 
-// tell emits the event and the line of the log of a report.
+// emitReport emits the event and the log entry of a report.
 func (w *Writer) emitReport(ctx context.Context, r report, took time.Duration) {
 	w.recorder.Eventf(w.object, nil, r.severity, r.reason, "Reconcile", "%s", r.message)
 	log, err := logr.FromContext(ctx)
 	if err != nil {
-		return // A test has no log.
+		return // Tests have no logger.
 	}
 	fields := []any{"reason", r.reason, "message", r.message}
 	if c := r.condition; c != nil {
@@ -68,12 +67,12 @@ func (w *Writer) emitReport(ctx context.Context, r report, took time.Duration) {
 	}
 }
 
-// faultsOfOperator are the reasons for which whoever runs the operator is called. All
-// others are the matter of those who wrote the object.
+// operatorErrors are the reasons that the administrator of the operator must resolve. The
+// owner of the object resolves all others.
 var operatorErrors = []string{v1alpha1.ReasonStorageFull, v1alpha1.ReasonStorageReadOnly, v1alpha1.ReasonStorageFailed}
 
-// took is how long the work took that is done with these conditions: since the object
-// is Reconciling, or else since the reconcile began.
+// timeTaken returns the duration of the work that the conditions complete: the time since the
+// object became Reconciling, or since the beginning of the reconcile.
 func (w *Writer) timeTaken(before, after []metav1.Condition) time.Duration {
 	since := w.startedAt
 	working := meta.FindStatusCondition(before, v1alpha1.ConditionReconciling)
@@ -83,16 +82,16 @@ func (w *Writer) timeTaken(before, after []metav1.Condition) time.Duration {
 	return time.Since(since).Round(time.Millisecond)
 }
 
-// reported is an error that the conditions of the object tell of.
+// reportedError is an error that the conditions of the object report.
 type reportedError struct{ error }
 
 func (e reportedError) Unwrap() error { return e.error }
 
-// AsReported marks an error as one that the conditions of the object tell of.
+// AsReported marks an error that the conditions of the object report.
 func AsReported(err error) error { return reportedError{err} }
 
-// IsReported reports whether an error that a reconcile returned is told by the
-// conditions of its object, an event and a line of the log.
+// IsReported reports whether the conditions of the object, an event and a log entry report an
+// error that a reconcile returned.
 func IsReported(err error) bool {
 	_, ok := errors.AsType[reportedError](err)
 	return ok

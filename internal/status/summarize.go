@@ -14,49 +14,48 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// maxMessage bounds the message of a condition in bytes; it is what kubectl
-// describe still shows well.
+// maxMessageLength bounds the message of a condition in bytes. kubectl describe shows
+// messages of this length readably.
 const maxMessageLength = 1024
 
-// Root is what the root condition says when all is well, or, while the object
-// still serves what it did before, although the work failed.
+// Summary specifies the summary condition for when the reconcile succeeds, and for when it
+// fails while the object still serves a previous version.
 type Summary struct {
 	Reason  string
 	Message string
-	// Serving keeps the root condition True through a failure.
+	// Serving keeps the summary condition True when the reconcile fails.
 	Serving bool
-	// Now is what the root condition says while work goes on or has failed. If not
-	// specified, it says what the error does.
+	// Interim is the message of the summary condition while the reconcile is in progress or
+	// has failed. Defaults to the message of the error.
 	Interim string
-	// Unready says that the root condition does not stay True while work goes on.
+	// Unready sets the summary condition to Unknown while the reconcile is in progress.
 	Unready bool
 }
 
-// Verdict is what the work queue is told.
+// Result is the result of a reconcile for the work queue.
 type Result struct {
-	// Done says that the spec of this generation was dealt with, for better or
-	// worse.
+	// Done reports that the current generation was processed, whether successfully or not.
 	Done bool
-	// Err is returned to the queue for a retry with back-off.
+	// Err is returned to the queue for a retry with backoff.
 	Err error
-	// Terminal says that the work failed and is not tried again by itself.
+	// Terminal reports that the reconcile failed and is not retried.
 	Terminal bool
-	// After is when to look again at the latest; zero leaves it to the caller.
+	// After is the maximum time until the next reconcile. If zero, the caller decides.
 	After time.Duration
 }
 
-// Conclude is the whole retry policy. It brings the conditions in line with the
-// error a reconcile ended with:
+// Summarize implements the retry policy. It updates the conditions according to the error
+// that a reconcile returned:
 //
-//	error    root condition     Reconciling             Stalled
+//	error    summary condition  Reconciling             Stalled
 //	nil      True               removed                 removed
 //	plain    False, its reason  ProgressingWithRetry    removed
 //	Waiting  kept, or Unknown   its reason              removed
 //	Stalled  False, its reason  removed                 its reason
 //
-// A root that is still served stays True through plain and Stalled. What lives
-// and is suspended keeps its root condition, is not Reconciling and counts as dealt
-// with, so that kstatus does not wait for it.
+// While the object serves a previous version, the summary condition stays True for plain and
+// Stalled errors. A suspended object of a long-lived kind keeps its summary condition, is not
+// Reconciling and counts as done, so that kstatus does not wait for it.
 func Summarize(conditions []metav1.Condition, set ConditionSet, generation int64, summary Summary, err error) ([]metav1.Condition, Result) {
 	s := &summarizer{conditions: slices.Clone(conditions), conditionSet: set, generation: generation}
 	after, waiting := outcome.IsWaiting(err)
@@ -100,8 +99,8 @@ func (s *summarizer) removeConditions(conditionTypes ...string) {
 	}
 }
 
-// fail sets the milestone that failed and the root to False, and takes away the
-// milestones behind.
+// markFailed sets the failed condition and the summary condition to False, and removes the
+// conditions after the failed one.
 func (s *summarizer) markFailed(reason string, summary Summary, err error) {
 	if conditionType := ConditionOf(err); conditionType != "" {
 		s.setCondition(conditionType, metav1.ConditionFalse, reason, err.Error())
@@ -114,7 +113,7 @@ func (s *summarizer) markFailed(reason string, summary Summary, err error) {
 	s.setCondition(s.conditionSet.Summary, metav1.ConditionFalse, reason, cmp.Or(summary.Interim, err.Error()))
 }
 
-// wait reports whether the object is of a kind that lives, and suspended.
+// markWaiting reports whether the object is suspended and of a long-lived kind.
 func (s *summarizer) markWaiting(summary Summary, err error) (paused bool) {
 	reason := outcome.Reason(err, v1alpha1.ReasonProgressing)
 	if reason == v1alpha1.ReasonSuspended && s.conditionSet.Summary == v1alpha1.ConditionReady {
@@ -131,13 +130,13 @@ func (s *summarizer) markWaiting(summary Summary, err error) (paused bool) {
 	case current == nil || current.Status != metav1.ConditionTrue || summary.Unready:
 		s.setCondition(s.conditionSet.Summary, metav1.ConditionUnknown, reason, cmp.Or(summary.Interim, err.Error()))
 	case summary.Interim != "":
-		current.Message = truncateMessage(summary.Interim) // It is True of the generation that it speaks of.
+		current.Message = truncateMessage(summary.Interim) // The observed generation of the condition is kept.
 	}
 	return false
 }
 
-// pause puts an object at rest. A failure that was final stays so; what was tried again
-// is not any more. What is served is served on, and the root condition says that it is
+// markSuspended removes Reconciling. A final failure stays; a failure that was being retried
+// becomes Unknown. An object that is serving stays ready, with a message that it is
 // suspended.
 func (s *summarizer) markSuspended(reason, message string) {
 	s.removeConditions(v1alpha1.ConditionReconciling)
@@ -158,7 +157,7 @@ func (s *summarizer) removeLaterConditions(conditionType string) {
 	}
 }
 
-// truncate makes a message one that the API server stores as it is.
+// truncateMessage returns a message that the API server stores unchanged.
 func truncateMessage(message string) string {
 	return text.Shorten(strings.ToValidUTF8(message, "\uFFFD"), maxMessageLength)
 }

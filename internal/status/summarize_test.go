@@ -18,13 +18,13 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// errBroken is a failure with no meaning of its own.
+// errBroken is an unclassified error.
 var errBroken = errors.New("broken")
 
-// generation is that of the object in these tests.
+// generation is the generation of the object in these tests.
 const generation = 5
 
-// had is a condition of the generation before.
+// previousCondition returns a condition of the previous generation.
 func previousCondition(kind string, state metav1.ConditionStatus, reason string) metav1.Condition {
 	return metav1.Condition{
 		Type: kind, Status: state, Reason: reason, Message: "before", ObservedGeneration: generation - 1,
@@ -32,7 +32,7 @@ func previousCondition(kind string, state metav1.ConditionStatus, reason string)
 	}
 }
 
-// says matches a condition by its type, status and reason.
+// matchCondition matches a condition by its type, status and reason.
 func matchCondition(kind string, state metav1.ConditionStatus, reason string) types.GomegaMatcher {
 	return And(HaveField("Type", kind), HaveField("Status", state), HaveField("Reason", reason))
 }
@@ -53,57 +53,57 @@ func TestSummarize(t *testing.T) {
 		result  status.Result
 	}{
 		{
-			why: "nil: the root is True", kind: status.AppInfo,
+			why: "nil: the summary condition is True", kind: status.AppInfo,
 			want: []types.GomegaMatcher{matchCondition("Ready", yes, "Ready")}, result: status.Result{Done: true},
 		},
 		{
-			why: "nil: Reconciling and Stalled go", kind: status.AppInfo,
+			why: "nil: Reconciling and Stalled are removed", kind: status.AppInfo,
 			have: []metav1.Condition{previousCondition("Ready", no, "FetchFailed"), previousCondition("Reconciling", yes, "Progressing"), previousCondition("Stalled", yes, "NotFound")},
 			want: []types.GomegaMatcher{matchCondition("Ready", yes, "Ready")}, result: status.Result{Done: true},
 		},
 		{
-			why: "nil: milestones stay", kind: status.AppInfo,
+			why: "nil: progress conditions are kept", kind: status.AppInfo,
 			have: []metav1.Condition{previousCondition("Fetched", yes, "Fetched")},
 			want: []types.GomegaMatcher{matchCondition("Fetched", yes, "Fetched"), matchCondition("Ready", yes, "Ready")}, result: status.Result{Done: true},
 		},
 		{
-			why: "plain: tried again", kind: status.AppInfo, err: outcome.Failed(v1alpha1.ReasonFetchFailed, errBroken),
+			why: "plain: retried", kind: status.AppInfo, err: outcome.Failed(v1alpha1.ReasonFetchFailed, errBroken),
 			have:   []metav1.Condition{previousCondition("Ready", yes, "Ready"), previousCondition("Stalled", yes, "NotFound")},
 			want:   []types.GomegaMatcher{matchCondition("Ready", no, "FetchFailed"), matchCondition("Reconciling", yes, "ProgressingWithRetry")},
 			result: status.Result{Err: errBroken},
 		},
 		{
-			why: "plain: its milestone fails, and those behind go", kind: status.AppInfo,
+			why: "plain: its condition is False, and later conditions are removed", kind: status.AppInfo,
 			err:    status.ForCondition("Rendered", outcome.Failed(v1alpha1.ReasonLimitExceeded, errBroken)),
 			have:   []metav1.Condition{previousCondition("Fetched", yes, "Fetched"), previousCondition("Rendered", yes, "Rendered"), previousCondition("Customized", yes, "Customized"), previousCondition("Published", yes, "Published")},
 			want:   []types.GomegaMatcher{matchCondition("Fetched", yes, "Fetched"), matchCondition("Rendered", no, "LimitExceeded"), matchCondition("Ready", no, "LimitExceeded"), matchCondition("Reconciling", yes, "ProgressingWithRetry")},
 			result: status.Result{Err: errBroken},
 		},
 		{
-			why: "plain, serving: the root stays True", kind: status.AppInfo, summary: serving, err: errBroken,
+			why: "plain, serving: the summary condition stays True", kind: status.AppInfo, summary: serving, err: errBroken,
 			have:   []metav1.Condition{previousCondition("Ready", yes, "Ready")},
 			want:   []types.GomegaMatcher{And(matchCondition("Ready", yes, "ServingPrevious"), HaveField("Message", "serving 1.0.0")), matchCondition("Reconciling", yes, "ProgressingWithRetry")},
 			result: status.Result{Err: errBroken},
 		},
 		{
-			why: "waiting: nothing is known of the root yet", kind: status.AppInfo, err: waiting,
+			why: "waiting: the summary condition is Unknown", kind: status.AppInfo, err: waiting,
 			want:   []types.GomegaMatcher{matchCondition("Reconciling", yes, "WaitingForApp"), matchCondition("Ready", unknown, "WaitingForApp")},
 			result: status.Result{After: time.Minute},
 		},
 		{
-			why: "waiting: what is served stays served", kind: status.MarketSource, err: waiting,
+			why: "waiting: a summary condition that is True is kept", kind: status.MarketSource, err: waiting,
 			have:   []metav1.Condition{previousCondition("Ready", yes, "Ready"), previousCondition("Stalled", yes, "NotFound")},
 			want:   []types.GomegaMatcher{matchCondition("Ready", yes, "Ready"), matchCondition("Reconciling", yes, "WaitingForApp")},
 			result: status.Result{After: time.Minute},
 		},
 		{
-			why: "waiting: an old failure is no more", kind: status.AppInstallTask, err: waiting,
+			why: "waiting: an earlier failure is removed", kind: status.AppInstallTask, err: waiting,
 			have:   []metav1.Condition{previousCondition("Succeeded", no, "NotShared")},
 			want:   []types.GomegaMatcher{matchCondition("Succeeded", unknown, "WaitingForApp"), matchCondition("Reconciling", yes, "WaitingForApp")},
 			result: status.Result{After: time.Minute},
 		},
 		{
-			why: "waiting at a milestone: it and those behind are not reached", kind: status.AppInstance, err: status.ForCondition("Healthy", waiting),
+			why: "waiting for a condition: it and later conditions are removed", kind: status.AppInstance, err: status.ForCondition("Healthy", waiting),
 			have:   []metav1.Condition{previousCondition("Resolved", yes, "Resolved"), previousCondition("Applied", yes, "Applied"), previousCondition("Healthy", no, "NotHealthy"), previousCondition("Ready", yes, "Ready")},
 			want:   []types.GomegaMatcher{matchCondition("Resolved", yes, "Resolved"), matchCondition("Applied", yes, "Applied"), matchCondition("Ready", yes, "Ready"), matchCondition("Reconciling", yes, "WaitingForApp")},
 			result: status.Result{After: time.Minute},
@@ -113,30 +113,30 @@ func TestSummarize(t *testing.T) {
 			want: []types.GomegaMatcher{matchCondition("Ready", unknown, "Progressing"), matchCondition("Reconciling", yes, "Progressing")},
 		},
 		{
-			why: "stalled: nothing goes on", kind: status.AppInfo, err: stalled,
+			why: "stalled: Reconciling is removed", kind: status.AppInfo, err: stalled,
 			have:   []metav1.Condition{previousCondition("Ready", unknown, "Progressing"), previousCondition("Reconciling", yes, "Progressing")},
 			want:   []types.GomegaMatcher{matchCondition("Ready", no, "RenderFailed"), matchCondition("Stalled", yes, "RenderFailed")},
 			result: status.Result{Done: true, Err: errBroken, Terminal: true},
 		},
 		{
-			why: "stalled at the first milestone", kind: status.AppInfo, err: fmt.Errorf("app web: %w", status.ForCondition("Fetched", outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))),
+			why: "stalled at the first progress condition", kind: status.AppInfo, err: fmt.Errorf("app web: %w", status.ForCondition("Fetched", outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))),
 			have:   []metav1.Condition{previousCondition("Fetched", yes, "Fetched"), previousCondition("Rendered", yes, "Rendered"), previousCondition("Ready", yes, "Ready")},
 			want:   []types.GomegaMatcher{matchCondition("Fetched", no, "NotFound"), matchCondition("Ready", no, "NotFound"), matchCondition("Stalled", yes, "NotFound")},
 			result: status.Result{Done: true, Err: errBroken, Terminal: true},
 		},
 		{
-			why: "stalled, serving: the root stays True", kind: status.AppInfo, summary: serving, err: status.ForCondition("Rendered", stalled),
+			why: "stalled, serving: the summary condition stays True", kind: status.AppInfo, summary: serving, err: status.ForCondition("Rendered", stalled),
 			have:   []metav1.Condition{previousCondition("Fetched", yes, "Fetched"), previousCondition("Ready", yes, "Ready")},
 			want:   []types.GomegaMatcher{matchCondition("Fetched", yes, "Fetched"), matchCondition("Rendered", no, "RenderFailed"), matchCondition("Ready", yes, "ServingPrevious"), matchCondition("Stalled", yes, "RenderFailed")},
 			result: status.Result{Done: true, Err: errBroken, Terminal: true},
 		},
 		{
-			why: "suspended: what lives stays as it is, and says so", kind: status.AppInfo, err: suspended,
+			why: "suspended: a long-lived object keeps its conditions, with a message", kind: status.AppInfo, err: suspended,
 			have: []metav1.Condition{previousCondition("Ready", yes, "Ready"), previousCondition("Reconciling", yes, "Progressing")},
 			want: []types.GomegaMatcher{And(matchCondition("Ready", yes, "Ready"), HaveField("Message", "broken; before"))}, result: status.Result{Done: true},
 		},
 		{
-			why: "waiting: the root says what holds now, of the generation that it spoke of", kind: status.AppInstance, err: waiting,
+			why: "waiting: the summary condition has the interim message and its observed generation", kind: status.AppInstance, err: waiting,
 			summary: status.Summary{Reason: v1alpha1.ReasonReady, Interim: "waiting, running as before"},
 			have:    []metav1.Condition{previousCondition("Ready", yes, "Ready")},
 			want: []types.GomegaMatcher{matchCondition("Reconciling", yes, "WaitingForApp"),
@@ -144,14 +144,14 @@ func TestSummarize(t *testing.T) {
 			result: status.Result{After: time.Minute},
 		},
 		{
-			why: "waiting, and not ready any more", kind: status.AppInstance, err: status.ForCondition("Healthy", waiting),
+			why: "waiting, and no longer ready", kind: status.AppInstance, err: status.ForCondition("Healthy", waiting),
 			summary: status.Summary{Reason: v1alpha1.ReasonReady, Interim: "3 of 4 objects", Unready: true},
 			have:    []metav1.Condition{previousCondition("Ready", yes, "Ready"), previousCondition("Healthy", yes, "Healthy")},
 			want:    []types.GomegaMatcher{matchCondition("Reconciling", yes, "WaitingForApp"), And(matchCondition("Ready", unknown, "WaitingForApp"), HaveField("Message", "3 of 4 objects"))},
 			result:  status.Result{After: time.Minute},
 		},
 		{
-			why: "stalled: the root says what holds now", kind: status.AppInstance, err: status.ForCondition("Applied", stalled),
+			why: "stalled: the summary condition has the interim message", kind: status.AppInstance, err: status.ForCondition("Applied", stalled),
 			summary: status.Summary{Reason: v1alpha1.ReasonReady, Interim: "broken; 3 of 4 objects"},
 			have:    []metav1.Condition{previousCondition("Ready", yes, "Ready")},
 			want: []types.GomegaMatcher{And(matchCondition("Applied", no, "RenderFailed"), HaveField("Message", "broken")), matchCondition("Stalled", yes, "RenderFailed"),
@@ -159,7 +159,7 @@ func TestSummarize(t *testing.T) {
 			result: status.Result{Done: true, Err: errBroken, Terminal: true},
 		},
 		{
-			why: "suspended from the beginning", kind: status.MarketSource, err: suspended,
+			why: "suspended before the first reconcile", kind: status.MarketSource, err: suspended,
 			want: []types.GomegaMatcher{matchCondition("Ready", unknown, "Suspended")}, result: status.Result{Done: true},
 		},
 		{
@@ -175,7 +175,7 @@ func TestSummarize(t *testing.T) {
 			before := append([]metav1.Condition(nil), c.have...)
 			got, result := status.Summarize(c.have, c.kind, generation, c.summary, c.err)
 			g.Expect(got).To(ConsistOf(toAnySlice(c.want)...))
-			g.Expect(c.have).To(Equal(before), "what is given is not changed")
+			g.Expect(c.have).To(Equal(before), "the argument is not changed")
 			g.Expect(result.Done).To(Equal(c.result.Done))
 			g.Expect(result.Terminal).To(Equal(c.result.Terminal))
 			g.Expect(result.After).To(Equal(c.result.After))
@@ -203,7 +203,7 @@ func toAnySlice(all []types.GomegaMatcher) []any {
 
 func TestSummarizeIsIdempotent(t *testing.T) {
 	for why, err := range map[string]error{
-		"well":    nil,
+		"nil":     nil,
 		"plain":   errBroken,
 		"waiting": outcome.Waiting(v1alpha1.ReasonWaitingForApp, time.Second, errBroken),
 		"stalled": status.ForCondition("Rendered", outcome.Stalled(v1alpha1.ReasonRenderFailed, errBroken)),
@@ -223,13 +223,13 @@ func TestSummarizeTruncatesMessages(t *testing.T) {
 		message string
 		cut     bool
 	}{
-		{"as long as may be", strings.Repeat("a", 1024), false},
+		{"the maximum length", strings.Repeat("a", 1024), false},
 		{"one byte more", strings.Repeat("a", 1025), true},
-		{"letters of several bytes, as long as may be", strings.Repeat("ä", 512), false},
-		{"letters of two bytes", strings.Repeat("ä", 600), true},
-		{"letters of three bytes", "a" + strings.Repeat("€", 600), true},
-		{"letters of four bytes", "ab" + strings.Repeat("😀", 600), true},
-		{"much more", strings.Repeat("a", 1<<20), true},
+		{"multibyte characters, the maximum length", strings.Repeat("ä", 512), false},
+		{"characters of two bytes", strings.Repeat("ä", 600), true},
+		{"characters of three bytes", "a" + strings.Repeat("€", 600), true},
+		{"characters of four bytes", "ab" + strings.Repeat("😀", 600), true},
+		{"one megabyte", strings.Repeat("a", 1<<20), true},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -249,7 +249,7 @@ func TestSummarizeTruncatesMessages(t *testing.T) {
 
 func TestForCondition(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(status.ForCondition("Fetched", nil)).To(Succeed(), "no error stays none")
+	g.Expect(status.ForCondition("Fetched", nil)).To(Succeed(), "nil stays nil")
 	g.Expect(status.ConditionOf(nil)).To(BeEmpty())
 	g.Expect(status.ConditionOf(errBroken)).To(BeEmpty())
 	err := fmt.Errorf("app web: %w", status.ForCondition("Fetched", errBroken))
@@ -257,5 +257,5 @@ func TestForCondition(t *testing.T) {
 	g.Expect(err).To(MatchError(errBroken))
 	g.Expect(status.ForCondition("Fetched", errBroken).Error()).To(Equal(errBroken.Error()))
 	inner := status.ForCondition("Fetched", outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))
-	g.Expect(outcome.IsStalled(inner)).To(BeTrue(), "the meaning is seen through it")
+	g.Expect(outcome.IsStalled(inner)).To(BeTrue(), "the classification is kept")
 }

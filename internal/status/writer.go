@@ -23,11 +23,11 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// jitter is the part of an interval by which it varies, so that objects made
-// together do not move in step.
+// jitter is the fraction by which an interval varies, so that objects that are created
+// together are not reconciled at the same time.
 const jitter = 0.1
 
-// Keeper writes the status of one object in one reconcile.
+// Writer writes the status of one object in one reconcile.
 type Writer struct {
 	client           client.Client
 	recorder         events.EventRecorder
@@ -37,23 +37,23 @@ type Writer struct {
 	summary          Summary
 	finalizerRemoved bool
 	ignoreConflicts  bool
-	// told are the conditions and reasons that an event was emitted for.
+	// emitted are the condition types and reasons for which an event was emitted.
 	emitted   map[string]bool
 	startedAt time.Time
 	reports   []report
 }
 
-// maxRequest bounds the value of a request for a reconcile, as it is echoed in status.
+// maxRequestLength bounds the value of a reconcile request that is echoed in status.
 const maxRequestLength = 256
 
-// ReconcileRequest returns the value of the annotation that requests a reconcile of an
-// object, cut to what status can hold.
+// ReconcileRequest returns the value of the annotation that requests a reconcile, cut to the
+// length that status can hold.
 func ReconcileRequest(object metav1.Object) string {
 	value := object.GetAnnotations()[v1alpha1.ReconcileRequestAnnotation]
 	return strings.ToValidUTF8(value[:min(len(value), maxRequestLength)], "")
 }
 
-// Begin starts to keep the status of an object as it was read.
+// NewWriter returns a Writer for an object as it was read.
 func NewWriter(c client.Client, recorder events.EventRecorder, set ConditionSet, object v1alpha1.Object) *Writer {
 	object.SetConditions(set.sortConditions(object.GetConditions()))
 	return &Writer{
@@ -66,8 +66,8 @@ func copyObject(object v1alpha1.Object) v1alpha1.Object {
 	return object.DeepCopyObject().(v1alpha1.Object)
 }
 
-// Hold adds the finalizer, so that the object does not go away before what it
-// stands for has gone. It must come before anything is changed in the status.
+// AddFinalizer adds the finalizer, so that the object is not removed before its resources
+// are. Call it before the first change of the status.
 func (w *Writer) AddFinalizer(ctx context.Context) error {
 	before := client.MergeFromWithOptions(copyObject(w.object), client.MergeFromWithOptimisticLock{})
 	if !controllerutil.AddFinalizer(w.object, v1alpha1.Finalizer) {
@@ -80,8 +80,8 @@ func (w *Writer) AddFinalizer(ctx context.Context) error {
 	return nil
 }
 
-// Release removes the finalizer and lets the object go. Nothing is written to its
-// status after that.
+// RemoveFinalizer removes the finalizer, after which the object can be removed. The status is
+// not written afterwards.
 func (w *Writer) RemoveFinalizer(ctx context.Context) error {
 	before := client.MergeFromWithOptions(copyObject(w.object), client.MergeFromWithOptimisticLock{})
 	if !controllerutil.RemoveFinalizer(w.object, v1alpha1.Finalizer) {
@@ -95,12 +95,12 @@ func (w *Writer) RemoveFinalizer(ctx context.Context) error {
 	return nil
 }
 
-// Says sets what the root condition says when the reconcile ends well.
+// SetReady sets the reason and message of the summary condition for a successful reconcile.
 func (w *Writer) SetReady(reason, message string) {
 	w.summary.Reason, w.summary.Message = reason, message
 }
 
-// Serving keeps the root condition True, with this message, if the reconcile fails.
+// KeepReady keeps the summary condition True, with this message, if the reconcile fails.
 func (w *Writer) KeepReady(message string) {
 	w.summary.Serving = true
 	if w.summary.Message == "" {
@@ -108,14 +108,14 @@ func (w *Writer) KeepReady(message string) {
 	}
 }
 
-// SaysNow sets what the root condition says while work goes on or has failed. It stays
-// True while work goes on only if the object is ready.
+// SetInterim sets the message of the summary condition for a reconcile that is in progress or
+// has failed. While it is in progress, the condition stays True only if the object is ready.
 func (w *Writer) SetInterim(ready bool, message string) {
 	w.summary.Interim, w.summary.Unready = message, !ready
 }
 
-// ShowRoot changes the root condition before the reconcile ends. It is seen once saved.
-// What is True stays so and says the message; what is not becomes Unknown.
+// ShowSummary changes the summary condition before the end of the reconcile. If it is True, it
+// gets the message. Otherwise it becomes Unknown. Call Save to persist it.
 func (w *Writer) ShowSummary(reason, message string) {
 	conditions := w.object.GetConditions()
 	if current := meta.FindStatusCondition(conditions, w.conditionSet.Summary); current != nil && current.Status == metav1.ConditionTrue {
@@ -125,12 +125,12 @@ func (w *Writer) ShowSummary(reason, message string) {
 	w.applyCondition(w.conditionSet.Summary, metav1.ConditionUnknown, reason, message)
 }
 
-// Reached sets a milestone to True.
+// MarkTrue sets a progress condition to True.
 func (w *Writer) MarkTrue(conditionType, reason, message string) {
 	w.applyCondition(conditionType, metav1.ConditionTrue, reason, message)
 }
 
-// Working shows that work goes on, before it is done. It is seen once saved.
+// MarkReconciling sets Reconciling to True with the given message. Call Save to persist it.
 func (w *Writer) MarkReconciling(message string) {
 	w.applyCondition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressing, message)
 	conditions := w.object.GetConditions()
@@ -141,8 +141,7 @@ func (w *Writer) MarkReconciling(message string) {
 	}
 }
 
-// ShowWaiting shows what the object waits for as End does for the same error. It is seen once
-// saved.
+// ShowWaiting sets the same conditions as Finish for an error. Call Save to persist them.
 func (w *Writer) ShowWaiting(err error) {
 	conditions, _ := Summarize(w.object.GetConditions(), w.conditionSet, w.object.GetGeneration(), w.summary, err)
 	w.object.SetConditions(w.conditionSet.sortConditions(conditions))
@@ -154,7 +153,7 @@ func (w *Writer) applyCondition(conditionType string, status metav1.ConditionSta
 	w.object.SetConditions(w.conditionSet.sortConditions(s.conditions))
 }
 
-// Save writes status now, at a milestone worth seeing, if anything changed.
+// Save writes status before the end of the reconcile, if it changed.
 func (w *Writer) Save(ctx context.Context) error {
 	if equality.Semantic.DeepEqual(w.saved, w.object) {
 		w.emitChanges(ctx, nil, nil)
@@ -174,14 +173,14 @@ func (w *Writer) Save(ctx context.Context) error {
 	return nil
 }
 
-// Insist lets everything that is written from now on through, whoever has changed
-// the object meanwhile: what was done outside of it must not be lost because its
-// spec was edited. It is for a kind whose status has no other writer. What is
-// written speaks of the generation that the reconcile began with.
+// IgnoreConflicts makes subsequent status writes succeed although the object has changed,
+// because the result of an operation outside of the cluster state must not be lost when the
+// spec is edited. Use it only for kinds whose status has a single writer. The observed
+// generation is the generation at the beginning of the reconcile.
 func (w *Writer) IgnoreConflicts() { w.ignoreConflicts = true }
 
-// Marks sets a condition that exists only while it is True, or takes it away where
-// the reason is empty.
+// SetFlag sets a condition that exists only while it is True, and removes it if the reason is
+// empty.
 func (w *Writer) SetFlag(conditionType, reason, message string) {
 	if reason != "" {
 		w.applyCondition(conditionType, metav1.ConditionTrue, reason, message)
@@ -192,10 +191,9 @@ func (w *Writer) SetFlag(conditionType, reason, message string) {
 	w.object.SetConditions(conditions)
 }
 
-// End brings the conditions in line with the error of the reconcile, writes status
-// if anything changed, and says what the queue is to do. The interval is the time
-// to the next look at an object that is dealt with; zero means that only a watch
-// brings it back.
+// Finish updates the conditions for the error of the reconcile, writes status if it changed,
+// and returns the result for the work queue. The interval is the time until the next reconcile
+// of an object that is done. Zero means that only a watch triggers it.
 func (w *Writer) Finish(ctx context.Context, err error, interval time.Duration) (ctrl.Result, error) {
 	if p, ok := errors.AsType[*outcome.Panic](err); ok {
 		log.FromContext(ctx).Error(err, "Recovered from a panic", "stack", string(p.Stack))
@@ -218,23 +216,23 @@ func (w *Writer) Finish(ctx context.Context, err error, interval time.Duration) 
 	case apierrors.IsNotFound(saveErr):
 		return ctrl.Result{}, nil
 	case apierrors.IsConflict(saveErr):
-		// With the back-off of the queue, which a delay would reset: another writer may go on
-		// and on. An error would be logged, and this is none.
-		return ctrl.Result{Requeue: true}, nil //nolint:staticcheck // It is the only way to back off without an error.
+		// Retry with the backoff of the queue. A delay would reset the backoff, and an error would
+		// be logged as a failure.
+		return ctrl.Result{Requeue: true}, nil //nolint:staticcheck // There is no other way to back off without an error.
 	case saveErr != nil:
 		return ctrl.Result{}, saveErr
 	}
 	return result.toResult(interval)
 }
 
-// soon is when an object is looked at once more that has just begun to wait.
+// recheckDelay is the time after which an object that begins to wait is reconciled again.
 const recheckDelay = time.Second
 
-// wokenByReason are the reasons by which controllers find what waits. What an object
-// begins to wait for may have come before the reason was there to be found.
+// recheckedReasons are the reasons by which controllers find waiting objects. The awaited
+// object may have changed before the reason was written.
 var recheckedReasons = map[string]bool{v1alpha1.ReasonWaitingForSource: true, v1alpha1.ReasonWaitingForDependency: true}
 
-// waitingReason is why work does not go on, empty if nothing is in progress.
+// waitingReason returns the reason of Reconciling, empty if the condition does not exist.
 func waitingReason(conditions []metav1.Condition) string {
 	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling); c != nil {
 		return c.Reason
@@ -242,9 +240,9 @@ func waitingReason(conditions []metav1.Condition) string {
 	return ""
 }
 
-// answer turns a verdict into what controller-runtime expects. A stalled object
-// with an interval is looked at again then, since what it points to may change
-// without a word.
+// toResult converts the result for controller-runtime. A stalled object with an interval is
+// reconciled again after the interval, because objects that its spec refers to can change
+// without triggering a watch.
 func (r Result) toResult(interval time.Duration) (ctrl.Result, error) {
 	switch {
 	case r.Terminal && interval == 0:

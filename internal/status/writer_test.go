@@ -23,16 +23,16 @@ import (
 	"github.com/appmarket/operator/test/expect"
 )
 
-// endings are all ways in which a reconcile may end.
+// allOutcomes returns an error for each way in which a reconcile can end.
 func allOutcomes(conditionType string) map[string]error {
 	return map[string]error{
-		"well":                      nil,
-		"plain":                     errBroken,
-		"plain, at a milestone":     status.ForCondition(conditionType, errBroken),
-		"a message that is no text": outcome.Stalled(v1alpha1.ReasonNotFound, errors.New("read \xff\xfe: not UTF-8")),
-		"waiting":                   status.ForCondition(conditionType, outcome.Waiting(v1alpha1.ReasonWaitingForApp, time.Second, errBroken)),
-		"waiting without a reason":  outcome.Waiting("", 0, errBroken),
-		"suspended":                 outcome.Waiting(v1alpha1.ReasonSuspended, 0, errBroken),
+		"nil":                         nil,
+		"plain":                       errBroken,
+		"plain, for a condition":      status.ForCondition(conditionType, errBroken),
+		"a message that is not UTF-8": outcome.Stalled(v1alpha1.ReasonNotFound, errors.New("read \xff\xfe: not UTF-8")),
+		"waiting":                     status.ForCondition(conditionType, outcome.Waiting(v1alpha1.ReasonWaitingForApp, time.Second, errBroken)),
+		"waiting without a reason":    outcome.Waiting("", 0, errBroken),
+		"suspended":                   outcome.Waiting(v1alpha1.ReasonSuspended, 0, errBroken),
 	}
 }
 
@@ -44,14 +44,14 @@ func TestFinishTwiceWritesOnce(t *testing.T) {
 			b.Expect(b.writes.Noted()).To(Equal([]string{"patch status"}))
 			second, secondErr := b.reconcileWith(err)
 			b.Expect(b.writes.Noted()).To(BeEmpty())
-			b.Expect(second.IsZero()).To(Equal(first.IsZero()), "the queue is told the same")
+			b.Expect(second.IsZero()).To(Equal(first.IsZero()), "the result for the queue is the same")
 			b.Expect(secondErr != nil).To(Equal(firstErr != nil))
 		})
 	}
 }
 
-// TestEndKeepsTheContract lets every kind end in every way and asks the one
-// checker.
+// TestFinishKeepsTheStatusContract ends a reconcile of every kind in every way, and checks the
+// status contract.
 func TestFinishKeepsTheStatusContract(t *testing.T) {
 	app := v1alpha1.AppReference{Source: "market", Name: "web"}
 	for _, c := range []struct {
@@ -72,7 +72,7 @@ func TestFinishKeepsTheStatusContract(t *testing.T) {
 				b.Expect(b.client.Create(b.ctx, object)).To(Succeed())
 
 				writer := status.NewWriter(b.client, b.recorder, c.kind, object)
-				writer.MarkTrue(c.kind.Progress[0], firstReason(c.kind), "so far so good")
+				writer.MarkTrue(c.kind.Progress[0], firstReason(c.kind), "first step completed")
 				if c.kind.Summary == v1alpha1.ConditionSucceeded {
 					writer.SetReady(v1alpha1.ReasonSucceeded, "done")
 				}
@@ -100,8 +100,8 @@ func firstReason(kind status.ConditionSet) string {
 	}[kind.Progress[0]]
 }
 
-// TestSuspendedIsAtRest suspends an app that is served: the spec has changed, and
-// kubectl, Argo CD and Flux must not wait for it.
+// TestSuspendedObjectIsNotReconciling suspends an app that is served. kubectl, Argo CD and Flux
+// must not wait for the new generation.
 func TestSuspendedObjectIsNotReconciling(t *testing.T) {
 	b := newFixture(t)
 	_, err := b.reconcileWith(nil)
@@ -113,7 +113,7 @@ func TestSuspendedObjectIsNotReconciling(t *testing.T) {
 	_, err = b.reconcileWith(outcome.Waiting(v1alpha1.ReasonSuspended, 0, errBroken))
 	b.Expect(err).NotTo(HaveOccurred())
 	stored := b.getStored()
-	b.Expect(meta.IsStatusConditionTrue(stored.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue(), "it is served all the same")
+	b.Expect(meta.IsStatusConditionTrue(stored.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue(), "a suspended app is still served")
 	expect.Contract(b, stored)
 }
 
@@ -126,13 +126,13 @@ func TestFinishReturnsTheRequeueResult(t *testing.T) {
 		min, max time.Duration
 		returned error
 	}{
-		{why: "well, without an interval", err: nil},
-		{why: "well, with one", err: nil, interval: time.Minute, min: 54 * time.Second, max: 66 * time.Second},
-		{why: "plain: the error, for its back-off", err: errBroken, interval: time.Minute, returned: errBroken},
-		{why: "waiting: after a while", err: outcome.Waiting(v1alpha1.ReasonWaitingForApp, time.Second, errBroken), interval: time.Minute, min: time.Second, max: time.Second},
+		{why: "nil, without an interval", err: nil},
+		{why: "nil, with an interval", err: nil, interval: time.Minute, min: 54 * time.Second, max: 66 * time.Second},
+		{why: "plain: the error is returned for the backoff", err: errBroken, interval: time.Minute, returned: errBroken},
+		{why: "waiting: requeued after the delay", err: outcome.Waiting(v1alpha1.ReasonWaitingForApp, time.Second, errBroken), interval: time.Minute, min: time.Second, max: time.Second},
 		{why: "waiting for a watch", err: outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, errBroken), interval: time.Minute},
 		{why: "stalled, without an interval: terminal", err: stalled, returned: reconcile.TerminalError(nil)},
-		{why: "stalled, with one: another look", err: stalled, interval: time.Minute, min: 54 * time.Second, max: 66 * time.Second},
+		{why: "stalled, with an interval: requeued", err: stalled, interval: time.Minute, min: 54 * time.Second, max: 66 * time.Second},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			b := newFixture(t)
@@ -152,8 +152,8 @@ func TestFinishReturnsTheRequeueResult(t *testing.T) {
 	}
 }
 
-// TestEndLooksOnceMore is about an object that begins to wait for what comes meanwhile:
-// those who wake it find it by the reason, which was not there yet.
+// TestFinishRechecksANewWait checks that an object that begins to wait is reconciled once more:
+// controllers find waiting objects by the reason, which may be written too late.
 func TestFinishRechecksANewWait(t *testing.T) {
 	for _, reason := range []string{v1alpha1.ReasonWaitingForSource, v1alpha1.ReasonWaitingForDependency} {
 		t.Run(reason, func(t *testing.T) {
@@ -167,7 +167,7 @@ func TestFinishRechecksANewWait(t *testing.T) {
 			b.Expect(err).To(MatchError(errBroken))
 			result, err := b.reconcileWith(outcome.Waiting(reason, time.Hour, errBroken))
 			b.Expect(err).NotTo(HaveOccurred())
-			b.Expect(result.RequeueAfter).To(Equal(time.Second), "it waits anew")
+			b.Expect(result.RequeueAfter).To(Equal(time.Second), "a new wait is rechecked")
 		})
 	}
 }
@@ -196,7 +196,7 @@ func TestObservedGeneration(t *testing.T) {
 			stored := b.getStored()
 			b.Expect(stored.Status.ObservedGeneration).To(Equal(c.want))
 			handled := map[int64]string{1: "", 2: "now"}[c.want]
-			b.Expect(stored.Status.LastHandledReconcileAt).To(Equal(handled), "what was asked for is carried out, or not")
+			b.Expect(stored.Status.LastHandledReconcileAt).To(Equal(handled), "the request is echoed only if it was processed")
 			for _, condition := range stored.Status.Conditions {
 				b.Expect(condition.ObservedGeneration).To(Or(BeEquivalentTo(2), Equal(c.want)), condition.Type)
 			}
@@ -209,11 +209,11 @@ func TestFinishOnConflict(t *testing.T) {
 	writer := b.newWriter()
 	b.editSpec(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
 	result, err := writer.Finish(b.ctx, nil, time.Hour)
-	b.Expect(err).NotTo(HaveOccurred(), "a conflict is no failure")
-	b.Expect(result).To(HaveField("Requeue", BeTrue()), "it is looked at again, later each time")
-	b.Expect(result.RequeueAfter).To(BeZero(), "which would begin the back-off again")
-	b.Expect(b.getStored().Status.Conditions).To(BeEmpty(), "what was read has changed, so nothing is said of it")
-	b.Expect(b.takeEvents()).To(BeEmpty(), "and nothing told")
+	b.Expect(err).NotTo(HaveOccurred(), "a conflict is not an error")
+	b.Expect(result).To(HaveField("Requeue", BeTrue()), "the object is requeued with backoff")
+	b.Expect(result.RequeueAfter).To(BeZero(), "a delay would reset the backoff")
+	b.Expect(b.getStored().Status.Conditions).To(BeEmpty(), "no status is written for an outdated object")
+	b.Expect(b.takeEvents()).To(BeEmpty(), "no event is emitted")
 }
 
 func TestFinishOfADeletedObject(t *testing.T) {
@@ -240,7 +240,7 @@ func TestFinishReturnsWriteErrors(t *testing.T) {
 	})
 	_, err := b.newWriter().Finish(b.ctx, outcome.Stalled(v1alpha1.ReasonNotFound, errBroken), 0)
 	b.Expect(err).To(MatchError(refused))
-	b.Expect(errors.Is(err, reconcile.TerminalError(nil))).To(BeFalse(), "a status that was not written is written later")
+	b.Expect(errors.Is(err, reconcile.TerminalError(nil))).To(BeFalse(), "a failed write is retried")
 	b.Expect(b.takeEvents()).To(BeEmpty())
 }
 
@@ -253,7 +253,7 @@ func TestMarkReconciling(t *testing.T) {
 	writer.MarkReconciling("hydrating version 2.0.0")
 	b.Expect(writer.Save(b.ctx)).To(Succeed())
 	conditions := b.getStored().Status.Conditions
-	b.Expect(meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling)).To(BeTrue(), "it is seen while it goes on")
+	b.Expect(meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling)).To(BeTrue(), "Reconciling is visible during the reconcile")
 	b.Expect(meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)).To(BeNil())
 
 	writer.MarkTrue(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "version 2.0.0")
