@@ -25,7 +25,6 @@ package fairlimiter
 
 import (
 	"container/list"
-	"context"
 	"sync"
 	"time"
 
@@ -77,257 +76,172 @@ func newLimiter(limit, share int, notify func(types.NamespacedName)) *Limiter {
 // Take reports whether the instance has a place now, new or from before. It has
 // not if all are in use; then it is in line, where it keeps its position however
 // often it asks.
-func (t *Limiter) TryAcquire(instance types.NamespacedName) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	k, known := t.waiters[instance]
+func (l *Limiter) TryAcquire(instance types.NamespacedName) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w, known := l.waiters[instance]
 	switch {
 	case !known:
-		k = t.addWaiter(instance)
-	case k.state == reserved:
-		t.reservations.Remove(k.element)
-		t.setState(k, running)
+		w = l.addWaiter(instance)
+	case w.state == reserved:
+		l.reservations.Remove(w.element)
+		l.setState(w, running)
 	}
-	return k.isUnderWay()
+	return w.isUnderWay()
 }
 
 // Give gives the place of an instance back. It does nothing for one that has not
 // taken any, even if one is reserved for it.
-func (t *Limiter) Release(instance types.NamespacedName) {
-	t.removeIf(instance, (*waiter).isUnderWay)
-}
-
-// pausedPerPlace bounds the operations that are paused, for each place.
-const maxPausedPerSlot = 4
-
-// Pause gives the place of an instance to others while its operation only waits. The
-// operation goes on after Resume. It does nothing for an instance without a place, and
-// where too many are paused.
-func (t *Limiter) Pause(instance types.NamespacedName) {
-	t.mu.Lock()
-	var next []types.NamespacedName
-	k, known := t.waiters[instance]
-	if known && k.state == running && t.countByState[paused] < maxPausedPerSlot*t.limit && k.namespace.paused < t.limit {
-		t.setState(k, paused)
-		k.namespace.held--
-		k.namespace.paused++
-		t.waitingNamespaces.reorder(k.namespace)
-		next = t.reserveSlots()
-	}
-	t.mu.Unlock()
-	t.notifyAll(next)
-}
-
-// Resume takes a place again for an operation that was paused. It waits for one, before
-// the instances of the same namespace that have not begun, until the context ends: the
-// operation then goes on without, to its end.
-func (t *Limiter) Resume(ctx context.Context, instance types.NamespacedName) {
-	t.mu.Lock()
-	k, known := t.waiters[instance]
-	if !known || k.state != paused {
-		t.mu.Unlock()
-		return
-	}
-	n := k.namespace
-	if t.hasSlotFor(n) {
-		t.grantResume(k)
-		t.waitingNamespaces.reorder(n)
-		t.mu.Unlock()
-		return
-	}
-	k.resumed = make(chan struct{})
-	k.element = n.queue.PushFront(k)
-	t.waitingNamespaces.reorder(n)
-	t.mu.Unlock()
-	select {
-	case <-k.resumed:
-	case <-ctx.Done():
-		t.mu.Lock()
-		if k.state == paused {
-			n.queue.Remove(k.element)
-			t.waitingNamespaces.reorder(n)
-		}
-		k.resumed = nil
-		t.mu.Unlock()
-	}
-}
-
-// goOn gives a place to an operation that was paused.
-func (t *Limiter) grantResume(k *waiter) {
-	t.setState(k, running)
-	k.namespace.held++
-	k.namespace.paused--
+func (l *Limiter) Release(instance types.NamespacedName) {
+	l.removeIf(instance, (*waiter).isUnderWay)
 }
 
 // Forget takes an instance out of the line, or gives back what is reserved for it:
 // it needs no turn any more. A place that it has taken it keeps until Give.
-func (t *Limiter) Cancel(instance types.NamespacedName) {
-	t.removeIf(instance, func(k *waiter) bool { return !k.isUnderWay() })
+func (l *Limiter) Cancel(instance types.NamespacedName) {
+	l.removeIf(instance, func(w *waiter) bool { return !w.isUnderWay() })
 }
 
 // Running returns how many instances have an operation under way, paused ones included.
-func (t *Limiter) Running() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.countByState[running] + t.countByState[paused]
+func (l *Limiter) Running() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.countByState[running] + l.countByState[paused]
 }
 
 // Waiting is how many instances are in line, or are told and have not come yet.
-func (t *Limiter) Waiting() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.countByState[waiting] + t.countByState[reserved]
+func (l *Limiter) Waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.countByState[waiting] + l.countByState[reserved]
 }
-
-// A ticket is an instance that has a place or waits for one.
-type waiter struct {
-	instance  types.NamespacedName
-	namespace *namespace
-	state     state
-	element   *list.Element // in the queue of its namespace, or among the reserved
-	expiresAt time.Time     // when a reservation lapses
-	resumed   chan struct{} // closed when a paused operation that waits for a place has one
-}
-
-// isUnderWay reports whether the operation of the instance has begun.
-func (k *waiter) isUnderWay() bool { return k.state == running || k.state == paused }
-
-type state int
-
-const (
-	waiting state = iota
-	reserved
-	running
-	paused
-	states int = iota
-)
 
 // admit gives an instance that is new a place if its namespace may have one that is free,
 // which is never so while another instance of the namespace waits, or else puts it in line.
-func (t *Limiter) addWaiter(instance types.NamespacedName) *waiter {
-	n := t.namespaces[instance.Namespace]
+func (l *Limiter) addWaiter(instance types.NamespacedName) *waiter {
+	n := l.namespaces[instance.Namespace]
 	if n == nil {
 		n = &namespace{index: notInHeap}
-		t.namespaces[instance.Namespace] = n
+		l.namespaces[instance.Namespace] = n
 	}
-	k := &waiter{instance: instance, namespace: n}
-	if t.hasSlotFor(n) {
-		k.state = running
+	w := &waiter{instance: instance, namespace: n}
+	if l.hasSlotFor(n) {
+		w.state = running
 		n.held++
 	} else {
-		k.state = waiting
-		k.element = n.queue.PushBack(k)
+		w.state = waiting
+		w.element = n.queue.PushBack(w)
 	}
-	t.waiters[instance] = k
-	t.countByState[k.state]++
-	t.waitingNamespaces.reorder(n)
-	return k
+	l.waiters[instance] = w
+	l.countByState[w.state]++
+	l.waitingNamespaces.reorder(n)
+	return w
 }
 
 // hasPlaceFor reports whether a place is free and the namespace may have it.
-func (t *Limiter) hasSlotFor(n *namespace) bool {
-	return t.countByState[running]+t.countByState[reserved] < t.limit && n.held < t.namespaceLimit
+func (l *Limiter) hasSlotFor(n *namespace) bool {
+	return l.countByState[running]+l.countByState[reserved] < l.limit && n.held < l.namespaceLimit
 }
 
-func (t *Limiter) setState(k *waiter, to state) {
-	t.countByState[k.state]--
-	t.countByState[to]++
-	k.state = to
+func (l *Limiter) setState(w *waiter, to state) {
+	l.countByState[w.state]--
+	l.countByState[to]++
+	w.state = to
 }
 
 // leave drops the ticket of an instance if the function says so, and hands on what that
 // frees.
-func (t *Limiter) removeIf(instance types.NamespacedName, in func(*waiter) bool) {
-	t.mu.Lock()
+func (l *Limiter) removeIf(instance types.NamespacedName, in func(*waiter) bool) {
+	l.mu.Lock()
 	var next []types.NamespacedName
-	if k, known := t.waiters[instance]; known && in(k) {
-		t.removeWaiter(k)
-		next = t.reserveSlots()
+	if w, known := l.waiters[instance]; known && in(w) {
+		l.removeWaiter(w)
+		next = l.reserveSlots()
 	}
-	t.mu.Unlock()
-	t.notifyAll(next)
+	l.mu.Unlock()
+	l.notifyAll(next)
 }
 
 // drop forgets a ticket, and its namespace if there is nothing else of it.
-func (t *Limiter) removeWaiter(k *waiter) {
-	n := k.namespace
-	switch k.state {
+func (l *Limiter) removeWaiter(w *waiter) {
+	n := w.namespace
+	switch w.state {
 	case waiting:
-		n.queue.Remove(k.element)
+		n.queue.Remove(w.element)
 	case reserved:
-		t.reservations.Remove(k.element)
+		l.reservations.Remove(w.element)
 		n.held--
 	case running:
 		n.held--
 	case paused:
 		n.paused--
 	}
-	t.countByState[k.state]--
-	delete(t.waiters, k.instance)
-	t.waitingNamespaces.reorder(n)
+	l.countByState[w.state]--
+	delete(l.waiters, w.instance)
+	l.waitingNamespaces.reorder(n)
 	if n.held == 0 && n.paused == 0 && n.queue.Len() == 0 {
-		delete(t.namespaces, k.instance.Namespace)
+		delete(l.namespaces, w.instance.Namespace)
 	}
 }
 
 // reserve keeps the free places for those whose turn it is, and returns them.
-func (t *Limiter) reserveSlots() []types.NamespacedName {
+func (l *Limiter) reserveSlots() []types.NamespacedName {
 	var next []types.NamespacedName
 	// The first namespace holds fewest: when it may have no more, none may.
-	for len(t.waitingNamespaces.entries) > 0 && t.hasSlotFor(t.waitingNamespaces.entries[0]) {
-		n := t.waitingNamespaces.entries[0]
-		k := n.queue.Remove(n.queue.Front()).(*waiter)
-		if k.state == paused {
-			t.grantResume(k)
-			close(k.resumed)
-			t.waitingNamespaces.reorder(n)
+	for len(l.waitingNamespaces.entries) > 0 && l.hasSlotFor(l.waitingNamespaces.entries[0]) {
+		n := l.waitingNamespaces.entries[0]
+		w := n.queue.Remove(n.queue.Front()).(*waiter)
+		if w.state == paused {
+			l.grantResume(w)
+			close(w.resumed)
+			l.waitingNamespaces.reorder(n)
 			continue
 		}
-		t.setState(k, reserved)
-		k.expiresAt = time.Now().Add(reservationTimeout)
-		k.element = t.reservations.PushBack(k)
+		l.setState(w, reserved)
+		w.expiresAt = time.Now().Add(reservationTimeout)
+		w.element = l.reservations.PushBack(w)
 		n.held++
-		t.waitingNamespaces.reorder(n)
-		next = append(next, k.instance)
+		l.waitingNamespaces.reorder(n)
+		next = append(next, w.instance)
 	}
 	if len(next) > 0 {
-		t.scheduleExpiry()
+		l.scheduleExpiry()
 	}
 	return next
 }
 
 // wake sets the timer to when the oldest reservation lapses.
-func (t *Limiter) scheduleExpiry() {
-	oldest := t.reservations.Front()
+func (l *Limiter) scheduleExpiry() {
+	oldest := l.reservations.Front()
 	if oldest == nil {
 		return
 	}
 	left := time.Until(oldest.Value.(*waiter).expiresAt)
-	if t.expiryTimer == nil {
-		t.expiryTimer = time.AfterFunc(left, t.expireReservations)
+	if l.expiryTimer == nil {
+		l.expiryTimer = time.AfterFunc(left, l.expireReservations)
 		return
 	}
-	t.expiryTimer.Reset(left)
+	l.expiryTimer.Reset(left)
 }
 
 // lapse drops the reservations that are too old.
-func (t *Limiter) expireReservations() {
-	t.mu.Lock()
-	for oldest := t.reservations.Front(); oldest != nil; oldest = t.reservations.Front() {
-		k := oldest.Value.(*waiter)
-		if time.Now().Before(k.expiresAt) {
+func (l *Limiter) expireReservations() {
+	l.mu.Lock()
+	for oldest := l.reservations.Front(); oldest != nil; oldest = l.reservations.Front() {
+		w := oldest.Value.(*waiter)
+		if time.Now().Before(w.expiresAt) {
 			break
 		}
-		t.removeWaiter(k)
+		l.removeWaiter(w)
 	}
-	next := t.reserveSlots()
-	t.scheduleExpiry()
-	t.mu.Unlock()
-	t.notifyAll(next)
+	next := l.reserveSlots()
+	l.scheduleExpiry()
+	l.mu.Unlock()
+	l.notifyAll(next)
 }
 
-func (t *Limiter) notifyAll(next []types.NamespacedName) {
+func (l *Limiter) notifyAll(next []types.NamespacedName) {
 	for _, instance := range next {
-		t.notify(instance)
+		l.notify(instance)
 	}
 }

@@ -20,8 +20,8 @@ func (Gauges) Describe(to chan<- *prometheus.Desc) {
 // not bounded.
 func (g Gauges) Collect(to chan<- prometheus.Metric) {
 	var running, waiting int
-	for _, t := range g {
-		running, waiting = running+t.Running(), waiting+t.Waiting()
+	for _, l := range g {
+		running, waiting = running+l.Running(), waiting+l.Waiting()
 	}
 	to <- prometheus.MustNewConstMetric(runningDesc, prometheus.GaugeValue, float64(running))
 	to <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(waiting))

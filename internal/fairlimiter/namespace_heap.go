@@ -16,18 +16,18 @@ const notInHeap = -1
 
 // place puts a namespace where it belongs after what it holds or its queue has
 // changed: behind all that hold as many, unless it holds as many as before.
-func (l *namespaceHeap) reorder(n *namespace) {
+func (h *namespaceHeap) reorder(n *namespace) {
 	if n.held != n.heldAtMove || n.index == notInHeap {
-		l.moves++
-		n.heldAtMove, n.lastMove = n.held, l.moves
+		h.moves++
+		n.heldAtMove, n.lastMove = n.held, h.moves
 	}
 	switch inLine, waits := n.index != notInHeap, n.queue.Len() > 0; {
 	case inLine && waits:
-		heap.Fix(&l.entries, n.index)
+		heap.Fix(&h.entries, n.index)
 	case inLine:
-		heap.Remove(&l.entries, n.index)
+		heap.Remove(&h.entries, n.index)
 	case waits:
-		heap.Push(&l.entries, n)
+		heap.Push(&h.entries, n)
 	}
 }
 
@@ -44,31 +44,31 @@ type namespace struct {
 // waiters is a heap.
 type heapEntries []*namespace
 
-func (w heapEntries) Len() int { return len(w) }
+func (e heapEntries) Len() int { return len(e) }
 
-func (w heapEntries) Less(i, j int) bool {
-	if w[i].held != w[j].held {
-		return w[i].held < w[j].held
+func (e heapEntries) Less(i, j int) bool {
+	if e[i].held != e[j].held {
+		return e[i].held < e[j].held
 	}
-	return w[i].lastMove < w[j].lastMove
+	return e[i].lastMove < e[j].lastMove
 }
 
-func (w heapEntries) Swap(i, j int) {
-	w[i], w[j] = w[j], w[i]
-	w[i].index, w[j].index = i, j
+func (e heapEntries) Swap(i, j int) {
+	e[i], e[j] = e[j], e[i]
+	e[i].index, e[j].index = i, j
 }
 
 // Push puts a namespace last.
-func (w *heapEntries) Push(n any) {
-	n.(*namespace).index = len(*w)
-	*w = append(*w, n.(*namespace))
+func (e *heapEntries) Push(n any) {
+	n.(*namespace).index = len(*e)
+	*e = append(*e, n.(*namespace))
 }
 
 // Pop takes the last one away.
-func (w *heapEntries) Pop() any {
-	last := (*w)[len(*w)-1]
-	(*w)[len(*w)-1] = nil
-	*w = (*w)[:len(*w)-1]
+func (e *heapEntries) Pop() any {
+	last := (*e)[len(*e)-1]
+	(*e)[len(*e)-1] = nil
+	*e = (*e)[:len(*e)-1]
 	last.index = notInHeap
 	return last
 }

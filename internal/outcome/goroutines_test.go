@@ -32,7 +32,7 @@ var allowedWithoutRecover = map[string]string{
 	"internal/worker/process.go: func() {":                                          "reads the processor time of a process",
 	"internal/license/jwks_fetcher.go: func() (any, error) {":                       "the request recovers panics",
 	"internal/registry/cached.go: func() (any, error) {":                            "the request recovers panics",
-	"internal/fairlimiter/limiter.go: t.expireReservations":                         "notifies waiters",
+	"internal/fairlimiter/limiter.go: l.expireReservations":                         "notifies waiters",
 	"internal/app/damage.go: r.sendEvent(key)":                                      "sends a name to a channel",
 }
 
