@@ -1,26 +1,23 @@
-// Package fairlimiter bounds how many instances Helm works on at once, and how many objects
-// another controller does, fair among namespaces.
+// Package fairlimiter limits the number of concurrent Helm operations, and of concurrent
+// reconciles of other controllers, and shares the slots fairly among namespaces.
 //
-// The controller of instances has many workers, since most reconciles cost next to
-// nothing; what costs is an operation of Helm. Whoever is about to run one takes a
-// turn. While places are free it has one at once. Otherwise it is put in line and
-// its worker goes on with something else; nobody sleeps here. When a place is given
-// back it is reserved for the next in line, who is told and takes it.
+// The controller of instances has many workers, because most reconciles are cheap and only Helm
+// operations are expensive. A reconcile acquires a slot before it calls Helm. If no slot is free,
+// the instance is queued and the worker continues with other objects. A released slot is
+// reserved for the next instance in the queue, which is notified and then acquires it.
 //
-// No namespace has more than half of the places, or one where there is only one, however
-// many are free: operations that do not end keep no other namespace waiting. A place stands
-// for work of the operator: an operation that only waits, for a hook say, pauses, and takes
-// a place again to go on. So that paused operations do not take all workers, only so many
-// may pause; the others keep their places.
+// A namespace has at most half of the slots, so that operations that do not end cannot block
+// other namespaces. An operation that only waits, for example for a hook, is paused: it
+// releases its slot and acquires a slot again to continue. The number of paused operations is
+// bounded, because each of them uses a worker.
 //
-// The next is of the namespace that holds the fewest places; of several such, of
-// the one that has held so few for longest; and in a namespace, whoever came first.
-// With one place that is round robin. With more of them, neither a thousand waiting
-// nor a few operations that never seem to end keep another namespace from the
-// places that it gives back itself.
+// The next instance belongs to the namespace with the fewest slots. Among several such
+// namespaces, the one whose number of slots has not changed for the longest time comes first.
+// Within a namespace, instances are served in the order of arrival. With one slot this is
+// round-robin.
 //
-// An instance may be gone when its turn comes. A reservation that nobody takes goes
-// to the next in line after half a minute.
+// An instance can be deleted while it waits. A reservation that is not used within 30 seconds
+// goes to the next instance.
 package fairlimiter
 
 import (
@@ -31,36 +28,36 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// reservation is how long a place is kept for an instance that was told of it. An
-// instance that lives is reconciled much sooner: no worker waits for anything.
+// reservationTimeout is the time for which a slot is reserved for a notified instance. A notified
+// instance is usually reconciled much sooner, because workers do not wait for slots.
 const reservationTimeout = 30 * time.Second
 
-// Turns gives places to instances. It keeps only those that have a place or wait
-// for one. Its methods may be called side by side.
+// Limiter grants slots to instances. It stores only the instances that have a slot or wait
+// for one. It is safe for concurrent use.
 type Limiter struct {
 	limit          int
-	namespaceLimit int // of the places that one namespace may have
+	namespaceLimit int // slots that one namespace may have
 	notify         func(types.NamespacedName)
 
 	mu                sync.Mutex
 	waiters           map[types.NamespacedName]*waiter
 	namespaces        map[string]*namespace
-	countByState      [states]int // tickets by state
+	countByState      [states]int // waiters by state
 	waitingNamespaces namespaceHeap
-	reservations      list.List // of tickets, the oldest reservation first
+	reservations      list.List // of waiters, the oldest reservation first
 	expiryTimer       *time.Timer
 }
 
-// New makes Turns of so many places; fewer than one count as one. notify is called
-// for an instance that waited, once a place is reserved for it: the next Take of it
-// succeeds, if it comes within 30 seconds. It is called by whoever gave the place
-// back, or by a timer, without a lock: it may call Turns, and should not block.
+// New returns a Limiter with this number of slots, at least one. It calls notify for an
+// instance that waited when a slot is reserved for it: the next TryAcquire of the instance
+// succeeds within 30 seconds. notify is called without a lock, by the caller that releases a
+// slot or by a timer. It may call the Limiter, and should not block.
 func New(limit int, notify func(types.NamespacedName)) *Limiter {
 	return newLimiter(max(limit, 1), max(limit/2, 1), notify)
 }
 
-// NewBrief makes Turns for work that ends by itself: one namespace may have all places
-// but a quarter, and but one.
+// NewForShortWork returns a Limiter for work that always ends soon: one namespace may have
+// three quarters of the slots, and all but one.
 func NewForShortWork(limit int, notify func(types.NamespacedName)) *Limiter {
 	limit = max(limit, 1)
 	return newLimiter(limit, max(limit-max(limit/4, 1), 1), notify)
@@ -73,9 +70,8 @@ func newLimiter(limit, share int, notify func(types.NamespacedName)) *Limiter {
 	}
 }
 
-// Take reports whether the instance has a place now, new or from before. It has
-// not if all are in use; then it is in line, where it keeps its position however
-// often it asks.
+// TryAcquire reports whether the instance has a slot. If not, the instance is queued, and
+// notified when a slot is free. It keeps its position in the queue when it tries again.
 func (l *Limiter) TryAcquire(instance types.NamespacedName) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -90,34 +86,34 @@ func (l *Limiter) TryAcquire(instance types.NamespacedName) bool {
 	return w.isUnderWay()
 }
 
-// Give gives the place of an instance back. It does nothing for one that has not
-// taken any, even if one is reserved for it.
+// Release releases the slot of an instance. It does nothing for an instance that has not
+// acquired a slot, even if one is reserved for it.
 func (l *Limiter) Release(instance types.NamespacedName) {
 	l.removeIf(instance, (*waiter).isUnderWay)
 }
 
-// Forget takes an instance out of the line, or gives back what is reserved for it:
-// it needs no turn any more. A place that it has taken it keeps until Give.
+// Cancel removes an instance from the queue, and releases the slot that is reserved for it.
+// A slot that the instance has acquired is kept until Release.
 func (l *Limiter) Cancel(instance types.NamespacedName) {
 	l.removeIf(instance, func(w *waiter) bool { return !w.isUnderWay() })
 }
 
-// Running returns how many instances have an operation under way, paused ones included.
+// Running returns the number of operations in progress, including paused ones.
 func (l *Limiter) Running() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.countByState[running] + l.countByState[paused]
 }
 
-// Waiting is how many instances are in line, or are told and have not come yet.
+// Waiting returns the number of instances that are queued or have a reservation.
 func (l *Limiter) Waiting() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.countByState[waiting] + l.countByState[reserved]
 }
 
-// admit gives an instance that is new a place if its namespace may have one that is free,
-// which is never so while another instance of the namespace waits, or else puts it in line.
+// addWaiter grants a slot to a new instance if its namespace may have a free one, and queues
+// the instance otherwise. A namespace with queued instances never has a free slot.
 func (l *Limiter) addWaiter(instance types.NamespacedName) *waiter {
 	n := l.namespaces[instance.Namespace]
 	if n == nil {
@@ -138,7 +134,7 @@ func (l *Limiter) addWaiter(instance types.NamespacedName) *waiter {
 	return w
 }
 
-// hasPlaceFor reports whether a place is free and the namespace may have it.
+// hasSlotFor reports whether a slot is free and the namespace may have it.
 func (l *Limiter) hasSlotFor(n *namespace) bool {
 	return l.countByState[running]+l.countByState[reserved] < l.limit && n.held < l.namespaceLimit
 }
@@ -149,8 +145,8 @@ func (l *Limiter) setState(w *waiter, to state) {
 	w.state = to
 }
 
-// leave drops the ticket of an instance if the function says so, and hands on what that
-// frees.
+// removeIf removes the waiter of an instance if the condition is met, and reserves the slots
+// that become free.
 func (l *Limiter) removeIf(instance types.NamespacedName, in func(*waiter) bool) {
 	l.mu.Lock()
 	var next []types.NamespacedName
@@ -162,7 +158,7 @@ func (l *Limiter) removeIf(instance types.NamespacedName, in func(*waiter) bool)
 	l.notifyAll(next)
 }
 
-// drop forgets a ticket, and its namespace if there is nothing else of it.
+// removeWaiter removes a waiter, and its namespace if it has no other waiters.
 func (l *Limiter) removeWaiter(w *waiter) {
 	n := w.namespace
 	switch w.state {
@@ -184,10 +180,10 @@ func (l *Limiter) removeWaiter(w *waiter) {
 	}
 }
 
-// reserve keeps the free places for those whose turn it is, and returns them.
+// reserveSlots reserves the free slots for the next waiters, and returns their instances.
 func (l *Limiter) reserveSlots() []types.NamespacedName {
 	var next []types.NamespacedName
-	// The first namespace holds fewest: when it may have no more, none may.
+	// The first namespace has the fewest slots. If it may not have more, none may.
 	for len(l.waitingNamespaces.entries) > 0 && l.hasSlotFor(l.waitingNamespaces.entries[0]) {
 		n := l.waitingNamespaces.entries[0]
 		w := n.queue.Remove(n.queue.Front()).(*waiter)
@@ -210,7 +206,7 @@ func (l *Limiter) reserveSlots() []types.NamespacedName {
 	return next
 }
 
-// wake sets the timer to when the oldest reservation lapses.
+// scheduleExpiry sets the timer to the expiry of the oldest reservation.
 func (l *Limiter) scheduleExpiry() {
 	oldest := l.reservations.Front()
 	if oldest == nil {
@@ -224,7 +220,7 @@ func (l *Limiter) scheduleExpiry() {
 	l.expiryTimer.Reset(left)
 }
 
-// lapse drops the reservations that are too old.
+// expireReservations removes the expired reservations.
 func (l *Limiter) expireReservations() {
 	l.mu.Lock()
 	for oldest := l.reservations.Front(); oldest != nil; oldest = l.reservations.Front() {

@@ -21,7 +21,7 @@ func parseInstance(text string) types.NamespacedName {
 	return types.NamespacedName{Namespace: namespace, Name: name}
 }
 
-// stage is a Turns and those whom it told since somebody looked.
+// recordingLimiter is a Limiter that records which instances it notified.
 type recordingLimiter struct {
 	*fairlimiter.Limiter
 	mu       sync.Mutex
@@ -40,17 +40,17 @@ func (s *recordingLimiter) recordNotification(what string) {
 	s.notified = append(s.notified, what)
 }
 
-// play does what a line says, such as "give a/1", and returns what came of it: "yes"
-// or "line" for take, and who was told.
+// runStep executes a step such as "release a/1", and returns the result: "granted" or "queued"
+// for acquire, followed by the notified instances.
 func (s *recordingLimiter) runStep(line string) string {
 	verb, what, _ := strings.Cut(line, " ")
 	var came []string
 	switch verb {
-	case "take":
-		came = append(came, map[bool]string{true: "yes", false: "line"}[s.TryAcquire(parseInstance(what))])
-	case "give":
+	case "acquire":
+		came = append(came, map[bool]string{true: "granted", false: "queued"}[s.TryAcquire(parseInstance(what))])
+	case "release":
 		s.Release(parseInstance(what))
-	case "forget":
+	case "cancel":
 		s.Cancel(parseInstance(what))
 	case "pause":
 		s.Pause(parseInstance(what))
@@ -59,7 +59,7 @@ func (s *recordingLimiter) runStep(line string) string {
 		go func() {
 			defer stop()
 			s.Resume(ctx, parseInstance(what))
-			s.recordNotification(what + " goes on")
+			s.recordNotification(what + " resumed")
 		}()
 		synctest.Wait()
 	case "wait":
@@ -81,79 +81,79 @@ func TestLimiter(t *testing.T) {
 	for _, c := range []struct {
 		why   string
 		limit int
-		// lines are what is done, " = " and what comes of it.
+		// lines are steps, each with " = " and its result.
 		lines []string
 	}{
-		{"places are given at once while there are any", 2, []string{
-			"take a/1 = yes", "take b/1 = yes", "take c/1 = line"}},
-		{"half of the places is for others, however many are free", 4, []string{
-			"take a/1 = yes", "take a/2 = yes", "take a/3 = line", "take b/1 = yes", "take b/2 = yes", "take b/3 = line", "take c/1 = line",
-			"give a/1 = c/1", "give a/2 = a/3"}},
-		{"a place that no other namespace wants stays free for it", 4, []string{
-			"take a/1 = yes", "take a/2 = yes", "take a/3 = line", "give a/1 = a/3", "take b/1 = yes", "take b/2 = yes"}},
-		{"an operation that waits gives its place to others", 1, []string{
-			"take a/1 = yes", "take b/1 = line", "pause a/1 = b/1", "take b/1 = yes", "take a/1 = yes", "resume a/1 =", "give b/1 = a/1 goes on",
-			"take b/1 = line", "give a/1 = b/1"}},
-		{"it goes on at once if there is a place", 1, []string{
-			"take a/1 = yes", "pause a/1 =", "resume a/1 = a/1 goes on", "take b/1 = line"}},
-		{"it goes on before those of its namespace that have not begun", 1, []string{
-			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "pause a/1 = a/2", "take a/2 = yes", "resume a/1 =", "give a/2 = a/1 goes on",
-			"give a/1 = a/3"}},
-		{"it goes on without a place when its time is up, and takes none from others", 1, []string{
-			"take a/1 = yes", "pause a/1 =", "take b/1 = yes", "take c/1 = line", "resume a/1 =", "wait 1h = a/1 goes on", "give a/1 =", "give b/1 = c/1"}},
-		{"one that ends while it waits has nothing to give", 1, []string{
-			"take a/1 = yes", "pause a/1 =", "take b/1 = yes", "take c/1 = line", "give a/1 =", "give b/1 = c/1"}},
-		{"as many operations of a namespace may wait as there are places, and the others keep theirs", 2, []string{
-			"take a/1 = yes", "pause a/1 =", "take a/2 = yes", "pause a/2 =", "take a/3 = yes", "pause a/3 =", "take a/4 = line", "take b/1 = yes"}},
-		{"pausing and resuming without a place does nothing", 1, []string{
-			"pause a/1 =", "resume a/1 = a/1 goes on", "take a/1 = yes", "take a/2 = line", "pause a/2 =", "resume a/2 = a/2 goes on", "give a/1 = a/2"}},
-		{"whoever has a place keeps it", 1, []string{
-			"take a/1 = yes", "take a/1 = yes", "take a/2 = line", "take a/1 = yes"}},
-		{"a place that is given back is reserved for the next, who is told once", 1, []string{
-			"take a/1 = yes", "take a/2 = line", "give a/1 = a/2", "take a/3 = line", "take a/1 = line", "take a/2 = yes", "take a/2 = yes"}},
-		{"first come, first served in a namespace, however often one asks", 1, []string{
-			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "take a/2 = line", "give a/1 = a/2", "take a/2 = yes", "give a/2 = a/3"}},
-		{"giving twice is giving once", 1, []string{
-			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "give a/1 = a/2", "give a/1 =", "take a/2 = yes", "take a/3 = line"}},
-		{"giving without a place does nothing", 1, []string{
-			"give a/1 =", "take a/1 = yes", "take a/2 = line", "give a/2 =", "give a/3 =", "give a/1 = a/2"}},
-		{"giving does not lose what is reserved", 1, []string{
-			"take a/1 = yes", "take a/2 = line", "give a/1 = a/2", "give a/2 =", "take a/2 = yes"}},
-		{"whoever is forgotten is passed over", 1, []string{
-			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "forget a/2 =", "give a/1 = a/3"}},
-		{"whoever is forgotten leaves what was reserved to the next", 1, []string{
-			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "give a/1 = a/2", "forget a/2 = a/3", "take a/2 = line", "take a/3 = yes"}},
-		{"forgetting leaves a place that is taken", 1, []string{
-			"take a/1 = yes", "take a/2 = line", "forget a/1 =", "take a/1 = yes", "give a/1 = a/2"}},
-		{"forgetting a stranger does nothing", 1, []string{"forget a/1 =", "take a/1 = yes"}},
-		{"with one place, namespaces take turns", 1, []string{
-			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "take b/1 = line", "take b/2 = line", "take c/1 = line",
-			"give a/1 = b/1", "take b/1 = yes", "give b/1 = c/1", "take c/1 = yes", "give c/1 = a/2", "take a/2 = yes",
-			"give a/2 = b/2", "take b/2 = yes", "give b/2 = a/3"}},
-		{"the namespace that holds fewer comes first", 4, []string{
-			"take a/1 = yes", "take a/2 = yes", "take b/1 = yes", "take c/1 = yes", "take a/3 = line", "take b/2 = line",
-			"give a/1 = b/2", "take b/2 = yes", "give c/1 = a/3"}},
-		{"operations that do not end leave others what they give back", 2, []string{
-			"take a/1 = yes", "take b/1 = yes", "take a/2 = line", "take b/2 = line", "take b/3 = line",
-			"give b/1 = b/2", "take b/2 = yes", "give b/2 = b/3"}},
-		{"what is reserved counts as held", 2, []string{
-			"take a/1 = yes", "take b/1 = yes", "take a/2 = line", "take c/1 = line", "take c/2 = line",
-			"give b/1 = c/1", "give a/1 = a/2"}},
-		{"a reservation is kept for half a minute", 1, []string{
-			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "give a/1 = a/2", "wait 29.999s =", "take a/2 = yes"}},
-		{"a reservation that is not taken goes to the next", 1, []string{
-			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "give a/1 = a/2", "wait 30s = a/3", "take a/2 = line", "take a/3 = yes"}},
-		{"and to the next but one, if need be", 1, []string{
-			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "take b/1 = line", "give a/1 = b/1",
-			"wait 30s = a/2", "wait 29s =", "wait 1s = a/3", "take a/3 = yes"}},
-		{"each reservation has its own half minute", 4, []string{
-			"take a/1 = yes", "take a/2 = yes", "take a/3 = line", "take a/4 = line", "take a/5 = line", "take a/6 = line",
-			"give a/1 = a/3", "wait 20s =", "give a/2 = a/4", "wait 10s = a/5", "wait 20s = a/6", "take a/5 = yes", "take a/6 = yes"}},
-		{"what is taken does not lapse", 1, []string{
-			"take a/1 = yes", "take a/2 = line", "take a/3 = line", "give a/1 = a/2", "take a/2 = yes", "wait 1h =", "take a/3 = line"}},
-		{"a place that nobody wants any more is free", 1, []string{
-			"take a/1 = yes", "take a/2 = line", "give a/1 = a/2", "wait 30s =", "take a/3 = yes"}},
-		{"no place at all counts as one", 0, []string{"take a/1 = yes", "take a/2 = line", "give a/1 = a/2"}},
+		{"free slots are granted immediately", 2, []string{
+			"acquire a/1 = granted", "acquire b/1 = granted", "acquire c/1 = queued"}},
+		{"a namespace gets at most half of the slots", 4, []string{
+			"acquire a/1 = granted", "acquire a/2 = granted", "acquire a/3 = queued", "acquire b/1 = granted", "acquire b/2 = granted", "acquire b/3 = queued", "acquire c/1 = queued",
+			"release a/1 = c/1", "release a/2 = a/3"}},
+		{"a free slot stays free for other namespaces", 4, []string{
+			"acquire a/1 = granted", "acquire a/2 = granted", "acquire a/3 = queued", "release a/1 = a/3", "acquire b/1 = granted", "acquire b/2 = granted"}},
+		{"a paused operation releases its slot", 1, []string{
+			"acquire a/1 = granted", "acquire b/1 = queued", "pause a/1 = b/1", "acquire b/1 = granted", "acquire a/1 = granted", "resume a/1 =", "release b/1 = a/1 resumed",
+			"acquire b/1 = queued", "release a/1 = b/1"}},
+		{"a paused operation resumes immediately if a slot is free", 1, []string{
+			"acquire a/1 = granted", "pause a/1 =", "resume a/1 = a/1 resumed", "acquire b/1 = queued"}},
+		{"a paused operation resumes before the queued instances of its namespace", 1, []string{
+			"acquire a/1 = granted", "acquire a/2 = queued", "acquire a/3 = queued", "pause a/1 = a/2", "acquire a/2 = granted", "resume a/1 =", "release a/2 = a/1 resumed",
+			"release a/1 = a/3"}},
+		{"a paused operation resumes without a slot when its context ends", 1, []string{
+			"acquire a/1 = granted", "pause a/1 =", "acquire b/1 = granted", "acquire c/1 = queued", "resume a/1 =", "wait 1h = a/1 resumed", "release a/1 =", "release b/1 = c/1"}},
+		{"a paused operation that ends releases no slot", 1, []string{
+			"acquire a/1 = granted", "pause a/1 =", "acquire b/1 = granted", "acquire c/1 = queued", "release a/1 =", "release b/1 = c/1"}},
+		{"at most as many operations of a namespace are paused as there are slots", 2, []string{
+			"acquire a/1 = granted", "pause a/1 =", "acquire a/2 = granted", "pause a/2 =", "acquire a/3 = granted", "pause a/3 =", "acquire a/4 = queued", "acquire b/1 = granted"}},
+		{"pausing and resuming without a slot does nothing", 1, []string{
+			"pause a/1 =", "resume a/1 = a/1 resumed", "acquire a/1 = granted", "acquire a/2 = queued", "pause a/2 =", "resume a/2 = a/2 resumed", "release a/1 = a/2"}},
+		{"an instance keeps its slot", 1, []string{
+			"acquire a/1 = granted", "acquire a/1 = granted", "acquire a/2 = queued", "acquire a/1 = granted"}},
+		{"a released slot is reserved for the next instance, which is notified once", 1, []string{
+			"acquire a/1 = granted", "acquire a/2 = queued", "release a/1 = a/2", "acquire a/3 = queued", "acquire a/1 = queued", "acquire a/2 = granted", "acquire a/2 = granted"}},
+		{"first come, first served in a namespace, regardless of retries", 1, []string{
+			"acquire a/1 = granted", "acquire a/2 = queued", "acquire a/3 = queued", "acquire a/2 = queued", "release a/1 = a/2", "acquire a/2 = granted", "release a/2 = a/3"}},
+		{"the second release has no effect", 1, []string{
+			"acquire a/1 = granted", "acquire a/2 = queued", "acquire a/3 = queued", "release a/1 = a/2", "release a/1 =", "acquire a/2 = granted", "acquire a/3 = queued"}},
+		{"releasing without a slot has no effect", 1, []string{
+			"release a/1 =", "acquire a/1 = granted", "acquire a/2 = queued", "release a/2 =", "release a/3 =", "release a/1 = a/2"}},
+		{"releasing does not remove a reservation", 1, []string{
+			"acquire a/1 = granted", "acquire a/2 = queued", "release a/1 = a/2", "release a/2 =", "acquire a/2 = granted"}},
+		{"a canceled instance is skipped", 1, []string{
+			"acquire a/1 = granted", "acquire a/2 = queued", "acquire a/3 = queued", "cancel a/2 =", "release a/1 = a/3"}},
+		{"the reservation of a canceled instance goes to the next instance", 1, []string{
+			"acquire a/1 = granted", "acquire a/2 = queued", "acquire a/3 = queued", "release a/1 = a/2", "cancel a/2 = a/3", "acquire a/2 = queued", "acquire a/3 = granted"}},
+		{"canceling does not release an acquired slot", 1, []string{
+			"acquire a/1 = granted", "acquire a/2 = queued", "cancel a/1 =", "acquire a/1 = granted", "release a/1 = a/2"}},
+		{"canceling an unknown instance has no effect", 1, []string{"cancel a/1 =", "acquire a/1 = granted"}},
+		{"with one slot, namespaces alternate", 1, []string{
+			"acquire a/1 = granted", "acquire a/2 = queued", "acquire a/3 = queued", "acquire b/1 = queued", "acquire b/2 = queued", "acquire c/1 = queued",
+			"release a/1 = b/1", "acquire b/1 = granted", "release b/1 = c/1", "acquire c/1 = granted", "release c/1 = a/2", "acquire a/2 = granted",
+			"release a/2 = b/2", "acquire b/2 = granted", "release b/2 = a/3"}},
+		{"the namespace with fewer slots comes first", 4, []string{
+			"acquire a/1 = granted", "acquire a/2 = granted", "acquire b/1 = granted", "acquire c/1 = granted", "acquire a/3 = queued", "acquire b/2 = queued",
+			"release a/1 = b/2", "acquire b/2 = granted", "release c/1 = a/3"}},
+		{"a namespace gets back the slots that it releases while others do not end", 2, []string{
+			"acquire a/1 = granted", "acquire b/1 = granted", "acquire a/2 = queued", "acquire b/2 = queued", "acquire b/3 = queued",
+			"release b/1 = b/2", "acquire b/2 = granted", "release b/2 = b/3"}},
+		{"reserved slots count as held", 2, []string{
+			"acquire a/1 = granted", "acquire b/1 = granted", "acquire a/2 = queued", "acquire c/1 = queued", "acquire c/2 = queued",
+			"release b/1 = c/1", "release a/1 = a/2"}},
+		{"a reservation lasts 30 seconds", 1, []string{
+			"acquire a/1 = granted", "acquire a/2 = queued", "acquire a/3 = queued", "release a/1 = a/2", "wait 29.999s =", "acquire a/2 = granted"}},
+		{"an expired reservation goes to the next instance", 1, []string{
+			"acquire a/1 = granted", "acquire a/2 = queued", "acquire a/3 = queued", "release a/1 = a/2", "wait 30s = a/3", "acquire a/2 = queued", "acquire a/3 = granted"}},
+		{"a second expired reservation goes to the instance after that", 1, []string{
+			"acquire a/1 = granted", "acquire a/2 = queued", "acquire a/3 = queued", "acquire b/1 = queued", "release a/1 = b/1",
+			"wait 30s = a/2", "wait 29s =", "wait 1s = a/3", "acquire a/3 = granted"}},
+		{"each reservation has its own 30 seconds", 4, []string{
+			"acquire a/1 = granted", "acquire a/2 = granted", "acquire a/3 = queued", "acquire a/4 = queued", "acquire a/5 = queued", "acquire a/6 = queued",
+			"release a/1 = a/3", "wait 20s =", "release a/2 = a/4", "wait 10s = a/5", "wait 20s = a/6", "acquire a/5 = granted", "acquire a/6 = granted"}},
+		{"an acquired slot does not expire", 1, []string{
+			"acquire a/1 = granted", "acquire a/2 = queued", "acquire a/3 = queued", "release a/1 = a/2", "acquire a/2 = granted", "wait 1h =", "acquire a/3 = queued"}},
+		{"a slot without waiters is free", 1, []string{
+			"acquire a/1 = granted", "acquire a/2 = queued", "release a/1 = a/2", "wait 30s =", "acquire a/3 = granted"}},
+		{"a limit of zero counts as one", 0, []string{"acquire a/1 = granted", "acquire a/2 = queued", "release a/1 = a/2"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestLimiter(t *testing.T) {
 					do, came, ok := strings.Cut(line, " =")
 					g.Expect(ok).To(BeTrue(), line)
 					got := s.runStep(do)
-					synctest.Wait() // Operations that go on say so by themselves.
+					synctest.Wait() // Resumed operations record a notification.
 					g.Expect(strings.TrimSpace(got+" "+s.runStep(""))).To(Equal(strings.TrimSpace(came)), do)
 				}
 			})
@@ -175,33 +175,33 @@ func TestManyInstancesDoNotDelayOne(t *testing.T) {
 	for _, c := range []struct {
 		why   string
 		limit int
-		held  int  // by the thousand
-		first bool // the one comes before the thousand
+		held  int  // slots of the thousand instances
+		first bool // the single instance comes before the thousand
 	}{
-		{why: "one place, and the one comes last", limit: 1, held: 1},
-		{why: "many places, and the one comes last", limit: 16, held: 8},
-		{why: "the one comes first", limit: 1, first: true},
+		{why: "one slot, and the single instance comes last", limit: 1, held: 1},
+		{why: "many slots, and the single instance comes last", limit: 16, held: 8},
+		{why: "the single instance comes first", limit: 1, first: true},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
 			s := newRecordingLimiter(c.limit)
 			if c.first {
-				g.Expect(s.runStep("take small/1")).To(Equal("yes"))
+				g.Expect(s.runStep("acquire small/1")).To(Equal("granted"))
 			}
 			for i := range 1000 {
-				s.runStep(fmt.Sprint("take large/", i))
+				s.runStep(fmt.Sprint("acquire large/", i))
 			}
 			if c.first {
-				g.Expect(s.runStep("give small/1")).To(Equal("large/0"))
+				g.Expect(s.runStep("release small/1")).To(Equal("large/0"))
 				return
 			}
 			g.Expect(s.Waiting()).To(Equal(1000 - c.held))
 			if c.limit > c.held {
-				g.Expect(s.runStep("take small/1")).To(Equal("yes"), "half of the places is not for the thousand")
+				g.Expect(s.runStep("acquire small/1")).To(Equal("granted"), "the thousand instances get at most half of the slots")
 				return
 			}
-			g.Expect(s.runStep("take small/1")).To(Equal("line"))
-			g.Expect(s.runStep("give large/0")).To(Equal("small/1"), "it has the next turn after those under way")
+			g.Expect(s.runStep("acquire small/1")).To(Equal("queued"))
+			g.Expect(s.runStep("release large/0")).To(Equal("small/1"), "the single instance gets the next free slot")
 		})
 	}
 }
@@ -236,11 +236,11 @@ func TestGauges(t *testing.T) {
 		}
 		return found
 	}
-	for _, do := range []string{"take a/1", "take a/2", "take a/3", "take a/4", "take b/1"} {
+	for _, do := range []string{"acquire a/1", "acquire a/2", "acquire a/3", "acquire a/4", "acquire b/1"} {
 		s.runStep(do)
 	}
 	g.Expect(gauges()).To(Equal(map[string]float64{"appmarket_operations_running": 2, "appmarket_operations_waiting": 3}))
-	s.runStep("give a/1")
+	s.runStep("release a/1")
 	g.Expect(gauges()).To(Equal(map[string]float64{"appmarket_operations_running": 1, "appmarket_operations_waiting": 3}),
-		"who is told and has not come yet still waits")
+		"an instance with a reservation counts as waiting")
 }

@@ -3,21 +3,21 @@ package fairlimiter
 import "github.com/prometheus/client_golang/prometheus"
 
 var (
-	runningDesc = prometheus.NewDesc("appmarket_operations_running", "How many instances have an operation under way, those included that wait for a hook.", nil, nil)
-	waitingDesc = prometheus.NewDesc("appmarket_operations_waiting", "How many instances wait for their turn with Helm.", nil, nil)
+	runningDesc = prometheus.NewDesc("appmarket_operations_running", "Number of instances with an operation in progress, including operations that wait for a hook.", nil, nil)
+	waitingDesc = prometheus.NewDesc("appmarket_operations_waiting", "Number of instances that wait for a free operation slot.", nil, nil)
 )
 
-// Gauges collects the metrics of several Turns, added up.
+// Gauges collects the metrics of several Limiters, added up.
 type Gauges []*Limiter
 
-// Describe sends the gauges, for a registry of metrics.
+// Describe implements prometheus.Collector.
 func (Gauges) Describe(to chan<- *prometheus.Desc) {
 	to <- runningDesc
 	to <- waitingDesc
 }
 
-// Collect reads the gauges. There is no label for the namespace: their number is
-// not bounded.
+// Collect implements prometheus.Collector. The metrics have no label for the namespace, because
+// the number of namespaces is not bounded.
 func (g Gauges) Collect(to chan<- prometheus.Metric) {
 	var running, waiting int
 	for _, l := range g {

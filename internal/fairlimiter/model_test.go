@@ -17,130 +17,130 @@ import (
 	"github.com/appmarket/operator/internal/fairlimiter"
 )
 
-// model is what Turns should do, in the plainest words: one list in the order of
-// arrival, looked through from its beginning each time.
+// model is a simple implementation of the Limiter: one list in order of arrival, which is
+// searched from its beginning each time.
 type model struct {
 	limit    int
 	queue    []string
 	running  []string
 	reserved []reservation
-	// since is when a namespace came to hold what it holds, or came into the line.
+	// lastMove is the number of the last change of the slots of a namespace.
 	lastMove map[string]int
 	moves    int
 }
 
 type reservation struct {
-	who   string
+	name  string
 	until time.Time
 }
 
-func namespaceOf(who string) string { return strings.Split(who, "/")[0] }
+func namespaceOf(name string) string { return strings.Split(name, "/")[0] }
 
 func (m *model) heldSlots(namespace string) int {
 	count := 0
-	for _, who := range m.running {
-		if namespaceOf(who) == namespace {
+	for _, name := range m.running {
+		if namespaceOf(name) == namespace {
 			count++
 		}
 	}
 	for _, p := range m.reserved {
-		if namespaceOf(p.who) == namespace {
+		if namespaceOf(p.name) == namespace {
 			count++
 		}
 	}
 	return count
 }
 
-// mayHold reports whether the namespace of an instance may have one more place.
-func (m *model) canHoldMore(who string) bool {
-	return m.heldSlots(namespaceOf(who)) < max(m.limit/2, 1)
+// canHoldMore reports whether the namespace of an instance may have another slot.
+func (m *model) canHoldMore(name string) bool {
+	return m.heldSlots(namespaceOf(name)) < max(m.limit/2, 1)
 }
 
-func (m *model) recordMove(who string) {
+func (m *model) recordMove(name string) {
 	m.moves++
-	m.lastMove[namespaceOf(who)] = m.moves
+	m.lastMove[namespaceOf(name)] = m.moves
 }
 
-func (m *model) indexOfReservation(who string) int {
-	return slices.IndexFunc(m.reserved, func(p reservation) bool { return p.who == who })
+func (m *model) indexOfReservation(name string) int {
+	return slices.IndexFunc(m.reserved, func(p reservation) bool { return p.name == name })
 }
 
-func (m *model) tryAcquire(who string) bool {
-	at := m.indexOfReservation(who)
+func (m *model) tryAcquire(name string) bool {
+	at := m.indexOfReservation(name)
 	switch {
-	case slices.Contains(m.running, who):
+	case slices.Contains(m.running, name):
 		return true
 	case at >= 0:
 		m.reserved = slices.Delete(m.reserved, at, at+1)
-		m.running = append(m.running, who)
+		m.running = append(m.running, name)
 		return true
-	case slices.Contains(m.queue, who):
+	case slices.Contains(m.queue, name):
 		return false
-	case len(m.running)+len(m.reserved) < m.limit && m.canHoldMore(who):
-		m.running = append(m.running, who)
-		m.recordMove(who)
+	case len(m.running)+len(m.reserved) < m.limit && m.canHoldMore(name):
+		m.running = append(m.running, name)
+		m.recordMove(name)
 		return true
 	}
-	alone := func(other string) bool { return namespaceOf(other) == namespaceOf(who) }
+	alone := func(other string) bool { return namespaceOf(other) == namespaceOf(name) }
 	if !slices.ContainsFunc(m.queue, alone) {
-		m.recordMove(who)
+		m.recordMove(name)
 	}
-	m.queue = append(m.queue, who)
+	m.queue = append(m.queue, name)
 	return false
 }
 
-func (m *model) releaseSlot(who string) []string {
-	if at := slices.Index(m.running, who); at >= 0 {
+func (m *model) releaseSlot(name string) []string {
+	if at := slices.Index(m.running, name); at >= 0 {
 		m.running = slices.Delete(m.running, at, at+1)
-		m.recordMove(who)
+		m.recordMove(name)
 	}
 	return m.fillSlots(time.Now())
 }
 
-func (m *model) cancelWait(who string) []string {
-	if at := slices.Index(m.queue, who); at >= 0 {
+func (m *model) cancelWait(name string) []string {
+	if at := slices.Index(m.queue, name); at >= 0 {
 		m.queue = slices.Delete(m.queue, at, at+1)
 	}
-	if at := m.indexOfReservation(who); at >= 0 {
+	if at := m.indexOfReservation(name); at >= 0 {
 		m.reserved = slices.Delete(m.reserved, at, at+1)
-		m.recordMove(who)
+		m.recordMove(name)
 	}
 	return m.fillSlots(time.Now())
 }
 
-// lapse plays what happened in the time that has passed.
+// expireDue expires reservations for the elapsed time.
 func (m *model) expireDue() []string {
-	var told []string
+	var notified []string
 	for len(m.reserved) > 0 && !time.Now().Before(m.reserved[0].until) {
 		then := m.reserved[0].until
 		for len(m.reserved) > 0 && m.reserved[0].until.Equal(then) {
-			who := m.reserved[0].who
+			name := m.reserved[0].name
 			m.reserved = m.reserved[1:]
-			m.recordMove(who)
+			m.recordMove(name)
 		}
-		told = append(told, m.fillSlots(then)...)
+		notified = append(notified, m.fillSlots(then)...)
 	}
-	return told
+	return notified
 }
 
-// fill gives each free place to the best of all that wait.
+// fillSlots reserves each free slot for the best waiting instance.
 func (m *model) fillSlots(now time.Time) []string {
-	var told []string
+	var notified []string
 	for len(m.running)+len(m.reserved) < m.limit && slices.ContainsFunc(m.queue, m.canHoldMore) {
 		best := 0
-		for i, who := range m.queue {
-			a, b := namespaceOf(who), namespaceOf(m.queue[best])
+		for i, name := range m.queue {
+			a, b := namespaceOf(name), namespaceOf(m.queue[best])
 			if m.heldSlots(a) < m.heldSlots(b) || m.heldSlots(a) == m.heldSlots(b) && m.lastMove[a] < m.lastMove[b] {
 				best = i
 			}
 		}
-		who := m.queue[best]
+		name := m.queue[best]
 		m.queue = slices.Delete(m.queue, best, best+1)
-		m.reserved = append(m.reserved, reservation{who, now.Add(30 * time.Second)})
-		m.recordMove(who)
-		told = append(told, who)
+		m.reserved = append(m.reserved, reservation{name, now.Add(30 * time.Second)})
+		m.recordMove(name)
+		notified = append(notified, name)
 	}
-	return told
+	return notified
 }
 
 func TestLimiterMatchesTheModel(t *testing.T) {
@@ -151,15 +151,15 @@ func TestLimiterMatchesTheModel(t *testing.T) {
 			s := newRecordingLimiter(m.limit)
 			var done []string
 			for range 300 {
-				who := fmt.Sprintf("%c/%d", 'a'+random.IntN(4), random.IntN(6))
+				name := fmt.Sprintf("%c/%d", 'a'+random.IntN(4), random.IntN(6))
 				verb, come := "", ""
 				switch random.IntN(10) {
 				case 0, 1, 2, 3:
-					verb, come = "take "+who, map[bool]string{true: "yes", false: "line"}[m.tryAcquire(who)]
+					verb, come = "acquire "+name, map[bool]string{true: "granted", false: "queued"}[m.tryAcquire(name)]
 				case 4, 5, 6:
-					verb, come = "give "+who, strings.Join(m.releaseSlot(who), " ")
+					verb, come = "release "+name, strings.Join(m.releaseSlot(name), " ")
 				case 7:
-					verb, come = "forget "+who, strings.Join(m.cancelWait(who), " ")
+					verb, come = "cancel "+name, strings.Join(m.cancelWait(name), " ")
 				default:
 					verb = fmt.Sprintf("wait %ds", random.IntN(13))
 				}
@@ -177,52 +177,52 @@ func TestLimiterMatchesTheModel(t *testing.T) {
 	}
 }
 
-// TestTurnsOfManyAtOnce has many workers bring instances that come, wait to be told,
-// work and come again. Some never take what is reserved for them.
+// TestConcurrentWorkers runs many workers, whose instances wait for their notification, work
+// and return. Some instances never use their reservation.
 func TestConcurrentWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit, namespaces, names, rounds = 5, 7, 9, 20
-		told := map[types.NamespacedName]chan struct{}{}
+		notified := map[types.NamespacedName]chan struct{}{}
 		for n := range namespaces {
 			for i := range names {
-				told[parseInstance(fmt.Sprintf("%d/%d", n, i))] = make(chan struct{}, 1)
+				notified[parseInstance(fmt.Sprintf("%d/%d", n, i))] = make(chan struct{}, 1)
 			}
 		}
-		all := fairlimiter.New(limit, func(i types.NamespacedName) { told[i] <- struct{}{} })
+		all := fairlimiter.New(limit, func(i types.NamespacedName) { notified[i] <- struct{}{} })
 		var busy, worked, lost atomic.Int64
 		var full, over atomic.Bool
-		work := func(who types.NamespacedName) {
+		work := func(name types.NamespacedName) {
 			at := busy.Add(1)
 			full.CompareAndSwap(false, at == limit)
 			over.CompareAndSwap(false, at > limit)
 			worked.Add(1)
 			time.Sleep(time.Duration(1+rand.IntN(5)) * time.Millisecond)
 			busy.Add(-1)
-			all.Release(who)
+			all.Release(name)
 		}
 		var workers sync.WaitGroup
-		for who, mine := range told {
+		for name, mine := range notified {
 			workers.Go(func() {
 				for round := range rounds {
-					if !all.TryAcquire(who) {
+					if !all.TryAcquire(name) {
 						<-mine
-						if who.Name == "0" && round%10 == 5 {
+						if name.Name == "0" && round%10 == 5 {
 							lost.Add(1)
 							time.Sleep(time.Minute)
 							continue
 						}
-						if !all.TryAcquire(who) {
-							t.Errorf("%s was told and has no place", who)
+						if !all.TryAcquire(name) {
+							t.Errorf("%s was notified and has no slot", name)
 						}
 					}
-					work(who)
+					work(name)
 				}
 			})
 		}
 		workers.Wait()
 		g := NewWithT(t)
-		g.Expect(full.Load()).To(BeTrue(), "all places are used")
-		g.Expect(over.Load()).To(BeFalse(), "and no more")
+		g.Expect(full.Load()).To(BeTrue(), "all slots are used")
+		g.Expect(over.Load()).To(BeFalse(), "no more than the limit run")
 		g.Expect(worked.Load() + lost.Load()).To(BeEquivalentTo(namespaces * names * rounds))
 		g.Expect(lost.Load()).NotTo(BeZero())
 		g.Expect(all.Running() + all.Waiting()).To(BeZero())

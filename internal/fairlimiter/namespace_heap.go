@@ -5,17 +5,17 @@ import (
 	"container/list"
 )
 
-// line has the namespaces in which somebody waits, the next one first.
+// namespaceHeap orders the namespaces that have queued instances, the next one first.
 type namespaceHeap struct {
 	entries heapEntries
 	moves   uint64
 }
 
-// outside is the index of a namespace that is not in line.
+// notInHeap is the index of a namespace that is not in the heap.
 const notInHeap = -1
 
-// place puts a namespace where it belongs after what it holds or its queue has
-// changed: behind all that hold as many, unless it holds as many as before.
+// reorder moves a namespace after a change of its slots or its queue. A namespace whose number
+// of slots changed goes behind the others with the same number.
 func (h *namespaceHeap) reorder(n *namespace) {
 	if n.held != n.heldAtMove || n.index == notInHeap {
 		h.moves++
@@ -31,17 +31,17 @@ func (h *namespaceHeap) reorder(n *namespace) {
 	}
 }
 
-// A namespace has those of its instances that wait, in the order that they came.
+// namespace holds the queued instances of a namespace in their order of arrival.
 type namespace struct {
-	queue      list.List // of tickets
-	held       int       // places, taken or reserved
-	paused     int       // operations that have given their place to others
-	heldAtMove int       // when it was placed
-	lastMove   uint64    // the move that placed it
-	index      int       // in line
+	queue      list.List // of waiters
+	held       int       // slots, acquired or reserved
+	paused     int       // operations without a slot
+	heldAtMove int       // held at the last move
+	lastMove   uint64    // number of the last move
+	index      int       // in the heap
 }
 
-// waiters is a heap.
+// heapEntries implements heap.Interface.
 type heapEntries []*namespace
 
 func (e heapEntries) Len() int { return len(e) }
@@ -58,13 +58,13 @@ func (e heapEntries) Swap(i, j int) {
 	e[i].index, e[j].index = i, j
 }
 
-// Push puts a namespace last.
+// Push adds a namespace.
 func (e *heapEntries) Push(n any) {
 	n.(*namespace).index = len(*e)
 	*e = append(*e, n.(*namespace))
 }
 
-// Pop takes the last one away.
+// Pop removes and returns the last namespace.
 func (e *heapEntries) Pop() any {
 	last := (*e)[len(*e)-1]
 	(*e)[len(*e)-1] = nil

@@ -6,12 +6,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// pausedPerPlace bounds the operations that are paused, for each place.
+// maxPausedPerSlot bounds the number of paused operations for each slot.
 const maxPausedPerSlot = 4
 
-// Pause gives the place of an instance to others while its operation only waits. The
-// operation goes on after Resume. It does nothing for an instance without a place, and
-// where too many are paused.
+// Pause releases the slot of an instance while its operation only waits. Resume continues the
+// operation. Pause does nothing for an instance without a slot, or if too many operations are
+// paused.
 func (l *Limiter) Pause(instance types.NamespacedName) {
 	l.mu.Lock()
 	var next []types.NamespacedName
@@ -27,9 +27,9 @@ func (l *Limiter) Pause(instance types.NamespacedName) {
 	l.notifyAll(next)
 }
 
-// Resume takes a place again for an operation that was paused. It waits for one, before
-// the instances of the same namespace that have not begun, until the context ends: the
-// operation then goes on without, to its end.
+// Resume acquires a slot for a paused operation. It waits for a slot, before the instances of
+// the same namespace that have not started, until the context ends. The operation then
+// continues without a slot.
 func (l *Limiter) Resume(ctx context.Context, instance types.NamespacedName) {
 	l.mu.Lock()
 	w, known := l.waiters[instance]
@@ -61,7 +61,7 @@ func (l *Limiter) Resume(ctx context.Context, instance types.NamespacedName) {
 	}
 }
 
-// goOn gives a place to an operation that was paused.
+// grantResume grants a slot to a paused operation.
 func (l *Limiter) grantResume(w *waiter) {
 	l.setState(w, running)
 	w.namespace.held++

@@ -13,16 +13,16 @@ import (
 func TestShortWorkLeavesAQuarterToOtherNamespaces(t *testing.T) {
 	for limit, want := range map[int]int{1: 1, 2: 1, 4: 3, 8: 6, 16: 12} {
 		g := NewWithT(t)
-		line := fairlimiter.NewForShortWork(limit, func(types.NamespacedName) {})
+		limiter := fairlimiter.NewForShortWork(limit, func(types.NamespacedName) {})
 		taken := 0
 		for i := range 2 * limit {
-			if line.TryAcquire(types.NamespacedName{Namespace: "many", Name: fmt.Sprint(i)}) {
+			if limiter.TryAcquire(types.NamespacedName{Namespace: "many", Name: fmt.Sprint(i)}) {
 				taken++
 			}
 		}
-		g.Expect(taken).To(Equal(want), "of %d places", limit)
+		g.Expect(taken).To(Equal(want), "limit %d", limit)
 		if limit > 1 {
-			g.Expect(line.TryAcquire(types.NamespacedName{Namespace: "one", Name: "app"})).To(BeTrue(), "of %d places", limit)
+			g.Expect(limiter.TryAcquire(types.NamespacedName{Namespace: "one", Name: "app"})).To(BeTrue(), "limit %d", limit)
 		}
 	}
 }

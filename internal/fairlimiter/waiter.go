@@ -7,17 +7,17 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// A ticket is an instance that has a place or waits for one.
+// waiter is an instance that has a slot or waits for one.
 type waiter struct {
 	instance  types.NamespacedName
 	namespace *namespace
 	state     state
-	element   *list.Element // in the queue of its namespace, or among the reserved
-	expiresAt time.Time     // when a reservation lapses
-	resumed   chan struct{} // closed when a paused operation that waits for a place has one
+	element   *list.Element // in the queue of its namespace, or in the list of reservations
+	expiresAt time.Time     // expiry of a reservation
+	resumed   chan struct{} // closed when a paused operation that waits for a slot gets one
 }
 
-// isUnderWay reports whether the operation of the instance has begun.
+// isUnderWay reports whether the operation of the instance has started.
 func (w *waiter) isUnderWay() bool { return w.state == running || w.state == paused }
 
 type state int

@@ -11,17 +11,17 @@ import (
 
 type workQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
-// Queue keeps the queue of a controller at hand for those whose turn has come. The zero
-// Queue wakes nothing until it is started.
+// Queue gives access to the work queue of a controller, in order to requeue notified objects.
+// The zero Queue does nothing until it is started.
 type Queue struct{ queue atomic.Pointer[workQueue] }
 
-// Start is a source of the controller.
+// Start implements a source of a controller.
 func (q *Queue) Start(_ context.Context, queue workQueue) error {
 	q.queue.Store(&queue)
 	return nil
 }
 
-// Wake has an object reconciled.
+// Wake adds an object to the work queue.
 func (q *Queue) Wake(object types.NamespacedName) {
 	if queue := q.queue.Load(); queue != nil {
 		(*queue).Add(reconcile.Request{NamespacedName: object})
