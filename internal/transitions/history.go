@@ -9,7 +9,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// Revises reports whether an operation makes a revision.
+// CreatesRevision reports whether an operation creates a revision.
 func CreatesRevision(kind v1alpha1.OperationType) bool {
 	switch kind {
 	case v1alpha1.OperationInstall, v1alpha1.OperationUpgrade, v1alpha1.OperationRollback, v1alpha1.OperationAdopt:
@@ -18,8 +18,8 @@ func CreatesRevision(kind v1alpha1.OperationType) bool {
 	return false
 }
 
-// LastChange is the newest operation that changed what is installed, nil if there
-// was none.
+// LastChange returns the newest operation that changed the installed releases, nil if there is
+// none.
 func LastChange(instance *v1alpha1.AppInstance) *v1alpha1.HistoryEntry {
 	for i := range instance.Status.History {
 		entry := &instance.Status.History[i]
@@ -30,8 +30,8 @@ func LastChange(instance *v1alpha1.AppInstance) *v1alpha1.HistoryEntry {
 	return nil
 }
 
-// Revision is an entry of the history that can be gone back to, nil if there is
-// none: those before the last removal have lost their releases.
+// FindRevision returns the history entry of a revision that can be rolled back to, nil if there
+// is none. Revisions before the last uninstallation cannot, because their releases are gone.
 func FindRevision(instance *v1alpha1.AppInstance, number int32) *v1alpha1.HistoryEntry {
 	for i := range instance.Status.History {
 		entry := &instance.Status.History[i]
@@ -45,10 +45,10 @@ func FindRevision(instance *v1alpha1.AppInstance, number int32) *v1alpha1.Histor
 	return nil
 }
 
-// Previous is the revision to go back to where nobody names one: the last that
-// succeeded, if an operation has failed since and may have changed what is installed;
-// otherwise the newest before the one that is installed; nil if there is none. What was
-// gone back from is not gone back to again.
+// PreviousRevision returns the default revision to roll back to, nil if there is none. After a
+// failed operation, which may have changed the releases, it is the last revision that
+// succeeded. Otherwise it is the newest revision before the installed one. A revision that was
+// rolled back is skipped.
 func PreviousRevision(instance *v1alpha1.AppInstance) *v1alpha1.HistoryEntry {
 	current := FindRevision(instance, instance.Status.Revision)
 	if current == nil {
@@ -70,7 +70,7 @@ func PreviousRevision(instance *v1alpha1.AppInstance) *v1alpha1.HistoryEntry {
 	return nil
 }
 
-// Carried is the ledger entry of a task, nil if it was not carried out.
+// FindTask returns the entry of a task in the completed tasks, nil if there is none.
 func FindTask(instance *v1alpha1.AppInstance, task, hash string) *v1alpha1.LedgerEntry {
 	for i := range instance.Status.Ledger {
 		if entry := &instance.Status.Ledger[i]; entry.Task == task && entry.Hash == hash {
@@ -80,8 +80,9 @@ func FindTask(instance *v1alpha1.AppInstance, task, hash string) *v1alpha1.Ledge
 	return nil
 }
 
-// Hash is over what a task wishes for. What only says when and how it is carried
-// out is left out, so that it can be changed without running the task again.
+// HashSpec returns the hash of the operation that a task requests. Fields that only control when
+// and how it runs are not part of the hash, so that they can be changed without running the
+// task again.
 func HashSpec(task *v1alpha1.AppInstallTask) (string, error) {
 	spec := task.Spec.DeepCopy()
 	spec.Suspend, spec.Cancel, spec.TTLSecondsAfterFinished = nil, nil, nil

@@ -1,11 +1,9 @@
-// Package transitions is the state machine of an AppInstance: which state it is in,
-// which action is allowed there, and what each action leads to.
+// Package transitions is the state machine of an AppInstance: its states, the actions that
+// are allowed in each state, and the outcome of each action.
 //
-// A state is not stored anywhere. Of derives it from what the spec asks for and
-// what the status says of the releases, so that it cannot be wrong for longer than
-// these are. One table holds everything that follows from it: the task controller
-// refuses by it, the stories of all actions check against it, and the page
-// docs/spec/lifecycle.md shows it.
+// The state is not stored. StateOf derives it from the spec and the status, so that it cannot
+// disagree with them. The task controller, the tests of all actions and the page
+// docs/spec/lifecycle.md use the same table.
 package transitions
 
 import (
@@ -14,43 +12,43 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// State is where an instance stands.
+// State is the state of an instance.
 type State string
 
 // The states.
 const (
-	// None: there is no instance of the name.
+	// None: the instance does not exist.
 	None State = "None"
-	// Installing: the first operation is under way, or waits for something.
+	// Installing: the first operation is in progress, or waiting.
 	Installing State = "Installing"
-	// InstallFailed: the first operation failed; what it has made is there.
+	// InstallFailed: the first operation failed. Its objects are kept.
 	InstallFailed State = "InstallFailed"
-	// Running: installed, and every object is ready.
+	// Running: installed, and all objects are ready.
 	Running State = "Running"
-	// Unhealthy: installed, and some object is not ready.
+	// Unhealthy: installed, and at least one object is not ready.
 	Unhealthy State = "Unhealthy"
-	// Changing: installed, and something else is being made of it.
+	// Changing: installed, and an operation is in progress.
 	Changing State = "Changing"
 	// ChangeFailed: installed, and the last operation failed.
 	ChangeFailed State = "ChangeFailed"
-	// Stopped: installed, and its workloads have no pods.
+	// Stopped: installed, with all workloads scaled to zero.
 	Stopped State = "Stopped"
-	// Removing: the releases are going.
+	// Removing: the releases are being uninstalled.
 	Removing State = "Removing"
-	// RemoveFailed: the releases should go and cannot.
+	// RemoveFailed: the uninstallation failed.
 	RemoveFailed State = "RemoveFailed"
-	// Removed: the releases have gone; the instance is the record of what was.
+	// Removed: the releases are uninstalled. The instance is kept as a record.
 	Removed State = "Removed"
-	// Deleting: the instance itself is going.
+	// Deleting: the instance is being deleted.
 	Deleting State = "Deleting"
 )
 
-// States are all of them, in the order of a life.
+// States contains all states, in the order of the lifecycle.
 var States = []State{
 	None, Installing, InstallFailed, Running, Unhealthy, Changing, ChangeFailed, Stopped, Removing, RemoveFailed, Removed, Deleting,
 }
 
-// Of is the state of an instance, None for nil.
+// StateOf returns the state of an instance, None for nil.
 func StateOf(instance *v1alpha1.AppInstance) State {
 	if instance == nil {
 		return None
@@ -101,8 +99,8 @@ func installedState(instance *v1alpha1.AppInstance, failed bool) State {
 	return unresolvedState(instance)
 }
 
-// unresolved is the state of an installed instance whose spec waits for something
-// outside, its source say: nothing is being made of it, and what is installed runs on.
+// unresolvedState returns the state of an installed instance whose spec cannot be resolved, for
+// example because its source is missing. The installed release is not changed.
 func unresolvedState(instance *v1alpha1.AppInstance) State {
 	if meta.IsStatusConditionTrue(instance.Status.Conditions, v1alpha1.ConditionReady) {
 		return Running
@@ -110,13 +108,13 @@ func unresolvedState(instance *v1alpha1.AppInstance) State {
 	return Unhealthy
 }
 
-// stalled reports whether the present spec was dealt with, and failed.
+// isStalled reports whether the current spec was processed and failed.
 func isStalled(instance *v1alpha1.AppInstance) bool {
 	c := meta.FindStatusCondition(instance.Status.Conditions, v1alpha1.ConditionStalled)
 	return c != nil && c.ObservedGeneration == instance.Generation
 }
 
-// applied reports whether Helm has carried out the present spec.
+// isApplied reports whether Helm has applied the current spec.
 func isApplied(instance *v1alpha1.AppInstance) bool {
 	c := meta.FindStatusCondition(instance.Status.Conditions, v1alpha1.ConditionApplied)
 	return c != nil && c.ObservedGeneration == instance.Generation

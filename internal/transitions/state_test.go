@@ -12,7 +12,7 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// instance is one of generation 2 whose status speaks of it.
+// newInstance returns an instance of generation 2 whose status has observed it.
 func newInstance(change func(*v1alpha1.AppInstance), conditions ...metav1.Condition) *v1alpha1.AppInstance {
 	i := &v1alpha1.AppInstance{}
 	i.Generation, i.Status.ObservedGeneration = 2, 2
@@ -45,31 +45,31 @@ func TestStateOf(t *testing.T) {
 		of   *v1alpha1.AppInstance
 		want transitions.State
 	}{
-		{"there is none", nil, transitions.None},
-		{"it was just made", newInstance(func(*v1alpha1.AppInstance) {}), transitions.Installing},
-		{"Helm has refused it", newInstance(func(*v1alpha1.AppInstance) {}, stalled), transitions.InstallFailed},
-		{"the failure is of an older spec", newInstance(func(i *v1alpha1.AppInstance) { i.Generation = 3 }, stalled), transitions.Installing},
-		{"all is well", newInstance(installed, applied, healthy), transitions.Running},
+		{"the instance does not exist", nil, transitions.None},
+		{"the instance was just created", newInstance(func(*v1alpha1.AppInstance) {}), transitions.Installing},
+		{"the installation failed", newInstance(func(*v1alpha1.AppInstance) {}, stalled), transitions.InstallFailed},
+		{"the failure belongs to an older spec", newInstance(func(i *v1alpha1.AppInstance) { i.Generation = 3 }, stalled), transitions.Installing},
+		{"all objects are ready", newInstance(installed, applied, healthy), transitions.Running},
 		{"objects are not ready", newInstance(installed, applied), transitions.Unhealthy},
-		{"objects will not be ready", newInstance(installed, applied, condition(v1alpha1.ConditionHealthy, no), stalled), transitions.Unhealthy},
+		{"objects have failed", newInstance(installed, applied, condition(v1alpha1.ConditionHealthy, no), stalled), transitions.Unhealthy},
 		{"the spec was changed", newInstance(func(i *v1alpha1.AppInstance) { installed(i); i.Generation = 3 }, resolved, applied, healthy), transitions.Changing},
 		{"the spec is resolved and not applied", newInstance(installed, resolved, ready), transitions.Changing},
-		{"its app is gone, what is installed runs", newInstance(installed, ready), transitions.Running},
-		{"its app is gone, and objects are not ready", newInstance(installed, condition(v1alpha1.ConditionReady, metav1.ConditionUnknown)), transitions.Unhealthy},
-		{"a Secret with values is gone", newInstance(installed, condition(v1alpha1.ConditionResolved, no), ready), transitions.Running},
-		{"Helm is at work", newInstance(func(i *v1alpha1.AppInstance) {
+		{"the app is missing, and the release is running", newInstance(installed, ready), transitions.Running},
+		{"the app is missing, and objects are not ready", newInstance(installed, condition(v1alpha1.ConditionReady, metav1.ConditionUnknown)), transitions.Unhealthy},
+		{"a Secret with values is missing", newInstance(installed, condition(v1alpha1.ConditionResolved, no), ready), transitions.Running},
+		{"an operation is in progress", newInstance(func(i *v1alpha1.AppInstance) {
 			installed(i)
 			i.Status.Operation = &v1alpha1.Operation{Type: v1alpha1.OperationUpgrade}
 		}, resolved, applied, healthy), transitions.Changing},
 		{"an upgrade has failed", newInstance(installed, condition(v1alpha1.ConditionApplied, no), stalled), transitions.ChangeFailed},
-		{"it is stopped", newInstance(func(i *v1alpha1.AppInstance) { installed(i); i.Status.Stopped = true }, applied, healthy), transitions.Stopped},
-		{"it should go", newInstance(func(i *v1alpha1.AppInstance) { installed(i); i.Spec.DesiredState = v1alpha1.StateAbsent }, applied), transitions.Removing},
-		{"it cannot go", newInstance(func(i *v1alpha1.AppInstance) {
+		{"the instance is stopped", newInstance(func(i *v1alpha1.AppInstance) { installed(i); i.Status.Stopped = true }, applied, healthy), transitions.Stopped},
+		{"spec.desiredState is Absent", newInstance(func(i *v1alpha1.AppInstance) { installed(i); i.Spec.DesiredState = v1alpha1.StateAbsent }, applied), transitions.Removing},
+		{"the uninstallation failed", newInstance(func(i *v1alpha1.AppInstance) {
 			installed(i)
 			i.Spec.DesiredState = v1alpha1.StateAbsent
 		}, stalled), transitions.RemoveFailed},
-		{"it has gone", newInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent }), transitions.Removed},
-		{"somebody deletes it", newInstance(func(i *v1alpha1.AppInstance) {
+		{"the instance is uninstalled", newInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent }), transitions.Removed},
+		{"the instance is being deleted", newInstance(func(i *v1alpha1.AppInstance) {
 			installed(i)
 			now := metav1.Now()
 			i.DeletionTimestamp = &now
@@ -92,18 +92,18 @@ func TestPreviousRevision(t *testing.T) {
 		history []v1alpha1.HistoryEntry // newest first
 		want    int32
 	}{
-		{"nothing ran before", 1, []v1alpha1.HistoryEntry{historyEntry(1, 0, install, good)}, 0},
-		{"one ran before", 2, []v1alpha1.HistoryEntry{historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 1},
-		{"after a failure: the last that succeeded", 1, []v1alpha1.HistoryEntry{historyEntry(0, 0, upgrade, bad), historyEntry(1, 0, install, good)}, 1},
-		{"after an upgrade that was cut off: the last that succeeded", 2, []v1alpha1.HistoryEntry{
+		{"no previous revision", 1, []v1alpha1.HistoryEntry{historyEntry(1, 0, install, good)}, 0},
+		{"one previous revision", 2, []v1alpha1.HistoryEntry{historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 1},
+		{"after a failure: the last successful revision", 1, []v1alpha1.HistoryEntry{historyEntry(0, 0, upgrade, bad), historyEntry(1, 0, install, good)}, 1},
+		{"after an interrupted upgrade: the last successful revision", 2, []v1alpha1.HistoryEntry{
 			historyEntry(0, 0, upgrade, v1alpha1.OutcomeInterrupted), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 2},
-		{"after a rollback that failed: the last that succeeded", 2, []v1alpha1.HistoryEntry{
+		{"after a failed rollback: the last successful revision", 2, []v1alpha1.HistoryEntry{
 			historyEntry(0, 1, rollback, bad), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 2},
-		{"what was gone back from is not gone back to", 4, []v1alpha1.HistoryEntry{
+		{"a revision that was rolled back is skipped", 4, []v1alpha1.HistoryEntry{
 			historyEntry(4, 2, rollback, good), historyEntry(3, 0, upgrade, good), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 1},
-		{"what was before a removal has gone with it", 2, []v1alpha1.HistoryEntry{
+		{"a revision before an uninstallation cannot be rolled back to", 2, []v1alpha1.HistoryEntry{
 			historyEntry(2, 0, install, good), historyEntry(0, 0, uninstall, good), historyEntry(1, 0, install, good)}, 0},
-		{"a removal that failed has taken nothing", 2, []v1alpha1.HistoryEntry{
+		{"a failed uninstallation keeps the revisions", 2, []v1alpha1.HistoryEntry{
 			historyEntry(0, 0, uninstall, bad), historyEntry(2, 0, upgrade, good), historyEntry(1, 0, install, good)}, 1},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -133,12 +133,12 @@ func TestHashSpec(t *testing.T) {
 	}
 	plain := hash(func(*v1alpha1.AppInstallTaskSpec) {})
 	yes := true
-	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.Suspend, s.Timeout, s.Cancel = &yes, "1h", &yes })).To(Equal(plain), "how and when is no other wish")
+	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.Suspend, s.Timeout, s.Cancel = &yes, "1h", &yes })).To(Equal(plain), "fields that control when and how the task runs do not change the hash")
 	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.Version = "1.0.0" })).NotTo(Equal(plain))
 	g.Expect(hash(func(s *v1alpha1.AppInstallTaskSpec) { s.RunID = "again" })).NotTo(Equal(plain))
 }
 
-// TestEveryStateAnswersEveryAction fails for a hole in the table.
+// TestEveryStateHasADecisionForEveryAction fails if the table has a gap.
 func TestEveryStateHasADecisionForEveryAction(t *testing.T) {
 	for action := range transitions.Outcomes {
 		for _, state := range transitions.States {
@@ -147,8 +147,8 @@ func TestEveryStateHasADecisionForEveryAction(t *testing.T) {
 	}
 }
 
-// TestPageShowsTheTable fails where the page is not what the code does. With the
-// environment variable UPDATE set it writes the page anew.
+// TestPageMatchesTheTable fails if the page does not match the table. If the environment
+// variable UPDATE is set, it updates the page.
 func TestPageMatchesTheTable(t *testing.T) {
 	const page, begin, end = "../../docs/spec/lifecycle.md", "<!-- table -->\n", "<!-- end of table -->"
 	g := NewWithT(t)
@@ -162,7 +162,7 @@ func TestPageMatchesTheTable(t *testing.T) {
 		g.Expect(os.WriteFile(page, []byte(before+begin+transitions.TableMarkdown()+end+after), 0o644)).To(Succeed())
 		return
 	}
-	g.Expect(shown).To(Equal(transitions.TableMarkdown()), "run the tests of this package with UPDATE=1")
+	g.Expect(shown).To(Equal(transitions.TableMarkdown()), "run the tests of this package with UPDATE=1 to update the page")
 }
 
 func TestFailedAt(t *testing.T) {
@@ -170,10 +170,10 @@ func TestFailedAt(t *testing.T) {
 		why, at string
 		want    transitions.State
 	}{
-		{"nothing was written yet", v1alpha1.ConditionAdmitted, transitions.Before},
-		{"the version cannot be had", v1alpha1.ConditionResolved, transitions.ChangeFailed},
-		{"Helm has refused it", v1alpha1.ConditionApplied, transitions.ChangeFailed},
-		{"it is done, and not ready", v1alpha1.ConditionHealthy, transitions.Unhealthy},
+		{"the instance was not changed yet", v1alpha1.ConditionAdmitted, transitions.Before},
+		{"the version is not available", v1alpha1.ConditionResolved, transitions.ChangeFailed},
+		{"the operation failed", v1alpha1.ConditionApplied, transitions.ChangeFailed},
+		{"the operation succeeded, but objects are not ready", v1alpha1.ConditionHealthy, transitions.Unhealthy},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			NewWithT(t).Expect(transitions.Outcomes[v1alpha1.ActionUpgrade].FailedAt(c.at)).To(Equal(c.want))

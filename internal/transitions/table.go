@@ -7,19 +7,17 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Effect is what an action leads to.
+// Outcome contains the states to which an action leads.
 type Outcome struct {
-	// Succeeded, Failed and Cancelled are the states after each end. Failed is
-	// that with onFailure Keep; Before means the state that it was in.
+	// Succeeded, Failed and Cancelled are the states after each result. Failed is the state
+	// with onFailure Keep. Before is the state before the action.
 	Succeeded, Failed, Cancelled State
-	// Committed says that the action cannot be cancelled any more once it has
-	// begun: it goes through.
+	// Committed reports that the action cannot be canceled after it has started.
 	Committed bool
 }
 
-// FailedAt is the state that a failure at a milestone of the task leaves, with
-// onFailure Keep: nothing is changed before a task is admitted, and what has been
-// applied stays although it does not become healthy.
+// FailedAt returns the state after a task has failed at a condition, with onFailure Keep. A task
+// that is not admitted changes nothing, and releases that do not become healthy are kept.
 func (e Outcome) FailedAt(milestone string) State {
 	switch milestone {
 	case v1alpha1.ConditionAdmitted:
@@ -30,11 +28,11 @@ func (e Outcome) FailedAt(milestone string) State {
 	return e.Failed
 }
 
-// Before stands for the state that an instance was in before the action.
+// Before is a placeholder for the state before the action.
 const Before State = "Before"
 
-// Effects are what the actions lead to. Cancel has none of its own: it has that of
-// the task that it cancels.
+// Outcomes contains the outcome of each action. Cancel has the outcome of the task that it
+// cancels.
 var Outcomes = map[v1alpha1.Action]Outcome{
 	v1alpha1.ActionInstall:   {Succeeded: Running, Failed: InstallFailed, Cancelled: Removed},
 	v1alpha1.ActionClone:     {Succeeded: Running, Failed: InstallFailed, Cancelled: Removed},
@@ -46,28 +44,28 @@ var Outcomes = map[v1alpha1.Action]Outcome{
 	v1alpha1.ActionUninstall: {Succeeded: Removed, Failed: RemoveFailed, Cancelled: Removed, Committed: true},
 }
 
-// answer is what a task is told in a state.
+// decision is the decision about an action in a state.
 type decision struct {
 	reason string
-	// wait says that the state ends by itself, so that the task waits for it.
+	// waits reports that the state is transient, so that a task waits for its end.
 	waits   bool
 	message string
 }
 
 var (
 	allow                = decision{}
-	denyBusy             = decision{reason: v1alpha1.ReasonWaitingForTurn, waits: true, message: "something else is being done with it"}
-	denyTerminating      = decision{reason: v1alpha1.ReasonWaitingForTurn, waits: true, message: "it is being deleted"}
-	denyNotInstalled     = decision{reason: v1alpha1.ReasonNotInstalled, message: "install it first, or see kubectl get appinstances"}
-	denyAlreadyInstalled = decision{reason: v1alpha1.ReasonAlreadyInstalled, message: "it is installed already; use action Upgrade, or another spec.instanceName"}
-	denyInstallFailed    = decision{reason: v1alpha1.ReasonWrongState, message: "its installation failed; use action Install again, or Uninstall"}
-	denyStopped          = decision{reason: v1alpha1.ReasonWrongState, message: "it is stopped; use action Resume first"}
-	denyAlreadyStopped   = decision{reason: v1alpha1.ReasonWrongState, message: "it is stopped already"}
-	denyNotStopped       = decision{reason: v1alpha1.ReasonWrongState, message: "it is not stopped"}
-	denyRemovalFailed    = decision{reason: v1alpha1.ReasonWrongState, message: "its removal has begun and failed; use action Uninstall again"}
+	denyBusy             = decision{reason: v1alpha1.ReasonWaitingForTurn, waits: true, message: "another operation is in progress"}
+	denyTerminating      = decision{reason: v1alpha1.ReasonWaitingForTurn, waits: true, message: "the instance is being deleted"}
+	denyNotInstalled     = decision{reason: v1alpha1.ReasonNotInstalled, message: "install the app first, or list the instances with kubectl get appinstances"}
+	denyAlreadyInstalled = decision{reason: v1alpha1.ReasonAlreadyInstalled, message: "the app is already installed; use action Upgrade, or set another spec.instanceName"}
+	denyInstallFailed    = decision{reason: v1alpha1.ReasonWrongState, message: "the installation failed; retry with action Install, or remove it with action Uninstall"}
+	denyStopped          = decision{reason: v1alpha1.ReasonWrongState, message: "the instance is stopped; use action Resume first"}
+	denyAlreadyStopped   = decision{reason: v1alpha1.ReasonWrongState, message: "the instance is already stopped"}
+	denyNotStopped       = decision{reason: v1alpha1.ReasonWrongState, message: "the instance is not stopped"}
+	denyRemovalFailed    = decision{reason: v1alpha1.ReasonWrongState, message: "the previous uninstallation failed; retry with action Uninstall"}
 )
 
-// The rows of the table, each for actions that are alike.
+// The rows of the table, each for one or more actions.
 var (
 	installRow = map[State]decision{
 		None: allow, Installing: denyBusy, InstallFailed: allow, Running: denyAlreadyInstalled, Unhealthy: denyAlreadyInstalled, Changing: denyAlreadyInstalled,
@@ -85,15 +83,15 @@ var (
 		None: denyNotInstalled, Installing: denyBusy, InstallFailed: denyInstallFailed, Running: denyNotStopped, Unhealthy: denyNotStopped, Changing: denyBusy,
 		ChangeFailed: allow, Stopped: allow, Removing: denyBusy, RemoveFailed: denyRemovalFailed, Removed: denyNotInstalled, Deleting: denyTerminating,
 	}
-	// An installation that hangs may be removed: Helm is interrupted.
+	// An installation in progress may be uninstalled. The Helm operation is interrupted.
 	uninstallRow = map[State]decision{
 		None: denyNotInstalled, Installing: allow, InstallFailed: allow, Running: allow, Unhealthy: allow, Changing: allow,
 		ChangeFailed: allow, Stopped: allow, Removing: denyBusy, RemoveFailed: allow, Removed: denyNotInstalled, Deleting: denyTerminating,
 	}
 )
 
-// table is the whole of what is allowed. Cancel is allowed in every state: it
-// speaks of a task.
+// decisions contains the decision for each action and state. Cancel is allowed in every state,
+// because it refers to a task.
 var decisions = map[v1alpha1.Action]map[State]decision{
 	v1alpha1.ActionInstall:   installRow,
 	v1alpha1.ActionClone:     installRow,
@@ -105,9 +103,8 @@ var decisions = map[v1alpha1.Action]map[State]decision{
 	v1alpha1.ActionUninstall: uninstallRow,
 }
 
-// Admit says whether an action is allowed for an instance, which may be nil. What
-// is not allowed is stalled, with the reason and the state; a state that ends by
-// itself is waited for.
+// Admit returns an error if an action is not allowed for an instance, which may be nil. The
+// error is Waiting in a transient state and Stalled otherwise, and contains the state.
 func Admit(action v1alpha1.Action, name string, instance *v1alpha1.AppInstance) error {
 	state := StateOf(instance)
 	a := decisions[action][state]
@@ -116,7 +113,7 @@ func Admit(action v1alpha1.Action, name string, instance *v1alpha1.AppInstance) 
 	}
 	err := fmt.Errorf("instance %q is in state %s: %s", name, state, a.message)
 	if state == None {
-		err = fmt.Errorf("there is no instance %q: %s", name, a.message)
+		err = fmt.Errorf("instance %q does not exist: %s", name, a.message)
 	}
 	if a.waits {
 		return outcome.Waiting(a.reason, 0, err)
@@ -124,7 +121,7 @@ func Admit(action v1alpha1.Action, name string, instance *v1alpha1.AppInstance) 
 	return outcome.Stalled(a.reason, err)
 }
 
-// Copyable reports whether an instance in a state can be cloned.
+// Cloneable reports whether an instance in a state can be cloned.
 func Cloneable(state State) bool {
 	switch state {
 	case Running, Unhealthy, Changing, ChangeFailed, Stopped:

@@ -7,13 +7,13 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// actions are those of the table, in the order of the pages.
+// actions are the columns of the table, in the order of the documentation.
 var actions = []v1alpha1.Action{
 	v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt, v1alpha1.ActionUpgrade, v1alpha1.ActionRollback,
 	v1alpha1.ActionStop, v1alpha1.ActionResume, v1alpha1.ActionUninstall,
 }
 
-// Markdown is the table as the page of the state machine shows it.
+// TableMarkdown returns the table as Markdown, for the documentation.
 func TableMarkdown() string {
 	var out strings.Builder
 	out.WriteString("| state |")
@@ -28,10 +28,10 @@ func TableMarkdown() string {
 		}
 		out.WriteString("\n")
 	}
-	out.WriteString("\n| action | succeeded | failed | cancelled |\n|---|---|---|---|\n")
+	out.WriteString("\n| action | succeeded | failed | canceled |\n|---|---|---|---|\n")
 	for _, action := range actions {
-		effect := Outcomes[action]
-		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", action, effect.Succeeded, effect.Failed, outcomeText(effect))
+		outcome := Outcomes[action]
+		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", action, outcome.Succeeded, outcome.Failed, outcomeText(outcome))
 	}
 	return out.String()
 }
@@ -47,12 +47,12 @@ func tableCell(action v1alpha1.Action, state State) string {
 	}
 }
 
-func outcomeText(effect Outcome) string {
+func outcomeText(outcome Outcome) string {
 	switch {
-	case effect.Committed:
-		return "goes through once it has begun"
-	case effect.Cancelled == Before:
-		return "as before"
+	case outcome.Committed:
+		return "cannot be canceled after it has started"
+	case outcome.Cancelled == Before:
+		return "state before the action"
 	}
-	return string(effect.Cancelled)
+	return string(outcome.Cancelled)
 }
