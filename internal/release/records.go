@@ -2,14 +2,14 @@ package release
 
 import "context"
 
-// Records is what the operator knows of the records that Helm keeps of releases. Whoever may
-// write Secrets in a namespace can write such a record, and what it says would be carried
-// out as the service account of the instance.
+// Records stores digests of the release records of Helm. An attacker that may write Secrets in
+// a namespace can write a release record, whose content would be applied as the service account
+// of the instance. A record with an unknown digest is therefore rejected.
 type Records interface {
-	// Recorded returns the digests of the records of a release, by revision. Every record is
-	// trusted of a release of which it returns none.
+	// Recorded returns the digests of the records of a release, by revision. If it returns none,
+	// every record of the release is trusted.
 	Recorded(release string) map[int]string
-	// Record notes the digests of all records that a release is about to have. An error keeps
-	// the newest of them from being written.
+	// Record stores the digests of all records that a release will have. If it returns an error,
+	// the newest record is not written.
 	Record(ctx context.Context, release string, digests map[int]string) error
 }

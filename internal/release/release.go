@@ -1,10 +1,8 @@
-// Package release is what controllers and adapters say to each other about Helm
-// releases and the health of their objects, in plain types: no Helm SDK, no
-// kstatus.
+// Package release defines the types and interfaces that controllers and adapters use for Helm
+// releases and the health of their objects. It depends on neither the Helm SDK nor kstatus.
 //
-// A Client acts as one tenant and can do nothing that the tenant's service account
-// may not. Its operations do not wait for objects to become ready; a Monitor
-// follows them by watches.
+// A Client acts as the service account of one tenant and has only its permissions. Operations
+// do not wait for objects to become ready. A Monitor watches the objects.
 package release
 
 import (
@@ -17,35 +15,34 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// Tenant is the service account that operations act as.
+// Tenant identifies the service account that operations impersonate.
 type Tenant struct {
 	Namespace      string
 	ServiceAccount string
 }
 
-// Spec is what a release should be.
+// Spec specifies the desired state of a release.
 type Spec struct {
 	// Name of the release, at most 53 characters.
 	Name string
 	// Render renders the chart of the release for a revision, with the field ForRelease
 	// of hydrate.RenderInput set. It is called once.
 	Render func(ctx context.Context, revision hydrate.ReleaseRevision) (*hydrate.Rendered, error)
-	// Values are those that the chart was rendered with, over its own. They are kept
-	// with the release.
+	// Values override the values of the chart, and were used to render it. They are stored in
+	// the release.
 	Values map[string]any
-	// Labels are kept with the release. A release that lacks one of them is
-	// somebody else's and is not touched by Install.
+	// Labels are stored in the release. Install does not change a release that lacks one of
+	// them, because another client created it.
 	Labels map[string]string
-	// MaxHistory is how many revisions are kept, all of them if zero.
+	// MaxHistory is the number of revisions to keep. If zero, all revisions are kept.
 	MaxHistory int
-	// Timeout bounds each wait for a hook; five minutes if zero.
+	// Timeout bounds the wait for each hook. Defaults to five minutes.
 	Timeout time.Duration
-	// Resumed says that the same was begun before, and that nobody knows how far it
-	// came. A release that turns out to be complete is then left as it is; otherwise
-	// Upgrade makes a new revision and runs the hooks in any case.
+	// Resumed reports that the same operation was started before and has no result. A complete
+	// release is then left unchanged. Otherwise, Upgrade creates a new revision and runs the hooks.
 	Resumed bool
-	// Unrecorded says that the release had no records a moment ago. They are not read again;
-	// if another client has made one since, the operation fails and can be tried again.
+	// Unrecorded reports that a recent check found no records of the release. They are not read
+	// again. If another client has created one since, the operation fails and can be retried.
 	Unrecorded bool
 }
 
@@ -54,119 +51,117 @@ type Release struct {
 	Name      string
 	Namespace string
 	Revision  int
-	// Status is one of Helm's words, such as deployed or failed.
+	// Status is the status of the Helm release, such as deployed or failed.
 	Status string
-	// Pending says that an operation is under way or was cut off; see Settle.
+	// Pending reports that an operation is in progress or was interrupted; see Client.Settle.
 	Pending bool
-	// Interrupted says that an operation was cut off and then settled.
+	// Interrupted reports that an operation was interrupted, and marked as failed later.
 	Interrupted bool
-	// Deployed says that this or an earlier revision was installed completely.
+	// Deployed reports that this or an earlier revision was installed completely.
 	Deployed     bool
 	ChartName    string
 	ChartVersion string
 	AppVersion   string
-	// Description is Helm's own word about the revision.
+	// Description is the description of the revision in Helm.
 	Description string
-	// Objects are those that the release consists of, hooks and CRDs left out.
+	// Objects are the objects of the release without hooks and CRDs.
 	Objects []v1alpha1.ObjectReference
 	Notes   string
 	// Hooks is the number of hooks.
 	Hooks int
-	// Time is when the revision was made.
+	// Time is the creation time of the revision.
 	Time time.Time
-	// ConfigDigest is "sha256:<hex>" over the values given.
+	// ConfigDigest is the digest of the values, as "sha256:<hex>".
 	ConfigDigest string
-	// Labels are those of Spec, and Helm's own.
+	// Labels are the labels of Spec and of Helm.
 	Labels map[string]string
 }
 
-// Client carries out operations on the releases of a tenant's namespace. Errors
-// carry InstallFailed, UpgradeFailed, UninstallFailed, PermissionDenied,
-// SchemaViolation or RenderFailed where Helm or the API server refused; a plain
-// error means that nothing was decided, and that trying again may help.
+// Client performs operations on the releases in the namespace of a tenant. Errors of Helm and
+// rejections by the API server have the reason InstallFailed, UpgradeFailed, UninstallFailed,
+// PermissionDenied, SchemaViolation or RenderFailed. Unclassified errors can be retried.
 type Client interface {
 	// Get returns the newest revision of a release, nil if there is none.
 	Get(ctx context.Context, name string) (*Release, error)
-	// Install makes a release. Hooks are waited for, readiness is not. A volume
-	// claim of the chart outlives the release.
+	// Install creates a release. It waits for hooks, but not for readiness. Volume claims of
+	// the chart are kept when the release is removed.
 	Install(ctx context.Context, spec Spec) (*Release, error)
-	// Upgrade brings a release to what spec says. An installation that was never
-	// complete is continued by it.
+	// Upgrade updates a release to spec. It also completes an installation that was never
+	// complete.
 	Upgrade(ctx context.Context, spec Spec) (*Release, error)
-	// Uninstall removes a release, waits until its objects are gone, and keeps the
-	// volume claims. The observer of ctx is notified of what is kept. A release that is
-	// not there is no error.
+	// Uninstall removes a release, waits until its objects are deleted, and keeps the volume
+	// claims. It notifies the observer of ctx of the objects that it keeps. A missing release
+	// is not an error.
 	Uninstall(ctx context.Context, removal Removal) error
-	// Rollback makes a new revision of what an earlier one was. RevisionNotFound
-	// says that it is not recorded any more.
+	// Rollback creates a new revision from an earlier one. It returns RevisionNotFound if the
+	// record of the earlier revision does not exist any more.
 	Rollback(ctx context.Context, back Rollback) (*Release, error)
-	// Adopt puts labels on the record of a release that somebody else made, and
-	// changes nothing else. It returns the values that the release was given.
+	// Adopt adds labels to the record of a release that another client created, and changes
+	// nothing else. It returns the values of the release.
 	Adopt(ctx context.Context, name string, labels map[string]string) (*Release, map[string]any, error)
-	// Stop brings the workloads of a release to zero, Resume back to what they
-	// were. Neither waits for pods.
+	// Stop scales the workloads of a release to zero, and Resume to their previous scale.
+	// Neither waits for pods.
 	Stop(ctx context.Context, name string) error
 	Resume(ctx context.Context, name string) error
-	// Drift lists what differs from the newest revision, Correct mends it and
-	// lists what it has mended.
+	// Drift lists the objects that differ from the newest revision. Correct restores them and
+	// lists the restored objects.
 	Drift(ctx context.Context, name string) ([]Drifted, error)
 	Correct(ctx context.Context, name string) ([]Drifted, error)
-	// Settle marks a release that an interrupted operation left pending as failed,
-	// and changes nothing else, so that Upgrade or Uninstall can go on from there.
+	// Settle marks a release as failed if an interrupted operation left it pending, so that
+	// Upgrade or Uninstall can continue. It changes nothing else.
 	Settle(ctx context.Context, name string) error
-	// Abandon settles a release whose operation was ended because its result is not
-	// wanted any more, and ends the hooks that it has left at work.
+	// Abandon does the same as Settle after a canceled operation, and deletes the hooks that
+	// are still running.
 	Abandon(ctx context.Context, name string) error
-	// Retained lists the objects that would outlive the newest revision of a release if
-	// the release were removed: volume claims, and what is kept for their sake or
-	// because the chart asks for it.
+	// Retained lists the objects that would be kept if the release were removed: volume claims,
+	// objects that the claims need, and objects that the chart marks to be kept.
 	Retained(ctx context.Context, name string) ([]v1alpha1.ObjectReference, error)
-	// DeleteKept deletes volume claims that were kept, and with them their data, and then
-	// the Namespaces that were kept for their sake.
+	// DeleteKept deletes volume claims that were kept, including their data, and then the
+	// Namespaces that were kept for them.
 	DeleteKept(ctx context.Context, kept []v1alpha1.ObjectReference) error
 }
 
-// Clients gives the client of a tenant, which refuses records that are not known. Without
-// known it trusts every record.
+// Clients returns the client of a tenant, which rejects records with unknown digests. If known
+// is nil, it trusts every record.
 type Clients func(tenant Tenant, known Records) Client
 
-// Health is how the objects of an instance fare.
+// Health is the health of the objects of an instance.
 type Health struct {
 	Total int
 	Ready int
-	// Missing counts the objects that do not exist any more.
+	// Missing is the number of objects that do not exist.
 	Missing int
-	// KindMissing reports that the cluster does not serve the kind of one of them.
+	// KindMissing reports that the cluster does not serve the kind of at least one object.
 	KindMissing bool
-	// Failed says that at least one will not become ready by itself. One that does not
-	// exist is among them.
+	// Failed reports that at least one object does not exist or has failed, and will not become
+	// ready without a change.
 	Failed bool
-	// Message names the first object that is not ready, and why; empty when all
-	// are.
+	// Message names the first object that is not ready, and why. It is empty if all objects are
+	// ready.
 	Message string
-	// Remark is what people need to know of the first object that is ready although it
-	// lacks something, such as an address; empty if there is none.
+	// Remark describes the first object that is ready but lacks something, such as an address.
+	// It is empty if there is none.
 	Remark string
 }
 
 // Healthy reports whether every object is ready.
 func (h Health) Healthy() bool { return h.Ready == h.Total }
 
-// Monitor follows the objects of instances by watches, as their tenants.
+// Monitor watches the objects of instances, as their tenants.
 type Monitor interface {
-	// Track begins to follow the objects of an instance, or others than before;
-	// closely where every change counts and not only one of health.
+	// Track starts to monitor the objects of an instance, or replaces the monitored objects. If
+	// closely is set, all changes are detected, and otherwise only changes of the health.
 	Track(ctx context.Context, instance types.NamespacedName, tenant Tenant, objects []v1alpha1.ObjectReference, closely bool) error
-	// Refresh is called after the objects were changed: what was seen of them before
-	// does not count any more.
+	// Refresh discards earlier observations of the objects of an instance. Call it after the
+	// objects were changed.
 	Refresh(ctx context.Context, instance types.NamespacedName) error
-	// Untrack ends it.
+	// Untrack stops monitoring the objects of an instance.
 	Untrack(instance types.NamespacedName)
-	// Health is how the objects fare now. It is false while the watches have not
-	// brought everything yet.
+	// Health returns the current health of an instance. It returns false until the initial
+	// state of all objects is known.
 	Health(ctx context.Context, instance types.NamespacedName) (Health, bool, error)
-	// Mark stands for what the objects are now: while it stays the same, nobody has
-	// changed them. It is false for an instance that is not followed closely, and
-	// while the watches have not brought everything yet.
+	// Digest returns a digest of the objects of an instance, which changes when one of them
+	// changes. It returns false for an instance that is not monitored closely, and until the
+	// initial state of all objects is known.
 	Digest(ctx context.Context, instance types.NamespacedName) (string, bool, error)
 }

@@ -14,12 +14,12 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// LargeRecordOwner is the label "owner" of records that are too large for one Secret,
-// which the helm command does not see.
+// LargeRecordOwner is the value of the label "owner" of records that are too large for one
+// Secret. The helm command does not list them.
 const LargeRecordOwner = "appmarket"
 
-// RecordedRevisions returns the revisions of a release that Helm has recorded in a
-// namespace. Only the metadata of the records is read.
+// RecordedRevisions returns the revisions of a release for which a record exists in a namespace.
+// It reads only the metadata of the records.
 func RecordedRevisions(ctx context.Context, reader client.Reader, namespace, name string) (map[int32]bool, error) {
 	records := &metav1.PartialObjectMetadataList{}
 	records.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
@@ -29,7 +29,7 @@ func RecordedRevisions(ctx context.Context, reader client.Reader, namespace, nam
 	}
 	selector := labels.SelectorFromSet(labels.Set{"name": name}).Add(*owners)
 	if err := reader.List(ctx, records, client.InNamespace(namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
-		return nil, fmt.Errorf("list the records of release %q: %w", name, err)
+		return nil, fmt.Errorf("list the records of Helm release %q: %w", name, err)
 	}
 	revisions := map[int32]bool{}
 	for i := range records.Items {
@@ -40,8 +40,8 @@ func RecordedRevisions(ctx context.Context, reader client.Reader, namespace, nam
 	return revisions, nil
 }
 
-// LostRevision returns the first release of a revision of an instance whose record Helm
-// has removed, nil if all are recorded: the instance can be brought back to it.
+// LostRevision returns the first release of a history entry whose record Helm has removed. It
+// returns nil if all records exist, and the instance can be rolled back to the entry.
 func LostRevision(ctx context.Context, reader client.Reader, namespace string, revision *v1alpha1.HistoryEntry) (*v1alpha1.ReleaseRevision, error) {
 	for i, made := range revision.Releases {
 		recorded, err := RecordedRevisions(ctx, reader, namespace, made.Name)

@@ -6,28 +6,28 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// Rollback says to which of its revisions a release goes back.
+// Rollback specifies the revision to which a release is rolled back.
 type Rollback struct {
-	// Name of the release, and Revision, Helm's, to go back to.
+	// Name of the release, and the revision number of the Helm release to roll back to.
 	Name     string
 	Revision int
-	// Labels are kept with the new revision; see Spec.
+	// Labels are stored in the new revision; see Spec.
 	Labels map[string]string
-	// MaxHistory is how many revisions are kept, all of them if zero. The one gone
-	// back to is kept in any case.
+	// MaxHistory is the number of revisions to keep. If zero, all revisions are kept. The revision
+	// that is rolled back to is always kept.
 	MaxHistory int
-	// Timeout bounds each wait for a hook; five minutes if zero.
+	// Timeout bounds the wait for each hook. Defaults to five minutes.
 	Timeout time.Duration
-	// Resumed is as in Spec.
+	// Resumed has the same meaning as in Spec.
 	Resumed bool
 }
 
-// Drifted is an object that is not what its release made it.
+// Drifted is an object that differs from its release.
 type Drifted struct {
 	Object v1alpha1.ObjectReference
-	// Missing says that it is gone; Fields is empty then.
+	// Missing reports that the object does not exist. Fields is empty then.
 	Missing bool
-	// Fields are the paths of the fields that differ, such as
-	// spec.template.spec.containers[0].image, sorted. They hold no values.
+	// Fields are the paths of the fields that differ, sorted, such as
+	// spec.template.spec.containers[0].image. They contain no values.
 	Fields []string
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// workloads are the kinds that Stop brings to nothing.
+// workloads are the kinds that Stop scales to zero.
 var workloads = map[schema.GroupKind]bool{
 	{Group: "apps", Kind: "Deployment"}:        true,
 	{Group: "apps", Kind: "StatefulSet"}:       true,
@@ -17,7 +17,7 @@ var workloads = map[schema.GroupKind]bool{
 	{Group: "", Kind: "ReplicationController"}: true,
 }
 
-// IsWorkload reports whether an object is of a kind that Client.Stop brings to nothing.
+// IsWorkload reports whether Client.Stop scales an object of this kind to zero.
 func IsWorkload(object v1alpha1.ObjectReference) bool {
 	return workloads[schema.FromAPIVersionAndKind(object.APIVersion, object.Kind).GroupKind()]
 }
