@@ -211,7 +211,7 @@ func TestDecodeValuesSaysWhatIsWrong(t *testing.T) {
 		{"a text", "hello\n", "read values: values must be a map of keys to values, but are a text"},
 		{"a number", "5\n", "read values: values must be a map of keys to values, but are a number"},
 		{"a boolean", "yes\n", "read values: values must be a map of keys to values, but are a boolean"},
-		{"what cannot be read", "a: 1\nb: c: d\n", `read values: not YAML: line 2: a second ": " in one line, or a wrong indentation; put a value that contains ": " in quotes`},
+		{"what cannot be read", "a: 1\nb: c: d\n", `read values: not YAML: line 2: the line has a second ": ", or its indentation is wrong; put a value that contains ": " in quotes`},
 		{"a key that is one space off", "a: 1\nb:\n  c: 1\n d: 2\n", "read values: not YAML: line 4: a key is expected here; check the indentation and the quotes"},
 		{"a key among the items of a list", "a:\n  - b\n  c: d\n", `read values: not YAML: line 3: a list item ("- ") is expected here; check the indentation`},
 		{"a second document", "a: 1\n---\nb: 2\n", second},

@@ -22,27 +22,27 @@ func TestLocate(t *testing.T) {
 		want string
 	}{
 		{"an item of a list that is one space off", list + "   - name: web\n     version: 1.0.0\n  - name: web\n", 5, "a key is expected here"},
-		{"the same far below the beginning", strings.Repeat("# comment\n", 500) + list + "   - name: web\n  - name: web\n", 504, "a key is expected here"},
+		{"the same after 500 lines", strings.Repeat("# comment\n", 500) + list + "   - name: web\n  - name: web\n", 504, "a key is expected here"},
 		{"a key that is one space off", "a: 1\nb:\n  c: 1\n d: 2\n", 4, "a key is expected here"},
-		{"text behind a closed quote", "a: 1\nb: 'x' y\nc: d\n", 2, "a key is expected here"},
+		{"text after a closed quote", "a: 1\nb: 'x' y\nc: d\n", 2, "a key is expected here"},
 		{"a key among the items of a list", "a:\n  - b\n  c: d\n", 3, "a list item"},
-		{"a list that goes on as a mapping", "- a\nb: c\n", 2, "a list item"},
+		{"a list that continues as a mapping", "- a\nb: c\n", 2, "a list item"},
 		{"brackets that are not closed", "a: 1\nb: [1,\n 2\nc: 3\n", 4, `"," or "]" is expected`},
 		{"braces that are not closed", "a: {b: c\nd: e}\n", 2, `"," or "}" is expected`},
-		{"nothing behind a bracket", "a: 1\nb: [}\n", 2, "a value is expected"},
+		{"nothing after a bracket", "a: 1\nb: [}\n", 2, "a value is expected"},
 		{"a fault in the first line", "b: ]\n", 1, "a value is expected"},
-		{"two colons in a line", "a: 1\nb: c: d\n", 2, `a second ": " in one line`},
+		{"two colons in a line", "a: 1\nb: c: d\n", 2, `the line has a second ": "`},
 		{"a value that begins with @", "a: 1\nb: @x\n", 2, "cannot begin with this character"},
 		{"a tab in the first line", "\tx: y\n", 1, "cannot begin with this character"},
-		{"a tab as indentation", "a: 1\n\tb: 1\n", 2, "the indentation has a tab"},
+		{"a tab as indentation", "a: 1\n\tb: 1\n", 2, "the indentation contains a tab"},
 		{"a key without a colon", "a: 1\nb\nc: d\n", 2, `a ":" is missing`},
 		{"a quote that is not closed", "a: 1\nb: \"x\nc: 3\nd: 4\n", 2, "not closed"},
 		{"a quote that is not closed in the first line", "b: 'x\nc: d\ne: f\n", 1, "not closed"},
-		{"a backslash in double quotes", "a: 1\nb: \"\\q\"\n", 2, "backslash"},
+		{"an unknown escape sequence in double quotes", "a: 1\nb: \"\\q\"\n", 2, "backslash"},
 		{"a control character", "a: 1\nb: \x01\n", 2, "control characters are not allowed"},
-		{"bytes that are no text", "a: 1\nb: c\nd: \xff\n", 3, "UTF-8"},
+		{"bytes that are not UTF-8", "a: 1\nb: c\nd: \xff\n", 3, "UTF-8"},
 		{"a tag that is not declared", "a: 1\nb: !x!y z\n", 2, "the tag in this line"},
-		{"an anchor that is not there", "a: 1\nb: *x\n", 0, "unknown anchor 'x' referenced"},
+		{"an anchor that does not exist", "a: 1\nb: *x\n", 0, "unknown anchor 'x' referenced"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			var node yaml.Node
@@ -61,8 +61,8 @@ func TestLocate(t *testing.T) {
 	}
 }
 
-// TestGrammarOfTheLibrary fails when the library words an error in another way, for
-// which the table has no line.
+// TestGrammarMessagesOfTheLibrary fails if the library changes the text of an error that the
+// table does not contain.
 func TestGrammarMessagesOfTheLibrary(t *testing.T) {
 	for _, text := range []string{"a:\n b: c\n  d: e\n", "a:\n- b\nc: d\n e: f\n", "a: [b\nc: d\n", "a: {b: c\nd\n", "- a\n b: c\n"} {
 		g := NewWithT(t)
