@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -65,7 +66,7 @@ func (s Analysis) Apply(ctx context.Context, d *Draft) error {
 		return &StepError{Step: failed, Err: err}
 	}
 	if d.analyzed = true; d.Images == nil {
-		d.Images = []Image{}
+		d.Images = []images.Image{}
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -54,7 +56,7 @@ func TestAnalysisStandsForItsSteps(t *testing.T) {
 			g.Expect(j.lines).To(Equal(c.lines))
 			if c.err == "" {
 				g.Expect(err).NotTo(HaveOccurred())
-				g.Expect([]any{d.Files, d.FileCount, d.Chart.Name}).To(Equal([]any{[]hydrate.File(nil), len(web(map[string]string{c.file: c.text})), "web"}))
+				g.Expect([]any{d.Files, d.FileCount, d.Chart.Name}).To(Equal([]any{[]chart.File(nil), len(web(map[string]string{c.file: c.text})), "web"}))
 				g.Expect(d.Archive).NotTo(BeEmpty())
 				return
 			}

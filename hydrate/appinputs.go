@@ -4,7 +4,11 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/inputs"
+	"github.com/appmarket/operator/internal/objects"
 	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/internal/values"
 )
 
 // questionFiles are where charts keep the questions of Rancher.
@@ -17,7 +21,7 @@ const maxInputWarnings = 20
 type QuestionReader interface {
 	// Questions are inputs with a Path, at most MaxChartInputs. What is not
 	// understood becomes a warning; an error means that nothing was.
-	Questions(text []byte) ([]Input, []string, error)
+	Questions(text []byte) ([]inputs.Input, []string, error)
 }
 
 // AppReader reads all that describes an app beside its chart.
@@ -33,7 +37,7 @@ type AppReader interface {
 // are those of values.yaml with the request's parameters merged in.
 //
 // Questions and schemas that cannot be read ask for nothing; a warning says so.
-func (s RenderedChart) Inputs(d *Draft, manifest *Manifest) ([]Input, []string) {
+func (s RenderedChart) Inputs(d *Draft, manifest *Manifest) ([]inputs.Input, []string) {
 	if manifest != nil && len(manifest.Inputs) > 0 {
 		return manifest.Inputs, nil
 	}
@@ -41,31 +45,31 @@ func (s RenderedChart) Inputs(d *Draft, manifest *Manifest) ([]Input, []string) 
 	if err != nil {
 		return nil, []string{warning("chart units", err)}
 	}
-	var inputs []Input
+	var declared []inputs.Input
 	var warnings []string
 	for _, u := range units {
 		asked, said := s.unitInputs(UnitFiles(d.Files, u.Dir), d.Request.Params)
-		inputs, warnings = joinInputs(inputs, asked), append(warnings, said...)
+		declared, warnings = joinInputs(declared, asked), append(warnings, said...)
 	}
-	return inputs[:min(len(inputs), MaxChartInputs)], warnings[:min(len(warnings), maxInputWarnings)]
+	return declared[:min(len(declared), inputs.MaxChartInputs)], warnings[:min(len(warnings), maxInputWarnings)]
 }
 
 // unitInputs are those of one unit.
-func (s RenderedChart) unitInputs(files []File, params map[string]any) ([]Input, []string) {
+func (s RenderedChart) unitInputs(files []chart.File, params map[string]any) ([]inputs.Input, []string) {
 	var warnings []string
-	text, _ := find(files, valuesFile)
-	values, err := decodeFirst(text)
+	text, _ := chart.FindFile(files, chart.ValuesFile)
+	decoded, err := values.DecodeFirst(text)
 	switch {
 	case err != nil:
-		warnings = append(warnings, warning(valuesFile, err))
-	case hasSecondDocument(text):
-		warnings = append(warnings, valuesFile+" has a second YAML document, which Helm does not read")
+		warnings = append(warnings, warning(chart.ValuesFile, err))
+	case values.HasSecondDocument(text):
+		warnings = append(warnings, chart.ValuesFile+" has a second YAML document, which Helm does not read")
 	}
-	values = MergeMaps(values, params)
+	decoded = values.MergeMaps(decoded, params)
 
-	var questions, schema []Input
+	var questions, schema []inputs.Input
 	for _, name := range questionFiles {
-		text, ok := find(files, name)
+		text, ok := chart.FindFile(files, name)
 		if !ok {
 			continue
 		}
@@ -73,49 +77,49 @@ func (s RenderedChart) unitInputs(files []File, params map[string]any) ([]Input,
 		if err != nil {
 			said = append(said, warning(name, err))
 		}
-		questions, warnings = preset(asked, values), append(warnings, said...)
+		questions, warnings = preset(asked, decoded), append(warnings, said...)
 		break
 	}
-	if text, ok := find(files, schemaFile); ok {
-		if schema, err = SchemaInputs(text, values); err != nil {
-			warnings = append(warnings, warning(schemaFile, err))
+	if text, ok := chart.FindFile(files, chart.SchemaFile); ok {
+		if schema, err = inputs.FromSchema(text, decoded); err != nil {
+			warnings = append(warnings, warning(chart.SchemaFile, err))
 		}
 	}
 	return joinInputs(questions, schema), warnings
 }
 
 func warning(name string, err error) string {
-	return text.Printable(fmt.Sprintf("%s was not read: %v", name, err), maxWarningBytes)
+	return text.Printable(fmt.Sprintf("%s was not read: %v", name, err), objects.MaxWarningBytes)
 }
 
 // preset gives questions without a default that of the values.
-func preset(questions []Input, values map[string]any) []Input {
+func preset(questions []inputs.Input, values map[string]any) []inputs.Input {
 	for i := range questions {
-		value, ok := valueAt(values, questions[i].Path)
-		text := valueText(value)
-		if !ok || isNested(value) || len(text) > MaxInputBytes {
+		value, ok := inputs.ValueAt(values, questions[i].Path)
+		text := inputs.ValueText(value)
+		if !ok || inputs.IsNested(value) || len(text) > inputs.MaxInputBytes {
 			continue
 		}
 		if questions[i].Default == "" {
 			questions[i].Default = text
 		}
-		questions[i].Preset = questions[i].spelled(questions[i].Default) == text
+		questions[i].Preset = questions[i].Spelled(questions[i].Default) == text
 	}
 	return questions
 }
 
 // joinInputs adds inputs to others. Of two of the same name the first counts, and
 // is required if the second is, unless it is asked for on a condition.
-func joinInputs(inputs, more []Input) []Input {
+func joinInputs(declared, more []inputs.Input) []inputs.Input {
 	for _, in := range more {
-		at := slices.IndexFunc(inputs, func(other Input) bool { return other.Name == in.Name })
+		at := slices.IndexFunc(declared, func(other inputs.Input) bool { return other.Name == in.Name })
 		if at < 0 {
-			inputs = append(inputs, in)
+			declared = append(declared, in)
 			continue
 		}
-		if in.Required && inputs[at].ShowIf == "" {
-			inputs[at].Required = true
+		if in.Required && declared[at].ShowIf == "" {
+			declared[at].Required = true
 		}
 	}
-	return inputs
+	return declared
 }

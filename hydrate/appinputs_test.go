@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/appmarket/operator/internal/inputs"
+	"github.com/appmarket/operator/internal/values"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/hydrate"
@@ -83,7 +86,7 @@ func TestAppInputs(t *testing.T) {
 func TestAppInputsPreferQuestions(t *testing.T) {
 	g := NewWithT(t)
 	d := rendered(t, nil, web(map[string]string{"questions.yaml": questions, "values.schema.json": asking}))
-	g.Expect(d.Inputs[0]).To(Equal(hydrate.Input{Name: "name", Path: "name", Type: "string", Title: "Your name", Required: true, Editable: true}))
+	g.Expect(d.Inputs[0]).To(Equal(inputs.Input{Name: "name", Path: "name", Type: "string", Title: "Your name", Required: true, Editable: true}))
 	g.Expect(d.Inputs[1].Required).To(BeTrue(), "the schema would refuse values without it")
 }
 
@@ -97,7 +100,7 @@ func TestAppInputsAreBounded(t *testing.T) {
 		}
 	}
 	d := rendered(t, nil, web(map[string]string{"questions.yaml": many.String(), "values.schema.json": asking}))
-	g.Expect(len(d.Inputs)).To(BeNumerically("<=", hydrate.MaxChartInputs))
+	g.Expect(len(d.Inputs)).To(BeNumerically("<=", inputs.MaxChartInputs))
 	g.Expect(len(d.InputWarnings)).To(BeNumerically("<=", 20))
 }
 
@@ -111,15 +114,15 @@ func TestAppInputsReachTheChart(t *testing.T) {
 		"templates/page.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n" +
 			"{{ range list .Values.tag .Values.port .Values.tls.on .Values.who .Values.theme }}{{ printf \"  - %v %T\\n\" . . }}{{ end }}",
 	}))
-	_, wrong := hydrate.CheckInputs(d.Inputs, nil, nil)
+	_, wrong := inputs.CheckInputs(d.Inputs, nil, nil)
 	g.Expect(wrong).To(HaveExactElements(HaveField("Input.Name", "tls.on")), "nobody is asked for what is not shown")
 
 	given := map[string]string{"tls.on": "True", "port": "8080"}
 	d.Request.Platform = map[string]any{"tag": 1.5}
-	supplied := hydrate.SuppliedInputs(d.Inputs, d.Request.Platform)
-	checked, wrong := hydrate.CheckInputs(d.Inputs, given, supplied)
+	supplied := inputs.Supplied(d.Inputs, d.Request.Platform)
+	checked, wrong := inputs.CheckInputs(d.Inputs, given, supplied)
 	g.Expect(wrong).To(BeEmpty())
-	d.Request.Platform = hydrate.Overlay(d.Request.Platform, hydrate.InputValues(d.Inputs, checked, d.Request.Platform))
+	d.Request.Platform = values.Overlay(d.Request.Platform, inputs.Values(d.Inputs, checked, d.Request.Platform))
 	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
 	g.Expect(strings.Split(d.Units[0].Documents[0].Text, "data:\n")[1]).To(Equal(strings.Join([]string{
 		"  - 1.5 float64", "  - 8080 int64", "  - true bool", "  - <nil> <nil>", "  - dark string",

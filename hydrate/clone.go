@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/collision"
+	"github.com/appmarket/operator/internal/objects"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/text"
 )
@@ -47,26 +50,26 @@ const (
 // A chart that fails under the other name is unsafe, and so is one that renders to
 // more than can be compared; a sentence says so. An error means that the renderer
 // could not be asked.
-func JudgeClone(ctx context.Context, r Renderer, d *Draft, files []File, units []Unit) (*CloneSafety, error) {
+func JudgeClone(ctx context.Context, r Renderer, d *Draft, files []chart.File, units []Unit) (*CloneSafety, error) {
 	app := d.Chart.Name
 	safety, err := judgeClone(ctx, r, d, files, units)
 	if err != nil && ctx.Err() == nil && outcome.IsStalled(err) {
 		sentence := fmt.Sprintf("Chart %s: fails under another name: %v", app, err)
-		return &CloneSafety{Verdict: CloneUnsafe, Collisions: []string{text.Printable(sentence, maxCollisionBytes)}}, nil
+		return &CloneSafety{Verdict: CloneUnsafe, Collisions: []string{text.Printable(sentence, collision.MaxCollisionBytes)}}, nil
 	}
 	return safety, err
 }
 
-func judgeClone(ctx context.Context, r Renderer, d *Draft, files []File, units []Unit) (*CloneSafety, error) {
+func judgeClone(ctx context.Context, r Renderer, d *Draft, files []chart.File, units []Unit) (*CloneSafety, error) {
 	units, err := Place{Namespace: RenderNamespace}.part(units, d.Manifest)
 	if err != nil {
 		return nil, err
 	}
-	placed := make([]Placed, 0, len(units))
+	placed := make([]collision.Release, 0, len(units))
 	for _, u := range units {
-		placed = append(placed, Placed{Namespace: RenderNamespace, Documents: u.Documents})
+		placed = append(placed, collision.Release{Namespace: RenderNamespace, Documents: u.Documents})
 	}
-	first, err := footprintOf(placed)
+	first, err := collision.NewFootprint(placed)
 	if err != nil {
 		return nil, err
 	}
@@ -74,10 +77,10 @@ func judgeClone(ctx context.Context, r Renderer, d *Draft, files []File, units [
 	if err != nil {
 		return nil, err
 	}
-	beside := away.moved(secondNamespace, RenderNamespace)
-	across := first.shared(away, "same name in every namespace", footprint{})
-	within := first.shared(beside, "same name under every release", away)
-	safety := &CloneSafety{Verdict: CloneSafe, Collisions: listCollisions(across, within)}
+	beside := away.Renamed(secondNamespace, RenderNamespace)
+	across := first.SharedWith(away, "same name in every namespace", collision.Footprint{})
+	within := first.SharedWith(beside, "same name under every release", away)
+	safety := &CloneSafety{Verdict: CloneSafe, Collisions: collision.ListCollisions(across, within)}
 	switch {
 	case len(across) > 0:
 		safety.Verdict = CloneUnsafe
@@ -90,21 +93,21 @@ func judgeClone(ctx context.Context, r Renderer, d *Draft, files []File, units [
 // secondFootprint renders every unit as part of the second instance. Its releases are
 // named as those of an instance are: the unit that bears the name of the app is named
 // after the instance alone.
-func secondFootprint(ctx context.Context, r Renderer, d *Draft, files []File, units []Unit) (footprint, error) {
+func secondFootprint(ctx context.Context, r Renderer, d *Draft, files []chart.File, units []Unit) (collision.Footprint, error) {
 	at := Place{Namespace: secondNamespace, Instance: secondRelease}
 	second := d.Request
 	second.At = at
 	values := second.platform(d.Manifest)
-	placed := make([]Placed, 0, len(units))
+	placed := make([]collision.Release, 0, len(units))
 	for _, u := range units {
 		out, err := r.Render(ctx, RenderInput{
 			Files: UnitFiles(files, u.Dir), Values: values, Release: at.release(d.Chart.Name, u.Name), Namespace: at.Namespace,
 			Schemas: SchemasIgnored, AnyOrder: true,
 		})
 		if err != nil {
-			return footprint{}, err
+			return collision.Footprint{}, err
 		}
-		placed = append(placed, Placed{Namespace: at.Namespace, Documents: alreadyRead(out.Documents, u.Documents)})
+		placed = append(placed, collision.Release{Namespace: at.Namespace, Documents: objects.ShareParsed(out.Documents, u.Documents)})
 	}
-	return footprintOf(placed)
+	return collision.NewFootprint(placed)
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -15,12 +17,12 @@ import (
 )
 
 // single is a chart of one template.
-func single(template string) []hydrate.File {
+func single(template string) []chart.File {
 	return web(map[string]string{"templates/page.yaml": template})
 }
 
 // judged is the verdict on a chart once its files are final.
-func judged(t *testing.T, files []hydrate.File) *hydrate.CloneSafety {
+func judged(t *testing.T, files []chart.File) *hydrate.CloneSafety {
 	t.Helper()
 	d := rendered(t, nil, files)
 	NewWithT(t).Expect(customizing.Apply(t.Context(), d)).To(Succeed())

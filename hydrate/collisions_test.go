@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/appmarket/operator/internal/collision"
+	"github.com/appmarket/operator/internal/objects"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -58,46 +61,46 @@ func TestCloneHostile(t *testing.T) {
 
 // TestCollisions compares two instances under their real names and values.
 func TestCollisions(t *testing.T) {
-	document := func(text string, args ...any) []hydrate.Document {
-		return []hydrate.Document{{Path: "web/templates/page.yaml", Text: fmt.Sprintf(text, args...)}}
+	document := func(text string, args ...any) []objects.Document {
+		return []objects.Document{{Path: "web/templates/page.yaml", Text: fmt.Sprintf(text, args...)}}
 	}
 	const service = "{apiVersion: v1, kind: Service, metadata: {name: %s}, spec: {ports: [{port: 80, nodePort: %d}]}}"
 	for _, c := range []struct {
 		why  string
-		a, b []hydrate.Placed
+		a, b []collision.Release
 		want []string
 	}{
 		{"nothing", nil, nil, nil},
 		{"names and ports of their own",
-			[]hydrate.Placed{{Namespace: "red", Documents: document(service, "web", 30080)}},
-			[]hydrate.Placed{{Namespace: "red", Documents: document(service, "blog", 30081)}}, nil},
+			[]collision.Release{{Namespace: "red", Documents: document(service, "web", 30080)}},
+			[]collision.Release{{Namespace: "red", Documents: document(service, "blog", 30081)}}, nil},
 		{"the same name in another namespace",
-			[]hydrate.Placed{{Namespace: "red", Documents: document(service, "web", 30080)}},
-			[]hydrate.Placed{{Namespace: "blue", Documents: document(service, "web", 30081)}}, nil},
+			[]collision.Release{{Namespace: "red", Documents: document(service, "web", 30080)}},
+			[]collision.Release{{Namespace: "blue", Documents: document(service, "web", 30081)}}, nil},
 		{"the same name and port in one",
-			[]hydrate.Placed{{Namespace: "red", Documents: document(service, "web", 30080)}},
-			[]hydrate.Placed{{Namespace: "red", Documents: document(service, "web", 30080)}},
+			[]collision.Release{{Namespace: "red", Documents: document(service, "web", 30080)}},
+			[]collision.Release{{Namespace: "red", Documents: document(service, "web", 30080)}},
 			[]string{"Service web: node port 30080", "Service web: same name in both"}},
 		{"an object that one puts into the namespace of the other",
-			[]hydrate.Placed{{Namespace: "red", Documents: document("{apiVersion: v1, kind: Secret, metadata: {name: a}}")}},
-			[]hydrate.Placed{{Namespace: "blue", Documents: document("{apiVersion: v1, kind: Secret, metadata: {name: a, namespace: red}}")}},
+			[]collision.Release{{Namespace: "red", Documents: document("{apiVersion: v1, kind: Secret, metadata: {name: a}}")}},
+			[]collision.Release{{Namespace: "blue", Documents: document("{apiVersion: v1, kind: Secret, metadata: {name: a, namespace: red}}")}},
 			[]string{"Secret a: same name in both"}},
 		{"releases of one instance may share what they like",
-			[]hydrate.Placed{{Namespace: "red", Documents: document(service, "a", 30080)}, {Namespace: "red", Documents: document(service, "a", 30080)}},
-			[]hydrate.Placed{{Namespace: "red", Documents: document(service, "b", 30081)}}, nil},
+			[]collision.Release{{Namespace: "red", Documents: document(service, "a", 30080)}, {Namespace: "red", Documents: document(service, "a", 30080)}},
+			[]collision.Release{{Namespace: "red", Documents: document(service, "b", 30081)}}, nil},
 		{"releases of different units",
-			[]hydrate.Placed{{Namespace: "red", Documents: document(service, "a", 30080)}, {Namespace: "red", Documents: document(service, "b", 30081)}},
-			[]hydrate.Placed{{Namespace: "red", Documents: document(service, "c", 30081)}},
+			[]collision.Release{{Namespace: "red", Documents: document(service, "a", 30080)}, {Namespace: "red", Documents: document(service, "b", 30081)}},
+			[]collision.Release{{Namespace: "red", Documents: document(service, "c", 30081)}},
 			[]string{"Service b: node port 30081"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			got, err := hydrate.Collisions(c.a, c.b)
+			got, err := collision.Between(c.a, c.b)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(got).To(HaveExactElements(c.want))
 		})
 	}
 	g := NewWithT(t)
-	_, err := hydrate.Collisions(nil, []hydrate.Placed{{Documents: document("a: b: c")}})
+	_, err := collision.Between(nil, []collision.Release{{Documents: document("a: b: c")}})
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRenderFailed))
 }

@@ -7,7 +7,9 @@ import (
 	"slices"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/values"
 )
 
 // CustomParams merges the parameters of the market and of the app into the
@@ -49,7 +51,7 @@ func isRendered(units []Unit) bool {
 
 // customized are files and units with the parameters merged in. Parameters may give
 // what a chart needs to render; they may not take it away.
-func (s CustomParams) customized(ctx context.Context, d *Draft) ([]File, []Unit, error) {
+func (s CustomParams) customized(ctx context.Context, d *Draft) ([]chart.File, []Unit, error) {
 	files, units := slices.Clone(d.Files), slices.Clone(d.Units)
 	for i := range units {
 		changed, err := customize(files, units[i].Dir, d.Request.Params)
@@ -74,35 +76,35 @@ func (s CustomParams) customized(ctx context.Context, d *Draft) ([]File, []Unit,
 // customize returns the files with the parameters merged into the values of the
 // unit in dir. A violation of the schema that the chart's own values have too is
 // not held against the parameters: such a chart waits for values of its user.
-func customize(files []File, dir string, params map[string]any) ([]File, error) {
-	name := path.Join(dir, valuesFile)
-	before, _ := find(files, name)
-	after, err := MergeValues(before, params, dependencies(UnitFiles(files, dir))...)
+func customize(files []chart.File, dir string, params map[string]any) ([]chart.File, error) {
+	name := path.Join(dir, chart.ValuesFile)
+	before, _ := chart.FindFile(files, name)
+	after, err := values.MergeText(before, params, chart.DependencyKeys(UnitFiles(files, dir))...)
 	if err != nil {
 		return nil, fmt.Errorf("merge parameters into %s: %w", name, err)
 	}
-	if schema, ok := find(files, path.Join(dir, schemaFile)); ok {
+	if schema, ok := chart.FindFile(files, path.Join(dir, chart.SchemaFile)); ok {
 		violation := checkText(schema, after)
 		if violation != nil && !sameText(violation, checkText(schema, before)) {
 			return nil, fmt.Errorf("parameters: %w", violation)
 		}
 	}
-	return put(files, File{Name: name, Data: after}), nil
+	return put(files, chart.File{Name: name, Data: after}), nil
 }
 
-func checkText(schema, values []byte) error {
-	decoded, err := DecodeValues(values)
+func checkText(schema, merged []byte) error {
+	decoded, err := values.Decode(merged)
 	if err != nil {
 		return err
 	}
-	return CheckSchema(schema, decoded)
+	return values.CheckSchema(schema, decoded)
 }
 
 func sameText(a, b error) bool { return b != nil && a.Error() == b.Error() }
 
 // put returns the files with one added or replaced, in the order of their names.
-func put(files []File, f File) []File {
-	at, found := slices.BinarySearchFunc(files, f.Name, func(e File, name string) int {
+func put(files []chart.File, f chart.File) []chart.File {
+	at, found := slices.BinarySearchFunc(files, f.Name, func(e chart.File, name string) int {
 		switch {
 		case e.Name < name:
 			return -1

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -15,7 +17,7 @@ import (
 var customizing = hydrate.CustomParams{Renderer: helm.Engine{}}
 
 // rendered is a draft that has RenderedChart behind it.
-func rendered(t *testing.T, params map[string]any, files []hydrate.File) *hydrate.Draft {
+func rendered(t *testing.T, params map[string]any, files []chart.File) *hydrate.Draft {
 	t.Helper()
 	d := fetched(t, files)
 	d.Request.Params = params
@@ -106,7 +108,7 @@ func TestCustomParamsOfUnits(t *testing.T) {
 	for _, unit := range d.Units {
 		g.Expect(unit.Documents).To(HaveExactElements(HaveField("Text", ContainSubstring("text: hi"))), unit.Name)
 	}
-	_, err := hydrate.Pack("web", d.Files)
+	_, err := chart.Pack("web", d.Files)
 	g.Expect(err).NotTo(HaveOccurred(), "the files are in order still")
 }
 
@@ -122,7 +124,7 @@ func TestCustomParamsRefuses(t *testing.T) {
 		{"a value of another type", map[string]any{"image": map[string]any{"tag": 2}}, map[string]string{"values.schema.json": `{"properties": {"image": {"properties": {"tag": {"type": "string"}}}}}`}, v1alpha1.ReasonSchemaViolation, "image.tag: expected string"},
 		{"a value taken away that the schema asks for", map[string]any{"greeting": nil}, map[string]string{"values.schema.json": `{"required": ["greeting"]}`}, v1alpha1.ReasonSchemaViolation, "greeting"},
 		{"values that are no map", map[string]any{"greeting": "hi"}, map[string]string{"values.yaml": "[a]\n", "templates/page.yaml": ""}, v1alpha1.ReasonInvalidValues, "values.yaml"},
-		{"values over a limit", map[string]any{"greeting": string(make([]byte, hydrate.MaxFileBytes))}, nil, v1alpha1.ReasonLimitExceeded, "values.yaml"},
+		{"values over a limit", map[string]any{"greeting": string(make([]byte, chart.MaxFileBytes))}, nil, v1alpha1.ReasonLimitExceeded, "values.yaml"},
 		{"a template that fails with them", map[string]any{"fail": true}, map[string]string{"templates/fail.yaml": "{{ if .Values.fail }}{{ fail \"as asked\" }}{{ end }}"}, v1alpha1.ReasonRenderFailed, "templates/fail.yaml:1"},
 	} {
 		t.Run(c.why, func(t *testing.T) {

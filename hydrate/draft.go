@@ -3,6 +3,12 @@ package hydrate
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/images"
+	"github.com/appmarket/operator/internal/inputs"
+	"github.com/appmarket/operator/internal/objects"
+	"github.com/appmarket/operator/internal/values"
 )
 
 // Revision is part of the inputs: raise it when the steps begin to make something
@@ -67,7 +73,7 @@ func (r Request) Inputs() (Inputs, error) {
 	}
 	source := r.Offer.Digest
 	if source == "" {
-		source = Digest([]byte(r.Offer.URL + "\n" + r.Offer.Created.UTC().String()))
+		source = chart.Digest([]byte(r.Offer.URL + "\n" + r.Offer.Created.UTC().String()))
 	}
 	return Inputs{Source: source, Platform: platform, Params: params, Revision: Revision}, nil
 }
@@ -77,13 +83,13 @@ func digestOf(values map[string]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return Digest(text), nil
+	return chart.Digest(text), nil
 }
 
 // platform is what a chart with this manifest is rendered with, beside its own
 // values.
 func (r Request) platform(m *Manifest) map[string]any {
-	return Overlay(r.Profile.Values(m, r.At), r.Platform)
+	return values.Overlay(r.Profile.Values(m, r.At), r.Platform)
 }
 
 // Draft is an app on its way through the steps. Each field says which step sets
@@ -97,10 +103,10 @@ type Draft struct {
 	// in the order of their names. Only who reads the bytes of the chart has the files;
 	// FileCount is known to all.
 	Digest    string
-	Files     []File
+	Files     []chart.File
 	FileCount int
 	// Chart is Chart.yaml.
-	Chart Metadata
+	Chart chart.Metadata
 
 	// RenderedChart.
 
@@ -111,7 +117,7 @@ type Draft struct {
 	// Inputs are what the app asks of the person who installs it, by its manifest
 	// or otherwise by the questions and schemas of its charts; InputWarnings are
 	// what of these was not understood, at most 20.
-	Inputs        []Input
+	Inputs        []inputs.Input
 	InputWarnings []string
 	// Units are the charts that are installed, at least one.
 	Units []Unit
@@ -128,7 +134,7 @@ type Draft struct {
 	// ImageAnalysis.
 
 	// Images are those of all units, by name.
-	Images []Image
+	Images []images.Image
 
 	// RepoUpdate.
 
@@ -153,8 +159,8 @@ type Unit struct {
 	// Values are what it was rendered with, beside its own values.yaml.
 	Values map[string]any
 	// Documents are what it rendered to, with the parameters merged in.
-	Documents []Document
-	Objects   []Object
+	Documents []objects.Document
+	Objects   []objects.Object
 	Notes     string
 	// Unrendered says why the chart does not render with these values, and may with
 	// others; the documents are not known then. It is empty for a chart that renders.
@@ -208,11 +214,11 @@ func (d *Draft) Services() []Service {
 }
 
 // File returns the content of a file of the app, and whether it is there.
-func (d *Draft) File(name string) ([]byte, bool) { return find(d.Files, name) }
+func (d *Draft) File(name string) ([]byte, bool) { return chart.FindFile(d.Files, name) }
 
 // Documents are those of all units.
-func (d *Draft) Documents() []Document {
-	var all []Document
+func (d *Draft) Documents() []objects.Document {
+	var all []objects.Document
 	for _, u := range d.Units {
 		all = append(all, u.Documents...)
 	}
@@ -220,8 +226,8 @@ func (d *Draft) Documents() []Document {
 }
 
 // Objects are those of all units.
-func (d *Draft) Objects() []Object {
-	var all []Object
+func (d *Draft) Objects() []objects.Object {
+	var all []objects.Object
 	for _, u := range d.Units {
 		all = append(all, u.Objects...)
 	}

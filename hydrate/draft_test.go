@@ -7,7 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/objects"
+
 	. "github.com/onsi/gomega"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -18,16 +22,16 @@ import (
 )
 
 // filesOf are files by their names, in order.
-func filesOf(content map[string]string) []hydrate.File {
-	var files []hydrate.File
+func filesOf(content map[string]string) []chart.File {
+	var files []chart.File
 	for _, name := range slices.Sorted(maps.Keys(content)) {
-		files = append(files, hydrate.File{Name: name, Data: []byte(content[name])})
+		files = append(files, chart.File{Name: name, Data: []byte(content[name])})
 	}
 	return files
 }
 
 // web is a chart of one ConfigMap, with other files given.
-func web(more map[string]string) []hydrate.File {
+func web(more map[string]string) []chart.File {
 	content := map[string]string{
 		"Chart.yaml":          "apiVersion: v2\nname: web\nversion: 1.0.0\n",
 		"values.yaml":         "greeting: hello # to all\n",
@@ -48,7 +52,7 @@ func (d delivery) Fetch(context.Context, hydrate.Offer) (hydrate.Payload, error)
 }
 
 // request asks for version 1.0.0 of the app web, which is delivered as files.
-func request(files []hydrate.File) hydrate.Request {
+func request(files []chart.File) hydrate.Request {
 	return hydrate.Request{
 		Owner: hydrate.Owner{Namespace: "market", Source: "main"}, App: "web",
 		Offer:   hydrate.Offer{Version: "1.0.0"},
@@ -58,7 +62,7 @@ func request(files []hydrate.File) hydrate.Request {
 }
 
 // fetched is a draft that has SourceChart behind it.
-func fetched(t *testing.T, files []hydrate.File) *hydrate.Draft {
+func fetched(t *testing.T, files []chart.File) *hydrate.Draft {
 	t.Helper()
 	d := &hydrate.Draft{Request: request(files)}
 	NewWithT(t).Expect(hydrate.SourceChart{}.Apply(t.Context(), d)).To(Succeed())
@@ -147,8 +151,8 @@ func TestDraftGathersItsUnits(t *testing.T) {
 	d := &hydrate.Draft{
 		Files: web(nil),
 		Units: []hydrate.Unit{
-			{Documents: []hydrate.Document{{Path: "a"}, {Path: "b"}}, Objects: []hydrate.Object{{Kind: "A"}}},
-			{Documents: []hydrate.Document{{Path: "c"}}, Objects: []hydrate.Object{{Kind: "C"}}},
+			{Documents: []objects.Document{{Path: "a"}, {Path: "b"}}, Objects: []objects.Object{{Kind: "A"}}},
+			{Documents: []objects.Document{{Path: "c"}}, Objects: []objects.Object{{Kind: "C"}}},
 		},
 	}
 	g.Expect(d.Documents()).To(HaveExactElements(HaveField("Path", "a"), HaveField("Path", "b"), HaveField("Path", "c")))

@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/objects"
+
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/yaml"
 
@@ -50,7 +53,7 @@ type result struct {
 type unitResult struct {
 	Name    string           `json:"name"`
 	Dir     string           `json:"dir,omitempty"`
-	Objects []hydrate.Object `json:"objects"`
+	Objects []objects.Object `json:"objects"`
 	Notes   string           `json:"notes,omitempty"`
 }
 
@@ -129,7 +132,7 @@ func described(t *testing.T, d *hydrate.Draft, store *chartrepo.Store) string {
 	g := NewWithT(t)
 	archive, err := store.Archive(d.Published.Digest)
 	g.Expect(err).NotTo(HaveOccurred())
-	files, err := hydrate.Unpack(archive)
+	files, err := chart.Unpack(archive)
 	g.Expect(err).NotTo(HaveOccurred())
 	inputs, err := d.Request.Inputs()
 	g.Expect(err).NotTo(HaveOccurred())
@@ -138,7 +141,7 @@ func described(t *testing.T, d *hydrate.Draft, store *chartrepo.Store) string {
 		Source: inputs.Source, Platform: inputs.Platform, Params: inputs.Params, Revision: inputs.Revision,
 	}
 	for _, f := range files {
-		r.Files[f.Name] = hydrate.Digest(f.Data)
+		r.Files[f.Name] = chart.Digest(f.Data)
 	}
 	for _, u := range d.Units {
 		r.Units = append(r.Units, unitResult{Name: u.Name, Dir: u.Dir, Objects: u.Objects, Notes: u.Notes})

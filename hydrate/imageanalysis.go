@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -58,15 +59,15 @@ func (finding) Apply(_ context.Context, d *Draft) error {
 	return err
 }
 
-func findImages(d *Draft) ([]Image, error) {
+func findImages(d *Draft) ([]images.Image, error) {
 	var listed []string
 	if d.Manifest != nil {
 		listed = d.Manifest.Images
 	}
-	return FindImages(d.Documents(), listed, announcedImages(d.Chart)...)
+	return images.Find(d.Documents(), listed, images.Annotated(d.Chart)...)
 }
 
-func (s ImageAnalysis) inspect(ctx context.Context, image *Image) error {
+func (s ImageAnalysis) inspect(ctx context.Context, image *images.Image) error {
 	detail, err := s.Inspector.Inspect(ctx, image.Name)
 	switch {
 	case err == nil:

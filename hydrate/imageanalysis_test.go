@@ -10,13 +10,20 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/images"
+	"github.com/appmarket/operator/internal/objects"
+
 	registryserver "github.com/google/go-containerregistry/pkg/registry"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -80,7 +87,7 @@ func rootFS(t *testing.T, image v1.Image) v1.RootFS {
 func running(images ...string) *hydrate.Draft {
 	d := &hydrate.Draft{}
 	for i, image := range images {
-		d.Units = append(d.Units, hydrate.Unit{Documents: []hydrate.Document{{
+		d.Units = append(d.Units, hydrate.Unit{Documents: []objects.Document{{
 			Path: fmt.Sprintf("web/templates/%d.yaml", i),
 			Text: fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: p%d}\nspec: {containers: [{name: c, image: %q}]}\n", i, image),
 		}}})
@@ -159,7 +166,7 @@ func TestImageAnalysisTellsMissingFromSilent(t *testing.T) {
 
 func TestImageAnalysisRefuses(t *testing.T) {
 	var many []string
-	for i := range hydrate.MaxImages + 1 {
+	for i := range chart.MaxImages + 1 {
 		many = append(many, fmt.Sprintf("registry.example.com/web:%d", i))
 	}
 	for _, c := range []struct {
@@ -190,18 +197,18 @@ func TestImageAnalysisStops(t *testing.T) {
 	g := NewWithT(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	d := running("registry.example.com/web:1", "registry.example.com/web:2")
-	err := hydrate.ImageAnalysis{Inspector: inspectorFunc(func(ctx context.Context) (hydrate.ImageDetail, error) {
+	err := hydrate.ImageAnalysis{Inspector: inspectorFunc(func(ctx context.Context) (images.Detail, error) {
 		cancel()
 		<-ctx.Done()
-		return hydrate.ImageDetail{}, fmt.Errorf("ask registry: %w", ctx.Err())
+		return images.Detail{}, fmt.Errorf("ask registry: %w", ctx.Err())
 	})}.Apply(ctx, d)
 	g.Expect(err).To(MatchError(context.Canceled))
 	g.Expect(outcome.IsStalled(err)).To(BeFalse())
 	g.Expect(d.Images).To(BeNil())
 }
 
-type inspectorFunc func(ctx context.Context) (hydrate.ImageDetail, error)
+type inspectorFunc func(ctx context.Context) (images.Detail, error)
 
-func (f inspectorFunc) Inspect(ctx context.Context, _ string) (hydrate.ImageDetail, error) {
+func (f inspectorFunc) Inspect(ctx context.Context, _ string) (images.Detail, error) {
 	return f(ctx)
 }

@@ -1,6 +1,10 @@
 package hydrate
 
-import "time"
+import (
+	"time"
+
+	"github.com/appmarket/operator/internal/chart"
+)
 
 // Offer is one version of an app as its source offers it.
 type Offer struct {
@@ -74,5 +78,5 @@ type Payload struct {
 	// Archive is a gzipped tar, at most Limits.ArchiveBytes long.
 	Archive []byte
 	// Files are the files of a chart that the source keeps as a folder.
-	Files []File
+	Files []chart.File
 }

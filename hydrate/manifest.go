@@ -1,5 +1,9 @@
 package hydrate
 
+import (
+	"github.com/appmarket/operator/internal/inputs"
+)
+
 // Manifest is the part of an app manifest that AppMarket understands.
 type Manifest struct {
 	// Format is olaresManifest.version, APIVersion is v1, v2 or v3, and Type is
@@ -26,8 +30,8 @@ type Manifest struct {
 	PromoteImages      []string
 	Locales            []string
 
-	Entrances []Entrance
-	Inputs    []Input
+	Entrances []inputs.Entrance
+	Inputs    []inputs.Input
 	SubCharts []SubChart
 	// WorkloadReplicas maps the name of a workload to its replicas.
 	WorkloadReplicas map[string]int32

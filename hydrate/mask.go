@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/internal/objects"
 )
 
 // minMasked is the length, in bytes, from which a platform value is masked wherever it
@@ -102,7 +104,7 @@ func inJSON(value string) string {
 
 // document returns a rendered document without the values of the platform and without what
 // Secrets hold. A document that has neither is returned as it is.
-func (m masker) document(doc Document) (string, error) {
+func (m masker) document(doc objects.Document) (string, error) {
 	masked, err := doc.Text, error(nil)
 	if doc.MayHoldSecret() {
 		masked, err = maskSecret(doc.Text)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/appmarket/operator/internal/objects"
+
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/yaml"
 
@@ -22,12 +24,16 @@ var platform = map[string]any{
 	"region": "eu1", "port": float64(81), "debug": true, "none": nil, "empty": "",
 }
 
+func newDocument(text string) objects.Document {
+	return objects.Document{Path: "web/templates/a.yaml", Text: text}
+}
+
 // published is the report on documents that were rendered with these values.
 func published(t *testing.T, texts ...string) string {
 	t.Helper()
 	var unit hydrate.Unit
 	for _, text := range texts {
-		unit.Documents = append(unit.Documents, doc(text))
+		unit.Documents = append(unit.Documents, newDocument(text))
 	}
 	reports, err := hydrate.Reports(&hydrate.Draft{Request: hydrate.Request{Platform: platform}, Units: []hydrate.Unit{unit}})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -102,7 +108,7 @@ func TestReportsKeepWhatAnObjectIs(t *testing.T) {
 	g := NewWithT(t)
 	reports, err := hydrate.Reports(&hydrate.Draft{
 		Request: hydrate.Request{Platform: map[string]any{"a": "Deployment", "b": "apps/v1", "c": "metadata", "d": "secret-name"}},
-		Units:   []hydrate.Unit{{Documents: []hydrate.Document{doc("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, labels: {a: secret-name}}\n")}}},
+		Units:   []hydrate.Unit{{Documents: []objects.Document{newDocument("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, labels: {a: secret-name}}\n")}}},
 	})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(reports["objects.yaml"])).To(And(
@@ -122,7 +128,7 @@ func TestReportsAreMaskedInTime(t *testing.T) {
 		fmt.Fprintf(&text, "  key-%d: the value-%d-of-many others\n", i, i)
 	}
 	reports, err := hydrate.Reports(&hydrate.Draft{
-		Request: hydrate.Request{Platform: many}, Units: []hydrate.Unit{{Documents: []hydrate.Document{doc(text.String())}}},
+		Request: hydrate.Request{Platform: many}, Units: []hydrate.Unit{{Documents: []objects.Document{newDocument(text.String())}}},
 	})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(string(reports["objects.yaml"])).NotTo(ContainSubstring("-of-many"))

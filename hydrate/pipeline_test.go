@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -145,5 +147,5 @@ func TestPipelineOfTheFiveSteps(t *testing.T) {
 	fails(hydrate.StepRepoUpdate)
 	handed.err = nil
 	g.Expect(p.Run(t.Context(), d)).To(Succeed())
-	g.Expect(d.Published.Digest).To(Equal(hydrate.Digest(handed.got.Archive)))
+	g.Expect(d.Published.Digest).To(Equal(chart.Digest(handed.got.Archive)))
 }

@@ -1,6 +1,12 @@
 package hydrate
 
-import "context"
+import (
+	"context"
+
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/images"
+	"github.com/appmarket/operator/internal/objects"
+)
 
 // Fetcher brings the chart of an offer. Errors are marked by internal/outcome:
 // what does not exist or is too large is stalled, a server that is down is not.
@@ -20,7 +26,7 @@ type Renderer interface {
 // RenderInput is one chart unit and what it is rendered with.
 type RenderInput struct {
 	// Files are those of the unit, Chart.yaml at the top.
-	Files []File
+	Files []chart.File
 	// Values are merged over the unit's own values.yaml.
 	Values map[string]any
 	// Release and Namespace are what .Release.Name and .Release.Namespace say.
@@ -79,7 +85,7 @@ type Capabilities struct {
 type Rendered struct {
 	// Documents are the non-empty YAML documents in install order, hooks after
 	// them, CRDs of crds/ before them.
-	Documents []Document
+	Documents []objects.Document
 	// Notes is the text of templates/NOTES.txt.
 	Notes string
 	// Violation says which values do not meet a schema, if they were only to be
@@ -128,7 +134,7 @@ type Profile interface {
 // ImageReference accepted. An image that the registry does not have is stalled
 // with ImageNotFound; any other error means that the registry did not answer.
 type Inspector interface {
-	Inspect(ctx context.Context, reference string) (ImageDetail, error)
+	Inspect(ctx context.Context, reference string) (images.Detail, error)
 }
 
 // Publisher puts a finished chart into the repository. Publishing the same thing

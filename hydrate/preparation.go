@@ -4,6 +4,10 @@ import (
 	"context"
 	"maps"
 	"slices"
+
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/inputs"
+	"github.com/appmarket/operator/internal/values"
 )
 
 // Preparation says what to render for an installation.
@@ -37,7 +41,7 @@ type Prepared struct {
 	// while an input is wrong.
 	Draft *Draft
 	// Wrong are the inputs that are missing or do not fit.
-	Wrong []InputProblem
+	Wrong []inputs.Problem
 }
 
 // credentialInput is the input by which a chart gets the credential of an app that was
@@ -48,12 +52,12 @@ const credentialInput = "VERIFIABLE_CREDENTIAL"
 // parameters of the market are in the published chart already. While inputs are wrong,
 // nothing is rendered.
 func (w InProcess) Prepare(ctx context.Context, p Preparation) (*Prepared, error) {
-	files, err := Unpack(p.Archive)
+	files, err := chart.Unpack(p.Archive)
 	if err != nil {
 		return nil, err
 	}
 	d := &Draft{Request: p.Request, Files: files, FileCount: len(files)}
-	if d.Chart, err = ReadMetadata(files); err != nil {
+	if d.Chart, err = chart.ReadMetadata(files); err != nil {
 		return nil, err
 	}
 	render := RenderedChart{Renderer: w.Renderer, Reader: w.Reader}
@@ -61,14 +65,14 @@ func (w InProcess) Prepare(ctx context.Context, p Preparation) (*Prepared, error
 	if err != nil {
 		return nil, err
 	}
-	inputs, _ := render.Inputs(d, manifest)
+	declared, _ := render.Inputs(d, manifest)
 	known := p.Request.Platform
-	checked, wrong := CheckInputs(inputs, p.Given.values(inputs), p.Given.supplied(inputs, known), p.Given.plain(inputs)...)
+	checked, wrong := inputs.CheckInputs(declared, p.Given.values(declared), p.Given.supplied(declared, known), p.Given.plain(declared)...)
 	if len(wrong) > 0 {
 		d.Files, d.Manifest = nil, manifest
 		return &Prepared{Draft: d, Wrong: wrong}, nil
 	}
-	d.Request.Platform = Overlay(known, InputValues(inputs, checked, known))
+	d.Request.Platform = values.Overlay(known, inputs.Values(declared, checked, known))
 	if err := render.Apply(ctx, d); err != nil {
 		return nil, err
 	}
@@ -77,9 +81,9 @@ func (w InProcess) Prepare(ctx context.Context, p Preparation) (*Prepared, error
 }
 
 // values are the inputs of the tenant, and the credential where the app asks for it.
-func (g GivenInputs) values(inputs []Input) map[string]string {
+func (g GivenInputs) values(declared []inputs.Input) map[string]string {
 	given := maps.Clone(g.Values)
-	asked := slices.ContainsFunc(inputs, func(in Input) bool { return in.Name == credentialInput })
+	asked := slices.ContainsFunc(declared, func(in inputs.Input) bool { return in.Name == credentialInput })
 	if asked && g.Credential != "" {
 		if given == nil {
 			given = map[string]string{}
@@ -91,18 +95,18 @@ func (g GivenInputs) values(inputs []Input) map[string]string {
 
 // supplied are the inputs that need not be given. What the values of platform and
 // tenant say counts more than what is there for every app.
-func (g GivenInputs) supplied(inputs []Input, known map[string]any) map[string]string {
+func (g GivenInputs) supplied(declared []inputs.Input, known map[string]any) map[string]string {
 	supplied := maps.Clone(g.Supplied)
 	if supplied == nil {
 		supplied = map[string]string{}
 	}
-	maps.Copy(supplied, SuppliedInputs(inputs, known))
+	maps.Copy(supplied, inputs.Supplied(declared, known))
 	return supplied
 }
 
 // plain are the names of the inputs whose text anybody may read: of those that were
 // given, and of those that are there for every app and were not given.
-func (g GivenInputs) plain(inputs []Input) []string {
+func (g GivenInputs) plain(inputs []inputs.Input) []string {
 	plain := slices.Clone(g.Plain)
 	for _, in := range inputs {
 		source := in.Name

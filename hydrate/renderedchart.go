@@ -9,6 +9,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/objects"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -90,9 +92,9 @@ func (s RenderedChart) Manifest(ctx context.Context, d *Draft) (*Manifest, error
 // taking it for an object.
 func (s RenderedChart) renderManifest(ctx context.Context, d *Draft, text []byte) ([]byte, error) {
 	const notes = "templates/NOTES.txt"
-	meta, _ := d.File(chartFile)
+	meta, _ := d.File(chart.MetadataFile)
 	out, err := s.Renderer.Render(ctx, RenderInput{
-		Files:     []File{{Name: chartFile, Data: meta}, {Name: notes, Data: text}},
+		Files:     []chart.File{{Name: chart.MetadataFile, Data: meta}, {Name: notes, Data: text}},
 		Values:    d.Request.platform(nil),
 		Release:   d.Chart.Name,
 		Namespace: RenderNamespace,
@@ -106,16 +108,16 @@ func (s RenderedChart) renderManifest(ctx context.Context, d *Draft, text []byte
 
 // Units are the charts of an app that become releases of their own: those that
 // the manifest names in spec.subCharts, or the app's own chart.
-func Units(app string, files []File, manifest *Manifest) ([]Unit, error) {
+func Units(app string, files []chart.File, manifest *Manifest) ([]Unit, error) {
 	if manifest == nil || len(manifest.SubCharts) == 0 {
 		return []Unit{{Name: app}}, nil
 	}
 	units := make([]Unit, 0, len(manifest.SubCharts))
 	for _, sub := range manifest.SubCharts {
 		unit := Unit{Name: sub.Name, Dir: sub.Name}
-		if _, ok := find(files, unit.Dir+"/"+chartFile); !ok {
+		if _, ok := chart.FindFile(files, unit.Dir+"/"+chart.MetadataFile); !ok {
 			return nil, outcome.Stalled(v1alpha1.ReasonInvalidManifest, fmt.Errorf(
-				"%s: spec.subCharts names %q, but there is no %s/%s", manifestFile, sub.Name, unit.Dir, chartFile))
+				"%s: spec.subCharts names %q, but there is no %s/%s", manifestFile, sub.Name, unit.Dir, chart.MetadataFile))
 		}
 		units = append(units, unit)
 	}
@@ -123,14 +125,14 @@ func Units(app string, files []File, manifest *Manifest) ([]Unit, error) {
 }
 
 // UnitFiles are the files of a unit, relative to its own folder.
-func UnitFiles(files []File, dir string) []File {
+func UnitFiles(files []chart.File, dir string) []chart.File {
 	if dir == "" {
 		return files
 	}
-	var own []File
+	var own []chart.File
 	for _, f := range files {
 		if name, ok := strings.CutPrefix(f.Name, dir+"/"); ok {
-			own = append(own, File{Name: name, Data: f.Data})
+			own = append(own, chart.File{Name: name, Data: f.Data})
 		}
 	}
 	return own
@@ -142,7 +144,7 @@ func (d *Draft) isLibrary() bool {
 }
 
 // render sets what the unit renders to, or why it does not.
-func (u *Unit) render(ctx context.Context, r Renderer, d *Draft, files []File) error {
+func (u *Unit) render(ctx context.Context, r Renderer, d *Draft, files []chart.File) error {
 	in := RenderInput{
 		Files:     UnitFiles(files, u.Dir),
 		Values:    u.Values,
@@ -163,8 +165,8 @@ func (u *Unit) render(ctx context.Context, r Renderer, d *Draft, files []File) e
 	if err != nil {
 		return fmt.Errorf("chart %s: %w", u.Name, err)
 	}
-	keepParsed(out.Documents)
-	objects, warnings, err := readObjects(out.Documents)
+	objects.KeepParsed(out.Documents)
+	objects, warnings, err := objects.ListWithWarnings(out.Documents)
 	if err == nil && in.ForRelease {
 		err = u.readForRelease(out.Documents, in)
 	}
@@ -178,7 +180,7 @@ func (u *Unit) render(ctx context.Context, r Renderer, d *Draft, files []File) e
 }
 
 // readForRelease reads of documents what an installation goes by.
-func (u *Unit) readForRelease(documents []Document, in RenderInput) error {
+func (u *Unit) readForRelease(documents []objects.Document, in RenderInput) error {
 	for i, doc := range documents {
 		text, err := yaml.YAMLToJSON([]byte(doc.Text))
 		if err != nil {

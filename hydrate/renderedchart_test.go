@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 
+	"github.com/appmarket/operator/internal/objects"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -32,7 +34,7 @@ func TestRenderedChart(t *testing.T) {
 	g.Expect(d.Units[0].Dir).To(BeEmpty())
 	g.Expect(d.Units[0].Values).To(Equal(map[string]any{"greeting": "good day"}))
 	g.Expect(d.Units[0].Documents).To(HaveExactElements(HaveField("Text", ContainSubstring(`{text: "good day"}`))))
-	g.Expect(d.Objects()).To(Equal([]hydrate.Object{{APIVersion: "v1", Kind: "ConfigMap", Name: "page"}}))
+	g.Expect(d.Objects()).To(Equal([]objects.Object{{APIVersion: "v1", Kind: "ConfigMap", Name: "page"}}))
 }
 
 func TestRenderedChartReadsManifests(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/internal/chart"
 )
 
 // masked stands in for what is secret in a report.
@@ -22,7 +24,7 @@ const masked = "(masked)"
 //	README.md, values.yaml, …  files of the chart that people read
 func Reports(d *Draft) (map[string][]byte, error) {
 	reports := map[string][]byte{}
-	for _, name := range []string{"README.md", valuesFile, schemaFile} {
+	for _, name := range []string{"README.md", chart.ValuesFile, chart.SchemaFile} {
 		if text, ok := d.File(name); ok {
 			reports[name] = text
 		}

@@ -3,6 +3,8 @@ package hydrate_test
 import (
 	"testing"
 
+	"github.com/appmarket/operator/internal/images"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/hydrate"
@@ -13,7 +15,7 @@ func objectsOf(t *testing.T, texts ...string) string {
 	t.Helper()
 	var unit hydrate.Unit
 	for _, text := range texts {
-		unit.Documents = append(unit.Documents, doc(text))
+		unit.Documents = append(unit.Documents, newDocument(text))
 	}
 	reports, err := hydrate.Reports(&hydrate.Draft{Units: []hydrate.Unit{unit}})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -30,7 +32,7 @@ func TestReports(t *testing.T) {
 			"i18n/zh-CN/other.yaml":          "a: 1\n", "i18n/OlaresManifest.yaml": "a: 1\n", "i18n/a/b/OlaresManifest.yaml": "a: 1\n",
 		}),
 		Manifest: &hydrate.Manifest{Name: "web", Title: "The web"},
-		Images:   []hydrate.Image{{Reference: "nginx:1", Name: "docker.io/library/nginx:1", Where: []string{"Deployment/web"}, Problem: "no answer"}},
+		Images:   []images.Image{{Reference: "nginx:1", Name: "docker.io/library/nginx:1", Where: []string{"Deployment/web"}, Problem: "no answer"}},
 	}
 	reports, err := hydrate.Reports(d)
 	g.Expect(err).NotTo(HaveOccurred())

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+
+	"github.com/appmarket/operator/internal/chart"
 )
 
 // RepoUpdate packs the chart, the same inputs always to the same bytes, and hands
@@ -25,7 +27,7 @@ func (s RepoUpdate) Apply(ctx context.Context, d *Draft) error {
 	}
 	meta, err := json.Marshal(d.Chart)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", chartFile, err)
+		return fmt.Errorf("encode %s: %w", chart.MetadataFile, err)
 	}
 	reports := maps.Clone(d.Reports)
 	if reports["images.json"], err = indented(d.Images); err != nil {
@@ -37,7 +39,7 @@ func (s RepoUpdate) Apply(ctx context.Context, d *Draft) error {
 		Version: d.Chart.Version,
 		Chart:   meta,
 		Archive: d.Archive,
-		Digest:  Digest(d.Archive),
+		Digest:  chart.Digest(d.Archive),
 		Reports: reports,
 	})
 	if err != nil {
@@ -55,7 +57,7 @@ func (packing) Name() Name { return StepRepoUpdate }
 
 // Apply sets Archive and Reports.
 func (packing) Apply(_ context.Context, d *Draft) error {
-	archive, err := Pack(d.Chart.Name, d.Files)
+	archive, err := chart.Pack(d.Chart.Name, d.Files)
 	if err != nil {
 		return fmt.Errorf("pack chart: %w", err)
 	}

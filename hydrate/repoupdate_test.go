@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -35,8 +37,8 @@ func TestRepoUpdate(t *testing.T) {
 
 	archive, err := store.Archive(d.Published.Digest)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(hydrate.Digest(archive)).To(Equal(d.Published.Digest))
-	files, err := hydrate.Unpack(archive)
+	g.Expect(chart.Digest(archive)).To(Equal(d.Published.Digest))
+	files, err := chart.Unpack(archive)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(files).To(Equal(d.Files))
 	g.Expect(store.Has(d.Request.Owner, "web", "1.0.0", d.Published.Digest)).To(BeTrue())
@@ -67,7 +69,7 @@ func TestRepoUpdateHandsOver(t *testing.T) {
 	g.Expect(p.got.Owner).To(Equal(hydrate.Owner{Namespace: "market", Source: "main"}))
 	g.Expect(p.got.App).To(Equal("web"))
 	g.Expect(p.got.Version).To(Equal("1.0.0"))
-	g.Expect(p.got.Digest).To(Equal(hydrate.Digest(p.got.Archive)))
+	g.Expect(p.got.Digest).To(Equal(chart.Digest(p.got.Archive)))
 	g.Expect(p.got.Chart).To(MatchJSON(`{"apiVersion": "v2", "name": "web", "version": "1.0.0"}`))
 	g.Expect(p.got.Reports).To(And(HaveKey("objects.yaml"), HaveKey("images.json"), HaveKey("app.json"), HaveKey("values.yaml")))
 	var images any

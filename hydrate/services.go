@@ -3,6 +3,8 @@ package hydrate
 import (
 	"slices"
 	"strings"
+
+	"github.com/appmarket/operator/internal/objects"
 )
 
 // Service is a Service that a chart makes.
@@ -14,19 +16,19 @@ type Service struct {
 
 // servicesOf lists the Services among the documents of a release that are made in the
 // namespace of the instance.
-func servicesOf(documents []Document, namespace, release string) ([]Service, error) {
+func servicesOf(documents []objects.Document, namespace, release string) ([]Service, error) {
 	var all []Service
 	for _, doc := range documents {
 		if doc.Hook || !strings.Contains(doc.Text, "Service") {
 			continue
 		}
-		err := eachObject(doc, func(o object) error {
-			meta, _ := o["metadata"].(object)
-			if o.kind() != "Service" || o.text("apiVersion") != "v1" || !isIn(meta, namespace) {
+		err := objects.Each(doc, func(o objects.Map) error {
+			meta, _ := o["metadata"].(objects.Map)
+			if o.Kind() != "Service" || o.Text("apiVersion") != "v1" || !isIn(meta, namespace) {
 				return nil
 			}
-			spec, _ := o["spec"].(object)
-			all = append(all, Service{Name: meta.text("name"), Release: release, Ports: portsOf(spec)})
+			spec, _ := o["spec"].(objects.Map)
+			all = append(all, Service{Name: meta.Text("name"), Release: release, Ports: portsOf(spec)})
 			return nil
 		})
 		if err != nil {
@@ -36,16 +38,16 @@ func servicesOf(documents []Document, namespace, release string) ([]Service, err
 	return all, nil
 }
 
-func isIn(meta object, namespace string) bool {
-	own := meta.text("namespace")
+func isIn(meta objects.Map, namespace string) bool {
+	own := meta.Text("namespace")
 	return own == "" || own == namespace
 }
 
-func portsOf(spec object) []int32 {
+func portsOf(spec objects.Map) []int32 {
 	var ports []int32
 	items, _ := spec["ports"].([]any)
 	for _, item := range items {
-		port, _ := item.(object)
+		port, _ := item.(objects.Map)
 		if number, ok := port["port"].(int); ok && number > 0 && number <= 65535 {
 			ports = append(ports, int32(number))
 		}

@@ -3,6 +3,8 @@ package hydrate_test
 import (
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/hydrate"
@@ -43,7 +45,7 @@ func TestFindService(t *testing.T) {
 
 func TestServices(t *testing.T) {
 	g := NewWithT(t)
-	files := []hydrate.File{{Name: "templates/all.yaml", Data: []byte(`apiVersion: v1
+	files := []chart.File{{Name: "templates/all.yaml", Data: []byte(`apiVersion: v1
 kind: Service
 metadata: {name: web}
 spec: {ports: [{port: 80}, {port: 81}]}
@@ -75,7 +77,7 @@ metadata:
 spec: [a]
 `)}}
 	d := &hydrate.Draft{Request: request(web(nil)), Files: append(web(nil), files...)}
-	d.Chart, d.Request.At = hydrate.Metadata{Name: "board"}, hydrate.Place{Namespace: "demo", Instance: "sales"}
+	d.Chart, d.Request.At = chart.Metadata{Name: "board"}, hydrate.Place{Namespace: "demo", Instance: "sales"}
 	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
 	found := d.Services()
 	g.Expect(found).To(ConsistOf([]hydrate.Service{

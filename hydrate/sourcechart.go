@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -24,7 +25,7 @@ func (SourceChart) Apply(ctx context.Context, d *Draft) error {
 	if err != nil {
 		return err
 	}
-	meta, err := ReadMetadata(files)
+	meta, err := chart.ReadMetadata(files)
 	if err != nil {
 		return err
 	}
@@ -37,20 +38,20 @@ func (SourceChart) Apply(ctx context.Context, d *Draft) error {
 
 func (p Payload) digest() string {
 	if p.Archive != nil {
-		return Digest(p.Archive)
+		return chart.Digest(p.Archive)
 	}
-	return TreeDigest(p.Files)
+	return chart.TreeDigest(p.Files)
 }
 
-func (p Payload) files() ([]File, error) {
+func (p Payload) files() ([]chart.File, error) {
 	if p.Archive != nil {
-		return Unpack(p.Archive)
+		return chart.Unpack(p.Archive)
 	}
-	return p.Files, CheckFiles(p.Files)
+	return p.Files, chart.CheckFiles(p.Files)
 }
 
 // matches refuses a chart that is another one than the source said.
-func matches(meta Metadata, want Request) error {
+func matches(meta chart.Metadata, want Request) error {
 	if meta.Name != want.App {
 		return outcome.Stalledf(v1alpha1.ReasonInvalidChart, "the chart is named %q, the source calls it %q", meta.Name, want.App)
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -13,9 +15,9 @@ import (
 )
 
 // packed is the archive of a chart.
-func packed(t *testing.T, files []hydrate.File) []byte {
+func packed(t *testing.T, files []chart.File) []byte {
 	t.Helper()
-	archive, err := hydrate.Pack("web", files)
+	archive, err := chart.Pack("web", files)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return archive
 }
@@ -29,10 +31,10 @@ func TestSourceChart(t *testing.T) {
 		digest  string
 		want    string
 	}{
-		{"an archive", hydrate.Payload{Archive: archive}, hydrate.Digest(archive), hydrate.Digest(archive)},
-		{"an archive of which nothing was promised", hydrate.Payload{Archive: archive}, "", hydrate.Digest(archive)},
-		{"a folder", hydrate.Payload{Files: files}, hydrate.TreeDigest(files), hydrate.TreeDigest(files)},
-		{"a folder of which nothing was promised", hydrate.Payload{Files: files}, "", hydrate.TreeDigest(files)},
+		{"an archive", hydrate.Payload{Archive: archive}, chart.Digest(archive), chart.Digest(archive)},
+		{"an archive of which nothing was promised", hydrate.Payload{Archive: archive}, "", chart.Digest(archive)},
+		{"a folder", hydrate.Payload{Files: files}, chart.TreeDigest(files), chart.TreeDigest(files)},
+		{"a folder of which nothing was promised", hydrate.Payload{Files: files}, "", chart.TreeDigest(files)},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -52,7 +54,7 @@ func TestSourceChartRefuses(t *testing.T) {
 	elsewhere, wrongVersion := request(files), request(files)
 	elsewhere.App = "blog"
 	wrongVersion.Offer.Version = "2.0.0"
-	without := slices.DeleteFunc(slices.Clone(files), func(f hydrate.File) bool { return f.Name == "Chart.yaml" })
+	without := slices.DeleteFunc(slices.Clone(files), func(f chart.File) bool { return f.Name == "Chart.yaml" })
 	promised := func(payload hydrate.Payload, digest string) hydrate.Request {
 		r := request(nil)
 		r.Source, r.Offer.Digest = delivery{payload: payload}, digest
@@ -64,14 +66,14 @@ func TestSourceChartRefuses(t *testing.T) {
 		reason  string
 		says    string
 	}{
-		{"another archive than was promised", promised(hydrate.Payload{Archive: archive}, hydrate.Digest(nil)), v1alpha1.ReasonDigestMismatch, hydrate.Digest(nil)},
-		{"another folder than was promised", promised(hydrate.Payload{Files: files}, hydrate.Digest(archive)), v1alpha1.ReasonDigestMismatch, hydrate.Digest(archive)},
+		{"another archive than was promised", promised(hydrate.Payload{Archive: archive}, chart.Digest(nil)), v1alpha1.ReasonDigestMismatch, chart.Digest(nil)},
+		{"another folder than was promised", promised(hydrate.Payload{Files: files}, chart.Digest(archive)), v1alpha1.ReasonDigestMismatch, chart.Digest(archive)},
 		{"an error page", promised(hydrate.Payload{Archive: []byte("<html>Not found</html>")}, ""), v1alpha1.ReasonInvalidArchive, ""},
 		{"an archive that is cut", promised(hydrate.Payload{Archive: archive[:len(archive)/2]}, ""), v1alpha1.ReasonInvalidArchive, ""},
 		{"an archive of nothing", promised(hydrate.Payload{Archive: []byte{}}, ""), v1alpha1.ReasonInvalidArchive, ""},
 		{"no files at all", request(nil), v1alpha1.ReasonInvalidArchive, "no files"},
 		{"no chart", request(without), v1alpha1.ReasonInvalidChart, "no Chart.yaml"},
-		{"a file outside", request(append(slices.Clone(files), hydrate.File{Name: "../passwd"})), v1alpha1.ReasonInvalidArchive, "../passwd"},
+		{"a file outside", request(append(slices.Clone(files), chart.File{Name: "../passwd"})), v1alpha1.ReasonInvalidArchive, "../passwd"},
 		{"another chart", elsewhere, v1alpha1.ReasonInvalidChart, `named "web", the source calls it "blog"`},
 		{"another version", wrongVersion, v1alpha1.ReasonInvalidChart, `has version "1.0.0", the source says "2.0.0"`},
 	} {

@@ -21,11 +21,13 @@ import (
 	"syscall"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/source"
+	"github.com/appmarket/operator/internal/values"
 	"github.com/appmarket/operator/internal/worker"
 )
 
@@ -132,18 +134,18 @@ func local(chart string) (hydrate.Fetcher, hydrate.Offer, error) {
 	return from, hydrate.Offer{URL: filepath.Base(path)}, err
 }
 
-func metadata(ctx context.Context, from hydrate.Fetcher, offer hydrate.Offer) (hydrate.Metadata, error) {
+func metadata(ctx context.Context, from hydrate.Fetcher, offer hydrate.Offer) (chart.Metadata, error) {
 	payload, err := from.Fetch(ctx, offer)
 	if err != nil {
-		return hydrate.Metadata{}, err
+		return chart.Metadata{}, err
 	}
 	files := payload.Files
 	if payload.Archive != nil {
-		if files, err = hydrate.Unpack(payload.Archive); err != nil {
-			return hydrate.Metadata{}, err
+		if files, err = chart.Unpack(payload.Archive); err != nil {
+			return chart.Metadata{}, err
 		}
 	}
-	return hydrate.ReadMetadata(files)
+	return chart.ReadMetadata(files)
 }
 
 func readValues(file string) (map[string]any, error) {
@@ -157,7 +159,7 @@ func readValues(file string) (map[string]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read values: %w", err)
 	}
-	values, err := hydrate.DecodeValues(text)
+	values, err := values.Decode(text)
 	if err != nil {
 		return nil, fmt.Errorf("file %s: %w", file, err)
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/images"
+	"github.com/appmarket/operator/internal/inputs"
 )
 
 // registryPause is how long a registry that did not answer is left alone: for the
@@ -53,7 +55,7 @@ func printDraft(out io.Writer, d *hydrate.Draft) {
 	for _, i := range d.Images {
 		fmt.Fprintf(out, "  %s  %s\n", i.Name, imageDetail(i))
 	}
-	_, wrong := hydrate.CheckInputs(d.Inputs, nil, nil)
+	_, wrong := inputs.CheckInputs(d.Inputs, nil, nil)
 	if len(wrong) > 0 {
 		fmt.Fprintln(out, "\nrequired inputs:")
 	}
@@ -72,7 +74,7 @@ func printDraft(out io.Writer, d *hydrate.Draft) {
 	}
 }
 
-func imageDetail(i hydrate.Image) string {
+func imageDetail(i images.Image) string {
 	if i.Detail == nil {
 		return "not looked up: " + i.Problem
 	}

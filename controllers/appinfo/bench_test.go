@@ -10,13 +10,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/ginkgo/v2"
+
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/client-go/tools/events"
+
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -283,7 +288,7 @@ func (b *bench) values() string {
 	GinkgoHelper()
 	archive, err := b.store.Archive(b.app.Status.Versions[0].Digest)
 	Expect(err).NotTo(HaveOccurred())
-	files, err := hydrate.Unpack(archive)
+	files, err := chart.Unpack(archive)
 	Expect(err).NotTo(HaveOccurred())
 	text, ok := (&hydrate.Draft{Files: files}).File("values.yaml")
 	Expect(ok).To(BeTrue())

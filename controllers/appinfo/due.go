@@ -9,6 +9,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/values"
 )
 
 // job is one version that is due, and why.
@@ -86,7 +87,7 @@ func (r *Reconciler) request(s *scope) (hydrate.Request, error) {
 	}
 	return hydrate.Request{
 		Owner: owner(s.app), App: s.app.Spec.App,
-		Profile: profile, Platform: platform, Params: hydrate.Overlay(market, own),
+		Profile: profile, Platform: platform, Params: values.Overlay(market, own),
 	}, nil
 }
 

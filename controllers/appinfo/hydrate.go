@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/appmarket/operator/internal/images"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -166,7 +168,7 @@ func analysed(d *hydrate.Draft) string {
 	if len(d.Images) == 0 && d.Unrendered() != "" {
 		return "images are not known until a value is given"
 	}
-	silent := slices.DeleteFunc(slices.Clone(d.Images), func(i hydrate.Image) bool { return i.Problem == "" })
+	silent := slices.DeleteFunc(slices.Clone(d.Images), func(i images.Image) bool { return i.Problem == "" })
 	if len(silent) == 0 {
 		return text.Count(len(d.Images), "image", "images")
 	}
@@ -197,7 +199,7 @@ func (r *Reconciler) record(s *scope, j job, d *hydrate.Draft) {
 	if selected(s.app) == made.Version {
 		s.app.Status.Version = made.Version
 		s.app.Status.Summary = summary(d)
-		s.app.Status.Images = images(d.Images)
+		s.app.Status.Images = toAppImages(d.Images)
 	}
 }
 

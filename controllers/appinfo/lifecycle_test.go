@@ -1,9 +1,14 @@
 package appinfo_test
 
 import (
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/ginkgo/v2"
+
 	. "github.com/onsi/gomega"
+
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -153,12 +158,12 @@ var _ = Describe("An app", func() {
 // publish puts a chart of another source into the repository.
 func publish(b *bench, owner hydrate.Owner) {
 	GinkgoHelper()
-	files := []hydrate.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.0.0\n")}}
-	archive, err := hydrate.Pack("web", files)
+	files := []chart.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.0.0\n")}}
+	archive, err := chart.Pack("web", files)
 	Expect(err).NotTo(HaveOccurred())
 	_, err = b.store.Publish(b.ctx, hydrate.Publication{
 		Owner: owner, App: "web", Version: "1.0.0", Chart: []byte(`{"apiVersion": "v2", "name": "web", "version": "1.0.0"}`),
-		Archive: archive, Digest: hydrate.Digest(archive),
+		Archive: archive, Digest: chart.Digest(archive),
 	})
 	Expect(err).NotTo(HaveOccurred())
 }

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/yaml"
-
-	"github.com/appmarket/operator/hydrate"
 )
 
 // directory serves the shops by the names of their hosts.
@@ -58,13 +58,13 @@ func (s *shop) url() string { return "http://" + s.host }
 
 // put offers a version with these files beside its Chart.yaml.
 func (s *shop) put(version string, content map[string]string) {
-	files := []hydrate.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nappVersion: v" + version + "\nversion: " + version + "\n" + content["Chart.yaml"])}}
+	files := []chart.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nappVersion: v" + version + "\nversion: " + version + "\n" + content["Chart.yaml"])}}
 	for name, text := range content {
 		if name != "Chart.yaml" {
-			files = append(files, hydrate.File{Name: name, Data: []byte(text)})
+			files = append(files, chart.File{Name: name, Data: []byte(text)})
 		}
 	}
-	archive, err := hydrate.Pack("web", files)
+	archive, err := chart.Pack("web", files)
 	Expect(err).NotTo(HaveOccurred())
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,7 +119,7 @@ func (s *shop) index() []byte {
 	var web []map[string]any
 	for version, archive := range s.archives {
 		web = append(web, map[string]any{
-			"apiVersion": "v2", "name": "web", "version": version, "digest": hydrate.Digest(archive),
+			"apiVersion": "v2", "name": "web", "version": version, "digest": chart.Digest(archive),
 			"urls": []string{"web-" + version + ".tgz"},
 		})
 	}

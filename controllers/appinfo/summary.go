@@ -8,6 +8,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/text"
 )
 
@@ -114,7 +115,7 @@ func kinds(d *hydrate.Draft) []v1alpha1.KindCount {
 }
 
 // images are the images of an app as status shows them.
-func images(found []hydrate.Image) []v1alpha1.AppImage {
+func toAppImages(found []images.Image) []v1alpha1.AppImage {
 	var out []v1alpha1.AppImage
 	for _, i := range catalog.First(found, maxImages) {
 		image := v1alpha1.AppImage{Name: text.Limit(i.Name, 512), Problem: text.Limit(i.Problem, maxSentence)}
@@ -132,7 +133,7 @@ func images(found []hydrate.Image) []v1alpha1.AppImage {
 	return out
 }
 
-func platform(p hydrate.ImagePlatform) string {
+func platform(p images.Platform) string {
 	name := p.OS + "/" + p.Architecture
 	if p.Variant != "" {
 		name += "/" + p.Variant

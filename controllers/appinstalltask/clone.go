@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/appmarket/operator/internal/inputs"
+
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
@@ -113,17 +114,17 @@ func (r *Reconciler) checkTitles(ctx context.Context, s *scope, p *findings) err
 			taken = append(taken, e.Title)
 		}
 	}
-	wanted := []hydrate.Entrance{{Name: titleInput, Title: "Title of the instance"}}
+	wanted := []inputs.Entrance{{Name: titleInput, Title: "Title of the instance"}}
 	for _, e := range s.app.Info.Status.Summary.Entrances {
 		if !e.Invisible {
-			wanted = append(wanted, hydrate.Entrance{Name: e.Name, Title: e.Title})
+			wanted = append(wanted, inputs.Entrance{Name: e.Name, Title: e.Title})
 		}
 	}
 	given := map[string]string{titleInput: s.task.Spec.Title}
 	for _, e := range s.task.Spec.Entrances {
 		given[e.Name] = e.Title
 	}
-	p.ask(s.task, catalog.Titles, hydrate.CheckTitles(wanted, given, taken))
+	p.ask(s.task, catalog.Titles, inputs.CheckTitles(wanted, given, taken))
 	return nil
 }
 

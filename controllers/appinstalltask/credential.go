@@ -4,14 +4,17 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/appmarket/operator/internal/inputs"
+
 	corev1 "k8s.io/api/core/v1"
+
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -101,8 +104,8 @@ func (r *Reconciler) unlicensed(s *scope, p *findings, err error) error {
 		return p.Take(readable(err))
 	}
 	terms := s.version.License
-	p.ask(s.task, catalog.Inputs, []hydrate.InputProblem{{
-		Input: hydrate.Input{
+	p.ask(s.task, catalog.Inputs, []inputs.Problem{{
+		Input: inputs.Input{
 			Name: credentialInput, Type: "credential", Required: true, Title: terms.Product, Description: err.Error(),
 		},
 		Problem: "required",

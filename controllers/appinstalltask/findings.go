@@ -5,9 +5,9 @@ import (
 	"fmt"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/inputs"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/text"
 )
@@ -34,7 +34,7 @@ func (p *findings) verdict(task *v1alpha1.AppInstallTask) error {
 
 // ask lists inputs, or titles, that are missing or do not fit. They are waited for, or are a
 // failure, as the task says.
-func (p *findings) ask(task *v1alpha1.AppInstallTask, what string, wrong []hydrate.InputProblem) {
+func (p *findings) ask(task *v1alpha1.AppInstallTask, what string, wrong []inputs.Problem) {
 	if len(wrong) == 0 {
 		return
 	}
@@ -67,7 +67,7 @@ func fitting[T any](list []T, most, bytes int) []T {
 	return list
 }
 
-func required(wrong []hydrate.InputProblem) []v1alpha1.Input {
+func required(wrong []inputs.Problem) []v1alpha1.Input {
 	var out []v1alpha1.Input
 	for _, w := range catalog.First(wrong, maxInputs) {
 		in := catalog.Input(w.Input)

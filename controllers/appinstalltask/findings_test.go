@@ -5,10 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/appmarket/operator/internal/inputs"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 )
 
@@ -23,13 +24,13 @@ func TestRequiredInputsStayBounded(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			var wrong []hydrate.InputProblem
+			var wrong []inputs.Problem
 			for i := range c.number {
-				in := hydrate.Input{Name: fmt.Sprintf("input%d", i), Required: true}
+				in := inputs.Input{Name: fmt.Sprintf("input%d", i), Required: true}
 				for range c.options {
-					in.Options = append(in.Options, hydrate.InputOption{Value: strings.Repeat("v", 500)})
+					in.Options = append(in.Options, inputs.Option{Value: strings.Repeat("v", 500)})
 				}
-				wrong = append(wrong, hydrate.InputProblem{Input: in, Problem: "required"})
+				wrong = append(wrong, inputs.Problem{Input: in, Problem: "required"})
 			}
 			p, task := &findings{}, &v1alpha1.AppInstallTask{}
 			p.ask(task, catalog.Inputs, wrong)

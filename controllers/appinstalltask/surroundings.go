@@ -9,6 +9,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/admission"
 	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/objects"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
@@ -116,7 +117,7 @@ func releasesOf(draft *hydrate.Draft) []string {
 }
 
 // named are objects by their names alone, hooks left out.
-func named(objects []hydrate.Object) []v1alpha1.ObjectReference {
+func named(objects []objects.Object) []v1alpha1.ObjectReference {
 	var all []v1alpha1.ObjectReference
 	for _, o := range objects {
 		if !o.Hook {

@@ -4,10 +4,16 @@ import (
 	"errors"
 	"time"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/ginkgo/v2"
+
 	. "github.com/onsi/gomega"
+
 	appsv1 "k8s.io/api/apps/v1"
+
 	corev1 "k8s.io/api/core/v1"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -15,7 +21,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/transitions"
@@ -257,7 +262,7 @@ var _ = Describe("Adopting", func() {
 		GinkgoHelper()
 		archive, err := b.store.Archive(b.app.Status.Versions[1].Digest)
 		Expect(err).NotTo(HaveOccurred())
-		files, err := hydrate.Unpack(archive)
+		files, err := chart.Unpack(archive)
 		Expect(err).NotTo(HaveOccurred())
 		values := map[string]any{"colour": "blue"}
 		_, err = clients.For(tenantOf(b), nil).Install(b.ctx, release.Spec{

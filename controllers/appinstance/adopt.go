@@ -4,14 +4,17 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/appmarket/operator/internal/values"
+
 	corev1 "k8s.io/api/core/v1"
+
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -43,7 +46,7 @@ func (r *Reconciler) adoptable(ctx context.Context, s *scope) (string, error) {
 func (r *Reconciler) adopt(ctx context.Context, s *scope, plans []plan) error {
 	var made []v1alpha1.Release
 	var objects []v1alpha1.ObjectReference
-	values := map[string]any{}
+	decoded := map[string]any{}
 	for _, p := range plans {
 		rel, given, err := s.helm.Adopt(ctx, p.name, labels(s.instance))
 		if err != nil {
@@ -51,9 +54,9 @@ func (r *Reconciler) adopt(ctx context.Context, s *scope, plans []plan) error {
 		}
 		made = append(made, described(rel, p.unit.Dir))
 		objects = append(objects, rel.Objects...)
-		values = hydrate.Overlay(values, given)
+		decoded = values.Overlay(decoded, given)
 	}
-	if err := r.keepValues(ctx, s, values); err != nil {
+	if err := r.keepValues(ctx, s, decoded); err != nil {
 		return err
 	}
 	s.instance.Status.Releases = s.keepRecords(made)

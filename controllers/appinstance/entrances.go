@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/appmarket/operator/internal/inputs"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -37,7 +39,7 @@ func (s *scope) entrances(draft *hydrate.Draft) []v1alpha1.Entrance {
 
 // serviceOf is the name of the Service of an entrance. Where there is none, people are
 // told.
-func (s *scope) serviceOf(services []hydrate.Service, e hydrate.Entrance) string {
+func (s *scope) serviceOf(services []hydrate.Service, e inputs.Entrance) string {
 	if found := hydrate.FindService(services, e.Host, e.Port); found != nil {
 		return text.Limit(found.Name, 253)
 	}

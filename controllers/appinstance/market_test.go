@@ -4,8 +4,12 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/ginkgo/v2"
+
 	. "github.com/onsi/gomega"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -55,19 +59,19 @@ func (m *market) ref() v1alpha1.AppReference {
 // publish puts a version with these files into the repository, as hydration does.
 func (m *market) publish(version string, content map[string]string) {
 	GinkgoHelper()
-	files := []hydrate.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: " + version + "\n")}}
+	files := []chart.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: " + version + "\n")}}
 	for name, text := range content {
-		files = append(files, hydrate.File{Name: name, Data: []byte(text)})
+		files = append(files, chart.File{Name: name, Data: []byte(text)})
 	}
-	archive, err := hydrate.Pack("web", files)
+	archive, err := chart.Pack("web", files)
 	Expect(err).NotTo(HaveOccurred())
-	meta, err := hydrate.ReadMetadata(files)
+	meta, err := chart.ReadMetadata(files)
 	Expect(err).NotTo(HaveOccurred())
-	chart, err := json.Marshal(meta)
+	packed, err := json.Marshal(meta)
 	Expect(err).NotTo(HaveOccurred())
 	published, err := m.store.Publish(GinkgoT().Context(), hydrate.Publication{
 		Owner: hydrate.Owner{Namespace: m.source.Namespace, Source: "main"}, App: "web", Version: version,
-		Chart: chart, Archive: archive, Digest: hydrate.Digest(archive),
+		Chart: packed, Archive: archive, Digest: chart.Digest(archive),
 	})
 	Expect(err).NotTo(HaveOccurred())
 

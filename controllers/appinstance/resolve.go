@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/status"
 	"github.com/appmarket/operator/internal/transitions"
@@ -209,7 +210,7 @@ func (s *scope) digest(wish catalog.Wish) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode values: %w", err)
 	}
-	return hydrate.Digest(text), nil
+	return chart.Digest(text), nil
 }
 
 // valuesDigest is over what the tenant gives now, the values of an adopted release

@@ -4,14 +4,17 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/ginkgo/v2"
+
 	. "github.com/onsi/gomega"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 )
 
 var _ = Describe("The apps of a source", func() {
@@ -40,7 +43,7 @@ var _ = Describe("The apps of a source", func() {
 		Expect(first.Created.Equal(&created)).To(BeTrue())
 		first.Created = nil
 		Expect(first).To(Equal(v1alpha1.Offer{
-			Version: "1.10.0", AppVersion: "v1.10.0", URL: "web-1.10.0.tgz", Digest: hydrate.Digest([]byte("web1.10.0"))}))
+			Version: "1.10.0", AppVersion: "v1.10.0", URL: "web-1.10.0.tgz", Digest: chart.Digest([]byte("web1.10.0"))}))
 		Expect(b.source.Status.RepositoryURL).To(Equal(repositoryURL + "/" + b.source.Namespace + "/main"))
 		b.succeeds()
 		b.quiet()

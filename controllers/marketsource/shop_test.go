@@ -5,10 +5,10 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/yaml"
-
-	"github.com/appmarket/operator/hydrate"
 )
 
 // directory serves the shops by the names of their hosts.
@@ -64,7 +64,7 @@ func (s *shop) offer(app string, versions ...string) {
 	for _, version := range versions {
 		s.entries[app] = append(s.entries[app], map[string]any{
 			"apiVersion": "v2", "name": app, "version": version, "appVersion": "v" + version, "created": "2026-01-02T03:04:05Z",
-			"digest": hydrate.Digest([]byte(app + version)), "urls": []string{app + "-" + version + ".tgz"},
+			"digest": chart.Digest([]byte(app + version)), "urls": []string{app + "-" + version + ".tgz"},
 		})
 	}
 }
@@ -141,7 +141,7 @@ func (s *shop) retag(tag string) {
 	s.tag = tag
 }
 
-func etag(text string) string { return fmt.Sprintf("%q", hydrate.Digest([]byte(text))) }
+func etag(text string) string { return fmt.Sprintf("%q", chart.Digest([]byte(text))) }
 
 // broken adds entries that cannot be apps.
 func (s *shop) broken(count int) {

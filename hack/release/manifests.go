@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 
-	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chart"
 )
 
 // releaseFiles describes the files of a release.
@@ -58,13 +58,13 @@ func (r releaseFiles) build() ([]releaseFile, error) {
 // chart returns the archive of the chart, with the version and the image filled in.
 func (r releaseFiles) chart() ([]byte, error) {
 	folder := os.DirFS(filepath.Join(r.root, "charts/appmarket"))
-	var files []hydrate.File
+	var files []chart.File
 	err := fs.WalkDir(folder, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		data, err := fs.ReadFile(folder, name)
-		files = append(files, hydrate.File{Name: name, Data: data})
+		files = append(files, chart.File{Name: name, Data: data})
 		return err
 	})
 	if err != nil {
@@ -92,7 +92,7 @@ func (r releaseFiles) chart() ([]byte, error) {
 			}
 		}
 	}
-	return hydrate.Pack("appmarket", files)
+	return chart.Pack("appmarket", files)
 }
 
 // install returns everything that runs the operator in a cluster, without the CRDs.

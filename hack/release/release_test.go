@@ -10,10 +10,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/random"
+
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/yaml"
-
-	"github.com/appmarket/operator/hydrate"
 )
 
 // root is the folder of the repository.
@@ -68,7 +69,7 @@ func TestManifestsNameTheImageByDigest(t *testing.T) {
 		Not(HaveKey("CustomResourceDefinition"))), "deleting the operator must not delete the CRDs")
 	g.Expect(kindsOf(t, files["crds.yaml"])).To(Equal(map[string]int{"CustomResourceDefinition": 4}))
 
-	chart, err := hydrate.Unpack([]byte(files["appmarket-1.2.3.tgz"]))
+	chart, err := chart.Unpack([]byte(files["appmarket-1.2.3.tgz"]))
 	g.Expect(err).NotTo(HaveOccurred())
 	texts := map[string]string{}
 	for _, file := range chart {

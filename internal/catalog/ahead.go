@@ -10,7 +10,9 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/values"
 )
 
 const (
@@ -69,7 +71,7 @@ func (c *Catalog) preparation(ctx context.Context, app *App, version *v1alpha1.P
 		Owner:    hydrate.Owner{Namespace: app.Source.Namespace, Source: app.Source.Name},
 		App:      app.Info.Spec.App,
 		Profile:  profile,
-		Platform: hydrate.Overlay(platform, wish.Values),
+		Platform: values.Overlay(platform, wish.Values),
 		At:       wish.At,
 		Releases: wish.Releases,
 	}
@@ -102,7 +104,7 @@ func keyOf(archive string, p hydrate.Preparation, wish Wish) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode arguments of a rendering: %w", err)
 	}
-	return hydrate.Digest(text), nil
+	return chart.Digest(text), nil
 }
 
 // put keeps a plan, unless it is large or was rendered from objects that were looked up.

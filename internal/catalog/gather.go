@@ -5,14 +5,16 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/appmarket/operator/internal/values"
+
 	corev1 "k8s.io/api/core/v1"
+
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 )
@@ -54,11 +56,11 @@ func (c *Catalog) Gather(ctx context.Context, reader client.Reader, tenant relea
 		if err != nil {
 			return Wish{}, fmt.Errorf("spec.valuesFrom: %w", err)
 		}
-		values, err := hydrate.DecodeValues([]byte(text))
+		decoded, err := values.Decode([]byte(text))
 		if err != nil {
 			return Wish{}, unreadable(ref, err)
 		}
-		wish.Values = hydrate.Overlay(wish.Values, values)
+		wish.Values = values.Overlay(wish.Values, decoded)
 	}
 	own, err := Decode(given.Values)
 	if err != nil {
@@ -66,7 +68,7 @@ func (c *Catalog) Gather(ctx context.Context, reader client.Reader, tenant relea
 	}
 	switch {
 	case len(wish.Values) > 0:
-		wish.Values = hydrate.Overlay(wish.Values, own)
+		wish.Values = values.Overlay(wish.Values, own)
 	case own != nil:
 		wish.Values = own
 	}

@@ -3,7 +3,7 @@ package catalog
 import (
 	"strings"
 
-	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/inputs"
 	"github.com/appmarket/operator/internal/text"
 )
 
@@ -18,8 +18,8 @@ const (
 
 // InputsMessage says which inputs, or titles of entrances, to give, to correct and to
 // remove. The title of the instance is named by its field, spec.title.
-func InputsMessage(what string, wrong []hydrate.InputProblem) string {
-	var fields, inputs []hydrate.InputProblem
+func InputsMessage(what string, wrong []inputs.Problem) string {
+	var fields, inputs []inputs.Problem
 	for _, w := range wrong {
 		if strings.HasPrefix(w.Input.Name, "spec.") {
 			fields = append(fields, w)
@@ -38,7 +38,7 @@ func InputsMessage(what string, wrong []hydrate.InputProblem) string {
 }
 
 // adviceMessage groups inputs by what to do about them.
-func adviceMessage(wrong []hydrate.InputProblem) string {
+func adviceMessage(wrong []inputs.Problem) string {
 	var missing, unfit, unknown []string
 	for _, w := range wrong {
 		switch {

@@ -4,33 +4,34 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/appmarket/operator/internal/inputs"
+
 	. "github.com/onsi/gomega"
 
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 )
 
 func TestInputsMessage(t *testing.T) {
-	problem := func(name, says string) hydrate.InputProblem {
-		return hydrate.InputProblem{Input: hydrate.Input{Name: name}, Problem: says}
+	problem := func(name, says string) inputs.Problem {
+		return inputs.Problem{Input: inputs.Input{Name: name}, Problem: says}
 	}
-	var many []hydrate.InputProblem
+	var many []inputs.Problem
 	for i := range 12 {
 		many = append(many, problem(fmt.Sprintf("I%d", i), "required"))
 	}
 	for _, c := range []struct {
 		why   string
-		wrong []hydrate.InputProblem
+		wrong []inputs.Problem
 		want  string
 	}{
 		{"one is missing", many[:1], "inputs in spec.envs: give I0"},
 		{"too many are missing", many, "inputs in spec.envs: give I0, I1, I2, I3, I4, I5, I6, I7, I8, I9 and 2 more"},
-		{"one is wrong", []hydrate.InputProblem{problem("A", "not a URL")}, "inputs in spec.envs: correct A (not a URL)"},
-		{"one is unknown", []hydrate.InputProblem{problem("A", "unknown input")}, "inputs in spec.envs: remove A, which the app does not ask for"},
-		{"a field and an input", []hydrate.InputProblem{problem("A", "required"), problem("spec.title", "required")},
+		{"one is wrong", []inputs.Problem{problem("A", "not a URL")}, "inputs in spec.envs: correct A (not a URL)"},
+		{"one is unknown", []inputs.Problem{problem("A", "unknown input")}, "inputs in spec.envs: remove A, which the app does not ask for"},
+		{"a field and an input", []inputs.Problem{problem("A", "required"), problem("spec.title", "required")},
 			"give spec.title; inputs in spec.envs: give A"},
-		{"the field only", []hydrate.InputProblem{problem("spec.title", "required")}, "give spec.title"},
-		{"the field twice", []hydrate.InputProblem{problem("spec.title", "required"), problem("spec.entrances", "taken")},
+		{"the field only", []inputs.Problem{problem("spec.title", "required")}, "give spec.title"},
+		{"the field twice", []inputs.Problem{problem("spec.title", "required"), problem("spec.entrances", "taken")},
 			"give spec.title; correct spec.entrances (taken)"},
 	} {
 		NewWithT(t).Expect(catalog.InputsMessage(catalog.Inputs, c.wrong)).To(Equal(c.want), c.why)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -34,19 +36,19 @@ func newShelf(t *testing.T, content map[string]string) shelf {
 	t.Cleanup(func() { NewWithT(t).Expect(store.Close()).To(Succeed()) })
 
 	content["Chart.yaml"] = "apiVersion: v2\nname: web\nversion: 1.0.0\n"
-	var files []hydrate.File
+	var files []chart.File
 	for name, text := range content {
-		files = append(files, hydrate.File{Name: name, Data: []byte(text)})
+		files = append(files, chart.File{Name: name, Data: []byte(text)})
 	}
-	archive, err := hydrate.Pack("web", files)
+	archive, err := chart.Pack("web", files)
 	g.Expect(err).NotTo(HaveOccurred())
-	meta, err := hydrate.ReadMetadata(files)
+	meta, err := chart.ReadMetadata(files)
 	g.Expect(err).NotTo(HaveOccurred())
-	chart, err := json.Marshal(meta)
+	packed, err := json.Marshal(meta)
 	g.Expect(err).NotTo(HaveOccurred())
 	published, err := store.Publish(t.Context(), hydrate.Publication{
 		Owner: hydrate.Owner{Namespace: "market", Source: "main"}, App: "web", Version: "1.0.0",
-		Chart: chart, Archive: archive, Digest: hydrate.Digest(archive),
+		Chart: packed, Archive: archive, Digest: chart.Digest(archive),
 	})
 	g.Expect(err).NotTo(HaveOccurred())
 
@@ -211,7 +213,7 @@ func TestPrepareRefuses(t *testing.T) {
 func TestPrepareWithoutTheChart(t *testing.T) {
 	g := NewWithT(t)
 	s := newShelf(t, plain())
-	s.version.Digest = hydrate.Digest(nil)
+	s.version.Digest = chart.Digest(nil)
 	_, err := s.Prepare(t.Context(), s.app, s.version, catalog.Wish{})
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonChartMissing))
 	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "it is published again")

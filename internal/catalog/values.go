@@ -10,6 +10,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/values"
 )
 
 // Profiles are the platform profiles by name.
@@ -40,7 +41,7 @@ func (c *Catalog) SystemVersion(app *App) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	version, _ := hydrate.Overlay(profile.Values(nil, hydrate.Place{}), platform)["sysVersion"].(string)
+	version, _ := values.Overlay(profile.Values(nil, hydrate.Place{}), platform)["sysVersion"].(string)
 	return version, nil
 }
 
@@ -50,17 +51,17 @@ func Decode(raw *runtime.RawExtension) (map[string]any, error) {
 	if raw == nil || len(raw.Raw) == 0 {
 		return nil, nil
 	}
-	values := map[string]any{}
-	if err := json.Unmarshal(raw.Raw, &values); err != nil {
+	decoded := map[string]any{}
+	if err := json.Unmarshal(raw.Raw, &decoded); err != nil {
 		if !json.Valid(raw.Raw) {
 			return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, errors.New("not JSON"))
 		}
-		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, errors.New(hydrate.ValuesProblem(err)))
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, errors.New(values.ParseProblem(err)))
 	}
-	if values == nil { // null
-		values = map[string]any{}
+	if decoded == nil { // null
+		decoded = map[string]any{}
 	}
-	return values, nil
+	return decoded, nil
 }
 
 // maxValueEntries bounds the keys and list items of the values of an installation. Helm

@@ -6,19 +6,19 @@ import (
 	"strconv"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/inputs"
 	"github.com/appmarket/operator/internal/text"
 )
 
 // Entrance is an entrance as status shows it.
-func Entrance(e hydrate.Entrance) v1alpha1.Entrance {
+func Entrance(e inputs.Entrance) v1alpha1.Entrance {
 	return v1alpha1.Entrance{
 		Name: text.Limit(e.Name, 63), Title: text.Limit(e.Title, 200), Host: text.Limit(e.Host, 253), Port: e.Port, Invisible: e.Invisible,
 	}
 }
 
 // Input is an input as status shows it. The default of a secret is left out.
-func Input(in hydrate.Input) v1alpha1.Input {
+func Input(in inputs.Input) v1alpha1.Input {
 	out := v1alpha1.Input{
 		Name: text.Limit(in.Name, 253), Type: text.Limit(in.Type, 32), Title: text.Limit(in.Title, 200),
 		Description: text.Limit(in.Description, 1024), Pattern: text.Limit(in.Pattern, 1000),

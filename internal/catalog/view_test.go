@@ -5,12 +5,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/appmarket/operator/internal/inputs"
+
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
@@ -37,19 +38,19 @@ func TestBounded(t *testing.T) {
 
 func TestInput(t *testing.T) {
 	g := NewWithT(t)
-	got := catalog.Input(hydrate.Input{
+	got := catalog.Input(inputs.Input{
 		Name: "THEME", Title: strings.Repeat("t", 300), Type: "string", Required: true, Default: "light", Value: "dark", Pattern: "^[a-z]+$",
-		Options: []hydrate.InputOption{{Title: "Dark", Value: "dark"}},
+		Options: []inputs.Option{{Title: "Dark", Value: "dark"}},
 	})
 	g.Expect(got).To(Equal(v1alpha1.Input{
 		Name: "THEME", Title: strings.Repeat("t", 200), Type: "string", Required: true, Default: "dark", Pattern: "^[a-z]+$",
 		Options: []v1alpha1.InputOption{{Title: "Dark", Value: "dark"}},
 	}))
-	secret := catalog.Input(hydrate.Input{Name: "PASSWORD", Type: "password", Default: "hunter2", Value: "hunter2"})
+	secret := catalog.Input(inputs.Input{Name: "PASSWORD", Type: "password", Default: "hunter2", Value: "hunter2"})
 	g.Expect(secret).To(Equal(v1alpha1.Input{Name: "PASSWORD", Type: "password", Secret: true}), "nobody sees what is secret")
 
 	one, half, huge := 1.0, 0.5, 1e300
-	bounded := catalog.Input(hydrate.Input{Name: "replicas", Range: &hydrate.Bounds{Min: &half}, Length: &hydrate.Bounds{Min: &one, Max: &huge}, ShowIf: "tls=true"})
+	bounded := catalog.Input(inputs.Input{Name: "replicas", Range: &inputs.Bounds{Min: &half}, Length: &inputs.Bounds{Min: &one, Max: &huge}, ShowIf: "tls=true"})
 	g.Expect(bounded).To(Equal(v1alpha1.Input{
 		Name: "replicas", Minimum: "0.5", MinLength: ptr.To[int64](1), MaxLength: ptr.To[int64](math.MaxInt32), ShowIf: "tls=true",
 	}))

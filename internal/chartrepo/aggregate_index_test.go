@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/chartrepo"
 )
 
@@ -120,7 +121,7 @@ func TestHelmPullsEveryEntry(t *testing.T) {
 	store := openStore(t, t.TempDir(), nil)
 	var charts []hydrate.Publication
 	for _, owner := range []hydrate.Owner{second, first} {
-		archive, err := hydrate.Pack("web", []hydrate.File{
+		archive, err := chart.Pack("web", []chart.File{
 			{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.0.0\ndescription: of " + owner.Namespace + "\n")},
 		})
 		gomega.NewWithT(t).Expect(err).NotTo(gomega.HaveOccurred())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -54,20 +55,20 @@ func (s *Store) Publish(ctx context.Context, p hydrate.Publication) (hydrate.Pub
 
 // checkPublication tells whether the parts of a publication fit together.
 func checkPublication(p hydrate.Publication) error {
-	var chart struct {
+	var metadata struct {
 		Name    string `json:"name"`
 		Version string `json:"version"`
 	}
-	if err := json.Unmarshal(p.Chart, &chart); err != nil {
+	if err := json.Unmarshal(p.Chart, &metadata); err != nil {
 		return outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("decode chart: %w", err))
 	}
-	if chart.Name != p.App || chart.Version != p.Version {
+	if metadata.Name != p.App || metadata.Version != p.Version {
 		return outcome.Stalled(v1alpha1.ReasonInvalidChart,
-			fmt.Errorf("compare chart: it says %q %q, not %q %q", chart.Name, chart.Version, p.App, p.Version))
+			fmt.Errorf("compare chart: it says %q %q, not %q %q", metadata.Name, metadata.Version, p.App, p.Version))
 	}
-	if len(p.Chart) > maxChartBytes || len(p.Archive) > hydrate.MaxArchiveBytes {
+	if len(p.Chart) > maxChartBytes || len(p.Archive) > chart.MaxArchiveBytes {
 		return outcome.Stalled(v1alpha1.ReasonLimitExceeded,
-			fmt.Errorf("measure chart: more than %d bytes of metadata or %d bytes of archive", maxChartBytes, hydrate.MaxArchiveBytes))
+			fmt.Errorf("measure chart: more than %d bytes of metadata or %d bytes of archive", maxChartBytes, chart.MaxArchiveBytes))
 	}
 	if got := digestOf(p.Archive); got != p.Digest {
 		return outcome.Stalled(v1alpha1.ReasonDigestMismatch, fmt.Errorf("check archive: digest is %q, not %q", got, p.Digest))

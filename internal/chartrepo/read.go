@@ -11,7 +11,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chart"
 )
 
 // ErrDamaged is the error of a blob that does not match its digest.
@@ -61,7 +61,7 @@ func (s *Store) Archive(digest string) ([]byte, error) {
 	if err != nil || c.file == nil {
 		return c.data, err
 	}
-	data, err := io.ReadAll(io.LimitReader(c.section, hydrate.MaxArchiveBytes+1))
+	data, err := io.ReadAll(io.LimitReader(c.section, chart.MaxArchiveBytes+1))
 	if err := errors.Join(err, c.close()); err != nil {
 		return nil, storageError(fmt.Errorf("read archive: %w", err))
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -130,7 +131,7 @@ func TestPublicationThatCannotBe(t *testing.T) {
 		{"digest of something else", func(p *hydrate.Publication) { p.Digest = digestOf(nil) }, v1alpha1.ReasonDigestMismatch},
 		{"report with a path", func(p *hydrate.Publication) { p.Reports = map[string][]byte{"../a": nil} }, v1alpha1.ReasonInvalidChart},
 		{"reports without end", func(p *hydrate.Publication) { p.Reports = map[string][]byte{"a": make([]byte, 65<<20)} }, v1alpha1.ReasonLimitExceeded},
-		{"archive over the limit", func(p *hydrate.Publication) { p.Archive = make([]byte, hydrate.MaxArchiveBytes+1) }, v1alpha1.ReasonLimitExceeded},
+		{"archive over the limit", func(p *hydrate.Publication) { p.Archive = make([]byte, chart.MaxArchiveBytes+1) }, v1alpha1.ReasonLimitExceeded},
 		{"name of another app's archive", func(p *hydrate.Publication) {
 			p.App, p.Version, p.Chart = "other-1.0.0", "2.0.0", []byte(`{"name":"other-1.0.0","version":"2.0.0"}`)
 		}, v1alpha1.ReasonInvalidChart},

@@ -11,13 +11,15 @@ import (
 	"io"
 	"strings"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	core "k8s.io/api/core/v1"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -25,7 +27,7 @@ const (
 	// maxInflatedBytes bounds what a record is once it is unpacked: files of a
 	// chart, which grow by a third, and what they were rendered to. Records are in
 	// the hands of the tenant, and a few kilobytes can unpack to gigabytes.
-	maxInflatedBytes = 2*hydrate.MaxUnpackedBytes + 2*hydrate.MaxRenderedBytes
+	maxInflatedBytes = 2*chart.MaxUnpackedBytes + 2*chart.MaxRenderedBytes
 	// maxMarks bounds how many braces, brackets and commas a record has outside of
 	// strings: "{}," is three bytes, and some hundred once it is decoded.
 	maxMarks = 1_000_000

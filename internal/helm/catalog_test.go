@@ -8,18 +8,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chart"
 )
 
 // catalogUnits reads every chart unit of the catalog: the folders that have a
 // Chart.yaml, at the top of an app or one below it.
-func catalogUnits(t testing.TB) map[string][]hydrate.File {
+func catalogUnits(t testing.TB) map[string][]chart.File {
 	t.Helper()
 	root := os.Getenv("MARKET_CATALOG")
 	if root == "" {
 		t.Skip("left out: MARKET_CATALOG is not set")
 	}
-	found := map[string][]hydrate.File{}
+	found := map[string][]chart.File{}
 	for _, pattern := range []string{"*/Chart.yaml", "*/*/Chart.yaml"} {
 		charts, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
@@ -33,7 +33,7 @@ func catalogUnits(t testing.TB) map[string][]hydrate.File {
 	return found
 }
 
-func readFolder(t testing.TB, folder string) []hydrate.File {
+func readFolder(t testing.TB, folder string) []chart.File {
 	t.Helper()
 	all, err := folderFiles(folder)
 	if err != nil {
@@ -42,14 +42,14 @@ func readFolder(t testing.TB, folder string) []hydrate.File {
 	return all
 }
 
-func folderFiles(folder string) ([]hydrate.File, error) {
-	var all []hydrate.File
+func folderFiles(folder string) ([]chart.File, error) {
+	var all []chart.File
 	err := fs.WalkDir(os.DirFS(folder), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		data, err := os.ReadFile(filepath.Join(folder, name))
-		all = append(all, hydrate.File{Name: name, Data: data})
+		all = append(all, chart.File{Name: name, Data: data})
 		return err
 	})
 	return all, err
@@ -60,7 +60,7 @@ var domain = regexp.MustCompile(`\.Values\.domain\.(\w+)`)
 
 // parents are the maps that charts of the catalog take for granted, and an
 // address for each entrance.
-func parents(chart []hydrate.File) map[string]any {
+func parents(chart []chart.File) map[string]any {
 	values := map[string]any{}
 	for _, path := range strings.Fields(`bfl user userspace domain olaresEnv workloads GPU
 		cluster schedule os oidc.client oidc dep deps svcs postgres.databases mysql.databases

@@ -8,11 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
+
 	rbacv1 "k8s.io/api/rbac/v1"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/helm"
 )
 
@@ -23,7 +26,7 @@ import (
 func TestCatalogDoesNotDrift(t *testing.T) {
 	units := catalogUnits(t)
 	if os.Getenv("MARKET_CATALOG_WHOLE") != "true" {
-		sample := map[string][]hydrate.File{}
+		sample := map[string][]chart.File{}
 		for i, folder := range slices.Sorted(maps.Keys(units)) {
 			if i%8 == 0 {
 				sample[folder] = units[folder]

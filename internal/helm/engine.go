@@ -20,6 +20,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	chartfiles "github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -85,12 +86,12 @@ func (e Engine) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Ren
 }
 
 // releaseChart is a chart as it is recorded, its dependencies processed.
-func releaseChart(unit *chart.Chart, files []hydrate.File) (*hydrate.ReleaseChart, error) {
+func releaseChart(unit *chart.Chart, files []chartfiles.File) (*hydrate.ReleaseChart, error) {
 	record, err := json.Marshal(unit)
 	if err != nil {
 		return nil, fmt.Errorf("encode chart: %w", err)
 	}
-	return &hydrate.ReleaseChart{Record: record, Files: hydrate.TreeDigest(files), KubeVersion: unit.Metadata.KubeVersion}, nil
+	return &hydrate.ReleaseChart{Record: record, Files: chartfiles.TreeDigest(files), KubeVersion: unit.Metadata.KubeVersion}, nil
 }
 
 // mistyped is how Helm speaks of a value that stands where those of a dependency go.
@@ -198,8 +199,8 @@ func checkSize(unit *chart.Chart, texts map[string]string) error {
 	for _, crd := range unit.CRDObjects() {
 		total += len(crd.File.Data)
 	}
-	if total > hydrate.MaxRenderedBytes {
-		return fmt.Errorf("render chart: %d bytes of output, at most %d are allowed", total, hydrate.MaxRenderedBytes)
+	if total > chartfiles.MaxRenderedBytes {
+		return fmt.Errorf("render chart: %d bytes of output, at most %d are allowed", total, chartfiles.MaxRenderedBytes)
 	}
 	return nil
 }

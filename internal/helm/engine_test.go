@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/objects"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -14,13 +17,13 @@ import (
 )
 
 // files makes a chart of name and content; Chart.yaml is added if absent.
-func files(content map[string]string) []hydrate.File {
+func files(content map[string]string) []chart.File {
 	if _, ok := content["Chart.yaml"]; !ok {
 		content["Chart.yaml"] = "apiVersion: v2\nname: web\nversion: 1.2.3\n"
 	}
-	var all []hydrate.File
+	var all []chart.File
 	for name, text := range content {
-		all = append(all, hydrate.File{Name: name, Data: []byte(text)})
+		all = append(all, chart.File{Name: name, Data: []byte(text)})
 	}
 	return all
 }
@@ -34,7 +37,7 @@ func TestEngineRenders(t *testing.T) {
 		why   string
 		chart map[string]string
 		give  map[string]any
-		want  []hydrate.Document
+		want  []objects.Document
 		notes string
 	}{{
 		why: "values given win over those of the chart, and the release is known",
@@ -43,7 +46,7 @@ func TestEngineRenders(t *testing.T) {
 			"templates/web.yaml": "kind: ConfigMap\nv: {{ .Values.a }} {{ .Values.b }} {{ .Release.Name }} {{ .Release.Namespace }} {{ .Release.IsInstall }}",
 		},
 		give: map[string]any{"a": "mine"},
-		want: []hydrate.Document{{Path: "web/templates/web.yaml", Text: "kind: ConfigMap\nv: mine chart blog anna true"}},
+		want: []objects.Document{{Path: "web/templates/web.yaml", Text: "kind: ConfigMap\nv: mine chart blog anna true"}},
 	}, {
 		why: "documents come in the order of installation, hooks after them, crds first, empty ones not at all",
 		chart: map[string]string{
@@ -54,7 +57,7 @@ func TestEngineRenders(t *testing.T) {
 			"templates/_help.tpl":  `{{ define "x" }}x{{ end }}`,
 			"templates/NOTES.txt":  "Welcome to {{ .Release.Name }}.",
 		},
-		want: []hydrate.Document{
+		want: []objects.Document{
 			{Path: "web/crds/things.yaml", Text: "kind: CustomResourceDefinition\nn: 1"},
 			{Path: "web/crds/things.yaml", Text: "kind: CustomResourceDefinition\nn: 2"},
 			{Path: "web/templates/all.yaml", Text: "kind: Namespace"},
@@ -72,7 +75,7 @@ func TestEngineRenders(t *testing.T) {
 			"templates/web.yaml": "\ufeffkind: Service\nv: {{ .Values.a }}{{ .Files.Get \"note.txt\" }}\n---\nkind: ConfigMap",
 			"note.txt":           "\ufeffnote",
 		},
-		want: []hydrate.Document{
+		want: []objects.Document{
 			{Path: "web/templates/web.yaml", Text: "kind: ConfigMap"},
 			{Path: "web/templates/web.yaml", Text: "kind: Service\nv: chartnote"},
 		},
@@ -88,7 +91,7 @@ func TestEngineRenders(t *testing.T) {
 			"templates/web.yaml":               `{"kind": "ConfigMap", "n": "{{ include "lib.name" . }}"}`,
 		},
 		give: map[string]any{"cache": map[string]any{"size": 3}},
-		want: []hydrate.Document{
+		want: []objects.Document{
 			{Path: "web/templates/web.yaml", Text: `{"kind": "ConfigMap", "n": "from-library"}`},
 			{Path: "web/charts/cache/templates/c.yaml", Text: "kind: Service\nsize: 3"},
 		},
@@ -103,14 +106,14 @@ func TestEngineRenders(t *testing.T) {
 		chart: map[string]string{
 			"templates/a.yaml": `kind: {{ (lookup "v1" "Secret" "x" "y") | len }}{{ (lookup "v1" "Secret" "x" "") | len }} {{ .Capabilities.KubeVersion.Minor }} {{ .Capabilities.APIVersions.Has "apps/v1" }}`,
 		},
-		want: []hydrate.Document{{Path: "web/templates/a.yaml", Text: "kind: 00 36 true"}},
+		want: []objects.Document{{Path: "web/templates/a.yaml", Text: "kind: 00 36 true"}},
 	}, {
 		why: "the usual kinds are known, and the wish of the chart is the cluster's to judge",
 		chart: map[string]string{
 			"Chart.yaml":       "apiVersion: v2\nname: web\nversion: 1.0.0\nkubeVersion: '< 1.20.0'\n",
 			"templates/a.yaml": `kind: {{ .Capabilities.APIVersions.Has "networking.k8s.io/v1/Ingress" }} {{ .Capabilities.APIVersions.Has "v1/Pod" }} {{ .Release.Revision }}`,
 		},
-		want: []hydrate.Document{{Path: "web/templates/a.yaml", Text: "kind: true true 1"}},
+		want: []objects.Document{{Path: "web/templates/a.yaml", Text: "kind: true true 1"}},
 	}}
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {

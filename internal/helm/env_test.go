@@ -9,9 +9,14 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
+
 	corev1 "k8s.io/api/core/v1"
+
 	rbacv1 "k8s.io/api/rbac/v1"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -130,7 +135,7 @@ func spec(templates map[string]string) chartSpec {
 // chartSpec is a Spec with the files of its chart, which is rendered in this process.
 type chartSpec struct {
 	helm.Spec
-	Files []hydrate.File
+	Files []chart.File
 }
 
 // chartClient is a client that renders the charts it is given.

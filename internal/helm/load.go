@@ -8,12 +8,13 @@ import (
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 
-	"github.com/appmarket/operator/hydrate"
+	chartfiles "github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/values"
 )
 
 // loadUnit makes a chart of files that lie in memory. What is in charts/ is a
 // dependency; a nested chart in any other folder is only files to Helm.
-func loadUnit(files []hydrate.File) (*chart.Chart, error) {
+func loadUnit(files []chartfiles.File) (*chart.Chart, error) {
 	return load(buffered(files))
 }
 
@@ -23,7 +24,7 @@ func loadUnit(files []hydrate.File) (*chart.Chart, error) {
 const byteOrderMark = "\xef\xbb\xbf"
 
 // buffered are files as Helm's loader takes them.
-func buffered(files []hydrate.File) []*loader.BufferedFile {
+func buffered(files []chartfiles.File) []*loader.BufferedFile {
 	all := make([]*loader.BufferedFile, 0, len(files))
 	for _, file := range files {
 		all = append(all, &loader.BufferedFile{Name: file.Name, Data: bytes.TrimPrefix(file.Data, []byte(byteOrderMark))})
@@ -47,12 +48,12 @@ func load(files []*loader.BufferedFile) (*chart.Chart, error) {
 
 // loadProblem says why Helm cannot load a chart.
 func loadProblem(err error) string {
-	const values = "cannot load values.yaml: "
-	where, _, ok := strings.Cut(err.Error(), values)
+	const noValues = "cannot load values.yaml: "
+	where, _, ok := strings.Cut(err.Error(), noValues)
 	if !ok {
 		return err.Error()
 	}
-	return where + "values.yaml: " + hydrate.ValuesProblem(err)
+	return where + "values.yaml: " + values.ParseProblem(err)
 }
 
 // missingDependencies are those that Chart.yaml names and charts/ does not have.

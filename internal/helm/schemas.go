@@ -8,8 +8,8 @@ import (
 	"helm.sh/helm/v3/pkg/chart"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/values"
 )
 
 // checkSchemas checks values against the schemas of a chart and of the dependencies
@@ -18,10 +18,10 @@ import (
 // check would read any file and address that a schema refers to.
 //
 // Violations are stalled with SchemaViolation, those of all charts in one error.
-func checkSchemas(unit *chart.Chart, values map[string]any, at ...string) error {
+func checkSchemas(unit *chart.Chart, decoded map[string]any, at ...string) error {
 	var violations []string
 	if unit.Schema != nil {
-		err := hydrate.CheckSchema(unit.Schema, values, at...)
+		err := values.CheckSchema(unit.Schema, decoded, at...)
 		if err != nil && outcome.Reason(err, "") != v1alpha1.ReasonSchemaViolation {
 			return err
 		}
@@ -31,7 +31,7 @@ func checkSchemas(unit *chart.Chart, values map[string]any, at ...string) error 
 	}
 	for _, dependency := range unit.Dependencies() {
 		below := append(at[:len(at):len(at)], dependency.Name())
-		given, ok := values[dependency.Name()].(map[string]any)
+		given, ok := decoded[dependency.Name()].(map[string]any)
 		if !ok {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"helm.sh/helm/v3/pkg/releaseutil"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/objects"
 )
 
 // split cuts rendered texts into documents: those of crds/ first, then those
@@ -32,7 +33,7 @@ func split(unit *chart.Chart, texts map[string]string) (hydrate.Rendered, error)
 	add := func(path, text string, hook bool) {
 		document, known := documents[path]
 		if !known {
-			document = hydrate.NewDocument(path, text)
+			document = objects.NewDocument(path, text)
 		}
 		if document.Hook = hook; !blank(document.Text) {
 			out.Documents = append(out.Documents, document)
@@ -51,8 +52,8 @@ func split(unit *chart.Chart, texts map[string]string) (hydrate.Rendered, error)
 // the place of its text: Helm, which sorts them, reads no more than the head. Both maps
 // have keys that sort as the paths do and then by the order in the file. There are no
 // documents where a head is unusual; Helm then judges the texts themselves.
-func readHeads(texts map[string]string) (documents map[string]hydrate.Document, heads map[string]string) {
-	documents, heads = map[string]hydrate.Document{}, map[string]string{}
+func readHeads(texts map[string]string) (documents map[string]objects.Document, heads map[string]string) {
+	documents, heads = map[string]objects.Document{}, map[string]string{}
 	for path, text := range texts {
 		if isPartial(path) {
 			continue
@@ -61,7 +62,7 @@ func readHeads(texts map[string]string) (documents map[string]hydrate.Document, 
 			if blank(part) {
 				continue
 			}
-			document := hydrate.NewDocument(path, part)
+			document := objects.NewDocument(path, part)
 			head, ok := document.Head()
 			if !ok {
 				return nil, nil
@@ -77,12 +78,12 @@ func readHeads(texts map[string]string) (documents map[string]hydrate.Document, 
 func isPartial(name string) bool { return strings.HasPrefix(path.Base(name), "_") }
 
 // definitions are the documents in crds/.
-func definitions(unit *chart.Chart) []hydrate.Document {
-	var documents []hydrate.Document
+func definitions(unit *chart.Chart) []objects.Document {
+	var documents []objects.Document
 	for _, crd := range unit.CRDObjects() {
 		for _, text := range cut(string(crd.File.Data)) {
 			if !blank(text) {
-				documents = append(documents, hydrate.NewDocument(crd.Filename, text))
+				documents = append(documents, objects.NewDocument(crd.Filename, text))
 			}
 		}
 	}
@@ -132,7 +133,7 @@ func splitAnyhow(unit *chart.Chart, texts map[string]string) hydrate.Rendered {
 		}
 		for _, text := range cut(texts[path]) {
 			if !blank(text) {
-				out.Documents = append(out.Documents, hydrate.NewDocument(path, text))
+				out.Documents = append(out.Documents, objects.NewDocument(path, text))
 			}
 		}
 	}

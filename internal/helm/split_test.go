@@ -6,11 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/appmarket/operator/internal/objects"
+
 	. "github.com/onsi/gomega"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/releaseutil"
-
-	"github.com/appmarket/operator/hydrate"
 )
 
 // splitByHelm is what Helm makes of a text.
@@ -43,29 +43,29 @@ func FuzzCut(f *testing.F) {
 }
 
 // sortByHelm is what Helm makes of rendered files.
-func sortByHelm(texts map[string]string) (documents []hydrate.Document, err error) {
+func sortByHelm(texts map[string]string) (documents []objects.Document, err error) {
 	hooks, manifests, err := releaseutil.SortManifests(texts, nil, releaseutil.InstallOrder)
 	if err != nil {
 		return nil, err
 	}
 	for _, manifest := range manifests {
 		if !blank(manifest.Content) {
-			documents = append(documents, hydrate.Document{Path: manifest.Name, Text: manifest.Content})
+			documents = append(documents, objects.Document{Path: manifest.Name, Text: manifest.Content})
 		}
 	}
 	for _, hook := range hooks {
 		if !blank(hook.Manifest) {
-			documents = append(documents, hydrate.Document{Path: hook.Path, Text: hook.Manifest, Hook: true})
+			documents = append(documents, objects.Document{Path: hook.Path, Text: hook.Manifest, Hook: true})
 		}
 	}
 	return documents, nil
 }
 
 // unread are documents without what was read of them.
-func unread(documents []hydrate.Document) []hydrate.Document {
-	var bare []hydrate.Document
+func unread(documents []objects.Document) []objects.Document {
+	var bare []objects.Document
 	for _, document := range documents {
-		bare = append(bare, hydrate.Document{Path: document.Path, Text: document.Text, Hook: document.Hook})
+		bare = append(bare, objects.Document{Path: document.Path, Text: document.Text, Hook: document.Hook})
 	}
 	return bare
 }

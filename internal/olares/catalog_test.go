@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/appmarket/operator/internal/inputs"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/hydrate"
@@ -61,7 +63,7 @@ func checkInputs(g Gomega, m *hydrate.Manifest) {
 			given[in.Name] = in.Default
 		}
 	}
-	values, wrong := hydrate.CheckInputs(m.Inputs, given, nil)
+	values, wrong := inputs.CheckInputs(m.Inputs, given, nil)
 	g.Expect(values).To(HaveLen(len(m.Inputs)))
 	for _, p := range wrong {
 		g.Expect(p.Problem).To(Equal("required"), "%s: %s", m.Name, p.Input.Name)

@@ -5,15 +5,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/inputs"
 	"github.com/appmarket/operator/internal/text"
 )
 
 // inputTypes are the types that hydrate.CheckInputs tells apart.
 var inputTypes = []string{"string", "bool", "password", "url", "email", "int", "domain"}
 
-func readInputs(top *decoder) []hydrate.Input {
-	var inputs []hydrate.Input
+func readInputs(top *decoder) []inputs.Input {
+	var declared []inputs.Input
 	for _, each := range top.listItems("envs", maxInputs, essential) {
 		f := top.warnings.openMapping(each, essential)
 		if f == nil {
@@ -21,30 +21,30 @@ func readInputs(top *decoder) []hydrate.Input {
 		}
 		in := readInput(f)
 		f.warnUnknownKeys()
-		named := func(other hydrate.Input) bool { return other.Name == in.Name }
+		named := func(other inputs.Input) bool { return other.Name == in.Name }
 		switch {
 		case in.Name == "":
 			top.warnings.addWarning("%s has no envName and was left out", each.path)
-		case slices.ContainsFunc(inputs, named):
+		case slices.ContainsFunc(declared, named):
 			top.warnings.addWarning("%s has the envName of another and was left out", each.path)
 		default:
-			inputs = append(inputs, in)
+			declared = append(declared, in)
 		}
 	}
-	return inputs
+	return declared
 }
 
-func readInput(f *decoder) hydrate.Input {
-	in := hydrate.Input{
+func readInput(f *decoder) inputs.Input {
+	in := inputs.Input{
 		Name:        f.boundedText("envName", maxName),
 		Title:       f.truncatedText("title", maxLine),
 		Description: f.truncatedText("description", maxSummary),
 		Type:        firstNonEmpty(f.choiceField("type", inputTypes...), "string"),
 		Required:    f.boolField("required"),
 		Editable:    f.boolField("editable"),
-		Default:     f.boundedText("default", hydrate.MaxInputBytes),
-		Value:       f.boundedText("value", hydrate.MaxInputBytes),
-		Pattern:     f.boundedText("regex", hydrate.MaxPatternBytes),
+		Default:     f.boundedText("default", inputs.MaxInputBytes),
+		Value:       f.boundedText("value", inputs.MaxInputBytes),
+		Pattern:     f.boundedText("regex", inputs.MaxPatternBytes),
 		Options:     readInputOptions(f),
 	}
 	from := f.mappingField("valueFrom", optional)
@@ -59,19 +59,19 @@ func readInput(f *decoder) hydrate.Input {
 	return in
 }
 
-func readInputOptions(f *decoder) []hydrate.InputOption {
-	var options []hydrate.InputOption
+func readInputOptions(f *decoder) []inputs.Option {
+	var options []inputs.Option
 	for _, each := range f.listItems("options", maxOptions, optional) {
 		if kind := kindOf(each.node); kind != kindMap && kind != kindList {
 			value := f.warnings.readBounded(each, maxSummary)
-			options = append(options, hydrate.InputOption{Title: text.Truncate(value, maxLine), Value: value})
+			options = append(options, inputs.Option{Title: text.Truncate(value, maxLine), Value: value})
 			continue
 		}
 		o := f.warnings.openMapping(each, optional)
 		if o == nil {
 			continue
 		}
-		option := hydrate.InputOption{Title: o.truncatedText("title", maxLine), Value: o.boundedText("value", maxSummary)}
+		option := inputs.Option{Title: o.truncatedText("title", maxLine), Value: o.boundedText("value", maxSummary)}
 		o.warnUnknownKeys()
 		option.Title = firstNonEmpty(option.Title, text.Truncate(option.Value, maxLine))
 		options = append(options, option)
@@ -82,14 +82,14 @@ func readInputOptions(f *decoder) []hydrate.InputOption {
 // severalOf is a pattern for one or more of the options, joined by the splitter.
 // It stands in for the options where several may be chosen, because these are
 // checked as "one of".
-func multiSelectPattern(options []hydrate.InputOption, splitter string) string {
+func multiSelectPattern(options []inputs.Option, splitter string) string {
 	words := make([]string, len(options))
 	for i, option := range options {
 		words[i] = regexp.QuoteMeta(option.Value)
 	}
 	one := "(?:" + strings.Join(words, "|") + ")"
 	pattern := "^" + one + "(?:" + regexp.QuoteMeta(splitter) + one + ")*$"
-	if len(pattern) > hydrate.MaxPatternBytes {
+	if len(pattern) > inputs.MaxPatternBytes {
 		return ""
 	}
 	return pattern

@@ -6,17 +6,18 @@ import (
 	"strings"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/inputs"
 	"github.com/appmarket/operator/internal/text"
 )
 
-func readEntrances(top *decoder) []hydrate.Entrance {
-	var entrances []hydrate.Entrance
+func readEntrances(top *decoder) []inputs.Entrance {
+	var entrances []inputs.Entrance
 	for _, each := range top.listItems("entrances", maxEntrances, essential) {
 		f := top.warnings.openMapping(each, essential)
 		if f == nil {
 			continue
 		}
-		e := hydrate.Entrance{
+		e := inputs.Entrance{
 			Name:      f.boundedText("name", maxName),
 			Title:     f.truncatedText("title", maxLine),
 			Host:      f.boundedText("host", maxName),
@@ -27,7 +28,7 @@ func readEntrances(top *decoder) []hydrate.Entrance {
 		}
 		f.ignoreKeys("openMethod", "windowPushState")
 		f.warnUnknownKeys()
-		named := func(other hydrate.Entrance) bool { return other.Name == e.Name }
+		named := func(other inputs.Entrance) bool { return other.Name == e.Name }
 		switch {
 		case e.Name == "":
 			top.warnings.addWarning("%s has no name and was left out", each.path)

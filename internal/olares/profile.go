@@ -5,6 +5,7 @@ import (
 	"path"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/inputs"
 )
 
 // Helm is the profile of plain charts: they bring all of their values.
@@ -33,7 +34,7 @@ func (Profile) Values(m *hydrate.Manifest, at hydrate.Place) map[string]any {
 	}
 	values := platformValues(appDataPath(m, at))
 	values["domain"] = entranceHosts(m)
-	values["olaresEnv"], _ = hydrate.CheckInputs(m.Inputs, nil, nil)
+	values["olaresEnv"], _ = inputs.CheckInputs(m.Inputs, nil, nil)
 	values["workloads"] = workloadValues(m)
 	values["os"] = appKeyValues(m)
 	maps.Copy(values, middlewareValues(m))

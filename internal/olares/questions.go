@@ -11,6 +11,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/inputs"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/text"
 )
@@ -23,7 +24,7 @@ var _ hydrate.QuestionReader = Reader{}
 // variable is a place in a list, cannot be given as a text and is left out with a
 // warning, as is all else that is not understood. It fails, stalled with
 // InvalidManifest, for a text that is no YAML map or exceeds a bound.
-func (Reader) Questions(text []byte) ([]hydrate.Input, []string, error) {
+func (Reader) Questions(text []byte) ([]inputs.Input, []string, error) {
 	root, _, err := parseDocument(text)
 	if err != nil {
 		return nil, nil, questionsError(err)
@@ -46,12 +47,12 @@ func questionsError(err error) error {
 // questionReader collects the inputs of questions.
 type questionReader struct {
 	warnings *warnings
-	inputs   []hydrate.Input
+	inputs   []inputs.Input
 }
 
 // read takes in a list of questions that are shown on a condition.
 func (r *questionReader) readList(f *decoder, key, showIf string) {
-	for _, each := range f.listItems(key, hydrate.MaxChartInputs, optional) {
+	for _, each := range f.listItems(key, inputs.MaxChartInputs, optional) {
 		question := r.warnings.openMapping(each, optional)
 		if question == nil {
 			continue
@@ -70,30 +71,30 @@ func (r *questionReader) readList(f *decoder, key, showIf string) {
 	}
 }
 
-func (r *questionReader) addInput(in hydrate.Input, path string) {
-	named := func(other hydrate.Input) bool { return other.Name == in.Name }
+func (r *questionReader) addInput(in inputs.Input, path string) {
+	named := func(other inputs.Input) bool { return other.Name == in.Name }
 	switch {
 	case slices.ContainsFunc(r.inputs, named):
 		r.warnings.addWarning("%s has the variable of another and was left out", path)
-	case len(r.inputs) == hydrate.MaxChartInputs:
-		r.warnings.addWarning("there are more than %d questions; the rest was left out", hydrate.MaxChartInputs)
+	case len(r.inputs) == inputs.MaxChartInputs:
+		r.warnings.addWarning("there are more than %d questions; the rest was left out", inputs.MaxChartInputs)
 	default:
 		r.inputs = append(r.inputs, in)
 	}
 }
 
 // question reads one question, and says whether it can be an input.
-func (r *questionReader) readQuestion(f *decoder, path string) (hydrate.Input, bool) {
-	in := hydrate.Input{
-		Name:        f.boundedText("variable", hydrate.MaxInputName),
-		Title:       f.truncatedText("label", hydrate.MaxInputTitle),
-		Description: f.truncatedText("description", hydrate.MaxInputProse),
+func (r *questionReader) readQuestion(f *decoder, path string) (inputs.Input, bool) {
+	in := inputs.Input{
+		Name:        f.boundedText("variable", inputs.MaxInputName),
+		Title:       f.truncatedText("label", inputs.MaxInputTitle),
+		Description: f.truncatedText("description", inputs.MaxInputProse),
 		Required:    f.boolField("required"),
 		Editable:    true,
-		ShowIf:      f.boundedText("show_if", hydrate.MaxPatternBytes),
+		ShowIf:      f.boundedText("show_if", inputs.MaxPatternBytes),
 	}
 	in.Path = in.Name
-	in.Default = f.boundedText("default", hydrate.MaxInputBytes)
+	in.Default = f.boundedText("default", inputs.MaxInputBytes)
 	kind := strings.ToLower(f.boundedText("type", maxLine))
 	if kind == "" {
 		kind = f.inferType("default")
@@ -161,25 +162,25 @@ func isValuesPath(variable string) bool {
 }
 
 // readQuestionOptions reads values, or maps of a label and a value.
-func readQuestionOptions(f *decoder) []hydrate.InputOption {
-	var options []hydrate.InputOption
+func readQuestionOptions(f *decoder) []inputs.Option {
+	var options []inputs.Option
 	for _, each := range f.listItems("options", maxOptions, optional) {
 		if kindOf(each.node) == kindMap {
 			o := f.warnings.openMapping(each, optional)
-			option := hydrate.InputOption{Title: o.truncatedText("label", maxLine), Value: o.boundedText("value", maxSummary)}
+			option := inputs.Option{Title: o.truncatedText("label", maxLine), Value: o.boundedText("value", maxSummary)}
 			option.Title = firstNonEmpty(option.Title, text.Truncate(option.Value, maxLine))
 			options = append(options, option)
 			continue
 		}
 		if value := f.warnings.readBounded(each, maxSummary); value != "" {
-			options = append(options, hydrate.InputOption{Title: text.Truncate(value, maxLine), Value: value})
+			options = append(options, inputs.Option{Title: text.Truncate(value, maxLine), Value: value})
 		}
 	}
 	return options
 }
 
-func hasIntegers(options []hydrate.InputOption) bool {
-	return len(options) > 0 && !slices.ContainsFunc(options, func(o hydrate.InputOption) bool {
+func hasIntegers(options []inputs.Option) bool {
+	return len(options) > 0 && !slices.ContainsFunc(options, func(o inputs.Option) bool {
 		_, err := strconv.ParseInt(o.Value, 10, 64)
 		return err != nil
 	})
@@ -205,9 +206,9 @@ func (f *decoder) hasNumbers(keys ...string) bool {
 }
 
 // bounds are the numbers of two entries.
-func (f *decoder) boundsField(least, greatest string) *hydrate.Bounds {
-	b := hydrate.Bounds{Min: f.floatField(least), Max: f.floatField(greatest)}
-	if b == (hydrate.Bounds{}) {
+func (f *decoder) boundsField(least, greatest string) *inputs.Bounds {
+	b := inputs.Bounds{Min: f.floatField(least), Max: f.floatField(greatest)}
+	if b == (inputs.Bounds{}) {
 		return nil
 	}
 	return &b
@@ -260,7 +261,7 @@ func joinConditions(one, other string) string {
 		}
 	}
 	joined := strings.Join(parts, "||")
-	if len(joined) > hydrate.MaxPatternBytes {
+	if len(joined) > inputs.MaxPatternBytes {
 		return neverCondition
 	}
 	return joined

@@ -6,54 +6,55 @@ import (
 	"testing"
 	"time"
 
+	"github.com/appmarket/operator/internal/inputs"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
 func TestQuestion(t *testing.T) {
 	t.Parallel()
-	within := func(least, greatest float64) *hydrate.Bounds { return &hydrate.Bounds{Min: &least, Max: &greatest} }
-	options := func(values ...string) []hydrate.InputOption {
-		var all []hydrate.InputOption
+	within := func(least, greatest float64) *inputs.Bounds { return &inputs.Bounds{Min: &least, Max: &greatest} }
+	options := func(values ...string) []inputs.Option {
+		var all []inputs.Option
 		for _, v := range values {
-			all = append(all, hydrate.InputOption{Title: v, Value: v})
+			all = append(all, inputs.Option{Title: v, Value: v})
 		}
 		return all
 	}
 	for _, c := range []struct {
 		why      string
 		question string
-		want     hydrate.Input
+		want     inputs.Input
 	}{
-		{"no more than a name", "", hydrate.Input{Type: "string"}},
+		{"no more than a name", "", inputs.Input{Type: "string"}},
 		{"described", "label: The A, description: What it is., group: Some, required: true, default: x",
-			hydrate.Input{Type: "string", Title: "The A", Description: "What it is.", Required: true, Default: "x"}},
-		{"several lines", "type: multiline", hydrate.Input{Type: "string"}},
-		{"a bool", "type: boolean, default: true", hydrate.Input{Type: "bool", Default: "true"}},
-		{"a whole number", "type: int, min: 1, max: '9', default: 080", hydrate.Input{Type: "int", Range: within(1, 9), Default: "080"}},
-		{"a number", "type: float, default: 1.10", hydrate.Input{Type: "string", Number: true, Default: "1.10"}},
-		{"a password", "type: password, min_length: 8, max_length: 20", hydrate.Input{Type: "password", Length: within(8, 20)}},
-		{"a host", "type: hostname", hydrate.Input{Type: "domain"}},
-		{"the name of a Secret is no secret", "type: secret", hydrate.Input{Type: "string"}},
-		{"the name of a claim", "type: pvc", hydrate.Input{Type: "string"}},
-		{"the name of a class", "type: StorageClass", hydrate.Input{Type: "string"}},
-		{"one of several", "type: enum, options: [x, y]", hydrate.Input{Type: "string", Options: options("x", "y")}},
+			inputs.Input{Type: "string", Title: "The A", Description: "What it is.", Required: true, Default: "x"}},
+		{"several lines", "type: multiline", inputs.Input{Type: "string"}},
+		{"a bool", "type: boolean, default: true", inputs.Input{Type: "bool", Default: "true"}},
+		{"a whole number", "type: int, min: 1, max: '9', default: 080", inputs.Input{Type: "int", Range: within(1, 9), Default: "080"}},
+		{"a number", "type: float, default: 1.10", inputs.Input{Type: "string", Number: true, Default: "1.10"}},
+		{"a password", "type: password, min_length: 8, max_length: 20", inputs.Input{Type: "password", Length: within(8, 20)}},
+		{"a host", "type: hostname", inputs.Input{Type: "domain"}},
+		{"the name of a Secret is no secret", "type: secret", inputs.Input{Type: "string"}},
+		{"the name of a claim", "type: pvc", inputs.Input{Type: "string"}},
+		{"the name of a class", "type: StorageClass", inputs.Input{Type: "string"}},
+		{"one of several", "type: enum, options: [x, y]", inputs.Input{Type: "string", Options: options("x", "y")}},
 		{"one of several, with labels", "type: enum, options: [{label: The X, value: x}, {value: y}]",
-			hydrate.Input{Type: "string", Options: []hydrate.InputOption{{Title: "The X", Value: "x"}, {Title: "y", Value: "y"}}}},
-		{"one of several numbers", "type: enum, options: [1, 3], default: 1", hydrate.Input{Type: "int", Options: options("1", "3"), Default: "1"}},
-		{"one of several texts that look like numbers", "type: enum, options: ['1', '3']", hydrate.Input{Type: "string", Options: options("1", "3")}},
-		{"a type by its default", "default: false", hydrate.Input{Type: "bool", Default: "false"}},
-		{"another", "default: 3", hydrate.Input{Type: "int", Default: "3"}},
-		{"and another", "default: 1.5", hydrate.Input{Type: "string", Number: true, Default: "1.5"}},
-		{"characters", "valid_chars: a-z0-9", hydrate.Input{Type: "string", Pattern: "^[a-z0-9]*$"}},
-		{"characters as a whole pattern", "valid_chars: '^[a-z]+$'", hydrate.Input{Type: "string", Pattern: "^[a-z]+$"}},
-		{"characters that must not be", "invalid_chars: '!?'", hydrate.Input{Type: "string", Pattern: "^[^!?]*$"}},
-		{"a condition", "show_if: b=c&&d=e", hydrate.Input{Type: "string", ShowIf: "b=c&&d=e"}},
-		{"words of the wrong type", "label: [x], required: perhaps, min_length: long, options: x, description: {a: b}", hydrate.Input{Type: "string"}},
+			inputs.Input{Type: "string", Options: []inputs.Option{{Title: "The X", Value: "x"}, {Title: "y", Value: "y"}}}},
+		{"one of several numbers", "type: enum, options: [1, 3], default: 1", inputs.Input{Type: "int", Options: options("1", "3"), Default: "1"}},
+		{"one of several texts that look like numbers", "type: enum, options: ['1', '3']", inputs.Input{Type: "string", Options: options("1", "3")}},
+		{"a type by its default", "default: false", inputs.Input{Type: "bool", Default: "false"}},
+		{"another", "default: 3", inputs.Input{Type: "int", Default: "3"}},
+		{"and another", "default: 1.5", inputs.Input{Type: "string", Number: true, Default: "1.5"}},
+		{"characters", "valid_chars: a-z0-9", inputs.Input{Type: "string", Pattern: "^[a-z0-9]*$"}},
+		{"characters as a whole pattern", "valid_chars: '^[a-z]+$'", inputs.Input{Type: "string", Pattern: "^[a-z]+$"}},
+		{"characters that must not be", "invalid_chars: '!?'", inputs.Input{Type: "string", Pattern: "^[^!?]*$"}},
+		{"a condition", "show_if: b=c&&d=e", inputs.Input{Type: "string", ShowIf: "b=c&&d=e"}},
+		{"words of the wrong type", "label: [x], required: perhaps, min_length: long, options: x, description: {a: b}", inputs.Input{Type: "string"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
@@ -61,7 +62,7 @@ func TestQuestion(t *testing.T) {
 			c.want.Name, c.want.Path, c.want.Editable = "a.b", "a.b", true
 			got, _, err := olares.Reader{}.Questions([]byte("questions:\n- {variable: a.b, " + c.question + "}\n"))
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(got).To(Equal([]hydrate.Input{c.want}))
+			g.Expect(got).To(Equal([]inputs.Input{c.want}))
 		})
 	}
 }
@@ -146,7 +147,7 @@ func TestQuestionsHostile(t *testing.T) {
 		{"aliases of aliases", aliasBomb(), true, 0},
 		{"too deep", "questions: [" + nested(60, "x: y") + "]", true, 0},
 		{"deep", "questions: [" + nested(15, "show_if: a=b, show_subquestion_if: c") + "]", false, 2},
-		{"thousands of questions", "questions:\n" + many.String(), false, hydrate.MaxChartInputs},
+		{"thousands of questions", "questions:\n" + many.String(), false, inputs.MaxChartInputs},
 		{"conditions that grow when they are joined", "questions: [" + strings.Repeat(nested(8, "show_if: '"+long+"'")+",", 90) + "]", false, 2},
 		{"options without end", "questions: [{variable: a, options: [" + strings.Repeat("x,", 40_000) + "]}]", false, 1},
 		{"a pattern that backtracks", "questions: [{variable: a, valid_chars: '^(a+)+$', default: " + strings.Repeat("a", 60_000) + "b}]", false, 1},
@@ -156,7 +157,7 @@ func TestQuestionsHostile(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
 			began := time.Now()
-			inputs, warnings, err := olares.Reader{}.Questions([]byte(c.text))
+			declared, warnings, err := olares.Reader{}.Questions([]byte(c.text))
 			g.Expect(time.Since(began)).To(BeNumerically("<", 10*time.Second))
 			g.Expect(err != nil).To(Equal(c.failed), "%v", err)
 			if c.failed {
@@ -164,15 +165,15 @@ func TestQuestionsHostile(t *testing.T) {
 				g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInvalidManifest))
 				g.Expect(len(err.Error())).To(BeNumerically("<", 400))
 			}
-			g.Expect(inputs).To(HaveLen(c.inputs))
+			g.Expect(declared).To(HaveLen(c.inputs))
 			g.Expect(len(warnings)).To(BeNumerically("<=", 50))
 			given := map[string]string{}
-			for _, in := range inputs {
+			for _, in := range declared {
 				given[in.Name] = in.Default
-				g.Expect(len(in.ShowIf)).To(BeNumerically("<=", hydrate.MaxPatternBytes))
-				g.Expect(len(in.Pattern)).To(BeNumerically("<=", hydrate.MaxPatternBytes))
+				g.Expect(len(in.ShowIf)).To(BeNumerically("<=", inputs.MaxPatternBytes))
+				g.Expect(len(in.Pattern)).To(BeNumerically("<=", inputs.MaxPatternBytes))
 			}
-			hydrate.CheckInputs(inputs, given, nil)
+			inputs.CheckInputs(declared, given, nil)
 			g.Expect(time.Since(began)).To(BeNumerically("<", 20*time.Second))
 		})
 	}
@@ -182,16 +183,16 @@ func FuzzQuestions(f *testing.F) {
 	f.Add([]byte("questions:\n- {variable: a.b, type: enum, options: [1, 2], show_if: c=d, subquestions: [{variable: e}]}\n"))
 	f.Add([]byte("x: &x {variable: a, default: [*y]}\nquestions: [*x, {<<: *x}]\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		inputs, warnings, err := olares.Reader{}.Questions(text)
-		if err != nil && (!outcome.IsStalled(err) || inputs != nil) {
-			t.Fatalf("got %v with error %v", inputs, err)
+		declared, warnings, err := olares.Reader{}.Questions(text)
+		if err != nil && (!outcome.IsStalled(err) || declared != nil) {
+			t.Fatalf("got %v with error %v", declared, err)
 		}
-		if len(inputs) > hydrate.MaxChartInputs || len(warnings) > 50 {
-			t.Fatalf("got %d inputs and %d warnings", len(inputs), len(warnings))
+		if len(declared) > inputs.MaxChartInputs || len(warnings) > 50 {
+			t.Fatalf("got %d inputs and %d warnings", len(declared), len(warnings))
 		}
-		checked, _ := hydrate.CheckInputs(inputs, nil, nil)
-		hydrate.InputValues(inputs, checked, nil)
-		for _, in := range inputs {
+		checked, _ := inputs.CheckInputs(declared, nil, nil)
+		inputs.Values(declared, checked, nil)
+		for _, in := range declared {
 			if in.Name == "" || in.Path != in.Name || in.Type == "" {
 				t.Fatalf("got input %+v", in)
 			}

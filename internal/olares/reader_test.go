@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/appmarket/operator/internal/inputs"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -121,13 +123,13 @@ func TestReadFull(t *testing.T) {
 		Licenses:      []string{"MIT", "Apache-2.0"},
 		PromoteImages: []string{"https://a.example/1.png"},
 		Locales:       []string{"en-US"},
-		Entrances: []hydrate.Entrance{
+		Entrances: []inputs.Entrance{
 			{Name: "web", Title: "Notes", Host: "notes-svc", Port: 8080, Icon: "https://a.example/e.png", AuthLevel: "private"},
 			{Name: "api", Host: "notes-svc", Port: 81, Invisible: true},
 		},
-		Inputs: []hydrate.Input{
+		Inputs: []inputs.Input{
 			{Name: "LANGUAGE", Type: "string", Required: true, Editable: true, Default: "en", Description: "The language.", Pattern: `^\w+$`},
-			{Name: "LEVEL", Title: "Level", Type: "string", Options: []hydrate.InputOption{
+			{Name: "LEVEL", Title: "Level", Type: "string", Options: []inputs.Option{
 				{Title: "Low", Value: "1"}, {Title: "high", Value: "high"}, {Title: "plain", Value: "plain"}}},
 			{Name: "WORDS", Type: "string", Pattern: `^(?:a\.b|c)(?:\|(?:a\.b|c))*$`},
 			{Name: "TOKEN", Type: "password", From: "SYSTEM_TOKEN"},
@@ -234,7 +236,7 @@ func TestReadTolerant(t *testing.T) {
 		{why: "a typo in a field", text: minimalManifest + "entrances: [{name: a, post: 80}]",
 			warnings: []string{"entrances[0].post is not a known field."},
 			check: func(g Gomega, m *hydrate.Manifest) {
-				g.Expect(m.Entrances).To(HaveExactElements(hydrate.Entrance{Name: "a"}))
+				g.Expect(m.Entrances).To(HaveExactElements(inputs.Entrance{Name: "a"}))
 			}},
 		{why: "a misplaced field has no effect", text: minimalManifest + "onlyAdmin: true\noptions: {onlyAdmin: true}",
 			warnings: []string{"onlyAdmin is not a known field.", "options.onlyAdmin is not a known field."},
@@ -275,7 +277,7 @@ func TestReadTolerant(t *testing.T) {
 				"options.dependencies[1] must be a map, is a number and was left out.",
 			},
 			check: func(g Gomega, m *hydrate.Manifest) {
-				g.Expect(m.Inputs).To(HaveExactElements(hydrate.Input{Name: "A", Type: "string", Default: "1"}))
+				g.Expect(m.Inputs).To(HaveExactElements(inputs.Input{Name: "A", Type: "string", Default: "1"}))
 				g.Expect(m.Entrances[0].Port).To(BeEquivalentTo(2))
 			}},
 		{why: "long texts", text: strings.Replace(minimalManifest, "Notes", long, 1) + "spec: {website: 'https://" + strings.Repeat("x", 3_000) + "'}",
@@ -302,9 +304,9 @@ func TestReadTolerant(t *testing.T) {
 		{why: "aliases and merge keys", text: minimalManifest + "envs:\n- &a {envName: A, type: int, required: true}\n- {<<: *a, envName: B, required: false}\n- {<<: [*a, {default: x}], envName: C}\n",
 			check: func(g Gomega, m *hydrate.Manifest) {
 				g.Expect(m.Inputs).To(HaveExactElements(
-					hydrate.Input{Name: "A", Type: "int", Required: true},
-					hydrate.Input{Name: "B", Type: "int"},
-					hydrate.Input{Name: "C", Type: "int", Required: true, Default: "x"},
+					inputs.Input{Name: "A", Type: "int", Required: true},
+					inputs.Input{Name: "B", Type: "int"},
+					inputs.Input{Name: "C", Type: "int", Required: true, Default: "x"},
 				))
 			}},
 		{why: "a second document", text: minimalManifest + "---\na: b\n",

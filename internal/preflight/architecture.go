@@ -5,10 +5,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/appmarket/operator/internal/images"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 )
 
 // checkArchitecture compares the builds of the images with the nodes that may take
@@ -33,7 +34,7 @@ func (d *Demand) checkArchitecture(facts *Facts) []Problem {
 		w := &d.workloads[i]
 		where := placePod(&w.pod, facts.Nodes)
 		nodes := architectures(where.tolerated)
-		for _, image := range images(&w.pod.Spec) {
+		for _, image := range podImages(&w.pod.Spec) {
 			builds := built(d.wish.Platforms[image])
 			if told[image] || len(builds) == 0 || len(nodes) == 0 || overlap(builds, nodes) {
 				continue
@@ -49,11 +50,11 @@ func (d *Demand) checkArchitecture(facts *Facts) []Problem {
 
 // images are those of a pod, by full name, each once. What is no reference is
 // refused elsewhere.
-func images(spec *corev1.PodSpec) []string {
+func podImages(spec *corev1.PodSpec) []string {
 	found := map[string]bool{}
 	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
 		for _, container := range list {
-			if name, err := hydrate.ImageReference(container.Image); err == nil {
+			if name, err := images.NormalizeReference(container.Image); err == nil {
 				found[name] = true
 			}
 		}

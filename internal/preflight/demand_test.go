@@ -4,7 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/appmarket/operator/internal/objects"
+
 	. "github.com/onsi/gomega"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -35,12 +38,12 @@ func unit(name, path, text string) preflight.Unit {
 }
 
 // document is what a worker makes of a rendered text.
-func document(path, text string) hydrate.Document {
+func document(path, text string) objects.Document {
 	object, err := yaml.YAMLToJSON([]byte(text))
 	if err != nil {
 		panic(err)
 	}
-	return hydrate.Document{Path: path, Text: text, Object: string(object), Hook: strings.Contains(text, "helm.sh/hook")}
+	return objects.Document{Path: path, Text: text, Object: string(object), Hook: strings.Contains(text, "helm.sh/hook")}
 }
 
 // check reads a wish and compares it with facts.
@@ -189,7 +192,7 @@ func TestUnits(t *testing.T) {
 	draft := &hydrate.Draft{
 		Units: []hydrate.Unit{
 			{
-				Name: "server", Dir: "server", Documents: []hydrate.Document{{Path: "a", Text: "b"}}, Lookups: 1,
+				Name: "server", Dir: "server", Documents: []objects.Document{{Path: "a", Text: "b"}}, Lookups: 1,
 				Release: &hydrate.ReleaseChart{KubeVersion: ">=1.30"},
 			},
 			{Name: "worker", Lookups: 1},

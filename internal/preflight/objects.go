@@ -6,17 +6,23 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/appmarket/operator/internal/objects"
+
 	appsv1 "k8s.io/api/apps/v1"
+
 	batchv1 "k8s.io/api/batch/v1"
+
 	corev1 "k8s.io/api/core/v1"
+
 	rbacv1 "k8s.io/api/rbac/v1"
+
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	kjson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -133,7 +139,7 @@ func onlyTest(moments string) bool {
 }
 
 // isAt reports whether Helm runs a hook at one of the moments.
-func isAt(doc hydrate.Document, moments []string) bool {
+func isAt(doc objects.Document, moments []string) bool {
 	var content map[string]any
 	if err := json.Unmarshal([]byte(doc.Object), &content); err != nil {
 		return true // Read reports it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/objects"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
 )
@@ -67,7 +68,7 @@ type Unit struct {
 	RenderedIn string
 	// Documents are what it renders to. Names of objects count: those of cluster-wide
 	// ones are written into the role of a remedy.
-	Documents []hydrate.Document
+	Documents []objects.Document
 	// Provisional says that its templates ask the cluster for objects, among which those
 	// of the units before it will be: it may render to something else then.
 	Provisional bool
@@ -120,7 +121,7 @@ func Units(draft *hydrate.Draft, renderedIn string) []Unit {
 // For leaves of a unit what Helm does at these moments, such as pre-delete: its hooks
 // of them, and all that is no hook if kept says so.
 func (u Unit) For(kept bool, moments ...string) Unit {
-	u.Documents = slices.DeleteFunc(slices.Clone(u.Documents), func(doc hydrate.Document) bool {
+	u.Documents = slices.DeleteFunc(slices.Clone(u.Documents), func(doc objects.Document) bool {
 		return doc.Hook && !isAt(doc, moments) || !doc.Hook && !kept
 	})
 	return u

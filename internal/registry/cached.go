@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/lru"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -37,13 +38,13 @@ type cachedInspector struct {
 }
 
 type cacheEntry struct {
-	detail  hydrate.ImageDetail
+	detail  images.Detail
 	err     error
 	forever bool
 	until   time.Time
 }
 
-func (c *cachedInspector) Inspect(ctx context.Context, reference string) (hydrate.ImageDetail, error) {
+func (c *cachedInspector) Inspect(ctx context.Context, reference string) (images.Detail, error) {
 	key := cacheKey(reference)
 	if known, ok := c.lookupEntry(key); ok {
 		return known.toResult()
@@ -60,7 +61,7 @@ func (c *cachedInspector) Inspect(ctx context.Context, reference string) (hydrat
 	case landed := <-flight:
 		return landed.Val.(*cacheEntry).toResult()
 	case <-ctx.Done():
-		return hydrate.ImageDetail{}, fmt.Errorf("ask about an image: %w", ctx.Err())
+		return images.Detail{}, fmt.Errorf("ask about an image: %w", ctx.Err())
 	}
 }
 
@@ -93,7 +94,7 @@ func (c *cachedInspector) inspectAndStore(ctx context.Context, key, reference st
 }
 
 // get gives every caller platforms of their own.
-func (a *cacheEntry) toResult() (hydrate.ImageDetail, error) {
+func (a *cacheEntry) toResult() (images.Detail, error) {
 	detail := a.detail
 	detail.Platforms = slices.Clone(detail.Platforms)
 	return detail, a.err

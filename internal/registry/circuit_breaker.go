@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/images"
 )
 
 // Guarded returns an Inspector that leaves a registry alone for a while once it
@@ -31,10 +32,10 @@ type breaker struct {
 	trying bool
 }
 
-func (g *circuitBreaker) Inspect(ctx context.Context, reference string) (hydrate.ImageDetail, error) {
+func (g *circuitBreaker) Inspect(ctx context.Context, reference string) (images.Detail, error) {
 	host := registryOf(reference)
 	if err := g.allowRequest(host); err != nil {
-		return hydrate.ImageDetail{}, err
+		return images.Detail{}, err
 	}
 	detail, err := g.inner.Inspect(ctx, reference)
 	g.recordResult(host, err, ctx.Err() != nil)

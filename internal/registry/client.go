@@ -14,6 +14,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/images"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -123,22 +124,22 @@ func newTransport(opts Options, authorities *x509.CertPool, trusted []string) *n
 // does not have is stalled with ImageNotFound, a reference that is none with
 // InvalidImage. Any other error tells, by ErrUnreachable, ErrDenied,
 // ErrRateLimited or ErrAnswer, why there is no answer.
-func (c *Client) Inspect(ctx context.Context, reference string) (hydrate.ImageDetail, error) {
+func (c *Client) Inspect(ctx context.Context, reference string) (images.Detail, error) {
 	place, err := c.endpoints.resolveEndpoint(reference)
 	if err != nil {
-		return hydrate.ImageDetail{}, outcome.Stalled(v1alpha1.ReasonInvalidImage, err)
+		return images.Detail{}, outcome.Stalled(v1alpha1.ReasonInvalidImage, err)
 	}
 	asking, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	by := &policyTransport{base: c.transport, endpoints: c.endpoints, registry: place.ref.Context().RegistryStr()}
 	detail, err := c.inspectEndpoint(asking, by, place)
 	if err != nil {
-		return hydrate.ImageDetail{}, place.toError(ctx, err, time.Duration(by.retryAfter.Load()))
+		return images.Detail{}, place.toError(ctx, err, time.Duration(by.retryAfter.Load()))
 	}
 	return detail, nil
 }
 
-func (c *Client) inspectEndpoint(ctx context.Context, by *policyTransport, place endpoint) (hydrate.ImageDetail, error) {
+func (c *Client) inspectEndpoint(ctx context.Context, by *policyTransport, place endpoint) (images.Detail, error) {
 	puller, err := remote.NewPuller(
 		remote.WithAuthFromKeychain(c.keychain),
 		remote.WithTransport(by),
@@ -147,7 +148,7 @@ func (c *Client) inspectEndpoint(ctx context.Context, by *policyTransport, place
 		remote.WithRetryStatusCodes(),
 	)
 	if err != nil {
-		return hydrate.ImageDetail{}, err
+		return images.Detail{}, err
 	}
 	return (&inspectRequest{puller: puller, ref: place.ref}).inspectImage(ctx)
 }

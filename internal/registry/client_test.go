@@ -10,17 +10,21 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/appmarket/operator/internal/images"
+
 	registryserver "github.com/google/go-containerregistry/pkg/registry"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/registry"
 )
@@ -137,9 +141,9 @@ func TestIndexTellsEveryPlatform(t *testing.T) {
 		detail, err := newClient(t, server).Inspect(t.Context(), reference)
 
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(detail).To(Equal(hydrate.ImageDetail{
+		g.Expect(detail).To(Equal(images.Detail{
 			Digest: digestOf(t, pushed),
-			Platforms: []hydrate.ImagePlatform{
+			Platforms: []images.Platform{
 				{OS: "linux", Architecture: "amd64", Digest: digestOf(t, first), Size: sizeOf(t, first), Layers: 2},
 				{OS: "linux", Architecture: "arm", Variant: "v7", Digest: digestOf(t, second), Size: sizeOf(t, second), Layers: 3},
 				{OS: "linux", Architecture: "arm", Variant: "v7", Digest: digestOf(t, third), Size: sizeOf(t, third), Layers: 1},
@@ -157,9 +161,9 @@ func TestSingleImageTellsThePlatformOfItsConfiguration(t *testing.T) {
 	detail, err := newClient(t, server).Inspect(t.Context(), host+"/web")
 
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(detail).To(Equal(hydrate.ImageDetail{
+	g.Expect(detail).To(Equal(images.Detail{
 		Digest: digestOf(t, pushed),
-		Platforms: []hydrate.ImagePlatform{
+		Platforms: []images.Platform{
 			{OS: "linux", Architecture: "arm", Variant: "v7", Digest: digestOf(t, pushed), Size: sizeOf(t, pushed), Layers: 2},
 		},
 	}))

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/images"
 )
 
 // Limited returns an Inspector that asks each registry at most perHost questions
@@ -28,7 +29,7 @@ type hostSemaphore struct {
 	users int
 }
 
-func (l *hostLimiter) Inspect(ctx context.Context, reference string) (hydrate.ImageDetail, error) {
+func (l *hostLimiter) Inspect(ctx context.Context, reference string) (images.Detail, error) {
 	host := registryOf(reference)
 	lane := l.acquireSemaphore(host)
 	defer l.releaseSemaphore(host, lane)
@@ -36,7 +37,7 @@ func (l *hostLimiter) Inspect(ctx context.Context, reference string) (hydrate.Im
 	case lane.slots <- struct{}{}:
 		defer func() { <-lane.slots }()
 	case <-ctx.Done():
-		return hydrate.ImageDetail{}, fmt.Errorf("wait for registry %s: %w", displayHost(host), ctx.Err())
+		return images.Detail{}, fmt.Errorf("wait for registry %s: %w", displayHost(host), ctx.Err())
 	}
 	return l.inner.Inspect(ctx, reference)
 }

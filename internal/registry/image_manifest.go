@@ -9,11 +9,13 @@ import (
 	"math"
 
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/appmarket/operator/internal/images"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -34,21 +36,21 @@ type inspectRequest struct {
 	ref    name.Reference
 }
 
-func (q *inspectRequest) inspectImage(ctx context.Context) (hydrate.ImageDetail, error) {
+func (q *inspectRequest) inspectImage(ctx context.Context) (images.Detail, error) {
 	top, err := q.puller.Get(ctx, q.ref)
 	if err != nil {
-		return hydrate.ImageDetail{}, err
+		return images.Detail{}, err
 	}
-	detail := hydrate.ImageDetail{Digest: top.Digest.String()}
+	detail := images.Detail{Digest: top.Digest.String()}
 	if isIndex(top) {
 		detail.Platforms, err = q.readPlatforms(ctx, top.Manifest)
 		return detail, err
 	}
 	only, err := readPlatform(top)
 	if err != nil {
-		return hydrate.ImageDetail{}, err
+		return images.Detail{}, err
 	}
-	detail.Platforms = []hydrate.ImagePlatform{only}
+	detail.Platforms = []images.Platform{only}
 	return detail, nil
 }
 
@@ -67,12 +69,12 @@ func isIndex(d *remote.Descriptor) bool {
 // builds are the images of an index. One whose manifest the registry does not
 // have, as in a mirror that keeps some platforms only, is left out; so is
 // whatever is no image.
-func (q *inspectRequest) readPlatforms(ctx context.Context, raw []byte) ([]hydrate.ImagePlatform, error) {
+func (q *inspectRequest) readPlatforms(ctx context.Context, raw []byte) ([]images.Platform, error) {
 	entries, err := readIndex(raw)
 	if err != nil {
 		return nil, err
 	}
-	found := make([]*hydrate.ImagePlatform, len(entries))
+	found := make([]*images.Platform, len(entries))
 	missing := make([]error, len(entries))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxParallelPlatforms)
@@ -90,7 +92,7 @@ func (q *inspectRequest) readPlatforms(ctx context.Context, raw []byte) ([]hydra
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	var out []hydrate.ImagePlatform
+	var out []images.Platform
 	for _, one := range found {
 		if one != nil {
 			out = append(out, *one)
@@ -129,10 +131,10 @@ func isAttestation(entry v1.Descriptor) bool {
 	return entry.Platform != nil && entry.Platform.OS == unknownPlatform && entry.Platform.Architecture == unknownPlatform
 }
 
-func (q *inspectRequest) readEntry(ctx context.Context, entry v1.Descriptor) (hydrate.ImagePlatform, error) {
+func (q *inspectRequest) readEntry(ctx context.Context, entry v1.Descriptor) (images.Platform, error) {
 	d, err := q.puller.Get(ctx, q.ref.Context().Digest(entry.Digest.String()))
 	if err != nil {
-		return hydrate.ImagePlatform{}, err
+		return images.Platform{}, err
 	}
 	if entry.Platform == nil || entry.Platform.OS == "" || entry.Platform.Architecture == "" {
 		return readPlatform(d)
@@ -141,40 +143,40 @@ func (q *inspectRequest) readEntry(ctx context.Context, entry v1.Descriptor) (hy
 }
 
 // build reads one image whose platform only its configuration tells.
-func readPlatform(d *remote.Descriptor) (hydrate.ImagePlatform, error) {
+func readPlatform(d *remote.Descriptor) (images.Platform, error) {
 	manifest, err := v1.ParseManifest(bytes.NewReader(d.Manifest))
 	if err != nil {
-		return hydrate.ImagePlatform{}, fmt.Errorf("read manifest: %w", err)
+		return images.Platform{}, fmt.Errorf("read manifest: %w", err)
 	}
 	if manifest.Config.Digest.Hex == "" {
-		return hydrate.ImagePlatform{}, errors.New("the manifest is not that of an image")
+		return images.Platform{}, errors.New("the manifest is not that of an image")
 	}
 	if manifest.Config.Size > MaxResponseBytes {
-		return hydrate.ImagePlatform{}, errTooLarge
+		return images.Platform{}, errTooLarge
 	}
 	image, err := d.Image()
 	if err != nil {
-		return hydrate.ImagePlatform{}, fmt.Errorf("read image: %w", err)
+		return images.Platform{}, fmt.Errorf("read image: %w", err)
 	}
 	config, err := image.ConfigFile()
 	if err != nil {
-		return hydrate.ImagePlatform{}, fmt.Errorf("read configuration: %w", err)
+		return images.Platform{}, fmt.Errorf("read configuration: %w", err)
 	}
 	return sumLayers(d, v1.Platform{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant})
 }
 
 // measure adds up the layers of an image.
-func sumLayers(d *remote.Descriptor, platform v1.Platform) (hydrate.ImagePlatform, error) {
+func sumLayers(d *remote.Descriptor, platform v1.Platform) (images.Platform, error) {
 	manifest, err := v1.ParseManifest(bytes.NewReader(d.Manifest))
 	if err != nil {
-		return hydrate.ImagePlatform{}, fmt.Errorf("read manifest: %w", err)
+		return images.Platform{}, fmt.Errorf("read manifest: %w", err)
 	}
 	for _, part := range []string{platform.OS, platform.Architecture, platform.Variant} {
 		if len(part) > maxPlatformName {
-			return hydrate.ImagePlatform{}, fmt.Errorf("the platform has a part of %d bytes, more than %d", len(part), maxPlatformName)
+			return images.Platform{}, fmt.Errorf("the platform has a part of %d bytes, more than %d", len(part), maxPlatformName)
 		}
 	}
-	out := hydrate.ImagePlatform{
+	out := images.Platform{
 		OS:           platform.OS,
 		Architecture: platform.Architecture,
 		Variant:      platform.Variant,
@@ -183,7 +185,7 @@ func sumLayers(d *remote.Descriptor, platform v1.Platform) (hydrate.ImagePlatfor
 	}
 	for _, layer := range manifest.Layers {
 		if layer.Size < 0 || layer.Size > math.MaxInt64-out.Size {
-			return hydrate.ImagePlatform{}, errors.New("the sizes of the layers do not add up")
+			return images.Platform{}, errors.New("the sizes of the layers do not add up")
 		}
 		out.Size += layer.Size
 	}

@@ -10,10 +10,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/appmarket/operator/internal/images"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/registry"
 )
@@ -30,7 +31,7 @@ type fakeInspector struct {
 	peak  atomic.Int32
 }
 
-func (a *fakeInspector) Inspect(ctx context.Context, reference string) (hydrate.ImageDetail, error) {
+func (a *fakeInspector) Inspect(ctx context.Context, reference string) (images.Detail, error) {
 	a.peak.Store(max(a.peak.Load(), a.now.Add(1)))
 	defer a.now.Add(-1)
 	a.mu.Lock()
@@ -42,14 +43,14 @@ func (a *fakeInspector) Inspect(ctx context.Context, reference string) (hydrate.
 	select {
 	case <-time.After(a.delay):
 	case <-ctx.Done():
-		return hydrate.ImageDetail{}, ctx.Err()
+		return images.Detail{}, ctx.Err()
 	}
 	if a.answer != nil {
 		if err := a.answer(reference); err != nil {
-			return hydrate.ImageDetail{}, err
+			return images.Detail{}, err
 		}
 	}
-	return hydrate.ImageDetail{Digest: reference, Platforms: []hydrate.ImagePlatform{{OS: "linux"}}}, nil
+	return images.Detail{Digest: reference, Platforms: []images.Platform{{OS: "linux"}}}, nil
 }
 
 func (a *fakeInspector) callCount(reference string) int {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -107,7 +108,7 @@ func fetchChart(root *os.Root, name string) (hydrate.Payload, error) {
 		files, _, err := readTree(folder)
 		return hydrate.Payload{Files: files}, err
 	case info.Mode().IsRegular():
-		data, _, err := readFile(root, name, hydrate.MaxArchiveBytes)
+		data, _, err := readFile(root, name, chart.MaxArchiveBytes)
 		return hydrate.Payload{Archive: data}, err
 	}
 	return hydrate.Payload{}, errNotRegular

@@ -18,6 +18,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/source/index"
 )
@@ -165,7 +166,7 @@ func (r *cachedChart) readChartFolder(root *os.Root) error {
 	r.withdrawn = facts.hasEntry(suspendFile)
 	for _, file := range files {
 		if file.Name == chartFile {
-			r.chart, err = parseChartFile(file.Data, r.name, hydrate.TreeDigest(files))
+			r.chart, err = parseChartFile(file.Data, r.name, chart.TreeDigest(files))
 		}
 	}
 	return err
@@ -179,7 +180,7 @@ func fileExists(folder *os.Root, name string) bool {
 // readArchive reads a chart that is kept as an archive, and of that no more than
 // its Chart.yaml.
 func (r *cachedChart) readChartArchive(root *os.Root) error {
-	data, facts, err := readFile(root, r.name, hydrate.MaxArchiveBytes)
+	data, facts, err := readFile(root, r.name, chart.MaxArchiveBytes)
 	if err != nil {
 		return err
 	}
@@ -188,7 +189,7 @@ func (r *cachedChart) readChartArchive(root *os.Root) error {
 	if err != nil {
 		return outcome.Stalled(v1alpha1.ReasonInvalidArchive, err)
 	}
-	r.chart, err = parseChartFile(text, r.name, hydrate.Digest(data))
+	r.chart, err = parseChartFile(text, r.name, chart.Digest(data))
 	return err
 }
 
@@ -198,8 +199,8 @@ func findChartFile(archive []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unpack archive: %w", err)
 	}
-	in := tar.NewReader(io.LimitReader(unzipped, hydrate.MaxUnpackedBytes))
-	for range hydrate.MaxFiles {
+	in := tar.NewReader(io.LimitReader(unzipped, chart.MaxUnpackedBytes))
+	for range chart.MaxFiles {
 		header, err := in.Next()
 		if errors.Is(err, io.EOF) {
 			break

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -83,15 +85,15 @@ func TestListOfDirectory(t *testing.T) {
 	opened := openDirectory(t, root, root)
 	list, err := opened.List(t.Context(), hydrate.Mark{})
 	g.Expect(err).NotTo(HaveOccurred())
-	tree := func(files ...hydrate.File) string { return hydrate.TreeDigest(files) }
-	second := tree(hydrate.File{Name: "Chart.yaml", Data: []byte(chartYAML("web", "2.0.0"))})
-	first := []hydrate.File{
+	tree := func(files ...chart.File) string { return chart.TreeDigest(files) }
+	second := tree(chart.File{Name: "Chart.yaml", Data: []byte(chartYAML("web", "2.0.0"))})
+	first := []chart.File{
 		{Name: "Chart.yaml", Data: []byte(chartYAML("web", "1.0.0") + "deprecated: true\nurls: [x]\n")},
 		{Name: "templates/web.yaml", Data: []byte("x")},
 	}
 	g.Expect(list.Skipped).To(BeEmpty())
 	g.Expect(list.Apps).To(Equal([]hydrate.App{
-		{Name: "cache", Offers: []hydrate.Offer{{Version: "0.2.0", AppVersion: "7", URL: "cache-0.2.0.tgz", Digest: hydrate.Digest([]byte(archive))}}},
+		{Name: "cache", Offers: []hydrate.Offer{{Version: "0.2.0", AppVersion: "7", URL: "cache-0.2.0.tgz", Digest: chart.Digest([]byte(archive))}}},
 		{Name: "web", Withdrawn: true, Offers: []hydrate.Offer{
 			{Version: "2.0.0", AppVersion: "7", URL: "web-2", Digest: second},
 			{Version: "1.0.0", AppVersion: "7", URL: "web", Digest: tree(first...), Deprecated: true},
@@ -151,13 +153,13 @@ func TestDirectorySkips(t *testing.T) {
 		{"no version", map[string]string{"x/Chart.yaml": "name: x\n"}, "", nil, v1alpha1.ReasonInvalidChart, "x"},
 		{"a name no object can have", map[string]string{"x/Chart.yaml": chartYAML("../X", "1.0.0")}, "", nil, v1alpha1.ReasonInvalidChart, "../X"},
 		{"a Chart.yaml that is too large", map[string]string{"x/Chart.yaml": strings.Repeat("#\n", 1<<20)}, "", nil, v1alpha1.ReasonLimitExceeded, "x"},
-		{"a file that is too large", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0"), "x/f": strings.Repeat("x", hydrate.MaxFileBytes+1)}, "", nil, v1alpha1.ReasonLimitExceeded, "x"},
-		{"folders that are too deep", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0"), "x/" + strings.Repeat("d/", hydrate.MaxPathDepth) + "f": ""}, "", nil, v1alpha1.ReasonLimitExceeded, "x"},
+		{"a file that is too large", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0"), "x/f": strings.Repeat("x", chart.MaxFileBytes+1)}, "", nil, v1alpha1.ReasonLimitExceeded, "x"},
+		{"folders that are too deep", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0"), "x/" + strings.Repeat("d/", chart.MaxPathDepth) + "f": ""}, "", nil, v1alpha1.ReasonLimitExceeded, "x"},
 		{"a pattern that cannot be", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0"), "x/.helmignore": "["}, "", nil, v1alpha1.ReasonInvalidChart, "x"},
 		{"an archive that is none", map[string]string{"x.tgz": "<html>"}, "", nil, v1alpha1.ReasonInvalidArchive, "x.tgz"},
 		{"an archive without a chart", map[string]string{"x.tgz": packArchive(t, "Chart.yaml", chartYAML("x", "1.0.0"))}, "", nil, v1alpha1.ReasonInvalidArchive, "x.tgz"},
 		{"an archive with the chart too deep", map[string]string{"x.tgz": packArchive(t, "x/charts/Chart.yaml", chartYAML("x", "1.0.0"))}, "", nil, v1alpha1.ReasonInvalidArchive, "x.tgz"},
-		{"an archive that is too large", map[string]string{"x.tgz": strings.Repeat("x", hydrate.MaxArchiveBytes+1)}, "", nil, v1alpha1.ReasonLimitExceeded, "x.tgz"},
+		{"an archive that is too large", map[string]string{"x.tgz": strings.Repeat("x", chart.MaxArchiveBytes+1)}, "", nil, v1alpha1.ReasonLimitExceeded, "x.tgz"},
 		{"a link to another folder", nil, "x", link(outside), v1alpha1.ReasonNotAllowed, "x"},
 		{"a link to a folder inside", nil, "x", link("good"), v1alpha1.ReasonNotAllowed, "x"},
 		{"a link for an archive", nil, "x.tgz", link("/etc/hostname"), v1alpha1.ReasonNotAllowed, "x.tgz"},
@@ -317,7 +319,7 @@ func TestRealCatalog(t *testing.T) {
 		}
 		payload, err := opened.Fetch(t.Context(), app.Offers[0])
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(hydrate.TreeDigest(payload.Files)).To(Equal(app.Offers[0].Digest))
+		g.Expect(chart.TreeDigest(payload.Files)).To(Equal(app.Offers[0].Digest))
 	}
 	g.Expect(withdrawn).To(BeNumerically(">", 0))
 	start := time.Now()

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -89,7 +91,7 @@ func TestFetch(t *testing.T) {
 		case "/other.tgz":
 			fmt.Fprint(w, "whatever it is")
 		case "/announced.tgz":
-			w.Header().Set("Content-Length", fmt.Sprint(hydrate.MaxArchiveBytes+1))
+			w.Header().Set("Content-Length", fmt.Sprint(chart.MaxArchiveBytes+1))
 			w.WriteHeader(http.StatusOK)
 		case "/endless.tgz":
 			for {

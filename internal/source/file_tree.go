@@ -12,7 +12,7 @@ import (
 	"syscall"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -31,13 +31,13 @@ type treeReader struct {
 	ignored ignoreRules
 	// ignoreFacts are those of the .helmignore that was read; nil if there was none.
 	ignoreFacts *fileFacts
-	files       []hydrate.File
+	files       []chart.File
 	total       int
 }
 
 // readTree reads the files of a chart that is kept as a folder, those left out
 // that its .helmignore names, under the limits that an archive has.
-func readTree(folder *os.Root) ([]hydrate.File, *entryFacts, error) {
+func readTree(folder *os.Root) ([]chart.File, *entryFacts, error) {
 	ignored, ignoreFacts, err := readIgnore(folder)
 	if err != nil {
 		return nil, nil, err
@@ -50,7 +50,7 @@ func readTree(folder *os.Root) ([]hydrate.File, *entryFacts, error) {
 
 // readFolder reads a folder of the chart, unless it has more entries than a chart may have.
 func (t *treeReader) readFolder(name string) ([]entryFacts, error) {
-	found, err := readFolderEntries(t.root.FS(), name, hydrate.MaxFiles)
+	found, err := readFolderEntries(t.root.FS(), name, chart.MaxFiles)
 	if err != nil {
 		return nil, err
 	}
@@ -82,14 +82,14 @@ func (t *treeReader) readFolderEntry(path string, found fs.DirEntry, facts *entr
 	if !found.Type().IsRegular() {
 		return fmt.Errorf("%q: %w", path, errNotRegular)
 	}
-	data, read, err := readFile(t.root, path, hydrate.MaxFileBytes)
+	data, read, err := readFile(t.root, path, chart.MaxFileBytes)
 	if err != nil {
 		return err
 	}
-	if t.total += len(data); t.total > hydrate.MaxUnpackedBytes {
-		return limitError("the chart is larger than %d bytes", hydrate.MaxUnpackedBytes)
+	if t.total += len(data); t.total > chart.MaxUnpackedBytes {
+		return limitError("the chart is larger than %d bytes", chart.MaxUnpackedBytes)
 	}
-	t.files = append(t.files, hydrate.File{Name: path, Data: data})
+	t.files = append(t.files, chart.File{Name: path, Data: data})
 	facts.file = read
 	t.setIgnoreFileFacts(path, facts)
 	return nil
@@ -131,12 +131,12 @@ func readFolderEntries(from fs.FS, name string, limit int) ([]fs.DirEntry, error
 
 func checkPath(path string, before int) error {
 	switch {
-	case before >= hydrate.MaxFiles:
-		return limitError("the chart has more than %d files", hydrate.MaxFiles)
-	case len(path) > hydrate.MaxPathBytes:
-		return limitError("a path in the chart is longer than %d bytes", hydrate.MaxPathBytes)
-	case strings.Count(path, "/") >= hydrate.MaxPathDepth:
-		return limitError("the chart has folders more than %d deep", hydrate.MaxPathDepth)
+	case before >= chart.MaxFiles:
+		return limitError("the chart has more than %d files", chart.MaxFiles)
+	case len(path) > chart.MaxPathBytes:
+		return limitError("a path in the chart is longer than %d bytes", chart.MaxPathBytes)
+	case strings.Count(path, "/") >= chart.MaxPathDepth:
+		return limitError("the chart has folders more than %d deep", chart.MaxPathDepth)
 	}
 	return nil
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/hydrate"
@@ -185,7 +187,7 @@ func TestBoundOfFolderCache(t *testing.T) {
 		for i := range 30 {
 			all = append(all, &cachedChart{
 				directoryEntry: directoryEntry{name: fmt.Sprint(prefix, i)}, at: time.Now(),
-				facts: &entryFacts{entries: make([]entryFacts, hydrate.MaxFiles-1)},
+				facts: &entryFacts{entries: make([]entryFacts, chart.MaxFiles-1)},
 			})
 		}
 		return all
@@ -201,7 +203,7 @@ func TestBoundOfFolderCache(t *testing.T) {
 	cache.storeCharts("c", many("c"), begin.Add(maxReadingAge))
 	g.Expect(cache.cachedCharts("c")).To(HaveLen(20), "others were not listed for an hour")
 	g.Expect(cache.cachedCharts("a")).To(BeEmpty())
-	g.Expect(cache.entries).To(Equal(20 * hydrate.MaxFiles))
+	g.Expect(cache.entries).To(Equal(20 * chart.MaxFiles))
 }
 
 // TestFoldersWithOneCache lists two folders, and a part of one of them, with one cache.

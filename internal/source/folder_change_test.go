@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	. "github.com/onsi/gomega"
+	"github.com/appmarket/operator/internal/chart"
 
-	"github.com/appmarket/operator/hydrate"
+	. "github.com/onsi/gomega"
 )
 
 // TestChangeOfFolderIsSeen changes a folder in every way that there is. What is listed then
@@ -107,7 +107,7 @@ func TestChangeOfFolderIsSeen(t *testing.T) {
 			l.Expect(syscall.Mkfifo(l.pathOf("web/values.yaml"), 0o600)).To(Succeed())
 		},
 		"a file that is too large now": func(l *listedFolder) {
-			l.Expect(os.Truncate(l.pathOf("web/values.yaml"), hydrate.MaxFileBytes+1)).To(Succeed())
+			l.Expect(os.Truncate(l.pathOf("web/values.yaml"), chart.MaxFileBytes+1)).To(Succeed())
 		},
 		"an archive that becomes a folder": func(l *listedFolder) {
 			l.Expect(os.Remove(l.pathOf("shop.tgz"))).To(Succeed())

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -19,7 +21,7 @@ func TestFolderWithTooManyFiles(t *testing.T) {
 	g := NewWithT(t)
 	root := t.TempDir()
 	writeFiles(t, root, map[string]string{"good/Chart.yaml": chartYAML("good", "1.0.0"), "huge/Chart.yaml": chartYAML("huge", "1.0.0"), "huge/templates/": ""})
-	for i := range hydrate.MaxFiles + 1 {
+	for i := range chart.MaxFiles + 1 {
 		g.Expect(os.WriteFile(filepath.Join(root, "huge/templates", fmt.Sprintf("%d.yaml", i)), nil, 0o600)).To(Succeed())
 	}
 	list, err := openDirectory(t, root, root).List(t.Context(), hydrate.Mark{})

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chart"
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -38,9 +38,9 @@ func checkStatus(response *http.Response, target *url.URL, now time.Time) error 
 
 // readArchive reads a body up to the limit and no further.
 func (g *httpClient) readArchiveBody(response *http.Response, target *url.URL) ([]byte, error) {
-	data, err := netguard.ReadBody(response, hydrate.MaxArchiveBytes)
+	data, err := netguard.ReadBody(response, chart.MaxArchiveBytes)
 	if errors.Is(err, netguard.ErrTooLarge) {
-		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("get %s: archive is larger than %d bytes", redactURL(target), hydrate.MaxArchiveBytes))
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("get %s: archive is larger than %d bytes", redactURL(target), chart.MaxArchiveBytes))
 	}
 	if err != nil {
 		return nil, g.connectionError(target, err)

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -83,7 +85,7 @@ func TestNoMessageQuotesAnAnswer(t *testing.T) {
 			g.Expect(err).To(MatchError(Not(ContainSubstring("secret"))))
 			payload, err := opened.Fetch(t.Context(), hydrate.Offer{URL: "a.tgz"})
 			if err == nil {
-				_, err = hydrate.Unpack(payload.Archive)
+				_, err = chart.Unpack(payload.Archive)
 			}
 			g.Expect(err).To(MatchError(Not(ContainSubstring("secret"))))
 		})

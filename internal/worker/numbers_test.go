@@ -3,6 +3,8 @@ package worker_test
 import (
 	"testing"
 
+	"github.com/appmarket/operator/internal/values"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/hydrate"
@@ -14,7 +16,7 @@ import (
 func TestNumbersAreThoseOfHelm(t *testing.T) {
 	p := pool(t, func(p *worker.Pool) { p.Workers = 1 })
 	const template = "kind: A\ntext: |\n  {{ .Values.x }} {{ .Values.x | toJson }} {{ .Values.x | toYaml }} {{ .Values.x | int64 }} {{ kindOf .Values.x }}"
-	rendered := func(g Gomega, with hydrate.Worker, c chart) string {
+	rendered := func(g Gomega, with hydrate.Worker, c testChart) string {
 		unit, err := render(t.Context(), t, with, c)
 		g.Expect(err).NotTo(HaveOccurred())
 		return unit.Documents[0].Text
@@ -25,17 +27,17 @@ func TestNumbersAreThoseOfHelm(t *testing.T) {
 		t.Run(number, func(t *testing.T) {
 			g := NewWithT(t)
 			text := "x: " + number + "\n"
-			want := rendered(g, inProcess, chart{files: map[string]string{"values.yaml": text, "templates/a.yaml": template}})
+			want := rendered(g, inProcess, testChart{files: map[string]string{"values.yaml": text, "templates/a.yaml": template}})
 
-			values, err := hydrate.DecodeValues([]byte(text))
+			decoded, err := values.Decode([]byte(text))
 			g.Expect(err).NotTo(HaveOccurred())
-			given := chart{files: map[string]string{"templates/a.yaml": template}, values: values}
+			given := testChart{files: map[string]string{"templates/a.yaml": template}, values: decoded}
 			g.Expect(rendered(g, inProcess, given)).To(Equal(want), "as values")
 			g.Expect(rendered(g, p, given)).To(Equal(want), "as values, to a worker")
 
-			merged, err := hydrate.MergeValues(nil, values)
+			merged, err := values.MergeText(nil, decoded)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(rendered(g, p, chart{files: map[string]string{"values.yaml": string(merged), "templates/a.yaml": template}})).To(Equal(want), "as parameters")
+			g.Expect(rendered(g, p, testChart{files: map[string]string{"values.yaml": string(merged), "templates/a.yaml": template}})).To(Equal(want), "as parameters")
 		})
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -40,23 +42,23 @@ func pool(t testing.TB, change func(*worker.Pool)) *worker.Pool {
 }
 
 // chart is an app of one chart that is installed with values.
-type chart struct {
+type testChart struct {
 	files  map[string]string
 	values map[string]any
 	lookup hydrate.Lookup
 }
 
 // preparation asks for the rendering of a chart.
-func (c chart) preparation(t testing.TB) hydrate.Preparation {
+func (c testChart) preparation(t testing.TB) hydrate.Preparation {
 	t.Helper()
-	var files []hydrate.File
+	var files []chart.File
 	if _, given := c.files["Chart.yaml"]; !given {
-		files = append(files, hydrate.File{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.2.3\n")})
+		files = append(files, chart.File{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.2.3\n")})
 	}
 	for name, text := range c.files {
-		files = append(files, hydrate.File{Name: name, Data: []byte(text)})
+		files = append(files, chart.File{Name: name, Data: []byte(text)})
 	}
-	archive, err := hydrate.Pack("web", files)
+	archive, err := chart.Pack("web", files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +69,7 @@ func (c chart) preparation(t testing.TB) hydrate.Preparation {
 }
 
 // render gives the unit of a chart.
-func render(ctx context.Context, t testing.TB, with hydrate.Worker, c chart) (hydrate.Unit, error) {
+func render(ctx context.Context, t testing.TB, with hydrate.Worker, c testChart) (hydrate.Unit, error) {
 	t.Helper()
 	prepared, err := with.Prepare(ctx, c.preparation(t))
 	if err != nil {
@@ -79,14 +81,16 @@ func render(ctx context.Context, t testing.TB, with hydrate.Worker, c chart) (hy
 // inProcess renders without a worker.
 var inProcess = hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}}
 
-func withValue(n any) chart {
-	return chart{
+func withValue(n any) testChart {
+	return testChart{
 		files:  map[string]string{"templates/web.yaml": "kind: ConfigMap\nn: {{ .Values.n }}\n"},
 		values: map[string]any{"n": n},
 	}
 }
 
-func template(text string) chart { return chart{files: map[string]string{"templates/a.yaml": text}} }
+func template(text string) testChart {
+	return testChart{files: map[string]string{"templates/a.yaml": text}}
+}
 
 // workers are the process ids of this process's children that render.
 func workers(t testing.TB) []int {
@@ -120,7 +124,7 @@ func workers(t testing.TB) []int {
 func TestPoolPreparesAsThisProcessDoes(t *testing.T) {
 	g := NewWithT(t)
 	p := pool(t, nil)
-	c := chart{
+	c := testChart{
 		files: map[string]string{
 			"templates/web.yaml":  "kind: Service\napiVersion: v1\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}\ntext: {{ .Values.int }} {{ .Values.big }} {{ .Values.float }} {{ .Values.nothing }} {{ toJson .Values | quote }}\n",
 			"templates/NOTES.txt": "Hello.",
@@ -167,7 +171,7 @@ func facts(d *hydrate.Draft) string {
 // TestPoolAnalyzesAsThisProcessDoes compares drafts of apps that use all that there is.
 func TestPoolAnalyzesAsThisProcessDoes(t *testing.T) {
 	p := pool(t, nil)
-	for why, c := range map[string]chart{
+	for why, c := range map[string]testChart{
 		"a plain chart":           withValue(1),
 		"an app with a manifest":  {files: map[string]string{"OlaresManifest.yaml": "olaresManifest.version: 0.12.0\nmetadata: {name: web, title: Web}\nspec: {}\nenvs: [{envName: A, required: true}]\n", "templates/a.yaml": "kind: Pod\napiVersion: v1\nmetadata: {name: a}\nspec: {containers: [{name: a, image: web}]}\n"}},
 		"a chart that needs more": template("{{ required \"give me\" .Values.n }}"),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/inputs"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
 )
@@ -62,7 +63,7 @@ type (
 		Draft *hydrate.Draft
 		// Values are those of all units of the draft, packed.
 		Values map[string]any
-		Wrong  []hydrate.InputProblem
+		Wrong  []inputs.Problem
 		Took   map[hydrate.Name]time.Duration
 		// Failed is the step that failed, if it is known, and Reason and Failure tell of it.
 		Failed  hydrate.Name

@@ -7,11 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
+
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
-
-	"github.com/appmarket/operator/hydrate"
 )
 
 // metadata is the part of Chart.yaml that Artifact Hub shows.
@@ -107,7 +108,7 @@ func TestPackageHasReadmeAndLicense(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred(), complaint)
 			archive, err := os.ReadFile(filepath.Join(folder, "appmarket-"+chartMetadata(t).Version+".tgz"))
 			g.Expect(err).NotTo(HaveOccurred())
-			files, err := hydrate.Unpack(archive)
+			files, err := chart.Unpack(archive)
 			g.Expect(err).NotTo(HaveOccurred())
 			texts := map[string]string{}
 			for _, file := range files {

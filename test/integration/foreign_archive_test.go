@@ -3,12 +3,14 @@ package integration_test
 import (
 	"strings"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/ginkgo/v2"
+
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/test/fixture"
 )
 
@@ -30,7 +32,7 @@ var _ = Describe("An archive of another tool", func() {
 		repository.AddArchive("parcel", "1.0.0", renamed(rename))
 		t.AddSource(ctx, repository)
 		t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
-		files, err := hydrate.Unpack(t.Fetch(ctx, t.App(ctx, "parcel").Status.Versions[0].URL))
+		files, err := chart.Unpack(t.Fetch(ctx, t.App(ctx, "parcel").Status.Versions[0].URL))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(files).To(HaveExactElements(HaveField("Name", "Chart.yaml"), HaveField("Name", "templates/a.yaml")))
 		t.Succeed(ctx, v1alpha1.ActionInstall, "parcel")

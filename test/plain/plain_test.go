@@ -16,6 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/objects"
+
 	. "github.com/onsi/gomega"
 	"golang.org/x/sync/errgroup"
 	"helm.sh/helm/v3/pkg/action"
@@ -23,6 +26,7 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/releaseutil"
 	"k8s.io/client-go/kubernetes/scheme"
+
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/hydrate"
@@ -153,13 +157,13 @@ func comparePlain(t *testing.T, with hydrate.Worker, archive []byte, want helmOu
 
 // hydratePlain takes a chart through the steps that need no registry and no store, and
 // renders what is to be published for an installation.
-func hydratePlain(t *testing.T, with hydrate.Worker, archive []byte) (*hydrate.Draft, []hydrate.Document, error) {
+func hydratePlain(t *testing.T, with hydrate.Worker, archive []byte) (*hydrate.Draft, []objects.Document, error) {
 	none := &hydrate.Draft{}
-	files, err := hydrate.Unpack(archive)
+	files, err := chart.Unpack(archive)
 	if err != nil {
 		return none, nil, err
 	}
-	meta, err := hydrate.ReadMetadata(files)
+	meta, err := chart.ReadMetadata(files)
 	if err != nil {
 		return none, nil, err
 	}
@@ -281,7 +285,7 @@ func addObject(objects map[string][]any, path, text string) {
 }
 
 // compare says where documents differ from what Helm renders, empty if nowhere.
-func (w helmOutput) compare(documents []hydrate.Document) string {
+func (w helmOutput) compare(documents []objects.Document) string {
 	got := map[string][]any{}
 	for _, doc := range documents {
 		addObject(got, doc.Path, doc.Text)

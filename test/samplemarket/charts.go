@@ -14,23 +14,23 @@ import (
 	"github.com/Masterminds/semver/v3"
 	"sigs.k8s.io/yaml"
 
-	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/chart"
 )
 
 // chart is one version of one app.
-type chart struct {
-	meta    hydrate.Metadata
-	files   []hydrate.File
+type sampleChart struct {
+	meta    chart.Metadata
+	files   []chart.File
 	archive []byte
 }
 
-func (c chart) path() string {
+func (c sampleChart) path() string {
 	return fmt.Sprintf("charts/%s-%s.tgz", c.meta.Name, c.meta.Version)
 }
 
 // readCharts reads and packs the chart of every folder, sorted by name and then
 // by version, newest first.
-func readCharts(dir string) ([]chart, error) {
+func readCharts(dir string) ([]sampleChart, error) {
 	folders, err := filepath.Glob(filepath.Join(dir, "*", "Chart.yaml"))
 	if err != nil {
 		return nil, fmt.Errorf("look for charts: %w", err)
@@ -38,7 +38,7 @@ func readCharts(dir string) ([]chart, error) {
 	if len(folders) == 0 {
 		return nil, fmt.Errorf("look for charts: no folder with a Chart.yaml in %q", dir)
 	}
-	var charts []chart
+	var charts []sampleChart
 	for _, folder := range folders {
 		c, err := readChart(filepath.Dir(folder))
 		if err != nil {
@@ -46,7 +46,7 @@ func readCharts(dir string) ([]chart, error) {
 		}
 		charts = append(charts, c)
 	}
-	slices.SortFunc(charts, func(a, b chart) int {
+	slices.SortFunc(charts, func(a, b sampleChart) int {
 		return cmp.Or(cmp.Compare(a.meta.Name, b.meta.Name), -compareVersions(a.meta.Version, b.meta.Version))
 	})
 	for i := 1; i < len(charts); i++ {
@@ -57,29 +57,29 @@ func readCharts(dir string) ([]chart, error) {
 	return charts, nil
 }
 
-func readChart(folder string) (chart, error) {
+func readChart(folder string) (sampleChart, error) {
 	files, err := readFiles(os.DirFS(folder))
 	if err != nil {
-		return chart{}, err
+		return sampleChart{}, err
 	}
 	return pack(files)
 }
 
 // pack packs the files of a chart.
-func pack(files []hydrate.File) (chart, error) {
-	meta, err := hydrate.ReadMetadata(files)
+func pack(files []chart.File) (sampleChart, error) {
+	meta, err := chart.ReadMetadata(files)
 	if err != nil {
-		return chart{}, err
+		return sampleChart{}, err
 	}
-	archive, err := hydrate.Pack(meta.Name, files)
+	archive, err := chart.Pack(meta.Name, files)
 	if err != nil {
-		return chart{}, err
+		return sampleChart{}, err
 	}
-	return chart{meta: meta, files: files, archive: archive}, nil
+	return sampleChart{meta: meta, files: files, archive: archive}, nil
 }
 
-func readFiles(root fs.FS) ([]hydrate.File, error) {
-	var files []hydrate.File
+func readFiles(root fs.FS) ([]chart.File, error) {
+	var files []chart.File
 	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -88,7 +88,7 @@ func readFiles(root fs.FS) ([]hydrate.File, error) {
 			return fmt.Errorf("%s is not a regular file", name)
 		}
 		data, err := fs.ReadFile(root, name)
-		files = append(files, hydrate.File{Name: name, Data: data})
+		files = append(files, chart.File{Name: name, Data: data})
 		return err
 	})
 	return files, err
@@ -105,9 +105,9 @@ func compareVersions(a, b string) int {
 }
 
 // indexOf is the index.yaml of a Helm repository.
-func indexOf(charts []chart) ([]byte, error) {
+func indexOf(charts []sampleChart) ([]byte, error) {
 	type entry struct {
-		hydrate.Metadata
+		chart.Metadata
 		Created time.Time `json:"created"`
 		Digest  string    `json:"digest"`
 		URLs    []string  `json:"urls"`

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/appmarket/operator/internal/inputs"
+
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/yaml"
 
@@ -87,9 +89,9 @@ func TestEverySampleHydrates(t *testing.T) {
 		{
 			"wiki", "2.0.1", "required inputs", map[string]string{"wiki:2.0": both, "wiki-tools:2.0": both},
 			func(g *WithT, d *hydrate.Draft) {
-				_, problems := hydrate.CheckInputs(d.Manifest.Inputs, nil, nil)
+				_, problems := inputs.CheckInputs(d.Manifest.Inputs, nil, nil)
 				g.Expect(problems).To(HaveLen(5), "all that the task has to list")
-				_, problems = hydrate.CheckInputs(d.Manifest.Inputs, map[string]string{"WIKI_HOME": "admin"}, nil)
+				_, problems = inputs.CheckInputs(d.Manifest.Inputs, map[string]string{"WIKI_HOME": "admin"}, nil)
 				g.Expect(problems).To(ContainElement(HaveField("Problem", ContainSubstring("pattern"))), "the look-ahead counts")
 			},
 		},

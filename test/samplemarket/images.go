@@ -42,7 +42,7 @@ type image struct {
 	platforms []string
 }
 
-func imagesOf(charts []chart) []image {
+func imagesOf(charts []sampleChart) []image {
 	var images []image
 	for _, c := range charts {
 		platforms := strings.Split(cmp.Or(c.meta.Annotations[PlatformsAnnotation], defaultPlatforms), ",")

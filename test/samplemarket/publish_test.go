@@ -7,10 +7,11 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/yaml"
 
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/test/samplemarket"
 )
 
@@ -28,7 +29,7 @@ func TestPublishWritesARepositoryWithImagesOfAnotherRegistry(t *testing.T) {
 		for _, version := range versions {
 			_, archive := get(t, http.MethodGet, server.URL+"/"+version.URLs[0])
 			g.Expect(fmt.Sprintf("%x", sha256.Sum256(archive))).To(Equal(version.Digest))
-			files, err := hydrate.Unpack(archive)
+			files, err := chart.Unpack(archive)
 			g.Expect(err).NotTo(HaveOccurred())
 			all := ""
 			for _, file := range files {

@@ -7,14 +7,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/ginkgo/v2"
+
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/test/fixture"
 )
 
@@ -100,7 +103,7 @@ func template(name, text string) badApp {
 
 // badApps are all of them but those that are tried again.
 func badApps() []badApp {
-	chart := func(name string, more ...file) badApp {
+	newBadApp := func(name string, more ...file) badApp {
 		return badApp{name: name, archive: packed(name, "1.0.0", more...)}
 	}
 	forge := func(name string, more ...fixture.TarEntry) badApp {
@@ -118,13 +121,13 @@ func badApps() []badApp {
 		forge("hardlink", fixture.TarEntry{Name: "hardlink/values.yaml", Link: "hardlink/Chart.yaml", Type: '1'}),
 		forge("ratio", zeros("ratio")),
 		forge("size", large("size")...),
-		forge("count", many("count", hydrate.MaxFiles)...),
-		forge("depth", deep("depth", hydrate.MaxPathDepth+1)),
+		forge("count", many("count", chart.MaxFiles)...),
+		forge("depth", deep("depth", chart.MaxPathDepth+1)),
 		{name: "no-semver", archive: packed("no-semver", "1.0.0", page)},
 		{name: "other-version", archive: packed("other-version", "2.0.0", page)},
-		chart("values-bomb", page, file{"values.yaml", laughs()}),
-		chart("manifest-bomb", page, appManifest("manifest-bomb", "spec: {}\n"+laughs())),
-		chart("manifest-types", page, appManifest("manifest-types", "spec: [this, should, be, a, map]\nentrances: 7\n")),
+		newBadApp("values-bomb", page, file{"values.yaml", laughs()}),
+		newBadApp("manifest-bomb", page, appManifest("manifest-bomb", "spec: {}\n"+laughs())),
+		newBadApp("manifest-types", page, appManifest("manifest-types", "spec: [this, should, be, a, map]\nentrances: 7\n")),
 		template("syntax", "{{ .Values.greeting"),
 		template("not-yaml", "a: b: c\n"),
 		template("endless", "{{ range until 100000 }}{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}{{ end }}"),

@@ -5,9 +5,10 @@ import (
 	"math/rand/v2"
 	"strings"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/ginkgo/v2"
 
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/test/fixture"
 	"github.com/appmarket/operator/test/samplemarket"
 )
@@ -60,7 +61,7 @@ func deep(name string, folders int) fixture.TarEntry {
 
 // zeros are a few bytes in an archive, and many out of it.
 func zeros(name string) fixture.TarEntry {
-	return fixture.TarEntry{Name: name + "/zeros", Text: strings.Repeat("\x00", hydrate.MaxFileBytes-1)}
+	return fixture.TarEntry{Name: name + "/zeros", Text: strings.Repeat("\x00", chart.MaxFileBytes-1)}
 }
 
 // large unpacks to more than is allowed, at a ratio that is.
@@ -68,9 +69,9 @@ func large(name string) []fixture.TarEntry {
 	noise := make([]byte, 16<<10)
 	random := rand.NewChaCha8([32]byte{1})
 	_, _ = random.Read(noise) // never fails
-	text := strings.Repeat(string(noise), hydrate.MaxFileBytes/len(noise))
+	text := strings.Repeat(string(noise), chart.MaxFileBytes/len(noise))
 	var entries []fixture.TarEntry
-	for i := range hydrate.MaxUnpackedBytes/len(text) + 1 {
+	for i := range chart.MaxUnpackedBytes/len(text) + 1 {
 		entries = append(entries, fixture.TarEntry{Name: fmt.Sprintf("%s/large-%d", name, i), Text: text})
 	}
 	return entries

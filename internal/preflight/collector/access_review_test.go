@@ -9,11 +9,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
+
 	authorizationv1 "k8s.io/api/authorization/v1"
+
 	corev1 "k8s.io/api/core/v1"
+
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,7 +27,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/preflight"
@@ -109,10 +114,10 @@ func TestRemedySuffices(t *testing.T) {
 }
 
 // chart is one of these templates.
-func chartFiles(texts []string) []hydrate.File {
-	files := []hydrate.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.0.0\n")}}
+func chartFiles(texts []string) []chart.File {
+	files := []chart.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.0.0\n")}}
 	for i, text := range texts {
-		files = append(files, hydrate.File{Name: fmt.Sprintf("templates/%d.yaml", i), Data: []byte(text)})
+		files = append(files, chart.File{Name: fmt.Sprintf("templates/%d.yaml", i), Data: []byte(text)})
 	}
 	return files
 }

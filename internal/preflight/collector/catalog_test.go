@@ -10,8 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/appmarket/operator/internal/chart"
+
 	. "github.com/onsi/gomega"
+
 	corev1 "k8s.io/api/core/v1"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/api/v1alpha1"
@@ -38,7 +42,7 @@ func catalogDrafts(t *testing.T) map[string]*hydrate.Draft {
 	drafts := map[string]*hydrate.Draft{}
 	for _, file := range charts {
 		files := readFolder(t, filepath.Dir(file))
-		meta, err := hydrate.ReadMetadata(files)
+		meta, err := chart.ReadMetadata(files)
 		g.Expect(err).NotTo(HaveOccurred())
 		draft := &hydrate.Draft{Request: hydrate.Request{App: meta.Name, Profile: olares.Profile{}, At: hydrate.Place{Namespace: hydrate.RenderNamespace, Instance: meta.Name}}, Files: files, Chart: meta}
 		g.Expect(render.Apply(t.Context(), draft)).To(Succeed(), meta.Name)
@@ -47,15 +51,15 @@ func catalogDrafts(t *testing.T) map[string]*hydrate.Draft {
 	return drafts
 }
 
-func readFolder(t *testing.T, folder string) []hydrate.File {
+func readFolder(t *testing.T, folder string) []chart.File {
 	t.Helper()
-	var all []hydrate.File
+	var all []chart.File
 	err := fs.WalkDir(os.DirFS(folder), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		data, err := os.ReadFile(filepath.Join(folder, name))
-		all = append(all, hydrate.File{Name: name, Data: data})
+		all = append(all, chart.File{Name: name, Data: data})
 		return err
 	})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())

@@ -6,16 +6,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/appmarket/operator/internal/objects"
+
 	. "github.com/onsi/gomega"
+
 	corev1 "k8s.io/api/core/v1"
+
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/preflight/collector"
 	"github.com/appmarket/operator/internal/release"
@@ -46,12 +50,12 @@ func newRequest(tenant release.Tenant, templates ...string) preflight.Wish {
 }
 
 // document is what a worker makes of a rendered text.
-func newDocument(path, text string) hydrate.Document {
+func newDocument(path, text string) objects.Document {
 	object, err := yaml.YAMLToJSON([]byte(text))
 	if err != nil {
 		panic(err)
 	}
-	return hydrate.Document{Path: path, Text: text, Object: string(object), Hook: strings.Contains(text, "helm.sh/hook")}
+	return objects.Document{Path: path, Text: text, Object: string(object), Hook: strings.Contains(text, "helm.sh/hook")}
 }
 
 // administrator is a service account that may do anything.

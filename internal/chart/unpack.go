@@ -1,0 +1,310 @@
+package chart
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// An archive may always unpack to freeBytes, whatever MaxRatio says: tar pads
+// the smallest chart to ten thousand bytes of nothing. blockBytes are what tar
+// itself spends on an entry at most, beside its content.
+const (
+	freeBytes  = 1 << 20
+	blockBytes = 4 << 10
+)
+
+// errTooMuch stops the reading of an archive that unpacks to more than it may.
+var errTooMuch = errors.New("unpacks to more than it may")
+
+// Unpack reads a gzipped tar of one chart folder and returns its files, sorted
+// by name, with the folder's own name taken off. Folders are skipped; everything
+// that is neither a file nor a folder is refused, as are names that could be
+// taken for another place or for one another. The bounds of this package are
+// enforced while reading. Every error is stalled with InvalidArchive or
+// LimitExceeded and names the entry.
+func Unpack(archive []byte) ([]File, error) {
+	if len(archive) > MaxArchiveBytes {
+		return nil, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "unpack chart: archive has %d bytes, at most %d are allowed", len(archive), MaxArchiveBytes)
+	}
+	unzipped := members{rest: bytes.NewReader(archive)}
+	if err := unzipped.next(); err != nil {
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "unpack chart: not a gzip archive: %s", beginning(archive))
+	}
+	u := unpacker{
+		stream: &boundedReader{from: &unzipped, left: int64(unpackedBound(len(archive)))},
+		names:  newNames(),
+	}
+	u.tar = tar.NewReader(u.stream)
+	if err := u.entries(); err != nil {
+		return nil, u.explain(err)
+	}
+	// What follows the last entry says whether the archive is whole.
+	if _, err := io.Copy(io.Discard, u.stream); err != nil {
+		return nil, u.explain(err)
+	}
+	if len(u.files) == 0 {
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "unpack chart: the archive has no files")
+	}
+	sortFiles(u.files)
+	return u.files, nil
+}
+
+// unpackedBound is how many bytes of tar an archive may unpack to.
+func unpackedBound(archive int) int {
+	return max(freeBytes, min(archive*MaxRatio, MaxUnpackedBytes+MaxFiles*blockBytes))
+}
+
+// CheckFiles applies the rules of Unpack to files that a source keeps as a
+// folder: their number, their sizes and their names.
+func CheckFiles(files []File) error {
+	if len(files) == 0 {
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "check chart: the folder has no files")
+	}
+	if len(files) > MaxFiles {
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "check chart: %d files, at most %d are allowed", len(files), MaxFiles)
+	}
+	names, total := newNames(), 0
+	for _, file := range files {
+		if err := checkName(file.Name); err != nil {
+			return fmt.Errorf("check chart: %w", err)
+		}
+		if err := names.addFile(file.Name); err != nil {
+			return fmt.Errorf("check chart: %w", err)
+		}
+		if err := checkSize(file.Name, int64(len(file.Data))); err != nil {
+			return fmt.Errorf("check chart: %w", err)
+		}
+		if total += len(file.Data); total > MaxUnpackedBytes {
+			return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "check chart: more than %d bytes in all", MaxUnpackedBytes)
+		}
+	}
+	return nil
+}
+
+// unpacker holds what is known of an archive while it is read.
+type unpacker struct {
+	stream *boundedReader
+	tar    *tar.Reader
+	names  *names
+	files  []File
+	top    string
+	seen   int
+	total  int64
+}
+
+// entries reads all entries. Its own errors are marked; those of the readers
+// below are not, see explain.
+func (u *unpacker) entries() error {
+	for {
+		header, err := u.tar.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if u.seen++; u.seen > MaxFiles {
+			return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "more than %d entries", MaxFiles)
+		}
+		if err := u.entry(header); err != nil {
+			return err
+		}
+	}
+}
+
+func (u *unpacker) entry(header *tar.Header) error {
+	if header.Typeflag == tar.TypeXGlobalHeader {
+		return nil
+	}
+	if err := checkKind(header); err != nil {
+		return err
+	}
+	full, isFolder, err := slashed(header)
+	if err != nil {
+		return err
+	}
+	name, err := u.inside(header.Name, full)
+	if err != nil {
+		return err
+	}
+	if isFolder {
+		return u.names.addFolder(name)
+	}
+	if name == "" {
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is outside the chart's folder", header.Name)
+	}
+	if err := u.names.addFile(name); err != nil {
+		return err
+	}
+	if err := checkSize(header.Name, header.Size); err != nil {
+		return err
+	}
+	if u.total += header.Size; u.total > MaxUnpackedBytes {
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "entry %q: more than %d bytes in all", header.Name, MaxUnpackedBytes)
+	}
+	data := make([]byte, header.Size)
+	if _, err := io.ReadFull(u.tar, data); err != nil {
+		return fmt.Errorf("entry %q: %w", header.Name, err)
+	}
+	u.files = append(u.files, File{Name: name, Data: data})
+	return nil
+}
+
+// slashed returns the name of an entry with forward slashes and without one at its
+// end, and whether the entry is a folder. Tools on Windows write backslashes instead,
+// which Helm reads as separators too. A name with both is refused: Helm takes what
+// comes before the first backslash for the chart's folder.
+func slashed(header *tar.Header) (name string, isFolder bool, err error) {
+	name = header.Name
+	if strings.Contains(name, `\`) {
+		if strings.Contains(name, "/") {
+			return "", false, outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q has both a slash and a backslash in its name", name)
+		}
+		name = strings.ReplaceAll(name, `\`, "/")
+	}
+	isFolder = header.Typeflag == tar.TypeDir || header.Size == 0 && strings.HasSuffix(name, "/")
+	if isFolder {
+		name = strings.TrimSuffix(name, "/")
+	}
+	return name, isFolder, nil
+}
+
+// inside checks the name of an entry, which is full with forward slashes, and takes
+// the chart's folder off. It returns nothing for the folder itself. As in Helm, a
+// name such as "web/./a" is that of "web/a".
+func (u *unpacker) inside(entry, full string) (string, error) {
+	top, name, nested := strings.Cut(full, "/")
+	switch {
+	case top == "" || top == ".." || isDrive(top):
+		return "", outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q leaves the chart's folder", entry)
+	case u.top == "":
+		if err := checkLetters(top); err != nil {
+			return "", err
+		}
+		u.top = top
+	case u.top != top:
+		return "", outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is outside the chart's folder %q", entry, u.top)
+	}
+	if !nested {
+		return "", nil
+	}
+	if name != "" {
+		name = path.Clean(name)
+	}
+	if err := checkName(name); err != nil {
+		return "", fmt.Errorf("in %q: %w", top, err)
+	}
+	return name, nil
+}
+
+// explain gives an error of entries its meaning, unless it has one.
+func (u *unpacker) explain(err error) error {
+	switch {
+	case errors.Is(err, errTooMuch):
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "unpack chart: more than %d bytes, or more than %d times the size of the archive", MaxUnpackedBytes, MaxRatio)
+	case outcome.IsStalled(err):
+		return fmt.Errorf("unpack chart: %w", err)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "unpack chart: the archive ends too early, after %d files", len(u.files))
+	default:
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "unpack chart: after %d files: %w", len(u.files), err)
+	}
+}
+
+// checkKind refuses what is not a plain file or a folder. A sparse file is
+// refused because it grows while it is read, beside every bound.
+func checkKind(header *tar.Header) error {
+	switch header.Typeflag {
+	case tar.TypeReg, tar.TypeDir:
+	case tar.TypeSymlink, tar.TypeLink:
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is a link", header.Name)
+	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is a device or a pipe", header.Name)
+	default:
+		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is of the unsupported kind %q", header.Name, header.Typeflag)
+	}
+	for key := range header.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "entry %q is a sparse file", header.Name)
+		}
+	}
+	return nil
+}
+
+func checkSize(name string, size int64) error {
+	if size > MaxFileBytes {
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "file %q has %d bytes, at most %d are allowed", name, size, MaxFileBytes)
+	}
+	return nil
+}
+
+// members reads the parts of a gzip stream one after the other. Other than the
+// standard reader it ends where no further part begins: some servers and tools
+// add bytes that are none.
+type members struct {
+	rest   *bytes.Reader
+	zipped gzip.Reader
+}
+
+func (m *members) Read(p []byte) (int, error) {
+	n, err := m.zipped.Read(p)
+	if errors.Is(err, io.EOF) && m.another() {
+		err = m.next()
+	}
+	return n, err
+}
+
+func (m *members) another() bool {
+	var magic [2]byte
+	_, err := m.rest.ReadAt(magic[:], m.rest.Size()-int64(m.rest.Len()))
+	return err == nil && magic == [2]byte{0x1f, 0x8b}
+}
+
+func (m *members) next() error {
+	err := m.zipped.Reset(m.rest)
+	m.zipped.Multistream(false)
+	return err
+}
+
+// boundedReader reads up to a number of bytes and then fails.
+type boundedReader struct {
+	from io.Reader
+	left int64
+}
+
+func (b *boundedReader) Read(p []byte) (int, error) {
+	n, err := b.from.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, errTooMuch
+	}
+	return n, err
+}
+
+// beginning says what something is that should have been an archive, without a word of it:
+// it may come from a server that whoever reads the message may not reach.
+func beginning(data []byte) string {
+	text := bytes.TrimLeft(data[:min(len(data), 512)], " \t\r\n\ufeff")
+	switch {
+	case len(data) == 0:
+		return "it is empty"
+	case bytes.HasPrefix(text, []byte("<")):
+		return "it looks like a web page or XML"
+	case bytes.HasPrefix(text, []byte("{")), bytes.HasPrefix(text, []byte("[")):
+		return "it looks like JSON"
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
+		return "it is a zip archive"
+	case utf8.Valid(text[:max(0, len(text)-utf8.UTFMax)]):
+		return "it looks like text"
+	}
+	return "it is something else"
+}

@@ -1,0 +1,166 @@
+package inputs
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/appmarket/operator/internal/text"
+)
+
+// schemaNode is a schema or a part of one, as JSON says it: a form needs words that
+// a compiled schema does not keep.
+type schemaNode map[string]any
+
+// kind is the type of the values that a schema describes; the first that is not
+// null if it allows several.
+func (s schemaNode) kind() string {
+	types := s.texts("type")
+	if kind, ok := s["type"].(string); ok {
+		types = []string{kind}
+	}
+	for _, kind := range types {
+		if kind != "null" {
+			return kind
+		}
+	}
+	switch {
+	case s["properties"] != nil:
+		return "object"
+	case s["enum"] != nil || s["pattern"] != nil || s["format"] != nil:
+		return "string"
+	}
+	return ""
+}
+
+func (s schemaNode) text(key string) string {
+	text, _ := s[key].(string)
+	return text
+}
+
+func (s schemaNode) texts(key string) []string {
+	list, _ := s[key].([]any)
+	var all []string
+	for _, item := range list {
+		if text, ok := item.(string); ok {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+func (s schemaNode) number(key string) *float64 {
+	number, ok := s[key].(json.Number)
+	if !ok {
+		return nil
+	}
+	value, err := strconv.ParseFloat(number.String(), 64)
+	if err != nil {
+		return nil
+	}
+	return &value
+}
+
+// refusesEmpty reports whether an empty text, with which charts stand in for what
+// only the user knows, is no value.
+func (s schemaNode) refusesEmpty() bool {
+	if s.kind() != "string" {
+		return true
+	}
+	least := s.number("minLength")
+	return least != nil && *least > 0 || s["pattern"] != nil || s["enum"] != nil || s["format"] != nil
+}
+
+// formats are the types of texts of a format.
+var formats = map[string]string{
+	"email": "email", "idn-email": "email",
+	"uri": "url", "url": "url", "iri": "url",
+	"hostname": "domain", "idn-hostname": "domain",
+	"password": typePassword,
+}
+
+// input describes the value at a path.
+func (s schemaNode) input(path []string) Input {
+	name := strings.Join(path, ".")
+	in := Input{
+		Name: name, Path: name, Type: "string", Editable: true,
+		Title:       text.Printable(s.text("title"), MaxInputTitle),
+		Description: text.Truncate(s.text("description"), MaxInputProse),
+		Options:     s.options(),
+	}
+	switch s.kind() {
+	case "boolean":
+		in.Type = "bool"
+	case "integer":
+		in.Type, in.Range = "int", bounds(s.number("minimum"), s.number("maximum"))
+	case "number":
+		in.Number, in.Range = true, bounds(s.number("minimum"), s.number("maximum"))
+	default:
+		in.Type = s.textType(path[len(path)-1])
+		in.Length = bounds(s.number("minLength"), s.number("maxLength"))
+		if pattern := s.text("pattern"); len(pattern) <= MaxPatternBytes {
+			in.Pattern = pattern
+		}
+	}
+	if own := scalarText(s["default"]); len(own) <= MaxInputBytes {
+		in.Default = own
+	}
+	return in
+}
+
+// textType is the type of a text by its format. What is called a password is one
+// even where the schema does not say so.
+func (s schemaNode) textType(key string) string {
+	switch kind := formats[s.text("format")]; {
+	case s["writeOnly"] == true, strings.HasSuffix(strings.ToLower(key), typePassword):
+		return typePassword
+	case kind != "":
+		return kind
+	}
+	return "string"
+}
+
+// options are the values of an enumeration. One that is too long is left to the
+// check of the values.
+func (s schemaNode) options() []Option {
+	list, _ := s["enum"].([]any)
+	if constant, ok := s["const"]; ok {
+		list = []any{constant}
+	}
+	if len(list) > MaxInputOptions {
+		return nil
+	}
+	var options []Option
+	for _, item := range list {
+		value := scalarText(item)
+		if len(value) > MaxInputProse {
+			return nil
+		}
+		if value != "" {
+			options = append(options, Option{Title: text.Printable(value, MaxInputTitle), Value: value})
+		}
+	}
+	return options
+}
+
+// scalarText is a value of a schema as somebody would give it, empty for a list
+// or a map.
+func scalarText(value any) string {
+	switch value := value.(type) {
+	case string:
+		return value
+	case bool:
+		return strconv.FormatBool(value)
+	case json.Number:
+		return value.String()
+	}
+	return ""
+}
+
+// bounds are nil where there is neither.
+func bounds(least, greatest *float64) *Bounds {
+	if least == nil && greatest == nil {
+		return nil
+	}
+	return &Bounds{Min: least, Max: greatest}
+}

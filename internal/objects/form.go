@@ -1,0 +1,113 @@
+package objects
+
+import (
+	"fmt"
+
+	"github.com/appmarket/operator/internal/text"
+)
+
+// maxFormWarnings bounds the warnings about the objects of one chart unit.
+const maxFormWarnings = 10
+
+// maxWarningBytes bounds one of them.
+const MaxWarningBytes = 253
+
+// textMaps are fields whose values must be texts, wherever they are in an object that
+// is no custom resource: Kubernetes reads no number and no boolean there.
+var textMaps = map[string]bool{
+	"annotations": true, "labels": true, "matchLabels": true, "nodeSelector": true,
+}
+
+// formCheck looks for what templates that forget to quote make of texts: a number,
+// true, false or null. The API server refuses such an object, and its own words do not
+// say which one it is.
+type formCheck struct {
+	warnings []string
+}
+
+// checkObject adds the warnings about an object.
+func (f *formCheck) checkObject(o Map) {
+	f.checkTexts(o, "metadata.annotations", o.At("metadata")["annotations"])
+	f.checkTexts(o, "metadata.labels", o.At("metadata")["labels"])
+	switch {
+	case o.Kind() == "ConfigMap" && o.Group() == "":
+		f.checkTexts(o, "data", o["data"])
+	case o.Kind() == "Secret" && o.Group() == "":
+		f.checkTexts(o, "data", o["data"])
+		f.checkTexts(o, "stringData", o["stringData"])
+	case o.Kind() == "Service" && o.Group() == "":
+		f.checkTexts(o, "spec.selector", o.At("spec")["selector"])
+	case o.IsWorkload():
+		f.checkWithin(o, "spec", o["spec"], 0)
+	}
+}
+
+// checkWithin looks for maps of texts, and for variables of containers, in a value.
+func (f *formCheck) checkWithin(o Map, path string, value any, depth int) {
+	if depth > MaxDepth || len(f.warnings) == maxFormWarnings {
+		return
+	}
+	switch value := value.(type) {
+	case Map:
+		for _, key := range sortedKeys(value) {
+			below := path + "." + key
+			switch list, isList := value[key].([]any); {
+			case textMaps[key]:
+				f.checkTexts(o, below, value[key])
+			case key == "env" && isList:
+				f.checkVariables(o, below, list)
+			default:
+				f.checkWithin(o, below, value[key], depth+1)
+			}
+		}
+	case []any:
+		for i, item := range value {
+			f.checkWithin(o, fmt.Sprintf("%s[%d]", path, i), item, depth+1)
+		}
+	}
+}
+
+// checkVariables looks at the values of the variables of a container.
+func (f *formCheck) checkVariables(o Map, path string, list []any) {
+	for i, item := range list {
+		variable, _ := item.(Map)
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if name := variable.Text("name"); name != "" {
+			at = fmt.Sprintf("%s[name=%s]", path, name)
+		}
+		f.checkText(o, at+".value", variable["value"])
+	}
+}
+
+// checkTexts looks at the values of a map whose values must be texts.
+func (f *formCheck) checkTexts(o Map, path string, value any) {
+	texts, ok := value.(Map)
+	if !ok {
+		return
+	}
+	for _, key := range sortedKeys(texts) {
+		f.checkText(o, fmt.Sprintf("%s[%q]", path, key), texts[key])
+	}
+}
+
+// checkText adds a warning if a value is there that is no text.
+func (f *formCheck) checkText(o Map, path string, value any) {
+	is := ""
+	switch value.(type) {
+	case nil, string:
+		return
+	case bool:
+		is = "a boolean"
+	case int, int64, uint64, float64:
+		is = "a number"
+	case Map:
+		is = "a map"
+	case []any:
+		is = "a list"
+	default:
+		is = "no text"
+	}
+	if len(f.warnings) < maxFormWarnings {
+		f.warnings = append(f.warnings, text.Printable(fmt.Sprintf("%s: %s is %s; quote it in the template", o.Title(), path, is), MaxWarningBytes))
+	}
+}

@@ -1,0 +1,46 @@
+package objects
+
+import "strings"
+
+// IsCRDFile reports whether a path is one in the folder crds/ of a chart or of
+// one that it depends on.
+func IsCRDFile(path string) bool {
+	before, _, found := strings.Cut(path, "/crds/")
+	return (found || strings.HasPrefix(path, "crds/")) && !strings.Contains(before+"/", "/templates/")
+}
+
+// IsClusterScoped has the kinds of Kubernetes and of the Gateway API that are not
+// namespaced, by group and kind.
+var IsClusterScoped = map[string]bool{
+	"/Namespace":        true,
+	"/Node":             true,
+	"/PersistentVolume": true,
+	"admissionregistration.k8s.io/MutatingAdmissionPolicy":          true,
+	"admissionregistration.k8s.io/MutatingAdmissionPolicyBinding":   true,
+	"admissionregistration.k8s.io/MutatingWebhookConfiguration":     true,
+	"admissionregistration.k8s.io/ValidatingAdmissionPolicy":        true,
+	"admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding": true,
+	"admissionregistration.k8s.io/ValidatingWebhookConfiguration":   true,
+	"apiextensions.k8s.io/CustomResourceDefinition":                 true,
+	"apiregistration.k8s.io/APIService":                             true,
+	"certificates.k8s.io/CertificateSigningRequest":                 true,
+	"certificates.k8s.io/ClusterTrustBundle":                        true,
+	"flowcontrol.apiserver.k8s.io/FlowSchema":                       true,
+	"flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration":       true,
+	"gateway.networking.k8s.io/GatewayClass":                        true,
+	"networking.k8s.io/IngressClass":                                true,
+	"networking.k8s.io/IPAddress":                                   true,
+	"networking.k8s.io/ServiceCIDR":                                 true,
+	"node.k8s.io/RuntimeClass":                                      true,
+	"policy/PodSecurityPolicy":                                      true,
+	"rbac.authorization.k8s.io/ClusterRole":                         true,
+	"rbac.authorization.k8s.io/ClusterRoleBinding":                  true,
+	"resource.k8s.io/DeviceClass":                                   true,
+	"resource.k8s.io/ResourceSlice":                                 true,
+	"scheduling.k8s.io/PriorityClass":                               true,
+	"storage.k8s.io/CSIDriver":                                      true,
+	"storage.k8s.io/CSINode":                                        true,
+	"storage.k8s.io/StorageClass":                                   true,
+	"storage.k8s.io/VolumeAttachment":                               true,
+	"storage.k8s.io/VolumeAttributesClass":                          true,
+}

@@ -1,0 +1,193 @@
+package values
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// edit replaces the bytes from one offset to another.
+type edit struct {
+	from, to int
+	text     string
+}
+
+// editor collects edits of a text. Lines are counted from 1, as nodes do.
+type editor struct {
+	text    []byte
+	lines   []int // offset of each line; the last is the end of the text
+	newline string
+	edits   []edit
+}
+
+func newEditor(text []byte) *editor {
+	e := &editor{text: text, lines: []int{0}, newline: "\n"}
+	for i, c := range text {
+		if c == '\n' {
+			e.lines = append(e.lines, i+1)
+		}
+	}
+	if last := len(text); e.lines[len(e.lines)-1] != last {
+		e.lines = append(e.lines, last)
+	}
+	if bytes.Contains(text, []byte("\r\n")) {
+		e.newline = "\r\n"
+	}
+	return e
+}
+
+func (e *editor) indented(text string, indent int) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if line != "\n" {
+			out.WriteString(strings.Repeat(" ", indent))
+		}
+		out.WriteString(strings.TrimSuffix(line, "\n") + e.newline)
+	}
+	return out.String()
+}
+
+// lastLine is the last line of a node that ends before the line end: blank lines
+// and comments after it belong to what follows.
+func (e *editor) lastLine(node *yaml.Node, end int) int {
+	leaf := node
+	for len(leaf.Content) > 0 {
+		leaf = leaf.Content[len(leaf.Content)-1]
+	}
+	inText := len(e.text)
+	if leaf.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		for line := leaf.Line + 1; line < end; line++ {
+			if text := e.line(line); strings.TrimSpace(text) != "" {
+				inText = indentOf(text)
+				break
+			}
+		}
+	}
+	last := min(end, len(e.lines)) - 1
+	for ; last > leaf.Line; last-- {
+		text := e.line(last)
+		bare := strings.TrimSpace(text)
+		if bare != "" && (bare[0] != '#' || indentOf(text) >= inText) {
+			break
+		}
+	}
+	return last
+}
+
+// afterComments is the line after the comments between two lines that are at
+// least so far indented: they belong to what is above them.
+func (e *editor) afterComments(from, end, indent int) int {
+	for line := from; line < min(end, len(e.lines)); line++ {
+		text := e.line(line)
+		if indentOf(text) >= indent && strings.HasPrefix(strings.TrimSpace(text), "#") {
+			from = line + 1
+		}
+	}
+	return from
+}
+
+func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
+
+// line is a line with its end.
+func (e *editor) line(n int) string { return string(e.text[e.offset(n):e.offset(n+1)]) }
+
+// offset is where a line begins, or the end of the text.
+func (e *editor) offset(line int) int { return e.lines[min(line, len(e.lines))-1] }
+
+// at is where a node begins; columns count characters.
+func (e *editor) at(node *yaml.Node) int {
+	column := 1
+	for i := range e.line(node.Line) {
+		if column == node.Column {
+			return e.offset(node.Line) + i
+		}
+		column++
+	}
+	return e.offset(node.Line + 1)
+}
+
+// skipToken is the offset after the scalar, alias or flow collection at from.
+func (e *editor) skipToken(from int) int {
+	depth := 0
+	for i := from; i < len(e.text); i++ {
+		switch c := e.text[i]; {
+		case c == '"' || c == '\'':
+			i = e.skipQuoted(i) - 1
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			depth--
+		case depth == 0:
+			return e.skipPlain(i)
+		}
+		if depth <= 0 {
+			return min(i+1, len(e.text))
+		}
+	}
+	return len(e.text)
+}
+
+// skipPlain is the end of a plain scalar or an alias on one line.
+func (e *editor) skipPlain(from int) int {
+	i := from
+	for ; i < len(e.text) && e.text[i] != '\n' && e.text[i] != '\r'; i++ {
+		if e.text[i] == ':' && (i+1 == len(e.text) || e.text[i+1] <= ' ') {
+			break
+		}
+		if e.text[i] == '#' && i > from && e.text[i-1] <= ' ' {
+			break
+		}
+	}
+	return from + len(bytes.TrimRight(e.text[from:i], " \t"))
+}
+
+func (e *editor) skipQuoted(from int) int {
+	quote := e.text[from]
+	for i := from + 1; i < len(e.text); i++ {
+		switch {
+		case e.text[i] == '\\' && quote == '"':
+			i++
+		case e.text[i] != quote:
+		case quote == '\'' && i+1 < len(e.text) && e.text[i+1] == quote:
+			i++
+		default:
+			return i + 1
+		}
+	}
+	return len(e.text)
+}
+
+func (e *editor) edit(from, to int, text string) {
+	e.edits = append(e.edits, edit{from: from, to: to, text: text})
+}
+
+// insert adds whole lines before a line.
+func (e *editor) insert(line int, text string) {
+	if text != "" {
+		at := e.offset(line)
+		e.edit(at, at, text)
+	}
+}
+
+// apply carries the edits out. Edits at one place keep their order: those of an
+// inner mapping were made first.
+func (e *editor) apply() []byte {
+	slices.SortStableFunc(e.edits, func(a, b edit) int { return cmp.Compare(a.from, b.from) })
+	var out bytes.Buffer
+	at := 0
+	for _, change := range e.edits {
+		out.Write(e.text[at:max(at, change.from)])
+		if wholeLines := strings.HasSuffix(change.text, e.newline); wholeLines && change.from == len(e.text) && !endsLine(out.Bytes()) {
+			out.WriteString(e.newline)
+		}
+		out.WriteString(change.text)
+		at = max(at, change.to)
+	}
+	out.Write(e.text[at:])
+	return out.Bytes()
+}
+
+func endsLine(text []byte) bool { return len(text) == 0 || text[len(text)-1] == '\n' }

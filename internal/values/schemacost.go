@@ -1,0 +1,141 @@
+package values
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// maxSchemaSteps bounds how often a schema, or a part of it, is applied to a
+// value, and maxSchemaDepth how deep one application is inside another.
+const (
+	maxSchemaSteps = 500_000
+	maxSchemaDepth = 1000
+)
+
+// checkSchemaCost says whether a check ends soon. A few lines of schema whose
+// parts refer to each other twice each would keep the validator, which cannot be
+// stopped, busy for ever. So the way that it would take is walked beforehand,
+// with a bound, and with nothing done at each step.
+func checkSchemaCost(schema *jsonschema.Schema, instance any) error {
+	w := costWalk{root: schema, left: maxSchemaSteps}
+	if !w.apply(schema, instance, 0) {
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "check values: %s takes more than %d steps", chart.SchemaFile, maxSchemaSteps)
+	}
+	return nil
+}
+
+type costWalk struct {
+	root *jsonschema.Schema
+	left int
+}
+
+// apply walks a schema's way through a value, and returns false when too much is
+// spent. A long text counts for more, because patterns have to read it.
+func (w *costWalk) apply(s *jsonschema.Schema, value any, depth int) bool {
+	if s == nil {
+		return true
+	}
+	w.left--
+	if text, ok := value.(string); ok {
+		w.left -= len(text) / 256
+	}
+	if w.left < 0 || depth > maxSchemaDepth {
+		return false
+	}
+	for _, part := range w.here(s) {
+		if !w.apply(part, value, depth+1) {
+			return false
+		}
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		for name, field := range value {
+			if !w.all(fieldSchemas(s, name), field, depth) || !w.apply(s.PropertyNames, name, depth+1) {
+				return false
+			}
+		}
+	case []any:
+		parts := itemSchemas(s)
+		for i, item := range value {
+			if !w.all(parts.of(i), item, depth) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (w *costWalk) all(parts []*jsonschema.Schema, value any, depth int) bool {
+	for _, part := range parts {
+		if !w.apply(part, value, depth+1) {
+			return false
+		}
+	}
+	return true
+}
+
+// here are the parts of a schema that are applied to the same value. What a
+// dynamic reference means depends on the way to it; the root is the dearest.
+func (w *costWalk) here(s *jsonschema.Schema) []*jsonschema.Schema {
+	parts := []*jsonschema.Schema{s.Ref, s.RecursiveRef, s.Not, s.If, s.Then, s.Else, s.ContentSchema}
+	if s.RecursiveRef != nil {
+		parts = append(parts, w.root)
+	}
+	if s.DynamicRef != nil {
+		parts = append(parts, s.DynamicRef.Ref, w.root)
+	}
+	parts = slices.Concat(parts, s.AllOf, s.AnyOf, s.OneOf, slices.Collect(maps.Values(s.DependentSchemas)))
+	for _, dependency := range s.Dependencies {
+		if part, ok := dependency.(*jsonschema.Schema); ok {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// fieldSchemas are the parts that are applied to a field of a map.
+func fieldSchemas(s *jsonschema.Schema, name string) []*jsonschema.Schema {
+	parts := []*jsonschema.Schema{s.Properties[name], s.UnevaluatedProperties}
+	if part, ok := s.AdditionalProperties.(*jsonschema.Schema); ok && s.Properties[name] == nil {
+		parts = append(parts, part)
+	}
+	for pattern, part := range s.PatternProperties {
+		if pattern.MatchString(name) {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// items are the parts that are applied to the items of a list: those by place,
+// that of the rest, and those of all.
+type items struct {
+	byPlace []*jsonschema.Schema
+	rest    *jsonschema.Schema
+	all     []*jsonschema.Schema
+}
+
+func itemSchemas(s *jsonschema.Schema) items {
+	parts := items{byPlace: s.PrefixItems, rest: s.Items2020, all: []*jsonschema.Schema{s.Contains, s.UnevaluatedItems}}
+	switch old := s.Items.(type) {
+	case *jsonschema.Schema:
+		parts.rest = old
+	case []*jsonschema.Schema:
+		parts.byPlace = old
+		parts.rest, _ = s.AdditionalItems.(*jsonschema.Schema)
+	}
+	return parts
+}
+
+func (p items) of(i int) []*jsonschema.Schema {
+	if i < len(p.byPlace) {
+		return append(p.all[:len(p.all):len(p.all)], p.byPlace[i])
+	}
+	return append(p.all[:len(p.all):len(p.all)], p.rest)
+}

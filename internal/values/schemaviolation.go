@@ -1,0 +1,204 @@
+package values
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/text"
+)
+
+// violationError lists how values violate a schema, at most 20 violations.
+func violationError(err *jsonschema.ValidationError, schema []byte, at []string) error {
+	found := violationsOf(err, schema, at, nil)
+	slices.Sort(found)
+	found = slices.Compact(found)
+	if more := len(found) - maxViolations; more > 0 {
+		found = append(found[:maxViolations], fmt.Sprintf("and %d more", more))
+	}
+	of := ""
+	if len(at) > 0 {
+		of = fmt.Sprintf(" of chart %q", strings.Join(at, "."))
+	}
+	return fmt.Errorf("values do not meet %s%s: %s", chart.SchemaFile, of, strings.Join(found, "; "))
+}
+
+// violationsOf adds the innermost causes of an error to those that are found.
+func violationsOf(err *jsonschema.ValidationError, schema []byte, at []string, found []string) []string {
+	for _, cause := range err.Causes {
+		found = violationsOf(cause, schema, at, found)
+	}
+	if len(err.Causes) > 0 {
+		return found
+	}
+	place := slices.Concat(at, err.InstanceLocation)
+	below := func(keys []string, complaint string) []string {
+		for _, key := range keys {
+			found = append(found, jsonPath(append(place[:len(place):len(place)], key))+": "+complaint)
+		}
+		return found
+	}
+	switch of := err.ErrorKind.(type) {
+	case *kind.Required:
+		return below(of.Missing, "missing")
+	case *kind.AdditionalProperties:
+		return below(of.Properties, "not allowed"+allowedKeys(schema, err.SchemaURL))
+	}
+	return append(found, jsonPath(place)+": "+complaint(err.ErrorKind))
+}
+
+// jsonPath is a place in the values, such as "env[0].name".
+func jsonPath(tokens []string) string {
+	if len(tokens) == 0 {
+		return "values"
+	}
+	var path strings.Builder
+	for _, token := range tokens {
+		switch _, err := strconv.Atoi(token); {
+		case err == nil:
+			path.WriteString("[" + token + "]")
+		case strings.ContainsAny(token, `.[]" `):
+			path.WriteString("[" + strconv.Quote(token) + "]")
+		default:
+			path.WriteString("." + token)
+		}
+	}
+	return strings.TrimPrefix(path.String(), ".")
+}
+
+// maxKeys bounds the keys that a violation lists as allowed.
+const maxKeys = 10
+
+// allowedKeys lists the keys that the schema at a URL has properties for. It is empty if
+// there are none.
+func allowedKeys(schema []byte, url string) string {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
+	if err != nil {
+		return ""
+	}
+	_, pointer, _ := strings.Cut(url, "#")
+	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		if token == "" {
+			continue
+		}
+		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+		switch at := doc.(type) {
+		case map[string]any:
+			doc = at[token]
+		case []any:
+			number, err := strconv.Atoi(token)
+			if err != nil || number < 0 || number >= len(at) {
+				return ""
+			}
+			doc = at[number]
+		default:
+			return ""
+		}
+	}
+	object, _ := doc.(map[string]any)
+	properties, _ := object["properties"].(map[string]any)
+	if len(properties) == 0 {
+		return ""
+	}
+	return " (allowed are: " + text.List(slices.Sorted(maps.Keys(properties)), ", ", maxKeys) + ")"
+}
+
+var english = message.NewPrinter(language.English)
+
+// complaint says what is wrong. Of the value it shows no more than a number or a size:
+// a text may be secret.
+func complaint(of jsonschema.ErrorKind) string {
+	if said := complaintOfSize(of); said != "" {
+		return said
+	}
+	switch of := of.(type) {
+	case *kind.Type:
+		return fmt.Sprintf("expected %s, but got %s", strings.Join(of.Want, " or "), of.Got)
+	case *kind.Enum:
+		return "must be one of: " + text.List(textsOf(of.Want), ", ", maxKeys)
+	case *kind.Const:
+		return "must be " + textsOf([]any{of.Want})[0]
+	case *kind.Pattern:
+		return fmt.Sprintf("does not match pattern %q", of.Want)
+	case *kind.Format:
+		return "is not a valid " + of.Want
+	case *kind.ContentEncoding:
+		return "is not encoded as " + of.Want
+	case *kind.ContentMediaType:
+		return "is not of media type " + of.Want
+	case *kind.UniqueItems:
+		return fmt.Sprintf("items %d and %d are equal, and must differ", of.Duplicates[0], of.Duplicates[1])
+	case *kind.Dependency:
+		return fmt.Sprintf("%s needs %s", of.Prop, strings.Join(of.Missing, ", "))
+	case *kind.DependentRequired:
+		return fmt.Sprintf("%s needs %s", of.Prop, strings.Join(of.Missing, ", "))
+	case *kind.Not:
+		return "has a form that the schema excludes"
+	case *kind.OneOf:
+		return "has several of the forms of which the schema allows one"
+	case *kind.FalseSchema:
+		return "nothing is allowed here"
+	}
+	return of.LocalizedString(english)
+}
+
+// complaintOfSize says what is wrong with a number, a length or a count, empty for any
+// other violation.
+func complaintOfSize(of jsonschema.ErrorKind) string {
+	switch of := of.(type) {
+	case *kind.Minimum:
+		return fmt.Sprintf("must be at least %s, and is %s", decimal(of.Want), decimal(of.Got))
+	case *kind.Maximum:
+		return fmt.Sprintf("must be at most %s, and is %s", decimal(of.Want), decimal(of.Got))
+	case *kind.ExclusiveMinimum:
+		return fmt.Sprintf("must be more than %s, and is %s", decimal(of.Want), decimal(of.Got))
+	case *kind.ExclusiveMaximum:
+		return fmt.Sprintf("must be less than %s, and is %s", decimal(of.Want), decimal(of.Got))
+	case *kind.MultipleOf:
+		return fmt.Sprintf("must be a multiple of %s, and is %s", decimal(of.Want), decimal(of.Got))
+	case *kind.MinLength:
+		return fmt.Sprintf("must have at least %s, and has %d", text.Count(of.Want, "character", "characters"), of.Got)
+	case *kind.MaxLength:
+		return fmt.Sprintf("must have at most %s, and has %d", text.Count(of.Want, "character", "characters"), of.Got)
+	case *kind.MinItems:
+		return fmt.Sprintf("must have at least %s, and has %d", text.Count(of.Want, "item", "items"), of.Got)
+	case *kind.MaxItems:
+		return fmt.Sprintf("must have at most %s, and has %d", text.Count(of.Want, "item", "items"), of.Got)
+	case *kind.MinProperties:
+		return fmt.Sprintf("must have at least %s, and has %d", text.Count(of.Want, "key", "keys"), of.Got)
+	case *kind.MaxProperties:
+		return fmt.Sprintf("must have at most %s, and has %d", text.Count(of.Want, "key", "keys"), of.Got)
+	}
+	return ""
+}
+
+// decimal writes a number of a schema.
+func decimal(number *big.Rat) string {
+	float, _ := number.Float64()
+	return strconv.FormatFloat(float, 'f', -1, 64)
+}
+
+// textsOf writes the values that a schema allows.
+func textsOf(values []any) []string {
+	texts := make([]string, 0, len(values))
+	for _, value := range values {
+		written := fmt.Sprint(value)
+		if value == nil {
+			written = "null"
+		} else if written == "" {
+			written = `""`
+		}
+		texts = append(texts, fmt.Sprintf("%.60s", written))
+	}
+	return texts
+}

@@ -1,0 +1,286 @@
+package values
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/appmarket/operator/internal/chart"
+	"github.com/appmarket/operator/internal/yamlbounds"
+
+	sigsyaml "sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/yamlfault"
+)
+
+// DecodeValues reads values in YAML as Helm does: YAML 1.1, every number a float64,
+// of equal keys the last. Nothing, or only comments, are no values. The text may
+// be MaxFileBytes long and its aliases may not repeat too much. A second document,
+// which Helm passes over, is refused. Errors are stalled with InvalidValues or
+// LimitExceeded.
+func Decode(text []byte) (map[string]any, error) {
+	values, err := DecodeFirst(text)
+	if err != nil {
+		return nil, err
+	}
+	if HasSecondDocument(text) {
+		return nil, errSecondDocument
+	}
+	return values, nil
+}
+
+var errSecondDocument = outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read values: there is a second YAML document, which Helm does not read; merge the two into one")
+
+// decodeFirst reads the first document of values in YAML.
+func DecodeFirst(text []byte) (map[string]any, error) {
+	if err := yamlbounds.Check(text, chart.MaxFileBytes); err != nil {
+		return nil, fmt.Errorf("read values: %w", err)
+	}
+	values := map[string]any{}
+	if err := sigsyaml.Unmarshal(text, &values); err != nil {
+		if notAMap.MatchString(err.Error()) {
+			return nil, outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read values: %s", ParseProblem(err))
+		}
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read values: not YAML: %s", yamlfault.Locate(text, err))
+	}
+	if values == nil {
+		values = map[string]any{}
+	}
+	return values, nil
+}
+
+var (
+	// notAMap is how Go's decoder speaks of what is no map.
+	notAMap = regexp.MustCompile(`cannot unmarshal (\w+) into Go value of type map`)
+	// typesOfJSON are its words for types.
+	typesOfJSON = map[string]string{"array": "a list", "string": "a text", "number": "a number", "bool": "a boolean"}
+)
+
+// ValuesProblem says what an error of the YAML decoder means for values.
+func ParseProblem(err error) string {
+	text := err.Error()
+	if m := notAMap.FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("values must be a map of keys to values, but are %s", cmp.Or(typesOfJSON[m[1]], m[1]))
+	}
+	if _, problem, ok := strings.Cut(text, "error converting YAML to JSON: "); ok {
+		text = strings.TrimPrefix(problem, "yaml: ")
+	}
+	return "not YAML: " + text
+}
+
+// hasSecondDocument reports whether a text has a document after the first that says
+// anything.
+func HasSecondDocument(text []byte) bool {
+	if !bytes.Contains(text, []byte("\n---")) && !bytes.Contains(text, []byte("\n...")) {
+		return false
+	}
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	for first := true; ; first = false {
+		var document yaml.Node
+		if documents.Decode(&document) != nil {
+			return false
+		}
+		if !first && len(document.Content) > 0 && document.Content[0].ShortTag() != "!!null" {
+			return true
+		}
+	}
+}
+
+// MergeMaps returns base with over merged into it, by the rules with which Helm
+// merges given values over those of a chart: maps are merged key by key, lists
+// and scalars are replaced, and a nil removes the key. Other than Helm's, a nil
+// for a key that base does not have leaves no key either. The result shares
+// nothing with the two, which are not changed.
+func MergeMaps(base, over map[string]any) map[string]any {
+	return mergeMaps(base, over, false)
+}
+
+// Overlay puts one set of values over another, as MergeMaps does, but keeps a nil:
+// it removes the key from whatever the result is merged over in its turn, such as
+// the values of a chart.
+func Overlay(base, over map[string]any) map[string]any {
+	return mergeMaps(base, over, true)
+}
+
+func mergeMaps(base, over map[string]any, keepNil bool) map[string]any {
+	merged := make(map[string]any, len(base)+len(over))
+	for key, value := range base {
+		merged[key] = copyValue(value)
+	}
+	for key, value := range over {
+		switch value := value.(type) {
+		case nil:
+			delete(merged, key)
+			if keepNil {
+				merged[key] = nil
+			}
+		case map[string]any:
+			below, _ := base[key].(map[string]any)
+			merged[key] = mergeMaps(below, value, keepNil)
+		default:
+			merged[key] = copyValue(value)
+		}
+	}
+	return merged
+}
+
+func copyValue(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		copied := maps.Clone(value)
+		for key, item := range copied {
+			copied[key] = copyValue(item)
+		}
+		return copied
+	case []any:
+		copied := make([]any, len(value))
+		for i, item := range value {
+			copied[i] = copyValue(item)
+		}
+		return copied
+	}
+	return value
+}
+
+// MergeValues merges parameters into the text of a values.yaml, by the rules of
+// MergeMaps. The text is edited in place: what the parameters do not speak of
+// keeps its bytes, comments and order; new keys come after the others, sorted.
+// Without parameters the text is returned as it is.
+//
+// Under the keys of dependencies a nil stays, written as null: it removes a default
+// that only the dependency has.
+//
+// Aliases below which something changes are written out first, so that what they
+// repeat stays as it was; that costs the layout of the text, not its comments.
+// Where even then no edit gives the merged values, they are written anew. Errors
+// are stalled with InvalidValues or LimitExceeded.
+func MergeText(text []byte, params map[string]any, dependencies ...string) ([]byte, error) {
+	if len(params) == 0 {
+		return text, nil
+	}
+	base, err := Decode(text)
+	if err != nil {
+		return nil, err
+	}
+	params, err = plainValues(params)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range dependencies {
+		if value, ok := params[name]; ok {
+			params[name] = withNulls(value)
+		}
+	}
+	want := MergeMaps(base, params)
+	for _, prepare := range []func([]byte) ([]byte, error){asIs, withoutAliases} {
+		if prepared, err := prepare(text); err == nil {
+			merged, ok := editValues(prepared, base, params)
+			if ok && len(merged) > chart.MaxFileBytes || ok && means(merged, want) {
+				return fileSized(merged)
+			}
+		}
+	}
+	written, err := sigsyaml.Marshal(want)
+	if err != nil {
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidValues, "write values: %w", err)
+	}
+	return fileSized(written)
+}
+
+// writtenNull is a nil that MergeMaps takes for a value.
+type writtenNull struct{}
+
+// MarshalJSON returns null.
+func (writtenNull) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
+
+// withNulls replaces each nil in a value.
+func withNulls(value any) any {
+	switch value := value.(type) {
+	case nil:
+		return writtenNull{}
+	case map[string]any:
+		for key, item := range value {
+			value[key] = withNulls(item)
+		}
+	}
+	return value
+}
+
+// plainValues gives parameters the types that DecodeValues gives values.
+func plainValues(params map[string]any) (map[string]any, error) {
+	text, err := json.Marshal(params)
+	if err != nil {
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read parameters: %w", err)
+	}
+	if len(text) > chart.MaxFileBytes {
+		return nil, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "read parameters: %d bytes, at most %d are allowed", len(text), chart.MaxFileBytes)
+	}
+	var out map[string]any
+	if err := json.Unmarshal(text, &out); err != nil {
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read parameters: %w", err)
+	}
+	return out, nil
+}
+
+// means reports whether a text has these values.
+func means(text []byte, want map[string]any) bool {
+	got, err := Decode(text)
+	return err == nil && sameValues(got, want)
+}
+
+func sameValues(a, b any) bool {
+	left, err := json.Marshal(a)
+	if err != nil {
+		return false
+	}
+	right, err := json.Marshal(b)
+	return err == nil && bytes.Equal(left, right)
+}
+
+func asIs(text []byte) ([]byte, error) { return text, nil }
+
+// withoutAliases writes a text anew with every alias written out.
+func withoutAliases(text []byte) ([]byte, error) {
+	var root yaml.Node
+	if err := yaml.Unmarshal(text, &root); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(writtenOut(&root)); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), encoder.Close()
+}
+
+// writtenOut copies a node with the aliases in it replaced by what they repeat.
+// The size of the result is bounded by checkYAML.
+func writtenOut(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		copied := writtenOut(node.Alias)
+		copied.HeadComment, copied.LineComment, copied.FootComment = node.HeadComment, node.LineComment, node.FootComment
+		return copied
+	}
+	copied := *node
+	copied.Anchor, copied.Content = "", nil
+	for _, child := range node.Content {
+		copied.Content = append(copied.Content, writtenOut(child))
+	}
+	return &copied
+}
+
+func fileSized(text []byte) ([]byte, error) {
+	if len(text) > chart.MaxFileBytes {
+		return nil, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "write values: %d bytes, at most %d are allowed", len(text), chart.MaxFileBytes)
+	}
+	return text, nil
+}

@@ -1,0 +1,176 @@
+package values
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	sigsyaml "sigs.k8s.io/yaml"
+)
+
+// editValues finds the edits that merge params into a text with the values base,
+// and applies them. It knows the layouts that people write and returns false for
+// the others; the caller must check the result, because the end of a value is
+// found by its looks.
+func editValues(text []byte, base, params map[string]any) ([]byte, bool) {
+	var root yaml.Node
+	if err := yaml.Unmarshal(text, &root); err != nil {
+		return nil, false
+	}
+	e := newEditor(text)
+	switch {
+	case len(root.Content) == 0 || root.Content[0].Tag == "!!null":
+		if !e.add(len(e.lines), 0, MergeMaps(nil, params)) {
+			return nil, false
+		}
+	case root.Content[0].Kind != yaml.MappingNode || root.Content[0].Style&yaml.FlowStyle != 0:
+		return nil, false
+	case !e.merge(root.Content[0], len(e.lines), base, params):
+		return nil, false
+	}
+	return e.apply(), true
+}
+
+// merge edits a mapping in block style that ends before the line end.
+func (e *editor) merge(mapping *yaml.Node, end int, base, params map[string]any) bool {
+	pairs := pairsOf(mapping, end)
+	added := map[string]any{}
+	for _, key := range slices.Sorted(maps.Keys(params)) {
+		pair, there := pairs[key]
+		_, inherited := base[key]
+		switch want := wanted(base[key], params[key]); {
+		case want == nil && !there && inherited:
+			return false // from a merge key: there is nothing to cut
+		case want == nil && !there:
+		case there:
+			if !e.change(pair, base[key], params[key], want) {
+				return false
+			}
+		default:
+			added[key] = want
+		}
+	}
+	indent := mapping.Content[0].Column - 1
+	return e.add(e.afterComments(e.lastLine(mapping, end)+1, end, indent), indent, added)
+}
+
+// wanted is what a value becomes when a parameter is merged into it.
+func wanted(old, param any) any {
+	if below, isMap := param.(map[string]any); isMap {
+		values, _ := old.(map[string]any)
+		return MergeMaps(values, below)
+	}
+	return param
+}
+
+// change makes a pair what is wanted of it, from within where that is possible.
+func (e *editor) change(p pair, old, param, want any) bool {
+	below, isMap := param.(map[string]any)
+	values, wasMap := old.(map[string]any)
+	switch {
+	case want == nil:
+		e.cut(p)
+		return true
+	case sameValues(want, old):
+		return true
+	case isMap && wasMap && editable(p.value, want):
+		return e.merge(p.value, p.end, values, below)
+	}
+	return e.replace(p, want)
+}
+
+// editable reports whether a value can be edited from within: it is a block, and
+// something of it stays.
+func editable(value *yaml.Node, want any) bool {
+	left, _ := want.(map[string]any)
+	return value.Kind == yaml.MappingNode && value.Style&yaml.FlowStyle == 0 && len(left) > 0
+}
+
+// pair is a key with its value, which ends before the line end.
+type pair struct {
+	key, value *yaml.Node
+	end        int
+}
+
+// pairsOf returns the pairs of a mapping that ends before the line end. Of equal
+// keys the last one counts, as it does for Helm.
+func pairsOf(mapping *yaml.Node, end int) map[string]pair {
+	pairs := make(map[string]pair, len(mapping.Content)/2)
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		next := end
+		if i+2 < len(mapping.Content) {
+			next = mapping.Content[i+2].Line
+		}
+		key := mapping.Content[i]
+		pairs[key.Value] = pair{key: key, value: mapping.Content[i+1], end: next}
+	}
+	return pairs
+}
+
+// cut removes a pair with the comments inside it; those above it stay.
+func (e *editor) cut(p pair) {
+	after := e.afterComments(e.lastLine(p.value, p.end)+1, p.end, p.key.Column)
+	e.edit(e.offset(p.key.Line), e.offset(after), "")
+}
+
+// replace gives a pair another value and keeps the comment behind it.
+func (e *editor) replace(p pair, want any) bool {
+	head, block, ok := e.write(want, p.key.Column-1)
+	if !ok {
+		return false
+	}
+	colon := e.skipToken(e.at(p.key))
+	for colon < len(e.text) && e.text[colon] == ' ' {
+		colon++
+	}
+	if colon == len(e.text) || e.text[colon] != ':' {
+		return false
+	}
+	start, last := colon+1, e.lastLine(p.value, p.end)
+	switch value := p.value; {
+	case value.Kind == yaml.ScalarNode && value.Value == "" && value.Style == 0 && value.Anchor == "":
+		e.edit(start, start, head)
+		last = p.key.Line
+	case isLong(value, last):
+		e.edit(start, e.offset(last+1), head+e.newline)
+	case value.Line > p.key.Line:
+		e.edit(start, start, head)
+		e.edit(e.offset(p.key.Line+1), e.offset(last+1), "")
+	default:
+		stop := e.skipToken(e.at(value))
+		e.edit(start, stop, head)
+		last, _ = slices.BinarySearch(e.lines, stop)
+	}
+	e.insert(last+1, block)
+	return true
+}
+
+// isLong reports whether a value is a scalar of which nothing tells the end but
+// its last line.
+func isLong(value *yaml.Node, last int) bool {
+	return value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 ||
+		value.Kind == yaml.ScalarNode && value.Style == 0 && last > value.Line
+}
+
+// add inserts pairs before a line.
+func (e *editor) add(line, indent int, added map[string]any) bool {
+	for _, key := range slices.Sorted(maps.Keys(added)) {
+		text, err := sigsyaml.Marshal(map[string]any{key: added[key]})
+		if err != nil {
+			return false
+		}
+		e.insert(line, e.indented(string(text), indent))
+	}
+	return true
+}
+
+// write gives a value as what follows the colon of its key, and the lines below.
+func (e *editor) write(value any, indent int) (head, block string, ok bool) {
+	text, err := sigsyaml.Marshal(map[string]any{"k": value})
+	if err != nil {
+		return "", "", false
+	}
+	head, block, _ = strings.Cut(strings.TrimPrefix(string(text), "k:"), "\n")
+	return head, e.indented(block, indent), true
+}
