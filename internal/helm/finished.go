@@ -12,6 +12,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/objects"
 	"github.com/appmarket/operator/internal/outcome"
 )
 
@@ -64,7 +65,7 @@ func finish(out *hydrate.Rendered) (*finished, error) {
 		}
 		file := &chart.File{Name: name, Data: []byte(inert(doc.Text))}
 		files[name] = file
-		if !isDefinition(name) {
+		if !objects.IsCRDFile(doc.Path) {
 			made.text.Templates = append(made.text.Templates, file)
 			continue
 		}
@@ -74,13 +75,6 @@ func finish(out *hydrate.Rendered) (*finished, error) {
 	}
 	made.text.Templates = append(made.text.Templates, &chart.File{Name: "templates/NOTES.txt", Data: []byte(inert(out.Notes))})
 	return made, nil
-}
-
-// isDefinition reports whether a file is one in the folder crds of a chart or of one that
-// it depends on.
-func isDefinition(name string) bool {
-	before, _, found := strings.Cut("/"+name, "/crds/")
-	return found && !strings.Contains(before+"/", "/templates/")
 }
 
 // inert is a template that gives the text.

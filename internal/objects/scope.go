@@ -2,11 +2,17 @@ package objects
 
 import "strings"
 
-// IsCRDFile reports whether a path is one in the folder crds/ of a chart or of
-// one that it depends on.
+// IsCRDFile reports whether a file is in the folder crds of a chart, or in that of one of
+// its dependencies. The path begins with the folder of the chart, as Document.Path does.
 func IsCRDFile(path string) bool {
-	before, _, found := strings.Cut(path, "/crds/")
-	return (found || strings.HasPrefix(path, "crds/")) && !strings.Contains(before+"/", "/templates/")
+	_, rest, _ := strings.Cut(path, "/")
+	for {
+		dependency, found := strings.CutPrefix(rest, "charts/")
+		if !found {
+			return strings.HasPrefix(rest, "crds/")
+		}
+		_, rest, _ = strings.Cut(dependency, "/")
+	}
 }
 
 // IsClusterScoped has the kinds of Kubernetes and of the Gateway API that are not

@@ -31,8 +31,8 @@ const (
 	maxObjects = 5000
 	// maxDepth bounds lists in lists.
 	maxDepth = 8
-	// crdFolder is where a chart keeps CRDs that Helm creates before anything else
-	// when it installs the chart, and never touches again.
+	// crdFolder contains the CRDs of a chart. Helm creates them before anything else when it
+	// installs the chart, and does not change them afterwards.
 	crdFolder = "crds/"
 )
 
@@ -84,7 +84,7 @@ func (d *Demand) readUnit(unit int) error {
 	deployed := d.wish.Units[unit].Deployed
 	for _, doc := range d.wish.Units[unit].Documents {
 		text := []byte(doc.Object)
-		like := object{unit: unit, hook: doc.Hook, early: early(doc.Path), provisional: d.wish.Units[unit].Provisional}
+		like := object{unit: unit, hook: doc.Hook, early: objects.IsCRDFile(doc.Path), provisional: d.wish.Units[unit].Provisional}
 		if deployed && like.early {
 			d.readSkipped(text, like)
 			continue
@@ -107,12 +107,6 @@ func (d *Demand) readSkipped(text []byte, like object) {
 		_ = other.takeCRD(&other.objects[i]) // what cannot be read names no kind
 	}
 	d.skipped = append(d.skipped, other.crds...)
-}
-
-// early reports whether a document is of the folder of CRDs, of the chart or of one
-// that it depends on.
-func early(path string) bool {
-	return strings.Contains("/"+path, "/"+crdFolder) && !strings.Contains("/"+path, "/templates/")
 }
 
 // hookMark names the moments of a hook.
