@@ -10,11 +10,11 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// settling is how long a change waits for others of the same instance: objects
-// commonly change together.
+// debounceInterval is the time for which a change waits for other changes of the same instance.
 const debounceInterval = 20 * time.Millisecond
 
-// notifier hands on names of instances, each once until it was taken.
+// debouncer sends an event for each changed instance. Changes that occur before the event is
+// received are combined.
 type debouncer struct {
 	events chan<- event.GenericEvent
 
@@ -23,44 +23,44 @@ type debouncer struct {
 	busy    bool
 }
 
-// notify never waits for the one who takes the names.
-func (n *debouncer) notifyChanged(instances ...types.NamespacedName) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+// notifyChanged adds changed instances. It does not block.
+func (d *debouncer) notifyChanged(instances ...types.NamespacedName) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	for _, instance := range instances {
-		n.waiting[instance] = true
+		d.waiting[instance] = true
 	}
-	if len(n.waiting) > 0 && !n.busy {
-		n.busy = true
-		go n.deliverEvents()
+	if len(d.waiting) > 0 && !d.busy {
+		d.busy = true
+		go d.deliverEvents()
 	}
 }
 
-// deliver hands on names until there are none.
-func (n *debouncer) deliverEvents() {
+// deliverEvents sends events until no changes are left.
+func (d *debouncer) deliverEvents() {
 	for {
 		time.Sleep(debounceInterval)
-		names := n.takeWaiting()
+		names := d.takeWaiting()
 		if len(names) == 0 {
 			return
 		}
 		for _, name := range names {
 			about := &v1alpha1.AppInstance{}
 			about.Namespace, about.Name = name.Namespace, name.Name
-			n.events <- event.GenericEvent{Object: about}
+			d.events <- event.GenericEvent{Object: about}
 		}
 	}
 }
 
-// take gives the names that wait; none means that delivery has ended.
-func (n *debouncer) takeWaiting() []types.NamespacedName {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	names := make([]types.NamespacedName, 0, len(n.waiting))
-	for name := range n.waiting {
+// takeWaiting returns the changed instances and removes them. Delivery ends if there are none.
+func (d *debouncer) takeWaiting() []types.NamespacedName {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	names := make([]types.NamespacedName, 0, len(d.waiting))
+	for name := range d.waiting {
 		names = append(names, name)
 	}
-	clear(n.waiting)
-	n.busy = len(names) > 0
+	clear(d.waiting)
+	d.busy = len(names) > 0
 	return names
 }

@@ -1,14 +1,13 @@
-// Package health follows the objects of installed apps, so that an AppInstance
-// says at once when they are ready, and when they no longer are.
+// Package health watches the objects of installed apps, so that changes of their health are
+// visible in the AppInstance immediately.
 //
-// A Watcher holds one watch for each kind that the instances of a tenant have,
-// as the tenant's service account, and keeps of each object only what kstatus
-// makes of it. Watches are shared by the instances of a tenant and end with the
-// last of them. Of objects that have no state of their own, such as a ConfigMap, only
-// the metadata is watched, or they are looked at where the tenant may not watch them.
-// Those outside of the tenant's namespace are looked at whenever Health is asked.
+// A Watcher has one watch for each service account and kind of object, and acts as the service
+// account. It caches only the kstatus result of each object. The instances of a tenant share
+// the watches. For kinds without a status, such as ConfigMap, it watches only the metadata, or
+// polls the objects if the tenant may not watch them. Objects in other namespaces are polled
+// when Health is called.
 //
-// A change reaches the controller as an event with the name of the instance.
-// Health then adds the objects up, and looks at the pods of the first workload
-// that is not ready in order to say why.
+// A change is sent to the controller as an event with the name of the instance. Health then
+// counts the ready objects, and reads the pods of the first workload that is not ready in order
+// to explain why.
 package health

@@ -12,15 +12,15 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// maxMessage bounds what is said of an object, in bytes.
+// maxMessage bounds the description of an object in bytes.
 const maxMessage = 400
 
-// refusal is how Kubernetes refuses a request for want of a right.
+// forbiddenPattern matches the message of Kubernetes for a request without permission.
 var forbiddenPattern = regexp.MustCompile(
 	`User "([^"]*)" cannot (\S+) resource "([^"]*)"(?: in API group "([^"]*)")?(?: in the namespace "([^"]*)")?`)
 
-// denied says in words of the tenant that a right is missing; any other error
-// stays as it is, to be tried again.
+// permissionError converts an error about a missing permission into a message for the tenant.
+// Other errors are returned unchanged and retried.
 func permissionError(err error) error {
 	if err == nil || !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) {
 		return err
@@ -41,8 +41,8 @@ func permissionError(err error) error {
 		where = "in namespace " + m[5]
 	}
 	return outcome.Failed(v1alpha1.ReasonPermissionDenied,
-		fmt.Errorf("%s may not %s %s %s", who, m[2], what, where))
+		fmt.Errorf("%s may not %s %s %s: grant it this permission", who, m[2], what, where))
 }
 
-// oneLine is a message of the cluster on one line of bounded length.
+// oneLine returns a message as one line of bounded length.
 func oneLine(message string) string { return text.OneLine(message, maxMessage) }

@@ -66,14 +66,14 @@ func startAPIServer() {
 	apiServer.admin, apiServer.err = ctrl.New(apiServer.config, ctrl.Options{Mapper: apiServer.mapper})
 }
 
-// needAPIServer skips a test where there are no programs to start one with.
+// requireAPIServer skips the test if the programs of the control plane are not available.
 func requireAPIServer(t testing.TB) {
 	t.Helper()
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("KUBEBUILDER_ASSETS is not set")
 		}
-		t.Skip("left out: KUBEBUILDER_ASSETS is not set")
+		t.Skip("skipped: KUBEBUILDER_ASSETS is not set")
 	}
 	apiServer.once.Do(startAPIServer)
 	if apiServer.err != nil {
@@ -86,7 +86,7 @@ var (
 	allPermissions = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
 )
 
-// scene is a namespace with a tenant, a watcher and what it says.
+// fixture is a namespace with a tenant and a watcher, and the events of the watcher.
 type fixture struct {
 	*WithT
 	t         testing.TB
@@ -125,7 +125,7 @@ func (s *fixture) createObject(object ctrl.Object) {
 	s.Expect(apiServer.admin.Create(context.Background(), object)).To(Succeed())
 }
 
-// apply makes the object that a text describes, as Helm would.
+// applyYAML creates an object with the labels that Helm sets.
 func (s *fixture) applyYAML(text string) v1alpha1.ObjectReference {
 	s.t.Helper()
 	object := &unstructured.Unstructured{}
@@ -156,7 +156,7 @@ func (s *fixture) applyYAML(text string) v1alpha1.ObjectReference {
 	return ref
 }
 
-// patchStatus plays a controller.
+// patchStatus updates the status of an object, as its controller does.
 func (s *fixture) patchStatus(ref v1alpha1.ObjectReference, status string) {
 	s.t.Helper()
 	s.Expect(apiServer.admin.Status().Patch(context.Background(), toUnstructured(ref),
@@ -186,7 +186,7 @@ func (s *fixture) trackObjects(name string, refs ...v1alpha1.ObjectReference) {
 	s.Expect(s.watcher.Track(context.Background(), s.instanceName(name), s.tenant, refs, false)).To(Succeed())
 }
 
-// health is what the watcher says of an instance, once it knows.
+// getHealth returns the health of an instance when the watches have synced.
 func (s *fixture) getHealth(name string) release.Health {
 	s.t.Helper()
 	var said release.Health
@@ -197,7 +197,7 @@ func (s *fixture) getHealth(name string) release.Health {
 	return said
 }
 
-// becomes waits for what the watcher says, led by its events alone.
+// expectHealth waits for a health. It only continues after an event, as the controller does.
 func (s *fixture) expectHealth(name string, want release.Health) {
 	s.t.Helper()
 	var said release.Health
@@ -213,12 +213,12 @@ func (s *fixture) expectHealth(name string, want release.Health) {
 		case change := <-s.changes:
 			s.Expect(change.Object.GetNamespace()).To(Equal(s.namespace))
 		case <-deadline:
-			s.Expect(said).To(Equal(want), "when no event came any more")
+			s.Expect(said).To(Equal(want), "the health after the last event")
 		}
 	}
 }
 
-// quiet drains the events that are under way.
+// drainEvents waits until no more events are sent.
 func (s *fixture) drainEvents() {
 	s.t.Helper()
 	s.Eventually(func() int {
@@ -230,7 +230,7 @@ func (s *fixture) drainEvents() {
 	}, "5s", "100ms").Should(BeZero())
 }
 
-// watchCounter counts the watches that are open.
+// watchCounter counts the open watches.
 type watchCounter struct {
 	next http.RoundTripper
 	open atomic.Int64
@@ -256,7 +256,7 @@ func (c closeNotifier) Close() error {
 	return c.ReadCloser.Close()
 }
 
-// zeroGrace deletes at once, as there is no kubelet to end a pod.
+// zeroGrace deletes pods immediately, because there is no kubelet to end them.
 type zeroGrace struct{}
 
 func (zeroGrace) ApplyToDelete(o *ctrl.DeleteOptions) {

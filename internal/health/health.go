@@ -19,25 +19,22 @@ import (
 )
 
 const (
-	// looks is how many objects are looked at side by side.
+	// maxConcurrentPolls bounds the requests that poll the objects of an instance.
 	maxConcurrentPolls = 8
-	// firstPause and lastPause are how soon and how seldom an instance that is not
-	// ready is looked at again though no watch speaks: pods are not watched, and
-	// objects elsewhere neither.
+	// minRecheckInterval and maxRecheckInterval bound the polling of instances that are not
+	// ready. Pods and objects in other namespaces are not watched.
 	minRecheckInterval = time.Second
 	maxRecheckInterval = 5 * time.Minute
-	// explainAfter is how long after a change pods are not asked why a workload is not ready:
-	// in most cases it is in a moment.
+	// explainDelay is the time after a change during which pods are not read. Most workloads
+	// become ready in this time.
 	explainDelay = 900 * time.Millisecond
-	// lookAge is how long a look at an object without a state counts that cannot be
-	// watched.
+	// maxPollAge is the time for which the result of polling an object without a status is used.
 	maxPollAge = 10 * time.Second
 )
 
-// Health adds up the objects of an instance. It is false, without an error, while
-// the watches have not brought everything, and for an instance that is not
-// followed; an event comes when they have. PermissionDenied says that the tenant
-// may not see its own objects.
+// Health returns the health of the objects of an instance. It returns false until the watches
+// have synced, after which an event is sent, and for an instance that is not tracked. The error
+// has the reason PermissionDenied if the tenant may not read its own objects.
 func (w *Watcher) Health(ctx context.Context, instance types.NamespacedName) (release.Health, bool, error) {
 	w.mu.Lock()
 	t := w.instances[instance]
@@ -61,8 +58,8 @@ func (w *Watcher) Health(ctx context.Context, instance types.NamespacedName) (re
 	return sum, true, nil
 }
 
-// schedule has an instance that is not ready looked at again, at ever longer
-// intervals as long as nothing changes.
+// scheduleRecheck schedules an event for an instance that is not ready, with growing intervals
+// while its health does not change.
 func (w *Watcher) scheduleRecheck(t *trackedInstance, sum release.Health) {
 	if t.recheckTimer != nil {
 		t.recheckTimer.Stop()
@@ -71,7 +68,7 @@ func (w *Watcher) scheduleRecheck(t *trackedInstance, sum release.Health) {
 	if sum.Healthy() {
 		t.recheckInterval, t.lastHealth = 0, sum
 		if t.reused {
-			// What caused this call may have removed an object that was not looked at now.
+			// The change may have deleted an object that was not polled now.
 			t.recheckTimer = time.AfterFunc(maxPollAge, func() { w.changes.notifyChanged(t.name) })
 		}
 		return
@@ -101,14 +98,14 @@ func (t *trackedInstance) hasSynced() (bool, error) {
 	return all, nil
 }
 
-// isWatched reports whether an object is followed by a watch. One without a state is
-// looked at instead if its tenant may not watch it.
+// isWatched reports whether an object is watched. An object without a status is polled if the
+// tenant may not watch it.
 func (o *trackedObject) isWatched() bool {
 	return o.watch != nil && (!o.stateless || o.watch.key.closely || !o.watch.isRefused())
 }
 
-// look gets the objects that are not watched, and those that their watch does not have:
-// they may have lost the label of Helm, or be too new for the watch.
+// pollObjects reads the objects that are not watched, and the objects that are missing in their
+// watch: they may have lost the Helm label, or be too new.
 func (t *trackedInstance) pollObjects(ctx context.Context, mapper meta.RESTMapper) error {
 	verdicts := make([]*objectStatus, len(t.objects))
 	t.reused = false
@@ -137,13 +134,13 @@ func (t *trackedInstance) pollObjects(ctx context.Context, mapper meta.RESTMappe
 	return nil
 }
 
-// look is a verdict on an object that was looked at.
+// polledStatus is the status of an object that was polled.
 type polledStatus struct {
 	objectStatus
 	at time.Time
 }
 
-// needsLook reports whether an object must be looked at.
+// needsPoll reports whether an object must be polled.
 func (t *trackedInstance) needsPoll(one *trackedObject) bool {
 	if one.isWatched() {
 		return !runsToCompletion(one.ref) && !one.watch.hasObject(one.ref) && one.watch.hasObserved(one.ref, t.leastObserved[one.ref])
@@ -160,7 +157,7 @@ func (t *trackedInstance) pollObject(ctx context.Context, one *trackedObject, ma
 			return kindMissingStatus(one.ref), nil
 		}
 		if err != nil {
-			return objectStatus{message: oneLine("its kind cannot be found: " + err.Error())}, nil
+			return objectStatus{message: oneLine("the kind cannot be resolved: " + err.Error())}, nil
 		}
 		one.resource, one.stateless, one.mappingError = mapping.Resource, statelessKinds[gvk.GroupKind()], nil
 	}
@@ -179,11 +176,11 @@ func (t *trackedInstance) pollObject(ctx context.Context, one *trackedObject, ma
 	return computeStatus(live), nil
 }
 
-// unless is the verdict, or that on an object that is not there, or the error.
+// orMissing returns the status, or the status of a missing object, or the error.
 func (v objectStatus) orMissing(err error, ref v1alpha1.ObjectReference) (objectStatus, error) {
 	switch {
 	case apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse):
-		// No API answers for the resource: the mapper still has a kind whose CRD is gone.
+		// No API serves the resource: the mapper still contains a kind whose CRD was deleted.
 		return kindMissingStatus(ref), nil
 	case apierrors.IsNotFound(err):
 		return missingStatus(ref), nil
@@ -191,8 +188,8 @@ func (v objectStatus) orMissing(err error, ref v1alpha1.ObjectReference) (object
 	return v, err
 }
 
-// sum adds up the verdicts and explains the first object that is not ready; one
-// that has failed comes before those that only take long.
+// sumHealth counts the ready objects and explains the first object that is not ready. Failed
+// objects come before objects in progress.
 func (t *trackedInstance) sumHealth(ctx context.Context) (release.Health, error) {
 	sum := release.Health{Total: len(t.objects)}
 	pods := podLists{client: t.dynamic}
@@ -235,13 +232,13 @@ func (t *trackedInstance) sumHealth(ctx context.Context) (release.Health, error)
 	return sum, err
 }
 
-// isWorse reports whether a verdict explains more than those that were added up.
+// isWorse reports whether a status is more severe than the statuses before it.
 func isWorse(v objectStatus, sum release.Health) bool {
 	return v.state == failed && !sum.Failed || v.gone && sum.Missing == 0 || v.kindMissing && !sum.KindMissing
 }
 
-// verdictOn is that of kstatus, except that a volume claim without a volume is no
-// fault as long as no pod wants it: it may wait for its first consumer.
+// statusOf returns the status of an object. A volume claim without a volume is ready if no pod
+// uses it, because it may wait for its first consumer.
 func (t *trackedInstance) statusOf(ctx context.Context, one *trackedObject, pods *podLists) (objectStatus, error) {
 	v := t.polled[one.ref].objectStatus
 	if one.isWatched() && (one.watch.hasObject(one.ref) || runsToCompletion(one.ref)) {
@@ -261,7 +258,7 @@ func (t *trackedInstance) statusOf(ctx context.Context, one *trackedObject, pods
 	return v, err
 }
 
-// explain says why an object is not ready, by its pods if it has any.
+// explainObject returns why an object is not ready, based on its pods if it has any.
 func (t *trackedInstance) explainObject(ctx context.Context, one *trackedObject, why objectStatus, pods *podLists) (string, error) {
 	if len(why.pods) == 0 {
 		return oneLine(why.message), nil
@@ -279,5 +276,5 @@ func (t *trackedInstance) explainObject(ctx context.Context, one *trackedObject,
 	return oneLine(why.message), nil
 }
 
-// podsResource are pods.
+// podsResource is the resource of pods.
 var podsResource = corev1.SchemeGroupVersion.WithResource("pods")

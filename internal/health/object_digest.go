@@ -12,15 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// passing are parts of the metadata that change without anybody changing the
-// object.
+// volatileMetadata are metadata fields that change although no client changes the object.
 var volatileMetadata = []string{"resourceVersion", "generation", "managedFields", "creationTimestamp", "uid", "selfLink"}
 
-// counted is an annotation that the cluster itself counts up at each roll-out.
+// revisionAnnotation is increased by the cluster at each rollout.
 const revisionAnnotation = "deployment.kubernetes.io/revision"
 
-// markOf stands for all of an object but its status. It is a digest, so that the
-// content of a Secret is not kept.
+// digestObject returns a digest of an object without its status. The content of Secrets is not
+// stored.
 func digestObject(live *unstructured.Unstructured) string {
 	content := maps.Clone(live.Object)
 	delete(content, "status")
@@ -38,17 +37,16 @@ func digestObject(live *unstructured.Unstructured) string {
 	}
 	text, err := json.Marshal(content)
 	if err != nil {
-		// It came as JSON; should it not go back, each version stands for itself.
+		// The object was decoded from JSON. If it cannot be encoded, use its version.
 		return live.GetResourceVersion()
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16])
 }
 
-// Mark stands for what the watched objects of an instance are, whatever their
-// health: while it stays the same, nobody has changed any of them. It is false
-// while the watches have not brought everything, and for an instance that is not
-// followed closely.
+// Digest returns a digest of the watched objects of an instance, without their status. It
+// changes when one of the objects changes. It returns false until the watches have synced, and
+// for an instance that is not tracked closely.
 func (w *Watcher) Digest(_ context.Context, instance types.NamespacedName) (string, bool, error) {
 	w.mu.Lock()
 	t := w.instances[instance]

@@ -20,7 +20,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// state is how an object fares.
+// state is the state of an object according to kstatus.
 type state int
 
 const (
@@ -29,23 +29,23 @@ const (
 	failed
 )
 
-// verdict is what kstatus makes of an object, with what is needed to say more.
+// objectStatus is the kstatus result for an object, with details for its explanation.
 type objectStatus struct {
 	state   state
 	message string
-	// says reports that the message is a sentence about the object.
+	// isSentence reports that the message is a sentence about the object.
 	isSentence bool
-	// gone says that the object does not exist.
+	// gone reports that the object does not exist.
 	gone bool
 	// kindMissing reports that the cluster does not serve the kind of the object.
 	kindMissing bool
-	// remark is what people need to know of an object although it is ready.
+	// remark is a note about an object that can be ready.
 	remark string
 	// pods selects the pods of a workload.
 	pods map[string]string
-	// trouble is why a workload has no pods, if it says so.
+	// replicaFailure is the reason why a workload has no pods, if it reports one.
 	replicaFailure string
-	// pending says that it is a volume claim without a volume.
+	// pending reports that the object is a volume claim without a volume.
 	pending bool
 }
 
@@ -71,8 +71,7 @@ func unionOf(sets ...map[schema.GroupKind]bool) map[schema.GroupKind]bool {
 }
 
 var (
-	// inert are kinds whose objects have no state: they are ready as soon as they
-	// are there. Watching them would cost much and tell little.
+	// statelessKinds are kinds without a status. Their objects are ready when they exist.
 	statelessKinds = unionOf(
 		groupKinds(corev1.SchemeGroupVersion, "ConfigMap", "Secret", "ServiceAccount", "LimitRange", "Endpoints"),
 		groupKinds(rbacv1.SchemeGroupVersion, "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
@@ -80,7 +79,7 @@ var (
 		groupKinds(schedulingv1.SchemeGroupVersion, "PriorityClass"),
 		groupKinds(schema.GroupVersion{Group: "storage.k8s.io"}, "StorageClass"),
 	)
-	// workloads are kinds that have pods.
+	// workloadKinds are kinds that have pods.
 	workloadKinds = unionOf(
 		groupKinds(appsv1.SchemeGroupVersion, "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"),
 		groupKinds(batchv1.SchemeGroupVersion, "Job"),
@@ -92,19 +91,19 @@ var (
 	jobKinds        = groupKinds(batchv1.SchemeGroupVersion, "Job")
 )
 
-// ends reports whether an object is of a kind that comes to an end, and may then
-// be removed by the cluster: a Job with ttlSecondsAfterFinished is.
+// runsToCompletion reports whether an object is of a kind that completes. The cluster may delete
+// a completed Job because of ttlSecondsAfterFinished.
 func runsToCompletion(ref v1alpha1.ObjectReference) bool {
 	return jobKinds[schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind()]
 }
 
 var goneStatus = objectStatus{state: failed, gone: true, isSentence: true, message: "is gone"}
 
-// unobserved is the message about an object whose controller has not observed its
-// latest change, or whose latest change the operator has not observed itself.
+// unobservedMessage is the message for an object whose latest change was not observed by its
+// controller, or by the Watcher itself.
 const unobservedMessage = "its latest change is not observed yet"
 
-// missing is the verdict on an object that is not there: one that ends has ended.
+// missingStatus returns the status of a missing object. A missing Job counts as completed.
 func missingStatus(ref v1alpha1.ObjectReference) objectStatus {
 	if runsToCompletion(ref) {
 		return objectStatus{state: current}
@@ -112,7 +111,7 @@ func missingStatus(ref v1alpha1.ObjectReference) objectStatus {
 	return goneStatus
 }
 
-// kindMissing returns the verdict on an object whose kind the cluster does not serve.
+// kindMissingStatus returns the status of an object whose kind the cluster does not serve.
 func kindMissingStatus(ref v1alpha1.ObjectReference) objectStatus {
 	return objectStatus{
 		state: failed, gone: true, kindMissing: true, isSentence: true,
@@ -120,8 +119,8 @@ func kindMissingStatus(ref v1alpha1.ObjectReference) objectStatus {
 	}
 }
 
-// judge asks kstatus about a live object. An object that kstatus cannot read, or that it
-// panics at, is not ready.
+// computeStatus returns the status of a live object. An object that kstatus cannot read, or for
+// which it panics, is not ready.
 func computeStatus(live *unstructured.Unstructured) objectStatus {
 	var v objectStatus
 	err := outcome.Guarded(func() error {
@@ -130,7 +129,7 @@ func computeStatus(live *unstructured.Unstructured) objectStatus {
 	})()
 	if p, ok := errors.AsType[*outcome.Panic](err); ok {
 		log.Log.WithName("health").Error(err, "Recovered from a panic", "stack", string(p.Stack))
-		return objectStatus{message: "status cannot be read: " + err.Error()}
+		return objectStatus{message: "the status cannot be computed: " + err.Error()}
 	}
 	return v
 }
@@ -139,7 +138,7 @@ func evaluateKstatus(live *unstructured.Unstructured) objectStatus {
 	kind := live.GroupVersionKind().GroupKind()
 	v := objectStatus{}
 	if jobKinds[kind] && live.GetDeletionTimestamp() != nil {
-		// It fares as it did before its time was over.
+		// Use the status from before the deletion.
 		live = live.DeepCopy()
 		live.SetDeletionTimestamp(nil)
 	}
@@ -148,7 +147,7 @@ func evaluateKstatus(live *unstructured.Unstructured) objectStatus {
 	case jobKinds[kind] && live.GetAnnotations()[v1alpha1.BeforeStopAnnotation] != "":
 		v.state, v.message = current, "stopped"
 	case err != nil:
-		v.message = "status cannot be read: " + err.Error()
+		v.message = "the status cannot be computed: " + err.Error()
 	case result.Status == status.CurrentStatus:
 		v.state, v.message = current, result.Message
 	case result.Status == status.FailedStatus:
@@ -162,10 +161,10 @@ func evaluateKstatus(live *unstructured.Unstructured) objectStatus {
 	if v.state != current && isPaused(kind, live) {
 		v.state, v.isSentence = inProgress, true
 		v.message = v.remark
-		return v // Its pods are those of before.
+		return v // The pods belong to the previous revision.
 	}
 	if workloadKinds[kind] {
-		// A selector of another type has been refused by the cluster.
+		// The API server rejects selectors of another type.
 		v.pods, _, _ = unstructured.NestedStringMap(live.Object, "spec", "selector", "matchLabels")
 		v.replicaFailure = replicaFailureMessage(live)
 	}
@@ -173,8 +172,8 @@ func evaluateKstatus(live *unstructured.Unstructured) objectStatus {
 	return v
 }
 
-// isObserved reports whether the controller of an object has observed its latest change.
-// An object that says nothing of it counts as observed.
+// isObserved reports whether the controller of an object has observed its latest change. An
+// object without an observed generation counts as observed.
 func isObserved(live *unstructured.Unstructured) bool {
 	observed, ok, _ := unstructured.NestedInt64(live.Object, "status", "observedGeneration")
 	return !ok || observed == live.GetGeneration()
@@ -186,14 +185,13 @@ func isPending(claim *unstructured.Unstructured) bool {
 	return claim.GetDeletionTimestamp() == nil && (phase == "" || phase == string(corev1.ClaimPending))
 }
 
-// isPaused reports whether an object is a Deployment that is paused: its pods are not
-// replaced until somebody resumes it.
+// isPaused reports whether an object is a paused Deployment, whose pods are not replaced.
 func isPaused(kind schema.GroupKind, live *unstructured.Unstructured) bool {
 	paused, _, _ := unstructured.NestedBool(live.Object, "spec", "paused")
 	return deploymentKinds[kind] && paused
 }
 
-// remarkOn returns what people need to know of an object that may be ready all the same.
+// remarkOn returns a note about an object that can be ready, empty if there is none.
 func remarkOn(kind schema.GroupKind, live *unstructured.Unstructured) string {
 	if isPaused(kind, live) {
 		return fmt.Sprintf("is paused: run kubectl rollout resume deployment/%s -n %s", live.GetName(), live.GetNamespace())
@@ -210,7 +208,7 @@ func remarkOn(kind schema.GroupKind, live *unstructured.Unstructured) string {
 	return ""
 }
 
-// replicaFailure is why a Deployment or ReplicaSet could make no pods.
+// replicaFailureMessage returns why a Deployment or ReplicaSet could not create pods.
 func replicaFailureMessage(live *unstructured.Unstructured) string {
 	conditions, _, _ := unstructured.NestedSlice(live.Object, "status", "conditions")
 	for _, item := range conditions {

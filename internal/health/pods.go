@@ -20,16 +20,16 @@ import (
 // maxPods bounds the pods that are read to explain a workload or a claim.
 const maxPods = 200
 
-// podLists are lists of pods, asked for once in the course of one Health.
+// podLists caches the pod lists of one call of Health.
 type podLists struct {
 	client dynamic.Interface
 	cached map[string][]corev1.Pod
-	// refused is why the tenant cannot see its pods; the workloads' own word must
-	// do then.
+	// refused is the error if the tenant may not list pods. The status of the workloads is used
+	// instead.
 	refused error
 }
 
-// in lists the pods of a namespace that have the labels.
+// podsMatching returns the pods of a namespace that have the labels.
 func (p *podLists) podsMatching(ctx context.Context, namespace string, having labels.Set) ([]corev1.Pod, error) {
 	key := namespace + "/" + having.String()
 	if found, ok := p.cached[key]; ok {
@@ -59,7 +59,7 @@ func (p *podLists) podsMatching(ctx context.Context, namespace string, having la
 	return pods, nil
 }
 
-// use reports whether a pod wants the volume claim.
+// isClaimUsed reports whether a pod uses the volume claim.
 func (p *podLists) isClaimUsed(ctx context.Context, claim v1alpha1.ObjectReference) (bool, error) {
 	pods, err := p.podsMatching(ctx, claim.Namespace, nil)
 	for _, pod := range pods {
@@ -74,9 +74,9 @@ func (p *podLists) isClaimUsed(ctx context.Context, claim v1alpha1.ObjectReferen
 	return p.refused != nil, err
 }
 
-// reason is why the pods with the labels are not ready, the gravest reason first;
-// empty if they do not say. It names no pod and no time, so that it stays the same
-// while pods come and go.
+// podsReason returns why the pods with the labels are not ready, the most severe reason first,
+// empty if there is none. It contains no pod names and times, so that it stays the same while
+// pods are replaced.
 func (p *podLists) podsReason(ctx context.Context, namespace string, having labels.Set) (string, error) {
 	pods, err := p.podsMatching(ctx, namespace, having)
 	mild := ""
@@ -92,15 +92,15 @@ func (p *podLists) podsReason(ctx context.Context, namespace string, having labe
 	return mild, err
 }
 
-// PodReason returns why a pod is not ready, and reports whether that is more than a
-// matter of time.
+// PodReason returns why a pod is not ready, and reports whether the reason is severe. Other
+// reasons usually resolve with time.
 func PodReason(pod *corev1.Pod) (bool, string) {
 	if pod.DeletionTimestamp != nil {
 		return false, ""
 	}
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-			// What neither claims nor preemption could do repeats the first half.
+			// Remove the results for claims and preemption, which repeat the first part.
 			message, _, _ := strings.Cut(condition.Message, " preemption:")
 			message, _, _ = strings.Cut(message, " no new claims to deallocate,")
 			return true, fmt.Sprintf("%s: %s", condition.Reason, message)
@@ -124,8 +124,8 @@ func PodReason(pod *corev1.Pod) (bool, string) {
 	return false, mild
 }
 
-// containerReason is why a container is not ready, and whether that is more than a
-// matter of time.
+// containerReason returns why a container is not ready, and reports whether the reason is
+// severe.
 func containerReason(one corev1.ContainerStatus) (bool, string) {
 	switch {
 	case one.State.Waiting != nil:
@@ -138,13 +138,14 @@ func containerReason(one corev1.ContainerStatus) (bool, string) {
 	return false, ""
 }
 
+// waitingReason returns the reason of a waiting container.
 func waitingReason(one corev1.ContainerStatus, waiting *corev1.ContainerStateWaiting) (bool, string) {
 	switch waiting.Reason {
-	case "ErrImagePull", "ImagePullBackOff": // the two alternate
+	case "ErrImagePull", "ImagePullBackOff": // The two reasons alternate.
 		return true, "ImagePullBackOff: image " + one.Image
 	case "InvalidImageName":
 		return true, "InvalidImageName: image " + one.Image
-	case "CrashLoopBackOff": // its message says how long it waits, which changes
+	case "CrashLoopBackOff": // The message contains the current delay, which changes.
 		return true, "CrashLoopBackOff" + formatLastExit(one.LastTerminationState.Terminated)
 	case "ContainerCreating", "PodInitializing", "":
 		return false, waiting.Reason
@@ -152,6 +153,7 @@ func waitingReason(one corev1.ContainerStatus, waiting *corev1.ContainerStateWai
 	return true, waiting.Reason + ": " + waiting.Message
 }
 
+// terminatedReason returns the reason of a terminated container.
 func terminatedReason(one corev1.ContainerStatus, ended *corev1.ContainerStateTerminated) (bool, string) {
 	switch {
 	case ended.ExitCode == 0:
@@ -162,6 +164,7 @@ func terminatedReason(one corev1.ContainerStatus, ended *corev1.ContainerStateTe
 	return true, strings.TrimPrefix(formatLastExit(ended), ": last ")
 }
 
+// runningReason returns the reason of a container that runs and is not ready.
 func runningReason(one corev1.ContainerStatus) (bool, string) {
 	switch {
 	case one.RestartCount > 1:
@@ -172,6 +175,7 @@ func runningReason(one corev1.ContainerStatus) (bool, string) {
 	return false, "running, not started"
 }
 
+// formatLastExit formats the last exit of a container.
 func formatLastExit(ended *corev1.ContainerStateTerminated) string {
 	if ended == nil {
 		return ""

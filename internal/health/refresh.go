@@ -14,9 +14,9 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Refresh is called after the objects of an instance were changed: what the watches
-// said of them before does not count any more. It asks for the state of each object
-// that has one; a verdict counts from when the watch has come that far.
+// Refresh discards the observations of the objects of an instance. Call it after the objects
+// were changed. It reads the current version of each object that has a status. The cached
+// status of an object is used again after its watch has observed this version.
 func (w *Watcher) Refresh(ctx context.Context, instance types.NamespacedName) error {
 	w.mu.Lock()
 	t := w.instances[instance]
@@ -57,7 +57,7 @@ func (w *Watcher) Refresh(ctx context.Context, instance types.NamespacedName) er
 	return nil
 }
 
-// point is one in the life of an object. The zero value comes before everything.
+// observedVersion is a version of an object. The zero value is older than all versions.
 type observedVersion struct {
 	uid        types.UID
 	generation int64

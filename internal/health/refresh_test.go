@@ -12,8 +12,8 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// TestRefreshForgetsWhatWasSeenBefore changes a workload that is ready, and looks at
-// once: the watch may still show it as it was.
+// TestRefreshDiscardsEarlierObservations changes a workload that is ready, and reads its health
+// immediately, before the watch has observed the change.
 func TestRefreshDiscardsEarlierObservations(t *testing.T) {
 	s := newFixture(t, allPermissions)
 	web := s.applyYAML(workloadYAML("Deployment", "web"))
@@ -29,13 +29,13 @@ func TestRefreshDiscardsEarlierObservations(t *testing.T) {
 		now, known, err := s.watcher.Health(t.Context(), s.instanceName("blog"))
 		s.Expect(err).NotTo(HaveOccurred())
 		s.Expect(known).To(BeTrue())
-		s.Expect(now.Healthy()).To(BeFalse(), "nobody has made the new generation ready")
+		s.Expect(now.Healthy()).To(BeFalse(), "the new generation is not ready")
 	}
-	s.Expect(s.watcher.Refresh(t.Context(), s.instanceName("nobody"))).To(Succeed(), "what is not followed has nothing to forget")
+	s.Expect(s.watcher.Refresh(t.Context(), s.instanceName("untracked"))).To(Succeed(), "an instance that is not tracked is ignored")
 }
 
-// TestRefreshOfWhatGoes has objects go after the watcher was told that they were
-// changed. It must not wait for what can never come any more.
+// TestRefreshOfDeletedObjects deletes objects after Refresh. The watcher must not wait for
+// versions that will never be observed.
 func TestRefreshOfDeletedObjects(t *testing.T) {
 	s := newFixture(t, allPermissions)
 	const job = `{apiVersion: batch/v1, kind: Job, metadata: {name: once},

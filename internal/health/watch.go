@@ -21,25 +21,24 @@ import (
 )
 
 const (
-	// ofHelm selects the objects that belong to a release.
+	// helmSelector selects the objects of Helm releases.
 	helmSelector = "app.kubernetes.io/managed-by=Helm"
-	// denialAge is how long a refusal counts; a watch that is refused is tried
-	// again at least that often.
+	// refusalTimeout is the time for which a refusal is reported. A refused watch is retried at
+	// least that often.
 	refusalTimeout = 2 * time.Minute
 )
 
-// watchKey is what a watch is for: a resource in the tenant's namespace.
+// watchKey identifies a watch: a service account and a resource in its namespace.
 type watchKey struct {
 	tenant   release.Tenant
 	resource schema.GroupVersionResource
-	// closely says that every change counts, not only one of health.
+	// closely makes all changes significant, and not only changes of the health.
 	closely bool
-	// namesOnly says that only what exists is watched, and not what it is.
+	// namesOnly watches only the metadata.
 	namesOnly bool
 }
 
-// watch keeps the verdicts on all objects of a resource that a tenant has from
-// Helm.
+// watch caches the status of all objects of a resource that a tenant installed with Helm.
 type watch struct {
 	key      watchKey
 	informer cache.SharedIndexInformer
@@ -48,13 +47,13 @@ type watch struct {
 
 	mu    sync.Mutex
 	users map[string]map[*trackedInstance]bool
-	// failures are the last words on objects that have failed and then gone.
+	// failures are the statuses of objects that failed and were then deleted.
 	failures  map[string]objectStatus
 	refused   error
 	refusedAt time.Time
 }
 
-// informerFor makes the informer of a watch.
+// informerFor returns the informer of a watch.
 func informerFor(key watchKey, t *trackedInstance) cache.SharedIndexInformer {
 	selected := func(o *metav1.ListOptions) { o.LabelSelector = helmSelector }
 	if key.namesOnly {
@@ -63,7 +62,7 @@ func informerFor(key watchKey, t *trackedInstance) cache.SharedIndexInformer {
 	return dynamicinformer.NewFilteredDynamicInformer(t.dynamic, key.resource, key.tenant.Namespace, 0, cache.Indexers{}, selected).Informer()
 }
 
-// startWatch starts a watch that ends with stop.
+// startWatch starts a watch. Its stop function ends it.
 func startWatch(
 	key watchKey, informer cache.SharedIndexInformer, notify func(...types.NamespacedName),
 ) (*watch, error) {
@@ -97,7 +96,7 @@ func startWatch(
 	return w, nil
 }
 
-// add makes an instance hear of an object.
+// addUser registers an instance for the changes of an object.
 func (w *watch) addUser(ref v1alpha1.ObjectReference, instance *trackedInstance) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -108,7 +107,7 @@ func (w *watch) addUser(ref v1alpha1.ObjectReference, instance *trackedInstance)
 	w.users[key][instance] = true
 }
 
-// remove ends that, and reports whether nobody is left.
+// removeUser removes an instance, and reports whether the watch has no users left.
 func (w *watch) removeUser(ref v1alpha1.ObjectReference, instance *trackedInstance) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -123,20 +122,20 @@ func (w *watch) removeUser(ref v1alpha1.ObjectReference, instance *trackedInstan
 
 func storeKey(ref v1alpha1.ObjectReference) string { return ref.Namespace + "/" + ref.Name }
 
-// has reports whether the watch has brought an object.
+// hasObject reports whether the cache contains an object.
 func (w *watch) hasObject(ref v1alpha1.ObjectReference) bool {
 	_, ok, err := w.informer.GetStore().GetByKey(storeKey(ref))
 	return ok && err == nil
 }
 
-// isRefused reports whether the tenant may not list or watch what the watch is for.
+// isRefused reports whether the tenant may not list or watch the resource.
 func (w *watch) isRefused() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.refused != nil
 }
 
-// verdict is that on an object.
+// cachedStatus returns the status of an object.
 func (w *watch) cachedStatus(ref v1alpha1.ObjectReference) objectStatus {
 	found, ok, err := w.informer.GetStore().GetByKey(storeKey(ref))
 	if one, is := found.(*cacheEntry); ok && is && err == nil {
@@ -153,10 +152,9 @@ func (w *watch) cachedStatus(ref v1alpha1.ObjectReference) objectStatus {
 	return missingStatus(ref)
 }
 
-// reached reports whether the watch has seen an object at a point of its life or
-// later: in that generation, or whatever became of it since, which may be that it
-// is gone. Versions that cannot be compared, as other API servers have them, tell
-// nothing to wait for.
+// hasObserved reports whether the watch has observed a version of an object or a later one,
+// including its deletion. Versions that cannot be compared, which some API servers use, count
+// as observed.
 func (w *watch) hasObserved(ref v1alpha1.ObjectReference, p observedVersion) bool {
 	store := w.informer.GetStore()
 	found, ok, err := store.GetByKey(storeKey(ref))
@@ -167,7 +165,7 @@ func (w *watch) hasObserved(ref v1alpha1.ObjectReference, p observedVersion) boo
 	return err != nil || order >= 0
 }
 
-// mark stands for what an object is, empty where it is not there.
+// digestOf returns the digest of an object, empty if it does not exist.
 func (w *watch) digestOf(ref v1alpha1.ObjectReference) string {
 	found, ok, err := w.informer.GetStore().GetByKey(storeKey(ref))
 	if one, is := found.(*cacheEntry); ok && is && err == nil {
@@ -176,7 +174,8 @@ func (w *watch) digestOf(ref v1alpha1.ObjectReference) string {
 	return ""
 }
 
-// state is whether the watch has brought everything, or why it cannot.
+// syncState reports whether the watch has synced. It returns an error if the tenant may not
+// watch.
 func (w *watch) syncState() (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -186,8 +185,8 @@ func (w *watch) syncState() (bool, error) {
 	return w.informer.HasSynced(), nil
 }
 
-// noteError remembers that the tenant may not list or watch; anything else is for
-// the informer to try again.
+// recordError records that the tenant may not list or watch. The informer retries after other
+// errors.
 func (w *watch) recordError(_ context.Context, _ *cache.Reflector, err error) {
 	if !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) {
 		return
@@ -201,14 +200,14 @@ func (w *watch) recordError(_ context.Context, _ *cache.Reflector, err error) {
 	}
 }
 
-// allow forgets a refusal.
+// clearRefusal removes a recorded refusal.
 func (w *watch) clearRefusal() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.refused = nil
 }
 
-// changed tells the instances that have the object, if its verdict is another.
+// handleChange notifies the instances of an object if its status changed.
 func (w *watch) handleChange(before, now any) {
 	old, oldOK := before.(*cacheEntry)
 	one, oneOK := now.(*cacheEntry)
@@ -230,7 +229,7 @@ func (w *watch) handleChange(before, now any) {
 	case oneOK:
 		delete(w.failures, key)
 	case old.status.state == failed && len(users) > 0:
-		// What nobody has would be remembered for as long as the watch lasts.
+		// Failures of objects without users would never be removed.
 		w.failures[key] = old.status
 	}
 	for instance := range users {
@@ -248,20 +247,20 @@ func (w *watch) notifyAll() {
 	}
 }
 
-// entry is what is kept of an object.
+// cacheEntry is the cached part of an object.
 type cacheEntry struct {
 	metav1.ObjectMeta
 	status objectStatus
-	// mark stands for all of the object but its status, where it is watched closely.
+	// digest is the digest of the object without its status, if it is watched closely.
 	digest string
 }
 
-// same reports whether nothing has changed that counts.
+// isUnchanged reports whether no significant part has changed.
 func (e *cacheEntry) isUnchanged(other *cacheEntry) bool {
 	return e.status.isSameStatus(other.status) && e.digest == other.digest && e.Generation == other.Generation
 }
 
-// judged replaces an object by what is kept of it.
+// stripObject replaces an object by the part to cache.
 func stripObject(one any, closely bool) any {
 	if named, ok := one.(*metav1.PartialObjectMetadata); ok {
 		return &cacheEntry{

@@ -27,13 +27,13 @@ func TestWatchesOfANamespaceAreLimited(t *testing.T) {
 	}
 	err := track(3)
 	s.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonAllowanceExceeded))
-	s.Expect(outcome.IsStalled(err)).To(BeFalse(), "others may end")
-	s.Expect(track(0)).To(Succeed(), "what is watched already needs no other watch")
+	s.Expect(outcome.IsStalled(err)).To(BeFalse(), "other watches may end")
+	s.Expect(track(0)).To(Succeed(), "an existing watch is shared")
 
 	other := newFixture(t, allPermissions)
 	elsewhere := other.applyYAML("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}")
 	s.Expect(limited.Track(context.Background(), other.instanceName("own"), other.tenant, []v1alpha1.ObjectReference{elsewhere}, false)).
-		To(Succeed(), "another namespace is not concerned")
+		To(Succeed(), "other namespaces have their own limit")
 
 	limited.Untrack(s.instanceName("ghost-1"))
 	s.Expect(track(3)).To(Succeed())

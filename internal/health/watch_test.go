@@ -10,14 +10,14 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// TestLastWordsOnlyOfWhatSomebodyHas has jobs fail and go, as those of a CronJob do
-// all day, one of which an instance has.
+// TestFailuresAreKeptOnlyForTrackedObjects fails and deletes two jobs, as a CronJob does, and
+// tracks only one of them.
 func TestFailuresAreKeptOnlyForTrackedObjects(t *testing.T) {
 	g := NewWithT(t)
-	var told []types.NamespacedName
+	var notified []types.NamespacedName
 	w := &watch{
 		users: map[string]map[*trackedInstance]bool{}, failures: map[string]objectStatus{},
-		notify: func(names ...types.NamespacedName) { told = append(told, names...) },
+		notify: func(names ...types.NamespacedName) { notified = append(notified, names...) },
 	}
 	blog := &trackedInstance{name: types.NamespacedName{Namespace: "tenant", Name: "blog"}}
 	w.addUser(v1alpha1.ObjectReference{APIVersion: "batch/v1", Kind: "Job", Namespace: "tenant", Name: "own"}, blog)
@@ -25,5 +25,5 @@ func TestFailuresAreKeptOnlyForTrackedObjects(t *testing.T) {
 		w.handleChange(&cacheEntry{ObjectMeta: metav1.ObjectMeta{Namespace: "tenant", Name: name}, status: objectStatus{state: failed}}, nil)
 	}
 	g.Expect(w.failures).To(And(HaveLen(1), HaveKey("tenant/own")))
-	g.Expect(told).To(Equal([]types.NamespacedName{blog.name}))
+	g.Expect(notified).To(Equal([]types.NamespacedName{blog.name}))
 }

@@ -20,8 +20,7 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// Watcher follows the objects of instances. Its methods may be called side by
-// side.
+// Watcher watches the objects of instances. It is safe for concurrent use.
 type Watcher struct {
 	config  *rest.Config
 	mapper  meta.RESTMapper
@@ -30,16 +29,16 @@ type Watcher struct {
 	mu        sync.Mutex
 	instances map[types.NamespacedName]*trackedInstance
 	watches   map[watchKey]*watch
-	// limit bounds the watches of a namespace, which count has.
+	// limit bounds the watches of a namespace, which are counted in count.
 	limit int
 	count map[string]int
 }
 
 var _ release.Monitor = (*Watcher)(nil)
 
-// NewWatcher makes a Watcher. cfg must be allowed to impersonate the tenants'
-// service accounts. Into changes go the names of instances whose objects changed,
-// each once however many changes there were until it is taken out.
+// NewWatcher returns a Watcher. cfg needs permission to impersonate the service accounts of
+// tenants. The names of instances whose objects changed are sent to changes. Changes before the
+// event is received are combined.
 func NewWatcher(cfg *rest.Config, mapper meta.RESTMapper, changes chan<- event.GenericEvent, options ...Option) *Watcher {
 	w := &Watcher{
 		config:    cfg,
@@ -55,7 +54,7 @@ func NewWatcher(cfg *rest.Config, mapper meta.RESTMapper, changes chan<- event.G
 	return w
 }
 
-// tracked is an instance that is followed.
+// trackedInstance is an instance whose objects are watched.
 type trackedInstance struct {
 	name    types.NamespacedName
 	tenant  release.Tenant
@@ -65,36 +64,35 @@ type trackedInstance struct {
 	dynamic dynamic.Interface
 	meta    metadata.Interface
 
-	// mu guards what follows; Health holds it while it looks.
+	// mu guards the following fields. Health holds it during its requests.
 	mu sync.Mutex
-	// refreshed is when the objects were changed last.
+	// refreshed is the time of the last Refresh.
 	refreshed time.Time
-	// least is how far a watch must have come before its verdict on an object counts.
+	// leastObserved are the versions that a watch must have observed before its status is used.
 	leastObserved map[v1alpha1.ObjectReference]observedVersion
-	// looked are verdicts on objects that are not watched.
+	// polled are the statuses of objects that are not watched.
 	polled map[v1alpha1.ObjectReference]polledStatus
-	// reused reports that an earlier look counted for an object that is not watched.
+	// reused reports that the last Health used an earlier result of polling.
 	reused          bool
 	recheckTimer    *time.Timer
 	recheckInterval time.Duration
 	lastHealth      release.Health
 }
 
-// object is one of an instance.
+// trackedObject is an object of an instance.
 type trackedObject struct {
 	ref      v1alpha1.ObjectReference
 	resource schema.GroupVersionResource
-	// watch is nil for an object that is looked at instead.
+	// watch is nil for an object that is polled.
 	watch *watch
-	// inert says that the object is ready as soon as it is there.
+	// stateless reports that the object is ready when it exists.
 	stateless bool
-	// unknown is why the kind of the object could not be found, if so.
+	// mappingError is the error of resolving the kind of the object.
 	mappingError error
 }
 
-// Track begins to follow the objects of an instance, closely where every change
-// counts. Called again with the same it does nothing; with others it goes over to
-// these.
+// Track starts to watch the objects of an instance. If closely is set, all changes are
+// significant. If it is called again with other objects, these replace the previous ones.
 func (w *Watcher) Track(
 	_ context.Context, instance types.NamespacedName, of release.Tenant, objects []v1alpha1.ObjectReference, closely bool,
 ) error {
@@ -110,22 +108,22 @@ func (w *Watcher) Track(
 	}
 	var err error
 	if now.dynamic, err = dynamic.NewForConfig(as); err != nil {
-		return fmt.Errorf("make client: %w", err)
+		return fmt.Errorf("create client: %w", err)
 	}
 	if now.meta, err = metadata.NewForConfig(as); err != nil {
-		return fmt.Errorf("make client: %w", err)
+		return fmt.Errorf("create client: %w", err)
 	}
 	if err := w.resolveObjects(now); err != nil {
 		w.releaseWatches(now)
 		return err
 	}
-	// The old one lets go only now, so that watches that both have go on.
+	// Release the previous watches last, so that watches that both use continue.
 	w.releaseWatches(before)
 	w.instances[instance] = now
 	return nil
 }
 
-// Untrack ends it.
+// Untrack stops watching the objects of an instance.
 func (w *Watcher) Untrack(instance types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -133,7 +131,7 @@ func (w *Watcher) Untrack(instance types.NamespacedName) {
 	delete(w.instances, instance)
 }
 
-// Close ends everything.
+// Close stops all watches.
 func (w *Watcher) Close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -143,8 +141,8 @@ func (w *Watcher) Close() {
 	}
 }
 
-// follow finds out how each object is to be followed and starts the watches that
-// are missing. w.mu is held.
+// resolveObjects resolves the resource of each object and starts missing watches. w.mu must be
+// held.
 func (w *Watcher) resolveObjects(t *trackedInstance) error {
 	for _, ref := range t.refs {
 		one := trackedObject{ref: ref}
@@ -167,7 +165,7 @@ func (w *Watcher) resolveObjects(t *trackedInstance) error {
 	return nil
 }
 
-// watchFor gives the watch of a resource for a tenant. w.mu is held.
+// watchFor returns the watch of a resource for a tenant. w.mu must be held.
 func (w *Watcher) watchFor(t *trackedInstance, resource schema.GroupVersionResource, namesOnly bool) (*watch, error) {
 	key := watchKey{tenant: t.tenant, resource: resource, closely: t.closely, namesOnly: namesOnly}
 	if found, ok := w.watches[key]; ok {
@@ -185,7 +183,7 @@ func (w *Watcher) watchFor(t *trackedInstance, resource schema.GroupVersionResou
 	return started, nil
 }
 
-// release lets go of the watches of an instance. w.mu is held.
+// releaseWatches releases the watches of an instance. w.mu must be held.
 func (w *Watcher) releaseWatches(t *trackedInstance) {
 	if t == nil {
 		return

@@ -22,7 +22,7 @@ var allowedWithoutRecover = map[string]string{
 	"internal/chartrepo/health.go: func() { states[i] = check.runCheck(ctx) }":      "the check recovers panics",
 	"internal/chartrepo/server.go: func() { failed <- s.Server.Serve(listener) }()": "net/http recovers in each request",
 	"internal/health/health.go: func() { w.changes.notifyChanged(t.name) }":         "adds a name to a map",
-	"internal/health/debounce.go: n.deliverEvents()":                                "sends names to a channel",
+	"internal/health/debounce.go: d.deliverEvents()":                                "sends names to a channel",
 	"internal/health/watch.go: w.informer.RunWithContext(ctx)":                      "the functions of the informer recover panics",
 	"internal/health/watch.go: func() {":                                            "adds names to a map",
 	"internal/helm/bound.go: cancel":                                                "cancels a context",
