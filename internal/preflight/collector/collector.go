@@ -4,24 +4,19 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 
-	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
@@ -87,17 +82,17 @@ func New(cfg *rest.Config, mapper meta.RESTMapper, options ...Option) (*Collecto
 // apps that it depends on should be there already, with the kinds that they bring. An
 // error means that the cluster could not be asked, or is stalled with RenderFailed or
 // LimitExceeded where the app's documents cannot be read.
-func (c *Collector) Check(ctx context.Context, wish preflight.Wish) ([]preflight.Problem, error) {
-	demand, err := preflight.Read(wish)
+func (c *Collector) Check(ctx context.Context, request preflight.Wish) ([]preflight.Problem, error) {
+	demand, err := preflight.Read(request)
 	if err != nil {
 		return nil, err
 	}
-	facts, account, err := c.collectIndependent(ctx, wish, demand)
+	facts, account, err := c.collectIndependent(ctx, request, demand)
 	if err != nil {
 		return nil, err
 	}
 	if facts == nil {
-		return []preflight.Problem{preflight.ImpersonationDenied(wish.Tenant)}, nil
+		return []preflight.Problem{preflight.ImpersonationDenied(request.Tenant)}, nil
 	}
 	if facts.CRDs, err = c.existingCRDs(demand.CRDs()); err != nil {
 		return nil, err
@@ -105,7 +100,7 @@ func (c *Collector) Check(ctx context.Context, wish preflight.Wish) ([]preflight
 	if facts.Roles, err = c.readRoles(ctx, demand.Roles(facts)); err != nil {
 		return nil, err
 	}
-	if facts.Rights, err = c.Rights(ctx, wish.Tenant, demand.Needs(facts)); err != nil {
+	if facts.Rights, err = c.Rights(ctx, request.Tenant, demand.Needs(facts)); err != nil {
 		return nil, err
 	}
 	// Rights that are bound to all accounts of a namespace count for those that do not exist, too.
@@ -116,10 +111,10 @@ func (c *Collector) Check(ctx context.Context, wish preflight.Wish) ([]preflight
 	default:
 		facts.AccountMissing = !account.exists
 	}
-	if err := c.addNames(ctx, wish.Tenant, demand, facts); err != nil {
+	if err := c.addNames(ctx, request.Tenant, demand, facts); err != nil {
 		return nil, err
 	}
-	c.rememberUnrecorded(wish.Tenant, demand.Releases(), facts.Records)
+	c.rememberUnrecorded(request.Tenant, demand.Releases(), facts.Records)
 	return demand.Check(facts), nil
 }
 
@@ -131,7 +126,7 @@ type accountState struct {
 
 // gather asks for everything that does not depend on another answer, all at once. The facts
 // are nil if the operator may not act as the tenant.
-func (c *Collector) collectIndependent(ctx context.Context, wish preflight.Wish, demand *preflight.Demand) (*preflight.Facts, accountState, error) {
+func (c *Collector) collectIndependent(ctx context.Context, request preflight.Wish, demand *preflight.Demand) (*preflight.Facts, accountState, error) {
 	var facts *preflight.Facts
 	var known map[schema.GroupVersionKind]preflight.Kind
 	var allowed bool
@@ -139,12 +134,12 @@ func (c *Collector) collectIndependent(ctx context.Context, wish preflight.Wish,
 	var factsErr, kindsErr error
 	group, asking := errgroup.WithContext(ctx)
 	group.Go(outcome.Guarded(func() (err error) {
-		allowed, err = c.mayImpersonate(asking, wish.Tenant)
+		allowed, err = c.mayImpersonate(asking, request.Tenant)
 		return err
 	}))
 	// What these come to is of no interest where the operator may not act as the tenant.
 	group.Go(outcome.Guarded(func() error {
-		facts, factsErr = c.collectState(asking, wish, demand)
+		facts, factsErr = c.collectState(asking, request, demand)
 		return nil
 	}))
 	group.Go(outcome.Guarded(func() error {
@@ -155,8 +150,8 @@ func (c *Collector) collectIndependent(ctx context.Context, wish preflight.Wish,
 	}))
 	group.Go(outcome.Guarded(func() error {
 		var existing map[string]bool
-		existing, of.err = c.existingAccounts(asking, wish.Tenant.Namespace, []string{wish.Tenant.ServiceAccount})
-		of.exists = existing[wish.Tenant.ServiceAccount]
+		existing, of.err = c.existingAccounts(asking, request.Tenant.Namespace, []string{request.Tenant.ServiceAccount})
+		of.exists = existing[request.Tenant.ServiceAccount]
 		return nil
 	}))
 	switch err := group.Wait(); {
@@ -172,32 +167,18 @@ func (c *Collector) collectIndependent(ctx context.Context, wish preflight.Wish,
 	return facts, of, nil
 }
 
-// kindsAge is how long the kinds of an app may lag behind the cluster, as when it is rendered.
-const kindsAge = time.Second
-
-// refreshKinds has the mapper know of the kinds that the cluster serves by now.
-func (c *Collector) refreshKinds(ctx context.Context) error {
-	if mapper, ok := c.mapper.(interface {
-		Refresh(ctx context.Context, maxAge time.Duration) error
-	}); ok {
-		return mapper.Refresh(ctx, kindsAge)
-	}
-	meta.MaybeResetRESTMapper(c.mapper)
-	return nil
-}
-
 // facts are what is known of cluster, namespace and releases, without a look at the
 // kinds and the rights that the app needs.
-func (c *Collector) collectState(ctx context.Context, wish preflight.Wish, demand *preflight.Demand) (*preflight.Facts, error) {
+func (c *Collector) collectState(ctx context.Context, request preflight.Wish, demand *preflight.Demand) (*preflight.Facts, error) {
 	// Each sets fields of its own.
 	facts := &preflight.Facts{}
 	group, asking := errgroup.WithContext(ctx)
-	if !wish.RightsOnly {
+	if !request.RightsOnly {
 		group.Go(outcome.Guarded(func() error { return c.addSnapshot(asking, facts) }))
-		group.Go(outcome.Guarded(func() error { return c.addTenant(asking, wish.Tenant, facts) }))
+		group.Go(outcome.Guarded(func() error { return c.addTenant(asking, request.Tenant, facts) }))
 	}
 	group.Go(outcome.Guarded(func() (err error) {
-		facts.Records, err = c.newestRecords(asking, wish.Tenant, demand.Releases())
+		facts.Records, err = c.newestRecords(asking, request.Tenant, demand.Releases())
 		return err
 	}))
 	return facts, group.Wait()
@@ -223,124 +204,4 @@ func (c *Collector) existingAccounts(ctx context.Context, namespace string, name
 		existing[name] = err == nil
 	}
 	return existing, nil
-}
-
-// kinds looks up how kinds are served; those that are not are left out.
-func (c *Collector) resolveKinds(all []schema.GroupVersionKind) (map[schema.GroupVersionKind]preflight.Kind, error) {
-	if len(all) > maxKinds {
-		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("%d different kinds of objects, at most %d are allowed", len(all), maxKinds))
-	}
-	known := map[schema.GroupVersionKind]preflight.Kind{}
-	served := servedKinds{discovery: c.operator.Discovery(), versions: map[schema.GroupVersion][]metav1.APIResource{}}
-	for _, gvk := range all {
-		if !scheme.Scheme.IsGroupRegistered(gvk.Group) {
-			kind, found, err := served.findKind(gvk)
-			if err != nil {
-				return nil, err
-			}
-			if found {
-				known[gvk] = kind
-			}
-			continue
-		}
-		mapping, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
-		if meta.IsNoMatchError(err) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("find resource of kind %s: %w", gvk.Kind, err)
-		}
-		known[gvk] = preflight.Kind{Resource: mapping.Resource.Resource, Namespaced: mapping.Scope.Name() == meta.RESTScopeNameNamespace}
-	}
-	return known, nil
-}
-
-// definitions reports which kinds of CRDs the cluster has, in whatever version.
-func (c *Collector) existingCRDs(all []schema.GroupKind) (map[schema.GroupKind]bool, error) {
-	known := map[schema.GroupKind]bool{}
-	served := servedKinds{discovery: c.operator.Discovery(), versions: map[schema.GroupVersion][]metav1.APIResource{}}
-	for _, kind := range limitSlice(all, maxKinds) {
-		mapping, err := c.mapper.RESTMapping(kind)
-		if meta.IsNoMatchError(err) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("find resource of kind %s: %w", kind.Kind, err)
-		}
-		if _, known[kind], err = served.findKind(mapping.GroupVersionKind); err != nil {
-			return nil, err
-		}
-	}
-	return known, nil
-}
-
-// servedKinds asks which kinds the API server serves at this moment. The mapper never
-// forgets a kind whose CRD has been deleted.
-type servedKinds struct {
-	discovery discovery.ServerResourcesInterface
-	versions  map[schema.GroupVersion][]metav1.APIResource
-}
-
-func (s *servedKinds) findKind(gvk schema.GroupVersionKind) (preflight.Kind, bool, error) {
-	version := gvk.GroupVersion()
-	if _, asked := s.versions[version]; !asked {
-		list, err := s.discovery.ServerResourcesForGroupVersion(version.String())
-		if err != nil && !apierrors.IsNotFound(err) {
-			return preflight.Kind{}, false, fmt.Errorf("list resources of %s: %w", version, err)
-		}
-		s.versions[version] = nil
-		if err == nil {
-			s.versions[version] = list.APIResources
-		}
-	}
-	for _, one := range s.versions[version] {
-		if one.Kind == gvk.Kind && !strings.Contains(one.Name, "/") {
-			return preflight.Kind{Resource: one.Name, Namespaced: one.Namespaced}, true, nil
-		}
-	}
-	return preflight.Kind{}, false, nil
-}
-
-// roles reads the rules of roles; those that are not there are left out.
-func (c *Collector) readRoles(ctx context.Context, refs []preflight.RoleRef) (map[preflight.RoleRef][]rbacv1.PolicyRule, error) {
-	refs = limitSlice(refs, maxRoles)
-	rules := make([][]rbacv1.PolicyRule, len(refs))
-	there := make([]bool, len(refs))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(maxConcurrentRequests)
-	for i, ref := range refs {
-		group.Go(outcome.Guarded(func() error {
-			found, err := c.readRole(ctx, ref)
-			if apierrors.IsNotFound(err) {
-				return nil
-			}
-			rules[i], there[i] = found, err == nil
-			return err
-		}))
-	}
-	if err := group.Wait(); err != nil {
-		return nil, fmt.Errorf("read roles: %w", err)
-	}
-	known := map[preflight.RoleRef][]rbacv1.PolicyRule{}
-	for i, ref := range refs {
-		if there[i] {
-			known[ref] = rules[i]
-		}
-	}
-	return known, nil
-}
-
-func (c *Collector) readRole(ctx context.Context, ref preflight.RoleRef) ([]rbacv1.PolicyRule, error) {
-	if ref.Namespace == "" {
-		role, err := c.operator.RbacV1().ClusterRoles().Get(ctx, ref.Name, metav1.GetOptions{})
-		if err != nil {
-			return nil, err
-		}
-		return role.Rules, nil
-	}
-	role, err := c.operator.RbacV1().Roles(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
-	if err != nil {
-		return nil, err
-	}
-	return role.Rules, nil
 }
