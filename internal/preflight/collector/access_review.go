@@ -22,29 +22,28 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// maxQuestions bounds the single rights that are asked about for one app. What is
-// beyond is taken for granted, and left to the installation to find out.
+// maxQueries bounds the access reviews for one app. Further permissions are assumed to exist.
 const maxQueries = 2000
 
-// maxNamespaces bounds the namespaces in which all rules are asked for at once.
+// maxNamespaces bounds the namespaces whose rules are reviewed.
 const maxNamespaces = 100
 
-// Rights compares needs with what the tenant's service account may do; both lists are
-// in the order of the needs. The API server is asked for all rules of the account in a namespace
-// first, and then about each right that this does not settle: authorizers other than
-// RBAC name no rules, and rules of the whole cluster are not told. A cluster that lets
-// nobody ask is taken to allow everything.
+// Rights compares required permissions with the permissions of the service account of a tenant.
+// Both result lists have the order of needs. It reviews the rules of the account in each
+// namespace first, and then each permission that the rules do not decide, because authorizers
+// other than RBAC and cluster-wide rules are not part of the rules. If the API server forbids
+// access reviews, all permissions are assumed to exist.
 func (c *Collector) Rights(ctx context.Context, of release.Tenant, needs []preflight.Need) (found preflight.Rights, err error) {
 	as, err := authorizationclient.NewForConfig(impersonation.Config(c.config, of))
 	if err != nil {
-		return found, fmt.Errorf("make client: %w", err)
+		return found, fmt.Errorf("create client: %w", err)
 	}
 	a := &accessReviewer{as: as, rules: map[string]accountRules{}, answers: map[accessQuery]bool{}}
 	if err := a.reviewRules(ctx, needs); err != nil {
-		return found, fmt.Errorf("ask for rules of service account %s: %w", of.ServiceAccount, err)
+		return found, fmt.Errorf("review the rules of service account %q: %w", of.ServiceAccount, err)
 	}
 	if err := a.reviewPermissions(ctx, needs, func(n preflight.Need) []rbacv1.PolicyRule { return n.Rules }); err != nil {
-		return found, fmt.Errorf("ask for rights of service account %s: %w", of.ServiceAccount, err)
+		return found, fmt.Errorf("review the permissions of service account %q: %w", of.ServiceAccount, err)
 	}
 	var lacking []preflight.Need
 	for _, need := range needs {
@@ -53,7 +52,7 @@ func (c *Collector) Rights(ctx context.Context, of release.Tenant, needs []prefl
 		}
 	}
 	if err := a.reviewPermissions(ctx, lacking, func(n preflight.Need) []rbacv1.PolicyRule { return n.Instead }); err != nil {
-		return found, fmt.Errorf("ask for rights of service account %s: %w", of.ServiceAccount, err)
+		return found, fmt.Errorf("review the permissions of service account %q: %w", of.ServiceAccount, err)
 	}
 	for _, need := range lacking {
 		if a.hasPermissions(need.Namespace, need.Instead) {
@@ -65,17 +64,17 @@ func (c *Collector) Rights(ctx context.Context, of release.Tenant, needs []prefl
 	return found, nil
 }
 
-// rules are those of an account in a namespace.
+// accountRules are the rules of an account in a namespace.
 type accountRules struct {
 	known []rbacv1.PolicyRule
-	// complete says that there are no others.
+	// complete reports that there are no other rules.
 	complete bool
 }
 
-// question is about one right; address is set for one that is no resource's.
+// accessQuery identifies one permission on a resource or on a non-resource URL.
 type accessQuery struct{ namespace, group, resource, name, verb, nonResourceURL string }
 
-// asker asks about the rights of one account, each once.
+// accessReviewer reviews the permissions of one account, each permission once.
 type accessReviewer struct {
 	as    authorizationclient.AuthorizationV1Interface
 	rules map[string]accountRules
@@ -84,7 +83,7 @@ type accessReviewer struct {
 	answers map[accessQuery]bool
 }
 
-// askRules asks for the rules of each namespace concerned.
+// reviewRules reviews the rules of each namespace of needs.
 func (a *accessReviewer) reviewRules(ctx context.Context, needs []preflight.Need) error {
 	places := map[string]bool{}
 	for _, need := range needs {
@@ -113,6 +112,7 @@ func (a *accessReviewer) reviewRules(ctx context.Context, needs []preflight.Need
 	return group.Wait()
 }
 
+// toAccountRules converts the result of a rules review.
 func toAccountRules(status *authorizationv1.SubjectRulesReviewStatus) accountRules {
 	r := accountRules{complete: !status.Incomplete && status.EvaluationError == ""}
 	for _, rule := range status.ResourceRules {
@@ -126,7 +126,7 @@ func toAccountRules(status *authorizationv1.SubjectRulesReviewStatus) accountRul
 	return r
 }
 
-// ask asks about every right of needs that the rules do not settle.
+// reviewPermissions reviews each permission of needs that the rules do not decide.
 func (a *accessReviewer) reviewPermissions(ctx context.Context, needs []preflight.Need, rights func(preflight.Need) []rbacv1.PolicyRule) error {
 	var questions []accessQuery
 	for _, need := range needs {
@@ -159,7 +159,8 @@ func (a *accessReviewer) reviewPermissions(ctx context.Context, needs []prefligh
 	return group.Wait()
 }
 
-// settled says whether the rules of a namespace decide on a right, and how.
+// decidedByRules reports whether the rules of a namespace decide on a permission, and whether
+// it is granted.
 func (a *accessReviewer) decidedByRules(namespace string, rule rbacv1.PolicyRule) (settled, held bool) {
 	known, ok := a.rules[namespace]
 	if !ok {
@@ -189,15 +190,15 @@ func (a *accessReviewer) reviewPermission(ctx context.Context, q accessQuery) (b
 	return answer.Status.Allowed, nil
 }
 
-// holds reports whether all of the rules are allowed in a namespace. It is false for
-// none.
+// hasPermissions reports whether all rules are granted in a namespace. It returns false for an
+// empty list.
 func (a *accessReviewer) hasPermissions(namespace string, rules []rbacv1.PolicyRule) bool {
 	return len(rules) > 0 && !slices.ContainsFunc(rules, func(rule rbacv1.PolicyRule) bool {
 		return !a.answers[queryFor(namespace, rule)]
 	})
 }
 
-// questionOf is the question about a rule of one resource and one verb.
+// queryFor returns the query for a rule with one resource and one verb.
 func queryFor(namespace string, rule rbacv1.PolicyRule) accessQuery {
 	q := accessQuery{namespace: namespace, verb: firstOrEmpty(rule.Verbs), nonResourceURL: firstOrEmpty(rule.NonResourceURLs)}
 	if q.nonResourceURL != "" {
@@ -208,8 +209,10 @@ func queryFor(namespace string, rule rbacv1.PolicyRule) accessQuery {
 	return q
 }
 
+// limitSlice returns at most the first elements of a list.
 func limitSlice[T any](list []T, most int) []T { return list[:min(len(list), most)] }
 
+// firstOrEmpty returns the first element, empty if there is none.
 func firstOrEmpty(list []string) string {
 	if len(list) == 0 {
 		return ""

@@ -35,7 +35,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// templates of an app that has something of everything; %s is a name of the cluster.
+// templates are the templates of an app with many kinds of objects. %s is a cluster-wide name.
 var templates = []string{
 	deploymentYAML("cpu: 10m"),
 	"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}",
@@ -52,7 +52,7 @@ var templates = []string{
 	"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: far, namespace: %[3]s}",
 }
 
-// named are the templates with these names of the cluster.
+// namedTemplates returns the templates with cluster-wide names.
 func namedTemplates(tenant release.Tenant, other string) []string {
 	var all []string
 	for _, text := range templates {
@@ -64,8 +64,8 @@ func namedTemplates(tenant release.Tenant, other string) []string {
 	return all
 }
 
-// TestRemedySuffices takes an account without any rights, applies what preflight
-// prints, and has Helm and the health watches do all that they ever do.
+// TestRemedySuffices applies the remedies of preflight to an account without permissions, and
+// then performs all operations of Helm and of the health watcher.
 func TestRemedySuffices(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
@@ -75,7 +75,7 @@ func TestRemedySuffices(t *testing.T) {
 	c := newCollector(t, server)
 	problems, err := c.Check(t.Context(), w)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(problems).To(HaveLen(3), "its namespace, the cluster, the other namespace")
+	g.Expect(problems).To(HaveLen(3), "problems of the namespace, the cluster and the other namespace")
 	g.Expect(problems[0].Reason).To(Equal(v1alpha1.ReasonServiceAccountMissing))
 	for _, problem := range problems {
 		g.Expect(problem.Final).To(BeFalse())
@@ -101,8 +101,8 @@ func TestRemedySuffices(t *testing.T) {
 	instance := types.NamespacedName{Namespace: tenant.Namespace, Name: "web"}
 	g.Expect(watcher.Track(t.Context(), instance, tenant, upgraded.Objects, false)).To(Succeed())
 	g.Eventually(func() (bool, error) {
-		fares, synced, err := watcher.Health(t.Context(), instance)
-		g.Expect(fares.Message).NotTo(ContainSubstring("may not"))
+		current, synced, err := watcher.Health(t.Context(), instance)
+		g.Expect(current.Message).NotTo(ContainSubstring("may not"))
 		return synced, err
 	}).Should(BeTrue())
 
@@ -113,7 +113,7 @@ func TestRemedySuffices(t *testing.T) {
 	g.Expect(as.DeleteKept(t.Context(), claims)).To(Succeed())
 }
 
-// chart is one of these templates.
+// chartFiles returns the files of a chart with these templates.
 func chartFiles(texts []string) []chart.File {
 	files := []chart.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.0.0\n")}}
 	for i, text := range texts {
@@ -132,12 +132,12 @@ func TestRightsOfNoneAndOfAnAdministrator(t *testing.T) {
 	needs := demand.Needs(facts)
 	rights, err := newCollector(t, server).Rights(t.Context(), tenant, needs)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(rights.Missing).To(Equal(needs), "an account without rights")
+	g.Expect(rights.Missing).To(Equal(needs), "an account without permissions")
 	admin := createAdministrator(t, server)
 	g.Eventually(func() (preflight.Rights, error) { return newCollector(t, server).Rights(t.Context(), admin, needs) }).Should(BeZero())
 }
 
-// factsOf are the kinds of a demand.
+// stateOf returns a state with the kinds of a demand.
 func stateOf(t *testing.T, server *env.Env, demand *preflight.Demand) *preflight.Facts {
 	t.Helper()
 	facts := &preflight.Facts{Kinds: map[schema.GroupVersionKind]preflight.Kind{}}
@@ -153,8 +153,7 @@ func policyRule(group, resource, verb string, names ...string) rbacv1.PolicyRule
 	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: []string{verb}, ResourceNames: names}
 }
 
-// secretive has the API server tell no rules of an account, as other authorizers than
-// RBAC do.
+// ruleHidingTransport removes all rules from rules reviews, as authorizers other than RBAC do.
 type ruleHidingTransport struct{ next http.RoundTripper }
 
 func (s ruleHidingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -196,43 +195,43 @@ func TestMissingRights(t *testing.T) {
 		need preflight.Need
 		held bool
 	}{
-		{"a right it has", need(own, policyRule("apps", "deployments", "get")), true},
+		{"a permission that the account has", need(own, policyRule("apps", "deployments", "get")), true},
 		{"another verb", need(own, policyRule("apps", "deployments", "list")), false},
 		{"another group", need(own, policyRule("", "deployments", "get")), false},
 		{"another namespace", need(other, policyRule("apps", "deployments", "get")), false},
 		{"the whole cluster", need("", policyRule("apps", "deployments", "get")), false},
-		{"a part of a resource", need(own, policyRule("", "pods/log", "get")), true},
-		{"the resource of a part", need(own, policyRule("", "pods", "get")), false},
+		{"a subresource", need(own, policyRule("", "pods/log", "get")), true},
+		{"the resource of a subresource", need(own, policyRule("", "pods", "get")), false},
 		{"one name", need(own, policyRule("", "configmaps", "get", "mine")), true},
 		{"another name", need(own, policyRule("", "configmaps", "get", "theirs")), false},
 		{"every name", need(own, policyRule("", "configmaps", "get")), false},
 		{"all of several", need(own, policyRule("apps", "deployments", "get"), policyRule("", "secrets", "list")), true},
 		{"one of several", need(own, policyRule("apps", "deployments", "get"), policyRule("", "secrets", "get")), false},
 		{"what suffices instead", instead(need(own, policyRule("", "nodes", "get")), policyRule(rbacv1.GroupName, "clusterroles", "bind", "view")), true},
-		{"not all of what suffices instead", instead(need(own, policyRule("", "nodes", "get")), policyRule("apps", "deployments", "get"), policyRule("", "pods", "get")), false},
-		{"an address that everybody may read", need("", address), true},
-		{"an address", need("", hidden), false},
-		{"a right of every account", need("", policyRule("authorization.k8s.io", "selfsubjectaccessreviews", "create")), true},
+		{"a part of the sufficient alternative", instead(need(own, policyRule("", "nodes", "get")), policyRule("apps", "deployments", "get"), policyRule("", "pods", "get")), false},
+		{"a non-resource URL that every account may read", need("", address), true},
+		{"a non-resource URL", need("", hidden), false},
+		{"a permission of every account", need("", policyRule("authorization.k8s.io", "selfsubjectaccessreviews", "create")), true},
 	} {
-		for _, told := range []bool{true, false} {
+		for _, returned := range []bool{true, false} {
 			cl := newCollector(t, server, func(config *rest.Config) {
 				config.ContentType, config.AcceptContentTypes = "application/json", "application/json"
-				if !told {
+				if !returned {
 					config.Wrap(func(next http.RoundTripper) http.RoundTripper { return ruleHidingTransport{next} })
 				}
 			})
 			rights, err := cl.Rights(t.Context(), tenant, []preflight.Need{c.need})
 			g.Expect(err).NotTo(HaveOccurred())
 			if c.held {
-				g.Expect(rights.Missing).To(BeEmpty(), "%s, rules told: %t", c.why, told)
+				g.Expect(rights.Missing).To(BeEmpty(), "%s, rules returned: %t", c.why, returned)
 			} else {
-				g.Expect(rights.Missing).To(Equal([]preflight.Need{c.need}), "%s, rules told: %t", c.why, told)
+				g.Expect(rights.Missing).To(Equal([]preflight.Need{c.need}), "%s, rules returned: %t", c.why, returned)
 			}
 		}
 	}
 }
 
-// TestBindingToWhatOneHas binds to a role whose rights everybody has.
+// TestBindingToHeldRules binds to a role whose permissions every account has.
 func TestBindingToHeldRules(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
@@ -249,12 +248,12 @@ func TestBindingToHeldRules(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(problems).To(HaveLen(1), role)
 		g.Expect(problems[0].Remedy).To(ContainSubstring(`{"verbs":["bind"],"apiGroups":["rbac.authorization.k8s.io"],"resources":["clusterroles"],"resourceNames":["`+role+`"]}`),
-			"and not all that an administrator may")
+			"the remedy contains only the binding")
 	}
 }
 
-// TestAccountOfNobody has rights bound to all accounts of a namespace, which count for
-// accounts that do not exist.
+// TestRulesOfAMissingAccount binds permissions to all accounts of a namespace, including accounts
+// that do not exist.
 func TestRulesOfAMissingAccount(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)

@@ -27,12 +27,12 @@ import (
 	"github.com/appmarket/operator/test/env"
 )
 
-// catalogDrafts renders every app of the catalog as hydration does.
+// catalogDrafts renders every app of the catalog.
 func catalogDrafts(t *testing.T) map[string]*hydrate.Draft {
 	t.Helper()
 	root := os.Getenv("MARKET_CATALOG")
 	if root == "" {
-		t.Skip("left out: MARKET_CATALOG is not set")
+		t.Skip("skipped: MARKET_CATALOG is not set")
 	}
 	g := NewWithT(t)
 	charts, err := filepath.Glob(filepath.Join(root, "*", "Chart.yaml"))
@@ -66,17 +66,17 @@ func readFolder(t *testing.T, folder string) []chart.File {
 	return all
 }
 
-// TestCatalog checks every app of the catalog for an administrator and for an account
-// without rights, against one large node of amd64 without GPU.
+// TestCatalog checks every app of the catalog for an administrator and for an account without
+// permissions, with one large amd64 node without GPU.
 func TestCatalog(t *testing.T) {
 	drafts := catalogDrafts(t)
 	g := NewWithT(t)
 	server := env.Start(t)
 	addNode(t, server, "large", resourceList("512", "4Ti"))
 	c := newCollector(t, server)
-	nobody := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "default"}
-	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: nobody.Namespace, Name: nobody.ServiceAccount}})
-	for who, tenant := range map[string]release.Tenant{"an administrator": createAdministrator(t, server), "an account without rights": nobody} {
+	unprivileged := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "default"}
+	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: unprivileged.Namespace, Name: unprivileged.ServiceAccount}})
+	for who, tenant := range map[string]release.Tenant{"an administrator": createAdministrator(t, server), "an account without permissions": unprivileged} {
 		counts, apps, remedies := map[string]int{}, map[string]bool{}, 0
 		for _, app := range slices.Sorted(maps.Keys(drafts)) {
 			units := preflight.Units(drafts[app], hydrate.RenderNamespace)
@@ -86,14 +86,14 @@ func TestCatalog(t *testing.T) {
 				counts[p.Reason]++
 				if p.Reason != v1alpha1.ReasonPermissionDenied && p.Reason != v1alpha1.ReasonAdministratorNeeded {
 					apps[app] = true
-					if testing.Verbose() && tenant != nobody {
+					if testing.Verbose() && tenant != unprivileged {
 						t.Logf("%s: %s: %s", app, p.Reason, p.Message)
 					}
 				}
 				g.Expect(p.Message).NotTo(BeEmpty())
 				g.Expect(len(p.Message)).To(BeNumerically("<", 1024), app)
 				remedies = max(remedies, len(p.Remedy))
-				if tenant == nobody && p.Reason == v1alpha1.ReasonPermissionDenied {
+				if tenant == unprivileged && p.Reason == v1alpha1.ReasonPermissionDenied {
 					g.Expect(p.Remedy).NotTo(BeEmpty(), app)
 				}
 			}

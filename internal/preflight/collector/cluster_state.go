@@ -23,20 +23,20 @@ import (
 )
 
 const (
-	// surveyAge is how long the facts of the cluster are remembered, or restPerWork times
-	// as long as it took to find them out, but not longer than maxSurveyAge: the list of
-	// all pods of a large cluster costs the API server much.
+	// minSnapshotAge is the minimum time for which the state of the cluster is cached. It is
+	// cached for ageFactor times the duration of the requests, up to maxSnapshotAge, because
+	// listing all pods of a large cluster is expensive for the API server.
 	minSnapshotAge = 10 * time.Second
 	maxSnapshotAge = 5 * time.Minute
 	ageFactor      = 50
-	// surveyTime is how long it may take to find the facts out.
+	// snapshotTimeout bounds the requests for a snapshot.
 	snapshotTimeout = time.Minute
-	// pageSize is how many objects are in memory at a time. Resource version 0 would
-	// be answered from memory of the API server, but without pages.
+	// pageSize is the number of objects in memory at a time. Lists with resource version 0 are
+	// served from the cache of the API server, but without pages.
 	pageSize = 500
 )
 
-// survey is what belongs to the whole cluster. It is shared, and not changed.
+// clusterSnapshot is the state of the whole cluster. It is shared and immutable.
 type clusterSnapshot struct {
 	version       string
 	elastic       bool
@@ -46,8 +46,8 @@ type clusterSnapshot struct {
 	volumeClasses []string
 }
 
-// addSurvey adds to facts what belongs to the whole cluster. Callers at the same
-// time share one survey, which goes on when the one who began it gives up.
+// addSnapshot adds the state of the whole cluster to facts. Concurrent callers share one
+// snapshot, which is completed even if the first caller is canceled.
 func (c *Collector) addSnapshot(ctx context.Context, facts *preflight.Facts) error {
 	s := c.cachedSnapshot()
 	if s == nil {
@@ -69,7 +69,7 @@ func (c *Collector) addSnapshot(ctx context.Context, facts *preflight.Facts) err
 			}
 			s = landed.Val.(*clusterSnapshot)
 		case <-ctx.Done():
-			return fmt.Errorf("survey cluster: %w", ctx.Err())
+			return fmt.Errorf("collect the state of the cluster: %w", ctx.Err())
 		}
 	}
 	facts.Version, facts.Elastic, facts.Nodes = s.version, s.elastic, s.nodes
@@ -86,7 +86,7 @@ func (c *Collector) cachedSnapshot() *clusterSnapshot {
 	return c.snapshot
 }
 
-// look surveys the cluster, unless another has just done so.
+// collectSnapshot returns a new snapshot, or the cached one if it is recent.
 func (c *Collector) collectSnapshot(ctx context.Context) (*clusterSnapshot, error) {
 	if s := c.cachedSnapshot(); s != nil {
 		return s, nil
@@ -97,7 +97,7 @@ func (c *Collector) collectSnapshot(ctx context.Context) (*clusterSnapshot, erro
 		return nil, err
 	}
 	s := &clusterSnapshot{elastic: c.elasticNodes || karpenter}
-	// Each sets fields of its own.
+	// Each function sets different fields.
 	group, asking := errgroup.WithContext(ctx)
 	for _, ask := range []func(context.Context, *clusterSnapshot) error{c.addVersion, c.addClasses, c.addVolumes, c.addNodes} {
 		group.Go(outcome.Guarded(func() error { return ask(asking, s) }))
@@ -111,19 +111,19 @@ func (c *Collector) collectSnapshot(ctx context.Context) (*clusterSnapshot, erro
 	return s, nil
 }
 
-// ageOf is how long a survey is remembered that took so long.
+// snapshotAge returns the time for which a snapshot is cached.
 func snapshotAge(took time.Duration) time.Duration {
 	return min(max(minSnapshotAge, ageFactor*took), maxSnapshotAge)
 }
 
-// hasKarpenter reports whether nodes come from Karpenter.
+// hasKarpenter reports whether Karpenter is installed.
 func (c *Collector) hasKarpenter() (bool, error) {
 	_, err := c.mapper.RESTMapping(schema.GroupKind{Group: "karpenter.sh", Kind: "NodePool"})
 	if meta.IsNoMatchError(err) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look for Karpenter: %w", err)
+		return false, fmt.Errorf("detect Karpenter: %w", err)
 	}
 	return true, nil
 }
@@ -131,7 +131,7 @@ func (c *Collector) hasKarpenter() (bool, error) {
 func (c *Collector) addVersion(_ context.Context, s *clusterSnapshot) error {
 	version, err := c.operator.Discovery().ServerVersion()
 	if err != nil {
-		return fmt.Errorf("get version of the cluster: %w", err)
+		return fmt.Errorf("get the version of the cluster: %w", err)
 	}
 	s.version = version.GitVersion
 	return nil
@@ -143,7 +143,7 @@ func (c *Collector) addClasses(ctx context.Context, s *clusterSnapshot) error {
 		return c.operator.StorageV1().StorageClasses().List(ctx, o)
 	}, func(class *storagev1.StorageClass) {
 		s.classes = append(s.classes, class.Name)
-		// Of several default classes the newest counts.
+		// If there are several default classes, Kubernetes uses the newest.
 		if isDefaultClass(class) && (s.defaultClass == "" || newest.Before(&class.CreationTimestamp)) {
 			s.defaultClass, newest = class.Name, class.CreationTimestamp
 		}
@@ -155,10 +155,10 @@ func (c *Collector) addClasses(ctx context.Context, s *clusterSnapshot) error {
 	return nil
 }
 
-// defaultClassMark is the annotation by which a storage class is the default one.
+// defaultClassAnnotation marks the default storage class.
 const defaultClassAnnotation = "storageclass.kubernetes.io/is-default-class"
 
-// betaDefaultClassMark is what it was called before; Kubernetes still heeds it.
+// betaDefaultClassAnnotation is the former name, which Kubernetes still supports.
 const betaDefaultClassAnnotation = "storageclass.beta.kubernetes.io/is-default-class"
 
 func isDefaultClass(class *storagev1.StorageClass) bool {
@@ -170,7 +170,7 @@ func (c *Collector) addVolumes(ctx context.Context, s *clusterSnapshot) error {
 		return c.operator.CoreV1().PersistentVolumes().List(ctx, o)
 	}, func(volume *corev1.PersistentVolume) {
 		class, claim := volume.Spec.StorageClassName, volume.Spec.ClaimRef
-		// An administrator reserves a volume by the name of a claim alone.
+		// A volume can be reserved with the name of a claim alone.
 		free := claim == nil || claim.UID == ""
 		if free && !slices.Contains(s.volumeClasses, class) {
 			s.volumeClasses = append(s.volumeClasses, class)
@@ -182,11 +182,11 @@ func (c *Collector) addVolumes(ctx context.Context, s *clusterSnapshot) error {
 	return nil
 }
 
-// running selects the pods that take up room on a node.
+// runningPodsSelector selects the pods that use resources of a node.
 const runningPodsSelector = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 
-// addNodes adds the nodes, and what the pods on them ask for. An operator that may not
-// list pods, or nodes, says less about the room that there is.
+// addNodes adds the nodes, and the requests of their pods. If the operator may not list nodes or
+// pods, the capacity is not checked.
 func (c *Collector) addNodes(ctx context.Context, s *clusterSnapshot) error {
 	at := map[string]int{}
 	err := listPages(ctx, "", func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -217,6 +217,7 @@ func (c *Collector) addNodes(ctx context.Context, s *clusterSnapshot) error {
 	return nil
 }
 
+// toNode converts a node.
 func toNode(node *corev1.Node) preflight.Node {
 	one := preflight.Node{
 		Name: node.Name, Labels: node.Labels, Taints: node.Spec.Taints, Architecture: node.Status.NodeInfo.Architecture,
@@ -233,6 +234,7 @@ func toNode(node *corev1.Node) preflight.Node {
 	return one
 }
 
+// addPodUsage adds the requests of a pod to its node.
 func addPodUsage(node *preflight.Node, pod *corev1.Pod) {
 	asked := podresource.PodRequests(pod, podresource.PodResourcesOptions{})
 	asked[corev1.ResourcePods] = *resource.NewQuantity(1, resource.DecimalSI)
@@ -243,20 +245,19 @@ func addPodUsage(node *preflight.Node, pod *corev1.Pod) {
 	}
 }
 
-// each lists objects page by page and calls take with each of them.
+// listPages lists objects in pages and calls take for each object.
 func listPages[T any](ctx context.Context, fields string, list pager.ListPageFunc, take func(T)) error {
 	pages := pager.New(func(ctx context.Context, o metav1.ListOptions) (page runtime.Object, err error) {
-		defer outcome.Recover(&err) // the pager asks in a goroutine of its own
+		defer outcome.Recover(&err) // The pager calls this function in another goroutine.
 		return list(ctx, o)
 	})
 	pages.PageSize, pages.PageBufferSize = pageSize, 1
-	// A list that takes so long that its mark expires is asked for anew, rather than
-	// all at once.
+	// If the continue token expires, list again instead of requesting the full list.
 	pages.FullListIfExpired = false
 	return pages.EachListItem(ctx, metav1.ListOptions{FieldSelector: fields}, func(one runtime.Object) error {
 		typed, ok := one.(T)
 		if !ok {
-			return fmt.Errorf("read list: it holds a %T", one)
+			return fmt.Errorf("read list: unexpected type %T", one)
 		}
 		take(typed)
 		return nil

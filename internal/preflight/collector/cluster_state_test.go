@@ -13,6 +13,6 @@ func TestSnapshotAgeGrowsWithItsCost(t *testing.T) {
 		2 * time.Second:       100 * time.Second,
 		time.Minute:           5 * time.Minute,
 	} {
-		NewWithT(t).Expect(snapshotAge(took)).To(Equal(want), "of a survey that took %s", took)
+		NewWithT(t).Expect(snapshotAge(took)).To(Equal(want), "requests took %s", took)
 	}
 }

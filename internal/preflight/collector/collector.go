@@ -28,14 +28,14 @@ import (
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles;roles,verbs=get
 
 const (
-	// sideBySide is how many questions are asked at the same time.
+	// maxConcurrentRequests bounds the concurrent requests of one check.
 	maxConcurrentRequests = 8
-	// maxKinds and maxRoles bound what is looked up for one app.
+	// maxKinds and maxRoles bound the objects that are read for one app.
 	maxKinds = 200
 	maxRoles = 100
 )
 
-// Cluster asks the API server. Its methods may be called side by side.
+// Collector collects the state of the cluster. It is safe for concurrent use.
 type Collector struct {
 	config       *rest.Config
 	operator     kubernetes.Interface
@@ -50,26 +50,26 @@ type Collector struct {
 	unrecorded unrecordedReleases
 }
 
-// Option changes what a Cluster says.
+// Option configures a Collector.
 type Option func(*Collector)
 
-// WithElasticNodes says that nodes are made when pods want them, so that nothing is
-// said about those there are now. Where Karpenter is installed, that is known without.
+// WithElasticNodes declares that nodes are created on demand, so that the current nodes are not
+// checked. With Karpenter this is detected automatically.
 func WithElasticNodes() Option {
 	return func(c *Collector) { c.elasticNodes = true }
 }
 
-// New makes a Cluster that is reached with cfg, which must be allowed to impersonate
-// the service accounts of tenants. The mapper knows the kinds of the cluster and
-// learns of new ones by itself, as that of a manager of controller-runtime does.
+// New returns a Collector for the cluster of cfg, which needs permission to impersonate the
+// service accounts of tenants. The mapper must discover new kinds, as the mapper of a manager
+// of controller-runtime does.
 func New(cfg *rest.Config, mapper meta.RESTMapper, options ...Option) (*Collector, error) {
 	own := rest.CopyConfig(cfg)
 	own.QPS = -1
-	// Lists of pods are large, and this takes a fraction of the time and memory.
+	// Lists of pods are large. Protobuf needs a fraction of the time and memory of JSON.
 	own.ContentType, own.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
 	operator, err := kubernetes.NewForConfig(own)
 	if err != nil {
-		return nil, fmt.Errorf("make client: %w", err)
+		return nil, fmt.Errorf("create client: %w", err)
 	}
 	c := &Collector{config: cfg, operator: operator, mapper: mapper}
 	for _, option := range options {
@@ -78,10 +78,10 @@ func New(cfg *rest.Config, mapper meta.RESTMapper, options ...Option) (*Collecto
 	return c, nil
 }
 
-// Check returns everything that stands in the way of an app, see preflight. The
-// apps that it depends on should be there already, with the kinds that they bring. An
-// error means that the cluster could not be asked, or is stalled with RenderFailed or
-// LimitExceeded where the app's documents cannot be read.
+// Check returns all problems that prevent an operation, see package preflight. The dependencies
+// of the app should be installed. An error means that the cluster could not be read, or has the
+// reason RenderFailed or LimitExceeded and is Stalled if the documents of the app cannot be
+// read.
 func (c *Collector) Check(ctx context.Context, request preflight.Wish) ([]preflight.Problem, error) {
 	demand, err := preflight.Read(request)
 	if err != nil {
@@ -103,9 +103,9 @@ func (c *Collector) Check(ctx context.Context, request preflight.Wish) ([]prefli
 	if facts.Rights, err = c.Rights(ctx, request.Tenant, demand.Needs(facts)); err != nil {
 		return nil, err
 	}
-	// Rights that are bound to all accounts of a namespace count for those that do not exist, too.
+	// Permissions can be bound to all accounts of a namespace, including accounts that do not exist.
 	switch {
-	case apierrors.IsForbidden(account.err) && len(facts.Missing) == 0: // The operator may not know.
+	case apierrors.IsForbidden(account.err) && len(facts.Missing) == 0: // The operator may not read accounts.
 	case account.err != nil:
 		return nil, account.err
 	default:
@@ -118,14 +118,14 @@ func (c *Collector) Check(ctx context.Context, request preflight.Wish) ([]prefli
 	return demand.Check(facts), nil
 }
 
-// account is whether the service account of a tenant exists, as far as the operator may know.
+// accountState reports whether the service account of a tenant exists, if the operator may read it.
 type accountState struct {
 	exists bool
 	err    error
 }
 
-// gather asks for everything that does not depend on another answer, all at once. The facts
-// are nil if the operator may not act as the tenant.
+// collectIndependent collects the state that does not depend on other results, concurrently. It
+// returns nil if the operator may not impersonate the tenant.
 func (c *Collector) collectIndependent(ctx context.Context, request preflight.Wish, demand *preflight.Demand) (*preflight.Facts, accountState, error) {
 	var facts *preflight.Facts
 	var known map[schema.GroupVersionKind]preflight.Kind
@@ -137,7 +137,7 @@ func (c *Collector) collectIndependent(ctx context.Context, request preflight.Wi
 		allowed, err = c.mayImpersonate(asking, request.Tenant)
 		return err
 	}))
-	// What these come to is of no interest where the operator may not act as the tenant.
+	// Errors of the following requests are ignored if the operator may not impersonate the tenant.
 	group.Go(outcome.Guarded(func() error {
 		facts, factsErr = c.collectState(asking, request, demand)
 		return nil
@@ -167,10 +167,9 @@ func (c *Collector) collectIndependent(ctx context.Context, request preflight.Wi
 	return facts, of, nil
 }
 
-// facts are what is known of cluster, namespace and releases, without a look at the
-// kinds and the rights that the app needs.
+// collectState collects the state of the cluster, the namespace and the releases.
 func (c *Collector) collectState(ctx context.Context, request preflight.Wish, demand *preflight.Demand) (*preflight.Facts, error) {
-	// Each sets fields of its own.
+	// Each function sets different fields.
 	facts := &preflight.Facts{}
 	group, asking := errgroup.WithContext(ctx)
 	if !request.RightsOnly {
@@ -184,7 +183,7 @@ func (c *Collector) collectState(ctx context.Context, request preflight.Wish, de
 	return facts, group.Wait()
 }
 
-// addNames adds which names the app needs are taken, and which it needs exist.
+// addNames adds which object names are taken, and which required service accounts exist.
 func (c *Collector) addNames(ctx context.Context, of release.Tenant, demand *preflight.Demand, facts *preflight.Facts) (err error) {
 	if facts.Accounts, err = c.existingAccounts(ctx, of.Namespace, demand.Accounts(facts)); err != nil {
 		return err
@@ -193,7 +192,7 @@ func (c *Collector) addNames(ctx context.Context, of release.Tenant, demand *pre
 	return err
 }
 
-// accounts returns which service accounts of a namespace exist.
+// existingAccounts returns which service accounts of a namespace exist.
 func (c *Collector) existingAccounts(ctx context.Context, namespace string, names []string) (map[string]bool, error) {
 	existing := map[string]bool{}
 	for _, name := range limitSlice(names, maxRoles) {

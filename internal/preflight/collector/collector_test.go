@@ -24,7 +24,7 @@ import (
 	"github.com/appmarket/operator/test/env"
 )
 
-// deployment asks for resources, as "cpu: 2, memory: 1Gi".
+// deploymentYAML returns a Deployment with resource requests such as "cpu: 2, memory: 1Gi".
 func deploymentYAML(requests string) string {
 	return "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, " +
 		"spec: {containers: [{name: app, image: nginx, resources: {requests: {" + requests + "}}}]}}}"
@@ -34,7 +34,7 @@ func TestNodeCapacity(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
 	tenant := createAdministrator(t, server)
-	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 900")))).To(BeEmpty(), "no node is known")
+	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 900")))).To(BeEmpty(), "the cluster has no nodes")
 
 	large, small := tenant.Namespace+"-large", tenant.Namespace+"-small"
 	addNode(t, server, large, resourceList("4", "8Gi"))
@@ -52,12 +52,12 @@ func TestNodeCapacity(t *testing.T) {
 		pod.Status.Phase = phase
 		g.Expect(server.Client.Status().Update(t.Context(), pod)).To(Succeed())
 	}
-	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 2500m")))).To(BeEmpty(), "pods that have ended leave room")
+	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 2500m")))).To(BeEmpty(), "completed pods use no resources")
 	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 2600m")))).To(ConsistOf(ContainSubstring(large + ", has 2500m CPU of 4 left")))
 	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("nvidia.com/gpu: 1")))).To(ContainElement(ContainSubstring("no node of the cluster offers it")))
 	elastic, err := collector.New(server.Config, server.Mapper, collector.WithElasticNodes())
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(checkMessages(t.Context(), g, elastic, newRequest(tenant, deploymentYAML("cpu: 900")))).To(BeEmpty(), "nodes that come on demand")
+	g.Expect(checkMessages(t.Context(), g, elastic, newRequest(tenant, deploymentYAML("cpu: 900")))).To(BeEmpty(), "nodes are created on demand")
 	other := newRequest(tenant, deploymentYAML("cpu: 1"))
 	other.Architectures = []string{"arm64"}
 	g.Expect(checkReasons(t.Context(), newCollector(t, server), other)).To(Equal([]string{v1alpha1.ReasonArchitectureMismatch}))
@@ -100,14 +100,14 @@ func TestStorageClasses(t *testing.T) {
 	t.Cleanup(func() { g.Expect(server.Client.Delete(context.WithoutCancel(t.Context()), class)).To(Succeed()) })
 	g.Expect(check("")).To(BeEmpty())
 	g.Expect(check(", storageClassName: disk")).To(BeEmpty())
-	g.Expect(check(", storageClassName: "+manual)).To(BeEmpty(), "a volume is there for it")
-	g.Expect(check(", storageClassName: "+reserved.Name)).To(BeEmpty(), "a volume is reserved, maybe for it")
+	g.Expect(check(", storageClassName: "+manual)).To(BeEmpty(), "a volume is available")
+	g.Expect(check(", storageClassName: "+reserved.Name)).To(BeEmpty(), "a volume is reserved for the claim")
 	g.Expect(check(", storageClassName: " + taken.Name)).To(ConsistOf(ContainSubstring(taken.Name)))
 	g.Expect(check(", storageClassName: none")).To(ConsistOf(And(ContainSubstring(`"none"`), ContainSubstring("disk"))))
 
 	class.Annotations = map[string]string{"storageclass.beta.kubernetes.io/is-default-class": "true"}
 	g.Expect(server.Client.Update(t.Context(), class)).To(Succeed())
-	g.Expect(check("")).To(BeEmpty(), "a default class by the mark that was used before")
+	g.Expect(check("")).To(BeEmpty(), "a default class by the beta annotation")
 }
 
 func TestKinds(t *testing.T) {
@@ -121,9 +121,9 @@ func TestKinds(t *testing.T) {
 	}{
 		{"built in", "v1", "ConfigMap", nil},
 		{"of a CRD, without the spec that it requires", "appmarket.io/v1alpha1", "AppInstance", []string{v1alpha1.ReasonInvalidObject}},
-		{"a version that is gone", "autoscaling/v2beta2", "HorizontalPodAutoscaler", []string{v1alpha1.ReasonKindMissing}},
-		{"of a group that is not there", "traefik.io/v1alpha1", "IngressRoute", []string{v1alpha1.ReasonKindMissing}},
-		{"a kind that is not there", "apps/v1", "Wish", []string{v1alpha1.ReasonKindMissing}},
+		{"a version that is not served any more", "autoscaling/v2beta2", "HorizontalPodAutoscaler", []string{v1alpha1.ReasonKindMissing}},
+		{"of a group that is not served", "traefik.io/v1alpha1", "IngressRoute", []string{v1alpha1.ReasonKindMissing}},
+		{"a kind that is not served", "apps/v1", "Unknown", []string{v1alpha1.ReasonKindMissing}},
 	} {
 		g.Expect(checkReasons(t.Context(), newCollector(t, server), newRequest(tenant, fmt.Sprintf(text, c.version, c.kind)))).To(Equal(c.reasons), c.why)
 	}
@@ -156,7 +156,7 @@ func TestNamespace(t *testing.T) {
 	seeing, unseeing := release.Tenant{Namespace: namespace, ServiceAccount: "seeing"}, release.Tenant{Namespace: namespace, ServiceAccount: "blind"}
 
 	g.Expect(checkReasons(t.Context(), newCollector(t, server), newRequest(seeing, deploymentYAML("cpu: 2")))).To(Equal([]string{v1alpha1.ReasonQuotaExceeded}))
-	g.Expect(checkReasons(t.Context(), newCollector(t, server), newRequest(unseeing, deploymentYAML("cpu: 2")))).To(BeEmpty(), "quotas that the tenant may not read")
+	g.Expect(checkReasons(t.Context(), newCollector(t, server), newRequest(unseeing, deploymentYAML("cpu: 2")))).To(BeEmpty(), "quotas that the tenant may not read are not checked")
 	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {hostNetwork: true, containers: [{name: a, image: a}]}"
 	g.Expect(checkReasons(t.Context(), newCollector(t, server), newRequest(seeing, pod))).To(Equal([]string{v1alpha1.ReasonPodSecurityViolation}))
 }
@@ -168,7 +168,7 @@ func TestMissingNamespace(t *testing.T) {
 	g.Expect(outcome.IsStalled(err)).To(BeFalse())
 }
 
-// counter counts requests by their path.
+// pathCounter counts the requests for a path.
 type pathCounter struct {
 	next http.RoundTripper
 	path string

@@ -1,9 +1,8 @@
-// Package collector asks the API server for the facts that internal/preflight compares
-// an app with, and says what stands in the way of it.
+// Package collector collects the state of the cluster that package preflight compares an app
+// with, and returns the problems of the app.
 //
-// What belongs to the whole cluster, its nodes with the pods on them, its storage
-// classes and its version, is asked for with the operator's identity, once for all
-// tenants, and remembered for ten seconds. What belongs to a tenant, its quotas and
-// its rights, is asked for as the tenant's service account: where that may not read
-// its own quotas, nothing is said about them. Nothing is written.
+// The state of the whole cluster, which consists of nodes, pods, storage classes and the version,
+// is read with the identity of the operator and cached for at least ten seconds for all tenants.
+// The state of a namespace, such as quotas and permissions, is read as the service account of the
+// tenant. Quotas that the account may not read are not checked. The collector changes nothing.
 package collector

@@ -24,27 +24,26 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// attemptTime bounds the attempts of one app. What a slow webhook has not answered
-// until then is left to the installation.
+// attemptTimeout bounds the dry runs for one app. Objects whose webhooks do not respond in time
+// are not checked.
 const attemptTimeout = 15 * time.Second
 
-// Marks by which Helm recognizes the objects of a release.
+// Labels and annotations by which Helm recognizes the objects of a release.
 const (
 	managedByLabel             = "app.kubernetes.io/managed-by"
 	releaseNameAnnotation      = "meta.helm.sh/release-name"
 	releaseNamespaceAnnotation = "meta.helm.sh/release-namespace"
 )
 
-// answers has the API server try to create objects as the tenant, without keeping
-// them. An error of any other kind than those that are about the object is no answer:
-// the installation finds out.
+// tryObjects creates objects as the tenant with a dry run. Only errors about the objects
+// themselves are returned as answers.
 func (c *Collector) tryObjects(ctx context.Context, of release.Tenant, attempts []preflight.Attempt, kinds map[schema.GroupVersionKind]preflight.Kind) ([]preflight.Answer, error) {
 	if len(attempts) == 0 {
 		return nil, nil
 	}
 	as, err := dynamic.NewForConfig(impersonation.Config(c.config, of))
 	if err != nil {
-		return nil, fmt.Errorf("make client: %w", err)
+		return nil, fmt.Errorf("create client: %w", err)
 	}
 	answers := make([]preflight.Answer, len(attempts))
 	trying, cancel := context.WithTimeout(ctx, attemptTimeout)
@@ -62,7 +61,7 @@ func (c *Collector) tryObjects(ctx context.Context, of release.Tenant, attempts 
 		}))
 	}
 	if err := group.Wait(); err != nil {
-		return nil, fmt.Errorf("try objects: %w", err)
+		return nil, fmt.Errorf("create objects with a dry run: %w", err)
 	}
 	return answers, ctx.Err()
 }
@@ -84,7 +83,7 @@ func tryObject(ctx context.Context, objects dynamic.ResourceInterface, attempt p
 	return said
 }
 
-// owner reports whether an object exists, and the release that it belongs to.
+// existingOwner returns whether an object exists, and its release.
 func existingOwner(ctx context.Context, objects dynamic.ResourceInterface, name string) (said preflight.Answer) {
 	found, err := objects.Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
@@ -98,8 +97,8 @@ func existingOwner(ctx context.Context, objects dynamic.ResourceInterface, name 
 	return said
 }
 
-// refusal is what the API server says is wrong with an object, empty if the error is
-// about something else. Rights, quotas and Pod Security have checks of their own.
+// rejectionMessage returns why the API server rejects an object, empty if the error has another
+// cause. Permissions, quotas and Pod Security are checked separately.
 func rejectionMessage(err error) string {
 	status, ok := err.(apierrors.APIStatus)
 	if !ok {
@@ -128,8 +127,8 @@ func rejectionMessage(err error) string {
 	return preflight.NewRefusal(faults)
 }
 
-// records reads the newest record of each release, as the tenant. It is nil where the
-// tenant may not read records.
+// newestRecords returns the newest record of each release, read as the tenant. It returns nil if
+// the tenant may not read records.
 func (c *Collector) newestRecords(ctx context.Context, of release.Tenant, names []string) (map[string]preflight.Record, error) {
 	known := map[string]preflight.Record{}
 	if len(names) == 0 {
@@ -137,7 +136,7 @@ func (c *Collector) newestRecords(ctx context.Context, of release.Tenant, names 
 	}
 	as, err := metadata.NewForConfig(impersonation.Config(c.config, of))
 	if err != nil {
-		return nil, fmt.Errorf("make client: %w", err)
+		return nil, fmt.Errorf("create client: %w", err)
 	}
 	for _, name := range names {
 		list, err := as.Resource(corev1.SchemeGroupVersion.WithResource("secrets")).Namespace(of.Namespace).List(ctx, metav1.ListOptions{
@@ -147,7 +146,7 @@ func (c *Collector) newestRecords(ctx context.Context, of release.Tenant, names 
 			return nil, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("list records of release %s: %w", name, err)
+			return nil, fmt.Errorf("list the records of release %q: %w", name, err)
 		}
 		newest := -1
 		for _, one := range list.Items {

@@ -19,7 +19,7 @@ import (
 	"github.com/appmarket/operator/test/env"
 )
 
-// owner is a service account that may do anything in its namespace.
+// createOwner creates a service account with all permissions in its namespace.
 func createOwner(t *testing.T, server *env.Env) release.Tenant {
 	t.Helper()
 	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "owner"}
@@ -43,21 +43,21 @@ func TestExistingObjects(t *testing.T) {
 		}
 		server.Create(t, &corev1.ConfigMap{ObjectMeta: meta})
 	}
-	made("nobodys", "", "")
+	made("unowned", "", "")
 	made("own", "web", tenant.Namespace)
 	made("other", "blog", tenant.Namespace)
 	made("far", "web", "elsewhere")
-	w := newRequest(tenant, configMapYAML("nobodys"), configMapYAML("own"), configMapYAML("other"), configMapYAML("far"), configMapYAML("new"))
+	w := newRequest(tenant, configMapYAML("unowned"), configMapYAML("own"), configMapYAML("other"), configMapYAML("far"), configMapYAML("new"))
 	w.Units[0].Release = "web"
 	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), w)).To(ConsistOf(
-		HavePrefix("ConfigMap/nobodys exists and belongs to no release;"),
+		HavePrefix("ConfigMap/unowned exists and belongs to no release;"),
 		HavePrefix("ConfigMap/other exists and belongs to release blog;"),
 		HavePrefix("ConfigMap/far exists and belongs to release web in namespace elsewhere;")))
 
 	list := &corev1.ConfigMapList{}
 	g.Expect(server.Client.List(t.Context(), list)).To(Succeed())
 	for _, one := range list.Items {
-		g.Expect(one.Name).NotTo(Equal("new"), "nothing is kept of an attempt")
+		g.Expect(one.Name).NotTo(Equal("new"), "a dry run creates nothing")
 	}
 }
 
@@ -66,14 +66,14 @@ func TestRejectedObjects(t *testing.T) {
 	server := env.Start(t)
 	tenant := createOwner(t, server)
 	for _, c := range []struct{ why, text, message string }{
-		{"a port's name", "apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {ports: [{name: Web_Port, port: 80}]}", "Service/shop: spec.ports[0].name: "},
-		{"a port twice", "apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {ports: [{name: a, port: 80}, {name: a, port: 81}]}", "Service/shop: spec.ports[1].name: Duplicate value"},
-		{"a name", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: Shop_Settings}", "ConfigMap/Shop_Settings: metadata.name: "},
+		{"an invalid port name", "apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {ports: [{name: Web_Port, port: 80}]}", "Service/shop: spec.ports[0].name: "},
+		{"a duplicate port name", "apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {ports: [{name: a, port: 80}, {name: a, port: 81}]}", "Service/shop: spec.ports[1].name: Duplicate value"},
+		{"an invalid name", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: Shop_Settings}", "ConfigMap/Shop_Settings: metadata.name: "},
 		{"no selector", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec: {template: {spec: {containers: [{name: a, image: a}]}}}", "Deployment/shop: spec.selector: "},
 		{"a custom resource", "apiVersion: appmarket.io/v1alpha1\nkind: AppInstance\nmetadata: {name: shop}\nspec: {desiredState: Odd}", "AppInstance/shop: spec"},
-		{"a claim that is as it should be", "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a}\nspec: {volumeName: v, storageClassName: '', accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}", ""},
-		{"an object of a namespace that is not there", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a}", ""},
-		{"a binding to a role that comes later", "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r}\nrules: []\n", ""},
+		{"a valid claim", "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a}\nspec: {volumeName: v, storageClassName: '', accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}", ""},
+		{"a valid service account", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a}", ""},
+		{"a valid role", "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r}\nrules: []\n", ""},
 	} {
 		problems, err := newCollector(t, server).Check(t.Context(), newRequest(tenant, c.text))
 		g.Expect(err).NotTo(HaveOccurred(), c.why)
@@ -88,8 +88,7 @@ func TestRejectedObjects(t *testing.T) {
 	}
 }
 
-// writes counts requests that would change something, and those of them that are
-// attempts.
+// writeCounter counts write requests, and the dry runs among them.
 type writeCounter struct {
 	next          http.RoundTripper
 	all, attempts *atomic.Int64
@@ -119,12 +118,12 @@ func TestAttemptsAreDryRuns(t *testing.T) {
 	}
 	g.Expect(checkReasons(t.Context(), c, newRequest(tenant, texts...))).To(BeEmpty())
 	g.Expect(attempts.Load()).To(BeEquivalentTo(7))
-	g.Expect(all.Load()).To(Equal(attempts.Load()), "every write is an attempt")
+	g.Expect(all.Load()).To(Equal(attempts.Load()), "every write is a dry run")
 
 	rights := newRequest(tenant, texts...)
 	rights.RightsOnly = true
 	g.Expect(checkReasons(t.Context(), c, rights)).To(BeEmpty())
-	g.Expect(attempts.Load()).To(BeEquivalentTo(7), "an operation that creates nothing attempts nothing")
+	g.Expect(attempts.Load()).To(BeEquivalentTo(7), "an operation that creates nothing makes no dry runs")
 }
 
 func TestExistingReleases(t *testing.T) {

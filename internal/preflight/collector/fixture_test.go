@@ -28,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
 
-// of makes a Cluster that remembers nothing yet.
+// newCollector returns a Collector without cached state.
 func newCollector(t *testing.T, server *env.Env, change ...func(*rest.Config)) *collector.Collector {
 	t.Helper()
 	config := rest.CopyConfig(server.Config)
@@ -40,7 +40,7 @@ func newCollector(t *testing.T, server *env.Env, change ...func(*rest.Config)) *
 	return c
 }
 
-// wish is one of a tenant for a chart with these templates.
+// newRequest returns a request of a tenant for a chart with these templates.
 func newRequest(tenant release.Tenant, templates ...string) preflight.Wish {
 	unit := preflight.Unit{Name: "web", RenderedIn: "default"}
 	for _, text := range templates {
@@ -49,7 +49,7 @@ func newRequest(tenant release.Tenant, templates ...string) preflight.Wish {
 	return preflight.Wish{Tenant: tenant, App: "web", Instance: "web", Units: []preflight.Unit{unit}}
 }
 
-// document is what a worker makes of a rendered text.
+// newDocument returns a document as a worker does for a rendered text.
 func newDocument(path, text string) objects.Document {
 	object, err := yaml.YAMLToJSON([]byte(text))
 	if err != nil {
@@ -58,7 +58,7 @@ func newDocument(path, text string) objects.Document {
 	return objects.Document{Path: path, Text: text, Object: string(object), Hook: strings.Contains(text, "helm.sh/hook")}
 }
 
-// administrator is a service account that may do anything.
+// createAdministrator creates a service account with all permissions.
 func createAdministrator(t *testing.T, server *env.Env) release.Tenant {
 	t.Helper()
 	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "admin"}
@@ -71,7 +71,7 @@ func createAdministrator(t *testing.T, server *env.Env) release.Tenant {
 	return tenant
 }
 
-// reasons are those of the problems of a wish.
+// checkReasons returns the reasons of the problems of a request.
 func checkReasons(ctx context.Context, c *collector.Collector, w preflight.Wish) ([]string, error) {
 	problems, err := c.Check(ctx, w)
 	var all []string
@@ -81,7 +81,7 @@ func checkReasons(ctx context.Context, c *collector.Collector, w preflight.Wish)
 	return all, err
 }
 
-// messages are what the problems of a wish say.
+// checkMessages returns the messages of the problems of a request.
 func checkMessages(ctx context.Context, g Gomega, c *collector.Collector, w preflight.Wish) []string {
 	problems, err := c.Check(ctx, w)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -92,7 +92,7 @@ func checkMessages(ctx context.Context, g Gomega, c *collector.Collector, w pref
 	return all
 }
 
-// apply creates the objects of a remedy, as its administrator would.
+// applyRemedy creates the objects of a remedy, as an administrator would.
 func applyRemedy(t *testing.T, server *env.Env, remedy string) {
 	t.Helper()
 	g := NewWithT(t)
@@ -110,13 +110,13 @@ func applyRemedy(t *testing.T, server *env.Env, remedy string) {
 	}
 }
 
-// addNode makes a node that is ready and offers this.
+// addNode creates a ready node with these resources.
 func addNode(t *testing.T, server *env.Env, name string, offers corev1.ResourceList) {
 	t.Helper()
 	g := NewWithT(t)
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}}}
 	server.Create(t, node)
-	node.Spec.Taints = nil // the API server adds one for nodes that are new
+	node.Spec.Taints = nil // The API server taints new nodes.
 	g.Expect(server.Client.Update(t.Context(), node)).To(Succeed())
 	node.Status = corev1.NodeStatus{
 		Allocatable: offers, NodeInfo: corev1.NodeSystemInfo{Architecture: "amd64"},

@@ -11,9 +11,9 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// mayImpersonate reports whether the operator may act as the tenant's service account.
-// Every account may ask about itself. If the API server forbids the question, the answer is
-// taken to be yes.
+// mayImpersonate reports whether the operator may impersonate the service account of the tenant.
+// Every account may review its own access. If the API server forbids the review, the permission
+// is assumed to exist.
 func (c *Collector) mayImpersonate(ctx context.Context, of release.Tenant) (bool, error) {
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
@@ -25,7 +25,7 @@ func (c *Collector) mayImpersonate(ctx context.Context, of release.Tenant) (bool
 		return true, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("ask whether the operator may act as service account %s/%s: %w", of.Namespace, of.ServiceAccount, err)
+		return false, fmt.Errorf("review whether the operator may impersonate service account %s/%s: %w", of.Namespace, of.ServiceAccount, err)
 	}
 	return answer.Status.Allowed, nil
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/appmarket/operator/test/env"
 )
 
-// TestImpersonationThatIsDenied has an operator that may act as service accounts of one
-// namespace only.
+// TestDeniedImpersonation runs an operator that may impersonate service accounts of one namespace
+// only.
 func TestDeniedImpersonation(t *testing.T) {
 	g := NewWithT(t)
 	server := env.Start(t)
@@ -26,12 +26,12 @@ func TestDeniedImpersonation(t *testing.T) {
 	})
 	check := func(of release.Tenant) (reasons, messages []string) {
 		w := newRequest(of)
-		w.RightsOnly = true // The operator of this test may list nothing.
+		w.RightsOnly = true // The operator of this test may not list objects.
 		problems, err := c.Check(t.Context(), w)
 		g.Expect(err).NotTo(HaveOccurred())
 		for _, each := range problems {
 			reasons, messages = append(reasons, each.Reason), append(messages, each.Message)
-			g.Expect(each.Final).To(BeFalse(), "an administrator may allow it meanwhile")
+			g.Expect(each.Final).To(BeFalse(), "an administrator may grant it later")
 		}
 		return reasons, messages
 	}

@@ -11,8 +11,7 @@ import (
 	"github.com/appmarket/operator/test/env"
 )
 
-// TestOperatorThatMayNotListPods has an administrator take the rights away by which the
-// operator sees the room on the nodes.
+// TestOperatorWithoutListPermissions runs an operator that may not list pods or nodes.
 func TestOperatorWithoutListPermissions(t *testing.T) {
 	for _, c := range []struct {
 		why   string
@@ -41,7 +40,7 @@ func TestOperatorWithoutListPermissions(t *testing.T) {
 			g.Eventually(func() error {
 				_, err := newCollector(t, server, operator).Check(t.Context(), newRequest(tenant, deploymentYAML("cpu: 1")))
 				return err
-			}).Should(Succeed(), "what it may list is known in a moment")
+			}).Should(Succeed(), "the permissions are effective")
 			g.Expect(checkMessages(t.Context(), g, newCollector(t, server, operator), newRequest(tenant, deploymentYAML("cpu: 900")))).To(c.want)
 		})
 	}

@@ -16,14 +16,14 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// maxQuotas bounds the quotas and limit ranges of a namespace that are looked at.
+// maxQuotas bounds the quotas and limit ranges that are read in a namespace.
 const maxQuotas = 100
 
-// addTenant adds what belongs to the tenant's namespace, but for rights.
+// addTenant adds the state of the tenant's namespace, except permissions.
 func (c *Collector) addTenant(ctx context.Context, of release.Tenant, facts *preflight.Facts) error {
 	as, err := corev1client.NewForConfig(impersonation.Config(c.config, of))
 	if err != nil {
-		return fmt.Errorf("make client: %w", err)
+		return fmt.Errorf("create client: %w", err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(outcome.Guarded(func() error {
@@ -61,8 +61,7 @@ func (c *Collector) addTenant(ctx context.Context, of release.Tenant, facts *pre
 	return group.Wait()
 }
 
-// quotasOf are quotas by what the API server counts; one that it has not looked at
-// yet has used nothing.
+// toQuotas converts quotas. A quota that the quota controller has not processed has no usage.
 func toQuotas(items []corev1.ResourceQuota) []preflight.Quota {
 	var quotas []preflight.Quota
 	for _, one := range items {

@@ -15,7 +15,7 @@ import (
 	"github.com/appmarket/operator/test/env"
 )
 
-// panics panics in place of the requests that it picks.
+// panickingTransport panics for the selected requests.
 type panickingTransport struct {
 	next http.RoundTripper
 	pick func(*http.Request) bool
@@ -23,13 +23,13 @@ type panickingTransport struct {
 
 func (p panickingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if p.pick(r) {
-		panic("no answer can be read")
+		panic("the response cannot be read")
 	}
 	return p.next.RoundTrip(r)
 }
 
-// TestPanicsAreErrors has what is asked in goroutines panic. A panic that left one would
-// end the test.
+// TestPanicsAreErrors checks that panics in goroutines become errors. Other panics would end the
+// test.
 func TestPanicsAreErrors(t *testing.T) {
 	server := env.Start(t)
 	tenant := createOwner(t, server)
@@ -41,14 +41,14 @@ func TestPanicsAreErrors(t *testing.T) {
 		why  string
 		pick func(*http.Request) bool
 	}{
-		{"an attempt", func(r *http.Request) bool { return r.URL.Query().Get("dryRun") == "All" }},
+		{"a dry run", func(r *http.Request) bool { return r.URL.Query().Get("dryRun") == "All" }},
 		{"the owner of an object", asks(http.MethodGet, "/configmaps/there")},
 		{"the nodes", asks(http.MethodGet, "/api/v1/nodes")},
 		{"the namespace", asks(http.MethodGet, "/namespaces/"+tenant.Namespace)},
 		{"quotas", asks(http.MethodGet, "/resourcequotas")},
 		{"limits", asks(http.MethodGet, "/limitranges")},
 		{"records", asks(http.MethodGet, "/secrets")},
-		{"rights", asks(http.MethodPost, "/selfsubjectrulesreviews")},
+		{"permissions", asks(http.MethodPost, "/selfsubjectrulesreviews")},
 		{"roles", asks(http.MethodGet, "/roles/there")},
 	} {
 		t.Run(c.why, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/appmarket/operator/internal/preflight"
 )
 
-// roles reads the rules of roles; those that are not there are left out.
+// readRoles returns the rules of roles. Missing roles are omitted.
 func (c *Collector) readRoles(ctx context.Context, refs []preflight.RoleRef) (map[preflight.RoleRef][]rbacv1.PolicyRule, error) {
 	refs = limitSlice(refs, maxRoles)
 	rules := make([][]rbacv1.PolicyRule, len(refs))

@@ -18,10 +18,10 @@ import (
 	"github.com/appmarket/operator/internal/preflight"
 )
 
-// kindsAge is how long the kinds of an app may lag behind the cluster, as when it is rendered.
+// kindsAge is the maximum age of the known kinds.
 const kindsAge = time.Second
 
-// refreshKinds has the mapper know of the kinds that the cluster serves by now.
+// refreshKinds updates the kinds of the mapper.
 func (c *Collector) refreshKinds(ctx context.Context) error {
 	if mapper, ok := c.mapper.(interface {
 		Refresh(ctx context.Context, maxAge time.Duration) error
@@ -32,10 +32,10 @@ func (c *Collector) refreshKinds(ctx context.Context) error {
 	return nil
 }
 
-// kinds looks up how kinds are served; those that are not are left out.
+// resolveKinds returns how kinds are served. Kinds that are not served are omitted.
 func (c *Collector) resolveKinds(all []schema.GroupVersionKind) (map[schema.GroupVersionKind]preflight.Kind, error) {
 	if len(all) > maxKinds {
-		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("%d different kinds of objects, at most %d are allowed", len(all), maxKinds))
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("the app has objects of %d kinds, but at most %d are allowed: split it into several apps", len(all), maxKinds))
 	}
 	known := map[schema.GroupVersionKind]preflight.Kind{}
 	served := servedKinds{discovery: c.operator.Discovery(), versions: map[schema.GroupVersion][]metav1.APIResource{}}
@@ -55,14 +55,14 @@ func (c *Collector) resolveKinds(all []schema.GroupVersionKind) (map[schema.Grou
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("find resource of kind %s: %w", gvk.Kind, err)
+			return nil, fmt.Errorf("find the resource of kind %q: %w", gvk.Kind, err)
 		}
 		known[gvk] = preflight.Kind{Resource: mapping.Resource.Resource, Namespaced: mapping.Scope.Name() == meta.RESTScopeNameNamespace}
 	}
 	return known, nil
 }
 
-// definitions reports which kinds of CRDs the cluster has, in whatever version.
+// existingCRDs returns which kinds of CRDs the cluster serves in any version.
 func (c *Collector) existingCRDs(all []schema.GroupKind) (map[schema.GroupKind]bool, error) {
 	known := map[schema.GroupKind]bool{}
 	served := servedKinds{discovery: c.operator.Discovery(), versions: map[schema.GroupVersion][]metav1.APIResource{}}
@@ -72,7 +72,7 @@ func (c *Collector) existingCRDs(all []schema.GroupKind) (map[schema.GroupKind]b
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("find resource of kind %s: %w", kind.Kind, err)
+			return nil, fmt.Errorf("find the resource of kind %q: %w", kind.Kind, err)
 		}
 		if _, known[kind], err = served.findKind(mapping.GroupVersionKind); err != nil {
 			return nil, err
@@ -81,8 +81,8 @@ func (c *Collector) existingCRDs(all []schema.GroupKind) (map[schema.GroupKind]b
 	return known, nil
 }
 
-// servedKinds asks which kinds the API server serves at this moment. The mapper never
-// forgets a kind whose CRD has been deleted.
+// servedKinds reads which kinds the API server currently serves. The mapper may still contain a
+// kind whose CRD was deleted.
 type servedKinds struct {
 	discovery discovery.ServerResourcesInterface
 	versions  map[schema.GroupVersion][]metav1.APIResource

@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// unrecordedAge is how long it counts that a release was seen to have no records. Another
-	// client that makes the release meanwhile is found by the write of its first record.
+	// unrecordedAge is the time for which a release without records is remembered. If another
+	// client creates the release in this time, writing its first record fails.
 	unrecordedAge = 5 * time.Second
 	// maxUnrecorded bounds the releases that are remembered.
 	maxUnrecorded = 1000
 )
 
-// unrecorded remembers releases that a tenant was seen to have no records of, so that the
-// installation that follows a check need not list them again.
+// unrecordedReleases remembers releases without records, so that the installation after a check
+// does not list the records again.
 type unrecordedReleases struct {
 	mu   sync.Mutex
 	seen map[releaseKey]time.Time
@@ -28,8 +28,8 @@ type releaseKey struct {
 	name   string
 }
 
-// noteUnrecorded remembers those of the releases that have no records. Records are nil if the
-// tenant may not list them.
+// rememberUnrecorded remembers the releases that have no records. If records is nil, the tenant
+// may not list records.
 func (c *Collector) rememberUnrecorded(of release.Tenant, names []string, records map[string]preflight.Record) {
 	if records == nil {
 		return
@@ -51,8 +51,8 @@ func (c *Collector) rememberUnrecorded(of release.Tenant, names []string, record
 	}
 }
 
-// TakeUnrecorded reports whether a check has seen a moment ago that the tenant has no records
-// of a release, and forgets it.
+// TakeUnrecorded reports whether a recent check found no records of a release, and removes the
+// result.
 func (c *Collector) TakeUnrecorded(of release.Tenant, name string) bool {
 	u := &c.unrecorded
 	u.mu.Lock()

@@ -12,7 +12,7 @@ import (
 	"github.com/appmarket/operator/test/env"
 )
 
-// record makes a Secret in which Helm would keep a revision of a release.
+// createRecord creates a Secret with the labels of a Helm release record.
 func createRecord(t *testing.T, server *env.Env, namespace, name string) {
 	t.Helper()
 	server.Create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
@@ -27,19 +27,19 @@ func TestReleaseWithoutRecords(t *testing.T) {
 	w := newRequest(tenant, configMapYAML("page"))
 	w.Units[0].Release = "web"
 	c := newCollector(t, server)
-	g.Expect(c.TakeUnrecorded(tenant, "web")).To(BeFalse(), "nothing was seen yet")
+	g.Expect(c.TakeUnrecorded(tenant, "web")).To(BeFalse(), "no check was made yet")
 	g.Eventually(func() (any, error) { return c.Check(t.Context(), w) }).Should(BeEmpty())
 	g.Expect(c.TakeUnrecorded(release.Tenant{Namespace: tenant.Namespace, ServiceAccount: "other"}, "web")).To(BeFalse(), "another tenant")
 	g.Expect(c.TakeUnrecorded(tenant, "blog")).To(BeFalse(), "another release")
 	g.Expect(c.TakeUnrecorded(tenant, "web")).To(BeTrue())
-	g.Expect(c.TakeUnrecorded(tenant, "web")).To(BeFalse(), "once only")
+	g.Expect(c.TakeUnrecorded(tenant, "web")).To(BeFalse(), "the result is returned once")
 
 	_, err := c.Check(t.Context(), w)
 	g.Expect(err).NotTo(HaveOccurred())
 	createRecord(t, server, tenant.Namespace, "web")
 	_, err = c.Check(t.Context(), w)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(c.TakeUnrecorded(tenant, "web")).To(BeFalse(), "it has a record since")
+	g.Expect(c.TakeUnrecorded(tenant, "web")).To(BeFalse(), "the release has a record now")
 }
 
 func TestRecordsThatCannotBeListed(t *testing.T) {
