@@ -16,8 +16,8 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/status"
-	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // kinds are all kinds, which their milestones are known by.
@@ -141,7 +141,7 @@ func TestEveryReasonIsUsed(t *testing.T) {
 func reasonsInCode(t *testing.T) (used map[string]bool, written []string) {
 	t.Helper()
 	g := NewWithT(t)
-	root, err := env.Root()
+	root, err := testenv.Root()
 	g.Expect(err).NotTo(HaveOccurred())
 	used = map[string]bool{}
 	for _, folder := range []string{"controllers", "hydrate", "internal"} {

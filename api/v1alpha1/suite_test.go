@@ -15,18 +15,18 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 var (
-	server    *env.Env
+	server    *testenv.Env
 	namespace string
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 func TestAPI(t *testing.T) {
-	server = env.Start(t)
+	server = testenv.Start(t)
 	namespace = server.Namespace(t, nil)
 	RegisterFailHandler(Fail)
 	suite, reporter := GinkgoConfiguration()

@@ -37,8 +37,8 @@ import (
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/source"
-	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 const repositoryURL = "http://market.example.com"
@@ -48,7 +48,7 @@ type bench struct {
 	*shop
 	ctx        context.Context
 	client     client.WithWatch
-	writes     *env.Writes
+	writes     *testenv.Writes
 	said       []string // messages of Reconciling that were written
 	reconciler *appinfo.Reconciler
 	events     chan string
@@ -63,7 +63,7 @@ func newBench() *bench {
 	GinkgoHelper()
 	b := &bench{events: make(chan string, 1000), shop: shops.open(), ctx: GinkgoT().Context(), dir: GinkgoT().TempDir()}
 	var counted client.WithWatch
-	counted, b.writes = env.Counted(objects)
+	counted, b.writes = testenv.Counted(objects)
 	b.client = interceptor.NewClient(counted, interceptor.Funcs{SubResourcePatch: b.listen})
 	var err error
 	b.store, err = chartrepo.Open(b.dir, chartrepo.Options{})

@@ -14,12 +14,12 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // The world of the specs.
 var (
-	server *env.Env
+	server *testenv.Env
 	// objects asks the API server each time, but for instances, which it looks up
 	// by the index of the operator.
 	objects client.WithWatch
@@ -36,13 +36,13 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	code := env.Run(m)
+	code := testenv.Run(m)
 	proxy.Close()
 	os.Exit(code)
 }
 
 func TestAppInfo(t *testing.T) {
-	server = env.Start(t)
+	server = testenv.Start(t)
 	RegisterFailHandler(Fail)
 	suite, reporter := GinkgoConfiguration()
 	suite.RandomizeAllSpecs = true

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/appmarket/operator/internal/objects"
+
 	"github.com/appmarket/operator/internal/preflight/collector"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -25,8 +27,8 @@ import (
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/olares"
-	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // bench is a tenant who wants something of the app web, and what reconciles tasks.
@@ -34,7 +36,7 @@ type bench struct {
 	*market
 	ctx        context.Context
 	client     client.WithWatch
-	writes     *env.Writes
+	writes     *testenv.Writes
 	reconciler *appinstalltask.Reconciler
 	namespace  string
 	task       *v1alpha1.AppInstallTask
@@ -45,7 +47,7 @@ type bench struct {
 func newBench() *bench {
 	GinkgoHelper()
 	b := &bench{market: newMarket(), ctx: GinkgoT().Context(), namespace: server.Namespace(GinkgoTB(), nil)}
-	b.client, b.writes = env.Counted(objects)
+	b.client, b.writes = testenv.Counted(objects)
 	server.Allow(GinkgoTB(), b.namespace, "tenant", rbacv1.PolicyRule{
 		APIGroups: []string{""}, Resources: []string{"secrets", "configmaps", "pods", "persistentvolumeclaims"}, Verbs: []string{"*"},
 	})

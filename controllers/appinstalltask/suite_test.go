@@ -12,21 +12,21 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/controllers/appinstalltask"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // The world of the specs.
 var (
-	server *env.Env
+	server *testenv.Env
 	// objects asks the API server each time, but for tasks, which it looks up by the
 	// index of the operator.
 	objects client.WithWatch
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 func TestAppInstallTask(t *testing.T) {
-	server = env.Start(t)
+	server = testenv.Start(t)
 	RegisterFailHandler(Fail)
 	suite, reporter := GinkgoConfiguration()
 	suite.RandomizeAllSpecs = true

@@ -30,8 +30,8 @@ import (
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // everything is the right to do anything in a namespace.
@@ -42,7 +42,7 @@ type bench struct {
 	*market
 	ctx        context.Context
 	client     client.WithWatch
-	writes     *env.Writes
+	writes     *testenv.Writes
 	reconciler *appinstance.Reconciler
 	instance   *v1alpha1.AppInstance
 }
@@ -54,7 +54,7 @@ func newBench() *bench { return newBenchOf(everything) }
 func newBenchOf(rules ...rbacv1.PolicyRule) *bench {
 	GinkgoHelper()
 	b := &bench{market: newMarket(), ctx: GinkgoT().Context()}
-	b.client, b.writes = env.Counted(server.Client)
+	b.client, b.writes = testenv.Counted(server.Client)
 	namespace := server.Namespace(GinkgoTB(), nil)
 	server.Allow(GinkgoTB(), namespace, "tenant", rules...)
 	b.instance = &v1alpha1.AppInstance{

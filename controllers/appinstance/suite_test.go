@@ -10,19 +10,19 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/internal/helm"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // The world of the specs.
 var (
-	server  *env.Env
+	server  *testenv.Env
 	clients *helm.Clients
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 func TestAppInstance(t *testing.T) {
-	server = env.Start(t)
+	server = testenv.Start(t)
 	RegisterFailHandler(Fail)
 	suite, reporter := GinkgoConfiguration()
 	suite.RandomizeAllSpecs = true

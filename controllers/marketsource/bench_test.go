@@ -24,8 +24,8 @@ import (
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/source"
-	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 const repositoryURL = "http://market.example.com"
@@ -35,7 +35,7 @@ type bench struct {
 	*shop
 	ctx        context.Context
 	client     client.WithWatch
-	writes     *env.Writes
+	writes     *testenv.Writes
 	reconciler *marketsource.Reconciler
 	source     *v1alpha1.MarketSource
 }
@@ -44,7 +44,7 @@ type bench struct {
 func newBench(change ...func(*v1alpha1.MarketSourceSpec)) *bench {
 	GinkgoHelper()
 	b := &bench{shop: shops.open(), ctx: GinkgoT().Context()}
-	b.client, b.writes = env.Counted(server.Client)
+	b.client, b.writes = testenv.Counted(server.Client)
 	b.restart()
 	b.source = &v1alpha1.MarketSource{
 		ObjectMeta: metav1.ObjectMeta{Namespace: server.Namespace(GinkgoTB(), nil), Name: "main"},

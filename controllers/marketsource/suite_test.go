@@ -9,12 +9,12 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // The world of the specs.
 var (
-	server *env.Env
+	server *testenv.Env
 	// shops are found by the name of their host: they are reached as through a
 	// proxy, so that no port ever shows in a message.
 	shops directory
@@ -28,13 +28,13 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	code := env.Run(m)
+	code := testenv.Run(m)
 	proxy.Close()
 	os.Exit(code)
 }
 
 func TestMarketSource(t *testing.T) {
-	server = env.Start(t)
+	server = testenv.Start(t)
 	RegisterFailHandler(Fail)
 	suite, reporter := GinkgoConfiguration()
 	suite.RandomizeAllSpecs = true

@@ -19,10 +19,10 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/appmarket/operator/internal/access"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 // audience is the additional audience of the reviewers in these tests.
 const audience = "appmarket.io"
@@ -53,7 +53,7 @@ func (w *countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // newReviewer returns a reviewer and its transport.
-func newReviewer(t *testing.T, server *env.Env, age time.Duration) (*access.Reviewer, *countingTransport) {
+func newReviewer(t *testing.T, server *testenv.Env, age time.Duration) (*access.Reviewer, *countingTransport) {
 	t.Helper()
 	w := &countingTransport{}
 	cfg := rest.CopyConfig(server.Config)
@@ -67,7 +67,7 @@ func newReviewer(t *testing.T, server *env.Env, age time.Duration) (*access.Revi
 }
 
 // tokenOf returns a token of an existing service account.
-func tokenOf(t *testing.T, server *env.Env, namespace, name string, audiences ...string) string {
+func tokenOf(t *testing.T, server *testenv.Env, namespace, name string, audiences ...string) string {
 	t.Helper()
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{Audiences: audiences}}
@@ -76,7 +76,7 @@ func tokenOf(t *testing.T, server *env.Env, namespace, name string, audiences ..
 }
 
 // createReader creates an account that may get the source "own" of its namespace.
-func createReader(t *testing.T, server *env.Env, namespace string) {
+func createReader(t *testing.T, server *testenv.Env, namespace string) {
 	t.Helper()
 	server.Allow(t, namespace, "reader", rbacv1.PolicyRule{
 		APIGroups: []string{"appmarket.io"}, Resources: []string{"marketsources"}, ResourceNames: []string{"own"}, Verbs: []string{"get"},
@@ -88,7 +88,7 @@ func sourceRight(namespace, name string) access.Right {
 }
 
 func TestReviewerDecides(t *testing.T) {
-	server := env.Start(t)
+	server := testenv.Start(t)
 	ours, theirs := server.Namespace(t, nil), server.Namespace(t, nil)
 	createReader(t, server, ours)
 	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: theirs, Name: "reader"}})
@@ -125,7 +125,7 @@ func TestReviewerDecides(t *testing.T) {
 
 func TestReviewerUsesAnswersAgain(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
 	createReader(t, server, namespace)
 	reviewer, w := newReviewer(t, server, time.Minute)
@@ -151,7 +151,7 @@ func TestReviewerUsesAnswersAgain(t *testing.T) {
 
 func TestReviewerAsksOneQuestionOfAToken(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
 	createReader(t, server, namespace)
 	reviewer, w := newReviewer(t, server, time.Minute)
@@ -179,7 +179,7 @@ func TestReviewerAsksOneQuestionOfAToken(t *testing.T) {
 
 func TestReviewerSeesThatRightsAreTakenAway(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
 	createReader(t, server, namespace)
 	reviewer, _ := newReviewer(t, server, 300*time.Millisecond)
@@ -201,7 +201,7 @@ func TestReviewerSeesThatRightsAreTakenAway(t *testing.T) {
 
 func TestReviewerFailsWithoutAPIServer(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
 	createReader(t, server, namespace)
 	reviewer, w := newReviewer(t, server, time.Minute)
@@ -226,7 +226,7 @@ func TestReviewerFailsWithoutAPIServer(t *testing.T) {
 // errors, not decisions.
 func TestReviewerNeedsItsOwnRights(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
 	createReader(t, server, namespace)
 	good := tokenOf(t, server, namespace, "reader")

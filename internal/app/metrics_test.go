@@ -14,13 +14,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 // serveMetrics serves metrics of a program with some flags, and returns their address.
-func serveMetrics(t *testing.T, server *env.Env, flags ...string) string {
+func serveMetrics(t *testing.T, server *testenv.Env, flags ...string) string {
 	t.Helper()
 	g := NewWithT(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -68,7 +68,7 @@ func statusOf(t *testing.T, url, token string) int {
 
 func TestMetricsWithAuthentication(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	url := "https://" + serveMetrics(t, server, "--metrics-authentication")
 	g.Expect(statusOf(t, url, "")).To(Equal(http.StatusUnauthorized))
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: server.Namespace(t, nil), Name: "stranger"}}
@@ -79,6 +79,6 @@ func TestMetricsWithAuthentication(t *testing.T) {
 }
 
 func TestMetricsWithoutAuthentication(t *testing.T) {
-	server := env.Start(t)
+	server := testenv.Start(t)
 	NewWithT(t).Expect(statusOf(t, "http://"+serveMetrics(t, server), "")).To(Equal(http.StatusOK))
 }

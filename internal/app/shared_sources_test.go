@@ -11,7 +11,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/hydrate"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 func sourceShared(namespace, name string, sharing *v1alpha1.Sharing) *v1alpha1.MarketSource {
@@ -25,7 +25,7 @@ func sourceShared(namespace, name string, sharing *v1alpha1.Sharing) *v1alpha1.M
 
 func TestSharedSourcesFollowTheCluster(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
 	all, same := &v1alpha1.Sharing{From: v1alpha1.SharingAll}, &v1alpha1.Sharing{From: v1alpha1.SharingSame}
 	labeled := &v1alpha1.Sharing{From: v1alpha1.SharingSelector, Selector: &metav1.LabelSelector{}}
@@ -70,7 +70,7 @@ func TestSharedSourcesFollowTheCluster(t *testing.T) {
 
 func TestSharedSourcesAreReadWithoutAllocation(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	objects, err := cache.New(server.Config, cache.Options{Scheme: server.Scheme, Mapper: server.Mapper})
 	g.Expect(err).NotTo(HaveOccurred())
 	informer, err := objects.GetInformer(t.Context(), &v1alpha1.MarketSource{}, cache.BlockUntilSynced(false))

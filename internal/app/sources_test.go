@@ -9,11 +9,11 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 func TestSourcesSendLabeledSecretsOnly(t *testing.T) {
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
 	from := sourceShared(namespace, "main", nil)
 	for _, c := range []struct {

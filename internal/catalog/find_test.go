@@ -13,13 +13,13 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 // sharedBy makes a source that is shared so, with the app web.
-func sharedBy(t *testing.T, server *env.Env, namespace, name string, sharing *v1alpha1.Sharing) {
+func sharedBy(t *testing.T, server *testenv.Env, namespace, name string, sharing *v1alpha1.Sharing) {
 	t.Helper()
 	source := &v1alpha1.MarketSource{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
@@ -33,7 +33,7 @@ func sharedBy(t *testing.T, server *env.Env, namespace, name string, sharing *v1
 }
 
 // synced plays the controller of sources that has read a source at a time.
-func synced(t *testing.T, server *env.Env, source *v1alpha1.MarketSource, at time.Time, conditions ...metav1.Condition) {
+func synced(t *testing.T, server *testenv.Env, source *v1alpha1.MarketSource, at time.Time, conditions ...metav1.Condition) {
 	t.Helper()
 	before := client.MergeFrom(source.DeepCopy())
 	source.Status.LastSyncTime, source.Status.ObservedGeneration, source.Status.Conditions = new(metav1.NewTime(at)), source.Generation, conditions
@@ -41,7 +41,7 @@ func synced(t *testing.T, server *env.Env, source *v1alpha1.MarketSource, at tim
 }
 
 func TestFindInASourceThatIsRead(t *testing.T) {
-	server := env.Start(t)
+	server := testenv.Start(t)
 	market := server.Namespace(t, nil)
 	source := &v1alpha1.MarketSource{
 		ObjectMeta: metav1.ObjectMeta{Namespace: market, Name: "new"},
@@ -74,7 +74,7 @@ func TestFindInASourceThatIsRead(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
-	server := env.Start(t)
+	server := testenv.Start(t)
 	market := server.Namespace(t, nil)
 	red, blue := server.Namespace(t, map[string]string{"team": "red"}), server.Namespace(t, map[string]string{"team": "blue"})
 	selector := func(s *metav1.LabelSelector) *v1alpha1.Sharing {
@@ -129,7 +129,7 @@ func TestFind(t *testing.T) {
 // TestFindOutsideOfMarkets has sources that ask to be shared in a namespace that no
 // configuration names.
 func TestFindOutsideOfMarkets(t *testing.T) {
-	server := env.Start(t)
+	server := testenv.Start(t)
 	team, other, market := server.Namespace(t, nil), server.Namespace(t, map[string]string{"team": "red"}), server.Namespace(t, nil)
 	sharedBy(t, server, team, "all", &v1alpha1.Sharing{From: v1alpha1.SharingAll})
 	sharedBy(t, server, team, "any", &v1alpha1.Sharing{From: v1alpha1.SharingSelector, Selector: &metav1.LabelSelector{}})
@@ -152,7 +152,7 @@ func TestFindOutsideOfMarkets(t *testing.T) {
 // what is said of one that is not there.
 func TestFindTellsNothing(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	market, team := server.Namespace(t, nil), server.Namespace(t, nil)
 	sharedBy(t, server, market, "hidden", nil)
 	lookup := &catalog.Catalog{Objects: server.Client, Markets: []string{market}}
@@ -167,7 +167,7 @@ func TestFindTellsNothing(t *testing.T) {
 
 func TestFindOverABrokenServer(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	market := server.Namespace(t, nil)
 	sharedBy(t, server, market, "red", &v1alpha1.Sharing{From: v1alpha1.SharingSelector, Selector: &metav1.LabelSelector{}})
 	_, err := (&catalog.Catalog{Objects: server.Client, Markets: []string{market}}).Find(t.Context(), v1alpha1.AppReference{Source: "red", Name: "web", Namespace: market}, "nowhere")

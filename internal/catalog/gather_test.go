@@ -14,18 +14,18 @@ import (
 	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // room is a namespace in which one account may read, and another may not.
 type room struct {
-	server    *env.Env
+	server    *testenv.Env
 	namespace string
 }
 
 func newRoom(t *testing.T) room {
 	t.Helper()
-	r := room{server: env.Start(t)}
+	r := room{server: testenv.Start(t)}
 	r.namespace = r.server.Namespace(t, nil)
 	r.server.Allow(t, r.namespace, "reader", rbacv1.PolicyRule{
 		APIGroups: []string{""}, Resources: []string{"secrets", "configmaps"}, Verbs: []string{"get"},

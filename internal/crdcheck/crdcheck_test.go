@@ -13,14 +13,14 @@ import (
 	"k8s.io/client-go/discovery"
 
 	"github.com/appmarket/operator/internal/crdcheck"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 // newCheck returns a function that compares the current CRDs of the server.
 func newCheck(t *testing.T) func() error {
-	client, err := discovery.NewDiscoveryClientForConfig(env.Start(t).Config)
+	client, err := discovery.NewDiscoveryClientForConfig(testenv.Start(t).Config)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return func() error { return crdcheck.Wait(t.Context(), client.OpenAPIV3(), 0) }
 }
@@ -63,7 +63,7 @@ func TestOlderCRDs(t *testing.T) {
 func changeCRD(t *testing.T, how func(*apiextensionsv1.JSONSchemaProps)) {
 	t.Helper()
 	g := NewWithT(t)
-	client, err := apiextensions.NewForConfig(env.Start(t).Config)
+	client, err := apiextensions.NewForConfig(testenv.Start(t).Config)
 	g.Expect(err).NotTo(HaveOccurred())
 	const name = "appinstalltasks.appmarket.io"
 	write := func(how func(*apiextensionsv1.CustomResourceDefinition)) {
@@ -86,7 +86,7 @@ func changeCRD(t *testing.T, how func(*apiextensionsv1.JSONSchemaProps)) {
 // TestMissingCRDs deletes all CRDs, and waits for them while they are applied again.
 func TestMissingCRDs(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	client, err := apiextensions.NewForConfig(server.Config)
 	g.Expect(err).NotTo(HaveOccurred())
 	all, err := client.CustomResourceDefinitions().List(t.Context(), metav1.ListOptions{})

@@ -19,14 +19,14 @@ import (
 
 	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 func TestConfigActsAsTheServiceAccountOnly(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	as := impersonation.Config(server.Config, release.Tenant{Namespace: "team", ServiceAccount: "installer"})
 	clients, err := kubernetes.NewForConfig(as)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -46,13 +46,13 @@ func TestConfigDoesNotChangeTheOriginal(t *testing.T) {
 	g.Expect(as.Host).To(Equal(own.Host))
 }
 
-func newClients(server *env.Env) *impersonation.Clients {
+func newClients(server *testenv.Env) *impersonation.Clients {
 	return &impersonation.Clients{Config: server.Config, Mapper: server.Mapper, Scheme: server.Scheme}
 }
 
 func TestClientsHaveThePermissionsOfTheAccount(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	mine, theirs := server.Namespace(t, nil), server.Namespace(t, nil)
 	server.Allow(t, mine, "reader", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}})
 	for _, namespace := range []string{mine, theirs} {
@@ -74,7 +74,7 @@ func TestClientsHaveThePermissionsOfTheAccount(t *testing.T) {
 
 func TestClientsAreCached(t *testing.T) {
 	g := NewWithT(t)
-	all := newClients(env.Start(t))
+	all := newClients(testenv.Start(t))
 	of := func(account string) client.Reader {
 		reader, err := all.ClientFor(release.Tenant{Namespace: "team", ServiceAccount: account})
 		g.Expect(err).NotTo(HaveOccurred())
@@ -90,7 +90,7 @@ func TestClientsAreCached(t *testing.T) {
 }
 
 func TestConcurrentClients(t *testing.T) {
-	all := newClients(env.Start(t))
+	all := newClients(testenv.Start(t))
 	var work sync.WaitGroup
 	for i := range 20 {
 		work.Go(func() {

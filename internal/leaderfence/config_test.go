@@ -19,13 +19,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/internal/leaderfence"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // TestUnsentBytesAreBlocked stops a leader while a write is being sent, and checks that a
 // real API server receives at most the beginning of it.
 func TestUnsentBytesAreBlocked(t *testing.T) {
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
 	for _, c := range []struct {
 		why       string
@@ -112,7 +112,7 @@ func bodyInOneRead(text string, stop func()) io.Reader {
 
 func TestConfigReachesTheSameCluster(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
 	r := newReplica(t, server, namespace)
 	g.Eventually(r.leads, timeout).Should(BeClosed())

@@ -19,10 +19,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/internal/leaderfence"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 const (
 	leaseDuration = 3 * time.Second
@@ -75,7 +75,7 @@ type replica struct {
 }
 
 // newReplica starts a candidate for leader election in a namespace, with a fenced client.
-func newReplica(t *testing.T, server *env.Env, namespace string) *replica {
+func newReplica(t *testing.T, server *testenv.Env, namespace string) *replica {
 	t.Helper()
 	g := NewWithT(t)
 	r := &replica{fence: leaderfence.New(), transport: &severableTransport{}, leads: make(chan struct{}), stopped: make(chan struct{})}
@@ -116,7 +116,7 @@ func (r *replica) createConfigMap(ctx context.Context, namespace string) error {
 }
 
 // leaseHolder returns the identity of the holder of the lease.
-func leaseHolder(ctx context.Context, server *env.Env, namespace string) (string, error) {
+func leaseHolder(ctx context.Context, server *testenv.Env, namespace string) (string, error) {
 	lease := &coordinationv1.Lease{}
 	err := server.Client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "leader"}, lease)
 	if err != nil || lease.Spec.HolderIdentity == nil {
@@ -127,7 +127,7 @@ func leaseHolder(ctx context.Context, server *env.Env, namespace string) (string
 
 func TestFormerLeaderCannotWrite(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
 	first := newReplica(t, server, namespace)
 	g.Eventually(first.leads, timeout).Should(BeClosed())
@@ -175,7 +175,7 @@ func TestFormerLeaderCannotWrite(t *testing.T) {
 
 func TestStoppedLeaderReleasesTheLease(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
 	first := newReplica(t, server, namespace)
 	g.Eventually(first.leads, timeout).Should(BeClosed())
@@ -191,7 +191,7 @@ func TestStoppedLeaderReleasesTheLease(t *testing.T) {
 
 func TestLeaderReleasesTheLeaseAfterARefusedWrite(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
 	first := newReplica(t, server, namespace)
 	g.Eventually(first.leads, timeout).Should(BeClosed())
@@ -209,7 +209,7 @@ func TestLeaderReleasesTheLeaseAfterARefusedWrite(t *testing.T) {
 
 func TestNewLockRecordsAnEvent(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
 	r := newReplica(t, server, namespace)
 	g.Eventually(r.leads, timeout).Should(BeClosed())

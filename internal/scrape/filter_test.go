@@ -18,10 +18,10 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/appmarket/operator/internal/scrape"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 // statusOf returns the status of the response to a request for metrics.
 func statusOf(t *testing.T, filter *scrape.Filter, log logr.Logger, method, authorization string) int {
@@ -35,7 +35,7 @@ func statusOf(t *testing.T, filter *scrape.Filter, log logr.Logger, method, auth
 }
 
 // tokenOf creates a service account and returns its token.
-func tokenOf(t *testing.T, server *env.Env, namespace, name string) string {
+func tokenOf(t *testing.T, server *testenv.Env, namespace, name string) string {
 	t.Helper()
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	server.Create(t, account)
@@ -46,7 +46,7 @@ func tokenOf(t *testing.T, server *env.Env, namespace, name string) string {
 
 // allowMetrics grants permission to get /metrics, and waits until the API server has
 // processed it, because a refusal would be cached.
-func allowMetrics(t *testing.T, server *env.Env, namespace, name string) {
+func allowMetrics(t *testing.T, server *testenv.Env, namespace, name string) {
 	t.Helper()
 	server.Create(t,
 		&rbacv1.ClusterRole{
@@ -70,7 +70,7 @@ func allowMetrics(t *testing.T, server *env.Env, namespace, name string) {
 
 func TestFilterAdmitsAuthorizedRequests(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	filter, err := scrape.New(server.Config)
 	g.Expect(err).NotTo(HaveOccurred())
 	namespace := server.Namespace(t, nil)

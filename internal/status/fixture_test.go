@@ -15,25 +15,25 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/status"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 // fixture is an AppInfo in a real API server, with the writes and events for it.
 type fixture struct {
 	*GomegaWithT
 	ctx      context.Context
 	client   client.WithWatch
-	writes   *env.Writes
+	writes   *testenv.Writes
 	recorder *events.FakeRecorder
 	app      *v1alpha1.AppInfo
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	server := env.Start(t)
-	counted, writes := env.Counted(server.Client)
+	server := testenv.Start(t)
+	counted, writes := testenv.Counted(server.Client)
 	b := &fixture{
 		GomegaWithT: NewWithT(t), ctx: t.Context(), client: counted, writes: writes,
 		recorder: events.NewFakeRecorder(100), app: newApp(server.Namespace(t, nil)),

@@ -23,8 +23,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/samplemarket"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // world is what the measures share.
@@ -56,7 +56,7 @@ type world struct {
 }
 
 func newWorld(b *testing.B) *world {
-	root, err := env.Root()
+	root, err := testenv.Root()
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -6,12 +6,12 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // TestOneOperatorForEachCluster has a second installation refused, wherever it is.
 func TestOneOperatorForEachCluster(t *testing.T) {
-	server := env.Start(t)
+	server := testenv.Start(t)
 	config := kubeconfig(t, server)
 	for name, program := range helms(t) {
 		t.Run(name, func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestOneOperatorForEachCluster(t *testing.T) {
 // TestNotesNameThePodSecurityLevel has the notes say how the namespace enforces the level,
 // where it does not.
 func TestNotesNameThePodSecurityLevel(t *testing.T) {
-	server := env.Start(t)
+	server := testenv.Start(t)
 	config := kubeconfig(t, server)
 	labeled := server.Namespace(t, map[string]string{"pod-security.kubernetes.io/enforce": "baseline"})
 	unlabeled := server.Namespace(t, nil)

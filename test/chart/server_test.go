@@ -12,11 +12,11 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // kubeconfig writes one for the administrator of a server.
-func kubeconfig(t *testing.T, server *env.Env) string {
+func kubeconfig(t *testing.T, server *testenv.Env) string {
 	t.Helper()
 	config := clientcmdapi.NewConfig()
 	config.CurrentContext = "test"
@@ -44,7 +44,7 @@ var everything = []string{
 // TestServerAcceptsTheChart has a real API server admit every object without keeping it,
 // and the pod into a namespace of the Pod Security level restricted.
 func TestServerAcceptsTheChart(t *testing.T) {
-	server := env.Start(t)
+	server := testenv.Start(t)
 	server.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name: namespace, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
 	}})
@@ -70,7 +70,7 @@ func TestServerAcceptsTheChart(t *testing.T) {
 
 // TestHelmInstallsTheChart has both clients prepare an installation with a real API server.
 func TestHelmInstallsTheChart(t *testing.T) {
-	server := env.Start(t)
+	server := testenv.Start(t)
 	config, namespace := kubeconfig(t, server), server.Namespace(t, nil)
 	for name, program := range helms(t) {
 		t.Run(name, func(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // update writes README.md of the chart instead of comparing it.
@@ -30,12 +30,12 @@ var update = flag.Bool("update", false, "write the values of README.md of the ch
 // namespace is the namespace of the operator, in the rendered chart and in the manifests.
 const namespace = "appmarket-system"
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 // path returns the path of a file of the repository.
 func path(t *testing.T, elements ...string) string {
 	t.Helper()
-	root, err := env.Root()
+	root, err := testenv.Root()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return filepath.Join(append([]string{root}, elements...)...)
 }

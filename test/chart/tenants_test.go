@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // bindings are the RoleBindings in the namespaces that a value names, by their name.
@@ -42,7 +42,7 @@ func TestBindingsAreRenderedWithoutACluster(t *testing.T) {
 // TestMissingNamespacesDoNotFailAnUpgrade installs and upgrades the chart on a real API
 // server, with namespaces that do not exist yet, and that are gone.
 func TestMissingNamespacesDoNotFailAnUpgrade(t *testing.T) {
-	server := env.Start(t)
+	server := testenv.Start(t)
 	config := kubeconfig(t, server)
 	for name, program := range helms(t) {
 		t.Run(name, func(t *testing.T) {

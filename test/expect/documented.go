@@ -16,7 +16,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/status"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // Reasons says which reasons a condition may carry.
@@ -44,7 +44,7 @@ var (
 // Documented is what the comments of api/v1alpha1/conditions.go say, by the type
 // of the condition.
 var Documented = sync.OnceValues(func() (map[string]Reasons, error) {
-	root, err := env.Root()
+	root, err := testenv.Root()
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // TestArgoComponent adds the customizations to a ConfigMap of Argo CD that has others.
@@ -52,7 +52,7 @@ func TestFluxComponent(t *testing.T) {
 // build is what kubectl makes of a kustomization.
 func build(t *testing.T, folder string) []*unstructured.Unstructured {
 	g := NewWithT(t)
-	env.Start(t) // Says so where the programs are not there.
+	testenv.Start(t) // Says so where the programs are not there.
 	var failure bytes.Buffer
 	command := exec.CommandContext(t.Context(), filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), "kustomize", folder)
 	command.Stderr = &failure

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // Annotations by which Argo CD orders what it applies.
@@ -68,7 +68,7 @@ var foreign = []string{"argoproj.io", "kustomize.toolkit.fluxcd.io", "kustomize.
 // TestSamplesAreValid has a real API server apply each of them, without keeping it.
 func TestSamplesAreValid(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	all := samples(g)
 	for _, s := range all {
 		if s.object.GetKind() == "Namespace" {

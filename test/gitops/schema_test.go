@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // eachTestdata goes over the objects that the scripts are tried on.
@@ -32,7 +32,7 @@ func eachTestdata(t *testing.T, do func(t *testing.T, o *unstructured.Unstructur
 // TestTestdataIsValid has a real API server take every object in, status and all,
 // with no field that it does not know.
 func TestTestdataIsValid(t *testing.T) {
-	server := env.Start(t)
+	server := testenv.Start(t)
 	strict := client.WithFieldValidation(server.Client, metav1.FieldValidationStrict)
 	eachTestdata(t, func(t *testing.T, o *unstructured.Unstructured) {
 		g := NewWithT(t)

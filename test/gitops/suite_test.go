@@ -21,7 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // update writes what is generated instead of comparing it.
@@ -30,11 +30,11 @@ var update = flag.Bool("update", false, "write the generated ConfigMap of Argo C
 // kinds are all of AppMarket.
 var kinds = []string{"MarketSource", "AppInfo", "AppInstance", "AppInstallTask"}
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 // file is the path of a file of the module.
 func file(g Gomega, elements ...string) string {
-	root, err := env.Root()
+	root, err := testenv.Root()
 	g.Expect(err).NotTo(HaveOccurred())
 	return filepath.Join(append([]string{root}, elements...)...)
 }

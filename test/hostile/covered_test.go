@@ -7,7 +7,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // cover is an act that another suite carries out, in a spec of a file of this repository.
@@ -48,7 +48,7 @@ var covered = []cover{
 // TestCoveredActs keeps the rows that name specs of other suites true.
 func TestCoveredActs(t *testing.T) {
 	g := NewWithT(t)
-	root, err := env.Root()
+	root, err := testenv.Root()
 	g.Expect(err).NotTo(HaveOccurred())
 	for _, c := range covered {
 		text, err := os.ReadFile(root + "/" + c.file)

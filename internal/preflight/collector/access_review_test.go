@@ -31,8 +31,8 @@ import (
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/test/env"
 	"github.com/appmarket/operator/test/fixture"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // templates are the templates of an app with many kinds of objects. %s is a cluster-wide name.
@@ -68,7 +68,7 @@ func namedTemplates(tenant release.Tenant, other string) []string {
 // then performs all operations of Helm and of the health watcher.
 func TestRemedySuffices(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant, other := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "new"}, server.Namespace(t, nil)
 	texts := namedTemplates(tenant, other)
 	w := newRequest(tenant, texts...)
@@ -124,7 +124,7 @@ func chartFiles(texts []string) []chart.File {
 
 func TestRightsOfNoneAndOfAnAdministrator(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant, other := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "default"}, server.Namespace(t, nil)
 	demand, err := preflight.Read(newRequest(tenant, namedTemplates(tenant, other)...))
 	g.Expect(err).NotTo(HaveOccurred())
@@ -138,7 +138,7 @@ func TestRightsOfNoneAndOfAnAdministrator(t *testing.T) {
 }
 
 // stateOf returns a state with the kinds of a demand.
-func stateOf(t *testing.T, server *env.Env, demand *preflight.Demand) *preflight.Facts {
+func stateOf(t *testing.T, server *testenv.Env, demand *preflight.Demand) *preflight.Facts {
 	t.Helper()
 	facts := &preflight.Facts{Kinds: map[schema.GroupVersionKind]preflight.Kind{}}
 	for _, gvk := range demand.Kinds() {
@@ -176,7 +176,7 @@ func (s ruleHidingTransport) RoundTrip(r *http.Request) (*http.Response, error) 
 
 func TestMissingRights(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant, other := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "some"}, server.Namespace(t, nil)
 	server.Allow(t, tenant.Namespace, tenant.ServiceAccount, policyRule("apps", "deployments", "get"), policyRule("", "pods/log", "get"), policyRule("", "secrets", "list"),
 		policyRule("", "configmaps", "get", "mine"), policyRule(rbacv1.GroupName, "clusterroles", "bind", "view"))
@@ -234,7 +234,7 @@ func TestMissingRights(t *testing.T) {
 // TestBindingToHeldRules binds to a role whose permissions every account has.
 func TestBindingToHeldRules(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "some"}
 	all := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets", "pods", "events"}, Verbs: []string{"*"}}
 	bindings := rbacv1.PolicyRule{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"rolebindings"}, Verbs: []string{"create", "get", "list", "patch", "watch", "delete"}}
@@ -256,7 +256,7 @@ func TestBindingToHeldRules(t *testing.T) {
 // that do not exist.
 func TestRulesOfAMissingAccount(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	ghost := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "ghost"}
 	server.Create(t, &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: ghost.Namespace},

@@ -24,7 +24,7 @@ import (
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // catalogDrafts renders every app of the catalog.
@@ -71,7 +71,7 @@ func readFolder(t *testing.T, folder string) []chart.File {
 func TestCatalog(t *testing.T) {
 	drafts := catalogDrafts(t)
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	addNode(t, server, "large", resourceList("512", "4Ti"))
 	c := newCollector(t, server)
 	unprivileged := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "default"}

@@ -21,7 +21,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/preflight/collector"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // deploymentYAML returns a Deployment with resource requests such as "cpu: 2, memory: 1Gi".
@@ -32,7 +32,7 @@ func deploymentYAML(requests string) string {
 
 func TestNodeCapacity(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant := createAdministrator(t, server)
 	g.Expect(checkMessages(t.Context(), g, newCollector(t, server), newRequest(tenant, deploymentYAML("cpu: 900")))).To(BeEmpty(), "the cluster has no nodes")
 
@@ -65,7 +65,7 @@ func TestNodeCapacity(t *testing.T) {
 
 func TestStorageClasses(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant := createAdministrator(t, server)
 	claim := func(spec string) string {
 		return "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}" + spec + "}"
@@ -112,7 +112,7 @@ func TestStorageClasses(t *testing.T) {
 
 func TestKinds(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant := createAdministrator(t, server)
 	text := "apiVersion: %s\nkind: %s\nmetadata: {name: web}"
 	for _, c := range []struct {
@@ -138,7 +138,7 @@ func TestKinds(t *testing.T) {
 
 func TestNamespace(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, map[string]string{"pod-security.kubernetes.io/enforce": "baseline"})
 	server.Create(t, &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "small"},
@@ -163,7 +163,7 @@ func TestNamespace(t *testing.T) {
 
 func TestMissingNamespace(t *testing.T) {
 	g := NewWithT(t)
-	_, err := newCollector(t, env.Start(t)).Check(t.Context(), newRequest(release.Tenant{Namespace: "nowhere", ServiceAccount: "default"}))
+	_, err := newCollector(t, testenv.Start(t)).Check(t.Context(), newRequest(release.Tenant{Namespace: "nowhere", ServiceAccount: "default"}))
 	g.Expect(err).To(HaveOccurred())
 	g.Expect(outcome.IsStalled(err)).To(BeFalse())
 }
@@ -184,7 +184,7 @@ func (c pathCounter) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestSnapshotIsShared(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant := createAdministrator(t, server)
 	var seen atomic.Int64
 	c := newCollector(t, server, func(config *rest.Config) {
@@ -202,7 +202,7 @@ func TestSnapshotIsShared(t *testing.T) {
 
 func TestCanceledSnapshot(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant := createAdministrator(t, server)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -215,7 +215,7 @@ func TestCanceledSnapshot(t *testing.T) {
 
 func TestFailedSnapshot(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant := createAdministrator(t, server)
 	server.Allow(t, tenant.Namespace, "operator", rbacv1.PolicyRule{
 		Verbs: []string{"impersonate"}, APIGroups: []string{""}, Resources: []string{"serviceaccounts"},

@@ -16,11 +16,11 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // createOwner creates a service account with all permissions in its namespace.
-func createOwner(t *testing.T, server *env.Env) release.Tenant {
+func createOwner(t *testing.T, server *testenv.Env) release.Tenant {
 	t.Helper()
 	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "owner"}
 	server.Allow(t, tenant.Namespace, tenant.ServiceAccount, rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}})
@@ -33,7 +33,7 @@ func configMapYAML(name string) string {
 
 func TestExistingObjects(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant := createOwner(t, server)
 	made := func(name, release, namespace string) {
 		meta := metav1.ObjectMeta{Namespace: tenant.Namespace, Name: name}
@@ -63,7 +63,7 @@ func TestExistingObjects(t *testing.T) {
 
 func TestRejectedObjects(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant := createOwner(t, server)
 	for _, c := range []struct{ why, text, message string }{
 		{"an invalid port name", "apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {ports: [{name: Web_Port, port: 80}]}", "Service/shop: spec.ports[0].name: "},
@@ -106,7 +106,7 @@ func (w writeCounter) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestAttemptsAreDryRuns(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant := createOwner(t, server)
 	var all, attempts atomic.Int64
 	c := newCollector(t, server, func(config *rest.Config) {
@@ -128,7 +128,7 @@ func TestAttemptsAreDryRuns(t *testing.T) {
 
 func TestExistingReleases(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant := createOwner(t, server)
 	record := func(name, revision, status, instance string) {
 		labels := map[string]string{"owner": "helm", "name": name, "version": revision, "status": status}
@@ -160,7 +160,7 @@ func TestExistingReleases(t *testing.T) {
 
 func TestServiceAccountOfAHook(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant := createOwner(t, server)
 	w := newRequest(tenant, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, annotations: {helm.sh/hook: pre-install}}\n"+
 		"spec: {template: {spec: {restartPolicy: Never, serviceAccountName: migrator, containers: [{name: a, image: a}]}}}")

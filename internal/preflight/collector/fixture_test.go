@@ -23,13 +23,13 @@ import (
 	"github.com/appmarket/operator/internal/preflight"
 	"github.com/appmarket/operator/internal/preflight/collector"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 // newCollector returns a Collector without cached state.
-func newCollector(t *testing.T, server *env.Env, change ...func(*rest.Config)) *collector.Collector {
+func newCollector(t *testing.T, server *testenv.Env, change ...func(*rest.Config)) *collector.Collector {
 	t.Helper()
 	config := rest.CopyConfig(server.Config)
 	for _, one := range change {
@@ -59,7 +59,7 @@ func newDocument(path, text string) objects.Document {
 }
 
 // createAdministrator creates a service account with all permissions.
-func createAdministrator(t *testing.T, server *env.Env) release.Tenant {
+func createAdministrator(t *testing.T, server *testenv.Env) release.Tenant {
 	t.Helper()
 	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "admin"}
 	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: tenant.ServiceAccount}})
@@ -93,7 +93,7 @@ func checkMessages(ctx context.Context, g Gomega, c *collector.Collector, w pref
 }
 
 // applyRemedy creates the objects of a remedy, as an administrator would.
-func applyRemedy(t *testing.T, server *env.Env, remedy string) {
+func applyRemedy(t *testing.T, server *testenv.Env, remedy string) {
 	t.Helper()
 	g := NewWithT(t)
 	for doc := range strings.SplitSeq(remedy, "---\n") {
@@ -111,7 +111,7 @@ func applyRemedy(t *testing.T, server *env.Env, remedy string) {
 }
 
 // addNode creates a ready node with these resources.
-func addNode(t *testing.T, server *env.Env, name string, offers corev1.ResourceList) {
+func addNode(t *testing.T, server *testenv.Env, name string, offers corev1.ResourceList) {
 	t.Helper()
 	g := NewWithT(t)
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}}}

@@ -9,14 +9,14 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // TestDeniedImpersonation runs an operator that may impersonate service accounts of one namespace
 // only.
 func TestDeniedImpersonation(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant, stranger := createAdministrator(t, server), createAdministrator(t, server)
 	server.Allow(t, tenant.Namespace, "operator", rbacv1.PolicyRule{
 		Verbs: []string{"impersonate"}, APIGroups: []string{""}, Resources: []string{"serviceaccounts"},

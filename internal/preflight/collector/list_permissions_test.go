@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // TestOperatorWithoutListPermissions runs an operator that may not list pods or nodes.
@@ -23,7 +23,7 @@ func TestOperatorWithoutListPermissions(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			server := env.Start(t)
+			server := testenv.Start(t)
 			tenant := createAdministrator(t, server)
 			name := metav1.ObjectMeta{Name: tenant.Namespace + "-operator"}
 			server.Create(t, &rbacv1.ClusterRole{ObjectMeta: name, Rules: []rbacv1.PolicyRule{

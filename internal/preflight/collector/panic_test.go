@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/appmarket/operator/internal/outcome"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // panickingTransport panics for the selected requests.
@@ -31,7 +31,7 @@ func (p panickingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestPanicsAreErrors checks that panics in goroutines become errors. Other panics would end the
 // test.
 func TestPanicsAreErrors(t *testing.T) {
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant := createOwner(t, server)
 	server.Create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: "there"}})
 	asks := func(method, path string) func(*http.Request) bool {

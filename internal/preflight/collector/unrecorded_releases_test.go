@@ -9,11 +9,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // createRecord creates a Secret with the labels of a Helm release record.
-func createRecord(t *testing.T, server *env.Env, namespace, name string) {
+func createRecord(t *testing.T, server *testenv.Env, namespace, name string) {
 	t.Helper()
 	server.Create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
 		Namespace: namespace, Name: "sh.helm.release.v1." + name + ".v1", Labels: map[string]string{"owner": "helm", "name": name, "version": "1", "status": "deployed"},
@@ -22,7 +22,7 @@ func createRecord(t *testing.T, server *env.Env, namespace, name string) {
 
 func TestReleaseWithoutRecords(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant := createOwner(t, server)
 	w := newRequest(tenant, configMapYAML("page"))
 	w.Units[0].Release = "web"
@@ -44,7 +44,7 @@ func TestReleaseWithoutRecords(t *testing.T) {
 
 func TestRecordsThatCannotBeListed(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	tenant := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "blind"}
 	server.Allow(t, tenant.Namespace, tenant.ServiceAccount, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"*"}})
 	w := newRequest(tenant, configMapYAML("page"))

@@ -1,4 +1,4 @@
-// Package env gives the tests of a package a real API server with the kinds of
+// Package testenv gives the tests of a package a real API server with the kinds of
 // AppMarket.
 //
 // It is started by the first test that asks for it, shared by the others of the
@@ -12,7 +12,7 @@
 // not set, a test is left out and says so in one line; under CI=true it fails.
 // Each test works in a namespace of its own, since nothing is cleaned up between
 // tests: an API server alone never finishes the removal of a namespace.
-package env
+package testenv
 
 import (
 	"errors"

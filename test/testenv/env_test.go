@@ -1,4 +1,4 @@
-package env_test
+package testenv_test
 
 import (
 	"os"
@@ -12,23 +12,23 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 func TestStart(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
-	g.Expect(env.Start(t)).To(BeIdenticalTo(server), "it is shared")
+	server := testenv.Start(t)
+	g.Expect(testenv.Start(t)).To(BeIdenticalTo(server), "it is shared")
 	g.Expect(server.Client.List(t.Context(), &v1alpha1.MarketSourceList{})).To(Succeed(), "our kinds are there")
 }
 
 func TestCounted(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, map[string]string{"team": "red"})
-	counted, writes := env.Counted(server.Client)
+	counted, writes := testenv.Counted(server.Client)
 	config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "a"}}
 
 	g.Expect(counted.Create(t.Context(), config)).To(Succeed())
@@ -49,7 +49,7 @@ func TestCounted(t *testing.T) {
 
 func TestAllow(t *testing.T) {
 	g := NewWithT(t)
-	server := env.Start(t)
+	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
 	server.Allow(t, namespace, "reader", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}})
 	roles := &rbacv1.RoleBindingList{}
