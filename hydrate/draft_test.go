@@ -18,7 +18,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/outcome"
-	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/conformance"
 )
 
 // filesOf are files by their names, in order.
@@ -84,7 +84,7 @@ func refused(g Gomega, step hydrate.Name, err error, reason string) {
 	g.Expect(err).To(HaveOccurred())
 	g.Expect(outcome.IsStalled(err)).To(BeTrue(), "%v", err)
 	g.Expect(outcome.Reason(err, "")).To(Equal(reason), "%v", err)
-	documented, failed := expect.Documented()
+	documented, failed := conformance.Documented()
 	g.Expect(failed).NotTo(HaveOccurred())
 	g.Expect(documented[milestones[step]].Listed[metav1.ConditionFalse]).To(ContainElement(reason),
 		"condition %s gives it as a reason for False", milestones[step])

@@ -16,7 +16,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 	"github.com/appmarket/operator/internal/chartrepo"
 	"github.com/appmarket/operator/internal/outcome"
-	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/conformance"
 )
 
 // storeIn opens a store of charts in a folder.
@@ -100,7 +100,7 @@ func TestRepoUpdateOverABrokenDisk(t *testing.T) {
 	err := step.Apply(t.Context(), d)
 	g.Expect(err).To(HaveOccurred())
 	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "a disk may come back")
-	documented, failed := expect.Documented()
+	documented, failed := conformance.Documented()
 	g.Expect(failed).NotTo(HaveOccurred())
 	g.Expect(documented[v1alpha1.ConditionPublished].Listed["False"]).To(ContainElement(outcome.Reason(err, "")))
 	g.Expect(d.Published).To(BeZero())

@@ -16,7 +16,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/status"
-	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/conformance"
 	"github.com/appmarket/operator/test/testenv"
 )
 
@@ -44,9 +44,9 @@ func constants(t *testing.T, file, prefix string) map[string]string {
 	return found
 }
 
-func documented(t *testing.T) map[string]expect.Reasons {
+func documented(t *testing.T) map[string]conformance.Reasons {
 	t.Helper()
-	all, err := expect.Documented()
+	all, err := conformance.Documented()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return all
 }
@@ -72,7 +72,7 @@ func TestEveryConditionIsDocumented(t *testing.T) {
 					continue
 				}
 				used = true
-				reasons, err := expect.Allowed(kind, condition, metav1.ConditionTrue)
+				reasons, err := conformance.Allowed(kind, condition, metav1.ConditionTrue)
 				g.Expect(err).NotTo(HaveOccurred())
 				g.Expect(reasons).NotTo(BeEmpty(), "the comment lists reasons for True")
 			}

@@ -37,7 +37,7 @@ import (
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/registry"
 	"github.com/appmarket/operator/internal/source"
-	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/conformance"
 	"github.com/appmarket/operator/test/testenv"
 )
 
@@ -173,7 +173,7 @@ func (b *bench) reconcile() (ctrl.Result, error) {
 	b.said = nil
 	result, err := b.reconciler.Reconcile(b.ctx, b.app)
 	b.read()
-	expect.Contract(Default, b.app)
+	conformance.Contract(Default, b.app)
 	return result, err
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/appmarket/operator/test/conformance"
+
 	"github.com/appmarket/operator/internal/objects"
 
 	"github.com/appmarket/operator/internal/preflight/collector"
@@ -27,7 +29,6 @@ import (
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/olares"
-	"github.com/appmarket/operator/test/expect"
 	"github.com/appmarket/operator/test/testenv"
 )
 
@@ -96,7 +97,7 @@ func (b *bench) reconcile() (ctrl.Result, error) {
 	b.task.CreationTimestamp = metav1.NewTime(b.task.CreationTimestamp.Add(-b.elapsed))
 	result, err := b.reconciler.Reconcile(b.ctx, b.task)
 	b.read()
-	expect.Contract(Default, b.task)
+	conformance.Contract(Default, b.task)
 	return result, err
 }
 

@@ -30,7 +30,7 @@ import (
 	"github.com/appmarket/operator/internal/helm"
 	"github.com/appmarket/operator/internal/olares"
 	"github.com/appmarket/operator/internal/release"
-	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/conformance"
 	"github.com/appmarket/operator/test/testenv"
 )
 
@@ -141,7 +141,7 @@ func (b *bench) reconcile() (ctrl.Result, error) {
 	b.read()
 	result, err := b.reconciler.Reconcile(b.ctx, b.instance)
 	b.read()
-	expect.Contract(Default, b.instance)
+	conformance.Contract(Default, b.instance)
 	return result, err
 }
 

@@ -24,7 +24,7 @@ import (
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/source"
-	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/conformance"
 	"github.com/appmarket/operator/test/testenv"
 )
 
@@ -130,7 +130,7 @@ func (b *bench) reconcile(interval ...v1alpha1.Duration) (ctrl.Result, error) {
 	}
 	result, err := b.reconciler.Reconcile(b.ctx, b.source)
 	b.read()
-	expect.Contract(Default, b.source)
+	conformance.Contract(Default, b.source)
 	return result, err
 }
 

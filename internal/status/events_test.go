@@ -11,7 +11,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
-	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/conformance"
 )
 
 // TestEvents follows an app through its conditions. Each transition has one event, and an
@@ -144,7 +144,7 @@ func TestSetNotReady(t *testing.T) {
 	writer.MarkReconciling("hydrating version 1.0.0")
 	b.Expect(writer.Save(b.ctx)).To(Succeed())
 	b.Expect(b.takeEvents()).To(Equal([]string{"Warning ChartMissing the chart is missing"}))
-	expect.Contract(b, b.getStored())
+	conformance.Contract(b, b.getStored())
 	writer.SetNotReady(v1alpha1.ReasonProgressing, "a condition that is False is not changed")
 	_, err = writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())

@@ -20,7 +20,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
-	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/conformance"
 )
 
 // allOutcomes returns an error for each way in which a reconcile can end.
@@ -81,7 +81,7 @@ func TestFinishKeepsTheStatusContract(t *testing.T) {
 				}
 				_, _ = writer.Finish(b.ctx, err, 0)
 				b.Expect(b.client.Get(b.ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
-				expect.Contract(b, object)
+				conformance.Contract(b, object)
 				var order []string
 				for _, condition := range object.GetConditions() {
 					order = append(order, condition.Type)
@@ -114,7 +114,7 @@ func TestSuspendedObjectIsNotReconciling(t *testing.T) {
 	b.Expect(err).NotTo(HaveOccurred())
 	stored := b.getStored()
 	b.Expect(meta.IsStatusConditionTrue(stored.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue(), "a suspended app is still served")
-	expect.Contract(b, stored)
+	conformance.Contract(b, stored)
 }
 
 func TestFinishReturnsTheRequeueResult(t *testing.T) {
@@ -262,7 +262,7 @@ func TestMarkReconciling(t *testing.T) {
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(b.writes.Noted()).To(Equal([]string{"patch status", "patch status"}))
 	b.Expect(meta.FindStatusCondition(b.getStored().Status.Conditions, v1alpha1.ConditionReady).Message).To(Equal("serving 2.0.0"))
-	expect.Contract(b, b.getStored())
+	conformance.Contract(b, b.getStored())
 }
 
 func TestKeepReady(t *testing.T) {
@@ -273,5 +273,5 @@ func TestKeepReady(t *testing.T) {
 	summary := meta.FindStatusCondition(b.getStored().Status.Conditions, v1alpha1.ConditionReady)
 	b.Expect(*summary).To(And(matchCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonServingPrevious),
 		HaveField("Message", "serving 1.0.0; 2.0.0 failed")))
-	expect.Contract(b, b.getStored())
+	conformance.Contract(b, b.getStored())
 }

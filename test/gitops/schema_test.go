@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/conformance"
 	"github.com/appmarket/operator/test/testenv"
 )
 
@@ -61,7 +61,7 @@ func TestTestdataKeepsTheContract(t *testing.T) {
 		if unseen(typed) {
 			return
 		}
-		expect.Contract(g, typed)
+		conformance.Contract(g, typed)
 	})
 }
 

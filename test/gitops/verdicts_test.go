@@ -16,7 +16,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/status"
-	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/conformance"
 )
 
 // whileItLasts is what Argo CD shows of each reason of Reconciling. In a wave and in a
@@ -51,7 +51,7 @@ var whileItLasts = map[string]string{
 
 func TestEveryReasonOfReconcilingIsShown(t *testing.T) {
 	g := NewWithT(t)
-	documented, err := expect.Allowed(status.AppInstallTask, v1alpha1.ConditionReconciling, metav1.ConditionTrue)
+	documented, err := conformance.Allowed(status.AppInstallTask, v1alpha1.ConditionReconciling, metav1.ConditionTrue)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(documented).NotTo(BeEmpty())
 	for _, reason := range documented {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/transitions"
-	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/conformance"
 )
 
 // check looks whether everything is as the table says.
@@ -213,7 +213,7 @@ func (a *act) checkContract() {
 			all = append(all, &tasks.Items[i])
 		}
 		for _, o := range all {
-			g.Expect(expect.Violations(o)).To(BeEmpty(), "%T %s", o, o.GetName())
+			g.Expect(conformance.Violations(o)).To(BeEmpty(), "%T %s", o, o.GetName())
 		}
 	})
 }

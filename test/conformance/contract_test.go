@@ -1,4 +1,4 @@
-package expect_test
+package conformance_test
 
 import (
 	"strings"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/status"
-	"github.com/appmarket/operator/test/expect"
+	"github.com/appmarket/operator/test/conformance"
 )
 
 func condition(kind, state, reason, message string) metav1.Condition {
@@ -75,7 +75,7 @@ func TestContractHolds(t *testing.T) {
 		{"a task that waits", task(condition("Succeeded", "Unknown", "WaitingForTurn", "behind another"), condition("Reconciling", "True", "WaitingForTurn", "behind another"))},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			expect.Contract(NewWithT(t), c.object)
+			conformance.Contract(NewWithT(t), c.object)
 		})
 	}
 }
@@ -124,7 +124,7 @@ func TestContractBroken(t *testing.T) {
 		{"ready, and kstatus waits all the same", observed(app(ready), -1), "kstatus reads InProgress"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			NewWithT(t).Expect(expect.Violations(c.object)).To(ContainElement(ContainSubstring(c.says)))
+			NewWithT(t).Expect(conformance.Violations(c.object)).To(ContainElement(ContainSubstring(c.says)))
 		})
 	}
 }
@@ -147,11 +147,11 @@ func TestAllowed(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			allowed, err := expect.Allowed(c.kind, c.condition, c.status)
+			allowed, err := conformance.Allowed(c.kind, c.condition, c.status)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(allowed).To(And(ContainElement(c.has), Not(ContainElement(c.hasNot))))
 		})
 	}
-	_, err := expect.Allowed(status.AppInfo, "Glowing", "True")
+	_, err := conformance.Allowed(status.AppInfo, "Glowing", "True")
 	NewWithT(t).Expect(err).To(HaveOccurred())
 }

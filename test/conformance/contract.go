@@ -1,4 +1,4 @@
-// Package expect checks the status of any object of AppMarket against the contract
+// Package conformance checks the status of any object of AppMarket against the contract
 // that all four kinds keep.
 //
 //	g.Expect(reconcile(task)).To(Succeed())
@@ -10,7 +10,7 @@
 // Stalled; milestones come in order; messages hold nothing that differs from one
 // try to the next; and kstatus, by which kubectl, Argo CD and Flux judge, reads
 // from it what is meant.
-package expect
+package conformance
 
 import (
 	"fmt"
