@@ -84,7 +84,7 @@ func refused(g Gomega, step hydrate.Name, err error, reason string) {
 	g.Expect(err).To(HaveOccurred())
 	g.Expect(outcome.IsStalled(err)).To(BeTrue(), "%v", err)
 	g.Expect(outcome.Reason(err, "")).To(Equal(reason), "%v", err)
-	documented, failed := conformance.Documented()
+	documented, failed := conformance.DocumentedReasons()
 	g.Expect(failed).NotTo(HaveOccurred())
 	g.Expect(documented[milestones[step]].Listed[metav1.ConditionFalse]).To(ContainElement(reason),
 		"condition %s gives it as a reason for False", milestones[step])

@@ -100,7 +100,7 @@ func TestRepoUpdateOverABrokenDisk(t *testing.T) {
 	err := step.Apply(t.Context(), d)
 	g.Expect(err).To(HaveOccurred())
 	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "a disk may come back")
-	documented, failed := conformance.Documented()
+	documented, failed := conformance.DocumentedReasons()
 	g.Expect(failed).NotTo(HaveOccurred())
 	g.Expect(documented[v1alpha1.ConditionPublished].Listed["False"]).To(ContainElement(outcome.Reason(err, "")))
 	g.Expect(d.Published).To(BeZero())

@@ -46,7 +46,7 @@ func constants(t *testing.T, file, prefix string) map[string]string {
 
 func documented(t *testing.T) map[string]conformance.Reasons {
 	t.Helper()
-	all, err := conformance.Documented()
+	all, err := conformance.DocumentedReasons()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return all
 }
@@ -72,7 +72,7 @@ func TestEveryConditionIsDocumented(t *testing.T) {
 					continue
 				}
 				used = true
-				reasons, err := conformance.Allowed(kind, condition, metav1.ConditionTrue)
+				reasons, err := conformance.AllowedReasons(kind, condition, metav1.ConditionTrue)
 				g.Expect(err).NotTo(HaveOccurred())
 				g.Expect(reasons).NotTo(BeEmpty(), "the comment lists reasons for True")
 			}
@@ -141,7 +141,7 @@ func TestEveryReasonIsUsed(t *testing.T) {
 func reasonsInCode(t *testing.T) (used map[string]bool, written []string) {
 	t.Helper()
 	g := NewWithT(t)
-	root, err := testenv.Root()
+	root, err := testenv.ModuleRoot()
 	g.Expect(err).NotTo(HaveOccurred())
 	used = map[string]bool{}
 	for _, folder := range []string{"controllers", "hydrate", "internal"} {

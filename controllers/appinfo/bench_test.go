@@ -63,7 +63,7 @@ func newBench() *bench {
 	GinkgoHelper()
 	b := &bench{events: make(chan string, 1000), shop: shops.open(), ctx: GinkgoT().Context(), dir: GinkgoT().TempDir()}
 	var counted client.WithWatch
-	counted, b.writes = testenv.Counted(objects)
+	counted, b.writes = testenv.CountWrites(objects)
 	b.client = interceptor.NewClient(counted, interceptor.Funcs{SubResourcePatch: b.listen})
 	var err error
 	b.store, err = chartrepo.Open(b.dir, chartrepo.Options{})
@@ -173,7 +173,7 @@ func (b *bench) reconcile() (ctrl.Result, error) {
 	b.said = nil
 	result, err := b.reconciler.Reconcile(b.ctx, b.app)
 	b.read()
-	conformance.Contract(Default, b.app)
+	conformance.ExpectContract(Default, b.app)
 	return result, err
 }
 
@@ -206,9 +206,9 @@ func (b *bench) age() {
 func (b *bench) quiet() {
 	GinkgoHelper()
 	b.age()
-	b.writes.Noted()
+	b.writes.Take()
 	_, _ = b.reconcile() // whatever it ends with was looked at already
-	Expect(b.writes.Noted()).To(BeEmpty(), "%+v", b.app.Status.Conditions)
+	Expect(b.writes.Take()).To(BeEmpty(), "%+v", b.app.Status.Conditions)
 }
 
 func (b *bench) owner() hydrate.Owner {

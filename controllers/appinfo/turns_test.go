@@ -25,10 +25,10 @@ var _ = Describe("The turns of apps", func() {
 	It("let an app wait without a write, until it is told", func() {
 		b.reconciler.Turns = fairlimiter.NewForShortWork(1, tell)
 		Expect(b.reconciler.Turns.TryAcquire(other)).To(BeTrue())
-		b.writes.Noted()
+		b.writes.Take()
 		_, err := b.reconciler.Reconcile(b.ctx, b.app)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.writes.Noted()).To(BeEmpty())
+		Expect(b.writes.Take()).To(BeEmpty())
 		Expect(b.fetches("1.0.0")).To(BeZero())
 
 		b.reconciler.Turns.Release(other)

@@ -48,7 +48,7 @@ type bench struct {
 func newBench() *bench {
 	GinkgoHelper()
 	b := &bench{market: newMarket(), ctx: GinkgoT().Context(), namespace: server.Namespace(GinkgoTB(), nil)}
-	b.client, b.writes = testenv.Counted(objects)
+	b.client, b.writes = testenv.CountWrites(objects)
 	server.Allow(GinkgoTB(), b.namespace, "tenant", rbacv1.PolicyRule{
 		APIGroups: []string{""}, Resources: []string{"secrets", "configmaps", "pods", "persistentvolumeclaims"}, Verbs: []string{"*"},
 	})
@@ -97,7 +97,7 @@ func (b *bench) reconcile() (ctrl.Result, error) {
 	b.task.CreationTimestamp = metav1.NewTime(b.task.CreationTimestamp.Add(-b.elapsed))
 	result, err := b.reconciler.Reconcile(b.ctx, b.task)
 	b.read()
-	conformance.Contract(Default, b.task)
+	conformance.ExpectContract(Default, b.task)
 	return result, err
 }
 
@@ -194,9 +194,9 @@ func (b *bench) age() {
 func (b *bench) quiet() {
 	GinkgoHelper()
 	b.age()
-	b.writes.Noted()
+	b.writes.Take()
 	_, _ = b.reconcile() // whatever it ends with was looked at already
-	Expect(b.writes.Noted()).To(BeEmpty(), "%+v", b.task.Status)
+	Expect(b.writes.Take()).To(BeEmpty(), "%+v", b.task.Status)
 }
 
 // problems are the reasons in the preflight.

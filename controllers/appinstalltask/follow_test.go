@@ -358,7 +358,7 @@ var _ = Describe("A task that was admitted", func() {
 			b.editStatus(func(status *v1alpha1.AppInstallTaskStatus) {
 				*status = v1alpha1.AppInstallTaskStatus{ObservedGeneration: -1}
 			})
-			b.writes.Noted()
+			b.writes.Take()
 		}
 		// same expects the task to be started again without a change of the instance.
 		same := func(generation int64) {

@@ -64,7 +64,7 @@ func (r *Reconciler) undo(ctx context.Context, s *scope) error {
 // would have taken over was not touched.
 func (s *scope) takeBack(instance *v1alpha1.AppInstance) {
 	spec := &instance.Spec
-	switch transitions.Outcomes[s.task.Spec.Action].Cancelled {
+	switch transitions.Outcomes[s.task.Spec.Action].Canceled {
 	case transitions.Removed:
 		spec.DesiredState = v1alpha1.StateAbsent
 	case transitions.Before:
@@ -142,7 +142,7 @@ func (s *scope) patience(generation int64) (time.Duration, bool) {
 func (s *scope) leavesNothing() bool {
 	switch s.task.Spec.OnFailure {
 	case v1alpha1.FailureRemove:
-		return transitions.Outcomes[s.task.Spec.Action].Cancelled == transitions.Removed || len(s.task.Status.Steps) > 0
+		return transitions.Outcomes[s.task.Spec.Action].Canceled == transitions.Removed || len(s.task.Status.Steps) > 0
 	case v1alpha1.FailureRollback:
 		return s.changes() && s.revisionBefore() > 0
 	}

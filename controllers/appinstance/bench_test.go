@@ -54,7 +54,7 @@ func newBench() *bench { return newBenchOf(everything) }
 func newBenchOf(rules ...rbacv1.PolicyRule) *bench {
 	GinkgoHelper()
 	b := &bench{market: newMarket(), ctx: GinkgoT().Context()}
-	b.client, b.writes = testenv.Counted(server.Client)
+	b.client, b.writes = testenv.CountWrites(server.Client)
 	namespace := server.Namespace(GinkgoTB(), nil)
 	server.Allow(GinkgoTB(), namespace, "tenant", rules...)
 	b.instance = &v1alpha1.AppInstance{
@@ -141,7 +141,7 @@ func (b *bench) reconcile() (ctrl.Result, error) {
 	b.read()
 	result, err := b.reconciler.Reconcile(b.ctx, b.instance)
 	b.read()
-	conformance.Contract(Default, b.instance)
+	conformance.ExpectContract(Default, b.instance)
 	return result, err
 }
 
@@ -194,10 +194,10 @@ func (b *bench) age() {
 func (b *bench) quiet() {
 	GinkgoHelper()
 	b.age()
-	b.writes.Noted()
+	b.writes.Take()
 	before := b.instance
 	_, _ = b.reconcile() // whatever it ends with was looked at already
-	Expect(b.writes.Noted()).To(BeEmpty(), "%+v then %+v", before.Status.Conditions, b.instance.Status.Conditions)
+	Expect(b.writes.Take()).To(BeEmpty(), "%+v then %+v", before.Status.Conditions, b.instance.Status.Conditions)
 }
 
 // revision is that of a release, zero if there is none.

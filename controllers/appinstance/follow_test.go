@@ -138,7 +138,7 @@ var _ = Describe("Following an instance", func() {
 		b.ready(true)
 		b.becomes(healthy)
 		b.restart()
-		b.writes.Noted()
+		b.writes.Take()
 		Eventually(func(g Gomega) {
 			_, err := b.reconcile()
 			g.Expect(err).NotTo(HaveOccurred())
@@ -148,7 +148,7 @@ var _ = Describe("Following an instance", func() {
 		}).Should(Succeed())
 		_, err := b.reconcile()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.writes.Noted()).To(BeEmpty())
+		Expect(b.writes.Take()).To(BeEmpty())
 	})
 
 	It("is not called ready by what was seen before an upgrade", func() {

@@ -64,7 +64,7 @@ var _ = Describe("Installing", func() {
 		b.create()
 		_, err := b.reconcile()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.writes.Noted()).To(Equal([]string{"patch", "patch status", "patch status", "patch status"}),
+		Expect(b.writes.Take()).To(Equal([]string{"patch", "patch status", "patch status", "patch status"}),
 			"the finalizer, the operation, the record of the release, what was applied together with what it waits for")
 	})
 

@@ -70,7 +70,7 @@ var _ = Describe("The apps of a source", func() {
 		b.synced()
 		b.offer("blog", "2.1.0")
 		b.succeeds("1ns")
-		Expect(b.writes.Noted()).To(Equal([]string{"apply", "patch status"}))
+		Expect(b.writes.Take()).To(Equal([]string{"apply", "patch status"}))
 	})
 
 	It("go when the source no longer has them", func() {

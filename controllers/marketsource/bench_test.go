@@ -44,7 +44,7 @@ type bench struct {
 func newBench(change ...func(*v1alpha1.MarketSourceSpec)) *bench {
 	GinkgoHelper()
 	b := &bench{shop: shops.open(), ctx: GinkgoT().Context()}
-	b.client, b.writes = testenv.Counted(server.Client)
+	b.client, b.writes = testenv.CountWrites(server.Client)
 	b.restart()
 	b.source = &v1alpha1.MarketSource{
 		ObjectMeta: metav1.ObjectMeta{Namespace: server.Namespace(GinkgoTB(), nil), Name: "main"},
@@ -130,7 +130,7 @@ func (b *bench) reconcile(interval ...v1alpha1.Duration) (ctrl.Result, error) {
 	}
 	result, err := b.reconciler.Reconcile(b.ctx, b.source)
 	b.read()
-	conformance.Contract(Default, b.source)
+	conformance.ExpectContract(Default, b.source)
 	return result, err
 }
 
@@ -158,10 +158,10 @@ func (b *bench) age() {
 func (b *bench) quiet() {
 	GinkgoHelper()
 	b.age()
-	b.writes.Noted()
+	b.writes.Take()
 	b.requests()
 	_, _ = b.reconcile() // whatever it ends with was looked at already
-	Expect(b.writes.Noted()).To(BeEmpty(), "%+v", b.source.Status)
+	Expect(b.writes.Take()).To(BeEmpty(), "%+v", b.source.Status)
 	Expect(b.requests()).To(BeEmpty())
 }
 
@@ -174,7 +174,7 @@ func (b *bench) synced() {
 	}
 	b.succeeds()
 	Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"), "%+v", b.source.Status)
-	b.writes.Noted()
+	b.writes.Take()
 	b.requests()
 }
 

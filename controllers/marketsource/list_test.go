@@ -42,7 +42,7 @@ var _ = Describe("A source is asked", func() {
 		when := b.source.Status.LastSyncTime
 		b.succeeds("1ns")
 		Expect(b.requests()).To(Equal([]string{"304"}))
-		Expect(b.writes.Noted()).To(BeEmpty())
+		Expect(b.writes.Take()).To(BeEmpty())
 		b.offer("web", "1.1.0")
 		b.succeeds("1ns")
 		Expect(b.requests()).To(Equal([]string{"200"}))
@@ -69,7 +69,7 @@ var _ = Describe("A source is asked", func() {
 		Expect(b.requests()).To(Equal([]string{"200"}))
 		b.succeeds("1ns")
 		Expect(b.requests()).To(Equal([]string{"304"}))
-		Expect(b.writes.Noted()).To(BeEmpty())
+		Expect(b.writes.Take()).To(BeEmpty())
 	})
 
 	It("what is new when the operator has started again", func() {
@@ -77,7 +77,7 @@ var _ = Describe("A source is asked", func() {
 		b.restart()
 		b.succeeds()
 		Expect(b.requests()).To(Equal([]string{"304"}))
-		Expect(b.writes.Noted()).To(BeEmpty())
+		Expect(b.writes.Take()).To(BeEmpty())
 		b.quiet()
 	})
 

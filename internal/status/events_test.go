@@ -144,7 +144,7 @@ func TestSetNotReady(t *testing.T) {
 	writer.MarkReconciling("hydrating version 1.0.0")
 	b.Expect(writer.Save(b.ctx)).To(Succeed())
 	b.Expect(b.takeEvents()).To(Equal([]string{"Warning ChartMissing the chart is missing"}))
-	conformance.Contract(b, b.getStored())
+	conformance.ExpectContract(b, b.getStored())
 	writer.SetNotReady(v1alpha1.ReasonProgressing, "a condition that is False is not changed")
 	_, err = writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())

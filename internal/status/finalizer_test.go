@@ -17,15 +17,15 @@ func TestHold(t *testing.T) {
 	b.Expect(writer.AddFinalizer(b.ctx)).To(Succeed())
 	b.Expect(b.getStored().Finalizers).To(Equal([]string{v1alpha1.Finalizer}))
 	b.Expect(writer.AddFinalizer(b.ctx)).To(Succeed())
-	b.Expect(b.writes.Noted()).To(Equal([]string{"patch"}), "the second call does not write")
+	b.Expect(b.writes.Take()).To(Equal([]string{"patch"}), "the second call does not write")
 
 	_, err := writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred(), "status is written after AddFinalizer")
-	b.Expect(b.writes.Noted()).To(Equal([]string{"patch status"}))
+	b.Expect(b.writes.Take()).To(Equal([]string{"patch status"}))
 
 	b.reload()
 	b.Expect(b.newWriter().AddFinalizer(b.ctx)).To(Succeed())
-	b.Expect(b.writes.Noted()).To(BeEmpty())
+	b.Expect(b.writes.Take()).To(BeEmpty())
 }
 
 func TestHoldOverAnotherWriter(t *testing.T) {
@@ -43,7 +43,7 @@ func TestRelease(t *testing.T) {
 	b.Expect(b.client.Delete(b.ctx, b.app.DeepCopy())).To(Succeed())
 	b.reload()
 	b.Expect(b.app.DeletionTimestamp).NotTo(BeNil(), "the finalizer keeps the object")
-	b.writes.Noted()
+	b.writes.Take()
 
 	writer := b.newWriter()
 	b.Expect(writer.RemoveFinalizer(b.ctx)).To(Succeed())
@@ -52,7 +52,7 @@ func TestRelease(t *testing.T) {
 	result, err := writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
 	b.Expect(result).To(Equal(ctrl.Result{}))
-	b.Expect(b.writes.Noted()).To(Equal([]string{"patch"}), "status is not written after the finalizer was removed")
+	b.Expect(b.writes.Take()).To(Equal([]string{"patch"}), "status is not written after the finalizer was removed")
 	b.Expect(b.takeEvents()).To(BeEmpty())
 }
 

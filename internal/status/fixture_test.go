@@ -33,7 +33,7 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	server := testenv.Start(t)
-	counted, writes := testenv.Counted(server.Client)
+	counted, writes := testenv.CountWrites(server.Client)
 	b := &fixture{
 		GomegaWithT: NewWithT(t), ctx: t.Context(), client: counted, writes: writes,
 		recorder: events.NewFakeRecorder(100), app: newApp(server.Namespace(t, nil)),
@@ -79,7 +79,7 @@ func (b *fixture) editSpec(change func(*v1alpha1.AppInfo)) {
 	before := client.MergeFrom(app.DeepCopy())
 	change(app)
 	b.Expect(b.client.Patch(b.ctx, app, before)).To(Succeed())
-	b.writes.Noted()
+	b.writes.Take()
 }
 
 // takeEvents returns the events since the last call, sorted.

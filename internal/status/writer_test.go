@@ -41,9 +41,9 @@ func TestFinishTwiceWritesOnce(t *testing.T) {
 		t.Run(why, func(t *testing.T) {
 			b := newFixture(t)
 			first, firstErr := b.reconcileWith(err)
-			b.Expect(b.writes.Noted()).To(Equal([]string{"patch status"}))
+			b.Expect(b.writes.Take()).To(Equal([]string{"patch status"}))
 			second, secondErr := b.reconcileWith(err)
-			b.Expect(b.writes.Noted()).To(BeEmpty())
+			b.Expect(b.writes.Take()).To(BeEmpty())
 			b.Expect(second.IsZero()).To(Equal(first.IsZero()), "the result for the queue is the same")
 			b.Expect(secondErr != nil).To(Equal(firstErr != nil))
 		})
@@ -81,7 +81,7 @@ func TestFinishKeepsTheStatusContract(t *testing.T) {
 				}
 				_, _ = writer.Finish(b.ctx, err, 0)
 				b.Expect(b.client.Get(b.ctx, client.ObjectKeyFromObject(object), object)).To(Succeed())
-				conformance.Contract(b, object)
+				conformance.ExpectContract(b, object)
 				var order []string
 				for _, condition := range object.GetConditions() {
 					order = append(order, condition.Type)
@@ -114,7 +114,7 @@ func TestSuspendedObjectIsNotReconciling(t *testing.T) {
 	b.Expect(err).NotTo(HaveOccurred())
 	stored := b.getStored()
 	b.Expect(meta.IsStatusConditionTrue(stored.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue(), "a suspended app is still served")
-	conformance.Contract(b, stored)
+	conformance.ExpectContract(b, stored)
 }
 
 func TestFinishReturnsTheRequeueResult(t *testing.T) {
@@ -247,7 +247,7 @@ func TestFinishReturnsWriteErrors(t *testing.T) {
 func TestMarkReconciling(t *testing.T) {
 	b := newFixture(t)
 	_, _ = b.reconcileWith(outcome.Stalled(v1alpha1.ReasonNotFound, errBroken))
-	b.writes.Noted()
+	b.writes.Take()
 	b.reload()
 	writer := b.newWriter()
 	writer.MarkReconciling("hydrating version 2.0.0")
@@ -260,9 +260,9 @@ func TestMarkReconciling(t *testing.T) {
 	writer.SetReady(v1alpha1.ReasonReady, "serving 2.0.0")
 	_, err := writer.Finish(b.ctx, nil, 0)
 	b.Expect(err).NotTo(HaveOccurred())
-	b.Expect(b.writes.Noted()).To(Equal([]string{"patch status", "patch status"}))
+	b.Expect(b.writes.Take()).To(Equal([]string{"patch status", "patch status"}))
 	b.Expect(meta.FindStatusCondition(b.getStored().Status.Conditions, v1alpha1.ConditionReady).Message).To(Equal("serving 2.0.0"))
-	conformance.Contract(b, b.getStored())
+	conformance.ExpectContract(b, b.getStored())
 }
 
 func TestKeepReady(t *testing.T) {
@@ -273,5 +273,5 @@ func TestKeepReady(t *testing.T) {
 	summary := meta.FindStatusCondition(b.getStored().Status.Conditions, v1alpha1.ConditionReady)
 	b.Expect(*summary).To(And(matchCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonServingPrevious),
 		HaveField("Message", "serving 1.0.0; 2.0.0 failed")))
-	conformance.Contract(b, b.getStored())
+	conformance.ExpectContract(b, b.getStored())
 }

@@ -11,7 +11,7 @@ import (
 type Outcome struct {
 	// Succeeded, Failed and Cancelled are the states after each result. Failed is the state
 	// with onFailure Keep. Before is the state before the action.
-	Succeeded, Failed, Cancelled State
+	Succeeded, Failed, Canceled State
 	// Committed reports that the action cannot be canceled after it has started.
 	Committed bool
 }
@@ -34,14 +34,14 @@ const Before State = "Before"
 // Outcomes contains the outcome of each action. Cancel has the outcome of the task that it
 // cancels.
 var Outcomes = map[v1alpha1.Action]Outcome{
-	v1alpha1.ActionInstall:   {Succeeded: Running, Failed: InstallFailed, Cancelled: Removed},
-	v1alpha1.ActionClone:     {Succeeded: Running, Failed: InstallFailed, Cancelled: Removed},
-	v1alpha1.ActionAdopt:     {Succeeded: Running, Failed: InstallFailed, Cancelled: Running, Committed: true},
-	v1alpha1.ActionUpgrade:   {Succeeded: Running, Failed: ChangeFailed, Cancelled: Before},
-	v1alpha1.ActionRollback:  {Succeeded: Running, Failed: ChangeFailed, Cancelled: Before},
-	v1alpha1.ActionStop:      {Succeeded: Stopped, Failed: ChangeFailed, Cancelled: Before},
-	v1alpha1.ActionResume:    {Succeeded: Running, Failed: ChangeFailed, Cancelled: Before},
-	v1alpha1.ActionUninstall: {Succeeded: Removed, Failed: RemoveFailed, Cancelled: Removed, Committed: true},
+	v1alpha1.ActionInstall:   {Succeeded: Running, Failed: InstallFailed, Canceled: Removed},
+	v1alpha1.ActionClone:     {Succeeded: Running, Failed: InstallFailed, Canceled: Removed},
+	v1alpha1.ActionAdopt:     {Succeeded: Running, Failed: InstallFailed, Canceled: Running, Committed: true},
+	v1alpha1.ActionUpgrade:   {Succeeded: Running, Failed: ChangeFailed, Canceled: Before},
+	v1alpha1.ActionRollback:  {Succeeded: Running, Failed: ChangeFailed, Canceled: Before},
+	v1alpha1.ActionStop:      {Succeeded: Stopped, Failed: ChangeFailed, Canceled: Before},
+	v1alpha1.ActionResume:    {Succeeded: Running, Failed: ChangeFailed, Canceled: Before},
+	v1alpha1.ActionUninstall: {Succeeded: Removed, Failed: RemoveFailed, Canceled: Removed, Committed: true},
 }
 
 // decision is the decision about an action in a state.

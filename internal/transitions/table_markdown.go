@@ -51,8 +51,8 @@ func outcomeText(outcome Outcome) string {
 	switch {
 	case outcome.Committed:
 		return "cannot be canceled after it has started"
-	case outcome.Cancelled == Before:
+	case outcome.Canceled == Before:
 		return "state before the action"
 	}
-	return string(outcome.Cancelled)
+	return string(outcome.Canceled)
 }

@@ -56,7 +56,7 @@ type world struct {
 }
 
 func newWorld(b *testing.B) *world {
-	root, err := testenv.Root()
+	root, err := testenv.ModuleRoot()
 	if err != nil {
 		b.Fatal(err)
 	}

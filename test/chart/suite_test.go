@@ -35,7 +35,7 @@ func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 // path returns the path of a file of the repository.
 func path(t *testing.T, elements ...string) string {
 	t.Helper()
-	root, err := testenv.Root()
+	root, err := testenv.ModuleRoot()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return filepath.Join(append([]string{root}, elements...)...)
 }

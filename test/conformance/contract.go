@@ -30,11 +30,11 @@ import (
 )
 
 // maxMessage is the longest message in bytes: an event cannot hold a longer note.
-const maxMessage = 1024
+const maxMessageLength = 1024
 
 // Contract fails the test if the status of an object, as a reconcile left it,
 // breaks the contract. It names everything that is wrong.
-func Contract(g gomega.Gomega, object v1alpha1.Object) {
+func ExpectContract(g gomega.Gomega, object v1alpha1.Object) {
 	g.Expect(Violations(object)).To(gomega.BeEmpty(), "status of %T %s/%s: %+v",
 		object, object.GetNamespace(), object.GetName(), object.GetConditions())
 }
@@ -42,22 +42,22 @@ func Contract(g gomega.Gomega, object v1alpha1.Object) {
 // Violations says where the status of an object breaks the contract, one sentence
 // each.
 func Violations(object v1alpha1.Object) []string {
-	c := &check{object: object, conditions: object.GetConditions()}
+	c := &statusCheck{object: object, conditions: object.GetConditions()}
 	var ok bool
-	if c.kind, ok = kindOf(object); !ok {
+	if c.conditionSet, ok = conditionSetOf(object); !ok {
 		return []string{fmt.Sprintf("%T is not a kind of AppMarket", object)}
 	}
 	for _, condition := range c.conditions {
-		c.condition(condition)
+		c.checkCondition(condition)
 	}
-	c.progress()
-	c.milestones()
-	c.end()
-	c.readers()
-	return c.found
+	c.checkProgress()
+	c.checkOrder()
+	c.checkCompletion()
+	c.checkKstatus()
+	return c.violations
 }
 
-func kindOf(object v1alpha1.Object) (market.ConditionSet, bool) {
+func conditionSetOf(object v1alpha1.Object) (market.ConditionSet, bool) {
 	switch object.(type) {
 	case *v1alpha1.MarketSource:
 		return market.MarketSource, true
@@ -72,48 +72,48 @@ func kindOf(object v1alpha1.Object) (market.ConditionSet, bool) {
 }
 
 // check collects what is wrong with one object.
-type check struct {
-	object     v1alpha1.Object
-	kind       market.ConditionSet
-	conditions []metav1.Condition
-	found      []string
+type statusCheck struct {
+	object       v1alpha1.Object
+	conditionSet market.ConditionSet
+	conditions   []metav1.Condition
+	violations   []string
 }
 
-func (c *check) wrong(format string, args ...any) {
-	c.found = append(c.found, fmt.Sprintf(format, args...))
+func (c *statusCheck) addViolation(format string, args ...any) {
+	c.violations = append(c.violations, fmt.Sprintf(format, args...))
 }
 
-func (c *check) get(kind string) *metav1.Condition {
+func (c *statusCheck) findCondition(kind string) *metav1.Condition {
 	return meta.FindStatusCondition(c.conditions, kind)
 }
 
-func (c *check) is(kind string) bool { return meta.IsStatusConditionTrue(c.conditions, kind) }
+func (c *statusCheck) isTrue(kind string) bool { return meta.IsStatusConditionTrue(c.conditions, kind) }
 
 // condition checks one condition by itself.
-func (c *check) condition(of metav1.Condition) {
+func (c *statusCheck) checkCondition(of metav1.Condition) {
 	generation := c.object.GetGeneration()
 	if of.ObservedGeneration < 1 || of.ObservedGeneration > generation {
-		c.wrong("%s: observedGeneration is %d, the object's generation %d", of.Type, of.ObservedGeneration, generation)
+		c.addViolation("%s: observedGeneration is %d, the object's generation %d", of.Type, of.ObservedGeneration, generation)
 	}
 	if of.LastTransitionTime.IsZero() {
-		c.wrong("%s: no lastTransitionTime", of.Type)
+		c.addViolation("%s: no lastTransitionTime", of.Type)
 	}
-	if len(of.Message) > maxMessage {
-		c.wrong("%s: the message has %d bytes", of.Type, len(of.Message))
+	if len(of.Message) > maxMessageLength {
+		c.addViolation("%s: the message has %d bytes", of.Type, len(of.Message))
 	}
-	if secret := unsteady(of.Message); secret != "" {
-		c.wrong("%s: the message holds %s: %q", of.Type, secret, of.Message)
+	if secret := unsteadyPart(of.Message); secret != "" {
+		c.addViolation("%s: the message holds %s: %q", of.Type, secret, of.Message)
 	}
-	own := append([]string{c.kind.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, slices.Concat(c.kind.Progress, c.kind.Flags)...)
+	own := append([]string{c.conditionSet.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, slices.Concat(c.conditionSet.Progress, c.conditionSet.Flags)...)
 	if !slices.Contains(own, of.Type) {
-		c.wrong("%s is not a condition of this kind", of.Type)
+		c.addViolation("%s is not a condition of this kind", of.Type)
 		return
 	}
-	allowed, err := Allowed(c.kind, of.Type, of.Status)
+	allowed, err := AllowedReasons(c.conditionSet, of.Type, of.Status)
 	if err != nil {
-		c.wrong("%v", err)
+		c.addViolation("%v", err)
 	} else if !slices.Contains(allowed, of.Reason) {
-		c.wrong("%s=%s: reason %s is not documented for it", of.Type, of.Status, of.Reason)
+		c.addViolation("%s=%s: reason %s is not documented for it", of.Type, of.Status, of.Reason)
 	}
 }
 
@@ -130,7 +130,7 @@ var unsteadyForms = []struct {
 	{"an address in memory", regexp.MustCompile(`\b0x[0-9a-f]{6,}\b`)},
 }
 
-func unsteady(message string) string {
+func unsteadyPart(message string) string {
 	for _, u := range unsteadyForms {
 		if u.form.MatchString(message) {
 			return u.what
@@ -140,50 +140,50 @@ func unsteady(message string) string {
 }
 
 // progress checks Reconciling and Stalled, and that the root says the same.
-func (c *check) progress() {
+func (c *statusCheck) checkProgress() {
 	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
-		if condition := c.get(kind); condition != nil && condition.Status != metav1.ConditionTrue {
-			c.wrong("%s is there and %s", kind, condition.Status)
+		if condition := c.findCondition(kind); condition != nil && condition.Status != metav1.ConditionTrue {
+			c.addViolation("%s is there and %s", kind, condition.Status)
 		}
 	}
-	reconciling, stalled := c.is(v1alpha1.ConditionReconciling), c.is(v1alpha1.ConditionStalled)
+	reconciling, stalled := c.isTrue(v1alpha1.ConditionReconciling), c.isTrue(v1alpha1.ConditionStalled)
 	if reconciling && stalled {
-		c.wrong("both Reconciling and Stalled")
+		c.addViolation("both Reconciling and Stalled")
 	}
-	root := c.get(c.kind.Summary)
+	root := c.findCondition(c.conditionSet.Summary)
 	switch {
-	case c.leaves():
+	case c.isDeleting():
 	case root == nil:
-		c.wrong("no root condition %s", c.kind.Summary)
+		c.addViolation("no root condition %s", c.conditionSet.Summary)
 	case root.Status == metav1.ConditionFalse && !reconciling && !stalled:
-		c.wrong("%s is False for good, and Stalled is not True", root.Type)
+		c.addViolation("%s is False for good, and Stalled is not True", root.Type)
 	}
-	c.observed(reconciling, stalled)
+	c.checkObserved(reconciling, stalled)
 }
 
 // leaves reports whether the object is being deleted.
-func (c *check) leaves() bool { return !c.object.GetDeletionTimestamp().IsZero() }
+func (c *statusCheck) isDeleting() bool { return !c.object.GetDeletionTimestamp().IsZero() }
 
 // observed checks that what is at rest speaks of the spec as it is.
-func (c *check) observed(reconciling, stalled bool) {
+func (c *statusCheck) checkObserved(reconciling, stalled bool) {
 	seen := c.object.GetObservedGeneration()
 	if stalled {
-		if of := c.get(v1alpha1.ConditionStalled).ObservedGeneration; of > seen {
-			c.wrong("Stalled speaks of generation %d, the status of %d", of, seen)
+		if of := c.findCondition(v1alpha1.ConditionStalled).ObservedGeneration; of > seen {
+			c.addViolation("Stalled speaks of generation %d, the status of %d", of, seen)
 		}
 	}
-	if !reconciling && !c.leaves() && seen != c.object.GetGeneration() {
-		c.wrong("nothing goes on, but status.observedGeneration is %d of %d", seen, c.object.GetGeneration())
+	if !reconciling && !c.isDeleting() && seen != c.object.GetGeneration() {
+		c.addViolation("nothing goes on, but status.observedGeneration is %d of %d", seen, c.object.GetGeneration())
 	}
 }
 
 // milestones checks that they read as a progress bar.
-func (c *check) milestones() {
+func (c *statusCheck) checkOrder() {
 	open := ""
-	for _, milestone := range c.kind.Progress {
-		condition := c.get(milestone)
+	for _, milestone := range c.conditionSet.Progress {
+		condition := c.findCondition(milestone)
 		if condition != nil && open != "" {
-			c.wrong("%s is %s, although %s", milestone, condition.Status, open)
+			c.addViolation("%s is %s, although %s", milestone, condition.Status, open)
 		}
 		switch {
 		case condition == nil:
@@ -195,27 +195,27 @@ func (c *check) milestones() {
 }
 
 // end checks that a task has ended when its root says so, and only then.
-func (c *check) end() {
+func (c *statusCheck) checkCompletion() {
 	task, ok := c.object.(*v1alpha1.AppInstallTask)
 	if !ok {
 		return
 	}
-	root := c.get(c.kind.Summary)
-	over := root != nil && root.Status != metav1.ConditionUnknown && !c.is(v1alpha1.ConditionReconciling)
+	root := c.findCondition(c.conditionSet.Summary)
+	over := root != nil && root.Status != metav1.ConditionUnknown && !c.isTrue(v1alpha1.ConditionReconciling)
 	if over != task.Finished() {
-		c.wrong("completionTime is %v, and whether the task is over is %t", task.Status.CompletionTime, over)
+		c.addViolation("completionTime is %v, and whether the task is over is %t", task.Status.CompletionTime, over)
 	}
 }
 
 // readers checks what kstatus makes of it.
-func (c *check) readers() {
-	want := c.meant()
+func (c *statusCheck) checkKstatus() {
+	want := c.expectedStatus()
 	if want == "" {
 		return
 	}
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(c.object)
 	if err != nil {
-		c.wrong("convert object: %v", err)
+		c.addViolation("convert object: %v", err)
 		return
 	}
 	u := &unstructured.Unstructured{Object: content}
@@ -223,21 +223,21 @@ func (c *check) readers() {
 	got, err := status.Compute(u)
 	switch {
 	case err != nil:
-		c.wrong("kstatus: %v", err)
+		c.addViolation("kstatus: %v", err)
 	case got.Status != want:
-		c.wrong("kstatus reads %s (%s), %s is meant", got.Status, got.Message, want)
+		c.addViolation("kstatus reads %s (%s), %s is meant", got.Status, got.Message, want)
 	}
 }
 
 // meant is what kstatus should read; empty where nothing is said of it.
-func (c *check) meant() status.Status {
-	root := c.get(c.kind.Summary)
+func (c *statusCheck) expectedStatus() status.Status {
+	root := c.findCondition(c.conditionSet.Summary)
 	switch {
-	case c.leaves():
+	case c.isDeleting():
 		return status.TerminatingStatus
-	case c.is(v1alpha1.ConditionReconciling):
+	case c.isTrue(v1alpha1.ConditionReconciling):
 		return status.InProgressStatus
-	case c.is(v1alpha1.ConditionStalled):
+	case c.isTrue(v1alpha1.ConditionStalled):
 		return status.FailedStatus
 	case root != nil && root.Status == metav1.ConditionTrue:
 		return status.CurrentStatus

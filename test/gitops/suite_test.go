@@ -34,7 +34,7 @@ func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 // file is the path of a file of the module.
 func file(g Gomega, elements ...string) string {
-	root, err := testenv.Root()
+	root, err := testenv.ModuleRoot()
 	g.Expect(err).NotTo(HaveOccurred())
 	return filepath.Join(append([]string{root}, elements...)...)
 }

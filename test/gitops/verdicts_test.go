@@ -51,7 +51,7 @@ var whileItLasts = map[string]string{
 
 func TestEveryReasonOfReconcilingIsShown(t *testing.T) {
 	g := NewWithT(t)
-	documented, err := conformance.Allowed(status.AppInstallTask, v1alpha1.ConditionReconciling, metav1.ConditionTrue)
+	documented, err := conformance.AllowedReasons(status.AppInstallTask, v1alpha1.ConditionReconciling, metav1.ConditionTrue)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(documented).NotTo(BeEmpty())
 	for _, reason := range documented {

@@ -48,7 +48,7 @@ var covered = []cover{
 // TestCoveredActs keeps the rows that name specs of other suites true.
 func TestCoveredActs(t *testing.T) {
 	g := NewWithT(t)
-	root, err := testenv.Root()
+	root, err := testenv.ModuleRoot()
 	g.Expect(err).NotTo(HaveOccurred())
 	for _, c := range covered {
 		text, err := os.ReadFile(root + "/" + c.file)

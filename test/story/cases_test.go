@@ -96,11 +96,11 @@ func (t tale) end(failedAt string) transitions.State {
 	case t.how == fails && t.onFailure == "":
 		return effect.FailedAt(failedAt)
 	case t.how == fails:
-		return effect.Cancelled
+		return effect.Canceled
 	case t.how == cancelled && !t.begun():
 		return transitions.Before
 	case t.how == cancelled && !effect.Committed:
-		return effect.Cancelled
+		return effect.Canceled
 	}
 	return effect.Succeeded
 }

@@ -49,14 +49,14 @@ func (e *Env) Allow(t testing.TB, namespace, account string, rules ...rbacv1.Pol
 			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: account}},
 		})
 	for _, rule := range rules {
-		if err := e.allowed(t.Context(), namespace, account, rule); err != nil {
+		if err := e.waitForRule(t.Context(), namespace, account, rule); err != nil {
 			t.Fatal(fmt.Errorf("wait for the rights of service account %s/%s: %w", namespace, account, err))
 		}
 	}
 }
 
 // allowed asks the API server's authorizer until it knows of a rule.
-func (e *Env) allowed(ctx context.Context, namespace, account string, rule rbacv1.PolicyRule) error {
+func (e *Env) waitForRule(ctx context.Context, namespace, account string, rule rbacv1.PolicyRule) error {
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 		User: fmt.Sprintf("system:serviceaccount:%s:%s", namespace, account),
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
@@ -66,7 +66,7 @@ func (e *Env) allowed(ctx context.Context, namespace, account string, rule rbacv
 	if len(rule.ResourceNames) > 0 {
 		review.Spec.ResourceAttributes.Name = rule.ResourceNames[0]
 	}
-	return wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+	return wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, timeout, true, func(ctx context.Context) (bool, error) {
 		asked := review.DeepCopy()
 		err := e.Client.Create(ctx, asked)
 		return err == nil && asked.Status.Allowed, err

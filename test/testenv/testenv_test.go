@@ -24,11 +24,11 @@ func TestStart(t *testing.T) {
 	g.Expect(server.Client.List(t.Context(), &v1alpha1.MarketSourceList{})).To(Succeed(), "our kinds are there")
 }
 
-func TestCounted(t *testing.T) {
+func TestCountWrites(t *testing.T) {
 	g := NewWithT(t)
 	server := testenv.Start(t)
 	namespace := server.Namespace(t, map[string]string{"team": "red"})
-	counted, writes := testenv.Counted(server.Client)
+	counted, writes := testenv.CountWrites(server.Client)
 	config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "a"}}
 
 	g.Expect(counted.Create(t.Context(), config)).To(Succeed())
@@ -43,8 +43,8 @@ func TestCounted(t *testing.T) {
 	before = client.MergeFrom(space.DeepCopy())
 	g.Expect(counted.Status().Patch(t.Context(), space, before)).To(Succeed())
 
-	g.Expect(writes.Noted()).To(Equal([]string{"create", "patch", "patch status"}))
-	g.Expect(writes.Noted()).To(BeEmpty())
+	g.Expect(writes.Take()).To(Equal([]string{"create", "patch", "patch status"}))
+	g.Expect(writes.Take()).To(BeEmpty())
 }
 
 func TestAllow(t *testing.T) {

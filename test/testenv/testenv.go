@@ -35,7 +35,7 @@ import (
 
 // patience is how long the control plane may take to start or to stop; a busy
 // machine needs some.
-const patience = 90 * time.Second
+const timeout = 90 * time.Second
 
 // Env is a running API server, seen as its administrator.
 type Env struct {
@@ -83,23 +83,23 @@ func Start(t testing.TB) *Env {
 	if !shared.running {
 		t.Fatal("start API server: TestMain must call env.Run, or nobody stops it")
 	}
-	shared.once.Do(func() { shared.env, shared.err = start() })
+	shared.once.Do(func() { shared.env, shared.err = startServer() })
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
 	return shared.env
 }
 
-func start() (*Env, error) {
-	root, err := Root()
+func startServer() (*Env, error) {
+	root, err := ModuleRoot()
 	if err != nil {
 		return nil, err
 	}
 	e := &Env{Scheme: runtime.NewScheme(), server: &envtest.Environment{
 		CRDDirectoryPaths:        []string{filepath.Join(root, "config", "crd", "bases")},
 		ErrorIfCRDPathMissing:    true,
-		ControlPlaneStartTimeout: patience,
-		ControlPlaneStopTimeout:  patience,
+		ControlPlaneStartTimeout: timeout,
+		ControlPlaneStopTimeout:  timeout,
 	}}
 	if err := errors.Join(clientgoscheme.AddToScheme(e.Scheme), v1alpha1.AddToScheme(e.Scheme)); err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ func start() (*Env, error) {
 }
 
 // Root is the folder of the module that the test belongs to.
-func Root() (string, error) {
+func ModuleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err

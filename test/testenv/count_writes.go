@@ -13,67 +13,67 @@ import (
 // Writes notes the requests of a client that ask for a change, in their order, as
 // "patch status" or "create".
 type Writes struct {
-	mu    sync.Mutex
-	noted []string
+	mu       sync.Mutex
+	requests []string
 }
 
 // Noted are the writes since the last call of Noted.
-func (w *Writes) Noted() []string {
+func (w *Writes) Take() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	noted := slices.Clone(w.noted)
-	w.noted = nil
+	noted := slices.Clone(w.requests)
+	w.requests = nil
 	return noted
 }
 
-func (w *Writes) note(what string) {
+func (w *Writes) recordWrite(what string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.noted = append(w.noted, what)
+	w.requests = append(w.requests, what)
 }
 
 // Counted is a client that does what the given one does, and notes every write.
-func Counted(c client.WithWatch) (client.WithWatch, *Writes) {
+func CountWrites(c client.WithWatch) (client.WithWatch, *Writes) {
 	w := &Writes{}
 	return interceptor.NewClient(c, interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-			w.note("create")
+			w.recordWrite("create")
 			return c.Create(ctx, o, opts...)
 		},
 		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
-			w.note("delete")
+			w.recordWrite("delete")
 			return c.Delete(ctx, o, opts...)
 		},
 		DeleteAllOf: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteAllOfOption) error {
-			w.note("delete all")
+			w.recordWrite("delete all")
 			return c.DeleteAllOf(ctx, o, opts...)
 		},
 		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
-			w.note("update")
+			w.recordWrite("update")
 			return c.Update(ctx, o, opts...)
 		},
 		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
-			w.note("patch")
+			w.recordWrite("patch")
 			return c.Patch(ctx, o, p, opts...)
 		},
 		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-			w.note("apply")
+			w.recordWrite("apply")
 			return c.Apply(ctx, o, opts...)
 		},
 		SubResourceCreate: func(ctx context.Context, c client.Client, name string, o, sub client.Object, opts ...client.SubResourceCreateOption) error {
-			w.note("create " + name)
+			w.recordWrite("create " + name)
 			return c.SubResource(name).Create(ctx, o, sub, opts...)
 		},
 		SubResourceUpdate: func(ctx context.Context, c client.Client, name string, o client.Object, opts ...client.SubResourceUpdateOption) error {
-			w.note("update " + name)
+			w.recordWrite("update " + name)
 			return c.SubResource(name).Update(ctx, o, opts...)
 		},
 		SubResourcePatch: func(ctx context.Context, c client.Client, name string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
-			w.note("patch " + name)
+			w.recordWrite("patch " + name)
 			return c.SubResource(name).Patch(ctx, o, p, opts...)
 		},
 		SubResourceApply: func(ctx context.Context, c client.Client, name string, o runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {
-			w.note("apply " + name)
+			w.recordWrite("apply " + name)
 			return c.SubResource(name).Apply(ctx, o, opts...)
 		},
 	}), w

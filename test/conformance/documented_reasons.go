@@ -31,9 +31,9 @@ type Reasons struct {
 
 // Sentences of conditions.go that stand for the reasons of other conditions.
 const (
-	ofMilestone   = "that of the milestone that failed"
-	ofReconciling = "that of Reconciling"
-	ofFailure     = "the reason is that of the failure"
+	refersToCondition   = "that of the milestone that failed"
+	refersToReconciling = "that of Reconciling"
+	refersToFailure     = "the reason is that of the failure"
 )
 
 var (
@@ -43,8 +43,8 @@ var (
 
 // Documented is what the comments of api/v1alpha1/conditions.go say, by the type
 // of the condition.
-var Documented = sync.OnceValues(func() (map[string]Reasons, error) {
-	root, err := testenv.Root()
+var DocumentedReasons = sync.OnceValues(func() (map[string]Reasons, error) {
+	root, err := testenv.ModuleRoot()
 	if err != nil {
 		return nil, err
 	}
@@ -68,13 +68,13 @@ var Documented = sync.OnceValues(func() (map[string]Reasons, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read condition %s: %w", value.Names[0].Name, err)
 			}
-			documented[kind] = reasonsOf(value.Names[0].Name, comment.Text())
+			documented[kind] = parseReasons(value.Names[0].Name, comment.Text())
 		}
 	}
 	return documented, nil
 })
 
-func reasonsOf(constant, comment string) Reasons {
+func parseReasons(constant, comment string) Reasons {
 	r := Reasons{
 		Constant: constant,
 		Listed:   map[metav1.ConditionStatus][]string{},
@@ -99,8 +99,8 @@ func reasonsOf(constant, comment string) Reasons {
 
 // Allowed are the reasons that a condition of a kind may carry in a status; none
 // where it may not have that status at all.
-func Allowed(kind status.ConditionSet, condition string, of metav1.ConditionStatus) ([]string, error) {
-	documented, err := Documented()
+func AllowedReasons(kind status.ConditionSet, condition string, of metav1.ConditionStatus) ([]string, error) {
+	documented, err := DocumentedReasons()
 	if err != nil {
 		return nil, err
 	}
@@ -109,22 +109,22 @@ func Allowed(kind status.ConditionSet, condition string, of metav1.ConditionStat
 		return nil, fmt.Errorf("condition %s is not documented", condition)
 	}
 	allowed := slices.Clone(known.Listed[of])
-	if strings.Contains(known.borrowed[of], ofMilestone) {
-		allowed = append(allowed, failures(documented, kind)...)
+	if strings.Contains(known.borrowed[of], refersToCondition) {
+		allowed = append(allowed, failureReasons(documented, kind)...)
 	}
-	if strings.Contains(known.borrowed[of], ofReconciling) {
+	if strings.Contains(known.borrowed[of], refersToReconciling) {
 		allowed = append(allowed, documented[v1alpha1.ConditionReconciling].Listed[metav1.ConditionTrue]...)
 	}
 	// The comment of Stalled has no sections: it exists only while it is True.
-	if of == metav1.ConditionTrue && strings.Contains(strings.ToLower(known.borrowed[""]), ofFailure) {
-		allowed = append(allowed, failures(documented, kind)...)
+	if of == metav1.ConditionTrue && strings.Contains(strings.ToLower(known.borrowed[""]), refersToFailure) {
+		allowed = append(allowed, failureReasons(documented, kind)...)
 		allowed = append(allowed, documented[kind.Summary].Listed[metav1.ConditionFalse]...)
 	}
 	return allowed, nil
 }
 
 // failures are the reasons for which a milestone of a kind may be False.
-func failures(documented map[string]Reasons, kind status.ConditionSet) []string {
+func failureReasons(documented map[string]Reasons, kind status.ConditionSet) []string {
 	var all []string
 	for _, milestone := range kind.Progress {
 		all = append(all, documented[milestone].Listed[metav1.ConditionFalse]...)
