@@ -116,7 +116,7 @@ test: assets helm $(BIN)/ginkgo $(BIN)/testreport ## Run every test that needs n
 	@code=0; rm -rf $(REPORTS); mkdir -p $(REPORTS); export $(TEST_ENV); \
 	$(call gotest,unit,.,$(RACE) $$(go list ./... | grep -v /operator/test/)) || code=$$?; \
 	$(call gotest,test,.,$$(go list ./test/... | grep -vE '/test/(integration|story|hostile)$$')) || code=$$?; \
-	$(call gotest,faults,.,-tags faults -run 'Point|Slips|KilledAtEachPoint' ./internal/failpoint ./internal/helm) || code=$$?; \
+	$(call gotest,faults,.,-tags faults -run 'Point|InvalidVariables|KilledAtEachPoint' ./internal/failpoint ./internal/helm) || code=$$?; \
 	$(call gotest,localcluster,hack/localcluster,./...) || code=$$?; \
 	$(call gotest,argohealth,hack/tools/argohealth,./...) || code=$$?; \
 	$(call specs,integration,$(INTEGRATION_PROCS)); \

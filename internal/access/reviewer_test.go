@@ -123,7 +123,7 @@ func TestReviewerDecides(t *testing.T) {
 	}
 }
 
-func TestReviewerUsesAnswersAgain(t *testing.T) {
+func TestReviewerCachesDecisions(t *testing.T) {
 	g := NewWithT(t)
 	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
@@ -149,7 +149,7 @@ func TestReviewerUsesAnswersAgain(t *testing.T) {
 	g.Expect(w.requests.Load()-before).To(Equal(int64(2)), "an invalid token is reviewed one time for each audience")
 }
 
-func TestReviewerAsksOneQuestionOfAToken(t *testing.T) {
+func TestReviewerReviewsATokenOneAtATime(t *testing.T) {
 	g := NewWithT(t)
 	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
@@ -177,7 +177,7 @@ func TestReviewerAsksOneQuestionOfAToken(t *testing.T) {
 	g.Expect(w.most.Load()).To(And(BeNumerically(">", 1), BeNumerically("<=", 16)), "concurrent reviews of many tokens")
 }
 
-func TestReviewerSeesThatRightsAreTakenAway(t *testing.T) {
+func TestReviewerDetectsRevokedPermissions(t *testing.T) {
 	g := NewWithT(t)
 	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
@@ -222,9 +222,9 @@ func TestReviewerFailsWithoutAPIServer(t *testing.T) {
 	g.Expect(decision).To(Equal(access.Allowed), "the decision is cached")
 }
 
-// TestReviewerNeedsItsOwnRights checks that an account without the rights to review gets
+// TestReviewerNeedsPermissions checks that an account without the rights to review gets
 // errors, not decisions.
-func TestReviewerNeedsItsOwnRights(t *testing.T) {
+func TestReviewerNeedsPermissions(t *testing.T) {
 	g := NewWithT(t)
 	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)

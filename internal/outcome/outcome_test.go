@@ -13,7 +13,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-func TestMeaning(t *testing.T) {
+func TestClassification(t *testing.T) {
 	stalled := outcome.Stalled(v1alpha1.ReasonNotFound, io.EOF)
 	waiting := outcome.Waiting(v1alpha1.ReasonWaitingForApp, time.Minute, io.EOF)
 	failed := outcome.Failed(v1alpha1.ReasonFetchFailed, io.EOF)

@@ -96,7 +96,7 @@ func TestFilterAdmitsAuthorizedRequests(t *testing.T) {
 	}
 }
 
-// TestFilterRefusesWithoutAPIServer checks that no request is admitted while the API server
+// TestFilterRejectsRequestsWithoutAPIServer checks that no request is admitted while the API server
 // cannot be reached.
 func TestFilterRejectsRequestsWithoutAPIServer(t *testing.T) {
 	g := NewWithT(t)
