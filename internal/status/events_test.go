@@ -79,7 +79,7 @@ func TestLastProgressConditionHasAnEventWhileNotReady(t *testing.T) {
 	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Published published"}))
 }
 
-func TestEventsOfAMessageThatIsLongOrHasPercents(t *testing.T) {
+func TestEventsOfLongMessagesAndPercentSigns(t *testing.T) {
 	b := newFixture(t)
 	writer := b.newWriter()
 	writer.SetReady(v1alpha1.ReasonReady, "100% %s of "+strings.Repeat("a", 2000))
@@ -151,7 +151,7 @@ func TestSetNotReady(t *testing.T) {
 	b.Expect(b.takeEvents()).To(Equal([]string{"Normal Ready Ready"}))
 }
 
-func TestEventsAtAMilestoneWorthSeeing(t *testing.T) {
+func TestEventsOfSave(t *testing.T) {
 	b := newFixture(t)
 	writer := b.newWriter()
 	writer.MarkTrue(v1alpha1.ConditionFetched, v1alpha1.ReasonFetched, "3 files")

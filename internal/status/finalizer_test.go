@@ -11,7 +11,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-func TestHold(t *testing.T) {
+func TestAddFinalizer(t *testing.T) {
 	b := newFixture(t)
 	writer := b.newWriter()
 	b.Expect(writer.AddFinalizer(b.ctx)).To(Succeed())
@@ -28,7 +28,7 @@ func TestHold(t *testing.T) {
 	b.Expect(b.writes.Take()).To(BeEmpty())
 }
 
-func TestHoldOverAnotherWriter(t *testing.T) {
+func TestAddFinalizerOnConflict(t *testing.T) {
 	b := newFixture(t)
 	writer := b.newWriter()
 	b.editSpec(func(app *v1alpha1.AppInfo) { app.Finalizers = []string{"example.com/other"} })
@@ -36,7 +36,7 @@ func TestHoldOverAnotherWriter(t *testing.T) {
 	b.Expect(b.getStored().Finalizers).To(Equal([]string{"example.com/other"}), "the finalizer of another controller is kept")
 }
 
-func TestRelease(t *testing.T) {
+func TestRemoveFinalizer(t *testing.T) {
 	b := newFixture(t)
 	b.Expect(b.newWriter().AddFinalizer(b.ctx)).To(Succeed())
 	b.reload()

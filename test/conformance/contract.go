@@ -1,15 +1,14 @@
-// Package conformance checks the status of any object of AppMarket against the contract
-// that all four kinds keep.
+// Package conformance checks the status of objects against the status contract, which is the
+// same for all four kinds.
 //
 //	g.Expect(reconcile(task)).To(Succeed())
-//	expect.Contract(g, task)
+//	conformance.ExpectContract(g, task)
 //
-// The contract is that of a status after a reconcile: conditions speak of a
-// generation and give a reason that conditions.go lists for them; Reconciling and
-// Stalled exist only while True, and never together; what failed for good is
-// Stalled; milestones come in order; messages hold nothing that differs from one
-// try to the next; and kstatus, by which kubectl, Argo CD and Flux judge, reads
-// from it what is meant.
+// After a reconcile, each condition has an observed generation and a reason that conditions.go
+// lists for it. Reconciling and Stalled exist only while they are True, and never together. A
+// final failure sets Stalled. Progress conditions are in order. Messages contain nothing that
+// changes between retries. kstatus, which kubectl, Argo CD and Flux use, computes the intended
+// status.
 package conformance
 
 import (
@@ -29,18 +28,17 @@ import (
 	market "github.com/appmarket/operator/internal/status"
 )
 
-// maxMessage is the longest message in bytes: an event cannot hold a longer note.
+// maxMessageLength is the maximum length of a message in bytes, which is the limit of an event.
 const maxMessageLength = 1024
 
-// Contract fails the test if the status of an object, as a reconcile left it,
-// breaks the contract. It names everything that is wrong.
+// ExpectContract fails the test with all violations if the status of an object violates the
+// contract.
 func ExpectContract(g gomega.Gomega, object v1alpha1.Object) {
 	g.Expect(Violations(object)).To(gomega.BeEmpty(), "status of %T %s/%s: %+v",
 		object, object.GetNamespace(), object.GetName(), object.GetConditions())
 }
 
-// Violations says where the status of an object breaks the contract, one sentence
-// each.
+// Violations returns the violations of the contract in the status of an object.
 func Violations(object v1alpha1.Object) []string {
 	c := &statusCheck{object: object, conditions: object.GetConditions()}
 	var ok bool
@@ -71,7 +69,7 @@ func conditionSetOf(object v1alpha1.Object) (market.ConditionSet, bool) {
 	return market.ConditionSet{}, false
 }
 
-// check collects what is wrong with one object.
+// statusCheck collects the violations of one object.
 type statusCheck struct {
 	object       v1alpha1.Object
 	conditionSet market.ConditionSet
@@ -89,7 +87,7 @@ func (c *statusCheck) findCondition(kind string) *metav1.Condition {
 
 func (c *statusCheck) isTrue(kind string) bool { return meta.IsStatusConditionTrue(c.conditions, kind) }
 
-// condition checks one condition by itself.
+// checkCondition checks a single condition.
 func (c *statusCheck) checkCondition(of metav1.Condition) {
 	generation := c.object.GetGeneration()
 	if of.ObservedGeneration < 1 || of.ObservedGeneration > generation {
@@ -101,8 +99,8 @@ func (c *statusCheck) checkCondition(of metav1.Condition) {
 	if len(of.Message) > maxMessageLength {
 		c.addViolation("%s: the message has %d bytes", of.Type, len(of.Message))
 	}
-	if secret := unsteadyPart(of.Message); secret != "" {
-		c.addViolation("%s: the message holds %s: %q", of.Type, secret, of.Message)
+	if part := unsteadyPart(of.Message); part != "" {
+		c.addViolation("%s: the message contains %s: %q", of.Type, part, of.Message)
 	}
 	own := append([]string{c.conditionSet.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}, slices.Concat(c.conditionSet.Progress, c.conditionSet.Flags)...)
 	if !slices.Contains(own, of.Type) {
@@ -117,8 +115,7 @@ func (c *statusCheck) checkCondition(of metav1.Condition) {
 	}
 }
 
-// Words in a message that change from one try to the next, or that nobody should
-// read.
+// unsteadyForms match parts of a message that change between retries or must not be public.
 var unsteadyForms = []struct {
 	what string
 	form *regexp.Regexp
@@ -139,11 +136,11 @@ func unsteadyPart(message string) string {
 	return ""
 }
 
-// progress checks Reconciling and Stalled, and that the root says the same.
+// checkProgress checks Reconciling, Stalled and their consistency with the summary condition.
 func (c *statusCheck) checkProgress() {
 	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
 		if condition := c.findCondition(kind); condition != nil && condition.Status != metav1.ConditionTrue {
-			c.addViolation("%s is there and %s", kind, condition.Status)
+			c.addViolation("%s exists and is %s", kind, condition.Status)
 		}
 	}
 	reconciling, stalled := c.isTrue(v1alpha1.ConditionReconciling), c.isTrue(v1alpha1.ConditionStalled)
@@ -154,30 +151,30 @@ func (c *statusCheck) checkProgress() {
 	switch {
 	case c.isDeleting():
 	case root == nil:
-		c.addViolation("no root condition %s", c.conditionSet.Summary)
+		c.addViolation("no summary condition %s", c.conditionSet.Summary)
 	case root.Status == metav1.ConditionFalse && !reconciling && !stalled:
-		c.addViolation("%s is False for good, and Stalled is not True", root.Type)
+		c.addViolation("%s is False without a retry, but Stalled is not True", root.Type)
 	}
 	c.checkObserved(reconciling, stalled)
 }
 
-// leaves reports whether the object is being deleted.
+// isDeleting reports whether the object is being deleted.
 func (c *statusCheck) isDeleting() bool { return !c.object.GetDeletionTimestamp().IsZero() }
 
-// observed checks that what is at rest speaks of the spec as it is.
+// checkObserved checks that an object that is not Reconciling has observed its generation.
 func (c *statusCheck) checkObserved(reconciling, stalled bool) {
 	seen := c.object.GetObservedGeneration()
 	if stalled {
 		if of := c.findCondition(v1alpha1.ConditionStalled).ObservedGeneration; of > seen {
-			c.addViolation("Stalled speaks of generation %d, the status of %d", of, seen)
+			c.addViolation("Stalled has observed generation %d, the status has observed %d", of, seen)
 		}
 	}
 	if !reconciling && !c.isDeleting() && seen != c.object.GetGeneration() {
-		c.addViolation("nothing goes on, but status.observedGeneration is %d of %d", seen, c.object.GetGeneration())
+		c.addViolation("not Reconciling, but status.observedGeneration is %d of %d", seen, c.object.GetGeneration())
 	}
 }
 
-// milestones checks that they read as a progress bar.
+// checkOrder checks that the progress conditions become True in order.
 func (c *statusCheck) checkOrder() {
 	open := ""
 	for _, milestone := range c.conditionSet.Progress {
@@ -194,7 +191,7 @@ func (c *statusCheck) checkOrder() {
 	}
 }
 
-// end checks that a task has ended when its root says so, and only then.
+// checkCompletion checks that a task has a completion time if and only if it is complete.
 func (c *statusCheck) checkCompletion() {
 	task, ok := c.object.(*v1alpha1.AppInstallTask)
 	if !ok {
@@ -203,11 +200,11 @@ func (c *statusCheck) checkCompletion() {
 	root := c.findCondition(c.conditionSet.Summary)
 	over := root != nil && root.Status != metav1.ConditionUnknown && !c.isTrue(v1alpha1.ConditionReconciling)
 	if over != task.Finished() {
-		c.addViolation("completionTime is %v, and whether the task is over is %t", task.Status.CompletionTime, over)
+		c.addViolation("completionTime is %v, but the task is complete: %t", task.Status.CompletionTime, over)
 	}
 }
 
-// readers checks what kstatus makes of it.
+// checkKstatus checks the status that kstatus computes.
 func (c *statusCheck) checkKstatus() {
 	want := c.expectedStatus()
 	if want == "" {
@@ -225,11 +222,11 @@ func (c *statusCheck) checkKstatus() {
 	case err != nil:
 		c.addViolation("kstatus: %v", err)
 	case got.Status != want:
-		c.addViolation("kstatus reads %s (%s), %s is meant", got.Status, got.Message, want)
+		c.addViolation("kstatus computes %s (%s), expected %s", got.Status, got.Message, want)
 	}
 }
 
-// meant is what kstatus should read; empty where nothing is said of it.
+// expectedStatus returns the status that kstatus should compute, empty if it is not specified.
 func (c *statusCheck) expectedStatus() status.Status {
 	root := c.findCondition(c.conditionSet.Summary)
 	switch {

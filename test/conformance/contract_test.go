@@ -20,7 +20,7 @@ func newCondition(kind, state, reason, message string) metav1.Condition {
 	}
 }
 
-// app is an AppInfo of generation 2 with a status that observed it.
+// newApp returns an AppInfo of generation 2 whose status has observed it.
 func newApp(conditions ...metav1.Condition) *v1alpha1.AppInfo {
 	a := &v1alpha1.AppInfo{ObjectMeta: metav1.ObjectMeta{Name: "market.web", Generation: 2}}
 	a.Status.ObservedGeneration, a.Status.Conditions = 2, conditions
@@ -65,12 +65,12 @@ func TestContractHolds(t *testing.T) {
 		object v1alpha1.Object
 	}{
 		{"ready", newApp(ready, fetched, rendered)},
-		{"the older version is served, the newer failed for good", newApp(newCondition("Ready", "True", "ServingPrevious", "serving 1.0.0"), fetched, unrendered, stalled)},
-		{"failed for good", newApp(unready, fetched, unrendered, stalled)},
-		{"failed, tried again", withObserved(newApp(newCondition("Ready", "False", "FetchFailed", "no answer"), newCondition("Fetched", "False", "FetchFailed", "no answer"), reconciling), 1)},
-		{"begun", withObserved(newApp(unknown, newCondition("Reconciling", "True", "Progressing", "hydrating")), -1)},
-		{"being removed", withDeletion(newApp())},
-		{"a task that ended well", withCompletion(newTask(newCondition("Succeeded", "True", "Succeeded", "done")))},
+		{"the previous version is served, and the new version failed", newApp(newCondition("Ready", "True", "ServingPrevious", "serving 1.0.0"), fetched, unrendered, stalled)},
+		{"stalled", newApp(unready, fetched, unrendered, stalled)},
+		{"failed and retried", withObserved(newApp(newCondition("Ready", "False", "FetchFailed", "no answer"), newCondition("Fetched", "False", "FetchFailed", "no answer"), reconciling), 1)},
+		{"in progress", withObserved(newApp(unknown, newCondition("Reconciling", "True", "Progressing", "hydrating")), -1)},
+		{"being deleted", withDeletion(newApp())},
+		{"a task that succeeded", withCompletion(newTask(newCondition("Succeeded", "True", "Succeeded", "done")))},
 		{"a task that failed", withCompletion(newTask(newCondition("Succeeded", "False", "NotNewer", "1.0.0 is installed"), newCondition("Admitted", "False", "NotNewer", "1.0.0 is installed"), newCondition("Stalled", "True", "NotNewer", "1.0.0 is installed")))},
 		{"a task that waits", newTask(newCondition("Succeeded", "Unknown", "WaitingForTurn", "behind another"), newCondition("Reconciling", "True", "WaitingForTurn", "behind another"))},
 	} {
@@ -93,24 +93,24 @@ func TestContractBroken(t *testing.T) {
 		object v1alpha1.Object
 		says   string
 	}{
-		{"a condition of no generation", newApp(at(0, ready)), "observedGeneration is 0"},
-		{"a condition of a generation to come", newApp(at(3, ready)), "observedGeneration is 3"},
-		{"a reason that is not documented at all", newApp(newCondition("Ready", "True", "Great", "")), "reason Great"},
+		{"a condition without a generation", newApp(at(0, ready)), "observedGeneration is 0"},
+		{"a condition of a future generation", newApp(at(3, ready)), "observedGeneration is 3"},
+		{"a reason that is not documented", newApp(newCondition("Ready", "True", "Great", "")), "reason Great"},
 		{"a reason of another status", newApp(newCondition("Ready", "True", "AppsNotReady", "")), "reason AppsNotReady"},
-		{"a reason of another kind's milestone", newApp(newCondition("Ready", "False", "NotNewer", ""), newCondition("Stalled", "True", "NotNewer", "")), "reason NotNewer"},
+		{"a reason of a condition of another kind", newApp(newCondition("Ready", "False", "NotNewer", ""), newCondition("Stalled", "True", "NotNewer", "")), "reason NotNewer"},
 		{"a status that is not documented", newApp(ready, newCondition("Fetched", "Unknown", "Fetched", "")), "Fetched=Unknown"},
 		{"a condition of another kind", newApp(ready, newCondition("Admitted", "True", "Admitted", "")), "Admitted is not a condition"},
-		{"Reconciling that is False", newApp(ready, newCondition("Reconciling", "False", "Progressing", "")), "Reconciling is there"},
-		{"Stalled that is Unknown", newApp(ready, newCondition("Stalled", "Unknown", "RenderFailed", "")), "Stalled is there"},
+		{"Reconciling that is False", newApp(ready, newCondition("Reconciling", "False", "Progressing", "")), "Reconciling exists"},
+		{"Stalled that is Unknown", newApp(ready, newCondition("Stalled", "Unknown", "RenderFailed", "")), "Stalled exists"},
 		{"both", newApp(unready, fetched, unrendered, stalled, reconciling), "both Reconciling and Stalled"},
-		{"no root", newApp(fetched), "no root condition Ready"},
-		{"the root of another kind", newTask(ready), "no root condition Succeeded"},
-		{"failed for good, not Stalled", newApp(unready, fetched, unrendered), "Stalled is not True"},
-		{"Stalled over a spec that was not observed", withObserved(newApp(unready, fetched, unrendered, stalled), 1), "Stalled speaks of generation 2"},
-		{"at rest over a spec that was not observed", withObserved(newApp(ready), 1), "nothing goes on"},
-		{"a milestone missing", newApp(ready, rendered), "Rendered is True, although Fetched is missing"},
-		{"a milestone reached behind one that failed", newApp(unready, fetched, unrendered, stalled, newCondition("Customized", "True", "Customized", "")), "Customized is True, although Rendered is False"},
-		{"two milestones failed", newApp(unready, newCondition("Fetched", "False", "NotFound", ""), unrendered, stalled), "Rendered is False, although Fetched is False"},
+		{"no summary condition", newApp(fetched), "no summary condition Ready"},
+		{"the summary condition of another kind", newTask(ready), "no summary condition Succeeded"},
+		{"failed without a retry, not Stalled", newApp(unready, fetched, unrendered), "Stalled is not True"},
+		{"Stalled for a generation that was not observed", withObserved(newApp(unready, fetched, unrendered, stalled), 1), "Stalled has observed generation 2"},
+		{"not Reconciling with a generation that was not observed", withObserved(newApp(ready), 1), "not Reconciling, but"},
+		{"a missing progress condition", newApp(ready, rendered), "Rendered is True, although Fetched is missing"},
+		{"a progress condition that is True after one that failed", newApp(unready, fetched, unrendered, stalled, newCondition("Customized", "True", "Customized", "")), "Customized is True, although Rendered is False"},
+		{"two progress conditions that failed", newApp(unready, newCondition("Fetched", "False", "NotFound", ""), unrendered, stalled), "Rendered is False, although Fetched is False"},
 		{"a date", said("failed at 2026-08-21"), "a date"},
 		{"a time", said("failed at 10:11:12"), "a time"},
 		{"a port", said("read tcp 127.0.0.1:45678: reset"), "a port"},
@@ -119,9 +119,9 @@ func TestContractBroken(t *testing.T) {
 		{"a token", said("sent Bearer abcdefghijkl"), "a credential"},
 		{"a pointer", said("no method on 0xc000123456"), "an address in memory"},
 		{"too long", said(strings.Repeat("a", 1025)), "1025 bytes"},
-		{"a task over without its time", newTask(newCondition("Succeeded", "True", "Succeeded", "")), "completionTime is"},
-		{"a task with a time that is not over", withCompletion(newTask(newCondition("Succeeded", "Unknown", "Progressing", ""), newCondition("Reconciling", "True", "Progressing", ""))), "completionTime is"},
-		{"ready, and kstatus waits all the same", withObserved(newApp(ready), -1), "kstatus reads InProgress"},
+		{"a complete task without a completion time", newTask(newCondition("Succeeded", "True", "Succeeded", "")), "completionTime is"},
+		{"a running task with a completion time", withCompletion(newTask(newCondition("Succeeded", "Unknown", "Progressing", ""), newCondition("Reconciling", "True", "Progressing", ""))), "completionTime is"},
+		{"ready, but in progress for kstatus", withObserved(newApp(ready), -1), "kstatus computes InProgress"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			NewWithT(t).Expect(conformance.Violations(c.object)).To(ContainElement(ContainSubstring(c.says)))
@@ -139,11 +139,11 @@ func TestAllowedReasons(t *testing.T) {
 		hasNot    string
 	}{
 		{"listed", status.AppInfo, "Fetched", "True", "Fetched", "Rendered"},
-		{"that of a milestone that failed", status.MarketSource, "Ready", "False", "InvalidIndex", "RenderFailed"},
+		{"the reason of a failed progress condition", status.MarketSource, "Ready", "False", "InvalidIndex", "RenderFailed"},
 		{"listed after that sentence", status.MarketSource, "Ready", "False", "AppsNotReady", "Ready"},
-		{"that of Reconciling", status.AppInstallTask, "Succeeded", "Unknown", "WaitingForTurn", "NotNewer"},
-		{"that of the failure", status.AppInfo, "Stalled", "True", "RenderFailed", "NotNewer"},
-		{"with a remark behind it", status.AppInstallTask, "Reconciling", "True", "Suspended", "Succeeded"},
+		{"the reason of Reconciling", status.AppInstallTask, "Succeeded", "Unknown", "WaitingForTurn", "NotNewer"},
+		{"the reason of the failure", status.AppInfo, "Stalled", "True", "RenderFailed", "NotNewer"},
+		{"with a remark after it", status.AppInstallTask, "Reconciling", "True", "Suspended", "Succeeded"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)

@@ -19,17 +19,17 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// Reasons says which reasons a condition may carry.
+// Reasons contains the reasons that are documented for a condition.
 type Reasons struct {
-	// Constant is the name of the condition's constant.
+	// Constant is the name of the constant of the condition.
 	Constant string
-	// Listed are the reasons that the comment lists, by status.
+	// Listed are the listed reasons by status.
 	Listed map[metav1.ConditionStatus][]string
-	// borrowed are the sentences that point to another condition's reasons.
+	// borrowed are sentences that refer to the reasons of another condition, by status.
 	borrowed map[metav1.ConditionStatus]string
 }
 
-// Sentences of conditions.go that stand for the reasons of other conditions.
+// Sentences in conditions.go that refer to the reasons of other conditions.
 const (
 	refersToCondition   = "that of the milestone that failed"
 	refersToReconciling = "that of Reconciling"
@@ -41,8 +41,8 @@ var (
 	bulletForm  = regexp.MustCompile(`^\* "([A-Za-z]+)"`)
 )
 
-// Documented is what the comments of api/v1alpha1/conditions.go say, by the type
-// of the condition.
+// DocumentedReasons returns the reasons in the comments of api/v1alpha1/conditions.go, by
+// condition type.
 var DocumentedReasons = sync.OnceValues(func() (map[string]Reasons, error) {
 	root, err := testenv.ModuleRoot()
 	if err != nil {
@@ -97,8 +97,8 @@ func parseReasons(constant, comment string) Reasons {
 	return r
 }
 
-// Allowed are the reasons that a condition of a kind may carry in a status; none
-// where it may not have that status at all.
+// AllowedReasons returns the reasons that a condition of a kind may have in a status. It returns
+// none if the condition may not have this status.
 func AllowedReasons(kind status.ConditionSet, condition string, of metav1.ConditionStatus) ([]string, error) {
 	documented, err := DocumentedReasons()
 	if err != nil {
@@ -115,7 +115,7 @@ func AllowedReasons(kind status.ConditionSet, condition string, of metav1.Condit
 	if strings.Contains(known.borrowed[of], refersToReconciling) {
 		allowed = append(allowed, documented[v1alpha1.ConditionReconciling].Listed[metav1.ConditionTrue]...)
 	}
-	// The comment of Stalled has no sections: it exists only while it is True.
+	// The comment of Stalled has no sections, because Stalled exists only while it is True.
 	if of == metav1.ConditionTrue && strings.Contains(strings.ToLower(known.borrowed[""]), refersToFailure) {
 		allowed = append(allowed, failureReasons(documented, kind)...)
 		allowed = append(allowed, documented[kind.Summary].Listed[metav1.ConditionFalse]...)
@@ -123,7 +123,7 @@ func AllowedReasons(kind status.ConditionSet, condition string, of metav1.Condit
 	return allowed, nil
 }
 
-// failures are the reasons for which a milestone of a kind may be False.
+// failureReasons returns the reasons for which a progress condition of a kind may be False.
 func failureReasons(documented map[string]Reasons, kind status.ConditionSet) []string {
 	var all []string
 	for _, milestone := range kind.Progress {

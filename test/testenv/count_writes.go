@@ -10,14 +10,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 )
 
-// Writes notes the requests of a client that ask for a change, in their order, as
-// "patch status" or "create".
+// Writes records the write requests of a client in order, such as "patch status" or "create".
 type Writes struct {
 	mu       sync.Mutex
 	requests []string
 }
 
-// Noted are the writes since the last call of Noted.
+// Take returns the writes since the last call of Take.
 func (w *Writes) Take() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -32,7 +31,7 @@ func (w *Writes) recordWrite(what string) {
 	w.requests = append(w.requests, what)
 }
 
-// Counted is a client that does what the given one does, and notes every write.
+// CountWrites wraps a client so that it records every write.
 func CountWrites(c client.WithWatch) (client.WithWatch, *Writes) {
 	w := &Writes{}
 	return interceptor.NewClient(c, interceptor.Funcs{

@@ -17,7 +17,7 @@ import (
 
 var namespaces atomic.Int64
 
-// Namespace makes a new namespace with these labels and returns its name.
+// Namespace creates a namespace with these labels and returns its name.
 func (e *Env) Namespace(t testing.TB, labels map[string]string) string {
 	t.Helper()
 	name := fmt.Sprintf("test-%d", namespaces.Add(1))
@@ -25,7 +25,7 @@ func (e *Env) Namespace(t testing.TB, labels map[string]string) string {
 	return name
 }
 
-// Create makes objects.
+// Create creates objects.
 func (e *Env) Create(t testing.TB, objects ...client.Object) {
 	t.Helper()
 	for _, o := range objects {
@@ -35,8 +35,8 @@ func (e *Env) Create(t testing.TB, objects ...client.Object) {
 	}
 }
 
-// Allow gives a service account, which it makes, rights in its namespace, and returns
-// when the API server has taken note of them.
+// Allow creates a service account, grants it permissions in its namespace, and waits until the
+// permissions are effective.
 func (e *Env) Allow(t testing.TB, namespace, account string, rules ...rbacv1.PolicyRule) {
 	t.Helper()
 	name := metav1.ObjectMeta{Namespace: namespace, Name: account}
@@ -50,12 +50,12 @@ func (e *Env) Allow(t testing.TB, namespace, account string, rules ...rbacv1.Pol
 		})
 	for _, rule := range rules {
 		if err := e.waitForRule(t.Context(), namespace, account, rule); err != nil {
-			t.Fatal(fmt.Errorf("wait for the rights of service account %s/%s: %w", namespace, account, err))
+			t.Fatal(fmt.Errorf("wait for the permissions of service account %s/%s: %w", namespace, account, err))
 		}
 	}
 }
 
-// allowed asks the API server's authorizer until it knows of a rule.
+// waitForRule waits until the authorizer of the API server grants a rule.
 func (e *Env) waitForRule(ctx context.Context, namespace, account string, rule rbacv1.PolicyRule) error {
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 		User: fmt.Sprintf("system:serviceaccount:%s:%s", namespace, account),

@@ -1,17 +1,16 @@
-// Package testenv gives the tests of a package a real API server with the kinds of
-// AppMarket.
+// Package testenv provides the tests of a package with a real API server that serves the kinds
+// of AppMarket.
 //
-// It is started by the first test that asks for it, shared by the others of the
-// same package and stopped at the end:
+// The first test that calls Start starts the API server. The tests of the package share it, and
+// Run stops it at the end:
 //
-//	func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+//	func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 //
-//	func TestKeeper(t *testing.T) { server := env.Start(t) … }
+//	func TestWriter(t *testing.T) { server := testenv.Start(t) … }
 //
-// The programs come from the folder that KUBEBUILDER_ASSETS names. Where that is
-// not set, a test is left out and says so in one line; under CI=true it fails.
-// Each test works in a namespace of its own, since nothing is cleaned up between
-// tests: an API server alone never finishes the removal of a namespace.
+// KUBEBUILDER_ASSETS is the folder with the programs of the control plane. If it is not set,
+// tests are skipped with a message, or fail if CI=true. Each test uses its own namespace, because
+// an API server without controllers never completes the deletion of a namespace.
 package testenv
 
 import (
@@ -33,31 +32,30 @@ import (
 	"github.com/appmarket/operator/internal/kinds"
 )
 
-// patience is how long the control plane may take to start or to stop; a busy
-// machine needs some.
+// timeout bounds the start and the stop of the control plane, also on a busy machine.
 const timeout = 90 * time.Second
 
-// Env is a running API server, seen as its administrator.
+// Env is a running API server, accessed as its administrator.
 type Env struct {
 	Config *rest.Config
 	Scheme *runtime.Scheme
 	Mapper *kinds.Kinds
-	// Client asks the API server each time, without a cache.
+	// Client reads from the API server without a cache.
 	Client client.WithWatch
 
 	server *envtest.Environment
 }
 
-// shared is the one server of a package's tests.
+// shared is the API server that the tests of a package share.
 var shared struct {
 	once    sync.Once
-	running bool // Run is under way, and will stop the server.
+	running bool // Run was called and will stop the server.
 	env     *Env
 	err     error
 }
 
-// Run runs the tests of a package and stops the API server if one of them has
-// started it. It returns the code to exit with.
+// Run runs the tests of a package and stops the API server if it was started. It returns the
+// exit code.
 func Run(m *testing.M) int {
 	shared.running = true
 	code := m.Run()
@@ -71,17 +69,17 @@ func Run(m *testing.M) int {
 	return code
 }
 
-// Start returns the API server that the tests of the package share.
+// Start returns the API server that the tests of the package share, and starts it if necessary.
 func Start(t testing.TB) *Env {
 	t.Helper()
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("KUBEBUILDER_ASSETS is not set")
 		}
-		t.Skip("left out: KUBEBUILDER_ASSETS is not set")
+		t.Skip("skipped: KUBEBUILDER_ASSETS is not set")
 	}
 	if !shared.running {
-		t.Fatal("start API server: TestMain must call env.Run, or nobody stops it")
+		t.Fatal("start API server: TestMain must call testenv.Run, which stops it")
 	}
 	shared.once.Do(func() { shared.env, shared.err = startServer() })
 	if shared.err != nil {
@@ -119,7 +117,7 @@ func startServer() (*Env, error) {
 	return e, err
 }
 
-// Root is the folder of the module that the test belongs to.
+// ModuleRoot returns the root folder of the module that contains the test.
 func ModuleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -131,7 +129,7 @@ func ModuleRoot() (string, error) {
 		}
 		above := filepath.Dir(dir)
 		if above == dir {
-			return "", errors.New("find module: no go.mod above the test")
+			return "", errors.New("find the module: no go.mod in a parent folder of the test")
 		}
 		dir = above
 	}

@@ -20,8 +20,8 @@ func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 func TestStart(t *testing.T) {
 	g := NewWithT(t)
 	server := testenv.Start(t)
-	g.Expect(testenv.Start(t)).To(BeIdenticalTo(server), "it is shared")
-	g.Expect(server.Client.List(t.Context(), &v1alpha1.MarketSourceList{})).To(Succeed(), "our kinds are there")
+	g.Expect(testenv.Start(t)).To(BeIdenticalTo(server), "the server is shared")
+	g.Expect(server.Client.List(t.Context(), &v1alpha1.MarketSourceList{})).To(Succeed(), "the kinds of AppMarket are served")
 }
 
 func TestCountWrites(t *testing.T) {
