@@ -23,7 +23,7 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// remedyMessage says how to install or update the CRDs.
+// remedyMessage describes how to install or update the CRDs.
 const remedyMessage = "apply crds.yaml of this version, or config/crd, with kubectl apply --server-side"
 
 // outdatedCRDsError is the error of a cluster whose CRDs are missing or older. Wait retries

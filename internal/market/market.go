@@ -38,7 +38,7 @@ func (n Namespaces) IgnoredSharingMessage(source *v1alpha1.MarketSource) string 
 		sharing.From, source.Namespace, remedyMessage)
 }
 
-// remedyMessage says how to make a namespace a market.
+// remedyMessage describes how to make a namespace a market.
 const remedyMessage = "have the administrator of the cluster name the namespace in --market-namespaces"
 
 // CheckDirectory returns an error if sources of type Directory are not allowed in a

@@ -39,7 +39,7 @@ func (w Work) IsExhausted(last v1alpha1.Attempt) bool {
 	return w.WasInterrupted(last) && last.Begun >= MaxInterruptions
 }
 
-// InterruptedError returns the error of work whose attempts are exhausted. Its message says
+// InterruptedError returns the error of work whose attempts are exhausted. Its message describes
 // how to request another attempt.
 func InterruptedError(work, kind, name string) error {
 	return outcome.Stalled(v1alpha1.ReasonInterrupted, fmt.Errorf(

@@ -9,7 +9,7 @@ import (
 
 // Outcome contains the states to which an action leads.
 type Outcome struct {
-	// Succeeded, Failed and Cancelled are the states after each result. Failed is the state
+	// Succeeded, Failed and Canceled are the states after each result. Failed is the state
 	// with onFailure Keep. Before is the state before the action.
 	Succeeded, Failed, Canceled State
 	// Committed reports that the action cannot be canceled after it has started.
