@@ -27,7 +27,7 @@ import (
 
 // ErrFenced is returned for a write that was not sent because another process could be
 // the leader.
-var ErrFenced = errors.New("the leader's lease is not held by this process")
+var ErrFenced = errors.New("this process does not hold the leader lease")
 
 // Fence tracks how long the lease is certainly held. It is closed until the lease is
 // acquired for the first time. It is safe for concurrent use.
