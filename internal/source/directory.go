@@ -15,18 +15,19 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Files of a folder that speak to the market and are no part of the chart.
+// Marker files in the folder of a chart, which are not part of the chart: a chart is
+// withdrawn if the first one exists, and not listed if the second one exists.
 const (
 	suspendFile = ".suspend"
 	removeFile  = ".remove"
 )
 
-// maxMembers bounds the files and folders beside each other in a source.
+// maxDirectoryEntries is the maximum number of files and folders in the folder of a source.
 const maxDirectoryEntries = 2 * MaxApps
 
-// directory is a folder on a mounted volume. Each folder in it that has a
-// Chart.yaml, and each *.tgz, is one version of an app. The charts that changed since
-// they were read are read at each listing; see FolderCache.
+// directory is a source of type Directory: a folder on a mounted volume. Each folder in it
+// that has a Chart.yaml, and each *.tgz file, is one version of an app. A listing reads the
+// charts that have changed since they were last read; see FolderCache.
 type directory struct {
 	listingOptions
 	path         string
@@ -36,12 +37,12 @@ type directory struct {
 
 func newDirectory(cfg DirectoryConfig, chosen listingOptions) (*directory, error) {
 	if !filepath.IsAbs(cfg.Path) {
-		return nil, fmt.Errorf("open directory %q: the path is not absolute", cfg.Path)
+		return nil, fmt.Errorf("spec.directory.path: %q must be an absolute path", cfg.Path)
 	}
 	return &directory{listingOptions: chosen, path: filepath.Clean(cfg.Path), allowedRoots: cfg.AllowedRoots, cache: cfg.Cache}, nil
 }
 
-// List lists every chart of the folder.
+// List lists the charts of the folder.
 func (d *directory) List(ctx context.Context, since hydrate.Mark) (hydrate.Listing, error) {
 	root, err := d.openRoot()
 	if err != nil {
@@ -59,24 +60,24 @@ func (d *directory) List(ctx context.Context, since hydrate.Mark) (hydrate.Listi
 	if err != nil {
 		return hydrate.Listing{}, err
 	}
-	shelf := newVersionSelector(d.listingOptions, v1alpha1.ReasonInvalidChart)
+	selector := newVersionSelector(d.listingOptions, v1alpha1.ReasonInvalidChart)
 	for _, c := range charts {
-		if err := c.addToSelector(shelf); err != nil {
+		if err := c.addToSelector(selector); err != nil {
 			return hydrate.Listing{}, fmt.Errorf("read directory %q: %w", d.path, err)
 		}
 	}
-	return shelf.toListing("", since), nil
+	return selector.toListing("", since), nil
 }
 
-// Fetch reads one chart anew. Its digest shows whether it is still the one that
-// was listed.
+// Fetch reads one chart again. The chart may have changed since it was listed: compare its
+// digest.
 func (d *directory) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.Payload, error) {
 	if err := ctx.Err(); err != nil {
 		return hydrate.Payload{}, err
 	}
 	name := offer.URL
 	if !filepath.IsLocal(name) || name == "." || strings.ContainsAny(name, `/\`) {
-		return hydrate.Payload{}, outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("read chart %q: not a name in the directory", name))
+		return hydrate.Payload{}, outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("read chart %q: must be the name of a file or folder in the directory", name))
 	}
 	root, err := d.openRoot()
 	if err != nil {
@@ -93,6 +94,7 @@ func (d *directory) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.Pay
 	return payload, nil
 }
 
+// fetchChart reads a chart by the name of its folder or archive.
 func fetchChart(root *os.Root, name string) (hydrate.Payload, error) {
 	info, err := root.Lstat(name)
 	if err != nil {
@@ -114,13 +116,13 @@ func fetchChart(root *os.Root, name string) (hydrate.Payload, error) {
 	return hydrate.Payload{}, errNotRegular
 }
 
-// open opens the folder below the allowed root that it lies in, each time, since links may
-// have changed. The root keeps a link that somebody puts in its way meanwhile from leading
-// out.
+// openRoot opens the folder through the allowed root that contains it. It resolves links
+// each time, because they may have changed. A link that is created after they were resolved
+// cannot lead out of the root.
 func (d *directory) openRoot() (*os.Root, error) {
 	target, err := filepath.EvalSymlinks(d.path)
 	if err != nil {
-		// Whether there is anything is told only of what may be read.
+		// The error reveals whether a path exists, so it is only returned for allowed paths.
 		if _, _, allowed := d.findAllowedRoot(d.path); !allowed {
 			return nil, d.notAllowedError()
 		}
@@ -142,7 +144,8 @@ func (d *directory) openRoot() (*os.Root, error) {
 	return root, nil
 }
 
-// rootOf finds the allowed root that a path is, or is inside of, and the path below it.
+// findAllowedRoot returns the allowed root that contains a path, or is equal to it, and the
+// path relative to the root.
 func (d *directory) findAllowedRoot(path string) (root, below string, ok bool) {
 	for _, allowed := range d.allowedRoots {
 		if target, err := filepath.EvalSymlinks(allowed); err == nil {
@@ -156,12 +159,13 @@ func (d *directory) findAllowedRoot(path string) (root, below string, ok bool) {
 }
 
 func (d *directory) notAllowedError() error {
-	err := fmt.Errorf("read directory %q: it is not in a folder that --allowed-directories names", d.path)
+	err := fmt.Errorf("spec.directory.path: %q is not in a folder that the flag --allowed-directories allows for the namespace: use another path, or have the flag changed", d.path)
 	return outcome.Stalled(v1alpha1.ReasonNotAllowed, err)
 }
 
+// directoryError returns the error for a folder that cannot be read.
 func (d *directory) directoryError(err error) error {
-	// The path of the error may be another than the one that was asked for.
+	// The error may contain the path that links lead to instead of the one in the spec.
 	cause := err
 	if inner, ok := errors.AsType[*fs.PathError](err); ok {
 		cause = inner.Err

@@ -23,7 +23,8 @@ import (
 	"github.com/appmarket/operator/internal/source/index"
 )
 
-// maxReaders bounds the charts that are read, and held in memory, at once.
+// maxParallelReads is the maximum number of charts that are read, and are in memory, at the
+// same time.
 const maxParallelReads = 4
 
 // maxChartFileBytes is the maximum size of a Chart.yaml.
@@ -31,8 +32,8 @@ const maxChartFileBytes = 1 << 20
 
 const archiveSuffix = ".tgz"
 
-// member is a folder or archive of a directory and what was read of it; neither
-// entry nor error for what is no chart.
+// directoryEntry is a file or folder of a directory with the chart that was read from it, or
+// with the error. An entry that is not a chart has neither.
 type directoryEntry struct {
 	name      string
 	chart     *index.Entry
@@ -40,9 +41,8 @@ type directoryEntry struct {
 	err       error
 }
 
-// readAll returns the charts of a folder in the order of its entries. It reads those that
-// are not in the cache, or no longer as they were read. What is wrong with a chart is in
-// its member.
+// readCharts returns the charts of a folder in the order of its entries. It reads a chart if
+// it is not in the cache or has changed. The error of a chart is in its directoryEntry.
 func (d *directory) readCharts(ctx context.Context, root *os.Root, found []fs.DirEntry) ([]*cachedChart, error) {
 	begin, kept := d.cache.currentTime(), d.cache.cachedCharts(d.path)
 	folder, err := root.Open(".")
@@ -51,13 +51,13 @@ func (d *directory) readCharts(ctx context.Context, root *os.Root, found []fs.Di
 	}
 	defer folder.Close()
 	readings := make([]*cachedChart, len(found))
-	var isToRead atomic.Bool
+	var needsRead atomic.Bool
 	err = forEachParallel(ctx, len(found), func(i int) {
 		switch have := kept[found[i].Name()]; {
 		case have.isCurrent(folder, begin):
 			readings[i] = have
 		case isChart(root, found[i]):
-			isToRead.Store(true)
+			needsRead.Store(true)
 		default:
 			readings[i] = &cachedChart{}
 		}
@@ -65,7 +65,7 @@ func (d *directory) readCharts(ctx context.Context, root *os.Root, found []fs.Di
 	if err != nil {
 		return nil, d.directoryError(err)
 	}
-	if isToRead.Load() {
+	if needsRead.Load() {
 		if err := hydrate.Reading(ctx, ""); err != nil {
 			return nil, err
 		}
@@ -83,7 +83,7 @@ func (d *directory) readCharts(ctx context.Context, root *os.Root, found []fs.Di
 	return readings, nil
 }
 
-// sideBySide calls do for each number below count until ctx ends.
+// forEachParallel calls do for each number below count in parallel until ctx ends.
 func forEachParallel(ctx context.Context, count int, do func(int)) error {
 	var group errgroup.Group
 	group.SetLimit(min(maxParallelReads, runtime.GOMAXPROCS(0)))
@@ -98,24 +98,24 @@ func forEachParallel(ctx context.Context, count int, do func(int)) error {
 	return group.Wait()
 }
 
-// put hands the member on to the shelf.
-func (m directoryEntry) addToSelector(shelf *versionSelector) error {
+// addToSelector adds the chart or its error to a versionSelector.
+func (e directoryEntry) addToSelector(selector *versionSelector) error {
 	switch {
-	case m.err != nil && shelf.Wants(m.name):
-		shelf.Skip(m.name, outcome.Stalled(outcome.Reason(m.err, v1alpha1.ReasonFetchFailed), m.err))
-	case m.chart != nil && shelf.Wants(m.chart.Name):
-		if err := shelf.Add(m.chart.Name, *m.chart); err != nil {
+	case e.err != nil && selector.Wants(e.name):
+		selector.Skip(e.name, outcome.Stalled(outcome.Reason(e.err, v1alpha1.ReasonFetchFailed), e.err))
+	case e.chart != nil && selector.Wants(e.chart.Name):
+		if err := selector.Add(e.chart.Name, *e.chart); err != nil {
 			return err
 		}
-		if m.withdrawn {
-			shelf.markWithdrawn(m.chart.Name)
+		if e.withdrawn {
+			selector.markWithdrawn(e.chart.Name)
 		}
 	}
 	return nil
 }
 
-// isChart reports whether an entry is to be read as a chart. A folder without a Chart.yaml
-// is none, and neither is one that is marked as removed.
+// isChart reports whether an entry must be read as a chart. A folder without a Chart.yaml
+// and a folder that is marked as removed are not charts.
 func isChart(root *os.Root, found fs.DirEntry) bool {
 	switch name := found.Name(); {
 	case strings.HasPrefix(name, "."):
@@ -123,7 +123,7 @@ func isChart(root *os.Root, found fs.DirEntry) bool {
 	case found.IsDir():
 		folder, err := root.OpenRoot(name)
 		if err != nil {
-			return true // Reading it tells why.
+			return true // Reading it returns the error.
 		}
 		defer func() { _ = folder.Close() }()
 		return fileExists(folder, chartFile) && !fileExists(folder, removeFile)
@@ -132,6 +132,7 @@ func isChart(root *os.Root, found fs.DirEntry) bool {
 	}
 }
 
+// readDirectoryEntry reads a file or folder as a chart.
 func readDirectoryEntry(root *os.Root, found fs.DirEntry) (r *cachedChart) {
 	r = &cachedChart{directoryEntry: directoryEntry{name: found.Name()}}
 	defer outcome.Recover(&r.err)
@@ -146,8 +147,8 @@ func readDirectoryEntry(root *os.Root, found fs.DirEntry) (r *cachedChart) {
 	return r
 }
 
-// readFolder reads a chart that is kept as a folder. What it finds in the folder decides,
-// and not what isChart saw before.
+// readChartFolder reads a chart that is a folder. The folder may have changed since isChart
+// was called, so its files are checked again.
 func (r *cachedChart) readChartFolder(root *os.Root) error {
 	folder, err := root.OpenRoot(r.name)
 	if err != nil {
@@ -172,13 +173,14 @@ func (r *cachedChart) readChartFolder(root *os.Root) error {
 	return err
 }
 
+// fileExists reports whether a folder has a file of a name.
 func fileExists(folder *os.Root, name string) bool {
 	_, err := folder.Lstat(name)
 	return err == nil
 }
 
-// readArchive reads a chart that is kept as an archive, and of that no more than
-// its Chart.yaml.
+// readChartArchive reads the Chart.yaml of a chart that is an archive, and computes the
+// digest of the archive.
 func (r *cachedChart) readChartArchive(root *os.Root) error {
 	data, facts, err := readFile(root, r.name, chart.MaxArchiveBytes)
 	if err != nil {
@@ -193,7 +195,7 @@ func (r *cachedChart) readChartArchive(root *os.Root) error {
 	return err
 }
 
-// findChart finds the Chart.yaml of an archive, in its one folder at the top.
+// findChartFile returns the Chart.yaml of an archive, which is in its top-level folder.
 func findChartFile(archive []byte) ([]byte, error) {
 	unzipped, err := gzip.NewReader(bytes.NewReader(archive))
 	if err != nil {
@@ -208,7 +210,7 @@ func findChartFile(archive []byte) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("unpack archive: %w", err)
 		}
-		// Tools on Windows write backslashes.
+		// Tools on Windows write backslashes as separators.
 		name := strings.ReplaceAll(header.Name, `\`, "/")
 		folder, file, _ := strings.Cut(strings.TrimPrefix(name, "./"), "/")
 		if folder == "" || file != chartFile || header.Typeflag != tar.TypeReg {
@@ -216,13 +218,13 @@ func findChartFile(archive []byte) ([]byte, error) {
 		}
 		return readLimited(in, maxChartFileBytes, chartFile)
 	}
-	return nil, fmt.Errorf("unpack archive: no %s in its top folder", chartFile)
+	return nil, fmt.Errorf("unpack archive: the top-level folder has no file %s", chartFile)
 }
 
-// readChart reads what a Chart.yaml says of a version that is found at a place.
-func parseChartFile(text []byte, place, digest string) (*index.Entry, error) {
+// parseChartFile parses a Chart.yaml. The chart has a name in the directory and a digest.
+func parseChartFile(text []byte, name, digest string) (*index.Entry, error) {
 	if len(text) > maxChartFileBytes {
-		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("read %s: it is larger than %d bytes", chartFile, maxChartFileBytes))
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("read %s: larger than %d bytes", chartFile, maxChartFileBytes))
 	}
 	chart, err := index.ParseChart(text)
 	if err != nil {
@@ -230,7 +232,7 @@ func parseChartFile(text []byte, place, digest string) (*index.Entry, error) {
 	}
 	return &index.Entry{
 		Name: chart.Name, Version: chart.Version, AppVersion: chart.AppVersion, Deprecated: chart.Deprecated,
-		URL: place, Digest: digest,
+		URL: name, Digest: digest,
 	}, nil
 }
 

@@ -23,7 +23,7 @@ import (
 	"github.com/appmarket/operator/internal/source"
 )
 
-// lay writes files below a folder; a name that ends in a slash is a folder.
+// writeFiles writes files into a folder. A name that ends with a slash is a folder.
 func writeFiles(t *testing.T, root string, files map[string]string) {
 	t.Helper()
 	g := NewWithT(t)
@@ -42,7 +42,7 @@ func chartYAML(name, version string) string {
 	return fmt.Sprintf("apiVersion: v2\nname: %s\nversion: %s\nappVersion: \"7\"\n", name, version)
 }
 
-// pack is an archive with one file.
+// packArchive returns an archive with one file.
 func packArchive(t *testing.T, name, data string) string {
 	t.Helper()
 	g := NewWithT(t)
@@ -64,7 +64,7 @@ func openDirectory(t *testing.T, path string, allowed ...string) source.Source {
 	return opened
 }
 
-func TestListOfDirectory(t *testing.T) {
+func TestListDirectory(t *testing.T) {
 	g := NewWithT(t)
 	root := t.TempDir()
 	archive := packArchive(t, "cache/Chart.yaml", chartYAML("cache", "0.2.0"))
@@ -102,13 +102,13 @@ func TestListOfDirectory(t *testing.T) {
 
 	payload, err := opened.Fetch(t.Context(), list.Apps[1].Offers[1])
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(payload).To(Equal(hydrate.Payload{Files: first}), "without the marks")
+	g.Expect(payload).To(Equal(hydrate.Payload{Files: first}), "without the marker files")
 	payload, err = opened.Fetch(t.Context(), list.Apps[0].Offers[0])
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(payload).To(Equal(hydrate.Payload{Archive: []byte(archive)}))
 }
 
-func TestListOfDirectoryAgain(t *testing.T) {
+func TestListDirectoryNotModified(t *testing.T) {
 	g := NewWithT(t)
 	root := t.TempDir()
 	writeFiles(t, root, map[string]string{"web/Chart.yaml": chartYAML("web", "1.0.0"), "web/values.yaml": "a: 1"})
@@ -123,20 +123,20 @@ func TestListOfDirectoryAgain(t *testing.T) {
 	}
 	expect(true, "nothing changed")
 	writeFiles(t, root, map[string]string{"web/values.yaml": "a: 1"})
-	expect(true, "written again with the same content")
+	expect(true, "a file was written again with the same content")
 	writeFiles(t, root, map[string]string{"web/values.yaml": "a: 2"})
-	expect(false, "one byte, with the same size")
+	expect(false, "one byte of a file changed")
 	writeFiles(t, root, map[string]string{"web/values.yaml": "a: 1", "web/.suspend": ""})
-	expect(false, "withdrawn")
+	expect(false, "the app was withdrawn")
 	g.Expect(os.Remove(filepath.Join(root, "web/.suspend"))).To(Succeed())
-	expect(true, "as before")
+	expect(true, "the marker file was removed")
 	writeFiles(t, root, map[string]string{"bad/Chart.yaml": "name: [\n"})
-	expect(false, "one more that is skipped")
+	expect(false, "an invalid chart was added")
 }
 
-func TestDirectorySkips(t *testing.T) {
+func TestDirectoryInvalidCharts(t *testing.T) {
 	outside := t.TempDir()
-	writeFiles(t, outside, map[string]string{"Chart.yaml": chartYAML("x", "1.0.0"), "token": "secret"})
+	writeFiles(t, outside, map[string]string{"Chart.yaml": chartYAML("x", "1.0.0"), "token": "s3cr3t"})
 	link := func(target string) func(string) error {
 		return func(path string) error { return os.Symlink(target, path) }
 	}
@@ -151,22 +151,22 @@ func TestDirectorySkips(t *testing.T) {
 		{"not YAML", map[string]string{"x/Chart.yaml": "name: ["}, "", nil, v1alpha1.ReasonInvalidChart, "x"},
 		{"not a mapping", map[string]string{"x/Chart.yaml": "name"}, "", nil, v1alpha1.ReasonInvalidChart, "x"},
 		{"no version", map[string]string{"x/Chart.yaml": "name: x\n"}, "", nil, v1alpha1.ReasonInvalidChart, "x"},
-		{"a name no object can have", map[string]string{"x/Chart.yaml": chartYAML("../X", "1.0.0")}, "", nil, v1alpha1.ReasonInvalidChart, "../X"},
+		{"a name that is not valid for an object", map[string]string{"x/Chart.yaml": chartYAML("../X", "1.0.0")}, "", nil, v1alpha1.ReasonInvalidChart, "../X"},
 		{"a Chart.yaml that is too large", map[string]string{"x/Chart.yaml": strings.Repeat("#\n", 1<<20)}, "", nil, v1alpha1.ReasonLimitExceeded, "x"},
 		{"a file that is too large", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0"), "x/f": strings.Repeat("x", chart.MaxFileBytes+1)}, "", nil, v1alpha1.ReasonLimitExceeded, "x"},
 		{"folders that are too deep", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0"), "x/" + strings.Repeat("d/", chart.MaxPathDepth) + "f": ""}, "", nil, v1alpha1.ReasonLimitExceeded, "x"},
-		{"a pattern that cannot be", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0"), "x/.helmignore": "["}, "", nil, v1alpha1.ReasonInvalidChart, "x"},
-		{"an archive that is none", map[string]string{"x.tgz": "<html>"}, "", nil, v1alpha1.ReasonInvalidArchive, "x.tgz"},
+		{"an invalid pattern in .helmignore", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0"), "x/.helmignore": "["}, "", nil, v1alpha1.ReasonInvalidChart, "x"},
+		{"a file that is not an archive", map[string]string{"x.tgz": "<html>"}, "", nil, v1alpha1.ReasonInvalidArchive, "x.tgz"},
 		{"an archive without a chart", map[string]string{"x.tgz": packArchive(t, "Chart.yaml", chartYAML("x", "1.0.0"))}, "", nil, v1alpha1.ReasonInvalidArchive, "x.tgz"},
-		{"an archive with the chart too deep", map[string]string{"x.tgz": packArchive(t, "x/charts/Chart.yaml", chartYAML("x", "1.0.0"))}, "", nil, v1alpha1.ReasonInvalidArchive, "x.tgz"},
+		{"an archive without a chart at its top level", map[string]string{"x.tgz": packArchive(t, "x/charts/Chart.yaml", chartYAML("x", "1.0.0"))}, "", nil, v1alpha1.ReasonInvalidArchive, "x.tgz"},
 		{"an archive that is too large", map[string]string{"x.tgz": strings.Repeat("x", chart.MaxArchiveBytes+1)}, "", nil, v1alpha1.ReasonLimitExceeded, "x.tgz"},
 		{"a link to another folder", nil, "x", link(outside), v1alpha1.ReasonNotAllowed, "x"},
 		{"a link to a folder inside", nil, "x", link("good"), v1alpha1.ReasonNotAllowed, "x"},
-		{"a link for an archive", nil, "x.tgz", link("/etc/hostname"), v1alpha1.ReasonNotAllowed, "x.tgz"},
-		{"a link for a file", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0")}, "x/templates", link(outside), v1alpha1.ReasonNotAllowed, "x"},
-		{"a link for Chart.yaml", map[string]string{"x/": ""}, "x/Chart.yaml", link(filepath.Join(outside, "Chart.yaml")), v1alpha1.ReasonNotAllowed, "x"},
-		{"a link for .helmignore", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0")}, "x/.helmignore", link("Chart.yaml"), v1alpha1.ReasonNotAllowed, "x"},
-		{"a pipe that nobody writes to", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0")}, "x/pipe", makePipe, v1alpha1.ReasonNotAllowed, "x"},
+		{"a link instead of an archive", nil, "x.tgz", link("/etc/hostname"), v1alpha1.ReasonNotAllowed, "x.tgz"},
+		{"a link instead of a folder of a chart", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0")}, "x/templates", link(outside), v1alpha1.ReasonNotAllowed, "x"},
+		{"a link instead of Chart.yaml", map[string]string{"x/": ""}, "x/Chart.yaml", link(filepath.Join(outside, "Chart.yaml")), v1alpha1.ReasonNotAllowed, "x"},
+		{"a link instead of .helmignore", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0")}, "x/.helmignore", link("Chart.yaml"), v1alpha1.ReasonNotAllowed, "x"},
+		{"a pipe", map[string]string{"x/Chart.yaml": chartYAML("x", "1.0.0")}, "x/pipe", makePipe, v1alpha1.ReasonNotAllowed, "x"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -188,7 +188,7 @@ func TestDirectorySkips(t *testing.T) {
 
 func makePipe(path string) error { return syscall.Mkfifo(path, 0o644) }
 
-func TestDirectoryMustBeAllowed(t *testing.T) {
+func TestAllowedRoots(t *testing.T) {
 	root := t.TempDir()
 	writeFiles(t, root, map[string]string{"in/charts/": "", "in-too/": "", "out/": ""})
 	at := func(name string) string { return filepath.Join(root, name) }
@@ -201,17 +201,17 @@ func TestDirectoryMustBeAllowed(t *testing.T) {
 		reason  string
 	}{
 		{"the root itself", at("in"), []string{at("in")}, ""},
-		{"a folder below", at("in/charts"), []string{"/nowhere", at("in")}, ""},
+		{"a folder in the root", at("in/charts"), []string{"/nowhere", at("in")}, ""},
 		{"the root is a link", at("in/charts"), []string{at("alias")}, ""},
-		{"the path is a link that leads inside", at("alias/charts"), []string{at("in")}, ""},
-		{"none are allowed", at("in"), nil, v1alpha1.ReasonNotAllowed},
-		{"another folder", at("out"), []string{at("in")}, v1alpha1.ReasonNotAllowed},
-		{"a folder whose name begins alike", at("in-too"), []string{at("in")}, v1alpha1.ReasonNotAllowed},
-		{"up and out", at("in/../out"), []string{at("in")}, v1alpha1.ReasonNotAllowed},
-		{"a link that leads out", at("in/escape"), []string{at("in")}, v1alpha1.ReasonNotAllowed},
-		{"not there, and nobody may know", at("out/missing"), []string{at("in")}, v1alpha1.ReasonNotAllowed},
-		{"not there", at("in/missing"), []string{at("in")}, v1alpha1.ReasonNotFound},
-		{"an empty root is not the whole disk", at("in"), []string{""}, v1alpha1.ReasonNotAllowed},
+		{"the path is a link into the root", at("alias/charts"), []string{at("in")}, ""},
+		{"no roots", at("in"), nil, v1alpha1.ReasonNotAllowed},
+		{"a folder outside the root", at("out"), []string{at("in")}, v1alpha1.ReasonNotAllowed},
+		{"a folder whose name begins with the name of the root", at("in-too"), []string{at("in")}, v1alpha1.ReasonNotAllowed},
+		{"a parent folder", at("in/../out"), []string{at("in")}, v1alpha1.ReasonNotAllowed},
+		{"a link out of the root", at("in/escape"), []string{at("in")}, v1alpha1.ReasonNotAllowed},
+		{"a path that does not exist outside the root", at("out/missing"), []string{at("in")}, v1alpha1.ReasonNotAllowed},
+		{"a path that does not exist in the root", at("in/missing"), []string{at("in")}, v1alpha1.ReasonNotFound},
+		{"an empty root does not allow all folders", at("in"), []string{""}, v1alpha1.ReasonNotAllowed},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -231,9 +231,9 @@ func TestDirectoryMustBeAllowed(t *testing.T) {
 	}
 }
 
-func TestFetchFromDirectoryRefuses(t *testing.T) {
+func TestFetchInvalidName(t *testing.T) {
 	root := t.TempDir()
-	writeFiles(t, root, map[string]string{"in/web/Chart.yaml": chartYAML("web", "1.0.0"), "out.tgz": "secret"})
+	writeFiles(t, root, map[string]string{"in/web/Chart.yaml": chartYAML("web", "1.0.0"), "out.tgz": "s3cr3t"})
 	NewWithT(t).Expect(os.Symlink("../out.tgz", filepath.Join(root, "in/link.tgz"))).To(Succeed())
 	opened := openDirectory(t, filepath.Join(root, "in"), root)
 	for url, reason := range map[string]string{
@@ -253,7 +253,7 @@ func TestFetchFromDirectoryRefuses(t *testing.T) {
 	}
 }
 
-func TestDirectoryEndsWithItsCaller(t *testing.T) {
+func TestDirectoryContextCanceled(t *testing.T) {
 	g := NewWithT(t)
 	root := t.TempDir()
 	writeFiles(t, root, map[string]string{"web/Chart.yaml": chartYAML("web", "1.0.0")})
@@ -270,13 +270,13 @@ func TestHelmIgnore(t *testing.T) {
 		ignore string
 		want   string
 	}{
-		{"nothing to ignore but what Helm always does", "# c\n\n", "a.bak d/a.bak d/e/f d/f f templates/a.bak"},
-		{"a name anywhere", "*.bak", "d/e/f d/f f"},
-		{"a name at the top", "/a.bak", "d/a.bak d/e/f d/f f templates/a.bak"},
+		{"only the default rule of Helm", "# c\n\n", "a.bak d/a.bak d/e/f d/f f templates/a.bak"},
+		{"a name in any folder", "*.bak", "d/e/f d/f f"},
+		{"a name in the top-level folder", "/a.bak", "d/a.bak d/e/f d/f f templates/a.bak"},
 		{"a path", "d/f", "a.bak d/a.bak d/e/f f templates/a.bak"},
-		{"a folder with all in it", "d/", "a.bak f templates/a.bak"},
-		{"a folder's name is no file's", "f/", "a.bak d/a.bak d/e/f d/f f templates/a.bak"},
-		{"a folder anywhere", "e", "a.bak d/a.bak d/f f templates/a.bak"},
+		{"a folder", "d/", "a.bak f templates/a.bak"},
+		{"a pattern for folders does not match a file", "f/", "a.bak d/a.bak d/e/f d/f f templates/a.bak"},
+		{"a folder in another folder", "e", "a.bak d/a.bak d/f f templates/a.bak"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -298,11 +298,11 @@ func TestHelmIgnore(t *testing.T) {
 	}
 }
 
-// TestRealCatalog lists a folder of real charts, twice.
+// TestRealCatalog lists a folder of real charts twice.
 func TestRealCatalog(t *testing.T) {
 	catalog := os.Getenv("MARKET_CATALOG")
 	if catalog == "" {
-		t.Skip("left out: MARKET_CATALOG names no folder of real charts")
+		t.Skip("MARKET_CATALOG is not set: skipping the test with real charts")
 	}
 	g := NewWithT(t)
 	path, err := filepath.Abs(catalog)

@@ -14,7 +14,7 @@ import (
 	"github.com/appmarket/operator/internal/netguard"
 )
 
-// reworded is an error with a text of our own.
+// normalizedError is an error with another text.
 type normalizedError struct {
 	text string
 	err  error
@@ -23,16 +23,17 @@ type normalizedError struct {
 func (r *normalizedError) Error() string { return r.text }
 func (r *normalizedError) Unwrap() error { return r.err }
 
-// plain rewords what the network says, so that the text is the same each time:
-// without the ports of our own end, the addresses that a name stood for, the
-// present time, or a URL with its query.
+// normalizeError replaces the text of a network error, so that the same failure always has
+// the same text: without the local port, the addresses that a name resolves to, the current
+// time, and the query of a URL.
 func normalizeError(err error) error {
 	return &normalizedError{text: describeError(err), err: err}
 }
 
+// describeError returns the text for a network error.
 func describeError(err error) string {
 	if errors.Is(err, context.Canceled) {
-		return "cancelled"
+		return "canceled"
 	}
 	if refused := policyError(err); refused != nil {
 		return refused.Error()
@@ -41,7 +42,7 @@ func describeError(err error) string {
 		return describeLookup(name)
 	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
-		return "no answer in time"
+		return "server did not respond in time"
 	}
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
 		return "certificate has expired or is not yet valid"
@@ -50,13 +51,14 @@ func describeError(err error) string {
 		return number.Error()
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return "connection was closed before the end of the answer"
+		return "connection was closed before the end of the response"
 	}
 	return describeResponse(err)
 }
 
-// describeAnswer has words of our own: those of the libraries quote the first line, a
-// header or the certificate of an answer, which may be that of any server inside.
+// describeResponse returns a text that does not quote the response. The texts of the
+// libraries quote its first line, a header or the certificate, and the response may come
+// from a server that the user cannot reach.
 func describeResponse(err error) string {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return "certificate is for another host"
@@ -73,10 +75,10 @@ func describeResponse(err error) string {
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return "connection failed"
 	}
-	return "answer is not understood"
+	return "invalid response"
 }
 
-// policy is our own refusal that err comes from, nil if it is none.
+// policyError returns the error of package netguard that err wraps, or nil if there is none.
 func policyError(err error) error {
 	if address, ok := errors.AsType[netguard.Refused](err); ok {
 		return address
@@ -94,7 +96,7 @@ func describeLookup(err *net.DNSError) string {
 	case err.IsNotFound:
 		return "no such host"
 	case err.IsTimeout:
-		return "name server gave no answer in time"
+		return "DNS server did not respond in time"
 	}
-	return "name server failed"
+	return "DNS lookup failed"
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/appmarket/operator/internal/source"
 )
 
-func TestCredentialsStayAtHome(t *testing.T) {
+func TestCredentialsAreSentToTheRepositoryOnly(t *testing.T) {
 	var abroad atomic.Value
 	abroad.Store("")
 	other := startServer(t, func(w http.ResponseWriter, r *http.Request) {
@@ -41,8 +41,8 @@ func TestCredentialsStayAtHome(t *testing.T) {
 			fmt.Fprint(w, "\x1f\x8bhome")
 		}
 	})
-	// The same server under another name, as a subdomain would be: Go's own client
-	// would keep the credentials for it.
+	// The same server by another host name. By default the client of Go sends the
+	// credentials to subdomains.
 	parsed, err := url.Parse(home.URL)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	for _, test := range []struct {
@@ -54,12 +54,12 @@ func TestCredentialsStayAtHome(t *testing.T) {
 	}{
 		{"a relative URL, basic", source.HelmConfig{Username: "me", Password: "pw"}, "charts/home.tgz", "home", "Basic bWU6cHc="},
 		{"a relative URL, bearer", source.HelmConfig{Token: "tk"}, "/charts/home.tgz", "home", "Bearer tk"},
-		{"the whole URL at home", source.HelmConfig{Token: "tk"}, home.URL + "/charts/home.tgz", "home", "Bearer tk"},
-		{"a redirect within", source.HelmConfig{Token: "tk"}, "charts/within.tgz", "home", "Bearer tk"},
+		{"an absolute URL of the repository", source.HelmConfig{Token: "tk"}, home.URL + "/charts/home.tgz", "home", "Bearer tk"},
+		{"a redirect to the repository", source.HelmConfig{Token: "tk"}, "charts/within.tgz", "home", "Bearer tk"},
 		{"a redirect to another port", source.HelmConfig{Token: "tk"}, "charts/away.tgz", "abroad", "Bearer tk"},
 		{"a URL on another port", source.HelmConfig{Token: "tk"}, other.URL + "/x.tgz", "abroad", ""},
 		{"a URL on another host", source.HelmConfig{Token: "tk"}, "http://localhost:" + parsed.Port() + "/charts/home.tgz", "home", ""},
-		{"nothing to send", source.HelmConfig{}, "charts/home.tgz", "home", ""},
+		{"no credentials", source.HelmConfig{}, "charts/home.tgz", "home", ""},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -71,7 +71,7 @@ func TestCredentialsStayAtHome(t *testing.T) {
 			g.Expect(seen.Load()).To(Equal(test.sent))
 		})
 	}
-	NewWithT(t).Expect(abroad.Load()).To(Equal("||"), "two requests, with nothing of ours")
+	NewWithT(t).Expect(abroad.Load()).To(Equal("||"), "two requests without credentials")
 }
 
 func TestFetch(t *testing.T) {
@@ -80,8 +80,8 @@ func TestFetch(t *testing.T) {
 	server := startServer(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/repo/charts/a.tgz":
-			g.Expect(r.URL.RawQuery).To(Equal("key=1"), "the repository's query goes with a relative URL")
-			// As servers do that take the name for the encoding.
+			g.Expect(r.URL.RawQuery).To(Equal("key=1"), "a relative URL has the query of the repository")
+			// Some servers derive the encoding from the extension of the file.
 			w.Header().Set("Content-Encoding", "gzip")
 			w.Header().Set("Content-Type", "text/html")
 			w.Write(archive)
@@ -89,8 +89,8 @@ func TestFetch(t *testing.T) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			fmt.Fprint(w, "<html>sign in</html>")
 		case "/other.tgz":
-			fmt.Fprint(w, "whatever it is")
-		case "/announced.tgz":
+			fmt.Fprint(w, "not an archive")
+		case "/content-length.tgz":
 			w.Header().Set("Content-Length", fmt.Sprint(chart.MaxArchiveBytes+1))
 			w.WriteHeader(http.StatusOK)
 		case "/endless.tgz":
@@ -104,20 +104,20 @@ func TestFetch(t *testing.T) {
 	opened := openHelm(t, source.HelmConfig{URL: server.URL + "/repo?key=1"})
 	payload, err := opened.Fetch(t.Context(), hydrate.Offer{URL: "charts/a.tgz"})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(payload).To(Equal(hydrate.Payload{Archive: archive}), "the bytes as they come")
+	g.Expect(payload).To(Equal(hydrate.Payload{Archive: archive}), "the unchanged bytes")
 
 	payload, err = opened.Fetch(t.Context(), hydrate.Offer{URL: "/other.tgz"})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(string(payload.Archive)).To(Equal("whatever it is"), "to unpack it is not our matter")
+	g.Expect(string(payload.Archive)).To(Equal("not an archive"), "Fetch does not validate the archive")
 
 	for url, reason := range map[string]string{
 		"/page.tgz":                 v1alpha1.ReasonInvalidArchive,
-		"/announced.tgz":            v1alpha1.ReasonLimitExceeded,
+		"/content-length.tgz":       v1alpha1.ReasonLimitExceeded,
 		"/endless.tgz":              v1alpha1.ReasonLimitExceeded,
 		"oci://registry.test/x:1":   v1alpha1.ReasonFetchFailed,
 		"file:///etc/passwd":        v1alpha1.ReasonFetchFailed,
 		"ftp://host.test/x":         v1alpha1.ReasonFetchFailed,
-		"http://u:secret@host.test": v1alpha1.ReasonFetchFailed,
+		"http://u:s3cr3t@host.test": v1alpha1.ReasonFetchFailed,
 		"":                          v1alpha1.ReasonFetchFailed,
 	} {
 		_, err = opened.Fetch(t.Context(), hydrate.Offer{URL: url})

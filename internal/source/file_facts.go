@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// fileFacts identify the content of a file without reading it: writing to the file,
-// replacing it and setting its modification time back each change one of them. Times are
-// in nanoseconds; changed is the time of the inode, which only the kernel sets.
+// fileFacts identifies the content of a file without reading it: writing to the file,
+// replacing it and resetting its modification time each change one of the fields. Times are
+// in nanoseconds. The change time of the inode (changed) is set only by the kernel.
 type fileFacts struct {
 	device, inode     uint64
 	mode              uint32
@@ -16,23 +16,23 @@ type fileFacts struct {
 	modified, changed int64
 }
 
-// unknownFacts are newer than any time, so that they are never trusted.
+// unknownFacts is newer than any time, so that it is never reliable.
 var unknownFacts = fileFacts{changed: math.MaxInt64}
 
-// entryFacts are the facts of an entry of a folder: of a file, of a folder with all its
-// entries sorted by name, or of an entry that is left out, of which only name and type count.
+// entryFacts holds the facts of an entry of a folder: of a file, of a folder with all its
+// entries sorted by name, or of an ignored entry, of which only name and type are compared.
 type entryFacts struct {
 	name      string
 	isIgnored bool
 	file      fileFacts
-	// entries are those of a folder, and nil for all others.
+	// entries contains the entries of a folder, and is nil for any other entry.
 	entries []entryFacts
 }
 
-// isFolder reports whether the facts are those of a folder that was read.
+// isFolder reports whether the entry is a folder that was read.
 func (e *entryFacts) isFolder() bool { return e.entries != nil }
 
-// leaveOut sets the facts of an entry that is left out.
+// setIgnored sets the facts of an ignored entry.
 func (e *entryFacts) setIgnored(found fs.DirEntry) {
 	e.isIgnored, e.file = true, unknownFacts
 	if info, err := found.Info(); err == nil {
@@ -40,12 +40,12 @@ func (e *entryFacts) setIgnored(found fs.DirEntry) {
 	}
 }
 
-// has reports whether a folder has an entry of a name.
+// hasEntry reports whether the folder has an entry of a name.
 func (e *entryFacts) hasEntry(name string) bool {
 	return slices.ContainsFunc(e.entries, func(inner entryFacts) bool { return inner.name == name })
 }
 
-// count returns the number of entries, this one included.
+// countEntries returns the number of entries, including this one.
 func (e *entryFacts) countEntries() int {
 	count := 1
 	for _, inner := range e.entries {
@@ -54,7 +54,7 @@ func (e *entryFacts) countEntries() int {
 	return count
 }
 
-// newest returns the latest time at which a file was changed.
+// newestChange returns the latest time at which a file was changed.
 func (e *entryFacts) newestChange() int64 {
 	newest := max(e.file.modified, e.file.changed)
 	for _, inner := range e.entries {

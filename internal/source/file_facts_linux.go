@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// factsOf returns the facts of a file.
+// fileFactsOf returns the facts of a file.
 func fileFactsOf(info fs.FileInfo) fileFacts {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -24,16 +24,16 @@ func fileFactsOf(info fs.FileInfo) fileFacts {
 
 func toNanoseconds(sec, nsec int64) int64 { return time.Unix(sec, nsec).UnixNano() }
 
-// typeOf returns the part of a mode that says what kind of file it is.
+// fileType returns the bits of a mode that contain the type of the file.
 func fileType(mode uint32) uint32 { return mode & unix.S_IFMT }
 
 // direntBytes is the size of a buffer for the entries of a folder.
 const direntBytes = 8 << 10
 
-// holds reports whether an entry of a folder that is open is still the one of the facts,
-// without opening a file: in folders no entry was added or removed, and none that counts
-// changed. Each folder is opened by its name in the one that it lies in, and no link is
-// followed. The calls of package os would need twice as many of the system for it.
+// isUnchanged reports whether an entry of an open folder has the facts, without opening a
+// file. A folder is unchanged if no entry was added or removed, and all its entries are
+// unchanged. Each folder is opened relative to its parent, and links are not followed.
+// Package os would need twice as many system calls.
 func (e *entryFacts) isUnchanged(parent int, buffer []byte) bool {
 	if e.isFolder() {
 		return e.isFolderUnchanged(parent, buffer)
@@ -51,6 +51,7 @@ func (e *entryFacts) isUnchanged(parent int, buffer []byte) bool {
 	}
 }
 
+// isFolderUnchanged is isUnchanged for a folder.
 func (e *entryFacts) isFolderUnchanged(parent int, buffer []byte) bool {
 	folder, err := unix.Openat(parent, e.name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {

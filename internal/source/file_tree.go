@@ -21,22 +21,22 @@ const (
 	ignoreFile = ".helmignore"
 )
 
-// errSpecial refuses what is neither a file nor a folder. Links are refused even
-// where they stay inside, as they are in an archive.
-var errNotRegular = outcome.Stalled(v1alpha1.ReasonNotAllowed, errors.New("links and special files are not read"))
+// errNotRegular is the error for an entry that is neither a file nor a folder. Links are
+// not allowed even if they lead to a file in the same folder, as in an archive.
+var errNotRegular = outcome.Stalled(v1alpha1.ReasonNotAllowed, errors.New("links and special files are not allowed: replace it by a file or folder"))
 
-// treeReader reads the files of a chart that is kept as a folder, and their facts.
+// treeReader reads the files of a chart that is a folder, and their facts.
 type treeReader struct {
 	root    *os.Root
 	ignored ignoreRules
-	// ignoreFacts are those of the .helmignore that was read; nil if there was none.
+	// ignoreFacts are the facts of the .helmignore that was read, or nil if there was none.
 	ignoreFacts *fileFacts
 	files       []chart.File
 	total       int
 }
 
-// readTree reads the files of a chart that is kept as a folder, those left out
-// that its .helmignore names, under the limits that an archive has.
+// readTree reads the files of a chart that is a folder, except the files that its
+// .helmignore ignores. The limits of an archive apply.
 func readTree(folder *os.Root) ([]chart.File, *entryFacts, error) {
 	ignored, ignoreFacts, err := readIgnore(folder)
 	if err != nil {
@@ -48,7 +48,8 @@ func readTree(folder *os.Root) ([]chart.File, *entryFacts, error) {
 	return reader.files, facts, err
 }
 
-// readFolder reads a folder of the chart, unless it has more entries than a chart may have.
+// readFolder reads a folder of the chart. The folder must not have more entries than a chart
+// may have files.
 func (t *treeReader) readFolder(name string) ([]entryFacts, error) {
 	found, err := readFolderEntries(t.root.FS(), name, chart.MaxFiles)
 	if err != nil {
@@ -64,7 +65,7 @@ func (t *treeReader) readFolder(name string) ([]entryFacts, error) {
 	return entries, nil
 }
 
-// readEntry reads an entry of a folder and sets its facts.
+// readFolderEntry reads an entry of a folder and sets its facts.
 func (t *treeReader) readFolderEntry(path string, found fs.DirEntry, facts *entryFacts) error {
 	if path == suspendFile || path == removeFile || t.ignored.ignoresPath(path, found.IsDir()) {
 		facts.setIgnored(found)
@@ -95,19 +96,19 @@ func (t *treeReader) readFolderEntry(path string, found fs.DirEntry, facts *entr
 	return nil
 }
 
-// setRuleFacts sets the facts of a .helmignore to those from when its rules were read.
+// setIgnoreFileFacts sets the facts of a .helmignore to the facts when its rules were read.
 func (t *treeReader) setIgnoreFileFacts(path string, facts *entryFacts) {
 	if path != ignoreFile {
 		return
 	}
 	facts.isIgnored, facts.file = false, unknownFacts
-	if t.ignoreFacts != nil { // The file was there then.
+	if t.ignoreFacts != nil { // The file existed when the rules were read.
 		facts.file = *t.ignoreFacts
 	}
 }
 
-// readNames reads the entries of a folder by name, which may have as many as the limit: a
-// huge one is not read to its end.
+// readFolderEntries returns the entries of a folder, sorted by name. It stops reading and
+// returns an error if the folder has more entries than the limit.
 func readFolderEntries(from fs.FS, name string, limit int) ([]fs.DirEntry, error) {
 	folder, err := from.Open(name)
 	if err != nil {
@@ -129,6 +130,8 @@ func readFolderEntries(from fs.FS, name string, limit int) ([]fs.DirEntry, error
 	return entries, nil
 }
 
+// checkPath returns an error if a file exceeds the limits of a chart. Before is the number
+// of files that were read before it.
 func checkPath(path string, before int) error {
 	switch {
 	case before >= chart.MaxFiles:
@@ -136,14 +139,14 @@ func checkPath(path string, before int) error {
 	case len(path) > chart.MaxPathBytes:
 		return limitError("a path in the chart is longer than %d bytes", chart.MaxPathBytes)
 	case strings.Count(path, "/") >= chart.MaxPathDepth:
-		return limitError("the chart has folders more than %d deep", chart.MaxPathDepth)
+		return limitError("the folders of the chart are nested more than %d levels deep", chart.MaxPathDepth)
 	}
 	return nil
 }
 
-// readFile reads a file that is regular when it is open, whatever it was before,
-// and does not wait for one that is a pipe.
-// Its facts are those from before it was read.
+// readFile reads a regular file and returns its facts from before the reading. It checks the
+// type of the opened file, because the name may refer to another file in the meantime, and
+// does not block on a pipe.
 func readFile(root *os.Root, name string, limit int) ([]byte, fileFacts, error) {
 	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -163,12 +166,12 @@ func readFile(root *os.Root, name string, limit int) ([]byte, fileFacts, error) 
 	data := make([]byte, info.Size(), info.Size()+1)
 	n, err := io.ReadFull(file, data)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = nil // It became shorter since.
+		err = nil // The file was truncated after Stat.
 	}
 	return data[:n], fileFactsOf(info), err
 }
 
-// readLimited reads to the end, which must come within the limit.
+// readLimited reads all of in, or returns an error if that is larger than the limit.
 func readLimited(in io.Reader, limit int, name string) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(in, int64(limit)+1))
 	if err != nil {
@@ -180,10 +183,12 @@ func readLimited(in io.Reader, limit int, name string) ([]byte, error) {
 	return data, nil
 }
 
+// tooLargeError returns the error for a file that is larger than the limit.
 func tooLargeError(name string, limit int) error {
 	return limitError("%q is larger than %d bytes", name, limit)
 }
 
+// limitError returns an error that is stalled with LimitExceeded.
 func limitError(format string, args ...any) error {
 	return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf(format, args...))
 }

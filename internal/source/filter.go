@@ -6,13 +6,13 @@ import (
 	"path"
 )
 
-// selection says what of a source is listed.
+// listingOptions determines which apps and how many versions of each are listed.
 type listingOptions struct {
 	names nameFilter
 	keep  int
 }
 
-// filter chooses apps by name.
+// nameFilter selects apps by name.
 type nameFilter struct {
 	include []string
 	exclude []string
@@ -25,6 +25,7 @@ func newNameFilter(include, exclude []string) (nameFilter, error) {
 	return nameFilter{include: include, exclude: exclude}, nil
 }
 
+// checkGlobs returns an error if a pattern of a field of the spec is invalid.
 func checkGlobs(field string, globs []string) error {
 	for i, glob := range globs {
 		if _, err := path.Match(glob, ""); err != nil {
@@ -34,11 +35,12 @@ func checkGlobs(field string, globs []string) error {
 	return nil
 }
 
+// matchesName reports whether an app is listed.
 func (f nameFilter) matchesName(name string) bool {
 	return (len(f.include) == 0 || matchesAny(f.include, name)) && !matchesAny(f.exclude, name)
 }
 
-// matchesAny relies on newFilter having tried every glob.
+// matchesAny reports whether a pattern matches. newNameFilter has validated all patterns.
 func matchesAny(globs []string, name string) bool {
 	for _, glob := range globs {
 		if ok, err := path.Match(glob, name); err == nil && ok {

@@ -7,26 +7,27 @@ import (
 )
 
 const (
-	// racyTime is how long before it was read a file must have been changed last for its
-	// facts to be trusted. Within the resolution of its times, which is 2 s on some file
-	// systems, a file can change twice and look the same.
+	// racyTime is the minimum time between the last change of a file and the time at which
+	// it was read for its facts to be reliable. Within the resolution of file times, which
+	// is 2 s on some file systems, a file can change twice without a change of its facts.
 	racyTime = 2 * time.Second
-	// readingTime is how long a reading is trusted, whatever the file system says.
+	// maxReadingAge is the time after which a chart is read again even if its facts have not
+	// changed.
 	maxReadingAge = time.Hour
-	// maxKeptEntries bounds the files and folders whose facts are kept, which take about
-	// 150 bytes each.
+	// maxCachedEntries is the maximum number of files and folders whose facts are cached.
+	// Each takes about 150 bytes.
 	maxCachedEntries = 200_000
 )
 
-// FolderCache keeps what was read of the charts of folders while the facts of their files
-// stay the same, so that an unchanged folder is listed without reading a file. It is safe
-// for use by several goroutines. A nil FolderCache keeps nothing.
+// FolderCache caches the charts of folders as long as the facts of their files do not
+// change, so that an unchanged folder is listed without reading a file. It is safe for
+// concurrent use. A nil FolderCache caches nothing.
 //
-// A chart that changed less than two seconds before it was read is read again next time,
-// as git does with the files of its index, and every chart is read once an hour, for file
-// systems whose times do not follow their contents.
+// A chart that was changed less than two seconds before it was read is read again by the
+// next listing, as git does with the files of its index. Every chart is read again after an
+// hour, for file systems that do not update the times of changed files.
 type FolderCache struct {
-	// now is the clock; nil is that of the system.
+	// now returns the current time. Defaults to time.Now.
 	now func() time.Time
 
 	mu      sync.Mutex
@@ -34,20 +35,22 @@ type FolderCache struct {
 	entries int
 }
 
-// keptFolder is the last listing of a folder.
+// cachedFolder holds the charts of the last listing of a folder.
 type cachedFolder struct {
 	charts  map[string]*cachedChart
 	entries int
 	at      time.Time
 }
 
-// reading is a chart as it was read, and when that began.
+// cachedChart is a chart with the facts of its files and the start time of the listing that
+// read it.
 type cachedChart struct {
 	directoryEntry
 	facts *entryFacts
 	at    time.Time
 }
 
+// currentTime returns the current time of the clock.
 func (c *FolderCache) currentTime() time.Time {
 	if c == nil || c.now == nil {
 		return time.Now()
@@ -55,8 +58,8 @@ func (c *FolderCache) currentTime() time.Time {
 	return c.now()
 }
 
-// charts returns the readings of a folder by the names of the charts, which are not to be
-// changed.
+// cachedCharts returns the charts of a folder by their names in the folder. The caller must
+// not change them.
 func (c *FolderCache) cachedCharts(path string) map[string]*cachedChart {
 	if c == nil {
 		return nil
@@ -66,9 +69,9 @@ func (c *FolderCache) cachedCharts(path string) map[string]*cachedChart {
 	return c.folders[path].charts
 }
 
-// put replaces the readings of a folder by those of a listing that began at a time, as far
-// as they can be trusted later and there is room.
-func (c *FolderCache) storeCharts(path string, readings []*cachedChart, begin time.Time) {
+// storeCharts replaces the cached charts of a folder by the charts of a listing that began at
+// a time. It omits charts whose facts are not reliable, and charts that exceed the limit.
+func (c *FolderCache) storeCharts(path string, charts []*cachedChart, begin time.Time) {
 	if c == nil {
 		return
 	}
@@ -81,8 +84,8 @@ func (c *FolderCache) storeCharts(path string, readings []*cachedChart, begin ti
 			delete(c.folders, name)
 		}
 	}
-	for _, r := range readings {
-		if !r.canBeTrusted() {
+	for _, r := range charts {
+		if !r.isReliable() {
 			continue
 		}
 		if entries := r.facts.countEntries(); c.entries+kept.entries+entries <= maxCachedEntries {
@@ -97,12 +100,12 @@ func (c *FolderCache) storeCharts(path string, readings []*cachedChart, begin ti
 	c.entries += kept.entries
 }
 
-// canBeTrusted reports whether the same facts at a later time mean that nothing changed.
-func (r *cachedChart) canBeTrusted() bool {
+// isReliable reports whether unchanged facts prove that the chart has not changed.
+func (r *cachedChart) isReliable() bool {
 	return r.facts != nil && r.facts.newestChange() < r.at.Add(-racyTime).UnixNano()
 }
 
-// isCurrent reports whether the chart in a folder that is open is still as it was read.
+// isCurrent reports whether the chart in an open folder has not changed since it was read.
 func (r *cachedChart) isCurrent(folder *os.File, now time.Time) bool {
 	return r != nil && !now.Before(r.at) && now.Sub(r.at) < maxReadingAge &&
 		r.facts.isUnchanged(int(folder.Fd()), make([]byte, direntBytes))

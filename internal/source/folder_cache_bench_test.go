@@ -11,8 +11,8 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// BenchmarkFolder lists a folder of charts of eleven files each, as many as a real market
-// has, by reading all of it and with what was read before.
+// BenchmarkFolder lists a folder with as many charts as a real market has, of eleven files
+// each, without a cache and with all charts in the cache.
 func BenchmarkFolder(b *testing.B) {
 	const charts = 208
 	root := b.TempDir()
@@ -32,7 +32,7 @@ func BenchmarkFolder(b *testing.B) {
 			}
 		}
 	}
-	// An hour later no file is too new to be trusted.
+	// The clock is an hour ahead, so that the facts of all files are reliable.
 	later := &FolderCache{now: func() time.Time { return time.Now().Add(maxReadingAge) }}
 	for name, cache := range map[string]*FolderCache{"read": nil, "unchanged": later} {
 		b.Run(name, func(b *testing.B) {

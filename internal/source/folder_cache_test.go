@@ -20,7 +20,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// listedFolder is a folder with charts and archives that is listed with one cache.
+// listedFolder is a folder with charts and archives that is listed with a cache.
 type listedFolder struct {
 	*WithT
 	t     *testing.T
@@ -30,8 +30,8 @@ type listedFolder struct {
 	last  hydrate.Listing
 }
 
-// listFolder lists a folder with a clock that is an hour ahead, so that no file of it is
-// too new to be trusted.
+// newListedFolder lists a folder with a clock that is an hour ahead, so that the facts of
+// all files are reliable.
 func newListedFolder(t *testing.T) *listedFolder {
 	t.Helper()
 	l := &listedFolder{WithT: NewWithT(t), t: t, path: filepath.Join(t.TempDir(), "charts")}
@@ -51,7 +51,7 @@ func newListedFolder(t *testing.T) *listedFolder {
 	return l
 }
 
-// archiveOf is an archive of one file.
+// archiveOf returns an archive of one file.
 func archiveOf(t *testing.T, name, text string) string {
 	t.Helper()
 	g := NewWithT(t)
@@ -78,7 +78,7 @@ func (l *listedFolder) writeFile(name, data string) {
 	l.Expect(os.WriteFile(l.pathOf(name), []byte(data), 0o600)).To(Succeed())
 }
 
-// list lists the folder, and reports whether any of it was read.
+// listCharts lists the folder, and reports whether a chart was read.
 func (l *listedFolder) listCharts() (read bool) {
 	l.t.Helper()
 	ctx := hydrate.WithReading(l.t.Context(), func(context.Context, string) error {
@@ -91,7 +91,7 @@ func (l *listedFolder) listCharts() (read bool) {
 	return read
 }
 
-// expectCurrent compares the listing with one that reads everything.
+// expectCurrent compares the listing with a listing without a cache.
 func (l *listedFolder) expectCurrent(why string) {
 	l.t.Helper()
 	fresh, err := Open(Config{Directory: &DirectoryConfig{Path: l.path, AllowedRoots: []string{l.path}}})
@@ -101,8 +101,7 @@ func (l *listedFolder) expectCurrent(why string) {
 	l.Expect(l.last).To(Equal(want), why)
 }
 
-// tick waits until the file system gives a new file another time than it gave to one that
-// exists.
+// waitForTick waits until a new file gets a later time than an existing one.
 func (l *listedFolder) waitForTick(name string) {
 	l.t.Helper()
 	info, err := os.Lstat(l.pathOf(name))
@@ -121,26 +120,25 @@ func TestUnchangedFolderIsNotRead(t *testing.T) {
 	first := l.last
 	l.Expect(first.Apps).To(HaveLen(3))
 	l.Expect(first.Skipped).To(HaveLen(1))
-	l.Expect(l.listCharts()).To(BeFalse(), "nothing has changed")
+	l.Expect(l.listCharts()).To(BeFalse(), "no file has changed")
 	l.Expect(l.last).To(Equal(first))
 
 	l.cache = &FolderCache{now: l.cache.now}
 	l.openAgain()
-	l.Expect(l.listCharts()).To(BeTrue(), "another process has read nothing yet")
+	l.Expect(l.listCharts()).To(BeTrue(), "a new cache is empty")
 	l.Expect(l.last).To(Equal(first))
 }
 
-// TestFileThatIsTooNew lists a file that changed just before, with a clock that is set to
-// times after that change.
-func TestFileThatIsTooNew(t *testing.T) {
+// TestRecentlyChangedFile lists a file at different times after it was changed.
+func TestRecentlyChangedFile(t *testing.T) {
 	for _, c := range []struct {
 		why   string
 		after time.Duration
 		read  bool
 	}{
-		{"in the same tick of the file system", 0, true},
-		{"within the resolution of file systems", racyTime, true},
-		{"after it", racyTime + time.Nanosecond, false},
+		{"at the time of the change", 0, true},
+		{"within the resolution of file times", racyTime, true},
+		{"after the resolution of file times", racyTime + time.Nanosecond, false},
 	} {
 		l := newListedFolder(t)
 		l.waitForTick("notes/readme.md")
@@ -154,7 +152,7 @@ func TestFileThatIsTooNew(t *testing.T) {
 	}
 }
 
-func TestReadingsAreTrusted(t *testing.T) {
+func TestMaxReadingAge(t *testing.T) {
 	l := newListedFolder(t)
 	now := time.Now().Add(maxReadingAge)
 	l.cache.now = func() time.Time { return now }
@@ -164,10 +162,10 @@ func TestReadingsAreTrusted(t *testing.T) {
 		at   time.Time
 		read bool
 	}{
-		{"for a while", now.Add(time.Minute), false},
-		{"no longer when the clock is set back", now.Add(-10 * time.Minute), true},
-		{"for an hour", now.Add(-10*time.Minute + maxReadingAge - time.Second), false},
-		{"and not longer", now.Add(-10*time.Minute + maxReadingAge), true},
+		{"a minute later", now.Add(time.Minute), false},
+		{"after the clock was set back", now.Add(-10 * time.Minute), true},
+		{"less than an hour later", now.Add(-10*time.Minute + maxReadingAge - time.Second), false},
+		{"an hour later", now.Add(-10*time.Minute + maxReadingAge), true},
 	} {
 		l.cache.now = func() time.Time { return c.at }
 		l.Expect(l.listCharts()).To(Equal(c.read), c.why)
@@ -175,10 +173,10 @@ func TestReadingsAreTrusted(t *testing.T) {
 	l.cache.now = func() time.Time { return now }
 	l.Expect(os.Chtimes(l.pathOf("web/values.yaml"), time.Time{}, now.Add(time.Hour))).To(Succeed())
 	l.listCharts()
-	l.Expect(l.listCharts()).To(BeTrue(), "a file of the future is read each time")
+	l.Expect(l.listCharts()).To(BeTrue(), "a file with a time in the future is read by every listing")
 }
 
-// TestBoundOfFolderCache fills the cache with readings of many files.
+// TestBoundOfFolderCache fills the cache with charts of many files.
 func TestBoundOfFolderCache(t *testing.T) {
 	g := NewWithT(t)
 	var cache FolderCache
@@ -196,17 +194,17 @@ func TestBoundOfFolderCache(t *testing.T) {
 	cache.storeCharts("a", many("a"), begin)
 	g.Expect(cache.cachedCharts("a")).To(HaveLen(20))
 	cache.storeCharts("b", many("b"), begin)
-	g.Expect(cache.cachedCharts("b")).To(BeEmpty(), "there is no room")
+	g.Expect(cache.cachedCharts("b")).To(BeEmpty(), "the cache is full")
 	cache.storeCharts("a", many("a")[:5], begin)
 	cache.storeCharts("b", many("b"), begin)
 	g.Expect(cache.cachedCharts("b")).To(HaveLen(15))
 	cache.storeCharts("c", many("c"), begin.Add(maxReadingAge))
-	g.Expect(cache.cachedCharts("c")).To(HaveLen(20), "others were not listed for an hour")
+	g.Expect(cache.cachedCharts("c")).To(HaveLen(20), "folders that were not listed for an hour are removed")
 	g.Expect(cache.cachedCharts("a")).To(BeEmpty())
 	g.Expect(cache.entries).To(Equal(20 * chart.MaxFiles))
 }
 
-// TestFoldersWithOneCache lists two folders, and a part of one of them, with one cache.
+// TestFoldersWithOneCache lists two folders, and some charts of one of them, with one cache.
 func TestFoldersWithOneCache(t *testing.T) {
 	l := newListedFolder(t)
 	other := *l

@@ -11,27 +11,27 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// TestChangeOfFolderIsSeen changes a folder in every way that there is. What is listed then
-// is the same as without a cache, and is not read again.
-func TestChangeOfFolderIsSeen(t *testing.T) {
+// TestFolderChanges changes a folder in many ways. The listing must be equal to a listing
+// without a cache.
+func TestFolderChanges(t *testing.T) {
 	for why, change := range map[string]func(l *listedFolder){
-		"another content":          func(l *listedFolder) { l.writeFile("web/values.yaml", "a: 1000\n") },
-		"another of the same size": func(l *listedFolder) { l.writeFile("web/values.yaml", "a: 2\n") },
-		"an archive": func(l *listedFolder) {
+		"new content":            func(l *listedFolder) { l.writeFile("web/values.yaml", "a: 1000\n") },
+		"new content, same size": func(l *listedFolder) { l.writeFile("web/values.yaml", "a: 2\n") },
+		"a changed archive": func(l *listedFolder) {
 			l.writeFile("shop.tgz", archiveOf(l.t, "shop/Chart.yaml", "name: shop\nversion: 2.0.0\n"))
 		},
-		"a chart's version":         func(l *listedFolder) { l.writeFile("web/Chart.yaml", "name: web\nversion: 1.0.1\n") },
-		"a file in a folder":        func(l *listedFolder) { l.writeFile("web/templates/web.yaml", "kind: Job\n") },
-		"one more file":             func(l *listedFolder) { l.writeFile("web/templates/more.yaml", "") },
-		"one more file at the end":  func(l *listedFolder) { l.writeFile("web/zoo.yaml", "") },
-		"one more folder":           func(l *listedFolder) { l.writeFile("web/crds/more.yaml", "") },
-		"one more chart":            func(l *listedFolder) { l.writeFile("wiki/Chart.yaml", "name: wiki\nversion: 1.0.0\n") },
-		"a folder becomes a chart":  func(l *listedFolder) { l.writeFile("notes/Chart.yaml", "name: notes\nversion: 1.0.0\n") },
-		"a chart is withdrawn":      func(l *listedFolder) { l.writeFile("web/.suspend", "") },
-		"a chart is marked removed": func(l *listedFolder) { l.writeFile("web/.remove", "") },
-		"an ignore file":            func(l *listedFolder) { l.writeFile("web/.helmignore", "values.yaml\n") },
-		"rules of an ignore file":   func(l *listedFolder) { l.writeFile("blog/.helmignore", "*.baz\n") },
-		"rules that ignore themselves": func(l *listedFolder) {
+		"a chart's version":          func(l *listedFolder) { l.writeFile("web/Chart.yaml", "name: web\nversion: 1.0.1\n") },
+		"a file in a folder":         func(l *listedFolder) { l.writeFile("web/templates/web.yaml", "kind: Job\n") },
+		"one more file":              func(l *listedFolder) { l.writeFile("web/templates/more.yaml", "") },
+		"one more file at the end":   func(l *listedFolder) { l.writeFile("web/zoo.yaml", "") },
+		"one more folder":            func(l *listedFolder) { l.writeFile("web/crds/more.yaml", "") },
+		"one more chart":             func(l *listedFolder) { l.writeFile("wiki/Chart.yaml", "name: wiki\nversion: 1.0.0\n") },
+		"a folder becomes a chart":   func(l *listedFolder) { l.writeFile("notes/Chart.yaml", "name: notes\nversion: 1.0.0\n") },
+		"a chart is withdrawn":       func(l *listedFolder) { l.writeFile("web/.suspend", "") },
+		"a chart is marked removed":  func(l *listedFolder) { l.writeFile("web/.remove", "") },
+		"a new .helmignore":          func(l *listedFolder) { l.writeFile("web/.helmignore", "values.yaml\n") },
+		"other rules in .helmignore": func(l *listedFolder) { l.writeFile("blog/.helmignore", "*.baz\n") },
+		"a .helmignore that ignores itself": func(l *listedFolder) {
 			l.writeFile("blog/.helmignore", ".helmignore\n")
 			l.listCharts()
 			l.waitForTick("blog/.helmignore")
@@ -41,7 +41,7 @@ func TestChangeOfFolderIsSeen(t *testing.T) {
 			l.Expect(os.RemoveAll(l.pathOf("blog/old"))).To(Succeed())
 			l.writeFile("blog/old", "")
 		},
-		"a mark that becomes another": func(l *listedFolder) {
+		"a marker file renamed to the other one": func(l *listedFolder) {
 			l.writeFile("web/.suspend", "")
 			l.listCharts()
 			l.Expect(os.Rename(l.pathOf("web/.suspend"), l.pathOf("web/.remove"))).To(Succeed())
@@ -56,31 +56,31 @@ func TestChangeOfFolderIsSeen(t *testing.T) {
 			l.writeFile("web/values.yaml", "a: 3\n")
 			l.Expect(os.Chtimes(l.pathOf("web/values.yaml"), info.ModTime(), info.ModTime())).To(Succeed())
 		},
-		"another file renamed over it, as old and as large": func(l *listedFolder) {
+		"a file replaced by another of the same time and size": func(l *listedFolder) {
 			info, err := os.Lstat(l.pathOf("web/values.yaml"))
 			l.Expect(err).NotTo(HaveOccurred())
 			l.writeFile("web/other", "a: 4\n")
 			l.Expect(os.Chtimes(l.pathOf("web/other"), info.ModTime(), info.ModTime())).To(Succeed())
 			l.Expect(os.Rename(l.pathOf("web/other"), l.pathOf("web/values.yaml"))).To(Succeed())
 		},
-		"two files that change places": func(l *listedFolder) {
+		"two files with swapped names": func(l *listedFolder) {
 			l.writeFile("web/values-b.yaml", "a: 5\n")
 			l.listCharts()
 			l.Expect(os.Rename(l.pathOf("web/values.yaml"), l.pathOf("web/c"))).To(Succeed())
 			l.Expect(os.Rename(l.pathOf("web/values-b.yaml"), l.pathOf("web/values.yaml"))).To(Succeed())
 			l.Expect(os.Rename(l.pathOf("web/c"), l.pathOf("web/values-b.yaml"))).To(Succeed())
 		},
-		"a file removed":    func(l *listedFolder) { l.Expect(os.Remove(l.pathOf("web/values.yaml"))).To(Succeed()) },
-		"a chart removed":   func(l *listedFolder) { l.Expect(os.RemoveAll(l.pathOf("web"))).To(Succeed()) },
-		"a chart no longer": func(l *listedFolder) { l.Expect(os.Remove(l.pathOf("web/Chart.yaml"))).To(Succeed()) },
-		"a chart moved":     func(l *listedFolder) { l.Expect(os.Rename(l.pathOf("web"), l.pathOf("web-1"))).To(Succeed()) },
+		"a file removed":       func(l *listedFolder) { l.Expect(os.Remove(l.pathOf("web/values.yaml"))).To(Succeed()) },
+		"a chart removed":      func(l *listedFolder) { l.Expect(os.RemoveAll(l.pathOf("web"))).To(Succeed()) },
+		"a Chart.yaml removed": func(l *listedFolder) { l.Expect(os.Remove(l.pathOf("web/Chart.yaml"))).To(Succeed()) },
+		"a chart moved":        func(l *listedFolder) { l.Expect(os.Rename(l.pathOf("web"), l.pathOf("web-1"))).To(Succeed()) },
 		"a chart replaced by another of the same names": func(l *listedFolder) {
 			l.Expect(os.Rename(l.pathOf("web"), l.path+"-old")).To(Succeed())
 			l.writeFile("web/Chart.yaml", "name: web\nversion: 1.0.9\n")
 			l.writeFile("web/values.yaml", "a: 1\n")
 			l.writeFile("web/templates/web.yaml", "kind: Pod\n")
 		},
-		"charts that change places": func(l *listedFolder) {
+		"two charts with swapped names": func(l *listedFolder) {
 			l.Expect(os.Rename(l.pathOf("web"), l.pathOf("x"))).To(Succeed())
 			l.Expect(os.Rename(l.pathOf("blog"), l.pathOf("web"))).To(Succeed())
 			l.Expect(os.Rename(l.pathOf("x"), l.pathOf("blog"))).To(Succeed())
@@ -106,7 +106,7 @@ func TestChangeOfFolderIsSeen(t *testing.T) {
 			l.Expect(os.Remove(l.pathOf("web/values.yaml"))).To(Succeed())
 			l.Expect(syscall.Mkfifo(l.pathOf("web/values.yaml"), 0o600)).To(Succeed())
 		},
-		"a file that is too large now": func(l *listedFolder) {
+		"a file that becomes too large": func(l *listedFolder) {
 			l.Expect(os.Truncate(l.pathOf("web/values.yaml"), chart.MaxFileBytes+1)).To(Succeed())
 		},
 		"an archive that becomes a folder": func(l *listedFolder) {
@@ -121,20 +121,20 @@ func TestChangeOfFolderIsSeen(t *testing.T) {
 			change(l)
 			l.listCharts()
 			l.expectCurrent(why)
-			l.Expect(l.last.Revision).NotTo(Equal(first.Revision), "the change is one of the listing")
+			l.Expect(l.last.Revision).NotTo(Equal(first.Revision), "the listing must have changed")
 		})
 	}
 }
 
-// TestFileWithoutAnotherContentIsRead has the kinds of changes after which the content is
-// the same: it is read, and no longer after that.
-func TestFileWithoutAnotherContentIsRead(t *testing.T) {
+// TestChangesWithoutNewContent changes a file without changing its content. It is read by
+// the next listing, and not by the listing after that.
+func TestChangesWithoutNewContent(t *testing.T) {
 	for why, change := range map[string]func(l *listedFolder){
-		"written again": func(l *listedFolder) { l.writeFile("web/values.yaml", "a: 1\n") },
-		"touched": func(l *listedFolder) {
+		"a file written again": func(l *listedFolder) { l.writeFile("web/values.yaml", "a: 1\n") },
+		"an older modification time": func(l *listedFolder) {
 			l.Expect(os.Chtimes(l.pathOf("web/values.yaml"), time.Time{}, time.Now().Add(-time.Hour))).To(Succeed())
 		},
-		"another mode": func(l *listedFolder) { l.Expect(os.Chmod(l.pathOf("web/values.yaml"), 0o640)).To(Succeed()) },
+		"another file mode": func(l *listedFolder) { l.Expect(os.Chmod(l.pathOf("web/values.yaml"), 0o640)).To(Succeed()) },
 	} {
 		t.Run(why, func(t *testing.T) {
 			l := newListedFolder(t)
@@ -148,9 +148,9 @@ func TestFileWithoutAnotherContentIsRead(t *testing.T) {
 	}
 }
 
-// TestFileThatChangesWhileItIsRead changes a file after its content was read and before the
-// listing ends: the reading is of the facts from before.
-func TestFileThatChangesWhileItIsRead(t *testing.T) {
+// TestFileChangedWhileReading changes a file after its content was read and before the
+// listing ends. The cached facts must be the facts from before the reading.
+func TestFileChangedWhileReading(t *testing.T) {
 	l := newListedFolder(t)
 	root, err := os.OpenRoot(l.path)
 	l.Expect(err).NotTo(HaveOccurred())

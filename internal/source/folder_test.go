@@ -15,8 +15,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// TestFolderWithTooManyFiles has a chart whose folder has more files than a chart may have,
-// which are not all read to find this out.
+// TestFolderWithTooManyFiles lists a chart with more files than a chart may have.
 func TestFolderWithTooManyFiles(t *testing.T) {
 	g := NewWithT(t)
 	root := t.TempDir()
@@ -31,9 +30,9 @@ func TestFolderWithTooManyFiles(t *testing.T) {
 	expectOutcome(g, list.Skipped[0].Err, true, v1alpha1.ReasonLimitExceeded)
 }
 
-// TestFolderThatBecomesALink replaces a folder below the root by a link that leads out, and
-// back, while it is read: what is outside is never listed.
-func TestFolderThatBecomesALink(t *testing.T) {
+// TestFolderReplacedByLink repeatedly replaces a folder in the root by a link out of the root
+// while the folder is listed. Charts outside the root must never be listed.
+func TestFolderReplacedByLink(t *testing.T) {
 	g := NewWithT(t)
 	dir := t.TempDir()
 	writeFiles(t, dir, map[string]string{"root/team/charts/good/Chart.yaml": chartYAML("good", "1.0.0"), "out/charts/stolen/Chart.yaml": chartYAML("stolen", "1.0.0")})

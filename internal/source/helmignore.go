@@ -18,10 +18,10 @@ const (
 	maxIgnoreRules = 500
 )
 
-// ignoreRules are those of a .helmignore, as "helm package" follows them: a shell
-// glob a line, matched against the path if it has a slash in it and otherwise
-// against the name; a slash at the end is for folders only; "!" turns a rule
-// around, so that all is ignored which does not match.
+// ignoreRules are the rules of a .helmignore, as "helm package" interprets them: each line
+// is a shell pattern that is matched against the path if it contains a slash, and against the
+// name otherwise. A pattern that ends with a slash matches only folders. A pattern that
+// begins with "!" is negated: every file that it does not match is ignored.
 type ignoreRules []ignoreRule
 
 type ignoreRule struct {
@@ -31,7 +31,7 @@ type ignoreRule struct {
 	matchesWholePath bool
 }
 
-// readIgnore reads the rules of a folder and the facts of their file, which are nil if
+// readIgnore reads the rules of a folder and the facts of the .helmignore, which are nil if
 // there is none.
 func readIgnore(folder *os.Root) (ignoreRules, *fileFacts, error) {
 	info, err := folder.Lstat(ignoreFile)
@@ -54,7 +54,7 @@ func readIgnore(folder *os.Root) (ignoreRules, *fileFacts, error) {
 }
 
 func parseIgnore(text []byte) (ignoreRules, error) {
-	// Helm has this rule of its own: an editor's files are no templates.
+	// Helm has this rule by default, because hidden files of editors are not templates.
 	rules := ignoreRules{{glob: "templates/.?*", matchesWholePath: true}}
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	for pattern := range strings.Lines(string(text)) {
@@ -75,7 +75,7 @@ func parseIgnore(text []byte) (ignoreRules, error) {
 
 func parseIgnoreRule(pattern string) (ignoreRule, error) {
 	if strings.Contains(pattern, "**") {
-		return ignoreRule{}, fmt.Errorf("pattern %q: two stars are not supported", pattern)
+		return ignoreRule{}, fmt.Errorf("pattern %q: two consecutive asterisks are not supported: write one pattern for each folder", pattern)
 	}
 	var rule ignoreRule
 	pattern, rule.isNegated = strings.CutPrefix(pattern, "!")
@@ -88,7 +88,7 @@ func parseIgnoreRule(pattern string) (ignoreRule, error) {
 	return rule, nil
 }
 
-// matches reports whether a file or folder is left out.
+// ignoresPath reports whether a file or folder is ignored.
 func (rules ignoreRules) ignoresPath(name string, isFolder bool) bool {
 	for _, rule := range rules {
 		if rule.matchesPath(name, isFolder) {

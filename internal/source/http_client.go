@@ -19,15 +19,15 @@ import (
 )
 
 const (
-	// A connection that fails is tried again soon; all else is for the back-off of
-	// the caller.
+	// A failed connection is retried after a short time. All other errors are left to
+	// the backoff of the caller.
 	maxRetries   = 2
 	retryWait    = 200 * time.Millisecond
 	maxRetryWait = time.Second
 )
 
-// getter sends requests for one repository and gives its credentials to nobody
-// else.
+// httpClient sends requests for one repository, and its credentials only to the server
+// of the repository.
 type httpClient struct {
 	client       *retryablehttp.Client
 	baseURL      *url.URL
@@ -41,20 +41,20 @@ func newHTTPClient(from Config, home *url.URL) (*httpClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &httpClient{baseURL: home, timeout: cfg.Timeout, authenticate: func(*http.Request) {}}
-	if g.timeout <= 0 {
-		g.timeout = DefaultTimeout
+	c := &httpClient{baseURL: home, timeout: cfg.Timeout, authenticate: func(*http.Request) {}}
+	if c.timeout <= 0 {
+		c.timeout = DefaultTimeout
 	}
 	switch {
 	case cfg.Token != "" && (cfg.Username != "" || cfg.Password != ""):
-		return nil, errors.New("read credentials: want a token or a user name and password, not both")
+		return nil, errors.New("spec.secretRef: the Secret must have the keys username and password or the key token, not both: remove one of them")
 	case cfg.Token != "":
-		g.authenticate = func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+cfg.Token) }
+		c.authenticate = func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+cfg.Token) }
 	case cfg.Username != "" || cfg.Password != "":
-		g.authenticate = func(r *http.Request) { r.SetBasicAuth(cfg.Username, cfg.Password) }
+		c.authenticate = func(r *http.Request) { r.SetBasicAuth(cfg.Username, cfg.Password) }
 	}
-	g.client = &retryablehttp.Client{
-		HTTPClient:   &http.Client{Transport: transport, CheckRedirect: g.checkRedirect},
+	c.client = &retryablehttp.Client{
+		HTTPClient:   &http.Client{Transport: transport, CheckRedirect: c.checkRedirect},
 		RetryMax:     maxRetries,
 		RetryWaitMin: retryWait,
 		RetryWaitMax: maxRetryWait,
@@ -62,58 +62,58 @@ func newHTTPClient(from Config, home *url.URL) (*httpClient, error) {
 		Backoff:      retryablehttp.DefaultBackoff,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
-	return g, nil
+	return c, nil
 }
 
-// get asks for a URL. The answer may have any status; its body must be closed,
-// which also ends the time that the request has.
-func (g *httpClient) sendGet(ctx context.Context, target *url.URL, header http.Header) (*http.Response, error) {
+// sendGet sends a GET request and returns the response with any status. The caller must
+// close its body, which also stops the timeout of the request.
+func (c *httpClient) sendGet(ctx context.Context, target *url.URL, header http.Header) (*http.Response, error) {
 	if target.Scheme != "http" && target.Scheme != "https" || target.Host == "" {
 		return nil, outcome.Stalled(v1alpha1.ReasonFetchFailed, fmt.Errorf("get %s: %w", redactURL(target), netguard.ErrScheme))
 	}
-	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	request, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
 		cancel()
-		return nil, g.connectionError(target, err)
+		return nil, c.connectionError(target, err)
 	}
 	for key, values := range header {
 		request.Header[key] = values
 	}
-	if sameOrigin(target, g.baseURL) {
-		g.authenticate(request.Request)
+	if sameOrigin(target, c.baseURL) {
+		c.authenticate(request.Request)
 	}
-	response, err := g.client.Do(request)
+	response, err := c.client.Do(request)
 	if err != nil {
 		cancel()
-		return nil, g.connectionError(target, err)
+		return nil, c.connectionError(target, err)
 	}
 	response.Body = &responseBody{ReadCloser: response.Body, cancel: cancel}
 	return response, nil
 }
 
-// failed says why there was no answer, or no whole one.
-func (g *httpClient) connectionError(target *url.URL, err error) error {
+// connectionError returns the error for a request without a complete response.
+func (c *httpClient) connectionError(target *url.URL, err error) error {
 	if refused, ok := errors.AsType[netguard.Refused](err); ok {
 		return outcome.Stalled(v1alpha1.ReasonNotAllowed, fmt.Errorf("get %s: %w", redactURL(target), refused))
 	}
 	return outcome.Failed(v1alpha1.ReasonFetchFailed, fmt.Errorf("get %s: %w", redactURL(target), normalizeError(err)))
 }
 
-// redirect is an http.Client's CheckRedirect. The client itself would keep the
-// credentials for another port, another scheme and any subdomain.
-func (g *httpClient) checkRedirect(next *http.Request, via []*http.Request) error {
+// checkRedirect is the CheckRedirect function of an http.Client, which by default sends
+// the credentials to another port, another scheme and any subdomain, too.
+func (c *httpClient) checkRedirect(next *http.Request, via []*http.Request) error {
 	if err := netguard.CheckRedirect(next, via); err != nil {
 		return err
 	}
-	if !sameOrigin(next.URL, g.baseURL) {
+	if !sameOrigin(next.URL, c.baseURL) {
 		next.Header.Del("Authorization")
 	}
 	return nil
 }
 
-// retry is a retryablehttp.CheckRetry: only for a connection that was refused or
-// broke before there was an answer.
+// shouldRetry reports whether a request is sent again: only if the connection was refused
+// or closed before the response.
 func shouldRetry(ctx context.Context, response *http.Response, err error) (bool, error) {
 	if err == nil {
 		return false, nil
@@ -125,7 +125,8 @@ func shouldRetry(ctx context.Context, response *http.Response, err error) (bool,
 	return retryablehttp.DefaultRetryPolicy(ctx, response, err)
 }
 
-// body is the body of an answer, which has the time of the request to be read.
+// responseBody is the body of a response, which must be read within the timeout of the
+// request.
 type responseBody struct {
 	io.ReadCloser
 	cancel context.CancelFunc
@@ -136,12 +137,13 @@ func (b *responseBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// sameOrigin compares scheme, host and port, with the port that is meant where
-// none is given.
+// sameOrigin reports whether two URLs have the same scheme, host and port, with the
+// default port of the scheme where a URL has none.
 func sameOrigin(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
 }
 
+// portOf returns the port of a URL, or the default port of its scheme.
 func portOf(u *url.URL) string {
 	if u.Port() == "" && u.Scheme == "https" {
 		return "443"
@@ -152,8 +154,8 @@ func portOf(u *url.URL) string {
 	return u.Port()
 }
 
-// shown is a URL as messages have it: credentials stand before the host or in the
-// query.
+// redactURL returns a URL for messages, without the parts that may contain credentials:
+// user name, password and query.
 func redactURL(u *url.URL) string {
 	bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
 	return bare.String()

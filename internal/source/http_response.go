@@ -14,17 +14,17 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// checkStatus says what a status other than 200 means.
+// checkStatus returns an error for a status other than 200.
 func checkStatus(response *http.Response, target *url.URL, now time.Time) error {
 	if response.StatusCode == http.StatusOK {
 		return nil
 	}
-	err := fmt.Errorf("get %s: server answered %d %s", redactURL(target), response.StatusCode, http.StatusText(response.StatusCode))
+	err := fmt.Errorf("get %s: server returned %d %s", redactURL(target), response.StatusCode, http.StatusText(response.StatusCode))
 	switch response.StatusCode {
 	case http.StatusNotFound, http.StatusGone:
 		return outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("%w: check the URL", err))
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return outcome.Failed(v1alpha1.ReasonUnauthorized, fmt.Errorf("%w: check the credentials", err))
+		return outcome.Failed(v1alpha1.ReasonUnauthorized, fmt.Errorf("%w: check the credentials in the Secret of spec.secretRef", err))
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		if after := netguard.RetryAfter(response.Header, now); after > 0 {
 			return outcome.Waiting(v1alpha1.ReasonRateLimited, after, err)
@@ -36,17 +36,17 @@ func checkStatus(response *http.Response, target *url.URL, now time.Time) error 
 	return outcome.Failed(v1alpha1.ReasonFetchFailed, err)
 }
 
-// readArchive reads a body up to the limit and no further.
-func (g *httpClient) readArchiveBody(response *http.Response, target *url.URL) ([]byte, error) {
+// readArchiveBody reads the body of a response, which must be an archive within the limit.
+func (c *httpClient) readArchiveBody(response *http.Response, target *url.URL) ([]byte, error) {
 	data, err := netguard.ReadBody(response, chart.MaxArchiveBytes)
 	if errors.Is(err, netguard.ErrTooLarge) {
-		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("get %s: archive is larger than %d bytes", redactURL(target), chart.MaxArchiveBytes))
+		return nil, outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("get %s: the archive is larger than %d bytes", redactURL(target), chart.MaxArchiveBytes))
 	}
 	if err != nil {
-		return nil, g.connectionError(target, err)
+		return nil, c.connectionError(target, err)
 	}
 	if isHTML(response) && !isGzip(data) {
-		err := errors.New("server answered an HTML page in place of an archive")
+		err := errors.New("server returned an HTML page instead of an archive: check the URL in the index")
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidArchive, fmt.Errorf("get %s: %w", redactURL(target), err))
 	}
 	return data, nil

@@ -17,7 +17,7 @@ import (
 	"github.com/appmarket/operator/internal/source"
 )
 
-func TestAnswersOfServer(t *testing.T) {
+func TestServerResponses(t *testing.T) {
 	after := func(value string) http.Header { return http.Header{"Retry-After": {value}} }
 	for _, test := range []struct {
 		why     string
@@ -26,33 +26,33 @@ func TestAnswersOfServer(t *testing.T) {
 		reason  string
 		wait    time.Duration
 	}{
-		{"not there", respondWith(404, nil, ""), true, v1alpha1.ReasonNotFound, 0},
-		{"gone", respondWith(410, nil, ""), true, v1alpha1.ReasonNotFound, 0},
-		{"who are you", respondWith(401, nil, ""), false, v1alpha1.ReasonUnauthorized, 0},
-		{"not for you", respondWith(403, nil, ""), false, v1alpha1.ReasonUnauthorized, 0},
-		{"broken", respondWith(500, nil, "<html>"), false, v1alpha1.ReasonFetchFailed, 0},
-		{"nothing", respondWith(204, nil, ""), false, v1alpha1.ReasonFetchFailed, 0},
-		{"not modified, though nobody asked", respondWith(304, nil, ""), false, v1alpha1.ReasonFetchFailed, 0},
-		{"slower", respondWith(429, after("120"), ""), false, v1alpha1.ReasonRateLimited, 2 * time.Minute},
-		{"slower, for days", respondWith(429, after("99999999999"), ""), false, v1alpha1.ReasonRateLimited, time.Hour},
-		{"slower, until a date", respondWith(429, after(time.Now().Add(48*time.Hour).UTC().Format(http.TimeFormat)), ""), false, v1alpha1.ReasonRateLimited, time.Hour},
-		{"slower, until a date that is past", respondWith(429, after("Mon, 01 Jan 2001 00:00:00 GMT"), ""), false, v1alpha1.ReasonRateLimited, 0},
-		{"slower, without a word", respondWith(429, after("soon"), ""), false, v1alpha1.ReasonRateLimited, 0},
-		{"closed for a while", respondWith(503, after("5"), ""), false, v1alpha1.ReasonRateLimited, 5 * time.Second},
-		{"closed", respondWith(503, nil, ""), false, v1alpha1.ReasonFetchFailed, 0},
-		{"round and round", func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "/again?token=secret", http.StatusFound)
+		{"404", respondWith(404, nil, ""), true, v1alpha1.ReasonNotFound, 0},
+		{"410", respondWith(410, nil, ""), true, v1alpha1.ReasonNotFound, 0},
+		{"401", respondWith(401, nil, ""), false, v1alpha1.ReasonUnauthorized, 0},
+		{"403", respondWith(403, nil, ""), false, v1alpha1.ReasonUnauthorized, 0},
+		{"500", respondWith(500, nil, "<html>"), false, v1alpha1.ReasonFetchFailed, 0},
+		{"204", respondWith(204, nil, ""), false, v1alpha1.ReasonFetchFailed, 0},
+		{"304 for an unconditional request", respondWith(304, nil, ""), false, v1alpha1.ReasonFetchFailed, 0},
+		{"429 with seconds", respondWith(429, after("120"), ""), false, v1alpha1.ReasonRateLimited, 2 * time.Minute},
+		{"429 with too many seconds", respondWith(429, after("99999999999"), ""), false, v1alpha1.ReasonRateLimited, time.Hour},
+		{"429 with a date", respondWith(429, after(time.Now().Add(48*time.Hour).UTC().Format(http.TimeFormat)), ""), false, v1alpha1.ReasonRateLimited, time.Hour},
+		{"429 with a date in the past", respondWith(429, after("Mon, 01 Jan 2001 00:00:00 GMT"), ""), false, v1alpha1.ReasonRateLimited, 0},
+		{"429 with an invalid Retry-After", respondWith(429, after("soon"), ""), false, v1alpha1.ReasonRateLimited, 0},
+		{"503 with seconds", respondWith(503, after("5"), ""), false, v1alpha1.ReasonRateLimited, 5 * time.Second},
+		{"503", respondWith(503, nil, ""), false, v1alpha1.ReasonFetchFailed, 0},
+		{"a redirect loop", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/again?token=s3cr3t", http.StatusFound)
 		}, false, v1alpha1.ReasonFetchFailed, 0},
-		{"to the metadata of the machine", redirectTo("http://169.254.169.254/latest?token=secret"), true, v1alpha1.ReasonNotAllowed, 0},
-		{"to the metadata of the machine, in IPv6", redirectTo("http://[::ffff:169.254.169.254]/"), true, v1alpha1.ReasonNotAllowed, 0},
-		{"to no address", redirectTo("http://0.0.0.0/"), true, v1alpha1.ReasonNotAllowed, 0},
-		{"to a file", redirectTo("file:///etc/passwd"), false, v1alpha1.ReasonFetchFailed, 0},
-		{"breaks off", func(w http.ResponseWriter, _ *http.Request) {
+		{"a redirect to a metadata service", redirectTo("http://169.254.169.254/latest?token=s3cr3t"), true, v1alpha1.ReasonNotAllowed, 0},
+		{"a redirect to a metadata service in IPv6", redirectTo("http://[::ffff:169.254.169.254]/"), true, v1alpha1.ReasonNotAllowed, 0},
+		{"a redirect to 0.0.0.0", redirectTo("http://0.0.0.0/"), true, v1alpha1.ReasonNotAllowed, 0},
+		{"a redirect to a file", redirectTo("file:///etc/passwd"), false, v1alpha1.ReasonFetchFailed, 0},
+		{"the body is truncated", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			fmt.Fprint(w, indexYAML[:200])
 		}, false, v1alpha1.ReasonFetchFailed, 0},
-		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false, v1alpha1.ReasonFetchFailed, 0},
-		{"says gzip and is not", respondWith(200, http.Header{"Content-Encoding": {"gzip"}}, indexYAML), false, v1alpha1.ReasonFetchFailed, 0},
+		{"the connection is closed", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false, v1alpha1.ReasonFetchFailed, 0},
+		{"the body is not compressed as declared", respondWith(200, http.Header{"Content-Encoding": {"gzip"}}, indexYAML), false, v1alpha1.ReasonFetchFailed, 0},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -61,15 +61,15 @@ func TestAnswersOfServer(t *testing.T) {
 				requests.Add(1)
 				test.answer(w, r)
 			})
-			opened := openHelm(t, source.HelmConfig{URL: server.URL + "?token=secret", Username: "me", Password: "secret"})
+			opened := openHelm(t, source.HelmConfig{URL: server.URL + "?token=s3cr3t", Username: "me", Password: "s3cr3t"})
 			_, err := opened.List(t.Context(), hydrate.Mark{})
 			expectOutcome(g, err, test.stalled, test.reason)
 			wait, waits := outcome.IsWaiting(err)
 			g.Expect(waits).To(Equal(test.wait > 0))
 			g.Expect(wait).To(Equal(test.wait))
 			g.Expect(requests.Load()).To(BeNumerically("<", 7))
-			if test.why == "breaks off" || test.why == "says gzip and is not" {
-				return // What is no gzip, or shorter than it said, is a chart's own matter.
+			if test.why == "the body is truncated" || test.why == "the body is not compressed as declared" {
+				return // Fetch does not validate the archive.
 			}
 			_, err = opened.Fetch(t.Context(), hydrate.Offer{URL: "charts/a.tgz"})
 			expectOutcome(g, err, test.stalled, test.reason)
@@ -81,11 +81,11 @@ func redirectTo(target string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, target, http.StatusFound) }
 }
 
-func TestServerThatHangs(t *testing.T) {
+func TestServerTimeout(t *testing.T) {
 	started := make(chan struct{}, 10)
 	for why, handler := range map[string]http.HandlerFunc{
-		"before it answers": func(_ http.ResponseWriter, r *http.Request) { started <- struct{}{}; <-r.Context().Done() },
-		"in the middle": func(w http.ResponseWriter, r *http.Request) {
+		"before the response": func(_ http.ResponseWriter, r *http.Request) { started <- struct{}{}; <-r.Context().Done() },
+		"within the body": func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, indexYAML[:100])
 			w.(http.Flusher).Flush()
 			started <- struct{}{}
@@ -98,10 +98,10 @@ func TestServerThatHangs(t *testing.T) {
 			opened := openHelm(t, source.HelmConfig{URL: server.URL, Timeout: 100 * time.Millisecond})
 			_, err := opened.List(t.Context(), hydrate.Mark{})
 			expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
-			g.Expect(err).To(MatchError(ContainSubstring("no answer in time")))
+			g.Expect(err).To(MatchError(ContainSubstring("did not respond in time")))
 			_, err = opened.Fetch(t.Context(), hydrate.Offer{URL: "a.tgz"})
 			expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
-			g.Expect(started).To(HaveLen(2), "a server that hangs is not asked again")
+			g.Expect(started).To(HaveLen(2), "a request that timed out is not retried")
 			<-started
 			<-started
 
@@ -109,12 +109,12 @@ func TestServerThatHangs(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() { <-started; cancel() }()
 			_, err = slow.List(ctx, hydrate.Mark{})
-			g.Expect(err).To(MatchError(context.Canceled), "it is given up at once when the caller goes")
+			g.Expect(err).To(MatchError(context.Canceled), "the request ends when the context is canceled")
 		})
 	}
 }
 
-func TestConnectionIsTriedAgain(t *testing.T) {
+func TestConnectionIsRetried(t *testing.T) {
 	g := NewWithT(t)
 	var requests atomic.Int32
 	server := startServer(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -128,7 +128,7 @@ func TestConnectionIsTriedAgain(t *testing.T) {
 	g.Expect(requests.Load()).To(BeEquivalentTo(2))
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestConnectionRefused(t *testing.T) {
 	g := NewWithT(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	g.Expect(err).NotTo(HaveOccurred())

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// writeIndex writes an index as large as those of public repositories: apps of
-// twenty versions, a good nine hundred bytes to a version.
+// writeIndex writes an index that is similar to the indexes of public repositories: apps
+// with 20 versions of more than 900 bytes each.
 func writeIndex(out io.Writer, versions int) error {
 	text := bufio.NewWriter(out)
 	fmt.Fprintln(text, "apiVersion: v1\nentries:")
@@ -38,7 +38,7 @@ func writeIndex(out io.Writer, versions int) error {
     - name: common
       repository: https://charts.example.org/stable
       version: 2.x.x
-    description: 'A chart for %[1]s: it is a server that keeps what it is given, and
+    description: 'A chart for %[1]s: it is a server that stores data, and
       a second line, since Helm wraps them.'
     digest: %064[3]x
     home: https://www.example.org/%[1]s
@@ -64,8 +64,8 @@ func writeIndex(out io.Writer, versions int) error {
 func BenchmarkIndex26MB(b *testing.B)  { benchmarkIndex(b, 22_500) }
 func BenchmarkIndex100MB(b *testing.B) { benchmarkIndex(b, 87_000) }
 
-// benchmarkIndex reports how fast an index is taken in, and by how much the heap
-// grows at most meanwhile.
+// benchmarkIndex reports the throughput of reading an index, and the maximum growth of the
+// heap.
 func benchmarkIndex(b *testing.B, versions int) {
 	path := filepath.Join(b.TempDir(), "index.yaml")
 	file, err := os.Create(path)
@@ -88,11 +88,11 @@ func benchmarkIndex(b *testing.B, versions int) {
 			if _, err := file.Seek(0, io.SeekStart); err != nil {
 				b.Fatal(err)
 			}
-			shelf, err := readIndex(file, everything)
+			selector, err := readIndex(file, everything)
 			if err != nil {
 				b.Fatal(err)
 			}
-			apps = len(shelf.apps)
+			apps = len(selector.apps)
 		}
 	})
 	if apps != versions/20 {
@@ -102,8 +102,7 @@ func benchmarkIndex(b *testing.B, versions int) {
 	b.ReportMetric(float64(maxResidentKiB())/1024, "RSS-MiB")
 }
 
-// watchHeap gives the most bytes of heap that were in use beyond those at the
-// start.
+// measureHeapPeak returns the maximum growth of the heap in bytes while work runs.
 func measureHeapPeak(work func()) uint64 {
 	var stats runtime.MemStats
 	runtime.GC()
@@ -128,8 +127,8 @@ func measureHeapPeak(work func()) uint64 {
 	return peak
 }
 
-// highWater is the most memory that this process has had resident, in KiB; zero
-// where the system does not say.
+// maxResidentKiB returns the maximum resident memory of this process in KiB, or zero if the
+// operating system does not report it.
 func maxResidentKiB() (kib int) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// Bounds on the texts of an entry, in bytes: they end up in objects and in file
-// names.
+// Maximum lengths of the texts of an entry in bytes. The texts become part of objects and of
+// file names.
 const (
 	maxName       = 200
 	maxVersion    = 128
@@ -24,13 +24,13 @@ const (
 	maxAppVersion = 256
 )
 
-// ranked is an offer with its version parsed, to be sorted by it.
+// rankedOffer is an offer with its parsed version.
 type rankedOffer struct {
 	version *semver.Version
 	offer   hydrate.Offer
 }
 
-// rankEntry validates an entry and returns its offer.
+// newRankedOffer validates an entry and returns its offer.
 func newRankedOffer(e index.Entry) (rankedOffer, error) {
 	version, err := parseVersion(e.Version)
 	if err != nil {
@@ -53,8 +53,8 @@ func newRankedOffer(e index.Entry) (rankedOffer, error) {
 	}}, nil
 }
 
-// compare orders by precedence and then, to have one order for all, by build
-// metadata, which has no precedence.
+// compareVersion compares the versions of two offers by precedence. Versions of the same
+// precedence are compared by their build metadata, so that the order is unambiguous.
 func (r rankedOffer) compareVersion(other rankedOffer) int {
 	if c := r.version.Compare(other.version); c != 0 {
 		return c
@@ -62,8 +62,8 @@ func (r rankedOffer) compareVersion(other rankedOffer) int {
 	return strings.Compare(r.version.Metadata(), other.version.Metadata())
 }
 
-// checkName accepts what can be part of the name of an object: labels of lower
-// case letters, digits and '-', joined by dots (RFC 1123).
+// checkName returns an error if a name cannot be part of the name of an object. It must
+// consist of labels of lowercase letters, digits and '-', separated by dots (RFC 1123).
 func checkName(name string) error {
 	if name == "" {
 		return errors.New("name is empty")
@@ -73,7 +73,7 @@ func checkName(name string) error {
 	}
 	for label := range strings.SplitSeq(name, ".") {
 		if label == "" || label[0] == '-' || label[len(label)-1] == '-' || strings.Trim(label, labelLetters) != "" {
-			return errors.New("name must be lower case letters, digits, '-' and '.', and begin and end with a letter or digit")
+			return errors.New("name must consist of lowercase letters, digits, '-' and '.', and begin and end with a letter or digit")
 		}
 	}
 	return nil
@@ -81,9 +81,8 @@ func checkName(name string) error {
 
 const labelLetters = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
-// parseVersion takes what Helm takes: a semantic version, possibly with a leading
-// "v" or without minor and patch. The strict parser goes first because it is the
-// faster one.
+// parseVersion parses a version as Helm does: a semantic version, with or without a leading
+// "v", minor and patch. It tries the strict parser first because that is faster.
 func parseVersion(text string) (*semver.Version, error) {
 	if text == "" {
 		return nil, errors.New("version is empty")
@@ -101,9 +100,10 @@ func parseVersion(text string) (*semver.Version, error) {
 	return version, nil
 }
 
+// checkURL returns an error if the URL of a chart is invalid or contains credentials.
 func checkURL(text string) error {
 	if text == "" {
-		return errors.New("no URL is given")
+		return errors.New("urls is empty")
 	}
 	if len(text) > maxURL {
 		return fmt.Errorf("URL is longer than %d characters", maxURL)
@@ -118,21 +118,20 @@ func checkURL(text string) error {
 	return nil
 }
 
-// parseDigest reads a SHA-256 in hexadecimal, which an index gives with or
-// without its prefix.
+// parseDigest parses a SHA-256 digest in hexadecimal, with or without the prefix "sha256:".
 func parseDigest(digest string) (string, error) {
 	if digest == "" {
 		return "", nil
 	}
 	sum := strings.ToLower(strings.TrimPrefix(digest, "sha256:"))
 	if raw, err := hex.DecodeString(sum); err != nil || len(raw) != 32 {
-		return "", fmt.Errorf("digest %q is not a SHA-256", text.Truncate(digest, 80))
+		return "", fmt.Errorf("digest %q is not a SHA-256 digest", text.Truncate(digest, 80))
 	}
 	return "sha256:" + sum, nil
 }
 
-// parseTime gives the zero time for what is not a time: nobody should miss an app
-// for it.
+// parseTime parses a time. It returns the zero time if the text is invalid, because the
+// version is usable nevertheless.
 func parseTime(text string) time.Time {
 	parsed, err := time.Parse(time.RFC3339, text)
 	if err != nil {

@@ -17,29 +17,29 @@ import (
 	"github.com/appmarket/operator/internal/source/index"
 )
 
-// maxETag bounds the validator of an index, which ends up in status.
+// maxETag is the maximum length of the validator of an index, which is stored in the status.
 const maxETag = 1024
 
-// repository is a Helm repository over HTTP: a static server, ChartMuseum, or
-// what else serves an index.yaml.
+// repository is a source of type Helm: a static server, ChartMuseum, or any other HTTP
+// server with an index.yaml.
 type repository struct {
 	listingOptions
 	client *httpClient
-	// base ends in a slash; index is below it.
+	// baseURL ends with a slash. indexURL is relative to it.
 	baseURL  *url.URL
 	indexURL *url.URL
 }
 
-func newRepository(cfg Config, chosen listingOptions) (*repository, error) {
+func newRepository(cfg Config, listed listingOptions) (*repository, error) {
 	base, err := url.Parse(cfg.Helm.URL)
 	if err != nil {
-		return nil, errors.New("read URL: it cannot be parsed")
+		return nil, errors.New("spec.helm.url: the URL cannot be parsed")
 	}
 	if base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return nil, fmt.Errorf("read URL %q: %w", redactURL(base), netguard.ErrScheme)
+		return nil, fmt.Errorf("spec.helm.url: %q: %w", redactURL(base), netguard.ErrScheme)
 	}
 	if base.User != nil {
-		return nil, fmt.Errorf("read URL %q: credentials must not stand in it", redactURL(base))
+		return nil, fmt.Errorf("spec.helm.url: %q must not contain credentials: put them into the Secret of spec.secretRef", redactURL(base))
 	}
 	base.Fragment = ""
 	base = base.JoinPath("/")
@@ -50,10 +50,10 @@ func newRepository(cfg Config, chosen listingOptions) (*repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &repository{listingOptions: chosen, client: web, baseURL: base, indexURL: base.JoinPath("index.yaml")}, nil
+	return &repository{listingOptions: listed, client: web, baseURL: base, indexURL: base.JoinPath("index.yaml")}, nil
 }
 
-// List asks for the index once, with the validator of the last answer.
+// List requests the index, conditionally on the validator of the last listing.
 func (r *repository) List(ctx context.Context, since hydrate.Mark) (hydrate.Listing, error) {
 	header := conditionalHeader(since)
 	response, err := r.client.sendGet(ctx, r.indexURL, header)
@@ -70,19 +70,19 @@ func (r *repository) List(ctx context.Context, since hydrate.Mark) (hydrate.List
 	if err := hydrate.Reading(ctx, responseValidator(response.Header)); err != nil {
 		return hydrate.Listing{}, err
 	}
-	shelf, err := readIndex(response.Body, r.listingOptions)
+	selector, err := readIndex(response.Body, r.listingOptions)
 	if outcome.IsStalled(err) {
 		return hydrate.Listing{}, fmt.Errorf("get %s: %w", redactURL(r.indexURL), err)
 	}
 	if err != nil {
 		return hydrate.Listing{}, r.client.connectionError(r.indexURL, err)
 	}
-	return shelf.toListing(responseValidator(response.Header), since), nil
+	return selector.toListing(responseValidator(response.Header), since), nil
 }
 
 // readIndex reads an index and selects the versions that are listed.
-func readIndex(in io.Reader, chosen listingOptions) (*versionSelector, error) {
-	selector, complete, err := index.Read(in, func() *versionSelector { return newVersionSelector(chosen, v1alpha1.ReasonInvalidIndex) })
+func readIndex(in io.Reader, listed listingOptions) (*versionSelector, error) {
+	selector, complete, err := index.Read(in, func() *versionSelector { return newVersionSelector(listed, v1alpha1.ReasonInvalidIndex) })
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,8 @@ func readIndex(in io.Reader, chosen listingOptions) (*versionSelector, error) {
 	return selector, nil
 }
 
-// conditions are the headers by which a server says that nothing is new since a mark.
+// conditionalHeader returns the header for which a server returns 304 Not Modified if the
+// index has not changed since the mark.
 func conditionalHeader(since hydrate.Mark) http.Header {
 	if since.ETag == "" || since.Revision == "" {
 		return http.Header{}
@@ -101,32 +102,32 @@ func conditionalHeader(since hydrate.Mark) http.Header {
 	return http.Header{"If-None-Match": {since.ETag}}
 }
 
-// validator is the ETag of an answer, or otherwise its Last-Modified. A time stamp
-// does not tell two changes within a second apart: it counts only once that second has
-// passed by the clock of the server (RFC 9110, 8.8.2.2).
-func responseValidator(answer http.Header) string {
-	if etag := answer.Get("ETag"); etag != "" && len(etag) <= maxETag {
+// responseValidator returns the ETag of a response, or its Last-Modified if it has no ETag.
+// A timestamp does not distinguish two changes within one second, so it is used only if that
+// second has passed according to the clock of the server (RFC 9110, section 8.8.2.2).
+func responseValidator(header http.Header) string {
+	if etag := header.Get("ETag"); etag != "" && len(etag) <= maxETag {
 		return etag
 	}
-	modified, err := http.ParseTime(answer.Get("Last-Modified"))
+	modified, err := http.ParseTime(header.Get("Last-Modified"))
 	if err != nil {
 		return ""
 	}
-	sent, err := http.ParseTime(answer.Get("Date"))
+	sent, err := http.ParseTime(header.Get("Date"))
 	if err != nil || sent.Sub(modified) < 2*time.Second {
 		return ""
 	}
-	return answer.Get("Last-Modified")
+	return header.Get("Last-Modified")
 }
 
-// Fetch gets the archive of an offer.
+// Fetch fetches the archive of an offer.
 func (r *repository) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.Payload, error) {
 	target, err := r.resolveURL(offer.URL)
 	if err != nil {
 		return hydrate.Payload{}, outcome.Stalled(v1alpha1.ReasonFetchFailed, err)
 	}
-	// An archive is gzip itself: what a server says of its encoding is often wrong,
-	// and its digest is of the bytes as they come.
+	// An archive is compressed itself. Servers often send a wrong Content-Encoding for it,
+	// and the digest is computed from the bytes as they are sent.
 	response, err := r.client.sendGet(ctx, target, http.Header{"Accept-Encoding": {"identity"}})
 	if err != nil {
 		return hydrate.Payload{}, err
@@ -142,8 +143,8 @@ func (r *repository) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.Pa
 	return hydrate.Payload{Archive: data}, nil
 }
 
-// resolve reads the URL of an offer, relative to the repository as Helm does it:
-// a query of the repository's own, which may be what lets us in, goes with it.
+// resolveURL resolves the URL of an offer relative to the repository as Helm does. The query
+// of the URL of the repository, which may contain an access token, is added to a relative URL.
 func (r *repository) resolveURL(text string) (*url.URL, error) {
 	if err := checkURL(text); err != nil {
 		return nil, fmt.Errorf("get chart: %w", err)
@@ -153,8 +154,8 @@ func (r *repository) resolveURL(text string) (*url.URL, error) {
 		return nil, errors.New("get chart: URL cannot be parsed")
 	}
 	if reference.Scheme == "oci" {
-		return nil, fmt.Errorf("get %s: the index names an OCI registry, which a source of type Helm cannot read: "+
-			"list an http or https URL of the archive in the index, or exclude the app in spec.exclude", redactURL(reference))
+		return nil, fmt.Errorf("get %s: the index contains the URL of an OCI registry, which a source of type Helm cannot read: "+
+			"add an http or https URL of the archive to the index, or exclude the app in spec.exclude", redactURL(reference))
 	}
 	target := r.baseURL.ResolveReference(reference)
 	if reference.Scheme == "" && reference.Host == "" && target.RawQuery == "" {

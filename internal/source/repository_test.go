@@ -57,7 +57,7 @@ entries:
 generated: "2026-01-02T03:04:05Z"
 `
 
-// serve starts a server for the length of the test.
+// startServer starts a server that is stopped at the end of the test.
 func startServer(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -65,7 +65,7 @@ func startServer(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	return server
 }
 
-// answer is a handler that always says the same.
+// respondWith returns a handler that always sends the same response.
 func respondWith(status int, header http.Header, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		for key, values := range header {
@@ -83,16 +83,16 @@ func openHelm(t *testing.T, helm source.HelmConfig) source.Source {
 	return opened
 }
 
-// expectOutcome asserts what an error means, and that it may be shown to people.
+// expectOutcome asserts the class and reason of an error, and that its text is safe to show.
 func expectOutcome(g Gomega, err error, stalled bool, reason string) {
 	g.Expect(err).To(HaveOccurred())
 	g.Expect(outcome.Reason(err, "")).To(Equal(reason), "%v", err)
 	g.Expect(outcome.IsStalled(err)).To(Equal(stalled), "%v", err)
-	g.Expect(err.Error()).NotTo(ContainSubstring("secret"))
+	g.Expect(err.Error()).NotTo(ContainSubstring("s3cr3t"))
 	g.Expect(err.Error()).NotTo(MatchRegexp(`->|\n`))
 }
 
-func TestListOfRepository(t *testing.T) {
+func TestListRepository(t *testing.T) {
 	g := NewWithT(t)
 	server := startServer(t, respondWith(200, nil, indexYAML))
 	opened, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: server.URL}, Network: netguard.Policy{Loopback: true}})
@@ -116,7 +116,7 @@ func TestListOfRepository(t *testing.T) {
 	g.Expect(list.Revision).To(MatchRegexp("^sha256:[0-9a-f]{64}$"))
 }
 
-func TestListChoosesApps(t *testing.T) {
+func TestListFilter(t *testing.T) {
 	server := startServer(t, respondWith(200, nil, indexYAML))
 	for _, test := range []struct {
 		why              string
@@ -124,12 +124,12 @@ func TestListChoosesApps(t *testing.T) {
 		keep             int
 		want             string
 	}{
-		{"no pattern means all", nil, nil, 0, "cache:1 web:3"},
-		{"only what is included", []string{"w*", "x"}, nil, 0, "web:3"},
-		{"but not what is excluded", []string{"*"}, []string{"[a-v]*"}, 0, "web:3"},
-		{"nothing is left", nil, []string{"*"}, 0, ""},
-		{"the newest only", nil, nil, 1, "cache:1 web:1"},
-		{"more than there are", nil, nil, 100, "cache:1 web:4"},
+		{"no pattern", nil, nil, 0, "cache:1 web:3"},
+		{"include", []string{"w*", "x"}, nil, 0, "web:3"},
+		{"include and exclude", []string{"*"}, []string{"[a-v]*"}, 0, "web:3"},
+		{"everything is excluded", nil, []string{"*"}, 0, ""},
+		{"one version", nil, nil, 1, "cache:1 web:1"},
+		{"more versions than there are", nil, nil, 100, "cache:1 web:4"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -146,7 +146,7 @@ func TestListChoosesApps(t *testing.T) {
 	}
 }
 
-func TestListAgainCostsNothing(t *testing.T) {
+func TestListNotModified(t *testing.T) {
 	g := NewWithT(t)
 	var requests, bodies atomic.Int32
 	etag := `"one"`
@@ -164,19 +164,19 @@ func TestListAgainCostsNothing(t *testing.T) {
 	opened := openHelm(t, source.HelmConfig{URL: server.URL})
 	first, err := opened.List(t.Context(), hydrate.Mark{ETag: etag})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(first.NotModified).To(BeFalse(), "an ETag without a revision is no mark")
+	g.Expect(first.NotModified).To(BeFalse(), "an ETag without a revision is not sent")
 	mark := hydrate.Mark{Revision: first.Revision, ETag: first.ETag}
 
 	second, err := opened.List(t.Context(), mark)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(second).To(Equal(hydrate.Listing{Revision: mark.Revision, ETag: mark.ETag, NotModified: true}))
-	g.Expect(requests.Load()).To(BeEquivalentTo(2), "one request each")
-	g.Expect(bodies.Load()).To(BeEquivalentTo(1), "no second index")
+	g.Expect(requests.Load()).To(BeEquivalentTo(2), "one request for each listing")
+	g.Expect(bodies.Load()).To(BeEquivalentTo(1), "the second response has no body")
 
 	etag, text = `"two"`, strings.Replace(indexYAML, `generated: "2026`, `generated: "2027`, 1)
 	third, err := opened.List(t.Context(), mark)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(third).To(Equal(hydrate.Listing{Revision: mark.Revision, ETag: etag, NotModified: true}), "another time of generation changes nothing")
+	g.Expect(third).To(Equal(hydrate.Listing{Revision: mark.Revision, ETag: etag, NotModified: true}), "the field generated is not part of the listing")
 
 	etag, text = `"three"`, strings.Replace(indexYAML, "1.9.0", "1.9.1", 1)
 	fourth, err := opened.List(t.Context(), mark)
@@ -186,20 +186,20 @@ func TestListAgainCostsNothing(t *testing.T) {
 	g.Expect(fourth.Apps).To(HaveLen(2))
 }
 
-// TestListAgainByTime asks a server that has no ETag, such as that of Python, which
-// answers If-Modified-Since only where there is no If-None-Match.
-func TestListAgainByTime(t *testing.T) {
+// TestListNotModifiedSince lists a repository whose server sends no ETag. The server of Python
+// ignores If-Modified-Since if a request has If-None-Match.
+func TestListNotModifiedSince(t *testing.T) {
 	changed := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, test := range []struct {
 		why string
 		age time.Duration
-		// with is the header that the second request has.
+		// with is the If-Modified-Since header of the second request.
 		with   string
 		bodies int32
 	}{
-		{"of yesterday", 24 * time.Hour, changed.Format(http.TimeFormat), 1},
-		{"of this second, which may change again", 0, "", 2},
-		{"of the second before, whose clock may be rounded", time.Second, "", 2},
+		{"modified yesterday", 24 * time.Hour, changed.Format(http.TimeFormat), 1},
+		{"modified in this second, and may change again", 0, "", 2},
+		{"modified in the second before, and the clock may be rounded", time.Second, "", 2},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -229,15 +229,15 @@ func TestListAgainByTime(t *testing.T) {
 	}
 }
 
-func TestValidatorThatIsTooLong(t *testing.T) {
+func TestTooLongValidator(t *testing.T) {
 	g := NewWithT(t)
 	server := startServer(t, respondWith(200, http.Header{"Etag": {strings.Repeat("x", 2000)}}, indexYAML))
 	list, err := openHelm(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(list.ETag).To(BeEmpty(), "status could not hold it")
+	g.Expect(list.ETag).To(BeEmpty(), "the status cannot hold it")
 }
 
-func TestListTakesGzip(t *testing.T) {
+func TestListGzip(t *testing.T) {
 	g := NewWithT(t)
 	server := startServer(t, func(w http.ResponseWriter, r *http.Request) {
 		g.Expect(r.Header.Get("Accept-Encoding")).To(ContainSubstring("gzip"))
@@ -255,7 +255,7 @@ func TestListTakesGzip(t *testing.T) {
 	}
 }
 
-func TestListThatIsNoIndex(t *testing.T) {
+func TestListInvalidIndex(t *testing.T) {
 	for _, text := range []string{"<!DOCTYPE html>\n<html></html>", "entries: {}", "a: \"", "", `{"error":"x"}`} {
 		g := NewWithT(t)
 		server := startServer(t, respondWith(200, nil, text))
@@ -264,24 +264,24 @@ func TestListThatIsNoIndex(t *testing.T) {
 	}
 }
 
-func TestOpenRefuses(t *testing.T) {
+func TestOpenInvalidConfig(t *testing.T) {
 	for why, cfg := range map[string]source.Config{
-		"no source":             {},
-		"two sources":           {Helm: &source.HelmConfig{URL: "http://h"}, Directory: &source.DirectoryConfig{Path: "/"}},
-		"no URL":                {Helm: &source.HelmConfig{}},
-		"a URL of another kind": {Helm: &source.HelmConfig{URL: "oci://h/x"}},
-		"a URL that is broken":  {Helm: &source.HelmConfig{URL: "http://secret:x y@h"}},
-		"credentials in a URL":  {Helm: &source.HelmConfig{URL: "http://me:secret@h?secret"}},
-		"both kinds of login":   {Helm: &source.HelmConfig{URL: "http://h", Username: "secret", Token: "secret"}},
-		"a CA that is none":     {Helm: &source.HelmConfig{URL: "http://h", CA: []byte("secret")}},
-		"a pattern that is bad": {Helm: &source.HelmConfig{URL: "http://h"}, Include: []string{"a["}},
-		"a relative path":       {Directory: &source.DirectoryConfig{Path: "x"}},
+		"no source":               {},
+		"two sources":             {Helm: &source.HelmConfig{URL: "http://h"}, Directory: &source.DirectoryConfig{Path: "/"}},
+		"no URL":                  {Helm: &source.HelmConfig{}},
+		"another URL scheme":      {Helm: &source.HelmConfig{URL: "oci://h/x"}},
+		"an invalid URL":          {Helm: &source.HelmConfig{URL: "http://s3cr3t:x y@h"}},
+		"credentials in a URL":    {Helm: &source.HelmConfig{URL: "http://me:s3cr3t@h?s3cr3t"}},
+		"a user name and a token": {Helm: &source.HelmConfig{URL: "http://h", Username: "s3cr3t", Token: "s3cr3t"}},
+		"an invalid CA":           {Helm: &source.HelmConfig{URL: "http://h", CA: []byte("s3cr3t")}},
+		"an invalid pattern":      {Helm: &source.HelmConfig{URL: "http://h"}, Include: []string{"a["}},
+		"a relative path":         {Directory: &source.DirectoryConfig{Path: "x"}},
 	} {
 		t.Run(why, func(t *testing.T) {
 			g := NewWithT(t)
 			opened, err := source.Open(cfg)
 			expectOutcome(g, err, true, v1alpha1.ReasonInvalidSpec)
-			g.Expect(reflect.ValueOf(opened).IsValid()).To(BeFalse(), "not a nil of some type either")
+			g.Expect(reflect.ValueOf(opened).IsValid()).To(BeFalse(), "and not a typed nil either")
 		})
 	}
 }

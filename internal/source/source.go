@@ -1,17 +1,17 @@
-// Package source reads the places that apps come from: a Helm repository over
-// HTTP, or a folder on a mounted volume.
+// Package source reads the sources of apps: a Helm repository over HTTP, or a folder
+// on a mounted volume.
 //
-// A Source lists what is offered and fetches one offer. Listing is cheap when
-// nothing changed: the caller hands in the Mark of the last listing, and gets
-// NotModified back without a byte of the index, or at least without a change.
-// An index is read as a stream, one chart version at a time, so that a hundred
-// megabytes of it cost no more memory than the few versions that are kept. An
-// entry that is not usable is skipped with its reason and never keeps the others
-// from being listed.
+// A Source lists the chart versions that it offers, and fetches one of them. The
+// listing of an unchanged source is cheap: the caller passes the Mark of the last
+// listing, and the source returns NotModified, if possible without transferring the
+// index. An index of 100 MB is read as a stream, so that only the versions that are
+// listed are stored in memory. An invalid entry is skipped with a reason, and the
+// other entries are listed nevertheless.
 //
-// What is read is not trusted: every size, count and time has a bound, folders
-// are read through os.Root, credentials go only to the server they are for, and
-// no connection is made to an address that the policy of package netguard refuses.
+// Sources are untrusted: every size, count and duration has a limit, folders are
+// read through os.Root, credentials are sent only to the server of the repository,
+// and no connection is made to an address that the policy of package netguard
+// refuses.
 package source
 
 import (
@@ -26,73 +26,76 @@ import (
 )
 
 const (
-	// DefaultKeep is how many versions of an app are listed unless told.
+	// DefaultKeep is the default number of versions of an app that are listed.
 	DefaultKeep = 3
-	// DefaultTimeout bounds one request, its body included, unless told.
+	// DefaultTimeout is the default timeout of a request, including its body.
 	DefaultTimeout = time.Minute
-	// MaxApps bounds the apps of one source.
+	// MaxApps is the maximum number of apps of a source.
 	MaxApps = 50_000
-	// MaxSkipped bounds Listing.Skipped; an app is in it once.
+	// MaxSkipped is the maximum length of Listing.Skipped, which contains an app once.
 	MaxSkipped = 1_000
 )
 
-// Source is one place that apps come from. It is safe for use by several
-// goroutines, holds nothing that must be closed, and may be opened anew for
-// every reconcile.
+// Source is a source of apps. It is safe for concurrent use, does not have to be closed,
+// and may be opened for every reconcile.
 type Source interface {
 	hydrate.Fetcher
-	// List says what is offered. The Mark is that of an earlier listing by the
-	// same Config: after a change of Config start with the zero Mark. Errors are
-	// marked by internal/outcome.
+	// List lists the chart versions that the source offers. The Mark must be from a
+	// listing with the same Config: after a change of the Config pass the zero Mark.
+	// Errors are classified by package outcome.
 	List(ctx context.Context, since hydrate.Mark) (hydrate.Listing, error)
 }
 
-// Config says which source to open; exactly one of Helm and Directory is set.
+// Config configures a Source. Exactly one of Helm and Directory must be set.
 type Config struct {
 	Helm      *HelmConfig
 	Directory *DirectoryConfig
 
-	// Keep is how many versions of an app are listed, the newest ones; zero means
-	// DefaultKeep.
+	// Keep is the number of versions of an app that are listed, the newest ones.
+	// Defaults to DefaultKeep.
 	Keep int
-	// Include and Exclude are globs over names, as path.Match reads them. An app
-	// is listed if any of Include matches, or there is none, and none of Exclude
-	// does.
+	// Include and Exclude are patterns of app names in the syntax of path.Match. An
+	// app is listed if a pattern of Include matches or Include is empty, and no pattern
+	// of Exclude matches.
 	Include []string
 	Exclude []string
-	// UserAgent is how the requests introduce themselves.
+	// UserAgent is the User-Agent header of requests.
 	UserAgent string
-	// Network says to which addresses requests go.
+	// Network determines the addresses to which connections are made.
 	Network netguard.Policy
 }
 
-// HelmConfig is a Helm repository served over HTTP.
+// HelmConfig configures a Helm repository that is served over HTTP.
 type HelmConfig struct {
-	// URL is what "helm repo add" would take; http or https, without credentials.
+	// URL is the URL that "helm repo add" accepts. Its scheme must be http or https, and
+	// it must not contain credentials.
 	URL string
-	// Username and Password, or otherwise Token, are sent to the scheme, host and
-	// port of URL, and to no other.
+	// Username and Password, or Token, are sent only to the scheme, host and port of
+	// URL.
 	Username string
 	Password string
 	Token    string
-	// CA are PEM certificates that are trusted beside those of the system.
+	// CA contains certificates in PEM that are trusted in addition to the certificates of
+	// the system.
 	CA []byte
-	// Timeout bounds one request, its body included; zero means DefaultTimeout.
+	// Timeout is the timeout of one request, including its body. Defaults to
+	// DefaultTimeout.
 	Timeout time.Duration
 }
 
-// DirectoryConfig is a folder that holds charts as folders or archives.
+// DirectoryConfig configures a folder that contains charts as folders or archives.
 type DirectoryConfig struct {
-	// Path is absolute.
+	// Path must be absolute.
 	Path string
-	// AllowedRoots are the folders that Path must be in, or be, once symbolic
-	// links are followed. With none nothing is allowed.
+	// AllowedRoots are the folders of which one must contain Path, or be equal to it,
+	// after symbolic links are resolved. If it is empty, no path is allowed.
 	AllowedRoots []string
-	// Cache keeps what was read for the next listing. Nil reads everything each time.
+	// Cache caches the charts for the next listing. If it is nil, every listing reads all
+	// charts.
 	Cache *FolderCache
 }
 
-// Open checks the Config and makes no connection. An error is stalled with
+// Open validates the Config and does not connect to the source. Errors are stalled with
 // InvalidSpec.
 func Open(cfg Config) (Source, error) {
 	source, err := openSource(cfg)
@@ -104,18 +107,18 @@ func Open(cfg Config) (Source, error) {
 
 func openSource(cfg Config) (Source, error) {
 	if (cfg.Helm == nil) == (cfg.Directory == nil) {
-		return nil, errors.New("open source: want exactly one of helm and directory")
+		return nil, errors.New("spec: exactly one of helm and directory must be set")
 	}
 	names, err := newNameFilter(cfg.Include, cfg.Exclude)
 	if err != nil {
 		return nil, err
 	}
-	offers := listingOptions{names: names, keep: cfg.Keep}
-	if offers.keep <= 0 {
-		offers.keep = DefaultKeep
+	listed := listingOptions{names: names, keep: cfg.Keep}
+	if listed.keep <= 0 {
+		listed.keep = DefaultKeep
 	}
 	if cfg.Directory != nil {
-		return newDirectory(*cfg.Directory, offers)
+		return newDirectory(*cfg.Directory, listed)
 	}
-	return newRepository(cfg, offers)
+	return newRepository(cfg, listed)
 }

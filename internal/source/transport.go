@@ -9,16 +9,15 @@ import (
 	"github.com/appmarket/operator/internal/netguard"
 )
 
-// maxTransports bounds the transports, and with them the idle connections, that
-// are kept; one for each policy and set of certificates.
+// maxTransports is the maximum number of cached transports, which limits the number of
+// idle connections. There is one transport for each policy and set of certificates.
 const maxTransports = 16
 
-// transports are kept for the life of the process: a source is opened for every
-// reconcile, and a transport of its own each time would leave its connections
-// behind.
+// transports caches the transports of all sources. A source is opened for every reconcile,
+// and a new transport for each of them would not reuse connections.
 var transports = transportPool{byKey: map[transportKey]*netguard.Transport{}}
 
-// key is what transports differ in; ca is the digest of the certificates.
+// transportKey identifies a transport. The field ca is the digest of the certificates.
 type transportKey struct {
 	policy    netguard.Policy
 	userAgent string
@@ -28,12 +27,12 @@ type transportKey struct {
 type transportPool struct {
 	mu    sync.Mutex
 	byKey map[transportKey]*netguard.Transport
-	// order has the one used longest ago first.
+	// order contains the keys, the least recently used one first.
 	order []transportKey
 }
 
-// get gives the transport of options that trusts the certificates beside those of the
-// system. Of the options, Policy and UserAgent may be set.
+// getTransport returns the transport for options that trusts the certificates in addition
+// to the certificates of the system. Only Policy and UserAgent of the options may be set.
 func (p *transportPool) getTransport(options netguard.TransportOptions, ca []byte) (*netguard.Transport, error) {
 	id := transportKey{options.Policy, options.UserAgent, sha256.Sum256(ca)}
 	p.mu.Lock()
@@ -50,8 +49,8 @@ func (p *transportPool) getTransport(options netguard.TransportOptions, ca []byt
 	return transport, nil
 }
 
-// used moves a key to the end, and lets go of the first one if there are too
-// many. Who still holds that transport may go on using it.
+// markUsed marks a key as the most recently used one, and removes the least recently used
+// transport if there are too many. Sources that have this transport can still use it.
 func (p *transportPool) markUsed(id transportKey) {
 	for i, have := range p.order {
 		if have == id {
@@ -68,7 +67,8 @@ func (p *transportPool) markUsed(id transportKey) {
 	}
 }
 
-// newTransport trusts the certificates beside those of the system.
+// newTransport returns a transport that trusts the certificates in addition to the
+// certificates of the system.
 func newTransport(options netguard.TransportOptions, ca []byte) (*netguard.Transport, error) {
 	if len(ca) > 0 {
 		roots, err := x509.SystemCertPool()
@@ -76,7 +76,7 @@ func newTransport(options netguard.TransportOptions, ca []byte) (*netguard.Trans
 			roots = x509.NewCertPool()
 		}
 		if !roots.AppendCertsFromPEM(ca) {
-			return nil, errors.New("read CA: no certificate in PEM found")
+			return nil, errors.New("spec.certSecretRef: key ca.crt of the Secret contains no certificate in PEM: add one")
 		}
 		options.Roots = roots
 	}

@@ -27,7 +27,7 @@ func TestTransportsAreShared(t *testing.T) {
 	g.Expect(get(nil)).To(BeIdenticalTo(plain))
 	market, err := kept.getTransport(netguard.TransportOptions{Policy: netguard.Policy{Private: true}}, nil)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(market).NotTo(BeIdenticalTo(plain), "a connection that one may not make is not shared with it")
+	g.Expect(market).NotTo(BeIdenticalTo(plain), "sources of different policies do not share connections")
 	own := get(first)
 	g.Expect(own).NotTo(BeIdenticalTo(plain))
 	g.Expect(get(first)).To(BeIdenticalTo(own))
@@ -37,14 +37,14 @@ func TestTransportsAreShared(t *testing.T) {
 	}
 	g.Expect(kept.byKey).To(HaveLen(maxTransports))
 	g.Expect(kept.order).To(HaveLen(maxTransports))
-	g.Expect(get(nil)).To(BeIdenticalTo(plain), "it was used all the time")
-	g.Expect(get(first)).NotTo(BeIdenticalTo(own), "it was used longest ago")
+	g.Expect(get(nil)).To(BeIdenticalTo(plain), "it was used recently")
+	g.Expect(get(first)).NotTo(BeIdenticalTo(own), "it was the least recently used")
 	_, err = kept.getTransport(netguard.TransportOptions{}, []byte("no certificate"))
 	g.Expect(err).To(HaveOccurred())
 	g.Expect(kept.byKey).To(HaveLen(maxTransports))
 }
 
-// certificate is a new one that signs itself, in PEM.
+// newCertificate returns a new self-signed certificate in PEM.
 func newCertificate(t *testing.T) []byte {
 	t.Helper()
 	g := NewWithT(t)

@@ -20,49 +20,50 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// Bounds on the complaints about the entries of one app.
+// Limits of the error of a skipped app: the number of problems, and the bytes of each.
 const (
 	maxProblems     = 10
 	maxProblemBytes = 200
 )
 
-// shelf takes in entries one by one and holds no more of them than are listed:
-// of each app the newest few, sorted, newest first.
+// versionSelector receives the entries of a source and selects the versions that are
+// listed: the newest versions of each app. It stores no other entries.
 type versionSelector struct {
 	listingOptions
-	// reason is that of an entry that is not usable.
+	// reason is the reason of a skipped entry whose error has none.
 	reason  string
 	apps    map[string]*appVersions
-	skipped map[string]*skippedEntry
-	// skippedEntries counts the entries that are not usable.
+	skipped map[string]*skippedApp
+	// skippedEntries is the number of invalid entries.
 	skippedEntries int
-	// incomplete says that a part of the index could not be parsed.
+	// incomplete is set if a part of the index could not be parsed.
 	incomplete bool
-	// unwanted are the hashes of the names that the filter leaves out, to be counted.
+	// unwanted contains the hashes of the names that the filter excludes, to count them.
 	unwanted map[uint64]struct{}
 }
 
-// stock is what is held of one app.
+// appVersions holds the selected versions of one app.
 type appVersions struct {
 	withdrawn bool
-	newest    []rankedOffer
-	// stable is the newest version that is no prerelease; nil if there is none.
+	// newest is sorted by version, the newest first.
+	newest []rankedOffer
+	// stable is the newest version that is not a prerelease, or nil if there is none.
 	stable *rankedOffer
 }
 
-// skip is what is wrong with the unusable entries of an app.
-type skippedEntry struct {
-	// reason is that of the first one.
+// skippedApp holds the problems of the invalid entries of an app.
+type skippedApp struct {
+	// reason is the reason of the first invalid entry.
 	reason string
-	// complaints are the first different ones, and counts how often each was made.
+	// problems holds different problems, and counts the number of entries that have each.
 	problems []string
 	counts   []int
-	// further counts the entries whose complaint is not held.
+	// omitted is the number of entries whose problem is not in problems.
 	omitted int
 }
 
 func newVersionSelector(s listingOptions, reason string) *versionSelector {
-	return &versionSelector{listingOptions: s, reason: reason, apps: map[string]*appVersions{}, skipped: map[string]*skippedEntry{}, unwanted: map[uint64]struct{}{}}
+	return &versionSelector{listingOptions: s, reason: reason, apps: map[string]*appVersions{}, skipped: map[string]*skippedApp{}, unwanted: map[uint64]struct{}{}}
 }
 
 // Add adds an entry that the source lists under the name of an app.
@@ -75,7 +76,7 @@ func (s *versionSelector) Add(name string, e index.Entry) error {
 		return nil
 	}
 	if e.Name != name {
-		s.Skip(name, fmt.Errorf("version %q bears the name %q", text.Truncate(e.Version, maxVersion), text.Truncate(e.Name, maxName)))
+		s.Skip(name, fmt.Errorf("version %q has the name %q, which is not the key of the app", text.Truncate(e.Version, maxVersion), text.Truncate(e.Name, maxName)))
 		return nil
 	}
 	r, err := newRankedOffer(e)
@@ -86,9 +87,10 @@ func (s *versionSelector) Add(name string, e index.Entry) error {
 	return s.addVersion(name, r)
 }
 
-// put keeps r if it is among the newest of its app, or the newest that is no
-// prerelease. Of two with one version the first stays: what has left the list was
-// older than all that is in it, and so is its double.
+// addVersion stores an offer if it is one of the newest of its app, or the newest that
+// is not a prerelease. Of two entries with the same version the first one is used. An
+// entry that was removed from the list was older than the whole list, so a second entry
+// with its version is not added again.
 func (s *versionSelector) addVersion(name string, r rankedOffer) error {
 	app, ok := s.apps[name]
 	if !ok {
@@ -112,9 +114,9 @@ func (s *versionSelector) addVersion(name string, r rankedOffer) error {
 	return nil
 }
 
-// offers are the newest versions of the app. The newest that is no prerelease takes
-// the place of the last one where prereleases would leave it out: it is the version
-// that a user gets who names none.
+// listOffers returns the newest versions of the app. If all of them are prereleases, the
+// newest version that is not a prerelease replaces the last one, because it is the version
+// that is installed if a user does not specify one.
 func (a *appVersions) listOffers() []hydrate.Offer {
 	newest := a.newest
 	if last := len(newest) - 1; a.stable != nil && a.stable.compareVersion(newest[last]) < 0 {
@@ -138,7 +140,7 @@ func (s *versionSelector) Wants(name string) bool {
 	return wanted
 }
 
-// withdraw marks an app that was put as no longer offered.
+// markWithdrawn marks an app as withdrawn, unless none of its versions was added.
 func (s *versionSelector) markWithdrawn(name string) {
 	if app, ok := s.apps[name]; ok {
 		app.withdrawn = true
@@ -154,24 +156,26 @@ func (s *versionSelector) Skip(name string, err error) {
 		if len(s.skipped) >= MaxSkipped {
 			return
 		}
-		have = &skippedEntry{reason: outcome.Reason(err, s.reason)}
+		have = &skippedApp{reason: outcome.Reason(err, s.reason)}
 		s.skipped[name] = have
 	}
 	have.addProblem(strings.ToValidUTF8(text.Truncate(err.Error(), maxProblemBytes), "\uFFFD"))
 }
 
-func (s *skippedEntry) addProblem(complaint string) {
-	switch at := slices.Index(s.problems, complaint); {
+// addProblem counts an entry with a problem.
+func (s *skippedApp) addProblem(problem string) {
+	switch at := slices.Index(s.problems, problem); {
 	case at >= 0:
 		s.counts[at]++
 	case len(s.problems) < maxProblems:
-		s.problems, s.counts = append(s.problems, complaint), append(s.counts, 1)
+		s.problems, s.counts = append(s.problems, problem), append(s.counts, 1)
 	default:
 		s.omitted++
 	}
 }
 
-// listing is what the shelf holds, or that it is what the mark speaks of.
+// toListing returns the listing of the selected versions, or a listing that is not modified
+// if it has the revision of since.
 func (s *versionSelector) toListing(etag string, since hydrate.Mark) hydrate.Listing {
 	list := hydrate.Listing{ETag: etag, SkippedEntries: s.skippedEntries, Unwanted: len(s.unwanted), Incomplete: s.incomplete}
 	for _, name := range slices.Sorted(maps.Keys(s.apps)) {
@@ -189,13 +193,14 @@ func (s *versionSelector) toListing(etag string, since hydrate.Mark) hydrate.Lis
 	return list
 }
 
-func (s *skippedEntry) toError() error {
+// toError returns one error for all problems.
+func (s *skippedApp) toError() error {
 	var all []string
-	for i, complaint := range s.problems {
+	for i, problem := range s.problems {
 		if s.counts[i] > 1 {
-			complaint = fmt.Sprintf("%s (%d entries)", complaint, s.counts[i])
+			problem = fmt.Sprintf("%s (%d entries)", problem, s.counts[i])
 		}
-		all = append(all, complaint)
+		all = append(all, problem)
 	}
 	if s.omitted > 0 {
 		all = append(all, fmt.Sprintf("and %d more", s.omitted))
@@ -203,8 +208,8 @@ func (s *skippedEntry) toError() error {
 	return outcome.Stalled(s.reason, errors.New(strings.Join(all, "; ")))
 }
 
-// revision digests all that a listing says. Each text has its length before it,
-// so that no two listings are the same bytes.
+// listingRevision returns a digest of a listing. Each text is preceded by its length, so
+// that different listings have different digests.
 func listingRevision(list hydrate.Listing) string {
 	sum := sha256.New()
 	for _, app := range list.Apps {

@@ -11,8 +11,8 @@ import (
 	"github.com/appmarket/operator/internal/source/index"
 )
 
-// TestKeptVersions offers versions oldest first and newest first, since an index may
-// have them in any order.
+// TestKeptVersions adds versions in ascending and in descending order, because an index may
+// have any order.
 func TestKeptVersions(t *testing.T) {
 	for _, c := range []struct {
 		why     string
@@ -21,25 +21,25 @@ func TestKeptVersions(t *testing.T) {
 		want    string
 	}{
 		{"the newest", 3, "1.0.0 1.1.0 1.2.0 1.3.0", "1.3.0 1.2.0 1.1.0"},
-		{"fewer than may be kept", 3, "1.0.0 1.1.0-rc.1", "1.1.0-rc.1 1.0.0"},
-		{"prereleases above the newest stable version", 3, "1.2.0 1.3.0 1.4.0-beta.1 1.4.0-beta.2 1.4.0-rc.1 1.4.0-rc.2", "1.4.0-rc.2 1.4.0-rc.1 1.3.0"},
-		{"one version, with a prerelease above", 1, "1.3.0 1.4.0-rc.1", "1.3.0"},
-		{"one version, and nothing but prereleases", 1, "1.4.0-rc.1 1.4.0-rc.2", "1.4.0-rc.2"},
-		{"nothing but prereleases", 2, "0.1.0-a 0.1.0-b 0.1.0-c", "0.1.0-c 0.1.0-b"},
+		{"fewer than the limit", 3, "1.0.0 1.1.0-rc.1", "1.1.0-rc.1 1.0.0"},
+		{"prereleases newer than the newest stable version", 3, "1.2.0 1.3.0 1.4.0-beta.1 1.4.0-beta.2 1.4.0-rc.1 1.4.0-rc.2", "1.4.0-rc.2 1.4.0-rc.1 1.3.0"},
+		{"one version, and a newer prerelease", 1, "1.3.0 1.4.0-rc.1", "1.3.0"},
+		{"one version, and only prereleases", 1, "1.4.0-rc.1 1.4.0-rc.2", "1.4.0-rc.2"},
+		{"only prereleases", 2, "0.1.0-a 0.1.0-b 0.1.0-c", "0.1.0-c 0.1.0-b"},
 		{"prereleases between stable versions", 3, "1.0.0 2.0.0-a 2.0.0-b 2.0.0 3.0.0-a", "3.0.0-a 2.0.0 2.0.0-b"},
-		{"a build is no prerelease", 1, "1.3.0+build.7 1.4.0-rc.1+build.8", "1.3.0+build.7"},
-		{"a nightly of the next version, every day", 2, "1.0.0 1.1.0-20260101 1.1.0-20260102 1.1.0-20260103", "1.1.0-20260103 1.0.0"},
-		{"a version with a v and without a patch", 2, "v1.3 1.4.0-a 1.4.0-b 1.4.0-c", "1.4.0-c v1.3"},
+		{"build metadata is not a prerelease", 1, "1.3.0+build.7 1.4.0-rc.1+build.8", "1.3.0+build.7"},
+		{"nightly prereleases of the next version", 2, "1.0.0 1.1.0-20260101 1.1.0-20260102 1.1.0-20260103", "1.1.0-20260103 1.0.0"},
+		{"a version with v and without patch", 2, "v1.3 1.4.0-a 1.4.0-b 1.4.0-c", "1.4.0-c v1.3"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			versions := strings.Fields(c.offered)
 			for _, order := range [][]string{versions, reversedCopy(versions)} {
-				shelf := newVersionSelector(listingOptions{keep: c.keep}, "")
+				selector := newVersionSelector(listingOptions{keep: c.keep}, "")
 				for _, version := range order {
-					NewWithT(t).Expect(shelf.Add("web", index.Entry{Name: "web", Version: version, URL: "u"})).To(Succeed())
+					NewWithT(t).Expect(selector.Add("web", index.Entry{Name: "web", Version: version, URL: "u"})).To(Succeed())
 				}
 				var got []string
-				for _, offer := range shelf.toListing("", hydrate.Mark{}).Apps[0].Offers {
+				for _, offer := range selector.toListing("", hydrate.Mark{}).Apps[0].Offers {
 					got = append(got, offer.Version)
 				}
 				NewWithT(t).Expect(strings.Join(got, " ")).To(Equal(c.want))
@@ -64,32 +64,32 @@ func TestSkippedEntries(t *testing.T) {
 		count   int
 		want    []string
 	}{
-		{"each complaint once", "  web:\n" + good + "  -\n  - {version: 2.0.0, urls: [u]}\n  - {name: web, urls: [u]}\n  - {name: web, version: latest, urls: [u]}\n  - {name: web, version: 3.0.0}\n", 5,
-			[]string{`web: read entry: not a mapping of keys to values; version "2.0.0" bears the name ""; version is empty; version "latest" is not a semantic version; version "3.0.0": no URL is given`}},
-		{"equal complaints together", "  web:\n" + good + "  -\n  - null\n  - 7\n", 3, []string{"web: read entry: not a mapping of keys to values (3 entries)"}},
-		{"apps apart", "  a:\n  - null\n  b:\n  - null\n  - null\n", 3,
+		{"different problems", "  web:\n" + good + "  -\n  - {version: 2.0.0, urls: [u]}\n  - {name: web, urls: [u]}\n  - {name: web, version: latest, urls: [u]}\n  - {name: web, version: 3.0.0}\n", 5,
+			[]string{`web: read entry: not a mapping of keys to values; version "2.0.0" has the name "", which is not the key of the app; version is empty; version "latest" is not a semantic version; version "3.0.0": urls is empty`}},
+		{"equal problems", "  web:\n" + good + "  -\n  - null\n  - 7\n", 3, []string{"web: read entry: not a mapping of keys to values (3 entries)"}},
+		{"two apps", "  a:\n  - null\n  b:\n  - null\n  - null\n", 3,
 			[]string{"a: read entry: not a mapping of keys to values", "b: read entry: not a mapping of keys to values (2 entries)"}},
-		{"in the style of JSON", "  web: [null, {name: web, version: x, urls: [u]}]\n", 2,
+		{"in flow style", "  web: [null, {name: web, version: x, urls: [u]}]\n", 2,
 			[]string{`web: read entry: not a mapping of keys to values; version "x" is not a semantic version`}},
-		{"no more than a few", "  web:\n" + formatNumbers(30, "  - {name: web, version: x%d, urls: [u]}\n"), 30, []string{"web: " +
+		{"many problems", "  web:\n" + formatNumbers(30, "  - {name: web, version: x%d, urls: [u]}\n"), 30, []string{"web: " +
 			strings.TrimSuffix(formatNumbers(10, `version "x%d" is not a semantic version; `), "; ") + "; and 20 more"}},
-		{"YAML that is broken, by its line in the index", "  web:\n" + good + "  - name: web\n    version: 2.0.0\n    urls: [u}\n  z:\n" + strings.ReplaceAll(good, "web", "z"), 1,
+		{"invalid YAML, with its line in the index", "  web:\n" + good + "  - name: web\n    version: 2.0.0\n    urls: [u}\n  z:\n" + strings.ReplaceAll(good, "web", "z"), 1,
 			[]string{`web: read entry: not YAML: line 7: "," or "]" is expected before this line; close the list in brackets`}},
-		{"an app that is one space too far right, and so in the entry before", "  web:\n" + good + "  b:\n  - name: b\n    urls: [u]\n   c:\n   - name: c\n", 1,
+		{"an app that is indented too deep, so that it belongs to the entry before it", "  web:\n" + good + "  b:\n  - name: b\n    urls: [u]\n   c:\n   - name: c\n", 1,
 			[]string{"b: read entry: not YAML: line 8: a list item (\"- \") is expected here; check the indentation"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			shelf, err := readIndex(strings.NewReader("apiVersion: v1\nentries:\n"+c.entries), everything)
+			selector, err := readIndex(strings.NewReader("apiVersion: v1\nentries:\n"+c.entries), everything)
 			g.Expect(err).NotTo(HaveOccurred())
-			list := shelf.toListing("", hydrate.Mark{})
+			list := selector.toListing("", hydrate.Mark{})
 			var got []string
 			for _, skipped := range list.Skipped {
 				got = append(got, skipped.Name+": "+skipped.Err.Error())
 			}
 			g.Expect(got).To(Equal(c.want))
 			g.Expect(list.SkippedEntries).To(Equal(c.count))
-			g.Expect(list.Incomplete).To(Equal(strings.Contains(c.want[0], "not YAML")), "an app may be hidden in what is no YAML")
+			g.Expect(list.Incomplete).To(Equal(strings.Contains(c.want[0], "not YAML")), "the invalid YAML may contain another app")
 		})
 	}
 }
@@ -113,9 +113,9 @@ func TestUnwantedApps(t *testing.T) {
 	} {
 		t.Run(style, func(t *testing.T) {
 			g := NewWithT(t)
-			shelf, err := readIndex(strings.NewReader(text), listingOptions{names: names, keep: 3})
+			selector, err := readIndex(strings.NewReader(text), listingOptions{names: names, keep: 3})
 			g.Expect(err).NotTo(HaveOccurred())
-			list := shelf.toListing("", hydrate.Mark{})
+			list := selector.toListing("", hydrate.Mark{})
 			g.Expect(list.Apps).To(BeEmpty())
 			g.Expect(list.Unwanted).To(Equal(2))
 		})
@@ -131,17 +131,17 @@ func TestInvalidEntries(t *testing.T) {
 		entry string
 		want  []string
 	}{
-		{"names that no object can have", "  Big:\n  - name: Big\n    version: 1.0.0\n    urls: [u]\n  a_b:\n  - name: a_b\n  \"\":\n  - name: \"\"\n  -a:\n  - name: -a\n  a..b:\n  - name: a..b\n  ../x:\n  - name: ../x\n", []string{"z 1.0.0 u", " skipped", "-a skipped", "../x skipped", "Big skipped", "a..b skipped", "a_b skipped"}},
+		{"names that are not valid for an object", "  Big:\n  - name: Big\n    version: 1.0.0\n    urls: [u]\n  a_b:\n  - name: a_b\n  \"\":\n  - name: \"\"\n  -a:\n  - name: -a\n  a..b:\n  - name: a..b\n  ../x:\n  - name: ../x\n", []string{"z 1.0.0 u", " skipped", "-a skipped", "../x skipped", "Big skipped", "a..b skipped", "a_b skipped"}},
 		{"a name that is too long", "  " + strings.Repeat("a", 201) + ":\n  - version: 1.0.0\n", []string{"z 1.0.0 u", strings.Repeat("a", 200) + " skipped"}},
 		{"a name that is not its key", "  a:\n  - name: b\n    version: 1.0.0\n    urls: [u]\n", []string{"z 1.0.0 u", "a skipped"}},
 		{"not a semantic version", "  a:\n  - name: a\n    version: latest\n    urls: [u]\n  - name: a\n    version: 1.0.0\n    urls: [u]\n  - name: a\n    version: " + strings.Repeat("1", 300) + "\n    urls: [u]\n", []string{"a 1.0.0 u", "z 1.0.0 u", "a skipped"}},
-		{"no URL, a URL with a password, a broken one, a broken digest", "  a:\n  - name: a\n    version: 1.0.0\n  - name: a\n    version: 2.0.0\n    urls: ['http://u:p@h/x']\n  - name: a\n    version: 3.0.0\n    urls: ['%zz']\n  - name: a\n    version: 4.0.0\n    urls: [u]\n    digest: abc\n", []string{"z 1.0.0 u", "a skipped"}},
+		{"no URL, a URL with a password, an invalid URL, an invalid digest", "  a:\n  - name: a\n    version: 1.0.0\n  - name: a\n    version: 2.0.0\n    urls: ['http://u:p@h/x']\n  - name: a\n    version: 3.0.0\n    urls: ['%zz']\n  - name: a\n    version: 4.0.0\n    urls: [u]\n    digest: abc\n", []string{"z 1.0.0 u", "a skipped"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			shelf, err := readIndex(strings.NewReader(head+c.entry+good), everything)
+			selector, err := readIndex(strings.NewReader(head+c.entry+good), everything)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(listingLines(shelf.toListing("", hydrate.Mark{}))).To(Equal(c.want))
+			g.Expect(listingLines(selector.toListing("", hydrate.Mark{}))).To(Equal(c.want))
 		})
 	}
 }

@@ -20,7 +20,7 @@ var _ = Describe("A source that cannot be read", func() {
 	},
 		Entry("a pattern that is none", v1alpha1.ReasonInvalidSpec, `spec.include[0]: "[a" is not a pattern`,
 			func(s *v1alpha1.MarketSourceSpec) { s.Include = []string{"[a"} }),
-		Entry("an address without an index", v1alpha1.ReasonNotFound, "server answered 404 Not Found: check the URL",
+		Entry("an address without an index", v1alpha1.ReasonNotFound, "server returned 404 Not Found: check the URL",
 			func(s *v1alpha1.MarketSourceSpec) { s.Helm.URL += "/nowhere" }),
 		Entry("an address that is link-local", v1alpha1.ReasonNotAllowed, "use another host",
 			func(s *v1alpha1.MarketSourceSpec) { s.Helm.URL = "http://169.254.10.20/" }),

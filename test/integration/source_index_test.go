@@ -85,7 +85,7 @@ var _ = Describe("An index with entries that are not usable", func() {
 		Entry("if they are null or lack a name or a version",
 			[]string{"  note:", good, "  -", "  - null", "  - {version: 2.0.0}", "  - {name: note}", "  nothing:", "  -"},
 			v1alpha1.AppCounts{Total: 2, Offered: 1, Ready: 1, Failed: 1, Skipped: 5},
-			`not a mapping of keys to values (2 entries); version "2.0.0" bears the name ""; version is empty`, "not a mapping"),
+			`not a mapping of keys to values (2 entries); version "2.0.0" has the name "", which is not the key of the app; version is empty`, "not a mapping"),
 		Entry("if their versions are not semantic",
 			[]string{"  note:", good, "  - {name: note, version: master, urls: [u]}", "  - {name: note, version: 1.0.0-01, urls: [u]}"},
 			v1alpha1.AppCounts{Total: 1, Offered: 1, Ready: 1, Skipped: 2},

@@ -8,9 +8,8 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// FuzzIndex asks of any bytes: reading them ends, with a listing that keeps its
-// promises or a stalled error; and what is read as a stream is what the YAML
-// parser reads.
+// FuzzIndex reads any bytes. An error must be stalled, and the entries that are read as a
+// stream must be equal to the entries that the YAML parser reads.
 func FuzzIndex(f *testing.F) {
 	for _, seed := range []string{
 		"apiVersion: v1\nentries:\n  a:\n  - name: a\n    version: 1.0.0\n    urls:\n    - u\n    created: 2026-01-02T03:04:05Z\n",

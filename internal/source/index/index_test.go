@@ -14,37 +14,37 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-func TestIndexByHand(t *testing.T) {
+func TestLayouts(t *testing.T) {
 	const head = "apiVersion: v1\nentries:\n"
 	for _, test := range []struct {
 		why  string
 		text string
 		want []string
 	}{
-		{"entries before apiVersion, keys quoted, comments everywhere", "# c\nentries: # c\n# c\n  'a': # c\n# c\n    # c\n    - name: a # c\n# c\n\n      version: \"1.0.0\" # c\n      urls: # c\n      # c\n      - u # c\n\"apiVersion\": 'v1' # c\n", []string{"a/a 1.0.0 u"}},
-		{"the dash alone on its line", head + "  a:\n  -\n    name: a\n    version: 1.0.0\n    urls: [u]\n", []string{"a/a 1.0.0 u"}},
-		{"entries in flow style inside of blocks", head + "  a:\n  - {name: a, version: 1.0.0, urls: [u]}\n  - {name: a, version: 2.0.0,\n     urls: [u]}\n", []string{"a/a 1.0.0 u", "a/a 2.0.0 u"}},
-		{"an app whose list is in flow style", head + "  a: [{name: a, version: 1.0.0, urls: [u]}]\n", []string{"a/a 1.0.0 u"}},
-		{"apps without versions", head + "  a:\n  b: []\n  c: null\n  d:\n  - name: d\n    version: 1.0.0\n    urls: [u]\n", []string{"d/d 1.0.0 u"}},
+		{"entries before apiVersion, quoted keys, comments on all lines", "# c\nentries: # c\n# c\n  'a': # c\n# c\n    # c\n    - name: a # c\n# c\n\n      version: \"1.0.0\" # c\n      urls: # c\n      # c\n      - u # c\n\"apiVersion\": 'v1' # c\n", []string{"a/a 1.0.0 u"}},
+		{"a dash on a line of its own", head + "  a:\n  -\n    name: a\n    version: 1.0.0\n    urls: [u]\n", []string{"a/a 1.0.0 u"}},
+		{"entries in flow style in a block list", head + "  a:\n  - {name: a, version: 1.0.0, urls: [u]}\n  - {name: a, version: 2.0.0,\n     urls: [u]}\n", []string{"a/a 1.0.0 u", "a/a 2.0.0 u"}},
+		{"a list of entries in flow style", head + "  a: [{name: a, version: 1.0.0, urls: [u]}]\n", []string{"a/a 1.0.0 u"}},
+		{"apps without entries", head + "  a:\n  b: []\n  c: null\n  d:\n  - name: d\n    version: 1.0.0\n    urls: [u]\n", []string{"d/d 1.0.0 u"}},
 		{"no apps", "apiVersion: v1\nentries: {}\n", nil},
-		{"null for no apps", "apiVersion: v1\nentries:\ngenerated: now\n", nil},
+		{"null instead of apps", "apiVersion: v1\nentries:\ngenerated: now\n", nil},
 		{"anchors and aliases within an entry", head + "  a:\n  - name: &n a\n    home: *n\n    version: 1.0.0\n    urls: [u]\n", []string{"a/a 1.0.0 u"}},
 		{"an alias of another entry", head + "  a:\n  - &x\n    name: a\n    version: 1.0.0\n    urls: [u]\n  - <<: *x\n    version: 2.0.0\n", []string{"a/a 1.0.0 u", "a/a 2.0.0 u"}},
 		{"an alias of a list", head + "  a: &l\n  - name: a\n    version: 1.0.0\n    urls: [u]\n  b: *l\n", []string{"a/a 1.0.0 u", "b/a 1.0.0 u"}},
-		{"the first of what is merged counts", head + "  a:\n  - <<: [{version: 1.0.0, name: a}, {version: 2.0.0, urls: [u]}]\n", []string{"a/a 1.0.0 u"}},
-		{"versions that are numbers stay as written", head + "  a:\n  - name: a\n    version: 1.10\n    urls: [u]\n", []string{"a/a 1.10 u"}},
-		{"a description that is cut in quotes", head + "  a:\n  - description: \"x\n      version: 9.0.0\n      y\"\n    name: a\n    version: 1.0.0\n    urls:\n    - u\n", []string{"a/a 1.0.0 u"}},
-		{"a description as a literal that looks like an entry", head + "  a:\n  - description: |\n      - name: b\n     # less\n        version: 9.0.0\n    name: a\n    version: 1.0.0\n    urls:\n      - u\n      - v\n", []string{"a/a 1.0.0 u"}},
-		{"a name over two lines", head + "  a:\n  - name:\n      a\n    version: >-\n      1.0.0\n    urls:\n    -\n      u\n", []string{"a/a 1.0.0 u"}},
-		{"a flow list that closes at the left", head + "  a:\n  - keywords: [\n      k\n    ]\n    name: a\n    version: 1.0.0\n    urls: [u]\n", []string{"a/a 1.0.0 u"}},
+		{"the first merged mapping takes precedence", head + "  a:\n  - <<: [{version: 1.0.0, name: a}, {version: 2.0.0, urls: [u]}]\n", []string{"a/a 1.0.0 u"}},
+		{"a version that is a number is not changed", head + "  a:\n  - name: a\n    version: 1.10\n    urls: [u]\n", []string{"a/a 1.10 u"}},
+		{"a quoted description on several lines", head + "  a:\n  - description: \"x\n      version: 9.0.0\n      y\"\n    name: a\n    version: 1.0.0\n    urls:\n    - u\n", []string{"a/a 1.0.0 u"}},
+		{"a literal description that looks like an entry", head + "  a:\n  - description: |\n      - name: b\n     # less\n        version: 9.0.0\n    name: a\n    version: 1.0.0\n    urls:\n      - u\n      - v\n", []string{"a/a 1.0.0 u"}},
+		{"a name on the next line", head + "  a:\n  - name:\n      a\n    version: >-\n      1.0.0\n    urls:\n    -\n      u\n", []string{"a/a 1.0.0 u"}},
+		{"a flow list whose bracket is not indented", head + "  a:\n  - keywords: [\n      k\n    ]\n    name: a\n    version: 1.0.0\n    urls: [u]\n", []string{"a/a 1.0.0 u"}},
 		{"everything indented", "  apiVersion: v1\n  entries:\n    a:\n    - name: a\n      version: 1.0.0\n      urls: [u]\n", []string{"a/a 1.0.0 u"}},
-		{"complex keys", "? apiVersion\n: v1\n? entries\n: a:\n  - name: a\n    version: 1.0.0\n    urls: [u]\n", []string{"a/a 1.0.0 u"}},
-		{"one entry is no YAML, the others are", head + "  a:\n  - name: a\n    version: 1.0.0\n    urls: [u]\n  b:\n  - name: \"b\n  c:\n  - name: c\n    version: 1.0.0\n    urls: [u]\n", []string{"a/a 1.0.0 u", "c/c 1.0.0 u", "b skipped"}},
+		{"keys with a question mark", "? apiVersion\n: v1\n? entries\n: a:\n  - name: a\n    version: 1.0.0\n    urls: [u]\n", []string{"a/a 1.0.0 u"}},
+		{"one entry is not valid YAML", head + "  a:\n  - name: a\n    version: 1.0.0\n    urls: [u]\n  b:\n  - name: \"b\n  c:\n  - name: c\n    version: 1.0.0\n    urls: [u]\n", []string{"a/a 1.0.0 u", "c/c 1.0.0 u", "b skipped"}},
 		{"a key twice", head + "  a:\n  - name: a\n    version: 1.0.0\n    version: 2.0.0\n    urls: [u]\n", []string{"a skipped"}},
 		{"wrong types", head + "  a:\n  - name: a\n    version: {}\n    urls: [u]\n  b:\n  - name: b\n    version: 1.0.0\n    urls: u\n  c:\n  - c\n  d:\n  - name: d\n    version: 1.0.0\n    urls: [u]\n    deprecated: perhaps\n", []string{"a skipped", "b skipped", "c skipped", "d skipped"}},
 		{"wrong types in JSON", `{"apiVersion":"v1","entries":{"a":[{"name":7}],"b":null,"c":[{"name":"c","version":"1.0.0","urls":["u"]}]}}`, []string{"c/c 1.0.0 u", "a skipped"}},
-		{"JSON that is only nearly so", `{apiVersion: v1, entries: {a: [{name: a, version: 1.0.0, urls: [u]}]}}`, []string{"a/a 1.0.0 u"}},
-		{"no line end at the end", head + "  a:\n  - name: a\n    urls: [u]\n    version: 1.0.0", []string{"a/a 1.0.0 u"}},
+		{"YAML in flow style that looks like JSON", `{apiVersion: v1, entries: {a: [{name: a, version: 1.0.0, urls: [u]}]}}`, []string{"a/a 1.0.0 u"}},
+		{"no line end after the last line", head + "  a:\n  - name: a\n    urls: [u]\n    version: 1.0.0", []string{"a/a 1.0.0 u"}},
 		{"UTF-16", string([]byte{0xfe, 0xff}) + toUTF16(head+"  a:\n  - name: a\n    urls: [u]\n    version: 1.0.0\n"), []string{"a/a 1.0.0 u"}},
 	} {
 		t.Run(test.why, func(t *testing.T) {
@@ -91,7 +91,7 @@ func (r *recorder) Skip(app string, err error) {
 
 func (r *recorder) allLines() []string { return append(r.lines, r.skippedLines...) }
 
-func TestIndexThatIsNone(t *testing.T) {
+func TestInvalidIndex(t *testing.T) {
 	for _, test := range []struct {
 		why    string
 		text   string
@@ -110,15 +110,15 @@ func TestIndexThatIsNone(t *testing.T) {
 		{"entries is a text", "apiVersion: v1\nentries: a\n", v1alpha1.ReasonInvalidIndex},
 		{"a list", "- a\n", v1alpha1.ReasonInvalidIndex},
 		{"no apiVersion in JSON", `{"entries":{}}`, v1alpha1.ReasonInvalidIndex},
-		{"JSON that ends too soon", `{"apiVersion":"v1","entries":{"a":[`, v1alpha1.ReasonInvalidIndex},
-		{"a message in JSON", `{"error":"no such repository"}`, v1alpha1.ReasonInvalidIndex},
-		{"another layout, and large", "{apiVersion: v1, entries: {}, x: \"" + strings.Repeat("x", maxDocumentBytes) + "\"}", v1alpha1.ReasonInvalidIndex},
-		{"another layout, and large, in blocks", "? apiVersion\n: v1\nentries: {}\nx: " + strings.Repeat("x\n  ", maxDocumentBytes/4), v1alpha1.ReasonInvalidIndex},
-		{"too many items for the parser", "apiVersion: v1\nentries: [" + strings.Repeat("a,", maxDocumentMarkers) + "]\n", v1alpha1.ReasonLimitExceeded},
-		{"brackets without end", strings.Repeat("[", 1<<20), v1alpha1.ReasonLimitExceeded},
-		{"deeper than the parser goes", strings.Repeat("[", 100_000), v1alpha1.ReasonInvalidIndex},
-		{"aliases that multiply", multiplyingAliases(), v1alpha1.ReasonLimitExceeded},
-		{"a value in JSON without end", `{"apiVersion":"v1","entries":{"a":[{"name":"` + strings.Repeat("a", 3*maxEntryBytes), v1alpha1.ReasonLimitExceeded},
+		{"truncated JSON", `{"apiVersion":"v1","entries":{"a":[`, v1alpha1.ReasonInvalidIndex},
+		{"another document in JSON", `{"error":"no such repository"}`, v1alpha1.ReasonInvalidIndex},
+		{"another layout in a large index", "{apiVersion: v1, entries: {}, x: \"" + strings.Repeat("x", maxDocumentBytes) + "\"}", v1alpha1.ReasonInvalidIndex},
+		{"another block layout in a large index", "? apiVersion\n: v1\nentries: {}\nx: " + strings.Repeat("x\n  ", maxDocumentBytes/4), v1alpha1.ReasonInvalidIndex},
+		{"too many values for the parser", "apiVersion: v1\nentries: [" + strings.Repeat("a,", maxDocumentMarkers) + "]\n", v1alpha1.ReasonLimitExceeded},
+		{"too many open brackets", strings.Repeat("[", 1<<20), v1alpha1.ReasonLimitExceeded},
+		{"nested deeper than the parser allows", strings.Repeat("[", 100_000), v1alpha1.ReasonInvalidIndex},
+		{"aliases that repeat a list", multiplyingAliases(), v1alpha1.ReasonLimitExceeded},
+		{"an endless value in JSON", `{"apiVersion":"v1","entries":{"a":[{"name":"` + strings.Repeat("a", 3*maxEntryBytes), v1alpha1.ReasonLimitExceeded},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -130,7 +130,7 @@ func TestIndexThatIsNone(t *testing.T) {
 	}
 }
 
-// multiplyingAliases is a small index that aliases make a huge one.
+// multiplyingAliases returns a small index that is very large with aliases expanded.
 func multiplyingAliases() string {
 	var text strings.Builder
 	text.WriteString("apiVersion: v1\nx: &x [" + strings.Repeat("{name: a},", 2000) + "]\nentries:\n  a: *x\n")
@@ -140,11 +140,11 @@ func multiplyingAliases() string {
 	return text.String()
 }
 
-// aliasBomb is a chart version whose aliases stand for a billion texts.
+// aliasBomb contains the fields of an entry with aliases that represent a billion texts.
 const aliasBomb = "    a: &a [x,x,x,x,x,x,x,x,x]\n    b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\n    c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n" +
 	"    d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n    e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n    f: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n    g: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\n"
 
-func TestIndexBounds(t *testing.T) {
+func TestEntryLimits(t *testing.T) {
 	const head = "apiVersion: v1\nentries:\n"
 	const good = "  z:\n  - name: z\n    version: 1.0.0\n    urls: [u]\n"
 	self := "    <<: &m\n      <<: *m\n"
@@ -154,11 +154,11 @@ func TestIndexBounds(t *testing.T) {
 		want  []string
 	}{
 		{"an entry that is too large", "  a:\n  - name: a\n    version: 1.0.0\n    urls: [u]\n    description: |\n" + strings.Repeat("      text\n", maxEntryBytes/8), []string{"z/z 1.0.0 u", "a skipped"}},
-		{"a line that is too long", "  a:\n  - name: a\n    version: 1.0.0\n    urls: [u]\n    description: " + strings.Repeat("x", 2*maxEntryBytes) + "\n", []string{"z/z 1.0.0 u", "a skipped"}},
-		{"a large entry within the bound", "  a:\n  - name: a\n    version: 1.0.0\n    urls: [u]\n    description: " + strings.Repeat("x", maxEntryBytes-200) + "\n", []string{"a/a 1.0.0 u", "z/z 1.0.0 u"}},
-		{"more items than are parsed", "  a:\n  - {name: a, x: [" + strings.Repeat("a,", maxEntryMarkers) + "]}\n", []string{"z/z 1.0.0 u", "a skipped"}},
-		{"aliases that would be a billion texts, which nobody asks for", "  a:\n  - name: a\n    version: 1.0.0\n    urls: [u]\n" + aliasBomb, []string{"a/a 1.0.0 u", "z/z 1.0.0 u"}},
-		{"aliases that would be a billion texts, as a name", "  a:\n  - name: *g\n    version: 1.0.0\n" + strings.Replace(aliasBomb, "    a:", "    urls: [u]\n    a:", 1), []string{"z/z 1.0.0 u", "a skipped"}},
+		{"a line that is larger than an entry may be", "  a:\n  - name: a\n    version: 1.0.0\n    urls: [u]\n    description: " + strings.Repeat("x", 2*maxEntryBytes) + "\n", []string{"z/z 1.0.0 u", "a skipped"}},
+		{"a large entry within the limit", "  a:\n  - name: a\n    version: 1.0.0\n    urls: [u]\n    description: " + strings.Repeat("x", maxEntryBytes-200) + "\n", []string{"a/a 1.0.0 u", "z/z 1.0.0 u"}},
+		{"too many values in an entry", "  a:\n  - {name: a, x: [" + strings.Repeat("a,", maxEntryMarkers) + "]}\n", []string{"z/z 1.0.0 u", "a skipped"}},
+		{"an alias bomb in fields that are not read", "  a:\n  - name: a\n    version: 1.0.0\n    urls: [u]\n" + aliasBomb, []string{"a/a 1.0.0 u", "z/z 1.0.0 u"}},
+		{"an alias bomb as a name", "  a:\n  - name: *g\n    version: 1.0.0\n" + strings.Replace(aliasBomb, "    a:", "    urls: [u]\n    a:", 1), []string{"z/z 1.0.0 u", "a skipped"}},
 		{"a mapping merged into itself", "  a:\n  - name: a\n    version: 1.0.0\n    urls: [u]\n" + self, []string{"z/z 1.0.0 u", "a skipped"}},
 	} {
 		t.Run(test.why, func(t *testing.T) {
@@ -170,28 +170,28 @@ func TestIndexBounds(t *testing.T) {
 	}
 }
 
-func TestIndexTooLarge(t *testing.T) {
+func TestIndexSizeLimit(t *testing.T) {
 	g := NewWithT(t)
 	line := "x: " + strings.Repeat("x", 1020) + "\n"
-	endless := io.MultiReader(strings.NewReader("apiVersion: v1\nentries: {}\n"), &repeated{text: line})
+	endless := io.MultiReader(strings.NewReader("apiVersion: v1\nentries: {}\n"), &repeatedReader{text: line})
 	_, _, err := Read(endless, newRecorder)
 	g.Expect(outcome.IsStalled(err)).To(BeTrue())
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLimitExceeded))
 }
 
-// repeated is a text without end.
-type repeated struct {
+// repeatedReader returns a text endlessly.
+type repeatedReader struct {
 	text string
 	at   int
 }
 
-func (r *repeated) Read(p []byte) (int, error) {
+func (r *repeatedReader) Read(p []byte) (int, error) {
 	n := copy(p, r.text[r.at:])
 	r.at = (r.at + n) % len(r.text)
 	return n, nil
 }
 
-func TestIndexThatBreaksOff(t *testing.T) {
+func TestReadError(t *testing.T) {
 	broken := errors.New("broken")
 	const text = "apiVersion: v1\nentries:\n  a:\n  - name: a\n    version: 1.0.0\n    urls: [u]\n"
 	for _, whole := range []string{text, `{"apiVersion":"v1","entries":{}}`, "? apiVersion\n: v1\n"} {
@@ -204,9 +204,8 @@ func TestIndexThatBreaksOff(t *testing.T) {
 	}
 }
 
-// TestLineOfAFaultInAnIndex breaks an index in ways of which a reader has to know the
-// line.
-func TestLineOfAFaultInAnIndex(t *testing.T) {
+// TestLineOfInvalidYAML reads invalid indexes. The error must contain the line.
+func TestLineOfInvalidYAML(t *testing.T) {
 	const head = "apiVersion: v1\nentries:\n"
 	const good = "  web:\n  - name: web\n    version: 1.0.0\n    urls: [u]\n"
 	for _, c := range []struct {

@@ -18,7 +18,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
-// indexFile and chartVersion are an index as Helm writes it.
+// indexFile and chartVersion have the fields that Helm writes into an index.
 type indexFile struct {
 	APIVersion string                    `json:"apiVersion" yaml:"apiVersion"`
 	Entries    map[string][]chartVersion `json:"entries" yaml:"entries"`
@@ -41,7 +41,7 @@ type chartVersion struct {
 	Version     string              `json:"version" yaml:"version"`
 }
 
-// awkward are texts that are hard to write in YAML, or look like another type.
+// awkward contains texts that need quotes in YAML, or look like another type.
 var awkward = []string{
 	"", "plain", "two words", "a: b", "# no comment", "x #y", "- item", "{a}", "[a]", "*star", "&and", "!bang", "%per", "@at", "`tick",
 	"'quoted'", `"double"`, "it's", `back\slash`, "true", "yes", "null", "~", "1.10", "0x1f", "1e3", ".inf", "2001-01-01", "2001-01-01T00:00:00Z",
@@ -51,8 +51,8 @@ var awkward = []string{
 	"\nfirst empty", "\r\n", "<<", "  - name: fake\n    version: 8.8.8\n",
 }
 
-// unwritable is how many of them, the last ones, yaml.v3 cannot read again from
-// what it wrote.
+// unwritable is the number of texts at the end of awkward that yaml.v3 writes in a way that
+// it cannot read.
 const unwritable = 4
 
 func randomIndex(r *rand.Rand, odd []string, apps, versions int) indexFile {
@@ -113,7 +113,7 @@ func (r *recorder) sortedLines() []string {
 	return all
 }
 
-func TestIndexInEveryStyle(t *testing.T) {
+func TestLayoutsOfWriters(t *testing.T) {
 	styles := map[string]func(indexFile) ([]byte, error){
 		"as Helm writes it":          func(i indexFile) ([]byte, error) { return sigsyaml.Marshal(i) },
 		"yaml.v3, indented by four":  func(i indexFile) ([]byte, error) { return encodeYAML(i, 4) },

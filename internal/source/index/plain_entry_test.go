@@ -9,8 +9,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// TestPlainReaderAgrees builds entries from lines of every kind: where the plain
-// reader thinks it understands one, the YAML parser must say the same.
+// TestPlainReaderAgrees reads random entries of many kinds of lines. An entry that
+// plainReader reads must be equal to the entry that the YAML parser reads.
 func TestPlainReaderAgrees(t *testing.T) {
 	keys := []string{"name", "version", "appVersion", "urls", "digest", "created", "deprecated", "removed", "description", "x", "'name'", `"version"`, "<<", "a b", "name ", "? name"}
 	values := []string{
@@ -20,24 +20,24 @@ func TestPlainReaderAgrees(t *testing.T) {
 	}
 	below := []string{"", "", "", "", "", "  - a\n", "- a\n", "  -\n", "  - 'b c'\n  - d\n", "- a\n- b\n", "- a\n  more\n", "  more\n", "  k: v\n", "\n", "# c\n", "  # c\n", "    deep\n  less\n", "  - a\n    more\n", "  - oci://r/a\n  - b\n", "- oci://r/a\n- oci://r/b\n- c\n- d\n", "  - oci://r/a\n    more\n  - b\n", "  - oci://r/a\n  - {}\n", "  - oci://r/a\n  - b\n    more\n", "  - a: b\n", "  -  a # c\n", "  closed'\n", "  closed\"\n", "  ]\n", "]\n"}
 	r := rand.New(rand.NewPCG(7, 7))
-	agreed, plainly := 0, 0
+	agreed, read := 0, 0
 	for range 150_000 {
 		chunk := randomChunk(r, keys, values, below)
 		plain, ok := readPlainEntry([]byte(chunk))
 		if !ok {
 			continue
 		}
-		plainly++
+		read++
 		parsed, err := parseEntry([]byte(chunk), 1)
 		if err != nil {
-			continue // What the plain reader passed over is no YAML.
+			continue // A value that plainReader skips is not valid YAML.
 		}
 		agreed++
 		NewWithT(t).Expect(plain).To(Equal(parsed), "%q", chunk)
 	}
 	g := NewWithT(t)
-	g.Expect(plainly).To(BeNumerically(">", 5000))
-	g.Expect(agreed).To(BeNumerically(">", plainly/4))
+	g.Expect(read).To(BeNumerically(">", 5000))
+	g.Expect(agreed).To(BeNumerically(">", read/4))
 }
 
 func randomChunk(r *rand.Rand, keys, values, below []string) string {
@@ -65,8 +65,8 @@ func TestURLOfAnEntry(t *testing.T) {
 		want string
 	}{
 		{"the first", []string{"a", "b"}, "a"},
-		{"the first that is no OCI registry", []string{"oci://r/a", "oci://r/b", "https://h/c", "d"}, "https://h/c"},
-		{"an OCI registry, where there is nothing else", []string{"oci://r/a", "oci://r/b"}, "oci://r/a"},
+		{"the first that is not in an OCI registry", []string{"oci://r/a", "oci://r/b", "https://h/c", "d"}, "https://h/c"},
+		{"only OCI registries", []string{"oci://r/a", "oci://r/b"}, "oci://r/a"},
 	} {
 		for style, format := range map[string]string{
 			"plain": "- name: web\n  version: 1.0.0\n  urls:\n  - %s\n", "parsed": "- {name: web, version: 1.0.0, urls: [%s]}\n",
