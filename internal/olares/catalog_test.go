@@ -18,27 +18,27 @@ import (
 
 var listIndex = regexp.MustCompile(`\[\d+\]`)
 
-// TestCatalog reads the literal manifests of a folder of real apps. Those that
-// are templates need Helm's engine and are read where that is at hand.
+// TestCatalog reads the manifests of a folder of real apps. It skips manifests that are
+// templates, because they must be rendered.
 func TestCatalog(t *testing.T) {
 	t.Parallel()
 	root := os.Getenv("MARKET_CATALOG")
 	if root == "" {
-		t.Skip("MARKET_CATALOG is not set: real apps were left out")
+		t.Skip("MARKET_CATALOG is not set: skipping the test with real apps")
 	}
 	g := NewWithT(t)
 	paths, err := filepath.Glob(filepath.Join(root, "*", "OlaresManifest.yaml"))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(paths).NotTo(BeEmpty())
 
-	reader, literal, warned := olares.Reader{}, 0, map[string]int{}
+	reader, readable, warned := olares.Reader{}, 0, map[string]int{}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		g.Expect(err).NotTo(HaveOccurred())
 		if reader.Templated(text) {
 			continue
 		}
-		literal++
+		readable++
 		m, err := reader.Read(text)
 		g.Expect(err).NotTo(HaveOccurred(), path)
 		g.Expect(m.Name).To(Equal(filepath.Base(filepath.Dir(path))))
@@ -47,15 +47,15 @@ func TestCatalog(t *testing.T) {
 		}
 		checkInputs(g, m)
 	}
-	g.Expect(literal).NotTo(BeZero())
-	t.Logf("%d manifests: %d literal were read, %d are templates and were left out", len(paths), literal, len(paths)-literal)
+	g.Expect(readable).NotTo(BeZero())
+	t.Logf("%d manifests: read %d, skipped %d templates", len(paths), readable, len(paths)-readable)
 	for _, w := range slices.Sorted(maps.Keys(warned)) {
 		t.Logf("%4d × %s", warned[w], w)
 	}
 }
 
-// checkInputs gives each input the app's own value, which must be right, and so
-// tries every pattern, type and list of options on what its author meant.
+// checkInputs validates the default value of each input. It must match the pattern, type and
+// options of the input.
 func checkInputs(g Gomega, m *hydrate.Manifest) {
 	given := map[string]string{}
 	for _, in := range m.Inputs {

@@ -12,19 +12,19 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// weight says what follows when a value has the wrong type.
+// severity determines the consequence of a value with a wrong type.
 type severity bool
 
 const (
-	// optional values are left out with a warning.
+	// optional values are ignored with a warning.
 	optional severity = false
-	// essential values fail the manifest: without them the app would be handled
-	// as another than it is.
+	// essential values make the whole manifest invalid, because without them the app
+	// would be handled incorrectly.
 	essential severity = true
 )
 
-// fields are the entries of one mapping. Taking an entry makes it known; what
-// nobody took is a warning in the end.
+// decoder reads the fields of one mapping. It records which fields were read, and adds a
+// warning for every other field at the end.
 type decoder struct {
 	warnings *warnings
 	path     string
@@ -33,61 +33,62 @@ type decoder struct {
 	known    map[string]bool
 }
 
-// item is one entry of a list, or one value of a mapping.
+// pathNode is an item of a list or a value of a mapping, with its path in the document.
 type pathNode struct {
 	path string
 	node *yaml.Node
 }
 
-// open reads a mapping. The result is nil if the node is something else.
-func (n *warnings) openMapping(at pathNode, w severity) *decoder {
-	f := &decoder{warnings: n, path: at.path, nodes: map[string]*yaml.Node{}, known: map[string]bool{}}
+// openMapping returns a decoder for a mapping, or nil if the node is not a mapping.
+func (w *warnings) openMapping(at pathNode, s severity) *decoder {
+	d := &decoder{warnings: w, path: at.path, nodes: map[string]*yaml.Node{}, known: map[string]bool{}}
 	if kindOf(at.node) != kindMap {
-		n.addTypeProblem(at, "a map", w)
+		w.addTypeProblem(at, "a map", s)
 		return nil
 	}
-	f.addEntries(resolveAlias(at.node), false)
-	return f
+	d.addEntries(resolveAlias(at.node), false)
+	return d
 }
 
-// add takes in the entries of a mapping. Entries that come by a merge key do not
-// replace those that are there.
-func (f *decoder) addEntries(mapping *yaml.Node, merged bool) {
+// addEntries adds the entries of a mapping. Entries of a merge key do not replace existing
+// entries.
+func (d *decoder) addEntries(mapping *yaml.Node, merged bool) {
 	var merges []*yaml.Node
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		key, value := resolveAlias(mapping.Content[i]), resolveAlias(mapping.Content[i+1])
 		if key.Kind != yaml.ScalarNode {
-			f.warnings.addWarning("%s has a key that is not text", f.displayName())
+			d.warnings.addWarning("%s has a key that is not a string and is ignored", d.displayName())
 			continue
 		}
 		if key.ShortTag() == "!!merge" {
 			merges = append(merges, value)
 			continue
 		}
-		_, twice := f.nodes[key.Value]
+		_, twice := d.nodes[key.Value]
 		switch {
 		case twice && merged:
 			continue
 		case twice:
-			f.warnings.addWarning("%s is given twice and the last one counts", f.fieldPath(key.Value))
+			d.warnings.addWarning("%s is given twice: the last value is used", d.fieldPath(key.Value))
 		default:
-			f.keys = append(f.keys, key.Value)
+			d.keys = append(d.keys, key.Value)
 		}
-		f.nodes[key.Value] = value
+		d.nodes[key.Value] = value
 	}
 	for _, value := range merges {
-		f.addMerged(value)
+		d.addMerged(value)
 	}
 }
 
-func (f *decoder) addMerged(value *yaml.Node) {
+// addMerged adds the entries of the value of a merge key.
+func (d *decoder) addMerged(value *yaml.Node) {
 	switch value.Kind {
 	case yaml.MappingNode:
-		f.addEntries(value, true)
+		d.addEntries(value, true)
 	case yaml.SequenceNode:
 		for _, each := range value.Content {
 			if each = resolveAlias(each); each.Kind == yaml.MappingNode {
-				f.addEntries(each, true)
+				d.addEntries(each, true)
 			}
 		}
 	}
@@ -95,79 +96,80 @@ func (f *decoder) addMerged(value *yaml.Node) {
 
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_./-]{1,64}$`)
 
-// at is the path of an entry, bounded and with unusual keys quoted.
-func (f *decoder) fieldPath(key string) string {
+// fieldPath returns the path of a field. Unusual keys are truncated and quoted.
+func (d *decoder) fieldPath(key string) string {
 	if !plainKey.MatchString(key) {
 		key = strconv.QuoteToASCII(text.Truncate(key, 64))
 	}
-	if f.path == "" {
+	if d.path == "" {
 		return key
 	}
-	return f.path + "." + key
+	return d.path + "." + key
 }
 
-func (f *decoder) displayName() string {
-	if f.path == "" {
+// displayName returns the path for messages.
+func (d *decoder) displayName() string {
+	if d.path == "" {
 		return "the manifest"
 	}
-	return f.path
+	return d.path
 }
 
-// take returns an entry; its node is nil if the entry is absent or null.
-func (f *decoder) takeField(key string) pathNode {
-	f.known[key] = true
-	node := f.nodes[key]
+// takeField returns a field. Its node is nil if the field is absent or null.
+func (d *decoder) takeField(key string) pathNode {
+	d.known[key] = true
+	node := d.nodes[key]
 	if node != nil && kindOf(node) == kindNull {
 		node = nil
 	}
-	return pathNode{path: f.fieldPath(key), node: node}
+	return pathNode{path: d.fieldPath(key), node: node}
 }
 
-// skip makes entries known that AppMarket has no use for.
-func (f *decoder) ignoreKeys(keys ...string) {
+// ignoreKeys prevents the warnings about fields that AppMarket does not use.
+func (d *decoder) ignoreKeys(keys ...string) {
 	for _, key := range keys {
-		f.known[key] = true
+		d.known[key] = true
 	}
 }
 
-// done lists the entries that nobody took.
-func (f *decoder) warnUnknownKeys() {
-	for _, key := range f.keys {
-		if !f.known[key] {
-			f.warnings.addWarning("%s is not a known field", f.fieldPath(key))
+// warnUnknownKeys adds a warning for each field that was not read.
+func (d *decoder) warnUnknownKeys() {
+	for _, key := range d.keys {
+		if !d.known[key] {
+			d.warnings.addWarning("%s is not a known field", d.fieldPath(key))
 		}
 	}
 }
 
-// prose is a text that is cut at limit bytes.
-func (f *decoder) truncatedText(key string, limit int) string {
-	return f.warnings.readTruncated(f.takeField(key), limit)
+// truncatedText returns a string, truncated to limit bytes.
+func (d *decoder) truncatedText(key string, limit int) string {
+	return d.warnings.readTruncated(d.takeField(key), limit)
 }
 
-// exact is a text that would mean something else if it were cut: it is left out
-// if it is longer than limit bytes.
-func (f *decoder) boundedText(key string, limit int) string {
-	return f.warnings.readBounded(f.takeField(key), limit)
+// boundedText returns a string whose meaning would change if it was truncated. The string
+// is ignored if it is longer than limit bytes.
+func (d *decoder) boundedText(key string, limit int) string {
+	return d.warnings.readBounded(d.takeField(key), limit)
 }
 
-// choice is one of a few words; another word is left out.
-func (f *decoder) choiceField(key string, words ...string) string {
-	at := f.takeField(key)
-	text := strings.ToLower(f.warnings.readBounded(at, maxLine))
+// choiceField returns one of several words. Any other word is ignored.
+func (d *decoder) choiceField(key string, words ...string) string {
+	at := d.takeField(key)
+	text := strings.ToLower(d.warnings.readBounded(at, maxLine))
 	for _, word := range words {
 		if text == word {
 			return word
 		}
 	}
 	if text != "" {
-		f.warnings.addWarning("%s is none of %s and was left out", at.path, strings.Join(words, ", "))
+		d.warnings.addWarning("%s is ignored: must be one of %s", at.path, strings.Join(words, ", "))
 	}
 	return ""
 }
 
-// flag is a boolean; also as text, as some write it.
-func (f *decoder) boolField(key string) bool {
-	at := f.takeField(key)
+// boolField returns a boolean, which may also be written as a string.
+func (d *decoder) boolField(key string) bool {
+	at := d.takeField(key)
 	if at.node == nil {
 		return false
 	}
@@ -179,41 +181,42 @@ func (f *decoder) boolField(key string) bool {
 			return false
 		}
 	}
-	f.warnings.addTypeProblem(at, "true or false", optional)
+	d.warnings.addTypeProblem(at, "a boolean", optional)
 	return false
 }
 
-// number is a whole number from zero to limit; also as text.
-func (f *decoder) integerField(key string, limit int32) int32 {
-	value, _ := f.warnings.readInteger(f.takeField(key), limit)
+// integerField returns an integer from zero to limit, which may also be written as a string.
+func (d *decoder) integerField(key string, limit int32) int32 {
+	value, _ := d.warnings.readInteger(d.takeField(key), limit)
 	return value
 }
 
-// mapping opens an entry. It is empty if the entry is absent or something else.
-func (f *decoder) mappingField(key string, w severity) *decoder {
-	at := f.takeField(key)
+// mappingField returns a decoder for a field. The decoder has no entries if the field is
+// absent or not a mapping.
+func (d *decoder) mappingField(key string, s severity) *decoder {
+	at := d.takeField(key)
 	if at.node != nil {
-		if opened := f.warnings.openMapping(at, w); opened != nil {
+		if opened := d.warnings.openMapping(at, s); opened != nil {
 			return opened
 		}
 	}
-	return &decoder{warnings: f.warnings, path: at.path, known: map[string]bool{}}
+	return &decoder{warnings: d.warnings, path: at.path, known: map[string]bool{}}
 }
 
-// list returns at most limit items of an entry. More than that in an essential
-// list fail the manifest.
-func (f *decoder) listItems(key string, limit int, w severity) []pathNode {
-	at := f.takeField(key)
+// listItems returns the items of a list. The manifest is invalid if an essential list has
+// more than limit items; further items of an optional list are ignored.
+func (d *decoder) listItems(key string, limit int, s severity) []pathNode {
+	at := d.takeField(key)
 	if at.node == nil {
 		return nil
 	}
 	if at.node.Kind != yaml.SequenceNode {
-		f.warnings.addTypeProblem(at, "a list", w)
+		d.warnings.addTypeProblem(at, "a list", s)
 		return nil
 	}
 	nodes := at.node.Content
 	if len(nodes) > limit {
-		f.warnings.failOrWarn(w, "%s has more than %d entries", at.path, limit)
+		d.warnings.failOrWarn(s, "%s has more than %d entries", at.path, limit)
 		nodes = nodes[:limit]
 	}
 	items := make([]pathNode, len(nodes))
@@ -223,32 +226,33 @@ func (f *decoder) listItems(key string, limit int, w severity) []pathNode {
 	return items
 }
 
-// texts is a list of texts of at most length bytes each, without empty ones.
-func (f *decoder) textList(key string, limit, length int) []string {
+// textList returns the strings of a list that are not empty and not longer than length bytes.
+func (d *decoder) textList(key string, limit, length int) []string {
 	var texts []string
-	for _, each := range f.listItems(key, limit, optional) {
-		if text := f.warnings.readBounded(each, length); text != "" {
+	for _, each := range d.listItems(key, limit, optional) {
+		if text := d.warnings.readBounded(each, length); text != "" {
 			texts = append(texts, text)
 		}
 	}
 	return texts
 }
 
-func (n *warnings) readInteger(at pathNode, limit int32) (int32, bool) {
+// readInteger returns an integer from zero to limit, and reports whether there is one.
+func (w *warnings) readInteger(at pathNode, limit int32) (int32, bool) {
 	if at.node == nil {
 		return 0, false
 	}
 	if at.node.Kind != yaml.ScalarNode {
-		n.addTypeProblem(at, "a whole number", optional)
+		w.addTypeProblem(at, "an integer", optional)
 		return 0, false
 	}
 	value, err := strconv.ParseFloat(strings.TrimSpace(at.node.Value), 64)
 	if err != nil || value != math.Trunc(value) {
-		n.addTypeProblem(at, "a whole number", optional)
+		w.addTypeProblem(at, "an integer", optional)
 		return 0, false
 	}
 	if value < 0 || value > float64(limit) {
-		n.addWarning("%s is not between 0 and %d and was left out", at.path, limit)
+		w.addWarning("%s is ignored: must be between 0 and %d", at.path, limit)
 		return 0, false
 	}
 	return int32(value), true

@@ -1,14 +1,13 @@
-// Package manifest reads the manifest of an Olares application chart
-// (OlaresManifest.yaml) and knows the values that such charts expect from their
-// platform.
+// Package olares reads the files of a chart for Olares, such as OlaresManifest.yaml,
+// and provides the values that such a chart expects from its platform.
 //
-// Manifests are written by hand and carry typos, fields of other versions and
-// numbers where text is meant. Reader therefore keeps what it understands and
-// lists the rest as warnings; it fails only where an app could not be handled at
-// all without the missing piece. A manifest is also input from outside: its
-// size, its aliases, its lists and every text in it are bounded.
+// Manifests are written by hand and contain typos, fields of other versions and
+// numbers instead of strings. Reader therefore reads the fields that are valid and
+// returns a warning for every other field. It fails only if a field is invalid without
+// which the app cannot be handled. A manifest is untrusted input: its size, aliases,
+// lists and texts are bounded.
 //
-// Olares and Helm are the two profiles. The first gives every parent map that
-// charts of Olares read, because a chart that reaches into a missing map fails
-// to render; the second gives nothing, as Helm does.
+// There are two profiles. Profile provides every map that charts for Olares read,
+// because a chart that reads a field of a missing map fails to render. HelmProfile
+// provides no values, as Helm does.
 package olares

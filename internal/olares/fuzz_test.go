@@ -35,10 +35,10 @@ func FuzzManifest(f *testing.F) {
 		}
 		again, err := reader.Read(text)
 		if err != nil || !reflect.DeepEqual(m, again) {
-			t.Fatalf("got %+v first and %+v, %v then", m, again, err)
+			t.Fatalf("got %+v, and %+v, %v from the second call", m, again, err)
 		}
 		if values := (olares.Profile{}).Values(m, hydrate.Place{}); !reflect.DeepEqual(values, olares.Profile{}.Values(m, hydrate.Place{})) {
-			t.Fatalf("got other values the second time than %v", values)
+			t.Fatalf("the second call returned other values than %v", values)
 		}
 	})
 }

@@ -5,28 +5,30 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/appmarket/operator/hydrate"
+
 	"github.com/appmarket/operator/internal/inputs"
 	"github.com/appmarket/operator/internal/text"
 )
 
-// inputTypes are the types that hydrate.CheckInputs tells apart.
+// inputTypes contains the types that inputs.CheckInputs distinguishes.
 var inputTypes = []string{"string", "bool", "password", "url", "email", "int", "domain"}
 
 func readInputs(top *decoder) []inputs.Input {
 	var declared []inputs.Input
 	for _, each := range top.listItems("envs", maxInputs, essential) {
-		f := top.warnings.openMapping(each, essential)
-		if f == nil {
+		d := top.warnings.openMapping(each, essential)
+		if d == nil {
 			continue
 		}
-		in := readInput(f)
-		f.warnUnknownKeys()
+		in := readInput(d)
+		d.warnUnknownKeys()
 		named := func(other inputs.Input) bool { return other.Name == in.Name }
 		switch {
 		case in.Name == "":
-			top.warnings.addWarning("%s has no envName and was left out", each.path)
-		case slices.ContainsFunc(declared, named):
-			top.warnings.addWarning("%s has the envName of another and was left out", each.path)
+			top.warnings.addWarning("%s is ignored: envName is missing", each.path)
+		case slices.ContainsFunc(inputs, named):
+			top.warnings.addWarning("%s is ignored: another input has the same envName", each.path)
 		default:
 			declared = append(declared, in)
 		}
@@ -34,40 +36,40 @@ func readInputs(top *decoder) []inputs.Input {
 	return declared
 }
 
-func readInput(f *decoder) inputs.Input {
+func readInput(d *decoder) inputs.Input {
 	in := inputs.Input{
-		Name:        f.boundedText("envName", maxName),
-		Title:       f.truncatedText("title", maxLine),
-		Description: f.truncatedText("description", maxSummary),
-		Type:        firstNonEmpty(f.choiceField("type", inputTypes...), "string"),
-		Required:    f.boolField("required"),
-		Editable:    f.boolField("editable"),
-		Default:     f.boundedText("default", inputs.MaxInputBytes),
-		Value:       f.boundedText("value", inputs.MaxInputBytes),
-		Pattern:     f.boundedText("regex", inputs.MaxPatternBytes),
-		Options:     readInputOptions(f),
+		Name:        d.boundedText("envName", maxName),
+		Title:       d.truncatedText("title", maxLine),
+		Description: d.truncatedText("description", maxSummary),
+		Type:        firstNonEmpty(d.choiceField("type", inputTypes...), "string"),
+		Required:    d.boolField("required"),
+		Editable:    d.boolField("editable"),
+		Default:     d.boundedText("default", inputs.MaxInputBytes),
+		Value:       d.boundedText("value", inputs.MaxInputBytes),
+		Pattern:     d.boundedText("regex", hydrate.MaxPatternBytes),
+		Options:     readInputOptions(d),
 	}
-	from := f.mappingField("valueFrom", optional)
+	from := d.mappingField("valueFrom", optional)
 	in.From = from.boundedText("envName", maxName)
 	from.warnUnknownKeys()
-	splitter := firstNonEmpty(f.boundedText("splitter", maxLine), ",")
-	if f.boolField("multiSelect") && len(in.Options) > 0 {
+	splitter := firstNonEmpty(d.boundedText("splitter", maxLine), ",")
+	if d.boolField("multiSelect") && len(in.Options) > 0 {
 		in.Pattern = firstNonEmpty(in.Pattern, multiSelectPattern(in.Options, splitter))
 		in.Options = nil
 	}
-	f.ignoreKeys("remoteOptions", "applyOnChange")
+	d.ignoreKeys("remoteOptions", "applyOnChange")
 	return in
 }
 
-func readInputOptions(f *decoder) []inputs.Option {
+func readInputOptions(d *decoder) []inputs.Option {
 	var options []inputs.Option
-	for _, each := range f.listItems("options", maxOptions, optional) {
+	for _, each := range d.listItems("options", maxOptions, optional) {
 		if kind := kindOf(each.node); kind != kindMap && kind != kindList {
-			value := f.warnings.readBounded(each, maxSummary)
+			value := d.warnings.readBounded(each, maxSummary)
 			options = append(options, inputs.Option{Title: text.Truncate(value, maxLine), Value: value})
 			continue
 		}
-		o := f.warnings.openMapping(each, optional)
+		o := d.warnings.openMapping(each, optional)
 		if o == nil {
 			continue
 		}
@@ -79,9 +81,9 @@ func readInputOptions(f *decoder) []inputs.Option {
 	return options
 }
 
-// severalOf is a pattern for one or more of the options, joined by the splitter.
-// It stands in for the options where several may be chosen, because these are
-// checked as "one of".
+// multiSelectPattern returns a pattern for one or more of the options, joined by the
+// splitter. It replaces the options of an input with several values, because the value of an
+// input with options must be equal to one of them.
 func multiSelectPattern(options []inputs.Option, splitter string) string {
 	words := make([]string, len(options))
 	for i, option := range options {

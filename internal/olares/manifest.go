@@ -7,7 +7,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// Bounds on the texts and lists of a manifest, in bytes and entries.
+// Maximum sizes of the texts of a manifest in bytes, and of its lists in items.
 const (
 	maxName     = 253
 	maxLine     = 200
@@ -28,6 +28,7 @@ const (
 	maxLongList     = 200
 )
 
+// readTop reads the fields of the whole manifest.
 func readTop(m *hydrate.Manifest, top *decoder) {
 	m.Format = top.boundedText(versionKey, maxLine)
 	if m.Format == "" {
@@ -47,64 +48,64 @@ func readTop(m *hydrate.Manifest, top *decoder) {
 	top.warnUnknownKeys()
 }
 
-func readMetadata(m *hydrate.Manifest, f *decoder) {
-	m.Name = requiredText(f, "name")
-	m.Version = requiredText(f, "version")
-	m.Title = f.truncatedText("title", maxLine)
-	m.Description = f.truncatedText("description", maxSummary)
-	m.Icon = f.boundedText("icon", maxURL)
-	m.Categories = f.textList("categories", maxShortList, maxLine)
-	f.ignoreKeys("appid", "tags", "rating", "target", "type")
-	f.warnUnknownKeys()
+func readMetadata(m *hydrate.Manifest, d *decoder) {
+	m.Name = requiredText(d, "name")
+	m.Version = requiredText(d, "version")
+	m.Title = d.truncatedText("title", maxLine)
+	m.Description = d.truncatedText("description", maxSummary)
+	m.Icon = d.boundedText("icon", maxURL)
+	m.Categories = d.textList("categories", maxShortList, maxLine)
+	d.ignoreKeys("appid", "tags", "rating", "target", "type")
+	d.warnUnknownKeys()
 }
 
-// required is a text without which there is no app.
-func requiredText(f *decoder, key string) string {
-	at := f.takeField(key)
+// requiredText returns a string without which the manifest is invalid.
+func requiredText(d *decoder, key string) string {
+	at := d.takeField(key)
 	switch kindOf(at.node) {
 	case kindMap, kindList:
-		f.warnings.addTypeProblem(at, "text", essential)
+		d.warnings.addTypeProblem(at, "a string", essential)
 		return ""
 	}
-	text := f.warnings.readScalar(at)
+	text := d.warnings.readScalar(at)
 	switch {
 	case text == "":
-		f.warnings.setError("%s is missing", at.path)
+		d.warnings.setError("%s is missing", at.path)
 	case len(text) > maxName:
-		f.warnings.setError("%s is longer than %d bytes", at.path, maxName)
+		d.warnings.setError("%s is longer than %d bytes", at.path, maxName)
 	}
 	return text
 }
 
-func readSpec(m *hydrate.Manifest, f *decoder) {
-	m.VersionName = f.truncatedText("versionName", maxLine)
-	m.Developer = f.truncatedText("developer", maxLine)
-	m.Website = f.boundedText("website", maxURL)
-	m.SourceCode = f.boundedText("sourceCode", maxURL)
-	m.FullDescription = f.truncatedText("fullDescription", maxArticle)
-	m.UpgradeDescription = f.truncatedText("upgradeDescription", maxArticle)
-	m.PromoteImages = f.textList("promoteImage", maxShortList, maxURL)
-	m.Locales = f.textList("locale", maxLongList, maxLine)
-	m.Licenses = readLicenses(f)
-	for _, arch := range f.textList("supportArch", maxShortList, maxLine) {
+func readSpec(m *hydrate.Manifest, d *decoder) {
+	m.VersionName = d.truncatedText("versionName", maxLine)
+	m.Developer = d.truncatedText("developer", maxLine)
+	m.Website = d.boundedText("website", maxURL)
+	m.SourceCode = d.boundedText("sourceCode", maxURL)
+	m.FullDescription = d.truncatedText("fullDescription", maxArticle)
+	m.UpgradeDescription = d.truncatedText("upgradeDescription", maxArticle)
+	m.PromoteImages = d.textList("promoteImage", maxShortList, maxURL)
+	m.Locales = d.textList("locale", maxLongList, maxLine)
+	m.Licenses = readLicenses(d)
+	for _, arch := range d.textList("supportArch", maxShortList, maxLine) {
 		m.Architectures = append(m.Architectures, strings.ToLower(arch))
 	}
-	m.OnlyAdmin = f.boolField("onlyAdmin")
-	m.SubCharts = readSubCharts(f)
-	m.Resources = readResources(f)
-	f.ignoreKeys("submitter", "doc", "featuredImage", "runAsUser", "runAsInternal", "namespace", "language",
+	m.OnlyAdmin = d.boolField("onlyAdmin")
+	m.SubCharts = readSubCharts(d)
+	m.Resources = readResources(d)
+	d.ignoreKeys("submitter", "doc", "featuredImage", "runAsUser", "runAsInternal", "namespace", "language",
 		"legal", "releaseNotes", "supportClient", "promoteVideo", "subCategory")
-	f.warnUnknownKeys()
+	d.warnUnknownKeys()
 }
 
-func readLicenses(f *decoder) []string {
+func readLicenses(d *decoder) []string {
 	var names []string
-	for _, each := range f.listItems("license", maxShortList, optional) {
+	for _, each := range d.listItems("license", maxShortList, optional) {
 		if kindOf(each.node) == kindText {
-			names = append(names, f.warnings.readTruncated(each, maxLine))
+			names = append(names, d.warnings.readTruncated(each, maxLine))
 			continue
 		}
-		if license := f.warnings.openMapping(each, optional); license != nil {
+		if license := d.warnings.openMapping(each, optional); license != nil {
 			if name := license.truncatedText("text", maxLine); name != "" {
 				names = append(names, name)
 			}
@@ -115,10 +116,10 @@ func readLicenses(f *decoder) []string {
 	return names
 }
 
-func readSubCharts(f *decoder) []hydrate.SubChart {
+func readSubCharts(d *decoder) []hydrate.SubChart {
 	var charts []hydrate.SubChart
-	for _, each := range f.listItems("subCharts", maxSubCharts, essential) {
-		if chart := f.warnings.openMapping(each, essential); chart != nil {
+	for _, each := range d.listItems("subCharts", maxSubCharts, essential) {
+		if chart := d.warnings.openMapping(each, essential); chart != nil {
 			charts = append(charts, hydrate.SubChart{Name: requiredText(chart, "name"), Shared: chart.boolField("shared")})
 			chart.warnUnknownKeys()
 		}
@@ -126,42 +127,42 @@ func readSubCharts(f *decoder) []hydrate.SubChart {
 	return charts
 }
 
-func readOptions(m *hydrate.Manifest, f *decoder) {
-	m.Needs = readDependencies(f, "dependencies")
-	m.Conflicts = readDependencies(f, "conflicts")
-	m.Images = f.textList("images", maxLongList, maxURL)
-	m.Cloneable = f.boolField("allowMultipleInstall")
-	scope := f.mappingField("appScope", optional)
+func readOptions(m *hydrate.Manifest, d *decoder) {
+	m.Needs = readDependencies(d, "dependencies")
+	m.Conflicts = readDependencies(d, "conflicts")
+	m.Images = d.textList("images", maxLongList, maxURL)
+	m.Cloneable = d.boolField("allowMultipleInstall")
+	scope := d.mappingField("appScope", optional)
 	m.ClusterScoped = scope.boolField("clusterScoped")
 	scope.ignoreKeys("appRef", "systemService")
 	scope.warnUnknownKeys()
-	// A shared app of the third API version is what a cluster-scoped one was
-	// before: installed once, for all.
-	if f.boolField("shared") {
+	// A shared app of API version v3 replaces a cluster-scoped app of earlier versions: it
+	// is installed once for all users.
+	if d.boolField("shared") {
 		m.ClusterScoped = true
 	}
-	f.ignoreKeys("policies", "apiTimeout", "analytics", "oidc", "resetCookie", "websocket", "upload", "syncProvider",
+	d.ignoreKeys("policies", "apiTimeout", "analytics", "oidc", "resetCookie", "websocket", "upload", "syncProvider",
 		"allowedOutboundPorts", "mobileSupported", "templateOnly", "LLMGatewaySupported")
-	f.warnUnknownKeys()
+	d.warnUnknownKeys()
 }
 
-func readDependencies(f *decoder, key string) []hydrate.Dependency {
+func readDependencies(d *decoder, key string) []hydrate.Dependency {
 	var all []hydrate.Dependency
-	for _, each := range f.listItems(key, maxDependencies, optional) {
-		d := f.warnings.openMapping(each, optional)
-		if d == nil {
+	for _, each := range d.listItems(key, maxDependencies, optional) {
+		entry := d.warnings.openMapping(each, optional)
+		if entry == nil {
 			continue
 		}
 		one := hydrate.Dependency{
-			Name:      d.boundedText("name", maxName),
-			Type:      d.choiceField("type", "application", "middleware", "system"),
-			Version:   d.boundedText("version", maxRange),
-			Mandatory: d.boolField("mandatory"),
+			Name:      entry.boundedText("name", maxName),
+			Type:      entry.choiceField("type", "application", "middleware", "system"),
+			Version:   entry.boundedText("version", maxRange),
+			Mandatory: entry.boolField("mandatory"),
 		}
-		d.ignoreKeys("selfRely")
-		d.warnUnknownKeys()
+		entry.ignoreKeys("selfRely")
+		entry.warnUnknownKeys()
 		if one.Name == "" {
-			f.warnings.addWarning("%s has no name and was left out", each.path)
+			d.warnings.addWarning("%s is ignored: name is missing", each.path)
 			continue
 		}
 		all = append(all, one)
@@ -169,20 +170,21 @@ func readDependencies(f *decoder, key string) []hydrate.Dependency {
 	return all
 }
 
-func readReplicas(f *decoder) map[string]int32 {
+func readReplicas(d *decoder) map[string]int32 {
 	replicas := map[string]int32{}
-	for _, name := range f.keys {
+	for _, name := range d.keys {
 		if len(replicas) == maxWorkloads {
-			f.warnings.addWarning("%s has more than %d entries; the rest was left out", f.path, maxWorkloads)
+			d.warnings.addWarning("%s has more than %d entries: the rest is ignored", d.path, maxWorkloads)
 			break
 		}
-		if value, ok := f.warnings.readInteger(f.takeField(name), math.MaxInt32); ok && len(name) <= maxName {
+		if value, ok := d.warnings.readInteger(d.takeField(name), math.MaxInt32); ok && len(name) <= maxName {
 			replicas[name] = value
 		}
 	}
 	return replicas
 }
 
+// firstNonEmpty returns text, or otherwise if text is empty.
 func firstNonEmpty(text, otherwise string) string {
 	if text == "" {
 		return otherwise

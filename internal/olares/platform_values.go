@@ -1,18 +1,17 @@
 package olares
 
-// What a chart of Olares is rendered with until someone says better. Names and
-// defaults are those of the Olares documentation of runtime values and system
-// variables; host names are of the zone that RFC 6761 keeps for examples, so that
-// none of them can be reached by mistake.
+// Default values for charts for Olares. The names and defaults are from the Olares
+// documentation of runtime values and system variables. The host names are in a zone that
+// RFC 6761 reserves for examples, so that they cannot be reached by mistake.
 const (
 	userName       = "admin"
 	userZone       = userName + ".example.com"
 	middlewareZone = "middleware.example.com"
-	// placeholder stands where a chart wants a secret. It protects nothing.
+	// placeholder is the value of secrets. It is public and does not protect anything.
 	placeholder = "replaced-at-install"
 
-	// systemVersion meets what the charts of the catalog compare it with: of 181
-	// ranges the newest asks for 1.12.6.
+	// systemVersion satisfies the version ranges of the charts in the catalog: the highest
+	// version that one of 181 ranges requires is 1.12.6.
 	systemVersion = "1.12.6"
 	// rootPath, fsType and contentURL are the defaults of OLARES_SYSTEM_ROOT_PATH,
 	// OLARES_SYSTEM_ROOTFS_TYPE and OLARES_SYSTEM_CDN_SERVICE.
@@ -21,12 +20,12 @@ const (
 	contentURL = "https://cdn.olares.com"
 
 	userPath = rootPath + "/userdata/" + userName
-	// noGPU is a type of its own: an empty one makes charts assume nvidia.
+	// noGPU is not empty, because charts interpret an empty type as nvidia.
 	noGPU = "none"
 )
 
-// middlewareKinds are the middlewares that charts read without looking whether
-// they are there.
+// middlewareKinds contains the middlewares that charts read without checking whether they
+// exist.
 var middlewareKinds = []middlewareKind{
 	{name: "postgres", port: 5432, maps: []string{"databases"}},
 	{name: "mysql", port: 3306, maps: []string{"databases"}},
@@ -40,8 +39,8 @@ var middlewareKinds = []middlewareKind{
 	{name: "nats", port: 4222, maps: []string{"subjects", "refs"}},
 }
 
-// platformValues are the values that do not depend on the app, but for the folder
-// that is its own.
+// platformValues returns the values that do not depend on the app, except for the folder of
+// its own data.
 func platformValues(folder string) map[string]any {
 	return map[string]any{
 		"bfl":     map[string]any{"username": userName},

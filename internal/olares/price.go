@@ -11,20 +11,23 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// maxPrices bounds the ways to pay for one product, maxTitles the languages that
-// it is described in.
+// maxPrices is the maximum number of prices of a product, and maxTitles the maximum number of
+// languages of its description.
 const (
 	maxPrices = 32
 	maxTitles = 100
 )
 
-// ReadPrice decodes price.yaml. It is nil where paid.product_id is absent or
-// empty and all else is understood: the app need not be bought. It fails, stalled
-// with InvalidManifest, for a text that is no YAML map or exceeds a bound, for
-// more than one document, for a wrong type of paid, for a product whose id or
-// developer is missing, too long or no text, and for one without an id beside
-// something that is not understood, such as a mistyped key. Anything else that is
-// not understood becomes a warning: the app must be bought all the same.
+// ReadPrice decodes price.yaml. It returns nil if the app is free: paid.product_id is absent
+// or empty, and all other fields are valid. It returns an error that is stalled with
+// InvalidManifest if
+//
+//   - the content is not a YAML map, exceeds a limit, or has more than one document;
+//   - paid has a wrong type;
+//   - the product has an id, but the id or developer is missing, too long or not a string;
+//   - the product has no id, and a field is invalid or unknown, such as a mistyped key.
+//
+// Any other problem is a warning, and the app must be purchased nevertheless.
 func (Reader) ReadPrice(text []byte) (*hydrate.License, error) {
 	license, err := decodePrice(text)
 	if err != nil {
@@ -38,30 +41,30 @@ func decodePrice(text []byte) (*hydrate.License, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &warnings{}
+	w := &warnings{}
 	if more {
-		n.setError("the text has more than one document")
+		w.setError("the file has more than one document: only one is allowed")
 	}
-	top := n.openMapping(pathNode{path: "the file", node: root}, essential)
+	top := w.openMapping(pathNode{path: "the file", node: root}, essential)
 	if top == nil {
-		return nil, n.err
+		return nil, w.err
 	}
 	top.path = ""
 	license := readTerms(top)
-	warnings := n.sortedWarnings()
+	warnings := w.sortedWarnings()
 	switch {
-	case n.err != nil:
-		return nil, n.err
+	case w.err != nil:
+		return nil, w.err
 	case license.Product != "":
 		license.Warnings = warnings
 		return license, nil
 	case len(warnings) > 0:
-		return nil, fmt.Errorf("paid.product_id is missing: %s", warnings[0])
+		return nil, fmt.Errorf("paid.product_id is missing, and the file has other problems: %s", warnings[0])
 	}
 	return nil, nil
 }
 
-// readTerms leaves out product and issuer for an app that need not be bought.
+// readTerms reads the price list. Product and issuer are empty if the app is free.
 func readTerms(top *decoder) *hydrate.License {
 	license := &hydrate.License{}
 	paid := top.mappingField("paid", essential)
@@ -78,7 +81,7 @@ func readTerms(top *decoder) *hydrate.License {
 	return license
 }
 
-// isBlank reports whether an entry is absent, null or text without a character.
+// isBlank reports whether a field is absent, null or an empty string.
 func isBlank(at pathNode) bool {
 	return at.node == nil || at.node.Kind == yaml.ScalarNode && strings.TrimSpace(at.node.Value) == ""
 }
@@ -86,19 +89,19 @@ func isBlank(at pathNode) bool {
 func readPrices(paid *decoder) []hydrate.Price {
 	var prices []hydrate.Price
 	for _, each := range paid.listItems("price", maxPrices, optional) {
-		f := paid.warnings.openMapping(each, optional)
-		if f == nil {
+		d := paid.warnings.openMapping(each, optional)
+		if d == nil {
 			continue
 		}
 		price := hydrate.Price{
-			Chain:  f.boundedText("chain", maxLine),
-			Token:  f.boundedText("token_symbol", maxLine),
-			Wallet: f.boundedText("receive_wallet", maxLine),
-			Amount: f.boundedText("product_price", maxQuantity),
+			Chain:  d.boundedText("chain", maxLine),
+			Token:  d.boundedText("token_symbol", maxLine),
+			Wallet: d.boundedText("receive_wallet", maxLine),
+			Amount: d.boundedText("product_price", maxQuantity),
 		}
-		f.warnUnknownKeys()
+		d.warnUnknownKeys()
 		if price.Chain == "" || price.Token == "" || price.Wallet == "" || price.Amount == "" {
-			paid.warnings.addWarning("%s is not complete and was left out", each.path)
+			paid.warnings.addWarning("%s is ignored: chain, token_symbol, receive_wallet and product_price are required", each.path)
 			continue
 		}
 		prices = append(prices, price)
@@ -106,17 +109,18 @@ func readPrices(paid *decoder) []hydrate.Price {
 	return prices
 }
 
-// readProductTitle prefers English, which is what the market's own texts are in.
+// readProductTitle returns the English title, because the other texts of AppMarket are in
+// English, or the first title if there is none in English.
 func readProductTitle(paid *decoder) string {
 	var first, english string
 	for _, each := range paid.listItems("description", maxTitles, optional) {
-		f := paid.warnings.openMapping(each, optional)
-		if f == nil {
+		d := paid.warnings.openMapping(each, optional)
+		if d == nil {
 			continue
 		}
-		language, title := f.boundedText("lang", maxLine), f.truncatedText("title", maxLine)
-		f.ignoreKeys("description", "icon")
-		f.warnUnknownKeys()
+		language, title := d.boundedText("lang", maxLine), d.truncatedText("title", maxLine)
+		d.ignoreKeys("description", "icon")
+		d.warnUnknownKeys()
 		first = firstNonEmpty(first, title)
 		if language == "en" || language == "en-US" {
 			english = firstNonEmpty(english, title)

@@ -8,12 +8,12 @@ import (
 	"github.com/appmarket/operator/internal/inputs"
 )
 
-// Helm is the profile of plain charts: they bring all of their values.
+// HelmProfile is the profile of charts for Helm, which contain all of their values.
 type HelmProfile struct{}
 
-// Olares is the profile of charts written for Olares. It renders them for an
-// administrator on a node without GPU; what a market keeper knows better is
-// merged over it, and at install what the tenant's platform has.
+// Profile is the profile of charts for Olares. Its values are for an administrator and a node
+// without a GPU. The platform values of the source, and during an installation the platform
+// values of the tenant, override them.
 type Profile struct{}
 
 var (
@@ -21,13 +21,12 @@ var (
 	_ hydrate.Profile = Profile{}
 )
 
-// Values is an empty map.
+// Values returns an empty map.
 func (HelmProfile) Values(*hydrate.Manifest, hydrate.Place) map[string]any { return map[string]any{} }
 
-// Values gives every parent that charts of Olares read, as they fail to render
-// where one is missing, and fills those that follow from the manifest: domain,
-// olaresEnv, workloads, os and the names in the middleware blocks. Equal
-// manifests and places give equal values, and no map is shared between two calls.
+// Values returns every map that charts for Olares read, because a chart fails to render if one
+// is missing. The content of domain, olaresEnv, workloads, os and the middleware blocks
+// depends on the manifest. Equal arguments return equal values, and two calls share no map.
 func (Profile) Values(m *hydrate.Manifest, at hydrate.Place) map[string]any {
 	if m == nil {
 		m = &hydrate.Manifest{}
@@ -41,13 +40,13 @@ func (Profile) Values(m *hydrate.Manifest, at hydrate.Place) map[string]any {
 	return values
 }
 
-// folder is where an app keeps what is its own, below the user's folders: no two
-// instances share it, and no two apps.
+// appDataPath returns the path of the app's own data relative to the user's folders. It is
+// unique for each instance and each app.
 func appDataPath(m *hydrate.Manifest, at hydrate.Place) string {
 	return path.Join(firstNonEmpty(at.Namespace, hydrate.RenderNamespace), firstNonEmpty(at.Instance, m.Name))
 }
 
-// domains maps an entrance to its host name.
+// entranceHosts returns the host name of each entrance.
 func entranceHosts(m *hydrate.Manifest) map[string]any {
 	hosts := map[string]any{}
 	for _, e := range m.Entrances {
@@ -56,6 +55,7 @@ func entranceHosts(m *hydrate.Manifest) map[string]any {
 	return hosts
 }
 
+// workloadValues returns the number of replicas of each workload.
 func workloadValues(m *hydrate.Manifest) map[string]any {
 	all := map[string]any{}
 	for name, replicas := range m.WorkloadReplicas {
@@ -64,8 +64,8 @@ func workloadValues(m *hydrate.Manifest) map[string]any {
 	return all
 }
 
-// appKeys are the key and secret of the app at the system's own interfaces. A
-// chart reads them at the top or under the name of the app.
+// appKeyValues returns the key and secret of the app for the API of the system. A chart reads
+// them at the top level or in the map with the name of the app.
 func appKeyValues(m *hydrate.Manifest) map[string]any {
 	pair := func() map[string]any {
 		return map[string]any{"appKey": placeholder, "appSecret": placeholder}
@@ -81,45 +81,46 @@ func appKeyValues(m *hydrate.Manifest) map[string]any {
 	return all
 }
 
-// middlewares are the blocks that charts know, with what this app asks for, and
-// a block for any other name that it asks for.
+// middlewareValues returns the blocks of all known middlewares and of all other middlewares
+// that the app requests.
 func middlewareValues(m *hydrate.Manifest) map[string]any {
 	blocks := map[string]any{}
 	for _, kind := range middlewareKinds {
 		blocks[kind.name] = kind.toValues(m.Middlewares[kind.name])
 	}
-	for name, asked := range m.Middlewares {
+	for name, requested := range m.Middlewares {
 		if _, known := blocks[name]; !known {
-			blocks[name] = middlewareKind{name: name, maps: []string{"databases"}}.toValues(asked)
+			blocks[name] = middlewareKind{name: name, maps: []string{"databases"}}.toValues(requested)
 		}
 	}
 	return blocks
 }
 
-// middlewareKind is a middleware with its usual port and the maps from a name
-// that was asked for to the one that was given.
+// middlewareKind describes a middleware: its default port, and the maps of its block that map
+// each requested name to the provided name.
 type middlewareKind struct {
 	name string
 	port int64
 	maps []string
 }
 
-func (k middlewareKind) toValues(asked hydrate.Middleware) map[string]any {
+// toValues returns the block of a middleware with the names that the app requests.
+func (k middlewareKind) toValues(requested hydrate.Middleware) map[string]any {
 	block := map[string]any{
 		"host":     k.name + "." + middlewareZone,
 		"port":     k.port,
-		"username": firstNonEmpty(asked.Username, userName),
+		"username": firstNonEmpty(requested.Username, userName),
 		"password": placeholder,
 	}
 	for i, key := range k.maps {
 		names := map[string]any{}
-		// Only the first is asked for by name in a manifest.
+		// A manifest requests names only for the first map.
 		if i == 0 {
-			for _, name := range asked.Names {
+			for _, name := range requested.Names {
 				names[name] = name
 			}
-			if asked.Namespace != "" && key == "namespaces" {
-				names[asked.Namespace] = asked.Namespace
+			if requested.Namespace != "" && key == "namespaces" {
+				names[requested.Namespace] = requested.Namespace
 			}
 		}
 		block[key] = names

@@ -10,13 +10,13 @@ import (
 	"github.com/appmarket/operator/internal/olares"
 )
 
-// parents are the paths that charts of the catalog reach through.
+// parents contains the paths of maps that charts of the catalog read.
 var parents = strings.Fields(`
 	bfl user userspace domain olaresEnv workloads GPU cluster schedule os oidc oidc.client dep deps svcs
 	postgres.databases mysql.databases mariadb.databases mongodb.databases clickhouse.databases
 	redis.namespaces minio.buckets rabbitmq.vhosts elasticsearch.indexes nats.subjects nats.refs`)
 
-// leaves are the paths that must have a value, if only an empty one.
+// leaves contains the paths that must have a value, which may be empty.
 var leaves = strings.Fields(`
 	bfl.username admin isAdmin user.zone userspace.appData userspace.appCache userspace.userData
 	userspace.appCommon userspace.sharedLib userspace.externalData sysVersion sharedlib GPU.Type GPU.Cuda
@@ -50,7 +50,7 @@ func TestOlaresParents(t *testing.T) {
 			for _, path := range leaves {
 				g.Expect(valueAt(values, path)).NotTo(BeNil(), path)
 			}
-			g.Expect(values["admin"]).To(Equal(valueAt(values, "bfl.username")), "rendered for an administrator")
+			g.Expect(values["admin"]).To(Equal(valueAt(values, "bfl.username")), "the user is an administrator")
 		})
 	}
 }
@@ -86,7 +86,7 @@ func TestOlaresFresh(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	want, scribbled := olares.Profile{}.Values(m, hydrate.Place{}), olares.Profile{}.Values(m, hydrate.Place{})
 	overwriteAll(scribbled)
-	g.Expect(olares.Profile{}.Values(m, hydrate.Place{})).To(Equal(want), "no map is shared between calls or with the package")
+	g.Expect(olares.Profile{}.Values(m, hydrate.Place{})).To(Equal(want), "calls share no map")
 	g.Expect(m.Middlewares["postgres"].Names).To(Equal([]string{"notes", "log"}))
 }
 

@@ -18,41 +18,42 @@ import (
 
 var _ hydrate.QuestionReader = Reader{}
 
-// Questions reads questions.yaml, the form that Rancher draws for a chart. The
-// inputs are in the order of the text, subquestions after their question, at most
-// hydrate.MaxChartInputs. A question whose answer is a list or a map, or whose
-// variable is a place in a list, cannot be given as a text and is left out with a
-// warning, as is all else that is not understood. It fails, stalled with
-// InvalidManifest, for a text that is no YAML map or exceeds a bound.
+// Questions reads questions.yaml, from which Rancher creates the form of a chart. It returns
+// at most inputs.MaxChartInputs inputs in the order of the file, with subquestions after
+// their question. A question is ignored with a warning if its value is a list or a map, or if
+// its variable is an item of a list, because the value of an input is a string. Invalid and
+// unknown fields are ignored with a warning, too. It returns an error that is stalled with
+// InvalidManifest if the content is not a YAML map or exceeds a limit.
 func (Reader) Questions(text []byte) ([]inputs.Input, []string, error) {
 	root, _, err := parseDocument(text)
 	if err != nil {
 		return nil, nil, questionsError(err)
 	}
-	n := &warnings{}
-	top := n.openMapping(pathNode{path: "the text", node: root}, essential)
+	w := &warnings{}
+	top := w.openMapping(pathNode{path: "the text", node: root}, essential)
 	if top == nil {
-		return nil, nil, questionsError(n.err)
+		return nil, nil, questionsError(w.err)
 	}
 	top.path = ""
-	r := &questionReader{warnings: n}
+	r := &questionReader{warnings: w}
 	r.readList(top, "questions", "")
-	return r.inputs, n.sortedWarnings(), nil
+	return r.inputs, w.sortedWarnings(), nil
 }
 
+// questionsError returns a stalled error for an invalid questions.yaml.
 func questionsError(err error) error {
 	return outcome.Stalled(v1alpha1.ReasonInvalidManifest, fmt.Errorf("read questions: %w", err))
 }
 
-// questionReader collects the inputs of questions.
+// questionReader reads questions as inputs.
 type questionReader struct {
 	warnings *warnings
 	inputs   []inputs.Input
 }
 
-// read takes in a list of questions that are shown on a condition.
-func (r *questionReader) readList(f *decoder, key, showIf string) {
-	for _, each := range f.listItems(key, inputs.MaxChartInputs, optional) {
+// readList reads a list of questions that are visible if a condition is met.
+func (r *questionReader) readList(d *decoder, key, showIf string) {
+	for _, each := range d.listItems(key, inputs.MaxChartInputs, optional) {
 		question := r.warnings.openMapping(each, optional)
 		if question == nil {
 			continue
@@ -62,7 +63,7 @@ func (r *questionReader) readList(f *decoder, key, showIf string) {
 		if ok {
 			r.addInput(in, each.path)
 		}
-		// A condition on a question that is not known never holds.
+		// The condition refers to the question even if that is ignored. It is never met then.
 		below := in.ShowIf
 		if parent := question.boundedText("show_subquestion_if", maxLine); parent != "" {
 			below = joinConditions(below, equalsCondition(in.Name, parent))
@@ -71,63 +72,64 @@ func (r *questionReader) readList(f *decoder, key, showIf string) {
 	}
 }
 
+// addInput adds an input, unless there is one of the same name or there are too many.
 func (r *questionReader) addInput(in inputs.Input, path string) {
 	named := func(other inputs.Input) bool { return other.Name == in.Name }
 	switch {
 	case slices.ContainsFunc(r.inputs, named):
-		r.warnings.addWarning("%s has the variable of another and was left out", path)
+		r.warnings.addWarning("%s is ignored: another question has the same variable", path)
 	case len(r.inputs) == inputs.MaxChartInputs:
-		r.warnings.addWarning("there are more than %d questions; the rest was left out", inputs.MaxChartInputs)
+		r.warnings.addWarning("questions has more than %d entries: the rest is ignored", inputs.MaxChartInputs)
 	default:
 		r.inputs = append(r.inputs, in)
 	}
 }
 
-// question reads one question, and says whether it can be an input.
-func (r *questionReader) readQuestion(f *decoder, path string) (inputs.Input, bool) {
+// readQuestion reads one question, and reports whether it is a valid input.
+func (r *questionReader) readQuestion(d *decoder, path string) (inputs.Input, bool) {
 	in := inputs.Input{
-		Name:        f.boundedText("variable", inputs.MaxInputName),
-		Title:       f.truncatedText("label", inputs.MaxInputTitle),
-		Description: f.truncatedText("description", inputs.MaxInputProse),
-		Required:    f.boolField("required"),
+		Name:        d.boundedText("variable", inputs.MaxInputName),
+		Title:       d.truncatedText("label", inputs.MaxInputTitle),
+		Description: d.truncatedText("description", inputs.MaxInputProse),
+		Required:    d.boolField("required"),
 		Editable:    true,
-		ShowIf:      f.boundedText("show_if", inputs.MaxPatternBytes),
+		ShowIf:      d.boundedText("show_if", hydrate.MaxPatternBytes),
 	}
 	in.Path = in.Name
-	in.Default = f.boundedText("default", inputs.MaxInputBytes)
-	kind := strings.ToLower(f.boundedText("type", maxLine))
+	in.Default = d.boundedText("default", inputs.MaxInputBytes)
+	kind := strings.ToLower(d.boundedText("type", maxLine))
 	if kind == "" {
-		kind = f.inferType("default")
+		kind = d.inferType("default")
 	}
-	in.Options = readQuestionOptions(f)
+	in.Options = readQuestionOptions(d)
 	switch {
 	case in.Name == "":
-		r.warnings.addWarning("%s has no variable and was left out", path)
+		r.warnings.addWarning("%s is ignored: variable is missing", path)
 		return in, false
 	case !isValuesPath(in.Name):
-		r.warnings.addWarning("%s was left out: its variable %q is not a path of keys joined by dots, so no text can be given for it", path, text.Truncate(in.Name, maxQuoted))
+		r.warnings.addWarning("%s is ignored: variable %q must be a path of keys separated by dots", path, text.Truncate(in.Name, maxQuoted))
 		return in, false
 	}
 	known, ok := questionTypes[kind]
 	if !ok {
-		r.warnings.addWarning("%s has a type that no text can be given for and was left out", path)
+		r.warnings.addWarning("%s is ignored: values of type %q are not supported", path, text.Truncate(kind, maxQuoted))
 		return in, false
 	}
 	in.Type, in.Number = known, kind == "float"
 	if known == "int" || in.Number {
-		in.Range = f.boundsField("min", "max")
+		in.Range = d.boundsField("min", "max")
 	} else {
-		in.Length = f.boundsField("min_length", "max_length")
-		in.Pattern = characterPattern(f.boundedText("valid_chars", maxLine), f.boundedText("invalid_chars", maxLine))
+		in.Length = d.boundsField("min_length", "max_length")
+		in.Pattern = characterPattern(d.boundedText("valid_chars", maxLine), d.boundedText("invalid_chars", maxLine))
 	}
-	if kind == "enum" && hasIntegers(in.Options) && f.hasNumbers("default", "options") {
+	if kind == "enum" && hasIntegers(in.Options) && d.hasNumbers("default", "options") {
 		in.Type = "int"
 	}
 	return in, true
 }
 
-// questionTypes are the types of questions that a text can answer, with those of
-// inputs. A secret, a pvc and a storageclass are the name of one that is there.
+// questionTypes maps the types of questions whose values are strings to the types of inputs.
+// The value of a secret, a pvc or a storageclass is the name of an existing object.
 var questionTypes = map[string]string{
 	"string": "string", "multiline": "string", "enum": "string", "float": "string",
 	"storageclass": "string", "pvc": "string", "secret": "string", "configmap": "string", "certificate": "string",
@@ -135,13 +137,13 @@ var questionTypes = map[string]string{
 	"password": "password", "hostname": "domain",
 }
 
-// guessed is the type of a question that gives none, by its default.
-func (f *decoder) inferType(key string) string {
-	switch kindOf(f.nodes[key]) {
+// inferType returns the type of a question without a type. It depends on the default value.
+func (d *decoder) inferType(key string) string {
+	switch kindOf(d.nodes[key]) {
 	case kindBool:
 		return "boolean"
 	case kindNumber:
-		if f.nodes[key].ShortTag() == "!!int" {
+		if d.nodes[key].ShortTag() == "!!int" {
 			return "int"
 		}
 		return "float"
@@ -151,7 +153,7 @@ func (f *decoder) inferType(key string) string {
 	return "string"
 }
 
-// isPath reports whether a variable is a path of keys below the values.
+// isValuesPath reports whether a variable is a path of keys in the values of a chart.
 func isValuesPath(variable string) bool {
 	for key := range strings.SplitSeq(variable, ".") {
 		if key == "" || strings.ContainsAny(key, "[]\\=&|! \t\n") {
@@ -161,24 +163,26 @@ func isValuesPath(variable string) bool {
 	return true
 }
 
-// readQuestionOptions reads values, or maps of a label and a value.
-func readQuestionOptions(f *decoder) []inputs.Option {
+// readQuestionOptions reads the options of a question, which are values or maps of a label
+// and a value.
+func readQuestionOptions(d *decoder) []inputs.Option {
 	var options []inputs.Option
-	for _, each := range f.listItems("options", maxOptions, optional) {
+	for _, each := range d.listItems("options", maxOptions, optional) {
 		if kindOf(each.node) == kindMap {
-			o := f.warnings.openMapping(each, optional)
+			o := d.warnings.openMapping(each, optional)
 			option := inputs.Option{Title: o.truncatedText("label", maxLine), Value: o.boundedText("value", maxSummary)}
 			option.Title = firstNonEmpty(option.Title, text.Truncate(option.Value, maxLine))
 			options = append(options, option)
 			continue
 		}
-		if value := f.warnings.readBounded(each, maxSummary); value != "" {
+		if value := d.warnings.readBounded(each, maxSummary); value != "" {
 			options = append(options, inputs.Option{Title: text.Truncate(value, maxLine), Value: value})
 		}
 	}
 	return options
 }
 
+// hasIntegers reports whether all options have integer values.
 func hasIntegers(options []inputs.Option) bool {
 	return len(options) > 0 && !slices.ContainsFunc(options, func(o inputs.Option) bool {
 		_, err := strconv.ParseInt(o.Value, 10, 64)
@@ -186,11 +190,11 @@ func hasIntegers(options []inputs.Option) bool {
 	})
 }
 
-// numeric reports whether the values of an entry, or of the list in it, are
-// written as numbers and not as texts that look like one.
-func (f *decoder) hasNumbers(keys ...string) bool {
+// hasNumbers reports whether the values of fields, or the items of their lists, are numbers
+// and not strings that contain digits.
+func (d *decoder) hasNumbers(keys ...string) bool {
 	for _, key := range keys {
-		node := f.nodes[key]
+		node := d.nodes[key]
 		if node == nil {
 			continue
 		}
@@ -205,32 +209,33 @@ func (f *decoder) hasNumbers(keys ...string) bool {
 	return true
 }
 
-// bounds are the numbers of two entries.
-func (f *decoder) boundsField(least, greatest string) *inputs.Bounds {
-	b := inputs.Bounds{Min: f.floatField(least), Max: f.floatField(greatest)}
+// boundsField returns the numbers of two fields as bounds, or nil if both are absent.
+func (d *decoder) boundsField(least, greatest string) *inputs.Bounds {
+	b := inputs.Bounds{Min: d.floatField(least), Max: d.floatField(greatest)}
 	if b == (inputs.Bounds{}) {
 		return nil
 	}
 	return &b
 }
 
-// real is a number, also as text.
-func (f *decoder) floatField(key string) *float64 {
-	at := f.takeField(key)
-	text := f.warnings.readBounded(at, maxLine)
+// floatField returns a number, which may also be written as a string.
+func (d *decoder) floatField(key string) *float64 {
+	at := d.takeField(key)
+	text := d.warnings.readBounded(at, maxLine)
 	if text == "" {
 		return nil
 	}
 	value, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(value, 0) || math.IsNaN(value) {
-		f.warnings.addTypeProblem(at, "a number", optional)
+		d.warnings.addTypeProblem(at, "a number", optional)
 		return nil
 	}
 	return &value
 }
 
-// characters is a pattern for texts of these characters, or of none of those. Both
-// are what stands in the brackets of a regular expression; some write a whole one.
+// characterPattern returns a pattern for texts that consist of valid characters, or that
+// contain no invalid characters. Both are the content of the brackets of a regular expression,
+// but some charts contain a whole regular expression.
 func characterPattern(valid, invalid string) string {
 	pattern := ""
 	switch {
@@ -244,8 +249,9 @@ func characterPattern(valid, invalid string) string {
 	return pattern
 }
 
-// both is the condition that two conditions hold, either of which may be empty. As
-// there are no brackets, the parts of one are each joined with those of the other.
+// joinConditions returns the condition that two conditions are met, of which each may be
+// empty. The syntax has no parentheses, so each alternative of one condition is combined with
+// each alternative of the other.
 func joinConditions(one, other string) string {
 	if one == "" || other == "" {
 		return one + other
@@ -267,7 +273,7 @@ func joinConditions(one, other string) string {
 	return joined
 }
 
-// answered is the condition that a question has this answer.
+// equalsCondition returns the condition that a question has a value.
 func equalsCondition(name, answer string) string {
 	if strings.Contains(answer, "&&") || strings.Contains(answer, "||") {
 		return neverCondition
@@ -275,11 +281,11 @@ func equalsCondition(name, answer string) string {
 	return name + "=" + answer
 }
 
-// maxQuoted bounds what a warning quotes of the text, in bytes.
+// maxQuoted is the maximum length of a quoted text in a warning, in bytes.
 const maxQuoted = 64
 
-// maxParts bounds what conditions that are joined may come to.
+// maxAlternatives is the maximum number of alternatives of a joined condition.
 const maxAlternatives = 100
 
-// never is a condition that does not hold, in place of one that is too much.
+// neverCondition is a condition that is never met. It replaces a condition that is too long.
 const neverCondition = "="

@@ -30,31 +30,31 @@ func TestQuestion(t *testing.T) {
 		question string
 		want     inputs.Input
 	}{
-		{"no more than a name", "", inputs.Input{Type: "string"}},
-		{"described", "label: The A, description: What it is., group: Some, required: true, default: x",
+		{"only a variable", "", inputs.Input{Type: "string"}},
+		{"a label and a description", "label: The A, description: What it is., group: Some, required: true, default: x",
 			inputs.Input{Type: "string", Title: "The A", Description: "What it is.", Required: true, Default: "x"}},
-		{"several lines", "type: multiline", inputs.Input{Type: "string"}},
-		{"a bool", "type: boolean, default: true", inputs.Input{Type: "bool", Default: "true"}},
-		{"a whole number", "type: int, min: 1, max: '9', default: 080", inputs.Input{Type: "int", Range: within(1, 9), Default: "080"}},
+		{"a multiline string", "type: multiline", inputs.Input{Type: "string"}},
+		{"a boolean", "type: boolean, default: true", inputs.Input{Type: "bool", Default: "true"}},
+		{"an integer", "type: int, min: 1, max: '9', default: 080", inputs.Input{Type: "int", Range: within(1, 9), Default: "080"}},
 		{"a number", "type: float, default: 1.10", inputs.Input{Type: "string", Number: true, Default: "1.10"}},
 		{"a password", "type: password, min_length: 8, max_length: 20", inputs.Input{Type: "password", Length: within(8, 20)}},
 		{"a host", "type: hostname", inputs.Input{Type: "domain"}},
-		{"the name of a Secret is no secret", "type: secret", inputs.Input{Type: "string"}},
-		{"the name of a claim", "type: pvc", inputs.Input{Type: "string"}},
-		{"the name of a class", "type: StorageClass", inputs.Input{Type: "string"}},
-		{"one of several", "type: enum, options: [x, y]", inputs.Input{Type: "string", Options: options("x", "y")}},
-		{"one of several, with labels", "type: enum, options: [{label: The X, value: x}, {value: y}]",
+		{"a secret is the name of a Secret", "type: secret", inputs.Input{Type: "string"}},
+		{"a pvc is the name of a claim", "type: pvc", inputs.Input{Type: "string"}},
+		{"a storageclass is the name of a class", "type: StorageClass", inputs.Input{Type: "string"}},
+		{"an enum", "type: enum, options: [x, y]", inputs.Input{Type: "string", Options: options("x", "y")}},
+		{"an enum with labels", "type: enum, options: [{label: The X, value: x}, {value: y}]",
 			inputs.Input{Type: "string", Options: []inputs.Option{{Title: "The X", Value: "x"}, {Title: "y", Value: "y"}}}},
-		{"one of several numbers", "type: enum, options: [1, 3], default: 1", inputs.Input{Type: "int", Options: options("1", "3"), Default: "1"}},
-		{"one of several texts that look like numbers", "type: enum, options: ['1', '3']", inputs.Input{Type: "string", Options: options("1", "3")}},
-		{"a type by its default", "default: false", inputs.Input{Type: "bool", Default: "false"}},
-		{"another", "default: 3", inputs.Input{Type: "int", Default: "3"}},
-		{"and another", "default: 1.5", inputs.Input{Type: "string", Number: true, Default: "1.5"}},
-		{"characters", "valid_chars: a-z0-9", inputs.Input{Type: "string", Pattern: "^[a-z0-9]*$"}},
-		{"characters as a whole pattern", "valid_chars: '^[a-z]+$'", inputs.Input{Type: "string", Pattern: "^[a-z]+$"}},
-		{"characters that must not be", "invalid_chars: '!?'", inputs.Input{Type: "string", Pattern: "^[^!?]*$"}},
+		{"an enum of integers", "type: enum, options: [1, 3], default: 1", inputs.Input{Type: "int", Options: options("1", "3"), Default: "1"}},
+		{"an enum of strings that contain digits", "type: enum, options: ['1', '3']", inputs.Input{Type: "string", Options: options("1", "3")}},
+		{"no type, and a boolean as default", "default: false", inputs.Input{Type: "bool", Default: "false"}},
+		{"no type, and an integer as default", "default: 3", inputs.Input{Type: "int", Default: "3"}},
+		{"no type, and a number as default", "default: 1.5", inputs.Input{Type: "string", Number: true, Default: "1.5"}},
+		{"valid characters", "valid_chars: a-z0-9", inputs.Input{Type: "string", Pattern: "^[a-z0-9]*$"}},
+		{"valid characters as a regular expression", "valid_chars: '^[a-z]+$'", inputs.Input{Type: "string", Pattern: "^[a-z]+$"}},
+		{"invalid characters", "invalid_chars: '!?'", inputs.Input{Type: "string", Pattern: "^[^!?]*$"}},
 		{"a condition", "show_if: b=c&&d=e", inputs.Input{Type: "string", ShowIf: "b=c&&d=e"}},
-		{"words of the wrong type", "label: [x], required: perhaps, min_length: long, options: x, description: {a: b}", inputs.Input{Type: "string"}},
+		{"fields of wrong types", "label: [x], required: perhaps, min_length: long, options: x, description: {a: b}", inputs.Input{Type: "string"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
@@ -73,11 +73,11 @@ func TestQuestions(t *testing.T) {
 	for _, c := range []struct {
 		why   string
 		text  string
-		want  names // with the condition behind a question mark
+		want  names // with the condition after a question mark
 		warns names
 	}{
-		{"none", "categories: [Blog]\n", nil, nil},
-		{"in their order", "questions: [{variable: b}, {variable: a}]", names{"b", "a"}, nil},
+		{"no questions", "categories: [Blog]\n", nil, nil},
+		{"the order of the file", "questions: [{variable: b}, {variable: a}]", names{"b", "a"}, nil},
 		{"subquestions", `
 questions:
 - variable: service.type
@@ -85,24 +85,24 @@ questions:
   subquestions: [{variable: service.nodePort, type: int}]
 - variable: last
 `, names{"service.type", "service.nodePort?service.type=NodePort", "last"}, nil},
-		{"subquestions of a boolean, with conditions all the way", `
+		{"nested conditions", `
 questions:
 - {variable: tls, type: boolean, show_if: host!=, show_subquestion_if: true, subquestions: [{variable: issuer, show_if: kind=own||kind=other}]}
 `, names{"tls?host!=", "issuer?host!=&&tls=true&&kind=own||host!=&&tls=true&&kind=other"}, nil},
 		{"subquestions without a condition", "questions: [{variable: a, show_if: x=y, subquestions: [{variable: b}]}]", names{"a?x=y", "b?x=y"}, nil},
-		{"subquestions of a question that is left out are never shown", "questions: [{variable: a, type: map, show_subquestion_if: x, subquestions: [{variable: b}]}]",
-			names{"b?a=x"}, names{"questions[0] has a type that no text can be given for and was left out."}},
-		{"an answer that would be a condition", "questions: [{variable: a, show_subquestion_if: x||b=, subquestions: [{variable: b}]}]", names{"a", "b?="}, nil},
-		{"one name twice", "questions: [{variable: a}, {variable: a, type: int}]", names{"a"}, names{"questions[1] has the variable of another and was left out."}},
-		{"no name", "questions: [{label: A}, x]", nil, names{
-			"questions[0] has no variable and was left out.", "questions[1] must be a map, is text and was left out."}},
-		{"names that are no path", `questions: [{variable: "a[0].b"}, {variable: a..b}, {variable: 'a\.b'}, {variable: a=b}]`, nil, names{
-			`questions[0] was left out: its variable "a[0].b" is not a path of keys joined by dots, so no text can be given for it.`, `questions[1] was left out: its variable "a..b" is not a path of keys joined by dots, so no text can be given for it.`,
-			`questions[2] was left out: its variable "a\\.b" is not a path of keys joined by dots, so no text can be given for it.`, `questions[3] was left out: its variable "a=b" is not a path of keys joined by dots, so no text can be given for it.`}},
-		{"answers that no text can give", "questions: [{variable: a, type: listofstrings}, {variable: b, default: [x]}]", nil, names{
-			"questions[0] has a type that no text can be given for and was left out.", "questions[1] has a type that no text can be given for and was left out.",
-			"questions[1].default must be text, is a list and was left out."}},
-		{"no list", "questions: {variable: a}", nil, names{"questions must be a list, is a map and was left out."}},
+		{"subquestions of an ignored question", "questions: [{variable: a, type: map, show_subquestion_if: x, subquestions: [{variable: b}]}]",
+			names{"b?a=x"}, names{`questions[0] is ignored: values of type "map" are not supported.`}},
+		{"a value that contains a condition", "questions: [{variable: a, show_subquestion_if: x||b=, subquestions: [{variable: b}]}]", names{"a", "b?="}, nil},
+		{"duplicate variables", "questions: [{variable: a}, {variable: a, type: int}]", names{"a"}, names{"questions[1] is ignored: another question has the same variable."}},
+		{"no variable", "questions: [{label: A}, x]", nil, names{
+			"questions[0] is ignored: variable is missing.", "questions[1] is ignored: must be a map, but is a string."}},
+		{"variables that are not paths", `questions: [{variable: "a[0].b"}, {variable: a..b}, {variable: 'a\.b'}, {variable: a=b}]`, nil, names{
+			`questions[0] is ignored: variable "a[0].b" must be a path of keys separated by dots.`, `questions[1] is ignored: variable "a..b" must be a path of keys separated by dots.`,
+			`questions[2] is ignored: variable "a\\.b" must be a path of keys separated by dots.`, `questions[3] is ignored: variable "a=b" must be a path of keys separated by dots.`}},
+		{"values that are not strings", "questions: [{variable: a, type: listofstrings}, {variable: b, default: [x]}]", nil, names{
+			`questions[0] is ignored: values of type "listofstrings" are not supported.`, `questions[1] is ignored: values of type "map" are not supported.`,
+			"questions[1].default is ignored: must be a string, but is a list."}},
+		{"not a list", "questions: {variable: a}", nil, names{"questions is ignored: must be a list, but is a map."}},
 		{"anchors", "x: &x {variable: a, label: A}\nquestions: [*x, {<<: *x, variable: b}]", names{"a", "b"}, nil},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -140,18 +140,18 @@ func TestQuestionsHostile(t *testing.T) {
 		failed bool
 		inputs int
 	}{
-		{"nothing", "", true, 0},
-		{"no YAML", "questions: [", true, 0},
-		{"no map", "[a]", true, 0},
+		{"an empty file", "", true, 0},
+		{"invalid YAML", "questions: [", true, 0},
+		{"not a map", "[a]", true, 0},
 		{"too large", "a: " + strings.Repeat("x", olares.MaxBytes), true, 0},
 		{"aliases of aliases", aliasBomb(), true, 0},
 		{"too deep", "questions: [" + nested(60, "x: y") + "]", true, 0},
 		{"deep", "questions: [" + nested(15, "show_if: a=b, show_subquestion_if: c") + "]", false, 2},
 		{"thousands of questions", "questions:\n" + many.String(), false, inputs.MaxChartInputs},
 		{"conditions that grow when they are joined", "questions: [" + strings.Repeat(nested(8, "show_if: '"+long+"'")+",", 90) + "]", false, 2},
-		{"options without end", "questions: [{variable: a, options: [" + strings.Repeat("x,", 40_000) + "]}]", false, 1},
+		{"too many options", "questions: [{variable: a, options: [" + strings.Repeat("x,", 40_000) + "]}]", false, 1},
 		{"a pattern that backtracks", "questions: [{variable: a, valid_chars: '^(a+)+$', default: " + strings.Repeat("a", 60_000) + "b}]", false, 1},
-		{"numbers that are none", "questions: [{variable: a, type: int, min: .inf, max: NaN, default: 1e999}]", false, 1},
+		{"infinite and invalid numbers", "questions: [{variable: a, type: int, min: .inf, max: NaN, default: 1e999}]", false, 1},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()

@@ -17,13 +17,13 @@ type Reader struct{}
 
 var _ hydrate.ManifestReader = Reader{}
 
-// versionKey is a key with a dot in it, not a path.
+// versionKey is one key that contains a dot. It is not a path of two keys.
 const versionKey = "olaresManifest.version"
 
-// Templated reports whether the text is a Helm template that must be rendered
-// before Read. Those below olaresManifest.version 0.12.0 are, and those whose
-// version is absent or no version, as the field is as old as the format. The
-// line is looked for without parsing, since a template is often no YAML.
+// Templated reports whether the manifest is a Helm template that must be rendered before
+// Read. It is a template if olaresManifest.version is lower than 0.12.0, absent or invalid.
+// The line is searched without parsing the manifest, because a template is often not valid
+// YAML.
 func (Reader) Templated(text []byte) bool {
 	for line := range bytes.Lines(bytes.TrimPrefix(text, byteOrderMark)) {
 		key, value, found := strings.Cut(string(line), ":")
@@ -35,7 +35,8 @@ func (Reader) Templated(text []byte) bool {
 	return true
 }
 
-// below012 reads the value of a line, which may be quoted and have a comment.
+// isTemplateVersion reports whether manifests of a version are templates. The value may be
+// quoted and followed by a comment.
 func isTemplateVersion(value string) bool {
 	value, _, _ = strings.Cut(value, " #")
 	version, err := semver.NewVersion(strings.Trim(strings.TrimSpace(value), `"'`))
@@ -45,11 +46,11 @@ func isTemplateVersion(value string) bool {
 	return version.Major() == 0 && version.Minor() < 12
 }
 
-// Read decodes a literal or rendered manifest. It fails, stalled with
-// InvalidManifest, for a text that is no YAML map or exceeds a bound, without
-// metadata.name or metadata.version, and for a wrong type of metadata, spec,
-// spec.subCharts, entrances or envs. Everything else that is not understood is
-// left out and becomes a warning.
+// Read decodes a manifest that is not a template, or that is rendered. It returns an error
+// that is stalled with InvalidManifest if the content is not a YAML map or exceeds a limit, if
+// metadata.name or metadata.version is missing, or if metadata, spec, spec.subCharts,
+// entrances or envs has a wrong type. Any other invalid or unknown field is ignored with a
+// warning.
 func (Reader) Read(text []byte) (*hydrate.Manifest, error) {
 	m, err := decodeManifest(text)
 	if err != nil {
@@ -63,20 +64,20 @@ func decodeManifest(text []byte) (*hydrate.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &warnings{}
+	w := &warnings{}
 	if more {
-		n.addWarning("the text has more than one document and only the first was read")
+		w.addWarning("the file has more than one document: only the first one is read")
 	}
-	top := n.openMapping(pathNode{path: "the manifest", node: root}, essential)
+	top := w.openMapping(pathNode{path: "the manifest", node: root}, essential)
 	if top == nil {
-		return nil, n.err
+		return nil, w.err
 	}
 	top.path = ""
 	m := &hydrate.Manifest{}
 	readTop(m, top)
-	if n.err != nil {
-		return nil, n.err
+	if w.err != nil {
+		return nil, w.err
 	}
-	m.Warnings = n.sortedWarnings()
+	m.Warnings = w.sortedWarnings()
 	return m, nil
 }

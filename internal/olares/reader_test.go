@@ -27,19 +27,19 @@ func TestTemplated(t *testing.T) {
 		text string
 		want bool
 	}{
-		{why: "the first literal version", text: "olaresManifest.version: '0.12.0'\n", want: false},
-		{why: "the version before", text: `olaresManifest.version: "0.11.0"`, want: true},
-		{why: "not compared as text", text: "olaresManifest.version: 0.9.0\n", want: true},
+		{why: "the first version without templates", text: "olaresManifest.version: '0.12.0'\n", want: false},
+		{why: "the last version with templates", text: `olaresManifest.version: "0.11.0"`, want: true},
+		{why: "not compared as strings", text: "olaresManifest.version: 0.9.0\n", want: true},
 		{why: "a major version", text: "olaresManifest.version: 1.0.0\n", want: false},
-		{why: "two numbers", text: "olaresManifest.version: 0.12\n", want: false},
+		{why: "major and minor only", text: "olaresManifest.version: 0.12\n", want: false},
 		{why: "a byte order mark", text: "\ufeffolaresManifest.version: '0.12.0'\r\n", want: false},
 		{why: "a quoted key and a comment", text: "'olaresManifest.version' : \"0.12.0\" # new\n", want: false},
-		{why: "below a template line", text: "{{- if .Values.x }}\n---\nolaresManifest.version: '0.12.1'\n", want: false},
-		{why: "only within a block", text: "spec:\n  olaresManifest.version: '0.12.0'\n", want: true},
+		{why: "after template lines", text: "{{- if .Values.x }}\n---\nolaresManifest.version: '0.12.1'\n", want: false},
+		{why: "only in another block", text: "spec:\n  olaresManifest.version: '0.12.0'\n", want: true},
 		{why: "another key", text: "xolaresManifest.version: '0.12.0'\n", want: true},
 		{why: "no version", text: "metadata: {}\n", want: true},
-		{why: "no version number", text: "olaresManifest.version: '{{ .Values.v }}'\n", want: true},
-		{why: "nothing", text: "", want: true},
+		{why: "an invalid version", text: "olaresManifest.version: '{{ .Values.v }}'\n", want: true},
+		{why: "an empty file", text: "", want: true},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
@@ -48,7 +48,7 @@ func TestTemplated(t *testing.T) {
 	}
 }
 
-// full has each thing that is read once.
+// fullManifest contains every field that is read.
 const fullManifest = `olaresManifest.version: '0.12.0'
 olaresManifest.type: middleware
 apiVersion: 'v2'
@@ -153,7 +153,7 @@ func TestReadFull(t *testing.T) {
 			"sysData: service.bfl/app (List, Get)", "provider: mail/send"},
 		OnlyAdmin: true, ClusterScoped: true, Cloneable: true,
 		Images: []string{"busybox:1"},
-	}), "nothing is lost, and nothing is warned of")
+	}), "all fields are read without warnings")
 }
 
 func TestReadError(t *testing.T) {
@@ -163,35 +163,35 @@ func TestReadError(t *testing.T) {
 		text string
 		want string
 	}{
-		{why: "nothing", text: "", want: "empty"},
+		{why: "an empty file", text: "", want: "empty"},
 		{why: "only a comment", text: "# x\n", want: "empty"},
-		{why: "no YAML", text: "a: [", want: "line"},
+		{why: "invalid YAML", text: "a: [", want: "line"},
 		{why: "an error page", text: "<html><body>x: y: z</body></html>", want: "not YAML: line 1: "},
-		{why: "text", text: "hello", want: "the manifest must be a map and is text"},
-		{why: "a list", text: "- a", want: "the manifest must be a map and is a list"},
+		{why: "a string", text: "hello", want: "the manifest must be a map, but is a string"},
+		{why: "a list", text: "- a", want: "the manifest must be a map, but is a list"},
 		{why: "no metadata", text: "spec: {}", want: "metadata.name is missing"},
 		{why: "no version", text: "metadata: {name: a}", want: "metadata.version is missing"},
 		{why: "an empty name", text: "metadata: {name: '', version: 1}", want: "metadata.name is missing"},
-		{why: "a name that is a map", text: "metadata: {name: {a: b}, version: 1}", want: "metadata.name must be text and is a map"},
-		{why: "a name that is endless", text: "metadata: {name: " + strings.Repeat("x", 254) + ", version: 1}",
+		{why: "a name that is a map", text: "metadata: {name: {a: b}, version: 1}", want: "metadata.name must be a string, but is a map"},
+		{why: "a name that is too long", text: "metadata: {name: " + strings.Repeat("x", 254) + ", version: 1}",
 			want: "metadata.name is longer than 253 bytes"},
-		{why: "metadata that is text", text: "metadata: x", want: "metadata must be a map and is text"},
-		{why: "entrances as a map", text: minimalManifest + "entrances: {a: b}", want: "entrances must be a list and is a map"},
-		{why: "an entrance that is a number", text: minimalManifest + "entrances: [{name: a}, 1]", want: "entrances[1] must be a map and is a number"},
-		{why: "envs as text", text: minimalManifest + "envs: none", want: "envs must be a list and is text"},
-		{why: "an env that is true", text: minimalManifest + "envs: [true]", want: "envs[0] must be a map and is true or false"},
+		{why: "metadata that is a string", text: "metadata: x", want: "metadata must be a map, but is a string"},
+		{why: "entrances as a map", text: minimalManifest + "entrances: {a: b}", want: "entrances must be a list, but is a map"},
+		{why: "an entrance that is a number", text: minimalManifest + "entrances: [{name: a}, 1]", want: "entrances[1] must be a map, but is a number"},
+		{why: "envs as a string", text: minimalManifest + "envs: none", want: "envs must be a list, but is a string"},
+		{why: "an env that is a boolean", text: minimalManifest + "envs: [true]", want: "envs[0] must be a map, but is a boolean"},
 		{why: "too many envs", text: minimalManifest + "envs: [" + strings.Repeat("{envName: a},", 257) + "]", want: "envs has more than 256 entries"},
-		{why: "a spec that is a list", text: minimalManifest + "spec: []", want: "spec must be a map and is a list"},
+		{why: "a spec that is a list", text: minimalManifest + "spec: []", want: "spec must be a map, but is a list"},
 		{why: "a sub chart without a name", text: minimalManifest + "spec: {subCharts: [{shared: true}]}", want: "spec.subCharts[0].name is missing"},
 
 		{why: "too large", text: minimalManifest + strings.Repeat(" ", olares.MaxBytes), want: "larger than 1048576 bytes"},
 		{why: "too many values", text: "a: [" + strings.Repeat("1,", 100_001) + "]", want: "more than 100000 values"},
 		{why: "nested too deep", text: "a: " + strings.Repeat("[", 70) + strings.Repeat("]", 70), want: "nested more than 64 levels deep"},
-		{why: "an alias of what is not there", text: "a: *b", want: "unknown anchor"},
+		{why: "an alias without an anchor", text: "a: *b", want: "unknown anchor"},
 		{why: "an alias bomb", text: aliasBomb(), want: "aliases"},
 		{why: "a wide alias", text: "a: &a [" + strings.Repeat("1,", 2_000) + "]\nb: [" + strings.Repeat("*a,", 900) + "]",
-			want: "more than 100000 values with aliases written out"},
-		{why: "an alias within itself", text: "a: &a {b: *a}", want: "nested more than 64 levels deep"},
+			want: "more than 100000 values with aliases expanded"},
+		{why: "an alias that contains itself", text: "a: &a {b: *a}", want: "nested more than 64 levels deep"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
@@ -206,7 +206,7 @@ func TestReadError(t *testing.T) {
 	}
 }
 
-// bomb is ten levels of ten aliases each.
+// aliasBomb returns ten levels of ten aliases each.
 func aliasBomb() string {
 	var text strings.Builder
 	text.WriteString("a0: &a0 [x]\n")
@@ -225,7 +225,7 @@ func TestReadTolerant(t *testing.T) {
 		warnings []string
 		check    func(g Gomega, m *hydrate.Manifest)
 	}{
-		{why: "the least there is", text: "metadata: {name: a, version: 1.0}",
+		{why: "only required fields", text: "metadata: {name: a, version: 1.0}",
 			warnings: []string{"olaresManifest.version is missing."},
 			check: func(g Gomega, m *hydrate.Manifest) {
 				g.Expect(m.Version).To(Equal("1.0"), "as written, not as a number")
@@ -243,38 +243,38 @@ func TestReadTolerant(t *testing.T) {
 			check:    func(g Gomega, m *hydrate.Manifest) { g.Expect(m.OnlyAdmin).To(BeFalse()) }},
 		{why: "wrong types of optional fields", text: minimalManifest + "spec: {onlyAdmin: 7, license: MIT, locale: {a: b}, website: [x]}\nworkloadReplicas: [a]",
 			warnings: []string{
-				"spec.license must be a list, is text and was left out.",
-				"spec.locale must be a list, is a map and was left out.",
-				"spec.onlyAdmin must be true or false, is a number and was left out.",
-				"spec.website must be text, is a list and was left out.",
-				"workloadReplicas must be a map, is a list and was left out.",
+				"spec.license is ignored: must be a list, but is a string.",
+				"spec.locale is ignored: must be a list, but is a map.",
+				"spec.onlyAdmin is ignored: must be a boolean, but is a number.",
+				"spec.website is ignored: must be a string, but is a list.",
+				"workloadReplicas is ignored: must be a map, but is a list.",
 			}},
 		{why: "numbers out of range", text: minimalManifest + "entrances: [{name: a, port: 70000}, {name: b, port: 80.5}, {name: c, port: eighty}]\nworkloadReplicas: {a: -1, b: 1.0, c: 3000000000}",
 			warnings: []string{
-				"entrances[0].port is not between 0 and 65535 and was left out.",
-				"entrances[1].port must be a whole number, is a number and was left out.",
-				"entrances[2].port must be a whole number, is text and was left out.",
-				"workloadReplicas.a is not between 0 and 2147483647 and was left out.",
-				"workloadReplicas.c is not between 0 and 2147483647 and was left out.",
+				"entrances[0].port is ignored: must be between 0 and 65535.",
+				"entrances[1].port is ignored: must be an integer, but is a number.",
+				"entrances[2].port is ignored: must be an integer, but is a string.",
+				"workloadReplicas.a is ignored: must be between 0 and 2147483647.",
+				"workloadReplicas.c is ignored: must be between 0 and 2147483647.",
 			},
 			check: func(g Gomega, m *hydrate.Manifest) {
 				g.Expect(m.WorkloadReplicas).To(Equal(map[string]int32{"b": 1}))
 			}},
-		{why: "words that are none of those", text: minimalManifest + "apiVersion: v9\nentrances: [{name: a, authLevel: secret}]\nenvs: [{envName: A, type: ip}]",
+		{why: "values that are not allowed", text: minimalManifest + "apiVersion: v9\nentrances: [{name: a, authLevel: secret}]\nenvs: [{envName: A, type: ip}]",
 			warnings: []string{
-				"apiVersion is none of v1, v2, v3 and was left out.",
-				"entrances[0].authLevel is none of internal, private, public and was left out.",
-				"envs[0].type is none of string, bool, password, url, email, int, domain and was left out.",
+				"apiVersion is ignored: must be one of v1, v2, v3.",
+				"entrances[0].authLevel is ignored: must be one of internal, private, public.",
+				"envs[0].type is ignored: must be one of string, bool, password, url, email, int, domain.",
 			},
 			check: func(g Gomega, m *hydrate.Manifest) { g.Expect(m.Inputs[0].Type).To(Equal("string")) }},
-		{why: "names that are missing or twice", text: minimalManifest + "entrances: [{port: 1}, {name: a, port: 2}, {name: a, port: 3}]\nenvs: [{type: int}, {envName: A, default: 1}, {envName: A}]\noptions: {dependencies: [{type: system}, 7]}",
+		{why: "missing and duplicate names", text: minimalManifest + "entrances: [{port: 1}, {name: a, port: 2}, {name: a, port: 3}]\nenvs: [{type: int}, {envName: A, default: 1}, {envName: A}]\noptions: {dependencies: [{type: system}, 7]}",
 			warnings: []string{
-				"entrances[0] has no name and was left out.",
-				"entrances[2] has the name of another and was left out.",
-				"envs[0] has no envName and was left out.",
-				"envs[2] has the envName of another and was left out.",
-				"options.dependencies[0] has no name and was left out.",
-				"options.dependencies[1] must be a map, is a number and was left out.",
+				"entrances[0] is ignored: name is missing.",
+				"entrances[2] is ignored: another entrance has the same name.",
+				"envs[0] is ignored: envName is missing.",
+				"envs[2] is ignored: another input has the same envName.",
+				"options.dependencies[0] is ignored: name is missing.",
+				"options.dependencies[1] is ignored: must be a map, but is a number.",
 			},
 			check: func(g Gomega, m *hydrate.Manifest) {
 				g.Expect(m.Inputs).To(HaveExactElements(inputs.Input{Name: "A", Type: "string", Default: "1"}))
@@ -282,23 +282,23 @@ func TestReadTolerant(t *testing.T) {
 			}},
 		{why: "long texts", text: strings.Replace(minimalManifest, "Notes", long, 1) + "spec: {website: 'https://" + strings.Repeat("x", 3_000) + "'}",
 			warnings: []string{
-				"metadata.title is longer than 200 bytes and was cut.",
-				"spec.website is longer than 2048 bytes and was left out.",
+				"metadata.title is longer than 200 bytes and is truncated.",
+				"spec.website is ignored: longer than 2048 bytes.",
 			},
 			check: func(g Gomega, m *hydrate.Manifest) {
 				g.Expect(m.Title).To(Equal(strings.Repeat("ö", 100)))
-				g.Expect(m.Website).To(BeEmpty(), "half an address is none")
+				g.Expect(m.Website).To(BeEmpty(), "a URL is not truncated")
 			}},
 		{why: "a list that is too long", text: minimalManifest + "options: {conflicts: [" + strings.Repeat("{name: a, type: system},", 65) + "]}",
-			warnings: []string{"options.conflicts has more than 64 entries; the rest was left out."},
+			warnings: []string{"options.conflicts has more than 64 entries: the rest is ignored."},
 			check:    func(g Gomega, m *hydrate.Manifest) { g.Expect(m.Conflicts).To(HaveLen(64)) }},
 		{why: "control characters", text: minimalManifest + `spec: {developer: "a\e[31mb\0c"}`,
 			check: func(g Gomega, m *hydrate.Manifest) { g.Expect(m.Developer).To(Equal("a[31mbc")) }},
-		{why: "a key twice, a key that is a list, a strange key", text: minimalManifest + "spec: {developer: a, developer: b, ? [x] : y, \"a\\nb\": c}",
+		{why: "a duplicate key, a key that is a list, an unusual key", text: minimalManifest + "spec: {developer: a, developer: b, ? [x] : y, \"a\\nb\": c}",
 			warnings: []string{
-				`spec has a key that is not text.`,
+				`spec has a key that is not a string and is ignored.`,
 				`spec."a\nb" is not a known field.`,
-				"spec.developer is given twice and the last one counts.",
+				"spec.developer is given twice: the last value is used.",
 			},
 			check: func(g Gomega, m *hydrate.Manifest) { g.Expect(m.Developer).To(Equal("b")) }},
 		{why: "aliases and merge keys", text: minimalManifest + "envs:\n- &a {envName: A, type: int, required: true}\n- {<<: *a, envName: B, required: false}\n- {<<: [*a, {default: x}], envName: C}\n",
@@ -310,12 +310,12 @@ func TestReadTolerant(t *testing.T) {
 				))
 			}},
 		{why: "a second document", text: minimalManifest + "---\na: b\n",
-			warnings: []string{"the text has more than one document and only the first was read."}},
-		{why: "figures for each accelerator", text: minimalManifest + "spec: {accelerator: [{mode: nvidia, requiredCpu: 4, requiredGPUMemory: 8Gi}, {mode: cpu, requiredCpu: 2}]}",
+			warnings: []string{"the file has more than one document: only the first one is read."}},
+		{why: "resources for each accelerator", text: minimalManifest + "spec: {accelerator: [{mode: nvidia, requiredCpu: 4, requiredGPUMemory: 8Gi}, {mode: cpu, requiredCpu: 2}]}",
 			check: func(g Gomega, m *hydrate.Manifest) {
-				g.Expect(m.Resources).To(Equal(hydrate.Resources{RequiredCPU: "2"}), "those without a GPU")
+				g.Expect(m.Resources).To(Equal(hydrate.Resources{RequiredCPU: "2"}), "the resources without a GPU")
 			}},
-		{why: "figures for a GPU only", text: minimalManifest + "spec: {accelerator: [{mode: nvidia, requiredGPUMemory: 8Gi}]}",
+		{why: "resources for a GPU only", text: minimalManifest + "spec: {accelerator: [{mode: nvidia, requiredGPUMemory: 8Gi}]}",
 			check: func(g Gomega, m *hydrate.Manifest) {
 				g.Expect(m.Resources).To(Equal(hydrate.Resources{RequiredGPU: "8Gi"}))
 			}},
@@ -347,7 +347,7 @@ func TestReadManyWarnings(t *testing.T) {
 		}
 		m, err := olares.Reader{}.Read([]byte(text.String()))
 		g.Expect(err).NotTo(HaveOccurred())
-		// The names are alike in what is shown of them, and count as one.
+		// The truncated names are equal, so there is only one warning.
 		g.Expect(len(m.Warnings)).To(BeNumerically("<=", 50))
 		for _, w := range m.Warnings {
 			g.Expect(len(w)).To(BeNumerically("<=", 256))
@@ -363,7 +363,7 @@ func TestReadManyWarnings(t *testing.T) {
 		g.Expect(m.Warnings).To(HaveLen(50))
 		last := "x00049 is not a known field."
 		if many > 50 {
-			last = fmt.Sprintf("%d more warnings were left out.", many-49)
+			last = fmt.Sprintf("%d more warnings.", many-49)
 		}
 		g.Expect(m.Warnings[49]).To(Equal(last))
 	}

@@ -12,95 +12,100 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// Bounds on what is said about a manifest.
+// Limits of the warnings of a manifest.
 const (
 	maxWarnings     = 50
 	maxWarningBytes = 256
-	// maxNoted bounds what is collected before the sorted list is cut.
+	// maxCollected is the maximum number of warnings that are sorted.
 	maxCollected = 1_000
 )
 
-// notes collects what is wrong with a manifest while it is read: the warnings,
-// and the first error of something essential.
+// warnings collects the problems of a manifest while it is read: the warnings, and the first
+// error of an essential value.
 type warnings struct {
 	list    []string
 	omitted int
 	err     error
 }
 
-func (n *warnings) addWarning(format string, args ...any) {
-	if len(n.list) == maxCollected {
-		n.omitted++
+// addWarning adds a warning, truncated and with a period at the end.
+func (w *warnings) addWarning(format string, args ...any) {
+	if len(w.list) == maxCollected {
+		w.omitted++
 		return
 	}
-	n.list = append(n.list, text.Truncate(fmt.Sprintf(format, args...), maxWarningBytes-1)+".")
+	w.list = append(w.list, text.Truncate(fmt.Sprintf(format, args...), maxWarningBytes-1)+".")
 }
 
-func (n *warnings) setError(format string, args ...any) {
-	if n.err == nil {
-		n.err = errors.New(text.Truncate(fmt.Sprintf(format, args...), maxErrorBytes))
+// setError sets the error of the manifest, unless there is one.
+func (w *warnings) setError(format string, args ...any) {
+	if w.err == nil {
+		w.err = errors.New(text.Truncate(fmt.Sprintf(format, args...), maxErrorBytes))
 	}
 }
 
-// note fails for what is essential and otherwise warns.
-func (n *warnings) failOrWarn(w severity, format string, args ...any) {
-	if w == essential {
-		n.setError(format, args...)
+// failOrWarn sets the error for an essential value, and adds a warning for an optional one.
+func (w *warnings) failOrWarn(s severity, format string, args ...any) {
+	if s == essential {
+		w.setError(format, args...)
 		return
 	}
-	n.addWarning(format+"; the rest was left out", args...)
+	w.addWarning(format+": the rest is ignored", args...)
 }
 
-func (n *warnings) addTypeProblem(at pathNode, want string, w severity) {
-	if w == essential {
-		n.setError("%s must be %s and is %s", at.path, want, kindOf(at.node))
+// addTypeProblem adds the problem that a value has a wrong type.
+func (w *warnings) addTypeProblem(at pathNode, want string, s severity) {
+	if s == essential {
+		w.setError("%s must be %s, but is %s", at.path, want, kindOf(at.node))
 		return
 	}
-	n.addWarning("%s must be %s, is %s and was left out", at.path, want, kindOf(at.node))
+	w.addWarning("%s is ignored: must be %s, but is %s", at.path, want, kindOf(at.node))
 }
 
-// sorted are the warnings, each once, at most maxWarnings of them; the last one
-// then says how many were left out.
-func (n *warnings) sortedWarnings() []string {
-	slices.Sort(n.list)
-	warnings := slices.Compact(n.list)
-	if len(warnings)+n.omitted <= maxWarnings {
+// sortedWarnings returns the sorted warnings without duplicates. If there are more than
+// maxWarnings, the last one is the number of the warnings that are omitted.
+func (w *warnings) sortedWarnings() []string {
+	slices.Sort(w.list)
+	warnings := slices.Compact(w.list)
+	if len(warnings)+w.omitted <= maxWarnings {
 		return warnings
 	}
-	more := len(warnings) + n.omitted - (maxWarnings - 1)
-	return append(warnings[:maxWarnings-1:maxWarnings-1], fmt.Sprintf("%d more warnings were left out.", more))
+	more := len(warnings) + w.omitted - (maxWarnings - 1)
+	return append(warnings[:maxWarnings-1:maxWarnings-1], fmt.Sprintf("%d more warnings.", more))
 }
 
-// scalar is the text of a scalar as it is written, so that 1.0 stays "1.0".
-func (n *warnings) readScalar(at pathNode) string {
+// readScalar returns the text of a scalar as it is written, so that 1.0 is "1.0".
+func (w *warnings) readScalar(at pathNode) string {
 	if at.node == nil || kindOf(at.node) == kindNull {
 		return ""
 	}
 	if at.node.Kind != yaml.ScalarNode {
-		n.addTypeProblem(at, "text", optional)
+		w.addTypeProblem(at, "a string", optional)
 		return ""
 	}
 	return strings.TrimSpace(strings.Map(dropControl, at.node.Value))
 }
 
-func (n *warnings) readTruncated(at pathNode, limit int) string {
-	said := n.readScalar(at)
-	if len(said) > limit {
-		n.addWarning("%s is longer than %d bytes and was cut", at.path, limit)
+// readTruncated returns the text of a scalar, truncated to limit bytes.
+func (w *warnings) readTruncated(at pathNode, limit int) string {
+	content := w.readScalar(at)
+	if len(content) > limit {
+		w.addWarning("%s is longer than %d bytes and is truncated", at.path, limit)
 	}
-	return text.Truncate(said, limit)
+	return text.Truncate(content, limit)
 }
 
-func (n *warnings) readBounded(at pathNode, limit int) string {
-	text := n.readScalar(at)
+// readBounded returns the text of a scalar, or no text if it is longer than limit bytes.
+func (w *warnings) readBounded(at pathNode, limit int) string {
+	text := w.readScalar(at)
 	if len(text) > limit {
-		n.addWarning("%s is longer than %d bytes and was left out", at.path, limit)
+		w.addWarning("%s is ignored: longer than %d bytes", at.path, limit)
 		return ""
 	}
 	return text
 }
 
-// printable drops control characters, which a terminal would obey.
+// dropControl removes control characters, which a terminal would interpret.
 func dropControl(r rune) rune {
 	if unicode.IsControl(r) && r != '\n' && r != '\t' {
 		return -1
@@ -108,16 +113,17 @@ func dropControl(r rune) rune {
 	return r
 }
 
-// Kinds of values, in the words of a message.
+// Types of values in messages.
 const (
 	kindMap    = "a map"
 	kindList   = "a list"
 	kindNumber = "a number"
-	kindBool   = "true or false"
+	kindBool   = "a boolean"
 	kindNull   = "empty"
-	kindText   = "text"
+	kindText   = "a string"
 )
 
+// kindOf returns the type of a value for messages.
 func kindOf(node *yaml.Node) string {
 	if node == nil {
 		return kindNull

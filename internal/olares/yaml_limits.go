@@ -12,44 +12,46 @@ import (
 	"github.com/appmarket/operator/internal/yamlfault"
 )
 
-// Bounds on the text of a manifest. The largest of 347 real ones has 24 kB, some
-// 500 values, seven levels and no alias.
+// Limits of a manifest. The largest of 347 real manifests has 24 kB, about 500 values, seven
+// levels and no aliases.
 const (
-	// MaxBytes bounds the text.
+	// MaxBytes is the maximum size of a file.
 	MaxBytes = 1 << 20
-	// maxMarks bounds the characters that begin a value in YAML. Each value takes
-	// a few hundred bytes of memory, so that the size alone is no bound.
+	// maxValueMarkers is the maximum number of characters that begin a value in YAML. The
+	// parser allocates a few hundred bytes for each value, so the size of the file alone
+	// does not limit the memory that is used.
 	maxValueMarkers = 100_000
-	// maxValues and maxAliases bound the document with its aliases written out.
+	// maxValues, maxAliases and maxDepth are limits of the document with aliases expanded.
 	maxValues  = 100_000
 	maxAliases = 1_000
 	maxDepth   = 64
-	// maxProblem bounds what the parser says, as it may quote the text.
+	// maxErrorBytes is the maximum length of an error, because an error of the parser may
+	// quote the file.
 	maxErrorBytes = 300
 )
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// parse reads the first document of the text, and says whether there are more.
-// The tree may still hold aliases; written out, it is within the bounds.
+// parseDocument parses the first document of a file, and reports whether there are more. The
+// tree may contain aliases. With its aliases expanded it is within the limits.
 func parseDocument(content []byte) (root *yaml.Node, more bool, err error) {
 	if len(content) > MaxBytes {
-		return nil, false, fmt.Errorf("larger than %d bytes", MaxBytes)
+		return nil, false, fmt.Errorf("the file is larger than %d bytes", MaxBytes)
 	}
 	if countValueMarkers(content) > maxValueMarkers {
-		return nil, false, fmt.Errorf("more than %d values", maxValues)
+		return nil, false, fmt.Errorf("the file has more than %d values", maxValues)
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(content, byteOrderMark)))
 	var document yaml.Node
 	if err := decoder.Decode(&document); err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, false, errors.New("empty")
+			return nil, false, errors.New("the file is empty")
 		}
 		return nil, false, errors.New(text.Truncate("not YAML: "+yamlfault.Locate(content, err).Error(), maxErrorBytes))
 	}
-	// A document of comments only has no content.
+	// A document that consists of comments has no content.
 	if len(document.Content) == 0 {
-		return nil, false, errors.New("empty")
+		return nil, false, errors.New("the file is empty")
 	}
 	root = document.Content[0]
 	if err := (&sizeCounter{}).countNode(root, 0); err != nil {
@@ -59,8 +61,8 @@ func parseDocument(content []byte) (root *yaml.Node, more bool, err error) {
 	return root, more, nil
 }
 
-// marks counts the characters of text that can begin a value, a few too many:
-// most of them are part of a longer text.
+// countValueMarkers counts the characters that can begin a value. The result is higher than
+// the number of values, because most of these characters are part of a text.
 func countValueMarkers(text []byte) int {
 	n := 0
 	for i, c := range text {
@@ -76,8 +78,8 @@ func countValueMarkers(text []byte) int {
 	return n
 }
 
-// bounds counts the values of a tree with its aliases written out. An alias that
-// contains itself ends at the bound on depth.
+// sizeCounter counts the values of a tree with aliases expanded. An alias that contains itself
+// exceeds the maximum depth.
 type sizeCounter struct {
 	values, aliases int
 }
@@ -88,7 +90,7 @@ func (b *sizeCounter) countNode(node *yaml.Node, depth int) error {
 	case depth > maxDepth:
 		return fmt.Errorf("nested more than %d levels deep", maxDepth)
 	case b.values > maxValues:
-		return fmt.Errorf("more than %d values with aliases written out", maxValues)
+		return fmt.Errorf("more than %d values with aliases expanded", maxValues)
 	case node.Kind == yaml.AliasNode:
 		if b.aliases++; b.aliases > maxAliases {
 			return fmt.Errorf("more than %d aliases", maxAliases)
@@ -103,7 +105,7 @@ func (b *sizeCounter) countNode(node *yaml.Node, depth int) error {
 	return nil
 }
 
-// follow returns what an alias stands for, and any other node as it is.
+// resolveAlias returns the node that an alias refers to, or the node itself.
 func resolveAlias(node *yaml.Node) *yaml.Node {
 	for node.Kind == yaml.AliasNode {
 		node = node.Alias

@@ -23,14 +23,14 @@ func FuzzListing(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		shelf, err := readIndex(bytes.NewReader(text), everything)
+		selector, err := readIndex(bytes.NewReader(text), everything)
 		if err != nil {
 			if !outcome.IsStalled(err) {
 				t.Fatalf("not stalled: %v", err)
 			}
 			return
 		}
-		checkListing(t, shelf.toListing("", hydrate.Mark{}))
+		checkListing(t, selector.toListing("", hydrate.Mark{}))
 	})
 }
 

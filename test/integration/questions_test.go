@@ -38,7 +38,7 @@ var _ = Describe("A chart with questions", func() {
 			HaveField("Name", "lock.enabled"),
 			And(HaveField("Name", "lock.key"), HaveField("MinLength", ptr.To[int64](3)), HaveField("ShowIf", "lock.enabled=true")),
 		))
-		Expect(summary.Warnings).To(HaveExactElements(ContainSubstring(`questions[3] was left out: its variable "legs[0]"`)))
+		Expect(summary.Warnings).To(HaveExactElements(ContainSubstring(`questions[3] is ignored: variable "legs[0]"`)))
 	})
 
 	It("asks for what is shown, and checks the bounds", func(ctx SpecContext) {
