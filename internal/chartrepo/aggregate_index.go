@@ -11,38 +11,39 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// sharingAge is how long the answers about sharing are believed. They come from
-// a cache of objects and need not be asked for on every request.
+// sharingAge is the maximum age of a snapshot. Sharing is read from a cache of objects and
+// need not be checked for each request.
 const sharingAge = time.Second
 
-// joined is the repository of all shared sources.
+// aggregateIndex is the repository of all shared sources.
 //
-// An app of the first market has its own name there, and any other the name
-// <namespace>_<source>_<app>, whose underscores no name of an object has. So the name of
-// an entry does not depend on what other markets publish: none of them can take it, nor
-// does it go to another while one publishes nothing yet. Where two sources of the first
-// market offer the same app, the first of them by name gives it its own name.
+// An app of the first market has its own name there. Any other app has the name
+// <namespace>_<source>_<app>; names of objects contain no underscore. So the name of an entry
+// does not depend on the content of other markets: they cannot take it, and it does not move
+// to another market while the first one publishes nothing. If two sources of the first market
+// offer the same app, the first of them by name keeps the plain name.
 type aggregateIndex struct {
 	index    *memoryIndex
 	isShared func(hydrate.Owner) bool
-	// markets are namespaces in order of precedence; others come after them, by name.
+	// markets are namespaces in order of precedence. Others follow, sorted by name.
 	markets []string
 
 	snapshot   atomic.Pointer[aggregateSnapshot]
 	refreshing sync.Mutex
 }
 
-// view is what is shared at one moment.
+// aggregateSnapshot is the list of shared sources at one point in time.
 type aggregateSnapshot struct {
 	generation uint64
 	takenAt    time.Time
-	// owners come in the order of their markets, those of one market by name.
+	// owners are sorted by market, then by name.
 	owners []hydrate.Owner
-	// index has the archives at the paths of their sources, flat beside itself.
+	// index refers to the archives at the paths of their sources; flat to archives next to
+	// the index.
 	index, flat func() *cachedIndex
 }
 
-// current is a view that is not older than the last change.
+// currentSnapshot returns a snapshot that is not older than the last change.
 func (j *aggregateIndex) currentSnapshot() *aggregateSnapshot {
 	if v := j.snapshot.Load(); j.isFresh(v) {
 		return v
@@ -69,7 +70,7 @@ func (j *aggregateIndex) currentSnapshot() *aggregateSnapshot {
 	return next
 }
 
-// ordered sorts owners by precedence.
+// sortByPrecedence sorts owners by market, in place.
 func (j *aggregateIndex) sortByPrecedence(owners []hydrate.Owner) []hydrate.Owner {
 	rank := func(owner hydrate.Owner) int {
 		if at := slices.Index(j.markets, owner.Namespace); at >= 0 {
@@ -81,15 +82,15 @@ func (j *aggregateIndex) sortByPrecedence(owners []hydrate.Owner) []hydrate.Owne
 	return owners
 }
 
-// page makes an index of a view when it is first asked for.
-func (j *aggregateIndex) newLazyIndex(of *aggregateSnapshot, url func(*record) string) func() *cachedIndex {
+// newLazyIndex returns a function that renders the index of a snapshot on first use.
+func (j *aggregateIndex) newLazyIndex(snapshot *aggregateSnapshot, url func(*record) string) func() *cachedIndex {
 	return sync.OnceValue(func() *cachedIndex {
-		name := func(r *record) string { return j.entryName(of, r) }
-		return newCachedIndex(of.generation, renderIndex(j.index.recordsOf(of.owners...), name, url))
+		name := func(r *record) string { return j.entryName(snapshot, r) }
+		return newCachedIndex(snapshot.generation, renderIndex(j.index.recordsOf(snapshot.owners...), name, url))
 	})
 }
 
-// nameIn returns the name of a record in the index of a view.
+// entryName returns the name of a record in the index of a snapshot.
 func (j *aggregateIndex) entryName(v *aggregateSnapshot, r *record) string {
 	if j.isFirstMarket(r.Namespace) && j.firstOwnerOf(v, r.App) == r.owner() {
 		return r.App
@@ -97,16 +98,16 @@ func (j *aggregateIndex) entryName(v *aggregateSnapshot, r *record) string {
 	return r.Namespace + entrySeparator + r.Source + entrySeparator + r.App
 }
 
-// separator is in the name of no namespace, source or app.
+// entrySeparator is not allowed in the name of a namespace, source or app.
 const entrySeparator = "_"
 
-// isFirst reports whether a namespace is the market whose apps have their own names: the
-// first one, or any where no order is configured.
+// isFirstMarket reports whether the apps of a namespace keep their own names: it is the first
+// market, or no order is configured.
 func (j *aggregateIndex) isFirstMarket(namespace string) bool {
 	return len(j.markets) == 0 || j.markets[0] == namespace
 }
 
-// firstOf returns the first owner in a view that offers an app under its own name.
+// firstOwnerOf returns the first owner in a snapshot that offers an app under its own name.
 func (j *aggregateIndex) firstOwnerOf(v *aggregateSnapshot, app string) hydrate.Owner {
 	for _, owner := range v.owners {
 		if !j.isFirstMarket(owner.Namespace) {
@@ -123,7 +124,7 @@ func (j *aggregateIndex) isFresh(v *aggregateSnapshot) bool {
 	return v != nil && v.generation == j.index.generation.Load() && time.Since(v.takenAt) < sharingAge
 }
 
-// file finds an archive by the name that the flat index has for it.
+// findByEntryFile returns the record of an archive by its name in the flat index.
 func (j *aggregateIndex) findByEntryFile(name string) *record {
 	v := j.currentSnapshot()
 	if namespace, rest, isQualified := strings.Cut(name, entrySeparator); isQualified {
@@ -142,9 +143,9 @@ func (j *aggregateIndex) findByEntryFile(name string) *record {
 	return nil
 }
 
-// pick finds the source that the headers ask for. The source is a name or
-// "<namespace>/<name>"; the user is a namespace, and a source there comes before
-// a shared one of the same name.
+// selectSource returns the source that the headers select. source is a name or
+// "<namespace>/<name>". user is a namespace; its sources take precedence over shared sources
+// of the same name.
 func (j *aggregateIndex) selectSource(user, source string) (hydrate.Owner, bool) {
 	if namespace, name, ok := strings.Cut(source, "/"); ok {
 		return j.lookupSource(hydrate.Owner{Namespace: namespace, Source: name})

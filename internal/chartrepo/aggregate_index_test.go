@@ -16,13 +16,13 @@ import (
 	"github.com/appmarket/operator/internal/chartrepo"
 )
 
-// offered are the archives of one app that several sources offer.
+// newSemanticPublication returns an app whose archive differs by source.
 func newSemanticPublication(t *testing.T, owner hydrate.Owner, app, version string) hydrate.Publication {
 	t.Helper()
 	return newPublicationWith(t, owner, app, version, []byte(owner.Namespace+"/"+owner.Source+" "+app+" "+version))
 }
 
-// listed reads the index at a path and returns whose archive each version of each entry is.
+// listEntries returns the archives of all versions of all entries of the index at a path.
 func listEntries(t *testing.T, handler http.Handler, path string) map[string]map[string]string {
 	t.Helper()
 	g := gomega.NewWithT(t)
@@ -45,11 +45,12 @@ func listEntries(t *testing.T, handler http.Handler, path string) map[string]map
 	return found
 }
 
-// TestJoinedIndexHasTheOrderOfTheMarkets has three markets, of which two sort before the
-// first one by name, offer an app of the same name, in an older, the same and a newer
-// version.
-func TestJoinedIndexHasTheOrderOfTheMarkets(t *testing.T) {
-	first, second, third := hydrate.Owner{Namespace: "shop", Source: "main"}, hydrate.Owner{Namespace: "annex", Source: "main"}, hydrate.Owner{Namespace: "bazaar", Source: "main"}
+// TestAggregateIndexFollowsMarketOrder has three markets that offer an app of the same name
+// in an older, the same and a newer version. Two of them sort before the first market by
+// name.
+func TestAggregateIndexFollowsMarketOrder(t *testing.T) {
+	first, second := hydrate.Owner{Namespace: "shop", Source: "main"}, hydrate.Owner{Namespace: "annex", Source: "main"}
+	third := hydrate.Owner{Namespace: "bazaar", Source: "main"}
 	store := openStore(t, t.TempDir(), nil)
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{Markets: []string{"shop", "annex", "bazaar"}})
 	publishAll(t, store, newSemanticPublication(t, third, "web", "99.0.0"), newSemanticPublication(t, second, "web", "1.0.0"), newSemanticPublication(t, second, "db", "1.0.0"))
@@ -58,7 +59,7 @@ func TestJoinedIndexHasTheOrderOfTheMarkets(t *testing.T) {
 		"bazaar_main_web": {"99.0.0": "bazaar/main web 99.0.0"},
 	}
 	for _, path := range []string{"/index.yaml", "/static-index.yaml", "/charts/index.yaml"} {
-		gomega.NewWithT(t).Expect(listEntries(t, handler, path)).To(gomega.Equal(before), path+": no other market has the name while the first one publishes nothing")
+		gomega.NewWithT(t).Expect(listEntries(t, handler, path)).To(gomega.Equal(before), path+": no other market gets the plain name")
 	}
 	publishAll(t, store, newSemanticPublication(t, first, "web", "1.0.0"), newSemanticPublication(t, first, "web", "0.9.0"))
 	before["web"] = map[string]string{"1.0.0": "shop/main web 1.0.0", "0.9.0": "shop/main web 0.9.0"}
@@ -70,21 +71,21 @@ func TestJoinedIndexHasTheOrderOfTheMarkets(t *testing.T) {
 		path, want string
 		header     []string
 	}{
-		"by its name":                           {"/charts/web-1.0.0.tgz", "shop/main web 1.0.0", nil},
-		"by its name, a version of another":     {"/charts/web-99.0.0.tgz", "", nil},
-		"by its name, an app of another":        {"/charts/db-1.0.0.tgz", "", nil},
-		"in full":                               {"/charts/annex_main_web-1.0.0.tgz", "annex/main web 1.0.0", nil},
-		"in full, a version of another":         {"/charts/annex_main_web-99.0.0.tgz", "", nil},
-		"a source by name, which three have":    {"/charts/web-1.0.0.tgz", "shop/main web 1.0.0", []string{"X-Market-Source", "main"}},
-		"its version, which another of it has":  {"/charts/web-99.0.0.tgz", "", []string{"X-Market-Source", "main"}},
-		"a source by name and namespace":        {"/charts/web-99.0.0.tgz", "bazaar/main web 99.0.0", []string{"X-Market-Source", "bazaar/main"}},
-		"a namespace or a source that is not":   {"/charts/none_main_web-1.0.0.tgz", "", nil},
-		"a name with too few parts":             {"/charts/annex_main-1.0.0.tgz", "", nil},
-		"the values by the name":                {"/values/web/1.0.0/values.yaml", "# of web\na: 1\n", nil},
-		"the values in full":                    {"/values/annex_main_db/1.0.0/values.yaml", "# of db\na: 1\n", nil},
-		"the values of another's version":       {"/values/web/99.0.0/values.yaml", "", nil},
-		"the values by a name that is in full":  {"/values/db/1.0.0/values.yaml", "", nil},
-		"the values of a name that is no entry": {"/values/annex_main/1.0.0/values.yaml", "", nil},
+		"plain name":                            {"/charts/web-1.0.0.tgz", "shop/main web 1.0.0", nil},
+		"plain name, version of another source": {"/charts/web-99.0.0.tgz", "", nil},
+		"plain name, app of another source":     {"/charts/db-1.0.0.tgz", "", nil},
+		"qualified name":                        {"/charts/annex_main_web-1.0.0.tgz", "annex/main web 1.0.0", nil},
+		"qualified name, version of another":    {"/charts/annex_main_web-99.0.0.tgz", "", nil},
+		"source name of three sources":          {"/charts/web-1.0.0.tgz", "shop/main web 1.0.0", []string{"X-Market-Source", "main"}},
+		"source name, version of another":       {"/charts/web-99.0.0.tgz", "", []string{"X-Market-Source", "main"}},
+		"source name with namespace":            {"/charts/web-99.0.0.tgz", "bazaar/main web 99.0.0", []string{"X-Market-Source", "bazaar/main"}},
+		"unknown namespace":                     {"/charts/none_main_web-1.0.0.tgz", "", nil},
+		"name with too few parts":               {"/charts/annex_main-1.0.0.tgz", "", nil},
+		"values by plain name":                  {"/values/web/1.0.0/values.yaml", "# of web\na: 1\n", nil},
+		"values by qualified name":              {"/values/annex_main_db/1.0.0/values.yaml", "# of db\na: 1\n", nil},
+		"values of another source's version":    {"/values/web/99.0.0/values.yaml", "", nil},
+		"values by plain name of another":       {"/values/db/1.0.0/values.yaml", "", nil},
+		"values of a name without entry":        {"/values/annex_main/1.0.0/values.yaml", "", nil},
 	} {
 		t.Run(why, func(t *testing.T) {
 			g := gomega.NewWithT(t)
@@ -99,9 +100,9 @@ func TestJoinedIndexHasTheOrderOfTheMarkets(t *testing.T) {
 	}
 }
 
-// TestNamesInFullCannotBeTaken has an app and sources whose names would make the same name
-// with a separator that a name may have.
-func TestNamesInFullCannotBeTaken(t *testing.T) {
+// TestQualifiedNamesAreUnambiguous has an app and sources whose qualified names would be
+// equal with '-' as separator.
+func TestQualifiedNamesAreUnambiguous(t *testing.T) {
 	g := gomega.NewWithT(t)
 	store := openStore(t, t.TempDir(), nil)
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{Markets: []string{"shop", "a", "a-b"}})
@@ -114,8 +115,8 @@ func TestNamesInFullCannotBeTaken(t *testing.T) {
 	}))
 }
 
-// TestHelmPullsEveryEntry has the helm command add the joined repository, search it and
-// pull the same version of an app from two sources.
+// TestHelmPullsEveryEntry uses the helm command to add the aggregate repository, to search
+// it, and to pull the same version of an app from two sources.
 func TestHelmPullsEveryEntry(t *testing.T) {
 	first, second := hydrate.Owner{Namespace: "shop", Source: "main"}, hydrate.Owner{Namespace: "annex", Source: "main"}
 	store := openStore(t, t.TempDir(), nil)
@@ -133,7 +134,7 @@ func TestHelmPullsEveryEntry(t *testing.T) {
 		t.Run(client, func(t *testing.T) {
 			program := os.Getenv(client)
 			if program == "" {
-				t.Skip("left out: " + client + " is not set")
+				t.Skip("skipped: " + client + " is not set")
 			}
 			g, home := gomega.NewWithT(t), t.TempDir()
 			helm := func(args ...string) string {
@@ -143,20 +144,20 @@ func TestHelmPullsEveryEntry(t *testing.T) {
 				g.Expect(err).NotTo(gomega.HaveOccurred(), string(out))
 				return string(out)
 			}
-			helm("repo", "add", "joined", url)
-			g.Expect(helm("search", "repo", "joined/")).To(gomega.And(
-				gomega.MatchRegexp(`(?m)^joined/web\s+1.0.0`), gomega.MatchRegexp(`(?m)^joined/annex_main_web\s+1.0.0`)))
-			for _, repository := range []struct{ args []string }{{[]string{"joined/"}}, {[]string{"", "--repo", url}}, {[]string{"", "--repo", url + "/charts/"}}} {
+			helm("repo", "add", "aggregate", url)
+			g.Expect(helm("search", "repo", "aggregate/")).To(gomega.And(
+				gomega.MatchRegexp(`(?m)^aggregate/web\s+1.0.0`), gomega.MatchRegexp(`(?m)^aggregate/annex_main_web\s+1.0.0`)))
+			for _, repository := range []struct{ args []string }{{[]string{"aggregate/"}}, {[]string{"", "--repo", url}}, {[]string{"", "--repo", url + "/charts/"}}} {
 				for entry, want := range map[string]string{"web": "of shop", "annex_main_web": "of annex"} {
 					args := append([]string{"show", "chart", repository.args[0] + entry, "--version", "1.0.0"}, repository.args[1:]...)
 					g.Expect(helm(args...)).To(gomega.ContainSubstring("description: "+want+"\n"), "%v", args)
 				}
 			}
-			g.Expect(helm("pull", "joined/annex_main_web", "--untar", "--destination", home)).To(gomega.BeEmpty())
+			g.Expect(helm("pull", "aggregate/annex_main_web", "--untar", "--destination", home)).To(gomega.BeEmpty())
 			text, err := os.ReadFile(filepath.Join(home, "web", "Chart.yaml"))
 			g.Expect(err).NotTo(gomega.HaveOccurred())
 			g.Expect(string(text)).To(gomega.ContainSubstring("of annex"))
-			g.Expect(helm("template", "joined/annex_main_web", "--generate-name")).NotTo(gomega.ContainSubstring("rror"))
+			g.Expect(helm("template", "aggregate/annex_main_web", "--generate-name")).NotTo(gomega.ContainSubstring("rror"))
 		})
 	}
 }

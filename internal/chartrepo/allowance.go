@@ -7,9 +7,8 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// checkAllowance refuses a record with which its namespace would have more bytes
-// published than it may. Those who publish at the same time may go beyond it, each by one
-// version.
+// checkAllowance returns an error if the record would take its namespace over the limit of
+// published bytes. Concurrent publications can each exceed the limit by one version.
 func (s *Store) checkAllowance(next *record) error {
 	limit := s.options.NamespaceBytes
 	if limit <= 0 {
@@ -23,11 +22,11 @@ func (s *Store) checkAllowance(next *record) error {
 		return nil
 	}
 	return outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
-		"namespace %q would have %d MiB published and may have %d MiB: offer fewer apps or versions (spec.include, spec.versions of its sources), or have --namespace-published-bytes of the operator raised; then set the annotation %s of the AppInfo",
+		"namespace %q would have %d MiB of published charts and reports, and the limit is %d MiB: offer fewer apps or versions (spec.include and spec.versions of its MarketSources), or ask the administrator to raise --namespace-published-bytes; then set the annotation %s on the AppInfo",
 		next.Namespace, sum>>20, limit>>20, v1alpha1.ReconcileRequestAnnotation))
 }
 
-// bytes is the size of the files of a record.
+// totalSize returns the size of the files of a record in bytes.
 func (r *record) totalSize() int64 {
 	var sum int64
 	for _, b := range r.blobs() {
@@ -36,7 +35,7 @@ func (r *record) totalSize() int64 {
 	return sum
 }
 
-// bytes is the size of everything that a namespace has published.
+// publishedBytes returns the total size of the files that a namespace has published.
 func (t *memoryIndex) publishedBytes(namespace string) int64 {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

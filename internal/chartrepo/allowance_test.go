@@ -11,7 +11,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-func TestNamespacePublishesWhatItMay(t *testing.T) {
+func TestNamespaceLimitIsEnforced(t *testing.T) {
 	g := NewWithT(t)
 	other := hydrate.Owner{Namespace: main.Namespace, Source: "other"}
 	elsewhere := hydrate.Owner{Namespace: "elsewhere", Source: "main"}
@@ -36,5 +36,5 @@ func TestNamespacePublishesWhatItMay(t *testing.T) {
 
 	again := openStoreWith(t, dir, chartrepo.Options{NamespaceBytes: 3500})
 	_, err = again.Publish(t.Context(), of(main, "web", "1.3.0"))
-	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonAllowanceExceeded), "what was published before counts")
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonAllowanceExceeded), "previously published versions count")
 }

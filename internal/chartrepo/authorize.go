@@ -10,24 +10,24 @@ import (
 	"github.com/appmarket/operator/internal/access"
 )
 
-// maxReportOwners bounds the sources that are reviewed for one report.
+// maxReportOwners is the maximum number of sources whose access is reviewed for one report.
 const maxReportOwners = 100
 
-// Access decides whether the owner of a token may read a source. Owner is empty for all
-// sources. An error means that it is not known now.
+// Access decides whether the owner of a token may read a source. An empty owner stands for
+// all sources. An error means that no decision is available at the moment.
 type Access func(ctx context.Context, token string, owner hydrate.Owner) (access.Decision, error)
 
-// challenges name both ways to send a token. Helm sends Basic, with the token as password.
+// challenges are the two ways to send a token. Helm sends Basic, with the token as password.
 var challenges = []string{`Basic realm="AppMarket", charset="UTF-8"`, `Bearer realm="AppMarket"`}
 
 const (
-	unauthorizedText = "unauthorized: there is no source here that is shared with all; send a token, as bearer token or as password, of an account that may get the MarketSource"
-	forbiddenText    = "forbidden: the account of this token may not get the MarketSource, or there is none"
+	unauthorizedText = "unauthorized: this path requires a token of an account that can get the MarketSource; send it as bearer token, or as password of basic authentication"
+	forbiddenText    = "forbidden: the MarketSource does not exist, or the account of the token cannot get it; ask for permission to get MarketSources in the namespace"
 )
 
-// admit reports whether the caller may read a source, and whether the answer is only for
-// the caller. Where it may not, admit has answered, in the same way whether the source
-// exists or not.
+// authorizeSource reports whether the caller may read a source, and whether the response is
+// only for this caller. If the caller may not, authorizeSource writes the response, which is
+// the same whether or not the source exists.
 func (h *handler) authorizeSource(w http.ResponseWriter, r *http.Request, owner hydrate.Owner) (private, ok bool) {
 	if h.isShared(owner) {
 		return false, true
@@ -36,8 +36,9 @@ func (h *handler) authorizeSource(w http.ResponseWriter, r *http.Request, owner 
 	return true, h.writeDecision(w, decision, err)
 }
 
-// review asks whether the caller may read a source. Decisions are kept, and with them the
-// names: those that no object can have are not reviewed by themselves.
+// reviewAccess returns whether the caller may read a source. Decisions are cached together
+// with the owner, so an owner with a name that no object can have is replaced by the empty
+// one.
 func (h *handler) reviewAccess(r *http.Request, owner hydrate.Owner) (access.Decision, error) {
 	reviewed := hydrate.Owner{}
 	if namePattern.MatchString(owner.Namespace) && namePattern.MatchString(owner.Source) {
@@ -46,7 +47,7 @@ func (h *handler) reviewAccess(r *http.Request, owner hydrate.Owner) (access.Dec
 	return h.access(r.Context(), tokenOf(r), reviewed)
 }
 
-// admitReport does the same for a report, which several sources may have published.
+// authorizeReport is authorizeSource for a report, which several sources may have published.
 func (h *handler) authorizeReport(w http.ResponseWriter, r *http.Request, digest string) (private, ok bool) {
 	if h.store.index.hasReports(digest, h.isShared) {
 		return false, true
@@ -69,8 +70,8 @@ func (h *handler) authorizeReport(w http.ResponseWriter, r *http.Request, digest
 	return true, h.writeDecision(w, decision, failure)
 }
 
-// choose returns the source that the headers choose, if the caller may read it. Where not,
-// choose has answered.
+// chooseSource returns the source that the headers select if the caller may read it.
+// Otherwise it writes the response.
 func (h *handler) chooseSource(w http.ResponseWriter, r *http.Request) (owner hydrate.Owner, private, ok bool) {
 	source, user := r.Header.Get(HeaderSource), r.Header.Get(HeaderUser)
 	if namespace, name, full := strings.Cut(source, "/"); full {
@@ -81,8 +82,8 @@ func (h *handler) chooseSource(w http.ResponseWriter, r *http.Request) (owner hy
 	return h.chooseSourceByName(w, r, user, source)
 }
 
-// chooseByName is choose for a name without a namespace: it means the caller's own source,
-// or else one that is shared with all.
+// chooseSourceByName is chooseSource for a name without a namespace. The name is the caller's
+// own source or, if there is none, a source that is shared with all namespaces.
 func (h *handler) chooseSourceByName(w http.ResponseWriter, r *http.Request, user, source string) (owner hydrate.Owner, private, ok bool) {
 	own := hydrate.Owner{Namespace: user, Source: source}
 	if user != "" && h.isShared(own) && h.hasSource(own) {
@@ -114,7 +115,7 @@ func (h *handler) hasSource(owner hydrate.Owner) bool {
 	return p != nil
 }
 
-// pass reports whether a decision allows to read, and answers where it does not.
+// writeDecision reports whether a decision allows reading, and writes the response if not.
 func (h *handler) writeDecision(w http.ResponseWriter, decision access.Decision, err error) bool {
 	switch {
 	case err != nil:
@@ -131,7 +132,7 @@ func (h *handler) writeDecision(w http.ResponseWriter, decision access.Decision,
 }
 
 // tokenOf returns the token of a request: a bearer token, or the password of basic
-// authentication with any user name. It is empty if there is none.
+// authentication with any user name. It returns an empty string if there is none.
 func tokenOf(r *http.Request) string {
 	if _, password, basic := r.BasicAuth(); basic {
 		return password
@@ -143,25 +144,24 @@ func tokenOf(r *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
-// denyAll is the Access of a repository that has none.
+// denyAll is the default Access. It denies every request.
 func denyAll(context.Context, string, hydrate.Owner) (access.Decision, error) {
 	return access.Unauthenticated, nil
 }
 
-// hasReports reports whether an owner for whom of returns true has published the reports
-// of a digest.
-func (t *memoryIndex) hasReports(digest string, of func(hydrate.Owner) bool) bool {
+// hasReports reports whether an owner that matches has published the reports with a digest.
+func (t *memoryIndex) hasReports(digest string, matches func(hydrate.Owner) bool) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for _, r := range t.references[digest] {
-		if r.Reports != nil && r.Reports.Digest == digest && of(r.owner()) {
+		if r.Reports != nil && r.Reports.Digest == digest && matches(r.owner()) {
 			return true
 		}
 	}
 	return false
 }
 
-// reportOwners returns who has published the reports of a digest, sorted.
+// reportOwners returns the owners that have published the reports with a digest, sorted.
 func (t *memoryIndex) reportOwners(digest string) []hydrate.Owner {
 	var owners []hydrate.Owner
 	t.hasReports(digest, func(owner hydrate.Owner) bool {

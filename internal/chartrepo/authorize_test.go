@@ -22,8 +22,8 @@ func basicAuth(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
-// privateRequests are all requests that lead to something of the private source, and
-// next to each the same request for something that does not exist.
+// privateRequests returns the requests for content of the private source, each with the same
+// request for content that does not exist.
 func privateRequests(s servedStore) []struct{ path, absent, header string } {
 	nowhere := strings.Repeat("0", 64)
 	return []struct{ path, absent, header string }{
@@ -39,7 +39,7 @@ func privateRequests(s servedStore) []struct{ path, absent, header string } {
 	}
 }
 
-// ask sends one of these requests; a header is the namespace of X-Market-Source.
+// getAuthorized sends one of these requests. header is the namespace of X-Market-Source.
 func (s servedStore) getAuthorized(t *testing.T, path, header, name, authorization string) (*http.Response, []byte) {
 	t.Helper()
 	var headers []string
@@ -99,7 +99,7 @@ func TestPrivateSourcesAreReadWithAToken(t *testing.T) {
 	s := serveStore(t)
 	report := "/" + s.privateAt.Report + "/README.md"
 	for why, authorization := range map[string]string{
-		"bearer": "Bearer " + goodToken, "bearer, written": "bearer  " + goodToken,
+		"bearer": "Bearer " + goodToken, "bearer in lower case": "bearer  " + goodToken,
 		"password": basicAuth("x", goodToken), "password without a user": basicAuth("", goodToken),
 	} {
 		t.Run(why, func(t *testing.T) {
@@ -130,13 +130,13 @@ func TestPrivateSourcesAreReadWithAToken(t *testing.T) {
 				same, _ := s.doRequest(t, http.MethodGet, c.path, append(header, "If-None-Match", response.Header.Get("ETag"))...)
 				g.Expect(same.StatusCode).To(Equal(http.StatusNotModified), c.path)
 				refused, _ := s.doRequest(t, http.MethodGet, c.path, append(c.header, "If-None-Match", response.Header.Get("ETag"))...)
-				g.Expect(refused.StatusCode).NotTo(Equal(http.StatusNotModified), "an ETag is no token: %s", c.path)
+				g.Expect(refused.StatusCode).NotTo(Equal(http.StatusNotModified), "an ETag does not replace a token: %s", c.path)
 			}
 		})
 	}
 }
 
-func TestTokenThatMayReadAllIsToldWhatDoesNotExist(t *testing.T) {
+func TestAdministratorGetsNotFoundForMissingSource(t *testing.T) {
 	s := serveStore(t)
 	for _, request := range privateRequests(s) {
 		response, _ := s.getAuthorized(t, request.absent, request.header, "none", "Bearer "+allToken)
@@ -144,8 +144,8 @@ func TestTokenThatMayReadAllIsToldWhatDoesNotExist(t *testing.T) {
 	}
 }
 
-// TestSharedSourcesNeedNoToken checks that a token changes nothing where none is needed, and
-// that nobody reviews it.
+// TestSharedSourcesNeedNoToken checks that a token makes no difference where none is
+// required, and that it is not reviewed.
 func TestSharedSourcesNeedNoToken(t *testing.T) {
 	s := serveStore(t)
 	for _, path := range []string{
@@ -165,12 +165,12 @@ func TestSharedSourcesNeedNoToken(t *testing.T) {
 		g.Expect(string(body)).NotTo(ContainSubstring("tenant/main"), path)
 	}
 	response, _ := s.doRequest(t, http.MethodGet, "/market/main/charts/none-1.0.0.tgz")
-	NewWithT(t).Expect(response.StatusCode).To(Equal(http.StatusNotFound), "what a shared source lacks")
+	NewWithT(t).Expect(response.StatusCode).To(Equal(http.StatusNotFound), "missing chart of a shared source")
 }
 
-// TestNameOfASharedSourceLeadsThere checks whom X-Market-Source leads where, when a name is
-// that of a private source of the user and of a shared one.
-func TestNameOfASharedSourceLeadsThere(t *testing.T) {
+// TestSourceNameSelectsOwnOrSharedSource checks which source X-Market-Source selects if a
+// private source of the user and a shared source have the same name.
+func TestSourceNameSelectsOwnOrSharedSource(t *testing.T) {
 	s := serveStore(t)
 	for _, c := range []struct {
 		why, authorization string
@@ -198,9 +198,9 @@ func TestNameOfASharedSourceLeadsThere(t *testing.T) {
 	}
 }
 
-// TestReportOfTwoSourcesIsReadByReadersOfEither publishes the same reports for a private
-// source and then for a shared one.
-func TestReportOfTwoSourcesIsReadByReadersOfEither(t *testing.T) {
+// TestReportIsReadableWithAccessToOneSource publishes the same reports for two private
+// sources and then for a shared one.
+func TestReportIsReadableWithAccessToOneSource(t *testing.T) {
 	g := NewWithT(t)
 	store := openStore(t, t.TempDir(), nil)
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{
@@ -213,23 +213,23 @@ func TestReportOfTwoSourcesIsReadByReadersOfEither(t *testing.T) {
 	g.Expect(getPath(t, handler, path).Code).To(Equal(http.StatusUnauthorized))
 	g.Expect(getPath(t, handler, path, "Authorization", "Bearer "+otherToken).Code).To(Equal(http.StatusForbidden))
 	answer := getPath(t, handler, path, "Authorization", "Bearer "+goodToken)
-	g.Expect(answer.Code).To(Equal(http.StatusOK), "one of the two sources is the caller's")
+	g.Expect(answer.Code).To(Equal(http.StatusOK), "the caller can read one of the two sources")
 	g.Expect(answer.Header().Get("Cache-Control")).To(Equal("private, no-cache"))
 
 	publishAll(t, store, newPublication(t, main, "web", "1.0.0"))
 	answer = getPath(t, handler, path)
-	g.Expect(answer.Code).To(Equal(http.StatusOK), "everybody has it")
+	g.Expect(answer.Code).To(Equal(http.StatusOK), "a shared source has published it")
 	g.Expect(answer.Header().Get("Cache-Control")).To(HavePrefix("public"))
 	g.Expect(store.Remove(main, "web")).To(Succeed())
 	g.Expect(getPath(t, handler, path).Code).To(Equal(http.StatusUnauthorized))
 	g.Expect(store.Remove(tenantOwner, "web")).To(Succeed())
 	g.Expect(store.Remove(hidden, "web")).To(Succeed())
-	g.Expect(getPath(t, handler, path, "Authorization", "Bearer "+allToken).Code).To(Equal(http.StatusNotFound), "no record names it")
+	g.Expect(getPath(t, handler, path, "Authorization", "Bearer "+allToken).Code).To(Equal(http.StatusNotFound), "no record references it")
 }
 
-// TestSourceThatIsNoLongerSharedIsClosedAtOnce does not wait until the joined index is made
-// again.
-func TestSourceThatIsNoLongerSharedIsClosedAtOnce(t *testing.T) {
+// TestUnsharedSourceIsDeniedImmediately checks that access does not depend on the age of the
+// aggregate index.
+func TestUnsharedSourceIsDeniedImmediately(t *testing.T) {
 	g := NewWithT(t)
 	store := openStore(t, t.TempDir(), nil)
 	var shared atomic.Bool
@@ -251,9 +251,9 @@ func TestSourceThatIsNoLongerSharedIsClosedAtOnce(t *testing.T) {
 	g.Expect(getPath(t, handler, "/charts/web-1.0.0.tgz", "X-Market-Source", "main").Code).To(Equal(http.StatusNotFound))
 }
 
-// TestNamesThatNoObjectHasAreNotKept checks that what is reviewed, and then remembered, has
-// bounds.
-func TestNamesThatNoObjectHasAreNotKept(t *testing.T) {
+// TestInvalidNamesAreNotReviewed checks that the owners that are reviewed, and then cached,
+// are bounded.
+func TestInvalidNamesAreNotReviewed(t *testing.T) {
 	g := NewWithT(t)
 	store := openStore(t, t.TempDir(), nil)
 	var reviewed []hydrate.Owner
@@ -271,7 +271,7 @@ func TestNamesThatNoObjectHasAreNotKept(t *testing.T) {
 	g.Expect(reviewed).To(HaveLen(6))
 }
 
-// recording decides as decide does and records what it was asked.
+// recordOwners returns decideAccess, which also records the reviewed owners.
 func recordOwners(asked *[]hydrate.Owner) chartrepo.Access {
 	return func(ctx context.Context, token string, owner hydrate.Owner) (access.Decision, error) {
 		*asked = append(*asked, owner)
@@ -279,8 +279,8 @@ func recordOwners(asked *[]hydrate.Owner) chartrepo.Access {
 	}
 }
 
-// TestMissesDoNotWaitForWriters asks for reports that do not exist while a version is being
-// published, and while its lock is held.
+// TestMissesDoNotWaitForWriters requests reports that do not exist while a version is being
+// published and its lock is held.
 func TestMissesDoNotWaitForWriters(t *testing.T) {
 	g := NewWithT(t)
 	reached, goOn := make(chan struct{}), make(chan struct{})
@@ -311,9 +311,9 @@ func TestMissesDoNotWaitForWriters(t *testing.T) {
 	g.Eventually(published).Should(Receive(BeNil()))
 }
 
-// TestNothingIsServedBeforeItIsKnownWhatIsShared checks that nobody is refused, and that the
-// joined index is not empty, while the objects are still read.
-func TestNothingIsServedBeforeItIsKnownWhatIsShared(t *testing.T) {
+// TestNothingIsServedBeforeSharingIsKnown checks that requests are neither denied nor
+// answered with an empty index until the sources have been listed.
+func TestNothingIsServedBeforeSharingIsKnown(t *testing.T) {
 	g := NewWithT(t)
 	store := openStore(t, t.TempDir(), nil)
 	publishAll(t, store, newPublication(t, main, "web", "1.0.0"))

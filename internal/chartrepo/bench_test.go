@@ -10,7 +10,7 @@ import (
 	"github.com/appmarket/operator/internal/chartrepo"
 )
 
-// blank is an answer that costs nothing.
+// discardWriter is a ResponseWriter that discards the body.
 type discardWriter struct{ header http.Header }
 
 func (b *discardWriter) Header() http.Header         { return b.header }

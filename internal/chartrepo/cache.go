@@ -7,9 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// cache keeps bytes that are asked for often, all of them read from a blob that
-// matched its digest. It gives each one a second chance: what was used since it
-// was last looked at stays.
+// cache holds frequently requested bytes that were read from verified blobs. It evicts by
+// second chance: an item that was used since the last check is kept once more.
 type cache struct {
 	limit int64
 
@@ -29,8 +28,8 @@ func newCache(limit int64) *cache {
 	return &cache{limit: max(limit, 0), items: map[string]*list.Element{}}
 }
 
-// largest is the size of the largest item that is kept: a few large archives
-// must not push out all the small ones.
+// maxItemSize returns the size of the largest item that is cached: a few large archives must
+// not evict all small ones.
 func (c *cache) maxItemSize() int64 { return c.limit / 8 }
 
 func (c *cache) get(key string) ([]byte, bool) {
@@ -47,7 +46,7 @@ func (c *cache) get(key string) ([]byte, bool) {
 	return item.data, true
 }
 
-// add keeps the data, which nobody may change any more.
+// add stores data, which must not be changed afterwards.
 func (c *cache) add(key string, data []byte) {
 	if int64(len(data)) > c.maxItemSize() {
 		return
@@ -69,7 +68,7 @@ func (c *cache) add(key string, data []byte) {
 	}
 }
 
-// drop forgets all that was read from the blob of the digest.
+// removeDigest removes everything that was read from the blob with the digest.
 func (c *cache) removeDigest(digest string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,7 +85,8 @@ func (c *cache) removeElement(element *list.Element) {
 	c.size -= itemCost(item.key, item.data)
 }
 
-// cost counts the bookkeeping too, so that many empty items are not free.
+// itemCost returns the cost of an item, including a constant for bookkeeping, so that many
+// empty items are not free.
 func itemCost(key string, data []byte) int64 {
 	return int64(len(key)) + int64(len(data)) + 256
 }

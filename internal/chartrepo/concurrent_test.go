@@ -13,13 +13,13 @@ import (
 	"github.com/appmarket/operator/internal/chartrepo"
 )
 
-// Writers, a sweeper, a scrubber and readers at the same time: every reader gets
-// one of the archives that were published, and in the end all that was published
-// last is there.
-func TestEverythingAtOnce(t *testing.T) {
+// TestConcurrentUse runs writers, a sweeper, a scrubber and readers at the same time: each
+// reader gets one of the published archives, and the last published versions exist in the
+// end.
+func TestConcurrentUse(t *testing.T) {
 	g := gomega.NewWithT(t)
-	dir, heard := t.TempDir(), &damageRecorder{}
-	store := openStore(t, dir, heard)
+	dir, recorder := t.TempDir(), &damageRecorder{}
+	store := openStore(t, dir, recorder)
 	handler := chartrepo.Handler(store, chartrepo.HandlerOptions{})
 	archives := map[string]bool{}
 	for i := range 3 {
@@ -68,7 +68,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	repeat(func() error {
 		answer := getPath(t, handler, "/market/main/charts/app-0-1.0.0.tgz")
 		if answer.Code == http.StatusOK && !archives[answer.Body.String()] {
-			return errors.New("other bytes: " + answer.Body.String())
+			return errors.New("unexpected content: " + answer.Body.String())
 		}
 		if answer := getPath(t, handler, "/index.yaml"); answer.Code != http.StatusOK {
 			return errors.New(answer.Body.String())
@@ -83,6 +83,6 @@ func TestEverythingAtOnce(t *testing.T) {
 		publishAll(t, store, p)
 		g.Expect(store.Has(main, p.App, "1.0.0", p.Digest)).To(gomega.BeTrue())
 	}
-	g.Expect(heard.damagedApps()).To(gomega.BeEmpty())
-	g.Expect(publishedNames(openStore(t, dir, heard))).To(gomega.Equal(publishedNames(store)))
+	g.Expect(recorder.damagedApps()).To(gomega.BeEmpty())
+	g.Expect(publishedNames(openStore(t, dir, recorder))).To(gomega.Equal(publishedNames(store)))
 }

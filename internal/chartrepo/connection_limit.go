@@ -9,24 +9,25 @@ import (
 	"time"
 )
 
-// DefaultConnections is the number of connections that a Service keeps at once. An idle
-// connection takes some 20 KB.
+// DefaultConnections is the default limit of connections of a Service. An idle connection
+// uses about 20 KB.
 const DefaultConnections = 1000
 
 const (
-	// sampled bounds the idle connections among which the one to close is chosen.
+	// maxIdleSample is the number of idle connections among which the one to close is
+	// selected.
 	maxIdleSample = 64
-	// minIdle is how long a connection has at least to send a request. With the number of
-	// connections it bounds how many are accepted in a second while all are idle.
+	// minIdleTime is the time that a connection has at least to send a request. Together with
+	// the limit of connections, it bounds the connections accepted per second while all are
+	// idle.
 	minIdleTime = 200 * time.Millisecond
-	// lookAgain is the time after which Accept looks again for an idle connection.
+	// acceptRetryInterval is the interval at which Accept looks for an idle connection.
 	acceptRetryInterval = 20 * time.Millisecond
 )
 
-// places accepts connections while there are fewer than limit. When all places are taken,
-// it closes the connection that has been without a request for longest, so that idle
-// clients, however many, do not keep others out. It waits only while every connection has
-// a request under way, or is new.
+// limitedListener accepts connections up to a limit. When the limit is reached, it closes the
+// connection that has been idle the longest, so that idle clients cannot keep others out. It
+// blocks only while every connection is new or has a request in progress.
 type limitedListener struct {
 	net.Listener
 	limit int
@@ -48,7 +49,7 @@ func newLimitedListener(listener net.Listener, limit int) *limitedListener {
 	}
 }
 
-// Accept waits for a connection and a place for it.
+// Accept waits for a connection and until the limit allows it.
 func (p *limitedListener) Accept() (net.Conn, error) {
 	conn, err := p.Listener.Accept()
 	if err != nil {
@@ -76,7 +77,8 @@ func (p *limitedListener) Close() error {
 	return p.Listener.Close()
 }
 
-// enter takes a place for a connection, that of an idle one if need be.
+// addConnection adds a connection, and closes an idle one if the limit is reached. It returns
+// false if there is none.
 func (p *limitedListener) addConnection(c *gatheringConn) bool {
 	now := time.Now()
 	p.mu.Lock()
@@ -92,13 +94,13 @@ func (p *limitedListener) addConnection(c *gatheringConn) bool {
 	p.connections[c] = struct{}{}
 	p.mu.Unlock()
 	if idle != nil {
-		_ = idle.Close() // The client sees it anyway.
+		_ = idle.Close() // The client notices it in any case.
 	}
 	return true
 }
 
-// longestIdle returns the connection among some that has been idle for longest, nil if none
-// has been since a time.
+// longestIdle returns the connection of a sample that has been idle the longest, or nil if
+// none has been idle since the given time.
 func (p *limitedListener) longestIdle(since int64) *gatheringConn {
 	var found *gatheringConn
 	seen := 0
@@ -127,8 +129,8 @@ func (p *limitedListener) removeConnection(c *gatheringConn) {
 	}
 }
 
-// noteState records since when a connection has no request. It takes no lock: it is called
-// twice for every request.
+// recordConnectionState records when a connection became idle. It takes no lock, because it
+// is called twice for each request.
 func recordConnectionState(conn net.Conn, state http.ConnState) {
 	if secured, ok := conn.(*tls.Conn); ok {
 		conn = secured.NetConn()

@@ -18,7 +18,7 @@ import (
 	"github.com/appmarket/operator/internal/chartrepo"
 )
 
-// serveAt runs a server that keeps some connections at once, and returns its address.
+// serveWithLimit runs a server with a limit of connections, and returns its address.
 func serveWithLimit(t *testing.T, connections int, handler http.Handler) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -34,7 +34,7 @@ func serveWithLimit(t *testing.T, connections int, handler http.Handler) string 
 	return listener.Addr().String()
 }
 
-// dialed opens a connection that the test closes.
+// dialServer opens a connection that the test closes.
 func dialServer(t *testing.T, address string) net.Conn {
 	t.Helper()
 	connection, err := net.Dial("tcp", address)
@@ -43,7 +43,7 @@ func dialServer(t *testing.T, address string) net.Conn {
 	return connection
 }
 
-// request sends a request on a connection that stays open, and returns the status.
+// sendRequest sends a request on a connection that stays open, and returns the status.
 func sendRequest(connection net.Conn) (int, error) {
 	if err := connection.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		return 0, err
@@ -61,9 +61,9 @@ func sendRequest(connection net.Conn) (int, error) {
 	return response.StatusCode, response.Body.Close()
 }
 
-// TestIdleConnectionsKeepNobodyOut has thousands of clients that send nothing, a part of a
-// request, or nothing more, and one that reads all the time.
-func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
+// TestIdleConnectionsDoNotBlockClients opens thousands of connections that send nothing, a
+// part of a request, or a single request, while another client reads continuously.
+func TestIdleConnectionsDoNotBlockClients(t *testing.T) {
 	const connections, clients = 300, 3000
 	for why, first := range map[string]func(net.Conn) error{
 		"nothing sent": func(net.Conn) error { return nil },
@@ -117,8 +117,8 @@ func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 	}
 }
 
-// TestBusyConnectionsAreNotClosed fills all places with requests under way: the next client
-// waits until one has ended.
+// TestBusyConnectionsAreNotClosed uses all connections for requests in progress: the next
+// client waits until one has ended.
 func TestBusyConnectionsAreNotClosed(t *testing.T) {
 	g := NewWithT(t)
 	const connections = 20
@@ -141,15 +141,15 @@ func TestBusyConnectionsAreNotClosed(t *testing.T) {
 		}()
 	}
 	g.Eventually(busy.Load).Should(Equal(int64(connections)))
-	g.Consistently(busy.Load, "200ms").Should(Equal(int64(connections)), "no more at once")
+	g.Consistently(busy.Load, "200ms").Should(Equal(int64(connections)), "not more than the limit")
 	close(goOn)
 	for range connections + 5 {
-		g.Eventually(statuses, "20s").Should(Receive(Equal(http.StatusOK)), "all are served in the end")
+		g.Eventually(statuses, "20s").Should(Receive(Equal(http.StatusOK)), "all are served")
 	}
 }
 
-// TestServiceStopsWhileItWaitsForAPlace checks that a full server still ends.
-func TestServiceStopsWhileItWaitsForAPlace(t *testing.T) {
+// TestServiceStopsAtConnectionLimit checks that a server at its limit still stops.
+func TestServiceStopsAtConnectionLimit(t *testing.T) {
 	g := NewWithT(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	g.Expect(err).NotTo(HaveOccurred())
@@ -174,8 +174,8 @@ func TestServiceStopsWhileItWaitsForAPlace(t *testing.T) {
 	g.Eventually(ended, "5s").Should(Receive(BeNil()))
 }
 
-// TestIdleConnectionsTakeBoundedMemory measures this process with as many idle connections
-// as the default admits, those of the clients included.
+// TestIdleConnectionsTakeBoundedMemory measures the memory of this process with the default
+// limit of idle connections, including the client side.
 func TestIdleConnectionsTakeBoundedMemory(t *testing.T) {
 	g := NewWithT(t)
 	used := func() uint64 {

@@ -36,12 +36,12 @@ func writeFile(t testing.TB, path, content string) {
 	}
 }
 
-// damages are what can happen to the files of a published version.
+// damages are the kinds of damage to the files of a published version.
 var damages = []struct {
 	why string
 	do  func(t testing.TB, dir string, p hydrate.Publication, report string)
-	// atOpen says that opening the store finds it, served that the archive can
-	// still be had after a scrub.
+	// atOpen is set if Open detects the damage, served if the archive is still served after a
+	// scrub.
 	atOpen, served bool
 }{
 	{why: "archive missing", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
@@ -97,8 +97,8 @@ func TestScrubFindsDamage(t *testing.T) {
 	for _, c := range damages {
 		t.Run(c.why, func(t *testing.T) {
 			g := gomega.NewWithT(t)
-			dir, heard := t.TempDir(), &damageRecorder{}
-			store := openStore(t, dir, heard)
+			dir, recorder := t.TempDir(), &damageRecorder{}
+			store := openStore(t, dir, recorder)
 			p := newPublication(t, main, "web", "1.0.0")
 			report := "sha256:" + strings.TrimPrefix(publishAll(t, store, p, newPublication(t, main, "web", "2.0.0"))[0].Report, "reports/")
 			_, err := store.Archive(p.Digest) // the cache has it
@@ -110,7 +110,7 @@ func TestScrubFindsDamage(t *testing.T) {
 			g.Expect(found).To(gomega.ContainElement(gomega.And(
 				gomega.HaveField("Owner", main), gomega.HaveField("App", "web"), gomega.HaveField("Version", "1.0.0"),
 				gomega.HaveField("Err", gomega.HaveOccurred()))))
-			g.Expect(heard.heard).To(gomega.Equal(found))
+			g.Expect(recorder.recorder).To(gomega.Equal(found))
 			g.Expect(store.Has(main, "web", "1.0.0", p.Digest)).To(gomega.BeFalse())
 			if c.served {
 				g.Expect(publishedNames(store)).To(gomega.ContainElement("main/web 1.0.0"))
@@ -119,7 +119,7 @@ func TestScrubFindsDamage(t *testing.T) {
 			}
 
 			publishAll(t, store, p, newPublication(t, main, "web", "2.0.0"))
-			g.Expect(store.Has(main, "web", "1.0.0", p.Digest)).To(gomega.BeTrue(), "it was published again")
+			g.Expect(store.Has(main, "web", "1.0.0", p.Digest)).To(gomega.BeTrue(), "published again")
 			found, err = store.Scrub(context.Background())
 			g.Expect(err).NotTo(gomega.HaveOccurred())
 			g.Expect(found).To(gomega.BeEmpty())
@@ -127,22 +127,22 @@ func TestScrubFindsDamage(t *testing.T) {
 	}
 }
 
-func TestOpenDropsWhatItCannotServe(t *testing.T) {
+func TestOpenDropsDamagedRecords(t *testing.T) {
 	for _, c := range damages {
 		t.Run(c.why, func(t *testing.T) {
 			g := gomega.NewWithT(t)
-			dir, heard := t.TempDir(), &damageRecorder{}
+			dir, recorder := t.TempDir(), &damageRecorder{}
 			p := newPublication(t, main, "web", "1.0.0")
 			published := publishAll(t, openStore(t, dir, nil), p, newPublication(t, main, "web", "2.0.0"))[0]
 			c.do(t, dir, p, "sha256:"+strings.TrimPrefix(published.Report, "reports/"))
 
-			store := openStore(t, dir, heard)
+			store := openStore(t, dir, recorder)
 			if c.atOpen {
-				g.Expect(heard.damagedApps()).To(gomega.Equal([]string{"web 1.0.0"}))
+				g.Expect(recorder.damagedApps()).To(gomega.Equal([]string{"web 1.0.0"}))
 				g.Expect(publishedNames(store)).To(gomega.Equal([]string{"main/web 2.0.0"}))
 				g.Expect(recordFile(dir, p)).NotTo(gomega.BeAnExistingFile())
 			} else {
-				g.Expect(heard.damagedApps()).To(gomega.BeEmpty())
+				g.Expect(recorder.damagedApps()).To(gomega.BeEmpty())
 			}
 			publishAll(t, store, p)
 			g.Expect(store.Has(main, "web", "1.0.0", p.Digest)).To(gomega.BeTrue())
@@ -150,19 +150,19 @@ func TestOpenDropsWhatItCannotServe(t *testing.T) {
 	}
 }
 
-// Whatever happens to the files, a client gets the bytes that were published or
-// none.
+// TestNeverServesOtherBytes checks that a client gets the published bytes or none, for each
+// kind of damage.
 func TestNeverServesOtherBytes(t *testing.T) {
 	for _, c := range damages {
 		for name, cache := range map[string]int64{"small cache": 1 << 20, "no cache": -1} {
 			t.Run(c.why+", "+name, func(t *testing.T) {
 				g := gomega.NewWithT(t)
-				dir, heard := t.TempDir(), &damageRecorder{}
+				dir, recorder := t.TempDir(), &damageRecorder{}
 				p := newPublication(t, main, "web", "1.0.0")
 				published := publishAll(t, openStore(t, dir, nil), p, newPublication(t, main, "web", "2.0.0"))[0]
 				c.do(t, dir, p, "sha256:"+strings.TrimPrefix(published.Report, "reports/"))
 
-				store := openStoreWith(t, dir, chartrepo.Options{CacheBytes: cache, OnDamaged: heard.recordDamage})
+				store := openStoreWith(t, dir, chartrepo.Options{CacheBytes: cache, OnDamaged: recorder.recordDamage})
 				handler := chartrepo.Handler(store, chartrepo.HandlerOptions{})
 				for path, want := range map[string]string{
 					"/" + published.Chart:                   string(p.Archive),
@@ -178,7 +178,7 @@ func TestNeverServesOtherBytes(t *testing.T) {
 					}
 				}
 				if strings.HasPrefix(c.why, "bit") {
-					g.Expect(heard.damagedApps()).To(gomega.ContainElement("web 1.0.0"), "whoever finds it says so")
+					g.Expect(recorder.damagedApps()).To(gomega.ContainElement("web 1.0.0"), "the request reports the damage")
 				}
 			})
 		}

@@ -17,12 +17,12 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// volume is a small volume of its own, which only root can make.
+// mountVolume mounts a small volume, which requires root.
 func mountVolume(t *testing.T, options string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("chartrepo", dir, "tmpfs", 0, options); err != nil {
-		t.Skipf("A real volume needs the right to mount: %v", err)
+		t.Skipf("skipped: mounting a volume requires root: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
@@ -70,10 +70,10 @@ func TestFullVolume(t *testing.T) {
 				g.Expect(readFiles(t, dir)).To(gomega.Equal(before), "nothing is left behind")
 			}
 			g.Expect(outcome.Reason(err, "")).To(gomega.Equal(v1alpha1.ReasonStorageFull), "%v", err)
-			g.Expect(err.Error()).NotTo(gomega.MatchRegexp(`[0-9]{6}`), "it is the same at the next attempt")
-			g.Expect(outcome.IsStalled(err)).To(gomega.BeFalse(), "somebody may make room")
+			g.Expect(err.Error()).NotTo(gomega.MatchRegexp(`[0-9]{6}`), "the text is the same for each attempt")
+			g.Expect(outcome.IsStalled(err)).To(gomega.BeFalse(), "space may become available")
 			g.Expect(store.CheckWritten(t.Context())).To(gomega.HaveOccurred())
-			g.Expect(store.Check(t.Context())).To(gomega.Succeed(), "what is there is served")
+			g.Expect(store.Check(t.Context())).To(gomega.Succeed(), "published versions are served")
 			g.Expect(store.Has(main, "small", "1.0.0", published.Digest)).To(gomega.BeTrue())
 
 			for name, content := range readFiles(t, dir) {
@@ -82,9 +82,9 @@ func TestFullVolume(t *testing.T) {
 				}
 				g.Expect(filepath.Base(name)).NotTo(gomega.HavePrefix("."), "a temporary file")
 			}
-			heard := &damageRecorder{}
-			g.Expect(publishedNames(openStore(t, dir, heard))).To(gomega.Equal(publishedNames(store)))
-			g.Expect(heard.damagedApps()).To(gomega.BeEmpty())
+			recorder := &damageRecorder{}
+			g.Expect(publishedNames(openStore(t, dir, recorder))).To(gomega.Equal(publishedNames(store)))
+			g.Expect(recorder.damagedApps()).To(gomega.BeEmpty())
 		})
 	}
 }
@@ -98,22 +98,22 @@ func TestReadOnlyVolume(t *testing.T) {
 	truncateFile(t, recordFile(dir, newPublication(t, main, "broken", "1.0.0")))
 	g.Expect(syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")).To(gomega.Succeed())
 
-	heard := &damageRecorder{}
-	store := openStore(t, dir, heard)
-	g.Expect(heard.damagedApps()).To(gomega.Equal([]string{"broken 1.0.0"}))
+	recorder := &damageRecorder{}
+	store := openStore(t, dir, recorder)
+	g.Expect(recorder.damagedApps()).To(gomega.Equal([]string{"broken 1.0.0"}))
 	g.Expect(publishedNames(store)).To(gomega.Equal([]string{"main/web 1.0.0"}))
 	archive, err := store.Archive(p.Digest)
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	g.Expect(bytes.Equal(archive, p.Archive)).To(gomega.BeTrue())
-	publishAll(t, store, p) // it is there already
+	publishAll(t, store, p) // already published
 
 	_, err = store.Publish(context.Background(), newPublication(t, main, "web", "2.0.0"))
 	g.Expect(outcome.Reason(err, "")).To(gomega.Equal(v1alpha1.ReasonStorageReadOnly), "%v", err)
 	g.Expect(outcome.Reason(store.Remove(main, "web"), "")).To(gomega.Equal(v1alpha1.ReasonStorageReadOnly))
-	g.Expect(store.Has(main, "web", "1.0.0", p.Digest)).To(gomega.BeTrue(), "what cannot be removed stays")
+	g.Expect(store.Has(main, "web", "1.0.0", p.Digest)).To(gomega.BeTrue(), "a version that cannot be removed stays")
 }
 
-// publishUntilFull publishes versions until one does not fit, and returns why.
+// publishUntilFull publishes versions until one does not fit, and returns the error.
 func publishUntilFull(publish publishFunc, t *testing.T) error {
 	t.Helper()
 	for _, version := range []string{"1.0.0", "2.0.0", "3.0.0", "4.0.0", "5.0.0", "6.0.0", "7.0.0", "8.0.0"} {
@@ -121,7 +121,7 @@ func publishUntilFull(publish publishFunc, t *testing.T) error {
 			return err
 		}
 	}
-	t.Fatal("The volume was not full.")
+	t.Fatal("the volume did not become full")
 	return nil
 }
 

@@ -1,20 +1,19 @@
-// Package chartrepo keeps finished charts on a volume and serves them as Helm
-// repositories, one for each source and one that joins the shared ones.
+// Package chartrepo stores published charts on a volume and serves them as Helm repositories:
+// one for each source, and an aggregate of all shared sources.
 //
-// Below the folder of a Store there are two trees:
+// The folder of a Store contains two trees:
 //
-//	blobs/sha256/<aa>/<hex>                        archives and reports, by content
-//	records/<namespace>/<source>/<app>/<version>.json   what is published
+//	blobs/sha256/<aa>/<hex>                             archives and reports, by content
+//	records/<namespace>/<source>/<app>/<version>.json   published versions
 //
-// A blob is written under a temporary name, flushed and renamed; it never
-// changes afterwards. A record names its blobs, and renaming it into place is
-// the moment at which a version is published. A crash leaves a temporary file,
-// which Open removes, or a blob that nobody names, which Sweep removes; it never
-// leaves half a version.
+// A blob is written under a temporary name, flushed and renamed; it never changes afterwards.
+// A record contains the digests of its blobs, and renaming the record into place publishes
+// the version. A crash can leave a temporary file, which Open removes, or an unreferenced
+// blob, which Sweep removes. It never leaves a partial version.
 //
-// Everything else is derived: the table in memory from the records, an index
-// from the table when somebody asks for it. What is read is checked against its
-// digest before it is served for the first time. Scrub checks again what lies
-// still, drops the records whose archive is gone or altered and reports them, so
-// that the app is hydrated again.
+// Everything else is derived: the index in memory from the records, and an index.yaml from
+// the index in memory when it is requested. Each file is compared with its digest before it
+// is served for the first time. Scrub repeats the comparison for stored files, drops the
+// records whose archive is missing or altered, and reports them, so that the app is hydrated
+// again.
 package chartrepo

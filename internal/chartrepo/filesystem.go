@@ -24,25 +24,26 @@ const (
 	blobsFolder   = "blobs/sha256"
 	folderMode    = 0o755
 	fileMode      = 0o644
-	// temporary begins the name of every file that is not yet in place; renameio
-	// puts it there.
+	// temporaryPrefix starts the name of each file that is not yet in place; renameio adds
+	// it.
 	temporaryPrefix = "."
 )
 
-// digestForm is the only form of a digest that becomes a path.
+// digestPattern is the only form of digest that becomes part of a path.
 var digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-// blobPath is where the blob of a digest of digestForm is kept.
+// blobPath returns the path of the blob with a digest that matches digestPattern.
 func blobPath(digest string) string {
 	hex := strings.TrimPrefix(digest, "sha256:")
 	return path.Join(blobsFolder, hex[:2], hex)
 }
 
-// folder is the disk below a store. Paths have forward slashes and cannot leave
-// the root, not even through a link.
+// fileStore accesses the folder of a store. Paths have forward slashes and cannot leave the
+// root, not even through a symbolic link.
 type fileStore struct {
 	root *os.Root
-	// making keeps two writers from taking a folder for flushed that is not.
+	// makingFolder serializes the creation of folders, so that no writer takes a folder for
+	// flushed that is not.
 	makingFolder sync.Mutex
 }
 
@@ -58,12 +59,12 @@ func openFileStore(dir string) (*fileStore, error) {
 	return f, nil
 }
 
-// makeTrees makes the folders of records and blobs.
+// makeRootFolders creates the folders of records and blobs.
 func (f *fileStore) makeRootFolders() error {
 	return errors.Join(f.makeFolder(recordsFolder), f.makeFolder(blobsFolder))
 }
 
-// makeFolder makes a folder and those above it, each of them flushed.
+// makeFolder creates a folder and its parents, each of them flushed to disk.
 func (f *fileStore) makeFolder(name string) error {
 	f.makingFolder.Lock()
 	defer f.makingFolder.Unlock()
@@ -86,7 +87,7 @@ func (f *fileStore) makeFolderLocked(name string) error {
 	return f.syncFolder(path.Dir(name))
 }
 
-// flush makes the entries of a folder durable.
+// syncFolder flushes the entries of a folder to disk.
 func (f *fileStore) syncFolder(name string) error {
 	dir, err := f.root.Open(name)
 	if err != nil {
@@ -95,8 +96,8 @@ func (f *fileStore) syncFolder(name string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// write puts data at the path, whole and durable, or leaves what was there. Its
-// error has no path, so that it is the same when the attempt is repeated.
+// writeFile writes a file atomically and durably. On failure, the previous content stays. The
+// error contains no path, so that it is the same for repeated attempts.
 func (f *fileStore) writeFile(name string, data []byte) error {
 	return withoutPath(f.replaceFile(name, data))
 }
@@ -107,7 +108,7 @@ func (f *fileStore) replaceFile(name string, data []byte) (err error) {
 	if err := f.makeFolder(dir); err != nil {
 		return err
 	}
-	// renameio puts its temporary file at the top of the root that it is given.
+	// renameio creates its temporary file at the top of the root that it is given.
 	within, err := f.root.OpenRoot(dir)
 	if err != nil {
 		return err
@@ -127,7 +128,7 @@ func (f *fileStore) replaceFile(name string, data []byte) (err error) {
 	return f.syncFolder(dir)
 }
 
-// holds reports whether the file at the path has exactly this content.
+// hasContent reports whether a file has exactly this content.
 func (f *fileStore) hasContent(name string, data []byte) (bool, error) {
 	info, err := f.root.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -143,13 +144,13 @@ func (f *fileStore) hasContent(name string, data []byte) (bool, error) {
 	return bytes.Equal(found, data), withoutPath(err)
 }
 
-// touch makes a file as young as one just written.
+// refreshModTime sets the modification time of a file to the current time.
 func (f *fileStore) refreshModTime(name string) error {
 	now := time.Now()
 	return withoutPath(f.root.Chtimes(name, now, now))
 }
 
-// remove removes a file, if it is there, for good.
+// removeFile removes a file if it exists, durably.
 func (f *fileStore) removeFile(name string) error {
 	err := f.root.Remove(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -161,7 +162,7 @@ func (f *fileStore) removeFile(name string) error {
 	return f.syncFolder(path.Dir(name))
 }
 
-// discard removes a file, if it is there. After a crash it may be back.
+// discardFile removes a file if it exists. The file may reappear after a crash.
 func (f *fileStore) discardFile(name string) error {
 	if err := f.root.Remove(name); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -169,8 +170,8 @@ func (f *fileStore) discardFile(name string) error {
 	return nil
 }
 
-// prune removes the folder and those above it, up to the records, while they are
-// empty. A folder that gets a file meanwhile stays.
+// pruneFolders removes a folder and its parents below the records as long as they are empty.
+// A folder that gets a file in the meantime stays.
 func (f *fileStore) pruneFolders(name string) {
 	f.makingFolder.Lock()
 	defer f.makingFolder.Unlock()
@@ -188,24 +189,24 @@ func (f *fileStore) removeLeftovers() error {
 		ours := isWithin(name, recordsFolder) || isWithin(name, blobsFolder)
 		above := name == "." || isWithin(blobsFolder, name)
 		if !ours && !above && d.IsDir() {
-			return fs.SkipDir // A volume has folders of its own, such as lost+found.
+			return fs.SkipDir // Volumes contain other folders, such as lost+found.
 		}
 		if !ours || d.IsDir() || !strings.HasPrefix(d.Name(), temporaryPrefix) {
 			return nil
 		}
 		if err := f.root.Remove(name); err != nil && !isReadOnlyError(err) {
-			return fmt.Errorf("remove left-over file %q: %w", name, err)
+			return fmt.Errorf("remove leftover file %q: %w", name, err)
 		}
 		return nil
 	})
 }
 
-// below reports whether a path is a folder or below it.
+// isWithin reports whether a path is a folder or below it.
 func isWithin(name, folder string) bool {
 	return name == folder || strings.HasPrefix(name, folder+"/")
 }
 
-// storageError gives an error of the disk the reason that tells what to do.
+// storageError adds the condition reason to an error of the file system.
 func storageError(err error) error {
 	reason := v1alpha1.ReasonStorageFailed
 	switch {
@@ -217,8 +218,8 @@ func storageError(err error) error {
 	return outcome.Failed(reason, err)
 }
 
-// withoutPath is the cause of an error about a file. Paths hold random numbers
-// and digests of texts that differ at every attempt.
+// withoutPath returns the cause of a file error. Paths contain random numbers and digests,
+// which differ for each attempt.
 func withoutPath(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err

@@ -27,35 +27,35 @@ var (
 	noon  = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 )
 
-// reports hears what a store found damaged.
+// damageRecorder records the damage that a store reports.
 type damageRecorder struct {
-	mu    sync.Mutex
-	heard []chartrepo.DamagedRecord
+	mu       sync.Mutex
+	recorder []chartrepo.DamagedRecord
 }
 
 func (r *damageRecorder) recordDamage(d chartrepo.DamagedRecord) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.heard = append(r.heard, d)
+	r.recorder = append(r.recorder, d)
 }
 
-// apps are the apps heard of, each "<app> <version>".
+// damagedApps returns the damaged apps, each as "<app> <version>".
 func (r *damageRecorder) damagedApps() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	apps := []string{}
-	for _, d := range r.heard {
+	for _, d := range r.recorder {
 		apps = append(apps, d.App+" "+d.Version)
 	}
 	return apps
 }
 
-// open opens a store whose clock stands still.
-func openStore(t testing.TB, dir string, heard *damageRecorder) *chartrepo.Store {
+// openStore opens a store with a fixed clock.
+func openStore(t testing.TB, dir string, recorder *damageRecorder) *chartrepo.Store {
 	t.Helper()
 	options := chartrepo.Options{Now: func() time.Time { return noon }}
-	if heard != nil {
-		options.OnDamaged = heard.recordDamage
+	if recorder != nil {
+		options.OnDamaged = recorder.recordDamage
 	}
 	return openStoreWith(t, dir, options)
 }
@@ -79,7 +79,7 @@ func digestOf(data []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// chart is a publication of the app; what it contains follows from the name.
+// newPublication returns a publication of the app; its content is derived from the name.
 func newPublication(t testing.TB, owner hydrate.Owner, app, version string) hydrate.Publication {
 	t.Helper()
 	return newPublicationWith(t, owner, app, version, []byte("archive of "+app+" "+version+strings.Repeat(".", 2000)))
@@ -117,7 +117,7 @@ func publishAll(t testing.TB, store *chartrepo.Store, publications ...hydrate.Pu
 	return all
 }
 
-// files are all files below dir, by path, with their content.
+// readFiles returns the content of all files below dir, by path.
 func readFiles(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -136,7 +136,7 @@ func readFiles(t testing.TB, dir string) map[string]string {
 	return found
 }
 
-// names are the names of entries, each "<source>/<app> <version>".
+// publishedNames returns the published versions, each as "<source>/<app> <version>".
 func publishedNames(store *chartrepo.Store) []string {
 	all := []string{}
 	for _, e := range store.Entries() {
@@ -154,7 +154,7 @@ func recordFile(dir string, p hydrate.Publication) string {
 	return filepath.Join(dir, "records", p.Owner.Namespace, p.Owner.Source, p.App, p.Version+".json")
 }
 
-// flip changes one bit of a file and leaves its length and time alone.
+// flipByte changes one bit of a file and keeps its size and modification time.
 func flipByte(t testing.TB, path string) {
 	t.Helper()
 	g := gomega.NewWithT(t)
@@ -167,7 +167,7 @@ func flipByte(t testing.TB, path string) {
 	g.Expect(os.Chtimes(path, info.ModTime(), info.ModTime())).To(gomega.Succeed())
 }
 
-// listen runs the handler as main.go does, and returns its URL.
+// listenLocally serves the handler as the operator does, and returns its URL.
 func listenLocally(t testing.TB, handler http.Handler) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

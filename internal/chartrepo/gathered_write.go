@@ -8,30 +8,30 @@ import (
 	"sync/atomic"
 )
 
-// gathered is the length from which a body does not fit, with its headers, into
-// the buffer of net/http, which would write it in two pieces.
+// minGatheredBytes is the size from which a body and its headers do not fit into the buffer
+// of net/http, which would write them in two pieces.
 const minGatheredBytes = 3 << 10
 
-// wire is a connection that can send the headers of an answer and a body that is
-// in memory in one system call, without copying the body. For small archives
-// system calls are most of the work.
+// gatheringConn is a connection that sends the headers of a response and a body that is in
+// memory in one system call, without copying the body. For small archives, system calls are
+// most of the work.
 type gatheringConn struct {
 	*net.TCPConn
-	// holding is set while an answer is gathered; held is what came before its
-	// body. Only the goroutine of the request touches them.
+	// isBuffering is set while a response is gathered; buffered is the data before its body.
+	// Only the goroutine of the request uses them.
 	isBuffering bool
 	buffered    []byte
 
-	// places has a place for the connection until it is closed.
+	// listener counts the connection until it is closed.
 	listener *limitedListener
-	// idleSince is the time, in nanoseconds, from which the connection has no request; 0
-	// while it has one.
+	// idleSince is the time, in nanoseconds, at which the connection became idle; 0 while it
+	// has a request.
 	idleSince atomic.Int64
 }
 
 type connKey struct{}
 
-// withWire lets requests find their connection.
+// withConnection adds the connection to the context of its requests.
 func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	if c, ok := conn.(*gatheringConn); ok {
 		return context.WithValue(ctx, connKey{}, c)
@@ -39,13 +39,13 @@ func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	return ctx
 }
 
-// Close closes the connection and gives its place to another.
+// Close closes the connection and makes room for another one.
 func (c *gatheringConn) Close() error {
 	c.listener.removeConnection(c)
 	return c.TCPConn.Close()
 }
 
-// Write sends, or holds back while an answer is gathered.
+// Write sends data, or buffers it while a response is gathered.
 func (c *gatheringConn) Write(data []byte) (int, error) {
 	if c.isBuffering {
 		c.buffered = append(c.buffered, data...)
@@ -54,7 +54,7 @@ func (c *gatheringConn) Write(data []byte) (int, error) {
 	return c.TCPConn.Write(data)
 }
 
-// ReadFrom sends what a body has left together with what was held back.
+// ReadFrom sends the rest of a body together with the buffered data.
 func (c *gatheringConn) ReadFrom(source io.Reader) (int64, error) {
 	b, ok := source.(*gatheredBody)
 	if !ok {
@@ -67,8 +67,7 @@ func (c *gatheringConn) ReadFrom(source io.Reader) (int64, error) {
 	return max(n-before, 0), err
 }
 
-// release sends what is still held back, for an answer that had no body after
-// all.
+// flushBuffered sends the buffered data of a response without a body.
 func (c *gatheringConn) flushBuffered() error {
 	c.isBuffering = false
 	if len(c.buffered) == 0 {
@@ -79,8 +78,8 @@ func (c *gatheringConn) flushBuffered() error {
 	return err
 }
 
-// body is the body of an answer. It has no WriteTo, so that it arrives at the
-// connection as it is.
+// gatheredBody is the body of a response. It has no WriteTo, so that it reaches the
+// connection unchanged.
 type gatheredBody struct{ rest []byte }
 
 func (b *gatheredBody) Read(into []byte) (int, error) {
@@ -92,7 +91,7 @@ func (b *gatheredBody) Read(into []byte) (int, error) {
 	return n, nil
 }
 
-// send writes a whole body.
+// sendBody writes a whole body.
 func sendBody(w http.ResponseWriter, r *http.Request, data []byte) error {
 	to, direct := w.(io.ReaderFrom)
 	c, ok := r.Context().Value(connKey{}).(*gatheringConn)

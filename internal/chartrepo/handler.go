@@ -9,35 +9,36 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// HandlerOptions of a Handler; the zero value is usable.
+// HandlerOptions configures a Handler. The zero value is usable.
 type HandlerOptions struct {
-	// Shared reports whether a source is shared with all: the joined index lists it, and
-	// everybody may read it. Nil means that all are. It is called for every request and
-	// must not wait.
+	// Shared reports whether a source is shared with all namespaces: it is listed in the
+	// aggregate index, and everyone can read it. It is called for each request and must not
+	// block. Defaults to all sources.
 	Shared func(hydrate.Owner) bool
-	// Markets are the namespaces of shared sources in order of precedence. The apps of
-	// the first one have their own names in the joined index. With none, sources come
-	// by namespace and name.
+	// Markets are the namespaces of shared sources in order of precedence. The apps of the
+	// first namespace keep their own names in the aggregate index. If empty, sources are
+	// ordered by namespace and name.
 	Markets []string
-	// Access decides who may read a source that is not shared with all. Nil means nobody.
+	// Access decides who can read a source that is not shared with all namespaces. Defaults
+	// to denying every request.
 	Access Access
-	// Ready reports whether Shared knows. Until then, all but the health of the server is
-	// answered with 503. Nil means from the beginning.
+	// Ready reports whether the result of Shared is valid. Until then, all requests except
+	// the health endpoints are answered with 503. Defaults to true.
 	Ready func() bool
-	// Checks are what /readyz asks beside the store.
+	// Checks are the checks of /readyz, in addition to the store.
 	Checks []Check
-	// Version is what /version says; empty means that of the build.
+	// Version is the version that /version returns. Defaults to the version of the build.
 	Version string
 }
 
-// Headers that choose a source where the path does not.
+// Headers that select a source if the path does not.
 const (
 	HeaderUser   = "X-Market-User"
 	HeaderSource = "X-Market-Source"
 )
 
-// handler routes by hand: the first folder of a path is a namespace that may
-// have any name, for which http.ServeMux has no pattern beside /reports.
+// handler routes without http.ServeMux: the first folder of a path is a namespace of any
+// name, for which http.ServeMux has no pattern that also allows /reports.
 type handler struct {
 	store     *Store
 	aggregate *aggregateIndex
@@ -48,27 +49,27 @@ type handler struct {
 	health    map[string]http.HandlerFunc
 }
 
-// Handler serves the store:
+// Handler returns an HTTP handler that serves the store:
 //
-//	/{namespace}/{source}/index.yaml              what is published for a source
+//	/{namespace}/{source}/index.yaml              the versions published for a source
 //	/{namespace}/{source}/charts/{name}-{version}.tgz
 //	/index.yaml                                   all shared sources
 //	/static-index.yaml, /charts/{name}-{version}.tgz
-//	/charts/index.yaml, /values/{chart}/{version}/values.yaml  what Headlamp asks for
+//	/charts/index.yaml, /values/{chart}/{version}/values.yaml  for Headlamp
 //	/reports/{digest}/{file}
-//	/                                             how it is used, for a person
+//	/                                             usage, as text
 //	/healthz, /readyz, /version, /status
 //
-// The fourth line obeys two headers: X-Market-Source chooses one source, by name
-// or as "<namespace>/<name>", and X-Market-User the namespace in which that name
-// is looked for before the shared sources, which come in the order of their markets.
-// Without X-Market-Source these paths speak of all shared sources. Two of them that
-// offer the same app are two entries, as said at joined.
+// The paths of the fourth line depend on two headers. X-Market-Source selects one source, by
+// name or as "<namespace>/<name>". X-Market-User is the namespace that is searched for that
+// name before the shared sources, which are searched in the order of their markets. Without
+// X-Market-Source, these paths serve all shared sources. Two shared sources that offer the
+// same app have two entries; see aggregateIndex.
 //
-// The index, the archives and the reports of a source that is not shared with all are only
-// for callers whose token may get the MarketSource. Without a valid token the answer is 401,
-// without the right 403, both also where there is no such source, and 503 while the API
-// server does not decide.
+// The index, the archives and the reports of a source that is not shared with all namespaces
+// require a token of an account that can get the MarketSource. Without a valid token the
+// response is 401, without the permission 403, in both cases also if the source does not
+// exist, and 503 if the API server does not decide.
 func Handler(store *Store, options HandlerOptions) http.Handler {
 	if options.Shared == nil {
 		options.Shared = func(hydrate.Owner) bool { return true }
@@ -179,8 +180,8 @@ func (h *handler) serveStaticChart(w http.ResponseWriter, r *http.Request, name 
 	}
 }
 
-// joinedFile finds an archive of a shared source. The joined index may be a second behind;
-// what is no longer shared is not found.
+// findSharedRecord returns the record of an archive of a shared source. The aggregate index
+// can be one second old, so sharing is checked again.
 func (h *handler) findSharedRecord(name string) *record {
 	found := h.aggregate.findByEntryFile(name)
 	if found == nil || !h.isShared(found.owner()) {
@@ -224,8 +225,8 @@ func (h *handler) serveReport(w http.ResponseWriter, r *http.Request, hex, name 
 	}
 }
 
-// sendReport answers with a file of packed reports. Reports that no record names are not
-// looked for on disk.
+// sendReport serves a file of packed reports. Reports that no record references are not
+// looked up on disk.
 func (h *handler) sendReport(w http.ResponseWriter, r *http.Request, hex, name string, caching, vary []string) {
 	digest := "sha256:" + hex
 	if !h.store.index.hasReports(digest, anyOwner) {
@@ -257,15 +258,15 @@ func (h *handler) sendReport(w http.ResponseWriter, r *http.Request, hex, name s
 
 func anyOwner(hydrate.Owner) bool { return true }
 
-// packedReport is a report compressed, from the cache if it is there.
+// packedReport returns a report compressed, from the cache if possible.
 func (s *Store) packedReport(digest, name string, data []byte) (content, error) {
 	return s.loadContent(digest+"/"+name+"+gzip", func() (content, error) {
 		return content{data: gzipText(data)}, nil
 	})
 }
 
-// refuseError answers for content that could not be read. What is damaged has
-// been reported by now and is being made again.
+// writeReadError writes the response for content that could not be read. Damaged content has
+// already been reported and will be published again.
 func writeReadError(w http.ResponseWriter, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		writeError(w, http.StatusNotFound)
@@ -274,13 +275,13 @@ func writeReadError(w http.ResponseWriter, err error) {
 	writeUnavailable(w)
 }
 
-// unavailable answers that the client should try again.
+// writeUnavailable writes a response that asks the client to try again later.
 func writeUnavailable(w http.ResponseWriter) {
 	w.Header()["Retry-After"] = []string{"10"}
 	writeError(w, http.StatusServiceUnavailable)
 }
 
-// refuse answers with the words of the status and nothing that could be cached.
+// writeError writes the text of the status, which must not be cached.
 func writeError(w http.ResponseWriter, status int) {
 	writeErrorText(w, status, strings.ToLower(http.StatusText(status)))
 }

@@ -22,15 +22,15 @@ import (
 
 var tenantOwner = hydrate.Owner{Namespace: "tenant", Source: "main"}
 
-// served is a store behind a real server: shared main and extra, and one of a
-// tenant that is not.
+// servedStore is a store behind a real server: the sources main and extra are shared, the
+// source of a tenant is not.
 type servedStore struct {
 	url                           string
 	small, middle, large, private hydrate.Publication
 	smallAt, privateAt            hydrate.Published
 }
 
-// Tokens of a served repository.
+// Tokens of a servedStore.
 const (
 	goodToken  = "token-of-the-tenant"
 	otherToken = "token-of-another"
@@ -38,11 +38,11 @@ const (
 	lostToken  = "token-that-cannot-be-reviewed"
 )
 
-// decide is the Access of a served repository.
+// decideAccess is the Access of a servedStore.
 func decideAccess(_ context.Context, token string, owner hydrate.Owner) (access.Decision, error) {
 	switch {
 	case token == lostToken:
-		return access.Unauthenticated, errors.New("the API server is gone")
+		return access.Unauthenticated, errors.New("the API server is unavailable")
 	case token == allToken, token == goodToken && owner == tenantOwner:
 		return access.Allowed, nil
 	case token == goodToken, token == otherToken:
@@ -71,7 +71,7 @@ func serveStore(t *testing.T) servedStore {
 	return s
 }
 
-// do sends a request as it is, without undoing compression.
+// doRequest sends a request without decompressing the response.
 func (s servedStore) doRequest(t testing.TB, method, path string, header ...string) (*http.Response, []byte) {
 	t.Helper()
 	g := gomega.NewWithT(t)
@@ -99,20 +99,20 @@ func TestPathsAndHeadersChooseTheArchive(t *testing.T) {
 		want      []byte
 	}{
 		{"path of the source", "/market/main/charts/web-1.0.0.tgz", nil, s.small.Archive},
-		{"one of a size between, sent at once", "/market/extra/charts/web-3.0.0.tgz", nil, s.middle.Archive},
-		{"large one, streamed", "/market/extra/charts/web-2.0.0.tgz", nil, s.large.Archive},
-		{"joined", "/charts/web-2.0.0.tgz", nil, s.large.Archive},
-		{"joined, of a source that does not give its own name to the app", "/charts/market_main_web-1.0.0.tgz", nil, s.small.Archive},
-		{"joined, under the name that is another source's", "/charts/web-1.0.0.tgz", nil, nil},
-		{"joined, in full, though it has its own name", "/charts/market_extra_web-2.0.0.tgz", nil, nil},
-		{"joined leaves out what is not shared", "/charts/tenant_main_web-1.0.0.tgz", nil, nil},
+		{"medium size, sent in one piece", "/market/extra/charts/web-3.0.0.tgz", nil, s.middle.Archive},
+		{"large size, streamed", "/market/extra/charts/web-2.0.0.tgz", nil, s.large.Archive},
+		{"aggregate", "/charts/web-2.0.0.tgz", nil, s.large.Archive},
+		{"aggregate, qualified name", "/charts/market_main_web-1.0.0.tgz", nil, s.small.Archive},
+		{"aggregate, plain name of another source", "/charts/web-1.0.0.tgz", nil, nil},
+		{"aggregate, qualified name of an app with a plain name", "/charts/market_extra_web-2.0.0.tgz", nil, nil},
+		{"aggregate without private sources", "/charts/tenant_main_web-1.0.0.tgz", nil, nil},
 		{"source by name", "/charts/web-1.0.0.tgz", []string{"X-Market-Source", "main"}, s.small.Archive},
 		{"user without such a source", "/charts/web-2.0.0.tgz", []string{"X-Market-Source", "extra", "X-Market-User", "tenant"}, s.large.Archive},
-		{"source in full", "/charts/web-1.0.0.tgz", []string{"X-Market-Source", "market/main"}, s.small.Archive},
-		{"user alone changes nothing", "/charts/market_main_web-1.0.0.tgz", []string{"X-Market-User", "tenant"}, s.small.Archive},
-		{"source that has no such chart", "/charts/web-2.0.0.tgz", []string{"X-Market-Source", "main"}, nil},
-		{"no such source", "/charts/web-1.0.0.tgz", []string{"X-Market-Source", "nobody"}, nil},
-		{"no such version", "/market/main/charts/web-3.0.0.tgz", nil, nil},
+		{"source with namespace", "/charts/web-1.0.0.tgz", []string{"X-Market-Source", "market/main"}, s.small.Archive},
+		{"user without source", "/charts/market_main_web-1.0.0.tgz", []string{"X-Market-User", "tenant"}, s.small.Archive},
+		{"source without the chart", "/charts/web-2.0.0.tgz", []string{"X-Market-Source", "main"}, nil},
+		{"unknown source", "/charts/web-1.0.0.tgz", []string{"X-Market-Source", "unknown"}, nil},
+		{"unknown version", "/market/main/charts/web-3.0.0.tgz", nil, nil},
 		{"chart of another source", "/market/main/charts/web-2.0.0.tgz", nil, nil},
 		{"folder", "/market/main/charts/", nil, nil},
 		{"folder of the source", "/market/main/", nil, nil},
@@ -137,12 +137,12 @@ func TestPathsAndHeadersChooseTheArchive(t *testing.T) {
 	}
 }
 
-func TestStaticIndexObeysHeaders(t *testing.T) {
+func TestStaticIndexDependsOnHeaders(t *testing.T) {
 	g := gomega.NewWithT(t)
 	s := serveStore(t)
-	_, joined := s.doRequest(t, http.MethodGet, "/index.yaml")
+	_, aggregate := s.doRequest(t, http.MethodGet, "/index.yaml")
 	response, all := s.doRequest(t, http.MethodGet, "/static-index.yaml")
-	g.Expect(all).To(gomega.Equal(joined))
+	g.Expect(all).To(gomega.Equal(aggregate))
 	g.Expect(response.Header.Get("Vary")).To(gomega.Equal("Accept-Encoding, Authorization, X-Market-User, X-Market-Source"))
 	bearer := []string{"Authorization", "Bearer " + goodToken}
 	_, tenants := s.doRequest(t, http.MethodGet, "/tenant/main/index.yaml", bearer...)
@@ -198,7 +198,7 @@ func TestConditionalAndRangeRequests(t *testing.T) {
 	}
 }
 
-func TestTextsAreCompressedForThoseWhoAccept(t *testing.T) {
+func TestTextsAreCompressedIfAccepted(t *testing.T) {
 	s := serveStore(t)
 	for path, vary := range map[string]string{
 		"/index.yaml": "Accept-Encoding", "/" + s.smallAt.Report + "/README.md": "Accept-Encoding",
@@ -239,14 +239,14 @@ func TestReports(t *testing.T) {
 	g.Expect(response.StatusCode).To(gomega.Equal(http.StatusNotFound))
 }
 
-func TestReportsOfStrangersAreNoPages(t *testing.T) {
+func TestUntrustedReportsAreNotServedAsPages(t *testing.T) {
 	g := gomega.NewWithT(t)
 	store := openStore(t, t.TempDir(), nil)
 	p := newPublication(t, main, "web", "1.0.0")
 	p.Reports["page.html"] = bytes.Repeat([]byte("<script>alert(1)</script>"), 200_000)
 	at := publishAll(t, store, p)[0]
 	answer := getPath(t, chartrepo.Handler(store, chartrepo.HandlerOptions{}), "/"+at.Report+"/page.html", "Accept-Encoding", "gzip")
-	g.Expect(answer.Body.Bytes()).To(gomega.Equal(p.Reports["page.html"]), "large ones are streamed as they are")
+	g.Expect(answer.Body.Bytes()).To(gomega.Equal(p.Reports["page.html"]), "large reports are streamed without compression")
 	g.Expect(answer.Header().Get("Content-Type")).To(gomega.Equal("application/octet-stream"))
 	g.Expect(answer.Header().Get("X-Content-Type-Options")).To(gomega.Equal("nosniff"))
 	g.Expect(answer.Header().Get("Content-Security-Policy")).To(gomega.Equal("sandbox; default-src 'none'"))
@@ -262,7 +262,7 @@ func TestOnlyReadingIsAllowed(t *testing.T) {
 	}
 }
 
-func TestSharingIsAskedAgain(t *testing.T) {
+func TestSharingIsRefreshed(t *testing.T) {
 	g := gomega.NewWithT(t)
 	store := openStore(t, t.TempDir(), nil)
 	var shared atomic.Bool

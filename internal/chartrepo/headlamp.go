@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// The app catalog of Headlamp asks a Service that is labeled as a catalog for two paths:
-// an index with the archives beside it, and the values of one version.
+// The app catalog of Headlamp requests two paths from a Service that is labeled as a catalog:
+// an index with archives next to it, and the values of one version.
 
-// serveFlatIndex serves the joined index with the archives beside it.
+// serveFlatIndex serves the aggregate index with archives next to it.
 func (h *handler) serveFlatIndex(w http.ResponseWriter, r *http.Request) {
 	serveIndex(w, r, h.aggregate.currentSnapshot().flat(), varyEncoding, false)
 }
 
-// serveValues serves the values.yaml of the version that the flat index lists.
+// serveValues serves the values.yaml of a version of the flat index.
 func (h *handler) serveValues(w http.ResponseWriter, r *http.Request, chart, version string) {
 	found := h.findSharedRecord(chart + "-" + version + ".tgz")
 	if found == nil || h.aggregate.entryName(h.aggregate.currentSnapshot(), found) != chart || found.Reports == nil {

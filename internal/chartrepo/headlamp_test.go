@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestHeadlampFindsChartsAndValues reads the index as Headlamp does, and asks for every
-// archive beside it and for its values.
+// TestHeadlampFindsChartsAndValues reads the index as Headlamp does, and requests each
+// archive next to it and its values.
 func TestHeadlampFindsChartsAndValues(t *testing.T) {
 	g := gomega.NewWithT(t)
 	s := serveStore(t)
@@ -38,7 +38,7 @@ func TestHeadlampFindsChartsAndValues(t *testing.T) {
 	g.Expect(response.Header.Get("Cache-Control")).To(gomega.Equal("public, max-age=60, must-revalidate"))
 }
 
-func TestHeadlampIsToldThatValuesAreNotThere(t *testing.T) {
+func TestMissingValuesAreNotFound(t *testing.T) {
 	s := serveStore(t)
 	for why, path := range map[string]string{
 		"no such chart":            "/values/none/1.0.0/values.yaml",

@@ -12,22 +12,21 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// checkTime bounds one check, so that /readyz answers within the second that a
-// probe waits by default.
+// checkTimeout is the time limit of the checks, so that /readyz responds within one second,
+// the default timeout of a probe.
 const checkTimeout = 800 * time.Millisecond
 
-// Check is something that the repository depends on.
+// Check is a readiness check of a dependency of the repository.
 type Check struct {
 	Name string
-	// Run returns nil if all is well. The text of its error is shown to everybody
-	// who can reach the server. It must end soon after the context does.
+	// Run returns nil if the dependency works. The text of its error is visible to every
+	// client of the server. Run must return soon after the context is done.
 	Run func(context.Context) error
-	// Optional says that the repository can serve without it.
+	// Optional specifies that the repository can serve without the dependency.
 	Optional bool
 }
 
-// readiness answers /readyz: the store, whether it can be written, and the
-// registered checks.
+// readiness serves /readyz: the store, whether it can be written, and the registered checks.
 type readiness struct {
 	store  *Store
 	checks []Check
@@ -74,19 +73,19 @@ func serveHealth(w http.ResponseWriter, _ *http.Request) {
 	serveJSON(w, http.StatusOK, map[string]any{"healthy": true})
 }
 
-// versionPage answers /version.
+// newVersionHandler returns the handler of /version.
 func newVersionHandler(version string) http.HandlerFunc {
-	said := map[string]any{"version": version}
+	body := map[string]any{"version": version}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		said["go"] = info.GoVersion
+		body["go"] = info.GoVersion
 		if version == "" {
-			said["version"] = info.Main.Version
+			body["version"] = info.Main.Version
 		}
 	}
-	return func(w http.ResponseWriter, _ *http.Request) { serveJSON(w, http.StatusOK, said) }
+	return func(w http.ResponseWriter, _ *http.Request) { serveJSON(w, http.StatusOK, body) }
 }
 
-// Counts of what is published.
+// Counts are the numbers of published objects.
 type Counts struct {
 	Sources  int   `json:"sources"`
 	Shared   int   `json:"shared"`
@@ -123,6 +122,6 @@ func serveJSON(w http.ResponseWriter, status int, value any) {
 	header["Cache-Control"] = cacheNever
 	header["X-Content-Type-Options"] = noSniff
 	w.WriteHeader(status)
-	// An error means that the client has gone.
+	// An error means that the client has disconnected.
 	_, _ = w.Write(append(body, '\n'))
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Header values that never change. They are set without canonicalising a name or
-// making a slice on every request, and must not be written to.
+// Constant header values. They are set without canonicalizing a name or allocating a slice
+// for each request, and must not be modified.
 var (
 	contentTypeArchive = []string{"application/gzip"}
 	contentTypeYAML    = []string{"application/yaml; charset=utf-8"}
@@ -16,12 +16,13 @@ var (
 	contentTypeText    = []string{"text/plain; charset=utf-8"}
 	contentTypeBytes   = []string{"application/octet-stream"}
 
-	// The archive of a version may be published anew, and an index changes.
+	// The archive of a version can be published again, and an index changes.
 	cacheBriefly    = []string{"public, max-age=60, must-revalidate"}
 	cacheRevalidate = []string{"no-cache"}
 	cacheForever    = []string{"public, max-age=31536000, immutable"}
 	cacheNever      = []string{"no-store"}
-	// What is for one caller is asked for each time, so that rights count at once.
+	// Private content is revalidated each time, so that a revoked permission takes effect
+	// immediately.
 	cachePrivate = []string{"private, no-cache"}
 
 	varyEncoding = []string{"Accept-Encoding"}
@@ -34,10 +35,10 @@ var (
 	policyDenyAll = []string{"sandbox; default-src 'none'"}
 )
 
-// minPacked is the size from which compressing a text is worth it.
+// minGzipBytes is the minimum size of a text that is compressed.
 const minGzipBytes = 1 << 10
 
-// servePage serves an index, compressed for those who accept it; nil is not
+// serveIndex serves an index, compressed for clients that accept it. A nil index is not
 // found.
 func serveIndex(w http.ResponseWriter, r *http.Request, p *cachedIndex, vary []string, private bool) {
 	header := w.Header()
@@ -60,14 +61,14 @@ func serveIndex(w http.ResponseWriter, r *http.Request, p *cachedIndex, vary []s
 	serveContent(w, r, content{data: f.body}, f.length)
 }
 
-// serveContent serves content whose other headers are set, and closes it. The
-// length may be given where it is known as text.
+// serveContent serves content whose other headers are already set, and closes it. length is
+// the content length as text if the caller has it.
 func serveContent(w http.ResponseWriter, r *http.Request, c content, length []string) {
 	header := w.Header()
 	header["X-Content-Type-Options"] = noSniff
 	if c.file != nil || isConditional(r) {
 		http.ServeContent(w, r, "", time.Time{}, c.reader())
-		// The answer has been sent; there is nobody left to tell.
+		// The response has been sent, so the error cannot be reported.
 		_ = c.close()
 		return
 	}
@@ -78,19 +79,19 @@ func serveContent(w http.ResponseWriter, r *http.Request, c content, length []st
 	header["Content-Length"] = length
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		// An error means that the client has gone.
+		// An error means that the client has disconnected.
 		_ = sendBody(w, r, c.data)
 	}
 }
 
-// conditional reports whether the answer may be anything but the whole content.
+// isConditional reports whether the response can be anything but the whole content.
 func isConditional(r *http.Request) bool {
 	h := r.Header
 	return len(h["If-None-Match"]) > 0 || len(h["Range"]) > 0 || len(h["If-Match"]) > 0
 }
 
-// acceptsGzip reports whether the client accepts gzip. A range is always one of
-// the plain text, so that parts fetched by different clients fit together.
+// acceptsGzip reports whether the client accepts gzip. A range always refers to the plain
+// text, so that ranges fetched by different clients fit together.
 func acceptsGzip(r *http.Request) bool {
 	if len(r.Header["Range"]) > 0 {
 		return false
@@ -106,7 +107,7 @@ func acceptsGzip(r *http.Request) bool {
 	return false
 }
 
-// refusing reports whether a weight such as "q=0.0" is zero.
+// isZeroWeight reports whether a weight such as "q=0.0" is zero.
 func isZeroWeight(weight string) bool {
 	value, ok := strings.CutPrefix(strings.ReplaceAll(weight, " ", ""), "q=")
 	if !ok {

@@ -18,16 +18,16 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// page is a text made once and served many times, with its header values.
+// cachedIndex is an index.yaml that is rendered once and served many times, with its headers.
 type cachedIndex struct {
-	// generation is that of the table or part that the page was made from.
+	// generation is the generation of the index or source that was rendered.
 	generation uint64
 	plain      encodedIndex
-	// packed is the page compressed, made when first asked for.
+	// gzipped returns the compressed index, which is made on first use.
 	gzipped func() encodedIndex
 }
 
-// form is one encoding of a page.
+// encodedIndex is one encoding of an index.yaml.
 type encodedIndex struct {
 	body         []byte
 	etag, length []string
@@ -46,7 +46,7 @@ func newEncodedIndex(body []byte, tag string) encodedIndex {
 	return encodedIndex{body: body, etag: []string{`"` + tag + `"`}, length: []string{strconv.Itoa(len(body))}}
 }
 
-// compress packs a text; the same text gives the same bytes.
+// gzipText compresses a text. The same text results in the same bytes.
 func gzipText(text []byte) []byte {
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
@@ -56,8 +56,8 @@ func gzipText(text []byte) []byte {
 	return packed.Bytes()
 }
 
-// index is the page of one owner, nil if nothing is published there. It is made
-// anew after a change, by the first who asks.
+// indexOf returns the index.yaml of one owner, or nil if nothing is published. After a
+// change, the first request renders it again.
 func (t *memoryIndex) indexOf(owner hydrate.Owner) *cachedIndex {
 	p, generation := t.sourceIndexOf(owner)
 	if p == nil {
@@ -72,16 +72,16 @@ func (t *memoryIndex) indexOf(owner hydrate.Owner) *cachedIndex {
 	if done := p.cached.Load(); done != nil && done.generation >= generation {
 		return done
 	}
-	// A change between the two lines makes the page newer than it says, and it is
-	// made once more.
+	// A change between the two lines makes the content newer than its generation, so that it
+	// is rendered once more.
 	made := newCachedIndex(generation, renderIndex(t.recordsOf(owner), appName, archivePath))
 	p.cached.Store(made)
 	return made
 }
 
-// indexPage writes an index.yaml: entries by name, their versions newest first. Records
-// of different owners must have different names. The time of the index is that of its
-// newest record, so that the same records give the same bytes. The URL of an archive is
+// renderIndex returns an index.yaml: entries by name, with the newest version first. Records
+// of different owners must have different names. The time of the index is the time of its
+// newest record, so that the same records result in the same bytes. URLs of archives are
 // relative to the index.
 func renderIndex(records []*record, name, url func(*record) string) []byte {
 	names := make(map[*record]string, len(records))
@@ -112,21 +112,21 @@ func renderIndex(records []*record, name, url func(*record) string) []byte {
 	return page.Bytes()
 }
 
-// appName is the name of a record in the index of its owner.
+// appName returns the name of a record in the index of its owner.
 func appName(r *record) string { return r.App }
 
-// archivePath is where the archive of a record is below the path of its source.
+// archivePath returns the path of an archive below the path of its source.
 func archivePath(r *record) string { return "charts/" + r.fileName() }
 
-// indexEntry is the entry of a record, indented as the index has it, without the
-// URL, which depends on the index. Helm writes digests in hex alone.
+// renderEntry returns the entry of a record, indented for the index, without the URL, which
+// depends on the index. Helm writes digests without algorithm.
 func renderEntry(r *record) ([]byte, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(r.Chart, &fields); err != nil {
 		return nil, fmt.Errorf("decode chart: %w", err)
 	}
 	if fields == nil {
-		return nil, errors.New("decode chart: it is null")
+		return nil, errors.New("decode chart: metadata is null")
 	}
 	delete(fields, "urls")
 	fields["digest"] = json.RawMessage(strconv.Quote(strings.TrimPrefix(r.Archive.Digest, "sha256:")))

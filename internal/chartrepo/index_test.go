@@ -16,7 +16,7 @@ import (
 	"github.com/appmarket/operator/internal/chartrepo"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "update the golden files")
 
 func getPath(t testing.TB, handler http.Handler, path string, header ...string) *httptest.ResponseRecorder {
 	t.Helper()
@@ -43,8 +43,8 @@ func TestGoldenIndexes(t *testing.T) {
 		Shared: func(owner hydrate.Owner) bool { return owner.Namespace == "market" },
 	})
 	for name, path := range map[string]string{
-		"source.yaml": "/market/main/index.yaml",
-		"joined.yaml": "/index.yaml",
+		"source.yaml":    "/market/main/index.yaml",
+		"aggregate.yaml": "/index.yaml",
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := gomega.NewWithT(t)
@@ -59,7 +59,7 @@ func TestGoldenIndexes(t *testing.T) {
 			g.Expect(answer.Body.String()).To(gomega.Equal(string(want)))
 		})
 	}
-	t.Run("says what the chart said", func(t *testing.T) {
+	t.Run("preserves the metadata of the chart", func(t *testing.T) {
 		g := gomega.NewWithT(t)
 		var index struct {
 			Entries map[string][]map[string]any `json:"entries"`

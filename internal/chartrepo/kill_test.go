@@ -15,8 +15,8 @@ import (
 	"github.com/appmarket/operator/internal/chartrepo"
 )
 
-// writerFolder makes this test binary a process that publishes into the folder
-// until it is killed.
+// writerFolder makes this test binary a process that publishes into the folder until it is
+// killed.
 const writerFolder = "CHARTREPO_TEST_WRITER_FOLDER"
 
 func TestMain(m *testing.M) {
@@ -44,16 +44,16 @@ func publishForever(dir string) error {
 	}
 }
 
-// A process is killed while it publishes, several times over the same folder:
-// what it said it published is there, and nothing else is in the way.
+// TestKilledWriter kills a publishing process several times in the same folder: the versions
+// that it reported as published exist, and the folder can still be used.
 func TestKilledWriter(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
 	for _, lines := range []int{1, 7, 23, 40} {
 		said := killAfter(t, dir, lines)
-		heard := &damageRecorder{}
-		store := openStore(t, dir, heard)
-		g.Expect(heard.damagedApps()).To(gomega.BeEmpty(), "a version is there whole or not at all")
+		recorder := &damageRecorder{}
+		store := openStore(t, dir, recorder)
+		g.Expect(recorder.damagedApps()).To(gomega.BeEmpty(), "no version is published partially")
 		for version, digest := range said {
 			g.Expect(store.Has(main, "app", version, digest)).To(gomega.BeTrue(), version)
 		}
@@ -67,8 +67,8 @@ func TestKilledWriter(t *testing.T) {
 	}
 }
 
-// killAfter runs the writer and kills it when it has said so many lines. It
-// returns all that was said.
+// killAfter runs the writer, kills it after the given number of lines, and returns the
+// versions that it reported.
 func killAfter(t *testing.T, dir string, lines int) map[string]string {
 	t.Helper()
 	g := gomega.NewWithT(t)
@@ -87,15 +87,15 @@ func killAfter(t *testing.T, dir string, lines int) map[string]string {
 			g.Expect(writer.Process.Kill()).To(gomega.Succeed())
 		}
 	}
-	g.Expect(writer.Wait()).To(gomega.HaveOccurred(), "it was killed")
+	g.Expect(writer.Wait()).To(gomega.HaveOccurred(), "killed")
 	g.Expect(len(said)).To(gomega.BeNumerically(">=", lines))
 	return said
 }
 
-// The points at which a writer may have died, made by hand.
+// TestLeftovers creates the files that a killed writer can leave.
 func TestLeftovers(t *testing.T) {
 	g := gomega.NewWithT(t)
-	dir, heard := t.TempDir(), &damageRecorder{}
+	dir, recorder := t.TempDir(), &damageRecorder{}
 	p := newPublication(t, main, "web", "1.0.0")
 	publishAll(t, openStore(t, dir, nil), p)
 	before := readFiles(t, dir)
@@ -105,8 +105,8 @@ func TestLeftovers(t *testing.T) {
 	g.Expect(os.MkdirAll(filepath.Dir(blobFile(dir, orphan.Digest)), 0o755)).To(gomega.Succeed())
 	writeFile(t, blobFile(dir, orphan.Digest), string(orphan.Archive))
 
-	store := openStore(t, dir, heard)
-	g.Expect(heard.damagedApps()).To(gomega.BeEmpty())
+	store := openStore(t, dir, recorder)
+	g.Expect(recorder.damagedApps()).To(gomega.BeEmpty())
 	g.Expect(publishedNames(store)).To(gomega.Equal([]string{"main/web 1.0.0"}))
 	swept, err := store.Sweep(context.Background(), nil, 0)
 	g.Expect(err).NotTo(gomega.HaveOccurred())

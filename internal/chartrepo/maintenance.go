@@ -10,28 +10,28 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// sweepAge is how old a blob must be before it may be swept, so that one which is
-// just being published is never taken.
+// sweepAge is the minimum age of a blob that is swept, so that a blob that is being published
+// is kept.
 const sweepAge = time.Hour
 
-// Upkeep looks after a store for as long as it runs: it compares everything with
-// its digest, and removes what nothing names any more. It is a Runnable of
-// controller-runtime's manager, for the leader alone.
+// Maintenance maintains a store: at an interval, it compares all files with their digests and
+// removes unreferenced ones. It is a Runnable of controller-runtime's manager that runs on
+// the leader only.
 type Maintenance struct {
 	Store *Store
-	// Interval is the time between two rounds; the first begins at once.
+	// Interval is the time between two runs. The first run starts immediately.
 	Interval time.Duration
-	// Keep returns a function that says which blobs must stay although no record
-	// names them: those that an instance has installed.
+	// Keep returns a function that selects the unreferenced blobs to keep: the charts that
+	// instances have installed.
 	Keep func(ctx context.Context) (func(digest string) bool, error)
 }
 
-// Start runs until the context ends. A round that fails or panics is logged, and made
-// again at its time.
+// Start runs until the context is done. A run that fails or panics is logged, and repeated
+// after the interval.
 func (u *Maintenance) Start(ctx context.Context) error {
 	wait.JitterUntilWithContext(ctx, func(ctx context.Context) {
 		if err := u.runOnce(ctx); err != nil && ctx.Err() == nil {
-			log.FromContext(ctx).Error(err, "Could not look after the store")
+			log.FromContext(ctx).Error(err, "Store maintenance failed")
 		}
 	}, u.Interval, 0.1, true)
 	return nil
@@ -53,7 +53,7 @@ func (u *Maintenance) runOnce(ctx context.Context) (err error) {
 		return err
 	}
 	if len(damaged) > 0 || swept.Files > 0 {
-		logger.Info("Looked after the store", "damaged", len(damaged), "removedFiles", swept.Files, "removedBytes", swept.Bytes)
+		logger.Info("Store maintenance finished", "damaged", len(damaged), "removedFiles", swept.Files, "removedBytes", swept.Bytes)
 	}
 	return nil
 }

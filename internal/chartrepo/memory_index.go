@@ -10,29 +10,29 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// table is what is published, in memory. The records in it never change.
+// memoryIndex is the index of published versions in memory. Its records never change.
 type memoryIndex struct {
-	// generation counts the changes.
+	// generation is incremented by each change.
 	generation atomic.Uint64
 
 	mu      sync.RWMutex
 	sources map[hydrate.Owner]*sourceIndex
-	// named are the records that name a digest, pinned the writers that are about
-	// to. Neither kind of blob may be removed.
+	// references are the records by the digests that they reference; pinned counts the
+	// writers that are about to reference a digest. Neither kind of blob must be removed.
 	references map[string][]*record
 	pinned     map[string]int
-	// sizes are the bytes that each namespace has published.
+	// sizes are the total sizes of the published files of each namespace.
 	sizes map[string]int64
 }
 
-// part is what one owner has published.
+// sourceIndex is the index of one owner.
 type sourceIndex struct {
-	// generation is that of the last change.
+	// generation is the generation of the last change.
 	generation uint64
 	apps       map[string]map[string]*record
-	// files are the records by the name of the archive.
+	// files are the records by the file name of the archive.
 	files map[string]*record
-	// index was made for some generation, perhaps an older one.
+	// cached is the rendered index of some generation, possibly an older one.
 	cached    atomic.Pointer[cachedIndex]
 	rendering sync.Mutex
 }
@@ -46,7 +46,7 @@ func newMemoryIndex() *memoryIndex {
 	}
 }
 
-// put adds the record, in the place of one of the same version.
+// put adds the record, and replaces a record of the same version.
 func (t *memoryIndex) put(r *record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,7 +68,7 @@ func (t *memoryIndex) put(r *record) {
 	p.generation = t.generation.Add(1)
 }
 
-// drop removes the record, unless another one has taken its place.
+// removeRecord removes the record, unless another record has replaced it.
 func (t *memoryIndex) removeRecord(r *record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -112,7 +112,7 @@ func (t *memoryIndex) find(owner hydrate.Owner, app, version string) *record {
 	return nil
 }
 
-// file finds a record by the name of its archive.
+// findByFile returns the record with the file name of an archive.
 func (t *memoryIndex) findByFile(owner hydrate.Owner, name string) *record {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -122,7 +122,7 @@ func (t *memoryIndex) findByFile(owner hydrate.Owner, name string) *record {
 	return nil
 }
 
-// offers reports whether the owner has published a version of an app.
+// hasApp reports whether the owner has published a version of an app.
 func (t *memoryIndex) hasApp(owner hydrate.Owner, app string) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -130,7 +130,7 @@ func (t *memoryIndex) hasApp(owner hydrate.Owner, app string) bool {
 	return p != nil && len(p.apps[app]) > 0
 }
 
-// part is that of the owner, nil if there is none, and its generation.
+// sourceIndexOf returns the index of an owner and its generation, or nil if there is none.
 func (t *memoryIndex) sourceIndexOf(owner hydrate.Owner) (*sourceIndex, uint64) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -149,7 +149,7 @@ func (t *memoryIndex) listOwners() []hydrate.Owner {
 	return owners
 }
 
-// of are the records of the owners, unsorted.
+// recordsOf returns the records of the owners, unsorted.
 func (t *memoryIndex) recordsOf(owners ...hydrate.Owner) []*record {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -162,7 +162,7 @@ func (t *memoryIndex) recordsOf(owners ...hydrate.Owner) []*record {
 	return records
 }
 
-// versions are the records of one app, unsorted.
+// versionsOf returns the records of one app, unsorted.
 func (t *memoryIndex) versionsOf(owner hydrate.Owner, app string) []*record {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -172,7 +172,7 @@ func (t *memoryIndex) versionsOf(owner hydrate.Owner, app string) []*record {
 	return nil
 }
 
-// all are the records by owner, app and version, newest first.
+// allRecords returns all records, sorted by owner, app and version, newest first.
 func (t *memoryIndex) allRecords() []*record {
 	records := t.recordsOf(t.listOwners()...)
 	slices.SortFunc(records, func(a, b *record) int {
@@ -185,21 +185,21 @@ func compareOwners(a, b hydrate.Owner) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Source, b.Source))
 }
 
-// naming are the records that name the digest.
+// referencing returns the records that reference the digest.
 func (t *memoryIndex) referencing(digest string) []*record {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return slices.Clone(t.references[digest])
 }
 
-// digests are all that records name, sorted.
+// referencedDigests returns all referenced digests, sorted.
 func (t *memoryIndex) referencedDigests() []string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return slices.Sorted(maps.Keys(t.references))
 }
 
-// pin keeps blobs from being removed until the answer is called.
+// pinBlobs prevents the removal of blobs until the returned function is called.
 func (t *memoryIndex) pinBlobs(blobs []blob) (release func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -217,13 +217,13 @@ func (t *memoryIndex) pinBlobs(blobs []blob) (release func()) {
 	}
 }
 
-// unlessUsed calls remove while nobody can begin to use the digest, and not at
-// all if more than the given number of writers pinned it, or a record names it
-// and spareNamed is set. It reports whether it called.
-func (t *memoryIndex) ifUnreferenced(digest string, writers int, spareNamed bool, remove func() error) (bool, error) {
+// ifUnreferenced calls remove, during which no writer can pin the digest, and reports whether
+// it called. It does not call if more than the given number of writers pinned the digest, or
+// if a record references it and spareReferenced is set.
+func (t *memoryIndex) ifUnreferenced(digest string, writers int, spareReferenced bool, remove func() error) (bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.pinned[digest] > writers || spareNamed && len(t.references[digest]) > 0 {
+	if t.pinned[digest] > writers || spareReferenced && len(t.references[digest]) > 0 {
 		return false, nil
 	}
 	return true, remove()

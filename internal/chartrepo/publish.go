@@ -14,16 +14,15 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Publish writes the archive and the reports, then the record that makes them
-// known, and returns where they can be had. A digest that was published before
-// under the same version keeps its time; the same publication writes nothing.
-// Report is empty where there are no reports.
+// Publish writes the archive and the reports, then the record that references them, and
+// returns their paths. A digest that was already published for the same version keeps its
+// time. Publishing the same content again writes nothing. Report is empty if there are no
+// reports.
 //
-// A publication that contradicts itself is stalled with DigestMismatch,
-// InvalidChart or LimitExceeded, and one for which its namespace has no room left with
-// AllowanceExceeded. A failure of the disk carries StorageFull,
-// StorageReadOnly or StorageFailed and leaves nothing behind; what was published
-// before is still served.
+// An inconsistent publication is stalled with DigestMismatch, InvalidChart or LimitExceeded,
+// and one that exceeds the limit of its namespace with AllowanceExceeded. A file system error
+// has the reason StorageFull, StorageReadOnly or StorageFailed and leaves nothing behind;
+// previously published versions are still served.
 func (s *Store) Publish(ctx context.Context, p hydrate.Publication) (hydrate.Published, error) {
 	if err := checkPublication(p); err != nil {
 		return hydrate.Published{}, fmt.Errorf("publish chart: %w", err)
@@ -53,7 +52,7 @@ func (s *Store) Publish(ctx context.Context, p hydrate.Publication) (hydrate.Pub
 	return next.toPublished(), nil
 }
 
-// checkPublication tells whether the parts of a publication fit together.
+// checkPublication returns an error if the parts of a publication are inconsistent.
 func checkPublication(p hydrate.Publication) error {
 	var metadata struct {
 		Name    string `json:"name"`
@@ -64,22 +63,22 @@ func checkPublication(p hydrate.Publication) error {
 	}
 	if metadata.Name != p.App || metadata.Version != p.Version {
 		return outcome.Stalled(v1alpha1.ReasonInvalidChart,
-			fmt.Errorf("compare chart: it says %q %q, not %q %q", metadata.Name, metadata.Version, p.App, p.Version))
+			fmt.Errorf("check chart: name and version are %q and %q, expected %q and %q", chart.Name, chart.Version, p.App, p.Version))
 	}
 	if len(p.Chart) > maxChartBytes || len(p.Archive) > chart.MaxArchiveBytes {
 		return outcome.Stalled(v1alpha1.ReasonLimitExceeded,
-			fmt.Errorf("measure chart: more than %d bytes of metadata or %d bytes of archive", maxChartBytes, chart.MaxArchiveBytes))
+			fmt.Errorf("check chart: metadata is larger than %d bytes, or the archive is larger than %d bytes", maxChartBytes, chart.MaxArchiveBytes))
 	}
 	if got := digestOf(p.Archive); got != p.Digest {
-		return outcome.Stalled(v1alpha1.ReasonDigestMismatch, fmt.Errorf("check archive: digest is %q, not %q", got, p.Digest))
+		return outcome.Stalled(v1alpha1.ReasonDigestMismatch, fmt.Errorf("check archive: digest is %q, expected %q", got, p.Digest))
 	}
 	return nil
 }
 
-// blobNames are what the blobs of a record are, in their order.
+// blobNames are the names of the blobs of a record, in order.
 var blobNames = []string{"archive", "reports"}
 
-// write puts blobs and record in place, or takes back what it wrote.
+// writePublication writes the blobs and the record, and removes the blobs again on failure.
 func (s *Store) writePublication(ctx context.Context, next *record, contents [][]byte) (err error) {
 	blobs := next.blobs()
 	release := s.index.pinBlobs(blobs)
@@ -105,8 +104,8 @@ func (s *Store) writePublication(ctx context.Context, next *record, contents [][
 	return s.commitRecord(next)
 }
 
-// writeBlob writes a blob unless the very same bytes are there. One that nobody
-// names may be about to be swept, so it is made young again.
+// writeBlob writes a blob unless the same bytes are already stored. An unreferenced blob may
+// be about to be swept, so its modification time is refreshed.
 func (s *Store) writeBlob(digest string, content []byte) (fresh bool, err error) {
 	same, err := s.files.hasContent(blobPath(digest), content)
 	switch {
@@ -120,8 +119,7 @@ func (s *Store) writeBlob(digest string, content []byte) (fresh bool, err error)
 	return false, nil
 }
 
-// takeBack removes blobs that were written for nothing, unless another writer
-// has found them meanwhile.
+// rollBackBlobs removes the blobs of a failed publication, unless another writer uses them.
 func (s *Store) rollBackBlobs(digests []string) error {
 	var errs []error
 	for _, digest := range digests {
@@ -131,7 +129,7 @@ func (s *Store) rollBackBlobs(digests []string) error {
 	return errors.Join(errs...)
 }
 
-// enter writes the record: from here on the version is published.
+// commitRecord writes the record, which publishes the version.
 func (s *Store) commitRecord(next *record) error {
 	s.commit.Lock()
 	defer s.commit.Unlock()
@@ -141,7 +139,7 @@ func (s *Store) commitRecord(next *record) error {
 	}
 	if other := s.index.findByFile(next.owner(), next.fileName()); other != nil && other.App != next.App {
 		return outcome.Stalled(v1alpha1.ReasonInvalidChart,
-			fmt.Errorf("name archive: %q is that of app %q", next.fileName(), other.App))
+			fmt.Errorf("check archive name: %q is already the archive of app %q", next.fileName(), other.App))
 	}
 	data, err := next.encode()
 	if err != nil {
@@ -151,7 +149,7 @@ func (s *Store) commitRecord(next *record) error {
 	if err != nil {
 		return outcome.Stalled(v1alpha1.ReasonInvalidChart, err)
 	}
-	// A scrub may have removed a blob between its being found and now.
+	// A scrub may have removed a blob in the meantime.
 	for _, b := range kept.blobs() {
 		if _, err := s.files.root.Stat(blobPath(b.Digest)); err != nil {
 			return s.recordWriteResult(storageError(fmt.Errorf("find blob: %w", withoutPath(err))))
@@ -178,7 +176,7 @@ func (s *Store) writeRecord(r *record, data []byte) error {
 	return s.recordWriteResult(nil)
 }
 
-// note remembers how the last attempt to write ended, and returns it.
+// recordWriteResult stores the result of the last write, and returns it.
 func (s *Store) recordWriteResult(err error) error {
 	if err == nil {
 		s.writeFailure.Store(nil)
@@ -188,8 +186,8 @@ func (s *Store) recordWriteResult(err error) error {
 	return err
 }
 
-// Remove takes the app out of the repository, all but the versions to keep. Its
-// blobs stay until a Sweep, so that what was just installed can still be had.
+// Remove removes the versions of an app from the repository, except keepVersions. The blobs
+// stay until a Sweep, so that an installation in progress can still read them.
 func (s *Store) Remove(owner hydrate.Owner, app string, keepVersions ...string) error {
 	s.commit.Lock()
 	defer s.commit.Unlock()

@@ -14,11 +14,11 @@ import (
 	"github.com/appmarket/operator/internal/chart"
 )
 
-// ErrDamaged is the error of a blob that does not match its digest.
+// ErrDamaged is the error for a blob that does not match its digest.
 var ErrDamaged = errors.New("content does not match its digest")
 
-// content is something to serve: bytes from memory, or a part of a file that
-// must be closed.
+// content is the body of a response: bytes in memory, or a section of a file that must be
+// closed.
 type content struct {
 	data    []byte
 	section *io.SectionReader
@@ -32,13 +32,13 @@ func (c content) close() error {
 	return c.file.Close()
 }
 
-// reader gives the content as http.ServeContent wants it.
+// reader returns the content in the form that http.ServeContent needs.
 func (c content) reader() io.ReadSeeker {
 	switch {
 	case c.section == nil:
 		return bytes.NewReader(c.data)
 	case c.file != nil && c.section.Size() == fileSize(c.file):
-		// A whole file can be sent by the kernel.
+		// The kernel can send a whole file.
 		return c.file
 	default:
 		return c.section
@@ -53,9 +53,9 @@ func fileSize(file *os.File) int64 {
 	return info.Size()
 }
 
-// Archive is the archive of the digest, "sha256:<hex>", published or not yet
-// swept. The bytes match the digest and must not be changed. The error of one
-// that is not there matches fs.ErrNotExist, that of an altered one ErrDamaged.
+// Archive returns the archive with the digest "sha256:<hex>", published or not yet swept. The
+// bytes match the digest and must not be changed. The error for a missing archive matches
+// fs.ErrNotExist, the error for an altered one ErrDamaged.
 func (s *Store) Archive(digest string) ([]byte, error) {
 	c, err := s.openArchive(digest)
 	if err != nil || c.file == nil {
@@ -68,7 +68,7 @@ func (s *Store) Archive(digest string) ([]byte, error) {
 	return data, nil
 }
 
-// archive is the same for the server, which need not hold a large one in memory.
+// openArchive is Archive for the server, which does not need a large archive in memory.
 func (s *Store) openArchive(digest string) (content, error) {
 	return s.loadContent(digest, func() (content, error) {
 		file, info, err := s.openBlob(digest)
@@ -90,7 +90,7 @@ func (s *Store) openArchive(digest string) (content, error) {
 	})
 }
 
-// report is one file of packed reports.
+// openReport returns one file of packed reports.
 func (s *Store) openReport(digest, name string) (content, error) {
 	return s.loadContent(digest+"/"+name, func() (content, error) {
 		file, info, err := s.openBlob(digest)
@@ -119,7 +119,7 @@ func (s *Store) openReport(digest, name string) (content, error) {
 	})
 }
 
-// large is a content to be streamed, or the error with the file closed.
+// openStream returns content to be streamed, or closes the file and returns the error.
 func openStream(file *os.File, section *io.SectionReader, err error) (content, error) {
 	if err != nil {
 		return content{}, errors.Join(err, file.Close())
@@ -127,8 +127,8 @@ func openStream(file *os.File, section *io.SectionReader, err error) (content, e
 	return content{section: section, file: file}, nil
 }
 
-// load gives what is in the cache under the key, or reads it. What is small is
-// read once for all who wait, and goes into the cache.
+// loadContent returns the content with the key from the cache, or reads it. Small content is
+// read once for all concurrent requests, and cached.
 func (s *Store) loadContent(key string, read func() (content, error)) (content, error) {
 	if data, ok := s.cache.get(key); ok {
 		return content{data: data}, nil
@@ -139,7 +139,7 @@ func (s *Store) loadContent(key string, read func() (content, error)) (content, 
 			return content{}, err
 		}
 		if c.file != nil {
-			// A reader has one position, so that everybody needs one of their own.
+			// A reader has one position, so each request needs its own.
 			return content{}, c.close()
 		}
 		s.cache.add(key, c.data)
@@ -154,8 +154,7 @@ func (s *Store) loadContent(key string, read func() (content, error)) (content, 
 	return read()
 }
 
-// open opens a blob, which may be damaged. One that is named and not there is
-// reported.
+// openBlob opens a blob, which may be damaged. A missing blob that is referenced is reported.
 func (s *Store) openBlob(digest string) (*os.File, os.FileInfo, error) {
 	if !digestPattern.MatchString(digest) {
 		return nil, nil, fmt.Errorf("open blob %q: %w", digest, fs.ErrNotExist)
@@ -174,8 +173,8 @@ func (s *Store) openBlob(digest string) (*os.File, os.FileInfo, error) {
 	return file, info, nil
 }
 
-// verify compares a file with its digest, unless this very file was compared
-// before. A damaged one is dropped and reported.
+// verifyDigest compares a file with its digest, unless the same file was compared before. A
+// damaged file is removed and reported.
 func (s *Store) verifyDigest(digest string, file *os.File, info os.FileInfo) error {
 	if old, ok := s.verified.Load(digest); ok && sameFile(old.(os.FileInfo), info) {
 		return nil
@@ -192,7 +191,7 @@ func (s *Store) verifyDigest(digest string, file *os.File, info os.FileInfo) err
 	return nil
 }
 
-// sameFile reports whether nothing has been written since.
+// sameFile reports whether a file has not been written in the meantime.
 func sameFile(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// The names that become parts of paths and URLs. A chart's name is at most 250
-// bytes long for Helm, the name of an object at most 253.
+// Names that become parts of paths and URLs. Helm allows 250 bytes for the name of a chart,
+// Kubernetes 253 for the name of an object.
 var (
 	namePattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$`)
 	versionPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$`)
@@ -27,17 +27,17 @@ var (
 const (
 	recordFormat   = 1
 	maxRecordBytes = 1 << 20
-	// maxChartBytes bounds what one version adds to an index.
+	// maxChartBytes is the maximum size of the metadata of one version in an index.
 	maxChartBytes = 256 << 10
 )
 
-// blob names a file of the store by its content.
+// blob identifies a file of the store by its content.
 type blob struct {
 	Digest string `json:"digest"`
 	Size   int64  `json:"size"`
 }
 
-// record is one published version as it is kept on disk.
+// record is one published version as it is stored on disk.
 type record struct {
 	Format    int             `json:"format"`
 	Namespace string          `json:"namespace"`
@@ -49,19 +49,19 @@ type record struct {
 	Reports   *blob           `json:"reports,omitempty"`
 	Created   time.Time       `json:"created"`
 
-	// What follows is derived by decodeRecord; Chart is then nil.
+	// decodeRecord sets the following fields and clears Chart.
 
-	// sum is the digest of all of the above.
+	// sum is the digest of the fields above.
 	sum string
-	// order is the version, to sort by.
+	// semver is the parsed version, for sorting.
 	semver *semver.Version
-	// entry is the YAML of the index, all but the URL.
+	// entry is the YAML of the index entry, without the URL.
 	entry []byte
-	// etag and length are header values, made once.
+	// etag and length are header values, allocated once.
 	etag, length []string
 }
 
-// sealed is a record with its digest: a bit that flips in a text is still JSON.
+// envelope is a record with its digest: a flipped bit in JSON can result in valid JSON.
 type envelope struct {
 	Digest string          `json:"digest"`
 	Record json.RawMessage `json:"record"`
@@ -71,14 +71,14 @@ func (r *record) owner() hydrate.Owner {
 	return hydrate.Owner{Namespace: r.Namespace, Source: r.Source}
 }
 
-// fileName is that of the archive below the charts of the owner.
+// fileName returns the file name of the archive.
 func (r *record) fileName() string { return r.App + "-" + r.Version + ".tgz" }
 
 func (r *record) path() string {
 	return path.Join(appFolder(r.owner(), r.App), r.Version+".json")
 }
 
-// appFolder holds the records of an app. The names must have been checked.
+// appFolder returns the folder of the records of an app. The names must have been checked.
 func appFolder(owner hydrate.Owner, app string) string {
 	return path.Join(recordsFolder, owner.Namespace, owner.Source, app)
 }
@@ -101,7 +101,7 @@ func (r *record) toPublished() hydrate.Published {
 	return p
 }
 
-// damaged says that the file at the path cannot be served.
+// toDamagedRecord returns the report that a file of the record cannot be served.
 func (r *record) toDamagedRecord(file string, err error) DamagedRecord {
 	return DamagedRecord{Owner: r.owner(), App: r.App, Version: r.Version, Path: file, Err: err}
 }
@@ -111,8 +111,7 @@ func digestOf(data []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// encode gives the bytes of the record on disk. The same record gives the same
-// bytes.
+// encode returns the record as stored on disk. The same record results in the same bytes.
 func (r *record) encode() ([]byte, error) {
 	inner, err := json.Marshal(r)
 	if err != nil {
@@ -122,15 +121,15 @@ func (r *record) encode() ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-// decodeRecord reads a record and derives what the server needs of it. It
-// refuses one that is altered, or that is not of the path where it was found.
+// decodeRecord parses a record and sets the derived fields. It returns an error if the record
+// is altered or belongs to another path.
 func decodeRecord(file string, data []byte) (*record, error) {
 	var outer envelope
 	if err := json.Unmarshal(data, &outer); err != nil {
 		return nil, fmt.Errorf("decode record: %w", err)
 	}
 	if digestOf(outer.Record) != outer.Digest {
-		return nil, errors.New("decode record: it does not match its digest")
+		return nil, errors.New("decode record: content does not match its digest")
 	}
 	r := &record{sum: outer.Digest}
 	decoder := json.NewDecoder(bytes.NewReader(outer.Record))
@@ -142,24 +141,25 @@ func decodeRecord(file string, data []byte) (*record, error) {
 		return nil, err
 	}
 	if r.path() != file {
-		return nil, fmt.Errorf("decode record: it belongs at %q", r.path())
+		return nil, fmt.Errorf("decode record: expected at path %q", r.path())
 	}
 	return r, r.setDerivedFields()
 }
 
-// check tells whether every field may become part of a path, an URL or an index.
+// validateFields returns an error if a field must not become part of a path, a URL or an
+// index.
 func (r *record) validateFields() error {
 	switch {
 	case r.Format != recordFormat:
-		return fmt.Errorf("format %d is not known", r.Format)
+		return fmt.Errorf("format %d is not supported", r.Format)
 	case !namePattern.MatchString(r.Namespace):
-		return fmt.Errorf("namespace %q is not a name", r.Namespace)
+		return fmt.Errorf("namespace %q is not a valid name", r.Namespace)
 	case !namePattern.MatchString(r.Source):
-		return fmt.Errorf("source %q is not a name", r.Source)
+		return fmt.Errorf("source %q is not a valid name", r.Source)
 	case !namePattern.MatchString(r.App):
-		return fmt.Errorf("app %q is not a name", r.App)
+		return fmt.Errorf("app %q is not a valid name", r.App)
 	case !versionPattern.MatchString(r.Version):
-		return fmt.Errorf("version %q is not a version", r.Version)
+		return fmt.Errorf("version %q is not a valid version", r.Version)
 	}
 	for _, b := range r.blobs() {
 		if !digestPattern.MatchString(b.Digest) || b.Size < 0 {
@@ -169,10 +169,10 @@ func (r *record) validateFields() error {
 	return nil
 }
 
-// derive fills the fields that are not on disk, and lets go of the chart.
+// setDerivedFields sets the fields that are not stored on disk, and clears Chart.
 func (r *record) setDerivedFields() (err error) {
 	if r.semver, err = semver.NewVersion(r.Version); err != nil {
-		return fmt.Errorf("version %q is not semantic: %w", r.Version, err)
+		return fmt.Errorf("version %q is not a semantic version: %w", r.Version, err)
 	}
 	if r.entry, err = renderEntry(r); err != nil {
 		return err
@@ -183,7 +183,7 @@ func (r *record) setDerivedFields() (err error) {
 	return nil
 }
 
-// newer orders versions of an app, the newest first.
+// compareNewestFirst sorts the versions of an app, newest first.
 func compareNewestFirst(a, b *record) int {
 	if c := b.semver.Compare(a.semver); c != 0 {
 		return c

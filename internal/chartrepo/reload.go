@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Reload reads the records from disk again, so that what another process
-// published is served too, and what has vanished is no longer. It drops and
-// reports as Open does, and returns what it reported.
+// Reload reads the records from disk again, so that versions published by another process are
+// served and removed ones are not. It drops and reports damaged records as Open does, and
+// returns them.
 func (s *Store) Reload() ([]DamagedRecord, error) {
 	damaged, err := s.reloadRecords()
 	for _, d := range damaged {
@@ -23,7 +23,7 @@ func (s *Store) Reload() ([]DamagedRecord, error) {
 func (s *Store) reloadRecords() ([]DamagedRecord, error) {
 	s.commit.Lock()
 	defer s.commit.Unlock()
-	// Whoever wiped the volume took the folders away as well.
+	// The folders are missing if the volume was wiped.
 	if err := s.files.makeRootFolders(); err != nil {
 		return nil, storageError(fmt.Errorf("read records: %w", err))
 	}
@@ -50,15 +50,15 @@ func (s *Store) reloadRecords() ([]DamagedRecord, error) {
 	return s.reconcileIndex(found, bad), nil
 }
 
-// readRecord reads one record and looks whether its archive is there. Reports
-// that are missing do not keep an archive from being served; Has tells of them.
+// readRecord reads one record and checks that its archive exists. Missing reports do not
+// prevent an archive from being served; Has detects them.
 func (s *Store) readRecord(name string, d fs.DirEntry) (*record, error) {
 	info, err := d.Info()
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxRecordBytes {
-		return nil, fmt.Errorf("read record: not a file of at most %d bytes", maxRecordBytes)
+		return nil, fmt.Errorf("read record: not a regular file of at most %d bytes", maxRecordBytes)
 	}
 	data, err := s.files.root.ReadFile(name)
 	if err != nil {
@@ -73,13 +73,13 @@ func (s *Store) readRecord(name string, d fs.DirEntry) (*record, error) {
 		return nil, fmt.Errorf("find archive: %w", err)
 	}
 	if archive.Size() != r.Archive.Size {
-		return nil, fmt.Errorf("find archive: it has %d bytes instead of %d", archive.Size(), r.Archive.Size)
+		return nil, fmt.Errorf("check archive: size is %d bytes, expected %d", archive.Size(), r.Archive.Size)
 	}
 	return r, nil
 }
 
-// abandon removes a record that cannot be served, and says whose it was as far
-// as its path tells.
+// discardRecord removes a record that cannot be served, and returns its owner, app and
+// version as far as the path contains them.
 func (s *Store) discardRecord(name string, problem error) DamagedRecord {
 	d := DamagedRecord{Path: name, Err: errors.Join(problem, s.files.removeFile(name))}
 	if parts := strings.Split(strings.TrimSuffix(name, ".json"), "/"); len(parts) == 5 {
@@ -88,8 +88,8 @@ func (s *Store) discardRecord(name string, problem error) DamagedRecord {
 	return d
 }
 
-// adopt makes the table say what was found on disk, and leaves alone what it
-// says already. What was not found is added to what was found bad.
+// reconcileIndex makes the index in memory match the records found on disk. Unchanged records
+// are kept. Records that were not found are added to the damaged ones.
 func (s *Store) reconcileIndex(found map[string]*record, bad map[string]DamagedRecord) []DamagedRecord {
 	for _, old := range s.index.allRecords() {
 		name := old.path()
@@ -101,7 +101,7 @@ func (s *Store) reconcileIndex(found map[string]*record, bad map[string]DamagedR
 		}
 		s.index.removeRecord(old)
 		if _, known := bad[name]; !known {
-			bad[name] = old.toDamagedRecord(name, errors.New("find record: it is gone"))
+			bad[name] = old.toDamagedRecord(name, errors.New("find record: file does not exist"))
 		}
 	}
 	for _, r := range found {

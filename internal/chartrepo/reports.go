@@ -17,21 +17,20 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Bounds on the reports of one publication. The texts of the largest real app
-// have 2 MB together.
+// Limits of the reports of one publication. The reports of the largest real app have 2 MB.
 const (
 	maxReports     = 256
 	maxReportBytes = 64 << 20
 )
 
-// packReports makes one blob of the reports: a zip file without compression, in
-// the order of the names. Its digest is over all names and contents, and one
-// file can be read from it without reading the others.
+// packReports returns one blob with all reports: a zip file without compression, sorted by
+// name. Its digest covers all names and contents, and one file can be read without reading
+// the others.
 func packReports(reports map[string][]byte) ([]byte, error) {
 	size := 0
 	for name, content := range reports {
 		if !namePattern.MatchString(name) {
-			return nil, outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("pack reports: %q is not a file name", name))
+			return nil, outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("pack reports: %q is not a valid file name", name))
 		}
 		size += len(content)
 	}
@@ -60,11 +59,11 @@ func packReports(reports map[string][]byte) ([]byte, error) {
 	return packed.Bytes(), nil
 }
 
-// findReport finds one file in packed reports.
+// findReport returns one file of packed reports.
 func findReport(packed io.ReaderAt, size int64, name string) (*zip.File, error) {
 	archive, err := zip.NewReader(packed, size)
 	if err != nil {
-		// An archive has a digest too; it is only not reports.
+		// The digest may be that of a chart archive.
 		return nil, errors.Join(fs.ErrNotExist, err)
 	}
 	for _, file := range archive.File {
@@ -75,7 +74,7 @@ func findReport(packed io.ReaderAt, size int64, name string) (*zip.File, error) 
 	return nil, fmt.Errorf("find report %q: %w", name, fs.ErrNotExist)
 }
 
-// readReport reads a file of packed reports and compares its checksum.
+// readReport reads a file of packed reports and verifies its checksum.
 func readReport(file *zip.File) (data []byte, err error) {
 	r, err := file.Open()
 	if err != nil {
@@ -88,8 +87,8 @@ func readReport(file *zip.File) (data []byte, err error) {
 	return buffer.Bytes(), err
 }
 
-// reportKind is the content type of a report. Reports quote what strangers
-// wrote, so nothing is ever said to be a page or a script.
+// reportContentType returns the content type of a report. Reports contain untrusted text, so
+// it never returns the type of a page or a script.
 func reportContentType(name string) []string {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".yaml", ".yml":

@@ -6,12 +6,11 @@ import (
 	"strings"
 )
 
-// serveRoot answers / with what a person who finds this address by chance needs to know:
-// how it is used, and which sources it has.
+// serveRoot serves / with usage information and the list of shared sources.
 func (h *handler) serveRoot(w http.ResponseWriter, r *http.Request) {
 	var text strings.Builder
-	text.WriteString("This is the Helm repository of AppMarket. Add this address, or one of the paths below, by helm repo add.\n\n")
-	text.WriteString("/  all sources that are shared with all\n")
+	text.WriteString("This is the Helm repository of AppMarket. Add this address, or one of the paths below, with helm repo add.\n\n")
+	text.WriteString("/  all sources that are shared with all namespaces\n")
 	for _, owner := range h.aggregate.currentSnapshot().owners {
 		fmt.Fprintf(&text, "/%s/%s\n", owner.Namespace, owner.Source)
 	}

@@ -8,7 +8,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-func TestRootSaysHowTheRepositoryIsUsed(t *testing.T) {
+func TestRootExplainsUsage(t *testing.T) {
 	s := serveStore(t)
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		t.Run(method, func(t *testing.T) {
@@ -22,12 +22,12 @@ func TestRootSaysHowTheRepositoryIsUsed(t *testing.T) {
 				return
 			}
 			g.Expect(string(body)).To(And(ContainSubstring("helm repo add"), ContainSubstring("/market/main\n"), ContainSubstring("/market/extra\n")))
-			g.Expect(string(body)).NotTo(ContainSubstring("tenant"), "a source that is not shared")
+			g.Expect(string(body)).NotTo(ContainSubstring("tenant"), "private sources are not listed")
 		})
 	}
 }
 
-// TestRootListsRepositories has each path that it lists lead to an index.
+// TestRootListsRepositories checks that each listed path has an index.
 func TestRootListsRepositories(t *testing.T) {
 	g := NewWithT(t)
 	s := serveStore(t)

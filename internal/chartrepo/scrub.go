@@ -15,17 +15,17 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// scrubChunk is how much a scrub reads at once.
+// scrubChunkBytes is the number of bytes that a scrub reads at a time.
 const scrubChunkBytes = 256 << 10
 
-// Scrub reads the records again and compares every blob that they name with its
-// digest, at Options.ScrubPerSecond. A record that is damaged, or whose archive
-// is missing or altered, is dropped. Where only the reports are, the archive is
-// still served, and Has says no until they are published again. Each is reported
-// to Options.Damaged and returned.
+// Scrub reads the records again and compares every referenced blob with its digest, at
+// Options.ScrubPerSecond. A record is dropped if it is damaged, or if its archive is missing
+// or altered. If only the reports are, the archive is still served, and Has returns false
+// until they are published again. Damaged records are passed to Options.OnDamaged and
+// returned.
 //
-// Blobs that cannot be read for another reason are left alone and named in the
-// error: a volume that is away for a moment must not empty the repository.
+// Blobs that cannot be read for another reason are kept and named in the error: a volume that
+// is temporarily unavailable must not empty the repository.
 func (s *Store) Scrub(ctx context.Context) ([]DamagedRecord, error) {
 	damaged, err := s.Reload()
 	if err != nil {
@@ -86,9 +86,9 @@ func throttledDigest(ctx context.Context, file io.Reader, limiter *rate.Limiter)
 	}
 }
 
-// condemn removes a blob that was found damaged, or missing if info is nil, and
-// drops and reports the records that cannot be served without it. It does
-// nothing if the blob was written again meanwhile.
+// removeDamaged removes a blob that is damaged, or missing if info is nil, and drops and
+// reports the records that cannot be served without it. It does nothing if the blob was
+// written again in the meantime.
 func (s *Store) removeDamaged(digest string, info os.FileInfo, cause error) []DamagedRecord {
 	damaged := s.dropRecords(digest, info, cause)
 	for _, d := range damaged {
@@ -106,7 +106,7 @@ func (s *Store) dropRecords(digest string, info os.FileInfo, cause error) []Dama
 		return nil
 	}
 	if err == nil {
-		// A writer that pinned it is writing it anew.
+		// A writer that pinned the blob is writing it again.
 		_, err := s.index.ifUnreferenced(digest, 0, false, func() error { return s.files.discardFile(name) })
 		cause = errors.Join(cause, err)
 	}
@@ -124,15 +124,15 @@ func (s *Store) dropRecords(digest string, info os.FileInfo, cause error) []Dama
 	return damaged
 }
 
-// Swept counts what a sweep removed.
+// SweepResult counts the files that a sweep removed.
 type SweepResult struct {
 	Files int
 	Bytes int64
 }
 
-// Sweep removes the blobs that no record names, that keep does not ask for, and
-// that were written, or looked for by a writer, longer ago than olderThan. It
-// also removes temporary files of that age. A nil keep asks for nothing.
+// Sweep removes blobs that no record references, that keep does not select, and that were
+// last written, or used by a writer, longer ago than olderThan. It also removes temporary
+// files of that age. If keep is nil, it selects none.
 func (s *Store) Sweep(ctx context.Context, keep func(digest string) bool, olderThan time.Duration) (SweepResult, error) {
 	var swept SweepResult
 	var errs []error
@@ -157,7 +157,7 @@ func (s *Store) Sweep(ctx context.Context, keep func(digest string) bool, olderT
 	return swept, nil
 }
 
-// sweepFile returns the size of the file it removed, -1 if it left it.
+// sweepFile returns the size of the removed file, or -1 if the file is kept.
 func (s *Store) sweepFile(name string, d fs.DirEntry, keep func(string) bool, olderThan time.Duration) (int64, error) {
 	info, err := d.Info()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -168,7 +168,7 @@ func (s *Store) sweepFile(name string, d fs.DirEntry, keep func(string) bool, ol
 	}
 	hex, unfinished := strings.CutPrefix(d.Name(), temporaryPrefix)
 	if unfinished {
-		// What follows the digest makes the name of the file unique.
+		// The rest of the name makes it unique.
 		hex = hex[:min(len(hex), 64)]
 	}
 	digest := "sha256:" + hex

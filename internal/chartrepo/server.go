@@ -12,20 +12,20 @@ import (
 	"github.com/go-logr/logr"
 )
 
-// Bounds on one connection. The time to write is enough for the largest archive
-// over a line of 1 Mbit/s.
+// Timeouts of one connection. The write timeout is long enough for the largest archive at 1
+// Mbit/s.
 const (
 	headerTimeout  = 5 * time.Second
 	readTimeout    = 10 * time.Second
 	writeTimeout   = 3 * time.Minute
 	idleTimeout    = 60 * time.Second
 	maxHeaderBytes = 16 << 10
-	// shutdownTime is what requests in flight have when the server stops.
+	// shutdownTimeout is the time that requests in progress have when the server stops.
 	shutdownTimeout = 10 * time.Second
 )
 
-// NewServer is a server for the address, such as ":8082", with bounds on the
-// time and the headers of every connection.
+// NewServer returns a server for an address such as ":8082", with timeouts and a limit on
+// headers.
 func NewServer(addr string, handler http.Handler) *http.Server {
 	return &http.Server{
 		Addr:              addr,
@@ -40,28 +40,26 @@ func NewServer(addr string, handler http.Handler) *http.Server {
 	}
 }
 
-// Service runs a server until it is told to stop. It is a Runnable of
-// controller-runtime's manager, one that does not wait for the election of a
-// leader: every replica serves.
+// Service runs a server until its context is done. It implements Runnable of
+// controller-runtime's manager without leader election: every replica serves.
 type Service struct {
 	Server *http.Server
-	// Log is told once the server can be reached.
+	// Log receives a message when the server accepts connections.
 	Log logr.Logger
 	// Listener is used instead of Server.Addr if it is set.
 	Listener net.Listener
-	// Connections is the number of connections that are kept at once; zero means
-	// DefaultConnections.
+	// Connections is the maximum number of open connections. Defaults to DefaultConnections.
 	Connections int
-	// Certificate returns the certificate for a connection. If it is not set, the server
-	// speaks plain HTTP.
+	// Certificate returns the certificate for a connection. If not set, the server uses plain
+	// HTTP.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
-// NeedLeaderElection says no.
+// NeedLeaderElection returns false.
 func (*Service) NeedLeaderElection() bool { return false }
 
-// Start serves until the context ends, then lets requests in flight finish for a
-// few seconds. It returns nil if it was told to stop and did.
+// Start serves until the context is done, then waits up to shutdownTimeout for requests in
+// progress. It returns nil after such a shutdown.
 func (s *Service) Start(ctx context.Context) error {
 	listener := s.Listener
 	if listener == nil {
@@ -73,7 +71,8 @@ func (s *Service) Start(ctx context.Context) error {
 	s.Log.Info("Serving the repository", "address", listener.Addr().String(), "tls", s.Certificate != nil)
 	listener = newLimitedListener(listener, s.Connections)
 	if s.Certificate != nil {
-		// With HTTP/2 one connection would have many requests, which places does not count.
+		// With HTTP/2, a connection can have several requests, which the limit does not
+		// count.
 		listener = tls.NewListener(listener, &tls.Config{
 			GetCertificate: s.Certificate, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		})
@@ -85,7 +84,7 @@ func (s *Service) Start(ctx context.Context) error {
 		return fmt.Errorf("serve charts: %w", err)
 	case <-ctx.Done():
 	}
-	// The context has ended, which must not end the requests at once.
+	// The context is done, which must not cancel the requests in progress.
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := s.Server.Shutdown(grace); err != nil {

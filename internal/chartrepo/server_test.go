@@ -20,7 +20,7 @@ var (
 	_ manager.LeaderElectionRunnable = (*chartrepo.Service)(nil)
 )
 
-func TestServiceStopsWithoutCuttingAnswers(t *testing.T) {
+func TestServiceCompletesRequestsInProgress(t *testing.T) {
 	g := gomega.NewWithT(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	g.Expect(err).NotTo(gomega.HaveOccurred())
@@ -61,7 +61,7 @@ func TestServiceStopsWithoutCuttingAnswers(t *testing.T) {
 	g.Eventually(ended).Should(gomega.Receive(gomega.BeNil()))
 }
 
-func TestServiceSaysThatItsAddressIsTaken(t *testing.T) {
+func TestServiceReportsUsedAddress(t *testing.T) {
 	g := gomega.NewWithT(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	g.Expect(err).NotTo(gomega.HaveOccurred())
@@ -70,7 +70,7 @@ func TestServiceSaysThatItsAddressIsTaken(t *testing.T) {
 	g.Expect(service.Start(t.Context())).To(gomega.HaveOccurred())
 }
 
-func TestServerRefusesGiganticHeaders(t *testing.T) {
+func TestServerRejectsLargeHeaders(t *testing.T) {
 	g := gomega.NewWithT(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	g.Expect(err).NotTo(gomega.HaveOccurred())

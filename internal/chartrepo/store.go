@@ -21,28 +21,29 @@ const (
 	DefaultScrubPerSecond = 16 << 20
 )
 
-// Options of a Store; the zero value is usable.
+// Options configures a Store. The zero value is usable.
 type Options struct {
-	// CacheBytes bounds the memory that holds archives and reports for the
-	// server; zero means DefaultCacheBytes, a negative number none at all.
+	// CacheBytes is the maximum memory for archives and reports that are cached for the
+	// server. Defaults to DefaultCacheBytes. A negative number disables the cache.
 	CacheBytes int64
-	// ScrubPerSecond bounds the bytes that Scrub reads in a second; zero means
+	// ScrubPerSecond is the maximum number of bytes that Scrub reads per second. Defaults to
 	// DefaultScrubPerSecond.
 	ScrubPerSecond int
-	// NamespaceBytes bounds what the sources of one namespace have published, archives
-	// and reports; zero is no bound. What is published stays when the bound is lowered.
+	// NamespaceBytes is the maximum size of the archives and reports that the sources of one
+	// namespace can publish; zero means no limit. Published versions stay when the limit is
+	// lowered.
 	NamespaceBytes int64
-	// Damaged, if set, hears of everything found missing or altered, by Open, by
-	// Scrub or by a request. It is called without locks held, possibly from
-	// several goroutines at once.
+	// OnDamaged is called for everything that Open, Scrub or a request finds missing or
+	// altered. It is called without locks held, possibly from several goroutines at the same
+	// time.
 	OnDamaged func(DamagedRecord)
-	// Now is the clock for the time of publication; nil means time.Now.
+	// Now returns the time of publication. Defaults to time.Now.
 	Now func() time.Time
 }
 
-// Damaged is a published version, or a part of it, that cannot be served as it
-// was published. Path is that of the file below the folder of the store. Owner,
-// App and Version are empty where the file does not say.
+// DamagedRecord is a published version, or a part of it, that cannot be served as it was
+// published. Path is the path of the file in the folder of the store. Owner, App and Version
+// are empty if the file does not contain them.
 type DamagedRecord struct {
 	Owner   hydrate.Owner
 	App     string
@@ -51,33 +52,33 @@ type DamagedRecord struct {
 	Err     error
 }
 
-// Store keeps published charts in a folder. It is safe for concurrent use, and
-// implements hydrate.Publisher.
+// Store stores published charts in a folder. It is safe for concurrent use, and implements
+// hydrate.Publisher.
 type Store struct {
 	files   *fileStore
 	index   *memoryIndex
 	cache   *cache
 	options Options
 
-	// commit orders what happens to records, and to blobs found damaged.
+	// commit serializes changes of records and of damaged blobs.
 	commit sync.Mutex
-	// loads lets only one request at a time read the same bytes from disk.
+	// loads deduplicates concurrent reads of the same bytes.
 	loads singleflight.Group
-	// checked remembers which file was last found to match a digest.
+	// verified maps a digest to the file that was last found to match it.
 	verified sync.Map
-	// failure is the error of the last attempt to publish, nil if it went well.
+	// writeFailure is the error of the last publication, nil if it succeeded.
 	writeFailure atomic.Pointer[error]
 }
 
 var _ hydrate.Publisher = (*Store)(nil)
 
-// Open opens the store in dir, which must exist, and reads what is published.
-// Temporary files of an earlier run are removed. A record that is damaged, or
-// whose archive is missing or has the wrong length, is dropped and reported to
-// Options.Damaged; it does not keep the store from opening.
+// Open opens the store in dir, which must exist, and reads the published records. It removes
+// temporary files of an earlier run. A record that is damaged, or whose archive is missing or
+// has the wrong size, is dropped and reported to Options.OnDamaged; it does not prevent the
+// store from opening.
 //
-// A folder may be opened by several processes if only one of them publishes and
-// the others call Reload.
+// Several processes can open a folder if only one of them publishes and the others call
+// Reload.
 func Open(dir string, options Options) (*Store, error) {
 	if options.CacheBytes == 0 {
 		options.CacheBytes = DefaultCacheBytes
@@ -105,21 +106,22 @@ func Open(dir string, options Options) (*Store, error) {
 	return s, nil
 }
 
-// explainDenied says who may not write into the folder of a store, and what to do.
+// explainDenied adds to a permission error which user cannot write to the folder, and how to
+// fix it.
 func explainDenied(dir string, err error) error {
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	return fmt.Errorf("user %d may not write into %s: let the volume belong to this user, or to the group of fsGroup in the pod's securityContext: %w",
-		os.Getuid(), dir, err)
+	return fmt.Errorf("user %d cannot write to %s: %w; set fsGroup in the pod's securityContext, or make this user the owner of the volume",
+		os.Getuid(), dir, withoutPath(err))
 }
 
-// Close releases the folder. The store must not be used afterwards.
+// Close closes the folder. The store must not be used afterwards.
 func (s *Store) Close() error { return s.files.root.Close() }
 
 // Has reports whether the version of the app is published with the given digest,
-// "sha256:<hex>" of the archive, and its files are there with the right lengths.
-// It reads no file.
+// "sha256:<hex>" of the archive, and its files exist with the right sizes. It does not read
+// any file.
 func (s *Store) Has(owner hydrate.Owner, app, version, digest string) bool {
 	r := s.index.find(owner, app, version)
 	if r == nil || r.Archive.Digest != digest {
@@ -140,13 +142,13 @@ type Entry struct {
 	App     string
 	Version string
 	hydrate.Published
-	// Size of the archive in bytes.
+	// Size is the size of the archive in bytes.
 	Size int64
-	// Created is when this digest was first published, in whole seconds.
+	// Created is the time at which this digest was first published, in whole seconds.
 	Created time.Time
 }
 
-// Entries are all published versions, by owner, app and version, newest first.
+// Entries returns all published versions, sorted by owner, app and version, newest first.
 func (s *Store) Entries() []Entry {
 	records := s.index.allRecords()
 	entries := make([]Entry, len(records))
@@ -159,7 +161,7 @@ func (s *Store) Entries() []Entry {
 	return entries
 }
 
-// Check reports whether the store can be read.
+// Check returns an error if the store cannot be read.
 func (s *Store) Check(context.Context) error {
 	if _, err := s.files.root.Stat(recordsFolder); err != nil {
 		return storageError(fmt.Errorf("read chart store: %w", err))
@@ -167,8 +169,8 @@ func (s *Store) Check(context.Context) error {
 	return nil
 }
 
-// CheckWritten reports the failure of the last attempt to publish, nil if it
-// went well or nothing was published yet. It touches nothing.
+// CheckWritten returns the error of the last publication, or nil if it succeeded or there was
+// none. It does not access the disk.
 func (s *Store) CheckWritten(context.Context) error {
 	if err := s.writeFailure.Load(); err != nil {
 		return *err

@@ -15,7 +15,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-func TestPublishedIsThereAfterReopening(t *testing.T) {
+func TestPublicationsSurviveReopening(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
 	p := newPublication(t, main, "web", "1.2.0")
@@ -24,9 +24,9 @@ func TestPublishedIsThereAfterReopening(t *testing.T) {
 	g.Expect(published.Chart).To(gomega.Equal("market/main/charts/web-1.2.0.tgz"))
 	g.Expect(published.Report).To(gomega.MatchRegexp(`^reports/[0-9a-f]{64}$`))
 
-	heard := &damageRecorder{}
-	again := openStore(t, dir, heard)
-	g.Expect(heard.damagedApps()).To(gomega.BeEmpty())
+	recorder := &damageRecorder{}
+	again := openStore(t, dir, recorder)
+	g.Expect(recorder.damagedApps()).To(gomega.BeEmpty())
 	g.Expect(again.Entries()).To(gomega.Equal([]chartrepo.Entry{{
 		Owner: main, App: "web", Version: "1.2.0", Published: published, Size: int64(len(p.Archive)), Created: noon,
 	}}))
@@ -60,7 +60,7 @@ func TestSamePublicationWritesNothing(t *testing.T) {
 	g.Expect(later.Entries()[0].Created).To(gomega.Equal(noon.Add(time.Hour)))
 }
 
-func TestSameContentGivesSameBytesElsewhere(t *testing.T) {
+func TestSameContentResultsInSameBytes(t *testing.T) {
 	g := gomega.NewWithT(t)
 	here, there := t.TempDir(), t.TempDir()
 	a, b := newPublication(t, main, "a", "1.0.0"), newPublication(t, main, "b", "1.0.0")
@@ -69,7 +69,7 @@ func TestSameContentGivesSameBytesElsewhere(t *testing.T) {
 	g.Expect(readFiles(t, there)).To(gomega.Equal(readFiles(t, here)))
 }
 
-func TestHasAsksForDigestAndFiles(t *testing.T) {
+func TestHasChecksDigestAndFiles(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
 	store := openStore(t, dir, nil)
@@ -81,14 +81,14 @@ func TestHasAsksForDigestAndFiles(t *testing.T) {
 	g.Expect(store.Has(extra, "web", "1.2.0", p.Digest)).To(gomega.BeFalse(), "another source")
 
 	removeFile(t, blobFile(dir, "sha256:"+published.Report[len("reports/"):]))
-	g.Expect(store.Has(main, "web", "1.2.0", p.Digest)).To(gomega.BeFalse(), "its reports are gone")
+	g.Expect(store.Has(main, "web", "1.2.0", p.Digest)).To(gomega.BeFalse(), "missing reports")
 	publishAll(t, store, p)
 	g.Expect(store.Has(main, "web", "1.2.0", p.Digest)).To(gomega.BeTrue(), "published again")
 	truncateFile(t, blobFile(dir, p.Digest))
-	g.Expect(store.Has(main, "web", "1.2.0", p.Digest)).To(gomega.BeFalse(), "its archive is cut")
+	g.Expect(store.Has(main, "web", "1.2.0", p.Digest)).To(gomega.BeFalse(), "truncated archive")
 }
 
-func TestRemoveKeepsWhatItIsTold(t *testing.T) {
+func TestRemoveKeepsVersions(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
 	store := openStore(t, dir, nil)
@@ -98,15 +98,15 @@ func TestRemoveKeepsWhatItIsTold(t *testing.T) {
 	g.Expect(store.Remove(main, "web", "2.0.0", "9.9.9")).To(gomega.Succeed())
 	g.Expect(publishedNames(store)).To(gomega.Equal([]string{"extra/web 1.0.0", "main/db 1.0.0", "main/web 2.0.0"}))
 	g.Expect(store.Remove(main, "web")).To(gomega.Succeed())
-	g.Expect(store.Remove(main, "web")).To(gomega.Succeed(), "twice is as good as once")
-	g.Expect(store.Remove(main, "../../extra")).To(gomega.Succeed(), "nothing has that name")
+	g.Expect(store.Remove(main, "web")).To(gomega.Succeed(), "removing again does nothing")
+	g.Expect(store.Remove(main, "../../extra")).To(gomega.Succeed(), "no app has that name")
 	g.Expect(publishedNames(store)).To(gomega.Equal([]string{"extra/web 1.0.0", "main/db 1.0.0"}))
 	g.Expect(publishedNames(openStore(t, dir, nil))).To(gomega.Equal(publishedNames(store)))
 	_, err := store.Archive(old.Digest)
 	g.Expect(err).NotTo(gomega.HaveOccurred(), "the blob stays until it is swept")
 }
 
-func TestPublicationThatCannotBe(t *testing.T) {
+func TestInvalidPublications(t *testing.T) {
 	for _, c := range []struct {
 		why    string
 		change func(*hydrate.Publication)
@@ -117,7 +117,7 @@ func TestPublicationThatCannotBe(t *testing.T) {
 		{"path in the app", func(p *hydrate.Publication) {
 			p.App, p.Chart = "a/b", []byte(`{"name":"a/b","version":"1.0.0"}`)
 		}, v1alpha1.ReasonInvalidChart},
-		{"hidden app, as temporary files are", func(p *hydrate.Publication) {
+		{"app with the prefix of temporary files", func(p *hydrate.Publication) {
 			p.App, p.Chart = ".a", []byte(`{"name":".a","version":"1.0.0"}`)
 		}, v1alpha1.ReasonInvalidChart},
 		{"path in the version", func(p *hydrate.Publication) {
@@ -127,12 +127,12 @@ func TestPublicationThatCannotBe(t *testing.T) {
 			p.Version, p.Chart = "latest", []byte(`{"name":"web","version":"latest"}`)
 		}, v1alpha1.ReasonInvalidChart},
 		{"chart of another name", func(p *hydrate.Publication) { p.Chart = []byte(`{"name":"x","version":"1.0.0"}`) }, v1alpha1.ReasonInvalidChart},
-		{"chart that is no object", func(p *hydrate.Publication) { p.Chart = []byte(`[]`) }, v1alpha1.ReasonInvalidChart},
-		{"digest of something else", func(p *hydrate.Publication) { p.Digest = digestOf(nil) }, v1alpha1.ReasonDigestMismatch},
+		{"chart metadata that is not an object", func(p *hydrate.Publication) { p.Chart = []byte(`[]`) }, v1alpha1.ReasonInvalidChart},
+		{"digest of other content", func(p *hydrate.Publication) { p.Digest = digestOf(nil) }, v1alpha1.ReasonDigestMismatch},
 		{"report with a path", func(p *hydrate.Publication) { p.Reports = map[string][]byte{"../a": nil} }, v1alpha1.ReasonInvalidChart},
-		{"reports without end", func(p *hydrate.Publication) { p.Reports = map[string][]byte{"a": make([]byte, 65<<20)} }, v1alpha1.ReasonLimitExceeded},
+		{"reports over the limit", func(p *hydrate.Publication) { p.Reports = map[string][]byte{"a": make([]byte, 65<<20)} }, v1alpha1.ReasonLimitExceeded},
 		{"archive over the limit", func(p *hydrate.Publication) { p.Archive = make([]byte, chart.MaxArchiveBytes+1) }, v1alpha1.ReasonLimitExceeded},
-		{"name of another app's archive", func(p *hydrate.Publication) {
+		{"archive name of another app", func(p *hydrate.Publication) {
 			p.App, p.Version, p.Chart = "other-1.0.0", "2.0.0", []byte(`{"name":"other-1.0.0","version":"2.0.0"}`)
 		}, v1alpha1.ReasonInvalidChart},
 	} {
@@ -152,7 +152,7 @@ func TestPublicationThatCannotBe(t *testing.T) {
 	}
 }
 
-func TestPublishEndsWithItsContext(t *testing.T) {
+func TestPublishStopsWithItsContext(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -162,11 +162,11 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 	g.Expect(readFiles(t, dir)).To(gomega.BeEmpty())
 }
 
-func TestReloadFollowsAnotherProcess(t *testing.T) {
+func TestReloadReadsChangesOfAnotherProcess(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
-	heard := &damageRecorder{}
-	writer, reader := openStore(t, dir, nil), openStore(t, dir, heard)
+	recorder := &damageRecorder{}
+	writer, reader := openStore(t, dir, nil), openStore(t, dir, recorder)
 	publishAll(t, writer, newPublication(t, main, "a", "1.0.0"), newPublication(t, main, "b", "1.0.0"))
 	found, err := reader.Reload()
 	g.Expect(err).NotTo(gomega.HaveOccurred())
@@ -178,5 +178,5 @@ func TestReloadFollowsAnotherProcess(t *testing.T) {
 	_, err = reader.Reload()
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	g.Expect(reader.Entries()).To(gomega.Equal(writer.Entries()))
-	g.Expect(heard.damagedApps()).To(gomega.Equal([]string{"a 1.0.0"}))
+	g.Expect(recorder.damagedApps()).To(gomega.Equal([]string{"a 1.0.0"}))
 }

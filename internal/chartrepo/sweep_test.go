@@ -11,7 +11,7 @@ import (
 	"github.com/onsi/gomega"
 )
 
-// age makes a file older than a day.
+// makeOld sets the modification time of a file to more than a day ago.
 func makeOld(t testing.TB, path string) {
 	t.Helper()
 	old := time.Now().Add(-25 * time.Hour)
@@ -20,7 +20,7 @@ func makeOld(t testing.TB, path string) {
 	}
 }
 
-func TestSweepRemovesWhatNobodyNames(t *testing.T) {
+func TestSweepRemovesUnreferencedBlobs(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
 	store := openStore(t, dir, nil)
@@ -49,7 +49,7 @@ func TestSweepRemovesWhatNobodyNames(t *testing.T) {
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	g.Expect(swept.Files).To(gomega.Equal(2), "the blob and the temporary file")
 	g.Expect(swept.Bytes).To(gomega.Equal(int64(len(gone.Archive) + len("over"))))
-	g.Expect(asked).To(gomega.ConsistOf(installed.Digest, gone.Digest), "only of what would be removed")
+	g.Expect(asked).To(gomega.ConsistOf(installed.Digest, gone.Digest), "only for blobs that would be removed")
 	_, err = store.Archive(gone.Digest)
 	g.Expect(err).To(gomega.MatchError(fs.ErrNotExist))
 	for _, p := range []string{served.Digest, installed.Digest, young.Digest} {
@@ -61,10 +61,10 @@ func TestSweepRemovesWhatNobodyNames(t *testing.T) {
 	_, err = store.Sweep(context.Background(), nil, time.Hour)
 	g.Expect(err).NotTo(gomega.HaveOccurred())
 	_, err = store.Archive(installed.Digest)
-	g.Expect(err).To(gomega.MatchError(fs.ErrNotExist), "nobody keeps it now")
+	g.Expect(err).To(gomega.MatchError(fs.ErrNotExist), "no longer selected by keep")
 }
 
-func TestBlobThatIsUsedAgainIsYoungAgain(t *testing.T) {
+func TestReusedBlobIsNotSwept(t *testing.T) {
 	g := gomega.NewWithT(t)
 	dir := t.TempDir()
 	store := openStore(t, dir, nil)
