@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// MaxRequestBytes bounds the request that the buyer signed.
+	// MaxRequestBytes is the maximum size of the request that the buyer signed.
 	MaxRequestBytes = 64 << 10
 
 	maxResponseBytes = 128 << 10
@@ -27,50 +27,51 @@ const (
 	maxBackoff   = 5 * time.Minute
 )
 
-// What a checkout answers.
+// Codes in the response of a checkout.
 const (
 	codePurchased = 0
 	codeNoRecord  = 1
 	codeRejected  = 2
 )
 
-// Purchase is what is asked of a checkout.
+// Purchase is a request to a checkout.
 type Purchase struct {
-	// URL is that of the checkout; https.
+	// URL is the https URL of the checkout.
 	URL string
-	// Product is what is bought.
+	// Product is the name of the product to buy.
 	Product string
-	// Request is what the buyer signed, a text that only the checkout understands.
+	// Request is the request that the buyer signed. Only the checkout can interpret it.
 	Request string
 }
 
-// Checkout asks the shops of developers for credentials. It keeps nothing: how
-// often it was asked, and up to how often it will be, is for the caller to know.
+// Checkout requests credentials from the checkouts of developers. It has no state: the caller
+// counts and limits the attempts.
 type Checkout struct {
 	client *client
 }
 
-// NewCheckout returns a Checkout that speaks to servers as the options say.
+// NewCheckout returns a Checkout that connects to servers according to the options.
 func NewCheckout(opts Options) *Checkout { return &Checkout{client: newClient(opts)} }
 
-// Buy posts {"product": …, "request": …} as JSON and reads {"code": …,
-// "credential": …} within 30 seconds. Attempt counts from 1, over restarts.
+// Buy posts {"product": …, "request": …} as JSON and reads {"code": …, "credential": …}
+// within 30 seconds. attempt counts from 1, across restarts.
 //
-//   - 0: the credential is returned. It is not checked yet.
-//   - 1, no record of a payment: waits, as Backoff says, with PurchaseNotFound.
-//   - 2, the request is not accepted: stalled with PurchaseSignAgain.
+//   - 0: the credential is returned. It is not verified yet.
+//   - 1: no payment is recorded. Waits with PurchaseNotFound for the time that Backoff
+//     returns.
+//   - 2: the request is rejected. Stalled with PurchaseSignAgain.
 //
-// A checkout that is busy or down (429, 5xx) waits with PurchasePending, for as
-// long as its Retry-After says, or as Backoff does. One that cannot be reached is
-// a failure with PurchaseFailed, all else is stalled with it.
+// For a server that is busy or unavailable (429, 5xx), Buy waits with PurchasePending for the
+// time in Retry-After, or that Backoff returns. If the connection fails, Buy returns an error
+// with PurchaseFailed. Everything else is stalled with this reason.
 func (c *Checkout) Buy(ctx context.Context, p Purchase, attempt int) (string, error) {
 	target, err := c.client.parseURL(p.URL)
 	if err != nil {
-		return "", purchaseFailedError(fmt.Errorf("ask checkout: %w", err))
+		return "", purchaseFailedError(fmt.Errorf("request credential from checkout: %w", err))
 	}
 	body, err := p.encodeBody()
 	if err != nil {
-		return "", purchaseFailedError(fmt.Errorf("ask checkout %s: %w", target.Hostname(), err))
+		return "", purchaseFailedError(fmt.Errorf("request credential from checkout %s: %w", target.Hostname(), err))
 	}
 	got, err := c.client.sendRequest(ctx, boundedRequest{
 		method: http.MethodPost, url: target, body: body, within: checkoutTimeout, limit: maxResponseBytes,
@@ -81,13 +82,13 @@ func (c *Checkout) Buy(ctx context.Context, p Purchase, attempt int) (string, er
 	}
 	credential, err := got.readCredential(attempt)
 	if err != nil {
-		return "", fmt.Errorf("ask checkout %s: %w", target.Hostname(), err)
+		return "", fmt.Errorf("request credential from checkout %s: %w", target.Hostname(), err)
 	}
 	return credential, nil
 }
 
-// Backoff is how long to wait after an attempt, counted from 1: 5 seconds, and
-// twice as long each time up to 5 minutes.
+// Backoff returns the time to wait after an attempt, counted from 1: 5 seconds, doubled for
+// each attempt up to 5 minutes.
 func Backoff(attempt int) time.Duration {
 	wait := firstBackoff
 	for ; attempt > 1 && wait < maxBackoff; attempt-- {
@@ -99,9 +100,9 @@ func Backoff(attempt int) time.Duration {
 func (p Purchase) encodeBody() ([]byte, error) {
 	switch {
 	case p.Product == "":
-		return nil, errors.New("no product is named")
+		return nil, errors.New("the product is not set")
 	case p.Request == "":
-		return nil, errors.New("the signed request is empty")
+		return nil, errors.New("the signed request is empty; set the key of the Secret to the request that the buyer signed")
 	case len(p.Request) > MaxRequestBytes:
 		return nil, fmt.Errorf("the signed request is larger than %d bytes", MaxRequestBytes)
 	}
@@ -111,25 +112,26 @@ func (p Purchase) encodeBody() ([]byte, error) {
 	}{p.Product, p.Request})
 }
 
-// unanswered says what it means that there is no answer. A server that answers
-// too much, or points elsewhere, does so again; one that is down may come back.
+// connectionError classifies the error of a request without a response. Errors that the
+// server would cause again are final; a failed connection is retried.
 func connectionError(target *url.URL, err error) error {
-	told := fmt.Errorf("ask checkout %s: %w", target.Hostname(), err)
+	err = fmt.Errorf("request credential from checkout %s: %w", target.Hostname(), err)
 	for _, final := range []error{errOtherServer, errRedirects, errTooLarge} {
 		if errors.Is(err, final) {
-			return purchaseFailedError(told)
+			return purchaseFailedError(err)
 		}
 	}
 	if _, isRefused := errors.AsType[netguard.Refused](err); isRefused {
-		return purchaseFailedError(told)
+		return purchaseFailedError(err)
 	}
 	if _, ok := errors.AsType[*requestError](err); !ok {
-		return told // the caller gave up
+		return err // The context of the caller is done.
 	}
-	return outcome.Failed(v1alpha1.ReasonPurchaseFailed, told)
+	return outcome.Failed(v1alpha1.ReasonPurchaseFailed, err)
 }
 
-// read says what the answer means.
+// readCredential returns the credential in the response, or the error that the response
+// stands for.
 func (a *bufferedResponse) readCredential(attempt int) (string, error) {
 	switch {
 	case a.status == http.StatusTooManyRequests, a.status >= http.StatusInternalServerError:
@@ -137,34 +139,34 @@ func (a *bufferedResponse) readCredential(attempt int) (string, error) {
 		if after <= 0 {
 			after = Backoff(attempt)
 		}
-		return "", outcome.Waiting(v1alpha1.ReasonPurchasePending, after, fmt.Errorf("it is busy, HTTP status %d", a.status))
+		return "", outcome.Waiting(v1alpha1.ReasonPurchasePending, after, fmt.Errorf("the server is busy: HTTP status %d", a.status))
 	case a.status != http.StatusOK:
-		return "", purchaseFailedError(fmt.Errorf("it answered with HTTP status %d; ask the developer", a.status))
+		return "", purchaseFailedError(fmt.Errorf("unexpected HTTP status %d; contact the developer of the app", a.status))
 	}
-	var said struct {
+	var reply struct {
 		Code       *int   `json:"code"`
 		Credential string `json:"credential"`
 	}
-	if err := json.Unmarshal(a.body, &said); err != nil || said.Code == nil {
-		return "", purchaseFailedError(errors.New("its answer is not understood; ask the developer"))
+	if err := json.Unmarshal(a.body, &reply); err != nil || reply.Code == nil {
+		return "", purchaseFailedError(errors.New("the response cannot be parsed; contact the developer of the app"))
 	}
-	switch *said.Code {
+	switch *reply.Code {
 	case codePurchased:
-		return parseCredential(said.Credential)
+		return parseCredential(reply.Credential)
 	case codeNoRecord:
 		return "", outcome.Waiting(v1alpha1.ReasonPurchaseNotFound, Backoff(attempt),
-			errors.New("it has no record of the payment yet; pay, or wait until the payment is seen"))
+			errors.New("no payment has been recorded yet; pay, or wait until the payment is recorded"))
 	case codeRejected:
 		return "", outcome.Stalled(v1alpha1.ReasonPurchaseSignAgain,
-			errors.New("it does not accept the signed request; sign it again and put the new one into the Secret"))
+			errors.New("the signed request was rejected; sign a new request and store it in the Secret"))
 	}
-	return "", purchaseFailedError(fmt.Errorf("it answered with code %d, which is not known; ask the developer", *said.Code))
+	return "", purchaseFailedError(fmt.Errorf("unknown code %d in the response; contact the developer of the app", *reply.Code))
 }
 
 func parseCredential(credential string) (string, error) {
 	credential = strings.TrimSpace(credential)
 	if credential == "" || len(credential) > MaxCredentialBytes {
-		return "", purchaseFailedError(fmt.Errorf("it answered without a credential of 1 to %d bytes; ask the developer", MaxCredentialBytes))
+		return "", purchaseFailedError(fmt.Errorf("the response has no credential of 1 to %d bytes; contact the developer of the app", MaxCredentialBytes))
 	}
 	return credential, nil
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// purchase is a request that must be told to nobody but the checkout.
+// newPurchase returns a request whose content must only be sent to the checkout.
 func newPurchase() license.Purchase {
 	return license.Purchase{URL: serverURL + "/buy?session=" + private, Product: product, Request: "eyJ." + private}
 }
@@ -25,10 +25,10 @@ func newPurchase() license.Purchase {
 func TestBuy(t *testing.T) {
 	t.Parallel()
 	credential := newCredential(nil)
-	said := make(chan string, 1)
+	received := make(chan string, 1)
 	shop := func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
-		said <- fmt.Sprint(r.Method, " ", r.URL, " ", r.Header.Get("Content-Type"), " ", string(body), " ", err)
+		received <- fmt.Sprint(r.Method, " ", r.URL, " ", r.Header.Get("Content-Type"), " ", string(body), " ", err)
 		respondOK(fmt.Sprintf(`{"code": 0, "credential": %q, "message": "thank you"}`, credential+"\n"))(w, r)
 	}
 	inBubble(t, http.HandlerFunc(shop), func(t *testing.T, opts license.Options) {
@@ -36,13 +36,13 @@ func TestBuy(t *testing.T) {
 		got, err := license.NewCheckout(opts).Buy(t.Context(), newPurchase(), 1)
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(got).To(Equal(credential))
-		g.Expect(<-said).To(Equal(`POST /buy?session=` + private + ` application/json {"product":"notes-paid","request":"eyJ.` + private + `"} <nil>`))
+		g.Expect(<-received).To(Equal(`POST /buy?session=` + private + ` application/json {"product":"notes-paid","request":"eyJ.` + private + `"} <nil>`))
 		_, err = license.Check(got, newTerms(edKeys()), now)
 		g.Expect(err).NotTo(HaveOccurred())
 	})
 }
 
-func TestBuyAnswers(t *testing.T) {
+func TestBuyHandlesResponses(t *testing.T) {
 	t.Parallel()
 	const stalled, failed = -1, -2
 	for _, c := range []struct {
@@ -50,13 +50,13 @@ func TestBuyAnswers(t *testing.T) {
 		answer  http.HandlerFunc
 		attempt int
 		reason  string
-		// after is how long to wait, or one of the two above.
+		// after is the expected delay, or one of the constants above.
 		after time.Duration
 	}{
 		{why: "no record", answer: respondOK(`{"code": 1}`), attempt: 1, reason: v1alpha1.ReasonPurchaseNotFound, after: 5 * time.Second},
 		{why: "no record for a while", answer: respondOK(`{"code": 1, "credential": "` + private + `"}`), attempt: 4, reason: v1alpha1.ReasonPurchaseNotFound, after: 40 * time.Second},
 		{why: "no record for long", answer: respondOK(`{"code": 1}`), attempt: 1000, reason: v1alpha1.ReasonPurchaseNotFound, after: 5 * time.Minute},
-		{why: "sign again", answer: respondOK(`{"code": 2}`), reason: v1alpha1.ReasonPurchaseSignAgain, after: stalled},
+		{why: "rejected request", answer: respondOK(`{"code": 2}`), reason: v1alpha1.ReasonPurchaseSignAgain, after: stalled},
 		{why: "another code", answer: respondOK(`{"code": 3}`), after: stalled},
 		{why: "a code below", answer: respondOK(`{"code": -1}`), after: stalled},
 		{why: "a code with a fraction", answer: respondOK(`{"code": 0.5, "credential": "c"}`), after: stalled},
@@ -64,30 +64,30 @@ func TestBuyAnswers(t *testing.T) {
 		{why: "no code", answer: respondOK(`{"credential": "` + private + `"}`), after: stalled},
 		{why: "a code of null", answer: respondOK(`{"code": null, "credential": "c"}`), after: stalled},
 		{why: "two codes", answer: respondOK(`{"code": 1, "code": 0, "credential": "c"}`), after: stalled},
-		{why: "bought, without a credential", answer: respondOK(`{"code": 0}`), after: stalled},
-		{why: "bought, with an empty one", answer: respondOK(`{"code": 0, "credential": " "}`), after: stalled},
-		{why: "bought, with a huge one", answer: respondOK(`{"code": 0, "credential": "` + strings.Repeat("x", license.MaxCredentialBytes+1) + `"}`), after: stalled},
-		{why: "bought, with one that is no text", answer: respondOK(`{"code": 0, "credential": {"token": "` + private + `"}}`), after: stalled},
+		{why: "success without a credential", answer: respondOK(`{"code": 0}`), after: stalled},
+		{why: "success with an empty credential", answer: respondOK(`{"code": 0, "credential": " "}`), after: stalled},
+		{why: "success with a large credential", answer: respondOK(`{"code": 0, "credential": "` + strings.Repeat("x", license.MaxCredentialBytes+1) + `"}`), after: stalled},
+		{why: "success with a credential that is not a string", answer: respondOK(`{"code": 0, "credential": {"token": "` + private + `"}}`), after: stalled},
 		{why: "HTML", answer: respondOK("<html>" + private), after: stalled},
 		{why: "nothing", answer: respondOK(""), after: stalled},
 		{why: "too much", answer: respondOK(`{"code": 0, "credential": "c"}` + strings.Repeat(" ", 128<<10)), after: stalled},
 		{why: "a stream of a gigabyte", answer: respondEndlessly, after: stalled},
 		{why: "refused", answer: respondStatus(http.StatusForbidden, `{"code": 0, "credential": "`+private+`"}`), after: stalled},
-		{why: "no such page", answer: respondStatus(http.StatusNotFound, ""), after: stalled},
-		{why: "accepted, and no more", answer: respondStatus(http.StatusAccepted, `{"code": 0, "credential": "c"}`), after: stalled},
+		{why: "not found", answer: respondStatus(http.StatusNotFound, ""), after: stalled},
+		{why: "accepted without completion", answer: respondStatus(http.StatusAccepted, `{"code": 0, "credential": "c"}`), after: stalled},
 		{why: "another host", answer: redirectTo("http://evil.example/buy"), after: stalled},
 		{why: "see other, which drops the request", answer: newScriptedServer(respondStatus(http.StatusSeeOther, "", "Location", "/thanks"), respondOK(`{"code": 0, "credential": "c"}`)).ServeHTTP, after: stalled},
-		{why: "redirects without end", answer: redirectTo("/buy"), after: stalled},
+		{why: "endless redirects", answer: redirectTo("/buy"), after: stalled},
 		{why: "too busy", answer: respondStatus(http.StatusTooManyRequests, private), attempt: 2, reason: v1alpha1.ReasonPurchasePending, after: 10 * time.Second},
-		{why: "too busy, until", answer: respondStatus(http.StatusTooManyRequests, "", "Retry-After", "77"), reason: v1alpha1.ReasonPurchasePending, after: 77 * time.Second},
-		{why: "down, until a date", answer: func(w http.ResponseWriter, r *http.Request) {
+		{why: "busy, with Retry-After", answer: respondStatus(http.StatusTooManyRequests, "", "Retry-After", "77"), reason: v1alpha1.ReasonPurchasePending, after: 77 * time.Second},
+		{why: "unavailable until a date", answer: func(w http.ResponseWriter, r *http.Request) {
 			respondStatus(http.StatusServiceUnavailable, "", "Retry-After", time.Now().Add(time.Minute).UTC().Format(http.TimeFormat))(w, r)
 		}, reason: v1alpha1.ReasonPurchasePending, after: time.Minute},
-		{why: "down, until the end of time", answer: respondStatus(http.StatusBadGateway, "", "Retry-After", "4000000000"), reason: v1alpha1.ReasonPurchasePending, after: time.Hour},
-		{why: "down, until yesterday", answer: respondStatus(http.StatusBadGateway, "", "Retry-After", "Mon, 02 Jan 1995 15:04:05 GMT"), reason: v1alpha1.ReasonPurchasePending, after: 5 * time.Second},
-		{why: "down, for no time", answer: respondStatus(http.StatusBadGateway, "", "Retry-After", "0"), reason: v1alpha1.ReasonPurchasePending, after: 5 * time.Second},
+		{why: "unavailable for a very long time", answer: respondStatus(http.StatusBadGateway, "", "Retry-After", "4000000000"), reason: v1alpha1.ReasonPurchasePending, after: time.Hour},
+		{why: "unavailable until a date in the past", answer: respondStatus(http.StatusBadGateway, "", "Retry-After", "Mon, 02 Jan 1995 15:04:05 GMT"), reason: v1alpha1.ReasonPurchasePending, after: 5 * time.Second},
+		{why: "unavailable for zero seconds", answer: respondStatus(http.StatusBadGateway, "", "Retry-After", "0"), reason: v1alpha1.ReasonPurchasePending, after: 5 * time.Second},
 		{why: "silence", answer: neverRespond, after: failed},
-		{why: "half an answer", answer: stallResponse, after: failed},
+		{why: "partial response", answer: stallResponse, after: failed},
 		{why: "a connection that breaks", answer: abortResponse, after: failed},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestBuyAnswers(t *testing.T) {
 	}
 }
 
-func TestBuyRefuses(t *testing.T) {
+func TestBuyRejectsInvalidPurchases(t *testing.T) {
 	t.Parallel()
 	for why, change := range map[string]func(*license.Purchase){
 		"plain http":          func(p *license.Purchase) { p.URL = "http://shop.example.com/" + private },
@@ -126,15 +126,15 @@ func TestBuyRefuses(t *testing.T) {
 	} {
 		t.Run(why, func(t *testing.T) {
 			t.Parallel()
-			asked := newPurchase()
-			change(&asked)
-			_, err := license.NewCheckout(license.Options{Transport: failingTransport{t}, AllowPlainHTTP: true}).Buy(t.Context(), asked, 1)
+			purchase := newPurchase()
+			change(&purchase)
+			_, err := license.NewCheckout(license.Options{Transport: failingTransport{t}, AllowPlainHTTP: true}).Buy(t.Context(), purchase, 1)
 			expectStalled(NewWithT(t), err, v1alpha1.ReasonPurchaseFailed)
 		})
 	}
 }
 
-func TestBuyFollowsTheServerItself(t *testing.T) {
+func TestBuyFollowsRedirectsOfSameServer(t *testing.T) {
 	t.Parallel()
 	shop := newScriptedServer(redirectTo("/v2/buy"), func(w http.ResponseWriter, r *http.Request) {
 		var body map[string]string
@@ -151,7 +151,7 @@ func TestBuyFollowsTheServerItself(t *testing.T) {
 	})
 }
 
-func TestBuyStopsWhenAsked(t *testing.T) {
+func TestBuyStopsWithItsContext(t *testing.T) {
 	t.Parallel()
 	inBubble(t, http.HandlerFunc(neverRespond), func(t *testing.T, opts license.Options) {
 		g := NewWithT(t)
@@ -168,9 +168,9 @@ func TestBuyOverTLS(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
 	server := tlsServer(t, respondOK(`{"code": 0, "credential": "c"}`))
-	asked := newPurchase()
-	asked.URL = server.URL
-	got, err := license.NewCheckout(license.Options{Transport: server.Client().Transport}).Buy(t.Context(), asked, 1)
+	purchase := newPurchase()
+	purchase.URL = server.URL
+	got, err := license.NewCheckout(license.Options{Transport: server.Client().Transport}).Buy(t.Context(), purchase, 1)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(got).To(Equal("c"))
 }

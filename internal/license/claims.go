@@ -14,13 +14,13 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// claims is the payload of a credential, in as far as it counts. A member that
-// is given twice makes it unreadable.
+// claims is the part of the payload of a credential that is verified. A member that occurs
+// twice makes the payload invalid.
 type claims struct {
 	jwt.Claims
 	Product   string `json:"product"`
 	ProductID string `json:"product_id"`
-	// Credential is a verifiable credential within a token.
+	// Credential is a verifiable credential in the token.
 	Credential struct {
 		Subject subjects `json:"credentialSubject"`
 	} `json:"vc"`
@@ -46,7 +46,7 @@ func (s *subjects) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// products are those that the credential names, each once.
+// productNames returns the distinct products in the claims.
 func (c claims) productNames() []string {
 	all := []string{c.Product, c.ProductID}
 	for _, each := range c.Credential.Subject {
@@ -56,55 +56,55 @@ func (c claims) productNames() []string {
 	return slices.DeleteFunc(slices.Compact(all), func(name string) bool { return name == "" })
 }
 
-// latest is the last moment that can be written in a status.
+// maxExpiry is the latest time that can be stored in a status.
 var maxExpiry = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
 
-// accept reads a payload whose signature is right.
+// readClaims verifies the claims in a payload whose signature has been verified.
 func (t Terms) readClaims(payload []byte, now time.Time) (Claims, error) {
-	var said claims
-	if err := json.Unmarshal(payload, &said); err != nil {
-		return Claims{}, invalidError("what it says cannot be read; ask issuer %q for a new one", t.Issuer)
+	var c claims
+	if err := json.Unmarshal(payload, &c); err != nil {
+		return Claims{}, invalidError("the payload cannot be parsed; request a new credential from issuer %q", t.Issuer)
 	}
-	if err := t.checkProduct(said.productNames()); err != nil {
+	if err := t.checkProduct(c.productNames()); err != nil {
 		return Claims{}, err
 	}
-	if said.Expiry == nil {
-		return Claims{}, invalidError("it has no end (exp); ask issuer %q for one that has", t.Issuer)
+	if c.Expiry == nil {
+		return Claims{}, invalidError("the claim exp is missing; request a credential with exp from issuer %q", t.Issuer)
 	}
 	expected := jwt.Expected{Issuer: t.Issuer, Subject: t.Subject, Time: now}
-	if err := said.ValidateWithLeeway(expected, t.allowedSkew()); err != nil {
+	if err := c.ValidateWithLeeway(expected, t.allowedSkew()); err != nil {
 		return Claims{}, t.claimsError(err)
 	}
-	expires := said.Expiry.Time().UTC()
+	expires := c.Expiry.Time().UTC()
 	if expires.After(maxExpiry) {
 		expires = maxExpiry
 	}
-	return Claims{Issuer: said.Issuer, Product: t.Product, Subject: said.Subject, Expires: expires}, nil
+	return Claims{Issuer: c.Issuer, Product: t.Product, Subject: c.Subject, Expires: expires}, nil
 }
 
 func (t Terms) checkProduct(named []string) error {
 	switch {
 	case len(named) == 0:
-		return invalidError("it names no product; ask issuer %q for one for product %q", t.Issuer, t.Product)
+		return invalidError("the product claim is missing; request a credential for product %q from issuer %q", t.Product, t.Issuer)
 	case len(named) > 1:
-		return invalidError("it names several products; ask issuer %q for one for product %q alone", t.Issuer, t.Product)
+		return invalidError("the claims contain several products; request a credential for product %q only from issuer %q", t.Product, t.Issuer)
 	case named[0] != t.Product:
-		return invalidError("it is for another product than %q; give the one that was bought for this app", t.Product)
+		return invalidError("the credential is not for product %q; use the credential that was bought for this app", t.Product)
 	}
 	return nil
 }
 
-// explain says what to do about claims that are not as expected.
+// claimsError returns the error for claims that do not match the terms.
 func (t Terms) claimsError(err error) error {
 	switch {
 	case errors.Is(err, jwt.ErrExpired):
 		return outcome.Stalled(v1alpha1.ReasonLicenseExpired, fmt.Errorf(
-			"check credential: it has expired; renew the licence of product %q with issuer %q", t.Product, t.Issuer))
+			"check credential: the credential has expired; renew the license of product %q with issuer %q", t.Product, t.Issuer))
 	case errors.Is(err, jwt.ErrNotValidYet), errors.Is(err, jwt.ErrIssuedInTheFuture):
 		return outcome.Stalled(v1alpha1.ReasonLicenseNotYetValid, fmt.Errorf(
-			"check credential: it is not valid yet; wait until it is, or ask issuer %q for another", t.Issuer))
+			"check credential: the credential is not valid yet; wait until it is valid, or request another one from issuer %q", t.Issuer))
 	case errors.Is(err, jwt.ErrInvalidSubject):
-		return invalidError("it was issued to another subject; give the one that was issued to the expected subject")
+		return invalidError("the claim sub is not the expected subject; use the credential that was issued to this subject")
 	}
-	return invalidError("it is not from issuer %q; give the one that this issuer sent", t.Issuer)
+	return invalidError("the claim iss is not %q; use the credential that this issuer sent", t.Issuer)
 }

@@ -18,25 +18,25 @@ import (
 )
 
 var (
-	errScheme      = errors.New("it is no URL of https")
-	errUserInfo    = errors.New("its URL must not hold credentials")
-	errOtherServer = errors.New("it redirects to another server or in another way")
-	errRedirects   = fmt.Errorf("it redirects more than %d times", netguard.MaxRedirects)
-	errTooLarge    = errors.New("its answer is too large")
-	errTransport   = errors.New("no transport was given")
+	errScheme      = errors.New("URL scheme must be https")
+	errUserInfo    = errors.New("URL must not contain a user name or password")
+	errOtherServer = errors.New("redirected to another server or with another method")
+	errRedirects   = fmt.Errorf("redirected more than %d times", netguard.MaxRedirects)
+	errTooLarge    = errors.New("response is too large")
+	errTransport   = errors.New("no transport is configured")
 )
 
-// Options say how servers are spoken to.
+// Options configures connections to servers.
 type Options struct {
-	// Transport makes the connections. It is also what refuses addresses that must
-	// not be connected to, when the connection is made. Without one every request
-	// fails.
+	// Transport sends the requests. It also rejects addresses that must not be connected to
+	// when it connects. Without a transport, each request fails.
 	Transport http.RoundTripper
-	// AllowPlainHTTP allows http to loopback hosts beside https to any, for tests.
+	// AllowPlainHTTP allows http to loopback hosts, in addition to https to any host. For
+	// tests.
 	AllowPlainHTTP bool
 }
 
-// client speaks to servers that nobody here runs.
+// client sends requests to untrusted servers.
 type client struct {
 	http      *http.Client
 	plainHTTP bool
@@ -49,7 +49,7 @@ func newClient(opts Options) *client {
 	}
 }
 
-// question is one request and the bounds of its answer.
+// boundedRequest is a request with the limits of its response.
 type boundedRequest struct {
 	method string
 	url    *url.URL
@@ -59,14 +59,14 @@ type boundedRequest struct {
 	limit  int
 }
 
-// answer is a whole answer, whatever its status.
+// bufferedResponse is a complete response with any status.
 type bufferedResponse struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// parse reads the URL of a server. Its errors do not quote it.
+// parseURL parses the URL of a server. Its errors do not contain the URL.
 func (c *client) parseURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" {
@@ -81,8 +81,8 @@ func (c *client) parseURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// ask sends the question. Its errors have a text of our own; only that the caller
-// gave up is told as it is.
+// sendRequest sends a request. Its errors have texts of this package, except the error of the
+// caller's context.
 func (c *client) sendRequest(ctx context.Context, q boundedRequest) (*bufferedResponse, error) {
 	if c.http.Transport == nil {
 		return nil, &requestError{text: errTransport.Error(), err: errTransport}
@@ -120,8 +120,8 @@ func (c *client) doRequest(ctx context.Context, q boundedRequest) (*bufferedResp
 	return &bufferedResponse{status: response.StatusCode, header: response.Header, body: body}, nil
 }
 
-// stay is an http.Client's CheckRedirect: only within the server, and with the
-// same method, which a client otherwise turns into GET.
+// checkRedirect implements CheckRedirect of http.Client: it allows redirects within the same
+// server and with the same method, which http.Client otherwise changes to GET.
 func checkRedirect(next *http.Request, via []*http.Request) error {
 	first := via[0]
 	switch {
@@ -135,8 +135,8 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// failure is an error with a text that is the same at each attempt and quotes
-// nothing of the request or the answer.
+// requestError is an error whose text is the same for each attempt and contains nothing of
+// the request or the response.
 type requestError struct {
 	text string
 	err  error
@@ -152,21 +152,21 @@ func requestErrorText(err error) string {
 		}
 	}
 	if _, isRefused := errors.AsType[netguard.Refused](err); isRefused {
-		return "its address is not allowed"
+		return "address is not allowed"
 	}
 	if _, unknown := errors.AsType[*net.DNSError](err); unknown {
-		return "its name cannot be resolved"
+		return "host name cannot be resolved"
 	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
-		return "it gave no answer in time"
+		return "no response within the time limit"
 	}
 	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
-		return "its certificate is not trusted"
+		return "server certificate is not trusted"
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return "its answer ends too early"
+		return "response is incomplete"
 	}
-	return "it cannot be connected to"
+	return "connection failed"
 }
 
 func isLoopback(host string) bool {

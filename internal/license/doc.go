@@ -1,15 +1,15 @@
-// Package license decides whether somebody has bought an app.
+// Package license verifies that an app has been bought.
 //
-// The proof is a credential: a JSON Web Token that the issuer of the app signed
-// for a product, and possibly for a subject. Check is the whole decision, a pure
-// function over the credential, the terms of the app, the keys of the issuer and
-// the time. Keys brings the keys of an issuer who publishes them at a URL, keeps
-// them for as long as the issuer says, and does without the issuer for a day.
-// Checkout asks the shop of the developer for a credential, with a request that
-// the buyer signed; what it brings is worth nothing before Check has seen it.
+// The proof is a credential: a JSON Web Token that the issuer of the app signed for a
+// product, and optionally for a subject. Check is a pure function of the credential, the
+// terms of the app, the keys of the issuer and the time. Keys fetches the keys that an issuer
+// publishes at a URL, caches them as long as the issuer allows, and uses them for up to a day
+// if the issuer is unavailable. Checkout requests a credential from the checkout of the
+// developer, with a request that the buyer signed. The result must be verified with Check
+// before use.
 //
-// Everything fails closed: what cannot be read, reached or understood is no
-// licence. Credentials come from buyers, keys and answers from servers that
-// nobody here runs, so that all are bounded in size, count and time. No error
-// holds the credential, the request or anything that only they say.
+// Everything fails closed: a credential that cannot be fetched, parsed or verified is not a
+// license. Credentials, keys and responses are untrusted, so their size, number and time are
+// limited. Errors contain neither the credential nor the request, nor anything that only they
+// contain.
 package license

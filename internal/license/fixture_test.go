@@ -24,19 +24,18 @@ const (
 	issuer  = "shop.example.com"
 	product = "notes-paid"
 	holder  = "did:example:alice"
-	// private is in every credential, and must be in no error.
-	private = "alice-and-nobody-else"
+	// private is contained in each credential, and must not be contained in an error.
+	private = "confidential-to-alice"
 )
 
-// now is the time of every check, and terms are what is asked for; each test
-// changes what it is about.
+// now is the time of each check. Each test changes the terms that newTerms returns.
 var now = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 
 func newTerms(keys []byte) license.Terms {
 	return license.Terms{Issuer: issuer, Product: product, Subject: holder, Keys: keys}
 }
 
-// says are the claims of a valid credential, changed as given; nil removes one.
+// newClaims returns the claims of a valid credential with changes; nil removes a claim.
 func newClaims(changes map[string]any) map[string]any {
 	claims := map[string]any{
 		"iss": issuer, "sub": holder, "product": product, "jti": private,
@@ -49,7 +48,7 @@ func newClaims(changes map[string]any) map[string]any {
 
 func unixTime(after time.Duration) int64 { return now.Add(after).Unix() }
 
-// The keys of the issuer, and one of somebody else.
+// Keys of the issuer, and a key of another one.
 var (
 	rsaKey     = must(rsa.GenerateKey(rand.Reader, 2048))
 	weakKey    = must(rsa.GenerateKey(rand.Reader, 1024))
@@ -70,7 +69,7 @@ func ecKey(curve elliptic.Curve) *ecdsa.PrivateKey {
 	return must(ecdsa.GenerateKey(curve, rand.Reader))
 }
 
-// jwk is the public half of a key.
+// newJWK returns the public half of a key.
 func newJWK(key crypto.Signer, name string) jose.JSONWebKey {
 	return jose.JSONWebKey{Key: key.Public(), KeyID: name}
 }
@@ -79,7 +78,7 @@ func newKeySet(keys ...jose.JSONWebKey) []byte {
 	return must(json.Marshal(jose.JSONWebKeySet{Keys: keys}))
 }
 
-// sign makes a credential with the library.
+// signToken returns a credential signed by the library.
 func signToken(algorithm jose.SignatureAlgorithm, key any, claims any, headers map[jose.HeaderKey]any) string {
 	opts := &jose.SignerOptions{}
 	for name, value := range headers {
@@ -93,7 +92,7 @@ func signToken(algorithm jose.SignatureAlgorithm, key any, claims any, headers m
 	return must(must(signer.Sign(payload)).CompactSerialize())
 }
 
-// bought is a valid credential with the issuer's Ed25519 key, whose name is "ed".
+// newCredential returns a valid credential signed with the issuer's Ed25519 key "ed".
 func newCredential(changes map[string]any) string {
 	return signToken(jose.EdDSA, edKey, newClaims(changes), map[jose.HeaderKey]any{"kid": "ed"})
 }
@@ -102,31 +101,31 @@ func edKeys() []byte { return newKeySet(newJWK(edKey, "ed")) }
 
 func encodePart(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
-// swap replaces one of the three parts of a credential.
+// replacePart replaces one of the three parts of a credential.
 func replacePart(t testing.TB, credential string, part int, text string) string {
 	t.Helper()
 	parts := strings.Split(credential, ".")
 	if len(parts) != 3 || parts[part] == text {
-		t.Fatalf("cannot swap part %d of %d", part, len(parts))
+		t.Fatalf("cannot replace part %d of %d", part, len(parts))
 	}
 	parts[part] = text
 	return strings.Join(parts, ".")
 }
 
-// signRaw signs with the Ed25519 key what no signer would make.
+// signRaw signs content with the Ed25519 key that the library would not sign.
 func signRaw(header, payload string) string {
 	text := encodePart(header) + "." + encodePart(payload)
 	return text + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(edKey, []byte(text)))
 }
 
-// unencoded is signed over a payload that was not encoded.
+// signUnencoded returns a credential with a signature over the payload without encoding.
 func signUnencoded(payload string) string {
 	header := encodePart(`{"alg":"EdDSA","kid":"ed","b64":false,"crit":["b64"]}`)
 	signature := ed25519.Sign(edKey, []byte(header+"."+payload))
 	return header + "." + encodePart(payload) + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-// weak is signed with a key that the library refuses to sign with.
+// signWithWeakKey returns a credential signed with a key that the library rejects.
 func signWithWeakKey() string {
 	text := encodePart(`{"alg":"RS256"}`) + "." + encodePart(string(must(json.Marshal(newClaims(nil)))))
 	digest := sha256.Sum256([]byte(text))

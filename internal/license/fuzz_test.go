@@ -11,8 +11,8 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// FuzzCheck looks for a credential that is accepted although the issuer did not
-// sign exactly that, and for an error that is not final or says too much.
+// FuzzCheck searches for a credential that is accepted although the issuer did not sign
+// exactly this credential, and for an error that is not final or reveals too much.
 func FuzzCheck(f *testing.F) {
 	keys := newKeySet(newJWK(rsaKey, "rsa"), newJWK(p256, "ec"), newJWK(edKey, "ed"))
 	signed := map[string]bool{}
@@ -43,18 +43,18 @@ func FuzzCheck(f *testing.F) {
 			t.Fatalf("got %+v with error %v", got, err)
 		}
 		if len(err.Error()) > 300 || len(credential) > 50 && strings.Contains(err.Error(), credential) {
-			t.Fatalf("the error says too much: %v", err)
+			t.Fatalf("the error reveals too much: %v", err)
 		}
 	})
 }
 
-// covered is the part of a credential that its signature is over.
+// signedPart returns the part of a credential that its signature covers.
 func signedPart(credential string) string {
 	return credential[:max(0, strings.LastIndexByte(credential, '.'))]
 }
 
-// FuzzKeys gives a key set of any kind: a credential that was signed with none of
-// its keys is refused.
+// FuzzKeys checks that a credential is rejected if none of the keys in an arbitrary key set
+// signed it.
 func FuzzKeys(f *testing.F) {
 	f.Add(newKeySet(newJWK(rsaKey, "ed"), newJWK(p256, "ed"), newJWK(otherKey, "ed")))
 	f.Add(must(newJWK(otherKey, "ed").MarshalJSON()))

@@ -20,25 +20,25 @@ func TestKeysFailsClosed(t *testing.T) {
 		why    string
 		answer http.HandlerFunc
 		url    string
-		says   string
+		want   string
 	}{
-		{why: "a server that is down", answer: respondOK(""), url: "https://down.example/keys", says: "cannot be connected to"},
-		{why: "a name that is unknown", answer: respondOK(""), url: "https://unknown.example/keys", says: "resolved"},
-		{why: "a server that says nothing", answer: neverRespond, says: "in time"},
-		{why: "a server that stops", answer: stallResponse, says: "in time"},
-		{why: "a connection that breaks", answer: abortResponse, says: "too early"},
-		{why: "an error", answer: respondStatus(http.StatusBadGateway, string(edKeys())), says: "502"},
-		{why: "not found", answer: respondStatus(http.StatusNotFound, string(edKeys())), says: "404"},
-		{why: "not modified, which was not asked", answer: respondStatus(http.StatusNotModified, ""), says: "304"},
-		{why: "HTML", answer: respondOK("<html>" + private + "</html>"), says: "not a JSON Web Key Set"},
-		{why: "nothing", answer: respondOK(""), says: "none"},
-		{why: "JSON that is no key set", answer: respondOK(`{"error": "` + private + `"}`), says: "not a JSON Web Key Set"},
-		{why: "a stream of a gigabyte", answer: respondEndlessly, says: "too large"},
-		{why: "one byte too many", answer: respondOK(`{"keys":[]}` + strings.Repeat(" ", license.MaxKeySetBytes)), says: "too large"},
-		{why: "another host", answer: redirectTo("http://evil.example/keys"), says: "another server"},
-		{why: "another port", answer: redirectTo("http://localhost:81/keys"), says: "another server"},
-		{why: "https of the same host", answer: redirectTo("https://localhost/keys"), says: "another server"},
-		{why: "redirects without end", answer: redirectTo("/keys"), says: "more than 5 times"},
+		{why: "unavailable server", answer: respondOK(""), url: "https://down.example/keys", want: "connection failed"},
+		{why: "unknown host name", answer: respondOK(""), url: "https://unknown.example/keys", want: "resolved"},
+		{why: "server without response", answer: neverRespond, want: "time limit"},
+		{why: "server that stops within the response", answer: stallResponse, want: "time limit"},
+		{why: "a connection that breaks", answer: abortResponse, want: "incomplete"},
+		{why: "an error", answer: respondStatus(http.StatusBadGateway, string(edKeys())), want: "502"},
+		{why: "not found", answer: respondStatus(http.StatusNotFound, string(edKeys())), want: "404"},
+		{why: "not modified, without a conditional request", answer: respondStatus(http.StatusNotModified, ""), want: "304"},
+		{why: "HTML", answer: respondOK("<html>" + private + "</html>"), want: "not a JSON Web Key Set"},
+		{why: "empty response", answer: respondOK(""), want: "empty"},
+		{why: "JSON that is not a key set", answer: respondOK(`{"error": "` + private + `"}`), want: "not a JSON Web Key Set"},
+		{why: "a stream of a gigabyte", answer: respondEndlessly, want: "too large"},
+		{why: "one byte too many", answer: respondOK(`{"keys":[]}` + strings.Repeat(" ", license.MaxKeySetBytes)), want: "too large"},
+		{why: "another host", answer: redirectTo("http://evil.example/keys"), want: "another server"},
+		{why: "another port", answer: redirectTo("http://localhost:81/keys"), want: "another server"},
+		{why: "https of the same host", answer: redirectTo("https://localhost/keys"), want: "another server"},
+		{why: "endless redirects", answer: redirectTo("/keys"), want: "more than 5 times"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
@@ -49,7 +49,7 @@ func TestKeysFailsClosed(t *testing.T) {
 				}
 				began := time.Now()
 				_, err := license.NewKeys(opts).Check(t.Context(), newCredential(nil), newTerms(nil), url)
-				g.Expect(err).To(MatchError(And(ContainSubstring(c.says), Not(ContainSubstring(private)), Not(ContainSubstring("evil")))))
+				g.Expect(err).To(MatchError(And(ContainSubstring(c.want), Not(ContainSubstring(private)), Not(ContainSubstring("evil")))))
 				g.Expect(time.Since(began)).To(BeNumerically("<=", 10*time.Second))
 				expectWaiting(g, err, 15*time.Second)
 			})
@@ -57,7 +57,7 @@ func TestKeysFailsClosed(t *testing.T) {
 	}
 }
 
-func TestKeysFollowsTheServerItself(t *testing.T) {
+func TestKeysFollowsRedirectsOfSameServer(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newScriptedServer(redirectTo("/v2/keys"), respondOK(string(edKeys()))), func(t *testing.T, opts license.Options) {
 		_, err := license.NewKeys(opts).Get(t.Context(), keysURL)
@@ -65,7 +65,7 @@ func TestKeysFollowsTheServerItself(t *testing.T) {
 	})
 }
 
-func TestKeysFollowsAFewTimes(t *testing.T) {
+func TestKeysLimitsRedirects(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		redirects int
@@ -82,7 +82,7 @@ func TestKeysFollowsAFewTimes(t *testing.T) {
 	}
 }
 
-func TestKeysRefusesURLs(t *testing.T) {
+func TestKeysRejectsURLs(t *testing.T) {
 	t.Parallel()
 	for _, plain := range []bool{true, false} {
 		for why, url := range map[string]string{
@@ -103,7 +103,7 @@ func TestKeysRefusesURLs(t *testing.T) {
 			})
 		}
 	}
-	t.Run("http to this machine, where it was not allowed", func(t *testing.T) {
+	t.Run("http to loopback without permission", func(t *testing.T) {
 		t.Parallel()
 		_, err := license.NewKeys(license.Options{Transport: failingTransport{t}}).Get(t.Context(), "http://127.0.0.1/keys")
 		expectStalled(NewWithT(t), err, v1alpha1.ReasonLicenseKeysUnavailable)
@@ -116,11 +116,11 @@ func TestKeysRefusesURLs(t *testing.T) {
 	})
 }
 
-// unused is a transport that must not be used.
+// failingTransport is a transport that must not be used.
 type failingTransport struct{ t *testing.T }
 
 func (u failingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	u.t.Errorf("asked %s", r.URL)
+	u.t.Errorf("unexpected request to %s", r.URL)
 	return nil, http.ErrNotSupported
 }
 

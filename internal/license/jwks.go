@@ -13,24 +13,25 @@ import (
 )
 
 const (
-	// MaxKeySetBytes bounds a key set, and maxKeys the keys in it.
+	// MaxKeySetBytes is the maximum size of a key set, and maxKeys the maximum number of its
+	// keys.
 	MaxKeySetBytes = 256 << 10
 	maxKeys        = 100
-	// maxTries bounds the keys that one signature is checked with.
+	// maxMatchingKeys is the maximum number of keys that a signature is verified with.
 	maxMatchingKeys = 20
-	// minRSABits is the smallest RSA key that is still held to be safe.
+	// minRSABits is the minimum size of a secure RSA key.
 	minRSABits = 2048
 )
 
 var (
-	errNoKeys      = errors.New("there are none; give a JSON Web Key Set")
+	errNoKeys      = errors.New("empty; set a JSON Web Key Set")
 	errNoKeySet    = errors.New("not a JSON Web Key Set")
 	errKeySetSize  = fmt.Errorf("larger than %d bytes", MaxKeySetBytes)
 	errTooManyKeys = fmt.Errorf("more than %d keys", maxKeys)
 )
 
-// readKeys reads a key set, or a single key. Keys that must not be used, or that
-// are not understood, are left out, as RFC 7517 asks: a set may well be empty.
+// readKeys parses a key set or a single key. As RFC 7517 requires, it ignores keys that are
+// not supported or must not be used, so the result can be empty.
 func readKeys(text []byte) ([]jose.JSONWebKey, error) {
 	switch {
 	case len(text) == 0:
@@ -62,7 +63,7 @@ func readKeys(text []byte) ([]jose.JSONWebKey, error) {
 	return keys, nil
 }
 
-// readKey reads a public key for signatures; it is not ok for any other.
+// readKey parses a public key for signatures. It returns false for any other key.
 func readKey(text []byte) (jose.JSONWebKey, bool) {
 	var about struct {
 		Use        string          `json:"use"`
@@ -73,7 +74,7 @@ func readKey(text []byte) (jose.JSONWebKey, bool) {
 	if err := json.Unmarshal(text, &about); err != nil {
 		return jose.JSONWebKey{}, false
 	}
-	// Whoever reads a set with a secret in it could sign as the issuer.
+	// Everyone who can read a secret key could sign as the issuer.
 	if about.Private != nil || about.Secret != nil {
 		return jose.JSONWebKey{}, false
 	}
@@ -93,8 +94,8 @@ func readKey(text []byte) (jose.JSONWebKey, bool) {
 	return key, true
 }
 
-// fittingKeys are those that may have made a signature: the ones of that name,
-// or where no key has it, the ones without a name. Without a name all may.
+// matchingKeys returns the keys that can have made a signature: the keys with the name, or if
+// there is none, the keys without a name. Without a name, all keys match.
 func matchingKeys(keys []jose.JSONWebKey, name string, algorithm jose.SignatureAlgorithm) []jose.JSONWebKey {
 	var named, nameless []jose.JSONWebKey
 	for _, key := range keys {
@@ -112,8 +113,7 @@ func matchingKeys(keys []jose.JSONWebKey, name string, algorithm jose.SignatureA
 	return named
 }
 
-// fits reports whether the key makes signatures of that algorithm, and is not
-// meant for another.
+// matchesAlgorithm reports whether a key can be used for an algorithm.
 func matchesAlgorithm(key jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
 	if key.Algorithm != "" && key.Algorithm != string(algorithm) {
 		return false

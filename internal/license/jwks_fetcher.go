@@ -16,43 +16,43 @@ import (
 )
 
 const (
-	// MaxKeySets bounds the key sets that are kept; the one that was used longest
-	// ago goes first.
+	// MaxKeySets is the number of key sets that are cached. The least recently used one is
+	// evicted first.
 	MaxKeySets = 100
-	// MaxKeySetAge is for how long keys are good without a word of their issuer.
+	// MaxKeySetAge is how long keys are valid without confirmation by the issuer.
 	MaxKeySetAge = 24 * time.Hour
 
 	keySetTimeout = 10 * time.Second
-	// An issuer who does not say how long a set is good is asked again after
-	// keySetLifetime. What is said counts within these bounds.
+	// keySetLifetime is used if the issuer does not specify a lifetime. A lifetime is limited
+	// to minKeySetLifetime and MaxKeySetAge.
 	keySetLifetime    = 10 * time.Minute
 	minKeySetLifetime = time.Minute
-	// renewPause is how often a set is asked for because of a key that is not in it.
+	// minRenewInterval is the minimum interval of requests caused by a key that is not in the
+	// set.
 	minRenewInterval = time.Minute
-	// retryPause is how soon an issuer who did not answer is asked again.
+	// retryInterval is the time until a failed request is repeated.
 	retryInterval = 15 * time.Second
 )
 
-// Keys brings the key sets that issuers publish at a URL, and keeps them. It is
-// made by NewKeys and safe for use by many at a time.
+// Keys fetches and caches the key sets that issuers publish at a URL. Use NewKeys to create
+// it. It is safe for concurrent use.
 type Keys struct {
 	client  *client
 	sets    *lru.Cache // of *keySet by URL
 	flights singleflight.Group
 }
 
-// NewKeys returns Keys that know nothing yet.
+// NewKeys returns Keys with an empty cache.
 func NewKeys(opts Options) *Keys {
 	return &Keys{client: newClient(opts), sets: lru.New(MaxKeySets)}
 }
 
-// Check is the function of that name with the keys at a URL, which must be https.
-// Terms.Keys is not used. A credential whose key is not in the set makes it ask
-// the issuer again, at most once a minute for each URL.
+// Check is the function Check with the keys at a URL, which must be https. Terms.Keys is
+// ignored. For a credential whose key is not in the set, it requests the set again, at most
+// once a minute for each URL.
 //
-// Beyond the errors of Check it waits with LicenseKeysUnavailable where there are
-// no keys, or none that are known to be the present ones. A URL that cannot be
-// used is stalled with that reason.
+// In addition to the errors of the function, it waits with LicenseKeysUnavailable if there
+// are no keys or if they may be outdated. An invalid URL is stalled with this reason.
 func (k *Keys) Check(ctx context.Context, credential string, terms Terms, url string) (Claims, error) {
 	began := time.Now()
 	set, err := k.keySetFor(ctx, url)
@@ -76,10 +76,10 @@ func (k *Keys) Check(ctx context.Context, credential string, terms Terms, url st
 	return claims, err
 }
 
-// Get is the key set at a URL, which must be https: the one that is kept for as
-// long as its Cache-Control allows, between a minute and a day, else a new one.
-// An issuer who does not answer is asked again after 15 seconds, and the keys
-// that are kept are good until they are a day old. The errors are as of Check.
+// Get returns the key set at a URL, which must be https. It is cached as long as its
+// Cache-Control allows, between a minute and a day. A failed request is repeated after 15
+// seconds, and the cached keys are valid until they are a day old. Its errors are the same as for
+// Check.
 func (k *Keys) Get(ctx context.Context, url string) ([]byte, error) {
 	set, err := k.keySetFor(ctx, url)
 	if err != nil {
@@ -103,9 +103,8 @@ func (k *Keys) cachedKeySet(url string) *keySet {
 	return nil
 }
 
-// renew asks for a set in place of the one given, unless somebody else has just
-// done so. The one question goes on for those who come next when the caller who
-// started it gives up.
+// renewKeySet requests a new set to replace old, unless this has just been done. Concurrent
+// calls share one request, which continues when the context of the first caller is done.
 func (k *Keys) renewKeySet(ctx context.Context, url string, old *keySet) (*keySet, error) {
 	target, err := k.client.parseURL(url)
 	if err != nil {
@@ -128,7 +127,7 @@ func (k *Keys) renewKeySet(ctx context.Context, url string, old *keySet) (*keySe
 	}
 }
 
-// ask is the set after one question, whether it was answered or not.
+// requestKeySet returns the set after one request, which may have failed.
 func (k *Keys) requestKeySet(ctx context.Context, target *url.URL, old *keySet) *keySet {
 	set := &keySet{host: target.Hostname()}
 	if old != nil {
@@ -142,7 +141,7 @@ func (k *Keys) requestKeySet(ctx context.Context, target *url.URL, old *keySet) 
 	return set
 }
 
-// fetch brings the set up to date, or leaves it as it is and says why.
+// fetchKeySet updates the set, or returns an error and leaves it unchanged.
 func (k *Keys) fetchKeySet(ctx context.Context, target *url.URL, set *keySet) error {
 	header := http.Header{"Accept": {"application/jwk-set+json, application/json"}}
 	if set.etag != "" {
@@ -156,10 +155,10 @@ func (k *Keys) fetchKeySet(ctx context.Context, target *url.URL, set *keySet) er
 		return err
 	case got.status == http.StatusNotModified && set.etag != "":
 	case got.status != http.StatusOK:
-		return fmt.Errorf("it answered with HTTP status %d", got.status)
+		return fmt.Errorf("unexpected HTTP status %d", got.status)
 	default:
 		if _, err := readKeys(got.body); err != nil {
-			return fmt.Errorf("its answer is %w", err)
+			return fmt.Errorf("invalid key set: %w", err)
 		}
 		set.text, set.etag = got.body, entityTag(got.header)
 	}

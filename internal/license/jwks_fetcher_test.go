@@ -19,7 +19,7 @@ import (
 
 const keysURL = serverURL + "/keys"
 
-func TestKeysKeepsWhatTheIssuerAllows(t *testing.T) {
+func TestKeysCachesAsTheIssuerAllows(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		cacheControl string
@@ -42,21 +42,21 @@ func TestKeysKeepsWhatTheIssuerAllows(t *testing.T) {
 			inBubble(t, server, func(t *testing.T, opts license.Options) {
 				g, keys := NewWithT(t), license.NewKeys(opts)
 				for _, step := range []struct {
-					after time.Duration
-					asked int
+					after    time.Duration
+					requests int
 				}{{0, 1}, {c.good - time.Second, 1}, {time.Second, 2}, {c.good - time.Second, 2}} {
 					time.Sleep(step.after)
 					got, err := keys.Get(t.Context(), keysURL)
 					g.Expect(err).NotTo(HaveOccurred())
 					g.Expect(got).To(Equal(edKeys()))
-					g.Expect(server.requestCount()).To(Equal(step.asked))
+					g.Expect(server.requestCount()).To(Equal(step.requests))
 				}
 			})
 		})
 	}
 }
 
-func TestKeysAsksConditionally(t *testing.T) {
+func TestKeysSendsConditionalRequests(t *testing.T) {
 	t.Parallel()
 	server := newScriptedServer(
 		respondOK(string(edKeys()), "ETag", `"one"`),
@@ -81,7 +81,7 @@ func TestKeysAsksConditionally(t *testing.T) {
 	})
 }
 
-func TestKeysOutlivesItsIssuerForADay(t *testing.T) {
+func TestKeysAreValidForADayWithoutIssuer(t *testing.T) {
 	t.Parallel()
 	server := newScriptedServer(respondOK(string(edKeys())), respondStatus(http.StatusInternalServerError, "oops"))
 	inBubble(t, server, func(t *testing.T, opts license.Options) {
@@ -95,11 +95,11 @@ func TestKeysOutlivesItsIssuerForADay(t *testing.T) {
 		_, err := keys.Get(t.Context(), keysURL)
 		expectWaiting(g, err, 15*time.Second)
 
-		asked := server.requestCount()
+		requests := server.requestCount()
 		time.Sleep(14 * time.Second)
 		_, err = keys.Get(t.Context(), keysURL)
 		expectWaiting(g, err, 15*time.Second)
-		g.Expect(server.requestCount()).To(Equal(asked), "it is left alone for a while")
+		g.Expect(server.requestCount()).To(Equal(requests), "no request before the retry interval has passed")
 
 		server.handlers[0] = respondOK(string(edKeys()))
 		time.Sleep(time.Second)
@@ -109,7 +109,7 @@ func TestKeysOutlivesItsIssuerForADay(t *testing.T) {
 	})
 }
 
-func TestKeysAsksForNewKeys(t *testing.T) {
+func TestKeysRequestsNewKeys(t *testing.T) {
 	t.Parallel()
 	old := respondOK(string(newKeySet(newJWK(otherKey, "old"))), "Cache-Control", "max-age=86400")
 	valid := func() string {
@@ -119,19 +119,19 @@ func TestKeysAsksForNewKeys(t *testing.T) {
 		_, err := keys.Check(t.Context(), valid(), newTerms(nil), keysURL)
 		return err
 	}
-	t.Run("a key that is new", func(t *testing.T) {
+	t.Run("new key", func(t *testing.T) {
 		t.Parallel()
 		server := newScriptedServer(old, respondOK(string(edKeys())))
 		inBubble(t, server, func(t *testing.T, opts license.Options) {
 			g, keys := NewWithT(t), license.NewKeys(opts)
 			expectStalled(g, check(t, keys), v1alpha1.ReasonLicenseInvalid)
-			g.Expect(server.requestCount()).To(Equal(1), "the set was asked for just now")
+			g.Expect(server.requestCount()).To(Equal(1), "the set was just requested")
 
 			time.Sleep(20 * time.Second)
 			err := check(t, keys)
 			expectWaiting(g, err, 40*time.Second)
 			g.Expect(err).To(MatchError(license.ErrUnknownKey))
-			g.Expect(server.requestCount()).To(Equal(1), "too early to ask again")
+			g.Expect(server.requestCount()).To(Equal(1), "before the minimum interval")
 
 			time.Sleep(40 * time.Second)
 			g.Expect(check(t, keys)).To(Succeed())
@@ -140,7 +140,7 @@ func TestKeysAsksForNewKeys(t *testing.T) {
 			g.Expect(server.requestCount()).To(Equal(2))
 		})
 	})
-	t.Run("a key that nobody knows", func(t *testing.T) {
+	t.Run("unknown key", func(t *testing.T) {
 		t.Parallel()
 		server := newScriptedServer(old)
 		inBubble(t, server, func(t *testing.T, opts license.Options) {
@@ -157,7 +157,7 @@ func TestKeysAsksForNewKeys(t *testing.T) {
 			}
 		})
 	})
-	t.Run("an issuer who does not answer", func(t *testing.T) {
+	t.Run("unavailable issuer", func(t *testing.T) {
 		t.Parallel()
 		inBubble(t, newScriptedServer(old, respondStatus(http.StatusServiceUnavailable, "")), func(t *testing.T, opts license.Options) {
 			g, keys := NewWithT(t), license.NewKeys(opts)
@@ -169,7 +169,7 @@ func TestKeysAsksForNewKeys(t *testing.T) {
 	})
 }
 
-func TestKeysAsksOnceForMany(t *testing.T) {
+func TestKeysSharesConcurrentRequests(t *testing.T) {
 	t.Parallel()
 	server := newScriptedServer(func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(5 * time.Second)
@@ -195,7 +195,7 @@ func TestKeysAsksOnceForMany(t *testing.T) {
 	})
 }
 
-func TestKeysForgetsTheOldest(t *testing.T) {
+func TestKeysEvictsTheOldest(t *testing.T) {
 	t.Parallel()
 	server := newScriptedServer(respondOK(string(edKeys())))
 	inBubble(t, server, func(t *testing.T, opts license.Options) {
@@ -210,7 +210,7 @@ func TestKeysForgetsTheOldest(t *testing.T) {
 		get(license.MaxKeySets)
 		g.Expect(server.requestCount()).To(Equal(license.MaxKeySets + 1))
 		get(0)
-		g.Expect(server.requestCount()).To(Equal(license.MaxKeySets+2), "the first one had to go")
+		g.Expect(server.requestCount()).To(Equal(license.MaxKeySets+2), "the first set was evicted")
 	})
 }
 
@@ -218,14 +218,14 @@ func TestKeysOverTLS(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
 	server := tlsServer(t, respondOK(string(edKeys())))
-	asked := newTerms(nil)
+	terms := newTerms(nil)
 	credential := newCredential(map[string]any{"exp": time.Now().Add(time.Hour).Unix(), "nbf": nil, "iat": nil})
-	_, err := license.NewKeys(license.Options{Transport: server.Client().Transport}).Check(t.Context(), credential, asked, server.URL)
+	_, err := license.NewKeys(license.Options{Transport: server.Client().Transport}).Check(t.Context(), credential, terms, server.URL)
 	g.Expect(err).NotTo(HaveOccurred())
 
 	stranger := &http.Transport{}
 	defer stranger.CloseIdleConnections()
-	_, err = license.NewKeys(license.Options{Transport: stranger}).Check(t.Context(), credential, asked, server.URL)
+	_, err = license.NewKeys(license.Options{Transport: stranger}).Check(t.Context(), credential, terms, server.URL)
 	expectWaiting(g, err, 15*time.Second)
 	g.Expect(err).To(MatchError(ContainSubstring("not trusted")))
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-func TestCheckRefusesKeys(t *testing.T) {
+func TestCheckRejectsKeys(t *testing.T) {
 	t.Parallel()
 	change := func(signer crypto.Signer, change func(*jose.JSONWebKey)) []byte {
 		key := newJWK(signer, "ed")
@@ -33,18 +33,18 @@ func TestCheckRefusesKeys(t *testing.T) {
 	}{
 		{why: "a set without keys", credential: newCredential(nil), keys: []byte(`{"keys": []}`), unknown: true},
 		{why: "a key of another name", credential: newCredential(nil), keys: change(edKey, func(k *jose.JSONWebKey) { k.KeyID = "old" }), unknown: true},
-		{why: "a name that somebody else's key has", credential: newCredential(nil), keys: newKeySet(newJWK(otherKey, "ed"), newJWK(edKey, ""), newJWK(edKey, "old"))},
+		{why: "the name of another issuer's key", credential: newCredential(nil), keys: newKeySet(newJWK(otherKey, "ed"), newJWK(edKey, ""), newJWK(edKey, "old"))},
 		{why: "a key to encrypt", credential: newCredential(nil), keys: change(edKey, func(k *jose.JSONWebKey) { k.Use = "enc" }), unknown: true},
 		{why: "a key to sign only", credential: newCredential(nil), keys: []byte(strings.Replace(string(edKeys()), `"kty"`, `"key_ops":["sign"],"kty"`, 1)), unknown: true},
 		{why: "a key for another algorithm", credential: signToken(jose.RS256, rsaKey, newClaims(nil), nil),
 			keys: change(rsaKey, func(k *jose.JSONWebKey) { k.Algorithm = "PS256" }), unknown: true},
 		{why: "a key of another curve", credential: signToken(jose.ES256, p256, newClaims(nil), nil), keys: newKeySet(newJWK(p384, "")), unknown: true},
 		{why: "an RSA key of 1024 bits", credential: signWithWeakKey(), keys: newKeySet(newJWK(weakKey, "")), unknown: true},
-		{why: "a private key, with which anybody could sign", credential: newCredential(nil), keys: change(edKey, func(k *jose.JSONWebKey) { k.Key = edKey }), unknown: true},
-		{why: "a key with a secret in it", credential: newCredential(nil), keys: []byte(strings.Replace(string(edKeys()), `"kty"`, `"k":"AA","kty"`, 1)), unknown: true},
+		{why: "a private key", credential: newCredential(nil), keys: change(edKey, func(k *jose.JSONWebKey) { k.Key = edKey }), unknown: true},
+		{why: "a key with a secret", credential: newCredential(nil), keys: []byte(strings.Replace(string(edKeys()), `"kty"`, `"k":"AA","kty"`, 1)), unknown: true},
 		{why: "a secret key", credential: signToken(jose.HS256, secret.Key, newClaims(nil), map[jose.HeaderKey]any{"kid": "ed"}), keys: newKeySet(secret)},
-		{why: "a secret key, single", credential: signToken(jose.HS512, secret.Key, newClaims(nil), nil), keys: must(secret.MarshalJSON())},
-		{why: "more keys than are tried", credential: newCredential(nil), keys: manyKeys(21)},
+		{why: "a single secret key", credential: signToken(jose.HS512, secret.Key, newClaims(nil), nil), keys: must(secret.MarshalJSON())},
+		{why: "too many matching keys", credential: newCredential(nil), keys: manyKeys(21)},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
@@ -60,13 +60,13 @@ func TestCheckRefusesKeys(t *testing.T) {
 	}
 }
 
-func TestCheckTriesAllKeysThatFit(t *testing.T) {
+func TestCheckTriesAllMatchingKeys(t *testing.T) {
 	t.Parallel()
 	_, err := license.Check(newCredential(nil), newTerms(manyKeys(20)), now)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 }
 
-// manyKeys are keys without a name; the issuer's own is the last one.
+// manyKeys returns keys without a name; the issuer's own key is the last one.
 func manyKeys(count int) []byte {
 	keys := make([]jose.JSONWebKey, count)
 	for i := range keys {
@@ -76,8 +76,7 @@ func manyKeys(count int) []byte {
 	return newKeySet(keys...)
 }
 
-// TestCheckConfusion signs with HMAC, and with what everybody knows of the
-// issuer's public key for a secret.
+// TestCheckConfusion signs with HMAC and the issuer's public key as the secret.
 func TestCheckConfusion(t *testing.T) {
 	t.Parallel()
 	public := must(x509.MarshalPKIXPublicKey(rsaKey.Public()))
@@ -108,9 +107,9 @@ func TestCheckUnreadableKeys(t *testing.T) {
 		"none":                     "",
 		"HTML":                     "<html></html>",
 		"PEM":                      "-----BEGIN PUBLIC KEY-----",
-		"an object that is no set": `{"jwks_uri": "https://a.example"}`,
+		"an object without keys":   `{"jwks_uri": "https://a.example"}`,
 		"a list":                   `[]`,
-		"keys that are no list":    `{"keys": {}}`,
+		"keys that are not a list": `{"keys": {}}`,
 		"keys of null":             `{"keys": null}`,
 		"two sets":                 `{"keys": [], "keys": []}`,
 		"too large":                `{"keys": [], "x": "` + strings.Repeat("x", license.MaxKeySetBytes) + `"}`,

@@ -11,24 +11,24 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// maxEntityTagBytes bounds the ETag that is kept and sent back.
+// maxEntityTagBytes is the maximum size of an ETag that is stored and sent back.
 const maxEntityTagBytes = 1 << 10
 
-// keySet is what is known of the keys at a URL. It does not change.
+// keySet is the state of the keys at a URL. It is immutable.
 type keySet struct {
 	host string
 	text []byte
 	etag string
-	// asked is when the issuer was last asked, confirmed when they last answered
-	// with these keys, and due when they are to be asked again.
+	// requestedAt is the time of the last request, confirmedAt the time of the last response
+	// with these keys, and refreshAt the time of the next request.
 	requestedAt time.Time
 	confirmedAt time.Time
 	refreshAt   time.Time
-	// err is why the last question had no answer.
+	// err is the error of the last request.
 	err error
 }
 
-// usable is the set, unless it has no keys that are still good.
+// validKeys returns the set, or an error if its keys are too old.
 func (s *keySet) validKeys() (*keySet, error) {
 	if s.err != nil && time.Since(s.confirmedAt) >= MaxKeySetAge {
 		return nil, keysUnavailableError(retryInterval, s.host, s.err)
@@ -36,7 +36,7 @@ func (s *keySet) validKeys() (*keySet, error) {
 	return s, nil
 }
 
-// since reports whether the issuer confirmed the keys at that time or later.
+// confirmedSince reports whether the issuer confirmed the keys at that time or later.
 func (s *keySet) confirmedSince(at time.Time) bool { return !s.confirmedAt.Before(at) }
 
 func (s *keySet) checkCredential(credential string, terms Terms) (Claims, error) {
@@ -44,12 +44,12 @@ func (s *keySet) checkCredential(credential string, terms Terms) (Claims, error)
 	return Check(credential, terms, time.Now())
 }
 
-// unavailable waits for keys: of an issuer, or from a host.
+// keysUnavailableError waits for the keys of an issuer or a host.
 func keysUnavailableError(after time.Duration, of string, err error) error {
 	return outcome.Waiting(v1alpha1.ReasonLicenseKeysUnavailable, after, fmt.Errorf("get keys of %q: %w", of, err))
 }
 
-// lifetime is how long an answer is good, by its Cache-Control.
+// cacheLifetime returns how long a response is valid according to its Cache-Control header.
 func cacheLifetime(header http.Header) time.Duration {
 	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {
 		name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
@@ -65,7 +65,7 @@ func cacheLifetime(header http.Header) time.Duration {
 	return keySetLifetime
 }
 
-// entityTag is the ETag of an answer, empty if it is of no use.
+// entityTag returns the ETag of a response, or an empty string if it is too large.
 func entityTag(header http.Header) string {
 	tag := header.Get("ETag")
 	if len(tag) > maxEntityTagBytes {

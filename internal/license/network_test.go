@@ -14,21 +14,21 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// TestIssuersAreReachedWhereThePolicyAllows has a source name an issuer and a checkout on
-// the machine itself, in a private network and in the cluster.
-func TestIssuersAreReachedWhereThePolicyAllows(t *testing.T) {
-	var asked atomic.Int32
-	inside := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
-	defer inside.Close()
+// TestIssuersAreReachedIfThePolicyAllows checks a source whose issuer and checkout are on the
+// loopback interface, in a private network and in the cluster.
+func TestIssuersAreReachedIfThePolicyAllows(t *testing.T) {
+	var requests atomic.Int32
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
+	defer server.Close()
 	for why, c := range map[string]struct {
 		policy netguard.Policy
 		url    string
 	}{
-		"the machine itself":               {netguard.Policy{}, inside.URL},
-		"the machine itself, for a market": {netguard.Policy{Private: true}, inside.URL},
-		"a private address":                {netguard.Policy{Loopback: true}, "https://192.168.1.1/keys"},
-		"a service of the cluster":         {netguard.Policy{Loopback: true}, "https://vault.team.svc.cluster.local/keys"},
-		"the metadata of a cloud":          {netguard.Policy{Loopback: true, Private: true}, "https://169.254.169.254/keys"},
+		"loopback":                 {netguard.Policy{}, server.URL},
+		"loopback, for a market":   {netguard.Policy{Private: true}, server.URL},
+		"a private address":        {netguard.Policy{Loopback: true}, "https://192.168.1.1/keys"},
+		"a service of the cluster": {netguard.Policy{Loopback: true}, "https://vault.team.svc.cluster.local/keys"},
+		"the metadata of a cloud":  {netguard.Policy{Loopback: true, Private: true}, "https://169.254.169.254/keys"},
 	} {
 		t.Run(why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -37,13 +37,13 @@ func TestIssuersAreReachedWhereThePolicyAllows(t *testing.T) {
 			options := license.Options{Transport: transport}
 			_, err := license.NewKeys(options).Get(t.Context(), c.url)
 			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLicenseKeysUnavailable))
-			g.Expect(err).To(MatchError(ContainSubstring("its address is not allowed")))
-			asks := newPurchase()
-			asks.URL = c.url
-			_, err = license.NewCheckout(options).Buy(t.Context(), asks, 1)
+			g.Expect(err).To(MatchError(ContainSubstring("address is not allowed")))
+			purchase := newPurchase()
+			purchase.URL = c.url
+			_, err = license.NewCheckout(options).Buy(t.Context(), purchase, 1)
 			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPurchaseFailed))
-			g.Expect(outcome.IsStalled(err)).To(BeTrue(), "the address is the same at the next attempt")
+			g.Expect(outcome.IsStalled(err)).To(BeTrue(), "the address is the same for each attempt")
 		})
 	}
-	NewWithT(t).Expect(asked.Load()).To(BeZero(), "no connection was made")
+	NewWithT(t).Expect(requests.Load()).To(BeZero(), "no connection is opened")
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/appmarket/operator/internal/license"
 )
 
-// pipes is a listener whose connections stay within the process, so that a test
-// may run in a bubble, where minutes and days are over at once.
+// pipeListener is a listener whose connections stay within the process, so that a test can
+// run in a synctest bubble with simulated time.
 type pipeListener struct {
 	incoming chan net.Conn
 	closed   chan struct{}
@@ -59,10 +59,10 @@ func (p *pipeListener) dialPipe(ctx context.Context, _, address string) (net.Con
 	}
 }
 
-// site is where the servers of the tests are.
+// serverURL is the URL of the servers in the tests.
 const serverURL = "http://localhost"
 
-// inBubble runs a test with a server at site, and at any other host but down and
+// inBubble runs a test with a server at serverURL, and at any other host except down and
 // unknown.
 func inBubble(t *testing.T, handler http.Handler, test func(t *testing.T, opts license.Options)) {
 	t.Helper()
@@ -83,7 +83,7 @@ func inBubble(t *testing.T, handler http.Handler, test func(t *testing.T, opts l
 	})
 }
 
-// tlsServer is a server at a real address, with a certificate of its own.
+// tlsServer returns a server on the loopback interface with its own certificate.
 func tlsServer(t *testing.T, handler http.Handler) *httptest.Server {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
@@ -93,8 +93,7 @@ func tlsServer(t *testing.T, handler http.Handler) *httptest.Server {
 	return server
 }
 
-// script answers each question with what is next, and counts. The last answer is
-// given for ever.
+// scriptedServer responds to each request with the next handler, and repeats the last one.
 type scriptedServer struct {
 	mu       sync.Mutex
 	handlers []http.HandlerFunc
@@ -122,7 +121,8 @@ func newScriptedServer(all ...http.HandlerFunc) *scriptedServer {
 	return &scriptedServer{handlers: all}
 }
 
-// text answers 200 with a text and headers, which are names and values in turn.
+// respondOK returns a handler that responds with 200, a text and headers, given as names and
+// values.
 func respondOK(body string, headers ...string) http.HandlerFunc {
 	return respondStatus(http.StatusOK, body, headers...)
 }
@@ -137,7 +137,7 @@ func respondStatus(code int, body string, headers ...string) http.HandlerFunc {
 	}
 }
 
-// endless sends until nobody listens any more, a gigabyte at most.
+// respondEndlessly sends up to a gigabyte until the client disconnects.
 func respondEndlessly(w http.ResponseWriter, _ *http.Request) {
 	block := []byte(strings.Repeat("x", 1<<20))
 	for range 1 << 10 {
@@ -147,23 +147,24 @@ func respondEndlessly(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// silent takes the question and says nothing.
+// neverRespond reads the request and does not respond.
 func neverRespond(_ http.ResponseWriter, r *http.Request) { waitForDisconnect(r) }
 
-// stuck begins an answer and does not go on.
+// stallResponse sends a part of a response and then stalls.
 func stallResponse(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"keys": [`)
 	_ = http.NewResponseController(w).Flush()
 	waitForDisconnect(r)
 }
 
-// hold waits for the client to go; a server notices only once it read the request.
+// waitForDisconnect waits until the client disconnects, which a server notices only after
+// reading the request.
 func waitForDisconnect(r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()
 }
 
-// broken ends the connection within the answer.
+// abortResponse closes the connection within the response.
 func abortResponse(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "100")
 	_, _ = io.WriteString(w, `{"keys": [`)

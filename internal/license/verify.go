@@ -10,61 +10,57 @@ import (
 )
 
 const (
-	// MaxCredentialBytes bounds a credential.
+	// MaxCredentialBytes is the maximum size of a credential.
 	MaxCredentialBytes = 64 << 10
-	// DefaultSkew is how far the clock of the issuer may be from ours.
+	// DefaultSkew is the default tolerance for differences of the issuer's clock.
 	DefaultSkew = time.Minute
-	// MaxSkew is how far it may be at the most, whatever the terms say.
+	// MaxSkew is the maximum tolerance.
 	MaxSkew = 5 * time.Minute
 )
 
-// ErrUnknownKey says that no key of the issuer fits the credential: the key may
-// be newer than the key set. Test with errors.Is.
-var ErrUnknownKey = errors.New("the key set of the issuer has no key that fits the credential")
+// ErrUnknownKey is the error if no key of the issuer matches the credential. The key can be
+// newer than the key set. Test with errors.Is.
+var ErrUnknownKey = errors.New("the key set of the issuer has no matching key")
 
-// Terms are what a credential must say to be a licence.
+// Terms are the requirements that a credential must meet.
 type Terms struct {
-	// Issuer and Product are compared exactly. A credential is refused where
-	// either is empty.
+	// Issuer and Product are compared exactly. If either is empty, no credential is valid.
 	Issuer  string
 	Product string
-	// Subject is compared exactly; empty means that anybody may hold the licence.
+	// Subject is compared exactly. If empty, any subject is valid.
 	Subject string
-	// Keys are those of the issuer: a JSON Web Key Set, or a single JSON Web Key.
+	// Keys are the keys of the issuer: a JSON Web Key Set, or a single JSON Web Key.
 	Keys []byte
-	// Skew is at most MaxSkew; zero or less means DefaultSkew.
+	// Skew is the tolerance for clock differences, at most MaxSkew. Defaults to DefaultSkew.
 	Skew time.Duration
 }
 
-// Claims are what a valid credential says. Subject is private to its holder and
-// belongs in no status, event or log.
+// Claims are the claims of a valid credential. Subject is confidential and must not be
+// written to a status, event or log.
 type Claims struct {
 	Issuer  string
 	Product string
 	Subject string
-	// Expires is when the licence ends, without the skew.
+	// Expires is the end of the license, without the skew.
 	Expires time.Time
 }
 
-// Check reports what the credential says if it is a licence under the terms at
-// the given time. White space around it is ignored.
+// Check returns the claims of the credential if it is a valid license under the terms at the
+// given time. Surrounding white space is ignored.
 //
-// The credential is a JWS in compact form, signed with RS, PS or ES (256, 384 or
-// 512) or EdDSA, by a key of the terms: RSA keys have at least 2048 bits, secret
-// and private keys are not used, nor are keys for another purpose or algorithm.
-// The header's kid picks the key; without one, each key that fits is tried, at
-// most 20. Keys that the header brings or points to are ignored; a header with
-// crit is refused. The payload has iss, exp and the product: in product,
-// product_id, vc.credentialSubject.product or vc.credentialSubject.productId, and
-// everywhere the same. The claims nbf and iat count if they are there; aud does
-// not.
+// The credential is a JWS in compact form, signed with RS, PS or ES (256, 384 or 512) or
+// EdDSA, by a key of the terms. RSA keys must have at least 2048 bits. Secret and private
+// keys are not used, nor are keys for another purpose or algorithm. The header's kid selects
+// the key; without kid, each matching key is tried, at most 20. Keys in the header are
+// ignored; a header with crit is rejected. The payload has iss, exp and the product: in
+// product, product_id, vc.credentialSubject.product or vc.credentialSubject.productId, with
+// the same value in each. The claims nbf and iat are verified if present; aud is ignored.
 //
 // Errors are stalled, with LicenseMissing, LicenseExpired, LicenseNotYetValid,
-// LicenseKeysUnavailable where the terms hold no key set, and LicenseInvalid for
-// all else.
+// LicenseKeysUnavailable if the terms contain no key set, and LicenseInvalid otherwise.
 func Check(credential string, terms Terms, now time.Time) (Claims, error) {
 	if terms.Issuer == "" || terms.Product == "" {
-		return Claims{}, invalidError("the app does not say which product of which issuer is to be bought; ask its developer")
+		return Claims{}, invalidError("the app does not specify the issuer and the product of its license; contact its developer")
 	}
 	token, err := parseToken(credential, terms)
 	if err != nil {
@@ -82,7 +78,7 @@ func Check(credential string, terms Terms, now time.Time) (Claims, error) {
 	return terms.readClaims(payload, now)
 }
 
-// skew is within its bounds.
+// allowedSkew returns the skew within its limits.
 func (t Terms) allowedSkew() time.Duration {
 	if t.Skew <= 0 {
 		return DefaultSkew
@@ -90,7 +86,7 @@ func (t Terms) allowedSkew() time.Duration {
 	return min(t.Skew, MaxSkew)
 }
 
-// refuse says why a credential is no licence, and what to do about it.
+// invalidError returns the error for an invalid credential.
 func invalidError(format string, args ...any) error {
 	return outcome.Stalled(v1alpha1.ReasonLicenseInvalid, fmt.Errorf("check credential: "+format, args...))
 }
