@@ -5,49 +5,50 @@ import (
 	"syscall"
 )
 
-// Refused says which kind of address a connection was refused to.
+// Refused is the error for an address that must not be connected to: the kind of the address.
 type Refused string
 
-// Kinds of addresses that a Policy may allow.
+// Kinds of addresses that a Policy can allow.
 const (
 	loopback Refused = "loopback"
 	private  Refused = "private"
 )
 
 func (r Refused) Error() string {
-	text := "the URL leads to an address that is " + string(r) + ", to which the operator makes no connection: use another host"
+	text := "address not allowed (" + string(r) + "): use another host"
 	if r == private {
-		text += ", or have the administrator of the cluster name the namespace in --market-namespaces"
+		text += ", or ask the cluster administrator to add the namespace to --market-namespaces"
 	}
 	return text
 }
 
-// Policy says to which addresses connections are made. The zero value allows public ones.
+// Policy specifies the addresses that connections are allowed to. The zero value allows
+// public addresses.
 type Policy struct {
-	// Loopback allows the addresses of the machine itself.
+	// Loopback allows loopback addresses.
 	Loopback bool
 	// Private allows the ranges that are not routed in the internet: RFC 1918, RFC 6598,
-	// unique local addresses and those that are reserved.
+	// unique local addresses and reserved ranges.
 	Private bool
 }
 
-// metadata are addresses outside of the link-local ranges at which clouds give machines
-// and pods their credentials: those of Amazon, Google, Alibaba and Azure.
+// metadata are addresses outside of the link-local ranges at which clouds provide credentials
+// of machines and pods: the addresses of Amazon, Google, Alibaba and Azure.
 var metadata = parsePrefixes("fd00:ec2::/32", "fd20:ce::254/128", "100.100.100.200/32", "168.63.129.16/32")
 
-// inside are ranges that are not routed in the internet, beside those that netip knows:
-// shared and reserved ranges, protocol assignments, benchmarks and site-local addresses.
+// nonPublicRanges are ranges that are not routed in the internet, in addition to the ranges
+// that netip knows: shared and reserved ranges, protocol assignments, benchmarks and
+// site-local addresses.
 var nonPublicRanges = parsePrefixes("100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "fec0::/10")
 
-// thisNetwork reaches the machine itself on some systems.
+// thisNetwork is a loopback range on some systems.
 var thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
 
-// broadcast is the address of all machines of a network.
+// broadcast is the broadcast address.
 var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
-// translations are the prefixes under which an IPv4 address is reached over IPv6, and the
-// byte at which it begins: RFC 6052, RFC 8215, RFC 7915, 6to4 and addresses that are
-// compatible with IPv4.
+// translations are the prefixes for IPv4 addresses in IPv6, with the offset of the IPv4
+// address: RFC 6052, RFC 8215, RFC 7915, 6to4 and IPv4-compatible addresses.
 var translations = []struct {
 	prefix netip.Prefix
 	at     int
@@ -59,10 +60,10 @@ var translations = []struct {
 	{netip.MustParsePrefix("::/96"), 12},
 }
 
-// teredo has the address of a machine behind it in a form of its own.
+// teredo is the range of addresses that contain an IPv4 address in obfuscated form.
 var teredo = netip.MustParsePrefix("2001::/32")
 
-// prefixes parses ranges of addresses.
+// parsePrefixes parses ranges of addresses.
 func parsePrefixes(list ...string) []netip.Prefix {
 	var out []netip.Prefix
 	for _, each := range list {
@@ -81,8 +82,8 @@ func isInAny(list []netip.Prefix, addr netip.Addr) bool {
 	return false
 }
 
-// CheckAddress returns an error of type Refused for an address to which no connection is
-// made. An address that is translated must be a public one, whatever the policy allows.
+// CheckAddress returns an error of type Refused for an address that must not be connected to.
+// A translated address must be public, even if the policy allows more.
 func (p Policy) CheckAddress(addr netip.Addr) error {
 	addr = addr.WithZone("").Unmap()
 	if addr.IsUnspecified() {
@@ -92,7 +93,7 @@ func (p Policy) CheckAddress(addr netip.Addr) error {
 		return p.checkKind(addr)
 	}
 	if teredo.Contains(addr) {
-		return Refused("translated")
+		return Refused("translated IPv4")
 	}
 	for _, translation := range translations {
 		if translation.prefix.Contains(addr) {
@@ -112,7 +113,7 @@ func (p Policy) checkKind(addr netip.Addr) error {
 	case addr.IsMulticast() || addr == broadcast:
 		return Refused("multicast or broadcast")
 	case isInAny(metadata, addr):
-		return Refused("the metadata service of a cloud")
+		return Refused("cloud metadata service")
 	case addr.IsLoopback() && !p.Loopback:
 		return loopback
 	case (addr.IsPrivate() || isInAny(nonPublicRanges, addr)) && !p.Private:
@@ -121,11 +122,12 @@ func (p Policy) checkKind(addr netip.Addr) error {
 	return nil
 }
 
-// Control is for net.Dialer: it checks the address itself, when the connection is made.
+// Control implements Control of net.Dialer: it checks the address when a connection is
+// opened.
 func (p Policy) Control(_, address string, _ syscall.RawConn) error {
 	port, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return Refused("no IP address")
+		return Refused("not an IP address")
 	}
 	return p.CheckAddress(port.Addr())
 }

@@ -8,14 +8,14 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// Policies of the tests, and who has them.
+// Policies of tenants, of markets and of local runs.
 var (
 	tenants = Policy{}
 	market  = Policy{Private: true}
 	local   = Policy{Loopback: true}
 )
 
-// addresses are written as in a URL, with those who may connect to them.
+// addresses are written as in a URL, with the policies that allow them.
 var addresses = []struct {
 	why                    string
 	address                string
@@ -25,13 +25,13 @@ var addresses = []struct {
 	{"a public address in IPv6", "2606:2800:220:1::1", true, true, true},
 
 	{"a service in the cluster", "10.96.0.10", false, true, false},
-	{"a machine at home", "192.168.1.1", false, true, false},
+	{"a machine in a home network", "192.168.1.1", false, true, false},
 	{"the network of a container engine", "172.17.0.1", false, true, false},
 	{"a unique local address", "fd00::1", false, true, false},
 	{"a shared address", "100.64.0.1", false, true, false},
-	{"the neighbor of the metadata of Alibaba", "100.100.100.201", false, true, false},
+	{"the address after the metadata of Alibaba", "100.100.100.201", false, true, false},
 	{"a site-local address", "fec0::1", false, true, false},
-	{"a reserved address, as some clusters give pods", "240.0.0.1", false, true, false},
+	{"a reserved address, used for pods in some clusters", "240.0.0.1", false, true, false},
 	{"a benchmark", "198.18.0.1", false, true, false},
 	{"a private address, mapped into IPv6", "::ffff:10.0.0.1", false, true, false},
 
@@ -40,10 +40,10 @@ var addresses = []struct {
 	{"loopback in IPv6", "::1", false, false, true},
 	{"loopback, mapped into IPv6", "::ffff:127.0.0.1", false, false, true},
 
-	{"the metadata of a machine", "169.254.169.254", false, false, false},
+	{"the metadata service", "169.254.169.254", false, false, false},
 	{"the same, mapped into IPv6", "::ffff:169.254.169.254", false, false, false},
 	{"the same, translated from IPv6", "64:ff9b::a9fe:a9fe", false, false, false},
-	{"the same, translated in a network of one's own", "64:ff9b:1:2::a9fe:a9fe", false, false, false},
+	{"the same, translated with a local prefix", "64:ff9b:1:2::a9fe:a9fe", false, false, false},
 	{"the same, by 6to4", "2002:a9fe:a9fe::1", false, false, false},
 	{"the same, translated without state", "::ffff:0:a9fe:a9fe", false, false, false},
 	{"the same, compatible with IPv4", "::a9fe:a9fe", false, false, false},
@@ -57,7 +57,7 @@ var addresses = []struct {
 
 	{"link-local in IPv6", "fe80::1", false, false, false},
 	{"the metadata of Amazon", "fd00:ec2::254", false, false, false},
-	{"the credentials of pods of Amazon", "fd00:ec2::23", false, false, false},
+	{"the pod credentials of Amazon", "fd00:ec2::23", false, false, false},
 	{"the metadata of Google", "fd20:ce::254", false, false, false},
 	{"the metadata of Alibaba", "100.100.100.200", false, false, false},
 	{"the same, mapped into IPv6", "::ffff:100.100.100.200", false, false, false},
@@ -88,16 +88,15 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-func TestControlRefusesWhatItCannotRead(t *testing.T) {
+func TestControlRejectsInvalidAddresses(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(market.Control("tcp", "[fe80::1%eth0]:80", nil)).To(MatchError(ContainSubstring("link-local")))
-	g.Expect(market.Control("tcp", "localhost:80", nil)).To(MatchError(ContainSubstring("no IP address")), "a dialer never gives a name")
+	g.Expect(market.Control("tcp", "localhost:80", nil)).To(MatchError(ContainSubstring("not an IP address")), "a dialer passes addresses only")
 }
 
-// TestHostsThatAreNames has forms of 169.254.169.254 that some programs understand, and
-// names of places inside. What a proxy, or a search list of the resolver, does with them is
-// not known.
-func TestHostsThatAreNames(t *testing.T) {
+// TestHostNames checks forms of 169.254.169.254 that some programs accept, and private names,
+// which a proxy or a search list of the resolver could resolve.
+func TestHostNames(t *testing.T) {
 	for host, want := range map[string]struct{ tenants, market, local bool }{
 		"charts.example.com": {true, true, true}, "charts.example.com.": {true, true, true}, "1.charts.example": {true, true, true},
 		"example.0xyz": {true, true, true}, "svc.example": {true, true, true}, "localhost.example": {true, true, true},

@@ -1,17 +1,16 @@
-// Package netguard is the one policy for requests to servers that users name: sources,
-// image registries, issuers of licenses and whatever these redirect to.
+// Package netguard is the policy for requests to servers that users configure: sources, image
+// registries, issuers of licenses, and the servers that these redirect to.
 //
-// Policy says to which addresses connections are made. Link-local addresses, the metadata
-// services of clouds and addresses of many machines are refused to everybody: there a
-// machine or a cloud answers with credentials. Loopback is for local runs only. Private and
-// shared ranges are for sources of market namespaces, whose administrators the cluster's
-// administrator has chosen; to others the operator would be a way past the network policies
-// of their own namespace.
+// Policy specifies the allowed addresses. Link-local addresses, the metadata services of
+// clouds, and multicast and broadcast addresses are never allowed, because a machine or a
+// cloud responds there with credentials. Loopback is for local runs only. Private and shared
+// ranges are for sources of market namespaces, whose administrators the cluster administrator
+// has chosen; other users could otherwise bypass the network policies of their namespace.
 //
-// An address is checked when a connection is made, after names were resolved, so that no
-// answer of a name server leads around it. The host of a URL is checked before a proxy is
-// asked, since behind a proxy nothing here connects to it.
+// An address is checked when a connection is opened, after name resolution, so that no name
+// server can bypass the check. The host of a URL is checked before a proxy is used, because
+// the operator does not connect to it then.
 //
-// The rest is what all clients have in common: the user agent, redirects, Retry-After and the
-// bound on a body. No error quotes what a server answered.
+// The package also contains what all clients share: the user agent, redirects, Retry-After
+// and limits on bodies. No error contains a response.
 package netguard

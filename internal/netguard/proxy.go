@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// CheckURL returns an error of type Refused if the host of a URL is an address to which no
-// connection is made, a name of a place inside that the policy does not allow, or a number
-// in a form that only some programs take for an address: what a proxy makes of it is not
-// known. What other names lead to is left to Control.
+// CheckURL returns an error of type Refused if the host of a URL is an address that must not
+// be connected to, a private name that the policy does not allow, or a number in a form that
+// only some programs accept as an address, which a proxy might do. The addresses of other
+// names are checked by Control.
 func (p Policy) CheckURL(u *url.URL) error {
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	if addr, err := netip.ParseAddr(host); err == nil {
@@ -18,9 +18,9 @@ func (p Policy) CheckURL(u *url.URL) error {
 	}
 	switch {
 	case endsInNumber(host):
-		return Refused("not written as an IP address")
+		return Refused("number in a nonstandard form")
 	case host == "metadata.google.internal":
-		return Refused("the metadata service of a cloud")
+		return Refused("cloud metadata service")
 	case isInDomain(host, "localhost") && !p.Loopback:
 		return loopback
 	case !p.Private && isNonPublicName(host):
@@ -29,12 +29,12 @@ func (p Policy) CheckURL(u *url.URL) error {
 	return nil
 }
 
-// insideDomains are domains of which no name is public: those of Kubernetes services and
-// the ones that are set aside for private networks.
+// nonPublicDomains are domains without public names: Kubernetes services, and domains that
+// are reserved for private networks.
 var nonPublicDomains = []string{"svc", "cluster.local", "local", "internal", "home.arpa"}
 
-// isInside reports whether a name is one of a private network: a proxy, or a resolver with
-// a search list, would look it up there.
+// isNonPublicName reports whether a name belongs to a private network, in which a proxy or a
+// resolver with a search list would look it up.
 func isNonPublicName(host string) bool {
 	if host == "" || isInDomain(host, "localhost") {
 		return false
@@ -52,8 +52,8 @@ func isInDomain(host, domain string) bool {
 }
 
 // endsInNumber reports whether the last label of a host is a number, as in 2852039166,
-// 0xa9fea9fe and 169.254.43518, which all are 169.254.169.254 to some programs. No
-// top-level domain is one.
+// 0xa9fea9fe and 169.254.43518, which some programs accept as 169.254.169.254. No top-level
+// domain is a number.
 func endsInNumber(host string) bool {
 	last := host[strings.LastIndexByte(host, '.')+1:]
 	if digits, isHexadecimal := strings.CutPrefix(last, "0x"); isHexadecimal {
@@ -62,8 +62,9 @@ func endsInNumber(host string) bool {
 	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
-// chooseProxy returns the proxy of a request. Connections to a proxy are not checked, since the
-// operator's environment names it; so nothing else is reached at its address.
+// chooseProxy returns the proxy for a request. Connections to a proxy are not checked,
+// because the environment of the operator configures it. Requests for other content at the
+// address of a proxy are rejected.
 func (d *dialer) chooseProxy(request *http.Request) (*url.URL, error) {
 	target := hostPort(request.URL)
 	if err := d.policyFor(target).CheckURL(request.URL); err != nil {
@@ -78,15 +79,15 @@ func (d *dialer) chooseProxy(request *http.Request) (*url.URL, error) {
 		return proxy, nil
 	}
 	if _, isProxy := d.proxies.Load(target); isProxy {
-		return nil, Refused("that of the proxy")
+		return nil, Refused("proxy")
 	}
 	return nil, nil
 }
 
-// ports are those that are meant where a URL has none.
+// defaultPorts are the ports for URLs without port.
 var defaultPorts = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}
 
-// hostPort is the address that a transport dials for a URL.
+// hostPort returns the address that a transport connects to for a URL.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {

@@ -6,19 +6,19 @@ import (
 	"net/http"
 )
 
-// MaxRedirects bounds how often one request is redirected.
+// MaxRedirects is the maximum number of redirects of one request.
 const MaxRedirects = 5
 
-// Why a redirect, or a URL, is not followed.
+// Reasons why a redirect or a URL is rejected.
 var (
 	ErrRedirects = fmt.Errorf("redirected more than %d times", MaxRedirects)
 	ErrDowngrade = errors.New("redirected from https to http")
 	ErrScheme    = errors.New("only http and https are supported")
 )
 
-// CheckRedirect is for http.Client: it returns why a redirect is not followed, and removes
-// from the next request what is none of the next server's concern. Credentials are the
-// caller's.
+// CheckRedirect implements CheckRedirect of http.Client: it returns an error if a redirect is
+// not allowed, and removes the user and the Referer from the next request. The caller handles
+// credentials.
 func CheckRedirect(next *http.Request, via []*http.Request) error {
 	switch scheme := next.URL.Scheme; {
 	case len(via) > MaxRedirects:
@@ -33,17 +33,17 @@ func CheckRedirect(next *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// CheckRedirected is CheckRedirect for a transport, whose client is not ours: it looks at
-// the requests that led to this one.
+// CheckRedirected is CheckRedirect for a transport of another package's client: it checks the
+// requests that led to this one.
 func CheckRedirected(request *http.Request) error {
 	var via []*http.Request
-	for answer := request.Response; answer != nil && answer.Request != nil && len(via) <= MaxRedirects; answer = answer.Request.Response {
-		via = append(via, answer.Request)
+	for response := request.Response; response != nil && response.Request != nil && len(via) <= MaxRedirects; response = response.Request.Response {
+		via = append(via, response.Request)
 	}
 	if len(via) == 0 {
 		return nil
 	}
-	// The last one comes last.
+	// The last request comes last.
 	for i, j := 0, len(via)-1; i < j; i, j = i+1, j-1 {
 		via[i], via[j] = via[j], via[i]
 	}

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// MaxRetryAfter bounds how long a server can keep us from asking again.
+// MaxRetryAfter is the maximum delay that a server can request.
 const MaxRetryAfter = time.Hour
 
-// RetryAfter reads the header of RFC 9110, seconds or a date, up to MaxRetryAfter; zero if
-// it says nothing of use.
+// RetryAfter returns the delay in the header of RFC 9110, seconds or a date, up to
+// MaxRetryAfter. It returns zero for a missing or invalid value.
 func RetryAfter(header http.Header, now time.Time) time.Duration {
 	text := header.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(text, 10, 64); err == nil {
@@ -25,11 +25,10 @@ func RetryAfter(header http.Header, now time.Time) time.Duration {
 	return max(0, min(date.Sub(now), MaxRetryAfter))
 }
 
-// ErrTooLarge says that a body is larger than it may be.
-var ErrTooLarge = errors.New("the answer is too large")
+// ErrTooLarge indicates that a body exceeds its limit.
+var ErrTooLarge = errors.New("response is too large")
 
-// ReadBody reads the whole body of an answer. It fails with ErrTooLarge if that is more
-// than the limit, and then reads no further.
+// ReadBody returns the whole body of a response, or ErrTooLarge if it exceeds the limit.
 func ReadBody(response *http.Response, limit int64) ([]byte, error) {
 	if response.ContentLength > limit && response.Request != nil && response.Request.Method != http.MethodHead {
 		return nil, ErrTooLarge
@@ -37,8 +36,7 @@ func ReadBody(response *http.Response, limit int64) ([]byte, error) {
 	return io.ReadAll(LimitBody(response.Body, limit))
 }
 
-// Bound returns a body that fails with ErrTooLarge where it goes on for longer than the
-// limit.
+// LimitBody returns a body that fails with ErrTooLarge after the limit.
 func LimitBody(body io.ReadCloser, limit int64) io.ReadCloser {
 	return &limitedBody{ReadCloser: body, left: limit}
 }

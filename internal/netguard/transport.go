@@ -12,26 +12,26 @@ import (
 	"time"
 )
 
-// Waits bound the phases of one request. Zero means the default.
+// Timeouts are the time limits of the phases of one request. Zero stands for the default.
 type Timeouts struct {
 	Dial, TLS, Header time.Duration
 }
 
-// TransportOptions are what transports differ in.
+// TransportOptions configures a Transport.
 type TransportOptions struct {
 	Policy Policy
-	// Roots are the certificates that are trusted; those of the system if nil.
+	// Roots are the trusted certificates. Defaults to the certificates of the system.
 	Roots    *x509.CertPool
 	Timeouts Timeouts
-	// UserAgent is the User-Agent header of every request, those that follow redirects and
-	// those for tokens included. Empty leaves the header as it is.
+	// UserAgent is the User-Agent header of each request, including redirected ones and
+	// requests for tokens. If empty, the header is not changed.
 	UserAgent string
-	// Trusted are hosts with their port that the operator's own configuration names. They
-	// may be at loopback and private addresses.
+	// Trusted are hosts with ports that the configuration of the operator contains. They can
+	// have loopback and private addresses.
 	Trusted []string
 }
 
-// Transport sends requests under a policy.
+// Transport sends requests according to a policy.
 type Transport struct {
 	*http.Transport
 	userAgent string
@@ -46,9 +46,9 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	return t.Transport.RoundTrip(request)
 }
 
-// NewTransport returns a transport that connects only to what the policy allows, through
-// the proxy that the environment names, and bounds every wait for an answer. The whole of
-// a request is bounded by its context.
+// NewTransport returns a transport that connects to addresses that the policy allows, through
+// the proxy of the environment, and limits the time of each phase. The context of a request
+// limits its total time.
 func NewTransport(options TransportOptions) *Transport {
 	waits := options.Timeouts
 	d := &dialer{
@@ -79,14 +79,14 @@ func orDefault(given, otherwise time.Duration) time.Duration {
 	return otherwise
 }
 
-// dialer makes the connections of one transport.
+// dialer opens the connections of one transport.
 type dialer struct {
 	policy  Policy
 	trusted map[string]bool
 	timeout time.Duration
-	// environment chooses the proxy of a request.
+	// environment returns the proxy for a request.
 	environment func(*http.Request) (*url.URL, error)
-	// proxies are the addresses of the proxies that were chosen.
+	// proxies are the addresses of the proxies in use.
 	proxies sync.Map
 }
 

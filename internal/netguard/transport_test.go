@@ -33,7 +33,7 @@ func parseURL(t *testing.T, text string) *url.URL {
 	return u
 }
 
-func TestTransportConnectsToWhatItsPolicyAllows(t *testing.T) {
+func TestTransportConnectsIfThePolicyAllows(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
 	_, port, _ := strings.Cut(server.Listener.Addr().String(), ":")
@@ -43,14 +43,14 @@ func TestTransportConnectsToWhatItsPolicyAllows(t *testing.T) {
 		host    string
 		allowed bool
 	}{
-		{"loopback for everybody", TransportOptions{}, "127.0.0.1", false},
+		{"loopback for tenants", TransportOptions{}, "127.0.0.1", false},
 		{"loopback for a market", TransportOptions{Policy: market}, "127.0.0.1", false},
-		{"loopback by its name", TransportOptions{Policy: market}, "localhost", false},
+		{"loopback by name", TransportOptions{Policy: market}, "localhost", false},
 		{"loopback in a local run", TransportOptions{Policy: local}, "127.0.0.1", true},
-		{"loopback by its name in a local run", TransportOptions{Policy: local}, "localhost", true},
-		{"a host that the configuration names", TransportOptions{Trusted: []string{"127.0.0.1:" + port}}, "127.0.0.1", true},
-		{"another name of that host", TransportOptions{Trusted: []string{"127.0.0.1:" + port}}, "localhost", false},
-		{"another port of that host", TransportOptions{Trusted: []string{"127.0.0.1:1"}}, "127.0.0.1", false},
+		{"loopback by name in a local run", TransportOptions{Policy: local}, "localhost", true},
+		{"a configured host", TransportOptions{Trusted: []string{"127.0.0.1:" + port}}, "127.0.0.1", true},
+		{"another name of the configured host", TransportOptions{Trusted: []string{"127.0.0.1:" + port}}, "localhost", false},
+		{"another port of the configured host", TransportOptions{Trusted: []string{"127.0.0.1:1"}}, "127.0.0.1", false},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			transport := NewTransport(c.options)
@@ -67,17 +67,17 @@ func TestTransportConnectsToWhatItsPolicyAllows(t *testing.T) {
 	}
 }
 
-// TestNamesAreCheckedWhereTheyLead has a name lead to loopback, of which the URL says nothing.
-func TestNamesAreCheckedWhereTheyLead(t *testing.T) {
+// TestResolvedAddressesAreChecked checks a name that resolves to loopback.
+func TestResolvedAddressesAreChecked(t *testing.T) {
 	g := NewWithT(t)
 	_, err := (&dialer{policy: market, timeout: time.Second}).dialChecked(t.Context(), "tcp", "localhost:80")
-	g.Expect(err).To(MatchError(ContainSubstring("loopback")), "the name was not looked at, only its address")
+	g.Expect(err).To(MatchError(ContainSubstring("loopback")), "the resolved address is checked, not the name")
 }
 
-// TestHostsAreCheckedBeforeAProxyIsAsked has a proxy that would connect to anything, and a
-// server that redirects to an address that is refused. The proxy itself is at an address
-// that no user may name.
-func TestHostsAreCheckedBeforeAProxyIsAsked(t *testing.T) {
+// TestHostsAreCheckedBeforeTheProxyIsUsed has a proxy that would connect to any address, and
+// a server that redirects to a rejected address. Users must not use the address of the proxy
+// itself.
+func TestHostsAreCheckedBeforeTheProxyIsUsed(t *testing.T) {
 	g := NewWithT(t)
 	var asked atomic.Int32
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -89,7 +89,7 @@ func TestHostsAreCheckedBeforeAProxyIsAsked(t *testing.T) {
 	through := parseURL(t, proxy.URL)
 	d := &dialer{timeout: time.Second, environment: func(r *http.Request) (*url.URL, error) {
 		if r.URL.Hostname() == "direct.example" || r.URL.Host == through.Host {
-			return nil, nil // As NO_PROXY has it.
+			return nil, nil // As with NO_PROXY.
 		}
 		return through, nil
 	}}
@@ -103,14 +103,14 @@ func TestHostsAreCheckedBeforeAProxyIsAsked(t *testing.T) {
 		_, isRefused := errors.AsType[Refused](getURL(t, client, url))
 		g.Expect(isRefused).To(BeTrue(), url)
 	}
-	g.Expect(asked.Load()).To(BeEquivalentTo(1), "the proxy was not asked")
+	g.Expect(asked.Load()).To(BeEquivalentTo(1), "the proxy receives no other request")
 	g.Expect(getURL(t, client, "http://redirects.example/")).To(MatchError(ContainSubstring("link-local")))
 	g.Expect(asked.Load()).To(BeEquivalentTo(2))
 }
 
-// TestNothingElseIsReachedAtTheAddressOfAProxy has a user name the proxy by the name that
-// the environment has for it.
-func TestNothingElseIsReachedAtTheAddressOfAProxy(t *testing.T) {
+// TestOtherContentOfAProxyIsRejected has a URL with the address of the proxy in the
+// environment.
+func TestOtherContentOfAProxyIsRejected(t *testing.T) {
 	g := NewWithT(t)
 	through := parseURL(t, "http://proxy.example:3128")
 	var chosen *url.URL
@@ -119,11 +119,11 @@ func TestNothingElseIsReachedAtTheAddressOfAProxy(t *testing.T) {
 		_, err := d.chooseProxy(&http.Request{URL: parseURL(t, url)})
 		return err
 	}
-	g.Expect(ask(through.String())).To(Succeed(), "no proxy is known yet: the address is checked as any other")
+	g.Expect(ask(through.String())).To(Succeed(), "no proxy is in use yet")
 	chosen = through
 	g.Expect(ask("http://charts.example")).To(Succeed())
 	chosen = nil
-	g.Expect(ask("http://PROXY.example:3128/admin")).To(MatchError(ContainSubstring("that of the proxy")))
+	g.Expect(ask("http://PROXY.example:3128/admin")).To(MatchError(ContainSubstring("(proxy)")))
 	g.Expect(ask("http://proxy.example:80")).To(Succeed(), "another port")
 }
 
@@ -175,7 +175,7 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// redirected is a transport below a client that follows every redirect.
+// redirected is a transport of a client that follows all redirects.
 type redirected struct{ base http.RoundTripper }
 
 func (r redirected) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -185,7 +185,7 @@ func (r redirected) RoundTrip(request *http.Request) (*http.Response, error) {
 	return r.base.RoundTrip(request)
 }
 
-func TestRedirectsTellNothingOfTheWay(t *testing.T) {
+func TestRedirectsRemoveUserAndReferer(t *testing.T) {
 	g := NewWithT(t)
 	next := &http.Request{URL: parseURL(t, "http://me:pw@next.example/"), Header: http.Header{"Referer": {"http://a.example/?key=1"}}}
 	g.Expect(CheckRedirect(next, []*http.Request{{URL: parseURL(t, "http://a.example/?key=1")}})).To(Succeed())
@@ -204,7 +204,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func TestBodiesAreBounded(t *testing.T) {
+func TestBodiesAreLimited(t *testing.T) {
 	for size, fits := range map[int]bool{0: true, 9: true, 10: true, 11: false, 1000: false} {
 		for _, declared := range []int64{-1, int64(size)} {
 			g := NewWithT(t)
@@ -223,5 +223,5 @@ func TestBodiesAreBounded(t *testing.T) {
 	_, err := io.Copy(io.Discard, endless)
 	g.Expect(err).To(MatchError(ErrTooLarge))
 	_, err = endless.Read(make([]byte, 1))
-	g.Expect(err).To(MatchError(ErrTooLarge), "and it stays so")
+	g.Expect(err).To(MatchError(ErrTooLarge), "reading again fails too")
 }

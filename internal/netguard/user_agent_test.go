@@ -15,8 +15,8 @@ func TestServersSeeTheUserAgent(t *testing.T) {
 		of, given, wants string
 	}{
 		{"of the transport", "market/1", "", "market/1"},
-		{"of the transport, in place of that of a library", "market/1", "library/2", "market/1"},
-		{"of the library, where the transport has none", "", "library/2", "library/2"},
+		{"of the transport instead of a library", "market/1", "library/2", "market/1"},
+		{"of the library if the transport has none", "", "library/2", "library/2"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -41,7 +41,7 @@ func TestServersSeeTheUserAgent(t *testing.T) {
 			response, err := (&http.Client{Transport: transport}).Do(request)
 			g.Expect(err).NotTo(HaveOccurred())
 			defer response.Body.Close()
-			g.Expect(seen).To(Equal([]string{c.wants, c.wants}), "also where it is redirected to")
+			g.Expect(seen).To(Equal([]string{c.wants, c.wants}), "redirected requests too")
 			g.Expect(request.Header.Get("User-Agent")).To(Equal(c.given), "the request is not changed")
 		})
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/appmarket/operator/internal/registry"
 )
 
-// guard stands before a registry and wants basic credentials, for everything or
-// in exchange for a token.
+// requireCredentials wraps a registry that requires basic credentials, for all requests or
+// for a token.
 func requireCredentials(store http.Handler, user, password string, token string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		gotUser, gotPassword, _ := r.BasicAuth()
@@ -60,11 +60,11 @@ func TestCredentialsComeFromTheDockerConfig(t *testing.T) {
 			opts func(*registry.Options)
 			kind error
 		}{
-			{"the registry by its host", dockerConfig(address, "me", "s3cret"), nil},
-			{"the registry as docker writes it", dockerConfig("https://"+address+"/v1/", "me", "s3cret"), nil},
-			{"the start of the repository", dockerConfig(address+"/team", "me", "s3cret"), nil},
+			{"registry by host", dockerConfig(address, "me", "s3cret"), nil},
+			{"registry in the form of docker", dockerConfig("https://"+address+"/v1/", "me", "s3cret"), nil},
+			{"prefix of the repository", dockerConfig(address+"/team", "me", "s3cret"), nil},
 			{"another repository", dockerConfig(address+"/other", "me", "s3cret"), registry.ErrDenied},
-			{"another registry, the one that is mirrored here", dockerConfig(host, "me", "s3cret"), registry.ErrDenied},
+			{"another registry, which is mirrored here", dockerConfig(host, "me", "s3cret"), registry.ErrDenied},
 			{"a wrong password", dockerConfig(address, "me", "wr0ng"), registry.ErrDenied},
 			{"nothing", func(*registry.Options) {}, registry.ErrDenied},
 		}

@@ -16,16 +16,14 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// NegativeTTL is for how long at most Cached remembers that an image is not there
-// or that access to it is denied: whoever puts that right should not have to
-// wait for long.
+// NegativeTTL is the maximum time for which Cached stores that an image does not exist or
+// that access is denied, so that a correction takes effect soon.
 const NegativeTTL = time.Minute
 
-// Cached returns an Inspector that remembers the answers about the last size
-// images: by tag for ttl, by digest for ever, and a no for at most NegativeTTL.
-// That a registry did not answer is not remembered. Questions about the same
-// image at the same time are asked once; the one question goes on, for those who
-// come next, when the caller who started it gives up. Size is at least one.
+// Cached returns an Inspector that caches the results for the last size images: by tag for
+// ttl, by digest indefinitely, and missing images and denied access for at most NegativeTTL.
+// Other errors are not cached. Concurrent calls for the same image share one request, which
+// continues when the context of the first caller is done. size is at least one.
 func Cached(inner hydrate.Inspector, ttl time.Duration, size int) hydrate.Inspector {
 	return &cachedInspector{inner: inner, ttl: ttl, entries: lru.New(max(size, 1))}
 }
@@ -51,7 +49,7 @@ func (c *cachedInspector) Inspect(ctx context.Context, reference string) (images
 	}
 	asking := context.WithoutCancel(ctx)
 	flight := c.flights.DoChan(key, func() (any, error) {
-		// Between the look above and here another flight may have landed.
+		// Another request may have finished in the meantime.
 		if known, ok := c.lookupEntry(key); ok {
 			return known, nil
 		}
@@ -61,7 +59,7 @@ func (c *cachedInspector) Inspect(ctx context.Context, reference string) (images
 	case landed := <-flight:
 		return landed.Val.(*cacheEntry).toResult()
 	case <-ctx.Done():
-		return images.Detail{}, fmt.Errorf("ask about an image: %w", ctx.Err())
+		return images.Detail{}, fmt.Errorf("inspect image: %w", ctx.Err())
 	}
 }
 
@@ -93,14 +91,15 @@ func (c *cachedInspector) inspectAndStore(ctx context.Context, key, reference st
 	return a
 }
 
-// get gives every caller platforms of their own.
+// toResult returns the result with a copy of the platforms.
 func (a *cacheEntry) toResult() (images.Detail, error) {
 	detail := a.detail
 	detail.Platforms = slices.Clone(detail.Platforms)
 	return detail, a.err
 }
 
-// cacheKey brings nginx and docker.io/library/nginx:latest together.
+// cacheKey returns the same key for equivalent references, such as nginx and
+// docker.io/library/nginx:latest.
 func cacheKey(reference string) string {
 	named, err := name.ParseReference(reference)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	"github.com/appmarket/operator/internal/images"
 )
 
-// Guarded returns an Inspector that leaves a registry alone for a while once it
-// was unreachable or said that it is asked too often: further questions to it
-// get the same error at once. After the pause, or later if the registry said so, one question is let through to see
-// whether that has changed. Other registries are not affected.
+// Guarded returns an Inspector that stops accessing a registry after a failed connection or
+// an exceeded rate limit: further inspections return the same error immediately. After the
+// pause, or the longer time that the registry requested, one inspection is allowed to find
+// out whether this has changed. Other registries are not affected.
 func Guarded(inner hydrate.Inspector, pause time.Duration) hydrate.Inspector {
 	return &circuitBreaker{inner: inner, pause: pause, breakers: map[string]*breaker{}}
 }
@@ -23,7 +23,7 @@ type circuitBreaker struct {
 	pause time.Duration
 
 	mu       sync.Mutex
-	breakers map[string]*breaker // those that are shut
+	breakers map[string]*breaker // Open breakers by registry.
 }
 
 type breaker struct {
@@ -70,17 +70,17 @@ func (g *circuitBreaker) recordResult(host string, err error, gaveUp bool) {
 	}
 }
 
-// pauseAfter is how long the registry is left alone: for as long as it asks, if that is
-// longer.
+// pauseAfter returns the pause after an error: the time that the registry requested, if that
+// is longer.
 func (g *circuitBreaker) pauseAfter(err error) time.Duration {
-	if said, ok := errors.AsType[*unavailableError](err); ok {
-		return max(g.pause, said.retryAfter)
+	if unavailable, ok := errors.AsType[*unavailableError](err); ok {
+		return max(g.pause, unavailable.retryAfter)
 	}
 	return g.pause
 }
 
-// sweep forgets the gates that nobody came to for a long time, so that charts
-// which name many registries cannot make this grow.
+// removeStaleBreakers removes unused breakers, so that charts with images of many registries
+// cannot make the map grow.
 func (g *circuitBreaker) removeStaleBreakers() {
 	for host, shut := range g.breakers {
 		if !shut.trying && time.Since(shut.until) > g.pause {

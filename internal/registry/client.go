@@ -19,14 +19,14 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Bounds on what a registry may send and on how long it may take.
+// Limits of the responses of a registry.
 const (
-	// MaxAnswerBytes bounds every body a registry sends: an index, a manifest, a
-	// configuration, a token, an error.
+	// MaxResponseBytes is the maximum size of each response body: an index, a manifest, a
+	// configuration, a token or an error.
 	MaxResponseBytes = 4 << 20
-	// MaxIndexEntries bounds the entries of an index, attestations included.
+	// MaxIndexEntries is the maximum number of entries of an index, including attestations.
 	MaxIndexEntries = 128
-	// DefaultTimeout bounds one question with all its requests.
+	// DefaultTimeout is the default time limit of one inspection with all its requests.
 	DefaultTimeout = 30 * time.Second
 
 	dialTimeout   = 3 * time.Second
@@ -34,36 +34,34 @@ const (
 	headerTimeout = 10 * time.Second
 )
 
-// Options say how registries are asked. The zero value asks all of them
-// anonymously over https. The proxy settings of the environment are honoured.
+// Options configures the access to registries. The zero value accesses all registries
+// anonymously over https. The proxy settings of the environment apply.
 type Options struct {
-	// DockerConfig is the content of a docker config file, as it stands in a
-	// Secret of type kubernetes.io/dockerconfigjson. Only its auths are used;
-	// credential helpers are programs and are never run.
+	// DockerConfig is the content of a docker config file, as in a Secret of type
+	// kubernetes.io/dockerconfigjson. Only auths is used; credential helpers are not run.
 	DockerConfig []byte
-	// PlainHTTP lists the registries, as images name them and with their port if
-	// any, that may be asked over http when they do not speak https. Those on the
-	// loopback interface always may.
+	// PlainHTTP is the list of registries that can be accessed over http if they do not
+	// support https, with the host and port as in image references. Registries on the
+	// loopback interface always can.
 	PlainHTTP []string
-	// Mirrors maps a registry, such as docker.io, to the URL of another one that
-	// is asked in its place, such as http://127.0.0.1:5000 or
-	// https://harbor.example/hub. The path is put before the name of the
-	// repository. The mirrored registry itself is then never asked.
+	// Mirrors maps a registry, such as docker.io, to the URL of a mirror that is used
+	// instead, such as http://127.0.0.1:5000 or https://harbor.example/hub. The path is added
+	// before the name of the repository. The mirrored registry itself is not accessed.
 	Mirrors map[string]string
-	// Authorities are certificates in PEM form that are trusted beside those of
-	// the system.
+	// Authorities are certificates in PEM form that are trusted in addition to the
+	// certificates of the system.
 	Authorities []byte
-	// Timeout bounds one question; DefaultTimeout if zero.
+	// Timeout is the time limit of one inspection. Defaults to DefaultTimeout.
 	Timeout time.Duration
-	// UserAgent is what registries are told; appmarket if empty.
+	// UserAgent is the User-Agent header of requests. Defaults to appmarket.
 	UserAgent string
-	// Network says to which addresses requests go. Registries that Mirrors and
-	// PlainHTTP name may be at loopback and private addresses too.
+	// Network is the policy for addresses. Registries in Mirrors and PlainHTTP can also have
+	// loopback and private addresses.
 	Network netguard.Policy
 }
 
-// Client asks registries about images. It implements hydrate.Inspector and may
-// be used by several goroutines.
+// Client inspects images in registries. It implements hydrate.Inspector and is safe for
+// concurrent use.
 type Client struct {
 	endpoints endpointResolver
 	keychain  authn.Keychain
@@ -73,7 +71,7 @@ type Client struct {
 
 var _ hydrate.Inspector = (*Client)(nil)
 
-// New returns a Client. It fails when an option cannot be understood.
+// New returns a Client, or an error if an option is invalid.
 func New(opts Options) (*Client, error) {
 	places, err := newEndpointResolver(opts.Mirrors, opts.PlainHTTP)
 	if err != nil {
@@ -101,14 +99,14 @@ func New(opts Options) (*Client, error) {
 
 func readAuthorities(pem []byte) (*x509.CertPool, error) {
 	if len(pem) == 0 {
-		return nil, nil // the system's own
+		return nil, nil // The certificates of the system.
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		return nil, fmt.Errorf("read certificate authorities of the system: %w", err)
 	}
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, errors.New("read certificate authorities: no certificate in PEM form")
+		return nil, errors.New("read certificate authorities: want certificates in PEM form")
 	}
 	return pool, nil
 }
@@ -120,10 +118,9 @@ func newTransport(opts Options, authorities *x509.CertPool, trusted []string) *n
 	})
 }
 
-// Inspect asks the registry of an image about it. An image that the registry
-// does not have is stalled with ImageNotFound, a reference that is none with
-// InvalidImage. Any other error tells, by ErrUnreachable, ErrDenied,
-// ErrRateLimited or ErrAnswer, why there is no answer.
+// Inspect returns the details of an image. An image that does not exist is stalled with
+// ImageNotFound, an invalid reference with InvalidImage. All other errors match
+// ErrUnreachable, ErrDenied, ErrRateLimited or ErrUnusableResponse.
 func (c *Client) Inspect(ctx context.Context, reference string) (images.Detail, error) {
 	place, err := c.endpoints.resolveEndpoint(reference)
 	if err != nil {
@@ -143,7 +140,7 @@ func (c *Client) inspectEndpoint(ctx context.Context, by *policyTransport, place
 	puller, err := remote.NewPuller(
 		remote.WithAuthFromKeychain(c.keychain),
 		remote.WithTransport(by),
-		// Whoever asks tries again with a back-off of their own.
+		// The caller repeats requests with its own backoff.
 		remote.WithRetryBackoff(remote.Backoff{Steps: 1}),
 		remote.WithRetryStatusCodes(),
 	)

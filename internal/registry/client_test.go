@@ -29,11 +29,11 @@ import (
 	"github.com/appmarket/operator/internal/registry"
 )
 
-// host is the name under which the tests know every server: it is mirrored to
-// wherever the server listens, as the registry of the sample market is.
+// host is the registry name of each server in the tests. It is mirrored to the address of the
+// server, as is the registry of the sample market.
 const host = "registry.example"
 
-// serve starts a registry, or what pretends to be one.
+// newServer starts a server with the handler.
 func newServer(t *testing.T, handler http.Handler) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -46,7 +46,7 @@ func newRegistryServer(t *testing.T) *httptest.Server {
 	return newServer(t, registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0))))
 }
 
-// clientOf returns a Client for which host is the given server.
+// newClient returns a Client for which host is the given server.
 func newClient(t *testing.T, server *httptest.Server, change ...func(*registry.Options)) *registry.Client {
 	t.Helper()
 	opts := registry.Options{Mirrors: map[string]string{host: server.URL}}
@@ -70,7 +70,7 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-// image is a small image for a platform with that many layers of one kilobyte.
+// newImage returns a small image for a platform with layers of one kilobyte.
 func newImage(t *testing.T, platform v1.Platform, layers int64) v1.Image {
 	t.Helper()
 	made := must[v1.Image](t)(random.Image(1<<10, layers))
@@ -124,7 +124,7 @@ var (
 	armV7 = v1.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}
 )
 
-func TestIndexTellsEveryPlatform(t *testing.T) {
+func TestIndexResultsInAllPlatforms(t *testing.T) {
 	g := NewWithT(t)
 	server := newRegistryServer(t)
 	first, second, third := newImage(t, amd64, 2), newImage(t, armV7, 3), newImage(t, armV7, 1)
@@ -148,11 +148,11 @@ func TestIndexTellsEveryPlatform(t *testing.T) {
 				{OS: "linux", Architecture: "arm", Variant: "v7", Digest: digestOf(t, second), Size: sizeOf(t, second), Layers: 3},
 				{OS: "linux", Architecture: "arm", Variant: "v7", Digest: digestOf(t, third), Size: sizeOf(t, third), Layers: 1},
 			},
-		}), "attestations are left out; an entry without a platform has that of its configuration")
+		}), "attestations are omitted; the platform of an entry defaults to its configuration")
 	}
 }
 
-func TestSingleImageTellsThePlatformOfItsConfiguration(t *testing.T) {
+func TestSingleImageHasPlatformOfItsConfiguration(t *testing.T) {
 	g := NewWithT(t)
 	server := newRegistryServer(t)
 	pushed := newImage(t, armV7, 2)
@@ -169,7 +169,7 @@ func TestSingleImageTellsThePlatformOfItsConfiguration(t *testing.T) {
 	}))
 }
 
-func TestPlatformThatAMirrorDoesNotKeepIsLeftOut(t *testing.T) {
+func TestPlatformMissingInMirrorIsOmitted(t *testing.T) {
 	g := NewWithT(t)
 	store := registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0)))
 	kept, dropped := newImage(t, amd64, 1), newImage(t, armV7, 1)
@@ -192,14 +192,14 @@ func TestPlatformThatAMirrorDoesNotKeepIsLeftOut(t *testing.T) {
 
 	missing[digestOf(t, kept)] = true
 	_, err = client.Inspect(t.Context(), host+"/web:1")
-	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonImageNotFound), "nothing of the image is left")
+	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonImageNotFound), "no platform of the image is left")
 }
 
-func TestMirrorIsAskedInThePlaceOfARegistry(t *testing.T) {
+func TestMirrorReplacesRegistry(t *testing.T) {
 	cases := []struct{ why, mirrored, prefix, asked, stored string }{
 		{"a registry by its own name", host, "", host + "/team/web:1", "team/web:1"},
-		{"Docker Hub under the name that people use", "docker.io", "", "nginx:1", "library/nginx:1"},
-		{"a proxy that keeps each registry under a path", "docker.io", "/hub/", "docker.io/team/web:1", "hub/team/web:1"},
+		{"Docker Hub under its common name", "docker.io", "", "nginx:1", "library/nginx:1"},
+		{"a proxy with a path for each registry", "docker.io", "/hub/", "docker.io/team/web:1", "hub/team/web:1"},
 	}
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
@@ -218,15 +218,15 @@ func TestMirrorIsAskedInThePlaceOfARegistry(t *testing.T) {
 	}
 }
 
-func TestImageThatIsNotThereIsStalled(t *testing.T) {
+func TestMissingImageIsStalled(t *testing.T) {
 	server := newRegistryServer(t)
 	pushImage(t, server, "web:1", newImage(t, amd64, 1))
 	client := newClient(t, server)
 	cases := []struct{ why, reference, reason string }{
-		{"the registry knows no such repository", host + "/none:1", v1alpha1.ReasonImageNotFound},
-		{"the repository has no such tag", host + "/web:2", v1alpha1.ReasonImageNotFound},
-		{"the repository has no such digest", host + "/web@sha256:" + strings.Repeat("0", 64), v1alpha1.ReasonImageNotFound},
-		{"the reference is none", host + "/Web:1", v1alpha1.ReasonInvalidImage},
+		{"the repository does not exist", host + "/none:1", v1alpha1.ReasonImageNotFound},
+		{"the tag does not exist", host + "/web:2", v1alpha1.ReasonImageNotFound},
+		{"the digest does not exist", host + "/web@sha256:" + strings.Repeat("0", 64), v1alpha1.ReasonImageNotFound},
+		{"the reference is invalid", host + "/Web:1", v1alpha1.ReasonInvalidImage},
 	}
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
@@ -236,23 +236,23 @@ func TestImageThatIsNotThereIsStalled(t *testing.T) {
 
 			g.Expect(outcome.IsStalled(err)).To(BeTrue(), "%v", err)
 			g.Expect(outcome.Reason(err, "")).To(Equal(c.reason))
-			g.Expect(err.Error()).NotTo(ContainSubstring("127.0.0.1"), "where the mirror is does not belong into a status")
+			g.Expect(err.Error()).NotTo(ContainSubstring("127.0.0.1"), "the address of the mirror is not part of a status")
 		})
 	}
 }
 
-func TestOptionsThatCannotBeUnderstoodAreRefused(t *testing.T) {
+func TestInvalidOptionsAreRejected(t *testing.T) {
 	cases := []struct {
 		why  string
 		opts registry.Options
 	}{
 		{"a docker config that is not JSON", registry.Options{DockerConfig: []byte("auths: secret")}},
 		{"credentials that are not base64", registry.Options{DockerConfig: []byte(`{"auths":{"a.example":{"auth":"secret!"}}}`)}},
-		{"a mirror that is no URL", registry.Options{Mirrors: map[string]string{host: "secret"}}},
+		{"a mirror that is not a URL", registry.Options{Mirrors: map[string]string{host: "secret"}}},
 		{"a mirror with credentials in its URL", registry.Options{Mirrors: map[string]string{host: "http://me:secret@a.example"}}},
-		{"a mirror of nothing", registry.Options{Mirrors: map[string]string{"": "http://a.example"}}},
+		{"a mirror of an empty name", registry.Options{Mirrors: map[string]string{"": "http://a.example"}}},
 		{"a registry with a path", registry.Options{PlainHTTP: []string{"a.example/team"}}},
-		{"authorities that are no certificates", registry.Options{Authorities: []byte("secret")}},
+		{"authorities that are not certificates", registry.Options{Authorities: []byte("secret")}},
 	}
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {

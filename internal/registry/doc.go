@@ -1,18 +1,16 @@
-// Package registry asks container registries about images: digest, platforms,
-// compressed size and layers. It downloads manifests and configurations only,
-// never a layer.
+// Package registry inspects images in container registries: digest, platforms, compressed
+// size and layers. It downloads manifests and configurations only, never a layer.
 //
-// Client is the one that speaks to registries, through go-containerregistry.
-// A chart names any registry it likes, so a Client trusts none: it bounds the
-// size of every answer and the time of every question, speaks plain http only
-// where that was allowed, and connects to no address that the policy of package
-// netguard refuses, whatever a name resolves to and wherever a redirect or a token
-// realm points.
+// Client accesses registries through go-containerregistry. Charts can refer to any registry,
+// so registries are untrusted: Client limits the size of each response and the time of each
+// inspection, uses plain http only if it is allowed, and does not connect to an address that
+// the policy of package netguard rejects, no matter how it was reached: by name resolution,
+// by a redirect or by a token realm.
 //
-// The rest is wrappers around a hydrate.Inspector, to be stacked in this order:
+// The other types wrap a hydrate.Inspector, in this order:
 //
 //	Cached(Limited(Guarded(client, pause), perHost), ttl, size)
 //
-// Guarded is inside Limited, so that questions which waited for their turn fail
-// at once when the one before them found the registry unreachable.
+// Guarded is inside Limited, so that inspections which waited for a slot fail immediately if
+// a previous one found the registry unreachable.
 package registry

@@ -16,65 +16,64 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Why a registry gave no answer. Test with errors.Is; the texts of the errors
-// are short and the same at every attempt, because they become part of a status.
+// Reasons why an inspection failed. Test with errors.Is. The texts of the errors are short
+// and the same for each attempt, because they become part of a status.
 var (
-	// ErrUnreachable says that the registry could not be connected to, or not in
-	// time.
-	ErrUnreachable = errors.New("not reachable")
-	// ErrDenied says that the registry wants other credentials. Some answer this
-	// way also for a repository that does not exist.
+	// ErrUnreachable indicates that the connection failed or timed out.
+	ErrUnreachable = errors.New("unreachable")
+	// ErrDenied indicates that the registry requires other credentials. Some registries also
+	// respond this way for a repository that does not exist.
 	ErrDenied = errors.New("access denied")
-	// ErrRateLimited says that the registry was asked too often.
-	ErrRateLimited = errors.New("rate limit reached")
-	// ErrAnswer says that the registry answered with something of no use: an
-	// error of its own, no manifest, one that exceeds a bound, another one than
-	// asked for.
-	ErrUnusableResponse = errors.New("no usable answer")
+	// ErrRateLimited indicates that the rate limit of the registry was reached.
+	ErrRateLimited = errors.New("rate limit exceeded")
+	// ErrUnusableResponse indicates a response that cannot be used: a server error, a
+	// response that is not a manifest or exceeds a limit, or content with another digest.
+	ErrUnusableResponse = errors.New("unusable response")
 )
 
-// silence is the error of a registry that did not tell about an image. Its text
-// leaves out the cause, which often holds addresses, ports and parts of URLs.
+// unavailableError is the error if a registry did not return the details of an image. Its
+// text does not contain the cause, which often contains addresses, ports and parts of URLs.
 type unavailableError struct {
 	registry string
 	kind     error
 	text     string
 	cause    error
-	// after is when the registry wants to be asked again, zero if it does not say so.
+	// retryAfter is the delay that the registry requested, or zero.
 	retryAfter time.Duration
 }
 
 func (s *unavailableError) Error() string   { return "registry " + s.registry + ": " + s.text }
 func (s *unavailableError) Unwrap() []error { return []error{s.kind, s.cause} }
 
-// explain turns what the library returned into what the caller may rely on. The
-// context is the caller's: that they gave up says nothing of the registry.
+// toError converts an error of the library to an error of this package. ctx is the context of
+// the caller; if it is done, the registry is not the cause.
 func (p endpoint) toError(ctx context.Context, err error, after time.Duration) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("ask registry %s: %w", p.registry, ctx.Err())
+		return fmt.Errorf("inspect image in registry %s: %w", p.registry, ctx.Err())
 	}
 	if isNotFound(err) {
 		return outcome.Stalled(v1alpha1.ReasonImageNotFound,
-			&unavailableError{registry: p.registry, kind: errNotFound, text: fmt.Sprintf("has no image %q", p.image), cause: err})
+			&unavailableError{registry: p.registry, kind: errNotFound, text: fmt.Sprintf("image %q not found; check its name and tag", p.image), cause: err})
 	}
 	text, kind := p.classifyError(err)
 	return &unavailableError{registry: p.registry, kind: kind, text: text, cause: err, retryAfter: after}
 }
 
-// errNotFound is told to callers by its reason, ImageNotFound.
-var errNotFound = errors.New("no such image")
+// errNotFound is the kind of an image that does not exist. Callers use the reason
+// ImageNotFound.
+var errNotFound = errors.New("image not found")
 
-// classify has to bear in mind that a registry which may be asked over plain http
-// is tried over https first, and that both failures are then in the error.
+// classifyError returns the text and the kind of an error. A registry that allows plain http
+// is accessed over https first, so the error can contain both failures.
 func (p endpoint) classifyError(err error) (text string, kind error) {
 	if isUntrusted(err) {
-		return "its certificate is not trusted", ErrUnreachable
+		return "certificate is not trusted", ErrUnreachable
 	}
 	if answer, ok := errors.AsType[*transport.Error](err); ok {
 		return p.classifyResponse(answer)
 	}
 	if _, isRefused := errors.AsType[netguard.Refused](err); isRefused {
-		return "points to an address that is not allowed", ErrUnusableResponse
+		return "address is not allowed", ErrUnusableResponse
 	}
 	switch _, isLost := errors.AsType[*connectionError](err); {
 	case errors.Is(err, netguard.ErrTooLarge):
@@ -82,11 +81,11 @@ func (p endpoint) classifyError(err error) (text string, kind error) {
 	case errors.Is(err, netguard.ErrRedirects):
 		return netguard.ErrRedirects.Error(), ErrUnusableResponse
 	case errors.Is(err, errPlainHTTP) && (p.plainHTTP || !isLost):
-		return "points to plain http, which is not allowed", ErrUnusableResponse
+		return "plain http is not allowed", ErrUnusableResponse
 	case isLost, errors.Is(err, context.DeadlineExceeded):
 		return ErrUnreachable.Error(), ErrUnreachable
 	}
-	return "the answer is not a manifest, or not the one asked for", ErrUnusableResponse
+	return "response is not the requested manifest", ErrUnusableResponse
 }
 
 func (p endpoint) classifyResponse(answer *transport.Error) (text string, kind error) {
@@ -95,13 +94,13 @@ func (p endpoint) classifyResponse(answer *transport.Error) (text string, kind e
 		return ErrRateLimited.Error(), ErrRateLimited
 	case answer.StatusCode == http.StatusUnauthorized, answer.StatusCode == http.StatusForbidden,
 		hasCode(answer, transport.UnauthorizedErrorCode, transport.DeniedErrorCode):
-		return fmt.Sprintf("access to %q denied, or no such repository", p.image), ErrDenied
+		return fmt.Sprintf("access to %q denied, or the repository does not exist", p.image), ErrDenied
 	}
-	return fmt.Sprintf("answered with HTTP status %d", answer.StatusCode), ErrUnusableResponse
+	return fmt.Sprintf("unexpected HTTP status %d", answer.StatusCode), ErrUnusableResponse
 }
 
-// isNotFound takes a plain 404 for an answer only where a manifest was asked
-// for; elsewhere it is the sign of something that is no registry.
+// isNotFound reports whether an image does not exist. A 404 without error code counts only
+// for the request of a manifest; otherwise the server may not be a registry.
 func isNotFound(err error) bool {
 	answer, ok := errors.AsType[*transport.Error](err)
 	if !ok {

@@ -9,9 +9,8 @@ import (
 	"github.com/appmarket/operator/internal/images"
 )
 
-// Limited returns an Inspector that asks each registry at most perHost questions
-// at a time; more of them wait for their turn, or for the end of their context.
-// A perHost below one counts as one.
+// Limited returns an Inspector that runs at most perHost concurrent inspections per registry.
+// Further ones wait for a slot, or until their context is done. perHost is at least one.
 func Limited(inner hydrate.Inspector, perHost int) hydrate.Inspector {
 	return &hostLimiter{inner: inner, perHost: max(perHost, 1), semaphores: map[string]*hostSemaphore{}}
 }
@@ -21,7 +20,7 @@ type hostLimiter struct {
 	perHost int
 
 	mu         sync.Mutex
-	semaphores map[string]*hostSemaphore // those in use
+	semaphores map[string]*hostSemaphore // Semaphores in use.
 }
 
 type hostSemaphore struct {

@@ -20,17 +20,18 @@ import (
 )
 
 const (
-	// platformsAtOnce bounds the manifests of one index fetched side by side.
+	// maxParallelPlatforms is the maximum number of manifests of one index that are fetched
+	// concurrently.
 	maxParallelPlatforms = 4
-	// maxPlatformName bounds each part of a platform, such as arm64.
+	// maxPlatformName is the maximum length of a part of a platform, such as arm64.
 	maxPlatformName = 32
-	// attestation marks the entries of an index that build tools add to say how
-	// an image was made; they are no builds of it.
+	// attestationAnnotation marks entries of an index that describe how an image was built;
+	// they are not platforms.
 	attestationAnnotation = "vnd.docker.reference.type"
 	unknownPlatform       = "unknown"
 )
 
-// question is what is asked about one image.
+// inspectRequest is the inspection of one image.
 type inspectRequest struct {
 	puller *remote.Puller
 	ref    name.Reference
@@ -54,8 +55,8 @@ func (q *inspectRequest) inspectImage(ctx context.Context) (images.Detail, error
 	return detail, nil
 }
 
-// isIndex goes by the media type; plain file servers that send none or a general
-// one are read by their content.
+// isIndex reports whether a manifest is an index. Plain file servers send no specific media
+// type, so the content is checked for them.
 func isIndex(d *remote.Descriptor) bool {
 	if d.MediaType.IsIndex() || d.MediaType.IsImage() || d.MediaType.IsSchema1() {
 		return d.MediaType.IsIndex()
@@ -66,9 +67,8 @@ func isIndex(d *remote.Descriptor) bool {
 	return json.Unmarshal(d.Manifest, &probe) == nil && probe.Manifests != nil
 }
 
-// builds are the images of an index. One whose manifest the registry does not
-// have, as in a mirror that keeps some platforms only, is left out; so is
-// whatever is no image.
+// readPlatforms returns the platforms of an index. An entry is omitted if it is not an image,
+// or if the registry does not have its manifest, such as a mirror of some platforms only.
 func (q *inspectRequest) readPlatforms(ctx context.Context, raw []byte) ([]images.Platform, error) {
 	entries, err := readIndex(raw)
 	if err != nil {
@@ -107,10 +107,10 @@ func (q *inspectRequest) readPlatforms(ctx context.Context, raw []byte) ([]image
 func readIndex(raw []byte) ([]v1.Descriptor, error) {
 	index, err := v1.ParseIndexManifest(bytes.NewReader(raw))
 	if err != nil {
-		return nil, fmt.Errorf("read index: %w", err)
+		return nil, fmt.Errorf("parse index: %w", err)
 	}
 	if len(index.Manifests) > MaxIndexEntries {
-		return nil, fmt.Errorf("the index has %d entries, more than %d", len(index.Manifests), MaxIndexEntries)
+		return nil, fmt.Errorf("index has %d entries, the limit is %d", len(index.Manifests), MaxIndexEntries)
 	}
 	var entries []v1.Descriptor
 	for _, entry := range index.Manifests {
@@ -119,7 +119,7 @@ func readIndex(raw []byte) ([]v1.Descriptor, error) {
 		}
 	}
 	if len(entries) == 0 {
-		return nil, errors.New("the index names no image")
+		return nil, errors.New("index contains no image")
 	}
 	return entries, nil
 }
@@ -142,14 +142,14 @@ func (q *inspectRequest) readEntry(ctx context.Context, entry v1.Descriptor) (im
 	return sumLayers(d, *entry.Platform)
 }
 
-// build reads one image whose platform only its configuration tells.
+// readPlatform returns the platform of an image from its configuration.
 func readPlatform(d *remote.Descriptor) (images.Platform, error) {
 	manifest, err := v1.ParseManifest(bytes.NewReader(d.Manifest))
 	if err != nil {
 		return images.Platform{}, fmt.Errorf("read manifest: %w", err)
 	}
 	if manifest.Config.Digest.Hex == "" {
-		return images.Platform{}, errors.New("the manifest is not that of an image")
+		return images.Platform{}, errors.New("manifest is not an image manifest")
 	}
 	if manifest.Config.Size > MaxResponseBytes {
 		return images.Platform{}, errTooLarge
@@ -165,7 +165,7 @@ func readPlatform(d *remote.Descriptor) (images.Platform, error) {
 	return sumLayers(d, v1.Platform{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant})
 }
 
-// measure adds up the layers of an image.
+// sumLayers returns the platform with the number and the total size of its layers.
 func sumLayers(d *remote.Descriptor, platform v1.Platform) (images.Platform, error) {
 	manifest, err := v1.ParseManifest(bytes.NewReader(d.Manifest))
 	if err != nil {
@@ -173,7 +173,7 @@ func sumLayers(d *remote.Descriptor, platform v1.Platform) (images.Platform, err
 	}
 	for _, part := range []string{platform.OS, platform.Architecture, platform.Variant} {
 		if len(part) > maxPlatformName {
-			return images.Platform{}, fmt.Errorf("the platform has a part of %d bytes, more than %d", len(part), maxPlatformName)
+			return images.Platform{}, fmt.Errorf("platform has a part of %d bytes, the limit is %d", len(part), maxPlatformName)
 		}
 	}
 	out := images.Platform{
@@ -185,7 +185,7 @@ func sumLayers(d *remote.Descriptor, platform v1.Platform) (images.Platform, err
 	}
 	for _, layer := range manifest.Layers {
 		if layer.Size < 0 || layer.Size > math.MaxInt64-out.Size {
-			return images.Platform{}, errors.New("the sizes of the layers do not add up")
+			return images.Platform{}, errors.New("sizes of the layers are invalid")
 		}
 		out.Size += layer.Size
 	}

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -9,12 +10,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-// keychain maps a registry, or a registry and the start of a repository's path,
-// to credentials.
+// keychain maps a registry, or a registry and a prefix of a repository, to credentials.
 type keychain map[string]authn.AuthConfig
 
-// readDockerConfig reads the auths of a docker config. No content is an empty
-// keychain. Errors name the registry and never what stands there.
+// readDockerConfig parses the auths of a docker config. Empty content results in an empty
+// keychain. Errors contain the registry but no credentials.
 func readDockerConfig(content []byte) (authn.Keychain, error) {
 	keys := keychain{}
 	if len(content) == 0 {
@@ -24,20 +24,20 @@ func readDockerConfig(content []byte) (authn.Keychain, error) {
 		Auths map[string]json.RawMessage `json:"auths"`
 	}
 	if json.Unmarshal(content, &config) != nil {
-		return nil, fmt.Errorf("want JSON with a map named auths")
+		return nil, errors.New("want JSON with a map named auths")
 	}
 	for key, raw := range config.Auths {
 		var auth authn.AuthConfig
 		if json.Unmarshal(raw, &auth) != nil {
-			return nil, fmt.Errorf("the entry of registry %q is not valid", key)
+			return nil, fmt.Errorf("the entry of registry %q is invalid", key)
 		}
 		keys[normalKey(key)] = auth
 	}
 	return keys, nil
 }
 
-// normalKey brings the ways in which docker, podman and Kubernetes write a
-// registry to one: https://index.docker.io/v1/, docker.io, quay.io/team.
+// normalKey returns the same key for the forms in which docker, podman and Kubernetes write a
+// registry: https://index.docker.io/v1/, docker.io, quay.io/team.
 func normalKey(key string) string {
 	key = strings.TrimPrefix(strings.TrimPrefix(key, "https://"), "http://")
 	key = strings.TrimSuffix(key, "/")
@@ -52,8 +52,7 @@ func normalKey(key string) string {
 	return host + "/" + path
 }
 
-// Resolve implements authn.Keychain: the longest key that leads to the target
-// counts.
+// Resolve implements authn.Keychain. The longest matching key is used.
 func (k keychain) Resolve(target authn.Resource) (authn.Authenticator, error) {
 	for key := target.String(); ; {
 		if auth, ok := k[key]; ok {

@@ -25,8 +25,7 @@ const (
 	configDigest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 )
 
-// manifests answers every question for a manifest in the same way and says yes to
-// the ping before it.
+// serveManifests responds to each request for a manifest, and with 200 to other requests.
 func serveManifests(answer http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/manifests/") {
@@ -60,7 +59,7 @@ func serveChallenge(realm string) http.HandlerFunc {
 	}
 }
 
-// endless sends more than anybody should read, and notes how far it came.
+// serveEndless sends more than the limit and counts the bytes.
 func serveEndless(sent *atomic.Int64) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", manifestType)
@@ -89,7 +88,7 @@ func indexWithEntries(n int) string {
 	return fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[%s]}`, indexType, strings.TrimSuffix(strings.Repeat(one+",", n), ","))
 }
 
-// withConfig serves an image whose configuration is the text.
+// serveImageWithConfig serves an image with the configuration.
 func serveImageWithConfig(config string) http.HandlerFunc {
 	digest := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(config)))
 	manifest := fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":"x","digest":%q,"size":%d},"layers":[]}`, digest, len(config))
@@ -102,36 +101,36 @@ func serveImageWithConfig(config string) http.HandlerFunc {
 	}
 }
 
-func TestRegistryThatDoesNotAnswerAsItShould(t *testing.T) {
+func TestMalformedResponses(t *testing.T) {
 	var sent atomic.Int64
 	cases := []struct {
 		why    string
 		server http.HandlerFunc
 		kind   error
 	}{
-		{"the server has an error of its own", serveStatus(500, "boom at 12:00"), registry.ErrUnusableResponse},
-		{"the server has an error for manifests only", serveManifests(serveStatus(503, "")), registry.ErrUnusableResponse},
-		{"asked too often", serveStatus(429, ""), registry.ErrRateLimited},
-		{"asked too often, with a code only", serveManifests(serveStatus(400, `{"errors":[{"code":"TOOMANYREQUESTS"}]}`)), registry.ErrRateLimited},
-		{"credentials wanted and no way to give them", serveStatus(401, ""), registry.ErrDenied},
+		{"server error", serveStatus(500, "boom at 12:00"), registry.ErrUnusableResponse},
+		{"server error for manifests only", serveManifests(serveStatus(503, "")), registry.ErrUnusableResponse},
+		{"rate limit", serveStatus(429, ""), registry.ErrRateLimited},
+		{"rate limit, by error code only", serveManifests(serveStatus(400, `{"errors":[{"code":"TOOMANYREQUESTS"}]}`)), registry.ErrRateLimited},
+		{"unauthorized without a challenge", serveStatus(401, ""), registry.ErrDenied},
 		{"forbidden", serveManifests(serveStatus(403, `{"errors":[{"code":"DENIED"}]}`)), registry.ErrDenied},
-		{"not a registry at all", serveStatus(404, "<html>"), registry.ErrUnusableResponse},
-		{"a web page in the place of a manifest", serveManifests(serveBody("text/html", "<html>")), registry.ErrUnusableResponse},
-		{"a manifest that never ends", serveManifests(serveEndless(&sent)), registry.ErrUnusableResponse},
-		{"an error that never ends", serveEndless(&sent), registry.ErrUnusableResponse},
+		{"not a registry", serveStatus(404, "<html>"), registry.ErrUnusableResponse},
+		{"a web page instead of a manifest", serveManifests(serveBody("text/html", "<html>")), registry.ErrUnusableResponse},
+		{"an endless manifest", serveManifests(serveEndless(&sent)), registry.ErrUnusableResponse},
+		{"an endless error", serveEndless(&sent), registry.ErrUnusableResponse},
 		{"a length that is too large", serveManifests(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000000000")
 			w.WriteHeader(http.StatusOK)
 		}), registry.ErrUnusableResponse},
 		{"an index of too many entries", serveManifests(serveBody(indexType, indexWithEntries(registry.MaxIndexEntries+1))), registry.ErrUnusableResponse},
-		{"an index of nothing", serveManifests(serveBody(indexType, indexWithEntries(0))), registry.ErrUnusableResponse},
-		{"an index whose entries are not what their digest says", serveManifests(serveBody(indexType, indexWithEntries(1))), registry.ErrUnusableResponse},
-		{"an index of another type inside", serveManifests(serveBody(indexType, `{"manifests":"all"}`)), registry.ErrUnusableResponse},
+		{"an empty index", serveManifests(serveBody(indexType, indexWithEntries(0))), registry.ErrUnusableResponse},
+		{"an index with entries of another digest", serveManifests(serveBody(indexType, indexWithEntries(1))), registry.ErrUnusableResponse},
+		{"an index with invalid entries", serveManifests(serveBody(indexType, `{"manifests":"all"}`)), registry.ErrUnusableResponse},
 		{"layers of negative size", serveManifestText(manifestWithLayers(10, -20)), registry.ErrUnusableResponse},
 		{"layers whose sum overflows", serveManifestText(manifestWithLayers(1<<62, 1<<62)), registry.ErrUnusableResponse},
 		{"a configuration that is not JSON", serveImageWithConfig("<html>"), registry.ErrUnusableResponse},
-		{"a platform that fills a status", serveImageWithConfig(`{"os":"` + strings.Repeat("x", 1000) + `"}`), registry.ErrUnusableResponse},
-		{"an artifact that is no image", serveManifests(serveBody(manifestType, `{"schemaVersion":2}`)), registry.ErrUnusableResponse},
+		{"a platform with a long name", serveImageWithConfig(`{"os":"` + strings.Repeat("x", 1000) + `"}`), registry.ErrUnusableResponse},
+		{"an artifact that is not an image", serveManifests(serveBody(manifestType, `{"schemaVersion":2}`)), registry.ErrUnusableResponse},
 		{"an image of the oldest format", serveManifests(serveBody("application/vnd.docker.distribution.manifest.v1+json", `{"schemaVersion":1}`)), registry.ErrUnusableResponse},
 		{"a connection that breaks", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, registry.ErrUnreachable},
 		{"a body that breaks", serveManifests(func(w http.ResponseWriter, _ *http.Request) {
@@ -148,13 +147,13 @@ func TestRegistryThatDoesNotAnswerAsItShould(t *testing.T) {
 
 			expectUnavailable(g, err, c.kind)
 			_, again := newClient(t, newServer(t, c.server)).Inspect(t.Context(), host+"/web:1")
-			g.Expect(again).To(MatchError(err.Error()), "the text is the same at every attempt and on every port")
+			g.Expect(again).To(MatchError(err.Error()), "the text is the same for each attempt and port")
 		})
 	}
-	NewWithT(t).Expect(sent.Load()).To(BeNumerically("<", 64<<20), "what is too long is not read to its end")
+	NewWithT(t).Expect(sent.Load()).To(BeNumerically("<", 64<<20), "long responses are not read completely")
 }
 
-// withLayers serves a manifest whose configuration is the empty object.
+// serveManifestText serves a manifest whose configuration is the empty object.
 func serveManifestText(manifest string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/blobs/") {
@@ -167,7 +166,7 @@ func serveManifestText(manifest string) http.HandlerFunc {
 
 func expectUnavailable(g *WithT, err, kind error) {
 	g.Expect(err).To(MatchError(kind))
-	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "a registry that does not answer says nothing of the image")
+	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "an unavailable registry is not a property of the image")
 	g.Expect(err.Error()).To(HavePrefix("registry " + host + ": "))
 	g.Expect(err.Error()).NotTo(Or(ContainSubstring("127.0.0.1"), ContainSubstring("12:00"), ContainSubstring("\n")))
 	g.Expect(len(err.Error())).To(BeNumerically("<", 150))
@@ -181,13 +180,13 @@ func TestForbiddenAddressesAreNeverConnectedTo(t *testing.T) {
 	}{
 		{"a manifest that redirects", serveManifests(serveRedirect("http://" + metadata))},
 		{"a manifest that redirects over https", serveManifests(serveRedirect("https://" + metadata))},
-		{"the first answer redirects", serveRedirect("http://" + metadata)},
+		{"the first response redirects", serveRedirect("http://" + metadata)},
 		{"the address in IPv6 notation", serveRedirect("https://[::ffff:169.254.169.254]/")},
 		{"the link-local address of IPv6", serveRedirect("https://[fe80::1]/")},
-		{"no address", serveRedirect("https://0.0.0.0/")},
+		{"the unspecified address", serveRedirect("https://0.0.0.0/")},
 		{"a token realm", serveChallenge("http://" + metadata)},
 		{"a token realm over https", serveChallenge("https://" + metadata)},
-		{"plain http to a host that was not allowed", serveRedirect("http://other.example/")},
+		{"plain http to a host without permission", serveRedirect("http://other.example/")},
 	}
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
@@ -220,7 +219,7 @@ func TestRegistryThatIsDown(t *testing.T) {
 	expectUnavailable(g, err, registry.ErrUnreachable)
 }
 
-func TestCallerWhoGivesUpBlamesNoRegistry(t *testing.T) {
+func TestCanceledCallerIsNotAnErrorOfTheRegistry(t *testing.T) {
 	g := NewWithT(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	server := newServer(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -11,30 +11,29 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-// docker.io is the name that people use and index.docker.io the one that the
-// library uses, for the same registry.
+// dockerHub is the name of Docker Hub in image references. The library uses index.docker.io.
 const dockerHub = "docker.io"
 
-// places knows where each registry is to be asked.
+// endpointResolver determines the endpoint at which a registry is accessed.
 type endpointResolver struct {
 	mirrors   map[string]mirror
 	plainHTTP map[string]bool
 }
 
-// mirror is a registry that is asked in the place of another.
+// mirror is a registry that is accessed instead of another one.
 type mirror struct {
 	host      string
 	prefix    string
 	plainHTTP bool
 }
 
-// place is where one image is asked for. Registry and image are as people know
-// them, for messages: they do not show the mirror.
+// endpoint is the place of one image. registry and image are used in messages and do not
+// reveal the mirror.
 type endpoint struct {
 	ref      name.Reference
 	registry string
 	image    string
-	// plain says that it may be asked over http.
+	// plainHTTP reports whether http is allowed.
 	plainHTTP bool
 }
 
@@ -43,18 +42,18 @@ func newEndpointResolver(mirrors map[string]string, plain []string) (endpointRes
 	for _, host := range plain {
 		registry, err := name.NewRegistry(host)
 		if err != nil || host == "" {
-			return endpointResolver{}, fmt.Errorf("read registry %q that speaks plain http: want host or host:port", host)
+			return endpointResolver{}, fmt.Errorf("invalid plain http registry %q: want host or host:port", host)
 		}
 		p.plainHTTP[registry.RegistryStr()] = true
 	}
 	for from, to := range mirrors {
 		registry, err := name.NewRegistry(from)
 		if err != nil || from == "" {
-			return endpointResolver{}, fmt.Errorf("read mirror of registry %q: want host or host:port", from)
+			return endpointResolver{}, fmt.Errorf("invalid mirrored registry %q: want host or host:port", from)
 		}
 		u, err := url.Parse(to)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.User != nil {
-			return endpointResolver{}, fmt.Errorf("read mirror of registry %q: want a URL such as https://mirror.example/path", from)
+			return endpointResolver{}, fmt.Errorf("invalid mirror of registry %q: want a URL such as https://mirror.example/path", from)
 		}
 		m := mirror{host: u.Host, prefix: strings.Trim(u.Path, "/"), plainHTTP: u.Scheme == "http"}
 		p.mirrors[registry.RegistryStr()] = m
@@ -65,7 +64,7 @@ func newEndpointResolver(mirrors map[string]string, plain []string) (endpointRes
 	return p, nil
 }
 
-// trustedHosts returns the hosts that the configuration names, each with its port.
+// trustedHosts returns the hosts in the configuration, with ports.
 func (p endpointResolver) trustedHosts() []string {
 	var hosts []string
 	for host := range p.plainHTTP {
@@ -77,7 +76,7 @@ func (p endpointResolver) trustedHosts() []string {
 	return hosts
 }
 
-// withPort adds a port to a host that has none.
+// withPort adds a port to a host without port.
 func withPort(host, port string) string {
 	if _, _, err := net.SplitHostPort(host); err == nil {
 		return host
@@ -85,11 +84,11 @@ func withPort(host, port string) string {
 	return net.JoinHostPort(strings.Trim(host, "[]"), port)
 }
 
-// find says where to ask for an image.
+// resolveEndpoint returns the endpoint of an image.
 func (p endpointResolver) resolveEndpoint(reference string) (endpoint, error) {
 	named, err := name.ParseReference(reference)
 	if err != nil {
-		return endpoint{}, fmt.Errorf("read image reference %q: %w", reference, err)
+		return endpoint{}, fmt.Errorf("invalid image reference: %w", err)
 	}
 	host, repository := named.Context().RegistryStr(), named.Context().RepositoryStr()
 	separator := ":"
@@ -107,7 +106,7 @@ func (p endpointResolver) resolveEndpoint(reference string) (endpoint, error) {
 	}
 	registry, err := name.NewRegistry(host, opts...)
 	if err != nil {
-		return endpoint{}, fmt.Errorf("read registry %q: %w", host, err)
+		return endpoint{}, fmt.Errorf("invalid registry: %w", err)
 	}
 	if separator == "@" {
 		found.ref = registry.Repo(repository).Digest(named.Identifier())
@@ -117,13 +116,13 @@ func (p endpointResolver) resolveEndpoint(reference string) (endpoint, error) {
 	return found, nil
 }
 
-// speaksPlain reports whether plain http may be spoken to a host, as it stands in
-// a URL, in answering a question that was asked of another.
+// allowsPlainHTTP reports whether plain http is allowed for a host, as it occurs in a URL,
+// during an inspection of another registry.
 func (p endpointResolver) allowsPlainHTTP(host, asked string) bool {
 	return p.plainHTTP[host] || (isLoopback(host) && isLoopback(asked))
 }
 
-// registryOf names the registry of an image, empty if the reference is none.
+// registryOf returns the registry of an image, or an empty string for an invalid reference.
 func registryOf(reference string) string {
 	named, err := name.ParseReference(reference)
 	if err != nil {

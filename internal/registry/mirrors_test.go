@@ -6,7 +6,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-func TestPlainHTTPIsSpokenWhereItWasAllowed(t *testing.T) {
+func TestPlainHTTPIsUsedIfAllowed(t *testing.T) {
 	known, err := newEndpointResolver(map[string]string{"docker.io": "http://mirror.example:5000/hub"}, []string{"plain.example"})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	cases := []struct {
@@ -14,12 +14,12 @@ func TestPlainHTTPIsSpokenWhereItWasAllowed(t *testing.T) {
 		plain            bool
 	}{
 		{"a registry that is listed", "plain.example", "plain.example", true},
-		{"another port of it", "plain.example:81", "plain.example", false},
-		{"a mirror whose URL says http", "mirror.example:5000", "mirror.example:5000", true},
-		{"the machine itself", "127.0.0.1:5000", "127.0.0.1:5000", true},
-		{"the machine itself by name", "localhost:5000", "localhost:5000", true},
-		{"the machine itself in IPv6", "[::1]:5000", "[::1]:5000", true},
-		{"a registry elsewhere that points to the machine itself", "127.0.0.1:8080", "registry.example", false},
+		{"another port of the registry", "plain.example:81", "plain.example", false},
+		{"a mirror with an http URL", "mirror.example:5000", "mirror.example:5000", true},
+		{"loopback", "127.0.0.1:5000", "127.0.0.1:5000", true},
+		{"loopback by name", "localhost:5000", "localhost:5000", true},
+		{"loopback in IPv6", "[::1]:5000", "[::1]:5000", true},
+		{"a remote registry that redirects to loopback", "127.0.0.1:8080", "registry.example", false},
 		{"a private address that is not listed", "10.0.0.1:5000", "10.0.0.1:5000", false},
 		{"any other", "registry.example", "registry.example", false},
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/appmarket/operator/internal/registry"
 )
 
-// TestRegistriesAreAskedWhereThePolicyAllows has a chart name images of a registry on the
-// machine itself, in a private network and in the cluster, and registries that point there.
-func TestRegistriesAreAskedWhereThePolicyAllows(t *testing.T) {
+// TestRegistriesAreAccessedIfThePolicyAllows checks images of registries on the loopback
+// interface, in a private network and in the cluster, and registries that redirect there.
+func TestRegistriesAreAccessedIfThePolicyAllows(t *testing.T) {
 	var asked atomic.Int32
 	inside := newServer(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	at := strings.TrimPrefix(inside.URL, "http://")
@@ -22,12 +22,12 @@ func TestRegistriesAreAskedWhereThePolicyAllows(t *testing.T) {
 		policy netguard.Policy
 		image  string
 	}{
-		"the machine itself":               {netguard.Policy{}, at + "/web:1"},
-		"the machine itself, for a market": {netguard.Policy{Private: true}, at + "/web:1"},
-		"a private address":                {netguard.Policy{Loopback: true}, "10.0.0.1:1/web:1"},
-		"a shared address":                 {netguard.Policy{Loopback: true}, "100.64.0.1:1/web:1"},
-		"a service of the cluster":         {netguard.Policy{Loopback: true}, "registry.team.svc:1/web:1"},
-		"the metadata of a cloud":          {netguard.Policy{Loopback: true, Private: true}, "168.63.129.16:1/web:1"},
+		"loopback":                 {netguard.Policy{}, at + "/web:1"},
+		"loopback, for a market":   {netguard.Policy{Private: true}, at + "/web:1"},
+		"a private address":        {netguard.Policy{Loopback: true}, "10.0.0.1:1/web:1"},
+		"a shared address":         {netguard.Policy{Loopback: true}, "100.64.0.1:1/web:1"},
+		"a service of the cluster": {netguard.Policy{Loopback: true}, "registry.team.svc:1/web:1"},
+		"the metadata of a cloud":  {netguard.Policy{Loopback: true, Private: true}, "168.63.129.16:1/web:1"},
 	} {
 		t.Run(why, func(t *testing.T) {
 			client, err := registry.New(registry.Options{Network: c.policy})
@@ -35,7 +35,7 @@ func TestRegistriesAreAskedWhereThePolicyAllows(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred())
 			_, err = client.Inspect(t.Context(), c.image)
 			g.Expect(err).To(MatchError(registry.ErrUnusableResponse))
-			g.Expect(err).To(MatchError(HaveSuffix("points to an address that is not allowed")))
+			g.Expect(err).To(MatchError(HaveSuffix("address is not allowed")))
 		})
 	}
 	for why, answer := range map[string]http.HandlerFunc{
@@ -43,15 +43,15 @@ func TestRegistriesAreAskedWhereThePolicyAllows(t *testing.T) {
 		"a token realm": serveChallenge(inside.URL + "/token"),
 	} {
 		t.Run(why, func(t *testing.T) {
-			// The registry itself is one that the operator's configuration names.
+			// The registry itself is trusted by the configuration.
 			_, err := newClient(t, newServer(t, answer)).Inspect(t.Context(), host+"/web:1")
 			expectUnavailable(NewWithT(t), err, registry.ErrUnusableResponse)
 		})
 	}
-	NewWithT(t).Expect(asked.Load()).To(BeZero(), "no connection was made")
+	NewWithT(t).Expect(asked.Load()).To(BeZero(), "no connection is opened")
 }
 
-func TestRegistriesThatTheConfigurationNamesMayBeInside(t *testing.T) {
+func TestConfiguredRegistriesCanBePrivate(t *testing.T) {
 	g := NewWithT(t)
 	server := newServer(t, http.NotFoundHandler())
 	at := strings.TrimPrefix(server.URL, "http://")
@@ -69,7 +69,7 @@ func TestRegistriesThatTheConfigurationNamesMayBeInside(t *testing.T) {
 	}
 }
 
-func TestRegistryThatRedirectsWithoutEnd(t *testing.T) {
+func TestRedirectsOfRegistriesAreLimited(t *testing.T) {
 	g := NewWithT(t)
 	var asked atomic.Int32
 	server := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -81,7 +81,7 @@ func TestRegistryThatRedirectsWithoutEnd(t *testing.T) {
 	g.Expect(asked.Load()).To(BeNumerically("<=", 2*(netguard.MaxRedirects+1)))
 }
 
-func TestRegistryThatSaysWhenToAskAgain(t *testing.T) {
+func TestRetryAfterOfRegistriesIsRespected(t *testing.T) {
 	for after, want := range map[string]int32{"120": 1, "": 2, "0": 2, "soon": 2} {
 		t.Run(after, func(t *testing.T) {
 			var asked atomic.Int32

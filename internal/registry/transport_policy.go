@@ -13,22 +13,22 @@ import (
 )
 
 var (
-	errPlainHTTP = errors.New("plain http not allowed")
+	errPlainHTTP = errors.New("plain http is not allowed")
 	errTooLarge  = fmt.Errorf("%w: more than %d bytes", netguard.ErrTooLarge, MaxResponseBytes)
 )
 
-// escort goes with every request of one question, those for tokens and those
-// that follow a redirect too. What fails on the way to the registry it marks
-// as lost, so that it can be told from an answer that is of no use.
+// policyTransport sends all requests of one inspection, including requests for tokens and
+// redirected ones. It wraps failed connections in connectionError, to distinguish them from
+// unusable responses.
 type policyTransport struct {
 	base      http.RoundTripper
 	endpoints endpointResolver
 	registry  string
-	// after is what the last answer said in Retry-After, in nanoseconds.
+	// retryAfter is the value of the last Retry-After header, in nanoseconds.
 	retryAfter atomic.Int64
 }
 
-// lost is the failure of a connection.
+// connectionError is a failed connection.
 type connectionError struct{ err error }
 
 func (l *connectionError) Error() string { return l.err.Error() }
@@ -53,7 +53,7 @@ func (e *policyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// permit refuses plain http where it was not allowed.
+// checkURL returns an error for plain http if it is not allowed.
 func (e *policyTransport) checkURL(u *url.URL) error {
 	switch {
 	case u.Scheme == "https":
@@ -71,7 +71,7 @@ func closeBody(req *http.Request) error {
 	return req.Body.Close()
 }
 
-// bounded is a body that ends with netguard.ErrTooLarge when it goes on for too long.
+// trackedBody wraps read errors in connectionError, except netguard.ErrTooLarge.
 type trackedBody struct{ io.ReadCloser }
 
 func (b *trackedBody) Read(p []byte) (int, error) {

@@ -19,8 +19,8 @@ import (
 	"github.com/appmarket/operator/internal/registry"
 )
 
-// asked is an Inspector that counts and answers as it is told. Each question
-// takes the given time, which is not real: the tests run in a bubble.
+// fakeInspector is an Inspector that counts calls and returns configured errors. Each call
+// takes the configured time, which is simulated: the tests run in a synctest bubble.
 type fakeInspector struct {
 	delay  time.Duration
 	answer func(reference string) error
@@ -61,7 +61,7 @@ func (a *fakeInspector) callCount(reference string) int {
 
 const byDigest = "registry.example/web@sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
-func TestCachedRemembers(t *testing.T) {
+func TestCachedStoresResults(t *testing.T) {
 	notFound := outcome.Stalled(v1alpha1.ReasonImageNotFound, errors.New("no such image"))
 	denied := fmt.Errorf("registry: %w", registry.ErrDenied)
 	down := fmt.Errorf("registry: %w", registry.ErrUnreachable)
@@ -72,14 +72,14 @@ func TestCachedRemembers(t *testing.T) {
 		after     time.Duration
 		again     bool
 	}{
-		{"a tag within its time", "a.example/x:1", nil, 59 * time.Minute, false},
-		{"a tag after its time: it may have moved", "a.example/x:1", nil, 61 * time.Minute, true},
-		{"a digest for ever", byDigest, nil, 1000 * time.Hour, false},
-		{"a no for a short time", "a.example/x:1", notFound, 59 * time.Second, false},
-		{"a no is asked again soon, someone may have pushed the image", "a.example/x:1", notFound, 61 * time.Second, true},
-		{"a no about a digest too", byDigest, notFound, 61 * time.Second, true},
-		{"missing access likewise", "a.example/x:1", denied, 59 * time.Second, false},
-		{"a registry that was down is no answer to remember", "a.example/x:1", down, 0, true},
+		{"a tag within the TTL", "a.example/x:1", nil, 59 * time.Minute, false},
+		{"a tag after the TTL, which may have moved", "a.example/x:1", nil, 61 * time.Minute, true},
+		{"a digest indefinitely", byDigest, nil, 1000 * time.Hour, false},
+		{"a missing image for a short time", "a.example/x:1", notFound, 59 * time.Second, false},
+		{"a missing image again, which may have been pushed", "a.example/x:1", notFound, 61 * time.Second, true},
+		{"a missing digest", byDigest, notFound, 61 * time.Second, true},
+		{"denied access", "a.example/x:1", denied, 59 * time.Second, false},
+		{"an unavailable registry is not cached", "a.example/x:1", down, 0, true},
 	}
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
@@ -101,7 +101,7 @@ func TestCachedRemembers(t *testing.T) {
 	}
 }
 
-func TestCachedKeepsNoMoreThanItsSize(t *testing.T) {
+func TestCachedIsLimitedToItsSize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
 		inner := &fakeInspector{}
@@ -110,12 +110,12 @@ func TestCachedKeepsNoMoreThanItsSize(t *testing.T) {
 			_, err := cached.Inspect(t.Context(), reference)
 			g.Expect(err).NotTo(HaveOccurred())
 		}
-		g.Expect(inner.callCount("a.example/a:1")).To(Equal(2), "it was the oldest")
+		g.Expect(inner.callCount("a.example/a:1")).To(Equal(2), "the oldest entry was evicted")
 		g.Expect(inner.callCount("a.example/c:1")).To(Equal(1))
 	})
 }
 
-func TestCachedAsksOnceForManyAtTheSameTime(t *testing.T) {
+func TestCachedSharesConcurrentRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
 		inner := &fakeInspector{delay: time.Second}
@@ -130,7 +130,7 @@ func TestCachedAsksOnceForManyAtTheSameTime(t *testing.T) {
 		for _, reference := range []string{"nginx", "nginx:latest", "docker.io/library/nginx:latest"} {
 			all.Go(func() {
 				detail, err := cached.Inspect(t.Context(), reference)
-				g.Expect(err).NotTo(HaveOccurred(), "that the first one gave up is not their concern")
+				g.Expect(err).NotTo(HaveOccurred(), "the other callers are independent of the first one")
 				detail.Platforms[0].OS = "mine"
 			})
 		}
@@ -140,13 +140,13 @@ func TestCachedAsksOnceForManyAtTheSameTime(t *testing.T) {
 
 		detail, err := cached.Inspect(t.Context(), "nginx")
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(detail.Platforms[0].OS).To(Equal("linux"), "callers do not write into the cache")
+		g.Expect(detail.Platforms[0].OS).To(Equal("linux"), "callers cannot change the cache")
 		g.Expect(inner.callCount("nginx")).To(Equal(1))
 		g.Expect(inner.count).To(HaveLen(1))
 	})
 }
 
-func TestLimitedAsksFewAtATime(t *testing.T) {
+func TestLimitedBoundsConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
 		inner := &fakeInspector{delay: time.Second}
@@ -162,12 +162,12 @@ func TestLimitedAsksFewAtATime(t *testing.T) {
 			}
 		}
 		all.Wait()
-		g.Expect(inner.peak.Load()).To(Equal(int32(4)), "two for each of two registries")
+		g.Expect(inner.peak.Load()).To(Equal(int32(4)), "two for each registry")
 		g.Expect(time.Since(start)).To(Equal(3 * time.Second))
 	})
 }
 
-func TestLimitedWaitsNoLongerThanItsCaller(t *testing.T) {
+func TestLimitedStopsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
 		limited := registry.Limited(&fakeInspector{delay: time.Hour}, 1)
@@ -185,7 +185,7 @@ func TestLimitedWaitsNoLongerThanItsCaller(t *testing.T) {
 	})
 }
 
-func TestGuardedLeavesADeadRegistryAlone(t *testing.T) {
+func TestGuardedStopsAccessingUnreachableRegistry(t *testing.T) {
 	for _, kind := range []error{registry.ErrUnreachable, registry.ErrRateLimited} {
 		t.Run(kind.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -206,13 +206,13 @@ func TestGuardedLeavesADeadRegistryAlone(t *testing.T) {
 				g.Expect(ask("a.example/x:1")).To(MatchError(kind))
 				start := time.Now()
 				g.Expect(ask("a.example/x:2")).To(MatchError(kind))
-				g.Expect(time.Since(start)).To(BeZero(), "it is not asked")
+				g.Expect(time.Since(start)).To(BeZero(), "it is not accessed")
 				g.Expect(inner.callCount("a.example/x:2")).To(BeZero())
-				g.Expect(ask("b.example/x:1")).To(Succeed(), "the others are not affected")
+				g.Expect(ask("b.example/x:1")).To(Succeed(), "other registries are not affected")
 
 				time.Sleep(time.Minute)
 				g.Expect(ask("a.example/x:3")).To(MatchError(kind))
-				g.Expect(inner.callCount("a.example/x:3")).To(Equal(1), "one question finds out that it is still so")
+				g.Expect(inner.callCount("a.example/x:3")).To(Equal(1), "one inspection is allowed after the pause")
 				g.Expect(ask("a.example/x:4")).To(MatchError(kind))
 				g.Expect(inner.callCount("a.example/x:4")).To(BeZero())
 
@@ -225,7 +225,7 @@ func TestGuardedLeavesADeadRegistryAlone(t *testing.T) {
 	}
 }
 
-func TestGuardedLetsOneQuestionTryAfterThePause(t *testing.T) {
+func TestGuardedAllowsOneInspectionAfterThePause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
 		inner := &fakeInspector{delay: time.Second, answer: func(string) error { return registry.ErrUnreachable }}
@@ -237,7 +237,7 @@ func TestGuardedLetsOneQuestionTryAfterThePause(t *testing.T) {
 		hasty, giveUp := context.WithCancel(t.Context())
 		giveUp()
 		_, err = guarded.Inspect(hasty, "a.example/x:2")
-		g.Expect(err).To(MatchError(context.Canceled), "it says nothing about the registry, so the next one tries")
+		g.Expect(err).To(MatchError(context.Canceled), "a canceled inspection is followed by another one")
 
 		var all sync.WaitGroup
 		for range 10 {
@@ -251,7 +251,7 @@ func TestGuardedLetsOneQuestionTryAfterThePause(t *testing.T) {
 	})
 }
 
-func TestCatalogWithoutANetworkIsThroughInSeconds(t *testing.T) {
+func TestCatalogWithoutNetworkFinishesInSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)
 		inner := &fakeInspector{delay: 5 * time.Second, answer: func(string) error { return registry.ErrUnreachable }}
