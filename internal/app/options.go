@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
-	"strings"
 	"time"
 
 	"go.uber.org/zap/zapcore"
@@ -98,37 +97,4 @@ func parseFlags(args []string) (*options, error) {
 	var err error
 	o.renderWorkers, o.ownMemory, err = memoryShares(o.memoryLimit, o.renderMemory, runtime.GOMAXPROCS(0))
 	return o, err
-}
-
-// list is a flag of values separated by commas.
-type stringList []string
-
-func (l *stringList) String() string { return strings.Join(*l, ",") }
-
-// Set adds values to the list.
-func (l *stringList) Set(text string) error {
-	for item := range strings.SplitSeq(text, ",") {
-		if item != "" {
-			*l = append(*l, item)
-		}
-	}
-	return nil
-}
-
-// pairs is a flag of the form name=value that may be repeated.
-type stringMap map[string]string
-
-func (p *stringMap) String() string { return fmt.Sprint(map[string]string(*p)) }
-
-// Set adds a pair.
-func (p *stringMap) Set(text string) error {
-	name, value, found := strings.Cut(text, "=")
-	if !found || name == "" || value == "" {
-		return fmt.Errorf("want name=value, got %q", text)
-	}
-	if *p == nil {
-		*p = stringMap{}
-	}
-	(*p)[name] = value
-	return nil
 }

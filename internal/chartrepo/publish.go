@@ -63,7 +63,7 @@ func checkPublication(p hydrate.Publication) error {
 	}
 	if metadata.Name != p.App || metadata.Version != p.Version {
 		return outcome.Stalled(v1alpha1.ReasonInvalidChart,
-			fmt.Errorf("check chart: name and version are %q and %q, expected %q and %q", chart.Name, chart.Version, p.App, p.Version))
+			fmt.Errorf("check chart: name and version are %q and %q, expected %q and %q", metadata.Name, metadata.Version, p.App, p.Version))
 	}
 	if len(p.Chart) > maxChartBytes || len(p.Archive) > chart.MaxArchiveBytes {
 		return outcome.Stalled(v1alpha1.ReasonLimitExceeded,

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/appmarket/operator/hydrate"
 
 	"github.com/appmarket/operator/internal/inputs"
 	"github.com/appmarket/operator/internal/text"
@@ -27,7 +26,7 @@ func readInputs(top *decoder) []inputs.Input {
 		switch {
 		case in.Name == "":
 			top.warnings.addWarning("%s is ignored: envName is missing", each.path)
-		case slices.ContainsFunc(inputs, named):
+		case slices.ContainsFunc(declared, named):
 			top.warnings.addWarning("%s is ignored: another input has the same envName", each.path)
 		default:
 			declared = append(declared, in)
@@ -46,7 +45,7 @@ func readInput(d *decoder) inputs.Input {
 		Editable:    d.boolField("editable"),
 		Default:     d.boundedText("default", inputs.MaxInputBytes),
 		Value:       d.boundedText("value", inputs.MaxInputBytes),
-		Pattern:     d.boundedText("regex", hydrate.MaxPatternBytes),
+		Pattern:     d.boundedText("regex", inputs.MaxPatternBytes),
 		Options:     readInputOptions(d),
 	}
 	from := d.mappingField("valueFrom", optional)

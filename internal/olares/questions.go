@@ -93,7 +93,7 @@ func (r *questionReader) readQuestion(d *decoder, path string) (inputs.Input, bo
 		Description: d.truncatedText("description", inputs.MaxInputProse),
 		Required:    d.boolField("required"),
 		Editable:    true,
-		ShowIf:      d.boundedText("show_if", hydrate.MaxPatternBytes),
+		ShowIf:      d.boundedText("show_if", inputs.MaxPatternBytes),
 	}
 	in.Path = in.Name
 	in.Default = d.boundedText("default", inputs.MaxInputBytes)

@@ -1,0 +1,97 @@
+package app
+
+import (
+	"fmt"
+	"os"
+
+	"k8s.io/apimachinery/pkg/util/uuid"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/controllers/appinfo"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/access"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/preflight/collector"
+	"github.com/appmarket/operator/internal/health"
+	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/kinds"
+	"github.com/appmarket/operator/internal/olares"
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/source"
+	"github.com/appmarket/operator/internal/impersonation"
+	"github.com/appmarket/operator/internal/worker"
+)
+
+// parts are the adapters that the controllers are given.
+type components struct {
+	url      string
+	store    *chartrepo.Store
+	reviewer *access.Reviewer
+	damaged  chan event.GenericEvent
+	changed  chan event.GenericEvent
+	workers  *worker.Pool
+	clients  *helm.Clients
+	monitor  *health.Watcher
+	opener   sourceFactory
+	pipeline hydrate.Pipeline
+	catalog  *catalog.Catalog
+	tenants  *impersonation.Clients
+	cluster  *collector.Collector
+	// process identifies this process in the attempts that it notes.
+	process string
+}
+
+func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*components, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find own program: %w", err)
+	}
+	images, err := newImageAnalysis(o)
+	if err != nil {
+		return nil, err
+	}
+	p := &components{
+		process: string(uuid.NewUUID()),
+		url:     repositoryURL(o),
+		damaged: make(chan event.GenericEvent),
+		changed: make(chan event.GenericEvent, changeBuffer),
+		workers: &worker.Pool{
+			Command: []string{self, renderWorker}, Workers: o.renderWorkers, Time: o.renderTime, Memory: o.renderMemory,
+		},
+		opener:  sourceFactory{secrets: mgr.GetAPIReader(), options: o, userAgent: userAgent(), folders: &source.FolderCache{}},
+		tenants: &impersonation.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
+	}
+	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{OnDamaged: (&damageReporter{events: p.damaged}).reportDamage, NamespaceBytes: o.limits.publishedBytes}); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if p.clients, err = helm.NewClients(mgr.GetConfig(), known); err != nil {
+		return nil, fmt.Errorf("set up Helm: %w", err)
+	}
+	if p.cluster, err = collector.New(mgr.GetConfig(), mgr.GetRESTMapper()); err != nil {
+		return nil, fmt.Errorf("set up preflight: %w", err)
+	}
+	p.monitor = health.NewWatcher(mgr.GetConfig(), mgr.GetRESTMapper(), p.changed, health.WithLimit(o.limits.watches))
+	p.pipeline = hydrate.Pipeline{
+		Observer: appinfo.Metrics{},
+		Steps: []hydrate.Step{
+			hydrate.Analysis{Worker: p.workers, Observer: appinfo.Metrics{}},
+			images,
+			hydrate.RepoUpdate{Publisher: p.store},
+		},
+	}
+	p.catalog = &catalog.Catalog{
+		Worker: p.workers, Cluster: p.clients,
+		Objects: mgr.GetClient(), Archives: p.store, Secrets: mgr.GetAPIReader(),
+		Markets: o.marketNamespaces(), Issuers: newIssuers(o),
+		Profiles: catalog.Profiles{v1alpha1.ProfileHelm: olares.HelmProfile{}, v1alpha1.ProfileOlares: olares.Profile{}},
+	}
+	return p, nil
+}
+
+// releases gives the Helm client of a tenant.
+func (p *components) releaseClientFor(t release.Tenant, known release.Records) release.Client {
+	return p.clients.For(t, known)
+}

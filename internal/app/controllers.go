@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/controllers/appinfo"
+	"github.com/appmarket/operator/controllers/appinstalltask"
+	"github.com/appmarket/operator/controllers/appinstance"
+	"github.com/appmarket/operator/controllers/marketsource"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/chartrepo"
+	"github.com/appmarket/operator/internal/fairlimiter"
+)
+
+// register hands the controllers and servers to the manager.
+func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
+	instances := &appinstance.Reconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstance"),
+		Catalog: p.catalog, Clients: p.releaseClientFor, Monitor: p.monitor, Tenants: p.tenants, Cluster: p.cluster,
+		Unrecorded: p.cluster.TakeUnrecorded,
+	}
+	installs, removals := fairlimiter.New(o.installs, instances.Wake), fairlimiter.New(o.installs, instances.Wake)
+	instances.Turns, instances.Removals = installs, removals
+	options := func(kind string, workers int) controller.Options {
+		return controller.Options{MaxConcurrentReconciles: workers, LogConstructor: logConstructor(mgr.GetLogger(), kind)}
+	}
+	sources := &marketsource.Reconciler{
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("marketsource"), RepositoryURL: p.url, Markets: o.marketNamespaces(), Process: p.process, MaxApps: o.limits.apps,
+		Open: func(ctx context.Context, from *v1alpha1.MarketSource) (marketsource.Lister, error) {
+			return p.opener.openSource(ctx, from)
+		},
+	}
+	apps := &appinfo.Reconciler{
+		Client: mgr.GetClient(), Recorder: mgr.GetEventRecorder("appinfo"), RepositoryURL: p.url, Process: p.process,
+		Open: func(ctx context.Context, from *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
+			return p.opener.openSource(ctx, from)
+		},
+		Pipeline: p.pipeline, Repository: p.store, Profiles: p.catalog.Profiles,
+	}
+	tasks := &appinstalltask.Reconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstalltask"), Catalog: p.catalog, Tenants: p.tenants, Cluster: p.cluster,
+		MaxTasks: o.limits.tasks, MaxValueBytes: o.limits.taskBytes,
+	}
+	setTurns(o, sources, apps, tasks)
+	return errors.Join(
+		metrics.Registry.Register(fairlimiter.Gauges{installs, removals}),
+		registerIndexes(ctx, mgr),
+		sources.SetupWithManager(mgr, options(v1alpha1.MarketSourceKind, maxConcurrentSyncs+spareWorkers)),
+		apps.SetupWithManager(mgr, p.damaged, options(v1alpha1.AppInfoKind, o.hydrations+spareWorkers)),
+		instances.SetupWithManager(mgr, p.changed, options(v1alpha1.AppInstanceKind, workersPerTurn*o.installs)),
+		tasks.SetupWithManager(mgr, options(v1alpha1.AppInstallTaskKind, o.installs+spareWorkers)),
+		mgr.Add(&chartrepo.Maintenance{Store: p.store, Interval: o.scrub, Keep: installedCharts(mgr.GetClient())}),
+		p.addServers(ctx, mgr, o),
+	)
+}
+
+// serve adds the repository's server and the probes.
+func (p *components) addServers(ctx context.Context, mgr ctrl.Manager, o *options) error {
+	cached := func(ctx context.Context) error {
+		if !mgr.GetCache().WaitForCacheSync(ctx) {
+			return errors.New("not in sync")
+		}
+		return nil
+	}
+	return errors.Join(
+		p.addRepository(ctx, mgr, o, chartrepo.Check{Name: "objects", Run: cached, Optional: true}),
+		mgr.AddHealthzCheck("ping", healthz.Ping),
+		mgr.AddReadyzCheck("store", func(r *http.Request) error { return p.store.Check(r.Context()) }),
+		mgr.AddReadyzCheck("objects", func(r *http.Request) error { return cached(r.Context()) }),
+	)
+}
+
+// indexes are what the controllers look objects up by.
+func registerIndexes(ctx context.Context, mgr ctrl.Manager) error {
+	indexer := mgr.GetFieldIndexer()
+	return errors.Join(
+		catalog.AddIndexes(ctx, indexer),
+		appinstalltask.AddIndexes(ctx, indexer),
+	)
+}
+
+// installed finds the charts that instances have installed.
+func installedCharts(objects client.Reader) func(context.Context) (func(string) bool, error) {
+	return func(ctx context.Context) (func(string) bool, error) {
+		var list v1alpha1.AppInstanceList
+		if err := objects.List(ctx, &list); err != nil {
+			return nil, fmt.Errorf("list instances: %w", err)
+		}
+		digests := map[string]bool{}
+		for i := range list.Items {
+			digests[list.Items[i].Status.ChartDigest] = true
+		}
+		return func(digest string) bool { return digests[digest] }, nil
+	}
+}

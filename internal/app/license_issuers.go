@@ -1,0 +1,20 @@
+package app
+
+import (
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/license"
+	"github.com/appmarket/operator/internal/netguard"
+)
+
+// newIssuers returns how issuers of licenses are asked by the sources of a namespace.
+func newIssuers(o *options) func(namespace string) catalog.Issuers {
+	known := map[netguard.Policy]catalog.Issuers{}
+	for _, private := range []bool{true, false} {
+		policy := netguard.Policy{Loopback: o.allowLoopback, Private: private}
+		options := license.Options{
+			Transport: netguard.NewTransport(netguard.TransportOptions{Policy: policy, UserAgent: userAgent()}),
+		}
+		known[policy] = catalog.Issuers{Keys: license.NewKeys(options), Checkout: license.NewCheckout(options)}
+	}
+	return func(namespace string) catalog.Issuers { return known[o.networkPolicy(namespace)] }
+}
