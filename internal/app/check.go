@@ -9,19 +9,20 @@ import (
 	"time"
 )
 
-// checkCommand is the argument that makes this program request URLs and end: the image
-// has no shell and no other program that `helm test` could run.
+// checkCommand is the argument that makes the program request URLs and exit. It is used by
+// `helm test`, because the image contains no shell and no other program.
 const checkCommand = "check"
 
-// checkTime bounds each request, and checkPause is the time between two attempts.
+// checkTimeout is the time limit of a request, and checkInterval the time between two
+// attempts.
 const (
 	checkTimeout  = 5 * time.Second
 	checkInterval = time.Second
 )
 
-// checkURLs requests each URL until the answer has status 200, and writes a line for
-// each. It gives up when the context ends: a Service may need some seconds until it
-// reaches a new pod.
+// checkURLs requests each URL until the response has status 200, and writes a line for each.
+// It fails when the context is done. A Service can need some seconds until it reaches a new
+// pod.
 func checkURLs(ctx context.Context, urls []string, out io.Writer) error {
 	if len(urls) == 0 {
 		return errors.New("usage: appmarket check URL [more URLs]")
@@ -55,7 +56,7 @@ func checkURL(ctx context.Context, url string) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the answer has status %s", response.Status)
+		return fmt.Errorf("unexpected HTTP status %s", response.Status)
 	}
 	return nil
 }

@@ -36,10 +36,10 @@ func TestCheckFails(t *testing.T) {
 		urls []string
 		want string
 	}{
-		"without a URL":     {nil, "usage"},
-		"another status":    {[]string{server.URL}, "404"},
-		"no listener":       {[]string{closed.URL}, "refused"},
-		"a URL that is not": {[]string{"://"}, "missing protocol scheme"},
+		"without a URL":  {nil, "usage"},
+		"another status": {[]string{server.URL}, "404"},
+		"no listener":    {[]string{closed.URL}, "refused"},
+		"an invalid URL": {[]string{"://"}, "missing protocol scheme"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

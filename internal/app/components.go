@@ -14,18 +14,18 @@ import (
 	"github.com/appmarket/operator/internal/access"
 	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/chartrepo"
-	"github.com/appmarket/operator/internal/preflight/collector"
 	"github.com/appmarket/operator/internal/health"
 	"github.com/appmarket/operator/internal/helm"
+	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/kinds"
 	"github.com/appmarket/operator/internal/olares"
+	"github.com/appmarket/operator/internal/preflight/collector"
 	"github.com/appmarket/operator/internal/release"
 	"github.com/appmarket/operator/internal/source"
-	"github.com/appmarket/operator/internal/impersonation"
 	"github.com/appmarket/operator/internal/worker"
 )
 
-// parts are the adapters that the controllers are given.
+// components are the adapters that the controllers use.
 type components struct {
 	url      string
 	store    *chartrepo.Store
@@ -40,14 +40,14 @@ type components struct {
 	catalog  *catalog.Catalog
 	tenants  *impersonation.Clients
 	cluster  *collector.Collector
-	// process identifies this process in the attempts that it notes.
+	// process identifies this process in recorded attempts.
 	process string
 }
 
 func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*components, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find own program: %w", err)
+		return nil, fmt.Errorf("find executable: %w", err)
 	}
 	images, err := newImageAnalysis(o)
 	if err != nil {
@@ -65,13 +65,13 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 		tenants: &impersonation.Clients{Config: mgr.GetConfig(), Mapper: mgr.GetRESTMapper(), Scheme: mgr.GetScheme()},
 	}
 	if p.store, err = chartrepo.Open(o.storeDir, chartrepo.Options{OnDamaged: (&damageReporter{events: p.damaged}).reportDamage, NamespaceBytes: o.limits.publishedBytes}); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, fmt.Errorf("--store-dir: %w", err)
 	}
 	if p.clients, err = helm.NewClients(mgr.GetConfig(), known); err != nil {
-		return nil, fmt.Errorf("set up Helm: %w", err)
+		return nil, fmt.Errorf("configure Helm: %w", err)
 	}
 	if p.cluster, err = collector.New(mgr.GetConfig(), mgr.GetRESTMapper()); err != nil {
-		return nil, fmt.Errorf("set up preflight: %w", err)
+		return nil, fmt.Errorf("configure preflight: %w", err)
 	}
 	p.monitor = health.NewWatcher(mgr.GetConfig(), mgr.GetRESTMapper(), p.changed, health.WithLimit(o.limits.watches))
 	p.pipeline = hydrate.Pipeline{
@@ -91,7 +91,7 @@ func newComponents(mgr ctrl.Manager, known *kinds.Kinds, o *options) (*component
 	return p, nil
 }
 
-// releases gives the Helm client of a tenant.
+// releaseClientFor returns the Helm client of a tenant.
 func (p *components) releaseClientFor(t release.Tenant, known release.Records) release.Client {
 	return p.clients.For(t, known)
 }

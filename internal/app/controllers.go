@@ -23,7 +23,7 @@ import (
 	"github.com/appmarket/operator/internal/fairlimiter"
 )
 
-// register hands the controllers and servers to the manager.
+// registerControllers adds the controllers and servers to the manager.
 func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 	instances := &appinstance.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("appinstance"),
@@ -65,11 +65,11 @@ func (p *components) registerControllers(ctx context.Context, mgr ctrl.Manager, 
 	)
 }
 
-// serve adds the repository's server and the probes.
+// addServers adds the server of the repository and the probes.
 func (p *components) addServers(ctx context.Context, mgr ctrl.Manager, o *options) error {
 	cached := func(ctx context.Context) error {
 		if !mgr.GetCache().WaitForCacheSync(ctx) {
-			return errors.New("not in sync")
+			return errors.New("cache is not synced")
 		}
 		return nil
 	}
@@ -81,7 +81,7 @@ func (p *components) addServers(ctx context.Context, mgr ctrl.Manager, o *option
 	)
 }
 
-// indexes are what the controllers look objects up by.
+// registerIndexes adds the field indexes of the controllers.
 func registerIndexes(ctx context.Context, mgr ctrl.Manager) error {
 	indexer := mgr.GetFieldIndexer()
 	return errors.Join(
@@ -90,7 +90,7 @@ func registerIndexes(ctx context.Context, mgr ctrl.Manager) error {
 	)
 }
 
-// installed finds the charts that instances have installed.
+// installedCharts returns a function that lists the charts that instances have installed.
 func installedCharts(objects client.Reader) func(context.Context) (func(string) bool, error) {
 	return func(ctx context.Context) (func(string) bool, error) {
 		var list v1alpha1.AppInstanceList

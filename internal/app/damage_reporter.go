@@ -10,9 +10,8 @@ import (
 	"github.com/appmarket/operator/internal/chartrepo"
 )
 
-// damageReports brings the apps of damaged charts back to their controller, each once
-// however often it is reported until then: a replica that does not lead has no controller
-// that reads them.
+// damageReporter enqueues the apps of damaged charts, each once until its event is received:
+// on a replica that is not the leader, no controller receives the events.
 type damageReporter struct {
 	events chan<- event.GenericEvent
 
@@ -20,7 +19,7 @@ type damageReporter struct {
 	waiting map[types.NamespacedName]bool
 }
 
-// report does not wait for the controller, which is not there yet while the store is
+// reportDamage does not wait for the controller, which does not exist while the store is
 // opened.
 func (r *damageReporter) reportDamage(d chartrepo.DamagedRecord) {
 	if d.App == "" {

@@ -23,8 +23,8 @@ func TestDamageIsReportedOnceForEachApp(t *testing.T) {
 	var one event.GenericEvent
 	g.Eventually(received).Should(Receive(&one))
 	g.Expect(one.Object.GetNamespace() + "/" + one.Object.GetName()).To(Equal("market/main.web"))
-	g.Consistently(received, 100*time.Millisecond).ShouldNot(Receive(), "it was reported once")
+	g.Consistently(received, 100*time.Millisecond).ShouldNot(Receive(), "reported once")
 
 	reports.reportDamage(damaged)
-	g.Eventually(received).Should(Receive(), "it is damaged again")
+	g.Eventually(received).Should(Receive(), "damaged again")
 }

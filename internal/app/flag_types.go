@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// list is a flag of values separated by commas.
+// stringList is a flag with comma-separated values that can be repeated.
 type stringList []string
 
 func (l *stringList) String() string { return strings.Join(*l, ",") }
@@ -21,7 +21,7 @@ func (l *stringList) Set(text string) error {
 	return nil
 }
 
-// pairs is a flag of the form name=value that may be repeated.
+// stringMap is a flag of the form name=value that can be repeated.
 type stringMap map[string]string
 
 func (p *stringMap) String() string { return fmt.Sprint(map[string]string(*p)) }
@@ -39,11 +39,12 @@ func (p *stringMap) Set(text string) error {
 	return nil
 }
 
-// directory is a folder in which sources of type Directory may lie: those of a namespace,
-// or of every market where the namespace is empty.
+// directory is a directory that sources of type Directory can use: the sources of a
+// namespace, or of all markets if the namespace is empty.
 type directory struct{ namespace, path string }
 
-// directories is a flag of folders, separated by commas, each as path or namespace=path.
+// directories is a flag with comma-separated directories, each in the form path or
+// namespace=path.
 type directories []directory
 
 func (d *directories) String() string {
@@ -58,7 +59,7 @@ func (d *directories) String() string {
 	return strings.Join(texts, ",")
 }
 
-// Set adds folders to the list.
+// Set adds directories to the list.
 func (d *directories) Set(text string) error {
 	for item := range strings.SplitSeq(text, ",") {
 		if item == "" {
@@ -69,14 +70,14 @@ func (d *directories) Set(text string) error {
 			each = directory{namespace, path}
 		}
 		if !filepath.IsAbs(each.path) {
-			return fmt.Errorf("want an absolute path, or namespace=path with one, got %q", item)
+			return fmt.Errorf("want an absolute path or namespace=path, got %q", item)
 		}
 		*d = append(*d, each)
 	}
 	return nil
 }
 
-// rootsFor returns the folders that sources of a namespace may be in.
+// rootsFor returns the directories that the sources of a namespace can use.
 func (d directories) rootsFor(namespace string) []string {
 	var roots []string
 	for _, each := range d {

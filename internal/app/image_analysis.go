@@ -10,8 +10,8 @@ import (
 	"github.com/appmarket/operator/internal/registry"
 )
 
-// newImageAnalysis returns the step that asks registries about images, with two memories:
-// what a registry inside told about an image of a market is not told to others.
+// newImageAnalysis returns the step that inspects images, with two caches: details from a
+// private registry of a market are not returned to others.
 func newImageAnalysis(o *options) (hydrate.Step, error) {
 	step := imageAnalysis{markets: o.marketNamespaces()}
 	for to, private := range map[*hydrate.ImageAnalysis]bool{&step.inMarket: true, &step.others: false} {
@@ -20,7 +20,7 @@ func newImageAnalysis(o *options) (hydrate.Step, error) {
 			Network: netguard.Policy{Loopback: o.allowLoopback, Private: private},
 		})
 		if err != nil {
-			return nil, fmt.Errorf("set up image registries: %w", err)
+			return nil, fmt.Errorf("configure image registries: %w", err)
 		}
 		to.Inspector = registry.Cached(
 			registry.Limited(registry.Guarded(client, registryPause), maxInspectionsPerRegistry), imageCacheTTL, imageCacheSize)
@@ -28,16 +28,16 @@ func newImageAnalysis(o *options) (hydrate.Step, error) {
 	return step, nil
 }
 
-// imageAnalysis is the step for apps of markets and for others.
+// imageAnalysis is the step for the apps of markets and of other namespaces.
 type imageAnalysis struct {
 	markets          market.Namespaces
 	inMarket, others hydrate.ImageAnalysis
 }
 
-// Name is that of the step.
+// Name returns the name of the step.
 func (s imageAnalysis) Name() hydrate.Name { return s.others.Name() }
 
-// Apply runs the step as the source of the app may.
+// Apply runs the step with the permissions of the app's source.
 func (s imageAnalysis) Apply(ctx context.Context, d *hydrate.Draft) error {
 	if s.markets.Has(d.Request.Owner.Namespace) {
 		return s.inMarket.Apply(ctx, d)

@@ -6,7 +6,8 @@ import (
 	"github.com/appmarket/operator/internal/netguard"
 )
 
-// newIssuers returns how issuers of licenses are asked by the sources of a namespace.
+// newIssuers returns a function that returns the clients for license issuers, for the sources
+// of a namespace.
 func newIssuers(o *options) func(namespace string) catalog.Issuers {
 	known := map[netguard.Policy]catalog.Issuers{}
 	for _, private := range []bool{true, false} {

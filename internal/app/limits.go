@@ -11,12 +11,11 @@ import (
 	"github.com/appmarket/operator/internal/fairlimiter"
 )
 
-// spareWorkers is how many reconciles of a kind run beside those that have a turn. They
-// only put others in line, or cancel.
+// spareWorkers is the number of reconciles of a kind in addition to the ones with a slot.
+// They only queue or cancel operations.
 const spareWorkers = 4
 
-// limits bounds what one namespace, or one instance, may have of the operator. Zero is no
-// bound.
+// limits are the limits for one namespace or one instance. Zero means no limit.
 type limits struct {
 	apps           int
 	publishedBytes int64
@@ -26,20 +25,19 @@ type limits struct {
 }
 
 func (l *limits) addFlags(f *flag.FlagSet) {
-	f.IntVar(&l.apps, "namespace-apps", 10000, "How many apps the sources of one namespace may have together; 0 for no limit.")
-	f.Int64Var(&l.publishedBytes, "namespace-published-bytes", 5<<30, "Bytes of charts and reports that the sources of one namespace may have published; 0 for no limit.")
-	f.IntVar(&l.watches, "namespace-watches", 400, "How many watches follow the objects of the instances of one namespace; 0 for no limit.")
-	f.IntVar(&l.tasks, "instance-tasks", 100, "How many unfinished tasks one instance may have; 0 for no limit.")
-	f.Int64Var(&l.taskBytes, "namespace-task-bytes", 16<<20, "Bytes of values that the unfinished tasks of one namespace may have together; 0 for no limit.")
+	f.IntVar(&l.apps, "namespace-apps", 10000, "Maximum number of apps of all sources of a namespace. 0 means no limit.")
+	f.Int64Var(&l.publishedBytes, "namespace-published-bytes", 5<<30, "Maximum size, in bytes, of the charts and reports that the sources of a namespace publish. 0 means no limit.")
+	f.IntVar(&l.watches, "namespace-watches", 400, "Maximum number of watches on the objects of the instances of a namespace. 0 means no limit.")
+	f.IntVar(&l.tasks, "instance-tasks", 100, "Maximum number of unfinished tasks of an instance. 0 means no limit.")
+	f.Int64Var(&l.taskBytes, "namespace-task-bytes", 16<<20, "Maximum size, in bytes, of the values of all unfinished tasks of a namespace. 0 means no limit.")
 }
 
-// shareTurns lets each controller work on a bounded number of objects at once, fair among
-// namespaces.
+// setTurns limits the concurrent work of each controller, fair among namespaces.
 func setTurns(o *options, sources *marketsource.Reconciler, apps *appinfo.Reconciler, tasks *appinstalltask.Reconciler) {
 	sources.Turns = fairlimiter.NewForShortWork(maxConcurrentSyncs, sources.Wake)
 	apps.Turns = fairlimiter.NewForShortWork(o.hydrations, apps.Wake)
 	tasks.Turns = fairlimiter.NewForShortWork(o.installs, tasks.Wake)
-	// No source has the name of an app, so that what wakes the wrong one finds nothing.
+	// Sources and apps have different names, so waking the wrong one has no effect.
 	suspects := fairlimiter.New(1, func(key types.NamespacedName) {
 		sources.Wake(key)
 		apps.Wake(key)

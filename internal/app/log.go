@@ -13,7 +13,7 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// setLogger makes one log of what this program, controller-runtime and client-go say.
+// setLogger configures one log for this program, controller-runtime and client-go.
 func setLogger(o *zap.Options) {
 	log := zap.New(zap.UseFlagOptions(o))
 	log = log.WithSink(quietSink{log.GetSink()})
@@ -21,7 +21,7 @@ func setLogger(o *zap.Options) {
 	klog.SetLogger(log)
 }
 
-// logConstructor names the object of a reconcile in every line about it.
+// logConstructor adds the object of a reconcile to its log lines.
 func logConstructor(log logr.Logger, kind string) func(*reconcile.Request) logr.Logger {
 	log = log.WithValues("kind", kind)
 	return func(request *reconcile.Request) logr.Logger {
@@ -32,12 +32,12 @@ func logConstructor(log logr.Logger, kind string) func(*reconcile.Request) logr.
 	}
 }
 
-// quietSink shows at debug level only what the framework says of its own parts, and
-// the errors of reconciles that the status of an object tells of: those were logged
-// when they came up, and are not logged again with each retry.
+// quietSink logs two kinds of lines at debug level only: lines of the framework about its own
+// components, and errors of reconciles that are reported in the status of an object. The
+// latter are logged when they occur, and need not be logged again for each retry.
 type quietSink struct{ logr.LogSink }
 
-// framework are the lines of controller-runtime that come with every start and end.
+// framework are the prefixes of lines that controller-runtime logs at each start and end.
 var framework = []string{
 	"Starting EventSource", "Starting Controller", "Starting workers", "Shutdown signal received, waiting for all workers to finish",
 	"All workers finished", "Stopping and waiting for", "Wait completed, proceeding to shutdown the manager",
@@ -69,7 +69,7 @@ func (s quietSink) WithValues(fields ...any) logr.LogSink {
 }
 func (s quietSink) WithName(name string) logr.LogSink { return quietSink{s.LogSink.WithName(name)} }
 
-// logStart says which program this is, and how it is set.
+// logStart logs the version of the program and its configuration.
 func logStart(o *options, repositoryURL string) {
 	fields := []any{"version", programVersion(), "store", o.storeDir, "repository", repositoryURL}
 	o.flags.Visit(func(f *flag.Flag) { fields = append(fields, "flag."+f.Name, f.Value.String()) })

@@ -33,9 +33,9 @@ func TestLog(t *testing.T) {
 	log := of(&reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "demo", Name: "hello"}})
 	log.WithName("a").Info("Condition changed", "reason", "Ready")
 	log.Error(errors.New("the server is down"), "Reconciler error")
-	told := status.AsReported(errors.New("cancelled"))
-	log.Error(reconcile.TerminalError(told), "Reconciler error")
-	log.Error(fmt.Errorf("again: %w", told), "Reconciler error")
+	reported := status.AsReported(errors.New("canceled"))
+	log.Error(reconcile.TerminalError(reported), "Reconciler error")
+	log.Error(fmt.Errorf("again: %w", reported), "Reconciler error")
 
 	g.Expect(strings.Split(strings.TrimSpace(out.String()), "\n")).To(HaveExactElements(
 		And(HavePrefix(`{"level":"info","ts":"now","msg":"Starting AppMarket","version":"`), HaveSuffix(

@@ -22,44 +22,44 @@ import (
 	"github.com/appmarket/operator/internal/kinds"
 )
 
-// Settings that no one has needed to change yet.
+// Settings without a flag.
 const (
-	// leaseName is that of the lease that makes one of several replicas the leader.
+	// leaseName is the name of the lease for leader election.
 	leaseName = "appmarket.io"
-	// imageAge is how long the answer of a registry about a tag is believed.
+	// imageCacheTTL is how long the result for an image tag is cached.
 	imageCacheTTL = time.Hour
-	// imageAnswers bounds the answers that are kept.
+	// imageCacheSize is the number of cached results.
 	imageCacheSize = 5000
-	// perRegistry is how many questions one registry is asked at once.
+	// maxInspectionsPerRegistry is the number of concurrent inspections in one registry.
 	maxInspectionsPerRegistry = 8
-	// registryPause is how long a registry that did not answer is left alone.
+	// registryPause is how long an unavailable registry is not accessed.
 	registryPause = time.Minute
-	// syncs is how many sources are synchronised at once.
+	// maxConcurrentSyncs is the number of sources that are synchronized concurrently.
 	maxConcurrentSyncs = 4
-	// workersPerTurn is how many reconciles of instances run at once for each that
-	// may have an operation: most of them only look, or wait for a hook.
+	// workersPerTurn is the number of concurrent reconciles of instances for each operation
+	// slot: most of them only check the status, or wait for a hook.
 	workersPerTurn = 16
-	// crdPatience is how long the CRDs may take to be there.
+	// crdTimeout is the time to wait for the CRDs.
 	crdTimeout = 30 * time.Second
-	// changeBuffer holds changes of health until the controller reads them.
+	// changeBuffer is the number of buffered changes of health.
 	changeBuffer = 1024
 )
 
-// start puts the parts together and runs them until the context ends.
+// runOperator creates the components and runs them until the context is done.
 func runOperator(ctx context.Context, o *options) error {
 	logStart(o, repositoryURL(o))
 	limitOwnMemory(o.ownMemory)
-	// A panic in a goroutine of client-go, such as a handler of an informer, is logged.
+	// Panics in goroutines of client-go, such as informer handlers, are logged.
 	utilruntime.ReallyCrash = false
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
 	cfg, err := ctrl.GetConfig()
 	if err != nil {
-		return fmt.Errorf("find a cluster: %w", err)
+		return fmt.Errorf("load kubeconfig: %w", err)
 	}
 	cfg.UserAgent = userAgent()
-	cfg.QPS = -1 // The API server's own fairness holds requests back.
+	cfg.QPS = -1 // The API server applies priority and fairness.
 	if err := checkCRDs(ctx, cfg); err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func runOperator(ctx context.Context, o *options) error {
 	}
 	known, err := kinds.New(cfg)
 	if err != nil {
-		return fmt.Errorf("set up kinds: %w", err)
+		return fmt.Errorf("configure REST mapper: %w", err)
 	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme:                              scheme,
@@ -88,7 +88,7 @@ func runOperator(ctx context.Context, o *options) error {
 		Cache:                               cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
 	})
 	if err != nil {
-		return fmt.Errorf("make manager: %w", err)
+		return fmt.Errorf("create manager: %w", err)
 	}
 	p, err := newComponents(mgr, known, o)
 	if err != nil {
@@ -100,34 +100,33 @@ func runOperator(ctx context.Context, o *options) error {
 		return err
 	}
 	if err := mgr.Start(ctx); err != nil {
-		return fmt.Errorf("run: %w", err)
+		return fmt.Errorf("run manager: %w", err)
 	}
 	return nil
 }
 
-// checkCRDs waits for the CRDs, which may be applied together with the operator.
+// checkCRDs waits for the CRDs, which can be applied together with the operator.
 func checkCRDs(ctx context.Context, cfg *rest.Config) error {
 	client, err := discovery.NewDiscoveryClientForConfig(cfg)
 	if err != nil {
-		return fmt.Errorf("set up discovery: %w", err)
+		return fmt.Errorf("create discovery client: %w", err)
 	}
 	return crdcheck.Wait(ctx, client.OpenAPIV3(), crdTimeout)
 }
 
-// elect gives the lock by which one of several replicas leads, nil where there is no
-// election, and a configuration by which nothing is changed while this process does
-// not lead for certain.
+// newLeaderLock returns the lock for leader election, nil without election, and a
+// configuration that rejects writes while this process is not certain to be the leader.
 func newLeaderLock(ctx context.Context, cfg *rest.Config, o *options) (*rest.Config, resourcelock.Interface, error) {
 	if !o.leaderElection {
 		return cfg, nil, nil
 	}
 	lock, err := leaderfence.NewLock(context.WithoutCancel(ctx), cfg, leaderfence.Lease{Namespace: o.leaseNamespace, Name: leaseName})
 	if err != nil {
-		return nil, nil, fmt.Errorf("set up the election of a leader: %w", err)
+		return nil, nil, fmt.Errorf("configure leader election: %w", err)
 	}
 	guard := leaderfence.New()
 	if cfg, err = guard.Config(cfg); err != nil {
-		return nil, nil, fmt.Errorf("set up the fence: %w", err)
+		return nil, nil, fmt.Errorf("configure leader fence: %w", err)
 	}
 	return cfg, guard.Lock(lock), nil
 }

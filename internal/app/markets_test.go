@@ -12,17 +12,17 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-func TestFlagsOfMarkets(t *testing.T) {
+func TestMarketFlags(t *testing.T) {
 	for why, c := range map[string]struct {
 		args []string
 		says string
 	}{
-		"a name that is none":                  {[]string{"--market-namespaces=Shop"}, `"Shop" is not the name`},
-		"a pattern":                            {[]string{"--market-namespaces=*"}, `"*" is not the name`},
-		"a name given twice":                   {[]string{"--market-namespaces=a,b", "--market-namespaces=a"}, `"a" is named twice`},
-		"a folder of a namespace that is none": {[]string{"--market-namespaces=a", "--allowed-directories=b=/charts"}, `"b" is not a market`},
-		"a folder that is not absolute":        {[]string{"--allowed-directories=charts"}, "want an absolute path"},
-		"a folder of a market, not absolute":   {[]string{"--market-namespaces=a", "--allowed-directories=a=charts"}, "want an absolute path"},
+		"an invalid name":                  {[]string{"--market-namespaces=Shop"}, `"Shop" is not a valid namespace name`},
+		"a pattern":                        {[]string{"--market-namespaces=*"}, `"*" is not a valid namespace name`},
+		"a duplicate name":                 {[]string{"--market-namespaces=a,b", "--market-namespaces=a"}, `"a" is listed twice`},
+		"a directory of another namespace": {[]string{"--market-namespaces=a", "--allowed-directories=b=/charts"}, `"b" is not a market namespace`},
+		"a relative path":                  {[]string{"--allowed-directories=charts"}, "want an absolute path"},
+		"a relative path of a market":      {[]string{"--market-namespaces=a", "--allowed-directories=a=charts"}, "want an absolute path"},
 	} {
 		t.Run(why, func(t *testing.T) {
 			_, err := parseFlags(c.args)
@@ -31,12 +31,12 @@ func TestFlagsOfMarkets(t *testing.T) {
 	}
 }
 
-func TestWhatANamespaceMayDo(t *testing.T) {
+func TestPermissionsOfNamespaces(t *testing.T) {
 	g := NewWithT(t)
 	o, err := parseFlags([]string{"--market-namespaces=shop,lab", "--market-namespaces=annex",
 		"--allowed-directories=/all,lab=/lab,lab=/more", "--allowed-directories=shop=/a=b"})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect([]string(o.marketNamespaces())).To(Equal([]string{"shop", "lab", "annex"}), "in the order that was given")
+	g.Expect([]string(o.marketNamespaces())).To(Equal([]string{"shop", "lab", "annex"}), "in the order of the flags")
 	g.Expect(o.allowed.String()).To(Equal("/all,lab=/lab,lab=/more,shop=/a=b"))
 	for namespace, want := range map[string][]string{"shop": {"/all", "/a=b"}, "lab": {"/all", "/lab", "/more"}, "annex": {"/all"}} {
 		g.Expect(o.allowed.rootsFor(namespace)).To(Equal(want), namespace)
@@ -45,15 +45,16 @@ func TestWhatANamespaceMayDo(t *testing.T) {
 	g.Expect(o.networkPolicy("team")).To(Equal(netguard.Policy{}))
 	issuers := newIssuers(o)
 	g.Expect(issuers("shop").Keys).To(BeIdenticalTo(issuers("lab").Keys))
-	g.Expect(issuers("team").Keys).NotTo(Or(BeNil(), BeIdenticalTo(issuers("shop").Keys)), "what one may reach is not kept for the other")
+	g.Expect(issuers("team").Keys).NotTo(Or(BeNil(), BeIdenticalTo(issuers("shop").Keys)), "keys are not shared between policies")
 
 	o, err = parseFlags(nil)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(o.marketNamespaces().Has("market")).To(BeFalse(), "no namespace is a market by itself")
+	g.Expect(o.marketNamespaces().Has("market")).To(BeFalse(), "no namespace is a market by default")
 	g.Expect(newIssuers(o)("market").Keys).NotTo(BeNil())
 }
 
-// TestDirectoriesAreOpenedInMarkets has a source name the folder that a market may use.
+// TestDirectoriesAreOpenedInMarkets opens the directory of one market from several
+// namespaces.
 func TestDirectoriesAreOpenedInMarkets(t *testing.T) {
 	folder := t.TempDir()
 	o, err := parseFlags([]string{"--market-namespaces=shop,lab", "--allowed-directories=lab=" + folder})

@@ -10,10 +10,10 @@ import (
 	"github.com/appmarket/operator/internal/scrape"
 )
 
-// metricsOptions returns how metrics are served. With authentication they are served by
-// HTTPS, with a certificate of its own making, to those who may get /metrics. The API
-// server is asked by cfg, which must not be behind the fence: a replica that does not lead
-// has metrics too.
+// metricsOptions returns the options of the metrics server. With authentication, metrics are
+// served over HTTPS with a self-signed certificate to accounts that can get /metrics. cfg
+// must not be subject to the leader fence: a replica that is not the leader serves metrics
+// too.
 func metricsOptions(o *options, cfg *rest.Config) metricsserver.Options {
 	serving := metricsserver.Options{BindAddress: o.metricsAddress}
 	if o.metricsAuthentication {

@@ -19,8 +19,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
-// serveMetrics serves metrics of a program with some flags, and returns their address.
-func serveMetrics(t *testing.T, server *testenv.Env, flags ...string) string {
+// serveMetrics serves metrics with the flags, and returns their address.
+func serveMetrics(t *testing.T, server *env.Env, flags ...string) string {
 	t.Helper()
 	g := NewWithT(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -48,7 +48,7 @@ func serveMetrics(t *testing.T, server *testenv.Env, flags ...string) string {
 	return address
 }
 
-// statusOf returns the status of the answer to a request for metrics.
+// statusOf returns the status of the response to a request for metrics.
 func statusOf(t *testing.T, url, token string) int {
 	t.Helper()
 	g := NewWithT(t)

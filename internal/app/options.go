@@ -13,11 +13,11 @@ import (
 	"github.com/appmarket/operator/internal/worker"
 )
 
-// options are what the flags say.
+// options are the values of the flags.
 type options struct {
 	version bool
 	log     zap.Options
-	// given has the flags that were set.
+	// flags contains the flags that were set.
 	flags *flag.FlagSet
 
 	metricsAddress        string
@@ -45,38 +45,38 @@ type options struct {
 	scrub        time.Duration
 	limits       limits
 
-	// renderWorkers and ownMemory follow from memoryLimit.
+	// renderWorkers and ownMemory are derived from memoryLimit.
 	renderWorkers int
 	ownMemory     int64
 }
 
 func parseFlags(args []string) (*options, error) {
-	// A line of the log says what happened; a stack is for a panic.
+	// Stack traces are only logged for panics.
 	o := &options{log: zap.Options{TimeEncoder: zapcore.RFC3339TimeEncoder, StacktraceLevel: zapcore.PanicLevel}}
 	f := flag.NewFlagSet("appmarket", flag.ContinueOnError)
 	o.flags = f
 	f.BoolVar(&o.version, "version", false, "Print the version and exit.")
-	f.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "Address of the metrics; 0 for none.")
-	f.BoolVar(&o.metricsAuthentication, "metrics-authentication", false, "Serve the metrics by HTTPS, to accounts that may get the path /metrics.")
-	f.StringVar(&o.probeAddress, "health-probe-bind-address", "127.0.0.1:8081", "Address of the probes /healthz and /readyz; 0 for none.")
-	f.BoolVar(&o.leaderElection, "leader-elect", false, "Let only one of several replicas act.")
-	f.StringVar(&o.leaseNamespace, "leader-election-namespace", "", "Namespace of the leader's lease; that of the pod if empty.")
-	f.StringVar(&o.storeDir, "store-dir", "/var/lib/appmarket", "Folder that holds the published charts; it must exist.")
-	f.StringVar(&o.repositoryAddress, "repository-bind-address", ":8879", "Address that the Helm repository is served on.")
-	f.StringVar(&o.repositoryURL, "repository-url", "", "URL under which others reach the repository; http://localhost, or https://localhost with a certificate, with the port of the bind address if empty.")
-	f.StringVar(&o.repositoryCertDir, "repository-cert-dir", "", "Folder with tls.crt and tls.key, by which the repository is served over HTTPS; plain HTTP if empty.")
-	f.IntVar(&o.connections, "repository-connections", chartrepo.DefaultConnections, "How many connections the repository keeps at once; idle ones are closed for new ones.")
-	f.Var(&o.markets, "market-namespaces", "Namespaces, separated by commas, whose sources may be shared with others, be of type Directory and reach private addresses, in the order of the joined index; none if empty.")
-	f.Var(&o.allowed, "allowed-directories", "Folders, separated by commas, in which sources of type Directory may lie, each as namespace=path, or as path for every market; none if empty.")
-	f.Var(&o.mirrors, "registry-mirror", "Where to ask instead of an image registry, as docker.io=http://mirror:5000; may be repeated.")
-	f.Var(&o.plainHTTP, "plain-http-registries", "Image registries, separated by commas, that are asked by plain HTTP.")
-	f.BoolVar(&o.allowLoopback, "allow-loopback-addresses", false, "Let sources, registries and issuers be at addresses of the machine itself; for local runs only.")
-	f.IntVar(&o.hydrations, "concurrent-hydrations", 8, "How many apps are hydrated at once.")
-	f.IntVar(&o.installs, "concurrent-installs", 16, "How many instances Helm works on at once, fair among namespaces.")
-	f.DurationVar(&o.renderTime, "render-timeout", worker.DefaultTime, "The processor time that a worker may take for one app.")
-	f.Int64Var(&o.renderMemory, "render-memory", worker.DefaultMemory, "Bytes that a worker may use for one app.")
-	f.Int64Var(&o.memoryLimit, "memory-limit", 0, "Bytes that this program and the processes that render charts may use together; 0 for no limit.")
-	f.DurationVar(&o.scrub, "scrub-interval", 6*time.Hour, "How often every published chart is compared with its digest.")
+	f.StringVar(&o.metricsAddress, "metrics-bind-address", "127.0.0.1:8080", "Address of the metrics endpoint. 0 disables it.")
+	f.BoolVar(&o.metricsAuthentication, "metrics-authentication", false, "Serve the metrics over HTTPS to accounts that can get the path /metrics.")
+	f.StringVar(&o.probeAddress, "health-probe-bind-address", "127.0.0.1:8081", "Address of the probes /healthz and /readyz. 0 disables them.")
+	f.BoolVar(&o.leaderElection, "leader-elect", false, "Enable leader election.")
+	f.StringVar(&o.leaseNamespace, "leader-election-namespace", "", "Namespace of the lease for leader election. Defaults to the namespace of the pod.")
+	f.StringVar(&o.storeDir, "store-dir", "/var/lib/appmarket", "Directory for published charts. It must exist.")
+	f.StringVar(&o.repositoryAddress, "repository-bind-address", ":8879", "Address of the Helm repository.")
+	f.StringVar(&o.repositoryURL, "repository-url", "", "URL of the repository for clients. Defaults to http://localhost, or https://localhost with a certificate, with the port of the bind address.")
+	f.StringVar(&o.repositoryCertDir, "repository-cert-dir", "", "Directory with tls.crt and tls.key for serving the repository over HTTPS. If empty, plain HTTP is used.")
+	f.IntVar(&o.connections, "repository-connections", chartrepo.DefaultConnections, "Maximum number of open connections of the repository. Idle connections are closed when it is reached.")
+	f.Var(&o.markets, "market-namespaces", "Comma-separated list of namespaces whose sources can be shared, be of type Directory and use private addresses, in the order of the aggregate index. Can be repeated. Defaults to none.")
+	f.Var(&o.allowed, "allowed-directories", "Comma-separated list of directories that sources of type Directory can use, each in the form <namespace>=<path>, or <path> for all market namespaces. Can be repeated. Defaults to none.")
+	f.Var(&o.mirrors, "registry-mirror", "Registry mirror in the form <registry>=<url>, for example docker.io=http://mirror:5000. Can be repeated.")
+	f.Var(&o.plainHTTP, "plain-http-registries", "Comma-separated list of image registries to access over plain HTTP. Can be repeated.")
+	f.BoolVar(&o.allowLoopback, "allow-loopback-addresses", false, "Allow loopback addresses for sources, registries and issuers. For local runs only.")
+	f.IntVar(&o.hydrations, "concurrent-hydrations", 8, "Maximum number of apps that are hydrated concurrently, shared fairly among namespaces.")
+	f.IntVar(&o.installs, "concurrent-installs", 16, "Maximum number of concurrent Helm operations, shared fairly among namespaces.")
+	f.DurationVar(&o.renderTime, "render-timeout", worker.DefaultTime, "Maximum CPU time of a render worker for one app.")
+	f.Int64Var(&o.renderMemory, "render-memory", worker.DefaultMemory, "Maximum memory, in bytes, of a render worker for one app.")
+	f.Int64Var(&o.memoryLimit, "memory-limit", 0, "Maximum memory, in bytes, of the operator and its render workers. 0 means no limit.")
+	f.DurationVar(&o.scrub, "scrub-interval", 6*time.Hour, "Interval between integrity checks of published charts.")
 	o.limits.addFlags(f)
 	if kubeconfig := flag.Lookup("kubeconfig"); kubeconfig != nil {
 		f.Var(kubeconfig.Value, kubeconfig.Name, kubeconfig.Usage)
@@ -86,10 +86,10 @@ func parseFlags(args []string) (*options, error) {
 		return nil, err
 	}
 	if f.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected argument %q; see --help", f.Arg(0))
+		return nil, fmt.Errorf("unexpected argument %q; run with --help for usage", f.Arg(0))
 	}
 	if o.connections < 1 {
-		return nil, fmt.Errorf("--repository-connections is %d, and must be at least 1", o.connections)
+		return nil, fmt.Errorf("--repository-connections: %d is less than 1; set a value of at least 1", o.connections)
 	}
 	if err := o.checkMarkets(); err != nil {
 		return nil, err

@@ -24,24 +24,24 @@ import (
 )
 
 const (
-	// repositoryAudience is an audience of tokens that are for the repository only.
+	// repositoryAudience is the audience of tokens for the repository only.
 	repositoryAudience = "appmarket.io"
-	// repositoryAnswerAge is how long a decision about who may read a source is used again.
+	// repositoryAnswerAge is how long a decision about read access is cached.
 	repositoryAnswerAge = 10 * time.Second
 )
 
-// newReviewer returns what decides who may read the repository. The API server is asked by
-// cfg, which must not be behind the fence: a replica that does not lead serves too.
+// newReviewer returns the reviewer of access to the repository. cfg must not be subject to
+// the leader fence: a replica that is not the leader serves the repository too.
 func newReviewer(cfg *rest.Config) (*access.Reviewer, error) {
 	reviewer, err := access.New(cfg, access.Options{Audience: repositoryAudience, Age: repositoryAnswerAge})
 	if err != nil {
-		return nil, fmt.Errorf("set up the review of tokens: %w", err)
+		return nil, fmt.Errorf("configure token reviews: %w", err)
 	}
 	return reviewer, nil
 }
 
-// sourceAccess returns who may read a source that is not shared with all: accounts that may
-// get the MarketSource.
+// sourceAccess returns the Access of the repository: a source that is not shared with all
+// namespaces is readable by accounts that can get the MarketSource.
 func sourceAccess(reviewer *access.Reviewer, log logr.Logger) chartrepo.Access {
 	logged := rate.Sometimes{Interval: time.Minute}
 	return func(ctx context.Context, token string, owner hydrate.Owner) (access.Decision, error) {
@@ -49,13 +49,13 @@ func sourceAccess(reviewer *access.Reviewer, log logr.Logger) chartrepo.Access {
 			Verb: "get", Group: v1alpha1.GroupVersion.Group, Resource: "marketsources", Namespace: owner.Namespace, Name: owner.Source,
 		})
 		if err != nil && ctx.Err() == nil {
-			logged.Do(func() { log.Error(err, "Could not ask who reads the repository") })
+			logged.Do(func() { log.Error(err, "Failed to review access to the repository") })
 		}
 		return decision, err
 	}
 }
 
-// serveRepository adds the server of the repository.
+// addRepository adds the server of the repository.
 func (p *components) addRepository(ctx context.Context, mgr ctrl.Manager, o *options, checks ...chartrepo.Check) error {
 	informer, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.MarketSource{}, cache.BlockUntilSynced(false))
 	if err != nil {
@@ -79,8 +79,8 @@ func (p *components) addRepository(ctx context.Context, mgr ctrl.Manager, o *opt
 	return errors.Join(mgr.Add(certificate), mgr.Add(service))
 }
 
-// repositoryService returns the server of the repository and, if it is served over HTTPS,
-// what reads its certificate again when it changes.
+// repositoryService returns the server of the repository and, if it is served over HTTPS, the
+// watcher of its certificate.
 func repositoryService(o *options, handler http.Handler, log logr.Logger) (*chartrepo.Service, *certwatcher.CertWatcher, error) {
 	service := &chartrepo.Service{
 		Log: log, Server: chartrepo.NewServer(o.repositoryAddress, handler), Connections: o.connections,
@@ -90,13 +90,13 @@ func repositoryService(o *options, handler http.Handler, log logr.Logger) (*char
 	}
 	certificate, err := certwatcher.New(filepath.Join(o.repositoryCertDir, "tls.crt"), filepath.Join(o.repositoryCertDir, "tls.key"))
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the certificate of --repository-cert-dir: %w", err)
+		return nil, nil, fmt.Errorf("--repository-cert-dir: read certificate: %w", err)
 	}
 	service.Certificate = certificate.GetCertificate
 	return service, certificate, nil
 }
 
-// repositoryURL is where others reach the repository.
+// repositoryURL returns the URL of the repository for clients.
 func repositoryURL(o *options) string {
 	if o.repositoryURL != "" {
 		return strings.TrimSuffix(o.repositoryURL, "/")

@@ -22,8 +22,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// mount writes a new certificate for 127.0.0.1 into a folder, as the kubelet mounts a
-// Secret: by replacing a link. It returns the pool that trusts it.
+// mountCertificate writes a new certificate for 127.0.0.1 into a directory as the kubelet
+// does for a Secret: by replacing a link. It returns the pool that trusts it.
 func mountCertificate(t *testing.T, dir, version string) *x509.CertPool {
 	t.Helper()
 	g := NewWithT(t)
@@ -95,10 +95,10 @@ func TestRepositoryIsServedOverHTTPS(t *testing.T) {
 	second := mountCertificate(t, dir, "..2")
 	g.Eventually(ask).WithArguments(second).WithTimeout(30*time.Second).Should(Equal("HTTP/1.1"), "the new certificate")
 	_, err = ask(first)
-	g.Expect(err).To(HaveOccurred(), "the old one is not served any more")
+	g.Expect(err).To(HaveOccurred(), "the old certificate is no longer served")
 }
 
-func TestRepositoryNeedsTheCertificateThatItIsTold(t *testing.T) {
+func TestRepositoryRequiresItsCertificate(t *testing.T) {
 	g := NewWithT(t)
 	o, err := parseFlags([]string{"--repository-cert-dir=" + t.TempDir()})
 	g.Expect(err).NotTo(HaveOccurred())

@@ -1,5 +1,5 @@
-// Package app is the program: its flags, and the wiring of the adapters, the controllers
-// and the servers. It decides nothing that a controller or an adapter could.
+// Package app runs the operator. It contains the flags, and connects the adapters, the
+// controllers and the servers. Decisions belong to the controllers and adapters.
 package app
 
 import (
@@ -15,11 +15,11 @@ import (
 	"github.com/appmarket/operator/internal/worker"
 )
 
-// renderWorker is the argument that makes this program a worker which renders
-// charts, within bounds, for another process of the same program.
+// renderWorker is the argument that makes the program a worker that renders charts within
+// limits, for another process of the same program.
 const renderWorker = "render-worker"
 
-// Run runs the program with the arguments of its command line, and returns when it ends.
+// Run runs the program with its command line arguments until it ends.
 func Run(args []string) error {
 	if len(args) == 1 && args[0] == renderWorker {
 		return worker.Serve(os.Stdin, os.Stdout)

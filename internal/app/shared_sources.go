@@ -13,25 +13,25 @@ import (
 	"github.com/appmarket/operator/internal/market"
 )
 
-// isSharedWithAll returns whether every namespace may use a source. The joined index lists
-// it, and everybody may read it.
+// isSharedWithAll returns a function that reports whether a source is shared with all
+// namespaces. Such a source is listed in the aggregate index and readable by everyone.
 func isSharedWithAll(markets market.Namespaces) func(*v1alpha1.MarketSource) bool {
 	return func(from *v1alpha1.MarketSource) bool { return markets.SharingOf(from) == v1alpha1.SharingAll }
 }
 
-// sharedSources knows by a watch which sources are shared with all. The repository asks at
-// every request, so that reading takes no lock and never waits.
+// sharedSources watches which sources are shared with all namespaces. The repository reads it
+// for each request, so reading takes no lock and never blocks.
 type sharedSources struct {
 	isShared func(*v1alpha1.MarketSource) bool
 	synced   func() bool
 	known    atomic.Bool
 
-	// owners is replaced, never changed, under mu.
+	// owners is replaced under mu and never modified.
 	owners atomic.Pointer[map[hydrate.Owner]bool]
 	mu     sync.Mutex
 }
 
-// eventSource is what sharedSources needs of an informer.
+// eventSource is the part of an informer that sharedSources uses.
 type eventSource interface {
 	AddEventHandler(toolscache.ResourceEventHandler) (toolscache.ResourceEventHandlerRegistration, error)
 }
@@ -51,10 +51,10 @@ func newSharedSources(events eventSource, isShared func(*v1alpha1.MarketSource) 
 	return s, nil
 }
 
-// contains reports whether a source is shared with all.
+// hasOwner reports whether a source is shared with all namespaces.
 func (s *sharedSources) hasOwner(owner hydrate.Owner) bool { return (*s.owners.Load())[owner] }
 
-// isKnown reports whether all sources of the cluster have been seen.
+// isKnown reports whether all sources of the cluster have been listed.
 func (s *sharedSources) isKnown() bool {
 	if s.known.Load() {
 		return true

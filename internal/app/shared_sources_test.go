@@ -23,7 +23,7 @@ func sourceShared(namespace, name string, sharing *v1alpha1.Sharing) *v1alpha1.M
 	}
 }
 
-func TestSharedSourcesFollowTheCluster(t *testing.T) {
+func TestSharedSourcesReflectTheCluster(t *testing.T) {
 	g := NewWithT(t)
 	server := testenv.Start(t)
 	namespace := server.Namespace(t, nil)
@@ -39,7 +39,7 @@ func TestSharedSourcesFollowTheCluster(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	shared, err := newSharedSources(informer, isSharedWithAll([]string{namespace}))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(shared.isKnown()).To(BeFalse(), "before the cache is filled")
+	g.Expect(shared.isKnown()).To(BeFalse(), "before the cache is synced")
 	g.Expect(shared.hasOwner(hydrate.Owner{Namespace: namespace, Source: "all"})).To(BeFalse())
 	go func() { _ = objects.Start(t.Context()) }()
 	g.Eventually(shared.isKnown).WithTimeout(20 * time.Second).Should(BeTrue())

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// buildVersion is the version that the Makefile gives the build.
+// buildVersion is the version that the Makefile sets.
 var buildVersion string
 
-// version returns the version of the build, or otherwise the one that Go records for
-// the commit.
+// programVersion returns the version of the build. Defaults to the version that Go records
+// for the commit.
 func programVersion() string {
 	if buildVersion != "" {
 		return buildVersion
@@ -30,7 +30,7 @@ func programVersion() string {
 	return cmp.Or(strings.TrimPrefix(info.Main.Version, "(devel)"), revision, "devel")
 }
 
-// userAgent returns the name and version by which servers know the operator.
+// userAgent returns the User-Agent header of the operator.
 func userAgent() string {
 	return fmt.Sprintf("appmarket/%s (%s/%s)", programVersion(), runtime.GOOS, runtime.GOARCH)
 }

@@ -15,7 +15,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// stamp sets the version of the build until the test ends.
+// setBuildVersion sets the version of the build until the test ends.
 func setBuildVersion(t *testing.T, version string) {
 	t.Helper()
 	before := buildVersion
@@ -23,9 +23,9 @@ func setBuildVersion(t *testing.T, version string) {
 	t.Cleanup(func() { buildVersion = before })
 }
 
-func TestVersionIsTheOneOfTheBuild(t *testing.T) {
+func TestVersionIsSetByTheBuild(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(programVersion()).NotTo(BeEmpty(), "a build without the Makefile has a version too")
+	g.Expect(programVersion()).NotTo(BeEmpty(), "builds without the Makefile have a version too")
 	setBuildVersion(t, "1.2.3")
 	g.Expect(programVersion()).To(Equal("1.2.3"))
 	g.Expect(userAgent()).To(MatchRegexp(`^appmarket/1\.2\.3 \(\w+/\w+\)$`))
@@ -44,9 +44,9 @@ func TestVersionFlagPrintsTheVersion(t *testing.T) {
 	g.Expect(io.ReadAll(read)).To(BeEquivalentTo("appmarket 1.2.3\n"))
 }
 
-// TestStartTellsTheAPIServerTheVersion starts the operator against a server that
-// refuses everything.
-func TestStartTellsTheAPIServerTheVersion(t *testing.T) {
+// TestUserAgentOfAPIRequests starts the operator with an API server that rejects all
+// requests.
+func TestUserAgentOfAPIRequests(t *testing.T) {
 	g := NewWithT(t)
 	setBuildVersion(t, "1.2.3")
 	var mutex sync.Mutex
