@@ -63,7 +63,7 @@ func packReports(reports map[string][]byte) ([]byte, error) {
 func findReport(packed io.ReaderAt, size int64, name string) (*zip.File, error) {
 	archive, err := zip.NewReader(packed, size)
 	if err != nil {
-		// The digest may be that of a chart archive.
+		// The digest may belong to a chart archive.
 		return nil, errors.Join(fs.ErrNotExist, err)
 	}
 	for _, file := range archive.File {
