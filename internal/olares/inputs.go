@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-
 	"github.com/appmarket/operator/internal/inputs"
 	"github.com/appmarket/operator/internal/text"
 )

@@ -13,13 +13,13 @@ import (
 	"github.com/appmarket/operator/internal/netguard"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/source"
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
 // TestSecretsOfSpec lists a repository with Secrets of an API server, and compares the
 // credentials that the server of the repository receives.
 func TestSecretsOfSpec(t *testing.T) {
-	cluster := env.Start(t)
+	cluster := testenv.Start(t)
 	namespace := cluster.Namespace(t, nil)
 	for name, secret := range map[string]corev1.Secret{
 		"basic":         {ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{v1alpha1.CredentialsLabel: "true"}}, Data: map[string][]byte{"username": []byte("robot"), "password": []byte("pw")}},

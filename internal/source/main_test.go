@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/appmarket/operator/test/env"
+	"github.com/appmarket/operator/test/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(env.Run(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
