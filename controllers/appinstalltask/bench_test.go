@@ -6,7 +6,6 @@ import (
 
 	"github.com/appmarket/operator/test/conformance"
 
-
 	"github.com/appmarket/operator/internal/preflight/collector"
 
 	. "github.com/onsi/ginkgo/v2"

@@ -18,8 +18,8 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/crdcheck"
-	"github.com/appmarket/operator/internal/leaderfence"
 	"github.com/appmarket/operator/internal/kinds"
+	"github.com/appmarket/operator/internal/leaderfence"
 )
 
 // Settings without a flag.

@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
 // serveMetrics serves metrics with the flags, and returns their address.
-func serveMetrics(t *testing.T, server *env.Env, flags ...string) string {
+func serveMetrics(t *testing.T, server *testenv.Env, flags ...string) string {
 	t.Helper()
 	g := NewWithT(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
