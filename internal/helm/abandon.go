@@ -10,10 +10,9 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// Abandon settles a release whose operation was ended because nobody wants its
-// result any more, and deletes the hooks that this run has left at work: nobody
-// waits for them. It must not be called while an operation is under way. A release
-// that is not there is no error.
+// Abandon settles a release after its operation was canceled, and deletes the hooks of the run that
+// have not succeeded. Do not call it while an operation is in progress. A missing release is not an
+// error.
 func (c *Client) Abandon(ctx context.Context, name string) error {
 	o, err := c.begin(ctx)
 	if err != nil {
@@ -29,8 +28,8 @@ func (c *Client) Abandon(ctx context.Context, name string) error {
 	return o.judge(v1alpha1.ReasonInterrupted, err)
 }
 
-// endHooks deletes the hooks of a revision that its run has made and that have not
-// ended well.
+// endHooks deletes the hooks of an interrupted revision that its run has created and that have not
+// succeeded.
 func (o *operation) endHooks(cut *release.Release) error {
 	run := cut.Labels[runMark]
 	if !cut.Info.Deleted.IsZero() {
@@ -54,7 +53,7 @@ func (o *operation) endHooks(cut *release.Release) error {
 	return nil
 }
 
-// hookRef names the object of a hook.
+// hookRef returns the reference of the object of a hook.
 func (o *operation) hookRef(hook *release.Hook, of *release.Release) (ObjectRef, error) {
 	var head objectHead
 	if err := yaml.Unmarshal([]byte(hook.Manifest), &head); err != nil {
@@ -63,7 +62,7 @@ func (o *operation) hookRef(hook *release.Hook, of *release.Release) (ObjectRef,
 	return o.client.ref(head, of.Namespace), nil
 }
 
-// deleteOfRun deletes a hook if a run has made it, and if it need not outlive its
+// deleteOfRun deletes a hook if the run has created it and the hook does not have to outlive its
 // release.
 func (o *operation) deleteOfRun(ref ObjectRef, run string) error {
 	if ref.Kind == claimKind.Kind || isContainer(ref) {

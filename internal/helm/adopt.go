@@ -13,13 +13,12 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Adopt takes over a release that the helm command has made: its newest record gets
-// the labels, by which it is an instance's from then on. Nothing else is read or
-// written: no revision is made, and no object is touched. It returns the release and
-// the values that were given to it. Again it does the same.
+// Adopt adds labels to the newest record of a release that the helm command has created, so that
+// the release belongs to an instance. It creates no revision and changes no object. It returns the
+// release and its values. Adopt is idempotent.
 //
-// AdoptFailed is stalled where there is no such release, where it is not deployed,
-// and where the label appmarket.io/instance says that it is another instance's.
+// It returns a stalled AdoptFailed error if the release does not exist, is not deployed, or has the
+// label appmarket.io/instance of another instance.
 func (c *Client) Adopt(
 	ctx context.Context, name string, labels map[string]string,
 ) (*Release, map[string]any, error) {
@@ -52,7 +51,7 @@ func (c *Client) Adopt(
 	return adopted, last.Config, nil
 }
 
-// adoptable says why a release cannot be adopted, if so.
+// adoptable returns an error if a release cannot be adopted.
 func (c *Client) adoptable(name string, labels map[string]string, history []*release.Release) error {
 	if len(history) == 0 {
 		return fmt.Errorf("namespace %s has no release of that name", c.tenant.Namespace)
@@ -68,8 +67,8 @@ func (c *Client) adoptable(name string, labels map[string]string, history []*rel
 	return nil
 }
 
-// label puts labels on the record of a revision. What is recorded is not written
-// anew: another version of Helm may have recorded more than this one knows.
+// label adds labels to the record of a revision. It does not encode the record again, because
+// another version of Helm may have stored fields that this version does not know.
 func (o *operation) label(revision *release.Release, labels map[string]string) error {
 	records := o.secrets.SecretInterface
 	return retry.RetryOnConflict(retry.DefaultRetry, func() error {

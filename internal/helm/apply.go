@@ -31,11 +31,11 @@ func (c *Client) Get(ctx context.Context, name string) (*Release, error) {
 	return c.toRelease(history)
 }
 
-// Install makes a release. One of the same name that was never complete is
-// continued if it has the labels of spec; any other is in the way, and stays as
-// it is. Hooks are waited for, readiness is not.
+// Install creates a release. If a release with the same name exists and was never complete, Install
+// continues it if it has the labels of spec. Any other existing release is an error and is not
+// changed. Install waits for hooks, but not for readiness.
 //
-// When ctx ends, the operation ends with it, and what it has begun is settled.
+// When ctx ends, the operation ends, and Install settles the release.
 func (c *Client) Install(ctx context.Context, spec Spec) (*Release, error) {
 	return c.apply(ctx, spec, func(history []*release.Release) error {
 		if len(history) == 0 || history[len(history)-1].Info.Status == release.StatusUninstalled {
@@ -49,10 +49,9 @@ func (c *Client) Install(ctx context.Context, spec Spec) (*Release, error) {
 	})
 }
 
-// Upgrade brings a release to what spec says. Where no revision was ever
-// complete, the installation is continued in a new revision, so that the hooks of
-// an installation run; Helm would take it for an upgrade and leave them out.
-// Otherwise as Install.
+// Upgrade updates a release to spec. If no revision was ever complete, it continues the
+// installation in a new revision, so that the install hooks run: Helm would run the upgrade hooks
+// instead. Otherwise it behaves like Install.
 func (c *Client) Upgrade(ctx context.Context, spec Spec) (*Release, error) {
 	return c.apply(ctx, spec, func(history []*release.Release) error {
 		if len(history) == 0 || history[len(history)-1].Info.Status == release.StatusUninstalled {
@@ -63,7 +62,7 @@ func (c *Client) Upgrade(ctx context.Context, spec Spec) (*Release, error) {
 	})
 }
 
-// apply carries out spec once admit agrees with the revisions there are.
+// apply installs or upgrades a release to spec, unless admit rejects the existing revisions.
 func (c *Client) apply(
 	ctx context.Context, spec Spec, admit func([]*release.Release) error,
 ) (*Release, error) {
@@ -107,9 +106,9 @@ func (c *Client) apply(
 	return o.end(spec.Name, reason, err)
 }
 
-// applyRecorded carries out a spec again whose release another client has made since it was
-// found to have no records. Nothing was changed for it but the note of a record that was not
-// written.
+// applyRecorded repeats apply after another client has created the release, which was expected to
+// have no records. The first attempt has changed nothing except the stored digests, which include a
+// record that was not written.
 func (c *Client) applyRecorded(ctx context.Context, spec Spec, admit func([]*release.Release) error) (*Release, error) {
 	if c.known != nil {
 		if err := c.known.Record(ctx, spec.Name, nil); err != nil {
@@ -120,8 +119,8 @@ func (c *Client) applyRecorded(ctx context.Context, spec Spec, admit func([]*rel
 	return c.apply(ctx, spec, admit)
 }
 
-// carriedOut reports whether the wish was fulfilled completely when it was cut
-// off, so that nothing was lost but the answer, and the tidying up perhaps.
+// carriedOut reports whether the newest revision completed the same operation, so that only its
+// result was lost, and possibly its cleanup was interrupted.
 func carriedOut(wish string, labels map[string]string, history []*release.Release) bool {
 	if len(history) == 0 {
 		return false
@@ -131,7 +130,7 @@ func carriedOut(wish string, labels map[string]string, history []*release.Releas
 		carries(last.Labels, labels)
 }
 
-// end gives what became of a release, or what it means that err came in between.
+// end returns the release after an operation, or the classified error if err is not nil.
 func (o *operation) end(name, reason string, err error) (*Release, error) {
 	if err != nil {
 		return nil, o.judge(reason, o.giveUp(name, err))
@@ -146,7 +145,7 @@ func (o *operation) end(name, reason string, err error) (*Release, error) {
 	return o.client.toRelease(history)
 }
 
-// run settles what was cut off, and installs or upgrades.
+// run settles interrupted revisions, and then installs or upgrades the release.
 func (o *operation) run(spec Spec, made *finished, wish string, history []*release.Release) error {
 	err := o.client.clients.kinds.Refresh(o.ctx, capabilitiesAge)
 	if err != nil {
@@ -176,11 +175,11 @@ func (o *operation) run(spec Spec, made *finished, wish string, history []*relea
 	return o.conclude(incomplete(history))
 }
 
-// conclude ends an operation that made a revision, and deletes what older ones
-// have left behind.
+// conclude completes an operation that has created a revision, and deletes the objects that older
+// revisions have left behind.
 func (o *operation) conclude(older []*release.Release) error {
 	present := o.records.current
-	// Helm only logs it when the last word on a release could not be written.
+	// Helm only logs an error when it cannot write the final status of a release.
 	if err := o.records.failed; err != nil {
 		return fmt.Errorf("record release %q: %w", present.Name, err)
 	}
@@ -188,7 +187,7 @@ func (o *operation) conclude(older []*release.Release) error {
 	return o.tidy(older, present)
 }
 
-// tidy deletes what revisions and writes of records have left behind.
+// tidy deletes the objects that older revisions have left behind, and unused chunks of records.
 func (o *operation) tidy(older []*release.Release, present *release.Release) error {
 	if err := o.prune(older, present); err != nil {
 		return err
@@ -203,7 +202,7 @@ func (o *operation) install(spec Spec, unit *chart.Chart, labels map[string]stri
 	install.Labels, install.Timeout = labels, cmp.Or(spec.Timeout, DefaultTimeout)
 	install.PostRenderer = rendered{o.cluster}
 	install.SkipSchemaValidation, install.DisableOpenAPIValidation = true, true
-	// Replace makes a next revision over one that failed. It deletes nothing.
+	// Replace creates a new revision after a failed one. It deletes nothing.
 	install.Replace = again
 	_, err := install.RunWithContext(context.Background(), unit, spec.Values)
 	return err
@@ -221,8 +220,8 @@ func (o *operation) upgrade(spec Spec, unit *chart.Chart, labels map[string]stri
 	return err
 }
 
-// forgive has the objects of recorded revisions left out whose kinds the cluster no
-// longer has: they are gone with their kind.
+// forgive lets the operation ignore objects of recorded revisions whose kinds the cluster does not
+// serve anymore: the objects were deleted with their kinds.
 func (o *operation) forgive(history []*release.Release) {
 	o.cluster.present = map[string]bool{}
 	for _, revision := range history {
@@ -230,11 +229,11 @@ func (o *operation) forgive(history []*release.Release) {
 	}
 }
 
-// rendered sees the manifest of a new revision before Helm reads it.
+// rendered is the post-renderer that processes the manifest of a new revision before Helm reads it.
 type rendered struct{ cluster *cluster }
 
-// Run returns the manifest that keeps volume claims. Nothing is left out of it, even
-// if it is that of a recorded revision.
+// Run returns the manifest with volume claims marked to be kept. The kinds of a new manifest must
+// exist, even if the manifest is identical to a recorded one.
 func (r rendered) Run(manifest *bytes.Buffer) (*bytes.Buffer, error) {
 	kept, err := keepClaims{}.Run(manifest)
 	if err == nil {
@@ -243,7 +242,7 @@ func (r rendered) Run(manifest *bytes.Buffer) (*bytes.Buffer, error) {
 	return kept, err
 }
 
-// carries reports whether labels have all that are wanted.
+// carries reports whether labels contain all wanted labels.
 func carries(labels, wanted map[string]string) bool {
 	for key, value := range wanted {
 		if labels[key] != value {

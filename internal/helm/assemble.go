@@ -24,32 +24,32 @@ import (
 )
 
 const (
-	// maxInflatedBytes bounds what a record is once it is unpacked: files of a
-	// chart, which grow by a third, and what they were rendered to. Records are in
-	// the hands of the tenant, and a few kilobytes can unpack to gigabytes.
+	// maxInflatedBytes bounds the size of an unpacked record: the files of a chart, which grow by a
+	// third when they are encoded, and the rendered documents. A tenant can write records, and a
+	// few kilobytes can unpack to gigabytes.
 	maxInflatedBytes = 2*chart.MaxUnpackedBytes + 2*chart.MaxRenderedBytes
-	// maxMarks bounds how many braces, brackets and commas a record has outside of
-	// strings: "{}," is three bytes, and some hundred once it is decoded.
+	// maxMarks bounds the number of braces, brackets and commas that a record contains outside of
+	// strings: "{}," has three bytes, and takes some hundred bytes once it is decoded.
 	maxMarks = 1_000_000
-	// maxStored and maxStoredBytes bound what is read of the records of one release, and
-	// recordsPerPage how many are read at once. Helm keeps ten revisions; a large one
-	// takes 40 Secrets and 32 MiB.
+	// maxStored and maxStoredBytes bound the number and the size of the Secrets that are read for
+	// one release. recordsPerPage is the page size of these lists. Helm keeps ten revisions; the
+	// record of a large one takes 40 Secrets and 32 MiB.
 	maxStored      = 500
 	maxStoredBytes = 128 << 20
 	recordsPerPage = 20
-	// maxListed is how many times these bounds the records of one list may reach
-	// together, since they are all held at once.
+	// maxListed is the factor by which the records of one list may together exceed the bounds of a
+	// single record, since all of them are in memory at the same time.
 	maxListed = 2
 )
 
-// weight is what decoding a record, or several of them, takes.
+// weight measures the memory that is needed to decode one or several records.
 type weight struct{ bytes, marks int64 }
 
 func (w weight) plus(other weight) weight {
 	return weight{bytes: w.bytes + other.bytes, marks: w.marks + other.marks}
 }
 
-// check refuses what weighs more than some times what a single record may.
+// check returns an error if the weight exceeds the bounds of a single record multiplied by times.
 func (w weight) check(times int64) error {
 	switch {
 	case w.bytes > times*maxInflatedBytes:
@@ -60,7 +60,7 @@ func (w weight) check(times int64) error {
 	return nil
 }
 
-// Get reads a record.
+// Get returns a complete record.
 func (c *chunked) Get(ctx context.Context, name string, how metav1.GetOptions) (*core.Secret, error) {
 	record, err := c.SecretInterface.Get(ctx, name, how)
 	if err != nil {
@@ -70,8 +70,8 @@ func (c *chunked) Get(ctx context.Context, name string, how metav1.GetOptions) (
 	return record, c.complete(ctx, record, nil)
 }
 
-// List reads the records that a selector of Helm's asks for. One without a status
-// finds the chunks too, which have none, in the same answer.
+// List returns the complete records that match a selector of Helm. If the selector contains no
+// status, the list also includes the chunks, which have no status label.
 func (c *chunked) List(ctx context.Context, how metav1.ListOptions) (*core.SecretList, error) {
 	selector, err := ownedByUsToo(how.LabelSelector)
 	if err != nil {
@@ -106,8 +106,8 @@ func (c *chunked) List(ctx context.Context, how metav1.ListOptions) (*core.Secre
 	return list, nil
 }
 
-// listPages lists Secrets a few at a time, and stops where they are more, or more bytes,
-// than those of one release can be: whoever may write Secrets can make any number.
+// listPages lists Secrets page by page, and stops with an error if their number or size exceeds the
+// bounds for one release: a tenant that may write Secrets can create any number of them.
 func (c *chunked) listPages(ctx context.Context, how metav1.ListOptions) (*core.SecretList, error) {
 	how.Limit = recordsPerPage
 	all, total := &core.SecretList{}, 0
@@ -134,7 +134,7 @@ func (c *chunked) listPages(ctx context.Context, how metav1.ListOptions) (*core.
 	}
 }
 
-// ownedByUsToo widens a selector for what Helm owns by what we own.
+// ownedByUsToo extends a selector for Secrets that Helm owns to Secrets that AppMarket owns.
 func ownedByUsToo(selector string) (string, error) {
 	wanted, err := labels.ConvertSelectorToLabelsMap(selector)
 	if err != nil {
@@ -151,7 +151,7 @@ func ownedByUsToo(selector string) (string, error) {
 	return wanted.AsSelector().Add(*either).String(), nil
 }
 
-// complete makes a record of what was read, as Helm's driver expects it.
+// complete assembles a record so that the driver of Helm can read it, and checks its bounds.
 func (c *chunked) complete(ctx context.Context, record *core.Secret, atHand map[string][]byte) error {
 	if _, ok := record.Data[headKey]; ok && record.Labels[ownerLabel] == ourOwner {
 		if err := c.join(ctx, record, atHand); err != nil {
@@ -169,9 +169,9 @@ func (c *chunked) complete(ctx context.Context, record *core.Secret, atHand map[
 	return nil
 }
 
-// join puts a large record together again, of chunks at hand or fetched. Where it
-// is not whole, that is an error: a revision that is overlooked would be taken for
-// one that never was.
+// join assembles a large record from its chunks, which it reads from atHand or from the cluster. An
+// incomplete record is an error: if the revision were skipped, it would appear never to have
+// existed.
 func (c *chunked) join(ctx context.Context, record *core.Secret, atHand map[string][]byte) error {
 	names := strings.Split(string(record.Data[headKey]), "\n")
 	if len(names) > maxChunks {
@@ -200,8 +200,8 @@ func (c *chunked) join(ctx context.Context, record *core.Secret, atHand map[stri
 	return nil
 }
 
-// weigh unpacks a record, no further than it may go. One that cannot be unpacked is
-// for Helm to pass over; one that is not packed Helm reads as it is.
+// weigh unpacks a record up to the bounds and returns its weight. A record that cannot be unpacked
+// has no weight, because Helm skips it. Helm reads a record that is not compressed as it is.
 func weigh(text []byte) weight {
 	plain := bufio.NewReader(base64.NewDecoder(base64.StdEncoding, bytes.NewReader(text)))
 	var from io.Reader = plain
@@ -211,18 +211,19 @@ func weigh(text []byte) weight {
 		}
 	}
 	var on scale
-	// Why it ends does not matter: what came before it was weighed.
+	// The error is irrelevant: everything before it has been weighed.
 	_, _ = io.Copy(&on, io.LimitReader(from, maxInflatedBytes+1))
 	return on.weight
 }
 
-// gzipMagic is how Helm knows a record that is packed.
+// gzipMagic is the prefix by which Helm recognizes a compressed record.
 const gzipMagic = "\x1f\x8b\x08"
 
-// scale weighs the JSON that is written to it, and stops where that is too much.
+// scale weighs the JSON that is written to it, and returns an error when a bound is exceeded.
 type scale struct {
 	weight
-	// quoted says that it is within a string, escaped that a backslash was just there.
+	// quoted reports that the current position is inside a string, and escaped that the previous
+	// character was a backslash.
 	quoted, escaped bool
 }
 

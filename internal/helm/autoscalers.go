@@ -10,15 +10,15 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// autoscalers are the HorizontalPodAutoscalers of namespaces, which are asked for
-// once, when the first of a namespace is wanted.
+// autoscalers caches the HorizontalPodAutoscalers of namespaces. It lists the autoscalers of a
+// namespace when the first of them is requested.
 type autoscalers struct {
 	*operation
 	mu    sync.Mutex
 	known map[string][]autoscalingv2.HorizontalPodAutoscalerSpec
 }
 
-// of is the autoscaler whose target an object is, nil if there is none.
+// of returns the autoscaler that targets an object, or nil if there is none.
 func (a *autoscalers) of(ref ObjectRef) (*autoscalingv2.HorizontalPodAutoscalerSpec, error) {
 	some, err := a.in(ref.Namespace)
 	if err != nil {
@@ -66,7 +66,7 @@ func (a *autoscalers) in(namespace string) ([]autoscalingv2.HorizontalPodAutosca
 	return some, nil
 }
 
-// within keeps replicas of a workload in the bounds of its autoscaler.
+// within limits the replicas of a workload to the bounds of its autoscaler.
 func (a *autoscalers) within(ref ObjectRef, replicas int64) (int64, error) {
 	by, err := a.of(ref)
 	if err != nil || by == nil {

@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// bound makes every request end with ctx. Helm 3 takes no context where it talks
-// to the cluster, and would go on after its caller has left.
+// bound cancels every request when ctx ends. Helm 3 does not pass a context to its requests, and
+// would continue after its caller has returned.
 type bound struct {
 	ctx  context.Context
 	next http.RoundTripper
@@ -29,7 +29,7 @@ func (b bound) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// endingBody ends what a request has occupied when its answer was read.
+// endingBody releases the resources of a request when its response body is closed.
 type endingBody struct {
 	io.ReadCloser
 	end func()

@@ -23,31 +23,31 @@ import (
 )
 
 const (
-	// maxRecordBytes bounds the record of a release, as Helm encodes it. A chart of
-	// the greatest size that is hydrated has room in it.
+	// maxRecordBytes bounds the record of a release in the encoding of Helm. The record of a chart
+	// with the maximum size of hydration fits.
 	maxRecordBytes = 32 << 20
-	// recordSlack is what a record may grow by afterwards, so that what could be
-	// begun can also be ended.
+	// recordSlack is the size by which a record may grow after it was created, so that an operation
+	// that could be started can also be completed.
 	recordSlack = 1 << 20
-	// chunkBytes is the size of a chunk; a Secret may have core.MaxSecretSize.
+	// chunkBytes is the size of a chunk. A Secret is limited to core.MaxSecretSize.
 	chunkBytes = 900 << 10
 	maxChunks  = (maxRecordBytes+recordSlack)/chunkBytes + 1
 )
 
-// What Secrets of records hold: recordKey is Helm's, the others are ours. A head
-// has something else instead of the record there; see standIn.
+// Keys in the Secrets of records. Helm defines recordKey, AppMarket the other keys. In a head,
+// recordKey contains a stand-in instead of the record; see standIn.
 const (
 	recordKey = "release"
-	headKey   = "chunks" // names of the chunks, one a line
-	digestKey = "digest" // sha256 of the whole, in hex
+	headKey   = "chunks" // names of the chunks, one per line
+	digestKey = "digest" // SHA-256 digest of the whole record, in hex
 	chunkKey  = "chunk"
-	// chunkInfix is between the name of a record and the digest of a chunk.
+	// chunkInfix separates the name of a record from the digest of a chunk.
 	chunkInfix = ".chunk-"
 )
 
-// Labels by which Helm finds the records of a release. The head and the chunks of a
-// large record are owned by "appmarket": the helm command takes what "helm" owns
-// for a record that it can read, and would stumble over them.
+// Labels by which Helm finds the records of a release. The owner of the head and the chunks of a
+// large record is "appmarket", because the helm command cannot decode them and expects every Secret
+// with the owner "helm" to be a readable record.
 const (
 	ownerLabel = "owner"
 	nameLabel  = "name"
@@ -55,42 +55,42 @@ const (
 	ourOwner   = plain.LargeRecordOwner
 )
 
-// chunked is the way to the Secrets of a namespace for Helm's own driver, which
-// may be given records larger than a Secret can be. A record that fits is left as
-// Helm has made it. Of a larger one the text is cut into chunks, Secrets that are
-// named after their content and never change; the Secret that bears the name of
-// the record lists them. That head is written last and deleted first, so that a
-// record is whole or not there. Chunks that no head lists, left over by a write
-// that was cut off or replaced, are deleted after the next write.
+// chunked is a client for the Secrets of a namespace that stores records larger than a Secret for
+// the driver of Helm. A record that fits into one Secret is not changed. The text of a larger
+// record is split into chunks: immutable Secrets that are named after the digest of their content.
+// The Secret with the name of the record, the head, lists the chunks. It is written last and
+// deleted first, so that a record is either complete or does not exist. Chunks that no head lists
+// remain after a write that was interrupted or replaced, and are deleted after the next write.
 //
-// It serves one operation: what it has seen counts until then.
+// A chunked client serves one operation, and caches what it has read for the duration of the
+// operation.
 type chunked struct {
 	corev1.SecretInterface
 	sizes chunkSizes
-	// heads are the records seen, by name.
+	// heads contains the records that were read or written, by name.
 	heads map[string]recordHead
-	// chunks are the chunks seen, and the records that they belong to.
+	// chunks maps the names of chunks to the names of their records.
 	chunks map[string]string
 }
 
 type recordHead struct {
 	version string
 	chunks  []string
-	// sound says that this version does not unpack to too much.
+	// sound reports that this version does not exceed the bounds when it is unpacked.
 	sound bool
-	// weight is what decoding this version takes, nothing if we wrote it ourselves.
+	// weight is the weight of this version, or zero if this client wrote it.
 	weight weight
 }
 
-// chunkSizes are the bytes up to which a record is left in one piece, and those of
-// a chunk.
+// chunkSizes specifies the maximum size in bytes of a record that is stored in one Secret, and the
+// size of a chunk.
 type chunkSizes struct{ whole, chunk int }
 
 func newChunked(secrets corev1.SecretInterface, sizes chunkSizes) *chunked {
 	return &chunked{SecretInterface: secrets, sizes: sizes, heads: map[string]recordHead{}, chunks: map[string]string{}}
 }
 
-// tooLarge is the error over a record that is larger than maxRecordBytes.
+// tooLarge is the error for a record that is larger than maxRecordBytes.
 type tooLarge struct{ bytes int }
 
 func (t *tooLarge) Error() string {
@@ -98,7 +98,7 @@ func (t *tooLarge) Error() string {
 		(t.bytes+1<<20-1)>>20, maxRecordBytes>>20)
 }
 
-// Create writes a record that is not there yet.
+// Create writes a new record.
 func (c *chunked) Create(ctx context.Context, record *core.Secret, how metav1.CreateOptions) (*core.Secret, error) {
 	head, err := c.split(ctx, record, maxRecordBytes)
 	if err != nil {
@@ -108,8 +108,8 @@ func (c *chunked) Create(ctx context.Context, record *core.Secret, how metav1.Cr
 	return written, c.written(ctx, record.Name, written, err)
 }
 
-// Update writes a record anew. A large one is not written over what somebody else
-// has written since: chunks that its head does not list may be deleted.
+// Update overwrites a record. The update of a large record fails if another client has changed the
+// record since it was read, because chunks that its head does not list may be deleted.
 func (c *chunked) Update(ctx context.Context, record *core.Secret, how metav1.UpdateOptions) (*core.Secret, error) {
 	head, err := c.split(ctx, record, maxRecordBytes+recordSlack)
 	if err != nil {
@@ -131,8 +131,8 @@ func (c *chunked) Delete(ctx context.Context, name string, how metav1.DeleteOpti
 	return c.sweep(ctx)
 }
 
-// split gives what is to be written under the name of the record: the record
-// itself if it fits, otherwise the head, after the chunks were written.
+// split returns the Secret to write under the name of the record: the record itself if it fits, or
+// the head after it has written the chunks.
 func (c *chunked) split(ctx context.Context, record *core.Secret, limit int) (*core.Secret, error) {
 	text := record.Data[recordKey]
 	if len(text) <= c.sizes.whole {
@@ -161,8 +161,8 @@ func (c *chunked) split(ctx context.Context, record *core.Secret, limit int) (*c
 	return head, nil
 }
 
-// standIn is what the helm command reads in a head. It does not come upon one by
-// itself, but crashes over one without it when it is asked for that very revision.
+// standIn returns a minimal record for the helm command to read in a head. The helm command does
+// not list heads, but without a stand-in it crashes when that revision is requested explicitly.
 func standIn(record *core.Secret) ([]byte, error) {
 	revision, err := strconv.Atoi(record.Labels["version"])
 	if err != nil {
@@ -199,9 +199,8 @@ func (c *chunked) writeChunk(ctx context.Context, record *core.Secret, name stri
 	return nil
 }
 
-// written takes note of a write, and deletes what nobody needs any more. After one
-// that failed nobody knows which chunks are listed, so all that belong to the
-// record are left for the next operation to find.
+// written stores the result of a write and deletes unused chunks. After a failed write it is
+// unknown which chunks the head lists, so all chunks of the record are left for the next operation.
 func (c *chunked) written(ctx context.Context, name string, head *core.Secret, err error) error {
 	if err != nil {
 		delete(c.heads, name)
@@ -213,7 +212,7 @@ func (c *chunked) written(ctx context.Context, name string, head *core.Secret, e
 	return c.sweep(ctx)
 }
 
-// see takes note of a Secret.
+// see stores the version and the chunks of a Secret that was read or written.
 func (c *chunked) see(secret *core.Secret) {
 	if record, ok := chunkOf(secret); ok {
 		c.chunks[secret.Name] = record
@@ -230,14 +229,14 @@ func (c *chunked) see(secret *core.Secret) {
 	c.heads[secret.Name] = head
 }
 
-// vouch notes that a record does not unpack to too much.
+// vouch marks a record as within the bounds when it is unpacked.
 func (c *chunked) vouch(name string, found weight) {
 	head := c.heads[name]
 	head.sound, head.weight = true, found
 	c.heads[name] = head
 }
 
-// sweep deletes the chunks seen that no record lists.
+// sweep deletes the known chunks that no record lists.
 func (c *chunked) sweep(ctx context.Context) error {
 	for name, record := range c.chunks {
 		if slices.Contains(c.heads[record].chunks, name) {
@@ -252,7 +251,8 @@ func (c *chunked) sweep(ctx context.Context) error {
 	return nil
 }
 
-// chunkOf is the name of the record that a chunk belongs to, if it is one.
+// chunkOf returns the name of the record to which a Secret belongs, or false if the Secret is not a
+// chunk.
 func chunkOf(secret *core.Secret) (string, bool) {
 	if _, ok := secret.Data[chunkKey]; !ok || secret.Labels[ownerLabel] != ourOwner {
 		return "", false
@@ -260,7 +260,7 @@ func chunkOf(secret *core.Secret) (string, bool) {
 	return recordOf(secret.Name)
 }
 
-// recordOf is the name of the record that a chunk is named after.
+// recordOf returns the name of the record from the name of a chunk.
 func recordOf(chunk string) (string, bool) {
 	at := strings.LastIndex(chunk, chunkInfix)
 	if at < 0 {

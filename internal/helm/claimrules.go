@@ -14,9 +14,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// claimRule says which claims of a namespace belong to a release.
+// claimRule specifies which claims of a namespace belong to a release.
 type claimRule struct {
-	// names are those of the manifest, hooks those of hooks.
+	// names contains the claims of the manifest, and hooks the claims of hooks.
 	names, hooks map[string]bool
 	sets         []claimPattern
 }
@@ -25,7 +25,8 @@ func newClaimRule() *claimRule {
 	return &claimRule{names: map[string]bool{}, hooks: map[string]bool{}}
 }
 
-// claimPattern is how a stateful set names its claims, and which labels they get.
+// claimPattern matches the names of the claims that a StatefulSet creates from one template, and
+// the labels that they get.
 type claimPattern struct {
 	set    string
 	name   *regexp.Regexp
@@ -87,8 +88,8 @@ func collectClaim(object map[string]any, namespace string, hook bool, into map[s
 	}
 }
 
-// claimPatterns are how a stateful set names what it makes of its templates. What
-// is not of the right type was refused by the cluster, and has made nothing.
+// claimPatterns returns a pattern for each claim template of a StatefulSet. Fields of the wrong
+// type are ignored: the API server rejects such an object, so it has created no claims.
 func claimPatterns(set unstructured.Unstructured) []claimPattern {
 	selector, _, _ := unstructured.NestedStringMap(set.Object, "spec", "selector", "matchLabels")
 	templates, _, _ := unstructured.NestedSlice(set.Object, "spec", "volumeClaimTemplates")
@@ -132,8 +133,8 @@ func (o *operation) findClaims(owner *release.Release, namespace string, rule *c
 	return found, nil
 }
 
-// dropForeignSets takes the stateful sets out of a rule that another release has taken
-// over, and their claims with them.
+// dropForeignSets removes the StatefulSets that another release has taken over from a rule, and
+// thereby their claims.
 func (o *operation) dropForeignSets(owner *release.Release, namespace string, rule *claimRule) error {
 	isForeign := map[string]bool{}
 	for _, pattern := range rule.sets {

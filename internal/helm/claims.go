@@ -16,18 +16,17 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// keepClaims marks every volume claim of a release so that Helm keeps it when the
-// release, or a later revision of it, goes without it, and has every stateful set
-// leave its claims behind when it is deleted. Data is deleted on purpose only, by
-// DeleteKept.
+// keepClaims marks every volume claim of a release so that Helm keeps it when the release is
+// removed or a later revision does not contain it. It also sets the retention policy of every
+// StatefulSet so that its claims outlive it. Only DeleteKept deletes data.
 type keepClaims struct{}
 
-// concernsClaims tells quickly that there is nothing to mark in a text.
+// concernsClaims reports whether a text may contain objects to mark. It does not parse the text.
 func concernsClaims(text string) bool {
 	return strings.Contains(text, claimKind.Kind) || strings.Contains(text, setKind)
 }
 
-// Run is what Helm calls with the whole manifest.
+// Run implements the post-renderer of Helm for a whole manifest.
 func (keepClaims) Run(manifest *bytes.Buffer) (*bytes.Buffer, error) {
 	if !concernsClaims(manifest.String()) {
 		return manifest, nil
@@ -65,8 +64,8 @@ func keepClaim(document string) (string, error) {
 	return source + strings.TrimSpace(string(text)), nil
 }
 
-// markClaims marks a claim or changes a stateful set, or those of a list, and
-// reports whether there was one to mark or to change.
+// markClaims marks a claim, changes a StatefulSet, or does so for each item of a list. It reports
+// whether the object contains a claim, or a StatefulSet that was changed.
 func markClaims(object map[string]any) bool {
 	if items, ok := object["items"].([]any); ok {
 		found := false
@@ -96,7 +95,8 @@ func markClaims(object map[string]any) bool {
 	return true
 }
 
-// leaveClaims changes a stateful set that would have its claims deleted.
+// leaveClaims changes the retention policy of a StatefulSet that would delete its claims. It
+// reports whether it changed the StatefulSet.
 func leaveClaims(set map[string]any) bool {
 	policy, found, err := unstructured.NestedFieldNoCopy(set, whenDeleted...)
 	if err != nil || !found || policy == any(retain) {
@@ -105,8 +105,8 @@ func leaveClaims(set map[string]any) bool {
 	return unstructured.SetNestedField(set, retain, whenDeleted...) == nil
 }
 
-// Retained lists the objects that would outlive the newest revision of a release if
-// the release were removed now. None is no error.
+// Retained lists the objects that would be kept if the release were removed now. An empty list is
+// not an error.
 func (c *Client) Retained(ctx context.Context, name string) ([]ObjectRef, error) {
 	o, err := c.beginOn(ctx, name)
 	if err != nil {
@@ -120,17 +120,17 @@ func (c *Client) Retained(ctx context.Context, name string) ([]ObjectRef, error)
 	return retained, o.judge(v1alpha1.ReasonUninstallFailed, err)
 }
 
-// retainedBy lists the objects that outlive revisions of a release: volume claims of
-// any of them, those that their StatefulSets have made, what would take volume claims
-// with it, and what the chart marks to be kept. What is marked as another release's is
-// left out, and so is the claim of a hook that is not marked as this one's: whoever
-// comes second uses the claim that is there.
+// retainedBy lists the objects that outlive revisions of a release: the volume claims of each
+// revision and of its StatefulSets, the objects whose deletion would delete volume claims, and the
+// objects that the chart marks to be kept. It excludes objects that are marked as part of another
+// release, and claims of hooks that are not marked as part of this release, because a hook uses an
+// existing claim with the same name.
 func (o *operation) retainedBy(history []*release.Release) ([]ObjectRef, error) {
 	objects, err := o.leavingWith(replaced(history))
 	if err != nil {
 		return nil, err
 	}
-	// Claims are listed, which shows those of StatefulSets too.
+	// The claims are listed below, which includes the claims of StatefulSets.
 	r, err := o.planRetention(slices.DeleteFunc(objects, func(one leaving) bool { return isClaimRef(one.ref) }))
 	if err != nil {
 		return nil, err
@@ -153,7 +153,7 @@ func (o *operation) retainedBy(history []*release.Release) ([]ObjectRef, error) 
 	return r.objects(), nil
 }
 
-// leavingWith are the objects of revisions, the newest first.
+// leavingWith returns the objects of revisions, starting with the newest revision.
 func (o *operation) leavingWith(revisions []*release.Release) ([]leaving, error) {
 	var all []leaving
 	seen := map[identity]bool{}
@@ -172,7 +172,8 @@ func (o *operation) leavingWith(revisions []*release.Release) ([]leaving, error)
 	return all, nil
 }
 
-// leavingOfManifest reads in full only the documents of which more counts than the name.
+// leavingOfManifest returns the objects of a manifest. It decodes a document completely only if it
+// may contain a CRD or a resource policy.
 func (o *operation) leavingOfManifest(revision *release.Release) ([]leaving, error) {
 	var all []leaving
 	for _, document := range cut(revision.Manifest) {
@@ -203,10 +204,9 @@ func claimRef(namespace, name string) ObjectRef {
 	}
 }
 
-// DeleteKept deletes volume claims that were kept, as the tenant, and then the
-// Namespaces that were kept for their sake if no other claims are left in them. Other
-// objects stay. One that is gone is no error, and one that a release has taken up since
-// is left to it.
+// DeleteKept deletes volume claims that were kept, as the tenant, and then the Namespaces that were
+// kept for them and contain no other claims. It does not delete other objects. It ignores objects
+// that do not exist, and objects that belong to an existing release again.
 func (c *Client) DeleteKept(ctx context.Context, refs []ObjectRef) error {
 	o, err := c.begin(ctx)
 	if err != nil {
@@ -233,7 +233,7 @@ func (o *operation) deleteKept(ref ObjectRef) error {
 	if err != nil {
 		return err
 	}
-	// A tenant need not have the right to get claims that a stateful set has made.
+	// A tenant may lack the permission to get claims that a StatefulSet has created.
 	found, err := objects.List(o.ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + ref.Name})
 	if err != nil || len(found.Items) == 0 {
 		return err
@@ -249,8 +249,8 @@ func (o *operation) deleteKept(ref ObjectRef) error {
 	return deleteObject(o.ctx, objects, ref.Name)
 }
 
-// holdsMore reports whether a Namespace must stay: its chart marks it to be kept, or it
-// holds claims that are not being deleted.
+// holdsMore reports whether a Namespace must be kept, because its chart marks it to be kept or
+// because it contains claims that are not being deleted.
 func (o *operation) holdsMore(namespace *unstructured.Unstructured) (bool, error) {
 	if namespace.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy {
 		return true, nil
@@ -266,8 +266,8 @@ func (o *operation) holdsMore(namespace *unstructured.Unstructured) (bool, error
 	return slices.ContainsFunc(found.Items, func(claim unstructured.Unstructured) bool { return claim.GetDeletionTimestamp() == nil }), nil
 }
 
-// inUse reports whether an object is marked as that of a release that lives. That
-// is another one, since the release that kept it is gone.
+// inUse reports whether an object is marked as part of a release that exists. Such a release is
+// another one, since the release that kept the object has been removed.
 func (o *operation) inUse(live *unstructured.Unstructured) (bool, error) {
 	marks := live.GetAnnotations()
 	name, namespace := marks[releaseNameMark], marks[releaseNamespaceMark]

@@ -13,21 +13,21 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// claimSearch looks for the claims that are lost with leaving objects.
+// claimSearch finds the claims that would be deleted together with leaving objects.
 type claimSearch struct {
 	*operation
 	*retention
 	leaving map[identity]bool
-	// defined are the CRDs among the leaving objects, by the kind that they define.
+	// defined contains the CRDs among the leaving objects, by the kind that they define.
 	defined map[schema.GroupKind]ObjectRef
 	known   map[types.UID]origin
 }
 
-// origin is where the owners of an object lead to.
+// origin describes the owners of an object, including indirect owners.
 type origin struct {
-	// leaving reports that one of them is about to be deleted.
+	// leaving reports that at least one owner is about to be deleted.
 	leaving bool
-	// crds are CRDs about to be deleted that define the kind of one of them.
+	// crds contains the CRDs that are about to be deleted and define the kind of an owner.
 	crds []ObjectRef
 }
 
@@ -54,8 +54,8 @@ func (s *claimSearch) run(places map[string]*leaving) error {
 	return nil
 }
 
-// keepUnseen keeps the containers of claims that the tenant may not see. Other objects
-// are not likely to own claims.
+// keepUnseen keeps the Namespace and the CRDs whose deletion could delete claims that the tenant
+// may not list. Other objects are unlikely to own claims.
 func (s *claimSearch) keepUnseen(namespace string) {
 	inside := ObjectRef{APIVersion: "v1", Kind: namespaceKind.Kind, Name: namespace}
 	if s.leaving[identityOf(inside)] {
@@ -66,7 +66,7 @@ func (s *claimSearch) keepUnseen(namespace string) {
 	}
 }
 
-// searchNamespace looks at the claims of a namespace, or of all if the name is empty.
+// searchNamespace checks the claims of a namespace, or of all namespaces if the name is empty.
 func (s *claimSearch) searchNamespace(namespace string) error {
 	claims, err := s.resource(claimRef(namespace, ""))
 	if err != nil {
@@ -79,8 +79,8 @@ func (s *claimSearch) searchNamespace(namespace string) error {
 	return s.judgeClaims(found.Items)
 }
 
-// judgeClaims judges all claims, also where the tenant may not read an owner of one of
-// them, and returns that error then.
+// judgeClaims checks all claims, even if the tenant may not read an owner of one of them. In that
+// case it returns the first such error.
 func (s *claimSearch) judgeClaims(claims []unstructured.Unstructured) error {
 	var unseen error
 	for i := range claims {
@@ -101,7 +101,7 @@ func (s *claimSearch) judgeClaim(claim *unstructured.Unstructured) error {
 	var unseen error
 	for _, owner := range claim.GetOwnerReferences() {
 		if owner.Kind == podKind.Kind && owner.APIVersion == podKind.Version {
-			return nil // an ephemeral volume, which is meant to go with its pod
+			return nil // an ephemeral volume, which is deleted with its pod by design
 		}
 		from, err := s.trace(owner, claim.GetNamespace(), maxOwners)
 		if err != nil && !apierrors.IsForbidden(err) {
@@ -130,7 +130,7 @@ func (s *claimSearch) judgeClaim(claim *unstructured.Unstructured) error {
 	return unseen
 }
 
-// trace follows an owner up to leaving objects.
+// trace follows an owner reference up to leaving objects.
 func (s *claimSearch) trace(owner metav1.OwnerReference, namespace string, depth int) (origin, error) {
 	if known, ok := s.known[owner.UID]; ok {
 		return known, nil
@@ -143,7 +143,7 @@ func (s *claimSearch) trace(owner metav1.OwnerReference, namespace string, depth
 	if crd, ok := s.defined[schema.GroupKind{Group: key.group, Kind: key.kind}]; ok && !from.leaving {
 		from.crds = append(from.crds, crd)
 	}
-	s.known[owner.UID] = from // ends a circle
+	s.known[owner.UID] = from // ends a cycle
 	if from.leaving || depth == 0 {
 		return from, nil
 	}

@@ -20,17 +20,16 @@ import (
 )
 
 const (
-	// versionAge is how long the Kubernetes version of .Capabilities may lag behind the
-	// cluster.
+	// versionAge is the maximum age of the Kubernetes version in .Capabilities.
 	versionAge = 30 * time.Second
-	// capabilitiesAge is how long the kinds of .Capabilities may lag behind the cluster.
-	// An operation asks before it renders.
+	// capabilitiesAge is the maximum age of the kinds in .Capabilities. An operation refreshes them
+	// before it renders a chart.
 	capabilitiesAge = time.Second
 )
 
-// Clients makes Helm clients for tenants. All share one transport and what is
-// known of the cluster's kinds, which is asked for with the operator's identity,
-// so that a client costs next to nothing.
+// Clients creates Helm clients for tenants. All clients share one transport and one cache of the
+// kinds of the cluster, which is read with the identity of the operator. Creating a client is
+// therefore cheap.
 type Clients struct {
 	transport http.RoundTripper
 	host      string
@@ -43,8 +42,8 @@ type Clients struct {
 	asked   time.Time
 }
 
-// NewClients makes Clients that reach the cluster with cfg, which must be allowed
-// to impersonate the service accounts and their groups.
+// NewClients returns Clients for the cluster of cfg, whose identity must have permission to
+// impersonate the service accounts and their groups.
 func NewClients(cfg *rest.Config, known *kinds.Kinds) (*Clients, error) {
 	base, err := rest.TransportFor(cfg)
 	if err != nil {
@@ -60,8 +59,8 @@ func NewClients(cfg *rest.Config, known *kinds.Kinds) (*Clients, error) {
 	}, nil
 }
 
-// For gives the client of a tenant, whose releases live in the tenant's
-// namespace. Without known it trusts every record of a release.
+// For returns the client of a tenant, for releases in the namespace of the tenant. If known is nil,
+// the client trusts every record of a release.
 func (c *Clients) For(t Tenant, known plain.Records) *Client {
 	return &Client{clients: c, tenant: t, known: known, transport: c.impersonate(t)}
 }
@@ -70,15 +69,15 @@ func (c *Clients) config(with http.RoundTripper) *rest.Config {
 	return &rest.Config{Host: c.host, UserAgent: c.userAgent, Transport: with, QPS: -1}
 }
 
-// impersonate acts as the service account of the tenant.
+// impersonate returns a transport that acts as the service account of the tenant.
 func (c *Clients) impersonate(t Tenant) http.RoundTripper {
 	as := impersonation.Config(&rest.Config{}, t).Impersonate
 	return transport.NewImpersonatingRoundTripper(
 		transport.ImpersonationConfig{UserName: as.UserName, Groups: as.Groups}, c.transport)
 }
 
-// known gives the capabilities of the cluster, asked for again when they are old.
-// Discovery takes no context; whoever waits for it leaves with theirs.
+// known returns the capabilities of the cluster, and refreshes them when they are outdated.
+// Discovery does not accept a context, so known returns when ctx ends without waiting for it.
 func (c *Clients) known(ctx context.Context) (*chartutil.Capabilities, error) {
 	var capabilities *chartutil.Capabilities
 	done := make(chan error, 1)
@@ -123,8 +122,8 @@ func (c *Clients) ask(ctx context.Context) (*chartutil.Capabilities, error) {
 	}, nil
 }
 
-// Client carries out operations on the releases of a tenant. Its methods may be
-// called side by side, but one release bears only one operation at a time.
+// Client performs operations on the releases of a tenant. Its methods may be called concurrently,
+// but only one operation at a time may run on a release.
 type Client struct {
 	clients   *Clients
 	tenant    Tenant

@@ -24,44 +24,44 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// cluster is Helm's way to the cluster, with three differences: it waits no
-// longer than its operation lives, it never deletes a volume claim, and it does
-// not carry out a hook that this run has carried out before it was cut off.
+// cluster is the client that Helm uses, with three differences: it does not wait longer than its
+// operation, it never deletes a volume claim, and it does not run a hook again that the same run
+// has completed before it was interrupted.
 type cluster struct {
 	*kube.Client
 	ctx     context.Context
 	records *records
 	store   *storage.Storage
 	hooks   hooks
-	// forgiving leaves out objects of kinds that the cluster no longer has, which
-	// are gone with their kind, when a release is uninstalled.
+	// forgiving ignores objects of kinds that the cluster does not serve anymore when a release is
+	// uninstalled. They were deleted with their kinds.
 	forgiving bool
-	// retained are objects that must not be deleted, as far as was found out: for the
-	// sake of claims, or since they are another release's.
+	// retained contains the objects that are known not to be deletable, because claims depend on
+	// them or because they belong to another release.
 	retained map[identity]bool
-	// present are the manifests of recorded revisions, of which objects of kinds that
-	// the cluster no longer has are left out when they are compared with another.
+	// present contains the manifests of recorded revisions. When such a manifest is compared with
+	// another one, objects of kinds that the cluster does not serve anymore are ignored.
 	present map[string]bool
-	// incomplete are the objects of revisions that are not what Helm compares with and
-	// of which some may be in the cluster.
+	// incomplete contains the objects of revisions that Helm does not compare with, and that may
+	// exist in the cluster.
 	incomplete map[identity][]map[string]any
 	mapper     meta.RESTMapper
-	// operation is what the cluster is used for.
+	// operation is the operation to which the client belongs.
 	operation *operation
-	// phase is the part of the operation that its hooks belong to, such as install,
-	// and changed says that it has changed objects: hooks that follow are post hooks.
+	// phase is the phase of the operation that determines its hooks, such as install. changed
+	// reports that the operation has changed objects: subsequent hooks are post hooks.
 	phase   string
 	changed bool
-	// failure is the last error met, in full: Helm often keeps only its text, or
-	// not even that. A stepFailure stays.
+	// failure is the last error, in full: Helm often keeps only its text, or drops it. A
+	// stepFailure or a panic is not overwritten.
 	failure error
 	mu      sync.Mutex
 }
 
-// IsReachable is for requests to find out.
+// IsReachable does nothing, because requests report whether the cluster is reachable.
 func (c *cluster) IsReachable() error { return nil }
 
-// Build reads the objects of a manifest.
+// Build decodes the objects of a manifest.
 func (c *cluster) Build(reader io.Reader, validate bool) (found kube.ResourceList, err error) {
 	defer c.recovered(&err)
 	text, err := io.ReadAll(reader)
@@ -75,10 +75,10 @@ func (c *cluster) Build(reader io.Reader, validate bool) (found kube.ResourceLis
 	return found, c.note(err)
 }
 
-// Create creates objects, hooks among them unless this run did so before.
+// Create creates objects, except hooks that this run has already created.
 func (c *cluster) Create(resources kube.ResourceList) (_ *kube.Result, err error) {
 	defer c.recovered(&err)
-	if !c.records.begun { // CRDs of the folder crds come before
+	if !c.records.begun { // CRDs of the folder crds are created before the revision
 		if resources, err = c.withoutServedCRDs(resources); err != nil {
 			return nil, c.note(err)
 		}
@@ -119,9 +119,9 @@ func (c *cluster) Delete(resources kube.ResourceList) (*kube.Result, []error) {
 	return c.DeleteWithPropagationPolicy(resources, metav1.DeletePropagationBackground)
 }
 
-// DeleteWithPropagationPolicy deletes objects, but no volume claims, nor has it them
-// deleted with the objects that own or hold them, and nothing that another release has
-// taken over.
+// DeleteWithPropagationPolicy deletes objects. It neither deletes volume claims nor objects whose
+// deletion would delete volume claims, unless the claims can be detached from them first. It also
+// keeps objects that another release has taken over.
 func (c *cluster) DeleteWithPropagationPolicy(
 	resources kube.ResourceList, policy metav1.DeletionPropagation,
 ) (*kube.Result, []error) {
@@ -176,7 +176,7 @@ func isClaim(info *resource.Info) bool {
 	return info.Mapping.GroupVersionKind.GroupKind() == corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim").GroupKind()
 }
 
-// passing reports whether an error of a read may be gone the next time.
+// passing reports whether a failed read may succeed when it is repeated.
 func passing(err error) bool {
 	if _, ok := errors.AsType[*url.Error](err); ok {
 		return !errors.Is(err, context.Canceled)
@@ -185,7 +185,7 @@ func passing(err error) bool {
 		apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err)
 }
 
-// note remembers an error.
+// note stores an error for the classification of the operation, and returns it.
 func (c *cluster) note(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -197,8 +197,8 @@ func (c *cluster) note(err error) error {
 	return err
 }
 
-// onlyMissingKinds reports whether an error of Build is about nothing but kinds
-// that the cluster does not have.
+// onlyMissingKinds reports whether an error of Build consists only of kinds that the cluster does
+// not serve.
 func onlyMissingKinds(err error) bool {
 	var many interface{ Errors() []error }
 	if errors.As(err, &many) {
@@ -231,7 +231,7 @@ func condition(live *unstructured.Unstructured, name string) (metav1.ConditionSt
 	return "", "", nil
 }
 
-// GetPodList finds no pods: logs of hooks are not read.
+// GetPodList returns no pods, because logs of hooks are not read.
 func (c *cluster) GetPodList(string, metav1.ListOptions) (*corev1.PodList, error) {
 	return &corev1.PodList{}, nil
 }

@@ -12,9 +12,9 @@ import (
 	"k8s.io/cli-runtime/pkg/resource"
 )
 
-// withoutServedCRDs returns the objects without the CRDs whose kinds the cluster
-// serves. Helm never changes a CRD in the folder crds of a chart, and an account that
-// may not create one is refused before the API server says that it exists.
+// withoutServedCRDs returns the objects without the CRDs whose kinds the cluster serves. Helm never
+// changes a CRD in the folder crds of a chart. For an account that may not create CRDs, the API
+// server returns a permission error even if the CRD exists.
 func (c *cluster) withoutServedCRDs(resources kube.ResourceList) (kube.ResourceList, error) {
 	var missing kube.ResourceList
 	for _, info := range resources {
@@ -41,7 +41,7 @@ func (c *cluster) isServed(info *resource.Info) (bool, error) {
 	}
 	var crd apiextensionsv1.CustomResourceDefinition
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &crd); err != nil {
-		return false, nil // The API server says what is wrong with it.
+		return false, nil // The API server reports what is invalid.
 	}
 	_, err := c.mapper.RESTMapping(schema.GroupKind{Group: crd.Spec.Group, Kind: crd.Spec.Names.Kind})
 	if meta.IsNoMatchError(err) {

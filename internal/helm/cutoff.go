@@ -8,15 +8,15 @@ import (
 )
 
 var (
-	// openRequest is how an HTTP client names the request that was not answered.
+	// openRequest matches the request without a response in an error of an HTTP client.
 	openRequest = regexp.MustCompile(`\b(Get|Post|Put|Patch|Delete) "https?://[^/"]+(/[^"?]*)[^"]*":?`)
-	// contextWords are Go's words for the end of a context, and those of the client that
-	// wraps them.
+	// contextWords matches the text of a context error of Go, including the text of the client that
+	// wraps it.
 	contextWords = regexp.MustCompile(`(?:client rate limiter Wait returned an error|net/http: request canceled|rate: Wait\(n=1\) would exceed context deadline)?(?:[:(\s]*context (?:deadline exceeded|canceled))\)?(?: \(Client\.Timeout exceeded while awaiting headers\))?`)
 )
 
-// cutOff is the error of an operation that ended with its context, in words without
-// those of Go.
+// cutOff is the error of an operation that ended with its context. Its text does not contain the
+// context error of Go.
 type cutOff struct {
 	text  string
 	cause error
@@ -25,8 +25,8 @@ type cutOff struct {
 func (e *cutOff) Error() string { return e.text }
 func (e *cutOff) Unwrap() error { return e.cause }
 
-// cutOffError returns the error of an operation that its context has ended, and names the
-// request to the API server that was not answered, if err does.
+// cutOffError returns the error of an operation that was ended by its context. The error names the
+// request to the API server that got no response, if err contains one.
 func (o *operation) cutOffError(err error) error {
 	if known, ok := errors.AsType[*cutOff](err); ok {
 		return known

@@ -6,8 +6,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// definedKinds are the kinds that the CRDs of a chart define, as .Capabilities lists
-// them: an installation creates them before it renders. What is no CRD defines none.
+// definedKinds returns the kinds that the CRDs of a chart define, in the format of
+// .Capabilities.APIVersions: an installation creates the CRDs before it renders templates. Other
+// objects and invalid documents are ignored.
 func definedKinds(unit *chart.Chart) []string {
 	var all []string
 	for _, file := range unit.CRDObjects() {

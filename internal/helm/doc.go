@@ -1,16 +1,14 @@
-// Package helm is all of the Helm SDK that the operator uses; no type of the SDK
-// leaves it, so that the next major version of Helm is this folder's work.
+// Package helm contains all code that uses the Helm SDK. It does not expose types of the SDK, so
+// that a new major version of Helm affects only this package.
 //
-// It has two halves. Rendering knows no cluster but by a hydrate.Lookup: Engine renders
-// one chart unit in this process. It is for the processes of internal/worker, which may be
-// killed, because a template can loop for ever or ask for all the memory there is and Go
-// cannot stop it.
+// Engine renders one chart unit in the calling process. It reads the cluster only through a
+// hydrate.Lookup. Call it in the processes of internal/worker, which can be killed: a template can
+// loop indefinitely or allocate all memory, and Go cannot stop it.
 //
-// Releases carry out what an AppInstance asks for: Clients gives a Client for
-// each tenant, which installs, upgrades, rolls back, adopts, settles and removes
-// Helm releases as the tenant's service account, never with the operator's own
-// rights. A Client is given what a chart was rendered to. Readiness is not awaited here;
-// internal/health watches the objects that a Release names. A process may be killed at
-// any moment: the record of a release says what was begun, and the same operation, asked
-// for again, goes on from there.
+// Clients returns a Client for each tenant, which installs, upgrades, rolls back, adopts, settles
+// and removes Helm releases. A Client acts as the service account of the tenant and never with the
+// permissions of the operator. It installs charts that have already been rendered. It does not wait
+// until objects are ready; internal/health watches the objects of a Release. The operator may be
+// killed at any time: the record of a release shows which operation was started, and the same
+// operation continues from there when it is called again.
 package helm

@@ -19,30 +19,29 @@ import (
 	plain "github.com/appmarket/operator/internal/release"
 )
 
-// Drifted is an object that is not what its release made it.
+// Drifted describes an object that differs from its release.
 type Drifted = plain.Drifted
 
 const (
-	// maxDrifted bounds how many objects are reported.
+	// maxDrifted bounds the number of objects that are reported.
 	maxDrifted = 50
-	// lookers bounds how many objects are looked at side by side.
+	// lookers bounds the number of objects that are compared concurrently.
 	lookers = 8
 )
 
-// Drift lists the first 50 objects of a release, in the order of its manifest,
-// that differ from what the newest complete revision made them: that are gone, or
-// on which Helm would change fields if it applied the manifest again, as the API
-// server answers to a dry run. Hooks and CRDs are not looked at.
+// Drift lists the first 50 objects of a release, in the order of its manifest, that differ from the
+// newest complete revision. Such an object does not exist, or Helm would change fields of it if it
+// applied the manifest again, according to a dry run on the API server. Hooks and CRDs of the
+// folder crds are not compared.
 //
-// No drift is what another may do: fields that the manifest does not set, replicas
-// of the target of a HorizontalPodAutoscaler, the field by which Stop has stopped
-// a workload, and the removal of a Job, which its time to live may have brought
-// about. An object that is being removed is not looked at until it is gone.
+// The following differences are not drift: fields that the manifest does not set, replicas of the
+// target of a HorizontalPodAutoscaler, the field by which Stop has stopped a workload, and the
+// deletion of a Job, which its time to live may have caused. An object that is being deleted is not
+// compared until it is gone.
 //
-// A release that is not there, was never complete or is removed has no drift.
-// Drift must not be called while an operation is under way. An error carries
-// UpgradeFailed or PermissionDenied; the list then has what was found in spite of
-// it.
+// A release that does not exist, was never complete, or is removed has no drift. Do not call Drift
+// while an operation is in progress. An error has the reason UpgradeFailed or PermissionDenied. The
+// returned list then contains the objects that could be compared.
 func (c *Client) Drift(ctx context.Context, name string) ([]Drifted, error) {
 	o, err := c.begin(ctx)
 	if err != nil {
@@ -52,13 +51,13 @@ func (c *Client) Drift(ctx context.Context, name string) ([]Drifted, error) {
 	return report(found), o.judge(v1alpha1.ReasonUpgradeFailed, err)
 }
 
-// Correct brings every object that has drifted back to what the release made it
-// and lists the first 50 of those. Objects that do not differ are not written to.
-// It goes on where one cannot be brought back; errors are as with Drift.
+// Correct restores every object that has drifted, and lists the first 50 restored objects. It does
+// not write objects that do not differ. If an object cannot be restored, Correct continues with the
+// others. Errors have the same reasons as errors of Drift.
 //
-// Volume claims are left as they are: an empty one in the place of one that is
-// gone would hide the loss, and one that was made larger cannot shrink. So is an
-// object that another release has taken over. Drift lists both.
+// Correct does not change volume claims: an empty claim in place of a missing one would hide the
+// loss of data, and an enlarged claim cannot shrink. It does not change objects that another
+// release has taken over. Drift lists both.
 func (c *Client) Correct(ctx context.Context, name string) ([]Drifted, error) {
 	o, err := c.begin(ctx)
 	if err != nil {
@@ -88,8 +87,7 @@ func report(found []*deviation) []Drifted {
 	return all
 }
 
-// drift looks at all objects of a release. What it finds is in the order of the
-// manifest.
+// drift compares all objects of a release and returns the deviations in the order of the manifest.
 func (o *operation) drift(name string) ([]*deviation, error) {
 	history, err := o.history(name)
 	if err != nil {
@@ -131,8 +129,8 @@ func (o *operation) drift(name string) ([]*deviation, error) {
 	return deviations, errors.Join(failed...)
 }
 
-// newestComplete is the newest revision that was complete, nil if there is none
-// or the release is removed.
+// newestComplete returns the newest revision that was complete, or nil if there is none or the
+// release is removed.
 func newestComplete(history []*release.Release) *release.Release {
 	if len(history) == 0 || removed(history[len(history)-1]) {
 		return nil
@@ -143,29 +141,29 @@ func newestComplete(history []*release.Release) *release.Release {
 	return nil
 }
 
-// deviation is how an object differs from what it should be.
+// deviation describes how an object differs from its manifest.
 type deviation struct {
 	intended
-	// live is the object as it is, nil if it is gone.
+	// live is the object in the cluster, or nil if it does not exist.
 	live   *unstructured.Unstructured
 	fields []string
 	patch  patch
-	// leave says that it is not ours to bring it back.
+	// leave reports that Correct must not change the object.
 	leave bool
 }
 
-// lookSafely is look, with an error for a panic: nobody recovers one in a goroutine
-// of ours, and what is compared is in the hands of tenants.
+// lookSafely calls look and returns a panic as an error, because it runs in its own goroutine and
+// compares objects that tenants can write.
 func (i intended) lookSafely() (found *deviation, err error) {
 	defer i.operation.cluster.recovered(&err)
 	return i.look()
 }
 
-// look compares an object with the live one; nil means that they agree.
+// look compares an object with the live object. It returns nil if they agree.
 func (i intended) look() (*deviation, error) {
 	objects, err := i.operation.resource(i.ref)
 	if meta.IsNoMatchError(err) {
-		return i.missing(), nil // it is gone with its kind
+		return i.missing(), nil // deleted with its kind
 	}
 	if err != nil {
 		return nil, err
@@ -181,7 +179,7 @@ func (i intended) look() (*deviation, error) {
 	return found, err
 }
 
-// missing is what is said of an object that is gone.
+// missing returns the deviation of an object that does not exist, or nil for a Job.
 func (i intended) missing() *deviation {
 	if i.ref.Kind == "Job" {
 		return nil
@@ -222,8 +220,8 @@ func (i intended) compare(objects dynamic.ResourceInterface) (*deviation, error)
 	}, nil
 }
 
-// correct brings an object back, from what it is by now if it has changed since it
-// was looked at.
+// correct restores an object. If the object has changed since it was compared, correct compares it
+// again.
 func (d *deviation) correct() error {
 	objects, err := d.operation.resource(d.ref)
 	if err != nil {
@@ -247,9 +245,9 @@ func (d *deviation) correct() error {
 	})
 }
 
-// refused reports whether the API server will not have a change whoever asks for
-// it: of a field that cannot be changed, or against a rule of the cluster, or
-// because an admission webhook knows no dry run.
+// refused reports whether the API server rejects a change regardless of the permissions of the
+// account: the field is immutable, a policy of the cluster forbids the change, or an admission
+// webhook does not support dry runs.
 func refused(err error) bool {
 	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) ||
 		apierrors.IsForbidden(err) && !denied.MatchString(err.Error())

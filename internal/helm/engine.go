@@ -24,26 +24,27 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// DefaultKubeVersion is what .Capabilities.KubeVersion says when nothing else is
-// configured: the newest Kubernetes that the operator is tested with.
+// DefaultKubeVersion is the default of .Capabilities.KubeVersion. It is the newest version of
+// Kubernetes with which the operator is tested.
 const DefaultKubeVersion = "v1.36.0"
 
-// Engine renders chart units in this process, as `helm template` does, or as
-// `helm install` does where the input has a Lookup. It is for worker processes: time and memory have no bound here. The zero value is ready to use.
+// Engine renders chart units in the calling process, as `helm template` does, or as `helm install`
+// does if the input has a Lookup. Use it in worker processes: it does not bound time and memory.
+// The zero value is ready to use.
 type Engine struct {
-	// KubeVersion is the version of Kubernetes to render for where the input names no
-	// cluster, DefaultKubeVersion if empty. Whether the chart's kubeVersion admits it
-	// is not asked: that is between the chart and a real cluster.
+	// KubeVersion is the version of Kubernetes for inputs that specify no cluster. Defaults to
+	// DefaultKubeVersion. The kubeVersion constraint of the chart is not checked, because it
+	// concerns the real cluster.
 	KubeVersion string
-	// APIVersions are then offered in .Capabilities beside those that Helm and
-	// client-go know.
+	// APIVersions are added to .Capabilities.APIVersions for such inputs, in addition to the
+	// versions that Helm and client-go know.
 	APIVersions []string
 }
 
 var _ hydrate.Renderer = Engine{}
 
-// Render renders one chart unit. Every error but that of ctx is stalled, with
-// RenderFailed, InvalidValues, SchemaViolation or LimitExceeded.
+// Render renders one chart unit. Every error except ctx.Err and an error of the Lookup is stalled,
+// with the reason RenderFailed, InvalidValues, SchemaViolation or LimitExceeded.
 func (e Engine) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Rendered, error) {
 	if err := ctx.Err(); err != nil {
 		return hydrate.Rendered{}, err
@@ -85,7 +86,7 @@ func (e Engine) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Ren
 	return out, err
 }
 
-// releaseChart is a chart as it is recorded, its dependencies processed.
+// releaseChart returns a chart in the form in which it is recorded, with processed dependencies.
 func releaseChart(unit *chart.Chart, files []chartfiles.File) (*hydrate.ReleaseChart, error) {
 	record, err := json.Marshal(unit)
 	if err != nil {
@@ -94,11 +95,10 @@ func releaseChart(unit *chart.Chart, files []chartfiles.File) (*hydrate.ReleaseC
 	return &hydrate.ReleaseChart{Record: record, Files: chartfiles.TreeDigest(files), KubeVersion: unit.Metadata.KubeVersion}, nil
 }
 
-// mistyped is how Helm speaks of a value that stands where those of a dependency go.
+// mistyped matches the error of Helm for a value that should be the map of values of a dependency.
 var mistyped = regexp.MustCompile(`^type mismatch on ([^:]+): `)
 
-// renderValues gives what templates see, after the dependencies of the unit were
-// processed.
+// renderValues processes the dependencies of the unit and returns the values for its templates.
 func (e Engine) renderValues(unit *chart.Chart, in hydrate.RenderInput) (chartutil.Values, error) {
 	capabilities, err := e.capabilities(in.Cluster)
 	if err != nil {
@@ -126,8 +126,8 @@ func (e Engine) renderValues(unit *chart.Chart, in hydrate.RenderInput) (chartut
 	return values, nil
 }
 
-// violationOf checks what the templates of a unit see against its schemas. Where it
-// is only to be reported, so is a schema that is no schema.
+// violationOf checks the values of a unit against its schemas. If violations are only reported, an
+// invalid schema is reported as well.
 func violationOf(unit *chart.Chart, values chartutil.Values, policy hydrate.SchemaPolicy) (string, error) {
 	seen, ok := values["Values"].(chartutil.Values)
 	if policy == hydrate.SchemasIgnored || !ok {
@@ -140,8 +140,8 @@ func violationOf(unit *chart.Chart, values chartutil.Values, policy hydrate.Sche
 	return "", err
 }
 
-// brokenTemplate is what an error says of a template that fails with any values: it
-// cannot be parsed, is not there, or includes itself without end.
+// brokenTemplate matches the error of a template that fails with any values: the template cannot be
+// parsed, does not exist, or includes itself indefinitely.
 var brokenTemplate = regexp.MustCompile(`^parse error |no template "|nested reference name`)
 
 // templateError explains an error of the engine.
@@ -153,7 +153,8 @@ func templateError(chartName string, err error) error {
 	return &hydrate.ValuesError{Err: explained}
 }
 
-// capabilities are those of the cluster given, or of a usual one.
+// capabilities returns the given capabilities, or the capabilities of a typical cluster if of is
+// nil.
 func (e Engine) capabilities(of *hydrate.Capabilities) (*chartutil.Capabilities, error) {
 	given := of != nil
 	if !given {
@@ -164,7 +165,7 @@ func (e Engine) capabilities(of *hydrate.Capabilities) (*chartutil.Capabilities,
 		return nil, fmt.Errorf("read kubernetes version %q: %w", of.KubeVersion, err)
 	}
 	if given {
-		version.Version = of.KubeVersion // with what its vendor has put behind it
+		version.Version = of.KubeVersion // including the suffix of the vendor
 	}
 	capabilities := chartutil.DefaultCapabilities.Copy()
 	capabilities.KubeVersion, capabilities.APIVersions = *version, of.APIVersions
@@ -178,8 +179,8 @@ func (e Engine) usual() *hydrate.Capabilities {
 	}
 }
 
-// usualKinds are the kinds of Kubernetes, as a cluster lists them. Helm knows only
-// the groups they are in, and charts ask for "networking.k8s.io/v1/Ingress".
+// usualKinds returns the built-in kinds of Kubernetes in the format of a cluster. Helm knows only
+// their groups, but charts check for "networking.k8s.io/v1/Ingress".
 var usualKinds = sync.OnceValue(func() []string {
 	var all []string
 	for gvk := range scheme.Scheme.AllKnownTypes() {
@@ -205,8 +206,8 @@ func checkSize(unit *chart.Chart, texts map[string]string) error {
 	return nil
 }
 
-// notes takes the NOTES.txt of all charts out of texts and returns that of the
-// unit itself, as Helm shows it.
+// notes removes the NOTES.txt files of all charts from texts and returns the file of the unit
+// itself, as Helm does.
 func notes(unit *chart.Chart, texts map[string]string) string {
 	const name = "NOTES.txt"
 	own := texts[path.Join(unit.Name(), "templates", name)]

@@ -7,26 +7,26 @@ import (
 )
 
 var (
-	// frame is one level of text/template's chain of errors, up to the action that
-	// failed; the outermost comes first.
+	// frame matches one level of the error chain of text/template, up to the action that failed.
+	// The outermost level comes first.
 	frame = regexp.MustCompile(`template: ([^\n]+?):(\d+)(?::\d+)?: executing "(?:[^"\\]|\\.)*" at <`)
-	// placed is what Helm itself makes of a parse error, of required and of fail.
+	// placed matches the form in which Helm reports a parse error and an error of required or fail.
 	placed = regexp.MustCompile(`(?s)^(parse|execution) error (?:at|in) \(([^\n]+?)(?::(\d+))?(?::\d+)?\): (.*)$`)
-	// notYAML is what Helm says when a rendered document cannot be read.
+	// notYAML matches the error of Helm for a rendered document that cannot be decoded.
 	notYAML = regexp.MustCompile(`(?s)^YAML parse error on ([^\n]+?): (?:error converting YAML to JSON: )?(?:yaml: )?(?:line (\d+): )?(.*)$`)
-	// wrongType is how Helm's decoder speaks of a field of the head of an object.
+	// wrongType matches the error of Helm's decoder for a field in the metadata of an object.
 	wrongType = regexp.MustCompile(`cannot unmarshal (\w+) into Go struct field \S*?(metadata\.\w+) of type string`)
-	// missing is text/template's word for a field asked of nothing.
+	// missing matches the error of text/template for a field of a nil value.
 	missing = regexp.MustCompile(`nil pointer evaluating \S.*\.(\w+)$`)
-	// absent is its word for nothing where a function wants something.
+	// absent matches the error of text/template for a nil argument of a function.
 	absent = regexp.MustCompile(`^(?:wrong type for|invalid) value; expected \w+(?:; got interface {})?$`)
-	// value is a path of values inside of an action.
+	// value matches the path of a value inside an action.
 	value = regexp.MustCompile(`\.Values(?:\.\w+)+`)
 )
 
-// explain turns an error of Helm into one sentence that begins with the file and
-// the line in the chart, as "templates/web.yaml:12: …", and says which value to
-// give where one is missing. A text of unknown form is kept, on one line.
+// explain converts an error of Helm into one sentence that starts with the file and the line in the
+// chart, such as "templates/web.yaml:12: …", and names the value to set if one is missing. A text
+// of an unknown form is kept, on one line.
 func explain(chartName string, err error) error {
 	text := err.Error()
 	inChart := func(file string) string { return strings.TrimPrefix(file, chartName+"/") }
@@ -50,8 +50,8 @@ func explain(chartName string, err error) error {
 	return sentence(explainChain(text, frames, inChart))
 }
 
-// explainChain names the innermost place of a chain that is in a file, and the
-// outermost where that is another file: a helper is seldom where the fault is.
+// explainChain returns the innermost position of the chain that is in a file. It adds the outermost
+// position if that is in another place, because the cause is rarely in a helper template.
 func explainChain(text string, frames [][]int, inChart func(string) string) string {
 	at := func(frame []int) string {
 		return place(inChart(text[frame[2]:frame[3]]), text[frame[4]:frame[5]])
@@ -63,7 +63,7 @@ func explainChain(text string, frames [][]int, inChart func(string) string) stri
 	}
 	inner, outer := last, frames[0]
 	for i := len(frames) - 1; i >= 0; i-- {
-		// The text that tpl renders has no file, only the name of Helm's engine.
+		// Text that tpl renders has no file, only the name of the engine of Helm.
 		if inner = frames[i]; strings.Contains(text[inner[2]:inner[3]], "/") {
 			break
 		}
@@ -81,7 +81,7 @@ func explainChain(text string, frames [][]int, inChart func(string) string) stri
 	return said
 }
 
-// missingValue is the path of the value that the action asked for in vain.
+// missingValue returns the path of the missing value that the action uses, or "" if it is unknown.
 func missingValue(action, message string) string {
 	paths := value.FindAllString(action, -1)
 	if absent.MatchString(message) && len(paths) == 1 && strings.TrimPrefix(action, "$") == paths[0] {

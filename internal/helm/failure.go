@@ -11,32 +11,32 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// maxNamed bounds how many denials or kinds an error names.
+// maxNamed bounds the number of permissions or kinds that an error names.
 const maxNamed = 5
 
 var (
-	// denied is how Kubernetes refuses a request for want of a right.
+	// denied matches the error of the API server for a missing permission.
 	denied = regexp.MustCompile(`User "([^"]*)" cannot (\S+) resource "([^"]*)"(?: in API group "([^"]*)")?(?: in the namespace "([^"]*)")?`)
-	// escalation is how it refuses to have rights granted that the account lacks.
+	// escalation matches the error for granting permissions that the account does not have.
 	escalation = regexp.MustCompile(`(\S+) "([^"]*)" is forbidden: user "[^"]*"[^:]*is attempting to grant RBAC permissions not currently held`)
-	// missingKind is how the mapper speaks of a kind that the cluster has not.
+	// missingKind matches the error of the REST mapper for a kind that the cluster does not serve.
 	missingKind = regexp.MustCompile(`no matches for kind "([^"]+)" in (?:version|group) "([^"]*)"`)
-	// conflict is how Helm speaks of an object that is not the release's.
+	// conflict matches the error of Helm for an object that belongs to another release.
 	conflict = regexp.MustCompile(`(\S+) "([^"]*)" in namespace "([^"]*)" exists and cannot be imported into the current release: (.*)`)
-	// owner is who owns it, if it is a release.
+	// owner matches the release that owns the object.
 	owner = regexp.MustCompile(`key "meta\.helm\.sh/release-(name|namespace)" must equal "[^"]*": current value is "([^"]*)"`)
-	// wrongForm is how the API server speaks of a field of a wrong type.
+	// wrongForm matches the error of the API server for a field of a wrong type.
 	wrongForm = regexp.MustCompile(`(?:(\S+/\S+): )?\S+ in version "[^"]*" cannot be handled as an? (\w+):.*?json: cannot unmarshal (\w+) into Go struct field \w+\.(\S+) of type (\S+)`)
-	// tooLong is the answer to a record of a release that no Secret can hold.
+	// tooLong matches the error for a release record that does not fit into a Secret.
 	tooLong = regexp.MustCompile(`(?i)Too long: (?:must have at most|may not be more than) \d+|request is too large|etcdserver: request is too large`)
 
 	port      = regexp.MustCompile(`((?:\d{1,3}\.){3}\d{1,3}|\[[0-9a-fA-F:]+\]|localhost|://[^\s/":]+):\d{1,5}\b`)
 	timestamp = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*`)
 )
 
-// judge says what an error of an operation means, in words of the tenant. reason
-// is that of an error that is nothing in particular. Errors that are judged
-// already and those of the caller's context stay as they are.
+// judge classifies the error of an operation and describes it for the tenant. reason is used for an
+// error that has no specific reason. judge does not change errors that have a reason already. An
+// error that follows the end of ctx becomes a cutOff error.
 func (o *operation) judge(reason string, err error) error {
 	switch {
 	case err == nil:
@@ -50,7 +50,7 @@ func (o *operation) judge(reason string, err error) error {
 	if o.ctx.Err() != nil {
 		return o.cutOffError(err)
 	}
-	// Helm keeps texts only; the stack is for the log of the caller.
+	// Helm keeps only texts; the caller logs the stack.
 	if panicked, ok := errors.AsType[*outcome.Panic](o.cluster.failure); ok {
 		return panicked
 	}
@@ -61,7 +61,7 @@ func (o *operation) judge(reason string, err error) error {
 	return o.judgeText(reason, text)
 }
 
-// judgeStep says what the failure of a step means. Helm's words around it are left out.
+// judgeStep classifies the failure of a step. It omits the text that Helm adds.
 func (o *operation) judgeStep(reason string, step *stepFailure) error {
 	if step.timedOut {
 		reason = v1alpha1.ReasonTimedOut
@@ -89,7 +89,7 @@ func (o *operation) judgeText(reason, text string) error {
 	return outcome.Failed(reason, sentence(withoutDetails(text)))
 }
 
-// denials names every right that was found wanting.
+// denials describes every missing permission.
 func (o *operation) denials(text string) []string {
 	var named []string
 	add := func(said string) {
@@ -118,7 +118,7 @@ func (o *operation) denials(text string) []string {
 	return named
 }
 
-// describeForm says which field of an object is of a wrong type.
+// describeForm describes which field of an object has a wrong type.
 func describeForm(m []string) string {
 	object := m[1]
 	if object == "" {
@@ -127,7 +127,7 @@ func describeForm(m []string) string {
 	return fmt.Sprintf("%s: %s must be %s, and is %s; correct the values, or have the chart corrected", object, m[4], describeType(m[5]), describeType(m[3]))
 }
 
-// describeType names a type of Go or JSON in the words of YAML.
+// describeType returns the YAML name of a type of Go or JSON.
 func describeType(name string) string {
 	name = strings.TrimPrefix(name, "*")
 	switch {
@@ -143,7 +143,7 @@ func describeType(name string) string {
 	return "a mapping"
 }
 
-// noMatchError says which kinds the cluster does not serve, and what to do.
+// noMatchError describes which kinds the cluster does not serve, and the remedy.
 func noMatchError(kinds []string) error {
 	return sentence(fmt.Sprintf("no matches for %s: install the operator that provides the CRD first, or use a version of the app without it",
 		strings.Join(kinds, ", ")))
@@ -160,7 +160,7 @@ func absentKinds(text string) []string {
 	return named
 }
 
-// describeConflict says whose an object is that the release would make.
+// describeConflict describes the owner of an object that the release would create.
 func describeConflict(m []string) string {
 	said := fmt.Sprintf("%s %q", m[1], m[2])
 	if m[3] != "" {
@@ -173,8 +173,8 @@ func describeConflict(m []string) string {
 	return existsAlready(said, whose["name"], whose["namespace"])
 }
 
-// existsAlready says which release an object belongs to, and what to do about it; name
-// and namespace are empty where they are the same.
+// existsAlready describes which release an object belongs to, and the remedy. name and namespace
+// are empty if they equal those in the current release.
 func existsAlready(object, name, namespace string) string {
 	owner := "no release"
 	switch {
@@ -188,7 +188,7 @@ func existsAlready(object, name, namespace string) string {
 	return fmt.Sprintf("%s exists and belongs to %s; delete it, or install the app under another name", object, owner)
 }
 
-// withoutDetails takes out of a text what would differ between two tries.
+// withoutDetails removes ports and timestamps from a text, which would differ between two attempts.
 func withoutDetails(text string) string {
 	return timestamp.ReplaceAllString(port.ReplaceAllString(text, "$1"), "…")
 }

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// maxFields bounds how many fields of an object are reported.
+	// maxFields bounds the number of fields that are reported for one object.
 	maxFields = 20
-	// maxPath bounds the path of a field in bytes.
+	// maxPath bounds the path of a field, in bytes.
 	maxPath = 253
 )
 
-// bookkeeping are fields that the API server and controllers keep.
+// bookkeeping contains the fields that the API server and controllers maintain.
 var bookkeeping = [][]string{
 	{"status"},
 	{"metadata", "resourceVersion"},
@@ -27,9 +27,9 @@ var bookkeeping = [][]string{
 	{"metadata", "uid"},
 }
 
-// changedFields are the paths of the fields in which two states of an object
-// differ, sorted, such as spec.template.spec.containers[name=web].image or
-// metadata.labels[app.kubernetes.io/name]. They hold no values.
+// changedFields returns the sorted paths of the fields in which two states of an object differ,
+// such as spec.template.spec.containers[name=web].image or metadata.labels[app.kubernetes.io/name].
+// The paths contain no values. At most maxFields paths are returned.
 func changedFields(before, after *unstructured.Unstructured) []string {
 	before, after = before.DeepCopy(), after.DeepCopy()
 	for _, path := range bookkeeping {
@@ -54,7 +54,7 @@ func compareFields(path string, a, b any, differ func(string)) {
 	}
 	mapA, isA := a.(map[string]any)
 	mapB, isB := b.(map[string]any)
-	// What has come or gone as a whole is named field by field.
+	// A map that was added or removed is reported field by field.
 	if isA && (isB || b == nil && len(mapA) > 0) || isB && a == nil && len(mapB) > 0 {
 		compareMaps(path, mapA, mapB, differ)
 		return
@@ -79,7 +79,7 @@ func compareMaps(path string, a, b map[string]any, differ func(string)) {
 	}
 }
 
-// plainKey is a key that can be told from the path around it.
+// plainKey matches a key that needs no brackets in a path.
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_$-]+$`)
 
 func join(path, key string) string {
@@ -92,8 +92,8 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// compareLists compares elements of the same name, or at the same place where they
-// have no names.
+// compareLists compares elements with the same name, or with the same index if the elements have no
+// names.
 func compareLists(path string, a, b []any, differ func(string)) {
 	placesA, placesB := placesOf(a), placesOf(b)
 	if placesA == nil || placesB == nil {
@@ -130,8 +130,8 @@ func compareLists(path string, a, b []any, differ func(string)) {
 	}
 }
 
-// placesOf says where in a list the element of each name is, nil unless each has
-// one of its own.
+// placesOf returns the index of each element by its name, or nil unless every element has a unique
+// name.
 func placesOf(list []any) map[string]int {
 	places := make(map[string]int, len(list))
 	for i, item := range list {

@@ -16,22 +16,22 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// finished is a chart that was rendered elsewhere. Helm is given text, a chart whose
-// templates hold no actions, so that no template of the app runs in this process.
+// finished is a chart that was rendered in another process. The templates that Helm gets contain
+// only text without actions, so that no template of the app runs in this process.
 type finished struct {
 	text *chart.Chart
-	// original is what the record of the release holds.
+	// original is the chart that is stored in the record of the release.
 	original *chart.Chart
-	// files is a digest over the files of the original.
+	// files is the digest of the files of the original chart.
 	files string
 }
 
-// render has the chart of a spec rendered for the revision that comes next.
+// render renders the chart of a spec for the next revision.
 func render(ctx context.Context, spec Spec, history []*release.Release) (*finished, error) {
 	if spec.Render == nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonInstallFailed, errors.New("no chart is given"))
 	}
-	// An installation over one that failed is rendered as the first revision, as by Helm.
+	// Like Helm, render the first revision for an installation that replaces a failed one.
 	var revision hydrate.ReleaseRevision
 	if everDeployed(history) {
 		revision = hydrate.ReleaseRevision{Upgrade: true, Number: history[len(history)-1].Version + 1}
@@ -43,8 +43,8 @@ func render(ctx context.Context, spec Spec, history []*release.Release) (*finish
 	return finish(out)
 }
 
-// finish makes a chart of what another one was rendered to. Its files have the names of
-// those that they were rendered from.
+// finish builds a chart from rendered documents. Its files have the names of the templates from
+// which the documents were rendered.
 func finish(out *hydrate.Rendered) (*finished, error) {
 	original := &chart.Chart{}
 	if err := json.Unmarshal(out.Release.Record, original); err != nil {
@@ -69,7 +69,7 @@ func finish(out *hydrate.Rendered) (*finished, error) {
 			made.text.Templates = append(made.text.Templates, file)
 			continue
 		}
-		// Helm takes the definitions of a chart and of all its dependencies at once.
+		// Helm reads the CRDs of a chart and of all its dependencies together.
 		file.Name, file.Data = "crds/"+name, []byte(doc.Text)
 		made.text.Files = append(made.text.Files, file)
 	}
@@ -77,5 +77,5 @@ func finish(out *hydrate.Rendered) (*finished, error) {
 	return made, nil
 }
 
-// inert is a template that gives the text.
+// inert returns a template that renders to the text.
 func inert(text string) string { return strings.ReplaceAll(text, "{{", `{{"{{"}}`) }

@@ -23,14 +23,13 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// runMark names a run, on a release as a label and on the hooks that it created
-// as an annotation. A run is one wish: this chart with these values, or back to
-// this revision, begun at that one. When it is cut off and taken up again, it is the
-// same run, and Helm makes a new revision for it that would carry out all hooks
-// again.
+// runMark identifies a run, as a label of a release and as an annotation of the hooks that the run
+// has created. A run has one goal: a chart with values, or a rollback to a revision. It starts at
+// one revision. If an operation is interrupted and continued, the run stays the same, although Helm
+// creates a new revision, for which it would run all hooks again.
 const runMark = "appmarket.io/run"
 
-// Phases of an operation, as the events of hooks call them.
+// Phases of an operation, as in the names of hook events.
 const (
 	phaseInstall  = "install"
 	phaseUpgrade  = "upgrade"
@@ -38,20 +37,20 @@ const (
 	phaseDelete   = "delete"
 )
 
-// hooks is what is known of the hooks of a run.
+// hooks is the state of the hooks of a run.
 type hooks struct {
 	run string
-	// resumed says that the run was cut off before.
+	// resumed reports that the run was interrupted before.
 	resumed bool
-	// finished are the hooks that the run finished before it was cut off and that
-	// have not come up again since.
+	// finished contains the hooks that the run completed before it was interrupted and that Helm
+	// has not processed again since.
 	finished map[string]bool
-	// passed are the hooks that came up in this operation and were waited for.
+	// passed contains the hooks that were processed in this operation and have ended.
 	passed map[string]bool
 }
 
-// resume takes over what the run did before it was cut off: the hooks that
-// succeeded at or after the time given.
+// resume restores the state of an interrupted run: the hooks that started at or after the given
+// time and succeeded.
 func (h *hooks) resume(revisions []*release.Release, since helmtime.Time) {
 	h.resumed, h.finished = true, map[string]bool{}
 	for _, revision := range revisions {
@@ -63,8 +62,8 @@ func (h *hooks) resume(revisions []*release.Release, since helmtime.Time) {
 	}
 }
 
-// resumeRun finds out whether a wish is the one whose run was cut off, and gives
-// the labels of the new revision.
+// resumeRun continues the interrupted run if it has the same goal, or starts a new run. It returns
+// the labels of the new revision. wish identifies the goal.
 func (o *operation) resumeRun(wish string, wanted map[string]string, history []*release.Release) map[string]string {
 	o.cluster.hooks.run = runName(1, wish)
 	if len(history) > 0 {
@@ -100,10 +99,9 @@ func isHook(info *resource.Info) bool {
 	return err == nil && annotations[release.HookAnnotation] != ""
 }
 
-// resumeHook reports whether an object need not be created: it is a hook that
-// this run has finished or that is there and was created by it, or one that outlives
-// releases and is there. A hook that has to be created is marked with the run and
-// with the release.
+// resumeHook reports whether an object must not be created: a hook that this run has completed or
+// created, or an existing hook that outlives releases. It marks a hook that must be created with
+// the run and the release.
 func (c *cluster) resumeHook(info *resource.Info) (bool, error) {
 	if !isHook(info) {
 		return false, nil
@@ -127,14 +125,14 @@ func (c *cluster) resumeHook(info *resource.Info) (bool, error) {
 	return false, access.SetAnnotations(info.Object, annotations)
 }
 
-// isLasting reports whether an object must outlive its release: a volume claim, and a
-// Namespace or a CRD, which would take other objects with it.
+// isLasting reports whether an object must outlive its release: a volume claim, or a Namespace or a
+// CRD, whose deletion would delete other objects.
 func isLasting(info *resource.Info) bool {
 	return isClaim(info) || isContainer(infoRef(info))
 }
 
-// liveHook reports whether the hook is in the cluster as this run has made it; one that
-// outlives releases counts whoever made it.
+// liveHook reports whether the hook exists and was created by this run. A hook that outlives
+// releases may have been created by any client.
 func (c *cluster) liveHook(info *resource.Info) (bool, error) {
 	live, err := c.operation.get(c.ctx, infoRef(info))
 	if err != nil || live == nil {
@@ -143,8 +141,8 @@ func (c *cluster) liveHook(info *resource.Info) (bool, error) {
 	return isLasting(info) || c.hooks.resumed && live.GetAnnotations()[runMark] == c.hooks.run, nil
 }
 
-// createHooks creates hooks, in place of those that an earlier run of the release has
-// left behind. Objects of others are left alone.
+// createHooks creates hooks. It replaces hooks that an earlier run of the release has left behind,
+// and does not change objects of other releases.
 func (c *cluster) createHooks(hooks kube.ResourceList) (*kube.Result, error) {
 	for _, info := range hooks {
 		if err := c.refuseMissingAccount(info); err != nil {
@@ -171,8 +169,7 @@ func (c *cluster) createHooks(hooks kube.ResourceList) (*kube.Result, error) {
 	return created, c.each(left, c.create)
 }
 
-// refuseForeign is an error if a hook is in the cluster and no earlier run of the
-// release has created it.
+// refuseForeign returns an error if a hook exists that no earlier run of the release has created.
 func (c *cluster) refuseForeign(info *resource.Info) error {
 	live, err := c.operation.get(c.ctx, infoRef(info))
 	if err != nil || live == nil || isLeftover(live, c.operation.release) {
@@ -183,8 +180,8 @@ func (c *cluster) refuseForeign(info *resource.Info) error {
 	return &stepFailure{text: text}
 }
 
-// isGoneHook reports whether a hook that should be deleted does not exist. One that
-// belongs to another release is left alone.
+// isGoneHook reports whether a hook that should be deleted does not exist. It returns an error if
+// the hook belongs to another release.
 func (c *cluster) isGoneHook(info *resource.Info) (bool, error) {
 	if c.hooks.passed[hookKey(info)] {
 		return false, nil
@@ -206,8 +203,8 @@ func isLeftover(live *unstructured.Unstructured, of *release.Release) bool {
 	return owns(of, live) && live.GetAnnotations()[runMark] != ""
 }
 
-// refuseMissingAccount is an error if a Job or a Pod needs a service account that the
-// release itself makes only after it.
+// refuseMissingAccount returns an error if a Job or a Pod needs a service account that the release
+// creates only after this hook.
 func (c *cluster) refuseMissingAccount(info *resource.Info) error {
 	current := c.records.current
 	if current == nil || c.changed || c.phase == phaseDelete || !isRunToCompletion(info) {
@@ -223,7 +220,7 @@ func (c *cluster) refuseMissingAccount(info *resource.Info) error {
 	}
 	name, _, err := unstructured.NestedString(object.Object, path...)
 	if err != nil || name == "" {
-		return nil // the API server says what is wrong
+		return nil // the API server reports what is wrong
 	}
 	account := accountRef(info.Namespace, name)
 	made, err := c.operation.client.objects(current)
@@ -232,15 +229,15 @@ func (c *cluster) refuseMissingAccount(info *resource.Info) error {
 	}
 	live, err := c.operation.get(c.ctx, account)
 	if err != nil || live != nil {
-		return nil // what the tenant may not see is found out by the hook itself
+		return nil // the hook itself finds out what the tenant may not see
 	}
 	return &stepFailure{text: fmt.Sprintf("%s needs service account %q, which the chart creates only after this hook; "+
 		"create the service account first, or have the chart create it as a hook with a lower weight", c.describe(info), name)}
 }
 
-// spared reports whether an object must not be deleted: a volume claim never, and what
-// else is retained, a hook that this run has made not before it was waited for.
-// Afterwards Helm deletes it if its policy says so.
+// spared reports whether an object must not be deleted: a volume claim, an object that is retained,
+// a hook that this run has completed, or a hook that this run has created and not waited for yet.
+// After the wait, Helm deletes the hook if its deletion policy requires it.
 func (c *cluster) spared(info *resource.Info) (bool, error) {
 	if isClaim(info) || c.retained[identityOf(infoRef(info))] {
 		return true, nil
@@ -254,8 +251,8 @@ func (c *cluster) spared(info *resource.Info) (bool, error) {
 	return c.liveHook(info)
 }
 
-// recordHooks writes down at once that hooks have succeeded; Helm does so only
-// with the next hook or at the end, and may have deleted them by then.
+// recordHooks stores immediately that hooks have succeeded. Helm stores this only with the next
+// hook or at the end, when it may already have deleted the hooks.
 func (c *cluster) recordHooks(resources kube.ResourceList) error {
 	current := c.records.current
 	if c.hooks.passed == nil {
@@ -285,8 +282,8 @@ func (c *cluster) recordHooks(resources kube.ResourceList) error {
 	return nil
 }
 
-// hasEnded reports whether a Job or a Pod has ended well, or was deleted: then nobody
-// knows more. It returns the failure of one that has failed.
+// hasEnded reports whether a Job or a Pod has succeeded, or was deleted, since its result is then
+// unknown. It returns an error if it has failed.
 func (c *cluster) hasEnded(info *resource.Info, live *unstructured.Unstructured) (bool, error) {
 	if live == nil {
 		return true, nil
@@ -308,7 +305,7 @@ func (c *cluster) hasEnded(info *resource.Info, live *unstructured.Unstructured)
 	return err == nil && phase == string(corev1.PodSucceeded), err
 }
 
-// hookFailed is the error of a hook that has failed by itself.
+// hookFailed returns the error for a hook that has failed.
 func (c *cluster) hookFailed(info *resource.Info, why string) error {
 	text := c.describe(info) + " failed"
 	for _, reason := range []string{why, c.operation.podsReason(c.ctx, infoRef(info))} {
@@ -319,7 +316,7 @@ func (c *cluster) hookFailed(info *resource.Info, why string) error {
 	return &stepFailure{text: text + c.hookRemedy(info)}
 }
 
-// hookRemedy says what to do about a hook that has failed or was waited for too long.
+// hookRemedy returns the remedy for a hook that has failed or timed out.
 func (c *cluster) hookRemedy(info *resource.Info) string {
 	if c.phase != phaseDelete || !isHook(info) {
 		return ""
@@ -328,13 +325,13 @@ func (c *cluster) hookRemedy(info *resource.Info) string {
 		"and remove the app again without its delete hooks", v1alpha1.SkipDeleteHooksAnnotation)
 }
 
-// runName names a run that begins at a revision.
+// runName returns the name of a run that starts at a revision.
 func runName(revision int, wish string) string { return strconv.Itoa(revision) + "." + wish }
 
-// isRunFor reports whether a run is one for the wish.
+// isRunFor reports whether a run has the goal that wish identifies.
 func isRunFor(run, wish string) bool { return strings.HasSuffix(run, "."+wish) }
 
-// ofRun are the revisions that belong to a run.
+// ofRun returns the revisions that belong to a run.
 func ofRun(history []*release.Release, run string) []*release.Release {
 	var found []*release.Release
 	for _, revision := range history {
@@ -345,8 +342,7 @@ func ofRun(history []*release.Release, run string) []*release.Release {
 	return found
 }
 
-// wishOf is a short digest over a chart, by the digest of its files, and the values
-// given to it.
+// wishOf returns a short digest of the files of a chart and its values.
 func wishOf(files string, values map[string]any) (string, error) {
 	digest, err := ConfigDigest(values)
 	if err != nil {

@@ -16,27 +16,27 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// managedByMark is the label that Helm puts on what it makes, with the annotations
-// of the release.
+// managedByMark is the label that Helm adds to its objects, together with the annotations of the
+// release.
 const managedByMark = "app.kubernetes.io/managed-by"
 
-// secretKind is the kind whose fields can be written but not read.
+// secretKind is the kind whose field stringData can be written but not read.
 var secretKind = corev1.SchemeGroupVersion.WithKind("Secret")
 
-// intended is an object as its release would have it.
+// intended is an object as its release defines it.
 type intended struct {
 	operation *operation
 	owner     *release.Release
 	scalers   *autoscalers
 	ref       ObjectRef
 	object    *unstructured.Unstructured
-	// older is the data that other revisions gave to a Secret.
+	// older contains the data of a Secret in other revisions.
 	older []map[string]any
 }
 
-// intended are the objects of the manifest of a revision, marked as the release's
-// as Helm marks them when it applies them. The text is cut as it is then, to the
-// last line break.
+// intended returns the objects of the manifest of a revision, with the marks that Helm adds when it
+// applies them. It splits the text in the same way as Helm does at that time, including the last
+// line break.
 func (o *operation) intended(r *release.Release) ([]intended, error) {
 	scalers := &autoscalers{operation: o}
 	documents := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(r.Manifest), 4096)
@@ -62,7 +62,7 @@ func (o *operation) intended(r *release.Release) ([]intended, error) {
 	}
 }
 
-// flatten gives the objects of a document, which may be a list of them; see flat.
+// flatten returns the objects of a document, which may be a list; see flat.
 func flatten(object *unstructured.Unstructured) []*unstructured.Unstructured {
 	items, _ := object.Object["items"].([]any)
 	if len(items) == 0 {
@@ -86,7 +86,7 @@ func headOf(object *unstructured.Unstructured) objectHead {
 	return head
 }
 
-// own marks an object as that of a release.
+// own marks an object as part of a release.
 func own(object *unstructured.Unstructured, namespace string, owner *release.Release) {
 	labels := map[string]string{}
 	maps.Copy(labels, object.GetLabels())
@@ -97,12 +97,12 @@ func own(object *unstructured.Unstructured, namespace string, owner *release.Rel
 	annotations[releaseNameMark], annotations[releaseNamespaceMark] = owner.Name, owner.Namespace
 	object.SetAnnotations(annotations)
 	object.SetNamespace(namespace)
-	// A kind with a status of its own has it from its controller.
+	// The controller of a kind sets the status.
 	unstructured.RemoveNestedField(object.Object, "status")
 }
 
-// withoutOthers is the object without the fields that are others' to set: the
-// replicas of what is scaled automatically, and what a workload is stopped by.
+// withoutOthers returns the object without the fields that other controllers set: the replicas of a
+// workload with an autoscaler, and the fields by which a workload is stopped.
 func (i intended) withoutOthers(live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	wanted := i.object.DeepCopy()
 	if by, ok := leverOf(i.ref); ok && noted(live) {
@@ -121,7 +121,7 @@ func (i intended) withoutOthers(live *unstructured.Unstructured) (*unstructured.
 		return wanted, err
 	}
 	now, _, err := unstructured.NestedFieldNoCopy(live.Object, fieldReplicas.path...)
-	// A kind of its own may have a map there, which == cannot compare.
+	// A custom kind may have a map in this field, which == cannot compare.
 	if err != nil || reflect.DeepEqual(now, count) {
 		return wanted, err
 	}
@@ -132,7 +132,7 @@ func (i intended) withoutOthers(live *unstructured.Unstructured) (*unstructured.
 	return wanted, err
 }
 
-// remember has the update of the cluster remove what the revisions set.
+// remember stores the objects of the revisions, so that an update removes the fields that they set.
 func (o *operation) remember(revisions []*release.Release) error {
 	o.cluster.incomplete = map[identity][]map[string]any{}
 	for _, revision := range revisions {
@@ -148,8 +148,7 @@ func (o *operation) remember(revisions []*release.Release) error {
 	return nil
 }
 
-// findOlderSecrets gives the Secrets among the objects the data that they had in other
-// revisions.
+// findOlderSecrets adds the data from other revisions to the Secrets among the objects.
 func (o *operation) findOlderSecrets(objects []intended, history []*release.Release) error {
 	secrets := map[identity]*intended{}
 	for i := range objects {
@@ -178,10 +177,9 @@ func (o *operation) findOlderSecrets(objects []intended, history []*release.Rele
 	return nil
 }
 
-// olderData returns the data that another revision gave to a live Secret and that
-// wanted does not have, as an earlier manifest. Helm leaves a key in a Secret when a
-// chart takes it out of stringData. A key that has another value by now is somebody
-// else's.
+// olderData returns the data that another revision gave to a live Secret and that wanted does not
+// contain, as an earlier manifest. Helm does not delete a key from a Secret when a chart removes it
+// from stringData. A key whose value has changed since belongs to another client.
 func (i intended) olderData(wanted, live *unstructured.Unstructured) []map[string]any {
 	now, _ := live.Object["data"].(map[string]any)
 	left := map[string]any{}
@@ -195,7 +193,7 @@ func (i intended) olderData(wanted, live *unstructured.Unstructured) []map[strin
 	if len(left) == 0 {
 		return nil
 	}
-	if wanted.Object["data"] == nil { // keys of others stay
+	if wanted.Object["data"] == nil { // keep keys of other clients
 		wanted.Object["data"] = map[string]any{}
 	}
 	return []map[string]any{{"data": left}}

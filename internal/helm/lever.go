@@ -12,20 +12,20 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// stoppedMark is the node label that a stopped DaemonSet asks for in vain.
+// stoppedMark is the node label that a stopped DaemonSet selects. No node has it.
 const stoppedMark = "appmarket.io/stopped"
 
-// lever is the field of a workload by which it is stopped.
+// lever is the field of a workload that is changed to stop it.
 type lever struct {
 	field
-	// beside is a field that has to be off as well meanwhile, if there is one.
+	// beside is a second field that must be off while the workload is stopped, or nil.
 	beside *field
 }
 
-// field is one that Stop changes.
+// field is a field that Stop changes.
 type field struct {
 	path []string
-	// off is what it is on a stopped workload; usual is what it is where it is unset.
+	// off is the value in a stopped workload, and usual is the default value.
 	off, usual any
 }
 
@@ -36,14 +36,14 @@ var (
 		path: []string{"spec", "template", "spec", "nodeSelector"},
 		off:  map[string]any{stoppedMark: "true"}, usual: map[string]any{},
 	}
-	// fieldClaims says what becomes of the volume claims of a StatefulSet that is scaled
-	// down. They would be deleted, and their data with them, if it said Delete.
+	// fieldClaims specifies what happens to the volume claims of a StatefulSet that is scaled down.
+	// Delete would delete the claims and their data.
 	fieldClaims = field{
 		path: []string{"spec", "persistentVolumeClaimRetentionPolicy", "whenScaled"}, off: "Retain", usual: "Retain",
 	}
 )
 
-// leverOf is the lever of a kind; there is none for what is no workload.
+// leverOf returns the lever of a kind, and false if the kind is not a workload.
 func leverOf(ref ObjectRef) (lever, bool) {
 	switch schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).GroupKind() {
 	case schema.GroupKind{Group: "apps", Kind: "Deployment"},
@@ -60,10 +60,10 @@ func leverOf(ref ObjectRef) (lever, bool) {
 	return lever{}, false
 }
 
-// name is the last element of the path.
+// name returns the last element of the path.
 func (f field) name() string { return f.path[len(f.path)-1] }
 
-// is gives what the field is now.
+// is returns the current value of the field.
 func (f field) is(live *unstructured.Unstructured) (any, error) {
 	value, found, err := unstructured.NestedFieldCopy(live.Object, f.path...)
 	if err != nil || !found || value == nil {
@@ -72,7 +72,7 @@ func (f field) is(live *unstructured.Unstructured) (any, error) {
 	return value, nil
 }
 
-// isOff reports whether the workload is stopped, whoever did it.
+// isOff reports whether the workload is stopped, by Stop or by another client.
 func (f field) isOff(live *unstructured.Unstructured) (bool, error) {
 	now, err := f.is(live)
 	if selector, ok := now.(map[string]any); ok {
@@ -81,10 +81,10 @@ func (f field) isOff(live *unstructured.Unstructured) (bool, error) {
 	return now == f.off, err
 }
 
-// fits reports whether a value is of the type of the field.
+// fits reports whether a value has the type of the field.
 func (f field) fits(value any) bool { return reflect.TypeOf(value) == reflect.TypeOf(f.usual) }
 
-// fields are all that Stop may change.
+// fields returns all fields that Stop may change.
 func (l lever) fields() []field {
 	if l.beside == nil {
 		return []field{l.field}
@@ -92,18 +92,18 @@ func (l lever) fields() []field {
 	return []field{l.field, *l.beside}
 }
 
-// note is what a workload was before it was stopped: fields by their names. One
-// beside the lever is there only if it was changed.
+// note contains the fields of a workload before it was stopped, by name. It contains the second
+// field of a lever only if Stop changed that field.
 type note map[string]any
 
-// noted reports whether a workload was stopped by Stop.
+// noted reports whether Stop has stopped a workload.
 func noted(live *unstructured.Unstructured) bool {
 	_, ok := live.GetAnnotations()[v1alpha1.BeforeStopAnnotation]
 	return ok
 }
 
-// readNote reads the note on a workload. A tenant can write such a note as well,
-// so it is looked at closely.
+// readNote decodes the note of a workload. It validates the note, because a tenant can write the
+// annotation.
 func (l lever) readNote(live *unstructured.Unstructured) (note, error) {
 	var before note
 	if err := utiljson.Unmarshal([]byte(live.GetAnnotations()[v1alpha1.BeforeStopAnnotation]), (*map[string]any)(&before)); err != nil {
@@ -117,8 +117,8 @@ func (l lever) readNote(live *unstructured.Unstructured) (note, error) {
 	return before, nil
 }
 
-// olderNote is the note that a workload has already, empty where it has none or one
-// that cannot be read.
+// olderNote returns the existing note of a workload. It is empty if there is none or if it is
+// invalid.
 func (l lever) olderNote(live *unstructured.Unstructured) note {
 	before, err := l.readNote(live)
 	if err != nil || before == nil {
@@ -127,8 +127,8 @@ func (l lever) olderNote(live *unstructured.Unstructured) note {
 	return before
 }
 
-// stop is the patch that stops a workload and notes what it was. What an older note
-// says stands: it is from before anything was stopped.
+// stop returns the patch that stops a workload and adds a note with its previous state. The values
+// of an existing note are kept, because they were stored before anything was stopped.
 func (l lever) stop(live *unstructured.Unstructured) ([]byte, error) {
 	before, after := l.olderNote(live), note{}
 	for i, one := range l.fields() {
@@ -151,7 +151,7 @@ func (l lever) stop(live *unstructured.Unstructured) ([]byte, error) {
 	return l.patch(after, string(text))
 }
 
-// resume is the patch that brings a workload back and removes the note.
+// resume returns the patch that restores a workload and removes the note.
 func (l lever) resume(live *unstructured.Unstructured, before note) ([]byte, error) {
 	if wanted, ok := before[l.name()].(map[string]any); ok {
 		now, err := l.is(live)
@@ -168,7 +168,7 @@ func (l lever) resume(live *unstructured.Unstructured, before note) ([]byte, err
 	return l.patch(before, nil)
 }
 
-// patch is a JSON merge patch of the fields that values has, and of the note.
+// patch returns a JSON merge patch of the given fields and of the note.
 func (l lever) patch(values note, text any) ([]byte, error) {
 	change := map[string]any{}
 	for _, one := range l.fields() {
@@ -186,8 +186,8 @@ func (l lever) patch(values note, text any) ([]byte, error) {
 	return json.Marshal(change)
 }
 
-// locked makes a patch be refused as a conflict when the object is no longer what
-// it was computed from.
+// locked adds the resource version to a patch, so that it is rejected as a conflict if the object
+// has changed since the patch was computed.
 func locked(patch []byte, live *unstructured.Unstructured) ([]byte, error) {
 	var change map[string]any
 	if err := utiljson.Unmarshal(patch, &change); err != nil {
@@ -199,7 +199,7 @@ func locked(patch []byte, live *unstructured.Unstructured) ([]byte, error) {
 	return json.Marshal(change)
 }
 
-// ended reports whether an object is a Job that has come to its end.
+// ended reports whether an object is a Job that has completed or failed.
 func ended(live *unstructured.Unstructured) bool {
 	if live.GetKind() != "Job" {
 		return false

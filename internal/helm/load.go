@@ -12,18 +12,18 @@ import (
 	"github.com/appmarket/operator/internal/values"
 )
 
-// loadUnit makes a chart of files that lie in memory. What is in charts/ is a
-// dependency; a nested chart in any other folder is only files to Helm.
+// loadUnit loads a chart from files in memory. Charts in the folder charts are dependencies. Helm
+// treats a nested chart in any other folder as plain files.
 func loadUnit(files []chartfiles.File) (*chart.Chart, error) {
 	return load(buffered(files))
 }
 
-// byteOrderMark may begin a file that an editor wrote as UTF-8. Helm's own readers
-// of folders and archives take it off; left in a template, it ends up as a part of
-// the first key of the document.
+// byteOrderMark may be the start of a UTF-8 file that was written by an editor. Helm removes it
+// when it reads folders and archives. In a template it would become a part of the first key of the
+// document.
 const byteOrderMark = "\xef\xbb\xbf"
 
-// buffered are files as Helm's loader takes them.
+// buffered converts files for the loader of Helm.
 func buffered(files []chartfiles.File) []*loader.BufferedFile {
 	all := make([]*loader.BufferedFile, 0, len(files))
 	for _, file := range files {
@@ -46,7 +46,7 @@ func load(files []*loader.BufferedFile) (*chart.Chart, error) {
 	return loaded, nil
 }
 
-// loadProblem says why Helm cannot load a chart.
+// loadProblem describes why Helm cannot load a chart.
 func loadProblem(err error) string {
 	const noValues = "cannot load values.yaml: "
 	where, _, ok := strings.Cut(err.Error(), noValues)
@@ -56,7 +56,8 @@ func loadProblem(err error) string {
 	return where + "values.yaml: " + values.ParseProblem(err)
 }
 
-// missingDependencies are those that Chart.yaml names and charts/ does not have.
+// missingDependencies returns the dependencies in Chart.yaml that the folder charts does not
+// contain.
 func missingDependencies(c *chart.Chart) []string {
 	present := map[string]bool{}
 	for _, dependency := range c.Dependencies() {

@@ -15,10 +15,10 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// maxListedObjects bounds the objects of one list that templates look up.
+// maxListedObjects bounds the number of objects in one list that templates look up.
 const maxListedObjects = 500
 
-// Capabilities are those of the cluster, as charts see them.
+// Capabilities returns the capabilities of the cluster, as charts see them.
 func (c *Clients) Capabilities(ctx context.Context) (*hydrate.Capabilities, error) {
 	known, err := c.known(ctx)
 	if err != nil {
@@ -27,8 +27,9 @@ func (c *Clients) Capabilities(ctx context.Context) (*hydrate.Capabilities, erro
 	return &hydrate.Capabilities{KubeVersion: known.KubeVersion.Version, APIVersions: known.APIVersions}, nil
 }
 
-// Lookup answers what templates look up, as the tenant. A kind that the cluster does not
-// have has no objects. What the tenant may not read is stalled with PermissionDenied.
+// Lookup returns a function that reads objects for templates, as the tenant. It returns no objects
+// for a kind that the cluster does not serve. If the tenant does not have permission, it returns a
+// stalled PermissionDenied error.
 func (c *Clients) Lookup(t Tenant) hydrate.Lookup {
 	return func(ctx context.Context, query hydrate.LookupQuery) (map[string]any, error) {
 		found, err := c.lookup(ctx, t, query)

@@ -12,22 +12,23 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// lookups is the cluster of the function lookup: a hydrate.Lookup, or no objects.
+// lookups is the client for the template function lookup. It calls a hydrate.Lookup, or returns no
+// objects without one.
 type lookups struct {
 	answer hydrate.Lookup
-	// count counts the questions, and failed is the first that was not answered.
+	// count is the number of queries, and failed is the first error.
 	count  int
 	failed error
 }
 
-// GetClientFor returns a client for a kind. Whether there is such a kind, and whether its
-// objects are in namespaces, is for whoever answers to know.
+// GetClientFor returns a client for a kind. The Lookup decides whether the kind exists and whether
+// it is namespaced.
 func (l *lookups) GetClientFor(apiVersion, kind string) (dynamic.NamespaceableResourceInterface, bool, error) {
 	return lookupKind{lookups: l, query: hydrate.LookupQuery{APIVersion: apiVersion, Kind: kind}}, true, nil
 }
 
-// lookupKind has the methods that lookup calls. For an object that is not there lookup
-// returns an empty map.
+// lookupKind implements the methods that lookup calls. For a missing object, lookup returns an
+// empty map.
 type lookupKind struct {
 	dynamic.NamespaceableResourceInterface
 	lookups *lookups

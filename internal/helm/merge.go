@@ -11,16 +11,15 @@ import (
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 )
 
-// merge returns the live state of an object with the changes that an apply of
-// target makes: fields that target sets have its values, fields that an earlier
-// manifest sets and target does not are removed, and all other fields stay. The
-// arguments are not changed; the result shares values with them.
+// merge returns the live state of an object with the changes that an apply of target makes: it sets
+// the fields that target contains, removes the fields that an earlier manifest contains and target
+// does not, and keeps all other fields. merge does not change its arguments. The result shares
+// values with them.
 //
-// The shape tells which lists are merged by a key; without a shape, and in all
-// other lists, the list of target replaces the live one. A patch of the result is
-// exact. A strategic merge patch, which Helm sends, is not: it loses or confuses
-// elements that share a key, and it does nothing to an object of a custom kind
-// that was changed in the cluster only.
+// The shape specifies which lists are merged by a key. Other lists, and all lists if there is no
+// shape, are replaced by the list of target. A JSON merge patch of the result is exact. The
+// strategic merge patch that Helm sends is not exact: it loses or confuses elements that share a
+// key, and it does not restore objects of custom kinds that were changed only in the cluster.
 func merge(shape strategicpatch.LookupPatchMeta, earlier []map[string]any, target, live map[string]any) map[string]any {
 	merged := make(map[string]any, len(live))
 	for key, value := range live {
@@ -31,7 +30,7 @@ func merge(shape strategicpatch.LookupPatchMeta, earlier []map[string]any, targe
 		}
 	}
 	for key, value := range target {
-		if value != nil { // a null asks for the default of the API server
+		if value != nil { // null requests the default of the API server
 			merged[key] = mergeField(shape, key, valuesOf(earlier, key), value, live[key])
 		}
 	}
@@ -41,16 +40,15 @@ func merge(shape strategicpatch.LookupPatchMeta, earlier []map[string]any, targe
 	return merged
 }
 
-// unions are fields of Kubernetes' own kinds of which the API server accepts one at a
-// time, and which it does not mark as unions.
+// unions are fields of built-in kinds of which the API server accepts only one, and which are not
+// declared as unions.
 var unions = [][]string{
 	{"value", "valueFrom"},                            // of a variable
 	{"exec", "grpc", "httpGet", "sleep", "tcpSocket"}, // of a probe or a lifecycle handler
 	{"maxUnavailable", "minAvailable"},                // of a PodDisruptionBudget
 }
 
-// isStruct reports whether a shape is that of a type with fields, and not of a map, which
-// may have any keys.
+// isStruct reports whether a shape describes a type with fields, and not a map with arbitrary keys.
 func isStruct(shape strategicpatch.LookupPatchMeta) bool {
 	known, ok := shape.(strategicpatch.PatchMetaFromStruct)
 	if !ok || known.T == nil {
@@ -63,8 +61,8 @@ func isStruct(shape strategicpatch.LookupPatchMeta) bool {
 	return of.Kind() == reflect.Struct
 }
 
-// dropOtherMembers takes from a merged object the members of unions that target does not
-// set where it sets another one: the API server would refuse both.
+// dropOtherMembers removes from a merged object the members of a union that target does not set, if
+// target sets another member. The API server would reject both.
 func dropOtherMembers(target, merged map[string]any) {
 	for _, union := range unions {
 		if !slices.ContainsFunc(union, func(key string) bool { return target[key] != nil }) {
@@ -99,9 +97,8 @@ func mergeField(shape strategicpatch.LookupPatchMeta, key string, earlier []any,
 	return target
 }
 
-// mergeStruct merges a map. Of one that is a union, such as the strategy of a
-// Deployment or a volume, it keeps no field that target does not set, unless
-// nothing changes.
+// mergeStruct merges a map. If the map is a union, such as the strategy of a Deployment or a
+// volume, it removes all fields that target does not set, unless nothing changes.
 func mergeStruct(
 	shape strategicpatch.LookupPatchMeta, how strategicpatch.PatchMeta, earlier []map[string]any, target, live map[string]any,
 ) map[string]any {
@@ -117,10 +114,10 @@ func mergeStruct(
 	return merged
 }
 
-// mergeList merges a list by the keys of its elements. The elements of target come
-// in its order. Live ones that neither target nor an earlier manifest has stay where
-// they are. An element of target that shares its key, in target or in the live list,
-// is not merged with a live one: there is no telling which one it is.
+// mergeList merges a list by the keys of its elements. The elements of target keep their order.
+// Live elements that are neither in target nor in an earlier manifest keep their position. An
+// element of target whose key is not unique, in target or in the live list, is not merged with a
+// live element, because the matching element is unknown.
 func mergeList(
 	shape strategicpatch.LookupPatchMeta, how strategicpatch.PatchMeta, earlier []any, target, live []any,
 ) []any {
@@ -168,16 +165,16 @@ func mergeList(
 	return merged
 }
 
-// listKeys are the keys of lists for which the API server needs more than the one
-// key of a strategic merge patch, by that key; see x-kubernetes-list-map-keys.
+// listKeys contains the keys of lists for which the API server needs more keys than the merge key
+// of a strategic merge patch, by that merge key; see x-kubernetes-list-map-keys.
 var listKeys = map[string][]string{
 	"port":          {"port", "protocol"},
 	"containerPort": {"containerPort", "protocol"},
 	"topologyKey":   {"topologyKey", "whenUnsatisfiable"},
 }
 
-// elementKey returns what identifies an element of a list that is merged by key; the
-// elements of a list without a key identify themselves.
+// elementKey returns the identity of an element of a list that is merged by key. Without a key, the
+// value of the element is its identity.
 func elementKey(key string, element any) string {
 	if key == "" {
 		return fmt.Sprintf("%T %v", element, element)
@@ -267,10 +264,10 @@ func mergePatchOf(from, to map[string]any) map[string]any {
 	return patch
 }
 
-// storedForm returns an object of a manifest as the API server stores it, as far as
-// that matters to a comparison: without what the API server and the controllers of a
-// kind set, and with the stringData of a Secret, which can be written but not read, in
-// its data. The object itself is not changed.
+// storedForm returns an object of a manifest in the form in which the API server stores it, as far
+// as this matters for a comparison: without the fields that the API server and controllers set, and
+// with the stringData of a Secret, which cannot be read, merged into its data. storedForm does not
+// change the object.
 func storedForm(object map[string]any) map[string]any {
 	stored := maps.Clone(object)
 	for _, path := range append(slices.Clone(bookkeeping), []string{"metadata", "namespace"}) {
@@ -291,8 +288,8 @@ func storedForm(object map[string]any) map[string]any {
 	return stored
 }
 
-// secretData returns what data of a Secret with stringData becomes, false for
-// anything else and for a stringData that the API server refuses.
+// secretData returns the data of a Secret after its stringData is merged. It returns false for
+// other objects, and for a stringData that the API server rejects.
 func secretData(object map[string]any) (map[string]any, bool) {
 	texts, ok := object["stringData"].(map[string]any)
 	if !ok || object["kind"] != "Secret" || object["apiVersion"] != "v1" {
@@ -304,7 +301,7 @@ func secretData(object map[string]any) (map[string]any, bool) {
 	}
 	for key, value := range texts {
 		text, isText := value.(string)
-		if !isText && value != nil { // a null is an empty text
+		if !isText && value != nil { // null is an empty string
 			return nil, false
 		}
 		data[key] = base64.StdEncoding.EncodeToString([]byte(text))

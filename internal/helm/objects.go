@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// objectHead is the part of a document that says which object it is.
+// objectHead contains the fields of a document that identify its object.
 type objectHead struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -20,7 +20,7 @@ type objectHead struct {
 	Items []objectHead `json:"items"`
 }
 
-// objects are those of the manifest of a release.
+// objects returns the references of the objects in the manifest of a release.
 func (c *Client) objects(r *release.Release) ([]ObjectRef, error) {
 	var refs []ObjectRef
 	for _, document := range cut(r.Manifest) {
@@ -35,7 +35,7 @@ func (c *Client) objects(r *release.Release) ([]ObjectRef, error) {
 	return refs, nil
 }
 
-// flat are the objects of a document, which may be a list of them.
+// flat returns the objects of a document, which may be a list.
 func flat(head objectHead) []objectHead {
 	if len(head.Items) == 0 {
 		if head.Kind == "" || head.Metadata.Name == "" {
@@ -50,8 +50,7 @@ func flat(head objectHead) []objectHead {
 	return all
 }
 
-// identity is what makes two objects the same to Helm, and to the cluster: the
-// version in which one was written does not count.
+// identity identifies an object for Helm and for the cluster, independent of its API version.
 type identity struct {
 	group, kind, namespace, name string
 }
@@ -61,8 +60,8 @@ func identityOf(ref ObjectRef) identity {
 	return identity{group: gvk.Group, kind: gvk.Kind, namespace: ref.Namespace, name: ref.Name}
 }
 
-// ref completes the namespace of an object: that of the release where it names
-// none, and none at all where it is an object of the cluster.
+// ref returns the reference of an object. A namespaced object without a namespace is in the given
+// namespace. An object of a cluster-scoped kind has no namespace.
 func (c *Client) ref(head objectHead, namespace string) ObjectRef {
 	ref := ObjectRef{
 		APIVersion: head.APIVersion, Kind: head.Kind,
@@ -72,7 +71,7 @@ func (c *Client) ref(head objectHead, namespace string) ObjectRef {
 		ref.Namespace = namespace
 	}
 	mapping, err := c.mapping(ref)
-	// A kind that is gone from the cluster is taken for one of a namespace.
+	// A kind that the cluster does not serve anymore is treated as namespaced.
 	if err == nil && mapping.Scope.Name() == meta.RESTScopeNameRoot {
 		ref.Namespace = ""
 	}

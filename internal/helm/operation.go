@@ -26,7 +26,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// operation is one use of the SDK. Whatever it does ends with ctx.
+// operation is one use of the SDK. It ends when ctx ends.
 type operation struct {
 	client  *Client
 	ctx     context.Context
@@ -37,13 +37,13 @@ type operation struct {
 	records *records
 	store   *storage.Storage
 	action  *action.Configuration
-	// release names the release that is worked on, and instance the AppInstance whose
-	// release it is, as far as is known.
+	// release identifies the release of the operation, and instance the AppInstance that owns the
+	// release, if they are known.
 	release  *release.Release
 	instance string
 }
 
-// begin prepares an operation; it talks to nobody.
+// begin creates an operation. It sends no requests.
 func (c *Client) begin(ctx context.Context) (*operation, error) {
 	cfg := c.clients.config(bound{ctx: ctx, next: c.transport})
 	secrets, err := corev1.NewForConfig(cfg)
@@ -72,7 +72,7 @@ func (c *Client) begin(ctx context.Context) (*operation, error) {
 	return o, nil
 }
 
-// beginOn prepares an operation on a release.
+// beginOn creates an operation on a release.
 func (c *Client) beginOn(ctx context.Context, name string) (*operation, error) {
 	o, err := c.begin(ctx)
 	if err != nil {
@@ -84,11 +84,12 @@ func (c *Client) beginOn(ctx context.Context, name string) (*operation, error) {
 
 func silent(string, ...any) {}
 
-// Fields of objects are owned by "helm", whatever this executable is called, so
-// that a person with the helm command finds them as after their own.
+// The field manager is always "helm", independent of the name of the executable, so that the helm
+// command manages the same fields.
 func init() { kube.ManagedFieldsManager = "helm" }
 
-// history are the revisions of a release, the oldest first; none is no error.
+// history returns the revisions of a release, starting with the oldest. It returns no error if
+// there are none.
 func (o *operation) history(name string) ([]*release.Release, error) {
 	revisions, err := o.store.History(name)
 	if errors.Is(err, driver.ErrReleaseNotFound) {
@@ -104,8 +105,8 @@ func (o *operation) history(name string) ([]*release.Release, error) {
 	return revisions, nil
 }
 
-// factory gives Helm its clients. What is known of kinds is shared by all; what
-// is done is done as the tenant.
+// factory creates the clients for Helm. All operations share the cache of kinds, and all requests
+// are sent as the tenant.
 type factory struct{ *operation }
 
 func (f factory) ToRESTConfig() (*rest.Config, error)       { return rest.CopyConfig(f.rest), nil }
@@ -117,8 +118,8 @@ func (f factory) ToRawKubeConfigLoader() clientcmd.ClientConfig {
 	return clientcmd.NewDefaultClientConfig(*clientcmdapi.NewConfig(), overrides)
 }
 
-// ToDiscoveryClient is for charts with CRDs: Helm asks for capabilities once it has made
-// them.
+// ToDiscoveryClient returns a client with fresh data: Helm requests the capabilities again after it
+// has created the CRDs of a chart.
 func (f factory) ToDiscoveryClient() (discovery.CachedDiscoveryInterface, error) {
 	if err := f.client.clients.kinds.Refresh(f.ctx, 0); err != nil {
 		return nil, err
@@ -130,7 +131,7 @@ func (f factory) KubernetesClientSet() (*kubernetes.Clientset, error) {
 	return kubernetes.NewForConfig(f.rest)
 }
 
-// Validator checks nothing. Helm's own does no more with a server that checks
-// fields itself (every one since Kubernetes 1.27), but reads the OpenAPI
-// documents of all groups concerned in order to find that out.
+// Validator returns a schema that accepts everything. The validator of Helm does nothing else if
+// the API server validates fields (every version since Kubernetes 1.27), but reads the OpenAPI
+// documents of all groups involved to find that out.
 func (f factory) Validator(string) (validation.Schema, error) { return validation.NullSchema{}, nil }

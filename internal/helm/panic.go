@@ -6,9 +6,8 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// recovered turns a panic into an error. Helm calls a cluster in goroutines of its
-// own, where nothing else recovers, and manifests and records are in the hands of
-// tenants. It is to be deferred.
+// recovered converts a panic into an error. Call it with defer. Helm calls a cluster in its own
+// goroutines, which do not recover panics, and tenants control manifests and records.
 func (c *cluster) recovered(err *error) {
 	if value := recover(); value != nil {
 		*err = c.note(&outcome.Panic{Value: value, Stack: debug.Stack()})

@@ -19,27 +19,26 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-// native knows the kinds of Kubernetes itself, and only them: the API server
-// merges no others strategically.
+// native contains only the built-in kinds of Kubernetes. The API server does not support strategic
+// merges for other kinds.
 var native = sync.OnceValues(func() (*runtime.Scheme, error) {
 	kinds := runtime.NewScheme()
 	return kinds, scheme.AddToScheme(kinds)
 })
 
-// conflicts is how often, and how long, a patch is tried again for an object that a
-// controller changes at the same time.
+// conflicts is the backoff for patches of an object that a controller changes at the same time.
 var conflicts = wait.Backoff{Steps: 8, Duration: 10 * time.Millisecond, Factor: 2, Jitter: 0.1}
 
-// patch is a change of a live object; without a body there is nothing to change.
+// patch is a change of a live object. An empty body means that there is nothing to change.
 type patch struct {
 	body map[string]any
 	live *unstructured.Unstructured
-	// expected is the live object with the change.
+	// expected is the live object with the change applied.
 	expected *unstructured.Unstructured
 }
 
-// patchTo returns the patch that brings a live object to what its manifest says, and
-// takes from it what earlier manifests say and this one does not; see merge.
+// patchTo returns the patch that changes a live object to the state in its manifest, and removes
+// fields that only earlier manifests contain; see merge.
 func patchTo(wanted, live *unstructured.Unstructured, earlier ...map[string]any) (patch, error) {
 	shape, err := shapeOf(live)
 	if err != nil {
@@ -56,8 +55,7 @@ func patchTo(wanted, live *unstructured.Unstructured, earlier ...map[string]any)
 	}, nil
 }
 
-// shapeOf returns how the lists of a kind of Kubernetes are merged, nil for other
-// kinds.
+// shapeOf returns the merge rules for the lists of a built-in kind, or nil for other kinds.
 func shapeOf(object *unstructured.Unstructured) (strategicpatch.LookupPatchMeta, error) {
 	kinds, err := native()
 	if err != nil {
@@ -76,8 +74,8 @@ func shapeOf(object *unstructured.Unstructured) (strategicpatch.LookupPatchMeta,
 // isEmpty reports whether there is nothing to change.
 func (p patch) isEmpty() bool { return len(p.body) == 0 }
 
-// send sends the patch and returns the object that the API server answers with. A
-// live object that has changed meanwhile is a conflict.
+// send sends the patch and returns the object in the response. It returns a conflict if the live
+// object has changed since it was read.
 func (p patch) send(ctx context.Context, objects dynamic.ResourceInterface, dryRun ...string) (*unstructured.Unstructured, error) {
 	body := maps.Clone(p.body)
 	metadata := map[string]any{}

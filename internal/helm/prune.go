@@ -14,8 +14,9 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// prune deletes what the revisions have left behind and the present one does not
-// have, the newest first. Volume claims are left, as is what is marked to be kept.
+// prune deletes objects that the revisions have left behind and that the present revision does not
+// contain, starting with the newest revision. It keeps volume claims and objects that are marked to
+// be kept.
 func (o *operation) prune(revisions []*release.Release, present *release.Release) error {
 	wanted := map[identity]bool{}
 	refs, err := o.client.objects(present)
@@ -38,7 +39,7 @@ func (o *operation) prune(revisions []*release.Release, present *release.Release
 			if wanted[identityOf(ref)] {
 				continue
 			}
-			wanted[identityOf(ref)] = true // once is enough
+			wanted[identityOf(ref)] = true // check each object only once
 			live, err := o.get(o.ctx, ref)
 			if err != nil {
 				return fmt.Errorf("get %s, left behind by revision %d: %w", ref, revision.Version, err)
@@ -51,7 +52,7 @@ func (o *operation) prune(revisions []*release.Release, present *release.Release
 	return o.deleteLeft(left)
 }
 
-// deleteLeft deletes objects of the release, but for those that must stay.
+// deleteLeft deletes objects of the release, except objects that must be kept.
 func (o *operation) deleteLeft(objects []leaving) error {
 	if len(objects) == 0 {
 		return nil
@@ -84,21 +85,19 @@ func (o *operation) deleteRef(ref ObjectRef) error {
 	return deleteObject(o.ctx, objects, ref.Name)
 }
 
-// incomplete are the newest revisions up to the last one that was ever complete,
-// which an upgrade compares with: what they left behind is unknown to Helm.
+// incomplete returns the revisions after the last complete one. An upgrade compares only with the
+// last complete revision, so that Helm does not know the objects of these revisions.
 func incomplete(history []*release.Release) []*release.Release {
 	return history[lastComplete(history)+1:]
 }
 
-// replaced are the revisions of which something may be in the cluster: the last
-// one that was ever complete and those after it. Helm compares with the newest
-// only when it goes back or uninstalls.
+// replaced returns the revisions whose objects may exist in the cluster: the last complete one and
+// all later ones. For a rollback and an uninstallation, Helm considers only the newest revision.
 func replaced(history []*release.Release) []*release.Release {
 	return history[max(lastComplete(history), 0):]
 }
 
-// lastComplete is the index of the newest revision that was ever complete, -1 if
-// none was.
+// lastComplete returns the index of the newest revision that was complete, or -1 if there is none.
 func lastComplete(history []*release.Release) int {
 	last := -1
 	for i := range history {
@@ -115,13 +114,13 @@ func owns(owner *release.Release, live *unstructured.Unstructured) bool {
 	return marks[releaseNameMark] == owner.Name && marks[releaseNamespaceMark] == owner.Namespace
 }
 
-// Annotations by which Helm knows what belongs to a release.
+// Annotations by which Helm recognizes the objects of a release.
 const (
 	releaseNameMark      = "meta.helm.sh/release-name"
 	releaseNamespaceMark = "meta.helm.sh/release-namespace"
 )
 
-// resource is the way to objects of a kind, as the tenant.
+// resource returns a client for the objects of a kind, which acts as the tenant.
 func (o *operation) resource(ref ObjectRef) (dynamic.ResourceInterface, error) {
 	mapping, err := o.client.mapping(ref)
 	if err != nil {

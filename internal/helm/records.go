@@ -16,22 +16,23 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// records is where Helm keeps releases. It remembers the one worked on, and
-// whether it could be written: Helm does not always say.
+// records is the storage driver of Helm for one operation. It stores the revision of the operation
+// and the error of its last write, because Helm does not return every such error.
 type records struct {
 	driver.Driver
 	current *release.Release
 	key     string
 	failed  error
-	// begun says that the operation has made a revision.
+	// begun reports that the operation has created a revision.
 	begun bool
-	// chart is what that revision is recorded with, nil for the chart that Helm has.
+	// chart replaces the chart in the record of that revision, unless it is nil.
 	chart *chart.Chart
-	// labels are put on that revision, where Helm has no way to ask for it.
+	// labels are added to that revision, for operations of Helm that accept no labels.
 	labels map[string]string
-	// beforeDelete is called before the first record is deleted. An error keeps it.
+	// beforeDelete is called before the first record is deleted. If it returns an error, the record
+	// is kept.
 	beforeDelete func() error
-	// kept is the record that is not deleted, whatever the bound of the history.
+	// kept is the key of a record that is not deleted, even if the history exceeds its limit.
 	kept  string
 	trust *trust
 }
@@ -54,7 +55,7 @@ func (r *records) Query(labels map[string]string) ([]*release.Release, error) {
 	return found, r.check(found...)
 }
 
-// List reads the revisions that filter wants. Helm gives it every record there is.
+// List returns the revisions that match filter. Helm calls filter for every record.
 func (r *records) List(filter func(*release.Release) bool) ([]*release.Release, error) {
 	var unsound error
 	found, err := r.Driver.List(func(one *release.Release) bool {
@@ -74,7 +75,7 @@ func (r *records) List(filter func(*release.Release) bool) ([]*release.Release, 
 	return found, errors.Join(err, unsound)
 }
 
-// check refuses records that cannot be worked with, and those that somebody else wrote.
+// check returns an error if a record is invalid or was not written by the operator.
 func (r *records) check(all ...*release.Release) error {
 	if err := checkRecords(all...); err != nil {
 		return err
@@ -82,8 +83,8 @@ func (r *records) check(all ...*release.Release) error {
 	return r.trust.check(all...)
 }
 
-// checkRecords refuses records over which Helm and we would panic. A tenant can
-// write them.
+// checkRecords returns an error for records that would cause a panic in Helm or in this package. A
+// tenant can write such records.
 func checkRecords(all ...*release.Release) error {
 	for _, one := range all {
 		if one.Info == nil {
@@ -96,8 +97,8 @@ func checkRecords(all ...*release.Release) error {
 	return nil
 }
 
-// Create writes a new revision. Nothing of it has run: Helm copies the hooks of the
-// revision gone back to with the times at which they ran then.
+// Create writes a new revision. It resets the results of hooks, because a rollback of Helm copies
+// the hooks with the times of their earlier runs.
 func (r *records) Create(key string, one *release.Release) error {
 	r.current, r.key = one, key
 	if r.chart != nil {
@@ -126,8 +127,9 @@ func (r *records) Create(key string, one *release.Release) error {
 	return nil
 }
 
-// Update writes a revision anew. No revision is superseded by one that failed: a
-// rollback of Helm's would have it so, and forget which revision was complete.
+// Update overwrites a revision. It does not mark an earlier revision as superseded after the new
+// one has failed: a rollback of Helm would do so, and lose the information which revision was
+// complete.
 func (r *records) Update(key string, one *release.Release) error {
 	superseded := one.Info.Status == release.StatusSuperseded
 	if superseded && key != r.key && r.begun && r.current.Info.Status == release.StatusFailed {
@@ -140,7 +142,7 @@ func (r *records) Update(key string, one *release.Release) error {
 	return err
 }
 
-// Delete deletes a revision, but not the one that is kept.
+// Delete deletes a revision, unless it is the one to keep.
 func (r *records) Delete(key string) (*release.Release, error) {
 	if key == r.kept {
 		return nil, nil
@@ -158,7 +160,7 @@ func (r *records) Delete(key string) (*release.Release, error) {
 	return deleted, err
 }
 
-// subject names the release worked on for points of failure.
+// subject returns the name of the release for failpoints.
 func (r *records) subject() string {
 	if r.current == nil {
 		return ""
@@ -166,12 +168,12 @@ func (r *records) subject() string {
 	return r.current.Namespace + "/" + r.current.Name
 }
 
-// recordName is the name of the Secret that Helm keeps a revision in.
+// recordName returns the name of the Secret in which Helm stores a revision.
 func recordName(release string, revision int) string {
 	return fmt.Sprintf("%s.%s.v%d", storage.HelmStorageType, release, revision)
 }
 
-// judgeSize says what a record that is too large means.
+// judgeSize classifies the error for a record that is too large.
 func judgeSize(err error) error {
 	if large, ok := errors.AsType[*tooLarge](err); ok {
 		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, large)

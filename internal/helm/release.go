@@ -13,30 +13,28 @@ import (
 	plain "github.com/appmarket/operator/internal/release"
 )
 
-// What operations are given and give is said in plain types, which controllers
-// share.
+// Arguments and results of operations have types that do not depend on the Helm SDK.
 type (
-	// Spec is what a release should be.
+	// Spec specifies the desired state of a release.
 	Spec = plain.Spec
-	// Rollback is which of its revisions a release should go back to.
+	// Rollback specifies the revision to which a release is rolled back.
 	Rollback = plain.Rollback
-	// Removal is how a release should be removed.
+	// Removal specifies how a release is removed.
 	Removal = plain.Removal
 	// Release is the newest revision of a release.
 	Release = plain.Release
-	// ObjectRef names an object of a release.
+	// ObjectRef is the reference of an object of a release.
 	ObjectRef = v1alpha1.ObjectReference
-	// Tenant is a service account that Helm acts as.
+	// Tenant identifies the service account that Helm impersonates.
 	Tenant = plain.Tenant
 )
 
 var _ plain.Client = (*Client)(nil)
 
-// DefaultTimeout is how long a hook may take, as with the helm command.
+// DefaultTimeout is the default of the helm command for the duration of a hook.
 const DefaultTimeout = 5 * time.Minute
 
-// Status is where a release stands. There are more than these, which a caller
-// has no need to tell apart.
+// Statuses of a release that callers distinguish. Helm has other statuses.
 const (
 	StatusDeployed     = string(release.StatusDeployed)
 	StatusFailed       = string(release.StatusFailed)
@@ -44,8 +42,8 @@ const (
 	StatusUninstalling = string(release.StatusUninstalling)
 )
 
-// ConfigDigest is the digest over values by which an installed release shows
-// whether it has these values.
+// ConfigDigest returns the digest of values. It equals Release.ConfigDigest if a release has the
+// same values.
 func ConfigDigest(values map[string]any) (string, error) {
 	if len(values) == 0 {
 		values = map[string]any{}
@@ -58,7 +56,7 @@ func ConfigDigest(values map[string]any) (string, error) {
 	return "sha256:" + hex.EncodeToString(sum[:]), nil
 }
 
-// toRelease tells of the newest of the revisions, which are sorted by revision.
+// toRelease returns the newest revision of a history that is sorted by revision.
 func (c *Client) toRelease(history []*release.Release) (*Release, error) {
 	last := history[len(history)-1]
 	digest, err := ConfigDigest(last.Config)
@@ -92,14 +90,14 @@ func (c *Client) toRelease(history []*release.Release) (*Release, error) {
 	return out, nil
 }
 
-// pending reports whether somebody works on the release, or did when it was cut
-// off.
+// pending reports whether an operation on the release is in progress, or was interrupted and not
+// settled.
 func pending(r *release.Release) bool {
 	return r.Info.Status.IsPending() || r.Info.Status == release.StatusUninstalling
 }
 
-// everDeployed reports whether the release was complete at any time. Helm marks
-// a revision as superseded only when a later one is complete.
+// everDeployed reports whether any of the revisions was complete. Helm marks a revision as
+// superseded only when a later one is complete.
 func everDeployed(history []*release.Release) bool {
 	for _, r := range history {
 		if r.Info.Status == release.StatusDeployed || r.Info.Status == release.StatusSuperseded {

@@ -23,13 +23,13 @@ import (
 const (
 	setKind = "StatefulSet"
 	retain  = "Retain"
-	// releaseTime is how long the controller of stateful sets is given to let go of
-	// claims; it does so only of those whose pods are there.
+	// releaseTime bounds the wait for the StatefulSet controller to remove itself as an owner of
+	// claims. It does so only for claims whose pods exist.
 	releaseTime = 3 * time.Second
 )
 
-// whenDeleted says what becomes of the volume claims of a stateful set that is
-// deleted. The cluster deletes them if it says Delete.
+// whenDeleted is the field that specifies what happens to the volume claims of a StatefulSet that
+// is deleted. The cluster deletes them if the value is Delete.
 var whenDeleted = []string{"spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted"}
 
 var (
@@ -37,7 +37,7 @@ var (
 	claimResource = corev1.SchemeGroupVersion.WithResource("persistentvolumeclaims")
 )
 
-// retainOf has objects that are about to be deleted leave volume claims behind.
+// retainOf prepares objects that are about to be deleted so that their volume claims are kept.
 func (c *cluster) retainOf(resources kube.ResourceList) error {
 	if len(resources) == 0 {
 		return nil
@@ -47,7 +47,7 @@ func (c *cluster) retainOf(resources kube.ResourceList) error {
 			return err
 		}
 	}
-	// Hooks of kinds that Kubernetes has own claims by their pods at most.
+	// Built-in kinds of hooks own claims at most through their pods.
 	if isHook(resources[0]) && !slices.ContainsFunc(resources, func(info *resource.Info) bool {
 		return isContainer(infoRef(info)) || isCustom(infoRef(info))
 	}) {
@@ -56,9 +56,9 @@ func (c *cluster) retainOf(resources kube.ResourceList) error {
 	return c.retainInfos(resources)
 }
 
-// retainClaims has a stateful set that is about to be deleted leave its volume
-// claims behind. One of a release that was adopted, or was made before claims were
-// kept in this way, may say otherwise. Of anything else it does nothing.
+// retainClaims changes a StatefulSet that is about to be deleted so that its volume claims are
+// kept. This is necessary for a release that was adopted, or that was created before keepClaims
+// existed. It does nothing for other objects.
 func (c *cluster) retainClaims(ref ObjectRef) error {
 	if key := identityOf(ref); key.group != appsv1.GroupName || key.kind != setKind {
 		return nil
@@ -95,10 +95,10 @@ func keepClaimsOf(ctx context.Context, client dynamic.Interface, ref ObjectRef) 
 	return freeClaims(ctx, sets, client.Resource(claimResource).Namespace(ref.Namespace), set)
 }
 
-// freeClaims waits until the controller of a stateful set that was changed has taken
-// note of that and let go of the claims, and then frees those that it has not freed:
-// of a set that is scaled down it leaves them as they are, and the garbage collector
-// would take them.
+// freeClaims waits until the StatefulSet controller has observed the change of a StatefulSet and
+// has removed itself as an owner of the claims. It then removes the remaining owner references: the
+// controller does not change the claims of a StatefulSet that is scaled down, and the garbage
+// collector would delete them.
 func freeClaims(ctx context.Context, sets, claims dynamic.ResourceInterface, changed *unstructured.Unstructured) error {
 	owner := changed.GetUID()
 	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, releaseTime, true,
@@ -126,7 +126,7 @@ func freeClaims(ctx context.Context, sets, claims dynamic.ResourceInterface, cha
 	})
 }
 
-// isNoticed reports whether the controller has seen a change of a stateful set.
+// isNoticed reports whether the controller has observed a change of a StatefulSet.
 func isNoticed(ctx context.Context, sets dynamic.ResourceInterface, changed *unstructured.Unstructured) (bool, error) {
 	set, err := sets.Get(ctx, changed.GetName(), metav1.GetOptions{})
 	if err != nil {
@@ -150,7 +150,7 @@ func ownedClaims(ctx context.Context, claims dynamic.ResourceInterface, owner ty
 	return owned, nil
 }
 
-// freeClaim takes owners from a claim, unless that has changed since it was read.
+// freeClaim removes owners from a claim, unless the claim has changed since it was read.
 func freeClaim(
 	ctx context.Context, claims dynamic.ResourceInterface, claim *unstructured.Unstructured, owners ...types.UID,
 ) error {

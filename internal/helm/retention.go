@@ -22,38 +22,39 @@ import (
 	plain "github.com/appmarket/operator/internal/release"
 )
 
-// maxOwners bounds the owners between a volume claim and an object of a release.
+// maxOwners bounds the number of owners between a volume claim and an object of a release.
 const maxOwners = 10
 
-// leaving is an object that its release goes without.
+// leaving is an object that is removed from its release.
 type leaving struct {
 	ref ObjectRef
-	// defines is the kind that a CRD defines, empty for anything else.
+	// defines is the kind that a CRD defines, and empty for other objects.
 	defines schema.GroupKind
 	// keeps reports that the chart marks the object to be kept.
 	keeps bool
 }
 
-// retention is what becomes of volume claims when objects are deleted. An object that
-// owns a claim takes the claim with it, and so does the Namespace of the claim and the
-// CRD of its owner.
+// retention describes the objects to keep when other objects are deleted. The deletion of an object
+// deletes the claims that it owns. The deletion of a Namespace deletes the claims in it, and the
+// deletion of a CRD deletes the claims that its resources own.
 type retention struct {
-	// retained are objects that must not be deleted: the namespace of the release,
-	// Namespaces that hold claims and CRDs whose resources own claims.
+	// retained contains the objects that must not be deleted: the namespace of the release,
+	// Namespaces that contain claims, CRDs whose resources own claims, and objects that are kept in
+	// any case.
 	retained map[identity]ObjectRef
-	// claims are those that belong to the release and stay.
+	// claims contains the claims that belong to the release and are kept.
 	claims map[identity]ObjectRef
-	// owned are claims that would be deleted with their owners.
+	// owned contains the claims that would be deleted with their owners.
 	owned []ownedClaim
 }
 
-// ownedClaim is a volume claim with those of its owners that lead to leaving objects.
+// ownedClaim is a volume claim with its owners that are, or belong to, leaving objects.
 type ownedClaim struct {
 	claim  *unstructured.Unstructured
 	owners []types.UID
 }
 
-// objects are all that is retained, in order.
+// objects returns all objects that are kept, sorted.
 func (r *retention) objects() []ObjectRef {
 	all := slices.Collect(maps.Values(r.claims))
 	all = slices.AppendSeq(all, maps.Values(r.retained))
@@ -65,8 +66,8 @@ func sortKey(ref ObjectRef) string {
 	return strings.Join([]string{ref.Namespace, ref.Kind, ref.Name, ref.APIVersion}, "/")
 }
 
-// isContainer reports whether the deletion of an object deletes other objects: those
-// in a Namespace, or all of the kind that a CRD defines.
+// isContainer reports whether the deletion of an object deletes other objects: the objects in a
+// Namespace, or the objects of the kind that a CRD defines.
 func isContainer(ref ObjectRef) bool { return isNamespace(ref) || isCRD(ref) }
 
 func isNamespace(ref ObjectRef) bool {
@@ -79,7 +80,7 @@ func isCRD(ref ObjectRef) bool {
 
 func isCustom(ref ObjectRef) bool { return plain.IsCustomGroup(identityOf(ref).group) }
 
-// leavingOf describes an object as it is in a manifest or in the cluster.
+// leavingOf returns the description of an object from a manifest or from the cluster.
 func leavingOf(ref ObjectRef, object *unstructured.Unstructured) leaving {
 	l := leaving{ref: ref, keeps: object.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy}
 	if isCRD(ref) {
@@ -99,9 +100,9 @@ func leavingOfInfos(resources kube.ResourceList) []leaving {
 	return all
 }
 
-// retain prepares the deletion of objects: claims are taken from owners that are about
-// to be deleted. It returns the objects that must not be deleted. The observer is
-// notified of all that stays before anything is changed.
+// retain prepares the deletion of objects and returns the objects that must not be deleted. It
+// notifies the observer of all objects that are kept before it changes anything, and then removes
+// owners that are about to be deleted from claims.
 func (o *operation) retain(objects []leaving) (map[identity]bool, error) {
 	r, err := o.planRetention(objects)
 	if err != nil {
@@ -122,9 +123,9 @@ func (o *operation) retain(objects []leaving) (map[identity]bool, error) {
 	return kept, nil
 }
 
-// noteRetained notifies the observer of objects that outlive their release, and labels
-// the volume claims among them with the instance: nothing else names it when the
-// instance does not exist any more.
+// noteRetained notifies the observer of objects that outlive their release, and adds the label of
+// the instance to the volume claims among them, so that the claims can be found after the instance
+// is deleted.
 func (o *operation) noteRetained(objects []ObjectRef) error {
 	observer := plain.ObserverFrom(o.ctx)
 	if len(objects) > 0 && observer.Retaining != nil {
@@ -142,8 +143,7 @@ func (o *operation) noteRetained(objects []ObjectRef) error {
 	return nil
 }
 
-// labelClaim labels a claim with the instance. One that the tenant may not change stays
-// without the label.
+// labelClaim adds the label of the instance to a claim, if the tenant may change the claim.
 func (o *operation) labelClaim(ref ObjectRef) error {
 	claims, err := o.resource(ref)
 	if err != nil {
@@ -160,7 +160,7 @@ func (o *operation) labelClaim(ref ObjectRef) error {
 	return err
 }
 
-// retainInfos is retain for objects as Helm has them, and remembers what is kept.
+// retainInfos calls retain for objects of Helm and stores which of them must be kept.
 func (c *cluster) retainInfos(resources kube.ResourceList) error {
 	kept, err := c.operation.retain(leavingOfInfos(resources))
 	if err != nil {
@@ -170,7 +170,7 @@ func (c *cluster) retainInfos(resources kube.ResourceList) error {
 	return nil
 }
 
-// keep notes objects that must not be deleted.
+// keep stores objects that must not be deleted.
 func (c *cluster) keep(objects map[identity]bool) {
 	if c.retained == nil {
 		c.retained = map[identity]bool{}
@@ -180,7 +180,8 @@ func (c *cluster) keep(objects map[identity]bool) {
 
 func (c *cluster) isRetained(info *resource.Info) bool { return c.retained[identityOf(infoRef(info))] }
 
-// planRetention finds out what must stay when objects are deleted. Nothing is changed.
+// planRetention returns the objects that must be kept when the given objects are deleted. It
+// changes nothing.
 func (o *operation) planRetention(objects []leaving) (*retention, error) {
 	r := &retention{retained: map[identity]ObjectRef{}, claims: map[identity]ObjectRef{}}
 	search := claimSearch{
@@ -206,7 +207,8 @@ func (o *operation) planRetention(objects []leaving) (*retention, error) {
 	return r, nil
 }
 
-// addKept adds an object that is kept in any case, if it exists and belongs to the release.
+// addKept adds an object that is kept in any case, if it exists and does not belong to another
+// release.
 func (o *operation) addKept(r *retention, ref ObjectRef) error {
 	live, err := o.get(o.ctx, ref)
 	if err != nil {
@@ -218,8 +220,8 @@ func (o *operation) addKept(r *retention, ref ObjectRef) error {
 	return nil
 }
 
-// searchIn adds the namespaces in which claims may be owned by an object, all of them
-// by the name "". The object is noted if it is likely to own claims.
+// searchIn adds the namespaces whose claims an object may own. The name "" stands for all
+// namespaces. For each namespace, it stores the object with the highest risk.
 func (o *operation) searchIn(places map[string]*leaving, one leaving) {
 	names := []string{one.ref.Namespace}
 	switch {
@@ -237,8 +239,8 @@ func (o *operation) searchIn(places map[string]*leaving, one leaving) {
 	}
 }
 
-// risk orders objects by how likely claims are lost with them. The loss by a container
-// can be avoided by keeping it.
+// risk orders objects by the probability that their deletion deletes claims. For a Namespace or a
+// CRD, the loss can be avoided by keeping the object.
 func risk(ref ObjectRef) int {
 	switch {
 	case isContainer(ref):
@@ -249,7 +251,7 @@ func risk(ref ObjectRef) int {
 	return 0
 }
 
-// freeOwned takes from a claim the owners that are about to be deleted.
+// freeOwned removes the owners that are about to be deleted from a claim.
 func (o *operation) freeOwned(one ownedClaim) error {
 	claims, err := o.resource(claimRef(one.claim.GetNamespace(), ""))
 	if err != nil {

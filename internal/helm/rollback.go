@@ -21,14 +21,13 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Rollback brings a release back to an earlier revision that was complete, by a new
-// revision with the manifest that was recorded; nothing is rendered. The hooks of a
-// rollback are waited for, readiness is not. What the revisions since have brought
-// is deleted, volume claims excepted.
+// Rollback rolls a release back to an earlier complete revision. It creates a new revision from the
+// recorded manifest and renders nothing. It waits for rollback hooks, but not for readiness. It
+// deletes the objects that later revisions have added, except volume claims.
 //
-// RevisionNotFound is stalled: the revision is not recorded. So is RollbackFailed
-// where the revision was never complete. When ctx ends, the operation ends with it,
-// and what it has begun is settled.
+// It returns a stalled RevisionNotFound error if the revision is not recorded, and a stalled
+// RollbackFailed error if the revision was never complete. When ctx ends, the operation ends, and
+// Rollback settles the release.
 func (c *Client) Rollback(ctx context.Context, to Rollback) (*Release, error) {
 	const reason = v1alpha1.ReasonRollbackFailed
 	if err := chartutil.ValidateReleaseName(to.Name); err != nil {
@@ -54,7 +53,7 @@ func (c *Client) Rollback(ctx context.Context, to Rollback) (*Release, error) {
 	return o.end(to.Name, reason, o.rollback(to, target, wish, history))
 }
 
-// earlier finds the revision to go back to.
+// earlier returns the revision to roll back to.
 func (c *Client) earlier(to Rollback, history []*release.Release) (*release.Release, error) {
 	if len(history) == 0 || history[len(history)-1].Info.Status == release.StatusUninstalled {
 		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
@@ -74,7 +73,7 @@ func (c *Client) earlier(to Rollback, history []*release.Release) (*release.Rele
 	return history[at], nil
 }
 
-// complete are the revisions that were complete.
+// complete returns the revisions that were complete.
 func complete(history []*release.Release) []*release.Release {
 	var found []*release.Release
 	for i, revision := range history {
@@ -85,7 +84,7 @@ func complete(history []*release.Release) []*release.Release {
 	return found
 }
 
-// revisionsOf lists the numbers of revisions.
+// revisionsOf returns the numbers of revisions as a list in text form.
 func revisionsOf(history []*release.Release) string {
 	numbers := make([]string, 0, len(history))
 	for _, revision := range history {
@@ -97,7 +96,7 @@ func revisionsOf(history []*release.Release) string {
 	return strings.Join(numbers, ", ")
 }
 
-// rollback settles what was cut off, and goes back.
+// rollback settles interrupted revisions and then rolls back.
 func (o *operation) rollback(
 	to Rollback, target *release.Release, wish string, history []*release.Release,
 ) error {
@@ -130,10 +129,9 @@ func (o *operation) rollback(
 	return o.conclude(replaced(history))
 }
 
-// failPending records the failure of a revision that Helm has left pending or
-// uninstalling, as it does when a hook fails. Without that it would seem to have
-// been cut off, and the next try to be the same run. A record that is gone by now
-// needs no such word.
+// failPending marks a revision as failed that Helm has left pending or uninstalling, as it does
+// when a hook fails. Otherwise the revision would appear to be interrupted, and the next attempt
+// would continue the same run. A record that does not exist anymore is ignored.
 func (o *operation) failPending(what string, cause error) error {
 	current := o.records.current
 	if current == nil || !pending(current) || o.ctx.Err() != nil {
@@ -147,8 +145,8 @@ func (o *operation) failPending(what string, cause error) error {
 	return nil
 }
 
-// refuseMissingKinds refuses to go back to objects of kinds that the cluster does not
-// have. Helm finds out after it has made the revision, if not later.
+// refuseMissingKinds returns an error if the cluster does not serve the kind of an object of the
+// revision. Helm detects this only after it has created the new revision, or later.
 func (o *operation) refuseMissingKinds(target *release.Release) error {
 	refs, err := o.client.objects(target)
 	if err != nil {
@@ -173,8 +171,8 @@ func (o *operation) refuseMissingKinds(target *release.Release) error {
 		"revision %d of Helm release %q: %w", target.Version, target.Name, noMatchError(missing)))
 }
 
-// refuseForeign refuses to take over objects that the newest revision does not have
-// and that are somebody else's by now. Helm asks before an upgrade, but not here.
+// refuseForeign returns an error if an object that the newest revision does not contain exists and
+// does not belong to the release. Helm checks this before an upgrade, but not before a rollback.
 func (o *operation) refuseForeign(target, newest *release.Release) error {
 	wanted, err := o.client.objects(target)
 	if err != nil {
@@ -199,7 +197,7 @@ func (o *operation) refuseForeign(target, newest *release.Release) error {
 	return nil
 }
 
-// whose says whom an object belongs to that is not the release's.
+// whose describes the owner of an object that does not belong to the release.
 func whose(ref ObjectRef, live *unstructured.Unstructured, not *release.Release) string {
 	said := fmt.Sprintf("%s %q", ref.Kind, ref.Name)
 	if ref.Namespace != "" {

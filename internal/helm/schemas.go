@@ -12,12 +12,12 @@ import (
 	"github.com/appmarket/operator/internal/values"
 )
 
-// checkSchemas checks values against the schemas of a chart and of the dependencies
-// that are installed with it, as Helm does: the dependencies are processed already,
-// so that those that are off have gone and the others bear their aliases. Helm's own
-// check would read any file and address that a schema refers to.
+// checkSchemas validates values against the schemas of a chart and of its enabled dependencies, as
+// Helm does. The dependencies must be processed: disabled dependencies are removed, and the others
+// have their aliases. Helm's own check would read any file and URL to which a schema refers.
 //
-// Violations are stalled with SchemaViolation, those of all charts in one error.
+// The error for violations is stalled with SchemaViolation, and contains the violations of all
+// charts.
 func checkSchemas(unit *chart.Chart, decoded map[string]any, at ...string) error {
 	var violations []string
 	if unit.Schema != nil {

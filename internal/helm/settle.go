@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	// interruptedWord is the description of a revision whose operation was cut off.
+	// interruptedWord is the description of a revision whose operation was interrupted.
 	interruptedWord = "Interrupted: the operation was cut off and can be taken up again"
-	// settleTime bounds the settling after the caller has gone.
+	// settleTime bounds the time to settle a release after the context of the caller has ended.
 	settleTime = 15 * time.Second
 )
 
-// interrupted reports whether a revision was settled after being cut off.
+// interrupted reports whether a revision was settled after an interruption.
 func interrupted(r *release.Release) bool {
 	return r.Info.Status == release.StatusFailed && r.Info.Description == interruptedWord
 }
 
-// Settle marks a release as failed whose operation was cut off, by a crash or by
-// a lost connection, so that Upgrade or Uninstall go on from there: Helm itself
-// refuses to touch a pending release. Nothing is installed, removed or run by it.
-// It must not be called while an operation is under way.
+// Settle marks a release as failed if its operation was interrupted by a crash or a lost
+// connection, so that Upgrade or Uninstall can continue. Helm does not change a pending release.
+// Settle does not install or remove objects and does not run hooks. Do not call it while an
+// operation is in progress.
 func (c *Client) Settle(ctx context.Context, name string) error {
 	o, err := c.begin(ctx)
 	if err != nil {
@@ -52,8 +52,8 @@ func (o *operation) settle(history []*release.Release) error {
 	return nil
 }
 
-// giveUp leaves nothing pending after an operation that failed or whose caller
-// left, where Helm did not or could not see to it.
+// giveUp settles a release after its operation has failed or its context has ended, because Helm
+// may have left it pending.
 func (o *operation) giveUp(name string, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(o.ctx), settleTime)
 	defer cancel()
@@ -64,6 +64,7 @@ func (o *operation) giveUp(name string, err error) error {
 	if o.ctx.Err() != nil {
 		return errors.Join(o.cutOffError(err), unsettled)
 	}
-	// The next operation settles as well; what matters is why this one failed.
+	// The next operation settles the release as well, and the cause of the failure is more
+	// important.
 	return err
 }

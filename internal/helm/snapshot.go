@@ -14,28 +14,28 @@ import (
 )
 
 const (
-	// snapshotAge is how long the Secrets of a release are taken to be what an operation has
-	// read and written. After a hook that takes longer they are read again.
+	// snapshotAge is the time for which an operation does not read the Secrets of a release again.
+	// After a hook that takes longer they are read again.
 	snapshotAge = 10 * time.Second
-	// maxSnapshotBytes bounds the Secrets that are held for it.
+	// maxSnapshotBytes bounds the size of the Secrets of a release that are cached.
 	maxSnapshotBytes = 1 << 20
 )
 
-// snapshot answers the lists of one operation from what the operation has read and written.
-// Helm lists the Secrets of a release at every step, and the API server may take a tenth of
-// a second for each list, since it waits until its cache has caught up.
+// snapshot caches the Secrets that one operation has read and written, and serves its lists from
+// the cache. Helm lists the Secrets of a release in every step, and each list can take the API
+// server a tenth of a second, because it waits until its cache is up to date.
 //
-// Every write still goes to the API server, which refuses a revision that another client has
-// made meanwhile. After a write that failed the Secrets are read again.
+// Every write is sent to the API server, which rejects a revision that another client has created
+// in the meantime. After a failed write the Secrets are read again.
 type snapshot struct {
 	corev1.SecretInterface
 
 	mu sync.Mutex
-	// releases are the Secrets of each release that was listed.
+	// releases contains the Secrets of each release that was listed.
 	releases map[string]*listing
 }
 
-// listing are all the Secrets of one release, by name.
+// listing contains all Secrets of one release, by name.
 type listing struct {
 	secrets map[string]*core.Secret
 	read    time.Time
@@ -45,14 +45,14 @@ func newSnapshot(secrets corev1.SecretInterface) *snapshot {
 	return &snapshot{SecretInterface: secrets, releases: map[string]*listing{}}
 }
 
-// setEmpty notes that a release has no Secrets.
+// setEmpty stores that a release has no Secrets.
 func (s *snapshot) setEmpty(release string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.releases[release] = &listing{secrets: map[string]*core.Secret{}, read: time.Now()}
 }
 
-// List lists Secrets as the API server does, from memory if those of the release are known.
+// List lists Secrets like the API server, from the cache if it contains the release.
 func (s *snapshot) List(ctx context.Context, how metav1.ListOptions) (*core.SecretList, error) {
 	release, isWhole, err := releaseOf(how.LabelSelector)
 	if err != nil {
@@ -71,7 +71,7 @@ func (s *snapshot) List(ctx context.Context, how metav1.ListOptions) (*core.Secr
 	return list, err
 }
 
-// answer is what a selector matches of the Secrets of a release, nil if they are not known.
+// answer returns the Secrets of a release that match a selector, or nil if they are not cached.
 func (s *snapshot) answer(release, selector string) *core.SecretList {
 	wanted, err := labels.Parse(selector)
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *snapshot) answer(release, selector string) *core.SecretList {
 	return list
 }
 
-// keep holds the Secrets of a release unless they are large.
+// keep caches the Secrets of a release unless they exceed maxSnapshotBytes.
 func (s *snapshot) keep(release string, secrets []core.Secret, read time.Time) {
 	total := 0
 	one := &listing{secrets: map[string]*core.Secret{}, read: read}
@@ -143,8 +143,8 @@ func (s *snapshot) Delete(ctx context.Context, name string, how metav1.DeleteOpt
 	return err
 }
 
-// note holds what was written. A large Secret, and what came of a write that failed, is read
-// again when it is needed.
+// note caches a Secret that was written. It drops the release from the cache after a failed write,
+// or if the Secrets exceed maxSnapshotBytes.
 func (s *snapshot) note(asked, written *core.Secret, err error) {
 	release := asked.Labels[nameLabel]
 	s.mu.Lock()
@@ -169,8 +169,8 @@ func (s *snapshot) note(asked, written *core.Secret, err error) {
 	}
 }
 
-// releaseOf names the release whose Secrets a selector asks for, and reports whether it asks
-// for all of them.
+// releaseOf returns the release whose Secrets a selector matches, and reports whether the selector
+// matches all of them.
 func releaseOf(selector string) (release string, isWhole bool, err error) {
 	parsed, err := labels.Parse(selector)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/appmarket/operator/internal/objects"
 )
 
-// split cuts rendered texts into documents: those of crds/ first, then those
-// that Helm keeps in the order in which it installs them, then the hooks.
+// split splits rendered texts into documents: first the documents of the folder crds, then the
+// documents of the release in the order in which Helm installs them, and then the hooks.
 func split(unit *chart.Chart, texts map[string]string) (hydrate.Rendered, error) {
 	out := hydrate.Rendered{Notes: notes(unit, texts), Documents: definitions(unit)}
 	documents, heads := readHeads(texts)
@@ -24,7 +24,7 @@ func split(unit *chart.Chart, texts map[string]string) (hydrate.Rendered, error)
 	}
 	hooks, manifests, err := releaseutil.SortManifests(heads, nil, releaseutil.InstallOrder)
 	if err != nil && documents != nil {
-		// Helm names the file.
+		// The error for texts names the file.
 		_, _, err = releaseutil.SortManifests(texts, nil, releaseutil.InstallOrder)
 	}
 	if err != nil {
@@ -48,10 +48,10 @@ func split(unit *chart.Chart, texts map[string]string) (hydrate.Rendered, error)
 	return out, nil
 }
 
-// readHeads reads each document of rendered texts once, and gives the head of each in
-// the place of its text: Helm, which sorts them, reads no more than the head. Both maps
-// have keys that sort as the paths do and then by the order in the file. There are no
-// documents where a head is unusual; Helm then judges the texts themselves.
+// readHeads splits rendered texts into documents, parses each of them once, and returns them with
+// their heads. Helm reads only the heads when it sorts documents. The keys of both maps sort by
+// path and then by the order in the file. If a head is unusual, readHeads returns no documents, and
+// Helm sorts the texts themselves.
 func readHeads(texts map[string]string) (documents map[string]objects.Document, heads map[string]string) {
 	documents, heads = map[string]objects.Document{}, map[string]string{}
 	for path, text := range texts {
@@ -74,10 +74,10 @@ func readHeads(texts map[string]string) (documents map[string]objects.Document, 
 	return documents, heads
 }
 
-// isPartial reports whether a file has no objects, as Helm tells it.
+// isPartial reports whether Helm ignores a file, because it contains no objects.
 func isPartial(name string) bool { return strings.HasPrefix(path.Base(name), "_") }
 
-// definitions are the documents in crds/.
+// definitions returns the documents of the folder crds.
 func definitions(unit *chart.Chart) []objects.Document {
 	var documents []objects.Document
 	for _, crd := range unit.CRDObjects() {
@@ -90,9 +90,9 @@ func definitions(unit *chart.Chart) []objects.Document {
 	return documents
 }
 
-// cut gives the documents of a YAML text in their order, as releaseutil.SplitManifests
-// does, whose regular expression takes most of the time that rendering a chart takes.
-// It is not asked to be right about separators in block scalars: Helm is not, either.
+// cut splits a YAML text into documents. It is equivalent to releaseutil.SplitManifests, whose
+// regular expression takes most of the time of rendering a chart. Like Helm, it does not recognize
+// block scalars that contain a separator.
 func cut(text string) []string {
 	const separator, space = "---", " \t\n\f\r"
 	text = strings.TrimSpace(text)
@@ -111,8 +111,8 @@ func cut(text string) []string {
 	return documents
 }
 
-// blank reports whether a document says nothing: it has comments at most, as is
-// left over where a template's condition does not hold.
+// blank reports whether a document is empty or contains only comments, for example because the
+// condition of a template is false.
 func blank(text string) bool {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
@@ -123,8 +123,8 @@ func blank(text string) bool {
 	return true
 }
 
-// splitAnyhow cuts rendered texts into documents without reading them: hooks are
-// documents among others.
+// splitAnyhow splits rendered texts into documents without decoding them. Hooks are not separated
+// from other documents.
 func splitAnyhow(unit *chart.Chart, texts map[string]string) hydrate.Rendered {
 	out := hydrate.Rendered{Notes: notes(unit, texts), Documents: definitions(unit)}
 	for _, path := range slices.Sorted(maps.Keys(texts)) {

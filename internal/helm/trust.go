@@ -14,13 +14,13 @@ import (
 	plain "github.com/appmarket/operator/internal/release"
 )
 
-// trust refuses the records of releases that the operator has not written, and notes the
-// digests of those that it writes.
+// trust rejects release records that the operator has not written, and stores the digests of the
+// records that it writes.
 type trust struct {
 	ctx context.Context
-	// known is nil where every record is trusted.
+	// known stores the digests. If it is nil, every record is trusted.
 	known plain.Records
-	// seen are the digests of the records read and written, by release and revision.
+	// seen contains the digests of the records that were read and written, by release and revision.
 	seen map[string]map[int]string
 }
 
@@ -28,7 +28,8 @@ func newTrust(ctx context.Context, known plain.Records) *trust {
 	return &trust{ctx: ctx, known: known, seen: map[string]map[int]string{}}
 }
 
-// check returns an error if one of the records is not known.
+// check returns an error if the digest of a record is unknown. It trusts all records of a release
+// for which no digests are stored.
 func (t *trust) check(records ...*release.Release) error {
 	if t.known == nil {
 		return nil
@@ -50,7 +51,7 @@ func (t *trust) check(records ...*release.Release) error {
 	return nil
 }
 
-// note notes the digest of a record that is about to be written.
+// note stores the digest of a record that is about to be written.
 func (t *trust) note(record *release.Release) error {
 	if t.known == nil {
 		return nil
@@ -66,7 +67,7 @@ func (t *trust) note(record *release.Release) error {
 	return nil
 }
 
-// noteAll notes the digests of all the records of a release that were read.
+// noteAll stores the digests of all records of a release that were read.
 func (t *trust) noteAll(name string) error {
 	if t.known == nil {
 		return nil
@@ -81,13 +82,13 @@ func (t *trust) see(name string, revision int, digest string) {
 	t.seen[name][revision] = digest
 }
 
-// forget forgets a record that was deleted.
+// forget removes the digest of a record that was deleted.
 func (t *trust) forget(record *release.Release) {
 	delete(t.seen[record.Name], record.Version)
 }
 
-// recordDigest returns the digest of what an operation would carry out of a record: its
-// objects and hooks. How the revision fares, and when its hooks ran, is left out.
+// recordDigest returns the digest of the parts of a record that an operation applies: its objects
+// and hooks. The digest does not depend on the status of the revision and the results of its hooks.
 func recordDigest(record *release.Release) (string, error) {
 	carried := struct {
 		Namespace, Name, Manifest string

@@ -14,14 +14,13 @@ import (
 	"github.com/appmarket/operator/internal/failpoint"
 )
 
-// Uninstall removes a release with its objects and waits until these are gone, and
-// deletes the hooks that any of its runs has left behind. The observer of ctx is
-// notified of the objects that are kept, before their release loses them: volume
-// claims, what would take volume claims with it, and what the chart marks with
-// helm.sh/resource-policy: keep. See DeleteKept.
+// Uninstall removes a release, waits until its objects are deleted, and deletes the hooks that its
+// runs have left behind. It notifies the observer of ctx of the objects that are kept before they
+// leave the release: volume claims, objects whose deletion would delete volume claims, and objects
+// that the chart marks with helm.sh/resource-policy: keep. See DeleteKept.
 //
-// Delete hooks do not run for a release that was never complete, since what they need
-// may never have been created. A release that is not there is no error.
+// Delete hooks do not run for a release that was never complete, because objects that they need may
+// not exist. A missing release is not an error.
 func (c *Client) Uninstall(ctx context.Context, removal Removal) error {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(removal.Timeout, DefaultTimeout))
 	defer cancel()
@@ -31,7 +30,7 @@ func (c *Client) Uninstall(ctx context.Context, removal Removal) error {
 	}
 	history, err := o.history(removal.Name)
 	if err == nil && len(history) == 0 {
-		// Nothing but parts of a record that was never finished, or not quite deleted.
+		// Only chunks of a record remain that was not written or deleted completely.
 		err = o.secrets.sweep(ctx)
 	}
 	if err != nil || len(history) == 0 {
@@ -57,8 +56,8 @@ func (o *operation) uninstall(history []*release.Release, removal Removal) error
 	if err := o.noteRetained(retained); err != nil {
 		return err
 	}
-	// What is not in the last revision, because that was never complete say, is known
-	// only as long as the others are recorded.
+	// The objects that are not in the last revision, for example because it was never complete, are
+	// known only while the other revisions are recorded.
 	if err := o.prune(replaced(history), last); err != nil {
 		return err
 	}
@@ -85,12 +84,12 @@ func (o *operation) uninstall(history []*release.Release, removal Removal) error
 	return nil
 }
 
-// incompleteMark labels a revision that was never complete when its removal began.
-// Afterwards its status does not tell.
+// incompleteMark labels a revision of a release that was never complete when its removal started.
+// Later, the status of the revision does not contain this information.
 const incompleteMark = "appmarket.io/incomplete"
 
-// noteIncomplete reports whether a release was never complete, and records that before
-// its removal begins.
+// noteIncomplete reports whether a release was never complete, and stores this before the removal
+// starts.
 func (o *operation) noteIncomplete(history []*release.Release) (bool, error) {
 	last := history[len(history)-1]
 	if last.Labels[incompleteMark] != "" {
@@ -109,11 +108,11 @@ func (o *operation) noteIncomplete(history []*release.Release) (bool, error) {
 	return true, nil
 }
 
-// removalRun names the run that removes a release.
+// removalRun returns the name of the run that removes a release.
 func removalRun(last *release.Release) string { return runName(last.Version, "uninstall") }
 
-// removeHooks deletes the hooks that the runs of a release have left behind, but for
-// those that must stay. Nobody knows them any more when the release is not recorded.
+// removeHooks deletes the hooks that the runs of a release have left behind, except hooks that must
+// be kept. When the records of the release are deleted, these hooks cannot be found anymore.
 func (o *operation) removeHooks(history []*release.Release) error {
 	seen := map[identity]bool{}
 	var left []leaving
@@ -143,9 +142,9 @@ func (o *operation) removeHooks(history []*release.Release) error {
 	return o.deleteLeft(left)
 }
 
-// failUninstall records that a removal has failed by a hook of its own, so that the
-// next is another run, which makes the hook anew. After any other failure the next
-// takes the run up again: hooks need what may be deleted by then.
+// failUninstall marks a removal as failed if one of its own hooks has failed, so that the next
+// removal is a new run, which creates the hook again. After any other failure, the next removal
+// continues the run, because objects that hooks need may already be deleted.
 func (o *operation) failUninstall(cause error) error {
 	current := o.records.current
 	if current == nil || !slices.ContainsFunc(current.Hooks, func(hook *release.Hook) bool {

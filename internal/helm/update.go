@@ -19,20 +19,19 @@ import (
 	"github.com/appmarket/operator/internal/failpoint"
 )
 
-// maxRequests bounds how many objects are written at the same time.
+// maxRequests bounds the number of objects that are written concurrently.
 const maxRequests = 16
 
-// Update creates, changes and deletes objects so that those of target are in the
-// cluster as they are in the manifest. It does so in place of Helm, whose patches lose
-// list elements that share a key, keys of stringData, and changes to custom kinds; see
-// merge. An object that is as it should be costs one request, which reads it.
+// Update creates, changes and deletes objects so that the cluster contains the objects of target as
+// in the manifest. It replaces the update of Helm, whose patches lose list elements that share a
+// key, keys of stringData, and changes to custom kinds; see merge. An unchanged object costs one
+// read request.
 //
-// An object that cannot be created or changed does not stop the others, but nothing is
-// deleted then.
+// If an object cannot be created or changed, Update continues with the others, but deletes nothing.
 //
-// A volume claim that the target goes without stays: one of a release that was adopted
-// bears no mark to be kept. So does what must not be deleted for the sake of claims, and
-// what another release has taken over.
+// Update keeps volume claims that target does not contain, because the claims of an adopted release
+// are not marked to be kept. It also keeps objects that claims depend on, and objects that another
+// release has taken over.
 func (c *cluster) Update(original, target kube.ResourceList, _ bool) (result *kube.Result, err error) {
 	defer c.recovered(&err)
 	result = &kube.Result{}
@@ -60,9 +59,9 @@ func (c *cluster) Update(original, target kube.ResourceList, _ bool) (result *ku
 	return result, nil
 }
 
-// withoutForeign returns the objects without those that another release has taken over
-// since: their marks name it. Those must not be deleted. What the tenant may not read
-// counts as the release's.
+// withoutForeign returns the objects without objects whose annotations name another release, and
+// stores that those must not be deleted. An object that the tenant may not read counts as an object
+// of this release.
 func (c *cluster) withoutForeign(resources kube.ResourceList) (kube.ResourceList, error) {
 	isForeign := make([]bool, len(resources))
 	places := make(map[*resource.Info]int, len(resources))
@@ -91,9 +90,8 @@ func (c *cluster) withoutForeign(resources kube.ResourceList) (kube.ResourceList
 	return own, nil
 }
 
-// earlierOf returns the objects of the manifests that may be in the cluster: those that
-// Helm compares with, and those of revisions that were not completed, which Helm
-// forgets.
+// earlierOf returns the objects of the manifests whose objects may exist in the cluster: the
+// manifest that Helm compares with, and the manifests of incomplete revisions, which Helm ignores.
 func (c *cluster) earlierOf(original kube.ResourceList) map[identity][]map[string]any {
 	earlier := maps.Clone(c.incomplete)
 	if earlier == nil {
@@ -108,18 +106,18 @@ func (c *cluster) earlierOf(original kube.ResourceList) map[identity][]map[strin
 	return earlier
 }
 
-// update is one call of Update.
+// update is the state of one call of Update.
 type update struct {
 	cluster *cluster
 	client  dynamic.Interface
-	// earlier are the objects of the manifests that may be in the cluster.
+	// earlier contains the objects of the manifests whose objects may exist in the cluster.
 	earlier map[identity][]map[string]any
 
 	mu sync.Mutex
 }
 
-// apply brings an object to what its manifest says, and notes it once nothing is written
-// to it any more.
+// apply changes an object to the state in its manifest, and adds it to the result after the last
+// write.
 func (u *update) apply(info *resource.Info, result *kube.Result) error {
 	wanted, ok := info.Object.(*unstructured.Unstructured)
 	if !ok {
@@ -149,8 +147,7 @@ func (u *update) apply(info *resource.Info, result *kube.Result) error {
 	return err
 }
 
-// remove deletes an object that the target does not have, unless it is marked to be
-// kept.
+// remove deletes an object that target does not contain, unless it is marked to be kept.
 func (u *update) remove(info *resource.Info, result *kube.Result) error {
 	objects := objectsOf(u.client, info)
 	live, err := objects.Get(u.cluster.ctx, info.Name, metav1.GetOptions{})
@@ -175,7 +172,6 @@ func (u *update) note(list *kube.ResourceList, info *resource.Info) {
 	}
 }
 
-// create creates an object.
 func (c *cluster) create(info *resource.Info) error {
 	helper := resource.NewHelper(info.Client, info.Mapping).WithFieldManager(kube.ManagedFieldsManager)
 	object, err := helper.Create(info.Namespace, true, info.Object)
@@ -185,8 +181,8 @@ func (c *cluster) create(info *resource.Info) error {
 	return info.Refresh(object, true)
 }
 
-// each calls do for every object: for those of one kind at the same time, and for one
-// kind after the other. A panic is an error of its object.
+// each calls do for every object. It processes objects of one kind concurrently, and one kind after
+// the other. It returns a panic as an error of the object.
 func (c *cluster) each(resources kube.ResourceList, do func(*resource.Info) error) error {
 	failed := make([]error, len(resources))
 	turns := make(chan struct{}, maxRequests)
@@ -206,7 +202,7 @@ func (c *cluster) each(resources kube.ResourceList, do func(*resource.Info) erro
 	return joined(failed)
 }
 
-// joined returns the errors as one whose text is a single line, nil if there are none.
+// joined combines errors into one whose text is a single line, or returns nil if there are none.
 func joined(all []error) error {
 	var failed failures
 	for _, err := range all {
@@ -235,7 +231,7 @@ func (f failures) Error() string {
 // Unwrap returns the errors.
 func (f failures) Unwrap() []error { return f }
 
-// naming puts the object in front of an error that does not name it.
+// naming adds the object to an error that does not name it.
 func naming(info *resource.Info, err error) error {
 	if err == nil || strings.Contains(err.Error(), info.Name) && strings.Contains(
 		strings.ToLower(err.Error()), strings.ToLower(info.Mapping.GroupVersionKind.Kind)) {
@@ -244,7 +240,7 @@ func naming(info *resource.Info, err error) error {
 	return fmt.Errorf("%s: %w", infoRef(info), err)
 }
 
-// objectsOf returns the client of the objects of a kind.
+// objectsOf returns a client for the objects of a kind.
 func objectsOf(client dynamic.Interface, info *resource.Info) dynamic.ResourceInterface {
 	objects := client.Resource(info.Mapping.Resource)
 	if info.Mapping.Scope.Name() == meta.RESTScopeNameRoot {

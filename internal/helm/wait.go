@@ -27,19 +27,18 @@ import (
 )
 
 const (
-	// firstReport is how long an operation waits for an object before it reports that
-	// it does. The pause between two reports grows up to lastReport.
+	// firstReport is the time before an operation reports that it waits for an object. The interval
+	// between reports doubles up to lastReport.
 	firstReport, lastReport = time.Second, time.Minute
-	// explainTime bounds the search for the reason why an object was waited for in vain.
+	// explainTime bounds the search for the reason why a wait timed out.
 	explainTime = 3 * time.Second
 )
 
-// stepFailure is the failure of one step of an operation: a hook, or an object that
-// was waited for. Its text is complete; Helm only adds words of its own.
+// stepFailure is the failure of one step of an operation: a hook, or the wait for an object. Its
+// text is complete; the text that Helm adds is not needed.
 type stepFailure struct {
 	text string
-	// timedOut reports that the time of the operation has passed, and that the step
-	// itself has not failed.
+	// timedOut reports that the timeout has expired and the step itself has not failed.
 	timedOut bool
 }
 
@@ -49,16 +48,16 @@ func (f *stepFailure) Error() string { return f.text }
 type goal struct {
 	// verb completes "waiting for Job x to".
 	verb string
-	// reached reports whether an object has reached the state; live is nil if the
-	// object does not exist. An error is final.
+	// reached reports whether an object has reached the state. live is nil if the object does not
+	// exist. An error ends the wait.
 	reached func(info *resource.Info, live *unstructured.Unstructured) (bool, error)
-	// watched reports that each state of the object counts, also one that it has only
-	// for a moment before it is deleted.
+	// watched reports that every state of the object matters, including a state that exists only
+	// briefly before the object is deleted.
 	watched bool
 }
 
-// Wait waits for CRDs to be established, the only thing that Helm is let wait
-// for here.
+// Wait waits until CRDs are established. It ignores other objects, because operations do not wait
+// for readiness.
 func (c *cluster) Wait(resources kube.ResourceList, timeout time.Duration) (err error) {
 	defer c.recovered(&err)
 	crds := resources.Filter(func(info *resource.Info) bool { return infoRef(info).Kind == crdKind })
@@ -79,7 +78,7 @@ func isEstablished(_ *resource.Info, live *unstructured.Unstructured) (bool, err
 	return status == metav1.ConditionTrue, err
 }
 
-// WaitForDelete waits until the objects are gone.
+// WaitForDelete waits until the objects are deleted.
 func (c *cluster) WaitForDelete(resources kube.ResourceList, timeout time.Duration) (err error) {
 	defer c.recovered(&err)
 	var going kube.ResourceList
@@ -101,8 +100,8 @@ func (c *cluster) WaitForDelete(resources kube.ResourceList, timeout time.Durati
 
 func isGone(_ *resource.Info, live *unstructured.Unstructured) (bool, error) { return live == nil, nil }
 
-// WatchUntilReady waits for hooks: jobs and pods until they have ended, anything
-// else not at all. One that is deleted meanwhile has ended, unless it had failed.
+// WatchUntilReady waits until Jobs and Pods among the hooks have ended, and does not wait for other
+// hooks. A hook that is deleted before it has failed counts as ended.
 func (c *cluster) WatchUntilReady(resources kube.ResourceList, timeout time.Duration) (err error) {
 	defer c.recovered(&err)
 	waited := resources.Filter(func(info *resource.Info) bool {
@@ -129,11 +128,10 @@ var (
 	podKind = corev1.SchemeGroupVersion.WithKind("Pod")
 )
 
-// crdKind is the kind that defines kinds.
+// crdKind is the kind of a CRD.
 const crdKind = "CustomResourceDefinition"
 
-// await waits until every object has reached the goal. Most of what Helm waits for
-// is quick.
+// await waits until every object has reached the goal. It checks the objects one after the other.
 func (c *cluster) await(resources kube.ResourceList, timeout time.Duration, to goal) (err error) {
 	defer c.recovered(&err)
 	if len(resources) == 0 {
@@ -180,9 +178,9 @@ func (c *cluster) awaitOne(ctx context.Context, info *resource.Info, to goal) er
 	return err
 }
 
-// follower follows the state of one object. Where each state counts it watches the
-// object from the state in which it was created. Otherwise, or if the tenant may not
-// watch it, it gets the object again and again, often at first.
+// follower observes the state of one object. If every state matters, it watches the object,
+// starting with the state in which it was created. Otherwise, or if the tenant may not watch the
+// object, it reads the object repeatedly, with an increasing interval.
 type follower struct {
 	helper *resource.Helper
 	info   *resource.Info
@@ -191,7 +189,7 @@ type follower struct {
 	pause  wait.Backoff
 }
 
-// begin watches an object that this operation has created, and looks at any other.
+// begin watches an object that this operation has created, and reads any other object.
 func (f *follower) begin() (bool, error) {
 	if f.start() {
 		return false, nil
@@ -199,8 +197,8 @@ func (f *follower) begin() (bool, error) {
 	return f.look()
 }
 
-// start begins to watch the object from the state last seen, and reports whether it
-// does.
+// start watches the object, starting with the last known state. It reports whether the watch was
+// started.
 func (f *follower) start() bool {
 	if !f.to.watched || f.info.ResourceVersion == "" {
 		return false
@@ -228,7 +226,7 @@ func (f *follower) events() <-chan watch.Event {
 	return f.watch.ResultChan()
 }
 
-// due fires when an object that is not watched should be looked at.
+// due returns a channel that fires when an object without a watch should be read again.
 func (f *follower) due() <-chan time.Time {
 	if f.watch != nil {
 		return nil
@@ -236,7 +234,7 @@ func (f *follower) due() <-chan time.Time {
 	return time.After(f.pause.Step())
 }
 
-// look gets the object and reports whether it has reached the goal.
+// look reads the object and reports whether it has reached the goal.
 func (f *follower) look() (bool, error) {
 	found, err := f.helper.Get(f.info.Namespace, f.info.Name)
 	switch {
@@ -254,11 +252,11 @@ func (f *follower) look() (bool, error) {
 	return reached, err
 }
 
-// take reports whether a change has brought the object to the goal. Of an object that
-// was deleted its last state counts before its absence.
+// take reports whether the object has reached the goal after an event. If the object was deleted,
+// its last state is checked before its absence.
 func (f *follower) take(event watch.Event, open bool) (bool, error) {
 	if !open || event.Type == watch.Error {
-		f.stop() // broken off; what follows is looked at
+		f.stop() // interrupted; from here on the object is read
 		return false, nil
 	}
 	reached, err := f.see(event.Object)
@@ -277,13 +275,13 @@ func (f *follower) see(found runtime.Object) (bool, error) {
 	return f.to.reached(f.info, live)
 }
 
-// reporter reports what an operation waits for, and again when the reason changes.
+// reporter reports what an operation waits for, and reports again when the reason changes.
 type reporter struct {
 	pause time.Duration
 	said  string
 }
 
-// next is the pause until the next report.
+// next returns the interval until the next report.
 func (r *reporter) next() time.Duration {
 	r.pause = min(2*r.pause, lastReport)
 	return r.pause
@@ -301,7 +299,7 @@ func (r *reporter) send(ctx context.Context, c *cluster, info *resource.Info, to
 	}
 }
 
-// describeWait says what an operation waits for, and why it is not done.
+// describeWait describes what an operation waits for, and the reason why it is not done.
 func (c *cluster) describeWait(reason string, info *resource.Info, to goal) string {
 	text := fmt.Sprintf("waiting for %s to %s", c.describe(info), to.verb)
 	if reason != "" {
@@ -310,7 +308,7 @@ func (c *cluster) describeWait(reason string, info *resource.Info, to goal) stri
 	return text
 }
 
-// describe names an object as in "pre-install Job/migrate" or "ConfigMap/web".
+// describe returns the name of an object in the form "pre-install Job/migrate" or "ConfigMap/web".
 func (c *cluster) describe(info *resource.Info) string {
 	ref := infoRef(info)
 	name := ref.Kind + "/" + ref.Name
@@ -323,7 +321,7 @@ func (c *cluster) describe(info *resource.Info) string {
 	return name
 }
 
-// hookEvent is the event for which a hook runs now, empty if an object is no hook.
+// hookEvent returns the event for which a hook currently runs, or "" if the object is not a hook.
 func (c *cluster) hookEvent(info *resource.Info) string {
 	annotations, err := access.Annotations(info.Object)
 	if err != nil {
@@ -348,8 +346,8 @@ func (c *cluster) hookEvent(info *resource.Info) string {
 	return events[0]
 }
 
-// interruptedWait is the error of a wait that ended before its goal was reached. Only
-// where time has run out it is worth while to find out the reason.
+// interruptedWait returns the error for a wait that ended before its goal was reached. It searches
+// for the reason only after a timeout.
 func (c *cluster) interruptedWait(info *resource.Info, to goal, ended error) error {
 	if !errors.Is(ended, context.DeadlineExceeded) {
 		return ended
@@ -363,7 +361,7 @@ func (c *cluster) interruptedWait(info *resource.Info, to goal, ended error) err
 	return &stepFailure{timedOut: true, text: c.describeWait(cmp.Or(reason, "no reason is known"), info, to) + c.hookRemedy(info)}
 }
 
-// infoRef names the object of an info.
+// infoRef returns the reference of the object of an info.
 func infoRef(info *resource.Info) ObjectRef {
 	gvk := info.Mapping.GroupVersionKind
 	return ObjectRef{APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Namespace: info.Namespace, Name: info.Name}

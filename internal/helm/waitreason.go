@@ -18,11 +18,11 @@ import (
 	"github.com/appmarket/operator/internal/health"
 )
 
-// maxExplained bounds the pods and the events that are read to explain a wait.
+// maxExplained bounds the number of pods and events that are read to explain a wait.
 const maxExplained = 50
 
-// waitReason says why an object is not done, as far as the tenant may see that; empty
-// if nothing is known.
+// waitReason describes why an object has not reached its goal, as far as the tenant may see it. It
+// returns "" if the reason is unknown.
 func (o *operation) waitReason(ctx context.Context, ref ObjectRef) string {
 	live, err := o.get(ctx, ref)
 	if err != nil || live == nil {
@@ -40,7 +40,7 @@ func (o *operation) waitReason(ctx context.Context, ref ObjectRef) string {
 	return ""
 }
 
-// deletionReason says why an object that is being deleted still exists.
+// deletionReason describes why an object that is being deleted still exists.
 func deletionReason(live *unstructured.Unstructured) string {
 	finalizers := slices.Clone(live.GetFinalizers())
 	if len(finalizers) > 0 {
@@ -62,8 +62,8 @@ func deletionReason(live *unstructured.Unstructured) string {
 	return "its deletion has begun and is not completed"
 }
 
-// jobReason says why a job has not ended: by its pods, or by what keeps it from having
-// any.
+// jobReason describes why a Job has not ended: the state of its pods, or the reason why it has
+// none.
 func (o *operation) jobReason(ctx context.Context, ref ObjectRef, job *unstructured.Unstructured) string {
 	if suspended, _, err := unstructured.NestedBool(job.Object, "spec", "suspend"); err == nil && suspended {
 		return "spec.suspend is true"
@@ -84,8 +84,8 @@ func (o *operation) jobReason(ctx context.Context, ref ObjectRef, job *unstructu
 	return "no pod was created yet"
 }
 
-// podsReason says why the pods of a Job, or a Pod itself, have not ended; empty if there
-// are none, or the tenant may not see them.
+// podsReason describes why the pods of a Job, or a Pod itself, have not ended. It returns "" if
+// there are no pods or the tenant may not see them.
 func (o *operation) podsReason(ctx context.Context, ref ObjectRef) string {
 	options := metav1.ListOptions{Limit: maxExplained}
 	if ref.Kind == podKind.Kind {
@@ -96,7 +96,7 @@ func (o *operation) podsReason(ctx context.Context, ref ObjectRef) string {
 	return podReason(o.list(ctx, ObjectRef{APIVersion: "v1", Kind: podKind.Kind, Namespace: ref.Namespace}, options))
 }
 
-// podReason is the gravest reason why pods have not ended well.
+// podReason returns the most severe reason why pods have not succeeded.
 func podReason(pods []unstructured.Unstructured) string {
 	mild := ""
 	for _, one := range pods {
@@ -117,8 +117,8 @@ func podReason(pods []unstructured.Unstructured) string {
 	return mild
 }
 
-// eventReason is the newest warning about an object. The prefix that names a pod, which
-// is another one each time, is cut off.
+// eventReason returns the message of the newest warning event of an object. It removes the prefix
+// with the name of a pod, which differs between attempts.
 func (o *operation) eventReason(ctx context.Context, about *unstructured.Unstructured) string {
 	events := o.list(ctx, ObjectRef{APIVersion: "v1", Kind: "Event", Namespace: about.GetNamespace()}, metav1.ListOptions{
 		FieldSelector: fields.Set{"involvedObject.uid": string(about.GetUID()), "type": corev1.EventTypeWarning}.String(),
@@ -138,7 +138,7 @@ func (o *operation) eventReason(ctx context.Context, about *unstructured.Unstruc
 	return oneLine(withoutDetails(message))
 }
 
-// get gets an object, nil if the object or its kind does not exist.
+// get returns an object, or nil if the object or its kind does not exist.
 func (o *operation) get(ctx context.Context, ref ObjectRef) (*unstructured.Unstructured, error) {
 	objects, err := o.resource(ref)
 	if meta.IsNoMatchError(err) {
@@ -154,7 +154,7 @@ func (o *operation) get(ctx context.Context, ref ObjectRef) (*unstructured.Unstr
 	return live, err
 }
 
-// list lists objects of a kind; what the tenant may not see is left out.
+// list returns the objects of a kind, or none if an error occurs.
 func (o *operation) list(ctx context.Context, kind ObjectRef, options metav1.ListOptions) []unstructured.Unstructured {
 	objects, err := o.resource(kind)
 	if err != nil {

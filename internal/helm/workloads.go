@@ -17,20 +17,20 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// Stop brings the workloads of a release to nothing: Deployment, StatefulSet,
-// ReplicaSet and ReplicationController to no replicas, CronJob and a Job that has
-// not ended to suspended, so that it begins anew later, DaemonSet to nodes that
-// nobody has. A StatefulSet keeps its volume claims even if it would delete them
-// when scaled down. What each was before is noted on it; one that has such a note
-// and is stopped is left alone, so that a Stop that was cut off is completed by the
-// next. One that runs in spite of its note, since an upgrade has set it going again,
-// is stopped again and keeps the note. Pods are not waited for.
+// Stop stops the workloads of a release. It scales Deployments, StatefulSets, ReplicaSets and
+// ReplicationControllers to zero replicas, suspends CronJobs and Jobs that have not ended, and
+// restricts DaemonSets to a label that no node has. A suspended Job starts again from the beginning
+// when it is resumed. A StatefulSet keeps its volume claims even if its policy is to delete them
+// when it is scaled down. Stop stores the previous state of each workload in an annotation. It does
+// not change a stopped workload that has the annotation, so that a repeated Stop completes an
+// interrupted one. A workload that runs in spite of the annotation, because an upgrade started it,
+// is stopped again and keeps the annotation. Stop does not wait for pods.
 //
-// Left alone are pods of the chart itself, jobs that a CronJob has begun, custom
-// kinds, and what belongs to another release. A HorizontalPodAutoscaler does
-// nothing as long as its target has no replicas, so there is no need to touch it.
-// A release that is not there, or is removed, has nothing to stop. Errors carry
-// StopFailed or PermissionDenied; what can be stopped is stopped nevertheless.
+// Stop does not change Pods of the chart, Jobs that a CronJob has created, custom kinds, and
+// objects of other releases. It does not change a HorizontalPodAutoscaler, which is inactive while
+// its target has zero replicas. If the release does not exist or is removed, there is nothing to
+// stop. Errors have the reason StopFailed or PermissionDenied. If a workload cannot be stopped,
+// Stop continues with the others.
 func (c *Client) Stop(ctx context.Context, name string) error {
 	o, err := c.begin(ctx)
 	if err != nil {
@@ -49,11 +49,11 @@ func (c *Client) Stop(ctx context.Context, name string) error {
 	return o.judge(v1alpha1.ReasonStopFailed, err)
 }
 
-// Resume brings the workloads of a release back to what Stop has noted, and
-// removes the notes. Replicas are kept within the bounds of a
-// HorizontalPodAutoscaler that scales them, which may have changed meanwhile. A
-// workload without a note is left alone: somebody else has seen to it. Errors
-// carry ResumeFailed or PermissionDenied; as with Stop, the next call goes on.
+// Resume restores the state of the workloads before Stop, and removes the annotations. It limits
+// replicas to the bounds of a HorizontalPodAutoscaler that scales the workload, because the bounds
+// may have changed. It does not change a workload without the annotation. Errors have the reason
+// ResumeFailed or PermissionDenied. If a workload cannot be resumed, Resume continues with the
+// others.
 func (c *Client) Resume(ctx context.Context, name string) error {
 	o, err := c.begin(ctx)
 	if err != nil {
@@ -78,9 +78,9 @@ func (c *Client) Resume(ctx context.Context, name string) error {
 	return o.judge(v1alpha1.ReasonResumeFailed, err)
 }
 
-// Workloads counts the workloads of a release that Stop would see to, and those of
-// them that are stopped, by Stop or by hand. Jobs that have ended and what is gone
-// do not count. Pods may still be about to end.
+// Workloads counts the workloads of a release that Stop would change, and how many of them are
+// stopped, by Stop or by another client. Jobs that have ended and missing objects are not counted.
+// Pods of stopped workloads may still be terminating.
 func (c *Client) Workloads(ctx context.Context, name string) (stopped, total int, err error) {
 	o, err := c.begin(ctx)
 	if err != nil {
@@ -103,11 +103,11 @@ func (c *Client) Workloads(ctx context.Context, name string) (stopped, total int
 	return stopped, total, nil
 }
 
-// workloadChange gives the merge patch for a workload, none if it is well as it is.
+// workloadChange returns the merge patch for a workload, or nil if no change is needed.
 type workloadChange func(ref ObjectRef, by lever, live *unstructured.Unstructured) ([]byte, error)
 
-// changeWorkloads changes every workload of a release, one after the other, and
-// goes on where one cannot be changed.
+// changeWorkloads changes every workload of a release, one after the other. If a workload cannot be
+// changed, it continues with the others.
 func (o *operation) changeWorkloads(name, verb string, change workloadChange) error {
 	history, err := o.history(name)
 	if err != nil {
@@ -133,8 +133,8 @@ func (o *operation) changeWorkloads(name, verb string, change workloadChange) er
 	return errors.Join(failed...)
 }
 
-// inCluster are the objects that a release may have in the cluster, those of the
-// newest revision first.
+// inCluster returns the objects of a release that may exist in the cluster, starting with the
+// objects of the newest revision.
 func (o *operation) inCluster(history []*release.Release) ([]ObjectRef, error) {
 	if len(history) == 0 || removed(history[len(history)-1]) {
 		return nil, nil
@@ -156,7 +156,7 @@ func (o *operation) inCluster(history []*release.Release) ([]ObjectRef, error) {
 	return all, nil
 }
 
-// removed reports whether a revision was removed, or its removal was begun.
+// removed reports whether a release was removed, or its removal was started.
 func removed(r *release.Release) bool {
 	return !r.Info.Deleted.IsZero() ||
 		r.Info.Status == release.StatusUninstalled || r.Info.Status == release.StatusUninstalling

@@ -8,8 +8,8 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// yielding is a cluster that gives the turn of its operation to others while Helm waits
-// for hooks, or for objects to be gone.
+// yielding is a cluster that releases the slot of its operation while Helm waits for hooks, or for
+// objects to be deleted.
 type yielding struct{ *cluster }
 
 // WatchUntilReady waits for hooks.
@@ -18,7 +18,7 @@ func (y yielding) WatchUntilReady(resources kube.ResourceList, timeout time.Dura
 	return y.cluster.WatchUntilReady(resources, timeout)
 }
 
-// WaitForDelete waits for objects to be gone.
+// WaitForDelete waits until objects are deleted.
 func (y yielding) WaitForDelete(resources kube.ResourceList, timeout time.Duration) error {
 	defer release.Yield(y.ctx)()
 	return y.cluster.WaitForDelete(resources, timeout)
