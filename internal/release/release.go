@@ -42,7 +42,7 @@ type Spec struct {
 	// release is then left unchanged. Otherwise, Upgrade creates a new revision and runs the hooks.
 	Resumed bool
 	// Unrecorded reports that a recent check found no records of the release. They are not read
-	// again. If another client has created one since, the operation fails and can be retried.
+	// again. If another client has created one since, the operation starts again and reads them.
 	Unrecorded bool
 }
 
@@ -64,7 +64,7 @@ type Release struct {
 	AppVersion   string
 	// Description is the description of the revision in Helm.
 	Description string
-	// Objects are the objects of the release without hooks and CRDs.
+	// Objects are the objects of the release without hooks and without CRDs of the folder crds.
 	Objects []v1alpha1.ObjectReference
 	Notes   string
 	// Hooks is the number of hooks.

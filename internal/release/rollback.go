@@ -28,6 +28,6 @@ type Drifted struct {
 	// Missing reports that the object does not exist. Fields is empty then.
 	Missing bool
 	// Fields are the paths of the fields that differ, sorted, such as
-	// spec.template.spec.containers[0].image. They contain no values.
+	// spec.template.spec.containers[name=web].image. They contain no values.
 	Fields []string
 }
