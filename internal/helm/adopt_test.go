@@ -23,7 +23,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// helmCommand is the helm command of a person in a namespace.
+// helmCommand runs the helm command in a namespace as an administrator.
 type helmCommand struct {
 	program string
 	env     []string
@@ -184,8 +184,8 @@ func TestAdoptRefuses(t *testing.T) {
 	}
 }
 
-// TestHelmCommandBesideLargeReleases has a person with the helm command in a
-// namespace with a release that it cannot read.
+// TestHelmCommandBesideLargeReleases uses the helm command in a namespace that also contains a
+// release whose record it cannot read.
 func TestHelmCommandBesideLargeReleases(t *testing.T) {
 	c, namespace := largeClient(t)
 	person := newHelmCommand(t, namespace)
@@ -210,7 +210,7 @@ func TestHelmCommandBesideLargeReleases(t *testing.T) {
 	g.Expect(r.Status).To(Equal(helm.StatusDeployed))
 }
 
-// spy is a client that remembers what it has written.
+// spy is a client that records its write requests.
 type spy struct {
 	*chartClient
 	mu      sync.Mutex

@@ -11,8 +11,8 @@ import (
 	"github.com/appmarket/operator/internal/chart"
 )
 
-// catalogUnits reads every chart unit of the catalog: the folders that have a
-// Chart.yaml, at the top of an app or one below it.
+// catalogUnits reads every chart unit of the catalog: the folders that contain a Chart.yaml, at the
+// top level of an app or one level below.
 func catalogUnits(t testing.TB) map[string][]chart.File {
 	t.Helper()
 	root := os.Getenv("MARKET_CATALOG")
@@ -55,11 +55,11 @@ func folderFiles(folder string) ([]chart.File, error) {
 	return all, err
 }
 
-// domain finds the entrances whose address a template asks for.
+// domain matches the entrances whose domains a template reads.
 var domain = regexp.MustCompile(`\.Values\.domain\.(\w+)`)
 
-// parents are the maps that charts of the catalog take for granted, and an
-// address for each entrance.
+// parents returns the maps that charts of the catalog expect in their values, and a domain for each
+// entrance.
 func parents(chart []chart.File) map[string]any {
 	values := map[string]any{}
 	for _, path := range strings.Fields(`bfl user userspace domain olaresEnv workloads GPU

@@ -21,28 +21,28 @@ import (
 	"github.com/appmarket/operator/internal/helm"
 )
 
-// noise is a text that cannot be compressed.
+// noise returns a text that cannot be compressed.
 func noise(size int) string {
 	text := make([]byte, size)
 	source := rand.NewChaCha8([32]byte{7})
-	_, _ = source.Read(text) // it never fails
+	_, _ = source.Read(text) // Read never fails
 	return string(text)
 }
 
-// large is a release whose record is larger than a Secret may be.
+// large returns a release whose record is larger than a Secret can be.
 func large(name string, size int, v string) chartSpec {
 	s := spec(map[string]string{"cm.yaml": configMap, "files/noise.bin": noise(size)})
 	s.Name, s.Values = name, map[string]any{"v": v}
 	return s
 }
 
-// recordState is what the Secrets of a namespace say of records.
+// recordState describes the Secrets of records in a namespace.
 type recordState struct {
 	small, large []string
 	chunks       int
 }
 
-// recordStates reads it, and fails if something is left over or not whole.
+// recordStates reads the recordState, and fails if a chunk is unused or a record is incomplete.
 func recordStates(t testing.TB, namespace string) recordState {
 	t.Helper()
 	g := NewWithT(t)
@@ -114,28 +114,28 @@ func TestLargeReleaseLives(t *testing.T) {
 	}
 }
 
-// smallChunks make a release of some kilobytes a large one: with the race detector
-// chunks of the real size take minutes. The integration tests have them.
+// smallChunks makes a release of a few kilobytes a large one. With the race detector, chunks of the
+// real size take minutes; the integration tests cover them.
 var smallChunks = helm.WithChunks(3000, 1500)
 
-// smallNoise is how much noise a release needs to be a large one with smallChunks.
+// smallNoise is the size of the noise that makes a release large with smallChunks.
 const smallNoise = 2 << 10
 
-// largeClient is a client with a namespace, and with small chunks.
+// largeClient returns a client with small chunks, and its new namespace.
 func largeClient(t testing.TB) (*chartClient, string) {
 	t.Helper()
 	_, namespace := client(t)
 	return clientThrough(t, namespace, unchanged, smallChunks), namespace
 }
 
-// step is an operation on a large release that brings it to "two".
+// step is an operation on a large release, after which its value is "two" or the release is gone.
 type step struct {
 	before func(ctx context.Context, c *chartClient, name string) error
 	do     func(ctx context.Context, c *chartClient, name string, resumed bool) error
 	gone   bool
 }
 
-// steps are the operations that are cut off.
+// steps returns the operations that are interrupted.
 func steps() map[string]step {
 	const size = 3000
 	install := func(v string) func(context.Context, *chartClient, string) error {
@@ -181,7 +181,7 @@ func steps() map[string]step {
 	}
 }
 
-// takenUp does a step again that was cut off, and checks what comes of it.
+// takenUp repeats an interrupted step, and checks the result.
 func (s step) takenUp(t testing.TB, c *chartClient, namespace, name string) {
 	t.Helper()
 	g := NewWithT(t)
@@ -219,8 +219,8 @@ func TestLargeReleaseKilledAnywhere(t *testing.T) {
 	}
 }
 
-// TestLargeReleaseSurvivesLostAnswers has an operation not know of one write whether
-// it was carried out.
+// TestLargeReleaseSurvivesLostAnswers loses the response to each write of an operation in turn, so
+// that the operation does not know whether the write succeeded.
 func TestLargeReleaseSurvivesLostAnswers(t *testing.T) {
 	for why, step := range steps() {
 		t.Run(why, func(t *testing.T) {
@@ -247,8 +247,8 @@ func unchanged(request *http.Request, next http.RoundTripper) (*http.Response, e
 	return next.RoundTrip(request)
 }
 
-// TestRemovalCleansUpAfterKills removes what was killed before its record was
-// there, and was never tried again.
+// TestRemovalCleansUpAfterKills removes a release whose installation was killed before its record
+// was written, and was not repeated.
 func TestRemovalCleansUpAfterKills(t *testing.T) {
 	c, namespace := largeClient(t)
 	g := NewWithT(t)
@@ -297,7 +297,7 @@ func TestSpoiledRecordIsAnError(t *testing.T) {
 	}
 }
 
-// TestRecordsUnpackToABound reads what a tenant could put in the place of a record.
+// TestRecordsUnpackToABound reads a Secret that a tenant could write in place of a record.
 func TestRecordsUnpackToABound(t *testing.T) {
 	c, namespace := client(t)
 	g := NewWithT(t)
@@ -362,7 +362,7 @@ func writeRecord(t testing.TB, namespace string, revision int, record []byte) {
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 }
 
-// packed is a record as Helm encodes it.
+// packed returns a record in the encoding of Helm.
 func packed(t testing.TB, record string) []byte {
 	t.Helper()
 	g := NewWithT(t)
@@ -374,7 +374,7 @@ func packed(t testing.TB, record string) []byte {
 	return []byte(base64.StdEncoding.EncodeToString(out.Bytes()))
 }
 
-// bomb is a record of some 300 kB that unpacks to 200 MiB.
+// bomb returns a record of about 300 kB that unpacks to 200 MiB.
 func bomb(t testing.TB) []byte {
 	t.Helper()
 	g := NewWithT(t)

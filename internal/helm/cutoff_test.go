@@ -10,7 +10,7 @@ import (
 	"helm.sh/helm/v3/pkg/release"
 )
 
-// TestCutOffErrorHasNoWordsOfGo shows the words for an operation that its context ended.
+// TestCutOffErrorHasNoWordsOfGo checks the error of an operation that was ended by its context.
 func TestCutOffErrorHasNoWordsOfGo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -33,7 +33,7 @@ func TestCutOffErrorHasNoWordsOfGo(t *testing.T) {
 	}
 }
 
-// TestDescribeForm shows the words for a field of a wrong type.
+// TestDescribeForm checks the error for a field of a wrong type.
 func TestDescribeForm(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{`Deployment/web: Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32`,

@@ -19,10 +19,9 @@ import (
 	"github.com/appmarket/operator/internal/helm"
 )
 
-// TestCatalogDoesNotDrift installs each eighth chart unit of the catalog, or all if
-// MARKET_CATALOG_WHOLE is true, as far as a cluster without Olares takes them, and
-// finds that nothing has drifted: not when they are new, not when they are stopped and
-// not when they run again.
+// TestCatalogDoesNotDrift installs every eighth chart unit of the catalog, or all of them if
+// MARKET_CATALOG_WHOLE is true, and skips charts that cannot be installed without Olares. It checks
+// that no object has drifted after the installation, after Stop and after Resume.
 func TestCatalogDoesNotDrift(t *testing.T) {
 	units := catalogUnits(t)
 	if os.Getenv("MARKET_CATALOG_WHOLE") != "true" {
@@ -46,7 +45,7 @@ func TestCatalogDoesNotDrift(t *testing.T) {
 				g.Expect(drifted(found)).To(BeEmpty())
 			}
 			_, err := c.Install(ctx, chartSpec{Spec: helm.Spec{Name: "app", Values: parents(chart), Timeout: time.Millisecond}, Files: chart})
-			// The API server of the tests has few addresses for services.
+			// The API server of the tests has few cluster IPs for Services.
 			defer func() { g.Expect(c.Uninstall(ctx, helm.Removal{Name: "app", Timeout: time.Minute})).To(Succeed()) }()
 			if err != nil {
 				t.Skip("left out: it cannot be installed here: ", err)
@@ -67,7 +66,7 @@ func TestCatalogDoesNotDrift(t *testing.T) {
 	NewWithT(t).Expect(installed).To(BeNumerically(">", len(units)/2))
 }
 
-// mighty is the client of a new namespace that may do anything in the cluster.
+// mighty returns a client of a new namespace whose tenant may do anything in the cluster.
 func mighty(t testing.TB) *chartClient {
 	t.Helper()
 	g := NewWithT(t)

@@ -152,7 +152,7 @@ func TestCorrectGoesByWhatIsThere(t *testing.T) {
 	change(t, driftKinds["ConfigMap"], namespace, "settings", `{"data":{"color":"blue"}}`)
 	raced := map[bool]bool{}
 	racing := through(t, namespace, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
-		// Somebody is quicker once than the dry run, and once than the correction.
+		// Another client changes the object once before the dry run and once before the correction.
 		dry := request.URL.Query().Has("dryRun")
 		if request.Method == http.MethodPatch && !raced[dry] {
 			raced[dry] = true

@@ -19,8 +19,8 @@ import (
 	"github.com/appmarket/operator/internal/helm"
 )
 
-// driftChart spells things as charts do: quantities in other words, fields that
-// no kind has, nulls, ports that share their number.
+// driftChart contains spellings that are common in charts: quantities in other notations, unknown
+// fields, nulls, and ports that share a number.
 const driftChart = `apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -115,13 +115,13 @@ var driftKinds = map[string]schema.GroupVersionResource{
 	"Widget":                {Group: "test.appmarket.io", Version: "v1", Resource: "widgets"},
 }
 
-// driftObjects are those of driftChart, as kind and name.
+// driftObjects are the objects of driftChart, as kind and name.
 var driftObjects = []string{
 	"PersistentVolumeClaim/photos", "Deployment/web", "DaemonSet/agent", "ConfigMap/settings", "Secret/login",
 	"Service/dns", "Job/import", "Widget/gear",
 }
 
-// needWidgets gives the cluster a custom kind.
+// needWidgets creates a custom kind in the cluster.
 func needWidgets(t testing.TB) {
 	t.Helper()
 	needAPIServer(t)
@@ -140,7 +140,7 @@ func needWidgets(t testing.TB) {
 	}, "10s").Should(Succeed())
 }
 
-// drifted writes drift as lines such as "ConfigMap/settings data.color".
+// drifted formats drift as lines such as "ConfigMap/settings data.color".
 func drifted(found []helm.Drifted) []string {
 	lines := []string{}
 	for _, one := range found {
@@ -153,7 +153,7 @@ func drifted(found []helm.Drifted) []string {
 	return lines
 }
 
-// vanish deletes an object as somebody else would, at once.
+// vanish deletes an object immediately, as another client.
 func vanish(t testing.TB, namespace, object string) {
 	t.Helper()
 	kind, name, _ := strings.Cut(object, "/")
@@ -201,7 +201,7 @@ func TestDriftIsFoundAndCorrected(t *testing.T) {
 		why  string
 		do   []doing
 		want []string
-		left []string // what Correct leaves
+		left []string // objects that Correct does not change
 	}{
 		{why: "nobody has done anything, and quantities are only spelled differently"},
 		{
@@ -344,7 +344,7 @@ func TestDriftIsFoundAndCorrected(t *testing.T) {
 	}
 }
 
-// driftVersions is which state each object of driftChart is in.
+// driftVersions returns the resource version of each object of driftChart.
 func driftVersions(t testing.TB, namespace string) map[string]string {
 	t.Helper()
 	admin, err := dynamic.NewForConfig(apiServer.config)

@@ -16,7 +16,8 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// files makes a chart of name and content; Chart.yaml is added if absent.
+// files returns a chart with the given contents by file name. It adds a Chart.yaml if there is
+// none.
 func files(content map[string]string) []chart.File {
 	if _, ok := content["Chart.yaml"]; !ok {
 		content["Chart.yaml"] = "apiVersion: v2\nname: web\nversion: 1.2.3\n"

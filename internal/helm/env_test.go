@@ -27,7 +27,7 @@ import (
 	"github.com/appmarket/operator/internal/kinds"
 )
 
-// apiServer is the one that all tests of releases share.
+// apiServer is the API server that all tests of releases share.
 var apiServer struct {
 	once    sync.Once
 	env     *envtest.Environment
@@ -62,7 +62,7 @@ func stopAPIServer() {
 	}
 }
 
-// needAPIServer skips a test where there are no programs to start one with.
+// needAPIServer skips a test if the programs to start an API server are not installed.
 func needAPIServer(t testing.TB) {
 	t.Helper()
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
@@ -79,7 +79,7 @@ func needAPIServer(t testing.TB) {
 
 var namespaces atomic.Int64
 
-// inNamespace makes a namespace with a service account that has the rights given.
+// inNamespace creates a namespace with a service account that has the given permissions.
 func inNamespace(t testing.TB, rules ...rbacv1.PolicyRule) helm.Tenant {
 	t.Helper()
 	needAPIServer(t)
@@ -105,10 +105,10 @@ func inNamespace(t testing.TB, rules ...rbacv1.PolicyRule) helm.Tenant {
 	return tenant
 }
 
-// everything is the right to do anything in a namespace.
+// everything permits all operations in a namespace.
 var everything = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
 
-// client is that of a new namespace in which it may do anything.
+// client returns a client that may do anything in a new namespace, and the namespace.
 func client(t testing.TB) (*chartClient, string) {
 	t.Helper()
 	tenant := inNamespace(t, everything)
@@ -120,7 +120,7 @@ func client(t testing.TB) (*chartClient, string) {
 	return c, tenant.Namespace
 }
 
-// spec is a release "blog" of a chart made of the templates given.
+// spec returns a release "blog" of a chart with the given templates.
 func spec(templates map[string]string) chartSpec {
 	content := map[string]string{}
 	for name, text := range templates {
@@ -138,7 +138,7 @@ type chartSpec struct {
 	Files []chart.File
 }
 
-// chartClient is a client that renders the charts it is given.
+// chartClient is a client that renders its charts.
 type chartClient struct {
 	*helm.Client
 	clients *helm.Clients

@@ -17,14 +17,14 @@ import (
 	"github.com/appmarket/operator/internal/helm"
 )
 
-// killedAt arms a point for the process that is started in the namespace next.
+// killedAt arms a failpoint for the next process that is started in the namespace.
 func killedAt(t *testing.T, point, namespace string) {
 	t.Helper()
 	t.Setenv("APPMARKET_FAULT", point+"@"+namespace+"/blog")
 	t.Setenv("APPMARKET_FAULT_ONCE", filepath.Join(t.TempDir(), "once"))
 }
 
-// expectKill waits for a process to be killed by itself.
+// expectKill waits until a process has killed itself.
 func expectKill(t *testing.T, operator *exec.Cmd) {
 	t.Helper()
 	g := NewWithT(t)
@@ -38,7 +38,7 @@ func TestInstallationIsKilledAtEachPoint(t *testing.T) {
 	charts := map[string]string{"a.yaml": hookJob("first", "pre-install,pre-upgrade"), "cm.yaml": configMap}
 	for _, one := range []struct {
 		point            string
-		created, applied bool // what has been done by then
+		created, applied bool // what the process has done before
 		status           string
 	}{
 		{point: failpoint.HelmRecordPending, status: "pending-install"},

@@ -15,8 +15,8 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// TestRenderedTextIsInstalledAsItIs installs what looks like templates once it is
-// rendered. Helm renders a chart itself only to find the same text.
+// TestRenderedTextIsInstalledAsItIs installs a chart whose rendered text contains template actions.
+// Helm renders the text again, which must not change it.
 func TestRenderedTextIsInstalledAsItIs(t *testing.T) {
 	c, namespace := client(t)
 	g := NewWithT(t)
@@ -62,7 +62,7 @@ func chartText(s chartSpec, name string) string {
 	return ""
 }
 
-// TestLookupIsTheTenants shows whose eyes a template sees with.
+// TestLookupIsTheTenants checks that templates look up objects with the permissions of the tenant.
 func TestLookupIsTheTenants(t *testing.T) {
 	c, namespace := client(t)
 	g := NewWithT(t)
@@ -96,7 +96,7 @@ func TestLookupIsTheTenants(t *testing.T) {
 	}
 }
 
-// TestRenderingKnowsTheRevision shows what templates are told of the release.
+// TestRenderingKnowsTheRevision checks the values of .Release in templates.
 func TestRenderingKnowsTheRevision(t *testing.T) {
 	c, namespace := client(t)
 	g := NewWithT(t)

@@ -23,8 +23,8 @@ spec:
   volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}]
 `
 
-// TestObjectsOfAnotherReleaseAreLeft has objects taken over by another release, as the
-// helm command does with --take-ownership, and their first release go without them.
+// TestObjectsOfAnotherReleaseAreLeft lets another release take over objects, as the helm command
+// does with --take-ownership, and then removes the objects from their first release.
 func TestObjectsOfAnotherReleaseAreLeft(t *testing.T) {
 	const moved = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: moved}\n"
 	const own = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own}\n"

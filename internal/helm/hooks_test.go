@@ -44,7 +44,7 @@ func jobExists(t testing.TB, namespace, name string) error {
 	return err
 }
 
-// endJob plays the controller of jobs, and gives the job's uid.
+// endJob sets the status of a Job like the Job controller, and returns the UID of the Job.
 func endJob(t testing.TB, namespace, name string, how ...batchv1.JobConditionType) types.UID {
 	t.Helper()
 	g := NewWithT(t)
@@ -108,8 +108,8 @@ func TestHooksAreWaitedFor(t *testing.T) {
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonTimedOut))
 }
 
-// TestKilledOperationIsTakenUp kills a process that installs, at different
-// moments, and goes on in another.
+// TestKilledOperationIsTakenUp kills a process that installs a release at different moments, and
+// continues in another process.
 func TestKilledOperationIsTakenUp(t *testing.T) {
 	charts := map[string]string{
 		"a.yaml":  hookJob("first", "pre-install,pre-upgrade"),
@@ -119,7 +119,7 @@ func TestKilledOperationIsTakenUp(t *testing.T) {
 	cases := []struct {
 		why    string
 		before []string // hooks that end before the kill
-		at     string   // hook that is under way when it comes
+		at     string   // hook that is running when the process is killed
 	}{
 		{why: "during the first hook", at: "first"},
 		{why: "during the second hook", before: []string{"first"}, at: "second"},
@@ -236,8 +236,8 @@ func TestFailedUninstallIsTriedAnew(t *testing.T) {
 	g.Expect(c.Get(t.Context(), "blog")).To(BeNil())
 }
 
-// operatorArgument makes the test's own executable one that installs the chart in
-// a folder, or uninstalls if the folder is empty.
+// operatorArgument makes the test binary install the chart in a folder, or uninstall the release if
+// the folder is empty.
 const operatorArgument = "play-operator"
 
 func startOperator(t testing.TB, namespace string, charts map[string]string) *exec.Cmd {
@@ -267,7 +267,7 @@ func startOperator(t testing.TB, namespace string, charts map[string]string) *ex
 	return command
 }
 
-// playOperator is the main of a process that startOperator has started.
+// playOperator is the main function of a process that startOperator has started.
 func playOperator(config, namespace, folder string) error {
 	cfg, err := clientcmd.BuildConfigFromFlags("", config)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/appmarket/operator/internal/helm"
 )
 
-// mortal is a process that may be killed: from then on none of its requests
-// arrives, and nothing of what it does goes on.
+// mortal simulates a process that may be killed. After the kill, its requests fail and its context
+// is canceled.
 type mortal struct {
 	*chartClient
 	ctx  context.Context
@@ -31,8 +31,8 @@ var (
 	errLost   = errors.New("answer lost")
 )
 
-// mortalClient acts in a namespace as client does, and is killed before the write
-// that is one too many; never if writes is negative.
+// mortalClient returns a client like client, which is killed instead of its next write after the
+// given number of writes. If writes is negative, it is never killed.
 func mortalClient(t testing.TB, namespace string, writes int, options ...func(*helm.Clients)) *mortal {
 	t.Helper()
 	m := &mortal{writes: writes}
@@ -55,8 +55,8 @@ func mortalClient(t testing.TB, namespace string, writes int, options ...func(*h
 	return m
 }
 
-// lossyClient acts as client does, but the answer to one of its writes is lost: it
-// is carried out, and nobody hears of it. lost tells whether that came to pass.
+// lossyClient returns a client like client, which loses the response to one of its writes: the
+// write succeeds, but the client gets an error. lost reports whether this has happened.
 func lossyClient(t testing.TB, namespace string, write int, options ...func(*helm.Clients)) (c *chartClient, lost func() bool) {
 	t.Helper()
 	var writes atomic.Int64
@@ -73,7 +73,7 @@ func lossyClient(t testing.TB, namespace string, write int, options ...func(*hel
 	return c, func() bool { return writes.Load() >= int64(write) }
 }
 
-// clientThrough acts as client does, and sends its requests as through says.
+// clientThrough returns a client like client, which sends its requests with through.
 func clientThrough(
 	t testing.TB, namespace string, through func(*http.Request, http.RoundTripper) (*http.Response, error),
 	options ...func(*helm.Clients),
@@ -107,9 +107,9 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (r roundTrip) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
 
-// killedAnywhere does something in a process that is killed before its first
-// write, in another that is killed before its second, and so on until one comes to
-// the end. try returns what came of it.
+// killedAnywhere runs an operation in a process that is killed before its first write, then in a
+// process that is killed before its second write, and so on until the operation completes. try
+// returns the error of the operation.
 func killedAnywhere(t *testing.T, namespace string, try func(run int, m *mortal) error, options ...func(*helm.Clients)) {
 	t.Helper()
 	for run := range 100 {

@@ -23,7 +23,7 @@ kind: ServiceAccount
 metadata: {name: hook, annotations: {helm.sh/hook: "pre-install,pre-upgrade", helm.sh/hook-weight: "-5"}}
 `
 
-// deletedWhen is a hook with a delete policy.
+// deletedWhen returns a hook with a deletion policy.
 func deletedWhen(policy, text string) string {
 	return strings.Replace(text, "    helm.sh/hook:", "    helm.sh/hook-delete-policy: "+policy+"\n    helm.sh/hook:", 1)
 }
@@ -36,8 +36,8 @@ func deleteJob(t testing.TB, namespace, name string) {
 	}, "10s").Should(Succeed())
 }
 
-// TestHookThatIsGoneHasEnded has hooks deleted while they are waited for, as the
-// controller of finished jobs does at once where a job asks for it.
+// TestHookThatIsGoneHasEnded deletes hooks while an operation waits for them, as the controller for
+// finished Jobs does immediately if the Job requests it.
 func TestHookThatIsGoneHasEnded(t *testing.T) {
 	watchless := rbacv1.PolicyRule{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: []string{"create", "get", "delete"}}
 	records := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"*"}, Verbs: []string{"*"}}
@@ -73,8 +73,8 @@ func TestHookThatIsGoneHasEnded(t *testing.T) {
 	}
 }
 
-// TestHooksThatWereLeftAreReplaced has hooks without a policy by which Helm would
-// delete them before it creates them.
+// TestHooksThatWereLeftAreReplaced uses hooks whose deletion policy does not let Helm delete them
+// before it creates them.
 func TestHooksThatWereLeftAreReplaced(t *testing.T) {
 	c, namespace := client(t)
 	g := NewWithT(t)
@@ -132,8 +132,8 @@ func TestHooksOfOthersAreLeft(t *testing.T) {
 	}
 }
 
-// TestDeleteHooksNeedACompleteRelease has a delete hook whose service account the failed
-// installation has never created.
+// TestDeleteHooksNeedACompleteRelease has a delete hook, and an installation that failed before it
+// was complete.
 func TestDeleteHooksNeedACompleteRelease(t *testing.T) {
 	c, namespace := client(t)
 	g := NewWithT(t)

@@ -9,7 +9,7 @@ import (
 	"github.com/appmarket/operator/internal/helm"
 )
 
-// TestNullsInHooks has hooks with nulls, which Helm creates in goroutines of its own.
+// TestNullsInHooks uses hooks with nulls, which Helm creates in its own goroutines.
 func TestNullsInHooks(t *testing.T) {
 	account := func(lists string) string {
 		return "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: init, annotations: {helm.sh/hook: \"pre-install,pre-upgrade,pre-delete\"}}\n" + lists
@@ -54,7 +54,7 @@ func TestNullsInHooks(t *testing.T) {
 	}
 }
 
-// TestNullHooksInRecords has the hooks of a record replaced, as its tenant may.
+// TestNullHooksInRecords replaces the hooks in a record, as a tenant can.
 func TestNullHooksInRecords(t *testing.T) {
 	for _, one := range []struct{ why, forged, want string }{
 		{why: "a hook that is null", forged: `"hooks":[null,`, want: `read release "blog": read record of revision 1 of release "blog": it has an empty hook`},

@@ -9,15 +9,15 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// observed is what operations have reported.
+// observed contains the notifications of operations.
 type observed struct {
 	mu       sync.Mutex
 	retained []helm.ObjectRef
 	waiting  []string
 }
 
-// observe returns a context whose operations are observed, and the kinds and names of
-// the objects that they have reported as retained.
+// observe returns a context with an observer, and a function that returns the kinds and names of
+// the objects that operations have reported as retained.
 func observe(ctx context.Context) (context.Context, func() []string) {
 	ctx, o := observeAll(ctx)
 	return ctx, func() []string {
@@ -31,7 +31,7 @@ func observe(ctx context.Context) (context.Context, func() []string) {
 	}
 }
 
-// observeAll returns a context whose operations are observed.
+// observeAll returns a context with an observer, and its notifications.
 func observeAll(ctx context.Context) (context.Context, *observed) {
 	o := &observed{}
 	return release.WithObserver(ctx, release.Observer{
@@ -49,7 +49,7 @@ func observeAll(ctx context.Context) (context.Context, *observed) {
 	}), o
 }
 
-// reports are the messages of what was waited for.
+// reports returns the messages about waiting.
 func (o *observed) reports() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

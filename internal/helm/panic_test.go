@@ -14,7 +14,8 @@ import (
 	"k8s.io/cli-runtime/pkg/resource"
 )
 
-// A cluster without clients panics in each of its methods.
+// TestPanicsInTheCallsOfHelmAreErrors uses a cluster without clients, which panics in each of its
+// methods.
 func TestPanicsInTheCallsOfHelmAreErrors(t *testing.T) {
 	one := &resource.Info{Name: "a", Namespace: "b", Mapping: &meta.RESTMapping{
 		GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "Job"}, Scope: meta.RESTScopeNamespace,

@@ -67,7 +67,7 @@ func TestResumedAndNotCompleteIsContinued(t *testing.T) {
 	g.Expect(configMaps(t, namespace)).To(Equal([]string{"blog"}))
 }
 
-// TestUpgradeKilledAnywhere makes an upgrade after one that failed.
+// TestUpgradeKilledAnywhere upgrades after an upgrade that failed.
 func TestUpgradeKilledAnywhere(t *testing.T) {
 	c, namespace := client(t)
 	killedAnywhere(t, namespace, func(run int, m *mortal) error {

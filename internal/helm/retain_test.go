@@ -17,7 +17,7 @@ import (
 
 var statefulSets = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "statefulsets"}
 
-// forgetful is a set that has its claims deleted with it.
+// forgetful is a StatefulSet whose deletion deletes its claims.
 const forgetful = `apiVersion: apps/v1
 kind: StatefulSet
 metadata: {name: db}
@@ -33,7 +33,7 @@ spec:
     spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 `
 
-// claimOf is a claim that the set would have deleted with it.
+// claimOf returns a claim of the StatefulSet, which is deleted with its owner.
 func claimOf(name string, owner metav1.OwnerReference) *corev1.PersistentVolumeClaim {
 	return &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{
@@ -48,8 +48,8 @@ func claimOf(name string, owner metav1.OwnerReference) *corev1.PersistentVolumeC
 	}
 }
 
-// TestClaimsOfOthersAreLeft has two releases with a hook that makes a claim of one
-// name: the second finds it there, and must not delete it.
+// TestClaimsOfOthersAreLeft has two releases with a hook that creates a claim of the same name. The
+// second release finds an existing claim and must not delete it.
 func TestClaimsOfOthersAreLeft(t *testing.T) {
 	c, namespace := client(t)
 	g := NewWithT(t)

@@ -26,7 +26,7 @@ const (
 	namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: %NAME%}\n"
 )
 
-// administrator is the client of a new namespace that may do anything in the cluster.
+// administrator returns a client of a new namespace whose tenant may do anything in the cluster.
 func administrator(t testing.TB) (*chartClient, string) {
 	t.Helper()
 	g := NewWithT(t)
@@ -45,7 +45,7 @@ func administrator(t testing.TB) (*chartClient, string) {
 	return c, tenant.Namespace
 }
 
-// makeWidget makes a custom resource as its controller does.
+// makeWidget creates a custom resource like its controller.
 func makeWidget(t testing.TB, namespace, name string, owners ...metav1.OwnerReference) metav1.OwnerReference {
 	t.Helper()
 	admin, err := dynamic.NewForConfig(apiServer.config)
@@ -72,7 +72,7 @@ func makeClaim(t testing.TB, namespace, name string, owners ...metav1.OwnerRefer
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 }
 
-// ownersOf are the owners of a claim that stays.
+// ownersOf returns the owners of a claim that is not being deleted.
 func ownersOf(t testing.TB, namespace, name string) []string {
 	t.Helper()
 	claim, err := apiServer.admin.CoreV1().PersistentVolumeClaims(namespace).Get(context.Background(), name, metav1.GetOptions{})
@@ -85,7 +85,7 @@ func ownersOf(t testing.TB, namespace, name string) []string {
 	return owners
 }
 
-// claimsOf are the claims that are labeled with an instance.
+// claimsOf returns the claims with the label of an instance.
 func claimsOf(t testing.TB, namespace, instance string) []string {
 	t.Helper()
 	claims, err := apiServer.admin.CoreV1().PersistentVolumeClaims(namespace).List(
@@ -98,8 +98,8 @@ func claimsOf(t testing.TB, namespace, instance string) []string {
 	return names
 }
 
-// TestClaimsOutliveTheirOwners has claims that belong to a custom resource of the
-// release, directly and by another object.
+// TestClaimsOutliveTheirOwners has claims that belong to a custom resource of the release, directly
+// and through another object.
 func TestClaimsOutliveTheirOwners(t *testing.T) {
 	needWidgets(t)
 	upgraded := spec(map[string]string{"cm.yaml": configMap})
@@ -166,7 +166,7 @@ func TestClaimsOutliveTheirOwners(t *testing.T) {
 	}
 }
 
-// TestOwnNamespaceIsNeverDeleted has a chart that brings the namespace it is in.
+// TestOwnNamespaceIsNeverDeleted has a chart that contains the namespace of its release.
 func TestOwnNamespaceIsNeverDeleted(t *testing.T) {
 	for _, one := range []struct {
 		why    string
@@ -221,8 +221,8 @@ func TestOwnNamespaceIsNeverDeleted(t *testing.T) {
 	})
 }
 
-// TestContainersOfClaimsAreKept has Namespaces and a CRD in a chart, which would take
-// claims with them.
+// TestContainersOfClaimsAreKept has Namespaces and a CRD in a chart, whose deletion would delete
+// claims.
 func TestContainersOfClaimsAreKept(t *testing.T) {
 	c, own := administrator(t)
 	g := NewWithT(t)
@@ -281,7 +281,7 @@ func TestObjectsKeptByPolicyAreNamed(t *testing.T) {
 	g.Expect(configMaps(t, namespace)).To(Equal([]string{"kept"}))
 }
 
-// TestClaimsThatCannotBeSeenAreNotRisked takes from a tenant the right to list claims.
+// TestClaimsThatCannotBeSeenAreNotRisked removes the permission to list claims from a tenant.
 func TestClaimsThatCannotBeSeenAreNotRisked(t *testing.T) {
 	needWidgets(t)
 	c, namespace := client(t)
@@ -306,8 +306,8 @@ func TestClaimsThatCannotBeSeenAreNotRisked(t *testing.T) {
 	g.Expect(apierrors.IsNotFound(err)).To(BeTrue())
 }
 
-// TestOwnersThatCannotBeRead has a claim whose owner the tenant may not read, beside one
-// of the release: nobody can tell what becomes of the first.
+// TestOwnersThatCannotBeRead has a claim with an owner that the tenant may not read, and a claim of
+// the release. It is unknown whether the first claim depends on the release.
 func TestOwnersThatCannotBeRead(t *testing.T) {
 	needWidgets(t)
 	cluster := []rbacv1.PolicyRule{

@@ -17,7 +17,8 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// withHooks makes two revisions of rollbackHooks, and gives the hooks that have run.
+// withHooks creates two revisions of rollbackHooks, and returns the UIDs of the hooks that have
+// run.
 func withHooks(t testing.TB, c *chartClient, namespace string) []types.UID {
 	t.Helper()
 	g := NewWithT(t)
@@ -33,7 +34,7 @@ func withHooks(t testing.TB, c *chartClient, namespace string) []types.UID {
 	return installed
 }
 
-// newJob waits for a job that is not one of those known.
+// newJob waits for a Job with an unknown UID.
 func newJob(t testing.TB, namespace, name string, known ...types.UID) types.UID {
 	t.Helper()
 	var uid types.UID
@@ -48,7 +49,7 @@ func newJob(t testing.TB, namespace, name string, known ...types.UID) types.UID 
 	return uid
 }
 
-// endNew ends a job that is not one of those known.
+// endNew ends a Job with an unknown UID.
 func endNew(
 	t testing.TB, namespace, name string, how []batchv1.JobConditionType, known ...types.UID,
 ) types.UID {
@@ -89,7 +90,7 @@ func TestRollbackRunsItsHooks(t *testing.T) {
 func TestKilledRollbackIsTakenUp(t *testing.T) {
 	for _, one := range []struct {
 		why string
-		at  string // hook that is under way when it comes
+		at  string // hook that is running when the process is killed
 	}{
 		{why: "during the first hook", at: "first"},
 		{why: "during the second hook", at: "second"},
@@ -148,7 +149,7 @@ func TestCancelledRollbackIsSettled(t *testing.T) {
 	g.Expect([]any{r.Revision, r.Status, r.Interrupted}).To(Equal([]any{3, helm.StatusFailed, true}))
 }
 
-// TestRollbackKilledAnywhere goes back from an upgrade that failed.
+// TestRollbackKilledAnywhere rolls back from an upgrade that failed.
 func TestRollbackKilledAnywhere(t *testing.T) {
 	c, namespace := client(t)
 	killedAnywhere(t, namespace, func(run int, m *mortal) error {
@@ -179,7 +180,7 @@ func TestRollbackKilledAnywhere(t *testing.T) {
 	})
 }
 
-// recordsLeft are the names of the Secrets of a namespace.
+// recordsLeft returns the names of the Secrets in a namespace.
 func recordsLeft(t testing.TB, namespace string) []string {
 	t.Helper()
 	list, err := apiServer.admin.CoreV1().Secrets(namespace).List(context.Background(), metav1.ListOptions{})

@@ -22,12 +22,13 @@ const (
 
 func named(text, name string) string { return strings.ReplaceAll(text, "%NAME%", name) }
 
-// back is a rollback of the release that spec makes.
+// back returns a rollback of the release that spec returns.
 func back(revision int) helm.Rollback {
 	return helm.Rollback{Name: "blog", Revision: revision, Labels: spec(nil).Labels}
 }
 
-// configMaps are the names of the ConfigMaps of a namespace, but for the cluster's.
+// configMaps returns the names of the ConfigMaps in a namespace, without the ConfigMap that the
+// cluster creates.
 func configMaps(t testing.TB, namespace string) []string {
 	t.Helper()
 	list, err := apiServer.admin.CoreV1().ConfigMaps(namespace).List(context.Background(), metav1.ListOptions{})
@@ -41,7 +42,8 @@ func configMaps(t testing.TB, namespace string) []string {
 	return names
 }
 
-// twoRevisions makes revision 1 with a service, and revision 2 with a map more.
+// twoRevisions creates revision 1 with a Service, and revision 2 with another ConfigMap and a
+// volume claim instead.
 func twoRevisions(t testing.TB, c *chartClient) {
 	t.Helper()
 	g := NewWithT(t)
@@ -95,8 +97,8 @@ func TestRollbackGoesBack(t *testing.T) {
 	g.Expect(configMaps(t, namespace)).To(BeEmpty())
 }
 
-// TestRollbackAcrossVersions goes back to a revision that has an object in another
-// version of its group. It is the same object.
+// TestRollbackAcrossVersions rolls back to a revision in which the same object has another API
+// version.
 func TestRollbackAcrossVersions(t *testing.T) {
 	c, namespace := client(t)
 	g := NewWithT(t)
@@ -258,8 +260,7 @@ func TestUninstallAfterFailedUpgrade(t *testing.T) {
 	g.Expect(configMaps(t, namespace)).To(BeEmpty(), "what only the last complete revision has goes too")
 }
 
-// rollbackHooks is a chart with the hooks of a rollback, which run at the first
-// installation too.
+// rollbackHooks is a chart with rollback hooks, which also run after the installation.
 var rollbackHooks = map[string]string{
 	"a.yaml":  hookJob("first", "pre-rollback,post-install"),
 	"b.yaml":  hookJob("second", "post-rollback,post-install"),

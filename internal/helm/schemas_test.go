@@ -13,7 +13,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// helmRefuses reports whether Helm's own check refuses the values.
+// helmRefuses reports whether Helm rejects the values.
 func helmRefuses(t *testing.T, in hydrate.RenderInput) bool {
 	t.Helper()
 	g := NewWithT(t)
@@ -28,8 +28,8 @@ func helmRefuses(t *testing.T, in hydrate.RenderInput) bool {
 	return err != nil
 }
 
-// TestEngineChecksSchemas compares with Helm whose schemas count, and names the place
-// in the values as whoever gives them sees it.
+// TestEngineChecksSchemas checks that the same schemas apply as in Helm, and that errors contain
+// the path in the values of the app.
 func TestEngineChecksSchemas(t *testing.T) {
 	const (
 		head   = "apiVersion: v2\nname: web\nversion: 1.0.0\n"
@@ -109,7 +109,7 @@ func TestEngineChecksSchemas(t *testing.T) {
 	}
 }
 
-// TestEngineOfMistypedValues shows a value that stands in place of a dependency's.
+// TestEngineOfMistypedValues has a string in place of the values of a dependency.
 func TestEngineOfMistypedValues(t *testing.T) {
 	g := NewWithT(t)
 	in := unit(map[string]string{"charts/db/Chart.yaml": "apiVersion: v2\nname: db\nversion: 1.0.0\n"})

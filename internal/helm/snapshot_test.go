@@ -15,7 +15,7 @@ import (
 	"github.com/appmarket/operator/internal/helm"
 )
 
-// listCounter counts the lists of Secrets that pass through it.
+// listCounter counts the requests that list Secrets.
 type listCounter struct {
 	next  http.RoundTripper
 	lists atomic.Int64
@@ -28,7 +28,7 @@ func (c *listCounter) RoundTrip(request *http.Request) (*http.Response, error) {
 	return c.next.RoundTrip(request)
 }
 
-// countedClient is a client in a new namespace whose lists of Secrets are counted.
+// countedClient returns a client in a new namespace, and the counter of its lists of Secrets.
 func countedClient(t *testing.T) (*chartClient, *listCounter) {
 	t.Helper()
 	_, namespace := client(t)

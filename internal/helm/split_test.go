@@ -13,7 +13,7 @@ import (
 	"helm.sh/helm/v3/pkg/releaseutil"
 )
 
-// splitByHelm is what Helm makes of a text.
+// splitByHelm splits a text with the functions of Helm.
 func splitByHelm(text string) []string {
 	byKey := releaseutil.SplitManifests(text)
 	keys := make([]string, 0, len(byKey))
@@ -42,7 +42,7 @@ func FuzzCut(f *testing.F) {
 	})
 }
 
-// sortByHelm is what Helm makes of rendered files.
+// sortByHelm sorts rendered files with the functions of Helm.
 func sortByHelm(texts map[string]string) (documents []objects.Document, err error) {
 	hooks, manifests, err := releaseutil.SortManifests(texts, nil, releaseutil.InstallOrder)
 	if err != nil {
@@ -61,7 +61,7 @@ func sortByHelm(texts map[string]string) (documents []objects.Document, err erro
 	return documents, nil
 }
 
-// unread are documents without what was read of them.
+// unread returns documents without their parsed contents.
 func unread(documents []objects.Document) []objects.Document {
 	var bare []objects.Document
 	for _, document := range documents {

@@ -13,8 +13,8 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// TestRecordsAreCountedBeforeTheyAreRead puts Secrets beside the record of a release, as
-// whoever may write Secrets can.
+// TestRecordsAreCountedBeforeTheyAreRead adds Secrets with the labels of a record, as a tenant that
+// may write Secrets can.
 func TestRecordsAreCountedBeforeTheyAreRead(t *testing.T) {
 	c, namespace := client(t)
 	g := NewWithT(t)

@@ -52,7 +52,8 @@ data: {v: %s}
 	gearChart   = "apiVersion: test.appmarket.io/v1\nkind: Widget\nmetadata: {name: a}\nspec: %s\n"
 )
 
-// ports writes the ports of a Service and of a container: 53 for TCP and UDP.
+// ports returns a chart with a Service and a container that have the same port for TCP and UDP. A
+// target of 0 omits the protocol.
 func ports(tcp, udp int) string {
 	service, container := "", ""
 	for _, one := range []struct {
@@ -67,8 +68,8 @@ func ports(tcp, udp int) string {
 	return fmt.Sprintf(portsChart, "["+service+"]", "["+container+"]")
 }
 
-// TestManyNewObjectsOfAnUpgrade is for the race detector: objects of one kind are created
-// at the same time, and each is filled in from what the API server returned.
+// TestManyNewObjectsOfAnUpgrade is a test for the race detector: objects of one kind are created
+// concurrently, and each object is updated from the response of the API server.
 func TestManyNewObjectsOfAnUpgrade(t *testing.T) {
 	g := NewWithT(t)
 	c, namespace := client(t)
@@ -147,7 +148,7 @@ func TestUpgradeReachesWhatTheManifestSays(t *testing.T) {
 	}
 	cases := []struct {
 		why    string
-		charts []string // of each revision
+		charts []string // for each revision
 		object string
 		edit   string // before the last revision
 		path   []string
@@ -267,8 +268,8 @@ func TestUpgradeReachesWhatTheManifestSays(t *testing.T) {
 	}
 }
 
-// TestUpgradeThatTheAPIServerRefuses has changes that no upgrade can make: it must fail
-// with the object and the field, and change the other objects all the same.
+// TestUpgradeThatTheAPIServerRefuses has changes that the API server rejects in every upgrade. The
+// error must name the object and the field, and the other objects must be changed.
 func TestUpgradeThatTheAPIServerRefuses(t *testing.T) {
 	for _, one := range []struct{ why, first, then, want string }{
 		{
@@ -355,7 +356,7 @@ func TestDriftFindsWhatHelmHasLeftInASecret(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = c.Upgrade(ctx, spec(map[string]string{"a.yaml": fmt.Sprintf(secretChart, "")}))
 	g.Expect(err).NotTo(HaveOccurred())
-	// As an upgrade of Helm's would have left it.
+	// The state after an upgrade by Helm.
 	edit("Secret/a", `{"data":{"revoked":"Yg==","reused":"bmV3","own":"YQ=="}}`)(t, c, namespace)
 
 	found, err := c.Drift(ctx, "blog")
@@ -368,7 +369,7 @@ func TestDriftFindsWhatHelmHasLeftInASecret(t *testing.T) {
 	g.Expect(secret.Data).To(And(HaveLen(2), HaveKey("own"), HaveKey("reused")))
 }
 
-// nested returns a field of an object; of a list of containers, the first counts.
+// nested returns a field of an object. For a list, it continues with the first element.
 func nested(object map[string]any, path []string) any {
 	var value any = object
 	for _, key := range path {
@@ -385,9 +386,9 @@ func TestNullsInRecordsAndManifests(t *testing.T) {
 	cases := []struct {
 		why             string
 		recorded, edits string // a replacement in the record
-		present         bool   // a Deployment of the release, made by somebody else
+		present         bool   // a Deployment of the release exists without a record
 		install, then   string
-		want            string // of the error, if any
+		want            string // substring of the error, if any
 	}{
 		{
 			why:      "a record whose containers are null",

@@ -17,7 +17,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// makePod plays the controllers that make a pod of a job and fail to start it.
+// makePod creates a Pod for a Job with the given status, like the controllers of the cluster.
 func makePod(t testing.TB, job *batchv1.Job, status corev1.PodStatus) {
 	t.Helper()
 	g := NewWithT(t)
@@ -31,7 +31,7 @@ func makePod(t testing.TB, job *batchv1.Job, status corev1.PodStatus) {
 	g.Expect(err).NotTo(HaveOccurred())
 }
 
-// makeEvent plays the controller of jobs that cannot make a pod.
+// makeEvent creates a warning event for a Job, like the Job controller when it cannot create a Pod.
 func makeEvent(t testing.TB, job *batchv1.Job, message string) {
 	t.Helper()
 	_, err := apiServer.admin.CoreV1().Events(job.Namespace).Create(context.Background(), &corev1.Event{
@@ -42,7 +42,7 @@ func makeEvent(t testing.TB, job *batchv1.Job, message string) {
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 }
 
-// TestTimeoutNamesWhatWasWaitedFor has operations end by their time.
+// TestTimeoutNamesWhatWasWaitedFor checks the errors of operations whose deadline passes.
 func TestTimeoutNamesWhatWasWaitedFor(t *testing.T) {
 	pulling := corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
 		Name: "a", Image: "registry.example/app:9", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}},
@@ -99,7 +99,7 @@ func TestTimeoutNamesWhatWasWaitedFor(t *testing.T) {
 	}
 }
 
-// deadline is a context whose deadline passes when the test says so.
+// deadline is a context whose deadline passes when the test calls pass.
 type deadline struct {
 	context.Context
 	passed chan struct{}
@@ -116,7 +116,7 @@ func (d *deadline) Err() error {
 	}
 }
 
-// TestFinalizerThatHoldsARemovalIsNamed has an object that stays, and is let go later.
+// TestFinalizerThatHoldsARemovalIsNamed has an object with a finalizer, which is removed later.
 func TestFinalizerThatHoldsARemovalIsNamed(t *testing.T) {
 	held := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: stuck, finalizers: [test.example/never]}\n"
 	c, namespace := client(t)

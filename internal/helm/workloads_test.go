@@ -21,7 +21,7 @@ import (
 	"github.com/appmarket/operator/internal/helm"
 )
 
-// podText ends the text of a workload whose pods have this label.
+// podText is the end of the manifest of a workload whose pods have the label a.
 const podText = `
   selector: {matchLabels: {a: b}}
   template:
@@ -34,7 +34,7 @@ func deployment(name, replicas string) string {
 	return "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " + name + "}\nspec:\n  replicas: " + replicas + podText
 }
 
-// fleet has workloads of every kind, and something that is none.
+// fleet contains workloads of every kind, and a ConfigMap.
 var fleet = map[string]string{
 	"cm.yaml":     configMap,
 	"web.yaml":    deployment("web", "3"),
@@ -89,7 +89,7 @@ var (
 	}
 )
 
-// live is what the administrator sees of an object.
+// live returns an object, as the administrator.
 func live(t testing.TB, resource schema.GroupVersionResource, namespace, name string) *unstructured.Unstructured {
 	t.Helper()
 	admin, err := dynamic.NewForConfig(apiServer.config)
@@ -99,7 +99,7 @@ func live(t testing.TB, resource schema.GroupVersionResource, namespace, name st
 	return object
 }
 
-// change is what somebody else does to an object, as a JSON merge patch.
+// change applies a JSON merge patch to an object, as another client.
 func change(t testing.TB, resource schema.GroupVersionResource, namespace, name, patch string) {
 	t.Helper()
 	admin, err := dynamic.NewForConfig(apiServer.config)
@@ -109,7 +109,7 @@ func change(t testing.TB, resource schema.GroupVersionResource, namespace, name,
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 }
 
-// allow gives the service account of a tenant these rights instead of those it had.
+// allow replaces the permissions of the service account of a tenant.
 func allow(t testing.TB, namespace string, rules ...rbacv1.PolicyRule) {
 	t.Helper()
 	_, err := apiServer.admin.RbacV1().Roles(namespace).Update(t.Context(), &rbacv1.Role{
@@ -126,7 +126,7 @@ func at(object *unstructured.Unstructured, path string) any {
 	return value
 }
 
-// specs are the specs of the workloads of fleet, and versions which state of them.
+// specs returns the specs of the workloads of fleet, and their resource versions.
 func specs(t testing.TB, namespace string) (specs map[string]any, versions map[string]string) {
 	t.Helper()
 	specs, versions = map[string]any{}, map[string]string{}
@@ -188,7 +188,7 @@ func TestStopAndResume(t *testing.T) {
 func TestStopIsCompletedAfterACrash(t *testing.T) {
 	cases := []struct {
 		why  string
-		lost bool // the last change is carried out, and nobody learns of it
+		lost bool // the last change succeeds, but its response is lost
 	}{
 		{why: "between two objects"},
 		{why: "while a change is carried out", lost: true},
@@ -219,8 +219,8 @@ func TestStopIsCompletedAfterACrash(t *testing.T) {
 	}
 }
 
-// crashAfter is a client whose context ends at the change after n; lost says
-// whether that one is carried out.
+// crashAfter returns a client, and a context that is canceled at the patch after n patches. If lost
+// is set, that patch succeeds.
 func crashAfter(t testing.TB, namespace string, n int, lost bool) (*chartClient, context.Context) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -246,7 +246,7 @@ func crashAfter(t testing.TB, namespace string, n int, lost bool) (*chartClient,
 	}), ctx
 }
 
-// through is the client of a tenant whose requests a function sees.
+// through returns a client of a tenant, which sends its requests with see.
 func through(
 	t testing.TB, namespace string, see func(*http.Request, http.RoundTripper) (*http.Response, error),
 ) *chartClient {
@@ -283,7 +283,7 @@ func TestStopNotesWhatWasAtTheLastMoment(t *testing.T) {
 		To(HaveKeyWithValue("appmarket.io/before-stop", `{"replicas":7}`))
 }
 
-// TestStoppedIsCurrent plays the controllers of workloads that have no pods.
+// TestStoppedIsCurrent sets the statuses of workloads without pods, like their controllers.
 func TestStoppedIsCurrent(t *testing.T) {
 	c, namespace := client(t)
 	g := NewWithT(t)
