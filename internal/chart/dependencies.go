@@ -8,14 +8,15 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// requirementsFile names the dependencies of a chart of v1.
+// requirementsFile lists the dependencies of a chart with apiVersion v1.
 const requirementsFile = "requirements.yaml"
 
-// packedChart is the name of an archive in the folder charts, with that of its chart.
+// packedChart matches an archive in the folder charts. Its group is the name of the chart.
 var packedChart = regexp.MustCompile(`^(.+)-v?\d[^/]*\.tgz$`)
 
-// dependencies are the keys under which a chart passes values on to the charts that it
-// depends on: their aliases, or their names. Files that cannot be read name none.
+// DependencyKeys returns the keys under which a chart passes values to its dependencies:
+// their aliases, or their names if they have no alias. Files that cannot be parsed are
+// ignored.
 func DependencyKeys(files []File) []string {
 	var keys []string
 	for _, name := range []string{MetadataFile, requirementsFile} {

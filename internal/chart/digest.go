@@ -8,17 +8,17 @@ import (
 	"slices"
 )
 
-// Digest is "sha256:<hex>" of the data, the form in which every digest of ours
-// is written.
+// Digest returns the SHA-256 digest of the data as "sha256:<hex>".
 func Digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// TreeDigest is "sha256:<hex>" of a set of files, whatever their order: of each
-// file by name the length of the name as eight bytes, big-endian, the name, the
-// length of the data likewise and the data. The lengths keep two different trees
-// from being the same bytes.
+// TreeDigest returns the digest of a set of files as "sha256:<hex>". It does not depend on
+// the order of the files. The hash covers, for each file in order of name, the length of
+// the name as 8 bytes big-endian, the name, the length of the data in the same encoding,
+// and the data. Because of the lengths, different trees never produce the same input to the
+// hash.
 func TreeDigest(files []File) string {
 	sorted := slices.Clone(files)
 	slices.SortFunc(sorted, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })

@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// File is one file of a chart. Name is its path below the chart's own folder,
-// with forward slashes, clean and relative, such as "templates/web.yaml".
+// File is one file of a chart. Name is its path relative to the chart's folder, clean and
+// with forward slashes, such as "templates/web.yaml".
 type File struct {
 	Name string
 	Data []byte
 }
 
-// find returns the content of a file, and whether it is there.
+// FindFile returns the content of the file with the given name, and whether the file
+// exists.
 func FindFile(files []File, name string) ([]byte, bool) {
 	for _, f := range files {
 		if f.Name == name {

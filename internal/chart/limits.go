@@ -1,8 +1,8 @@
 package chart
 
-// Limits on what a source may send. They bound the cost of a hostile chart; the
-// largest of 347 real charts needs 0.3 MB and 1.1 MB of rendered text. The bound
-// on a single file is Helm's own: a larger one could not be installed.
+// Limits for the charts of a source. They bound the cost of a hostile chart. The largest of
+// 347 real charts has an archive of 0.3 MB and renders to 1.1 MB of text. MaxFileBytes is
+// Helm's own limit: Helm does not install a chart with a larger file.
 const (
 	MaxArchiveBytes  = 16 << 20
 	MaxUnpackedBytes = 64 << 20
@@ -10,10 +10,10 @@ const (
 	MaxFiles         = 10_000
 	MaxPathDepth     = 32
 	MaxPathBytes     = 512
-	// MaxRatio is how many bytes one compressed byte may unpack to, on the whole.
+	// MaxRatio is the maximum ratio of unpacked bytes to archive bytes.
 	MaxRatio = 200
-	// MaxRenderedBytes bounds the text that one chart unit renders to.
+	// MaxRenderedBytes is the maximum size of the rendered text of one chart unit.
 	MaxRenderedBytes = 16 << 20
-	// MaxImages bounds the different images of one app.
+	// MaxImages is the maximum number of distinct images of one app.
 	MaxImages = 100
 )

@@ -13,19 +13,19 @@ import (
 	"github.com/appmarket/operator/internal/yamlfault"
 )
 
-// The files that Helm reads in the folder of a chart.
+// Names of the files that Helm reads in a chart's folder.
 const (
 	MetadataFile = "Chart.yaml"
 	ValuesFile   = "values.yaml"
 	SchemaFile   = "values.schema.json"
 )
 
-// Metadata is Chart.yaml, as Helm reads it.
+// Metadata is the content of Chart.yaml as Helm parses it.
 type Metadata = chart.Metadata
 
-// ReadMetadata reads Chart.yaml. Name and version must be there, the version a
-// semantic one, as Helm asks for when it packages a chart. A chart that does not give
-// its apiVersion is one of v1, as for Helm.
+// ReadMetadata parses and validates Chart.yaml. The name is required, and the version must
+// be a semantic version, as "helm package" requires. The apiVersion defaults to v1, as in
+// Helm. Every error is Stalled with InvalidChart.
 func ReadMetadata(files []File) (Metadata, error) {
 	var meta Metadata
 	text, ok := FindFile(files, MetadataFile)

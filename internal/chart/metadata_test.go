@@ -32,7 +32,7 @@ func TestReadMetadata(t *testing.T) {
 	g.Expect(meta).To(And(HaveField("Name", "web"), HaveField("Version", "1.2.3-rc.1+build.5"), HaveField("AppVersion", "3")))
 }
 
-// TestReadMetadataOfHelm2 shows that Chart.yaml need not say its apiVersion.
+// TestReadMetadataOfHelm2 shows that apiVersion is optional in Chart.yaml.
 func TestReadMetadataOfHelm2(t *testing.T) {
 	g := NewWithT(t)
 	meta, err := chart.ReadMetadata(filesOf(map[string]string{"Chart.yaml": "name: web\nversion: 0.1.0\nengine: gotpl\n"}))

@@ -10,7 +10,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// checkName says whether a name may be one below a chart's folder.
+// checkName returns an error unless name is a valid path relative to a chart's folder.
 func checkName(name string) error {
 	if err := checkLetters(name); err != nil {
 		return err
@@ -30,7 +30,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// checkLetters says whether a name is text that every system reads alike.
+// checkLetters returns an error unless every operating system reads the name as the same
+// text.
 func checkLetters(name string) error {
 	switch {
 	case name == "":
@@ -47,12 +48,12 @@ func checkLetters(name string) error {
 	return nil
 }
 
-// isDrive reports whether Windows would take the name for a place on a drive.
+// isDrive reports whether Windows reads the name as a path on a drive.
 func isDrive(name string) bool {
 	return len(name) >= 2 && name[1] == ':' && unicode.IsLetter(rune(name[0]))
 }
 
-// names finds names that are the same to some file system.
+// names detects names that are equal on a case-insensitive file system.
 type names struct {
 	files   map[string]string
 	folders map[string]bool
@@ -76,7 +77,7 @@ func (n *names) addFile(name string) error {
 	return n.addFolder(parent(name))
 }
 
-// addFolder takes in a folder with all that it is in.
+// addFolder adds a folder and its parent folders.
 func (n *names) addFolder(name string) error {
 	for ; name != ""; name = parent(name) {
 		key := strings.ToLower(name)

@@ -13,18 +13,18 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// packedAt is the time that every packed file bears. It is not the beginning of
-// Unix time, which some tools take for a mistake.
+// packedAt is the modification time of every packed file. It is not the Unix epoch because
+// some tools reject the epoch as invalid.
 var packedAt = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// zippers keeps compressors, which are large, for the next archive.
+// zippers reuses gzip writers because each one allocates a large buffer.
 var zippers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
-// Pack makes the archive of a chart: a gzipped tar of one folder, which bears
-// the chart's name, with Chart.yaml first and the rest by name. The same files
-// give the same bytes in every run of one build; another release of Go may
-// compress otherwise. What Pack returns is what Unpack accepts, so files that
-// CheckFiles refuses are refused here too, for the same reasons.
+// Pack returns the archive of a chart: a gzipped tar with one folder that has the chart's
+// name, with Chart.yaml first and the other files in order of name. The same files produce
+// the same bytes in every run of one build; a different Go release may compress
+// differently. Pack rejects every set of files that CheckFiles rejects, with the same
+// errors, so that Unpack accepts every archive that Pack returns.
 func Pack(name string, files []File) ([]byte, error) {
 	if err := CheckFiles(files); err != nil {
 		return nil, fmt.Errorf("pack chart %q: %w", name, err)
@@ -49,7 +49,7 @@ func Pack(name string, files []File) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// packOrder is Chart.yaml, by which Helm knows a chart, and the rest by name.
+// packOrder returns the files in order of name, with Chart.yaml first.
 func packOrder(files []File) []File {
 	ordered := append([]File(nil), files...)
 	sortFiles(ordered)
@@ -63,7 +63,7 @@ func packOrder(files []File) []File {
 	return ordered
 }
 
-// writeTar returns an upper bound on the length of what it wrote.
+// writeTar writes the files and returns an upper bound on the number of bytes written.
 func writeTar(out *tar.Writer, folder string, files []File) (int, error) {
 	size := 0
 	for _, file := range files {

@@ -15,23 +15,23 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// An archive may always unpack to freeBytes, whatever MaxRatio says: tar pads
-// the smallest chart to ten thousand bytes of nothing. blockBytes are what tar
-// itself spends on an entry at most, beside its content.
+// freeBytes is the number of bytes that an archive may always unpack to, regardless of
+// MaxRatio, because tar pads even the smallest chart to 10,240 bytes. blockBytes is the
+// maximum overhead of tar for one entry, in addition to its content.
 const (
 	freeBytes  = 1 << 20
 	blockBytes = 4 << 10
 )
 
-// errTooMuch stops the reading of an archive that unpacks to more than it may.
+// errTooMuch reports that an archive unpacks to more bytes than allowed.
 var errTooMuch = errors.New("unpacks to more than it may")
 
-// Unpack reads a gzipped tar of one chart folder and returns its files, sorted
-// by name, with the folder's own name taken off. Folders are skipped; everything
-// that is neither a file nor a folder is refused, as are names that could be
-// taken for another place or for one another. The bounds of this package are
-// enforced while reading. Every error is stalled with InvalidArchive or
-// LimitExceeded and names the entry.
+// Unpack reads a gzipped tar that contains one chart folder and returns its files, sorted
+// by name, with names relative to that folder. Folders are skipped. Entries that are
+// neither a file nor a folder are rejected, and so are names that leave the folder or that
+// are equal on some file systems. The limits of this package are enforced while reading.
+// Every error is Stalled with InvalidArchive or LimitExceeded; an error about an entry
+// names it.
 func Unpack(archive []byte) ([]File, error) {
 	if len(archive) > MaxArchiveBytes {
 		return nil, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "unpack chart: archive has %d bytes, at most %d are allowed", len(archive), MaxArchiveBytes)
@@ -48,7 +48,7 @@ func Unpack(archive []byte) ([]File, error) {
 	if err := u.entries(); err != nil {
 		return nil, u.explain(err)
 	}
-	// What follows the last entry says whether the archive is whole.
+	// Read to the end to detect a truncated archive.
 	if _, err := io.Copy(io.Discard, u.stream); err != nil {
 		return nil, u.explain(err)
 	}
@@ -59,13 +59,14 @@ func Unpack(archive []byte) ([]File, error) {
 	return u.files, nil
 }
 
-// unpackedBound is how many bytes of tar an archive may unpack to.
+// unpackedBound returns the maximum number of bytes that an archive of the given size may
+// unpack to.
 func unpackedBound(archive int) int {
 	return max(freeBytes, min(archive*MaxRatio, MaxUnpackedBytes+MaxFiles*blockBytes))
 }
 
-// CheckFiles applies the rules of Unpack to files that a source keeps as a
-// folder: their number, their sizes and their names.
+// CheckFiles applies the rules of Unpack to the files of a chart that is stored as a
+// folder: their number, sizes and names.
 func CheckFiles(files []File) error {
 	if len(files) == 0 {
 		return outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "check chart: the folder has no files")
@@ -91,7 +92,7 @@ func CheckFiles(files []File) error {
 	return nil
 }
 
-// unpacker holds what is known of an archive while it is read.
+// unpacker is the state of reading one archive.
 type unpacker struct {
 	stream *boundedReader
 	tar    *tar.Reader
@@ -102,8 +103,8 @@ type unpacker struct {
 	total  int64
 }
 
-// entries reads all entries. Its own errors are marked; those of the readers
-// below are not, see explain.
+// entries reads all entries. Errors of the tar and gzip readers are returned as they are;
+// explain gives them a reason.
 func (u *unpacker) entries() error {
 	for {
 		header, err := u.tar.Next()
@@ -160,10 +161,10 @@ func (u *unpacker) entry(header *tar.Header) error {
 	return nil
 }
 
-// slashed returns the name of an entry with forward slashes and without one at its
-// end, and whether the entry is a folder. Tools on Windows write backslashes instead,
-// which Helm reads as separators too. A name with both is refused: Helm takes what
-// comes before the first backslash for the chart's folder.
+// slashed returns the name of an entry with forward slashes and without a trailing slash,
+// and whether the entry is a folder. Some tools on Windows write backslashes, which Helm
+// also reads as separators. A name with both is rejected because Helm reads the part before
+// the first backslash as the chart's folder.
 func slashed(header *tar.Header) (name string, isFolder bool, err error) {
 	name = header.Name
 	if strings.Contains(name, `\`) {
@@ -179,9 +180,9 @@ func slashed(header *tar.Header) (name string, isFolder bool, err error) {
 	return name, isFolder, nil
 }
 
-// inside checks the name of an entry, which is full with forward slashes, and takes
-// the chart's folder off. It returns nothing for the folder itself. As in Helm, a
-// name such as "web/./a" is that of "web/a".
+// inside checks the name of an entry and removes the chart's folder from it. full is the
+// name with forward slashes. The result is empty for the chart's folder itself. As in Helm,
+// "web/./a" is the same name as "web/a".
 func (u *unpacker) inside(entry, full string) (string, error) {
 	top, name, nested := strings.Cut(full, "/")
 	switch {
@@ -207,7 +208,7 @@ func (u *unpacker) inside(entry, full string) (string, error) {
 	return name, nil
 }
 
-// explain gives an error of entries its meaning, unless it has one.
+// explain converts an error of entries to a Stalled error, if it is not one already.
 func (u *unpacker) explain(err error) error {
 	switch {
 	case errors.Is(err, errTooMuch):
@@ -221,8 +222,9 @@ func (u *unpacker) explain(err error) error {
 	}
 }
 
-// checkKind refuses what is not a plain file or a folder. A sparse file is
-// refused because it grows while it is read, beside every bound.
+// checkKind rejects entries that are neither plain files nor folders. Sparse files are
+// rejected because their size in the archive does not limit the number of bytes that are
+// read.
 func checkKind(header *tar.Header) error {
 	switch header.Typeflag {
 	case tar.TypeReg, tar.TypeDir:
@@ -248,9 +250,9 @@ func checkSize(name string, size int64) error {
 	return nil
 }
 
-// members reads the parts of a gzip stream one after the other. Other than the
-// standard reader it ends where no further part begins: some servers and tools
-// add bytes that are none.
+// members reads the members of a gzip stream in sequence. Unlike gzip.Reader in multistream
+// mode, it ignores trailing bytes that do not start a member, because some servers and
+// tools append such bytes.
 type members struct {
 	rest   *bytes.Reader
 	zipped gzip.Reader
@@ -276,7 +278,7 @@ func (m *members) next() error {
 	return err
 }
 
-// boundedReader reads up to a number of bytes and then fails.
+// boundedReader returns errTooMuch after reading more than left bytes.
 type boundedReader struct {
 	from io.Reader
 	left int64
@@ -290,8 +292,8 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// beginning says what something is that should have been an archive, without a word of it:
-// it may come from a server that whoever reads the message may not reach.
+// beginning describes the type of data that is not a gzip archive. It does not quote the
+// data: the data may come from a server that the reader of the message has no access to.
 func beginning(data []byte) string {
 	text := bytes.TrimLeft(data[:min(len(data), 512)], " \t\r\n\ufeff")
 	switch {

@@ -30,7 +30,7 @@ type entry struct {
 	pax  map[string]string
 }
 
-// tarOf writes entries as they are, good or bad.
+// tarOf returns a tar archive of the entries, valid or not.
 func tarOf(t testing.TB, entries ...entry) []byte {
 	t.Helper()
 	g := NewWithT(t)
@@ -64,7 +64,7 @@ func zip(t testing.TB, data []byte) []byte {
 	return out.Bytes()
 }
 
-// stored is gzip without compression, which costs a fuzz target less.
+// stored returns gzip data without compression, which is faster in a fuzz target.
 func stored(t testing.TB, data []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -93,7 +93,7 @@ func TestUnpack(t *testing.T) {
 	for i := range windows {
 		windows[i].name = strings.ReplaceAll(windows[i].name, "/", `\`)
 	}
-	windows[2].kind = 0 // Such tools mark folders by the end of the name alone.
+	windows[2].kind = 0 // Such tools mark folders only by the end of the name.
 	plain := tarOf(t, entries...)
 	for _, c := range []struct {
 		why     string
@@ -126,7 +126,8 @@ func TestUnpackLongNames(t *testing.T) {
 	g.Expect(files).To(HaveExactElements(chart.File{Name: name, Data: []byte("x")}))
 }
 
-// TestNoAnswerIsQuoted has answers of servers that whoever reads the message may not reach.
+// TestNoAnswerIsQuoted covers server responses that the reader of the message may have no
+// access to.
 func TestNoAnswerIsQuoted(t *testing.T) {
 	for answer, says := range map[string]string{
 		"\n <!DOCTYPE html><p>secret":   "it looks like a web page or XML",
@@ -210,7 +211,7 @@ func TestUnpackRefuses(t *testing.T) {
 	}
 }
 
-// sparse is an archive whose one file claims to be mostly holes.
+// sparse returns an archive with one sparse file.
 func sparse(t *testing.T) []byte {
 	t.Helper()
 	raw := tarOf(t, entry{name: "web/a", data: "1\n0\n1\n" + strings.Repeat("\x00", 506) + "x", pax: map[string]string{"VENDOR.sparse.a": "1", "VENDOR.sparse.b": "0"}})
@@ -218,8 +219,8 @@ func sparse(t *testing.T) []byte {
 	return zip(t, bytes.ReplaceAll(raw, []byte("VENDOR.sparse.b"), []byte("GNU.sparse.mino")))
 }
 
-// TestUnpackBombs gives every archive that unpacks to too much: the error must
-// name a limit, and the memory taken must stay near what the limit allows.
+// TestUnpackBombs covers archives that unpack to too many bytes: the error must name a
+// limit, and the memory used must stay near the limit.
 func TestUnpackBombs(t *testing.T) {
 	many := make([]entry, chart.MaxFiles+1)
 	folders := make([]entry, chart.MaxFiles+1)
@@ -312,8 +313,8 @@ func TestCheckFiles(t *testing.T) {
 	}
 }
 
-// FuzzUnpack gives Unpack a gzip stream of anything: what it accepts must be a
-// set of files that CheckFiles and Pack accept too, and that comes back the same.
+// FuzzUnpack checks that CheckFiles and Pack accept every set of files that Unpack returns,
+// and that packing and unpacking returns the same files.
 func FuzzUnpack(f *testing.F) {
 	f.Add(tarOf(f, entry{name: "web/Chart.yaml", data: "name: web\n"}, entry{name: "web/templates/a.yaml"}))
 	f.Add(tarOf(f, entry{name: "web/a", kind: tar.TypeSymlink, link: "b"}))
