@@ -15,26 +15,29 @@ import (
 
 // Document is one rendered YAML document.
 type Document struct {
-	// Path is the template it came from, such as "mychart/templates/web.yaml".
+	// Path is the template that rendered the document, such as
+	// "mychart/templates/web.yaml".
 	Path string
 	// Text is the document without its separator.
 	Text string
-	// Hook says that Helm runs it at a moment of its own and does not keep it.
+	// Hook reports that the document is a Helm hook, which is not part of the release's
+	// manifest.
 	Hook bool
-	// Object is the document in JSON, where a release is to be made of it.
+	// Object is the document as JSON. It is set only if the document is used for a release.
 	Object string
 
-	// objects are what was read of the text, shared by all copies of the document.
+	// parsed is the result of parsing Text. Copies of the document share it.
 	parsed *parsed
 }
 
-// NewDocument is a document that is read once, however many ask what is in it. It and its
-// copies are for one goroutine.
+// NewDocument returns a document whose text is parsed at most once. The document and its
+// copies must not be used by more than one goroutine at a time.
 func NewDocument(path, text string) Document {
 	return Document{Path: path, Text: text, parsed: &parsed{}}
 }
 
-// keepParsed makes each document one that is read once, which not every renderer does.
+// KeepParsed makes each document keep the result of parsing its text. Not every renderer
+// creates its documents with NewDocument.
 func KeepParsed(documents []Document) {
 	for i := range documents {
 		if documents[i].parsed == nil {
@@ -43,9 +46,9 @@ func KeepParsed(documents []Document) {
 	}
 }
 
-// Head is what Helm reads of the document, in JSON: version, kind, name and annotations.
-// It is false for a document that is no map, or whose head has values of other types than
-// Helm expects.
+// Head returns the fields that Helm reads from the document, as JSON: apiVersion, kind,
+// metadata.name and metadata.annotations. It returns false for a document that is not a
+// map, and if one of these fields has a type that Helm does not expect.
 func (d Document) Head() (string, bool) {
 	read := d.parsed
 	if read == nil {
@@ -76,8 +79,8 @@ func (d Document) Head() (string, bool) {
 	return string(text), err == nil
 }
 
-// metadataHead is the name and the annotations of metadata. It is false where they have
-// other types than Helm expects.
+// metadataHead returns the name and the annotations of metadata. It returns false if their
+// types are not those that Helm expects.
 func metadataHead(value any) (map[string]any, bool) {
 	metadata, ok := value.(Map)
 	if !ok || !isScalar(metadata["name"]) {
@@ -106,7 +109,7 @@ func isScalar(value any) bool {
 	return false
 }
 
-// readDocument is a document that was read once.
+// parsed is the cached result of parsing a document.
 type parsed struct {
 	done bool
 	top  Map
@@ -120,7 +123,7 @@ func (r *parsed) read(doc Document) {
 	}
 }
 
-// readText reads a document. What is no map is nil.
+// readText parses a document. The result is nil for a document that is not a map.
 func readText(doc Document) (Map, error) {
 	if err := yamlbounds.Check([]byte(doc.Text), chart.MaxRenderedBytes); err != nil {
 		return nil, fmt.Errorf("%s: %w", doc.Path, err)
@@ -136,7 +139,8 @@ func readText(doc Document) (Map, error) {
 	return top, nil
 }
 
-// MayHoldSecret reports whether a document is a Secret, or a list that may have one.
+// MayHoldSecret reports whether a document is a Secret or a list that may contain one. It
+// returns true for a document that has not been parsed yet.
 func (d Document) MayHoldSecret() bool {
 	if d.parsed == nil || !d.parsed.done || d.parsed.err != nil {
 		return true
@@ -144,7 +148,7 @@ func (d Document) MayHoldSecret() bool {
 	return d.parsed.top.Kind() == "Secret" || d.parsed.top["items"] != nil || d.parsed.top == nil
 }
 
-// alreadyRead gives documents what was read of others with the same text.
+// ShareParsed makes documents reuse the parse results of others with the same text.
 func ShareParsed(documents, others []Document) []Document {
 	known := make(map[string]*parsed, len(others))
 	for _, other := range others {

@@ -6,21 +6,20 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// maxFormWarnings bounds the warnings about the objects of one chart unit.
+// maxFormWarnings is the maximum number of warnings about the objects of one chart unit.
 const maxFormWarnings = 10
 
-// maxWarningBytes bounds one of them.
+// MaxWarningBytes is the maximum length of one warning.
 const MaxWarningBytes = 253
 
-// textMaps are fields whose values must be texts, wherever they are in an object that
-// is no custom resource: Kubernetes reads no number and no boolean there.
+// textMaps are the fields of built-in kinds whose values must be strings, at any depth.
+// Kubernetes does not accept numbers or booleans as their values.
 var textMaps = map[string]bool{
 	"annotations": true, "labels": true, "matchLabels": true, "nodeSelector": true,
 }
 
-// formCheck looks for what templates that forget to quote make of texts: a number,
-// true, false or null. The API server refuses such an object, and its own words do not
-// say which one it is.
+// formCheck finds values that became a number or a boolean because a template does not
+// quote them. The API server rejects such an object, and its error does not name the field.
 type formCheck struct {
 	warnings []string
 }
@@ -42,7 +41,8 @@ func (f *formCheck) checkObject(o Map) {
 	}
 }
 
-// checkWithin looks for maps of texts, and for variables of containers, in a value.
+// checkWithin checks the maps of strings and the container environment variables in a
+// value.
 func (f *formCheck) checkWithin(o Map, path string, value any, depth int) {
 	if depth > MaxDepth || len(f.warnings) == maxFormWarnings {
 		return
@@ -67,7 +67,7 @@ func (f *formCheck) checkWithin(o Map, path string, value any, depth int) {
 	}
 }
 
-// checkVariables looks at the values of the variables of a container.
+// checkVariables checks the values of a container's environment variables.
 func (f *formCheck) checkVariables(o Map, path string, list []any) {
 	for i, item := range list {
 		variable, _ := item.(Map)
@@ -79,7 +79,7 @@ func (f *formCheck) checkVariables(o Map, path string, list []any) {
 	}
 }
 
-// checkTexts looks at the values of a map whose values must be texts.
+// checkTexts checks the values of a map of strings.
 func (f *formCheck) checkTexts(o Map, path string, value any) {
 	texts, ok := value.(Map)
 	if !ok {
@@ -90,7 +90,7 @@ func (f *formCheck) checkTexts(o Map, path string, value any) {
 	}
 }
 
-// checkText adds a warning if a value is there that is no text.
+// checkText adds a warning if a value is set and is not a string.
 func (f *formCheck) checkText(o Map, path string, value any) {
 	is := ""
 	switch value.(type) {

@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// maxDepth is how deep an object is searched.
+	// MaxDepth is the maximum depth to which an object is searched.
 	MaxDepth = 64
 )
 
-// object is a map as YAML 1.1 decodes it, which is how Helm and Kubernetes read
-// what a chart renders to. Nothing can be read from a nil one.
+// Map is a map as decoded from YAML 1.1, the version that Helm and Kubernetes use for
+// rendered text. All methods may be called on a nil Map.
 type Map map[any]any
 
-// text is a field that is a string, or nothing.
+// Text returns the string value of a field, or "" if the field is not a string.
 func (o Map) Text(field string) string {
 	text, _ := o[field].(string)
 	return text
@@ -25,7 +25,7 @@ func (o Map) Text(field string) string {
 
 func (o Map) Kind() string { return o.Text("kind") }
 
-// title names an object for people, as "Deployment/web".
+// Title returns the kind and the name of the object, such as "Deployment/web".
 func (o Map) Title() string {
 	meta, _ := o["metadata"].(Map)
 	return o.Kind() + "/" + meta.Text("name")
@@ -41,13 +41,13 @@ func (o Map) Group() string {
 	return group
 }
 
-// at is a field that is a map, or an empty one.
+// At returns the map value of a field, or nil if the field is not a map.
 func (o Map) At(field string) Map {
 	inner, _ := o[field].(Map)
 	return inner
 }
 
-// maps are the maps in a field that is a list.
+// Maps returns the items of a list field that are maps.
 func (o Map) Maps(field string) []Map {
 	list, _ := o[field].([]any)
 	var all []Map
@@ -59,7 +59,7 @@ func (o Map) Maps(field string) []Map {
 	return all
 }
 
-// texts are the texts in a field that is a list.
+// Texts returns the items of a list field that are strings.
 func (o Map) Texts(field string) []string {
 	list, _ := o[field].([]any)
 	var all []string
@@ -71,16 +71,16 @@ func (o Map) Texts(field string) []string {
 	return all
 }
 
-// whole is a field that is a whole number above zero, or zero.
+// Int returns the value of an integer field, or 0 if it is not a positive integer.
 func (o Map) Int(field string) int {
 	number, _ := o[field].(int)
 	return max(number, 0)
 }
 
-// yes reports whether a field is true.
+// IsTrue reports whether the value of a field is true.
 func (o Map) IsTrue(field string) bool { return o[field] == true }
 
-// sortedKeys are the keys of a map as texts.
+// sortedKeys returns the string keys of a map in order.
 func sortedKeys(o Map) []string {
 	keys := make([]string, 0, len(o))
 	for key := range o {
@@ -92,8 +92,8 @@ func sortedKeys(o Map) []string {
 	return keys
 }
 
-// workloads are the kinds that Kubernetes itself runs as pods, in the groups
-// core, apps, batch and what apps was before.
+// workloads are the built-in kinds that run pods, in the groups core, apps, batch and
+// extensions.
 var workloads = map[string]bool{
 	"CronJob":               true,
 	"DaemonSet":             true,
@@ -112,8 +112,8 @@ func (o Map) IsWorkload() bool {
 	return known && workloads[o.Kind()]
 }
 
-// eachObject calls take with the object of a document, or with each one of a
-// List. A document that is not a map with a kind is passed over.
+// Each calls take with the object of a document, or with each item of a List. A document
+// that is not a map with a kind is skipped.
 func Each(doc Document, take func(Map) error) error {
 	read := doc.parsed
 	if read == nil {
@@ -126,8 +126,8 @@ func Each(doc Document, take func(Map) error) error {
 	return read.top.eachItem(take, 0)
 }
 
-// each calls take with the object, or with what is in it if it is a List. What a
-// typed list leaves out of its items is added, as Kubernetes does.
+// eachItem calls take with the object, or with each item of a List. The items of a typed
+// list inherit its apiVersion and item kind if they do not set a kind, as in Kubernetes.
 func (o Map) eachItem(take func(Map) error, depth int) error {
 	kind := o.Kind()
 	items, ok := o["items"].([]any)

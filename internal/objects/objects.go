@@ -5,31 +5,32 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// maxObjects bounds the objects of one app.
+// MaxObjects is the maximum number of objects of one app.
 const MaxObjects = 5000
 
-// Object says which object a document holds.
+// Object identifies an object of a document.
 type Object struct {
 	APIVersion string
 	Kind       string
-	// Namespace is as rendered; mostly empty.
+	// Namespace is the namespace in the rendered object. It is usually empty.
 	Namespace string
 	Name      string
-	// Hook says that Helm runs it at a moment of its own and does not keep it.
+	// Hook reports that the object is a Helm hook, which is not part of the release's
+	// manifest.
 	Hook bool
 }
 
-// Objects lists the objects of documents in their order, those in a List one by
-// one. Documents that are no object are left out. A document that is not YAML is
-// stalled with RenderFailed, naming its template; more than 5,000 objects with
-// LimitExceeded.
+// List returns the objects of the documents in order, with each List replaced by its items.
+// Documents that are not objects are skipped. The error is Stalled with RenderFailed for a
+// document that is not valid YAML, and names its template; it is Stalled with LimitExceeded
+// if there are more than MaxObjects objects.
 func List(docs []Document) ([]Object, error) {
 	all, _, err := ListWithWarnings(docs)
 	return all, err
 }
 
-// readObjects lists objects as Objects does, and what of their form the API server
-// refuses, at most maxFormWarnings.
+// ListWithWarnings returns the same objects as List, and up to maxFormWarnings warnings
+// about fields that the API server will reject.
 func ListWithWarnings(docs []Document) ([]Object, []string, error) {
 	var all []Object
 	var form formCheck

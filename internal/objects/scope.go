@@ -2,8 +2,8 @@ package objects
 
 import "strings"
 
-// IsCRDFile reports whether a file is in the folder crds of a chart, or in that of one of
-// its dependencies. The path begins with the folder of the chart, as Document.Path does.
+// IsCRDFile reports whether a file is in the crds folder of a chart or of one of its
+// dependencies. The path starts with the folder of the chart, as in Document.Path.
 func IsCRDFile(path string) bool {
 	_, rest, _ := strings.Cut(path, "/")
 	for {
@@ -15,8 +15,8 @@ func IsCRDFile(path string) bool {
 	}
 }
 
-// IsClusterScoped has the kinds of Kubernetes and of the Gateway API that are not
-// namespaced, by group and kind.
+// IsClusterScoped contains the cluster-scoped kinds of Kubernetes and of the Gateway API,
+// in the form "<group>/<kind>".
 var IsClusterScoped = map[string]bool{
 	"/Namespace":        true,
 	"/Node":             true,

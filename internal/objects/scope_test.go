@@ -9,7 +9,7 @@ import (
 	"github.com/appmarket/operator/internal/objects"
 )
 
-// TestIsCRDFile asks Helm the same question about every path.
+// TestIsCRDFile compares the result for each path with Helm's.
 func TestIsCRDFile(t *testing.T) {
 	for _, c := range []struct {
 		path string
@@ -33,8 +33,8 @@ func TestIsCRDFile(t *testing.T) {
 	}
 }
 
-// helmHasCRD reports whether Helm reads the file, which is named below the folder of the
-// chart, as a CRD of the chart or of one of its dependencies.
+// helmHasCRD reports whether Helm reads the file as a CRD of the chart or of one of its
+// dependencies. The path starts with the folder of the chart.
 func helmHasCRD(path string) bool {
 	path = path[len("web/"):]
 	parent := &helmchart.Chart{Metadata: &helmchart.Metadata{Name: "web"}}
