@@ -1,6 +1,6 @@
-// Package images finds the container images that rendered objects run.
+// Package images finds the container images of rendered objects.
 //
-// Find looks for pod specs in every kind of object, custom resources included, and adds the
-// images that a manifest or an annotation of Chart.yaml declares. References are returned
-// in their full form, such as "docker.io/library/nginx:latest".
+// Find searches objects of every kind for pod specs, custom resources included, and adds
+// the images that the app manifest and an annotation in Chart.yaml list. References are
+// returned in their full form, such as "docker.io/library/nginx:latest".
 package images

@@ -1,38 +1,38 @@
 package images
 
-// Image is an image that an app runs, and what its registry says of it.
+// Image is an image of an app and the facts that its registry reports.
 type Image struct {
-	// Reference is as the chart writes it.
+	// Reference is the reference as written in the chart.
 	Reference string `json:"reference"`
-	// Name is the reference in full, such as "docker.io/library/nginx:1.27".
+	// Name is the full reference, such as "docker.io/library/nginx:1.27".
 	Name string `json:"name"`
-	// Where are the places that use it, as "Deployment/web container main", at
-	// most 20.
+	// Where lists up to 20 places that use the image, such as "Deployment/web container
+	// main".
 	Where []string `json:"where"`
-	// Announced says that no object runs it and no app manifest names it: Chart.yaml
-	// says that the app may use it.
+	// Announced reports that only the annotation in Chart.yaml lists the image: no object
+	// uses it and the app manifest does not name it.
 	Announced bool `json:"announced,omitempty"`
-	// Detail is nil when no registry could be asked; Problem then says why.
+	// Detail is nil if no registry returned the image. Problem then describes the error.
 	Detail  *Detail `json:"detail,omitempty"`
 	Problem string  `json:"problem,omitempty"`
 }
 
-// ImageDetail is what a registry says of an image.
+// Detail describes an image as its registry reports it.
 type Detail struct {
-	// Digest is "sha256:<hex>" of the manifest or index that the reference names.
+	// Digest is the digest of the manifest or index that the reference resolves to.
 	Digest string `json:"digest"`
-	// Platforms has one entry for an image that is not an index.
+	// Platforms has one entry if the image is not an index.
 	Platforms []Platform `json:"platforms"`
 }
 
-// ImagePlatform is one build of an image.
+// Platform describes the build of an image for one platform.
 type Platform struct {
 	OS           string `json:"os"`
 	Architecture string `json:"architecture"`
 	Variant      string `json:"variant,omitempty"`
-	// Digest is that of the build's own manifest.
+	// Digest is the digest of the manifest of this build.
 	Digest string `json:"digest"`
-	// Size is the sum of the compressed layers in bytes, Layers their number.
+	// Size is the total size of the compressed layers in bytes, and Layers is their number.
 	Size   int64 `json:"size"`
 	Layers int   `json:"layers"`
 }

@@ -18,41 +18,44 @@ import (
 )
 
 const (
-	// maxWhere bounds the places that are listed for one image.
+	// maxWhere is the maximum number of places that are listed for one image.
 	maxWhere = 20
-	// maxAnnouncedBytes bounds the list of images in Chart.yaml.
+	// maxAnnouncedBytes is the maximum size of the list of images in Chart.yaml.
 	maxAnnouncedBytes = 256 << 10
-	// declared is the place of an image that the app's manifest names.
+	// declared is the place of an image that the app manifest names.
 	declared = "declared"
-	// imagesAnnotation is where Chart.yaml lists images, as Artifact Hub reads them.
+	// imagesAnnotation is the annotation of Chart.yaml that lists images for Artifact Hub.
 	imagesAnnotation = "artifacthub.io/images"
 )
 
-// podLists are the lists of containers in a pod spec, with what one is called.
+// PodListFields maps each container list of a pod spec to the term for one of its items.
 var PodListFields = map[string]string{
 	"containers":          "container",
 	"initContainers":      "init container",
 	"ephemeralContainers": "ephemeral container",
 }
 
-// podless are kinds that run nothing, whatever words are in them.
+// KindsWithoutPods are kinds that never run pods, even if their content looks like a pod
+// spec.
 var KindsWithoutPods = map[string]bool{
 	"ConfigMap":                true,
 	"CustomResourceDefinition": true,
 	"Secret":                   true,
 }
 
-// FindImages returns the images that documents run, those listed as declared, and
-// those that Chart.yaml announces, by full name and each once. The first are found by structure: whatever looks like a
-// pod spec counts, in any kind of object and at any depth to maxDepth, hooks
-// included; a word in a ConfigMap does not.
+// Find returns the images that documents use, that listed contains, and that announced
+// contains, sorted by full name and without duplicates. Images of documents are found by
+// structure: every map that looks like a pod spec counts, in any kind of object, in hooks,
+// and down to a depth of objects.MaxDepth. The contents of ConfigMaps and Secrets do not
+// count.
 //
-// An image that is empty is left out: values that are given at install complete
-// it. In kinds that Kubernetes does not itself run as pods, so is what is not a
-// reference: policies and workflow templates hold patterns there. Anywhere else
-// that is stalled with InvalidImage; too many images with LimitExceeded; a
-// document that is not YAML with RenderFailed. What is announced and is not a
-// reference, or too much, is left out.
+// Empty references are skipped because values that are set at installation time may
+// complete them. Invalid references are skipped in kinds that Kubernetes itself does not
+// run as pods, because policies and workflow templates contain patterns, and in announced.
+// In all other places the error is Stalled with InvalidImage. It is Stalled with
+// LimitExceeded if there are more than chart.MaxImages images, not counting announced
+// images, which are cut at that number, and with RenderFailed if a document is not valid
+// YAML.
 func Find(docs []objects.Document, listed []string, announced ...string) ([]Image, error) {
 	found := finder{known: map[string]*findings{}}
 	for _, doc := range docs {
@@ -82,8 +85,8 @@ func Find(docs []objects.Document, listed []string, announced ...string) ([]Imag
 	return found.images(), nil
 }
 
-// announcedImages are the images that Chart.yaml lists for Artifact Hub. A list that
-// cannot be read names none.
+// Annotated returns the images that Chart.yaml lists for Artifact Hub. A list that cannot
+// be parsed is ignored.
 func Annotated(chart chart.Metadata) []string {
 	text := []byte(chart.Annotations[imagesAnnotation])
 	if yamlbounds.Check(text, maxAnnouncedBytes) != nil {
@@ -105,8 +108,8 @@ func Annotated(chart chart.Metadata) []string {
 // finder collects images by their full names.
 type finder struct {
 	known map[string]*findings
-	// invalid is the first in order of all complaints: maps are searched in no
-	// order, and the same chart must give the same message every time.
+	// invalid is the first invalid reference in lexical order. Maps are iterated in random
+	// order, and the same chart must always produce the same message.
 	invalid string
 }
 
@@ -122,7 +125,7 @@ func (f *finder) object(o objects.Map) error {
 	return f.search(o, o, 0)
 }
 
-// search looks for pod specs in a value of an object.
+// search finds pod specs in a value of an object.
 func (f *finder) search(in objects.Map, value any, depth int) error {
 	if depth > objects.MaxDepth {
 		return nil
@@ -147,7 +150,7 @@ func (f *finder) search(in objects.Map, value any, depth int) error {
 	return nil
 }
 
-// podSpec takes the images of a map that may be a pod spec.
+// podSpec adds the images of a map if the map is a pod spec.
 func (f *finder) podSpec(in, spec objects.Map) error {
 	isPod := false
 	for list, called := range PodListFields {
@@ -179,7 +182,7 @@ func (f *finder) podSpec(in, spec objects.Map) error {
 	return nil
 }
 
-// add takes in one image. One that is certain must be a valid reference.
+// add adds an image. If certain is true, an invalid reference is an error.
 func (f *finder) add(reference, where string, certain bool) error {
 	if reference == "" {
 		return nil
@@ -204,7 +207,7 @@ func (f *finder) add(reference, where string, certain bool) error {
 	return nil
 }
 
-// images are the findings by name.
+// images returns the images sorted by full name.
 func (f *finder) images() []Image {
 	images := make([]Image, 0, len(f.known))
 	for _, full := range slices.Sorted(maps.Keys(f.known)) {

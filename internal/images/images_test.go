@@ -21,7 +21,8 @@ func newDocument(text string) objects.Document {
 	return objects.Document{Path: "web/templates/a.yaml", Text: text}
 }
 
-// podSpec is a pod spec, so far indented, with every place an image can be in.
+// podSpec returns a pod spec with an image in every possible place, indented by indent
+// spaces.
 func podSpec(indent int) string {
 	spec := `containers:
 - name: main
@@ -169,8 +170,8 @@ func TestFindImagesRefuses(t *testing.T) {
 	}
 }
 
-// FuzzImages searches anything: it must end, say the same twice, and name only
-// images that are references.
+// FuzzImages checks that Find terminates, is deterministic, and returns only valid
+// references.
 func FuzzImages(f *testing.F) {
 	f.Add("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:" + podSpec(6))
 	f.Add("kind: List\nitems:\n- kind: Pod\n  spec: &s {containers: [{name: a, image: nginx}]}\n- kind: Pod\n  spec: {<<: *s}\n")

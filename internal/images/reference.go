@@ -8,20 +8,21 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-// maxReferenceBytes bounds an image reference: a registry of 255 characters, a
-// repository of as many, a tag of 128 and a digest.
+// maxReferenceBytes is the maximum length of an image reference: a registry and a
+// repository of 255 characters each, a tag of 128 characters, and a digest.
 const maxReferenceBytes = 800
 
-// Names and tags as the OCI distribution specification has them; the library lets
-// more pass, such as empty parts.
+// Names and tags as defined by the OCI distribution specification. The library accepts
+// more, such as empty path components.
 var (
 	repositoryForm = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 	tagForm        = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
 )
 
-// ImageReference returns an image reference in full, as a container runtime reads
-// it: "nginx" is "docker.io/library/nginx:latest". Of a tag and a digest only the
-// digest counts. What no runtime would accept is an error.
+// NormalizeReference returns an image reference in its full form, as a container runtime
+// resolves it: "nginx" becomes "docker.io/library/nginx:latest". If the reference has a tag
+// and a digest, the tag is dropped. It returns an error for a reference that no container
+// runtime accepts.
 func NormalizeReference(s string) (string, error) {
 	if s == "" {
 		return "", errors.New("it is empty")
