@@ -11,16 +11,16 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Bounds on YAML, beside that on its length. A parser spends some 150 bytes of
-// memory on a node, and a node needs at least one of the marks that are counted;
-// an alias stands for what it repeats.
+// Limits on the content of YAML, in addition to the limit on its length. A parser uses
+// about 150 bytes of memory per node, and each node needs at least one of the counted
+// marks. An alias counts as the content of its anchor.
 const (
 	maxYAMLMarks    = 1 << 19
 	maxYAMLExpanded = 16 << 20
 )
 
-// checkYAML says whether a text is cheap enough to be decoded. It does not say
-// whether the text is right. Its errors are stalled with LimitExceeded.
+// Check returns an error if decoding the text would be too expensive. It does not check
+// whether the text is valid YAML. Its errors are Stalled with LimitExceeded.
 func Check(text []byte, maxBytes int) error {
 	if len(text) > maxBytes {
 		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "%d bytes of YAML, at most %d are allowed", len(text), maxBytes)
@@ -37,7 +37,7 @@ func Check(text []byte, maxBytes int) error {
 	}
 	var root yaml.Node
 	if yaml.Unmarshal(text, &root) != nil {
-		return nil // it expands to nothing, and the decoder says what is wrong
+		return nil // The text has no aliases to expand, and the decoder reports the syntax error.
 	}
 	if _, err := (expansion{}).size(&root); err != nil {
 		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "%w", err)
@@ -45,16 +45,16 @@ func Check(text []byte, maxBytes int) error {
 	return nil
 }
 
-// mayExpand reports whether an alias in the text may stand for an anchor. Both begin
-// with a mark of their own and go on with the same name; most texts that have the marks
-// use them for something else.
+// mayExpand reports whether an alias in the text may refer to an anchor. Both start with a
+// mark that is followed by the same name. Most texts that contain the marks use them for
+// other purposes, so this check usually avoids a full parse.
 func mayExpand(text []byte) bool {
 	aliases := marked(text, '*', nil)
 	return len(aliases) > 0 && len(marked(text, '&', aliases)) > 0
 }
 
-// marked gives the names that follow a mark; of them only those that are also in among,
-// unless that is nil.
+// marked returns the names that follow a mark. If among is not nil, only names that it
+// contains are returned.
 func marked(text []byte, mark byte, among map[string]bool) map[string]bool {
 	found := map[string]bool{}
 	for {
@@ -73,13 +73,13 @@ func marked(text []byte, mark byte, among map[string]bool) map[string]bool {
 	}
 }
 
-// isAnchorByte reports whether a byte may be in the name of an anchor.
+// isAnchorByte reports whether a byte is valid in the name of an anchor.
 func isAnchorByte(b byte) bool {
 	return b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z' || b == '_' || b == '-'
 }
 
-// expansion remembers the size of nodes with all their aliases written out; that
-// of a node whose size is not yet known is negative.
+// expansion caches the size of nodes after the expansion of all aliases. The size is
+// negative while it is being computed.
 type expansion map[*yaml.Node]int
 
 func (e expansion) size(node *yaml.Node) (int, error) {

@@ -27,7 +27,7 @@ func TestYAMLWithMarksOfAnchorsThatAreNone(t *testing.T) {
 		"url: http://a/?b=1&c=2\nmatch: 'c*'\n":                false,
 		"a: &one 1\nb: '*two'\n":                               false,
 		"a: &one 1\nb: *one\n":                                 true,
-		"a: '&one'\nb: '*one'\n":                               true, // Not so, but a longer look is no harm.
+		"a: '&one'\nb: '*one'\n":                               true, // Not an alias; the more expensive check is still correct.
 		"query: a & b\n---\nquery: a * b\n":                    false,
 		"a: &one [1]\nb: [*one]\nc: {d: *one}\n":               true,
 		"a: &a-b_9\n  x: 1\nb:\n  <<: *a-b_9\n":                true,
