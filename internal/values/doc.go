@@ -1,7 +1,7 @@
-// Package values reads, merges and edits the values of charts, and checks them against
+// Package values decodes, merges and edits chart values, and validates them against
 // values.schema.json.
 //
-// MergeText edits values.yaml in place, so that comments and order are kept, and verifies
-// that the result has the meaning of a merge. The size of values, and the work that a
-// schema may cause, are bounded.
+// MergeText edits values.yaml in place to keep comments and order, and verifies that the
+// result has the same values as a merge. The size of values and the cost of a schema
+// validation are limited.
 package values

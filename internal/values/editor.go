@@ -9,16 +9,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// edit replaces the bytes from one offset to another.
+// edit replaces the bytes in the range [from, to) with text.
 type edit struct {
 	from, to int
 	text     string
 }
 
-// editor collects edits of a text. Lines are counted from 1, as nodes do.
+// editor collects edits of a text. Line numbers start at 1, as in yaml.Node.
 type editor struct {
 	text    []byte
-	lines   []int // offset of each line; the last is the end of the text
+	lines   []int // offset of each line, followed by the length of the text
 	newline string
 	edits   []edit
 }
@@ -50,8 +50,8 @@ func (e *editor) indented(text string, indent int) string {
 	return out.String()
 }
 
-// lastLine is the last line of a node that ends before the line end: blank lines
-// and comments after it belong to what follows.
+// lastLine returns the last line of a node. end is the line after the node and the blank
+// lines and comments that follow it, which belong to the next node.
 func (e *editor) lastLine(node *yaml.Node, end int) int {
 	leaf := node
 	for len(leaf.Content) > 0 {
@@ -77,8 +77,8 @@ func (e *editor) lastLine(node *yaml.Node, end int) int {
 	return last
 }
 
-// afterComments is the line after the comments between two lines that are at
-// least so far indented: they belong to what is above them.
+// afterComments returns the line after the last comment in [from, end) that is indented by
+// at least indent. Such comments belong to the node above them.
 func (e *editor) afterComments(from, end, indent int) int {
 	for line := from; line < min(end, len(e.lines)); line++ {
 		text := e.line(line)
@@ -91,13 +91,13 @@ func (e *editor) afterComments(from, end, indent int) int {
 
 func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
-// line is a line with its end.
+// line returns a line including its line break.
 func (e *editor) line(n int) string { return string(e.text[e.offset(n):e.offset(n+1)]) }
 
-// offset is where a line begins, or the end of the text.
+// offset returns the offset of a line, or the length of the text for a line past the end.
 func (e *editor) offset(line int) int { return e.lines[min(line, len(e.lines))-1] }
 
-// at is where a node begins; columns count characters.
+// at returns the offset of a node. Columns count characters, not bytes.
 func (e *editor) at(node *yaml.Node) int {
 	column := 1
 	for i := range e.line(node.Line) {
@@ -109,7 +109,7 @@ func (e *editor) at(node *yaml.Node) int {
 	return e.offset(node.Line + 1)
 }
 
-// skipToken is the offset after the scalar, alias or flow collection at from.
+// skipToken returns the offset after the scalar, alias or flow collection at from.
 func (e *editor) skipToken(from int) int {
 	depth := 0
 	for i := from; i < len(e.text); i++ {
@@ -130,7 +130,7 @@ func (e *editor) skipToken(from int) int {
 	return len(e.text)
 }
 
-// skipPlain is the end of a plain scalar or an alias on one line.
+// skipPlain returns the offset after a plain scalar or an alias on one line.
 func (e *editor) skipPlain(from int) int {
 	i := from
 	for ; i < len(e.text) && e.text[i] != '\n' && e.text[i] != '\r'; i++ {
@@ -164,7 +164,7 @@ func (e *editor) edit(from, to int, text string) {
 	e.edits = append(e.edits, edit{from: from, to: to, text: text})
 }
 
-// insert adds whole lines before a line.
+// insert inserts text, which consists of whole lines, before a line.
 func (e *editor) insert(line int, text string) {
 	if text != "" {
 		at := e.offset(line)
@@ -172,8 +172,8 @@ func (e *editor) insert(line int, text string) {
 	}
 }
 
-// apply carries the edits out. Edits at one place keep their order: those of an
-// inner mapping were made first.
+// apply returns the text with all edits applied. Edits at the same offset keep their order
+// because the edits of an inner mapping are recorded first.
 func (e *editor) apply() []byte {
 	slices.SortStableFunc(e.edits, func(a, b edit) int { return cmp.Compare(a.from, b.from) })
 	var out bytes.Buffer

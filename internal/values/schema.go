@@ -16,24 +16,26 @@ import (
 )
 
 const (
-	// maxSchemaBytes bounds a schema, which takes a hundred times its length when
-	// it is compiled.
+	// MaxSchemaBytes is the maximum size of a schema. A compiled schema takes about 100
+	// times its size in memory.
 	MaxSchemaBytes = 2 << 20
-	// maxViolations bounds the violations that an error lists.
+	// maxViolations is the maximum number of violations that an error lists.
 	maxViolations = 20
-	// chartURL is where a schema lies while it is compiled; that there is no such
-	// place keeps relative references from leading to a real one.
+	// chartURL is the base URL of a schema while it is compiled. The scheme is not
+	// supported by any loader, so a relative reference never resolves to a real document.
 	chartURL = "chart:///"
 )
 
-// CheckSchema checks values against a values.schema.json, of any draft up to
-// 2020-12. A reference to another document is refused, be it a file or an
-// address. Violations are stalled with SchemaViolation and listed with their
-// paths, sorted, at most 20, and without the values, which may be secret; a
-// schema that is no schema is stalled with InvalidChart, and one whose check
-// would take too long with LimitExceeded.
+// CheckSchema validates values against a values.schema.json of any draft up to 2020-12.
+// References to other documents are rejected.
 //
-// The values of a dependency are at the keys given, with which the paths then begin.
+// The error is Stalled with SchemaViolation if values violate the schema. It lists up to 20
+// violations, sorted, with their paths, but without the values of strings, which may be
+// secret. It is Stalled with InvalidChart if the schema is invalid, and with LimitExceeded
+// if the validation would be too expensive.
+//
+// If the values are those of a dependency, at contains the keys of the dependency. The
+// paths in the error start with them.
 func CheckSchema(schema []byte, values map[string]any, at ...string) error {
 	compiled, err := compileSchema(schema)
 	if err != nil {
@@ -83,20 +85,20 @@ func compileSchema(text []byte) (*jsonschema.Schema, error) {
 	return compiled, nil
 }
 
-// nothingElse loads no document but the schema itself.
+// nothingElse is a loader that rejects all references to other documents.
 type nothingElse struct{}
 
 func (nothingElse) Load(url string) (any, error) {
 	return nil, fmt.Errorf("reference to %q: a chart's schema must be complete in itself", url)
 }
 
-// cleaned takes chartURL out of an error.
+// cleaned removes chartURL from the message of an error.
 func cleaned(err error) error {
 	return errors.New(strings.ReplaceAll(err.Error(), chartURL, ""))
 }
 
-// checkNumbers refuses numbers that no float64 can hold: the arithmetic of the
-// validator is exact, and a few digits of exponent could keep it busy for long.
+// checkNumbers rejects numbers that do not fit into a float64. The validator uses exact
+// arithmetic, so a number with a large exponent would keep it busy for a long time.
 func checkNumbers(value any) error {
 	switch value := value.(type) {
 	case json.Number:

@@ -70,7 +70,7 @@ func TestCheckSchema(t *testing.T) {
 	}
 }
 
-// TestCheckSchemaOfDependencies shows that the paths begin at the top.
+// TestCheckSchemaOfDependencies shows that the paths start with the keys of the dependency.
 func TestCheckSchemaOfDependencies(t *testing.T) {
 	g := NewWithT(t)
 	err := values.CheckSchema([]byte(`{"required": ["a"], "maxProperties": 0}`), map[string]any{"b": 1}, "web", "cache")
@@ -79,7 +79,7 @@ func TestCheckSchemaOfDependencies(t *testing.T) {
 	g.Expect(err).To(MatchError(`values do not meet values.schema.json: values: must have at most 0 keys, and has 1`))
 }
 
-// TestCheckSchemaSaysWhatIsWrong shows the words for each kind of violation.
+// TestCheckSchemaSaysWhatIsWrong covers the message for each kind of violation.
 func TestCheckSchemaSaysWhatIsWrong(t *testing.T) {
 	for _, c := range []struct {
 		schema string

@@ -11,17 +11,17 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// maxSchemaSteps bounds how often a schema, or a part of it, is applied to a
-// value, and maxSchemaDepth how deep one application is inside another.
+// maxSchemaSteps is the maximum number of times that a schema or one of its subschemas is
+// applied to a value. maxSchemaDepth is the maximum nesting of these applications.
 const (
 	maxSchemaSteps = 500_000
 	maxSchemaDepth = 1000
 )
 
-// checkSchemaCost says whether a check ends soon. A few lines of schema whose
-// parts refer to each other twice each would keep the validator, which cannot be
-// stopped, busy for ever. So the way that it would take is walked beforehand,
-// with a bound, and with nothing done at each step.
+// checkSchemaCost returns an error if a validation would be too expensive. A short schema
+// whose parts refer to each other twice takes exponential time, and the validator cannot be
+// stopped. The function therefore walks the path of the validator with a limit on the
+// number of steps and without validating.
 func checkSchemaCost(schema *jsonschema.Schema, instance any) error {
 	w := costWalk{root: schema, left: maxSchemaSteps}
 	if !w.apply(schema, instance, 0) {
@@ -35,8 +35,8 @@ type costWalk struct {
 	left int
 }
 
-// apply walks a schema's way through a value, and returns false when too much is
-// spent. A long text counts for more, because patterns have to read it.
+// apply walks the path of a schema through a value and returns false when a limit is
+// exceeded. Long strings cost more because patterns read them.
 func (w *costWalk) apply(s *jsonschema.Schema, value any, depth int) bool {
 	if s == nil {
 		return true
@@ -80,8 +80,9 @@ func (w *costWalk) all(parts []*jsonschema.Schema, value any, depth int) bool {
 	return true
 }
 
-// here are the parts of a schema that are applied to the same value. What a
-// dynamic reference means depends on the way to it; the root is the dearest.
+// here returns the subschemas that apply to the same value. The target of a dynamic
+// reference depends on the path to it, so the root schema, which is the most expensive
+// target, is assumed.
 func (w *costWalk) here(s *jsonschema.Schema) []*jsonschema.Schema {
 	parts := []*jsonschema.Schema{s.Ref, s.RecursiveRef, s.Not, s.If, s.Then, s.Else, s.ContentSchema}
 	if s.RecursiveRef != nil {
@@ -99,7 +100,7 @@ func (w *costWalk) here(s *jsonschema.Schema) []*jsonschema.Schema {
 	return parts
 }
 
-// fieldSchemas are the parts that are applied to a field of a map.
+// fieldSchemas returns the subschemas that apply to a field of a map.
 func fieldSchemas(s *jsonschema.Schema, name string) []*jsonschema.Schema {
 	parts := []*jsonschema.Schema{s.Properties[name], s.UnevaluatedProperties}
 	if part, ok := s.AdditionalProperties.(*jsonschema.Schema); ok && s.Properties[name] == nil {
@@ -113,8 +114,8 @@ func fieldSchemas(s *jsonschema.Schema, name string) []*jsonschema.Schema {
 	return parts
 }
 
-// items are the parts that are applied to the items of a list: those by place,
-// that of the rest, and those of all.
+// items are the subschemas that apply to the items of a list: by position, to the remaining
+// items, and to all items.
 type items struct {
 	byPlace []*jsonschema.Schema
 	rest    *jsonschema.Schema

@@ -18,7 +18,7 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// violationError lists how values violate a schema, at most 20 violations.
+// violationError returns an error that lists up to 20 violations of a schema.
 func violationError(err *jsonschema.ValidationError, schema []byte, at []string) error {
 	found := violationsOf(err, schema, at, nil)
 	slices.Sort(found)
@@ -33,7 +33,7 @@ func violationError(err *jsonschema.ValidationError, schema []byte, at []string)
 	return fmt.Errorf("values do not meet %s%s: %s", chart.SchemaFile, of, strings.Join(found, "; "))
 }
 
-// violationsOf adds the innermost causes of an error to those that are found.
+// violationsOf appends the innermost causes of an error to found.
 func violationsOf(err *jsonschema.ValidationError, schema []byte, at []string, found []string) []string {
 	for _, cause := range err.Causes {
 		found = violationsOf(cause, schema, at, found)
@@ -57,7 +57,7 @@ func violationsOf(err *jsonschema.ValidationError, schema []byte, at []string, f
 	return append(found, jsonPath(place)+": "+complaint(err.ErrorKind))
 }
 
-// jsonPath is a place in the values, such as "env[0].name".
+// jsonPath returns a path in the values, such as "env[0].name".
 func jsonPath(tokens []string) string {
 	if len(tokens) == 0 {
 		return "values"
@@ -76,11 +76,11 @@ func jsonPath(tokens []string) string {
 	return strings.TrimPrefix(path.String(), ".")
 }
 
-// maxKeys bounds the keys that a violation lists as allowed.
+// maxKeys is the maximum number of allowed keys that a violation lists.
 const maxKeys = 10
 
-// allowedKeys lists the keys that the schema at a URL has properties for. It is empty if
-// there are none.
+// allowedKeys returns the properties of the schema at a URL as part of a message. It
+// returns "" if the schema has no properties.
 func allowedKeys(schema []byte, url string) string {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
@@ -115,8 +115,8 @@ func allowedKeys(schema []byte, url string) string {
 
 var english = message.NewPrinter(language.English)
 
-// complaint says what is wrong. Of the value it shows no more than a number or a size:
-// a text may be secret.
+// complaint returns the message for a violation. It shows only numbers and sizes from the
+// value because strings may be secret.
 func complaint(of jsonschema.ErrorKind) string {
 	if said := complaintOfSize(of); said != "" {
 		return said
@@ -152,8 +152,8 @@ func complaint(of jsonschema.ErrorKind) string {
 	return of.LocalizedString(english)
 }
 
-// complaintOfSize says what is wrong with a number, a length or a count, empty for any
-// other violation.
+// complaintOfSize returns the message for a violation of a limit on a number, a length or a
+// count. It returns "" for all other violations.
 func complaintOfSize(of jsonschema.ErrorKind) string {
 	switch of := of.(type) {
 	case *kind.Minimum:
@@ -182,13 +182,13 @@ func complaintOfSize(of jsonschema.ErrorKind) string {
 	return ""
 }
 
-// decimal writes a number of a schema.
+// decimal formats a number of a schema.
 func decimal(number *big.Rat) string {
 	float, _ := number.Float64()
 	return strconv.FormatFloat(float, 'f', -1, 64)
 }
 
-// textsOf writes the values that a schema allows.
+// textsOf formats the values that a schema allows.
 func textsOf(values []any) []string {
 	texts := make([]string, 0, len(values))
 	for _, value := range values {

@@ -21,11 +21,11 @@ import (
 	"github.com/appmarket/operator/internal/yamlfault"
 )
 
-// DecodeValues reads values in YAML as Helm does: YAML 1.1, every number a float64,
-// of equal keys the last. Nothing, or only comments, are no values. The text may
-// be MaxFileBytes long and its aliases may not repeat too much. A second document,
-// which Helm passes over, is refused. Errors are stalled with InvalidValues or
-// LimitExceeded.
+// Decode parses values in YAML as Helm does: YAML 1.1, every number becomes a float64, and
+// the last of equal keys counts. A text that is empty or contains only comments has no
+// values. The length of the text is limited to chart.MaxFileBytes, and the expansion of
+// aliases is limited too. A second document, which Helm ignores, is rejected. Errors are
+// Stalled with InvalidValues or LimitExceeded.
 func Decode(text []byte) (map[string]any, error) {
 	values, err := DecodeFirst(text)
 	if err != nil {
@@ -39,7 +39,7 @@ func Decode(text []byte) (map[string]any, error) {
 
 var errSecondDocument = outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read values: there is a second YAML document, which Helm does not read; merge the two into one")
 
-// decodeFirst reads the first document of values in YAML.
+// DecodeFirst parses values like Decode and ignores all documents after the first.
 func DecodeFirst(text []byte) (map[string]any, error) {
 	if err := yamlbounds.Check(text, chart.MaxFileBytes); err != nil {
 		return nil, fmt.Errorf("read values: %w", err)
@@ -58,13 +58,13 @@ func DecodeFirst(text []byte) (map[string]any, error) {
 }
 
 var (
-	// notAMap is how Go's decoder speaks of what is no map.
+	// notAMap matches the error of encoding/json for a document that is not a map.
 	notAMap = regexp.MustCompile(`cannot unmarshal (\w+) into Go value of type map`)
-	// typesOfJSON are its words for types.
+	// typesOfJSON maps the type names in that error to those of our messages.
 	typesOfJSON = map[string]string{"array": "a list", "string": "a text", "number": "a number", "bool": "a boolean"}
 )
 
-// ValuesProblem says what an error of the YAML decoder means for values.
+// ParseProblem returns the message for an error of the YAML decoder.
 func ParseProblem(err error) string {
 	text := err.Error()
 	if m := notAMap.FindStringSubmatch(text); m != nil {
@@ -76,8 +76,7 @@ func ParseProblem(err error) string {
 	return "not YAML: " + text
 }
 
-// hasSecondDocument reports whether a text has a document after the first that says
-// anything.
+// HasSecondDocument reports whether a document after the first is not empty.
 func HasSecondDocument(text []byte) bool {
 	if !bytes.Contains(text, []byte("\n---")) && !bytes.Contains(text, []byte("\n...")) {
 		return false
@@ -94,18 +93,16 @@ func HasSecondDocument(text []byte) bool {
 	}
 }
 
-// MergeMaps returns base with over merged into it, by the rules with which Helm
-// merges given values over those of a chart: maps are merged key by key, lists
-// and scalars are replaced, and a nil removes the key. Other than Helm's, a nil
-// for a key that base does not have leaves no key either. The result shares
-// nothing with the two, which are not changed.
+// MergeMaps returns base with over merged into it, by Helm's rules for user-supplied
+// values: maps are merged key by key, lists and scalars are replaced, and a nil removes the
+// key. Unlike in Helm, a nil for a key that base does not have is dropped. The result
+// shares no data with base and over, which are not changed.
 func MergeMaps(base, over map[string]any) map[string]any {
 	return mergeMaps(base, over, false)
 }
 
-// Overlay puts one set of values over another, as MergeMaps does, but keeps a nil:
-// it removes the key from whatever the result is merged over in its turn, such as
-// the values of a chart.
+// Overlay merges over into base like MergeMaps but keeps nil values, so that they remove
+// keys from the values that the result is merged into later, such as the values of a chart.
 func Overlay(base, over map[string]any) map[string]any {
 	return mergeMaps(base, over, true)
 }
@@ -150,18 +147,18 @@ func copyValue(value any) any {
 	return value
 }
 
-// MergeValues merges parameters into the text of a values.yaml, by the rules of
-// MergeMaps. The text is edited in place: what the parameters do not speak of
-// keeps its bytes, comments and order; new keys come after the others, sorted.
-// Without parameters the text is returned as it is.
+// MergeText merges params into the text of a values.yaml by the rules of MergeMaps. The
+// text is edited in place: everything that params do not change keeps its bytes, comments
+// and order, and new keys are appended in sorted order. Without params the text is returned
+// unchanged.
 //
-// Under the keys of dependencies a nil stays, written as null: it removes a default
+// Below the keys of dependencies, a nil is written as null because it removes a default
 // that only the dependency has.
 //
-// Aliases below which something changes are written out first, so that what they
-// repeat stays as it was; that costs the layout of the text, not its comments.
-// Where even then no edit gives the merged values, they are written anew. Errors
-// are stalled with InvalidValues or LimitExceeded.
+// If a change is below an alias, all aliases are expanded first, so that the other uses of
+// the anchor do not change. This loses the layout of the text but not its comments. If no
+// edit of the text produces the merged values, the file is generated from them without
+// comments. Errors are Stalled with InvalidValues or LimitExceeded.
 func MergeText(text []byte, params map[string]any, dependencies ...string) ([]byte, error) {
 	if len(params) == 0 {
 		return text, nil
@@ -195,13 +192,12 @@ func MergeText(text []byte, params map[string]any, dependencies ...string) ([]by
 	return fileSized(written)
 }
 
-// writtenNull is a nil that MergeMaps takes for a value.
+// writtenNull represents a nil that MergeMaps keeps as a value.
 type writtenNull struct{}
 
-// MarshalJSON returns null.
 func (writtenNull) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
 
-// withNulls replaces each nil in a value.
+// withNulls replaces each nil in a value with writtenNull.
 func withNulls(value any) any {
 	switch value := value.(type) {
 	case nil:
@@ -214,7 +210,7 @@ func withNulls(value any) any {
 	return value
 }
 
-// plainValues gives parameters the types that DecodeValues gives values.
+// plainValues converts params to the types that Decode returns.
 func plainValues(params map[string]any) (map[string]any, error) {
 	text, err := json.Marshal(params)
 	if err != nil {
@@ -230,7 +226,7 @@ func plainValues(params map[string]any) (map[string]any, error) {
 	return out, nil
 }
 
-// means reports whether a text has these values.
+// means reports whether a text decodes to the given values.
 func means(text []byte, want map[string]any) bool {
 	got, err := Decode(text)
 	return err == nil && sameValues(got, want)
@@ -247,7 +243,7 @@ func sameValues(a, b any) bool {
 
 func asIs(text []byte) ([]byte, error) { return text, nil }
 
-// withoutAliases writes a text anew with every alias written out.
+// withoutAliases rewrites a text with every alias expanded.
 func withoutAliases(text []byte) ([]byte, error) {
 	var root yaml.Node
 	if err := yaml.Unmarshal(text, &root); err != nil {
@@ -262,8 +258,8 @@ func withoutAliases(text []byte) ([]byte, error) {
 	return out.Bytes(), encoder.Close()
 }
 
-// writtenOut copies a node with the aliases in it replaced by what they repeat.
-// The size of the result is bounded by checkYAML.
+// writtenOut copies a node and replaces its aliases with copies of their anchors. The size
+// of the result is limited because yamlbounds.Check limits the expansion.
 func writtenOut(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		copied := writtenOut(node.Alias)

@@ -129,7 +129,7 @@ extra: true
 	}
 }
 
-// floats gives the numbers of a test the type that decoding gives them.
+// floats converts the numbers of a test to the type that Decode returns.
 func floats(value any) any {
 	switch value := value.(type) {
 	case int:
@@ -148,7 +148,7 @@ func floats(value any) any {
 	return value
 }
 
-// TestMergeValuesOfDependencies shows that null stays under the key of a dependency.
+// TestMergeValuesOfDependencies shows that null is kept below the key of a dependency.
 func TestMergeValuesOfDependencies(t *testing.T) {
 	for _, c := range []struct {
 		why    string
@@ -205,7 +205,7 @@ func TestDecodeValues(t *testing.T) {
 	}
 }
 
-// TestDecodeValuesSaysWhatIsWrong shows the words for what is no values.
+// TestDecodeValuesSaysWhatIsWrong covers the messages for invalid values.
 func TestDecodeValuesSaysWhatIsWrong(t *testing.T) {
 	const second = "read values: there is a second YAML document, which Helm does not read; merge the two into one"
 	for _, c := range []struct{ why, text, want string }{
@@ -279,8 +279,8 @@ func TestMergeMaps(t *testing.T) {
 	g.Expect(values.MergeMaps(nil, nil)).To(BeEmpty())
 }
 
-// TestMergeValuesOfCatalog puts a key into the values of every real chart and
-// takes each of their own keys away: nothing else may change.
+// TestMergeValuesOfCatalog adds a key to the values of every real chart and removes each of
+// their keys. No other values may change.
 func TestMergeValuesOfCatalog(t *testing.T) {
 	folder := os.Getenv("MARKET_CATALOG")
 	if folder == "" {
@@ -310,8 +310,8 @@ func TestMergeValuesOfCatalog(t *testing.T) {
 	}
 }
 
-// FuzzMergeValues merges a key at some depth into any text: the result must mean
-// what MergeMaps says.
+// FuzzMergeValues merges a key at some depth into any text. The result must decode to the
+// result of MergeMaps.
 func FuzzMergeValues(f *testing.F) {
 	f.Add("a: 1 # one\nb:\n  c: {d: 1}\n", "b", "c", "x")
 	f.Add("a: &a\n  b: |\n    x\n\nc: *a\n", "c", "b", "")

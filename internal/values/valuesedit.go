@@ -9,10 +9,9 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
-// editValues finds the edits that merge params into a text with the values base,
-// and applies them. It knows the layouts that people write and returns false for
-// the others; the caller must check the result, because the end of a value is
-// found by its looks.
+// editValues merges params into a text with the values base by editing the text. It
+// supports the usual layouts of YAML and returns false for all others. The end of a value
+// is found by a heuristic, so the caller must verify the result.
 func editValues(text []byte, base, params map[string]any) ([]byte, bool) {
 	var root yaml.Node
 	if err := yaml.Unmarshal(text, &root); err != nil {
@@ -32,7 +31,7 @@ func editValues(text []byte, base, params map[string]any) ([]byte, bool) {
 	return e.apply(), true
 }
 
-// merge edits a mapping in block style that ends before the line end.
+// merge edits a mapping in block style. end is the line after the mapping.
 func (e *editor) merge(mapping *yaml.Node, end int, base, params map[string]any) bool {
 	pairs := pairsOf(mapping, end)
 	added := map[string]any{}
@@ -41,7 +40,7 @@ func (e *editor) merge(mapping *yaml.Node, end int, base, params map[string]any)
 		_, inherited := base[key]
 		switch want := wanted(base[key], params[key]); {
 		case want == nil && !there && inherited:
-			return false // from a merge key: there is nothing to cut
+			return false // The key comes from a merge key, so there is no pair to remove.
 		case want == nil && !there:
 		case there:
 			if !e.change(pair, base[key], params[key], want) {
@@ -55,7 +54,7 @@ func (e *editor) merge(mapping *yaml.Node, end int, base, params map[string]any)
 	return e.add(e.afterComments(e.lastLine(mapping, end)+1, end, indent), indent, added)
 }
 
-// wanted is what a value becomes when a parameter is merged into it.
+// wanted returns the result of merging a parameter into a value.
 func wanted(old, param any) any {
 	if below, isMap := param.(map[string]any); isMap {
 		values, _ := old.(map[string]any)
@@ -64,7 +63,7 @@ func wanted(old, param any) any {
 	return param
 }
 
-// change makes a pair what is wanted of it, from within where that is possible.
+// change sets the value of a pair to want. It edits inside the value where possible.
 func (e *editor) change(p pair, old, param, want any) bool {
 	below, isMap := param.(map[string]any)
 	values, wasMap := old.(map[string]any)
@@ -80,21 +79,21 @@ func (e *editor) change(p pair, old, param, want any) bool {
 	return e.replace(p, want)
 }
 
-// editable reports whether a value can be edited from within: it is a block, and
-// something of it stays.
+// editable reports whether a value can be edited in place: it is in block style, and at
+// least one of its keys remains.
 func editable(value *yaml.Node, want any) bool {
 	left, _ := want.(map[string]any)
 	return value.Kind == yaml.MappingNode && value.Style&yaml.FlowStyle == 0 && len(left) > 0
 }
 
-// pair is a key with its value, which ends before the line end.
+// pair is a key with its value. end is the line after the value.
 type pair struct {
 	key, value *yaml.Node
 	end        int
 }
 
-// pairsOf returns the pairs of a mapping that ends before the line end. Of equal
-// keys the last one counts, as it does for Helm.
+// pairsOf returns the pairs of a mapping. end is the line after the mapping. The last of
+// equal keys counts, as in Helm.
 func pairsOf(mapping *yaml.Node, end int) map[string]pair {
 	pairs := make(map[string]pair, len(mapping.Content)/2)
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
@@ -108,13 +107,13 @@ func pairsOf(mapping *yaml.Node, end int) map[string]pair {
 	return pairs
 }
 
-// cut removes a pair with the comments inside it; those above it stay.
+// cut removes a pair with the comments inside it. The comments above it are kept.
 func (e *editor) cut(p pair) {
 	after := e.afterComments(e.lastLine(p.value, p.end)+1, p.end, p.key.Column)
 	e.edit(e.offset(p.key.Line), e.offset(after), "")
 }
 
-// replace gives a pair another value and keeps the comment behind it.
+// replace sets the value of a pair and keeps the trailing comment.
 func (e *editor) replace(p pair, want any) bool {
 	head, block, ok := e.write(want, p.key.Column-1)
 	if !ok {
@@ -146,8 +145,8 @@ func (e *editor) replace(p pair, want any) bool {
 	return true
 }
 
-// isLong reports whether a value is a scalar of which nothing tells the end but
-// its last line.
+// isLong reports whether a value is a block scalar or a plain scalar of several lines. The
+// end of such a value can only be found by its last line.
 func isLong(value *yaml.Node, last int) bool {
 	return value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 ||
 		value.Kind == yaml.ScalarNode && value.Style == 0 && last > value.Line
@@ -165,7 +164,7 @@ func (e *editor) add(line, indent int, added map[string]any) bool {
 	return true
 }
 
-// write gives a value as what follows the colon of its key, and the lines below.
+// write returns a value as YAML: the text after the colon of its key, and the lines below.
 func (e *editor) write(value any, indent int) (head, block string, ok bool) {
 	text, err := sigsyaml.Marshal(map[string]any{"k": value})
 	if err != nil {
