@@ -1,6 +1,7 @@
-// Package inputs describes and checks what an app asks of the person who installs it.
+// Package inputs describes and validates the values that an app requests from the user who
+// installs it.
 //
 // Inputs are declared by an app manifest, by questions.yaml or by the schema of a chart.
-// Check compares given texts with them and reports all problems at once. Titles of
-// entrances are checked in the same way.
+// Check compares the given values with them and reports all problems together. The titles
+// of entrances are validated in the same way.
 package inputs

@@ -1,6 +1,6 @@
 package inputs
 
-// Entrance is a way into the app.
+// Entrance is a user-facing endpoint of the app.
 type Entrance struct {
 	Name      string
 	Title     string
@@ -11,50 +11,50 @@ type Entrance struct {
 	Invisible bool
 }
 
-// Input is a value that the person who installs the app may or must give. That
-// of a manifest reaches the chart under .Values.olaresEnv, one of the chart's own
-// at its Path.
+// Input is a value that the user who installs the app may or must give. An input of an app
+// manifest is passed to the chart below .Values.olaresEnv, and an input of the chart at its
+// Path.
 type Input struct {
 	Name        string
 	Title       string
 	Description string
-	// Type is string, bool, password, url, email, int or domain.
+	// Type is one of string, bool, password, url, email, int and domain.
 	Type     string
 	Required bool
 	Editable bool
-	// Default is used when nothing is given; Value is fixed by the app.
+	// Default is used if no value is given. Value is set by the app.
 	Default string
 	Value   string
-	// From names the platform's own input that supplies this one.
+	// From is the name of the platform input that supplies the value.
 	From string
-	// Pattern is a regular expression that may use look-ahead.
+	// Pattern is a regular expression. It may use look-ahead.
 	Pattern string
 	Options []Option
 
-	// Path is where the values of the chart hold it, keys joined by dots, such as
-	// "auth.username"; empty for an input of a manifest.
+	// Path is the path in the chart's values, with keys joined by dots, such as
+	// "auth.username". It is empty for an input of an app manifest.
 	Path string `json:",omitempty"`
-	// Preset says that Default is what values.yaml says, which the chart sees
-	// without being given it.
+	// Preset reports that Default is the value in values.yaml, so that the chart uses it
+	// even if it is not passed.
 	Preset bool `json:",omitempty"`
-	// Number says that the text is that of a number, which may have a fraction.
+	// Number reports that the value is a number that may have a fraction.
 	Number bool `json:",omitempty"`
-	// Range bounds the number of an int or a Number, Length the characters of any
-	// other text; nil where there is no bound.
+	// Range limits an int or a Number. Length limits the number of characters of any other
+	// value. Both are nil if there is no limit.
 	Range  *Bounds `json:",omitempty"`
 	Length *Bounds `json:",omitempty"`
-	// ShowIf is a condition on other inputs, as "service.type=NodePort&&tls!=true";
-	// while it does not hold, nobody needs to give this one.
+	// ShowIf is a condition on other inputs, such as "service.type=NodePort&&tls!=true".
+	// While it is false, the input is not required.
 	ShowIf string `json:",omitempty"`
 }
 
-// Bounds are a least and a greatest value, each allowed itself; nil for none.
+// Bounds is an inclusive range. A nil Min or Max means no limit.
 type Bounds struct {
 	Min *float64 `json:",omitempty"`
 	Max *float64 `json:",omitempty"`
 }
 
-// InputOption is one of the values that may be given.
+// Option is one of the allowed values of an input.
 type Option struct {
 	Title string
 	Value string

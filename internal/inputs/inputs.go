@@ -15,66 +15,64 @@ import (
 	"github.com/dlclark/regexp2"
 )
 
-// Bounds on the check of inputs. A pattern comes from an app and may backtrack
-// for ever, so that a single match and all matches of a check have a time.
+// Limits for the check of inputs. A pattern comes from an app and may backtrack without
+// end, so both a single match and all matches of a check have a time limit.
 const (
 	MaxInputBytes   = 64 << 10
 	MaxPatternBytes = 1_000
 	matchTime       = time.Second
 	checkTime       = 3 * time.Second
-	// maxListed bounds the options that a problem lists.
+	// maxListed is the maximum number of options that a problem lists.
 	maxListed = 10
 
 	typePassword = "password"
-	// plainPassword is the problem of a password that somebody wrote down.
+	// plainPassword is the problem of a password that is stored in plain text in an object.
 	plainPassword = "give it by valueFrom.secretKeyRef: a password is never stored in an object"
 )
 
-// InputProblem is an input that is missing or wrong. Problem says what is wrong
-// with it and never holds the value, which may be a secret.
+// Problem is an input that is missing or invalid. The text of Problem never contains the
+// value, which may be a secret.
 type Problem struct {
 	Input   Input
 	Problem string
 }
 
-// problemMissing is the problem of an input that needs a value and has none.
+// problemMissing is the problem of a required input without a value.
 const problemMissing = "required"
 
-// IsMissing reports whether the input needs a value and has none.
+// IsMissing reports whether the input is required and has no value.
 func (p Problem) IsMissing() bool { return p.Problem == problemMissing }
 
-// The problems of an input that the app does not ask for, and of an entrance that it does
-// not have.
+// Problems of inputs and entrances that the app does not have.
 const (
 	problemUnknown         = "unknown input"
 	problemUnknownEntrance = "unknown entrance"
 )
 
-// IsUnknown reports whether the app does not ask for the input.
+// IsUnknown reports whether the app does not have the input or the entrance.
 func (p Problem) IsUnknown() bool {
 	return p.Problem == problemUnknown || p.Problem == problemUnknownEntrance
 }
 
-// CheckInputs merges what is known of the inputs of an app and reports every one
-// that is missing or wrong, in the order of the inputs and then those that the
-// app does not have, by name.
+// CheckInputs resolves the values of an app's inputs and returns a problem for each missing
+// or invalid input, in the order of inputs. Problems of given inputs that the app does not
+// have follow in order of name.
 //
-// What is given wins over the app's own value, that over what the platform has
-// supplied under the input's From or otherwise its Name, and that over the
-// default. An empty text that is given counts; one that is supplied does not.
-// Given and supplied values are checked; the app's own are taken as they are.
+// A value is taken from the first of these that has one: given, the app's own Value,
+// supplied under the input's From and otherwise its Name, the default. An empty value
+// counts in given but not in supplied. Given and supplied values are validated; values of
+// the app are not.
 //
-// An input whose ShowIf does not hold is not required. The condition sees every
-// other input as it comes out, checked or not.
+// An input whose ShowIf is false is not required. The condition uses the resolved values of
+// the other inputs, whether they are valid or not.
 //
-// Plain are the names of inputs whose text, given or supplied, stands in an object
-// for everyone to read who may read that, and not in a Secret. A password among
-// them is refused.
+// plain contains the names of inputs whose given or supplied value is stored in an object
+// in plain text and not in a Secret. Passwords among them are rejected.
 //
-// The values hold every input as text, empty if it has no value; one with a wrong
-// value is as if that were absent. InputValues makes values for the chart of them.
-// Charts compare those of a manifest with "true" and "false", also those of type
-// bool, and fail to render if they find a bool there.
+// The returned map has each input as a string, empty if it has no value. An invalid value
+// is replaced by the app's own value or the default. Values converts the map to values for
+// the chart. Booleans are strings too: charts compare the inputs of a manifest with "true"
+// and "false" and fail to render if they get a bool.
 func CheckInputs(inputs []Input, given, supplied map[string]string, plain ...string) (map[string]any, []Problem) {
 	values := make(map[string]any, len(inputs))
 	var wrong []Problem
@@ -94,8 +92,8 @@ func CheckInputs(inputs []Input, given, supplied map[string]string, plain ...str
 	return values, wrong
 }
 
-// spelled is the value as a chart may compare it: a boolean is true or
-// false however it was written.
+// Spelled returns the value in the form that charts compare: a boolean in any spelling
+// becomes "true" or "false".
 func (in Input) Spelled(text string) string {
 	if in.Type == "bool" {
 		if value, err := strconv.ParseBool(text); err == nil {
@@ -105,7 +103,7 @@ func (in Input) Spelled(text string) string {
 	return text
 }
 
-// inputCheck is the check of all inputs of an app; until bounds its time.
+// inputCheck is the check of all inputs of an app. until is its deadline.
 type inputCheck struct {
 	until           time.Time
 	inputs          []Input
@@ -113,7 +111,7 @@ type inputCheck struct {
 	plain           []string
 }
 
-// resolve finds the value of an input and what is wrong with it.
+// resolve returns the value of an input, and the problem with it if it has one.
 func (c inputCheck) resolve(in Input) (value, problem string) {
 	own := in.Value
 	if own == "" {
@@ -140,7 +138,7 @@ func (c inputCheck) resolve(in Input) (value, problem string) {
 	return own, ""
 }
 
-// suppliedText is what the platform supplies for an input.
+// suppliedText returns the value that the platform supplies for an input.
 func (c inputCheck) suppliedText(in Input) string {
 	if from := c.supplied[in.From]; in.From != "" && from != "" {
 		return from
@@ -148,8 +146,8 @@ func (c inputCheck) suppliedText(in Input) string {
 	return c.supplied[in.Name]
 }
 
-// text is the value of another input as a condition sees it, or what the platform
-// supplies under a name that is no input's.
+// text returns the value of another input for use in a condition. If no input has the name,
+// it returns the value that the platform supplies under this name.
 func (c inputCheck) text(name string) string {
 	at := slices.IndexFunc(c.inputs, func(in Input) bool { return in.Name == name })
 	if at < 0 {
@@ -183,7 +181,7 @@ func (c inputCheck) wrongGiven(in Input, text string) string {
 	return c.wrong(in, text)
 }
 
-// wrong says what is wrong with a value that is not empty.
+// wrong returns the problem with a value that is not empty, or "".
 func (c inputCheck) wrong(in Input, text string) string {
 	if in.Type == typePassword && slices.Contains(c.plain, in.Name) {
 		return plainPassword
@@ -200,7 +198,7 @@ func (c inputCheck) wrong(in Input, text string) string {
 	return c.wrongPattern(in.Pattern, text)
 }
 
-// wrongKind says what is wrong with the type of a text, or with its size.
+// wrongKind returns the problem with the type or the size of a value, or "".
 func (in Input) wrongKind(text string) string {
 	if problem := wrongType(in.Type, text); problem != "" {
 		return problem
@@ -215,7 +213,8 @@ func (in Input) wrongKind(text string) string {
 	return in.Range.wrong(number, "must be at least %v", "must be at most %v")
 }
 
-// wrong says which bound a number is outside of, in the given words.
+// wrong returns the message for the limit that number exceeds, or "". below and above are
+// the formats of the messages.
 func (b *Bounds) wrong(number float64, below, above string) string {
 	switch {
 	case b == nil:
@@ -227,7 +226,7 @@ func (b *Bounds) wrong(number float64, below, above string) string {
 	return ""
 }
 
-// plainNumber writes a number without an exponent, as values are compared.
+// plainNumber formats a number without an exponent, so that it can be compared as text.
 func plainNumber(number float64) string { return strconv.FormatFloat(number, 'f', -1, 64) }
 
 func wrongType(kind, text string) string {
@@ -256,7 +255,7 @@ func wrongType(kind, text string) string {
 	return ""
 }
 
-// isDomain reports whether text is a host name as of RFC 1123.
+// isDomain reports whether text is a host name as defined by RFC 1123.
 func isDomain(text string) bool {
 	for label := range strings.SplitSeq(text, ".") {
 		if label == "" || len(label) > 63 || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
@@ -280,9 +279,9 @@ func listed(options []Option) string {
 	return strings.Join(words, ", ")
 }
 
-// wrongPattern matches as JavaScript does, where such patterns are at home, with
-// look-ahead. A pattern that cannot be read is no pattern: it must not keep the
-// app from being installed.
+// wrongPattern matches text against a pattern in the syntax of JavaScript, for which these
+// patterns are written, including look-ahead. An invalid pattern is ignored so that it does
+// not prevent the installation of the app.
 func (c inputCheck) wrongPattern(pattern, text string) string {
 	if pattern == "" || len(pattern) > MaxPatternBytes {
 		return ""

@@ -7,13 +7,12 @@ import (
 	"strings"
 )
 
-// EnvValues is where charts read the inputs of their manifest.
+// EnvValues is the key in the values of a chart that contains the inputs of its manifest.
 const EnvValues = "olaresEnv"
 
-// SuppliedInputs are the texts that values hold for inputs, as CheckInputs takes
-// them: by name everything below .Values.olaresEnv, and for inputs with a Path
-// what is there. A list or a map counts as its JSON; null, and an empty text, as
-// nothing.
+// Supplied returns the inputs that values contain, in the form that CheckInputs expects:
+// all keys below .Values.olaresEnv by name, and the values at the Path of inputs that have
+// one. Lists and maps are encoded as JSON. Null and empty strings are omitted.
 func Supplied(inputs []Input, values map[string]any) map[string]string {
 	supplied := map[string]string{}
 	if envs, ok := values[EnvValues].(map[string]any); ok {
@@ -37,14 +36,14 @@ func Supplied(inputs []Input, values map[string]any) map[string]string {
 	return supplied
 }
 
-// InputValues makes values for the chart of what CheckInputs returned: the inputs
-// of a manifest as texts below .Values.olaresEnv, which is there if there is one,
-// and the others at their Path, as a bool, a number or a text.
+// Values converts the result of CheckInputs to values for the chart: the inputs of a
+// manifest as strings below .Values.olaresEnv, which is set only if there is at least one,
+// and all other inputs at their Path as a bool, a number or a string.
 //
-// Known are the values that the chart gets in any case, of the platform and of the
-// tenant. What they, or the chart's own values, say already is left out, so that
-// it keeps its type; so is an input that is not shown and was not given, and an
-// empty text where there is no other.
+// known contains the values that the chart receives anyway, from the platform and from the
+// tenant. An input is omitted if known or the chart's own values already have the same
+// value, so that the type of that value is kept. An input is also omitted if its ShowIf is
+// false and it still has its default, and if its text cannot be converted to its type.
 func Values(inputs []Input, checked, known map[string]any) map[string]any {
 	values := map[string]any{}
 	supplied := Supplied(inputs, known)
@@ -75,7 +74,7 @@ func Values(inputs []Input, checked, known map[string]any) map[string]any {
 	return values
 }
 
-// known reports whether the chart sees this text without being given it.
+// known reports whether the chart already has this value without passing it.
 func (in Input) known(text string, supplied map[string]string) bool {
 	if there, ok := supplied[in.Name]; ok {
 		return in.Spelled(there) == text
@@ -86,8 +85,8 @@ func (in Input) known(text string, supplied map[string]string) bool {
 	return false
 }
 
-// typed is a text as the value that a chart expects. An empty text is none for
-// what is not text.
+// typed converts a text to the type that the chart expects. It returns false for a text
+// that cannot be converted, such as an empty text for a number.
 func (in Input) typed(text string) (any, bool) {
 	switch {
 	case in.Type == "bool":
@@ -103,8 +102,8 @@ func (in Input) typed(text string) (any, bool) {
 	return text, true
 }
 
-// shown reports whether the condition of an input holds. One that cannot be read
-// does not: nobody is asked for what they may never see.
+// shown reports whether the condition of an input is true. An invalid condition is false,
+// so that an input that is never shown is not required.
 func (in Input) shown(text func(name string) string) bool {
 	if in.ShowIf == "" {
 		return true
@@ -117,7 +116,7 @@ func (in Input) shown(text func(name string) string) bool {
 	return false
 }
 
-// allHold reports whether every part of a condition holds: "a=b" or "a!=b".
+// allHold reports whether all parts of a condition, "a=b" or "a!=b", are true.
 func allHold(conditions string, text func(name string) string) bool {
 	for condition := range strings.SplitSeq(conditions, "&&") {
 		name, want, ok := strings.Cut(condition, "=")
@@ -130,7 +129,7 @@ func allHold(conditions string, text func(name string) string) bool {
 	return true
 }
 
-// valueText is a value as somebody would give it.
+// ValueText returns a value as the text that a user would enter.
 func ValueText(value any) string {
 	switch value := value.(type) {
 	case nil:
@@ -149,7 +148,7 @@ func ValueText(value any) string {
 	return fmt.Sprint(value)
 }
 
-// valueAt is what values hold at a path, keys joined by dots.
+// ValueAt returns the value at a path, with keys joined by dots, and whether it exists.
 func ValueAt(values map[string]any, path string) (any, bool) {
 	at := any(values)
 	for key := range strings.SplitSeq(path, ".") {
@@ -164,7 +163,7 @@ func ValueAt(values map[string]any, path string) (any, bool) {
 	return at, true
 }
 
-// setValue puts a value at a path. What is in the way is replaced.
+// setValue sets the value at a path. A value on the path that is not a map is replaced.
 func setValue(values map[string]any, path string, value any) {
 	keys := strings.Split(path, ".")
 	for _, key := range keys[:len(keys)-1] {

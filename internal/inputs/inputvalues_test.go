@@ -10,7 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// within are bounds, of which negative ones are none.
+// within returns bounds. A negative value means no limit.
 func within(least, greatest float64) *inputs.Bounds {
 	b := &inputs.Bounds{Min: &least, Max: &greatest}
 	if least < 0 {
@@ -198,7 +198,7 @@ func TestSuppliedInputs(t *testing.T) {
 	g.Expect(inputs.Supplied(declared, nil)).To(BeEmpty())
 }
 
-// TestCheckInputsEndlessConditions gives conditions that are as long as they may be.
+// TestCheckInputsEndlessConditions covers conditions of the maximum length.
 func TestCheckInputsEndlessConditions(t *testing.T) {
 	g := NewWithT(t)
 	var declared []inputs.Input

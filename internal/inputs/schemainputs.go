@@ -17,36 +17,37 @@ import (
 )
 
 const (
-	// MaxChartInputs bounds the inputs that are read from questions and schemas.
+	// MaxChartInputs is the maximum number of inputs that are read from questions and
+	// schemas.
 	MaxChartInputs = 100
-	// MaxInputOptions bounds the options of an input.
+	// MaxInputOptions is the maximum number of options of an input.
 	MaxInputOptions = 256
-	// MaxInputName bounds the name of an input in bytes.
+	// MaxInputName is the maximum length of an input's name in bytes.
 	MaxInputName = 253
-	// MaxInputTitle bounds the title of an input or an option in bytes.
+	// MaxInputTitle is the maximum length of the title of an input or an option in bytes.
 	MaxInputTitle = 200
-	// MaxInputProse bounds a description, or the value of an option, in bytes.
+	// MaxInputProse is the maximum length of a description or an option's value in bytes.
 	MaxInputProse = 2_000
-	// maxInputDepth is how many keys the path of an input may have, and
-	// maxOptionalDepth that of one that nobody needs to give.
+	// maxInputDepth is the maximum number of keys in the path of an input, and
+	// maxOptionalDepth that number for an optional input.
 	maxInputDepth    = 6
 	maxOptionalDepth = 2
-	// maxSchemaVisits bounds the properties that are looked at, maxReferences the
-	// references that one of them may be away from what it means.
+	// maxSchemaVisits is the maximum number of properties that are visited, and
+	// maxReferences the maximum length of a chain of references.
 	maxSchemaVisits = 10_000
 	maxReferences   = 8
 )
 
-// SchemaInputs are the inputs that a values.schema.json asks for, in addition to
-// values, which are what the chart gets in any case. Each value that is required
-// and that the chart has not, up to six keys deep, is a required input; one that
-// it has, or need not have, is an optional one if it is described and at most two
-// keys deep. Required inputs come first, each kind by name, at most 100 in all.
+// FromSchema returns the inputs that a values.schema.json requires in addition to decoded,
+// the values that the chart receives anyway. Each required value that is missing, up to 6
+// keys deep, becomes a required input. A value that exists or is optional becomes an
+// optional input if the schema describes it and its path has at most 2 keys. Required
+// inputs come first, both groups are sorted by path, and at most 100 inputs are returned.
 //
-// A reference is followed within the schema, and what it leads to may lead back.
-// Lists and maps are no inputs, nor is what only a condition asks for (oneOf, if):
-// the check of the values reports these. A schema that is no JSON is stalled with
-// InvalidChart, one that is too large with LimitExceeded.
+// References within the schema are followed, including recursive ones up to a limit. Lists,
+// maps, and values that only a condition such as oneOf or if requires are not inputs; the
+// validation of the values reports them. The error is Stalled with InvalidChart if the
+// schema is not JSON, and with LimitExceeded if it is too large.
 func FromSchema(schema []byte, decoded map[string]any) ([]Input, error) {
 	if len(schema) > values.MaxSchemaBytes {
 		return nil, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "read %s: %d bytes, at most %d are allowed", chart.SchemaFile, len(schema), values.MaxSchemaBytes)
@@ -63,7 +64,7 @@ func FromSchema(schema []byte, decoded map[string]any) ([]Input, error) {
 	return inputs[:min(len(inputs), MaxChartInputs)], nil
 }
 
-// schemaInputs walks the properties of a schema.
+// schemaInputs collects inputs from the properties of a schema.
 type schemaInputs struct {
 	root               any
 	values             map[string]any
@@ -71,8 +72,8 @@ type schemaInputs struct {
 	left               int
 }
 
-// properties takes in the properties of the schema of a map. Needed says that
-// there will be such a map.
+// properties adds the properties of the schema of a map. needed reports that the values
+// will contain this map.
 func (w *schemaInputs) properties(s schemaNode, path []string, needed bool) {
 	if len(path) == maxInputDepth {
 		return
@@ -90,7 +91,7 @@ func (w *schemaInputs) properties(s schemaNode, path []string, needed bool) {
 	}
 }
 
-// property takes in one property, or those below it.
+// property adds one property, or the properties below it.
 func (w *schemaInputs) property(s schemaNode, path []string, needed bool) {
 	there, _ := ValueAt(w.values, strings.Join(path, "."))
 	switch s.kind() {
@@ -101,15 +102,15 @@ func (w *schemaInputs) property(s schemaNode, path []string, needed bool) {
 		in := s.input(path)
 		preset, has := ValueText(there), there != nil
 		switch {
-		case IsNested(there): // The check of the values says that it is wrong.
+		case IsNested(there): // The validation of the values reports it.
 		case has && preset == "" && s.refusesEmpty():
 			has = false
 		case has:
 			in.Default = text.Truncate(preset, MaxInputBytes)
 		}
 		in.Required = needed && !has
-		// What the schema calls the default of an optional value is what the chart
-		// does without it.
+		// For an optional value, the default in the schema describes what the chart does
+		// without the value.
 		in.Preset = !in.Required
 		switch {
 		case in.Required:
@@ -135,9 +136,9 @@ func isValueKey(key string) bool {
 	})
 }
 
-// resolve follows references within the schema. What stands beside a reference
-// wins over what it leads to. A reference that leads nowhere, or in circles, is a
-// schema that says nothing.
+// resolve follows references within the schema. Keywords next to a reference take
+// precedence over those of its target. An unresolvable or circular reference results in an
+// empty schema.
 func (w *schemaInputs) resolve(value any) schemaNode {
 	node, _ := value.(map[string]any)
 	for range maxReferences {
@@ -158,7 +159,7 @@ func (w *schemaInputs) resolve(value any) schemaNode {
 	return nil
 }
 
-// pointed is what a JSON pointer within the schema leads to.
+// pointed returns the target of a JSON pointer within the schema.
 func (w *schemaInputs) pointed(reference string) any {
 	pointer, ok := strings.CutPrefix(reference, "#")
 	if !ok || len(pointer) > MaxInputProse {

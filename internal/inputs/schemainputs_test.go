@@ -15,7 +15,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// asksFor is a schema that requires one value, a, which is so.
+// asksFor returns a schema that requires one value, a, with the given schema.
 func asksFor(so string) string {
 	return `{"type": "object", "required": ["a"], "properties": {"a": ` + so + `}}`
 }
@@ -77,7 +77,7 @@ func TestSchemaInputs(t *testing.T) {
 		why    string
 		schema string
 		values string
-		want   names // with a star if required, and what is used otherwise
+		want   names // with a star if required, followed by the default
 	}{
 		{"nothing", `{}`, "", nil},
 		{"no map", `[]`, "", nil},

@@ -8,12 +8,12 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// schemaNode is a schema or a part of one, as JSON says it: a form needs words that
-// a compiled schema does not keep.
+// schemaNode is a schema or a subschema as decoded JSON. A compiled schema does not keep
+// the titles and descriptions that a form needs.
 type schemaNode map[string]any
 
-// kind is the type of the values that a schema describes; the first that is not
-// null if it allows several.
+// kind returns the type of the values that a schema describes. If there are several types,
+// it returns the first one that is not null.
 func (s schemaNode) kind() string {
 	types := s.texts("type")
 	if kind, ok := s["type"].(string); ok {
@@ -61,8 +61,8 @@ func (s schemaNode) number(key string) *float64 {
 	return &value
 }
 
-// refusesEmpty reports whether an empty text, with which charts stand in for what
-// only the user knows, is no value.
+// refusesEmpty reports whether an empty string violates the schema. Charts use empty
+// strings as placeholders for values that only the user knows.
 func (s schemaNode) refusesEmpty() bool {
 	if s.kind() != "string" {
 		return true
@@ -71,7 +71,7 @@ func (s schemaNode) refusesEmpty() bool {
 	return least != nil && *least > 0 || s["pattern"] != nil || s["enum"] != nil || s["format"] != nil
 }
 
-// formats are the types of texts of a format.
+// formats maps the format of a string to the type of an input.
 var formats = map[string]string{
 	"email": "email", "idn-email": "email",
 	"uri": "url", "url": "url", "iri": "url",
@@ -79,7 +79,7 @@ var formats = map[string]string{
 	"password": typePassword,
 }
 
-// input describes the value at a path.
+// input returns the input for the value at a path.
 func (s schemaNode) input(path []string) Input {
 	name := strings.Join(path, ".")
 	in := Input{
@@ -108,8 +108,8 @@ func (s schemaNode) input(path []string) Input {
 	return in
 }
 
-// textType is the type of a text by its format. What is called a password is one
-// even where the schema does not say so.
+// textType returns the type of a string value by its format. A key that ends with
+// "password" is a password even if the schema does not mark it as one.
 func (s schemaNode) textType(key string) string {
 	switch kind := formats[s.text("format")]; {
 	case s["writeOnly"] == true, strings.HasSuffix(strings.ToLower(key), typePassword):
@@ -120,8 +120,8 @@ func (s schemaNode) textType(key string) string {
 	return "string"
 }
 
-// options are the values of an enumeration. One that is too long is left to the
-// check of the values.
+// options returns the values of an enumeration. It returns nil if a value or the
+// enumeration is too long; the validation of the values then checks it.
 func (s schemaNode) options() []Option {
 	list, _ := s["enum"].([]any)
 	if constant, ok := s["const"]; ok {
@@ -143,8 +143,8 @@ func (s schemaNode) options() []Option {
 	return options
 }
 
-// scalarText is a value of a schema as somebody would give it, empty for a list
-// or a map.
+// scalarText returns a scalar of a schema as the text that a user would enter, or "" for a
+// list or a map.
 func scalarText(value any) string {
 	switch value := value.(type) {
 	case string:
@@ -157,7 +157,7 @@ func scalarText(value any) string {
 	return ""
 }
 
-// bounds are nil where there is neither.
+// bounds returns nil if there is no limit.
 func bounds(least, greatest *float64) *Bounds {
 	if least == nil && greatest == nil {
 		return nil

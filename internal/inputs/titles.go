@@ -12,17 +12,17 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// MaxEntranceTitle is how many characters the title of an entrance may have.
+// MaxEntranceTitle is the maximum number of characters in the title of an entrance.
 const MaxEntranceTitle = 30
 
-// CheckTitles reports every title of an entrance that is missing or wrong: those
-// of required entrances in their order, then those given to an entrance that is
-// none of them, by name. Given are titles by the name of the entrance, taken those
-// that others in the namespace bear.
+// CheckTitles returns a problem for each missing or invalid title of an entrance, in the
+// order of required. Problems of given titles for other entrances follow in order of name.
+// given maps names of entrances to titles, and taken contains the titles that other
+// instances in the namespace use.
 //
-// A title has something to read, at most 30 characters beside the spaces around
-// it, none of them a control character, and is like no other, be it in other
-// capitals. The input of a problem is the entrance, with its own title.
+// A title must have at least one visible character, at most 30 characters without the
+// surrounding spaces, and no control characters. It must be unique, ignoring case. The
+// input of a problem has the entrance's name and its own title.
 func CheckTitles(required []Entrance, given map[string]string, taken []string) []Problem {
 	check := titleCheck{}
 	for _, title := range taken {
@@ -43,7 +43,7 @@ func CheckTitles(required []Entrance, given map[string]string, taken []string) [
 	return wrong
 }
 
-// titleCheck says of titles, by their keys, why nobody else may bear them.
+// titleCheck maps the key of each used title to the problem of using it again.
 type titleCheck map[string]string
 
 func (c titleCheck) wrong(title string) string {
@@ -65,7 +65,8 @@ func (c titleCheck) wrong(title string) string {
 
 func isVisible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
 
-// titleKey is the same for titles that people take for the same.
+// titleKey returns a key that is equal for titles that differ only in case, surrounding
+// spaces or Unicode normalization.
 func titleKey(title string) string {
 	return cases.Fold().String(norm.NFC.String(strings.TrimSpace(title)))
 }
