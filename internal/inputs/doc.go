@@ -2,6 +2,6 @@
 // installs it.
 //
 // Inputs are declared by an app manifest, by questions.yaml or by the schema of a chart.
-// Check compares the given values with them and reports all problems together. The titles
+// CheckInputs compares the given values with them and reports all problems together. The titles
 // of entrances are validated in the same way.
 package inputs
