@@ -12,8 +12,8 @@ import (
 	"github.com/appmarket/operator/internal/objects"
 )
 
-// addNetwork notes what an object claims of the network: hosts with their paths,
-// node ports and addresses.
+// addNetwork adds the claims of an object to the network: hosts with their paths, node
+// ports and addresses. It also adds the host path of a PersistentVolume.
 func (f *Footprint) addNetwork(o placedObject) {
 	switch o.Group() + "/" + o.Kind() {
 	case "networking.k8s.io/Ingress", "extensions/Ingress":
@@ -27,8 +27,8 @@ func (f *Footprint) addNetwork(o placedObject) {
 	}
 }
 
-// addIngress notes host and path of each rule. The same host and path mean
-// something else to another controller.
+// addIngress adds the host and path of each rule. The ingress class is part of the claim
+// because another controller may serve the same host and path without a conflict.
 func (f *Footprint) addIngress(o placedObject) {
 	spec := o.At("spec")
 	class := cmp.Or(spec.Text("ingressClassName"), o.At("metadata").At("annotations").Text("kubernetes.io/ingress.class"))
@@ -47,8 +47,9 @@ func (f *Footprint) addIngress(o placedObject) {
 	}
 }
 
-// addRoute notes hostname and path of each match for each gateway. A gateway of
-// the release's own is another one.
+// addRoute adds the hostname and path of each match for each gateway. A gateway that the
+// release itself contains has a different name in each instance, so its routes do not
+// collide.
 func (f *Footprint) addRoute(o placedObject) {
 	spec := o.At("spec")
 	hosts := spec.Texts("hostnames")
@@ -78,8 +79,8 @@ func (f *Footprint) addRoute(o placedObject) {
 	}
 }
 
-// addHost notes a path of a host that a controller or gateway serves. No host
-// means all of them.
+// addHost adds a path of a host that a controller or a gateway serves. An empty host stands
+// for all hosts.
 func (f *Footprint) addHost(o placedObject, server, host, at string) {
 	at = path.Join("/", at)
 	thing := "host " + cmp.Or(host, "*")
@@ -89,8 +90,8 @@ func (f *Footprint) addHost(o placedObject, server, host, at string) {
 	f.add(strings.Join([]string{"host", server, host, at}, "\x00"), claim{who: o.title(), thing: thing})
 }
 
-// addService notes what a Service claims of the nodes and of the cluster's
-// addresses.
+// addService adds the claims of a Service to node ports, and to external, load balancer and
+// cluster addresses.
 func (f *Footprint) addService(o placedObject) {
 	spec := o.At("spec")
 	addresses, balanced := spec.Texts("externalIPs"), spec.Text("loadBalancerIP")
@@ -122,15 +123,15 @@ func protocolPort(port objects.Map, number int) string {
 	return fmt.Sprintf("%d/%s", number, cmp.Or(port.Text("protocol"), "TCP"))
 }
 
-// addVolume notes the path on a node that a volume of the cluster stands for.
+// addVolume adds the path on the node that a PersistentVolume refers to.
 func (f *Footprint) addVolume(o placedObject) {
 	spec := o.At("spec")
 	f.addHostPath(o, spec.At("hostPath"))
 	f.addHostPath(o, spec.At("local"))
 }
 
-// addHostPath notes a path on the nodes that two instances would both write to.
-// Sockets and devices are there to be shared.
+// addHostPath adds a path on the nodes that both instances would write to. Sockets and
+// devices are skipped because they are intended for sharing.
 func (f *Footprint) addHostPath(o placedObject, volume objects.Map) {
 	at := volume.Text("path")
 	switch volume.Text("type") {
@@ -143,17 +144,17 @@ func (f *Footprint) addHostPath(o placedObject, volume objects.Map) {
 	f.addThing(o, "host path %s", path.Clean(at))
 }
 
-// commonPaths are places of a node that belong to its system and that any number
-// of pods look at: the kernel's own views, its modules, the time zone, and the
-// certificates that the node trusts. Nobody keeps data there.
+// commonPaths are paths of the node's operating system that many pods mount: kernel file
+// systems, kernel modules, the time zone and trusted certificates. Apps do not store data
+// there.
 var commonPaths = []string{
 	"/dev", "/proc", "/sys", "/lib/modules", "/usr/lib/modules", "/usr/src", "/boot",
 	"/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo", "/etc/machine-id", "/etc/os-release",
 	"/etc/ssl/certs", "/usr/share/ca-certificates", "/run/udev", "/var/run/udev",
 }
 
-// isCommonPath reports whether a path on a node is one of the system's, or a
-// socket of a service of the node that was mounted without its type.
+// isCommonPath reports whether a path on a node belongs to the operating system or is a
+// socket of a node service that is mounted without the type Socket.
 func isCommonPath(at string) bool {
 	running := strings.HasPrefix(at, "/run/") || strings.HasPrefix(at, "/var/run/")
 	if running && strings.HasSuffix(at, ".sock") {
@@ -164,8 +165,8 @@ func isCommonPath(at string) bool {
 	})
 }
 
-// addPods notes what the pods of an object claim of their node, wherever in the
-// object they are described, and enters their labels into the index.
+// addPods adds the claims of an object's pods to their node, for pod specs at any depth of
+// the object, and adds the labels of the pods to the index.
 func (f *Footprint) addPods(o placedObject, pods podIndex) {
 	if images.KindsWithoutPods[o.Kind()] {
 		return
@@ -195,13 +196,12 @@ func (f *Footprint) addPods(o placedObject, pods podIndex) {
 	search(o.Map, 0)
 }
 
-// isPodSpec reports whether a map looks like a pod spec: it has containers with
-// names.
+// isPodSpec reports whether a map looks like a pod spec, which has containers with names.
 func isPodSpec(spec objects.Map) bool {
 	return slices.ContainsFunc(spec.Maps("containers"), func(c objects.Map) bool { return c.Text("name") != "" })
 }
 
-// addPod notes what one pod claims of its node.
+// addPod adds the claims of one pod to its node.
 func (f *Footprint) addPod(o placedObject, spec objects.Map) {
 	onHost := spec.IsTrue("hostNetwork")
 	written := map[string]bool{}
@@ -218,7 +218,7 @@ func (f *Footprint) addPod(o placedObject, spec objects.Map) {
 		}
 	}
 	for _, volume := range spec.Maps("volumes") {
-		// Two that only read do not disturb each other.
+		// Volumes that are only read do not conflict.
 		if name := volume.Text("name"); written[name] || !mounted[name] {
 			f.addHostPath(o, volume.At("hostPath"))
 		}

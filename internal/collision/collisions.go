@@ -7,25 +7,25 @@ import (
 )
 
 const (
-	// maxCollisions bounds the collisions that are listed, maxCollisionBytes one of
-	// them.
+	// maxCollisions is the maximum number of collisions that are listed, and
+	// MaxCollisionBytes the maximum length of one of them.
 	maxCollisions     = 50
 	MaxCollisionBytes = 253
 )
 
-// Placed is a release in a namespace, with what it renders to.
+// Release contains the rendered documents of a release in a namespace.
 type Release struct {
 	Namespace string
 	Documents []objects.Document
 }
 
-// Collisions lists what two instances, each rendered under its real name and with
-// its real values, would both claim: objects by group, kind, namespace and name,
-// hooks included, and what the cluster has only once beside names, such as hosts
-// with their paths, node ports, and paths on a node. The sentences are sorted and
-// bounded as those of CloneSafety. The releases of one instance may collide with
-// each other: that is not looked at. Documents that are not YAML are stalled with
-// RenderFailed, more of them than an app may have with LimitExceeded.
+// Between lists the collisions of two instances that are both rendered with their real
+// names and values: objects with the same group, kind, namespace and name, hooks included,
+// and other resources that exist once per cluster, such as hosts with their paths, node
+// ports, and paths on a node. The result is sorted, without duplicates, and limited like
+// that of ListCollisions. Collisions between the releases of one instance are not detected.
+// The error is Stalled with RenderFailed for a document that is not valid YAML, and with
+// LimitExceeded if there are more objects than an app may have.
 func Between(a, b []Release) ([]string, error) {
 	first, err := NewFootprint(a)
 	if err != nil {
@@ -38,7 +38,8 @@ func Between(a, b []Release) ([]string, error) {
 	return ListCollisions(first.SharedWith(second, "same name in both", Footprint{}), nil), nil
 }
 
-// listCollisions sorts and bounds; what comes first matters more.
+// ListCollisions returns the sorted union of both lists without duplicates. If there are
+// more than maxCollisions entries, those of first are kept in preference to those of then.
 func ListCollisions(first, then []string) []string {
 	var all []string
 	for _, some := range [][]string{first, then} {

@@ -1,5 +1,5 @@
-// Package collision compares what two installations claim.
+// Package collision detects conflicts between two installations.
 //
-// A Footprint holds the names, hosts, paths, node ports and host paths that releases use.
-// Two installations collide where both claim the same one.
+// A Footprint contains the names, hosts, paths, node ports and host paths that releases
+// use. Two installations collide if both claim the same one.
 package collision

@@ -11,25 +11,26 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// maxClaims bounds how often one instance of an app may claim something.
+// maxClaims is the maximum number of claims of one instance of an app.
 const maxClaims = 50_000
 
-// footprint is what an instance claims of a namespace and of the cluster. The
-// keys say what is claimed, in full; two instances with a key in common get in
-// each other's way.
+// Footprint is the set of claims of an instance in its namespace and in the cluster. The
+// keys identify the claimed resources completely: two instances collide if they have a key
+// in common.
 type Footprint struct {
 	claims map[string]claim
 	scopes scopes
-	// made counts the claims that were made, the same one each time.
+	// made counts all calls of add, including those with a known key.
 	made int
 }
 
-// claim says who claims something and what it is, for people. A claim without a
-// thing is that of an object's own name.
+// claim describes, for a message, the object that claims a resource and the resource. thing
+// is empty if the resource is the name of the object.
 type claim struct {
 	who   string
 	thing string
-	// follows is the key of another claim that says enough where it is shared too.
+	// follows is the key of another claim. If both instances have that one too, this claim
+	// is not reported.
 	follows string
 }
 
@@ -37,7 +38,7 @@ func (c claim) less(other claim) bool {
 	return cmp.Or(cmp.Compare(c.who, other.who), cmp.Compare(c.thing, other.thing)) < 0
 }
 
-// footprintOf reads what releases render to.
+// NewFootprint returns the footprint of the rendered documents of releases.
 func NewFootprint(releases []Release) (Footprint, error) {
 	f := Footprint{claims: map[string]claim{}, scopes: scopes{}}
 	var found []placedObject
@@ -64,7 +65,7 @@ func NewFootprint(releases []Release) (Footprint, error) {
 	return f, nil
 }
 
-// moved is the footprint in another namespace, as far as it names the namespace.
+// Renamed returns the footprint with the namespace from replaced by to in all keys.
 func (f Footprint) Renamed(from, to string) Footprint {
 	moved := Footprint{claims: make(map[string]claim, len(f.claims)), scopes: f.scopes, made: f.made}
 	for key, c := range f.claims {
@@ -73,8 +74,8 @@ func (f Footprint) Renamed(from, to string) Footprint {
 	return moved
 }
 
-// shared are the claims that two footprints have in common and a third has not, as
-// sentences. One about a name says so in the given words.
+// SharedWith returns the claims that both footprints have and except does not have, as
+// sentences. sameName is the text for claims to the name of an object.
 func (f Footprint) SharedWith(other Footprint, sameName string, except Footprint) []string {
 	common := func(key string) bool {
 		_, mine := f.claims[key]
@@ -92,8 +93,8 @@ func (f Footprint) SharedWith(other Footprint, sameName string, except Footprint
 	return sentences
 }
 
-// add notes a claim. Of two objects that claim the same, the first by name is
-// said to: an object is read in no particular order.
+// add adds a claim. If several objects claim the same resource, the first in order of name
+// is kept, because objects are read in random order.
 func (f *Footprint) add(key string, c claim) {
 	f.made++
 	if known, ok := f.claims[key]; !f.full() && (!ok || c.less(known)) {
@@ -101,25 +102,25 @@ func (f *Footprint) add(key string, c claim) {
 	}
 }
 
-// full reports whether so much is claimed that there is no use in reading on.
+// full reports whether the limit on claims is exceeded, so that reading can stop.
 func (f *Footprint) full() bool { return f.made > maxClaims }
 
-// addThing notes a claim to something that the cluster has once.
+// addThing adds a claim to a resource that exists once per cluster.
 func (f *Footprint) addThing(o placedObject, format string, args ...any) {
 	thing := fmt.Sprintf(format, args...)
 	f.add("thing\x00"+thing, claim{who: o.title(), thing: thing})
 }
 
-// addName notes the claim to the object's own name. One without a name gets one of
-// its own from the API server. Definitions in crds/ are left out: Helm installs
-// them once and passes over those that are there.
+// addName adds a claim to the name of an object. An object without a name is skipped
+// because the API server generates a unique one. CRDs in crds/ are skipped because Helm
+// installs them once and ignores those that exist.
 func (f *Footprint) addName(o placedObject) {
 	if o.Name() != "" && !o.definition {
 		f.add(f.nameKey(o), claim{who: o.title()})
 	}
 }
 
-// nameKey is the key of the claim to an object's own name.
+// nameKey returns the key of the claim to the name of an object.
 func (f *Footprint) nameKey(o placedObject) string {
 	namespace := o.namespace
 	if f.scopes.cluster(o.Map) {
@@ -128,17 +129,18 @@ func (f *Footprint) nameKey(o placedObject) string {
 	return strings.Join([]string{"name", o.Group(), o.Kind(), namespace, o.Name()}, "\x00")
 }
 
-// placedObject is an object with the namespace that it comes into.
+// placedObject is an object with the namespace in which it is created.
 type placedObject struct {
 	objects.Map
 	namespace string
-	// fixed says that the namespace is the object's own choice.
+	// fixed reports whether the object itself sets a namespace that differs from the
+	// release's.
 	fixed bool
-	// definition says that it comes from crds/.
+	// definition reports whether the object is in crds/.
 	definition bool
 }
 
-// title names the object for people, as "Service web".
+// title returns the kind and the name of the object, such as "Service web".
 func (o placedObject) title() string {
 	if o.fixed {
 		return o.Kind() + " " + o.namespace + "/" + o.Name()
@@ -146,11 +148,11 @@ func (o placedObject) title() string {
 	return o.Kind() + " " + o.Name()
 }
 
-// scopes are the kinds that a chart defines itself, by group and kind, true for
-// those of the cluster.
+// scopes contains the kinds that a chart defines, in the form "<group>/<kind>". The value
+// is true for a cluster-scoped kind.
 type scopes map[string]bool
 
-// read lists the objects of a release and notes what is defined in it.
+// read returns the objects of a release and adds the kinds that its CRDs define.
 func (s scopes) read(release Release) ([]placedObject, error) {
 	var found []placedObject
 	for _, doc := range release.Documents {
@@ -177,8 +179,8 @@ func (s scopes) read(release Release) ([]placedObject, error) {
 	return found, nil
 }
 
-// cluster reports whether an object is of the cluster and in no namespace. A kind
-// that nobody knows counts as one in a namespace, as most are.
+// cluster reports whether an object is cluster-scoped. An unknown kind counts as namespaced
+// because most kinds are.
 func (s scopes) cluster(o objects.Map) bool {
 	kind := o.Group() + "/" + o.Kind()
 	if own, ok := s[kind]; ok {

@@ -7,12 +7,12 @@ import (
 	"github.com/appmarket/operator/internal/objects"
 )
 
-// maxSelections bounds how often labels are compared with a selector. Beyond it
-// every selector counts as one that selects something.
+// maxSelections is the maximum number of comparisons of labels with a selector. Above it,
+// every selector counts as matching.
 const maxSelections = 200_000
 
-// podIndex are the labels of the pods that an instance brings, by namespace and by
-// each of their labels, so that few are compared with a selector.
+// podIndex indexes the labels of an instance's pods by namespace and by each label, so that
+// a selector is compared with few pods.
 type podIndex map[string][]map[string]string
 
 func (p podIndex) add(namespace string, labels objects.Map) {
@@ -37,10 +37,10 @@ func plainLabels(labels objects.Map) map[string]string {
 	return all
 }
 
-// addSelectors notes by which labels each Service finds its pods. A Service of one
-// instance would also find the pods of the other if these bear the same labels,
-// and send them its clients, whatever their names are. Services for pods that the
-// instance does not bring are left out: they point to something shared on purpose.
+// addSelectors adds the selector of each Service. If the pods of two instances have the
+// same labels, a Service of one instance also selects the pods of the other instance and
+// sends client requests to them, even if all names differ. Services that select no pods of
+// the instance are skipped: they refer to something that is shared intentionally.
 func (f *Footprint) addSelectors(found []placedObject, pods podIndex) {
 	left := maxSelections
 	for _, o := range found {
@@ -61,8 +61,8 @@ func (f *Footprint) addSelectors(found []placedObject, pods podIndex) {
 	}
 }
 
-// has reports whether a selector selects one of the pods, looking among those that
-// have one of its labels, which is given as key=value.
+// has reports whether a selector matches one of the pods. It compares only the pods that
+// have label, a label of the selector in the form key=value.
 func (p podIndex) has(namespace string, selector map[string]string, label string, left *int) bool {
 	key, value, _ := strings.Cut(label, "=")
 	return slices.ContainsFunc(p[labelKey(namespace, key, value)], func(labels map[string]string) bool {
