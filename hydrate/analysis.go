@@ -11,29 +11,30 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Worker does everything that reads the bytes of charts, apart from this process.
+// Worker runs all code that parses the contents of charts, usually in another process.
 type Worker interface {
-	// Analyze does what the steps do with a chart that was fetched, but ask registries
-	// and publish. It returns a draft without Files and Documents, as far as it came,
-	// and how long each step took. An error of the chart is a StepError.
+	// Analyze runs the steps on a chart that has been fetched, except for the registry
+	// requests and the publication. It returns the draft without Files and Documents, as
+	// far as the steps came, and the duration of each step. An error caused by the chart is
+	// a StepError.
 	Analyze(ctx context.Context, request Request, payload Payload) (*Draft, map[Name]time.Duration, error)
 	// Prepare renders a published chart for an installation.
 	Prepare(ctx context.Context, p Preparation) (*Prepared, error)
 }
 
-// Analysis fetches the chart and has it analyzed by a worker. It stands for the steps
-// SourceChart, RenderedChart and CustomParams, and leaves to ImageAnalysis and
-// RepoUpdate what they do outside of the draft.
+// Analysis is a step that fetches the chart and has a Worker analyze it. It replaces
+// SourceChart, RenderedChart and CustomParams, and prepares ImageAnalysis and RepoUpdate,
+// which then only send requests to registries and publish.
 type Analysis struct {
 	Worker Worker
 	// Observer may be nil.
 	Observer Observer
 }
 
-// Name is empty: the steps that it stands for have names.
+// Name returns "" because Analysis reports the steps that it replaces by their own names.
 func (Analysis) Name() Name { return "" }
 
-// Apply sets everything in the draft but the details of images and Published.
+// Apply sets all fields of the draft except for the details of images and Published.
 func (s Analysis) Apply(ctx context.Context, d *Draft) error {
 	began := time.Now()
 	payload, digest, err := fetch(ctx, d.Request)
@@ -77,7 +78,7 @@ func (s Analysis) observe(d *Draft, step Name, took time.Duration, err error) {
 	}
 }
 
-// fetch has the chart delivered and compares it with what the source promised.
+// fetch returns the chart and its digest. It compares the digest with the one in the offer.
 func fetch(ctx context.Context, request Request) (Payload, string, error) {
 	payload, err := request.Source.Fetch(ctx, request.Offer)
 	if err != nil {
@@ -85,7 +86,8 @@ func fetch(ctx context.Context, request Request) (Payload, string, error) {
 	}
 	digest := payload.digest()
 	if want := request.Offer.Digest; want != "" && want != digest {
-		// The digest that it has would let a short answer of another server be guessed.
+		// Do not include the actual digest: it would allow guessing a short response of
+		// another server.
 		return Payload{}, "", outcome.Stalled(v1alpha1.ReasonDigestMismatch, fmt.Errorf(
 			"the source did not deliver the %s that it promised; it serves a changed archive under an old index", want))
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// dead is a worker that could not do anything.
+// dead is a worker that always fails.
 type dead struct{ hydrate.Worker }
 
 var errDead = errors.New("the worker was killed")
@@ -26,8 +26,8 @@ func (dead) Analyze(context.Context, hydrate.Request, hydrate.Payload) (*hydrate
 	return nil, nil, errDead
 }
 
-// TestAnalysisStandsForItsSteps shows that nobody sees whether the steps are done here or
-// by a worker.
+// TestAnalysisStandsForItsSteps shows that the result is the same whether the steps run in
+// this process or in a worker.
 func TestAnalysisStandsForItsSteps(t *testing.T) {
 	inProcess := hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}}
 	for _, c := range []struct {

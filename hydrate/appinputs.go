@@ -11,32 +11,32 @@ import (
 	"github.com/appmarket/operator/internal/values"
 )
 
-// questionFiles are where charts keep the questions of Rancher.
+// questionFiles are the files in which charts store questions for Rancher.
 var questionFiles = []string{"questions.yaml", "questions.yml"}
 
-// maxInputWarnings bounds what is said about questions and schemas.
+// maxInputWarnings is the maximum number of warnings about questions and schemas.
 const maxInputWarnings = 20
 
-// QuestionReader reads the questions of a chart, as Rancher asks them.
+// QuestionReader reads the questions that a chart has for Rancher.
 type QuestionReader interface {
-	// Questions are inputs with a Path, at most MaxChartInputs. What is not
-	// understood becomes a warning; an error means that nothing was.
+	// Questions returns at most MaxChartInputs inputs, each with a Path. Unsupported parts
+	// of the text result in warnings. The error is not nil only if nothing could be read.
 	Questions(text []byte) ([]inputs.Input, []string, error)
 }
 
-// AppReader reads all that describes an app beside its chart.
+// AppReader reads all files of a chart that describe the app.
 type AppReader interface {
 	ManifestReader
 	QuestionReader
 }
 
-// Inputs are what an app asks of the person who installs it: the envs of its
-// manifest, or where it has none what the questions and the schemas of its chart
-// units ask for, at most MaxChartInputs. A question describes an input better than
-// a schema, and wins over it; but what the schema requires is required. Defaults
-// are those of values.yaml with the request's parameters merged in.
+// Inputs returns the inputs of an app: those of its manifest or, if the manifest has none,
+// those of the questions and schemas of its chart units, at most MaxChartInputs. If a
+// question and a schema describe the same input, the question takes precedence, but the
+// input is required if the schema requires it. Defaults come from values.yaml with the
+// parameters of the request merged in.
 //
-// Questions and schemas that cannot be read ask for nothing; a warning says so.
+// Questions and schemas that cannot be read are ignored with a warning.
 func (s RenderedChart) Inputs(d *Draft, manifest *Manifest) ([]inputs.Input, []string) {
 	if manifest != nil && len(manifest.Inputs) > 0 {
 		return manifest.Inputs, nil
@@ -54,7 +54,7 @@ func (s RenderedChart) Inputs(d *Draft, manifest *Manifest) ([]inputs.Input, []s
 	return declared[:min(len(declared), inputs.MaxChartInputs)], warnings[:min(len(warnings), maxInputWarnings)]
 }
 
-// unitInputs are those of one unit.
+// unitInputs returns the inputs of one chart unit.
 func (s RenderedChart) unitInputs(files []chart.File, params map[string]any) ([]inputs.Input, []string) {
 	var warnings []string
 	text, _ := chart.FindFile(files, chart.ValuesFile)
@@ -92,7 +92,7 @@ func warning(name string, err error) string {
 	return text.Printable(fmt.Sprintf("%s was not read: %v", name, err), objects.MaxWarningBytes)
 }
 
-// preset gives questions without a default that of the values.
+// preset sets the default of questions that have none to the value in values.
 func preset(questions []inputs.Input, values map[string]any) []inputs.Input {
 	for i := range questions {
 		value, ok := inputs.ValueAt(values, questions[i].Path)
@@ -108,8 +108,8 @@ func preset(questions []inputs.Input, values map[string]any) []inputs.Input {
 	return questions
 }
 
-// joinInputs adds inputs to others. Of two of the same name the first counts, and
-// is required if the second is, unless it is asked for on a condition.
+// joinInputs appends more to declared. If both contain an input, the one in declared is
+// kept. It becomes required if the other one is, unless it has a condition.
 func joinInputs(declared, more []inputs.Input) []inputs.Input {
 	for _, in := range more {
 		at := slices.IndexFunc(declared, func(other inputs.Input) bool { return other.Name == in.Name })

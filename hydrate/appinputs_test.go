@@ -21,8 +21,7 @@ const (
 		"greeting": {"type": "string", "description": "What to say."}}}`
 )
 
-// asked are the names of the inputs of a draft, with a star where they are
-// required, and what is used otherwise.
+// asked returns the names of a draft's inputs, with a star if required, and their defaults.
 func asked(d *hydrate.Draft) []string {
 	var all []string
 	for _, in := range d.Inputs {
@@ -104,7 +103,7 @@ func TestAppInputsAreBounded(t *testing.T) {
 	g.Expect(len(d.InputWarnings)).To(BeNumerically("<=", 20))
 }
 
-// TestAppInputsReachTheChart takes inputs from a form to what the chart renders to.
+// TestAppInputsReachTheChart passes inputs from a form to the rendered chart.
 func TestAppInputsReachTheChart(t *testing.T) {
 	g := NewWithT(t)
 	d := rendered(t, nil, web(map[string]string{

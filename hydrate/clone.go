@@ -11,45 +11,47 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// The verdicts on a second instance of an app.
+// Verdicts on whether an app can be installed more than once.
 const (
-	// CloneSafe allows one in the same namespace.
+	// CloneSafe allows a second instance in the same namespace.
 	CloneSafe = "Safe"
-	// CloneNamespacedOnly allows one in another namespace.
+	// CloneNamespacedOnly allows a second instance only in another namespace.
 	CloneNamespacedOnly = "NamespacedOnly"
-	// CloneUnsafe allows none in the cluster.
+	// CloneUnsafe does not allow a second instance in the cluster.
 	CloneUnsafe = "Unsafe"
 )
 
-// CloneSafety says where a second instance of an app can live beside a first.
+// CloneSafety describes where a second instance of an app can be installed.
 type CloneSafety struct {
 	// Verdict is CloneSafe, CloneNamespacedOnly or CloneUnsafe.
 	Verdict string
-	// Collisions are what both instances would claim, one sentence each, as
-	// "Ingress web: host app.example", sorted: at most 50, those that another
-	// namespace does not help against before the others, of at most 253 bytes.
+	// Collisions lists the resources that both instances would claim, as sentences of at
+	// most 253 bytes, such as "Ingress web: host app.example". The list is sorted and has
+	// at most 50 entries. If there are more, those that also occur in another namespace are
+	// kept in preference to the others.
 	Collisions []string
 }
 
-// secondRelease and secondNamespace are where the second instance is rendered. The
-// name is short, because templates cut long ones, and it does not contain that of
-// the chart, which the usual helper for names looks for. The namespace is as long as
-// RenderNamespace, so that a text that holds it is cut where one with the other is.
+// The release and the namespace in which the second instance is rendered. The release name
+// is short because templates truncate long names, and it does not contain the name of the
+// chart because the usual naming helper checks for that. The namespace has the same length
+// as RenderNamespace, so that texts that contain it are truncated at the same position.
 const (
 	secondRelease   = "twin"
 	secondNamespace = "twin-ns"
 )
 
-// JudgeClone says whether a second instance of an app can live beside the first,
-// which is in units, rendered already. Shared units have no part in a copy. The
-// others are rendered once more, under another name and in another namespace, with
-// what the platform gives there. What is the same then would be claimed by both (see
-// Collisions), and what is the same but for the namespace by two in one namespace.
-// Names that are rendered at random differ and do not count.
+// JudgeClone determines where a second instance of an app can be installed. units contains
+// the first instance, which is already rendered. Shared units are ignored because a copy
+// does not include them. The other units are rendered again with another release name, in
+// another namespace, and with the platform values for that namespace. The instances collide
+// on resources that are the same in both renderings, in any namespace, and on resources
+// that differ only in the namespace, if they are in the same namespace. Names that are
+// generated at random differ and never collide.
 //
-// A chart that fails under the other name is unsafe, and so is one that renders to
-// more than can be compared; a sentence says so. An error means that the renderer
-// could not be asked.
+// A chart that fails with another release name, or that has too many objects to compare, is
+// unsafe, and Collisions contains the reason. An error means that the renderer was not
+// available.
 func JudgeClone(ctx context.Context, r Renderer, d *Draft, files []chart.File, units []Unit) (*CloneSafety, error) {
 	app := d.Chart.Name
 	safety, err := judgeClone(ctx, r, d, files, units)
@@ -90,9 +92,8 @@ func judgeClone(ctx context.Context, r Renderer, d *Draft, files []chart.File, u
 	return safety, nil
 }
 
-// secondFootprint renders every unit as part of the second instance. Its releases are
-// named as those of an instance are: the unit that bears the name of the app is named
-// after the instance alone.
+// secondFootprint renders every unit as part of the second instance. The release names
+// follow the rule of ReleaseName.
 func secondFootprint(ctx context.Context, r Renderer, d *Draft, files []chart.File, units []Unit) (collision.Footprint, error) {
 	at := Place{Namespace: secondNamespace, Instance: secondRelease}
 	second := d.Request

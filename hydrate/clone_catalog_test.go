@@ -12,9 +12,8 @@ import (
 	"github.com/appmarket/operator/internal/source"
 )
 
-// TestCatalogClones judges the apps of a folder of real ones that say that they
-// may be installed more than once, and compares what that takes with rendering
-// all of them.
+// TestCatalogClones determines where the apps in a folder of real charts can be cloned, and
+// compares the duration with that of rendering them.
 func TestCatalogClones(t *testing.T) {
 	root := os.Getenv("MARKET_CATALOG")
 	if root == "" {

@@ -16,12 +16,12 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// single is a chart of one template.
+// single returns a chart with one template.
 func single(template string) []chart.File {
 	return web(map[string]string{"templates/page.yaml": template})
 }
 
-// judged is the verdict on a chart once its files are final.
+// judged returns the clone safety of a chart with its final files.
 func judged(t *testing.T, files []chart.File) *hydrate.CloneSafety {
 	t.Helper()
 	d := rendered(t, nil, files)
@@ -29,17 +29,17 @@ func judged(t *testing.T, files []chart.File) *hydrate.CloneSafety {
 	return d.Clone
 }
 
-// own is an object that bears the name of its release, up to its fields.
+// own returns the first fields of an object that has the name of its release.
 func own(apiVersion, kind string) string {
 	return "apiVersion: " + apiVersion + "\nkind: " + kind + "\nmetadata: {name: '{{ .Release.Name }}'}\n"
 }
 
-// pod is a Deployment of the release's own whose pod spec has these lines.
+// pod returns a Deployment with the name of its release and these lines in its pod spec.
 func pod(lines ...string) string {
 	return own("apps/v1", "Deployment") + "spec:\n  template:\n    spec:\n      " + strings.Join(lines, "\n      ") + "\n"
 }
 
-// mounting is a pod with a volume on its node, mounted as is said.
+// mounting returns a pod with a hostPath volume and its mount.
 func mounting(volume, mount string) string {
 	return pod("volumes: [{name: data, hostPath: "+volume+"}]",
 		"containers: [{name: main, image: a, volumeMounts: [{name: data, mountPath: /data"+mount+"}]}]")
@@ -167,8 +167,8 @@ func TestCloneVerdict(t *testing.T) {
 	}
 }
 
-// TestCloneDefinitions shows that Helm passes over definitions in crds/ that are
-// there, and takes those among the templates for its own.
+// TestCloneDefinitions shows that CRDs in crds/ do not collide, because Helm ignores those
+// that exist, and that CRDs among the templates do, because they belong to the release.
 func TestCloneDefinitions(t *testing.T) {
 	g := NewWithT(t)
 	const zone = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: zones.example.com}\n" +
@@ -197,8 +197,7 @@ func TestCloneOfUnits(t *testing.T) {
 	}))
 }
 
-// TestCloneOfAnAppThatHasASharedUnit shows that what is there once for the cluster
-// stands in nobody's way.
+// TestCloneOfAnAppThatHasASharedUnit shows that shared units do not prevent a clone.
 func TestCloneOfAnAppThatHasASharedUnit(t *testing.T) {
 	g := NewWithT(t)
 	const chart = "apiVersion: v2\nversion: 1.0.0\nname: "
@@ -212,7 +211,7 @@ func TestCloneOfAnAppThatHasASharedUnit(t *testing.T) {
 	g.Expect(got).To(Equal(&hydrate.CloneSafety{Verdict: hydrate.CloneSafe}))
 }
 
-// TestCloneIsJudgedWhereAllowed shows which apps the renderer is asked about.
+// TestCloneIsJudgedWhereAllowed shows for which apps the second instance is rendered.
 func TestCloneIsJudgedWhereAllowed(t *testing.T) {
 	for _, c := range []struct {
 		why      string
@@ -238,7 +237,7 @@ func TestCloneIsJudgedWhereAllowed(t *testing.T) {
 	}
 }
 
-// counter is a renderer that notes what it is asked.
+// counter is a renderer that records its calls.
 type counter struct{ orders []hydrate.RenderInput }
 
 func (c *counter) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Rendered, error) {
@@ -246,7 +245,8 @@ func (c *counter) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.R
 	return helm.Engine{}.Render(ctx, in)
 }
 
-// TestCloneSeesTheParameters shows that the final files are judged.
+// TestCloneSeesTheParameters shows that the files are judged after parameters are merged
+// in.
 func TestCloneSeesTheParameters(t *testing.T) {
 	g := NewWithT(t)
 	files := web(map[string]string{
@@ -259,7 +259,7 @@ func TestCloneSeesTheParameters(t *testing.T) {
 	g.Expect(d.Clone.Collisions).To(HaveExactElements("Service web: node port 30080"))
 }
 
-// failing is a renderer that ends with an error.
+// failing is a renderer that returns an error.
 type failing struct{ err error }
 
 func (f failing) Render(context.Context, hydrate.RenderInput) (hydrate.Rendered, error) {

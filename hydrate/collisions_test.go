@@ -16,7 +16,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// TestCloneHostile gives charts that claim too much, or say too much.
+// TestCloneHostile covers charts with too many claims and with very long names.
 func TestCloneHostile(t *testing.T) {
 	for _, c := range []struct {
 		why        string
@@ -59,7 +59,7 @@ func TestCloneHostile(t *testing.T) {
 	}
 }
 
-// TestCollisions compares two instances under their real names and values.
+// TestCollisions compares two instances with their real names and values.
 func TestCollisions(t *testing.T) {
 	document := func(text string, args ...any) []objects.Document {
 		return []objects.Document{{Path: "web/templates/page.yaml", Text: fmt.Sprintf(text, args...)}}

@@ -12,18 +12,18 @@ import (
 	"github.com/appmarket/operator/internal/values"
 )
 
-// CustomParams merges the parameters of the market and of the app into the
-// values.yaml of every unit, checks the result against the unit's schema, and
-// renders again what has changed. As the files are then final, it also judges
-// whether the app can be cloned.
+// CustomParams merges the parameters of the source and of the app into the values.yaml of
+// each unit, validates the result against the schema of the unit, and renders the units
+// again. Because the files are final after this step, it also determines where the app can
+// be cloned.
 type CustomParams struct {
 	Renderer Renderer
 }
 
-// Name is StepCustomParams.
+// Name returns StepCustomParams.
 func (CustomParams) Name() Name { return StepCustomParams }
 
-// Apply sets Files, Units and Customized, where there are parameters, and Clone.
+// Apply sets Clone and, if there are parameters, Files, Units and Customized.
 func (s CustomParams) Apply(ctx context.Context, d *Draft) error {
 	files, units := d.Files, d.Units
 	given := len(d.Request.Params) > 0
@@ -44,13 +44,13 @@ func (s CustomParams) Apply(ctx context.Context, d *Draft) error {
 	return nil
 }
 
-// isRendered reports whether it is known what all units render to.
+// isRendered reports whether all units were rendered.
 func isRendered(units []Unit) bool {
 	return !slices.ContainsFunc(units, func(u Unit) bool { return u.Unrendered != "" })
 }
 
-// customized are files and units with the parameters merged in. Parameters may give
-// what a chart needs to render; they may not take it away.
+// customized returns the files and the units with the parameters merged in. A chart that
+// renders without the parameters must also render with them.
 func (s CustomParams) customized(ctx context.Context, d *Draft) ([]chart.File, []Unit, error) {
 	files, units := slices.Clone(d.Files), slices.Clone(d.Units)
 	for i := range units {
@@ -73,9 +73,9 @@ func (s CustomParams) customized(ctx context.Context, d *Draft) ([]chart.File, [
 	return files, units, nil
 }
 
-// customize returns the files with the parameters merged into the values of the
-// unit in dir. A violation of the schema that the chart's own values have too is
-// not held against the parameters: such a chart waits for values of its user.
+// customize returns the files with the parameters merged into the values of the unit in
+// dir. A schema violation is an error only if the chart's own values do not have the same
+// one. A chart whose own values violate its schema requires values from the user.
 func customize(files []chart.File, dir string, params map[string]any) ([]chart.File, error) {
 	name := path.Join(dir, chart.ValuesFile)
 	before, _ := chart.FindFile(files, name)
@@ -102,7 +102,7 @@ func checkText(schema, merged []byte) error {
 
 func sameText(a, b error) bool { return b != nil && a.Error() == b.Error() }
 
-// put returns the files with one added or replaced, in the order of their names.
+// put returns the files with one file added or replaced, sorted by name.
 func put(files []chart.File, f chart.File) []chart.File {
 	at, found := slices.BinarySearchFunc(files, f.Name, func(e chart.File, name string) int {
 		switch {

@@ -16,7 +16,7 @@ import (
 
 var customizing = hydrate.CustomParams{Renderer: helm.Engine{}}
 
-// rendered is a draft that has RenderedChart behind it.
+// rendered returns a draft after the step RenderedChart.
 func rendered(t *testing.T, params map[string]any, files []chart.File) *hydrate.Draft {
 	t.Helper()
 	d := fetched(t, files)
@@ -25,7 +25,7 @@ func rendered(t *testing.T, params map[string]any, files []chart.File) *hydrate.
 	return d
 }
 
-// schema allows a greeting of at most ten letters, and asks for a name.
+// schema allows a greeting of at most 10 characters and requires a name.
 const schema = `{"type": "object", "required": ["name"], "properties": {"greeting": {"type": "string", "maxLength": 10}, "name": {"type": "string"}}}`
 
 func TestCustomParams(t *testing.T) {
@@ -57,8 +57,8 @@ func TestCustomParams(t *testing.T) {
 	}
 }
 
-// TestCustomParamsBelowThePlatform shows that the platform of the source wins, as
-// it does when the app is installed.
+// TestCustomParamsBelowThePlatform shows that platform values override parameters, as they
+// do in an installation.
 func TestCustomParamsBelowThePlatform(t *testing.T) {
 	g := NewWithT(t)
 	d := fetched(t, web(nil))
@@ -69,7 +69,7 @@ func TestCustomParamsBelowThePlatform(t *testing.T) {
 	g.Expect(d.Units[0].Documents[0].Text).To(ContainSubstring(`text: "from the platform"`))
 }
 
-// broken is a renderer that must not be asked.
+// broken is a renderer that must not be called.
 type broken struct{}
 
 func (broken) Render(context.Context, hydrate.RenderInput) (hydrate.Rendered, error) {
@@ -131,7 +131,7 @@ func TestCustomParamsRefuses(t *testing.T) {
 			g := NewWithT(t)
 			d := fetched(t, web(c.files))
 			d.Request.Params = c.params
-			if c.why == "values that are no map" { // Helm would not render them.
+			if c.why == "values that are no map" { // Helm does not render such values.
 				d.Units = []hydrate.Unit{{Name: "web"}}
 			} else {
 				g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())

@@ -1,18 +1,18 @@
-// Package hydrate makes an app of a market ready to serve: five steps over one
-// draft, in the order in which the status of an AppInfo shows them.
+// Package hydrate prepares an app of a source for serving. It runs five steps on one draft,
+// in the order in which the status of an AppInfo shows them.
 //
 //	SourceChart    fetches the chart, checks and unpacks it
-//	RenderedChart  reads the app's manifest and renders every chart unit
+//	RenderedChart  reads the app manifest and renders every chart unit
 //	CustomParams   merges parameters into values.yaml and renders again
-//	ImageAnalysis  finds the images and asks the registry about them
-//	RepoUpdate     packs the chart and hands it to the repository
+//	ImageAnalysis  finds the images and requests their details from the registries
+//	RepoUpdate     packs the chart and publishes it in the repository
 //
-// The package knows no cluster and serves nothing. It owns the plain types that
-// pass between the steps and the small interfaces through which they reach the
-// world; the adapters under internal implement these. A step has no state of its
-// own, does not log and does not skip itself: Pipeline runs the steps that are
-// left, names the one that failed and tells an observer.
+// The package does not depend on a cluster. It defines the types that the steps exchange
+// and small interfaces for everything outside the process; the adapters under internal
+// implement these interfaces. Steps are stateless, do not log and do not skip themselves:
+// Pipeline runs the remaining steps, adds the name of the failed step to the error, and
+// notifies an observer.
 //
-// The work is keyed by its inputs (Inputs), never by its output: many real charts
-// render random secrets, and would never come to rest.
+// The work is keyed by its inputs (see Inputs), never by its output: many charts render
+// random secrets, so their output changes with each rendering.
 package hydrate

@@ -11,57 +11,56 @@ import (
 	"github.com/appmarket/operator/internal/values"
 )
 
-// Revision is part of the inputs: raise it when the steps begin to make something
-// else of the same inputs, and everything is hydrated again.
+// Revision is part of the inputs. Raise it when the steps produce a different result from
+// the same inputs; every app is then hydrated again.
 const Revision int32 = 5
 
-// Request says what to hydrate: one version of an app, and what it is rendered
-// and customised with.
+// Request specifies the version of an app to hydrate, and the values and parameters to use.
 type Request struct {
 	Owner Owner
 	App   string
 	Offer Offer
-	// Source brings the chart.
+	// Source fetches the chart.
 	Source Fetcher
-	// Profile and Platform are what the charts of the source are rendered with;
-	// Platform is merged over the profile.
+	// Profile and Platform supply the values with which the charts of the source are
+	// rendered. Platform is merged over the values of the profile.
 	Profile  Profile
 	Platform map[string]any
-	// At is where the app is installed, zero in hydration.
+	// At is the place where the app is installed. It is the zero value in hydration.
 	At Place
-	// Params are merged into values.yaml.
+	// Params are merged into values.yaml of the published chart.
 	Params map[string]any
 
-	// Cluster, Lookup and Releases are those of an installation, unset in hydration.
-	// Releases are the revisions to be, by the names of the releases; one that is
-	// missing is installed.
+	// Cluster, Lookup and Releases are set only for an installation. Releases maps the name
+	// of each release to the revision that the installation creates. A release that is not
+	// in the map is installed for the first time.
 	Cluster  *Capabilities
 	Lookup   Lookup
 	Releases map[string]ReleaseRevision
 }
 
-// ReleaseRevision is the revision of a release that is to be made.
+// ReleaseRevision describes the revision of a release that an installation creates.
 type ReleaseRevision struct {
-	// Upgrade says that one before it was deployed.
+	// Upgrade reports that the release has an earlier revision that was deployed.
 	Upgrade bool
-	// Number is Helm's; zero stands for the first.
+	// Number is Helm's revision number. Zero stands for the first revision.
 	Number int
 }
 
-// Inputs are the digests of everything that decides what is published; equal
-// inputs need no work. They are the key of the work.
+// Inputs are the digests of everything that determines the published result. If the inputs
+// do not change, there is no work to do.
 type Inputs struct {
-	// Source is the digest that the source gives for the offer. Where it gives
-	// none, the address and the time of the offer stand in for it.
+	// Source is the digest in the offer, or a digest of the offer's URL and time if the
+	// source does not give a digest.
 	Source string
-	// Platform and Params are over the values of the request.
+	// Platform and Params are the digests of the values of the request.
 	Platform string
 	Params   string
-	// Revision is that of the steps.
+	// Revision is the constant Revision.
 	Revision int32
 }
 
-// Inputs digests the request.
+// Inputs returns the digests of the request.
 func (r Request) Inputs() (Inputs, error) {
 	platform, err := digestOf(r.platform(nil))
 	if err != nil {
@@ -86,98 +85,99 @@ func digestOf(values map[string]any) (string, error) {
 	return chart.Digest(text), nil
 }
 
-// platform is what a chart with this manifest is rendered with, beside its own
-// values.
+// platform returns the values with which a chart with this manifest is rendered, in
+// addition to its own values.
 func (r Request) platform(m *Manifest) map[string]any {
 	return values.Overlay(r.Profile.Values(m, r.At), r.Platform)
 }
 
-// Draft is an app on its way through the steps. Each field says which step sets
-// it; the steps after that one may read it.
+// Draft is the state of an app between steps. The fields are grouped by the step that sets
+// them; later steps may read them.
 type Draft struct {
 	Request Request
 
 	// SourceChart.
 
-	// Digest is "sha256:<hex>" of what the source delivered, and Files its content
-	// in the order of their names. Only who reads the bytes of the chart has the files;
-	// FileCount is known to all.
+	// Digest is the digest of the fetched chart in the form "sha256:<hex>", and Files are
+	// its files, sorted by name. Files is set only in the process that parses the chart;
+	// FileCount is set in both processes.
 	Digest    string
 	Files     []chart.File
 	FileCount int
-	// Chart is Chart.yaml.
+	// Chart is the content of Chart.yaml.
 	Chart chart.Metadata
 
 	// RenderedChart.
 
-	// Manifest is the app manifest, nil for a plain chart.
+	// Manifest is the app manifest. It is nil for a plain Helm chart.
 	Manifest *Manifest
-	// License are the terms of an app that must be bought, else nil.
+	// License describes the terms of an app that must be purchased. It is nil for all other
+	// apps.
 	License *License
-	// Inputs are what the app asks of the person who installs it, by its manifest
-	// or otherwise by the questions and schemas of its charts; InputWarnings are
-	// what of these was not understood, at most 20.
+	// Inputs are the inputs from the app manifest or, if it has none, from the questions
+	// and schemas of the charts. InputWarnings lists the parts of the questions and schemas
+	// that could not be read, at most 20.
 	Inputs        []inputs.Input
 	InputWarnings []string
-	// Units are the charts that are installed, at least one.
+	// Units are the charts that are installed. There is at least one.
 	Units []Unit
 
 	// CustomParams.
 
-	// Customized says that the parameters changed Files.
+	// Customized reports whether parameters were merged into Files.
 	Customized bool
-	// Clone says whether a second instance can live beside the first. It is nil for
-	// an app whose manifest does not allow a second one, and where it is not known what
-	// the app renders to.
+	// Clone describes where a second instance can be installed. It is nil if the app
+	// manifest does not allow one, and if the app could not be rendered.
 	Clone *CloneSafety
 
 	// ImageAnalysis.
 
-	// Images are those of all units, by name.
+	// Images are the images of all units, sorted by name.
 	Images []images.Image
 
 	// RepoUpdate.
 
-	// Archive is the chart to be published, and Reports are the texts beside it.
+	// Archive is the chart to publish, and Reports are the texts that are published with
+	// it.
 	Archive []byte
 	Reports map[string][]byte
-	// Published says where the chart can be had.
+	// Published contains the location of the published chart.
 	Published Published
 
-	// done counts the steps that this draft has behind it; analyzed says that a Worker
-	// has done what reads the bytes of the chart.
+	// done is the number of completed steps. analyzed reports that a Worker has run all
+	// code that parses the contents of the chart.
 	done     int
 	analyzed bool
 }
 
-// Unit is a chart that becomes a release of its own.
+// Unit is a chart that is installed as a separate release.
 type Unit struct {
-	// Name is that of the chart; Dir is its folder in the app, empty for the app's
-	// own chart.
+	// Name is the name of the chart. Dir is its folder in the app, empty for the main chart
+	// of the app.
 	Name string
 	Dir  string
-	// Values are what it was rendered with, beside its own values.yaml.
+	// Values are the values with which it was rendered, in addition to values.yaml.
 	Values map[string]any
-	// Documents are what it rendered to, with the parameters merged in.
+	// Documents are the rendered documents, with the parameters merged in.
 	Documents []objects.Document
 	Objects   []objects.Object
 	Notes     string
-	// Unrendered says why the chart does not render with these values, and may with
-	// others; the documents are not known then. It is empty for a chart that renders.
+	// Unrendered is the reason why the chart does not render with these values but may
+	// render with others. Documents is empty then. It is empty for a chart that renders.
 	Unrendered string
-	// Violation says which of these values do not meet a schema of the chart.
+	// Violation lists the values that violate a schema of the chart.
 	Violation string
-	// Warnings are what is wrong with the form of the objects, at most 10.
+	// Warnings lists problems with the fields of objects, at most 10.
 	Warnings []string
-	// Release and Lookups are as in Rendered.
+	// Release and Lookups have the same meaning as in Rendered.
 	Release *ReleaseChart
 	Lookups int
-	// Services are those that its release makes in the namespace of the instance.
+	// Services are the Services that the release creates in the namespace of the instance.
 	Services []Service
 }
 
-// Unrendered says why a chart unit does not render without the values that only its
-// user knows, empty if all units render.
+// Unrendered returns the reason why a chart unit cannot be rendered without values from the
+// user. It returns "" if all units render.
 func (d *Draft) Unrendered() string {
 	for _, u := range d.Units {
 		if u.Unrendered != "" {
@@ -187,9 +187,8 @@ func (d *Draft) Unrendered() string {
 	return ""
 }
 
-// Warnings are what whoever installs the app, or maintains its chart, should know:
-// what its own values lack, what is wrong with its objects, and which inputs were not
-// understood.
+// Warnings returns messages for users who install the app and for maintainers of the chart:
+// missing values, problems with objects, and inputs that could not be read.
 func (d *Draft) Warnings() []string {
 	var all []string
 	for _, u := range d.Units {
@@ -204,7 +203,7 @@ func (d *Draft) Warnings() []string {
 	return append(all, d.InputWarnings...)
 }
 
-// Services are those of all units.
+// Services returns the Services of all units.
 func (d *Draft) Services() []Service {
 	var all []Service
 	for _, u := range d.Units {
@@ -213,10 +212,10 @@ func (d *Draft) Services() []Service {
 	return all
 }
 
-// File returns the content of a file of the app, and whether it is there.
+// File returns the content of a file of the app, and whether the file exists.
 func (d *Draft) File(name string) ([]byte, bool) { return chart.FindFile(d.Files, name) }
 
-// Documents are those of all units.
+// Documents returns the documents of all units.
 func (d *Draft) Documents() []objects.Document {
 	var all []objects.Document
 	for _, u := range d.Units {
@@ -225,7 +224,7 @@ func (d *Draft) Documents() []objects.Document {
 	return all
 }
 
-// Objects are those of all units.
+// Objects returns the objects of all units.
 func (d *Draft) Objects() []objects.Object {
 	var all []objects.Object
 	for _, u := range d.Units {

@@ -21,7 +21,7 @@ import (
 	"github.com/appmarket/operator/test/conformance"
 )
 
-// filesOf are files by their names, in order.
+// filesOf returns files sorted by name.
 func filesOf(content map[string]string) []chart.File {
 	var files []chart.File
 	for _, name := range slices.Sorted(maps.Keys(content)) {
@@ -30,7 +30,7 @@ func filesOf(content map[string]string) []chart.File {
 	return files
 }
 
-// web is a chart of one ConfigMap, with other files given.
+// web returns a chart with one ConfigMap. The files in more are added or replaced.
 func web(more map[string]string) []chart.File {
 	content := map[string]string{
 		"Chart.yaml":          "apiVersion: v2\nname: web\nversion: 1.0.0\n",
@@ -41,7 +41,7 @@ func web(more map[string]string) []chart.File {
 	return filesOf(content)
 }
 
-// delivery is a source that delivers the same for every offer.
+// delivery is a source that returns the same chart for every offer.
 type delivery struct {
 	payload hydrate.Payload
 	err     error
@@ -51,7 +51,7 @@ func (d delivery) Fetch(context.Context, hydrate.Offer) (hydrate.Payload, error)
 	return d.payload, d.err
 }
 
-// request asks for version 1.0.0 of the app web, which is delivered as files.
+// request returns a request for version 1.0.0 of the app web, which has these files.
 func request(files []chart.File) hydrate.Request {
 	return hydrate.Request{
 		Owner: hydrate.Owner{Namespace: "market", Source: "main"}, App: "web",
@@ -61,7 +61,7 @@ func request(files []chart.File) hydrate.Request {
 	}
 }
 
-// fetched is a draft that has SourceChart behind it.
+// fetched returns a draft after the step SourceChart.
 func fetched(t *testing.T, files []chart.File) *hydrate.Draft {
 	t.Helper()
 	d := &hydrate.Draft{Request: request(files)}
@@ -69,7 +69,7 @@ func fetched(t *testing.T, files []chart.File) *hydrate.Draft {
 	return d
 }
 
-// milestones are the conditions that stand for the steps.
+// milestones maps each step to its condition.
 var milestones = map[hydrate.Name]string{
 	hydrate.StepSourceChart:   v1alpha1.ConditionFetched,
 	hydrate.StepRenderedChart: v1alpha1.ConditionRendered,
@@ -78,8 +78,8 @@ var milestones = map[hydrate.Name]string{
 	hydrate.StepRepoUpdate:    v1alpha1.ConditionPublished,
 }
 
-// refused expects a step to fail for good with a reason that the step's condition
-// is documented to give.
+// refused expects a Stalled error with a reason that is documented for the condition of the
+// step.
 func refused(g Gomega, step hydrate.Name, err error, reason string) {
 	g.Expect(err).To(HaveOccurred())
 	g.Expect(outcome.IsStalled(err)).To(BeTrue(), "%v", err)

@@ -6,8 +6,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// TestWarningsOfForm shows what the API server would refuse of objects that a chart
-// renders to with its own values.
+// TestWarningsOfForm covers objects that the API server would reject in a chart that is
+// rendered with its own values.
 func TestWarningsOfForm(t *testing.T) {
 	for _, c := range []struct {
 		why  string

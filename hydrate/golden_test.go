@@ -25,23 +25,24 @@ import (
 
 var update = flag.Bool("update", false, "write what is published now into testdata/golden, as what should be")
 
-// order is the file in/request.yaml of a case: what its charts are hydrated with.
+// order is the file in/request.yaml of a case. It specifies the values and parameters for
+// the chart.
 type order struct {
 	Profile  string         `json:"profile"`
 	Platform map[string]any `json:"platform,omitempty"`
 	Params   map[string]any `json:"params,omitempty"`
 }
 
-// result is the file want/result.yaml of a case: what is published, beside the
-// reports.
+// result is the file want/result.yaml of a case. It describes what is published, except for
+// the reports.
 type result struct {
-	// Archive is the digest of the published bytes. Another release of Go may
-	// compress otherwise: Files tell whether the content is the same.
+	// Archive is the digest of the published bytes. A different Go release may compress
+	// differently; Files shows whether the content is the same.
 	Archive    string            `json:"archive"`
 	Chart      string            `json:"chart"`
 	Files      map[string]string `json:"files"`
 	Customized bool              `json:"customized"`
-	// Clone is there for what may be installed more than once.
+	// Clone is set only for apps that may be installed more than once.
 	Clone    *hydrate.CloneSafety `json:"clone,omitempty"`
 	Source   string               `json:"source"`
 	Platform string               `json:"platform"`
@@ -57,9 +58,9 @@ type unitResult struct {
 	Notes   string           `json:"notes,omitempty"`
 }
 
-// TestGolden takes the charts of each case through the five steps, from a folder
-// to a store, and compares everything that comes out with what came out before:
-// go test ./hydrate -run TestGolden -update writes it anew.
+// TestGolden runs the five steps on the charts of each case, from a folder to a store, and
+// compares the result with the files in the folder want. To update these files, run go test
+// ./hydrate -run TestGolden -update.
 func TestGolden(t *testing.T) {
 	inspector := registries(t, "library/busybox:1.36", "web:1.2", "blog:2.1", "wall:2.0", "worker:7")
 	cases, err := filepath.Glob("testdata/golden/*")
@@ -79,7 +80,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// hydrated is the tree that the one chart of a folder becomes.
+// hydrated returns the files that result from the chart in a folder.
 func hydrated(t *testing.T, inspector hydrate.Inspector, in string) map[string]string {
 	t.Helper()
 	g := NewWithT(t)
@@ -111,7 +112,7 @@ func hydrated(t *testing.T, inspector hydrate.Inspector, in string) map[string]s
 	return tree
 }
 
-// offered opens a folder as a source, which must offer one app.
+// offered opens a folder as a source, which must contain one app.
 func offered(t *testing.T, dir string) (source.Source, hydrate.App) {
 	t.Helper()
 	g := NewWithT(t)
@@ -126,7 +127,7 @@ func offered(t *testing.T, dir string) (source.Source, hydrate.App) {
 	return charts, listing.Apps[0]
 }
 
-// described is the result, read from the store as far as it can be.
+// described returns the result as YAML. It is read from the store where possible.
 func described(t *testing.T, d *hydrate.Draft, store *chartrepo.Store) string {
 	t.Helper()
 	g := NewWithT(t)
@@ -151,7 +152,7 @@ func described(t *testing.T, d *hydrate.Draft, store *chartrepo.Store) string {
 	return string(text)
 }
 
-// reportKeeper keeps the reports that go by on their way to the store.
+// reportKeeper keeps the reports that are published in the store.
 type reportKeeper struct {
 	*chartrepo.Store
 	reports map[string]string
@@ -165,8 +166,8 @@ func (k *reportKeeper) Publish(ctx context.Context, p hydrate.Publication) (hydr
 	return k.Store.Publish(ctx, p)
 }
 
-// readTree is the content of the files below a folder, by their paths; nothing if
-// there is no such folder.
+// readTree returns the content of the files in a folder by their paths. The result is empty
+// if the folder does not exist.
 func readTree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	tree := map[string]string{}
@@ -188,7 +189,7 @@ func readTree(t *testing.T, dir string) map[string]string {
 	return tree
 }
 
-// writeTree makes a folder hold these files and no others.
+// writeTree replaces the content of a folder with these files.
 func writeTree(dir string, tree map[string]string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err

@@ -11,21 +11,21 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// inspections is how many images of one app are looked up at once.
+// inspections is the maximum number of concurrent registry requests for one app.
 const inspections = 8
 
-// ImageAnalysis finds the images of the rendered objects, of the manifest's list and
-// of that in Chart.yaml, and asks the registry about each. A registry that cannot be
-// asked is noted with the image and fails nothing, and so is an image that only
-// Chart.yaml names and the registry does not have.
+// ImageAnalysis finds the images of the rendered objects, of the app manifest and of
+// Chart.yaml, and requests the details of each from its registry. The step does not fail if
+// a registry does not respond, or if a registry does not have an image that only Chart.yaml
+// lists: the error is recorded in the Problem of the image.
 type ImageAnalysis struct {
 	Inspector Inspector
 }
 
-// Name is StepImageAnalysis.
+// Name returns StepImageAnalysis.
 func (ImageAnalysis) Name() Name { return StepImageAnalysis }
 
-// Apply sets Images, or their details where a worker has found them.
+// Apply sets Images, or only their details if a worker has found the images.
 func (s ImageAnalysis) Apply(ctx context.Context, d *Draft) error {
 	images := slices.Clone(d.Images)
 	if !d.analyzed {
@@ -49,7 +49,7 @@ func (s ImageAnalysis) Apply(ctx context.Context, d *Draft) error {
 // finding is the part of ImageAnalysis that reads the documents.
 type finding struct{}
 
-// Name is StepImageAnalysis.
+// Name returns StepImageAnalysis.
 func (finding) Name() Name { return StepImageAnalysis }
 
 // Apply sets Images.

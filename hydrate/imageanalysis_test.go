@@ -32,9 +32,8 @@ import (
 	"github.com/appmarket/operator/internal/registry"
 )
 
-// registries stand in for docker.io and registry.example.com by one server in this
-// process, which has the images given, each for amd64 and arm64. The registry
-// silent.example.com does not answer.
+// registries starts a server that acts as docker.io and registry.example.com and has the
+// given images, each for amd64 and arm64. The registry silent.example.com does not respond.
 func registries(t *testing.T, images ...string) hydrate.Inspector {
 	t.Helper()
 	g := NewWithT(t)
@@ -54,7 +53,7 @@ func registries(t *testing.T, images ...string) hydrate.Inspector {
 	return registry.Cached(registry.Limited(client, 4), 0, 100)
 }
 
-// builds makes an image whose bytes follow from its name.
+// builds returns an image index whose bytes depend only on the name.
 func builds(t *testing.T, image string) v1.ImageIndex {
 	t.Helper()
 	g := NewWithT(t)
@@ -83,7 +82,7 @@ func rootFS(t *testing.T, image v1.Image) v1.RootFS {
 	return config.RootFS
 }
 
-// running is a draft of a chart that renders to pods of these images.
+// running returns a draft of a chart that renders to pods with these images.
 func running(images ...string) *hydrate.Draft {
 	d := &hydrate.Draft{}
 	for i, image := range images {
@@ -116,10 +115,8 @@ func TestImageAnalysis(t *testing.T) {
 	}
 }
 
-// TestImageAnalysisTellsMissingFromSilent is the difference that counts: what the
-// registry does not have fails the app, a registry that is down does not.
-// TestImageAnalysisOfAnnouncedImages shows that Chart.yaml may name images for Artifact
-// Hub, rightly or not.
+// TestImageAnalysisOfAnnouncedImages covers images that only Chart.yaml lists for Artifact
+// Hub, whether they exist or not.
 func TestImageAnalysisOfAnnouncedImages(t *testing.T) {
 	g := NewWithT(t)
 	step := hydrate.ImageAnalysis{Inspector: registries(t, "web:1", "probe:2")}
@@ -145,6 +142,8 @@ func TestImageAnalysisOfAnnouncedImages(t *testing.T) {
 	}
 }
 
+// TestImageAnalysisTellsMissingFromSilent shows that an image that the registry does not
+// have fails the app, and that a registry that is down does not.
 func TestImageAnalysisTellsMissingFromSilent(t *testing.T) {
 	inspector := registries(t, "web:1")
 
@@ -191,8 +190,8 @@ func TestImageAnalysisWithoutImages(t *testing.T) {
 	g.Expect(d.Images).To(BeEmpty())
 }
 
-// TestImageAnalysisStops ends with the context, not with a note that every
-// registry is down.
+// TestImageAnalysisStops shows that a canceled context results in an error and not in
+// images whose registry is reported as down.
 func TestImageAnalysisStops(t *testing.T) {
 	g := NewWithT(t)
 	ctx, cancel := context.WithCancel(t.Context())

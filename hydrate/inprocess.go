@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// InProcess is a Worker that bounds neither memory nor time: what a worker process runs,
-// and tests.
+// InProcess is a Worker that runs in this process, without limits on memory and time. It is
+// used in worker processes and in tests.
 type InProcess struct {
 	Renderer Renderer
 	Reader   AppReader
-	// Done, if set, is called when Analyze is done with a step.
+	// Done, if set, is called after each step of Analyze that succeeds.
 	Done func(step Name, d *Draft)
 }
 
 var _ Worker = InProcess{}
 
-// Analyze takes a chart through the steps. The errors are those of the steps.
+// Analyze runs the steps on a chart. Its errors are the errors of the steps.
 func (w InProcess) Analyze(ctx context.Context, request Request, payload Payload) (*Draft, map[Name]time.Duration, error) {
 	request.Source = delivered{payload}
 	d, took := &Draft{Request: request}, stopwatch{took: map[Name]time.Duration{}, done: w.Done}
@@ -35,19 +35,19 @@ func (w InProcess) Analyze(ctx context.Context, request Request, payload Payload
 	return d, took.took, err
 }
 
-// delivered is a source that has delivered its only chart.
+// delivered is a source that returns a chart that was already fetched.
 type delivered struct{ payload Payload }
 
 // Fetch returns the chart.
 func (d delivered) Fetch(context.Context, Offer) (Payload, error) { return d.payload, nil }
 
-// stopwatch notes how long steps take.
+// stopwatch is an observer that records the duration of each step.
 type stopwatch struct {
 	took map[Name]time.Duration
 	done func(Name, *Draft)
 }
 
-// StepDone notes one step.
+// StepDone records the duration of one step.
 func (s stopwatch) StepDone(d *Draft, step Name, took time.Duration, err error) {
 	s.took[step] += took
 	if err == nil && s.done != nil {
@@ -55,7 +55,8 @@ func (s stopwatch) StepDone(d *Draft, step Name, took time.Duration, err error) 
 	}
 }
 
-// StepAfter is the step that comes after another one, the first one if it is empty.
+// StepAfter returns the step after the given one, the first step for an empty name, and the
+// last step after the last one.
 func StepAfter(step Name) Name {
 	steps := []Name{StepSourceChart, StepRenderedChart, StepCustomParams, StepImageAnalysis, StepRepoUpdate}
 	return steps[min(slices.Index(steps, step)+1, len(steps)-1)]

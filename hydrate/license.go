@@ -2,27 +2,26 @@ package hydrate
 
 import "fmt"
 
-// priceFile says that an app must be bought, and at what price.
+// priceFile contains the terms and the price of an app that must be purchased.
 const priceFile = "price.yaml"
 
-// License are the terms on which an app may be had: whoever installs it needs a
-// credential for the product, signed by the issuer.
+// License describes the terms of an app that must be purchased. To install the app, a user
+// needs a credential for the product that is signed by the issuer.
 type License struct {
-	// Product and Issuer are never empty. The issuer is the developer.
+	// Product and Issuer are never empty. The issuer is the developer of the app.
 	Product string
 	Issuer  string
-	// Title is the product's, in English if it has one in that language.
+	// Title is the title of the product, in English if available.
 	Title string
-	// Prices are the ways to pay, any one of which is enough; at most 32.
+	// Prices lists the ways to pay, each of which is sufficient. There are at most 32.
 	Prices []Price
 
-	// Warnings are what was not understood, one sentence each, at most 50.
+	// Warnings lists the parts that were not understood, one sentence each, at most 50.
 	Warnings []string
 }
 
-// Price is an amount of a token of a chain, for the wallet that receives it. All
-// are texts as the developer wrote them; the amount is in the smallest unit of
-// the token.
+// Price is an amount of a token on a chain, and the wallet that receives it. All fields
+// contain the text of the developer. The amount is in the smallest unit of the token.
 type Price struct {
 	Chain  string
 	Token  string
@@ -30,7 +29,7 @@ type Price struct {
 	Amount string
 }
 
-// String is such as "100000 USDC on optimism".
+// String returns a text such as "100000 USDC on optimism".
 func (p Price) String() string {
 	text := p.Amount + " " + p.Token
 	if p.Chain != "" {
@@ -39,8 +38,8 @@ func (p Price) String() string {
 	return text
 }
 
-// license reads the terms of the draft's app; they are nil for an app that need
-// not be bought. Terms that cannot be read fail the app: it is never free by
+// license returns the terms of the draft's app. It returns nil for an app that need not be
+// purchased. Terms that cannot be parsed are an error, so that an app is never free by
 // mistake.
 func (s RenderedChart) license(d *Draft) (*License, error) {
 	text, ok := d.File(priceFile)

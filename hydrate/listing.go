@@ -6,77 +6,76 @@ import (
 	"github.com/appmarket/operator/internal/chart"
 )
 
-// Offer is one version of an app as its source offers it.
+// Offer is one version of an app that a source offers.
 type Offer struct {
-	// Version is a semantic version, as Helm asks for.
+	// Version is a semantic version, as Helm requires.
 	Version string
-	// AppVersion is the version of what the chart installs; free text.
+	// AppVersion is the version of the packaged software, in any form.
 	AppVersion string
-	// URL says where the source keeps the chart. Only the source that made the
-	// offer can read it.
+	// URL is the location of the chart. Only the source that created the offer can
+	// interpret it.
 	URL string
-	// Digest is "sha256:<hex>" of the archive, or of the file tree (TreeDigest)
-	// where the source has no archive; empty where the source does not say.
+	// Digest has the form "sha256:<hex>". It is the digest of the archive, or of the file
+	// tree (see chart.TreeDigest) if the source has no archive. It is empty if the source
+	// does not provide one.
 	Digest string
-	// Created is when the source says it was published; zero if it does not.
+	// Created is the publication time, or zero if the source does not provide one.
 	Created time.Time
-	// Deprecated says that the source advises against it.
+	// Deprecated reports that the source has deprecated this version.
 	Deprecated bool
 }
 
-// App is everything that a source offers under one name.
+// App contains all versions that a source offers under one name.
 type App struct {
-	// Name is the chart's name.
+	// Name is the name of the chart.
 	Name string
-	// Withdrawn says that the app is no longer offered to new users; it is still
-	// served to those who have it.
+	// Withdrawn reports that the app is no longer offered to new users. It is still served
+	// to users who have installed it.
 	Withdrawn bool
-	// Offers are sorted by version, newest first, without duplicates.
+	// Offers are sorted by version, latest first, without duplicates.
 	Offers []Offer
 }
 
-// Skipped are the entries of one name that could not be taken in, with what is wrong
-// with them.
+// Skipped describes the invalid entries of one name.
 type Skipped struct {
 	Name string
 	Err  error
 }
 
-// Listing is what a source offers at one moment.
+// Listing is the content of a source at one point in time.
 type Listing struct {
-	// Revision is "sha256:<hex>" over the content of the listing.
+	// Revision is a digest of the content of the listing, in the form "sha256:<hex>".
 	Revision string
-	// ETag is the validator the server gave: its ETag, or otherwise its
-	// Last-Modified; empty if it gave none.
+	// ETag is the validator of the response: its ETag, or its Last-Modified if it has no
+	// ETag. It is empty if the response has neither.
 	ETag string
-	// NotModified says that nothing changed since the Mark; Apps is then empty.
+	// NotModified reports that the source has not changed since the Mark. Apps is empty
+	// then.
 	NotModified bool
 	// Apps are sorted by name.
 	Apps []App
-	// Skipped are the entries that are not usable, sorted by name; they never
-	// keep the others from being listed.
+	// Skipped lists the names with invalid entries, sorted. Invalid entries do not prevent
+	// the listing of others.
 	Skipped []Skipped
-	// SkippedEntries counts the entries that are not usable, several of one app
-	// included.
+	// SkippedEntries is the number of invalid entries. An app may have several.
 	SkippedEntries int
-	// Incomplete says that a part of the index could not be parsed, so that an app
-	// which is not listed may be in it.
+	// Incomplete reports that a part of the index could not be parsed. Apps that are not
+	// listed may be in that part.
 	Incomplete bool
-	// Unwanted counts the apps that are left out by name.
+	// Unwanted is the number of apps that are excluded by name.
 	Unwanted int
 }
 
-// Mark is what one remembers of the last listing, to ask only for a newer one.
+// Mark identifies the last listing, so that a source can return NotModified.
 type Mark struct {
 	Revision string
 	ETag     string
 }
 
-// Payload is a chart as its source delivers it: an archive or a set of files,
-// never both.
+// Payload is a chart as its source delivers it. Either Archive or Files is set.
 type Payload struct {
-	// Archive is a gzipped tar, at most Limits.ArchiveBytes long.
+	// Archive is a gzipped tar of at most chart.MaxArchiveBytes.
 	Archive []byte
-	// Files are the files of a chart that the source keeps as a folder.
+	// Files are the files of a chart that the source stores as a folder.
 	Files []chart.File
 }

@@ -2,8 +2,8 @@ package hydrate
 
 import "context"
 
-// LookupQuery is what a template asks for by the function lookup. Without a name it
-// asks for a list.
+// LookupQuery contains the arguments of the template function lookup. Without a name it
+// requests a list.
 type LookupQuery struct {
 	APIVersion string
 	Kind       string
@@ -11,6 +11,6 @@ type LookupQuery struct {
 	Name       string
 }
 
-// Lookup answers a query with an object of the cluster, or with a list of them. It
-// returns nil for what is not there.
+// Lookup returns an object of the cluster, or a list of objects. It returns nil if the
+// object does not exist.
 type Lookup func(ctx context.Context, query LookupQuery) (map[string]any, error)

@@ -4,10 +4,10 @@ import (
 	"github.com/appmarket/operator/internal/inputs"
 )
 
-// Manifest is the part of an app manifest that AppMarket understands.
+// Manifest contains the fields of an app manifest that AppMarket supports.
 type Manifest struct {
-	// Format is olaresManifest.version, APIVersion is v1, v2 or v3, and Type is
-	// app or middleware.
+	// Format is the value of olaresManifest.version, APIVersion is v1, v2 or v3, and Type
+	// is app or middleware.
 	Format     string
 	APIVersion string
 	Type       string
@@ -19,7 +19,7 @@ type Manifest struct {
 	Icon        string
 	Categories  []string
 
-	// VersionName is the version of what the app contains, for people.
+	// VersionName is the version of the packaged software, for display.
 	VersionName        string
 	Developer          string
 	Website            string
@@ -33,48 +33,47 @@ type Manifest struct {
 	Entrances []inputs.Entrance
 	Inputs    []inputs.Input
 	SubCharts []SubChart
-	// WorkloadReplicas maps the name of a workload to its replicas.
+	// WorkloadReplicas maps the name of a workload to its number of replicas.
 	WorkloadReplicas map[string]int32
-	// Middlewares are the names of the middleware blocks with what they ask for.
+	// Middlewares maps the name of each requested middleware to its settings.
 	Middlewares map[string]Middleware
 	Needs       []Dependency
 	Conflicts   []Dependency
 
-	// Architectures that the app says it supports, such as amd64; empty when it
-	// does not say.
+	// Architectures lists the supported architectures, such as amd64. It is empty if the
+	// manifest does not specify any.
 	Architectures []string
 	Resources     Resources
-	// Permissions asked for, as "appData", "userData: Home".
+	// Permissions lists the requested permissions, such as "appData" and "userData: Home".
 	Permissions []string
 
 	OnlyAdmin     bool
 	ClusterScoped bool
-	// Cloneable says that the app may be installed more than once.
+	// Cloneable reports whether the app may be installed more than once.
 	Cloneable bool
-	// Images are those that the app needs beyond its rendered objects.
+	// Images lists images that the app needs in addition to those in its rendered objects.
 	Images []string
 
-	// Warnings are what was not understood, one sentence each, at most 50.
+	// Warnings lists the parts that were not understood, one sentence each, at most 50.
 	Warnings []string
 }
 
-// SubChart is a chart unit in a subfolder of the same name. A shared one is
-// installed once for the cluster.
+// SubChart is a chart unit in a subfolder of the same name. A shared unit is installed once
+// per cluster.
 type SubChart struct {
 	Name   string
 	Shared bool
 }
 
-// Middleware is what an app asks of a database or queue of the platform.
+// Middleware specifies what an app requests from a database or a queue of the platform.
 type Middleware struct {
 	Username  string
 	Namespace string
-	// Names are the databases, buckets, vhosts or indexes asked for.
+	// Names are the requested databases, buckets, vhosts or indexes.
 	Names []string
 }
 
-// Dependency is another app, a middleware or the system itself, with a range of
-// semantic versions.
+// Dependency is another app, a middleware or the system, with a range of semantic versions.
 type Dependency struct {
 	Name string
 	// Type is application, middleware or system.
@@ -83,8 +82,8 @@ type Dependency struct {
 	Mandatory bool
 }
 
-// Resources are what the app asks the node for, as Kubernetes quantities, kept
-// as written; empty when not said.
+// Resources are the resources that the app requests, as Kubernetes quantities in the
+// original form. A field is empty if the manifest does not specify it.
 type Resources struct {
 	RequiredCPU    string
 	RequiredMemory string

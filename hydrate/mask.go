@@ -14,26 +14,26 @@ import (
 	"github.com/appmarket/operator/internal/objects"
 )
 
-// minMasked is the length, in bytes, from which a platform value is masked wherever it
-// stands. A shorter one, such as "80" or "on", is part of too many words, and is masked only
-// where it is the whole of a value.
+// minMasked is the minimum length, in bytes, of a platform value that is masked within
+// other text. A shorter value, such as "80" or "on", is part of too many words and is
+// masked only if it is a whole value.
 const minMasked = 4
 
-// structure are the fields by which a reader knows what an object is. Their names are not
-// masked, and neither are an API version and a kind.
+// structure contains the field names that are never masked, so that the structure of an
+// object remains readable. The values of apiVersion and kind are not masked either.
 var structure = map[string]bool{
 	"apiVersion": true, "kind": true, "metadata": true, "name": true, "namespace": true, "spec": true, "items": true,
 }
 
-// masker replaces the values of a platform in texts that are published.
+// masker masks the platform values in published texts.
 type masker struct {
-	// whole are the values, parts the long ones and the forms that charts write them in.
+	// whole contains all values. parts replaces long values in the forms that charts use.
 	whole map[string]bool
 	parts *strings.Replacer
 }
 
-// newMasker returns a masker of all texts and numbers in the values of a platform. A
-// boolean says nothing that could be masked.
+// newMasker returns a masker for all strings and numbers in the values of a platform.
+// Booleans are not masked because they do not reveal anything.
 func newMasker(platform map[string]any) masker {
 	m := masker{whole: map[string]bool{}}
 	var parts []string
@@ -43,7 +43,7 @@ func newMasker(platform map[string]any) masker {
 			parts = append(parts, formsOf(form)...)
 		}
 	})
-	// A replacer takes the first of those that match at one place.
+	// A replacer uses the first of several matches at the same position, so sort by length.
 	slices.SortFunc(parts, func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) })
 	var replaced []string
 	for _, part := range slices.Compact(parts) {
@@ -55,7 +55,7 @@ func newMasker(platform map[string]any) masker {
 	return m
 }
 
-// eachScalar calls take with each text and number in values.
+// eachScalar calls take with each string and number in values.
 func eachScalar(values any, take func(string)) {
 	switch values := values.(type) {
 	case map[string]any:
@@ -72,7 +72,7 @@ func eachScalar(values any, take func(string)) {
 	}
 }
 
-// renderedText returns a scalar as a template writes it.
+// renderedText returns a scalar in the form in which templates render it.
 func renderedText(value any) string {
 	if number, ok := value.(float64); ok && number == float64(int64(number)) {
 		return fmt.Sprint(int64(number))
@@ -80,8 +80,8 @@ func renderedText(value any) string {
 	return fmt.Sprint(value)
 }
 
-// formsOf returns the forms in which charts write a value that is part of a text. A text of
-// several lines is indented where it is used, so that each line counts.
+// formsOf returns the forms in which charts write a value as part of a text. The lines of a
+// multi-line value are separate forms because charts indent them.
 func formsOf(value string) []string {
 	if len(value) < minMasked {
 		return nil
@@ -93,7 +93,7 @@ func formsOf(value string) []string {
 	return forms
 }
 
-// inJSON returns a text as a part of a text in JSON.
+// inJSON returns a text in its JSON-escaped form, without quotes.
 func inJSON(value string) string {
 	quoted, err := json.Marshal(value)
 	if err != nil {
@@ -102,8 +102,8 @@ func inJSON(value string) string {
 	return strings.Trim(string(quoted), `"`)
 }
 
-// document returns a rendered document without the values of the platform and without what
-// Secrets hold. A document that has neither is returned as it is.
+// document returns a rendered document with the platform values and the contents of Secrets
+// masked. If there is nothing to mask, the text is returned unchanged.
 func (m masker) document(doc objects.Document) (string, error) {
 	masked, err := doc.Text, error(nil)
 	if doc.MayHoldSecret() {
@@ -120,7 +120,7 @@ func (m masker) document(doc objects.Document) (string, error) {
 	if !changed && m.part(masked) == masked {
 		return masked, nil
 	}
-	// With the text go its comments, which may have values too.
+	// The new text has no comments, which may contain values too.
 	out, err := yaml.Marshal(object)
 	if err != nil {
 		return "", fmt.Errorf("write object: %w", err)
@@ -128,7 +128,7 @@ func (m masker) document(doc objects.Document) (string, error) {
 	return string(out), nil
 }
 
-// value returns a value of a document with its scalars masked, and whether there were any.
+// value masks the scalars of a value and reports whether it changed any.
 func (m masker) value(value any) (any, bool) {
 	changed := false
 	switch value := value.(type) {
@@ -163,8 +163,8 @@ func (m masker) value(value any) (any, bool) {
 	return value, false
 }
 
-// scalar masks a text: as a whole where it is a value or holds one encoded, else the parts
-// that are.
+// scalar masks a text. If the text is a value, or a base64 encoding that contains one, the
+// whole text is masked, otherwise only the parts that match.
 func (m masker) scalar(value string) (string, bool) {
 	if m.whole[value] || m.whole[strings.TrimSpace(value)] {
 		return masked, true
@@ -179,7 +179,7 @@ func (m masker) scalar(value string) (string, bool) {
 // part masks the values within a text.
 func (m masker) part(value string) string { return m.parts.Replace(value) }
 
-// decodeBase64 returns what a text encodes, if it may be base64.
+// decodeBase64 decodes a text, and reports whether it is valid base64.
 func decodeBase64(value string) (string, bool) {
 	value = strings.TrimRight(strings.TrimSpace(value), "=")
 	if len(value) < 2 {

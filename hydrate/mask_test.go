@@ -14,7 +14,8 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// platform are the values of these tests. None of the texts may be readable.
+// platform contains the platform values of these tests. None of the strings and numbers may
+// appear in a report.
 var platform = map[string]any{
 	"smtp":   map[string]any{"host": "mail.Internal.example", "password": "hunter2&more"},
 	"users":  []any{map[string]any{"name": "alice-the-admin"}, "bob@internal"},
@@ -28,7 +29,7 @@ func newDocument(text string) objects.Document {
 	return objects.Document{Path: "web/templates/a.yaml", Text: text}
 }
 
-// published is the report on documents that were rendered with these values.
+// published returns the report on documents that were rendered with these values.
 func published(t *testing.T, texts ...string) string {
 	t.Helper()
 	var unit hydrate.Unit
@@ -115,7 +116,8 @@ func TestReportsKeepWhatAnObjectIs(t *testing.T) {
 		ContainSubstring("apiVersion: apps/v1\nkind: Deployment\nmetadata:\n"), ContainSubstring("name: web"), Not(ContainSubstring("secret-name"))))
 }
 
-// TestReportsAreMaskedInTime has as many values as a source may have, and a large report.
+// TestReportsAreMaskedInTime uses the maximum number of values of a source and a large
+// report.
 func TestReportsAreMaskedInTime(t *testing.T) {
 	g := NewWithT(t)
 	many := map[string]any{}

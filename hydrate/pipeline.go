@@ -9,10 +9,10 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Name is the name of a step. It is API: status, metrics and logs show it.
+// Name is the name of a step. It is part of the API: status, metrics and logs show it.
 type Name string
 
-// The steps, in their order.
+// The steps in order.
 const (
 	StepSourceChart   Name = "SourceChart"
 	StepRenderedChart Name = "RenderedChart"
@@ -21,41 +21,41 @@ const (
 	StepRepoUpdate    Name = "RepoUpdate"
 )
 
-// Step is one of the five, or Analysis, which stands for the first three. It has no
-// state of its own, and only the last one writes anything outside the draft.
+// Step is one of the five steps, or Analysis, which replaces the first three. Steps are
+// stateless, and only the last one writes outside the draft.
 type Step interface {
-	// Name is empty for a step that stands for several: it names the one that fails by
-	// a StepError, and tells the observer of them itself.
+	// Name returns the name of the step. It returns "" for a step that replaces several
+	// others; such a step returns a StepError and notifies the observer itself.
 	Name() Name
 	Apply(ctx context.Context, d *Draft) error
 }
 
-// Observer is told of every step that ran.
+// Observer is notified of every step that ran.
 type Observer interface {
 	StepDone(d *Draft, step Name, took time.Duration, err error)
 }
 
-// Pipeline runs steps over drafts. It is safe for use by several goroutines, each
-// with a draft of its own.
+// Pipeline runs steps on drafts. It can be used by several goroutines concurrently, each
+// with its own draft.
 type Pipeline struct {
 	Steps []Step
 	// Observer may be nil.
 	Observer Observer
 }
 
-// StepError says which step failed.
+// StepError is the error of a step.
 type StepError struct {
 	Step Name
 	Err  error
 }
 
-// Error names the step before the cause.
+// Error returns the name of the step, followed by the cause.
 func (e *StepError) Error() string { return fmt.Sprintf("%s: %v", e.Step, e.Err) }
 
 // Unwrap returns the cause.
 func (e *StepError) Unwrap() error { return e.Err }
 
-// FailedStep is the step that err comes from, or the fallback.
+// FailedStep returns the step that caused err, or fallback if err is not a StepError.
 func FailedStep(err error, fallback Name) Name {
 	if e, ok := errors.AsType[*StepError](err); ok {
 		return e.Step
@@ -63,9 +63,9 @@ func FailedStep(err error, fallback Name) Name {
 	return fallback
 }
 
-// Run applies the steps that the draft has not behind it, in order, until one
-// fails or panics: the error is a StepError. A draft may be run again after a
-// failure, and goes on with the step that failed.
+// Run applies the remaining steps to the draft in order and stops at the first step that
+// fails or panics. The error is a StepError. Run can be called again after a failure and
+// continues with the failed step.
 func (p Pipeline) Run(ctx context.Context, d *Draft) error {
 	for d.done < len(p.Steps) {
 		step := p.Steps[d.done]

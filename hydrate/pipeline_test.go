@@ -16,12 +16,12 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// journal notes what runs, and is both the steps of a pipeline and its observer.
+// journal records the calls of steps. It provides the steps of a pipeline and its observer.
 type journal struct {
 	lines []string
-	// fails are the errors that a step ends with, one each time it runs.
+	// fails contains the errors that a step returns, one for each call.
 	fails map[hydrate.Name][]error
-	// then is called when a step has run.
+	// then is called after each step.
 	then func()
 }
 
@@ -123,7 +123,7 @@ func TestFailedStepOfAnotherError(t *testing.T) {
 	g.Expect(hydrate.FailedStep(fmt.Errorf("app web: %w", &hydrate.StepError{Step: "Two", Err: errStep}), "none")).To(Equal(hydrate.Name("Two")))
 }
 
-// TestPipelineOfTheFiveSteps lets the real steps fail at each one, and mends it.
+// TestPipelineOfTheFiveSteps makes each of the real steps fail once and then succeed.
 func TestPipelineOfTheFiveSteps(t *testing.T) {
 	g := NewWithT(t)
 	files := web(map[string]string{"templates/pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: c, image: {{ .Values.image | quote }}}]}\n"})

@@ -12,31 +12,29 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Place is where an app is installed: the instance, after which its releases are
-// named, and its namespace. The zero Place is that of an app that is not installed;
-// then the app's own names and RenderNamespace stand in.
+// Place is the instance and the namespace in which an app is installed. Releases are named
+// after the instance. The zero Place stands for an app that is not installed; the unit
+// names and RenderNamespace are used then.
 type Place struct {
 	Namespace string
 	Instance  string
 }
 
-// SharedNamespace is where a shared chart unit of an app is installed, once for the
-// whole cluster. The other units of the app look for it there: that is the
-// convention of Olares, by which charts call <service>.<unit>-shared.
+// SharedNamespace returns the namespace in which a shared chart unit is installed, once per
+// cluster. By a convention of Olares, charts reach its Services as <service>.<unit>-shared.
 func SharedNamespace(unit string) string { return unit + "-shared" }
 
-// Serves reports whether a shared unit of the app is what is installed in a
-// namespace.
+// Serves reports whether a shared unit of the app is installed in the namespace.
 func (m *Manifest) Serves(namespace string) bool {
 	return m != nil && slices.ContainsFunc(m.SubCharts, func(c SubChart) bool {
 		return c.Shared && SharedNamespace(c.Name) == namespace
 	})
 }
 
-// part are the units of an app that belong into the place: a shared one alone into
-// its own namespace, the others into every other. While nothing is installed, it is
-// all of them. Units that are shared without exception have their own namespaces
-// only.
+// part returns the units of an app that are installed in the place: only the shared unit in
+// the namespace of that unit, and all units that are not shared in any other namespace. If
+// the place has no namespace, all units are returned. If all units are shared, it returns
+// an error for namespaces other than theirs.
 func (p Place) part(units []Unit, m *Manifest) ([]Unit, error) {
 	if p.Namespace == "" || m == nil {
 		return units, nil
@@ -62,13 +60,13 @@ func (p Place) part(units []Unit, m *Manifest) ([]Unit, error) {
 	return own, nil
 }
 
-// RenderNamespace is what .Release.Namespace says while nothing is installed.
+// RenderNamespace is the value of .Release.Namespace in hydration.
 const RenderNamespace = "default"
 
-// namespace is what .Release.Namespace says.
+// namespace returns the value of .Release.Namespace.
 func (p Place) namespace() string { return cmp.Or(p.Namespace, RenderNamespace) }
 
-// release is what .Release.Name says in a chart unit of an app.
+// release returns the value of .Release.Name in a chart unit of an app.
 func (p Place) release(app, unit string) string {
 	if p.Instance == "" {
 		return unit
@@ -76,13 +74,12 @@ func (p Place) release(app, unit string) string {
 	return ReleaseName(p.Instance, app, unit)
 }
 
-// maxReleaseName is Helm's bound on the name of a release.
+// maxReleaseName is the maximum length that Helm allows for the name of a release.
 const maxReleaseName = 53
 
-// ReleaseName is that of the release of a chart unit in an instance of an app: the
-// unit that bears the app's own name is named after the instance alone. A name
-// longer than Helm accepts is cut, and told from others that begin alike by a
-// digest.
+// ReleaseName returns the name of the release of a chart unit in an instance of an app. The
+// unit with the name of the app has the name of the instance. A name that is too long for
+// Helm is truncated and gets a digest as a suffix to keep it unique.
 func ReleaseName(instance, app, unit string) string {
 	name := instance
 	if unit != app {

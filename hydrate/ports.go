@@ -8,168 +8,169 @@ import (
 	"github.com/appmarket/operator/internal/objects"
 )
 
-// Fetcher brings the chart of an offer. Errors are marked by internal/outcome:
-// what does not exist or is too large is stalled, a server that is down is not.
+// Fetcher fetches the chart of an offer. Errors have a meaning in the sense of
+// internal/outcome: a chart that does not exist or is too large is Stalled, an unavailable
+// server is not.
 type Fetcher interface {
 	Fetch(ctx context.Context, offer Offer) (Payload, error)
 }
 
-// Renderer renders one chart unit with Helm's engine, within bounds of processor
-// time, memory and output. A chart that fails or exceeds a bound is stalled with
-// RenderFailed or LimitExceeded, and the error names file and line. Where other
-// values may help, the error is a ValuesError. Values that do not meet a schema are
-// stalled with SchemaViolation. Any other error may be the fault of the machine.
+// Renderer renders one chart unit with Helm's engine, within limits on CPU time, memory and
+// output. If the chart fails or exceeds a limit, the error is Stalled with RenderFailed or
+// LimitExceeded, and names the file and the line. If other values may help, the error is a
+// ValuesError. If the values violate a schema, the error is Stalled with SchemaViolation.
+// All other errors may be caused by the environment.
 type Renderer interface {
 	Render(ctx context.Context, in RenderInput) (Rendered, error)
 }
 
-// RenderInput is one chart unit and what it is rendered with.
+// RenderInput contains a chart unit and the parameters of its rendering.
 type RenderInput struct {
-	// Files are those of the unit, Chart.yaml at the top.
+	// Files are the files of the unit, relative to its folder.
 	Files []chart.File
-	// Values are merged over the unit's own values.yaml.
+	// Values are merged over the unit's values.yaml.
 	Values map[string]any
-	// Release and Namespace are what .Release.Name and .Release.Namespace say.
+	// Release and Namespace are the values of .Release.Name and .Release.Namespace.
 	Release   string
 	Namespace string
-	// Cluster is what .Capabilities says of the cluster; nil stands for a usual one.
+	// Cluster supplies the values of .Capabilities. If nil, defaults are used.
 	Cluster *Capabilities
-	// Upgrade says that .Release.IsUpgrade holds, and not .Release.IsInstall.
+	// Upgrade is the value of .Release.IsUpgrade; .Release.IsInstall is the opposite.
 	Upgrade bool
-	// Revision is what .Release.Revision says; zero stands for the first.
+	// Revision is the value of .Release.Revision. Zero stands for the first revision.
 	Revision int
-	// Schemas says what becomes of values that do not meet a schema.
+	// Schemas specifies how to handle values that violate a schema.
 	Schemas SchemaPolicy
-	// Lookup answers the function lookup of templates; without it they find nothing.
+	// Lookup implements the template function lookup. If nil, templates find no objects.
 	Lookup Lookup
-	// AnyOrder says that the documents may come in any order, which is found sooner.
+	// AnyOrder allows the documents in any order, which is faster.
 	AnyOrder bool
-	// ForRelease says that a release is made of what is rendered: Rendered.Release is
-	// set, and the kinds of CRDs that an installation creates first count as there.
+	// ForRelease specifies that the result is used for a release: Rendered.Release is set,
+	// and the kinds of CRDs that the installation creates count as available.
 	ForRelease bool
 }
 
-// SchemaPolicy says what becomes of values that do not meet values.schema.json of a
+// SchemaPolicy specifies how to handle values that violate the values.schema.json of a
 // chart or of one of its dependencies.
 type SchemaPolicy int
 
 const (
-	// SchemasEnforced fails the rendering.
+	// SchemasEnforced makes the rendering fail.
 	SchemasEnforced SchemaPolicy = iota
 	// SchemasReported sets Rendered.Violation.
 	SchemasReported
-	// SchemasIgnored checks nothing.
+	// SchemasIgnored skips the validation.
 	SchemasIgnored
 )
 
-// ValuesError is the failure of a chart that may render with other values: a template
-// asked for a value by required, failed by fail, or looked for a value below one that
-// is not there.
+// ValuesError is the error of a chart that may render with other values: a template called
+// required or fail, or accessed a field of a value that does not exist.
 type ValuesError struct{ Err error }
 
-// Error returns the text of the cause.
+// Error returns the message of the cause.
 func (e *ValuesError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *ValuesError) Unwrap() error { return e.Err }
 
-// Capabilities are what charts ask about a cluster.
+// Capabilities are the properties of a cluster that charts can query.
 type Capabilities struct {
 	// KubeVersion is the version of Kubernetes, such as "v1.36.0".
 	KubeVersion string
-	// APIVersions are all that it serves: "apps/v1" and "apps/v1/Deployment".
+	// APIVersions lists all API versions and kinds, such as "apps/v1" and
+	// "apps/v1/Deployment".
 	APIVersions []string
 }
 
-// Rendered is what a chart unit renders to.
+// Rendered is the result of rendering a chart unit.
 type Rendered struct {
-	// Documents are the non-empty YAML documents in install order, hooks after
-	// them, CRDs of crds/ before them.
+	// Documents are the non-empty YAML documents: the CRDs in crds/, then the manifests in
+	// installation order, then the hooks.
 	Documents []objects.Document
-	// Notes is the text of templates/NOTES.txt.
+	// Notes is the rendered templates/NOTES.txt.
 	Notes string
-	// Violation says which values do not meet a schema, if they were only to be
-	// reported.
+	// Violation lists the values that violate a schema. It is set only with
+	// SchemasReported.
 	Violation string
-	// Release is what else a release is made of, if one is.
+	// Release is set only if the result is used for a release.
 	Release *ReleaseChart
-	// Lookups counts the objects that templates have asked for.
+	// Lookups is the number of objects that templates looked up.
 	Lookups int
 }
 
-// ReleaseChart is a chart as the record of a release holds it.
+// ReleaseChart contains the chart in the form that a Helm release stores.
 type ReleaseChart struct {
-	// Record is the chart in JSON, with the values of its dependencies taken in, as Helm
-	// records it.
+	// Record is the chart as JSON, including the values of its dependencies, as Helm stores
+	// it.
 	Record []byte
-	// Files is a digest over the files of the chart.
+	// Files is a digest of the files of the chart.
 	Files string
-	// KubeVersion is the constraint of Chart.yaml on the version of Kubernetes, empty if
-	// there is none.
+	// KubeVersion is the constraint on the Kubernetes version in Chart.yaml, or empty.
 	KubeVersion string
 }
 
-// ManifestReader reads what describes an app beside its chart: the app manifest
-// (OlaresManifest.yaml) and the price list (price.yaml).
+// ManifestReader reads the files that describe an app in addition to Chart.yaml: the app
+// manifest (OlaresManifest.yaml) and the price list (price.yaml).
 type ManifestReader interface {
-	// Templated reports whether the text is itself a Helm template that must be
-	// rendered before Read: those below olaresManifest.version 0.12.0.
+	// Templated reports whether the text is a Helm template that must be rendered before
+	// Read. This is the case for olaresManifest.version below 0.12.0.
 	Templated(text []byte) bool
-	// Read decodes a literal manifest. What is not understood becomes a warning
-	// of the manifest; an error is stalled with InvalidManifest.
+	// Read parses a manifest that is not a template. Unsupported parts result in warnings
+	// of the manifest. An error is Stalled with InvalidManifest.
 	Read(text []byte) (*Manifest, error)
-	// ReadPrice decodes price.yaml, which is never a template. It is nil for an
-	// app that need not be bought; an error is stalled with InvalidManifest.
+	// ReadPrice parses price.yaml, which is never a template. It returns nil for an app
+	// that need not be purchased. An error is Stalled with InvalidManifest.
 	ReadPrice(text []byte) (*License, error)
 }
 
-// Profile gives the values that a platform supplies to a chart beyond what the
-// market keeper configured. The manifest may be nil: before it was read, or for
-// a chart that has none. What is kept on a node differs from place to place.
+// Profile supplies the values that a platform adds to those configured in the source. The
+// manifest is nil before it has been read and for a chart without one. The place is a
+// parameter because paths on a node depend on it.
 type Profile interface {
 	Values(manifest *Manifest, at Place) map[string]any
 }
 
-// Inspector asks a registry about an image. The reference is one that
-// ImageReference accepted. An image that the registry does not have is stalled
-// with ImageNotFound; any other error means that the registry did not answer.
+// Inspector requests the details of an image from its registry. The reference must be one
+// that images.NormalizeReference returns. If the registry does not have the image, the
+// error is Stalled with ImageNotFound. All other errors mean that the registry is not
+// available.
 type Inspector interface {
 	Inspect(ctx context.Context, reference string) (images.Detail, error)
 }
 
-// Publisher puts a finished chart into the repository. Publishing the same thing
-// again changes nothing. Errors carry StorageFull, StorageReadOnly or
-// StorageFailed.
+// Publisher publishes a chart in the repository. It is idempotent. Storage errors have the
+// reason StorageFull, StorageReadOnly or StorageFailed.
 type Publisher interface {
 	Publish(ctx context.Context, p Publication) (Published, error)
 }
 
-// Owner is the source in whose part of the repository a chart is published.
+// Owner identifies the source in whose part of the repository a chart is published.
 type Owner struct {
 	Namespace string
 	Source    string
 }
 
-// Publication is a chart with what the repository keeps beside it.
+// Publication contains a chart and the reports that are published with it.
 type Publication struct {
 	Owner   Owner
 	App     string
 	Version string
-	// Chart is Chart.yaml as JSON, the body of the chart's entry in index.yaml.
+	// Chart is Chart.yaml as JSON. It is the body of the entry in index.yaml.
 	Chart []byte
-	// Archive is the packed chart; Digest is "sha256:<hex>" of it.
+	// Archive is the packed chart, and Digest its digest in the form "sha256:<hex>".
 	Archive []byte
 	Digest  string
-	// Reports are the long texts, by file name such as "values.yaml".
+	// Reports maps file names, such as "values.yaml", to texts that are too long for an
+	// object.
 	Reports map[string][]byte
 }
 
-// Published says where a publication can be had.
+// Published contains the location of a publication.
 type Published struct {
-	// Digest is "sha256:<hex>" of the archive.
+	// Digest is the digest of the archive in the form "sha256:<hex>".
 	Digest string
-	// Chart is the path of the archive below the root of the repository, and
-	// Report that of the folder of the reports; both without a leading slash.
+	// Chart is the path of the archive relative to the root of the repository, and Report
+	// the path of the folder with the reports. Neither has a leading slash.
 	Chart  string
 	Report string
 }

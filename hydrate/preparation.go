@@ -10,47 +10,47 @@ import (
 	"github.com/appmarket/operator/internal/values"
 )
 
-// Preparation says what to render for an installation.
+// Preparation specifies what to render for an installation.
 type Preparation struct {
-	// Request is that of the app: its Platform has the values of the tenant merged in,
-	// and At, Cluster, Lookup and Releases are set.
+	// Request is the request for the app. The values of the tenant are merged into
+	// Platform, and At, Cluster, Lookup and Releases are set.
 	Request Request
 	// Archive is the published chart.
 	Archive []byte
-	// Given are the inputs.
+	// Given contains the values of the inputs.
 	Given GivenInputs
 }
 
-// GivenInputs are the inputs of an installation, by name.
+// GivenInputs contains the values of an installation's inputs by name.
 type GivenInputs struct {
-	// Values were given by the tenant. Plain are the names of those that stand in an
-	// object for everyone to read who may read that, and not in a Secret.
+	// Values are the values from the tenant. Plain lists the names of values that are
+	// stored in an object in plain text and not in a Secret.
 	Values map[string]string
 	Plain  []string
-	// Supplied are there for every app that asks for one of the name, SuppliedPlain
-	// those of them that stand in an object.
+	// Supplied contains the values that are available to every app with an input of that
+	// name. SuppliedPlain contains the names of those that are stored in plain text.
 	Supplied      map[string]string
 	SuppliedPlain map[string]bool
-	// Credential is that of an app that was bought, empty otherwise.
+	// Credential is the credential of a purchased app. It is empty for all other apps.
 	Credential string
 }
 
-// Prepared is what an installation comes to.
+// Prepared is the result of preparing an installation.
 type Prepared struct {
-	// Draft has the units with their values and what they render to; they are missing
-	// while an input is wrong.
+	// Draft contains the rendered units with their values. There are no units if Wrong is
+	// not empty.
 	Draft *Draft
-	// Wrong are the inputs that are missing or do not fit.
+	// Wrong lists the inputs that are missing or invalid.
 	Wrong []inputs.Problem
 }
 
-// credentialInput is the input by which a chart gets the credential of an app that was
-// bought. Nobody gives it by hand.
+// credentialInput is the input through which a chart receives the credential of a purchased
+// app. Users do not set it.
 const credentialInput = "VERIFIABLE_CREDENTIAL"
 
-// Prepare renders with values in this order: chart, platform, tenant, inputs. The
-// parameters of the market are in the published chart already. While inputs are wrong,
-// nothing is rendered.
+// Prepare renders a published chart with values in this order of increasing precedence:
+// chart, platform, tenant, inputs. The published chart already contains the parameters of
+// the source. If an input is missing or invalid, nothing is rendered.
 func (w InProcess) Prepare(ctx context.Context, p Preparation) (*Prepared, error) {
 	files, err := chart.Unpack(p.Archive)
 	if err != nil {
@@ -80,7 +80,8 @@ func (w InProcess) Prepare(ctx context.Context, p Preparation) (*Prepared, error
 	return &Prepared{Draft: d}, nil
 }
 
-// values are the inputs of the tenant, and the credential where the app asks for it.
+// values returns the inputs of the tenant, and the credential if the app has an input for
+// it.
 func (g GivenInputs) values(declared []inputs.Input) map[string]string {
 	given := maps.Clone(g.Values)
 	asked := slices.ContainsFunc(declared, func(in inputs.Input) bool { return in.Name == credentialInput })
@@ -93,8 +94,8 @@ func (g GivenInputs) values(declared []inputs.Input) map[string]string {
 	return given
 }
 
-// supplied are the inputs that need not be given. What the values of platform and
-// tenant say counts more than what is there for every app.
+// supplied returns the inputs that the tenant does not have to give. The values of the
+// platform and the tenant take precedence over those that are available to every app.
 func (g GivenInputs) supplied(declared []inputs.Input, known map[string]any) map[string]string {
 	supplied := maps.Clone(g.Supplied)
 	if supplied == nil {
@@ -104,8 +105,8 @@ func (g GivenInputs) supplied(declared []inputs.Input, known map[string]any) map
 	return supplied
 }
 
-// plain are the names of the inputs whose text anybody may read: of those that were
-// given, and of those that are there for every app and were not given.
+// plain returns the names of the inputs whose values are stored in plain text: given ones,
+// and those supplied to every app that are not given.
 func (g GivenInputs) plain(inputs []inputs.Input) []string {
 	plain := slices.Clone(g.Plain)
 	for _, in := range inputs {

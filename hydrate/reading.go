@@ -4,14 +4,15 @@ import "context"
 
 type readingKey struct{}
 
-// WithReading returns a context in which a source calls the function before it reads
-// what it offers, with the ETag of the answer if it has one. Its error ends the listing.
-// An answer that nothing has changed is not read.
+// WithReading returns a context that contains a function for Reading. Sources call Reading
+// before they read their content, with the ETag of the response if it has one, but not if
+// the response reports that nothing has changed. An error of the function ends the listing.
 func WithReading(ctx context.Context, do func(ctx context.Context, etag string) error) context.Context {
 	return context.WithValue(ctx, readingKey{}, do)
 }
 
-// Reading is called by a source before it reads what it offers.
+// Reading calls the function in the context, if there is one. A source calls Reading before
+// it reads its content.
 func Reading(ctx context.Context, etag string) error {
 	if do, ok := ctx.Value(readingKey{}).(func(context.Context, string) error); ok {
 		return do(ctx, etag)

@@ -14,21 +14,21 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// manifestFile describes an app beyond what Chart.yaml can say.
+// manifestFile describes an app in more detail than Chart.yaml.
 const manifestFile = "OlaresManifest.yaml"
 
-// RenderedChart reads the app manifest, if there is one, and renders every chart
-// unit with the platform values of the source.
+// RenderedChart reads the app manifest, if there is one, and renders every chart unit with
+// the platform values of the source.
 //
-// A chart that needs values of its user does not fail in hydration: the unit says so.
-// It fails where the app is installed and the values are still missing. A library chart
-// has no objects; it is published for other charts and cannot be installed.
+// In hydration, a chart that requires values from the user does not fail: the unit records
+// the reason. It fails if the values are missing in an installation. A library chart has no
+// objects; it is published for other charts and cannot be installed.
 type RenderedChart struct {
 	Renderer Renderer
 	Reader   AppReader
 }
 
-// Name is StepRenderedChart.
+// Name returns StepRenderedChart.
 func (RenderedChart) Name() Name { return StepRenderedChart }
 
 // Apply sets Manifest, License, Inputs, InputWarnings and Units.
@@ -63,8 +63,8 @@ func (s RenderedChart) Apply(ctx context.Context, d *Draft) error {
 	return nil
 }
 
-// Manifest reads the app manifest of the draft's files, rendering it first if it
-// is of the old form. It is nil for a chart that has none.
+// Manifest returns the app manifest of the draft. A manifest in the old format is rendered
+// first. The result is nil for a chart without a manifest.
 func (s RenderedChart) Manifest(ctx context.Context, d *Draft) (*Manifest, error) {
 	text, ok := d.File(manifestFile)
 	if !ok {
@@ -87,9 +87,8 @@ func (s RenderedChart) Manifest(ctx context.Context, d *Draft) (*Manifest, error
 	return manifest, nil
 }
 
-// renderManifest renders a manifest of the old form. It goes to the renderer as
-// the notes of an otherwise empty chart, the one text that Helm renders without
-// taking it for an object.
+// renderManifest renders a manifest in the old format. It is rendered as the NOTES.txt of
+// an otherwise empty chart, the only text that Helm does not parse as an object.
 func (s RenderedChart) renderManifest(ctx context.Context, d *Draft, text []byte) ([]byte, error) {
 	const notes = "templates/NOTES.txt"
 	meta, _ := d.File(chart.MetadataFile)
@@ -106,8 +105,8 @@ func (s RenderedChart) renderManifest(ctx context.Context, d *Draft, text []byte
 	return []byte(out.Notes), nil
 }
 
-// Units are the charts of an app that become releases of their own: those that
-// the manifest names in spec.subCharts, or the app's own chart.
+// Units returns the charts of an app that are installed as separate releases: the charts in
+// spec.subCharts of the manifest, or the main chart of the app.
 func Units(app string, files []chart.File, manifest *Manifest) ([]Unit, error) {
 	if manifest == nil || len(manifest.SubCharts) == 0 {
 		return []Unit{{Name: app}}, nil
@@ -124,7 +123,7 @@ func Units(app string, files []chart.File, manifest *Manifest) ([]Unit, error) {
 	return units, nil
 }
 
-// UnitFiles are the files of a unit, relative to its own folder.
+// UnitFiles returns the files of a unit, with names relative to the folder of the unit.
 func UnitFiles(files []chart.File, dir string) []chart.File {
 	if dir == "" {
 		return files
@@ -138,12 +137,12 @@ func UnitFiles(files []chart.File, dir string) []chart.File {
 	return own
 }
 
-// isLibrary reports whether the app is a library chart that is hydrated.
+// isLibrary reports whether the app is a library chart and the draft is hydrated.
 func (d *Draft) isLibrary() bool {
 	return d.Request.At == (Place{}) && strings.EqualFold(d.Chart.Type, "library")
 }
 
-// render sets what the unit renders to, or why it does not.
+// render sets the rendered documents of the unit, or the reason why it cannot be rendered.
 func (u *Unit) render(ctx context.Context, r Renderer, d *Draft, files []chart.File) error {
 	in := RenderInput{
 		Files:     UnitFiles(files, u.Dir),
@@ -179,7 +178,7 @@ func (u *Unit) render(ctx context.Context, r Renderer, d *Draft, files []chart.F
 	return nil
 }
 
-// readForRelease reads of documents what an installation goes by.
+// readForRelease sets the fields that only an installation needs.
 func (u *Unit) readForRelease(documents []objects.Document, in RenderInput) error {
 	for i, doc := range documents {
 		text, err := yaml.YAMLToJSON([]byte(doc.Text))

@@ -17,7 +17,7 @@ import (
 
 var rendering = hydrate.RenderedChart{Renderer: helm.Engine{}, Reader: olares.Reader{}}
 
-// literal and templated are manifests of the two forms.
+// literal and templated are manifests in the two formats.
 const (
 	literal   = "olaresManifest.version: 0.12.0\nmetadata: {name: web, version: 1.0.0, title: '{{ not a template }}'}\n"
 	templated = "olaresManifest.version: 0.9.0\nmetadata: {name: {{ .Release.Name }}, version: 1.0.0, title: {{ .Values.title }}}\n"
@@ -56,8 +56,8 @@ func TestRenderedChartReadsManifests(t *testing.T) {
 	}
 }
 
-// TestRenderedChartOverlaysThePlatform shows what the source's platform values
-// win over, and that null removes a default of the chart.
+// TestRenderedChartOverlaysThePlatform shows which values the platform values override, and
+// that null removes a default of the chart.
 func TestRenderedChartOverlaysThePlatform(t *testing.T) {
 	g := NewWithT(t)
 	d := fetched(t, web(map[string]string{
@@ -108,8 +108,8 @@ func TestRenderedChartRefuses(t *testing.T) {
 	}
 }
 
-// TestRenderedChartThatNeedsValues shows what other values may help against: it does
-// not fail the chart in hydration, and does where the chart is installed.
+// TestRenderedChartThatNeedsValues covers errors that other values may fix. They do not
+// fail the chart in hydration but do in an installation.
 func TestRenderedChartThatNeedsValues(t *testing.T) {
 	for _, c := range []struct {
 		why  string
@@ -142,8 +142,8 @@ func TestRenderedChartThatNeedsValues(t *testing.T) {
 	}
 }
 
-// TestRenderedChartThatLooksUp shows that a chart is installed with what it finds in the
-// cluster, and hydrated without it.
+// TestRenderedChartThatLooksUp shows that lookup returns objects of the cluster in an
+// installation and nothing in hydration.
 func TestRenderedChartThatLooksUp(t *testing.T) {
 	g := NewWithT(t)
 	const says = "create the Secret token first"
@@ -166,7 +166,7 @@ func TestRenderedChartThatLooksUp(t *testing.T) {
 	g.Expect(rendering.Apply(t.Context(), d)).To(MatchError(ContainSubstring(says)))
 }
 
-// TestRenderedChartOfALibrary shows that a library is published and not installed.
+// TestRenderedChartOfALibrary shows that a library chart is published but not installed.
 func TestRenderedChartOfALibrary(t *testing.T) {
 	g := NewWithT(t)
 	files := web(map[string]string{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\ntype: library\n"})
@@ -184,8 +184,8 @@ func TestRenderedChartOfALibrary(t *testing.T) {
 	g.Expect(err).To(MatchError(ContainSubstring("is a library")))
 }
 
-// TestRenderedChartAgainstSchemas shows that the chart's own values may violate its
-// schema, and that of a dependency, and those of whoever installs it may not.
+// TestRenderedChartAgainstSchemas shows that the chart's own values may violate its schema
+// and the schema of a dependency, but the values of an installation may not.
 func TestRenderedChartAgainstSchemas(t *testing.T) {
 	g := NewWithT(t)
 	files := web(map[string]string{
@@ -228,7 +228,7 @@ func TestUnits(t *testing.T) {
 	g.Expect(hydrate.UnitFiles(files, "")).To(Equal(files))
 }
 
-// TestRenderedChartOfAPlace shows which units of an app belong into a namespace.
+// TestRenderedChartOfAPlace shows which units of an app are installed in a namespace.
 func TestRenderedChartOfAPlace(t *testing.T) {
 	const chart = "apiVersion: v2\nversion: 1.0.0\nname: "
 	files := func(units string) map[string]string {

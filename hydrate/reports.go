@@ -12,16 +12,16 @@ import (
 	"github.com/appmarket/operator/internal/chart"
 )
 
-// masked stands in for what is secret in a report.
+// masked replaces secret values in reports.
 const masked = "(masked)"
 
-// Reports are the long texts that the repository keeps beside a chart, for people
-// and for pages: they would not fit into an object.
+// Reports returns the texts that are published with a chart for users and for web pages.
+// They are too long for an object.
 //
-//	app.json                   the manifest as AppMarket understood it
-//	images.json                the images with what their registries say
-//	objects.yaml               what the chart rendered to; what Secrets hold and the values of the platform are masked
-//	README.md, values.yaml, …  files of the chart that people read
+//	app.json                   the manifest as AppMarket parsed it
+//	images.json                the images with their details from the registries
+//	objects.yaml               the rendered objects, with the contents of Secrets and the platform values masked
+//	README.md, values.yaml, …  files of the chart for users
 func Reports(d *Draft) (map[string][]byte, error) {
 	reports := map[string][]byte{}
 	for _, name := range []string{"README.md", chart.ValuesFile, chart.SchemaFile} {
@@ -64,8 +64,8 @@ func objectsReport(d *Draft) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// maskSecret replaces the values of a Secret, which may have been rendered from
-// the platform's own. Other documents are returned as they are.
+// maskSecret masks the values of a Secret, which may contain platform values. Other
+// documents are returned unchanged.
 func maskSecret(text string) (string, error) {
 	if !strings.Contains(text, "Secret") {
 		return text, nil
@@ -85,7 +85,7 @@ func maskSecret(text string) (string, error) {
 	return string(out), nil
 }
 
-// mask masks a Secret, and those in a List, and reports whether there was one.
+// mask masks a Secret, or the Secrets in a List, and reports whether it found any.
 func mask(object map[string]any) bool {
 	found := false
 	if items, ok := object["items"].([]any); ok {

@@ -10,7 +10,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// objectsOf is the report on documents.
+// objectsOf returns the report on documents.
 func objectsOf(t *testing.T, texts ...string) string {
 	t.Helper()
 	var unit hydrate.Unit

@@ -9,16 +9,16 @@ import (
 	"github.com/appmarket/operator/internal/chart"
 )
 
-// RepoUpdate packs the chart, the same inputs always to the same bytes, and hands
-// it to the repository together with the reports.
+// RepoUpdate packs the chart and publishes it in the repository with its reports. The same
+// inputs always result in the same bytes.
 type RepoUpdate struct {
 	Publisher Publisher
 }
 
-// Name is StepRepoUpdate.
+// Name returns StepRepoUpdate.
 func (RepoUpdate) Name() Name { return StepRepoUpdate }
 
-// Apply sets Published, and packs the chart first if that was not done.
+// Apply sets Published. It packs the chart first, unless a worker has done so.
 func (s RepoUpdate) Apply(ctx context.Context, d *Draft) error {
 	if !d.analyzed {
 		if err := (packing{}).Apply(ctx, d); err != nil {
@@ -52,7 +52,7 @@ func (s RepoUpdate) Apply(ctx context.Context, d *Draft) error {
 // packing is the part of RepoUpdate that reads the files of the chart.
 type packing struct{}
 
-// Name is StepRepoUpdate.
+// Name returns StepRepoUpdate.
 func (packing) Name() Name { return StepRepoUpdate }
 
 // Apply sets Archive and Reports.

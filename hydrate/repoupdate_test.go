@@ -19,7 +19,7 @@ import (
 	"github.com/appmarket/operator/test/conformance"
 )
 
-// storeIn opens a store of charts in a folder.
+// storeIn opens a chart store in a folder.
 func storeIn(t *testing.T, dir string) *chartrepo.Store {
 	t.Helper()
 	store, err := chartrepo.Open(dir, chartrepo.Options{})
@@ -50,7 +50,7 @@ func TestRepoUpdate(t *testing.T) {
 	g.Expect(store.Entries()).To(HaveLen(1))
 }
 
-// publisher notes what it is handed.
+// publisher records the publication that it receives.
 type publisher struct {
 	got hydrate.Publication
 	err error
@@ -89,7 +89,7 @@ func TestRepoUpdatePassesThePublishersErrors(t *testing.T) {
 	}
 }
 
-// TestRepoUpdateOverABrokenDisk takes the store's folder away.
+// TestRepoUpdateOverABrokenDisk removes the folder of the store.
 func TestRepoUpdateOverABrokenDisk(t *testing.T) {
 	g := NewWithT(t)
 	dir := filepath.Join(t.TempDir(), "store")
@@ -106,8 +106,8 @@ func TestRepoUpdateOverABrokenDisk(t *testing.T) {
 	g.Expect(d.Published).To(BeZero())
 }
 
-// TestRepoUpdateOverATakenName publishes an app whose archive would have the name
-// of another app's.
+// TestRepoUpdateOverATakenName publishes an app whose archive would have the same name as
+// the archive of another app.
 func TestRepoUpdateOverATakenName(t *testing.T) {
 	g := NewWithT(t)
 	step := hydrate.RepoUpdate{Publisher: storeIn(t, t.TempDir())}
@@ -119,8 +119,8 @@ func TestRepoUpdateOverATakenName(t *testing.T) {
 	refused(g, hydrate.StepRepoUpdate, step.Apply(t.Context(), second), v1alpha1.ReasonInvalidChart)
 }
 
-// TestRepoUpdateOfRandomCharts hydrates a chart that renders random text: the
-// chart is the same each time, whatever it renders to.
+// TestRepoUpdateOfRandomCharts hydrates a chart that renders random text. The published
+// chart does not depend on the rendered text.
 func TestRepoUpdateOfRandomCharts(t *testing.T) {
 	g := NewWithT(t)
 	files := web(map[string]string{"templates/page.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: {{ randAlphaNum 40 }}}\n"})

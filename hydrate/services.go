@@ -7,15 +7,14 @@ import (
 	"github.com/appmarket/operator/internal/objects"
 )
 
-// Service is a Service that a chart makes.
+// Service is a Service that a chart creates.
 type Service struct {
-	// Name is that of the Service, Release that of the release that makes it.
+	// Name is the name of the Service, and Release the name of the release that creates it.
 	Name, Release string
 	Ports         []int32
 }
 
-// servicesOf lists the Services among the documents of a release that are made in the
-// namespace of the instance.
+// servicesOf returns the Services of a release that are in the namespace of the instance.
 func servicesOf(documents []objects.Document, namespace, release string) ([]Service, error) {
 	var all []Service
 	for _, doc := range documents {
@@ -55,11 +54,12 @@ func portsOf(spec objects.Map) []int32 {
 	return ports
 }
 
-// FindService returns the Service that an entrance means. The host of an entrance is the
-// name of a Service as the author of the app has seen it, with a release named after the
-// app: in another release the Service may have another name. In order, it is the Service
-// of that name, the one named after the release, the one that has the name behind a
-// prefix, and the only one with the port. It is nil where none fits, or several do.
+// FindService returns the Service that an entrance refers to, or nil. The host of an
+// entrance is the name that the Service has if the release is named after the app; in
+// another release the name may differ. The rules, in order, are: the Service is named host;
+// it is named <release>-<host>; it is named after the release; its name ends with -<host>;
+// it has the port. All rules but the first also require the port, unless port is 0 or the
+// Service lists no ports. A rule that matches Services with different names is skipped.
 func FindService(services []Service, host string, port int32) *Service {
 	has := func(s Service) bool { return port == 0 || len(s.Ports) == 0 || slices.Contains(s.Ports, port) }
 	for _, fits := range []func(Service) bool{

@@ -8,14 +8,14 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// SourceChart fetches the chart from its source, compares it with what the source
-// promised, and unpacks it within the limits.
+// SourceChart fetches the chart from its source, compares its digest with the offer, and
+// unpacks it within the limits.
 type SourceChart struct{}
 
-// Name is StepSourceChart.
+// Name returns StepSourceChart.
 func (SourceChart) Name() Name { return StepSourceChart }
 
-// Apply sets Digest, Files and Chart.
+// Apply sets Digest, Files, FileCount and Chart.
 func (SourceChart) Apply(ctx context.Context, d *Draft) error {
 	payload, digest, err := fetch(ctx, d.Request)
 	if err != nil {
@@ -50,7 +50,7 @@ func (p Payload) files() ([]chart.File, error) {
 	return p.Files, chart.CheckFiles(p.Files)
 }
 
-// matches refuses a chart that is another one than the source said.
+// matches returns an error if the chart's name or version differs from the source's.
 func matches(meta chart.Metadata, want Request) error {
 	if meta.Name != want.App {
 		return outcome.Stalledf(v1alpha1.ReasonInvalidChart, "the chart is named %q, the source calls it %q", meta.Name, want.App)

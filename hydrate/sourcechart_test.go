@@ -14,7 +14,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// packed is the archive of a chart.
+// packed returns the archive of a chart.
 func packed(t *testing.T, files []chart.File) []byte {
 	t.Helper()
 	archive, err := chart.Pack("web", files)
