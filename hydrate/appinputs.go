@@ -30,11 +30,11 @@ type AppReader interface {
 	QuestionReader
 }
 
-// Inputs returns the inputs of an app: those of its manifest or, if the manifest has none,
-// those of the questions and schemas of its chart units, at most MaxChartInputs. If a
-// question and a schema describe the same input, the question takes precedence, but the
-// input is required if the schema requires it. Defaults come from values.yaml with the
-// parameters of the request merged in.
+// Inputs returns the inputs of an app: the inputs of its manifest or, if the manifest has
+// none, the inputs from the questions and schemas of its chart units, at most
+// MaxChartInputs. If a question and a schema describe the same input, the question takes
+// precedence, but the input is required if the schema requires it. Defaults come from
+// values.yaml with the parameters of the request merged in.
 //
 // Questions and schemas that cannot be read are ignored with a warning.
 func (s RenderedChart) Inputs(d *Draft, manifest *Manifest) ([]inputs.Input, []string) {

@@ -13,7 +13,7 @@ import (
 )
 
 // TestCatalogClones determines where the apps in a folder of real charts can be cloned, and
-// compares the duration with that of rendering them.
+// compares the duration of this with the duration of rendering them.
 func TestCatalogClones(t *testing.T) {
 	root := os.Getenv("MARKET_CATALOG")
 	if root == "" {

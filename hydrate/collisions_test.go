@@ -16,7 +16,8 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// TestCloneHostile covers charts with too many claims and with very long names.
+// TestCloneHostile covers charts with very many or very long claims, and with fields of
+// wrong types.
 func TestCloneHostile(t *testing.T) {
 	for _, c := range []struct {
 		why        string

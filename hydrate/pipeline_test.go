@@ -123,7 +123,7 @@ func TestFailedStepOfAnotherError(t *testing.T) {
 	g.Expect(hydrate.FailedStep(fmt.Errorf("app web: %w", &hydrate.StepError{Step: "Two", Err: errStep}), "none")).To(Equal(hydrate.Name("Two")))
 }
 
-// TestPipelineOfTheFiveSteps makes each of the real steps fail once and then succeed.
+// TestPipelineOfTheFiveSteps shows that a draft continues with the step that failed.
 func TestPipelineOfTheFiveSteps(t *testing.T) {
 	g := NewWithT(t)
 	files := web(map[string]string{"templates/pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: c, image: {{ .Values.image | quote }}}]}\n"})

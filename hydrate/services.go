@@ -58,8 +58,9 @@ func portsOf(spec objects.Map) []int32 {
 // entrance is the name that the Service has if the release is named after the app; in
 // another release the name may differ. The rules, in order, are: the Service is named host;
 // it is named <release>-<host>; it is named after the release; its name ends with -<host>;
-// it has the port. All rules but the first also require the port, unless port is 0 or the
-// Service lists no ports. A rule that matches Services with different names is skipped.
+// it has the port. The second, third and fourth rule also require that the Service has the
+// port, unless port is 0 or the Service lists no ports. A rule that matches Services with
+// different names is skipped.
 func FindService(services []Service, host string, port int32) *Service {
 	has := func(s Service) bool { return port == 0 || len(s.Ports) == 0 || slices.Contains(s.Ports, port) }
 	for _, fits := range []func(Service) bool{
