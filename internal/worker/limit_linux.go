@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitMemory bounds the memory that this process may take from now on. Its
-// address space is bounded too: the kernel lets a single large allocation pass
-// the limit on data where Go has reserved the space before.
+// limitMemory limits the additional memory that this process can allocate. It limits the
+// address space too: the kernel does not apply the limit on data to an allocation in space
+// that the Go runtime has already reserved.
 func limitMemory(bytes uint64) error {
 	text, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -38,9 +38,9 @@ func limitMemory(bytes uint64) error {
 	return nil
 }
 
-// cpuTime returns the processor time that a process has taken so far.
+// cpuTime returns the CPU time that a process has used so far.
 func cpuTime(pid int) (time.Duration, error) {
-	// The clock of a process by its id, as clock_getcpuclockid(3) makes it.
+	// The ID of the process's CPU clock, computed like clock_getcpuclockid(3) does.
 	const scheduled = 2
 	var at unix.Timespec
 	if err := unix.ClockGettime(int32(^pid)<<3|scheduled, &at); err != nil {
@@ -49,8 +49,7 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(at.Nano()), nil
 }
 
-// diesWithParent makes the kernel end the worker when the operator ends, however
-// it ends.
+// diesWithParent makes the kernel kill the worker when the operator ends for any reason.
 func diesWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// limitMemory has only the bound of the garbage collector to go by where the
-// kernel has none like it; the deadline ends a render that thrashes.
+// limitMemory does nothing because other systems have no equivalent limit. The memory limit
+// of the garbage collector still applies, and the deadline ends an order that thrashes.
 func limitMemory(uint64) error { return nil }
 
-// cpuTime is not known here. The deadline of a render is its only bound.
+// cpuTime is not supported. The deadline is the only limit on the time of an order.
 func cpuTime(int) (time.Duration, error) { return 0, errors.ErrUnsupported }
 
-// diesWithParent leaves it to the end of stdin, which the worker sees when it
-// has finished what it renders.
+// diesWithParent returns nil. The worker ends after its current order because stdin is
+// closed.
 func diesWithParent() *syscall.SysProcAttr { return nil }

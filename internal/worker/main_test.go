@@ -9,7 +9,7 @@ import (
 	"github.com/appmarket/operator/internal/worker"
 )
 
-// workerArgument makes the test's own executable a worker.
+// workerArgument makes the test executable run as a worker.
 const workerArgument = "worker"
 
 func TestMain(m *testing.M) {

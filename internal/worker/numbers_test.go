@@ -11,8 +11,8 @@ import (
 	"github.com/appmarket/operator/internal/worker"
 )
 
-// TestNumbersAreThoseOfHelm shows that a number is printed as if it stood in the
-// values.yaml of the chart, which Helm itself reads, however it is given.
+// TestNumbersAreThoseOfHelm shows that a number from any source is rendered in the same way
+// as a number in values.yaml, which Helm itself parses.
 func TestNumbersAreThoseOfHelm(t *testing.T) {
 	p := pool(t, func(p *worker.Pool) { p.Workers = 1 })
 	const template = "kind: A\ntext: |\n  {{ .Values.x }} {{ .Values.x | toJson }} {{ .Values.x | toYaml }} {{ .Values.x | int64 }} {{ kindOf .Values.x }}"

@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// places are those of the workers, shared fairly among namespaces. Of those that wait,
-// the namespace that holds the fewest comes first; of several such, the one that has
-// waited for longest since it last had a place. Within a namespace it is first come,
-// first served.
+// places limits the number of concurrent orders and shares them fairly among namespaces. A
+// free place is given to the waiting namespace with the fewest places. If several have the
+// same number, it is given to the one that received its last place the longest time ago.
+// Within a namespace, places are given in order of arrival.
 type places struct {
 	mu   sync.Mutex
 	free int
-	// held counts the places of a namespace, waiting are its line, and turn is when it
-	// was last given a place.
+	// held is the number of places per namespace, waiting the queue of each namespace, and
+	// turn the sequence number of the last place that a namespace received.
 	held    map[string]int
 	waiting map[string][]chan struct{}
 	turn    map[string]int
@@ -24,7 +24,7 @@ func newPlaces(count int) *places {
 	return &places{free: count, held: map[string]int{}, waiting: map[string][]chan struct{}{}, turn: map[string]int{}}
 }
 
-// take waits for a place for a namespace, which giveBack must end.
+// take waits for a place for a namespace. The caller must return it with giveBack.
 func (p *places) take(ctx context.Context, namespace string) error {
 	p.mu.Lock()
 	if p.free > 0 && len(p.waiting) == 0 {
@@ -43,7 +43,7 @@ func (p *places) take(ctx context.Context, namespace string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
-	case <-mine: // It was given in this moment.
+	case <-mine: // The place was given at the same time.
 		p.release(namespace)
 	default:
 		p.leave(namespace, mine)
@@ -51,7 +51,7 @@ func (p *places) take(ctx context.Context, namespace string) error {
 	return ctx.Err()
 }
 
-// giveBack gives a place to the next in line.
+// giveBack returns a place and gives it to the next in the queue.
 func (p *places) giveBack(namespace string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,7 +82,7 @@ func (p *places) give(namespace string) {
 	p.turn[namespace] = p.turns
 }
 
-// next is the namespace that comes first.
+// next returns the namespace that receives the next place.
 func (p *places) next() string {
 	best, found := "", false
 	for namespace := range p.waiting {
@@ -94,7 +94,7 @@ func (p *places) next() string {
 	return best
 }
 
-// leave takes one out of the line of a namespace.
+// leave removes an entry from the queue of a namespace.
 func (p *places) leave(namespace string, one chan struct{}) {
 	line := p.waiting[namespace]
 	for i := range line {

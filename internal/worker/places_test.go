@@ -10,7 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// TestPlacesAreFair lets one namespace ask for much, and another come later.
+// TestPlacesAreFair fills the queue of one namespace before other namespaces wait.
 func TestPlacesAreFair(t *testing.T) {
 	g := NewWithT(t)
 	p := newPlaces(2)
@@ -61,7 +61,7 @@ func TestPlacesAreGivenUp(t *testing.T) {
 	g.Expect(p.free).To(Equal(1))
 }
 
-// line counts those that wait.
+// line returns the number of waiting orders.
 func (p *places) line() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -15,33 +15,33 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Bounds of an order that no real chart comes near, and how long a worker stays
-// when nothing is asked of it.
+// Default limits of an order, which no real chart comes close to, and the default time
+// after which an idle worker ends.
 const (
 	DefaultTime     = 10 * time.Second
 	DefaultDeadline = 2 * time.Minute
 	DefaultIdleTime = 5 * time.Second
 )
 
-// Pool is a hydrate.Worker of worker processes, so that a chart may neither take the
-// operator's memory nor its time. Workers start when needed, carry out one order at a
-// time, and end when idle; one that exceeds a bound is killed and the next order gets
-// another. Fill in the fields before the first use; the methods may be called side by
-// side.
+// Pool is a hydrate.Worker that uses worker processes, so that a chart can exhaust neither
+// the memory nor the CPU time of the operator. Workers are started on demand, carry out one
+// order at a time, and end when idle. A worker that exceeds a limit is killed, and the next
+// order gets a new one. Set the fields before the first use. The methods may be called
+// concurrently.
 type Pool struct {
-	// Command starts a worker, whose main is Serve: commonly the operator's own
-	// executable with an argument that says so.
+	// Command is the command line of a worker, whose main function is Serve. Usually it is
+	// the executable of the operator with an argument for this mode.
 	Command []string
-	// Workers is how many work at once, as many as there are processors if zero.
+	// Workers is the maximum number of concurrent orders. Defaults to GOMAXPROCS.
 	Workers int
-	// Time bounds the processor time of one order, DefaultTime if zero.
+	// Time is the maximum CPU time of one order. Defaults to DefaultTime.
 	Time time.Duration
-	// Deadline bounds one order by the clock, as a last resort. If zero it is
-	// DefaultDeadline, and four times Time at least.
+	// Deadline is the maximum elapsed time of one order, as a last resort. Defaults to
+	// DefaultDeadline or four times Time, whichever is greater.
 	Deadline time.Duration
-	// Memory bounds the data of one worker in bytes, DefaultMemory if zero.
+	// Memory is the maximum memory of one worker in bytes. Defaults to DefaultMemory.
 	Memory int64
-	// Idle is how long a worker waits for more, DefaultIdleTime if zero.
+	// Idle is the time after which an idle worker ends. Defaults to DefaultIdleTime.
 	Idle time.Duration
 
 	start  sync.Once
@@ -56,7 +56,7 @@ var _ hydrate.Worker = (*Pool)(nil)
 
 var errClosed = errors.New("the workers have been closed")
 
-// Analyze is as that of hydrate.InProcess. What is said of Prepare holds here too.
+// Analyze works like Analyze of hydrate.InProcess, with the errors of Prepare.
 func (p *Pool) Analyze(ctx context.Context, r hydrate.Request, payload hydrate.Payload) (*hydrate.Draft, map[hydrate.Name]time.Duration, error) {
 	packed, err := packRequest(r)
 	if err != nil {
@@ -72,10 +72,10 @@ func (p *Pool) Analyze(ctx context.Context, r hydrate.Request, payload hydrate.P
 	return got.Draft, got.Took, got.failure()
 }
 
-// Prepare is as that of hydrate.InProcess. A chart that exceeds a bound is stalled with
-// LimitExceeded. That a worker was killed, or that the deadline has passed, may be the
-// fault of the machine: it is a plain error, to be tried again. The end of ctx ends the
-// work.
+// Prepare works like Prepare of hydrate.InProcess. If a chart exceeds a limit, the error is
+// Stalled with LimitExceeded. A killed worker or an exceeded deadline may be caused by the
+// environment, so the error is not Stalled and the order can be retried. The order is
+// canceled when ctx is done.
 func (p *Pool) Prepare(ctx context.Context, in hydrate.Preparation) (*hydrate.Prepared, error) {
 	packed, err := packRequest(in.Request)
 	if err != nil {
@@ -97,9 +97,9 @@ func (p *Pool) Prepare(ctx context.Context, in hydrate.Preparation) (*hydrate.Pr
 	return &hydrate.Prepared{Draft: got.Draft, Wrong: got.Wrong}, nil
 }
 
-// carryOut has an order carried out for a namespace, a second time if the worker ended
-// and did not say why: that may have been somebody else's doing. It returns how far the
-// order came, too.
+// carryOut carries out an order for a namespace. It retries once if the worker ended for an
+// unknown reason, because another process may have killed it. It also returns how far the
+// order came.
 func (p *Pool) carryOut(ctx context.Context, namespace string, next order, lookup hydrate.Lookup) (answer, done, error) {
 	places := p.prepare()
 	if err := places.take(ctx, namespace); err != nil {
@@ -144,7 +144,7 @@ func (p *Pool) try(ctx context.Context, next order, lookup hydrate.Lookup) (answ
 	return got, questions.done, nil
 }
 
-// judge says what the end of a worker means for the chart.
+// judge converts the error of a worker to an error about the chart.
 func (p *Pool) judge(ctx context.Context, err error) error {
 	var died *death
 	switch {
@@ -168,7 +168,7 @@ func (p *Pool) judge(ctx context.Context, err error) error {
 	return outcome.Stalled(v1alpha1.ReasonLimitExceeded, err)
 }
 
-// take gives an idle worker that lives, the one used last, or a new one.
+// take returns the idle worker that was used last and is still running, or a new worker.
 func (p *Pool) take() (*process, error) {
 	p.mu.Lock()
 	if p.closed {
@@ -193,7 +193,7 @@ func (p *Pool) take() (*process, error) {
 	return startProcess(p.Command, settings{Memory: p.Memory})
 }
 
-// put keeps the worker for the next order, for a while.
+// put keeps the worker for the next order until it expires.
 func (p *Pool) put(w *process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -205,7 +205,7 @@ func (p *Pool) put(w *process) {
 	p.idle = append(p.idle, w)
 }
 
-// expire ends the worker unless it was taken in the meantime.
+// expire ends the worker unless it has been taken in the meantime.
 func (p *Pool) expire(w *process) {
 	p.mu.Lock()
 	at := slices.Index(p.idle, w)
@@ -218,8 +218,7 @@ func (p *Pool) expire(w *process) {
 	}
 }
 
-// Close ends all workers; those at work end when they are done. Orders fail from
-// then on.
+// Close ends all idle workers; busy workers end after their order. New orders fail.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -41,14 +41,14 @@ func pool(t testing.TB, change func(*worker.Pool)) *worker.Pool {
 	return p
 }
 
-// chart is an app of one chart that is installed with values.
+// testChart is a chart and the values with which it is installed.
 type testChart struct {
 	files  map[string]string
 	values map[string]any
 	lookup hydrate.Lookup
 }
 
-// preparation asks for the rendering of a chart.
+// preparation returns the Preparation of a chart.
 func (c testChart) preparation(t testing.TB) hydrate.Preparation {
 	t.Helper()
 	var files []chart.File
@@ -68,7 +68,7 @@ func (c testChart) preparation(t testing.TB) hydrate.Preparation {
 	}}
 }
 
-// render gives the unit of a chart.
+// render returns the rendered unit of a chart.
 func render(ctx context.Context, t testing.TB, with hydrate.Worker, c testChart) (hydrate.Unit, error) {
 	t.Helper()
 	prepared, err := with.Prepare(ctx, c.preparation(t))
@@ -78,7 +78,7 @@ func render(ctx context.Context, t testing.TB, with hydrate.Worker, c testChart)
 	return prepared.Draft.Units[0], nil
 }
 
-// inProcess renders without a worker.
+// inProcess renders without a worker process.
 var inProcess = hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}}
 
 func withValue(n any) testChart {
@@ -92,7 +92,7 @@ func template(text string) testChart {
 	return testChart{files: map[string]string{"templates/a.yaml": text}}
 }
 
-// workers are the process ids of this process's children that render.
+// workers returns the process IDs of the worker processes of this process.
 func workers(t testing.TB) []int {
 	t.Helper()
 	onLinux(t)
@@ -104,7 +104,7 @@ func workers(t testing.TB) []int {
 	for _, file := range tasks {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			continue // the thread has ended
+			continue // The thread has ended.
 		}
 		for _, field := range strings.Fields(string(text)) {
 			command, err := os.ReadFile("/proc/" + field + "/cmdline")
@@ -151,8 +151,8 @@ func TestPoolPreparesAsThisProcessDoes(t *testing.T) {
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRenderFailed))
 }
 
-// described is a value in JSON, which holds all that is exported; a list without items
-// is as none.
+// described returns the exported fields of a value as JSON. An empty list is written as
+// null.
 func described(value any) string {
 	text, err := json.MarshalIndent(value, "", " ")
 	if err != nil {
@@ -161,14 +161,14 @@ func described(value any) string {
 	return strings.NewReplacer(": []", ": null", " [],", " null,").Replace(string(text))
 }
 
-// facts is all that an analysis finds out.
+// facts returns all results of an analysis.
 func facts(d *hydrate.Draft) string {
 	return described([]any{
 		d.Digest, d.FileCount, d.Chart, d.Manifest, d.License, d.Inputs, d.InputWarnings, d.Units, d.Customized, d.Clone, d.Images, d.Archive, d.Reports,
 	})
 }
 
-// TestPoolAnalyzesAsThisProcessDoes compares drafts of apps that use all that there is.
+// TestPoolAnalyzesAsThisProcessDoes compares drafts of apps that use all features.
 func TestPoolAnalyzesAsThisProcessDoes(t *testing.T) {
 	p := pool(t, nil)
 	for why, c := range map[string]testChart{
@@ -199,7 +199,7 @@ func TestPoolAnalyzesAsThisProcessDoes(t *testing.T) {
 	}
 }
 
-// onLinux skips a test of what only Linux has: /proc, and bounds on memory.
+// onLinux skips tests of features that only Linux has: /proc and memory limits.
 func onLinux(t testing.TB) {
 	t.Helper()
 	if runtime.GOOS != "linux" {
@@ -261,7 +261,8 @@ func TestPoolBoundsAChart(t *testing.T) {
 	}
 }
 
-// TestPoolBlamesTheMachine shows what is no fault of a chart, to be tried again.
+// TestPoolBlamesTheMachine covers errors that the chart does not cause. They are not
+// Stalled.
 func TestPoolBlamesTheMachine(t *testing.T) {
 	onLinux(t)
 	const endless = `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`
@@ -428,7 +429,7 @@ func TestPoolSaysWhatIsWrongWithItself(t *testing.T) {
 	}
 }
 
-// TestPoolSaysHowFarAChartCame has workers end in the middle of an analysis.
+// TestPoolSaysHowFarAChartCame kills workers during an analysis.
 func TestPoolSaysHowFarAChartCame(t *testing.T) {
 	onLinux(t)
 	const endless = `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`

@@ -13,19 +13,20 @@ import (
 	"time"
 )
 
-// death is what is known of a worker that ended in the middle of an order.
+// death is the error of a worker that ended during an order.
 type death struct {
-	// words are the first that it wrote to stderr.
+	// words is the beginning of its stderr.
 	words string
-	// cause is why talking to it failed.
+	// cause is the error of the communication with the worker.
 	cause error
 }
 
 func (d *death) Error() string { return "worker ended: " + d.cause.Error() }
 func (d *death) Unwrap() error { return d.cause }
 
-// outOfMemory reports whether the worker said so; Go's runtime writes one of
-// these before it ends, and one of the last two where the race detector is built in.
+// outOfMemory reports whether the stderr of the worker contains one of the messages that
+// the Go runtime prints when it is out of memory. The last two are printed by the race
+// detector.
 func (d *death) outOfMemory() bool {
 	for _, sign := range []string{
 		"out of memory", "cannot allocate memory", "errno=12", "stack exceeds", "stack overflow",
@@ -38,7 +39,7 @@ func (d *death) outOfMemory() bool {
 	return false
 }
 
-// process is a worker, which carries out one order at a time.
+// process is a worker process. It carries out one order at a time.
 type process struct {
 	command *exec.Cmd
 	stdin   *os.File
@@ -47,13 +48,13 @@ type process struct {
 	meter   *meter
 	answers *gob.Decoder
 	stderr  *head
-	// gone is closed when the process has ended.
+	// gone is closed after the process has ended.
 	gone chan struct{}
-	// expiry ends the worker when it has been idle for long.
+	// expiry ends the worker after it has been idle for Pool.Idle.
 	expiry *time.Timer
 }
 
-// startProcess starts a process that has nothing of ours but three pipes.
+// startProcess starts a process with three pipes, without environment and other open files.
 func startProcess(command []string, with settings) (*process, error) {
 	if len(command) == 0 {
 		return nil, errors.New("start worker: no command is configured")
@@ -86,14 +87,14 @@ func startProcess(command []string, with settings) (*process, error) {
 	return w, nil
 }
 
-// reap waits for the end of the process. How a process ended that was killed
-// says nothing that its stderr does not.
+// reap waits for the end of the process. The exit status is ignored because stderr contains
+// the reason.
 func (w *process) reap() {
 	_ = w.command.Wait()
 	close(w.gone)
 }
 
-// alive reports whether the process still runs, as far as is known.
+// alive reports whether the process has not been reaped yet.
 func (w *process) alive() bool {
 	select {
 	case <-w.gone:
@@ -104,15 +105,15 @@ func (w *process) alive() bool {
 }
 
 var (
-	// errCPUTime ends an order that takes more processor time than it may, errDeadline
-	// one that takes too long by the clock.
+	// errCPUTime reports that an order exceeded its CPU time, and errDeadline that it
+	// exceeded the elapsed time.
 	errCPUTime  = errors.New("the order takes more processor time than it may")
 	errDeadline = errors.New("the order takes too long")
 )
 
-// carryOut has one order carried out, with a bound on its processor time, and answers the
-// worker's questions. After an error the process has ended; the error is a *death,
-// errTooMuch, errCPUTime, errDeadline or that of ctx.
+// carryOut sends one order to the worker, limits its CPU time, and answers the worker's
+// lookups. After an error the process has ended. The error is a *death, errTooMuch,
+// errCPUTime, errDeadline or the error of ctx.
 func (w *process) carryOut(ctx context.Context, next order, cpu time.Duration, questions *questions) (answer, error) {
 	stop := context.AfterFunc(ctx, w.kill)
 	defer stop()
@@ -146,18 +147,18 @@ func (w *process) carryOut(ctx context.Context, next order, cpu time.Duration, q
 	return answer{}, died
 }
 
-// cpuWatch kills a worker that takes more processor time for an order than it may. On
-// a busy machine an order may take any time by the clock.
+// cpuWatch kills a worker that exceeds the CPU time of an order. Elapsed time is not a
+// substitute because on a busy machine an order may take any length of time.
 type cpuWatch struct {
 	done     chan struct{}
 	exceeded atomic.Bool
 }
 
-// minCPUCheck is the least time between two looks at the processor time of a worker.
+// minCPUCheck is the minimum interval between two checks of a worker's CPU time.
 const minCPUCheck = 20 * time.Millisecond
 
-// watchCPU begins to watch the worker. Where the system does not tell the processor
-// time of a process, there is nothing to watch.
+// watchCPU starts to watch the worker. It does nothing on systems where the CPU time of a
+// process cannot be read.
 func (w *process) watchCPU(limit time.Duration) *cpuWatch {
 	watch := &cpuWatch{done: make(chan struct{})}
 	before, err := cpuTime(w.command.Process.Pid)
@@ -172,7 +173,8 @@ func (w *process) watchCPU(limit time.Duration) *cpuWatch {
 				return
 			case <-w.gone:
 				return
-			// No process of one thread takes more processor time than goes by.
+			// The worker runs one thread at a time, so its CPU time cannot grow faster than
+			// real time.
 			case <-time.After(max(left, minCPUCheck)):
 			}
 			used, err := cpuTime(w.command.Process.Pid)
@@ -189,10 +191,10 @@ func (w *process) watchCPU(limit time.Duration) *cpuWatch {
 	return watch
 }
 
-// end ends the watch.
+// end stops the watch.
 func (c *cpuWatch) end() { close(c.done) }
 
-// bury ends the process for good, and gives what is known of its end.
+// bury ends the process and returns the error that describes its end.
 func (w *process) bury(cause error) error {
 	w.end()
 	if errors.Is(cause, errTooMuch) {
@@ -201,20 +203,20 @@ func (w *process) bury(cause error) error {
 	return &death{words: w.stderr.String(), cause: cause}
 }
 
-// end kills the process and waits until it is gone.
+// end kills the process and waits until it has ended.
 func (w *process) end() {
 	w.kill()
 	<-w.gone
-	// Nothing is left to be lost in these pipes.
+	// Errors do not matter because nothing is left to read from or write to these pipes.
 	_ = w.stdin.Close()
 	_ = w.stdout.Close()
 }
 
-// kill does nothing to a process that has ended.
+// kill kills the process. It does nothing if the process has ended.
 func (w *process) kill() { _ = w.command.Process.Kill() }
 
-// head keeps the beginning of what is written to it: Go's runtime says in its
-// first lines why it ends, and after them come the goroutines.
+// head keeps the beginning of its input. The Go runtime prints the reason of a crash first,
+// followed by the stacks of all goroutines.
 type head struct {
 	mu   sync.Mutex
 	kept []byte

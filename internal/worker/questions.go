@@ -12,27 +12,26 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Bounds on what templates of one app may ask the cluster. Charts ask for a few Secrets
-// that they have made.
+// Limits for the lookups of the templates of one app. Real charts look up a few Secrets
+// that they have created.
 const (
 	maxLookups     = 200
 	maxLookupBytes = 8 << 20
 	lookupTime     = 10 * time.Second
 )
 
-// questions answers those of one order.
+// questions answers the lookups of one order.
 type questions struct {
 	lookup hydrate.Lookup
 	count  int
 	bytes  int
-	// done is how far the order has come.
+	// done is the progress of the order.
 	done done
-	// failed is why the first one that was not answered was not. No template goes on
-	// after it.
+	// failed is the error of the first lookup that failed. All later lookups fail too.
 	failed error
 }
 
-// answer answers one question.
+// answer answers one lookup.
 func (q *questions) answer(ctx context.Context, query hydrate.LookupQuery) *reply {
 	if q.failed == nil {
 		found, err := q.ask(ctx, query)

@@ -20,15 +20,15 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// DefaultMemory is how much memory a worker may take, in bytes. The largest of
-// 347 real charts needs a tenth of it.
+// DefaultMemory is the default memory limit of a worker in bytes. The largest of 347 real
+// charts needs a tenth of it.
 const DefaultMemory = 512 << 20
 
-// Serve is the main of a worker process of a Pool: it bounds its own memory and carries
-// out one order after the other until stdin ends. It changes limits of the whole process
-// and is of no use in one that does anything else.
+// Serve is the main function of a worker process of a Pool. It limits the memory of the
+// process and carries out orders until stdin is closed. It changes limits of the whole
+// process, so it must not be called in a process that has any other task.
 func Serve(stdin io.Reader, stdout io.Writer) error {
-	// Helm logs warnings about charts, which nobody reads here.
+	// Helm logs warnings about charts, and no one reads the log of a worker.
 	log.SetOutput(io.Discard)
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(200)
@@ -49,7 +49,7 @@ func Serve(stdin io.Reader, stdout io.Writer) error {
 			return fmt.Errorf("read order: %w", err)
 		}
 		err := s.out.Encode(s.carryOut(next))
-		if err != nil { // Nothing of it was written.
+		if err != nil { // No part of the answer was written.
 			err = s.out.Encode(failed(outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("the chart cannot be described: %w", err))))
 		}
 		if err != nil {
@@ -58,13 +58,13 @@ func Serve(stdin io.Reader, stdout io.Writer) error {
 	}
 }
 
-// server is the worker's end of the pipes.
+// server is the worker's side of the pipes.
 type server struct {
 	in  *gob.Decoder
 	out *gob.Encoder
 }
 
-// carryOut carries out one order. A panic is the failure of this chart alone.
+// carryOut carries out one order. A panic is reported as an error of this chart.
 func (s *server) carryOut(next order) (result answer) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -101,13 +101,13 @@ func (s *server) carryOut(next order) (result answer) {
 	return result
 }
 
-// tell tells whoever gave the order how far it has come. That it cannot is met again when
-// the answer is written.
+// tell sends the progress of the order to the operator. It ignores errors because writing
+// the answer then fails too.
 func (s *server) tell(step hydrate.Name, d *hydrate.Draft) {
 	_ = s.out.Encode(answer{Done: &done{Step: step, Files: d.FileCount}})
 }
 
-// bare is a draft without what whoever gave the order has already.
+// bare returns a copy of the draft without the fields that the operator already has.
 func bare(d *hydrate.Draft) *hydrate.Draft {
 	if d == nil {
 		return nil
@@ -122,7 +122,7 @@ func bare(d *hydrate.Draft) *hydrate.Draft {
 
 var errNoReply = errors.New("lookup: the operator did not answer")
 
-// lookup asks whoever gave the order.
+// lookup requests an object from the operator.
 func (s *server) lookup(_ context.Context, query hydrate.LookupQuery) (map[string]any, error) {
 	if err := s.out.Encode(answer{Query: &query}); err != nil {
 		return nil, fmt.Errorf("ask: %w", err)
@@ -144,8 +144,8 @@ func (s *server) lookup(_ context.Context, query hydrate.LookupQuery) (map[strin
 	return found, nil
 }
 
-// boundMemory makes the kernel refuse memory beyond the bound, which ends the
-// process, and the garbage collector work harder before that.
+// boundMemory sets a memory limit in the kernel, which ends the process when it is
+// exceeded, and a lower limit for the garbage collector, which then runs more often.
 func boundMemory(bytes int64) error {
 	if bytes <= 0 || bytes == math.MaxInt64 {
 		return fmt.Errorf("bound of %d bytes is not possible", bytes)

@@ -14,15 +14,15 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// What a worker process and its Pool say to each other, in gob: settings once, then one
-// order and one answer at a time. Before the answer a worker may ask questions, and each
-// gets a reply.
+// Messages between a worker process and its Pool, encoded with gob: settings once, then one
+// order and one answer at a time. Before the final answer a worker may send progress
+// messages and lookups, and each lookup gets a reply.
 type (
 	settings struct {
-		// Memory bounds the worker's data in bytes.
+		// Memory is the memory limit of the worker in bytes.
 		Memory int64
 	}
-	// order has one of its fields set.
+	// order has exactly one field set.
 	order struct {
 		Analysis    *analysis
 		Preparation *preparation
@@ -36,46 +36,47 @@ type (
 		Request request
 		Archive []byte
 		Given   hydrate.GivenInputs
-		// Lookup says that questions of templates are answered.
+		// Lookup reports whether lookups of templates are answered.
 		Lookup bool
 	}
-	// request is a hydrate.Request with its values packed. The profile goes by its name.
+	// request is a hydrate.Request with packed values. The profile is sent as its name.
 	request struct {
 		hydrate.Request
 		ProfileName string
 	}
-	// done says how far an analysis has come.
+	// done is the progress of an analysis: the last completed step.
 	done struct {
 		Step  hydrate.Name
 		Files int
 	}
-	// reply answers a question of a template.
+	// reply is the answer to a lookup.
 	reply struct {
-		// Found is the object in JSON, empty if there is none.
+		// Found is the object as JSON. It is empty if there is no such object.
 		Found []byte
-		// Failed says that the question was not answered. The Pool knows why.
+		// Failed reports that the lookup failed. The Pool keeps the error.
 		Failed bool
 	}
 	answer struct {
-		// Query is a question, and Done a step that was done; the other fields are empty then.
+		// Query is a lookup, and Done the last completed step. If one of them is set, all
+		// other fields are empty.
 		Query *hydrate.LookupQuery
 		Done  *done
 		Draft *hydrate.Draft
-		// Values are those of all units of the draft, packed.
+		// Values are the packed values, which are the same for all units of the draft.
 		Values map[string]any
 		Wrong  []inputs.Problem
 		Took   map[hydrate.Name]time.Duration
-		// Failed is the step that failed, if it is known, and Reason and Failure tell of it.
+		// Failed is the step that failed, if known. Reason and Failure describe the error.
 		Failed  hydrate.Name
 		Reason  string
 		Failure string
 	}
 )
 
-// profiles are those that a worker knows, by name.
+// profiles are the profiles that a worker supports, by name.
 var profiles = map[string]hydrate.Profile{"Helm": olares.HelmProfile{}, "Olares": olares.Profile{}}
 
-// pack makes a request ready for the wire.
+// packRequest converts a request to the form that is sent to a worker.
 func packRequest(r hydrate.Request) (request, error) {
 	name, known := "", r.Profile == nil
 	for each, profile := range profiles {
@@ -97,7 +98,7 @@ func packRequest(r hydrate.Request) (request, error) {
 	return request{Request: r, ProfileName: name}, nil
 }
 
-// unpack is the other way round.
+// unpack reverses packRequest.
 func (r request) unpack() hydrate.Request {
 	out := r.Request
 	out.Profile = profiles[r.ProfileName]
@@ -106,12 +107,12 @@ func (r request) unpack() hydrate.Request {
 	return out
 }
 
-// failed is the answer that tells of an error.
+// failed returns the answer for an error.
 func failed(err error) answer {
 	return answer{Failed: hydrate.FailedStep(err, ""), Reason: outcome.Reason(err, ""), Failure: withoutStep(err).Error()}
 }
 
-// withoutStep is the cause of an error of a step.
+// withoutStep returns the cause of a StepError, and any other error unchanged.
 func withoutStep(err error) error {
 	if step, ok := errors.AsType[*hydrate.StepError](err); ok {
 		return step.Err
@@ -119,7 +120,7 @@ func withoutStep(err error) error {
 	return err
 }
 
-// failure is the error that an answer tells of, nil if there is none.
+// failure returns the error that an answer contains, or nil.
 func (a answer) failure() error {
 	if a.Failure == "" {
 		return nil
@@ -131,11 +132,11 @@ func (a answer) failure() error {
 	return err
 }
 
-// maxAnswerBytes bounds what is read of one answer: the archive and what is beside it, or
-// the rendered text twice, as YAML and as JSON.
+// maxAnswerBytes is the maximum size of one answer. An answer contains the archive and the
+// reports, or the rendered text both as YAML and as JSON.
 const maxAnswerBytes = 64 << 20
 
-// null stands for a nil among values, which gob cannot carry.
+// null represents nil in values because gob cannot encode it.
 type null bool
 
 func init() {
@@ -145,7 +146,7 @@ func init() {
 	gob.RegisterName("number", json.Number(""))
 }
 
-// pack copies values into what gob can carry. Numbers keep their type, since
+// pack returns a copy of a value that gob can encode. Numbers keep their type because
 // templates print an int and a float differently.
 func pack(value any) (any, error) {
 	switch value := value.(type) {
@@ -179,7 +180,7 @@ func pack(value any) (any, error) {
 	}
 }
 
-// packOther carries what is not made of plain maps and lists as JSON would.
+// packOther converts a value that does not consist of plain maps and lists by way of JSON.
 func packOther(value any) (any, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -192,7 +193,7 @@ func packOther(value any) (any, error) {
 	return pack(plain)
 }
 
-// unpack is the other way round, in place.
+// unpack reverses pack in place.
 func unpack(value any) any {
 	switch value := value.(type) {
 	case null:
@@ -212,7 +213,7 @@ func unpack(value any) any {
 	}
 }
 
-// packValues packs a map; a nil one stays nil.
+// packValues packs a map. A nil map stays nil.
 func packValues(values map[string]any) (map[string]any, error) {
 	if values == nil {
 		return nil, nil
@@ -226,7 +227,7 @@ func packValues(values map[string]any) (map[string]any, error) {
 
 var errTooMuch = errors.New("answer is longer than any allowed")
 
-// meter reads at most left bytes, which is set anew before each answer.
+// meter reads at most left bytes. left is reset before each order.
 type meter struct {
 	from io.Reader
 	left int
