@@ -16,19 +16,20 @@ import (
 )
 
 const (
-	// aheadAge is how long a plan is kept for the operation that it was made for.
+	// aheadAge is the time for which a plan is kept for its operation.
 	aheadAge = 30 * time.Second
-	// maxAhead and maxAheadBytes bound the plans that are kept, and maxPlanBytes a single one.
+	// maxAhead and maxAheadBytes limit the number and the total size of the plans that are
+	// kept, and maxPlanBytes the size of a single plan.
 	maxAhead      = 64
 	maxAheadBytes = 16 << 20
 	maxPlanBytes  = 2 << 20
 )
 
-// ahead keeps plans of installations that are about to begin. Each is taken once, by whoever
-// asks for the same: the same archive, values, inputs, place, tenant and kinds of the cluster.
+// ahead caches plans of installations that are about to start. Each plan is returned once,
+// for the same archive, values, inputs, place, tenant and cluster capabilities.
 type ahead struct {
 	mu    sync.Mutex
-	plans []keptPlan // the oldest first
+	plans []keptPlan // oldest first
 	bytes int
 }
 
@@ -39,9 +40,9 @@ type keptPlan struct {
 	until time.Time
 }
 
-// PrepareAhead is Prepare for an installation that begins in a moment: what it rendered is
-// kept for the next call of Prepare with the same arguments. What was rendered from objects
-// that the templates have looked up is not kept.
+// PrepareAhead works like Prepare, for an installation that is about to start. The plan is
+// kept for the next call of Prepare with the same arguments, unless templates looked up
+// objects of the cluster.
 func (c *Catalog) PrepareAhead(ctx context.Context, app *App, version *v1alpha1.PublishedVersion, wish Wish) (*Plan, error) {
 	p, err := c.preparation(ctx, app, version, wish)
 	if err != nil {
@@ -57,7 +58,7 @@ func (c *Catalog) PrepareAhead(ctx context.Context, app *App, version *v1alpha1.
 	return plan, nil
 }
 
-// preparation is what a worker is asked for.
+// preparation returns the order for a worker.
 func (c *Catalog) preparation(ctx context.Context, app *App, version *v1alpha1.PublishedVersion, wish Wish) (hydrate.Preparation, error) {
 	profile, platform, err := c.Profiles.Of(app.Source)
 	if err != nil {
@@ -89,8 +90,9 @@ func (c *Catalog) preparation(ctx context.Context, app *App, version *v1alpha1.P
 	}, nil
 }
 
-// keyOf is a digest over everything that decides what a preparation comes to. Values may be
-// secret, and are not kept beyond it. The archive is given by its digest.
+// keyOf returns a digest of everything that determines the result of a preparation. The
+// values may be secret and are not kept in any other form. The archive is identified by its
+// digest.
 func keyOf(archive string, p hydrate.Preparation, wish Wish) (string, error) {
 	r, given := p.Request, p.Given
 	given.Plain = slices.Sorted(slices.Values(given.Plain))
@@ -107,7 +109,7 @@ func keyOf(archive string, p hydrate.Preparation, wish Wish) (string, error) {
 	return chart.Digest(text), nil
 }
 
-// put keeps a plan, unless it is large or was rendered from objects that were looked up.
+// put keeps a plan unless it is too large or templates looked up objects.
 func (a *ahead) put(key string, plan *Plan) {
 	size := 0
 	for _, unit := range plan.Draft.Units {
@@ -133,14 +135,14 @@ func (a *ahead) put(key string, plan *Plan) {
 	time.AfterFunc(aheadAge, a.expire)
 }
 
-// expire forgets what is too old.
+// expire removes expired plans.
 func (a *ahead) expire() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.trim()
 }
 
-// take returns the plan of a key and forgets it, nil if there is none.
+// take removes the plan with the given key and returns it, or nil if there is none.
 func (a *ahead) take(key string) *Plan {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -159,7 +161,7 @@ func (a *ahead) remove(key string) *Plan {
 	return found.plan
 }
 
-// trim forgets what is too old, and the oldest of what is too much.
+// trim removes expired plans, and the oldest plans if a limit is exceeded.
 func (a *ahead) trim() {
 	now := time.Now()
 	for len(a.plans) > 0 && (len(a.plans) > maxAhead || a.bytes > maxAheadBytes || !now.Before(a.plans[0].until)) {

@@ -13,7 +13,7 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// countingWorker counts the charts that it renders.
+// countingWorker counts its calls of Prepare.
 type countingWorker struct {
 	hydrate.Worker
 	rendered int
@@ -24,7 +24,7 @@ func (w *countingWorker) Prepare(ctx context.Context, p hydrate.Preparation) (*h
 	return w.Worker.Prepare(ctx, p)
 }
 
-// lookingCluster serves some kinds, and has no objects.
+// lookingCluster supplies kinds and has no objects.
 type lookingCluster struct{ kinds []string }
 
 func (c *lookingCluster) Capabilities(context.Context) (*hydrate.Capabilities, error) {
@@ -43,7 +43,7 @@ func counted(t *testing.T, content map[string]string) (shelf, *countingWorker, *
 	return s, worker, cluster
 }
 
-// installing is a wish to install the app as an instance.
+// installing returns a wish to install the app as an instance.
 func installing(instance string) catalog.Wish {
 	return catalog.Wish{
 		At: hydrate.Place{Namespace: "demo", Instance: instance}, Values: map[string]any{"by": "tenant"}, Envs: map[string]string{},

@@ -1,9 +1,9 @@
-// Package catalog answers a tenant's questions about an app: may this namespace
-// use it, which version is meant, what does it ask for, and which chart units with
-// which values does it become.
+// Package catalog resolves the reference of a tenant to an app: whether the namespace may
+// use the app, which version matches, which inputs the app needs, and which chart units and
+// values it is installed with.
 //
-// It reads objects and published charts and changes nothing. The instance and the
-// task controllers share it, so that a task promises what the instance then does.
+// The package only reads objects and published charts. The instance controller and the task
+// controller share it, so that both resolve an app in the same way.
 package catalog
 
 import (
@@ -29,34 +29,35 @@ import (
 
 // Archives opens published charts.
 type Archives interface {
-	// Archive returns the bytes of a published chart by its "sha256:<hex>".
+	// Archive returns a published chart by its digest in the form "sha256:<hex>".
 	Archive(digest string) ([]byte, error)
 }
 
-// Catalog looks up apps.
+// Catalog finds apps and prepares their installation.
 type Catalog struct {
-	// Objects reads MarketSources, AppInfos and Namespaces, commonly from a cache.
+	// Objects reads MarketSources, AppInfos, AppInstances and Namespaces, usually from a
+	// cache.
 	Objects  client.Reader
 	Archives Archives
-	// Markets are the namespaces whose sources may be shared.
+	// Markets are the namespaces whose sources can be shared with other namespaces.
 	Markets market.Namespaces
-	// Worker reads charts and renders them within bounds.
+	// Worker parses and renders charts within limits.
 	Worker   hydrate.Worker
 	Profiles Profiles
-	// Cluster is what charts may ask about. Without one they are rendered for a usual
-	// cluster, which has no objects.
+	// Cluster supplies the capabilities and objects that charts query. If nil, charts are
+	// rendered with default capabilities and without objects.
 	Cluster Cluster
-	// Secrets reads Secrets and ConfigMaps in the namespaces of sources, as the
-	// operator.
+	// Secrets reads Secrets and ConfigMaps in the namespaces of sources with the
+	// permissions of the operator.
 	Secrets client.Reader
-	// Issuers returns how the issuers of licenses are asked that the sources of a
-	// namespace name.
+	// Issuers returns the clients for the license issuers that the sources of a namespace
+	// specify.
 	Issuers func(namespace string) Issuers
 
 	ahead ahead
 }
 
-// Issuers asks issuers of licenses.
+// Issuers contains the clients for license issuers.
 type Issuers struct {
 	Keys     *license.Keys
 	Checkout *license.Checkout
@@ -68,9 +69,9 @@ type App struct {
 	Info   *v1alpha1.AppInfo
 }
 
-// Find looks up an app for the objects of a namespace. What is not there, or not
-// shared, is an error that says so in the same words, so that nobody learns of
-// apps that are not theirs.
+// Find returns an app for use in a namespace. The error is the same for a source of another
+// namespace that does not exist and one that is not shared, so that it does not reveal
+// which sources exist.
 func (c *Catalog) Find(ctx context.Context, ref v1alpha1.AppReference, namespace string) (*App, error) {
 	from := ref.Namespace
 	if from == "" {
@@ -97,11 +98,13 @@ func (c *Catalog) Find(ctx context.Context, ref v1alpha1.AppReference, namespace
 	return app, nil
 }
 
-// listed is how long after a sync of its source an app may take to be seen.
+// listed is the time that an app may take to appear in the cache after its source was
+// synced.
 const listed = 5 * time.Second
 
-// unlisted returns the error for an app that a source does not have: it waits while the
-// source, as it is specified now, has not been read yet.
+// unlisted returns the error for an app that a source does not have. The error is Waiting
+// if the source has not been synced since its spec changed or if the last sync has just
+// ended. In all other cases it is Stalled.
 func unlisted(source *v1alpha1.MarketSource, ref v1alpha1.AppReference) error {
 	st, from := source.Status, source.Namespace+"/"+source.Name
 	none := fmt.Sprintf("source %s has no app %q", from, ref.Name)

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
-// sharedBy makes a source that is shared so, with the app web.
+// sharedBy creates a source with the given sharing and the app web.
 func sharedBy(t *testing.T, server *testenv.Env, namespace, name string, sharing *v1alpha1.Sharing) {
 	t.Helper()
 	source := &v1alpha1.MarketSource{
@@ -32,7 +32,7 @@ func sharedBy(t *testing.T, server *testenv.Env, namespace, name string, sharing
 	synced(t, server, source, time.Now().Add(-time.Minute))
 }
 
-// synced plays the controller of sources that has read a source at a time.
+// synced updates the status of a source as the controller does after a sync.
 func synced(t *testing.T, server *testenv.Env, source *v1alpha1.MarketSource, at time.Time, conditions ...metav1.Condition) {
 	t.Helper()
 	before := client.MergeFrom(source.DeepCopy())
@@ -126,8 +126,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestFindOutsideOfMarkets has sources that ask to be shared in a namespace that no
-// configuration names.
+// TestFindOutsideOfMarkets covers sources with sharing in a namespace that is not a market.
 func TestFindOutsideOfMarkets(t *testing.T) {
 	server := testenv.Start(t)
 	team, other, market := server.Namespace(t, nil), server.Namespace(t, map[string]string{"team": "red"}), server.Namespace(t, nil)
@@ -148,8 +147,8 @@ func TestFindOutsideOfMarkets(t *testing.T) {
 	}
 }
 
-// TestFindTellsNothing compares what is said of a source that is not shared with
-// what is said of one that is not there.
+// TestFindTellsNothing compares the errors for a source that is not shared and a source
+// that does not exist.
 func TestFindTellsNothing(t *testing.T) {
 	g := NewWithT(t)
 	server := testenv.Start(t)

@@ -19,18 +19,18 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// Given is what the spec of an instance or a task gives.
+// Given contains the values and inputs in the spec of an instance or a task.
 type Given struct {
 	Values     *runtime.RawExtension
 	ValuesFrom []v1alpha1.ValuesReference
 	Envs       []v1alpha1.EnvVar
 }
 
-// ValuesKey is the entry of a Secret or ConfigMap that holds values.
+// ValuesKey is the key of a Secret or ConfigMap that contains values.
 const ValuesKey = "values.yaml"
 
-// GivenBy is what an instance gives. The values of a release that was adopted count
-// least.
+// GivenBy returns the values and inputs of an instance. The values of an adopted release
+// have the lowest precedence.
 func GivenBy(instance *v1alpha1.AppInstance) Given {
 	given := Given{Values: instance.Spec.Values, ValuesFrom: instance.Spec.ValuesFrom, Envs: instance.Spec.Envs}
 	if adopted := instance.Status.AdoptedValues; adopted != nil {
@@ -40,11 +40,11 @@ func GivenBy(instance *v1alpha1.AppInstance) Given {
 	return given
 }
 
-// Gather reads what a tenant gives: valuesFrom in order, values over them, and the
-// inputs. The reader acts as the tenant, so that nobody reads more through us than
-// they may themselves. An object that is missing or may not be read can be mended
-// without a word to us: it is a failure with SecretMissing or PermissionDenied that
-// is worth another look.
+// Gather reads the values and inputs of a tenant: valuesFrom in order, values merged over
+// them, and the inputs. The reader has the permissions of the tenant, so that the operator
+// does not give access to other objects. An object that is missing or may not be read is an
+// error with reason SecretMissing or PermissionDenied. It is not Stalled because the
+// operator is not notified when the cause is fixed.
 func (c *Catalog) Gather(ctx context.Context, reader client.Reader, tenant release.Tenant, given Given) (Wish, error) {
 	g := gatherer{reader: reader, tenant: tenant, objects: c.Objects}
 	wish := Wish{Values: map[string]any{}, Envs: map[string]string{}, Tenant: tenant}
@@ -91,8 +91,8 @@ func secret(env v1alpha1.EnvVar) bool {
 	return env.ValueFrom != nil && env.ValueFrom.SecretKeyRef != nil
 }
 
-// unreadable says that values cannot be read. What a parser says of a Secret may
-// quote it, and is left out.
+// unreadable returns the error for values that cannot be parsed. The message of the parser
+// is omitted for a Secret because it may quote the content.
 func unreadable(ref v1alpha1.ValuesReference, err error) error {
 	if ref.Kind == v1alpha1.ValuesFromSecret {
 		reason := outcome.Reason(err, v1alpha1.ReasonInvalidValues)
@@ -104,7 +104,7 @@ func unreadable(ref v1alpha1.ValuesReference, err error) error {
 type gatherer struct {
 	reader client.Reader
 	tenant release.Tenant
-	// objects reads our own kinds.
+	// objects reads AppInstances.
 	objects client.Reader
 }
 
@@ -122,8 +122,8 @@ func (g gatherer) env(ctx context.Context, env v1alpha1.EnvVar) (string, error) 
 	return "", nil
 }
 
-// output reads an output of another instance of the namespace. One that is not
-// there yet comes when that instance runs.
+// output reads an output of another instance in the namespace. If the output does not exist
+// yet, the error is Waiting.
 func (g gatherer) output(ctx context.Context, name, key string) (string, error) {
 	instance := &v1alpha1.AppInstance{}
 	err := g.objects.Get(ctx, types.NamespacedName{Namespace: g.tenant.Namespace, Name: name}, instance)
@@ -144,10 +144,10 @@ func (g gatherer) output(ctx context.Context, name, key string) (string, error) 
 		"instance %q has no output %q: it has %s", name, key, nameList(names)))
 }
 
-// lookAgain is when what was missing elsewhere is looked for again.
+// lookAgain is the interval at which missing objects are requested again.
 const lookAgain = 15 * time.Second
 
-// key reads one entry of a Secret or a ConfigMap.
+// key reads one key of a Secret or a ConfigMap.
 func (g gatherer) key(ctx context.Context, kind v1alpha1.ValuesKind, name, key string) (string, error) {
 	at := types.NamespacedName{Namespace: g.tenant.Namespace, Name: name}
 	var text string

@@ -17,7 +17,7 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// room is a namespace in which one account may read, and another may not.
+// room is a namespace with one service account that may read objects and one that may not.
 type room struct {
 	server    *testenv.Env
 	namespace string
@@ -42,7 +42,7 @@ func newRoom(t *testing.T) room {
 	return r
 }
 
-// gather gathers as an account.
+// gather calls Gather with the permissions of a service account.
 func (r room) gather(t *testing.T, account string, given catalog.Given) (catalog.Wish, error) {
 	t.Helper()
 	as := release.Tenant{Namespace: r.namespace, ServiceAccount: account}
@@ -161,7 +161,7 @@ func TestGatherRefuses(t *testing.T) {
 			g := NewWithT(t)
 			_, err := r.gather(t, c.account, c.given)
 			g.Expect(outcome.Reason(err, "")).To(Equal(c.reason), "%v", err)
-			// What is missing or not allowed may change with no word to us.
+			// The operator is not notified when a missing object or permission is added.
 			g.Expect(outcome.IsStalled(err)).To(Equal(c.reason == v1alpha1.ReasonInvalidValues), "%v", err)
 			g.Expect(err).To(MatchError(ContainSubstring(c.says)))
 			g.Expect(err).NotTo(MatchError(ContainSubstring("hunter2")), "a message is no place for a secret")

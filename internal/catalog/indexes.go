@@ -13,19 +13,19 @@ import (
 
 // Names of the indexes of AppInstances.
 const (
-	// InstancesByApp is by the AppInfo that they use, as InstanceKey writes it.
+	// InstancesByApp indexes instances by their AppInfo, in the form of InstanceKey.
 	InstancesByApp = "spec.appRef"
-	// UnresolvedBySource is by the source of those whose spec is not resolved, as
-	// SourceKey writes it.
+	// UnresolvedBySource indexes instances whose condition Resolved is not True by their
+	// source, in the form of SourceKey.
 	UnresolvedBySource = "unresolved.source"
 )
 
-// InstanceKey is namespace and name of the AppInfo that an instance uses.
+// InstanceKey returns the namespace and name of the AppInfo that an instance uses.
 func InstanceKey(instance *v1alpha1.AppInstance) string {
 	return cmp.Or(instance.Spec.AppRef.Namespace, instance.Namespace) + "/" + instance.Spec.AppRef.AppInfoName()
 }
 
-// SourceKey is namespace and name of the source that an instance uses.
+// SourceKey returns the namespace and name of the source that an instance uses.
 func SourceKey(instance *v1alpha1.AppInstance) string {
 	return cmp.Or(instance.Spec.AppRef.Namespace, instance.Namespace) + "/" + instance.Spec.AppRef.Source
 }

@@ -7,17 +7,18 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// maxInputsNamed bounds the inputs that a message names of each group.
+// maxInputsNamed is the maximum number of inputs that a message lists in each group.
 const maxInputsNamed = 10
 
-// What InputsMessage is about.
+// Subjects of InputsMessage.
 const (
 	Inputs = "inputs in spec.envs"
 	Titles = "titles in spec.entrances"
 )
 
-// InputsMessage says which inputs, or titles of entrances, to give, to correct and to
-// remove. The title of the instance is named by its field, spec.title.
+// InputsMessage returns a message that lists the inputs, or the titles of entrances, to
+// give, to correct and to remove. The title of the instance is listed as its field,
+// spec.title.
 func InputsMessage(what string, wrong []inputs.Problem) string {
 	var fields, inputs []inputs.Problem
 	for _, w := range wrong {
@@ -37,7 +38,7 @@ func InputsMessage(what string, wrong []inputs.Problem) string {
 	return strings.Join(said, "; ")
 }
 
-// adviceMessage groups inputs by what to do about them.
+// adviceMessage groups inputs by the action that the user must take.
 func adviceMessage(wrong []inputs.Problem) string {
 	var missing, unfit, unknown []string
 	for _, w := range wrong {
@@ -67,5 +68,5 @@ func adviceMessage(wrong []inputs.Problem) string {
 	return strings.Join(said, "; ")
 }
 
-// nameList joins names, and counts those that are too many.
+// nameList joins names. It replaces names above the limit by their number.
 func nameList(names []string) string { return text.List(names, ", ", maxInputsNamed) }

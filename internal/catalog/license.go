@@ -17,8 +17,8 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// Terms returns the license terms of a chart as a status shows them, nil for an app that
-// is free.
+// Terms returns the license terms of a chart in the form of a status. It returns nil for an
+// app that need not be purchased.
 func Terms(of *hydrate.License) *v1alpha1.LicenseTerms {
 	if of == nil {
 		return nil
@@ -30,12 +30,12 @@ func Terms(of *hydrate.License) *v1alpha1.LicenseTerms {
 	return terms
 }
 
-// maxPrices bounds the prices that a status lists.
+// maxPrices is the maximum number of prices in a status.
 const maxPrices = 20
 
-// License checks the credential of a version that must be bought, and returns it; it
-// is empty for any other version. Nothing of the chart is opened before that. The
-// reader acts as the tenant.
+// License returns the verified credential for a version that must be purchased, and "" for
+// all other versions. It does not open the chart. The reader has the permissions of the
+// tenant.
 func (c *Catalog) License(
 	ctx context.Context, reader client.Reader, tenant release.Tenant, app *App, version *v1alpha1.PublishedVersion, ref *v1alpha1.KeyReference,
 ) (string, error) {
@@ -57,8 +57,9 @@ func (c *Catalog) License(
 	return credential, c.checkLicense(ctx, app, terms, credential)
 }
 
-// checkTerms compares the terms by which a version was checked with those in its chart.
-// They differ where the version was published by an operator that did not note them.
+// checkTerms compares the license terms in the status, with which the credential was
+// verified, with the terms in the chart. They differ if the version was published by an
+// operator that did not record them.
 func checkTerms(app *App, version *v1alpha1.PublishedVersion, chart *hydrate.License) error {
 	terms := Terms(chart)
 	switch {
@@ -79,7 +80,7 @@ func price(terms *v1alpha1.LicenseTerms) string {
 	return strings.Join(terms.Prices, " or ")
 }
 
-// checkLicense checks a credential against the issuer's keys.
+// checkLicense verifies a credential with the keys of the issuer.
 func (c *Catalog) checkLicense(ctx context.Context, app *App, of *v1alpha1.LicenseTerms, credential string) error {
 	issuer, err := app.issuer(of)
 	if err != nil {
@@ -103,7 +104,7 @@ func (c *Catalog) checkLicense(ctx context.Context, app *App, of *v1alpha1.Licen
 	return err
 }
 
-// issuer is the one whose credentials the source believes for the app.
+// issuer returns the issuer of the terms as specified in spec.licensing of the source.
 func (a *App) issuer(of *v1alpha1.LicenseTerms) (*v1alpha1.LicenseIssuer, error) {
 	wanted := of.Issuer
 	for i := range a.Source.Spec.Licensing {
@@ -116,8 +117,8 @@ func (a *App) issuer(of *v1alpha1.LicenseTerms) (*v1alpha1.LicenseIssuer, error)
 		a.Source.Namespace, a.Source.Name, wanted))
 }
 
-// Buy asks the developer's checkout for the credential of an app that was bought,
-// and returns it checked. That it is not there yet is waited for.
+// Buy requests the credential of a purchased app from the checkout of the developer and
+// verifies it. While the credential is not available, the error is Waiting.
 func (c *Catalog) Buy(
 	ctx context.Context, reader client.Reader, tenant release.Tenant, app *App, of *v1alpha1.LicenseTerms, request *v1alpha1.KeyReference, attempt int,
 ) (string, error) {

@@ -8,43 +8,43 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// Wish is what a tenant gives for an installation.
+// Wish contains the settings of a tenant for an installation.
 type Wish struct {
-	// At is where the app is installed.
+	// At is the place where the app is installed.
 	At hydrate.Place
-	// Values are the tenant's, all of them merged.
+	// Values are the merged values of the tenant.
 	Values map[string]any
-	// Envs are the inputs that were given, by name.
+	// Envs are the given inputs by name.
 	Envs map[string]string
-	// Plain are the names of those that stand in an object for everyone to read who
-	// may read that, and not in a Secret.
+	// Plain lists the names of inputs that are stored in an object in plain text and not in
+	// a Secret.
 	Plain []string
-	// Supplied are the inputs that the market and the tenant's namespace have for
-	// every app that asks for one of the name.
+	// Supplied contains the inputs that the source and the tenant's namespace supply to
+	// every app with an input of that name.
 	Supplied Supply
-	// Credential is that of an app that was bought, empty otherwise.
+	// Credential is the credential of a purchased app. It is empty for all other apps.
 	Credential string
-	// Tenant is who asks the cluster for what templates look up.
+	// Tenant is the account that looks up objects for templates.
 	Tenant release.Tenant
-	// Releases are the revisions to be; see hydrate.Request.
+	// Releases are the revisions that the installation creates; see hydrate.Request.
 	Releases map[string]hydrate.ReleaseRevision
 }
 
-// Cluster answers what charts ask.
+// Cluster answers the queries of charts.
 type Cluster interface {
-	// Capabilities are what it serves.
+	// Capabilities returns the version and the API versions of the cluster.
 	Capabilities(ctx context.Context) (*hydrate.Capabilities, error)
-	// Lookup answers for a tenant what templates look up.
+	// Lookup returns a function that looks up objects with the permissions of a tenant.
 	Lookup(tenant release.Tenant) hydrate.Lookup
 }
 
-// Plan is what an installation comes to.
+// Plan contains the rendered releases of an installation, or the problems with its inputs.
 type Plan = hydrate.Prepared
 
-// Prepare has a published version rendered with the tenant's values, in this order:
-// chart, platform, tenant, inputs. The parameters of the market are in the published
-// chart already. While inputs are wrong, nothing is rendered. What PrepareAhead has
-// rendered for the same arguments is not rendered again.
+// Prepare renders a published version with values in this order of increasing precedence:
+// chart, platform, tenant, inputs. The published chart already contains the parameters of
+// the source. If an input is missing or invalid, nothing is rendered. Prepare returns the
+// result of PrepareAhead for the same arguments if there is one.
 func (c *Catalog) Prepare(ctx context.Context, app *App, version *v1alpha1.PublishedVersion, wish Wish) (*Plan, error) {
 	p, err := c.preparation(ctx, app, version, wish)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// shelf is a catalog over a store with one published app, and that app.
+// shelf is a catalog with a store that contains one published app.
 type shelf struct {
 	*catalog.Catalog
 	store   *chartrepo.Store
@@ -26,8 +26,8 @@ type shelf struct {
 	version *v1alpha1.PublishedVersion
 }
 
-// newShelf publishes the app web, of these files beside its Chart.yaml, from a
-// source of the Olares profile.
+// newShelf publishes the app web, which consists of these files and a Chart.yaml, in a
+// source with the Olares profile.
 func newShelf(t *testing.T, content map[string]string) shelf {
 	t.Helper()
 	g := NewWithT(t)
@@ -70,7 +70,7 @@ func newShelf(t *testing.T, content map[string]string) shelf {
 	}
 }
 
-// page renders to what the values say.
+// page is a template that renders its values.
 const page = `apiVersion: v1
 kind: ConfigMap
 metadata: {name: page}
@@ -82,8 +82,8 @@ data:
   region: {{ (.Values.olaresEnv).REGION | default "none" }}
 `
 
-// asking is a manifest with a required input, one with a default, and one that the
-// platform supplies.
+// asking is a manifest with a required input, one with a default, and one that the platform
+// supplies.
 const asking = `olaresManifest.version: 0.12.0
 metadata: {name: web, version: 1.0.0}
 envs:
@@ -100,7 +100,7 @@ func plain() map[string]string {
 	return map[string]string{"templates/page.yaml": page, "values.yaml": "chart: own\nby: chart\n"}
 }
 
-// supply is an input that is there for every app.
+// supply returns a supply with one input.
 func supply(plain bool, name, text string) catalog.Supply {
 	return catalog.Supply{Texts: map[string]string{name: text}, Plain: map[string]bool{name: plain}}
 }

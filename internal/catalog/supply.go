@@ -14,12 +14,12 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// TenantEnvs is the name of the ConfigMap and of the Secret that hold inputs for
-// every app of a namespace.
+// TenantEnvs is the name of the ConfigMap and of the Secret that contain inputs for all
+// apps in a namespace.
 const TenantEnvs = "appmarket-envs"
 
-// Supply are inputs by name. Plain are those that stand in an object for everyone to
-// read who may read that, and not in a Secret.
+// Supply contains inputs by name. Plain contains the names of inputs that are stored in
+// plain text and not in a Secret.
 type Supply struct {
 	Texts map[string]string
 	Plain map[string]bool
@@ -27,10 +27,10 @@ type Supply struct {
 
 func (s Supply) put(name, text string, plain bool) { s.Texts[name], s.Plain[name] = text, plain }
 
-// Supply reads the inputs that need not be given for each app: those of the source,
-// and over them those of the tenant's namespace, in a ConfigMap and over that in a
-// Secret of the name TenantEnvs. The reader acts as the tenant; what that may not
-// read it does not have.
+// Supply returns the inputs that are supplied to every app, in this order of increasing
+// precedence: the inputs of the source, the ConfigMap TenantEnvs and the Secret TenantEnvs
+// in the tenant's namespace. The reader has the permissions of the tenant. The ConfigMap
+// and the Secret are skipped if they do not exist or may not be read.
 func (c *Catalog) Supply(ctx context.Context, reader client.Reader, tenant release.Tenant, app *App) (Supply, error) {
 	supplied := Supply{Texts: map[string]string{}, Plain: map[string]bool{}}
 	if envs := app.Source.Spec.Envs; len(envs) > 0 {

@@ -13,10 +13,11 @@ import (
 	"github.com/appmarket/operator/internal/values"
 )
 
-// Profiles are the platform profiles by name.
+// Profiles maps the names of platform profiles to their implementation.
 type Profiles map[v1alpha1.PlatformProfile]hydrate.Profile
 
-// Of is the profile that a source names and the values it adds.
+// Of returns the profile that a source specifies, and the values that the source adds to
+// it.
 func (p Profiles) Of(source *v1alpha1.MarketSource) (hydrate.Profile, map[string]any, error) {
 	name := v1alpha1.ProfileHelm
 	var raw *runtime.RawExtension
@@ -34,8 +35,7 @@ func (p Profiles) Of(source *v1alpha1.MarketSource) (hydrate.Profile, map[string
 	return profile, values, nil
 }
 
-// SystemVersion is the version that the platform of an app says it has, empty if it
-// says nothing.
+// SystemVersion returns the version that the platform of an app reports, or "".
 func (c *Catalog) SystemVersion(app *App) (string, error) {
 	profile, platform, err := c.Profiles.Of(app.Source)
 	if err != nil {
@@ -45,8 +45,8 @@ func (c *Catalog) SystemVersion(app *App) (string, error) {
 	return version, nil
 }
 
-// Decode reads the values that a field of an object holds. Numbers become float64, as
-// Helm reads those of a values.yaml.
+// Decode parses the values in a field of an object. Numbers become float64, as when Helm
+// parses a values.yaml.
 func Decode(raw *runtime.RawExtension) (map[string]any, error) {
 	if raw == nil || len(raw.Raw) == 0 {
 		return nil, nil
@@ -64,12 +64,12 @@ func Decode(raw *runtime.RawExtension) (map[string]any, error) {
 	return decoded, nil
 }
 
-// maxValueEntries bounds the keys and list items of the values of an installation. Helm
-// copies each one several times, as does who carries them to a worker and back, so that a
-// megabyte of values made of a single character each takes seconds of processor time.
+// maxValueEntries is the maximum number of keys and list items in the values of an
+// installation. Helm copies each entry several times, and so does the transfer to a worker,
+// so that 1 MB of values with many short entries takes seconds of CPU time.
 const maxValueEntries = 1 << 17
 
-// checkEntries refuses values of more entries than are carried.
+// checkEntries returns an error if values have too many entries.
 func checkEntries(values map[string]any) error {
 	if count := countEntries(values); count > maxValueEntries {
 		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf(

@@ -12,7 +12,7 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// TestGatherBoundsEntries gives values of very many entries in few bytes.
+// TestGatherBoundsEntries covers values with very many short entries.
 func TestGatherBoundsEntries(t *testing.T) {
 	const most = 1 << 17
 	items := func(item string, count int) string {

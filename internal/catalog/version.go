@@ -12,11 +12,11 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Version picks the newest published version that a constraint allows. An empty
-// constraint allows every version that is not a prerelease; if there is none, it
-// allows every version. A version that is still to be published is waited for, unless
-// the hydration of the app has failed for good: then the error has its reason. What the
-// source does not offer is an error.
+// Version returns the latest published version that the constraint allows. An empty
+// constraint allows every version that is not a prerelease or, if there are only
+// prereleases, every version. If a matching version is not published yet, the error is
+// Waiting, or Stalled if the hydration of the app is Stalled. If the source does not offer
+// a matching version, the error is Stalled.
 func (a *App) Version(constraint string) (*v1alpha1.PublishedVersion, error) {
 	published := a.Info.Status.Versions
 	if len(published) == 0 {
@@ -44,8 +44,8 @@ func (a *App) Version(constraint string) (*v1alpha1.PublishedVersion, error) {
 		"app %q has no version %s: the newest is %s", a.Info.Spec.App, what, published[0].Version))
 }
 
-// unpublished returns the error for a version that is not published: it waits while the
-// app is hydrated, and quotes how far that is.
+// unpublished returns the error for a version that is not published. While the app is
+// hydrated, the error is Waiting and contains the progress.
 func (a *App) unpublished(format string, args ...any) error {
 	said := fmt.Sprintf(format, args...)
 	conditions := a.Info.Status.Conditions
@@ -60,8 +60,8 @@ func (a *App) unpublished(format string, args ...any) error {
 	return outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, fmt.Errorf("%s: waiting for its hydration to begin", said))
 }
 
-// Update is a published version that is newer than the one given, empty if there is
-// none.
+// Update returns the latest published version if it is newer than the given version, and ""
+// otherwise.
 func (a *App) Update(than string) string {
 	newest, err := a.Version("")
 	if err != nil || !Newer(newest.Version, than) {
@@ -70,8 +70,8 @@ func (a *App) Update(than string) string {
 	return newest.Version
 }
 
-// Newest is the newest of the versions that is no prerelease, or the newest
-// prerelease where there is nothing else. There must be at least one.
+// Newest returns the latest version that is not a prerelease, or the latest prerelease if
+// there are no other versions. published must not be empty.
 func Newest(published []v1alpha1.PublishedVersion) *v1alpha1.PublishedVersion {
 	for _, constraint := range []string{"*", ">=0.0.0-0"} {
 		if found, err := pick(published, constraint); err == nil && found != nil {
@@ -81,8 +81,8 @@ func Newest(published []v1alpha1.PublishedVersion) *v1alpha1.PublishedVersion {
 	return &published[0]
 }
 
-// pick returns the newest version that the constraint allows. An exact version is
-// found by its text, build metadata included.
+// pick returns the latest version that the constraint allows, or nil. A constraint that is
+// equal to a published version, including build metadata, selects that version.
 func pick(published []v1alpha1.PublishedVersion, constraint string) (*v1alpha1.PublishedVersion, error) {
 	for i := range published {
 		if published[i].Version == constraint {
@@ -117,8 +117,8 @@ func (a *App) offers(constraint string) bool {
 	return err == nil && found != nil
 }
 
-// Newer reports whether a semantic version comes after another. What is not a
-// semantic version comes before everything.
+// Newer reports whether a version is newer than another. An invalid semantic version is
+// older than every valid one.
 func Newer(version, than string) bool {
 	a, err := semver.NewVersion(version)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// appOf is an app with these versions published, and others only offered.
+// appOf returns an app with the given published and offered versions.
 func appOf(published, offered []string) *catalog.App {
 	info := &v1alpha1.AppInfo{}
 	info.Namespace, info.Name, info.Spec.App = "market", "main.web", "web"

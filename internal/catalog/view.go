@@ -10,14 +10,14 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// Entrance is an entrance as status shows it.
+// Entrance converts an entrance to the form of a status.
 func Entrance(e inputs.Entrance) v1alpha1.Entrance {
 	return v1alpha1.Entrance{
 		Name: text.Limit(e.Name, 63), Title: text.Limit(e.Title, 200), Host: text.Limit(e.Host, 253), Port: e.Port, Invisible: e.Invisible,
 	}
 }
 
-// Input is an input as status shows it. The default of a secret is left out.
+// Input converts an input to the form of a status. The default of a secret is omitted.
 func Input(in inputs.Input) v1alpha1.Input {
 	out := v1alpha1.Input{
 		Name: text.Limit(in.Name, 253), Type: text.Limit(in.Type, 32), Title: text.Limit(in.Title, 200),
@@ -40,7 +40,7 @@ func Input(in inputs.Input) v1alpha1.Input {
 	return out
 }
 
-// numberText writes a bound of a number, empty for none.
+// numberText formats a limit on a number. It returns "" if there is no limit.
 func numberText(bound *float64) string {
 	if bound == nil {
 		return ""
@@ -48,7 +48,7 @@ func numberText(bound *float64) string {
 	return text.Limit(strconv.FormatFloat(*bound, 'g', -1, 64), 32)
 }
 
-// characterCount is a bound of a length, nil for none.
+// characterCount converts a limit on a length. It returns nil if there is no limit.
 func characterCount(bound *float64) *int64 {
 	if bound == nil {
 		return nil
@@ -57,5 +57,5 @@ func characterCount(bound *float64) *int64 {
 	return &count
 }
 
-// First are the first n of a list.
+// First returns the first n items of a list, or all items if there are fewer.
 func First[T any](list []T, n int) []T { return list[:min(len(list), n)] }
