@@ -27,8 +27,8 @@ type CloneSafety struct {
 	Verdict string
 	// Collisions lists the resources that both instances would claim, as sentences of at
 	// most 253 bytes, such as "Ingress web: host app.example". The list is sorted and has
-	// at most 50 entries. If there are more, those that also occur in another namespace are
-	// kept in preference to the others.
+	// at most 50 entries. If there are more, collisions within one namespace are dropped
+	// before collisions in every namespace.
 	Collisions []string
 }
 

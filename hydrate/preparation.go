@@ -28,7 +28,7 @@ type GivenInputs struct {
 	Values map[string]string
 	Plain  []string
 	// Supplied contains the values that are available to every app with an input of that
-	// name. SuppliedPlain contains the names of those that are stored in plain text.
+	// name. SuppliedPlain contains the names of the values that are stored in plain text.
 	Supplied      map[string]string
 	SuppliedPlain map[string]bool
 	// Credential is the credential of a purchased app. It is empty for all other apps.
@@ -95,7 +95,7 @@ func (g GivenInputs) values(declared []inputs.Input) map[string]string {
 }
 
 // supplied returns the inputs that the tenant does not have to give. The values of the
-// platform and the tenant take precedence over those that are available to every app.
+// platform and the tenant override the inputs that are available to every app.
 func (g GivenInputs) supplied(declared []inputs.Input, known map[string]any) map[string]string {
 	supplied := maps.Clone(g.Supplied)
 	if supplied == nil {

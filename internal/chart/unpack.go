@@ -103,8 +103,8 @@ type unpacker struct {
 	total  int64
 }
 
-// entries reads all entries. Errors of the tar and gzip readers are returned as they are;
-// explain gives them a reason.
+// entries reads all entries. Errors of the tar and gzip readers are returned without a
+// reason; explain adds it.
 func (u *unpacker) entries() error {
 	for {
 		header, err := u.tar.Next()

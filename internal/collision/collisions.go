@@ -22,8 +22,8 @@ type Release struct {
 // Between lists the collisions of two instances that are both rendered with their real
 // names and values: objects with the same group, kind, namespace and name, hooks included,
 // and other resources that exist once per cluster, such as hosts with their paths, node
-// ports, and paths on a node. The result is sorted, without duplicates, and limited like
-// that of ListCollisions. Collisions between the releases of one instance are not detected.
+// ports, and paths on a node. The result is sorted, has no duplicates and has at most
+// maxCollisions entries. Collisions between the releases of one instance are not detected.
 // The error is Stalled with RenderFailed for a document that is not valid YAML, and with
 // LimitExceeded if there are more objects than an app may have.
 func Between(a, b []Release) ([]string, error) {
@@ -39,7 +39,7 @@ func Between(a, b []Release) ([]string, error) {
 }
 
 // ListCollisions returns the sorted union of both lists without duplicates. If there are
-// more than maxCollisions entries, those of first are kept in preference to those of then.
+// more than maxCollisions entries, entries of then are dropped before entries of first.
 func ListCollisions(first, then []string) []string {
 	var all []string
 	for _, some := range [][]string{first, then} {

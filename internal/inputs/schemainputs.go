@@ -137,8 +137,8 @@ func isValueKey(key string) bool {
 }
 
 // resolve follows references within the schema. Keywords next to a reference take
-// precedence over those of its target. An unresolvable or circular reference results in an
-// empty schema.
+// precedence over the keywords of its target. An unresolvable or circular reference results
+// in an empty schema.
 func (w *schemaInputs) resolve(value any) schemaNode {
 	node, _ := value.(map[string]any)
 	for range maxReferences {

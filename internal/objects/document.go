@@ -79,8 +79,8 @@ func (d Document) Head() (string, bool) {
 	return string(text), err == nil
 }
 
-// metadataHead returns the name and the annotations of metadata. It returns false if their
-// types are not those that Helm expects.
+// metadataHead returns the name and the annotations of metadata. It returns false if one of
+// them has a type that Helm does not expect.
 func metadataHead(value any) (map[string]any, bool) {
 	metadata, ok := value.(Map)
 	if !ok || !isScalar(metadata["name"]) {

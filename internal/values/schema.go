@@ -34,8 +34,8 @@ const (
 // secret. It is Stalled with InvalidChart if the schema is invalid, and with LimitExceeded
 // if the validation would be too expensive.
 //
-// If the values are those of a dependency, at contains the keys of the dependency. The
-// paths in the error start with them.
+// For the values of a dependency, at contains the keys of the dependency. The paths in the
+// error start with these keys.
 func CheckSchema(schema []byte, values map[string]any, at ...string) error {
 	compiled, err := compileSchema(schema)
 	if err != nil {

@@ -60,7 +60,7 @@ func DecodeFirst(text []byte) (map[string]any, error) {
 var (
 	// notAMap matches the error of encoding/json for a document that is not a map.
 	notAMap = regexp.MustCompile(`cannot unmarshal (\w+) into Go value of type map`)
-	// typesOfJSON maps the type names in that error to those of our messages.
+	// typesOfJSON maps the type names in that error to the names in messages.
 	typesOfJSON = map[string]string{"array": "a list", "string": "a text", "number": "a number", "bool": "a boolean"}
 )
 
