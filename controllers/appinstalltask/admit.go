@@ -20,8 +20,9 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// admit checks everything at once. What may still come, an app, a dependency or an
-// input, is waited for; what cannot come ends the task.
+// admit runs all checks of the action and reports every finding at once. A finding that may
+// resolve itself, such as a missing app, dependency or input, makes the task wait. Any
+// other finding ends the task.
 func (r *Reconciler) admit(ctx context.Context, s *scope) error {
 	if s.begun() || s.recalls() {
 		return nil
@@ -52,7 +53,8 @@ func (r *Reconciler) admit(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// refuse holds a task back, or ends it with what its steps have brought.
+// refuse ends or delays the admission with an error. If the error is terminal and the task
+// has subtasks, it first reverts them as spec.onFailure specifies.
 func (r *Reconciler) refuse(ctx context.Context, s *scope, err error) error {
 	if outcome.IsStalled(err) && len(s.task.Status.Steps) > 0 {
 		err = r.undoSteps(ctx, s, problem(outcome.Reason(err, v1alpha1.ReasonInvalidSpec), err.Error()))
@@ -61,8 +63,9 @@ func (r *Reconciler) refuse(ctx context.Context, s *scope, err error) error {
 	return status.ForCondition(v1alpha1.ConditionAdmitted, err)
 }
 
-// lookOnce looks again, a moment after a task begins to wait for others. What they
-// came to while it was being checked woke nobody: it did not wait for them yet.
+// lookOnce requeues the task once, 1s after it starts to wait for dependencies. A
+// dependency that becomes ready during the checks does not trigger a reconcile, because the
+// task does not yet wait for it.
 func (s *scope) lookOnce(err error) error {
 	after, waiting := outcome.IsWaiting(err)
 	if !waiting || outcome.Reason(err, "") != v1alpha1.ReasonWaitingForDependency || after > 0 && after < lookAgain {
@@ -75,9 +78,9 @@ func (s *scope) lookOnce(err error) error {
 	return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, time.Second, errors.New(err.Error()))
 }
 
-// recalls has a task that has written its instance and lost its note of that go on from
-// there, and reports whether it is one. What was checked then is not checked again: it
-// may be found wrong by now, or done.
+// recalls restores the status of a task that wrote its instance but failed to save its own
+// status, and reports whether it did so. The checks are not repeated: they could fail now
+// because the operation is in progress or done.
 func (s *scope) recalls() bool {
 	if !s.goesOnUnnoted() {
 		return false
@@ -89,13 +92,14 @@ func (s *scope) recalls() bool {
 	return true
 }
 
-// goesOnUnnoted reports whether the instance is what this task has made of it, or one
-// of its name and wish that was deleted meanwhile, and that was not taken back.
+// goesOnUnnoted reports whether this task, or a deleted task with the same name and spec,
+// was the last to write the instance and has not reverted that.
 func (s *scope) goesOnUnnoted() bool {
 	return s.written() && s.instance.Annotations[v1alpha1.TaskUndoneAnnotation] == ""
 }
 
-// checks are those of an action, beside that of the instance's state.
+// checks returns the checks of the action of the task, except for the check of the state of
+// the instance.
 func (s *scope) checks(r *Reconciler) []func(context.Context, *scope, *findings) error {
 	type checks = []func(context.Context, *scope, *findings) error
 	switch s.task.Spec.Action {
@@ -117,7 +121,8 @@ func (s *scope) checks(r *Reconciler) []func(context.Context, *scope, *findings)
 	return nil
 }
 
-// checkState refuses what the instance's state does not allow.
+// checkState returns an error if the name or the state of the instance does not allow the
+// action.
 func (s *scope) checkState() error {
 	name := s.task.Instance()
 	if len(name) > maxInstanceName {
@@ -132,19 +137,19 @@ func (s *scope) checkState() error {
 	return transitions.Admit(s.task.Spec.Action, name, s.instance)
 }
 
-// written reports whether it is this task that has written the instance, or one of its
-// name that wished for the same. Where the task does not know of it, its note was
-// lost, and what it asks for may even be done.
+// written reports whether this task, or an earlier task with the same name and spec, was
+// the last to write the instance. If status.instanceRef is not set in this case, the status
+// update was lost, and the operation may already be complete.
 func (s *scope) written() bool {
 	return s.writer() == s.task.Name && (s.signed() || s.instance.Annotations[v1alpha1.TaskHashAnnotation] == s.hash)
 }
 
-// signed reports whether the instance bears the sign of this very task.
+// signed reports whether the UID annotation of the instance names this task.
 func (s *scope) signed() bool {
 	return s.instance != nil && s.instance.Annotations[v1alpha1.TaskUIDAnnotation] == string(s.task.UID)
 }
 
-// checkInstance refuses an instance that is one of another app.
+// checkInstance returns an error if the instance belongs to another app.
 func (s *scope) checkInstance(name string) error {
 	has, wants := s.instance.Spec.AppRef, s.task.Spec.App
 	if has.Source != wants.Source || has.Name != wants.Name {
@@ -155,10 +160,11 @@ func (s *scope) checkInstance(name string) error {
 	return nil
 }
 
-// maxInstanceName bounds the name of an instance, after which releases are named.
+// maxInstanceName is the maximum length of an instance name. Release names are derived from
+// it.
 const maxInstanceName = 40
 
-// findApp looks for the app and the version.
+// findApp sets the app and the version of the scope.
 func (r *Reconciler) findApp(ctx context.Context, s *scope, p *findings) error {
 	app, err := r.Catalog.Find(ctx, s.task.Spec.App, s.task.Namespace)
 	if left := s.sourceGraceLeft(err, time.Now()); left > 0 {
@@ -171,18 +177,19 @@ func (r *Reconciler) findApp(ctx context.Context, s *scope, p *findings) error {
 	}
 	s.app = app
 	if s.task.Spec.Action == v1alpha1.ActionAdopt && s.task.Spec.Version == "" {
-		return nil // That of the release.
+		return nil // The version of the adopted release is used.
 	}
 	s.version, err = app.Version(s.wantedVersion())
 	return p.Take(err)
 }
 
-// sourceGrace is how long a new task waits for a source that does not exist: tools that
-// apply both at once often create the task first.
+// sourceGrace is the time that a new task without spec.deadline waits for a missing source.
+// Tools that apply both at once often create the task first.
 const sourceGrace = 30 * time.Second
 
-// sourceGraceLeft is how long the task still waits for a source that does not exist, or is not
-// shared with the namespace: until its deadline, or for a short while after its creation.
+// sourceGraceLeft returns how much longer the task waits for a source that does not exist
+// or is not shared with the namespace of the task: until its deadline, or for sourceGrace
+// after its creation.
 func (s *scope) sourceGraceLeft(err error, now time.Time) time.Duration {
 	if outcome.Reason(err, "") != v1alpha1.ReasonNotShared {
 		return 0
@@ -190,7 +197,8 @@ func (s *scope) sourceGraceLeft(err error, now time.Time) time.Duration {
 	return s.task.Spec.Deadline.Or(sourceGrace) - now.Sub(s.task.CreationTimestamp.Time)
 }
 
-// wantedVersion is a range or an exact version. A clone has that of its origin.
+// wantedVersion returns the exact version or the range that is requested. It defaults to
+// the version of the cloned instance.
 func (s *scope) wantedVersion() string {
 	if s.task.Spec.Version == "" && s.origin != nil {
 		return s.origin.Status.Version
@@ -198,7 +206,7 @@ func (s *scope) wantedVersion() string {
 	return s.task.Spec.Version
 }
 
-// checkApp looks for the app, the version, what it depends on and its inputs.
+// checkApp finds the app and the version, and checks the dependencies and the inputs.
 func (r *Reconciler) checkApp(ctx context.Context, s *scope, p *findings) error {
 	if err := r.findApp(ctx, s, p); err != nil || s.app == nil {
 		return err
@@ -257,8 +265,9 @@ func (r *Reconciler) checkRevision(ctx context.Context, s *scope, p *findings) e
 	return r.checkRecorded(ctx, s, p)
 }
 
-// checkRecorded refuses a revision that Helm has no record of any more. If the account may
-// not read the records, checkRights lists the rights that it lacks.
+// checkRecorded reports a revision whose Helm release no longer exists. If the service
+// account has no permission to read the releases, checkRights lists the missing
+// permissions.
 func (r *Reconciler) checkRecorded(ctx context.Context, s *scope, p *findings) error {
 	reader, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()})
 	if err != nil {
@@ -277,7 +286,7 @@ func (r *Reconciler) checkRecorded(ctx context.Context, s *scope, p *findings) e
 	return nil
 }
 
-// maxNamed bounds the instances or revisions that a message names.
+// maxNamed is the maximum number of instances or revisions that a message lists.
 const maxNamed = 10
 
 // revisionsMessage lists the revisions of an instance that can be restored.
@@ -294,8 +303,8 @@ func revisionsMessage(instance *v1alpha1.AppInstance) string {
 	return "its status.history has " + text.List(numbers, ", ", maxNamed)
 }
 
-// nameOthers returns the error about the state of the instance. If there is no instance, it
-// names those of the app.
+// nameOthers returns the error about the state of the instance. If the instance does not
+// exist, the error lists the other instances of the app.
 func (r *Reconciler) nameOthers(ctx context.Context, s *scope, state error) (error, error) {
 	if s.instance != nil || outcome.Reason(state, "") != v1alpha1.ReasonNotInstalled {
 		return state, nil

@@ -10,10 +10,10 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// withValues is the key of TasksWithValues.
+// withValues is the key of the TasksWithValues index.
 const withValues = "true"
 
-// hasValues returns the key of a task in TasksWithValues.
+// hasValues returns the key of a task in the TasksWithValues index.
 func hasValues(task *v1alpha1.AppInstallTask) string {
 	if valueBytes(task) == 0 {
 		return ""
@@ -21,7 +21,7 @@ func hasValues(task *v1alpha1.AppInstallTask) string {
 	return withValues
 }
 
-// valueBytes returns the length of the values that a task gives, as they are written.
+// valueBytes returns the size in bytes of the values and the inputs in the spec of a task.
 func valueBytes(task *v1alpha1.AppInstallTask) int64 {
 	bytes := 0
 	if values := task.Spec.Values; values != nil {
@@ -35,9 +35,9 @@ func valueBytes(task *v1alpha1.AppInstallTask) int64 {
 	return int64(bytes)
 }
 
-// checkValueBytes refuses a task whose values, together with those of the older tasks of
-// its namespace that have not ended, are larger than the namespace may have. Specs are
-// neither decoded nor copied for it.
+// checkValueBytes returns an error if the values of the task and of the older unfinished
+// tasks in its namespace exceed the limit of the namespace. It neither decodes nor copies
+// the specs.
 func (r *Reconciler) checkValueBytes(ctx context.Context, s *scope) error {
 	own := valueBytes(s.task)
 	if r.MaxValueBytes <= 0 || own == 0 {

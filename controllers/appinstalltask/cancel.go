@@ -15,8 +15,9 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// cancel carries out a Cancel: it names the task to end in its own status, where
-// that one finds it, and waits until it has ended. It waits for nobody's turn.
+// cancel performs the action Cancel. It records the name of the target task in
+// status.targetTask, where the target task finds it, and waits for that task to end. It
+// does not wait in the queue of the instance.
 func (r *Reconciler) cancel(ctx context.Context, s *scope) error {
 	if s.task.Status.TargetTask == "" {
 		if err := r.aim(ctx, s); err != nil {
@@ -44,9 +45,9 @@ func (r *Reconciler) cancel(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// aim chooses the task to cancel: the one named, or the one at work, or else the
-// next in turn. A Cancel that was deleted and applied again finds the one that it has
-// ended before.
+// aim chooses the task to cancel: spec.targetTask, or else the running task of the
+// instance, or else the next task in the queue. A Cancel that was deleted and applied again
+// chooses the task that it canceled before.
 func (r *Reconciler) aim(ctx context.Context, s *scope) error {
 	target, err := r.ended(ctx, s)
 	if err != nil {
@@ -79,7 +80,8 @@ func (r *Reconciler) nextToCancel(ctx context.Context, s *scope) (string, error)
 	return waiting[at].Name, nil
 }
 
-// ended is the task that this Cancel has ended before, empty if there is none.
+// ended returns the name of the task that this Cancel canceled before, or "" if there is
+// none.
 func (r *Reconciler) ended(ctx context.Context, s *scope) (string, error) {
 	hash, err := transitions.HashSpec(s.task)
 	if err != nil {
@@ -103,7 +105,8 @@ func wrongState(format string, args ...any) error {
 	return status.ForCondition(v1alpha1.ConditionAdmitted, outcome.Stalled(v1alpha1.ReasonWrongState, fmt.Errorf(format, args...)))
 }
 
-// committed reports whether a task does something that goes through once begun.
+// committed reports whether a task has started an action that cannot be canceled after its
+// start.
 func committed(task *v1alpha1.AppInstallTask) bool {
 	return task.Status.InstanceRef != nil && transitions.Outcomes[task.Spec.Action].Committed
 }
@@ -117,8 +120,8 @@ func wasCancelled(task *v1alpha1.AppInstallTask) bool {
 	return false
 }
 
-// heed ends a task that is cancelled before it has written its instance, and turns
-// one around that has.
+// heed ends a canceled task that has not yet written its instance, and starts to revert a
+// task that has.
 func (r *Reconciler) heed(ctx context.Context, s *scope) error {
 	if s.task.Status.Undoing != nil || committed(s.task) {
 		return nil
@@ -136,14 +139,14 @@ func (r *Reconciler) heed(ctx context.Context, s *scope) error {
 		return r.undoSteps(ctx, s, why)
 	}
 	if transitions.Outcomes[s.task.Spec.Action].Committed {
-		return nil // It has begun, and its note of that was lost.
+		return nil // The operation has started, and the status update was lost.
 	}
 	return r.turnAround(ctx, s, why)
 }
 
-// confirm reads the instance of a task that knows of none from the API server: it
-// may have written one a moment ago whose note was lost to the very edit that cancels
-// it, and which the cache does not show yet.
+// confirm reads the instance from the API server if status.instanceRef is not set. The task
+// may have written the instance just before the edit that cancels it made its status update
+// fail, and the cache may not yet contain that write.
 func (r *Reconciler) confirm(ctx context.Context, s *scope) error {
 	if s.task.Status.InstanceRef != nil {
 		return nil
@@ -156,7 +159,8 @@ func (r *Reconciler) confirm(ctx context.Context, s *scope) error {
 	return client.IgnoreNotFound(err)
 }
 
-// cancelledBy says who cancels the task, empty if nobody does. A Cancel is noted.
+// cancelledBy returns the field or the task that cancels the task, or "" if it is not
+// canceled. It records a Cancel task in status.cancelledBy.
 func (r *Reconciler) cancelledBy(ctx context.Context, s *scope) (string, error) {
 	if s.task.Spec.Cancel != nil && *s.task.Spec.Cancel {
 		return "spec.cancel", nil

@@ -17,7 +17,7 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// checkOrigin finds the instance that a clone copies.
+// checkOrigin finds the instance to clone.
 func (r *Reconciler) checkOrigin(ctx context.Context, s *scope, p *findings) error {
 	name := s.task.Spec.CloneOf
 	origin, err := r.original(ctx, s)
@@ -44,8 +44,8 @@ func (r *Reconciler) checkOrigin(ctx context.Context, s *scope, p *findings) err
 	return nil
 }
 
-// checkClone refuses a copy that would get in the way of its origin, and asks for
-// the titles by which people tell the two apart.
+// checkClone checks that the clone does not collide with its origin, and that its titles
+// are given and distinct.
 func (r *Reconciler) checkClone(ctx context.Context, s *scope, p *findings) error {
 	if s.app == nil || s.app.Info.Status.Summary == nil {
 		return nil
@@ -71,13 +71,15 @@ func (s *scope) elsewhere() bool {
 	return from != "" && from != s.task.Namespace
 }
 
-// fits reports whether a clone may live where the task wants it.
+// fits reports whether the clone verdict of the app allows a clone in the namespace of the
+// task.
 func (s *scope) fits(verdict v1alpha1.CloneVerdict) bool {
 	return verdict == v1alpha1.CloneSafe || verdict == v1alpha1.CloneNamespacedOnly && s.elsewhere()
 }
 
-// original reads the instance that a clone copies, nil if there is none. One of
-// another namespace is read as the tenant, who may not be allowed to.
+// original returns the instance to clone, or nil if it does not exist. It reads an instance
+// in another namespace as the service account of the task, which needs permission to get
+// it.
 func (r *Reconciler) original(ctx context.Context, s *scope) (*v1alpha1.AppInstance, error) {
 	if !s.elsewhere() {
 		return r.instance(ctx, s.task.Namespace, s.task.Spec.CloneOf)
@@ -101,7 +103,7 @@ func (r *Reconciler) original(ctx context.Context, s *scope) (*v1alpha1.AppInsta
 	return origin, nil
 }
 
-// checkTitles lists every title that is missing or taken, among the inputs.
+// checkTitles adds every missing or duplicate title to the required inputs.
 func (r *Reconciler) checkTitles(ctx context.Context, s *scope, p *findings) error {
 	others, err := r.neighbours(ctx, s)
 	if err != nil {
@@ -128,5 +130,5 @@ func (r *Reconciler) checkTitles(ctx context.Context, s *scope, p *findings) err
 	return nil
 }
 
-// titleInput stands for spec.title among the titles to be given.
+// titleInput is the name of spec.title in the list of titles.
 const titleInput = "spec.title"

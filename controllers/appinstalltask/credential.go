@@ -20,15 +20,15 @@ import (
 )
 
 const (
-	// credentialInput stands for spec.credentialRef among the inputs.
+	// credentialInput is the name of spec.credentialRef in the list of inputs.
 	credentialInput = "spec.credentialRef"
-	// maxPurchases bounds how often a checkout is asked for one task.
+	// maxPurchases is the maximum number of checkout requests for one task.
 	maxPurchases = 100
 )
 
-// credential is that of an app that must be bought, checked; empty for any other
-// app. One that is not there yet is asked of the developer's checkout, if the task
-// says how.
+// credential returns the verified credential of an app that must be purchased, or "" for
+// any other app. If the Secret is missing and the task has a purchase request, it requests
+// the credential from the checkout of the developer.
 func (r *Reconciler) credential(ctx context.Context, s *scope, tenant client.Client) (string, error) {
 	ref := s.credentialRef()
 	if s.version.License == nil || ref == nil || s.task.Spec.PurchaseRequestRef == nil {
@@ -41,7 +41,8 @@ func (r *Reconciler) credential(ctx context.Context, s *scope, tenant client.Cli
 	return r.buy(ctx, s, tenant, ref)
 }
 
-// credentialRef is that of the task, or of the instance whose spec it keeps.
+// credentialRef returns the reference of the task. It defaults to the reference of the
+// upgraded or cloned instance.
 func (s *scope) credentialRef() *v1alpha1.KeyReference {
 	if from := s.basis(); s.task.Spec.CredentialRef == nil && from != nil {
 		return from.Spec.CredentialRef
@@ -49,8 +50,9 @@ func (s *scope) credentialRef() *v1alpha1.KeyReference {
 	return s.task.Spec.CredentialRef
 }
 
-// buy asks the checkout, and keeps what it gives in the Secret that the task names,
-// as the tenant. How often it was asked is in status, and survives a restart.
+// buy requests the credential from the checkout and stores it, with the permissions of the
+// tenant, in the Secret that the task names. The number of requests is stored in status, so
+// that a restart does not reset it.
 func (r *Reconciler) buy(ctx context.Context, s *scope, tenant client.Client, ref *v1alpha1.KeyReference) (string, error) {
 	if s.task.Status.PurchaseAttempts >= maxPurchases {
 		return "", outcome.Stalled(v1alpha1.ReasonPurchaseFailed, fmt.Errorf(
@@ -60,7 +62,7 @@ func (r *Reconciler) buy(ctx context.Context, s *scope, tenant client.Client, re
 	credential, err := r.Catalog.Buy(ctx, tenant, s.tenant, s.app, s.version.License, s.task.Spec.PurchaseRequestRef, int(attempt))
 	switch outcome.Reason(err, "") {
 	case v1alpha1.ReasonSecretMissing, v1alpha1.ReasonPermissionDenied:
-		return "", err // There was nothing to ask with.
+		return "", err // No request was sent.
 	}
 	s.task.Status.PurchaseAttempts = attempt
 	if err != nil {
@@ -69,7 +71,7 @@ func (r *Reconciler) buy(ctx context.Context, s *scope, tenant client.Client, re
 	return credential, keep(ctx, tenant, s.task.Namespace, ref, credential)
 }
 
-// keep puts a credential into its Secret, which may be there with other keys.
+// keep stores a credential in its Secret. It keeps the other keys of an existing Secret.
 func keep(ctx context.Context, tenant client.Client, namespace string, ref *v1alpha1.KeyReference, credential string) error {
 	secret := &corev1.Secret{}
 	err := tenant.Get(ctx, types.NamespacedName{Namespace: namespace, Name: ref.Name}, secret)
@@ -97,8 +99,8 @@ func keep(ctx context.Context, tenant client.Client, namespace string, ref *v1al
 	return nil
 }
 
-// unlicensed says what it means that there is no good credential. One that was not
-// given is an input like others.
+// unlicensed reports a missing or invalid credential. If no credential is referenced, it
+// lists the credential as a required input.
 func (r *Reconciler) unlicensed(s *scope, p *findings, err error) error {
 	if outcome.Reason(err, "") != v1alpha1.ReasonLicenseMissing || s.credentialRef() != nil {
 		return p.Take(readable(err))

@@ -19,15 +19,15 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Types of dependencies.
+// Types of the dependencies of an app.
 const (
 	application = "application"
 	system      = "system"
 )
 
-// checkDependencies looks for the apps that this one cannot do without, which must
-// run in the same namespace: they are waited for, or installed by tasks of their
-// own, those first that others of them need.
+// checkDependencies checks that the mandatory dependencies of the app are running in the
+// namespace of the task. Depending on spec.dependencies, the task waits for the missing
+// ones or creates subtasks that install them, in dependency order.
 func (r *Reconciler) checkDependencies(ctx context.Context, s *scope, p *findings) error {
 	summary := s.app.Info.Status.Summary
 	if summary == nil {
@@ -57,8 +57,8 @@ func (r *Reconciler) checkDependencies(ctx context.Context, s *scope, p *finding
 	return nil
 }
 
-// awaitDependency waits for an app that is needed to run, and fails where the source of
-// this app has it and will never publish it.
+// awaitDependency returns an error that waits for a missing dependency. The error is
+// terminal if the source lists the dependency but cannot publish it.
 func (r *Reconciler) awaitDependency(ctx context.Context, s *scope, d v1alpha1.AppDependency) error {
 	said := fmt.Sprintf("app %q needs app %q", s.app.Info.Spec.App, d.Name)
 	if d.Version != "" {
@@ -81,7 +81,7 @@ func (r *Reconciler) awaitDependency(ctx context.Context, s *scope, d v1alpha1.A
 		"%s: install it, or set spec.dependencies to Install", said))
 }
 
-// checkSystem compares the version of the platform with what an app asks for.
+// checkSystem compares the version of the platform with the range that the app requires.
 func (r *Reconciler) checkSystem(s *scope, d v1alpha1.AppDependency) error {
 	if d.Type != system || d.Version == "" {
 		return nil
@@ -94,7 +94,7 @@ func (r *Reconciler) checkSystem(s *scope, d v1alpha1.AppDependency) error {
 		"app %s needs %s in a version %q, and this platform is %s; choose another version of the app", s.app.Info.Spec.App, d.Name, d.Version, have))
 }
 
-// unmet are the apps that an app cannot do without and that do not run.
+// unmet returns the mandatory app dependencies that no ready instance satisfies.
 func unmet(summary *v1alpha1.AppSummary, instances []v1alpha1.AppInstance) []v1alpha1.AppDependency {
 	if summary == nil {
 		return nil
@@ -104,18 +104,18 @@ func unmet(summary *v1alpha1.AppSummary, instances []v1alpha1.AppInstance) []v1a
 	})
 }
 
-// need is an app that is to be installed first, and the range it must be in.
+// need is an app to install first and its version range.
 type need struct {
 	app     string
 	version string
 }
 
-// maxNeeds bounds the apps that one task installs.
+// maxNeeds is the maximum number of apps that one task installs.
 const maxNeeds = 40
 
-// order finds every app that an app needs and that does not run, directly or through
-// others, each behind those that it needs itself. Apps that need each other are an
-// error that names them.
+// order returns the missing direct and transitive dependencies of an app, sorted so that
+// each app follows its own dependencies. It returns an error that lists the apps of a
+// dependency cycle.
 func (r *Reconciler) order(ctx context.Context, s *scope, instances []v1alpha1.AppInstance) ([]need, error) {
 	g := simple.NewDirectedGraph()
 	ids, names := map[string]int64{}, map[int64]string{}
@@ -172,8 +172,8 @@ func cycle(apps []string) error {
 		"these apps need each other and cannot be installed in any order: %s; install one of them by hand", strings.Join(apps, ", ")))
 }
 
-// summaryOf is what is known of an app of the same source. One that is not there
-// cannot be installed.
+// summaryOf returns the summary of an app of the same source. It returns a terminal error
+// if the app cannot be installed.
 func (r *Reconciler) summaryOf(ctx context.Context, s *scope, name string) (*v1alpha1.AppSummary, error) {
 	ref := s.task.Spec.App
 	ref.Name = name
@@ -187,7 +187,7 @@ func (r *Reconciler) summaryOf(ctx context.Context, s *scope, name string) (*v1a
 	return app.Info.Status.Summary, nil
 }
 
-// satisfied reports whether an instance that runs is what a dependency asks for.
+// satisfied reports whether a ready instance satisfies a dependency.
 func satisfied(d v1alpha1.AppDependency, instances []v1alpha1.AppInstance) bool {
 	for _, i := range instances {
 		ready := meta.IsStatusConditionTrue(i.Status.Conditions, v1alpha1.ConditionReady)
@@ -198,8 +198,8 @@ func satisfied(d v1alpha1.AppDependency, instances []v1alpha1.AppInstance) bool 
 	return false
 }
 
-// within reports whether a version is in a range. A range that cannot be read is
-// met by every version: it is the app's mistake, not the tenant's.
+// within reports whether a version is in a range. Every valid version satisfies an invalid
+// range, because the tenant cannot correct the manifest of the app.
 func within(version, allowed string) bool {
 	v, err := semver.NewVersion(version)
 	if err != nil {

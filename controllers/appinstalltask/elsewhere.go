@@ -14,13 +14,14 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// uninstallVerb is the verb of RBAC that lets an account have an instance of another
-// namespace uninstalled. It allows nothing else: who could create tasks there could have
-// any chart installed with any account of that namespace.
+// uninstallVerb is the RBAC verb that allows an account to have an instance in another
+// namespace uninstalled. The permission to create tasks is not used for this purpose,
+// because it would allow the account to install any chart with any service account of that
+// namespace.
 const uninstallVerb = "uninstall"
 
-// checkRemoval reports a step in another namespace, which removes an instance there, that
-// the tenant may not have carried out.
+// checkRemoval adds a finding if a subtask uninstalls an instance in another namespace and
+// the tenant has no permission to do so.
 func (r *Reconciler) checkRemoval(ctx context.Context, s *scope, p *findings, step *v1alpha1.AppInstallTask) error {
 	if step.Namespace == s.task.Namespace {
 		return nil
@@ -35,8 +36,8 @@ func (r *Reconciler) checkRemoval(ctx context.Context, s *scope, p *findings, st
 	return nil
 }
 
-// mayUninstall asks the API server, as the tenant, whether it may have the instance of a
-// step uninstalled.
+// mayUninstall reports whether the tenant has permission to uninstall the instance of a
+// subtask. It sends a SelfSubjectAccessReview as the tenant.
 func (r *Reconciler) mayUninstall(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) (bool, error) {
 	tenant, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()})
 	if err != nil {
@@ -53,15 +54,16 @@ func (r *Reconciler) mayUninstall(ctx context.Context, s *scope, step *v1alpha1.
 	return review.Status.Allowed, nil
 }
 
-// removalDenied is the error about a step that the tenant may not have carried out.
+// removalDenied returns the error about a subtask that the tenant has no permission for.
 func (s *scope) removalDenied(step *v1alpha1.AppInstallTask) error {
 	return outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
 		"service account %s may not uninstall instance %s in namespace %s: an administrator of that namespace must apply %s",
 		s.account(), step.Spec.InstanceName, step.Namespace, preflight.TheRemedy))
 }
 
-// uninstallRole is the role, as YAML, by which the tenant may have the instance of a step
-// uninstalled. All that others have written is quoted: an administrator applies the text.
+// uninstallRole returns, as YAML, a Role and a RoleBinding that allow the tenant to
+// uninstall the instance of a subtask. It quotes all names, because an administrator
+// applies the text.
 func (s *scope) uninstallRole(step *v1alpha1.AppInstallTask) string {
 	name := strings.Join([]string{"appmarket", s.task.Namespace, s.account(), uninstallVerb, step.Spec.InstanceName}, ":")
 	return fmt.Sprintf(`apiVersion: rbac.authorization.k8s.io/v1

@@ -12,14 +12,15 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// findings collect what stands in the way of a task.
+// findings collects the problems that keep a task from being admitted.
 type findings struct {
 	admission.Findings
-	// steps are tasks that have to end before this one begins, in order.
+	// steps are the subtasks that must end before this task starts, in order.
 	steps []*v1alpha1.AppInstallTask
 }
 
-// verdict sums the findings up. They are waited for until the deadline of the task.
+// verdict combines the findings into one error, nil if there are none. The task waits no
+// longer than its deadline.
 func (p *findings) verdict(task *v1alpha1.AppInstallTask) error {
 	err := p.Verdict(0)
 	if _, waits := outcome.IsWaiting(err); !waits {
@@ -32,8 +33,8 @@ func (p *findings) verdict(task *v1alpha1.AppInstallTask) error {
 	return p.Verdict(left)
 }
 
-// ask lists inputs, or titles, that are missing or do not fit. They are waited for, or are a
-// failure, as the task says.
+// ask adds inputs or titles that are missing or invalid to status.requiredInputs. Depending
+// on spec.onMissingInput, the task waits for them or fails.
 func (p *findings) ask(task *v1alpha1.AppInstallTask, what string, wrong []inputs.Problem) {
 	if len(wrong) == 0 {
 		return
@@ -47,14 +48,14 @@ func (p *findings) ask(task *v1alpha1.AppInstallTask, what string, wrong []input
 	p.Add(outcome.Waiting(v1alpha1.ReasonWaitingForInput, 0, missing))
 }
 
-// maxInputs bounds the inputs that are listed, and maxInputsBytes their size.
+// The maximum number of inputs in status, and their maximum total size in bytes.
 const (
 	maxInputs      = 100
 	maxInputsBytes = 128 << 10
 )
 
-// fitting returns the first items of a list that fit into a number and a size, as they
-// are written in JSON, at least one.
+// fitting returns the longest prefix of a list, but at least one item, that has at most the
+// given number of items and of bytes when encoded as JSON.
 func fitting[T any](list []T, most, bytes int) []T {
 	list = catalog.First(list, min(len(list), most))
 	size := 0

@@ -18,8 +18,8 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// follow copies the instance's milestones and ends the task when the instance has
-// concluded what the task wrote.
+// follow copies the progress conditions of the instance to the task, and ends the task when
+// the instance has completed the operation or failed.
 func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	if err := r.catchUp(ctx, s); err != nil {
 		return err
@@ -61,8 +61,9 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// catchUp reads the instance from the API server if the cache does not show what the
-// task wrote yet: the cached instance would look as if another client had changed it.
+// catchUp reads the instance from the API server if the cache does not yet contain the
+// write of this task. Otherwise the cached instance would look as if another client had
+// changed it.
 func (r *Reconciler) catchUp(ctx context.Context, s *scope) error {
 	ref := s.task.Status.InstanceRef
 	if ref == nil || s.instance != nil && string(s.instance.UID) == ref.UID && s.instance.Generation >= ref.Generation && s.written() {
@@ -81,8 +82,8 @@ func (r *Reconciler) catchUp(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// fail ends the task whose instance has failed, once it has taken back what is to
-// be taken back.
+// fail ends the task after its instance has failed, and first reverts it if spec.onFailure
+// requires that.
 func (r *Reconciler) fail(ctx context.Context, s *scope, reason, message string) error {
 	if s.leavesNothing() {
 		if err := r.turnAround(ctx, s, problem(reason, message)); err != nil {
@@ -93,8 +94,8 @@ func (r *Reconciler) fail(ctx context.Context, s *scope, reason, message string)
 	return status.ForCondition(failedMilestone(s.instance.Status.Conditions), outcome.Stalled(reason, errors.New(message)))
 }
 
-// current is a condition of the instance that speaks of the spec which the task
-// wrote, or of a later one.
+// current returns a condition of the instance if it was observed for the given generation
+// or a later one, otherwise nil.
 func (s *scope) current(kind string, generation int64) *metav1.Condition {
 	c := meta.FindStatusCondition(s.instance.Status.Conditions, kind)
 	if c == nil || c.ObservedGeneration < generation {
@@ -103,16 +104,16 @@ func (s *scope) current(kind string, generation int64) *metav1.Condition {
 	return c
 }
 
-// hasConcluded reports whether an instance has dealt with what a task wrote: with its
-// spec, and with its request for a reconcile, which a task makes even where the spec is
-// as it was.
+// hasConcluded reports whether the instance controller has observed the spec of the given
+// generation and handled the reconcile request. A task requests a reconcile even if it does
+// not change the spec.
 func hasConcluded(instance *v1alpha1.AppInstance, generation int64) bool {
 	st := instance.Status
 	return st.ObservedGeneration >= generation && st.LastHandledReconcileAt == instance.Annotations[v1alpha1.ReconcileRequestAnnotation]
 }
 
-// failure is the condition by which the instance has failed at what the task wrote, nil
-// if it has not.
+// failure returns the Stalled condition of the instance if the operation of the task has
+// failed, otherwise nil.
 func (s *scope) failure(generation int64) *metav1.Condition {
 	if !hasConcluded(s.instance, generation) {
 		return nil
@@ -120,15 +121,15 @@ func (s *scope) failure(generation int64) *metav1.Condition {
 	return s.current(v1alpha1.ConditionStalled, generation)
 }
 
-// settled reports whether the instance has dealt with what the task wrote, and is
-// well.
+// settled reports whether the instance has completed the operation of the task and is
+// ready.
 func (s *scope) settled(generation int64) bool {
 	root := s.current(v1alpha1.ConditionReady, generation)
 	return hasConcluded(s.instance, generation) && root != nil && root.Status == metav1.ConditionTrue
 }
 
-// interrupter names the client that changed the spec of the instance before the instance
-// had concluded what the task wrote; it is empty if there is none.
+// interrupter names the client that changed the spec of the instance before the operation
+// of the task was complete, or returns "" if there is none.
 func (r *Reconciler) interrupter(ctx context.Context, s *scope) string {
 	if !s.written() {
 		if s.writer() == s.task.Name {
@@ -144,8 +145,8 @@ func (r *Reconciler) interrupter(ctx context.Context, s *scope) string {
 	return "another client"
 }
 
-// titleOf is what messages call the task that wrote an instance: its name, and its action
-// where it still exists.
+// titleOf returns the name of the task for messages, with its action if the task still
+// exists.
 func (r *Reconciler) titleOf(ctx context.Context, namespace, name string) string {
 	if name == "" {
 		return "another client"
@@ -157,7 +158,7 @@ func (r *Reconciler) titleOf(ctx context.Context, namespace, name string) string
 	return fmt.Sprintf("task %q (%s)", name, task.Spec.Action)
 }
 
-// desired is the state that the task's action writes into the instance.
+// desired returns the desired state that the action writes to the instance.
 func (s *scope) desired() v1alpha1.DesiredState {
 	switch transitions.Outcomes[s.task.Spec.Action].Succeeded {
 	case transitions.Removed:
@@ -168,7 +169,8 @@ func (s *scope) desired() v1alpha1.DesiredState {
 	return v1alpha1.StateRunning
 }
 
-// goesOn tells how far the instance is.
+// goesOn returns an error that waits for the instance and reports its progress. If the
+// instance has retried until spec.timeout, the error is terminal.
 func (s *scope) goesOn(reconciling *metav1.Condition) error {
 	if reconciling == nil {
 		return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("%s of instance %s", s.task.Spec.Action, s.instance.Name))
@@ -176,7 +178,7 @@ func (s *scope) goesOn(reconciling *metav1.Condition) error {
 	if reconciling.Reason != v1alpha1.ReasonProgressingWithRetry {
 		return outcome.Waiting(reconciling.Reason, 0, errors.New(reconciling.Message))
 	}
-	// What is tried again and again may never go well.
+	// A retried operation has no other time limit.
 	left := time.Until(s.task.Status.StartTime.Add(s.task.Spec.Timeout.Or(defaultTimeout)))
 	if left <= 0 {
 		return outcome.Stalled(v1alpha1.ReasonTimedOut, fmt.Errorf("not done within spec.timeout: %s", reconciling.Message))
@@ -184,10 +186,10 @@ func (s *scope) goesOn(reconciling *metav1.Condition) error {
 	return outcome.Waiting(reconciling.Reason, left, errors.New(reconciling.Message))
 }
 
-// defaultTimeout stands in for a timeout that cannot be read.
+// defaultTimeout is the timeout if spec.timeout is not set or invalid.
 const defaultTimeout = 10 * time.Minute
 
-// progress is what the instance says of the work that goes on.
+// progress returns the message of the Reconciling condition of the instance.
 func (s *scope) progress(generation int64) string {
 	if c := s.current(v1alpha1.ConditionReconciling, generation); c != nil {
 		return c.Message
@@ -195,7 +197,8 @@ func (s *scope) progress(generation int64) string {
 	return "instance " + s.instance.Name + " is being brought back"
 }
 
-// failedMilestone is the milestone that the instance failed at.
+// failedMilestone returns the first progress condition that is False. It defaults to
+// Applied.
 func failedMilestone(conditions []metav1.Condition) string {
 	for _, milestone := range status.AppInstance.Progress {
 		if meta.IsStatusConditionFalse(conditions, milestone) {

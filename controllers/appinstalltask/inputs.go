@@ -15,12 +15,12 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// lookAgain is when a Secret or ConfigMap that was missing is looked for again: the
-// operator may not watch those of tenants.
+// lookAgain is the interval at which a missing Secret or ConfigMap is read again. The
+// operator has no permission to watch the Secrets of tenants.
 const lookAgain = 15 * time.Second
 
-// checkInputs lists every input that is missing or does not fit, and renders the app
-// where none is.
+// checkInputs lists every input that is missing or invalid, and renders the app if there is
+// none.
 func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *findings) error {
 	given, account := s.given()
 	s.tenant = release.Tenant{Namespace: s.task.Namespace, ServiceAccount: account}
@@ -41,7 +41,8 @@ func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *findings) err
 	}
 	prepare := r.Catalog.Prepare
 	if s.begins() {
-		// The instance asks for the same in a moment. An upgrade is rendered for other revisions.
+		// The instance controller soon needs the same rendering. An upgrade is rendered for
+		// a different revision there.
 		prepare = r.Catalog.PrepareAhead
 	}
 	if s.plan, err = prepare(ctx, s.app, s.version, wish); err != nil {
@@ -51,8 +52,8 @@ func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *findings) err
 	return nil
 }
 
-// readable turns a Secret or ConfigMap that is missing, or that the tenant may not
-// read, into something to wait for: it can be mended without a word to us.
+// readable makes the task wait if a Secret or ConfigMap is missing or cannot be read,
+// because the tenant can correct this without changing the task.
 func readable(err error) error {
 	switch outcome.Reason(err, "") {
 	case v1alpha1.ReasonSecretMissing, v1alpha1.ReasonPermissionDenied:
@@ -61,8 +62,9 @@ func readable(err error) error {
 	return err
 }
 
-// given is what the instance will be given, and by whom it will be installed: what
-// the task leaves out of an upgrade stays as it is.
+// given returns the values and the inputs of the instance, and the service account that
+// installs it. The fields that the task does not specify default to those of the upgraded
+// or cloned instance.
 func (s *scope) given() (catalog.Given, string) {
 	given := catalog.Given{Values: s.task.Spec.Values, ValuesFrom: s.task.Spec.ValuesFrom, Envs: s.task.Spec.Envs}
 	account := s.task.Spec.ServiceAccountName
@@ -80,8 +82,8 @@ func (s *scope) given() (catalog.Given, string) {
 	return given, cmp.Or(account, "default")
 }
 
-// basis is the instance whose values and inputs stay where the task gives none: the
-// one that is upgraded, or the origin of a clone.
+// basis returns the instance whose values and inputs are the defaults of the task: the
+// upgraded instance or the origin of a clone.
 func (s *scope) basis() *v1alpha1.AppInstance {
 	if s.task.Spec.Action == v1alpha1.ActionUpgrade {
 		return s.instance
@@ -89,8 +91,8 @@ func (s *scope) basis() *v1alpha1.AppInstance {
 	return s.origin
 }
 
-// account is the service account of the instance that is there, where the task names
-// none.
+// account returns the service account of the task. It defaults to the service account of
+// the existing instance, then to "default".
 func (s *scope) account() string {
 	account := s.task.Spec.ServiceAccountName
 	if s.instance != nil {
@@ -99,7 +101,7 @@ func (s *scope) account() string {
 	return cmp.Or(account, "default")
 }
 
-// addEnvs puts inputs over others of the same name.
+// addEnvs merges two lists of inputs by name. The second list has precedence.
 func addEnvs(have, more []v1alpha1.EnvVar) []v1alpha1.EnvVar {
 	out := slices.Clone(have)
 	for _, env := range more {

@@ -12,8 +12,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// progressInterval is how long a task waits before it shows the progress of its instance.
-// Most operations end before that, and each step of the others is one of several.
+// progressInterval is the delay before a task shows the progress of its instance. Most
+// operations end within it, so that their intermediate states cause no reconcile.
 const progressInterval = time.Second
 
 func (r *Reconciler) instanceCreated(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
@@ -28,8 +28,9 @@ func (r *Reconciler) instanceDeleted(ctx context.Context, e event.DeleteEvent, q
 	r.wakeTasksAt(ctx, queue, e.Object)
 }
 
-// wakeTasksAt has the tasks reconciled that an instance concerns, as it was and as it is: at
-// once if it matters to them, and after a while if it is only further than before.
+// wakeTasksAt requeues the tasks that depend on the old or the new state of an instance. If
+// the operation of a task has only made progress, the task is requeued after
+// progressInterval, otherwise immediately.
 func (r *Reconciler) wakeTasksAt(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request], states ...client.Object) {
 	now, ok := states[len(states)-1].(*v1alpha1.AppInstance)
 	if !ok {
@@ -53,9 +54,10 @@ func (r *Reconciler) wakeTasksAt(ctx context.Context, queue workqueue.TypedRateL
 	}
 }
 
-// onlyProgresses reports whether an instance is still busy with what a task has written. A
-// task that has not noted that yet, or takes it back, is concerned by more: but for one that
-// is just about to note it, and follows the instance by itself then.
+// onlyProgresses reports whether an instance is still processing the last write of a task.
+// A task that has not yet recorded its write is requeued immediately, unless the UID
+// annotation shows that the task is about to record it. So is a task that is being canceled
+// or reverted.
 func onlyProgresses(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstance) bool {
 	if task.Status.Undoing != nil || task.Spec.Cancel != nil || !instance.DeletionTimestamp.IsZero() || hasConcluded(instance, instance.Generation) {
 		return false
@@ -67,8 +69,8 @@ func onlyProgresses(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstanc
 	return ref.UID == string(instance.UID) && ref.Generation == instance.Generation
 }
 
-// concerned returns the tasks that act on an instance, or wait for one that they depend
-// on: in its namespace, or anywhere if it serves the whole cluster.
+// concerned returns the tasks that act on an instance or wait for it as a dependency. The
+// tasks that wait for a shared instance can be in any namespace.
 func (r *Reconciler) concerned(ctx context.Context, o client.Object) []reconcile.Request {
 	instance, ok := o.(*v1alpha1.AppInstance)
 	if !ok {
@@ -85,8 +87,8 @@ func (r *Reconciler) concerned(ctx context.Context, o client.Object) []reconcile
 	return requests
 }
 
-// actsOnInstance reports whether a task has written its instance, or waits for the state
-// of the instance rather than for other tasks.
+// actsOnInstance reports whether a task has written its instance, or waits for the state of
+// the instance rather than for other tasks.
 func actsOnInstance(task *v1alpha1.AppInstallTask) bool {
 	return task.Status.InstanceRef != nil || task.Status.Undoing != nil || task.Status.QueuePosition == 0
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// neighbours are the other instances of the namespace that are not removed.
+// neighbours returns the other instances in the namespace that are not removed.
 func (r *Reconciler) neighbours(ctx context.Context, s *scope) ([]v1alpha1.AppInstance, error) {
 	var list v1alpha1.AppInstanceList
 	if err := r.List(ctx, &list, client.InNamespace(s.task.Namespace)); err != nil {
@@ -25,7 +25,8 @@ func (r *Reconciler) neighbours(ctx context.Context, s *scope) ([]v1alpha1.AppIn
 	}), nil
 }
 
-// summary is what is known of the app of an instance, nil where nothing is.
+// summary returns the summary of the app of an instance, or nil if the app or its summary
+// does not exist.
 func (r *Reconciler) summary(ctx context.Context, of *v1alpha1.AppInstance) (*v1alpha1.AppSummary, error) {
 	app, err := r.Catalog.Find(ctx, of.Spec.AppRef, of.Namespace)
 	if !admission.IsFinding(err) {
@@ -37,8 +38,8 @@ func (r *Reconciler) summary(ctx context.Context, of *v1alpha1.AppInstance) (*v1
 	return app.Info.Status.Summary, nil
 }
 
-// checkNeighbours looks for apps beside which this one cannot run, whichever of the
-// two says so, and for a second instance of an app that may be installed once.
+// checkNeighbours checks that the app does not conflict with an installed app, in either
+// direction, and that an app that allows only one instance per namespace has none.
 func (r *Reconciler) checkNeighbours(ctx context.Context, s *scope, p *findings) error {
 	if s.app == nil || s.app.Info.Status.Summary == nil {
 		return nil
@@ -67,13 +68,13 @@ func (r *Reconciler) checkNeighbours(ctx context.Context, s *scope, p *findings)
 	return nil
 }
 
-// single reports whether an app with a manifest may be installed once only. A plain
-// chart says nothing of it.
+// single reports whether an app allows only one instance. A chart without an Olares
+// manifest has no such restriction.
 func single(summary *v1alpha1.AppSummary) bool {
 	return (summary.Type == "app" || summary.Type == "middleware") && !summary.Cloneable
 }
 
-// chosen is the version that the task has chosen, empty while there is none.
+// chosen returns the resolved version of the task, or "" if it is not resolved.
 func (s *scope) chosen() string {
 	if s.version == nil {
 		return ""
@@ -81,14 +82,15 @@ func (s *scope) chosen() string {
 	return s.version.Version
 }
 
-// names reports whether a list of apps with ranges names an app in a version.
+// names reports whether a list of version ranges by app contains an app in a version.
 func names(list []v1alpha1.AppDependency, app, version string) bool {
 	return slices.ContainsFunc(list, func(d v1alpha1.AppDependency) bool {
 		return d.Name == app && (version == "" || within(version, d.Version))
 	})
 }
 
-// checkDependents refuses to remove what others need, unless they are to go first.
+// checkDependents returns a finding if other instances depend on this one, unless spec.all
+// is set.
 func (r *Reconciler) checkDependents(ctx context.Context, s *scope, p *findings) error {
 	if s.instance == nil {
 		return nil
@@ -113,17 +115,17 @@ func (r *Reconciler) checkDependents(ctx context.Context, s *scope, p *findings)
 	return nil
 }
 
-// all reports whether an uninstall is to remove more than its instance.
+// all reports whether an uninstall also removes dependent instances and shared charts.
 func (s *scope) all() bool { return s.task.Spec.All != nil && *s.task.Spec.All }
 
-// dependents are the instances that need the app of this one, those that others of
-// them need last. There are none while another instance of the app remains.
+// dependents returns the instances that depend on the app of this one, sorted for removal.
+// It returns none if another instance of the app remains in the namespace.
 func (r *Reconciler) dependents(ctx context.Context, s *scope) ([]v1alpha1.AppInstance, error) {
 	others, err := r.neighbours(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	needs := map[string][]string{} // by the name of an instance, the apps that it needs
+	needs := map[string][]string{} // the apps that an instance needs, by its name
 	for i := range others {
 		other := &others[i]
 		if other.Spec.AppRef.Name == s.instance.Spec.AppRef.Name {
@@ -145,8 +147,8 @@ func (r *Reconciler) dependents(ctx context.Context, s *scope) ([]v1alpha1.AppIn
 	return behind(s.instance.Spec.AppRef.Name, others, needs), nil
 }
 
-// behind are the instances that need an app, directly or through others: whoever
-// nobody else needs comes first.
+// behind returns the instances that need an app, directly or transitively, sorted so that
+// an instance precedes the instances that it needs.
 func behind(app string, all []v1alpha1.AppInstance, needs map[string][]string) []v1alpha1.AppInstance {
 	var order []v1alpha1.AppInstance
 	seen := map[string]bool{}

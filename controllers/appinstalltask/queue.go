@@ -26,7 +26,7 @@ func (r *Reconciler) readInstance(ctx context.Context, s *scope) error {
 	return err
 }
 
-// instance is nil where there is none.
+// instance returns the instance from the cache, or nil if it does not exist.
 func (r *Reconciler) instance(ctx context.Context, namespace, name string) (*v1alpha1.AppInstance, error) {
 	instance := &v1alpha1.AppInstance{}
 	err := r.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, instance)
@@ -39,8 +39,8 @@ func (r *Reconciler) instance(ctx context.Context, namespace, name string) (*v1a
 	return instance, nil
 }
 
-// await holds a task back that is suspended, or has others of its instance before
-// it, and ends one that has waited too long.
+// await makes a task wait while it is suspended or other tasks of its instance precede it.
+// It ends a task that has exceeded its deadline or a limit of the queue.
 func (r *Reconciler) await(ctx context.Context, s *scope) error {
 	if s.begun() || s.goesOnUnnoted() {
 		return nil
@@ -71,11 +71,11 @@ func (r *Reconciler) await(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// begun reports whether the task has written its instance, or takes that back.
+// begun reports whether the task has written its instance or is being reverted.
 func (s *scope) begun() bool { return s.task.Status.InstanceRef != nil || s.task.Status.Undoing != nil }
 
-// turn says what a task waits for, what the task before it waits for itself, and which of
-// those before it does the opposite.
+// turn returns the message of a task in the queue: the next task in the queue, the reason
+// why that one waits, and the first task that conflicts with this one.
 func (s *scope) turn(before []v1alpha1.AppInstallTask) string {
 	next := &before[0]
 	said := fmt.Sprintf("waiting for task %q (%s) of the same instance", next.Name, next.Spec.Action)
@@ -91,8 +91,8 @@ func (s *scope) turn(before []v1alpha1.AppInstallTask) string {
 	return said
 }
 
-// idleReason is what a task waits for that has not begun, empty if it is at work or waits
-// for its turn.
+// idleReason returns the message of a task that has not started and waits for something
+// other than its turn in the queue, otherwise "".
 func idleReason(task *v1alpha1.AppInstallTask) string {
 	c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling)
 	if c == nil || task.Status.InstanceRef != nil || task.Status.Undoing != nil {
@@ -105,7 +105,7 @@ func idleReason(task *v1alpha1.AppInstallTask) string {
 	return text.Limit(strings.TrimSuffix(c.Message, blocksOthers), 300)
 }
 
-// until says how long a task may wait before it begins.
+// until returns a phrase about how long a task may wait before it starts.
 func until(task *v1alpha1.AppInstallTask) string {
 	if task.Spec.Deadline == "" {
 		return "may wait without end, since it has no spec.deadline"
@@ -113,10 +113,11 @@ func until(task *v1alpha1.AppInstallTask) string {
 	return fmt.Sprintf("may wait for %s from its creation", task.Spec.Deadline)
 }
 
-// blocksOthers ends the message of a task that waits while others wait for it.
+// blocksOthers ends the message of a waiting task that blocks other tasks of its instance.
 const blocksOthers = "; other tasks of this instance wait for this one"
 
-// tellBlocked adds to an error that waits that other tasks wait for this one.
+// tellBlocked appends blocksOthers to the message of a waiting error if other tasks wait
+// for this one.
 func (r *Reconciler) tellBlocked(ctx context.Context, s *scope, err error) error {
 	after, waits := outcome.IsWaiting(err)
 	if !waits {
@@ -141,7 +142,8 @@ func contrary(a, b v1alpha1.Action) bool {
 	return slices.Contains(makes, a) && slices.Contains(ends, b) || slices.Contains(ends, a) && slices.Contains(makes, b)
 }
 
-// remaining is the time to the deadline of a task, zero if it has none.
+// remaining returns the time until the deadline of a task, 0 if it has none, and a terminal
+// error if the deadline has passed.
 func remaining(task *v1alpha1.AppInstallTask) (time.Duration, error) {
 	deadline := task.Spec.Deadline.Or(0)
 	if deadline == 0 {
@@ -160,8 +162,8 @@ func remaining(task *v1alpha1.AppInstallTask) (time.Duration, error) {
 	return 0, outcome.Stalled(v1alpha1.ReasonDeadlineExceeded, errors.New(said))
 }
 
-// line returns the unfinished tasks of the instance that take turns, in no order. Those
-// that cancel others are not among them.
+// line returns the unfinished tasks of the instance that wait in its queue, unsorted. It
+// omits tasks with the action Cancel.
 func (r *Reconciler) line(ctx context.Context, s *scope) ([]v1alpha1.AppInstallTask, error) {
 	tasks, err := r.unfinished(ctx, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
 	if err != nil {
@@ -174,8 +176,8 @@ func takesTurns(task *v1alpha1.AppInstallTask) bool {
 	return task.Spec.Action != v1alpha1.ActionCancel && !task.Finished() && task.DeletionTimestamp.IsZero()
 }
 
-// compareTurns orders tasks of an instance by their turn: the one that has written the
-// instance, and then by age, and by name where they were created in the same second.
+// compareTurns orders the tasks of an instance: first the task that wrote the instance,
+// then by creation time and name.
 func compareTurns(writer string) func(a, b v1alpha1.AppInstallTask) int {
 	return func(a, b v1alpha1.AppInstallTask) int {
 		switch {
@@ -188,15 +190,15 @@ func compareTurns(writer string) func(a, b v1alpha1.AppInstallTask) int {
 	}
 }
 
-// firstInLine returns the first tasks of a line, by age.
+// firstInLine returns the n oldest tasks in the queue.
 func firstInLine(tasks []v1alpha1.AppInstallTask, n int) []v1alpha1.AppInstallTask {
 	line := slices.DeleteFunc(slices.Clone(tasks), func(t v1alpha1.AppInstallTask) bool { return !takesTurns(&t) })
 	slices.SortFunc(line, compareTurns(""))
 	return line[:min(len(line), n)]
 }
 
-// before returns the tasks that come before this one, in their order. Writing the
-// instance is what claims it; its resource version prevents that two tasks do so at once.
+// before returns the tasks that precede this one, in order. A task claims the instance by
+// writing it, and the resource version prevents concurrent claims.
 func (r *Reconciler) before(ctx context.Context, s *scope) ([]v1alpha1.AppInstallTask, error) {
 	if s.writer() == s.task.Name {
 		return nil, nil
@@ -213,14 +215,13 @@ func (r *Reconciler) before(ctx context.Context, s *scope) ([]v1alpha1.AppInstal
 	return before, nil
 }
 
-// overtakes reports whether the task does not wait for those before it: an Uninstall
-// of an instance that is there ends what is under way. Only what cannot be cancelled goes
-// through before it.
+// overtakes reports whether the task precedes older tasks. An Uninstall of an installed
+// instance interrupts their operations, except for operations that cannot be canceled.
 func (s *scope) overtakes() bool {
 	return s.task.Spec.Action == v1alpha1.ActionUninstall && transitions.Admit(s.task.Spec.Action, s.task.Instance(), s.instance) == nil
 }
 
-// writer is the task that has written the instance.
+// writer returns the name of the task that last wrote the instance, or "" if there is none.
 func (s *scope) writer() string {
 	if s.instance == nil {
 		return ""
@@ -235,7 +236,7 @@ func older(a, b *v1alpha1.AppInstallTask) bool {
 	return a.Name < b.Name
 }
 
-// ended notes the end of a task.
+// ended records the completion of a task whose error is nil or terminal.
 func ended(task *v1alpha1.AppInstallTask, err error) error {
 	if err == nil || outcome.IsStalled(err) {
 		now := metav1.Now()

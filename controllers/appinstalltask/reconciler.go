@@ -1,17 +1,17 @@
-// Package appinstalltask carries out wishes: it checks a task, writes the
-// AppInstance, follows it to the end and keeps the result. It never runs Helm.
+// Package appinstalltask contains the controller of AppInstallTasks. It checks a task,
+// writes the AppInstance, waits for the operation to complete and records the result. It
+// never runs Helm.
 //
-// Before a task is admitted, everything that stands in its way is reported at
-// once, and its parameters may still be edited. Tasks of the same instance take
-// turns by age; those of different instances know nothing of each other. Once the
-// instance is written, the task only watches: its conditions are those of the
-// instance for the generation that it wrote.
+// Before a task is admitted, all problems are reported at once, and the spec may still be
+// edited. Tasks of the same instance run one at a time, by age. Tasks of different
+// instances are independent. After the task has written the instance, its conditions are
+// those of the instance for the generation that it wrote.
 //
-// A task that is cancelled, or that fails and is to leave nothing behind, takes
-// back what it wrote by writing the instance once more, and follows that to its end
-// too. A task that was carried out before, under its name and with its spec, finds
-// itself in the instance's ledger and ends at once. Apps that the app needs are
-// installed by tasks of their own, one after the other.
+// A task that is canceled, or that fails and whose spec.onFailure requires it, reverts its
+// write by writing the instance again and waits for that operation too. A task that is
+// applied again with the name and the spec of a completed one is found in status.ledger of
+// the instance and ends at once. Dependencies of the app are installed by subtasks, one at
+// a time.
 package appinstalltask
 
 import (
@@ -38,48 +38,48 @@ import (
 // Reconciler reconciles AppInstallTasks.
 type Reconciler struct {
 	client.Client
-	// Live reads from the API server what the cache may not show yet.
+	// Live reads objects from the API server that the cache may not yet contain.
 	Live     client.Reader
 	Recorder events.EventRecorder
 	Catalog  *catalog.Catalog
-	// Tenants acts as the tenant, for the objects that values come from.
+	// Tenants returns the clients that read values and inputs as the service account.
 	Tenants Tenants
-	// Cluster compares what an app asks for with what the cluster and the tenant
-	// have.
+	// Cluster checks the requirements of an app against the cluster and the permissions of
+	// the tenant.
 	Cluster admission.Cluster
-	// Turns bounds how many tasks are worked on at once.
+	// Turns limits the number of tasks that are reconciled concurrently.
 	Turns *fairlimiter.Limiter
-	// MaxTasks bounds the unfinished tasks of an instance; zero is no bound.
+	// MaxTasks is the maximum number of unfinished tasks per instance. 0 means no limit.
 	MaxTasks int
-	// MaxValueBytes bounds the values of the unfinished tasks of a namespace together; zero
-	// is no bound.
+	// MaxValueBytes is the maximum total size in bytes of the values of the unfinished
+	// tasks in a namespace. 0 means no limit.
 	MaxValueBytes int64
 
 	queue fairlimiter.Queue
 }
 
-// Wake has a task reconciled, whose turn has come.
+// Wake requeues a task that has acquired a slot of Turns.
 func (r *Reconciler) Wake(task types.NamespacedName) { r.queue.Wake(task) }
 
-// Tenants gives a client that may do what a service account may do.
+// Tenants returns a client that acts with the permissions of a service account.
 type Tenants interface {
 	ClientFor(tenant release.Tenant) (client.Client, error)
 }
 
-// scope is what one reconcile knows.
+// scope is the state of one reconcile.
 type scope struct {
 	task     *v1alpha1.AppInstallTask
 	keeper   *status.Writer
-	hash     string                // of what the task wishes for
-	instance *v1alpha1.AppInstance // nil when there is none
-	origin   *v1alpha1.AppInstance // what a clone copies
-	tenant   release.Tenant        // who installs it
+	hash     string                // of the spec of the task
+	instance *v1alpha1.AppInstance // nil if it does not exist
+	origin   *v1alpha1.AppInstance // the instance to clone
+	tenant   release.Tenant        // the service account that installs the app
 	app      *catalog.App
 	version  *v1alpha1.PublishedVersion
-	plan     *catalog.Plan            // what it comes to, rendered
-	back     *v1alpha1.HistoryEntry   // the revision that a rollback goes back to
-	lastStep *v1alpha1.AppInstallTask // the step that ended last
-	ended    bool                     // nothing is left to do
+	plan     *catalog.Plan            // the values and the rendered chart
+	back     *v1alpha1.HistoryEntry   // the revision to roll back to
+	lastStep *v1alpha1.AppInstallTask // the subtask that ended last
+	ended    bool                     // the task is complete
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstalltasks,verbs=get;list;watch;create;patch;delete
@@ -87,14 +87,14 @@ type scope struct {
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstalltasks/finalizers,verbs=update
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstances,verbs=get;list;watch;create;patch
 
-// Reconcile takes one task a step further.
+// Reconcile runs the phases of a task until one returns an error or the task is complete.
 func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTask) (result ctrl.Result, err error) {
 	if !task.DeletionTimestamp.IsZero() {
 		return result, nil
 	}
 	if key := client.ObjectKeyFromObject(task); !task.Finished() && task.Spec.Action != v1alpha1.ActionCancel && task.Spec.Cancel == nil {
 		if !r.Turns.TryAcquire(key) {
-			return result, nil // It is brought back when its turn has come.
+			return result, nil // Wake requeues it.
 		}
 		defer r.Turns.Release(key)
 	} else {
@@ -132,8 +132,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 	return result, nil
 }
 
-// markEdited notes in the status of a finished task that its spec was changed after the
-// end, which the task does not carry out.
+// markEdited records in the Succeeded condition of a finished task that a later change of
+// its spec has no effect.
 func markEdited(task *v1alpha1.AppInstallTask) {
 	task.SetObservedGeneration(task.Generation)
 	c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded)
@@ -148,10 +148,10 @@ func markEdited(task *v1alpha1.AppInstallTask) {
 	}
 }
 
-// maxMessage bounds the message of a condition.
+// maxMessage is the maximum length of a condition message.
 const maxMessage = 1024
 
-// expire removes a finished task when its time has come.
+// expire deletes a finished task after spec.ttlSecondsAfterFinished.
 func (r *Reconciler) expire(ctx context.Context, task *v1alpha1.AppInstallTask) (ctrl.Result, error) {
 	ttl := task.Spec.TTLSecondsAfterFinished
 	if ttl == nil || tracked(task) {
@@ -164,7 +164,8 @@ func (r *Reconciler) expire(ctx context.Context, task *v1alpha1.AppInstallTask) 
 	return ctrl.Result{}, client.IgnoreNotFound(r.Delete(ctx, task, client.Preconditions{UID: &task.UID}))
 }
 
-// tracked reports whether a GitOps tool keeps the task: it would create it again.
+// tracked reports whether a GitOps tool manages the task. The tool would re-create a
+// deleted task.
 func tracked(task *v1alpha1.AppInstallTask) bool {
 	_, argo := task.Annotations["argocd.argoproj.io/tracking-id"]
 	_, hook := task.Annotations["argocd.argoproj.io/hook"]

@@ -11,9 +11,9 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// replay ends a task that was carried out before, under its name and with its spec:
-// a client has deleted it and applied it again. It ends as it did then, unless the
-// instance is no longer what the task made of it.
+// replay ends a task that was carried out before under the same name and with the same
+// spec, and that was then deleted and applied again. The task has the same result as
+// before, unless the instance has changed since.
 func (r *Reconciler) replay(_ context.Context, s *scope) error {
 	var err error
 	if s.hash, err = transitions.HashSpec(s.task); err != nil {
@@ -45,8 +45,9 @@ func (r *Reconciler) replay(_ context.Context, s *scope) error {
 	return nil
 }
 
-// changedSince says what was done to the instance after a task had succeeded, so that it
-// is no longer what the task asks for; it is empty if it still is.
+// changedSince describes how the instance has changed since a task succeeded, so that it no
+// longer has the state or the version that the task requests. It returns "" if the instance
+// still has both.
 func (s *scope) changedSince(entry *v1alpha1.LedgerEntry) string {
 	have, made := s.instance.Status.Version, entry.Version
 	isOther := false
@@ -71,7 +72,7 @@ func (s *scope) changedSince(entry *v1alpha1.LedgerEntry) string {
 	return since
 }
 
-// today is the state of the instance in words, with its version.
+// today returns the state and the version of the instance for messages.
 func (s *scope) today() string {
 	state := string(transitions.StateOf(s.instance))
 	if version := s.instance.Status.Version; version != "" {
@@ -80,7 +81,7 @@ func (s *scope) today() string {
 	return state
 }
 
-// replayed is the reason of an entry as a task that was not admitted may give it.
+// replayed returns the reason for which a task fails that failed or was canceled before.
 func replayed(entry *v1alpha1.LedgerEntry) string {
 	if entry.Outcome == v1alpha1.OutcomeCancelled {
 		return v1alpha1.ReasonCancelled
@@ -88,7 +89,7 @@ func replayed(entry *v1alpha1.LedgerEntry) string {
 	return v1alpha1.ReasonFailedBefore
 }
 
-// reference names the instance as it is.
+// reference returns the reference of the instance with its current generation.
 func (s *scope) reference() *v1alpha1.InstanceReference {
 	return &v1alpha1.InstanceReference{
 		Name: s.instance.Name, UID: string(s.instance.UID), Generation: s.instance.Generation,

@@ -23,22 +23,22 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// Names of the indexes of AppInstallTasks. All but TasksByCancel leave out tasks that have
-// finished, so that no look-up costs more for the tasks that were carried out before.
+// Names of the field indexes of AppInstallTasks. All except TasksByCancel omit finished
+// tasks, so that finished tasks do not slow down lookups.
 const (
-	// TasksByInstance is the index by the AppInstance that a task acts on.
+	// TasksByInstance indexes tasks by the name of their AppInstance.
 	TasksByInstance = "spec.instanceName"
-	// TasksByApp is the index by the AppInfo that a task asks for, as AppKey returns it.
+	// TasksByApp indexes tasks by their AppInfo, in the form that AppKey returns.
 	TasksByApp = "spec.app"
-	// TasksByReason is the index by the reason of the condition Reconciling.
+	// TasksByReason indexes tasks by the reason of their Reconciling condition.
 	TasksByReason = "status.reconciling"
-	// TasksWithValues is the index of the tasks that give values.
+	// TasksWithValues indexes the tasks that have values or inputs.
 	TasksWithValues = "spec.values"
-	// TasksByCancel is the index of finished tasks by the Cancel that ended them.
+	// TasksByCancel indexes finished tasks by the Cancel task that ended them.
 	TasksByCancel = "status.cancelledBy"
 )
 
-// Indexes are the functions of the indexes by their names.
+// Indexes contains the key function of each index by its name.
 var Indexes = map[string]func(*v1alpha1.AppInstallTask) string{
 	TasksByInstance: unfinishedBy((*v1alpha1.AppInstallTask).Instance),
 	TasksByApp:      unfinishedBy(AppKey),
@@ -77,12 +77,12 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	return nil
 }
 
-// AppKey returns namespace and name of the AppInfo that a task asks for.
+// AppKey returns the namespace and the name of the AppInfo of a task.
 func AppKey(task *v1alpha1.AppInstallTask) string {
 	return cmp.Or(task.Spec.App.Namespace, task.Namespace) + "/" + task.Spec.App.AppInfoName()
 }
 
-// waitingReason is what a task waits for, empty if it does not wait.
+// waitingReason returns the reason of the Reconciling condition, or "" if there is none.
 func waitingReason(task *v1alpha1.AppInstallTask) string {
 	if c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling); c != nil {
 		return c.Reason
@@ -106,23 +106,23 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
 
-// leaves takes a task that was deleted out of the line, since no reconcile sees it go.
+// leaves removes a deleted task from the limiter, since no reconcile of the task follows.
 func (r *Reconciler) leaves(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	r.Turns.Cancel(client.ObjectKeyFromObject(e.Object))
 }
 
-// urgent is the priority of what somebody waits for while much else is to be done.
+// urgent is the priority of requests that overtake all others in the workqueue.
 const urgent = 100
 
-// cancels brings a Cancel before everything else in the queue.
+// cancels gives a new Cancel task precedence in the workqueue.
 func (r *Reconciler) cancels(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	if task, ok := e.Object.(*v1alpha1.AppInstallTask); ok && task.Spec.Action == v1alpha1.ActionCancel && !task.Finished() {
 		hasten(queue, task.Namespace, task.Name)
 	}
 }
 
-// joins has the first task of a line reconciled, if it waits, when another one joins the
-// line: the first one says so.
+// joins requeues the first task in the queue of an instance, if it is idle, when another
+// task joins the queue: the message of the first task mentions that it blocks others.
 func (r *Reconciler) joins(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	task, ok := e.Object.(*v1alpha1.AppInstallTask)
 	if !ok || !takesTurns(task) {
@@ -140,8 +140,7 @@ func (r *Reconciler) joins(ctx context.Context, e event.CreateEvent, queue workq
 	}
 }
 
-// isCancelled brings a task that is cancelled, or that a Cancel is about, before
-// everything else in the queue.
+// isCancelled gives a task that is canceled precedence in the workqueue.
 func (r *Reconciler) isCancelled(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	before, ok := e.ObjectOld.(*v1alpha1.AppInstallTask)
 	after, also := e.ObjectNew.(*v1alpha1.AppInstallTask)
@@ -166,8 +165,8 @@ func hasten(queue workqueue.TypedRateLimitingInterface[reconcile.Request], names
 	queue.Add(request)
 }
 
-// left passes a task that has left its queue, that has found the task to cancel, or
-// whose parent is to hear of it.
+// left passes updates of tasks that have left the queue, of Cancel tasks that have found
+// their target, and of subtasks.
 func left() predicate.Funcs {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
@@ -183,14 +182,15 @@ func left() predicate.Funcs {
 	}
 }
 
-// wakenInLine is how many tasks of an instance are looked at when one leaves the line: the
-// next one begins, and the others show their position. Those behind them are looked at
-// when they come nearer, so that the cost of a task does not grow with the line.
+// wakenInLine is the number of tasks of an instance that are requeued when a task leaves
+// the queue: the next task starts, and the others update their position. The tasks behind
+// them are requeued later, so that the cost of a task does not grow with the length of the
+// queue.
 const wakenInLine = 10
 
-// next returns the tasks that a task which has left its line concerns: the next ones of
-// the same instance, the Cancels that are about it, the task that it is a step of, and
-// itself if it is removed after a while.
+// next returns the tasks to reconcile when a task has left the queue: the next tasks of the
+// same instance, the Cancel tasks that target it, its parent task, and the task itself if
+// it has a TTL.
 func (r *Reconciler) next(ctx context.Context, o client.Object) []reconcile.Request {
 	task, ok := o.(*v1alpha1.AppInstallTask)
 	if !ok {
@@ -250,8 +250,10 @@ func (r *Reconciler) appChanged(ctx context.Context, e event.UpdateEvent, queue 
 	r.wakeTasksOf(ctx, after, isOther, queue)
 }
 
-// wakeTasksOf has the tasks of an app reconciled that have not begun, if what the app
-// offers is another; otherwise only those that wait for the app and quote its state.
+// wakeTasksOf requeues the tasks that wait for the app or its source, because their message
+// quotes its state. If isOther is true, the available versions or the summary have changed,
+// and it also requeues the other tasks of the app that have not started and are first in
+// their queue.
 func (r *Reconciler) wakeTasksOf(ctx context.Context, app client.Object, isOther bool, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	pick := func(task *v1alpha1.AppInstallTask) bool {
 		switch waitingReason(task) {
@@ -265,8 +267,8 @@ func (r *Reconciler) wakeTasksOf(ctx context.Context, app client.Object, isOther
 	}
 }
 
-// requests returns a request for each unfinished task that an index lists and that the
-// function picks.
+// requests returns a request for each unfinished task that matches the list options and the
+// function.
 func (r *Reconciler) requests(ctx context.Context, pick func(*v1alpha1.AppInstallTask) bool, options ...client.ListOption) []reconcile.Request {
 	tasks, err := r.unfinished(ctx, options...)
 	if err != nil {
@@ -282,8 +284,8 @@ func (r *Reconciler) requests(ctx context.Context, pick func(*v1alpha1.AppInstal
 	return requests
 }
 
-// unfinished returns the tasks that have not ended, from an index that leaves out the
-// others. They must not be changed: the list is that of the cache.
+// unfinished returns the tasks that match the list options, which must use an index that
+// omits finished tasks. Do not change the tasks: they belong to the cache.
 func (r *Reconciler) unfinished(ctx context.Context, options ...client.ListOption) ([]v1alpha1.AppInstallTask, error) {
 	var list v1alpha1.AppInstallTaskList
 	if err := r.List(ctx, &list, append(options, client.UnsafeDisableDeepCopy)...); err != nil {

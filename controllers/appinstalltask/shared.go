@@ -22,8 +22,8 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// sharedParts are the namespaces of the parts of an app that are there once for the
-// whole cluster, by their chart units.
+// sharedParts returns the namespaces of the shared charts of an app, which are installed
+// once per cluster, by the name of their chart.
 func sharedParts(summary *v1alpha1.AppSummary) map[string]string {
 	parts := map[string]string{}
 	if summary == nil {
@@ -37,21 +37,22 @@ func sharedParts(summary *v1alpha1.AppSummary) map[string]string {
 	return parts
 }
 
-// serves reports whether an instance is a shared part of its app: then it has that
-// one unit, in its namespace.
+// serves reports whether an instance is a shared chart of its app. Such an instance has a
+// release of that chart in the namespace of the chart.
 func serves(instance *v1alpha1.AppInstance) bool {
 	return slices.ContainsFunc(instance.Status.Releases, func(r v1alpha1.Release) bool {
 		return r.Unit != "" && hydrate.SharedNamespace(r.Unit) == instance.Namespace
 	})
 }
 
-// appOf is the AppInfo of an instance, as AppKey writes it.
+// appOf returns the AppInfo of an instance in the form that AppKey returns.
 func appOf(instance *v1alpha1.AppInstance) string {
 	return cmp.Or(instance.Spec.AppRef.Namespace, instance.Namespace) + "/" + instance.Spec.AppRef.AppInfoName()
 }
 
-// installations are the instances of an app that are not removed, in one namespace
-// or, where none is given, in all.
+// installations returns the instances of an app that are not removed, in one namespace or,
+// if none is given, in all namespaces. Do not change the instances: they belong to the
+// cache.
 func (r *Reconciler) installations(ctx context.Context, app, namespace string) ([]v1alpha1.AppInstance, error) {
 	var list v1alpha1.AppInstanceList
 	if err := r.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
@@ -66,8 +67,8 @@ func (r *Reconciler) installations(ctx context.Context, app, namespace string) (
 	return found, nil
 }
 
-// checkShared looks for the parts of an app that serve the whole cluster. They are
-// waited for: it is for an administrator to install them.
+// checkShared checks that the shared charts of an app are running. The task waits for the
+// missing ones, because only an administrator can install them.
 func (r *Reconciler) checkShared(ctx context.Context, s *scope, p *findings) error {
 	if s.app == nil {
 		return nil
@@ -96,7 +97,7 @@ func (r *Reconciler) checkShared(ctx context.Context, s *scope, p *findings) err
 		}
 		advice, after := "", time.Duration(0)
 		if place.exists && !place.isTrusted {
-			// No task is woken when a namespace is labeled.
+			// Labeling a namespace does not trigger a reconcile of the task.
 			advice, after = fmt.Sprintf(", which has not the label %s=true: check who has rights there, and then", v1alpha1.SharedPartsLabel), lookAgain
 		}
 		p.AddWith(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, after, fmt.Errorf(
@@ -106,11 +107,12 @@ func (r *Reconciler) checkShared(ctx context.Context, s *scope, p *findings) err
 	return nil
 }
 
-// sharedPlace is a namespace in which a part of an app can serve the whole cluster.
+// sharedPlace is the state of the namespace of a shared chart.
 type sharedPlace struct {
 	exists bool
-	// isTrusted reports whether an administrator of the cluster has labeled the namespace.
-	// Anybody may own one of the name: the data and logins of all users would go there.
+	// isTrusted reports whether a cluster administrator has labeled the namespace. An
+	// unlabeled namespace of this name could belong to any tenant, who would then receive
+	// the data and the logins of all users.
 	isTrusted bool
 }
 
@@ -126,9 +128,10 @@ func (r *Reconciler) sharedPlace(ctx context.Context, name string) (sharedPlace,
 	return sharedPlace{exists: true, isTrusted: namespace.Labels[v1alpha1.SharedPartsLabel] == "true"}, nil
 }
 
-// installing is a task, as YAML, that installs the app of this one into another
-// namespace, with the namespace, and an account that administers it. The namespace is
-// quoted: the author of the chart has named it, and an administrator applies the text.
+// installing returns, as YAML, a task that installs the app into another namespace,
+// together with the namespace and a service account that has the role admin in it. It
+// quotes the name of the namespace, because the author of the chart chooses it and an
+// administrator applies the text.
 func (s *scope) installing(namespace string) (string, error) {
 	const account = "appmarket-tenant"
 	app := s.task.Spec.App
@@ -171,15 +174,15 @@ subjects:
 %[3]s`, namespace, account, text, v1alpha1.SharedPartsLabel), nil
 }
 
-// checkUsers refuses to remove a shared part that others still use, unless they are
-// to go first.
+// checkUsers returns a finding if other instances use this shared chart, unless spec.all is
+// set.
 func (r *Reconciler) checkUsers(ctx context.Context, s *scope, p *findings) error {
 	if s.instance == nil || !serves(s.instance) {
 		return nil
 	}
 	place, err := r.sharedPlace(ctx, s.instance.Namespace)
 	if err != nil || !place.isTrusted {
-		return err // It serves nobody, and is not told who has the app.
+		return err // No instance uses an untrusted one, and its owner must not learn who has the app.
 	}
 	users, err := r.users(ctx, s.instance)
 	if err != nil || len(users) == 0 {
@@ -194,13 +197,13 @@ func (r *Reconciler) checkUsers(ctx context.Context, s *scope, p *findings) erro
 	return nil
 }
 
-// users are the instances of an app that need one of its shared parts.
+// users returns the instances of an app that use one of its shared charts.
 func (r *Reconciler) users(ctx context.Context, of *v1alpha1.AppInstance) ([]v1alpha1.AppInstance, error) {
 	all, err := r.installations(ctx, appOf(of), "")
 	return slices.DeleteFunc(all, func(i v1alpha1.AppInstance) bool { return serves(&i) || i.Namespace == of.Namespace }), err
 }
 
-// placed names instances with their namespaces: the first few.
+// placed lists the first 10 instances with their namespaces.
 func placed(all []v1alpha1.AppInstance) string {
 	const most = 10
 	var names []string
@@ -213,8 +216,8 @@ func placed(all []v1alpha1.AppInstance) string {
 	return strings.Join(names, ", ")
 }
 
-// checkParts looks, where an uninstall is to remove the shared parts of its app too,
-// whether it may, before anything is removed.
+// checkParts checks, before anything is removed, that an uninstall may also remove the
+// shared charts of its app.
 func (r *Reconciler) checkParts(ctx context.Context, s *scope, p *findings) error {
 	parts, err := r.partsToRemove(ctx, s)
 	if err != nil {
@@ -222,7 +225,8 @@ func (r *Reconciler) checkParts(ctx context.Context, s *scope, p *findings) erro
 	}
 	for i := range parts {
 		part := &parts[i]
-		// Who may not act there is not told who else is there.
+		// Do not reveal the instances in other namespaces to a tenant without this
+		// permission.
 		known := p.Len()
 		if err := r.checkRemoval(ctx, s, p, s.removing(part)); err != nil {
 			return err
@@ -245,7 +249,7 @@ func (r *Reconciler) checkParts(ctx context.Context, s *scope, p *findings) erro
 	return nil
 }
 
-// partsToRemove are the shared parts that are to go with the instance.
+// partsToRemove returns the shared charts that are removed together with the instance.
 func (r *Reconciler) partsToRemove(ctx context.Context, s *scope) ([]v1alpha1.AppInstance, error) {
 	if s.task.Spec.Action != v1alpha1.ActionUninstall || !s.all() || s.instance == nil || serves(s.instance) {
 		return nil, nil
@@ -265,7 +269,7 @@ func (r *Reconciler) partsToRemove(ctx context.Context, s *scope) ([]v1alpha1.Ap
 	return found, nil
 }
 
-// removeShared removes the shared parts of an app, once its instance is gone.
+// removeShared removes the shared charts of an app after its instance is removed.
 func (r *Reconciler) removeShared(ctx context.Context, s *scope) error {
 	parts, err := r.partsToRemove(ctx, s)
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// takeSteps makes the tasks that have to end first, one after the other, once nothing
-// else stands in the way: a task that is refused has begun nothing.
+// takeSteps runs the subtasks one at a time if there are no findings, so that a task that
+// is not admitted has not changed anything.
 func (r *Reconciler) takeSteps(ctx context.Context, s *scope, p *findings) error {
 	if p.Len() > 0 || len(p.steps) == 0 {
 		return nil
@@ -44,12 +44,13 @@ func (r *Reconciler) takeSteps(ctx context.Context, s *scope, p *findings) error
 	return nil
 }
 
-// stepsGrace is how long what the steps have done may take to be seen. It is seen at
-// once in nearly all cases: the caches of the operator show instances before tasks.
+// stepsGrace is the maximum time until the results of the subtasks appear in the cache.
+// They nearly always appear immediately, because the cache receives instances before tasks.
 const stepsGrace = time.Minute
 
-// awaitSteps waits for what the steps have done to be seen, ever longer, and fails when
-// it is not: another client has undone it.
+// awaitSteps waits with increasing delays for the results of the subtasks to appear in the
+// cache. It returns a terminal error after stepsGrace, when another client must have undone
+// them.
 func (s *scope) awaitSteps(now time.Time) error {
 	last := s.lastStep
 	said := fmt.Sprintf("task %q (%s of %s) has succeeded", s.title(last), last.Spec.Action, last.Instance())
@@ -61,7 +62,7 @@ func (s *scope) awaitSteps(now time.Time) error {
 		"%s, but its result was undone since or is not what this task needs: check that instance, and create another task", said))
 }
 
-// installFirst has the apps that this one needs installed.
+// installFirst adds the subtasks that install the missing dependencies.
 func (r *Reconciler) installFirst(ctx context.Context, s *scope, p *findings, instances []v1alpha1.AppInstance) error {
 	needs, err := r.order(ctx, s, instances)
 	if err != nil {
@@ -76,23 +77,23 @@ func (r *Reconciler) installFirst(ctx context.Context, s *scope, p *findings, in
 	return nil
 }
 
-// removeFirst has the instances removed that need this one.
+// removeFirst adds the subtasks that uninstall the dependent instances.
 func (s *scope) removeFirst(p *findings, dependents []v1alpha1.AppInstance) {
 	for i := range dependents {
 		p.steps = append(p.steps, s.removing(&dependents[i]))
 	}
 }
 
-// removing is the task that removes another instance. That one keeps its own policy for
-// its data: spec.dataPolicy of this task is about the instance that the task names.
+// removing returns the subtask that uninstalls another instance. It does not copy
+// spec.dataPolicy, which only applies to the instance of this task.
 func (s *scope) removing(of *v1alpha1.AppInstance) *v1alpha1.AppInstallTask {
 	step := s.draft(of.Namespace, of.Name)
 	step.Spec.Action, step.Spec.App, step.Spec.InstanceName = v1alpha1.ActionUninstall, of.Spec.AppRef, of.Name
 	return step
 }
 
-// step makes a task of this one's, once. One that has not ended is waited for; one that
-// has failed is an error.
+// step creates a subtask if it does not exist. It returns a waiting error while the subtask
+// is running, and a terminal error if the subtask has failed.
 func (r *Reconciler) step(ctx context.Context, s *scope, wish *v1alpha1.AppInstallTask) error {
 	made := &v1alpha1.AppInstallTask{}
 	err := r.Get(ctx, client.ObjectKeyFromObject(wish), made)
@@ -126,8 +127,8 @@ func (r *Reconciler) step(ctx context.Context, s *scope, wish *v1alpha1.AppInsta
 	return nil
 }
 
-// makeStep creates a step, in another namespace only if the tenant may have it carried
-// out.
+// makeStep creates a subtask. In another namespace, it does so only if the tenant has
+// permission to uninstall the instance.
 func (r *Reconciler) makeStep(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) error {
 	if err := r.remember(ctx, s, step); err != nil {
 		return err
@@ -148,7 +149,7 @@ func (r *Reconciler) makeStep(ctx context.Context, s *scope, step *v1alpha1.AppI
 	return r.Create(ctx, step)
 }
 
-// draft is a step that acts on an instance in a namespace, without what it does.
+// draft returns a subtask for an instance in a namespace, without its action.
 func (s *scope) draft(namespace, of string) *v1alpha1.AppInstallTask {
 	parent := s.task.Spec
 	step := &v1alpha1.AppInstallTask{
@@ -161,21 +162,22 @@ func (s *scope) draft(namespace, of string) *v1alpha1.AppInstallTask {
 		},
 	}
 	if namespace != s.task.Namespace {
-		// It outlives its parent, which may be made again under its name.
+		// A subtask in another namespace outlives its parent, which can be re-created under
+		// the same name.
 		step.Name = stepName(s.task.Namespace+"-"+s.task.Name, fmt.Sprintf("%s-%s-%s", namespace, of, s.task.UID))
 		step.Labels[v1alpha1.ParentNamespaceLabel] = s.task.Namespace
-		step.Spec.ServiceAccountName = "" // That of the instance there.
+		step.Spec.ServiceAccountName = "" // Use the service account of the instance.
 	}
 	return step
 }
 
-// made reports whether a task is a step of this one.
+// made reports whether a task is a subtask of this one.
 func (s *scope) made(step *v1alpha1.AppInstallTask) bool {
 	return s.namesake(step) && step.Spec.RunID == string(s.task.UID)
 }
 
-// former reports whether a task is a step of an earlier one of this name. It goes
-// with that.
+// former reports whether a task is a subtask of a deleted task with the same name. The
+// garbage collector deletes it.
 func (s *scope) former(step *v1alpha1.AppInstallTask) bool {
 	return s.namesake(step) && step.Namespace == s.task.Namespace && step.Spec.RunID != string(s.task.UID)
 }
@@ -185,7 +187,7 @@ func (s *scope) namesake(step *v1alpha1.AppInstallTask) bool {
 	return step.Labels[v1alpha1.ParentLabel] == s.task.Name && from == s.task.Namespace
 }
 
-// title is what messages call a step.
+// title returns the name of a subtask for messages, with its namespace if it differs.
 func (s *scope) title(step *v1alpha1.AppInstallTask) string {
 	if step.Namespace == s.task.Namespace {
 		return step.Name
@@ -193,8 +195,8 @@ func (s *scope) title(step *v1alpha1.AppInstallTask) string {
 	return step.Namespace + "/" + step.Name
 }
 
-// remember notes a step in status before it is made: whatever ends the task then
-// finds it, and takes it back.
+// remember records a subtask in status before it is created, so that it can be found and
+// reverted whenever the task ends.
 func (r *Reconciler) remember(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) error {
 	noted := v1alpha1.Step{Task: step.Name, Instance: step.Instance(), Action: step.Spec.Action}
 	if step.Namespace != s.task.Namespace {
@@ -207,12 +209,12 @@ func (r *Reconciler) remember(ctx context.Context, s *scope, step *v1alpha1.AppI
 	return s.keeper.Save(ctx)
 }
 
-// maxSteps bounds the steps in status.
+// maxSteps is the maximum number of subtasks in status.
 const maxSteps = 50
 
-// undoSteps ends what the task's steps are at and removes what they have installed,
-// the last first, and then ends the task. What a task that failed has installed
-// stays unless it says otherwise.
+// undoSteps cancels the unfinished subtasks and uninstalls the apps that the others
+// installed, in reverse order, and then ends the task. After a failure, it does so only if
+// spec.onFailure is Remove.
 func (r *Reconciler) undoSteps(ctx context.Context, s *scope, why v1alpha1.Problem) error {
 	end := outcome.Stalled(why.Reason, errors.New(why.Message))
 	if why.Reason != v1alpha1.ReasonCancelled && s.task.Spec.OnFailure != v1alpha1.FailureRemove {
@@ -220,7 +222,7 @@ func (r *Reconciler) undoSteps(ctx context.Context, s *scope, why v1alpha1.Probl
 	}
 	for _, step := range slices.Backward(s.task.Status.Steps) {
 		if step.Namespace != "" {
-			continue // Only who may write tasks there can cancel a removal.
+			continue // Canceling a removal requires permission to write tasks there.
 		}
 		if err := r.undoStep(ctx, s, step); err != nil {
 			if s.task.Status.Undoing == nil {
@@ -232,12 +234,12 @@ func (r *Reconciler) undoSteps(ctx context.Context, s *scope, why v1alpha1.Probl
 	return end
 }
 
-// undoStep takes one step back; an error that waits says that this goes on. One
-// that cannot be taken back is left: its own task says why. What was removed stays
-// so.
+// undoStep reverts one subtask and returns a waiting error until that is done. It ignores a
+// failed reversal, which the status of the subtask reports, and does not restore removed
+// instances.
 func (r *Reconciler) undoStep(ctx context.Context, s *scope, step v1alpha1.Step) error {
 	made := &v1alpha1.AppInstallTask{}
-	// The cache may not show yet what was made a moment ago.
+	// The cache may not yet contain a subtask that was just created.
 	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: step.Task}, made)
 	if apierrors.IsNotFound(err) {
 		return nil
@@ -274,12 +276,12 @@ func (r *Reconciler) cancelStep(ctx context.Context, step *v1alpha1.AppInstallTa
 	return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("cancelling task %s", step.Name))
 }
 
-// maxTaskName bounds the name of a task, as that of a label's value: its steps bear
-// it.
+// maxTaskName is the maximum length of the name of a subtask, because it can become the
+// value of a label.
 const maxTaskName = 63
 
-// stepName is that of a step: cut, and told from others by a digest, where it would
-// be too long.
+// stepName returns the name of a subtask. It shortens a long name and appends a digest, so
+// that the name remains unique.
 func stepName(parent, of string) string {
 	name := parent + "-" + of
 	if len(name) <= maxTaskName {

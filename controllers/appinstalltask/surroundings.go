@@ -15,9 +15,9 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// checkCluster compares what the rendered app asks for with what the cluster and the
-// tenant have. It is the last check: it costs the most, and says nothing of an app
-// whose inputs are missing.
+// checkCluster checks the objects of the rendered app against the cluster and the
+// permissions of the tenant. It is the last check, because it is the most expensive and
+// requires that all inputs are given.
 func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *findings) error {
 	if s.plan == nil || len(s.plan.Wrong) > 0 || s.isRefused() {
 		return nil
@@ -33,8 +33,8 @@ func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *findings) er
 	return nil
 }
 
-// isRefused reports whether the state of the instance does not allow the action. What
-// the cluster lacks for it is then of no interest.
+// isRefused reports whether the state of the instance does not allow the action. The check
+// of the cluster is skipped in that case.
 func (s *scope) isRefused() bool { return outcome.IsStalled(s.checkState()) }
 
 // namesAccount reports whether a service account is specified.
@@ -48,8 +48,8 @@ func (s *scope) namesAccount() bool {
 	return named != ""
 }
 
-// checkRights looks whether the tenant may do what the action takes to the objects of
-// an instance, and to those that it brings with it.
+// checkRights checks the permissions that the action requires for the objects of the
+// instance and for the objects that the action adds.
 func (r *Reconciler) checkRights(ctx context.Context, s *scope, p *findings) error {
 	if s.isRefused() || admission.Inventory(s.instance) == nil && s.task.Spec.Action != v1alpha1.ActionAdopt {
 		return nil
@@ -70,9 +70,9 @@ func (r *Reconciler) checkRights(ctx context.Context, s *scope, p *findings) err
 	return nil
 }
 
-// foresee adds to a wish what is not in the inventory of the instance: its hooks, what
-// a rollback brings back, and the objects of a release that is to be adopted. It is
-// rendered, and left out where that cannot be done.
+// foresee adds the objects to a wish that the inventory of the instance does not contain:
+// hooks, the objects that a rollback restores, and the objects of a release to adopt. It
+// renders the chart to find them, and skips them if the chart cannot be rendered.
 func (r *Reconciler) foresee(ctx context.Context, s *scope, wish *preflight.Wish) error {
 	var version string
 	kept, moments := false, []string{"pre-delete", "post-delete"}
@@ -91,7 +91,7 @@ func (r *Reconciler) foresee(ctx context.Context, s *scope, wish *preflight.Wish
 	}
 	draft, err := r.preview(ctx, s, wish.Tenant, version)
 	if outcome.Reason(err, "") != "" {
-		return nil // It is about what is to be rendered, and not about looking.
+		return nil // The chart cannot be rendered.
 	}
 	if err != nil || draft == nil {
 		return err
@@ -107,7 +107,7 @@ func (r *Reconciler) foresee(ctx context.Context, s *scope, wish *preflight.Wish
 	return nil
 }
 
-// releasesOf are the names of the releases of a draft.
+// releasesOf returns the names of the releases of a draft.
 func releasesOf(draft *hydrate.Draft) []string {
 	var names []string
 	for _, unit := range draft.Units {
@@ -116,7 +116,7 @@ func releasesOf(draft *hydrate.Draft) []string {
 	return names
 }
 
-// named are objects by their names alone, hooks left out.
+// named returns the references of objects other than hooks.
 func named(objects []objects.Object) []v1alpha1.ObjectReference {
 	var all []v1alpha1.ObjectReference
 	for _, o := range objects {
@@ -127,9 +127,9 @@ func named(objects []objects.Object) []v1alpha1.ObjectReference {
 	return all
 }
 
-// preview renders a version with what the instance is given, or the task where there
-// is no instance. It is nil where inputs are missing. An error with a reason says that
-// the version is not to be had any more, or what it is given not to be read.
+// preview renders a version with the values of the instance or, if it does not exist, of
+// the task. It returns nil if inputs are missing. An error with a reason means that the
+// version is not available or that its inputs cannot be read.
 func (r *Reconciler) preview(ctx context.Context, s *scope, tenant release.Tenant, version string) (*hydrate.Draft, error) {
 	app, err := r.Catalog.Find(ctx, s.task.Spec.App, s.task.Namespace)
 	if err != nil {

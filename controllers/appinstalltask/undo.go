@@ -16,8 +16,8 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// turnAround has a task take back what it wrote. That it does so is noted first, so
-// that it goes on with it after a restart.
+// turnAround starts to revert the changes of a task. It saves the decision first, so that a
+// restart does not lose it.
 func (r *Reconciler) turnAround(ctx context.Context, s *scope, why v1alpha1.Problem) error {
 	s.undoing(why)
 	s.keeper.MarkReconciling("taking back what was begun: " + why.Message)
@@ -29,16 +29,16 @@ func (s *scope) undoing(why v1alpha1.Problem) {
 	s.task.Status.Undoing, s.task.Status.UndoingSince = &why, &now
 }
 
-// problem is one whose message fits into a status.
+// problem returns a problem whose message is limited to the length that a status allows.
 func problem(reason, message string) v1alpha1.Problem {
 	return v1alpha1.Problem{Reason: reason, Message: text.Limit(message, 1024)}
 }
 
-// undoneSuffix tells the request for a reconcile of a task that takes back what it wrote
-// from the one that it made first.
+// undoneSuffix distinguishes the reconcile request of a reversal from the first request of
+// the task.
 const undoneSuffix = ".undone"
 
-// undo writes the instance as it was before the task.
+// undo reverts the spec of the instance to the state before the task.
 func (r *Reconciler) undo(ctx context.Context, s *scope) error {
 	instance := s.instance.DeepCopy()
 	if instance.Annotations == nil {
@@ -60,8 +60,8 @@ func (r *Reconciler) undo(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// takeBack brings the spec to what leaves the state of before. What an adoption
-// would have taken over was not touched.
+// takeBack sets the fields of the spec that restore the state before the task. A canceled
+// adoption does not change the spec, because it has not changed the release.
 func (s *scope) takeBack(instance *v1alpha1.AppInstance) {
 	spec := &instance.Spec
 	switch transitions.Outcomes[s.task.Spec.Action].Canceled {
@@ -78,22 +78,22 @@ func (s *scope) takeBack(instance *v1alpha1.AppInstance) {
 	}
 }
 
-// changes reports whether the task is about what is installed.
+// changes reports whether the action changes the installed version.
 func (s *scope) changes() bool {
 	return s.task.Spec.Action == v1alpha1.ActionUpgrade || s.task.Spec.Action == v1alpha1.ActionRollback
 }
 
-// revisionBefore is the revision that ran before the task wrote the instance.
+// revisionBefore returns the installed revision before the task wrote the instance, or 0.
 func (s *scope) revisionBefore() int32 {
 	number, err := strconv.ParseInt(s.instance.Annotations[v1alpha1.TaskBeforeAnnotation], 10, 32)
 	if err != nil {
-		return 0 // Nothing ran before, or somebody has removed the annotation.
+		return 0 // Nothing was installed, or another client removed the annotation.
 	}
 	return int32(number)
 }
 
-// backOut follows the taking back to its end, and then ends the task with the
-// reason for it.
+// backOut waits for the reversal to complete, and then ends the task with the reason of the
+// reversal.
 func (r *Reconciler) backOut(ctx context.Context, s *scope) error {
 	why := *s.task.Status.Undoing
 	if err := r.confirm(ctx, s); err != nil {
@@ -127,8 +127,8 @@ func (r *Reconciler) backOut(ctx context.Context, s *scope) error {
 	return r.undoSteps(ctx, s, why)
 }
 
-// patience is how much longer the instance may try again and again to go back to
-// what it was; what goes on otherwise has a time of its own.
+// patience returns how much longer the instance may retry the reversal. It returns false if
+// the instance is not retrying, because other operations have their own timeout.
 func (s *scope) patience(generation int64) (time.Duration, bool) {
 	c := s.current(v1alpha1.ConditionReconciling, generation)
 	since := s.task.Status.UndoingSince
@@ -138,7 +138,7 @@ func (s *scope) patience(generation int64) (time.Duration, bool) {
 	return time.Until(since.Add(s.task.Spec.Timeout.Or(defaultTimeout))), true
 }
 
-// leavesNothing reports whether the failure of the task is to be taken back.
+// leavesNothing reports whether spec.onFailure requires the task to be reverted.
 func (s *scope) leavesNothing() bool {
 	switch s.task.Spec.OnFailure {
 	case v1alpha1.FailureRemove:

@@ -17,12 +17,12 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// lookAtOnce is when an instance that somebody else has just changed is looked at
-// again: the cache shows the change in a moment.
+// lookAtOnce is the delay before an instance is read again that another client has just
+// changed. The cache contains the change shortly after.
 const lookAtOnce = 50 * time.Millisecond
 
-// write makes the instance what the task wants, once. A write whose note in status
-// was lost is made again, and changes nothing then.
+// write applies the task to the instance, once. If the following status update is lost, the
+// task writes the instance again, which does not change it.
 func (r *Reconciler) write(ctx context.Context, s *scope) error {
 	if s.begun() {
 		return nil
@@ -39,12 +39,12 @@ func (r *Reconciler) write(ctx context.Context, s *scope) error {
 	s.task.Status.StartTime = &now
 	s.task.Status.InstanceRef = s.reference()
 	s.keeper.MarkReconciling(fmt.Sprintf("%s of instance %s", s.task.Spec.Action, instance.Name))
-	// Whatever somebody has changed about the task meanwhile: it has begun.
+	// The operation has started, regardless of changes of the task in the meantime.
 	s.keeper.IgnoreConflicts()
 	return s.keeper.Save(ctx)
 }
 
-// contended looks again soon where somebody else was faster.
+// contended requeues the task soon if another client has changed or created the instance.
 func contended(task *v1alpha1.AppInstallTask, err error) error {
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, lookAtOnce, fmt.Errorf(
@@ -57,7 +57,7 @@ func (r *Reconciler) wanted(ctx context.Context, s *scope) (*v1alpha1.AppInstanc
 	if s.instance == nil {
 		instance := &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: s.task.Namespace, Name: s.task.Instance()}}
 		s.fill(instance)
-		// The controller of instances would add it first thing, with a request of its own.
+		// Saves the request with which the instance controller would add the finalizer.
 		controllerutil.AddFinalizer(instance, v1alpha1.Finalizer)
 		return instance, r.Create(ctx, instance)
 	}
@@ -67,12 +67,12 @@ func (r *Reconciler) wanted(ctx context.Context, s *scope) (*v1alpha1.AppInstanc
 	return instance, r.Patch(ctx, instance, before)
 }
 
-// fill puts the task's wish into the instance.
+// fill applies the spec of the task to the instance.
 func (s *scope) fill(instance *v1alpha1.AppInstance) {
 	s.sign(instance)
 	task, spec := s.task.Spec, &instance.Spec
 	if s.begins() {
-		// What is left of an earlier life, other than the record of it, has no say.
+		// Only the reference of the app and the status of a removed instance are kept.
 		*spec = v1alpha1.AppInstanceSpec{AppRef: spec.AppRef}
 		if from := s.origin; from != nil {
 			spec.DataPolicy, spec.DriftPolicy, spec.History = from.Spec.DataPolicy, from.Spec.DriftPolicy, from.Spec.History
@@ -90,7 +90,7 @@ func (s *scope) fill(instance *v1alpha1.AppInstance) {
 	}
 }
 
-// begins reports whether the task begins a new life of the instance.
+// begins reports whether the action installs the instance.
 func (s *scope) begins() bool {
 	switch s.task.Spec.Action {
 	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt:
@@ -99,8 +99,9 @@ func (s *scope) begins() bool {
 	return false
 }
 
-// sign notes in the instance which task has written it, and what ran before: once,
-// so that a write that is made again does not take the task's own doing for it.
+// sign records in the annotations of the instance which task wrote it and the revision
+// before. A repeated write keeps the recorded revision, because the current one may be that
+// of this task.
 func (s *scope) sign(instance *v1alpha1.AppInstance) {
 	if instance.Labels == nil {
 		instance.Labels = map[string]string{}
@@ -115,12 +116,13 @@ func (s *scope) sign(instance *v1alpha1.AppInstance) {
 	delete(marks, v1alpha1.TaskUndoneAnnotation)
 	marks[v1alpha1.TaskAnnotation], marks[v1alpha1.TaskHashAnnotation] = s.task.Name, s.hash
 	marks[v1alpha1.TaskUIDAnnotation] = string(s.task.UID)
-	// A spec that stays as it was is carried out again, although it failed before.
+	// A new request makes the instance retry a failed operation although the spec is
+	// unchanged.
 	marks[v1alpha1.ReconcileRequestAnnotation] = string(s.task.UID)
 	instance.Labels[v1alpha1.AppLabel] = s.task.Spec.App.Name
 }
 
-// choose says what is to be installed.
+// choose sets the version, the values and the related fields of the spec.
 func (s *scope) choose(spec *v1alpha1.AppInstanceSpec) {
 	task := s.task.Spec
 	given, account := s.given()
