@@ -11,8 +11,9 @@ import (
 	"github.com/appmarket/operator/internal/admission"
 )
 
-// admit compares an install or upgrade with the cluster before it begins, as a task is
-// checked before it writes its instance. What time may solve is waited for.
+// admit checks an install or upgrade against the cluster before it starts, as a task is
+// checked before it writes its instance. The instance waits for problems that may resolve
+// themselves.
 func (r *Reconciler) admit(ctx context.Context, s *scope, operation v1alpha1.Operation, draft *hydrate.Draft) error {
 	if s.isAdmitted(operation) {
 		return nil
@@ -31,8 +32,8 @@ func (r *Reconciler) admit(ctx context.Context, s *scope, operation v1alpha1.Ope
 	return findings.Verdict(0)
 }
 
-// isAdmitted reports whether an operation was checked before: by the task that requests
-// it, or before it was interrupted. Only an install or upgrade is checked.
+// isAdmitted reports whether an operation was already checked, by the task that requests it
+// or before it was interrupted. Only installs and upgrades are checked.
 func (s *scope) isAdmitted(operation v1alpha1.Operation) bool {
 	if operation.Type != v1alpha1.OperationInstall && operation.Type != v1alpha1.OperationUpgrade {
 		return true
@@ -40,11 +41,13 @@ func (s *scope) isAdmitted(operation v1alpha1.Operation) bool {
 	return s.asked() && s.requestingTask() != "" || s.wasInterrupted(operation)
 }
 
-// The times between two checks of an instance that waits. They grow with the time that
-// it has waited: what is applied together with the instance is there in a moment.
+// The bounds of the interval between two checks of a waiting instance. The interval grows
+// with the waiting time, because objects that are applied together with the instance appear
+// soon.
 const minAdmissionInterval, maxAdmissionInterval = 10 * time.Second, outsideInterval
 
-// admissionInterval is the time until an instance that waits is checked again.
+// admissionInterval returns the time until a waiting instance is checked again: half of the
+// time that it has waited, within the bounds.
 func (s *scope) admissionInterval(now time.Time) time.Duration {
 	c := meta.FindStatusCondition(s.instance.Status.Conditions, v1alpha1.ConditionReconciling)
 	if c == nil || c.ObservedGeneration != s.instance.Generation {

@@ -19,12 +19,12 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// adopts reports whether a release that somebody else has made is to be taken over.
+// adopts reports whether an existing Helm release is to be adopted.
 func (s *scope) adopts() bool {
 	return s.instance.Spec.Adopt != nil && *s.instance.Spec.Adopt && s.instance.Status.Revision == 0
 }
 
-// adoptable is the version of the release that is to be adopted.
+// adoptable returns the chart version of the release to adopt.
 func (r *Reconciler) adoptable(ctx context.Context, s *scope) (string, error) {
 	name := s.instance.Name
 	have, err := s.helm.Get(ctx, name)
@@ -41,8 +41,8 @@ func (r *Reconciler) adoptable(ctx context.Context, s *scope) (string, error) {
 	return have.ChartVersion, nil
 }
 
-// adopt takes over the releases as they are. The values that they were given are
-// kept in a Secret, and count below those of the spec from then on.
+// adopt adopts the releases without changing them. It stores their values in a Secret. From
+// then on the values of the spec override them.
 func (r *Reconciler) adopt(ctx context.Context, s *scope, plans []plan) error {
 	var made []v1alpha1.Release
 	var objects []v1alpha1.ObjectReference
@@ -64,8 +64,8 @@ func (r *Reconciler) adopt(ctx context.Context, s *scope, plans []plan) error {
 	return nil
 }
 
-// keepValues writes the values of an adopted release into a Secret, as the tenant. It goes
-// with the instance: such values may hold passwords.
+// keepValues writes the values of an adopted release to a Secret with the permissions of
+// the tenant. The instance owns the Secret, because the values may contain passwords.
 func (r *Reconciler) keepValues(ctx context.Context, s *scope, values map[string]any) error {
 	if len(values) == 0 {
 		return nil
@@ -104,8 +104,8 @@ func (r *Reconciler) keepValues(ctx context.Context, s *scope, values map[string
 	return nil
 }
 
-// updateOwnSecret updates a Secret that the instance has from an earlier attempt. One of the name
-// that somebody else has created is left alone.
+// updateOwnSecret updates the Secret of an earlier attempt. It returns an error if the
+// Secret does not belong to the instance.
 func (s *scope) updateOwnSecret(ctx context.Context, c client.Client, secret *corev1.Secret) error {
 	have := &corev1.Secret{}
 	if err := c.Get(ctx, client.ObjectKeyFromObject(secret), have); err != nil {

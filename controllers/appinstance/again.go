@@ -10,13 +10,12 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// outsideInterval is when an instance whose spec cannot be resolved is looked at
-// again at the latest. What is in the way is often outside of it and says no word
-// when it changes: the sharing of a source, the time of a license, a Secret.
+// outsideInterval is the maximum interval at which an instance whose spec cannot be
+// resolved is reconciled. The cause is often an object that is not watched, such as a
+// license or a Secret.
 const outsideInterval = 5 * time.Minute
 
-// lookAgain is the time to the next look at an instance that a reconcile has dealt
-// with; zero leaves it to the watches.
+// lookAgain returns the time until the next reconcile, or 0 if only watches trigger it.
 func lookAgain(err error) time.Duration {
 	if status.ConditionOf(err) == v1alpha1.ConditionResolved {
 		return outsideInterval
@@ -24,8 +23,8 @@ func lookAgain(err error) time.Duration {
 	return 0
 }
 
-// outside bounds how long an instance waits for something that is to resolve its
-// spec, and that may never come.
+// outside limits the waiting time of an error that waits for an external change, which may
+// not trigger a reconcile.
 func outside(err error) error {
 	if after, waiting := outcome.IsWaiting(err); waiting && after == 0 {
 		return outcome.Waiting(outcome.Reason(err, v1alpha1.ReasonProgressing), wait.Jitter(outsideInterval, 0.1), err)

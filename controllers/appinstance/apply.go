@@ -19,7 +19,7 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// apply runs Helm if what is installed is not what it should be.
+// apply runs Helm if the installed release differs from the target.
 func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 	if s.target == nil {
 		return r.remove(ctx, s)
@@ -33,7 +33,8 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 		return nil
 	}
 	if s.instance.Status.Stopped || s.halfway() {
-		// Helm would start the workloads, and not take away what marks them stopped.
+		// Helm would start the workloads, but would not remove the annotations of
+		// stopped workloads.
 		s.resolved()
 		if err := r.resume(ctx, s); err != nil {
 			return err
@@ -44,7 +45,7 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 		s.resolved()
 		return err
 	}
-	// What was checked already is prepared once, when its turn has come.
+	// An operation that is already checked is prepared only after it has acquired a slot.
 	if s.isAdmitted(operation) {
 		key := client.ObjectKeyFromObject(s.instance)
 		if err := r.takeTurn(key, operation); err != nil {
@@ -55,7 +56,7 @@ func (r *Reconciler) apply(ctx context.Context, s *scope) error {
 	return r.change(ctx, s, operation)
 }
 
-// change carries out an operation and notes what it came to.
+// change runs an operation and records its result.
 func (r *Reconciler) change(ctx context.Context, s *scope, operation v1alpha1.Operation) error {
 	do, err := r.carryOut(ctx, s, operation)
 	if err != nil {
@@ -87,7 +88,7 @@ func (r *Reconciler) change(ctx context.Context, s *scope, operation v1alpha1.Op
 	return r.succeededBefore(ctx, s, firstLook())
 }
 
-// carryOut prepares an operation and gives what runs it.
+// carryOut prepares an operation and returns the function that runs it.
 func (r *Reconciler) carryOut(ctx context.Context, s *scope, operation v1alpha1.Operation) (func(context.Context) error, error) {
 	st := &s.instance.Status
 	if operation.Type == v1alpha1.OperationRollback {
@@ -128,9 +129,9 @@ func (r *Reconciler) carryOut(ctx context.Context, s *scope, operation v1alpha1.
 	}, nil
 }
 
-// checkReadable is an error if the records of a release that is new to the instance
-// cannot be read. A release that could not be begun is not noted in status: nobody could
-// remove it, and so the instance. Releases that have no records are noted in the scope.
+// checkReadable returns an error if a new release of the instance cannot be read. Such a
+// release is not recorded in status, because the instance could then not be removed. The
+// names of releases that do not exist are recorded in the scope.
 func (r *Reconciler) checkReadable(ctx context.Context, s *scope, plans []plan) error {
 	for _, p := range plans {
 		isKnown := slices.ContainsFunc(s.instance.Status.Releases, func(known v1alpha1.Release) bool { return known.Name == p.name })
@@ -152,9 +153,9 @@ func (r *Reconciler) checkReadable(ctx context.Context, s *scope, plans []plan) 
 	return nil
 }
 
-// installed reports whether the target is what runs. A chart that was published
-// again under its version, with other parameters say, is no reason to touch what
-// runs, unless somebody asks.
+// installed reports whether the target is installed. A chart that was published again under
+// the same version, for example with other parameters, is installed only when a reconcile
+// is requested.
 func (s *scope) installed() bool {
 	st := s.instance.Status
 	if !s.lastSucceeded() {
@@ -164,19 +165,19 @@ func (s *scope) installed() bool {
 		return s.isBack()
 	}
 	same := st.Version == s.target.version.Version && st.ValuesDigest == s.target.values
-	asked := s.asked() && !st.Stopped && !s.halfway() // What is resumed is what was stopped.
+	asked := s.asked() && !st.Stopped && !s.halfway() // A resume restores what was stopped.
 	return same && (!asked || st.ChartDigest == s.target.version.Digest)
 }
 
-// lastSucceeded reports whether it is known what runs. After an operation that did not
-// succeed nobody knows.
+// lastSucceeded reports whether the last operation succeeded and the instance has releases.
+// After a failed operation, the state of the releases is unknown.
 func (s *scope) lastSucceeded() bool {
 	last := transitions.LastChange(s.instance)
 	return last != nil && last.Outcome == v1alpha1.OutcomeSucceeded && len(s.instance.Status.Releases) > 0
 }
 
-// applied notes that what runs is what this spec asks for, in the words that it was
-// noted with first.
+// applied sets the Applied condition to True. It keeps the message of the operation that
+// was applied.
 func (s *scope) applied() {
 	message := "version " + s.instance.Status.Version + " is installed"
 	if c := meta.FindStatusCondition(s.instance.Status.Conditions, v1alpha1.ConditionApplied); c != nil && c.Reason == v1alpha1.ReasonApplied {
@@ -185,13 +186,14 @@ func (s *scope) applied() {
 	s.keeper.MarkTrue(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, message)
 }
 
-// asked reports whether somebody asks for a reconcile that was not carried out yet.
+// asked reports whether a requested reconcile has not been handled yet.
 func (s *scope) asked() bool {
 	return status.ReconcileRequest(s.instance) != s.instance.Status.LastHandledReconcileAt
 }
 
-// failedBefore reports the failure of the same operation again, instead of running
-// it again, until the spec is changed, the instance is deleted or somebody asks.
+// failedBefore returns the error of the previous operation if it failed and is the same as
+// the next one. The operation is retried if the spec changes, the instance is deleted or a
+// reconcile is requested.
 func failedBefore(s *scope, next v1alpha1.Operation) error {
 	st := s.instance.Status
 	if s.interruptions(next) >= status.MaxInterruptions {
@@ -208,7 +210,8 @@ func failedBefore(s *scope, next v1alpha1.Operation) error {
 	return status.ForCondition(v1alpha1.ConditionApplied, outcome.Stalled(last.Reason, errors.New(last.Message)))
 }
 
-// interruptions counts how often an operation was cut off for the present request.
+// interruptions returns how often an operation was interrupted for the current reconcile
+// request.
 func (s *scope) interruptions(next v1alpha1.Operation) int32 {
 	history := s.instance.Status.History
 	if len(history) == 0 || history[0].Outcome != v1alpha1.OutcomeInterrupted ||
@@ -218,29 +221,29 @@ func (s *scope) interruptions(next v1alpha1.Operation) int32 {
 	return history[0].Operation.Interruptions
 }
 
-// resumes reports whether the operation under way was begun before and cut off.
+// resumes reports whether the current operation continues an interrupted one.
 func (s *scope) resumes() bool {
 	return s.instance.Status.Operation != nil && s.wasInterrupted(*s.instance.Status.Operation)
 }
 
-// wasInterrupted reports whether the last operation was the same one, and cut off.
+// wasInterrupted reports whether the last operation was the same one and was interrupted.
 func (s *scope) wasInterrupted(operation v1alpha1.Operation) bool {
 	history := s.instance.Status.History
 	return len(history) > 0 && history[0].Outcome == v1alpha1.OutcomeInterrupted && sameOperation(history[0].Operation, operation)
 }
 
-// sameOperation reports whether two operations are for the same.
+// sameOperation reports whether two operations have the same type and the same target.
 func sameOperation(a, b v1alpha1.Operation) bool {
 	return a.Type == b.Type && a.ChartDigest == b.ChartDigest && a.ValuesDigest == b.ValuesDigest && a.To == b.To
 }
 
-// plan is one release to be.
+// plan is one release to install or upgrade.
 type plan struct {
 	name string
 	unit hydrate.Unit
 }
 
-// releases are the releases of an app, one for each chart unit.
+// releases returns the plans for an app, one for each chart unit.
 func releases(instance *v1alpha1.AppInstance, draft *hydrate.Draft) []plan {
 	var plans []plan
 	for _, unit := range draft.Units {
@@ -249,8 +252,9 @@ func releases(instance *v1alpha1.AppInstance, draft *hydrate.Draft) []plan {
 	return plans
 }
 
-// planned notes the releases before they are made, so that they are found after an
-// interruption. Those that the app no longer has stay, to be removed.
+// planned adds the releases to status before they are installed, so that they are found
+// after an interruption. It keeps releases that the app no longer has, because they are
+// still to be removed.
 func planned(known []v1alpha1.Release, plans []plan) []v1alpha1.Release {
 	for _, p := range plans {
 		if !slices.ContainsFunc(known, func(k v1alpha1.Release) bool { return k.Name == p.name }) {
@@ -260,7 +264,7 @@ func planned(known []v1alpha1.Release, plans []plan) []v1alpha1.Release {
 	return known
 }
 
-// run installs or upgrades every release in order, and then removes those that the
+// run installs or upgrades every release in order, and then removes the releases that the
 // app no longer has.
 func (r *Reconciler) run(ctx context.Context, s *scope, plans []plan) error {
 	var made []v1alpha1.Release
@@ -284,7 +288,7 @@ func (r *Reconciler) run(ctx context.Context, s *scope, plans []plan) error {
 	return nil
 }
 
-// removeOthers removes the releases that are not among those that were made.
+// removeOthers uninstalls the known releases that are not in the given list.
 func (r *Reconciler) removeOthers(ctx context.Context, s *scope, made []v1alpha1.Release) error {
 	for _, known := range s.instance.Status.Releases {
 		if slices.ContainsFunc(made, func(m v1alpha1.Release) bool { return m.Name == known.Name }) {
@@ -297,18 +301,18 @@ func (r *Reconciler) removeOthers(ctx context.Context, s *scope, made []v1alpha1
 	return nil
 }
 
-// labels mark a release as one of the instance.
+// labels returns the labels of the releases of the instance.
 func labels(instance *v1alpha1.AppInstance) map[string]string {
 	return map[string]string{v1alpha1.InstanceLabel: instance.Name}
 }
 
-// owns reports whether a release is one of the instance.
+// owns reports whether a release belongs to the instance.
 func (s *scope) owns(rel *release.Release) bool {
 	return rel.Labels[v1alpha1.InstanceLabel] == s.instance.Name
 }
 
-// uninstall removes a release, if it is one of the instance: one of the name that
-// somebody else has made is in the way, and stays. Its volume claims are kept.
+// uninstall removes a release if it belongs to the instance. Its PersistentVolumeClaims are
+// kept.
 func (s *scope) uninstall(ctx context.Context, name string) error {
 	have, err := s.helm.Get(ctx, name)
 	if err != nil || have == nil || !s.owns(have) {
@@ -320,7 +324,7 @@ func (s *scope) uninstall(ctx context.Context, name string) error {
 	})
 }
 
-// install makes the first revision of a release, or a further one.
+// install installs a release, or upgrades it if it exists.
 func (r *Reconciler) install(ctx context.Context, s *scope, spec release.Spec) (*release.Release, error) {
 	if slices.Contains(s.unrecorded, spec.Name) {
 		spec.Unrecorded = true
@@ -350,7 +354,7 @@ func described(rel *release.Release, unit string) v1alpha1.Release {
 	}
 }
 
-// maxInventory bounds the objects that are listed in status.
+// maxInventory is the maximum number of objects that status lists.
 const maxInventory = 200
 
 func inventory(objects []v1alpha1.ObjectReference) *v1alpha1.Inventory {

@@ -13,8 +13,8 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// describeDenied adds to the error about a missing right what to do about it. An account
-// that does not exist lacks every right: it is named instead of the first one.
+// describeDenied adds the remedy to a permission error. If the service account does not
+// exist, the error says so instead, because the account then lacks every permission.
 func (r *Reconciler) describeDenied(ctx context.Context, s *scope, err error) error {
 	name := types.NamespacedName{Namespace: s.tenant.Namespace, Name: s.tenant.ServiceAccount}
 	if apierrors.IsNotFound(r.Live.Get(ctx, name, &corev1.ServiceAccount{})) {

@@ -13,14 +13,14 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// describe sets what the root condition says of an installed instance whose reconcile
-// does not end well: what goes on or has failed, the version that is installed, and how
-// its objects are now.
+// describe sets the Ready condition of an installed instance whose reconcile returns an
+// error. The message contains the error, the installed version and the state of its
+// objects.
 func (r *Reconciler) describe(ctx context.Context, s *scope, failure error) {
 	if failure == nil || s.described || s.helm == nil || s.instance.Status.Revision == 0 || ctx.Err() != nil {
 		return
 	}
-	// A message is not worth another failure.
+	// A failure to compose the message must not fail the reconcile.
 	_ = outcome.Guarded(func() error {
 		health := s.recorded()
 		ready := meta.IsStatusConditionTrue(s.instance.Status.Conditions, v1alpha1.ConditionReady)
@@ -39,7 +39,7 @@ func (r *Reconciler) describe(ctx context.Context, s *scope, failure error) {
 	})()
 }
 
-// recorded is how the objects were when they were looked at last.
+// recorded returns the counts of objects from status.
 func (s *scope) recorded() release.Health {
 	if inventory := s.instance.Status.Inventory; inventory != nil {
 		return release.Health{Total: int(inventory.Total), Ready: int(inventory.Ready)}
@@ -47,7 +47,7 @@ func (s *scope) recorded() release.Health {
 	return release.Health{}
 }
 
-// running says which version is installed, and how its objects are.
+// running returns a message about the installed version and the state of its objects.
 func (s *scope) running(health release.Health) string {
 	st := s.instance.Status
 	version := "version " + st.Version
@@ -78,7 +78,8 @@ func (s *scope) running(health release.Health) string {
 	return said
 }
 
-// objectsReady says how many objects are ready, and why the first other one is not.
+// objectsReady returns a message about how many objects are ready and why the first other
+// one is not.
 func objectsReady(health release.Health) string {
 	switch {
 	case health.Healthy():

@@ -18,18 +18,17 @@ import (
 )
 
 const (
-	// maxDrift bounds the objects that are listed in status, and maxFields the
-	// fields of each.
+	// The maximum number of drifted objects in status, and of fields of each object.
 	maxDrift  = 50
 	maxFields = 20
-	// firstTruce and lastTruce are how long objects that were just corrected are
-	// left alone before they are corrected again: somebody may fight for them.
+	// The minimum and the maximum time until corrected objects are corrected again. The
+	// backoff limits a conflict with another controller.
 	firstTruce = 5 * time.Second
 	lastTruce  = 10 * time.Minute
 )
 
-// minds reports whether changes of the objects matter. While the instance is stopped
-// its objects are not what Helm made of them, on purpose.
+// minds reports whether drift detection is enabled. It is disabled while the instance is
+// stopped, because stopped workloads differ from the release.
 func (s *scope) minds() bool {
 	if s.instance.Status.Stopped {
 		return false
@@ -37,12 +36,12 @@ func (s *scope) minds() bool {
 	return s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect || s.instance.Spec.DriftPolicy == v1alpha1.DriftWarn
 }
 
-// compare looks at what somebody has changed of the objects, whenever somebody has
-// changed any, and mends it or lists it.
+// compare compares the objects with the releases after an object has changed. Depending on
+// spec.driftPolicy, it corrects the drift or lists it in status.
 func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 	key := client.ObjectKeyFromObject(s.instance)
 	if s.operated {
-		// What differed before may not any more, though no object was changed.
+		// The operation may have removed a difference without changing an object.
 		r.compared.forget(key)
 	}
 	if s.target == nil || !s.minds() {
@@ -52,7 +51,7 @@ func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 		return nil
 	}
 	mark, known, err := r.Monitor.Digest(ctx, key)
-	// What was only listed before is looked at again when it is to be mended.
+	// A change of the policy requires another comparison.
 	mark = string(s.instance.Spec.DriftPolicy) + " " + mark
 	if err != nil || !known || !r.compared.due(key, mark, r.Wake) {
 		return err
@@ -75,13 +74,13 @@ func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 	if !corrected {
 		return nil
 	}
-	// What was seen of the objects before does not count any more.
+	// The health that was observed before the correction is outdated.
 	r.owed.Store(key, true)
 	return r.track(ctx, s)
 }
 
-// differs lists what was found. What was corrected is listed too, until the objects
-// are looked at again, but is no difference any more.
+// differs sets status.drift and the Drifted condition. Corrected objects are listed until
+// the next comparison, but do not set the condition.
 func (s *scope) differs(found []release.Drifted) {
 	st := &s.instance.Status
 	st.Drift = nil
@@ -107,25 +106,25 @@ func (s *scope) differs(found []release.Drifted) {
 	}
 }
 
-// comparisons remembers what was compared last, so that nothing is compared twice.
-// It is lost with the process: then everything is compared once more.
+// comparisons records the last comparison of each instance to avoid repeated comparisons.
+// It is kept in memory, so that a restart repeats each comparison once.
 type comparisons struct {
 	mu   sync.Mutex
 	last map[types.NamespacedName]*comparison
 }
 
 type comparison struct {
-	// mark is that of the objects as they were compared, empty where they were then
-	// corrected: whoever changes them back to what they were is corrected again.
+	// mark is the digest of the objects that were compared. It is empty after a correction,
+	// so that objects that change back to the same state are corrected again.
 	mark  string
 	truce time.Duration
 	until time.Time
-	// woken says that a look after the truce is arranged for.
+	// woken reports whether a reconcile after the truce is scheduled.
 	woken bool
 }
 
-// due reports whether the objects are others than those that were compared. During
-// a truce they are not, and wake is called when it ends.
+// due reports whether the objects have changed since the last comparison and no truce is in
+// effect. If a truce delays the comparison, it schedules wake for its end.
 func (c *comparisons) due(key types.NamespacedName, mark string, wake func(types.NamespacedName)) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,8 +143,7 @@ func (c *comparisons) due(key types.NamespacedName, mark string, wake func(types
 	return left <= 0
 }
 
-// done notes a comparison. Whatever had to be corrected gets a truce, a longer one
-// each time.
+// done records a comparison. After a correction, it starts a truce that doubles each time.
 func (c *comparisons) done(key types.NamespacedName, mark string, corrected bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

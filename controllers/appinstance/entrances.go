@@ -16,18 +16,18 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// entrances are those of the app, with the Services that its releases have and the
-// titles that the instance gives them. One without a Service has no host.
+// entrances returns the entrances of the app with the Services of its releases and the
+// titles from the spec. An entrance without a Service has no host.
 func (s *scope) entrances(draft *hydrate.Draft) []v1alpha1.Entrance {
 	m := draft.Manifest
 	if m == nil || len(m.Entrances) == 0 || m.Serves(s.instance.Namespace) {
-		return nil // People enter by the parts that use it.
+		return nil // Users access the app through the instances that use this shared chart.
 	}
 	services := draft.Services()
 	var out []v1alpha1.Entrance
 	for _, e := range catalog.First(m.Entrances, 50) {
 		shown := catalog.Entrance(e)
-		// A name with a dot is one of another namespace.
+		// A name with a dot refers to another namespace.
 		if shown.Host != "" && !strings.Contains(shown.Host, ".") {
 			shown.Host = s.serviceOf(services, e)
 		}
@@ -37,8 +37,8 @@ func (s *scope) entrances(draft *hydrate.Draft) []v1alpha1.Entrance {
 	return out
 }
 
-// serviceOf is the name of the Service of an entrance. Where there is none, people are
-// told.
+// serviceOf returns the name of the Service of an entrance. If there is none, it emits an
+// event and returns "".
 func (s *scope) serviceOf(services []hydrate.Service, e inputs.Entrance) string {
 	if found := hydrate.FindService(services, e.Host, e.Port); found != nil {
 		return text.Limit(found.Name, 253)
@@ -49,7 +49,7 @@ func (s *scope) serviceOf(services []hydrate.Service, e inputs.Entrance) string 
 	return ""
 }
 
-// titled gives entrances the titles that the instance has for them.
+// titled sets the titles of entrances from the spec.
 func titled(instance *v1alpha1.AppInstance, of []v1alpha1.Entrance) {
 	for i := range of {
 		for _, own := range instance.Spec.Entrances {
@@ -60,7 +60,7 @@ func titled(instance *v1alpha1.AppInstance, of []v1alpha1.Entrance) {
 	}
 }
 
-// outputs are what other apps can use of an instance.
+// outputs returns the values that other apps can use.
 func outputs(instance *v1alpha1.AppInstance) []v1alpha1.Output {
 	out := []v1alpha1.Output{{Name: "namespace", Value: instance.Namespace}, {Name: "version", Value: instance.Status.Version}}
 	for _, e := range catalog.First(instance.Status.Entrances, 20) {

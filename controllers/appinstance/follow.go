@@ -16,7 +16,7 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// watch has the objects of the releases watched.
+// watch starts to watch the objects of the releases.
 func (r *Reconciler) watch(ctx context.Context, s *scope) error {
 	if s.target == nil {
 		return nil
@@ -24,8 +24,8 @@ func (r *Reconciler) watch(ctx context.Context, s *scope) error {
 	return status.ForCondition(v1alpha1.ConditionHealthy, r.track(ctx, s))
 }
 
-// track tells the monitor which objects there are, and, until it has taken note,
-// that Helm has changed them.
+// track sets the objects that the monitor watches. If an operation has changed them, it
+// also refreshes their health, and retries that in later reconciles until it succeeds.
 func (r *Reconciler) track(ctx context.Context, s *scope) error {
 	key := client.ObjectKeyFromObject(s.instance)
 	objects, err := r.objects(ctx, s)
@@ -33,7 +33,7 @@ func (r *Reconciler) track(ctx context.Context, s *scope) error {
 		return err
 	}
 	if s.instance.Status.Stopped {
-		// Stop changes the workloads; nothing else must come of it.
+		// Stop only changes the workloads, so that the state of other objects is ignored.
 		objects = slices.DeleteFunc(slices.Clone(objects), func(o v1alpha1.ObjectReference) bool { return !release.IsWorkload(o) })
 	}
 	if err := r.Monitor.Track(ctx, key, s.tenant, objects, s.minds()); err != nil {
@@ -50,15 +50,15 @@ func (r *Reconciler) track(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// sight is what the monitor says of the objects.
+// sight is the health of the objects as the monitor reports it.
 type sight struct {
 	health release.Health
 	known  bool
 	err    error
 }
 
-// look asks the monitor how the objects are, once in a reconcile unless they are changed
-// in it.
+// look returns the health of the objects. It queries the monitor once per reconcile, unless
+// an operation changes the objects.
 func (r *Reconciler) look(ctx context.Context, s *scope) sight {
 	if s.seen == nil {
 		s.seen = &sight{}
@@ -67,8 +67,8 @@ func (r *Reconciler) look(ctx context.Context, s *scope) sight {
 	return *s.seen
 }
 
-// hasLost reports whether objects that should run are gone and a request asks to bring
-// them back.
+// hasLost reports whether objects of a running instance are missing and a reconcile was
+// requested, which restores them.
 func (r *Reconciler) hasLost(ctx context.Context, s *scope) bool {
 	if !s.asked() || s.instance.Status.Stopped || s.halfway() || r.track(ctx, s) != nil {
 		return false
@@ -77,8 +77,8 @@ func (r *Reconciler) hasLost(ctx context.Context, s *scope) bool {
 	return seen.err == nil && seen.known && seen.health.Missing > 0
 }
 
-// follow looks at the objects, which the watches bring, until all of them are ready,
-// and at every change from then on.
+// follow sets the Healthy and Ready conditions from the health of the objects. Later
+// changes of the objects trigger a reconcile.
 func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	if s.target == nil {
 		return nil
@@ -91,7 +91,7 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 		return nil
 	}
 	if !seen.known {
-		// What it finds is often over in a moment, and is shown after that.
+		// The first result often changes soon, and is then shown after a delay.
 		r.told.Store(client.ObjectKeyFromObject(s.instance), time.Now())
 		return firstLook()
 	}
@@ -109,22 +109,22 @@ func (r *Reconciler) follow(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// firstLook is the error of an instance whose objects have not been seen yet.
+// firstLook returns the error of an instance whose objects have not been observed yet.
 func firstLook() error {
 	return status.ForCondition(v1alpha1.ConditionHealthy, outcome.Waiting(
 		v1alpha1.ReasonWaitingForObjects, 0, errors.New("waiting for the first look at the objects")))
 }
 
-// counts notes how many objects are ready. Of a stopped instance only the workloads are
-// looked at.
+// counts sets the number of ready objects in status. It keeps the number of a stopped
+// instance, because only the workloads are observed then.
 func (s *scope) counts(health release.Health) {
 	if inventory := s.instance.Status.Inventory; inventory != nil && !s.instance.Status.Stopped {
 		inventory.Ready = int32(health.Ready)
 	}
 }
 
-// objects are all objects of the instance. Those of a large one do not fit into
-// status, and are read from Helm again.
+// objects returns all objects of the instance. It reads them from Helm if the inventory in
+// status is incomplete.
 func (r *Reconciler) objects(ctx context.Context, s *scope) ([]v1alpha1.ObjectReference, error) {
 	listed := s.instance.Status.Inventory
 	if listed != nil && int(listed.Total) == len(listed.Objects) {
@@ -143,12 +143,12 @@ func (r *Reconciler) objects(ctx context.Context, s *scope) ([]v1alpha1.ObjectRe
 	return all, nil
 }
 
-// remedyForGone is what to do about objects that were deleted by somebody else.
+// remedyForGone says how to restore objects that another client deleted.
 const remedyForGone = "to restore what is gone, set the annotation " + v1alpha1.ReconcileRequestAnnotation +
 	" to another value, or spec.driftPolicy to Correct"
 
-// remedyForMissing returns what to do about the objects that do not exist any more, empty
-// if there are none or the app is to be removed.
+// remedyForMissing returns the remedy for missing objects, or "" if none are missing or the
+// app is being removed.
 func (s *scope) remedyForMissing(health release.Health) string {
 	switch {
 	case health.Missing == 0 || s.isToBeRemoved():
@@ -160,14 +160,14 @@ func (s *scope) remedyForMissing(health release.Health) string {
 	return "; " + remedyForGone
 }
 
-// isToBeRemoved reports whether the instance must not have any objects.
+// isToBeRemoved reports whether the spec requires that the instance has no objects.
 func (s *scope) isToBeRemoved() bool {
 	return !s.instance.DeletionTimestamp.IsZero() || s.instance.Spec.DesiredState == v1alpha1.StateAbsent
 }
 
-// unhealthy says what it means that not every object is ready: they have the
-// timeout of the instance to become so, counted from when they were last seen
-// well, or from the operation. One that is gone does not come by waiting.
+// unhealthy returns the error of an instance with objects that are not ready. It waits for
+// them until spec.timeout after the last operation or after they were last ready. Objects
+// that have failed are a terminal error.
 func (r *Reconciler) unhealthy(s *scope, health release.Health) error {
 	text := objectsReady(health) + s.remedyForMissing(health)
 	message := errors.New(text)
@@ -189,7 +189,8 @@ func (r *Reconciler) unhealthy(s *scope, health release.Health) error {
 	if reconciling != nil {
 		since = reconciling.LastTransitionTime.Time
 	}
-	// It may have been reconciling for long before, waiting for its app say.
+	// The instance may have started reconciling long before the operation, for example to
+	// wait for its app.
 	if history := s.instance.Status.History; len(history) > 0 && history[0].EndedAt.After(since) {
 		since = history[0].EndedAt.Time
 	}
@@ -199,7 +200,7 @@ func (r *Reconciler) unhealthy(s *scope, health release.Health) error {
 		return outcome.Stalled(v1alpha1.ReasonTimedOut, message)
 	}
 	if pause := r.untilNextMessage(s, reconciling, text); pause > 0 {
-		// What was said before stays for the moment.
+		// Keep the previous message until then.
 		s.keeper.SetInterim(false, meta.FindStatusCondition(conditions, v1alpha1.ConditionReady).Message)
 		return outcome.Waiting(v1alpha1.ReasonWaitingForObjects, min(left, pause), errors.New(reconciling.Message))
 	}
@@ -207,12 +208,12 @@ func (r *Reconciler) unhealthy(s *scope, health release.Health) error {
 	return outcome.Waiting(v1alpha1.ReasonWaitingForObjects, left+time.Second, message)
 }
 
-// messageInterval is the time between two messages about objects that are not ready:
-// those of a roll-out change many times in a second.
+// messageInterval is the minimum time between two messages about objects that are not
+// ready. During a rollout they can change many times per second.
 const messageInterval = time.Second
 
-// untilNextMessage is the time until another message about the objects may be shown. The
-// first one is shown at once.
+// untilNextMessage returns the time until the message about the objects may change. The
+// first message is shown immediately.
 func (r *Reconciler) untilNextMessage(s *scope, reconciling *metav1.Condition, text string) time.Duration {
 	key := client.ObjectKeyFromObject(s.instance)
 	goesOn := reconciling != nil && reconciling.Reason == v1alpha1.ReasonWaitingForObjects &&
@@ -228,10 +229,10 @@ func (r *Reconciler) untilNextMessage(s *scope, reconciling *metav1.Condition, t
 	return 0
 }
 
-// settled reports whether the status, as it is, speaks of this spec and of objects
-// that were ready: after a restart it then stays until the watches say otherwise.
-// An operation that was just carried out made it reconciling, and a request must not
-// be answered by what was seen before it.
+// settled reports whether the status already shows that this spec was applied and its
+// objects were ready. After a restart, the status is then kept until the monitor has
+// observed the objects. It is not kept after an operation or while a reconcile request is
+// pending, because it would then be outdated.
 func (s *scope) settled() bool {
 	conditions := s.instance.Status.Conditions
 	root := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)

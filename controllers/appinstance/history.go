@@ -10,10 +10,10 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// maxHistory bounds the operations that are remembered.
+// maxHistory is the maximum number of operations in status.history.
 const maxHistory = 10
 
-// conclude moves the operation from status into the history.
+// conclude moves the current operation from status to the history.
 func (s *scope) conclude(ended v1alpha1.OperationOutcome, reason string, err error) {
 	st := &s.instance.Status
 	entry := v1alpha1.HistoryEntry{Operation: *st.Operation, Outcome: ended, EndedAt: metav1.Now()}
@@ -37,15 +37,16 @@ func (s *scope) conclude(ended v1alpha1.OperationOutcome, reason string, err err
 	st.History = s.trimmed(append([]v1alpha1.HistoryEntry{entry}, before...))
 }
 
-// isRepetition reports whether an operation ended badly as the one before it did, for
-// the same request: both are one entry, so that retries do not push out the rest.
+// isRepetition reports whether an operation failed in the same way and for the same request
+// as the one before it. Both share one entry, so that retries do not remove older entries.
 func isRepetition(before, entry v1alpha1.HistoryEntry) bool {
 	return entry.Outcome != v1alpha1.OutcomeSucceeded && entry.Outcome == before.Outcome &&
 		sameOperation(before.Operation, entry.Operation) &&
 		entry.Operation.Task == before.Operation.Task && entry.Operation.Request == before.Operation.Request
 }
 
-// trimmed is a history within its bound. What runs now, and what is pinned, stays.
+// trimmed limits a history to maxHistory entries. It keeps the installed and the pinned
+// revision.
 func (s *scope) trimmed(history []v1alpha1.HistoryEntry) []v1alpha1.HistoryEntry {
 	for i := len(history) - 1; i > 0 && len(history) > maxHistory; i-- {
 		pinned := history[i].Revision != 0 &&
@@ -57,7 +58,8 @@ func (s *scope) trimmed(history []v1alpha1.HistoryEntry) []v1alpha1.HistoryEntry
 	return history
 }
 
-// nextRevision counts on over removals, so that a revision is never two things.
+// nextRevision returns the next revision number. Numbers are not reused after an
+// uninstallation.
 func (s *scope) nextRevision() int32 {
 	highest := s.instance.Status.Revision
 	for _, entry := range s.instance.Status.History {

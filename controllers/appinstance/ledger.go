@@ -10,13 +10,12 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// maxLedger bounds the tasks that are remembered.
+// maxLedger is the maximum number of tasks in status.ledger.
 const maxLedger = 30
 
-// enter notes in the ledger that the task which wrote the spec was carried out, for
-// better or worse, once the reconcile has dealt with that spec. What a task took
-// back it has written itself, with how it ended. A spec that was edited since is not
-// that of the task.
+// enter records the result of the task that last wrote the spec, after the reconcile has
+// handled that spec. A reverted task is recorded with the reason of the reversal. Nothing
+// is recorded if the spec was edited since.
 func (s *scope) enter(err error) {
 	name, hash := s.requester(), s.instance.Annotations[v1alpha1.TaskHashAnnotation]
 	dealtWith := err == nil || outcome.IsStalled(err)

@@ -18,14 +18,14 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// defaultAccount is the service account of an instance that names none, as for a
-// pod.
+// defaultAccount is the service account of an instance that specifies none, as for a Pod.
 const defaultAccount = "default"
 
-// defaultTimeout stands in for a timeout that cannot be read.
+// defaultTimeout is the timeout if spec.timeout is not set or invalid.
 const defaultTimeout = 10 * time.Minute
 
-// hold keeps the instance from going away before its releases have gone.
+// hold adds the finalizer, which delays the deletion of the instance until its releases are
+// removed.
 func (r *Reconciler) hold(ctx context.Context, s *scope) error { return s.keeper.AddFinalizer(ctx) }
 
 func (r *Reconciler) connect(_ context.Context, s *scope) error {
@@ -38,10 +38,9 @@ func (r *Reconciler) connect(_ context.Context, s *scope) error {
 	return nil
 }
 
-// removeForGood removes the releases of an instance that is being deleted, and
-// then lets it go. In a namespace that is going away there is nothing to remove:
-// the releases go with it, and the rights of the service account may have gone
-// before it.
+// removeForGood uninstalls the releases of a deleted instance and removes the finalizer. If
+// the namespace is being deleted, it skips the uninstallation: the namespace controller
+// deletes the releases and may already have deleted the permissions of the service account.
 func (r *Reconciler) removeForGood(ctx context.Context, s *scope) error {
 	ending, err := r.namespaceEnds(ctx, s.instance.Namespace)
 	if err != nil {
@@ -71,15 +70,15 @@ func (r *Reconciler) removeForGood(ctx context.Context, s *scope) error {
 	return s.keeper.RemoveFinalizer(ctx)
 }
 
-// maxNamed bounds the releases that an event names.
+// maxNamed is the maximum number of releases that an event lists.
 const maxNamed = 10
 
 // instancesCRD is the name of the CustomResourceDefinition of AppInstances.
 const instancesCRD = "appinstances.appmarket.io"
 
-// keepsReleases reports whether the releases of an instance stay when it is deleted: where
-// an annotation asks for that, and where all instances go with their CRD. Who removes
-// AppMarket does not remove what was installed by it.
+// keepsReleases reports whether the releases are kept when the instance is deleted: if its
+// annotation requests that, or if the CRD of AppInstances is being deleted. Uninstalling
+// AppMarket must not uninstall the apps.
 func (r *Reconciler) keepsReleases(ctx context.Context, s *scope) (bool, error) {
 	if s.instance.Annotations[v1alpha1.KeepReleasesAnnotation] == "true" {
 		return true, nil
@@ -96,7 +95,7 @@ func (r *Reconciler) keepsReleases(ctx context.Context, s *scope) (bool, error) 
 	return !crd.DeletionTimestamp.IsZero(), nil
 }
 
-// forget drops what is kept in memory of an instance that has no releases any more.
+// forget removes the in-memory state of an instance without releases.
 func (r *Reconciler) forget(s *scope) {
 	key := client.ObjectKeyFromObject(s.instance)
 	r.Monitor.Untrack(key)

@@ -19,22 +19,23 @@ import (
 )
 
 var (
-	// errInterrupted is what the history says of an operation that a restart ended.
+	// errInterrupted is the error of an operation that a restart interrupted.
 	errInterrupted = errors.New("the operator stopped during the operation")
-	// errUnwanted ends an operation whose result is no longer wanted.
+	// errUnwanted is the error of an operation that a change of the spec canceled.
 	errUnwanted = errors.New("the spec was changed during the operation, which was ended")
-	// errTooLong ends an operation that takes more than its time.
+	// errTooLong is the error of an operation that exceeded spec.timeout.
 	errTooLong = errors.New("the operation did not end within spec.timeout")
-	// errNamespaceEnds ends an operation in a namespace that is being deleted.
+	// errNamespaceEnds is the error of an operation in a namespace that is being deleted.
 	errNamespaceEnds = errors.New("the namespace is being deleted")
 )
 
-// again is when an instance is reconciled after an operation was ended: at once.
+// again is the delay of the reconcile after a canceled operation.
 const again = time.Millisecond
 
-// operate carries out one operation, when it is the instance's turn: it is noted in
-// status, do is run within its time and for as long as its result is wanted, and
-// how it has ended is noted. A milestone is set by the caller.
+// operate runs one operation after it has acquired a slot. It records the operation in
+// status, calls do with a context that ends at spec.timeout or when a change of the spec
+// supersedes the operation, and records a failure. The caller records success and sets the
+// conditions.
 func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operation, do func(context.Context) error) error {
 	key := client.ObjectKeyFromObject(s.instance)
 	if err := r.takeTurn(key, next); err != nil {
@@ -51,7 +52,7 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operat
 	failpoint.Point(failpoint.InstanceBegun, key.String())
 	bounded, end := r.bound(ctx, s.instance, next)
 	err := outcome.Guarded(func() error { return do(release.WithObserver(bounded, s.observer(next))) })()
-	// Whatever it came to, the objects may be others than the monitor has seen.
+	// Whatever the result, the operation may have changed the objects.
 	r.owed.Store(key, true)
 	cause := context.Cause(bounded)
 	end()
@@ -60,7 +61,7 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operat
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		// The process is ending; the next one finds the operation in status.
+		// The process is shutting down. The next one finds the operation in status.
 		return err
 	case errors.Is(cause, errUnwanted):
 		return r.abandon(ctx, s, err)
@@ -72,7 +73,7 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operat
 	return r.failed(ctx, s, err)
 }
 
-// takeTurn takes a place for an operation, or keeps the one that its instance has.
+// takeTurn acquires a slot for an operation, or keeps the slot that the instance has.
 func (r *Reconciler) takeTurn(key client.ObjectKey, next v1alpha1.Operation) error {
 	if r.lineOf(next).TryAcquire(key) {
 		return nil
@@ -81,7 +82,8 @@ func (r *Reconciler) takeTurn(key client.ObjectKey, next v1alpha1.Operation) err
 		"waiting for its turn: as many instances are worked on as may be at once"))
 }
 
-// observer shows what an operation waits for, and notes what it keeps.
+// observer returns an observer that shows in status what an operation waits for, and
+// records the objects that it keeps.
 func (s *scope) observer(next v1alpha1.Operation) release.Observer {
 	return release.Observer{
 		Retaining: s.retain,
@@ -94,8 +96,8 @@ func (s *scope) observer(next v1alpha1.Operation) release.Observer {
 	}
 }
 
-// tooLong is the error of an operation whose time has passed. What it has left at work
-// is ended, as after a cancel.
+// tooLong returns the error of an operation that exceeded its timeout. It first ends the
+// hooks that are still running, as for a canceled operation.
 func (s *scope) tooLong(ctx context.Context, err error) error {
 	text := err.Error()
 	if abandoned := s.abandonReleases(ctx); abandoned != nil {
@@ -104,22 +106,22 @@ func (s *scope) tooLong(ctx context.Context, err error) error {
 	return outcome.Stalled(v1alpha1.ReasonTimedOut, fmt.Errorf("%w (%s): %s", errTooLong, timeout(s.instance), text))
 }
 
-// endWithNamespace notes that an operation was ended since its namespace is being
-// deleted. The instance is deleted with it and reconciled again then.
+// endWithNamespace records an operation that was canceled because its namespace is being
+// deleted. The deletion of the instance triggers another reconcile.
 func (r *Reconciler) endWithNamespace(s *scope) error {
 	s.conclude(v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errNamespaceEnds)
 	return outcome.Waiting(v1alpha1.ReasonProgressing, 0, errNamespaceEnds)
 }
 
-// bound is the context of an operation: it ends with the operation's time, and
-// when the instance is no longer to be what the operation makes of it. A removal
-// goes through unless its namespace is deleted.
+// bound returns the context of an operation. It is canceled at spec.timeout, when a change
+// of the spec supersedes the operation, and when the namespace is deleted. An
+// uninstallation is not canceled by a change of the spec.
 func (r *Reconciler) bound(ctx context.Context, instance *v1alpha1.AppInstance, next v1alpha1.Operation) (context.Context, func()) {
 	ctx, late := context.WithTimeoutCause(ctx, timeout(instance), errTooLong)
 	ctx, end := r.running.begin(ctx, instance, next)
 	ctx = r.yielding(ctx, client.ObjectKeyFromObject(instance), next)
-	// What was changed since this reconcile has read the instance, and before it
-	// could be told, is in the cache already.
+	// The cache already contains a change that occurred after this reconcile read the
+	// instance and before the operation was registered.
 	live := &v1alpha1.AppInstance{}
 	if err := r.Get(ctx, client.ObjectKeyFromObject(instance), live); err == nil {
 		r.running.compare(live)
@@ -130,7 +132,7 @@ func (r *Reconciler) bound(ctx context.Context, instance *v1alpha1.AppInstance, 
 	return ctx, func() { end(); late() }
 }
 
-// begin writes the operation to status, before Helm is called.
+// begin saves the operation to status before Helm is called.
 func (s *scope) begin(ctx context.Context, operation v1alpha1.Operation) error {
 	operation.Task, operation.Request = s.requestingTask(), status.ReconcileRequest(s.instance)
 	operation.Interruptions = s.interruptions(operation)
@@ -143,12 +145,13 @@ func (s *scope) begin(ctx context.Context, operation v1alpha1.Operation) error {
 		s.keeper.ShowSummary(v1alpha1.ReasonProgressing, working(operation))
 	}
 	s.seen = nil
-	// It says more than that the spec was resolved.
+	// This event replaces the event of the Resolved condition, which says less.
 	s.keeper.Event(v1alpha1.ConditionResolved, corev1.EventTypeNormal, operationEvents[operation.Type].begins, working(operation)+requestedBy(operation))
 	return s.keeper.Save(ctx)
 }
 
-// operationEvents are the reasons of the events that an operation begins and ends with.
+// operationEvents contains the reasons of the events at the start and the end of an
+// operation.
 var operationEvents = map[v1alpha1.OperationType]struct{ begins, ends string }{
 	v1alpha1.OperationInstall:   {v1alpha1.EventInstalling, v1alpha1.EventInstalled},
 	v1alpha1.OperationUpgrade:   {v1alpha1.EventUpgrading, v1alpha1.EventUpgraded},
@@ -159,7 +162,7 @@ var operationEvents = map[v1alpha1.OperationType]struct{ begins, ends string }{
 	v1alpha1.OperationAdopt:     {v1alpha1.EventAdopting, v1alpha1.EventAdopted},
 }
 
-// requestedBy names the task that an operation is for.
+// requestedBy returns the part of a message that names the task of an operation.
 func requestedBy(operation v1alpha1.Operation) string {
 	if operation.Task == "" {
 		return ""
@@ -179,7 +182,7 @@ func (s *scope) announce(entry v1alpha1.HistoryEntry) {
 	}
 }
 
-// succeeded notes the end of an operation, with what it came to, at once.
+// succeeded records the success of an operation and saves the status.
 func (s *scope) succeeded(ctx context.Context) error {
 	s.operated = true
 	s.conclude(v1alpha1.OutcomeSucceeded, "", nil)
@@ -194,8 +197,8 @@ func (s *scope) saveEnd(ctx context.Context) error {
 	return nil
 }
 
-// succeededBefore notes the end of an operation together with what the instance waits for
-// next, so that both are one write.
+// succeededBefore records the success of an operation together with the condition that the
+// instance waits for next, so that both take one write.
 func (r *Reconciler) succeededBefore(ctx context.Context, s *scope, next error) error {
 	s.operated = true
 	s.conclude(v1alpha1.OutcomeSucceeded, "", nil)
@@ -205,8 +208,8 @@ func (r *Reconciler) succeededBefore(ctx context.Context, s *scope, next error) 
 	return s.saveEnd(ctx)
 }
 
-// abandon notes that an operation was ended because its result is not wanted any
-// more. What it has left is for the operation that comes next.
+// abandon records an operation that a change of the spec canceled. The next operation
+// replaces its partial result.
 func (r *Reconciler) abandon(ctx context.Context, s *scope, err error) error {
 	if err := s.abandonReleases(ctx); err != nil {
 		return err
@@ -215,8 +218,8 @@ func (r *Reconciler) abandon(ctx context.Context, s *scope, err error) error {
 	return outcome.Waiting(v1alpha1.ReasonProgressing, again, fmt.Errorf("%w: %w", errUnwanted, err))
 }
 
-// endInterrupted ends what an operation that was cut off has left at work, where the
-// next one is another: a hook would go on beside it.
+// endInterrupted ends the hooks of an interrupted operation if the next operation is a
+// different one. They would otherwise run concurrently with it.
 func (s *scope) endInterrupted(ctx context.Context, next v1alpha1.Operation) error {
 	history := s.instance.Status.History
 	if len(history) == 0 || history[0].Outcome != v1alpha1.OutcomeInterrupted || s.wasInterrupted(next) {
@@ -234,9 +237,8 @@ func (s *scope) abandonReleases(ctx context.Context) error {
 	return nil
 }
 
-// failed notes a failed operation. What Helm or the API server refused is final,
-// but for the removal of an instance that is being deleted; a plain error is tried
-// again, as an operation of its own.
+// failed records a failed operation. An error with a reason is terminal, unless the
+// instance is being deleted. An error without a reason is retried as a new operation.
 func (r *Reconciler) failed(ctx context.Context, s *scope, err error) error {
 	reason := outcome.Reason(err, "")
 	if reason == v1alpha1.ReasonPermissionDenied {
@@ -260,9 +262,9 @@ func (r *Reconciler) failed(ctx context.Context, s *scope, err error) error {
 	return status.ForCondition(v1alpha1.ConditionApplied, err)
 }
 
-// settle ends an operation that was interrupted: whatever is in status now was
-// begun by a process that is no more, since one object is never reconciled twice
-// at once.
+// settle ends an interrupted operation and repairs its releases. Any operation in status at
+// the start of a reconcile was started by an earlier process or reconcile, because no
+// object is reconciled concurrently.
 func (r *Reconciler) settle(ctx context.Context, s *scope) error {
 	if s.instance.Status.Operation == nil {
 		return nil

@@ -1,16 +1,17 @@
-// Package appinstance makes an installation of an app be what its AppInstance says.
-// It is the only place from which Helm is run.
+// Package appinstance contains the controller of AppInstances, which installs apps as their
+// specs require. It is the only package that runs Helm.
 //
-// A reconcile resolves the spec to an exact version, digest and values, or to an
-// earlier revision; compares that with what is installed; runs Helm as the tenant's
-// service account if they differ; stops or resumes the workloads; and follows the
-// objects until they are ready, and from then on for as long as the instance runs.
+// A reconcile resolves the spec to an exact version, digest and values, or to an earlier
+// revision, and compares that with the installed release. If they differ, it runs Helm as
+// the service account of the tenant. It then stops or resumes the workloads and monitors
+// the objects for as long as the instance is installed.
 //
-// An operation is written to status before Helm is called. One that is found there
-// at the start of a reconcile was interrupted: its releases are settled, it is
-// noted as such, and the work goes on from what is there. One whose result is no
-// longer wanted, since the spec has changed, is ended at once. A failed operation
-// is not repeated by itself: hooks and half-made objects are for a person to judge.
+// An operation is saved to status before Helm is called. An operation that is found in
+// status at the start of a reconcile was interrupted. Its releases are settled, it is
+// recorded as interrupted, and the controller continues from the current state of the
+// releases. A change of the spec cancels an operation that it supersedes. Failed operations
+// are not retried automatically, because hooks may not be idempotent and partial results
+// need a decision by a user.
 package appinstance
 
 import (
@@ -35,54 +36,56 @@ import (
 // Reconciler reconciles AppInstances.
 type Reconciler struct {
 	client.Client
-	// Live reads from the API server what is not cached.
+	// Live reads objects from the API server that are not cached.
 	Live     client.Reader
 	Recorder events.EventRecorder
 	Catalog  *catalog.Catalog
 	Clients  release.Clients
 	Monitor  release.Monitor
-	// Tenants acts as the tenant, for the objects that values come from.
+	// Tenants returns the clients that read values and inputs as the service account.
 	Tenants Tenants
-	// Cluster compares what an app asks for with what the cluster and the tenant have.
+	// Cluster checks the requirements of an app against the cluster and the permissions of
+	// the tenant.
 	Cluster admission.Cluster
-	// Unrecorded reports whether a check has just seen that a release has no records, once. If
-	// not specified, the records are listed.
+	// Unrecorded reports, once per check, whether a check has just found that a release
+	// does not exist. If not specified, the releases are read again.
 	Unrecorded func(tenant release.Tenant, name string) bool
-	// Turns bounds how many operations run at once, and Removals how many removals.
+	// Turns limits the number of concurrent operations, Removals that of uninstallations.
 	Turns, Removals Turns
 
 	running  operations
 	compared comparisons
-	// owed are the instances whose objects were changed since the monitor was told.
+	// owed contains the instances whose objects have changed since the last refresh of the
+	// monitor.
 	owed sync.Map
-	// told are the times at which the message about objects that are not ready was
-	// changed last.
+	// told contains the time of the last change of the message about objects that are not
+	// ready, by instance.
 	told  sync.Map
 	queue atomic.Pointer[workqueue.TypedRateLimitingInterface[reconcile.Request]]
 }
 
-// Tenants gives a client that may do what a service account may do.
+// Tenants returns a client that acts with the permissions of a service account.
 type Tenants interface {
 	ClientFor(tenant release.Tenant) (client.Client, error)
 }
 
-// scope is what one reconcile knows.
+// scope is the state of one reconcile.
 type scope struct {
 	instance *v1alpha1.AppInstance
 	keeper   *status.Writer
 	tenant   release.Tenant
 	helm     release.Client
 	target   *target
-	retained []v1alpha1.ObjectReference // all that an operation of this reconcile has kept
-	operated bool                       // Helm has changed the objects in this reconcile
-	// unrecorded are releases to be made that had no records when this reconcile looked.
+	retained []v1alpha1.ObjectReference // all objects that the operations of this reconcile have kept
+	operated bool                       // an operation of this reconcile has changed the objects
+	// unrecorded contains the new releases that did not exist when this reconcile checked.
 	unrecorded []string
-	seen       *sight       // how the objects were seen last in this reconcile
+	seen       *sight       // the health of the objects, nil if not observed yet
 	app        *catalog.App // nil if it cannot be found
-	// unresolved is why the spec cannot be resolved, where what is installed is only
-	// stopped or resumed.
+	// unresolved is the error of a spec that cannot be resolved while the installed release
+	// is only stopped or resumed.
 	unresolved error
-	// described says that the keeper was told what the root condition says now.
+	// described reports whether the message of the Ready condition is already set.
 	described bool
 }
 
@@ -93,15 +96,15 @@ type scope struct {
 // +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;impersonate
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=appinstances.appmarket.io,verbs=get
 
-// Reconcile brings one instance up to date.
+// Reconcile runs the phases of an instance until one returns an error.
 func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstance) (result ctrl.Result, err error) {
 	keeper := status.NewWriter(r.Client, r.Recorder, status.AppInstance, instance)
 	s := &scope{instance: instance, keeper: keeper}
 	phases := []func(context.Context, *scope) error{
 		r.hold,
-		r.connect, // sets s.helm
+		r.connect, // sets s.tenant and s.helm
 		r.settle,
-		r.resolve, // sets s.target; nothing for an instance that should be absent
+		r.resolve, // sets s.target, nil if the instance is to be removed
 		r.apply,
 		r.scale,
 		r.watch,

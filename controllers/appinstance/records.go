@@ -9,16 +9,16 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// maxRecords bounds the records of a release that are noted, far above those that Helm
+// maxRecords is the maximum number of records of a release in status, far more than Helm
 // keeps.
 const maxRecords = 50
 
-// records notes in status which records of its releases were written for an instance.
+// records stores the digests of the Helm release records of an instance in its status.
 type records struct{ *scope }
 
 var _ release.Records = records{}
 
-// Recorded returns the digests that are noted of a release.
+// Recorded returns the stored digests of a release by revision.
 func (r records) Recorded(name string) map[int]string {
 	digests := map[int]string{}
 	for _, known := range r.instance.Status.Releases {
@@ -32,7 +32,7 @@ func (r records) Recorded(name string) map[int]string {
 	return digests
 }
 
-// Record notes the digests of a release at once.
+// Record stores the digests of a release and saves the status.
 func (r records) Record(ctx context.Context, name string, digests map[int]string) error {
 	var noted []v1alpha1.ReleaseRecord
 	for revision, digest := range digests {
@@ -53,7 +53,7 @@ func (r records) Record(ctx context.Context, name string, digests map[int]string
 	return r.keeper.Save(ctx)
 }
 
-// keepRecords gives releases the records that are noted of them.
+// keepRecords copies the stored records to new release entries.
 func (s *scope) keepRecords(made []v1alpha1.Release) []v1alpha1.Release {
 	for i := range made {
 		at := slices.IndexFunc(s.instance.Status.Releases, func(known v1alpha1.Release) bool { return known.Name == made[i].Name })

@@ -10,10 +10,11 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// maxRetained bounds the objects that are listed in status as kept.
+// maxRetained is the maximum number of kept objects in status.
 const maxRetained = 100
 
-// remove makes an instance that should be absent so. It stays as the record.
+// remove uninstalls the releases of an instance whose desired state is Absent. The instance
+// remains as a record.
 func (r *Reconciler) remove(ctx context.Context, s *scope) error {
 	if err := r.uninstall(ctx, s); err != nil {
 		return err
@@ -30,13 +31,13 @@ func (r *Reconciler) remove(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// uninstall removes all releases, the last one first, and what they would leave behind
-// if that should not be kept. It does nothing for an instance that has none.
+// uninstall removes all releases and resets the status. It does nothing if the instance has
+// no releases.
 func (r *Reconciler) uninstall(ctx context.Context, s *scope) error {
 	if len(s.instance.Status.Releases) == 0 {
 		return nil
 	}
-	// What is to be removed is known, whatever has become of the app.
+	// The releases are known, regardless of the state of the app.
 	s.keeper.MarkTrue(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, text.Count(len(s.instance.Status.Releases), "release", "releases")+" to remove")
 	operation := v1alpha1.Operation{
 		Type: v1alpha1.OperationUninstall, Version: s.instance.Status.Version, ChartDigest: s.instance.Status.ChartDigest,
@@ -55,8 +56,8 @@ func (r *Reconciler) uninstall(ctx context.Context, s *scope) error {
 	return s.succeeded(ctx)
 }
 
-// takeDown removes all releases, the last one first, and what they have left behind if
-// that should not be kept.
+// takeDown uninstalls all releases in reverse order, and then deletes the objects that they
+// kept if spec.dataPolicy is Delete.
 func (r *Reconciler) takeDown(ctx context.Context, s *scope) error {
 	for _, known := range slices.Backward(s.instance.Status.Releases) {
 		if err := s.uninstall(ctx, known.Name); err != nil {
@@ -74,13 +75,13 @@ func (r *Reconciler) takeDown(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// isDeletable reports whether a kept object is deleted with the data of the instance.
+// isDeletable reports whether a kept object is deleted if spec.dataPolicy is Delete.
 func (s *scope) isDeletable(kept v1alpha1.ObjectReference) bool {
 	return kept.Kind == "PersistentVolumeClaim" || kept.Kind == "Namespace" && kept.Name != s.instance.Namespace
 }
 
-// retain notes objects that are kept before they lose their release, so that an
-// interruption does not make them unknown.
+// retain records kept objects in status before their release is deleted, so that an
+// interruption does not lose them.
 func (s *scope) retain(ctx context.Context, objects []v1alpha1.ObjectReference) error {
 	s.retained = s.allRetained()
 	for _, object := range objects {
@@ -92,7 +93,7 @@ func (s *scope) retain(ctx context.Context, objects []v1alpha1.ObjectReference) 
 	return s.keeper.Save(ctx)
 }
 
-// allRetained are the objects that are kept, also those that do not fit into status.
+// allRetained returns all kept objects, including those that status omits.
 func (s *scope) allRetained() []v1alpha1.ObjectReference {
 	if len(s.retained) > 0 {
 		return s.retained
@@ -100,12 +101,12 @@ func (s *scope) allRetained() []v1alpha1.ObjectReference {
 	return s.instance.Status.Retained
 }
 
-// keptMessage says how many objects were kept.
+// keptMessage returns a message about the number of kept objects.
 func keptMessage(n int) string {
 	return text.Count(n, "object is", "objects are") + " kept, see status.retained of the instance"
 }
 
-// takeUp strikes off the kept objects that the releases have again.
+// takeUp removes the objects from status.retained that belong to a release again.
 func (s *scope) takeUp(ctx context.Context) error {
 	st := &s.instance.Status
 	for _, known := range st.Releases {

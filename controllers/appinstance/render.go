@@ -12,7 +12,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// prepare renders the target. Inputs that are missing are a matter of the spec.
+// prepare renders the target. Missing inputs are an error of the spec.
 func (r *Reconciler) prepare(ctx context.Context, s *scope) (*hydrate.Draft, error) {
 	if err := r.complete(ctx, s); err != nil {
 		return nil, err
@@ -32,8 +32,7 @@ func (r *Reconciler) render(ctx context.Context, s *scope) (*hydrate.Draft, erro
 	return plan.Draft, nil
 }
 
-// revisions are those that the releases of the instance will get, as far as is known
-// without asking.
+// revisions returns the next revision of each known release, without reading the releases.
 func (s *scope) revisions() map[string]hydrate.ReleaseRevision {
 	next := map[string]hydrate.ReleaseRevision{}
 	for _, known := range s.instance.Status.Releases {
@@ -44,9 +43,9 @@ func (s *scope) revisions() map[string]hydrate.ReleaseRevision {
 	return next
 }
 
-// rendering gives what a unit was rendered to when its app was prepared. It is rendered
-// again where the release comes to another revision than was foreseen, and where its
-// templates have asked for objects, among which are those of a release before it.
+// rendering returns a function that returns the rendered unit of a release. It renders the
+// unit again if the revision differs from the expected one, or if its templates look up
+// objects, which may include objects of an earlier release of the app.
 func (r *Reconciler) rendering(s *scope, p plan, isLater bool) func(context.Context, hydrate.ReleaseRevision) (*hydrate.Rendered, error) {
 	return func(ctx context.Context, revision hydrate.ReleaseRevision) (*hydrate.Rendered, error) {
 		unit := p.unit

@@ -18,19 +18,19 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// target is what the spec comes to: a published version with values, or a revision
-// to go back to.
+// target is the result of resolving the spec: a published version with values, or a
+// revision to roll back to.
 type target struct {
 	app     *catalog.App
 	version *v1alpha1.PublishedVersion
 	wish    catalog.Wish
-	// values is the digest of what the tenant gives.
+	// values is the digest of the values and the inputs of the tenant.
 	values string
-	// back is the revision to go back to; the other fields are empty then.
+	// back is the revision to roll back to. If it is set, the other fields are empty.
 	back *v1alpha1.HistoryEntry
 }
 
-// operation is what brings an instance to the target.
+// operation returns the operation that installs the target.
 func (t *target) operation(s *scope) v1alpha1.Operation {
 	if t.back != nil {
 		was := t.back.Operation
@@ -49,7 +49,7 @@ func (t *target) operation(s *scope) v1alpha1.Operation {
 	return v1alpha1.Operation{Type: kind, Version: t.version.Version, ChartDigest: t.version.Digest, ValuesDigest: t.values}
 }
 
-// wanted is the version of the target.
+// wanted returns the version of the target.
 func (t *target) wanted() string {
 	if t.back != nil {
 		return t.back.Operation.Version
@@ -71,7 +71,7 @@ func (r *Reconciler) resolve(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// aim finds out what the spec comes to, and whether there is something newer.
+// aim resolves the spec to a target and updates status.availableUpdate.
 func (r *Reconciler) aim(ctx context.Context, s *scope) (*target, error) {
 	if s.instance.Spec.Revision == 0 {
 		t, err := r.find(ctx, s)
@@ -86,7 +86,7 @@ func (r *Reconciler) aim(ctx context.Context, s *scope) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What is in Helm's records needs no app; only whether it is the newest does.
+	// The revision is restored from Helm. The app is only needed to find a newer version.
 	if app, err := r.Catalog.Find(ctx, s.instance.Spec.AppRef, s.instance.Namespace); err == nil {
 		s.app = app
 		s.noteUpdate(t)
@@ -94,8 +94,8 @@ func (r *Reconciler) aim(ctx context.Context, s *scope) (*target, error) {
 	return t, nil
 }
 
-// noteUpdate notes the newest version of the app that is newer than what the spec takes
-// and than what is installed, which an operation that failed has not changed.
+// noteUpdate sets status.availableUpdate to the latest version that is newer than the
+// target and the installed version. The two differ after a failed operation.
 func (s *scope) noteUpdate(t *target) {
 	if s.app == nil {
 		return
@@ -113,14 +113,14 @@ func (s *scope) noteUpdate(t *target) {
 	}
 }
 
-// wasAt reports whether an operation in the history was for a version.
+// wasAt reports whether the history contains an operation with a version.
 func (s *scope) wasAt(version string) bool {
 	return slices.ContainsFunc(s.instance.Status.History, func(e v1alpha1.HistoryEntry) bool { return e.Operation.Version == version })
 }
 
-// asItIs lets an instance be stopped, and be resumed as it was, whose spec cannot be
-// resolved: neither takes more than what is installed. A resumed instance stays so until
-// its spec is changed; its message says why the spec cannot be resolved.
+// asItIs returns the installed revision as the target if the spec cannot be resolved, so
+// that the instance can still be stopped and resumed. A resumed instance keeps this target
+// until its spec changes, and its message contains the error.
 func (s *scope) asItIs(err error) (*target, error) {
 	current := transitions.FindRevision(s.instance, s.instance.Status.Revision)
 	isScaled := s.instance.Spec.DesiredState == v1alpha1.StateStopped || s.instance.Status.Stopped || s.halfway() || s.isResumed()
@@ -131,8 +131,7 @@ func (s *scope) asItIs(err error) (*target, error) {
 	return &target{back: current}, nil
 }
 
-// isResumed reports whether the last operation has resumed the workloads as the present
-// spec asks for.
+// isResumed reports whether the last operation resumed the workloads for the current spec.
 func (s *scope) isResumed() bool {
 	history := s.instance.Status.History
 	applied := meta.FindStatusCondition(s.instance.Status.Conditions, v1alpha1.ConditionApplied)
@@ -140,8 +139,9 @@ func (s *scope) isResumed() bool {
 		applied != nil && applied.ObservedGeneration == s.instance.Generation
 }
 
-// stillRuns keeps an instance ready whose spec cannot be resolved: what runs goes on
-// running when its source is gone or closed, or a newer version asks for more.
+// stillRuns keeps the Ready condition True if the spec cannot be resolved but the installed
+// release is ready, for example because the source is no longer available or a newer
+// version requires more inputs.
 func (r *Reconciler) stillRuns(ctx context.Context, s *scope, err error) {
 	if s.instance.Status.Version != "" && r.serves(ctx, s) {
 		health := s.recorded()
@@ -152,9 +152,9 @@ func (r *Reconciler) stillRuns(ctx context.Context, s *scope, err error) {
 	}
 }
 
-// serves reports whether the objects of an installed instance are ready, or were
-// ready before while that cannot be found out now. An instance whose last operation
-// failed does not become ready by it.
+// serves reports whether the objects of an installed instance are ready. If their health is
+// unknown, it returns the current Ready condition. An instance whose last operation failed
+// does not become ready.
 func (r *Reconciler) serves(ctx context.Context, s *scope) bool {
 	before := meta.IsStatusConditionTrue(s.instance.Status.Conditions, v1alpha1.ConditionReady)
 	if r.track(ctx, s) != nil {
@@ -168,8 +168,8 @@ func (r *Reconciler) serves(ctx context.Context, s *scope) bool {
 	return seen.health.Healthy() && (before || s.lastSucceeded())
 }
 
-// resolved notes that the target is known. That waits for the chart to be prepared
-// where it must be: a milestone that is reached and lost in every reconcile would be
+// resolved sets the Resolved condition to True. It is called after the chart is prepared,
+// where that is required, because a condition that changes twice in each reconcile would be
 // written each time.
 func (s *scope) resolved() {
 	s.keeper.MarkTrue(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, "version "+s.target.wanted())
@@ -180,7 +180,7 @@ func (r *Reconciler) find(ctx context.Context, s *scope) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	// An instance without a range keeps the version it has.
+	// An instance without a version constraint keeps its version.
 	wanted := cmp.Or(s.instance.Spec.Version, s.instance.Status.Version)
 	if s.adopts() {
 		if wanted, err = r.adoptable(ctx, s); err != nil {
@@ -202,9 +202,9 @@ func (r *Reconciler) find(ctx context.Context, s *scope) (*target, error) {
 	return &target{app: app, version: version, wish: wish, values: digest}, nil
 }
 
-// digest is over what the tenant gives. The platform's values are left out: a market
-// keeper who changes them does not restart what tenants run. The UID keeps the
-// digest of a short secret from being looked up in a table.
+// digest returns the digest of the values and the inputs of the tenant. It excludes the
+// values of the platform, so that changing them does not restart instances. It includes the
+// UID, so that a short secret cannot be found by comparing digests.
 func (s *scope) digest(wish catalog.Wish) (string, error) {
 	text, err := json.Marshal([]any{s.instance.UID, wish.Values, wish.Envs})
 	if err != nil {
@@ -213,8 +213,8 @@ func (s *scope) digest(wish catalog.Wish) (string, error) {
 	return chart.Digest(text), nil
 }
 
-// valuesDigest is over what the tenant gives now, the values of an adopted release
-// included.
+// valuesDigest returns the digest of the current values and inputs of the tenant, including
+// the values of an adopted release.
 func (r *Reconciler) valuesDigest(ctx context.Context, s *scope) (string, error) {
 	wish, err := r.wish(ctx, s)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// pinned is the revision that the spec pins the instance to. It is in Helm's own
-// records, so that it can be gone back to when the market no longer has it.
+// pinned returns the revision in spec.revision as the target. It is restored from Helm and
+// does not require that the source still has the version.
 func (s *scope) pinned() (*target, error) {
 	number := s.instance.Spec.Revision
 	entry := transitions.FindRevision(s.instance, number)
@@ -26,8 +26,8 @@ func (s *scope) pinned() (*target, error) {
 	return &target{back: entry}, nil
 }
 
-// checkRecorded refuses a revision that Helm has no record of any more, before anything
-// is changed.
+// checkRecorded returns an error if Helm no longer has a release of the revision, before
+// anything is changed.
 func (r *Reconciler) checkRecorded(ctx context.Context, s *scope) error {
 	reader, err := r.Tenants.ClientFor(s.tenant)
 	if err != nil {
@@ -48,16 +48,15 @@ func (r *Reconciler) checkRecorded(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// isBack reports whether the revision that runs is the one to go back to, or was
-// made by going back to it.
+// isBack reports whether the installed revision is the target revision or a rollback to it.
 func (s *scope) isBack() bool {
 	current := transitions.FindRevision(s.instance, s.instance.Status.Revision)
 	back := s.target.back.Revision
 	return current != nil && (current.Revision == back || current.Operation.To == back)
 }
 
-// rollback brings every release back to the revision that it had, and removes those
-// that came later.
+// rollback rolls back every release of the revision and removes the releases that it does
+// not have.
 func (r *Reconciler) rollback(ctx context.Context, s *scope) error {
 	entry := *s.target.back
 	var made []v1alpha1.Release
@@ -81,7 +80,7 @@ func (r *Reconciler) rollback(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// unitOf is the chart unit that a release is made from.
+// unitOf returns the chart unit of a release.
 func unitOf(known []v1alpha1.Release, name string) string {
 	at := slices.IndexFunc(known, func(k v1alpha1.Release) bool { return k.Name == name })
 	if at < 0 {
@@ -90,7 +89,7 @@ func unitOf(known []v1alpha1.Release, name string) string {
 	return known[at].Unit
 }
 
-// backTo has the releases of a revision known before they are made again.
+// backTo adds the releases of a revision to status before they are restored.
 func backTo(known []v1alpha1.Release, entry *v1alpha1.HistoryEntry) []v1alpha1.Release {
 	for _, was := range entry.Releases {
 		if !slices.ContainsFunc(known, func(k v1alpha1.Release) bool { return k.Name == was.Name }) {

@@ -11,8 +11,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// operations are those that run now, each with what it makes. A reconcile cannot
-// see that its instance was changed; whoever hears of the change tells it here.
+// operations contains the running operations. A reconcile does not notice changes of its
+// instance, so that watch handlers call compare.
 type operations struct {
 	mu  sync.Mutex
 	now map[types.NamespacedName]*running
@@ -20,13 +20,14 @@ type operations struct {
 
 type running struct {
 	makes string
-	// removes reports that the operation removes the instance, which goes through.
+	// removes reports whether the operation is an uninstallation, which a change of the
+	// spec does not cancel.
 	removes bool
 	end     context.CancelCauseFunc
 }
 
-// begin gives the context of an operation on an instance, and what to call when it
-// has ended.
+// begin registers an operation and returns its context and a function to call when it has
+// ended.
 func (o *operations) begin(
 	ctx context.Context, instance *v1alpha1.AppInstance, next v1alpha1.Operation,
 ) (context.Context, func()) {
@@ -49,8 +50,8 @@ func (o *operations) begin(
 	}
 }
 
-// compare ends the operation on an instance if it makes something that the
-// instance is no longer to be.
+// compare cancels the operation on an instance if the spec has changed in a way that
+// affects its result.
 func (o *operations) compare(instance *v1alpha1.AppInstance) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -59,9 +60,9 @@ func (o *operations) compare(instance *v1alpha1.AppInstance) {
 	}
 }
 
-// endIn ends the operations in a namespace that is being deleted: what they remove or
-// make goes with it, and a removal would wait for the namespace, which waits for the
-// instance.
+// endIn cancels the operations in a namespace that is being deleted. The namespace
+// controller deletes their objects, and an uninstallation would wait for the namespace,
+// which waits for the instance.
 func (o *operations) endIn(namespace string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -72,14 +73,15 @@ func (o *operations) endIn(namespace string) {
 	}
 }
 
-// makes is all of a spec that decides what Helm makes of it.
+// makes returns the parts of a spec that affect the result of an operation, encoded as a
+// string.
 func makes(instance *v1alpha1.AppInstance) string {
 	spec := instance.Spec
 	decides := []any{
 		instance.DeletionTimestamp.IsZero(), spec.DesiredState == v1alpha1.StateAbsent, spec.Revision, spec.Version,
 		spec.Values, spec.ValuesFrom, spec.Envs, spec.ServiceAccountName, spec.CredentialRef,
 	}
-	// What came from the API server can be written as it came.
+	// Values from the API server can always be encoded.
 	text, err := json.Marshal(decides)
 	if err != nil {
 		return err.Error()

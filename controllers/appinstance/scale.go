@@ -7,8 +7,8 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// scale stops the workloads of an instance that should be stopped, and resumes those
-// of one that should run. Helm knows nothing of it: a release stays as it is.
+// scale stops or resumes the workloads to match spec.desiredState. It does not change the
+// Helm releases.
 func (r *Reconciler) scale(ctx context.Context, s *scope) error {
 	if s.target == nil || s.scaled() {
 		return nil
@@ -19,14 +19,14 @@ func (r *Reconciler) scale(ctx context.Context, s *scope) error {
 	return r.resume(ctx, s)
 }
 
-// scaled reports whether the workloads are stopped, or run, as they should.
+// scaled reports whether the workloads match spec.desiredState.
 func (s *scope) scaled() bool {
 	stop := s.instance.Spec.DesiredState == v1alpha1.StateStopped
 	return stop == s.instance.Status.Stopped && !s.halfway()
 }
 
-// halfway reports whether the last Stop or Resume did not come to its end: then some
-// workloads may be stopped and others not, whatever status.stopped says.
+// halfway reports whether the last Stop or Resume failed or was interrupted. Some workloads
+// may then be stopped and others not, regardless of status.stopped.
 func (s *scope) halfway() bool {
 	for _, entry := range s.instance.Status.History {
 		switch entry.Operation.Type {
@@ -34,7 +34,7 @@ func (s *scope) halfway() bool {
 			return entry.Outcome != v1alpha1.OutcomeSucceeded
 		case v1alpha1.OperationUninstall:
 			if entry.Outcome == v1alpha1.OutcomeSucceeded {
-				return false // The workloads of that time have gone.
+				return false // Those workloads no longer exist.
 			}
 		}
 	}
@@ -45,7 +45,7 @@ func (r *Reconciler) stop(ctx context.Context, s *scope) error {
 	return r.rescale(ctx, s, v1alpha1.OperationStop, func(ctx context.Context, name string) error { return s.helm.Stop(ctx, name) })
 }
 
-// resume brings the workloads back to what they were.
+// resume restores the replicas and the settings of the workloads.
 func (r *Reconciler) resume(ctx context.Context, s *scope) error {
 	return r.rescale(ctx, s, v1alpha1.OperationResume, func(ctx context.Context, name string) error { return s.helm.Resume(ctx, name) })
 }
@@ -72,13 +72,13 @@ func (r *Reconciler) rescale(ctx context.Context, s *scope, kind v1alpha1.Operat
 	return s.succeeded(ctx)
 }
 
-// halted reports whether what is installed should be stopped: then nothing is done
-// to its releases, whatever else the spec asks for.
+// halted reports whether the installed release is to be stopped. Its releases are then not
+// changed, whatever the rest of the spec requires.
 func (s *scope) halted() bool {
 	return s.instance.Status.Revision > 0 && s.instance.Spec.DesiredState == v1alpha1.StateStopped
 }
 
-// saysStopped is what the root condition of a stopped instance says.
+// saysStopped sets the Healthy and Ready conditions of a stopped instance.
 func (s *scope) saysStopped() {
 	s.keeper.MarkTrue(v1alpha1.ConditionHealthy, v1alpha1.ReasonStopped, "no pods, as asked for")
 	s.keeper.SetReady(v1alpha1.ReasonStopped, s.running(release.Health{}))

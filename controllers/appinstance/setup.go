@@ -20,8 +20,8 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 )
 
-// SetupWithManager registers the controller. What comes through changed are
-// instances whose objects changed their health.
+// SetupWithManager registers the controller. The channel receives the instances whose
+// health has changed.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, changed <-chan event.GenericEvent, options controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.AppInstance{}, builder.WithPredicates(predicate.Or(
@@ -38,16 +38,16 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, changed <-chan event.Gen
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
 
-// endUnwanted ends an operation under way whose result a changed spec does not want.
-// The change itself is reconciled as any other.
+// endUnwanted cancels a running operation if the new spec supersedes it. The change also
+// triggers a reconcile.
 func (r *Reconciler) endUnwanted(_ context.Context, e event.UpdateEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	if instance, ok := e.ObjectNew.(*v1alpha1.AppInstance); ok {
 		r.running.compare(instance)
 	}
 }
 
-// endWith ends what is under way in a namespace that is being deleted, and lets go of
-// the instances in it that wait for another try.
+// endWith cancels the running operations in a namespace that is being deleted, and requeues
+// its deleted instances, which may be waiting for a retry.
 func (r *Reconciler) endWith(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	if !e.ObjectOld.GetDeletionTimestamp().IsZero() || e.ObjectNew.GetDeletionTimestamp().IsZero() {
 		return
@@ -66,20 +66,20 @@ func (r *Reconciler) endWith(ctx context.Context, e event.UpdateEvent, queue wor
 	}
 }
 
-// turns keeps the queue at hand for those whose turn has come.
+// turns stores the workqueue for Wake.
 func (r *Reconciler) turns(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 	r.queue.Store(&queue)
 	return nil
 }
 
-// Wake has an instance reconciled, whose turn has come.
+// Wake requeues an instance that has acquired a slot of Turns or Removals.
 func (r *Reconciler) Wake(instance types.NamespacedName) {
 	if queue := r.queue.Load(); queue != nil {
 		(*queue).Add(reconcile.Request{NamespacedName: instance})
 	}
 }
 
-// servedChanged passes an AppInfo when other versions are served than before.
+// servedChanged passes updates of an AppInfo that change its published versions.
 func servedChanged() predicate.Funcs {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok := e.ObjectOld.(*v1alpha1.AppInfo)
@@ -100,8 +100,8 @@ func sameVersions(a, b []v1alpha1.PublishedVersion) bool {
 	return true
 }
 
-// listingChanged passes a MarketSource when it was specified or read anew: an app that it
-// did not have may be there, or be known not to be there.
+// listingChanged passes updates of a MarketSource that change its spec or its listing,
+// because apps may have been added or removed.
 func listingChanged() predicate.Funcs {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok := e.ObjectOld.(*v1alpha1.MarketSource)
@@ -112,17 +112,17 @@ func listingChanged() predicate.Funcs {
 	}}
 }
 
-// unresolvedOf are the instances of a source whose spec is not resolved.
+// unresolvedOf returns the instances of a source whose spec is not resolved.
 func (r *Reconciler) unresolvedOf(ctx context.Context, from client.Object) []reconcile.Request {
 	return r.instancesBy(ctx, catalog.UnresolvedBySource, from)
 }
 
-// instancesOf are the instances of an app.
+// instancesOf returns the instances of an app.
 func (r *Reconciler) instancesOf(ctx context.Context, app client.Object) []reconcile.Request {
 	return r.instancesBy(ctx, catalog.InstancesByApp, app)
 }
 
-// instancesBy are the instances that an index lists for an object.
+// instancesBy returns the instances that an index lists for an object.
 func (r *Reconciler) instancesBy(ctx context.Context, index string, object client.Object) []reconcile.Request {
 	var list v1alpha1.AppInstanceList
 	err := r.List(ctx, &list, client.MatchingFields{index: object.GetNamespace() + "/" + object.GetName()})

@@ -9,24 +9,23 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// Turns lets a bounded number of instances have an operation at once, fair among
-// namespaces.
+// Turns limits the number of instances with a running operation, fairly among namespaces.
 type Turns interface {
-	// Take reports whether it is the instance's turn. Otherwise it waits in line,
-	// and is reconciled again when its turn has come.
+	// TryAcquire reports whether the instance has a slot. Otherwise the instance waits for
+	// one, and is reconciled when it has acquired it.
 	TryAcquire(instance types.NamespacedName) bool
-	// Pause lets others have the turn while the operation only waits.
+	// Pause releases the slot while the operation waits.
 	Pause(instance types.NamespacedName)
-	// Resume takes the turn again, and waits for it until the context ends.
+	// Resume acquires the slot again, waiting for it until the context ends.
 	Resume(ctx context.Context, instance types.NamespacedName)
-	// Give ends the turn.
+	// Release releases the slot.
 	Release(instance types.NamespacedName)
-	// Forget takes the instance out of the line.
+	// Cancel removes the instance from the queue.
 	Cancel(instance types.NamespacedName)
 }
 
-// lineOf returns the line that an operation waits in. Removals have places of their own:
-// what is installed can be removed however much is being installed.
+// lineOf returns the limiter for an operation. Uninstallations have their own slots, so
+// that installations cannot delay them.
 func (r *Reconciler) lineOf(operation v1alpha1.Operation) Turns {
 	if operation.Type == v1alpha1.OperationUninstall {
 		return r.Removals
@@ -34,8 +33,7 @@ func (r *Reconciler) lineOf(operation v1alpha1.Operation) Turns {
 	return r.Turns
 }
 
-// yielding returns a context in which an operation gives its turn to others while it
-// waits.
+// yielding returns a context in which an operation releases its slot while it waits.
 func (r *Reconciler) yielding(ctx context.Context, key types.NamespacedName, operation v1alpha1.Operation) context.Context {
 	line := r.lineOf(operation)
 	return release.WithYield(ctx, func() func() {

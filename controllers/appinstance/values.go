@@ -8,7 +8,7 @@ import (
 	"github.com/appmarket/operator/internal/catalog"
 )
 
-// wish gathers what the tenant gives, read as the tenant.
+// wish reads the values and the inputs of the instance with the permissions of the tenant.
 func (r *Reconciler) wish(ctx context.Context, s *scope) (catalog.Wish, error) {
 	tenant, err := r.Tenants.ClientFor(s.tenant)
 	if err != nil {
@@ -17,9 +17,8 @@ func (r *Reconciler) wish(ctx context.Context, s *scope) (catalog.Wish, error) {
 	return r.Catalog.Gather(ctx, tenant, s.tenant, catalog.GivenBy(s.instance))
 }
 
-// complete adds to the wish what counts only for an operation, and is not worth a
-// look while none is due: the inputs that are there for every app, and the
-// credential of one that was bought.
+// complete adds the credential and the inputs that the source supplies. They are only
+// needed for an operation, so that they are not read in every reconcile.
 func (r *Reconciler) complete(ctx context.Context, s *scope) error {
 	tenant, err := r.Tenants.ClientFor(s.tenant)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// noteWriter notes in status which task has written the spec, and the generation that it
-// wrote, when the request of the task is seen for the first time.
+// noteWriter records in status which task wrote the spec and the generation that it wrote,
+// when it first sees the request of the task.
 func (s *scope) noteWriter() {
 	marks := s.instance.Annotations
 	task := text.Limit(marks[v1alpha1.TaskAnnotation], 253)
@@ -24,8 +24,8 @@ func (s *scope) noteWriter() {
 	}
 }
 
-// requester names the task that requests what the spec asks for. It is empty if the spec
-// was edited since a task wrote it.
+// requester returns the name of the task that wrote the current spec, or "" if the spec was
+// edited since.
 func (s *scope) requester() string {
 	task := text.Limit(s.instance.Annotations[v1alpha1.TaskAnnotation], 253)
 	if noted := s.instance.Status.Writer; noted != nil && (noted.Task != task || noted.Generation != s.instance.Generation) {
@@ -34,8 +34,8 @@ func (s *scope) requester() string {
 	return task
 }
 
-// requestingTask names the task that requests an operation. It is empty if another client
-// has requested a reconcile since the task did.
+// requestingTask returns the name of the task that requests an operation, or "" if another
+// client has requested a reconcile since.
 func (s *scope) requestingTask() string {
 	marks := s.instance.Annotations
 	request, uid := marks[v1alpha1.ReconcileRequestAnnotation], marks[v1alpha1.TaskUIDAnnotation]
