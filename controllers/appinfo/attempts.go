@@ -17,22 +17,22 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// leaving is how long the last write of a process that ends may take.
+// leaving is the timeout of the last status write of a process that is shutting down.
 const leaving = 5 * time.Second
 
-// attempts notes in status which versions are being hydrated, before bytes of a source
-// are read that could end the process, so that the same bytes do not end it again and
-// again. All versions that are due are noted in one write. Those that were cut off
-// before are noted and hydrated one by one, among all apps and sources of which that is
-// so, since only one of them is to blame.
+// attempts records in status which versions are being hydrated, before the process reads
+// data from the source that could crash it. Otherwise the same data could crash it
+// repeatedly. All due versions are recorded in one write. Versions whose hydration was
+// interrupted before are recorded and hydrated one at a time across all apps and sources,
+// because only one of them caused the crash.
 type attempts struct {
 	reconciler *Reconciler
 	scope      *scope
-	// cutOff are the attempts that an earlier process left behind.
+	// cutOff contains the attempts that an earlier process did not complete, by version.
 	cutOff map[string]v1alpha1.Attempt
 }
 
-// newAttempts forgets the attempts whose versions are not due any more, or are due with
+// newAttempts removes the attempts of versions that are no longer due, or that are due with
 // other inputs.
 func (r *Reconciler) newAttempts(s *scope) *attempts {
 	a := &attempts{reconciler: r, scope: s, cutOff: map[string]v1alpha1.Attempt{}}
@@ -48,14 +48,14 @@ func (r *Reconciler) newAttempts(s *scope) *attempts {
 	return a
 }
 
-// work is the hydration of a version.
+// work returns the identity of the hydration of a version.
 func (a *attempts) work(j job) status.Work {
 	return status.Work{
 		Inputs: status.InputsDigest(j.inputs), Request: status.ReconcileRequest(a.scope.app), Process: a.reconciler.Process,
 	}
 }
 
-// attemptOf returns the attempt of a version, zero if there is none.
+// attemptOf returns the attempt of a version, or the zero value if there is none.
 func attemptOf(app *v1alpha1.AppInfo, version string) v1alpha1.Attempt {
 	for _, one := range app.Status.Attempts {
 		if one.Version == version {
@@ -65,8 +65,8 @@ func attemptOf(app *v1alpha1.AppInfo, version string) v1alpha1.Attempt {
 	return v1alpha1.Attempt{}
 }
 
-// note adds the versions that were not cut off before. What this process has brought to
-// a failure already is not noted, so that a retry writes nothing.
+// note adds attempts for the versions that were not interrupted before. It skips versions
+// that have already failed in this process, so that a retry does not write status.
 func (a *attempts) note() {
 	for _, j := range a.scope.jobs {
 		_, cutOff := a.cutOff[j.request.Offer.Version]
@@ -76,7 +76,7 @@ func (a *attempts) note() {
 	}
 }
 
-// set counts an attempt of a version in status.
+// set records another attempt of a version in status.
 func (a *attempts) set(j job, last v1alpha1.Attempt) {
 	version := j.request.Offer.Version
 	a.remove(version)
@@ -86,18 +86,19 @@ func (a *attempts) set(j job, last v1alpha1.Attempt) {
 	})
 }
 
-// remove takes the attempt of a version out of status.
+// remove deletes the attempt of a version from status.
 func (a *attempts) remove(version string) {
 	st := &a.scope.app.Status
 	st.Attempts = slices.DeleteFunc(st.Attempts, func(one v1alpha1.VersionAttempt) bool { return one.Version == version })
 }
 
-// isExhausted reports whether a version was cut off as often as it may be.
+// isExhausted reports whether the hydration of a version was interrupted too often to be
+// retried.
 func (a *attempts) isExhausted(version string) bool {
 	return a.cutOff[version].Begun >= status.MaxInterruptions
 }
 
-// hydrate hydrates a version, and remembers a failure.
+// hydrate hydrates a version, and records a failure in memory.
 func (a *attempts) hydrate(ctx context.Context, j job) (*hydrate.Draft, error) {
 	version := j.request.Offer.Version
 	if a.isExhausted(version) {
@@ -119,7 +120,7 @@ func (a *attempts) hydrate(ctx context.Context, j job) (*hydrate.Draft, error) {
 	failpoint.Point(failpoint.AppBegun, client.ObjectKeyFromObject(a.scope.app).String())
 	draft, err := a.reconciler.hydrateVersion(ctx, a.scope, j)
 	if ctx.Err() != nil {
-		return draft, err // The process ends; see leave.
+		return draft, err // The process is shutting down; see leave.
 	}
 	a.reconciler.failures.note(a.scope.app.UID, j, err)
 	if cutOff {
@@ -131,15 +132,16 @@ func (a *attempts) hydrate(ctx context.Context, j job) (*hydrate.Draft, error) {
 	return draft, err
 }
 
-// clear takes what this process noted out of status, since it has a result: the end of the
-// reconcile writes that. What still waits for its turn, or has none any more, stays.
+// clear removes the attempts of this process from status. The end of the reconcile writes
+// that. Attempts of earlier processes remain, because their versions are still waiting or
+// can no longer be retried.
 func (a *attempts) clear() {
 	st := &a.scope.app.Status
 	st.Attempts = slices.DeleteFunc(st.Attempts, func(one v1alpha1.VersionAttempt) bool { return one.Process == a.reconciler.Process })
 }
 
-// leave takes the attempts out of status where the process ends in good order, which is
-// not their fault. What was cut off before stays.
+// leave removes the attempts of this process when it shuts down normally, because the
+// versions did not interrupt it. It restores the attempts of earlier processes.
 func (a *attempts) leave(ctx context.Context) error {
 	a.clear()
 	for version, left := range a.cutOff {
@@ -155,7 +157,8 @@ func (a *attempts) leave(ctx context.Context) error {
 	return err
 }
 
-// failures are the inputs with which this process could not hydrate a version, by app.
+// failures contains the inputs of the versions that this process failed to hydrate, by app
+// and version.
 type failures struct {
 	mu   sync.Mutex
 	apps map[types.UID]map[string]hydrate.Inputs
@@ -168,7 +171,7 @@ func (f *failures) has(app types.UID, j job) bool {
 	return known && inputs == j.inputs
 }
 
-// note remembers how a hydration has ended.
+// note records the result of a hydration.
 func (f *failures) note(app types.UID, j job, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -189,7 +192,7 @@ func (f *failures) note(app types.UID, j job, err error) {
 	f.apps[app][version] = j.inputs
 }
 
-// drop forgets an app.
+// drop removes the failures of an app.
 func (f *failures) drop(app types.UID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

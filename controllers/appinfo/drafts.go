@@ -10,16 +10,16 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// maxDrafts bounds the failed drafts that are kept, and maxDraftBytes what they hold of
-// charts: a full disk fails every app.
+// The maximum number of failed drafts that are kept, and the maximum total size of their
+// archives and reports. Many drafts can fail at the same time, for example if the disk is
+// full.
 const (
 	maxDrafts     = 16
 	maxDraftBytes = 64 << 20
 )
 
-// drafts keeps failed drafts for the retry, which then goes on with the step that
-// failed. The oldest are forgotten; forgetting one costs the steps again, nothing
-// more.
+// drafts keeps failed drafts, so that a retry continues with the step that failed. The
+// oldest drafts are removed first. A removed draft costs a repetition of its earlier steps.
 type drafts struct {
 	mu    sync.Mutex
 	order list.List
@@ -31,7 +31,7 @@ type keptDraft struct {
 	draft  *hydrate.Draft
 }
 
-// take returns the draft that was kept for the job, or a new one.
+// take removes and returns the draft that was kept for the job, or returns a new one.
 func (d *drafts) take(app types.UID, j job) *hydrate.Draft {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -46,7 +46,7 @@ func (d *drafts) take(app types.UID, j job) *hydrate.Draft {
 	return &hydrate.Draft{Request: j.request}
 }
 
-// keep keeps a draft whose failure is worth a retry.
+// keep stores a failed draft, unless the error is terminal.
 func (d *drafts) keep(app types.UID, j job, draft *hydrate.Draft, err error) {
 	if outcome.IsStalled(err) {
 		return
@@ -59,7 +59,7 @@ func (d *drafts) keep(app types.UID, j job, draft *hydrate.Draft, err error) {
 	}
 }
 
-// bytes is the size of the archives and reports that are kept.
+// bytes returns the total size of the archives and reports of the drafts.
 func (d *drafts) bytes() int {
 	sum := 0
 	for e := d.order.Front(); e != nil; e = e.Next() {
@@ -72,7 +72,7 @@ func (d *drafts) bytes() int {
 	return sum
 }
 
-// drop forgets the drafts of an app.
+// drop removes the drafts of an app.
 func (d *drafts) drop(app types.UID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -12,19 +12,19 @@ import (
 	"github.com/appmarket/operator/internal/values"
 )
 
-// job is one version that is due, and why.
+// job is a version to hydrate, and the reason.
 type job struct {
 	request hydrate.Request
 	inputs  hydrate.Inputs
 	why     string
 }
 
-// decide finds the versions that are due, newest first. A version is due only for
-// a reason.
+// decide sets the versions to hydrate in the order of the offers, newest first. A version
+// is due if a check in due applies.
 func (r *Reconciler) decide(_ context.Context, s *scope) error {
 	request, err := r.request(s)
 	if err != nil {
-		return r.failed(s, err) // No step has begun, so none has failed.
+		return r.failed(s, err) // No step has started, so no step has failed.
 	}
 	for _, o := range s.app.Spec.Offers {
 		request.Offer = offer(o)
@@ -39,7 +39,7 @@ func (r *Reconciler) decide(_ context.Context, s *scope) error {
 	return nil
 }
 
-// due says why a version is due, empty if it is not; the first reason that applies.
+// due returns the first reason why a version must be hydrated, or "" if there is none.
 func due(s *scope, version string, want hydrate.Inputs) string {
 	app := s.app
 	have := published(app, version)
@@ -66,12 +66,12 @@ func due(s *scope, version string, want hydrate.Inputs) string {
 	return ""
 }
 
-// asked reports whether somebody asks for a hydration that was not done yet.
+// asked reports whether a requested reconcile has not been handled yet.
 func asked(app *v1alpha1.AppInfo) bool {
 	return status.ReconcileRequest(app) != app.Status.LastHandledReconcileAt
 }
 
-// request is what the versions of an app have in common.
+// request returns the part of a request that all versions of an app share.
 func (r *Reconciler) request(s *scope) (hydrate.Request, error) {
 	profile, platform, err := r.Profiles.Of(s.source)
 	if err != nil {
@@ -101,7 +101,7 @@ func offer(o v1alpha1.Offer) hydrate.Offer {
 	return out
 }
 
-// published is the version as it is served, nil if it is not.
+// published returns the published version, or nil if it is not published.
 func published(app *v1alpha1.AppInfo, version string) *v1alpha1.PublishedVersion {
 	for i := range app.Status.Versions {
 		if app.Status.Versions[i].Version == version {
@@ -111,8 +111,8 @@ func published(app *v1alpha1.AppInfo, version string) *v1alpha1.PublishedVersion
 	return nil
 }
 
-// selected is the version that describes the app: the newest of those that are
-// served and still offered, or where there is none, of those that are served.
+// selected returns the version that describes the app: the newest published version that is
+// still offered, or else the newest published version.
 func selected(app *v1alpha1.AppInfo) string {
 	offered := slices.DeleteFunc(slices.Clone(app.Status.Versions), func(v v1alpha1.PublishedVersion) bool {
 		return !slices.ContainsFunc(app.Spec.Offers, func(o v1alpha1.Offer) bool { return o.Version == v.Version })

@@ -11,13 +11,13 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// maxStatus bounds the status of an AppInfo, in bytes of JSON. The API server takes
-// several times as much, but every watcher holds it.
+// maxStatus is the maximum size of the status of an AppInfo in bytes of JSON. The API
+// server accepts several times as much, but every watching client holds it in memory.
 const maxStatus = 256 << 10
 
-// fitStatus cuts what describes an app, the least needed first, until status is within
-// its bound. It returns what to tell of that, empty where everything fits. The whole is
-// in the reports of the version.
+// fitStatus removes descriptive fields from status, the least important first, until it is
+// at most maxStatus. It returns a message about the removed fields, or "" if there are
+// none. The reports of the version contain them.
 func fitStatus(st *v1alpha1.AppInfoStatus) string {
 	var cut []string
 	for _, c := range []struct {
@@ -55,7 +55,7 @@ func fitStatus(st *v1alpha1.AppInfoStatus) string {
 func statusBytes(st *v1alpha1.AppInfoStatus) int {
 	encoded, err := json.Marshal(st)
 	if err != nil {
-		return 0 // The client will say so.
+		return 0 // The client reports the error.
 	}
 	return len(encoded)
 }

@@ -20,11 +20,11 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// timeout bounds the hydration of one version. The single steps have bounds of
-// their own, which come first.
+// timeout is the timeout of the hydration of one version. The steps have shorter timeouts
+// of their own.
 const timeout = 10 * time.Minute
 
-// milestones are the conditions that stand for the steps.
+// milestones contains the condition of each step.
 var milestones = map[hydrate.Name]string{
 	hydrate.StepSourceChart:   v1alpha1.ConditionFetched,
 	hydrate.StepRenderedChart: v1alpha1.ConditionRendered,
@@ -33,9 +33,9 @@ var milestones = map[hydrate.Name]string{
 	hydrate.StepRepoUpdate:    v1alpha1.ConditionPublished,
 }
 
-// hydrateVersions runs the pipeline over every version that is due. One that fails
-// does not keep the others back. The milestones speak of the newest version that
-// failed, or otherwise of the newest.
+// hydrateVersions runs the pipeline for every due version. A failure does not affect the
+// other versions. The conditions describe the newest version that failed, or else the
+// newest version.
 func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 	attempts := r.newAttempts(s)
 	if len(s.jobs) == 0 {
@@ -64,7 +64,7 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 		}
 		if err != nil && first == nil {
 			first = cause(err, j)
-			if outcome.Reason(err, "") != v1alpha1.ReasonInterrupted { // It is not known in which step.
+			if outcome.Reason(err, "") != v1alpha1.ReasonInterrupted { // The step is unknown.
 				first = status.ForCondition(milestones[hydrate.FailedStep(err, hydrate.StepSourceChart)], first)
 			}
 		}
@@ -78,10 +78,9 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// announce writes the attempts, and shows that work goes on, and why, where there is
-// something to see it by: an app that was never served is in progress for everybody
-// anyway, and what is tried again is shown as failed until it is done, so that a retry
-// writes nothing.
+// announce saves the attempts. It sets Reconciling if the app already serves a version and
+// is not being retried. An app without a version is already shown as in progress, and a
+// retry remains shown as failed, so that it does not write status.
 func (r *Reconciler) announce(ctx context.Context, s *scope) error {
 	if len(s.app.Status.Versions) > 0 && !triedBefore(s.app) {
 		s.keeper.MarkReconciling(fmt.Sprintf("hydrating version %s: %s", s.jobs[0].request.Offer.Version, s.jobs[0].why))
@@ -89,8 +88,8 @@ func (r *Reconciler) announce(ctx context.Context, s *scope) error {
 	return s.keeper.Save(ctx)
 }
 
-// triedBefore reports whether this generation of the app was tried and failed, and
-// nobody asked since.
+// triedBefore reports whether this generation has already failed and no reconcile was
+// requested since.
 func triedBefore(app *v1alpha1.AppInfo) bool {
 	for _, c := range app.Status.Conditions {
 		retry := c.Type == v1alpha1.ConditionReconciling &&
@@ -103,7 +102,8 @@ func triedBefore(app *v1alpha1.AppInfo) bool {
 	return false
 }
 
-// hydrateVersion returns the draft as far as it came.
+// hydrateVersion runs the pipeline for a version. It also returns the draft if a step
+// fails.
 func (r *Reconciler) hydrateVersion(ctx context.Context, s *scope, j job) (*hydrate.Draft, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -118,8 +118,8 @@ func (r *Reconciler) hydrateVersion(ctx context.Context, s *scope, j job) (*hydr
 	return draft, nil
 }
 
-// cause takes the name of the step off the error, which the milestone says, and
-// puts the version before it.
+// cause removes the name of the step from err and prefixes the version. The condition
+// identifies the step.
 func cause(err error, j job) error {
 	if e, ok := errors.AsType[*hydrate.StepError](err); ok {
 		err = e.Err
@@ -127,7 +127,7 @@ func cause(err error, j job) error {
 	return fmt.Errorf("version %s: %w", j.request.Offer.Version, err)
 }
 
-// reach sets the milestones of the steps before the one that failed.
+// reach sets the conditions of the steps that completed before the failed one.
 func reach(k *status.Writer, d *hydrate.Draft, failed hydrate.Name) {
 	said := []struct {
 		step            hydrate.Name
@@ -147,7 +147,8 @@ func reach(k *status.Writer, d *hydrate.Draft, failed hydrate.Name) {
 	}
 }
 
-// renderedMessage says what the chart units have rendered to, or why that is not known.
+// renderedMessage returns a message about the rendered objects, or the reason why they are
+// unknown.
 func renderedMessage(d *hydrate.Draft) string {
 	if needs := d.Unrendered(); needs != "" {
 		return "published without its objects, which are not known until a value is given: " + needs
@@ -162,8 +163,8 @@ func customised(d *hydrate.Draft) string {
 	return "no parameters"
 }
 
-// analysed sums up what the registries said. An image that could not be looked up
-// is no failure, but it is not hidden either.
+// analysed returns a message about the images. An image that could not be looked up is not
+// a failure, but is mentioned.
 func analysed(d *hydrate.Draft) string {
 	if len(d.Images) == 0 && d.Unrendered() != "" {
 		return "images are not known until a value is given"
@@ -175,8 +176,8 @@ func analysed(d *hydrate.Draft) string {
 	return fmt.Sprintf("%s, %d not looked up: %s", text.Count(len(d.Images), "image", "images"), len(silent), silent[0].Problem)
 }
 
-// record notes a version as served, and describes the app by it if it is the
-// newest that is.
+// record adds a published version to status. If it is the selected version, it also updates
+// the summary and the images.
 func (r *Reconciler) record(s *scope, j job, d *hydrate.Draft) {
 	now := metav1.NewTime(time.Now())
 	made := v1alpha1.PublishedVersion{
@@ -203,7 +204,7 @@ func (r *Reconciler) record(s *scope, j job, d *hydrate.Draft) {
 	}
 }
 
-// failed keeps the app ready by what it still serves.
+// failed keeps the Ready condition True if the app still serves a version.
 func (r *Reconciler) failed(s *scope, err error) error {
 	if version := r.served(s); version != "" {
 		s.keeper.KeepReady(fmt.Sprintf("serving %s; %s", version, err))
@@ -211,8 +212,8 @@ func (r *Reconciler) failed(s *scope, err error) error {
 	return err
 }
 
-// served is a version whose chart is there: the one that describes the app, or
-// otherwise the newest. It is empty where all of them were lost.
+// served returns a version whose chart is in the repository: the selected version, or else
+// the newest one. It returns "" if all charts are missing.
 func (r *Reconciler) served(s *scope) string {
 	app, newest := s.app, ""
 	for _, v := range app.Status.Versions {

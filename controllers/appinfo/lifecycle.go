@@ -16,10 +16,11 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// hold keeps the app from going away before its charts have gone.
+// hold adds the finalizer, which delays the deletion of the app until its charts are
+// removed.
 func (r *Reconciler) hold(ctx context.Context, s *scope) error { return s.keeper.AddFinalizer(ctx) }
 
-// finalize takes the app out of the repository, and lets it go.
+// finalize removes the charts of the app from the repository, and then the finalizer.
 func (r *Reconciler) finalize(ctx context.Context, s *scope) error {
 	if err := r.Repository.Remove(owner(s.app), s.app.Spec.App); err != nil {
 		return fmt.Errorf("remove charts of app %s: %w", s.app.Spec.App, err)
@@ -31,8 +32,9 @@ func (r *Reconciler) finalize(ctx context.Context, s *scope) error {
 	return s.keeper.RemoveFinalizer(ctx)
 }
 
-// checkArtifacts finds the published versions whose chart is lost. They are hydrated
-// again, where that may be; until then an app that serves nothing is not ready.
+// checkArtifacts finds the published versions whose chart is missing from the repository.
+// They are hydrated again if the app and its source allow that. The app is not ready if all
+// charts are missing.
 func (r *Reconciler) checkArtifacts(_ context.Context, s *scope) error {
 	s.lost = map[string]bool{}
 	for _, v := range s.app.Status.Versions {
@@ -53,7 +55,7 @@ func lostMessage(s *scope) string {
 	return fmt.Sprintf("the charts of all %d versions are missing from the repository", len(s.lost))
 }
 
-// held is the reason for which nothing is hydrated. It says what is lost meanwhile.
+// held returns the error for an app that is not hydrated. It also mentions missing charts.
 func held(s *scope, message string) error {
 	if len(s.lost) > 0 {
 		message = lostMessage(s) + ", and is not made again: " + message

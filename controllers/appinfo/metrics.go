@@ -18,10 +18,10 @@ var stepSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 
 func init() { metrics.Registry.MustRegister(stepSeconds) }
 
-// Metrics counts and times the steps of hydration.
+// Metrics measures the duration of the steps of the pipeline.
 type Metrics struct{}
 
-// StepDone notes a step that ran.
+// StepDone records the duration and the outcome of a step.
 func (Metrics) StepDone(_ *hydrate.Draft, step hydrate.Name, took time.Duration, err error) {
 	result := "succeeded"
 	switch {

@@ -13,8 +13,8 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// prune takes versions out of the repository that the source no longer offers, but
-// those that an instance has installed.
+// prune removes versions from the repository that the source no longer offers and no
+// instance has installed.
 func (r *Reconciler) prune(ctx context.Context, s *scope) error {
 	var instances v1alpha1.AppInstanceList
 	err := r.List(ctx, &instances, client.MatchingFields{catalog.InstancesByApp: s.app.Namespace + "/" + s.app.Name})
@@ -26,7 +26,7 @@ func (r *Reconciler) prune(ctx context.Context, s *scope) error {
 		kept[o.Version] = true
 	}
 	for _, i := range instances.Items {
-		// What is lost and offered no more cannot be made again.
+		// A chart that is missing and no longer offered cannot be restored.
 		kept[i.Status.Version] = kept[i.Status.Version] || !s.lost[i.Status.Version]
 	}
 	versions := slices.DeleteFunc(slices.Clone(s.app.Status.Versions), func(v v1alpha1.PublishedVersion) bool {
@@ -49,7 +49,7 @@ func (r *Reconciler) prune(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// sortVersions puts the newest first.
+// sortVersions sorts versions, the newest first.
 func sortVersions(versions []v1alpha1.PublishedVersion) {
 	slices.SortFunc(versions, func(a, b v1alpha1.PublishedVersion) int {
 		x, errX := semver.NewVersion(a.Version)
@@ -61,10 +61,11 @@ func sortVersions(versions []v1alpha1.PublishedVersion) {
 	})
 }
 
-// libraryType is the type of a chart that has no objects of its own.
+// libraryType is the type of a library chart, which has no objects.
 const libraryType = "library"
 
-// summarise says what the app serves.
+// summarise sets the Ready condition to True with a message about the versions that the app
+// serves.
 func (r *Reconciler) summarise(_ context.Context, s *scope) error {
 	versions := s.app.Status.Versions
 	if len(versions) == 0 {

@@ -1,9 +1,10 @@
-// Package appinfo hydrates the apps of the market: it decides which versions of an
-// app are due and why, runs the pipeline over each, and records what is served.
+// Package appinfo contains the controller of AppInfos. It decides which versions of an app
+// are due and why, runs the hydration pipeline for each of them, and records the published
+// versions.
 //
-// What is published stays served while newer work goes on or fails. Versions fail
-// one by one; the newest speaks for the app. A draft that failed is kept for a
-// while, so that the retry goes on with the step that failed.
+// Published versions remain available while others are hydrated or fail. Versions fail
+// independently, and the conditions of the app describe the newest one. A failed draft is
+// kept in memory for some time, so that the retry continues with the step that failed.
 package appinfo
 
 import (
@@ -22,11 +23,11 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// Repository is where charts are served from.
+// Repository stores the published charts.
 type Repository interface {
-	// Has reports whether a version is there with this digest.
+	// Has reports whether the repository contains a version with this digest.
 	Has(owner hydrate.Owner, app, version, digest string) bool
-	// Remove takes away all versions of an app but those to keep.
+	// Remove deletes all versions of an app except those to keep.
 	Remove(owner hydrate.Owner, app string, keep ...string) error
 }
 
@@ -34,17 +35,17 @@ type Repository interface {
 type Reconciler struct {
 	client.Client
 	Recorder events.EventRecorder
-	// Open reaches a source as its spec says.
+	// Open opens a source as its spec requires.
 	Open       func(ctx context.Context, source *v1alpha1.MarketSource) (hydrate.Fetcher, error)
 	Pipeline   hydrate.Pipeline
 	Repository Repository
 	Profiles   catalog.Profiles
-	// RepositoryURL is where the charts are served, without a slash at the end.
+	// RepositoryURL is the URL at which the charts are served, without a trailing slash.
 	RepositoryURL string
-	// Process identifies this process among those that are or were the operator.
+	// Process identifies this operator process among its predecessors and replicas.
 	Process string
-	// Turns bounds how many apps are worked on at once. Suspects lets those be hydrated
-	// one by one that were being hydrated when a process ended.
+	// Turns limits the number of apps that are reconciled concurrently. Suspects allows
+	// only one hydration at a time of versions whose hydration was interrupted by a crash.
 	Turns, Suspects *fairlimiter.Limiter
 
 	queue    fairlimiter.Queue
@@ -52,20 +53,20 @@ type Reconciler struct {
 	failures failures
 }
 
-// Wake has an app reconciled, whose turn has come.
+// Wake requeues an app that has acquired a slot of Turns.
 func (r *Reconciler) Wake(app types.NamespacedName) { r.queue.Wake(app) }
 
-// scope is what one reconcile knows.
+// scope is the state of one reconcile.
 type scope struct {
 	app    *v1alpha1.AppInfo
 	keeper *status.Writer
 	source *v1alpha1.MarketSource
 	jobs   []job
-	// published are the versions that this reconcile has published.
+	// published contains the versions that this reconcile has published.
 	published []string
-	// renewed are those of them whose chart differs from the one that was published before.
+	// renewed contains the published versions whose chart is new or has changed.
 	renewed []string
-	// lost are the published versions whose chart is not in the repository.
+	// lost contains the published versions whose chart is missing from the repository.
 	lost map[string]bool
 }
 
@@ -73,11 +74,11 @@ type scope struct {
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos/status,verbs=patch
 // +kubebuilder:rbac:groups=appmarket.io,resources=marketsources;appinstances,verbs=list;watch
 
-// Reconcile brings one app up to date.
+// Reconcile runs the phases of an app until one returns an error.
 func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (result ctrl.Result, err error) {
 	key := client.ObjectKeyFromObject(app)
 	if app.DeletionTimestamp.IsZero() && !r.Turns.TryAcquire(key) {
-		return result, nil // It is brought back when its turn has come.
+		return result, nil // Wake requeues it.
 	}
 	defer r.Turns.Release(key)
 	keeper := status.NewWriter(r.Client, r.Recorder, status.AppInfo, app)
@@ -92,8 +93,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 		r.checkArtifacts, // sets s.lost
 		r.checkSuspended,
 		r.locateSource,    // sets s.source
-		r.decide,          // sets s.jobs; none when nothing is due
-		r.hydrateVersions, // sets what is served
+		r.decide,          // sets s.jobs, empty if nothing is due
+		r.hydrateVersions, // sets the published versions in status
 		r.prune,
 		r.summarise,
 	} {

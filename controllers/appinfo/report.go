@@ -10,12 +10,12 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// maxNamed bounds the names in one event.
+// maxNamed is the maximum number of names that an event lists.
 const maxNamed = 5
 
-// report tells of the versions that were published, and of the images of the app that
-// are others than before. It cuts status where it would be too large. An app that becomes
-// ready by it and has no failure needs no event that says so.
+// report emits events about published versions and changed images, and about fields that
+// are removed because status is too large. If the hydration succeeded, the event of the new
+// versions replaces the event of the Ready condition.
 func (s *scope) report(before []v1alpha1.AppImage, failure error) {
 	if len(s.published) == 0 {
 		return
@@ -45,7 +45,7 @@ func publishedMessage(versions []string) string {
 	return "published versions " + named(versions)
 }
 
-// named lists the first few.
+// named lists the first maxNamed names.
 func named(list []string) string {
 	all := strings.Join(list[:min(len(list), maxNamed)], ", ")
 	if further := len(list) - maxNamed; further > 0 {
@@ -54,7 +54,7 @@ func named(list []string) string {
 	return all
 }
 
-// imageChanges says which images are new, are gone, or stand for another digest.
+// imageChanges describes the images that were added or removed or whose digest has changed.
 func imageChanges(before, after []v1alpha1.AppImage) []string {
 	var changes []string
 	find := func(list []v1alpha1.AppImage, name string) int {

@@ -17,8 +17,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// SetupWithManager registers the controller. What comes through damaged are apps
-// whose charts were lost or altered in the repository.
+// SetupWithManager registers the controller. The channel receives the apps whose charts in
+// the repository are missing or damaged.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, damaged <-chan event.GenericEvent, options controller.Options) error {
 	changed := predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
@@ -31,8 +31,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, damaged <-chan event.Gen
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
 
-// appsOf are the apps of a source: a change of its platform values or parameters
-// concerns all of them.
+// appsOf returns all apps of a source, because a change of its platform values or
+// parameters affects all of them.
 func (r *Reconciler) appsOf(ctx context.Context, o client.Object) []reconcile.Request {
 	var list v1alpha1.AppInfoList
 	err := r.List(ctx, &list, client.InNamespace(o.GetNamespace()), client.MatchingLabels{v1alpha1.SourceLabel: o.GetName()})

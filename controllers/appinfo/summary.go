@@ -12,7 +12,7 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// Bounds on lists of the summary; they are those of the schema.
+// Limits of the lists and strings of the summary. They match the CRD schema.
 const (
 	maxInputs   = 100
 	maxFew      = 20
@@ -24,7 +24,8 @@ const (
 	maxSentence = 512
 )
 
-// summary describes an app by its manifest, or by its chart where it has none.
+// summary returns the summary of an app from its manifest, or from its chart if it has no
+// manifest.
 func summary(d *hydrate.Draft) *v1alpha1.AppSummary {
 	out := &v1alpha1.AppSummary{
 		Title:       text.Limit(d.Chart.Name, 200),
@@ -114,7 +115,7 @@ func kinds(d *hydrate.Draft) []v1alpha1.KindCount {
 	return catalog.First(out, maxKinds)
 }
 
-// images are the images of an app as status shows them.
+// toAppImages converts images to their representation in status.
 func toAppImages(found []images.Image) []v1alpha1.AppImage {
 	var out []v1alpha1.AppImage
 	for _, i := range catalog.First(found, maxImages) {
