@@ -22,10 +22,10 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// writers is how many AppInfos of a source are written at once.
+// writers is the number of AppInfos of a source that are written concurrently.
 const writers = 8
 
-// applyApps makes the AppInfos what the listing says, and removes the others.
+// applyApps creates and updates the AppInfos of the listing, and deletes the others.
 func (r *Reconciler) applyApps(ctx context.Context, s *scope) error {
 	if s.listing == nil {
 		return nil
@@ -36,7 +36,7 @@ func (r *Reconciler) applyApps(ctx context.Context, s *scope) error {
 			err = outcome.Failed(v1alpha1.ReasonApplyFailed, err)
 		}
 		err = status.ForCondition(v1alpha1.ConditionIndexed, err)
-		r.attempts.Store(s.source.UID, last.next(s.source, err)) // The listing is needed again.
+		r.attempts.Store(s.source.UID, last.next(s.source, err)) // The source is listed completely again.
 		return err
 	}
 	last.took += time.Since(begin)
@@ -60,7 +60,7 @@ func (r *Reconciler) applyApps(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// unlisted are the names under which no entry of the source is usable.
+// unlisted returns the names of skipped entries that no listed app has.
 func unlisted(listing *hydrate.Listing) map[string]bool {
 	names := map[string]bool{}
 	for _, skipped := range listing.Skipped {
@@ -72,7 +72,7 @@ func unlisted(listing *hydrate.Listing) map[string]bool {
 	return names
 }
 
-// plan is what a listing changes.
+// plan contains the AppInfos that a listing writes and removes.
 type plan struct{ write, remove []*v1alpha1.AppInfo }
 
 func (r *Reconciler) plan(s *scope) (plan, error) {
@@ -89,7 +89,7 @@ func (r *Reconciler) plan(s *scope) (plan, error) {
 		have := existing[want.Name]
 		delete(existing, want.Name)
 		if have != nil && !have.DeletionTimestamp.IsZero() {
-			continue // It comes back when it is gone.
+			continue // It is re-created after its deletion.
 		}
 		if have == nil || !same(have, want) {
 			p.write = append(p.write, want)
@@ -98,7 +98,7 @@ func (r *Reconciler) plan(s *scope) (plan, error) {
 	damaged := unlisted(s.listing)
 	for _, app := range existing {
 		if s.listing.Incomplete || isAmong(app, damaged) {
-			continue // What its source says of it cannot be read at present.
+			continue // The state of its entry is currently unknown.
 		}
 		p.remove = append(p.remove, app)
 	}
@@ -130,13 +130,12 @@ func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// isAmong reports whether an app, or the place of one of its versions, has one of the
-// names.
+// isAmong reports whether the names contain an app or the URL of one of its versions.
 func isAmong(app *v1alpha1.AppInfo, names map[string]bool) bool {
 	return names[app.Spec.App] || slices.ContainsFunc(app.Spec.Offers, func(o v1alpha1.Offer) bool { return names[o.URL] })
 }
 
-// appInfo is the AppInfo that stands for an app of the source.
+// appInfo returns the AppInfo of an app of the source.
 func (r *Reconciler) appInfo(source *v1alpha1.MarketSource, app hydrate.App) (*v1alpha1.AppInfo, error) {
 	info := &v1alpha1.AppInfo{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.AppInfoKind},
@@ -144,7 +143,7 @@ func (r *Reconciler) appInfo(source *v1alpha1.MarketSource, app hydrate.App) (*v
 			Namespace: source.Namespace,
 			Name:      source.Name + "." + app.Name,
 			Labels:    map[string]string{v1alpha1.SourceLabel: source.Name, v1alpha1.AppLabel: app.Name},
-			// From the beginning, which saves the other controller a write.
+			// Saves the request with which the AppInfo controller would add the finalizer.
 			Finalizers: []string{v1alpha1.Finalizer},
 		},
 		Spec: v1alpha1.AppInfoSpec{
@@ -170,8 +169,8 @@ func (r *Reconciler) appInfo(source *v1alpha1.MarketSource, app hydrate.App) (*v
 	return info, nil
 }
 
-// same reports whether an AppInfo says already what its source would write. What
-// people own in it is left out.
+// same reports whether an AppInfo already has the fields that the source writes. It ignores
+// the fields that users own.
 func same(have, want *v1alpha1.AppInfo) bool {
 	return equality.Semantic.DeepEqual(ofSource(have.Spec), want.Spec) &&
 		have.Annotations[v1alpha1.OffersDigestAnnotation] == want.Annotations[v1alpha1.OffersDigestAnnotation] &&
@@ -186,22 +185,23 @@ func ofSource(spec v1alpha1.AppInfoSpec) v1alpha1.AppInfoSpec {
 	return spec
 }
 
-// offersDigest is over the fields that the source writes.
+// offersDigest returns the digest of the fields that the source writes.
 func offersDigest(spec v1alpha1.AppInfoSpec) string {
 	text, err := json.Marshal(ofSource(spec))
 	if err != nil {
-		return "" // These are plain fields, which can be encoded.
+		return "" // Plain fields can always be encoded.
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16])
 }
 
-// isEdited reports whether an AppInfo is no longer as its source wrote it.
+// isEdited reports whether another client has changed the fields of an AppInfo that the
+// source writes.
 func isEdited(app v1alpha1.AppInfo) bool {
 	return app.Annotations[v1alpha1.OffersDigestAnnotation] != offersDigest(app.Spec) || app.Labels[v1alpha1.AppLabel] != app.Spec.App
 }
 
-// write applies what the source says of an app, and no other field.
+// write applies the fields that the source owns to an AppInfo.
 func (r *Reconciler) write(ctx context.Context, want *v1alpha1.AppInfo) error {
 	text, err := json.Marshal(want)
 	if err != nil {

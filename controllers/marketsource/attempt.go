@@ -10,31 +10,31 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// attempt is how a source was asked last. It is not state: after a restart every
-// source is asked once, which costs a conditional request.
+// attempt is the last request to a source. It is kept in memory: after a restart every
+// source is requested once, which costs one conditional request.
 type attempt struct {
 	at         time.Time
 	generation int64
-	// request is the last one that somebody made.
+	// request is the last reconcile request that the attempt handled.
 	request string
-	// applied is the generation for which a whole listing was last applied.
+	// applied is the generation for which a complete listing was last applied.
 	applied int64
-	// etag is the validator of the last answer, which status has only where the
-	// answer had news.
+	// etag is the ETag of the last response. The one in status is older if the last
+	// response was not modified.
 	etag string
-	// repairs counts the listings in a row that were asked for because AppInfos were
-	// missing.
+	// repairs is the number of consecutive listings that were requested because AppInfos
+	// were missing.
 	repairs int
-	// err is why there was no answer, and it holds until a time. failures counts the
-	// attempts in a row without one.
+	// err is the error of the request, which is reported without another request before
+	// until. failures is the number of consecutive failures.
 	err      error
 	failures int
 	until    time.Time
-	// took is how long it took to read the source and to write its apps.
+	// took is the time that it took to read the source and to write its AppInfos.
 	took time.Duration
 }
 
-// lastAttempt is the zero attempt for a source that was not asked yet.
+// lastAttempt returns the last attempt of a source, or the zero value if there is none.
 func (r *Reconciler) lastAttempt(source types.UID) attempt {
 	if last, ok := r.attempts.Load(source); ok {
 		return last.(attempt)
@@ -42,9 +42,9 @@ func (r *Reconciler) lastAttempt(source types.UID) attempt {
 	return attempt{}
 }
 
-// next is the attempt that just ended with err. However often the apps of a source
-// change, a source that gave no answer is not asked again before a delay that grows with
-// each failure, up to its interval.
+// next returns the attempt that has just ended with err. After a failure, the source is not
+// requested again before a delay that doubles with each failure up to its interval, however
+// often its apps change.
 func (a attempt) next(source *v1alpha1.MarketSource, err error) attempt {
 	now := time.Now()
 	made := attempt{at: now, generation: source.Generation, request: request(source), applied: a.applied, err: err, until: now}
@@ -64,23 +64,22 @@ func (a attempt) next(source *v1alpha1.MarketSource, err error) attempt {
 // firstRetry is the delay after the first failure.
 const firstRetry = time.Second
 
-// delay returns the first delay, doubled for each of the failures before.
+// delay returns the first delay, doubled for each previous failure.
 func delay(first time.Duration, failures int) time.Duration {
 	return first << min(failures, 12)
 }
 
-// mayRepair reports whether AppInfos that are missing are to be made again by another
-// listing: after the cache had the time to show them, and less often where that does
-// not help.
+// mayRepair reports whether another listing may be requested to restore missing AppInfos:
+// after the cache had time to receive them, and less often after each attempt.
 func (a attempt) mayRepair() bool { return time.Since(a.at) >= delay(settle, a.repairs) }
 
-// holds reports whether the failure still stands without asking: nothing has changed
-// since, and nobody has made another request.
+// holds reports whether the failure is still valid without another request: the spec is
+// unchanged, no reconcile was requested, and the delay has not passed.
 func (a attempt) holds(source *v1alpha1.MarketSource) bool {
 	return a.err != nil && a.generation == source.Generation && a.request == request(source) && time.Now().Before(a.until)
 }
 
-// again is the failure as it is to be told now.
+// again returns the failure with the remaining delay.
 func (a attempt) again() error {
 	if _, waiting := outcome.IsWaiting(a.err); waiting {
 		return outcome.Waiting(outcome.Reason(a.err, v1alpha1.ReasonProgressing), time.Until(a.until), a.err)
@@ -88,14 +87,14 @@ func (a attempt) again() error {
 	return a.err
 }
 
-// due reports whether the source is to be asked for news.
+// due reports whether a conditional request to the source is due.
 func (a attempt) due(source *v1alpha1.MarketSource) bool {
-	// The queue's jitter may bring the source back a tenth earlier.
+	// The jitter of the queue can requeue the source up to a tenth of the interval earlier.
 	return requested(source) || a.err != nil || time.Since(a.at) >= a.rest(source)*9/10
 }
 
-// rest is the time between two looks at the source: its interval, or longer where reading
-// it is costly.
+// rest returns the time between two requests to the source: its interval, or longer if
+// reading it takes long.
 func (a attempt) rest(source *v1alpha1.MarketSource) time.Duration {
 	if a.took < costly {
 		return interval(source)
@@ -103,8 +102,7 @@ func (a attempt) rest(source *v1alpha1.MarketSource) time.Duration {
 	return max(interval(source), restPerWork*a.took)
 }
 
-// requested reports whether somebody asks for a reconcile that was not carried out
-// yet.
+// requested reports whether a requested reconcile has not been handled yet.
 func requested(source *v1alpha1.MarketSource) bool {
 	return request(source) != source.Status.LastHandledReconcileAt
 }

@@ -17,18 +17,18 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// Bounds on what the status of a source tells of its apps.
+// Limits of status.failures of a source.
 const (
 	maxFailures       = 20
 	maxFailureMessage = 512
 )
 
-// count looks at how the apps fare. A source speaks for its apps: it is ready once
-// all of them are dealt with, and tells of those that failed; it is not ready
-// while there is none to serve.
+// count aggregates the status of the apps. The source is ready after all of its apps have
+// been processed, unless none of them is ready and some have failed. With readiness Synced
+// it does not wait for the apps.
 func (r *Reconciler) count(_ context.Context, s *scope) error {
 	if s.source.Status.Apps == nil {
-		// The cache does not show yet what was just listed.
+		// The cache does not yet contain the status that was just written.
 		return outcome.Waiting(v1alpha1.ReasonWaitingForApp, settle, errors.New("waiting for the listing to be noted"))
 	}
 	if appsMissing(s.source, s.apps) {
@@ -36,7 +36,7 @@ func (r *Reconciler) count(_ context.Context, s *scope) error {
 			"waiting for the AppInfo of "+text.Count(int(s.source.Status.Apps.Offered)-len(s.apps), "app", "apps")))
 	}
 	t := tally(s.apps)
-	// How many there are is what the source said, not what is still there.
+	// The total comes from the listing rather than from the existing AppInfos.
 	listed := s.source.Status.Apps
 	t.counts.Total, t.counts.Offered, t.counts.Skipped = listed.Total, listed.Offered, listed.Skipped
 	t.counts.Failed = min(t.counts.Failed+listed.Total-listed.Offered, listed.Total)
@@ -65,7 +65,7 @@ func (r *Reconciler) judge(s *scope, t totals) error {
 	return nil
 }
 
-// summary says how the apps fare.
+// summary returns a message about the counts of the apps.
 func summary(c v1alpha1.AppCounts) string {
 	message := fmt.Sprintf("%d of %s served", c.Ready, text.Count(c.Total, "app", "apps"))
 	if c.Failed > 0 {
@@ -80,7 +80,7 @@ func summary(c v1alpha1.AppCounts) string {
 	return message
 }
 
-// totals are the counts of a source's apps.
+// totals contains the counts and the failures of the apps of a source.
 type totals struct {
 	counts   v1alpha1.AppCounts
 	pending  int
@@ -117,8 +117,7 @@ func tally(apps []v1alpha1.AppInfo) totals {
 	return t
 }
 
-// failed says what keeps the newest version of an app from being served, nil if
-// nothing does.
+// failed returns the failure of the newest version of an app, or nil if there is none.
 func failed(app *v1alpha1.AppInfo) *v1alpha1.AppFailure {
 	conditions := app.Status.Conditions
 	stalled := meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled)
@@ -139,7 +138,7 @@ func failed(app *v1alpha1.AppInfo) *v1alpha1.AppFailure {
 	return failure
 }
 
-// skipped are the entries of an index that did not become apps.
+// skipped returns the failures of the index entries that are not usable.
 func skipped(entries []hydrate.Skipped) []v1alpha1.AppFailure {
 	var failures []v1alpha1.AppFailure
 	for _, e := range entries {
@@ -151,7 +150,7 @@ func skipped(entries []hydrate.Skipped) []v1alpha1.AppFailure {
 	return bounded(failures, maxFailures/2)
 }
 
-// merged puts the failures of apps behind those of entries that are no apps.
+// merged returns the failures of unusable entries followed by the failures of apps.
 func merged(unlisted, failures []v1alpha1.AppFailure) []v1alpha1.AppFailure {
 	known := map[string]bool{}
 	for _, f := range unlisted {
@@ -161,7 +160,8 @@ func merged(unlisted, failures []v1alpha1.AppFailure) []v1alpha1.AppFailure {
 	return append(unlisted, bounded(failures, maxFailures-len(unlisted))...)
 }
 
-// bounded sorts failures by app and keeps one of each, the first of them all.
+// bounded sorts failures by app, keeps the first failure of each app, and limits their
+// number and length.
 func bounded(failures []v1alpha1.AppFailure, limit int) []v1alpha1.AppFailure {
 	slices.SortStableFunc(failures, func(a, b v1alpha1.AppFailure) int { return cmp.Compare(a.App, b.App) })
 	failures = slices.CompactFunc(failures, func(a, b v1alpha1.AppFailure) bool { return a.App == b.App })

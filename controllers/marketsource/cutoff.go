@@ -14,10 +14,10 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// leaving is how long the last write of a process that ends may take.
+// leaving is the timeout of the last status write of a process that is shutting down.
 const leaving = 5 * time.Second
 
-// work is the reading of an answer of the source, as its spec is now.
+// work returns the identity of the reading of a response for the current spec.
 func (r *Reconciler) work(source *v1alpha1.MarketSource, etag string) status.Work {
 	inputs := struct {
 		Generation int64
@@ -26,11 +26,11 @@ func (r *Reconciler) work(source *v1alpha1.MarketSource, etag string) status.Wor
 	return status.Work{Inputs: status.InputsDigest(inputs), Request: request(source), Process: r.Process}
 }
 
-// begin notes in status that an answer of the source is read, before anything of it is
-// that could end the process, and refuses an answer that did so too often. A source of
-// which this process has read an answer for the same spec and request is read again
-// without a note, so that one whose answers have no ETag costs no writes: if it ends the
-// process then, the next one notes it.
+// begin records in status that a response of the source is being read, before the process
+// reads data that could crash it. It returns an error if the same response has interrupted
+// the process too often. If this process has already read a response for the same spec and
+// reconcile request, nothing is recorded, so that a source without ETags does not cause
+// writes. If such a response crashes the process, the next process records it.
 func (r *Reconciler) begin(ctx context.Context, s *scope, last attempt, etag string) error {
 	work, left := r.work(s.source, etag), v1alpha1.Attempt{}
 	if s.source.Status.Attempt != nil {
@@ -55,21 +55,22 @@ func (r *Reconciler) begin(ctx context.Context, s *scope, last attempt, etag str
 	return nil
 }
 
-// manyApps is from how many apps on it is written at once that the source was read. To
-// write the apps takes long, and what ends the process meanwhile is no fault of the source.
+// manyApps is the number of apps from which on the end of the reading is saved immediately.
+// Writing that many apps takes long, and the source must not be blamed for a crash in the
+// meantime.
 const manyApps = 20
 
-// haveRead takes the attempt out of status, since the answer was read.
+// haveRead removes the attempt from status after the response is read.
 func (s *scope) haveRead(ctx context.Context, apps int) error {
 	if !s.noted || apps < manyApps {
-		return nil // The end of the reconcile writes it; see settle.
+		return nil // The end of the reconcile saves it; see settle.
 	}
 	s.noted, s.source.Status.Attempt = false, nil
 	return s.keeper.Save(ctx)
 }
 
-// settle takes the attempt out of status, since it has a result: the end of the reconcile
-// writes that. Where the process ends in good order it is not the fault of the source.
+// settle removes the attempt from status at the end of the reconcile, which saves it. If
+// the process is shutting down, it restores the previous attempt.
 func (s *scope) settle(ctx context.Context) {
 	if !s.noted {
 		return

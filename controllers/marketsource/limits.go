@@ -16,18 +16,19 @@ import (
 )
 
 const (
-	// changesPerSecond is how many AppInfos of a namespace are written each second in the
-	// long run. A namespace may write as many at once as it may have, and then at this rate.
+	// changesPerSecond is the rate at which the AppInfos of a namespace are written. Up to
+	// MaxApps of them can be written in a burst.
 	changesPerSecond = 20
-	// costly is how long it takes to read a source that is not asked at its interval.
+	// costly is the reading time from which on a source is requested less often than its
+	// interval.
 	costly = time.Second
-	// restPerWork is how many times as long as it took to read it a costly source is left
-	// alone, so that it takes a twentieth of a processor at most.
+	// restPerWork is the factor by which the interval of such a source exceeds its reading
+	// time, so that it uses at most a twentieth of a processor.
 	restPerWork = 20
 )
 
-// checkAllowance refuses a listing with which the namespace would have more apps than it
-// may, and lets one wait that changes more of them than may be written now.
+// checkAllowance returns an error if the listing would exceed the maximum number of apps of
+// the namespace, and a waiting error if its changes exceed the write rate.
 func (r *Reconciler) checkAllowance(ctx context.Context, s *scope, changes int) error {
 	if r.MaxApps <= 0 {
 		return nil
@@ -48,7 +49,7 @@ func (r *Reconciler) checkAllowance(ctx context.Context, s *scope, changes int) 
 	return nil
 }
 
-// otherApps counts the AppInfos of the namespace that belong to other sources.
+// otherApps returns the number of AppInfos in the namespace that belong to other sources.
 func (r *Reconciler) otherApps(ctx context.Context, source *v1alpha1.MarketSource) (int, error) {
 	var list v1alpha1.AppInfoList
 	if err := r.Client.List(ctx, &list, client.InNamespace(source.Namespace), client.UnsafeDisableDeepCopy); err != nil {
@@ -63,15 +64,14 @@ func (r *Reconciler) otherApps(ctx context.Context, source *v1alpha1.MarketSourc
 	return count, nil
 }
 
-// changes limits how many AppInfos are written, for each namespace.
+// changes limits the rate of AppInfo writes of each namespace.
 type changes struct {
 	mu         sync.Mutex
 	namespaces map[string]*rate.Limiter
 }
 
-// reserve takes a number of writes from what a namespace has left. If it has too few it
-// takes none, and returns the time until it has enough. burst is what it has at first and
-// at most.
+// reserve takes a number of writes from the burst of a namespace. If too few are left, it
+// takes none and returns the time until enough are available.
 func (c *changes) reserve(namespace string, number, burst int) time.Duration {
 	if number == 0 {
 		return 0
@@ -80,7 +80,7 @@ func (c *changes) reserve(namespace string, number, burst int) time.Duration {
 	defer c.mu.Unlock()
 	for name, limiter := range c.namespaces {
 		if name != namespace && limiter.Tokens() >= float64(limiter.Burst()) {
-			delete(c.namespaces, name) // It is as a new one would be.
+			delete(c.namespaces, name) // A new limiter would have the same state.
 		}
 	}
 	if c.namespaces == nil {

@@ -30,8 +30,8 @@ func (r *Reconciler) checkSuspended(_ context.Context, s *scope) error {
 	return nil
 }
 
-// readApps reads the AppInfos of the source from the cache. They are not to be changed: the
-// cache has no other copy of them.
+// readApps reads the AppInfos of the source from the cache. Do not change them: they belong
+// to the cache.
 func (r *Reconciler) readApps(ctx context.Context, s *scope) error {
 	var list v1alpha1.AppInfoList
 	err := r.Client.List(ctx, &list, client.InNamespace(s.source.Namespace),
@@ -47,8 +47,8 @@ func (r *Reconciler) readApps(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// list asks the source, if that is due. It asks for everything where the answer
-// must be applied again, and otherwise only for what is new.
+// list requests the listing of the source if it is due. It requests the complete listing if
+// that must be applied again, otherwise only changes.
 func (r *Reconciler) list(ctx context.Context, s *scope) error {
 	last := r.lastAttempt(s.source.UID)
 	if last.holds(s.source) {
@@ -83,7 +83,7 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 		return err
 	}
 	if listing.NotModified {
-		s.source.Status.Attempt = nil // Nothing is left to be read.
+		s.source.Status.Attempt = nil // There is nothing to read.
 		s.stillIndexed()
 		return nil
 	}
@@ -91,8 +91,8 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 	return s.haveRead(ctx, len(listing.Apps))
 }
 
-// announce shows that a spec is dealt with that was not before, since the answer of the
-// source may take long.
+// announce sets Reconciling for a new generation before the request, because the response
+// may take long.
 func (s *scope) announce(ctx context.Context) error {
 	said := meta.FindStatusCondition(s.source.Status.Conditions, v1alpha1.ConditionReconciling)
 	if s.source.Status.ObservedGeneration == s.source.Generation || said != nil && said.ObservedGeneration == s.source.Generation {
@@ -102,8 +102,8 @@ func (s *scope) announce(ctx context.Context) error {
 	return s.keeper.Save(ctx)
 }
 
-// needsListing reports whether the source must list everything now, whatever was listed
-// before.
+// needsListing reports whether the complete listing must be requested, even if the source
+// has not changed.
 func (s *scope) needsListing(last attempt) bool {
 	source := s.source
 	switch {
@@ -114,11 +114,11 @@ func (s *scope) needsListing(last attempt) bool {
 	case appsMissing(source, s.apps) && last.mayRepair():
 		return true
 	}
-	// Only a listing tells why there is no app.
+	// Only a listing contains the reason why there is no app.
 	return last.err != nil && source.Status.Apps != nil && source.Status.Apps.Total == 0
 }
 
-// stillIndexed says so again after a failure, which took the milestone away.
+// stillIndexed restores the Indexed condition after a failure has removed it.
 func (s *scope) stillIndexed() {
 	st := s.source.Status
 	if st.Apps != nil && !meta.IsStatusConditionTrue(st.Conditions, v1alpha1.ConditionIndexed) {
@@ -126,8 +126,8 @@ func (s *scope) stillIndexed() {
 	}
 }
 
-// indexed says how many apps the source offers. Where there is none, it says why: the
-// source may have others, which the spec leaves out.
+// indexed sets the Indexed condition with the number of apps that the source offers. If
+// there is none, the message says whether the spec excludes all of them.
 func (s *scope) indexed(unwanted int) {
 	offered := s.source.Status.Apps.Offered
 	message := text.Count(offered, "app", "apps") + " offered"
@@ -160,7 +160,8 @@ func (r *Reconciler) ask(ctx context.Context, source *v1alpha1.MarketSource, sin
 	return listing, status.ForCondition(milestone(err), err)
 }
 
-// milestone tells an answer that cannot be read from one that did not come.
+// milestone returns Indexed if the response could not be read, and Reached if there was no
+// response.
 func milestone(err error) string {
 	switch outcome.Reason(err, "") {
 	case v1alpha1.ReasonInvalidIndex, v1alpha1.ReasonLimitExceeded, v1alpha1.ReasonInterrupted:
@@ -169,11 +170,11 @@ func milestone(err error) string {
 	return v1alpha1.ConditionReached
 }
 
-// settle is how long the cache may take to show the AppInfos that were written.
+// settle is the time within which the cache receives written AppInfos.
 const settle = 5 * time.Second
 
-// appsMissing reports whether AppInfos that the source made are not there: the
-// cache does not show them yet, or somebody removed them.
+// appsMissing reports whether AppInfos of the source are missing, because the cache does
+// not contain them yet or because another client deleted them.
 func appsMissing(source *v1alpha1.MarketSource, apps []v1alpha1.AppInfo) bool {
 	listed := source.Status.Apps
 	return listed == nil || int(listed.Offered) > len(apps)

@@ -1,10 +1,10 @@
-// Package marketsource keeps the apps of a MarketSource: it asks the source what
-// it offers, creates, updates and prunes an AppInfo for each app, and counts how
-// they fare.
+// Package marketsource contains the controller of MarketSources. It requests the listing of
+// a source, creates, updates and prunes an AppInfo for each app, and aggregates their
+// status.
 //
-// The source is asked only when that is due: the interval has passed, the spec has
-// changed, somebody asked, or an AppInfo is gone. Changes of AppInfos bring the
-// source back to count, without a word to anybody.
+// The source is only requested if that is due: the interval has passed, the spec has
+// changed, a reconcile was requested, or an AppInfo is missing. Changes of AppInfos only
+// requeue the source to update its counts.
 package marketsource
 
 import (
@@ -25,14 +25,14 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// fieldOwner is the owner of the fields of an AppInfo that its source writes.
+// fieldOwner is the field owner of the AppInfo fields that the source writes.
 const fieldOwner = client.FieldOwner("appmarket-source")
 
-// defaultInterval stands in for an interval that cannot be read.
+// defaultInterval is the interval if spec.interval is not set or invalid.
 const defaultInterval = 10 * time.Minute
 
-// Lister says what a source offers. A listing since a mark may answer that nothing
-// changed.
+// Lister lists the apps of a source. If a mark is given, the listing can be empty and not
+// modified since then.
 type Lister interface {
 	List(ctx context.Context, since hydrate.Mark) (hydrate.Listing, error)
 }
@@ -41,36 +41,37 @@ type Lister interface {
 type Reconciler struct {
 	client.Client
 	Recorder events.EventRecorder
-	// Open reaches a source as its spec says.
+	// Open opens a source as its spec requires.
 	Open func(ctx context.Context, source *v1alpha1.MarketSource) (Lister, error)
-	// Markets are the namespaces whose sources may be shared.
+	// Markets contains the namespaces whose sources may be shared.
 	Markets market.Namespaces
-	// RepositoryURL is where the charts are served, without a slash at the end.
+	// RepositoryURL is the URL at which the charts are served, without a trailing slash.
 	RepositoryURL string
-	// Process identifies this process among those that are or were the operator.
+	// Process identifies this operator process among its predecessors and replicas.
 	Process string
-	// MaxApps bounds the apps of a namespace; zero is no bound.
+	// MaxApps is the maximum number of apps per namespace. 0 means no limit.
 	MaxApps int
-	// Turns bounds how many sources are worked on at once. Suspects lets those be read one
-	// by one that were being read when a process ended.
+	// Turns limits the number of sources that are reconciled concurrently. Suspects allows
+	// only one source at a time to be read again whose reading was interrupted by a crash.
 	Turns, Suspects *fairlimiter.Limiter
 
 	queue fairlimiter.Queue
-	// attempts are how each source was asked last, by UID.
+	// attempts contains the last attempt of each source, by UID.
 	attempts sync.Map
 	changes  changes
 }
 
-// Wake has a source reconciled, whose turn has come.
+// Wake requeues a source that has acquired a slot of Turns.
 func (r *Reconciler) Wake(source types.NamespacedName) { r.queue.Wake(source) }
 
-// scope is what one reconcile knows.
+// scope is the state of one reconcile.
 type scope struct {
 	source  *v1alpha1.MarketSource
 	keeper  *status.Writer
 	apps    []v1alpha1.AppInfo
 	listing *hydrate.Listing
-	// noted says that this reconcile noted an attempt, and left is the one before it.
+	// noted reports whether this reconcile recorded an attempt. left is the attempt before
+	// it.
 	noted bool
 	left  *v1alpha1.Attempt
 }
@@ -81,14 +82,14 @@ type scope struct {
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// Reconcile brings one source up to date.
+// Reconcile runs the phases of a source until one returns an error.
 func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSource) (result ctrl.Result, err error) {
 	if !source.DeletionTimestamp.IsZero() {
 		return result, nil
 	}
 	key := client.ObjectKeyFromObject(source)
 	if !r.Turns.TryAcquire(key) {
-		return result, nil // It is brought back when its turn has come.
+		return result, nil // Wake requeues it.
 	}
 	defer r.Turns.Release(key)
 	defer r.Suspects.Release(key)
@@ -101,7 +102,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSourc
 		r.checkSharing,
 		r.checkSuspended,
 		r.readApps, // sets s.apps
-		r.list,     // sets s.listing; nothing when nothing is due
+		r.list,     // sets s.listing, nil if no listing is due or nothing has changed
 		r.applyApps,
 		r.count,
 	} {
@@ -112,12 +113,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSourc
 	return result, nil
 }
 
-// interval is the time between two looks at a source.
+// interval returns the interval of a source.
 func interval(source *v1alpha1.MarketSource) time.Duration {
 	return source.Spec.Interval.Or(defaultInterval)
 }
 
-// next is the time until the source is to be asked again.
+// next returns the time until the next request to the source, 0 if it is suspended.
 func (r *Reconciler) next(source *v1alpha1.MarketSource) time.Duration {
 	if suspended(source) {
 		return 0

@@ -19,9 +19,9 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// gather is how long changes of AppInfos are collected before they are counted,
-// so that a source with thousands of apps writes its status a few times a second
-// while they are hydrated, and not once for each.
+// gather is the time for which changes of AppInfos are collected before they are counted. A
+// source with thousands of apps then writes its status a few times per second during
+// hydration, and not once for each app.
 const gather = 300 * time.Millisecond
 
 // SetupWithManager registers the controller.
@@ -36,15 +36,15 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
 
-// forget drops what is remembered of a source that is gone. A source has no finalizer, so
-// that no reconcile sees it go.
+// forget removes the in-memory state of a deleted source. A source has no finalizer, so
+// that no reconcile observes its deletion.
 func (r *Reconciler) forget(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	r.attempts.Delete(e.Object.GetUID())
 	r.Turns.Cancel(client.ObjectKeyFromObject(e.Object))
 	r.Suspects.Cancel(client.ObjectKeyFromObject(e.Object))
 }
 
-// collected brings the source of an app back, a moment after the app changed.
+// collected requeues the source of an app shortly after the app has changed.
 func collected() handler.Funcs {
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	add := func(app client.Object, q queue) {

@@ -6,8 +6,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// checkSharing notes whether spec.sharing has effect. Where it has none, the source is
-// read all the same, for its own namespace.
+// checkSharing sets the SharingIgnored condition if spec.sharing has no effect. The source
+// is still listed for its own namespace.
 func (r *Reconciler) checkSharing(_ context.Context, s *scope) error {
 	message, reason := r.Markets.IgnoredSharingMessage(s.source), ""
 	if message != "" {
