@@ -11,30 +11,31 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// Cluster says what of a wish the cluster and the tenant do not satisfy.
+// Cluster returns the requirements of a wish that the cluster or the permissions of the
+// tenant do not satisfy.
 type Cluster interface {
 	Check(ctx context.Context, wish preflight.Wish) ([]preflight.Problem, error)
 }
 
 // Deployment is an install or an upgrade of a rendered app.
 type Deployment struct {
-	// Tenant is where it goes, and as whom.
+	// Tenant is the namespace and the service account of the deployment.
 	Tenant release.Tenant
 	// DefaultAccount reports whether no service account is specified.
 	DefaultAccount bool
-	// Name is that of the instance.
+	// Name is the name of the instance.
 	Name string
-	// Instance is nil if there is none yet.
+	// Instance is nil if it does not exist yet.
 	Instance *v1alpha1.AppInstance
-	// App is the app, and Draft its version as it is rendered for the instance.
+	// App is the app, and Draft the version as rendered for the instance.
 	App   *v1alpha1.AppInfo
 	Draft *hydrate.Draft
-	// Upgrade reports whether another version is installed.
+	// Upgrade reports whether a release is installed and is upgraded.
 	Upgrade bool
 }
 
-// CheckDeployment compares what a rendered app asks for with what the cluster and the
-// tenant have. An error is about the rendered app, if it has a reason.
+// CheckDeployment checks the requirements of a rendered app against the cluster and the
+// permissions of the tenant. If the error has a reason, the rendered app is invalid.
 func CheckDeployment(ctx context.Context, cluster Cluster, d Deployment) ([]preflight.Problem, error) {
 	problems, err := cluster.Check(ctx, d.wish())
 	if err != nil {
@@ -53,9 +54,9 @@ func (d *Deployment) wish() preflight.Wish {
 		wish.Moments = []string{"pre-upgrade", "post-upgrade"}
 	}
 	if d.Instance != nil {
-		// What the version before had and this one has not is removed.
+		// An upgrade removes the objects that the new version does not have.
 		wish.There, wish.Retained = Inventory(d.Instance), d.Instance.Status.Retained
-		// What an install that failed has left is taken over.
+		// The objects of a failed install are reused.
 		wish.Replaces = d.Upgrade || len(d.Instance.Status.Releases) > 0
 	}
 	for i, unit := range d.Draft.Units {
@@ -64,7 +65,8 @@ func (d *Deployment) wish() preflight.Wish {
 	}
 	wish.Describe(d.App)
 	if hasSharedParts(d.App.Status.Summary) && !d.Draft.Manifest.Serves(d.Tenant.Namespace) {
-		// What the manifest asks for is for the app with its shared parts.
+		// The resources in the manifest include the shared charts, which are already
+		// installed.
 		wish.CPU, wish.Memory = "", ""
 	}
 	return wish
@@ -74,7 +76,8 @@ func hasSharedParts(summary *v1alpha1.AppSummary) bool {
 	return summary != nil && slices.ContainsFunc(summary.SubCharts, func(c v1alpha1.SubChart) bool { return c.Shared })
 }
 
-// Inventory are the objects of an instance that are listed in its status.
+// Inventory returns the objects in the inventory of an instance. The inventory may be
+// truncated.
 func Inventory(instance *v1alpha1.AppInstance) []v1alpha1.ObjectReference {
 	if instance == nil || instance.Status.Inventory == nil {
 		return nil

@@ -1,5 +1,5 @@
-// Package admission decides whether an operation may begin. What stands in its way is
-// collected as findings and reported all at once. The checks are used by both
-// controllers: a task is checked before it writes its instance, and an instance that no
-// task has written before it installs or upgrades.
+// Package admission decides whether an operation may start. The checks collect findings,
+// which are reported together. Both controllers use the package: the task controller checks
+// a task before it writes its instance, and the instance controller checks an install or
+// upgrade that was not requested by a task.
 package admission

@@ -12,17 +12,17 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// Findings collect what stands in the way of an operation.
+// Findings collects the problems that prevent an operation.
 type Findings struct {
 	found []finding
 }
 
-// finding is one thing that stands in the way, and YAML that corrects it, if there is
-// such.
+// finding is a problem, with YAML that solves it if available.
 type finding struct {
 	err    error
 	remedy string
-	// until says how long it is waited for, if nothing else is in the way for good.
+	// until is a sentence that says how long the operation waits for this problem to
+	// resolve.
 	until string
 }
 
@@ -33,21 +33,20 @@ func (f *Findings) Add(err error) {
 	}
 }
 
-// AddWith adds an error, and YAML to apply that corrects it.
+// AddWith adds an error with YAML that solves it.
 func (f *Findings) AddWith(err error, remedy string) {
 	f.found = append(f.found, finding{err: err, remedy: remedy})
 }
 
-// AddUntil adds an error that is waited for, and a sentence about how long.
+// AddUntil adds a waiting error and a sentence about how long the operation waits.
 func (f *Findings) AddUntil(err error, until string) {
 	f.found = append(f.found, finding{err: err, until: until})
 }
 
-// Len is the number of findings.
+// Len returns the number of findings.
 func (f *Findings) Len() int { return len(f.found) }
 
-// Take adds an error that says what is wrong, and returns one that says that looking
-// failed.
+// Take adds the error and returns nil if it is a finding, otherwise it returns the error.
 func (f *Findings) Take(err error) error {
 	if !IsFinding(err) {
 		return err
@@ -56,15 +55,15 @@ func (f *Findings) Take(err error) error {
 	return nil
 }
 
-// Refuse adds the problems of a comparison with the cluster as final ones.
+// Refuse adds problems as terminal errors.
 func (f *Findings) Refuse(problems ...preflight.Problem) {
 	for _, one := range problems {
 		f.found = append(f.found, finding{err: outcome.Stalled(one.Reason, errors.New(one.Message)), remedy: one.Remedy})
 	}
 }
 
-// WaitFor adds the problems of a comparison with the cluster. Those that time may solve
-// are waited for, and looked at again after an interval.
+// WaitFor adds problems. A problem that is not final becomes a waiting error that is
+// checked again after the interval.
 func (f *Findings) WaitFor(interval time.Duration, problems ...preflight.Problem) {
 	for _, one := range problems {
 		if one.Final {
@@ -76,8 +75,8 @@ func (f *Findings) WaitFor(interval time.Duration, problems ...preflight.Problem
 	}
 }
 
-// message is what the finding of a number says. It names the field of the status that
-// holds its remedy.
+// message returns the message of a finding by its index. If the finding has a remedy, the
+// message contains the path of the status field with the remedy.
 func (f *Findings) message(number int) string {
 	message := f.found[number].err.Error()
 	if f.found[number].remedy == "" || number >= f.shown() {
@@ -87,15 +86,16 @@ func (f *Findings) message(number int) string {
 }
 
 const (
-	// maxMessage bounds a message in bytes.
+	// maxMessage is the maximum length of a message in bytes.
 	maxMessage = 1024
-	// maxListed bounds the problems that a status shows, and maxListedBytes their size.
+	// maxListed is the maximum number of problems in status, and maxListedBytes the maximum
+	// size of their messages and remedies in bytes.
 	maxListed      = 50
 	maxListedBytes = 128 << 10
 )
 
-// Listed are the findings as a status shows them. If some are left out, the last one
-// says how many.
+// Listed returns the findings for status. If some do not fit, the last problem contains
+// their number.
 func (f *Findings) Listed() []v1alpha1.Problem {
 	var out []v1alpha1.Problem
 	for i, one := range f.found[:f.shown()] {
@@ -112,7 +112,7 @@ func (f *Findings) Listed() []v1alpha1.Problem {
 	return out
 }
 
-// shown is the number of findings that fit into a status, at least one.
+// shown returns the number of findings that fit into status, at least 1 if there are any.
 func (f *Findings) shown() int {
 	size := 0
 	for i, one := range f.found {
@@ -124,9 +124,9 @@ func (f *Findings) shown() int {
 	return len(f.found)
 }
 
-// Verdict sums the findings up, nil if there are none: one that is final decides, and
-// otherwise they are waited for, at most for the given time unless that is zero. The
-// message names all of them.
+// Verdict combines the findings into one error, nil if there are none. The error is
+// terminal if any finding is. Otherwise it waits for the shortest delay of the findings,
+// and at most for the given time unless that is 0. The message contains all findings.
 func (f *Findings) Verdict(most time.Duration) error {
 	if len(f.found) == 0 {
 		return nil
@@ -154,8 +154,8 @@ func (f *Findings) Verdict(most time.Duration) error {
 	return outcome.Waiting(outcome.Reason(f.found[0].err, v1alpha1.ReasonProgressing), next, errors.New(text.Sentences(said, maxMessage)))
 }
 
-// IsFinding reports whether an error is nil or says what is wrong, rather than that looking
-// failed.
+// IsFinding reports whether an error is nil or the result of a check. Other errors
+// prevented a check.
 func IsFinding(err error) bool {
 	_, waiting := outcome.IsWaiting(err)
 	return err == nil || waiting || outcome.IsStalled(err)
