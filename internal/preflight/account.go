@@ -12,10 +12,10 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// defaultAccount is the service account that every namespace has.
+// defaultAccount is the service account that exists in every namespace.
 const defaultAccount = "default"
 
-// hookPod is a hook that becomes pods of a service account.
+// hookPod is a hook that creates Pods with a service account.
 type hookPod struct {
 	object  *object
 	account string
@@ -23,8 +23,8 @@ type hookPod struct {
 	weight  int
 }
 
-// hookPods are the hooks of the tenant's namespace, at the moments of the operation,
-// whose service account the app does not provide before they run.
+// hookPods returns the hooks of the operation in the tenant's namespace whose service
+// account the app does not create before they run.
 func (d *Demand) hookPods(facts *Facts) []hookPod {
 	var all []hookPod
 	for i := range d.workloads {
@@ -43,9 +43,9 @@ func (d *Demand) hookPods(facts *Facts) []hookPod {
 	return all
 }
 
-// providesAccount reports whether the app creates the account of a hook before the
-// hook runs: as an object, if the hook runs after these; as a hook that runs no later;
-// or in a chart that is installed earlier.
+// providesAccount reports whether the app creates the service account of a hook before the
+// hook runs: as a regular object if the hook runs after these, as a hook that runs no
+// later, or in a chart that is installed earlier.
 func (d *Demand) providesAccount(hook hookPod, facts *Facts) bool {
 	return slices.ContainsFunc(d.objects, func(o object) bool {
 		if !o.is(corev1.SchemeGroupVersion, "ServiceAccount") || o.name != hook.account || d.place(&o, facts) != d.wish.Tenant.Namespace {
@@ -65,10 +65,10 @@ func (d *Demand) providesAccount(hook hookPod, facts *Facts) bool {
 	})
 }
 
-// isBefore reports whether Helm runs hooks of a moment before it creates objects.
+// isBefore reports whether hooks of a moment run before Helm creates the objects.
 func isBefore(moment string) bool { return strings.HasPrefix(moment, "pre-") && moment != "pre-delete" }
 
-// momentsOf reads when Helm runs a hook, and its weight among others.
+// momentsOf returns the moments at which Helm runs a hook, and the weight of the hook.
 func momentsOf(o *object) (moments []string, weight int) {
 	var content map[string]any
 	if err := yaml.Unmarshal(o.text, &content); err != nil {
@@ -81,8 +81,8 @@ func momentsOf(o *object) (moments []string, weight int) {
 	return moments, weight
 }
 
-// Accounts are the service accounts of hooks in the tenant's namespace that the app does
-// not provide in time, sorted, each once.
+// Accounts returns the service accounts of hooks in the tenant's namespace that the app
+// does not create in time, sorted and without duplicates.
 func (d *Demand) Accounts(facts *Facts) []string {
 	var names []string
 	for _, hook := range d.hookPods(facts) {
@@ -92,8 +92,7 @@ func (d *Demand) Accounts(facts *Facts) []string {
 	return slices.Compact(names)
 }
 
-// checkAccounts reports hooks whose pods could not be created, since their service
-// account does not exist when they run.
+// checkAccounts reports hooks whose service account does not exist when they run.
 func (d *Demand) checkAccounts(facts *Facts) []Problem {
 	var problems []Problem
 	for _, hook := range d.hookPods(facts) {

@@ -12,9 +12,10 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// checkArchitecture compares the builds of the images with the nodes that may take
-// them. An image whose builds are unknown runs anywhere. Where some nodes have the
-// architecture and some not, the cluster decides, and nothing is said.
+// checkArchitecture compares the platforms of the images with the nodes that tolerate the
+// Pods. An image with unknown platforms is assumed to run on any node. It reports a problem
+// only if no such node has a matching architecture, because the scheduler otherwise chooses
+// the node.
 func (d *Demand) checkArchitecture(facts *Facts) []Problem {
 	if facts.Elastic || len(facts.Nodes) == 0 {
 		return nil
@@ -48,8 +49,8 @@ func (d *Demand) checkArchitecture(facts *Facts) []Problem {
 	return problems
 }
 
-// images are those of a pod, by full name, each once. What is no reference is
-// refused elsewhere.
+// podImages returns the normalized references of the images of a Pod, sorted and without
+// duplicates. It ignores invalid references, which another check reports.
 func podImages(spec *corev1.PodSpec) []string {
 	found := map[string]bool{}
 	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
@@ -62,7 +63,7 @@ func podImages(spec *corev1.PodSpec) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// built are the architectures of platforms, as os/architecture or
+// built returns the architectures of Linux platforms in the form os/architecture or
 // os/architecture/variant.
 func built(platforms []string) []string {
 	found := map[string]bool{}

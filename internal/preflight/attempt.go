@@ -10,12 +10,12 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// maxAttempts bounds the objects whose creation is attempted for one app.
+// maxAttempts is the maximum number of dry runs for one app.
 const maxAttempts = 200
 
-// Attempt is an object that Helm is about to create, and that the API server is asked
-// to create without keeping it: only the API server knows what its validation, its
-// webhooks and its policies refuse, and which names are taken.
+// Attempt is an object whose creation the API server is requested to simulate with a dry
+// run. Only the API server knows which objects its validation, webhooks and policies
+// reject, and which names are in use.
 type Attempt struct {
 	Kind      schema.GroupVersionKind
 	Namespace string
@@ -24,21 +24,22 @@ type Attempt struct {
 	Text []byte
 }
 
-// Answer is what the API server answers to an attempt. The zero value is given for an
-// object that it would create, and for one of which it does not say.
+// Answer is the result of an attempt. The zero value means that the object can be created,
+// or that the result is unknown.
 type Answer struct {
-	// Refusal says why the API server would not create the object.
+	// Refusal is the reason why the API server rejects the object.
 	Refusal string
-	// Exists reports whether there is an object of the name. Release and Namespace
-	// name the release that it belongs to, if it belongs to one.
+	// Exists reports whether an object with this name exists. Release and Namespace
+	// identify the release that it belongs to, if any.
 	Exists    bool
 	Release   string
 	Namespace string
 }
 
-// attempted are the objects that Attempts returns, in its order: those whose kind the
-// cluster has, that are not there as objects of the instance, in whose place the account
-// lacks no right, and that do not depend on what a template finds in the cluster.
+// attempted returns the objects of Attempts in the same order. It omits objects of unknown
+// kinds, existing objects of the instance, objects without a fixed name, objects in
+// namespaces for which the account lacks permissions, and objects that depend on lookups of
+// templates.
 func (d *Demand) attempted(facts *Facts) []*object {
 	if d.wish.RightsOnly {
 		return nil
@@ -75,7 +76,7 @@ func (d *Demand) attempted(facts *Facts) []*object {
 	return all
 }
 
-// Attempts are the objects that the API server is asked about, at most 200.
+// Attempts returns the objects for which a dry run is requested, at most 200.
 func (d *Demand) Attempts(facts *Facts) []Attempt {
 	var all []Attempt
 	for _, o := range d.attempted(facts) {
@@ -84,8 +85,8 @@ func (d *Demand) Attempts(facts *Facts) []Attempt {
 	return all
 }
 
-// checkAnswers reports the objects that the API server refuses, and those that exist
-// and belong to another release or to none. A hook of the same name is replaced.
+// checkAnswers reports objects that the API server rejects, and objects that exist and do
+// not belong to the release. An existing hook is replaced and therefore not reported.
 func (d *Demand) checkAnswers(facts *Facts) []Problem {
 	var problems []Problem
 	taken := map[string][]string{}
@@ -115,7 +116,7 @@ func (d *Demand) checkAnswers(facts *Facts) []Problem {
 	return problems
 }
 
-// isOwn reports whether an object that exists belongs to the release that is installed.
+// isOwn reports whether an existing object belongs to the installed release.
 func (d *Demand) isOwn(o *object, answer Answer) bool {
 	release := d.wish.Units[o.unit].Release
 	return release != "" && answer.Release == release && answer.Namespace == d.wish.Tenant.Namespace
@@ -146,8 +147,7 @@ func removalOf(number int) string {
 	return "delete them"
 }
 
-// NewRefusal joins what an API server says about fields of an object, the first few of
-// them.
+// NewRefusal joins the first errors that an API server returns for the fields of an object.
 func NewRefusal(faults []string) string {
 	return quoted(strings.Join(faults[:min(len(faults), maxPhrases)], "; ")) + moreFaults(len(faults)-maxPhrases)
 }

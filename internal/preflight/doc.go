@@ -1,13 +1,14 @@
-// Package preflight says, before an app is installed, what the cluster and the
-// tenant do not have that the app asks for: nodes of its architecture, with room
-// and with the devices and labels it wants; kinds, a Kubernetes version, a storage
-// class, a quota, a Pod Security level; and rights of the tenant's service account.
+// Package preflight checks, before an app is installed, whether the cluster and the tenant
+// meet the requirements of the app: nodes with its architecture, with enough resources and
+// with the requested devices and labels; kinds, a Kubernetes version, a storage class,
+// quotas, a Pod Security level; and permissions of the tenant's service account.
 //
-// Everything that is wrong is found at once, and each problem says in one sentence
-// which object asks for what, what there is, and how to mend it. For rights that are
-// missing, the role that would suffice comes with it.
+// All problems are reported together. The message of each problem is one sentence that
+// contains the object, its requirement, the state of the cluster, and the solution. A
+// problem about missing permissions contains a role that grants them.
 //
-// The package is pure: a Wish is read into a Demand, and a Demand is compared with
-// Facts. It is internal/preflight/collector that asks the API server. What is not known, such as
-// a quota that the tenant may not read, is no problem: the installation finds out.
+// The package does not access the cluster. Read converts a Wish to a Demand, and
+// Demand.Check compares it with Facts, which internal/preflight/collector reads from the
+// API server. Unknown facts, such as a quota that the tenant has no permission to read, are
+// not problems.
 package preflight

@@ -10,8 +10,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// checkDoubled finds objects that several charts of the app bring: each becomes a
-// release of its own, and an object belongs to one release only.
+// checkDoubled reports objects that several charts of the app contain. Each chart becomes a
+// separate release, and an object can only belong to one release.
 func (d *Demand) checkDoubled(facts *Facts) []Problem {
 	type identity struct {
 		kind            schema.GroupKind

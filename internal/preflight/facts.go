@@ -7,108 +7,108 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Facts are what is known of a cluster and of a tenant's namespace.
+// Facts contains the known state of the cluster and of the tenant's namespace.
 type Facts struct {
-	// Version is the Kubernetes version as the API server says it, such as v1.36.1.
+	// Version is the Kubernetes version that the API server reports, such as v1.36.1.
 	Version string
-	// Nodes are all nodes. Where there are none, nothing is said about them.
+	// Nodes contains all nodes. If it is empty, no check of nodes is made.
 	Nodes []Node
-	// Elastic says that nodes are made when pods want them, so that those there are
-	// now decide nothing.
+	// Elastic reports whether nodes are created on demand, so that the existing nodes are
+	// not a limit.
 	Elastic bool
-	// StorageClasses are the names of all classes; DefaultClass is the one that a
-	// claim gets which names none, empty if there is none.
+	// StorageClasses contains the names of all storage classes. DefaultClass is the name of
+	// the default class, or "" if there is none.
 	StorageClasses []string
 	DefaultClass   string
-	// VolumeClasses are the classes of volumes that no claim has taken yet, be they
-	// reserved for one or not; the empty one too.
+	// VolumeClasses contains the storage classes of volumes that are not bound to a claim,
+	// including volumes that are reserved for one. It can contain "".
 	VolumeClasses []string
-	// NamespaceLabels are those of the tenant's namespace.
+	// NamespaceLabels contains the labels of the tenant's namespace.
 	NamespaceLabels map[string]string
-	// Quotas and Limits are those of the tenant's namespace, as far as the tenant may
-	// read them.
+	// Quotas and Limits contain the ResourceQuotas and limit ranges of the tenant's
+	// namespace that the tenant has permission to read.
 	Quotas []Quota
 	Limits []corev1.LimitRangeItem
-	// Kinds are those of Demand.Kinds that the cluster knows.
+	// Kinds contains the kinds of Demand.Kinds that the cluster serves.
 	Kinds map[schema.GroupVersionKind]Kind
-	// Roles are those of Demand.Roles that are there, with their rules.
+	// Roles contains the rules of the existing roles of Demand.Roles.
 	Roles map[RoleRef][]rbacv1.PolicyRule
-	// CRDs are those of Demand.CRDs that the cluster has.
+	// CRDs contains the kinds of Demand.CRDs whose CRD exists.
 	CRDs map[schema.GroupKind]bool
-	// Rights are those of the tenant's service account.
+	// Rights contains the permissions of the tenant's service account.
 	Rights
-	// Answers are those to Demand.Attempts, in their order.
+	// Answers contains the results of Demand.Attempts, in the same order.
 	Answers []Answer
-	// Records are those of Demand.Releases that exist, nil if they cannot be read.
+	// Records contains the existing releases of Demand.Releases. It is nil if they cannot
+	// be read.
 	Records map[string]Record
-	// Accounts are those of Demand.Accounts that exist.
+	// Accounts contains the existing service accounts of Demand.Accounts.
 	Accounts map[string]bool
 	// AccountMissing reports whether the tenant's service account does not exist.
 	AccountMissing bool
 }
 
-// Node is what is known of a node.
+// Node is the known state of a node.
 type Node struct {
 	Name         string
 	Labels       map[string]string
 	Taints       []corev1.Taint
 	Architecture string
-	// Allocatable is what it offers to pods, and Requested what the pods on it have
-	// asked for; both count pods under "pods".
+	// Allocatable contains the allocatable resources of the node, and Requested the sum of
+	// the requests of its Pods. The resource "pods" counts Pods.
 	Allocatable corev1.ResourceList
 	Requested   corev1.ResourceList
-	// Ready and Unschedulable are as the node says.
+	// Ready and Unschedulable are copied from the node.
 	Ready         bool
 	Unschedulable bool
 }
 
-// usable reports whether the scheduler would use the node now.
+// usable reports whether the scheduler considers the node.
 func (n *Node) usable() bool { return n.Ready && !n.Unschedulable }
 
-// object is as much of the node as selectors look at.
+// object returns a Node with the fields that selectors use.
 func (n *Node) object() *corev1.Node {
 	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: n.Name, Labels: n.Labels}}
 }
 
-// Quota is a ResourceQuota.
+// Quota contains the fields of a ResourceQuota that the checks use.
 type Quota struct {
 	Name string
-	// Scopes are those of its spec. Scoped says that it has a scope selector, which
-	// is not looked into.
+	// Scopes contains the scopes of the spec. Scoped reports whether there is a scope
+	// selector, which is not evaluated.
 	Scopes []corev1.ResourceQuotaScope
 	Scoped bool
 	Hard   corev1.ResourceList
 	Used   corev1.ResourceList
 }
 
-// Kind is how the API server serves a kind.
+// Kind describes how the API server serves a kind.
 type Kind struct {
-	// Resource is the name in the plural, such as deployments.
+	// Resource is the plural resource name, such as deployments.
 	Resource   string
 	Namespaced bool
 }
 
-// RoleRef names a Role of a namespace, or a ClusterRole if Namespace is empty.
+// RoleRef identifies a Role, or a ClusterRole if Namespace is empty.
 type RoleRef struct {
 	Namespace string
 	Name      string
 }
 
-// Rights compares Demand.Needs with what a service account may do.
+// Rights is the result of comparing Demand.Needs with the permissions of a service account.
 type Rights struct {
-	// Missing are the needs that the account lacks.
+	// Missing contains the needs that the permissions do not satisfy.
 	Missing []Need
-	// Replaced are the needs whose rules the account lacks, and that it meets by what
-	// suffices instead.
+	// Replaced contains the needs that only the rules in Need.Instead satisfy.
 	Replaced []Need
 }
 
-// Need is something that the tenant's service account must be allowed.
+// Need is a permission that the tenant's service account requires.
 type Need struct {
-	// Namespace is where; the whole cluster if empty.
+	// Namespace is the namespace of the permission, or "" for the whole cluster.
 	Namespace string
-	// Rules have one resource and one verb each.
+	// Rules contains rules with one resource and one verb each. All of them are required.
 	Rules []rbacv1.PolicyRule
-	// Instead suffices as well, all of it together; nothing does if it is empty.
+	// Instead contains rules that together satisfy the need as well. It can be empty.
 	Instead []rbacv1.PolicyRule
 }

@@ -19,20 +19,20 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// maxFaults bounds the faults of form that are found in one object.
+// maxFaults is the maximum number of faults that are reported for one object.
 const maxFaults = 20
 
-// form finds what in an object the API server cannot read as the object's kind: a
-// number where a string belongs, or a label that is no label. Helm passes on what the
-// API server's decoder says, which names neither the object nor the field.
+// form finds the fields of an object that the API server cannot decode, such as a number in
+// a string field, and invalid label values. The API server's decoding error, which Helm
+// returns, contains neither the object nor the field.
 type form struct {
-	// secret reports whether values must not be quoted.
+	// secret reports whether the values must not be quoted.
 	secret bool
 	faults []string
 }
 
-// faultsOf returns what is wrong with the form of an object, as sentences that begin
-// with the path of a field. Of a kind that is not built in, only the metadata is known.
+// faultsOf returns the faults of an object as sentences that begin with a field path. Only
+// the metadata of kinds that are not built in is checked.
 func faultsOf(o *object, content map[string]any) []string {
 	f := &form{secret: o.gvk.Kind == "Secret"}
 	typed, err := scheme.Scheme.New(o.gvk)
@@ -49,7 +49,7 @@ var (
 	labelSelector = reflect.TypeFor[metav1.LabelSelector]()
 )
 
-// readable describes what a type that reads itself takes.
+// readable describes the values that types with an own decoder accept.
 var readable = map[reflect.Type]string{
 	reflect.TypeFor[resource.Quantity]():  `a quantity such as 500m or 1Gi`,
 	reflect.TypeFor[intstr.IntOrString](): "a number or a string",
@@ -58,7 +58,7 @@ var readable = map[reflect.Type]string{
 	reflect.TypeFor[metav1.Duration]():    "a duration such as 10s",
 }
 
-// check compares a value with the Go type that the API server reads it into.
+// check compares a value with the Go type that the API server decodes it to.
 func (f *form) check(t reflect.Type, value any, path string) {
 	if value == nil || len(f.faults) >= maxFaults {
 		return
@@ -83,7 +83,7 @@ func (f *form) check(t reflect.Type, value any, path string) {
 	}
 }
 
-// checkReader has a type read the value itself.
+// checkReader decodes a value with the decoder of its type.
 func (f *form) checkReader(t reflect.Type, value any, path string) {
 	text, err := json.Marshal(value)
 	if err == nil {
@@ -179,8 +179,8 @@ func (f *form) checkScalar(t reflect.Type, value any, path string) {
 	}
 }
 
-// checkLabels looks for labels that the API server refuses. What is no string is
-// reported as such.
+// checkLabels reports label values that the API server rejects. Values that are not strings
+// are reported elsewhere.
 func (f *form) checkLabels(value any, path string) {
 	f.checkKeys(value, path)
 	labels, _ := value.(map[string]any)
@@ -201,8 +201,8 @@ func (f *form) checkKeys(value any, path string) {
 	}
 }
 
-// add reports a value that is not what its field takes. What is given for a string is
-// not quoted: it may be a password that consists of digits.
+// add reports a value that does not match its field. A number in a string field is not
+// quoted, because it may be a password that consists of digits.
 func (f *form) add(path, want string, value any) {
 	is := ""
 	switch given := value.(type) {
@@ -235,7 +235,7 @@ func joinPath(path, name string) string {
 
 func keyPath(path, key string) string { return fmt.Sprintf("%s[%q]", path, key) }
 
-// checkForm reports the objects whose form is wrong, those that share a fault together.
+// checkForm reports the objects with faults, one problem per distinct fault.
 func (d *Demand) checkForm(*Facts) []Problem {
 	first, count := map[string]*object{}, map[string]int{}
 	var order []string
@@ -262,7 +262,7 @@ func (d *Demand) checkForm(*Facts) []Problem {
 	return problems
 }
 
-// counted is a number of things, grammatically.
+// counted returns a number with a noun in the singular or plural.
 func counted(number int, thing string) string {
 	if number == 1 {
 		return "1 " + thing

@@ -14,18 +14,19 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// maxRules bounds the rules of one resource and one verb each that the roles of an app
-// come to, and again those that its bindings come to: the lists of a rule multiply.
+// maxRules is the maximum number of rules with one resource and one verb each, for the
+// roles of an app and again for its bindings. A rule stands for the product of its lists.
 const maxRules = 10_000
 
-// grant is a role or a binding that the app brings. The API server lets nobody grant
-// rights that they do not have.
+// grant is a role or a binding of the app. The API server rejects roles and bindings that
+// grant permissions that the requesting account does not have.
 type grant struct {
 	object *object
-	// rules are those of a role, aggregated says that it takes in rules of others.
+	// rules contains the rules of a role. aggregated reports whether the role aggregates
+	// the rules of other roles.
 	rules      []rbacv1.PolicyRule
 	aggregated bool
-	// ref is what a binding binds to.
+	// ref is the role of a binding, nil for a role.
 	ref *rbacv1.RoleRef
 }
 
@@ -45,7 +46,7 @@ func (d *Demand) takeGrant(o *object) error {
 		}
 		g.rules, g.aggregated = one.Rules, one.AggregationRule != nil
 	case "RoleBinding", "ClusterRoleBinding":
-		// The two are alike, but for where they are.
+		// The types differ only in their scope.
 		one, err := decode[rbacv1.RoleBinding](o)
 		if err != nil {
 			return err
@@ -65,8 +66,9 @@ func (d *Demand) takeGrant(o *object) error {
 	return nil
 }
 
-// Roles are those that the app binds to and does not bring, sorted, each once. Their
-// rules decide on whether the tenant may do so.
+// Roles returns the roles that bindings of the app refer to and that the app does not
+// contain, sorted and without duplicates. Their rules determine whether the tenant may
+// create the binding.
 func (d *Demand) Roles(facts *Facts) []RoleRef {
 	var all []RoleRef
 	for _, g := range d.roles {
@@ -91,7 +93,7 @@ func (d *Demand) refOf(g grant, facts *Facts) RoleRef {
 	return RoleRef{Name: g.ref.Name}
 }
 
-// ownRules are those of a role that the app brings.
+// ownRules returns the rules of a role of the app.
 func (d *Demand) ownRules(ref RoleRef, facts *Facts) ([]rbacv1.PolicyRule, bool) {
 	for _, g := range d.roles {
 		if g.ref == nil && g.object.name == ref.Name && d.place(g.object, facts) == ref.Namespace {
@@ -101,13 +103,14 @@ func (d *Demand) ownRules(ref RoleRef, facts *Facts) ([]rbacv1.PolicyRule, bool)
 	return nil, false
 }
 
-// everything is what one must be allowed to make a role that takes in others.
+// everything contains the rules that are required to create an aggregated role.
 var everything = []rbacv1.PolicyRule{
 	{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}},
 	{NonResourceURLs: []string{"*"}, Verbs: []string{"*"}},
 }
 
-// grantNeeds are what it takes to make the app's roles and bindings.
+// grantNeeds returns the permissions that are required to create the roles and bindings of
+// the app.
 func (d *Demand) grantNeeds(facts *Facts) []Need {
 	var all []Need
 	var bound ruleCount
@@ -128,7 +131,8 @@ func (d *Demand) grantNeeds(facts *Facts) []Need {
 		own, ours := d.ownRules(ref, facts)
 		others, known := facts.Roles[ref]
 		switch {
-		// Beyond the bound nothing is asked: making the role takes the same rights.
+		// Beyond the limit no need is added: creating the role requires the same
+		// permissions.
 		case ours && len(own) > 0 && bound.take(own):
 			all = append(all, Need{Namespace: where, Rules: broken(own), Instead: []rbacv1.PolicyRule{bind}})
 		case !ours && (!known || len(others) > 0):
@@ -142,8 +146,8 @@ func (d *Demand) grantNeeds(facts *Facts) []Need {
 	return all
 }
 
-// grantRight is the right to make, or to bind to, roles whose rights one does not have.
-// A role that does not exist yet has no name that a rule could speak of.
+// grantRight returns the permission to create roles with, or bindings to, permissions that
+// the account does not have. A role that does not exist yet cannot be restricted by name.
 func grantRight(namespace, verb, name string) rbacv1.PolicyRule {
 	resource := "clusterroles"
 	if namespace != "" {
@@ -152,7 +156,7 @@ func grantRight(namespace, verb, name string) rbacv1.PolicyRule {
 	return right{group: rbacv1.GroupName, resource: resource, name: name, verb: verb}.rule()
 }
 
-// broken are rules of one resource and one verb each.
+// broken splits rules into rules of one resource and one verb each.
 func broken(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 	var all []rbacv1.PolicyRule
 	for _, rule := range rules {
@@ -164,7 +168,7 @@ func broken(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 // ruleCount counts rules of one resource and one verb each.
 type ruleCount int
 
-// take adds what rules come to when they are broken, unless that is too many in all.
+// take adds the number of split rules, and reports whether the total is within maxRules.
 func (c *ruleCount) take(rules []rbacv1.PolicyRule) bool {
 	sum := int(*c)
 	for _, rule := range rules {
@@ -178,7 +182,7 @@ func (c *ruleCount) take(rules []rbacv1.PolicyRule) bool {
 	return true
 }
 
-// product is that of numbers, or more than maxRules where it would be far too large.
+// product returns the product of numbers, at most maxRules+1.
 func product(numbers ...int) int {
 	all := 1
 	for _, number := range numbers {

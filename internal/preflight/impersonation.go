@@ -6,7 +6,7 @@ import (
 )
 
 // ImpersonationDenied returns the problem of a tenant whose service account the operator
-// may not act as. Nothing else can be found out about this tenant, and only an
+// has no permission to impersonate. No other check of the tenant is possible, and only an
 // administrator can solve it.
 func ImpersonationDenied(of release.Tenant) Problem {
 	return passing(v1alpha1.ReasonPermissionDenied,

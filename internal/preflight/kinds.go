@@ -10,10 +10,10 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// crdGroup is the group of CRDs.
+// crdGroup is the API group of CRDs.
 const crdGroup = "apiextensions.k8s.io"
 
-// brought is what a CRD of the app adds to the cluster.
+// brought is a CRD of the app.
 type brought struct {
 	object   *object
 	group    string
@@ -22,7 +22,7 @@ type brought struct {
 	as       Kind
 }
 
-// takeCRD keeps what a CRD is for.
+// takeCRD adds a CRD to the demand.
 func (d *Demand) takeCRD(o *object) error {
 	if o.gvk.Kind != "CustomResourceDefinition" {
 		return nil
@@ -59,8 +59,8 @@ func (d *Demand) takeCRD(o *object) error {
 	return nil
 }
 
-// CRDs are the kinds of the CRDs that Helm creates before anything else, sorted, each
-// once.
+// CRDs returns the kinds of the CRDs that Helm creates before all other objects, sorted and
+// without duplicates.
 func (d *Demand) CRDs() []schema.GroupKind {
 	var all []schema.GroupKind
 	for i := range d.crds {
@@ -74,13 +74,13 @@ func (d *Demand) CRDs() []schema.GroupKind {
 
 func (b *brought) groupKind() schema.GroupKind { return schema.GroupKind{Group: b.group, Kind: b.kind} }
 
-// isEstablished reports whether an object is a CRD of a crds folder that the cluster
-// has already.
+// isEstablished reports whether an object is a CRD of a crds folder that already exists in
+// the cluster.
 func (d *Demand) isEstablished(o *object, facts *Facts) bool {
 	return o.early && slices.ContainsFunc(d.crds, func(b brought) bool { return b.object == o && facts.CRDs[b.groupKind()] })
 }
 
-// Kinds are those of the objects, sorted, each once.
+// Kinds returns the kinds of all objects, sorted and without duplicates.
 func (d *Demand) Kinds() []schema.GroupVersionKind {
 	var all []schema.GroupVersionKind
 	for _, o := range d.all() {
@@ -90,7 +90,7 @@ func (d *Demand) Kinds() []schema.GroupVersionKind {
 	return slices.Compact(all)
 }
 
-// kind is how the kind of an object is served, once the app's own CRDs are there.
+// kind returns how the kind of an object is served after the CRDs of the app are created.
 func (d *Demand) kind(o *object, facts *Facts) (Kind, bool) {
 	if kind, ok := facts.Kinds[o.gvk]; ok {
 		return kind, true
@@ -101,7 +101,7 @@ func (d *Demand) kind(o *object, facts *Facts) (Kind, bool) {
 	return Kind{}, false
 }
 
-// definition is the app's own CRD for a kind, the earliest if there are several.
+// definition returns the app's own CRD of a kind, preferably one of a crds folder, or nil.
 func (d *Demand) definition(gvk schema.GroupVersionKind) *brought {
 	var found *brought
 	for i := range d.crds {
@@ -116,7 +116,7 @@ func (d *Demand) definition(gvk schema.GroupVersionKind) *brought {
 	return found
 }
 
-// checkKinds reports each kind once that would not be there when it is needed.
+// checkKinds reports each kind that does not exist when Helm needs it.
 func (d *Demand) checkKinds(facts *Facts) []Problem {
 	var problems []Problem
 	first := map[schema.GroupVersionKind]*object{}
@@ -139,17 +139,17 @@ func (d *Demand) checkKinds(facts *Facts) []Problem {
 	return problems
 }
 
-// inTime reports whether the app itself brings the kind of an object before Helm
-// reads it: all of a release's objects are looked up before the first is made, so
-// that a CRD must be in its folder of the chart, or in a chart that is installed
-// earlier. Hooks are looked up when their moment comes.
+// inTime reports whether the app creates the CRD of an object before Helm looks up its
+// kind. Helm looks up the kinds of all objects of a release before it creates the first
+// one, so that the CRD must be in the crds folder of the chart or in a chart that is
+// installed earlier. The kinds of hooks are looked up when they run.
 func (d *Demand) inTime(o *object) bool {
 	own := d.definition(o.gvk)
 	return own != nil && (own.object.early && own.object.unit <= o.unit || own.object.unit < o.unit || o.hook && own.object.unit == o.unit)
 }
 
-// absent is the problem of a kind that is not there. Somebody may add it, unless Kubernetes
-// has removed it, or it is the chart that brings it too late.
+// absent returns the problem of a missing kind. It is final if Kubernetes has removed the
+// kind or if the chart creates its CRD too late.
 func (d *Demand) absent(gvk schema.GroupVersionKind, who string) Problem {
 	version := gvk.GroupVersion().String()
 	if gone, ok := removed[removedKind{version, gvk.Kind}]; ok {

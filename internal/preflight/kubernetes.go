@@ -6,8 +6,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// checkKubernetes compares the version of the cluster with what each chart allows,
-// as Helm does.
+// checkKubernetes compares the version of the cluster with the constraint of each chart, as
+// Helm does.
 func (d *Demand) checkKubernetes(facts *Facts) []Problem {
 	if facts.Version == "" {
 		return nil
@@ -24,7 +24,8 @@ func (d *Demand) checkKubernetes(facts *Facts) []Problem {
 	return problems
 }
 
-// compatible is false for what cannot be read, since Helm refuses it too.
+// compatible reports whether a version satisfies a constraint. It returns false for invalid
+// input, which Helm also rejects.
 func compatible(constraint, version string) bool {
 	wanted, err := semver.NewConstraint(constraint)
 	if err != nil {

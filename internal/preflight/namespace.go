@@ -6,15 +6,14 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// isOwnNamespace reports whether an object is the namespace that the app is installed
-// in.
+// isOwnNamespace reports whether an object is the tenant's namespace.
 func (d *Demand) isOwnNamespace(o *object) bool {
 	return o.is(corev1.SchemeGroupVersion, "Namespace") && o.name == d.wish.Tenant.Namespace
 }
 
-// checkNamespace refuses a chart that contains the namespace that it is installed in.
-// The namespace exists and holds the record of the release; deleting the release would
-// delete it with every other object in it.
+// checkNamespace reports charts that contain the namespace that they are installed in. The
+// namespace already exists and contains the Helm release. Uninstalling the chart would
+// delete it with all other objects in it.
 func (d *Demand) checkNamespace(*Facts) []Problem {
 	for i := range d.objects {
 		if o := &d.objects[i]; d.isOwnNamespace(o) {

@@ -15,31 +15,32 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// What Helm and the health watches ask the API server for, as the tenant.
+// The verbs that Helm and the health watches use as the tenant.
 var (
-	// recordVerbs are for the Secrets in which Helm records a release.
+	// recordVerbs apply to the Secrets that store Helm releases.
 	recordVerbs = []string{"create", "delete", "get", "list", "update"}
-	// keptVerbs are for an object of a release: looked for, made, changed by patches,
-	// waited for and deleted, never all of a kind at once.
+	// keptVerbs apply to the objects of a release. They are read, created, patched, waited
+	// for and deleted by name, and never listed.
 	keptVerbs = []string{"create", "delete", "get", "patch"}
-	// followedVerbs are for an object in the namespace of the tenant, which a watch
-	// follows: its state, or only whether it exists.
+	// followedVerbs apply to objects in the tenant's namespace, whose state or existence is
+	// watched.
 	followedVerbs = []string{"list", "watch"}
-	// hookVerbs are for a hook, which is made anew each time.
+	// hookVerbs apply to hooks, which are re-created each time.
 	hookVerbs = []string{"create", "delete", "get"}
-	// earlyVerbs are for a CRD that Helm makes first and then leaves alone.
+	// earlyVerbs apply to CRDs of a crds folder, which Helm creates and does not change
+	// afterwards.
 	earlyVerbs = []string{"create", "get"}
-	// watchedVerbs are for a hook whose end is waited for.
+	// watchedVerbs apply to hooks whose completion is waited for.
 	watchedVerbs = []string{"watch"}
-	// ownedVerbs are for volume claims that may be lost with an object: they are found to
-	// be kept.
+	// ownedVerbs apply to PersistentVolumeClaims that may be deleted with their owner. They
+	// are found and patched to keep them.
 	ownedVerbs = []string{"list", "patch"}
-	// claimVerbs are for the volume claims that StatefulSets make: they are found to
-	// be kept, and deleted where the tenant wants that.
+	// claimVerbs apply to the PersistentVolumeClaims of StatefulSets. They are found to
+	// keep them, and deleted if spec.dataPolicy is Delete.
 	claimVerbs = []string{"delete", "list"}
 )
 
-// scalable are kinds that have replicas.
+// scalable contains the kinds with replicas.
 var scalable = map[schema.GroupKind]bool{
 	{Group: appsv1.GroupName, Kind: "Deployment"}:            true,
 	{Group: appsv1.GroupName, Kind: "ReplicaSet"}:            true,
@@ -47,10 +48,10 @@ var scalable = map[schema.GroupKind]bool{
 	{Group: corev1.GroupName, Kind: "ReplicationController"}: true,
 }
 
-// Needs are everything that the tenant's service account must be allowed for the app
-// to be installed, followed, changed and removed, each once and in the same order
-// each time. Objects of kinds that the cluster does not know are left out, and so are
-// CRDs of a crds folder that the cluster has, which are not created again.
+// Needs returns all permissions that the tenant's service account requires to install,
+// monitor, change and uninstall the app, in a stable order without duplicates. It omits
+// objects of unknown kinds, and CRDs of a crds folder that already exist, because they are
+// not created again.
 func (d *Demand) Needs(facts *Facts) []Need {
 	all := needs{}
 	tenant := d.wish.Tenant.Namespace
@@ -66,7 +67,7 @@ func (d *Demand) Needs(facts *Facts) []Need {
 			name = o.name
 		}
 		for _, verb := range d.verbs(o, where) {
-			// What does not exist yet has no name that a rule could speak of.
+			// A create permission cannot be restricted by name.
 			if verb == "create" {
 				all.add(where, o.gvk.Group, kind.Resource, "", verb)
 			} else {
@@ -79,7 +80,7 @@ func (d *Demand) Needs(facts *Facts) []Need {
 		if place, ok := d.claimsLostWith(o, where); ok {
 			all.add(place, corev1.GroupName, "persistentvolumeclaims", "", ownedVerbs...)
 		}
-		// Whether something else sets the replicas is looked up before they are compared.
+		// Replicas are compared only if no autoscaler sets them.
 		if scalable[o.gvk.GroupKind()] && !o.hook {
 			all.add(where, autoscalingv2.GroupName, "horizontalpodautoscalers", "", "list")
 		}
@@ -87,7 +88,7 @@ func (d *Demand) Needs(facts *Facts) []Need {
 	return append(all.sorted(), d.grantNeeds(facts)...)
 }
 
-// verbs are what is done with an object.
+// verbs returns the verbs that are used for an object.
 func (d *Demand) verbs(o *object, where string) []string {
 	switch {
 	case o.early:
@@ -102,8 +103,8 @@ func (d *Demand) verbs(o *object, where string) []string {
 	return keptVerbs
 }
 
-// claimsLostWith is where volume claims may be lost when an object is deleted, since a
-// custom resource may own them.
+// claimsLostWith returns the namespace of the PersistentVolumeClaims that may be deleted
+// with a custom resource, since it may own them. It returns false for other objects.
 func (d *Demand) claimsLostWith(o *object, where string) (string, bool) {
 	if o.early || !release.IsCustomGroup(o.gvk.Group) {
 		return "", false

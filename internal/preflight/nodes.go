@@ -14,21 +14,21 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// placement is which nodes a pod may run on, one condition after the other.
+// placement contains the nodes that a Pod may run on, after each condition.
 type placement struct {
-	// matching are those of its node selector and required node affinity, tolerated
-	// those of them whose taints it tolerates, usable those of them that are ready and
-	// not cordoned. A pod that names its node does not meet the scheduler: only taints
-	// that evict matter to it, and it may be on a cordoned node.
+	// matching contains the nodes that match the node selector and the required node
+	// affinity, tolerated those of them whose taints the Pod tolerates, and usable those of
+	// them that are ready and not cordoned. A Pod with spec.nodeName bypasses the
+	// scheduler: only NoExecute taints apply to it, and it can run on a cordoned node.
 	matching, tolerated, usable []*Node
-	// taint is one that the pod does not tolerate.
+	// taint is the last taint that the Pod does not tolerate.
 	taint corev1.Taint
-	// invalid is why the affinity cannot be evaluated.
+	// invalid is the error if the affinity cannot be evaluated.
 	invalid error
 }
 
-// fleeting are taints that come and go with the state of a node, which its other
-// fields tell already.
+// fleeting contains taints that reflect the current state of a node, which its other fields
+// already represent.
 var fleeting = map[string]bool{
 	corev1.TaintNodeNotReady:                         true,
 	corev1.TaintNodeUnreachable:                      true,
@@ -42,12 +42,12 @@ var fleeting = map[string]bool{
 	"ToBeDeletedByClusterAutoscaler":                 true,
 }
 
-// lasting reports whether a taint keeps pods away for as long as nobody takes it off.
+// lasting reports whether a taint keeps Pods away until it is removed by an administrator.
 func lasting(taint *corev1.Taint) bool {
 	return !fleeting[taint.Key] && taint.Effect != corev1.TaintEffectPreferNoSchedule
 }
 
-// placePod finds the nodes for a pod.
+// placePod returns the placement of a Pod.
 func placePod(pod *corev1.Pod, nodes []Node) placement {
 	var p placement
 	named := pod.Spec.NodeName != ""
@@ -78,8 +78,8 @@ func placePod(pod *corev1.Pod, nodes []Node) placement {
 	return p
 }
 
-// checkNodes looks for a node for one pod of each workload, as the scheduler does,
-// and then for room for all of them together.
+// checkNodes checks for each workload whether a node fits one Pod of it, as the scheduler
+// does, and then whether the nodes fit all Pods together.
 func (d *Demand) checkNodes(facts *Facts) []Problem {
 	if facts.Elastic || len(facts.Nodes) == 0 {
 		return nil
@@ -100,8 +100,8 @@ func (d *Demand) checkNodes(facts *Facts) []Problem {
 	return append(problems, d.checkRoom(facts, told)...)
 }
 
-// problem says why there is no node for a workload. A DaemonSet without nodes has
-// nothing to do, and is content.
+// problem returns the problem of a workload that no node can run, otherwise nil. A
+// DaemonSet without nodes is ready and therefore not a problem.
 func (p *placement) problem(w *workload) *Problem {
 	if w.each || len(p.usable) > 0 {
 		return nil
@@ -123,7 +123,7 @@ func (p *placement) problem(w *workload) *Problem {
 	return &problem
 }
 
-// nodes names nodes.
+// nodes returns a list of node names for messages.
 func nodes(list []*Node) string {
 	names := make([]string, len(list))
 	for i, node := range list {
@@ -136,7 +136,7 @@ func nodes(list []*Node) string {
 	return "nodes " + listed(names)
 }
 
-// wanted says what a pod asks of the labels, the fields and the name of its node.
+// wanted describes the labels, the fields and the name that a Pod requires of its node.
 func wanted(spec *corev1.PodSpec) string {
 	var said []string
 	if spec.NodeName != "" {

@@ -27,40 +27,41 @@ import (
 )
 
 const (
-	// maxObjects bounds the objects of one app.
+	// maxObjects is the maximum number of objects of one app.
 	maxObjects = 5000
-	// maxDepth bounds lists in lists.
+	// maxDepth is the maximum nesting depth of lists.
 	maxDepth = 8
-	// crdFolder contains the CRDs of a chart. Helm creates them before anything else when it
-	// installs the chart, and does not change them afterwards.
+	// crdFolder contains the CRDs of a chart. Helm creates them before all other objects
+	// when it installs the chart, and does not change them afterwards.
 	crdFolder = "crds/"
 )
 
-// object is one that the app brings.
+// object is an object of the app or of the instance.
 type object struct {
 	gvk schema.GroupVersionKind
-	// namespace is as rendered.
+	// namespace is the rendered namespace.
 	namespace string
 	name      string
-	// unit is the index of its unit, or noUnit.
+	// unit is the index of the chart in the wish, or noUnit.
 	unit int
-	// hook says that Helm runs it at a moment of its own; early that it is a CRD
-	// which Helm creates before it looks at anything else.
+	// hook reports whether the object is a Helm hook. early reports whether it is a CRD
+	// that Helm creates before all other objects.
 	hook  bool
 	early bool
-	// provisional says that the installation may not render it.
+	// provisional reports whether the installation may render it differently.
 	provisional bool
-	// generated says that the API server completes the name.
+	// generated reports whether the API server generates the name.
 	generated bool
 	text      []byte
-	// faults say what is wrong with its form; it is in no other check then.
+	// faults describes the fields that cannot be decoded. Such an object is skipped by all
+	// other checks.
 	faults []string
 }
 
-// noUnit stands for the unit of what is there, whoever has brought it.
+// noUnit is the unit of existing objects.
 const noUnit = -1
 
-// title names an object for people, as "Deployment/web".
+// title returns the kind and name of an object, such as "Deployment/web".
 func (o *object) title() string { return o.gvk.Kind + "/" + o.name }
 
 // is reports whether the object is of a kind.
@@ -68,8 +69,8 @@ func (o *object) is(group schema.GroupVersion, kind string) bool {
 	return o.gvk == group.WithKind(kind)
 }
 
-// place is the namespace that the object goes to, empty for one of the cluster. A
-// kind that nobody knows is taken for one of a namespace.
+// place returns the namespace in which the object is created, or "" for a cluster-scoped
+// object. An unknown kind is assumed to be namespaced.
 func (d *Demand) place(o *object, facts *Facts) string {
 	if kind, ok := d.kind(o, facts); ok && !kind.Namespaced {
 		return ""
@@ -96,30 +97,29 @@ func (d *Demand) readUnit(unit int) error {
 	return nil
 }
 
-// readSkipped keeps what a CRD is for that Helm does not create, since it does not touch
-// the CRDs of a chart in an upgrade.
+// readSkipped records the CRDs of a chart that is upgraded. Helm does not create them in an
+// upgrade.
 func (d *Demand) readSkipped(text []byte, like object) {
 	other := &Demand{}
 	if err := other.readObjects(text, like, 0); err != nil {
-		return // The installation read it.
+		return // The installation has validated it.
 	}
 	for i := range other.objects {
-		_ = other.takeCRD(&other.objects[i]) // what cannot be read names no kind
+		_ = other.takeCRD(&other.objects[i]) // invalid CRDs are ignored
 	}
 	d.skipped = append(d.skipped, other.crds...)
 }
 
-// hookMark names the moments of a hook.
+// hookMark is the annotation with the moments of a hook.
 const hookMark = "helm.sh/hook"
 
-// textAt is the string in a mapping at a path, empty if there is none.
+// textAt returns the string at a path in a mapping, or "" if there is none.
 func textAt(content map[string]any, path ...string) string {
 	text, _, _ := unstructured.NestedString(content, path...)
 	return text
 }
 
-// onlyTest reports whether a hook is for the helm test command alone, which nothing
-// here runs.
+// onlyTest reports whether a hook is only run by the helm test command.
 func onlyTest(moments string) bool {
 	if moments == "" {
 		return false
@@ -136,7 +136,7 @@ func onlyTest(moments string) bool {
 func isAt(doc objects.Document, moments []string) bool {
 	var content map[string]any
 	if err := json.Unmarshal([]byte(doc.Object), &content); err != nil {
-		return true // Read reports it.
+		return true // Read returns the error.
 	}
 	for moment := range strings.SplitSeq(textAt(content, "metadata", "annotations", hookMark), ",") {
 		if slices.Contains(moments, strings.TrimSpace(moment)) {
@@ -146,7 +146,7 @@ func isAt(doc objects.Document, moments []string) bool {
 	return false
 }
 
-// all are the objects that the app brings, and then those that are there.
+// all returns the objects of the app, followed by the existing objects of the instance.
 func (d *Demand) all() []*object {
 	var all []*object
 	for _, list := range [][]object{d.objects, d.there} {
@@ -157,8 +157,8 @@ func (d *Demand) all() []*object {
 	return all
 }
 
-// readObjects adds the object of a document, or those of a list. A document without a
-// kind is no object.
+// readObjects adds the object or the items of a list in a document. It ignores documents
+// without a kind.
 func (d *Demand) readObjects(text []byte, like object, depth int) error {
 	var document any
 	if err := kjson.Unmarshal(text, &document); err != nil {
@@ -178,7 +178,7 @@ func (d *Demand) readObject(content map[string]any, text []byte, like object, de
 		like.gvk = schema.FromAPIVersionAndKind(version, of)
 		return d.readItems(items, like, depth+1)
 	}
-	// What a typed list leaves out of its items is added, as Kubernetes does.
+	// As Kubernetes does, add the kind that items of a typed list may omit.
 	if kind == "" && like.gvk.Kind != "" {
 		version, kind = like.gvk.GroupVersion().String(), like.gvk.Kind
 	}
@@ -215,7 +215,8 @@ func (d *Demand) readItems(items []any, like object, depth int) error {
 	return nil
 }
 
-// decode reads an object as the API server does, which takes no string for a number.
+// decode decodes an object as strictly as the API server, which does not convert strings to
+// numbers.
 func decode[T any](o *object) (*T, error) {
 	typed := new(T)
 	if err := kjson.Unmarshal(o.text, typed); err != nil {
@@ -224,7 +225,7 @@ func decode[T any](o *object) (*T, error) {
 	return typed, nil
 }
 
-// take keeps what the checks look at.
+// take adds an object to the inputs of the checks.
 func (d *Demand) take(o *object) error {
 	switch o.gvk.GroupVersion() {
 	case corev1.SchemeGroupVersion:

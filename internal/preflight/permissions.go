@@ -12,13 +12,13 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// maxPlaces bounds the places for which roles are written; those left over are
-// reported once these are seen to.
+// maxPlaces is the maximum number of namespaces for which remedies are created. The others
+// are reported after these are solved.
 const maxPlaces = 10
 
-// checkPermissions reports what the tenant's service account may not do: once for
-// its own namespace, and once for each other place, which an administrator must see
-// to.
+// checkPermissions reports the missing permissions of the tenant's service account, with
+// one problem for its namespace and one for each other namespace and the cluster, which
+// require an administrator.
 func (d *Demand) checkPermissions(facts *Facts) []Problem {
 	var problems []Problem
 	places := d.places(facts.Missing)
@@ -31,7 +31,8 @@ func (d *Demand) checkPermissions(facts *Facts) []Problem {
 	return problems
 }
 
-// places are the namespaces of needs, each once: the tenant's, the cluster, others.
+// places returns the namespaces of needs without duplicates: the tenant's namespace, the
+// cluster, other namespaces.
 func (d *Demand) places(all []Need) []string {
 	found := map[string]bool{}
 	for _, need := range all {
@@ -54,7 +55,7 @@ func last(is bool) int {
 	return 0
 }
 
-// denied is the problem of an account that lacks rights in a place.
+// denied returns the problem of missing permissions in a namespace or the cluster.
 func (d *Demand) denied(where string, facts *Facts) Problem {
 	tenant := d.wish.Tenant
 	remedy := d.remedy(where, facts)
@@ -87,11 +88,11 @@ func (d *Demand) denied(where string, facts *Facts) Problem {
 	return problem
 }
 
-// maxPhrases bounds how many rules of rights a message names.
+// maxPhrases is the maximum number of rules or errors that a message contains.
 const maxPhrases = 2
 
-// lacking counts the rights that are missing in a place, and names them where they are
-// few.
+// lacking returns the number of missing permissions in a place, with the rules if there are
+// at most maxPhrases.
 func lacking(where string, missing []Need) string {
 	rights := map[right]bool{}
 	var rules []rbacv1.PolicyRule
@@ -118,7 +119,7 @@ func lacking(where string, missing []Need) string {
 	return fmt.Sprintf("%s (%s)", number, quoted(strings.Join(said, "; ")))
 }
 
-// titles are the objects of a place, each once.
+// titles returns the titles of the objects in a place, without duplicates.
 func (d *Demand) titles(where string, facts *Facts) []string {
 	var said []string
 	for _, o := range d.all() {
@@ -132,7 +133,7 @@ func (d *Demand) titles(where string, facts *Facts) []string {
 	return said
 }
 
-// phrase says what a rule allows, as "get, list secrets".
+// phrase describes a rule, such as "get, list secrets".
 func phrase(rule rbacv1.PolicyRule) string {
 	verbs := strings.Join(rule.Verbs, ", ")
 	if len(rule.NonResourceURLs) > 0 {

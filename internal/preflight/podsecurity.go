@@ -11,13 +11,12 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// checkPodSecurity evaluates the pods against the level that the tenant's namespace
-// enforces, with the evaluator of the API server. Where no level is named, that of
-// the API server's own configuration applies, which is commonly none.
+// checkPodSecurity evaluates the Pods against the enforced Pod Security level of the
+// tenant's namespace, with the evaluator of the API server. Without a label, the default of
+// the API server applies, which is assumed to be privileged.
 func (d *Demand) checkPodSecurity(facts *Facts) []Problem {
 	none := api.LevelVersion{Level: api.LevelPrivileged, Version: api.LatestVersion()}
-	// A label that cannot be read stands for the strictest level, as it does for the
-	// API server.
+	// As in the API server, an invalid label means the strictest level.
 	wanted, _ := api.PolicyToEvaluate(facts.NamespaceLabels, api.Policy{Enforce: none, Audit: none, Warn: none})
 	level := wanted.Enforce
 	if level.Level == api.LevelPrivileged {
@@ -51,8 +50,8 @@ func levelName(level api.LevelVersion) string {
 	return fmt.Sprintf("%s of %s", level.Level, strings.TrimPrefix(level.Version.String(), "v"))
 }
 
-// emulated is the version of Kubernetes whose rules count: the evaluator may know of
-// newer ones than the API server.
+// emulated returns the Kubernetes version whose rules apply. The evaluator may contain
+// rules that are newer than the API server.
 func emulated(version string) *api.Version {
 	have, err := semver.NewVersion(version)
 	if err != nil {

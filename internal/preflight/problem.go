@@ -9,26 +9,26 @@ import (
 )
 
 const (
-	// MaxRemedy bounds a remedy in bytes.
+	// MaxRemedy is the maximum size of a remedy in bytes.
 	MaxRemedy = 16 << 10
-	// TheRemedy is how a message refers to the remedy of its problem. A caller that
-	// knows where people find the remedy puts that place instead.
+	// TheRemedy is the placeholder for the remedy in messages. A caller that stores the
+	// remedy replaces it with the path of the field.
 	TheRemedy = "the remedy"
 )
 
-// Problem is something that stands in the way of an installation.
+// Problem is a requirement of the app that is not satisfied.
 type Problem struct {
-	// Reason is a constant of api/v1alpha1.
+	// Reason is a condition reason of api/v1alpha1.
 	Reason string
-	// Message is one sentence: which object asks for what, what there is, and how to
-	// mend it.
+	// Message is one sentence that contains the object, its requirement, the state of the
+	// cluster, and the solution.
 	Message string
-	// Final says that waiting is of no use until the app, its values or the name of the
-	// instance are changed. Room that others give back is waited for, and so are rights,
-	// accounts, kinds and storage classes, which somebody may add meanwhile.
+	// Final reports whether the problem remains until the app, its values or the name of
+	// the instance is changed. Other problems may be solved meanwhile: resources may become
+	// available, and permissions, service accounts, kinds and storage classes may be added.
 	Final bool
-	// Remedy is YAML to apply that mends it, at most MaxRemedy; mostly empty. The
-	// message refers to it as TheRemedy.
+	// Remedy is YAML that solves the problem when it is applied, at most MaxRemedy bytes,
+	// or "". The message refers to it as TheRemedy.
 	Remedy string
 }
 
@@ -40,8 +40,8 @@ func passing(reason, format string, args ...any) Problem {
 	return Problem{Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
-// Check compares the demand with the facts and returns every problem, those of
-// chart and cluster first, in the same order each time.
+// Check compares the demand with the facts and returns all problems in a stable order, the
+// problems of the chart and the cluster first.
 func (d *Demand) Check(facts *Facts) []Problem {
 	if d.wish.RightsOnly {
 		return slices.Concat(d.checkReleases(facts), d.checkPermissions(facts), d.checkAccounts(facts))
@@ -68,10 +68,10 @@ func (d *Demand) Check(facts *Facts) []Problem {
 	return problems
 }
 
-// maxNamed bounds how many things a message lists.
+// maxNamed is the maximum number of items that a message lists.
 const maxNamed = 5
 
-// listed joins names, and counts those that are too many.
+// listed joins the first maxNamed names and adds the number of the others.
 func listed(names []string) string { return joinedBy(", ", names) }
 
 func joinedBy(separator string, names []string) string {
@@ -81,7 +81,7 @@ func joinedBy(separator string, names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], separator), len(names)-maxNamed)
 }
 
-// others says how many more objects there are beside the one that is named.
+// others returns a phrase about the objects in addition to the first one.
 func others(all int) string {
 	switch all {
 	case 1:
@@ -92,8 +92,8 @@ func others(all int) string {
 	return fmt.Sprintf(" and %d other objects", all-1)
 }
 
-// maxQuoted bounds what is quoted of a chart, in bytes.
+// maxQuoted is the maximum length of a quoted text in bytes.
 const maxQuoted = 300
 
-// quoted is a text of a chart or of the cluster as part of a message.
+// quoted returns a text of the chart or the cluster for use in a message.
 func quoted(said string) string { return text.OneLine(said, maxQuoted) }

@@ -8,8 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// quantity names an amount of a resource, as "2 CPU", "1.5Gi memory" or
-// "1 nvidia.com/gpu".
+// quantity formats an amount of a resource, such as "2 CPU", "1.5Gi memory" or "1
+// nvidia.com/gpu".
 func quantity(name corev1.ResourceName, amount resource.Quantity) string {
 	words := map[corev1.ResourceName]string{
 		corev1.ResourceCPU: "CPU", corev1.ResourceMemory: "memory", corev1.ResourcePods: "pod slots",
@@ -22,8 +22,8 @@ func quantity(name corev1.ResourceName, amount resource.Quantity) string {
 	return amountOf(name, amount) + " " + word
 }
 
-// amountOf writes bytes in Mi or Gi, rounded; what is rounded changes less often than
-// what it stands for, and so does the message.
+// amountOf formats an amount. It rounds bytes to Mi or Gi, so that the message changes less
+// often than the amount.
 func amountOf(name corev1.ResourceName, amount resource.Quantity) string {
 	if !inBytes(name) {
 		return amount.String()

@@ -13,9 +13,9 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// checkQuotas compares what the app adds to the tenant's namespace with what its
-// quotas leave. Pods of hooks and of CronJobs come when others may have gone, and
-// do not count.
+// checkQuotas compares the objects that the app adds to the tenant's namespace with its
+// quotas. The Pods of hooks and CronJobs are not counted, because they are created later
+// and deleted again.
 func (d *Demand) checkQuotas(facts *Facts) []Problem {
 	if len(facts.Quotas) == 0 {
 		return nil
@@ -35,7 +35,8 @@ func (d *Demand) checkQuotas(facts *Facts) []Problem {
 			if d.place(w.object, facts) != d.wish.Tenant.Namespace {
 				continue
 			}
-			// Limit ranges come first: what they add may take a pod out of a scope.
+			// Apply limit ranges first, because their defaults can move a Pod out of a
+			// scope.
 			pod := withDefaults(&w.pod, facts.Limits)
 			if !inScopes(pod, quota.Scopes) {
 				continue
@@ -55,7 +56,7 @@ func (d *Demand) checkQuotas(facts *Facts) []Problem {
 	return problems
 }
 
-// exceeded compares what is charged to a quota with what it leaves.
+// exceeded reports the resources of a quota that the charges exceed.
 func (d *Demand) exceeded(quota *Quota, charged corev1.ResourceList) []Problem {
 	var problems []Problem
 	for _, name := range slices.Sorted(maps.Keys(quota.Hard)) {
@@ -76,15 +77,14 @@ func (d *Demand) exceeded(quota *Quota, charged corev1.ResourceList) []Problem {
 	return problems
 }
 
-// saying are the resources that each container must say something about where a
-// quota counts them.
+// saying contains the resources that every container must specify if a quota counts them.
 var saying = []corev1.ResourceName{
 	corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceRequestsCPU, corev1.ResourceRequestsMemory,
 	corev1.ResourceLimitsCPU, corev1.ResourceLimitsMemory,
 }
 
-// unsaid reports a container that says nothing about what a quota counts: the API
-// server refuses such pods.
+// unsaid reports a container that does not specify a resource that a quota counts. The API
+// server rejects such Pods.
 func (d *Demand) unsaid(w *workload, pod *corev1.Pod, quota *Quota) *Problem {
 	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 		says := containerCharges(container.Resources)
@@ -116,8 +116,8 @@ func podCharges(pod *corev1.Pod) corev1.ResourceList {
 	return charges
 }
 
-// containerCharges are requests and limits as quotas call them. CPU, memory and
-// ephemeral storage are also requests without the prefix.
+// containerCharges returns requests and limits under the resource names of quotas. Requests
+// of CPU, memory and ephemeral storage are also counted without the prefix.
 func containerCharges(asked corev1.ResourceRequirements) corev1.ResourceList {
 	charges := corev1.ResourceList{}
 	for name, amount := range asked.Requests {
@@ -132,8 +132,8 @@ func containerCharges(asked corev1.ResourceRequirements) corev1.ResourceList {
 	return charges
 }
 
-// objectCharges counts the objects that the app makes in the tenant's namespace, and
-// the storage of its claims.
+// objectCharges returns the number of objects that the app creates in the tenant's
+// namespace, and the storage of its claims.
 func (d *Demand) objectCharges(facts *Facts) corev1.ResourceList {
 	charges := corev1.ResourceList{}
 	count := func(number int64, names ...string) {
@@ -141,7 +141,7 @@ func (d *Demand) objectCharges(facts *Facts) corev1.ResourceList {
 			add(charges, corev1.ResourceName(name), *resource.NewQuantity(number, resource.DecimalSI))
 		}
 	}
-	// Helm keeps the record of each release in a Secret.
+	// Helm stores each release in a Secret.
 	count(int64(len(d.wish.Units)), "secrets", "count/secrets")
 	for i := range d.objects {
 		o := &d.objects[i]
@@ -168,7 +168,7 @@ func (d *Demand) objectCharges(facts *Facts) corev1.ResourceList {
 			count(1, string(corev1.ResourceServicesLoadBalancers))
 		}
 	}
-	// Pods are counted as pods, whether an object of their own or not.
+	// Pods are counted by podCharges, including Pods that are objects of the chart.
 	delete(charges, corev1.ResourcePods)
 	delete(charges, "count/pods")
 	return charges
@@ -196,7 +196,7 @@ func (d *Demand) claimCharges(facts *Facts, charges corev1.ResourceList, count f
 	}
 }
 
-// unknownScope reports scopes that are not looked into.
+// unknownScope reports whether a scope is not evaluated.
 func unknownScope(scope corev1.ResourceQuotaScope) bool {
 	switch scope {
 	case corev1.ResourceQuotaScopeTerminating, corev1.ResourceQuotaScopeNotTerminating,
@@ -226,7 +226,7 @@ func inScopes(pod *corev1.Pod, scopes []corev1.ResourceQuotaScope) bool {
 	return true
 }
 
-// bestEffort reports whether a pod asks for no CPU and no memory at all.
+// bestEffort reports whether a Pod has no requests and no limits of CPU and memory.
 func bestEffort(pod *corev1.Pod) bool {
 	for name := range containerCharges(corev1.ResourceRequirements{
 		Requests: podresource.PodRequests(pod, podresource.PodResourcesOptions{}),

@@ -6,23 +6,23 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// Record is what the newest record of a Helm release says.
+// Record is the latest revision of a Helm release.
 type Record struct {
-	// Status is one of Helm's words, such as deployed.
+	// Status is the status of the release, such as deployed.
 	Status string
-	// Instance is the AppInstance that the release belongs to, empty for a release of
-	// the helm command.
+	// Instance is the AppInstance that the release belongs to, or "" for a release of the
+	// helm command.
 	Instance string
 }
 
-// Helm's words for the status of a release.
+// Statuses of Helm releases.
 const (
 	statusDeployed    = "deployed"
 	statusUninstalled = "uninstalled"
 )
 
-// Releases are the names of releases whose records are looked up: those that must not
-// exist, and those that must.
+// Releases returns the names of the releases to look up: the releases to adopt, and the
+// releases that the app creates.
 func (d *Demand) Releases() []string {
 	names := slices.Clone(d.wish.Adopted)
 	if !d.wish.Replaces {
@@ -36,8 +36,8 @@ func (d *Demand) Releases() []string {
 	return slices.Compact(names)
 }
 
-// checkReleases reports releases of the helm command that have a name the app needs,
-// and those that cannot be adopted. Without the right to read records nothing is said.
+// checkReleases reports existing releases with a name that the app needs, and releases that
+// cannot be adopted. It reports nothing if the releases cannot be read.
 func (d *Demand) checkReleases(facts *Facts) []Problem {
 	if facts.Records == nil {
 		return nil
@@ -55,7 +55,7 @@ func (d *Demand) checkReleases(facts *Facts) []Problem {
 	return problems
 }
 
-// checkAdopted reports why a release cannot be adopted.
+// checkAdopted returns the reason why a release cannot be adopted.
 func (d *Demand) checkAdopted(name string, record Record, exists bool) []Problem {
 	namespace := d.wish.Tenant.Namespace
 	switch {
@@ -72,7 +72,7 @@ func (d *Demand) checkAdopted(name string, record Record, exists bool) []Problem
 	return nil
 }
 
-// takenRelease is the problem of a release that has a name the app needs.
+// takenRelease returns the problem of an existing release with a name that the app needs.
 func (d *Demand) takenRelease(name string, record Record) Problem {
 	namespace := d.wish.Tenant.Namespace
 	if record.Instance != "" {

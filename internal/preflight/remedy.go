@@ -10,11 +10,10 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
-// remedy is the role of a place with everything that the app needs there, and its
-// binding to the tenant's service account, as YAML, with the account itself where it
-// is missing. The role holds what the account has already as well, since what gives it
-// may be the role that the remedy replaces. It is empty if it cannot be written within
-// MaxRemedy.
+// remedy returns, as YAML, a role with all permissions that the app needs in a place and
+// its binding to the tenant's service account, and the account if it is missing. The role
+// contains the permissions that the account already has, because the remedy may replace the
+// role that grants them. It returns "" if the text exceeds MaxRemedy.
 func (d *Demand) remedy(where string, facts *Facts) string {
 	var rules []rbacv1.PolicyRule
 	for _, need := range d.Needs(facts) {
@@ -27,7 +26,7 @@ func (d *Demand) remedy(where string, facts *Facts) string {
 	if where == "" {
 		role.kind = "ClusterRole"
 	} else {
-		// A Role cannot speak of addresses; the ClusterRole does.
+		// A Role cannot contain non-resource URLs. The ClusterRole does.
 		rules = slices.DeleteFunc(rules, func(r rbacv1.PolicyRule) bool { return len(r.NonResourceURLs) > 0 })
 	}
 	subject := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Name: tenant.ServiceAccount, Namespace: tenant.Namespace}
@@ -41,9 +40,8 @@ func (d *Demand) remedy(where string, facts *Facts) string {
 	return text
 }
 
-// roleName names the role of a place after the instance and the account that it is
-// for. A colon is allowed in the name of a role and in none of the parts, so that no
-// two of them share a name.
+// roleName returns the name of the role for a place, an instance and a service account. The
+// name of a role may contain colons and its parts may not, so that the names are unique.
 func (d *Demand) roleName(where string) string {
 	parts := []string{"appmarket", d.wish.Instance, d.wish.Tenant.ServiceAccount}
 	if where != d.wish.Tenant.Namespace {
@@ -63,7 +61,7 @@ func contains(list []Need, need Need) bool {
 
 type roleManifest struct{ kind, name, namespace string }
 
-// text writes the role and its binding with a rule on each line; JSON is YAML.
+// text encodes the role and its binding, with one rule per line as JSON.
 func (r roleManifest) text(rules []rbacv1.PolicyRule, subject rbacv1.Subject) (string, error) {
 	meta := map[string]string{"name": r.name}
 	if r.namespace != "" {
@@ -87,7 +85,7 @@ func (r roleManifest) text(rules []rbacv1.PolicyRule, subject rbacv1.Subject) (s
 		fmt.Sprintf("apiVersion: %s\nkind: %sBinding\nmetadata: %s\nroleRef: %s\nsubjects:\n- %s\n", api, r.kind, lines[1], lines[2], lines[3]), nil
 }
 
-// atomOf is what a rule of one resource and one verb speaks of.
+// atomOf returns the right of a rule with one resource and one verb.
 func atomOf(rule rbacv1.PolicyRule) right {
 	first := func(list []string) string {
 		if len(list) == 0 {
@@ -101,14 +99,14 @@ func atomOf(rule rbacv1.PolicyRule) right {
 	return right{group: first(rule.APIGroups), resource: first(rule.Resources), name: first(rule.ResourceNames), verb: first(rule.Verbs)}
 }
 
-// address stands for the group of what is no resource; no group is called so.
+// address is the group of non-resource URLs. No API group has this name.
 const address = "\x00"
 
-// separator is in no name of a resource, unlike a comma, which names of roles may have.
+// separator joins names. Unlike a comma, it cannot occur in the name of a role.
 const separator = "\n"
 
-// compact joins rules of one resource and one verb each into as few as are easily
-// read: resources of a group that are allowed the same share a rule.
+// compact merges rules of one resource and one verb each: resources of a group with the
+// same verbs share a rule.
 func compact(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 	verbs := map[right][]string{}
 	for _, rule := range rules {
@@ -123,7 +121,7 @@ func compact(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 		atom.verb = strings.Join(slices.Compact(list), separator)
 		name := atom.name
 		atom.name = ""
-		// A right that holds for every name is a rule of its own.
+		// A right without a name must not be merged with rights for certain names.
 		if name == "" {
 			atom.namespace = "every name"
 		}

@@ -1,13 +1,13 @@
 package preflight
 
-// removedKind is a built-in kind of a version.
+// removedKind is a built-in kind in an API version.
 type removedKind struct{ version, kind string }
 
-// removal says which release of Kubernetes no longer serves a kind, and which version
-// of an API to use instead; none if that is empty.
+// removal contains the Kubernetes version that no longer serves a kind, and the API version
+// to use instead, which can be empty.
 type removal struct{ in, use string }
 
-// removed are the built-in kinds that Kubernetes has removed, from its deprecation
+// removed contains the built-in kinds that Kubernetes has removed, from its deprecation
 // guide.
 var removed = removals(map[removal]map[string][]string{
 	{"1.16", "apps/v1"}: {

@@ -13,8 +13,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// requests are what the scheduler looks for when it places a pod; the pod itself
-// counts too.
+// requests returns the resources that the scheduler needs to place a Pod, including 1 of
+// the resource "pods".
 func requests(pod *corev1.Pod, limits []corev1.LimitRangeItem) corev1.ResourceList {
 	limited := withDefaults(pod, limits)
 	all := podresource.PodRequests(limited, podresource.PodResourcesOptions{})
@@ -22,8 +22,8 @@ func requests(pod *corev1.Pod, limits []corev1.LimitRangeItem) corev1.ResourceLi
 	return all
 }
 
-// withDefaults is a pod whose containers have the requests and limits that the
-// namespace's limit ranges give to those without.
+// withDefaults returns the Pod with the default requests and limits of the namespace's
+// limit ranges.
 func withDefaults(pod *corev1.Pod, limits []corev1.LimitRangeItem) *corev1.Pod {
 	if len(limits) == 0 {
 		return pod
@@ -42,8 +42,8 @@ func withDefaults(pod *corev1.Pod, limits []corev1.LimitRangeItem) *corev1.Pod {
 	return pod
 }
 
-// fit looks for room for one pod of a workload on the nodes that may take it; for a
-// DaemonSet on each of them. Into told go the resources that a problem is about.
+// fit checks whether a usable node fits one Pod of a workload, or for a DaemonSet whether
+// all of them do. It adds the resources of a problem to told.
 func (d *Demand) fit(w *workload, usable []*Node, facts *Facts, told map[corev1.ResourceName]bool) *Problem {
 	asked := offerable(requests(&w.pod, facts.Limits), usable)
 	if problem := unoffered(w, asked, usable, facts); problem != nil {
@@ -71,9 +71,9 @@ func (d *Demand) fit(w *workload, usable []*Node, facts *Facts, told map[corev1.
 	return &problem
 }
 
-// offerable is what is asked for without what an extender of the scheduler shares out
-// of a device: nodes need not offer that, such as memory of a GPU, but then offer
-// something else of the same domain.
+// offerable removes extended resources that a scheduler extender manages. Nodes need not
+// list such a resource, for example GPU memory, but list another resource of the same
+// domain.
 func offerable(asked corev1.ResourceList, usable []*Node) corev1.ResourceList {
 	asked = maps.Clone(asked)
 	maps.DeleteFunc(asked, func(name corev1.ResourceName, _ resource.Quantity) bool {
@@ -83,7 +83,7 @@ func offerable(asked corev1.ResourceList, usable []*Node) corev1.ResourceList {
 	return asked
 }
 
-// offersOf reports whether a node offers anything of a domain.
+// offersOf returns a function that reports whether a node offers a resource of a domain.
 func offersOf(domain string) func(*Node) bool {
 	return func(node *Node) bool {
 		for name := range node.Allocatable {
@@ -102,8 +102,7 @@ func sign(f float64) int {
 	return 1
 }
 
-// unoffered reports a device, or another resource that not every node has, which no
-// node offers that may take the pod.
+// unoffered reports a resource that no usable node offers, such as a device.
 func unoffered(w *workload, asked corev1.ResourceList, usable []*Node, facts *Facts) *Problem {
 	for _, name := range slices.Sorted(maps.Keys(asked)) {
 		if amount := asked[name]; amount.IsZero() || common[name] || len(usable) == 0 || slices.ContainsFunc(usable, offers(name)) {
@@ -124,7 +123,7 @@ func unoffered(w *workload, asked corev1.ResourceList, usable []*Node, facts *Fa
 	return nil
 }
 
-// common are resources that every node has some of.
+// common contains the resources that every node offers.
 var common = map[corev1.ResourceName]bool{
 	corev1.ResourceCPU: true, corev1.ResourceMemory: true, corev1.ResourceEphemeralStorage: true, corev1.ResourcePods: true,
 }
@@ -136,8 +135,8 @@ func offers(name corev1.ResourceName) func(*Node) bool {
 	}
 }
 
-// free is what a node has left. Where the app replaces itself, what it uses now is
-// free to it, and nobody knows how much that is: the whole node counts.
+// free returns the available resources of a node. If the app is replaced, it returns all
+// allocatable resources, because the current usage of the app is unknown.
 func (d *Demand) free(node *Node) corev1.ResourceList {
 	if d.wish.Replaces {
 		return node.Allocatable
@@ -157,7 +156,7 @@ func left(node *Node) corev1.ResourceList {
 	return free
 }
 
-// lacking are the resources of which a node has not enough left, sorted.
+// lacking returns the resources of which the node has too little available, sorted.
 func (d *Demand) lacking(asked corev1.ResourceList, node *Node) []corev1.ResourceName {
 	return short(asked, d.free(node))
 }
@@ -173,7 +172,7 @@ func short(asked, has corev1.ResourceList) []corev1.ResourceName {
 	return names
 }
 
-// shortage is the largest part of what is asked for that is not there.
+// shortage returns the largest missing fraction of a requested resource.
 func shortage(asked, has corev1.ResourceList) float64 {
 	worst := 0.0
 	for name, amount := range asked {
@@ -185,8 +184,8 @@ func shortage(asked, has corev1.ResourceList) float64 {
 	return worst
 }
 
-// noRoom says what the node with the most room lacks. It is final if the node would
-// not do even if it were empty.
+// noRoom returns the problem that no node has enough resources available. It is final if
+// they would not suffice even on empty nodes.
 func (d *Demand) noRoom(w *workload, asked corev1.ResourceList, best *Node, full []*Node) Problem {
 	free := d.free(best)
 	var wants, has []string

@@ -7,8 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// retained are the names of the volume claims in the tenant's namespace that the app
-// takes again.
+// retained returns the names of the retained PersistentVolumeClaims in the tenant's
+// namespace, which the app reuses.
 func retained(w Wish) map[string]bool {
 	names := map[string]bool{}
 	for _, ref := range w.Retained {
@@ -19,7 +19,7 @@ func retained(w Wish) map[string]bool {
 	return names
 }
 
-// added is how many volume claims a claim comes to that are not there yet.
+// added returns the number of PersistentVolumeClaims that a claim creates.
 func (d *Demand) added(c *claim, facts *Facts) int64 {
 	if len(d.retained) == 0 || d.place(c.object, facts) != d.wish.Tenant.Namespace {
 		return c.copies
@@ -33,8 +33,9 @@ func (d *Demand) added(c *claim, facts *Facts) int64 {
 	return max(0, c.copies-kept)
 }
 
-// becomes reports whether a volume claim of that name is taken by the claim. A
-// StatefulSet adds its own name and a number to that of its template.
+// becomes reports whether the claim creates or reuses a PersistentVolumeClaim with this
+// name. For a StatefulSet, the name consists of the template, the StatefulSet and an
+// ordinal.
 func (c *claim) becomes(name string) bool {
 	if c.object.is(corev1.SchemeGroupVersion, "PersistentVolumeClaim") {
 		return name == c.object.name

@@ -10,10 +10,9 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// checkRoom compares what all pods of the app ask for together, and what the app
-// says of itself, with what all nodes have left together. Less than that is never
-// enough, however the pods are placed. Resources that a workload was told of are
-// passed over.
+// checkRoom compares the total requests of the Pods, and the requirements in the manifest
+// of the app, with the total available resources of the nodes. If the total does not
+// suffice, no placement of the Pods does. It skips resources that are already reported.
 func (d *Demand) checkRoom(facts *Facts, told map[corev1.ResourceName]bool) []Problem {
 	free, whole := d.sums(facts)
 	asked := d.asked(facts)
@@ -23,7 +22,7 @@ func (d *Demand) checkRoom(facts *Facts, told map[corev1.ResourceName]bool) []Pr
 		if told[name] {
 			continue
 		}
-		// What no node offers was reported for its workload, if that could find a node.
+		// Resources that no node offers are reported for their workload.
 		if offered := whole[name]; offered.IsZero() {
 			continue
 		}
@@ -53,7 +52,7 @@ func tight(who string, name corev1.ResourceName, asked, free, whole resource.Qua
 	return &problem
 }
 
-// sums are what the usable nodes have left together, and what they offer.
+// sums returns the total available and the total allocatable resources of the usable nodes.
 func (d *Demand) sums(facts *Facts) (free, whole corev1.ResourceList) {
 	free, whole = corev1.ResourceList{}, corev1.ResourceList{}
 	for i := range facts.Nodes {
@@ -73,12 +72,12 @@ func (d *Demand) sums(facts *Facts) (free, whole corev1.ResourceList) {
 	return free, whole
 }
 
-// asked is what all pods of the app ask for that run at the same time.
+// asked returns the total requests of the Pods that run at the same time.
 func (d *Demand) asked(facts *Facts) corev1.ResourceList {
 	all := corev1.ResourceList{}
 	for i := range d.workloads {
 		w := &d.workloads[i]
-		// A pod that names its node may be on a cordoned one, which is not in the sums.
+		// A Pod with spec.nodeName can run on a cordoned node, which is not counted.
 		if w.later || w.pod.Spec.NodeName != "" {
 			continue
 		}
@@ -90,7 +89,7 @@ func (d *Demand) asked(facts *Facts) corev1.ResourceList {
 	return all
 }
 
-// count is how many pods a workload has at a time.
+// count returns the number of Pods that a workload runs at the same time.
 func (w *workload) count(facts *Facts) int64 {
 	if !w.each {
 		return w.pods
@@ -99,8 +98,8 @@ func (w *workload) count(facts *Facts) int64 {
 	return int64(len(where.usable))
 }
 
-// said is what the app says of itself. A quantity that cannot be read is no demand:
-// it was reported when the app was hydrated.
+// said returns the requirements in the manifest of the app. It ignores invalid quantities,
+// which are reported when the app is hydrated.
 func (d *Demand) said() corev1.ResourceList {
 	said := corev1.ResourceList{}
 	for name, text := range map[corev1.ResourceName]string{

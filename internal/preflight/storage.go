@@ -8,9 +8,9 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// checkStorage looks for the class of each volume claim. A claim that names its
-// volume, or asks for none of any class, takes a volume that somebody has made. The
-// claims of an app that is there already have theirs, which is not free any more.
+// checkStorage checks whether the storage class of each claim exists. A claim that names a
+// volume or an empty class uses a pre-provisioned volume. The claims of an installed app
+// are already bound.
 func (d *Demand) checkStorage(facts *Facts) []Problem {
 	if d.wish.Replaces {
 		return nil
@@ -47,7 +47,7 @@ func (d *Demand) checkStorage(facts *Facts) []Problem {
 	return problems
 }
 
-// defaultClassMark is the annotation by which a storage class is the default one.
+// defaultClassMark is the annotation that marks the default storage class.
 const defaultClassMark = "storageclass.kubernetes.io/is-default-class"
 
 func classes(facts *Facts) string {
@@ -57,13 +57,13 @@ func classes(facts *Facts) string {
 	return listed(facts.StorageClasses)
 }
 
-// hasClass reports whether the cluster has a class, the app brings it, or there is a
-// volume that says it is of it.
+// hasClass reports whether the cluster or the app has a storage class with this name or a
+// volume of that class.
 func (d *Demand) hasClass(name string, facts *Facts) bool {
 	return slices.Contains(facts.StorageClasses, name) || slices.Contains(facts.VolumeClasses, name) || d.classes[name] || d.volumes[name]
 }
 
-// className is the class that a claim names, which may be none on purpose.
+// className returns the storage class of a claim, which can be "", and whether it is set.
 func className(claim *corev1.PersistentVolumeClaim) (string, bool) {
 	if name, ok := claim.Annotations[corev1.BetaStorageClassAnnotation]; ok {
 		return name, true

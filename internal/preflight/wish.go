@@ -14,71 +14,72 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// Wish is an app that a tenant wants installed.
+// Wish describes an app to install or an operation on it.
 type Wish struct {
-	// Tenant is where it goes, and as whom.
+	// Tenant is the namespace and the service account of the app.
 	Tenant release.Tenant
-	// Instance is the AppInstance. With the account it names the roles of a remedy, so
-	// that no remedy replaces that of another instance or account.
+	// Instance is the name of the AppInstance. It is part of the role names in remedies, so
+	// that a remedy does not replace the remedy of another instance or account.
 	Instance string
-	// DefaultAccount reports whether no service account is specified, so that the
-	// account of Tenant is the one that Kubernetes names "default".
+	// DefaultAccount reports whether no service account is specified, so that Tenant
+	// contains the service account "default".
 	DefaultAccount bool
 	// App is the name of the app in messages.
 	App string
-	// Units are in the order in which they are installed.
+	// Units contains the charts in the order of their installation.
 	Units []Unit
-	// There are objects that are in the cluster already, and will be changed or
-	// removed. Nothing but the rights to them is looked at.
+	// There contains existing objects of the instance that may be changed or deleted. Only
+	// the permissions for them are checked.
 	There []v1alpha1.ObjectReference
-	// Retained are volume claims that an earlier life of the instance has left and that
-	// it takes again by their names. They exist, and quotas count them already.
+	// Retained contains the PersistentVolumeClaims of an earlier installation that the
+	// instance reuses by name. They exist and are already counted by quotas.
 	Retained []v1alpha1.ObjectReference
-	// Platforms are the builds of images, as os/architecture or
-	// os/architecture/variant, by the full name of the image. An image without is
-	// taken to run anywhere.
+	// Platforms contains the platforms of each image, in the form os/architecture or
+	// os/architecture/variant, by normalized reference. An image without platforms is
+	// assumed to run on any node.
 	Platforms map[string][]string
-	// Architectures, CPU and Memory are what the app says of itself, beside what its
-	// objects say: architectures such as amd64, and quantities. Empty is no demand.
+	// Architectures, CPU and Memory are the requirements in the manifest of the app:
+	// architectures such as amd64, and quantities. Empty fields are not checked.
 	Architectures []string
 	CPU           string
 	Memory        string
-	// RightsOnly reports whether nothing is compared but rights, releases and the
-	// accounts of hooks: the operation creates nothing that has not been there.
+	// RightsOnly limits the checks to permissions, releases and the service accounts of
+	// hooks, because the operation does not create new objects.
 	RightsOnly bool
-	// Moments are the hooks that the operation runs, such as pre-install.
+	// Moments contains the moments of the hooks that the operation runs, such as
+	// pre-install.
 	Moments []string
-	// Adopted are the names of the releases that the operation adopts.
+	// Adopted contains the names of the releases to adopt.
 	Adopted []string
-	// Replaces says that the app is there already and is brought to another version.
-	// What the cluster has in use is then partly its own, so that only what the
-	// cluster has in all counts.
+	// Replaces reports whether the app is installed and is changed to another version. Some
+	// of the resources in use then belong to the app, so that the total capacity is
+	// compared instead of the available resources.
 	Replaces bool
 }
 
-// Unit is a chart that becomes a release of its own.
+// Unit is a chart that becomes a separate release.
 type Unit struct {
-	// Name is that of the chart, and Release that of its release.
+	// Name is the name of the chart, and Release the name of its release.
 	Name    string
 	Release string
-	// KubeVersion is the constraint of its Chart.yaml, empty if there is none.
+	// KubeVersion is the constraint in Chart.yaml, or "" if there is none.
 	KubeVersion string
-	// RenderedIn is the namespace that the templates were told. What names it, or no
-	// namespace, goes to the tenant's.
+	// RenderedIn is the namespace for which the templates were rendered. Objects with this
+	// namespace or without one are created in the tenant's namespace.
 	RenderedIn string
-	// Documents are what it renders to. Names of objects count: those of cluster-wide
-	// ones are written into the role of a remedy.
+	// Documents contains the rendered documents. The names of cluster-scoped objects become
+	// part of the role of a remedy.
 	Documents []objects.Document
-	// Provisional says that its templates ask the cluster for objects, among which those
-	// of the units before it will be: it may render to something else then.
+	// Provisional reports whether the templates look up objects, which may include objects
+	// of earlier units, so that the installation may render other objects.
 	Provisional bool
-	// Deployed says that its release is there already and is upgraded, in which Helm
-	// does not touch its folder of CRDs.
+	// Deployed reports whether the release exists and is upgraded. Helm does not apply the
+	// crds folder in an upgrade.
 	Deployed bool
 }
 
-// Describe takes what an AppInfo says of the app into the wish. The images there are
-// those of the selected version; those of another are unknown and run anywhere.
+// Describe adds the requirements in the status of an AppInfo to the wish. Only the images
+// of the selected version have platforms. Other images are assumed to run on any node.
 func (w *Wish) Describe(app *v1alpha1.AppInfo) {
 	w.App = app.Spec.App
 	w.Platforms = maps.Clone(w.Platforms)
@@ -98,8 +99,8 @@ func (w *Wish) Describe(app *v1alpha1.AppInfo) {
 	}
 }
 
-// Units are the charts of a draft that is rendered. renderedIn is the namespace that the
-// templates were told.
+// Units returns the units of a rendered draft. renderedIn is the namespace for which the
+// templates were rendered.
 func Units(draft *hydrate.Draft, renderedIn string) []Unit {
 	units := make([]Unit, 0, len(draft.Units))
 	for i, u := range draft.Units {
@@ -118,8 +119,8 @@ func Units(draft *hydrate.Draft, renderedIn string) []Unit {
 	return units
 }
 
-// For leaves of a unit what Helm does at these moments, such as pre-delete: its hooks
-// of them, and all that is no hook if kept says so.
+// For returns the unit with only the hooks of the given moments, such as pre-delete, and
+// with the other objects if kept is true.
 func (u Unit) For(kept bool, moments ...string) Unit {
 	u.Documents = slices.DeleteFunc(slices.Clone(u.Documents), func(doc objects.Document) bool {
 		return doc.Hook && !isAt(doc, moments) || !doc.Hook && !kept
@@ -127,7 +128,7 @@ func (u Unit) For(kept bool, moments ...string) Unit {
 	return u
 }
 
-// Demand is a wish whose documents are read.
+// Demand is a wish with decoded documents.
 type Demand struct {
 	wish      Wish
 	objects   []object
@@ -145,9 +146,9 @@ type Demand struct {
 	unread    []Problem
 }
 
-// Read reads the documents of a wish. A document that is not YAML is stalled with
-// RenderFailed, more than 5,000 objects with LimitExceeded. An object that is not of
-// the form of its kind is a problem that Check reports.
+// Read decodes the documents of a wish. It returns a terminal error with reason
+// RenderFailed for a document that is not valid JSON, and with LimitExceeded for more than
+// 5,000 objects. Check reports objects that do not match the schema of their kind.
 func Read(w Wish) (*Demand, error) {
 	d := &Demand{wish: w, volumes: map[string]bool{}, classes: map[string]bool{}, retained: retained(w)}
 	for i := range w.Units {
@@ -171,8 +172,8 @@ func Read(w Wish) (*Demand, error) {
 	return d, nil
 }
 
-// refused is the problem of an object that is not taken. Without a reason the error is
-// about the form of the object.
+// refused returns the problem of an object that cannot be decoded. If the error has no
+// reason, the object does not match the schema of its kind.
 func refused(o *object, err error) Problem {
 	what := "is not of the form of its kind"
 	if outcome.IsStalled(err) {

@@ -9,29 +9,30 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// workload is an object that becomes pods.
+// workload is an object that creates Pods.
 type workload struct {
 	object *object
 	pod    corev1.Pod
-	// pods is how many there are at a time; one on each node for a DaemonSet.
+	// pods is the number of concurrent Pods. each reports whether a Pod runs on each node,
+	// as for a DaemonSet.
 	pods int64
 	each bool
-	// later says that its pods come at a time of their own and stay only for a while.
+	// later reports whether the Pods are created later and only run for some time.
 	later bool
 }
 
-// claim is a volume claim, or a template for claims.
+// claim is a PersistentVolumeClaim or a template for such claims.
 type claim struct {
 	object *object
 	title  string
 	spec   corev1.PersistentVolumeClaim
 	copies int64
-	// first is the number of the first copy.
+	// first is the ordinal of the first copy.
 	first int64
 }
 
-// takeWorkload keeps an object that becomes pods. One that makes none, since its
-// replicas are zero or it is suspended, asks for nothing.
+// takeWorkload adds an object that creates Pods. It ignores objects without Pods, such as
+// suspended ones or ones with 0 replicas.
 func (d *Demand) takeWorkload(o *object) error {
 	read, ok := readers[o.gvk]
 	if !ok {
@@ -47,7 +48,7 @@ func (d *Demand) takeWorkload(o *object) error {
 	return nil
 }
 
-// readers read the kinds that become pods.
+// readers contains the functions that decode the kinds that create Pods.
 var readers = map[schema.GroupVersionKind]func(*Demand, *object) (*workload, error){
 	corev1.SchemeGroupVersion.WithKind("Pod"): reader(func(one *corev1.Pod) *workload {
 		return &workload{pod: *one, pods: 1}
@@ -91,7 +92,7 @@ func reader[T any](take func(*T) *workload) func(*Demand, *object) (*workload, e
 	}
 }
 
-// replicated is a workload of that many pods; one if it does not say.
+// replicated returns a workload with the number of replicas, which defaults to 1.
 func replicated(template corev1.PodTemplateSpec, replicas *int32) *workload {
 	w := &workload{pod: corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}, pods: 1}
 	if replicas != nil {
@@ -111,7 +112,7 @@ func job(spec batchv1.JobSpec) *workload {
 	return w
 }
 
-// statefulSet keeps the templates of its claims too.
+// statefulSet returns the workload and adds the claim templates to the demand.
 func (d *Demand) statefulSet(o *object) (*workload, error) {
 	one, err := decode[appsv1.StatefulSet](o)
 	if err != nil {
@@ -130,8 +131,7 @@ func (d *Demand) statefulSet(o *object) (*workload, error) {
 	return w, nil
 }
 
-// defaultRequests asks for as much as is allowed where a container only says the
-// latter, as the API server does.
+// defaultRequests sets missing requests to the limits, as the API server does.
 func defaultRequests(spec *corev1.PodSpec) {
 	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
 		for i := range list {
@@ -140,7 +140,7 @@ func defaultRequests(spec *corev1.PodSpec) {
 	}
 }
 
-// completed is a list with what it lacks taken from another.
+// completed returns a list with its missing resources copied from another list.
 func completed(list, from corev1.ResourceList) corev1.ResourceList {
 	for name, amount := range from {
 		if _, ok := list[name]; ok {
