@@ -20,7 +20,7 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// admit runs all checks of the action and reports every finding at once. A finding that may
+// admit runs all checks of the action and reports all findings together. A finding that may
 // resolve itself, such as a missing app, dependency or input, makes the task wait. Any
 // other finding ends the task.
 func (r *Reconciler) admit(ctx context.Context, s *scope) error {
@@ -184,7 +184,7 @@ func (r *Reconciler) findApp(ctx context.Context, s *scope, p *findings) error {
 }
 
 // sourceGrace is the time that a new task without spec.deadline waits for a missing source.
-// Tools that apply both at once often create the task first.
+// Tools that apply both together often create the task first.
 const sourceGrace = 30 * time.Second
 
 // sourceGraceLeft returns how much longer the task waits for a source that does not exist

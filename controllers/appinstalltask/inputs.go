@@ -63,7 +63,7 @@ func readable(err error) error {
 }
 
 // given returns the values and the inputs of the instance, and the service account that
-// installs it. The fields that the task does not specify default to those of the upgraded
+// installs it. The fields that the task does not specify default to the fields of the upgraded
 // or cloned instance.
 func (s *scope) given() (catalog.Given, string) {
 	given := catalog.Given{Values: s.task.Spec.Values, ValuesFrom: s.task.Spec.ValuesFrom, Envs: s.task.Spec.Envs}

@@ -2,15 +2,15 @@
 // writes the AppInstance, waits for the operation to complete and records the result. It
 // never runs Helm.
 //
-// Before a task is admitted, all problems are reported at once, and the spec may still be
+// Before a task is admitted, all problems are reported together, and the spec may still be
 // edited. Tasks of the same instance run one at a time, by age. Tasks of different
 // instances are independent. After the task has written the instance, its conditions are
-// those of the instance for the generation that it wrote.
+// the conditions of the instance for the generation that it wrote.
 //
 // A task that is canceled, or that fails and whose spec.onFailure requires it, reverts its
 // write by writing the instance again and waits for that operation too. A task that is
 // applied again with the name and the spec of a completed one is found in status.ledger of
-// the instance and ends at once. Dependencies of the app are installed by subtasks, one at
+// the instance and ends immediately. Dependencies of the app are installed by subtasks, one at
 // a time.
 package appinstalltask
 

@@ -19,7 +19,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// adopts reports whether an existing Helm release is to be adopted.
+// adopts reports whether an existing Helm release must be adopted.
 func (s *scope) adopts() bool {
 	return s.instance.Spec.Adopt != nil && *s.instance.Spec.Adopt && s.instance.Status.Revision == 0
 }

@@ -119,12 +119,12 @@ type comparison struct {
 	mark  string
 	truce time.Duration
 	until time.Time
-	// woken reports whether a reconcile after the truce is scheduled.
+	// woken reports whether a reconcile at the end of the backoff is scheduled.
 	woken bool
 }
 
-// due reports whether the objects have changed since the last comparison and no truce is in
-// effect. If a truce delays the comparison, it schedules wake for its end.
+// due reports whether the objects have changed since the last comparison and no backoff is
+// in effect. If a backoff delays the comparison, it schedules wake for its end.
 func (c *comparisons) due(key types.NamespacedName, mark string, wake func(types.NamespacedName)) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -143,7 +143,7 @@ func (c *comparisons) due(key types.NamespacedName, mark string, wake func(types
 	return left <= 0
 }
 
-// done records a comparison. After a correction, it starts a truce that doubles each time.
+// done records a comparison. After a correction, it starts a backoff that doubles each time.
 func (c *comparisons) done(key types.NamespacedName, mark string, corrected bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -50,7 +50,8 @@ type Reconciler struct {
 	// Unrecorded reports, once per check, whether a check has just found that a release
 	// does not exist. If not specified, the releases are read again.
 	Unrecorded func(tenant release.Tenant, name string) bool
-	// Turns limits the number of concurrent operations, Removals that of uninstallations.
+	// Turns limits the number of concurrent operations, and Removals the number of
+	// concurrent uninstallations.
 	Turns, Removals Turns
 
 	running  operations
@@ -104,7 +105,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstan
 		r.hold,
 		r.connect, // sets s.tenant and s.helm
 		r.settle,
-		r.resolve, // sets s.target, nil if the instance is to be removed
+		r.resolve, // sets s.target, nil if the desired state is Absent
 		r.apply,
 		r.scale,
 		r.watch,

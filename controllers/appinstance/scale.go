@@ -72,7 +72,7 @@ func (r *Reconciler) rescale(ctx context.Context, s *scope, kind v1alpha1.Operat
 	return s.succeeded(ctx)
 }
 
-// halted reports whether the installed release is to be stopped. Its releases are then not
+// halted reports whether the installed release must be stopped. Its releases are then not
 // changed, whatever the rest of the spec requires.
 func (s *scope) halted() bool {
 	return s.instance.Status.Revision > 0 && s.instance.Spec.DesiredState == v1alpha1.StateStopped

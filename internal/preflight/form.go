@@ -49,7 +49,7 @@ var (
 	labelSelector = reflect.TypeFor[metav1.LabelSelector]()
 )
 
-// readable describes the values that types with an own decoder accept.
+// readable describes the values that types with a custom decoder accept.
 var readable = map[reflect.Type]string{
 	reflect.TypeFor[resource.Quantity]():  `a quantity such as 500m or 1Gi`,
 	reflect.TypeFor[intstr.IntOrString](): "a number or a string",

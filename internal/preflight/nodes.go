@@ -17,9 +17,9 @@ import (
 // placement contains the nodes that a Pod may run on, after each condition.
 type placement struct {
 	// matching contains the nodes that match the node selector and the required node
-	// affinity, tolerated those of them whose taints the Pod tolerates, and usable those of
-	// them that are ready and not cordoned. A Pod with spec.nodeName bypasses the
-	// scheduler: only NoExecute taints apply to it, and it can run on a cordoned node.
+	// affinity, tolerated the matching nodes whose taints the Pod tolerates, and usable the
+	// tolerated nodes that are ready and not cordoned. A Pod with spec.nodeName bypasses
+	// the scheduler: only NoExecute taints apply to it, and it can run on a cordoned node.
 	matching, tolerated, usable []*Node
 	// taint is the last taint that the Pod does not tolerate.
 	taint corev1.Taint
