@@ -17,7 +17,7 @@ var _ = Describe("Admitting a task", func() {
 	var b *bench
 	BeforeEach(func() { b = newBench() })
 
-	// other runs another app in the tenant's namespace.
+	// other creates a ready instance of another app in the tenant's namespace.
 	other := func(app, version string) {
 		GinkgoHelper()
 		i := &v1alpha1.AppInstance{
@@ -135,7 +135,7 @@ var _ = Describe("Admitting a task", func() {
 		b.waits(v1alpha1.ReasonWaitingForApp)
 	})
 
-	// stalls plays an app whose hydration has failed for good.
+	// stalls sets a terminal failure of the hydration in the status of the app.
 	stalls := func(reason, message string) {
 		GinkgoHelper()
 		b.describe(func(app *v1alpha1.AppInfo) {

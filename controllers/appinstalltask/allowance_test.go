@@ -11,7 +11,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// gives has a task give values of a number of bytes.
+// gives sets values of the given size in bytes in the spec of a task.
 func gives(bytes int) func(*v1alpha1.AppInstallTask) {
 	const empty = `{"a":""}`
 	return func(t *v1alpha1.AppInstallTask) {
@@ -19,7 +19,7 @@ func gives(bytes int) func(*v1alpha1.AppInstallTask) {
 	}
 }
 
-// on has a task act on an instance.
+// on sets the instance of a task.
 func on(instance string) func(*v1alpha1.AppInstallTask) {
 	return func(t *v1alpha1.AppInstallTask) { t.Spec.InstanceName = instance }
 }

@@ -30,7 +30,7 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// bench is a tenant who wants something of the app web, and what reconciles tasks.
+// bench is a tenant with a task for the app web, and the reconciler.
 type bench struct {
 	*market
 	ctx        context.Context
@@ -39,7 +39,7 @@ type bench struct {
 	reconciler *appinstalltask.Reconciler
 	namespace  string
 	task       *v1alpha1.AppInstallTask
-	// elapsed is how much older than its creation says a task is when it is reconciled.
+	// elapsed is subtracted from the creation time of a task before it is reconciled.
 	elapsed time.Duration
 }
 
@@ -68,12 +68,12 @@ func newBench() *bench {
 	return b
 }
 
-// password is the input PASSWORD, from the Secret of the namespace.
+// password is the input PASSWORD with a reference to the Secret in the namespace.
 var password = v1alpha1.EnvVar{Name: "PASSWORD", ValueFrom: &v1alpha1.EnvVarSource{
 	SecretKeyRef: &v1alpha1.KeyReference{Name: "inputs", Key: "password"},
 }}
 
-// wish makes a task.
+// wish creates a task.
 func (b *bench) wish(name string, action v1alpha1.Action, change ...func(*v1alpha1.AppInstallTask)) *v1alpha1.AppInstallTask {
 	GinkgoHelper()
 	task := &v1alpha1.AppInstallTask{
@@ -88,7 +88,7 @@ func (b *bench) wish(name string, action v1alpha1.Action, change ...func(*v1alph
 	return task
 }
 
-// reconcile reconciles the task once, and checks the contract of its status.
+// reconcile reconciles the task once and checks the status contract.
 func (b *bench) reconcile() (ctrl.Result, error) {
 	GinkgoHelper()
 	b.read()
@@ -99,7 +99,7 @@ func (b *bench) reconcile() (ctrl.Result, error) {
 	return result, err
 }
 
-// of reconciles another task.
+// of selects another task to reconcile.
 func (b *bench) of(task *v1alpha1.AppInstallTask) *bench {
 	b.task = task
 	return b
@@ -112,7 +112,7 @@ func (b *bench) read() {
 	b.task = task
 }
 
-// edit changes the task as a person does.
+// edit changes the task as a user does.
 func (b *bench) edit(change func(*v1alpha1.AppInstallTask)) {
 	GinkgoHelper()
 	b.read()
@@ -130,8 +130,7 @@ func (b *bench) editStatus(change func(*v1alpha1.AppInstallTaskStatus)) {
 	Expect(objects.Status().Patch(b.ctx, b.task, before)).To(Succeed())
 }
 
-// waits expects the task to wait, and nothing to be written when it is looked at
-// again.
+// waits expects the task to wait, and the next reconcile to write nothing.
 func (b *bench) waits(reason string) ctrl.Result {
 	GinkgoHelper()
 	result, err := b.reconcile()
@@ -143,7 +142,7 @@ func (b *bench) waits(reason string) ctrl.Result {
 	return result
 }
 
-// fails expects the task to end badly, for good.
+// fails expects the task to end with a terminal error.
 func (b *bench) fails(reason string) string {
 	GinkgoHelper()
 	_, err := b.reconcile()
@@ -156,7 +155,7 @@ func (b *bench) fails(reason string) string {
 	return b.says(v1alpha1.ConditionSucceeded)
 }
 
-// starts expects the task to write the instance and to follow it.
+// starts expects the task to be admitted and to write the instance.
 func (b *bench) starts() {
 	GinkgoHelper()
 	_, err := b.reconcile()
@@ -166,7 +165,7 @@ func (b *bench) starts() {
 	b.quiet()
 }
 
-// succeeds expects the task to end well.
+// succeeds expects the task to succeed.
 func (b *bench) succeeds() {
 	GinkgoHelper()
 	_, err := b.reconcile()
@@ -176,8 +175,8 @@ func (b *bench) succeeds() {
 	b.quiet()
 }
 
-// age makes all conditions a minute older, so that one that is lost and set again in
-// a reconcile is seen to be written.
+// age makes all conditions a minute older, so that a condition that a reconcile removes and
+// sets again causes a write.
 func (b *bench) age() {
 	GinkgoHelper()
 	b.editStatus(func(status *v1alpha1.AppInstallTaskStatus) {
@@ -193,11 +192,11 @@ func (b *bench) quiet() {
 	GinkgoHelper()
 	b.age()
 	b.writes.Take()
-	_, _ = b.reconcile() // whatever it ends with was looked at already
+	_, _ = b.reconcile() // the result is checked by the caller
 	Expect(b.writes.Take()).To(BeEmpty(), "%+v", b.task.Status)
 }
 
-// problems are the reasons in the preflight.
+// problems returns the reasons in status.preflight.
 func (b *bench) problems() []string {
 	var reasons []string
 	for _, p := range b.task.Status.Preflight {
@@ -206,7 +205,7 @@ func (b *bench) problems() []string {
 	return reasons
 }
 
-// instance is the one that the task acts on.
+// instance returns the instance of the task.
 func (b *bench) instance() *v1alpha1.AppInstance {
 	GinkgoHelper()
 	i := &v1alpha1.AppInstance{}
@@ -214,7 +213,7 @@ func (b *bench) instance() *v1alpha1.AppInstance {
 	return i
 }
 
-// removeInstance deletes the instance and lets it go, as the controller of instances does.
+// removeInstance deletes the instance and its finalizer, as the instance controller does.
 func (b *bench) removeInstance() {
 	GinkgoHelper()
 	i := b.instance()
@@ -222,8 +221,8 @@ func (b *bench) removeInstance() {
 	Expect(server.Client.Patch(b.ctx, i, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`)))).To(Succeed())
 }
 
-// play plays the controller of instances: the conditions are given as type, status
-// and reason, and speak of the spec as it is.
+// play sets the status that the instance controller would set: the conditions are given as
+// type, status and reason, and observe the current generation.
 func (b *bench) play(version string, done bool, conditions ...[3]string) {
 	GinkgoHelper()
 	i := b.instance()
@@ -246,14 +245,14 @@ func (b *bench) play(version string, done bool, conditions ...[3]string) {
 	Expect(server.Client.Status().Patch(b.ctx, i, before)).To(Succeed())
 }
 
-// runs plays the controller of instances that has brought a version to run.
+// runs sets the status of an instance with an installed version.
 func (b *bench) runs(version string) {
 	GinkgoHelper()
 	b.play(version, true, [3]string{"Resolved", "True", "Resolved"}, [3]string{"Applied", "True", "Applied"},
 		[3]string{"Healthy", "True", "Healthy"}, [3]string{"Ready", "True", "Ready"})
 }
 
-// installed brings a version to run by a task.
+// installed installs a version with a task.
 func (b *bench) installed(version string) {
 	GinkgoHelper()
 	b.wish("first", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Version = version })
@@ -262,7 +261,7 @@ func (b *bench) installed(version string) {
 	b.succeeds()
 }
 
-// condition is one of the task, in short: status and reason.
+// condition returns the status and the reason of a condition of the task.
 func (b *bench) condition(kind string) string {
 	if c := meta.FindStatusCondition(b.task.Status.Conditions, kind); c != nil {
 		return string(c.Status) + " " + c.Reason
@@ -270,7 +269,7 @@ func (b *bench) condition(kind string) string {
 	return ""
 }
 
-// says is the message of a condition.
+// says returns the message of a condition.
 func (b *bench) says(kind string) string {
 	if c := meta.FindStatusCondition(b.task.Status.Conditions, kind); c != nil {
 		return c.Message

@@ -237,7 +237,7 @@ var _ = Describe("A task that was admitted", func() {
 			GinkgoHelper()
 			b.play(version, true, resolved, [3]string{milestone, "False", reason}, [3]string{"Ready", "False", reason}, [3]string{"Stalled", "True", reason})
 		}
-		// repeats expects a task that changes nothing in the spec to be carried out.
+		// repeats expects that a task is carried out that does not change the spec.
 		repeats := func(action v1alpha1.Action, version, milestone, reason string, change ...func(*v1alpha1.AppInstallTask)) {
 			GinkgoHelper()
 			b.wish("once", action, change...)
@@ -303,7 +303,7 @@ var _ = Describe("A task that was admitted", func() {
 			Eventually(func() error { return objects.Get(b.ctx, client.ObjectKeyFromObject(task), &v1alpha1.AppInstallTask{}) }).ShouldNot(Succeed())
 			b.wish(name, action, change...)
 		}
-		// carried plays the ledger of the instance controller.
+		// carried adds the entry of the task to the ledger of the instance.
 		carried := func(version string) {
 			GinkgoHelper()
 			i := b.instance()
@@ -351,8 +351,8 @@ var _ = Describe("A task that was admitted", func() {
 	})
 
 	Context("and whose note of it was lost", func() {
-		// lost forgets that the instance was written, as a process that dies between
-		// the two writes.
+		// lost resets the status, as if the process had crashed after it wrote the
+		// instance.
 		lost := func() {
 			GinkgoHelper()
 			b.editStatus(func(status *v1alpha1.AppInstallTaskStatus) {
@@ -360,7 +360,7 @@ var _ = Describe("A task that was admitted", func() {
 			})
 			b.writes.Take()
 		}
-		// same expects the task to be started again without a change of the instance.
+		// same expects the task to start again without a change of the instance.
 		same := func(generation int64) {
 			GinkgoHelper()
 			_, err := b.reconcile()

@@ -18,14 +18,14 @@ import (
 	"github.com/appmarket/operator/internal/chartrepo"
 )
 
-// market is a source with the app web, whose versions are published by hand.
+// market is a source with the app web, whose versions are published by the test.
 type market struct {
 	store  *chartrepo.Store
 	source *v1alpha1.MarketSource
 	app    *v1alpha1.AppInfo
 }
 
-// newMarket makes a market that all namespaces may use.
+// newMarket creates a market that all namespaces may use.
 func newMarket() *market {
 	GinkgoHelper()
 	store, err := chartrepo.Open(GinkgoT().TempDir(), chartrepo.Options{})
@@ -56,7 +56,7 @@ func (m *market) ref() v1alpha1.AppReference {
 	return v1alpha1.AppReference{Source: "main", Name: "web", Namespace: m.source.Namespace}
 }
 
-// publish puts a version with these files into the repository, as hydration does.
+// publish stores a version with these files in the repository, as hydration does.
 func (m *market) publish(version string, content map[string]string) {
 	GinkgoHelper()
 	files := []chart.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: " + version + "\n")}}
@@ -87,7 +87,7 @@ func (m *market) publish(version string, content map[string]string) {
 	Expect(server.Client.Status().Patch(GinkgoT().Context(), m.app, before)).To(Succeed())
 }
 
-// describe changes what the market says of the app.
+// describe changes the AppInfo.
 func (m *market) describe(change func(*v1alpha1.AppInfo)) {
 	GinkgoHelper()
 	changed := m.app.DeepCopy()
@@ -100,7 +100,7 @@ func (m *market) describe(change func(*v1alpha1.AppInfo)) {
 	m.app = changed
 }
 
-// needs makes the app depend on others.
+// needs adds dependencies to the app.
 func (m *market) needs(apps ...string) {
 	GinkgoHelper()
 	m.describe(func(app *v1alpha1.AppInfo) {
@@ -112,7 +112,7 @@ func (m *market) needs(apps ...string) {
 	})
 }
 
-// asking is the manifest of an app that asks for two inputs.
+// asking is the manifest of an app with two required inputs.
 const asking = `olaresManifest.version: 0.12.0
 metadata: {name: web, version: 1.0.0}
 envs:
@@ -120,12 +120,12 @@ envs:
   - {envName: THEME, type: string, required: true, options: [{title: Light, value: light}, {title: Dark, value: dark}]}
 `
 
-// pages is an app that asks for nothing.
+// pages returns the files of an app without inputs.
 func pages() map[string]string {
 	return map[string]string{"templates/page.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: page}\n"}
 }
 
-// asks is an app that asks for inputs.
+// asks returns the files of an app with inputs.
 func asks() map[string]string {
 	content := pages()
 	content["OlaresManifest.yaml"] = asking

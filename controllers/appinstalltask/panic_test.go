@@ -10,7 +10,7 @@ import (
 	"github.com/appmarket/operator/internal/preflight"
 )
 
-// panicking is a cluster that panics when it is asked.
+// panicking is a cluster whose checks panic.
 type panicking struct{}
 
 func (panicking) Check(context.Context, preflight.Wish) ([]preflight.Problem, error) {

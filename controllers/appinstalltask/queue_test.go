@@ -130,7 +130,7 @@ var _ = Describe("A task waits", func() {
 		result := b.waits(v1alpha1.ReasonSuspended)
 		Expect(result.RequeueAfter).To(And(BeNumerically(">", 59*time.Minute), BeNumerically("<=", time.Hour)))
 		b.read()
-		b.task.CreationTimestamp = metav1.NewTime(time.Now().Add(-2 * time.Hour)) // Nobody can set it in the API server.
+		b.task.CreationTimestamp = metav1.NewTime(time.Now().Add(-2 * time.Hour)) // The API server does not accept this field.
 		_, err := b.reconciler.Reconcile(b.ctx, b.task)
 		Expect(err).To(HaveOccurred())
 		b.read()
@@ -147,7 +147,7 @@ var _ = Describe("A task waits", func() {
 	})
 
 	Context("no more, and", func() {
-		// ended ends a task some time ago.
+		// ended ends a task the given time ago.
 		ended := func(ago time.Duration, change func(*v1alpha1.AppInstallTask)) {
 			GinkgoHelper()
 			b.wish("a", v1alpha1.ActionUninstall, func(t *v1alpha1.AppInstallTask) { t.Spec.TTLSecondsAfterFinished = new(int32(60)) }, change)

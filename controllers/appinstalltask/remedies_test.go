@@ -13,8 +13,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// TestRemediesQuoteNames has names of others with YAML in them. An administrator applies
-// the text, so that it must not say more than it seems to.
+// TestRemediesQuoteNames uses names that contain YAML. A remedy must not contain more than
+// it appears to, because an administrator applies it.
 func TestRemediesQuoteNames(t *testing.T) {
 	const another = "\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: x}\n"
 	for why, name := range map[string]string{

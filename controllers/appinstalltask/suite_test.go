@@ -15,11 +15,11 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// The world of the specs.
+// The environment of the specs.
 var (
 	server *testenv.Env
-	// objects asks the API server each time, but for tasks, which it looks up by the
-	// index of the operator.
+	// objects reads from the API server, except for lookups of tasks by an index of the
+	// operator.
 	objects client.WithWatch
 )
 
