@@ -27,7 +27,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// painted are values.
+// painted returns values with a color.
 func painted(colour string) *runtime.RawExtension {
 	return &runtime.RawExtension{Raw: []byte(`{"colour": "` + colour + `"}`)}
 }
@@ -104,7 +104,7 @@ var _ = Describe("Stopping", func() {
 		GinkgoHelper()
 		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = state })
 	}
-	// idle plays the controller of a workload that has no pods.
+	// idle sets the status of a workload without Pods.
 	idle := func() {
 		GinkgoHelper()
 		d := web()
@@ -119,7 +119,7 @@ var _ = Describe("Stopping", func() {
 		b = newBench()
 		b.publish("1.0.0", workloads())
 		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.0.0" })
-		_, _ = b.looked() // it waits for its pods
+		_, _ = b.looked() // it waits for its Pods
 		b.ready(true)
 		_, err := b.becomes("True Ready, True Healthy")
 		Expect(err).NotTo(HaveOccurred())
@@ -182,7 +182,7 @@ var _ = Describe("Stopping", func() {
 	})
 
 	Context("that came halfway", func() {
-		// halfway lets Helm do its work, and then says that some workload refused.
+		// halfway changes the workloads and then returns an error for one of them.
 		halfway := func(reason string) {
 			refuse := func() error { return outcome.Failed(reason, errors.New("one workload refused")) }
 			b.meddle(func(f *faulty) {
@@ -257,7 +257,7 @@ var _ = Describe("Adopting", func() {
 		b.publish("1.0.0", pages())
 		b.publish("1.1.0", pages())
 	})
-	// foreign makes a release of the instance's name, which is not ours.
+	// foreign creates a release with the name of the instance that does not belong to it.
 	foreign := func() {
 		GinkgoHelper()
 		archive, err := b.store.Archive(b.app.Status.Versions[1].Digest)

@@ -23,7 +23,7 @@ var _ = Describe("Before an install or upgrade", func() {
 	}
 	const bad = "apiVersion: v1\nkind: Service\nmetadata: {name: more}\nspec: {ports: [{port: 99999}]}\n"
 
-	// waits expects the instance to wait, with nothing begun.
+	// waits expects the instance to wait, without an operation.
 	waits := func(reason string, after time.Duration) {
 		GinkgoHelper()
 		result, err := b.reconcile()
@@ -56,7 +56,7 @@ var _ = Describe("Before an install or upgrade", func() {
 		Expect(b.says(v1alpha1.ConditionReady)).To(SatisfyAll(
 			ContainSubstring("service account tenant lacks"), ContainSubstring("status.preflight[0].remedy")))
 		Expect(b.outcomes()).To(BeEmpty())
-		b.quiet() // and a minute passes
+		b.quiet() // also makes the conditions a minute older
 		waits(v1alpha1.ReasonPermissionDenied, 30*time.Second)
 
 		grant(b.instance.Status.Preflight[0].Remedy)

@@ -34,10 +34,10 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// everything is the right to do anything in a namespace.
+// everything grants all permissions in a namespace.
 var everything = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
 
-// bench is a tenant with an instance of the app web, and what reconciles it.
+// bench is a tenant with an instance of the app web, and the reconciler.
 type bench struct {
 	*market
 	ctx        context.Context
@@ -47,10 +47,10 @@ type bench struct {
 	instance   *v1alpha1.AppInstance
 }
 
-// newBench makes a tenant that may do anything in its namespace.
+// newBench creates a tenant with all permissions in its namespace.
 func newBench() *bench { return newBenchOf(everything) }
 
-// newBenchOf makes a tenant with these rights. Its instance is not made yet.
+// newBenchOf creates a tenant with these permissions. It does not create the instance.
 func newBenchOf(rules ...rbacv1.PolicyRule) *bench {
 	GinkgoHelper()
 	b := &bench{market: newMarket(), ctx: GinkgoT().Context()}
@@ -65,7 +65,7 @@ func newBenchOf(rules ...rbacv1.PolicyRule) *bench {
 	return b
 }
 
-// restart makes a new reconciler with a new monitor, as a new process has them.
+// restart creates a new reconciler with a new monitor, as a restart does.
 func (b *bench) restart() {
 	changes := make(chan event.GenericEvent, 1000)
 	monitor := health.NewWatcher(server.Config, server.Mapper, changes)
@@ -85,7 +85,7 @@ func (b *bench) restart() {
 	}
 }
 
-// create makes the instance.
+// create creates the instance.
 func (b *bench) create(change ...func(*v1alpha1.AppInstanceSpec)) {
 	GinkgoHelper()
 	for _, c := range change {
@@ -94,7 +94,7 @@ func (b *bench) create(change ...func(*v1alpha1.AppInstanceSpec)) {
 	server.Create(GinkgoTB(), b.instance)
 }
 
-// edit changes the instance as a person does.
+// edit changes the instance as a user does.
 func (b *bench) edit(change func(*v1alpha1.AppInstance)) {
 	GinkgoHelper()
 	b.read()
@@ -103,7 +103,7 @@ func (b *bench) edit(change func(*v1alpha1.AppInstance)) {
 	Expect(server.Client.Patch(b.ctx, b.instance, before)).To(Succeed())
 }
 
-// written are the annotations of an instance that a task has written.
+// written returns the annotations of an instance that a task has written.
 func written(task, hash, uid string) map[string]string {
 	return map[string]string{
 		v1alpha1.TaskAnnotation: task, v1alpha1.TaskHashAnnotation: hash, v1alpha1.TaskUIDAnnotation: uid,
@@ -111,7 +111,7 @@ func written(task, hash, uid string) map[string]string {
 	}
 }
 
-// ask asks for a reconcile.
+// ask requests a reconcile.
 func (b *bench) ask(when string) {
 	GinkgoHelper()
 	b.edit(func(i *v1alpha1.AppInstance) {
@@ -135,7 +135,7 @@ func (b *bench) read() {
 	b.instance = i
 }
 
-// reconcile reconciles the instance once, and checks the contract of its status.
+// reconcile reconciles the instance once and checks the status contract.
 func (b *bench) reconcile() (ctrl.Result, error) {
 	GinkgoHelper()
 	b.read()
@@ -145,7 +145,7 @@ func (b *bench) reconcile() (ctrl.Result, error) {
 	return result, err
 }
 
-// looked reconciles until the monitor has seen the objects.
+// looked reconciles until the monitor has observed the objects.
 func (b *bench) looked() (result ctrl.Result, err error) {
 	GinkgoHelper()
 	Eventually(func() string {
@@ -155,8 +155,8 @@ func (b *bench) looked() (result ctrl.Result, err error) {
 	return result, err
 }
 
-// unresolved reconciles an instance whose spec cannot be resolved. It is looked at
-// again after a while, since what is in the way may change without a word.
+// unresolved reconciles an instance whose spec cannot be resolved. The instance must be
+// requeued after some time, because the cause may change without triggering a reconcile.
 func (b *bench) unresolved(reason string) {
 	GinkgoHelper()
 	result, err := b.reconcile()
@@ -166,7 +166,7 @@ func (b *bench) unresolved(reason string) {
 	Expect(b.condition(v1alpha1.ConditionStalled)).To(Equal("True " + reason))
 }
 
-// runs expects the instance to be ready, with nothing left to do.
+// runs expects the instance to be ready, and the next reconcile to write nothing.
 func (b *bench) runs(version string, revision int) {
 	GinkgoHelper()
 	_, err := b.looked()
@@ -178,8 +178,8 @@ func (b *bench) runs(version string, revision int) {
 	Expect(b.revision("mine")).To(Equal(revision), "Helm was not called again")
 }
 
-// age makes all conditions a minute older, so that one that is lost and set again in
-// a reconcile is seen to be written.
+// age makes all conditions a minute older, so that a condition that a reconcile removes and
+// sets again causes a write.
 func (b *bench) age() {
 	GinkgoHelper()
 	b.editStatus(func(status *v1alpha1.AppInstanceStatus) {
@@ -196,11 +196,11 @@ func (b *bench) quiet() {
 	b.age()
 	b.writes.Take()
 	before := b.instance
-	_, _ = b.reconcile() // whatever it ends with was looked at already
+	_, _ = b.reconcile() // the result is checked by the caller
 	Expect(b.writes.Take()).To(BeEmpty(), "%+v then %+v", before.Status.Conditions, b.instance.Status.Conditions)
 }
 
-// revision is that of a release, zero if there is none.
+// revision returns the revision of a release, or 0 if it does not exist.
 func (b *bench) revision(name string) int {
 	GinkgoHelper()
 	r, err := clients.For(tenantOf(b), nil).Get(b.ctx, name)
@@ -211,7 +211,7 @@ func (b *bench) revision(name string) int {
 	return r.Revision
 }
 
-// outcomes are the operations of the history, newest first, in short.
+// outcomes returns the operations of the history, newest first, in a short form.
 func (b *bench) outcomes() []string {
 	var all []string
 	for _, h := range b.instance.Status.History {
@@ -224,7 +224,7 @@ func (b *bench) outcomes() []string {
 	return all
 }
 
-// condition is one of the instance, in short: status and reason.
+// condition returns the status and the reason of a condition of the instance.
 func (b *bench) condition(kind string) string {
 	if c := meta.FindStatusCondition(b.instance.Status.Conditions, kind); c != nil {
 		return string(c.Status) + " " + c.Reason
@@ -232,7 +232,7 @@ func (b *bench) condition(kind string) string {
 	return ""
 }
 
-// says is the message of a condition.
+// says returns the message of a condition.
 func (b *bench) says(kind string) string {
 	if c := meta.FindStatusCondition(b.instance.Status.Conditions, kind); c != nil {
 		return c.Message
@@ -240,7 +240,7 @@ func (b *bench) says(kind string) string {
 	return ""
 }
 
-// page is the ConfigMap of the app.
+// page returns the data of the ConfigMap of the app.
 func (b *bench) page() map[string]string {
 	GinkgoHelper()
 	config := &corev1.ConfigMap{}
@@ -248,7 +248,7 @@ func (b *bench) page() map[string]string {
 	return config.Data
 }
 
-// ready plays the controller of the workload, whose pods are ready or not.
+// ready sets the status of the workload, whose Pods are ready or not.
 func (b *bench) ready(is bool) {
 	GinkgoHelper()
 	web := &appsv1.Deployment{}
@@ -267,8 +267,8 @@ func (b *bench) ready(is bool) {
 	Expect(server.Client.Status().Update(b.ctx, web)).To(Succeed())
 }
 
-// becomes reconciles until Ready says so: the monitor hears of changes a moment
-// after they were made.
+// becomes reconciles until the Ready and Healthy conditions have the given state. The
+// monitor observes changes with a delay.
 func (b *bench) becomes(want string) (result ctrl.Result, err error) {
 	GinkgoHelper()
 	Eventually(func() string {
@@ -278,7 +278,7 @@ func (b *bench) becomes(want string) (result ctrl.Result, err error) {
 	return result, err
 }
 
-// failJob plays the controller of a job that has given up.
+// failJob sets the status of a Job that has failed.
 func failJob(b *bench, name string) {
 	GinkgoHelper()
 	job := &batchv1.Job{}
@@ -291,7 +291,7 @@ func failJob(b *bench, name string) {
 	Expect(server.Client.Status().Update(b.ctx, job)).To(Succeed())
 }
 
-// known reports whether the monitor has seen the objects.
+// known reports whether the monitor has observed the objects, and returns their health.
 func known(b *bench) (bool, release.Health, error) {
 	seen, known, err := b.reconciler.Monitor.Health(b.ctx, client.ObjectKeyFromObject(b.instance))
 	return known, seen, err

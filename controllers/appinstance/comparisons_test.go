@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// TestCorrectedAgain has somebody set the same wrong value whenever it was corrected.
+// TestCorrectedAgain sets the same wrong value after each correction.
 func TestCorrectedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewWithT(t)

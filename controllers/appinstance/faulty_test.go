@@ -13,17 +13,18 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// faulty is Helm whose work ends in errors, where it has one for it.
+// faulty is a Helm client with functions that replace some of its methods.
 type faulty struct {
 	release.Client
 	stop, resume, upgrade, settle, get, rollback func() error
 	abandoned                                    *[]string
 }
 
-// stalledBy is a failure that is final.
+// stalledBy returns a terminal error.
 func stalledBy(reason string) error { return outcome.Stalled(reason, errors.New("refused")) }
 
-// meddle has Helm end in errors from now on; without any change it does as it is told.
+// meddle replaces the Helm client of the reconciler. Without arguments it restores the real
+// one.
 func (b *bench) meddle(change ...func(*faulty)) {
 	b.reconciler.Clients = func(t release.Tenant, known release.Records) release.Client {
 		f := &faulty{Client: clients.For(t, known)}
@@ -84,7 +85,7 @@ func (f faulty) after(err error, fault func() error) error {
 	return err
 }
 
-// forgetful is a monitor that does not take note of changes at first.
+// forgetful is a monitor whose first refreshes fail.
 type forgetful struct {
 	release.Monitor
 	fails, asked int

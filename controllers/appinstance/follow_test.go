@@ -24,7 +24,7 @@ var _ = Describe("Following an instance", func() {
 		b.publish("1.0.0", workloads())
 	})
 
-	// later moves everything that happened into the past.
+	// later moves the times in status into the past.
 	later := func(span time.Duration) {
 		GinkgoHelper()
 		b.editStatus(func(status *v1alpha1.AppInstanceStatus) {

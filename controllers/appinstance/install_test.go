@@ -27,7 +27,7 @@ var _ = Describe("Installing", func() {
 			i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"colour": "` + colour + `"}`)}
 		}
 	}
-	// obstacle is an object in the way of the app.
+	// obstacle creates an object with the name of an object of the app.
 	obstacle := func() *corev1.ConfigMap {
 		GinkgoHelper()
 		config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "mine-page"}}
@@ -104,7 +104,7 @@ var _ = Describe("Installing", func() {
 	It("does not repeat what failed until somebody asks or changes the spec", func() {
 		b.publish("1.0.0", pages())
 		inTheWay := obstacle()
-		// What a task requests was checked by the task.
+		// The task has already checked its operation.
 		requests := 0
 		request := func(change func(*v1alpha1.AppInstance)) {
 			GinkgoHelper()
@@ -201,7 +201,7 @@ var _ = Describe("Installing", func() {
 		other := newBenchOf(rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}})
 		b = other
 		b.publish("1.0.0", pages())
-		b.instance.Annotations = written("task", "hash", "uid") // It was admitted, and has lost rights since.
+		b.instance.Annotations = written("task", "hash", "uid") // The task was admitted, and the permissions were removed since.
 		b.create()
 		_, err := b.reconcile()
 		stalled(err, v1alpha1.ReasonPermissionDenied)

@@ -22,7 +22,7 @@ var _ = Describe("An operation that was cut off", func() {
 		b.create()
 	})
 
-	// cut leaves behind what a process leaves that dies while Helm works.
+	// cut sets the state that a process leaves when it crashes during a Helm operation.
 	cut := func(what v1alpha1.OperationType, pending helmrelease.Status) {
 		GinkgoHelper()
 		admin, err := kubernetes.NewForConfig(server.Config)

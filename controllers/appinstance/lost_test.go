@@ -187,7 +187,7 @@ var _ = Describe("A revision to go back to", func() {
 	})
 })
 
-// removeRelease removes the release and its record, as helm uninstall does.
+// removeRelease deletes the release and its record, as helm uninstall does.
 func removeRelease(b *bench) {
 	GinkgoHelper()
 	own := metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "mine"}

@@ -18,14 +18,14 @@ import (
 	"github.com/appmarket/operator/internal/chartrepo"
 )
 
-// market is a source with the app web, whose versions are published by hand.
+// market is a source with the app web, whose versions are published by the test.
 type market struct {
 	store  *chartrepo.Store
 	source *v1alpha1.MarketSource
 	app    *v1alpha1.AppInfo
 }
 
-// newMarket makes a market that all namespaces may use.
+// newMarket creates a market that all namespaces may use.
 func newMarket() *market {
 	GinkgoHelper()
 	store, err := chartrepo.Open(GinkgoT().TempDir(), chartrepo.Options{})
@@ -56,7 +56,7 @@ func (m *market) ref() v1alpha1.AppReference {
 	return v1alpha1.AppReference{Source: "main", Name: "web", Namespace: m.source.Namespace}
 }
 
-// publish puts a version with these files into the repository, as hydration does.
+// publish stores a version with these files in the repository, as hydration does.
 func (m *market) publish(version string, content map[string]string) {
 	GinkgoHelper()
 	files := []chart.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: " + version + "\n")}}
@@ -87,7 +87,7 @@ func (m *market) publish(version string, content map[string]string) {
 	Expect(server.Client.Status().Patch(GinkgoT().Context(), m.app, before)).To(Succeed())
 }
 
-// Apps to install.
+// Templates of the apps.
 const (
 	page = `apiVersion: v1
 kind: ConfigMap
@@ -117,12 +117,12 @@ envs:
 `
 )
 
-// pages is an app that is ready as soon as it is there.
+// pages returns the files of an app that is ready immediately.
 func pages() map[string]string {
 	return map[string]string{"templates/page.yaml": page, "values.yaml": "colour: grey\n"}
 }
 
-// workloads is an app that has to become ready.
+// workloads returns the files of an app with a workload.
 func workloads() map[string]string {
 	return map[string]string{"templates/web.yaml": workload}
 }

@@ -33,14 +33,14 @@ var _ = Describe("A record of a release that somebody else has written", func() 
 		b.runs("1.0.0", 1)
 	})
 
-	// records is Helm's way to the records of the namespace.
+	// records returns the storage driver of Helm for the namespace.
 	records := func() *driver.Secrets {
 		set, err := kubernetes.NewForConfig(server.Config)
 		Expect(err).NotTo(HaveOccurred())
 		return driver.NewSecrets(set.CoreV1().Secrets(b.instance.Namespace))
 	}
 	nameOf := map[int]string{1: "sh.helm.release.v1.mine.v1", 2: "sh.helm.release.v1.mine.v2"}
-	// plant writes a revision with objects that no chart of the market has.
+	// plant writes a release revision with objects that are not in any chart of the market.
 	plant := func(revision int, change ...func(*helmrelease.Release)) {
 		GinkgoHelper()
 		record, err := records().Get(nameOf[1])
@@ -161,7 +161,7 @@ var _ = Describe("The records of an instance", func() {
 	})
 })
 
-// hookPage is a hook without a policy for its deletion, into whose record Helm writes one.
+// hookPage is a hook without a deletion policy. Helm adds one to its record.
 const hookPage = `apiVersion: v1
 kind: ConfigMap
 metadata:

@@ -19,7 +19,7 @@ import (
 
 var _ = Describe("Removing", func() {
 	var b *bench
-	// installed makes an instance with a volume claim.
+	// installed creates an instance with a PersistentVolumeClaim.
 	installed := func(policy v1alpha1.DataPolicy) {
 		GinkgoHelper()
 		content := pages()
@@ -31,7 +31,7 @@ var _ = Describe("Removing", func() {
 	BeforeEach(func() { b = newBench() })
 
 	absent := func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent }
-	// kept reports whether the claim is there to stay.
+	// kept reports whether the claim exists and is not being deleted.
 	kept := func() bool {
 		GinkgoHelper()
 		found := &corev1.PersistentVolumeClaim{}
@@ -39,7 +39,7 @@ var _ = Describe("Removing", func() {
 		Expect(client.IgnoreNotFound(err)).To(Succeed())
 		return err == nil && found.DeletionTimestamp.IsZero()
 	}
-	// deprive takes the tenant's rights away.
+	// deprive removes permissions of the tenant.
 	deprive := func() {
 		GinkgoHelper()
 		role := &rbacv1.Role{}
@@ -198,7 +198,7 @@ var _ = Describe("Removing", func() {
 			Expect(server.Client.Delete(b.ctx, space)).To(Succeed())
 			Expect(server.Client.Delete(b.ctx, b.instance)).To(Succeed())
 			b.read()
-			// The rights of the tenant have gone already.
+			// The permissions of the tenant are already deleted.
 			b.reconciler.Clients = func(release.Tenant, release.Records) release.Client {
 				return faulty{settle: func() error { return errors.New("forbidden") }}
 			}

@@ -19,7 +19,7 @@ var _ = Describe("Resolving an instance", func() {
 	var b *bench
 	BeforeEach(func() { b = newBench() })
 
-	// refused expects the instance to be stalled, and Helm not to be called.
+	// refused expects the instance to be stalled without a Helm operation.
 	refused := func(reason string) {
 		GinkgoHelper()
 		b.unresolved(reason)

@@ -13,7 +13,7 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// The world of the specs.
+// The environment of the specs.
 var (
 	server  *testenv.Env
 	clients *helm.Clients
