@@ -11,8 +11,8 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// deadly is a step that never gets an answer of its version, as in a process that is
-// killed: it lets the test look at the status as the next process finds it.
+// deadly is a step that does not return a result for its version, as in a process that is
+// killed. It lets the test record the status that the next process finds.
 type deadly struct {
 	hydrate.Step
 	version string
@@ -35,7 +35,7 @@ var _ = Describe("The hydration of a version", func() {
 		b.list()
 	})
 
-	// attempts are those in status, by version.
+	// attempts returns the number of started attempts in status, by version.
 	attempts := func() map[string]int32 {
 		GinkgoHelper()
 		b.read()
@@ -46,8 +46,8 @@ var _ = Describe("The hydration of a version", func() {
 		return begun
 	}
 
-	// killed leaves the status behind that a process leaves which is killed while it
-	// hydrates the version, and starts another process.
+	// killed sets the status that remains when the process is killed while it hydrates the
+	// version, and starts another process.
 	killed := func(version string) {
 		GinkgoHelper()
 		var left []v1alpha1.VersionAttempt
@@ -126,7 +126,7 @@ var _ = Describe("The hydration of a version", func() {
 
 	It("of an innocent version is not to blame", func() {
 		for range 3 {
-			killed("1.1.0") // 1.0.0 comes after it and is noted with it.
+			killed("1.1.0") // 1.0.0 is due in the same reconcile and recorded in the same write.
 		}
 		_, err := b.reconcile()
 		Expect(err).To(HaveOccurred())

@@ -43,7 +43,7 @@ import (
 
 const repositoryURL = "http://market.example.com"
 
-// bench is the app web of a source, and what reconciles it.
+// bench is the app web of a source, and the reconciler.
 type bench struct {
 	*shop
 	ctx        context.Context
@@ -58,7 +58,7 @@ type bench struct {
 	app        *v1alpha1.AppInfo
 }
 
-// newBench makes a source and its app, which offers nothing yet.
+// newBench creates a source and its app, which has no versions yet.
 func newBench() *bench {
 	GinkgoHelper()
 	b := &bench{events: make(chan string, 1000), shop: shops.open(), ctx: GinkgoT().Context(), dir: GinkgoT().TempDir()}
@@ -83,7 +83,7 @@ func newBench() *bench {
 	return b
 }
 
-// restart makes a new reconciler, as a new process has it.
+// restart creates a new reconciler, as a restart does.
 func (b *bench) restart() {
 	GinkgoHelper()
 	inspector, err := registry.New(registry.Options{Network: netguard.Policy{Loopback: true}})
@@ -101,14 +101,14 @@ func (b *bench) restart() {
 	}
 }
 
-// noone is told of turns: a test reconciles again itself.
+// noone is not notified of free slots, because the test reconciles again itself.
 func noone(types.NamespacedName) {}
 
 func (b *bench) open(_ context.Context, of *v1alpha1.MarketSource) (hydrate.Fetcher, error) {
 	return source.Open(source.Config{Helm: &source.HelmConfig{URL: of.Spec.Helm.URL}, Network: netguard.Policy{Loopback: true}})
 }
 
-// listen notes what people see of the work going on.
+// listen records the messages of the Reconciling condition.
 func (b *bench) listen(ctx context.Context, c client.Client, name string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
 	if app, ok := o.(*v1alpha1.AppInfo); ok {
 		if going := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionReconciling); going != nil {
@@ -118,7 +118,7 @@ func (b *bench) listen(ctx context.Context, c client.Client, name string, o clie
 	return c.SubResource(name).Patch(ctx, o, p, opts...)
 }
 
-// list writes what the shop offers into the app, as its source does.
+// list writes the listing of the shop to the app, as its source does.
 func (b *bench) list() {
 	GinkgoHelper()
 	shop, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: b.url()}, Network: netguard.Policy{Loopback: true}})
@@ -133,7 +133,7 @@ func (b *bench) list() {
 	})
 }
 
-// edit changes the app as somebody else does.
+// edit changes the app as another client does.
 func (b *bench) edit(change func(*v1alpha1.AppInfo)) {
 	GinkgoHelper()
 	b.read()
@@ -166,7 +166,7 @@ func (b *bench) read() {
 	b.app = app
 }
 
-// reconcile reconciles the app once, and checks the contract of its status.
+// reconcile reconciles the app once and checks the status contract.
 func (b *bench) reconcile() (ctrl.Result, error) {
 	GinkgoHelper()
 	b.read()
@@ -177,7 +177,8 @@ func (b *bench) reconcile() (ctrl.Result, error) {
 	return result, err
 }
 
-// served reconciles and expects nothing to be left to do.
+// served reconciles and expects the app to be ready, and the next reconcile to write
+// nothing.
 func (b *bench) served(versions ...string) {
 	GinkgoHelper()
 	_, err := b.reconcile()
@@ -190,8 +191,8 @@ func (b *bench) served(versions ...string) {
 	b.quiet()
 }
 
-// age makes all conditions a minute older, so that one that is lost and set again in
-// a reconcile is seen to be written.
+// age makes all conditions a minute older, so that a condition that a reconcile removes and
+// sets again causes a write.
 func (b *bench) age() {
 	GinkgoHelper()
 	b.editStatus(func(status *v1alpha1.AppInfoStatus) {
@@ -207,7 +208,7 @@ func (b *bench) quiet() {
 	GinkgoHelper()
 	b.age()
 	b.writes.Take()
-	_, _ = b.reconcile() // whatever it ends with was looked at already
+	_, _ = b.reconcile() // the result is checked by the caller
 	Expect(b.writes.Take()).To(BeEmpty(), "%+v", b.app.Status.Conditions)
 }
 
@@ -223,7 +224,7 @@ func (b *bench) versions() []string {
 	return names
 }
 
-// published are the versions that the repository has.
+// published returns the versions in the repository.
 func (b *bench) published() []string {
 	var names []string
 	for _, e := range b.store.Entries() {
@@ -233,7 +234,7 @@ func (b *bench) published() []string {
 	return names
 }
 
-// condition is one of the app, in short: status and reason.
+// condition returns the status and the reason of a condition of the app.
 func (b *bench) condition(kind string) string {
 	if c := meta.FindStatusCondition(b.app.Status.Conditions, kind); c != nil {
 		return string(c.Status) + " " + c.Reason
@@ -241,7 +242,7 @@ func (b *bench) condition(kind string) string {
 	return ""
 }
 
-// says is the message of a condition.
+// says returns the message of a condition.
 func (b *bench) says(kind string) string {
 	if c := meta.FindStatusCondition(b.app.Status.Conditions, kind); c != nil {
 		return c.Message
@@ -249,7 +250,7 @@ func (b *bench) says(kind string) string {
 	return ""
 }
 
-// jam makes the volume refuse to be written, and unjam ends that.
+// jam makes writes to the volume fail, and unjam restores it.
 func (b *bench) jam() {
 	GinkgoHelper()
 	Expect(os.Rename(filepath.Join(b.dir, "blobs"), filepath.Join(b.dir, "away"))).To(Succeed())
@@ -262,7 +263,7 @@ func (b *bench) unjam() {
 	Expect(os.Rename(filepath.Join(b.dir, "away"), filepath.Join(b.dir, "blobs"))).To(Succeed())
 }
 
-// lose removes the archive of a version from the volume.
+// lose deletes the archive of a version from the volume.
 func (b *bench) lose(version string) {
 	GinkgoHelper()
 	for _, v := range b.app.Status.Versions {
@@ -274,7 +275,7 @@ func (b *bench) lose(version string) {
 	Fail("version " + version + " is not published")
 }
 
-// told are the events since the last call.
+// told returns the events since the last call.
 func (b *bench) told() []string {
 	var told []string
 	for len(b.events) > 0 {
@@ -283,7 +284,7 @@ func (b *bench) told() []string {
 	return told
 }
 
-// values is the values.yaml of the newest version that is published.
+// values returns the values.yaml of the newest published version.
 func (b *bench) values() string {
 	GinkgoHelper()
 	archive, err := b.store.Archive(b.app.Status.Versions[0].Digest)
@@ -295,7 +296,7 @@ func (b *bench) values() string {
 	return string(text)
 }
 
-// report is a report of the newest version, as the repository serves it.
+// report returns a report of the newest version, as the repository serves it.
 func (b *bench) report(name string) string {
 	GinkgoHelper()
 	handler := chartrepo.Handler(b.store, chartrepo.HandlerOptions{})

@@ -11,7 +11,8 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// TestDraftsAreBoundedInBytes keeps drafts of large apps, as a full disk makes them.
+// TestDraftsAreBoundedInBytes keeps drafts of large apps, which fail because the disk is
+// full.
 func TestDraftsAreBoundedInBytes(t *testing.T) {
 	g := NewWithT(t)
 	var kept drafts

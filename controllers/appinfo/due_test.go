@@ -19,8 +19,8 @@ var _ = Describe("A version is due", func() {
 		Expect(b.fetches("1.0.0")).To(Equal(1))
 	})
 
-	// hydrated expects one version to be hydrated once, for a reason that people see,
-	// and nothing to be left to do then.
+	// hydrated expects one version to be hydrated once for a given reason, and the next
+	// reconcile to write nothing.
 	hydrated := func(version, why string) {
 		GinkgoHelper()
 		_, err := b.reconcile()

@@ -24,7 +24,7 @@ var _ = Describe("An app", func() {
 		b.list()
 	})
 
-	// instance makes an instance of the app, in which a version is installed.
+	// instance creates an instance of the app with an installed version.
 	instance := func(version string) *v1alpha1.AppInstance {
 		GinkgoHelper()
 		i := &v1alpha1.AppInstance{
@@ -155,7 +155,7 @@ var _ = Describe("An app", func() {
 	})
 })
 
-// publish puts a chart of another source into the repository.
+// publish stores a chart of another source in the repository.
 func publish(b *bench, owner hydrate.Owner) {
 	GinkgoHelper()
 	files := []chart.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.0.0\n")}}

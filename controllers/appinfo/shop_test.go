@@ -12,14 +12,14 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// directory serves the shops by the names of their hosts.
+// directory serves the shops by their host names.
 type directory struct {
 	mu    sync.Mutex
 	count int
 	shops map[string]*shop
 }
 
-// open makes a shop under a name of its own.
+// open creates a shop with a new host name.
 func (d *directory) open() *shop {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -43,20 +43,20 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.ServeHTTP(w, r)
 }
 
-// shop is a Helm repository that offers versions of the app web.
+// shop is a Helm repository with versions of the app web.
 type shop struct {
 	host string
 
 	mu       sync.Mutex
 	archives map[string][]byte
 	fetched  map[string]int
-	// ill is the status that it answers with instead, by version.
+	// ill contains the HTTP status of failing responses, by version.
 	ill map[string]int
 }
 
 func (s *shop) url() string { return "http://" + s.host }
 
-// put offers a version with these files beside its Chart.yaml.
+// put adds a version with these files in addition to its Chart.yaml.
 func (s *shop) put(version string, content map[string]string) {
 	files := []chart.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nappVersion: v" + version + "\nversion: " + version + "\n" + content["Chart.yaml"])}}
 	for name, text := range content {
@@ -71,22 +71,21 @@ func (s *shop) put(version string, content map[string]string) {
 	s.archives[version] = archive
 }
 
-// drop ends the offer of a version.
+// drop removes a version.
 func (s *shop) drop(version string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.archives, version)
 }
 
-// fails has the shop answer with a status when it is asked for a version; zero
-// heals it.
+// fails sets the HTTP status of responses for a version. 0 restores the version.
 func (s *shop) fails(version string, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ill = map[string]int{version: status}
 }
 
-// fetches is how often a version was asked for since the last call.
+// fetches returns the number of requests for a version since the last call.
 func (s *shop) fetches(version string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,7 +129,7 @@ func (s *shop) index() []byte {
 	return text
 }
 
-// page is an app of one ConfigMap, which says what the values say.
+// page returns the files of an app with one ConfigMap that contains its values.
 func page() map[string]string {
 	return map[string]string{
 		"templates/page.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: page}\ndata: {colour: {{ .Values.colour | quote }}, zone: {{ .Values.zone | quote }}}\n",
@@ -138,7 +137,7 @@ func page() map[string]string {
 	}
 }
 
-// broken is an app that does not render.
+// broken returns the files of an app that cannot be rendered.
 func broken() map[string]string {
 	return map[string]string{"templates/page.yaml": "{{ brokenOnPurpose }}\n"}
 }

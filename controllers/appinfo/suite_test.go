@@ -17,14 +17,14 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// The world of the specs.
+// The environment of the specs.
 var (
 	server *testenv.Env
-	// objects asks the API server each time, but for instances, which it looks up
-	// by the index of the operator.
+	// objects reads from the API server, except for lookups of instances by an index of the
+	// operator.
 	objects client.WithWatch
-	// shops are found by the name of their host: they are reached as through a
-	// proxy, so that no port ever shows in a message.
+	// shops serves the shops through a proxy by host name, so that messages do not contain
+	// ports.
 	shops directory
 )
 

@@ -19,7 +19,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// crowd are n lines of a form that takes a number.
+// crowd formats n lines with the numbers from 0.
 func crowd(n int, form string) string {
 	var text strings.Builder
 	for i := range n {

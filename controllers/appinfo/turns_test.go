@@ -63,7 +63,7 @@ var _ = Describe("The turns of apps", func() {
 	})
 })
 
-// inputsOf returns the inputs that an attempt of a version notes.
+// inputsOf returns the inputs that the attempt of a version records.
 func inputsOf(b *bench, version string) string {
 	GinkgoHelper()
 	var inputs string
