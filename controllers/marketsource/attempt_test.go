@@ -11,7 +11,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// TestDelayOfAttempts lets one attempt follow the other at the earliest time.
+// TestDelayOfAttempts starts each attempt as early as the previous one allows.
 func TestDelayOfAttempts(t *testing.T) {
 	source := &v1alpha1.MarketSource{Spec: v1alpha1.MarketSourceSpec{Interval: "1m"}}
 	broken := errors.New("broken")

@@ -30,7 +30,7 @@ import (
 
 const repositoryURL = "http://market.example.com"
 
-// bench is a source that lists a shop, and what reconciles it.
+// bench is a source that lists a shop, and the reconciler.
 type bench struct {
 	*shop
 	ctx        context.Context
@@ -40,7 +40,7 @@ type bench struct {
 	source     *v1alpha1.MarketSource
 }
 
-// newBench makes a source named main.
+// newBench creates a source named main.
 func newBench(change ...func(*v1alpha1.MarketSourceSpec)) *bench {
 	GinkgoHelper()
 	b := &bench{shop: shops.open(), ctx: GinkgoT().Context()}
@@ -57,7 +57,7 @@ func newBench(change ...func(*v1alpha1.MarketSourceSpec)) *bench {
 	return b
 }
 
-// restart makes a new reconciler, as a new process has it.
+// restart creates a new reconciler, as a restart does.
 func (b *bench) restart() {
 	b.reconciler = &marketsource.Reconciler{
 		Client: b.client, Recorder: &events.FakeRecorder{}, Open: b.open, RepositoryURL: repositoryURL, Process: rand.String(10),
@@ -65,7 +65,7 @@ func (b *bench) restart() {
 	}
 }
 
-// noone is told of turns: a test reconciles again itself.
+// noone is not notified of free slots, because the test reconciles again itself.
 func noone(types.NamespacedName) {}
 
 func (b *bench) open(ctx context.Context, of *v1alpha1.MarketSource) (marketsource.Lister, error) {
@@ -87,7 +87,7 @@ func (b *bench) open(ctx context.Context, of *v1alpha1.MarketSource) (marketsour
 	return source.Open(cfg)
 }
 
-// edit changes the source as a person does.
+// edit changes the source as a user does.
 func (b *bench) edit(change func(*v1alpha1.MarketSource)) {
 	GinkgoHelper()
 	b.read()
@@ -105,7 +105,7 @@ func (b *bench) editStatus(change func(*v1alpha1.MarketSourceStatus)) {
 	Expect(server.Client.Status().Patch(b.ctx, b.source, before)).To(Succeed())
 }
 
-// ask asks for a look at the source.
+// ask requests a reconcile of the source.
 func (b *bench) ask(when string) {
 	GinkgoHelper()
 	b.edit(func(s *v1alpha1.MarketSource) {
@@ -120,8 +120,8 @@ func (b *bench) read() {
 	b.source = s
 }
 
-// reconcile reconciles the source once, and checks the contract of its status. The
-// interval may be one that nobody could configure.
+// reconcile reconciles the source once and checks the status contract. The interval can be
+// one that the API server does not accept.
 func (b *bench) reconcile(interval ...v1alpha1.Duration) (ctrl.Result, error) {
 	GinkgoHelper()
 	b.read()
@@ -142,8 +142,8 @@ func (b *bench) succeeds(interval ...v1alpha1.Duration) ctrl.Result {
 	return result
 }
 
-// age makes all conditions a minute older, so that one that is lost and set again in
-// a reconcile is seen to be written.
+// age makes all conditions a minute older, so that a condition that a reconcile removes and
+// sets again causes a write.
 func (b *bench) age() {
 	GinkgoHelper()
 	b.editStatus(func(status *v1alpha1.MarketSourceStatus) {
@@ -154,18 +154,18 @@ func (b *bench) age() {
 	})
 }
 
-// quiet expects another reconcile to write nothing and to ask nobody.
+// quiet expects another reconcile to write nothing and to send no request to the shop.
 func (b *bench) quiet() {
 	GinkgoHelper()
 	b.age()
 	b.writes.Take()
 	b.requests()
-	_, _ = b.reconcile() // whatever it ends with was looked at already
+	_, _ = b.reconcile() // the result is checked by the caller
 	Expect(b.writes.Take()).To(BeEmpty(), "%+v", b.source.Status)
 	Expect(b.requests()).To(BeEmpty())
 }
 
-// synced lists the shop and has every app served.
+// synced lists the shop and makes every app ready.
 func (b *bench) synced() {
 	GinkgoHelper()
 	b.succeeds()
@@ -178,7 +178,7 @@ func (b *bench) synced() {
 	b.requests()
 }
 
-// app is the AppInfo of an app.
+// app returns the AppInfo of an app.
 func (b *bench) app(name string) *v1alpha1.AppInfo {
 	GinkgoHelper()
 	app := &v1alpha1.AppInfo{}
@@ -186,7 +186,7 @@ func (b *bench) app(name string) *v1alpha1.AppInfo {
 	return app
 }
 
-// apps are the apps that have an AppInfo which is not on its way out.
+// apps returns the names of the apps with an AppInfo that is not being deleted.
 func (b *bench) apps() []string {
 	GinkgoHelper()
 	var names []string
@@ -201,7 +201,7 @@ func (b *bench) apps() []string {
 	return names
 }
 
-// serve plays the controller of AppInfos that has published an app.
+// serve sets the status of an AppInfo that is published.
 func (b *bench) serve(name string) {
 	GinkgoHelper()
 	b.judge(name, func(app *v1alpha1.AppInfo) {
@@ -210,7 +210,7 @@ func (b *bench) serve(name string) {
 	})
 }
 
-// spoil plays the controller of AppInfos that could not render an app.
+// spoil sets the status of an AppInfo that could not be rendered.
 func (b *bench) spoil(name, message string) {
 	GinkgoHelper()
 	b.judge(name, func(app *v1alpha1.AppInfo) {
@@ -238,7 +238,7 @@ func (b *bench) judge(name string, change func(*v1alpha1.AppInfo)) {
 	Expect(server.Client.Status().Patch(b.ctx, app, before)).To(Succeed())
 }
 
-// finalize plays the controller of AppInfos, which lets those go that are deleted.
+// finalize removes the finalizers of deleted AppInfos, as their controller does.
 func (b *bench) finalize() {
 	GinkgoHelper()
 	list := &v1alpha1.AppInfoList{}
@@ -253,7 +253,7 @@ func (b *bench) finalize() {
 	}
 }
 
-// condition is one of the source, in short: status and reason.
+// condition returns the status and the reason of a condition of the source.
 func (b *bench) condition(kind string) string {
 	if c := meta.FindStatusCondition(b.source.Status.Conditions, kind); c != nil {
 		return string(c.Status) + " " + c.Reason
@@ -261,7 +261,7 @@ func (b *bench) condition(kind string) string {
 	return ""
 }
 
-// message is that of a condition.
+// message returns the message of a condition.
 func (b *bench) message(kind string) string {
 	if c := meta.FindStatusCondition(b.source.Status.Conditions, kind); c != nil {
 		return c.Message

@@ -17,7 +17,7 @@ var _ = Describe("Counting the apps of a source", func() {
 	var b *bench
 	BeforeEach(func() { b = newBench() })
 
-	// listed lists the apps, which nobody has hydrated.
+	// listed lists the apps, which are not hydrated.
 	listed := func(apps ...string) {
 		GinkgoHelper()
 		for _, app := range apps {
@@ -216,7 +216,7 @@ var _ = Describe("Counting the apps of a source", func() {
 		b.serve("web")
 		blog := b.app("blog")
 		before := client.MergeFrom(blog.DeepCopy())
-		blog.Spec.Withdrawn = true // A shop of this kind cannot say so; a folder can.
+		blog.Spec.Withdrawn = true // A Helm repository cannot withdraw an app; a directory can.
 		Expect(server.Client.Patch(b.ctx, blog, before)).To(Succeed())
 		b.serve("blog")
 		b.succeeds()

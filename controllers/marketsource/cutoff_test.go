@@ -16,7 +16,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// watched is a source whose listings the test looks at once they have begun.
+// watched is a lister that calls a function after each listing.
 type watched struct {
 	marketsource.Lister
 	seen func()
@@ -35,8 +35,8 @@ var _ = Describe("A source that is read", func() {
 		b.offer("web", "1.0.0")
 	})
 
-	// killed leaves the status behind that a process leaves which is killed while it
-	// reads the source, and starts another process.
+	// killed sets the status that remains when the process is killed while it reads the
+	// source, and starts another process.
 	killed := func() {
 		GinkgoHelper()
 		var left *v1alpha1.Attempt

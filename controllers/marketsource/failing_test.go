@@ -21,8 +21,8 @@ var _ = Describe("A source that fails", func() {
 		b.offer("web", "1.0.0")
 	})
 
-	// stays expects the source to fail as before when an app brings it back, without
-	// anybody being asked.
+	// stays expects the failure to remain when an app requeues the source, without a
+	// request to the shop.
 	stays := func(reached, indexed, ready string) {
 		GinkgoHelper()
 		b.quiet()

@@ -11,14 +11,14 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// directory serves the shops by the names of their hosts.
+// directory serves the shops by their host names.
 type directory struct {
 	mu    sync.Mutex
 	count int
 	shops map[string]*shop
 }
 
-// open makes a shop under a name of its own.
+// open creates a shop with a new host name.
 func (d *directory) open() *shop {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -42,7 +42,7 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.ServeHTTP(w, r)
 }
 
-// shop is a Helm repository of which only the index is ever asked for.
+// shop is a Helm repository whose index is the only file that is requested.
 type shop struct {
 	host string
 
@@ -69,30 +69,30 @@ func (s *shop) offer(app string, versions ...string) {
 	}
 }
 
-// drop takes an app out of the index.
+// drop removes an app from the index.
 func (s *shop) drop(app string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.entries, app)
 }
 
-// says has the shop answer something else than its index.
+// says sets a response body instead of the index.
 func (s *shop) says(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.text = text
 }
 
-// fails has the shop answer with a status, and possibly with Retry-After; zero
-// heals it.
+// fails sets the HTTP status of responses and optionally Retry-After. Status 0 restores the
+// shop.
 func (s *shop) fails(status int, after string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ill, s.patient = status, after
 }
 
-// requests are the answers given since the last call: 200 for the whole index, 304
-// where nothing had changed, and other statuses as they are.
+// requests returns the responses since the last call: 200 for the complete index, 304 if it
+// was not modified, and other statuses.
 func (s *shop) requests() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +134,7 @@ func (s *shop) answer(r *http.Request) (int, string) {
 	return http.StatusOK, text
 }
 
-// retag has the shop give another validator for the same index.
+// retag changes the ETag of the unchanged index.
 func (s *shop) retag(tag string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +143,7 @@ func (s *shop) retag(tag string) {
 
 func etag(text string) string { return fmt.Sprintf("%q", chart.Digest([]byte(text))) }
 
-// broken adds entries that cannot be apps.
+// broken adds entries that are not valid apps.
 func (s *shop) broken(count int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

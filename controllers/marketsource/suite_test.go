@@ -12,11 +12,11 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// The world of the specs.
+// The environment of the specs.
 var (
 	server *testenv.Env
-	// shops are found by the name of their host: they are reached as through a
-	// proxy, so that no port ever shows in a message.
+	// shops serves the shops through a proxy by host name, so that messages do not contain
+	// ports.
 	shops directory
 )
 
