@@ -15,8 +15,8 @@ import (
 	"github.com/appmarket/operator/internal/preflight"
 )
 
-// TestFindingsStayBounded shows that a status keeps a size that the API server and the
-// watchers can bear, however much is wrong.
+// TestFindingsStayBounded checks that the size of a status remains acceptable for the API
+// server and for watching clients, regardless of the number of problems.
 func TestFindingsStayBounded(t *testing.T) {
 	for _, c := range []struct {
 		why            string
@@ -80,7 +80,7 @@ func TestVerdictSaysHowLongItWaitsOnlyWhereItDoes(t *testing.T) {
 	}
 }
 
-// TestProblemsThatTimeMaySolveAreWaitedFor shows what an instance waits for.
+// TestProblemsThatTimeMaySolveAreWaitedFor checks which problems an instance waits for.
 func TestProblemsThatTimeMaySolveAreWaitedFor(t *testing.T) {
 	passing := preflight.Problem{Reason: v1alpha1.ReasonPermissionDenied, Message: "apply the remedy", Remedy: "kind: Role"}
 	final := preflight.Problem{Reason: v1alpha1.ReasonInvalidObject, Message: "correct the values", Final: true}
