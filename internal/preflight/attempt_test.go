@@ -11,7 +11,7 @@ import (
 	"github.com/appmarket/operator/internal/preflight"
 )
 
-// attempts are the objects of a wish that the API server is asked about, as
+// attempts returns the objects of a wish for which a dry run is requested, in the form
 // "namespace/kind/name".
 func attempts(t *testing.T, w preflight.Wish, f *preflight.Facts) []string {
 	t.Helper()

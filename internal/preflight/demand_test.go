@@ -20,7 +20,7 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// wish is one of a chart of one template, whose documents are separated as in YAML.
+// wish returns a wish for a chart with one template, which contains YAML documents.
 func wish(template string) preflight.Wish {
 	return preflight.Wish{
 		Tenant: release.Tenant{Namespace: "team", ServiceAccount: "installer"},
@@ -37,7 +37,7 @@ func unit(name, path, text string) preflight.Unit {
 	return u
 }
 
-// document is what a worker makes of a rendered text.
+// document returns the document that a worker creates from a rendered text.
 func document(path, text string) objects.Document {
 	object, err := yaml.YAMLToJSON([]byte(text))
 	if err != nil {
@@ -62,8 +62,7 @@ func check(t *testing.T, w preflight.Wish, facts *preflight.Facts) []preflight.P
 	return problems
 }
 
-// want is what a problem should be: its reason, whether it is final, and words of its
-// message.
+// want is an expected problem: its reason, whether it is final, and words of its message.
 type want struct {
 	reason string
 	final  bool
@@ -83,7 +82,7 @@ func expect(t *testing.T, why string, problems []preflight.Problem, wants ...wan
 	}
 }
 
-// known are the built-in kinds that the tests use.
+// known returns the built-in kinds that the tests use.
 func known() map[schema.GroupVersionKind]preflight.Kind {
 	kinds := map[schema.GroupVersionKind]preflight.Kind{}
 	for _, line := range strings.Fields(`v1/ServiceAccount=serviceaccounts v1/Pod=pods v1/Service=services v1/Secret=secrets v1/ConfigMap=configmaps
@@ -102,12 +101,12 @@ func known() map[schema.GroupVersionKind]preflight.Kind {
 	return kinds
 }
 
-// facts are those of a cluster that has these nodes, and where nothing is amiss.
+// facts returns the facts of a cluster with these nodes and without problems.
 func facts(nodes ...preflight.Node) *preflight.Facts {
 	return &preflight.Facts{Version: "v1.36.1", Kinds: known(), StorageClasses: []string{"fast", "slow"}, DefaultClass: "slow", Nodes: nodes}
 }
 
-// node is a ready one of amd64 with these resources, as "cpu=4 memory=8Gi".
+// node returns a ready amd64 node with resources such as "cpu=4 memory=8Gi".
 func node(name, offers string, change ...func(*preflight.Node)) preflight.Node {
 	n := preflight.Node{
 		Name: name, Architecture: "amd64", Ready: true, Allocatable: list(offers + " pods=110"),
@@ -128,8 +127,8 @@ func list(text string) corev1.ResourceList {
 	return all
 }
 
-// deployment asks for resources, as "cpu: 2, memory: 1Gi", with more lines of the
-// pod's spec.
+// deployment returns a Deployment with requests such as "cpu: 2, memory: 1Gi" and further
+// lines of the Pod spec.
 func deployment(name, requests, more string) string {
 	return "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " + name + "}\nspec:\n  template:\n    spec:\n" +
 		"      containers: [{name: app, image: nginx, resources: {requests: {" + requests + "}}}]\n" + more

@@ -16,8 +16,8 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// needsOf are the needs of a wish, one line each: where, what, and what suffices
-// instead.
+// needsOf returns the needs of a wish, with one line for the namespace, the rules and the
+// alternative rules of each.
 func needsOf(t *testing.T, w preflight.Wish, f *preflight.Facts) []string {
 	t.Helper()
 	g := NewWithT(t)
@@ -184,7 +184,7 @@ func TestRemedyOfGrantedRights(t *testing.T) {
 	g.Expect(demand.Check(f)[0].Remedy).To(ContainSubstring("endpoints"))
 }
 
-// TestRemedyKeepsNamesApart has the name of a role that is two names with a comma.
+// TestRemedyKeepsNamesApart uses the name of a role that contains a comma.
 func TestRemedyKeepsNamesApart(t *testing.T) {
 	const named = "reader,cluster-admin"
 	for why, text := range map[string]string{
@@ -329,7 +329,7 @@ func TestRemedyIsBounded(t *testing.T) {
 	g.Expect(len(problems[1].Message)).To(BeNumerically("<", 1024))
 }
 
-// wide is a role of that many rules for each of four lists.
+// wide returns a Role with four lists of the given length in one rule.
 func wide(name string, each int) string {
 	items := strings.TrimSuffix(strings.Repeat("a,", each), ",")
 	return fmt.Sprintf("apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: %[1]s}\nrules: [{apiGroups: [%[2]s], resources: [%[2]s], verbs: [%[2]s], resourceNames: [%[2]s]}]", name, items)

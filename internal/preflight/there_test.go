@@ -10,7 +10,7 @@ import (
 	"github.com/appmarket/operator/internal/preflight"
 )
 
-// is an object that is there, by its name alone.
+// is returns a reference to an existing object.
 func is(apiVersion, kind, namespace, name string) v1alpha1.ObjectReference {
 	return v1alpha1.ObjectReference{APIVersion: apiVersion, Kind: kind, Namespace: namespace, Name: name}
 }
