@@ -41,8 +41,8 @@ func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *findings) err
 	}
 	prepare := r.Catalog.Prepare
 	if s.begins() {
-		// The instance controller soon needs the same rendering. An upgrade is rendered for
-		// a different revision there.
+		// Keep the result for the instance controller, which soon needs the same one. It renders
+		// an upgrade for other revisions.
 		prepare = r.Catalog.PrepareAhead
 	}
 	if s.plan, err = prepare(ctx, s.app, s.version, wish); err != nil {

@@ -192,8 +192,8 @@ func (s *scope) asked() bool {
 }
 
 // failedBefore returns the error of the previous operation if it failed and is the same as
-// the next one. The operation is retried if the spec changes, the instance is deleted or a
-// reconcile is requested.
+// the next one, and an error if the operation was interrupted too often. A failed operation
+// is retried if the spec changes, the instance is deleted or a reconcile is requested.
 func failedBefore(s *scope, next v1alpha1.Operation) error {
 	st := s.instance.Status
 	if s.interruptions(next) >= status.MaxInterruptions {

@@ -143,7 +143,7 @@ func (r *Reconciler) objects(ctx context.Context, s *scope) ([]v1alpha1.ObjectRe
 	return all, nil
 }
 
-// remedyForGone says how to restore objects that another client deleted.
+// remedyForGone describes how to restore objects that another client deleted.
 const remedyForGone = "to restore what is gone, set the annotation " + v1alpha1.ReconcileRequestAnnotation +
 	" to another value, or spec.driftPolicy to Correct"
 

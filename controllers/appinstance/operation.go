@@ -145,7 +145,7 @@ func (s *scope) begin(ctx context.Context, operation v1alpha1.Operation) error {
 		s.keeper.ShowSummary(v1alpha1.ReasonProgressing, working(operation))
 	}
 	s.seen = nil
-	// This event replaces the event of the Resolved condition, which says less.
+	// This event replaces the event of the Resolved condition, which contains less.
 	s.keeper.Event(v1alpha1.ConditionResolved, corev1.EventTypeNormal, operationEvents[operation.Type].begins, working(operation)+requestedBy(operation))
 	return s.keeper.Save(ctx)
 }

@@ -16,7 +16,7 @@ type Turns interface {
 	TryAcquire(instance types.NamespacedName) bool
 	// Pause releases the slot while the operation waits.
 	Pause(instance types.NamespacedName)
-	// Resume acquires the slot again, waiting for it until the context ends.
+	// Resume acquires the slot again. It waits for the slot until the context ends.
 	Resume(ctx context.Context, instance types.NamespacedName)
 	// Release releases the slot.
 	Release(instance types.NamespacedName)

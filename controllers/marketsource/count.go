@@ -52,7 +52,7 @@ func (r *Reconciler) judge(s *scope, t totals) error {
 	c := t.counts
 	message := summary(c)
 	if indexed := meta.FindStatusCondition(s.source.Status.Conditions, v1alpha1.ConditionIndexed); c.Total == 0 && indexed != nil {
-		message = indexed.Message // It says why there is no app.
+		message = indexed.Message // It contains the reason why there is no app.
 	}
 	hydrated := s.source.Spec.Readiness != v1alpha1.ReadinessSynced
 	switch {

@@ -127,7 +127,7 @@ func (s *scope) stillIndexed() {
 }
 
 // indexed sets the Indexed condition with the number of apps that the source offers. If
-// there is none, the message says whether the spec excludes all of them.
+// there is none, the message states whether the spec excludes all of them.
 func (s *scope) indexed(unwanted int) {
 	offered := s.source.Status.Apps.Offered
 	message := text.Count(offered, "app", "apps") + " offered"

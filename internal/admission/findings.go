@@ -21,7 +21,7 @@ type Findings struct {
 type finding struct {
 	err    error
 	remedy string
-	// until is a sentence that says how long the operation waits for this problem to
+	// until is a sentence about how long the operation waits for this problem to
 	// resolve.
 	until string
 }

@@ -14,7 +14,7 @@ import (
 const maxAttempts = 200
 
 // Attempt is an object whose creation the API server is requested to simulate with a dry
-// run. Only the API server knows which objects its validation, webhooks and policies
+// run. Only the API server can determine which objects its validation, webhooks and policies
 // reject, and which names are in use.
 type Attempt struct {
 	Kind      schema.GroupVersionKind
