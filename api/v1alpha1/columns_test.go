@@ -15,7 +15,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// table asks for a list as kubectl does, which prints what the API server says.
+// table returns a list of objects as a table, as kubectl requests it from the API server.
 func table(ctx context.Context, resource string) *metav1.Table {
 	GinkgoHelper()
 	clients, err := kubernetes.NewForConfig(server.Config)

@@ -20,10 +20,10 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// kinds are all kinds, which their milestones are known by.
+// kinds are the condition sets of all kinds.
 var kinds = []status.ConditionSet{status.MarketSource, status.AppInfo, status.AppInstance, status.AppInstallTask}
 
-// constants are those of a file whose names begin with a prefix, by name.
+// constants returns the values of the constants in a file whose names start with a prefix, by name.
 func constants(t *testing.T, file, prefix string) map[string]string {
 	t.Helper()
 	g := NewWithT(t)
@@ -81,7 +81,7 @@ func TestEveryConditionIsDocumented(t *testing.T) {
 	}
 }
 
-// has reports whether a condition is one of a kind.
+// has reports whether a kind has a condition.
 func has(kind status.ConditionSet, condition string) bool {
 	own := []string{kind.Summary, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}
 	return slices.Contains(slices.Concat(own, kind.Progress, kind.Flags), condition)
@@ -95,8 +95,8 @@ func TestEveryMilestoneMayFail(t *testing.T) {
 	}
 }
 
-// TestReasonsAreTheDocumentedOnes compares the constants with what the comments of
-// the conditions list, in both directions.
+// TestReasonsAreTheDocumentedOnes fails if a reason is declared but not listed in the comment of
+// a condition, or listed but not declared.
 func TestReasonsAreTheDocumentedOnes(t *testing.T) {
 	g := NewWithT(t)
 	var declared, listed []string
@@ -121,8 +121,8 @@ func TestNoReasonIsListedTwice(t *testing.T) {
 	}
 }
 
-// TestEveryReasonIsUsed fails for a reason that no code gives, and for one that is
-// written as text instead of by its constant.
+// TestEveryReasonIsUsed fails if a declared reason is not used by any code, or if code uses a
+// string literal instead of the constant of a reason.
 func TestEveryReasonIsUsed(t *testing.T) {
 	g := NewWithT(t)
 	used, written := reasonsInCode(t)
@@ -136,8 +136,8 @@ func TestEveryReasonIsUsed(t *testing.T) {
 	}
 }
 
-// reasonsInCode finds the constants that code uses, tests left out, and the calls
-// that are given a reason as a text.
+// reasonsInCode returns the names of the reason constants that non-test code uses, and the calls
+// that use a string literal as reason.
 func reasonsInCode(t *testing.T) (used map[string]bool, written []string) {
 	t.Helper()
 	g := NewWithT(t)
@@ -169,7 +169,8 @@ func reasonsInCode(t *testing.T) (used map[string]bool, written []string) {
 	return used, written
 }
 
-// selected is the name that is selected from a package, as in v1alpha1.ReasonReady.
+// selected returns the identifier that an expression selects from a package, such as ReasonReady
+// for v1alpha1.ReasonReady. It returns an empty string for any other node.
 func selected(n ast.Node, from string) string {
 	selector, ok := n.(*ast.SelectorExpr)
 	if !ok {
@@ -181,8 +182,8 @@ func selected(n ast.Node, from string) string {
 	return selector.Sel.Name
 }
 
-// givenAsText is the literal that a call such as outcome.Stalled or keeper.Reached
-// has for a reason.
+// givenAsText returns the string literal that a call, such as a call of outcome.Stalled, has as
+// reason. It returns an empty string if there is none.
 func givenAsText(n ast.Node) string {
 	call, ok := n.(*ast.CallExpr)
 	if !ok {
@@ -203,7 +204,7 @@ func givenAsText(n ast.Node) string {
 	return call.Args[at].(*ast.BasicLit).Value
 }
 
-// isText reports whether an argument is a text that is not empty.
+// isText reports whether an argument is a string literal that is not empty.
 func isText(argument ast.Expr) bool {
 	literal, ok := argument.(*ast.BasicLit)
 	return ok && literal.Kind == token.STRING && literal.Value != `""`

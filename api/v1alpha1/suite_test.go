@@ -34,7 +34,8 @@ func TestAPI(t *testing.T) {
 	RunSpecs(t, "API", suite, reporter)
 }
 
-// object reads an object of ours from YAML, as a person would apply it.
+// object returns an object of the given kind from YAML, in the namespace of the test. An object
+// without a name gets a generated name.
 func object(kind, text string) *unstructured.Unstructured {
 	GinkgoHelper()
 	o := &unstructured.Unstructured{Object: map[string]any{}}
@@ -47,8 +48,8 @@ func object(kind, text string) *unstructured.Unstructured {
 	return o
 }
 
-// change is a field to set, such as "spec.interval", and its value as YAML; empty
-// takes the field away. Several fields have a line each: "spec.type: Helm".
+// change contains one line for each field to set: its path and its value as YAML, such as
+// "spec.type: Helm". A field without a value is removed.
 type change string
 
 func (c change) apply(o *unstructured.Unstructured) {
@@ -61,7 +62,7 @@ func (c change) apply(o *unstructured.Unstructured) {
 			unstructured.RemoveNestedField(o.Object, fields...)
 			continue
 		}
-		// By way of JSON, which leaves whole numbers whole.
+		// The value is decoded as JSON, because unstructured objects contain JSON types only.
 		var value any
 		plain, err := yaml.YAMLToJSON([]byte(text))
 		Expect(err).NotTo(HaveOccurred())
@@ -70,7 +71,7 @@ func (c change) apply(o *unstructured.Unstructured) {
 	}
 }
 
-// whole gives numbers the type that an unstructured object has for them.
+// whole converts all numbers to int64, which is the type of integers in an unstructured object.
 func whole(value any) any {
 	switch value := value.(type) {
 	case float64:
@@ -87,12 +88,12 @@ func whole(value any) any {
 	return value
 }
 
-// create asks the API server to take an object in, without keeping it.
+// create creates an object in a dry run, so that it is validated but not stored.
 func create(o *unstructured.Unstructured) error {
 	return server.Client.Create(GinkgoT().Context(), o, client.DryRunAll)
 }
 
-// kept makes an object and returns it as it is stored.
+// kept creates an object and returns it as the API server has stored it.
 func kept(o *unstructured.Unstructured) *unstructured.Unstructured {
 	GinkgoHelper()
 	Expect(server.Client.Create(GinkgoT().Context(), o)).To(Succeed())
@@ -100,7 +101,7 @@ func kept(o *unstructured.Unstructured) *unstructured.Unstructured {
 	return o
 }
 
-// typed is an object as Go sees it.
+// typed converts an object to its Go type.
 func typed[T any](o *unstructured.Unstructured) *T {
 	GinkgoHelper()
 	into := new(T)
@@ -108,10 +109,10 @@ func typed[T any](o *unstructured.Unstructured) *T {
 	return into
 }
 
-// letters is a text of n letters.
+// letters returns a string of n letters.
 func letters(n int) string { return strings.Repeat("a", n) }
 
-// list is YAML of n items, made by a format with one number in it.
+// list returns a YAML list of n items. The format of an item contains one verb for its index.
 func list(n int, format string) string {
 	var items []string
 	for i := range n {
