@@ -1,62 +1,69 @@
 package v1alpha1
 
-// Action is what a task wants.
+// Action is an operation that an AppInstallTask can request.
 // +kubebuilder:validation:Enum=Install;Upgrade;Rollback;Uninstall;Clone;Stop;Resume;Cancel;Adopt
 type Action string
 
 const (
-	// ActionInstall makes a new instance run.
+	// ActionInstall installs an app as a new AppInstance. It also installs an app again after a
+	// failed installation or an uninstallation.
 	ActionInstall Action = "Install"
-	// ActionUpgrade brings an instance to a newer version.
+	// ActionUpgrade upgrades an AppInstance to a newer version of its app, or to an older
+	// version if allowDowngrade is true.
 	ActionUpgrade Action = "Upgrade"
-	// ActionRollback brings an instance back to an earlier revision.
+	// ActionRollback rolls an AppInstance back to an earlier revision.
 	ActionRollback Action = "Rollback"
-	// ActionUninstall removes an instance's releases.
+	// ActionUninstall uninstalls the Helm releases of an AppInstance. The AppInstance is kept
+	// as a record.
 	ActionUninstall Action = "Uninstall"
-	// ActionClone makes a new instance of the spec of another one.
+	// ActionClone creates an AppInstance with the spec of another AppInstance. Data is not
+	// copied.
 	ActionClone Action = "Clone"
-	// ActionStop brings the workloads of an instance to zero.
+	// ActionStop stops the workloads of an AppInstance, so that they have no Pods.
 	ActionStop Action = "Stop"
-	// ActionResume brings them back to what they were.
+	// ActionResume restores the workloads of a stopped AppInstance.
 	ActionResume Action = "Resume"
-	// ActionCancel ends another task of the instance.
+	// ActionCancel cancels another task of the same AppInstance.
 	ActionCancel Action = "Cancel"
-	// ActionAdopt makes an instance of a release that helm installed.
+	// ActionAdopt creates an AppInstance from an existing Helm release with the same name.
 	ActionAdopt Action = "Adopt"
 )
 
-// DependencyPolicy says what a task does about apps that its app needs.
+// DependencyPolicy specifies how a task handles apps that its app requires and that are not
+// running.
 // +kubebuilder:validation:Enum=Wait;Install
 type DependencyPolicy string
 
 const (
-	// DependenciesWait waits until somebody has installed them.
+	// DependenciesWait waits until the required apps are installed and ready.
 	DependenciesWait DependencyPolicy = "Wait"
-	// DependenciesInstall installs them first, in order.
+	// DependenciesInstall installs the required apps first, in order, with a task for each app.
 	DependenciesInstall DependencyPolicy = "Install"
 )
 
-// FailurePolicy says what a task leaves behind when its work fails.
+// FailurePolicy specifies what happens to the changes of a task that fails.
 // +kubebuilder:validation:Enum=Keep;Rollback;Remove
 type FailurePolicy string
 
 const (
-	// FailureKeep leaves everything as it is, to be looked at.
+	// FailureKeep keeps the changes, so that they can be inspected.
 	FailureKeep FailurePolicy = "Keep"
-	// FailureRollback brings an instance that ran before back to that revision.
+	// FailureRollback rolls the instance back to its previous revision after a failed upgrade
+	// or rollback.
 	FailureRollback FailurePolicy = "Rollback"
-	// FailureRemove removes what the task has newly installed, its dependencies
-	// included, the last one first.
+	// FailureRemove uninstalls everything that the task has newly installed, including
+	// dependencies, in reverse order.
 	FailureRemove FailurePolicy = "Remove"
 )
 
-// MissingInputPolicy says what a task does about inputs that are missing.
+// MissingInputPolicy specifies how a task handles inputs that are missing or invalid.
 // +kubebuilder:validation:Enum=Wait;Fail
 type MissingInputPolicy string
 
 const (
-	// MissingInputWait lists them and waits until the task is edited.
+	// MissingInputWait lists the inputs in status.requiredInputs and waits until they are
+	// specified.
 	MissingInputWait MissingInputPolicy = "Wait"
-	// MissingInputFail lists them and fails.
+	// MissingInputFail lists the inputs in status.requiredInputs and fails the task.
 	MissingInputFail MissingInputPolicy = "Fail"
 )

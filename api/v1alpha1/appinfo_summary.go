@@ -1,128 +1,135 @@
 package v1alpha1
 
-// AppSummary describes an app.
+// AppSummary describes a version of an app.
 type AppSummary struct {
-	// title is the name for people.
+	// title is the display name of the app.
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	Title string `json:"title,omitempty"`
 
-	// appVersion is the version of what the chart installs.
+	// appVersion is the version of the application that the chart installs.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	AppVersion string `json:"appVersion,omitempty"`
 
-	// description is one sentence.
+	// description is a short description of the app.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Description string `json:"description,omitempty"`
 
-	// icon is the URL of a picture.
+	// icon is the URL of the icon of the app.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Icon string `json:"icon,omitempty"`
 
-	// categories are those of the manifest.
+	// categories are the categories of the app in its manifest. Without an app manifest, they
+	// are the keywords of the chart.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
 	// +kubebuilder:validation:items:MaxLength=100
 	Categories []string `json:"categories,omitempty"`
 
-	// type is app or middleware, or that of the chart.
+	// type is the type of the app in its manifest, such as app or middleware. If the manifest
+	// does not specify a type, it is the type of the chart: application or library.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Type string `json:"type,omitempty"`
 
-	// developer is who makes it.
+	// developer is the name of the developer in the app manifest. If the manifest does not
+	// specify a developer, it is the name of the first maintainer of the chart.
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	Developer string `json:"developer,omitempty"`
 
-	// licenses are the names of its licences.
+	// licenses are the names of the licenses under which the app is distributed.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
 	// +kubebuilder:validation:items:MaxLength=200
 	Licenses []string `json:"licenses,omitempty"`
 
-	// entrances are the ways into the app.
+	// entrances are the user-facing endpoints of the app.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=50
 	Entrances []Entrance `json:"entrances,omitempty"`
 
-	// architectures are those that the app says it supports.
+	// architectures are the CPU architectures that the app manifest declares as supported.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
 	// +kubebuilder:validation:items:MaxLength=32
 	Architectures []string `json:"architectures,omitempty"`
 
-	// resources are what it asks the node for.
+	// resources are the node resources that the app manifest requires.
 	// +optional
 	Resources *AppResources `json:"resources,omitempty"`
 
-	// dependencies are other apps, middleware and the system version it needs.
+	// dependencies are the apps, the middleware and the system version that the app depends on.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50
 	Dependencies []AppDependency `json:"dependencies,omitempty"`
 
-	// inputs are the values that whoever installs the app may or must give.
+	// inputs are the values that can or must be specified in spec.envs to install the app.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
 	Inputs []Input `json:"inputs,omitempty"`
 
-	// permissions are what the manifest asks of the platform.
+	// permissions are the platform permissions that the app manifest requests.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50
 	// +kubebuilder:validation:items:MaxLength=200
 	Permissions []string `json:"permissions,omitempty"`
 
-	// cloneable says that the app may be installed more than once.
+	// cloneable indicates whether the app manifest allows more than one instance of the app.
+	// Apps without a manifest are not restricted.
 	// +optional
 	Cloneable bool `json:"cloneable,omitempty"`
 
-	// clone says whether a second instance would get in the way of the first.
-	// Unset where it was not looked at, for an app that may be installed once.
+	// clone describes whether a second instance of the app conflicts with the first. It is not
+	// set if the app manifest does not allow more than one instance.
 	// +optional
 	Clone *CloneSafety `json:"clone,omitempty"`
 
-	// license is what must be bought before the app may be installed.
+	// license describes the purchase that is required before the app can be installed. If not
+	// set, no purchase is required.
 	// +optional
 	License *LicenseTerms `json:"license,omitempty"`
 
-	// conflicts are apps beside which this one cannot run.
+	// conflicts are the apps that cannot be installed together with this app.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50
 	Conflicts []AppDependency `json:"conflicts,omitempty"`
 
-	// images counts the different images.
+	// images is the number of distinct images of the app.
 	// +optional
 	Images int32 `json:"images,omitempty"`
 
-	// subCharts are the chart units that are installed as releases of their own;
-	// empty for an app of one chart.
+	// subCharts are the charts of the app that are installed as separate Helm releases. It is
+	// empty for an app that consists of a single chart.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=20
 	SubCharts []SubChart `json:"subCharts,omitempty"`
 
-	// kinds counts the objects that the app renders to, by kind.
+	// kinds lists the kinds of the rendered objects and their numbers.
 	// +optional
 	// +listType=map
 	// +listMapKey=kind
 	// +kubebuilder:validation:MaxItems=60
 	Kinds []KindCount `json:"kinds,omitempty"`
 
-	// warnings are what of the manifest was not understood.
+	// warnings are problems that did not prevent hydration, such as unknown parts of the app
+	// manifest, values that the chart requires, or information that was omitted because of its
+	// size.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
@@ -130,26 +137,28 @@ type AppSummary struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// CloneVerdict says where a second instance of an app can live.
+// CloneVerdict specifies where a second instance of an app can be installed.
 // +kubebuilder:validation:Enum=Safe;NamespacedOnly;Unsafe
 type CloneVerdict string
 
 const (
-	// CloneSafe allows a second instance in the same namespace.
+	// CloneSafe means that a second instance can be installed in the same namespace.
 	CloneSafe CloneVerdict = "Safe"
-	// CloneNamespacedOnly allows one in another namespace.
+	// CloneNamespacedOnly means that a second instance can be installed only in another
+	// namespace.
 	CloneNamespacedOnly CloneVerdict = "NamespacedOnly"
-	// CloneUnsafe allows none in the cluster.
+	// CloneUnsafe means that a second instance cannot be installed in the cluster.
 	CloneUnsafe CloneVerdict = "Unsafe"
 )
 
-// CloneSafety says whether two instances of an app get in each other's way.
+// CloneSafety describes whether two instances of an app conflict.
 type CloneSafety struct {
-	// verdict says where a second instance can live.
+	// verdict specifies where a second instance can be installed.
 	// +required
 	Verdict CloneVerdict `json:"verdict,omitempty"`
 
-	// collisions are the first 50 things that both would claim.
+	// collisions are the first 50 resources that both instances would claim, such as object
+	// names, hosts and ports.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50
@@ -157,21 +166,21 @@ type CloneSafety struct {
 	Collisions []string `json:"collisions,omitempty"`
 }
 
-// LicenseTerms are what must be bought before an app may be installed.
+// LicenseTerms describes the purchase that is required before an app can be installed.
 type LicenseTerms struct {
-	// product is what the credential must name.
+	// product is the product that the credential must name.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Product string `json:"product,omitempty"`
 
-	// issuer is who issues the credential.
+	// issuer is the issuer of the credential.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Issuer string `json:"issuer,omitempty"`
 
-	// prices are what it costs, each one way to pay, as the developer writes it.
+	// prices are the alternative prices of the product, as specified by the developer.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
@@ -179,75 +188,77 @@ type LicenseTerms struct {
 	Prices []string `json:"prices,omitempty"`
 }
 
-// SubChart is a chart unit of an app that is installed as a release of its own.
+// SubChart is a chart of an app that is installed as a separate Helm release.
 type SubChart struct {
-	// name is that of the chart and of its folder.
+	// name is the name of the chart and of its directory.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// shared says that it serves every user of the cluster. It is installed once,
-	// in the namespace that is called after it: <name>-shared.
+	// shared indicates whether the chart is shared by all users of the cluster. A shared chart
+	// is installed once, in the namespace `<name>-shared`.
 	// +optional
 	Shared bool `json:"shared,omitempty"`
 }
 
-// KindCount counts objects of a kind.
+// KindCount is the number of objects of a kind.
 type KindCount struct {
-	// kind is the kind with its group, such as Deployment.apps.
+	// kind is the kind, followed by its API group if it has one, such as ConfigMap or
+	// Deployment.apps.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
 	Kind string `json:"kind,omitempty"`
 
-	// count is how many there are.
+	// count is the number of objects.
 	// +required
 	Count int32 `json:"count"`
 }
 
-// AppResources are what an app asks the node for, as Kubernetes quantities.
+// AppResources describes the node resources that an app requires, as Kubernetes quantities.
 type AppResources struct {
-	// cpu is the processor time required.
+	// cpu is the required CPU.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	CPU string `json:"cpu,omitempty"`
 
-	// memory is the memory required.
+	// memory is the required memory.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Memory string `json:"memory,omitempty"`
 
-	// disk is the space required.
+	// disk is the required disk space.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Disk string `json:"disk,omitempty"`
 
-	// gpu is the memory of a GPU required.
+	// gpu is the required GPU memory.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	GPU string `json:"gpu,omitempty"`
 }
 
-// AppDependency is something an app needs.
+// AppDependency is an app, a middleware or a system that an app depends on or conflicts with.
 type AppDependency struct {
-	// name is that of the app, the middleware or the system.
+	// name is the name of the app, the middleware or the system.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// type is application, middleware or system.
+	// type is the type of the dependency: application, middleware or system.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Type string `json:"type,omitempty"`
 
-	// version is a range of semantic versions.
+	// version is the range of semantic versions that the app depends on or conflicts with.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Version string `json:"version,omitempty"`
 
-	// mandatory says that the app does not work without it.
+	// mandatory indicates whether the app requires the dependency. An app that is missing and
+	// not mandatory does not prevent the installation.
 	// +optional
 	Mandatory bool `json:"mandatory,omitempty"`
 }

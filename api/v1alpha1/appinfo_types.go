@@ -5,47 +5,52 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// AppInfoSpec is what the source says of an app, and what a person adds to it.
+// AppInfoSpec defines the desired state of an AppInfo. The MarketSource controller sets all
+// fields except suspend and customParams, which are set by users.
 type AppInfoSpec struct {
-	// sourceRef names the MarketSource of the same namespace. Written by the
-	// source.
+	// sourceRef refers to the MarketSource in the same namespace that offers the app. It is
+	// immutable. It is set by the MarketSource controller.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="sourceRef is immutable"
 	SourceRef LocalObjectReference `json:"sourceRef,omitzero"`
 
-	// app is the name of the app, that of its chart. Written by the source.
+	// app is the name of the app, which is the name of its chart. It is immutable. It is set by
+	// the MarketSource controller.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="app is immutable"
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	App string `json:"app,omitempty"`
 
-	// offers are the versions to hydrate, newest first. Written by the source.
+	// offers are the versions to hydrate, newest first. It is set by the MarketSource
+	// controller.
 	// +optional
 	// +listType=map
 	// +listMapKey=version
 	// +kubebuilder:validation:MaxItems=50
 	Offers []Offer `json:"offers,omitempty"`
 
-	// withdrawn says that the source no longer offers the app to new users. It is
-	// hydrated and served to those who have it. Written by the source.
+	// withdrawn specifies whether the source has withdrawn the app. A withdrawn app is still
+	// hydrated and served, but tasks cannot newly install it. It is set by the MarketSource
+	// controller. Defaults to false.
 	// +optional
 	Withdrawn bool `json:"withdrawn,omitempty"`
 
-	// suspend stops hydration of this app; what is published stays served. For a
-	// person to set; unset means false.
+	// suspend specifies whether the hydration of the app is suspended. Published versions are
+	// still served. It is set by users. Defaults to false.
 	// +optional
 	Suspend *bool `json:"suspend,omitempty"`
 
-	// customParams are merged into values.yaml of the published charts, over those
-	// of the source; null removes a key. For a person to set. They are public:
-	// whoever may read the repository sees them.
+	// customParams specifies values that are merged into values.yaml of the published charts.
+	// They override spec.customParams of the MarketSource; a null value removes the key. The
+	// values are public, because they are part of the published charts. It is set by users. If
+	// not specified, only spec.customParams of the MarketSource is merged.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	CustomParams *runtime.RawExtension `json:"customParams,omitempty"`
 }
 
-// Offer is one version of an app as the source offers it.
+// Offer is a version of an app that a source offers.
 type Offer struct {
 	// version is the semantic version of the chart.
 	// +required
@@ -53,54 +58,55 @@ type Offer struct {
 	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
 
-	// appVersion is the version of what the chart installs.
+	// appVersion is the version of the application that the chart installs.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	AppVersion string `json:"appVersion,omitempty"`
 
-	// url says where the source keeps the chart.
+	// url is the location of the chart at the source.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	URL string `json:"url,omitempty"`
 
-	// digest is "sha256:<hex>" of the archive or of the file tree; empty where the
-	// source does not say.
+	// digest is the SHA-256 digest of the chart archive or of the chart directory, in the form
+	// `sha256:<hex>`. It is empty if the source does not provide a digest.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Digest string `json:"digest,omitempty"`
 
-	// created is when the source says it was published.
+	// created is the publication time according to the source.
 	// +optional
 	Created *metav1.Time `json:"created,omitempty"`
 
-	// deprecated says that the source advises against it.
+	// deprecated indicates whether the source marks the version as deprecated.
 	// +optional
 	Deprecated bool `json:"deprecated,omitempty"`
 }
 
-// AppInfoStatus is what hydration found, and what is served.
+// AppInfoStatus defines the observed state of an AppInfo.
 type AppInfoStatus struct {
-	// conditions are Ready and, in order, Fetched, Rendered, Customized, Analyzed
-	// and Published; Reconciling and Stalled while they are true. Ready speaks of
-	// what is served, the milestones of the version hydrated last.
+	// conditions represent the current state of the AppInfo. Ready summarizes the served
+	// versions. Fetched, Rendered, Customized, Analyzed and Published report, in this order,
+	// the progress of the version that was hydrated last. Reconciling and Stalled exist only
+	// while they are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// observedGeneration is the generation of the spec that the status speaks of.
+	// observedGeneration is the generation of the spec that the status reflects.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// lastHandledReconcileAt is the last value of the annotation
-	// appmarket.io/reconcile-requested-at that was carried out.
+	// appmarket.io/reconcile-requested-at that the controller has handled.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
 
-	// version is the selected one: the newest that is served and is no prerelease,
-	// or the newest prerelease where there is nothing else.
+	// version is the selected version: the latest stable version that is served, or the latest
+	// prerelease if no stable version is served.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
@@ -109,22 +115,23 @@ type AppInfoStatus struct {
 	// +optional
 	Summary *AppSummary `json:"summary,omitempty"`
 
-	// versions are those that are served, newest first.
+	// versions are the served versions, newest first.
 	// +optional
 	// +listType=map
 	// +listMapKey=version
 	// +kubebuilder:validation:MaxItems=50
 	Versions []PublishedVersion `json:"versions,omitempty"`
 
-	// images are those of the selected version, by name.
+	// images are the container images of the selected version, sorted by name.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
 	Images []AppImage `json:"images,omitempty"`
 
-	// attempts are the hydrations that were begun and have no result. They are noted before the
-	// work begins and removed when it has a result, so what is left after a restart was cut off.
+	// attempts are the hydrations that have started and have no result yet. An entry is written
+	// before the work starts and removed when it has a result. An entry of an earlier operator
+	// process therefore indicates an interrupted hydration.
 	// +optional
 	// +listType=map
 	// +listMapKey=version
@@ -132,9 +139,9 @@ type AppInfoStatus struct {
 	Attempts []VersionAttempt `json:"attempts,omitempty"`
 }
 
-// VersionAttempt is the hydration of a version that was begun and has no result.
+// VersionAttempt is a hydration of a version that has started and has no result yet.
 type VersionAttempt struct {
-	// version is the version of the offer.
+	// version is the version that is being hydrated.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
@@ -143,7 +150,7 @@ type VersionAttempt struct {
 	Attempt `json:",inline"`
 }
 
-// PublishedVersion is a version in the repository.
+// PublishedVersion is a version of an app that is published in the repository.
 type PublishedVersion struct {
 	// version is the semantic version of the chart.
 	// +required
@@ -151,101 +158,103 @@ type PublishedVersion struct {
 	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
 
-	// appVersion is the version of what the chart installs.
+	// appVersion is the version of the application that the chart installs.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	AppVersion string `json:"appVersion,omitempty"`
 
-	// sourceDigest is that of the offer it was made from.
+	// sourceDigest is the digest of the offer from which the version was hydrated.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	SourceDigest string `json:"sourceDigest,omitempty"`
 
-	// platformDigest is over the platform values it was rendered with.
+	// platformDigest is the digest of the platform values with which the version was rendered.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	PlatformDigest string `json:"platformDigest,omitempty"`
 
-	// paramsDigest is over the parameters that were merged into it.
+	// paramsDigest is the digest of the custom parameters that were merged into the version.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	ParamsDigest string `json:"paramsDigest,omitempty"`
 
-	// hydrator is the revision of the steps that made it.
+	// hydrator is the revision of the hydration pipeline that produced the version.
 	// +optional
 	Hydrator int32 `json:"hydrator,omitempty"`
 
-	// digest is "sha256:<hex>" of the published archive.
+	// digest is the SHA-256 digest of the published archive, in the form `sha256:<hex>`.
 	// +required
 	// +kubebuilder:validation:MaxLength=128
 	Digest string `json:"digest,omitempty"`
 
-	// url is that of the published archive.
+	// url is the URL of the published archive.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	URL string `json:"url,omitempty"`
 
-	// reportURL is the folder of the long texts: values.yaml, objects.yaml,
-	// images.json and others.
+	// reportURL is the URL of the directory with the reports of the version, such as
+	// values.yaml, objects.yaml and images.json.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	ReportURL string `json:"reportURL,omitempty"`
 
-	// images is how many different images it runs.
+	// images is the number of distinct images of the version.
 	// +optional
 	Images int32 `json:"images,omitempty"`
 
-	// publishedAt is when it was published.
+	// publishedAt is the time at which the version was published.
 	// +optional
 	PublishedAt *metav1.Time `json:"publishedAt,omitempty"`
 
-	// deprecated says that the source advises against it.
+	// deprecated indicates whether the source marks the version as deprecated.
 	// +optional
 	Deprecated bool `json:"deprecated,omitempty"`
 
-	// license specifies what must be bought before this version may be installed. If
-	// not specified, the version is free.
+	// license describes the purchase that is required before the version can be installed. If
+	// not set, no purchase is required.
 	// +optional
 	License *LicenseTerms `json:"license,omitempty"`
 }
 
-// AppImage is an image that an app runs.
+// AppImage is a container image of an app.
 type AppImage struct {
-	// name is the reference in full.
+	// name is the full reference of the image.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	Name string `json:"name,omitempty"`
 
-	// digest is that of the manifest or index that the name stands for.
+	// digest is the digest of the image manifest or image index that the reference resolves to.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Digest string `json:"digest,omitempty"`
 
-	// platforms are the builds, as os/architecture or os/architecture/variant.
+	// platforms are the platforms that the image supports, in the form os/architecture or
+	// os/architecture/variant.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=30
 	// +kubebuilder:validation:items:MaxLength=64
 	Platforms []string `json:"platforms,omitempty"`
 
-	// size is that of the largest build in bytes, compressed.
+	// size is the compressed size in bytes of the image for the platform with the largest
+	// image.
 	// +optional
 	Size int64 `json:"size,omitempty"`
 
-	// layers is how many layers the largest build has.
+	// layers is the number of layers of the image for the platform with the largest image.
 	// +optional
 	Layers int32 `json:"layers,omitempty"`
 
-	// problem says why the registry could not be asked.
+	// problem describes why the image could not be looked up in its registry.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Problem string `json:"problem,omitempty"`
 }
 
-// AppInfo is one app of one source: what the source offers, what hydration found
-// and what is served. Its name is <source>.<app>. It is created, updated and
-// removed by its MarketSource.
+// AppInfo is an app of a MarketSource: the versions that the source offers, the result of their
+// hydration, and the versions that are served. Its name is `<source>.<app>`. It is created,
+// updated and deleted by the MarketSource controller.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -262,26 +271,26 @@ type AppImage struct {
 type AppInfo struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// metadata is the standard metadata of an object.
+	// metadata is the standard object metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec is what the source says of the app.
+	// spec defines the desired state of the AppInfo.
 	// +required
 	Spec AppInfoSpec `json:"spec,omitzero"`
 
-	// status is what hydration found.
+	// status reports the observed state of the AppInfo.
 	// +optional
 	// +default={"observedGeneration": -1}
 	Status AppInfoStatus `json:"status,omitzero"`
 }
 
-// AppInfoList is a list of apps.
+// AppInfoList contains a list of AppInfos.
 // +kubebuilder:object:root=true
 type AppInfoList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
 
-	// items are the apps.
+	// items are the AppInfos.
 	Items []AppInfo `json:"items"`
 }

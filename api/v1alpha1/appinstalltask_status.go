@@ -4,179 +4,181 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// AppInstallTaskStatus is how far a task is, and how it ended.
+// AppInstallTaskStatus defines the observed state of an AppInstallTask.
 type AppInstallTaskStatus struct {
-	// conditions are Succeeded and, in order, Admitted, Resolved, Applied and
-	// Healthy; Reconciling and Stalled while they are true.
+	// conditions represent the current state of the task. Succeeded summarizes it. Admitted,
+	// Resolved, Applied and Healthy report, in this order, the progress of the operation.
+	// Reconciling and Stalled exist only while they are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// observedGeneration is the generation of the spec that the status speaks of.
+	// observedGeneration is the generation of the spec that the status reflects.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// startTime is when the task was admitted.
+	// startTime is the time at which the task was admitted.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
 
-	// completionTime is when it ended, well or not.
+	// completionTime is the time at which the task succeeded or failed.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
 
-	// queuePosition is how many tasks of the same instance come first.
+	// queuePosition is the number of tasks of the same instance that run before this task.
 	// +optional
 	QueuePosition int32 `json:"queuePosition,omitempty"`
 
-	// instanceName is the name of the AppInstance that the task acts on. It is set from the beginning,
-	// whatever becomes of the task.
+	// instanceName is the name of the AppInstance that the task acts on. It is set for every
+	// task, also if the task is not admitted.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	InstanceName string `json:"instanceName,omitempty"`
 
-	// instanceRef names the AppInstance that the task wrote.
+	// instanceRef refers to the AppInstance that the task created or updated.
 	// +optional
 	InstanceRef *InstanceReference `json:"instanceRef,omitempty"`
 
-	// version is the one that the task chose.
+	// version is the version that the task selected. After the task has succeeded, it is the
+	// installed version.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
 
-	// revision is that of the instance's status.history which the task made, or
-	// rolls back to.
+	// revision is the revision in status.history of the instance that the task rolls back to.
+	// After the task has succeeded, it is the installed revision.
 	// +optional
 	Revision int32 `json:"revision,omitempty"`
 
-	// steps are the tasks that this one has made for apps that its app needs, or
-	// for those that need it, in order.
+	// steps are the tasks that this task has created, in order: for apps that its app requires,
+	// or for instances that depend on its instance.
 	// +optional
 	// +listType=map
 	// +listMapKey=task
 	// +kubebuilder:validation:MaxItems=50
 	Steps []Step `json:"steps,omitempty"`
 
-	// purchaseAttempts counts how often the developer's checkout was asked.
+	// purchaseAttempts is the number of requests that were sent to the checkout of the
+	// developer.
 	// +optional
 	PurchaseAttempts int32 `json:"purchaseAttempts,omitempty"`
 
-	// targetTask is the task that a Cancel is about.
+	// targetTask is the name of the task that a task with action Cancel cancels.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	TargetTask string `json:"targetTask,omitempty"`
 
-	// cancelledBy is the Cancel that ended the task. Deleted and applied again, it
-	// finds here that it was carried out.
+	// cancelledBy refers to the task with action Cancel that canceled this task. If that task
+	// is re-created with the same spec, it does not cancel another task.
 	// +optional
 	CancelledBy *TaskReference `json:"cancelledBy,omitempty"`
 
-	// undoing says why the task takes back what it did: Cancelled, or the reason
-	// of the failure.
+	// undoing describes why the task is reverting its changes. Its reason is Cancelled or the
+	// reason of the failure. It is not set if the task does not revert its changes.
 	// +optional
 	Undoing *Problem `json:"undoing,omitempty"`
 
-	// undoingSince is when that began.
+	// undoingSince is the time at which the task started to revert its changes.
 	// +optional
 	UndoingSince *metav1.Time `json:"undoingSince,omitempty"`
 
-	// outputs are those of the instance when the task ended.
+	// outputs are the outputs of the instance at the time at which the task succeeded.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
 	Outputs []Output `json:"outputs,omitempty"`
 
-	// requiredInputs are all inputs that are missing or do not fit. Give them in
-	// spec.envs.
+	// requiredInputs are all inputs that are missing or invalid, including titles and
+	// credentials. Inputs of the app are specified in spec.envs.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
 	RequiredInputs []Input `json:"requiredInputs,omitempty"`
 
-	// preflight are the problems that keep the task from being admitted.
+	// preflight lists the problems that prevent the admission of the task.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50
 	Preflight []Problem `json:"preflight,omitempty"`
 }
 
-// InstanceReference names an AppInstance of the same namespace.
+// InstanceReference refers to an AppInstance in the same namespace.
 type InstanceReference struct {
-	// name is its name.
+	// name is the name of the AppInstance.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// uid is its unique identity.
+	// uid is the UID of the AppInstance.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	UID string `json:"uid,omitempty"`
 
-	// generation is that of the spec that the task wrote.
+	// generation is the generation of the spec that the task wrote.
 	// +optional
 	Generation int64 `json:"generation,omitempty"`
 }
 
-// Problem is something that keeps an operation from being begun.
+// Problem describes why an operation cannot start, or why a task reverts its changes.
 type Problem struct {
-	// reason is one of those of the condition Admitted of a task or Resolved of an
-	// instance, or of Reconciling where it is waited for.
+	// reason is the machine-readable reason of the problem. It is one of the condition reasons,
+	// such as the reasons of Admitted for a task and of Resolved for an instance.
 	// +required
 	// +kubebuilder:validation:MaxLength=128
 	Reason string `json:"reason,omitempty"`
 
-	// message says what is wrong and how to correct it.
+	// message describes the problem and how to solve it.
 	// +required
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
 
-	// remedy is YAML to apply that corrects it, if there is any, such as the roles that
-	// are missing.
+	// remedy is a YAML manifest that solves the problem when it is applied, such as the missing
+	// roles. It is empty if no manifest solves the problem.
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	Remedy string `json:"remedy,omitempty"`
 }
 
-// Step is a task that another one has made.
+// Step is a task that another task has created.
 type Step struct {
-	// task is its name.
+	// task is the name of the created task.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Task string `json:"task,omitempty"`
 
-	// namespace is where it is, and its instance, if that is not the namespace of
-	// the task.
+	// namespace is the namespace of the created task and of its instance. If not set, it is the
+	// namespace of the creating task.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Namespace string `json:"namespace,omitempty"`
 
-	// instance is the one that it acts on.
+	// instance is the name of the AppInstance that the created task acts on.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Instance string `json:"instance,omitempty"`
 
-	// action is what it does.
+	// action is the operation that the created task requests.
 	// +required
 	Action Action `json:"action,omitempty"`
 }
 
-// TaskReference names an AppInstallTask of the same namespace, and what it
-// requested.
+// TaskReference refers to an AppInstallTask in the same namespace that made a specific request.
 type TaskReference struct {
-	// name is its name.
+	// name is the name of the task.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// hash is over what it requested.
+	// hash is the hash of the request of the task.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=71

@@ -5,8 +5,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// AppInstallTaskSpec defines one request about an instance. What it requests cannot be
-// changed; the parameters can be, as long as the task has not been admitted.
+// AppInstallTaskSpec defines the requested operation. The fields action, app, instanceName and
+// cloneOf are immutable. The other fields can be changed until the task is admitted;
+// afterwards, only cancel and ttlSecondsAfterFinished have an effect.
 // +kubebuilder:validation:XValidation:rule="self.action == oldSelf.action",message="action cannot be changed; create another task"
 // +kubebuilder:validation:XValidation:rule="self.app == oldSelf.app",message="app cannot be changed; create another task"
 // +kubebuilder:validation:XValidation:rule="has(self.instanceName) == has(oldSelf.instanceName) && (!has(self.instanceName) || self.instanceName == oldSelf.instanceName)",message="instanceName cannot be changed; create another task"
@@ -20,187 +21,210 @@ import (
 // +kubebuilder:validation:XValidation:rule="has(self.cloneOf) == has(oldSelf.cloneOf) && (!has(self.cloneOf) || self.cloneOf == oldSelf.cloneOf)",message="cloneOf cannot be changed; create another task"
 // +kubebuilder:validation:XValidation:rule="!has(self.revision) || self.action == 'Rollback'",message="revision may only be set if action is Rollback"
 // +kubebuilder:validation:XValidation:rule="!has(self.targetTask) || self.action == 'Cancel'",message="targetTask may only be set if action is Cancel"
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be taken back; create another task"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be changed once it is true; create another task"
 type AppInstallTaskSpec struct {
-	// action is the operation that the task requests.
+	// action specifies the operation to perform.
 	// +required
 	Action Action `json:"action,omitempty"`
 
-	// app names the app.
+	// app refers to the app of the instance.
 	// +required
 	App AppReference `json:"app,omitzero"`
 
-	// instanceName is the AppInstance to act on. Unset means the name of the app.
+	// instanceName specifies the name of the AppInstance. It is required if action is Clone.
+	// Defaults to spec.app.name.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	InstanceName string `json:"instanceName,omitempty"`
 
-	// version is a range of semantic versions, or an exact one. Unset means the
-	// newest stable version that is published.
+	// version specifies a semantic version or a range of semantic versions; the latest
+	// published version in the range is used. If not specified, a clone uses the version of the
+	// cloned instance, an adoption the version of the Helm release, and any other action the
+	// latest published stable version.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
 
-	// allowDowngrade lets an upgrade go to an older version that spec.version
-	// names. Unset means false.
+	// allowDowngrade specifies whether an upgrade may install a version that is older than the
+	// installed version. The older version must be specified in version. It can be set only if
+	// action is Upgrade. Defaults to false.
 	// +optional
 	AllowDowngrade *bool `json:"allowDowngrade,omitempty"`
 
-	// revision is the entry of the instance's status.history to roll back to.
-	// Unset means the one before the present.
+	// revision specifies the revision in status.history of the instance to roll back to. It can
+	// be set only if action is Rollback. Defaults to the previous revision.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	Revision int32 `json:"revision,omitempty"`
 
-	// cloneOf is the instance that a clone copies. Values, inputs and account are
-	// those of that instance where the task gives none.
+	// cloneOf specifies the name of the AppInstance to clone. The clone uses the version, the
+	// values, the inputs and the service account of that instance unless the task specifies
+	// them. It is required if action is Clone, and cannot be set otherwise.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
 	CloneOf string `json:"cloneOf,omitempty"`
 
-	// cloneNamespace is that of the instance that a clone copies, which the service
-	// account must be allowed to get. Unset means the namespace of the task. What
-	// the origin reads from Secrets and ConfigMaps is read in the clone's own
-	// namespace.
+	// cloneNamespace specifies the namespace of the AppInstance to clone. The service account
+	// must have permission to get AppInstances in that namespace. Secrets and ConfigMaps to
+	// which the AppInstance refers are read from the namespace of the clone. It can be set only
+	// if action is Clone. Defaults to the namespace of the task.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	CloneNamespace string `json:"cloneNamespace,omitempty"`
 
-	// targetTask is the task of the instance to cancel. Unset means the one at
-	// work, or else the next in turn.
+	// targetTask specifies the name of the task to cancel. It can be set only if action is
+	// Cancel. Defaults to the running task of the instance, or to the next queued task if no
+	// task is running.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	TargetTask string `json:"targetTask,omitempty"`
 
-	// title is what people call the instance. A clone needs one.
+	// title specifies the display name of the instance. It is required if action is Clone. If
+	// not specified, an upgrade keeps the title of the instance.
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	Title string `json:"title,omitempty"`
 
-	// entrances give the ways into the app titles of their own. A clone needs one
-	// for each entrance that people see.
+	// entrances specifies titles for the entrances of the app. If action is Clone, it must
+	// contain a title for each visible entrance. If not specified, an upgrade keeps the titles
+	// of the instance.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=50
 	Entrances []EntranceTitle `json:"entrances,omitempty"`
 
-	// credentialRef is the key of a Secret of this namespace that holds the
-	// credential of an app that must be bought.
+	// credentialRef refers to the key of a Secret in the same namespace that contains the
+	// credential for an app that must be purchased. If not specified, an upgrade uses the
+	// credential of the instance.
 	// +optional
 	CredentialRef *KeyReference `json:"credentialRef,omitempty"`
 
-	// purchaseRequestRef is the key of a Secret of this namespace that holds the
-	// signed request by which the developer's checkout finds the purchase. It is
-	// used where credentialRef has no credential yet; the one that the checkout
-	// gives is stored there, as the tenant's service account.
+	// purchaseRequestRef refers to the key of a Secret in the same namespace that contains a
+	// signed purchase request. If the Secret or the key in credentialRef does not exist, the
+	// request is sent to the checkout of the developer, and the returned credential is stored
+	// there with the permissions of the service account. If not specified, the checkout is not
+	// contacted.
 	// +optional
 	PurchaseRequestRef *KeyReference `json:"purchaseRequestRef,omitempty"`
 
-	// values are merged over those of the chart. For an upgrade, unset means that
-	// the values of the instance are kept.
+	// values specifies Helm values. They override the values of the chart and valuesFrom. If
+	// not specified, an upgrade uses the values of the instance, and a clone the values of the
+	// cloned instance.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Values *runtime.RawExtension `json:"values,omitempty"`
 
-	// valuesFrom are merged in order below values. For an upgrade, unset means
-	// that those of the instance are kept.
+	// valuesFrom refers to Secrets and ConfigMaps with Helm values. They are merged in order,
+	// so that later entries override earlier ones. If not specified, an upgrade uses the
+	// references of the instance, and a clone the references of the cloned instance.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
 	ValuesFrom []ValuesReference `json:"valuesFrom,omitempty"`
 
-	// envs are the inputs of the app. For an upgrade they are added to those of
-	// the instance.
+	// envs specifies inputs of the app. An upgrade adds them to the inputs of the instance, and
+	// a clone to the inputs of the cloned instance. If not specified, no inputs are added.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
 	Envs []EnvVar `json:"envs,omitempty"`
 
-	// serviceAccountName is the account of this namespace that Helm acts as. Unset
-	// means that of the instance, or "default".
+	// serviceAccountName specifies the service account in the same namespace that is used for
+	// all Helm operations. Defaults to the service account of the instance, for a clone to the
+	// service account of the cloned instance, and for any other installation to "default".
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
 
-	// dataPolicy says what becomes of volume claims when the instance is removed.
-	// Unset means that of the instance, or Retain.
+	// dataPolicy specifies whether PersistentVolumeClaims are retained when the instance is
+	// uninstalled. Defaults to the policy of the instance, for a clone to the policy of the
+	// cloned instance, and for any other installation to Retain.
 	// +optional
 	DataPolicy DataPolicy `json:"dataPolicy,omitempty"`
 
-	// all lets an uninstall remove the instances that depend on this one first, and
-	// after it the parts of its app that serve the whole cluster, if nobody else uses
-	// them. Unset means that it is refused while there are instances that depend on
-	// it, and that what serves the cluster stays.
+	// all specifies whether an uninstallation also uninstalls other instances: first the
+	// instances that depend on this instance, and afterwards the shared charts of the app if no
+	// other instance uses them. If false, the uninstallation is rejected while dependent
+	// instances exist, and shared charts are kept. It can be set only if action is Uninstall.
+	// Defaults to false.
 	// +optional
 	All *bool `json:"all,omitempty"`
 
-	// dependencies says what to do about apps that this one needs and that do not
-	// run: Wait or Install.
+	// dependencies specifies how the task handles apps that its app requires and that are not
+	// running: Wait or Install. Defaults to Wait.
 	// +optional
 	// +default="Wait"
 	Dependencies DependencyPolicy `json:"dependencies,omitempty"`
 
-	// onFailure says what is left behind when the work fails.
+	// onFailure specifies what happens to the changes of the task if it fails: Keep, Rollback
+	// or Remove. Defaults to Keep.
 	// +optional
 	// +default="Keep"
 	OnFailure FailurePolicy `json:"onFailure,omitempty"`
 
-	// onMissingInput says what to do about inputs that are missing: Wait or Fail.
+	// onMissingInput specifies how the task handles inputs that are missing or invalid: Wait or
+	// Fail. Defaults to Wait.
 	// +optional
 	// +default="Wait"
 	OnMissingInput MissingInputPolicy `json:"onMissingInput,omitempty"`
 
-	// timeout bounds the operation: hooks, and the time until every object is
-	// ready.
+	// timeout specifies the time limit of the operation, including its hooks. After the
+	// operation, the same limit applies to the objects becoming ready. Must be from 1s to 24h.
+	// Defaults to 10m.
 	// +optional
 	// +default="10m"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="timeout must be from 1s to 24h"
 	Timeout Duration `json:"timeout,omitempty"`
 
-	// deadline bounds the time from creation until the task is admitted. A task
-	// that waits longer, for its turn, an app or an input, fails. Unset means that
-	// it may wait without end.
+	// deadline specifies the time after creation within which the task must be admitted. A task
+	// that is still waiting then, for another task, an app or an input, fails with reason
+	// DeadlineExceeded. Must be at least 1s. If not specified, the task waits indefinitely.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s')",message="deadline must be at least 1s"
 	Deadline Duration `json:"deadline,omitempty"`
 
-	// cancel ends the task, whatever it is at: nothing new is left behind, or the
-	// version before. It cannot be taken back. Unset means false.
+	// cancel specifies whether to cancel the task. Changes that the task has made are reverted:
+	// a new installation is uninstalled, and any other instance returns to its previous
+	// revision or state. An Adopt or Uninstall task cannot be canceled after it was admitted.
+	// Once set to true, this field is immutable. Defaults to false.
 	// +optional
 	Cancel *bool `json:"cancel,omitempty"`
 
-	// runID makes a task that is applied again, under the name and with the spec
-	// of one that was carried out, run again: give it another value.
+	// runID specifies an arbitrary value that distinguishes requests. A task that is re-created
+	// with the same name and spec as a completed task runs again only if this value differs. If
+	// not specified, such a task does not run again.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	RunID string `json:"runID,omitempty"`
 
-	// suspend holds the task back before it is admitted. Unset means false.
+	// suspend specifies whether the admission of the task is suspended. It has no effect after
+	// the task was admitted. Defaults to false.
 	// +optional
 	Suspend *bool `json:"suspend,omitempty"`
 
-	// ttlSecondsAfterFinished removes the task that long after its end, at least 60
-	// seconds. Unset means that it stays. It has no effect on a task that Argo CD
-	// or Flux keeps, since they would create it again.
+	// ttlSecondsAfterFinished specifies the time in seconds after which a completed task is
+	// deleted. Must be from 60 to 31536000. It has no effect on a task that is tracked by Argo
+	// CD or Flux, because they would re-create it. If not specified, the task is not deleted.
 	// +optional
 	// +kubebuilder:validation:Minimum=60
 	// +kubebuilder:validation:Maximum=31536000
 	TTLSecondsAfterFinished *int32 `json:"ttlSecondsAfterFinished,omitempty"`
 }
 
-// AppInstallTask is one request about an app: it checks, writes the AppInstance,
-// follows it to the end and keeps the result, as a Job does.
+// AppInstallTask requests one operation on an AppInstance. The controller validates the
+// request, updates the AppInstance, waits for it to become ready, and records the result. Like
+// a Job, a task runs to completion.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -216,21 +240,21 @@ type AppInstallTaskSpec struct {
 type AppInstallTask struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// metadata is the standard metadata of an object.
+	// metadata is the standard object metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec is the request.
+	// spec defines the requested operation.
 	// +required
 	Spec AppInstallTaskSpec `json:"spec,omitzero"`
 
-	// status is how far it is.
+	// status reports the progress and the result of the operation.
 	// +optional
 	// +default={"observedGeneration": -1}
 	Status AppInstallTaskStatus `json:"status,omitzero"`
 }
 
-// Instance is the name of the AppInstance that the task acts on.
+// Instance returns the name of the AppInstance that the task acts on.
 func (o *AppInstallTask) Instance() string {
 	if o.Spec.InstanceName != "" {
 		return o.Spec.InstanceName
@@ -238,15 +262,15 @@ func (o *AppInstallTask) Instance() string {
 	return o.Spec.App.Name
 }
 
-// Finished reports whether the task has ended, well or not.
+// Finished reports whether the task has succeeded or failed.
 func (o *AppInstallTask) Finished() bool { return o.Status.CompletionTime != nil }
 
-// AppInstallTaskList is a list of tasks.
+// AppInstallTaskList contains a list of AppInstallTasks.
 // +kubebuilder:object:root=true
 type AppInstallTaskList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
 
-	// items are the tasks.
+	// items are the AppInstallTasks.
 	Items []AppInstallTask `json:"items"`
 }

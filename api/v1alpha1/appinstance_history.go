@@ -4,11 +4,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// OperationType is what Helm is asked to do.
+// OperationType is the type of an operation on the Helm releases of an AppInstance.
 // +kubebuilder:validation:Enum=Install;Upgrade;Rollback;Uninstall;Stop;Resume;Adopt
 type OperationType string
 
-// The operations.
+// Types of operations.
 const (
 	OperationInstall   OperationType = "Install"
 	OperationUpgrade   OperationType = "Upgrade"
@@ -19,83 +19,88 @@ const (
 	OperationAdopt     OperationType = "Adopt"
 )
 
-// Operation is one run of Helm over all releases of an instance.
+// Operation is an operation on all Helm releases of an AppInstance.
 type Operation struct {
-	// type is what Helm is asked to do.
+	// type is the type of the operation.
 	// +required
 	Type OperationType `json:"type,omitempty"`
 
-	// version is the one that is being installed.
+	// version is the version of the app that the operation applies to.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
 
-	// chartDigest is that of the published chart that is being installed.
+	// chartDigest is the digest of the published chart that the operation applies to.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	ChartDigest string `json:"chartDigest,omitempty"`
 
-	// valuesDigest is over the values that are being installed.
+	// valuesDigest is the digest of the values and inputs in the spec of the instance. The
+	// platform values of the source are not included.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	ValuesDigest string `json:"valuesDigest,omitempty"`
 
-	// to is the revision that a rollback goes back to.
+	// to is the revision that a rollback restores.
 	// +optional
 	To int32 `json:"to,omitempty"`
 
-	// task names the AppInstallTask that requested the operation. It is empty if the spec of the
-	// instance was edited since the task wrote it, or if no task did.
+	// task is the name of the AppInstallTask that requested the operation. It is empty if no
+	// task requested the operation, or if the spec of the instance was changed after the task
+	// wrote it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Task string `json:"task,omitempty"`
 
-	// request is the value of the annotation appmarket.io/reconcile-requested-at when the operation
-	// began.
+	// request is the value of the annotation appmarket.io/reconcile-requested-at at the time at
+	// which the operation started.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Request string `json:"request,omitempty"`
 
-	// interruptions is the number of times that the operation was cut off, by an end of the operator or an
-	// internal error, before it had a result. After three it is not begun again until
-	// another request is made.
+	// interruptions is the number of times that the operation was interrupted before it had a
+	// result, because the operator stopped or had an internal error. After three interruptions,
+	// the operation is not started again until the spec requires a different operation or the
+	// annotation appmarket.io/reconcile-requested-at has another value.
 	// +optional
 	Interruptions int32 `json:"interruptions,omitempty"`
 
-	// startedAt is when it began. spec.timeout counts from here.
+	// startedAt is the time at which the operation started. spec.timeout is measured from this
+	// time.
 	// +required
 	StartedAt metav1.Time `json:"startedAt,omitzero"`
 }
 
-// Release is a Helm release of an instance.
+// Release is a Helm release of an AppInstance.
 type Release struct {
-	// name is the name of the release, for helm status.
+	// name is the name of the Helm release.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=53
 	Name string `json:"name,omitempty"`
 
-	// unit is the chart unit it is made from; empty for the app's own chart.
+	// unit is the name of the chart in the app from which the release is installed. It is empty
+	// for the main chart of the app.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Unit string `json:"unit,omitempty"`
 
-	// revision is Helm's.
+	// revision is the revision number of the Helm release.
 	// +optional
 	Revision int32 `json:"revision,omitempty"`
 
-	// status is Helm's, such as deployed or failed.
+	// status is the status of the Helm release, such as deployed or failed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Status string `json:"status,omitempty"`
 
-	// chart is name and version of the chart.
+	// chart is the name and the version of the chart, in the form `<name>-<version>`.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Chart string `json:"chart,omitempty"`
 
-	// records are the records of the release that were written for this instance. A record
-	// with another digest is not carried out.
+	// records are the Helm records of the release that the operator wrote for this instance. An
+	// operation fails with reason RecordChanged if the digest of a record differs.
 	// +optional
 	// +listType=map
 	// +listMapKey=revision
@@ -103,40 +108,40 @@ type Release struct {
 	Records []ReleaseRecord `json:"records,omitempty"`
 }
 
-// ReleaseRecord defines what Helm recorded of a revision of a release.
+// ReleaseRecord identifies the content of the Helm record of a release revision.
 type ReleaseRecord struct {
-	// revision is Helm's.
+	// revision is the revision number of the Helm release.
 	// +required
 	Revision int32 `json:"revision,omitempty"`
 
-	// digest is that of the objects and hooks that are recorded.
+	// digest is the digest of the objects and hooks in the record.
 	// +required
 	// +kubebuilder:validation:MaxLength=128
 	Digest string `json:"digest,omitempty"`
 }
 
-// Inventory lists the objects of an instance.
+// Inventory lists the objects of the Helm releases of an AppInstance.
 type Inventory struct {
-	// total counts them.
+	// total is the number of objects.
 	// +required
 	Total int32 `json:"total"`
 
-	// ready counts those that are ready.
+	// ready is the number of objects that are ready.
 	// +required
 	Ready int32 `json:"ready"`
 
-	// objects are the first 200 of them, in the order of installation.
+	// objects are the first 200 objects, in installation order.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=200
 	Objects []ObjectReference `json:"objects,omitempty"`
 }
 
-// OperationOutcome says how an operation ended.
+// OperationOutcome is the outcome of an operation or a task.
 // +kubebuilder:validation:Enum=Succeeded;Failed;Interrupted;Cancelled
 type OperationOutcome string
 
-// The outcomes.
+// Outcomes of operations and tasks.
 const (
 	OutcomeSucceeded   OperationOutcome = "Succeeded"
 	OutcomeFailed      OperationOutcome = "Failed"
@@ -144,63 +149,63 @@ const (
 	OutcomeCancelled   OperationOutcome = "Cancelled"
 )
 
-// HistoryEntry is an operation that ended.
+// HistoryEntry is an operation that has ended.
 type HistoryEntry struct {
-	// operation is what was done.
+	// operation is the operation that has ended.
 	// +required
 	Operation Operation `json:"operation,omitzero"`
 
-	// outcome says how it ended.
+	// outcome is the outcome of the operation.
 	// +required
 	Outcome OperationOutcome `json:"outcome,omitempty"`
 
-	// revision is the one that the operation made, to be used in a rollback. Unset
-	// for one that made none.
+	// revision is the revision that the operation created, which can be rolled back to. It is
+	// not set if the operation did not create a revision.
 	// +optional
 	Revision int32 `json:"revision,omitempty"`
 
-	// releases are Helm's revisions of the releases that make up the revision.
+	// releases are the revisions of the Helm releases that belong to the revision.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=20
 	Releases []ReleaseRevision `json:"releases,omitempty"`
 
-	// reason is that of the failure.
+	// reason is the machine-readable reason why the operation did not succeed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Reason string `json:"reason,omitempty"`
 
-	// message says what went wrong.
+	// message describes why the operation did not succeed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
 
-	// count is the number of times in a row that the same operation ended like this. The entry
-	// shows the last time. If not specified, it ended like this once.
+	// count is the number of consecutive times that the same operation had this outcome. The
+	// entry describes the last time. If not set, the operation had this outcome once.
 	// +optional
 	// +kubebuilder:validation:Minimum=2
 	Count int32 `json:"count,omitempty"`
 
-	// endedAt is when Helm was done.
+	// endedAt is the time at which the operation ended.
 	// +required
 	EndedAt metav1.Time `json:"endedAt,omitzero"`
 }
 
 // ReleaseRevision is a revision of a Helm release.
 type ReleaseRevision struct {
-	// name is that of the release.
+	// name is the name of the Helm release.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=53
 	Name string `json:"name,omitempty"`
 
-	// revision is Helm's.
+	// revision is the revision number of the Helm release.
 	// +required
 	Revision int32 `json:"revision,omitempty"`
 }
 
-// SpecWriter defines the AppInstallTask that wrote the spec of an instance last.
+// SpecWriter identifies the AppInstallTask that last wrote the spec of an AppInstance.
 type SpecWriter struct {
 	// task is the name of the task.
 	// +required
@@ -213,69 +218,69 @@ type SpecWriter struct {
 	// +kubebuilder:validation:MaxLength=128
 	UID string `json:"uid,omitempty"`
 
-	// undone reports whether the task has taken back what it wrote.
+	// undone indicates whether the task has reverted its changes.
 	// +optional
 	Undone bool `json:"undone,omitempty"`
 
-	// generation is that of the instance that the task wrote. Another generation was written
-	// by another client.
+	// generation is the generation of the AppInstance that the task wrote. If the current
+	// generation differs, another client has changed the spec since.
 	// +required
 	Generation int64 `json:"generation,omitempty"`
 }
 
-// LedgerEntry is a task that was carried out.
+// LedgerEntry is a task that has completed.
 type LedgerEntry struct {
-	// task is its name.
+	// task is the name of the task.
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	Task string `json:"task,omitempty"`
 
-	// hash is over its spec.
+	// hash is the hash of the request of the task.
 	// +required
 	// +kubebuilder:validation:MaxLength=128
 	Hash string `json:"hash,omitempty"`
 
-	// outcome says how it ended.
+	// outcome is the outcome of the task.
 	// +required
 	Outcome OperationOutcome `json:"outcome,omitempty"`
 
-	// reason is that of the end.
+	// reason is the machine-readable reason of the outcome.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Reason string `json:"reason,omitempty"`
 
-	// message is that of the end.
+	// message describes why the task did not succeed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
 
-	// version is the one that it left.
+	// version is the version of the app that was installed when the task ended.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
 
-	// endedAt is when it ended.
+	// endedAt is the time at which the task ended.
 	// +required
 	EndedAt metav1.Time `json:"endedAt,omitzero"`
 }
 
-// DriftedObject is an object that differs from what Helm made of it.
+// DriftedObject is an object that differs from its Helm release.
 type DriftedObject struct {
-	// object is which.
+	// object refers to the object.
 	// +required
 	Object ObjectReference `json:"object,omitzero"`
 
-	// missing says that it is gone.
+	// missing indicates whether the object does not exist.
 	// +optional
 	Missing bool `json:"missing,omitempty"`
 
-	// correctedAt is the time at which the object was corrected. It is set only if spec.driftPolicy is
-	// Correct.
+	// correctedAt is the time at which the object was corrected. It is set only if
+	// spec.driftPolicy is Correct.
 	// +optional
 	CorrectedAt *metav1.Time `json:"correctedAt,omitempty"`
 
-	// fields are the paths of the first 20 fields that differ. Values are not
-	// shown, since they may be secret.
+	// fields are the paths of the first 20 fields that differ. The values of the fields are
+	// omitted because they can be confidential.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20

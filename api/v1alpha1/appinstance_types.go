@@ -5,136 +5,154 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// DesiredState says what an instance should be.
+// DesiredState is the desired state of an AppInstance.
 // +kubebuilder:validation:Enum=Running;Stopped;Absent
 type DesiredState string
 
 const (
-	// StateRunning means that the releases are there.
+	// StateRunning means that the app is installed and its workloads run.
 	StateRunning DesiredState = "Running"
-	// StateStopped means that the releases are there, and their workloads have no
-	// pods. Nothing else is done to the releases meanwhile.
+	// StateStopped means that the app is installed and its workloads have no Pods. Other
+	// changes of the spec are applied when the instance is resumed.
 	StateStopped DesiredState = "Stopped"
-	// StateAbsent means that the releases are removed; the instance stays as the
-	// record of what was, and of the volumes that were kept.
+	// StateAbsent means that the Helm releases are uninstalled. The AppInstance is kept as a
+	// record of its history and of the retained PersistentVolumeClaims.
 	StateAbsent DesiredState = "Absent"
 )
 
-// DriftPolicy says what to do about objects that somebody has changed.
+// DriftPolicy specifies how objects that differ from their Helm release are handled.
 // +kubebuilder:validation:Enum=Correct;Warn;Ignore
 type DriftPolicy string
 
 const (
-	// DriftCorrect brings them back to what Helm made of them.
+	// DriftCorrect restores the objects to the state in the Helm release.
 	DriftCorrect DriftPolicy = "Correct"
-	// DriftWarn lists them in status.drift and sets the condition Drifted.
+	// DriftWarn lists the objects in status.drift and sets the condition Drifted.
 	DriftWarn DriftPolicy = "Warn"
-	// DriftIgnore does not look.
+	// DriftIgnore disables drift detection.
 	DriftIgnore DriftPolicy = "Ignore"
 )
 
-// AppInstanceSpec says which app runs, and how.
+// AppInstanceSpec defines the desired state of an AppInstance.
 // +kubebuilder:validation:XValidation:rule="self.appRef.source == oldSelf.appRef.source && self.appRef.name == oldSelf.appRef.name",message="appRef.source and appRef.name cannot be changed; create another instance"
 // +kubebuilder:validation:XValidation:rule="has(self.appRef.__namespace__) == has(oldSelf.appRef.__namespace__) && (!has(self.appRef.__namespace__) || self.appRef.__namespace__ == oldSelf.appRef.__namespace__)",message="appRef.namespace cannot be changed; create another instance"
 type AppInstanceSpec struct {
-	// appRef names the app.
+	// appRef refers to the app to install. It is immutable.
 	// +required
 	AppRef AppReference `json:"appRef,omitzero"`
 
-	// version is a range of semantic versions; the newest published version in it
-	// runs, and a newer one is taken when it appears. An exact version pins it.
-	// Unset means that the newest stable version is installed and then kept.
+	// version specifies a semantic version or a range of semantic versions. The latest
+	// published version in the range is installed, and newer versions in the range are
+	// installed automatically when they are published. If not specified, the latest stable
+	// version at the time of installation is used, and the instance is not upgraded
+	// automatically.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
 
-	// revision pins the instance to an entry of status.history: what was installed
-	// then is brought back, chart and values, from Helm's own record. While it is
-	// set, version, values, valuesFrom and envs have no effect. Unset means that
-	// they do.
+	// revision specifies the revision in status.history to roll back to. The chart and the
+	// values are restored from the Helm release, even if the version is no longer published.
+	// While this field is set, version, values, valuesFrom and envs are ignored. If not
+	// specified, they are used.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	Revision int32 `json:"revision,omitempty"`
 
-	// cloneOf is the instance of this namespace that this one was copied from.
+	// cloneOf specifies the name of the AppInstance from which this instance was cloned. It is
+	// informational. If not specified, the instance is not a clone.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=40
 	CloneOf string `json:"cloneOf,omitempty"`
 
-	// adopt takes over the Helm release of the name of the instance, which
-	// somebody else has made, as it is and once. Unset means that such a release
-	// is in the way.
+	// adopt specifies whether to adopt an existing Helm release with the same name as the
+	// instance, without changing its objects. It has an effect only while the instance has no
+	// installed revision. If false, the installation fails if such a release exists. Defaults
+	// to false.
 	// +optional
 	Adopt *bool `json:"adopt,omitempty"`
 
-	// title is what people call this instance.
+	// title specifies the display name of the instance. If not specified, the instance has no
+	// display name.
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	Title string `json:"title,omitempty"`
 
-	// entrances give the ways into the app titles of their own.
+	// entrances specifies titles for the entrances of the app. If not specified, the titles in
+	// the app manifest are used.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=50
 	Entrances []EntranceTitle `json:"entrances,omitempty"`
 
-	// credentialRef is the key of a Secret of this namespace that holds the
-	// credential of an app that must be bought.
+	// credentialRef refers to the key of a Secret in the same namespace that contains the
+	// credential for an app that must be purchased. If not specified, such an app is not
+	// installed.
 	// +optional
 	CredentialRef *KeyReference `json:"credentialRef,omitempty"`
 
-	// values are merged over those of the chart, the platform and valuesFrom.
+	// values specifies Helm values. They override the values of the chart, the platform values
+	// of the source and valuesFrom; a null value removes the key. If not specified, these
+	// values are not overridden.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Values *runtime.RawExtension `json:"values,omitempty"`
 
-	// valuesFrom are merged in order, each over the one before, below values.
+	// valuesFrom refers to Secrets and ConfigMaps with Helm values. They are merged in order,
+	// so that later entries override earlier ones, and values overrides all of them. If not
+	// specified, no Secrets and ConfigMaps are read.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
 	ValuesFrom []ValuesReference `json:"valuesFrom,omitempty"`
 
-	// envs are the inputs of the app. They count more than values.
+	// envs specifies inputs of the app. They override values. If not specified, the defaults of
+	// the inputs are used.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
 	Envs []EnvVar `json:"envs,omitempty"`
 
-	// desiredState is Running, Stopped or Absent.
+	// desiredState specifies the desired state of the app: Running, Stopped or Absent. Defaults
+	// to Running.
 	// +optional
 	// +default="Running"
 	DesiredState DesiredState `json:"desiredState,omitempty"`
 
-	// serviceAccountName is the account of this namespace that Helm acts as; it
-	// needs the permissions that the app's objects ask for. Unset means "default".
+	// serviceAccountName specifies the service account in the same namespace that is used for
+	// all Helm operations. It must have permissions on all objects of the app, and on the
+	// Secrets in which Helm stores releases. Defaults to "default".
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	ServiceAccountName string `json:"serviceAccountName,omitempty"`
 
-	// dataPolicy says what becomes of volume claims when the instance is removed.
+	// dataPolicy specifies whether PersistentVolumeClaims are retained when the instance is
+	// uninstalled: Retain or Delete. Defaults to Retain.
 	// +optional
 	// +default="Retain"
 	DataPolicy DataPolicy `json:"dataPolicy,omitempty"`
 
-	// driftPolicy says what to do about objects that somebody has changed.
+	// driftPolicy specifies how objects that differ from their Helm release are handled:
+	// Correct, Warn or Ignore. Defaults to Ignore.
 	// +optional
 	// +default="Ignore"
 	DriftPolicy DriftPolicy `json:"driftPolicy,omitempty"`
 
-	// timeout bounds one operation: hooks, and the time until every object is
-	// ready.
+	// timeout specifies the time limit of an operation, including its hooks. After the
+	// operation, the same limit applies to the objects becoming ready. Must be from 1s to 24h.
+	// Defaults to 10m.
 	// +optional
 	// +default="10m"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="timeout must be from 1s to 24h"
 	Timeout Duration `json:"timeout,omitempty"`
 
-	// history is how many revisions of each release Helm keeps.
+	// history specifies the number of revisions that are kept for each Helm release. Must be
+	// from 1 to 20. Defaults to 5.
 	// +optional
 	// +default=5
 	// +kubebuilder:validation:Minimum=1
@@ -142,134 +160,141 @@ type AppInstanceSpec struct {
 	History int32 `json:"history,omitempty"`
 }
 
-// AppInstanceStatus is what runs.
+// AppInstanceStatus defines the observed state of an AppInstance.
 type AppInstanceStatus struct {
-	// conditions are, in order, Resolved, Applied, Healthy and Ready; Reconciling,
-	// Stalled and Drifted while they are true.
+	// conditions represent the current state of the instance. Ready summarizes it. Resolved,
+	// Applied and Healthy report, in this order, the progress of the last operation.
+	// Reconciling, Stalled and Drifted exist only while they are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// observedGeneration is the generation of the spec that the status speaks of.
+	// observedGeneration is the generation of the spec that the status reflects.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// lastHandledReconcileAt is the last value of the annotation
-	// appmarket.io/reconcile-requested-at that was carried out.
+	// appmarket.io/reconcile-requested-at that the controller has handled.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
 
-	// revision counts the operations that changed what is installed; it is that of
-	// the entry of history that runs now.
+	// revision is the revision in history that is installed. Operations that change what is
+	// installed create a new revision. It is not set if nothing is installed.
 	// +optional
 	Revision int32 `json:"revision,omitempty"`
 
-	// version is the one installed.
+	// version is the installed version of the app.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Version string `json:"version,omitempty"`
 
-	// chartDigest is that of the published chart that is installed.
+	// chartDigest is the digest of the published chart that is installed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	ChartDigest string `json:"chartDigest,omitempty"`
 
-	// valuesDigest is over the values that are installed.
+	// valuesDigest is the digest of the values and inputs with which the app is installed. The
+	// platform values of the source are not included.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	ValuesDigest string `json:"valuesDigest,omitempty"`
 
-	// availableUpdate is a newer published version that spec.version does not
-	// take by itself.
+	// availableUpdate is the latest stable version of the app, if it is newer than the
+	// installed version and is not installed automatically.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	AvailableUpdate string `json:"availableUpdate,omitempty"`
 
-	// writer is the AppInstallTask that wrote the spec last. It is not set if no task did.
+	// writer identifies the AppInstallTask that last wrote the spec. It is not set if no task
+	// wrote the spec.
 	// +optional
 	Writer *SpecWriter `json:"writer,omitempty"`
 
-	// operation is the one going on, unset when there is none. It is written
-	// before Helm is called, so that a restart knows what was interrupted.
+	// operation is the operation in progress. It is not set if no operation is in progress. It
+	// is written before Helm is called, so that an interrupted operation can be detected after
+	// a restart.
 	// +optional
 	Operation *Operation `json:"operation,omitempty"`
 
-	// preflight lists what keeps the install or upgrade that the spec asks for from being
-	// begun. What time may solve is waited for.
+	// preflight lists the problems that prevent the installation or the upgrade. The controller
+	// checks problems again that can be solved without changing the spec.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50
 	Preflight []Problem `json:"preflight,omitempty"`
 
-	// releases are the Helm releases of the app, in the order of installation.
+	// releases are the Helm releases of the app, in installation order.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=20
 	Releases []Release `json:"releases,omitempty"`
 
-	// entrances are the ways into the app.
+	// entrances are the user-facing endpoints of the app.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=50
 	Entrances []Entrance `json:"entrances,omitempty"`
 
-	// inventory lists the objects of the releases.
+	// inventory lists the objects of the Helm releases.
 	// +optional
 	Inventory *Inventory `json:"inventory,omitempty"`
 
-	// history are the last 10 operations, newest first.
+	// history lists the last 10 operations, newest first. The entries of the installed revision
+	// and of spec.revision are always kept.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10
 	History []HistoryEntry `json:"history,omitempty"`
 
-	// ledger are the last 30 tasks that were carried out, newest first. A task that
-	// is applied again with the same spec finds itself here and ends at once.
+	// ledger lists the last 30 completed tasks, newest first. A task that is re-created with
+	// the same name and spec as one of them ends without being carried out again.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=30
 	Ledger []LedgerEntry `json:"ledger,omitempty"`
 
-	// stopped says that the workloads have no pods, because desiredState asks for
-	// it.
+	// stopped indicates whether the workloads have no Pods because spec.desiredState is
+	// Stopped.
 	// +optional
 	Stopped bool `json:"stopped,omitempty"`
 
-	// drift are the first 50 objects that differ from what Helm made of them,
-	// where spec.driftPolicy is Warn or Correct.
+	// drift lists the first 50 objects that differ from their Helm release. If spec.driftPolicy
+	// is Correct, it lists the objects that were corrected last. It is not set if
+	// spec.driftPolicy is Ignore.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50
 	Drift []DriftedObject `json:"drift,omitempty"`
 
-	// outputs are what other apps can use of this one, by valueFrom.outputRef.
+	// outputs are the values that other AppInstances can use with valueFrom.outputRef.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
 	Outputs []Output `json:"outputs,omitempty"`
 
-	// adoptedValues is the Secret that holds the values of a release that was
-	// adopted. They are merged below spec.valuesFrom.
+	// adoptedValues refers to the Secret that contains the values of an adopted Helm release.
+	// spec.valuesFrom overrides these values.
 	// +optional
 	AdoptedValues *LocalObjectReference `json:"adoptedValues,omitempty"`
 
-	// retained lists the objects that were kept when a release was removed or went
-	// without them: volume claims, what would have taken volume claims with it, and
-	// objects that the chart marks with helm.sh/resource-policy: keep.
+	// retained lists the objects that were kept when a release was uninstalled or changed:
+	// PersistentVolumeClaims, objects whose deletion would delete PersistentVolumeClaims, and
+	// objects with the annotation helm.sh/resource-policy: keep. At most 100 objects are
+	// listed.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
 	Retained []ObjectReference `json:"retained,omitempty"`
 }
 
-// AppInstance is one installation of an app. Deleting it removes its Helm releases
-// first; spec.dataPolicy decides on its volume claims.
+// AppInstance is an installation of an app. When it is deleted, its Helm releases are
+// uninstalled first; spec.dataPolicy specifies whether its PersistentVolumeClaims are retained.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -286,26 +311,26 @@ type AppInstanceStatus struct {
 type AppInstance struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// metadata is the standard metadata of an object.
+	// metadata is the standard object metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec says which app runs.
+	// spec defines the desired state of the AppInstance.
 	// +required
 	Spec AppInstanceSpec `json:"spec,omitzero"`
 
-	// status is what runs.
+	// status reports the observed state of the AppInstance.
 	// +optional
 	// +default={"observedGeneration": -1}
 	Status AppInstanceStatus `json:"status,omitzero"`
 }
 
-// AppInstanceList is a list of instances.
+// AppInstanceList contains a list of AppInstances.
 // +kubebuilder:object:root=true
 type AppInstanceList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
 
-	// items are the instances.
+	// items are the AppInstances.
 	Items []AppInstance `json:"items"`
 }

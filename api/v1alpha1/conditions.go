@@ -1,9 +1,11 @@
 package v1alpha1
 
-// Conditions that every kind may carry, as kstatus reads them. Both exist only
-// while they are True, and never both at once.
+// Conditions of all kinds, as defined by kstatus, and conditions that report a fact about one
+// kind. They exist only while they are True. Reconciling and Stalled are never True at the same
+// time.
 const (
-	// ConditionReconciling is True while work goes on.
+	// ConditionReconciling indicates that the controller is working on the object or waiting
+	// for something.
 	//
 	// Reasons for True:
 	//
@@ -31,20 +33,20 @@ const (
 	// * "Suspended" (of a task)
 	ConditionReconciling = "Reconciling"
 
-	// ConditionStalled is True when nothing further happens until the spec, or
-	// what it points to, is changed. The reason is that of the failure.
+	// ConditionStalled indicates that the controller cannot make progress until the spec, or an
+	// object to which it refers, is changed. The reason is that of the failure.
 	ConditionStalled = "Stalled"
 
-	// ConditionDrifted is True while objects of an AppInstance differ from what
-	// Helm made of them, and spec.driftPolicy is Warn. The message names the first.
+	// ConditionDrifted indicates that objects of an AppInstance differ from their Helm release.
+	// It is set only if spec.driftPolicy is Warn. The message names the first object.
 	//
 	// Reasons for True:
 	//
 	// * "Drifted"
 	ConditionDrifted = "Drifted"
 
-	// ConditionSharingIgnored is True while spec.sharing of a MarketSource has no
-	// effect, and says what to do about it.
+	// ConditionSharingIgnored indicates that spec.sharing of a MarketSource has no effect. The
+	// message describes how to resolve it.
 	//
 	// Reasons for True:
 	//
@@ -52,8 +54,8 @@ const (
 	ConditionSharingIgnored = "SharingIgnored"
 )
 
-// ConditionReady is the root condition of what lives: MarketSource, AppInfo and
-// AppInstance. It speaks of what is served now, not of the work going on.
+// ConditionReady summarizes the state of a MarketSource, AppInfo or AppInstance. It reports
+// what is currently served, and not the work in progress.
 //
 // Reasons for True:
 //
@@ -74,7 +76,7 @@ const (
 // * "Suspended"
 const ConditionReady = "Ready"
 
-// ConditionSucceeded is the root condition of what ends: AppInstallTask.
+// ConditionSucceeded summarizes the state of an AppInstallTask.
 //
 // Reasons for True:
 //
@@ -93,9 +95,9 @@ const ConditionReady = "Ready"
 // * "Suspended"
 const ConditionSucceeded = "Succeeded"
 
-// Milestones of a MarketSource, in order.
+// Progress conditions of a MarketSource, in order.
 const (
-	// ConditionReached says that the source answered.
+	// ConditionReached indicates that the source responded.
 	//
 	// Reasons for True:
 	//
@@ -114,8 +116,8 @@ const (
 	// * "ProgressingWithRetry"
 	ConditionReached = "Reached"
 
-	// ConditionIndexed says that what the source offers was read and that every
-	// app of it has its AppInfo.
+	// ConditionIndexed indicates that the list of apps of the source was read and that each app
+	// has an AppInfo.
 	//
 	// Reasons for True:
 	//
@@ -132,10 +134,9 @@ const (
 	ConditionIndexed = "Indexed"
 )
 
-// Milestones of an AppInfo, in order: the five steps of hydration.
+// Progress conditions of an AppInfo, in order. Each corresponds to a step of hydration.
 const (
-	// ConditionFetched says that the source chart was fetched, checked and
-	// unpacked.
+	// ConditionFetched indicates that the source chart was fetched, verified and unpacked.
 	//
 	// Reasons for True:
 	//
@@ -157,8 +158,9 @@ const (
 	// * "ProgressingWithRetry"
 	ConditionFetched = "Fetched"
 
-	// ConditionRendered says that the manifest was read and that every chart unit
-	// rendered with the platform values of the source.
+	// ConditionRendered indicates that the app manifest was read and that all charts of the app
+	// were rendered with the platform values of the source. A chart that requires values from
+	// the user is not a failure; it is reported in status.summary.warnings.
 	//
 	// Reasons for True:
 	//
@@ -173,8 +175,8 @@ const (
 	// * "ProgressingWithRetry"
 	ConditionRendered = "Rendered"
 
-	// ConditionCustomized says that the parameters were merged into values.yaml
-	// and that the result meets the chart's schema.
+	// ConditionCustomized indicates that the custom parameters were merged into values.yaml and
+	// that the result conforms to the schema of the chart.
 	//
 	// Reasons for True:
 	//
@@ -189,9 +191,9 @@ const (
 	// * "ProgressingWithRetry"
 	ConditionCustomized = "Customized"
 
-	// ConditionAnalyzed says that the images of the rendered objects were found
-	// and looked up. A registry that is down or refuses is told in the message and
-	// in status.images, and is no failure.
+	// ConditionAnalyzed indicates that the images of the rendered objects were found and looked
+	// up. A registry that is unavailable or denies access is not a failure; it is reported in
+	// the message and in status.images.
 	//
 	// Reasons for True:
 	//
@@ -205,7 +207,7 @@ const (
 	// * "ProgressingWithRetry"
 	ConditionAnalyzed = "Analyzed"
 
-	// ConditionPublished says that the chart is in the repository.
+	// ConditionPublished indicates that the chart is published in the repository.
 	//
 	// Reasons for True:
 	//
@@ -223,11 +225,11 @@ const (
 	ConditionPublished = "Published"
 )
 
-// Milestones of an AppInstance, in order. ConditionResolved, ConditionApplied
-// and ConditionHealthy are milestones of an AppInstallTask too.
+// Progress conditions of an AppInstance, in order. An AppInstallTask has them too, after
+// ConditionAdmitted.
 const (
-	// ConditionResolved says that the exact version, digest and values are known, and
-	// that nothing keeps the operation that they ask for from being begun.
+	// ConditionResolved indicates that the exact version, digest and values are known, and that
+	// no problem prevents the operation.
 	//
 	// Reasons for True:
 	//
@@ -284,7 +286,7 @@ const (
 	// * "AlreadyInstalled"
 	ConditionResolved = "Resolved"
 
-	// ConditionApplied says that Helm has carried out what the spec asks for.
+	// ConditionApplied indicates that the operation that the spec requires was performed.
 	//
 	// Reasons for True:
 	//
@@ -312,8 +314,8 @@ const (
 	// * "ProgressingWithRetry"
 	ConditionApplied = "Applied"
 
-	// ConditionHealthy says that every object of every release is ready, as
-	// kstatus computes it. It is kept up to date for as long as the instance runs.
+	// ConditionHealthy indicates that all objects of all releases are ready, as computed by
+	// kstatus. It is kept up to date while the app is installed.
 	//
 	// Reasons for True:
 	//
@@ -331,8 +333,8 @@ const (
 	ConditionHealthy = "Healthy"
 )
 
-// ConditionAdmitted is the first milestone of an AppInstallTask: every check
-// before the work passed, and it is this task's turn.
+// ConditionAdmitted is the first progress condition of an AppInstallTask. It indicates that all
+// checks passed and that the task does not wait for other tasks of the instance.
 //
 // Reasons for True:
 //

@@ -1,16 +1,17 @@
-// Package v1alpha1 is the API of AppMarket, group appmarket.io.
+// Package v1alpha1 contains the API types of AppMarket, group appmarket.io.
 //
-// Four kinds, all namespaced. A MarketSource says where apps come from; every
-// app of it becomes an AppInfo, which hydration fetches, renders, customises,
-// analyses and publishes to a Helm repository. An AppInstance is one
-// installation of an app, the only object for which Helm is run. An
-// AppInstallTask is one request about an instance: it checks, writes the instance,
-// follows it to the end and keeps the result.
+// All four kinds are namespaced. A MarketSource specifies where apps come from. For each app of
+// a source there is an AppInfo; hydration fetches, renders, customizes and analyzes the app and
+// publishes it to a Helm repository. An AppInstance is one installation of an app and the only
+// object for which Helm is run. An AppInstallTask requests one operation on an AppInstance. The
+// controller validates the request, updates the AppInstance, waits for it to become ready, and
+// records the result.
 //
-// State is conditions: each kind has one root condition (Ready for what lives,
-// Succeeded for what ends), milestones before it in the order in which they are
-// reached, and Reconciling and Stalled while they are true, as kstatus expects.
-// The constants in conditions.go and reasons.go are the closed set of both.
+// The state of an object is reported as conditions. Each kind has one summary condition: Ready
+// for long-lived kinds, Succeeded for AppInstallTask. Progress conditions follow in the order
+// in which they become True. Reconciling and Stalled exist only while they are True, as kstatus
+// expects. The constants in conditions.go and reasons.go are the closed set of conditions and
+// reasons.
 //
 // +kubebuilder:object:generate=true
 // +groupName=appmarket.io

@@ -1,8 +1,8 @@
 package v1alpha1
 
-// Reasons of the events of an AppInstance that belong to no condition: each operation has
-// one event when it begins and one when it ends. A failed operation ends with an event of
-// type Warning that has the reason of the failure.
+// Reasons of the events of an AppInstance that are not reasons of a condition. Each operation
+// emits one event when it starts and one event when it ends. A failed operation ends with an
+// event of type Warning that has the reason of the failure.
 const (
 	EventInstalling  = "Installing"
 	EventInstalled   = "Installed"
@@ -20,11 +20,13 @@ const (
 	EventAdopting    = "Adopting"
 	EventAdopted     = "Adopted"
 
-	// EventUpdateAvailable says, once for each version, that the app of the instance has a
-	// newer version.
+	// EventUpdateAvailable indicates that a newer version of the app is available. It is
+	// emitted once for each version.
 	EventUpdateAvailable = "UpdateAvailable"
-	// EventDriftCorrected says that objects were brought back to what their release made.
+	// EventDriftCorrected indicates that objects were restored to the state in their Helm
+	// release.
 	EventDriftCorrected = "DriftCorrected"
-	// EventEntranceWithoutService says that an entrance names no Service of the releases.
+	// EventEntranceWithoutService indicates that no Service of the Helm releases matches an
+	// entrance.
 	EventEntranceWithoutService = "EntranceWithoutService"
 )

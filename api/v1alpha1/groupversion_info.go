@@ -6,10 +6,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// GroupVersion is the group and version of every kind in this package.
+// GroupVersion is the group and version of the kinds in this package.
 var GroupVersion = schema.GroupVersion{Group: "appmarket.io", Version: "v1alpha1"}
 
-// The names of the kinds, as objects carry them.
+// Kinds of the objects in this package.
 const (
 	MarketSourceKind   = "MarketSource"
 	AppInfoKind        = "AppInfo"
@@ -17,7 +17,7 @@ const (
 	AppInstallTaskKind = "AppInstallTask"
 )
 
-// AddToScheme registers the kinds of this package.
+// AddToScheme adds the kinds of this package to the scheme.
 func AddToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion,
 		&MarketSource{}, &MarketSourceList{},

@@ -5,52 +5,54 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// LicenseIssuer issues credentials of apps that must be bought.
+// LicenseIssuer specifies an issuer of credentials for apps that must be purchased. Exactly one
+// of keys, keysRef and keysURL must be set.
 // +kubebuilder:validation:XValidation:rule="[has(self.keys), has(self.keysRef), has(self.keysURL)].filter(x, x).size() == 1",message="exactly one of keys, keysRef and keysURL must be set"
 type LicenseIssuer struct {
-	// issuer is what the credential names in its claim iss, and the app as its
-	// developer.
+	// issuer specifies the name of the issuer. It must equal the `iss` claim of the credential
+	// and the developer of the app.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Issuer string `json:"issuer,omitempty"`
 
-	// keys is a JSON Web Key Set.
+	// keys specifies the public keys of the issuer as a JSON Web Key Set.
 	// +optional
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=65536
 	Keys string `json:"keys,omitempty"`
 
-	// keysRef is the key of a Secret of the source's namespace that holds a JSON
-	// Web Key Set.
+	// keysRef refers to the key of a Secret in the namespace of the source that contains the
+	// public keys of the issuer as a JSON Web Key Set.
 	// +optional
 	KeysRef *KeyReference `json:"keysRef,omitempty"`
 
-	// keysURL is where a JSON Web Key Set is fetched, by HTTPS.
+	// keysURL specifies the HTTPS URL from which the public keys of the issuer are fetched as a
+	// JSON Web Key Set.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('https://')",message="keysURL must begin with https://"
 	KeysURL string `json:"keysURL,omitempty"`
 
-	// subject is what the credential must name in its claim sub. Unset means that
-	// it may name anybody.
+	// subject specifies the required value of the `sub` claim of the credential. If not
+	// specified, any subject is accepted.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Subject string `json:"subject,omitempty"`
 
-	// checkoutURL is where a signed purchase request is posted, by HTTPS. Unset
-	// means that credentials are had in another way.
+	// checkoutURL specifies the HTTPS URL to which signed purchase requests are sent. If not
+	// specified, credentials cannot be purchased through a task.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('https://')",message="checkoutURL must begin with https://"
 	CheckoutURL string `json:"checkoutURL,omitempty"`
 }
 
-// HelmSource is a Helm repository over HTTP.
+// HelmSource specifies a Helm repository over HTTP.
 type HelmSource struct {
-	// url is the address of the folder in which index.yaml lies, with the scheme
-	// http or https, and without credentials.
+	// url specifies the URL of the directory that contains index.yaml. The scheme must be http
+	// or https. The URL must not contain credentials; use secretRef instead.
 	// +required
 	// +kubebuilder:validation:MinLength=8
 	// +kubebuilder:validation:MaxLength=2048
@@ -59,11 +61,11 @@ type HelmSource struct {
 	URL string `json:"url,omitempty"`
 }
 
-// DirectorySource is a folder of charts, unpacked or as archives.
+// DirectorySource specifies a directory that contains charts, unpacked or as archives.
 type DirectorySource struct {
-	// path is the folder, absolute, below one of the roots that the operator's
-	// flag --allowed-directories names for the namespace, which must be one of
-	// those that --market-namespaces names.
+	// path specifies the absolute path of the directory. It must be below a root that the
+	// operator's flag --allowed-directories allows for the namespace, and the namespace must be
+	// listed in the flag --market-namespaces.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -71,39 +73,41 @@ type DirectorySource struct {
 	Path string `json:"path,omitempty"`
 }
 
-// SharingFrom says which namespaces may use a source.
+// SharingFrom specifies which namespaces can use a source.
 // +kubebuilder:validation:Enum=Same;All;Selector
 type SharingFrom string
 
 const (
 	// SharingSame allows only the namespace of the source.
 	SharingSame SharingFrom = "Same"
-	// SharingAll allows every namespace.
+	// SharingAll allows all namespaces.
 	SharingAll SharingFrom = "All"
-	// SharingSelector allows the namespaces that the selector matches.
+	// SharingSelector allows the namespaces whose labels match the selector.
 	SharingSelector SharingFrom = "Selector"
 )
 
-// Sharing says which namespaces may use a source. The joined index of the
-// repository holds the sources that are shared with all. It has effect only in a
-// namespace that the operator's flag --market-namespaces names; in any other the
-// condition SharingIgnored says so.
+// Sharing specifies which namespaces can use a source. The aggregate index of the repository
+// contains the sources that are shared with all namespaces. It has an effect only in namespaces
+// that are listed in the operator's flag --market-namespaces. In any other namespace, the
+// condition SharingIgnored is True.
 // +kubebuilder:validation:XValidation:rule="self.from != 'Selector' || has(self.selector)",message="selector is required when from is Selector"
 // +kubebuilder:validation:XValidation:rule="self.from == 'Selector' || !has(self.selector)",message="selector may only be set when from is Selector"
 type Sharing struct {
-	// from is Same, All or Selector.
+	// from specifies which namespaces can use the source: Same, All or Selector.
 	// +required
 	From SharingFrom `json:"from,omitempty"`
 
-	// selector matches the labels of namespaces.
+	// selector selects namespaces by their labels. It is required if from is Selector, and
+	// cannot be set otherwise.
 	// +optional
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 }
 
-// VersionPolicy says which versions of an app are hydrated.
+// VersionPolicy specifies which versions of an app are hydrated.
 type VersionPolicy struct {
-	// keep is the number of versions of each app that are hydrated: the newest ones,
-	// among them always the newest that is no prerelease. Defaults to 3.
+	// keep specifies the maximum number of versions of each app that are hydrated. The latest
+	// versions are used, which always include the latest stable version. Must be from 1 to 50.
+	// Defaults to 3.
 	// +optional
 	// +default=3
 	// +kubebuilder:validation:Minimum=1
@@ -111,26 +115,28 @@ type VersionPolicy struct {
 	Keep int32 `json:"keep,omitempty"`
 }
 
-// PlatformProfile names a set of values that charts expect of their platform.
+// PlatformProfile is a set of values that charts expect from their platform.
 // +kubebuilder:validation:Enum=Helm;Olares
 type PlatformProfile string
 
 const (
-	// ProfileHelm adds nothing.
+	// ProfileHelm contains no values.
 	ProfileHelm PlatformProfile = "Helm"
-	// ProfileOlares gives every value that Olares application charts read.
+	// ProfileOlares contains the values that Olares application charts use.
 	ProfileOlares PlatformProfile = "Olares"
 )
 
-// Platform is what charts are rendered with beside their own values. It is not
-// published; it is used again at install, below the values of the tenant.
+// Platform specifies values with which charts are rendered in addition to their own values.
+// They are not published. They are used again for each installation, where the values of the
+// instance override them.
 type Platform struct {
-	// profile names a set of values that charts expect of their platform.
+	// profile specifies a predefined set of values: Helm or Olares. Defaults to Helm.
 	// +optional
 	// +default="Helm"
 	Profile PlatformProfile `json:"profile,omitempty"`
 
-	// values are merged over those of the profile.
+	// values specifies values that override the values of the profile. If not specified, the
+	// values of the profile are used.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Values *runtime.RawExtension `json:"values,omitempty"`

@@ -5,84 +5,91 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// SourceType says how a source is spoken to.
+// SourceType is the protocol that is used to access a source.
 // +kubebuilder:validation:Enum=Helm;Directory
 type SourceType string
 
 const (
-	// SourceTypeHelm is a Helm repository over HTTP, with an index.yaml.
+	// SourceTypeHelm accesses a Helm repository over HTTP.
 	SourceTypeHelm SourceType = "Helm"
-	// SourceTypeDirectory is a folder on a volume of the operator.
+	// SourceTypeDirectory reads a directory on a volume of the operator.
 	SourceTypeDirectory SourceType = "Directory"
 )
 
-// SourceReadiness says when a source counts as ready.
+// SourceReadiness specifies when a source is ready.
 // +kubebuilder:validation:Enum=Synced;Hydrated
 type SourceReadiness string
 
 const (
-	// ReadinessSynced means ready as soon as every app has its AppInfo.
+	// ReadinessSynced means that a source is ready when each of its apps has an AppInfo.
 	ReadinessSynced SourceReadiness = "Synced"
-	// ReadinessHydrated means ready once every app that is not suspended is served
-	// or has failed; status.failures tells of the failed ones.
+	// ReadinessHydrated means that a source is ready when each app that is not suspended is
+	// served or has failed. It is not ready if apps have failed and none is served. Failed apps
+	// are listed in status.failures.
 	ReadinessHydrated SourceReadiness = "Hydrated"
 )
 
-// MarketSourceSpec says where apps come from and how they are treated.
+// MarketSourceSpec defines the desired state of a MarketSource.
 // +kubebuilder:validation:XValidation:rule="self.type != 'Helm' || has(self.helm)",message="helm is required when type is Helm"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Helm' || !has(self.helm)",message="helm may only be set when type is Helm"
 // +kubebuilder:validation:XValidation:rule="self.type != 'Directory' || has(self.directory)",message="directory is required when type is Directory"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Directory' || !has(self.directory)",message="directory may only be set when type is Directory"
 type MarketSourceSpec struct {
-	// type says which of the members below is set.
+	// type specifies the type of the source. The field of the same name must be set.
 	// +required
 	Type SourceType `json:"type,omitempty"`
 
-	// helm is a Helm repository over HTTP.
+	// helm specifies a Helm repository over HTTP. It is required if type is Helm, and cannot be
+	// set otherwise.
 	// +optional
 	Helm *HelmSource `json:"helm,omitempty"`
 
-	// directory is a folder that the operator can read.
+	// directory specifies a directory that the operator can read. It is required if type is
+	// Directory, and cannot be set otherwise.
 	// +optional
 	Directory *DirectorySource `json:"directory,omitempty"`
 
-	// interval is the time between two looks at the source, at least 10s; up to a
-	// tenth is added or taken off so that sources do not move in step.
+	// interval specifies the interval at which the source is checked for changes. It varies by
+	// up to 10% so that sources are not checked at the same time. Must be at least 10s.
+	// Defaults to 10m.
 	// +optional
 	// +default="10m"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10s')",message="interval must be at least 10s"
 	Interval Duration `json:"interval,omitempty"`
 
-	// timeout bounds one request to the source, at most 10m.
+	// timeout specifies the time limit of a single request to the source. Must be greater than
+	// 0s and at most 10m. Defaults to 60s.
 	// +optional
 	// +default="60s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s') && duration(self) <= duration('10m')",message="timeout must be above 0s and at most 10m"
 	Timeout Duration `json:"timeout,omitempty"`
 
-	// suspend stops all work for the source; what is published stays served.
-	// Unset means false.
+	// suspend specifies whether the synchronization of the source and the hydration of its apps
+	// are suspended. Published charts are still served. Defaults to false.
 	// +optional
 	Suspend *bool `json:"suspend,omitempty"`
 
-	// secretRef names a Secret of this namespace with the keys username and
-	// password, or token (sent as a bearer token). They are sent to the address
-	// of the source only, never to another host that it names or redirects to.
+	// secretRef refers to a Secret in the same namespace that contains the keys username and
+	// password for basic authentication, or the key token for a bearer token. The Secret must
+	// have the label appmarket.io/credentials with the value "true". The credentials are sent
+	// only to the host of the source, and not to other hosts to which it redirects or refers.
+	// If not specified, requests are not authenticated.
 	// +optional
 	SecretRef *LocalObjectReference `json:"secretRef,omitempty"`
 
-	// certSecretRef names a Secret of this namespace whose key ca.crt holds the
-	// certificates (PEM) that the source's server is checked against, beside those
-	// of the system.
+	// certSecretRef refers to a Secret in the same namespace whose key ca.crt contains
+	// PEM-encoded CA certificates. They are trusted in addition to the CA certificates of the
+	// system. If not specified, only the CA certificates of the system are trusted.
 	// +optional
 	CertSecretRef *LocalObjectReference `json:"certSecretRef,omitempty"`
 
-	// sharing says which other namespaces may use the apps of this source. Unset
-	// means that only its own namespace may.
+	// sharing specifies which other namespaces can use the apps of the source. If not
+	// specified, only the namespace of the source can use them.
 	// +optional
 	Sharing *Sharing `json:"sharing,omitempty"`
 
-	// include takes in only apps whose name matches one of these globs, such as
-	// "gitea" or "ollama*". Unset means all.
+	// include specifies glob patterns, such as "gitea" or "ollama*". Only apps whose name
+	// matches a pattern are included. If not specified, all apps are included.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=100
@@ -90,8 +97,8 @@ type MarketSourceSpec struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	Include []string `json:"include,omitempty"`
 
-	// exclude leaves out apps whose name matches one of these globs. It counts
-	// more than include.
+	// exclude specifies glob patterns. Apps whose name matches a pattern are excluded, even if
+	// they match a pattern in include. If not specified, no apps are excluded.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=100
@@ -99,159 +106,165 @@ type MarketSourceSpec struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	Exclude []string `json:"exclude,omitempty"`
 
-	// versions says which versions of each app are hydrated.
+	// versions specifies which versions of each app are hydrated. If not specified, the latest
+	// 3 versions are hydrated.
 	// +optional
 	Versions *VersionPolicy `json:"versions,omitempty"`
 
-	// platform is what the charts of this source are rendered with.
+	// platform specifies values with which the charts of the source are rendered in addition to
+	// their own values. If not specified, no values are added.
 	// +optional
 	Platform *Platform `json:"platform,omitempty"`
 
-	// customParams are merged into values.yaml of every published chart; null
-	// removes a key. They are public: whoever may read the repository sees them.
+	// customParams specifies values that are merged into values.yaml of all published charts; a
+	// null value removes the key. The values are public, because they are part of the published
+	// charts. If not specified, values.yaml is not changed.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	CustomParams *runtime.RawExtension `json:"customParams,omitempty"`
 
-	// envs are inputs that every app of this source gets where it asks for one of
-	// the name, unless the tenant gives its own. Values from Secrets and ConfigMaps
-	// are read in the namespace of the source.
+	// envs specifies default inputs. Each app of the source that has an input with the same
+	// name uses the value, unless the namespace of the instance or the instance itself
+	// specifies another value. Values from Secrets and ConfigMaps are read from the namespace
+	// of the source. If not specified, the source does not provide inputs.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
 	Envs []EnvVar `json:"envs,omitempty"`
 
-	// licensing says who issues the credentials of apps that must be bought. An
-	// app whose issuer is not named here cannot be installed.
+	// licensing specifies the issuers of credentials for apps that must be purchased. If the
+	// issuer of such an app is not specified, the app cannot be installed.
 	// +optional
 	// +listType=map
 	// +listMapKey=issuer
 	// +kubebuilder:validation:MaxItems=50
 	Licensing []LicenseIssuer `json:"licensing,omitempty"`
 
-	// readiness says when the source counts as ready.
+	// readiness specifies when the source is ready: Synced or Hydrated. Defaults to Hydrated.
 	// +optional
 	// +default="Hydrated"
 	Readiness SourceReadiness `json:"readiness,omitempty"`
 }
 
-// MarketSourceStatus is what is known of a source.
+// MarketSourceStatus defines the observed state of a MarketSource.
 type MarketSourceStatus struct {
-	// conditions are Ready and, in order, Reached and Indexed; Reconciling and
-	// Stalled while they are true.
+	// conditions represent the current state of the source. Ready summarizes it. Reached and
+	// Indexed report, in this order, the progress of the synchronization. Reconciling, Stalled
+	// and SharingIgnored exist only while they are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// observedGeneration is the generation of the spec that the status speaks of.
+	// observedGeneration is the generation of the spec that the status reflects.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// lastHandledReconcileAt is the last value of the annotation
-	// appmarket.io/reconcile-requested-at that was carried out.
+	// appmarket.io/reconcile-requested-at that the controller has handled.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
 
-	// revision is the digest of what the source offers.
+	// revision is the digest of the apps and versions that the source offers.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Revision string `json:"revision,omitempty"`
 
-	// etag is the validator that the source's server gave for its index: its ETag,
-	// or otherwise the time of its last change.
+	// etag is the validator of the index for conditional requests: the ETag that the server
+	// returned, or the Last-Modified time if the server does not return an ETag.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	ETag string `json:"etag,omitempty"`
 
-	// lastSyncTime is when the source last offered something new.
+	// lastSyncTime is the time at which changes of the source were last applied.
 	// +optional
 	LastSyncTime *metav1.Time `json:"lastSyncTime,omitempty"`
 
-	// apps counts the apps of the source.
+	// apps contains the numbers of apps of the source.
 	// +optional
 	Apps *AppCounts `json:"apps,omitempty"`
 
-	// failures are the first 20 apps, by name, that could not be hydrated, or that
-	// have entries which are not usable.
+	// failures lists up to 20 apps that have invalid entries or could not be hydrated. Apps
+	// with invalid entries are listed first. Both groups are sorted by name.
 	// +optional
 	// +listType=map
 	// +listMapKey=app
 	// +kubebuilder:validation:MaxItems=20
 	Failures []AppFailure `json:"failures,omitempty"`
 
-	// repositoryURL is the address for helm repo add.
+	// repositoryURL is the URL of the Helm repository with the published charts, for use with
+	// `helm repo add`.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	RepositoryURL string `json:"repositoryURL,omitempty"`
 
-	// attempt is the listing that was begun and has no result. It is noted before the source is
-	// asked and removed when the answer was dealt with, so what is left after a restart was cut off.
+	// attempt is the synchronization that has started and has no result yet. It is written
+	// before the response of the source is read and removed when the response was processed. An
+	// attempt of an earlier operator process therefore indicates an interrupted
+	// synchronization.
 	// +optional
 	Attempt *Attempt `json:"attempt,omitempty"`
 }
 
-// AppCounts counts the apps of a source.
+// AppCounts contains the numbers of apps of a source.
 type AppCounts struct {
-	// total counts all apps, each once: those that are offered, and those of which
-	// no entry of the source is usable.
+	// total is the number of all apps, including apps without a valid entry.
 	// +required
 	Total int32 `json:"total"`
-	// offered counts the apps that have a usable entry, and so an AppInfo.
+	// offered is the number of apps that have a valid entry and therefore an AppInfo.
 	// +optional
 	Offered int32 `json:"offered,omitempty"`
-	// ready counts those that are served.
+	// ready is the number of apps that are served.
 	// +required
 	Ready int32 `json:"ready"`
-	// failed counts the apps that could not be listed or hydrated, each once. An app
-	// of which an older version is served counts as ready, too.
+	// failed is the number of apps that could not be listed or hydrated. An app of which an
+	// older version is served is also counted as ready.
 	// +required
 	Failed int32 `json:"failed"`
-	// skipped counts the entries of the source that are not usable. An app may have
-	// several of them, and be served all the same.
+	// skipped is the number of invalid entries of the source. An app can have several invalid
+	// entries and still be served.
 	// +required
 	Skipped int32 `json:"skipped"`
-	// suspended counts those that are suspended.
+	// suspended is the number of apps that are suspended and have not failed.
 	// +required
 	Suspended int32 `json:"suspended"`
-	// withdrawn counts those that the source no longer offers to new users.
+	// withdrawn is the number of apps that the source has withdrawn.
 	// +required
 	Withdrawn int32 `json:"withdrawn"`
 }
 
-// AppFailure is an app that could not be hydrated, or has entries that are not
-// usable.
+// AppFailure is an app that could not be hydrated or has invalid entries.
 type AppFailure struct {
-	// app is its name.
+	// app is the name of the app.
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	App string `json:"app,omitempty"`
-	// step is the milestone that failed, such as Rendered; Indexed for an app that
-	// could not be listed.
+	// step is the type of the condition that failed, such as Rendered. It is Indexed for an app
+	// that could not be listed, and Ready if no progress condition failed.
 	// +required
 	// +kubebuilder:validation:MaxLength=64
 	Step string `json:"step,omitempty"`
-	// reason is that of the failed condition.
+	// reason is the reason of the failed condition.
 	// +required
 	// +kubebuilder:validation:MaxLength=128
 	Reason string `json:"reason,omitempty"`
-	// message says what went wrong and what to do.
+	// message describes the failure and how to resolve it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
 }
 
-// MarketSource says where apps come from: a Helm repository or a folder. Every
-// app of it becomes an AppInfo in the same namespace.
+// MarketSource specifies where apps come from, such as a Helm repository or a directory. For
+// each app of the source, an AppInfo is created in the same namespace.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=msrc,categories=market
-// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63",message="metadata.name must have at most 63 characters, since it is a label of its apps"
-// +kubebuilder:validation:XValidation:rule="!self.metadata.name.contains('.')",message="metadata.name must not contain a dot, which ends it in the names of its apps"
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63",message="metadata.name must have at most 63 characters, because it is the value of a label of its AppInfos"
+// +kubebuilder:validation:XValidation:rule="!self.metadata.name.contains('.')",message="metadata.name must not contain a dot, because its AppInfos are named <source>.<app>"
 // +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Apps",type=integer,JSONPath=`.status.apps.total`
@@ -264,26 +277,26 @@ type AppFailure struct {
 type MarketSource struct {
 	metav1.TypeMeta `json:",inline"`
 
-	// metadata is the standard metadata of an object.
+	// metadata is the standard object metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec says where apps come from.
+	// spec defines the desired state of the MarketSource.
 	// +required
 	Spec MarketSourceSpec `json:"spec,omitzero"`
 
-	// status is what is known of the source.
+	// status reports the observed state of the MarketSource.
 	// +optional
 	// +default={"observedGeneration": -1}
 	Status MarketSourceStatus `json:"status,omitzero"`
 }
 
-// MarketSourceList is a list of sources.
+// MarketSourceList contains a list of MarketSources.
 // +kubebuilder:object:root=true
 type MarketSourceList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
 
-	// items are the sources.
+	// items are the MarketSources.
 	Items []MarketSource `json:"items"`
 }

@@ -5,8 +5,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// Object is implemented by every kind of this package: it lets one writer of
-// status serve them all.
+// Object is implemented by all kinds of this package. It allows one status writer to serve all
+// of them.
 // +kubebuilder:object:generate=false
 type Object interface {
 	metav1.Object
@@ -15,9 +15,9 @@ type Object interface {
 	GetConditions() []metav1.Condition
 	// SetConditions replaces the conditions of the status.
 	SetConditions(conditions []metav1.Condition)
-	// GetObservedGeneration returns the generation that the status speaks of.
+	// GetObservedGeneration returns the generation that the status reflects.
 	GetObservedGeneration() int64
-	// SetObservedGeneration sets the generation that the status speaks of.
+	// SetObservedGeneration sets the generation that the status reflects.
 	SetObservedGeneration(generation int64)
 }
 
@@ -27,10 +27,10 @@ func (o *MarketSource) GetConditions() []metav1.Condition { return o.Status.Cond
 // SetConditions replaces the conditions of the status.
 func (o *MarketSource) SetConditions(conditions []metav1.Condition) { o.Status.Conditions = conditions }
 
-// GetObservedGeneration returns the generation that the status speaks of.
+// GetObservedGeneration returns the generation that the status reflects.
 func (o *MarketSource) GetObservedGeneration() int64 { return o.Status.ObservedGeneration }
 
-// SetObservedGeneration sets the generation that the status speaks of.
+// SetObservedGeneration sets the generation that the status reflects.
 func (o *MarketSource) SetObservedGeneration(generation int64) {
 	o.Status.ObservedGeneration = generation
 }
@@ -41,10 +41,10 @@ func (o *AppInfo) GetConditions() []metav1.Condition { return o.Status.Condition
 // SetConditions replaces the conditions of the status.
 func (o *AppInfo) SetConditions(conditions []metav1.Condition) { o.Status.Conditions = conditions }
 
-// GetObservedGeneration returns the generation that the status speaks of.
+// GetObservedGeneration returns the generation that the status reflects.
 func (o *AppInfo) GetObservedGeneration() int64 { return o.Status.ObservedGeneration }
 
-// SetObservedGeneration sets the generation that the status speaks of.
+// SetObservedGeneration sets the generation that the status reflects.
 func (o *AppInfo) SetObservedGeneration(generation int64) { o.Status.ObservedGeneration = generation }
 
 // GetConditions returns the conditions of the status.
@@ -53,10 +53,10 @@ func (o *AppInstance) GetConditions() []metav1.Condition { return o.Status.Condi
 // SetConditions replaces the conditions of the status.
 func (o *AppInstance) SetConditions(conditions []metav1.Condition) { o.Status.Conditions = conditions }
 
-// GetObservedGeneration returns the generation that the status speaks of.
+// GetObservedGeneration returns the generation that the status reflects.
 func (o *AppInstance) GetObservedGeneration() int64 { return o.Status.ObservedGeneration }
 
-// SetObservedGeneration sets the generation that the status speaks of.
+// SetObservedGeneration sets the generation that the status reflects.
 func (o *AppInstance) SetObservedGeneration(generation int64) {
 	o.Status.ObservedGeneration = generation
 }
@@ -69,23 +69,23 @@ func (o *AppInstallTask) SetConditions(conditions []metav1.Condition) {
 	o.Status.Conditions = conditions
 }
 
-// GetObservedGeneration returns the generation that the status speaks of.
+// GetObservedGeneration returns the generation that the status reflects.
 func (o *AppInstallTask) GetObservedGeneration() int64 { return o.Status.ObservedGeneration }
 
-// SetObservedGeneration sets the generation that the status speaks of.
+// SetObservedGeneration sets the generation that the status reflects.
 func (o *AppInstallTask) SetObservedGeneration(generation int64) {
 	o.Status.ObservedGeneration = generation
 }
 
-// SetLastHandledReconcileAt notes the manual trigger that was carried out.
+// SetLastHandledReconcileAt sets the value of the last handled reconcile request.
 func (o *MarketSource) SetLastHandledReconcileAt(value string) {
 	o.Status.LastHandledReconcileAt = value
 }
 
-// SetLastHandledReconcileAt notes the manual trigger that was carried out.
+// SetLastHandledReconcileAt sets the value of the last handled reconcile request.
 func (o *AppInfo) SetLastHandledReconcileAt(value string) { o.Status.LastHandledReconcileAt = value }
 
-// SetLastHandledReconcileAt notes the manual trigger that was carried out.
+// SetLastHandledReconcileAt sets the value of the last handled reconcile request.
 func (o *AppInstance) SetLastHandledReconcileAt(value string) {
 	o.Status.LastHandledReconcileAt = value
 }

@@ -1,9 +1,9 @@
 package v1alpha1
 
-// Reasons of conditions and events, the closed set. conditions.go says which of
-// them a condition may carry. A message beside the reason says what to do.
+// Reasons of conditions and events. This is the closed set of reasons. The comments in
+// conditions.go list the reasons that each condition may have.
 const (
-	// Work goes on.
+	// Reasons for work in progress.
 
 	ReasonProgressing          = "Progressing"
 	ReasonProgressingWithRetry = "ProgressingWithRetry"
@@ -17,7 +17,7 @@ const (
 	ReasonPurchasePending      = "PurchasePending"
 	ReasonPurchaseNotFound     = "PurchaseNotFound"
 
-	// Milestones reached.
+	// Reasons for conditions that are True.
 
 	ReasonReady           = "Ready"
 	ReasonServingPrevious = "ServingPrevious"
@@ -36,7 +36,7 @@ const (
 	ReasonHealthy         = "Healthy"
 	ReasonStopped         = "Stopped"
 
-	// Sources and what is fetched from them.
+	// Reasons for failures of sources and of fetching their apps.
 
 	ReasonAppsNotReady   = "AppsNotReady"
 	ReasonInvalidSpec    = "InvalidSpec"
@@ -53,11 +53,11 @@ const (
 	ReasonInvalidArchive = "InvalidArchive"
 	ReasonInvalidChart   = "InvalidChart"
 	ReasonLimitExceeded  = "LimitExceeded"
-	// ReasonAllowanceExceeded says that a namespace or an instance has as much of something
-	// as the operator's configuration allows.
+	// ReasonAllowanceExceeded indicates that a limit of the operator configuration for a
+	// namespace or an instance is reached.
 	ReasonAllowanceExceeded = "AllowanceExceeded"
 
-	// Charts, their values and images.
+	// Reasons for failures of charts, values and images.
 
 	ReasonInvalidManifest = "InvalidManifest"
 	ReasonInvalidValues   = "InvalidValues"
@@ -66,13 +66,13 @@ const (
 	ReasonInvalidImage    = "InvalidImage"
 	ReasonImageNotFound   = "ImageNotFound"
 
-	// The repository.
+	// Reasons for failures of the repository.
 
 	ReasonStorageFull     = "StorageFull"
 	ReasonStorageReadOnly = "StorageReadOnly"
 	ReasonStorageFailed   = "StorageFailed"
 
-	// Tasks and instances.
+	// Reasons for failures of tasks and instances.
 
 	ReasonNotShared        = "NotShared"
 	ReasonVersionNotFound  = "VersionNotFound"
@@ -103,8 +103,8 @@ const (
 	ReasonSuperseded       = "Superseded"
 	ReasonDrifted          = "Drifted"
 
-	// What keeps a task from being admitted, or an instance from being installed or upgraded,
-	// beside what it names wrongly.
+	// Reasons why a task is not admitted, or why an instance is not installed or upgraded,
+	// other than invalid references.
 
 	ReasonDependencyFailed       = "DependencyFailed"
 	ReasonDependencyCycle        = "DependencyCycle"
@@ -125,7 +125,7 @@ const (
 	ReasonInvalidObject          = "InvalidObject"
 	ReasonObjectExists           = "ObjectExists"
 
-	// Apps that must be bought.
+	// Reasons for failures of credentials and purchases.
 
 	ReasonLicenseMissing         = "LicenseMissing"
 	ReasonLicenseInvalid         = "LicenseInvalid"

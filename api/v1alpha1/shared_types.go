@@ -2,14 +2,14 @@ package v1alpha1
 
 import "time"
 
-// Duration is a time span as Go writes it, such as 90s, 10m or 1h30m. It is kept
-// as it was written, so that what is in git stays equal to what is in the cluster.
+// Duration is a length of time in the format of Go, such as 90s, 10m or 1h30m. It is stored as
+// written, so that GitOps tools do not detect a difference.
 // +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
 // +kubebuilder:validation:MaxLength=32
 type Duration string
 
-// Or is the duration, or the fallback where it is unset or cannot be read, which
-// the schema prevents.
+// Or returns the duration, or the fallback if the duration is not set or is invalid. The schema
+// rejects invalid durations.
 func (d Duration) Or(fallback time.Duration) time.Duration {
 	if parsed, err := time.ParseDuration(string(d)); err == nil {
 		return parsed
@@ -17,7 +17,7 @@ func (d Duration) Or(fallback time.Duration) time.Duration {
 	return fallback
 }
 
-// LocalObjectReference names an object of the same namespace.
+// LocalObjectReference refers to an object in the same namespace.
 type LocalObjectReference struct {
 	// name is the name of the object.
 	// +required
@@ -26,7 +26,7 @@ type LocalObjectReference struct {
 	Name string `json:"name,omitempty"`
 }
 
-// AppReference names an app of a source.
+// AppReference refers to an app of a MarketSource.
 type AppReference struct {
 	// source is the name of the MarketSource.
 	// +required
@@ -34,163 +34,167 @@ type AppReference struct {
 	// +kubebuilder:validation:MaxLength=253
 	Source string `json:"source,omitempty"`
 
-	// name is the name of the app, that of its chart.
+	// name is the name of the app, which is the name of its chart.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// namespace is that of the source. Unset means the namespace of the object
-	// that holds the reference.
+	// namespace specifies the namespace of the MarketSource. Defaults to the namespace of the
+	// object that contains the reference.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Namespace string `json:"namespace,omitempty"`
 }
 
-// AppInfoName is the name of the AppInfo of the app.
+// AppInfoName returns the name of the AppInfo of the app.
 func (r AppReference) AppInfoName() string { return r.Source + "." + r.Name }
 
-// ValuesKind is the kind of an object that holds values.
+// ValuesKind is the kind of an object that contains Helm values.
 // +kubebuilder:validation:Enum=Secret;ConfigMap
 type ValuesKind string
 
 const (
-	// ValuesFromSecret reads a Secret.
+	// ValuesFromSecret reads values from a Secret.
 	ValuesFromSecret ValuesKind = "Secret"
-	// ValuesFromConfigMap reads a ConfigMap.
+	// ValuesFromConfigMap reads values from a ConfigMap.
 	ValuesFromConfigMap ValuesKind = "ConfigMap"
 )
 
-// ValuesReference names values in an object of the same namespace. It is read as
-// the tenant's service account.
+// ValuesReference refers to Helm values in a Secret or ConfigMap in the same namespace. The
+// object is read with the permissions of the service account of the instance.
 type ValuesReference struct {
-	// kind is Secret or ConfigMap.
+	// kind specifies the kind of the object: Secret or ConfigMap.
 	// +required
 	Kind ValuesKind `json:"kind,omitempty"`
 
-	// name is the name of the object.
+	// name specifies the name of the object.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// key is the entry that holds the values as YAML.
+	// key specifies the key in the object that contains the values as YAML. Defaults to
+	// values.yaml.
 	// +optional
 	// +default="values.yaml"
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Key string `json:"key,omitempty"`
 
-	// optional says that the object or the key may be missing. Unset means false.
+	// optional specifies whether the object or the key may be missing. Defaults to false.
 	// +optional
 	Optional *bool `json:"optional,omitempty"`
 }
 
-// EnvVar is a value for a required input of an app.
+// EnvVar specifies the value of an input of an app. Exactly one of value and valueFrom must be
+// set.
 // +kubebuilder:validation:XValidation:rule="has(self.value) != has(self.valueFrom)",message="exactly one of value and valueFrom must be set"
 type EnvVar struct {
-	// name is that of the input.
+	// name specifies the name of the input.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// value is the value as text. It is stored in the object: for a secret use
-	// valueFrom.
+	// value specifies the value as text. It is stored in the object in plain text; use
+	// valueFrom for confidential values.
 	// +optional
 	// +kubebuilder:validation:MinLength=0
 	// +kubebuilder:validation:MaxLength=16384
 	Value *string `json:"value,omitempty"`
 
-	// valueFrom reads the value from a Secret or a ConfigMap of the same
-	// namespace, as the tenant's service account.
+	// valueFrom specifies the source of the value in the same namespace. For an AppInstance or
+	// an AppInstallTask, it is read with the permissions of the service account.
 	// +optional
 	ValueFrom *EnvVarSource `json:"valueFrom,omitempty"`
 }
 
-// EnvVarSource says where a value is read.
+// EnvVarSource specifies the source of a value. Exactly one of its fields must be set.
 // +kubebuilder:validation:XValidation:rule="[has(self.secretKeyRef), has(self.configMapKeyRef), has(self.outputRef)].filter(x, x).size() == 1",message="exactly one of secretKeyRef, configMapKeyRef and outputRef must be set"
 type EnvVarSource struct {
-	// secretKeyRef is a key of a Secret.
+	// secretKeyRef refers to a key of a Secret.
 	// +optional
 	SecretKeyRef *KeyReference `json:"secretKeyRef,omitempty"`
 
-	// configMapKeyRef is a key of a ConfigMap.
+	// configMapKeyRef refers to a key of a ConfigMap.
 	// +optional
 	ConfigMapKeyRef *KeyReference `json:"configMapKeyRef,omitempty"`
 
-	// outputRef is an output of another AppInstance: name is that of the instance,
-	// key that of an entry of its status.outputs.
+	// outputRef refers to an output of another AppInstance. Its name is the name of the
+	// AppInstance, and its key is the name of an entry in status.outputs.
 	// +optional
 	OutputRef *KeyReference `json:"outputRef,omitempty"`
 }
 
-// Output is what other apps can use of an instance.
+// Output is a value that an AppInstance provides to other AppInstances.
 type Output struct {
-	// name is such as "version" or "entrances.web.host".
+	// name is the name of the output, such as "version" or "entrances.web.host".
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// value is the value.
+	// value is the value of the output.
 	// +required
 	// +kubebuilder:validation:MaxLength=2048
 	Value string `json:"value"`
 }
 
-// EntranceTitle gives an entrance of an app a title.
+// EntranceTitle specifies the title of an entrance of an app.
 type EntranceTitle struct {
-	// name is that of the entrance within the app.
+	// name specifies the name of the entrance in the app.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name,omitempty"`
 
-	// title is what people read, at most 30 characters and unique in the
-	// namespace. These are checked by the task, so that a form is told of all
-	// titles at once.
+	// title specifies the title. If a task clones an instance, the title must have at most 30
+	// characters and be unique in the namespace. The task checks this instead of the schema, so
+	// that all invalid titles are reported together.
 	// +required
 	// +kubebuilder:validation:MaxLength=200
 	Title string `json:"title"`
 }
 
-// KeyReference names a key of an object of the same namespace.
+// KeyReference refers to a key of an object in the same namespace.
 type KeyReference struct {
-	// name is the name of the object.
+	// name specifies the name of the object.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// key is the entry.
+	// key specifies the key in the object.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Key string `json:"key,omitempty"`
 }
 
-// DataPolicy says what becomes of volumes when an instance is removed.
+// DataPolicy specifies whether PersistentVolumeClaims are retained when an instance is
+// uninstalled.
 // +kubebuilder:validation:Enum=Retain;Delete
 type DataPolicy string
 
 const (
-	// DataRetain keeps the volume claims and lists them in the instance.
+	// DataRetain retains the PersistentVolumeClaims and lists them in status.retained of the
+	// instance.
 	DataRetain DataPolicy = "Retain"
-	// DataDelete removes them.
+	// DataDelete deletes the PersistentVolumeClaims.
 	DataDelete DataPolicy = "Delete"
 )
 
-// Entrance is a way into an app.
+// Entrance is a user-facing endpoint of an app.
 type Entrance struct {
-	// name is its name within the app.
+	// name is the name of the entrance in the app.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name,omitempty"`
 
-	// title is what people read.
+	// title is the display name of the entrance.
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	Title string `json:"title,omitempty"`
@@ -200,164 +204,165 @@ type Entrance struct {
 	// +kubebuilder:validation:MaxLength=253
 	Host string `json:"host,omitempty"`
 
-	// port is that of the Service.
+	// port is the port of the Service.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=65535
 	Port int32 `json:"port,omitempty"`
 
-	// invisible says that it is not meant to be shown to people.
+	// invisible indicates whether the entrance is hidden from users.
 	// +optional
 	Invisible bool `json:"invisible,omitempty"`
 }
 
-// Input is a value that the person who installs an app may or must give.
+// Input is a value that can or must be specified to install an app.
 type Input struct {
-	// name is the name to give it under, in spec.envs.
+	// name is the name of the input in spec.envs.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// type is string, bool, password, url, email, int or domain.
+	// type is the type of the value: string, bool, password, url, email, int or domain.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Type string `json:"type,omitempty"`
 
-	// title is what a form shows.
+	// title is the display name of the input.
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	Title string `json:"title,omitempty"`
 
-	// description explains it.
+	// description describes the input.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Description string `json:"description,omitempty"`
 
-	// default is used where nothing is given. Never set for a password.
+	// default is the value that is used if no value is specified. It is never set for a
+	// password.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Default string `json:"default,omitempty"`
 
-	// options are the values that may be given; empty means any.
+	// options are the allowed values. If empty, any value is allowed.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
 	Options []InputOption `json:"options,omitempty"`
 
-	// pattern is a regular expression that the value must match. It may use
-	// look-ahead.
+	// pattern is a regular expression that the value must match. It can contain lookahead
+	// assertions. If not set, the value need not match a pattern.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1000
 	Pattern string `json:"pattern,omitempty"`
 
-	// minimum is the least number that may be given. If not specified, there is no
-	// least number.
+	// minimum is the minimum of a number. If not set, the number has no minimum.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Minimum string `json:"minimum,omitempty"`
 
-	// maximum is the greatest number that may be given. If not specified, there is no
-	// greatest number.
+	// maximum is the maximum of a number. If not set, the number has no maximum.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Maximum string `json:"maximum,omitempty"`
 
-	// minLength is the least number of characters of a text. If not specified, a text
-	// may be of any length.
+	// minLength is the minimum number of characters of a text. If not set, the text has no
+	// minimum length.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	MinLength *int64 `json:"minLength,omitempty"`
 
-	// maxLength is the greatest number of characters of a text. If not specified, a
-	// text may be of any length.
+	// maxLength is the maximum number of characters of a text. If not set, the text has no
+	// maximum length.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	MaxLength *int64 `json:"maxLength,omitempty"`
 
-	// showIf is a condition on other inputs, such as
-	// "service.type=NodePort&&tls!=true". While the condition does not hold, the input
-	// is not required. If not specified, the input is always shown.
+	// showIf is a condition on other inputs, such as "service.type=NodePort&&tls!=true". While
+	// the condition is not met, the input is not required. If not set, the input is always
+	// shown.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1000
 	ShowIf string `json:"showIf,omitempty"`
 
-	// secret says that the value must not be shown.
+	// secret indicates whether the value is confidential and must not be displayed.
 	// +optional
 	Secret bool `json:"secret,omitempty"`
 
-	// required says that the app does not work without it.
+	// required indicates whether a value is required to install the app.
 	// +optional
 	Required bool `json:"required,omitempty"`
 
-	// problem says what is wrong: that it is missing, or why the value that was
-	// given does not fit. Only set in a task.
+	// problem describes why the input is missing or its value is invalid. It is set only in the
+	// status of a task.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Problem string `json:"problem,omitempty"`
 }
 
-// InputOption is one of the values that may be given for an input.
+// InputOption is an allowed value of an input.
 type InputOption struct {
-	// title is what a form shows.
+	// title is the display name of the value.
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	Title string `json:"title,omitempty"`
 
-	// value is what the app gets.
+	// value is the value that is passed to the app.
 	// +required
 	// +kubebuilder:validation:MaxLength=1024
 	Value string `json:"value"`
 }
 
-// ObjectReference names an object of any kind.
+// ObjectReference refers to an object of any kind.
 type ObjectReference struct {
-	// apiVersion is group and version.
+	// apiVersion is the API group and version of the object.
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	APIVersion string `json:"apiVersion,omitempty"`
 
-	// kind is the kind.
+	// kind is the kind of the object.
 	// +required
 	// +kubebuilder:validation:MaxLength=63
 	Kind string `json:"kind,omitempty"`
 
-	// namespace is empty for an object of the cluster.
+	// namespace is the namespace of the object. It is empty for a cluster-scoped object.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Namespace string `json:"namespace,omitempty"`
 
-	// name is the name.
+	// name is the name of the object.
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 }
 
-// String is such as Deployment/web.
+// String returns the kind and the name of the object, such as Deployment/web.
 func (r ObjectReference) String() string { return r.Kind + "/" + r.Name }
 
-// Attempt counts how often work was begun, for the same inputs, without a result.
+// Attempt counts how often work with the same inputs has started without a result.
 type Attempt struct {
-	// inputs is the digest of what the work is done with. Other inputs count from zero.
+	// inputs is the digest of the inputs of the work. If the inputs change, the count starts
+	// again.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Inputs string `json:"inputs,omitempty"`
 
-	// begun is how often in a row the work was begun. After three times without a result it is
-	// not begun again until another request is made.
+	// begun is the number of consecutive times that the work has started. After three times
+	// without a result, the work is not started again until its inputs change or the annotation
+	// appmarket.io/reconcile-requested-at has another value.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	Begun int32 `json:"begun,omitempty"`
 
-	// request is the value of the annotation appmarket.io/reconcile-requested-at when the work
-	// was begun. Another request counts from zero.
+	// request is the value of the annotation appmarket.io/reconcile-requested-at at the time at
+	// which the work started. If the value changes, the count starts again.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Request string `json:"request,omitempty"`
 
-	// process identifies the process of the operator that began the work last. An attempt of
-	// another process was cut off.
+	// process identifies the operator process that last started the work. An attempt of another
+	// process was interrupted.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Process string `json:"process,omitempty"`
