@@ -194,7 +194,7 @@ func givenAsText(n ast.Node) string {
 		at = slices.IndexFunc(call.Args, isText)
 	}
 	if method, ok := call.Fun.(*ast.SelectorExpr); ok && at < 0 {
-		if reasonAt, ok := map[string]int{"Says": 0, "Reached": 1}[method.Sel.Name]; ok && isText(call.Args[reasonAt]) {
+		if reasonAt, ok := map[string]int{"SetReady": 0, "MarkTrue": 1}[method.Sel.Name]; ok && isText(call.Args[reasonAt]) {
 			at = reasonAt
 		}
 	}

@@ -22,11 +22,11 @@ const lookAgain = 15 * time.Second
 // checkInputs lists every input that is missing or invalid, and renders the app if there is
 // none.
 func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *findings) error {
-	given, account := s.given()
-	s.tenant = release.Tenant{Namespace: s.task.Namespace, ServiceAccount: account}
+	given := s.given()
+	s.tenant = release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()}
 	reader, err := r.Tenants.ClientFor(s.tenant)
 	if err != nil {
-		return fmt.Errorf("read as service account %s: %w", account, err)
+		return fmt.Errorf("read as service account %s: %w", s.tenant.ServiceAccount, err)
 	}
 	wish, err := r.Catalog.Gather(ctx, reader, s.tenant, given)
 	if err != nil {
@@ -62,12 +62,10 @@ func readable(err error) error {
 	return err
 }
 
-// given returns the values and the inputs of the instance, and the service account that
-// installs it. The fields that the task does not specify default to the fields of the upgraded
-// or cloned instance.
-func (s *scope) given() (catalog.Given, string) {
+// given returns the values and the inputs of the instance. The fields that the task does not
+// specify default to the fields of the upgraded or cloned instance.
+func (s *scope) given() catalog.Given {
 	given := catalog.Given{Values: s.task.Spec.Values, ValuesFrom: s.task.Spec.ValuesFrom, Envs: s.task.Spec.Envs}
-	account := s.task.Spec.ServiceAccountName
 	if from := s.basis(); from != nil {
 		have := from.Spec
 		if given.Values == nil {
@@ -77,9 +75,8 @@ func (s *scope) given() (catalog.Given, string) {
 			given.ValuesFrom = have.ValuesFrom
 		}
 		given.Envs = addEnvs(have.Envs, given.Envs)
-		account = cmp.Or(account, have.ServiceAccountName)
 	}
-	return given, cmp.Or(account, "default")
+	return given
 }
 
 // basis returns the instance whose values and inputs are the defaults of the task: the
@@ -91,14 +88,22 @@ func (s *scope) basis() *v1alpha1.AppInstance {
 	return s.origin
 }
 
-// account returns the service account of the task. It defaults to the service account of
-// the existing instance, then to "default".
-func (s *scope) account() string {
-	account := s.task.Spec.ServiceAccountName
-	if s.instance != nil {
-		account = cmp.Or(account, s.instance.Spec.ServiceAccountName)
+// account returns the service account that carries out the operation.
+func (s *scope) account() string { return cmp.Or(s.namedAccount(), "default") }
+
+// namedAccount returns the service account that the task names. It defaults to the account
+// of the origin of a clone, and to the account of the instance that the task changes. An
+// installation does not use the account of an instance that was removed. The result is
+// empty if no account is named.
+func (s *scope) namedAccount() string {
+	account, from := s.task.Spec.ServiceAccountName, s.origin
+	if !s.begins() {
+		from = s.instance
 	}
-	return cmp.Or(account, "default")
+	if from != nil {
+		account = cmp.Or(account, from.Spec.ServiceAccountName)
+	}
+	return account
 }
 
 // addEnvs merges two lists of inputs by name. The second list has precedence.

@@ -1,7 +1,6 @@
 package appinstalltask
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -23,7 +22,7 @@ func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *findings) er
 		return nil
 	}
 	problems, err := admission.CheckDeployment(ctx, r.Cluster, admission.Deployment{
-		Tenant: s.tenant, DefaultAccount: !s.namesAccount(), Name: s.task.Instance(), Instance: s.instance,
+		Tenant: s.tenant, DefaultAccount: s.namedAccount() == "", Name: s.task.Instance(), Instance: s.instance,
 		App: s.app.Info, Draft: s.plan.Draft, Upgrade: s.task.Spec.Action == v1alpha1.ActionUpgrade,
 	})
 	if err != nil {
@@ -37,17 +36,6 @@ func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *findings) er
 // of the cluster is skipped in that case.
 func (s *scope) isRefused() bool { return outcome.IsStalled(s.checkState()) }
 
-// namesAccount reports whether a service account is specified.
-func (s *scope) namesAccount() bool {
-	named := s.task.Spec.ServiceAccountName
-	for _, from := range []*v1alpha1.AppInstance{s.instance, s.origin} {
-		if from != nil {
-			named = cmp.Or(named, from.Spec.ServiceAccountName)
-		}
-	}
-	return named != ""
-}
-
 // checkRights checks the permissions that the action requires for the objects of the
 // instance and for the objects that the action adds.
 func (r *Reconciler) checkRights(ctx context.Context, s *scope, p *findings) error {
@@ -56,7 +44,7 @@ func (r *Reconciler) checkRights(ctx context.Context, s *scope, p *findings) err
 	}
 	wish := preflight.Wish{
 		Tenant:         release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()},
-		DefaultAccount: !s.namesAccount(), Instance: s.task.Instance(), App: s.task.Spec.App.Name,
+		DefaultAccount: s.namedAccount() == "", Instance: s.task.Instance(), App: s.task.Spec.App.Name,
 		RightsOnly: true, Replaces: true, There: admission.Inventory(s.instance),
 	}
 	if err := r.foresee(ctx, s, &wish); err != nil {
@@ -143,7 +131,7 @@ func (r *Reconciler) preview(ctx context.Context, s *scope, tenant release.Tenan
 	if err != nil {
 		return nil, fmt.Errorf("read as service account %s: %w", tenant.ServiceAccount, err)
 	}
-	given, _ := s.given()
+	given := s.given()
 	credential := s.credentialRef()
 	if s.instance != nil {
 		given, credential = catalog.GivenBy(s.instance), s.instance.Spec.CredentialRef

@@ -79,7 +79,7 @@ func (s *scope) fill(instance *v1alpha1.AppInstance) {
 		}
 	}
 	spec.DataPolicy = cmp.Or(task.DataPolicy, spec.DataPolicy, v1alpha1.DataRetain)
-	spec.ServiceAccountName = cmp.Or(task.ServiceAccountName, spec.ServiceAccountName)
+	spec.ServiceAccountName = s.namedAccount()
 	spec.Timeout = task.Timeout
 	spec.DesiredState = s.desired()
 	switch task.Action {
@@ -125,7 +125,7 @@ func (s *scope) sign(instance *v1alpha1.AppInstance) {
 // choose sets the version, the values and the related fields of the spec.
 func (s *scope) choose(spec *v1alpha1.AppInstanceSpec) {
 	task := s.task.Spec
-	given, account := s.given()
+	given := s.given()
 	spec.AppRef, spec.Revision = task.App, 0
 	spec.Version = task.Version
 	if s.version != nil {
@@ -140,11 +140,7 @@ func (s *scope) choose(spec *v1alpha1.AppInstanceSpec) {
 	}
 	spec.Values, spec.ValuesFrom, spec.Envs = given.Values, given.ValuesFrom, given.Envs
 	spec.CloneOf, spec.Adopt = task.CloneOf, nil
-	switch task.Action {
-	case v1alpha1.ActionClone:
-		spec.ServiceAccountName = account
-	case v1alpha1.ActionAdopt:
-		adopt := true
-		spec.Adopt = &adopt
+	if task.Action == v1alpha1.ActionAdopt {
+		spec.Adopt = new(true)
 	}
 }

@@ -1,0 +1,62 @@
+package appinstalltask_test
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/preflight"
+)
+
+// accountRecorder records the service accounts as which the cluster is checked.
+type accountRecorder struct{ accounts []string }
+
+func (r *accountRecorder) Check(_ context.Context, wish preflight.Wish) ([]preflight.Problem, error) {
+	r.accounts = append(r.accounts, wish.Tenant.ServiceAccount)
+	return nil, nil
+}
+
+var _ = Describe("The service account of a task", func() {
+	var b *bench
+	var checked *accountRecorder
+
+	BeforeEach(func() {
+		b = newBench()
+		b.publish("1.0.0", pages())
+		b.installed("1.0.0")
+		checked = &accountRecorder{}
+		b.reconciler.Cluster = checked
+	})
+
+	withoutAccount := func(t *v1alpha1.AppInstallTask) { t.Spec.ServiceAccountName = "" }
+
+	It("defaults to the account of the instance that it changes", func() {
+		b.publish("1.1.0", pages())
+		b.wish("upgrade", v1alpha1.ActionUpgrade, withoutAccount)
+		b.starts()
+		Expect(checked.accounts).To(ConsistOf("tenant"))
+		Expect(b.instance().Spec.ServiceAccountName).To(Equal("tenant"))
+	})
+
+	It("is not the account of an instance that was removed before", func() {
+		b.wish("remove", v1alpha1.ActionUninstall)
+		b.starts()
+		b.play("", true, [3]string{"Ready", "True", "Removed"})
+		b.succeeds()
+		checked.accounts = nil
+		b.wish("again", v1alpha1.ActionInstall, withoutAccount)
+		b.starts()
+		Expect(checked.accounts).To(ConsistOf("default"), "the account as which Helm runs")
+		Expect(b.instance().Spec.ServiceAccountName).To(BeEmpty())
+	})
+
+	It("defaults to the account of the origin of a clone", func() {
+		b.wish("copy", v1alpha1.ActionClone, withoutAccount, func(t *v1alpha1.AppInstallTask) {
+			t.Spec.CloneOf, t.Spec.InstanceName = "web", "copy"
+		})
+		b.starts()
+		Expect(checked.accounts).To(ConsistOf("tenant"))
+	})
+})
