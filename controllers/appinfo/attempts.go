@@ -17,39 +17,39 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// leaving is the timeout of the last status write of a process that is shutting down.
-const leaving = 5 * time.Second
+// shutdownTimeout is the timeout of the last status write of a process that is shutting down.
+const shutdownTimeout = 5 * time.Second
 
-// attempts records in status which versions are being hydrated, before the process reads
+// attemptRecorder records in status which versions are being hydrated, before the process reads
 // data from the source that could crash it. Otherwise the same data could crash it
 // repeatedly. All due versions are recorded in one write. Versions whose hydration was
 // interrupted before are recorded and hydrated one at a time across all apps and sources,
 // because only one of them caused the crash.
-type attempts struct {
+type attemptRecorder struct {
 	reconciler *Reconciler
 	scope      *scope
-	// cutOff contains the attempts that an earlier process did not complete, by version.
-	cutOff map[string]v1alpha1.Attempt
+	// interrupted contains the attempts that an earlier process did not complete, by version.
+	interrupted map[string]v1alpha1.Attempt
 }
 
 // newAttempts removes the attempts of versions that are no longer due, or that are due with
 // other inputs.
-func (r *Reconciler) newAttempts(s *scope) *attempts {
-	a := &attempts{reconciler: r, scope: s, cutOff: map[string]v1alpha1.Attempt{}}
+func (r *Reconciler) newAttempts(s *scope) *attemptRecorder {
+	a := &attemptRecorder{reconciler: r, scope: s, interrupted: map[string]v1alpha1.Attempt{}}
 	for _, j := range s.jobs {
-		if left := attemptOf(s.app, j.request.Offer.Version); a.work(j).WasInterrupted(left) {
-			a.cutOff[j.request.Offer.Version] = left
+		if left := attemptOf(s.app, j.request.Offer.Version); a.workFor(j).WasInterrupted(left) {
+			a.interrupted[j.request.Offer.Version] = left
 		}
 	}
 	s.app.Status.Attempts = slices.DeleteFunc(s.app.Status.Attempts, func(one v1alpha1.VersionAttempt) bool {
-		_, known := a.cutOff[one.Version]
+		_, known := a.interrupted[one.Version]
 		return !known
 	})
 	return a
 }
 
-// work returns the identity of the hydration of a version.
-func (a *attempts) work(j job) status.Work {
+// workFor returns the identity of the hydration of a version.
+func (a *attemptRecorder) workFor(j hydrationJob) status.Work {
 	return status.Work{
 		Inputs: status.InputsDigest(j.inputs), Request: status.ReconcileRequest(a.scope.app), Process: a.reconciler.Process,
 	}
@@ -65,46 +65,46 @@ func attemptOf(app *v1alpha1.AppInfo, version string) v1alpha1.Attempt {
 	return v1alpha1.Attempt{}
 }
 
-// note adds attempts for the versions that were not interrupted before. It skips versions
+// recordResult adds attempts for the versions that were not interrupted before. It skips versions
 // that have already failed in this process, so that a retry does not write status.
-func (a *attempts) note() {
+func (a *attemptRecorder) addNewAttempts() {
 	for _, j := range a.scope.jobs {
-		_, cutOff := a.cutOff[j.request.Offer.Version]
-		if !cutOff && !a.reconciler.failures.has(a.scope.app.UID, j) {
-			a.set(j, v1alpha1.Attempt{})
+		_, cutOff := a.interrupted[j.request.Offer.Version]
+		if !cutOff && !a.reconciler.failures.hasFailure(a.scope.app.UID, j) {
+			a.setAttempt(j, v1alpha1.Attempt{})
 		}
 	}
 }
 
-// set records another attempt of a version in status.
-func (a *attempts) set(j job, last v1alpha1.Attempt) {
+// setAttempt records another attempt of a version in status.
+func (a *attemptRecorder) setAttempt(j hydrationJob, last v1alpha1.Attempt) {
 	version := j.request.Offer.Version
-	a.remove(version)
+	a.removeAttempt(version)
 	st := &a.scope.app.Status
 	st.Attempts = append(st.Attempts, v1alpha1.VersionAttempt{
-		Version: version, Attempt: a.work(j).Next(last),
+		Version: version, Attempt: a.workFor(j).Next(last),
 	})
 }
 
-// remove deletes the attempt of a version from status.
-func (a *attempts) remove(version string) {
+// removeAttempt deletes the attempt of a version from status.
+func (a *attemptRecorder) removeAttempt(version string) {
 	st := &a.scope.app.Status
 	st.Attempts = slices.DeleteFunc(st.Attempts, func(one v1alpha1.VersionAttempt) bool { return one.Version == version })
 }
 
 // isExhausted reports whether the hydration of a version was interrupted too often to be
 // retried.
-func (a *attempts) isExhausted(version string) bool {
-	return a.cutOff[version].Begun >= status.MaxInterruptions
+func (a *attemptRecorder) isExhausted(version string) bool {
+	return a.interrupted[version].Begun >= status.MaxInterruptions
 }
 
-// hydrate hydrates a version, and records a failure in memory.
-func (a *attempts) hydrate(ctx context.Context, j job) (*hydrate.Draft, error) {
+// hydrateAttempt hydrates a version, and records a failure in memory.
+func (a *attemptRecorder) hydrateAttempt(ctx context.Context, j hydrationJob) (*hydrate.Draft, error) {
 	version := j.request.Offer.Version
 	if a.isExhausted(version) {
 		return &hydrate.Draft{Request: j.request}, status.InterruptedError("hydration", v1alpha1.AppInfoKind, a.scope.app.Name)
 	}
-	last, cutOff := a.cutOff[version]
+	last, cutOff := a.interrupted[version]
 	if cutOff {
 		key := client.ObjectKeyFromObject(a.scope.app)
 		if !a.reconciler.Suspects.TryAcquire(key) {
@@ -112,8 +112,8 @@ func (a *attempts) hydrate(ctx context.Context, j job) (*hydrate.Draft, error) {
 				"the operator ended while it was hydrated: what was being worked on then is tried one by one"))
 		}
 		defer a.reconciler.Suspects.Release(key)
-		a.set(j, last)
-		if err := a.scope.keeper.Save(ctx); err != nil {
+		a.setAttempt(j, last)
+		if err := a.scope.statusWriter.Save(ctx); err != nil {
 			return &hydrate.Draft{Request: j.request}, err
 		}
 	}
@@ -122,57 +122,57 @@ func (a *attempts) hydrate(ctx context.Context, j job) (*hydrate.Draft, error) {
 	if ctx.Err() != nil {
 		return draft, err // The process is shutting down; see leave.
 	}
-	a.reconciler.failures.note(a.scope.app.UID, j, err)
+	a.reconciler.failures.recordResult(a.scope.app.UID, j, err)
 	if cutOff {
-		a.remove(version)
-		if saveErr := a.scope.keeper.Save(ctx); err == nil {
+		a.removeAttempt(version)
+		if saveErr := a.scope.statusWriter.Save(ctx); err == nil {
 			err = saveErr
 		}
 	}
 	return draft, err
 }
 
-// clear removes the attempts of this process from status. The end of the reconcile writes
+// clearOwnAttempts removes the attempts of this process from status. The end of the reconcile writes
 // that. Attempts of earlier processes remain, because their versions are still waiting or
 // can no longer be retried.
-func (a *attempts) clear() {
+func (a *attemptRecorder) clearOwnAttempts() {
 	st := &a.scope.app.Status
 	st.Attempts = slices.DeleteFunc(st.Attempts, func(one v1alpha1.VersionAttempt) bool { return one.Process == a.reconciler.Process })
 }
 
-// leave removes the attempts of this process when it shuts down normally, because the
+// restoreOnShutdown removes the attempts of this process when it shuts down normally, because the
 // versions did not interrupt it. It restores the attempts of earlier processes.
-func (a *attempts) leave(ctx context.Context) error {
-	a.clear()
-	for version, left := range a.cutOff {
-		a.remove(version)
+func (a *attemptRecorder) restoreOnShutdown(ctx context.Context) error {
+	a.clearOwnAttempts()
+	for version, left := range a.interrupted {
+		a.removeAttempt(version)
 		a.scope.app.Status.Attempts = append(a.scope.app.Status.Attempts, v1alpha1.VersionAttempt{Version: version, Attempt: left})
 	}
 	err := ctx.Err()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaving)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	if saveErr := a.scope.keeper.Save(ctx); saveErr != nil {
+	if saveErr := a.scope.statusWriter.Save(ctx); saveErr != nil {
 		return saveErr
 	}
 	return err
 }
 
-// failures contains the inputs of the versions that this process failed to hydrate, by app
+// failureCache contains the inputs of the versions that this process failed to hydrate, by app
 // and version.
-type failures struct {
+type failureCache struct {
 	mu   sync.Mutex
 	apps map[types.UID]map[string]hydrate.Inputs
 }
 
-func (f *failures) has(app types.UID, j job) bool {
+func (f *failureCache) hasFailure(app types.UID, j hydrationJob) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	inputs, known := f.apps[app][j.request.Offer.Version]
 	return known && inputs == j.inputs
 }
 
-// note records the result of a hydration.
-func (f *failures) note(app types.UID, j job, err error) {
+// recordResult records the result of a hydration.
+func (f *failureCache) recordResult(app types.UID, j hydrationJob, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	version := j.request.Offer.Version
@@ -192,8 +192,8 @@ func (f *failures) note(app types.UID, j job, err error) {
 	f.apps[app][version] = j.inputs
 }
 
-// drop removes the failures of an app.
-func (f *failures) drop(app types.UID) {
+// removeVersion removes the failures of an app.
+func (f *failureCache) deleteFailures(app types.UID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.apps, app)

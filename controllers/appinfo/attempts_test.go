@@ -11,15 +11,15 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// deadly is a step that does not return a result for its version, as in a process that is
+// interruptingStep is a step that does not return a result for its version, as in a process that is
 // killed. It lets the test record the status that the next process finds.
-type deadly struct {
+type interruptingStep struct {
 	hydrate.Step
 	version string
 	seen    func()
 }
 
-func (d deadly) Apply(ctx context.Context, draft *hydrate.Draft) error {
+func (d interruptingStep) Apply(ctx context.Context, draft *hydrate.Draft) error {
 	if draft.Request.Offer.Version == d.version {
 		d.seen()
 	}
@@ -27,18 +27,18 @@ func (d deadly) Apply(ctx context.Context, draft *hydrate.Draft) error {
 }
 
 var _ = Describe("The hydration of a version", func() {
-	var b *bench
+	var b *appFixture
 	BeforeEach(func() {
-		b = newBench()
-		b.put("1.0.0", page())
-		b.put("1.1.0", page())
-		b.list()
+		b = newAppFixture()
+		b.addVersion("1.0.0", configMapFiles())
+		b.addVersion("1.1.0", configMapFiles())
+		b.writeListing()
 	})
 
 	// attempts returns the number of started attempts in status, by version.
 	attempts := func() map[string]int32 {
 		GinkgoHelper()
-		b.read()
+		b.readApp()
 		begun := map[string]int32{}
 		for _, a := range b.app.Status.Attempts {
 			begun[a.Version] = a.Begun
@@ -51,34 +51,34 @@ var _ = Describe("The hydration of a version", func() {
 	killed := func(version string) {
 		GinkgoHelper()
 		var left []v1alpha1.VersionAttempt
-		b.reconciler.Pipeline.Steps[0] = deadly{Step: hydrate.SourceChart{}, version: version, seen: func() {
-			b.read()
+		b.reconciler.Pipeline.Steps[0] = interruptingStep{Step: hydrate.SourceChart{}, version: version, seen: func() {
+			b.readApp()
 			left = b.app.Status.Attempts
 		}}
-		_, err := b.reconcile()
+		_, err := b.reconcileApp()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(left).NotTo(BeEmpty(), "nothing was noted before the work")
 		b.editStatus(func(st *v1alpha1.AppInfoStatus) {
 			st.Attempts = left
 			st.Versions = nil
 		})
-		b.restart()
+		b.restartReconciler()
 	}
 
 	It("is noted before it begins, and no longer when it has a result", func() {
 		var during map[string]int32
-		b.reconciler.Pipeline.Steps[0] = deadly{Step: hydrate.SourceChart{}, version: "1.0.0", seen: func() { during = attempts() }}
-		b.served("1.1.0", "1.0.0")
+		b.reconciler.Pipeline.Steps[0] = interruptingStep{Step: hydrate.SourceChart{}, version: "1.0.0", seen: func() { during = attempts() }}
+		b.expectServed("1.1.0", "1.0.0")
 		Expect(during).To(Equal(map[string]int32{"1.0.0": 1, "1.1.0": 1}))
 		Expect(attempts()).To(BeEmpty())
 	})
 
 	It("is not noted again for a retry in the same process", func() {
-		b.fails("1.0.0", http.StatusInternalServerError)
-		_, err := b.reconcile()
+		b.setFailure("1.0.0", http.StatusInternalServerError)
+		_, err := b.reconcileApp()
 		Expect(err).To(HaveOccurred())
 		Expect(attempts()).To(BeEmpty(), "a failure is a result")
-		b.quiet()
+		b.expectNoWrites()
 	})
 
 	It("is not begun a fourth time when it ended the process three times", func() {
@@ -86,21 +86,21 @@ var _ = Describe("The hydration of a version", func() {
 			killed("1.0.0")
 			Expect(attempts()).To(HaveKeyWithValue("1.0.0", n+1))
 		}
-		b.fetches("1.0.0")
-		_, err := b.reconcile()
+		b.takeFetchCount("1.0.0")
+		_, err := b.reconcileApp()
 		Expect(err).To(HaveOccurred())
-		Expect(b.fetches("1.0.0")).To(BeZero())
-		Expect(b.condition(v1alpha1.ConditionStalled)).To(Equal("True Interrupted"))
-		Expect(b.says(v1alpha1.ConditionStalled)).To(ContainSubstring(v1alpha1.ReconcileRequestAnnotation))
-		Expect(b.versions()).To(Equal([]string{"1.1.0"}), "the other version is served")
+		Expect(b.takeFetchCount("1.0.0")).To(BeZero())
+		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True Interrupted"))
+		Expect(b.conditionMessage(v1alpha1.ConditionStalled)).To(ContainSubstring(v1alpha1.ReconcileRequestAnnotation))
+		Expect(b.statusVersions()).To(Equal([]string{"1.1.0"}), "the other version is served")
 		Expect(attempts()).To(Equal(map[string]int32{"1.0.0": 3}))
-		b.quiet()
+		b.expectNoWrites()
 
 		By("asking")
-		b.edit(func(app *v1alpha1.AppInfo) {
+		b.editApp(func(app *v1alpha1.AppInfo) {
 			app.Annotations = map[string]string{v1alpha1.ReconcileRequestAnnotation: "again"}
 		})
-		b.served("1.1.0", "1.0.0")
+		b.expectServed("1.1.0", "1.0.0")
 		Expect(attempts()).To(BeEmpty())
 	})
 
@@ -108,9 +108,9 @@ var _ = Describe("The hydration of a version", func() {
 		for range 3 {
 			killed("1.0.0")
 		}
-		b.put("1.0.0", map[string]string{"templates/other.yaml": ""})
-		b.list()
-		b.served("1.1.0", "1.0.0")
+		b.addVersion("1.0.0", map[string]string{"templates/other.yaml": ""})
+		b.writeListing()
+		b.expectServed("1.1.0", "1.0.0")
 		Expect(attempts()).To(BeEmpty())
 	})
 
@@ -118,9 +118,9 @@ var _ = Describe("The hydration of a version", func() {
 		for range 3 {
 			killed("1.0.0")
 		}
-		b.drop("1.0.0")
-		b.list()
-		b.served("1.1.0")
+		b.removeVersion("1.0.0")
+		b.writeListing()
+		b.expectServed("1.1.0")
 		Expect(attempts()).To(BeEmpty())
 	})
 
@@ -128,21 +128,21 @@ var _ = Describe("The hydration of a version", func() {
 		for range 3 {
 			killed("1.1.0") // 1.0.0 is due in the same reconcile and recorded in the same write.
 		}
-		_, err := b.reconcile()
+		_, err := b.reconcileApp()
 		Expect(err).To(HaveOccurred())
-		Expect(b.versions()).To(Equal([]string{"1.0.0"}))
+		Expect(b.statusVersions()).To(Equal([]string{"1.0.0"}))
 	})
 
 	It("does not count an end of the process in good order", func() {
 		ctx, cancel := context.WithCancel(b.ctx)
 		b.ctx = ctx
-		b.reconciler.Pipeline.Steps[0] = deadly{Step: hydrate.SourceChart{}, version: "1.1.0", seen: cancel}
-		b.read()
+		b.reconciler.Pipeline.Steps[0] = interruptingStep{Step: hydrate.SourceChart{}, version: "1.1.0", seen: cancel}
+		b.readApp()
 		_, err := b.reconciler.Reconcile(ctx, b.app)
 		Expect(err).To(HaveOccurred())
 		b.ctx = context.WithoutCancel(ctx)
 		Expect(attempts()).To(BeEmpty())
-		b.restart()
-		b.served("1.1.0", "1.0.0")
+		b.restartReconciler()
+		b.expectServed("1.1.0", "1.0.0")
 	})
 })

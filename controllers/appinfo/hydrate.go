@@ -20,12 +20,12 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// timeout is the timeout of the hydration of one version. The steps have shorter timeouts
+// hydrationTimeout is the timeout of the hydration of one version. The steps have shorter timeouts
 // of their own.
-const timeout = 10 * time.Minute
+const hydrationTimeout = 10 * time.Minute
 
-// milestones contains the condition of each step.
-var milestones = map[hydrate.Name]string{
+// stepConditions contains the condition of each step.
+var stepConditions = map[hydrate.Name]string{
 	hydrate.StepSourceChart:   v1alpha1.ConditionFetched,
 	hydrate.StepRenderedChart: v1alpha1.ConditionRendered,
 	hydrate.StepCustomParams:  v1alpha1.ConditionCustomized,
@@ -41,60 +41,60 @@ func (r *Reconciler) hydrateVersions(ctx context.Context, s *scope) error {
 	if len(s.jobs) == 0 {
 		return nil
 	}
-	attempts.note()
-	if err := r.announce(ctx, s); err != nil {
+	attempts.addNewAttempts()
+	if err := r.reportProgress(ctx, s); err != nil {
 		return err
 	}
-	defer attempts.clear()
+	defer attempts.clearOwnAttempts()
 	fetcher, err := r.Open(ctx, s.source)
 	if err != nil {
-		return r.failed(s, status.ForCondition(v1alpha1.ConditionFetched, err))
+		return r.keepReady(s, status.ForCondition(v1alpha1.ConditionFetched, err))
 	}
 	var first error
 	images := slices.Clone(s.app.Status.Images)
-	defer func() { s.report(images, first) }()
+	defer func() { s.emitEvents(images, first) }()
 	for i, j := range s.jobs {
 		if ctx.Err() != nil {
-			return attempts.leave(ctx)
+			return attempts.restoreOnShutdown(ctx)
 		}
 		j.request.Source = fetcher
-		draft, err := attempts.hydrate(ctx, j)
+		draft, err := attempts.hydrateAttempt(ctx, j)
 		if i == 0 || err != nil && first == nil {
-			reach(s.keeper, draft, hydrate.FailedStep(err, ""))
+			markReachedConditions(s.statusWriter, draft, hydrate.FailedStep(err, ""))
 		}
 		if err != nil && first == nil {
-			first = cause(err, j)
+			first = withVersion(err, j)
 			if outcome.Reason(err, "") != v1alpha1.ReasonInterrupted { // The step is unknown.
-				first = status.ForCondition(milestones[hydrate.FailedStep(err, hydrate.StepSourceChart)], first)
+				first = status.ForCondition(stepConditions[hydrate.FailedStep(err, hydrate.StepSourceChart)], first)
 			}
 		}
 	}
 	if ctx.Err() != nil {
-		return attempts.leave(ctx)
+		return attempts.restoreOnShutdown(ctx)
 	}
 	if first != nil {
-		return r.failed(s, first)
+		return r.keepReady(s, first)
 	}
 	return nil
 }
 
-// announce saves the attempts. It sets Reconciling if the app already serves a version and
+// reportProgress saves the attempts. It sets Reconciling if the app already serves a version and
 // is not being retried. An app without a version is already shown as in progress, and a
 // retry remains shown as failed, so that it does not write status.
-func (r *Reconciler) announce(ctx context.Context, s *scope) error {
-	if len(s.app.Status.Versions) > 0 && !triedBefore(s.app) {
-		s.keeper.MarkReconciling(fmt.Sprintf("hydrating version %s: %s", s.jobs[0].request.Offer.Version, s.jobs[0].why))
+func (r *Reconciler) reportProgress(ctx context.Context, s *scope) error {
+	if len(s.app.Status.Versions) > 0 && !hasFailedBefore(s.app) {
+		s.statusWriter.MarkReconciling(fmt.Sprintf("hydrating version %s: %s", s.jobs[0].request.Offer.Version, s.jobs[0].reason))
 	}
-	return s.keeper.Save(ctx)
+	return s.statusWriter.Save(ctx)
 }
 
-// triedBefore reports whether this generation has already failed and no reconcile was
+// hasFailedBefore reports whether this generation has already failed and no reconcile was
 // requested since.
-func triedBefore(app *v1alpha1.AppInfo) bool {
+func hasFailedBefore(app *v1alpha1.AppInfo) bool {
 	for _, c := range app.Status.Conditions {
 		retry := c.Type == v1alpha1.ConditionReconciling &&
 			(c.Reason == v1alpha1.ReasonProgressingWithRetry || c.Reason == v1alpha1.ReasonRateLimited)
-		again := c.Type == v1alpha1.ConditionStalled && !asked(app)
+		again := c.Type == v1alpha1.ConditionStalled && !isReconcileRequested(app)
 		if (retry || again) && c.ObservedGeneration == app.Generation {
 			return true
 		}
@@ -104,46 +104,46 @@ func triedBefore(app *v1alpha1.AppInfo) bool {
 
 // hydrateVersion runs the pipeline for a version. It also returns the draft if a step
 // fails.
-func (r *Reconciler) hydrateVersion(ctx context.Context, s *scope, j job) (*hydrate.Draft, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+func (r *Reconciler) hydrateVersion(ctx context.Context, s *scope, j hydrationJob) (*hydrate.Draft, error) {
+	ctx, cancel := context.WithTimeout(ctx, hydrationTimeout)
 	defer cancel()
-	draft := r.drafts.take(s.app.UID, j)
+	draft := r.drafts.takeDraft(s.app.UID, j)
 	if err := r.Pipeline.Run(ctx, draft); err != nil {
-		r.drafts.keep(s.app.UID, j, draft, err)
+		r.drafts.storeDraft(s.app.UID, j, draft, err)
 		return draft, err
 	}
-	r.record(s, j, draft)
-	delete(s.lost, draft.Chart.Version)
+	r.recordVersion(s, j, draft)
+	delete(s.missingCharts, draft.Chart.Version)
 	s.published = append(s.published, draft.Chart.Version)
 	return draft, nil
 }
 
-// cause removes the name of the step from err and prefixes the version. The condition
+// withVersion removes the name of the step from err and prefixes the version. The condition
 // identifies the step.
-func cause(err error, j job) error {
+func withVersion(err error, j hydrationJob) error {
 	if e, ok := errors.AsType[*hydrate.StepError](err); ok {
 		err = e.Err
 	}
 	return fmt.Errorf("version %s: %w", j.request.Offer.Version, err)
 }
 
-// reach sets the conditions of the steps that completed before the failed one.
-func reach(k *status.Writer, d *hydrate.Draft, failed hydrate.Name) {
+// markReachedConditions sets the conditions of the steps that completed before the failed one.
+func markReachedConditions(k *status.Writer, d *hydrate.Draft, failed hydrate.Name) {
 	said := []struct {
 		step            hydrate.Name
 		reason, message string
 	}{
 		{hydrate.StepSourceChart, v1alpha1.ReasonFetched, fmt.Sprintf("version %s, %s", d.Request.Offer.Version, text.Count(d.FileCount, "file", "files"))},
 		{hydrate.StepRenderedChart, v1alpha1.ReasonRendered, renderedMessage(d)},
-		{hydrate.StepCustomParams, v1alpha1.ReasonCustomized, customised(d)},
-		{hydrate.StepImageAnalysis, v1alpha1.ReasonAnalyzed, analysed(d)},
+		{hydrate.StepCustomParams, v1alpha1.ReasonCustomized, customizedMessage(d)},
+		{hydrate.StepImageAnalysis, v1alpha1.ReasonAnalyzed, analyzedMessage(d)},
 		{hydrate.StepRepoUpdate, v1alpha1.ReasonPublished, "published as " + d.Published.Chart},
 	}
 	for _, m := range said {
 		if m.step == failed {
 			return
 		}
-		k.MarkTrue(milestones[m.step], m.reason, m.message)
+		k.MarkTrue(stepConditions[m.step], m.reason, m.message)
 	}
 }
 
@@ -156,16 +156,16 @@ func renderedMessage(d *hydrate.Draft) string {
 	return fmt.Sprintf("%s in %s", text.Count(len(d.Objects()), "object", "objects"), text.Count(len(d.Units), "release", "releases"))
 }
 
-func customised(d *hydrate.Draft) string {
+func customizedMessage(d *hydrate.Draft) string {
 	if d.Customized {
 		return "parameters merged into values.yaml"
 	}
 	return "no parameters"
 }
 
-// analysed returns a message about the images. An image that could not be looked up is not
+// analyzedMessage returns a message about the images. An image that could not be looked up is not
 // a failure, but is mentioned.
-func analysed(d *hydrate.Draft) string {
+func analyzedMessage(d *hydrate.Draft) string {
 	if len(d.Images) == 0 && d.Unrendered() != "" {
 		return "images are not known until a value is given"
 	}
@@ -176,9 +176,9 @@ func analysed(d *hydrate.Draft) string {
 	return fmt.Sprintf("%s, %d not looked up: %s", text.Count(len(d.Images), "image", "images"), len(silent), silent[0].Problem)
 }
 
-// record adds a published version to status. If it is the selected version, it also updates
+// recordVersion adds a published version to status. If it is the selected version, it also updates
 // the summary and the images.
-func (r *Reconciler) record(s *scope, j job, d *hydrate.Draft) {
+func (r *Reconciler) recordVersion(s *scope, j hydrationJob, d *hydrate.Draft) {
 	now := metav1.NewTime(time.Now())
 	made := v1alpha1.PublishedVersion{
 		Version: d.Chart.Version, AppVersion: text.Limit(d.Chart.AppVersion, 128),
@@ -187,7 +187,7 @@ func (r *Reconciler) record(s *scope, j job, d *hydrate.Draft) {
 		Images: int32(len(d.Images)), PublishedAt: &now, Deprecated: j.request.Offer.Deprecated || d.Chart.Deprecated,
 		License: catalog.Terms(d.License),
 	}
-	have := published(s.app, made.Version)
+	have := findPublished(s.app, made.Version)
 	if have == nil || have.Digest != made.Digest {
 		s.renewed = append(s.renewed, made.Version)
 	}
@@ -197,27 +197,27 @@ func (r *Reconciler) record(s *scope, j job, d *hydrate.Draft) {
 		s.app.Status.Versions = append(s.app.Status.Versions, made)
 	}
 	sortVersions(s.app.Status.Versions)
-	if selected(s.app) == made.Version {
+	if selectedVersion(s.app) == made.Version {
 		s.app.Status.Version = made.Version
-		s.app.Status.Summary = summary(d)
+		s.app.Status.Summary = newSummary(d)
 		s.app.Status.Images = toAppImages(d.Images)
 	}
 }
 
-// failed keeps the Ready condition True if the app still serves a version.
-func (r *Reconciler) failed(s *scope, err error) error {
-	if version := r.served(s); version != "" {
-		s.keeper.KeepReady(fmt.Sprintf("serving %s; %s", version, err))
+// keepReady keeps the Ready condition True if the app still serves a version.
+func (r *Reconciler) keepReady(s *scope, err error) error {
+	if version := r.servedVersion(s); version != "" {
+		s.statusWriter.KeepReady(fmt.Sprintf("serving %s; %s", version, err))
 	}
 	return err
 }
 
-// served returns a version whose chart is in the repository: the selected version, or else
+// expectServed returns a version whose chart is in the repository: the selected version, or else
 // the newest one. It returns "" if all charts are missing.
-func (r *Reconciler) served(s *scope) string {
+func (r *Reconciler) servedVersion(s *scope) string {
 	app, newest := s.app, ""
 	for _, v := range app.Status.Versions {
-		if s.lost[v.Version] {
+		if s.missingCharts[v.Version] {
 			continue
 		}
 		if v.Version == app.Status.Version {

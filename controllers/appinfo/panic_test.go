@@ -18,25 +18,25 @@ func (panicking) Name() hydrate.Name { return hydrate.StepSourceChart }
 func (panicking) Apply(context.Context, *hydrate.Draft) error { panic("no chart") }
 
 var _ = Describe("A panic", func() {
-	var b *bench
+	var b *appFixture
 	BeforeEach(func() {
-		b = newBench()
-		b.put("1.0.0", page())
-		b.list()
+		b = newAppFixture()
+		b.addVersion("1.0.0", configMapFiles())
+		b.writeListing()
 	})
 
 	It("in a phase is a failure of the app", func() {
 		b.reconciler.Open = func(context.Context, *v1alpha1.MarketSource) (hydrate.Fetcher, error) { panic("no fetcher") }
-		_, err := b.reconcile()
+		_, err := b.reconcileApp()
 		Expect(err).To(HaveOccurred(), "it is tried again")
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False ProgressingWithRetry"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("False ProgressingWithRetry"))
 	})
 
 	It("in a step is a failure of the version, at the step's condition", func() {
 		b.reconciler.Pipeline.Steps[0] = panicking{}
-		_, err := b.reconcile()
+		_, err := b.reconcileApp()
 		Expect(err).To(HaveOccurred(), "it is tried again")
-		Expect(b.condition(v1alpha1.ConditionFetched)).To(Equal("False ProgressingWithRetry"))
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False ProgressingWithRetry"))
+		Expect(b.conditionStatus(v1alpha1.ConditionFetched)).To(Equal("False ProgressingWithRetry"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("False ProgressingWithRetry"))
 	})
 })

@@ -13,9 +13,9 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// prune removes versions from the repository that the source no longer offers and no
+// pruneVersions removes versions from the repository that the source no longer offers and no
 // instance has installed.
-func (r *Reconciler) prune(ctx context.Context, s *scope) error {
+func (r *Reconciler) pruneVersions(ctx context.Context, s *scope) error {
 	var instances v1alpha1.AppInstanceList
 	err := r.List(ctx, &instances, client.MatchingFields{catalog.InstancesByApp: s.app.Namespace + "/" + s.app.Name})
 	if err != nil {
@@ -27,7 +27,7 @@ func (r *Reconciler) prune(ctx context.Context, s *scope) error {
 	}
 	for _, i := range instances.Items {
 		// A chart that is missing and no longer offered cannot be restored.
-		kept[i.Status.Version] = kept[i.Status.Version] || !s.lost[i.Status.Version]
+		kept[i.Status.Version] = kept[i.Status.Version] || !s.missingCharts[i.Status.Version]
 	}
 	versions := slices.DeleteFunc(slices.Clone(s.app.Status.Versions), func(v v1alpha1.PublishedVersion) bool {
 		return !kept[v.Version]
@@ -39,7 +39,7 @@ func (r *Reconciler) prune(ctx context.Context, s *scope) error {
 	for _, v := range versions {
 		keep = append(keep, v.Version)
 	}
-	if err := r.Repository.Remove(owner(s.app), s.app.Spec.App, keep...); err != nil {
+	if err := r.Repository.Remove(ownerFor(s.app), s.app.Spec.App, keep...); err != nil {
 		return fmt.Errorf("remove versions that are no longer offered: %w", err)
 	}
 	s.app.Status.Versions = versions
@@ -64,12 +64,12 @@ func sortVersions(versions []v1alpha1.PublishedVersion) {
 // libraryType is the type of a library chart, which has no objects.
 const libraryType = "library"
 
-// summarise sets the Ready condition to True with a message about the versions that the app
+// reportServing sets the Ready condition to True with a message about the versions that the app
 // serves.
-func (r *Reconciler) summarise(_ context.Context, s *scope) error {
+func (r *Reconciler) reportServing(_ context.Context, s *scope) error {
 	versions := s.app.Status.Versions
 	if len(versions) == 0 {
-		s.keeper.SetReady(v1alpha1.ReasonReady, "the source offers no version")
+		s.statusWriter.SetReady(v1alpha1.ReasonReady, "the source offers no version")
 		return nil
 	}
 	message := "serving " + s.app.Status.Version
@@ -79,6 +79,6 @@ func (r *Reconciler) summarise(_ context.Context, s *scope) error {
 	if s.app.Status.Summary != nil && s.app.Status.Summary.Type == libraryType {
 		message += ": a library chart, which other charts use and which cannot be installed"
 	}
-	s.keeper.SetReady(v1alpha1.ReasonReady, message)
+	s.statusWriter.SetReady(v1alpha1.ReasonReady, message)
 	return nil
 }

@@ -49,8 +49,8 @@ type Reconciler struct {
 	Turns, Suspects *fairlimiter.Limiter
 
 	queue    fairlimiter.Queue
-	drafts   drafts
-	failures failures
+	drafts   draftCache
+	failures failureCache
 }
 
 // Wake requeues an app that has acquired a slot of Turns.
@@ -58,16 +58,16 @@ func (r *Reconciler) Wake(app types.NamespacedName) { r.queue.Wake(app) }
 
 // scope is the state of one reconcile.
 type scope struct {
-	app    *v1alpha1.AppInfo
-	keeper *status.Writer
-	source *v1alpha1.MarketSource
-	jobs   []job
-	// published contains the versions that this reconcile has published.
+	app          *v1alpha1.AppInfo
+	statusWriter *status.Writer
+	source       *v1alpha1.MarketSource
+	jobs         []hydrationJob
+	// repositoryVersions contains the versions that this reconcile has published.
 	published []string
 	// renewed contains the published versions whose chart is new or has changed.
 	renewed []string
-	// lost contains the published versions whose chart is missing from the repository.
-	lost map[string]bool
+	// missingCharts contains the published versions whose chart is missing from the repository.
+	missingCharts map[string]bool
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinfos,verbs=list;watch;patch
@@ -84,19 +84,19 @@ func (r *Reconciler) Reconcile(ctx context.Context, app *v1alpha1.AppInfo) (resu
 	keeper := status.NewWriter(r.Client, r.Recorder, status.AppInfo, app)
 	defer func() { result, err = keeper.Finish(ctx, err, 0) }()
 	defer outcome.Recover(&err)
-	s := &scope{app: app, keeper: keeper}
+	s := &scope{app: app, statusWriter: keeper}
 	if !app.DeletionTimestamp.IsZero() {
-		return result, r.finalize(ctx, s)
+		return result, r.finalizeApp(ctx, s)
 	}
 	for _, phase := range []func(context.Context, *scope) error{
-		r.hold,
+		r.ensureFinalizer,
 		r.checkArtifacts, // sets s.lost
 		r.checkSuspended,
 		r.locateSource,    // sets s.source
-		r.decide,          // sets s.jobs, empty if nothing is due
+		r.planHydration,   // sets s.jobs, empty if nothing is due
 		r.hydrateVersions, // sets the published versions in status
-		r.prune,
-		r.summarise,
+		r.pruneVersions,
+		r.reportServing,
 	} {
 		if err := phase(ctx, s); err != nil {
 			return result, err

@@ -25,7 +25,7 @@ var (
 	objects client.WithWatch
 	// shops serves the shops through a proxy by host name, so that messages do not contain
 	// ports.
-	shops directory
+	shops helmServers
 )
 
 func TestMain(m *testing.M) {

@@ -19,13 +19,13 @@ func (r *accountRecorder) Check(_ context.Context, wish preflight.Wish) ([]prefl
 }
 
 var _ = Describe("The service account of a task", func() {
-	var b *bench
+	var b *taskFixture
 	var checked *accountRecorder
 
 	BeforeEach(func() {
-		b = newBench()
-		b.publish("1.0.0", pages())
-		b.installed("1.0.0")
+		b = newTaskFixture()
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.installVersion("1.0.0")
 		checked = &accountRecorder{}
 		b.reconciler.Cluster = checked
 	})
@@ -33,30 +33,30 @@ var _ = Describe("The service account of a task", func() {
 	withoutAccount := func(t *v1alpha1.AppInstallTask) { t.Spec.ServiceAccountName = "" }
 
 	It("defaults to the account of the instance that it changes", func() {
-		b.publish("1.1.0", pages())
-		b.wish("upgrade", v1alpha1.ActionUpgrade, withoutAccount)
-		b.starts()
+		b.publishVersion("1.1.0", filesWithoutInputs())
+		b.createTask("upgrade", v1alpha1.ActionUpgrade, withoutAccount)
+		b.expectStarted()
 		Expect(checked.accounts).To(ConsistOf("tenant"))
-		Expect(b.instance().Spec.ServiceAccountName).To(Equal("tenant"))
+		Expect(b.currentInstance().Spec.ServiceAccountName).To(Equal("tenant"))
 	})
 
 	It("is not the account of an instance that was removed before", func() {
-		b.wish("remove", v1alpha1.ActionUninstall)
-		b.starts()
-		b.play("", true, [3]string{"Ready", "True", "Removed"})
-		b.succeeds()
+		b.createTask("remove", v1alpha1.ActionUninstall)
+		b.expectStarted()
+		b.setInstanceStatus("", true, [3]string{"Ready", "True", "Removed"})
+		b.expectSuccess()
 		checked.accounts = nil
-		b.wish("again", v1alpha1.ActionInstall, withoutAccount)
-		b.starts()
+		b.createTask("again", v1alpha1.ActionInstall, withoutAccount)
+		b.expectStarted()
 		Expect(checked.accounts).To(ConsistOf("default"), "the account as which Helm runs")
-		Expect(b.instance().Spec.ServiceAccountName).To(BeEmpty())
+		Expect(b.currentInstance().Spec.ServiceAccountName).To(BeEmpty())
 	})
 
 	It("defaults to the account of the origin of a clone", func() {
-		b.wish("copy", v1alpha1.ActionClone, withoutAccount, func(t *v1alpha1.AppInstallTask) {
+		b.createTask("copy", v1alpha1.ActionClone, withoutAccount, func(t *v1alpha1.AppInstallTask) {
 			t.Spec.CloneOf, t.Spec.InstanceName = "web", "copy"
 		})
-		b.starts()
+		b.expectStarted()
 		Expect(checked.accounts).To(ConsistOf("tenant"))
 	})
 })

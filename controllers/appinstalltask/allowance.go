@@ -13,8 +13,8 @@ import (
 // withValues is the key of the TasksWithValues index.
 const withValues = "true"
 
-// hasValues returns the key of a task in the TasksWithValues index.
-func hasValues(task *v1alpha1.AppInstallTask) string {
+// valuesIndexKey returns the key of a task in the TasksWithValues index.
+func valuesIndexKey(task *v1alpha1.AppInstallTask) string {
 	if valueBytes(task) == 0 {
 		return ""
 	}
@@ -43,13 +43,13 @@ func (r *Reconciler) checkValueBytes(ctx context.Context, s *scope) error {
 	if r.MaxValueBytes <= 0 || own == 0 {
 		return nil
 	}
-	tasks, err := r.unfinished(ctx, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksWithValues: withValues})
+	tasks, err := r.listUnfinishedTasks(ctx, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksWithValues: withValues})
 	if err != nil {
 		return fmt.Errorf("values of namespace %s: %w", s.task.Namespace, err)
 	}
 	before := int64(0)
 	for i := range tasks {
-		if older(&tasks[i], s.task) && tasks[i].DeletionTimestamp.IsZero() {
+		if isOlder(&tasks[i], s.task) && tasks[i].DeletionTimestamp.IsZero() {
 			before += valueBytes(&tasks[i])
 		}
 	}

@@ -15,12 +15,12 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// cancel performs the action Cancel. It records the name of the target task in
+// cancelTarget performs the action Cancel. It records the name of the target task in
 // status.targetTask, where the target task finds it, and waits for that task to end. It
 // does not wait in the queue of the instance.
-func (r *Reconciler) cancel(ctx context.Context, s *scope) error {
+func (r *Reconciler) cancelTarget(ctx context.Context, s *scope) error {
 	if s.task.Status.TargetTask == "" {
-		if err := r.aim(ctx, s); err != nil {
+		if err := r.selectTarget(ctx, s); err != nil {
 			return status.ForCondition(v1alpha1.ConditionAdmitted, err)
 		}
 	}
@@ -29,60 +29,60 @@ func (r *Reconciler) cancel(ctx context.Context, s *scope) error {
 	err := r.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: name}, target)
 	switch {
 	case apierrors.IsNotFound(err):
-		return wrongState("task %s was deleted before it could be cancelled", name)
+		return wrongStateError("task %s was deleted before it could be cancelled", name)
 	case err != nil:
 		return fmt.Errorf("get task %s: %w", name, err)
-	case committed(target):
-		return wrongState("task %s (%s) of instance %s has begun, and cannot be cancelled any more", name, target.Spec.Action, target.Instance())
+	case isPastCancel(target):
+		return wrongStateError("task %s (%s) of instance %s has begun, and cannot be cancelled any more", name, target.Spec.Action, target.Instance())
 	case !target.Finished():
-		s.keeper.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "cancelling task "+name)
+		s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "cancelling task "+name)
 		return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("cancelling task %s (%s)", name, target.Spec.Action))
-	case !wasCancelled(target):
-		return wrongState("task %s had ended before it could be cancelled", name)
+	case !hasBeenCanceled(target):
+		return wrongStateError("task %s had ended before it could be cancelled", name)
 	}
-	s.keeper.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "cancelling task "+name)
-	s.keeper.SetReady(v1alpha1.ReasonSucceeded, fmt.Sprintf("task %s (%s) was cancelled", name, target.Spec.Action))
+	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "cancelling task "+name)
+	s.statusWriter.SetReady(v1alpha1.ReasonSucceeded, fmt.Sprintf("task %s (%s) was cancelled", name, target.Spec.Action))
 	return nil
 }
 
-// aim chooses the task to cancel: spec.targetTask, or else the running task of the
+// selectTarget chooses the task to cancel: spec.targetTask, or else the running task of the
 // instance, or else the next task in the queue. A Cancel that was deleted and applied again
 // chooses the task that it canceled before.
-func (r *Reconciler) aim(ctx context.Context, s *scope) error {
-	target, err := r.ended(ctx, s)
+func (r *Reconciler) selectTarget(ctx context.Context, s *scope) error {
+	target, err := r.previouslyCanceledTask(ctx, s)
 	if err != nil {
 		return err
 	}
 	if target == "" {
-		if target, err = r.nextToCancel(ctx, s); err != nil {
+		if target, err = r.defaultCancelTarget(ctx, s); err != nil {
 			return err
 		}
 	}
 	s.task.Status.TargetTask = target
-	s.keeper.MarkReconciling("cancelling task " + target)
-	return s.keeper.Save(ctx)
+	s.statusWriter.MarkReconciling("cancelling task " + target)
+	return s.statusWriter.Save(ctx)
 }
 
-func (r *Reconciler) nextToCancel(ctx context.Context, s *scope) (string, error) {
-	waiting, err := r.line(ctx, s)
+func (r *Reconciler) defaultCancelTarget(ctx context.Context, s *scope) (string, error) {
+	waiting, err := r.queuedTasks(ctx, s)
 	if err != nil {
 		return "", err
 	}
-	slices.SortFunc(waiting, compareTurns(s.writer()))
+	slices.SortFunc(waiting, compareQueueOrder(s.ownerTask()))
 	named := s.task.Spec.TargetTask
 	at := slices.IndexFunc(waiting, func(t v1alpha1.AppInstallTask) bool { return named == "" || t.Name == named })
 	switch {
 	case at < 0 && named != "":
-		return "", wrongState("instance %s has no unfinished task %s", s.task.Instance(), named)
+		return "", wrongStateError("instance %s has no unfinished task %s", s.task.Instance(), named)
 	case at < 0:
-		return "", wrongState("instance %s has no task to cancel", s.task.Instance())
+		return "", wrongStateError("instance %s has no task to cancel", s.task.Instance())
 	}
 	return waiting[at].Name, nil
 }
 
-// ended returns the name of the task that this Cancel canceled before, or "" if there is
+// isComplete returns the name of the task that this Cancel canceled before, or "" if there is
 // none.
-func (r *Reconciler) ended(ctx context.Context, s *scope) (string, error) {
+func (r *Reconciler) previouslyCanceledTask(ctx context.Context, s *scope) (string, error) {
 	hash, err := transitions.HashSpec(s.task)
 	if err != nil {
 		return "", err
@@ -101,17 +101,17 @@ func (r *Reconciler) ended(ctx context.Context, s *scope) (string, error) {
 	return "", nil
 }
 
-func wrongState(format string, args ...any) error {
+func wrongStateError(format string, args ...any) error {
 	return status.ForCondition(v1alpha1.ConditionAdmitted, outcome.Stalled(v1alpha1.ReasonWrongState, fmt.Errorf(format, args...)))
 }
 
-// committed reports whether a task has started an action that cannot be canceled after its
+// isPastCancel reports whether a task has started an action that cannot be canceled after its
 // start.
-func committed(task *v1alpha1.AppInstallTask) bool {
+func isPastCancel(task *v1alpha1.AppInstallTask) bool {
 	return task.Status.InstanceRef != nil && transitions.Outcomes[task.Spec.Action].Committed
 }
 
-func wasCancelled(task *v1alpha1.AppInstallTask) bool {
+func hasBeenCanceled(task *v1alpha1.AppInstallTask) bool {
 	for _, c := range task.Status.Conditions {
 		if c.Type == v1alpha1.ConditionSucceeded {
 			return c.Reason == v1alpha1.ReasonCancelled
@@ -120,34 +120,34 @@ func wasCancelled(task *v1alpha1.AppInstallTask) bool {
 	return false
 }
 
-// heed ends a canceled task that has not yet written its instance, and starts to revert a
+// handleCancellation ends a canceled task that has not yet written its instance, and starts to revert a
 // task that has.
-func (r *Reconciler) heed(ctx context.Context, s *scope) error {
-	if s.task.Status.Undoing != nil || committed(s.task) {
+func (r *Reconciler) handleCancellation(ctx context.Context, s *scope) error {
+	if s.task.Status.Undoing != nil || isPastCancel(s.task) {
 		return nil
 	}
-	by, err := r.cancelledBy(ctx, s)
+	by, err := r.canceledBy(ctx, s)
 	if err != nil || by == "" {
 		return err
 	}
 	s.task.Status.RequiredInputs, s.task.Status.Preflight = nil, nil
 	why := v1alpha1.Problem{Reason: v1alpha1.ReasonCancelled, Message: "cancelled by " + by}
-	if err := r.confirm(ctx, s); err != nil {
+	if err := r.readInstanceLive(ctx, s); err != nil {
 		return err
 	}
-	if s.task.Status.InstanceRef == nil && !s.written() {
-		return r.undoSteps(ctx, s, why)
+	if s.task.Status.InstanceRef == nil && !s.ownsInstance() {
+		return r.revertSubtasks(ctx, s, why)
 	}
 	if transitions.Outcomes[s.task.Spec.Action].Committed {
 		return nil // The operation has started, and the status update was lost.
 	}
-	return r.turnAround(ctx, s, why)
+	return r.startRevert(ctx, s, why)
 }
 
-// confirm reads the instance from the API server if status.instanceRef is not set. The task
+// readInstanceLive reads the instance from the API server if status.instanceRef is not set. The task
 // may have written the instance just before the edit that cancels it made its status update
 // fail, and the cache may not yet contain that write.
-func (r *Reconciler) confirm(ctx context.Context, s *scope) error {
+func (r *Reconciler) readInstanceLive(ctx context.Context, s *scope) error {
 	if s.task.Status.InstanceRef != nil {
 		return nil
 	}
@@ -159,13 +159,13 @@ func (r *Reconciler) confirm(ctx context.Context, s *scope) error {
 	return client.IgnoreNotFound(err)
 }
 
-// cancelledBy returns the field or the task that cancels the task, or "" if it is not
-// canceled. It records a Cancel task in status.cancelledBy.
-func (r *Reconciler) cancelledBy(ctx context.Context, s *scope) (string, error) {
+// canceledBy returns the field or the task that cancels the task, or "" if it is not
+// canceled. It records a Cancel task in status.canceledBy.
+func (r *Reconciler) canceledBy(ctx context.Context, s *scope) (string, error) {
 	if s.task.Spec.Cancel != nil && *s.task.Spec.Cancel {
 		return "spec.cancel", nil
 	}
-	tasks, err := r.unfinished(ctx, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
+	tasks, err := r.listUnfinishedTasks(ctx, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
 	if err != nil {
 		return "", fmt.Errorf("instance %s: %w", s.task.Instance(), err)
 	}

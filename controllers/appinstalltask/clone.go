@@ -17,12 +17,12 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// checkOrigin finds the instance to clone.
-func (r *Reconciler) checkOrigin(ctx context.Context, s *scope, p *findings) error {
+// checkCloneSource finds the instance to clone.
+func (r *Reconciler) checkCloneSource(ctx context.Context, s *scope, p *taskFindings) error {
 	name := s.task.Spec.CloneOf
-	origin, err := r.original(ctx, s)
+	origin, err := r.getCloneSource(ctx, s)
 	if err != nil {
-		return p.Take(err)
+		return p.AddOrReturn(err)
 	}
 	state := transitions.StateOf(origin)
 	switch {
@@ -39,22 +39,22 @@ func (r *Reconciler) checkOrigin(ctx context.Context, s *scope, p *findings) err
 			"instance %q is pinned to revision %d by spec.revision, so that its spec.values are not those that run: "+
 				"set spec.version and spec.values of the task, or use action Upgrade on the instance first", name, origin.Spec.Revision)))
 	default:
-		s.origin = origin
+		s.cloneSource = origin
 	}
 	return nil
 }
 
 // checkClone checks that the clone does not collide with its origin, and that its titles
 // are given and distinct.
-func (r *Reconciler) checkClone(ctx context.Context, s *scope, p *findings) error {
+func (r *Reconciler) checkClone(ctx context.Context, s *scope, p *taskFindings) error {
 	if s.app == nil || s.app.Info.Status.Summary == nil {
 		return nil
 	}
 	summary := s.app.Info.Status.Summary
-	if single(summary) {
+	if isSingleInstance(summary) {
 		p.Add(outcome.Stalled(v1alpha1.ReasonSingleInstance, fmt.Errorf("app %s may be installed once only: its manifest does not allow a second instance", s.app.Info.Spec.App)))
 	}
-	if clone := summary.Clone; clone != nil && !s.fits(clone.Verdict) {
+	if clone := summary.Clone; clone != nil && !s.isCloneAllowed(clone.Verdict) {
 		where := "in one namespace (set spec.cloneNamespace, and make the clone in another)"
 		if clone.Verdict == v1alpha1.CloneUnsafe {
 			where = "in this cluster"
@@ -62,29 +62,29 @@ func (r *Reconciler) checkClone(ctx context.Context, s *scope, p *findings) erro
 		p.Add(outcome.Stalled(v1alpha1.ReasonCloneUnsafe, fmt.Errorf(
 			"two instances of app %s %s would both claim: %s", s.app.Info.Spec.App, where, strings.Join(clone.Collisions, "; "))))
 	}
-	return r.checkTitles(ctx, s, p)
+	return r.checkCloneTitles(ctx, s, p)
 }
 
-// elsewhere reports whether the origin of a clone is in another namespace.
-func (s *scope) elsewhere() bool {
+// isCrossNamespace reports whether the origin of a clone is in another namespace.
+func (s *scope) isCrossNamespace() bool {
 	from := s.task.Spec.CloneNamespace
 	return from != "" && from != s.task.Namespace
 }
 
-// fits reports whether the clone verdict of the app allows a clone in the namespace of the
+// isCloneAllowed reports whether the clone verdict of the app allows a clone in the namespace of the
 // task.
-func (s *scope) fits(verdict v1alpha1.CloneVerdict) bool {
-	return verdict == v1alpha1.CloneSafe || verdict == v1alpha1.CloneNamespacedOnly && s.elsewhere()
+func (s *scope) isCloneAllowed(verdict v1alpha1.CloneVerdict) bool {
+	return verdict == v1alpha1.CloneSafe || verdict == v1alpha1.CloneNamespacedOnly && s.isCrossNamespace()
 }
 
-// original returns the instance to clone, or nil if it does not exist. It reads an instance
+// getCloneSource returns the instance to clone, or nil if it does not exist. It reads an instance
 // in another namespace as the service account of the task, which needs permission to get
 // it.
-func (r *Reconciler) original(ctx context.Context, s *scope) (*v1alpha1.AppInstance, error) {
-	if !s.elsewhere() {
-		return r.instance(ctx, s.task.Namespace, s.task.Spec.CloneOf)
+func (r *Reconciler) getCloneSource(ctx context.Context, s *scope) (*v1alpha1.AppInstance, error) {
+	if !s.isCrossNamespace() {
+		return r.getInstance(ctx, s.task.Namespace, s.task.Spec.CloneOf)
 	}
-	tenant := release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()}
+	tenant := release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()}
 	reader, err := r.Tenants.ClientFor(tenant)
 	if err != nil {
 		return nil, fmt.Errorf("read as service account %s: %w", tenant.ServiceAccount, err)
@@ -103,9 +103,9 @@ func (r *Reconciler) original(ctx context.Context, s *scope) (*v1alpha1.AppInsta
 	return origin, nil
 }
 
-// checkTitles adds every missing or duplicate title to the required inputs.
-func (r *Reconciler) checkTitles(ctx context.Context, s *scope, p *findings) error {
-	others, err := r.neighbours(ctx, s)
+// checkCloneTitles adds every missing or duplicate title to the required inputs.
+func (r *Reconciler) checkCloneTitles(ctx context.Context, s *scope, p *taskFindings) error {
+	others, err := r.otherInstances(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (r *Reconciler) checkTitles(ctx context.Context, s *scope, p *findings) err
 	for _, e := range s.task.Spec.Entrances {
 		given[e.Name] = e.Title
 	}
-	p.ask(s.task, catalog.Titles, inputs.CheckTitles(wanted, given, taken))
+	p.addInputProblems(s.task, catalog.Titles, inputs.CheckTitles(wanted, given, taken))
 	return nil
 }
 

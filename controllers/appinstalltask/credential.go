@@ -26,10 +26,10 @@ const (
 	maxPurchases = 100
 )
 
-// credential returns the verified credential of an app that must be purchased, or "" for
+// resolveCredential returns the verified credential of an app that must be purchased, or "" for
 // any other app. If the Secret is missing and the task has a purchase request, it requests
 // the credential from the checkout of the developer.
-func (r *Reconciler) credential(ctx context.Context, s *scope, tenant client.Client) (string, error) {
+func (r *Reconciler) resolveCredential(ctx context.Context, s *scope, tenant client.Client) (string, error) {
 	ref := s.credentialRef()
 	if s.version.License == nil || ref == nil || s.task.Spec.PurchaseRequestRef == nil {
 		return r.Catalog.License(ctx, tenant, s.tenant, s.app, s.version, ref)
@@ -38,22 +38,22 @@ func (r *Reconciler) credential(ctx context.Context, s *scope, tenant client.Cli
 	if outcome.Reason(err, "") != v1alpha1.ReasonSecretMissing {
 		return credential, err
 	}
-	return r.buy(ctx, s, tenant, ref)
+	return r.purchaseCredential(ctx, s, tenant, ref)
 }
 
 // credentialRef returns the reference of the task. It defaults to the reference of the
 // upgraded or cloned instance.
 func (s *scope) credentialRef() *v1alpha1.KeyReference {
-	if from := s.basis(); s.task.Spec.CredentialRef == nil && from != nil {
+	if from := s.valuesSource(); s.task.Spec.CredentialRef == nil && from != nil {
 		return from.Spec.CredentialRef
 	}
 	return s.task.Spec.CredentialRef
 }
 
-// buy requests the credential from the checkout and stores it, with the permissions of the
+// purchaseCredential requests the credential from the checkout and stores it, with the permissions of the
 // tenant, in the Secret that the task names. The number of requests is stored in status, so
 // that a restart does not reset it.
-func (r *Reconciler) buy(ctx context.Context, s *scope, tenant client.Client, ref *v1alpha1.KeyReference) (string, error) {
+func (r *Reconciler) purchaseCredential(ctx context.Context, s *scope, tenant client.Client, ref *v1alpha1.KeyReference) (string, error) {
 	if s.task.Status.PurchaseAttempts >= maxPurchases {
 		return "", outcome.Stalled(v1alpha1.ReasonPurchaseFailed, fmt.Errorf(
 			"the checkout was asked %d times and has no purchase; buy the app, and make another task", maxPurchases))
@@ -68,11 +68,11 @@ func (r *Reconciler) buy(ctx context.Context, s *scope, tenant client.Client, re
 	if err != nil {
 		return "", err
 	}
-	return credential, keep(ctx, tenant, s.task.Namespace, ref, credential)
+	return credential, storeCredential(ctx, tenant, s.task.Namespace, ref, credential)
 }
 
-// keep stores a credential in its Secret. It keeps the other keys of an existing Secret.
-func keep(ctx context.Context, tenant client.Client, namespace string, ref *v1alpha1.KeyReference, credential string) error {
+// storeCredential stores a credential in its Secret. It keeps the other keys of an existing Secret.
+func storeCredential(ctx context.Context, tenant client.Client, namespace string, ref *v1alpha1.KeyReference, credential string) error {
 	secret := &corev1.Secret{}
 	err := tenant.Get(ctx, types.NamespacedName{Namespace: namespace, Name: ref.Name}, secret)
 	switch {
@@ -90,7 +90,7 @@ func keep(ctx context.Context, tenant client.Client, namespace string, ref *v1al
 		err = tenant.Patch(ctx, secret, before)
 	}
 	if apierrors.IsForbidden(err) {
-		return outcome.Waiting(v1alpha1.ReasonWaitingForInput, lookAgain, fmt.Errorf(
+		return outcome.Waiting(v1alpha1.ReasonWaitingForInput, recheckInterval, fmt.Errorf(
 			"the credential was bought, but the service account may not write Secret %s; let it", ref.Name))
 	}
 	if err != nil {
@@ -99,14 +99,14 @@ func keep(ctx context.Context, tenant client.Client, namespace string, ref *v1al
 	return nil
 }
 
-// unlicensed reports a missing or invalid credential. If no credential is referenced, it
+// handleLicenseError reports a missing or invalid credential. If no credential is referenced, it
 // lists the credential as a required input.
-func (r *Reconciler) unlicensed(s *scope, p *findings, err error) error {
+func (r *Reconciler) handleLicenseError(s *scope, p *taskFindings, err error) error {
 	if outcome.Reason(err, "") != v1alpha1.ReasonLicenseMissing || s.credentialRef() != nil {
-		return p.Take(readable(err))
+		return p.AddOrReturn(inputReadError(err))
 	}
 	terms := s.version.License
-	p.ask(s.task, catalog.Inputs, []inputs.Problem{{
+	p.addInputProblems(s.task, catalog.Inputs, []inputs.Problem{{
 		Input: inputs.Input{
 			Name: credentialInput, Type: "credential", Required: true, Title: terms.Product, Description: err.Error(),
 		},

@@ -28,27 +28,27 @@ const (
 // checkDependencies checks that the mandatory dependencies of the app are running in the
 // namespace of the task. Depending on spec.dependencies, the task waits for the missing
 // ones or creates subtasks that install them, in dependency order.
-func (r *Reconciler) checkDependencies(ctx context.Context, s *scope, p *findings) error {
+func (r *Reconciler) checkDependencies(ctx context.Context, s *scope, p *taskFindings) error {
 	summary := s.app.Info.Status.Summary
 	if summary == nil {
 		return nil
 	}
 	for _, d := range summary.Dependencies {
-		p.Add(r.checkSystem(s, d))
+		p.Add(r.checkSystemRequirements(s, d))
 	}
 	var list v1alpha1.AppInstanceList
 	if err := r.List(ctx, &list, client.InNamespace(s.task.Namespace)); err != nil {
 		return fmt.Errorf("list instances: %w", err)
 	}
-	missing := unmet(summary, list.Items)
+	missing := missingDependencies(summary, list.Items)
 	if len(missing) == 0 {
 		return nil
 	}
 	if s.task.Spec.Dependencies == v1alpha1.DependenciesInstall {
-		return r.installFirst(ctx, s, p, list.Items)
+		return r.addInstallSubtasks(ctx, s, p, list.Items)
 	}
 	for _, d := range missing {
-		err := r.awaitDependency(ctx, s, d)
+		err := r.missingDependencyError(ctx, s, d)
 		if !admission.IsFinding(err) {
 			return err
 		}
@@ -57,9 +57,9 @@ func (r *Reconciler) checkDependencies(ctx context.Context, s *scope, p *finding
 	return nil
 }
 
-// awaitDependency returns an error that waits for a missing dependency. The error is
+// missingDependencyError returns an error that waits for a missing dependency. The error is
 // terminal if the source lists the dependency but cannot publish it.
-func (r *Reconciler) awaitDependency(ctx context.Context, s *scope, d v1alpha1.AppDependency) error {
+func (r *Reconciler) missingDependencyError(ctx context.Context, s *scope, d v1alpha1.AppDependency) error {
 	said := fmt.Sprintf("app %q needs app %q", s.app.Info.Spec.App, d.Name)
 	if d.Version != "" {
 		said += fmt.Sprintf(" in a version %q", d.Version)
@@ -81,42 +81,42 @@ func (r *Reconciler) awaitDependency(ctx context.Context, s *scope, d v1alpha1.A
 		"%s: install it, or set spec.dependencies to Install", said))
 }
 
-// checkSystem compares the version of the platform with the range that the app requires.
-func (r *Reconciler) checkSystem(s *scope, d v1alpha1.AppDependency) error {
+// checkSystemRequirements compares the version of the platform with the range that the app requires.
+func (r *Reconciler) checkSystemRequirements(s *scope, d v1alpha1.AppDependency) error {
 	if d.Type != system || d.Version == "" {
 		return nil
 	}
 	have, err := r.Catalog.SystemVersion(s.app)
-	if err != nil || have == "" || within(have, d.Version) {
+	if err != nil || have == "" || isVersionInRange(have, d.Version) {
 		return err
 	}
 	return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf(
 		"app %s needs %s in a version %q, and this platform is %s; choose another version of the app", s.app.Info.Spec.App, d.Name, d.Version, have))
 }
 
-// unmet returns the mandatory app dependencies that no ready instance satisfies.
-func unmet(summary *v1alpha1.AppSummary, instances []v1alpha1.AppInstance) []v1alpha1.AppDependency {
+// missingDependencies returns the mandatory app dependencies that no ready instance satisfies.
+func missingDependencies(summary *v1alpha1.AppSummary, instances []v1alpha1.AppInstance) []v1alpha1.AppDependency {
 	if summary == nil {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(summary.Dependencies), func(d v1alpha1.AppDependency) bool {
-		return d.Type != application || !d.Mandatory || satisfied(d, instances)
+		return d.Type != application || !d.Mandatory || isDependencySatisfied(d, instances)
 	})
 }
 
-// need is an app to install first and its version range.
-type need struct {
+// missingApp is an app to install first and its version range.
+type missingApp struct {
 	app     string
 	version string
 }
 
-// maxNeeds is the maximum number of apps that one task installs.
-const maxNeeds = 40
+// maxDependencies is the maximum number of apps that one task installs.
+const maxDependencies = 40
 
-// order returns the missing direct and transitive dependencies of an app, sorted so that
+// resolveDependencies returns the missing direct and transitive dependencies of an app, sorted so that
 // each app follows its own dependencies. It returns an error that lists the apps of a
 // dependency cycle.
-func (r *Reconciler) order(ctx context.Context, s *scope, instances []v1alpha1.AppInstance) ([]need, error) {
+func (r *Reconciler) resolveDependencies(ctx context.Context, s *scope, instances []v1alpha1.AppInstance) ([]missingApp, error) {
 	g := simple.NewDirectedGraph()
 	ids, names := map[string]int64{}, map[int64]string{}
 	ranges := map[string]string{}
@@ -131,13 +131,13 @@ func (r *Reconciler) order(ctx context.Context, s *scope, instances []v1alpha1.A
 	root := s.task.Spec.App.Name
 	node(root)
 	for open := []string{root}; len(open) > 0; open = open[1:] {
-		summary, err := r.summaryOf(ctx, s, open[0])
+		summary, err := r.getInstallableSummary(ctx, s, open[0])
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range unmet(summary, instances) {
+		for _, d := range missingDependencies(summary, instances) {
 			if d.Name == open[0] {
-				return nil, cycle([]string{d.Name})
+				return nil, dependencyCycleError([]string{d.Name})
 			}
 			if _, known := ids[d.Name]; !known {
 				ranges[d.Name] = d.Version
@@ -145,8 +145,8 @@ func (r *Reconciler) order(ctx context.Context, s *scope, instances []v1alpha1.A
 			}
 			g.SetEdge(simple.Edge{F: node(d.Name), T: node(open[0])})
 		}
-		if len(ids) > maxNeeds {
-			return nil, outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("app %s needs more than %d apps", root, maxNeeds))
+		if len(ids) > maxDependencies {
+			return nil, outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("app %s needs more than %d apps", root, maxDependencies))
 		}
 	}
 	sorted, err := topo.SortStabilized(g, nil)
@@ -155,26 +155,26 @@ func (r *Reconciler) order(ctx context.Context, s *scope, instances []v1alpha1.A
 		for _, n := range loops[0] {
 			apps = append(apps, names[n.ID()])
 		}
-		return nil, cycle(apps)
+		return nil, dependencyCycleError(apps)
 	}
-	var needs []need
+	var needs []missingApp
 	for _, n := range sorted {
 		if app := names[n.ID()]; app != root {
-			needs = append(needs, need{app: app, version: ranges[app]})
+			needs = append(needs, missingApp{app: app, version: ranges[app]})
 		}
 	}
 	return needs, nil
 }
 
-func cycle(apps []string) error {
+func dependencyCycleError(apps []string) error {
 	slices.Sort(apps)
 	return outcome.Stalled(v1alpha1.ReasonDependencyCycle, fmt.Errorf(
 		"these apps need each other and cannot be installed in any order: %s; install one of them by hand", strings.Join(apps, ", ")))
 }
 
-// summaryOf returns the summary of an app of the same source. It returns a terminal error
+// getInstallableSummary returns the summary of an app of the same source. It returns a terminal error
 // if the app cannot be installed.
-func (r *Reconciler) summaryOf(ctx context.Context, s *scope, name string) (*v1alpha1.AppSummary, error) {
+func (r *Reconciler) getInstallableSummary(ctx context.Context, s *scope, name string) (*v1alpha1.AppSummary, error) {
 	ref := s.task.Spec.App
 	ref.Name = name
 	app, err := r.Catalog.Find(ctx, ref, s.task.Namespace)
@@ -187,20 +187,20 @@ func (r *Reconciler) summaryOf(ctx context.Context, s *scope, name string) (*v1a
 	return app.Info.Status.Summary, nil
 }
 
-// satisfied reports whether a ready instance satisfies a dependency.
-func satisfied(d v1alpha1.AppDependency, instances []v1alpha1.AppInstance) bool {
+// isDependencySatisfied reports whether a ready instance satisfies a dependency.
+func isDependencySatisfied(d v1alpha1.AppDependency, instances []v1alpha1.AppInstance) bool {
 	for _, i := range instances {
 		ready := meta.IsStatusConditionTrue(i.Status.Conditions, v1alpha1.ConditionReady)
-		if i.Spec.AppRef.Name == d.Name && ready && within(i.Status.Version, d.Version) {
+		if i.Spec.AppRef.Name == d.Name && ready && isVersionInRange(i.Status.Version, d.Version) {
 			return true
 		}
 	}
 	return false
 }
 
-// within reports whether a version is in a range. Every valid version satisfies an invalid
+// isVersionInRange reports whether a version is in a range. Every valid version satisfies an invalid
 // range, because the tenant cannot correct the manifest of the app.
-func within(version, allowed string) bool {
+func isVersionInRange(version, allowed string) bool {
 	v, err := semver.NewVersion(version)
 	if err != nil {
 		return false

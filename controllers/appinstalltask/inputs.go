@@ -15,58 +15,58 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// lookAgain is the interval at which a missing Secret or ConfigMap is read again. The
+// recheckInterval is the interval at which a missing Secret or ConfigMap is read again. The
 // operator has no permission to watch the Secrets of tenants.
-const lookAgain = 15 * time.Second
+const recheckInterval = 15 * time.Second
 
 // checkInputs lists every input that is missing or invalid, and renders the app if there is
 // none.
-func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *findings) error {
-	given := s.given()
-	s.tenant = release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.account()}
+func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *taskFindings) error {
+	given := s.resolveTaskInputs()
+	s.tenant = release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()}
 	reader, err := r.Tenants.ClientFor(s.tenant)
 	if err != nil {
 		return fmt.Errorf("read as service account %s: %w", s.tenant.ServiceAccount, err)
 	}
 	wish, err := r.Catalog.Gather(ctx, reader, s.tenant, given)
 	if err != nil {
-		return p.Take(readable(err))
+		return p.AddOrReturn(inputReadError(err))
 	}
 	wish.At = hydrate.Place{Namespace: s.task.Namespace, Instance: s.task.Instance()}
 	if wish.Supplied, err = r.Catalog.Supply(ctx, reader, s.tenant, s.app); err != nil {
-		return p.Take(readable(err))
+		return p.AddOrReturn(inputReadError(err))
 	}
-	if wish.Credential, err = r.credential(ctx, s, reader); err != nil {
-		return r.unlicensed(s, p, err)
+	if wish.Credential, err = r.resolveCredential(ctx, s, reader); err != nil {
+		return r.handleLicenseError(s, p, err)
 	}
 	prepare := r.Catalog.Prepare
-	if s.begins() {
+	if s.isInstallAction() {
 		// Keep the result for the instance controller, which soon needs the same one. It renders
 		// an upgrade for other revisions.
 		prepare = r.Catalog.PrepareAhead
 	}
 	if s.plan, err = prepare(ctx, s.app, s.version, wish); err != nil {
-		return p.Take(status.ForCondition(v1alpha1.ConditionAdmitted, err))
+		return p.AddOrReturn(status.ForCondition(v1alpha1.ConditionAdmitted, err))
 	}
-	p.ask(s.task, catalog.Inputs, s.plan.Wrong)
+	p.addInputProblems(s.task, catalog.Inputs, s.plan.Wrong)
 	return nil
 }
 
-// readable makes the task wait if a Secret or ConfigMap is missing or cannot be read,
+// inputReadError makes the task wait if a Secret or ConfigMap is missing or cannot be read,
 // because the tenant can correct this without changing the task.
-func readable(err error) error {
+func inputReadError(err error) error {
 	switch outcome.Reason(err, "") {
 	case v1alpha1.ReasonSecretMissing, v1alpha1.ReasonPermissionDenied:
-		return outcome.Waiting(v1alpha1.ReasonWaitingForInput, lookAgain, err)
+		return outcome.Waiting(v1alpha1.ReasonWaitingForInput, recheckInterval, err)
 	}
 	return err
 }
 
-// given returns the values and the inputs of the instance. The fields that the task does not
+// resolveTaskInputs returns the values and the inputs of the instance. The fields that the task does not
 // specify default to the fields of the upgraded or cloned instance.
-func (s *scope) given() catalog.Given {
+func (s *scope) resolveTaskInputs() catalog.Given {
 	given := catalog.Given{Values: s.task.Spec.Values, ValuesFrom: s.task.Spec.ValuesFrom, Envs: s.task.Spec.Envs}
-	if from := s.basis(); from != nil {
+	if from := s.valuesSource(); from != nil {
 		have := from.Spec
 		if given.Values == nil {
 			given.Values = have.Values
@@ -74,30 +74,30 @@ func (s *scope) given() catalog.Given {
 		if given.ValuesFrom == nil {
 			given.ValuesFrom = have.ValuesFrom
 		}
-		given.Envs = addEnvs(have.Envs, given.Envs)
+		given.Envs = mergeEnvs(have.Envs, given.Envs)
 	}
 	return given
 }
 
-// basis returns the instance whose values and inputs are the defaults of the task: the
+// valuesSource returns the instance whose values and inputs are the defaults of the task: the
 // upgraded instance or the origin of a clone.
-func (s *scope) basis() *v1alpha1.AppInstance {
+func (s *scope) valuesSource() *v1alpha1.AppInstance {
 	if s.task.Spec.Action == v1alpha1.ActionUpgrade {
 		return s.instance
 	}
-	return s.origin
+	return s.cloneSource
 }
 
-// account returns the service account that carries out the operation.
-func (s *scope) account() string { return cmp.Or(s.namedAccount(), "default") }
+// serviceAccountName returns the service account that carries out the operation.
+func (s *scope) serviceAccountName() string { return cmp.Or(s.specifiedServiceAccount(), "default") }
 
-// namedAccount returns the service account that the task names. It defaults to the account
+// specifiedServiceAccount returns the service account that the task names. It defaults to the account
 // of the origin of a clone, and to the account of the instance that the task changes. An
 // installation does not use the account of an instance that was removed. The result is
 // empty if no account is named.
-func (s *scope) namedAccount() string {
-	account, from := s.task.Spec.ServiceAccountName, s.origin
-	if !s.begins() {
+func (s *scope) specifiedServiceAccount() string {
+	account, from := s.task.Spec.ServiceAccountName, s.cloneSource
+	if !s.isInstallAction() {
 		from = s.instance
 	}
 	if from != nil {
@@ -106,8 +106,8 @@ func (s *scope) namedAccount() string {
 	return account
 }
 
-// addEnvs merges two lists of inputs by name. The second list has precedence.
-func addEnvs(have, more []v1alpha1.EnvVar) []v1alpha1.EnvVar {
+// mergeEnvs merges two lists of inputs by name. The second list has precedence.
+func mergeEnvs(have, more []v1alpha1.EnvVar) []v1alpha1.EnvVar {
 	out := slices.Clone(have)
 	for _, env := range more {
 		at := slices.IndexFunc(out, func(e v1alpha1.EnvVar) bool { return e.Name == env.Name })

@@ -19,13 +19,13 @@ func (panicking) Check(context.Context, preflight.Wish) ([]preflight.Problem, er
 
 var _ = Describe("A panic in a phase", func() {
 	It("is a failure of the task, and does not end it", func() {
-		b := newBench()
-		b.publish("1.0.0", pages())
+		b := newTaskFixture()
+		b.publishVersion("1.0.0", filesWithoutInputs())
 		b.reconciler.Cluster = panicking{}
-		b.wish("install", v1alpha1.ActionInstall)
-		_, err := b.reconcile()
+		b.createTask("install", v1alpha1.ActionInstall)
+		_, err := b.reconcileTask()
 		Expect(err).To(HaveOccurred(), "it is tried again")
-		Expect(b.condition(v1alpha1.ConditionSucceeded)).To(Equal("False ProgressingWithRetry"))
+		Expect(b.conditionStatus(v1alpha1.ConditionSucceeded)).To(Equal("False ProgressingWithRetry"))
 		Expect(b.task.Finished()).To(BeFalse())
 	})
 })

@@ -21,13 +21,13 @@ import (
 )
 
 func (r *Reconciler) readInstance(ctx context.Context, s *scope) error {
-	instance, err := r.instance(ctx, s.task.Namespace, s.task.Instance())
+	instance, err := r.getInstance(ctx, s.task.Namespace, s.task.Instance())
 	s.instance = instance
 	return err
 }
 
-// instance returns the instance from the cache, or nil if it does not exist.
-func (r *Reconciler) instance(ctx context.Context, namespace, name string) (*v1alpha1.AppInstance, error) {
+// currentInstance returns the instance from the cache, or nil if it does not exist.
+func (r *Reconciler) getInstance(ctx context.Context, namespace, name string) (*v1alpha1.AppInstance, error) {
 	instance := &v1alpha1.AppInstance{}
 	err := r.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, instance)
 	if apierrors.IsNotFound(err) {
@@ -39,51 +39,53 @@ func (r *Reconciler) instance(ctx context.Context, namespace, name string) (*v1a
 	return instance, nil
 }
 
-// await makes a task wait while it is suspended or other tasks of its instance precede it.
+// waitInQueue makes a task wait while it is suspended or other tasks of its instance precede it.
 // It ends a task that has exceeded its deadline or a limit of the queue.
-func (r *Reconciler) await(ctx context.Context, s *scope) error {
-	if s.begun() || s.goesOnUnnoted() {
+func (r *Reconciler) waitInQueue(ctx context.Context, s *scope) error {
+	if s.hasStarted() || s.isUnrecordedOwner() {
 		return nil
 	}
-	left, err := remaining(s.task)
+	left, err := timeUntilDeadline(s.task)
 	if err != nil {
-		return r.refuse(ctx, s, err)
+		return r.rejectAdmission(ctx, s, err)
 	}
 	if err := r.checkValueBytes(ctx, s); err != nil {
-		return r.refuse(ctx, s, err)
+		return r.rejectAdmission(ctx, s, err)
 	}
-	before, err := r.before(ctx, s)
+	before, err := r.tasksAhead(ctx, s)
 	if err != nil {
 		return err
 	}
 	if r.MaxTasks > 0 && len(before) >= r.MaxTasks {
-		return r.refuse(ctx, s, outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
+		return r.rejectAdmission(ctx, s, outcome.Stalled(v1alpha1.ReasonAllowanceExceeded, fmt.Errorf(
 			"instance %q has %d unfinished tasks before this one, and may have %d: wait for them or delete some, and create the task again",
 			s.task.Instance(), len(before), r.MaxTasks)))
 	}
 	if s.task.Spec.Suspend != nil && *s.task.Spec.Suspend {
-		return r.tellBlocked(ctx, s, outcome.Waiting(v1alpha1.ReasonSuspended, left, errors.New("suspended by spec.suspend")))
+		return r.withBlockedMessage(ctx, s, outcome.Waiting(v1alpha1.ReasonSuspended, left, errors.New("suspended by spec.suspend")))
 	}
 	s.task.Status.QueuePosition = int32(len(before))
 	if len(before) > 0 {
-		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, left, errors.New(s.turn(before)))
+		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, left, errors.New(s.queueMessage(before)))
 	}
 	return nil
 }
 
-// begun reports whether the task has written its instance or is being reverted.
-func (s *scope) begun() bool { return s.task.Status.InstanceRef != nil || s.task.Status.Undoing != nil }
+// hasStarted reports whether the task has written its instance or is being reverted.
+func (s *scope) hasStarted() bool {
+	return s.task.Status.InstanceRef != nil || s.task.Status.Undoing != nil
+}
 
-// turn returns the message of a task in the queue: the next task in the queue, the reason
+// queueMessage returns the message of a task in the queue: the next task in the queue, the reason
 // why that one waits, and the first task that conflicts with this one.
-func (s *scope) turn(before []v1alpha1.AppInstallTask) string {
+func (s *scope) queueMessage(before []v1alpha1.AppInstallTask) string {
 	next := &before[0]
 	said := fmt.Sprintf("waiting for task %q (%s) of the same instance", next.Name, next.Spec.Action)
-	if why := idleReason(next); why != "" {
-		said += fmt.Sprintf(", which has not begun and %s: %s", until(next), why)
+	if why := idleMessage(next); why != "" {
+		said += fmt.Sprintf(", which has not begun and %s: %s", maxWaitMessage(next), why)
 	}
 	for _, other := range before {
-		if contrary(other.Spec.Action, s.task.Spec.Action) {
+		if isOppositeAction(other.Spec.Action, s.task.Spec.Action) {
 			return said + fmt.Sprintf("; task %q (%s) and this one (%s) undo each other: cancel one of them",
 				other.Name, other.Spec.Action, s.task.Spec.Action)
 		}
@@ -91,9 +93,9 @@ func (s *scope) turn(before []v1alpha1.AppInstallTask) string {
 	return said
 }
 
-// idleReason returns the message of a task that has not started and waits for something
+// idleMessage returns the message of a task that has not started and waits for something
 // other than its turn in the queue, otherwise "".
-func idleReason(task *v1alpha1.AppInstallTask) string {
+func idleMessage(task *v1alpha1.AppInstallTask) string {
 	c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling)
 	if c == nil || task.Status.InstanceRef != nil || task.Status.Undoing != nil {
 		return ""
@@ -105,8 +107,8 @@ func idleReason(task *v1alpha1.AppInstallTask) string {
 	return text.Limit(strings.TrimSuffix(c.Message, blocksOthers), 300)
 }
 
-// until returns a phrase about how long a task may wait before it starts.
-func until(task *v1alpha1.AppInstallTask) string {
+// maxWaitMessage returns a phrase about how long a task may wait before it starts.
+func maxWaitMessage(task *v1alpha1.AppInstallTask) string {
 	if task.Spec.Deadline == "" {
 		return "may wait without end, since it has no spec.deadline"
 	}
@@ -116,18 +118,18 @@ func until(task *v1alpha1.AppInstallTask) string {
 // blocksOthers ends the message of a waiting task that blocks other tasks of its instance.
 const blocksOthers = "; other tasks of this instance wait for this one"
 
-// tellBlocked appends blocksOthers to the message of a waiting error if other tasks wait
+// withBlockedMessage appends blocksOthers to the message of a waiting error if other tasks wait
 // for this one.
-func (r *Reconciler) tellBlocked(ctx context.Context, s *scope, err error) error {
+func (r *Reconciler) withBlockedMessage(ctx context.Context, s *scope, err error) error {
 	after, waits := outcome.IsWaiting(err)
 	if !waits {
 		return err
 	}
-	line, listErr := r.line(ctx, s)
+	line, listErr := r.queuedTasks(ctx, s)
 	if listErr != nil {
 		return listErr
 	}
-	compare := compareTurns(s.writer())
+	compare := compareQueueOrder(s.ownerTask())
 	if !slices.ContainsFunc(line, func(t v1alpha1.AppInstallTask) bool { return compare(*s.task, t) < 0 }) {
 		return err
 	}
@@ -135,16 +137,16 @@ func (r *Reconciler) tellBlocked(ctx context.Context, s *scope, err error) error
 	return outcome.Waiting(outcome.Reason(err, v1alpha1.ReasonProgressing), after, errors.New(message))
 }
 
-// contrary reports whether one action undoes the other.
-func contrary(a, b v1alpha1.Action) bool {
+// isOppositeAction reports whether one action undoes the other.
+func isOppositeAction(a, b v1alpha1.Action) bool {
 	makes := []v1alpha1.Action{v1alpha1.ActionInstall, v1alpha1.ActionUpgrade, v1alpha1.ActionClone, v1alpha1.ActionAdopt, v1alpha1.ActionResume}
 	ends := []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop}
 	return slices.Contains(makes, a) && slices.Contains(ends, b) || slices.Contains(ends, a) && slices.Contains(makes, b)
 }
 
-// remaining returns the time until the deadline of a task, 0 if it has none, and a terminal
+// timeUntilDeadline returns the time until the deadline of a task, 0 if it has none, and a terminal
 // error if the deadline has passed.
-func remaining(task *v1alpha1.AppInstallTask) (time.Duration, error) {
+func timeUntilDeadline(task *v1alpha1.AppInstallTask) (time.Duration, error) {
 	deadline := task.Spec.Deadline.Or(0)
 	if deadline == 0 {
 		return 0, nil
@@ -162,52 +164,52 @@ func remaining(task *v1alpha1.AppInstallTask) (time.Duration, error) {
 	return 0, outcome.Stalled(v1alpha1.ReasonDeadlineExceeded, errors.New(said))
 }
 
-// line returns the unfinished tasks of the instance that wait in its queue, unsorted. It
+// queuedTasks returns the unfinished tasks of the instance that wait in its queue, unsorted. It
 // omits tasks with the action Cancel.
-func (r *Reconciler) line(ctx context.Context, s *scope) ([]v1alpha1.AppInstallTask, error) {
-	tasks, err := r.unfinished(ctx, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
+func (r *Reconciler) queuedTasks(ctx context.Context, s *scope) ([]v1alpha1.AppInstallTask, error) {
+	tasks, err := r.listUnfinishedTasks(ctx, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
 	if err != nil {
 		return nil, fmt.Errorf("instance %s: %w", s.task.Instance(), err)
 	}
-	return slices.DeleteFunc(tasks, func(t v1alpha1.AppInstallTask) bool { return !takesTurns(&t) }), nil
+	return slices.DeleteFunc(tasks, func(t v1alpha1.AppInstallTask) bool { return !isQueued(&t) }), nil
 }
 
-func takesTurns(task *v1alpha1.AppInstallTask) bool {
+func isQueued(task *v1alpha1.AppInstallTask) bool {
 	return task.Spec.Action != v1alpha1.ActionCancel && !task.Finished() && task.DeletionTimestamp.IsZero()
 }
 
-// compareTurns orders the tasks of an instance: first the task that wrote the instance,
+// compareQueueOrder orders the tasks of an instance: first the task that wrote the instance,
 // then by creation time and name.
-func compareTurns(writer string) func(a, b v1alpha1.AppInstallTask) int {
+func compareQueueOrder(writer string) func(a, b v1alpha1.AppInstallTask) int {
 	return func(a, b v1alpha1.AppInstallTask) int {
 		switch {
 		case a.Name == b.Name:
 			return 0
-		case a.Name == writer || b.Name != writer && older(&a, &b):
+		case a.Name == writer || b.Name != writer && isOlder(&a, &b):
 			return -1
 		}
 		return 1
 	}
 }
 
-// firstInLine returns the n oldest tasks in the queue.
-func firstInLine(tasks []v1alpha1.AppInstallTask, n int) []v1alpha1.AppInstallTask {
-	line := slices.DeleteFunc(slices.Clone(tasks), func(t v1alpha1.AppInstallTask) bool { return !takesTurns(&t) })
-	slices.SortFunc(line, compareTurns(""))
+// firstInQueue returns the n oldest tasks in the queue.
+func firstInQueue(tasks []v1alpha1.AppInstallTask, n int) []v1alpha1.AppInstallTask {
+	line := slices.DeleteFunc(slices.Clone(tasks), func(t v1alpha1.AppInstallTask) bool { return !isQueued(&t) })
+	slices.SortFunc(line, compareQueueOrder(""))
 	return line[:min(len(line), n)]
 }
 
-// before returns the tasks that precede this one, in order. A task claims the instance by
+// tasksAhead returns the tasks that precede this one, in order. A task claims the instance by
 // writing it, and the resource version prevents concurrent claims.
-func (r *Reconciler) before(ctx context.Context, s *scope) ([]v1alpha1.AppInstallTask, error) {
-	if s.writer() == s.task.Name {
+func (r *Reconciler) tasksAhead(ctx context.Context, s *scope) ([]v1alpha1.AppInstallTask, error) {
+	if s.ownerTask() == s.task.Name {
 		return nil, nil
 	}
-	tasks, err := r.line(ctx, s)
+	tasks, err := r.queuedTasks(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	compare, overtakes := compareTurns(s.writer()), s.overtakes()
+	compare, overtakes := compareQueueOrder(s.ownerTask()), s.hasPrecedence()
 	before := slices.DeleteFunc(tasks, func(t v1alpha1.AppInstallTask) bool {
 		return compare(t, *s.task) >= 0 || overtakes && !transitions.Outcomes[t.Spec.Action].Committed
 	})
@@ -215,29 +217,29 @@ func (r *Reconciler) before(ctx context.Context, s *scope) ([]v1alpha1.AppInstal
 	return before, nil
 }
 
-// overtakes reports whether the task precedes older tasks. An Uninstall of an installed
+// hasPrecedence reports whether the task precedes older tasks. An Uninstall of an installed
 // instance interrupts their operations, except for operations that cannot be canceled.
-func (s *scope) overtakes() bool {
+func (s *scope) hasPrecedence() bool {
 	return s.task.Spec.Action == v1alpha1.ActionUninstall && transitions.Admit(s.task.Spec.Action, s.task.Instance(), s.instance) == nil
 }
 
-// writer returns the name of the task that last wrote the instance, or "" if there is none.
-func (s *scope) writer() string {
+// ownerTask returns the name of the task that last wrote the instance, or "" if there is none.
+func (s *scope) ownerTask() string {
 	if s.instance == nil {
 		return ""
 	}
 	return s.instance.Annotations[v1alpha1.TaskAnnotation]
 }
 
-func older(a, b *v1alpha1.AppInstallTask) bool {
+func isOlder(a, b *v1alpha1.AppInstallTask) bool {
 	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
 		return a.CreationTimestamp.Before(&b.CreationTimestamp)
 	}
 	return a.Name < b.Name
 }
 
-// ended records the completion of a task whose error is nil or terminal.
-func ended(task *v1alpha1.AppInstallTask, err error) error {
+// isComplete records the completion of a task whose error is nil or terminal.
+func recordCompletion(task *v1alpha1.AppInstallTask, err error) error {
 	if err == nil || outcome.IsStalled(err) {
 		now := metav1.Now()
 		task.Status.CompletionTime = &now

@@ -13,145 +13,145 @@ import (
 )
 
 var _ = Describe("A task waits", func() {
-	var b *bench
+	var b *taskFixture
 	BeforeEach(func() {
-		b = newBench()
-		b.publish("1.0.0", pages())
+		b = newTaskFixture()
+		b.publishVersion("1.0.0", filesWithoutInputs())
 	})
 
 	It("for the tasks of the same instance that came first", func() {
-		first := b.wish("a", v1alpha1.ActionInstall)
-		second := b.wish("b", v1alpha1.ActionStop)
-		third := b.wish("c", v1alpha1.ActionResume)
-		b.of(third).waits(v1alpha1.ReasonWaitingForTurn)
+		first := b.createTask("a", v1alpha1.ActionInstall)
+		second := b.createTask("b", v1alpha1.ActionStop)
+		third := b.createTask("c", v1alpha1.ActionResume)
+		b.selectTask(third).expectWaiting(v1alpha1.ReasonWaitingForTurn)
 		Expect(b.task.Status.QueuePosition).To(Equal(int32(2)))
-		Expect(b.says(v1alpha1.ConditionReconciling)).To(HavePrefix(`waiting for task "a" (Install) of the same instance; `))
-		b.of(second).waits(v1alpha1.ReasonWaitingForTurn)
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(HavePrefix(`waiting for task "a" (Install) of the same instance; `))
+		b.selectTask(second).expectWaiting(v1alpha1.ReasonWaitingForTurn)
 		Expect(b.task.Status.QueuePosition).To(Equal(int32(1)))
-		b.of(first).starts()
-		b.of(second).waits(v1alpha1.ReasonWaitingForTurn)
-		b.runs("1.0.0")
-		b.of(first).succeeds()
-		b.of(second).starts()
-		b.of(third).waits(v1alpha1.ReasonWaitingForTurn)
-		Expect(b.says(v1alpha1.ConditionReconciling)).To(HavePrefix(`waiting for task "b" (Stop) of the same instance; `))
+		b.selectTask(first).expectStarted()
+		b.selectTask(second).expectWaiting(v1alpha1.ReasonWaitingForTurn)
+		b.setInstanceReady("1.0.0")
+		b.selectTask(first).expectSuccess()
+		b.selectTask(second).expectStarted()
+		b.selectTask(third).expectWaiting(v1alpha1.ReasonWaitingForTurn)
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(HavePrefix(`waiting for task "b" (Stop) of the same instance; `))
 		Expect(b.task.Status.QueuePosition).To(Equal(int32(1)))
 	})
 
 	It("only where few others of the same instance do", func() {
 		b.reconciler.MaxTasks = 2
-		first := b.wish("a", v1alpha1.ActionInstall)
-		b.wish("b", v1alpha1.ActionStop)
-		b.waits(v1alpha1.ReasonWaitingForTurn)
-		b.wish("c", v1alpha1.ActionResume)
-		Expect(b.fails(v1alpha1.ReasonAllowanceExceeded)).To(ContainSubstring("has 2 unfinished tasks before this one, and may have 2"))
+		first := b.createTask("a", v1alpha1.ActionInstall)
+		b.createTask("b", v1alpha1.ActionStop)
+		b.expectWaiting(v1alpha1.ReasonWaitingForTurn)
+		b.createTask("c", v1alpha1.ActionResume)
+		Expect(b.expectFailure(v1alpha1.ReasonAllowanceExceeded)).To(ContainSubstring("has 2 unfinished tasks before this one, and may have 2"))
 		Expect(b.task.Finished()).To(BeTrue())
-		b.of(first).starts()
+		b.selectTask(first).expectStarted()
 	})
 
 	It("and says for whom, for how long and why, where the task before it is idle", func() {
-		first := b.wish("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend, t.Spec.Deadline = new(true), "1h" })
-		b.waits(v1alpha1.ReasonSuspended)
-		Expect(b.says(v1alpha1.ConditionReconciling)).To(Equal("suspended by spec.suspend"))
-		b.wish("b", v1alpha1.ActionUpgrade)
-		b.waits(v1alpha1.ReasonWaitingForTurn)
-		Expect(b.says(v1alpha1.ConditionReconciling)).To(Equal(
+		first := b.createTask("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend, t.Spec.Deadline = new(true), "1h" })
+		b.expectWaiting(v1alpha1.ReasonSuspended)
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(Equal("suspended by spec.suspend"))
+		b.createTask("b", v1alpha1.ActionUpgrade)
+		b.expectWaiting(v1alpha1.ReasonWaitingForTurn)
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(Equal(
 			`waiting for task "a" (Install) of the same instance, which has not begun and may wait for 1h from its creation: suspended by spec.suspend`))
-		b.of(first).waits(v1alpha1.ReasonSuspended)
-		Expect(b.says(v1alpha1.ConditionReconciling)).To(Equal("suspended by spec.suspend; other tasks of this instance wait for this one"))
+		b.selectTask(first).expectWaiting(v1alpha1.ReasonSuspended)
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(Equal("suspended by spec.suspend; other tasks of this instance wait for this one"))
 	})
 
 	It("for what is under way only if it does not remove the instance", func() {
-		first := b.wish("z", v1alpha1.ActionInstall)
-		b.starts()
-		b.wish("m", v1alpha1.ActionStop)
-		b.waits(v1alpha1.ReasonWaitingForTurn)
-		away := b.wish("n", v1alpha1.ActionUninstall)
-		b.starts()
-		Expect(b.of(first).fails(v1alpha1.ReasonInterrupted)).To(Equal(
+		first := b.createTask("z", v1alpha1.ActionInstall)
+		b.expectStarted()
+		b.createTask("m", v1alpha1.ActionStop)
+		b.expectWaiting(v1alpha1.ReasonWaitingForTurn)
+		away := b.createTask("n", v1alpha1.ActionUninstall)
+		b.expectStarted()
+		Expect(b.selectTask(first).expectFailure(v1alpha1.ReasonInterrupted)).To(Equal(
 			`instance "web" was changed by task "n" (Uninstall) while the task ran, which ends it: see the instance`))
-		b.play("", true, [3]string{"Ready", "True", "Removed"})
-		b.of(away).succeeds()
+		b.setInstanceStatus("", true, [3]string{"Ready", "True", "Removed"})
+		b.selectTask(away).expectSuccess()
 	})
 
 	It("for a removal that was begun before, also if it removes the instance itself", func() {
-		b.installed("1.0.0")
-		b.wish("a", v1alpha1.ActionUninstall)
-		b.starts()
-		b.wish("b", v1alpha1.ActionUninstall)
-		b.waits(v1alpha1.ReasonWaitingForTurn)
+		b.installVersion("1.0.0")
+		b.createTask("a", v1alpha1.ActionUninstall)
+		b.expectStarted()
+		b.createTask("b", v1alpha1.ActionUninstall)
+		b.expectWaiting(v1alpha1.ReasonWaitingForTurn)
 	})
 
 	It("for an installation that has not begun, before it removes what is not there", func() {
-		b.wish("a", v1alpha1.ActionInstall)
-		b.wish("b", v1alpha1.ActionUninstall)
-		b.waits(v1alpha1.ReasonWaitingForTurn)
+		b.createTask("a", v1alpha1.ActionInstall)
+		b.createTask("b", v1alpha1.ActionUninstall)
+		b.expectWaiting(v1alpha1.ReasonWaitingForTurn)
 	})
 
 	It("for nobody that acts on another instance", func() {
-		b.wish("a", v1alpha1.ActionInstall)
-		b.wish("b", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.InstanceName = "other" })
-		b.starts()
+		b.createTask("a", v1alpha1.ActionInstall)
+		b.createTask("b", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.InstanceName = "other" })
+		b.expectStarted()
 		Expect(b.task.Status.QueuePosition).To(BeZero())
 	})
 
 	It("for the task that has the instance, though it is younger by name", func() {
-		holder := b.wish("z", v1alpha1.ActionInstall)
-		b.starts()
-		late := b.wish("a", v1alpha1.ActionStop)
-		b.of(late).waits(v1alpha1.ReasonWaitingForTurn)
-		Expect(b.says(v1alpha1.ConditionReconciling)).To(HavePrefix(`waiting for task "z" (Install) of the same instance`))
-		b.runs("1.0.0")
-		b.of(holder).succeeds()
-		b.of(late).starts()
+		holder := b.createTask("z", v1alpha1.ActionInstall)
+		b.expectStarted()
+		late := b.createTask("a", v1alpha1.ActionStop)
+		b.selectTask(late).expectWaiting(v1alpha1.ReasonWaitingForTurn)
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(HavePrefix(`waiting for task "z" (Install) of the same instance`))
+		b.setInstanceReady("1.0.0")
+		b.selectTask(holder).expectSuccess()
+		b.selectTask(late).expectStarted()
 	})
 
 	It("for no task that is going away", func() {
-		first := b.wish("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Finalizers = []string{"example.com/hold"} })
+		first := b.createTask("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Finalizers = []string{"example.com/hold"} })
 		Expect(objects.Delete(b.ctx, first)).To(Succeed())
-		b.wish("b", v1alpha1.ActionInstall)
-		b.starts()
+		b.createTask("b", v1alpha1.ActionInstall)
+		b.expectStarted()
 		first.Finalizers = nil
 		before := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
 		Expect(objects.Patch(b.ctx, first, before)).To(Succeed())
 	})
 
 	It("while it is suspended", func() {
-		b.wish("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend = new(true) })
-		b.waits(v1alpha1.ReasonSuspended)
-		b.edit(func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend = nil })
-		b.starts()
+		b.createTask("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend = new(true) })
+		b.expectWaiting(v1alpha1.ReasonSuspended)
+		b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.Suspend = nil })
+		b.expectStarted()
 	})
 
 	It("until its deadline, and says for what", func() {
-		b.wish("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
+		b.createTask("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
 			t.Spec.Suspend, t.Spec.Deadline = new(true), "1h"
 		})
-		result := b.waits(v1alpha1.ReasonSuspended)
+		result := b.expectWaiting(v1alpha1.ReasonSuspended)
 		Expect(result.RequeueAfter).To(And(BeNumerically(">", 59*time.Minute), BeNumerically("<=", time.Hour)))
-		b.read()
+		b.readTask()
 		b.task.CreationTimestamp = metav1.NewTime(time.Now().Add(-2 * time.Hour)) // The API server does not accept this field.
 		_, err := b.reconciler.Reconcile(b.ctx, b.task)
 		Expect(err).To(HaveOccurred())
-		b.read()
-		Expect(b.condition(v1alpha1.ConditionSucceeded)).To(Equal("False DeadlineExceeded"))
-		Expect(b.says(v1alpha1.ConditionAdmitted)).To(Equal("not admitted within 1h: suspended by spec.suspend"))
+		b.readTask()
+		Expect(b.conditionStatus(v1alpha1.ConditionSucceeded)).To(Equal("False DeadlineExceeded"))
+		Expect(b.conditionMessage(v1alpha1.ConditionAdmitted)).To(Equal("not admitted within 1h: suspended by spec.suspend"))
 		Expect(b.task.Finished()).To(BeTrue())
-		b.quiet()
+		b.expectNoWrites()
 	})
 
 	It("for an app no longer than its deadline", func() {
-		b.describe(func(app *v1alpha1.AppInfo) { app.Status.Versions = nil })
-		b.wish("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Deadline = "1h" })
-		Expect(b.waits(v1alpha1.ReasonWaitingForApp).RequeueAfter).To(BeNumerically(">", 59*time.Minute))
+		b.editApp(func(app *v1alpha1.AppInfo) { app.Status.Versions = nil })
+		b.createTask("a", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Deadline = "1h" })
+		Expect(b.expectWaiting(v1alpha1.ReasonWaitingForApp).RequeueAfter).To(BeNumerically(">", 59*time.Minute))
 	})
 
 	Context("no more, and", func() {
 		// ended ends a task the given time ago.
 		ended := func(ago time.Duration, change func(*v1alpha1.AppInstallTask)) {
 			GinkgoHelper()
-			b.wish("a", v1alpha1.ActionUninstall, func(t *v1alpha1.AppInstallTask) { t.Spec.TTLSecondsAfterFinished = new(int32(60)) }, change)
-			b.fails(v1alpha1.ReasonNotInstalled)
+			b.createTask("a", v1alpha1.ActionUninstall, func(t *v1alpha1.AppInstallTask) { t.Spec.TTLSecondsAfterFinished = new(int32(60)) }, change)
+			b.expectFailure(v1alpha1.ReasonNotInstalled)
 			b.editStatus(func(status *v1alpha1.AppInstallTaskStatus) {
 				status.CompletionTime = new(metav1.NewTime(time.Now().Add(-ago)))
 			})
@@ -160,14 +160,14 @@ var _ = Describe("A task waits", func() {
 
 		It("stays until its time has come", func() {
 			ended(10*time.Second, nothing)
-			result, err := b.reconcile()
+			result, err := b.reconcileTask()
 			Expect(err).NotTo(HaveOccurred())
 			Expect(result.RequeueAfter).To(And(BeNumerically(">", 45*time.Second), BeNumerically("<=", 51*time.Second)))
 		})
 
 		It("goes when its time has come", func() {
 			ended(2*time.Minute, nothing)
-			b.read()
+			b.readTask()
 			_, err := b.reconciler.Reconcile(b.ctx, b.task)
 			Expect(err).NotTo(HaveOccurred())
 			err = server.Client.Get(b.ctx, client.ObjectKeyFromObject(b.task), b.task)
@@ -176,15 +176,15 @@ var _ = Describe("A task waits", func() {
 
 		It("stays for ever unless told otherwise", func() {
 			ended(24*time.Hour, func(t *v1alpha1.AppInstallTask) { t.Spec.TTLSecondsAfterFinished = nil })
-			result, err := b.reconcile()
+			result, err := b.reconcileTask()
 			Expect(err).NotTo(HaveOccurred())
 			Expect(result.RequeueAfter).To(BeZero())
-			b.quiet()
+			b.expectNoWrites()
 		})
 
 		DescribeTable("is left to the tool that keeps it", func(annotations, labels map[string]string, stays bool) {
 			ended(2*time.Minute, func(t *v1alpha1.AppInstallTask) { t.Annotations, t.Labels = annotations, labels })
-			b.read()
+			b.readTask()
 			_, err := b.reconciler.Reconcile(b.ctx, b.task)
 			Expect(err).NotTo(HaveOccurred())
 			err = server.Client.Get(b.ctx, client.ObjectKeyFromObject(b.task), b.task)

@@ -68,18 +68,18 @@ type Tenants interface {
 
 // scope is the state of one reconcile.
 type scope struct {
-	task     *v1alpha1.AppInstallTask
-	keeper   *status.Writer
-	hash     string                // of the spec of the task
-	instance *v1alpha1.AppInstance // nil if it does not exist
-	origin   *v1alpha1.AppInstance // the instance to clone
-	tenant   release.Tenant        // the service account that installs the app
-	app      *catalog.App
-	version  *v1alpha1.PublishedVersion
-	plan     *catalog.Plan            // the values and the rendered chart
-	back     *v1alpha1.HistoryEntry   // the revision to roll back to
-	lastStep *v1alpha1.AppInstallTask // the subtask that ended last
-	ended    bool                     // the task is complete
+	task          *v1alpha1.AppInstallTask
+	statusWriter  *status.Writer
+	hash          string                // of the spec of the task
+	instance      *v1alpha1.AppInstance // nil if it does not exist
+	cloneSource   *v1alpha1.AppInstance // the instance to clone
+	tenant        release.Tenant        // the service account that installs the app
+	app           *catalog.App
+	version       *v1alpha1.PublishedVersion
+	plan          *catalog.Plan            // the values and the rendered chart
+	rollbackEntry *v1alpha1.HistoryEntry   // the revision to roll back to
+	lastSubtask   *v1alpha1.AppInstallTask // the subtask that ended last
+	isComplete    bool                     // the task is complete
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=appinstalltasks,verbs=get;list;watch;create;patch;delete
@@ -107,25 +107,25 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 		if err := keeper.Save(ctx); err != nil {
 			return result, client.IgnoreNotFound(err)
 		}
-		return r.expire(ctx, task)
+		return r.deleteAfterTTL(ctx, task)
 	}
-	defer func() { result, err = keeper.Finish(ctx, ended(task, err), 0) }()
+	defer func() { result, err = keeper.Finish(ctx, recordCompletion(task, err), 0) }()
 	defer outcome.Recover(&err)
-	s := &scope{task: task, keeper: keeper}
+	s := &scope{task: task, statusWriter: keeper}
 	phases := []func(context.Context, *scope) error{
-		r.readInstance, // sets s.instance
-		r.replay,       // sets s.hash
-		r.heed,
-		r.await,
-		r.admit, // sets s.app, s.version, s.origin and s.back
-		r.write,
-		r.follow,
+		r.readInstance,         // sets s.instance
+		r.restoreCompletedTask, // sets s.hash
+		r.handleCancellation,
+		r.waitInQueue,
+		r.admitTask, // sets s.app, s.version, s.origin and s.back
+		r.writeInstance,
+		r.waitForInstance,
 	}
 	if task.Spec.Action == v1alpha1.ActionCancel {
-		phases = []func(context.Context, *scope) error{r.readInstance, r.cancel}
+		phases = []func(context.Context, *scope) error{r.readInstance, r.cancelTarget}
 	}
 	for _, phase := range phases {
-		if err := phase(ctx, s); err != nil || s.ended {
+		if err := phase(ctx, s); err != nil || s.isComplete {
 			return result, err
 		}
 	}
@@ -151,10 +151,10 @@ func markEdited(task *v1alpha1.AppInstallTask) {
 // maxMessage is the maximum length of a condition message.
 const maxMessage = 1024
 
-// expire deletes a finished task after spec.ttlSecondsAfterFinished.
-func (r *Reconciler) expire(ctx context.Context, task *v1alpha1.AppInstallTask) (ctrl.Result, error) {
+// deleteAfterTTL deletes a finished task after spec.ttlSecondsAfterFinished.
+func (r *Reconciler) deleteAfterTTL(ctx context.Context, task *v1alpha1.AppInstallTask) (ctrl.Result, error) {
 	ttl := task.Spec.TTLSecondsAfterFinished
-	if ttl == nil || tracked(task) {
+	if ttl == nil || isGitOpsManaged(task) {
 		return ctrl.Result{}, nil
 	}
 	left := time.Until(task.Status.CompletionTime.Add(time.Duration(*ttl) * time.Second))
@@ -164,9 +164,9 @@ func (r *Reconciler) expire(ctx context.Context, task *v1alpha1.AppInstallTask) 
 	return ctrl.Result{}, client.IgnoreNotFound(r.Delete(ctx, task, client.Preconditions{UID: &task.UID}))
 }
 
-// tracked reports whether a GitOps tool manages the task. The tool would re-create a
+// isGitOpsManaged reports whether a GitOps tool manages the task. The tool would re-create a
 // deleted task.
-func tracked(task *v1alpha1.AppInstallTask) bool {
+func isGitOpsManaged(task *v1alpha1.AppInstallTask) bool {
 	_, argo := task.Annotations["argocd.argoproj.io/tracking-id"]
 	_, hook := task.Annotations["argocd.argoproj.io/hook"]
 	_, flux := task.Labels["kustomize.toolkit.fluxcd.io/name"]

@@ -27,44 +27,44 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// painted returns values with a color.
-func painted(colour string) *runtime.RawExtension {
+// valuesWithColor returns values with a color.
+func valuesWithColor(colour string) *runtime.RawExtension {
 	return &runtime.RawExtension{Raw: []byte(`{"colour": "` + colour + `"}`)}
 }
 
 var _ = Describe("Going back", func() {
-	var b *bench
+	var b *instanceFixture
 	BeforeEach(func() {
-		b = newBench()
-		b.publish("1.0.0", pages())
-		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version, spec.Values = "1.0.0", painted("green") })
-		b.runs("1.0.0", 1)
-		b.publish("1.1.0", pages())
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Version, i.Spec.Values = "1.1.0", painted("red") })
-		b.runs("1.1.0", 2)
+		b = newInstanceFixture()
+		b.publishVersion("1.0.0", configMapFiles())
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version, spec.Values = "1.0.0", valuesWithColor("green") })
+		b.expectReady("1.0.0", 1)
+		b.publishVersion("1.1.0", configMapFiles())
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version, i.Spec.Values = "1.1.0", valuesWithColor("red") })
+		b.expectReady("1.1.0", 2)
 	})
 	pin := func(revision int32) {
 		GinkgoHelper()
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Revision = revision })
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Revision = revision })
 	}
 
 	It("brings chart and values of the revision back, and stays there", func() {
 		Expect(b.instance.Status.Revision).To(Equal(int32(2)))
 		pin(1)
-		b.runs("1.0.0", 3)
-		Expect(b.page()).To(HaveKeyWithValue("colour", "green"))
-		Expect(b.outcomes()[0]).To(Equal("Rollback 1.0.0 Succeeded"))
+		b.expectReady("1.0.0", 3)
+		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "green"))
+		Expect(b.historySummary()[0]).To(Equal("Rollback 1.0.0 Succeeded"))
 		Expect([]int32{b.instance.Status.Revision, b.instance.Status.History[0].Operation.To}).To(Equal([]int32{3, 1}))
 		Expect(b.instance.Status.AvailableUpdate).To(Equal("1.1.0"))
 
 		By("naming the revision that was made by it")
 		pin(3)
-		b.runs("1.0.0", 3)
+		b.expectReady("1.0.0", 3)
 
 		By("letting go of it")
 		pin(0)
-		b.runs("1.1.0", 4)
-		Expect(b.page()).To(HaveKeyWithValue("colour", "red"))
+		b.expectReady("1.1.0", 4)
+		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "red"))
 	})
 
 	It("needs no chart that is still published", func() {
@@ -72,14 +72,14 @@ var _ = Describe("Going back", func() {
 		b.app.Status.Versions = b.app.Status.Versions[:1]
 		Expect(server.Client.Status().Patch(b.ctx, b.app, before)).To(Succeed())
 		pin(1)
-		b.runs("1.0.0", 3)
+		b.expectReady("1.0.0", 3)
 	})
 
 	It("is refused where there is no such revision", func() {
 		pin(7)
-		b.unresolved(v1alpha1.ReasonRevisionNotFound)
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True ServingPrevious"), "what runs goes on running")
-		Expect(b.revision("mine")).To(Equal(2))
+		b.expectUnresolved(v1alpha1.ReasonRevisionNotFound)
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True ServingPrevious"), "what runs goes on running")
+		Expect(b.releaseRevision("mine")).To(Equal(2))
 	})
 
 	It("is refused where Helm has forgotten the revision", func() {
@@ -87,13 +87,13 @@ var _ = Describe("Going back", func() {
 		Expect(server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.instance.Namespace, Name: "sh.helm.release.v1.mine.v1"}, secret)).To(Succeed())
 		Expect(server.Client.Delete(b.ctx, secret)).To(Succeed())
 		pin(1)
-		b.unresolved(v1alpha1.ReasonRevisionNotFound)
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True ServingPrevious"), "nothing was changed")
+		b.expectUnresolved(v1alpha1.ReasonRevisionNotFound)
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True ServingPrevious"), "nothing was changed")
 	})
 })
 
 var _ = Describe("Stopping", func() {
-	var b *bench
+	var b *instanceFixture
 	web := func() *appsv1.Deployment {
 		GinkgoHelper()
 		d := &appsv1.Deployment{}
@@ -102,7 +102,7 @@ var _ = Describe("Stopping", func() {
 	}
 	desire := func(state v1alpha1.DesiredState) {
 		GinkgoHelper()
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = state })
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = state })
 	}
 	// idle sets the status of a workload without Pods.
 	idle := func() {
@@ -116,68 +116,68 @@ var _ = Describe("Stopping", func() {
 	}
 
 	BeforeEach(func() {
-		b = newBench()
-		b.publish("1.0.0", workloads())
-		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.0.0" })
-		_, _ = b.looked() // it waits for its Pods
-		b.ready(true)
-		_, err := b.becomes("True Ready, True Healthy")
+		b = newInstanceFixture()
+		b.publishVersion("1.0.0", workloadFiles())
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.0.0" })
+		_, _ = b.reconcileUntilObserved() // it waits for its Pods
+		b.setWorkloadReady(true)
+		_, err := b.reconcileUntil("True Ready, True Healthy")
 		Expect(err).NotTo(HaveOccurred())
 	})
 
 	It("takes the pods away, and brings back as many as there were", func() {
 		desire(v1alpha1.StateStopped)
-		_, err := b.reconcile()
+		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(*web().Spec.Replicas).To(BeZero())
 		idle()
-		_, err = b.becomes("True Stopped, True Stopped")
+		_, err = b.reconcileUntil("True Stopped, True Stopped")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(transitions.StateOf(b.instance)).To(Equal(transitions.Stopped))
-		b.quiet()
+		b.expectNoWrites()
 
 		desire(v1alpha1.StateRunning)
-		_, err = b.reconcile()
+		_, err = b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(*web().Spec.Replicas).To(Equal(int32(1)))
-		b.ready(true)
-		_, err = b.becomes("True Ready, True Healthy")
+		b.setWorkloadReady(true)
+		_, err = b.reconcileUntil("True Ready, True Healthy")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.revision("mine")).To(Equal(1), "Helm had nothing to do with it")
-		Expect(b.outcomes()).To(Equal([]string{"Resume 1.0.0 Succeeded", "Stop 1.0.0 Succeeded", "Install 1.0.0 Succeeded"}))
+		Expect(b.releaseRevision("mine")).To(Equal(1), "Helm had nothing to do with it")
+		Expect(b.historySummary()).To(Equal([]string{"Resume 1.0.0 Succeeded", "Stop 1.0.0 Succeeded", "Install 1.0.0 Succeeded"}))
 	})
 
 	It("needs no app that is still there, and neither does resuming", func() {
 		Expect(server.Client.Delete(b.ctx, b.app)).To(Succeed())
 		desire(v1alpha1.StateStopped)
-		_, err := b.reconcile()
+		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(*web().Spec.Replicas).To(BeZero())
 		idle()
-		_, err = b.becomes("True Stopped, True Stopped")
+		_, err = b.reconcileUntil("True Stopped, True Stopped")
 		Expect(err).NotTo(HaveOccurred())
-		b.quiet()
+		b.expectNoWrites()
 		desire(v1alpha1.StateRunning)
-		_, _ = b.reconcile()
+		_, _ = b.reconcileInstance()
 		Expect(*web().Spec.Replicas).To(Equal(int32(1)))
 	})
 
 	It("leaves a newer version for when it is resumed", func() {
 		desire(v1alpha1.StateStopped)
-		_, _ = b.reconcile()
+		_, _ = b.reconcileInstance()
 		idle()
-		_, err := b.becomes("True Stopped, True Stopped")
+		_, err := b.reconcileUntil("True Stopped, True Stopped")
 		Expect(err).NotTo(HaveOccurred())
-		b.publish("1.1.0", workloads())
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.1.0" })
-		_, err = b.becomes("True Stopped, True Stopped")
+		b.publishVersion("1.1.0", workloadFiles())
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.1.0" })
+		_, err = b.reconcileUntil("True Stopped, True Stopped")
 		Expect(err).NotTo(HaveOccurred())
-		Expect([]any{b.revision("mine"), *web().Spec.Replicas}).To(Equal([]any{1, int32(0)}))
+		Expect([]any{b.releaseRevision("mine"), *web().Spec.Replicas}).To(Equal([]any{1, int32(0)}))
 
 		desire(v1alpha1.StateRunning)
-		_, err = b.reconcile()
+		_, err = b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
-		Expect([]any{b.revision("mine"), *web().Spec.Replicas}).To(Equal([]any{2, int32(1)}))
+		Expect([]any{b.releaseRevision("mine"), *web().Spec.Replicas}).To(Equal([]any{2, int32(1)}))
 		Expect(web().Annotations).NotTo(HaveKey("appmarket.io/before-stop"))
 	})
 
@@ -185,7 +185,7 @@ var _ = Describe("Stopping", func() {
 		// halfway changes the workloads and then returns an error for one of them.
 		halfway := func(reason string) {
 			refuse := func() error { return outcome.Failed(reason, errors.New("one workload refused")) }
-			b.meddle(func(f *faulty) {
+			b.setFakeHelmClient(func(f *fakeHelmClient) {
 				if reason == v1alpha1.ReasonStopFailed {
 					f.stop = refuse
 				} else {
@@ -195,11 +195,11 @@ var _ = Describe("Stopping", func() {
 		}
 		failed := func(reason string) {
 			GinkgoHelper()
-			_, err := b.reconcile()
+			_, err := b.reconcileInstance()
 			Expect(err).To(MatchError(reconcile.TerminalError(nil)))
-			Expect(b.condition(v1alpha1.ConditionApplied)).To(Equal("False " + reason))
-			b.quiet()
-			b.meddle()
+			Expect(b.conditionStatus(v1alpha1.ConditionApplied)).To(Equal("False " + reason))
+			b.expectNoWrites()
+			b.setFakeHelmClient()
 		}
 		BeforeEach(func() {
 			halfway(v1alpha1.ReasonStopFailed)
@@ -210,30 +210,30 @@ var _ = Describe("Stopping", func() {
 
 		It("is taken back", func() {
 			desire(v1alpha1.StateRunning)
-			_, err := b.reconcile()
+			_, err := b.reconcileInstance()
 			Expect(err).NotTo(HaveOccurred())
 			Expect(*web().Spec.Replicas).To(Equal(int32(1)))
-			Expect(b.outcomes()[0]).To(Equal("Resume 1.0.0 Succeeded"))
-			b.ready(true)
-			_, err = b.becomes("True Ready, True Healthy")
+			Expect(b.historySummary()[0]).To(Equal("Resume 1.0.0 Succeeded"))
+			b.setWorkloadReady(true)
+			_, err = b.reconcileUntil("True Ready, True Healthy")
 			Expect(err).NotTo(HaveOccurred())
-			b.quiet()
+			b.expectNoWrites()
 		})
 
 		It("is taken back although the app is gone", func() {
 			Expect(server.Client.Delete(b.ctx, b.app)).To(Succeed())
 			desire(v1alpha1.StateRunning)
-			_, _ = b.reconcile()
+			_, _ = b.reconcileInstance()
 			Expect(*web().Spec.Replicas).To(Equal(int32(1)))
 		})
 
 		It("is taken back before an upgrade", func() {
-			b.publish("1.1.0", workloads())
-			b.edit(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState, i.Spec.Version = v1alpha1.StateRunning, "1.1.0" })
-			_, err := b.reconcile()
+			b.publishVersion("1.1.0", workloadFiles())
+			b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState, i.Spec.Version = v1alpha1.StateRunning, "1.1.0" })
+			_, err := b.reconcileInstance()
 			Expect(err).NotTo(HaveOccurred())
 			Expect(*web().Spec.Replicas).To(Equal(int32(1)))
-			Expect(b.outcomes()[:2]).To(Equal([]string{"Upgrade 1.1.0 Succeeded", "Resume 1.0.0 Succeeded"}))
+			Expect(b.historySummary()[:2]).To(Equal([]string{"Upgrade 1.1.0 Succeeded", "Resume 1.0.0 Succeeded"}))
 		})
 
 		It("is completed after a resume that came halfway", func() {
@@ -242,20 +242,20 @@ var _ = Describe("Stopping", func() {
 			failed(v1alpha1.ReasonResumeFailed)
 			Expect(*web().Spec.Replicas).To(Equal(int32(1)))
 			desire(v1alpha1.StateStopped)
-			_, err := b.reconcile()
+			_, err := b.reconcileInstance()
 			Expect(err).NotTo(HaveOccurred())
 			Expect(*web().Spec.Replicas).To(BeZero())
-			Expect(b.outcomes()[0]).To(Equal("Stop 1.0.0 Succeeded"))
+			Expect(b.historySummary()[0]).To(Equal("Stop 1.0.0 Succeeded"))
 		})
 	})
 })
 
 var _ = Describe("Adopting", func() {
-	var b *bench
+	var b *instanceFixture
 	BeforeEach(func() {
-		b = newBench()
-		b.publish("1.0.0", pages())
-		b.publish("1.1.0", pages())
+		b = newInstanceFixture()
+		b.publishVersion("1.0.0", configMapFiles())
+		b.publishVersion("1.1.0", configMapFiles())
 	})
 	// foreign creates a release with the name of the instance that does not belong to it.
 	foreign := func() {
@@ -265,8 +265,8 @@ var _ = Describe("Adopting", func() {
 		files, err := chart.Unpack(archive)
 		Expect(err).NotTo(HaveOccurred())
 		values := map[string]any{"colour": "blue"}
-		_, err = clients.For(tenantOf(b), nil).Install(b.ctx, release.Spec{
-			Name: "mine", Render: fixture.Rendering(clients, tenantOf(b), "mine", files, values), Values: values, Timeout: time.Minute,
+		_, err = clients.For(tenantFor(b), nil).Install(b.ctx, release.Spec{
+			Name: "mine", Render: fixture.Rendering(clients, tenantFor(b), "mine", files, values), Values: values, Timeout: time.Minute,
 		})
 		Expect(err).NotTo(HaveOccurred())
 	}
@@ -274,16 +274,16 @@ var _ = Describe("Adopting", func() {
 
 	It("takes a release over as it is, and keeps its values from then on", func() {
 		foreign()
-		b.create(adopt)
-		b.runs("1.0.0", 1)
-		Expect(b.outcomes()).To(Equal([]string{"Adopt 1.0.0 Succeeded"}))
+		b.createInstance(adopt)
+		b.expectReady("1.0.0", 1)
+		Expect(b.historySummary()).To(Equal([]string{"Adopt 1.0.0 Succeeded"}))
 		Expect(b.instance.Status.AdoptedValues).To(Equal(&v1alpha1.LocalObjectReference{Name: "mine-adopted-values"}))
 		kept := &corev1.Secret{}
 		Expect(server.Client.Get(b.ctx, client.ObjectKey{Namespace: b.instance.Namespace, Name: "mine-adopted-values"}, kept)).To(Succeed())
 		Expect(kept.OwnerReferences).To(ConsistOf(HaveField("UID", b.instance.UID)), "the Secret goes with the instance")
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.1.0" })
-		b.runs("1.1.0", 2)
-		Expect(b.page()).To(HaveKeyWithValue("colour", "blue"))
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.1.0" })
+		b.expectReady("1.1.0", 2)
+		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "blue"))
 	})
 
 	It("does not write its values over a Secret of somebody else", func() {
@@ -292,52 +292,52 @@ var _ = Describe("Adopting", func() {
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "mine-adopted-values"}, Data: map[string][]byte{"a": []byte("b")},
 		}
 		server.Create(GinkgoTB(), other)
-		b.create(adopt)
-		_, err := b.reconcile()
+		b.createInstance(adopt)
+		_, err := b.reconcileInstance()
 		Expect(err).To(HaveOccurred())
-		Expect(b.condition(v1alpha1.ConditionStalled)).To(Equal("True AdoptFailed"))
-		Expect(b.says(v1alpha1.ConditionApplied)).To(ContainSubstring("the Secret mine-adopted-values exists and does not belong to the instance"))
+		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True AdoptFailed"))
+		Expect(b.conditionMessage(v1alpha1.ConditionApplied)).To(ContainSubstring("the Secret mine-adopted-values exists and does not belong to the instance"))
 		Expect(server.Client.Get(b.ctx, client.ObjectKeyFromObject(other), other)).To(Succeed())
 		Expect(other.Data).To(Equal(map[string][]byte{"a": []byte("b")}))
 
 		Expect(server.Client.Delete(b.ctx, other)).To(Succeed())
-		b.ask("now")
-		b.runs("1.0.0", 1)
+		b.requestReconcile("now")
+		b.expectReady("1.0.0", 1)
 	})
 
 	It("is refused where there is nothing to adopt, and touches nothing that is not its own", func() {
-		b.create(adopt)
-		b.unresolved(v1alpha1.ReasonAdoptFailed)
+		b.createInstance(adopt)
+		b.expectUnresolved(v1alpha1.ReasonAdoptFailed)
 		Expect(transitions.StateOf(b.instance)).To(Equal(transitions.InstallFailed))
 	})
 
 	It("is what somebody else's release needs before it is installed, upgraded or removed", func() {
 		foreign()
-		b.create()
-		_, err := b.reconcile()
+		b.createInstance()
+		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False AlreadyInstalled"))
-		Expect(b.says(v1alpha1.ConditionResolved)).To(ContainSubstring("adopt it with action Adopt"))
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent })
-		_, err = b.reconcile()
+		Expect(b.conditionStatus(v1alpha1.ConditionResolved)).To(Equal("False AlreadyInstalled"))
+		Expect(b.conditionMessage(v1alpha1.ConditionResolved)).To(ContainSubstring("adopt it with action Adopt"))
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent })
+		_, err = b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Removed"))
-		Expect(b.revision("mine")).To(Equal(1), "the release stays")
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Removed"))
+		Expect(b.releaseRevision("mine")).To(Equal(1), "the release stays")
 	})
 })
 
 var _ = Describe("The ledger", func() {
-	var b *bench
+	var b *instanceFixture
 	signed := func(task, hash string, more ...string) map[string]string {
-		marks := written(task, hash, "uid-of-"+task)
+		marks := taskAnnotations(task, hash, "uid-of-"+task)
 		if len(more) > 0 {
 			marks[v1alpha1.TaskUndoneAnnotation] = more[0]
 		}
 		return marks
 	}
 	BeforeEach(func() {
-		b = newBench()
-		b.publish("1.0.0", pages())
+		b = newInstanceFixture()
+		b.publishVersion("1.0.0", configMapFiles())
 	})
 	entry := func(task, hash string) string {
 		e := transitions.FindTask(b.instance, task, hash)
@@ -349,13 +349,13 @@ var _ = Describe("The ledger", func() {
 
 	It("notes each task once, when its wish was carried out", func() {
 		b.instance.Annotations = signed("install", "h1")
-		b.create()
-		b.runs("1.0.0", 1)
+		b.createInstance()
+		b.expectReady("1.0.0", 1)
 		Expect(entry("install", "h1")).To(Equal("Succeeded Succeeded"))
-		b.edit(func(i *v1alpha1.AppInstance) {
+		b.editInstance(func(i *v1alpha1.AppInstance) {
 			i.Spec.DesiredState, i.Annotations = v1alpha1.StateAbsent, signed("remove", "h2")
 		})
-		_, err := b.reconcile()
+		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(entry("remove", "h2")).To(Equal("Succeeded Succeeded"))
 		Expect(b.instance.Status.Ledger).To(HaveLen(2))
@@ -363,13 +363,13 @@ var _ = Describe("The ledger", func() {
 
 	It("notes a failure, and what was taken back", func() {
 		b.instance.Annotations = signed("install", "h1")
-		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "9.0.0" })
-		b.unresolved(v1alpha1.ReasonVersionNotFound)
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "9.0.0" })
+		b.expectUnresolved(v1alpha1.ReasonVersionNotFound)
 		Expect(entry("install", "h1")).To(Equal("Failed VersionNotFound"))
-		b.edit(func(i *v1alpha1.AppInstance) {
+		b.editInstance(func(i *v1alpha1.AppInstance) {
 			i.Spec.DesiredState, i.Annotations = v1alpha1.StateAbsent, signed("other", "h2", v1alpha1.ReasonCancelled)
 		})
-		_, err := b.reconcile()
+		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(entry("other", "h2")).To(Equal("Cancelled Cancelled"))
 	})

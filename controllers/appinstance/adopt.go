@@ -19,13 +19,13 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// adopts reports whether an existing Helm release must be adopted.
-func (s *scope) adopts() bool {
+// shouldAdopt reports whether an existing Helm release must be adopted.
+func (s *scope) shouldAdopt() bool {
 	return s.instance.Spec.Adopt != nil && *s.instance.Spec.Adopt && s.instance.Status.Revision == 0
 }
 
-// adoptable returns the chart version of the release to adopt.
-func (r *Reconciler) adoptable(ctx context.Context, s *scope) (string, error) {
+// adoptableVersion returns the chart version of the release to adopt.
+func (r *Reconciler) adoptableVersion(ctx context.Context, s *scope) (string, error) {
 	name := s.instance.Name
 	have, err := s.helm.Get(ctx, name)
 	switch {
@@ -41,32 +41,32 @@ func (r *Reconciler) adoptable(ctx context.Context, s *scope) (string, error) {
 	return have.ChartVersion, nil
 }
 
-// adopt adopts the releases without changing them. It stores their values in a Secret. From
+// adoptReleases adopts the releases without changing them. It stores their values in a Secret. From
 // then on the values of the spec override them.
-func (r *Reconciler) adopt(ctx context.Context, s *scope, plans []plan) error {
+func (r *Reconciler) adoptReleases(ctx context.Context, s *scope, plans []plannedRelease) error {
 	var made []v1alpha1.Release
 	var objects []v1alpha1.ObjectReference
 	decoded := map[string]any{}
 	for _, p := range plans {
-		rel, given, err := s.helm.Adopt(ctx, p.name, labels(s.instance))
+		rel, given, err := s.helm.Adopt(ctx, p.name, releaseLabels(s.instance))
 		if err != nil {
 			return err
 		}
-		made = append(made, described(rel, p.unit.Dir))
+		made = append(made, toReleaseStatus(rel, p.unit.Dir))
 		objects = append(objects, rel.Objects...)
 		decoded = values.Overlay(decoded, given)
 	}
-	if err := r.keepValues(ctx, s, decoded); err != nil {
+	if err := r.storeAdoptedValues(ctx, s, decoded); err != nil {
 		return err
 	}
-	s.instance.Status.Releases = s.keepRecords(made)
-	s.instance.Status.Inventory = inventory(objects)
+	s.instance.Status.Releases = s.copyRecords(made)
+	s.instance.Status.Inventory = newInventory(objects)
 	return nil
 }
 
-// keepValues writes the values of an adopted release to a Secret with the permissions of
+// storeAdoptedValues writes the values of an adopted release to a Secret with the permissions of
 // the tenant. The instance owns the Secret, because the values may contain passwords.
-func (r *Reconciler) keepValues(ctx context.Context, s *scope, values map[string]any) error {
+func (r *Reconciler) storeAdoptedValues(ctx context.Context, s *scope, values map[string]any) error {
 	if len(values) == 0 {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (r *Reconciler) keepValues(ctx context.Context, s *scope, values map[string
 	}
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: s.instance.Namespace, Name: s.instance.Name + "-adopted-values", Labels: labels(s.instance),
+			Namespace: s.instance.Namespace, Name: s.instance.Name + "-adopted-values", Labels: releaseLabels(s.instance),
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: v1alpha1.GroupVersion.String(), Kind: "AppInstance", Name: s.instance.Name, UID: s.instance.UID,
 			}},

@@ -19,56 +19,56 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// apply runs Helm if the installed release differs from the target.
-func (r *Reconciler) apply(ctx context.Context, s *scope) error {
+// applyTarget runs Helm if the installed release differs from the target.
+func (r *Reconciler) applyTarget(ctx context.Context, s *scope) error {
 	if s.target == nil {
-		return r.remove(ctx, s)
+		return r.uninstallAbsent(ctx, s)
 	}
-	if s.halted() || s.installed() && !r.hasLost(ctx, s) {
-		titled(s.instance, s.instance.Status.Entrances)
-		s.resolved()
-		if s.scaled() {
-			s.applied()
+	if s.shouldBeStopped() || s.isUpToDate() && !r.hasMissingObjects(ctx, s) {
+		setEntranceTitles(s.instance, s.instance.Status.Entrances)
+		s.markResolved()
+		if s.isScaled() {
+			s.markApplied()
 		}
 		return nil
 	}
-	if s.instance.Status.Stopped || s.halfway() {
+	if s.instance.Status.Stopped || s.isScalingIncomplete() {
 		// Helm would start the workloads, but would not remove the annotations of
 		// stopped workloads.
-		s.resolved()
-		if err := r.resume(ctx, s); err != nil {
+		s.markResolved()
+		if err := r.resumeWorkloads(ctx, s); err != nil {
 			return err
 		}
 	}
-	operation := s.target.operation(s)
-	if err := failedBefore(s, operation); err != nil {
-		s.resolved()
+	operation := s.target.toOperation(s)
+	if err := previousOperationError(s, operation); err != nil {
+		s.markResolved()
 		return err
 	}
 	// An operation that is already checked is prepared only after it has acquired a slot.
 	if s.isAdmitted(operation) {
 		key := client.ObjectKeyFromObject(s.instance)
-		if err := r.takeTurn(key, operation); err != nil {
+		if err := r.acquireSlot(key, operation); err != nil {
 			return err
 		}
-		defer r.lineOf(operation).Release(key)
+		defer r.limiterFor(operation).Release(key)
 	}
-	return r.change(ctx, s, operation)
+	return r.applyOperation(ctx, s, operation)
 }
 
-// change runs an operation and records its result.
-func (r *Reconciler) change(ctx context.Context, s *scope, operation v1alpha1.Operation) error {
-	do, err := r.carryOut(ctx, s, operation)
+// applyOperation runs an operation and records its result.
+func (r *Reconciler) applyOperation(ctx context.Context, s *scope, operation v1alpha1.Operation) error {
+	do, err := r.prepareOperation(ctx, s, operation)
 	if err != nil {
-		r.stillRuns(ctx, s, err)
+		r.keepReady(ctx, s, err)
 		return status.ForCondition(v1alpha1.ConditionResolved, err)
 	}
-	s.resolved()
-	err = r.operate(ctx, s, operation, func(ctx context.Context) error {
+	s.markResolved()
+	err = r.runOperation(ctx, s, operation, func(ctx context.Context) error {
 		if err := do(ctx); err != nil {
 			return err
 		}
-		return s.takeUp(ctx)
+		return s.reclaimRetained(ctx)
 	})
 	if err != nil {
 		return err
@@ -82,49 +82,49 @@ func (r *Reconciler) change(ctx context.Context, s *scope, operation v1alpha1.Op
 		s.instance.Status.Operation.ValuesDigest = st.ValuesDigest
 	}
 	st.Stopped = false
-	st.Outputs = outputs(s.instance)
-	s.noteUpdate(s.target)
-	s.keeper.MarkTrue(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, done(operation))
-	return r.succeededBefore(ctx, s, firstLook())
+	st.Outputs = toOutputs(s.instance)
+	s.setAvailableUpdate(s.target)
+	s.statusWriter.MarkTrue(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, doneMessage(operation))
+	return r.recordSuccessBefore(ctx, s, notObservedError())
 }
 
-// carryOut prepares an operation and returns the function that runs it.
-func (r *Reconciler) carryOut(ctx context.Context, s *scope, operation v1alpha1.Operation) (func(context.Context) error, error) {
+// prepareOperation prepares an operation and returns the function that runs it.
+func (r *Reconciler) prepareOperation(ctx context.Context, s *scope, operation v1alpha1.Operation) (func(context.Context) error, error) {
 	st := &s.instance.Status
 	if operation.Type == v1alpha1.OperationRollback {
 		if err := r.checkRecorded(ctx, s); err != nil {
 			return nil, err
 		}
-		st.Releases = backTo(st.Releases, s.target.back)
-		return func(ctx context.Context) error { return r.rollback(ctx, s) }, nil
+		st.Releases = addRollbackReleases(st.Releases, s.target.rollbackEntry)
+		return func(ctx context.Context) error { return r.rollbackReleases(ctx, s) }, nil
 	}
-	draft, err := r.prepare(ctx, s)
+	draft, err := r.prepareTarget(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.admit(ctx, s, operation, draft); err != nil {
+	if err := r.checkAdmission(ctx, s, operation, draft); err != nil {
 		return nil, err
 	}
-	plans := releases(s.instance, draft)
+	plans := planReleases(s.instance, draft)
 	adopting := operation.Type == v1alpha1.OperationAdopt
 	var unreadable error
 	if !adopting {
 		if unreadable = r.checkReadable(ctx, s, plans); unreadable == nil {
-			st.Releases = planned(st.Releases, plans)
+			st.Releases = addPlannedReleases(st.Releases, plans)
 		}
 	}
 	return func(ctx context.Context) error {
 		if unreadable != nil {
 			return unreadable
 		}
-		run := r.run
+		run := r.installReleases
 		if adopting {
-			run = r.adopt
+			run = r.adoptReleases
 		}
 		if err := run(ctx, s, plans); err != nil {
 			return err
 		}
-		st.Entrances = s.entrances(draft)
+		st.Entrances = s.entranceStatus(draft)
 		return nil
 	}, nil
 }
@@ -132,7 +132,7 @@ func (r *Reconciler) carryOut(ctx context.Context, s *scope, operation v1alpha1.
 // checkReadable returns an error if a new release of the instance cannot be read. Such a
 // release is not recorded in status, because the instance could then not be removed. The
 // names of releases that do not exist are recorded in the scope.
-func (r *Reconciler) checkReadable(ctx context.Context, s *scope, plans []plan) error {
+func (r *Reconciler) checkReadable(ctx context.Context, s *scope, plans []plannedRelease) error {
 	for _, p := range plans {
 		isKnown := slices.ContainsFunc(s.instance.Status.Releases, func(known v1alpha1.Release) bool { return known.Name == p.name })
 		if isKnown {
@@ -153,109 +153,109 @@ func (r *Reconciler) checkReadable(ctx context.Context, s *scope, plans []plan) 
 	return nil
 }
 
-// installed reports whether the target is installed. A chart that was published again under
+// isUpToDate reports whether the target is installed. A chart that was published again under
 // the same version, for example with other parameters, is installed only when a reconcile
 // is requested.
-func (s *scope) installed() bool {
+func (s *scope) isUpToDate() bool {
 	st := s.instance.Status
-	if !s.lastSucceeded() {
+	if !s.hasLastOperationSucceeded() {
 		return false
 	}
-	if s.target.back != nil {
-		return s.isBack()
+	if s.target.rollbackEntry != nil {
+		return s.isRolledBack()
 	}
 	same := st.Version == s.target.version.Version && st.ValuesDigest == s.target.values
-	asked := s.asked() && !st.Stopped && !s.halfway() // A resume restores what was stopped.
+	asked := s.isReconcileRequested() && !st.Stopped && !s.isScalingIncomplete() // A resume restores what was stopped.
 	return same && (!asked || st.ChartDigest == s.target.version.Digest)
 }
 
-// lastSucceeded reports whether the last operation succeeded and the instance has releases.
+// hasLastOperationSucceeded reports whether the last operation succeeded and the instance has releases.
 // After a failed operation, the state of the releases is unknown.
-func (s *scope) lastSucceeded() bool {
+func (s *scope) hasLastOperationSucceeded() bool {
 	last := transitions.LastChange(s.instance)
 	return last != nil && last.Outcome == v1alpha1.OutcomeSucceeded && len(s.instance.Status.Releases) > 0
 }
 
-// applied sets the Applied condition to True. It keeps the message of the operation that
+// markApplied sets the Applied condition to True. It keeps the message of the operation that
 // was applied.
-func (s *scope) applied() {
+func (s *scope) markApplied() {
 	message := "version " + s.instance.Status.Version + " is installed"
 	if c := meta.FindStatusCondition(s.instance.Status.Conditions, v1alpha1.ConditionApplied); c != nil && c.Reason == v1alpha1.ReasonApplied {
 		message = c.Message
 	}
-	s.keeper.MarkTrue(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, message)
+	s.statusWriter.MarkTrue(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, message)
 }
 
-// asked reports whether a requested reconcile has not been handled yet.
-func (s *scope) asked() bool {
+// isReconcileRequested reports whether a requested reconcile has not been handled yet.
+func (s *scope) isReconcileRequested() bool {
 	return status.ReconcileRequest(s.instance) != s.instance.Status.LastHandledReconcileAt
 }
 
-// failedBefore returns the error of the previous operation if it failed and is the same as
+// previousOperationError returns the error of the previous operation if it failed and is the same as
 // the next one, and an error if the operation was interrupted too often. A failed operation
 // is retried if the spec changes, the instance is deleted or a reconcile is requested.
-func failedBefore(s *scope, next v1alpha1.Operation) error {
+func previousOperationError(s *scope, next v1alpha1.Operation) error {
 	st := s.instance.Status
-	if s.interruptions(next) >= status.MaxInterruptions {
-		return status.ForCondition(v1alpha1.ConditionApplied, status.InterruptedError(working(next), v1alpha1.AppInstanceKind, s.instance.Name))
+	if s.countInterruptions(next) >= status.MaxInterruptions {
+		return status.ForCondition(v1alpha1.ConditionApplied, status.InterruptedError(inProgressMessage(next), v1alpha1.AppInstanceKind, s.instance.Name))
 	}
-	again := s.asked() || st.ObservedGeneration != s.instance.Generation || !s.instance.DeletionTimestamp.IsZero()
+	again := s.isReconcileRequested() || st.ObservedGeneration != s.instance.Generation || !s.instance.DeletionTimestamp.IsZero()
 	if again || len(st.History) == 0 {
 		return nil
 	}
 	last := st.History[0]
-	if last.Outcome != v1alpha1.OutcomeFailed || !sameOperation(last.Operation, next) {
+	if last.Outcome != v1alpha1.OutcomeFailed || !isSameOperation(last.Operation, next) {
 		return nil
 	}
 	return status.ForCondition(v1alpha1.ConditionApplied, outcome.Stalled(last.Reason, errors.New(last.Message)))
 }
 
-// interruptions returns how often an operation was interrupted for the current reconcile
+// countInterruptions returns how often an operation was interrupted for the current reconcile
 // request.
-func (s *scope) interruptions(next v1alpha1.Operation) int32 {
+func (s *scope) countInterruptions(next v1alpha1.Operation) int32 {
 	history := s.instance.Status.History
 	if len(history) == 0 || history[0].Outcome != v1alpha1.OutcomeInterrupted ||
-		!sameOperation(history[0].Operation, next) || history[0].Operation.Request != status.ReconcileRequest(s.instance) {
+		!isSameOperation(history[0].Operation, next) || history[0].Operation.Request != status.ReconcileRequest(s.instance) {
 		return 0
 	}
 	return history[0].Operation.Interruptions
 }
 
-// resumes reports whether the current operation continues an interrupted one.
-func (s *scope) resumes() bool {
-	return s.instance.Status.Operation != nil && s.wasInterrupted(*s.instance.Status.Operation)
+// isResumingOperation reports whether the current operation continues an interrupted one.
+func (s *scope) isResumingOperation() bool {
+	return s.instance.Status.Operation != nil && s.hasBeenInterrupted(*s.instance.Status.Operation)
 }
 
-// wasInterrupted reports whether the last operation was the same one and was interrupted.
-func (s *scope) wasInterrupted(operation v1alpha1.Operation) bool {
+// hasBeenInterrupted reports whether the last operation was the same one and was interrupted.
+func (s *scope) hasBeenInterrupted(operation v1alpha1.Operation) bool {
 	history := s.instance.Status.History
-	return len(history) > 0 && history[0].Outcome == v1alpha1.OutcomeInterrupted && sameOperation(history[0].Operation, operation)
+	return len(history) > 0 && history[0].Outcome == v1alpha1.OutcomeInterrupted && isSameOperation(history[0].Operation, operation)
 }
 
-// sameOperation reports whether two operations have the same type and the same target.
-func sameOperation(a, b v1alpha1.Operation) bool {
+// isSameOperation reports whether two operations have the same type and the same target.
+func isSameOperation(a, b v1alpha1.Operation) bool {
 	return a.Type == b.Type && a.ChartDigest == b.ChartDigest && a.ValuesDigest == b.ValuesDigest && a.To == b.To
 }
 
-// plan is one release to install or upgrade.
-type plan struct {
+// plannedRelease is one release to install or upgrade.
+type plannedRelease struct {
 	name string
 	unit hydrate.Unit
 }
 
-// releases returns the plans for an app, one for each chart unit.
-func releases(instance *v1alpha1.AppInstance, draft *hydrate.Draft) []plan {
-	var plans []plan
+// planReleases returns the plans for an app, one for each chart unit.
+func planReleases(instance *v1alpha1.AppInstance, draft *hydrate.Draft) []plannedRelease {
+	var plans []plannedRelease
 	for _, unit := range draft.Units {
-		plans = append(plans, plan{name: hydrate.ReleaseName(instance.Name, draft.Chart.Name, unit.Name), unit: unit})
+		plans = append(plans, plannedRelease{name: hydrate.ReleaseName(instance.Name, draft.Chart.Name, unit.Name), unit: unit})
 	}
 	return plans
 }
 
-// planned adds the releases to status before they are installed, so that they are found
+// addPlannedReleases adds the releases to status before they are installed, so that they are found
 // after an interruption. It keeps releases that the app no longer has, because they are
 // still to be removed.
-func planned(known []v1alpha1.Release, plans []plan) []v1alpha1.Release {
+func addPlannedReleases(known []v1alpha1.Release, plans []plannedRelease) []v1alpha1.Release {
 	for _, p := range plans {
 		if !slices.ContainsFunc(known, func(k v1alpha1.Release) bool { return k.Name == p.name }) {
 			known = append(known, v1alpha1.Release{Name: p.name, Unit: p.unit.Dir})
@@ -264,68 +264,68 @@ func planned(known []v1alpha1.Release, plans []plan) []v1alpha1.Release {
 	return known
 }
 
-// run installs or upgrades every release in order, and then removes the releases that the
+// installReleases installs or upgrades every release in order, and then removes the releases that the
 // app no longer has.
-func (r *Reconciler) run(ctx context.Context, s *scope, plans []plan) error {
+func (r *Reconciler) installReleases(ctx context.Context, s *scope, plans []plannedRelease) error {
 	var made []v1alpha1.Release
 	var objects []v1alpha1.ObjectReference
 	for i, p := range plans {
-		rel, err := r.install(ctx, s, release.Spec{
-			Name: p.name, Labels: labels(s.instance), Render: r.rendering(s, p, i > 0), Values: p.unit.Values,
-			MaxHistory: int(s.instance.Spec.History), Timeout: timeout(s.instance), Resumed: s.resumes(),
+		rel, err := r.installRelease(ctx, s, release.Spec{
+			Name: p.name, Labels: releaseLabels(s.instance), Render: r.rendererFor(s, p, i > 0), Values: p.unit.Values,
+			MaxHistory: int(s.instance.Spec.History), Timeout: operationTimeout(s.instance), Resumed: s.isResumingOperation(),
 		})
 		if err != nil {
 			return err
 		}
-		made = append(made, described(rel, p.unit.Dir))
+		made = append(made, toReleaseStatus(rel, p.unit.Dir))
 		objects = append(objects, rel.Objects...)
 	}
-	if err := r.removeOthers(ctx, s, made); err != nil {
+	if err := r.uninstallOtherReleases(ctx, s, made); err != nil {
 		return err
 	}
-	s.instance.Status.Releases = s.keepRecords(made)
-	s.instance.Status.Inventory = inventory(objects)
+	s.instance.Status.Releases = s.copyRecords(made)
+	s.instance.Status.Inventory = newInventory(objects)
 	return nil
 }
 
-// removeOthers uninstalls the known releases that are not in the given list.
-func (r *Reconciler) removeOthers(ctx context.Context, s *scope, made []v1alpha1.Release) error {
+// uninstallOtherReleases uninstalls the known releases that are not in the given list.
+func (r *Reconciler) uninstallOtherReleases(ctx context.Context, s *scope, made []v1alpha1.Release) error {
 	for _, known := range s.instance.Status.Releases {
 		if slices.ContainsFunc(made, func(m v1alpha1.Release) bool { return m.Name == known.Name }) {
 			continue
 		}
-		if err := s.uninstall(ctx, known.Name); err != nil {
+		if err := s.uninstallRelease(ctx, known.Name); err != nil {
 			return fmt.Errorf("remove release %s, which the app no longer has: %w", known.Name, err)
 		}
 	}
 	return nil
 }
 
-// labels returns the labels of the releases of the instance.
-func labels(instance *v1alpha1.AppInstance) map[string]string {
+// releaseLabels returns the labels of the releases of the instance.
+func releaseLabels(instance *v1alpha1.AppInstance) map[string]string {
 	return map[string]string{v1alpha1.InstanceLabel: instance.Name}
 }
 
-// owns reports whether a release belongs to the instance.
-func (s *scope) owns(rel *release.Release) bool {
+// isOwnRelease reports whether a release belongs to the instance.
+func (s *scope) isOwnRelease(rel *release.Release) bool {
 	return rel.Labels[v1alpha1.InstanceLabel] == s.instance.Name
 }
 
-// uninstall removes a release if it belongs to the instance. Its PersistentVolumeClaims are
+// uninstallInstance removes a release if it belongs to the instance. Its PersistentVolumeClaims are
 // kept.
-func (s *scope) uninstall(ctx context.Context, name string) error {
+func (s *scope) uninstallRelease(ctx context.Context, name string) error {
 	have, err := s.helm.Get(ctx, name)
-	if err != nil || have == nil || !s.owns(have) {
+	if err != nil || have == nil || !s.isOwnRelease(have) {
 		return err
 	}
 	return s.helm.Uninstall(ctx, release.Removal{
-		Name: name, Timeout: timeout(s.instance),
+		Name: name, Timeout: operationTimeout(s.instance),
 		SkipHooks: s.instance.Annotations[v1alpha1.SkipDeleteHooksAnnotation] == "true",
 	})
 }
 
-// install installs a release, or upgrades it if it exists.
-func (r *Reconciler) install(ctx context.Context, s *scope, spec release.Spec) (*release.Release, error) {
+// installRelease installs a release, or upgrades it if it exists.
+func (r *Reconciler) installRelease(ctx context.Context, s *scope, spec release.Spec) (*release.Release, error) {
 	if slices.Contains(s.unrecorded, spec.Name) {
 		spec.Unrecorded = true
 		return s.helm.Install(ctx, spec)
@@ -336,19 +336,19 @@ func (r *Reconciler) install(ctx context.Context, s *scope, spec release.Spec) (
 		return nil, err
 	case have == nil:
 		return s.helm.Install(ctx, spec)
-	case !s.owns(have):
+	case !s.isOwnRelease(have):
 		return nil, outcome.Stalled(v1alpha1.ReasonInstallFailed, fmt.Errorf(
 			"there is a Helm release %s in namespace %s already: adopt it with spec.adopt, remove it with helm uninstall, or use another name for the instance",
 			spec.Name, s.instance.Namespace))
 	case have.Pending:
-		if err := s.helm.Settle(ctx, spec.Name); err != nil {
+		if err := s.helm.Unlock(ctx, spec.Name); err != nil {
 			return nil, err
 		}
 	}
 	return s.helm.Upgrade(ctx, spec)
 }
 
-func described(rel *release.Release, unit string) v1alpha1.Release {
+func toReleaseStatus(rel *release.Release, unit string) v1alpha1.Release {
 	return v1alpha1.Release{
 		Name: rel.Name, Unit: unit, Revision: int32(rel.Revision), Status: rel.Status, Chart: text.Limit(rel.ChartName+"-"+rel.ChartVersion, 512),
 	}
@@ -357,11 +357,11 @@ func described(rel *release.Release, unit string) v1alpha1.Release {
 // maxInventory is the maximum number of objects that status lists.
 const maxInventory = 200
 
-func inventory(objects []v1alpha1.ObjectReference) *v1alpha1.Inventory {
+func newInventory(objects []v1alpha1.ObjectReference) *v1alpha1.Inventory {
 	return &v1alpha1.Inventory{Total: int32(len(objects)), Objects: objects[:min(len(objects), maxInventory)]}
 }
 
-func working(o v1alpha1.Operation) string {
+func inProgressMessage(o v1alpha1.Operation) string {
 	switch o.Type {
 	case v1alpha1.OperationRollback:
 		return fmt.Sprintf("rolling back to revision %d, version %s", o.To, o.Version)
@@ -380,7 +380,7 @@ func working(o v1alpha1.Operation) string {
 	}[o.Type] + " version " + o.Version
 }
 
-func done(o v1alpha1.Operation) string {
+func doneMessage(o v1alpha1.Operation) string {
 	if o.Type == v1alpha1.OperationRollback {
 		return fmt.Sprintf("rolled back to revision %d, version %s", o.To, o.Version)
 	}

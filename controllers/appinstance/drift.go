@@ -23,37 +23,37 @@ const (
 	maxFields = 20
 	// The minimum and the maximum time until corrected objects are corrected again. The
 	// backoff limits a conflict with another controller.
-	firstTruce = 5 * time.Second
-	lastTruce  = 10 * time.Minute
+	firstBackoff = 5 * time.Second
+	lastBackoff  = 10 * time.Minute
 )
 
-// minds reports whether drift detection is enabled. It is disabled while the instance is
+// shouldDetectDrift reports whether drift detection is enabled. It is disabled while the instance is
 // stopped, because stopped workloads differ from the release.
-func (s *scope) minds() bool {
+func (s *scope) shouldDetectDrift() bool {
 	if s.instance.Status.Stopped {
 		return false
 	}
 	return s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect || s.instance.Spec.DriftPolicy == v1alpha1.DriftWarn
 }
 
-// compare compares the objects with the releases after an object has changed. Depending on
+// cancelIfChanged compares the objects with the releases after an object has changed. Depending on
 // spec.driftPolicy, it corrects the drift or lists it in status.
-func (r *Reconciler) compare(ctx context.Context, s *scope) error {
+func (r *Reconciler) detectDrift(ctx context.Context, s *scope) error {
 	key := client.ObjectKeyFromObject(s.instance)
 	if s.operated {
 		// The operation may have removed a difference without changing an object.
-		r.compared.forget(key)
+		r.driftChecks.deleteCheck(key)
 	}
-	if s.target == nil || !s.minds() {
-		r.compared.forget(key)
+	if s.target == nil || !s.shouldDetectDrift() {
+		r.driftChecks.deleteCheck(key)
 		s.instance.Status.Drift = nil
-		s.keeper.SetFlag(v1alpha1.ConditionDrifted, "", "")
+		s.statusWriter.SetFlag(v1alpha1.ConditionDrifted, "", "")
 		return nil
 	}
 	mark, known, err := r.Monitor.Digest(ctx, key)
 	// A change of the policy requires another comparison.
 	mark = string(s.instance.Spec.DriftPolicy) + " " + mark
-	if err != nil || !known || !r.compared.due(key, mark, r.Wake) {
+	if err != nil || !known || !r.driftChecks.isDue(key, mark, r.Wake) {
 		return err
 	}
 	look := s.helm.Drift
@@ -69,19 +69,19 @@ func (r *Reconciler) compare(ctx context.Context, s *scope) error {
 		found = append(found, some...)
 	}
 	corrected := len(found) > 0 && s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect
-	r.compared.done(key, mark, corrected)
-	s.differs(found)
+	r.driftChecks.recordCheck(key, mark, corrected)
+	s.reportDrift(found)
 	if !corrected {
 		return nil
 	}
 	// The health that was observed before the correction is outdated.
-	r.owed.Store(key, true)
-	return r.track(ctx, s)
+	r.staleHealth.Store(key, true)
+	return r.trackObjects(ctx, s)
 }
 
-// differs sets status.drift and the Drifted condition. Corrected objects are listed until
+// reportDrift sets status.drift and the Drifted condition. Corrected objects are listed until
 // the next comparison, but do not set the condition.
-func (s *scope) differs(found []release.Drifted) {
+func (s *scope) reportDrift(found []release.Drifted) {
 	st := &s.instance.Status
 	st.Drift = nil
 	corrects := s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect
@@ -95,75 +95,75 @@ func (s *scope) differs(found []release.Drifted) {
 	}
 	switch {
 	case len(found) == 0 || corrects:
-		s.keeper.SetFlag(v1alpha1.ConditionDrifted, "", "")
+		s.statusWriter.SetFlag(v1alpha1.ConditionDrifted, "", "")
 	default:
-		s.keeper.SetFlag(v1alpha1.ConditionDrifted, v1alpha1.ReasonDrifted, fmt.Sprintf(
+		s.statusWriter.SetFlag(v1alpha1.ConditionDrifted, v1alpha1.ReasonDrifted, fmt.Sprintf(
 			"%s from the release, the first is %s; see status.drift", text.Count(len(found), "object differs", "objects differ"), found[0].Object))
 	}
 	if len(found) > 0 && corrects {
-		s.keeper.Event("", corev1.EventTypeNormal, v1alpha1.EventDriftCorrected,
+		s.statusWriter.Event("", corev1.EventTypeNormal, v1alpha1.EventDriftCorrected,
 			text.Count(len(found), "object was", "objects were")+" brought back to what the release made, the first is "+found[0].Object.String())
 	}
 }
 
-// comparisons records the last comparison of each instance to avoid repeated comparisons.
+// driftTracker records the last comparison of each instance to avoid repeated comparisons.
 // It is kept in memory, so that a restart repeats each comparison once.
-type comparisons struct {
+type driftTracker struct {
 	mu   sync.Mutex
-	last map[types.NamespacedName]*comparison
+	last map[types.NamespacedName]*driftCheck
 }
 
-type comparison struct {
-	// mark is the digest of the objects that were compared. It is empty after a correction,
+type driftCheck struct {
+	// objectsDigest is the digest of the objects that were compared. It is empty after a correction,
 	// so that objects that change back to the same state are corrected again.
-	mark  string
-	truce time.Duration
-	until time.Time
-	// woken reports whether a reconcile at the end of the backoff is scheduled.
-	woken bool
+	objectsDigest string
+	backoff       time.Duration
+	until         time.Time
+	// isScheduled reports whether a reconcile at the end of the backoff is scheduled.
+	isScheduled bool
 }
 
-// due reports whether the objects have changed since the last comparison and no backoff is
+// isDue reports whether the objects have changed since the last comparison and no backoff is
 // in effect. If a backoff delays the comparison, it schedules wake for its end.
-func (c *comparisons) due(key types.NamespacedName, mark string, wake func(types.NamespacedName)) bool {
+func (c *driftTracker) isDue(key types.NamespacedName, mark string, wake func(types.NamespacedName)) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last := c.last[key]
 	if last == nil {
 		return true
 	}
-	if last.mark == mark {
+	if last.objectsDigest == mark {
 		return false
 	}
 	left := time.Until(last.until)
-	if left > 0 && !last.woken {
-		last.woken = true
+	if left > 0 && !last.isScheduled {
+		last.isScheduled = true
 		time.AfterFunc(left, func() { wake(key) })
 	}
 	return left <= 0
 }
 
-// done records a comparison. After a correction, it starts a backoff that doubles each time.
-func (c *comparisons) done(key types.NamespacedName, mark string, corrected bool) {
+// recordCheck records a comparison. After a correction, it starts a backoff that doubles each time.
+func (c *driftTracker) recordCheck(key types.NamespacedName, mark string, corrected bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.last == nil {
-		c.last = map[types.NamespacedName]*comparison{}
+		c.last = map[types.NamespacedName]*driftCheck{}
 	}
-	next := &comparison{mark: mark}
+	next := &driftCheck{objectsDigest: mark}
 	if last := c.last[key]; corrected {
-		next.mark, next.truce = "", firstTruce
-		if last != nil && last.truce > 0 {
-			next.truce = min(2*last.truce, lastTruce)
+		next.objectsDigest, next.backoff = "", firstBackoff
+		if last != nil && last.backoff > 0 {
+			next.backoff = min(2*last.backoff, lastBackoff)
 		}
-		next.until = time.Now().Add(next.truce)
-	} else if last != nil && time.Since(last.until) < last.truce {
-		next.truce, next.until = last.truce, last.until
+		next.until = time.Now().Add(next.backoff)
+	} else if last != nil && time.Since(last.until) < last.backoff {
+		next.backoff, next.until = last.backoff, last.until
 	}
 	c.last[key] = next
 }
 
-func (c *comparisons) forget(key types.NamespacedName) {
+func (c *driftTracker) deleteCheck(key types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.last, key)

@@ -12,12 +12,12 @@ import (
 
 var _ = Describe("Drift", func() {
 	It("is over when an operation makes of the objects what they are already", func() {
-		b := newBench()
-		content := pages()
+		b := newInstanceFixture()
+		content := configMapFiles()
 		content["templates/page.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine-page}\ndata: {colour: {{ .Values.colour }}}\n"
-		b.publish("1.0.0", content)
-		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.DriftPolicy = v1alpha1.DriftWarn })
-		b.runs("1.0.0", 1)
+		b.publishVersion("1.0.0", content)
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.DriftPolicy = v1alpha1.DriftWarn })
+		b.expectReady("1.0.0", 1)
 
 		config := &corev1.ConfigMap{}
 		Expect(server.Client.Get(b.ctx, types.NamespacedName{Namespace: b.instance.Namespace, Name: "mine-page"}, config)).To(Succeed())
@@ -25,13 +25,13 @@ var _ = Describe("Drift", func() {
 		config.Data["colour"] = "red"
 		Expect(server.Client.Patch(b.ctx, config, before)).To(Succeed())
 		Eventually(func() string {
-			_, _ = b.reconcile()
-			return b.condition(v1alpha1.ConditionDrifted)
+			_, _ = b.reconcileInstance()
+			return b.conditionStatus(v1alpha1.ConditionDrifted)
 		}).Should(Equal("True Drifted"))
 
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Values = painted("red") })
-		b.runs("1.0.0", 2)
-		Expect(b.condition(v1alpha1.ConditionDrifted)).To(BeEmpty())
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Values = valuesWithColor("red") })
+		b.expectReady("1.0.0", 2)
+		Expect(b.conditionStatus(v1alpha1.ConditionDrifted)).To(BeEmpty())
 		Expect(b.instance.Status.Drift).To(BeEmpty())
 	})
 })

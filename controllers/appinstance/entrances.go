@@ -16,9 +16,9 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// entrances returns the entrances of the app with the Services of its releases and the
+// entranceStatus returns the entrances of the app with the Services of its releases and the
 // titles from the spec. An entrance without a Service has no host.
-func (s *scope) entrances(draft *hydrate.Draft) []v1alpha1.Entrance {
+func (s *scope) entranceStatus(draft *hydrate.Draft) []v1alpha1.Entrance {
 	m := draft.Manifest
 	if m == nil || len(m.Entrances) == 0 || m.Serves(s.instance.Namespace) {
 		return nil // Users access the app through the instances that use this shared chart.
@@ -29,28 +29,28 @@ func (s *scope) entrances(draft *hydrate.Draft) []v1alpha1.Entrance {
 		shown := catalog.Entrance(e)
 		// A name with a dot refers to another namespace.
 		if shown.Host != "" && !strings.Contains(shown.Host, ".") {
-			shown.Host = s.serviceOf(services, e)
+			shown.Host = s.entranceService(services, e)
 		}
 		out = append(out, shown)
 	}
-	titled(s.instance, out)
+	setEntranceTitles(s.instance, out)
 	return out
 }
 
-// serviceOf returns the name of the Service of an entrance. If there is none, it emits an
+// entranceService returns the name of the Service of an entrance. If there is none, it emits an
 // event and returns "".
-func (s *scope) serviceOf(services []hydrate.Service, e inputs.Entrance) string {
+func (s *scope) entranceService(services []hydrate.Service, e inputs.Entrance) string {
 	if found := hydrate.FindService(services, e.Host, e.Port); found != nil {
 		return text.Limit(found.Name, 253)
 	}
-	s.keeper.Event("", corev1.EventTypeWarning, v1alpha1.EventEntranceWithoutService, fmt.Sprintf(
+	s.statusWriter.Event("", corev1.EventTypeWarning, v1alpha1.EventEntranceWithoutService, fmt.Sprintf(
 		"entrance %q of the app names host %q, port %d: the releases have no such Service, and the instance has no output for it",
 		e.Name, e.Host, e.Port))
 	return ""
 }
 
-// titled sets the titles of entrances from the spec.
-func titled(instance *v1alpha1.AppInstance, of []v1alpha1.Entrance) {
+// setEntranceTitles sets the titles of entrances from the spec.
+func setEntranceTitles(instance *v1alpha1.AppInstance, of []v1alpha1.Entrance) {
 	for i := range of {
 		for _, own := range instance.Spec.Entrances {
 			if own.Name == of[i].Name {
@@ -60,8 +60,8 @@ func titled(instance *v1alpha1.AppInstance, of []v1alpha1.Entrance) {
 	}
 }
 
-// outputs returns the values that other apps can use.
-func outputs(instance *v1alpha1.AppInstance) []v1alpha1.Output {
+// toOutputs returns the values that other apps can use.
+func toOutputs(instance *v1alpha1.AppInstance) []v1alpha1.Output {
 	out := []v1alpha1.Output{{Name: "namespace", Value: instance.Namespace}, {Name: "version", Value: instance.Status.Version}}
 	for _, e := range catalog.First(instance.Status.Entrances, 20) {
 		if e.Host == "" {

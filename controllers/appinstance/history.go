@@ -13,8 +13,8 @@ import (
 // maxHistory is the maximum number of operations in status.history.
 const maxHistory = 10
 
-// conclude moves the current operation from status to the history.
-func (s *scope) conclude(ended v1alpha1.OperationOutcome, reason string, err error) {
+// recordHistory moves the current operation from status to the history.
+func (s *scope) recordHistory(ended v1alpha1.OperationOutcome, reason string, err error) {
 	st := &s.instance.Status
 	entry := v1alpha1.HistoryEntry{Operation: *st.Operation, Outcome: ended, EndedAt: metav1.Now()}
 	if err != nil {
@@ -28,26 +28,26 @@ func (s *scope) conclude(ended v1alpha1.OperationOutcome, reason string, err err
 		}
 	}
 	st.Operation = nil
-	s.announce(entry)
+	s.emitEndEvent(entry)
 	before := st.History
 	if len(before) > 0 && isRepetition(before[0], entry) {
 		entry.Count = max(before[0].Count, 1) + 1
 		before = before[1:]
 	}
-	st.History = s.trimmed(append([]v1alpha1.HistoryEntry{entry}, before...))
+	st.History = s.truncateHistory(append([]v1alpha1.HistoryEntry{entry}, before...))
 }
 
 // isRepetition reports whether an operation failed in the same way and for the same request
 // as the one before it. Both share one entry, so that retries do not remove older entries.
 func isRepetition(before, entry v1alpha1.HistoryEntry) bool {
 	return entry.Outcome != v1alpha1.OutcomeSucceeded && entry.Outcome == before.Outcome &&
-		sameOperation(before.Operation, entry.Operation) &&
+		isSameOperation(before.Operation, entry.Operation) &&
 		entry.Operation.Task == before.Operation.Task && entry.Operation.Request == before.Operation.Request
 }
 
-// trimmed limits a history to maxHistory entries. It keeps the installed and the pinned
+// truncateHistory limits a history to maxHistory entries. It keeps the installed and the pinned
 // revision.
-func (s *scope) trimmed(history []v1alpha1.HistoryEntry) []v1alpha1.HistoryEntry {
+func (s *scope) truncateHistory(history []v1alpha1.HistoryEntry) []v1alpha1.HistoryEntry {
 	for i := len(history) - 1; i > 0 && len(history) > maxHistory; i-- {
 		pinned := history[i].Revision != 0 &&
 			(history[i].Revision == s.instance.Status.Revision || history[i].Revision == s.instance.Spec.Revision)

@@ -16,10 +16,10 @@ import (
 )
 
 var _ = Describe("Installing", func() {
-	var b *bench
+	var b *instanceFixture
 	BeforeEach(func() {
-		b = newBench()
-		b.publish("1.0.0", pages())
+		b = newInstanceFixture()
+		b.publishVersion("1.0.0", configMapFiles())
 	})
 
 	paint := func(colour string) func(*v1alpha1.AppInstance) {
@@ -37,15 +37,15 @@ var _ = Describe("Installing", func() {
 	stalled := func(err error, reason string) {
 		GinkgoHelper()
 		Expect(err).To(MatchError(reconcile.TerminalError(nil)))
-		Expect(b.condition(v1alpha1.ConditionApplied)).To(Equal("False " + reason))
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False " + reason))
+		Expect(b.conditionStatus(v1alpha1.ConditionApplied)).To(Equal("False " + reason))
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("False " + reason))
 		Expect(b.instance.Status.Operation).To(BeNil())
 	}
 
 	It("makes a release and tells of it", func() {
-		b.instance.Annotations = written("install-web", "h1", "1")
-		b.create()
-		b.runs("1.0.0", 1)
+		b.instance.Annotations = taskAnnotations("install-web", "h1", "1")
+		b.createInstance()
+		b.expectReady("1.0.0", 1)
 		status := b.instance.Status
 		Expect(b.instance.Finalizers).To(Equal([]string{v1alpha1.Finalizer}))
 		Expect(status.ChartDigest).To(Equal(b.app.Status.Versions[0].Digest))
@@ -55,140 +55,140 @@ var _ = Describe("Installing", func() {
 		Expect(status.Releases).To(Equal([]v1alpha1.Release{{Name: "mine", Revision: 1, Status: "deployed", Chart: "web-1.0.0"}}))
 		Expect(*status.Inventory).To(Equal(v1alpha1.Inventory{Total: 1, Ready: 1, Objects: []v1alpha1.ObjectReference{
 			{APIVersion: "v1", Kind: "ConfigMap", Namespace: b.instance.Namespace, Name: "mine-page"}}}))
-		Expect(b.outcomes()).To(Equal([]string{"Install 1.0.0 Succeeded"}))
+		Expect(b.historySummary()).To(Equal([]string{"Install 1.0.0 Succeeded"}))
 		Expect(status.History[0].Operation.Task).To(Equal("install-web"))
-		Expect(b.says(v1alpha1.ConditionReady)).To(Equal("running version 1.0.0, 1 object ready"))
+		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(Equal("running version 1.0.0, 1 object ready"))
 	})
 
 	It("shows the operation before Helm is called", func() {
-		b.create()
-		_, err := b.reconcile()
+		b.createInstance()
+		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.writes.Take()).To(Equal([]string{"patch", "patch status", "patch status", "patch status"}),
 			"the finalizer, the operation, the record of the release, what was applied together with what it waits for")
 	})
 
 	It("upgrades when the values change", func() {
-		b.create()
-		b.runs("1.0.0", 1)
-		b.edit(paint("blue"))
-		b.runs("1.0.0", 2)
-		Expect(b.page()).To(HaveKeyWithValue("colour", "blue"))
-		Expect(b.outcomes()).To(Equal([]string{"Upgrade 1.0.0 Succeeded", "Install 1.0.0 Succeeded"}))
+		b.createInstance()
+		b.expectReady("1.0.0", 1)
+		b.editInstance(paint("blue"))
+		b.expectReady("1.0.0", 2)
+		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "blue"))
+		Expect(b.historySummary()).To(Equal([]string{"Upgrade 1.0.0 Succeeded", "Install 1.0.0 Succeeded"}))
 	})
 
 	It("calls Helm for no other change of the spec", func() {
-		b.create()
-		b.runs("1.0.0", 1)
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Title, i.Spec.Timeout = "Mine", "5m" })
-		b.runs("1.0.0", 1)
+		b.createInstance()
+		b.expectReady("1.0.0", 1)
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Title, i.Spec.Timeout = "Mine", "5m" })
+		b.expectReady("1.0.0", 1)
 		for _, c := range b.instance.Status.Conditions {
 			Expect(c.ObservedGeneration).To(Equal(b.instance.Generation), "%s is of this spec, as a task must know", c.Type)
 		}
 	})
 
 	It("takes a chart that was published again only when somebody asks", func() {
-		b.create()
-		b.runs("1.0.0", 1)
-		other := pages()
+		b.createInstance()
+		b.expectReady("1.0.0", 1)
+		other := configMapFiles()
 		other["values.yaml"] = "colour: green\n"
-		b.publish("1.0.0", other)
-		b.runs("1.0.0", 1)
-		b.ask("now")
-		b.runs("1.0.0", 2)
-		Expect(b.page()).To(HaveKeyWithValue("colour", "green"))
-		b.ask("again")
-		b.runs("1.0.0", 2)
+		b.publishVersion("1.0.0", other)
+		b.expectReady("1.0.0", 1)
+		b.requestReconcile("now")
+		b.expectReady("1.0.0", 2)
+		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "green"))
+		b.requestReconcile("again")
+		b.expectReady("1.0.0", 2)
 	})
 
 	It("does not repeat what failed until somebody asks or changes the spec", func() {
-		b.publish("1.0.0", pages())
+		b.publishVersion("1.0.0", configMapFiles())
 		inTheWay := obstacle()
 		// The task has already checked its operation.
 		requests := 0
 		request := func(change func(*v1alpha1.AppInstance)) {
 			GinkgoHelper()
 			requests++
-			b.edit(func(i *v1alpha1.AppInstance) {
-				i.Annotations = written("install", "hash", fmt.Sprint("uid-", requests))
+			b.editInstance(func(i *v1alpha1.AppInstance) {
+				i.Annotations = taskAnnotations("install", "hash", fmt.Sprint("uid-", requests))
 				change(i)
 			})
 		}
 		nothing := func(*v1alpha1.AppInstance) {}
-		b.create()
+		b.createInstance()
 		request(nothing)
-		_, err := b.reconcile()
+		_, err := b.reconcileInstance()
 		stalled(err, v1alpha1.ReasonInstallFailed)
-		Expect(b.says(v1alpha1.ConditionReady)).To(ContainSubstring(`ConfigMap "mine-page"`))
-		b.quiet()
-		b.restart()
-		b.quiet()
-		Expect(b.outcomes()).To(Equal([]string{"Install 1.0.0 Failed InstallFailed"}))
+		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(ContainSubstring(`ConfigMap "mine-page"`))
+		b.expectNoWrites()
+		b.restartReconciler()
+		b.expectNoWrites()
+		Expect(b.historySummary()).To(Equal([]string{"Install 1.0.0 Failed InstallFailed"}))
 
 		request(nothing)
-		_, err = b.reconcile()
+		_, err = b.reconcileInstance()
 		stalled(err, v1alpha1.ReasonInstallFailed)
-		Expect(b.outcomes()).To(HaveLen(2))
-		b.quiet()
+		Expect(b.historySummary()).To(HaveLen(2))
+		b.expectNoWrites()
 		request(paint("blue"))
-		_, err = b.reconcile()
+		_, err = b.reconcileInstance()
 		stalled(err, v1alpha1.ReasonInstallFailed)
-		Expect(b.outcomes()).To(HaveLen(3))
+		Expect(b.historySummary()).To(HaveLen(3))
 
 		Expect(server.Client.Delete(b.ctx, inTheWay)).To(Succeed())
-		b.quiet()
+		b.expectNoWrites()
 		request(nothing)
-		_, err = b.looked()
+		_, err = b.reconcileUntilObserved()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
-		Expect(b.outcomes()[0]).To(Equal("Install 1.0.0 Succeeded"))
-		Expect(b.page()).To(HaveKeyWithValue("colour", "blue"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		Expect(b.historySummary()[0]).To(Equal("Install 1.0.0 Succeeded"))
+		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "blue"))
 	})
 
 	It("tries another version than the one that failed", func() {
 		more := func(port int) map[string]string {
-			content := pages()
+			content := configMapFiles()
 			content["templates/more.yaml"] = fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata: {name: more}\nspec: {ports: [{port: %d}]}\n", port)
 			return content
 		}
-		b.publish("1.0.0", more(80))
-		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^1" })
-		b.runs("1.0.0", 1)
-		b.publish("1.1.0", more(99999))
-		_, err := b.reconcile()
+		b.publishVersion("1.0.0", more(80))
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^1" })
+		b.expectReady("1.0.0", 1)
+		b.publishVersion("1.1.0", more(99999))
+		_, err := b.reconcileInstance()
 		stalled(err, v1alpha1.ReasonUpgradeFailed)
 		Expect(b.instance.Status.Version).To(Equal("1.0.0"), "what is recorded is what was complete")
-		b.quiet()
-		b.publish("1.2.0", more(81))
-		_, err = b.looked()
+		b.expectNoWrites()
+		b.publishVersion("1.2.0", more(81))
+		_, err = b.reconcileUntilObserved()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.instance.Status.Version).To(Equal("1.2.0"))
-		Expect(b.outcomes()).To(Equal([]string{"Upgrade 1.2.0 Succeeded", "Upgrade 1.1.0 Failed UpgradeFailed", "Install 1.0.0 Succeeded"}))
+		Expect(b.historySummary()).To(Equal([]string{"Upgrade 1.2.0 Succeeded", "Upgrade 1.1.0 Failed UpgradeFailed", "Install 1.0.0 Succeeded"}))
 	})
 
 	It("goes back to what ran before when an upgrade failed half-way", func() {
-		content := pages()
+		content := configMapFiles()
 		content["templates/more.yaml"] = "apiVersion: v1\nkind: Service\nmetadata: {name: more}\nspec: {ports: [{port: {{ .Values.port | default 80 }}}]}\n"
-		b.publish("1.0.0", content)
-		b.create()
-		b.runs("1.0.0", 1)
-		b.edit(func(i *v1alpha1.AppInstance) {
+		b.publishVersion("1.0.0", content)
+		b.createInstance()
+		b.expectReady("1.0.0", 1)
+		b.editInstance(func(i *v1alpha1.AppInstance) {
 			i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"colour": "blue", "port": 99999}`)}
 		})
-		_, err := b.reconcile()
+		_, err := b.reconcileInstance()
 		stalled(err, v1alpha1.ReasonUpgradeFailed)
-		Expect(b.page()).To(HaveKeyWithValue("colour", "blue"))
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Values = nil })
-		b.runs("1.0.0", 3)
-		Expect(b.page()).To(HaveKeyWithValue("colour", "grey"))
+		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "blue"))
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Values = nil })
+		b.expectReady("1.0.0", 3)
+		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "grey"))
 	})
 
 	It("forgets operations that are long ago", func() {
-		b.create()
-		b.runs("1.0.0", 1)
+		b.createInstance()
+		b.expectReady("1.0.0", 1)
 		for _, colour := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"} {
-			b.edit(paint(colour))
-			_, err := b.reconcile()
+			b.editInstance(paint(colour))
+			_, err := b.reconcileInstance()
 			Expect(err).NotTo(HaveOccurred())
 		}
 		Expect(b.instance.Status.History).To(HaveLen(10))
@@ -198,23 +198,23 @@ var _ = Describe("Installing", func() {
 	})
 
 	It("does only what the tenant may", func() {
-		other := newBenchOf(rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}})
+		other := newInstanceFixtureWithRules(rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}})
 		b = other
-		b.publish("1.0.0", pages())
-		b.instance.Annotations = written("task", "hash", "uid") // The task was admitted, and the permissions were removed since.
-		b.create()
-		_, err := b.reconcile()
+		b.publishVersion("1.0.0", configMapFiles())
+		b.instance.Annotations = taskAnnotations("task", "hash", "uid") // The task was admitted, and the permissions were removed since.
+		b.createInstance()
+		_, err := b.reconcileInstance()
 		stalled(err, v1alpha1.ReasonPermissionDenied)
-		Expect(b.says(v1alpha1.ConditionApplied)).To(ContainSubstring("service account " + b.instance.Namespace + "/tenant may not"))
-		b.quiet()
-		Expect(b.outcomes()).To(Equal([]string{"Install 1.0.0 Failed PermissionDenied"}))
+		Expect(b.conditionMessage(v1alpha1.ConditionApplied)).To(ContainSubstring("service account " + b.instance.Namespace + "/tenant may not"))
+		b.expectNoWrites()
+		Expect(b.historySummary()).To(Equal([]string{"Install 1.0.0 Failed PermissionDenied"}))
 	})
 
 	It("makes a release of every unit, and removes those that the app no longer has", func() {
 		unit := func(name string) map[string]string {
 			return map[string]string{
 				name + "/Chart.yaml":          "apiVersion: v2\nname: " + name + "\nversion: 1.0.0\n",
-				name + "/templates/page.yaml": page,
+				name + "/templates/page.yaml": configMapTemplate,
 			}
 		}
 		app := func(units ...string) map[string]string {
@@ -230,29 +230,29 @@ var _ = Describe("Installing", func() {
 			return content
 		}
 		withData := app("web", "base", "old")
-		withData["old/templates/claim.yaml"] = claim
-		b.publish("1.0.0", withData)
-		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "*" })
-		b.runs("1.0.0", 1)
-		Expect([]int{b.revision("mine"), b.revision("mine-base"), b.revision("mine-old")}).To(Equal([]int{1, 1, 1}))
+		withData["old/templates/claim.yaml"] = claimTemplate
+		b.publishVersion("1.0.0", withData)
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "*" })
+		b.expectReady("1.0.0", 1)
+		Expect([]int{b.releaseRevision("mine"), b.releaseRevision("mine-base"), b.releaseRevision("mine-old")}).To(Equal([]int{1, 1, 1}))
 		Expect(b.instance.Status.Inventory.Total).To(Equal(int32(4)))
 
 		data := v1alpha1.ObjectReference{
 			APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: b.instance.Namespace, Name: "mine-old-data"}
-		b.publish("2.0.0", app("web", "base"))
-		b.runs("2.0.0", 2)
+		b.publishVersion("2.0.0", app("web", "base"))
+		b.expectReady("2.0.0", 2)
 		Expect(b.instance.Status.Retained).To(Equal([]v1alpha1.ObjectReference{data}))
-		Expect([]int{b.revision("mine"), b.revision("mine-base"), b.revision("mine-old")}).To(Equal([]int{2, 2, 0}))
+		Expect([]int{b.releaseRevision("mine"), b.releaseRevision("mine-base"), b.releaseRevision("mine-old")}).To(Equal([]int{2, 2, 0}))
 		Expect(b.instance.Status.Releases).To(HaveLen(2))
 
 		By("changing something else")
-		b.edit(paint("blue"))
-		b.runs("2.0.0", 3)
+		b.editInstance(paint("blue"))
+		b.expectReady("2.0.0", 3)
 		Expect(b.instance.Status.Retained).To(Equal([]v1alpha1.ObjectReference{data}), "no release has it")
 
 		By("having the unit again")
-		b.publish("3.0.0", withData)
-		b.runs("3.0.0", 4)
+		b.publishVersion("3.0.0", withData)
+		b.expectReady("3.0.0", 4)
 		Expect(b.instance.Status.Retained).To(BeEmpty())
 	})
 })

@@ -15,11 +15,11 @@ import (
 )
 
 var _ = Describe("An operation that was cut off", func() {
-	var b *bench
+	var b *instanceFixture
 	BeforeEach(func() {
-		b = newBench()
-		b.publish("1.0.0", pages())
-		b.create()
+		b = newInstanceFixture()
+		b.publishVersion("1.0.0", configMapFiles())
+		b.createInstance()
 	})
 
 	// cut sets the state that a process leaves when it crashes during a Helm operation.
@@ -35,26 +35,26 @@ var _ = Describe("An operation that was cut off", func() {
 		b.editStatus(func(status *v1alpha1.AppInstanceStatus) {
 			status.Operation = &v1alpha1.Operation{Type: what, Version: "1.0.0", StartedAt: metav1.NewTime(time.Now().Add(-time.Hour))}
 		})
-		b.restart()
+		b.restartReconciler()
 	}
 
 	It("is continued when it was an upgrade", func() {
-		b.runs("1.0.0", 1)
+		b.expectReady("1.0.0", 1)
 		cut(v1alpha1.OperationUpgrade, helmrelease.StatusPendingUpgrade)
 		b.editStatus(func(status *v1alpha1.AppInstanceStatus) { status.ValuesDigest = "before" })
-		b.runs("1.0.0", 2)
-		Expect(b.outcomes()).To(Equal([]string{"Upgrade 1.0.0 Succeeded", "Upgrade 1.0.0 Interrupted Interrupted", "Install 1.0.0 Succeeded"}))
+		b.expectReady("1.0.0", 2)
+		Expect(b.historySummary()).To(Equal([]string{"Upgrade 1.0.0 Succeeded", "Upgrade 1.0.0 Interrupted Interrupted", "Install 1.0.0 Succeeded"}))
 		Expect(b.instance.Status.Releases[0].Status).To(Equal("deployed"))
 	})
 
 	It("is continued when it was the first installation", func() {
-		b.runs("1.0.0", 1)
+		b.expectReady("1.0.0", 1)
 		cut(v1alpha1.OperationInstall, helmrelease.StatusPendingInstall)
 		b.editStatus(func(status *v1alpha1.AppInstanceStatus) {
 			status.Version, status.ChartDigest, status.ValuesDigest, status.History, status.Revision = "", "", "", nil, 0
 		})
-		b.runs("1.0.0", 2)
-		Expect(b.outcomes()).To(Equal([]string{"Install 1.0.0 Succeeded", "Install 1.0.0 Interrupted Interrupted"}))
+		b.expectReady("1.0.0", 2)
+		Expect(b.historySummary()).To(Equal([]string{"Install 1.0.0 Succeeded", "Install 1.0.0 Interrupted Interrupted"}))
 	})
 
 	It("is continued when it had not reached Helm", func() {
@@ -62,27 +62,27 @@ var _ = Describe("An operation that was cut off", func() {
 			status.Releases = []v1alpha1.Release{{Name: "mine"}}
 			status.Operation = &v1alpha1.Operation{Type: v1alpha1.OperationInstall, Version: "1.0.0", StartedAt: metav1.Now()}
 		})
-		b.runs("1.0.0", 1)
-		Expect(b.outcomes()).To(Equal([]string{"Install 1.0.0 Succeeded", "Install 1.0.0 Interrupted Interrupted"}))
+		b.expectReady("1.0.0", 1)
+		Expect(b.historySummary()).To(Equal([]string{"Install 1.0.0 Succeeded", "Install 1.0.0 Interrupted Interrupted"}))
 	})
 
 	It("is continued when it was the removal", func() {
-		b.runs("1.0.0", 1)
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent })
+		b.expectReady("1.0.0", 1)
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = v1alpha1.StateAbsent })
 		cut(v1alpha1.OperationUninstall, helmrelease.StatusUninstalling)
-		_, err := b.reconcile()
+		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Removed"))
-		Expect(b.outcomes()[:2]).To(Equal([]string{"Uninstall 1.0.0 Succeeded", "Uninstall 1.0.0 Interrupted Interrupted"}))
-		Expect(b.revision("mine")).To(BeZero())
-		b.quiet()
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Removed"))
+		Expect(b.historySummary()[:2]).To(Equal([]string{"Uninstall 1.0.0 Succeeded", "Uninstall 1.0.0 Interrupted Interrupted"}))
+		Expect(b.releaseRevision("mine")).To(BeZero())
+		b.expectNoWrites()
 	})
 
 	It("is made good when the spec is again what it was before", func() {
-		b.runs("1.0.0", 1)
+		b.expectReady("1.0.0", 1)
 		cut(v1alpha1.OperationUpgrade, helmrelease.StatusPendingUpgrade)
-		b.runs("1.0.0", 2)
-		Expect(b.outcomes()[:2]).To(Equal([]string{"Upgrade 1.0.0 Succeeded", "Upgrade 1.0.0 Interrupted Interrupted"}))
+		b.expectReady("1.0.0", 2)
+		Expect(b.historySummary()[:2]).To(Equal([]string{"Upgrade 1.0.0 Succeeded", "Upgrade 1.0.0 Interrupted Interrupted"}))
 		Expect(b.instance.Status.Releases[0].Status).To(Equal("deployed"))
 	})
 })

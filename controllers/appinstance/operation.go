@@ -21,39 +21,39 @@ import (
 var (
 	// errInterrupted is the error of an operation that a restart interrupted.
 	errInterrupted = errors.New("the operator stopped during the operation")
-	// errUnwanted is the error of an operation that a change of the spec canceled.
-	errUnwanted = errors.New("the spec was changed during the operation, which was ended")
-	// errTooLong is the error of an operation that exceeded spec.timeout.
-	errTooLong = errors.New("the operation did not end within spec.timeout")
-	// errNamespaceEnds is the error of an operation in a namespace that is being deleted.
-	errNamespaceEnds = errors.New("the namespace is being deleted")
+	// errOutdated is the error of an operation that a change of the spec canceled.
+	errOutdated = errors.New("the spec was changed during the operation, which was ended")
+	// errTimeout is the error of an operation that exceeded spec.timeout.
+	errTimeout = errors.New("the operation did not end within spec.timeout")
+	// errNamespaceTerminating is the error of an operation in a namespace that is being deleted.
+	errNamespaceTerminating = errors.New("the namespace is being deleted")
 )
 
-// again is the delay of the reconcile after a canceled operation.
-const again = time.Millisecond
+// immediateRequeue is the delay of the reconcile after a canceled operation.
+const immediateRequeue = time.Millisecond
 
-// operate runs one operation after it has acquired a slot. It records the operation in
+// runOperation runs one operation after it has acquired a slot. It records the operation in
 // status, calls do with a context that ends at spec.timeout or when a change of the spec
 // supersedes the operation, and records a failure. The caller records success and sets the
 // conditions.
-func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operation, do func(context.Context) error) error {
+func (r *Reconciler) runOperation(ctx context.Context, s *scope, next v1alpha1.Operation, do func(context.Context) error) error {
 	key := client.ObjectKeyFromObject(s.instance)
-	if err := r.takeTurn(key, next); err != nil {
+	if err := r.acquireSlot(key, next); err != nil {
 		return err
 	}
-	defer r.lineOf(next).Release(key)
+	defer r.limiterFor(next).Release(key)
 	if err := s.endInterrupted(ctx, next); err != nil {
 		return status.ForCondition(v1alpha1.ConditionApplied, err)
 	}
-	if err := s.begin(ctx, next); err != nil {
+	if err := s.saveOperation(ctx, next); err != nil {
 		return err
 	}
-	s.keeper.IgnoreConflicts()
+	s.statusWriter.IgnoreConflicts()
 	failpoint.Point(failpoint.InstanceBegun, key.String())
-	bounded, end := r.bound(ctx, s.instance, next)
-	err := outcome.Guarded(func() error { return do(release.WithObserver(bounded, s.observer(next))) })()
+	bounded, end := r.operationContext(ctx, s.instance, next)
+	err := outcome.Guarded(func() error { return do(release.WithObserver(bounded, s.newObserver(next))) })()
 	// Whatever the result, the operation may have changed the objects.
-	r.owed.Store(key, true)
+	r.staleHealth.Store(key, true)
 	cause := context.Cause(bounded)
 	end()
 	failpoint.Point(failpoint.InstanceOperated, key.String())
@@ -63,91 +63,91 @@ func (r *Reconciler) operate(ctx context.Context, s *scope, next v1alpha1.Operat
 	case ctx.Err() != nil:
 		// The process is shutting down. The next one finds the operation in status.
 		return err
-	case errors.Is(cause, errUnwanted):
-		return r.abandon(ctx, s, err)
-	case errors.Is(cause, errNamespaceEnds):
-		return r.endWithNamespace(s)
-	case errors.Is(cause, errTooLong):
-		err = s.tooLong(ctx, err)
+	case errors.Is(cause, errOutdated):
+		return r.recordAbandoned(ctx, s, err)
+	case errors.Is(cause, errNamespaceTerminating):
+		return r.recordNamespaceDeletion(s)
+	case errors.Is(cause, errTimeout):
+		err = s.timeoutError(ctx, err)
 	}
-	return r.failed(ctx, s, err)
+	return r.recordFailure(ctx, s, err)
 }
 
-// takeTurn acquires a slot for an operation, or keeps the slot that the instance has.
-func (r *Reconciler) takeTurn(key client.ObjectKey, next v1alpha1.Operation) error {
-	if r.lineOf(next).TryAcquire(key) {
+// acquireSlot acquires a slot for an operation, or keeps the slot that the instance has.
+func (r *Reconciler) acquireSlot(key client.ObjectKey, next v1alpha1.Operation) error {
+	if r.limiterFor(next).TryAcquire(key) {
 		return nil
 	}
 	return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, 0, errors.New(
 		"waiting for its turn: as many instances are worked on as may be at once"))
 }
 
-// observer returns an observer that shows in status what an operation waits for, and
+// newObserver returns an observer that shows in status what an operation waits for, and
 // records the objects that it keeps.
-func (s *scope) observer(next v1alpha1.Operation) release.Observer {
+func (s *scope) newObserver(next v1alpha1.Operation) release.Observer {
 	return release.Observer{
-		Retaining: s.retain,
+		Retaining: s.recordRetained,
 		Waiting: func(ctx context.Context, message string) {
-			s.keeper.MarkReconciling(working(next) + ": " + message)
-			if err := s.keeper.Save(ctx); err != nil {
+			s.statusWriter.MarkReconciling(inProgressMessage(next) + ": " + message)
+			if err := s.statusWriter.Save(ctx); err != nil {
 				ctrl.LoggerFrom(ctx).Error(err, "Could not show what the operation waits for")
 			}
 		},
 	}
 }
 
-// tooLong returns the error of an operation that exceeded its timeout. It first ends the
+// timeoutError returns the error of an operation that exceeded its timeout. It first ends the
 // hooks that are still running, as for a canceled operation.
-func (s *scope) tooLong(ctx context.Context, err error) error {
+func (s *scope) timeoutError(ctx context.Context, err error) error {
 	text := err.Error()
 	if abandoned := s.abandonReleases(ctx); abandoned != nil {
 		text += "; " + abandoned.Error()
 	}
-	return outcome.Stalled(v1alpha1.ReasonTimedOut, fmt.Errorf("%w (%s): %s", errTooLong, timeout(s.instance), text))
+	return outcome.Stalled(v1alpha1.ReasonTimedOut, fmt.Errorf("%w (%s): %s", errTimeout, operationTimeout(s.instance), text))
 }
 
-// endWithNamespace records an operation that was canceled because its namespace is being
+// recordNamespaceDeletion records an operation that was canceled because its namespace is being
 // deleted. The deletion of the instance triggers another reconcile.
-func (r *Reconciler) endWithNamespace(s *scope) error {
-	s.conclude(v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errNamespaceEnds)
-	return outcome.Waiting(v1alpha1.ReasonProgressing, 0, errNamespaceEnds)
+func (r *Reconciler) recordNamespaceDeletion(s *scope) error {
+	s.recordHistory(v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errNamespaceTerminating)
+	return outcome.Waiting(v1alpha1.ReasonProgressing, 0, errNamespaceTerminating)
 }
 
-// bound returns the context of an operation. It is canceled at spec.timeout, when a change
+// operationContext returns the context of an operation. It is canceled at spec.timeout, when a change
 // of the spec supersedes the operation, and when the namespace is deleted. An
 // uninstallation is not canceled by a change of the spec.
-func (r *Reconciler) bound(ctx context.Context, instance *v1alpha1.AppInstance, next v1alpha1.Operation) (context.Context, func()) {
-	ctx, late := context.WithTimeoutCause(ctx, timeout(instance), errTooLong)
-	ctx, end := r.running.begin(ctx, instance, next)
-	ctx = r.yielding(ctx, client.ObjectKeyFromObject(instance), next)
+func (r *Reconciler) operationContext(ctx context.Context, instance *v1alpha1.AppInstance, next v1alpha1.Operation) (context.Context, func()) {
+	ctx, late := context.WithTimeoutCause(ctx, operationTimeout(instance), errTimeout)
+	ctx, end := r.activeOperations.registerOperation(ctx, instance, next)
+	ctx = r.withSlotRelease(ctx, client.ObjectKeyFromObject(instance), next)
 	// The cache already contains a change that occurred after this reconcile read the
 	// instance and before the operation was registered.
 	live := &v1alpha1.AppInstance{}
 	if err := r.Get(ctx, client.ObjectKeyFromObject(instance), live); err == nil {
-		r.running.compare(live)
+		r.activeOperations.cancelIfChanged(live)
 	}
-	if ends, err := r.namespaceEnds(ctx, instance.Namespace); err == nil && ends {
-		r.running.endIn(instance.Namespace)
+	if ends, err := r.isNamespaceTerminating(ctx, instance.Namespace); err == nil && ends {
+		r.activeOperations.cancelInNamespace(instance.Namespace)
 	}
 	return ctx, func() { end(); late() }
 }
 
-// begin saves the operation to status before Helm is called.
-func (s *scope) begin(ctx context.Context, operation v1alpha1.Operation) error {
+// registerOperation saves the operation to status before Helm is called.
+func (s *scope) saveOperation(ctx context.Context, operation v1alpha1.Operation) error {
 	operation.Task, operation.Request = s.requestingTask(), status.ReconcileRequest(s.instance)
-	operation.Interruptions = s.interruptions(operation)
+	operation.Interruptions = s.countInterruptions(operation)
 	operation.StartedAt = metav1.Now()
 	s.instance.Status.Operation = &operation
-	s.keeper.MarkReconciling(working(operation))
+	s.statusWriter.MarkReconciling(inProgressMessage(operation))
 	if s.instance.Status.Revision > 0 {
-		s.keeper.ShowSummary(v1alpha1.ReasonProgressing, s.running(s.recorded())+"; "+working(operation))
+		s.statusWriter.ShowSummary(v1alpha1.ReasonProgressing, s.runningMessage(s.recordedHealth())+"; "+inProgressMessage(operation))
 	} else {
-		s.keeper.ShowSummary(v1alpha1.ReasonProgressing, working(operation))
+		s.statusWriter.ShowSummary(v1alpha1.ReasonProgressing, inProgressMessage(operation))
 	}
-	s.seen = nil
+	s.observed = nil
 	// This event replaces the event of the Resolved condition, which contains less.
-	s.keeper.Event(v1alpha1.ConditionResolved, corev1.EventTypeNormal, operationEvents[operation.Type].begins, working(operation)+requestedBy(operation))
-	return s.keeper.Save(ctx)
+	s.statusWriter.Event(v1alpha1.ConditionResolved, corev1.EventTypeNormal, operationEvents[operation.Type].begins, inProgressMessage(operation)+requesterMessage(operation))
+	return s.statusWriter.Save(ctx)
 }
 
 // operationEvents contains the reasons of the events at the start and the end of an
@@ -162,67 +162,67 @@ var operationEvents = map[v1alpha1.OperationType]struct{ begins, ends string }{
 	v1alpha1.OperationAdopt:     {v1alpha1.EventAdopting, v1alpha1.EventAdopted},
 }
 
-// requestedBy returns the part of a message that names the task of an operation.
-func requestedBy(operation v1alpha1.Operation) string {
+// requesterMessage returns the part of a message that names the task of an operation.
+func requesterMessage(operation v1alpha1.Operation) string {
 	if operation.Task == "" {
 		return ""
 	}
 	return fmt.Sprintf(", requested by task %q", operation.Task)
 }
 
-// announce emits the event of the end of an operation.
-func (s *scope) announce(entry v1alpha1.HistoryEntry) {
+// emitEndEvent emits the event of the end of an operation.
+func (s *scope) emitEndEvent(entry v1alpha1.HistoryEntry) {
 	switch entry.Outcome {
 	case v1alpha1.OutcomeSucceeded:
-		s.keeper.Event(v1alpha1.ConditionApplied, corev1.EventTypeNormal, operationEvents[entry.Operation.Type].ends, done(entry.Operation))
+		s.statusWriter.Event(v1alpha1.ConditionApplied, corev1.EventTypeNormal, operationEvents[entry.Operation.Type].ends, doneMessage(entry.Operation))
 	case v1alpha1.OutcomeCancelled:
-		s.keeper.Event("", corev1.EventTypeNormal, entry.Reason, working(entry.Operation)+": "+entry.Message)
+		s.statusWriter.Event("", corev1.EventTypeNormal, entry.Reason, inProgressMessage(entry.Operation)+": "+entry.Message)
 	default:
-		s.keeper.Event("", corev1.EventTypeWarning, entry.Reason, working(entry.Operation)+": "+entry.Message)
+		s.statusWriter.Event("", corev1.EventTypeWarning, entry.Reason, inProgressMessage(entry.Operation)+": "+entry.Message)
 	}
 }
 
-// succeeded records the success of an operation and saves the status.
-func (s *scope) succeeded(ctx context.Context) error {
+// recordSuccess records the success of an operation and saves the status.
+func (s *scope) recordSuccess(ctx context.Context) error {
 	s.operated = true
-	s.conclude(v1alpha1.OutcomeSucceeded, "", nil)
-	return s.saveEnd(ctx)
+	s.recordHistory(v1alpha1.OutcomeSucceeded, "", nil)
+	return s.saveOutcome(ctx)
 }
 
-func (s *scope) saveEnd(ctx context.Context) error {
-	if err := s.keeper.Save(ctx); err != nil {
+func (s *scope) saveOutcome(ctx context.Context) error {
+	if err := s.statusWriter.Save(ctx); err != nil {
 		return err
 	}
 	failpoint.Point(failpoint.InstanceSaved, client.ObjectKeyFromObject(s.instance).String())
 	return nil
 }
 
-// succeededBefore records the success of an operation together with the condition that the
+// recordSuccessBefore records the success of an operation together with the condition that the
 // instance waits for next, so that both take one write.
-func (r *Reconciler) succeededBefore(ctx context.Context, s *scope, next error) error {
+func (r *Reconciler) recordSuccessBefore(ctx context.Context, s *scope, next error) error {
 	s.operated = true
-	s.conclude(v1alpha1.OutcomeSucceeded, "", nil)
-	r.describe(ctx, s, next)
-	s.keeper.ShowWaiting(next)
-	r.told.Store(client.ObjectKeyFromObject(s.instance), time.Now())
-	return s.saveEnd(ctx)
+	s.recordHistory(v1alpha1.OutcomeSucceeded, "", nil)
+	r.describeFailure(ctx, s, next)
+	s.statusWriter.ShowWaiting(next)
+	r.messageTimes.Store(client.ObjectKeyFromObject(s.instance), time.Now())
+	return s.saveOutcome(ctx)
 }
 
-// abandon records an operation that a change of the spec canceled. The next operation
+// recordAbandoned records an operation that a change of the spec canceled. The next operation
 // replaces its partial result.
-func (r *Reconciler) abandon(ctx context.Context, s *scope, err error) error {
+func (r *Reconciler) recordAbandoned(ctx context.Context, s *scope, err error) error {
 	if err := s.abandonReleases(ctx); err != nil {
 		return err
 	}
-	s.conclude(v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errUnwanted)
-	return outcome.Waiting(v1alpha1.ReasonProgressing, again, fmt.Errorf("%w: %w", errUnwanted, err))
+	s.recordHistory(v1alpha1.OutcomeCancelled, v1alpha1.ReasonCancelled, errOutdated)
+	return outcome.Waiting(v1alpha1.ReasonProgressing, immediateRequeue, fmt.Errorf("%w: %w", errOutdated, err))
 }
 
 // endInterrupted ends the hooks of an interrupted operation if the next operation is a
 // different one. They would otherwise run concurrently with it.
 func (s *scope) endInterrupted(ctx context.Context, next v1alpha1.Operation) error {
 	history := s.instance.Status.History
-	if len(history) == 0 || history[0].Outcome != v1alpha1.OutcomeInterrupted || s.wasInterrupted(next) {
+	if len(history) == 0 || history[0].Outcome != v1alpha1.OutcomeInterrupted || s.hasBeenInterrupted(next) {
 		return nil
 	}
 	return s.abandonReleases(ctx)
@@ -230,19 +230,19 @@ func (s *scope) endInterrupted(ctx context.Context, next v1alpha1.Operation) err
 
 func (s *scope) abandonReleases(ctx context.Context) error {
 	for _, known := range s.instance.Status.Releases {
-		if err := s.helm.Abandon(ctx, known.Name); err != nil {
+		if err := s.helm.CancelRelease(ctx, known.Name); err != nil {
 			return fmt.Errorf("abandon release %s: %w", known.Name, err)
 		}
 	}
 	return nil
 }
 
-// failed records a failed operation. An error with a reason is terminal, unless the
+// recordFailure records a failed operation. An error with a reason is terminal, unless the
 // instance is being deleted. An error without a reason is retried as a new operation.
-func (r *Reconciler) failed(ctx context.Context, s *scope, err error) error {
+func (r *Reconciler) recordFailure(ctx context.Context, s *scope, err error) error {
 	reason := outcome.Reason(err, "")
 	if reason == v1alpha1.ReasonPermissionDenied {
-		err = r.describeDenied(ctx, s, err)
+		err = r.describePermissionError(ctx, s, err)
 		reason = outcome.Reason(err, "")
 	}
 	switch {
@@ -250,31 +250,31 @@ func (r *Reconciler) failed(ctx context.Context, s *scope, err error) error {
 		if _, ok := errors.AsType[*outcome.Panic](err); ok {
 			s.instance.Status.Operation.Interruptions++
 		}
-		s.conclude(v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, err)
+		s.recordHistory(v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, err)
 		err = outcome.Failed(v1alpha1.ReasonInterrupted, err)
 	case !s.instance.DeletionTimestamp.IsZero():
-		s.conclude(v1alpha1.OutcomeFailed, reason, err)
+		s.recordHistory(v1alpha1.OutcomeFailed, reason, err)
 		err = outcome.Failed(reason, err)
 	default:
-		s.conclude(v1alpha1.OutcomeFailed, reason, err)
+		s.recordHistory(v1alpha1.OutcomeFailed, reason, err)
 		err = outcome.Stalled(reason, err)
 	}
 	return status.ForCondition(v1alpha1.ConditionApplied, err)
 }
 
-// settle ends an interrupted operation and repairs its releases. Any operation in status at
+// recoverInterrupted ends an interrupted operation and repairs its releases. Any operation in status at
 // the start of a reconcile was started by an earlier process or reconcile, because no
 // object is reconciled concurrently.
-func (r *Reconciler) settle(ctx context.Context, s *scope) error {
+func (r *Reconciler) recoverInterrupted(ctx context.Context, s *scope) error {
 	if s.instance.Status.Operation == nil {
 		return nil
 	}
 	for _, known := range s.instance.Status.Releases {
-		if err := s.helm.Settle(ctx, known.Name); err != nil {
+		if err := s.helm.Unlock(ctx, known.Name); err != nil {
 			return fmt.Errorf("settle release %s: %w", known.Name, err)
 		}
 	}
 	s.instance.Status.Operation.Interruptions++
-	s.conclude(v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, errInterrupted)
-	return s.keeper.Save(ctx)
+	s.recordHistory(v1alpha1.OutcomeInterrupted, v1alpha1.ReasonInterrupted, errInterrupted)
+	return s.statusWriter.Save(ctx)
 }

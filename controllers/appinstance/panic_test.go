@@ -11,48 +11,48 @@ import (
 )
 
 var _ = Describe("A panic", func() {
-	var b *bench
+	var b *instanceFixture
 	BeforeEach(func() {
-		b = newBench()
-		b.publish("1.0.0", pages())
-		b.instance.Annotations = written("install", "h1", "1")
-		b.create()
+		b = newInstanceFixture()
+		b.publishVersion("1.0.0", configMapFiles())
+		b.instance.Annotations = taskAnnotations("install", "h1", "1")
+		b.createInstance()
 	})
 
 	It("in a phase is a failure of the instance", func() {
 		works := b.reconciler.Clients
 		b.reconciler.Clients = func(release.Tenant, release.Records) release.Client { panic("no client") }
-		_, err := b.reconcile()
+		_, err := b.reconcileInstance()
 		Expect(err).To(HaveOccurred(), "it is tried again")
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False ProgressingWithRetry"))
-		Expect(b.says(v1alpha1.ConditionReady)).To(ContainSubstring("internal error: no client"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("False ProgressingWithRetry"))
+		Expect(b.conditionMessage(v1alpha1.ConditionReady)).To(ContainSubstring("internal error: no client"))
 		Expect(transitions.FindTask(b.instance, "install", "h1")).To(BeNil(), "the task was not carried out")
 
 		b.reconciler.Clients = works
-		b.runs("1.0.0", 1)
+		b.expectReady("1.0.0", 1)
 		Expect(transitions.FindTask(b.instance, "install", "h1")).NotTo(BeNil())
 	})
 
 	It("in an operation is an interruption, and not tried more than three times", func() {
-		b.runs("1.0.0", 1)
+		b.expectReady("1.0.0", 1)
 		tries := 0
-		b.meddle(func(f *faulty) { f.upgrade = func() error { tries++; panic("no upgrade") } })
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Values = painted("red") })
+		b.setFakeHelmClient(func(f *fakeHelmClient) { f.upgrade = func() error { tries++; panic("no upgrade") } })
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Values = valuesWithColor("red") })
 		for range 3 {
-			_, err := b.reconcile()
+			_, err := b.reconcileInstance()
 			Expect(err).NotTo(MatchError(reconcile.TerminalError(nil)))
-			Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False Interrupted"))
+			Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("False Interrupted"))
 		}
-		_, err := b.reconcile()
+		_, err := b.reconcileInstance()
 		Expect(err).To(MatchError(reconcile.TerminalError(nil)))
-		Expect(b.condition(v1alpha1.ConditionStalled)).To(Equal("True Interrupted"))
-		Expect(b.says(v1alpha1.ConditionApplied)).To(ContainSubstring("set the annotation appmarket.io/reconcile-requested-at"))
+		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True Interrupted"))
+		Expect(b.conditionMessage(v1alpha1.ConditionApplied)).To(ContainSubstring("set the annotation appmarket.io/reconcile-requested-at"))
 		Expect(tries).To(Equal(3))
 		Expect(b.instance.Status.History[0].Count).To(Equal(int32(3)))
-		b.quiet()
+		b.expectNoWrites()
 
-		b.meddle()
-		b.ask("now")
-		b.runs("1.0.0", 2)
+		b.setFakeHelmClient()
+		b.requestReconcile("now")
+		b.expectReady("1.0.0", 2)
 	})
 })

@@ -50,19 +50,19 @@ type Reconciler struct {
 	// Unrecorded reports, once per check, whether a check has just found that a release
 	// does not exist. If not specified, the releases are read again.
 	Unrecorded func(tenant release.Tenant, name string) bool
-	// Turns limits the number of concurrent operations, and Removals the number of
+	// OperationLimiter limits the number of concurrent operations, and Removals the number of
 	// concurrent uninstallations.
-	Turns, Removals Turns
+	Turns, Removals OperationLimiter
 
-	running  operations
-	compared comparisons
-	// owed contains the instances whose objects have changed since the last refresh of the
+	activeOperations operationTracker
+	driftChecks      driftTracker
+	// staleHealth contains the instances whose objects have changed since the last refresh of the
 	// monitor.
-	owed sync.Map
-	// told contains the time of the last change of the message about objects that are not
+	staleHealth sync.Map
+	// messageTimes contains the time of the last change of the message about objects that are not
 	// ready, by instance.
-	told  sync.Map
-	queue atomic.Pointer[workqueue.TypedRateLimitingInterface[reconcile.Request]]
+	messageTimes sync.Map
+	queue        atomic.Pointer[workqueue.TypedRateLimitingInterface[reconcile.Request]]
 }
 
 // Tenants returns a client that acts with the permissions of a service account.
@@ -72,21 +72,21 @@ type Tenants interface {
 
 // scope is the state of one reconcile.
 type scope struct {
-	instance *v1alpha1.AppInstance
-	keeper   *status.Writer
-	tenant   release.Tenant
-	helm     release.Client
-	target   *target
-	retained []v1alpha1.ObjectReference // all objects that the operations of this reconcile have kept
-	operated bool                       // an operation of this reconcile has changed the objects
+	instance     *v1alpha1.AppInstance
+	statusWriter *status.Writer
+	tenant       release.Tenant
+	helm         release.Client
+	target       *desiredRelease
+	retained     []v1alpha1.ObjectReference // all objects that the operations of this reconcile have kept
+	operated     bool                       // an operation of this reconcile has changed the objects
 	// unrecorded contains the new releases that did not exist when this reconcile checked.
 	unrecorded []string
-	seen       *sight       // the health of the objects, nil if not observed yet
-	app        *catalog.App // nil if it cannot be found
-	// unresolved is the error of a spec that cannot be resolved while the installed release
+	observed   *observedHealth // the health of the objects, nil if not observed yet
+	app        *catalog.App    // nil if it cannot be found
+	// expectUnresolved is the error of a spec that cannot be resolved while the installed release
 	// is only stopped or resumed.
 	unresolved error
-	// described reports whether the message of the Ready condition is already set.
+	// toReleaseStatus reports whether the message of the Ready condition is already set.
 	described bool
 }
 
@@ -100,25 +100,25 @@ type scope struct {
 // Reconcile runs the phases of an instance until one returns an error.
 func (r *Reconciler) Reconcile(ctx context.Context, instance *v1alpha1.AppInstance) (result ctrl.Result, err error) {
 	keeper := status.NewWriter(r.Client, r.Recorder, status.AppInstance, instance)
-	s := &scope{instance: instance, keeper: keeper}
+	s := &scope{instance: instance, statusWriter: keeper}
 	phases := []func(context.Context, *scope) error{
-		r.hold,
-		r.connect, // sets s.tenant and s.helm
-		r.settle,
-		r.resolve, // sets s.target, nil if the desired state is Absent
-		r.apply,
-		r.scale,
-		r.watch,
-		r.compare,
-		r.follow,
+		r.ensureFinalizer,
+		r.setHelmClient, // sets s.tenant and s.helm
+		r.recoverInterrupted,
+		r.resolveSpec, // sets s.target, nil if the desired state is Absent
+		r.applyTarget,
+		r.scaleWorkloads,
+		r.watchObjects,
+		r.detectDrift,
+		r.reportHealth,
 	}
 	if !instance.DeletionTimestamp.IsZero() {
-		phases = []func(context.Context, *scope) error{r.connect, r.removeForGood}
+		phases = []func(context.Context, *scope) error{r.setHelmClient, r.finalizeInstance}
 	}
 	defer func() {
-		r.describe(ctx, s, err)
-		s.enter(err)
-		result, err = keeper.Finish(ctx, err, lookAgain(err))
+		r.describeFailure(ctx, s, err)
+		s.recordTask(err)
+		result, err = keeper.Finish(ctx, err, requeueDelay(err))
 	}()
 	defer outcome.Recover(&err)
 	for _, phase := range phases {

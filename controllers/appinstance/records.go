@@ -18,8 +18,8 @@ type records struct{ *scope }
 
 var _ release.Records = records{}
 
-// Recorded returns the stored digests of a release by revision.
-func (r records) Recorded(name string) map[int]string {
+// RecordDigests returns the stored digests of a release by revision.
+func (r records) RecordDigests(name string) map[int]string {
 	digests := map[int]string{}
 	for _, known := range r.instance.Status.Releases {
 		if known.Name != name {
@@ -32,8 +32,8 @@ func (r records) Recorded(name string) map[int]string {
 	return digests
 }
 
-// Record stores the digests of a release and saves the status.
-func (r records) Record(ctx context.Context, name string, digests map[int]string) error {
+// StoreDigests stores the digests of a release and saves the status.
+func (r records) StoreDigests(ctx context.Context, name string, digests map[int]string) error {
 	var noted []v1alpha1.ReleaseRecord
 	for revision, digest := range digests {
 		noted = append(noted, v1alpha1.ReleaseRecord{Revision: int32(revision), Digest: digest})
@@ -50,11 +50,11 @@ func (r records) Record(ctx context.Context, name string, digests map[int]string
 		return nil
 	}
 	st.Releases[at].Records = noted
-	return r.keeper.Save(ctx)
+	return r.statusWriter.Save(ctx)
 }
 
-// keepRecords copies the stored records to new release entries.
-func (s *scope) keepRecords(made []v1alpha1.Release) []v1alpha1.Release {
+// copyRecords copies the stored records to new release entries.
+func (s *scope) copyRecords(made []v1alpha1.Release) []v1alpha1.Release {
 	for i := range made {
 		at := slices.IndexFunc(s.instance.Status.Releases, func(known v1alpha1.Release) bool { return known.Name == made[i].Name })
 		if at >= 0 {

@@ -24,13 +24,13 @@ metadata:
 `
 
 var _ = Describe("A record of a release that somebody else has written", func() {
-	var b *bench
+	var b *instanceFixture
 	BeforeEach(func() {
-		b = newBench()
-		b.publish("1.0.0", pages())
-		b.publish("2.0.0", pages())
-		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.0.0" })
-		b.runs("1.0.0", 1)
+		b = newInstanceFixture()
+		b.publishVersion("1.0.0", configMapFiles())
+		b.publishVersion("2.0.0", configMapFiles())
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.0.0" })
+		b.expectReady("1.0.0", 1)
 	})
 
 	// records returns the storage driver of Helm for the namespace.
@@ -57,19 +57,19 @@ var _ = Describe("A record of a release that somebody else has written", func() 
 	}
 	refused := func(condition string) {
 		GinkgoHelper()
-		_, err := b.looked()
+		_, err := b.reconcileUntilObserved()
 		Expect(err).To(HaveOccurred())
-		Expect(b.condition(v1alpha1.ConditionStalled)).To(Equal("True RecordChanged"))
-		Expect(b.says(condition)).To(ContainSubstring("the Secret sh.helm.release.v1.mine.v"))
+		Expect(b.conditionStatus(v1alpha1.ConditionStalled)).To(Equal("True RecordChanged"))
+		Expect(b.conditionMessage(condition)).To(ContainSubstring("the Secret sh.helm.release.v1.mine.v"))
 		planted := &corev1.ConfigMap{}
 		err = server.Client.Get(b.ctx, client.ObjectKey{Namespace: b.instance.Namespace, Name: "planted"}, planted)
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "nothing of the record is carried out")
-		Expect(b.page()).NotTo(BeEmpty(), "what was installed is left alone")
+		Expect(b.configMapData()).NotTo(BeEmpty(), "what was installed is left alone")
 	}
 
 	DescribeTable("is not carried out", func(revision int, edit func(*v1alpha1.AppInstance), condition string) {
 		plant(revision)
-		b.edit(edit)
+		b.editInstance(edit)
 		refused(condition)
 	},
 		Entry("by an upgrade", 2, func(i *v1alpha1.AppInstance) { i.Spec.Version = "2.0.0" }, v1alpha1.ConditionReady),
@@ -79,53 +79,53 @@ var _ = Describe("A record of a release that somebody else has written", func() 
 	)
 
 	It("is not gone back to", func() {
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Version = "2.0.0" })
-		b.runs("2.0.0", 2)
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version = "2.0.0" })
+		b.expectReady("2.0.0", 2)
 		plant(1)
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Revision = 1 })
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Revision = 1 })
 		refused(v1alpha1.ConditionReady)
 	})
 
 	It("is not carried out to correct drift", func() {
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.DriftPolicy = v1alpha1.DriftCorrect })
-		_, err := b.looked()
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.DriftPolicy = v1alpha1.DriftCorrect })
+		_, err := b.reconcileUntilObserved()
 		Expect(err).NotTo(HaveOccurred())
 		plant(2)
 		page := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "mine-page"}}
 		Expect(server.Client.Patch(b.ctx, page, client.RawPatch("application/merge-patch+json", []byte(`{"data":{"colour":"red"}}`)))).To(Succeed())
 		Eventually(func() string {
-			_, _ = b.reconcile()
-			return b.condition(v1alpha1.ConditionStalled)
+			_, _ = b.reconcileInstance()
+			return b.conditionStatus(v1alpha1.ConditionStalled)
 		}).WithTimeout(10 * time.Second).Should(Equal("True RecordChanged"))
 		refused(v1alpha1.ConditionReady)
 	})
 
 	It("is in the way until it is deleted", func() {
 		plant(2)
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Version = "2.0.0" })
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Version = "2.0.0" })
 		refused(v1alpha1.ConditionReady)
 		_, err := records().Delete(nameOf[2])
 		Expect(err).NotTo(HaveOccurred())
-		b.ask("now")
-		b.runs("2.0.0", 2)
+		b.requestReconcile("now")
+		b.expectReady("2.0.0", 2)
 	})
 
 	It("is trusted where the status of the instance was lost", func() {
 		b.editStatus(func(st *v1alpha1.AppInstanceStatus) { *st = v1alpha1.AppInstanceStatus{} })
-		b.runs("1.0.0", 2)
+		b.expectReady("1.0.0", 2)
 		Expect(b.instance.Status.Releases[0].Records).To(HaveLen(2), "both are noted from then on")
 	})
 })
 
 var _ = Describe("The records of an instance", func() {
 	It("are noted before they are written, as many as Helm keeps", func() {
-		b := newBench()
-		b.publish("1.0.0", pages())
-		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.History = 2 })
-		b.runs("1.0.0", 1)
+		b := newInstanceFixture()
+		b.publishVersion("1.0.0", configMapFiles())
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.History = 2 })
+		b.expectReady("1.0.0", 1)
 		for i, color := range []string{"red", "green", "blue"} {
-			b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Values = painted(color) })
-			b.runs("1.0.0", i+2)
+			b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Values = valuesWithColor(color) })
+			b.expectReady("1.0.0", i+2)
 		}
 		var revisions []int32
 		for _, record := range b.instance.Status.Releases[0].Records {
@@ -136,28 +136,28 @@ var _ = Describe("The records of an instance", func() {
 	})
 
 	It("are noted anew where one was noted and never written", func() {
-		b := newBench()
-		b.publish("1.0.0", pages())
-		b.create()
-		b.runs("1.0.0", 1)
+		b := newInstanceFixture()
+		b.publishVersion("1.0.0", configMapFiles())
+		b.createInstance()
+		b.expectReady("1.0.0", 1)
 		b.editStatus(func(st *v1alpha1.AppInstanceStatus) {
 			noted := v1alpha1.ReleaseRecord{Revision: 2, Digest: "sha256:of-another-attempt"}
 			st.Releases[0].Records = append(st.Releases[0].Records, noted)
 		})
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Values = painted("red") })
-		b.runs("1.0.0", 2)
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Values = valuesWithColor("red") })
+		b.expectReady("1.0.0", 2)
 		Expect(b.instance.Status.Releases[0].Records[0].Digest).NotTo(ContainSubstring("another"))
 	})
 
 	It("are those of hooks too", func() {
-		b := newBench()
-		content := pages()
+		b := newInstanceFixture()
+		content := configMapFiles()
 		content["templates/hook.yaml"] = hookPage
-		b.publish("1.0.0", content)
-		b.create()
-		b.runs("1.0.0", 1)
-		b.edit(func(i *v1alpha1.AppInstance) { i.Spec.Values = painted("red") })
-		b.runs("1.0.0", 2)
+		b.publishVersion("1.0.0", content)
+		b.createInstance()
+		b.expectReady("1.0.0", 1)
+		b.editInstance(func(i *v1alpha1.AppInstance) { i.Spec.Values = valuesWithColor("red") })
+		b.expectReady("1.0.0", 2)
 	})
 })
 

@@ -12,17 +12,17 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// prepare renders the target. Missing inputs are an error of the spec.
-func (r *Reconciler) prepare(ctx context.Context, s *scope) (*hydrate.Draft, error) {
-	if err := r.complete(ctx, s); err != nil {
+// prepareTarget renders the target. Missing inputs are an error of the spec.
+func (r *Reconciler) prepareTarget(ctx context.Context, s *scope) (*hydrate.Draft, error) {
+	if err := r.addDefaultInputs(ctx, s); err != nil {
 		return nil, err
 	}
-	s.target.wish.Releases = s.revisions()
-	return r.render(ctx, s)
+	s.target.valuesRequest.Releases = s.nextReleaseRevisions()
+	return r.renderTarget(ctx, s)
 }
 
-func (r *Reconciler) render(ctx context.Context, s *scope) (*hydrate.Draft, error) {
-	plan, err := r.Catalog.Prepare(ctx, s.target.app, s.target.version, s.target.wish)
+func (r *Reconciler) renderTarget(ctx context.Context, s *scope) (*hydrate.Draft, error) {
+	plan, err := r.Catalog.Prepare(ctx, s.target.app, s.target.version, s.target.valuesRequest)
 	if err != nil {
 		return nil, err
 	}
@@ -32,8 +32,8 @@ func (r *Reconciler) render(ctx context.Context, s *scope) (*hydrate.Draft, erro
 	return plan.Draft, nil
 }
 
-// revisions returns the next revision of each known release, without reading the releases.
-func (s *scope) revisions() map[string]hydrate.ReleaseRevision {
+// nextReleaseRevisions returns the next revision of each known release, without reading the releases.
+func (s *scope) nextReleaseRevisions() map[string]hydrate.ReleaseRevision {
 	next := map[string]hydrate.ReleaseRevision{}
 	for _, known := range s.instance.Status.Releases {
 		if known.Revision > 0 && s.instance.Status.Revision > 0 {
@@ -43,15 +43,15 @@ func (s *scope) revisions() map[string]hydrate.ReleaseRevision {
 	return next
 }
 
-// rendering returns a function that returns the rendered unit of a release. It renders the
+// rendererFor returns a function that returns the rendered unit of a release. It renders the
 // unit again if the revision differs from the expected one, or if its templates look up
 // objects, which may include objects of an earlier release of the app.
-func (r *Reconciler) rendering(s *scope, p plan, isLater bool) func(context.Context, hydrate.ReleaseRevision) (*hydrate.Rendered, error) {
+func (r *Reconciler) rendererFor(s *scope, p plannedRelease, isLater bool) func(context.Context, hydrate.ReleaseRevision) (*hydrate.Rendered, error) {
 	return func(ctx context.Context, revision hydrate.ReleaseRevision) (*hydrate.Rendered, error) {
 		unit := p.unit
-		if s.target.wish.Releases[p.name] != revision || isLater && unit.Lookups > 0 {
-			s.target.wish.Releases[p.name] = revision
-			draft, err := r.render(ctx, s)
+		if s.target.valuesRequest.Releases[p.name] != revision || isLater && unit.Lookups > 0 {
+			s.target.valuesRequest.Releases[p.name] = revision
+			draft, err := r.renderTarget(ctx, s)
 			if err != nil {
 				return nil, err
 			}

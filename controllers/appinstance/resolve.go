@@ -18,30 +18,30 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// target is the result of resolving the spec: a published version with values, or a
+// desiredRelease is the result of resolving the spec: a published version with values, or a
 // revision to roll back to.
-type target struct {
-	app     *catalog.App
-	version *v1alpha1.PublishedVersion
-	wish    catalog.Wish
+type desiredRelease struct {
+	app           *catalog.App
+	version       *v1alpha1.PublishedVersion
+	valuesRequest catalog.Wish
 	// values is the digest of the values and the inputs of the tenant.
 	values string
-	// back is the revision to roll back to. If it is set, the other fields are empty.
-	back *v1alpha1.HistoryEntry
+	// rollbackEntry is the revision to roll back to. If it is set, the other fields are empty.
+	rollbackEntry *v1alpha1.HistoryEntry
 }
 
-// operation returns the operation that installs the target.
-func (t *target) operation(s *scope) v1alpha1.Operation {
-	if t.back != nil {
-		was := t.back.Operation
+// toOperation returns the operation that installs the target.
+func (t *desiredRelease) toOperation(s *scope) v1alpha1.Operation {
+	if t.rollbackEntry != nil {
+		was := t.rollbackEntry.Operation
 		return v1alpha1.Operation{
-			Type: v1alpha1.OperationRollback, To: t.back.Revision,
+			Type: v1alpha1.OperationRollback, To: t.rollbackEntry.Revision,
 			Version: was.Version, ChartDigest: was.ChartDigest, ValuesDigest: was.ValuesDigest,
 		}
 	}
 	kind := v1alpha1.OperationUpgrade
 	switch {
-	case s.adopts():
+	case s.shouldAdopt():
 		kind = v1alpha1.OperationAdopt
 	case s.instance.Status.Revision == 0:
 		kind = v1alpha1.OperationInstall
@@ -49,86 +49,86 @@ func (t *target) operation(s *scope) v1alpha1.Operation {
 	return v1alpha1.Operation{Type: kind, Version: t.version.Version, ChartDigest: t.version.Digest, ValuesDigest: t.values}
 }
 
-// wanted returns the version of the target.
-func (t *target) wanted() string {
-	if t.back != nil {
-		return t.back.Operation.Version
+// targetVersion returns the version of the target.
+func (t *desiredRelease) targetVersion() string {
+	if t.rollbackEntry != nil {
+		return t.rollbackEntry.Operation.Version
 	}
 	return t.version.Version
 }
 
-func (r *Reconciler) resolve(ctx context.Context, s *scope) error {
+func (r *Reconciler) resolveSpec(ctx context.Context, s *scope) error {
 	s.instance.Status.Preflight = nil
 	if s.instance.Spec.DesiredState == v1alpha1.StateAbsent {
 		return nil
 	}
-	t, err := r.aim(ctx, s)
+	t, err := r.resolveTarget(ctx, s)
 	if err != nil {
-		r.stillRuns(ctx, s, err)
-		return status.ForCondition(v1alpha1.ConditionResolved, outside(err))
+		r.keepReady(ctx, s, err)
+		return status.ForCondition(v1alpha1.ConditionResolved, limitExternalWait(err))
 	}
 	s.target = t
 	return nil
 }
 
-// aim resolves the spec to a target and updates status.availableUpdate.
-func (r *Reconciler) aim(ctx context.Context, s *scope) (*target, error) {
+// resolveTarget resolves the spec to a target and updates status.availableUpdate.
+func (r *Reconciler) resolveTarget(ctx context.Context, s *scope) (*desiredRelease, error) {
 	if s.instance.Spec.Revision == 0 {
-		t, err := r.find(ctx, s)
+		t, err := r.resolveChart(ctx, s)
 		if err != nil {
-			return s.asItIs(err)
+			return s.currentAsTarget(err)
 		}
 		s.app = t.app
-		s.noteUpdate(t)
+		s.setAvailableUpdate(t)
 		return t, nil
 	}
-	t, err := s.pinned()
+	t, err := s.pinnedTarget()
 	if err != nil {
 		return nil, err
 	}
 	// The revision is restored from Helm. The app is only needed to find a newer version.
 	if app, err := r.Catalog.Find(ctx, s.instance.Spec.AppRef, s.instance.Namespace); err == nil {
 		s.app = app
-		s.noteUpdate(t)
+		s.setAvailableUpdate(t)
 	}
 	return t, nil
 }
 
-// noteUpdate sets status.availableUpdate to the latest version that is newer than the
+// setAvailableUpdate sets status.availableUpdate to the latest version that is newer than the
 // target and the installed version. The two differ after a failed operation.
-func (s *scope) noteUpdate(t *target) {
+func (s *scope) setAvailableUpdate(t *desiredRelease) {
 	if s.app == nil {
 		return
 	}
-	than := t.wanted()
+	than := t.targetVersion()
 	if have := s.instance.Status.Version; have != "" && catalog.Newer(have, than) {
 		than = have
 	}
 	st := &s.instance.Status
 	before := st.AvailableUpdate
 	st.AvailableUpdate = s.app.Update(than)
-	if st.AvailableUpdate != "" && st.AvailableUpdate != before && st.Version != "" && !s.wasAt(st.AvailableUpdate) {
-		s.keeper.Report(corev1.EventTypeNormal, v1alpha1.EventUpdateAvailable, fmt.Sprintf(
+	if st.AvailableUpdate != "" && st.AvailableUpdate != before && st.Version != "" && !s.hasHistoryVersion(st.AvailableUpdate) {
+		s.statusWriter.Report(corev1.EventTypeNormal, v1alpha1.EventUpdateAvailable, fmt.Sprintf(
 			"version %s of app %q is available, version %s is installed", st.AvailableUpdate, s.app.Info.Spec.App, st.Version))
 	}
 }
 
-// wasAt reports whether the history contains an operation with a version.
-func (s *scope) wasAt(version string) bool {
+// hasHistoryVersion reports whether the history contains an operation with a version.
+func (s *scope) hasHistoryVersion(version string) bool {
 	return slices.ContainsFunc(s.instance.Status.History, func(e v1alpha1.HistoryEntry) bool { return e.Operation.Version == version })
 }
 
-// asItIs returns the installed revision as the target if the spec cannot be resolved, so
+// currentAsTarget returns the installed revision as the target if the spec cannot be resolved, so
 // that the instance can still be stopped and resumed. A resumed instance keeps this target
 // until its spec changes, and its message contains the error.
-func (s *scope) asItIs(err error) (*target, error) {
+func (s *scope) currentAsTarget(err error) (*desiredRelease, error) {
 	current := transitions.FindRevision(s.instance, s.instance.Status.Revision)
-	isScaled := s.instance.Spec.DesiredState == v1alpha1.StateStopped || s.instance.Status.Stopped || s.halfway() || s.isResumed()
+	isScaled := s.instance.Spec.DesiredState == v1alpha1.StateStopped || s.instance.Status.Stopped || s.isScalingIncomplete() || s.isResumed()
 	if current == nil || !isScaled {
 		return nil, err
 	}
 	s.unresolved = err
-	return &target{back: current}, nil
+	return &desiredRelease{rollbackEntry: current}, nil
 }
 
 // isResumed reports whether the last operation resumed the workloads for the current spec.
@@ -139,51 +139,51 @@ func (s *scope) isResumed() bool {
 		applied != nil && applied.ObservedGeneration == s.instance.Generation
 }
 
-// stillRuns keeps the Ready condition True if the spec cannot be resolved but the installed
+// keepReady keeps the Ready condition True if the spec cannot be resolved but the installed
 // release is ready, for example because the source is no longer available or a newer
 // version requires more inputs.
-func (r *Reconciler) stillRuns(ctx context.Context, s *scope, err error) {
-	if s.instance.Status.Version != "" && r.serves(ctx, s) {
-		health := s.recorded()
-		if s.seen != nil && s.seen.known && s.seen.err == nil {
-			health = s.seen.health
+func (r *Reconciler) keepReady(ctx context.Context, s *scope, err error) {
+	if s.instance.Status.Version != "" && r.isServing(ctx, s) {
+		health := s.recordedHealth()
+		if s.observed != nil && s.observed.known && s.observed.err == nil {
+			health = s.observed.health
 		}
-		s.keeper.KeepReady(s.running(health) + "; " + err.Error())
+		s.statusWriter.KeepReady(s.runningMessage(health) + "; " + err.Error())
 	}
 }
 
-// serves reports whether the objects of an installed instance are ready. If their health is
+// isServing reports whether the objects of an installed instance are ready. If their health is
 // unknown, it returns the current Ready condition. An instance whose last operation failed
 // does not become ready.
-func (r *Reconciler) serves(ctx context.Context, s *scope) bool {
+func (r *Reconciler) isServing(ctx context.Context, s *scope) bool {
 	before := meta.IsStatusConditionTrue(s.instance.Status.Conditions, v1alpha1.ConditionReady)
-	if r.track(ctx, s) != nil {
+	if r.trackObjects(ctx, s) != nil {
 		return before
 	}
-	seen := r.look(ctx, s)
+	seen := r.observeHealth(ctx, s)
 	if seen.err != nil || !seen.known {
 		return before
 	}
-	s.counts(seen.health)
-	return seen.health.Healthy() && (before || s.lastSucceeded())
+	s.setObjectCounts(seen.health)
+	return seen.health.IsHealthy() && (before || s.hasLastOperationSucceeded())
 }
 
-// resolved sets the Resolved condition to True. It is called after the chart is prepared,
+// markResolved sets the Resolved condition to True. It is called after the chart is prepared,
 // where that is required, because a condition that changes twice in each reconcile would be
 // written each time.
-func (s *scope) resolved() {
-	s.keeper.MarkTrue(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, "version "+s.target.wanted())
+func (s *scope) markResolved() {
+	s.statusWriter.MarkTrue(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, "version "+s.target.targetVersion())
 }
 
-func (r *Reconciler) find(ctx context.Context, s *scope) (*target, error) {
+func (r *Reconciler) resolveChart(ctx context.Context, s *scope) (*desiredRelease, error) {
 	app, err := r.Catalog.Find(ctx, s.instance.Spec.AppRef, s.instance.Namespace)
 	if err != nil {
 		return nil, err
 	}
 	// An instance without a version constraint keeps its version.
 	wanted := cmp.Or(s.instance.Spec.Version, s.instance.Status.Version)
-	if s.adopts() {
-		if wanted, err = r.adoptable(ctx, s); err != nil {
+	if s.shouldAdopt() {
+		if wanted, err = r.adoptableVersion(ctx, s); err != nil {
 			return nil, err
 		}
 	}
@@ -191,21 +191,21 @@ func (r *Reconciler) find(ctx context.Context, s *scope) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	wish, err := r.wish(ctx, s)
+	wish, err := r.readValues(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	digest, err := s.digest(wish)
+	digest, err := s.inputsDigest(wish)
 	if err != nil {
 		return nil, err
 	}
-	return &target{app: app, version: version, wish: wish, values: digest}, nil
+	return &desiredRelease{app: app, version: version, valuesRequest: wish, values: digest}, nil
 }
 
-// digest returns the digest of the values and the inputs of the tenant. It excludes the
+// inputsDigest returns the digest of the values and the inputs of the tenant. It excludes the
 // values of the platform, so that changing them does not restart instances. It includes the
 // UID, so that a short secret cannot be found by comparing digests.
-func (s *scope) digest(wish catalog.Wish) (string, error) {
+func (s *scope) inputsDigest(wish catalog.Wish) (string, error) {
 	text, err := json.Marshal([]any{s.instance.UID, wish.Values, wish.Envs})
 	if err != nil {
 		return "", fmt.Errorf("encode values: %w", err)
@@ -216,9 +216,9 @@ func (s *scope) digest(wish catalog.Wish) (string, error) {
 // valuesDigest returns the digest of the current values and inputs of the tenant, including
 // the values of an adopted release.
 func (r *Reconciler) valuesDigest(ctx context.Context, s *scope) (string, error) {
-	wish, err := r.wish(ctx, s)
+	wish, err := r.readValues(ctx, s)
 	if err != nil {
 		return "", err
 	}
-	return s.digest(wish)
+	return s.inputsDigest(wish)
 }

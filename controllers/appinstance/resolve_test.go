@@ -16,17 +16,17 @@ import (
 )
 
 var _ = Describe("Resolving an instance", func() {
-	var b *bench
-	BeforeEach(func() { b = newBench() })
+	var b *instanceFixture
+	BeforeEach(func() { b = newInstanceFixture() })
 
 	// refused expects the instance to be stalled without a Helm operation.
 	refused := func(reason string) {
 		GinkgoHelper()
-		b.unresolved(reason)
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False " + reason))
-		Expect(b.revision("mine")).To(BeZero())
-		Expect(b.outcomes()).To(BeEmpty())
-		b.quiet()
+		b.expectUnresolved(reason)
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("False " + reason))
+		Expect(b.releaseRevision("mine")).To(BeZero())
+		Expect(b.historySummary()).To(BeEmpty())
+		b.expectNoWrites()
 	}
 	share := func(from v1alpha1.SharingFrom) {
 		GinkgoHelper()
@@ -36,150 +36,150 @@ var _ = Describe("Resolving an instance", func() {
 	}
 
 	It("refuses the app of a source that is not shared with its namespace", func() {
-		b.publish("1.0.0", pages())
+		b.publishVersion("1.0.0", configMapFiles())
 		share(v1alpha1.SharingSame)
-		b.create()
+		b.createInstance()
 		refused(v1alpha1.ReasonNotShared)
 		share(v1alpha1.SharingAll)
-		b.runs("1.0.0", 1)
+		b.expectReady("1.0.0", 1)
 	})
 
 	It("refuses an app that there is not", func() {
-		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.AppRef.Name = "other" })
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.AppRef.Name = "other" })
 		refused(v1alpha1.ReasonNotFound)
 	})
 
 	It("refuses a version that there is not", func() {
-		b.publish("1.0.0", pages())
-		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^2" })
+		b.publishVersion("1.0.0", configMapFiles())
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^2" })
 		refused(v1alpha1.ReasonVersionNotFound)
 	})
 
 	It("waits for the first version to be published", func() {
-		b.create()
-		result, err := b.reconcile()
+		b.createInstance()
+		result, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(result.RequeueAfter).To(BeNumerically("~", 5*time.Minute, time.Minute), "it may have been offered and taken back")
-		Expect(b.condition(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForApp"))
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("Unknown WaitingForApp"))
-		Expect(b.condition(v1alpha1.ConditionResolved)).To(BeEmpty())
-		b.quiet()
-		b.publish("1.0.0", pages())
-		b.runs("1.0.0", 1)
+		Expect(b.conditionStatus(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForApp"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("Unknown WaitingForApp"))
+		Expect(b.conditionStatus(v1alpha1.ConditionResolved)).To(BeEmpty())
+		b.expectNoWrites()
+		b.publishVersion("1.0.0", configMapFiles())
+		b.expectReady("1.0.0", 1)
 	})
 
 	It("waits for a version that is offered and not published yet", func() {
-		b.publish("1.0.0", pages())
+		b.publishVersion("1.0.0", configMapFiles())
 		before := client.MergeFrom(b.app.DeepCopy())
 		b.app.Spec.Offers = []v1alpha1.Offer{{Version: "2.0.0"}, {Version: "1.0.0"}}
 		Expect(server.Client.Patch(b.ctx, b.app, before)).To(Succeed())
-		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "2.0.0" })
-		_, err := b.reconcile()
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "2.0.0" })
+		_, err := b.reconcileInstance()
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.condition(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForApp"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForApp"))
 	})
 
 	It("names every input that is missing or wrong", func() {
-		content := pages()
-		content["OlaresManifest.yaml"] = asking
-		b.publish("1.0.0", content)
-		b.create(func(spec *v1alpha1.AppInstanceSpec) {
+		content := configMapFiles()
+		content["OlaresManifest.yaml"] = manifestWithInputs
+		b.publishVersion("1.0.0", content)
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) {
 			spec.Envs = []v1alpha1.EnvVar{{Name: "THEME", Value: new("blue")}, {Name: "OTHER", Value: new("x")}}
 		})
 		refused(v1alpha1.ReasonInvalidSpec)
-		Expect(b.says(v1alpha1.ConditionResolved)).To(Equal(
+		Expect(b.conditionMessage(v1alpha1.ConditionResolved)).To(Equal(
 			"inputs in spec.envs: give PASSWORD; correct THEME (not one of: light, dark); remove OTHER, which the app does not ask for"))
 		server.Create(GinkgoTB(), &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "inputs"}, StringData: map[string]string{"password": "hunter2"},
 		})
-		b.edit(func(i *v1alpha1.AppInstance) {
+		b.editInstance(func(i *v1alpha1.AppInstance) {
 			i.Spec.Envs = []v1alpha1.EnvVar{{Name: "THEME", Value: new("dark")}, {Name: "PASSWORD", ValueFrom: &v1alpha1.EnvVarSource{
 				SecretKeyRef: &v1alpha1.KeyReference{Name: "inputs", Key: "password"},
 			}}}
 		})
-		b.runs("1.0.0", 1)
-		Expect(b.page()).To(HaveKeyWithValue("theme", "dark"))
+		b.expectReady("1.0.0", 1)
+		Expect(b.configMapData()).To(HaveKeyWithValue("theme", "dark"))
 		Expect(b.instance.Status.Entrances).To(Equal([]v1alpha1.Entrance{{Name: "front", Title: "Front", Port: 80}}))
 	})
 
 	It("takes values in their order, and looks again for those that are missing", func() {
-		b.publish("1.0.0", pages())
-		b.create(func(spec *v1alpha1.AppInstanceSpec) {
+		b.publishVersion("1.0.0", configMapFiles())
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) {
 			spec.ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "values", Key: "values.yaml"}}
 		})
-		_, err := b.reconcile()
+		_, err := b.reconcileInstance()
 		Expect(err).To(HaveOccurred())
 		Expect(err).NotTo(MatchError(reconcile.TerminalError(nil)))
-		Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False SecretMissing"))
-		b.quiet()
+		Expect(b.conditionStatus(v1alpha1.ConditionResolved)).To(Equal("False SecretMissing"))
+		b.expectNoWrites()
 		server.Create(GinkgoTB(), &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "values"},
 			StringData: map[string]string{"values.yaml": "colour: red\n"},
 		})
-		b.runs("1.0.0", 1)
-		Expect(b.page()).To(HaveKeyWithValue("colour", "red"))
-		b.edit(func(i *v1alpha1.AppInstance) {
+		b.expectReady("1.0.0", 1)
+		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "red"))
+		b.editInstance(func(i *v1alpha1.AppInstance) {
 			i.Spec.Values = &runtime.RawExtension{Raw: []byte(`{"colour": "blue"}`)}
 		})
-		b.runs("1.0.0", 2)
-		Expect(b.page()).To(HaveKeyWithValue("colour", "blue"))
+		b.expectReady("1.0.0", 2)
+		Expect(b.configMapData()).To(HaveKeyWithValue("colour", "blue"))
 	})
 
 	It("reads values with the rights of the tenant", func() {
-		b = newBenchOf(rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"*"}})
-		b.publish("1.0.0", pages())
+		b = newInstanceFixtureWithRules(rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"*"}})
+		b.publishVersion("1.0.0", configMapFiles())
 		server.Create(GinkgoTB(), &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.instance.Namespace, Name: "values"},
 			StringData: map[string]string{"values.yaml": "colour: red\n"},
 		})
-		b.create(func(spec *v1alpha1.AppInstanceSpec) {
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) {
 			spec.ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "values", Key: "values.yaml"}}
 		})
-		_, err := b.reconcile()
+		_, err := b.reconcileInstance()
 		Expect(err).To(HaveOccurred())
-		Expect(b.condition(v1alpha1.ConditionResolved)).To(Equal("False PermissionDenied"))
-		b.quiet()
+		Expect(b.conditionStatus(v1alpha1.ConditionResolved)).To(Equal("False PermissionDenied"))
+		b.expectNoWrites()
 	})
 
 	It("finds an app again that it had lost, and leaves it running", func() {
-		b.publish("1.0.0", pages())
-		b.create()
-		b.runs("1.0.0", 1)
+		b.publishVersion("1.0.0", configMapFiles())
+		b.createInstance()
+		b.expectReady("1.0.0", 1)
 		share(v1alpha1.SharingSame)
-		b.unresolved(v1alpha1.ReasonNotShared)
-		Expect(b.revision("mine")).To(Equal(1))
+		b.expectUnresolved(v1alpha1.ReasonNotShared)
+		Expect(b.releaseRevision("mine")).To(Equal(1))
 		share(v1alpha1.SharingAll)
-		b.runs("1.0.0", 1)
+		b.expectReady("1.0.0", 1)
 	})
 
 	It("tells how it fares while its app is lost", func() {
 		const serving, down = "True ServingPrevious, ", "False NotShared, "
-		b.publish("1.0.0", workloads())
-		b.create()
-		_, _ = b.looked()
-		b.ready(true)
-		_, err := b.becomes("True Ready, True Healthy")
+		b.publishVersion("1.0.0", workloadFiles())
+		b.createInstance()
+		_, _ = b.reconcileUntilObserved()
+		b.setWorkloadReady(true)
+		_, err := b.reconcileUntil("True Ready, True Healthy")
 		Expect(err).NotTo(HaveOccurred())
 		share(v1alpha1.SharingSame)
-		_, _ = b.becomes(serving)
-		b.quiet()
-		b.ready(false)
-		_, _ = b.becomes(down)
+		_, _ = b.reconcileUntil(serving)
+		b.expectNoWrites()
+		b.setWorkloadReady(false)
+		_, _ = b.reconcileUntil(down)
 		Expect(b.instance.Status.Inventory.Ready).To(BeZero())
-		b.quiet()
-		b.ready(true)
-		_, _ = b.becomes(serving)
+		b.expectNoWrites()
+		b.setWorkloadReady(true)
+		_, _ = b.reconcileUntil(serving)
 
 		By("starting again, before the first look")
-		b.restart()
-		b.unresolved(v1alpha1.ReasonNotShared)
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True ServingPrevious"))
+		b.restartReconciler()
+		b.expectUnresolved(v1alpha1.ReasonNotShared)
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True ServingPrevious"))
 	})
 
 	It("does not call an instance ready again whose last operation failed", func() {
-		b.publish("1.0.0", pages())
-		b.create()
-		b.runs("1.0.0", 1)
+		b.publishVersion("1.0.0", configMapFiles())
+		b.createInstance()
+		b.expectReady("1.0.0", 1)
 		b.editStatus(func(status *v1alpha1.AppInstanceStatus) {
 			status.History[0].Outcome = v1alpha1.OutcomeFailed
 			for i := range status.Conditions {
@@ -188,27 +188,27 @@ var _ = Describe("Resolving an instance", func() {
 			}
 		})
 		share(v1alpha1.SharingSame)
-		b.unresolved(v1alpha1.ReasonNotShared)
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False NotShared"))
+		b.expectUnresolved(v1alpha1.ReasonNotShared)
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("False NotShared"))
 	})
 
 	It("keeps the version it has, and tells of a newer one", func() {
-		b.publish("1.0.0", pages())
-		b.create()
-		b.runs("1.0.0", 1)
-		b.publish("1.1.0", pages())
-		b.publish("2.0.0-rc.1", pages())
-		b.runs("1.0.0", 1)
+		b.publishVersion("1.0.0", configMapFiles())
+		b.createInstance()
+		b.expectReady("1.0.0", 1)
+		b.publishVersion("1.1.0", configMapFiles())
+		b.publishVersion("2.0.0-rc.1", configMapFiles())
+		b.expectReady("1.0.0", 1)
 		Expect(b.instance.Status.AvailableUpdate).To(Equal("1.1.0"))
 	})
 
 	It("takes a newer version that its range allows", func() {
-		b.publish("1.0.0", pages())
-		b.create(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^1" })
-		b.runs("1.0.0", 1)
-		b.publish("1.1.0", pages())
-		b.publish("2.0.0", pages())
-		b.runs("1.1.0", 2)
+		b.publishVersion("1.0.0", configMapFiles())
+		b.createInstance(func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "^1" })
+		b.expectReady("1.0.0", 1)
+		b.publishVersion("1.1.0", configMapFiles())
+		b.publishVersion("2.0.0", configMapFiles())
+		b.expectReady("1.1.0", 2)
 		Expect(b.instance.Status.AvailableUpdate).To(Equal("2.0.0"))
 	})
 })

@@ -14,16 +14,16 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// pinned returns the revision in spec.revision as the target. It is restored from Helm and
+// pinnedTarget returns the revision in spec.revision as the target. It is restored from Helm and
 // does not require that the source still has the version.
-func (s *scope) pinned() (*target, error) {
+func (s *scope) pinnedTarget() (*desiredRelease, error) {
 	number := s.instance.Spec.Revision
 	entry := transitions.FindRevision(s.instance, number)
 	if entry == nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 			"spec.revision: status.history has no revision %d that can be restored: use one that it has, or remove the field", number))
 	}
-	return &target{back: entry}, nil
+	return &desiredRelease{rollbackEntry: entry}, nil
 }
 
 // checkRecorded returns an error if Helm no longer has a release of the revision, before
@@ -33,7 +33,7 @@ func (r *Reconciler) checkRecorded(ctx context.Context, s *scope) error {
 	if err != nil {
 		return fmt.Errorf("read as service account %s: %w", s.tenant.ServiceAccount, err)
 	}
-	lost, err := release.LostRevision(ctx, reader, s.instance.Namespace, s.target.back)
+	lost, err := release.FindLostRevision(ctx, reader, s.instance.Namespace, s.target.rollbackEntry)
 	switch {
 	case apierrors.IsForbidden(err):
 		return outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
@@ -43,45 +43,45 @@ func (r *Reconciler) checkRecorded(ctx context.Context, s *scope) error {
 	case lost != nil:
 		return outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 			"spec.revision: %d cannot be restored, since Helm has no record of it any more (release %q keeps %s, see spec.history)",
-			s.target.back.Revision, lost.Name, text.Count(int(s.instance.Spec.History), "record", "records")))
+			s.target.rollbackEntry.Revision, lost.Name, text.Count(int(s.instance.Spec.History), "record", "records")))
 	}
 	return nil
 }
 
-// isBack reports whether the installed revision is the target revision or a rollback to it.
-func (s *scope) isBack() bool {
+// isRolledBack reports whether the installed revision is the target revision or a rollback to it.
+func (s *scope) isRolledBack() bool {
 	current := transitions.FindRevision(s.instance, s.instance.Status.Revision)
-	back := s.target.back.Revision
+	back := s.target.rollbackEntry.Revision
 	return current != nil && (current.Revision == back || current.Operation.To == back)
 }
 
-// rollback rolls back every release of the revision and removes the releases that it does
+// rollbackReleases rolls back every release of the revision and removes the releases that it does
 // not have.
-func (r *Reconciler) rollback(ctx context.Context, s *scope) error {
-	entry := *s.target.back
+func (r *Reconciler) rollbackReleases(ctx context.Context, s *scope) error {
+	entry := *s.target.rollbackEntry
 	var made []v1alpha1.Release
 	var objects []v1alpha1.ObjectReference
 	for _, was := range entry.Releases {
 		rel, err := s.helm.Rollback(ctx, release.Rollback{
-			Name: was.Name, Revision: int(was.Revision), Labels: labels(s.instance),
-			MaxHistory: int(s.instance.Spec.History), Timeout: timeout(s.instance), Resumed: s.resumes(),
+			Name: was.Name, Revision: int(was.Revision), Labels: releaseLabels(s.instance),
+			MaxHistory: int(s.instance.Spec.History), Timeout: operationTimeout(s.instance), Resumed: s.isResumingOperation(),
 		})
 		if err != nil {
 			return err
 		}
-		made = append(made, described(rel, unitOf(s.instance.Status.Releases, was.Name)))
+		made = append(made, toReleaseStatus(rel, chartUnitOf(s.instance.Status.Releases, was.Name)))
 		objects = append(objects, rel.Objects...)
 	}
-	if err := r.removeOthers(ctx, s, made); err != nil {
+	if err := r.uninstallOtherReleases(ctx, s, made); err != nil {
 		return err
 	}
-	s.instance.Status.Releases = s.keepRecords(made)
-	s.instance.Status.Inventory = inventory(objects)
+	s.instance.Status.Releases = s.copyRecords(made)
+	s.instance.Status.Inventory = newInventory(objects)
 	return nil
 }
 
-// unitOf returns the chart unit of a release.
-func unitOf(known []v1alpha1.Release, name string) string {
+// chartUnitOf returns the chart unit of a release.
+func chartUnitOf(known []v1alpha1.Release, name string) string {
 	at := slices.IndexFunc(known, func(k v1alpha1.Release) bool { return k.Name == name })
 	if at < 0 {
 		return ""
@@ -89,8 +89,8 @@ func unitOf(known []v1alpha1.Release, name string) string {
 	return known[at].Unit
 }
 
-// backTo adds the releases of a revision to status before they are restored.
-func backTo(known []v1alpha1.Release, entry *v1alpha1.HistoryEntry) []v1alpha1.Release {
+// addRollbackReleases adds the releases of a revision to status before they are restored.
+func addRollbackReleases(known []v1alpha1.Release, entry *v1alpha1.HistoryEntry) []v1alpha1.Release {
 	for _, was := range entry.Releases {
 		if !slices.ContainsFunc(known, func(k v1alpha1.Release) bool { return k.Name == was.Name }) {
 			known = append(known, v1alpha1.Release{Name: was.Name})

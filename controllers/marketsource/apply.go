@@ -22,26 +22,26 @@ import (
 	"github.com/appmarket/operator/internal/status"
 )
 
-// writers is the number of AppInfos of a source that are written concurrently.
-const writers = 8
+// maxConcurrentWrites is the number of AppInfos of a source that are written concurrently.
+const maxConcurrentWrites = 8
 
 // applyApps creates and updates the AppInfos of the listing, and deletes the others.
 func (r *Reconciler) applyApps(ctx context.Context, s *scope) error {
 	if s.listing == nil {
 		return nil
 	}
-	last, begin := r.lastAttempt(s.source.UID), time.Now()
+	last, begin := r.lastPoll(s.source.UID), time.Now()
 	if err := r.writeApps(ctx, s); err != nil {
 		if outcome.Reason(err, "") == "" {
 			err = outcome.Failed(v1alpha1.ReasonApplyFailed, err)
 		}
 		err = status.ForCondition(v1alpha1.ConditionIndexed, err)
-		r.attempts.Store(s.source.UID, last.next(s.source, err)) // The source is listed completely again.
+		r.pollStates.Store(s.source.UID, last.afterRequest(s.source, err)) // The source is listed completely again.
 		return err
 	}
 	last.took += time.Since(begin)
 	last.applied = s.source.Generation
-	r.attempts.Store(s.source.UID, last)
+	r.pollStates.Store(s.source.UID, last)
 	st := &s.source.Status
 	if st.Revision != s.listing.Revision {
 		now := metav1.NewTime(time.Now())
@@ -49,19 +49,19 @@ func (r *Reconciler) applyApps(ctx context.Context, s *scope) error {
 	}
 	st.Revision, st.ETag = s.listing.Revision, s.listing.ETag
 	st.RepositoryURL = fmt.Sprintf("%s/%s/%s", r.RepositoryURL, s.source.Namespace, s.source.Name)
-	st.Failures = skipped(s.listing.Skipped)
+	st.Failures = toEntryFailures(s.listing.Skipped)
 	if st.Apps == nil {
 		st.Apps = &v1alpha1.AppCounts{}
 	}
 	st.Apps.Skipped = int32(s.listing.SkippedEntries)
 	st.Apps.Offered = int32(len(s.listing.Apps))
-	st.Apps.Total = st.Apps.Offered + int32(len(unlisted(s.listing)))
-	s.indexed(s.listing.Unwanted)
+	st.Apps.Total = st.Apps.Offered + int32(len(unlistedNames(s.listing)))
+	s.markIndexed(s.listing.Unwanted)
 	return nil
 }
 
-// unlisted returns the names of skipped entries that no listed app has.
-func unlisted(listing *hydrate.Listing) map[string]bool {
+// unlistedNames returns the names of skipped entries that no listed app has.
+func unlistedNames(listing *hydrate.Listing) map[string]bool {
 	names := map[string]bool{}
 	for _, skipped := range listing.Skipped {
 		names[skipped.Name] = true
@@ -72,32 +72,32 @@ func unlisted(listing *hydrate.Listing) map[string]bool {
 	return names
 }
 
-// plan contains the AppInfos that a listing writes and removes.
-type plan struct{ write, remove []*v1alpha1.AppInfo }
+// planChanges contains the AppInfos that a listing writes and removes.
+type changePlan struct{ write, remove []*v1alpha1.AppInfo }
 
-func (r *Reconciler) plan(s *scope) (plan, error) {
-	var p plan
+func (r *Reconciler) planChanges(s *scope) (changePlan, error) {
+	var p changePlan
 	existing := make(map[string]*v1alpha1.AppInfo, len(s.apps))
 	for i := range s.apps {
 		existing[s.apps[i].Name] = &s.apps[i]
 	}
 	for _, app := range s.listing.Apps {
-		want, err := r.appInfo(s.source, app)
+		want, err := r.newAppInfo(s.source, app)
 		if err != nil {
-			return plan{}, err
+			return changePlan{}, err
 		}
 		have := existing[want.Name]
 		delete(existing, want.Name)
 		if have != nil && !have.DeletionTimestamp.IsZero() {
 			continue // It is re-created after its deletion.
 		}
-		if have == nil || !same(have, want) {
+		if have == nil || !hasSameSpec(have, want) {
 			p.write = append(p.write, want)
 		}
 	}
-	damaged := unlisted(s.listing)
+	damaged := unlistedNames(s.listing)
 	for _, app := range existing {
-		if s.listing.Incomplete || isAmong(app, damaged) {
+		if s.listing.Incomplete || hasMatchingName(app, damaged) {
 			continue // The state of its entry is currently unknown.
 		}
 		p.remove = append(p.remove, app)
@@ -106,7 +106,7 @@ func (r *Reconciler) plan(s *scope) (plan, error) {
 }
 
 func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
-	p, err := r.plan(s)
+	p, err := r.planChanges(s)
 	if err != nil {
 		return err
 	}
@@ -114,9 +114,9 @@ func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(writers)
+	group.SetLimit(maxConcurrentWrites)
 	for _, want := range p.write {
-		group.Go(outcome.Guarded(func() error { return r.write(ctx, want) }))
+		group.Go(outcome.Guarded(func() error { return r.applyAppInfo(ctx, want) }))
 	}
 	gone := map[string]bool{}
 	for _, app := range p.remove {
@@ -130,13 +130,13 @@ func (r *Reconciler) writeApps(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// isAmong reports whether the names contain an app or the URL of one of its versions.
-func isAmong(app *v1alpha1.AppInfo, names map[string]bool) bool {
+// hasMatchingName reports whether the names contain an app or the URL of one of its versions.
+func hasMatchingName(app *v1alpha1.AppInfo, names map[string]bool) bool {
 	return names[app.Spec.App] || slices.ContainsFunc(app.Spec.Offers, func(o v1alpha1.Offer) bool { return names[o.URL] })
 }
 
-// appInfo returns the AppInfo of an app of the source.
-func (r *Reconciler) appInfo(source *v1alpha1.MarketSource, app hydrate.App) (*v1alpha1.AppInfo, error) {
+// newAppInfo returns the AppInfo of an app of the source.
+func (r *Reconciler) newAppInfo(source *v1alpha1.MarketSource, app hydrate.App) (*v1alpha1.AppInfo, error) {
 	info := &v1alpha1.AppInfo{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.AppInfoKind},
 		ObjectMeta: metav1.ObjectMeta{
@@ -169,25 +169,25 @@ func (r *Reconciler) appInfo(source *v1alpha1.MarketSource, app hydrate.App) (*v
 	return info, nil
 }
 
-// same reports whether an AppInfo already has the fields that the source writes. It ignores
+// hasSameSpec reports whether an AppInfo already has the fields that the source writes. It ignores
 // the fields that users own.
-func same(have, want *v1alpha1.AppInfo) bool {
-	return equality.Semantic.DeepEqual(ofSource(have.Spec), want.Spec) &&
+func hasSameSpec(have, want *v1alpha1.AppInfo) bool {
+	return equality.Semantic.DeepEqual(sourceFields(have.Spec), want.Spec) &&
 		have.Annotations[v1alpha1.OffersDigestAnnotation] == want.Annotations[v1alpha1.OffersDigestAnnotation] &&
 		have.Labels[v1alpha1.SourceLabel] == want.Labels[v1alpha1.SourceLabel] &&
 		have.Labels[v1alpha1.AppLabel] == want.Labels[v1alpha1.AppLabel] &&
 		equality.Semantic.DeepEqual(have.OwnerReferences, want.OwnerReferences)
 }
 
-// ofSource returns the fields of a spec that the source writes.
-func ofSource(spec v1alpha1.AppInfoSpec) v1alpha1.AppInfoSpec {
+// sourceFields returns the fields of a spec that the source writes.
+func sourceFields(spec v1alpha1.AppInfoSpec) v1alpha1.AppInfoSpec {
 	spec.Suspend, spec.CustomParams = nil, nil
 	return spec
 }
 
 // offersDigest returns the digest of the fields that the source writes.
 func offersDigest(spec v1alpha1.AppInfoSpec) string {
-	text, err := json.Marshal(ofSource(spec))
+	text, err := json.Marshal(sourceFields(spec))
 	if err != nil {
 		return "" // Plain fields can always be encoded.
 	}
@@ -201,8 +201,8 @@ func isEdited(app v1alpha1.AppInfo) bool {
 	return app.Annotations[v1alpha1.OffersDigestAnnotation] != offersDigest(app.Spec) || app.Labels[v1alpha1.AppLabel] != app.Spec.App
 }
 
-// write applies the fields that the source owns to an AppInfo.
-func (r *Reconciler) write(ctx context.Context, want *v1alpha1.AppInfo) error {
+// applyAppInfo applies the fields that the source owns to an AppInfo.
+func (r *Reconciler) applyAppInfo(ctx context.Context, want *v1alpha1.AppInfo) error {
 	text, err := json.Marshal(want)
 	if err != nil {
 		return fmt.Errorf("encode app %s: %w", want.Spec.App, err)

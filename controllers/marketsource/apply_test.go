@@ -18,17 +18,17 @@ import (
 )
 
 var _ = Describe("The apps of a source", func() {
-	var b *bench
+	var b *marketFixture
 	BeforeEach(func() {
-		b = newBench()
-		b.offer("web", "1.0.0", "1.10.0", "1.9.0", "1.8.0")
-		b.offer("blog", "2.0.0")
+		b = newMarketFixture()
+		b.addVersions("web", "1.0.0", "1.10.0", "1.9.0", "1.8.0")
+		b.addVersions("blog", "2.0.0")
 	})
 
 	It("are made, with what the source says of them", func() {
-		b.succeeds()
-		Expect(b.apps()).To(Equal([]string{"blog", "web"}))
-		web := b.app("web")
+		b.expectSuccess()
+		Expect(b.appNames()).To(Equal([]string{"blog", "web"}))
+		web := b.getApp("web")
 		Expect(web.Labels).To(Equal(map[string]string{v1alpha1.SourceLabel: "main", v1alpha1.AppLabel: "web"}))
 		Expect(metav1.IsControlledBy(web, b.source)).To(BeTrue())
 		Expect(web.Finalizers).To(Equal([]string{v1alpha1.Finalizer}))
@@ -45,68 +45,68 @@ var _ = Describe("The apps of a source", func() {
 		Expect(first).To(Equal(v1alpha1.Offer{
 			Version: "1.10.0", AppVersion: "v1.10.0", URL: "web-1.10.0.tgz", Digest: chart.Digest([]byte("web1.10.0"))}))
 		Expect(b.source.Status.RepositoryURL).To(Equal(repositoryURL + "/" + b.source.Namespace + "/main"))
-		b.succeeds()
-		b.quiet()
+		b.expectSuccess()
+		b.expectNoWrites()
 	})
 
 	It("have as many versions as are to be kept", func() {
-		b.edit(func(s *v1alpha1.MarketSource) { s.Spec.Versions = &v1alpha1.VersionPolicy{Keep: 1} })
-		b.synced()
-		Expect(b.app("web").Spec.Offers).To(HaveLen(1))
-		b.edit(func(s *v1alpha1.MarketSource) { s.Spec.Versions.Keep = 4 })
-		b.succeeds()
-		Expect(b.app("web").Spec.Offers).To(HaveLen(4))
+		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Versions = &v1alpha1.VersionPolicy{Keep: 1} })
+		b.syncAndServe()
+		Expect(b.getApp("web").Spec.Offers).To(HaveLen(1))
+		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Versions.Keep = 4 })
+		b.expectSuccess()
+		Expect(b.getApp("web").Spec.Offers).To(HaveLen(4))
 	})
 
 	It("are those that the globs let in", func() {
-		b.edit(func(s *v1alpha1.MarketSource) {
+		b.editSource(func(s *v1alpha1.MarketSource) {
 			s.Spec.Include, s.Spec.Exclude = []string{"web*", "blog"}, []string{"*og"}
 		})
-		b.synced()
-		Expect(b.apps()).To(Equal([]string{"web"}))
+		b.syncAndServe()
+		Expect(b.appNames()).To(Equal([]string{"web"}))
 	})
 
 	It("are written where something changed, and there only", func() {
-		b.synced()
-		b.offer("blog", "2.1.0")
-		b.succeeds("1ns")
+		b.syncAndServe()
+		b.addVersions("blog", "2.1.0")
+		b.expectSuccess("1ns")
 		Expect(b.writes.Take()).To(Equal([]string{"apply", "patch status"}))
 	})
 
 	It("go when the source no longer has them", func() {
-		b.synced()
-		b.drop("blog")
-		b.succeeds("1ns")
-		Expect(b.apps()).To(Equal([]string{"web"}))
+		b.syncAndServe()
+		b.removeApp("blog")
+		b.expectSuccess("1ns")
+		Expect(b.appNames()).To(Equal([]string{"web"}))
 		Expect(b.source.Status.Apps.Total).To(Equal(int32(1)))
-		Expect(b.requests()).To(Equal([]string{"200"}))
-		b.succeeds()
-		b.finalize()
-		b.succeeds()
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		Expect(b.takeResponses()).To(Equal([]string{"200"}))
+		b.expectSuccess()
+		b.removeFinalizers()
+		b.expectSuccess()
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Ready"))
 		Expect(b.source.Status.Apps.Total).To(Equal(int32(1)))
-		Expect(b.requests()).To(BeEmpty())
-		b.quiet()
+		Expect(b.takeResponses()).To(BeEmpty())
+		b.expectNoWrites()
 	})
 
 	It("stay where an index that is no YAML may only hide them", func() {
-		b.offer("zoo", "1.0.0")
-		b.synced()
+		b.addVersions("zoo", "1.0.0")
+		b.syncAndServe()
 		const web = "apiVersion: v1\nentries:\n  web:\n  - name: web\n    version: 1.0.0\n    urls: [u]\n"
-		b.says(web + "   blog:\n   - name: blog\n")
-		b.succeeds("1ns")
-		Expect(b.apps()).To(Equal([]string{"blog", "web", "zoo"}))
+		b.setBody(web + "   blog:\n   - name: blog\n")
+		b.expectSuccess("1ns")
+		Expect(b.appNames()).To(Equal([]string{"blog", "web", "zoo"}))
 		Expect(b.source.Status.Failures).To(ConsistOf(And(HaveField("App", "web"), HaveField("Message", ContainSubstring("line 7")))))
-		b.says(web)
-		b.succeeds("1ns")
-		Expect(b.apps()).To(Equal([]string{"web"}), "what the source no longer offers goes")
+		b.setBody(web)
+		b.expectSuccess("1ns")
+		Expect(b.appNames()).To(Equal([]string{"web"}), "what the source no longer offers goes")
 	})
 
 	It("stay where no entry of theirs is usable any more", func() {
-		b.synced()
-		b.says("apiVersion: v1\nentries:\n  web:\n  - null\n  wiki:\n  - null\n")
-		b.succeeds("1ns")
-		Expect(b.apps()).To(Equal([]string{"web"}), "and none is made of nothing")
+		b.syncAndServe()
+		b.setBody("apiVersion: v1\nentries:\n  web:\n  - null\n  wiki:\n  - null\n")
+		b.expectSuccess("1ns")
+		Expect(b.appNames()).To(Equal([]string{"web"}), "and none is made of nothing")
 	})
 
 	It("go, but not those of others", func() {
@@ -115,48 +115,48 @@ var _ = Describe("The apps of a source", func() {
 			Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: "main"}, App: "mine"},
 		}
 		server.Create(GinkgoTB(), other)
-		b.succeeds()
-		Expect(b.apps()).To(Equal([]string{"blog", "mine", "web"}))
+		b.expectSuccess()
+		Expect(b.appNames()).To(Equal([]string{"blog", "mine", "web"}))
 	})
 
 	It("come back when somebody deleted them", func() {
-		b.synced()
-		Expect(server.Client.Delete(b.ctx, b.app("blog"))).To(Succeed())
-		b.finalize()
-		result := b.succeeds()
-		Expect(b.condition(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForApp"))
-		Expect(b.message(v1alpha1.ConditionReconciling)).To(Equal("waiting for the AppInfo of 1 app"))
+		b.syncAndServe()
+		Expect(server.Client.Delete(b.ctx, b.getApp("blog"))).To(Succeed())
+		b.removeFinalizers()
+		result := b.expectSuccess()
+		Expect(b.conditionStatus(v1alpha1.ConditionReconciling)).To(Equal("True WaitingForApp"))
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(Equal("waiting for the AppInfo of 1 app"))
 		Expect(result.RequeueAfter).To(Equal(5 * time.Second))
-		Expect(b.requests()).To(BeEmpty(), "the cache may only be late")
+		Expect(b.takeResponses()).To(BeEmpty(), "the cache may only be late")
 		Eventually(func() []string {
-			b.succeeds()
-			return b.apps()
+			b.expectSuccess()
+			return b.appNames()
 		}).WithTimeout(20 * time.Second).WithPolling(200 * time.Millisecond).Should(Equal([]string{"blog", "web"}))
-		Expect(b.requests()).To(Equal([]string{"200"}))
-		b.serve("blog")
-		b.succeeds()
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
-		b.quiet()
+		Expect(b.takeResponses()).To(Equal([]string{"200"}))
+		b.setServed("blog")
+		b.expectSuccess()
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		b.expectNoWrites()
 	})
 
 	It("keep what people set in them, and lose what they spoilt", func() {
-		b.synced()
-		web := b.app("web")
+		b.syncAndServe()
+		web := b.getApp("web")
 		before := client.MergeFrom(web.DeepCopy())
 		web.Spec.Suspend = new(true)
 		web.Spec.CustomParams = &runtime.RawExtension{Raw: []byte(`{"colour":"blue"}`)}
 		web.Labels["team"] = "red"
 		Expect(server.Client.Patch(b.ctx, web, before)).To(Succeed())
-		b.succeeds("1ns")
-		b.quiet()
+		b.expectSuccess("1ns")
+		b.expectNoWrites()
 
 		before = client.MergeFrom(web.DeepCopy())
 		web.Spec.Offers = web.Spec.Offers[:1]
 		web.Labels[v1alpha1.AppLabel] = "other"
 		Expect(server.Client.Patch(b.ctx, web, before)).To(Succeed())
-		b.ask("now")
-		b.succeeds()
-		web = b.app("web")
+		b.requestReconcile("now")
+		b.expectSuccess()
+		web = b.getApp("web")
 		Expect(web.Spec.Offers).To(HaveLen(3))
 		Expect(web.Labels).To(Equal(map[string]string{v1alpha1.SourceLabel: "main", v1alpha1.AppLabel: "web", "team": "red"}))
 		Expect(*web.Spec.Suspend).To(BeTrue())
@@ -165,13 +165,13 @@ var _ = Describe("The apps of a source", func() {
 
 	It("may be many", func() {
 		for i := range 100 {
-			b.offer(fmt.Sprintf("app%d", i), "1.0.0")
+			b.addVersions(fmt.Sprintf("app%d", i), "1.0.0")
 		}
-		b.succeeds()
-		Expect(b.apps()).To(HaveLen(102))
+		b.expectSuccess()
+		Expect(b.appNames()).To(HaveLen(102))
 		Expect(b.source.Status.Apps.Total).To(Equal(int32(102)))
-		b.succeeds()
-		Expect(b.requests()).To(Equal([]string{"200"}))
-		b.quiet()
+		b.expectSuccess()
+		Expect(b.takeResponses()).To(Equal([]string{"200"}))
+		b.expectNoWrites()
 	})
 })

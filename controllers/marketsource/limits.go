@@ -19,9 +19,9 @@ const (
 	// changesPerSecond is the rate at which the AppInfos of a namespace are written. Up to
 	// MaxApps of them can be written in a burst.
 	changesPerSecond = 20
-	// costly is the reading time from which on a source is requested less often than its
+	// costlyDuration is the reading time from which on a source is requested less often than its
 	// interval.
-	costly = time.Second
+	costlyDuration = time.Second
 	// restPerWork is the factor by which the interval of such a source exceeds its reading
 	// time, so that it uses at most a twentieth of a processor.
 	restPerWork = 20
@@ -33,7 +33,7 @@ func (r *Reconciler) checkAllowance(ctx context.Context, s *scope, changes int) 
 	if r.MaxApps <= 0 {
 		return nil
 	}
-	others, err := r.otherApps(ctx, s.source)
+	others, err := r.countOtherApps(ctx, s.source)
 	if err != nil {
 		return err
 	}
@@ -42,15 +42,15 @@ func (r *Reconciler) checkAllowance(ctx context.Context, s *scope, changes int) 
 			"the source offers %s, and other sources of namespace %q have %d; a namespace may have %d: narrow spec.include, or have --namespace-apps of the operator raised",
 			text.Count(listed, "app", "apps"), s.source.Namespace, others, r.MaxApps))
 	}
-	if delay := r.changes.reserve(s.source.Namespace, changes, r.MaxApps); delay > 0 {
+	if delay := r.writeLimits.reserveWrites(s.source.Namespace, changes, r.MaxApps); delay > 0 {
 		return outcome.Waiting(v1alpha1.ReasonWaitingForTurn, delay, errors.New(
 			"the sources of this namespace change more apps than are written at once: the listing is applied later"))
 	}
 	return nil
 }
 
-// otherApps returns the number of AppInfos in the namespace that belong to other sources.
-func (r *Reconciler) otherApps(ctx context.Context, source *v1alpha1.MarketSource) (int, error) {
+// countOtherApps returns the number of AppInfos in the namespace that belong to other sources.
+func (r *Reconciler) countOtherApps(ctx context.Context, source *v1alpha1.MarketSource) (int, error) {
 	var list v1alpha1.AppInfoList
 	if err := r.Client.List(ctx, &list, client.InNamespace(source.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return 0, fmt.Errorf("list apps of the namespace: %w", err)
@@ -64,15 +64,15 @@ func (r *Reconciler) otherApps(ctx context.Context, source *v1alpha1.MarketSourc
 	return count, nil
 }
 
-// changes limits the rate of AppInfo writes of each namespace.
-type changes struct {
+// writeLimits limits the rate of AppInfo writes of each namespace.
+type writeLimiter struct {
 	mu         sync.Mutex
 	namespaces map[string]*rate.Limiter
 }
 
-// reserve takes a number of writes from the burst of a namespace. If too few are left, it
+// reserveWrites takes a number of writes from the burst of a namespace. If too few are left, it
 // takes none and returns the time until enough are available.
-func (c *changes) reserve(namespace string, number, burst int) time.Duration {
+func (c *writeLimiter) reserveWrites(namespace string, number, burst int) time.Duration {
 	if number == 0 {
 		return 0
 	}

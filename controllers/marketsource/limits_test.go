@@ -11,14 +11,14 @@ import (
 
 func TestChangesOfANamespaceAreLimited(t *testing.T) {
 	g := NewWithT(t)
-	var c changes
-	g.Expect(c.reserve("team", 100, 100)).To(BeZero(), "as many as it may have, at once")
-	g.Expect(c.reserve("other", 100, 100)).To(BeZero(), "others are not concerned")
-	g.Expect(c.reserve("team", 0, 100)).To(BeZero(), "no change costs nothing")
-	wait := c.reserve("team", 100, 100)
+	var c writeLimiter
+	g.Expect(c.reserveWrites("team", 100, 100)).To(BeZero(), "as many as it may have, at once")
+	g.Expect(c.reserveWrites("other", 100, 100)).To(BeZero(), "others are not concerned")
+	g.Expect(c.reserveWrites("team", 0, 100)).To(BeZero(), "no change costs nothing")
+	wait := c.reserveWrites("team", 100, 100)
 	g.Expect(wait).To(BeNumerically("~", 100*time.Second/changesPerSecond, time.Second))
-	g.Expect(c.reserve("team", 100, 100)).To(BeNumerically("~", wait, time.Second), "what is refused takes nothing")
-	g.Expect(c.reserve("team", 1000, 100)).To(BeNumerically("<=", wait), "no listing is refused without end")
+	g.Expect(c.reserveWrites("team", 100, 100)).To(BeNumerically("~", wait, time.Second), "what is refused takes nothing")
+	g.Expect(c.reserveWrites("team", 1000, 100)).To(BeNumerically("<=", wait), "no listing is refused without end")
 }
 
 func TestRestIsInProportionToWork(t *testing.T) {
@@ -33,11 +33,11 @@ func TestRestIsInProportionToWork(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			last := attempt{at: time.Now(), took: c.took}
-			g.Expect(last.rest(source)).To(Equal(c.want))
-			g.Expect(last.due(source)).To(BeFalse())
+			last := pollState{at: time.Now(), took: c.took}
+			g.Expect(last.pollInterval(source)).To(Equal(c.want))
+			g.Expect(last.isDue(source)).To(BeFalse())
 			last.at = time.Now().Add(-c.want)
-			g.Expect(last.due(source)).To(BeTrue())
+			g.Expect(last.isDue(source)).To(BeTrue())
 		})
 	}
 }

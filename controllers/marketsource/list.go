@@ -19,12 +19,12 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-func suspended(source *v1alpha1.MarketSource) bool {
+func isSuspended(source *v1alpha1.MarketSource) bool {
 	return source.Spec.Suspend != nil && *source.Spec.Suspend
 }
 
 func (r *Reconciler) checkSuspended(_ context.Context, s *scope) error {
-	if suspended(s.source) {
+	if isSuspended(s.source) {
 		return outcome.Waiting(v1alpha1.ReasonSuspended, 0, errors.New("suspended by spec.suspend"))
 	}
 	return nil
@@ -47,94 +47,94 @@ func (r *Reconciler) readApps(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// list requests the listing of the source if it is due. It requests the complete listing if
+// fetchListing requests the listing of the source if it is due. It requests the complete listing if
 // that must be applied again, otherwise only changes.
-func (r *Reconciler) list(ctx context.Context, s *scope) error {
-	last := r.lastAttempt(s.source.UID)
-	if last.holds(s.source) {
-		return last.again()
+func (r *Reconciler) fetchListing(ctx context.Context, s *scope) error {
+	last := r.lastPoll(s.source.UID)
+	if last.isBackoffActive(s.source) {
+		return last.cachedError()
 	}
 	var since hydrate.Mark
 	if !s.needsListing(last) {
-		if !last.due(s.source) {
+		if !last.isDue(s.source) {
 			return nil
 		}
 		since = hydrate.Mark{Revision: s.source.Status.Revision, ETag: cmp.Or(last.etag, s.source.Status.ETag)}
 	}
-	if err := s.announce(ctx); err != nil {
+	if err := s.reportProgress(ctx); err != nil {
 		return err
 	}
-	reading := hydrate.WithReading(ctx, func(ctx context.Context, etag string) error { return r.begin(ctx, s, last, etag) })
+	reading := hydrate.WithReading(ctx, func(ctx context.Context, etag string) error { return r.recordAttempt(ctx, s, last, etag) })
 	begin := time.Now()
-	listing, err := r.ask(reading, s.source, since)
-	next := last.next(s.source, err)
+	listing, err := r.requestListing(reading, s.source, since)
+	next := last.afterRequest(s.source, err)
 	next.took = time.Since(begin)
 	if listing.NotModified {
 		next.etag = listing.ETag
 	}
-	if appsMissing(s.source, s.apps) {
+	if hasMissingApps(s.source, s.apps) {
 		next.repairs = last.repairs + 1
 	}
-	r.attempts.Store(s.source.UID, next)
+	r.pollStates.Store(s.source.UID, next)
 	if err == nil || status.ConditionOf(err) == v1alpha1.ConditionIndexed {
-		s.keeper.MarkTrue(v1alpha1.ConditionReached, v1alpha1.ReasonReached, "the source answered")
+		s.statusWriter.MarkTrue(v1alpha1.ConditionReached, v1alpha1.ReasonReached, "the source answered")
 	}
 	if err != nil {
 		return err
 	}
 	if listing.NotModified {
 		s.source.Status.Attempt = nil // There is nothing to read.
-		s.stillIndexed()
+		s.keepIndexed()
 		return nil
 	}
 	s.listing = &listing
-	return s.haveRead(ctx, len(listing.Apps))
+	return s.finishReading(ctx, len(listing.Apps))
 }
 
-// announce sets Reconciling for a new generation before the request, because the response
+// reportProgress sets Reconciling for a new generation before the request, because the response
 // may take long.
-func (s *scope) announce(ctx context.Context) error {
+func (s *scope) reportProgress(ctx context.Context) error {
 	said := meta.FindStatusCondition(s.source.Status.Conditions, v1alpha1.ConditionReconciling)
 	if s.source.Status.ObservedGeneration == s.source.Generation || said != nil && said.ObservedGeneration == s.source.Generation {
 		return nil
 	}
-	s.keeper.MarkReconciling("asking the source for its apps")
-	return s.keeper.Save(ctx)
+	s.statusWriter.MarkReconciling("asking the source for its apps")
+	return s.statusWriter.Save(ctx)
 }
 
 // needsListing reports whether the complete listing must be requested, even if the source
 // has not changed.
-func (s *scope) needsListing(last attempt) bool {
+func (s *scope) needsListing(last pollState) bool {
 	source := s.source
 	switch {
 	case source.Status.ObservedGeneration != source.Generation && last.applied != source.Generation:
 		return true
-	case requested(source) && slices.ContainsFunc(s.apps, isEdited):
+	case isReconcileRequested(source) && slices.ContainsFunc(s.apps, isEdited):
 		return true
-	case appsMissing(source, s.apps) && last.mayRepair():
+	case hasMissingApps(source, s.apps) && last.canRepair():
 		return true
 	}
 	// Only a listing contains the reason why there is no app.
 	return last.err != nil && source.Status.Apps != nil && source.Status.Apps.Total == 0
 }
 
-// stillIndexed restores the Indexed condition after a failure has removed it.
-func (s *scope) stillIndexed() {
+// keepIndexed restores the Indexed condition after a failure has removed it.
+func (s *scope) keepIndexed() {
 	st := s.source.Status
 	if st.Apps != nil && !meta.IsStatusConditionTrue(st.Conditions, v1alpha1.ConditionIndexed) {
-		s.indexed(0)
+		s.markIndexed(0)
 	}
 }
 
-// indexed sets the Indexed condition with the number of apps that the source offers. If
+// markIndexed sets the Indexed condition with the number of apps that the source offers. If
 // there is none, the message states whether the spec excludes all of them.
-func (s *scope) indexed(unwanted int) {
+func (s *scope) markIndexed(unwanted int) {
 	offered := s.source.Status.Apps.Offered
 	message := text.Count(offered, "app", "apps") + " offered"
 	if offered == 0 && s.source.Status.Apps.Skipped == 0 && unwanted > 0 {
 		message = noMatchMessage(s.source.Spec, unwanted)
 	}
-	s.keeper.MarkTrue(v1alpha1.ConditionIndexed, v1alpha1.ReasonIndexed, message)
+	s.statusWriter.MarkTrue(v1alpha1.ConditionIndexed, v1alpha1.ReasonIndexed, message)
 }
 
 func noMatchMessage(spec v1alpha1.MarketSourceSpec, unwanted int) string {
@@ -151,18 +151,18 @@ func noMatchMessage(spec v1alpha1.MarketSourceSpec, unwanted int) string {
 	return fmt.Sprintf("none of the %d apps offered matches %s", unwanted, field)
 }
 
-func (r *Reconciler) ask(ctx context.Context, source *v1alpha1.MarketSource, since hydrate.Mark) (hydrate.Listing, error) {
+func (r *Reconciler) requestListing(ctx context.Context, source *v1alpha1.MarketSource, since hydrate.Mark) (hydrate.Listing, error) {
 	lister, err := r.Open(ctx, source)
 	if err != nil {
 		return hydrate.Listing{}, status.ForCondition(v1alpha1.ConditionReached, err)
 	}
 	listing, err := lister.List(ctx, since)
-	return listing, status.ForCondition(milestone(err), err)
+	return listing, status.ForCondition(failedCondition(err), err)
 }
 
-// milestone returns Indexed if the response could not be read, and Reached if there was no
+// failedCondition returns Indexed if the response could not be read, and Reached if there was no
 // response.
-func milestone(err error) string {
+func failedCondition(err error) string {
 	switch outcome.Reason(err, "") {
 	case v1alpha1.ReasonInvalidIndex, v1alpha1.ReasonLimitExceeded, v1alpha1.ReasonInterrupted:
 		return v1alpha1.ConditionIndexed
@@ -170,12 +170,12 @@ func milestone(err error) string {
 	return v1alpha1.ConditionReached
 }
 
-// settle is the time within which the cache receives written AppInfos.
-const settle = 5 * time.Second
+// cacheSettleDelay is the time within which the cache receives written AppInfos.
+const cacheSettleDelay = 5 * time.Second
 
-// appsMissing reports whether AppInfos of the source are missing, because the cache does
+// hasMissingApps reports whether AppInfos of the source are missing, because the cache does
 // not contain them yet or because another client deleted them.
-func appsMissing(source *v1alpha1.MarketSource, apps []v1alpha1.AppInfo) bool {
+func hasMissingApps(source *v1alpha1.MarketSource, apps []v1alpha1.AppInfo) bool {
 	listed := source.Status.Apps
 	return listed == nil || int(listed.Offered) > len(apps)
 }

@@ -12,10 +12,10 @@ import (
 
 var _ = Describe("A panic in a phase", func() {
 	It("is a failure of the source", func() {
-		b := newBench()
+		b := newMarketFixture()
 		b.reconciler.Open = func(context.Context, *v1alpha1.MarketSource) (marketsource.Lister, error) { panic("no lister") }
-		_, err := b.reconcile()
+		_, err := b.reconcileSource()
 		Expect(err).To(HaveOccurred(), "it is tried again")
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("False ProgressingWithRetry"))
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("False ProgressingWithRetry"))
 	})
 })

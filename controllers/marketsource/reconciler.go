@@ -56,9 +56,9 @@ type Reconciler struct {
 	Turns, Suspects *fairlimiter.Limiter
 
 	queue fairlimiter.Queue
-	// attempts contains the last attempt of each source, by UID.
-	attempts sync.Map
-	changes  changes
+	// pollStates contains the last attempt of each source, by UID.
+	pollStates  sync.Map
+	writeLimits writeLimiter
 }
 
 // Wake requeues a source that has acquired a slot of Turns.
@@ -66,14 +66,14 @@ func (r *Reconciler) Wake(source types.NamespacedName) { r.queue.Wake(source) }
 
 // scope is the state of one reconcile.
 type scope struct {
-	source  *v1alpha1.MarketSource
-	keeper  *status.Writer
-	apps    []v1alpha1.AppInfo
-	listing *hydrate.Listing
-	// noted reports whether this reconcile recorded an attempt. left is the attempt before
+	source       *v1alpha1.MarketSource
+	statusWriter *status.Writer
+	apps         []v1alpha1.AppInfo
+	listing      *hydrate.Listing
+	// isRecorded reports whether this reconcile recorded an attempt. left is the attempt before
 	// it.
-	noted bool
-	left  *v1alpha1.Attempt
+	isRecorded      bool
+	previousAttempt *v1alpha1.Attempt
 }
 
 // +kubebuilder:rbac:groups=appmarket.io,resources=marketsources,verbs=list;watch
@@ -94,17 +94,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSourc
 	defer r.Turns.Release(key)
 	defer r.Suspects.Release(key)
 	keeper := status.NewWriter(r.Client, r.Recorder, status.MarketSource, source)
-	defer func() { result, err = keeper.Finish(ctx, err, r.next(source)) }()
+	defer func() { result, err = keeper.Finish(ctx, err, r.nextPoll(source)) }()
 	defer outcome.Recover(&err)
-	s := &scope{source: source, keeper: keeper}
-	defer func() { s.settle(ctx) }()
+	s := &scope{source: source, statusWriter: keeper}
+	defer func() { s.clearAttempt(ctx) }()
 	for _, phase := range []func(context.Context, *scope) error{
 		r.checkSharing,
 		r.checkSuspended,
-		r.readApps, // sets s.apps
-		r.list,     // sets s.listing, nil if no listing is due or nothing has changed
+		r.readApps,     // sets s.apps
+		r.fetchListing, // sets s.listing, nil if no listing is due or nothing has changed
 		r.applyApps,
-		r.count,
+		r.countApps,
 	} {
 		if err := phase(ctx, s); err != nil {
 			return result, err
@@ -113,18 +113,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, source *v1alpha1.MarketSourc
 	return result, nil
 }
 
-// interval returns the interval of a source.
-func interval(source *v1alpha1.MarketSource) time.Duration {
+// sourceInterval returns the interval of a source.
+func sourceInterval(source *v1alpha1.MarketSource) time.Duration {
 	return source.Spec.Interval.Or(defaultInterval)
 }
 
-// next returns the time until the next request to the source, 0 if it is suspended.
-func (r *Reconciler) next(source *v1alpha1.MarketSource) time.Duration {
-	if suspended(source) {
+// nextPoll returns the time until the next request to the source, 0 if it is suspended.
+func (r *Reconciler) nextPoll(source *v1alpha1.MarketSource) time.Duration {
+	if isSuspended(source) {
 		return 0
 	}
-	if last := r.lastAttempt(source.UID); !last.at.IsZero() {
-		return max(last.rest(source)-time.Since(last.at), time.Second)
+	if last := r.lastPoll(source.UID); !last.at.IsZero() {
+		return max(last.pollInterval(source)-time.Since(last.at), time.Second)
 	}
-	return interval(source)
+	return sourceInterval(source)
 }

@@ -13,6 +13,6 @@ func (r *Reconciler) checkSharing(_ context.Context, s *scope) error {
 	if message != "" {
 		reason = v1alpha1.ReasonNotMarket
 	}
-	s.keeper.SetFlag(v1alpha1.ConditionSharingIgnored, reason, message)
+	s.statusWriter.SetFlag(v1alpha1.ConditionSharingIgnored, reason, message)
 	return nil
 }

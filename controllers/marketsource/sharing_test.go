@@ -9,39 +9,39 @@ import (
 )
 
 var _ = Describe("A source that asks to be shared", func() {
-	var b *bench
+	var b *marketFixture
 	sharedBy := func(from v1alpha1.SharingFrom) {
-		b.edit(func(s *v1alpha1.MarketSource) { s.Spec.Sharing = &v1alpha1.Sharing{From: from} })
+		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Sharing = &v1alpha1.Sharing{From: from} })
 	}
 	BeforeEach(func() {
-		b = newBench()
-		b.offer("web", "1.0.0")
+		b = newMarketFixture()
+		b.addVersions("web", "1.0.0")
 		sharedBy(v1alpha1.SharingAll)
 	})
 
 	It("outside of a market says that it has no effect, and serves its namespace", func() {
-		b.synced()
-		Expect(b.condition(v1alpha1.ConditionSharingIgnored)).To(Equal("True NotMarket"))
-		Expect(b.message(v1alpha1.ConditionSharingIgnored)).To(And(ContainSubstring(b.source.Namespace), ContainSubstring("--market-namespaces")))
-		Expect(b.condition(v1alpha1.ConditionReady)).To(Equal("True Ready"))
-		b.quiet()
+		b.syncAndServe()
+		Expect(b.conditionStatus(v1alpha1.ConditionSharingIgnored)).To(Equal("True NotMarket"))
+		Expect(b.conditionMessage(v1alpha1.ConditionSharingIgnored)).To(And(ContainSubstring(b.source.Namespace), ContainSubstring("--market-namespaces")))
+		Expect(b.conditionStatus(v1alpha1.ConditionReady)).To(Equal("True Ready"))
+		b.expectNoWrites()
 		sharedBy(v1alpha1.SharingSame)
-		b.succeeds()
-		Expect(b.condition(v1alpha1.ConditionSharingIgnored)).To(BeEmpty())
+		b.expectSuccess()
+		Expect(b.conditionStatus(v1alpha1.ConditionSharingIgnored)).To(BeEmpty())
 	})
 
 	It("in a market says nothing, also once its namespace became one", func() {
-		b.succeeds()
-		Expect(b.condition(v1alpha1.ConditionSharingIgnored)).To(Equal("True NotMarket"))
-		b.restart()
+		b.expectSuccess()
+		Expect(b.conditionStatus(v1alpha1.ConditionSharingIgnored)).To(Equal("True NotMarket"))
+		b.restartReconciler()
 		b.reconciler.Markets = market.Namespaces{b.source.Namespace}
-		b.succeeds()
-		Expect(b.condition(v1alpha1.ConditionSharingIgnored)).To(BeEmpty())
+		b.expectSuccess()
+		Expect(b.conditionStatus(v1alpha1.ConditionSharingIgnored)).To(BeEmpty())
 	})
 
 	It("says so while it cannot be read, too", func() {
-		b.edit(func(s *v1alpha1.MarketSource) { s.Spec.Suspend = new(true) })
-		b.succeeds()
-		Expect(b.condition(v1alpha1.ConditionSharingIgnored)).To(Equal("True NotMarket"))
+		b.editSource(func(s *v1alpha1.MarketSource) { s.Spec.Suspend = new(true) })
+		b.expectSuccess()
+		Expect(b.conditionStatus(v1alpha1.ConditionSharingIgnored)).To(Equal("True NotMarket"))
 	})
 })

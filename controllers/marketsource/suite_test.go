@@ -17,7 +17,7 @@ var (
 	server *testenv.Env
 	// shops serves the shops through a proxy by host name, so that messages do not contain
 	// ports.
-	shops directory
+	shops helmServers
 )
 
 func TestMain(m *testing.M) {

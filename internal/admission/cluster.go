@@ -37,14 +37,14 @@ type Deployment struct {
 // CheckDeployment checks the requirements of a rendered app against the cluster and the
 // permissions of the tenant. If the error has a reason, the rendered app is invalid.
 func CheckDeployment(ctx context.Context, cluster Cluster, d Deployment) ([]preflight.Problem, error) {
-	problems, err := cluster.Check(ctx, d.wish())
+	problems, err := cluster.Check(ctx, d.toPreflightRequest())
 	if err != nil {
 		return nil, fmt.Errorf("look at the cluster: %w", err)
 	}
 	return problems, nil
 }
 
-func (d *Deployment) wish() preflight.Wish {
+func (d *Deployment) toPreflightRequest() preflight.Wish {
 	wish := preflight.Wish{
 		Tenant: d.Tenant, DefaultAccount: d.DefaultAccount, Instance: d.Name, Replaces: d.Upgrade,
 		Units:   preflight.Units(d.Draft, d.Tenant.Namespace),
@@ -55,7 +55,7 @@ func (d *Deployment) wish() preflight.Wish {
 	}
 	if d.Instance != nil {
 		// An upgrade removes the objects that the new version does not have.
-		wish.There, wish.Retained = Inventory(d.Instance), d.Instance.Status.Retained
+		wish.There, wish.Retained = InventoryObjects(d.Instance), d.Instance.Status.Retained
 		// The objects of a failed install are reused.
 		wish.Replaces = d.Upgrade || len(d.Instance.Status.Releases) > 0
 	}
@@ -64,7 +64,7 @@ func (d *Deployment) wish() preflight.Wish {
 			slices.ContainsFunc(d.Instance.Status.Releases, func(r v1alpha1.Release) bool { return r.Unit == unit.Dir })
 	}
 	wish.Describe(d.App)
-	if hasSharedParts(d.App.Status.Summary) && !d.Draft.Manifest.Serves(d.Tenant.Namespace) {
+	if hasSharedCharts(d.App.Status.Summary) && !d.Draft.Manifest.Serves(d.Tenant.Namespace) {
 		// The resources in the manifest include the shared charts, which are already
 		// installed.
 		wish.CPU, wish.Memory = "", ""
@@ -72,13 +72,13 @@ func (d *Deployment) wish() preflight.Wish {
 	return wish
 }
 
-func hasSharedParts(summary *v1alpha1.AppSummary) bool {
+func hasSharedCharts(summary *v1alpha1.AppSummary) bool {
 	return summary != nil && slices.ContainsFunc(summary.SubCharts, func(c v1alpha1.SubChart) bool { return c.Shared })
 }
 
-// Inventory returns the objects in the inventory of an instance. The inventory may be
+// InventoryObjects returns the objects in the inventory of an instance. The inventory may be
 // truncated.
-func Inventory(instance *v1alpha1.AppInstance) []v1alpha1.ObjectReference {
+func InventoryObjects(instance *v1alpha1.AppInstance) []v1alpha1.ObjectReference {
 	if instance == nil || instance.Status.Inventory == nil {
 		return nil
 	}

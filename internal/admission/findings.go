@@ -14,11 +14,11 @@ import (
 
 // Findings collects the problems that prevent an operation.
 type Findings struct {
-	found []finding
+	found []violation
 }
 
-// finding is a problem, with YAML that solves it if available.
-type finding struct {
+// violation is a problem, with YAML that solves it if available.
+type violation struct {
 	err    error
 	remedy string
 	// until is a sentence about how long the operation waits for this problem to
@@ -29,25 +29,25 @@ type finding struct {
 // Add adds an error, unless it is nil.
 func (f *Findings) Add(err error) {
 	if err != nil {
-		f.found = append(f.found, finding{err: err})
+		f.found = append(f.found, violation{err: err})
 	}
 }
 
-// AddWith adds an error with YAML that solves it.
-func (f *Findings) AddWith(err error, remedy string) {
-	f.found = append(f.found, finding{err: err, remedy: remedy})
+// AddWithRemedy adds an error with YAML that solves it.
+func (f *Findings) AddWithRemedy(err error, remedy string) {
+	f.found = append(f.found, violation{err: err, remedy: remedy})
 }
 
 // AddUntil adds a waiting error and a sentence about how long the operation waits.
 func (f *Findings) AddUntil(err error, until string) {
-	f.found = append(f.found, finding{err: err, until: until})
+	f.found = append(f.found, violation{err: err, until: until})
 }
 
 // Len returns the number of findings.
 func (f *Findings) Len() int { return len(f.found) }
 
-// Take adds the error and returns nil if it is a finding, otherwise it returns the error.
-func (f *Findings) Take(err error) error {
+// AddOrReturn adds the error and returns nil if it is a finding, otherwise it returns the error.
+func (f *Findings) AddOrReturn(err error) error {
 	if !IsFinding(err) {
 		return err
 	}
@@ -55,31 +55,31 @@ func (f *Findings) Take(err error) error {
 	return nil
 }
 
-// Refuse adds problems as terminal errors.
-func (f *Findings) Refuse(problems ...preflight.Problem) {
+// AddTerminal adds problems as terminal errors.
+func (f *Findings) AddTerminal(problems ...preflight.Problem) {
 	for _, one := range problems {
-		f.found = append(f.found, finding{err: outcome.Stalled(one.Reason, errors.New(one.Message)), remedy: one.Remedy})
+		f.found = append(f.found, violation{err: outcome.Stalled(one.Reason, errors.New(one.Message)), remedy: one.Remedy})
 	}
 }
 
-// WaitFor adds problems. A problem that is not final becomes a waiting error that is
+// AddProblems adds problems. A problem that is not final becomes a waiting error that is
 // checked again after the interval.
-func (f *Findings) WaitFor(interval time.Duration, problems ...preflight.Problem) {
+func (f *Findings) AddProblems(interval time.Duration, problems ...preflight.Problem) {
 	for _, one := range problems {
 		if one.Final {
-			f.Refuse(one)
+			f.AddTerminal(one)
 			continue
 		}
 		err := outcome.Waiting(one.Reason, interval, errors.New(one.Message))
-		f.found = append(f.found, finding{err: err, remedy: one.Remedy})
+		f.found = append(f.found, violation{err: err, remedy: one.Remedy})
 	}
 }
 
-// message returns the message of a finding by its index. If the finding has a remedy, the
+// findingMessage returns the message of a finding by its index. If the finding has a remedy, the
 // message contains the path of the status field with the remedy.
-func (f *Findings) message(number int) string {
+func (f *Findings) findingMessage(number int) string {
 	message := f.found[number].err.Error()
-	if f.found[number].remedy == "" || number >= f.shown() {
+	if f.found[number].remedy == "" || number >= f.countListed() {
 		return message
 	}
 	return strings.Replace(message, preflight.TheRemedy, fmt.Sprintf("status.preflight[%d].remedy", number), 1)
@@ -94,13 +94,13 @@ const (
 	maxListedBytes = 128 << 10
 )
 
-// Listed returns the findings for status. If some do not fit, the last problem contains
+// ToProblems returns the findings for status. If some do not fit, the last problem contains
 // their number.
-func (f *Findings) Listed() []v1alpha1.Problem {
+func (f *Findings) ToProblems() []v1alpha1.Problem {
 	var out []v1alpha1.Problem
-	for i, one := range f.found[:f.shown()] {
+	for i, one := range f.found[:f.countListed()] {
 		out = append(out, v1alpha1.Problem{
-			Reason: outcome.Reason(one.err, v1alpha1.ReasonInvalidSpec), Message: text.Limit(f.message(i), maxMessage), Remedy: one.remedy,
+			Reason: outcome.Reason(one.err, v1alpha1.ReasonInvalidSpec), Message: text.Limit(f.findingMessage(i), maxMessage), Remedy: one.remedy,
 		})
 	}
 	if more := len(f.found) - len(out); more > 0 {
@@ -112,8 +112,8 @@ func (f *Findings) Listed() []v1alpha1.Problem {
 	return out
 }
 
-// shown returns the number of findings that fit into status, at least 1 if there are any.
-func (f *Findings) shown() int {
+// countListed returns the number of findings that fit into status, at least 1 if there are any.
+func (f *Findings) countListed() int {
 	size := 0
 	for i, one := range f.found {
 		size += len(one.err.Error()) + len(one.remedy)
@@ -124,16 +124,16 @@ func (f *Findings) shown() int {
 	return len(f.found)
 }
 
-// Verdict combines the findings into one error, nil if there are none. The error is
+// ToError combines the findings into one error, nil if there are none. The error is
 // terminal if any finding is. Otherwise it waits for the shortest delay of the findings,
 // and at most for the given time unless that is 0. The message contains all findings.
-func (f *Findings) Verdict(most time.Duration) error {
+func (f *Findings) ToError(most time.Duration) error {
 	if len(f.found) == 0 {
 		return nil
 	}
 	var said []string
 	for i := range f.found {
-		said = append(said, f.message(i))
+		said = append(said, f.findingMessage(i))
 	}
 	for _, one := range f.found {
 		if outcome.IsStalled(one.err) {

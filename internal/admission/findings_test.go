@@ -34,15 +34,15 @@ func TestFindingsStayBounded(t *testing.T) {
 			g := NewWithT(t)
 			f := &Findings{}
 			for i := range c.number {
-				f.Refuse(preflight.Problem{Reason: v1alpha1.ReasonPermissionDenied, Message: fmt.Sprintf("problem %d", i), Remedy: strings.Repeat("r", c.remedy)})
+				f.AddTerminal(preflight.Problem{Reason: v1alpha1.ReasonPermissionDenied, Message: fmt.Sprintf("problem %d", i), Remedy: strings.Repeat("r", c.remedy)})
 			}
-			listed := f.Listed()
+			listed := f.ToProblems()
 			g.Expect(listed[len(listed)-1].Message).To(Equal(c.last))
 			g.Expect(len(listed)).To(BeNumerically("<=", 50))
 			encoded, err := json.Marshal(listed)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(len(encoded)).To(BeNumerically("<=", 160<<10))
-			g.Expect(len(f.Verdict(0).Error())).To(BeNumerically("<=", maxMessage))
+			g.Expect(len(f.ToError(0).Error())).To(BeNumerically("<=", maxMessage))
 		})
 	}
 }
@@ -53,11 +53,11 @@ func TestVerdictCountsWhatItLeavesOut(t *testing.T) {
 	for range 10 {
 		f.Add(outcome.Stalled(v1alpha1.ReasonPermissionDenied, errors.New(strings.Repeat("x", 200))))
 	}
-	g.Expect(f.Verdict(0)).To(MatchError(HaveSuffix("xx; and 6 more")))
+	g.Expect(f.ToError(0)).To(MatchError(HaveSuffix("xx; and 6 more")))
 }
 
 func TestVerdictSaysHowLongItWaitsOnlyWhereItDoes(t *testing.T) {
-	missing := finding{
+	missing := violation{
 		err:   outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, errors.New("there is no source")),
 		until: "the task waits for 30s",
 	}
@@ -73,9 +73,9 @@ func TestVerdictSaysHowLongItWaitsOnlyWhereItDoes(t *testing.T) {
 			"there is no source; the name is too long"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			f := &Findings{found: []finding{missing}}
+			f := &Findings{found: []violation{missing}}
 			f.Add(c.other)
-			NewWithT(t).Expect(f.Verdict(0)).To(MatchError(c.says))
+			NewWithT(t).Expect(f.ToError(0)).To(MatchError(c.says))
 		})
 	}
 }
@@ -97,8 +97,8 @@ func TestProblemsThatTimeMaySolveAreWaitedFor(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g, f := NewWithT(t), &Findings{}
-			f.WaitFor(time.Minute, c.problems...)
-			err := f.Verdict(0)
+			f.AddProblems(time.Minute, c.problems...)
+			err := f.ToError(0)
 			after, waits := outcome.IsWaiting(err)
 			g.Expect(waits).To(Equal(c.waits))
 			if waits {
@@ -106,7 +106,7 @@ func TestProblemsThatTimeMaySolveAreWaitedFor(t *testing.T) {
 			}
 			g.Expect(outcome.Reason(err, "")).To(Equal(c.reason))
 			g.Expect(err).To(MatchError(c.says))
-			g.Expect(f.Listed()).To(HaveLen(len(c.problems)))
+			g.Expect(f.ToProblems()).To(HaveLen(len(c.problems)))
 		})
 	}
 }

@@ -65,7 +65,7 @@ func (w *Watcher) scheduleRecheck(t *trackedInstance, sum release.Health) {
 		t.recheckTimer.Stop()
 		t.recheckTimer = nil
 	}
-	if sum.Healthy() {
+	if sum.IsHealthy() {
 		t.recheckInterval, t.lastHealth = 0, sum
 		if t.reused {
 			// The change may have deleted an object that was not polled now.

@@ -55,7 +55,7 @@ func TestPodsThatUseAClaim(t *testing.T) {
 	s := newFixture(t, allPermissions)
 	photos := s.applyYAML(claimYAML("photos"))
 	s.trackObjects("blog", photos)
-	s.Expect(s.getHealth("blog").Healthy()).To(BeTrue())
+	s.Expect(s.getHealth("blog").IsHealthy()).To(BeTrue())
 	s.applyYAML("{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, image: b}], volumes: [{name: a, persistentVolumeClaim: {claimName: photos}}]}}")
 	s.Expect(s.getHealth("blog")).To(Equal(release.Health{Total: 1, Message: "PersistentVolumeClaim/photos: PVC is not Bound. phase: Pending"}))
 }

@@ -29,7 +29,7 @@ func TestRefreshDiscardsEarlierObservations(t *testing.T) {
 		now, known, err := s.watcher.Health(t.Context(), s.instanceName("blog"))
 		s.Expect(err).NotTo(HaveOccurred())
 		s.Expect(known).To(BeTrue())
-		s.Expect(now.Healthy()).To(BeFalse(), "the new generation is not ready")
+		s.Expect(now.IsHealthy()).To(BeFalse(), "the new generation is not ready")
 	}
 	s.Expect(s.watcher.Refresh(t.Context(), s.instanceName("untracked"))).To(Succeed(), "an instance that is not tracked is ignored")
 }

@@ -43,7 +43,7 @@ func TestObjectsInOtherNamespacesArePolled(t *testing.T) {
 
 	s.drainEvents()
 	s.deleteObject(role)
-	s.Expect(s.getHealth("blog").Healthy()).To(BeTrue(), "the last result of polling is used")
+	s.Expect(s.getHealth("blog").IsHealthy()).To(BeTrue(), "the last result of polling is used")
 	s.Eventually(s.changes, "15s").Should(Receive(), "an event triggers the next poll")
 	s.Expect(s.getHealth("blog")).To(Equal(release.Health{
 		Total: 2, Ready: 1, Missing: 1, Failed: true, Message: "ClusterRole/" + s.namespace + " is gone",

@@ -23,25 +23,25 @@ func (c *Client) Adopt(
 	ctx context.Context, name string, labels map[string]string,
 ) (*Release, map[string]any, error) {
 	const reason = v1alpha1.ReasonAdoptFailed
-	o, err := c.begin(ctx)
+	o, err := c.newOperation(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	history, err := o.history(name)
+	history, err := o.readHistory(name)
 	if err != nil {
-		return nil, nil, o.judge(reason, err)
+		return nil, nil, o.classifyError(reason, err)
 	}
-	if err := c.adoptable(name, labels, history); err != nil {
+	if err := c.checkAdoptable(name, labels, history); err != nil {
 		return nil, nil, outcome.Stalled(reason, fmt.Errorf("adopt release %q: %w", name, err))
 	}
 	last := history[len(history)-1]
-	if !carries(last.Labels, labels) {
-		if err := o.label(last, labels); err != nil {
-			return nil, nil, o.judge(reason, fmt.Errorf("label release %q: %w", name, err))
+	if !hasLabels(last.Labels, labels) {
+		if err := o.addRecordLabels(last, labels); err != nil {
+			return nil, nil, o.classifyError(reason, fmt.Errorf("label release %q: %w", name, err))
 		}
 		maps.Copy(last.Labels, labels)
 	}
-	if err := o.records.trust.noteAll(name); err != nil {
+	if err := o.records.verifier.storeDigests(name); err != nil {
 		return nil, nil, err
 	}
 	adopted, err := c.toRelease(history)
@@ -51,8 +51,8 @@ func (c *Client) Adopt(
 	return adopted, last.Config, nil
 }
 
-// adoptable returns an error if a release cannot be adopted.
-func (c *Client) adoptable(name string, labels map[string]string, history []*release.Release) error {
+// checkAdoptable returns an error if a release cannot be adopted.
+func (c *Client) checkAdoptable(name string, labels map[string]string, history []*release.Release) error {
 	if len(history) == 0 {
 		return fmt.Errorf("namespace %s has no release of that name", c.tenant.Namespace)
 	}
@@ -67,9 +67,9 @@ func (c *Client) adoptable(name string, labels map[string]string, history []*rel
 	return nil
 }
 
-// label adds labels to the record of a revision. It does not encode the record again, because
+// addRecordLabels adds labels to the record of a revision. It does not encode the record again, because
 // another version of Helm may have stored fields that this version does not know.
-func (o *operation) label(revision *release.Release, labels map[string]string) error {
+func (o *operation) addRecordLabels(revision *release.Release, labels map[string]string) error {
 	records := o.secrets.SecretInterface
 	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
 		record, err := records.Get(o.ctx, recordName(revision.Name, revision.Version), metav1.GetOptions{})

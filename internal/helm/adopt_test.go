@@ -53,7 +53,7 @@ func newHelmCommand(t testing.TB, namespace string) *helmCommand {
 		"KUBECONFIG="+config, "HELM_NAMESPACE="+namespace, "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)}
 }
 
-func (h *helmCommand) run(t testing.TB, args ...string) string {
+func (h *helmCommand) runCommand(t testing.TB, args ...string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), h.program, args...)
 	command.Env = h.env
@@ -64,8 +64,8 @@ func (h *helmCommand) run(t testing.TB, args ...string) string {
 	return string(out)
 }
 
-// install installs the chart of a spec under its name.
-func (h *helmCommand) install(t testing.TB, s chartSpec, args ...string) {
+// installRelease installs the chart of a spec under its name.
+func (h *helmCommand) installRelease(t testing.TB, s chartSpec, args ...string) {
 	t.Helper()
 	g := NewWithT(t)
 	folder := t.TempDir()
@@ -74,23 +74,23 @@ func (h *helmCommand) install(t testing.TB, s chartSpec, args ...string) {
 		g.Expect(os.MkdirAll(filepath.Dir(name), 0o700)).To(Succeed())
 		g.Expect(os.WriteFile(name, file.Data, 0o600)).To(Succeed())
 	}
-	h.run(t, append([]string{"install", s.Name, folder}, args...)...)
+	h.runCommand(t, append([]string{"install", s.Name, folder}, args...)...)
 }
 
 func TestAdoptedReleaseLivesOn(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	person := newHelmCommand(t, namespace)
 	g := NewWithT(t)
 	ctx := t.Context()
-	both := spec(map[string]string{
-		"cm.yaml": configMap, "claims.yaml": named(claimText, "photos") + "---\n" + named(claimText, "films"),
+	both := newSpec(map[string]string{
+		"cm.yaml": configMap, "claims.yaml": replaceName(claimText, "photos") + "---\n" + replaceName(claimText, "films"),
 	})
-	person.install(t, both, "--set", "v=one")
+	person.installRelease(t, both, "--set", "v=one")
 	labels := map[string]string{v1alpha1.InstanceLabel: "mine"}
 	before, err := getConfigMap(t, namespace, "blog")
 	g.Expect(err).NotTo(HaveOccurred())
 
-	spy := spyClient(t, namespace)
+	spy := newWriteRecorder(t, namespace)
 	adopted, values, err := spy.Adopt(ctx, "blog", labels)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect([]any{adopted.Revision, adopted.Status, adopted.ChartName}).To(Equal([]any{1, helm.StatusDeployed, "web"}))
@@ -100,12 +100,12 @@ func TestAdoptedReleaseLivesOn(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(again).To(Equal(adopted))
 	g.Expect(values).To(Equal(map[string]any{"v": "one"}))
-	g.Expect(spy.writes()).To(Equal([]string{"PUT /api/v1/namespaces/" + namespace + "/secrets/sh.helm.release.v1.blog.v1"}),
+	g.Expect(spy.recordedWrites()).To(Equal([]string{"PUT /api/v1/namespaces/" + namespace + "/secrets/sh.helm.release.v1.blog.v1"}),
 		"the record is written once, and nothing else")
 	after, err := getConfigMap(t, namespace, "blog")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(after.ResourceVersion).To(Equal(before.ResourceVersion))
-	g.Expect(json.Valid([]byte(person.run(t, "status", "blog", "-o", "json")))).To(BeTrue(), "the helm command reads it still")
+	g.Expect(json.Valid([]byte(person.runCommand(t, "status", "blog", "-o", "json")))).To(BeTrue(), "the helm command reads it still")
 
 	claims := apiServer.admin.CoreV1().PersistentVolumeClaims(namespace)
 	kept := func(name string) {
@@ -113,7 +113,7 @@ func TestAdoptedReleaseLivesOn(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(claim.DeletionTimestamp).To(BeNil(), name)
 	}
-	one := spec(map[string]string{"cm.yaml": configMap, "claims.yaml": named(claimText, "photos")})
+	one := newSpec(map[string]string{"cm.yaml": configMap, "claims.yaml": replaceName(claimText, "photos")})
 	one.Labels, one.Values = labels, map[string]any{"v": "two"}
 	r, err := c.Upgrade(ctx, one)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -121,11 +121,11 @@ func TestAdoptedReleaseLivesOn(t *testing.T) {
 	kept("films")
 	_, err = c.Rollback(ctx, helm.Rollback{Name: "blog", Revision: 1, Labels: labels})
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = c.Upgrade(ctx, spec(map[string]string{"cm.yaml": configMap}))
+	_, err = c.Upgrade(ctx, newSpec(map[string]string{"cm.yaml": configMap}))
 	g.Expect(err).NotTo(HaveOccurred())
 	kept("photos")
-	g.Expect(c.Retained(ctx, "blog")).To(BeEmpty(), "the newest revision has no claim")
-	observed, retained := observe(ctx)
+	g.Expect(c.ListRetained(ctx, "blog")).To(BeEmpty(), "the newest revision has no claim")
+	observed, retained := observeRetained(ctx)
 	g.Expect(c.Uninstall(observed, helm.Removal{Name: "blog", Timeout: time.Minute})).To(Succeed())
 	g.Expect(retained()).To(ConsistOf("PersistentVolumeClaim/films", "PersistentVolumeClaim/photos"))
 	kept("photos")
@@ -135,10 +135,10 @@ func TestAdoptedReleaseLivesOn(t *testing.T) {
 }
 
 func TestAdoptedReleaseIsRemovedWithoutItsClaims(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	person := newHelmCommand(t, namespace)
 	g := NewWithT(t)
-	person.install(t, spec(map[string]string{"cm.yaml": configMap, "claim.yaml": named(claimText, "photos")}))
+	person.installRelease(t, newSpec(map[string]string{"cm.yaml": configMap, "claim.yaml": replaceName(claimText, "photos")}))
 	_, _, err := c.Adopt(t.Context(), "blog", map[string]string{v1alpha1.InstanceLabel: "mine"})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute})).To(Succeed())
@@ -148,10 +148,10 @@ func TestAdoptedReleaseIsRemovedWithoutItsClaims(t *testing.T) {
 }
 
 func TestAdoptRefuses(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	ctx := t.Context()
-	s := spec(map[string]string{"cm.yaml": configMap})
+	s := newSpec(map[string]string{"cm.yaml": configMap})
 	_, err := c.Install(ctx, s)
 	g.Expect(err).NotTo(HaveOccurred())
 	store := storage.Init(driver.NewSecrets(apiServer.admin.CoreV1().Secrets(namespace)))
@@ -187,40 +187,40 @@ func TestAdoptRefuses(t *testing.T) {
 // TestHelmCommandBesideLargeReleases uses the helm command in a namespace that also contains a
 // release whose record it cannot read.
 func TestHelmCommandBesideLargeReleases(t *testing.T) {
-	c, namespace := largeClient(t)
+	c, namespace := newLargeClient(t)
 	person := newHelmCommand(t, namespace)
 	g := NewWithT(t)
-	_, err := c.Install(t.Context(), large("huge", smallNoise, "one"))
+	_, err := c.Install(t.Context(), newLargeSpec("huge", smallRandomSize, "one"))
 	g.Expect(err).NotTo(HaveOccurred())
-	theirs := spec(map[string]string{"cm.yaml": configMap})
-	person.install(t, theirs)
+	theirs := newSpec(map[string]string{"cm.yaml": configMap})
+	person.installRelease(t, theirs)
 	ours := theirs
 	ours.Name = "ours"
 	_, err = c.Install(t.Context(), ours)
 	g.Expect(err).NotTo(HaveOccurred())
 
-	g.Expect(strings.Fields(person.run(t, "list", "--all", "--short"))).To(ConsistOf("blog", "ours"))
-	g.Expect(strings.Count(person.run(t, "history", "ours"), "deployed")).To(Equal(1))
+	g.Expect(strings.Fields(person.runCommand(t, "list", "--all", "--short"))).To(ConsistOf("blog", "ours"))
+	g.Expect(strings.Count(person.runCommand(t, "history", "ours"), "deployed")).To(Equal(1))
 	for _, args := range [][]string{{"status"}, {"get", "manifest"}, {"get", "values"}, {"get", "metadata"}} {
-		person.run(t, append(args, "huge", "--revision", "1")...)
+		person.runCommand(t, append(args, "huge", "--revision", "1")...)
 	}
-	person.run(t, "uninstall", "blog")
+	person.runCommand(t, "uninstall", "blog")
 	r, err := c.Get(t.Context(), "huge")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(r.Status).To(Equal(helm.StatusDeployed))
 }
 
-// spy is a client that records its write requests.
-type spy struct {
+// writeRecorder is a client that records its write requests.
+type writeRecorder struct {
 	*chartClient
 	mu      sync.Mutex
 	written []string
 }
 
-func spyClient(t testing.TB, namespace string) *spy {
+func newWriteRecorder(t testing.TB, namespace string) *writeRecorder {
 	t.Helper()
-	s := &spy{}
-	s.chartClient = clientThrough(t, namespace, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+	s := &writeRecorder{}
+	s.chartClient = newInterceptedClient(t, namespace, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
 		if request.Method != http.MethodGet {
 			s.mu.Lock()
 			s.written = append(s.written, request.Method+" "+request.URL.Path)
@@ -231,7 +231,7 @@ func spyClient(t testing.TB, namespace string) *spy {
 	return s
 }
 
-func (s *spy) writes() []string {
+func (s *writeRecorder) recordedWrites() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.written

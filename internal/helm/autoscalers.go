@@ -18,9 +18,9 @@ type autoscalers struct {
 	known map[string][]autoscalingv2.HorizontalPodAutoscalerSpec
 }
 
-// of returns the autoscaler that targets an object, or nil if there is none.
-func (a *autoscalers) of(ref ObjectRef) (*autoscalingv2.HorizontalPodAutoscalerSpec, error) {
-	some, err := a.in(ref.Namespace)
+// autoscalerFor returns the autoscaler that targets an object, or nil if there is none.
+func (a *autoscalers) autoscalerFor(ref ObjectRef) (*autoscalingv2.HorizontalPodAutoscalerSpec, error) {
+	some, err := a.autoscalersIn(ref.Namespace)
 	if err != nil {
 		return nil, fmt.Errorf("list autoscalers: %w", err)
 	}
@@ -35,13 +35,13 @@ func (a *autoscalers) of(ref ObjectRef) (*autoscalingv2.HorizontalPodAutoscalerS
 	return nil, nil
 }
 
-func (a *autoscalers) in(namespace string) ([]autoscalingv2.HorizontalPodAutoscalerSpec, error) {
+func (a *autoscalers) autoscalersIn(namespace string) ([]autoscalingv2.HorizontalPodAutoscalerSpec, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if some, ok := a.known[namespace]; ok {
 		return some, nil
 	}
-	objects, err := a.resource(ObjectRef{
+	objects, err := a.resourceClient(ObjectRef{
 		APIVersion: autoscalingv2.SchemeGroupVersion.String(), Kind: "HorizontalPodAutoscaler", Namespace: namespace,
 	})
 	if err != nil {
@@ -66,9 +66,9 @@ func (a *autoscalers) in(namespace string) ([]autoscalingv2.HorizontalPodAutosca
 	return some, nil
 }
 
-// within limits the replicas of a workload to the bounds of its autoscaler.
-func (a *autoscalers) within(ref ObjectRef, replicas int64) (int64, error) {
-	by, err := a.of(ref)
+// limitReplicas limits the replicas of a workload to the bounds of its autoscaler.
+func (a *autoscalers) limitReplicas(ref ObjectRef, replicas int64) (int64, error) {
+	by, err := a.autoscalerFor(ref)
 	if err != nil || by == nil {
 		return replicas, err
 	}

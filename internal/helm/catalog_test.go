@@ -58,9 +58,9 @@ func folderFiles(folder string) ([]chart.File, error) {
 // domain matches the entrances whose domains a template reads.
 var domain = regexp.MustCompile(`\.Values\.domain\.(\w+)`)
 
-// parents returns the maps that charts of the catalog expect in their values, and a domain for each
+// parentValues returns the maps that charts of the catalog expect in their values, and a domain for each
 // entrance.
-func parents(chart []chart.File) map[string]any {
+func parentValues(chart []chart.File) map[string]any {
 	values := map[string]any{}
 	for _, path := range strings.Fields(`bfl user userspace domain olaresEnv workloads GPU
 		cluster schedule os oidc.client oidc dep deps svcs postgres.databases mysql.databases

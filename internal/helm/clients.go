@@ -62,28 +62,28 @@ func NewClients(cfg *rest.Config, known *kinds.Kinds) (*Clients, error) {
 // For returns the client of a tenant, for releases in the namespace of the tenant. If known is nil,
 // the client trusts every record of a release.
 func (c *Clients) For(t Tenant, known plain.Records) *Client {
-	return &Client{clients: c, tenant: t, known: known, transport: c.impersonate(t)}
+	return &Client{clients: c, tenant: t, known: known, transport: c.impersonatingTransport(t)}
 }
 
-func (c *Clients) config(with http.RoundTripper) *rest.Config {
+func (c *Clients) restConfigFor(with http.RoundTripper) *rest.Config {
 	return &rest.Config{Host: c.host, UserAgent: c.userAgent, Transport: with, QPS: -1}
 }
 
-// impersonate returns a transport that acts as the service account of the tenant.
-func (c *Clients) impersonate(t Tenant) http.RoundTripper {
+// impersonatingTransport returns a transport that acts as the service account of the tenant.
+func (c *Clients) impersonatingTransport(t Tenant) http.RoundTripper {
 	as := impersonation.Config(&rest.Config{}, t).Impersonate
 	return transport.NewImpersonatingRoundTripper(
 		transport.ImpersonationConfig{UserName: as.UserName, Groups: as.Groups}, c.transport)
 }
 
-// known returns the capabilities of the cluster, and refreshes them when they are outdated.
+// cachedCapabilities returns the capabilities of the cluster, and refreshes them when they are outdated.
 // Discovery does not accept a context, so known returns when ctx ends without waiting for it.
-func (c *Clients) known(ctx context.Context) (*chartutil.Capabilities, error) {
+func (c *Clients) cachedCapabilities(ctx context.Context) (*chartutil.Capabilities, error) {
 	var capabilities *chartutil.Capabilities
 	done := make(chan error, 1)
 	go func() {
 		done <- outcome.Guarded(func() (err error) {
-			capabilities, err = c.ask(ctx)
+			capabilities, err = c.queryCapabilities(ctx)
 			return err
 		})()
 	}()
@@ -95,7 +95,7 @@ func (c *Clients) known(ctx context.Context) (*chartutil.Capabilities, error) {
 	}
 }
 
-func (c *Clients) ask(ctx context.Context) (*chartutil.Capabilities, error) {
+func (c *Clients) queryCapabilities(ctx context.Context) (*chartutil.Capabilities, error) {
 	if err := c.kinds.Refresh(ctx, capabilitiesAge); err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 // withoutServedCRDs returns the objects without the CRDs whose kinds the cluster serves. Helm never
 // changes a CRD in the folder crds of a chart. For an account that may not create CRDs, the API
 // server returns a permission error even if the CRD exists.
-func (c *cluster) withoutServedCRDs(resources kube.ResourceList) (kube.ResourceList, error) {
+func (c *kubeClient) withoutServedCRDs(resources kube.ResourceList) (kube.ResourceList, error) {
 	var missing kube.ResourceList
 	for _, info := range resources {
 		isServed := false
@@ -34,7 +34,7 @@ func (c *cluster) withoutServedCRDs(resources kube.ResourceList) (kube.ResourceL
 
 // isServed reports whether the cluster serves the kind that a CRD defines, in any
 // version.
-func (c *cluster) isServed(info *resource.Info) (bool, error) {
+func (c *kubeClient) isServed(info *resource.Info) (bool, error) {
 	object, ok := info.Object.(*unstructured.Unstructured)
 	if !ok {
 		return false, fmt.Errorf("read %s: unexpected type %T", infoRef(info), info.Object)

@@ -25,8 +25,8 @@ type Drifted = plain.Drifted
 const (
 	// maxDrifted bounds the number of objects that are reported.
 	maxDrifted = 50
-	// lookers bounds the number of objects that are compared concurrently.
-	lookers = 8
+	// maxComparisons bounds the number of objects that are compared concurrently.
+	maxComparisons = 8
 )
 
 // Drift lists the first 50 objects of a release, in the order of its manifest, that differ from the
@@ -43,12 +43,12 @@ const (
 // while an operation is in progress. An error has the reason UpgradeFailed or PermissionDenied. The
 // returned list then contains the objects that could be compared.
 func (c *Client) Drift(ctx context.Context, name string) ([]Drifted, error) {
-	o, err := c.begin(ctx)
+	o, err := c.newOperation(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, err := o.drift(name)
-	return report(found), o.judge(v1alpha1.ReasonUpgradeFailed, err)
+	found, err := o.findDrift(name)
+	return toDrifted(found), o.classifyError(v1alpha1.ReasonUpgradeFailed, err)
 }
 
 // Correct restores every object that has drifted, and lists the first 50 restored objects. It does
@@ -59,27 +59,27 @@ func (c *Client) Drift(ctx context.Context, name string) ([]Drifted, error) {
 // loss of data, and an enlarged claim cannot shrink. It does not change objects that another
 // release has taken over. Drift lists both.
 func (c *Client) Correct(ctx context.Context, name string) ([]Drifted, error) {
-	o, err := c.begin(ctx)
+	o, err := c.newOperation(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, err := o.drift(name)
+	found, err := o.findDrift(name)
 	failed := []error{err}
-	var corrected []*deviation
+	var corrected []*driftItem
 	for _, one := range found {
-		if one.leave {
+		if one.readOnly {
 			continue
 		}
-		if err := one.correct(); err != nil {
+		if err := one.correctObject(); err != nil {
 			failed = append(failed, fmt.Errorf("correct %s: %w", one.ref, err))
 			continue
 		}
 		corrected = append(corrected, one)
 	}
-	return report(corrected), o.judge(v1alpha1.ReasonUpgradeFailed, errors.Join(failed...))
+	return toDrifted(corrected), o.classifyError(v1alpha1.ReasonUpgradeFailed, errors.Join(failed...))
 }
 
-func report(found []*deviation) []Drifted {
+func toDrifted(found []*driftItem) []Drifted {
 	var all []Drifted
 	for _, one := range found[:min(len(found), maxDrifted)] {
 		all = append(all, Drifted{Object: one.ref, Missing: one.live == nil, Fields: one.fields})
@@ -87,40 +87,40 @@ func report(found []*deviation) []Drifted {
 	return all
 }
 
-// drift compares all objects of a release and returns the deviations in the order of the manifest.
-func (o *operation) drift(name string) ([]*deviation, error) {
-	history, err := o.history(name)
+// findDrift compares all objects of a release and returns the deviations in the order of the manifest.
+func (o *operation) findDrift(name string) ([]*driftItem, error) {
+	history, err := o.readHistory(name)
 	if err != nil {
 		return nil, err
 	}
-	present := newestComplete(history)
+	present := newestCompleteRevision(history)
 	if present == nil {
 		return nil, nil
 	}
 	if err := o.client.clients.kinds.Refresh(o.ctx, capabilitiesAge); err != nil {
 		return nil, err
 	}
-	objects, err := o.intended(present)
+	objects, err := o.desiredObjects(present)
 	if err != nil {
 		return nil, err
 	}
 	if err := o.findOlderSecrets(objects, history); err != nil {
 		return nil, err
 	}
-	found, failed := make([]*deviation, len(objects)), make([]error, len(objects))
+	found, failed := make([]*driftItem, len(objects)), make([]error, len(objects))
 	var all sync.WaitGroup
-	turns := make(chan struct{}, lookers)
+	turns := make(chan struct{}, maxComparisons)
 	for i, one := range objects {
 		turns <- struct{}{}
 		all.Go(func() {
 			defer func() { <-turns }()
-			if found[i], failed[i] = one.lookSafely(); failed[i] != nil {
+			if found[i], failed[i] = one.compareWithRecover(); failed[i] != nil {
 				failed[i] = fmt.Errorf("look at %s: %w", one.ref, failed[i])
 			}
 		})
 	}
 	all.Wait()
-	var deviations []*deviation
+	var deviations []*driftItem
 	for _, one := range found {
 		if one != nil {
 			deviations = append(deviations, one)
@@ -129,65 +129,65 @@ func (o *operation) drift(name string) ([]*deviation, error) {
 	return deviations, errors.Join(failed...)
 }
 
-// newestComplete returns the newest revision that was complete, or nil if there is none or the
+// newestCompleteRevision returns the newest revision that was complete, or nil if there is none or the
 // release is removed.
-func newestComplete(history []*release.Release) *release.Release {
-	if len(history) == 0 || removed(history[len(history)-1]) {
+func newestCompleteRevision(history []*release.Release) *release.Release {
+	if len(history) == 0 || isRemoved(history[len(history)-1]) {
 		return nil
 	}
-	if last := lastComplete(history); last >= 0 {
+	if last := lastCompleteIndex(history); last >= 0 {
 		return history[last]
 	}
 	return nil
 }
 
-// deviation describes how an object differs from its manifest.
-type deviation struct {
-	intended
-	// live is the object in the cluster, or nil if it does not exist.
+// driftItem describes how an object differs from its manifest.
+type driftItem struct {
+	desiredObject
+	// getLive is the object in the cluster, or nil if it does not exist.
 	live   *unstructured.Unstructured
 	fields []string
 	patch  patch
-	// leave reports that Correct must not change the object.
-	leave bool
+	// readOnly reports that Correct must not change the object.
+	readOnly bool
 }
 
-// lookSafely calls look and returns a panic as an error, because it runs in its own goroutine and
+// compareWithRecover calls look and returns a panic as an error, because it runs in its own goroutine and
 // compares objects that tenants can write.
-func (i intended) lookSafely() (found *deviation, err error) {
-	defer i.operation.cluster.recovered(&err)
-	return i.look()
+func (i desiredObject) compareWithRecover() (found *driftItem, err error) {
+	defer i.operation.cluster.recoverPanic(&err)
+	return i.compareLive()
 }
 
-// look compares an object with the live object. It returns nil if they agree.
-func (i intended) look() (*deviation, error) {
-	objects, err := i.operation.resource(i.ref)
+// readObject compares an object with the live object. It returns nil if they agree.
+func (i desiredObject) compareLive() (*driftItem, error) {
+	objects, err := i.operation.resourceClient(i.ref)
 	if meta.IsNoMatchError(err) {
-		return i.missing(), nil // deleted with its kind
+		return i.missingItem(), nil // deleted with its kind
 	}
 	if err != nil {
 		return nil, err
 	}
-	var found *deviation
+	var found *driftItem
 	err = retry.RetryOnConflict(conflicts, func() error {
-		found, err = i.compare(objects)
+		found, err = i.compareObject(objects)
 		return err
 	})
 	if apierrors.IsNotFound(err) {
-		return i.missing(), nil
+		return i.missingItem(), nil
 	}
 	return found, err
 }
 
-// missing returns the deviation of an object that does not exist, or nil for a Job.
-func (i intended) missing() *deviation {
+// missingItem returns the deviation of an object that does not exist, or nil for a Job.
+func (i desiredObject) missingItem() *driftItem {
 	if i.ref.Kind == "Job" {
 		return nil
 	}
-	return &deviation{intended: i, leave: isClaimRef(i.ref)}
+	return &driftItem{desiredObject: i, readOnly: isClaimRef(i.ref)}
 }
 
-func (i intended) compare(objects dynamic.ResourceInterface) (*deviation, error) {
+func (i desiredObject) compareObject(objects dynamic.ResourceInterface) (*driftItem, error) {
 	live, err := objects.Get(i.operation.ctx, i.ref.Name, metav1.GetOptions{})
 	if err != nil {
 		return nil, err
@@ -195,16 +195,16 @@ func (i intended) compare(objects dynamic.ResourceInterface) (*deviation, error)
 	if live.GetDeletionTimestamp() != nil {
 		return nil, nil
 	}
-	wanted, err := i.withoutOthers(live)
+	wanted, err := i.withoutForeignFields(live)
 	if err != nil {
 		return nil, err
 	}
-	change, err := patchTo(wanted, live, i.olderData(wanted, live)...)
+	change, err := newPatch(wanted, live, i.olderData(wanted, live)...)
 	if err != nil || change.isEmpty() {
 		return nil, err
 	}
-	after, err := change.send(i.operation.ctx, objects, metav1.DryRunAll)
-	if refused(err) {
+	after, err := change.sendPatch(i.operation.ctx, objects, metav1.DryRunAll)
+	if isRefused(err) {
 		after, err = change.expected, nil
 	}
 	if err != nil {
@@ -214,16 +214,16 @@ func (i intended) compare(objects dynamic.ResourceInterface) (*deviation, error)
 	if len(fields) == 0 {
 		return nil, nil
 	}
-	return &deviation{
-		intended: i, live: live, fields: fields, patch: change,
-		leave: isClaimRef(i.ref) || ofAnother(live, i.owner),
+	return &driftItem{
+		desiredObject: i, live: live, fields: fields, patch: change,
+		readOnly: isClaimRef(i.ref) || isOwnedByOther(live, i.owner),
 	}, nil
 }
 
-// correct restores an object. If the object has changed since it was compared, correct compares it
+// correctObject restores an object. If the object has changed since it was compared, correct compares it
 // again.
-func (d *deviation) correct() error {
-	objects, err := d.operation.resource(d.ref)
+func (d *driftItem) correctObject() error {
+	objects, err := d.operation.resourceClient(d.ref)
 	if err != nil {
 		return err
 	}
@@ -231,24 +231,24 @@ func (d *deviation) correct() error {
 		_, err := objects.Create(d.operation.ctx, d.object, metav1.CreateOptions{FieldManager: kube.ManagedFieldsManager})
 		return err
 	}
-	_, err = d.patch.send(d.operation.ctx, objects)
+	_, err = d.patch.sendPatch(d.operation.ctx, objects)
 	if !apierrors.IsConflict(err) {
 		return err
 	}
 	return retry.RetryOnConflict(conflicts, func() error {
-		now, err := d.compare(objects)
+		now, err := d.compareObject(objects)
 		if err != nil || now == nil {
 			return err
 		}
-		_, err = now.patch.send(d.operation.ctx, objects)
+		_, err = now.patch.sendPatch(d.operation.ctx, objects)
 		return err
 	})
 }
 
-// refused reports whether the API server rejects a change regardless of the permissions of the
+// isRefused reports whether the API server rejects a change regardless of the permissions of the
 // account: the field is immutable, a policy of the cluster forbids the change, or an admission
 // webhook does not support dry runs.
-func refused(err error) bool {
+func isRefused(err error) bool {
 	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) ||
 		apierrors.IsForbidden(err) && !denied.MatchString(err.Error())
 }

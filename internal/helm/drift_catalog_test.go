@@ -38,13 +38,13 @@ func TestCatalogDoesNotDrift(t *testing.T) {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			g := NewWithT(t)
 			ctx := t.Context()
-			c := mighty(t)
+			c := newClusterAdmin(t)
 			undrifted := func() {
 				found, err := c.Drift(ctx, "app")
 				g.Expect(err).NotTo(HaveOccurred())
-				g.Expect(drifted(found)).To(BeEmpty())
+				g.Expect(formatDrift(found)).To(BeEmpty())
 			}
-			_, err := c.Install(ctx, chartSpec{Spec: helm.Spec{Name: "app", Values: parents(chart), Timeout: time.Millisecond}, Files: chart})
+			_, err := c.Install(ctx, chartSpec{Spec: helm.Spec{Name: "app", Values: parentValues(chart), Timeout: time.Millisecond}, Files: chart})
 			// The API server of the tests has few cluster IPs for Services.
 			defer func() { g.Expect(c.Uninstall(ctx, helm.Removal{Name: "app", Timeout: time.Minute})).To(Succeed()) }()
 			if err != nil {
@@ -66,18 +66,18 @@ func TestCatalogDoesNotDrift(t *testing.T) {
 	NewWithT(t).Expect(installed).To(BeNumerically(">", len(units)/2))
 }
 
-// mighty returns a client of a new namespace whose tenant may do anything in the cluster.
-func mighty(t testing.TB) *chartClient {
+// newClusterAdmin returns a client of a new namespace whose tenant may do anything in the cluster.
+func newClusterAdmin(t testing.TB) *chartClient {
 	t.Helper()
 	g := NewWithT(t)
-	tenant := inNamespace(t, everything)
+	tenant := newTenant(t, everything)
 	_, err := apiServer.admin.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: "mighty-" + tenant.Namespace},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
 		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Name: tenant.ServiceAccount, Namespace: tenant.Namespace}},
 	}, metav1.CreateOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
-	c := clientOf(apiServer.clients, tenant)
+	c := newClientFor(apiServer.clients, tenant)
 	g.Eventually(func() error {
 		_, err := c.Get(t.Context(), "app")
 		return err

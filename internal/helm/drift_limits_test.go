@@ -19,7 +19,7 @@ import (
 )
 
 func TestDriftIsBounded(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	var many, wide strings.Builder
 	for i := range 60 {
@@ -27,20 +27,20 @@ func TestDriftIsBounded(t *testing.T) {
 		fmt.Fprintf(&wide, "  key-%02d: a\n", i)
 	}
 	long := strings.Repeat("l", 253)
-	_, err := c.Install(t.Context(), spec(map[string]string{
+	_, err := c.Install(t.Context(), newSpec(map[string]string{
 		"z.yaml": many.String(),
 		"b.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a-wide}\ndata:\n" + wide.String(),
 		"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a-long}\ndata: {" + long + ": a}\n",
 	}))
 	g.Expect(err).NotTo(HaveOccurred())
 	for i := range 60 {
-		vanish(t, namespace, fmt.Sprintf("ConfigMap/many-%02d", i))
+		deleteImmediately(t, namespace, fmt.Sprintf("ConfigMap/many-%02d", i))
 	}
-	change(t, driftKinds["ConfigMap"], namespace, "a-wide", `{"data":null}`)
-	change(t, driftKinds["ConfigMap"], namespace, "a-long", `{"data":null}`)
+	patchObject(t, driftKinds["ConfigMap"], namespace, "a-wide", `{"data":null}`)
+	patchObject(t, driftKinds["ConfigMap"], namespace, "a-long", `{"data":null}`)
 
 	var under, most atomic.Int64
-	counted := through(t, namespace, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+	counted := newClientWithTransport(t, namespace, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
 		now := under.Add(1)
 		defer under.Add(-1)
 		old := most.Load()
@@ -62,13 +62,13 @@ func TestDriftIsBounded(t *testing.T) {
 }
 
 func TestDriftThatCannotBeCorrected(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	ctx := t.Context()
-	_, err := c.Install(ctx, spec(map[string]string{"a.yaml": deployment("web", "1"), "cm.yaml": configMap}))
+	_, err := c.Install(ctx, newSpec(map[string]string{"a.yaml": deploymentManifest("web", "1"), "cm.yaml": configMap}))
 	g.Expect(err).NotTo(HaveOccurred())
-	web := live(t, deployments, namespace, "web")
-	vanish(t, namespace, "Deployment/web")
+	web := getLive(t, deployments, namespace, "web")
+	deleteImmediately(t, namespace, "Deployment/web")
 	g.Expect(unstructured.SetNestedField(web.Object, "c", "spec", "selector", "matchLabels", "a")).To(Succeed())
 	g.Expect(unstructured.SetNestedField(web.Object, "c", "spec", "template", "metadata", "labels", "a")).To(Succeed())
 	web.SetResourceVersion("")
@@ -76,47 +76,47 @@ func TestDriftThatCannotBeCorrected(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = admin.Resource(deployments).Namespace(namespace).Create(ctx, web, metav1.CreateOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
-	change(t, driftKinds["ConfigMap"], namespace, "blog", `{"data":{"v":"other"}}`)
+	patchObject(t, driftKinds["ConfigMap"], namespace, "blog", `{"data":{"v":"other"}}`)
 
 	found, err := c.Drift(ctx, "blog")
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(drifted(found)).To(Equal([]string{
+	g.Expect(formatDrift(found)).To(Equal([]string{
 		"ConfigMap/blog data.v",
 		"Deployment/web spec.selector.matchLabels.a spec.template.metadata.labels.a",
 	}))
 	corrected, err := c.Correct(ctx, "blog")
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonUpgradeFailed))
 	g.Expect(err).To(MatchError(ContainSubstring("field is immutable")))
-	g.Expect(drifted(corrected)).To(Equal([]string{"ConfigMap/blog data.v"}), "the others are corrected")
+	g.Expect(formatDrift(corrected)).To(Equal([]string{"ConfigMap/blog data.v"}), "the others are corrected")
 }
 
 func TestDriftOfReplicasThatAreNoNumber(t *testing.T) {
-	needWidgets(t)
-	c, namespace := client(t)
+	requireWidgets(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	_, err := c.Install(t.Context(), spec(map[string]string{
+	_, err := c.Install(t.Context(), newSpec(map[string]string{
 		"w.yaml": "apiVersion: test.appmarket.io/v1\nkind: Widget\nmetadata: {name: gear}\nspec: {replicas: {east: 1}}\n",
 	}))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(c.Drift(t.Context(), "blog")).To(BeEmpty())
-	change(t, driftKinds["Widget"], namespace, "gear", `{"spec":{"replicas":{"east":2}}}`)
+	patchObject(t, driftKinds["Widget"], namespace, "gear", `{"spec":{"replicas":{"east":2}}}`)
 	found, err := c.Drift(t.Context(), "blog")
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(drifted(found)).To(Equal([]string{"Widget/gear spec.replicas.east"}))
+	g.Expect(formatDrift(found)).To(Equal([]string{"Widget/gear spec.replicas.east"}))
 }
 
 func TestDriftOfWhatIsBeingRemoved(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+	_, err := c.Install(t.Context(), newSpec(map[string]string{"cm.yaml": configMap}))
 	g.Expect(err).NotTo(HaveOccurred())
-	change(t, driftKinds["ConfigMap"], namespace, "blog", `{"metadata":{"finalizers":["example.org/wait"]},"data":{"v":"other"}}`)
+	patchObject(t, driftKinds["ConfigMap"], namespace, "blog", `{"metadata":{"finalizers":["example.org/wait"]},"data":{"v":"other"}}`)
 	g.Expect(apiServer.admin.CoreV1().ConfigMaps(namespace).Delete(t.Context(), "blog", metav1.DeleteOptions{})).To(Succeed())
 	g.Expect(c.Correct(t.Context(), "blog")).To(BeEmpty())
-	change(t, driftKinds["ConfigMap"], namespace, "blog", `{"metadata":{"finalizers":null}}`)
+	patchObject(t, driftKinds["ConfigMap"], namespace, "blog", `{"metadata":{"finalizers":null}}`)
 	found, err := c.Correct(t.Context(), "blog")
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(drifted(found)).To(Equal([]string{"ConfigMap/blog missing"}))
+	g.Expect(formatDrift(found)).To(Equal([]string{"ConfigMap/blog missing"}))
 	again, err := getConfigMap(t, namespace, "blog")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(again.Labels).To(HaveKeyWithValue("app.kubernetes.io/managed-by", "Helm"))
@@ -126,58 +126,58 @@ func TestDriftOfWhatIsBeingRemoved(t *testing.T) {
 }
 
 func TestDriftComparesWithTheCompleteRevision(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	good := spec(map[string]string{"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {v: good}\n"})
+	good := newSpec(map[string]string{"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {v: good}\n"})
 	_, err := c.Install(t.Context(), good)
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = c.Upgrade(t.Context(), spec(map[string]string{
+	_, err = c.Upgrade(t.Context(), newSpec(map[string]string{
 		"cm.yaml":  "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {v: bad}\n",
 		"svc.yaml": strings.ReplaceAll(service, "port: 80", "port: 99999"),
 	}))
 	g.Expect(err).To(HaveOccurred())
 	found, err := c.Correct(t.Context(), "blog")
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(drifted(found)).To(Equal([]string{"ConfigMap/a data.v"}))
+	g.Expect(formatDrift(found)).To(Equal([]string{"ConfigMap/a data.v"}))
 	cm, err := getConfigMap(t, namespace, "a")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(cm.Data).To(HaveKeyWithValue("v", "good"))
 }
 
 func TestCorrectGoesByWhatIsThere(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	_, err := c.Install(t.Context(), spec(map[string]string{"all.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {color: red, size: '1'}\n"}))
+	_, err := c.Install(t.Context(), newSpec(map[string]string{"all.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {color: red, size: '1'}\n"}))
 	g.Expect(err).NotTo(HaveOccurred())
-	change(t, driftKinds["ConfigMap"], namespace, "settings", `{"data":{"color":"blue"}}`)
+	patchObject(t, driftKinds["ConfigMap"], namespace, "settings", `{"data":{"color":"blue"}}`)
 	raced := map[bool]bool{}
-	racing := through(t, namespace, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+	racing := newClientWithTransport(t, namespace, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
 		// Another client changes the object once before the dry run and once before the correction.
 		dry := request.URL.Query().Has("dryRun")
 		if request.Method == http.MethodPatch && !raced[dry] {
 			raced[dry] = true
-			change(t, driftKinds["ConfigMap"], namespace, "settings", fmt.Sprintf(`{"data":{"size":"%d"}}`, 1+len(raced)))
+			patchObject(t, driftKinds["ConfigMap"], namespace, "settings", fmt.Sprintf(`{"data":{"size":"%d"}}`, 1+len(raced)))
 		}
 		return next.RoundTrip(request)
 	})
 	found, err := racing.Correct(t.Context(), "blog")
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(drifted(found)).To(HaveLen(1))
+	g.Expect(formatDrift(found)).To(HaveLen(1))
 	cm, err := getConfigMap(t, namespace, "settings")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(cm.Data).To(Equal(map[string]string{"color": "red", "size": "1"}))
 }
 
 func TestDriftSaysWhichRightIsMissing(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap, "svc.yaml": service}))
+	_, err := c.Install(t.Context(), newSpec(map[string]string{"cm.yaml": configMap, "svc.yaml": service}))
 	g.Expect(err).NotTo(HaveOccurred())
-	change(t, driftKinds["ConfigMap"], namespace, "blog", `{"data":{"v":"other"}}`)
-	vanish(t, namespace, "Service/blog")
+	patchObject(t, driftKinds["ConfigMap"], namespace, "blog", `{"data":{"v":"other"}}`)
+	deleteImmediately(t, namespace, "Service/blog")
 	records := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}}
 	readers := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"configmaps", "services"}, Verbs: []string{"get"}}
-	allow(t, namespace, records, readers)
+	setPermissions(t, namespace, records, readers)
 	who := "service account " + namespace + "/installer may not "
 	g.Eventually(func() error { _, err := c.Drift(t.Context(), "blog"); return err }).
 		Should(MatchError(who + "patch configmaps in namespace " + namespace))

@@ -121,10 +121,10 @@ var driftObjects = []string{
 	"Service/dns", "Job/import", "Widget/gear",
 }
 
-// needWidgets creates a custom kind in the cluster.
-func needWidgets(t testing.TB) {
+// requireWidgets creates a custom kind in the cluster.
+func requireWidgets(t testing.TB) {
 	t.Helper()
-	needAPIServer(t)
+	requireAPIServer(t)
 	g := NewWithT(t)
 	object := &unstructured.Unstructured{}
 	g.Expect(yaml.Unmarshal([]byte(widgets), &object.Object)).To(Succeed())
@@ -140,8 +140,8 @@ func needWidgets(t testing.TB) {
 	}, "10s").Should(Succeed())
 }
 
-// drifted formats drift as lines such as "ConfigMap/settings data.color".
-func drifted(found []helm.Drifted) []string {
+// formatDrift formats drift as lines such as "ConfigMap/settings data.color".
+func formatDrift(found []helm.Drifted) []string {
 	lines := []string{}
 	for _, one := range found {
 		line := one.Object.String()
@@ -153,8 +153,8 @@ func drifted(found []helm.Drifted) []string {
 	return lines
 }
 
-// vanish deletes an object immediately, as another client.
-func vanish(t testing.TB, namespace, object string) {
+// deleteImmediately deletes an object immediately, as another client.
+func deleteImmediately(t testing.TB, namespace, object string) {
 	t.Helper()
 	kind, name, _ := strings.Cut(object, "/")
 	admin, err := dynamic.NewForConfig(apiServer.config)
@@ -166,28 +166,28 @@ func vanish(t testing.TB, namespace, object string) {
 	NewWithT(t).Expect(objects.Delete(context.Background(), name, metav1.DeleteOptions{PropagationPolicy: &background})).To(Succeed())
 }
 
-func edit(object, patch string) func(testing.TB, *chartClient, string) {
+func editObject(object, patch string) func(testing.TB, *chartClient, string) {
 	return func(t testing.TB, _ *chartClient, namespace string) {
 		kind, name, _ := strings.Cut(object, "/")
-		change(t, driftKinds[kind], namespace, name, patch)
+		patchObject(t, driftKinds[kind], namespace, name, patch)
 	}
 }
 
-func scaled(kind string) func(testing.TB, *chartClient, string) {
+func addAutoscaler(kind string) func(testing.TB, *chartClient, string) {
 	return func(t testing.TB, _ *chartClient, namespace string) {
-		by := scaler(kind, nil, 9)
+		by := newAutoscalerSpec(kind, nil, 9)
 		by.ScaleTargetRef.Name = "web"
 		_, err := apiServer.admin.AutoscalingV2().HorizontalPodAutoscalers(namespace).Create(t.Context(),
 			&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Name: "scaler"}, Spec: *by}, metav1.CreateOptions{})
 		NewWithT(t).Expect(err).NotTo(HaveOccurred())
-		change(t, deployments, namespace, "web", `{"spec":{"replicas":5}}`)
+		patchObject(t, deployments, namespace, "web", `{"spec":{"replicas":5}}`)
 	}
 }
 
 func TestDriftIsFoundAndCorrected(t *testing.T) {
 	type doing = func(testing.TB, *chartClient, string)
 	remove := func(object string) doing {
-		return func(t testing.TB, _ *chartClient, namespace string) { vanish(t, namespace, object) }
+		return func(t testing.TB, _ *chartClient, namespace string) { deleteImmediately(t, namespace, object) }
 	}
 	stop := func(t testing.TB, c *chartClient, _ string) {
 		NewWithT(t).Expect(c.Stop(t.Context(), "blog")).To(Succeed())
@@ -195,7 +195,7 @@ func TestDriftIsFoundAndCorrected(t *testing.T) {
 	const web = `{"name":"web","image":"nginx:1","env":[{"name":"PASSWORD","value":"hunter2"}],"resources":{"requests":{"cpu":"500m","memory":"1Gi"}}}`
 	const log = `{"name":"log","image":"fluent:1"}`
 	containers := func(all ...string) doing {
-		return edit("Deployment/web", `{"spec":{"template":{"spec":{"containers":[`+strings.Join(all, ",")+`]}}}}`)
+		return editObject("Deployment/web", `{"spec":{"template":{"spec":{"containers":[`+strings.Join(all, ",")+`]}}}}`)
 	}
 	cases := []struct {
 		why  string
@@ -220,25 +220,25 @@ func TestDriftIsFoundAndCorrected(t *testing.T) {
 			why: "a container and a field of somebody else",
 			do: []doing{
 				containers(web, log, `{"name":"mesh","image":"envoy"}`),
-				edit("Deployment/web", `{"metadata":{"annotations":{"note":"mine"}},"spec":{"revisionHistoryLimit":3,"paused":true}}`),
+				editObject("Deployment/web", `{"metadata":{"annotations":{"note":"mine"}},"spec":{"revisionHistoryLimit":3,"paused":true}}`),
 			},
 		}, {
 			why: "labels, the one of Helm among them",
-			do:  []doing{edit("Deployment/web", `{"metadata":{"labels":{"app":null,"app.kubernetes.io/managed-by":"me"}}}`)},
+			do:  []doing{editObject("Deployment/web", `{"metadata":{"labels":{"app":null,"app.kubernetes.io/managed-by":"me"}}}`)},
 			want: []string{
 				"Deployment/web metadata.labels.app metadata.labels[app.kubernetes.io/managed-by]",
 			},
 		}, {
 			why:  "settings changed, removed and added",
-			do:   []doing{edit("ConfigMap/settings", `{"data":{"color":"blue","size":null,"shape":"round"}}`)},
+			do:   []doing{editObject("ConfigMap/settings", `{"data":{"color":"blue","size":null,"shape":"round"}}`)},
 			want: []string{"ConfigMap/settings data.color data.size"},
 		}, {
 			why:  "all settings are gone",
-			do:   []doing{edit("ConfigMap/settings", `{"data":null}`)},
+			do:   []doing{editObject("ConfigMap/settings", `{"data":null}`)},
 			want: []string{"ConfigMap/settings data.color data.page data.size"},
 		}, {
 			why:  "a secret, without its value",
-			do:   []doing{edit("Secret/login", `{"data":{"password":"bm9ib2R5"}}`)},
+			do:   []doing{editObject("Secret/login", `{"data":{"password":"bm9ib2R5"}}`)},
 			want: []string{"Secret/login data.password"},
 		}, {
 			why: "objects are gone, and are made again in the order of the manifest",
@@ -256,23 +256,23 @@ func TestDriftIsFoundAndCorrected(t *testing.T) {
 			left: []string{"PersistentVolumeClaim/photos missing"},
 		}, {
 			why:  "a claim has changed",
-			do:   []doing{edit("PersistentVolumeClaim/photos", `{"metadata":{"labels":{"app":null}}}`)},
+			do:   []doing{editObject("PersistentVolumeClaim/photos", `{"metadata":{"labels":{"app":null}}}`)},
 			want: []string{"PersistentVolumeClaim/photos metadata.labels.app"},
 			left: []string{"PersistentVolumeClaim/photos metadata.labels.app"},
 		}, {
 			why:  "one of two ports of the same number",
-			do:   []doing{edit("Service/dns", `{"spec":{"ports":[{"name":"dns","port":53,"protocol":"UDP","targetPort":53}]}}`)},
+			do:   []doing{editObject("Service/dns", `{"spec":{"ports":[{"name":"dns","port":53,"protocol":"UDP","targetPort":53}]}}`)},
 			want: []string{"Service/dns spec.ports[name=dns-tcp]"},
 		}, {
 			why:  "replicas, of which nobody but the chart says how many",
-			do:   []doing{edit("Deployment/web", `{"spec":{"replicas":5}}`)},
+			do:   []doing{editObject("Deployment/web", `{"spec":{"replicas":5}}`)},
 			want: []string{"Deployment/web spec.replicas"},
 		}, {
 			why: "replicas that are scaled",
-			do:  []doing{scaled("Deployment")},
+			do:  []doing{addAutoscaler("Deployment")},
 		}, {
 			why:  "replicas beside something that is scaled",
-			do:   []doing{scaled("StatefulSet")},
+			do:   []doing{addAutoscaler("StatefulSet")},
 			want: []string{"Deployment/web spec.replicas"},
 		}, {
 			why: "workloads are stopped",
@@ -283,23 +283,23 @@ func TestDriftIsFoundAndCorrected(t *testing.T) {
 			want: []string{"Deployment/web spec.template.spec.containers[name=web].image"},
 		}, {
 			why:  "an object of a custom kind",
-			do:   []doing{edit("Widget/gear", `{"spec":{"teeth":13,"parts":[{"name":"axle","length":4},{"name":"rim"}],"sizes":[1,3,4],"mine":true,"speed":9}}`)},
+			do:   []doing{editObject("Widget/gear", `{"spec":{"teeth":13,"parts":[{"name":"axle","length":4},{"name":"rim"}],"sizes":[1,3,4],"mine":true,"speed":9}}`)},
 			want: []string{"Widget/gear spec.parts[name=axle].length spec.sizes[1] spec.sizes[2] spec.teeth"},
 		}, {
 			why:  "only the order differs",
-			do:   []doing{edit("Widget/gear", `{"spec":{"parts":[{"name":"rim"},{"name":"axle","length":3}]}}`)},
+			do:   []doing{editObject("Widget/gear", `{"spec":{"parts":[{"name":"rim"},{"name":"axle","length":3}]}}`)},
 			want: []string{"Widget/gear spec.parts"},
 		}, {
 			why:  "another release has taken an object over",
-			do:   []doing{edit("ConfigMap/settings", `{"metadata":{"annotations":{"meta.helm.sh/release-name":"other"}},"data":{"color":"blue"}}`)},
+			do:   []doing{editObject("ConfigMap/settings", `{"metadata":{"annotations":{"meta.helm.sh/release-name":"other"}},"data":{"color":"blue"}}`)},
 			want: []string{"ConfigMap/settings data.color metadata.annotations[meta.helm.sh/release-name]"},
 			left: []string{"ConfigMap/settings data.color metadata.annotations[meta.helm.sh/release-name]"},
 		},
 	}
-	needWidgets(t)
+	requireWidgets(t)
 	for _, one := range cases {
 		t.Run(one.why, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := newClient(t)
 			g := NewWithT(t)
 			ctx := t.Context()
 			if one.want == nil {
@@ -308,7 +308,7 @@ func TestDriftIsFoundAndCorrected(t *testing.T) {
 			if one.left == nil {
 				one.left = []string{}
 			}
-			_, err := c.Install(ctx, spec(map[string]string{"all.yaml": driftChart}))
+			_, err := c.Install(ctx, newSpec(map[string]string{"all.yaml": driftChart}))
 			g.Expect(err).NotTo(HaveOccurred())
 			for _, do := range one.do {
 				do(t, c, namespace)
@@ -317,27 +317,27 @@ func TestDriftIsFoundAndCorrected(t *testing.T) {
 
 			found, err := c.Drift(ctx, "blog")
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(drifted(found)).To(Equal(one.want))
+			g.Expect(formatDrift(found)).To(Equal(one.want))
 			g.Expect(fmt.Sprintf("%+v", found)).NotTo(Or(ContainSubstring("hunter"), ContainSubstring("bm9ib2R5")))
 			g.Expect(driftVersions(t, namespace)).To(Equal(before), "to look changes nothing")
 
 			corrected, err := c.Correct(ctx, "blog")
 			g.Expect(err).NotTo(HaveOccurred())
 			if len(one.left) == 0 {
-				g.Expect(drifted(corrected)).To(Equal(one.want))
+				g.Expect(formatDrift(corrected)).To(Equal(one.want))
 			} else {
 				g.Expect(corrected).To(BeEmpty())
 			}
 			after := driftVersions(t, namespace)
 			for _, object := range driftObjects {
 				touched := before[object] != after[object]
-				g.Expect(touched).To(Equal(strings.Contains(fmt.Sprint(drifted(corrected)), object)), object)
+				g.Expect(touched).To(Equal(strings.Contains(fmt.Sprint(formatDrift(corrected)), object)), object)
 			}
 			found, err = c.Drift(ctx, "blog")
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(drifted(found)).To(Equal(one.left))
+			g.Expect(formatDrift(found)).To(Equal(one.left))
 			if len(one.left) == 0 {
-				_, err = c.Upgrade(ctx, spec(map[string]string{"all.yaml": driftChart}))
+				_, err = c.Upgrade(ctx, newSpec(map[string]string{"all.yaml": driftChart}))
 				g.Expect(err).NotTo(HaveOccurred(), "helm finds its own")
 			}
 		})

@@ -57,7 +57,7 @@ func (e Engine) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Ren
 	if err != nil {
 		return hydrate.Rendered{}, err
 	}
-	violation, err := violationOf(unit, values, in.Schemas)
+	violation, err := schemaViolation(unit, values, in.Schemas)
 	if err != nil {
 		return hydrate.Rendered{}, err
 	}
@@ -73,11 +73,11 @@ func (e Engine) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.Ren
 		return hydrate.Rendered{}, outcome.Stalled(v1alpha1.ReasonLimitExceeded, err)
 	}
 	if in.AnyOrder {
-		return splitAnyhow(unit, texts), nil
+		return splitUnsorted(unit, texts), nil
 	}
-	out, err := split(unit, texts)
+	out, err := splitRendered(unit, texts)
 	if err != nil {
-		return hydrate.Rendered{}, outcome.Stalled(v1alpha1.ReasonRenderFailed, explain(unit.Name(), err))
+		return hydrate.Rendered{}, outcome.Stalled(v1alpha1.ReasonRenderFailed, explainTemplateError(unit.Name(), err))
 	}
 	out.Violation, out.Lookups = violation, lookups.count
 	if in.ForRelease {
@@ -100,7 +100,7 @@ var mistyped = regexp.MustCompile(`^type mismatch on ([^:]+): `)
 
 // renderValues processes the dependencies of the unit and returns the values for its templates.
 func (e Engine) renderValues(unit *chart.Chart, in hydrate.RenderInput) (chartutil.Values, error) {
-	capabilities, err := e.capabilities(in.Cluster)
+	capabilities, err := e.capabilitiesFor(in.Cluster)
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonRenderFailed, err)
 	}
@@ -126,9 +126,9 @@ func (e Engine) renderValues(unit *chart.Chart, in hydrate.RenderInput) (chartut
 	return values, nil
 }
 
-// violationOf checks the values of a unit against its schemas. If violations are only reported, an
+// schemaViolation checks the values of a unit against its schemas. If violations are only reported, an
 // invalid schema is reported as well.
-func violationOf(unit *chart.Chart, values chartutil.Values, policy hydrate.SchemaPolicy) (string, error) {
+func schemaViolation(unit *chart.Chart, values chartutil.Values, policy hydrate.SchemaPolicy) (string, error) {
 	seen, ok := values["Values"].(chartutil.Values)
 	if policy == hydrate.SchemasIgnored || !ok {
 		return "", nil
@@ -146,19 +146,19 @@ var brokenTemplate = regexp.MustCompile(`^parse error |no template "|nested refe
 
 // templateError explains an error of the engine.
 func templateError(chartName string, err error) error {
-	explained := explain(chartName, err)
+	explained := explainTemplateError(chartName, err)
 	if brokenTemplate.MatchString(err.Error()) {
 		return explained
 	}
 	return &hydrate.ValuesError{Err: explained}
 }
 
-// capabilities returns the given capabilities, or the capabilities of a typical cluster if of is
+// capabilitiesFor returns the given capabilities, or the capabilities of a typical cluster if of is
 // nil.
-func (e Engine) capabilities(of *hydrate.Capabilities) (*chartutil.Capabilities, error) {
+func (e Engine) capabilitiesFor(of *hydrate.Capabilities) (*chartutil.Capabilities, error) {
 	given := of != nil
 	if !given {
-		of = e.usual()
+		of = e.defaultCapabilities()
 	}
 	version, err := chartutil.ParseKubeVersion(of.KubeVersion)
 	if err != nil {
@@ -172,16 +172,16 @@ func (e Engine) capabilities(of *hydrate.Capabilities) (*chartutil.Capabilities,
 	return capabilities, nil
 }
 
-func (e Engine) usual() *hydrate.Capabilities {
+func (e Engine) defaultCapabilities() *hydrate.Capabilities {
 	return &hydrate.Capabilities{
 		KubeVersion: cmp.Or(e.KubeVersion, DefaultKubeVersion),
-		APIVersions: slices.Concat(chartutil.DefaultVersionSet, usualKinds(), e.APIVersions),
+		APIVersions: slices.Concat(chartutil.DefaultVersionSet, defaultKinds(), e.APIVersions),
 	}
 }
 
-// usualKinds returns the built-in kinds of Kubernetes in the format of a cluster. Helm knows only
+// defaultKinds returns the built-in kinds of Kubernetes in the format of a cluster. Helm knows only
 // their groups, but charts check for "networking.k8s.io/v1/Ingress".
-var usualKinds = sync.OnceValue(func() []string {
+var defaultKinds = sync.OnceValue(func() []string {
 	var all []string
 	for gvk := range scheme.Scheme.AllKnownTypes() {
 		if gvk.Version != runtime.APIVersionInternal {
@@ -206,9 +206,9 @@ func checkSize(unit *chart.Chart, texts map[string]string) error {
 	return nil
 }
 
-// notes removes the NOTES.txt files of all charts from texts and returns the file of the unit
+// extractNotes removes the NOTES.txt files of all charts from texts and returns the file of the unit
 // itself, as Helm does.
-func notes(unit *chart.Chart, texts map[string]string) string {
+func extractNotes(unit *chart.Chart, texts map[string]string) string {
 	const name = "NOTES.txt"
 	own := texts[path.Join(unit.Name(), "templates", name)]
 	for file := range texts {

@@ -16,9 +16,9 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// files returns a chart with the given contents by file name. It adds a Chart.yaml if there is
+// newChartFiles returns a chart with the given contents by file name. It adds a Chart.yaml if there is
 // none.
-func files(content map[string]string) []chart.File {
+func newChartFiles(content map[string]string) []chart.File {
 	if _, ok := content["Chart.yaml"]; !ok {
 		content["Chart.yaml"] = "apiVersion: v2\nname: web\nversion: 1.2.3\n"
 	}
@@ -29,8 +29,8 @@ func files(content map[string]string) []chart.File {
 	return all
 }
 
-func unit(content map[string]string) hydrate.RenderInput {
-	return hydrate.RenderInput{Files: files(content), Release: "blog", Namespace: "anna"}
+func newRenderInput(content map[string]string) hydrate.RenderInput {
+	return hydrate.RenderInput{Files: newChartFiles(content), Release: "blog", Namespace: "anna"}
 }
 
 func TestEngineRenders(t *testing.T) {
@@ -119,11 +119,11 @@ func TestEngineRenders(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			in := unit(c.chart)
+			in := newRenderInput(c.chart)
 			in.Values = c.give
 			out, err := helm.Engine{}.Render(t.Context(), in)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(helm.Unread(out.Documents)).To(Equal(c.want))
+			g.Expect(helm.WithoutContents(out.Documents)).To(Equal(c.want))
 			g.Expect(out.Notes).To(Equal(c.notes))
 		})
 	}
@@ -213,7 +213,7 @@ func TestEngineExplainsWhatFails(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			_, err := helm.Engine{}.Render(t.Context(), unit(c.chart))
+			_, err := helm.Engine{}.Render(t.Context(), newRenderInput(c.chart))
 			g.Expect(err).To(MatchError(c.want))
 			g.Expect(outcome.IsStalled(err)).To(BeTrue())
 			if c.reason == "" {
@@ -227,13 +227,13 @@ func TestEngineExplainsWhatFails(t *testing.T) {
 func TestEngineIsConfigured(t *testing.T) {
 	g := NewWithT(t)
 	engine := helm.Engine{KubeVersion: "1.31", APIVersions: []string{"example.com/v1/Thing"}}
-	out, err := engine.Render(t.Context(), unit(map[string]string{
+	out, err := engine.Render(t.Context(), newRenderInput(map[string]string{
 		"templates/a.yaml": `kind: {{ .Capabilities.KubeVersion }} {{ .Capabilities.APIVersions.Has "example.com/v1/Thing" }}`,
 	}))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(out.Documents[0].Text).To(Equal("kind: v1.31 true"))
 
-	in := unit(map[string]string{
+	in := newRenderInput(map[string]string{
 		"templates/a.yaml": `kind: {{ .Capabilities.KubeVersion }} {{ .Capabilities.APIVersions }} {{ .Release.IsInstall }} {{ .Release.IsUpgrade }} {{ .Release.Revision }}`,
 	})
 	in.Cluster, in.Upgrade, in.Revision = &hydrate.Capabilities{KubeVersion: "v1.33.1+k3s1", APIVersions: []string{"v1/Pod"}}, true, 4
@@ -241,13 +241,13 @@ func TestEngineIsConfigured(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(out.Documents[0].Text).To(Equal("kind: v1.33.1+k3s1 [v1/Pod] false true 4"), "a cluster that is known is all there is")
 
-	_, err = helm.Engine{KubeVersion: "soon"}.Render(t.Context(), unit(map[string]string{}))
+	_, err = helm.Engine{KubeVersion: "soon"}.Render(t.Context(), newRenderInput(map[string]string{}))
 	g.Expect(outcome.IsStalled(err)).To(BeTrue(), "no version is no version")
 }
 
 func TestEngineBoundsItsErrors(t *testing.T) {
 	g := NewWithT(t)
-	_, err := helm.Engine{}.Render(t.Context(), unit(map[string]string{
+	_, err := helm.Engine{}.Render(t.Context(), newRenderInput(map[string]string{
 		"templates/a.yaml": `{{ fail (repeat 1000000 "ä b\n") }}`,
 	}))
 	g.Expect(err).To(HaveOccurred())
@@ -259,7 +259,7 @@ func TestEngineStopsForItsCaller(t *testing.T) {
 	g := NewWithT(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := helm.Engine{}.Render(ctx, unit(map[string]string{}))
+	_, err := helm.Engine{}.Render(ctx, newRenderInput(map[string]string{}))
 	g.Expect(err).To(MatchError(context.Canceled))
 	g.Expect(outcome.IsStalled(err)).To(BeFalse())
 }

@@ -62,8 +62,8 @@ func stopAPIServer() {
 	}
 }
 
-// needAPIServer skips a test if the programs to start an API server are not installed.
-func needAPIServer(t testing.TB) {
+// requireAPIServer skips a test if the programs to start an API server are not installed.
+func requireAPIServer(t testing.TB) {
 	t.Helper()
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		if os.Getenv("CI") == "true" {
@@ -79,10 +79,10 @@ func needAPIServer(t testing.TB) {
 
 var namespaces atomic.Int64
 
-// inNamespace creates a namespace with a service account that has the given permissions.
-func inNamespace(t testing.TB, rules ...rbacv1.PolicyRule) helm.Tenant {
+// newTenant creates a namespace with a service account that has the given permissions.
+func newTenant(t testing.TB, rules ...rbacv1.PolicyRule) helm.Tenant {
 	t.Helper()
-	needAPIServer(t)
+	requireAPIServer(t)
 	g := NewWithT(t)
 	ctx := t.Context()
 	tenant := helm.Tenant{Namespace: fmt.Sprintf("tenant-%d", namespaces.Add(1)), ServiceAccount: "installer"}
@@ -108,11 +108,11 @@ func inNamespace(t testing.TB, rules ...rbacv1.PolicyRule) helm.Tenant {
 // everything permits all operations in a namespace.
 var everything = rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}
 
-// client returns a client that may do anything in a new namespace, and the namespace.
-func client(t testing.TB) (*chartClient, string) {
+// newClient returns a client that may do anything in a new namespace, and the namespace.
+func newClient(t testing.TB) (*chartClient, string) {
 	t.Helper()
-	tenant := inNamespace(t, everything)
-	c := clientOf(apiServer.clients, tenant)
+	tenant := newTenant(t, everything)
+	c := newClientFor(apiServer.clients, tenant)
 	NewWithT(t).Eventually(func() error {
 		_, err := c.Get(t.Context(), "none")
 		return err
@@ -120,8 +120,8 @@ func client(t testing.TB) (*chartClient, string) {
 	return c, tenant.Namespace
 }
 
-// spec returns a release "blog" of a chart with the given templates.
-func spec(templates map[string]string) chartSpec {
+// newSpec returns a release "blog" of a chart with the given templates.
+func newSpec(templates map[string]string) chartSpec {
 	content := map[string]string{}
 	for name, text := range templates {
 		if !strings.Contains(name, "/") && strings.HasSuffix(name, "yaml") && name != "values.yaml" && name != "Chart.yaml" {
@@ -129,7 +129,7 @@ func spec(templates map[string]string) chartSpec {
 		}
 		content[name] = text
 	}
-	return chartSpec{Spec: helm.Spec{Name: "blog", Labels: map[string]string{"appmarket.io/instance": "blog"}}, Files: files(content)}
+	return chartSpec{Spec: helm.Spec{Name: "blog", Labels: map[string]string{"appmarket.io/instance": "blog"}}, Files: newChartFiles(content)}
 }
 
 // chartSpec is a Spec with the files of its chart, which is rendered in this process.
@@ -145,21 +145,21 @@ type chartClient struct {
 	tenant  helm.Tenant
 }
 
-func clientOf(clients *helm.Clients, tenant helm.Tenant) *chartClient {
+func newClientFor(clients *helm.Clients, tenant helm.Tenant) *chartClient {
 	return &chartClient{Client: clients.For(tenant, nil), clients: clients, tenant: tenant}
 }
 
 // Install installs a chart.
 func (c *chartClient) Install(ctx context.Context, s chartSpec) (*helm.Release, error) {
-	return c.Client.Install(ctx, c.rendered(s))
+	return c.Client.Install(ctx, c.withRender(s))
 }
 
 // Upgrade upgrades to a chart.
 func (c *chartClient) Upgrade(ctx context.Context, s chartSpec) (*helm.Release, error) {
-	return c.Client.Upgrade(ctx, c.rendered(s))
+	return c.Client.Upgrade(ctx, c.withRender(s))
 }
 
-func (c *chartClient) rendered(s chartSpec) helm.Spec {
+func (c *chartClient) withRender(s chartSpec) helm.Spec {
 	if s.Files == nil {
 		return s.Spec
 	}

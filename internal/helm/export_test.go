@@ -6,5 +6,5 @@ func WithChunks(whole, chunk int) func(*Clients) {
 	return func(c *Clients) { c.chunks = chunkSizes{whole: whole, chunk: chunk} }
 }
 
-// Unread returns documents without their parsed contents.
-var Unread = unread
+// WithoutContents returns documents without their parsed contents.
+var WithoutContents = withoutContents

@@ -33,21 +33,21 @@ func TestObjectsOfAnotherReleaseAreLeft(t *testing.T) {
 			return c.Uninstall(ctx, helm.Removal{Name: "blog"})
 		},
 		"an upgrade goes without them": func(ctx context.Context, c *chartClient) error {
-			_, err := c.Upgrade(ctx, spec(map[string]string{"cm.yaml": configMap}))
+			_, err := c.Upgrade(ctx, newSpec(map[string]string{"cm.yaml": configMap}))
 			return err
 		},
 		"a rollback goes to a revision without them": func(ctx context.Context, c *chartClient) error {
-			_, err := c.Rollback(ctx, back(1))
+			_, err := c.Rollback(ctx, newRollback(1))
 			return err
 		},
 	} {
 		t.Run(why, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := newClient(t)
 			g := NewWithT(t)
 			ctx := t.Context()
-			_, err := c.Install(ctx, spec(map[string]string{"cm.yaml": configMap}))
+			_, err := c.Install(ctx, newSpec(map[string]string{"cm.yaml": configMap}))
 			g.Expect(err).NotTo(HaveOccurred())
-			_, err = c.Upgrade(ctx, spec(map[string]string{"cm.yaml": configMap, "own.yaml": own, "moved.yaml": moved, "set.yaml": set}))
+			_, err = c.Upgrade(ctx, newSpec(map[string]string{"cm.yaml": configMap, "own.yaml": own, "moved.yaml": moved, "set.yaml": set}))
 			g.Expect(err).NotTo(HaveOccurred())
 			mark := []byte(`{"metadata":{"annotations":{"meta.helm.sh/release-name":"shop"}}}`)
 			_, err = apiServer.admin.CoreV1().ConfigMaps(namespace).Patch(ctx, "moved", types.MergePatchType, mark, metav1.PatchOptions{})
@@ -59,7 +59,7 @@ func TestObjectsOfAnotherReleaseAreLeft(t *testing.T) {
 			_, err = apiServer.admin.CoreV1().PersistentVolumeClaims(namespace).Create(ctx, claim, metav1.CreateOptions{})
 			g.Expect(err).NotTo(HaveOccurred())
 
-			observed, retained := observe(ctx)
+			observed, retained := observeRetained(ctx)
 			g.Expect(remove(observed, c)).To(Succeed())
 			g.Expect(retained()).To(BeEmpty(), "the claim belongs to the release that has the StatefulSet")
 			_, err = getConfigMap(t, namespace, "moved")

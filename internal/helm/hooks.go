@@ -23,11 +23,11 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// runMark identifies a run, as a label of a release and as an annotation of the hooks that the run
+// runKey identifies a run, as a label of a release and as an annotation of the hooks that the run
 // has created. A run has one goal: a chart with values, or a rollback to a revision. It starts at
 // one revision. If an operation is interrupted and continued, the run stays the same, although Helm
 // creates a new revision, for which it would run all hooks again.
-const runMark = "appmarket.io/run"
+const runKey = "appmarket.io/run"
 
 // Phases of an operation, as in the names of hook events.
 const (
@@ -42,16 +42,16 @@ type hooks struct {
 	run string
 	// resumed reports that the run was interrupted before.
 	resumed bool
-	// finished contains the hooks that the run completed before it was interrupted and that Helm
+	// renderedChart contains the hooks that the run completed before it was interrupted and that Helm
 	// has not processed again since.
 	finished map[string]bool
 	// passed contains the hooks that were processed in this operation and have ended.
 	passed map[string]bool
 }
 
-// resume restores the state of an interrupted run: the hooks that started at or after the given
+// resumePatch restores the state of an interrupted run: the hooks that started at or after the given
 // time and succeeded.
-func (h *hooks) resume(revisions []*release.Release, since helmtime.Time) {
+func (h *hooks) restoreRun(revisions []*release.Release, since helmtime.Time) {
 	h.resumed, h.finished = true, map[string]bool{}
 	for _, revision := range revisions {
 		for _, hook := range revision.Hooks {
@@ -68,10 +68,10 @@ func (o *operation) resumeRun(wish string, wanted map[string]string, history []*
 	o.cluster.hooks.run = runName(1, wish)
 	if len(history) > 0 {
 		last := history[len(history)-1]
-		run := last.Labels[runMark]
-		if interrupted(last) && last.Info.Deleted.IsZero() && isRunFor(run, wish) {
+		run := last.Labels[runKey]
+		if isInterrupted(last) && last.Info.Deleted.IsZero() && isRunOfRequest(run, wish) {
 			o.cluster.hooks.run = run
-			o.cluster.hooks.resume(ofRun(history, run), helmtime.Time{})
+			o.cluster.hooks.restoreRun(revisionsOfRun(history, run), helmtime.Time{})
 		} else {
 			o.cluster.hooks.run = runName(last.Version+1, wish)
 		}
@@ -80,7 +80,7 @@ func (o *operation) resumeRun(wish string, wanted map[string]string, history []*
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	labels[runMark] = o.cluster.hooks.run
+	labels[runKey] = o.cluster.hooks.run
 	return labels
 }
 
@@ -102,7 +102,7 @@ func isHook(info *resource.Info) bool {
 // resumeHook reports whether an object must not be created: a hook that this run has completed or
 // created, or an existing hook that outlives releases. It marks a hook that must be created with
 // the run and the release.
-func (c *cluster) resumeHook(info *resource.Info) (bool, error) {
+func (c *kubeClient) resumeHook(info *resource.Info) (bool, error) {
 	if !isHook(info) {
 		return false, nil
 	}
@@ -110,7 +110,7 @@ func (c *cluster) resumeHook(info *resource.Info) (bool, error) {
 		return true, nil
 	}
 	if c.hooks.resumed || isLasting(info) {
-		ours, err := c.liveHook(info)
+		ours, err := c.hasLiveHook(info)
 		if err != nil || ours {
 			return ours, err
 		}
@@ -119,44 +119,44 @@ func (c *cluster) resumeHook(info *resource.Info) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read annotations of hook %q: %w", info.Name, err)
 	}
-	annotations[runMark] = c.hooks.run
+	annotations[runKey] = c.hooks.run
 	owner := c.operation.release
-	annotations[releaseNameMark], annotations[releaseNamespaceMark] = owner.Name, owner.Namespace
+	annotations[releaseNameAnnotation], annotations[releaseNamespaceAnnotation] = owner.Name, owner.Namespace
 	return false, access.SetAnnotations(info.Object, annotations)
 }
 
 // isLasting reports whether an object must outlive its release: a volume claim, or a Namespace or a
 // CRD, whose deletion would delete other objects.
 func isLasting(info *resource.Info) bool {
-	return isClaim(info) || isContainer(infoRef(info))
+	return isClaimInfo(info) || isContainer(infoRef(info))
 }
 
-// liveHook reports whether the hook exists and was created by this run. A hook that outlives
+// hasLiveHook reports whether the hook exists and was created by this run. A hook that outlives
 // releases may have been created by any client.
-func (c *cluster) liveHook(info *resource.Info) (bool, error) {
-	live, err := c.operation.get(c.ctx, infoRef(info))
+func (c *kubeClient) hasLiveHook(info *resource.Info) (bool, error) {
+	live, err := c.operation.getObject(c.ctx, infoRef(info))
 	if err != nil || live == nil {
 		return false, err
 	}
-	return isLasting(info) || c.hooks.resumed && live.GetAnnotations()[runMark] == c.hooks.run, nil
+	return isLasting(info) || c.hooks.resumed && live.GetAnnotations()[runKey] == c.hooks.run, nil
 }
 
 // createHooks creates hooks. It replaces hooks that an earlier run of the release has left behind,
 // and does not change objects of other releases.
-func (c *cluster) createHooks(hooks kube.ResourceList) (*kube.Result, error) {
+func (c *kubeClient) createHooks(hooks kube.ResourceList) (*kube.Result, error) {
 	for _, info := range hooks {
 		if err := c.refuseMissingAccount(info); err != nil {
 			return nil, err
 		}
 	}
 	created := &kube.Result{Created: hooks}
-	err := c.each(hooks, c.create)
+	err := c.forEachObject(hooks, c.createObject)
 	if !apierrors.IsAlreadyExists(err) {
 		return created, err
 	}
 	left := hooks.Filter(func(info *resource.Info) bool { return info.ResourceVersion == "" })
 	for _, info := range left {
-		if err := c.refuseForeign(info); err != nil {
+		if err := c.refuseForeignHook(info); err != nil {
 			return nil, err
 		}
 	}
@@ -166,46 +166,46 @@ func (c *cluster) createHooks(hooks kube.ResourceList) (*kube.Result, error) {
 	if err := c.WaitForDelete(left, DefaultTimeout); err != nil {
 		return nil, err
 	}
-	return created, c.each(left, c.create)
+	return created, c.forEachObject(left, c.createObject)
 }
 
-// refuseForeign returns an error if a hook exists that no earlier run of the release has created.
-func (c *cluster) refuseForeign(info *resource.Info) error {
-	live, err := c.operation.get(c.ctx, infoRef(info))
+// refuseForeignObjects returns an error if a hook exists that no earlier run of the release has created.
+func (c *kubeClient) refuseForeignHook(info *resource.Info) error {
+	live, err := c.operation.getObject(c.ctx, infoRef(info))
 	if err != nil || live == nil || isLeftover(live, c.operation.release) {
 		return err
 	}
 	marks := live.GetAnnotations()
-	text := existsAlready(c.describe(info), marks[releaseNameMark], "")
+	text := alreadyExistsMessage(c.describeObject(info), marks[releaseNameAnnotation], "")
 	return &stepFailure{text: text}
 }
 
 // isGoneHook reports whether a hook that should be deleted does not exist. It returns an error if
 // the hook belongs to another release.
-func (c *cluster) isGoneHook(info *resource.Info) (bool, error) {
+func (c *kubeClient) isGoneHook(info *resource.Info) (bool, error) {
 	if c.hooks.passed[hookKey(info)] {
 		return false, nil
 	}
-	live, err := c.operation.get(c.ctx, infoRef(info))
+	live, err := c.operation.getObject(c.ctx, infoRef(info))
 	switch {
 	case apierrors.IsForbidden(err):
 		return false, nil
 	case err != nil || live == nil:
 		return err == nil, err
-	case ofAnother(live, c.operation.release):
-		return false, c.refuseForeign(info)
+	case isOwnedByOther(live, c.operation.release):
+		return false, c.refuseForeignHook(info)
 	}
 	return false, nil
 }
 
 // isLeftover reports whether an object is a hook that a run of the release has created.
 func isLeftover(live *unstructured.Unstructured, of *release.Release) bool {
-	return owns(of, live) && live.GetAnnotations()[runMark] != ""
+	return isOwnedBy(of, live) && live.GetAnnotations()[runKey] != ""
 }
 
 // refuseMissingAccount returns an error if a Job or a Pod needs a service account that the release
 // creates only after this hook.
-func (c *cluster) refuseMissingAccount(info *resource.Info) error {
+func (c *kubeClient) refuseMissingAccount(info *resource.Info) error {
 	current := c.records.current
 	if current == nil || c.changed || c.phase == phaseDelete || !isRunToCompletion(info) {
 		return nil
@@ -223,23 +223,23 @@ func (c *cluster) refuseMissingAccount(info *resource.Info) error {
 		return nil // the API server reports what is wrong
 	}
 	account := accountRef(info.Namespace, name)
-	made, err := c.operation.client.objects(current)
+	made, err := c.operation.client.objectRefs(current)
 	if err != nil || !slices.Contains(made, account) {
 		return err
 	}
-	live, err := c.operation.get(c.ctx, account)
+	live, err := c.operation.getObject(c.ctx, account)
 	if err != nil || live != nil {
 		return nil // the hook itself finds out what the tenant may not see
 	}
 	return &stepFailure{text: fmt.Sprintf("%s needs service account %q, which the chart creates only after this hook; "+
-		"create the service account first, or have the chart create it as a hook with a lower weight", c.describe(info), name)}
+		"create the service account first, or have the chart create it as a hook with a lower weight", c.describeObject(info), name)}
 }
 
-// spared reports whether an object must not be deleted: a volume claim, an object that is retained,
+// isProtected reports whether an object must not be deleted: a volume claim, an object that is retained,
 // a hook that this run has completed, or a hook that this run has created and not waited for yet.
 // After the wait, Helm deletes the hook if its deletion policy requires it.
-func (c *cluster) spared(info *resource.Info) (bool, error) {
-	if isClaim(info) || c.retained[identityOf(infoRef(info))] {
+func (c *kubeClient) isProtected(info *resource.Info) (bool, error) {
+	if isClaimInfo(info) || c.retained[identityOf(infoRef(info))] {
 		return true, nil
 	}
 	if !isHook(info) || !c.hooks.resumed || c.hooks.passed[hookKey(info)] {
@@ -248,12 +248,12 @@ func (c *cluster) spared(info *resource.Info) (bool, error) {
 	if c.hooks.finished[hookKey(info)] {
 		return true, nil
 	}
-	return c.liveHook(info)
+	return c.hasLiveHook(info)
 }
 
 // recordHooks stores immediately that hooks have succeeded. Helm stores this only with the next
 // hook or at the end, when it may already have deleted the hooks.
-func (c *cluster) recordHooks(resources kube.ResourceList) error {
+func (c *kubeClient) recordHooks(resources kube.ResourceList) error {
 	current := c.records.current
 	if c.hooks.passed == nil {
 		c.hooks.passed = map[string]bool{}
@@ -277,47 +277,47 @@ func (c *cluster) recordHooks(resources kube.ResourceList) error {
 		return nil
 	}
 	if err := c.store.Update(current); err != nil {
-		return c.note(fmt.Errorf("record hooks of release %q: %w", current.Name, err))
+		return c.storeFailure(fmt.Errorf("record hooks of release %q: %w", current.Name, err))
 	}
 	return nil
 }
 
 // hasEnded reports whether a Job or a Pod has succeeded, or was deleted, since its result is then
 // unknown. It returns an error if it has failed.
-func (c *cluster) hasEnded(info *resource.Info, live *unstructured.Unstructured) (bool, error) {
+func (c *kubeClient) hasEnded(info *resource.Info, live *unstructured.Unstructured) (bool, error) {
 	if live == nil {
 		return true, nil
 	}
 	if isJob(info) {
-		if status, _, err := condition(live, "Complete"); err != nil || status == metav1.ConditionTrue {
+		if status, _, err := findCondition(live, "Complete"); err != nil || status == metav1.ConditionTrue {
 			return err == nil, err
 		}
-		status, why, err := condition(live, "Failed")
+		status, why, err := findCondition(live, "Failed")
 		if err == nil && status == metav1.ConditionTrue {
-			err = c.hookFailed(info, why)
+			err = c.hookFailedError(info, why)
 		}
 		return false, err
 	}
 	phase, _, err := unstructured.NestedString(live.Object, "status", "phase")
 	if err == nil && phase == string(corev1.PodFailed) {
-		err = c.hookFailed(info, "")
+		err = c.hookFailedError(info, "")
 	}
 	return err == nil && phase == string(corev1.PodSucceeded), err
 }
 
-// hookFailed returns the error for a hook that has failed.
-func (c *cluster) hookFailed(info *resource.Info, why string) error {
-	text := c.describe(info) + " failed"
+// hookFailedError returns the error for a hook that has failed.
+func (c *kubeClient) hookFailedError(info *resource.Info, why string) error {
+	text := c.describeObject(info) + " failed"
 	for _, reason := range []string{why, c.operation.podsReason(c.ctx, infoRef(info))} {
 		if reason != "" {
 			text += ": " + reason
 		}
 	}
-	return &stepFailure{text: text + c.hookRemedy(info)}
+	return &stepFailure{text: text + c.hookRemedyText(info)}
 }
 
-// hookRemedy returns the remedy for a hook that has failed or timed out.
-func (c *cluster) hookRemedy(info *resource.Info) string {
+// hookRemedyText returns the remedy for a hook that has failed or timed out.
+func (c *kubeClient) hookRemedyText(info *resource.Info) string {
 	if c.phase != phaseDelete || !isHook(info) {
 		return ""
 	}
@@ -328,22 +328,22 @@ func (c *cluster) hookRemedy(info *resource.Info) string {
 // runName returns the name of a run that starts at a revision.
 func runName(revision int, wish string) string { return strconv.Itoa(revision) + "." + wish }
 
-// isRunFor reports whether a run has the goal that wish identifies.
-func isRunFor(run, wish string) bool { return strings.HasSuffix(run, "."+wish) }
+// isRunOfRequest reports whether a run has the goal that wish identifies.
+func isRunOfRequest(run, wish string) bool { return strings.HasSuffix(run, "."+wish) }
 
-// ofRun returns the revisions that belong to a run.
-func ofRun(history []*release.Release, run string) []*release.Release {
+// revisionsOfRun returns the revisions that belong to a run.
+func revisionsOfRun(history []*release.Release, run string) []*release.Release {
 	var found []*release.Release
 	for _, revision := range history {
-		if revision.Labels[runMark] == run {
+		if revision.Labels[runKey] == run {
 			found = append(found, revision)
 		}
 	}
 	return found
 }
 
-// wishOf returns a short digest of the files of a chart and its values.
-func wishOf(files string, values map[string]any) (string, error) {
+// requestDigest returns a short digest of the files of a chart and its values.
+func requestDigest(files string, values map[string]any) (string, error) {
 	digest, err := ConfigDigest(values)
 	if err != nil {
 		return "", err

@@ -74,26 +74,26 @@ var (
 	failed    = []batchv1.JobConditionType{batchv1.JobFailureTarget, batchv1.JobFailed}
 )
 
-// behind runs an operation in the background.
-func behind(what func() error) chan error {
+// runInBackground runs an operation in the background.
+func runInBackground(what func() error) chan error {
 	done := make(chan error, 1)
 	go func() { done <- what() }()
 	return done
 }
 
 func TestHooksAreWaitedFor(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	s := spec(map[string]string{"hook.yaml": hookJob("init", "pre-install"), "cm.yaml": configMap})
+	s := newSpec(map[string]string{"hook.yaml": hookJob("init", "pre-install"), "cm.yaml": configMap})
 
-	done := behind(func() error { _, err := c.Install(t.Context(), s); return err })
+	done := runInBackground(func() error { _, err := c.Install(t.Context(), s); return err })
 	endJob(t, namespace, "init", failed...)
 	var err error
 	g.Eventually(done, "10s").Should(Receive(&err))
 	g.Expect(err).To(MatchError(Equal("pre-install Job/init failed: Played: by the test")))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInstallFailed))
 
-	done = behind(func() error { _, err := c.Upgrade(t.Context(), s); return err })
+	done = runInBackground(func() error { _, err := c.Upgrade(t.Context(), s); return err })
 	g.Eventually(func() bool {
 		job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), "init", metav1.GetOptions{})
 		return err == nil && len(job.Status.Conditions) == 0
@@ -102,7 +102,7 @@ func TestHooksAreWaitedFor(t *testing.T) {
 	g.Eventually(done, "10s").Should(Receive(BeNil()))
 
 	s.Name, s.Timeout = "late", 300*time.Millisecond
-	s.Files = files(map[string]string{"templates/hook.yaml": hookJob("late", "post-install")})
+	s.Files = newChartFiles(map[string]string{"templates/hook.yaml": hookJob("late", "post-install")})
 	_, err = c.Install(t.Context(), s)
 	g.Expect(err).To(MatchError("waiting for post-install Job/late to end: no pod was created yet"))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonTimedOut))
@@ -126,9 +126,9 @@ func TestKilledOperationIsTakenUp(t *testing.T) {
 	}
 	for _, one := range cases {
 		t.Run(one.why, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := newClient(t)
 			g := NewWithT(t)
-			s := spec(charts)
+			s := newSpec(charts)
 			operator := startOperator(t, namespace, charts)
 			uids := map[string]types.UID{}
 			for _, name := range one.before {
@@ -144,8 +144,8 @@ func TestKilledOperationIsTakenUp(t *testing.T) {
 			r, err := c.Get(t.Context(), "blog")
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(r.Pending).To(BeTrue())
-			g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
-			done := behind(func() error { _, err := c.Upgrade(t.Context(), s); return err })
+			g.Expect(c.Unlock(t.Context(), "blog")).To(Succeed())
+			done := runInBackground(func() error { _, err := c.Upgrade(t.Context(), s); return err })
 			for _, name := range []string{"first", "second"} {
 				if uids[name] == "" {
 					uids[name] = endJob(t, namespace, name, completed...)
@@ -163,7 +163,7 @@ func TestKilledOperationIsTakenUp(t *testing.T) {
 				g.Expect(job.UID).To(Equal(uid), "hook "+name+" ran once")
 			}
 
-			done = behind(func() error { _, err := c.Upgrade(t.Context(), s); return err })
+			done = runInBackground(func() error { _, err := c.Upgrade(t.Context(), s); return err })
 			g.Eventually(func() types.UID {
 				job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), "first", metav1.GetOptions{})
 				if err != nil {
@@ -186,12 +186,12 @@ func TestKilledOperationIsTakenUp(t *testing.T) {
 }
 
 func TestKilledUninstallIsTakenUp(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	charts := map[string]string{
 		"a.yaml": hookJob("save", "pre-delete"), "b.yaml": hookJob("bye", "post-delete"), "cm.yaml": configMap,
 	}
-	_, err := c.Install(t.Context(), spec(charts))
+	_, err := c.Install(t.Context(), newSpec(charts))
 	g.Expect(err).NotTo(HaveOccurred())
 	operator := startOperator(t, namespace, nil)
 	saved := endJob(t, namespace, "save", completed...)
@@ -202,8 +202,8 @@ func TestKilledUninstallIsTakenUp(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect([]any{r.Status, r.Pending}).To(Equal([]any{helm.StatusUninstalling, true}))
 
-	g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
-	done := behind(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute}) })
+	g.Expect(c.Unlock(t.Context(), "blog")).To(Succeed())
+	done := runInBackground(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute}) })
 	job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), "save", metav1.GetOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
 	endJob(t, namespace, "bye", completed...)
@@ -215,11 +215,11 @@ func TestKilledUninstallIsTakenUp(t *testing.T) {
 }
 
 func TestFailedUninstallIsTriedAnew(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	_, err := c.Install(t.Context(), spec(map[string]string{"a.yaml": hookJob("save", "pre-delete"), "cm.yaml": configMap}))
+	_, err := c.Install(t.Context(), newSpec(map[string]string{"a.yaml": hookJob("save", "pre-delete"), "cm.yaml": configMap}))
 	g.Expect(err).NotTo(HaveOccurred())
-	done := behind(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute}) })
+	done := runInBackground(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute}) })
 	first := endJob(t, namespace, "save", failed...)
 	g.Eventually(done, "10s").Should(Receive(&err))
 	g.Expect(err).To(MatchError(HavePrefix("pre-delete Job/save failed: Played: by the test; correct the cause and remove the app again, or ")))
@@ -228,9 +228,9 @@ func TestFailedUninstallIsTriedAnew(t *testing.T) {
 	g.Expect([]any{r.Status, r.Interrupted}).To(Equal([]any{helm.StatusFailed, false}))
 	g.Expect(r.Description).To(HavePrefix(`Removal "blog" failed: `))
 
-	g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
-	done = behind(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute}) })
-	newJob(t, namespace, "save", first)
+	g.Expect(c.Unlock(t.Context(), "blog")).To(Succeed())
+	done = runInBackground(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute}) })
+	waitForNewJob(t, namespace, "save", first)
 	endJob(t, namespace, "save", completed...)
 	g.Eventually(done, "10s").Should(Receive(BeNil()))
 	g.Expect(c.Get(t.Context(), "blog")).To(BeNil())
@@ -252,7 +252,7 @@ func startOperator(t testing.TB, namespace string, charts map[string]string) *ex
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(os.WriteFile(config, text, 0o600)).To(Succeed())
 	if charts != nil {
-		for _, file := range spec(charts).Files {
+		for _, file := range newSpec(charts).Files {
 			name := filepath.Join(folder, file.Name)
 			g.Expect(os.MkdirAll(filepath.Dir(name), 0o700)).To(Succeed())
 			g.Expect(os.WriteFile(name, file.Data, 0o600)).To(Succeed())
@@ -267,8 +267,8 @@ func startOperator(t testing.TB, namespace string, charts map[string]string) *ex
 	return command
 }
 
-// playOperator is the main function of a process that startOperator has started.
-func playOperator(config, namespace, folder string) error {
+// runOperator is the main function of a process that startOperator has started.
+func runOperator(config, namespace, folder string) error {
 	cfg, err := clientcmd.BuildConfigFromFlags("", config)
 	if err != nil {
 		return err
@@ -281,7 +281,7 @@ func playOperator(config, namespace, folder string) error {
 	if err != nil {
 		return err
 	}
-	c := clientOf(clients, helm.Tenant{Namespace: namespace, ServiceAccount: "installer"})
+	c := newClientFor(clients, helm.Tenant{Namespace: namespace, ServiceAccount: "installer"})
 	chart, err := folderFiles(folder)
 	if err != nil {
 		return err
@@ -289,7 +289,7 @@ func playOperator(config, namespace, folder string) error {
 	if len(chart) == 0 {
 		return c.Uninstall(context.Background(), helm.Removal{Name: "blog", Timeout: time.Minute})
 	}
-	s := spec(nil)
+	s := newSpec(nil)
 	s.Files = chart
 	_, err = c.Install(context.Background(), s)
 	return err

@@ -23,8 +23,8 @@ kind: ServiceAccount
 metadata: {name: hook, annotations: {helm.sh/hook: "pre-install,pre-upgrade", helm.sh/hook-weight: "-5"}}
 `
 
-// deletedWhen returns a hook with a deletion policy.
-func deletedWhen(policy, text string) string {
+// withDeletePolicy returns a hook with a deletion policy.
+func withDeletePolicy(policy, text string) string {
 	return strings.Replace(text, "    helm.sh/hook:", "    helm.sh/hook-delete-policy: "+policy+"\n    helm.sh/hook:", 1)
 }
 
@@ -54,13 +54,13 @@ func TestHookThatIsGoneHasEnded(t *testing.T) {
 		{why: "where the tenant may not watch it", rules: []rbacv1.PolicyRule{records, watchless}, before: func(testing.TB, string) {}},
 	} {
 		t.Run(one.why, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := newClient(t)
 			g := NewWithT(t)
 			if one.rules != nil {
-				allow(t, namespace, one.rules...)
+				setPermissions(t, namespace, one.rules...)
 			}
-			s := spec(map[string]string{"hook.yaml": hookJob("init", "pre-install"), "cm.yaml": configMap})
-			done := behind(func() error { _, err := c.Install(t.Context(), s); return err })
+			s := newSpec(map[string]string{"hook.yaml": hookJob("init", "pre-install"), "cm.yaml": configMap})
+			done := runInBackground(func() error { _, err := c.Install(t.Context(), s); return err })
 			g.Eventually(func() error { return jobExists(t, namespace, "init") }, "10s").Should(Succeed())
 			one.before(t, namespace)
 			deleteJob(t, namespace, "init")
@@ -76,19 +76,19 @@ func TestHookThatIsGoneHasEnded(t *testing.T) {
 // TestHooksThatWereLeftAreReplaced uses hooks whose deletion policy does not let Helm delete them
 // before it creates them.
 func TestHooksThatWereLeftAreReplaced(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	s := spec(map[string]string{
+	s := newSpec(map[string]string{
 		"account.yaml": strings.Replace(hookAccount, "helm.sh/hook:", "helm.sh/hook-delete-policy: hook-failed, helm.sh/hook:", 1),
-		"hook.yaml":    deletedWhen("hook-succeeded", hookJob("setup", "post-install")), "cm.yaml": configMap,
+		"hook.yaml":    withDeletePolicy("hook-succeeded", hookJob("setup", "post-install")), "cm.yaml": configMap,
 	})
-	done := behind(func() error { _, err := c.Install(t.Context(), s); return err })
+	done := runInBackground(func() error { _, err := c.Install(t.Context(), s); return err })
 	first := endJob(t, namespace, "setup", failed...)
 	g.Eventually(done, "10s").Should(Receive(MatchError("post-install Job/setup failed: Played: by the test")))
 	g.Expect(jobExists(t, namespace, "setup")).To(Succeed(), "it can be looked at")
 
-	done = behind(func() error { _, err := c.Upgrade(t.Context(), s); return err })
-	newJob(t, namespace, "setup", first)
+	done = runInBackground(func() error { _, err := c.Upgrade(t.Context(), s); return err })
+	waitForNewJob(t, namespace, "setup", first)
 	endJob(t, namespace, "setup", completed...)
 	g.Eventually(done, "10s").Should(Receive(BeNil()))
 
@@ -111,7 +111,7 @@ func TestHooksOfOthersAreLeft(t *testing.T) {
 			want: `pre-install Job/setup exists and belongs to release "shop"; delete it, or install the app under another name`},
 	} {
 		t.Run(one.why, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := newClient(t)
 			g := NewWithT(t)
 			template := corev1.PodTemplateSpec{Spec: corev1.PodSpec{
 				RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "a", Image: "b"}},
@@ -120,8 +120,8 @@ func TestHooksOfOthersAreLeft(t *testing.T) {
 				ObjectMeta: metav1.ObjectMeta{Name: "setup", Annotations: one.marks}, Spec: batchv1.JobSpec{Template: template},
 			}, metav1.CreateOptions{})
 			g.Expect(err).NotTo(HaveOccurred())
-			_, err = c.Install(t.Context(), spec(map[string]string{
-				"hook.yaml": deletedWhen(one.policy, hookJob("setup", "pre-install")), "cm.yaml": configMap,
+			_, err = c.Install(t.Context(), newSpec(map[string]string{
+				"hook.yaml": withDeletePolicy(one.policy, hookJob("setup", "pre-install")), "cm.yaml": configMap,
 			}))
 			g.Expect(err).To(MatchError(one.want))
 			g.Expect(c.Uninstall(t.Context(), helm.Removal{Name: "blog"})).To(Succeed())
@@ -135,12 +135,12 @@ func TestHooksOfOthersAreLeft(t *testing.T) {
 // TestDeleteHooksNeedACompleteRelease has a delete hook, and an installation that failed before it
 // was complete.
 func TestDeleteHooksNeedACompleteRelease(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	s := spec(map[string]string{
+	s := newSpec(map[string]string{
 		"init.yaml": hookJob("init", "pre-install"), "bye.yaml": hookJob("bye", "pre-delete,post-delete"), "cm.yaml": configMap,
 	})
-	done := behind(func() error { _, err := c.Install(t.Context(), s); return err })
+	done := runInBackground(func() error { _, err := c.Install(t.Context(), s); return err })
 	endJob(t, namespace, "init", failed...)
 	g.Eventually(done, "10s").Should(Receive(HaveOccurred()))
 	g.Expect(c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: 10 * time.Second})).To(Succeed())
@@ -150,11 +150,11 @@ func TestDeleteHooksNeedACompleteRelease(t *testing.T) {
 }
 
 func TestDeleteHooksCanBeSkipped(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	_, err := c.Install(t.Context(), spec(map[string]string{"bye.yaml": hookJob("bye", "pre-delete"), "cm.yaml": configMap}))
+	_, err := c.Install(t.Context(), newSpec(map[string]string{"bye.yaml": hookJob("bye", "pre-delete"), "cm.yaml": configMap}))
 	g.Expect(err).NotTo(HaveOccurred())
-	done := behind(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute}) })
+	done := runInBackground(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute}) })
 	endJob(t, namespace, "bye", failed...)
 	g.Eventually(done, "10s").Should(Receive(HaveOccurred()))
 	g.Expect(c.Uninstall(t.Context(), helm.Removal{Name: "blog", SkipHooks: true, Timeout: 10 * time.Second})).To(Succeed())
@@ -162,11 +162,11 @@ func TestDeleteHooksCanBeSkipped(t *testing.T) {
 }
 
 func TestHookWithoutItsAccountIsRefused(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	account := "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: migrate}\n"
 	job := strings.Replace(hookJob("init", "pre-install,pre-upgrade"), "restartPolicy", "serviceAccountName: migrate\n      restartPolicy", 1)
-	s := spec(map[string]string{"account.yaml": account, "hook.yaml": job, "cm.yaml": configMap})
+	s := newSpec(map[string]string{"account.yaml": account, "hook.yaml": job, "cm.yaml": configMap})
 	_, err := c.Install(t.Context(), s)
 	g.Expect(err).To(MatchError(`pre-install Job/init needs service account "migrate", which the chart creates only after this hook; ` +
 		`create the service account first, or have the chart create it as a hook with a lower weight`))
@@ -176,7 +176,7 @@ func TestHookWithoutItsAccountIsRefused(t *testing.T) {
 		Annotations: map[string]string{"meta.helm.sh/release-name": "blog", "meta.helm.sh/release-namespace": namespace},
 	}}, metav1.CreateOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
-	done := behind(func() error { _, err := c.Upgrade(t.Context(), s); return err })
+	done := runInBackground(func() error { _, err := c.Upgrade(t.Context(), s); return err })
 	endJob(t, namespace, "init", completed...)
 	g.Eventually(done, "10s").Should(Receive(BeNil()))
 }

@@ -15,7 +15,7 @@ import (
 // loadUnit loads a chart from files in memory. Charts in the folder charts are dependencies. Helm
 // treats a nested chart in any other folder as plain files.
 func loadUnit(files []chartfiles.File) (*chart.Chart, error) {
-	return load(buffered(files))
+	return loadChart(toBufferedFiles(files))
 }
 
 // byteOrderMark may be the start of a UTF-8 file that was written by an editor. Helm removes it
@@ -23,8 +23,8 @@ func loadUnit(files []chartfiles.File) (*chart.Chart, error) {
 // document.
 const byteOrderMark = "\xef\xbb\xbf"
 
-// buffered converts files for the loader of Helm.
-func buffered(files []chartfiles.File) []*loader.BufferedFile {
+// toBufferedFiles converts files for the loader of Helm.
+func toBufferedFiles(files []chartfiles.File) []*loader.BufferedFile {
 	all := make([]*loader.BufferedFile, 0, len(files))
 	for _, file := range files {
 		all = append(all, &loader.BufferedFile{Name: file.Name, Data: bytes.TrimPrefix(file.Data, []byte(byteOrderMark))})
@@ -32,10 +32,10 @@ func buffered(files []chartfiles.File) []*loader.BufferedFile {
 	return all
 }
 
-func load(files []*loader.BufferedFile) (*chart.Chart, error) {
+func loadChart(files []*loader.BufferedFile) (*chart.Chart, error) {
 	loaded, err := loader.LoadFiles(files)
 	if err != nil {
-		return nil, fmt.Errorf("load chart: %s", oneLine(loadProblem(err)))
+		return nil, fmt.Errorf("load chart: %s", oneLine(loadErrorText(err)))
 	}
 	if strings.EqualFold(loaded.Metadata.Type, "library") {
 		return nil, errLibrary
@@ -46,8 +46,8 @@ func load(files []*loader.BufferedFile) (*chart.Chart, error) {
 	return loaded, nil
 }
 
-// loadProblem describes why Helm cannot load a chart.
-func loadProblem(err error) string {
+// loadErrorText describes why Helm cannot load a chart.
+func loadErrorText(err error) string {
 	const noValues = "cannot load values.yaml: "
 	where, _, ok := strings.Cut(err.Error(), noValues)
 	if !ok {

@@ -20,7 +20,7 @@ const maxListedObjects = 500
 
 // Capabilities returns the capabilities of the cluster, as charts see them.
 func (c *Clients) Capabilities(ctx context.Context) (*hydrate.Capabilities, error) {
-	known, err := c.known(ctx)
+	known, err := c.cachedCapabilities(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func (c *Clients) Capabilities(ctx context.Context) (*hydrate.Capabilities, erro
 // stalled PermissionDenied error.
 func (c *Clients) Lookup(t Tenant) hydrate.Lookup {
 	return func(ctx context.Context, query hydrate.LookupQuery) (map[string]any, error) {
-		found, err := c.lookup(ctx, t, query)
+		found, err := c.lookUpObjects(ctx, t, query)
 		switch {
 		case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
 			return nil, nil
@@ -44,13 +44,13 @@ func (c *Clients) Lookup(t Tenant) hydrate.Lookup {
 	}
 }
 
-func (c *Clients) lookup(ctx context.Context, t Tenant, query hydrate.LookupQuery) (map[string]any, error) {
+func (c *Clients) lookUpObjects(ctx context.Context, t Tenant, query hydrate.LookupQuery) (map[string]any, error) {
 	gvk := schema.FromAPIVersionAndKind(query.APIVersion, query.Kind)
 	mapping, err := c.kinds.RESTMapping(gvk.GroupKind(), gvk.Version)
 	if err != nil {
 		return nil, err
 	}
-	client, err := dynamic.NewForConfig(c.config(c.impersonate(t)))
+	client, err := dynamic.NewForConfig(c.restConfigFor(c.impersonatingTransport(t)))
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
 	}

@@ -8,7 +8,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 5 && os.Args[1] == operatorArgument {
-		if err := playOperator(os.Args[2], os.Args[3], os.Args[4]); err != nil {
+		if err := runOperator(os.Args[2], os.Args[3], os.Args[4]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -35,9 +35,9 @@ func TestNullsInHooks(t *testing.T) {
 			want: "is missing"},
 	} {
 		t.Run(one.why, func(t *testing.T) {
-			c, _ := client(t)
+			c, _ := newClient(t)
 			g := NewWithT(t)
-			s := spec(map[string]string{"hook.yaml": one.hook, "cm.yaml": configMap})
+			s := newSpec(map[string]string{"hook.yaml": one.hook, "cm.yaml": configMap})
 			_, err := c.Install(t.Context(), s)
 			if one.want != "" {
 				g.Expect(err).To(MatchError(ContainSubstring(one.want)))
@@ -62,15 +62,15 @@ func TestNullHooksInRecords(t *testing.T) {
 		{why: "a hook whose manifest is null", forged: `"hooks":[{"name":"x","kind":"Job","manifest":"null","events":["pre-delete"]},`},
 	} {
 		t.Run(one.why, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := newClient(t)
 			g := NewWithT(t)
 			hook := "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: init, annotations: {helm.sh/hook: pre-install}}\n"
-			s := spec(map[string]string{"hook.yaml": hook, "cm.yaml": configMap})
+			s := newSpec(map[string]string{"hook.yaml": hook, "cm.yaml": configMap})
 			_, err := c.Install(t.Context(), s)
 			g.Expect(err).NotTo(HaveOccurred())
-			forge(t, namespace, `"hooks":[`, one.forged)
+			forgeRecord(t, namespace, `"hooks":[`, one.forged)
 			for _, err := range []error{
-				c.Abandon(t.Context(), "blog"), c.Settle(t.Context(), "blog"), c.Uninstall(t.Context(), helm.Removal{Name: "blog"}),
+				c.CancelRelease(t.Context(), "blog"), c.Unlock(t.Context(), "blog"), c.Uninstall(t.Context(), helm.Removal{Name: "blog"}),
 			} {
 				if one.want == "" {
 					g.Expect(err).NotTo(HaveOccurred())

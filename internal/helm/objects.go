@@ -20,23 +20,23 @@ type objectHead struct {
 	Items []objectHead `json:"items"`
 }
 
-// objects returns the references of the objects in the manifest of a release.
-func (c *Client) objects(r *release.Release) ([]ObjectRef, error) {
+// keptObjects returns the references of the objects in the manifest of a release.
+func (c *Client) objectRefs(r *release.Release) ([]ObjectRef, error) {
 	var refs []ObjectRef
-	for _, document := range cut(r.Manifest) {
+	for _, document := range splitDocuments(r.Manifest) {
 		var head objectHead
 		if err := yaml.Unmarshal([]byte(document), &head); err != nil {
 			return nil, fmt.Errorf("read manifest of revision %d: %w", r.Version, err)
 		}
-		for _, one := range flat(head) {
-			refs = append(refs, c.ref(one, r.Namespace))
+		for _, one := range flattenHead(head) {
+			refs = append(refs, c.objectRefFor(one, r.Namespace))
 		}
 	}
 	return refs, nil
 }
 
-// flat returns the objects of a document, which may be a list.
-func flat(head objectHead) []objectHead {
+// flattenHead returns the objects of a document, which may be a list.
+func flattenHead(head objectHead) []objectHead {
 	if len(head.Items) == 0 {
 		if head.Kind == "" || head.Metadata.Name == "" {
 			return nil
@@ -45,7 +45,7 @@ func flat(head objectHead) []objectHead {
 	}
 	var all []objectHead
 	for _, item := range head.Items {
-		all = append(all, flat(item)...)
+		all = append(all, flattenHead(item)...)
 	}
 	return all
 }
@@ -60,9 +60,9 @@ func identityOf(ref ObjectRef) identity {
 	return identity{group: gvk.Group, kind: gvk.Kind, namespace: ref.Namespace, name: ref.Name}
 }
 
-// ref returns the reference of an object. A namespaced object without a namespace is in the given
+// objectRefFor returns the reference of an object. A namespaced object without a namespace is in the given
 // namespace. An object of a cluster-scoped kind has no namespace.
-func (c *Client) ref(head objectHead, namespace string) ObjectRef {
+func (c *Client) objectRefFor(head objectHead, namespace string) ObjectRef {
 	ref := ObjectRef{
 		APIVersion: head.APIVersion, Kind: head.Kind,
 		Namespace: head.Metadata.Namespace, Name: head.Metadata.Name,
@@ -70,7 +70,7 @@ func (c *Client) ref(head objectHead, namespace string) ObjectRef {
 	if ref.Namespace == "" {
 		ref.Namespace = namespace
 	}
-	mapping, err := c.mapping(ref)
+	mapping, err := c.restMappingFor(ref)
 	// A kind that the cluster does not serve anymore is treated as namespaced.
 	if err == nil && mapping.Scope.Name() == meta.RESTScopeNameRoot {
 		ref.Namespace = ""
@@ -78,7 +78,7 @@ func (c *Client) ref(head objectHead, namespace string) ObjectRef {
 	return ref
 }
 
-func (c *Client) mapping(ref ObjectRef) (*meta.RESTMapping, error) {
+func (c *Client) restMappingFor(ref ObjectRef) (*meta.RESTMapping, error) {
 	gvk := schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind)
 	mapping, err := c.clients.kinds.RESTMapping(gvk.GroupKind(), gvk.Version)
 	if err != nil {

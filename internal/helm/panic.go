@@ -6,10 +6,10 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// recovered converts a panic into an error. Call it with defer. Helm calls a cluster in its own
+// recoverPanic converts a panic into an error. Call it with defer. Helm calls a cluster in its own
 // goroutines, which do not recover panics, and tenants control manifests and records.
-func (c *cluster) recovered(err *error) {
+func (c *kubeClient) recoverPanic(err *error) {
 	if value := recover(); value != nil {
-		*err = c.note(&outcome.Panic{Value: value, Stack: debug.Stack()})
+		*err = c.storeFailure(&outcome.Panic{Value: value, Stack: debug.Stack()})
 	}
 }

@@ -22,25 +22,25 @@ func TestPanicsInTheCallsOfHelmAreErrors(t *testing.T) {
 	}}
 	objects := kube.ResourceList{one, one}
 	nothing := kube.ResourceList{nil}
-	broken := func() *cluster { return &cluster{ctx: context.Background(), records: &records{}} }
-	cases := map[string]func(*cluster) error{
-		"Build":       func(c *cluster) error { _, err := c.Build(&bytes.Buffer{}, false); return err },
-		"Create":      func(c *cluster) error { _, err := c.Create(objects); return err },
-		"createHooks": func(c *cluster) error { _, err := c.createHooks(objects); return err },
-		"Update":      func(c *cluster) error { _, err := c.Update(nil, objects, false); return err },
-		"Delete":      func(c *cluster) error { _, errs := c.Delete(objects); return errors.Join(errs...) },
-		"DeleteWithPropagationPolicy": func(c *cluster) error {
+	broken := func() *kubeClient { return &kubeClient{ctx: context.Background(), records: &records{}} }
+	cases := map[string]func(*kubeClient) error{
+		"Build":       func(c *kubeClient) error { _, err := c.Build(&bytes.Buffer{}, false); return err },
+		"Create":      func(c *kubeClient) error { _, err := c.Create(objects); return err },
+		"createHooks": func(c *kubeClient) error { _, err := c.createHooks(objects); return err },
+		"Update":      func(c *kubeClient) error { _, err := c.Update(nil, objects, false); return err },
+		"Delete":      func(c *kubeClient) error { _, errs := c.Delete(objects); return errors.Join(errs...) },
+		"DeleteWithPropagationPolicy": func(c *kubeClient) error {
 			_, errs := c.DeleteWithPropagationPolicy(objects, metav1.DeletePropagationBackground)
 			return errors.Join(errs...)
 		},
-		"WaitForDelete":            func(c *cluster) error { return c.WaitForDelete(objects, 1) },
-		"WaitForDelete of nothing": func(c *cluster) error { return c.WaitForDelete(nothing, 1) },
-		"Wait":                     func(c *cluster) error { return c.Wait(nothing, 1) },
-		"WatchUntilReady":          func(c *cluster) error { return c.WatchUntilReady(nothing, 1) },
-		"Create of hooks":          func(c *cluster) error { _, err := c.createHooks(objects); return err },
-		"await":                    func(c *cluster) error { return c.await(objects, 1, goal{}) },
-		"each": func(c *cluster) error {
-			return c.each(objects, func(*resource.Info) error { panic("now") })
+		"WaitForDelete":            func(c *kubeClient) error { return c.WaitForDelete(objects, 1) },
+		"WaitForDelete of nothing": func(c *kubeClient) error { return c.WaitForDelete(nothing, 1) },
+		"Wait":                     func(c *kubeClient) error { return c.Wait(nothing, 1) },
+		"WatchUntilReady":          func(c *kubeClient) error { return c.WatchUntilReady(nothing, 1) },
+		"Create of hooks":          func(c *kubeClient) error { _, err := c.createHooks(objects); return err },
+		"await":                    func(c *kubeClient) error { return c.waitForGoal(objects, 1, goal{}) },
+		"each": func(c *kubeClient) error {
+			return c.forEachObject(objects, func(*resource.Info) error { panic("now") })
 		},
 	}
 	for name, call := range cases {

@@ -29,7 +29,7 @@ var native = sync.OnceValues(func() (*runtime.Scheme, error) {
 // conflicts is the backoff for patches of an object that a controller changes at the same time.
 var conflicts = wait.Backoff{Steps: 8, Duration: 10 * time.Millisecond, Factor: 2, Jitter: 0.1}
 
-// patch is a change of a live object. An empty body means that there is nothing to change.
+// fieldsPatch is a change of a live object. An empty body means that there is nothing to change.
 type patch struct {
 	body map[string]any
 	live *unstructured.Unstructured
@@ -37,10 +37,10 @@ type patch struct {
 	expected *unstructured.Unstructured
 }
 
-// patchTo returns the patch that changes a live object to the state in its manifest, and removes
+// newPatch returns the patch that changes a live object to the state in its manifest, and removes
 // fields that only earlier manifests contain; see merge.
-func patchTo(wanted, live *unstructured.Unstructured, earlier ...map[string]any) (patch, error) {
-	shape, err := shapeOf(live)
+func newPatch(wanted, live *unstructured.Unstructured, earlier ...map[string]any) (patch, error) {
+	shape, err := patchMetaFor(live)
 	if err != nil {
 		return patch{}, err
 	}
@@ -48,15 +48,15 @@ func patchTo(wanted, live *unstructured.Unstructured, earlier ...map[string]any)
 	for _, one := range earlier {
 		before = append(before, storedForm(one))
 	}
-	expected := merge(shape, before, storedForm(wanted.Object), live.Object)
+	expected := mergeThreeWay(shape, before, storedForm(wanted.Object), live.Object)
 	return patch{
 		body: mergePatchOf(live.Object, expected), live: live,
 		expected: &unstructured.Unstructured{Object: expected},
 	}, nil
 }
 
-// shapeOf returns the merge rules for the lists of a built-in kind, or nil for other kinds.
-func shapeOf(object *unstructured.Unstructured) (strategicpatch.LookupPatchMeta, error) {
+// patchMetaFor returns the merge rules for the lists of a built-in kind, or nil for other kinds.
+func patchMetaFor(object *unstructured.Unstructured) (strategicpatch.LookupPatchMeta, error) {
 	kinds, err := native()
 	if err != nil {
 		return nil, fmt.Errorf("list kinds of kubernetes: %w", err)
@@ -74,9 +74,9 @@ func shapeOf(object *unstructured.Unstructured) (strategicpatch.LookupPatchMeta,
 // isEmpty reports whether there is nothing to change.
 func (p patch) isEmpty() bool { return len(p.body) == 0 }
 
-// send sends the patch and returns the object in the response. It returns a conflict if the live
+// sendReport sends the patch and returns the object in the response. It returns a conflict if the live
 // object has changed since it was read.
-func (p patch) send(ctx context.Context, objects dynamic.ResourceInterface, dryRun ...string) (*unstructured.Unstructured, error) {
+func (p patch) sendPatch(ctx context.Context, objects dynamic.ResourceInterface, dryRun ...string) (*unstructured.Unstructured, error) {
 	body := maps.Clone(p.body)
 	metadata := map[string]any{}
 	if given, ok := body["metadata"].(map[string]any); ok {

@@ -14,24 +14,24 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// prune deletes objects that the revisions have left behind and that the present revision does not
+// pruneObjects deletes objects that the revisions have left behind and that the present revision does not
 // contain, starting with the newest revision. It keeps volume claims and objects that are marked to
 // be kept.
-func (o *operation) prune(revisions []*release.Release, present *release.Release) error {
+func (o *operation) pruneObjects(revisions []*release.Release, present *release.Release) error {
 	wanted := map[identity]bool{}
-	refs, err := o.client.objects(present)
+	refs, err := o.client.objectRefs(present)
 	if err != nil {
 		return err
 	}
 	for _, ref := range refs {
 		wanted[identityOf(ref)] = true
 	}
-	var left []leaving
+	var left []removedObject
 	for _, revision := range slices.Backward(revisions) {
 		if revision.Version == present.Version {
 			continue
 		}
-		refs, err := o.client.objects(revision)
+		refs, err := o.client.objectRefs(revision)
 		if err != nil {
 			return err
 		}
@@ -40,20 +40,20 @@ func (o *operation) prune(revisions []*release.Release, present *release.Release
 				continue
 			}
 			wanted[identityOf(ref)] = true // check each object only once
-			live, err := o.get(o.ctx, ref)
+			live, err := o.getObject(o.ctx, ref)
 			if err != nil {
 				return fmt.Errorf("get %s, left behind by revision %d: %w", ref, revision.Version, err)
 			}
-			if live != nil && owns(present, live) {
-				left = append(left, leavingOf(ref, live))
+			if live != nil && isOwnedBy(present, live) {
+				left = append(left, removedObjectFor(ref, live))
 			}
 		}
 	}
-	return o.deleteLeft(left)
+	return o.deleteLeftover(left)
 }
 
-// deleteLeft deletes objects of the release, except objects that must be kept.
-func (o *operation) deleteLeft(objects []leaving) error {
+// deleteLeftover deletes objects of the release, except objects that must be kept.
+func (o *operation) deleteLeftover(objects []removedObject) error {
 	if len(objects) == 0 {
 		return nil
 	}
@@ -62,7 +62,7 @@ func (o *operation) deleteLeft(objects []leaving) error {
 			return err
 		}
 	}
-	kept, err := o.retain(objects)
+	kept, err := o.retainObjects(objects)
 	if err != nil {
 		return err
 	}
@@ -70,59 +70,59 @@ func (o *operation) deleteLeft(objects []leaving) error {
 		if one.keeps || kept[identityOf(one.ref)] {
 			continue
 		}
-		if err := o.deleteRef(one.ref); err != nil {
+		if err := o.deleteObjectRef(one.ref); err != nil {
 			return fmt.Errorf("delete %s: %w", one.ref, err)
 		}
 	}
 	return nil
 }
 
-func (o *operation) deleteRef(ref ObjectRef) error {
-	objects, err := o.resource(ref)
+func (o *operation) deleteObjectRef(ref ObjectRef) error {
+	objects, err := o.resourceClient(ref)
 	if err != nil {
 		return err
 	}
 	return deleteObject(o.ctx, objects, ref.Name)
 }
 
-// incomplete returns the revisions after the last complete one. An upgrade compares only with the
+// incompleteRevisions returns the revisions after the last complete one. An upgrade compares only with the
 // last complete revision, so that Helm does not know the objects of these revisions.
-func incomplete(history []*release.Release) []*release.Release {
-	return history[lastComplete(history)+1:]
+func incompleteRevisions(history []*release.Release) []*release.Release {
+	return history[lastCompleteIndex(history)+1:]
 }
 
-// replaced returns the revisions whose objects may exist in the cluster: the last complete one and
+// replacedRevisions returns the revisions whose objects may exist in the cluster: the last complete one and
 // all later ones. For a rollback and an uninstallation, Helm considers only the newest revision.
-func replaced(history []*release.Release) []*release.Release {
-	return history[max(lastComplete(history), 0):]
+func replacedRevisions(history []*release.Release) []*release.Release {
+	return history[max(lastCompleteIndex(history), 0):]
 }
 
-// lastComplete returns the index of the newest revision that was complete, or -1 if there is none.
-func lastComplete(history []*release.Release) int {
+// lastCompleteIndex returns the index of the newest revision that was complete, or -1 if there is none.
+func lastCompleteIndex(history []*release.Release) int {
 	last := -1
 	for i := range history {
-		if everDeployed(history[i : i+1]) {
+		if hasBeenDeployed(history[i : i+1]) {
 			last = i
 		}
 	}
 	return last
 }
 
-// owns reports whether an object belongs to the release.
-func owns(owner *release.Release, live *unstructured.Unstructured) bool {
+// isOwnedBy reports whether an object belongs to the release.
+func isOwnedBy(owner *release.Release, live *unstructured.Unstructured) bool {
 	marks := live.GetAnnotations()
-	return marks[releaseNameMark] == owner.Name && marks[releaseNamespaceMark] == owner.Namespace
+	return marks[releaseNameAnnotation] == owner.Name && marks[releaseNamespaceAnnotation] == owner.Namespace
 }
 
 // Annotations by which Helm recognizes the objects of a release.
 const (
-	releaseNameMark      = "meta.helm.sh/release-name"
-	releaseNamespaceMark = "meta.helm.sh/release-namespace"
+	releaseNameAnnotation      = "meta.helm.sh/release-name"
+	releaseNamespaceAnnotation = "meta.helm.sh/release-namespace"
 )
 
-// resource returns a client for the objects of a kind, which acts as the tenant.
-func (o *operation) resource(ref ObjectRef) (dynamic.ResourceInterface, error) {
-	mapping, err := o.client.mapping(ref)
+// resourceClient returns a client for the objects of a kind, which acts as the tenant.
+func (o *operation) resourceClient(ref ObjectRef) (dynamic.ResourceInterface, error) {
+	mapping, err := o.client.restMappingFor(ref)
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func (c *Client) toRelease(history []*release.Release) (*Release, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read release %q: %w", last.Name, err)
 	}
-	objects, err := c.objects(last)
+	objects, err := c.objectRefs(last)
 	if err != nil {
 		return nil, fmt.Errorf("read release %q: %w", last.Name, err)
 	}
@@ -72,9 +72,9 @@ func (c *Client) toRelease(history []*release.Release) (*Release, error) {
 		Namespace:    last.Namespace,
 		Revision:     last.Version,
 		Status:       last.Info.Status.String(),
-		Pending:      pending(last),
-		Interrupted:  interrupted(last),
-		Deployed:     everDeployed(history),
+		Pending:      isPending(last),
+		Interrupted:  isInterrupted(last),
+		Deployed:     hasBeenDeployed(history),
 		Description:  last.Info.Description,
 		Objects:      objects,
 		Notes:        last.Info.Notes,
@@ -90,15 +90,15 @@ func (c *Client) toRelease(history []*release.Release) (*Release, error) {
 	return out, nil
 }
 
-// pending reports whether an operation on the release is in progress, or was interrupted and not
+// isPending reports whether an operation on the release is in progress, or was interrupted and not
 // settled.
-func pending(r *release.Release) bool {
+func isPending(r *release.Release) bool {
 	return r.Info.Status.IsPending() || r.Info.Status == release.StatusUninstalling
 }
 
-// everDeployed reports whether any of the revisions was complete. Helm marks a revision as
+// hasBeenDeployed reports whether any of the revisions was complete. Helm marks a revision as
 // superseded only when a later one is complete.
-func everDeployed(history []*release.Release) bool {
+func hasBeenDeployed(history []*release.Release) bool {
 	for _, r := range history {
 		if r.Info.Status == release.StatusDeployed || r.Info.Status == release.StatusSuperseded {
 			return true

@@ -20,11 +20,11 @@ import (
 )
 
 func TestReleaseLives(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	g.Expect(c.Get(t.Context(), "blog")).To(BeNil(), "there is none yet")
 
-	first := spec(map[string]string{"cm.yaml": configMap, "svc.yaml": service, "templates/NOTES.txt": "Hello {{ .Release.Name }}."})
+	first := newSpec(map[string]string{"cm.yaml": configMap, "svc.yaml": service, "templates/NOTES.txt": "Hello {{ .Release.Name }}."})
 	first.Values = map[string]any{"v": "one"}
 	r, err := c.Install(t.Context(), first)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -42,7 +42,7 @@ func TestReleaseLives(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(cm.Data).To(HaveKeyWithValue("v", "one"))
 
-	second := spec(map[string]string{"cm.yaml": configMap})
+	second := newSpec(map[string]string{"cm.yaml": configMap})
 	second.MaxHistory = 2
 	for range 3 {
 		r, err = c.Upgrade(t.Context(), second)
@@ -66,17 +66,17 @@ func TestReleaseLives(t *testing.T) {
 }
 
 func TestInstallKeepsItsHandsOffOthers(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+	_, err := c.Install(t.Context(), newSpec(map[string]string{"cm.yaml": configMap}))
 	g.Expect(err).NotTo(HaveOccurred())
 
-	_, err = c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+	_, err = c.Install(t.Context(), newSpec(map[string]string{"cm.yaml": configMap}))
 	g.Expect(err).To(MatchError(fmt.Sprintf(
 		`install release "blog": namespace %s has a release of that name already`, namespace)))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInstallFailed))
 
-	other := spec(map[string]string{"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: blog\n"})
+	other := newSpec(map[string]string{"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: blog\n"})
 	other.Name = "shop"
 	_, err = c.Install(t.Context(), other)
 	g.Expect(err).To(MatchError(fmt.Sprintf(
@@ -86,7 +86,7 @@ func TestInstallKeepsItsHandsOffOthers(t *testing.T) {
 	_, err = apiServer.admin.CoreV1().ConfigMaps(namespace).Create(t.Context(),
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "mine"}}, metav1.CreateOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
-	mine := spec(map[string]string{"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: mine\n"})
+	mine := newSpec(map[string]string{"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: mine\n"})
 	mine.Name = "mine"
 	_, err = c.Install(t.Context(), mine)
 	g.Expect(err).To(MatchError(fmt.Sprintf(`ConfigMap "mine" in namespace %s exists and belongs to no release; delete it, or install the app under another name`, namespace)))
@@ -96,9 +96,9 @@ func TestInstallKeepsItsHandsOffOthers(t *testing.T) {
 }
 
 func TestFailedInstallIsContinued(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	broken := spec(map[string]string{
+	broken := newSpec(map[string]string{
 		"cm.yaml":    configMap,
 		"old.yaml":   "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: old\n",
 		"svc.yaml":   "apiVersion: v1\nkind: Service\nmetadata:\n  name: blog\nspec:\n  ports: [{port: 99999}]\n",
@@ -112,12 +112,12 @@ func TestFailedInstallIsContinued(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect([]any{r.Revision, r.Status, r.Deployed}).To(Equal([]any{1, helm.StatusFailed, false}))
 
-	stranger := spec(map[string]string{"cm.yaml": configMap})
+	stranger := newSpec(map[string]string{"cm.yaml": configMap})
 	stranger.Labels = map[string]string{"appmarket.io/instance": "other"}
 	_, err = c.Install(t.Context(), stranger)
 	g.Expect(err).To(MatchError(ContainSubstring("has a release of that name already")))
 
-	r, err = c.Upgrade(t.Context(), spec(map[string]string{
+	r, err = c.Upgrade(t.Context(), newSpec(map[string]string{
 		"cm.yaml": configMap, "svc.yaml": service,
 		"when.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: when\ndata: {install: {{ .Release.IsInstall | quote }}}\n",
 	}))
@@ -133,11 +133,11 @@ func TestFailedInstallIsContinued(t *testing.T) {
 }
 
 func TestFailedUpgradeIsContinued(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+	_, err := c.Install(t.Context(), newSpec(map[string]string{"cm.yaml": configMap}))
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = c.Upgrade(t.Context(), spec(map[string]string{
+	_, err = c.Upgrade(t.Context(), newSpec(map[string]string{
 		"cm.yaml": configMap, "a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: left\n",
 		"svc.yaml": "apiVersion: v1\nkind: Service\nmetadata:\n  name: blog\nspec:\n  ports: [{port: 99999}]\n",
 	}))
@@ -145,7 +145,7 @@ func TestFailedUpgradeIsContinued(t *testing.T) {
 	r, err := c.Get(t.Context(), "blog")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect([]any{r.Revision, r.Status, r.Deployed}).To(Equal([]any{2, helm.StatusFailed, true}))
-	r, err = c.Upgrade(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+	r, err = c.Upgrade(t.Context(), newSpec(map[string]string{"cm.yaml": configMap}))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect([]any{r.Revision, r.Status}).To(Equal([]any{3, helm.StatusDeployed}))
 	_, err = getConfigMap(t, namespace, "left")
@@ -153,7 +153,7 @@ func TestFailedUpgradeIsContinued(t *testing.T) {
 }
 
 func TestOperationsSayWhatIsWrong(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	cases := []struct {
 		why     string
 		spec    chartSpec
@@ -162,7 +162,7 @@ func TestOperationsSayWhatIsWrong(t *testing.T) {
 		want    string
 	}{{
 		why: "kinds that are not there are named",
-		spec: spec(map[string]string{
+		spec: newSpec(map[string]string{
 			"a.yaml": "apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\nmetadata: {name: a}\n",
 			"b.yaml": "apiVersion: apps.kubeblocks.io/v1\nkind: Cluster\nmetadata: {name: b}\n",
 		}),
@@ -170,13 +170,13 @@ func TestOperationsSayWhatIsWrong(t *testing.T) {
 		want:   `no matches for kind "Cluster" in version "apps.kubeblocks.io/v1", kind "IngressRoute" in version "traefik.io/v1alpha1": install the operator`,
 	}, {
 		why:     "a template that fails",
-		spec:    spec(map[string]string{"a.yaml": "a: {{ .Values.domain.web }}"}),
+		spec:    newSpec(map[string]string{"a.yaml": "a: {{ .Values.domain.web }}"}),
 		reason:  v1alpha1.ReasonRenderFailed,
 		stalled: true,
 		want:    "templates/a.yaml:1: nil pointer evaluating interface {}.web; give .Values.domain.web",
 	}, {
 		why: "values that break the schema",
-		spec: spec(map[string]string{
+		spec: newSpec(map[string]string{
 			"cm.yaml":            configMap,
 			"values.schema.json": `{"type": "object", "required": ["host"]}`,
 		}),
@@ -185,7 +185,7 @@ func TestOperationsSayWhatIsWrong(t *testing.T) {
 		want:    "values do not meet values.schema.json: host: missing",
 	}, {
 		why:     "a name that is none",
-		spec:    chartSpec{Spec: helm.Spec{Name: "Not/Good"}, Files: files(map[string]string{})},
+		spec:    chartSpec{Spec: helm.Spec{Name: "Not/Good"}, Files: newChartFiles(map[string]string{})},
 		reason:  v1alpha1.ReasonInstallFailed,
 		stalled: true,
 		want:    `name release "Not/Good"`,
@@ -197,14 +197,14 @@ func TestOperationsSayWhatIsWrong(t *testing.T) {
 		want:    "no chart is given",
 	}, {
 		why: "rights that the account would grant and does not have",
-		spec: spec(map[string]string{
+		spec: newSpec(map[string]string{
 			"role.yaml": "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: all-" + namespace + "}\nrules: []\n",
 		}),
 		reason: v1alpha1.ReasonPermissionDenied,
 		want:   "service account " + namespace + "/installer may not get clusterroles.rbac.authorization.k8s.io at cluster scope",
 	}, {
 		why:     "a record that is too large",
-		spec:    spec(map[string]string{"cm.yaml": configMap, "files/noise.bin": noise(26 << 20)}),
+		spec:    newSpec(map[string]string{"cm.yaml": configMap, "files/noise.bin": randomText(26 << 20)}),
 		reason:  v1alpha1.ReasonLimitExceeded,
 		stalled: true,
 		want:    "the record of the release would have 35 MiB and may have 32: chart and values must be smaller",
@@ -225,20 +225,20 @@ func TestTenantHasOnlyItsRights(t *testing.T) {
 	records := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}}
 	t.Run("none at all", func(t *testing.T) {
 		g := NewWithT(t)
-		tenant := inNamespace(t)
-		c := clientOf(apiServer.clients, tenant)
-		_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+		tenant := newTenant(t)
+		c := newClientFor(apiServer.clients, tenant)
+		_, err := c.Install(t.Context(), newSpec(map[string]string{"cm.yaml": configMap}))
 		g.Expect(err).To(MatchError("service account " + tenant.Namespace + "/installer may not list secrets in namespace " + tenant.Namespace))
 		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied))
 		g.Expect(outcome.IsStalled(err)).To(BeFalse(), "somebody may grant it at any time")
 	})
 	t.Run("some", func(t *testing.T) {
 		g := NewWithT(t)
-		tenant := inNamespace(t, records, rbacv1.PolicyRule{
+		tenant := newTenant(t, records, rbacv1.PolicyRule{
 			APIGroups: []string{"", "apps"}, Resources: []string{"configmaps", "deployments"}, Verbs: []string{"get", "list"},
 		})
-		c := clientOf(apiServer.clients, tenant)
-		both := spec(map[string]string{
+		c := newClientFor(apiServer.clients, tenant)
+		both := newSpec(map[string]string{
 			"cm.yaml": configMap,
 			"d.yaml":  "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: a, image: b}]}}}\n",
 		})
@@ -276,9 +276,9 @@ func TestTenantHasOnlyItsRights(t *testing.T) {
 		g.Expect(r.Pending).To(BeFalse(), "and is not left pending")
 	})
 	t.Run("an operation in another namespace", func(t *testing.T) {
-		c, namespace := client(t)
-		other := inNamespace(t)
-		_, err := c.Install(t.Context(), spec(map[string]string{
+		c, namespace := newClient(t)
+		other := newTenant(t)
+		_, err := c.Install(t.Context(), newSpec(map[string]string{
 			"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: " + other.Namespace + "}\n",
 		}))
 		NewWithT(t).Expect(err).To(MatchError(
@@ -287,9 +287,9 @@ func TestTenantHasOnlyItsRights(t *testing.T) {
 }
 
 func TestCancelledOperationIsSettled(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	s := spec(map[string]string{"hook.yaml": hookJob("wait", "pre-install"), "cm.yaml": configMap})
+	s := newSpec(map[string]string{"hook.yaml": hookJob("wait", "pre-install"), "cm.yaml": configMap})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
@@ -311,9 +311,9 @@ func TestCancelledOperationIsSettled(t *testing.T) {
 }
 
 func TestInstallIsQuick(t *testing.T) {
-	c, _ := client(t)
+	c, _ := newClient(t)
 	g := NewWithT(t)
-	quick := spec(map[string]string{"cm.yaml": configMap, "svc.yaml": service})
+	quick := newSpec(map[string]string{"cm.yaml": configMap, "svc.yaml": service})
 	var alone time.Duration
 	for i := range 3 {
 		quick.Name = fmt.Sprintf("warm-%d", i)
@@ -327,7 +327,7 @@ func TestInstallIsQuick(t *testing.T) {
 	began := time.Now()
 	for i := range errs {
 		all.Go(func() {
-			one := spec(map[string]string{"cm.yaml": configMap})
+			one := newSpec(map[string]string{"cm.yaml": configMap})
 			one.Name = fmt.Sprintf("many-%d", i)
 			_, errs[i] = c.Install(t.Context(), one)
 		})

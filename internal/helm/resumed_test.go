@@ -11,36 +11,39 @@ import (
 )
 
 func TestResumedAndCompleteIsLeftAsItIs(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	ctx := t.Context()
-	s := spec(map[string]string{"cm.yaml": configMap, "hook.yaml": hookJob("init", "pre-install,pre-upgrade")})
-	done := behind(func() error { _, err := c.Install(ctx, s); return err })
+	s := newSpec(map[string]string{"cm.yaml": configMap, "hook.yaml": hookJob("init", "pre-install,pre-upgrade")})
+	done := runInBackground(func() error { _, err := c.Install(ctx, s); return err })
 	ran := endJob(t, namespace, "init", completed...)
 	g.Eventually(done, "10s").Should(Receive(BeNil()))
 
 	resumed := s
 	resumed.Resumed = true
 	for why, again := range map[string]func() (*helm.Release, error){
-		"an installation":                func() (*helm.Release, error) { return c.Install(ctx, resumed) },
-		"one continued by an upgrade":    func() (*helm.Release, error) { return c.Upgrade(ctx, resumed) },
-		"in a process that is new to it": func() (*helm.Release, error) { m := mortalClient(t, namespace, 0); return m.Upgrade(m.ctx, resumed) },
+		"an installation":             func() (*helm.Release, error) { return c.Install(ctx, resumed) },
+		"one continued by an upgrade": func() (*helm.Release, error) { return c.Upgrade(ctx, resumed) },
+		"in a process that is new to it": func() (*helm.Release, error) {
+			m := newKillableClient(t, namespace, 0)
+			return m.Upgrade(m.ctx, resumed)
+		},
 	} {
 		r, err := again()
 		g.Expect(err).NotTo(HaveOccurred(), why)
 		g.Expect([]any{r.Revision, r.Status}).To(Equal([]any{1, helm.StatusDeployed}), why)
 	}
 
-	done = behind(func() error { _, err := c.Upgrade(ctx, s); return err })
-	endNew(t, namespace, "init", completed, ran)
+	done = runInBackground(func() error { _, err := c.Upgrade(ctx, s); return err })
+	endNewJob(t, namespace, "init", completed, ran)
 	g.Eventually(done, "10s").Should(Receive(BeNil()), "without the word it is another upgrade, with its hooks")
 }
 
 func TestResumedAndNotCompleteIsContinued(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	ctx := t.Context()
-	s := spec(map[string]string{"cm.yaml": configMap})
+	s := newSpec(map[string]string{"cm.yaml": configMap})
 	_, err := c.Install(ctx, s)
 	g.Expect(err).NotTo(HaveOccurred())
 
@@ -55,7 +58,7 @@ func TestResumedAndNotCompleteIsContinued(t *testing.T) {
 	_, err = c.Install(ctx, stranger)
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonInstallFailed), "the release is not the stranger's")
 
-	broken := spec(map[string]string{"cm.yaml": configMap, "new.yaml": named(plainMap, "new"), "svc.yaml": badPort})
+	broken := newSpec(map[string]string{"cm.yaml": configMap, "new.yaml": replaceName(plainMap, "new"), "svc.yaml": badPort})
 	_, err = c.Upgrade(ctx, broken)
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonUpgradeFailed))
 	broken.Resumed = true
@@ -69,19 +72,19 @@ func TestResumedAndNotCompleteIsContinued(t *testing.T) {
 
 // TestUpgradeKilledAnywhere upgrades after an upgrade that failed.
 func TestUpgradeKilledAnywhere(t *testing.T) {
-	c, namespace := client(t)
-	killedAnywhere(t, namespace, func(run int, m *mortal) error {
+	c, namespace := newClient(t)
+	killAtEachWrite(t, namespace, func(run int, m *killableClient) error {
 		g := NewWithT(t)
 		ctx := t.Context()
-		twoRevisions(t, c)
-		_, err := c.Upgrade(ctx, spec(map[string]string{
-			"cm.yaml": configMap, "new.yaml": named(plainMap, "new"), "svc.yaml": badPort,
+		createTwoRevisions(t, c)
+		_, err := c.Upgrade(ctx, newSpec(map[string]string{
+			"cm.yaml": configMap, "new.yaml": replaceName(plainMap, "new"), "svc.yaml": badPort,
 		}))
 		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonUpgradeFailed))
-		s := spec(map[string]string{"cm.yaml": configMap, "svc.yaml": service})
+		s := newSpec(map[string]string{"cm.yaml": configMap, "svc.yaml": service})
 		_, killed := m.Upgrade(m.ctx, s)
 
-		g.Expect(c.Settle(ctx, "blog")).To(Succeed())
+		g.Expect(c.Unlock(ctx, "blog")).To(Succeed())
 		s.Resumed = true
 		r, err := c.Upgrade(ctx, s)
 		g.Expect(err).NotTo(HaveOccurred())

@@ -25,8 +25,8 @@ import (
 // maxOwners bounds the number of owners between a volume claim and an object of a release.
 const maxOwners = 10
 
-// leaving is an object that is removed from its release.
-type leaving struct {
+// removedObject is an object that is removed from its release.
+type removedObject struct {
 	ref ObjectRef
 	// defines is the kind that a CRD defines, and empty for other objects.
 	defines schema.GroupKind
@@ -54,8 +54,8 @@ type ownedClaim struct {
 	owners []types.UID
 }
 
-// objects returns all objects that are kept, sorted.
-func (r *retention) objects() []ObjectRef {
+// keptObjects returns all objects that are kept, sorted.
+func (r *retention) keptObjects() []ObjectRef {
 	all := slices.Collect(maps.Values(r.claims))
 	all = slices.AppendSeq(all, maps.Values(r.retained))
 	slices.SortFunc(all, func(a, b ObjectRef) int { return strings.Compare(sortKey(a), sortKey(b)) })
@@ -80,9 +80,9 @@ func isCRD(ref ObjectRef) bool {
 
 func isCustom(ref ObjectRef) bool { return plain.IsCustomGroup(identityOf(ref).group) }
 
-// leavingOf returns the description of an object from a manifest or from the cluster.
-func leavingOf(ref ObjectRef, object *unstructured.Unstructured) leaving {
-	l := leaving{ref: ref, keeps: object.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy}
+// removedObjectFor returns the description of an object from a manifest or from the cluster.
+func removedObjectFor(ref ObjectRef, object *unstructured.Unstructured) removedObject {
+	l := removedObject{ref: ref, keeps: object.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy}
 	if isCRD(ref) {
 		l.defines.Group, _, _ = unstructured.NestedString(object.Object, "spec", "group")
 		l.defines.Kind, _, _ = unstructured.NestedString(object.Object, "spec", "names", "kind")
@@ -90,29 +90,29 @@ func leavingOf(ref ObjectRef, object *unstructured.Unstructured) leaving {
 	return l
 }
 
-func leavingOfInfos(resources kube.ResourceList) []leaving {
-	var all []leaving
+func toRemovedObjects(resources kube.ResourceList) []removedObject {
+	var all []removedObject
 	for _, info := range resources {
 		if object, ok := info.Object.(*unstructured.Unstructured); ok {
-			all = append(all, leavingOf(infoRef(info), object))
+			all = append(all, removedObjectFor(infoRef(info), object))
 		}
 	}
 	return all
 }
 
-// retain prepares the deletion of objects and returns the objects that must not be deleted. It
+// retainObjects prepares the deletion of objects and returns the objects that must not be deleted. It
 // notifies the observer of all objects that are kept before it changes anything, and then removes
 // owners that are about to be deleted from claims.
-func (o *operation) retain(objects []leaving) (map[identity]bool, error) {
+func (o *operation) retainObjects(objects []removedObject) (map[identity]bool, error) {
 	r, err := o.planRetention(objects)
 	if err != nil {
 		return nil, err
 	}
-	if err := o.noteRetained(r.objects()); err != nil {
+	if err := o.noteRetained(r.keptObjects()); err != nil {
 		return nil, err
 	}
 	for _, one := range r.owned {
-		if err := o.freeOwned(one); err != nil {
+		if err := o.releaseOwnedClaim(one); err != nil {
 			return nil, fmt.Errorf("keep volume claim %s: %w", one.claim.GetName(), err)
 		}
 	}
@@ -145,7 +145,7 @@ func (o *operation) noteRetained(objects []ObjectRef) error {
 
 // labelClaim adds the label of the instance to a claim, if the tenant may change the claim.
 func (o *operation) labelClaim(ref ObjectRef) error {
-	claims, err := o.resource(ref)
+	claims, err := o.resourceClient(ref)
 	if err != nil {
 		return err
 	}
@@ -161,33 +161,35 @@ func (o *operation) labelClaim(ref ObjectRef) error {
 }
 
 // retainInfos calls retain for objects of Helm and stores which of them must be kept.
-func (c *cluster) retainInfos(resources kube.ResourceList) error {
-	kept, err := c.operation.retain(leavingOfInfos(resources))
+func (c *kubeClient) retainInfos(resources kube.ResourceList) error {
+	kept, err := c.operation.retainObjects(toRemovedObjects(resources))
 	if err != nil {
-		return c.note(err)
+		return c.storeFailure(err)
 	}
-	c.keep(kept)
+	c.keepObjects(kept)
 	return nil
 }
 
-// keep stores objects that must not be deleted.
-func (c *cluster) keep(objects map[identity]bool) {
+// cacheSecrets stores objects that must not be deleted.
+func (c *kubeClient) keepObjects(objects map[identity]bool) {
 	if c.retained == nil {
 		c.retained = map[identity]bool{}
 	}
 	maps.Copy(c.retained, objects)
 }
 
-func (c *cluster) isRetained(info *resource.Info) bool { return c.retained[identityOf(infoRef(info))] }
+func (c *kubeClient) isRetained(info *resource.Info) bool {
+	return c.retained[identityOf(infoRef(info))]
+}
 
 // planRetention returns the objects that must be kept when the given objects are deleted. It
 // changes nothing.
-func (o *operation) planRetention(objects []leaving) (*retention, error) {
+func (o *operation) planRetention(objects []removedObject) (*retention, error) {
 	r := &retention{retained: map[identity]ObjectRef{}, claims: map[identity]ObjectRef{}}
 	search := claimSearch{
-		operation: o, retention: r, leaving: map[identity]bool{}, defined: map[schema.GroupKind]ObjectRef{}, known: map[types.UID]origin{},
+		operation: o, retention: r, removed: map[identity]bool{}, defined: map[schema.GroupKind]ObjectRef{}, known: map[types.UID]origin{},
 	}
-	places := map[string]*leaving{}
+	places := map[string]*removedObject{}
 	for _, one := range objects {
 		switch {
 		case isNamespace(one.ref) && one.ref.Name == o.client.tenant.Namespace:
@@ -197,11 +199,11 @@ func (o *operation) planRetention(objects []leaving) (*retention, error) {
 				return nil, err
 			}
 		default:
-			search.add(one)
+			search.addObject(one)
 			o.searchIn(places, one)
 		}
 	}
-	if err := search.run(places); err != nil {
+	if err := search.searchNamespaces(places); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -210,11 +212,11 @@ func (o *operation) planRetention(objects []leaving) (*retention, error) {
 // addKept adds an object that is kept in any case, if it exists and does not belong to another
 // release.
 func (o *operation) addKept(r *retention, ref ObjectRef) error {
-	live, err := o.get(o.ctx, ref)
+	live, err := o.getObject(o.ctx, ref)
 	if err != nil {
 		return fmt.Errorf("get %s: %w", ref, err)
 	}
-	if live != nil && live.GetDeletionTimestamp() == nil && !ofAnother(live, o.release) {
+	if live != nil && live.GetDeletionTimestamp() == nil && !isOwnedByOther(live, o.release) {
 		r.retained[identityOf(ref)] = ref
 	}
 	return nil
@@ -222,7 +224,7 @@ func (o *operation) addKept(r *retention, ref ObjectRef) error {
 
 // searchIn adds the namespaces whose claims an object may own. The name "" stands for all
 // namespaces. For each namespace, it stores the object with the highest risk.
-func (o *operation) searchIn(places map[string]*leaving, one leaving) {
+func (o *operation) searchIn(places map[string]*removedObject, one removedObject) {
 	names := []string{one.ref.Namespace}
 	switch {
 	case isNamespace(one.ref):
@@ -233,15 +235,15 @@ func (o *operation) searchIn(places map[string]*leaving, one leaving) {
 		names = []string{"", o.client.tenant.Namespace}
 	}
 	for _, name := range names {
-		if known := places[name]; known == nil || risk(one.ref) > risk(known.ref) {
+		if known := places[name]; known == nil || deletionRisk(one.ref) > deletionRisk(known.ref) {
 			places[name] = &one
 		}
 	}
 }
 
-// risk orders objects by the probability that their deletion deletes claims. For a Namespace or a
+// deletionRisk orders objects by the probability that their deletion deletes claims. For a Namespace or a
 // CRD, the loss can be avoided by keeping the object.
-func risk(ref ObjectRef) int {
+func deletionRisk(ref ObjectRef) int {
 	switch {
 	case isContainer(ref):
 		return 1
@@ -251,17 +253,17 @@ func risk(ref ObjectRef) int {
 	return 0
 }
 
-// freeOwned removes the owners that are about to be deleted from a claim.
-func (o *operation) freeOwned(one ownedClaim) error {
-	claims, err := o.resource(claimRef(one.claim.GetNamespace(), ""))
+// releaseOwnedClaim removes the owners that are about to be deleted from a claim.
+func (o *operation) releaseOwnedClaim(one ownedClaim) error {
+	claims, err := o.resourceClient(claimRef(one.claim.GetNamespace(), ""))
 	if err != nil {
 		return err
 	}
 	claim := one.claim
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		err := freeClaim(o.ctx, claims, claim, one.owners...)
+		err := removeClaimOwners(o.ctx, claims, claim, one.owners...)
 		if apierrors.IsConflict(err) {
-			fresh, getErr := o.get(o.ctx, claimRef(claim.GetNamespace(), claim.GetName()))
+			fresh, getErr := o.getObject(o.ctx, claimRef(claim.GetNamespace(), claim.GetName()))
 			if getErr != nil || fresh == nil {
 				return errors.Join(getErr)
 			}

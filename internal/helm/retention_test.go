@@ -26,18 +26,18 @@ const (
 	namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: %NAME%}\n"
 )
 
-// administrator returns a client of a new namespace whose tenant may do anything in the cluster.
-func administrator(t testing.TB) (*chartClient, string) {
+// newAdminClient returns a client of a new namespace whose tenant may do anything in the cluster.
+func newAdminClient(t testing.TB) (*chartClient, string) {
 	t.Helper()
 	g := NewWithT(t)
-	tenant := inNamespace(t)
+	tenant := newTenant(t)
 	_, err := apiServer.admin.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: tenant.Namespace},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
 		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Name: tenant.ServiceAccount, Namespace: tenant.Namespace}},
 	}, metav1.CreateOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
-	c := clientOf(apiServer.clients, tenant)
+	c := newClientFor(apiServer.clients, tenant)
 	g.Eventually(func() error {
 		_, err := c.Get(t.Context(), "none")
 		return err
@@ -51,7 +51,7 @@ func makeWidget(t testing.TB, namespace, name string, owners ...metav1.OwnerRefe
 	admin, err := dynamic.NewForConfig(apiServer.config)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	object := &unstructured.Unstructured{}
-	NewWithT(t).Expect(yaml.Unmarshal([]byte(named(widget, name)), &object.Object)).To(Succeed())
+	NewWithT(t).Expect(yaml.Unmarshal([]byte(replaceName(widget, name)), &object.Object)).To(Succeed())
 	object.SetOwnerReferences(owners)
 	made, err := admin.Resource(driftKinds["Widget"]).Namespace(namespace).Create(t.Context(), object, metav1.CreateOptions{})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -101,8 +101,8 @@ func claimsOf(t testing.TB, namespace, instance string) []string {
 // TestClaimsOutliveTheirOwners has claims that belong to a custom resource of the release, directly
 // and through another object.
 func TestClaimsOutliveTheirOwners(t *testing.T) {
-	needWidgets(t)
-	upgraded := spec(map[string]string{"cm.yaml": configMap})
+	requireWidgets(t)
+	upgraded := newSpec(map[string]string{"cm.yaml": configMap})
 	for _, one := range []struct {
 		why    string
 		remove func(context.Context, *testing.T, *chartClient) error
@@ -116,29 +116,29 @@ func TestClaimsOutliveTheirOwners(t *testing.T) {
 			return err
 		}},
 		{why: "the owner is left behind by a failed upgrade", gone: true, remove: func(ctx context.Context, t *testing.T, c *chartClient) error {
-			broken := spec(map[string]string{"cm.yaml": configMap, "svc.yaml": strings.Replace(service, "80", "99999", 1)})
+			broken := newSpec(map[string]string{"cm.yaml": configMap, "svc.yaml": strings.Replace(service, "80", "99999", 1)})
 			_, err := c.Upgrade(ctx, broken)
 			NewWithT(t).Expect(err).To(HaveOccurred())
 			_, err = c.Upgrade(ctx, upgraded)
 			return err
 		}},
 		{why: "a rollback goes to a revision without the owner", gone: true, remove: func(ctx context.Context, _ *testing.T, c *chartClient) error {
-			_, err := c.Rollback(ctx, back(1))
+			_, err := c.Rollback(ctx, newRollback(1))
 			return err
 		}},
 		{why: "an upgrade keeps the owner", remove: func(ctx context.Context, _ *testing.T, c *chartClient) error {
-			_, err := c.Upgrade(ctx, spec(map[string]string{"cm.yaml": configMap, "widget.yaml": named(widget, "db")}))
+			_, err := c.Upgrade(ctx, newSpec(map[string]string{"cm.yaml": configMap, "widget.yaml": replaceName(widget, "db")}))
 			return err
 		}},
 	} {
 		t.Run(one.why, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := newClient(t)
 			g := NewWithT(t)
 			_, err := c.Install(t.Context(), upgraded)
 			g.Expect(err).NotTo(HaveOccurred())
-			_, err = c.Upgrade(t.Context(), spec(map[string]string{"cm.yaml": configMap, "widget.yaml": named(widget, "db")}))
+			_, err = c.Upgrade(t.Context(), newSpec(map[string]string{"cm.yaml": configMap, "widget.yaml": replaceName(widget, "db")}))
 			g.Expect(err).NotTo(HaveOccurred())
-			db := ownerOf(live(t, driftKinds["Widget"], namespace, "db"))
+			db := ownerOf(getLive(t, driftKinds["Widget"], namespace, "db"))
 			replica := makeWidget(t, namespace, "db-1", db)
 			other := makeWidget(t, namespace, "other")
 			makeClaim(t, namespace, "direct", db)
@@ -147,7 +147,7 @@ func TestClaimsOutliveTheirOwners(t *testing.T) {
 			makeClaim(t, namespace, "others", other)
 			makeClaim(t, namespace, "scratch", metav1.OwnerReference{APIVersion: "v1", Kind: "Pod", Name: "db-0", UID: db.UID})
 
-			ctx, retained := observe(t.Context())
+			ctx, retained := observeRetained(t.Context())
 			g.Expect(one.remove(ctx, t, c)).To(Succeed())
 			if !one.gone {
 				g.Expect(retained()).To(BeEmpty())
@@ -177,27 +177,27 @@ func TestOwnNamespaceIsNeverDeleted(t *testing.T) {
 			return c.Uninstall(ctx, helm.Removal{Name: "blog", Timeout: 20 * time.Second})
 		}},
 		{why: "an upgrade goes without it", remove: func(ctx context.Context, c *chartClient) error {
-			_, err := c.Upgrade(ctx, spec(map[string]string{"cm.yaml": configMap}))
+			_, err := c.Upgrade(ctx, newSpec(map[string]string{"cm.yaml": configMap}))
 			return err
 		}},
 		{why: "a failed upgrade has brought it", remove: func(ctx context.Context, c *chartClient) error {
-			_, err := c.Rollback(ctx, back(1))
+			_, err := c.Rollback(ctx, newRollback(1))
 			return err
 		}},
 	} {
 		t.Run(one.why, func(t *testing.T) {
-			c, own := administrator(t)
+			c, own := newAdminClient(t)
 			g := NewWithT(t)
 			_, err := apiServer.admin.CoreV1().Namespaces().Patch(t.Context(), own, "application/merge-patch+json", []byte(
 				`{"metadata":{"labels":{"app.kubernetes.io/managed-by":"Helm"},"annotations":{"meta.helm.sh/release-name":"blog","meta.helm.sh/release-namespace":"`+own+`"}}}`),
 				metav1.PatchOptions{})
 			g.Expect(err).NotTo(HaveOccurred())
-			_, err = c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+			_, err = c.Install(t.Context(), newSpec(map[string]string{"cm.yaml": configMap}))
 			g.Expect(err).NotTo(HaveOccurred())
-			_, err = c.Upgrade(t.Context(), spec(map[string]string{"cm.yaml": configMap, "ns.yaml": named(namespace, own)}))
+			_, err = c.Upgrade(t.Context(), newSpec(map[string]string{"cm.yaml": configMap, "ns.yaml": replaceName(namespace, own)}))
 			g.Expect(err).NotTo(HaveOccurred())
 
-			ctx, retained := observe(t.Context())
+			ctx, retained := observeRetained(t.Context())
 			g.Expect(one.remove(ctx, c)).To(Succeed())
 			space, err := apiServer.admin.CoreV1().Namespaces().Get(t.Context(), own, metav1.GetOptions{})
 			g.Expect(err).NotTo(HaveOccurred())
@@ -210,10 +210,10 @@ func TestOwnNamespaceIsNeverDeleted(t *testing.T) {
 		})
 	}
 	t.Run("a hook has it deleted first", func(t *testing.T) {
-		c, own := administrator(t)
+		c, own := newAdminClient(t)
 		g := NewWithT(t)
 		hook := fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata: {name: %s, annotations: {helm.sh/hook: pre-install}}\n", own)
-		_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap, "ns.yaml": hook}))
+		_, err := c.Install(t.Context(), newSpec(map[string]string{"cm.yaml": configMap, "ns.yaml": hook}))
 		g.Expect(err).NotTo(HaveOccurred())
 		space, err := apiServer.admin.CoreV1().Namespaces().Get(t.Context(), own, metav1.GetOptions{})
 		g.Expect(err).NotTo(HaveOccurred())
@@ -224,21 +224,21 @@ func TestOwnNamespaceIsNeverDeleted(t *testing.T) {
 // TestContainersOfClaimsAreKept has Namespaces and a CRD in a chart, whose deletion would delete
 // claims.
 func TestContainersOfClaimsAreKept(t *testing.T) {
-	c, own := administrator(t)
+	c, own := newAdminClient(t)
 	g := NewWithT(t)
 	full, empty := own+"-full", own+"-empty"
 	gadgets := strings.NewReplacer("widgets", "gadgets-"+own, "widget", "gadget", "WidgetList", "GadgetList", "Widget", "Gadget",
 		"test.appmarket.io", "other.test.appmarket.io").Replace(widgets)
-	_, err := c.Install(t.Context(), spec(map[string]string{
-		"cm.yaml": configMap, "ns.yaml": named(namespace, full) + "---\n" + named(namespace, empty), "crd.yaml": gadgets,
+	_, err := c.Install(t.Context(), newSpec(map[string]string{
+		"cm.yaml": configMap, "ns.yaml": replaceName(namespace, full) + "---\n" + replaceName(namespace, empty), "crd.yaml": gadgets,
 	}))
 	g.Expect(err).NotTo(HaveOccurred())
 	makeClaim(t, full, "data")
 	kind := metav1.OwnerReference{APIVersion: "other.test.appmarket.io/v1", Kind: "Gadget", Name: "of-another-tenant", UID: "u-1"}
-	other := inNamespace(t)
+	other := newTenant(t)
 	makeClaim(t, other.Namespace, "precious", kind)
 
-	ctx, retained := observe(t.Context())
+	ctx, retained := observeRetained(t.Context())
 	g.Expect(c.Uninstall(ctx, helm.Removal{Name: "blog", Timeout: 20 * time.Second})).To(Or(Succeed(),
 		MatchError(ContainSubstring(empty))), "there is no controller that completes the deletion of a namespace")
 	g.Expect(retained()).To(ConsistOf("PersistentVolumeClaim/data", "Namespace/"+full,
@@ -263,18 +263,18 @@ func TestContainersOfClaimsAreKept(t *testing.T) {
 
 func TestObjectsKeptByPolicyAreNamed(t *testing.T) {
 	kept := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept, annotations: {helm.sh/resource-policy: keep}}\n"
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap, "kept.yaml": kept}))
+	_, err := c.Install(t.Context(), newSpec(map[string]string{"cm.yaml": configMap, "kept.yaml": kept}))
 	g.Expect(err).NotTo(HaveOccurred())
-	ctx, retained := observe(t.Context())
-	_, err = c.Upgrade(ctx, spec(map[string]string{"cm.yaml": configMap}))
+	ctx, retained := observeRetained(t.Context())
+	_, err = c.Upgrade(ctx, newSpec(map[string]string{"cm.yaml": configMap}))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(retained()).To(Equal([]string{"ConfigMap/kept"}), "an upgrade goes without it")
-	_, err = c.Upgrade(t.Context(), spec(map[string]string{"cm.yaml": configMap, "kept.yaml": kept}))
+	_, err = c.Upgrade(t.Context(), newSpec(map[string]string{"cm.yaml": configMap, "kept.yaml": kept}))
 	g.Expect(err).NotTo(HaveOccurred())
 
-	ctx, retained = observe(t.Context())
+	ctx, retained = observeRetained(t.Context())
 	g.Expect(c.Uninstall(ctx, helm.Removal{Name: "blog"})).To(Succeed())
 	g.Expect(retained()).To(Equal([]string{"ConfigMap/kept"}))
 	g.Expect(c.DeleteKept(t.Context(), []helm.ObjectRef{{APIVersion: "v1", Kind: "ConfigMap", Namespace: namespace, Name: "kept"}})).To(Succeed())
@@ -283,23 +283,23 @@ func TestObjectsKeptByPolicyAreNamed(t *testing.T) {
 
 // TestClaimsThatCannotBeSeenAreNotRisked removes the permission to list claims from a tenant.
 func TestClaimsThatCannotBeSeenAreNotRisked(t *testing.T) {
-	needWidgets(t)
-	c, namespace := client(t)
+	requireWidgets(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap, "widget.yaml": named(widget, "db")}))
+	_, err := c.Install(t.Context(), newSpec(map[string]string{"cm.yaml": configMap, "widget.yaml": replaceName(widget, "db")}))
 	g.Expect(err).NotTo(HaveOccurred())
-	plain := spec(map[string]string{"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: plain}\n"})
+	plain := newSpec(map[string]string{"cm.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: plain}\n"})
 	plain.Name = "plain"
 	_, err = c.Install(t.Context(), plain)
 	g.Expect(err).NotTo(HaveOccurred())
-	allow(t, namespace,
+	setPermissions(t, namespace,
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets", "configmaps"}, Verbs: []string{"*"}},
 		rbacv1.PolicyRule{APIGroups: []string{"test.appmarket.io"}, Resources: []string{"*"}, Verbs: []string{"*"}})
 	g.Eventually(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog"}) }).Should(MatchError(
 		"service account " + namespace + "/installer may not list persistentvolumeclaims in namespace " + namespace))
 	err = c.Uninstall(t.Context(), helm.Removal{Name: "blog"})
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonPermissionDenied))
-	g.Expect(live(t, driftKinds["Widget"], namespace, "db").GetDeletionTimestamp()).To(BeNil())
+	g.Expect(getLive(t, driftKinds["Widget"], namespace, "db").GetDeletionTimestamp()).To(BeNil())
 
 	g.Expect(c.Uninstall(t.Context(), helm.Removal{Name: "plain"})).To(Succeed(), "none of its objects is likely to own a claim")
 	_, err = apiServer.admin.CoreV1().ConfigMaps(namespace).Get(t.Context(), "plain", metav1.GetOptions{})
@@ -309,7 +309,7 @@ func TestClaimsThatCannotBeSeenAreNotRisked(t *testing.T) {
 // TestOwnersThatCannotBeRead has a claim with an owner that the tenant may not read, and a claim of
 // the release. It is unknown whether the first claim depends on the release.
 func TestOwnersThatCannotBeRead(t *testing.T) {
-	needWidgets(t)
+	requireWidgets(t)
 	cluster := []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"secrets", "configmaps", "services", "persistentvolumeclaims"}, Verbs: []string{"*"}},
 		{APIGroups: []string{"apps"}, Resources: []string{"statefulsets"}, Verbs: []string{"*"}},
@@ -317,26 +317,26 @@ func TestOwnersThatCannotBeRead(t *testing.T) {
 	widgetsToo := append(slices.Clone(cluster), rbacv1.PolicyRule{APIGroups: []string{"test.appmarket.io"}, Resources: []string{"*"}, Verbs: []string{"*"}})
 	hidden := metav1.OwnerReference{APIVersion: "storage.k8s.io/v1", Kind: "VolumeAttachment", Name: "hidden", UID: "u-1"}
 	t.Run("a release of custom resources is not removed", func(t *testing.T) {
-		c, namespace := client(t)
+		c, namespace := newClient(t)
 		g := NewWithT(t)
-		_, err := c.Install(t.Context(), spec(map[string]string{"widget.yaml": named(widget, "db")}))
+		_, err := c.Install(t.Context(), newSpec(map[string]string{"widget.yaml": replaceName(widget, "db")}))
 		g.Expect(err).NotTo(HaveOccurred())
 		makeClaim(t, namespace, "foreign", hidden)
-		allow(t, namespace, widgetsToo...)
+		setPermissions(t, namespace, widgetsToo...)
 		g.Eventually(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog"}) }).Should(MatchError(
 			"service account " + namespace + "/installer may not get volumeattachments.storage.k8s.io at cluster scope"))
-		g.Expect(live(t, driftKinds["Widget"], namespace, "db").GetDeletionTimestamp()).To(BeNil())
+		g.Expect(getLive(t, driftKinds["Widget"], namespace, "db").GetDeletionTimestamp()).To(BeNil())
 	})
 	t.Run("a release of other objects is removed, and its own claims are kept", func(t *testing.T) {
-		c, namespace := client(t)
+		c, namespace := newClient(t)
 		g := NewWithT(t)
-		_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+		_, err := c.Install(t.Context(), newSpec(map[string]string{"cm.yaml": configMap}))
 		g.Expect(err).NotTo(HaveOccurred())
 		owner, err := getConfigMap(t, namespace, "blog")
 		g.Expect(err).NotTo(HaveOccurred())
 		makeClaim(t, namespace, "a-foreign", hidden)
 		makeClaim(t, namespace, "own", metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: "blog", UID: owner.UID})
-		allow(t, namespace, cluster...)
+		setPermissions(t, namespace, cluster...)
 		g.Eventually(func() error { return c.Uninstall(t.Context(), helm.Removal{Name: "blog"}) }).Should(Succeed())
 		g.Expect(ownersOf(t, namespace, "own")).To(BeEmpty())
 		g.Expect(ownersOf(t, namespace, "a-foreign")).To(Equal([]string{"VolumeAttachment/hidden"}))

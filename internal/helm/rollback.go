@@ -33,28 +33,28 @@ func (c *Client) Rollback(ctx context.Context, to Rollback) (*Release, error) {
 	if err := chartutil.ValidateReleaseName(to.Name); err != nil {
 		return nil, outcome.Stalled(reason, fmt.Errorf("name release %q: %w", to.Name, err))
 	}
-	o, err := c.beginOn(ctx, to.Name)
+	o, err := c.newOperationFor(ctx, to.Name)
 	if err != nil {
 		return nil, err
 	}
-	history, err := o.history(to.Name)
+	history, err := o.readHistory(to.Name)
 	if err != nil {
-		return nil, o.judge(reason, err)
+		return nil, o.classifyError(reason, err)
 	}
 	wish := fmt.Sprintf("rollback-%d", to.Revision)
-	if to.Resumed && carriedOut(wish, to.Labels, history) {
+	if to.Resumed && isAlreadyApplied(wish, to.Labels, history) {
 		last := len(history) - 1
-		return o.end(to.Name, reason, o.tidy(replaced(history[:last]), history[last]))
+		return o.finishOperation(to.Name, reason, o.cleanUp(replacedRevisions(history[:last]), history[last]))
 	}
-	target, err := c.earlier(to, history)
+	target, err := c.findRevision(to, history)
 	if err != nil {
 		return nil, err
 	}
-	return o.end(to.Name, reason, o.rollback(to, target, wish, history))
+	return o.finishOperation(to.Name, reason, o.rollBackRelease(to, target, wish, history))
 }
 
-// earlier returns the revision to roll back to.
-func (c *Client) earlier(to Rollback, history []*release.Release) (*release.Release, error) {
+// findRevision returns the revision to roll back to.
+func (c *Client) findRevision(to Rollback, history []*release.Release) (*release.Release, error) {
 	if len(history) == 0 || history[len(history)-1].Info.Status == release.StatusUninstalled {
 		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 			"roll back release %q: namespace %s has no release of that name", to.Name, c.tenant.Namespace))
@@ -63,29 +63,29 @@ func (c *Client) earlier(to Rollback, history []*release.Release) (*release.Rele
 	if at < 0 {
 		return nil, outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
 			"roll back Helm release %q: Helm has no record of its revision %d, the recorded revisions are %s",
-			to.Name, to.Revision, revisionsOf(history)))
+			to.Name, to.Revision, revisionsText(history)))
 	}
-	if !everDeployed(history[at : at+1]) {
+	if !hasBeenDeployed(history[at : at+1]) {
 		return nil, outcome.Stalled(v1alpha1.ReasonRollbackFailed, fmt.Errorf(
 			"roll back Helm release %q: its revision %d is %s and was never complete; choose one of the complete revisions: %s",
-			to.Name, to.Revision, history[at].Info.Status, revisionsOf(complete(history))))
+			to.Name, to.Revision, history[at].Info.Status, revisionsText(completeRevisions(history))))
 	}
 	return history[at], nil
 }
 
-// complete returns the revisions that were complete.
-func complete(history []*release.Release) []*release.Release {
+// completeRevisions returns the revisions that were complete.
+func completeRevisions(history []*release.Release) []*release.Release {
 	var found []*release.Release
 	for i, revision := range history {
-		if everDeployed(history[i : i+1]) {
+		if hasBeenDeployed(history[i : i+1]) {
 			found = append(found, revision)
 		}
 	}
 	return found
 }
 
-// revisionsOf returns the numbers of revisions as a list in text form.
-func revisionsOf(history []*release.Release) string {
+// revisionsText returns the numbers of revisions as a list in text form.
+func revisionsText(history []*release.Release) string {
 	numbers := make([]string, 0, len(history))
 	for _, revision := range history {
 		numbers = append(numbers, strconv.Itoa(revision.Version))
@@ -96,8 +96,8 @@ func revisionsOf(history []*release.Release) string {
 	return strings.Join(numbers, ", ")
 }
 
-// rollback settles interrupted revisions and then rolls back.
-func (o *operation) rollback(
+// rollBackRelease settles interrupted revisions and then rolls back.
+func (o *operation) rollBackRelease(
 	to Rollback, target *release.Release, wish string, history []*release.Release,
 ) error {
 	if err := o.client.clients.kinds.Refresh(o.ctx, 0); err != nil {
@@ -106,15 +106,15 @@ func (o *operation) rollback(
 	if err := o.refuseMissingKinds(target); err != nil {
 		return err
 	}
-	if err := o.settle(history); err != nil {
+	if err := o.unlockPending(history); err != nil {
 		return err
 	}
-	o.forgive(history)
+	o.ignoreMissingKinds(history)
 	delete(o.cluster.present, target.Manifest)
-	if err := o.refuseForeign(target, history[len(history)-1]); err != nil {
+	if err := o.refuseForeignObjects(target, history[len(history)-1]); err != nil {
 		return err
 	}
-	if err := o.remember(replaced(history)); err != nil {
+	if err := o.storeIncomplete(replacedRevisions(history)); err != nil {
 		return err
 	}
 	o.records.labels = o.resumeRun(wish, to.Labels, history)
@@ -126,7 +126,7 @@ func (o *operation) rollback(
 	if err := rollback.Run(to.Name); err != nil {
 		return errors.Join(err, o.failPending("Rollback", err))
 	}
-	return o.conclude(replaced(history))
+	return o.completeRevision(replacedRevisions(history))
 }
 
 // failPending marks a revision as failed that Helm has left pending or uninstalling, as it does
@@ -134,7 +134,7 @@ func (o *operation) rollback(
 // would continue the same run. A record that does not exist anymore is ignored.
 func (o *operation) failPending(what string, cause error) error {
 	current := o.records.current
-	if current == nil || !pending(current) || o.ctx.Err() != nil {
+	if current == nil || !isPending(current) || o.ctx.Err() != nil {
 		return nil
 	}
 	current.SetStatus(release.StatusFailed, fmt.Sprintf("%s %q failed: %s", what, current.Name, cause))
@@ -148,13 +148,13 @@ func (o *operation) failPending(what string, cause error) error {
 // refuseMissingKinds returns an error if the cluster does not serve the kind of an object of the
 // revision. Helm detects this only after it has created the new revision, or later.
 func (o *operation) refuseMissingKinds(target *release.Release) error {
-	refs, err := o.client.objects(target)
+	refs, err := o.client.objectRefs(target)
 	if err != nil {
 		return err
 	}
 	var missing []string
 	for _, ref := range refs {
-		_, err := o.client.mapping(ref)
+		_, err := o.client.restMappingFor(ref)
 		kind := fmt.Sprintf("kind %q in version %q", ref.Kind, ref.APIVersion)
 		switch {
 		case err == nil || meta.IsNoMatchError(err) && slices.Contains(missing, kind):
@@ -171,14 +171,14 @@ func (o *operation) refuseMissingKinds(target *release.Release) error {
 		"revision %d of Helm release %q: %w", target.Version, target.Name, noMatchError(missing)))
 }
 
-// refuseForeign returns an error if an object that the newest revision does not contain exists and
+// refuseForeignObjects returns an error if an object that the newest revision does not contain exists and
 // does not belong to the release. Helm checks this before an upgrade, but not before a rollback.
-func (o *operation) refuseForeign(target, newest *release.Release) error {
-	wanted, err := o.client.objects(target)
+func (o *operation) refuseForeignObjects(target, newest *release.Release) error {
+	wanted, err := o.client.objectRefs(target)
 	if err != nil {
 		return err
 	}
-	present, err := o.client.objects(newest)
+	present, err := o.client.objectRefs(newest)
 	if err != nil {
 		return err
 	}
@@ -186,30 +186,30 @@ func (o *operation) refuseForeign(target, newest *release.Release) error {
 		if slices.ContainsFunc(present, func(one ObjectRef) bool { return identityOf(one) == identityOf(ref) }) {
 			continue
 		}
-		live, err := o.get(o.ctx, ref)
+		live, err := o.getObject(o.ctx, ref)
 		if err != nil {
 			return fmt.Errorf("get %s: %w", ref, err)
 		}
-		if live != nil && !owns(target, live) {
-			return outcome.Failed(v1alpha1.ReasonRollbackFailed, errors.New(whose(ref, live, target)))
+		if live != nil && !isOwnedBy(target, live) {
+			return outcome.Failed(v1alpha1.ReasonRollbackFailed, errors.New(ownerMessage(ref, live, target)))
 		}
 	}
 	return nil
 }
 
-// whose describes the owner of an object that does not belong to the release.
-func whose(ref ObjectRef, live *unstructured.Unstructured, not *release.Release) string {
+// ownerMessage describes the owner of an object that does not belong to the release.
+func ownerMessage(ref ObjectRef, live *unstructured.Unstructured, not *release.Release) string {
 	said := fmt.Sprintf("%s %q", ref.Kind, ref.Name)
 	if ref.Namespace != "" {
 		said += " in namespace " + ref.Namespace
 	}
 	marks := live.GetAnnotations()
-	name, namespace := marks[releaseNameMark], marks[releaseNamespaceMark]
+	name, namespace := marks[releaseNameAnnotation], marks[releaseNamespaceAnnotation]
 	if name == not.Name {
 		name = ""
 	}
 	if namespace == not.Namespace {
 		namespace = ""
 	}
-	return existsAlready(said, name, namespace)
+	return alreadyExistsMessage(said, name, namespace)
 }

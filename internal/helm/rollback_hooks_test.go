@@ -17,13 +17,13 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// withHooks creates two revisions of rollbackHooks, and returns the UIDs of the hooks that have
+// createHookRevisions creates two revisions of rollbackHooks, and returns the UIDs of the hooks that have
 // run.
-func withHooks(t testing.TB, c *chartClient, namespace string) []types.UID {
+func createHookRevisions(t testing.TB, c *chartClient, namespace string) []types.UID {
 	t.Helper()
 	g := NewWithT(t)
-	s := spec(rollbackHooks)
-	done := behind(func() error { _, err := c.Install(t.Context(), s); return err })
+	s := newSpec(rollbackHooks)
+	done := runInBackground(func() error { _, err := c.Install(t.Context(), s); return err })
 	installed := []types.UID{
 		endJob(t, namespace, "first", completed...), endJob(t, namespace, "second", completed...),
 	}
@@ -34,8 +34,8 @@ func withHooks(t testing.TB, c *chartClient, namespace string) []types.UID {
 	return installed
 }
 
-// newJob waits for a Job with an unknown UID.
-func newJob(t testing.TB, namespace, name string, known ...types.UID) types.UID {
+// waitForNewJob waits for a Job with an unknown UID.
+func waitForNewJob(t testing.TB, namespace, name string, known ...types.UID) types.UID {
 	t.Helper()
 	var uid types.UID
 	NewWithT(t).Eventually(func() (types.UID, error) {
@@ -49,23 +49,23 @@ func newJob(t testing.TB, namespace, name string, known ...types.UID) types.UID 
 	return uid
 }
 
-// endNew ends a Job with an unknown UID.
-func endNew(
+// endNewJob ends a Job with an unknown UID.
+func endNewJob(
 	t testing.TB, namespace, name string, how []batchv1.JobConditionType, known ...types.UID,
 ) types.UID {
 	t.Helper()
-	newJob(t, namespace, name, known...)
+	waitForNewJob(t, namespace, name, known...)
 	return endJob(t, namespace, name, how...)
 }
 
 func TestRollbackRunsItsHooks(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	installed := withHooks(t, c, namespace)
+	installed := createHookRevisions(t, c, namespace)
 
-	done := behind(func() error { _, err := c.Rollback(t.Context(), back(1)); return err })
-	first := endNew(t, namespace, "first", completed, installed...)
-	endNew(t, namespace, "second", failed, installed...)
+	done := runInBackground(func() error { _, err := c.Rollback(t.Context(), newRollback(1)); return err })
+	first := endNewJob(t, namespace, "first", completed, installed...)
+	endNewJob(t, namespace, "second", failed, installed...)
 	var err error
 	g.Eventually(done, "10s").Should(Receive(&err))
 	g.Expect(err).To(MatchError(Equal("post-rollback Job/second failed: Played: by the test")))
@@ -74,10 +74,10 @@ func TestRollbackRunsItsHooks(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect([]any{r.Revision, r.Status, r.Interrupted}).To(Equal([]any{3, helm.StatusFailed, false}))
 
-	again := back(1)
+	again := newRollback(1)
 	again.Resumed = true
-	done = behind(func() error { _, err := c.Rollback(t.Context(), again); return err })
-	endNew(t, namespace, "first", completed, first)
+	done = runInBackground(func() error { _, err := c.Rollback(t.Context(), again); return err })
+	endNewJob(t, namespace, "first", completed, first)
 	g.Eventually(func() bool {
 		job, err := apiServer.admin.BatchV1().Jobs(namespace).Get(t.Context(), "second", metav1.GetOptions{})
 		return err == nil && len(job.Status.Conditions) == 0
@@ -96,29 +96,29 @@ func TestKilledRollbackIsTakenUp(t *testing.T) {
 		{why: "during the second hook", at: "second"},
 	} {
 		t.Run(one.why, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := newClient(t)
 			g := NewWithT(t)
-			known := withHooks(t, c, namespace)
-			m := mortalClient(t, namespace, -1)
-			done := behind(func() error { _, err := m.Rollback(m.ctx, back(1)); return err })
+			known := createHookRevisions(t, c, namespace)
+			m := newKillableClient(t, namespace, -1)
+			done := runInBackground(func() error { _, err := m.Rollback(m.ctx, newRollback(1)); return err })
 			uids := map[string]types.UID{}
 			if one.at == "second" {
-				uids["first"] = endNew(t, namespace, "first", completed, known...)
+				uids["first"] = endNewJob(t, namespace, "first", completed, known...)
 			}
-			uids[one.at] = newJob(t, namespace, one.at, known...)
+			uids[one.at] = waitForNewJob(t, namespace, one.at, known...)
 			m.kill()
 			g.Eventually(done, "10s").Should(Receive(MatchError(context.Canceled)))
 			r, err := c.Get(t.Context(), "blog")
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(r.Pending).To(BeTrue())
 
-			g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
-			again := back(1)
+			g.Expect(c.Unlock(t.Context(), "blog")).To(Succeed())
+			again := newRollback(1)
 			again.Resumed = true
-			done = behind(func() error { _, err := c.Rollback(t.Context(), again); return err })
+			done = runInBackground(func() error { _, err := c.Rollback(t.Context(), again); return err })
 			g.Expect(endJob(t, namespace, one.at, completed...)).To(Equal(uids[one.at]))
 			if one.at == "first" {
-				uids["second"] = endNew(t, namespace, "second", completed, known...)
+				uids["second"] = endNewJob(t, namespace, "second", completed, known...)
 			}
 			g.Eventually(done, "10s").Should(Receive(BeNil()))
 			for name, uid := range uids {
@@ -135,13 +135,13 @@ func TestKilledRollbackIsTakenUp(t *testing.T) {
 }
 
 func TestCancelledRollbackIsSettled(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	installed := withHooks(t, c, namespace)
+	installed := createHookRevisions(t, c, namespace)
 	ctx, cancel := context.WithCancel(t.Context())
-	done := behind(func() error { _, err := c.Rollback(ctx, back(1)); return err })
-	endNew(t, namespace, "first", completed, installed...)
-	newJob(t, namespace, "second", installed...)
+	done := runInBackground(func() error { _, err := c.Rollback(ctx, newRollback(1)); return err })
+	endNewJob(t, namespace, "first", completed, installed...)
+	waitForNewJob(t, namespace, "second", installed...)
 	cancel()
 	g.Eventually(done, "10s").Should(Receive(MatchError(context.Canceled)))
 	r, err := c.Get(t.Context(), "blog")
@@ -151,18 +151,18 @@ func TestCancelledRollbackIsSettled(t *testing.T) {
 
 // TestRollbackKilledAnywhere rolls back from an upgrade that failed.
 func TestRollbackKilledAnywhere(t *testing.T) {
-	c, namespace := client(t)
-	killedAnywhere(t, namespace, func(run int, m *mortal) error {
+	c, namespace := newClient(t)
+	killAtEachWrite(t, namespace, func(run int, m *killableClient) error {
 		g := NewWithT(t)
-		twoRevisions(t, c)
-		_, err := c.Upgrade(t.Context(), spec(map[string]string{
-			"cm.yaml": configMap, "new.yaml": named(plainMap, "new"), "svc.yaml": badPort,
+		createTwoRevisions(t, c)
+		_, err := c.Upgrade(t.Context(), newSpec(map[string]string{
+			"cm.yaml": configMap, "new.yaml": replaceName(plainMap, "new"), "svc.yaml": badPort,
 		}))
 		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonUpgradeFailed))
-		_, killed := m.Rollback(m.ctx, back(1))
+		_, killed := m.Rollback(m.ctx, newRollback(1))
 
-		g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
-		again := back(1)
+		g.Expect(c.Unlock(t.Context(), "blog")).To(Succeed())
+		again := newRollback(1)
 		again.Resumed = true
 		r, err := c.Rollback(t.Context(), again)
 		g.Expect(err).NotTo(HaveOccurred())

@@ -20,11 +20,11 @@ const (
 	badPort  = "apiVersion: v1\nkind: Service\nmetadata:\n  name: bad\nspec:\n  ports: [{port: 99999}]\n"
 )
 
-func named(text, name string) string { return strings.ReplaceAll(text, "%NAME%", name) }
+func replaceName(text, name string) string { return strings.ReplaceAll(text, "%NAME%", name) }
 
-// back returns a rollback of the release that spec returns.
-func back(revision int) helm.Rollback {
-	return helm.Rollback{Name: "blog", Revision: revision, Labels: spec(nil).Labels}
+// newRollback returns a rollback of the release that spec returns.
+func newRollback(revision int) helm.Rollback {
+	return helm.Rollback{Name: "blog", Revision: revision, Labels: newSpec(nil).Labels}
 }
 
 // configMaps returns the names of the ConfigMaps in a namespace, without the ConfigMap that the
@@ -42,28 +42,28 @@ func configMaps(t testing.TB, namespace string) []string {
 	return names
 }
 
-// twoRevisions creates revision 1 with a Service, and revision 2 with another ConfigMap and a
+// createTwoRevisions creates revision 1 with a Service, and revision 2 with another ConfigMap and a
 // volume claim instead.
-func twoRevisions(t testing.TB, c *chartClient) {
+func createTwoRevisions(t testing.TB, c *chartClient) {
 	t.Helper()
 	g := NewWithT(t)
-	first := spec(map[string]string{"cm.yaml": configMap, "svc.yaml": service, "templates/NOTES.txt": "One."})
+	first := newSpec(map[string]string{"cm.yaml": configMap, "svc.yaml": service, "templates/NOTES.txt": "One."})
 	first.Values = map[string]any{"v": "one"}
 	_, err := c.Install(t.Context(), first)
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = c.Upgrade(t.Context(), spec(map[string]string{
-		"cm.yaml": configMap, "more.yaml": named(plainMap, "more"), "claim.yaml": named(claimText, "photos"),
+	_, err = c.Upgrade(t.Context(), newSpec(map[string]string{
+		"cm.yaml": configMap, "more.yaml": replaceName(plainMap, "more"), "claim.yaml": replaceName(claimText, "photos"),
 	}))
 	g.Expect(err).NotTo(HaveOccurred())
 }
 
 func TestRollbackGoesBack(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	ctx := t.Context()
-	twoRevisions(t, c)
+	createTwoRevisions(t, c)
 
-	r, err := c.Rollback(ctx, back(1))
+	r, err := c.Rollback(ctx, newRollback(1))
 	g.Expect(err).NotTo(HaveOccurred())
 	digest, err := helm.ConfigDigest(map[string]any{"v": "one"})
 	g.Expect(err).NotTo(HaveOccurred())
@@ -80,12 +80,12 @@ func TestRollbackGoesBack(t *testing.T) {
 	_, err = apiServer.admin.CoreV1().PersistentVolumeClaims(namespace).Get(ctx, "photos", metav1.GetOptions{})
 	g.Expect(err).NotTo(HaveOccurred(), "but no volume claim")
 
-	again := back(1)
+	again := newRollback(1)
 	again.Resumed = true
 	r, err = c.Rollback(ctx, again)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(r.Revision).To(Equal(3), "it was complete when it was cut off")
-	r, err = c.Rollback(ctx, back(1))
+	r, err = c.Rollback(ctx, newRollback(1))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(r.Revision).To(Equal(4), "asked for anew it is done anew")
 	again.Revision = 2
@@ -100,27 +100,27 @@ func TestRollbackGoesBack(t *testing.T) {
 // TestRollbackAcrossVersions rolls back to a revision in which the same object has another API
 // version.
 func TestRollbackAcrossVersions(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	ctx := t.Context()
 	scaler := "kind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec: {maxReplicas: 3, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}\n"
-	_, err := c.Install(ctx, spec(map[string]string{"a.yaml": "apiVersion: autoscaling/v1\n" + scaler}))
+	_, err := c.Install(ctx, newSpec(map[string]string{"a.yaml": "apiVersion: autoscaling/v1\n" + scaler}))
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = c.Upgrade(ctx, spec(map[string]string{"a.yaml": "apiVersion: autoscaling/v2\n" + scaler}))
+	_, err = c.Upgrade(ctx, newSpec(map[string]string{"a.yaml": "apiVersion: autoscaling/v2\n" + scaler}))
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = c.Rollback(ctx, back(1))
+	_, err = c.Rollback(ctx, newRollback(1))
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = apiServer.admin.AutoscalingV2().HorizontalPodAutoscalers(namespace).Get(ctx, "web", metav1.GetOptions{})
 	g.Expect(err).NotTo(HaveOccurred(), "it is still there")
 }
 
 func TestRollbackKeepsWhereItWent(t *testing.T) {
-	c, _ := client(t)
+	c, _ := newClient(t)
 	g := NewWithT(t)
-	twoRevisions(t, c)
-	_, err := c.Upgrade(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+	createTwoRevisions(t, c)
+	_, err := c.Upgrade(t.Context(), newSpec(map[string]string{"cm.yaml": configMap}))
 	g.Expect(err).NotTo(HaveOccurred())
-	to := back(1)
+	to := newRollback(1)
 	to.MaxHistory = 1
 	for revision := range 2 {
 		r, err := c.Rollback(t.Context(), to)
@@ -133,13 +133,13 @@ func TestRollbackKeepsWhereItWent(t *testing.T) {
 }
 
 func TestRollbackRefuses(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	ctx := t.Context()
-	twoRevisions(t, c)
-	_, err := c.Upgrade(ctx, spec(map[string]string{"cm.yaml": configMap, "svc.yaml": badPort}))
+	createTwoRevisions(t, c)
+	_, err := c.Upgrade(ctx, newSpec(map[string]string{"cm.yaml": configMap, "svc.yaml": badPort}))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonUpgradeFailed))
-	gone := spec(map[string]string{"cm.yaml": configMap})
+	gone := newSpec(map[string]string{"cm.yaml": configMap})
 	gone.Name = "gone"
 	_, err = c.Install(ctx, gone)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -178,19 +178,19 @@ func TestRollbackRefuses(t *testing.T) {
 }
 
 func TestRollbackTakesNothingFromOthers(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	ctx := t.Context()
-	_, err := c.Install(ctx, spec(map[string]string{"cm.yaml": configMap, "more.yaml": named(plainMap, "more")}))
+	_, err := c.Install(ctx, newSpec(map[string]string{"cm.yaml": configMap, "more.yaml": replaceName(plainMap, "more")}))
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = c.Upgrade(ctx, spec(map[string]string{"cm.yaml": configMap}))
+	_, err = c.Upgrade(ctx, newSpec(map[string]string{"cm.yaml": configMap}))
 	g.Expect(err).NotTo(HaveOccurred())
-	other := spec(map[string]string{"more.yaml": named(plainMap, "more")})
+	other := newSpec(map[string]string{"more.yaml": replaceName(plainMap, "more")})
 	other.Name = "shop"
 	_, err = c.Install(ctx, other)
 	g.Expect(err).NotTo(HaveOccurred())
 
-	_, err = c.Rollback(ctx, back(1))
+	_, err = c.Rollback(ctx, newRollback(1))
 	g.Expect(err).To(MatchError(fmt.Sprintf(`ConfigMap "more" in namespace %s exists and belongs to release "shop"; delete it, or install the app under another name`, namespace)))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRollbackFailed))
 	r, err := c.Get(ctx, "blog")
@@ -199,17 +199,17 @@ func TestRollbackTakesNothingFromOthers(t *testing.T) {
 }
 
 func TestRollbackAfterFailedUpgrade(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	ctx := t.Context()
-	twoRevisions(t, c)
-	_, err := c.Upgrade(ctx, spec(map[string]string{
-		"cm.yaml": configMap, "new.yaml": named(plainMap, "new"), "claim.yaml": named(claimText, "films"), "svc.yaml": badPort,
+	createTwoRevisions(t, c)
+	_, err := c.Upgrade(ctx, newSpec(map[string]string{
+		"cm.yaml": configMap, "new.yaml": replaceName(plainMap, "new"), "claim.yaml": replaceName(claimText, "films"), "svc.yaml": badPort,
 	}))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonUpgradeFailed))
 	g.Expect(configMaps(t, namespace)).To(Equal([]string{"blog", "more", "new"}))
 
-	r, err := c.Rollback(ctx, back(1))
+	r, err := c.Rollback(ctx, newRollback(1))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect([]any{r.Revision, r.Status}).To(Equal([]any{4, helm.StatusDeployed}))
 	g.Expect(configMaps(t, namespace)).To(Equal([]string{"blog"}),
@@ -221,21 +221,21 @@ func TestRollbackAfterFailedUpgrade(t *testing.T) {
 }
 
 func TestFailedRollbackForgetsNothing(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	ctx := t.Context()
 	frozen := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: frozen}\nimmutable: {{ .Values.frozen }}\ndata: {v: '{{ .Values.frozen }}'}\n"
-	s := spec(map[string]string{"frozen.yaml": frozen})
+	s := newSpec(map[string]string{"frozen.yaml": frozen})
 	s.Values = map[string]any{"frozen": false}
 	_, err := c.Install(ctx, s)
 	g.Expect(err).NotTo(HaveOccurred())
-	s = spec(map[string]string{"frozen.yaml": frozen, "more.yaml": named(plainMap, "more")})
+	s = newSpec(map[string]string{"frozen.yaml": frozen, "more.yaml": replaceName(plainMap, "more")})
 	s.Values = map[string]any{"frozen": true}
 	_, err = c.Upgrade(ctx, s)
 	g.Expect(err).NotTo(HaveOccurred())
 
 	for revision := range 2 {
-		_, err = c.Rollback(ctx, back(1))
+		_, err = c.Rollback(ctx, newRollback(1))
 		g.Expect(err).To(MatchError(ContainSubstring("field is immutable when `immutable` is set")))
 		g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRollbackFailed))
 		r, err := c.Get(ctx, "blog")
@@ -243,7 +243,7 @@ func TestFailedRollbackForgetsNothing(t *testing.T) {
 		g.Expect([]any{r.Revision, r.Status, r.Interrupted, r.Deployed}).
 			To(Equal([]any{3 + revision, helm.StatusFailed, false, true}))
 	}
-	s.Files = files(map[string]string{"templates/frozen.yaml": frozen})
+	s.Files = newChartFiles(map[string]string{"templates/frozen.yaml": frozen})
 	r, err := c.Upgrade(ctx, s)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(r.Status).To(Equal(helm.StatusDeployed))
@@ -251,10 +251,10 @@ func TestFailedRollbackForgetsNothing(t *testing.T) {
 }
 
 func TestUninstallAfterFailedUpgrade(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	twoRevisions(t, c)
-	_, err := c.Upgrade(t.Context(), spec(map[string]string{"cm.yaml": configMap, "svc.yaml": badPort}))
+	createTwoRevisions(t, c)
+	_, err := c.Upgrade(t.Context(), newSpec(map[string]string{"cm.yaml": configMap, "svc.yaml": badPort}))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonUpgradeFailed))
 	g.Expect(c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: time.Minute})).To(Succeed())
 	g.Expect(configMaps(t, namespace)).To(BeEmpty(), "what only the last complete revision has goes too")

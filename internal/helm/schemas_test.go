@@ -86,7 +86,7 @@ func TestEngineChecksSchemas(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			in := unit(c.files)
+			in := newRenderInput(c.files)
 			in.Values = c.values
 			_, err := helm.Engine{}.Render(t.Context(), in)
 			g.Expect(helmRefuses(t, in)).To(Equal(c.want != ""), "Helm thinks otherwise")
@@ -112,7 +112,7 @@ func TestEngineChecksSchemas(t *testing.T) {
 // TestEngineOfMistypedValues has a string in place of the values of a dependency.
 func TestEngineOfMistypedValues(t *testing.T) {
 	g := NewWithT(t)
-	in := unit(map[string]string{"charts/db/Chart.yaml": "apiVersion: v2\nname: db\nversion: 1.0.0\n"})
+	in := newRenderInput(map[string]string{"charts/db/Chart.yaml": "apiVersion: v2\nname: db\nversion: 1.0.0\n"})
 	in.Values = map[string]any{"db": "x"}
 	_, err := helm.Engine{}.Render(t.Context(), in)
 	g.Expect(err).To(MatchError(`db: must be a map of keys to values, since it holds the values of the chart "db"`))

@@ -16,9 +16,9 @@ import (
 // TestRecordsAreCountedBeforeTheyAreRead adds Secrets with the labels of a record, as a tenant that
 // may write Secrets can.
 func TestRecordsAreCountedBeforeTheyAreRead(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+	_, err := c.Install(t.Context(), newSpec(map[string]string{"cm.yaml": configMap}))
 	g.Expect(err).NotTo(HaveOccurred())
 	junk := func(from, to int) {
 		var group errgroup.Group

@@ -24,32 +24,32 @@ import (
 func (c *Client) Uninstall(ctx context.Context, removal Removal) error {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(removal.Timeout, DefaultTimeout))
 	defer cancel()
-	o, err := c.beginOn(ctx, removal.Name)
+	o, err := c.newOperationFor(ctx, removal.Name)
 	if err != nil {
 		return err
 	}
-	history, err := o.history(removal.Name)
+	history, err := o.readHistory(removal.Name)
 	if err == nil && len(history) == 0 {
 		// Only chunks of a record remain that was not written or deleted completely.
-		err = o.secrets.sweep(ctx)
+		err = o.secrets.deleteUnusedChunks(ctx)
 	}
 	if err != nil || len(history) == 0 {
-		return o.judge(v1alpha1.ReasonUninstallFailed, err)
+		return o.classifyError(v1alpha1.ReasonUninstallFailed, err)
 	}
 	if removal.KeepHistory && history[len(history)-1].Info.Status == release.StatusUninstalled {
 		return nil
 	}
-	err = o.uninstall(history, removal)
+	err = o.uninstallRelease(history, removal)
 	if err != nil {
-		err = o.giveUp(removal.Name, err)
+		err = o.markFailed(removal.Name, err)
 	}
-	return o.judge(v1alpha1.ReasonUninstallFailed, err)
+	return o.classifyError(v1alpha1.ReasonUninstallFailed, err)
 }
 
-func (o *operation) uninstall(history []*release.Release, removal Removal) error {
+func (o *operation) uninstallRelease(history []*release.Release, removal Removal) error {
 	last := history[len(history)-1]
 	o.cluster.phase = phaseDelete
-	retained, err := o.retainedBy(history)
+	retained, err := o.objectsRetainedBy(history)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (o *operation) uninstall(history []*release.Release, removal Removal) error
 	}
 	// The objects that are not in the last revision, for example because it was never complete, are
 	// known only while the other revisions are recorded.
-	if err := o.prune(replaced(history), last); err != nil {
+	if err := o.pruneObjects(replacedRevisions(history), last); err != nil {
 		return err
 	}
 	if err := o.client.clients.kinds.Refresh(o.ctx, 0); err != nil {
@@ -68,10 +68,10 @@ func (o *operation) uninstall(history []*release.Release, removal Removal) error
 	if err != nil {
 		return err
 	}
-	o.cluster.forgiving = true
-	o.cluster.hooks.run = removalRun(last)
-	if (pending(last) || interrupted(last)) && !last.Info.Deleted.IsZero() {
-		o.cluster.hooks.resume([]*release.Release{last}, last.Info.Deleted)
+	o.cluster.ignoresMissingKinds = true
+	o.cluster.hooks.run = removalRunName(last)
+	if (isPending(last) || isInterrupted(last)) && !last.Info.Deleted.IsZero() {
+		o.cluster.hooks.restoreRun([]*release.Release{last}, last.Info.Deleted)
 	}
 	o.records.beforeDelete = func() error { return o.removeHooks(history) }
 	uninstall := action.NewUninstall(o.action)
@@ -80,49 +80,49 @@ func (o *operation) uninstall(history []*release.Release, removal Removal) error
 	if _, err := uninstall.Run(last.Name); err != nil {
 		return errors.Join(err, o.failUninstall(err))
 	}
-	failpoint.Point(failpoint.HelmRecordFinal, o.records.subject())
+	failpoint.Point(failpoint.HelmRecordFinal, o.records.failpointSubject())
 	return nil
 }
 
-// incompleteMark labels a revision of a release that was never complete when its removal started.
+// incompleteLabel labels a revision of a release that was never complete when its removal started.
 // Later, the status of the revision does not contain this information.
-const incompleteMark = "appmarket.io/incomplete"
+const incompleteLabel = "appmarket.io/incomplete"
 
 // noteIncomplete reports whether a release was never complete, and stores this before the removal
 // starts.
 func (o *operation) noteIncomplete(history []*release.Release) (bool, error) {
 	last := history[len(history)-1]
-	if last.Labels[incompleteMark] != "" {
+	if last.Labels[incompleteLabel] != "" {
 		return true, nil
 	}
-	if everDeployed(history) || !last.Info.Deleted.IsZero() {
+	if hasBeenDeployed(history) || !last.Info.Deleted.IsZero() {
 		return false, nil
 	}
 	if last.Labels == nil {
 		last.Labels = map[string]string{}
 	}
-	last.Labels[incompleteMark] = "true"
+	last.Labels[incompleteLabel] = "true"
 	if err := o.store.Update(last); err != nil {
 		return false, fmt.Errorf("record release %q: %w", last.Name, err)
 	}
 	return true, nil
 }
 
-// removalRun returns the name of the run that removes a release.
-func removalRun(last *release.Release) string { return runName(last.Version, "uninstall") }
+// removalRunName returns the name of the run that removes a release.
+func removalRunName(last *release.Release) string { return runName(last.Version, "uninstall") }
 
 // removeHooks deletes the hooks that the runs of a release have left behind, except hooks that must
 // be kept. When the records of the release are deleted, these hooks cannot be found anymore.
 func (o *operation) removeHooks(history []*release.Release) error {
 	seen := map[identity]bool{}
-	var left []leaving
+	var left []removedObject
 	revisions := history
 	if current := o.records.current; current != nil {
 		revisions = append(slices.Clone(history), current)
 	}
 	for _, revision := range revisions {
 		for _, hook := range revision.Hooks {
-			ref, err := o.hookRef(hook, revision)
+			ref, err := o.hookObjectRef(hook, revision)
 			if err != nil {
 				return err
 			}
@@ -130,16 +130,16 @@ func (o *operation) removeHooks(history []*release.Release) error {
 				continue
 			}
 			seen[identityOf(ref)] = true
-			live, err := o.get(o.ctx, ref)
+			live, err := o.getObject(o.ctx, ref)
 			if err != nil {
 				return fmt.Errorf("get hook %s: %w", ref, err)
 			}
 			if live != nil && isLeftover(live, o.release) {
-				left = append(left, leavingOf(ref, live))
+				left = append(left, removedObjectFor(ref, live))
 			}
 		}
 	}
-	return o.deleteLeft(left)
+	return o.deleteLeftover(left)
 }
 
 // failUninstall marks a removal as failed if one of its own hooks has failed, so that the next

@@ -32,57 +32,57 @@ const maxRequests = 16
 // Update keeps volume claims that target does not contain, because the claims of an adopted release
 // are not marked to be kept. It also keeps objects that claims depend on, and objects that another
 // release has taken over.
-func (c *cluster) Update(original, target kube.ResourceList, _ bool) (result *kube.Result, err error) {
-	defer c.recovered(&err)
+func (c *kubeClient) Update(original, target kube.ResourceList, _ bool) (result *kube.Result, err error) {
+	defer c.recoverPanic(&err)
 	result = &kube.Result{}
 	removed, err := c.withoutForeign(original.Difference(target))
 	if err != nil {
 		return result, err
 	}
-	if err := c.retainOf(removed); err != nil {
+	if err := c.retainObjectsOf(removed); err != nil {
 		return result, err
 	}
-	removed = removed.Filter(func(info *resource.Info) bool { return !isClaim(info) && !c.isRetained(info) })
+	removed = removed.Filter(func(info *resource.Info) bool { return !isClaimInfo(info) && !c.isRetained(info) })
 	client, err := c.Factory.DynamicClient()
 	if err != nil {
-		return result, c.note(fmt.Errorf("make client: %w", err))
+		return result, c.storeFailure(fmt.Errorf("make client: %w", err))
 	}
-	update := &update{cluster: c, client: client, earlier: c.earlierOf(original)}
-	if err := c.each(target, func(info *resource.Info) error { return update.apply(info, result) }); err != nil {
-		return result, c.note(err)
+	update := &update{cluster: c, client: client, earlier: c.earlierObjectsOf(original)}
+	if err := c.forEachObject(target, func(info *resource.Info) error { return update.applyObject(info, result) }); err != nil {
+		return result, c.storeFailure(err)
 	}
-	if err := c.each(removed, func(info *resource.Info) error { return update.remove(info, result) }); err != nil {
-		return result, c.note(err)
+	if err := c.forEachObject(removed, func(info *resource.Info) error { return update.removeObject(info, result) }); err != nil {
+		return result, c.storeFailure(err)
 	}
 	c.changed = true
-	failpoint.Point(failpoint.HelmObjectsApplied, c.records.subject())
+	failpoint.Point(failpoint.HelmObjectsApplied, c.records.failpointSubject())
 	return result, nil
 }
 
 // withoutForeign returns the objects without objects whose annotations name another release, and
 // stores that those must not be deleted. An object that the tenant may not read counts as an object
 // of this release.
-func (c *cluster) withoutForeign(resources kube.ResourceList) (kube.ResourceList, error) {
+func (c *kubeClient) withoutForeign(resources kube.ResourceList) (kube.ResourceList, error) {
 	isForeign := make([]bool, len(resources))
 	places := make(map[*resource.Info]int, len(resources))
 	for i, info := range resources {
 		places[info] = i
 	}
-	err := c.each(resources, func(info *resource.Info) error {
-		live, err := c.operation.get(c.ctx, infoRef(info))
+	err := c.forEachObject(resources, func(info *resource.Info) error {
+		live, err := c.operation.getObject(c.ctx, infoRef(info))
 		if apierrors.IsForbidden(err) {
 			return nil
 		}
-		isForeign[places[info]] = live != nil && ofAnother(live, c.operation.release)
-		return naming(info, err)
+		isForeign[places[info]] = live != nil && isOwnedByOther(live, c.operation.release)
+		return withObjectName(info, err)
 	})
 	if err != nil {
-		return nil, c.note(err)
+		return nil, c.storeFailure(err)
 	}
 	var own kube.ResourceList
 	for i, info := range resources {
 		if isForeign[i] {
-			c.keep(map[identity]bool{identityOf(infoRef(info)): true})
+			c.keepObjects(map[identity]bool{identityOf(infoRef(info)): true})
 			continue
 		}
 		own.Append(info)
@@ -90,9 +90,9 @@ func (c *cluster) withoutForeign(resources kube.ResourceList) (kube.ResourceList
 	return own, nil
 }
 
-// earlierOf returns the objects of the manifests whose objects may exist in the cluster: the
+// earlierObjectsOf returns the objects of the manifests whose objects may exist in the cluster: the
 // manifest that Helm compares with, and the manifests of incomplete revisions, which Helm ignores.
-func (c *cluster) earlierOf(original kube.ResourceList) map[identity][]map[string]any {
+func (c *kubeClient) earlierObjectsOf(original kube.ResourceList) map[identity][]map[string]any {
 	earlier := maps.Clone(c.incomplete)
 	if earlier == nil {
 		earlier = map[identity][]map[string]any{}
@@ -108,17 +108,17 @@ func (c *cluster) earlierOf(original kube.ResourceList) map[identity][]map[strin
 
 // update is the state of one call of Update.
 type update struct {
-	cluster *cluster
+	cluster *kubeClient
 	client  dynamic.Interface
-	// earlier contains the objects of the manifests whose objects may exist in the cluster.
+	// findRevision contains the objects of the manifests whose objects may exist in the cluster.
 	earlier map[identity][]map[string]any
 
 	mu sync.Mutex
 }
 
-// apply changes an object to the state in its manifest, and adds it to the result after the last
+// applyObject changes an object to the state in its manifest, and adds it to the result after the last
 // write.
-func (u *update) apply(info *resource.Info, result *kube.Result) error {
+func (u *update) applyObject(info *resource.Info, result *kube.Result) error {
 	wanted, ok := info.Object.(*unstructured.Unstructured)
 	if !ok {
 		return fmt.Errorf("update %s: unexpected type %T", infoRef(info), info.Object)
@@ -129,42 +129,42 @@ func (u *update) apply(info *resource.Info, result *kube.Result) error {
 		live, err := objects.Get(u.cluster.ctx, info.Name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			noted = &result.Created
-			return u.cluster.create(info)
+			return u.cluster.createObject(info)
 		}
 		if err != nil {
-			return naming(info, err)
+			return withObjectName(info, err)
 		}
-		change, err := patchTo(wanted, live, u.earlier[identityOf(infoRef(info))]...)
+		change, err := newPatch(wanted, live, u.earlier[identityOf(infoRef(info))]...)
 		if err == nil && !change.isEmpty() {
-			_, err = change.send(u.cluster.ctx, objects)
+			_, err = change.sendPatch(u.cluster.ctx, objects)
 		}
 		noted = &result.Updated
-		return naming(info, err)
+		return withObjectName(info, err)
 	})
 	if noted != nil {
-		u.note(noted, info)
+		u.addResult(noted, info)
 	}
 	return err
 }
 
-// remove deletes an object that target does not contain, unless it is marked to be kept.
-func (u *update) remove(info *resource.Info, result *kube.Result) error {
+// removeObject deletes an object that target does not contain, unless it is marked to be kept.
+func (u *update) removeObject(info *resource.Info, result *kube.Result) error {
 	objects := objectsOf(u.client, info)
 	live, err := objects.Get(u.cluster.ctx, info.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
-		return naming(info, err)
+		return withObjectName(info, err)
 	}
 	if live.GetAnnotations()[kube.ResourcePolicyAnno] == kube.KeepPolicy {
 		return nil
 	}
-	u.note(&result.Deleted, info)
-	return naming(info, deleteObject(u.cluster.ctx, objects, info.Name))
+	u.addResult(&result.Deleted, info)
+	return withObjectName(info, deleteObject(u.cluster.ctx, objects, info.Name))
 }
 
-func (u *update) note(list *kube.ResourceList, info *resource.Info) {
+func (u *update) addResult(list *kube.ResourceList, info *resource.Info) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if !list.Contains(info) {
@@ -172,18 +172,18 @@ func (u *update) note(list *kube.ResourceList, info *resource.Info) {
 	}
 }
 
-func (c *cluster) create(info *resource.Info) error {
+func (c *kubeClient) createObject(info *resource.Info) error {
 	helper := resource.NewHelper(info.Client, info.Mapping).WithFieldManager(kube.ManagedFieldsManager)
 	object, err := helper.Create(info.Namespace, true, info.Object)
 	if err != nil {
-		return naming(info, err)
+		return withObjectName(info, err)
 	}
 	return info.Refresh(object, true)
 }
 
-// each calls do for every object. It processes objects of one kind concurrently, and one kind after
+// forEachObject calls do for every object. It processes objects of one kind concurrently, and one kind after
 // the other. It returns a panic as an error of the object.
-func (c *cluster) each(resources kube.ResourceList, do func(*resource.Info) error) error {
+func (c *kubeClient) forEachObject(resources kube.ResourceList, do func(*resource.Info) error) error {
 	failed := make([]error, len(resources))
 	turns := make(chan struct{}, maxRequests)
 	var kind sync.WaitGroup
@@ -194,16 +194,16 @@ func (c *cluster) each(resources kube.ResourceList, do func(*resource.Info) erro
 		turns <- struct{}{}
 		kind.Go(func() {
 			defer func() { <-turns }()
-			defer c.recovered(&failed[i])
+			defer c.recoverPanic(&failed[i])
 			failed[i] = do(info)
 		})
 	}
 	kind.Wait()
-	return joined(failed)
+	return joinErrors(failed)
 }
 
-// joined combines errors into one whose text is a single line, or returns nil if there are none.
-func joined(all []error) error {
+// joinErrors combines errors into one whose text is a single line, or returns nil if there are none.
+func joinErrors(all []error) error {
 	var failed failures
 	for _, err := range all {
 		if err != nil {
@@ -231,8 +231,8 @@ func (f failures) Error() string {
 // Unwrap returns the errors.
 func (f failures) Unwrap() []error { return f }
 
-// naming adds the object to an error that does not name it.
-func naming(info *resource.Info, err error) error {
+// withObjectName adds the object to an error that does not name it.
+func withObjectName(info *resource.Info, err error) error {
 	if err == nil || strings.Contains(err.Error(), info.Name) && strings.Contains(
 		strings.ToLower(err.Error()), strings.ToLower(info.Mapping.GroupVersionKind.Kind)) {
 		return err

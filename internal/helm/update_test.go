@@ -52,9 +52,9 @@ data: {v: %s}
 	gearChart   = "apiVersion: test.appmarket.io/v1\nkind: Widget\nmetadata: {name: a}\nspec: %s\n"
 )
 
-// ports returns a chart with a Service and a container that have the same port for TCP and UDP. A
+// newPortsChart returns a chart with a Service and a container that have the same port for TCP and UDP. A
 // target of 0 omits the protocol.
-func ports(tcp, udp int) string {
+func newPortsChart(tcp, udp int) string {
 	service, container := "", ""
 	for _, one := range []struct {
 		protocol string
@@ -72,11 +72,11 @@ func ports(tcp, udp int) string {
 // concurrently, and each object is updated from the response of the API server.
 func TestManyNewObjectsOfAnUpgrade(t *testing.T) {
 	g := NewWithT(t)
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	one := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings-0}\n"
-	_, err := c.Install(t.Context(), spec(map[string]string{"templates/settings.yaml": one}))
+	_, err := c.Install(t.Context(), newSpec(map[string]string{"templates/settings.yaml": one}))
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = c.Upgrade(t.Context(), spec(map[string]string{"templates/settings.yaml": one +
+	_, err = c.Upgrade(t.Context(), newSpec(map[string]string{"templates/settings.yaml": one +
 		"{{- range $i := until 60 }}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: more-{{ $i }}}\n{{- end }}\n"}))
 	g.Expect(err).NotTo(HaveOccurred())
 	for _, name := range []string{"settings-0", "more-0", "more-59"} {
@@ -103,7 +103,7 @@ func portsOf(t testing.TB, namespace string) []string {
 	return found
 }
 
-func both(tcp, udp int) []string {
+func expectedPorts(tcp, udp int) []string {
 	return []string{
 		fmt.Sprintf("TCP %d", tcp), fmt.Sprintf("UDP %d", udp),
 		fmt.Sprintf("container TCP %d", tcp), fmt.Sprintf("container UDP %d", udp),
@@ -111,38 +111,38 @@ func both(tcp, udp int) []string {
 }
 
 func TestUpgradeKeepsBothProtocolsOfAPort(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	ctx := t.Context()
 	to := func(text string) {
 		t.Helper()
-		_, err := c.Upgrade(ctx, spec(map[string]string{"a.yaml": text}))
+		_, err := c.Upgrade(ctx, newSpec(map[string]string{"a.yaml": text}))
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(c.Drift(ctx, "blog")).To(BeEmpty())
 	}
-	_, err := c.Install(ctx, spec(map[string]string{"a.yaml": ports(1053, 0)}))
+	_, err := c.Install(ctx, newSpec(map[string]string{"a.yaml": newPortsChart(1053, 0)}))
 	g.Expect(err).NotTo(HaveOccurred())
-	to(ports(1053, 1053))
-	g.Expect(portsOf(t, namespace)).To(Equal(both(1053, 1053)))
+	to(newPortsChart(1053, 1053))
+	g.Expect(portsOf(t, namespace)).To(Equal(expectedPorts(1053, 1053)))
 	service, err := apiServer.admin.CoreV1().Services(namespace).Get(ctx, "a", metav1.GetOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
 	udp := service.Spec.Ports[1].NodePort
 
-	to(ports(2053, 2053))
-	g.Expect(portsOf(t, namespace)).To(Equal(both(2053, 2053)))
+	to(newPortsChart(2053, 2053))
+	g.Expect(portsOf(t, namespace)).To(Equal(expectedPorts(2053, 2053)))
 	service, err = apiServer.admin.CoreV1().Services(namespace).Get(ctx, "a", metav1.GetOptions{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(service.Spec.Ports[1].NodePort).To(Equal(udp), "what the cluster has given stays")
 
-	_, err = c.Rollback(ctx, back(2))
+	_, err = c.Rollback(ctx, newRollback(2))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(portsOf(t, namespace)).To(Equal(both(1053, 1053)))
-	to(ports(0, 1053))
+	g.Expect(portsOf(t, namespace)).To(Equal(expectedPorts(1053, 1053)))
+	to(newPortsChart(0, 1053))
 	g.Expect(portsOf(t, namespace)).To(Equal([]string{"UDP 1053", "container UDP 1053"}))
 }
 
 func TestUpgradeReachesWhatTheManifestSays(t *testing.T) {
-	needWidgets(t)
+	requireWidgets(t)
 	env := func(text string) string {
 		return fmt.Sprintf(podChart, "{containers: [{name: a, image: a, env: ["+text+"]}]}")
 	}
@@ -247,22 +247,22 @@ func TestUpgradeReachesWhatTheManifestSays(t *testing.T) {
 	}
 	for _, one := range cases {
 		t.Run(one.why, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := newClient(t)
 			g := NewWithT(t)
 			ctx := t.Context()
-			_, err := c.Install(ctx, spec(map[string]string{"a.yaml": one.charts[0]}))
+			_, err := c.Install(ctx, newSpec(map[string]string{"a.yaml": one.charts[0]}))
 			g.Expect(err).NotTo(HaveOccurred())
 			for i, text := range one.charts[1:] {
 				isLast := i == len(one.charts)-2
 				if isLast && one.edit != "" {
-					edit(one.object, one.edit)(t, c, namespace)
+					editObject(one.object, one.edit)(t, c, namespace)
 				}
-				_, err = c.Upgrade(ctx, spec(map[string]string{"a.yaml": text}))
+				_, err = c.Upgrade(ctx, newSpec(map[string]string{"a.yaml": text}))
 				if isLast {
 					g.Expect(err).NotTo(HaveOccurred())
 				}
 			}
-			g.Expect(nested(live(t, driftKinds[strings.TrimSuffix(one.object, "/a")], namespace, "a").Object, one.path)).To(Equal(one.want))
+			g.Expect(nestedField(getLive(t, driftKinds[strings.TrimSuffix(one.object, "/a")], namespace, "a").Object, one.path)).To(Equal(one.want))
 			g.Expect(c.Drift(ctx, "blog")).To(BeEmpty())
 		})
 	}
@@ -290,19 +290,19 @@ func TestUpgradeThatTheAPIServerRefuses(t *testing.T) {
 		},
 	} {
 		t.Run(one.why, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := newClient(t)
 			g := NewWithT(t)
 			other := func(v string) string {
 				return "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\ndata: {v: " + v + "}\n"
 			}
-			_, err := c.Install(t.Context(), spec(map[string]string{"a.yaml": one.first + other("a")}))
+			_, err := c.Install(t.Context(), newSpec(map[string]string{"a.yaml": one.first + other("a")}))
 			g.Expect(err).NotTo(HaveOccurred())
-			_, err = c.Upgrade(t.Context(), spec(map[string]string{"a.yaml": one.then + other("b")}))
+			_, err = c.Upgrade(t.Context(), newSpec(map[string]string{"a.yaml": one.then + other("b")}))
 			g.Expect(err).To(MatchError(ContainSubstring(one.want)))
 			cm, err := getConfigMap(t, namespace, "other")
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(cm.Data).To(HaveKeyWithValue("v", "b"))
-			_, err = c.Upgrade(t.Context(), spec(map[string]string{"a.yaml": one.first + other("c")}))
+			_, err = c.Upgrade(t.Context(), newSpec(map[string]string{"a.yaml": one.first + other("c")}))
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(c.Drift(t.Context(), "blog")).To(BeEmpty())
 		})
@@ -310,22 +310,22 @@ func TestUpgradeThatTheAPIServerRefuses(t *testing.T) {
 }
 
 func TestRollbackRemovesWhatRevisionsInBetweenHaveSet(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	ctx := t.Context()
 	settings := func(data string) chartSpec {
-		return spec(map[string]string{"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: " + data + "\n"})
+		return newSpec(map[string]string{"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: " + data + "\n"})
 	}
 	_, err := c.Install(ctx, settings("{v: a}"))
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = c.Upgrade(ctx, settings("{v: b, second: x}"))
 	g.Expect(err).NotTo(HaveOccurred())
 	failing := settings("{v: c, third: x}")
-	failing.Files = append(failing.Files, files(map[string]string{"templates/s.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 99999}]}\n"})...)
+	failing.Files = append(failing.Files, newChartFiles(map[string]string{"templates/s.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 99999}]}\n"})...)
 	_, err = c.Upgrade(ctx, failing)
 	g.Expect(err).To(HaveOccurred())
 
-	_, err = c.Rollback(ctx, back(1))
+	_, err = c.Rollback(ctx, newRollback(1))
 	g.Expect(err).NotTo(HaveOccurred())
 	cm, err := getConfigMap(t, namespace, "a")
 	g.Expect(err).NotTo(HaveOccurred())
@@ -333,35 +333,35 @@ func TestRollbackRemovesWhatRevisionsInBetweenHaveSet(t *testing.T) {
 }
 
 func TestInstallTakesUpItsOwnObjects(t *testing.T) {
-	needWidgets(t)
-	c, namespace := client(t)
+	requireWidgets(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	ctx := t.Context()
-	_, err := c.Install(ctx, spec(map[string]string{"a.yaml": fmt.Sprintf(gearChart, "{teeth: 12}") + "---\n" + ports(1053, 0)}))
+	_, err := c.Install(ctx, newSpec(map[string]string{"a.yaml": fmt.Sprintf(gearChart, "{teeth: 12}") + "---\n" + newPortsChart(1053, 0)}))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(apiServer.admin.CoreV1().Secrets(namespace).Delete(ctx, "sh.helm.release.v1.blog.v1", metav1.DeleteOptions{})).To(Succeed())
-	edit("Widget/a", `{"spec":{"teeth":13}}`)(t, c, namespace)
+	editObject("Widget/a", `{"spec":{"teeth":13}}`)(t, c, namespace)
 
-	_, err = c.Install(ctx, spec(map[string]string{"a.yaml": fmt.Sprintf(gearChart, "{teeth: 12}") + "---\n" + ports(1053, 1053)}))
+	_, err = c.Install(ctx, newSpec(map[string]string{"a.yaml": fmt.Sprintf(gearChart, "{teeth: 12}") + "---\n" + newPortsChart(1053, 1053)}))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(portsOf(t, namespace)).To(Equal(both(1053, 1053)))
-	g.Expect(nested(live(t, driftKinds["Widget"], namespace, "a").Object, []string{"spec", "teeth"})).To(Equal(int64(12)))
+	g.Expect(portsOf(t, namespace)).To(Equal(expectedPorts(1053, 1053)))
+	g.Expect(nestedField(getLive(t, driftKinds["Widget"], namespace, "a").Object, []string{"spec", "teeth"})).To(Equal(int64(12)))
 }
 
 func TestDriftFindsWhatHelmHasLeftInASecret(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
 	ctx := t.Context()
-	_, err := c.Install(ctx, spec(map[string]string{"a.yaml": fmt.Sprintf(secretChart, "stringData: {kept: a, revoked: b, reused: c}")}))
+	_, err := c.Install(ctx, newSpec(map[string]string{"a.yaml": fmt.Sprintf(secretChart, "stringData: {kept: a, revoked: b, reused: c}")}))
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = c.Upgrade(ctx, spec(map[string]string{"a.yaml": fmt.Sprintf(secretChart, "")}))
+	_, err = c.Upgrade(ctx, newSpec(map[string]string{"a.yaml": fmt.Sprintf(secretChart, "")}))
 	g.Expect(err).NotTo(HaveOccurred())
 	// The state after an upgrade by Helm.
-	edit("Secret/a", `{"data":{"revoked":"Yg==","reused":"bmV3","own":"YQ=="}}`)(t, c, namespace)
+	editObject("Secret/a", `{"data":{"revoked":"Yg==","reused":"bmV3","own":"YQ=="}}`)(t, c, namespace)
 
 	found, err := c.Drift(ctx, "blog")
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(drifted(found)).To(Equal([]string{"Secret/a data.revoked"}))
+	g.Expect(formatDrift(found)).To(Equal([]string{"Secret/a data.revoked"}))
 	g.Expect(c.Correct(ctx, "blog")).To(HaveLen(1))
 	g.Expect(c.Drift(ctx, "blog")).To(BeEmpty())
 	secret, err := apiServer.admin.CoreV1().Secrets(namespace).Get(ctx, "a", metav1.GetOptions{})
@@ -369,8 +369,8 @@ func TestDriftFindsWhatHelmHasLeftInASecret(t *testing.T) {
 	g.Expect(secret.Data).To(And(HaveLen(2), HaveKey("own"), HaveKey("reused")))
 }
 
-// nested returns a field of an object. For a list, it continues with the first element.
-func nested(object map[string]any, path []string) any {
+// nestedField returns a field of an object. For a list, it continues with the first element.
+func nestedField(object map[string]any, path []string) any {
 	var value any = object
 	for _, key := range path {
 		if list, ok := value.([]any); ok {
@@ -413,20 +413,20 @@ func TestNullsInRecordsAndManifests(t *testing.T) {
 	}
 	for _, one := range cases {
 		t.Run(one.why, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := newClient(t)
 			g := NewWithT(t)
 			ctx := t.Context()
 			if one.present {
-				_, err := c.Install(ctx, spec(map[string]string{"a.yaml": pod("{containers: [{name: a, image: a}]}")}))
+				_, err := c.Install(ctx, newSpec(map[string]string{"a.yaml": pod("{containers: [{name: a, image: a}]}")}))
 				g.Expect(err).NotTo(HaveOccurred())
 				g.Expect(apiServer.admin.CoreV1().Secrets(namespace).Delete(ctx, "sh.helm.release.v1.blog.v1", metav1.DeleteOptions{})).To(Succeed())
 			}
-			_, err := c.Install(ctx, spec(map[string]string{"a.yaml": one.install}))
+			_, err := c.Install(ctx, newSpec(map[string]string{"a.yaml": one.install}))
 			g.Expect(err).NotTo(HaveOccurred())
 			if one.recorded != "" {
-				forge(t, namespace, one.recorded, one.edits)
+				forgeRecord(t, namespace, one.recorded, one.edits)
 			}
-			_, err = c.Upgrade(ctx, spec(map[string]string{"a.yaml": one.then}))
+			_, err = c.Upgrade(ctx, newSpec(map[string]string{"a.yaml": one.then}))
 			if one.want != "" {
 				g.Expect(err).To(MatchError(ContainSubstring(one.want)))
 			} else {
@@ -437,8 +437,8 @@ func TestNullsInRecordsAndManifests(t *testing.T) {
 	}
 }
 
-// forge replaces a text in the record of revision 1, as its tenant may.
-func forge(t testing.TB, namespace, before, after string) {
+// forgeRecord replaces a text in the record of revision 1, as its tenant may.
+func forgeRecord(t testing.TB, namespace, before, after string) {
 	t.Helper()
 	g := NewWithT(t)
 	secrets := apiServer.admin.CoreV1().Secrets(namespace)

@@ -58,14 +58,14 @@ type goal struct {
 
 // Wait waits until CRDs are established. It ignores other objects, because operations do not wait
 // for readiness.
-func (c *cluster) Wait(resources kube.ResourceList, timeout time.Duration) (err error) {
-	defer c.recovered(&err)
+func (c *kubeClient) Wait(resources kube.ResourceList, timeout time.Duration) (err error) {
+	defer c.recoverPanic(&err)
 	crds := resources.Filter(func(info *resource.Info) bool { return infoRef(info).Kind == crdKind })
 	crds, err = c.withoutServedCRDs(crds)
 	if err != nil {
-		return c.note(err)
+		return c.storeFailure(err)
 	}
-	err = c.await(crds, timeout, goal{verb: "be established", reached: isEstablished})
+	err = c.waitForGoal(crds, timeout, goal{verb: "be established", reached: isEstablished})
 	meta.MaybeResetRESTMapper(c.mapper)
 	return err
 }
@@ -74,26 +74,26 @@ func isEstablished(_ *resource.Info, live *unstructured.Unstructured) (bool, err
 	if live == nil {
 		return false, nil
 	}
-	status, _, err := condition(live, "Established")
+	status, _, err := findCondition(live, "Established")
 	return status == metav1.ConditionTrue, err
 }
 
 // WaitForDelete waits until the objects are deleted.
-func (c *cluster) WaitForDelete(resources kube.ResourceList, timeout time.Duration) (err error) {
-	defer c.recovered(&err)
+func (c *kubeClient) WaitForDelete(resources kube.ResourceList, timeout time.Duration) (err error) {
+	defer c.recoverPanic(&err)
 	var going kube.ResourceList
 	for _, info := range resources {
-		spared, err := c.spared(info)
+		spared, err := c.isProtected(info)
 		if err != nil {
-			return c.note(err)
+			return c.storeFailure(err)
 		}
 		if !spared {
 			going.Append(info)
 		}
 	}
-	err = c.await(going, timeout, goal{verb: "be deleted", reached: isGone})
-	if err == nil && c.forgiving && (len(resources) == 0 || !isHook(resources[0])) {
-		failpoint.Point(failpoint.HelmObjectsDeleted, c.records.subject())
+	err = c.waitForGoal(going, timeout, goal{verb: "be deleted", reached: isGone})
+	if err == nil && c.ignoresMissingKinds && (len(resources) == 0 || !isHook(resources[0])) {
+		failpoint.Point(failpoint.HelmObjectsDeleted, c.records.failpointSubject())
 	}
 	return err
 }
@@ -102,17 +102,17 @@ func isGone(_ *resource.Info, live *unstructured.Unstructured) (bool, error) { r
 
 // WatchUntilReady waits until Jobs and Pods among the hooks have ended, and does not wait for other
 // hooks. A hook that is deleted before it has failed counts as ended.
-func (c *cluster) WatchUntilReady(resources kube.ResourceList, timeout time.Duration) (err error) {
-	defer c.recovered(&err)
+func (c *kubeClient) WatchUntilReady(resources kube.ResourceList, timeout time.Duration) (err error) {
+	defer c.recoverPanic(&err)
 	waited := resources.Filter(func(info *resource.Info) bool {
 		return isRunToCompletion(info) && !c.hooks.finished[hookKey(info)]
 	})
-	err = c.await(waited, timeout, goal{verb: "end", watched: true, reached: c.hasEnded})
+	err = c.waitForGoal(waited, timeout, goal{verb: "end", watched: true, reached: c.hasEnded})
 	if err == nil {
 		err = c.recordHooks(resources)
 	}
 	if err == nil {
-		failpoint.Point(failpoint.HelmHookEnded, c.records.subject())
+		failpoint.Point(failpoint.HelmHookEnded, c.records.failpointSubject())
 	}
 	return err
 }
@@ -131,34 +131,34 @@ var (
 // crdKind is the kind of a CRD.
 const crdKind = "CustomResourceDefinition"
 
-// await waits until every object has reached the goal. It checks the objects one after the other.
-func (c *cluster) await(resources kube.ResourceList, timeout time.Duration, to goal) (err error) {
-	defer c.recovered(&err)
+// waitForGoal waits until every object has reached the goal. It checks the objects one after the other.
+func (c *kubeClient) waitForGoal(resources kube.ResourceList, timeout time.Duration, to goal) (err error) {
+	defer c.recoverPanic(&err)
 	if len(resources) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, timeout)
 	defer cancel()
 	for _, info := range resources {
-		err := c.awaitOne(ctx, info, to)
+		err := c.waitForObject(ctx, info, to)
 		if ended := ctx.Err(); err != nil && ended != nil {
-			err = c.interruptedWait(info, to, ended)
+			err = c.interruptedWaitError(info, to, ended)
 		}
 		if err != nil {
-			return c.note(err)
+			return c.storeFailure(err)
 		}
 	}
 	return nil
 }
 
-// awaitOne waits until an object has reached the goal.
-func (c *cluster) awaitOne(ctx context.Context, info *resource.Info, to goal) error {
-	f := follower{
+// waitForObject waits until an object has reached the goal.
+func (c *kubeClient) waitForObject(ctx context.Context, info *resource.Info, to goal) error {
+	f := objectWatcher{
 		helper: resource.NewHelper(info.Client, info.Mapping), info: info, to: to,
 		pause: wait.Backoff{Duration: 50 * time.Millisecond, Factor: 1.5, Cap: time.Second, Steps: 100},
 	}
-	defer f.stop()
-	reached, err := f.begin()
+	defer f.stopWatch()
+	reached, err := f.startFollowing()
 	report := time.NewTimer(firstReport)
 	defer report.Stop()
 	reports := reporter{pause: firstReport}
@@ -167,21 +167,21 @@ func (c *cluster) awaitOne(ctx context.Context, info *resource.Info, to goal) er
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-report.C:
-			reports.send(ctx, c, info, to)
-			report.Reset(reports.next())
-		case event, open := <-f.events():
-			reached, err = f.take(event, open)
-		case <-f.due():
-			reached, err = f.look()
+			reports.sendReport(ctx, c, info, to)
+			report.Reset(reports.nextInterval())
+		case event, open := <-f.watchEvents():
+			reached, err = f.handleEvent(event, open)
+		case <-f.pollTimer():
+			reached, err = f.readObject()
 		}
 	}
 	return err
 }
 
-// follower observes the state of one object. If every state matters, it watches the object,
+// objectWatcher observes the state of one object. If every state matters, it watches the object,
 // starting with the state in which it was created. Otherwise, or if the tenant may not watch the
 // object, it reads the object repeatedly, with an increasing interval.
-type follower struct {
+type objectWatcher struct {
 	helper *resource.Helper
 	info   *resource.Info
 	to     goal
@@ -189,17 +189,17 @@ type follower struct {
 	pause  wait.Backoff
 }
 
-// begin watches an object that this operation has created, and reads any other object.
-func (f *follower) begin() (bool, error) {
-	if f.start() {
+// startFollowing watches an object that this operation has created, and reads any other object.
+func (f *objectWatcher) startFollowing() (bool, error) {
+	if f.startWatch() {
 		return false, nil
 	}
-	return f.look()
+	return f.readObject()
 }
 
-// start watches the object, starting with the last known state. It reports whether the watch was
+// startWatch watches the object, starting with the last known state. It reports whether the watch was
 // started.
-func (f *follower) start() bool {
+func (f *objectWatcher) startWatch() bool {
 	if !f.to.watched || f.info.ResourceVersion == "" {
 		return false
 	}
@@ -212,61 +212,61 @@ func (f *follower) start() bool {
 	return true
 }
 
-func (f *follower) stop() {
+func (f *objectWatcher) stopWatch() {
 	if f.watch != nil {
 		f.watch.Stop()
 		f.watch = nil
 	}
 }
 
-func (f *follower) events() <-chan watch.Event {
+func (f *objectWatcher) watchEvents() <-chan watch.Event {
 	if f.watch == nil {
 		return nil
 	}
 	return f.watch.ResultChan()
 }
 
-// due returns a channel that fires when an object without a watch should be read again.
-func (f *follower) due() <-chan time.Time {
+// pollTimer returns a channel that fires when an object without a watch should be read again.
+func (f *objectWatcher) pollTimer() <-chan time.Time {
 	if f.watch != nil {
 		return nil
 	}
 	return time.After(f.pause.Step())
 }
 
-// look reads the object and reports whether it has reached the goal.
-func (f *follower) look() (bool, error) {
+// readObject reads the object and reports whether it has reached the goal.
+func (f *objectWatcher) readObject() (bool, error) {
 	found, err := f.helper.Get(f.info.Namespace, f.info.Name)
 	switch {
 	case apierrors.IsNotFound(err):
 		return f.to.reached(f.info, nil)
-	case err != nil && passing(err):
+	case err != nil && isTransient(err):
 		return false, nil
 	case err != nil:
 		return false, err
 	}
-	reached, err := f.see(found)
+	reached, err := f.hasReachedGoal(found)
 	if !reached && err == nil {
-		f.start()
+		f.startWatch()
 	}
 	return reached, err
 }
 
-// take reports whether the object has reached the goal after an event. If the object was deleted,
+// handleEvent reports whether the object has reached the goal after an event. If the object was deleted,
 // its last state is checked before its absence.
-func (f *follower) take(event watch.Event, open bool) (bool, error) {
+func (f *objectWatcher) handleEvent(event watch.Event, open bool) (bool, error) {
 	if !open || event.Type == watch.Error {
-		f.stop() // interrupted; from here on the object is read
+		f.stopWatch() // interrupted; from here on the object is read
 		return false, nil
 	}
-	reached, err := f.see(event.Object)
+	reached, err := f.hasReachedGoal(event.Object)
 	if !reached && err == nil && event.Type == watch.Deleted {
 		return f.to.reached(f.info, nil)
 	}
 	return reached, err
 }
 
-func (f *follower) see(found runtime.Object) (bool, error) {
+func (f *objectWatcher) hasReachedGoal(found runtime.Object) (bool, error) {
 	live, ok := found.(*unstructured.Unstructured)
 	if !ok {
 		return false, fmt.Errorf("read %s: unexpected type %T", f.info.Name, found)
@@ -281,13 +281,13 @@ type reporter struct {
 	said  string
 }
 
-// next returns the interval until the next report.
-func (r *reporter) next() time.Duration {
+// nextInterval returns the interval until the next report.
+func (r *reporter) nextInterval() time.Duration {
 	r.pause = min(2*r.pause, lastReport)
 	return r.pause
 }
 
-func (r *reporter) send(ctx context.Context, c *cluster, info *resource.Info, to goal) {
+func (r *reporter) sendReport(ctx context.Context, c *kubeClient, info *resource.Info, to goal) {
 	observer := plain.ObserverFrom(c.ctx)
 	if observer.Waiting == nil {
 		return
@@ -300,16 +300,16 @@ func (r *reporter) send(ctx context.Context, c *cluster, info *resource.Info, to
 }
 
 // describeWait describes what an operation waits for, and the reason why it is not done.
-func (c *cluster) describeWait(reason string, info *resource.Info, to goal) string {
-	text := fmt.Sprintf("waiting for %s to %s", c.describe(info), to.verb)
+func (c *kubeClient) describeWait(reason string, info *resource.Info, to goal) string {
+	text := fmt.Sprintf("waiting for %s to %s", c.describeObject(info), to.verb)
 	if reason != "" {
 		text += ": " + reason
 	}
 	return text
 }
 
-// describe returns the name of an object in the form "pre-install Job/migrate" or "ConfigMap/web".
-func (c *cluster) describe(info *resource.Info) string {
+// describeObject returns the name of an object in the form "pre-install Job/migrate" or "ConfigMap/web".
+func (c *kubeClient) describeObject(info *resource.Info) string {
 	ref := infoRef(info)
 	name := ref.Kind + "/" + ref.Name
 	if ref.Namespace != "" && ref.Namespace != c.Namespace {
@@ -322,7 +322,7 @@ func (c *cluster) describe(info *resource.Info) string {
 }
 
 // hookEvent returns the event for which a hook currently runs, or "" if the object is not a hook.
-func (c *cluster) hookEvent(info *resource.Info) string {
+func (c *kubeClient) hookEvent(info *resource.Info) string {
 	annotations, err := access.Annotations(info.Object)
 	if err != nil {
 		return ""
@@ -346,19 +346,19 @@ func (c *cluster) hookEvent(info *resource.Info) string {
 	return events[0]
 }
 
-// interruptedWait returns the error for a wait that ended before its goal was reached. It searches
+// interruptedWaitError returns the error for a wait that ended before its goal was reached. It searches
 // for the reason only after a timeout.
-func (c *cluster) interruptedWait(info *resource.Info, to goal, ended error) error {
+func (c *kubeClient) interruptedWaitError(info *resource.Info, to goal, ended error) error {
 	if !errors.Is(ended, context.DeadlineExceeded) {
 		return ended
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), explainTime)
 	defer cancel()
 	reason := ""
-	if after, err := c.operation.client.begin(ctx); err == nil {
+	if after, err := c.operation.client.newOperation(ctx); err == nil {
 		reason = after.waitReason(ctx, infoRef(info))
 	}
-	return &stepFailure{timedOut: true, text: c.describeWait(cmp.Or(reason, "no reason is known"), info, to) + c.hookRemedy(info)}
+	return &stepFailure{timedOut: true, text: c.describeWait(cmp.Or(reason, "no reason is known"), info, to) + c.hookRemedyText(info)}
 }
 
 // infoRef returns the reference of the object of an info.

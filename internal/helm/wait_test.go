@@ -64,15 +64,15 @@ func TestTimeoutNamesWhatWasWaitedFor(t *testing.T) {
 		{why: "nothing that is known", want: "no pod was created yet"},
 	} {
 		t.Run(one.why, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := newClient(t)
 			g := NewWithT(t)
 			text := strings.Replace(hookJob("init", "pre-install"), "restartPolicy", one.job+"restartPolicy", 1)
 			ctx, seen := observeAll(t.Context())
 			ctx, cancel := context.WithCancelCause(ctx)
 			defer cancel(nil)
 			late := &deadline{Context: ctx, passed: make(chan struct{})}
-			done := behind(func() error {
-				_, err := c.Install(late, spec(map[string]string{"hook.yaml": text, "cm.yaml": configMap}))
+			done := runInBackground(func() error {
+				_, err := c.Install(late, newSpec(map[string]string{"hook.yaml": text, "cm.yaml": configMap}))
 				return err
 			})
 			var job *batchv1.Job
@@ -84,8 +84,8 @@ func TestTimeoutNamesWhatWasWaitedFor(t *testing.T) {
 				one.begun(t, job)
 			}
 			want := "waiting for pre-install Job/init to end: " + strings.ReplaceAll(one.want, "NAMESPACE", namespace)
-			g.Eventually(seen.reports, "10s").Should(ContainElement(want), "it is said while it waits")
-			late.pass()
+			g.Eventually(seen.waitingMessages, "10s").Should(ContainElement(want), "it is said while it waits")
+			late.passDeadline()
 			var err error
 			g.Eventually(done, "10s").Should(Receive(&err))
 			g.Expect(err).To(MatchError(want))
@@ -93,7 +93,7 @@ func TestTimeoutNamesWhatWasWaitedFor(t *testing.T) {
 			r, err := c.Get(t.Context(), "blog")
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect([]any{r.Pending, r.Interrupted}).To(Equal([]any{false, true}))
-			g.Expect(c.Abandon(t.Context(), "blog")).To(Succeed())
+			g.Expect(c.CancelRelease(t.Context(), "blog")).To(Succeed())
 			g.Expect(jobExists(t, namespace, "init")).NotTo(Succeed(), "nobody waits for it")
 		})
 	}
@@ -105,7 +105,7 @@ type deadline struct {
 	passed chan struct{}
 }
 
-func (d *deadline) pass()                 { close(d.passed) }
+func (d *deadline) passDeadline()         { close(d.passed) }
 func (d *deadline) Done() <-chan struct{} { return d.passed }
 func (d *deadline) Err() error {
 	select {
@@ -119,9 +119,9 @@ func (d *deadline) Err() error {
 // TestFinalizerThatHoldsARemovalIsNamed has an object with a finalizer, which is removed later.
 func TestFinalizerThatHoldsARemovalIsNamed(t *testing.T) {
 	held := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: stuck, finalizers: [test.example/never]}\n"
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	_, err := c.Install(t.Context(), spec(map[string]string{"held.yaml": held, "cm.yaml": configMap}))
+	_, err := c.Install(t.Context(), newSpec(map[string]string{"held.yaml": held, "cm.yaml": configMap}))
 	g.Expect(err).NotTo(HaveOccurred())
 	ctx, seen := observeAll(t.Context())
 	err = c.Uninstall(ctx, helm.Removal{Name: "blog", Timeout: 1500 * time.Millisecond})
@@ -129,7 +129,7 @@ func TestFinalizerThatHoldsARemovalIsNamed(t *testing.T) {
 		"if the controller that removes it does not exist any more, remove it from metadata.finalizers"
 	g.Expect(err).To(MatchError(want))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonTimedOut))
-	g.Expect(seen.reports()).To(Equal([]string{want}))
+	g.Expect(seen.waitingMessages()).To(Equal([]string{want}))
 	r, err := c.Get(t.Context(), "blog")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(r).NotTo(BeNil(), "the release is known as long as it has objects")
@@ -143,13 +143,13 @@ func TestFinalizerThatHoldsARemovalIsNamed(t *testing.T) {
 
 // TestRemovalThatIsTooLateEndsItsHooks has a delete hook that does not end.
 func TestRemovalThatIsTooLateEndsItsHooks(t *testing.T) {
-	c, namespace := client(t)
+	c, namespace := newClient(t)
 	g := NewWithT(t)
-	_, err := c.Install(t.Context(), spec(map[string]string{"bye.yaml": hookJob("bye", "pre-delete"), "cm.yaml": configMap}))
+	_, err := c.Install(t.Context(), newSpec(map[string]string{"bye.yaml": hookJob("bye", "pre-delete"), "cm.yaml": configMap}))
 	g.Expect(err).NotTo(HaveOccurred())
 	err = c.Uninstall(t.Context(), helm.Removal{Name: "blog", Timeout: 500 * time.Millisecond})
 	g.Expect(err).To(MatchError(HavePrefix("waiting for pre-delete Job/bye to end: no pod was created yet; correct the cause and remove the app again, or ")))
 	g.Expect(jobExists(t, namespace, "bye")).To(Succeed())
-	g.Expect(c.Abandon(t.Context(), "blog")).To(Succeed())
+	g.Expect(c.CancelRelease(t.Context(), "blog")).To(Succeed())
 	g.Expect(jobExists(t, namespace, "bye")).NotTo(Succeed())
 }

@@ -8,8 +8,8 @@ import "context"
 type Records interface {
 	// Recorded returns the digests of the records of a release, by revision. If it returns none,
 	// every record of the release is trusted.
-	Recorded(release string) map[int]string
+	RecordDigests(release string) map[int]string
 	// Record stores the digests of all records that a release will have. If it returns an error,
 	// the newest record is not written.
-	Record(ctx context.Context, release string, digests map[int]string) error
+	StoreDigests(ctx context.Context, release string, digests map[int]string) error
 }

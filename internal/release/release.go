@@ -109,13 +109,13 @@ type Client interface {
 	Correct(ctx context.Context, name string) ([]Drifted, error)
 	// Settle marks a release as failed if an interrupted operation left it pending, so that
 	// Upgrade or Uninstall can continue. It changes nothing else.
-	Settle(ctx context.Context, name string) error
+	Unlock(ctx context.Context, name string) error
 	// Abandon does the same as Settle after a canceled operation, and deletes the hooks that
 	// are still running.
-	Abandon(ctx context.Context, name string) error
+	CancelRelease(ctx context.Context, name string) error
 	// Retained lists the objects that would be kept if the release were removed: volume claims,
 	// objects that the claims need, and objects that the chart marks to be kept.
-	Retained(ctx context.Context, name string) ([]v1alpha1.ObjectReference, error)
+	ListRetained(ctx context.Context, name string) ([]v1alpha1.ObjectReference, error)
 	// DeleteKept deletes volume claims that were kept, including their data, and then the
 	// Namespaces that were kept for them.
 	DeleteKept(ctx context.Context, kept []v1alpha1.ObjectReference) error
@@ -144,8 +144,8 @@ type Health struct {
 	Remark string
 }
 
-// Healthy reports whether every object is ready.
-func (h Health) Healthy() bool { return h.Ready == h.Total }
+// IsHealthy reports whether every object is ready.
+func (h Health) IsHealthy() bool { return h.Ready == h.Total }
 
 // Monitor watches the objects of instances, as their tenants.
 type Monitor interface {

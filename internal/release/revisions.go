@@ -40,9 +40,9 @@ func RecordedRevisions(ctx context.Context, reader client.Reader, namespace, nam
 	return revisions, nil
 }
 
-// LostRevision returns the first release of a history entry whose record Helm has removed. It
+// FindLostRevision returns the first release of a history entry whose record Helm has removed. It
 // returns nil if all records exist, and the instance can be rolled back to the entry.
-func LostRevision(ctx context.Context, reader client.Reader, namespace string, revision *v1alpha1.HistoryEntry) (*v1alpha1.ReleaseRevision, error) {
+func FindLostRevision(ctx context.Context, reader client.Reader, namespace string, revision *v1alpha1.HistoryEntry) (*v1alpha1.ReleaseRevision, error) {
 	for i, made := range revision.Releases {
 		recorded, err := RecordedRevisions(ctx, reader, namespace, made.Name)
 		if err != nil {

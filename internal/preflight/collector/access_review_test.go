@@ -106,7 +106,7 @@ func TestRemedySuffices(t *testing.T) {
 		return synced, err
 	}).Should(BeTrue())
 
-	claims, err := as.Retained(t.Context(), "web")
+	claims, err := as.ListRetained(t.Context(), "web")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(claims).To(HaveLen(1))
 	g.Expect(as.Uninstall(t.Context(), release.Removal{Name: "web"})).To(Succeed())

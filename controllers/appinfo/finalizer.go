@@ -1,0 +1,92 @@
+package appinfo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// ensureFinalizer adds the finalizer, which delays the deletion of the app until its charts are
+// removed.
+func (r *Reconciler) ensureFinalizer(ctx context.Context, s *scope) error {
+	return s.statusWriter.AddFinalizer(ctx)
+}
+
+// finalizeApp removes the charts of the app from the repository, and then the finalizer.
+func (r *Reconciler) finalizeApp(ctx context.Context, s *scope) error {
+	if err := r.Repository.Remove(ownerFor(s.app), s.app.Spec.App); err != nil {
+		return fmt.Errorf("remove charts of app %s: %w", s.app.Spec.App, err)
+	}
+	r.Turns.Cancel(client.ObjectKeyFromObject(s.app))
+	r.Suspects.Cancel(client.ObjectKeyFromObject(s.app))
+	r.drafts.deleteDrafts(s.app.UID)
+	r.failures.deleteFailures(s.app.UID)
+	return s.statusWriter.RemoveFinalizer(ctx)
+}
+
+// checkArtifacts finds the published versions whose chart is missing from the repository.
+// They are hydrated again if the app and its source allow that. The app is not ready if all
+// charts are missing.
+func (r *Reconciler) checkArtifacts(_ context.Context, s *scope) error {
+	s.missingCharts = map[string]bool{}
+	for _, v := range s.app.Status.Versions {
+		if !r.Repository.Has(ownerFor(s.app), s.app.Spec.App, v.Version, v.Digest) {
+			s.missingCharts[v.Version] = true
+		}
+	}
+	if len(s.missingCharts) > 0 && r.servedVersion(s) == "" {
+		s.statusWriter.SetNotReady(v1alpha1.ReasonChartMissing, missingChartsMessage(s))
+	}
+	return nil
+}
+
+func missingChartsMessage(s *scope) string {
+	if len(s.missingCharts) == 1 {
+		return "the chart of version " + slices.Collect(maps.Keys(s.missingCharts))[0] + " is missing from the repository"
+	}
+	return fmt.Sprintf("the charts of all %d versions are missing from the repository", len(s.missingCharts))
+}
+
+// notHydratedError returns the error for an app that is not hydrated. It also mentions missing charts.
+func notHydratedError(s *scope, message string) error {
+	if len(s.missingCharts) > 0 {
+		message = missingChartsMessage(s) + ", and is not made again: " + message
+	}
+	return errors.New(message)
+}
+
+func (r *Reconciler) checkSuspended(_ context.Context, s *scope) error {
+	if s.app.Spec.Suspend != nil && *s.app.Spec.Suspend {
+		return outcome.Waiting(v1alpha1.ReasonSuspended, 0, notHydratedError(s, "suspended by spec.suspend"))
+	}
+	return nil
+}
+
+func (r *Reconciler) locateSource(ctx context.Context, s *scope) error {
+	s.source = &v1alpha1.MarketSource{}
+	key := types.NamespacedName{Namespace: s.app.Namespace, Name: s.app.Spec.SourceRef.Name}
+	err := r.Get(ctx, key, s.source)
+	switch {
+	case apierrors.IsNotFound(err):
+		return outcome.Waiting(v1alpha1.ReasonWaitingForSource, 0, notHydratedError(s, fmt.Sprintf("source %q is gone", key.Name)))
+	case err != nil:
+		return fmt.Errorf("get source %s: %w", key.Name, err)
+	case s.source.Spec.Suspend != nil && *s.source.Spec.Suspend:
+		return outcome.Waiting(v1alpha1.ReasonSuspended, 0, notHydratedError(s, fmt.Sprintf("source %q is suspended", key.Name)))
+	}
+	return nil
+}
+
+func ownerFor(app *v1alpha1.AppInfo) hydrate.Owner {
+	return hydrate.Owner{Namespace: app.Namespace, Source: app.Spec.SourceRef.Name}
+}

@@ -1,0 +1,127 @@
+package appinfo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/values"
+)
+
+// hydrationJob is a version to hydrate, and the reason.
+type hydrationJob struct {
+	request hydrate.Request
+	inputs  hydrate.Inputs
+	reason  string
+}
+
+// planHydration sets the versions to hydrate in the order of the offers, newest first. A version
+// is due if a check in due applies.
+func (r *Reconciler) planHydration(_ context.Context, s *scope) error {
+	request, err := r.newBaseRequest(s)
+	if err != nil {
+		return r.keepReady(s, err) // No step has started, so no step has failed.
+	}
+	for _, o := range s.app.Spec.Offers {
+		request.Offer = toOffer(o)
+		inputs, err := request.Inputs()
+		if err != nil {
+			return err
+		}
+		if why := hydrationReason(s, o.Version, inputs); why != "" {
+			s.jobs = append(s.jobs, hydrationJob{request: request, inputs: inputs, reason: why})
+		}
+	}
+	return nil
+}
+
+// hydrationReason returns the first reason why a version must be hydrated, or "" if there is none.
+func hydrationReason(s *scope, version string, want hydrate.Inputs) string {
+	app := s.app
+	have := findPublished(app, version)
+	if have == nil {
+		return "neverPublished"
+	}
+	checks := []struct {
+		why string
+		is  bool
+	}{
+		{"artifactMissing", s.missingCharts[version]},
+		{"sourceMoved", have.SourceDigest != want.Source},
+		{"paramsChanged", have.ParamsDigest != want.Params},
+		{"platformChanged", have.PlatformDigest != want.Platform},
+		{"hydratorUpgraded", have.Hydrator != want.Revision},
+		{"notDescribed", selectedVersion(app) == version && app.Status.Version != version},
+		{"asked", isReconcileRequested(app)},
+	}
+	for _, c := range checks {
+		if c.is {
+			return c.why
+		}
+	}
+	return ""
+}
+
+// isReconcileRequested reports whether a requested reconcile has not been handled yet.
+func isReconcileRequested(app *v1alpha1.AppInfo) bool {
+	return status.ReconcileRequest(app) != app.Status.LastHandledReconcileAt
+}
+
+// newBaseRequest returns the part of a request that all versions of an app share.
+func (r *Reconciler) newBaseRequest(s *scope) (hydrate.Request, error) {
+	profile, platform, err := r.Profiles.Of(s.source)
+	if err != nil {
+		return hydrate.Request{}, err
+	}
+	market, err := catalog.Decode(s.source.Spec.CustomParams)
+	if err != nil {
+		return hydrate.Request{}, fmt.Errorf("spec.customParams of source %s: %w", s.source.Name, err)
+	}
+	own, err := catalog.Decode(s.app.Spec.CustomParams)
+	if err != nil {
+		return hydrate.Request{}, fmt.Errorf("spec.customParams: %w", err)
+	}
+	return hydrate.Request{
+		Owner: ownerFor(s.app), App: s.app.Spec.App,
+		Profile: profile, Platform: platform, Params: values.Overlay(market, own),
+	}, nil
+}
+
+func toOffer(o v1alpha1.Offer) hydrate.Offer {
+	out := hydrate.Offer{
+		Version: o.Version, AppVersion: o.AppVersion, URL: o.URL, Digest: o.Digest, Deprecated: o.Deprecated,
+	}
+	if o.Created != nil {
+		out.Created = o.Created.Time
+	}
+	return out
+}
+
+// repositoryVersions returns the published version, or nil if it is not published.
+func findPublished(app *v1alpha1.AppInfo, version string) *v1alpha1.PublishedVersion {
+	for i := range app.Status.Versions {
+		if app.Status.Versions[i].Version == version {
+			return &app.Status.Versions[i]
+		}
+	}
+	return nil
+}
+
+// selectedVersion returns the version that describes the app: the newest published version that is
+// still offered, or else the newest published version.
+func selectedVersion(app *v1alpha1.AppInfo) string {
+	offered := slices.DeleteFunc(slices.Clone(app.Status.Versions), func(v v1alpha1.PublishedVersion) bool {
+		return !slices.ContainsFunc(app.Spec.Offers, func(o v1alpha1.Offer) bool { return o.Version == v.Version })
+	})
+	switch {
+	case len(offered) > 0:
+		return catalog.Newest(offered).Version
+	case len(app.Status.Versions) > 0:
+		return catalog.Newest(app.Status.Versions).Version
+	}
+	return ""
+}

@@ -1,0 +1,151 @@
+package appinfo
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/images"
+	"github.com/appmarket/operator/internal/text"
+)
+
+// Limits of the lists and strings of the summary. They match the CRD schema.
+const (
+	maxInputs      = 100
+	maxFew         = 20
+	maxMany        = 50
+	maxKinds       = 60
+	maxImages      = 100
+	maxPlatforms   = 30
+	maxDescription = 1024
+	maxSentence    = 512
+)
+
+// newSummary returns the summary of an app from its manifest, or from its chart if it has no
+// manifest.
+func newSummary(d *hydrate.Draft) *v1alpha1.AppSummary {
+	out := &v1alpha1.AppSummary{
+		Title:       text.Limit(d.Chart.Name, 200),
+		AppVersion:  text.Limit(d.Chart.AppVersion, 128),
+		Images:      int32(len(d.Images)),
+		Description: text.Limit(d.Chart.Description, 2048),
+		Icon:        text.Limit(d.Chart.Icon, 2048),
+		Type:        text.Limit(cmp.Or(d.Chart.Type, "application"), 32),
+	}
+	for _, k := range catalog.First(d.Chart.Keywords, maxFew) {
+		out.Categories = append(out.Categories, text.Limit(k, 100))
+	}
+	if len(d.Chart.Maintainers) > 0 && d.Chart.Maintainers[0] != nil {
+		out.Developer = text.Limit(d.Chart.Maintainers[0].Name, 200)
+	}
+	if d.Manifest != nil {
+		fillFromManifest(out, d.Manifest)
+	}
+	out.Kinds = countKinds(d)
+	for _, in := range catalog.First(d.Inputs, maxInputs) {
+		out.Inputs = append(out.Inputs, catalog.Input(in))
+	}
+	out.Warnings = append(copyBounded(d.Warnings(), maxFew, maxSentence), out.Warnings...)
+	if c := d.Clone; c != nil {
+		out.Clone = &v1alpha1.CloneSafety{Verdict: v1alpha1.CloneVerdict(c.Verdict), Collisions: copyBounded(c.Collisions, maxMany, 253)}
+	}
+	if l := d.License; l != nil {
+		out.License = catalog.Terms(l)
+		out.Warnings = append(out.Warnings, copyBounded(l.Warnings, maxFew, maxSentence)...)
+	}
+	out.Warnings = catalog.First(out.Warnings, maxFew)
+	return out
+}
+
+func fillFromManifest(out *v1alpha1.AppSummary, m *hydrate.Manifest) {
+	out.Title = text.Limit(cmp.Or(m.Title, out.Title), 200)
+	out.Description = text.Limit(cmp.Or(m.Description, out.Description), 2048)
+	out.Icon = text.Limit(cmp.Or(m.Icon, out.Icon), 2048)
+	out.Type = text.Limit(cmp.Or(m.Type, out.Type), 32)
+	out.Developer = text.Limit(cmp.Or(m.Developer, out.Developer), 200)
+	out.Categories = copyBounded(m.Categories, maxFew, 100)
+	out.Licenses = copyBounded(m.Licenses, maxFew, 200)
+	out.Architectures = copyBounded(m.Architectures, maxFew, 32)
+	out.Permissions = copyBounded(m.Permissions, maxMany, 200)
+	out.Warnings = copyBounded(m.Warnings, maxFew, maxSentence)
+	out.Cloneable = m.Cloneable
+	if r := m.Resources; r != (hydrate.Resources{}) {
+		out.Resources = &v1alpha1.AppResources{
+			CPU: text.Limit(r.RequiredCPU, 64), Memory: text.Limit(r.RequiredMemory, 64),
+			Disk: text.Limit(r.RequiredDisk, 64), GPU: text.Limit(r.RequiredGPU, 64),
+		}
+	}
+	for _, e := range catalog.First(m.Entrances, maxMany) {
+		out.Entrances = append(out.Entrances, catalog.Entrance(e))
+	}
+	out.Dependencies, out.Conflicts = toDependencies(m.Needs), toDependencies(m.Conflicts)
+	for _, c := range catalog.First(m.SubCharts, maxFew) {
+		out.SubCharts = append(out.SubCharts, v1alpha1.SubChart{Name: text.Limit(c.Name, 253), Shared: c.Shared})
+	}
+}
+
+func toDependencies(of []hydrate.Dependency) []v1alpha1.AppDependency {
+	var out []v1alpha1.AppDependency
+	for _, d := range catalog.First(of, maxMany) {
+		out = append(out, v1alpha1.AppDependency{
+			Name: text.Limit(d.Name, 253), Type: text.Limit(d.Type, 32), Version: text.Limit(d.Version, 253), Mandatory: d.Mandatory,
+		})
+	}
+	return out
+}
+
+func countKinds(d *hydrate.Draft) []v1alpha1.KindCount {
+	counts := map[string]int32{}
+	for _, o := range d.Objects() {
+		group, _, found := strings.Cut(o.APIVersion, "/")
+		kind := o.Kind
+		if found {
+			kind += "." + group
+		}
+		counts[text.Limit(kind, 317)]++
+	}
+	var out []v1alpha1.KindCount
+	for kind, n := range counts {
+		out = append(out, v1alpha1.KindCount{Kind: kind, Count: n})
+	}
+	slices.SortFunc(out, func(a, b v1alpha1.KindCount) int { return cmp.Compare(a.Kind, b.Kind) })
+	return catalog.First(out, maxKinds)
+}
+
+// toAppImages converts images to their representation in status.
+func toAppImages(found []images.Image) []v1alpha1.AppImage {
+	var out []v1alpha1.AppImage
+	for _, i := range catalog.First(found, maxImages) {
+		image := v1alpha1.AppImage{Name: text.Limit(i.Name, 512), Problem: text.Limit(i.Problem, maxSentence)}
+		if i.Detail != nil {
+			image.Digest = i.Detail.Digest
+			for _, p := range catalog.First(i.Detail.Platforms, maxPlatforms) {
+				image.Platforms = append(image.Platforms, text.Limit(formatPlatform(p), 64))
+				if p.Size > image.Size {
+					image.Size, image.Layers = p.Size, int32(p.Layers)
+				}
+			}
+		}
+		out = append(out, image)
+	}
+	return out
+}
+
+func formatPlatform(p images.Platform) string {
+	name := p.OS + "/" + p.Architecture
+	if p.Variant != "" {
+		name += "/" + p.Variant
+	}
+	return name
+}
+
+func copyBounded(list []string, n, length int) []string {
+	var out []string
+	for _, s := range catalog.First(list, n) {
+		out = append(out, text.Limit(s, length))
+	}
+	return out
+}

@@ -1,0 +1,329 @@
+package appinstalltask
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/text"
+	"github.com/appmarket/operator/internal/transitions"
+)
+
+// admitTask runs all checks of the action and reports all findings together. A finding that may
+// resolve itself, such as a missing app, dependency or input, makes the task wait. Any
+// other finding ends the task.
+func (r *Reconciler) admitTask(ctx context.Context, s *scope) error {
+	if s.hasStarted() || s.recoverWrittenTask() {
+		return nil
+	}
+	p := &taskFindings{}
+	s.task.Status.RequiredInputs = nil
+	state, err := r.withOtherInstances(ctx, s, s.checkState())
+	if err != nil {
+		return err
+	}
+	p.Add(state)
+	for _, check := range s.admissionChecks(r) {
+		if err := check(ctx, s, p); err != nil {
+			return err
+		}
+	}
+	if err := r.runSubtasks(ctx, s, p); err != nil {
+		return err
+	}
+	s.task.Status.Preflight = p.ToProblems()
+	if err := p.toError(s.task); err != nil {
+		return r.rejectAdmission(ctx, s, s.requeueOnce(err))
+	}
+	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
+	if s.version != nil {
+		s.task.Status.Version = s.version.Version
+	}
+	return nil
+}
+
+// rejectAdmission ends or delays the admission with an error. If the error is terminal and the task
+// has subtasks, it first reverts them as spec.onFailure specifies.
+func (r *Reconciler) rejectAdmission(ctx context.Context, s *scope, err error) error {
+	if outcome.IsStalled(err) && len(s.task.Status.Steps) > 0 {
+		err = r.revertSubtasks(ctx, s, newProblem(outcome.Reason(err, v1alpha1.ReasonInvalidSpec), err.Error()))
+	}
+	err = r.withBlockedMessage(ctx, s, err)
+	return status.ForCondition(v1alpha1.ConditionAdmitted, err)
+}
+
+// requeueOnce requeues the task once, 1s after it starts to wait for dependencies. A
+// dependency that becomes ready during the checks does not trigger a reconcile, because the
+// task does not yet wait for it.
+func (s *scope) requeueOnce(err error) error {
+	after, waiting := outcome.IsWaiting(err)
+	if !waiting || outcome.Reason(err, "") != v1alpha1.ReasonWaitingForDependency || after > 0 && after < recheckInterval {
+		return err
+	}
+	c := meta.FindStatusCondition(s.task.Status.Conditions, v1alpha1.ConditionReconciling)
+	if c != nil && c.Reason == v1alpha1.ReasonWaitingForDependency {
+		return err
+	}
+	return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, time.Second, errors.New(err.Error()))
+}
+
+// recoverWrittenTask restores the status of a task that wrote its instance but failed to save its own
+// status, and reports whether it did so. The checks are not repeated: they could fail now
+// because the operation is in progress or done.
+func (s *scope) recoverWrittenTask() bool {
+	if !s.isUnrecordedOwner() {
+		return false
+	}
+	now := metav1.Now()
+	s.task.Status.StartTime, s.task.Status.InstanceRef = &now, s.instanceReference()
+	s.task.Status.Preflight, s.task.Status.RequiredInputs = nil, nil
+	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
+	return true
+}
+
+// isUnrecordedOwner reports whether this task, or a deleted task with the same name and spec,
+// was the last to write the instance and has not reverted that.
+func (s *scope) isUnrecordedOwner() bool {
+	return s.ownsInstance() && s.instance.Annotations[v1alpha1.TaskUndoneAnnotation] == ""
+}
+
+// admissionChecks returns the checks of the action of the task, except for the check of the state of
+// the instance.
+func (s *scope) admissionChecks(r *Reconciler) []func(context.Context, *scope, *taskFindings) error {
+	type checks = []func(context.Context, *scope, *taskFindings) error
+	switch s.task.Spec.Action {
+	case v1alpha1.ActionInstall:
+		return checks{r.checkApp, r.checkSharedRunning, r.checkConflicts, r.checkCluster}
+	case v1alpha1.ActionUpgrade:
+		return checks{r.checkApp, r.checkCluster}
+	case v1alpha1.ActionClone:
+		return checks{r.checkCloneSource, r.checkApp, r.checkSharedRunning, r.checkClone, r.checkCluster}
+	case v1alpha1.ActionAdopt:
+		return checks{r.findApp, r.checkPermissions}
+	case v1alpha1.ActionRollback:
+		return checks{r.checkRevision, r.checkPermissions}
+	case v1alpha1.ActionUninstall:
+		return checks{r.checkDependents, r.checkSharedUsers, r.checkSharedRemoval, r.checkPermissions}
+	case v1alpha1.ActionStop, v1alpha1.ActionResume:
+		return checks{r.checkPermissions}
+	}
+	return nil
+}
+
+// checkState returns an error if the name or the state of the instance does not allow the
+// action.
+func (s *scope) checkState() error {
+	name := s.task.Instance()
+	if len(name) > maxInstanceName {
+		return outcome.Stalled(v1alpha1.ReasonTooLong, fmt.Errorf(
+			"instance name %q has more than %d characters: use a shorter one in spec.instanceName", name, maxInstanceName))
+	}
+	if s.instance != nil && s.instance.DeletionTimestamp.IsZero() {
+		if err := s.checkInstance(name); err != nil {
+			return err
+		}
+	}
+	return transitions.Admit(s.task.Spec.Action, name, s.instance)
+}
+
+// ownsInstance reports whether this task, or an earlier task with the same name and spec, was
+// the last to write the instance. If status.instanceRef is not set in this case, the status
+// update was lost, and the operation may already be complete.
+func (s *scope) ownsInstance() bool {
+	return s.ownerTask() == s.task.Name && (s.hasTaskUID() || s.instance.Annotations[v1alpha1.TaskHashAnnotation] == s.hash)
+}
+
+// hasTaskUID reports whether the UID annotation of the instance names this task.
+func (s *scope) hasTaskUID() bool {
+	return s.instance != nil && s.instance.Annotations[v1alpha1.TaskUIDAnnotation] == string(s.task.UID)
+}
+
+// checkInstance returns an error if the instance belongs to another app.
+func (s *scope) checkInstance(name string) error {
+	has, wants := s.instance.Spec.AppRef, s.task.Spec.App
+	if has.Source != wants.Source || has.Name != wants.Name {
+		return outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
+			"instance %q is of app %q of source %q, not of app %q of source %q: use another name in spec.instanceName",
+			name, has.Name, has.Source, wants.Name, wants.Source))
+	}
+	return nil
+}
+
+// maxInstanceName is the maximum length of an instance name. Release names are derived from
+// it.
+const maxInstanceName = 40
+
+// findApp sets the app and the version of the scope.
+func (r *Reconciler) findApp(ctx context.Context, s *scope, p *taskFindings) error {
+	app, err := r.Catalog.Find(ctx, s.task.Spec.App, s.task.Namespace)
+	if left := s.sourceGraceLeft(err, time.Now()); left > 0 {
+		p.AddUntil(outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, err), fmt.Sprintf(
+			"the task waits for the source for %s from its creation", cmp.Or(s.task.Spec.Deadline, v1alpha1.Duration(sourceGrace.String()))))
+		return nil
+	}
+	if err != nil {
+		return p.AddOrReturn(err)
+	}
+	s.app = app
+	if s.task.Spec.Action == v1alpha1.ActionAdopt && s.task.Spec.Version == "" {
+		return nil // The version of the adopted release is used.
+	}
+	s.version, err = app.Version(s.requestedVersion())
+	return p.AddOrReturn(err)
+}
+
+// sourceGrace is the time that a new task without spec.deadline waits for a missing source.
+// Tools that apply both together often create the task first.
+const sourceGrace = 30 * time.Second
+
+// sourceGraceLeft returns how much longer the task waits for a source that does not exist
+// or is not shared with the namespace of the task: until its deadline, or for sourceGrace
+// after its creation.
+func (s *scope) sourceGraceLeft(err error, now time.Time) time.Duration {
+	if outcome.Reason(err, "") != v1alpha1.ReasonNotShared {
+		return 0
+	}
+	return s.task.Spec.Deadline.Or(sourceGrace) - now.Sub(s.task.CreationTimestamp.Time)
+}
+
+// requestedVersion returns the exact version or the range that is requested. It defaults to
+// the version of the cloned instance.
+func (s *scope) requestedVersion() string {
+	if s.task.Spec.Version == "" && s.cloneSource != nil {
+		return s.cloneSource.Status.Version
+	}
+	return s.task.Spec.Version
+}
+
+// checkApp finds the app and the version, and checks the dependencies and the inputs.
+func (r *Reconciler) checkApp(ctx context.Context, s *scope, p *taskFindings) error {
+	if err := r.findApp(ctx, s, p); err != nil || s.app == nil {
+		return err
+	}
+	if s.app.Info.Spec.Withdrawn && s.isInstallAction() {
+		p.Add(outcome.Stalled(v1alpha1.ReasonWithdrawn, fmt.Errorf(
+			"app %q has been withdrawn by its source and cannot be newly installed: choose another app", s.app.Info.Spec.App)))
+	}
+	if s.version == nil {
+		return nil
+	}
+	p.Add(s.checkNewerVersion())
+	if err := r.checkDependencies(ctx, s, p); err != nil {
+		return err
+	}
+	return r.checkInputs(ctx, s, p)
+}
+
+func (s *scope) checkNewerVersion() error {
+	if s.task.Spec.Action != v1alpha1.ActionUpgrade || s.instance == nil {
+		return nil
+	}
+	have, version := s.instance.Status.Version, s.version.Version
+	if have == "" || catalog.Newer(version, have) {
+		return nil
+	}
+	if version == have {
+		return outcome.Stalled(v1alpha1.ReasonNotNewer, fmt.Errorf(
+			"version %s is the one that is installed: to change values or inputs, edit spec.values or spec.envs of AppInstance %q", have, s.instance.Name))
+	}
+	if s.task.Spec.AllowDowngrade != nil && *s.task.Spec.AllowDowngrade && s.task.Spec.Version != "" {
+		return nil
+	}
+	return outcome.Stalled(v1alpha1.ReasonNotNewer, fmt.Errorf(
+		"version %s is not newer than the installed %s: to go back to it, name it in spec.version and set spec.allowDowngrade", version, have))
+}
+
+// checkRevision finds the revision to roll back to.
+func (r *Reconciler) checkRevision(ctx context.Context, s *scope, p *taskFindings) error {
+	if s.instance == nil {
+		return nil
+	}
+	if number := s.task.Spec.Revision; number != 0 {
+		if s.rollbackEntry = transitions.FindRevision(s.instance, number); s.rollbackEntry == nil {
+			p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
+				"spec.revision: instance %q has no revision %d to go back to: %s", s.instance.Name, number, revisionsMessage(s.instance))))
+		}
+	} else if s.rollbackEntry = transitions.PreviousRevision(s.instance); s.rollbackEntry == nil {
+		p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
+			"instance %q has no revision before the present one: %s", s.instance.Name, revisionsMessage(s.instance))))
+	}
+	if s.rollbackEntry == nil {
+		return nil
+	}
+	s.task.Status.Version, s.task.Status.Revision = s.rollbackEntry.Operation.Version, s.rollbackEntry.Revision
+	return r.checkRecorded(ctx, s, p)
+}
+
+// checkRecorded reports a revision whose Helm release no longer exists. If the service
+// account has no permission to read the releases, checkPermissions lists the missing
+// permissions.
+func (r *Reconciler) checkRecorded(ctx context.Context, s *scope, p *taskFindings) error {
+	reader, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()})
+	if err != nil {
+		return fmt.Errorf("read as service account %s: %w", s.serviceAccountName(), err)
+	}
+	lost, err := release.FindLostRevision(ctx, reader, s.task.Namespace, s.rollbackEntry)
+	switch {
+	case apierrors.IsForbidden(err):
+	case err != nil:
+		return err
+	case lost != nil:
+		p.Add(outcome.Stalled(v1alpha1.ReasonRevisionNotFound, fmt.Errorf(
+			"revision %d of instance %q cannot be restored, since Helm has no record of release %q of that revision any more: "+
+				"choose a later revision, and set spec.history of the instance to keep more of them", s.rollbackEntry.Revision, s.instance.Name, lost.Name)))
+	}
+	return nil
+}
+
+// maxNamed is the maximum number of instances or revisions that a message lists.
+const maxNamed = 10
+
+// revisionsMessage lists the revisions of an instance that can be restored.
+func revisionsMessage(instance *v1alpha1.AppInstance) string {
+	var numbers []string
+	for _, entry := range instance.Status.History {
+		if entry.Revision != 0 && transitions.FindRevision(instance, entry.Revision) != nil {
+			numbers = append(numbers, fmt.Sprintf("%d (version %s)", entry.Revision, entry.Operation.Version))
+		}
+	}
+	if len(numbers) == 0 {
+		return "its status.history has none"
+	}
+	return "its status.history has " + text.List(numbers, ", ", maxNamed)
+}
+
+// withOtherInstances returns the error about the state of the instance. If the instance does not
+// exist, the error lists the other instances of the app.
+func (r *Reconciler) withOtherInstances(ctx context.Context, s *scope, state error) (error, error) {
+	if s.instance != nil || outcome.Reason(state, "") != v1alpha1.ReasonNotInstalled {
+		return state, nil
+	}
+	others, err := r.otherInstances(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for i := range others {
+		has, wants := others[i].Spec.AppRef, s.task.Spec.App
+		if has.Name == wants.Name && has.Source == wants.Source && others[i].DeletionTimestamp.IsZero() {
+			names = append(names, others[i].Name)
+		}
+	}
+	if len(names) == 0 {
+		return state, nil
+	}
+	return outcome.Stalled(v1alpha1.ReasonNotInstalled, fmt.Errorf(
+		"there is no instance %q: name one of app %q in spec.instanceName, such as %s",
+		s.task.Instance(), s.task.Spec.App.Name, text.List(names, ", ", maxNamed))), nil
+}

@@ -1,0 +1,278 @@
+package appinstalltask_test
+
+import (
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+var _ = Describe("Admitting a task", func() {
+	var b *taskFixture
+	BeforeEach(func() { b = newTaskFixture() })
+
+	// other creates a ready instance of another app in the tenant's namespace.
+	other := func(app, version string) {
+		GinkgoHelper()
+		i := &v1alpha1.AppInstance{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: app},
+			Spec:       v1alpha1.AppInstanceSpec{AppRef: v1alpha1.AppReference{Source: "main", Name: app, Namespace: b.source.Namespace}},
+		}
+		server.Create(GinkgoTB(), i)
+		before := client.MergeFrom(i.DeepCopy())
+		i.Status.Version = version
+		i.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady, LastTransitionTime: metav1.Now()}}
+		Expect(server.Client.Status().Patch(b.ctx, i, before)).To(Succeed())
+	}
+
+	It("tells of everything that stands in the way at once", func() {
+		b.publishVersion("1.0.0", filesWithInputs())
+		b.addDependencies("base", "database")
+		b.editApp(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
+		b.createTask("install", v1alpha1.ActionInstall)
+		message := b.expectFailure(v1alpha1.ReasonWithdrawn)
+		Expect(b.preflightReasons()).To(Equal([]string{
+			v1alpha1.ReasonWithdrawn, v1alpha1.ReasonWaitingForDependency, v1alpha1.ReasonWaitingForDependency, v1alpha1.ReasonWaitingForInput}))
+		for _, word := range []string{"has been withdrawn", "base", "database", "PASSWORD", "THEME"} {
+			Expect(message).To(ContainSubstring(word))
+		}
+		Expect(b.conditionStatus(v1alpha1.ConditionAdmitted)).To(Equal("False Withdrawn"))
+		Expect(b.task.Status.RequiredInputs).To(HaveLen(2))
+	})
+
+	It("waits for all of it that may still come, and goes on by itself", func() {
+		b.publishVersion("1.0.0", filesWithInputs())
+		b.addDependencies("base")
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.expectWaiting(v1alpha1.ReasonWaitingForDependency)
+		Expect(b.preflightReasons()).To(Equal([]string{v1alpha1.ReasonWaitingForDependency, v1alpha1.ReasonWaitingForInput}))
+		other("base", "0.9.0")
+		b.expectWaiting(v1alpha1.ReasonWaitingForDependency)
+		Expect(server.Client.Delete(b.ctx, &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "base"}})).To(Succeed())
+		other("base", "1.2.0")
+		b.expectWaiting(v1alpha1.ReasonWaitingForInput)
+		Expect(b.preflightReasons()).To(Equal([]string{v1alpha1.ReasonWaitingForInput}))
+		b.editTask(func(t *v1alpha1.AppInstallTask) {
+			t.Spec.Envs = []v1alpha1.EnvVar{password, {Name: "THEME", Value: new("blue")}}
+		})
+		b.expectWaiting(v1alpha1.ReasonWaitingForInput)
+		Expect(b.task.Status.RequiredInputs).To(HaveLen(1))
+		Expect(b.task.Status.RequiredInputs[0].Problem).To(Equal("not one of: light, dark"))
+		b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.Envs[1].Value = new("dark") })
+		b.expectStarted()
+		Expect(b.preflightReasons()).To(BeEmpty())
+		Expect(b.task.Status.RequiredInputs).To(BeEmpty())
+		Expect(b.currentInstance().Spec.Envs).To(HaveLen(2))
+	})
+
+	It("fails for want of inputs where it is told to", func() {
+		b.publishVersion("1.0.0", filesWithInputs())
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.OnMissingInput = v1alpha1.MissingInputFail })
+		Expect(b.expectFailure(v1alpha1.ReasonInputMissing)).To(ContainSubstring("PASSWORD, THEME"))
+		Expect(b.task.Status.RequiredInputs).To(HaveLen(2))
+	})
+
+	It("looks again for a secret that is missing", func() {
+		b.publishVersion("1.0.0", filesWithInputs())
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
+			t.Spec.Envs = []v1alpha1.EnvVar{{Name: "THEME", Value: new("dark")}, {Name: "PASSWORD", ValueFrom: &v1alpha1.EnvVarSource{
+				SecretKeyRef: &v1alpha1.KeyReference{Name: "login", Key: "password"}}}}
+		})
+		Expect(b.expectWaiting(v1alpha1.ReasonWaitingForInput).RequeueAfter).To(Equal(15 * time.Second))
+		server.Create(GinkgoTB(), &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "login"}, StringData: map[string]string{"password": "hunter2"}})
+		b.expectStarted()
+		Expect(b.currentInstance().Spec.Envs[1].Value).To(BeNil(), "no secret is copied")
+	})
+
+	It("refuses an app that is not shared", func() {
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		before := client.MergeFrom(b.source.DeepCopy())
+		b.source.Spec.Sharing.From = v1alpha1.SharingSame
+		Expect(server.Client.Patch(b.ctx, b.source, before)).To(Succeed())
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.elapsed = time.Minute
+		b.expectFailure(v1alpha1.ReasonNotShared)
+	})
+
+	It("waits a while for a source that does not exist yet", func() {
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Source = "late" })
+		Expect(b.expectWaiting(v1alpha1.ReasonWaitingForSource).RequeueAfter).To(Equal(time.Second), "it may have come meanwhile")
+		result := b.expectWaiting(v1alpha1.ReasonWaitingForSource)
+		Expect(result.RequeueAfter).To(And(BeNumerically(">", 20*time.Second), BeNumerically("<=", 30*time.Second)))
+		b.elapsed = time.Minute
+		b.expectFailure(v1alpha1.ReasonNotShared)
+	})
+
+	It("waits until its deadline for a source that does not exist yet", func() {
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Source, t.Spec.Deadline = "late", "1h" })
+		b.elapsed = time.Minute
+		b.expectWaiting(v1alpha1.ReasonWaitingForSource)
+		b.elapsed = 2 * time.Hour
+		Expect(b.expectFailure(v1alpha1.ReasonDeadlineExceeded)).To(HavePrefix("not admitted within 1h: there is no source "))
+	})
+
+	It("goes on when the source that it was applied with lists the app", func() {
+		late := &v1alpha1.MarketSource{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "late"}, Spec: *b.source.Spec.DeepCopy(),
+		}
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Source = "late" })
+		b.expectWaiting(v1alpha1.ReasonWaitingForSource)
+		server.Create(GinkgoTB(), late)
+		b.elapsed = time.Hour
+		b.expectWaiting(v1alpha1.ReasonWaitingForSource)
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(ContainSubstring("has not listed its apps yet"))
+		server.Create(GinkgoTB(), &v1alpha1.AppInfo{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "late.web"},
+			Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: "late"}, App: "web"},
+		})
+		b.expectWaiting(v1alpha1.ReasonWaitingForApp)
+	})
+
+	// stalls sets a terminal failure of the hydration in the status of the app.
+	stalls := func(reason, message string) {
+		GinkgoHelper()
+		b.editApp(func(app *v1alpha1.AppInfo) {
+			app.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: reason, Message: message,
+				ObservedGeneration: app.Generation, LastTransitionTime: metav1.Now()}}
+		})
+	}
+
+	It("ends with the failure of an app that is never published", func() {
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.expectWaiting(v1alpha1.ReasonWaitingForApp)
+		stalls(v1alpha1.ReasonInvalidArchive, "version 1.0.0: not a gzip archive")
+		Expect(b.expectFailure(v1alpha1.ReasonInvalidArchive)).To(Equal(
+			`app "web" has no published version yet, and cannot be published: version 1.0.0: not a gzip archive`))
+	})
+
+	It("ends with the failure of an app that is needed and never published", func() {
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.addDependencies("base")
+		base := &v1alpha1.AppInfo{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.source.Namespace, Name: "main.base"},
+			Spec:       v1alpha1.AppInfoSpec{SourceRef: v1alpha1.LocalObjectReference{Name: "main"}, App: "base"},
+		}
+		server.Create(GinkgoTB(), base)
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.expectWaiting(v1alpha1.ReasonWaitingForDependency)
+		before := client.MergeFrom(base.DeepCopy())
+		base.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonFetchFailed,
+			Message: "version 1.0.0: an OCI registry", ObservedGeneration: base.Generation, LastTransitionTime: metav1.Now()}}
+		Expect(server.Client.Status().Patch(b.ctx, base, before)).To(Succeed())
+		Expect(b.expectFailure(v1alpha1.ReasonDependencyFailed)).To(HaveSuffix(
+			`app "base" has no published version yet, and cannot be published: version 1.0.0: an OCI registry`))
+	})
+
+	It("refuses an app that there is not", func() {
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Name = "other" })
+		b.expectFailure(v1alpha1.ReasonNotFound)
+	})
+
+	It("refuses a version that there is not", func() {
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "^2" })
+		b.expectFailure(v1alpha1.ReasonVersionNotFound)
+	})
+
+	It("refuses a name that is too long", func() {
+		b.editApp(func(*v1alpha1.AppInfo) {})
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.App.Name = strings.Repeat("a", 41) })
+		b.expectFailure(v1alpha1.ReasonTooLong)
+		Expect(b.preflightReasons()).To(Equal([]string{v1alpha1.ReasonTooLong, v1alpha1.ReasonNotFound}))
+	})
+
+	It("waits for an app that is not published yet", func() {
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.expectWaiting(v1alpha1.ReasonWaitingForApp)
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.expectStarted()
+		Expect(b.task.Status.Version).To(Equal("1.0.0"))
+		Expect(b.currentInstance().Spec.Version).To(Equal("1.0.0"))
+	})
+
+	It("refuses to install what is installed", func() {
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.installVersion("1.0.0")
+		b.createTask("second", v1alpha1.ActionInstall)
+		b.expectFailure(v1alpha1.ReasonAlreadyInstalled)
+	})
+
+	It("refuses to upgrade or remove what is not installed", func() {
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.createTask("upgrade", v1alpha1.ActionUpgrade)
+		b.expectFailure(v1alpha1.ReasonNotInstalled)
+		b.createTask("remove", v1alpha1.ActionUninstall)
+		b.expectFailure(v1alpha1.ReasonNotInstalled)
+	})
+
+	It("refuses to upgrade to what is not newer", func() {
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.publishVersion("1.1.0", filesWithoutInputs())
+		b.installVersion("1.1.0")
+		b.createTask("same", v1alpha1.ActionUpgrade)
+		Expect(b.expectFailure(v1alpha1.ReasonNotNewer)).To(Equal(
+			`version 1.1.0 is the one that is installed: to change values or inputs, edit spec.values or spec.envs of AppInstance "web"`))
+		b.createTask("older", v1alpha1.ActionUpgrade, func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "1.0.0" })
+		b.expectFailure(v1alpha1.ReasonNotNewer)
+	})
+
+	It("upgrades and removes an app that was withdrawn", func() {
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.installVersion("1.0.0")
+		b.publishVersion("1.1.0", filesWithoutInputs())
+		b.editApp(func(app *v1alpha1.AppInfo) { app.Spec.Withdrawn = true })
+		b.createTask("upgrade", v1alpha1.ActionUpgrade)
+		b.expectStarted()
+	})
+
+	It("refuses an instance of another app", func() {
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		other("base", "1.0.0")
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.InstanceName = "base" })
+		b.expectFailure(v1alpha1.ReasonInvalidSpec)
+	})
+
+	It("waits for an instance that is being deleted", func() {
+		b.publishVersion("1.0.0", filesWithoutInputs())
+		b.installVersion("1.0.0")
+		i := b.currentInstance()
+		before := client.MergeFrom(i.DeepCopy())
+		i.Finalizers = []string{v1alpha1.Finalizer}
+		Expect(server.Client.Patch(b.ctx, i, before)).To(Succeed())
+		Expect(server.Client.Delete(b.ctx, i)).To(Succeed())
+		b.createTask("again", v1alpha1.ActionInstall)
+		b.expectWaiting(v1alpha1.ReasonWaitingForTurn)
+		i = b.currentInstance()
+		before = client.MergeFrom(i.DeepCopy())
+		i.Finalizers = nil
+		Expect(server.Client.Patch(b.ctx, i, before)).To(Succeed())
+		b.expectStarted()
+	})
+
+	It("keeps of an upgrade what the task leaves out", func() {
+		b.publishVersion("1.0.0", filesWithInputs())
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
+			t.Spec.Title = "Mine"
+			t.Spec.Envs = []v1alpha1.EnvVar{password, {Name: "THEME", Value: new("dark")}}
+		})
+		b.expectStarted()
+		b.setInstanceReady("1.0.0")
+		b.expectSuccess()
+		b.publishVersion("1.1.0", filesWithInputs())
+		b.createTask("upgrade", v1alpha1.ActionUpgrade, func(t *v1alpha1.AppInstallTask) {
+			t.Spec.ServiceAccountName = ""
+			t.Spec.Envs = []v1alpha1.EnvVar{{Name: "THEME", Value: new("light")}}
+		})
+		b.expectStarted()
+		spec := b.currentInstance().Spec
+		Expect([]any{spec.Version, spec.Title, spec.ServiceAccountName}).To(Equal([]any{"1.1.0", "Mine", "tenant"}))
+		Expect(spec.Envs).To(Equal([]v1alpha1.EnvVar{password, {Name: "THEME", Value: new("light")}}))
+	})
+})

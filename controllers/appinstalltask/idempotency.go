@@ -1,0 +1,97 @@
+package appinstalltask
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/transitions"
+)
+
+// restoreCompletedTask ends a task that was carried out before under the same name and with the same
+// spec, and that was then deleted and applied again. The task has the same result as
+// before, unless the instance has changed since.
+func (r *Reconciler) restoreCompletedTask(_ context.Context, s *scope) error {
+	var err error
+	if s.hash, err = transitions.HashSpec(s.task); err != nil {
+		return err
+	}
+	if s.instance == nil || s.task.Status.InstanceRef != nil || s.hasTaskUID() {
+		return nil
+	}
+	entry := transitions.FindTask(s.instance, s.task.Name, s.hash)
+	if entry == nil {
+		return nil
+	}
+	s.task.Status.Version = entry.Version
+	s.task.Status.InstanceRef = s.instanceReference()
+	if entry.Outcome != v1alpha1.OutcomeSucceeded {
+		message := "failed before; set another spec.runID to run the task again"
+		if entry.Message != "" {
+			message += ": " + entry.Message
+		}
+		return outcome.Stalled(recordedFailureReason(entry), errors.New(message))
+	}
+	if since := s.changedSince(entry); since != "" {
+		return outcome.Stalled(v1alpha1.ReasonSuperseded, fmt.Errorf(
+			"the task was carried out before, and %s; set another spec.runID to run it again", since))
+	}
+	s.isComplete = true
+	s.statusWriter.SetReady(v1alpha1.ReasonSucceeded, fmt.Sprintf(
+		"carried out before; instance %q is %s; set another spec.runID to run the task again", s.instance.Name, s.currentStateMessage()))
+	return nil
+}
+
+// changedSince describes how the instance has changed since a task succeeded, so that it no
+// longer has the state or the version that the task requests. It returns "" if the instance
+// still has both.
+func (s *scope) changedSince(entry *v1alpha1.LedgerEntry) string {
+	have, made := s.instance.Status.Version, entry.Version
+	isOther := false
+	switch s.task.Spec.Action {
+	case v1alpha1.ActionUpgrade:
+		isOther = have != made && !catalog.Newer(have, made)
+	case v1alpha1.ActionRollback:
+		isOther = have != made
+	}
+	if s.instance.DeletionTimestamp.IsZero() && s.instance.Spec.DesiredState == s.desiredState() && !isOther {
+		return ""
+	}
+	since := fmt.Sprintf("instance %q has since changed: it is %s", s.instance.Name, s.currentStateMessage())
+	if len(s.instance.Status.History) > 0 {
+		last := s.instance.Status.History[0].Operation
+		since += fmt.Sprintf(" (last operation: %s", last.Type)
+		if last.Task != "" {
+			since += fmt.Sprintf(" by task %q", last.Task)
+		}
+		since += ")"
+	}
+	return since
+}
+
+// currentStateMessage returns the state and the version of the instance for messages.
+func (s *scope) currentStateMessage() string {
+	state := string(transitions.StateOf(s.instance))
+	if version := s.instance.Status.Version; version != "" {
+		state += " at version " + version
+	}
+	return state
+}
+
+// recordedFailureReason returns the reason for which a task fails that failed or was canceled before.
+func recordedFailureReason(entry *v1alpha1.LedgerEntry) string {
+	if entry.Outcome == v1alpha1.OutcomeCancelled {
+		return v1alpha1.ReasonCancelled
+	}
+	return v1alpha1.ReasonFailedBefore
+}
+
+// instanceReference returns the reference of the instance with its current generation.
+func (s *scope) instanceReference() *v1alpha1.InstanceReference {
+	return &v1alpha1.InstanceReference{
+		Name: s.instance.Name, UID: string(s.instance.UID), Generation: s.instance.Generation,
+	}
+}

@@ -1,0 +1,155 @@
+package appinstalltask
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/hydrate"
+	"github.com/appmarket/operator/internal/admission"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/objects"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/preflight"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// checkCluster checks the objects of the rendered app against the cluster and the
+// permissions of the tenant. It is the last check, because it is the most expensive and
+// requires that all inputs are given.
+func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *taskFindings) error {
+	if s.plan == nil || len(s.plan.Wrong) > 0 || s.isActionRefused() {
+		return nil
+	}
+	problems, err := admission.CheckDeployment(ctx, r.Cluster, admission.Deployment{
+		Tenant: s.tenant, DefaultAccount: s.specifiedServiceAccount() == "", Name: s.task.Instance(), Instance: s.instance,
+		App: s.app.Info, Draft: s.plan.Draft, Upgrade: s.task.Spec.Action == v1alpha1.ActionUpgrade,
+	})
+	if err != nil {
+		return p.AddOrReturn(err)
+	}
+	p.AddTerminal(problems...)
+	return nil
+}
+
+// isActionRefused reports whether the state of the instance does not allow the action. The check
+// of the cluster is skipped in that case.
+func (s *scope) isActionRefused() bool { return outcome.IsStalled(s.checkState()) }
+
+// checkPermissions checks the permissions that the action requires for the objects of the
+// instance and for the objects that the action adds.
+func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFindings) error {
+	if s.isActionRefused() || admission.InventoryObjects(s.instance) == nil && s.task.Spec.Action != v1alpha1.ActionAdopt {
+		return nil
+	}
+	wish := preflight.Wish{
+		Tenant:         release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()},
+		DefaultAccount: s.specifiedServiceAccount() == "", Instance: s.task.Instance(), App: s.task.Spec.App.Name,
+		RightsOnly: true, Replaces: true, There: admission.InventoryObjects(s.instance),
+	}
+	if err := r.addPreflightObjects(ctx, s, &wish); err != nil {
+		return err
+	}
+	problems, err := r.Cluster.Check(ctx, wish)
+	if err != nil {
+		return fmt.Errorf("look at the cluster: %w", err)
+	}
+	p.AddTerminal(problems...)
+	return nil
+}
+
+// addPreflightObjects adds the objects to a wish that the inventory of the instance does not contain:
+// hooks, the objects that a rollback restores, and the objects of a release to adopt. It
+// renders the chart to find them, and skips them if the chart cannot be rendered.
+func (r *Reconciler) addPreflightObjects(ctx context.Context, s *scope, wish *preflight.Wish) error {
+	var version string
+	kept, moments := false, []string{"pre-delete", "post-delete"}
+	switch action := s.task.Spec.Action; {
+	case action == v1alpha1.ActionAdopt:
+		version = s.requestedVersion()
+	case action == v1alpha1.ActionRollback && s.rollbackEntry != nil:
+		version, kept, moments = s.rollbackEntry.Operation.Version, true, []string{"pre-rollback", "post-rollback"}
+	case action == v1alpha1.ActionUninstall && s.instance != nil && s.instance.Status.Version != "":
+		version = s.instance.Status.Version
+	default:
+		return nil
+	}
+	if s.task.Spec.Action == v1alpha1.ActionAdopt {
+		wish.Adopted = []string{s.task.Instance()}
+	}
+	draft, err := r.renderPreview(ctx, s, wish.Tenant, version)
+	if outcome.Reason(err, "") != "" {
+		return nil // The chart cannot be rendered.
+	}
+	if err != nil || draft == nil {
+		return err
+	}
+	if s.task.Spec.Action == v1alpha1.ActionAdopt {
+		wish.There, wish.Adopted = toObjectReferences(draft.Objects()), releaseNames(draft)
+		return nil
+	}
+	wish.Moments = moments
+	for _, u := range preflight.Units(draft, s.task.Namespace) {
+		wish.Units = append(wish.Units, u.For(kept, moments...))
+	}
+	return nil
+}
+
+// releaseNames returns the names of the releases of a draft.
+func releaseNames(draft *hydrate.Draft) []string {
+	var names []string
+	for _, unit := range draft.Units {
+		names = append(names, hydrate.ReleaseName(draft.Request.At.Instance, draft.Chart.Name, unit.Name))
+	}
+	return names
+}
+
+// toObjectReferences returns the references of objects other than hooks.
+func toObjectReferences(objects []objects.Object) []v1alpha1.ObjectReference {
+	var all []v1alpha1.ObjectReference
+	for _, o := range objects {
+		if !o.Hook {
+			all = append(all, v1alpha1.ObjectReference{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})
+		}
+	}
+	return all
+}
+
+// renderPreview renders a version with the values of the instance or, if it does not exist, of
+// the task. It returns nil if inputs are missing. An error with a reason means that the
+// version is not available or that its inputs cannot be read.
+func (r *Reconciler) renderPreview(ctx context.Context, s *scope, tenant release.Tenant, version string) (*hydrate.Draft, error) {
+	app, err := r.Catalog.Find(ctx, s.task.Spec.App, s.task.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	published, err := app.Version(version)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := r.Tenants.ClientFor(tenant)
+	if err != nil {
+		return nil, fmt.Errorf("read as service account %s: %w", tenant.ServiceAccount, err)
+	}
+	given := s.resolveTaskInputs()
+	credential := s.credentialRef()
+	if s.instance != nil {
+		given, credential = catalog.GivenBy(s.instance), s.instance.Spec.CredentialRef
+	}
+	wish, err := r.Catalog.Gather(ctx, reader, tenant, given)
+	if err != nil {
+		return nil, err
+	}
+	wish.At = hydrate.Place{Namespace: s.task.Namespace, Instance: s.task.Instance()}
+	if wish.Supplied, err = r.Catalog.Supply(ctx, reader, tenant, app); err != nil {
+		return nil, err
+	}
+	if wish.Credential, err = r.Catalog.License(ctx, reader, tenant, app, published, credential); err != nil {
+		return nil, err
+	}
+	plan, err := r.Catalog.Prepare(ctx, app, published, wish)
+	if err != nil || len(plan.Wrong) > 0 {
+		return nil, err
+	}
+	return plan.Draft, nil
+}

@@ -1,0 +1,415 @@
+package appinstalltask_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+var _ = Describe("A task that was admitted", func() {
+	var b *taskFixture
+	BeforeEach(func() {
+		b = newTaskFixture()
+		b.publishVersion("1.0.0", filesWithoutInputs())
+	})
+
+	var (
+		resolved = [3]string{"Resolved", "True", "Resolved"}
+		applied  = [3]string{"Applied", "True", "Applied"}
+		healthy  = [3]string{"Healthy", "True", "Healthy"}
+		unknown  = [3]string{"Ready", "Unknown", "Progressing"}
+		working  = [3]string{"Reconciling", "True", "Progressing"}
+		waiting  = [3]string{"Reconciling", "True", "WaitingForObjects"}
+		retrying = [3]string{"Reconciling", "True", "ProgressingWithRetry"}
+	)
+	milestones := func() []string {
+		return []string{b.conditionStatus("Resolved"), b.conditionStatus("Applied"), b.conditionStatus("Healthy")}
+	}
+
+	It("writes the instance", func() {
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) {
+			t.Spec.Title, t.Spec.Timeout, t.Spec.DataPolicy = "Mine", "5m", v1alpha1.DataDelete
+		})
+		b.expectStarted()
+		i := b.currentInstance()
+		Expect(i.Labels).To(HaveKeyWithValue(v1alpha1.AppLabel, "web"))
+		Expect(i.Annotations).To(HaveKeyWithValue(v1alpha1.TaskAnnotation, "install"))
+		Expect([]any{i.Spec.AppRef, i.Spec.Version, i.Spec.Title, i.Spec.Timeout, i.Spec.DataPolicy, i.Spec.DesiredState, i.Spec.ServiceAccountName}).
+			To(Equal([]any{b.appReference(), "1.0.0", "Mine", v1alpha1.Duration("5m"), v1alpha1.DataDelete, v1alpha1.StateRunning, "tenant"}))
+		ref := b.task.Status.InstanceRef
+		Expect([]any{ref.Name, ref.UID, ref.Generation}).To(Equal([]any{"web", string(i.UID), i.Generation}))
+		Expect(b.task.Status.StartTime).NotTo(BeNil())
+		Expect(b.conditionStatus(v1alpha1.ConditionReconciling)).To(Equal("True Progressing"))
+	})
+
+	It("shows how far the instance is, and ends when it is ready", func() {
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.expectStarted()
+		b.setInstanceStatus("", false, resolved, unknown, working)
+		b.expectWaiting(v1alpha1.ReasonProgressing)
+		Expect(milestones()).To(Equal([]string{"True Resolved", "", ""}))
+		b.setInstanceStatus("1.0.0", false, resolved, applied, unknown, waiting)
+		b.expectWaiting(v1alpha1.ReasonWaitingForObjects)
+		Expect(milestones()).To(Equal([]string{"True Resolved", "True Applied", ""}))
+		Expect(b.conditionMessage(v1alpha1.ConditionReconciling)).To(Equal("Reconciling as the instance says"))
+		b.setInstanceReady("1.0.0")
+		b.expectSuccess()
+		Expect(milestones()).To(Equal([]string{"True Resolved", "True Applied", "True Healthy"}))
+		Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal("Ready as the instance says"))
+	})
+
+	It("goes on while the instance tries again", func() {
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.expectStarted()
+		b.setInstanceStatus("", false, [3]string{"Resolved", "False", "ChartMissing"}, [3]string{"Ready", "False", "ChartMissing"}, retrying)
+		b.expectWaiting(v1alpha1.ReasonProgressingWithRetry)
+	})
+
+	DescribeTable("fails with the instance", func(milestone, reason string, conditions ...[3]string) {
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.expectStarted()
+		conditions = append(conditions, [3]string{milestone, "False", reason}, [3]string{"Ready", "False", reason}, [3]string{"Stalled", "True", reason})
+		b.setInstanceStatus("", true, conditions...)
+		Expect(b.expectFailure(reason)).To(Equal("Stalled as the instance says"))
+		Expect(b.conditionStatus(milestone)).To(Equal("False " + reason))
+	},
+		Entry("that is not resolved", "Resolved", "InvalidSpec"),
+		Entry("that is not installed", "Applied", "InstallFailed", resolved),
+		Entry("that does not become ready", "Healthy", "TimedOut", resolved, applied),
+	)
+
+	It("does not take what the instance said of an earlier spec for its own", func() {
+		b.installVersion("1.0.0")
+		b.publishVersion("1.1.0", filesWithoutInputs())
+		b.createTask("upgrade", v1alpha1.ActionUpgrade)
+		b.expectStarted()
+		Expect(milestones()).To(Equal([]string{"", "", ""}))
+		b.expectWaiting(v1alpha1.ReasonProgressing)
+		b.setInstanceStatus("1.0.0", false, resolved, applied, healthy, [3]string{"Ready", "True", "Ready"}, waiting)
+		b.expectWaiting(v1alpha1.ReasonWaitingForObjects)
+		b.setInstanceReady("1.1.0")
+		b.expectSuccess()
+	})
+
+	It("ends when what is tried again and again takes more than its time", func() {
+		b.createTask("install", v1alpha1.ActionInstall, func(t *v1alpha1.AppInstallTask) { t.Spec.Timeout = "1m" })
+		b.expectStarted()
+		b.setInstanceStatus("", false, [3]string{"Reconciling", "True", "ProgressingWithRetry"}, [3]string{"Ready", "False", "SecretMissing"})
+		result := b.expectWaiting(v1alpha1.ReasonProgressingWithRetry)
+		Expect(result.RequeueAfter).To(BeNumerically("~", time.Minute, 10*time.Second))
+		b.editStatus(func(status *v1alpha1.AppInstallTaskStatus) {
+			early := metav1.NewTime(status.StartTime.Add(-time.Minute))
+			status.StartTime = &early
+		})
+		b.expectFailure(v1alpha1.ReasonTimedOut)
+	})
+
+	It("has seen what is changed after its end", func() {
+		b.installVersion("1.0.0")
+		b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "1.x" })
+		_, err := b.reconcileTask()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.task.Status.ObservedGeneration).To(Equal(b.task.Generation))
+		Expect(b.conditionStatus(v1alpha1.ConditionSucceeded)).To(Equal("True Succeeded"))
+		b.expectNoWrites()
+	})
+
+	It("does not fail with what the instance failed at before", func() {
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.expectStarted()
+		b.setInstanceStatus("1.0.0", true, resolved, applied, [3]string{"Healthy", "False", "TimedOut"}, [3]string{"Ready", "False", "TimedOut"}, [3]string{"Stalled", "True", "TimedOut"})
+		b.expectFailure(v1alpha1.ReasonTimedOut)
+		b.publishVersion("1.1.0", filesWithoutInputs())
+		b.createTask("upgrade", v1alpha1.ActionUpgrade)
+		b.expectStarted()
+		b.expectWaiting(v1alpha1.ReasonProgressing)
+		b.setInstanceReady("1.1.0")
+		b.expectSuccess()
+	})
+
+	It("removes, and ends when the instance is removed", func() {
+		b.installVersion("1.0.0")
+		b.createTask("remove", v1alpha1.ActionUninstall, func(t *v1alpha1.AppInstallTask) { t.Spec.DataPolicy = v1alpha1.DataDelete })
+		b.expectStarted()
+		i := b.currentInstance()
+		Expect([]any{i.Spec.DesiredState, i.Spec.DataPolicy}).To(Equal([]any{v1alpha1.StateAbsent, v1alpha1.DataDelete}))
+		b.expectWaiting(v1alpha1.ReasonProgressing)
+		b.setInstanceStatus("", true, [3]string{"Resolved", "True", "Removed"}, [3]string{"Applied", "True", "Removed"}, [3]string{"Healthy", "True", "Removed"}, [3]string{"Ready", "True", "Removed"})
+		b.expectSuccess()
+	})
+
+	It("installs again what was removed", func() {
+		b.installVersion("1.0.0")
+		b.createTask("remove", v1alpha1.ActionUninstall)
+		b.expectStarted()
+		b.setInstanceStatus("", true, [3]string{"Ready", "True", "Removed"})
+		b.expectSuccess()
+		b.createTask("again", v1alpha1.ActionInstall)
+		b.expectStarted()
+		Expect(b.currentInstance().Spec.DesiredState).To(Equal(v1alpha1.StateRunning))
+		b.expectWaiting(v1alpha1.ReasonProgressing)
+	})
+
+	It("ends when the instance is deleted meanwhile", func() {
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.expectStarted()
+		b.removeInstance()
+		Expect(b.expectFailure(v1alpha1.ReasonInterrupted)).To(ContainSubstring("was deleted"))
+	})
+
+	It("ends when another instance has taken the name", func() {
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.expectStarted()
+		b.removeInstance()
+		server.Create(GinkgoTB(), &v1alpha1.AppInstance{
+			ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "web"}, Spec: v1alpha1.AppInstanceSpec{AppRef: b.appReference()}})
+		b.expectFailure(v1alpha1.ReasonInterrupted)
+	})
+
+	It("ends when somebody else wants something else of the instance", func() {
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.expectStarted()
+		i := b.currentInstance()
+		before := client.MergeFrom(i.DeepCopy())
+		i.Spec.DesiredState = v1alpha1.StateAbsent
+		Expect(server.Client.Patch(b.ctx, i, before)).To(Succeed())
+		Expect(b.expectFailure(v1alpha1.ReasonInterrupted)).To(ContainSubstring("changed by another client"))
+	})
+
+	// change edits the instance as another client does.
+	change := func(edit func(*v1alpha1.AppInstance)) {
+		GinkgoHelper()
+		i := b.currentInstance()
+		before := client.MergeFrom(i.DeepCopy())
+		edit(i)
+		Expect(server.Client.Patch(b.ctx, i, before)).To(Succeed())
+	}
+
+	DescribeTable("ends when another client replaces what it wrote, although the instance is ready afterwards", func(edit func(*v1alpha1.AppInstanceSpec)) {
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.expectStarted()
+		change(func(i *v1alpha1.AppInstance) { edit(&i.Spec) })
+		b.setInstanceReady("1.0.0")
+		Expect(b.expectFailure(v1alpha1.ReasonInterrupted)).To(HavePrefix(`instance "web" was changed by another client while the task ran`))
+	},
+		Entry("values", func(spec *v1alpha1.AppInstanceSpec) { spec.Values = &runtime.RawExtension{Raw: []byte(`{"a":1}`)} }),
+		Entry("version", func(spec *v1alpha1.AppInstanceSpec) { spec.Version = "1.x" }),
+		Entry("account", func(spec *v1alpha1.AppInstanceSpec) { spec.ServiceAccountName = "another" }),
+	)
+
+	It("counts what the instance concluded before another client changed it", func() {
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.expectStarted()
+		b.setInstanceReady("1.0.0")
+		change(func(i *v1alpha1.AppInstance) { i.Spec.Version = "1.x" })
+		b.expectSuccess()
+	})
+
+	It("names the task that changed the instance", func() {
+		b.createTask("install", v1alpha1.ActionInstall)
+		b.expectStarted()
+		other := b.task
+		b.createTask("other", v1alpha1.ActionUninstall)
+		change(func(i *v1alpha1.AppInstance) { i.Annotations[v1alpha1.TaskAnnotation] = "other" })
+		Expect(b.selectTask(other).expectFailure(v1alpha1.ReasonInterrupted)).To(ContainSubstring(`changed by task "other" (Uninstall)`))
+	})
+
+	It("tells of an edit after its end", func() {
+		b.installVersion("1.0.0")
+		b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "1.x" })
+		for range 2 {
+			_, err := b.reconcileTask()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal("Ready as the instance says; spec was changed after the task ended, " +
+				"which has no effect but for ttlSecondsAfterFinished: delete the task and apply it again, or create another one"))
+			b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.Version = "1.0.0" })
+		}
+	})
+
+	Context("over an instance that failed at the same", func() {
+		failed := func(version, milestone, reason string) {
+			GinkgoHelper()
+			b.setInstanceStatus(version, true, resolved, [3]string{milestone, "False", reason}, [3]string{"Ready", "False", reason}, [3]string{"Stalled", "True", reason})
+		}
+		// repeats expects that a task is carried out that does not change the spec.
+		repeats := func(action v1alpha1.Action, version, milestone, reason string, change ...func(*v1alpha1.AppInstallTask)) {
+			GinkgoHelper()
+			b.createTask("once", action, change...)
+			b.expectStarted()
+			failed(version, milestone, reason)
+			b.expectFailure(reason)
+			generation := b.currentInstance().Generation
+			b.createTask("again", action, change...)
+			b.expectStarted()
+			Expect(b.currentInstance().Generation).To(Equal(generation), "the spec is as it was")
+			b.expectWaiting(v1alpha1.ReasonProgressing)
+			failed(version, milestone, reason)
+			b.expectFailure(reason)
+			b.createTask("at-last", action, change...)
+			b.expectStarted()
+			b.setInstanceReady(version)
+			b.expectSuccess()
+		}
+
+		It("installs again", func() { repeats(v1alpha1.ActionInstall, "", "Applied", v1alpha1.ReasonInstallFailed) })
+
+		It("removes again", func() {
+			b.installVersion("1.0.0")
+			repeats(v1alpha1.ActionUninstall, "1.0.0", "Applied", v1alpha1.ReasonUninstallFailed)
+		})
+
+		It("upgrades again", func() {
+			b.installVersion("1.0.0")
+			b.publishVersion("1.1.0", filesWithoutInputs())
+			repeats(v1alpha1.ActionUpgrade, "1.0.0", "Applied", v1alpha1.ReasonUpgradeFailed)
+		})
+
+		It("stops again", func() {
+			b.installVersion("1.0.0")
+			repeats(v1alpha1.ActionStop, "1.0.0", "Applied", v1alpha1.ReasonStopFailed)
+		})
+
+		It("resumes again", func() {
+			b.installVersion("1.0.0")
+			failed("1.0.0", "Applied", v1alpha1.ReasonUpgradeFailed)
+			repeats(v1alpha1.ActionResume, "1.0.0", "Applied", v1alpha1.ReasonResumeFailed)
+		})
+
+		It("asks again when it takes back what it wrote", func() {
+			b.installVersion("1.0.0")
+			change(func(i *v1alpha1.AppInstance) { i.Spec.Revision = 1 })
+			b.setInstanceReady("1.0.0")
+			b.createTask("stop", v1alpha1.ActionStop)
+			b.expectStarted()
+			failed("1.0.0", "Applied", v1alpha1.ReasonStopFailed)
+			b.editTask(func(t *v1alpha1.AppInstallTask) { t.Spec.Cancel = new(true) })
+			b.expectWaiting(v1alpha1.ReasonProgressing)
+			Expect(b.currentInstance().Annotations[v1alpha1.ReconcileRequestAnnotation]).To(Equal(string(b.task.UID) + ".undone"))
+		})
+	})
+
+	Context("and is applied again under its name", func() {
+		again := func(action v1alpha1.Action, change ...func(*v1alpha1.AppInstallTask)) {
+			GinkgoHelper()
+			task := b.task
+			name := task.Name
+			Expect(server.Client.Delete(b.ctx, task)).To(Succeed())
+			Eventually(func() error { return objects.Get(b.ctx, client.ObjectKeyFromObject(task), &v1alpha1.AppInstallTask{}) }).ShouldNot(Succeed())
+			b.createTask(name, action, change...)
+		}
+		// carried adds the entry of the task to the ledger of the instance.
+		carried := func(version string) {
+			GinkgoHelper()
+			i := b.currentInstance()
+			before := client.MergeFrom(i.DeepCopy())
+			i.Status.Ledger = append([]v1alpha1.LedgerEntry{{
+				Task: i.Annotations[v1alpha1.TaskAnnotation], Hash: i.Annotations[v1alpha1.TaskHashAnnotation],
+				Outcome: v1alpha1.OutcomeSucceeded, Reason: v1alpha1.ReasonSucceeded, Version: version, EndedAt: metav1.Now(),
+			}}, i.Status.Ledger...)
+			Expect(server.Client.Status().Patch(b.ctx, i, before)).To(Succeed())
+		}
+
+		It("ends well while the instance is what it made of it", func() {
+			b.createTask("install", v1alpha1.ActionInstall)
+			b.expectStarted()
+			b.setInstanceReady("1.0.0")
+			b.expectSuccess()
+			carried("1.0.0")
+			again(v1alpha1.ActionInstall)
+			b.expectSuccess()
+			Expect(b.conditionMessage(v1alpha1.ConditionSucceeded)).To(Equal(
+				`carried out before; instance "web" is Running at version 1.0.0; set another spec.runID to run the task again`))
+		})
+
+		DescribeTable("does not succeed while the instance is something else", func(action v1alpha1.Action, state v1alpha1.DesiredState, version, want string) {
+			b.installVersion("1.0.0")
+			b.publishVersion("1.1.0", filesWithoutInputs())
+			b.createTask("task", action)
+			b.expectStarted()
+			b.setInstanceReady("1.1.0")
+			b.expectSuccess()
+			carried("1.1.0")
+			change(func(i *v1alpha1.AppInstance) { i.Spec.DesiredState = state })
+			b.setInstanceReady(version)
+			again(action)
+			Expect(b.expectFailure(v1alpha1.ReasonSuperseded)).To(And(
+				HavePrefix(`the task was carried out before, and instance "web" has since changed: it is `+want),
+				HaveSuffix("set another spec.runID to run it again")))
+		},
+			Entry("an upgrade that was removed", v1alpha1.ActionUpgrade, v1alpha1.StateAbsent, "", "Removed"),
+			Entry("an upgrade that was stopped", v1alpha1.ActionUpgrade, v1alpha1.StateStopped, "1.1.0", "Running at version 1.1.0"),
+			Entry("an upgrade that was rolled back", v1alpha1.ActionUpgrade, v1alpha1.StateRunning, "1.0.0", "Running at version 1.0.0"),
+			Entry("a stop that was resumed", v1alpha1.ActionStop, v1alpha1.StateRunning, "1.1.0", "Running at version 1.1.0"),
+			Entry("a removal that was installed again", v1alpha1.ActionUninstall, v1alpha1.StateRunning, "1.1.0", "Running at version 1.1.0"),
+		)
+	})
+
+	Context("and whose note of it was lost", func() {
+		// lost resets the status, as if the process had crashed after it wrote the
+		// instance.
+		lost := func() {
+			GinkgoHelper()
+			b.editStatus(func(status *v1alpha1.AppInstallTaskStatus) {
+				*status = v1alpha1.AppInstallTaskStatus{ObservedGeneration: -1}
+			})
+			b.writes.Take()
+		}
+		// same expects the task to start again without a change of the instance.
+		same := func(generation int64) {
+			GinkgoHelper()
+			_, err := b.reconcileTask()
+			Expect(err).NotTo(HaveOccurred(), "%+v", b.task.Status)
+			Expect(b.currentInstance().Generation).To(Equal(generation))
+			Expect(b.task.Status.InstanceRef.Generation).To(Equal(generation))
+		}
+
+		It("goes on with an installation", func() {
+			b.createTask("install", v1alpha1.ActionInstall)
+			b.expectStarted()
+			lost()
+			same(1)
+			b.setInstanceReady("1.0.0")
+			b.expectSuccess()
+		})
+
+		It("ends well with an installation that was carried out meanwhile", func() {
+			b.createTask("install", v1alpha1.ActionInstall)
+			b.expectStarted()
+			b.setInstanceReady("1.0.0")
+			lost()
+			same(1)
+			Expect(b.conditionStatus(v1alpha1.ConditionSucceeded)).To(Equal("True Succeeded"))
+		})
+
+		It("goes on with an upgrade, also one that was carried out meanwhile", func() {
+			b.installVersion("1.0.0")
+			b.publishVersion("1.1.0", filesWithoutInputs())
+			b.createTask("upgrade", v1alpha1.ActionUpgrade)
+			b.expectStarted()
+			lost()
+			same(2)
+			b.setInstanceReady("1.1.0")
+			lost()
+			same(2)
+			Expect(b.conditionStatus(v1alpha1.ConditionSucceeded)).To(Equal("True Succeeded"))
+		})
+
+		It("goes on with a removal, also one that was carried out meanwhile", func() {
+			b.installVersion("1.0.0")
+			b.createTask("remove", v1alpha1.ActionUninstall)
+			b.expectStarted()
+			lost()
+			same(2)
+			b.setInstanceStatus("", true, [3]string{"Ready", "True", "Removed"})
+			lost()
+			same(2)
+			Expect(b.conditionStatus(v1alpha1.ConditionSucceeded)).To(Equal("True Succeeded"))
+		})
+	})
+})

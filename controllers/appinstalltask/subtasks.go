@@ -1,0 +1,293 @@
+package appinstalltask
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// runSubtasks runs the subtasks one at a time if there are no findings, so that a task that
+// is not admitted has not changed anything.
+func (r *Reconciler) runSubtasks(ctx context.Context, s *scope, p *taskFindings) error {
+	if p.Len() > 0 || len(p.subtasks) == 0 {
+		return nil
+	}
+	for _, step := range p.subtasks {
+		if err := r.checkUninstallPermission(ctx, s, p, step); err != nil {
+			return err
+		}
+	}
+	if p.Len() > 0 {
+		return nil
+	}
+	for _, step := range p.subtasks {
+		if err := r.ensureSubtask(ctx, s, step); err != nil {
+			return p.AddOrReturn(err)
+		}
+	}
+	p.Add(s.waitForSubtaskResults(time.Now()))
+	return nil
+}
+
+// subtaskGrace is the maximum time until the results of the subtasks appear in the cache.
+// They nearly always appear immediately, because the cache receives instances before tasks.
+const subtaskGrace = time.Minute
+
+// waitForSubtaskResults waits with increasing delays for the results of the subtasks to appear in the
+// cache. It returns a terminal error after subtaskGrace, when another client must have undone
+// them.
+func (s *scope) waitForSubtaskResults(now time.Time) error {
+	last := s.lastSubtask
+	said := fmt.Sprintf("task %q (%s of %s) has succeeded", s.subtaskTitle(last), last.Spec.Action, last.Instance())
+	since := now.Sub(last.Status.CompletionTime.Time)
+	if since < subtaskGrace {
+		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, max(since, conflictRetryDelay), fmt.Errorf("%s: waiting for its result", said))
+	}
+	return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf(
+		"%s, but its result was undone since or is not what this task needs: check that instance, and create another task", said))
+}
+
+// addInstallSubtasks adds the subtasks that install the missing dependencies.
+func (r *Reconciler) addInstallSubtasks(ctx context.Context, s *scope, p *taskFindings, instances []v1alpha1.AppInstance) error {
+	needs, err := r.resolveDependencies(ctx, s, instances)
+	if err != nil {
+		return p.AddOrReturn(err)
+	}
+	for _, n := range needs {
+		step := s.newSubtask(s.task.Namespace, n.app)
+		step.Spec.Action, step.Spec.App, step.Spec.Version = v1alpha1.ActionInstall, s.task.Spec.App, n.version
+		step.Spec.App.Name = n.app
+		p.subtasks = append(p.subtasks, step)
+	}
+	return nil
+}
+
+// addUninstallSubtasks adds the subtasks that uninstall the dependent instances.
+func (s *scope) addUninstallSubtasks(p *taskFindings, dependents []v1alpha1.AppInstance) {
+	for i := range dependents {
+		p.subtasks = append(p.subtasks, s.newUninstallTask(&dependents[i]))
+	}
+}
+
+// newUninstallTask returns the subtask that uninstalls another instance. It does not copy
+// spec.dataPolicy, which only applies to the instance of this task.
+func (s *scope) newUninstallTask(of *v1alpha1.AppInstance) *v1alpha1.AppInstallTask {
+	step := s.newSubtask(of.Namespace, of.Name)
+	step.Spec.Action, step.Spec.App, step.Spec.InstanceName = v1alpha1.ActionUninstall, of.Spec.AppRef, of.Name
+	return step
+}
+
+// ensureSubtask creates a subtask if it does not exist. It returns a waiting error while the subtask
+// is running, and a terminal error if the subtask has failed.
+func (r *Reconciler) ensureSubtask(ctx context.Context, s *scope, wish *v1alpha1.AppInstallTask) error {
+	made := &v1alpha1.AppInstallTask{}
+	err := r.Get(ctx, client.ObjectKeyFromObject(wish), made)
+	if apierrors.IsNotFound(err) {
+		made, err = wish, r.createSubtask(ctx, s, wish)
+	}
+	if err != nil {
+		return fmt.Errorf("task %s: %w", s.subtaskTitle(wish), err)
+	}
+	if s.isFromPreviousTask(made) {
+		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, recheckInterval, fmt.Errorf(
+			"task %s of an earlier task of this name is about to go; delete it if it does not", s.subtaskTitle(wish)))
+	}
+	if !s.isOwnSubtask(made) {
+		return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf(
+			"there is a task %s that is not of this one; delete it, or give this one another name", s.subtaskTitle(wish)))
+	}
+	said := fmt.Sprintf("task %s (%s of %s)", s.subtaskTitle(wish), made.Spec.Action, made.Instance())
+	root := meta.FindStatusCondition(made.Status.Conditions, v1alpha1.ConditionSucceeded)
+	switch {
+	case root == nil:
+		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, errors.New(said))
+	case !made.Finished():
+		return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, 0, fmt.Errorf("%s: %s", said, root.Message))
+	case root.Status != metav1.ConditionTrue:
+		return outcome.Stalled(v1alpha1.ReasonDependencyFailed, fmt.Errorf("%s failed: %s", said, root.Message))
+	}
+	if s.lastSubtask == nil || s.lastSubtask.Status.CompletionTime.Before(made.Status.CompletionTime) {
+		s.lastSubtask = made
+	}
+	return nil
+}
+
+// createSubtask creates a subtask. In another namespace, it does so only if the tenant has
+// permission to uninstall the instance.
+func (r *Reconciler) createSubtask(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) error {
+	if err := r.recordSubtask(ctx, s, step); err != nil {
+		return err
+	}
+	if step.Namespace != s.task.Namespace {
+		allowed, err := r.canUninstall(ctx, s, step)
+		if err != nil {
+			return err
+		}
+		if !allowed {
+			return s.uninstallDeniedError(step)
+		}
+		return r.Create(ctx, step)
+	}
+	if err := controllerutil.SetControllerReference(s.task, step, r.Scheme()); err != nil {
+		return fmt.Errorf("own: %w", err)
+	}
+	return r.Create(ctx, step)
+}
+
+// newSubtask returns a subtask for an instance in a namespace, without its action.
+func (s *scope) newSubtask(namespace, of string) *v1alpha1.AppInstallTask {
+	parent := s.task.Spec
+	step := &v1alpha1.AppInstallTask{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: subtaskName(s.task.Name, of), Labels: map[string]string{v1alpha1.ParentLabel: s.task.Name},
+		},
+		Spec: v1alpha1.AppInstallTaskSpec{
+			ServiceAccountName: parent.ServiceAccountName, OnMissingInput: parent.OnMissingInput,
+			Timeout: parent.Timeout, RunID: string(s.task.UID),
+		},
+	}
+	if namespace != s.task.Namespace {
+		// A subtask in another namespace outlives its parent, which can be re-created under
+		// the same name.
+		step.Name = subtaskName(s.task.Namespace+"-"+s.task.Name, fmt.Sprintf("%s-%s-%s", namespace, of, s.task.UID))
+		step.Labels[v1alpha1.ParentNamespaceLabel] = s.task.Namespace
+		step.Spec.ServiceAccountName = "" // Use the service account of the instance.
+	}
+	return step
+}
+
+// isOwnSubtask reports whether a task is a subtask of this one.
+func (s *scope) isOwnSubtask(step *v1alpha1.AppInstallTask) bool {
+	return s.hasThisParent(step) && step.Spec.RunID == string(s.task.UID)
+}
+
+// isFromPreviousTask reports whether a task is a subtask of a deleted task with the same name. The
+// garbage collector deletes it.
+func (s *scope) isFromPreviousTask(step *v1alpha1.AppInstallTask) bool {
+	return s.hasThisParent(step) && step.Namespace == s.task.Namespace && step.Spec.RunID != string(s.task.UID)
+}
+
+func (s *scope) hasThisParent(step *v1alpha1.AppInstallTask) bool {
+	from := cmp.Or(step.Labels[v1alpha1.ParentNamespaceLabel], step.Namespace)
+	return step.Labels[v1alpha1.ParentLabel] == s.task.Name && from == s.task.Namespace
+}
+
+// subtaskTitle returns the name of a subtask for messages, with its namespace if it differs.
+func (s *scope) subtaskTitle(step *v1alpha1.AppInstallTask) string {
+	if step.Namespace == s.task.Namespace {
+		return step.Name
+	}
+	return step.Namespace + "/" + step.Name
+}
+
+// recordSubtask records a subtask in status before it is created, so that it can be found and
+// reverted whenever the task ends.
+func (r *Reconciler) recordSubtask(ctx context.Context, s *scope, step *v1alpha1.AppInstallTask) error {
+	noted := v1alpha1.Step{Task: step.Name, Instance: step.Instance(), Action: step.Spec.Action}
+	if step.Namespace != s.task.Namespace {
+		noted.Namespace = step.Namespace
+	}
+	if slices.Contains(s.task.Status.Steps, noted) || len(s.task.Status.Steps) >= maxSubtasks {
+		return nil
+	}
+	s.task.Status.Steps = append(s.task.Status.Steps, noted)
+	return s.statusWriter.Save(ctx)
+}
+
+// maxSubtasks is the maximum number of subtasks in status.
+const maxSubtasks = 50
+
+// revertSubtasks cancels the unfinished subtasks and uninstalls the apps that the others
+// installed, in reverse order, and then ends the task. After a failure, it does so only if
+// spec.onFailure is Remove.
+func (r *Reconciler) revertSubtasks(ctx context.Context, s *scope, why v1alpha1.Problem) error {
+	end := outcome.Stalled(why.Reason, errors.New(why.Message))
+	if why.Reason != v1alpha1.ReasonCancelled && s.task.Spec.OnFailure != v1alpha1.FailureRemove {
+		return end
+	}
+	for _, step := range slices.Backward(s.task.Status.Steps) {
+		if step.Namespace != "" {
+			continue // Canceling a removal requires permission to write tasks there.
+		}
+		if err := r.revertSubtask(ctx, s, step); err != nil {
+			if s.task.Status.Undoing == nil {
+				s.markReverting(why)
+			}
+			return err
+		}
+	}
+	return end
+}
+
+// revertSubtask reverts one subtask and returns a waiting error until that is done. It ignores a
+// failed reversal, which the status of the subtask reports, and does not restore removed
+// instances.
+func (r *Reconciler) revertSubtask(ctx context.Context, s *scope, step v1alpha1.Step) error {
+	made := &v1alpha1.AppInstallTask{}
+	// The cache may not yet contain a subtask that was just created.
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: step.Task}, made)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("get task %s: %w", step.Task, err)
+	}
+	if !s.isOwnSubtask(made) {
+		return nil
+	}
+	if !made.Finished() {
+		return r.cancelSubtask(ctx, made)
+	}
+	if step.Action != v1alpha1.ActionInstall || !meta.IsStatusConditionTrue(made.Status.Conditions, v1alpha1.ConditionSucceeded) {
+		return nil
+	}
+	undo := s.newSubtask(s.task.Namespace, "undo-"+step.Instance)
+	undo.Spec.Action, undo.Spec.App, undo.Spec.InstanceName = v1alpha1.ActionUninstall, made.Spec.App, step.Instance
+	if err := r.ensureSubtask(ctx, s, undo); !outcome.IsStalled(err) {
+		return err
+	}
+	return nil
+}
+
+func (r *Reconciler) cancelSubtask(ctx context.Context, step *v1alpha1.AppInstallTask) error {
+	if step.Spec.Cancel == nil || !*step.Spec.Cancel {
+		before := client.MergeFrom(step.DeepCopy())
+		cancel := true
+		step.Spec.Cancel = &cancel
+		if err := r.Patch(ctx, step, before); err != nil {
+			return fmt.Errorf("cancel task %s: %w", step.Name, err)
+		}
+	}
+	return outcome.Waiting(v1alpha1.ReasonProgressing, 0, fmt.Errorf("cancelling task %s", step.Name))
+}
+
+// maxTaskName is the maximum length of the name of a subtask, because it can become the
+// value of a label.
+const maxTaskName = 63
+
+// subtaskName returns the name of a subtask. It shortens a long name and appends a digest, so
+// that the name remains unique.
+func subtaskName(parent, of string) string {
+	name := parent + "-" + of
+	if len(name) <= maxTaskName {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	tail := "-" + hex.EncodeToString(sum[:4])
+	return name[:maxTaskName-len(tail)] + tail
+}

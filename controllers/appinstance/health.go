@@ -1,0 +1,246 @@
+package appinstance
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
+	"github.com/appmarket/operator/internal/status"
+)
+
+// watchObjects starts to watch the objects of the releases.
+func (r *Reconciler) watchObjects(ctx context.Context, s *scope) error {
+	if s.target == nil {
+		return nil
+	}
+	return status.ForCondition(v1alpha1.ConditionHealthy, r.trackObjects(ctx, s))
+}
+
+// trackObjects sets the objects that the monitor watches. If an operation has changed them, it
+// also refreshes their health, and retries that in later reconciles until it succeeds.
+func (r *Reconciler) trackObjects(ctx context.Context, s *scope) error {
+	key := client.ObjectKeyFromObject(s.instance)
+	objects, err := r.listObjects(ctx, s)
+	if err != nil {
+		return err
+	}
+	if s.instance.Status.Stopped {
+		// Stop only changes the workloads, so that the state of other objects is ignored.
+		objects = slices.DeleteFunc(slices.Clone(objects), func(o v1alpha1.ObjectReference) bool { return !release.IsWorkload(o) })
+	}
+	if err := r.Monitor.Track(ctx, key, s.tenant, objects, s.shouldDetectDrift()); err != nil {
+		return err
+	}
+	if _, owed := r.staleHealth.Load(key); !owed {
+		return nil
+	}
+	s.observed = nil
+	if err := r.Monitor.Refresh(ctx, key); err != nil {
+		return err
+	}
+	r.staleHealth.Delete(key)
+	return nil
+}
+
+// observedHealth is the health of the objects as the monitor reports it.
+type observedHealth struct {
+	health release.Health
+	known  bool
+	err    error
+}
+
+// observeHealth returns the health of the objects. It queries the monitor once per reconcile, unless
+// an operation changes the objects.
+func (r *Reconciler) observeHealth(ctx context.Context, s *scope) observedHealth {
+	if s.observed == nil {
+		s.observed = &observedHealth{}
+		s.observed.health, s.observed.known, s.observed.err = r.Monitor.Health(ctx, client.ObjectKeyFromObject(s.instance))
+	}
+	return *s.observed
+}
+
+// hasMissingObjects reports whether objects of a running instance are missing and a reconcile was
+// requested, which restores them.
+func (r *Reconciler) hasMissingObjects(ctx context.Context, s *scope) bool {
+	if !s.isReconcileRequested() || s.instance.Status.Stopped || s.isScalingIncomplete() || r.trackObjects(ctx, s) != nil {
+		return false
+	}
+	seen := r.observeHealth(ctx, s)
+	return seen.err == nil && seen.known && seen.health.Missing > 0
+}
+
+// reportHealth sets the Healthy and Ready conditions from the health of the objects. Later
+// changes of the objects trigger a reconcile.
+func (r *Reconciler) reportHealth(ctx context.Context, s *scope) error {
+	if s.target == nil {
+		return nil
+	}
+	seen := r.observeHealth(ctx, s)
+	if seen.err != nil {
+		return status.ForCondition(v1alpha1.ConditionHealthy, seen.err)
+	}
+	if !seen.known && s.hasReadyStatus() {
+		return nil
+	}
+	if !seen.known {
+		// The first result often changes soon, and is then shown after a delay.
+		r.messageTimes.Store(client.ObjectKeyFromObject(s.instance), time.Now())
+		return notObservedError()
+	}
+	health := seen.health
+	if !health.IsHealthy() {
+		return status.ForCondition(v1alpha1.ConditionHealthy, r.unhealthyError(s, health))
+	}
+	s.setObjectCounts(health)
+	if s.instance.Status.Stopped {
+		s.markStopped()
+		return nil
+	}
+	s.statusWriter.MarkTrue(v1alpha1.ConditionHealthy, v1alpha1.ReasonHealthy, objectsReadyMessage(health))
+	s.statusWriter.SetReady(v1alpha1.ReasonReady, s.runningMessage(health))
+	return nil
+}
+
+// notObservedError returns the error of an instance whose objects have not been observed yet.
+func notObservedError() error {
+	return status.ForCondition(v1alpha1.ConditionHealthy, outcome.Waiting(
+		v1alpha1.ReasonWaitingForObjects, 0, errors.New("waiting for the first look at the objects")))
+}
+
+// setObjectCounts sets the number of ready objects in status. It keeps the number of a stopped
+// instance, because only the workloads are observed then.
+func (s *scope) setObjectCounts(health release.Health) {
+	if inventory := s.instance.Status.Inventory; inventory != nil && !s.instance.Status.Stopped {
+		inventory.Ready = int32(health.Ready)
+	}
+}
+
+// listObjects returns all objects of the instance. It reads them from Helm if the inventory in
+// status is incomplete.
+func (r *Reconciler) listObjects(ctx context.Context, s *scope) ([]v1alpha1.ObjectReference, error) {
+	listed := s.instance.Status.Inventory
+	if listed != nil && int(listed.Total) == len(listed.Objects) {
+		return listed.Objects, nil
+	}
+	var all []v1alpha1.ObjectReference
+	for _, known := range s.instance.Status.Releases {
+		rel, err := s.helm.Get(ctx, known.Name)
+		if err != nil {
+			return nil, err
+		}
+		if rel != nil {
+			all = append(all, rel.Objects...)
+		}
+	}
+	return all, nil
+}
+
+// missingObjectsRemedy describes how to restore objects that another client deleted.
+const missingObjectsRemedy = "to restore what is gone, set the annotation " + v1alpha1.ReconcileRequestAnnotation +
+	" to another value, or spec.driftPolicy to Correct"
+
+// remedyForMissing returns the remedy for missing objects, or "" if none are missing or the
+// app is being removed.
+func (s *scope) remedyForMissing(health release.Health) string {
+	switch {
+	case health.Missing == 0 || s.shouldBeRemoved():
+		return ""
+	case health.KindMissing:
+		return "; use a version of the app without it, or install the operator that provides the CRD and then set the annotation " +
+			v1alpha1.ReconcileRequestAnnotation + " to another value"
+	}
+	return "; " + missingObjectsRemedy
+}
+
+// shouldBeRemoved reports whether the spec requires that the instance has no objects.
+func (s *scope) shouldBeRemoved() bool {
+	return !s.instance.DeletionTimestamp.IsZero() || s.instance.Spec.DesiredState == v1alpha1.StateAbsent
+}
+
+// unhealthyError returns the error of an instance with objects that are not ready. It waits for
+// them until spec.timeout after the last operation or after they were last ready. Objects
+// that have failed are a terminal error.
+func (r *Reconciler) unhealthyError(s *scope, health release.Health) error {
+	text := objectsReadyMessage(health) + s.remedyForMissing(health)
+	message := errors.New(text)
+	s.statusWriter.SetInterim(false, s.runningMessage(health))
+	s.described = true
+	conditions := s.instance.Status.Conditions
+	stalled := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled)
+	late := stalled != nil && stalled.Reason == v1alpha1.ReasonTimedOut && stalled.ObservedGeneration == s.instance.Generation
+	switch {
+	case health.Failed:
+		s.setObjectCounts(health)
+		return outcome.Stalled(v1alpha1.ReasonNotHealthy, message)
+	case late && !s.isReconcileRequested():
+		s.setObjectCounts(health)
+		return outcome.Stalled(v1alpha1.ReasonTimedOut, message)
+	}
+	since := time.Now()
+	reconciling := meta.FindStatusCondition(conditions, v1alpha1.ConditionReconciling)
+	if reconciling != nil {
+		since = reconciling.LastTransitionTime.Time
+	}
+	// The instance may have started reconciling long before the operation, for example to
+	// wait for its app.
+	if history := s.instance.Status.History; len(history) > 0 && history[0].EndedAt.After(since) {
+		since = history[0].EndedAt.Time
+	}
+	left := time.Until(since.Add(operationTimeout(s.instance)))
+	if left <= 0 {
+		s.setObjectCounts(health)
+		return outcome.Stalled(v1alpha1.ReasonTimedOut, message)
+	}
+	if pause := r.messageDelay(s, reconciling, text); pause > 0 {
+		// Keep the previous message until then.
+		s.statusWriter.SetInterim(false, meta.FindStatusCondition(conditions, v1alpha1.ConditionReady).Message)
+		return outcome.Waiting(v1alpha1.ReasonWaitingForObjects, min(left, pause), errors.New(reconciling.Message))
+	}
+	s.setObjectCounts(health)
+	return outcome.Waiting(v1alpha1.ReasonWaitingForObjects, left+time.Second, message)
+}
+
+// messageInterval is the minimum time between two messages about objects that are not
+// ready. During a rollout they can change many times per second.
+const messageInterval = time.Second
+
+// messageDelay returns the time until the message about the objects may change. The
+// first message is shown immediately.
+func (r *Reconciler) messageDelay(s *scope, reconciling *metav1.Condition, text string) time.Duration {
+	key := client.ObjectKeyFromObject(s.instance)
+	goesOn := reconciling != nil && reconciling.Reason == v1alpha1.ReasonWaitingForObjects &&
+		reconciling.ObservedGeneration == s.instance.Generation
+	if last, ok := r.messageTimes.Load(key); ok && goesOn && reconciling.Message != text {
+		if left := time.Until(last.(time.Time).Add(messageInterval)); left > 0 {
+			return left
+		}
+	}
+	if !goesOn || reconciling.Message != text {
+		r.messageTimes.Store(key, time.Now())
+	}
+	return 0
+}
+
+// hasReadyStatus reports whether the status already shows that this spec was applied and its
+// objects were ready. After a restart, the status is then kept until the monitor has
+// observed the objects. It is not kept after an operation or while a reconcile request is
+// pending, because it would then be outdated.
+func (s *scope) hasReadyStatus() bool {
+	conditions := s.instance.Status.Conditions
+	root := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	if root == nil || s.isReconcileRequested() || s.instance.Status.ObservedGeneration != s.instance.Generation ||
+		meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReconciling) ||
+		!meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionHealthy) {
+		return false
+	}
+	s.statusWriter.SetReady(root.Reason, root.Message)
+	return true
+}

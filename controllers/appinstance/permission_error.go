@@ -1,0 +1,31 @@
+package appinstance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+)
+
+// describePermissionError adds the remedy to a permission error. If the service account does not
+// exist, the error says so instead, because the account then lacks every permission.
+func (r *Reconciler) describePermissionError(ctx context.Context, s *scope, err error) error {
+	name := types.NamespacedName{Namespace: s.tenant.Namespace, Name: s.tenant.ServiceAccount}
+	if apierrors.IsNotFound(r.Live.Get(ctx, name, &corev1.ServiceAccount{})) {
+		return outcome.Failed(v1alpha1.ReasonServiceAccountMissing, fmt.Errorf(
+			"there is no service account %s in namespace %s: create it and grant it the rights that the app needs, or name another one in spec.serviceAccountName",
+			name.Name, name.Namespace))
+	}
+	const remedy = ": grant the right to the account, or name another one in spec.serviceAccountName"
+	text := err.Error() + remedy
+	if s.instance.Spec.ServiceAccountName == "" {
+		text = fmt.Sprintf("spec.serviceAccountName is unset, and %s%s", err, remedy)
+	}
+	return outcome.Failed(outcome.Reason(err, ""), errors.New(text))
+}

@@ -1,0 +1,123 @@
+package appinstance
+
+import (
+	"context"
+	"slices"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/catalog"
+	"github.com/appmarket/operator/internal/status"
+	"github.com/appmarket/operator/internal/text"
+)
+
+// maxRetained is the maximum number of kept objects in status.
+const maxRetained = 100
+
+// uninstallAbsent uninstalls the releases of an instance whose desired state is Absent. The instance
+// remains as a record.
+func (r *Reconciler) uninstallAbsent(ctx context.Context, s *scope) error {
+	if err := r.uninstallInstance(ctx, s); err != nil {
+		return err
+	}
+	r.forgetInstance(s)
+	message := "removed"
+	if n := len(s.instance.Status.Retained); n > 0 {
+		message = "removed; " + keptMessage(n)
+	}
+	for _, milestone := range status.AppInstance.Progress {
+		s.statusWriter.MarkTrue(milestone, v1alpha1.ReasonRemoved, message)
+	}
+	s.statusWriter.SetReady(v1alpha1.ReasonRemoved, message)
+	return nil
+}
+
+// uninstallInstance removes all releases and resets the status. It does nothing if the instance has
+// no releases.
+func (r *Reconciler) uninstallInstance(ctx context.Context, s *scope) error {
+	if len(s.instance.Status.Releases) == 0 {
+		return nil
+	}
+	// The releases are known, regardless of the state of the app.
+	s.statusWriter.MarkTrue(v1alpha1.ConditionResolved, v1alpha1.ReasonResolved, text.Count(len(s.instance.Status.Releases), "release", "releases")+" to remove")
+	operation := v1alpha1.Operation{
+		Type: v1alpha1.OperationUninstall, Version: s.instance.Status.Version, ChartDigest: s.instance.Status.ChartDigest,
+	}
+	if err := previousOperationError(s, operation); err != nil {
+		return err
+	}
+	err := r.runOperation(ctx, s, operation, func(ctx context.Context) error { return r.uninstallReleases(ctx, s) })
+	if err != nil {
+		return err
+	}
+	st := &s.instance.Status
+	st.Releases, st.Inventory, st.Entrances, st.Outputs, st.Drift, st.AdoptedValues = nil, nil, nil, nil, nil, nil
+	st.Version, st.ChartDigest, st.ValuesDigest, st.AvailableUpdate = "", "", "", ""
+	st.Revision, st.Stopped = 0, false
+	return s.recordSuccess(ctx)
+}
+
+// uninstallReleases uninstalls all releases in reverse order, and then deletes the objects that they
+// kept if spec.dataPolicy is Delete.
+func (r *Reconciler) uninstallReleases(ctx context.Context, s *scope) error {
+	for _, known := range slices.Backward(s.instance.Status.Releases) {
+		if err := s.uninstallRelease(ctx, known.Name); err != nil {
+			return err
+		}
+	}
+	if s.instance.Spec.DataPolicy != v1alpha1.DataDelete {
+		return nil
+	}
+	if err := s.helm.DeleteKept(ctx, s.allRetained()); err != nil {
+		return err
+	}
+	s.retained = slices.DeleteFunc(slices.Clone(s.allRetained()), s.isDeletable)
+	s.instance.Status.Retained = catalog.First(s.retained, maxRetained)
+	return nil
+}
+
+// isDeletable reports whether a kept object is deleted if spec.dataPolicy is Delete.
+func (s *scope) isDeletable(kept v1alpha1.ObjectReference) bool {
+	return kept.Kind == "PersistentVolumeClaim" || kept.Kind == "Namespace" && kept.Name != s.instance.Namespace
+}
+
+// recordRetained records kept objects in status before their release is deleted, so that an
+// interruption does not lose them.
+func (s *scope) recordRetained(ctx context.Context, objects []v1alpha1.ObjectReference) error {
+	s.retained = s.allRetained()
+	for _, object := range objects {
+		if !slices.Contains(s.retained, object) {
+			s.retained = append(s.retained, object)
+		}
+	}
+	s.instance.Status.Retained = catalog.First(s.retained, maxRetained)
+	return s.statusWriter.Save(ctx)
+}
+
+// allRetained returns all kept objects, including those that status omits.
+func (s *scope) allRetained() []v1alpha1.ObjectReference {
+	if len(s.retained) > 0 {
+		return s.retained
+	}
+	return s.instance.Status.Retained
+}
+
+// keptMessage returns a message about the number of kept objects.
+func keptMessage(n int) string {
+	return text.Count(n, "object is", "objects are") + " kept, see status.retained of the instance"
+}
+
+// reclaimRetained removes the objects from status.retained that belong to a release again.
+func (s *scope) reclaimRetained(ctx context.Context) error {
+	st := &s.instance.Status
+	for _, known := range st.Releases {
+		if len(st.Retained) == 0 {
+			return nil
+		}
+		own, err := s.helm.ListRetained(ctx, known.Name)
+		if err != nil {
+			return err
+		}
+		st.Retained = slices.DeleteFunc(st.Retained, func(kept v1alpha1.ObjectReference) bool { return slices.Contains(own, kept) })
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package helm
+
+import (
+	"context"
+	"fmt"
+
+	"helm.sh/helm/v3/pkg/release"
+	"sigs.k8s.io/yaml"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// CancelRelease settles a release after its operation was canceled, and deletes the hooks of the run that
+// have not succeeded. Do not call it while an operation is in progress. A missing release is not an
+// error.
+func (c *Client) CancelRelease(ctx context.Context, name string) error {
+	o, err := c.newOperation(ctx)
+	if err != nil {
+		return err
+	}
+	history, err := o.readHistory(name)
+	if err != nil || len(history) == 0 {
+		return o.classifyError(v1alpha1.ReasonInterrupted, err)
+	}
+	if err = o.unlockPending(history); err == nil {
+		err = o.deleteUnfinishedHooks(history[len(history)-1])
+	}
+	return o.classifyError(v1alpha1.ReasonInterrupted, err)
+}
+
+// deleteUnfinishedHooks deletes the hooks of an interrupted revision that its run has created and that have not
+// succeeded.
+func (o *operation) deleteUnfinishedHooks(cut *release.Release) error {
+	run := cut.Labels[runKey]
+	if !cut.Info.Deleted.IsZero() {
+		run = removalRunName(cut)
+	}
+	if run == "" || !isInterrupted(cut) {
+		return nil
+	}
+	for _, hook := range cut.Hooks {
+		if hook.LastRun.Phase == release.HookPhaseSucceeded && !hook.LastRun.StartedAt.Before(cut.Info.Deleted) {
+			continue
+		}
+		ref, err := o.hookObjectRef(hook, cut)
+		if err != nil {
+			return err
+		}
+		if err := o.deleteHookOfRun(ref, run); err != nil {
+			return fmt.Errorf("delete hook %s: %w", hook.Name, err)
+		}
+	}
+	return nil
+}
+
+// hookObjectRef returns the reference of the object of a hook.
+func (o *operation) hookObjectRef(hook *release.Hook, of *release.Release) (ObjectRef, error) {
+	var head objectHead
+	if err := yaml.Unmarshal([]byte(hook.Manifest), &head); err != nil {
+		return ObjectRef{}, fmt.Errorf("read hook %s: %w", hook.Name, err)
+	}
+	return o.client.objectRefFor(head, of.Namespace), nil
+}
+
+// deleteHookOfRun deletes a hook if the run has created it and the hook does not have to outlive its
+// release.
+func (o *operation) deleteHookOfRun(ref ObjectRef, run string) error {
+	if ref.Kind == claimKind.Kind || isContainer(ref) {
+		return nil
+	}
+	live, err := o.getObject(o.ctx, ref)
+	if err != nil || live == nil || live.GetAnnotations()[runKey] != run {
+		return err
+	}
+	return o.deleteObjectRef(ref)
+}

@@ -1,0 +1,113 @@
+package helm_test
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/transport"
+
+	"github.com/appmarket/operator/internal/helm"
+)
+
+// listCounter counts the requests that list Secrets.
+type listCounter struct {
+	next  http.RoundTripper
+	lists atomic.Int64
+}
+
+func (c *listCounter) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Method == http.MethodGet && strings.HasSuffix(request.URL.Path, "/secrets") {
+		c.lists.Add(1)
+	}
+	return c.next.RoundTrip(request)
+}
+
+// newCountingClient returns a client in a new namespace, and the counter of its lists of Secrets.
+func newCountingClient(t *testing.T) (*chartClient, *listCounter) {
+	t.Helper()
+	_, namespace := newClient(t)
+	g := NewWithT(t)
+	counter := &listCounter{}
+	cfg := rest.CopyConfig(apiServer.config)
+	cfg.Wrap(transport.WrapperFunc(func(next http.RoundTripper) http.RoundTripper {
+		counter.next = next
+		return counter
+	}))
+	clients, err := helm.NewClients(cfg, apiServer.mapper)
+	g.Expect(err).NotTo(HaveOccurred())
+	return newClientFor(clients, helm.Tenant{Namespace: namespace, ServiceAccount: "installer"}), counter
+}
+
+func TestAnOperationListsTheRecordsOfItsReleaseOnce(t *testing.T) {
+	g := NewWithT(t)
+	c, counter := newCountingClient(t)
+	wish := newSpec(map[string]string{"cm.yaml": configMap})
+	wish.MaxHistory = 3
+	lists := func(do func()) int64 {
+		before := counter.lists.Load()
+		do()
+		return counter.lists.Load() - before
+	}
+	g.Expect(lists(func() {
+		wish.Unrecorded = true
+		_, err := c.Install(t.Context(), wish)
+		g.Expect(err).NotTo(HaveOccurred())
+	})).To(BeEquivalentTo(0), "an install of a release that is known to have none")
+	wish.Unrecorded = false
+	for revision := 2; revision <= 5; revision++ {
+		g.Expect(lists(func() {
+			made, err := c.Upgrade(t.Context(), wish)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(made.Revision).To(Equal(revision))
+		})).To(BeEquivalentTo(1), "upgrade to revision %d", revision)
+	}
+	stored, err := apiServer.admin.CoreV1().Secrets(c.tenant.Namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "owner=helm"})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(stored.Items).To(HaveLen(3), "the history is kept short by what is known of it")
+	g.Expect(lists(func() {
+		_, err := c.Rollback(t.Context(), helm.Rollback{Name: "blog", Revision: 4})
+		g.Expect(err).NotTo(HaveOccurred())
+	})).To(BeEquivalentTo(1), "a rollback")
+}
+
+func TestTheNextOperationSeesWhatOthersHaveDoneToTheRecords(t *testing.T) {
+	g := NewWithT(t)
+	c, _ := newCountingClient(t)
+	wish := newSpec(map[string]string{"cm.yaml": configMap})
+	_, err := c.Install(t.Context(), wish)
+	g.Expect(err).NotTo(HaveOccurred())
+	secrets := apiServer.admin.CoreV1().Secrets(c.tenant.Namespace)
+	label := []byte(`{"metadata":{"labels":{"appmarket.io/instance":"other"}}}`)
+	_, err = secrets.Patch(t.Context(), "sh.helm.release.v1.blog.v1", types.MergePatchType, label, metav1.PatchOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	found, err := c.Get(t.Context(), "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(found.Labels).To(HaveKeyWithValue("appmarket.io/instance", "other"))
+	g.Expect(secrets.Delete(t.Context(), "sh.helm.release.v1.blog.v1", metav1.DeleteOptions{})).To(Succeed())
+	_, err = c.Upgrade(t.Context(), wish)
+	g.Expect(err).To(MatchError(ContainSubstring("has no release of that name")))
+}
+
+func TestAReleaseThatAnotherClientHasMadeMeanwhileStays(t *testing.T) {
+	g := NewWithT(t)
+	c, _ := newCountingClient(t)
+	theirs := newSpec(map[string]string{"theirs.yaml": strings.Replace(configMap, "{{ .Release.Name }}", "theirs", 1)})
+	_, err := c.Install(t.Context(), theirs)
+	g.Expect(err).NotTo(HaveOccurred())
+	ours := newSpec(map[string]string{"ours.yaml": strings.Replace(configMap, "{{ .Release.Name }}", "ours", 1)})
+	ours.Unrecorded = true
+	_, err = c.Install(t.Context(), ours)
+	g.Expect(err).To(MatchError(ContainSubstring("has a release of that name already")), "as without the hint")
+	found, err := c.Get(t.Context(), "blog")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(found.Revision).To(Equal(1))
+	g.Expect(found.Status).To(Equal(helm.StatusDeployed))
+	_, err = getConfigMap(t, c.tenant.Namespace, "ours")
+	g.Expect(err).To(HaveOccurred(), "nothing of ours was made")
+}
