@@ -17,7 +17,7 @@ type Worker interface {
 	// requests and the publication. It returns the draft without Files and Documents, as
 	// far as the steps came, and the duration of each step. An error caused by the chart is
 	// a StepError.
-	Analyze(ctx context.Context, request Request, payload Payload) (*Draft, map[Name]time.Duration, error)
+	Analyze(ctx context.Context, request Request, payload ChartContent) (*Draft, map[Name]time.Duration, error)
 	// Prepare renders a published chart for an installation.
 	Prepare(ctx context.Context, p Preparation) (*Prepared, error)
 }
@@ -37,10 +37,10 @@ func (Analysis) Name() Name { return "" }
 // Apply sets all fields of the draft except for the details of images and Published.
 func (s Analysis) Apply(ctx context.Context, d *Draft) error {
 	began := time.Now()
-	payload, digest, err := fetch(ctx, d.Request)
+	payload, digest, err := fetchChart(ctx, d.Request)
 	fetched := time.Since(began)
 	if err != nil {
-		s.observe(d, StepSourceChart, fetched, err)
+		s.notifyObserver(d, StepSourceChart, fetched, err)
 		return &StepError{Step: StepSourceChart, Err: err}
 	}
 	analyzed, took, err := s.Worker.Analyze(ctx, d.Request, payload)
@@ -58,10 +58,10 @@ func (s Analysis) Apply(ctx context.Context, d *Draft) error {
 	}
 	for _, step := range []Name{StepSourceChart, StepRenderedChart, StepCustomParams} {
 		if err != nil && step == failed {
-			s.observe(d, step, took[step], err)
+			s.notifyObserver(d, step, took[step], err)
 			break
 		}
-		s.observe(d, step, took[step], nil)
+		s.notifyObserver(d, step, took[step], nil)
 	}
 	if err != nil {
 		return &StepError{Step: failed, Err: err}
@@ -72,23 +72,23 @@ func (s Analysis) Apply(ctx context.Context, d *Draft) error {
 	return nil
 }
 
-func (s Analysis) observe(d *Draft, step Name, took time.Duration, err error) {
+func (s Analysis) notifyObserver(d *Draft, step Name, took time.Duration, err error) {
 	if s.Observer != nil {
 		s.Observer.StepDone(d, step, took, err)
 	}
 }
 
-// fetch returns the chart and its digest. It compares the digest with the one in the offer.
-func fetch(ctx context.Context, request Request) (Payload, string, error) {
+// fetchChart returns the chart and its digest. It compares the digest with the one in the offer.
+func fetchChart(ctx context.Context, request Request) (ChartContent, string, error) {
 	payload, err := request.Source.Fetch(ctx, request.Offer)
 	if err != nil {
-		return Payload{}, "", err
+		return ChartContent{}, "", err
 	}
-	digest := payload.digest()
+	digest := payload.contentDigest()
 	if want := request.Offer.Digest; want != "" && want != digest {
 		// Do not include the actual digest: it would allow guessing a short response of
 		// another server.
-		return Payload{}, "", outcome.Stalled(v1alpha1.ReasonDigestMismatch, fmt.Errorf(
+		return ChartContent{}, "", outcome.Stalled(v1alpha1.ReasonDigestMismatch, fmt.Errorf(
 			"the source did not deliver the %s that it promised; it serves a changed archive under an old index", want))
 	}
 	return payload, digest, nil

@@ -22,7 +22,7 @@ type dead struct{ hydrate.Worker }
 
 var errDead = errors.New("the worker was killed")
 
-func (dead) Analyze(context.Context, hydrate.Request, hydrate.Payload) (*hydrate.Draft, map[hydrate.Name]time.Duration, error) {
+func (dead) Analyze(context.Context, hydrate.Request, hydrate.ChartContent) (*hydrate.Draft, map[hydrate.Name]time.Duration, error) {
 	return nil, nil, errDead
 }
 
@@ -50,13 +50,13 @@ func TestAnalysisStandsForItsSteps(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
 			j := &journal{}
-			d := &hydrate.Draft{Request: request(web(map[string]string{c.file: c.text}))}
+			d := &hydrate.Draft{Request: newRequest(newWebChart(map[string]string{c.file: c.text}))}
 			p := hydrate.Pipeline{Observer: j, Steps: []hydrate.Step{hydrate.Analysis{Worker: c.worker, Observer: j}}}
 			err := p.Run(t.Context(), d)
 			g.Expect(j.lines).To(Equal(c.lines))
 			if c.err == "" {
 				g.Expect(err).NotTo(HaveOccurred())
-				g.Expect([]any{d.Files, d.FileCount, d.Chart.Name}).To(Equal([]any{[]chart.File(nil), len(web(map[string]string{c.file: c.text})), "web"}))
+				g.Expect([]any{d.Files, d.FileCount, d.Chart.Name}).To(Equal([]any{[]chart.File(nil), len(newWebChart(map[string]string{c.file: c.text})), "web"}))
 				g.Expect(d.Archive).NotTo(BeEmpty())
 				return
 			}

@@ -30,20 +30,20 @@ type AppReader interface {
 	QuestionReader
 }
 
-// Inputs returns the inputs of an app: the inputs of its manifest or, if the manifest has
+// DigestInputs returns the inputs of an app: the inputs of its manifest or, if the manifest has
 // none, the inputs from the questions and schemas of its chart units, at most
 // MaxChartInputs. If a question and a schema describe the same input, the question takes
 // precedence, but the input is required if the schema requires it. Defaults come from
 // values.yaml with the parameters of the request merged in.
 //
 // Questions and schemas that cannot be read are ignored with a warning.
-func (s RenderedChart) Inputs(d *Draft, manifest *Manifest) ([]inputs.Input, []string) {
+func (s RenderedChart) ReadInputs(d *Draft, manifest *Manifest) ([]inputs.Input, []string) {
 	if manifest != nil && len(manifest.Inputs) > 0 {
 		return manifest.Inputs, nil
 	}
-	units, err := Units(d.Chart.Name, d.Files, manifest)
+	units, err := ListUnits(d.Chart.Name, d.Files, manifest)
 	if err != nil {
-		return nil, []string{warning("chart units", err)}
+		return nil, []string{unreadableWarning("chart units", err)}
 	}
 	var declared []inputs.Input
 	var warnings []string
@@ -61,7 +61,7 @@ func (s RenderedChart) unitInputs(files []chart.File, params map[string]any) ([]
 	decoded, err := values.DecodeFirst(text)
 	switch {
 	case err != nil:
-		warnings = append(warnings, warning(chart.ValuesFile, err))
+		warnings = append(warnings, unreadableWarning(chart.ValuesFile, err))
 	case values.HasSecondDocument(text):
 		warnings = append(warnings, chart.ValuesFile+" has a second YAML document, which Helm does not read")
 	}
@@ -75,25 +75,25 @@ func (s RenderedChart) unitInputs(files []chart.File, params map[string]any) ([]
 		}
 		asked, said, err := s.Reader.Questions(text)
 		if err != nil {
-			said = append(said, warning(name, err))
+			said = append(said, unreadableWarning(name, err))
 		}
-		questions, warnings = preset(asked, decoded), append(warnings, said...)
+		questions, warnings = withPresetDefaults(asked, decoded), append(warnings, said...)
 		break
 	}
 	if text, ok := chart.FindFile(files, chart.SchemaFile); ok {
 		if schema, err = inputs.FromSchema(text, decoded); err != nil {
-			warnings = append(warnings, warning(chart.SchemaFile, err))
+			warnings = append(warnings, unreadableWarning(chart.SchemaFile, err))
 		}
 	}
 	return joinInputs(questions, schema), warnings
 }
 
-func warning(name string, err error) string {
+func unreadableWarning(name string, err error) string {
 	return text.Printable(fmt.Sprintf("%s was not read: %v", name, err), objects.MaxWarningBytes)
 }
 
-// preset sets the default of questions that have none to the value in values.
-func preset(questions []inputs.Input, values map[string]any) []inputs.Input {
+// withPresetDefaults sets the default of questions that have none to the value in values.
+func withPresetDefaults(questions []inputs.Input, values map[string]any) []inputs.Input {
 	for i := range questions {
 		value, ok := inputs.ValueAt(values, questions[i].Path)
 		text := inputs.ValueText(value)
@@ -103,7 +103,7 @@ func preset(questions []inputs.Input, values map[string]any) []inputs.Input {
 		if questions[i].Default == "" {
 			questions[i].Default = text
 		}
-		questions[i].Preset = questions[i].Spelled(questions[i].Default) == text
+		questions[i].Preset = questions[i].CanonicalText(questions[i].Default) == text
 	}
 	return questions
 }

@@ -21,8 +21,8 @@ const (
 		"greeting": {"type": "string", "description": "What to say."}}}`
 )
 
-// asked returns the names of a draft's inputs, with a star if required, and their defaults.
-func asked(d *hydrate.Draft) []string {
+// inputTexts returns the names of a draft's inputs, with a star if required, and their defaults.
+func inputTexts(d *hydrate.Draft) []string {
 	var all []string
 	for _, in := range d.Inputs {
 		word := in.Name
@@ -72,8 +72,8 @@ func TestAppInputs(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			d := rendered(t, c.params, web(c.files))
-			g.Expect(asked(d)).To(Equal(c.want))
+			d := applyCustomParams(t, c.params, newWebChart(c.files))
+			g.Expect(inputTexts(d)).To(Equal(c.want))
 			g.Expect(d.InputWarnings).To(HaveLen(len(c.warns)))
 			for i, warns := range c.warns {
 				g.Expect(d.InputWarnings[i]).To(HavePrefix(warns))
@@ -84,7 +84,7 @@ func TestAppInputs(t *testing.T) {
 
 func TestAppInputsPreferQuestions(t *testing.T) {
 	g := NewWithT(t)
-	d := rendered(t, nil, web(map[string]string{"questions.yaml": questions, "values.schema.json": asking}))
+	d := applyCustomParams(t, nil, newWebChart(map[string]string{"questions.yaml": questions, "values.schema.json": asking}))
 	g.Expect(d.Inputs[0]).To(Equal(inputs.Input{Name: "name", Path: "name", Type: "string", Title: "Your name", Required: true, Editable: true}))
 	g.Expect(d.Inputs[1].Required).To(BeTrue(), "the schema would refuse values without it")
 }
@@ -98,7 +98,7 @@ func TestAppInputsAreBounded(t *testing.T) {
 			many.WriteString("- {variable: " + a + b + ", type: nothing known}\n- {variable: x" + a + b + "}\n")
 		}
 	}
-	d := rendered(t, nil, web(map[string]string{"questions.yaml": many.String(), "values.schema.json": asking}))
+	d := applyCustomParams(t, nil, newWebChart(map[string]string{"questions.yaml": many.String(), "values.schema.json": asking}))
 	g.Expect(len(d.Inputs)).To(BeNumerically("<=", inputs.MaxChartInputs))
 	g.Expect(len(d.InputWarnings)).To(BeNumerically("<=", 20))
 }
@@ -106,7 +106,7 @@ func TestAppInputsAreBounded(t *testing.T) {
 // TestAppInputsReachTheChart passes inputs from a form to the rendered chart.
 func TestAppInputsReachTheChart(t *testing.T) {
 	g := NewWithT(t)
-	d := rendered(t, nil, web(map[string]string{
+	d := applyCustomParams(t, nil, newWebChart(map[string]string{
 		"values.yaml": "tag: 1.10\nport: 80\ntls: {}\n",
 		"questions.yaml": "questions:\n- {variable: tag}\n- {variable: port, type: int}\n- {variable: tls.on, type: boolean, required: true}\n" +
 			"- {variable: who, show_if: tls.on=false, required: true}\n- {variable: theme, default: dark}\n",
@@ -118,10 +118,10 @@ func TestAppInputsReachTheChart(t *testing.T) {
 
 	given := map[string]string{"tls.on": "True", "port": "8080"}
 	d.Request.Platform = map[string]any{"tag": 1.5}
-	supplied := inputs.Supplied(d.Inputs, d.Request.Platform)
+	supplied := inputs.SuppliedTexts(d.Inputs, d.Request.Platform)
 	checked, wrong := inputs.CheckInputs(d.Inputs, given, supplied)
 	g.Expect(wrong).To(BeEmpty())
-	d.Request.Platform = values.Overlay(d.Request.Platform, inputs.Values(d.Inputs, checked, d.Request.Platform))
+	d.Request.Platform = values.Overlay(d.Request.Platform, inputs.ChartValues(d.Inputs, checked, d.Request.Platform))
 	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
 	g.Expect(strings.Split(d.Units[0].Documents[0].Text, "data:\n")[1]).To(Equal(strings.Join([]string{
 		"  - 1.5 float64", "  - 8080 int64", "  - true bool", "  - <nil> <nil>", "  - dark string",

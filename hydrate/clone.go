@@ -41,7 +41,7 @@ const (
 	secondNamespace = "twin-ns"
 )
 
-// JudgeClone determines where a second instance of an app can be installed. units contains
+// AnalyzeClone determines where a second instance of an app can be installed. units contains
 // the first instance, which is already rendered. Shared units are ignored because a copy
 // does not include them. The other units are rendered again with another release name, in
 // another namespace, and with the platform values for that namespace. The instances collide
@@ -52,9 +52,9 @@ const (
 // A chart that fails with another release name, or that has too many objects to compare, is
 // unsafe, and Collisions contains the reason. An error means that the renderer was not
 // available.
-func JudgeClone(ctx context.Context, r Renderer, d *Draft, files []chart.File, units []Unit) (*CloneSafety, error) {
+func AnalyzeClone(ctx context.Context, r Renderer, d *Draft, files []chart.File, units []Unit) (*CloneSafety, error) {
 	app := d.Chart.Name
-	safety, err := judgeClone(ctx, r, d, files, units)
+	safety, err := compareInstances(ctx, r, d, files, units)
 	if err != nil && ctx.Err() == nil && outcome.IsStalled(err) {
 		sentence := fmt.Sprintf("Chart %s: fails under another name: %v", app, err)
 		return &CloneSafety{Verdict: CloneUnsafe, Collisions: []string{text.Printable(sentence, collision.MaxCollisionBytes)}}, nil
@@ -62,8 +62,8 @@ func JudgeClone(ctx context.Context, r Renderer, d *Draft, files []chart.File, u
 	return safety, err
 }
 
-func judgeClone(ctx context.Context, r Renderer, d *Draft, files []chart.File, units []Unit) (*CloneSafety, error) {
-	units, err := Place{Namespace: RenderNamespace}.part(units, d.Manifest)
+func compareInstances(ctx context.Context, r Renderer, d *Draft, files []chart.File, units []Unit) (*CloneSafety, error) {
+	units, err := InstallTarget{Namespace: RenderNamespace}.unitsFor(units, d.Manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -71,16 +71,16 @@ func judgeClone(ctx context.Context, r Renderer, d *Draft, files []chart.File, u
 	for _, u := range units {
 		placed = append(placed, collision.Release{Namespace: RenderNamespace, Documents: u.Documents})
 	}
-	first, err := collision.NewFootprint(placed)
+	first, err := collision.NewClaimSet(placed)
 	if err != nil {
 		return nil, err
 	}
-	away, err := secondFootprint(ctx, r, d, files, units)
+	away, err := renderSecondInstance(ctx, r, d, files, units)
 	if err != nil {
 		return nil, err
 	}
-	beside := away.Renamed(secondNamespace, RenderNamespace)
-	across := first.SharedWith(away, "same name in every namespace", collision.Footprint{})
+	beside := away.ReplaceNamespace(secondNamespace, RenderNamespace)
+	across := first.SharedWith(away, "same name in every namespace", collision.ClaimSet{})
 	within := first.SharedWith(beside, "same name under every release", away)
 	safety := &CloneSafety{Verdict: CloneSafe, Collisions: collision.ListCollisions(across, within)}
 	switch {
@@ -92,23 +92,23 @@ func judgeClone(ctx context.Context, r Renderer, d *Draft, files []chart.File, u
 	return safety, nil
 }
 
-// secondFootprint renders every unit as part of the second instance. The release names
+// renderSecondInstance renders every unit as part of the second instance. The release names
 // follow the rule of ReleaseName.
-func secondFootprint(ctx context.Context, r Renderer, d *Draft, files []chart.File, units []Unit) (collision.Footprint, error) {
-	at := Place{Namespace: secondNamespace, Instance: secondRelease}
+func renderSecondInstance(ctx context.Context, r Renderer, d *Draft, files []chart.File, units []Unit) (collision.ClaimSet, error) {
+	at := InstallTarget{Namespace: secondNamespace, Instance: secondRelease}
 	second := d.Request
 	second.At = at
-	values := second.platform(d.Manifest)
+	values := second.platformValues(d.Manifest)
 	placed := make([]collision.Release, 0, len(units))
 	for _, u := range units {
 		out, err := r.Render(ctx, RenderInput{
-			Files: UnitFiles(files, u.Dir), Values: values, Release: at.release(d.Chart.Name, u.Name), Namespace: at.Namespace,
+			Files: UnitFiles(files, u.Dir), Values: values, Release: at.releaseName(d.Chart.Name, u.Name), Namespace: at.Namespace,
 			Schemas: SchemasIgnored, AnyOrder: true,
 		})
 		if err != nil {
-			return collision.Footprint{}, err
+			return collision.ClaimSet{}, err
 		}
 		placed = append(placed, collision.Release{Namespace: at.Namespace, Documents: objects.ShareParsed(out.Documents, u.Documents)})
 	}
-	return collision.NewFootprint(placed)
+	return collision.NewClaimSet(placed)
 }

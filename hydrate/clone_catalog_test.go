@@ -22,7 +22,7 @@ func TestCatalogClones(t *testing.T) {
 	g := NewWithT(t)
 	charts, err := source.Open(source.Config{Directory: &source.DirectoryConfig{Path: root, AllowedRoots: []string{root}}})
 	g.Expect(err).NotTo(HaveOccurred())
-	listing, err := charts.List(t.Context(), hydrate.Mark{})
+	listing, err := charts.List(t.Context(), hydrate.Cursor{})
 	g.Expect(err).NotTo(HaveOccurred())
 
 	counts, cloneable := map[string]int{}, 0

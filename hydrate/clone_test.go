@@ -16,32 +16,32 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// single returns a chart with one template.
-func single(template string) []chart.File {
-	return web(map[string]string{"templates/page.yaml": template})
+// newTemplateChart returns a chart with one template.
+func newTemplateChart(template string) []chart.File {
+	return newWebChart(map[string]string{"templates/page.yaml": template})
 }
 
-// judged returns the clone safety of a chart with its final files.
-func judged(t *testing.T, files []chart.File) *hydrate.CloneSafety {
+// analyzeClone returns the clone safety of a chart with its final files.
+func analyzeClone(t *testing.T, files []chart.File) *hydrate.CloneSafety {
 	t.Helper()
-	d := rendered(t, nil, files)
+	d := applyCustomParams(t, nil, files)
 	NewWithT(t).Expect(customizing.Apply(t.Context(), d)).To(Succeed())
 	return d.Clone
 }
 
-// own returns the first fields of an object that has the name of its release.
-func own(apiVersion, kind string) string {
+// objectYAML returns the first fields of an object that has the name of its release.
+func objectYAML(apiVersion, kind string) string {
 	return "apiVersion: " + apiVersion + "\nkind: " + kind + "\nmetadata: {name: '{{ .Release.Name }}'}\n"
 }
 
-// pod returns a Deployment with the name of its release and these lines in its pod spec.
-func pod(lines ...string) string {
-	return own("apps/v1", "Deployment") + "spec:\n  template:\n    spec:\n      " + strings.Join(lines, "\n      ") + "\n"
+// podYAML returns a Deployment with the name of its release and these lines in its pod spec.
+func podYAML(lines ...string) string {
+	return objectYAML("apps/v1", "Deployment") + "spec:\n  template:\n    spec:\n      " + strings.Join(lines, "\n      ") + "\n"
 }
 
-// mounting returns a pod with a hostPath volume and its mount.
-func mounting(volume, mount string) string {
-	return pod("volumes: [{name: data, hostPath: "+volume+"}]",
+// podWithVolume returns a pod with a hostPath volume and its mount.
+func podWithVolume(volume, mount string) string {
+	return podYAML("volumes: [{name: data, hostPath: "+volume+"}]",
 		"containers: [{name: main, image: a, volumeMounts: [{name: data, mountPath: /data"+mount+"}]}]")
 }
 
@@ -53,7 +53,7 @@ func TestCloneVerdict(t *testing.T) {
 		collisions []string
 	}{
 		{"nothing at all", "", hydrate.CloneSafe, nil},
-		{"a name of the release's own", own("v1", "Service"), hydrate.CloneSafe, nil},
+		{"a name of the release's own", objectYAML("v1", "Service"), hydrate.CloneSafe, nil},
 		{"the usual helper, which leaves out a chart name that is there already",
 			"apiVersion: v1\nkind: Service\nmetadata: {name: '{{ if contains .Chart.Name .Release.Name }}{{ .Release.Name }}{{ else }}{{ .Release.Name }}-{{ .Chart.Name }}{{ end }}'}\n",
 			hydrate.CloneSafe, nil},
@@ -77,7 +77,7 @@ func TestCloneVerdict(t *testing.T) {
 			hydrate.CloneNamespacedOnly, []string{"Secret token: same name under every release"}},
 		{"an object of the cluster", "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: z}\n",
 			hydrate.CloneUnsafe, []string{"ClusterRole z: same name in every namespace"}},
-		{"an object of the cluster of the release's own", own("rbac.authorization.k8s.io/v1", "ClusterRole"), hydrate.CloneSafe, nil},
+		{"an object of the cluster of the release's own", objectYAML("rbac.authorization.k8s.io/v1", "ClusterRole"), hydrate.CloneSafe, nil},
 		{"an object of the cluster named after the namespace", "apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: '{{ .Release.Namespace }}'}\n",
 			hydrate.CloneNamespacedOnly, []string{"PersistentVolume default: same name under every release"}},
 		{"a kind of the cluster's name in another group is unknown", "apiVersion: example.com/v1\nkind: ClusterRole\nmetadata: {name: z}\n",
@@ -87,80 +87,80 @@ func TestCloneVerdict(t *testing.T) {
 				"spec: {group: example.com, scope: Cluster, names: {kind: Zone}}\n---\napiVersion: example.com/v1\nkind: Zone\nmetadata: {name: north}\n",
 			hydrate.CloneUnsafe, []string{"Zone north: same name in every namespace"}},
 
-		{"a host", own("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: App.example}]}\n",
+		{"a host", objectYAML("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: App.example}]}\n",
 			hydrate.CloneUnsafe, []string{"Ingress web: host app.example"}},
-		{"a host and a path", own("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: app.example, http: {paths: [{path: /}, {path: /api/}]}}]}\n",
+		{"a host and a path", objectYAML("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: app.example, http: {paths: [{path: /}, {path: /api/}]}}]}\n",
 			hydrate.CloneUnsafe, []string{"Ingress web: host app.example", "Ingress web: host app.example, path /api"}},
-		{"a path of its own on a shared host", own("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: app.example, http: {paths: [{path: '/{{ .Release.Name }}'}]}}]}\n", hydrate.CloneSafe, nil},
-		{"a host of its own", own("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: '{{ .Release.Name }}.example'}]}\n", hydrate.CloneSafe, nil},
-		{"a host of the namespace", own("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: '{{ .Release.Namespace }}.example'}]}\n",
+		{"a path of its own on a shared host", objectYAML("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: app.example, http: {paths: [{path: '/{{ .Release.Name }}'}]}}]}\n", hydrate.CloneSafe, nil},
+		{"a host of its own", objectYAML("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: '{{ .Release.Name }}.example'}]}\n", hydrate.CloneSafe, nil},
+		{"a host of the namespace", objectYAML("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: '{{ .Release.Namespace }}.example'}]}\n",
 			hydrate.CloneNamespacedOnly, []string{"Ingress web: host default.example"}},
-		{"no host means all", own("networking.k8s.io/v1", "Ingress") + "spec: {defaultBackend: {service: {name: a}}}\n",
+		{"no host means all", objectYAML("networking.k8s.io/v1", "Ingress") + "spec: {defaultBackend: {service: {name: a}}}\n",
 			hydrate.CloneUnsafe, []string{"Ingress web: host *"}},
-		{"a hostname of a gateway", own("gateway.networking.k8s.io/v1", "HTTPRoute") + "spec: {parentRefs: [{name: public, namespace: edge}], hostnames: [app.example]}\n",
+		{"a hostname of a gateway", objectYAML("gateway.networking.k8s.io/v1", "HTTPRoute") + "spec: {parentRefs: [{name: public, namespace: edge}], hostnames: [app.example]}\n",
 			hydrate.CloneUnsafe, []string{"HTTPRoute web: host app.example"}},
-		{"a hostname of a gateway of the namespace", own("gateway.networking.k8s.io/v1", "HTTPRoute") + "spec: {parentRefs: [{name: public}], hostnames: [app.example]}\n",
+		{"a hostname of a gateway of the namespace", objectYAML("gateway.networking.k8s.io/v1", "HTTPRoute") + "spec: {parentRefs: [{name: public}], hostnames: [app.example]}\n",
 			hydrate.CloneNamespacedOnly, []string{"HTTPRoute web: host app.example"}},
-		{"a gateway of the release's own", own("gateway.networking.k8s.io/v1", "HTTPRoute") + "spec: {parentRefs: [{name: '{{ .Release.Name }}'}], hostnames: [app.example]}\n", hydrate.CloneSafe, nil},
+		{"a gateway of the release's own", objectYAML("gateway.networking.k8s.io/v1", "HTTPRoute") + "spec: {parentRefs: [{name: '{{ .Release.Name }}'}], hostnames: [app.example]}\n", hydrate.CloneSafe, nil},
 
-		{"a node port", own("v1", "Service") + "spec: {ports: [{port: 80, nodePort: 30080}, {port: 81}]}\n",
+		{"a node port", objectYAML("v1", "Service") + "spec: {ports: [{port: 80, nodePort: 30080}, {port: 81}]}\n",
 			hydrate.CloneUnsafe, []string{"Service web: node port 30080"}},
-		{"addresses", own("v1", "Service") + "spec: {clusterIP: 10.0.0.9, externalIPs: [192.0.2.1], loadBalancerIP: 192.0.2.2, ports: [{port: 53, protocol: UDP}]}\n",
+		{"addresses", objectYAML("v1", "Service") + "spec: {clusterIP: 10.0.0.9, externalIPs: [192.0.2.1], loadBalancerIP: 192.0.2.2, ports: [{port: 53, protocol: UDP}]}\n",
 			hydrate.CloneUnsafe, []string{
 				"Service web: cluster address 10.0.0.9",
 				"Service web: external address 192.0.2.1, port 53/UDP",
 				"Service web: load balancer address 192.0.2.2, port 53/UDP",
 			}},
-		{"a headless service has no address", own("v1", "Service") + "spec: {clusterIP: None, ports: [{port: 80}]}\n", hydrate.CloneSafe, nil},
+		{"a headless service has no address", objectYAML("v1", "Service") + "spec: {clusterIP: None, ports: [{port: 80}]}\n", hydrate.CloneSafe, nil},
 
-		{"a host port", pod("containers: [{name: main, image: a, ports: [{containerPort: 80, hostPort: 8080}]}]"),
+		{"a host port", podYAML("containers: [{name: main, image: a, ports: [{containerPort: 80, hostPort: 8080}]}]"),
 			hydrate.CloneUnsafe, []string{"Deployment web: host port 8080/TCP"}},
-		{"a port of a container alone", pod("containers: [{name: main, image: a, ports: [{containerPort: 80}]}]"), hydrate.CloneSafe, nil},
-		{"the network of the node", pod("hostNetwork: true", "containers: [{name: main, image: a, ports: [{containerPort: 80, protocol: UDP}]}]"),
+		{"a port of a container alone", podYAML("containers: [{name: main, image: a, ports: [{containerPort: 80}]}]"), hydrate.CloneSafe, nil},
+		{"the network of the node", podYAML("hostNetwork: true", "containers: [{name: main, image: a, ports: [{containerPort: 80, protocol: UDP}]}]"),
 			hydrate.CloneUnsafe, []string{"Deployment web: host port 80/UDP"}},
-		{"a host port at an address, in a kind that nobody knows", own("example.com/v1", "Fleet") +
+		{"a host port at an address, in a kind that nobody knows", objectYAML("example.com/v1", "Fleet") +
 			"spec: {pods: {containers: [{name: main, ports: [{containerPort: 80, hostPort: 80, hostIP: 192.0.2.1}]}]}}\n",
 			hydrate.CloneUnsafe, []string{"Fleet web: host port 80/TCP at 192.0.2.1"}},
 
-		{"a host path", mounting("{path: /data/app/}", ""), hydrate.CloneUnsafe, []string{"Deployment web: host path /data/app"}},
-		{"a host path of a type", mounting("{path: /data/app, type: DirectoryOrCreate}", ""), hydrate.CloneUnsafe, []string{"Deployment web: host path /data/app"}},
-		{"a host path of its own", mounting("{path: '/data/{{ .Release.Name }}'}", ""), hydrate.CloneSafe, nil},
-		{"a host path of the namespace", mounting("{path: '/data/{{ .Release.Namespace }}'}", ""),
+		{"a host path", podWithVolume("{path: /data/app/}", ""), hydrate.CloneUnsafe, []string{"Deployment web: host path /data/app"}},
+		{"a host path of a type", podWithVolume("{path: /data/app, type: DirectoryOrCreate}", ""), hydrate.CloneUnsafe, []string{"Deployment web: host path /data/app"}},
+		{"a host path of its own", podWithVolume("{path: '/data/{{ .Release.Name }}'}", ""), hydrate.CloneSafe, nil},
+		{"a host path of the namespace", podWithVolume("{path: '/data/{{ .Release.Namespace }}'}", ""),
 			hydrate.CloneNamespacedOnly, []string{"Deployment web: host path /data/default"}},
-		{"a host path that is only read", mounting("{path: /data/app}", ", readOnly: true"), hydrate.CloneSafe, nil},
-		{"a device", mounting("{path: /dev/kvm}", ""), hydrate.CloneSafe, nil},
-		{"a socket by its type", mounting("{path: /srv/agent, type: Socket}", ""), hydrate.CloneSafe, nil},
-		{"a socket by its name", mounting("{path: /var/run/docker.sock}", ""), hydrate.CloneSafe, nil},
-		{"what only begins like a device", mounting("{path: /device}", ""), hydrate.CloneUnsafe, []string{"Deployment web: host path /device"}},
-		{"a way out of the common paths", mounting("{path: /dev/../data}", ""), hydrate.CloneUnsafe, []string{"Deployment web: host path /data"}},
-		{"a volume of the cluster", own("v1", "PersistentVolume") + "spec: {local: {path: /data/app}}\n",
+		{"a host path that is only read", podWithVolume("{path: /data/app}", ", readOnly: true"), hydrate.CloneSafe, nil},
+		{"a device", podWithVolume("{path: /dev/kvm}", ""), hydrate.CloneSafe, nil},
+		{"a socket by its type", podWithVolume("{path: /srv/agent, type: Socket}", ""), hydrate.CloneSafe, nil},
+		{"a socket by its name", podWithVolume("{path: /var/run/docker.sock}", ""), hydrate.CloneSafe, nil},
+		{"what only begins like a device", podWithVolume("{path: /device}", ""), hydrate.CloneUnsafe, []string{"Deployment web: host path /device"}},
+		{"a way out of the common paths", podWithVolume("{path: /dev/../data}", ""), hydrate.CloneUnsafe, []string{"Deployment web: host path /data"}},
+		{"a volume of the cluster", objectYAML("v1", "PersistentVolume") + "spec: {local: {path: /data/app}}\n",
 			hydrate.CloneUnsafe, []string{"PersistentVolume web: host path /data/app"}},
 
 		{"a service that finds the pods of both",
-			own("v1", "Service") + "spec: {selector: {app: web, tier: front}}\n---\n" + own("apps/v1", "Deployment") +
+			objectYAML("v1", "Service") + "spec: {selector: {app: web, tier: front}}\n---\n" + objectYAML("apps/v1", "Deployment") +
 				"spec: {template: {metadata: {labels: {app: web, tier: front, x: y}}, spec: {containers: [{name: a}]}}}\n",
 			hydrate.CloneNamespacedOnly, []string{"Service web: pods labelled app=web, tier=front"}},
 		{"a service that finds its own pods",
-			own("v1", "Service") + "spec: {selector: {app: '{{ .Release.Name }}'}}\n---\n" + own("apps/v1", "Deployment") +
+			objectYAML("v1", "Service") + "spec: {selector: {app: '{{ .Release.Name }}'}}\n---\n" + objectYAML("apps/v1", "Deployment") +
 				"spec: {template: {metadata: {labels: {app: '{{ .Release.Name }}'}}, spec: {containers: [{name: a}]}}}\n",
 			hydrate.CloneSafe, nil},
-		{"a service for pods of somebody else", own("v1", "Service") + "spec: {selector: {app: database}}\n", hydrate.CloneSafe, nil},
+		{"a service for pods of somebody else", objectYAML("v1", "Service") + "spec: {selector: {app: database}}\n", hydrate.CloneSafe, nil},
 		{"a service that bears the same name is named once",
-			"apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {app: web}}\n---\n" + own("v1", "Pod") +
-				"spec: {containers: [{name: a}]}\n---\n" + own("apps/v1", "Deployment") +
+			"apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {selector: {app: web}}\n---\n" + objectYAML("v1", "Pod") +
+				"spec: {containers: [{name: a}]}\n---\n" + objectYAML("apps/v1", "Deployment") +
 				"spec: {template: {metadata: {labels: {app: web}}, spec: {containers: [{name: a}]}}}\n",
 			hydrate.CloneNamespacedOnly, []string{"Service a: same name under every release"}},
 
 		{"what another namespace does not help against decides",
 			"apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80, nodePort: 30080}]}\n",
 			hydrate.CloneUnsafe, []string{"Service web: node port 30080", "Service web: same name under every release"}},
-		{"words in a ConfigMap claim nothing", own("v1", "ConfigMap") + "data: {containers: [{name: a, ports: [{hostPort: 80}]}]}\n", hydrate.CloneSafe, nil},
+		{"words in a ConfigMap claim nothing", objectYAML("v1", "ConfigMap") + "data: {containers: [{name: a, ports: [{hostPort: 80}]}]}\n", hydrate.CloneSafe, nil},
 		{"a chart for one name only", "{{ if ne .Release.Name \"web\" }}{{ fail \"it must be web\" }}{{ end }}",
 			hydrate.CloneUnsafe, []string{"Chart web: fails under another name: templates/page.yaml:1: it must be web"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			got := judged(t, single(c.template))
+			got := analyzeClone(t, newTemplateChart(c.template))
 			g.Expect(got.Verdict).To(Equal(c.verdict), "%q", got.Collisions)
 			g.Expect(got.Collisions).To(HaveExactElements(c.collisions))
 		})
@@ -174,23 +174,23 @@ func TestCloneDefinitions(t *testing.T) {
 	const zone = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: zones.example.com}\n" +
 		"spec: {group: example.com, scope: Cluster, names: {kind: Zone}}\n"
 	const north = "apiVersion: example.com/v1\nkind: Zone\nmetadata: {name: north}\n"
-	g.Expect(judged(t, web(map[string]string{"templates/page.yaml": "", "crds/zone.yaml": zone}))).
+	g.Expect(analyzeClone(t, newWebChart(map[string]string{"templates/page.yaml": "", "crds/zone.yaml": zone}))).
 		To(HaveValue(HaveField("Verdict", hydrate.CloneSafe)))
-	g.Expect(judged(t, web(map[string]string{"templates/page.yaml": north, "crds/zone.yaml": zone})).Collisions).
+	g.Expect(analyzeClone(t, newWebChart(map[string]string{"templates/page.yaml": north, "crds/zone.yaml": zone})).Collisions).
 		To(HaveExactElements("Zone north: same name in every namespace"))
-	g.Expect(judged(t, web(map[string]string{"templates/page.yaml": "", "templates/crds/zone.yaml": zone})).Collisions).
+	g.Expect(analyzeClone(t, newWebChart(map[string]string{"templates/page.yaml": "", "templates/crds/zone.yaml": zone})).Collisions).
 		To(HaveExactElements("CustomResourceDefinition zones.example.com: same name in every namespace"))
 }
 
 func TestCloneOfUnits(t *testing.T) {
 	g := NewWithT(t)
 	const chart = "apiVersion: v2\nversion: 1.0.0\nname: "
-	got := judged(t, web(map[string]string{
+	got := analyzeClone(t, newWebChart(map[string]string{
 		"OlaresManifest.yaml":     literal + "spec: {subCharts: [{name: web}, {name: server}]}\noptions: {allowMultipleInstall: true}\n",
 		"web/Chart.yaml":          chart + "web\n",
-		"web/templates/a.yaml":    own("v1", "Service"),
+		"web/templates/a.yaml":    objectYAML("v1", "Service"),
 		"server/Chart.yaml":       chart + "server\n",
-		"server/templates/a.yaml": own("v1", "Service") + "---\n" + "apiVersion: v1\nkind: Secret\nmetadata: {name: both}\n",
+		"server/templates/a.yaml": objectYAML("v1", "Service") + "---\n" + "apiVersion: v1\nkind: Secret\nmetadata: {name: both}\n",
 	}))
 	g.Expect(got).To(Equal(&hydrate.CloneSafety{
 		Verdict: hydrate.CloneNamespacedOnly, Collisions: []string{"Secret both: same name under every release"},
@@ -201,10 +201,10 @@ func TestCloneOfUnits(t *testing.T) {
 func TestCloneOfAnAppThatHasASharedUnit(t *testing.T) {
 	g := NewWithT(t)
 	const chart = "apiVersion: v2\nversion: 1.0.0\nname: "
-	got := judged(t, web(map[string]string{
+	got := analyzeClone(t, newWebChart(map[string]string{
 		"OlaresManifest.yaml":     literal + "spec: {subCharts: [{name: web}, {name: server, shared: true}]}\noptions: {allowMultipleInstall: true}\n",
 		"web/Chart.yaml":          chart + "web\n",
-		"web/templates/a.yaml":    own("v1", "Service"),
+		"web/templates/a.yaml":    objectYAML("v1", "Service"),
 		"server/Chart.yaml":       chart + "server\n",
 		"server/templates/a.yaml": "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: one-for-all}\n",
 	}))
@@ -224,11 +224,11 @@ func TestCloneIsJudgedWhereAllowed(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			files := web(nil)
+			files := newWebChart(nil)
 			if c.manifest != "" {
-				files = web(map[string]string{"OlaresManifest.yaml": c.manifest})
+				files = newWebChart(map[string]string{"OlaresManifest.yaml": c.manifest})
 			}
-			d := rendered(t, nil, files)
+			d := applyCustomParams(t, nil, files)
 			counting := &counter{}
 			g.Expect(hydrate.CustomParams{Renderer: counting}.Apply(t.Context(), d)).To(Succeed())
 			g.Expect(d.Clone != nil).To(Equal(c.judged))
@@ -249,12 +249,12 @@ func (c *counter) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.R
 // in.
 func TestCloneSeesTheParameters(t *testing.T) {
 	g := NewWithT(t)
-	files := web(map[string]string{
-		"templates/page.yaml": own("v1", "Service") + "spec: {ports: [{port: 80, nodePort: {{ .Values.port }}}]}\n",
+	files := newWebChart(map[string]string{
+		"templates/page.yaml": objectYAML("v1", "Service") + "spec: {ports: [{port: 80, nodePort: {{ .Values.port }}}]}\n",
 		"values.yaml":         "port: 0\n",
 	})
-	g.Expect(judged(t, files).Verdict).To(Equal(hydrate.CloneSafe))
-	d := rendered(t, map[string]any{"port": 30080}, files)
+	g.Expect(analyzeClone(t, files).Verdict).To(Equal(hydrate.CloneSafe))
+	d := applyCustomParams(t, map[string]any{"port": 30080}, files)
 	g.Expect(customizing.Apply(t.Context(), d)).To(Succeed())
 	g.Expect(d.Clone.Collisions).To(HaveExactElements("Service web: node port 30080"))
 }
@@ -268,7 +268,7 @@ func (f failing) Render(context.Context, hydrate.RenderInput) (hydrate.Rendered,
 
 func TestCloneWithoutARenderer(t *testing.T) {
 	g := NewWithT(t)
-	d := rendered(t, nil, web(nil))
+	d := applyCustomParams(t, nil, newWebChart(nil))
 	before := *d
 	down := errors.New("no worker")
 	g.Expect(hydrate.CustomParams{Renderer: failing{down}}.Apply(t.Context(), d)).To(MatchError(down))

@@ -28,26 +28,26 @@ func TestCloneHostile(t *testing.T) {
 		{"thousands of names", "{{ range $i, $x := until 2000 }}---\napiVersion: v1\nkind: Secret\nmetadata: {name: a{{ $i }}}\n{{ end }}", hydrate.CloneNamespacedOnly, 50},
 		{"more objects than are read under the other name",
 			"{{ range $i, $x := until (ternary 1 5001 (eq .Release.Name \"web\")) }}---\napiVersion: v1\nkind: Secret\nmetadata: {name: a{{ $i }}}\n{{ end }}", hydrate.CloneUnsafe, 1},
-		{"routes of many hosts and many paths", own("gateway.networking.k8s.io/v1", "HTTPRoute") +
+		{"routes of many hosts and many paths", objectYAML("gateway.networking.k8s.io/v1", "HTTPRoute") +
 			"spec:\n  parentRefs: [{name: a}]\n  hostnames:\n{{ range $i, $x := until 300 }}  - a{{ $i }}\n{{ end }}  rules:\n{{ range $i, $x := until 300 }}  - matches: [{path: {value: /{{ $i }}}}]\n{{ end }}",
 			hydrate.CloneUnsafe, 1},
-		{"services of many ports at many addresses", own("v1", "Service") +
+		{"services of many ports at many addresses", objectYAML("v1", "Service") +
 			"spec:\n  externalIPs:\n{{ range $i, $x := until 300 }}  - a{{ $i }}\n{{ end }}  ports:\n{{ range $i, $x := until 300 }}  - port: {{ add $i 1 }}\n{{ end }}",
 			hydrate.CloneUnsafe, 1},
 		{"many selectors and many pods", "{{ range $i, $x := until 700 }}---\napiVersion: v1\nkind: Service\nmetadata: {name: '{{ $.Release.Name }}{{ $i }}'}\nspec: {selector: {a: b, c: s{{ $i }}}}\n" +
 			"---\napiVersion: v1\nkind: Thing\nmetadata: {name: '{{ $.Release.Name }}{{ $i }}'}\nspec: {metadata: {labels: {a: b, c: p{{ $i }}}}, spec: {containers: [{name: a}]}}\n{{ end }}",
 			hydrate.CloneNamespacedOnly, 50},
-		{"a pod spec in a pod spec in …", own("example.com/v1", "Thing") + "spec: {{ repeat 500 \"{spec: {containers: [{name: a}], template: \" }}x{{ repeat 500 \"}}\" }}\n", hydrate.CloneSafe, 0},
-		{"a long host with control characters", own("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: \"a\\n\\e[31m{{ repeat 500 \"ü\" }}\"}]}\n", hydrate.CloneUnsafe, 1},
-		{"fields of other types", own("v1", "Service") + "spec: {ports: {a: b}, selector: [a], externalIPs: 3, clusterIP: [], loadBalancerIP: {}}\n---\n" +
-			own("networking.k8s.io/v1", "Ingress") + "spec: {rules: [3, {http: []}, {host: {}, http: {paths: [{path: []}]}}]}\n---\n" +
-			own("apps/v1", "Deployment") + "spec: {template: {spec: {hostNetwork: maybe, volumes: {}, containers: [{name: a, ports: [{hostPort: \"80\"}], volumeMounts: 3}]}}}\n",
+		{"a pod spec in a pod spec in …", objectYAML("example.com/v1", "Thing") + "spec: {{ repeat 500 \"{spec: {containers: [{name: a}], template: \" }}x{{ repeat 500 \"}}\" }}\n", hydrate.CloneSafe, 0},
+		{"a long host with control characters", objectYAML("networking.k8s.io/v1", "Ingress") + "spec: {rules: [{host: \"a\\n\\e[31m{{ repeat 500 \"ü\" }}\"}]}\n", hydrate.CloneUnsafe, 1},
+		{"fields of other types", objectYAML("v1", "Service") + "spec: {ports: {a: b}, selector: [a], externalIPs: 3, clusterIP: [], loadBalancerIP: {}}\n---\n" +
+			objectYAML("networking.k8s.io/v1", "Ingress") + "spec: {rules: [3, {http: []}, {host: {}, http: {paths: [{path: []}]}}]}\n---\n" +
+			objectYAML("apps/v1", "Deployment") + "spec: {template: {spec: {hostNetwork: maybe, volumes: {}, containers: [{name: a, ports: [{hostPort: \"80\"}], volumeMounts: 3}]}}}\n",
 			hydrate.CloneUnsafe, 1},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
 			began := time.Now()
-			got := judged(t, single(c.template))
+			got := analyzeClone(t, newTemplateChart(c.template))
 			g.Expect(time.Since(began)).To(BeNumerically("<", time.Minute))
 			g.Expect(got.Verdict).To(Equal(c.verdict), "%q", got.Collisions)
 			g.Expect(got.Collisions).To(HaveLen(c.collisions))
@@ -96,12 +96,12 @@ func TestCollisions(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			got, err := collision.Between(c.a, c.b)
+			got, err := collision.FindCollisions(c.a, c.b)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(got).To(HaveExactElements(c.want))
 		})
 	}
 	g := NewWithT(t)
-	_, err := collision.Between(nil, []collision.Release{{Documents: document("a: b: c")}})
+	_, err := collision.FindCollisions(nil, []collision.Release{{Documents: document("a: b: c")}})
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRenderFailed))
 }

@@ -29,14 +29,14 @@ func (s CustomParams) Apply(ctx context.Context, d *Draft) error {
 	given := len(d.Request.Params) > 0
 	if given {
 		var err error
-		if files, units, err = s.customized(ctx, d); err != nil {
+		if files, units, err = s.renderCustomized(ctx, d); err != nil {
 			return err
 		}
 	}
 	var clone *CloneSafety
 	if isRendered(units) && !d.isLibrary() && (d.Manifest == nil || d.Manifest.Cloneable) {
 		var err error
-		if clone, err = JudgeClone(ctx, s.Renderer, d, files, units); err != nil {
+		if clone, err = AnalyzeClone(ctx, s.Renderer, d, files, units); err != nil {
 			return err
 		}
 	}
@@ -49,12 +49,12 @@ func isRendered(units []Unit) bool {
 	return !slices.ContainsFunc(units, func(u Unit) bool { return u.Unrendered != "" })
 }
 
-// customized returns the files and the units with the parameters merged in. A chart that
+// renderCustomized returns the files and the units with the parameters merged in. A chart that
 // renders without the parameters must also render with them.
-func (s CustomParams) customized(ctx context.Context, d *Draft) ([]chart.File, []Unit, error) {
+func (s CustomParams) renderCustomized(ctx context.Context, d *Draft) ([]chart.File, []Unit, error) {
 	files, units := slices.Clone(d.Files), slices.Clone(d.Units)
 	for i := range units {
-		changed, err := customize(files, units[i].Dir, d.Request.Params)
+		changed, err := mergeParams(files, units[i].Dir, d.Request.Params)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -63,7 +63,7 @@ func (s CustomParams) customized(ctx context.Context, d *Draft) ([]chart.File, [
 			continue
 		}
 		rendered := units[i].Unrendered == ""
-		if err := units[i].render(ctx, s.Renderer, d, files); err != nil {
+		if err := units[i].renderUnit(ctx, s.Renderer, d, files); err != nil {
 			return nil, nil, err
 		}
 		if rendered && units[i].Unrendered != "" {
@@ -73,10 +73,10 @@ func (s CustomParams) customized(ctx context.Context, d *Draft) ([]chart.File, [
 	return files, units, nil
 }
 
-// customize returns the files with the parameters merged into the values of the unit in
+// mergeParams returns the files with the parameters merged into the values of the unit in
 // dir. A schema violation is an error only if the chart's own values do not have the same
 // one. A chart whose own values violate its schema requires values from the user.
-func customize(files []chart.File, dir string, params map[string]any) ([]chart.File, error) {
+func mergeParams(files []chart.File, dir string, params map[string]any) ([]chart.File, error) {
 	name := path.Join(dir, chart.ValuesFile)
 	before, _ := chart.FindFile(files, name)
 	after, err := values.MergeText(before, params, chart.DependencyKeys(UnitFiles(files, dir))...)
@@ -84,15 +84,15 @@ func customize(files []chart.File, dir string, params map[string]any) ([]chart.F
 		return nil, fmt.Errorf("merge parameters into %s: %w", name, err)
 	}
 	if schema, ok := chart.FindFile(files, path.Join(dir, chart.SchemaFile)); ok {
-		violation := checkText(schema, after)
-		if violation != nil && !sameText(violation, checkText(schema, before)) {
+		violation := checkValuesText(schema, after)
+		if violation != nil && !isSameError(violation, checkValuesText(schema, before)) {
 			return nil, fmt.Errorf("parameters: %w", violation)
 		}
 	}
-	return put(files, chart.File{Name: name, Data: after}), nil
+	return replaceFile(files, chart.File{Name: name, Data: after}), nil
 }
 
-func checkText(schema, merged []byte) error {
+func checkValuesText(schema, merged []byte) error {
 	decoded, err := values.Decode(merged)
 	if err != nil {
 		return err
@@ -100,10 +100,10 @@ func checkText(schema, merged []byte) error {
 	return values.CheckSchema(schema, decoded)
 }
 
-func sameText(a, b error) bool { return b != nil && a.Error() == b.Error() }
+func isSameError(a, b error) bool { return b != nil && a.Error() == b.Error() }
 
-// put returns the files with one file added or replaced, sorted by name.
-func put(files []chart.File, f chart.File) []chart.File {
+// replaceFile returns the files with one file added or replaced, sorted by name.
+func replaceFile(files []chart.File, f chart.File) []chart.File {
 	at, found := slices.BinarySearchFunc(files, f.Name, func(e chart.File, name string) int {
 		switch {
 		case e.Name < name:

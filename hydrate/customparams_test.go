@@ -16,10 +16,10 @@ import (
 
 var customizing = hydrate.CustomParams{Renderer: helm.Engine{}}
 
-// rendered returns a draft after the step RenderedChart.
-func rendered(t *testing.T, params map[string]any, files []chart.File) *hydrate.Draft {
+// applyCustomParams returns a draft after the step RenderedChart.
+func applyCustomParams(t *testing.T, params map[string]any, files []chart.File) *hydrate.Draft {
 	t.Helper()
-	d := fetched(t, files)
+	d := fetchDraft(t, files)
 	d.Request.Params = params
 	NewWithT(t).Expect(rendering.Apply(t.Context(), d)).To(Succeed())
 	return d
@@ -45,10 +45,10 @@ func TestCustomParams(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			d := rendered(t, c.params, web(c.files))
+			d := applyCustomParams(t, c.params, newWebChart(c.files))
 			g.Expect(customizing.Apply(t.Context(), d)).To(Succeed())
 			g.Expect(d.Customized).To(BeTrue())
-			values, _ := d.File("values.yaml")
+			values, _ := d.FindFile("values.yaml")
 			if c.values != "" {
 				g.Expect(string(values)).To(Equal(c.values))
 			}
@@ -61,7 +61,7 @@ func TestCustomParams(t *testing.T) {
 // do in an installation.
 func TestCustomParamsBelowThePlatform(t *testing.T) {
 	g := NewWithT(t)
-	d := fetched(t, web(nil))
+	d := fetchDraft(t, newWebChart(nil))
 	d.Request.Params = map[string]any{"greeting": "from the market"}
 	d.Request.Platform = map[string]any{"greeting": "from the platform"}
 	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
@@ -79,7 +79,7 @@ func (broken) Render(context.Context, hydrate.RenderInput) (hydrate.Rendered, er
 func TestCustomParamsWithoutParams(t *testing.T) {
 	for _, params := range []map[string]any{nil, {}} {
 		g := NewWithT(t)
-		d := rendered(t, params, web(map[string]string{"OlaresManifest.yaml": literal}))
+		d := applyCustomParams(t, params, newWebChart(map[string]string{"OlaresManifest.yaml": literal}))
 		before := *d
 		g.Expect(hydrate.CustomParams{Renderer: broken{}}.Apply(t.Context(), d)).To(Succeed())
 		g.Expect(*d).To(Equal(before))
@@ -89,7 +89,7 @@ func TestCustomParamsWithoutParams(t *testing.T) {
 func TestCustomParamsOfUnits(t *testing.T) {
 	g := NewWithT(t)
 	page := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {text: {{ .Values.greeting }}}\n"
-	d := rendered(t, map[string]any{"greeting": "hi"}, web(map[string]string{
+	d := applyCustomParams(t, map[string]any{"greeting": "hi"}, newWebChart(map[string]string{
 		"OlaresManifest.yaml":     literal + "spec: {subCharts: [{name: client}, {name: server}]}\n",
 		"client/Chart.yaml":       "apiVersion: v2\nname: client\nversion: 1.0.0\n",
 		"client/templates/a.yaml": page,
@@ -99,7 +99,7 @@ func TestCustomParamsOfUnits(t *testing.T) {
 	}))
 	g.Expect(customizing.Apply(t.Context(), d)).To(Succeed())
 	text := func(name string) string {
-		data, _ := d.File(name)
+		data, _ := d.FindFile(name)
 		return string(data)
 	}
 	g.Expect(text("client/values.yaml")).To(Equal("greeting: hi\n"))
@@ -129,7 +129,7 @@ func TestCustomParamsRefuses(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			d := fetched(t, web(c.files))
+			d := fetchDraft(t, newWebChart(c.files))
 			d.Request.Params = c.params
 			if c.why == "values that are no map" { // Helm does not render such values.
 				d.Units = []hydrate.Unit{{Name: "web"}}
@@ -138,7 +138,7 @@ func TestCustomParamsRefuses(t *testing.T) {
 			}
 			before := *d
 			err := customizing.Apply(t.Context(), d)
-			refused(g, hydrate.StepCustomParams, err, c.reason)
+			expectStepError(g, hydrate.StepCustomParams, err, c.reason)
 			g.Expect(err).To(MatchError(ContainSubstring(c.says)))
 			g.Expect(len(err.Error())).To(BeNumerically("<", 4096))
 			g.Expect(*d).To(Equal(before), "the draft is as it was")

@@ -27,7 +27,7 @@ type Request struct {
 	Profile  Profile
 	Platform map[string]any
 	// At is the place where the app is installed. It is the zero value in hydration.
-	At Place
+	At InstallTarget
 	// Params are merged into values.yaml of the published chart.
 	Params map[string]any
 
@@ -47,7 +47,7 @@ type ReleaseRevision struct {
 	Number int
 }
 
-// Inputs are the digests of everything that determines the published result. If the inputs
+// DigestInputs are the digests of everything that determines the published result. If the inputs
 // do not change, there is no work to do.
 type Inputs struct {
 	// Source is the digest in the offer, or a digest of the offer's URL and time if the
@@ -60,9 +60,9 @@ type Inputs struct {
 	Revision int32
 }
 
-// Inputs returns the digests of the request.
-func (r Request) Inputs() (Inputs, error) {
-	platform, err := digestOf(r.platform(nil))
+// DigestInputs returns the digests of the request.
+func (r Request) DigestInputs() (Inputs, error) {
+	platform, err := digestOf(r.platformValues(nil))
 	if err != nil {
 		return Inputs{}, fmt.Errorf("digest platform values: %w", err)
 	}
@@ -85,9 +85,9 @@ func digestOf(values map[string]any) (string, error) {
 	return chart.Digest(text), nil
 }
 
-// platform returns the values with which a chart with this manifest is rendered, in
+// platformValues returns the values with which a chart with this manifest is rendered, in
 // addition to its own values.
-func (r Request) platform(m *Manifest) map[string]any {
+func (r Request) platformValues(m *Manifest) map[string]any {
 	return values.Overlay(r.Profile.Values(m, r.At), r.Platform)
 }
 
@@ -109,17 +109,17 @@ type Draft struct {
 
 	// RenderedChart.
 
-	// Manifest is the app manifest. It is nil for a plain Helm chart.
+	// ReadManifest is the app manifest. It is nil for a plain Helm chart.
 	Manifest *Manifest
 	// License describes the terms of an app that must be purchased. It is nil for all other
 	// apps.
 	License *License
-	// Inputs are the inputs from the app manifest or, if it has none, from the questions
+	// DigestInputs are the inputs from the app manifest or, if it has none, from the questions
 	// and schemas of the charts. InputWarnings lists the parts of the questions and schemas
 	// that could not be read, at most 20.
 	Inputs        []inputs.Input
 	InputWarnings []string
-	// Units are the charts that are installed. There is at least one.
+	// ListUnits are the charts that are installed. There is at least one.
 	Units []Unit
 
 	// CustomParams.
@@ -158,27 +158,27 @@ type Unit struct {
 	Dir  string
 	// Values are the values with which it was rendered, in addition to values.yaml.
 	Values map[string]any
-	// Documents are the rendered documents, with the parameters merged in.
+	// AllDocuments are the rendered documents, with the parameters merged in.
 	Documents []objects.Document
 	Objects   []objects.Object
 	Notes     string
-	// Unrendered is the reason why the chart does not render with these values but may
+	// UnrenderedReason is the reason why the chart does not render with these values but may
 	// render with others. Documents is empty then. It is empty for a chart that renders.
 	Unrendered string
 	// Violation lists the values that violate a schema of the chart.
 	Violation string
-	// Warnings lists problems with the fields of objects, at most 10.
+	// ListWarnings lists problems with the fields of objects, at most 10.
 	Warnings []string
 	// Release and Lookups have the same meaning as in Rendered.
 	Release *ReleaseChart
 	Lookups int
-	// Services are the Services that the release creates in the namespace of the instance.
+	// AllServices are the Services that the release creates in the namespace of the instance.
 	Services []Service
 }
 
-// Unrendered returns the reason why a chart unit cannot be rendered without values from the
+// UnrenderedReason returns the reason why a chart unit cannot be rendered without values from the
 // user. It returns "" if all units render.
-func (d *Draft) Unrendered() string {
+func (d *Draft) UnrenderedReason() string {
 	for _, u := range d.Units {
 		if u.Unrendered != "" {
 			return u.Unrendered
@@ -187,9 +187,9 @@ func (d *Draft) Unrendered() string {
 	return ""
 }
 
-// Warnings returns messages for users who install the app and for maintainers of the chart:
+// ListWarnings returns messages for users who install the app and for maintainers of the chart:
 // missing values, problems with objects, and inputs that could not be read.
-func (d *Draft) Warnings() []string {
+func (d *Draft) ListWarnings() []string {
 	var all []string
 	for _, u := range d.Units {
 		if u.Unrendered != "" {
@@ -203,8 +203,8 @@ func (d *Draft) Warnings() []string {
 	return append(all, d.InputWarnings...)
 }
 
-// Services returns the Services of all units.
-func (d *Draft) Services() []Service {
+// AllServices returns the Services of all units.
+func (d *Draft) AllServices() []Service {
 	var all []Service
 	for _, u := range d.Units {
 		all = append(all, u.Services...)
@@ -212,11 +212,11 @@ func (d *Draft) Services() []Service {
 	return all
 }
 
-// File returns the content of a file of the app, and whether the file exists.
-func (d *Draft) File(name string) ([]byte, bool) { return chart.FindFile(d.Files, name) }
+// FindFile returns the content of a file of the app, and whether the file exists.
+func (d *Draft) FindFile(name string) ([]byte, bool) { return chart.FindFile(d.Files, name) }
 
-// Documents returns the documents of all units.
-func (d *Draft) Documents() []objects.Document {
+// AllDocuments returns the documents of all units.
+func (d *Draft) AllDocuments() []objects.Document {
 	var all []objects.Document
 	for _, u := range d.Units {
 		all = append(all, u.Documents...)
@@ -224,8 +224,8 @@ func (d *Draft) Documents() []objects.Document {
 	return all
 }
 
-// Objects returns the objects of all units.
-func (d *Draft) Objects() []objects.Object {
+// AllObjects returns the objects of all units.
+func (d *Draft) AllObjects() []objects.Object {
 	var all []objects.Object
 	for _, u := range d.Units {
 		all = append(all, u.Objects...)

@@ -30,8 +30,8 @@ func filesOf(content map[string]string) []chart.File {
 	return files
 }
 
-// web returns a chart with one ConfigMap. The files in more are added or replaced.
-func web(more map[string]string) []chart.File {
+// newWebChart returns a chart with one ConfigMap. The files in more are added or replaced.
+func newWebChart(more map[string]string) []chart.File {
 	content := map[string]string{
 		"Chart.yaml":          "apiVersion: v2\nname: web\nversion: 1.0.0\n",
 		"values.yaml":         "greeting: hello # to all\n",
@@ -43,28 +43,28 @@ func web(more map[string]string) []chart.File {
 
 // delivery is a source that returns the same chart for every offer.
 type delivery struct {
-	payload hydrate.Payload
+	payload hydrate.ChartContent
 	err     error
 }
 
-func (d delivery) Fetch(context.Context, hydrate.Offer) (hydrate.Payload, error) {
+func (d delivery) Fetch(context.Context, hydrate.Offer) (hydrate.ChartContent, error) {
 	return d.payload, d.err
 }
 
-// request returns a request for version 1.0.0 of the app web, which has these files.
-func request(files []chart.File) hydrate.Request {
+// newRequest returns a request for version 1.0.0 of the app web, which has these files.
+func newRequest(files []chart.File) hydrate.Request {
 	return hydrate.Request{
 		Owner: hydrate.Owner{Namespace: "market", Source: "main"}, App: "web",
 		Offer:   hydrate.Offer{Version: "1.0.0"},
-		Source:  delivery{payload: hydrate.Payload{Files: files}},
+		Source:  delivery{payload: hydrate.ChartContent{Files: files}},
 		Profile: olares.HelmProfile{},
 	}
 }
 
-// fetched returns a draft after the step SourceChart.
-func fetched(t *testing.T, files []chart.File) *hydrate.Draft {
+// fetchDraft returns a draft after the step SourceChart.
+func fetchDraft(t *testing.T, files []chart.File) *hydrate.Draft {
 	t.Helper()
-	d := &hydrate.Draft{Request: request(files)}
+	d := &hydrate.Draft{Request: newRequest(files)}
 	NewWithT(t).Expect(hydrate.SourceChart{}.Apply(t.Context(), d)).To(Succeed())
 	return d
 }
@@ -78,9 +78,9 @@ var milestones = map[hydrate.Name]string{
 	hydrate.StepRepoUpdate:    v1alpha1.ConditionPublished,
 }
 
-// refused expects a Stalled error with a reason that is documented for the condition of the
+// expectStepError expects a Stalled error with a reason that is documented for the condition of the
 // step.
-func refused(g Gomega, step hydrate.Name, err error, reason string) {
+func expectStepError(g Gomega, step hydrate.Name, err error, reason string) {
 	g.Expect(err).To(HaveOccurred())
 	g.Expect(outcome.IsStalled(err)).To(BeTrue(), "%v", err)
 	g.Expect(outcome.Reason(err, "")).To(Equal(reason), "%v", err)
@@ -122,9 +122,9 @@ func TestInputs(t *testing.T) {
 			g := NewWithT(t)
 			changed := base()
 			c.change(&changed)
-			a, err := base().Inputs()
+			a, err := base().DigestInputs()
 			g.Expect(err).NotTo(HaveOccurred())
-			b, err := changed.Inputs()
+			b, err := changed.DigestInputs()
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(c.is(a, b)).To(BeTrue(), "%+v %+v", a, b)
 			g.Expect(a.Revision).To(Equal(hydrate.Revision))
@@ -135,7 +135,7 @@ func TestInputs(t *testing.T) {
 func TestInputsWithoutADigest(t *testing.T) {
 	g := NewWithT(t)
 	of := func(url string, created time.Time) string {
-		inputs, err := hydrate.Request{Profile: olares.HelmProfile{}, Offer: hydrate.Offer{URL: url, Created: created}}.Inputs()
+		inputs, err := hydrate.Request{Profile: olares.HelmProfile{}, Offer: hydrate.Offer{URL: url, Created: created}}.DigestInputs()
 		g.Expect(err).NotTo(HaveOccurred())
 		return inputs.Source
 	}
@@ -149,17 +149,17 @@ func TestInputsWithoutADigest(t *testing.T) {
 func TestDraftGathersItsUnits(t *testing.T) {
 	g := NewWithT(t)
 	d := &hydrate.Draft{
-		Files: web(nil),
+		Files: newWebChart(nil),
 		Units: []hydrate.Unit{
 			{Documents: []objects.Document{{Path: "a"}, {Path: "b"}}, Objects: []objects.Object{{Kind: "A"}}},
 			{Documents: []objects.Document{{Path: "c"}}, Objects: []objects.Object{{Kind: "C"}}},
 		},
 	}
-	g.Expect(d.Documents()).To(HaveExactElements(HaveField("Path", "a"), HaveField("Path", "b"), HaveField("Path", "c")))
-	g.Expect(d.Objects()).To(HaveExactElements(HaveField("Kind", "A"), HaveField("Kind", "C")))
-	text, ok := d.File("values.yaml")
+	g.Expect(d.AllDocuments()).To(HaveExactElements(HaveField("Path", "a"), HaveField("Path", "b"), HaveField("Path", "c")))
+	g.Expect(d.AllObjects()).To(HaveExactElements(HaveField("Kind", "A"), HaveField("Kind", "C")))
+	text, ok := d.FindFile("values.yaml")
 	g.Expect(ok).To(BeTrue())
 	g.Expect(string(text)).To(Equal("greeting: hello # to all\n"))
-	_, ok = d.File("values.yml")
+	_, ok = d.FindFile("values.yml")
 	g.Expect(ok).To(BeFalse())
 }

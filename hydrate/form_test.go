@@ -55,9 +55,9 @@ spec:
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			d := fetched(t, web(map[string]string{"templates/page.yaml": c.text}))
+			d := fetchDraft(t, newWebChart(map[string]string{"templates/page.yaml": c.text}))
 			g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
-			g.Expect(d.Warnings()).To(Equal(c.want))
+			g.Expect(d.ListWarnings()).To(Equal(c.want))
 		})
 	}
 }

@@ -62,15 +62,15 @@ type unitResult struct {
 // compares the result with the files in the folder want. To update these files, run go test
 // ./hydrate -run TestGolden -update.
 func TestGolden(t *testing.T) {
-	inspector := registries(t, "library/busybox:1.36", "web:1.2", "blog:2.1", "wall:2.0", "worker:7")
+	inspector := newRegistries(t, "library/busybox:1.36", "web:1.2", "blog:2.1", "wall:2.0", "worker:7")
 	cases, err := filepath.Glob("testdata/golden/*")
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	NewWithT(t).Expect(cases).NotTo(BeEmpty())
 	for _, dir := range cases {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			g := NewWithT(t)
-			got := hydrated(t, inspector, filepath.Join(dir, "in"))
-			g.Expect(hydrated(t, inspector, filepath.Join(dir, "in"))).To(Equal(got), "from scratch again, the same comes out")
+			got := hydrateFolder(t, inspector, filepath.Join(dir, "in"))
+			g.Expect(hydrateFolder(t, inspector, filepath.Join(dir, "in"))).To(Equal(got), "from scratch again, the same comes out")
 			want := filepath.Join(dir, "want")
 			if *update {
 				g.Expect(writeTree(want, got)).To(Succeed())
@@ -80,8 +80,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// hydrated returns the files that result from the chart in a folder.
-func hydrated(t *testing.T, inspector hydrate.Inspector, in string) map[string]string {
+// hydrateFolder returns the files that result from the chart in a folder.
+func hydrateFolder(t *testing.T, inspector hydrate.Inspector, in string) map[string]string {
 	t.Helper()
 	g := NewWithT(t)
 	text, err := os.ReadFile(filepath.Join(in, "request.yaml"))
@@ -91,7 +91,7 @@ func hydrated(t *testing.T, inspector hydrate.Inspector, in string) map[string]s
 	profile, ok := map[string]hydrate.Profile{"Helm": olares.HelmProfile{}, "Olares": olares.Profile{}}[asked.Profile]
 	g.Expect(ok).To(BeTrue(), "profile %q", asked.Profile)
 
-	charts, app := offered(t, filepath.Join(in, "charts"))
+	charts, app := findOffer(t, filepath.Join(in, "charts"))
 	store := storeIn(t, t.TempDir())
 	keeper := &reportKeeper{Store: store}
 	d := &hydrate.Draft{Request: hydrate.Request{
@@ -108,34 +108,34 @@ func hydrated(t *testing.T, inspector hydrate.Inspector, in string) map[string]s
 	g.Expect(pipeline.Run(t.Context(), d)).To(Succeed())
 
 	tree := maps.Clone(keeper.reports)
-	tree["result.yaml"] = described(t, d, store)
+	tree["result.yaml"] = describeDraft(t, d, store)
 	return tree
 }
 
-// offered opens a folder as a source, which must contain one app.
-func offered(t *testing.T, dir string) (source.Source, hydrate.App) {
+// findOffer opens a folder as a source, which must contain one app.
+func findOffer(t *testing.T, dir string) (source.Source, hydrate.App) {
 	t.Helper()
 	g := NewWithT(t)
 	path, err := filepath.Abs(dir)
 	g.Expect(err).NotTo(HaveOccurred())
 	charts, err := source.Open(source.Config{Directory: &source.DirectoryConfig{Path: path, AllowedRoots: []string{path}}})
 	g.Expect(err).NotTo(HaveOccurred())
-	listing, err := charts.List(t.Context(), hydrate.Mark{})
+	listing, err := charts.List(t.Context(), hydrate.Cursor{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(listing.Skipped).To(BeEmpty())
 	g.Expect(listing.Apps).To(HaveLen(1))
 	return charts, listing.Apps[0]
 }
 
-// described returns the result as YAML. It is read from the store where possible.
-func described(t *testing.T, d *hydrate.Draft, store *chartrepo.Store) string {
+// describeDraft returns the result as YAML. It is read from the store where possible.
+func describeDraft(t *testing.T, d *hydrate.Draft, store *chartrepo.Store) string {
 	t.Helper()
 	g := NewWithT(t)
 	archive, err := store.Archive(d.Published.Digest)
 	g.Expect(err).NotTo(HaveOccurred())
 	files, err := chart.Unpack(archive)
 	g.Expect(err).NotTo(HaveOccurred())
-	inputs, err := d.Request.Inputs()
+	inputs, err := d.Request.DigestInputs()
 	g.Expect(err).NotTo(HaveOccurred())
 	r := result{
 		Archive: d.Published.Digest, Chart: d.Published.Chart, Files: map[string]string{}, Customized: d.Customized, Clone: d.Clone,
@@ -158,7 +158,7 @@ type reportKeeper struct {
 	reports map[string]string
 }
 
-func (k *reportKeeper) Publish(ctx context.Context, p hydrate.Publication) (hydrate.Published, error) {
+func (k *reportKeeper) Publish(ctx context.Context, p hydrate.PublishRequest) (hydrate.Published, error) {
 	k.reports = map[string]string{}
 	for name, text := range p.Reports {
 		k.reports["reports/"+name] = string(text)

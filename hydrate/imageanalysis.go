@@ -11,8 +11,8 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// inspections is the maximum number of concurrent registry requests for one app.
-const inspections = 8
+// maxInspections is the maximum number of concurrent registry requests for one app.
+const maxInspections = 8
 
 // ImageAnalysis finds the images of the rendered objects, of the app manifest and of
 // Chart.yaml, and requests the details of each from its registry. The step does not fail if
@@ -35,9 +35,9 @@ func (s ImageAnalysis) Apply(ctx context.Context, d *Draft) error {
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(inspections)
+	group.SetLimit(maxInspections)
 	for i := range images {
-		group.Go(outcome.Guarded(func() error { return s.inspect(ctx, &images[i]) }))
+		group.Go(outcome.Guarded(func() error { return s.inspectImage(ctx, &images[i]) }))
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -46,14 +46,14 @@ func (s ImageAnalysis) Apply(ctx context.Context, d *Draft) error {
 	return nil
 }
 
-// finding is the part of ImageAnalysis that reads the documents.
-type finding struct{}
+// findStep is the part of ImageAnalysis that reads the documents.
+type findStep struct{}
 
 // Name returns StepImageAnalysis.
-func (finding) Name() Name { return StepImageAnalysis }
+func (findStep) Name() Name { return StepImageAnalysis }
 
 // Apply sets Images.
-func (finding) Apply(_ context.Context, d *Draft) error {
+func (findStep) Apply(_ context.Context, d *Draft) error {
 	images, err := findImages(d)
 	d.Images = images
 	return err
@@ -64,10 +64,10 @@ func findImages(d *Draft) ([]images.Image, error) {
 	if d.Manifest != nil {
 		listed = d.Manifest.Images
 	}
-	return images.Find(d.Documents(), listed, images.Annotated(d.Chart)...)
+	return images.FindImages(d.AllDocuments(), listed, images.AnnotatedImages(d.Chart)...)
 }
 
-func (s ImageAnalysis) inspect(ctx context.Context, image *images.Image) error {
+func (s ImageAnalysis) inspectImage(ctx context.Context, image *images.Image) error {
 	detail, err := s.Inspector.Inspect(ctx, image.Name)
 	switch {
 	case err == nil:

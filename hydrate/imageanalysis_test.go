@@ -32,9 +32,9 @@ import (
 	"github.com/appmarket/operator/internal/registry"
 )
 
-// registries starts a server that acts as docker.io and registry.example.com and has the
+// newRegistries starts a server that acts as docker.io and registry.example.com and has the
 // given images, each for amd64 and arm64. The registry silent.example.com does not respond.
-func registries(t *testing.T, images ...string) hydrate.Inspector {
+func newRegistries(t *testing.T, images ...string) hydrate.Inspector {
 	t.Helper()
 	g := NewWithT(t)
 	server := httptest.NewServer(registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0))))
@@ -44,7 +44,7 @@ func registries(t *testing.T, images ...string) hydrate.Inspector {
 	for _, image := range images {
 		ref, err := name.ParseReference(strings.TrimPrefix(server.URL, "http://") + "/" + image)
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(remote.WriteIndex(ref, builds(t, image))).To(Succeed())
+		g.Expect(remote.WriteIndex(ref, newImageIndex(t, image))).To(Succeed())
 	}
 	client, err := registry.New(registry.Options{Mirrors: map[string]string{
 		"docker.io": server.URL, "registry.example.com": server.URL, "silent.example.com": silent.URL,
@@ -53,8 +53,8 @@ func registries(t *testing.T, images ...string) hydrate.Inspector {
 	return registry.Cached(registry.Limited(client, 4), 0, 100)
 }
 
-// builds returns an image index whose bytes depend only on the name.
-func builds(t *testing.T, image string) v1.ImageIndex {
+// newImageIndex returns an image index whose bytes depend only on the name.
+func newImageIndex(t *testing.T, image string) v1.ImageIndex {
 	t.Helper()
 	g := NewWithT(t)
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
@@ -82,8 +82,8 @@ func rootFS(t *testing.T, image v1.Image) v1.RootFS {
 	return config.RootFS
 }
 
-// running returns a draft of a chart that renders to pods with these images.
-func running(images ...string) *hydrate.Draft {
+// newDraftWithImages returns a draft of a chart that renders to pods with these images.
+func newDraftWithImages(images ...string) *hydrate.Draft {
 	d := &hydrate.Draft{}
 	for i, image := range images {
 		d.Units = append(d.Units, hydrate.Unit{Documents: []objects.Document{{
@@ -96,8 +96,8 @@ func running(images ...string) *hydrate.Draft {
 
 func TestImageAnalysis(t *testing.T) {
 	g := NewWithT(t)
-	step := hydrate.ImageAnalysis{Inspector: registries(t, "library/busybox:1.36", "web:1", "worker:7")}
-	d := running("registry.example.com/web:1", "busybox:1.36", "registry.example.com/web:1")
+	step := hydrate.ImageAnalysis{Inspector: newRegistries(t, "library/busybox:1.36", "web:1", "worker:7")}
+	d := newDraftWithImages("registry.example.com/web:1", "busybox:1.36", "registry.example.com/web:1")
 	d.Manifest = &hydrate.Manifest{Images: []string{"registry.example.com/worker:7"}}
 	g.Expect(step.Apply(t.Context(), d)).To(Succeed())
 	g.Expect(d.Images).To(HaveExactElements(
@@ -119,8 +119,8 @@ func TestImageAnalysis(t *testing.T) {
 // Hub, whether they exist or not.
 func TestImageAnalysisOfAnnouncedImages(t *testing.T) {
 	g := NewWithT(t)
-	step := hydrate.ImageAnalysis{Inspector: registries(t, "web:1", "probe:2")}
-	d := running("registry.example.com/web:1")
+	step := hydrate.ImageAnalysis{Inspector: newRegistries(t, "web:1", "probe:2")}
+	d := newDraftWithImages("registry.example.com/web:1")
 	d.Chart.Annotations = map[string]string{"artifacthub.io/images": `
 - {name: web, image: registry.example.com/web:1}
 - {name: probe, image: registry.example.com/probe:2}
@@ -135,7 +135,7 @@ func TestImageAnalysisOfAnnouncedImages(t *testing.T) {
 		And(HaveField("Name", "registry.example.com/web:1"), HaveField("Announced", false), HaveField("Where", HaveLen(2))),
 	))
 	for _, text := range []string{"", "web", "[1, 2]", "- [", strings.Repeat(" ", 1<<20)} {
-		d = running()
+		d = newDraftWithImages()
 		d.Chart.Annotations = map[string]string{"artifacthub.io/images": text}
 		g.Expect(step.Apply(t.Context(), d)).To(Succeed(), text)
 		g.Expect(d.Images).To(BeEmpty())
@@ -145,10 +145,10 @@ func TestImageAnalysisOfAnnouncedImages(t *testing.T) {
 // TestImageAnalysisTellsMissingFromSilent shows that an image that the registry does not
 // have fails the app, and that a registry that is down does not.
 func TestImageAnalysisTellsMissingFromSilent(t *testing.T) {
-	inspector := registries(t, "web:1")
+	inspector := newRegistries(t, "web:1")
 
 	g := NewWithT(t)
-	d := running("registry.example.com/web:1", "silent.example.com/web:1")
+	d := newDraftWithImages("registry.example.com/web:1", "silent.example.com/web:1")
 	g.Expect(hydrate.ImageAnalysis{Inspector: inspector}.Apply(t.Context(), d)).To(Succeed())
 	g.Expect(d.Images).To(HaveExactElements(
 		And(HaveField("Problem", BeEmpty()), HaveField("Detail", Not(BeNil()))),
@@ -156,9 +156,9 @@ func TestImageAnalysisTellsMissingFromSilent(t *testing.T) {
 	))
 	g.Expect(d.Images[1].Problem).NotTo(MatchRegexp(`:\d{4,}`), "the port of a try is nobody's business")
 
-	d = running("registry.example.com/web:1", "registry.example.com/web:2", "silent.example.com/web:1")
+	d = newDraftWithImages("registry.example.com/web:1", "registry.example.com/web:2", "silent.example.com/web:1")
 	err := hydrate.ImageAnalysis{Inspector: inspector}.Apply(t.Context(), d)
-	refused(g, hydrate.StepImageAnalysis, err, v1alpha1.ReasonImageNotFound)
+	expectStepError(g, hydrate.StepImageAnalysis, err, v1alpha1.ReasonImageNotFound)
 	g.Expect(err).To(MatchError(ContainSubstring("registry.example.com/web:2")))
 	g.Expect(d.Images).To(BeNil(), "the draft is as it was")
 }
@@ -173,12 +173,12 @@ func TestImageAnalysisRefuses(t *testing.T) {
 		draft  *hydrate.Draft
 		reason string
 	}{
-		{"an image that no runtime would take", running("Web:1"), v1alpha1.ReasonInvalidImage},
-		{"more images than any app has", running(many...), v1alpha1.ReasonLimitExceeded},
+		{"an image that no runtime would take", newDraftWithImages("Web:1"), v1alpha1.ReasonInvalidImage},
+		{"more images than any app has", newDraftWithImages(many...), v1alpha1.ReasonLimitExceeded},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			err := hydrate.ImageAnalysis{Inspector: registries(t)}.Apply(t.Context(), c.draft)
-			refused(NewWithT(t), hydrate.StepImageAnalysis, err, c.reason)
+			err := hydrate.ImageAnalysis{Inspector: newRegistries(t)}.Apply(t.Context(), c.draft)
+			expectStepError(NewWithT(t), hydrate.StepImageAnalysis, err, c.reason)
 		})
 	}
 }
@@ -195,7 +195,7 @@ func TestImageAnalysisWithoutImages(t *testing.T) {
 func TestImageAnalysisStops(t *testing.T) {
 	g := NewWithT(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	d := running("registry.example.com/web:1", "registry.example.com/web:2")
+	d := newDraftWithImages("registry.example.com/web:1", "registry.example.com/web:2")
 	err := hydrate.ImageAnalysis{Inspector: inspectorFunc(func(ctx context.Context) (images.Detail, error) {
 		cancel()
 		<-ctx.Done()

@@ -18,15 +18,15 @@ type InProcess struct {
 var _ Worker = InProcess{}
 
 // Analyze runs the steps on a chart. Its errors are the errors of the steps.
-func (w InProcess) Analyze(ctx context.Context, request Request, payload Payload) (*Draft, map[Name]time.Duration, error) {
-	request.Source = delivered{payload}
+func (w InProcess) Analyze(ctx context.Context, request Request, payload ChartContent) (*Draft, map[Name]time.Duration, error) {
+	request.Source = fetchedSource{payload}
 	d, took := &Draft{Request: request}, stopwatch{took: map[Name]time.Duration{}, done: w.Done}
 	err := Pipeline{Observer: took, Steps: []Step{
 		SourceChart{},
 		RenderedChart{Renderer: w.Renderer, Reader: w.Reader},
 		CustomParams{Renderer: w.Renderer},
-		finding{},
-		packing{},
+		findStep{},
+		packStep{},
 	}}.Run(ctx, d)
 	d.Files = nil
 	for i := range d.Units {
@@ -35,11 +35,11 @@ func (w InProcess) Analyze(ctx context.Context, request Request, payload Payload
 	return d, took.took, err
 }
 
-// delivered is a source that returns a chart that was already fetched.
-type delivered struct{ payload Payload }
+// fetchedSource is a source that returns a chart that was already fetched.
+type fetchedSource struct{ payload ChartContent }
 
 // Fetch returns the chart.
-func (d delivered) Fetch(context.Context, Offer) (Payload, error) { return d.payload, nil }
+func (d fetchedSource) Fetch(context.Context, Offer) (ChartContent, error) { return d.payload, nil }
 
 // stopwatch is an observer that records the duration of each step.
 type stopwatch struct {

@@ -36,8 +36,8 @@ type App struct {
 	Offers []Offer
 }
 
-// Skipped describes the invalid entries of one name.
-type Skipped struct {
+// InvalidEntry describes the invalid entries of one name.
+type InvalidEntry struct {
 	Name string
 	Err  error
 }
@@ -54,9 +54,9 @@ type Listing struct {
 	NotModified bool
 	// Apps are sorted by name.
 	Apps []App
-	// Skipped lists the names with invalid entries, sorted. Invalid entries do not prevent
+	// InvalidEntry lists the names with invalid entries, sorted. Invalid entries do not prevent
 	// the listing of others.
-	Skipped []Skipped
+	Skipped []InvalidEntry
 	// SkippedEntries is the number of invalid entries. An app may have several.
 	SkippedEntries int
 	// Incomplete reports that a part of the index could not be parsed. Apps that are not
@@ -66,14 +66,14 @@ type Listing struct {
 	Unwanted int
 }
 
-// Mark identifies the last listing, so that a source can return NotModified.
-type Mark struct {
+// Cursor identifies the last listing, so that a source can return NotModified.
+type Cursor struct {
 	Revision string
 	ETag     string
 }
 
-// Payload is a chart as its source delivers it. Either Archive or Files is set.
-type Payload struct {
+// ChartContent is a chart as its source delivers it. Either Archive or Files is set.
+type ChartContent struct {
 	// Archive is a gzipped tar of at most chart.MaxArchiveBytes.
 	Archive []byte
 	// Files are the files of a chart that the source stores as a folder.

@@ -19,9 +19,9 @@ import (
 // masked only if it is a whole value.
 const minMasked = 4
 
-// structure contains the field names that are never masked, so that the structure of an
+// unmaskedFields contains the field names that are never masked, so that the structure of an
 // object remains readable. The values of apiVersion and kind are not masked either.
-var structure = map[string]bool{
+var unmaskedFields = map[string]bool{
 	"apiVersion": true, "kind": true, "metadata": true, "name": true, "namespace": true, "spec": true, "items": true,
 }
 
@@ -86,15 +86,15 @@ func formsOf(value string) []string {
 	if len(value) < minMasked {
 		return nil
 	}
-	forms := []string{value, strings.ToLower(value), url.QueryEscape(value), url.PathEscape(value), inJSON(value)}
+	forms := []string{value, strings.ToLower(value), url.QueryEscape(value), url.PathEscape(value), escapeJSON(value)}
 	for line := range strings.Lines(value) {
 		forms = append(forms, strings.TrimSpace(line))
 	}
 	return forms
 }
 
-// inJSON returns a text in its JSON-escaped form, without quotes.
-func inJSON(value string) string {
+// escapeJSON returns a text in its JSON-escaped form, without quotes.
+func escapeJSON(value string) string {
 	quoted, err := json.Marshal(value)
 	if err != nil {
 		return value
@@ -102,9 +102,9 @@ func inJSON(value string) string {
 	return strings.Trim(string(quoted), `"`)
 }
 
-// document returns a rendered document with the platform values and the contents of Secrets
+// maskDocument returns a rendered document with the platform values and the contents of Secrets
 // masked. If there is nothing to mask, the text is returned unchanged.
-func (m masker) document(doc objects.Document) (string, error) {
+func (m masker) maskDocument(doc objects.Document) (string, error) {
 	masked, err := doc.Text, error(nil)
 	if doc.MayHoldSecret() {
 		masked, err = maskSecret(doc.Text)
@@ -116,8 +116,8 @@ func (m masker) document(doc objects.Document) (string, error) {
 	if err := yaml.Unmarshal([]byte(masked), &object); err != nil {
 		return "", fmt.Errorf("read object: %w", err)
 	}
-	object, changed := m.value(object)
-	if !changed && m.part(masked) == masked {
+	object, changed := m.maskValue(object)
+	if !changed && m.maskParts(masked) == masked {
 		return masked, nil
 	}
 	// The new text has no comments, which may contain values too.
@@ -128,8 +128,8 @@ func (m masker) document(doc objects.Document) (string, error) {
 	return string(out), nil
 }
 
-// value masks the scalars of a value and reports whether it changed any.
-func (m masker) value(value any) (any, bool) {
+// maskValue masks the scalars of a value and reports whether it changed any.
+func (m masker) maskValue(value any) (any, bool) {
 	changed := false
 	switch value := value.(type) {
 	case map[string]any:
@@ -141,43 +141,43 @@ func (m masker) value(value any) (any, bool) {
 				continue
 			}
 			name, renamed := key, false
-			if !structure[key] {
-				name, renamed = m.scalar(key)
+			if !unmaskedFields[key] {
+				name, renamed = m.maskScalar(key)
 			}
-			next, replaced := m.value(inner)
+			next, replaced := m.maskValue(inner)
 			all[name], changed = next, changed || renamed || replaced
 		}
 		return all, changed
 	case []any:
 		for i := range value {
-			next, replaced := m.value(value[i])
+			next, replaced := m.maskValue(value[i])
 			value[i], changed = next, changed || replaced
 		}
 		return value, changed
 	case nil, bool:
 		return value, false
 	}
-	if name, replaced := m.scalar(renderedText(value)); replaced {
+	if name, replaced := m.maskScalar(renderedText(value)); replaced {
 		return name, true
 	}
 	return value, false
 }
 
-// scalar masks a text. If the text is a value, or a base64 encoding that contains one, the
+// maskScalar masks a text. If the text is a value, or a base64 encoding that contains one, the
 // whole text is masked, otherwise only the parts that match.
-func (m masker) scalar(value string) (string, bool) {
+func (m masker) maskScalar(value string) (string, bool) {
 	if m.whole[value] || m.whole[strings.TrimSpace(value)] {
 		return masked, true
 	}
-	if decoded, ok := decodeBase64(value); ok && (m.whole[decoded] || m.part(decoded) != decoded) {
+	if decoded, ok := decodeBase64(value); ok && (m.whole[decoded] || m.maskParts(decoded) != decoded) {
 		return masked, true
 	}
-	next := m.part(value)
+	next := m.maskParts(value)
 	return next, next != value
 }
 
-// part masks the values within a text.
-func (m masker) part(value string) string { return m.parts.Replace(value) }
+// unitsFor masks the values within a text.
+func (m masker) maskParts(value string) string { return m.parts.Replace(value) }
 
 // decodeBase64 decodes a text, and reports whether it is valid base64.
 func decodeBase64(value string) (string, bool) {

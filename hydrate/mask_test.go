@@ -14,7 +14,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// platform contains the platform values of these tests. None of the strings and numbers may
+// platformValues contains the platform values of these tests. None of the strings and numbers may
 // appear in a report.
 var platform = map[string]any{
 	"smtp":   map[string]any{"host": "mail.Internal.example", "password": "hunter2&more"},
@@ -29,19 +29,19 @@ func newDocument(text string) objects.Document {
 	return objects.Document{Path: "web/templates/a.yaml", Text: text}
 }
 
-// published returns the report on documents that were rendered with these values.
-func published(t *testing.T, texts ...string) string {
+// publishedReport returns the report on documents that were rendered with these values.
+func publishedReport(t *testing.T, texts ...string) string {
 	t.Helper()
 	var unit hydrate.Unit
 	for _, text := range texts {
 		unit.Documents = append(unit.Documents, newDocument(text))
 	}
-	reports, err := hydrate.Reports(&hydrate.Draft{Request: hydrate.Request{Platform: platform}, Units: []hydrate.Unit{unit}})
+	reports, err := hydrate.NewReports(&hydrate.Draft{Request: hydrate.Request{Platform: platform}, Units: []hydrate.Unit{unit}})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return string(reports["objects.yaml"])
 }
 
-func encoded(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+func encodeBase64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 
 func TestReportsMaskPlatformValues(t *testing.T) {
 	for _, c := range []struct{ why, text, hidden string }{
@@ -55,10 +55,10 @@ func TestReportsMaskPlatformValues(t *testing.T) {
 		{"a short number by itself", "kind: Service\nspec: {ports: [{port: 81}]}\n", "81"},
 		{"a short text by itself", "kind: Pod\nspec: {nodeSelector: {region: eu1}}\n", "eu1"},
 		{"in a list of values", "kind: Pod\nspec: {args: [alice-the-admin, bob@internal]}\n", "bob@internal"},
-		{"encoded", "kind: ConfigMap\nbinaryData: {a: " + encoded("hunter2&more") + "}\n", encoded("hunter2&more")},
-		{"encoded, a part", "kind: ConfigMap\nbinaryData: {a: " + encoded("x: hunter2&more\n") + "}\n", encoded("x: hunter2&more\n")},
+		{"encoded", "kind: ConfigMap\nbinaryData: {a: " + encodeBase64("hunter2&more") + "}\n", encodeBase64("hunter2&more")},
+		{"encoded, a part", "kind: ConfigMap\nbinaryData: {a: " + encodeBase64("x: hunter2&more\n") + "}\n", encodeBase64("x: hunter2&more\n")},
 		{"encoded for URLs", "kind: ConfigMap\ndata: {a: '" + base64.RawURLEncoding.EncodeToString([]byte("??hunter2&more??")) + "'}\n", "aHVudGVyMi"},
-		{"a short one, encoded", "kind: ConfigMap\ndata: {a: " + encoded("eu1") + "}\n", encoded("eu1")},
+		{"a short one, encoded", "kind: ConfigMap\ndata: {a: " + encodeBase64("eu1") + "}\n", encodeBase64("eu1")},
 		{"in JSON in a text", "kind: ConfigMap\ndata: {a: '{\"greet\": \"say \\\"friend\\\"\"}'}\n", "friend"},
 		{"quotes in it", "kind: ConfigMap\ndata: {a: 'say \"friend\"'}\n", "friend"},
 		{"in a block", "kind: ConfigMap\ndata:\n  app.conf: |\n    user = alice-the-admin\n    mode = fast\n", "alice"},
@@ -76,7 +76,7 @@ func TestReportsMaskPlatformValues(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			got := published(t, c.text)
+			got := publishedReport(t, c.text)
 			if !strings.HasPrefix(c.text, "#") {
 				g.Expect(got).To(ContainSubstring("(masked)"))
 			}
@@ -95,19 +95,19 @@ func TestReportsKeepWhatIsNoPlatformValue(t *testing.T) {
 		"a boolean":                  "kind: Pod\nspec: {debug: true}\n",
 		"nothing":                    "kind: Pod\nspec: {a: '', b: null}\n",
 		"a longer number":            "kind: Pod\nspec: {a: 811}\n",
-		"base64 of something else":   "kind: ConfigMap\nbinaryData: {a: " + encoded("another text") + "}\n",
+		"base64 of something else":   "kind: ConfigMap\nbinaryData: {a: " + encodeBase64("another text") + "}\n",
 		"words that look like it":    "kind: Pod\nspec: {args: [hunter, more, alice]}\n",
 		"a number that is a version": "kind: Pod\nspec: {image: web:8.1}\n",
 	} {
 		t.Run(why, func(t *testing.T) {
-			NewWithT(t).Expect(published(t, text)).To(HaveSuffix("a.yaml\n" + text))
+			NewWithT(t).Expect(publishedReport(t, text)).To(HaveSuffix("a.yaml\n" + text))
 		})
 	}
 }
 
 func TestReportsKeepWhatAnObjectIs(t *testing.T) {
 	g := NewWithT(t)
-	reports, err := hydrate.Reports(&hydrate.Draft{
+	reports, err := hydrate.NewReports(&hydrate.Draft{
 		Request: hydrate.Request{Platform: map[string]any{"a": "Deployment", "b": "apps/v1", "c": "metadata", "d": "secret-name"}},
 		Units:   []hydrate.Unit{{Documents: []objects.Document{newDocument("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, labels: {a: secret-name}}\n")}}},
 	})
@@ -129,7 +129,7 @@ func TestReportsAreMaskedInTime(t *testing.T) {
 	for i := range 20_000 {
 		fmt.Fprintf(&text, "  key-%d: the value-%d-of-many others\n", i, i)
 	}
-	reports, err := hydrate.Reports(&hydrate.Draft{
+	reports, err := hydrate.NewReports(&hydrate.Draft{
 		Request: hydrate.Request{Platform: many}, Units: []hydrate.Unit{{Documents: []objects.Document{newDocument(text.String())}}},
 	})
 	g.Expect(err).NotTo(HaveOccurred())

@@ -69,7 +69,7 @@ func FailedStep(err error, fallback Name) Name {
 func (p Pipeline) Run(ctx context.Context, d *Draft) error {
 	for d.done < len(p.Steps) {
 		step := p.Steps[d.done]
-		if err := p.apply(ctx, step, d); err != nil {
+		if err := p.applyStep(ctx, step, d); err != nil {
 			if _, named := errors.AsType[*StepError](err); named {
 				return err
 			}
@@ -80,7 +80,7 @@ func (p Pipeline) Run(ctx context.Context, d *Draft) error {
 	return nil
 }
 
-func (p Pipeline) apply(ctx context.Context, step Step, d *Draft) error {
+func (p Pipeline) applyStep(ctx context.Context, step Step, d *Draft) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (s stage) Apply(context.Context, *hydrate.Draft) error {
 	return nil
 }
 
-func (j *journal) pipeline() hydrate.Pipeline {
+func (j *journal) newPipeline() hydrate.Pipeline {
 	return hydrate.Pipeline{
 		Steps:    []hydrate.Step{stage{"One", j}, stage{"Two", j}, stage{"Three", j}},
 		Observer: j,
@@ -64,9 +64,9 @@ func TestPipelineRunsItsStepsOnce(t *testing.T) {
 	g := NewWithT(t)
 	j := &journal{}
 	d := &hydrate.Draft{}
-	g.Expect(j.pipeline().Run(t.Context(), d)).To(Succeed())
+	g.Expect(j.newPipeline().Run(t.Context(), d)).To(Succeed())
 	g.Expect(j.lines).To(Equal([]string{"One", "One done: <nil>", "Two", "Two done: <nil>", "Three", "Three done: <nil>"}))
-	g.Expect(j.pipeline().Run(t.Context(), d)).To(Succeed())
+	g.Expect(j.newPipeline().Run(t.Context(), d)).To(Succeed())
 	g.Expect(j.lines).To(HaveLen(6), "what is done is done")
 }
 
@@ -75,14 +75,14 @@ func TestPipelineGoesOnWhereItFailed(t *testing.T) {
 	j := &journal{fails: map[hydrate.Name][]error{"Two": {errStep, outcome.Stalled(v1alpha1.ReasonRenderFailed, errStep)}}}
 	d := &hydrate.Draft{}
 	for range 2 {
-		err := j.pipeline().Run(t.Context(), d)
+		err := j.newPipeline().Run(t.Context(), d)
 		g.Expect(err).To(MatchError(errStep))
 		g.Expect(err).To(MatchError("Two: broken"))
 		g.Expect(hydrate.FailedStep(err, "none")).To(Equal(hydrate.Name("Two")))
 		var step *hydrate.StepError
 		g.Expect(errors.As(err, &step)).To(BeTrue())
 	}
-	g.Expect(j.pipeline().Run(t.Context(), d)).To(Succeed())
+	g.Expect(j.newPipeline().Run(t.Context(), d)).To(Succeed())
 	g.Expect(j.lines).To(Equal([]string{
 		"One", "One done: <nil>",
 		"Two", "Two done: broken", "Two", "Two done: broken", "Two", "Two done: <nil>",
@@ -93,7 +93,7 @@ func TestPipelineGoesOnWhereItFailed(t *testing.T) {
 func TestPipelineKeepsTheMeaning(t *testing.T) {
 	g := NewWithT(t)
 	j := &journal{fails: map[hydrate.Name][]error{"One": {outcome.Stalled(v1alpha1.ReasonNotFound, errStep)}}}
-	err := j.pipeline().Run(t.Context(), &hydrate.Draft{})
+	err := j.newPipeline().Run(t.Context(), &hydrate.Draft{})
 	g.Expect(outcome.IsStalled(err)).To(BeTrue())
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonNotFound))
 }
@@ -103,16 +103,16 @@ func TestPipelineStopsBetweenSteps(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	j := &journal{then: cancel}
 	d := &hydrate.Draft{}
-	err := j.pipeline().Run(ctx, d)
+	err := j.newPipeline().Run(ctx, d)
 	g.Expect(err).To(MatchError(context.Canceled))
 	g.Expect(hydrate.FailedStep(err, "none")).To(Equal(hydrate.Name("Two")))
 	g.Expect(j.lines).To(Equal([]string{"One", "One done: <nil>"}))
-	g.Expect(j.pipeline().Run(t.Context(), d)).To(Succeed(), "and goes on another time")
+	g.Expect(j.newPipeline().Run(t.Context(), d)).To(Succeed(), "and goes on another time")
 }
 
 func TestPipelineWithoutAnObserver(t *testing.T) {
 	j := &journal{}
-	p := j.pipeline()
+	p := j.newPipeline()
 	p.Observer = nil
 	NewWithT(t).Expect(p.Run(t.Context(), &hydrate.Draft{})).To(Succeed())
 }
@@ -126,13 +126,13 @@ func TestFailedStepOfAnotherError(t *testing.T) {
 // TestPipelineOfTheFiveSteps shows that a draft continues with the step that failed.
 func TestPipelineOfTheFiveSteps(t *testing.T) {
 	g := NewWithT(t)
-	files := web(map[string]string{"templates/pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: c, image: {{ .Values.image | quote }}}]}\n"})
-	d := &hydrate.Draft{Request: request(files)}
+	files := newWebChart(map[string]string{"templates/pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: c, image: {{ .Values.image | quote }}}]}\n"})
+	d := &hydrate.Draft{Request: newRequest(files)}
 	d.Request.Source = delivery{err: errStep}
 	d.Request.Params = map[string]any{"image": "registry.example.com/web:2"}
 	handed := &publisher{err: errStep}
 	p := hydrate.Pipeline{Steps: []hydrate.Step{
-		hydrate.SourceChart{}, rendering, customizing, hydrate.ImageAnalysis{Inspector: registries(t, "web:1")}, hydrate.RepoUpdate{Publisher: handed},
+		hydrate.SourceChart{}, rendering, customizing, hydrate.ImageAnalysis{Inspector: newRegistries(t, "web:1")}, hydrate.RepoUpdate{Publisher: handed},
 	}}
 	fails := func(step hydrate.Name) {
 		err := p.Run(t.Context(), d)
@@ -140,9 +140,9 @@ func TestPipelineOfTheFiveSteps(t *testing.T) {
 		g.Expect(hydrate.FailedStep(err, "none")).To(Equal(step), "%v", err)
 	}
 	fails(hydrate.StepSourceChart)
-	d.Request.Source = delivery{payload: hydrate.Payload{Files: files}}
+	d.Request.Source = delivery{payload: hydrate.ChartContent{Files: files}}
 	fails(hydrate.StepImageAnalysis)
-	p.Steps[3] = hydrate.ImageAnalysis{Inspector: registries(t, "web:2")}
+	p.Steps[3] = hydrate.ImageAnalysis{Inspector: newRegistries(t, "web:2")}
 	d.Request.Source = delivery{err: errors.New("fetched again")}
 	fails(hydrate.StepRepoUpdate)
 	handed.err = nil

@@ -40,8 +40,8 @@ type Prepared struct {
 	// Draft contains the rendered units with their values. There are no units if Wrong is
 	// not empty.
 	Draft *Draft
-	// Wrong lists the inputs that are missing or invalid.
-	Wrong []inputs.Problem
+	// InputProblems lists the inputs that are missing or invalid.
+	InputProblems []inputs.Problem
 }
 
 // credentialInput is the input through which a chart receives the credential of a purchased
@@ -61,18 +61,18 @@ func (w InProcess) Prepare(ctx context.Context, p Preparation) (*Prepared, error
 		return nil, err
 	}
 	render := RenderedChart{Renderer: w.Renderer, Reader: w.Reader}
-	manifest, err := render.Manifest(ctx, d)
+	manifest, err := render.ReadManifest(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	declared, _ := render.Inputs(d, manifest)
+	declared, _ := render.ReadInputs(d, manifest)
 	known := p.Request.Platform
-	checked, wrong := inputs.CheckInputs(declared, p.Given.values(declared), p.Given.supplied(declared, known), p.Given.plain(declared)...)
+	checked, wrong := inputs.CheckInputs(declared, p.Given.valuesFor(declared), p.Given.suppliedFor(declared, known), p.Given.plainNames(declared)...)
 	if len(wrong) > 0 {
 		d.Files, d.Manifest = nil, manifest
-		return &Prepared{Draft: d, Wrong: wrong}, nil
+		return &Prepared{Draft: d, InputProblems: wrong}, nil
 	}
-	d.Request.Platform = values.Overlay(known, inputs.Values(declared, checked, known))
+	d.Request.Platform = values.Overlay(known, inputs.ChartValues(declared, checked, known))
 	if err := render.Apply(ctx, d); err != nil {
 		return nil, err
 	}
@@ -80,9 +80,9 @@ func (w InProcess) Prepare(ctx context.Context, p Preparation) (*Prepared, error
 	return &Prepared{Draft: d}, nil
 }
 
-// values returns the inputs of the tenant, and the credential if the app has an input for
+// valuesFor returns the inputs of the tenant, and the credential if the app has an input for
 // it.
-func (g GivenInputs) values(declared []inputs.Input) map[string]string {
+func (g GivenInputs) valuesFor(declared []inputs.Input) map[string]string {
 	given := maps.Clone(g.Values)
 	asked := slices.ContainsFunc(declared, func(in inputs.Input) bool { return in.Name == credentialInput })
 	if asked && g.Credential != "" {
@@ -94,20 +94,20 @@ func (g GivenInputs) values(declared []inputs.Input) map[string]string {
 	return given
 }
 
-// supplied returns the inputs that the tenant does not have to give. The values of the
+// suppliedFor returns the inputs that the tenant does not have to give. The values of the
 // platform and the tenant override the inputs that are available to every app.
-func (g GivenInputs) supplied(declared []inputs.Input, known map[string]any) map[string]string {
+func (g GivenInputs) suppliedFor(declared []inputs.Input, known map[string]any) map[string]string {
 	supplied := maps.Clone(g.Supplied)
 	if supplied == nil {
 		supplied = map[string]string{}
 	}
-	maps.Copy(supplied, inputs.Supplied(declared, known))
+	maps.Copy(supplied, inputs.SuppliedTexts(declared, known))
 	return supplied
 }
 
-// plain returns the names of the inputs whose values are stored in plain text: given ones,
+// plainNames returns the names of the inputs whose values are stored in plain text: given ones,
 // and those supplied to every app that are not given.
-func (g GivenInputs) plain(inputs []inputs.Input) []string {
+func (g GivenInputs) plainNames(inputs []inputs.Input) []string {
 	plain := slices.Clone(g.Plain)
 	for _, in := range inputs {
 		source := in.Name

@@ -11,9 +11,9 @@ func WithReading(ctx context.Context, do func(ctx context.Context, etag string) 
 	return context.WithValue(ctx, readingKey{}, do)
 }
 
-// Reading calls the function in the context, if there is one. A source calls Reading before
+// ReportReading calls the function in the context, if there is one. A source calls Reading before
 // it reads its content.
-func Reading(ctx context.Context, etag string) error {
+func ReportReading(ctx context.Context, etag string) error {
 	if do, ok := ctx.Value(readingKey{}).(func(context.Context, string) error); ok {
 		return do(ctx, etag)
 	}

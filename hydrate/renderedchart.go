@@ -33,40 +33,40 @@ func (RenderedChart) Name() Name { return StepRenderedChart }
 
 // Apply sets Manifest, License, Inputs, InputWarnings and Units.
 func (s RenderedChart) Apply(ctx context.Context, d *Draft) error {
-	manifest, err := s.Manifest(ctx, d)
+	manifest, err := s.ReadManifest(ctx, d)
 	if err != nil {
 		return err
 	}
-	license, err := s.license(d)
+	license, err := s.readLicense(d)
 	if err != nil {
 		return err
 	}
-	units, err := Units(d.Chart.Name, d.Files, manifest)
+	units, err := ListUnits(d.Chart.Name, d.Files, manifest)
 	if err != nil {
 		return err
 	}
-	if units, err = d.Request.At.part(units, manifest); err != nil {
+	if units, err = d.Request.At.unitsFor(units, manifest); err != nil {
 		return err
 	}
-	values := d.Request.platform(manifest)
+	values := d.Request.platformValues(manifest)
 	for i := range units {
 		units[i].Values = values
 		if d.isLibrary() {
 			continue
 		}
-		if err := units[i].render(ctx, s.Renderer, d, d.Files); err != nil {
+		if err := units[i].renderUnit(ctx, s.Renderer, d, d.Files); err != nil {
 			return err
 		}
 	}
 	d.Manifest, d.License, d.Units = manifest, license, units
-	d.Inputs, d.InputWarnings = s.Inputs(d, manifest)
+	d.Inputs, d.InputWarnings = s.ReadInputs(d, manifest)
 	return nil
 }
 
-// Manifest returns the app manifest of the draft. A manifest in the old format is rendered
+// ReadManifest returns the app manifest of the draft. A manifest in the old format is rendered
 // first. The result is nil for a chart without a manifest.
-func (s RenderedChart) Manifest(ctx context.Context, d *Draft) (*Manifest, error) {
-	text, ok := d.File(manifestFile)
+func (s RenderedChart) ReadManifest(ctx context.Context, d *Draft) (*Manifest, error) {
+	text, ok := d.FindFile(manifestFile)
 	if !ok {
 		return nil, nil
 	}
@@ -91,10 +91,10 @@ func (s RenderedChart) Manifest(ctx context.Context, d *Draft) (*Manifest, error
 // an otherwise empty chart, the only text that Helm does not parse as an object.
 func (s RenderedChart) renderManifest(ctx context.Context, d *Draft, text []byte) ([]byte, error) {
 	const notes = "templates/NOTES.txt"
-	meta, _ := d.File(chart.MetadataFile)
+	meta, _ := d.FindFile(chart.MetadataFile)
 	out, err := s.Renderer.Render(ctx, RenderInput{
 		Files:     []chart.File{{Name: chart.MetadataFile, Data: meta}, {Name: notes, Data: text}},
-		Values:    d.Request.platform(nil),
+		Values:    d.Request.platformValues(nil),
 		Release:   d.Chart.Name,
 		Namespace: RenderNamespace,
 	})
@@ -105,9 +105,9 @@ func (s RenderedChart) renderManifest(ctx context.Context, d *Draft, text []byte
 	return []byte(out.Notes), nil
 }
 
-// Units returns the charts of an app that are installed as separate releases: the charts in
+// ListUnits returns the charts of an app that are installed as separate releases: the charts in
 // spec.subCharts of the manifest, or the main chart of the app.
-func Units(app string, files []chart.File, manifest *Manifest) ([]Unit, error) {
+func ListUnits(app string, files []chart.File, manifest *Manifest) ([]Unit, error) {
 	if manifest == nil || len(manifest.SubCharts) == 0 {
 		return []Unit{{Name: app}}, nil
 	}
@@ -139,21 +139,21 @@ func UnitFiles(files []chart.File, dir string) []chart.File {
 
 // isLibrary reports whether the app is a library chart and the draft is hydrated.
 func (d *Draft) isLibrary() bool {
-	return d.Request.At == (Place{}) && strings.EqualFold(d.Chart.Type, "library")
+	return d.Request.At == (InstallTarget{}) && strings.EqualFold(d.Chart.Type, "library")
 }
 
-// render sets the rendered documents of the unit, or the reason why it cannot be rendered.
-func (u *Unit) render(ctx context.Context, r Renderer, d *Draft, files []chart.File) error {
+// renderUnit sets the rendered documents of the unit, or the reason why it cannot be rendered.
+func (u *Unit) renderUnit(ctx context.Context, r Renderer, d *Draft, files []chart.File) error {
 	in := RenderInput{
 		Files:     UnitFiles(files, u.Dir),
 		Values:    u.Values,
-		Release:   d.Request.At.release(d.Chart.Name, u.Name),
-		Namespace: d.Request.At.namespace(),
+		Release:   d.Request.At.releaseName(d.Chart.Name, u.Name),
+		Namespace: d.Request.At.releaseNamespace(),
 		Cluster:   d.Request.Cluster,
 		Lookup:    d.Request.Lookup,
 	}
 	in.Upgrade, in.Revision = d.Request.Releases[in.Release].Upgrade, d.Request.Releases[in.Release].Number
-	if in.ForRelease = d.Request.At != (Place{}); !in.ForRelease {
+	if in.ForRelease = d.Request.At != (InstallTarget{}); !in.ForRelease {
 		in.Schemas = SchemasReported
 	}
 	out, err := r.Render(ctx, in)

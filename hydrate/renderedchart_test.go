@@ -25,7 +25,7 @@ const (
 
 func TestRenderedChart(t *testing.T) {
 	g := NewWithT(t)
-	d := fetched(t, web(nil))
+	d := fetchDraft(t, newWebChart(nil))
 	d.Request.Platform = map[string]any{"greeting": "good day"}
 	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
 	g.Expect(d.Manifest).To(BeNil(), "a plain chart has none")
@@ -34,7 +34,7 @@ func TestRenderedChart(t *testing.T) {
 	g.Expect(d.Units[0].Dir).To(BeEmpty())
 	g.Expect(d.Units[0].Values).To(Equal(map[string]any{"greeting": "good day"}))
 	g.Expect(d.Units[0].Documents).To(HaveExactElements(HaveField("Text", ContainSubstring(`{text: "good day"}`))))
-	g.Expect(d.Objects()).To(Equal([]objects.Object{{APIVersion: "v1", Kind: "ConfigMap", Name: "page"}}))
+	g.Expect(d.AllObjects()).To(Equal([]objects.Object{{APIVersion: "v1", Kind: "ConfigMap", Name: "page"}}))
 }
 
 func TestRenderedChartReadsManifests(t *testing.T) {
@@ -48,7 +48,7 @@ func TestRenderedChartReadsManifests(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			d := fetched(t, web(map[string]string{"OlaresManifest.yaml": c.text}))
+			d := fetchDraft(t, newWebChart(map[string]string{"OlaresManifest.yaml": c.text}))
 			d.Request.Platform = map[string]any{"title": "The web"}
 			g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
 			g.Expect(d.Manifest.Title).To(Equal(c.title))
@@ -60,7 +60,7 @@ func TestRenderedChartReadsManifests(t *testing.T) {
 // that null removes a default of the chart.
 func TestRenderedChartOverlaysThePlatform(t *testing.T) {
 	g := NewWithT(t)
-	d := fetched(t, web(map[string]string{
+	d := fetchDraft(t, newWebChart(map[string]string{
 		"values.yaml":         "greeting: hello\nfarewell: bye\n",
 		"templates/page.yaml": `{"kind": "A", "apiVersion": "v1", "of": {{ list .Values.sysVersion .Values.user.zone (.Values.farewell | default "none") | toJson }}}`,
 	}))
@@ -98,9 +98,9 @@ func TestRenderedChartRefuses(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			d := fetched(t, web(c.files))
+			d := fetchDraft(t, newWebChart(c.files))
 			err := rendering.Apply(t.Context(), d)
-			refused(g, hydrate.StepRenderedChart, err, c.reason)
+			expectStepError(g, hydrate.StepRenderedChart, err, c.reason)
 			g.Expect(err).To(MatchError(And(ContainSubstring(c.says), Not(ContainSubstring("NOTES.txt")))))
 			g.Expect(d.Units).To(BeNil(), "the draft is as it was")
 			g.Expect(d.Manifest).To(BeNil())
@@ -124,19 +124,19 @@ func TestRenderedChartThatNeedsValues(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			files := web(map[string]string{"templates/page.yaml": c.text})
-			d := fetched(t, files)
+			files := newWebChart(map[string]string{"templates/page.yaml": c.text})
+			d := fetchDraft(t, files)
 			g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
 			g.Expect(d.Units).To(HaveExactElements(HaveField("Documents", BeEmpty())))
-			g.Expect(d.Unrendered()).To(ContainSubstring(c.says))
-			g.Expect(d.Warnings()).To(HaveExactElements(ContainSubstring(c.says)))
+			g.Expect(d.UnrenderedReason()).To(ContainSubstring(c.says))
+			g.Expect(d.ListWarnings()).To(HaveExactElements(ContainSubstring(c.says)))
 			g.Expect(customizing.Apply(t.Context(), d)).To(Succeed())
 			g.Expect(d.Clone).To(BeNil(), "what is not known is not compared")
 
-			d = fetched(t, files)
-			d.Request.At = hydrate.Place{Namespace: "home", Instance: "web"}
+			d = fetchDraft(t, files)
+			d.Request.At = hydrate.InstallTarget{Namespace: "home", Instance: "web"}
 			err := rendering.Apply(t.Context(), d)
-			refused(g, hydrate.StepRenderedChart, err, v1alpha1.ReasonRenderFailed)
+			expectStepError(g, hydrate.StepRenderedChart, err, v1alpha1.ReasonRenderFailed)
 			g.Expect(err).To(MatchError(ContainSubstring(c.says)))
 		})
 	}
@@ -147,13 +147,13 @@ func TestRenderedChartThatNeedsValues(t *testing.T) {
 func TestRenderedChartThatLooksUp(t *testing.T) {
 	g := NewWithT(t)
 	const says = "create the Secret token first"
-	files := web(map[string]string{"templates/guard.yaml": "{{ if not (lookup \"v1\" \"Secret\" .Release.Namespace \"token\") }}{{ fail \"" + says + "\" }}{{ end }}"})
-	d := fetched(t, files)
+	files := newWebChart(map[string]string{"templates/guard.yaml": "{{ if not (lookup \"v1\" \"Secret\" .Release.Namespace \"token\") }}{{ fail \"" + says + "\" }}{{ end }}"})
+	d := fetchDraft(t, files)
 	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
-	g.Expect(d.Unrendered()).To(ContainSubstring(says))
+	g.Expect(d.UnrenderedReason()).To(ContainSubstring(says))
 
-	d = fetched(t, files)
-	d.Request.At = hydrate.Place{Namespace: "home", Instance: "web"}
+	d = fetchDraft(t, files)
+	d.Request.At = hydrate.InstallTarget{Namespace: "home", Instance: "web"}
 	secrets := map[string]any{}
 	d.Request.Lookup = func(_ context.Context, query hydrate.LookupQuery) (map[string]any, error) {
 		g.Expect(query).To(Equal(hydrate.LookupQuery{APIVersion: "v1", Kind: "Secret", Namespace: "home", Name: "token"}))
@@ -161,7 +161,7 @@ func TestRenderedChartThatLooksUp(t *testing.T) {
 	}
 	secrets["data"] = "something"
 	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
-	g.Expect([]any{d.Unrendered(), d.Units[0].Lookups}).To(Equal([]any{"", 1}))
+	g.Expect([]any{d.UnrenderedReason(), d.Units[0].Lookups}).To(Equal([]any{"", 1}))
 	secrets = nil
 	g.Expect(rendering.Apply(t.Context(), d)).To(MatchError(ContainSubstring(says)))
 }
@@ -169,18 +169,18 @@ func TestRenderedChartThatLooksUp(t *testing.T) {
 // TestRenderedChartOfALibrary shows that a library chart is published but not installed.
 func TestRenderedChartOfALibrary(t *testing.T) {
 	g := NewWithT(t)
-	files := web(map[string]string{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\ntype: library\n"})
-	d := fetched(t, files)
+	files := newWebChart(map[string]string{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\ntype: library\n"})
+	d := fetchDraft(t, files)
 	d.Request.Params = map[string]any{"greeting": "hi"}
 	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
 	g.Expect(customizing.Apply(t.Context(), d)).To(Succeed())
-	g.Expect([]any{d.Objects(), d.Warnings()}).To(HaveEach(BeEmpty()))
+	g.Expect([]any{d.AllObjects(), d.ListWarnings()}).To(HaveEach(BeEmpty()))
 	g.Expect(d.Clone).To(BeNil())
 
-	d = fetched(t, files)
-	d.Request.At = hydrate.Place{Namespace: "home", Instance: "web"}
+	d = fetchDraft(t, files)
+	d.Request.At = hydrate.InstallTarget{Namespace: "home", Instance: "web"}
 	err := rendering.Apply(t.Context(), d)
-	refused(g, hydrate.StepRenderedChart, err, v1alpha1.ReasonRenderFailed)
+	expectStepError(g, hydrate.StepRenderedChart, err, v1alpha1.ReasonRenderFailed)
 	g.Expect(err).To(MatchError(ContainSubstring("is a library")))
 }
 
@@ -188,18 +188,18 @@ func TestRenderedChartOfALibrary(t *testing.T) {
 // and the schema of a dependency, but the values of an installation may not.
 func TestRenderedChartAgainstSchemas(t *testing.T) {
 	g := NewWithT(t)
-	files := web(map[string]string{
+	files := newWebChart(map[string]string{
 		"charts/db/Chart.yaml":         "apiVersion: v2\nname: db\nversion: 1.0.0\n",
 		"charts/db/values.schema.json": `{"required": ["password"]}`,
 	})
-	d := fetched(t, files)
+	d := fetchDraft(t, files)
 	const says = `values do not meet values.schema.json of chart "db": db.password: missing`
 	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
-	g.Expect(d.Objects()).To(HaveLen(1), "it renders all the same")
-	g.Expect(d.Warnings()).To(HaveExactElements(says + "; give other values when you install the app"))
+	g.Expect(d.AllObjects()).To(HaveLen(1), "it renders all the same")
+	g.Expect(d.ListWarnings()).To(HaveExactElements(says + "; give other values when you install the app"))
 
-	d = fetched(t, files)
-	d.Request.At = hydrate.Place{Namespace: "home", Instance: "web"}
+	d = fetchDraft(t, files)
+	d.Request.At = hydrate.InstallTarget{Namespace: "home", Instance: "web"}
 	err := rendering.Apply(t.Context(), d)
 	g.Expect(outcome.IsStalled(err)).To(BeTrue())
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonSchemaViolation))
@@ -209,18 +209,18 @@ func TestRenderedChartAgainstSchemas(t *testing.T) {
 func TestRenderedChartStopsWhenAsked(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	NewWithT(t).Expect(rendering.Apply(ctx, fetched(t, web(nil)))).To(MatchError(context.Canceled))
+	NewWithT(t).Expect(rendering.Apply(ctx, fetchDraft(t, newWebChart(nil)))).To(MatchError(context.Canceled))
 }
 
 func TestUnits(t *testing.T) {
 	g := NewWithT(t)
-	files := web(map[string]string{"client/Chart.yaml": "c", "client/templates/a.yaml": "a", "clients/b.yaml": "b", "server/Chart.yaml": "s"})
-	units, err := hydrate.Units("web", files, nil)
+	files := newWebChart(map[string]string{"client/Chart.yaml": "c", "client/templates/a.yaml": "a", "clients/b.yaml": "b", "server/Chart.yaml": "s"})
+	units, err := hydrate.ListUnits("web", files, nil)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(units).To(Equal([]hydrate.Unit{{Name: "web"}}))
 
 	of := &hydrate.Manifest{SubCharts: []hydrate.SubChart{{Name: "server", Shared: true}, {Name: "client"}}}
-	units, err = hydrate.Units("web", files, of)
+	units, err = hydrate.ListUnits("web", files, of)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(units).To(Equal([]hydrate.Unit{{Name: "server", Dir: "server"}, {Name: "client", Dir: "client"}}), "in the order of the manifest")
 
@@ -254,9 +254,9 @@ func TestRenderedChartOfAPlace(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			d := fetched(t, web(files(c.units)))
+			d := fetchDraft(t, newWebChart(files(c.units)))
 			if c.namespace != "" {
-				d.Request.At = hydrate.Place{Namespace: c.namespace, Instance: "web"}
+				d.Request.At = hydrate.InstallTarget{Namespace: c.namespace, Instance: "web"}
 			}
 			g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
 			var got []string
@@ -264,12 +264,12 @@ func TestRenderedChartOfAPlace(t *testing.T) {
 				got = append(got, u.Name)
 			}
 			g.Expect(got).To(Equal(c.want))
-			g.Expect(d.Manifest.Serves(c.namespace)).To(Equal(len(got) == 1))
+			g.Expect(d.Manifest.IsSharedIn(c.namespace)).To(Equal(len(got) == 1))
 		})
 	}
 	g := NewWithT(t)
-	d := fetched(t, web(files("[{name: server, shared: true}, {name: tool, shared: true}]")))
-	d.Request.At = hydrate.Place{Namespace: "home", Instance: "web"}
+	d := fetchDraft(t, newWebChart(files("[{name: server, shared: true}, {name: tool, shared: true}]")))
+	d.Request.At = hydrate.InstallTarget{Namespace: "home", Instance: "web"}
 	err := rendering.Apply(t.Context(), d)
 	g.Expect(outcome.IsStalled(err)).To(BeTrue())
 	g.Expect(err).To(MatchError(ContainSubstring("install it in server-shared and tool-shared")))

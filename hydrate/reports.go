@@ -15,17 +15,17 @@ import (
 // masked replaces secret values in reports.
 const masked = "(masked)"
 
-// Reports returns the texts that are published with a chart for users and for web pages.
+// NewReports returns the texts that are published with a chart for users and for web pages.
 // They are too long for an object.
 //
 //	app.json                   the manifest as AppMarket parsed it
 //	images.json                the images with their details from the registries
 //	objects.yaml               the rendered objects, with the contents of Secrets and the platform values masked
 //	README.md, values.yaml, …  files of the chart for users
-func Reports(d *Draft) (map[string][]byte, error) {
+func NewReports(d *Draft) (map[string][]byte, error) {
 	reports := map[string][]byte{}
 	for _, name := range []string{"README.md", chart.ValuesFile, chart.SchemaFile} {
-		if text, ok := d.File(name); ok {
+		if text, ok := d.FindFile(name); ok {
 			reports[name] = text
 		}
 	}
@@ -35,10 +35,10 @@ func Reports(d *Draft) (map[string][]byte, error) {
 		}
 	}
 	var err error
-	if reports["app.json"], err = indented(d.Manifest); err != nil {
+	if reports["app.json"], err = indentedJSON(d.Manifest); err != nil {
 		return nil, fmt.Errorf("encode app.json: %w", err)
 	}
-	if reports["images.json"], err = indented(d.Images); err != nil {
+	if reports["images.json"], err = indentedJSON(d.Images); err != nil {
 		return nil, fmt.Errorf("encode images.json: %w", err)
 	}
 	if reports["objects.yaml"], err = objectsReport(d); err != nil {
@@ -47,14 +47,14 @@ func Reports(d *Draft) (map[string][]byte, error) {
 	return reports, nil
 }
 
-func indented(content any) ([]byte, error) { return json.MarshalIndent(content, "", "  ") }
+func indentedJSON(content any) ([]byte, error) { return json.MarshalIndent(content, "", "  ") }
 
 func objectsReport(d *Draft) ([]byte, error) {
 	var out bytes.Buffer
 	platform := newMasker(d.Request.Platform)
 	for _, unit := range d.Units {
 		for _, doc := range unit.Documents {
-			text, err := platform.document(doc)
+			text, err := platform.maskDocument(doc)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", doc.Path, err)
 			}
@@ -75,7 +75,7 @@ func maskSecret(text string) (string, error) {
 		return "", fmt.Errorf("read object: %w", err)
 	}
 	object, ok := document.(map[string]any)
-	if !ok || !mask(object) {
+	if !ok || !maskSecretFields(object) {
 		return text, nil
 	}
 	out, err := yaml.Marshal(object)
@@ -85,8 +85,8 @@ func maskSecret(text string) (string, error) {
 	return string(out), nil
 }
 
-// mask masks a Secret, or the Secrets in a List, and reports whether it found any.
-func mask(object map[string]any) bool {
+// maskSecretFields masks a Secret, or the Secrets in a List, and reports whether it found any.
+func maskSecretFields(object map[string]any) bool {
 	found := false
 	if items, ok := object["items"].([]any); ok {
 		for _, item := range items {
@@ -94,7 +94,7 @@ func mask(object map[string]any) bool {
 			if ok && object["kind"] == "SecretList" && inner["kind"] == nil {
 				inner["kind"] = "Secret"
 			}
-			if ok && mask(inner) {
+			if ok && maskSecretFields(inner) {
 				found = true
 			}
 		}

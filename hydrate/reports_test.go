@@ -17,7 +17,7 @@ func objectsOf(t *testing.T, texts ...string) string {
 	for _, text := range texts {
 		unit.Documents = append(unit.Documents, newDocument(text))
 	}
-	reports, err := hydrate.Reports(&hydrate.Draft{Units: []hydrate.Unit{unit}})
+	reports, err := hydrate.NewReports(&hydrate.Draft{Units: []hydrate.Unit{unit}})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return string(reports["objects.yaml"])
 }
@@ -25,7 +25,7 @@ func objectsOf(t *testing.T, texts ...string) string {
 func TestReports(t *testing.T) {
 	g := NewWithT(t)
 	d := &hydrate.Draft{
-		Files: web(map[string]string{
+		Files: newWebChart(map[string]string{
 			"README.md": "# Web\n", "values.schema.json": "{}", "LICENSE": "free", "docs/README.md": "more",
 			"i18n/en-US/OlaresManifest.yaml": "metadata: {title: Web}\n",
 			"i18n/zh-CN/OlaresManifest.yaml": "metadata: {title: 网}\n",
@@ -34,7 +34,7 @@ func TestReports(t *testing.T) {
 		Manifest: &hydrate.Manifest{Name: "web", Title: "The web"},
 		Images:   []images.Image{{Reference: "nginx:1", Name: "docker.io/library/nginx:1", Where: []string{"Deployment/web"}, Problem: "no answer"}},
 	}
-	reports, err := hydrate.Reports(d)
+	reports, err := hydrate.NewReports(d)
 	g.Expect(err).NotTo(HaveOccurred())
 	var names []string
 	for name := range reports {
@@ -50,7 +50,7 @@ func TestReports(t *testing.T) {
 
 func TestReportsOfAPlainChart(t *testing.T) {
 	g := NewWithT(t)
-	reports, err := hydrate.Reports(&hydrate.Draft{})
+	reports, err := hydrate.NewReports(&hydrate.Draft{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(reports["app.json"]).To(MatchJSON("null"))
 	g.Expect(reports["images.json"]).To(MatchJSON("null"))

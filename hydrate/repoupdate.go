@@ -21,7 +21,7 @@ func (RepoUpdate) Name() Name { return StepRepoUpdate }
 // Apply sets Published. It packs the chart first, unless a worker has done so.
 func (s RepoUpdate) Apply(ctx context.Context, d *Draft) error {
 	if !d.analyzed {
-		if err := (packing{}).Apply(ctx, d); err != nil {
+		if err := (packStep{}).Apply(ctx, d); err != nil {
 			return err
 		}
 	}
@@ -30,10 +30,10 @@ func (s RepoUpdate) Apply(ctx context.Context, d *Draft) error {
 		return fmt.Errorf("encode %s: %w", chart.MetadataFile, err)
 	}
 	reports := maps.Clone(d.Reports)
-	if reports["images.json"], err = indented(d.Images); err != nil {
+	if reports["images.json"], err = indentedJSON(d.Images); err != nil {
 		return fmt.Errorf("encode images.json: %w", err)
 	}
-	published, err := s.Publisher.Publish(ctx, Publication{
+	published, err := s.Publisher.Publish(ctx, PublishRequest{
 		Owner:   d.Request.Owner,
 		App:     d.Request.App,
 		Version: d.Chart.Version,
@@ -49,19 +49,19 @@ func (s RepoUpdate) Apply(ctx context.Context, d *Draft) error {
 	return nil
 }
 
-// packing is the part of RepoUpdate that reads the files of the chart.
-type packing struct{}
+// packStep is the part of RepoUpdate that reads the files of the chart.
+type packStep struct{}
 
 // Name returns StepRepoUpdate.
-func (packing) Name() Name { return StepRepoUpdate }
+func (packStep) Name() Name { return StepRepoUpdate }
 
 // Apply sets Archive and Reports.
-func (packing) Apply(_ context.Context, d *Draft) error {
+func (packStep) Apply(_ context.Context, d *Draft) error {
 	archive, err := chart.Pack(d.Chart.Name, d.Files)
 	if err != nil {
 		return fmt.Errorf("pack chart: %w", err)
 	}
-	reports, err := Reports(d)
+	reports, err := NewReports(d)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func TestRepoUpdate(t *testing.T) {
 	g := NewWithT(t)
 	store := storeIn(t, t.TempDir())
 	step := hydrate.RepoUpdate{Publisher: store}
-	d := rendered(t, nil, web(map[string]string{"README.md": "# Web\n"}))
+	d := applyCustomParams(t, nil, newWebChart(map[string]string{"README.md": "# Web\n"}))
 	g.Expect(step.Apply(t.Context(), d)).To(Succeed())
 
 	archive, err := store.Archive(d.Published.Digest)
@@ -52,11 +52,11 @@ func TestRepoUpdate(t *testing.T) {
 
 // publisher records the publication that it receives.
 type publisher struct {
-	got hydrate.Publication
+	got hydrate.PublishRequest
 	err error
 }
 
-func (p *publisher) Publish(_ context.Context, got hydrate.Publication) (hydrate.Published, error) {
+func (p *publisher) Publish(_ context.Context, got hydrate.PublishRequest) (hydrate.Published, error) {
 	p.got = got
 	return hydrate.Published{Digest: got.Digest}, p.err
 }
@@ -64,7 +64,7 @@ func (p *publisher) Publish(_ context.Context, got hydrate.Publication) (hydrate
 func TestRepoUpdateHandsOver(t *testing.T) {
 	g := NewWithT(t)
 	p := &publisher{}
-	d := rendered(t, nil, web(nil))
+	d := applyCustomParams(t, nil, newWebChart(nil))
 	g.Expect(hydrate.RepoUpdate{Publisher: p}.Apply(t.Context(), d)).To(Succeed())
 	g.Expect(p.got.Owner).To(Equal(hydrate.Owner{Namespace: "market", Source: "main"}))
 	g.Expect(p.got.App).To(Equal("web"))
@@ -80,7 +80,7 @@ func TestRepoUpdatePassesThePublishersErrors(t *testing.T) {
 	full := errors.New("no space left")
 	for _, err := range []error{full, outcome.Failed(v1alpha1.ReasonStorageFull, full), outcome.Stalled(v1alpha1.ReasonLimitExceeded, full)} {
 		g := NewWithT(t)
-		d := rendered(t, nil, web(nil))
+		d := applyCustomParams(t, nil, newWebChart(nil))
 		got := hydrate.RepoUpdate{Publisher: &publisher{err: err}}.Apply(t.Context(), d)
 		g.Expect(got).To(MatchError(full))
 		g.Expect(outcome.Reason(got, "")).To(Equal(outcome.Reason(err, "")))
@@ -96,7 +96,7 @@ func TestRepoUpdateOverABrokenDisk(t *testing.T) {
 	g.Expect(os.Mkdir(dir, 0o755)).To(Succeed())
 	step := hydrate.RepoUpdate{Publisher: storeIn(t, dir)}
 	g.Expect(os.RemoveAll(dir)).To(Succeed())
-	d := rendered(t, nil, web(nil))
+	d := applyCustomParams(t, nil, newWebChart(nil))
 	err := step.Apply(t.Context(), d)
 	g.Expect(err).To(HaveOccurred())
 	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "a disk may come back")
@@ -111,22 +111,22 @@ func TestRepoUpdateOverABrokenDisk(t *testing.T) {
 func TestRepoUpdateOverATakenName(t *testing.T) {
 	g := NewWithT(t)
 	step := hydrate.RepoUpdate{Publisher: storeIn(t, t.TempDir())}
-	first := rendered(t, nil, web(map[string]string{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n"}))
+	first := applyCustomParams(t, nil, newWebChart(map[string]string{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n"}))
 	first.Request.App, first.Chart.Name, first.Chart.Version = "web", "web", "1.0.0-1.0.0"
 	g.Expect(step.Apply(t.Context(), first)).To(Succeed())
-	second := rendered(t, nil, web(nil))
+	second := applyCustomParams(t, nil, newWebChart(nil))
 	second.Request.App, second.Chart.Name, second.Chart.Version = "web-1.0.0", "web-1.0.0", "1.0.0"
-	refused(g, hydrate.StepRepoUpdate, step.Apply(t.Context(), second), v1alpha1.ReasonInvalidChart)
+	expectStepError(g, hydrate.StepRepoUpdate, step.Apply(t.Context(), second), v1alpha1.ReasonInvalidChart)
 }
 
 // TestRepoUpdateOfRandomCharts hydrates a chart that renders random text. The published
 // chart does not depend on the rendered text.
 func TestRepoUpdateOfRandomCharts(t *testing.T) {
 	g := NewWithT(t)
-	files := web(map[string]string{"templates/page.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: {{ randAlphaNum 40 }}}\n"})
+	files := newWebChart(map[string]string{"templates/page.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {key: {{ randAlphaNum 40 }}}\n"})
 	var digests, texts []string
 	for range 2 {
-		d := rendered(t, nil, files)
+		d := applyCustomParams(t, nil, files)
 		g.Expect(hydrate.RepoUpdate{Publisher: storeIn(t, t.TempDir())}.Apply(t.Context(), d)).To(Succeed())
 		digests = append(digests, d.Published.Digest)
 		texts = append(texts, d.Units[0].Documents[0].Text)

@@ -21,13 +21,13 @@ func servicesOf(documents []objects.Document, namespace, release string) ([]Serv
 		if doc.Hook || !strings.Contains(doc.Text, "Service") {
 			continue
 		}
-		err := objects.Each(doc, func(o objects.Map) error {
+		err := objects.EachObject(doc, func(o objects.Map) error {
 			meta, _ := o["metadata"].(objects.Map)
-			if o.Kind() != "Service" || o.Text("apiVersion") != "v1" || !isIn(meta, namespace) {
+			if o.Kind() != "Service" || o.TextAt("apiVersion") != "v1" || !isInNamespace(meta, namespace) {
 				return nil
 			}
 			spec, _ := o["spec"].(objects.Map)
-			all = append(all, Service{Name: meta.Text("name"), Release: release, Ports: portsOf(spec)})
+			all = append(all, Service{Name: meta.TextAt("name"), Release: release, Ports: portsOf(spec)})
 			return nil
 		})
 		if err != nil {
@@ -37,8 +37,8 @@ func servicesOf(documents []objects.Document, namespace, release string) ([]Serv
 	return all, nil
 }
 
-func isIn(meta objects.Map, namespace string) bool {
-	own := meta.Text("namespace")
+func isInNamespace(meta objects.Map, namespace string) bool {
+	own := meta.TextAt("namespace")
 	return own == "" || own == namespace
 }
 

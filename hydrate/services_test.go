@@ -76,10 +76,10 @@ kind: Service
 metadata:
 spec: [a]
 `)}}
-	d := &hydrate.Draft{Request: request(web(nil)), Files: append(web(nil), files...)}
-	d.Chart, d.Request.At = chart.Metadata{Name: "board"}, hydrate.Place{Namespace: "demo", Instance: "sales"}
+	d := &hydrate.Draft{Request: newRequest(newWebChart(nil)), Files: append(newWebChart(nil), files...)}
+	d.Chart, d.Request.At = chart.Metadata{Name: "board"}, hydrate.InstallTarget{Namespace: "demo", Instance: "sales"}
 	g.Expect(rendering.Apply(t.Context(), d)).To(Succeed())
-	found := d.Services()
+	found := d.AllServices()
 	g.Expect(found).To(ConsistOf([]hydrate.Service{
 		{Name: "web", Release: "sales", Ports: []int32{80, 81}},
 		{Name: "api", Release: "sales", Ports: []int32{443}},

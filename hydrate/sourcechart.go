@@ -17,11 +17,11 @@ func (SourceChart) Name() Name { return StepSourceChart }
 
 // Apply sets Digest, Files, FileCount and Chart.
 func (SourceChart) Apply(ctx context.Context, d *Draft) error {
-	payload, digest, err := fetch(ctx, d.Request)
+	payload, digest, err := fetchChart(ctx, d.Request)
 	if err != nil {
 		return err
 	}
-	files, err := payload.files()
+	files, err := payload.unpackFiles()
 	if err != nil {
 		return err
 	}
@@ -29,29 +29,29 @@ func (SourceChart) Apply(ctx context.Context, d *Draft) error {
 	if err != nil {
 		return err
 	}
-	if err := matches(meta, d.Request); err != nil {
+	if err := checkMetadata(meta, d.Request); err != nil {
 		return err
 	}
 	d.Digest, d.Files, d.FileCount, d.Chart = digest, files, len(files), meta
 	return nil
 }
 
-func (p Payload) digest() string {
+func (p ChartContent) contentDigest() string {
 	if p.Archive != nil {
 		return chart.Digest(p.Archive)
 	}
 	return chart.TreeDigest(p.Files)
 }
 
-func (p Payload) files() ([]chart.File, error) {
+func (p ChartContent) unpackFiles() ([]chart.File, error) {
 	if p.Archive != nil {
 		return chart.Unpack(p.Archive)
 	}
 	return p.Files, chart.CheckFiles(p.Files)
 }
 
-// matches returns an error if the chart's name or version differs from the source's.
-func matches(meta chart.Metadata, want Request) error {
+// checkMetadata returns an error if the chart's name or version differs from the source's.
+func checkMetadata(meta chart.Metadata, want Request) error {
 	if meta.Name != want.App {
 		return outcome.Stalledf(v1alpha1.ReasonInvalidChart, "the chart is named %q, the source calls it %q", meta.Name, want.App)
 	}

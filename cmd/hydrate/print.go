@@ -32,7 +32,7 @@ func result(d *hydrate.Draft, step hydrate.Name) string {
 	case hydrate.StepSourceChart:
 		return fmt.Sprintf("%s %s, %d files, %s", d.Chart.Name, d.Chart.Version, d.FileCount, d.Digest)
 	case hydrate.StepRenderedChart:
-		return fmt.Sprintf("%d objects; releases: %d", len(d.Objects()), len(d.Units))
+		return fmt.Sprintf("%d objects; releases: %d", len(d.AllObjects()), len(d.Units))
 	case hydrate.StepCustomParams:
 		if d.Customized {
 			return "parameters merged"
@@ -62,7 +62,7 @@ func printDraft(out io.Writer, d *hydrate.Draft) {
 	for _, w := range wrong {
 		fmt.Fprintf(out, "  %s (%s)  %s\n", w.Input.Name, w.Input.Type, w.Input.Description)
 	}
-	warnings := d.Warnings()
+	warnings := d.ListWarnings()
 	if d.Manifest != nil {
 		warnings = append(warnings, d.Manifest.Warnings...)
 	}

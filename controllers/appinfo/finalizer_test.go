@@ -161,7 +161,7 @@ func publishChart(b *appFixture, owner hydrate.Owner) {
 	files := []chart.File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.0.0\n")}}
 	archive, err := chart.Pack("web", files)
 	Expect(err).NotTo(HaveOccurred())
-	_, err = b.store.Publish(b.ctx, hydrate.Publication{
+	_, err = b.store.Publish(b.ctx, hydrate.PublishRequest{
 		Owner: owner, App: "web", Version: "1.0.0", Chart: []byte(`{"apiVersion": "v2", "name": "web", "version": "1.0.0"}`),
 		Archive: archive, Digest: chart.Digest(archive),
 	})

@@ -123,7 +123,7 @@ func (b *appFixture) writeListing() {
 	GinkgoHelper()
 	shop, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: b.baseURL()}, Network: netguard.Policy{Loopback: true}})
 	Expect(err).NotTo(HaveOccurred())
-	listing, err := shop.List(b.ctx, hydrate.Mark{})
+	listing, err := shop.List(b.ctx, hydrate.Cursor{})
 	Expect(err).NotTo(HaveOccurred())
 	b.editApp(func(app *v1alpha1.AppInfo) {
 		app.Spec.Offers = nil
@@ -291,7 +291,7 @@ func (b *appFixture) publishedValues() string {
 	Expect(err).NotTo(HaveOccurred())
 	files, err := chart.Unpack(archive)
 	Expect(err).NotTo(HaveOccurred())
-	text, ok := (&hydrate.Draft{Files: files}).File("values.yaml")
+	text, ok := (&hydrate.Draft{Files: files}).FindFile("values.yaml")
 	Expect(ok).To(BeTrue())
 	return string(text)
 }

@@ -150,10 +150,10 @@ func markReachedConditions(k *status.Writer, d *hydrate.Draft, failed hydrate.Na
 // renderedMessage returns a message about the rendered objects, or the reason why they are
 // unknown.
 func renderedMessage(d *hydrate.Draft) string {
-	if needs := d.Unrendered(); needs != "" {
+	if needs := d.UnrenderedReason(); needs != "" {
 		return "published without its objects, which are not known until a value is given: " + needs
 	}
-	return fmt.Sprintf("%s in %s", text.Count(len(d.Objects()), "object", "objects"), text.Count(len(d.Units), "release", "releases"))
+	return fmt.Sprintf("%s in %s", text.Count(len(d.AllObjects()), "object", "objects"), text.Count(len(d.Units), "release", "releases"))
 }
 
 func customizedMessage(d *hydrate.Draft) string {
@@ -166,7 +166,7 @@ func customizedMessage(d *hydrate.Draft) string {
 // analyzedMessage returns a message about the images. An image that could not be looked up is not
 // a failure, but is mentioned.
 func analyzedMessage(d *hydrate.Draft) string {
-	if len(d.Images) == 0 && d.Unrendered() != "" {
+	if len(d.Images) == 0 && d.UnrenderedReason() != "" {
 		return "images are not known until a value is given"
 	}
 	silent := slices.DeleteFunc(slices.Clone(d.Images), func(i images.Image) bool { return i.Problem == "" })
@@ -185,7 +185,7 @@ func (r *Reconciler) recordVersion(s *scope, j hydrationJob, d *hydrate.Draft) {
 		SourceDigest: j.inputs.Source, PlatformDigest: j.inputs.Platform, ParamsDigest: j.inputs.Params, Hydrator: j.inputs.Revision,
 		Digest: d.Published.Digest, URL: r.RepositoryURL + "/" + d.Published.Chart, ReportURL: r.RepositoryURL + "/" + d.Published.Report,
 		Images: int32(len(d.Images)), PublishedAt: &now, Deprecated: j.request.Offer.Deprecated || d.Chart.Deprecated,
-		License: catalog.Terms(d.License),
+		License: catalog.LicenseTermsOf(d.License),
 	}
 	have := findPublished(s.app, made.Version)
 	if have == nil || have.Digest != made.Digest {

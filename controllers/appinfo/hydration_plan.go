@@ -28,7 +28,7 @@ func (r *Reconciler) planHydration(_ context.Context, s *scope) error {
 	}
 	for _, o := range s.app.Spec.Offers {
 		request.Offer = toOffer(o)
-		inputs, err := request.Inputs()
+		inputs, err := request.DigestInputs()
 		if err != nil {
 			return err
 		}
@@ -73,15 +73,15 @@ func isReconcileRequested(app *v1alpha1.AppInfo) bool {
 
 // newBaseRequest returns the part of a request that all versions of an app share.
 func (r *Reconciler) newBaseRequest(s *scope) (hydrate.Request, error) {
-	profile, platform, err := r.Profiles.Of(s.source)
+	profile, platform, err := r.Profiles.ProfileFor(s.source)
 	if err != nil {
 		return hydrate.Request{}, err
 	}
-	market, err := catalog.Decode(s.source.Spec.CustomParams)
+	market, err := catalog.DecodeValues(s.source.Spec.CustomParams)
 	if err != nil {
 		return hydrate.Request{}, fmt.Errorf("spec.customParams of source %s: %w", s.source.Name, err)
 	}
-	own, err := catalog.Decode(s.app.Spec.CustomParams)
+	own, err := catalog.DecodeValues(s.app.Spec.CustomParams)
 	if err != nil {
 		return hydrate.Request{}, fmt.Errorf("spec.customParams: %w", err)
 	}
@@ -119,9 +119,9 @@ func selectedVersion(app *v1alpha1.AppInfo) string {
 	})
 	switch {
 	case len(offered) > 0:
-		return catalog.Newest(offered).Version
+		return catalog.NewestVersion(offered).Version
 	case len(app.Status.Versions) > 0:
-		return catalog.Newest(app.Status.Versions).Version
+		return catalog.NewestVersion(app.Status.Versions).Version
 	}
 	return ""
 }

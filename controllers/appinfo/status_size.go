@@ -48,7 +48,7 @@ func fitStatus(st *v1alpha1.AppInfoStatus) string {
 	}
 	message := fmt.Sprintf("the description of version %s is longer than %d KiB; left out: %s; app.json at reportURL has them",
 		st.Version, maxStatus>>10, strings.Join(cut, ", "))
-	st.Summary.Warnings = append(catalog.First(st.Summary.Warnings, maxFew-1), text.Limit(message, maxSentence))
+	st.Summary.Warnings = append(catalog.FirstItems(st.Summary.Warnings, maxFew-1), text.Limit(message, maxSentence))
 	return message
 }
 
@@ -63,7 +63,7 @@ func statusBytes(st *v1alpha1.AppInfoStatus) int {
 func cutOptions(keep int) func(*v1alpha1.AppInfoStatus) {
 	return func(st *v1alpha1.AppInfoStatus) {
 		for i := range st.Summary.Inputs {
-			st.Summary.Inputs[i].Options = catalog.First(st.Summary.Inputs[i].Options, keep)
+			st.Summary.Inputs[i].Options = catalog.FirstItems(st.Summary.Inputs[i].Options, keep)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func newSummary(d *hydrate.Draft) *v1alpha1.AppSummary {
 		Icon:        text.Limit(d.Chart.Icon, 2048),
 		Type:        text.Limit(cmp.Or(d.Chart.Type, "application"), 32),
 	}
-	for _, k := range catalog.First(d.Chart.Keywords, maxFew) {
+	for _, k := range catalog.FirstItems(d.Chart.Keywords, maxFew) {
 		out.Categories = append(out.Categories, text.Limit(k, 100))
 	}
 	if len(d.Chart.Maintainers) > 0 && d.Chart.Maintainers[0] != nil {
@@ -45,18 +45,18 @@ func newSummary(d *hydrate.Draft) *v1alpha1.AppSummary {
 		fillFromManifest(out, d.Manifest)
 	}
 	out.Kinds = countKinds(d)
-	for _, in := range catalog.First(d.Inputs, maxInputs) {
-		out.Inputs = append(out.Inputs, catalog.Input(in))
+	for _, in := range catalog.FirstItems(d.Inputs, maxInputs) {
+		out.Inputs = append(out.Inputs, catalog.ToInput(in))
 	}
-	out.Warnings = append(copyBounded(d.Warnings(), maxFew, maxSentence), out.Warnings...)
+	out.Warnings = append(copyBounded(d.ListWarnings(), maxFew, maxSentence), out.Warnings...)
 	if c := d.Clone; c != nil {
 		out.Clone = &v1alpha1.CloneSafety{Verdict: v1alpha1.CloneVerdict(c.Verdict), Collisions: copyBounded(c.Collisions, maxMany, 253)}
 	}
 	if l := d.License; l != nil {
-		out.License = catalog.Terms(l)
+		out.License = catalog.LicenseTermsOf(l)
 		out.Warnings = append(out.Warnings, copyBounded(l.Warnings, maxFew, maxSentence)...)
 	}
-	out.Warnings = catalog.First(out.Warnings, maxFew)
+	out.Warnings = catalog.FirstItems(out.Warnings, maxFew)
 	return out
 }
 
@@ -78,18 +78,18 @@ func fillFromManifest(out *v1alpha1.AppSummary, m *hydrate.Manifest) {
 			Disk: text.Limit(r.RequiredDisk, 64), GPU: text.Limit(r.RequiredGPU, 64),
 		}
 	}
-	for _, e := range catalog.First(m.Entrances, maxMany) {
-		out.Entrances = append(out.Entrances, catalog.Entrance(e))
+	for _, e := range catalog.FirstItems(m.Entrances, maxMany) {
+		out.Entrances = append(out.Entrances, catalog.ToEntrance(e))
 	}
 	out.Dependencies, out.Conflicts = toDependencies(m.Needs), toDependencies(m.Conflicts)
-	for _, c := range catalog.First(m.SubCharts, maxFew) {
+	for _, c := range catalog.FirstItems(m.SubCharts, maxFew) {
 		out.SubCharts = append(out.SubCharts, v1alpha1.SubChart{Name: text.Limit(c.Name, 253), Shared: c.Shared})
 	}
 }
 
 func toDependencies(of []hydrate.Dependency) []v1alpha1.AppDependency {
 	var out []v1alpha1.AppDependency
-	for _, d := range catalog.First(of, maxMany) {
+	for _, d := range catalog.FirstItems(of, maxMany) {
 		out = append(out, v1alpha1.AppDependency{
 			Name: text.Limit(d.Name, 253), Type: text.Limit(d.Type, 32), Version: text.Limit(d.Version, 253), Mandatory: d.Mandatory,
 		})
@@ -99,7 +99,7 @@ func toDependencies(of []hydrate.Dependency) []v1alpha1.AppDependency {
 
 func countKinds(d *hydrate.Draft) []v1alpha1.KindCount {
 	counts := map[string]int32{}
-	for _, o := range d.Objects() {
+	for _, o := range d.AllObjects() {
 		group, _, found := strings.Cut(o.APIVersion, "/")
 		kind := o.Kind
 		if found {
@@ -112,17 +112,17 @@ func countKinds(d *hydrate.Draft) []v1alpha1.KindCount {
 		out = append(out, v1alpha1.KindCount{Kind: kind, Count: n})
 	}
 	slices.SortFunc(out, func(a, b v1alpha1.KindCount) int { return cmp.Compare(a.Kind, b.Kind) })
-	return catalog.First(out, maxKinds)
+	return catalog.FirstItems(out, maxKinds)
 }
 
 // toAppImages converts images to their representation in status.
 func toAppImages(found []images.Image) []v1alpha1.AppImage {
 	var out []v1alpha1.AppImage
-	for _, i := range catalog.First(found, maxImages) {
+	for _, i := range catalog.FirstItems(found, maxImages) {
 		image := v1alpha1.AppImage{Name: text.Limit(i.Name, 512), Problem: text.Limit(i.Problem, maxSentence)}
 		if i.Detail != nil {
 			image.Digest = i.Detail.Digest
-			for _, p := range catalog.First(i.Detail.Platforms, maxPlatforms) {
+			for _, p := range catalog.FirstItems(i.Detail.Platforms, maxPlatforms) {
 				image.Platforms = append(image.Platforms, text.Limit(formatPlatform(p), 64))
 				if p.Size > image.Size {
 					image.Size, image.Layers = p.Size, int32(p.Layers)
@@ -144,7 +144,7 @@ func formatPlatform(p images.Platform) string {
 
 func copyBounded(list []string, n, length int) []string {
 	var out []string
-	for _, s := range catalog.First(list, n) {
+	for _, s := range catalog.FirstItems(list, n) {
 		out = append(out, text.Limit(s, length))
 	}
 	return out

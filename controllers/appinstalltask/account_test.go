@@ -13,7 +13,7 @@ import (
 // accountRecorder records the service accounts as which the cluster is checked.
 type accountRecorder struct{ accounts []string }
 
-func (r *accountRecorder) Check(_ context.Context, wish preflight.Wish) ([]preflight.Problem, error) {
+func (r *accountRecorder) Check(_ context.Context, wish preflight.Request) ([]preflight.Problem, error) {
 	r.accounts = append(r.accounts, wish.Tenant.ServiceAccount)
 	return nil, nil
 }

@@ -179,7 +179,7 @@ func (r *Reconciler) findApp(ctx context.Context, s *scope, p *taskFindings) err
 	if s.task.Spec.Action == v1alpha1.ActionAdopt && s.task.Spec.Version == "" {
 		return nil // The version of the adopted release is used.
 	}
-	s.version, err = app.Version(s.requestedVersion())
+	s.version, err = app.FindVersion(s.requestedVersion())
 	return p.AddOrReturn(err)
 }
 
@@ -230,7 +230,7 @@ func (s *scope) checkNewerVersion() error {
 		return nil
 	}
 	have, version := s.instance.Status.Version, s.version.Version
-	if have == "" || catalog.Newer(version, have) {
+	if have == "" || catalog.IsNewer(version, have) {
 		return nil
 	}
 	if version == have {

@@ -32,9 +32,9 @@ const (
 func (r *Reconciler) resolveCredential(ctx context.Context, s *scope, tenant client.Client) (string, error) {
 	ref := s.credentialRef()
 	if s.version.License == nil || ref == nil || s.task.Spec.PurchaseRequestRef == nil {
-		return r.Catalog.License(ctx, tenant, s.tenant, s.app, s.version, ref)
+		return r.Catalog.ReadCredential(ctx, tenant, s.tenant, s.app, s.version, ref)
 	}
-	credential, err := r.Catalog.License(ctx, tenant, s.tenant, s.app, s.version, ref)
+	credential, err := r.Catalog.ReadCredential(ctx, tenant, s.tenant, s.app, s.version, ref)
 	if outcome.Reason(err, "") != v1alpha1.ReasonSecretMissing {
 		return credential, err
 	}
@@ -59,7 +59,7 @@ func (r *Reconciler) purchaseCredential(ctx context.Context, s *scope, tenant cl
 			"the checkout was asked %d times and has no purchase; buy the app, and make another task", maxPurchases))
 	}
 	attempt := s.task.Status.PurchaseAttempts + 1
-	credential, err := r.Catalog.Buy(ctx, tenant, s.tenant, s.app, s.version.License, s.task.Spec.PurchaseRequestRef, int(attempt))
+	credential, err := r.Catalog.PurchaseCredential(ctx, tenant, s.tenant, s.app, s.version.License, s.task.Spec.PurchaseRequestRef, int(attempt))
 	switch outcome.Reason(err, "") {
 	case v1alpha1.ReasonSecretMissing, v1alpha1.ReasonPermissionDenied:
 		return "", err // No request was sent.

@@ -69,7 +69,7 @@ func (r *Reconciler) missingDependencyError(ctx context.Context, s *scope, d v1a
 	ref.Name = d.Name
 	app, err := r.Catalog.Find(ctx, ref, s.task.Namespace)
 	if err == nil {
-		_, err = app.Version("")
+		_, err = app.FindVersion("")
 	}
 	switch {
 	case !admission.IsFinding(err):

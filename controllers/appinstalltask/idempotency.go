@@ -53,7 +53,7 @@ func (s *scope) changedSince(entry *v1alpha1.LedgerEntry) string {
 	isOther := false
 	switch s.task.Spec.Action {
 	case v1alpha1.ActionUpgrade:
-		isOther = have != made && !catalog.Newer(have, made)
+		isOther = have != made && !catalog.IsNewer(have, made)
 	case v1alpha1.ActionRollback:
 		isOther = have != made
 	}

@@ -28,12 +28,12 @@ func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *taskFindings)
 	if err != nil {
 		return fmt.Errorf("read as service account %s: %w", s.tenant.ServiceAccount, err)
 	}
-	wish, err := r.Catalog.Gather(ctx, reader, s.tenant, given)
+	wish, err := r.Catalog.ResolveValues(ctx, reader, s.tenant, given)
 	if err != nil {
 		return p.AddOrReturn(inputReadError(err))
 	}
-	wish.At = hydrate.Place{Namespace: s.task.Namespace, Instance: s.task.Instance()}
-	if wish.Supplied, err = r.Catalog.Supply(ctx, reader, s.tenant, s.app); err != nil {
+	wish.At = hydrate.InstallTarget{Namespace: s.task.Namespace, Instance: s.task.Instance()}
+	if wish.Defaults, err = r.Catalog.ReadDefaultInputs(ctx, reader, s.tenant, s.app); err != nil {
 		return p.AddOrReturn(inputReadError(err))
 	}
 	if wish.Credential, err = r.resolveCredential(ctx, s, reader); err != nil {
@@ -48,7 +48,7 @@ func (r *Reconciler) checkInputs(ctx context.Context, s *scope, p *taskFindings)
 	if s.plan, err = prepare(ctx, s.app, s.version, wish); err != nil {
 		return p.AddOrReturn(status.ForCondition(v1alpha1.ConditionAdmitted, err))
 	}
-	p.addInputProblems(s.task, catalog.Inputs, s.plan.Wrong)
+	p.addInputProblems(s.task, catalog.Inputs, s.plan.InputProblems)
 	return nil
 }
 
@@ -64,8 +64,8 @@ func inputReadError(err error) error {
 
 // resolveTaskInputs returns the values and the inputs of the instance. The fields that the task does not
 // specify default to the fields of the upgraded or cloned instance.
-func (s *scope) resolveTaskInputs() catalog.Given {
-	given := catalog.Given{Values: s.task.Spec.Values, ValuesFrom: s.task.Spec.ValuesFrom, Envs: s.task.Spec.Envs}
+func (s *scope) resolveTaskInputs() catalog.ValueSources {
+	given := catalog.ValueSources{Values: s.task.Spec.Values, ValuesFrom: s.task.Spec.ValuesFrom, Envs: s.task.Spec.Envs}
 	if from := s.valuesSource(); from != nil {
 		have := from.Spec
 		if given.Values == nil {

@@ -13,7 +13,7 @@ import (
 // panicking is a cluster whose checks panic.
 type panicking struct{}
 
-func (panicking) Check(context.Context, preflight.Wish) ([]preflight.Problem, error) {
+func (panicking) Check(context.Context, preflight.Request) ([]preflight.Problem, error) {
 	panic("no cluster")
 }
 

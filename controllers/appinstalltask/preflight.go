@@ -18,7 +18,7 @@ import (
 // permissions of the tenant. It is the last check, because it is the most expensive and
 // requires that all inputs are given.
 func (r *Reconciler) checkCluster(ctx context.Context, s *scope, p *taskFindings) error {
-	if s.plan == nil || len(s.plan.Wrong) > 0 || s.isActionRefused() {
+	if s.plan == nil || len(s.plan.InputProblems) > 0 || s.isActionRefused() {
 		return nil
 	}
 	problems, err := admission.CheckDeployment(ctx, r.Cluster, admission.Deployment{
@@ -42,10 +42,10 @@ func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFind
 	if s.isActionRefused() || admission.InventoryObjects(s.instance) == nil && s.task.Spec.Action != v1alpha1.ActionAdopt {
 		return nil
 	}
-	wish := preflight.Wish{
+	wish := preflight.Request{
 		Tenant:         release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()},
 		DefaultAccount: s.specifiedServiceAccount() == "", Instance: s.task.Instance(), App: s.task.Spec.App.Name,
-		RightsOnly: true, Replaces: true, There: admission.InventoryObjects(s.instance),
+		RightsOnly: true, Replaces: true, Existing: admission.InventoryObjects(s.instance),
 	}
 	if err := r.addPreflightObjects(ctx, s, &wish); err != nil {
 		return err
@@ -61,7 +61,7 @@ func (r *Reconciler) checkPermissions(ctx context.Context, s *scope, p *taskFind
 // addPreflightObjects adds the objects to a wish that the inventory of the instance does not contain:
 // hooks, the objects that a rollback restores, and the objects of a release to adopt. It
 // renders the chart to find them, and skips them if the chart cannot be rendered.
-func (r *Reconciler) addPreflightObjects(ctx context.Context, s *scope, wish *preflight.Wish) error {
+func (r *Reconciler) addPreflightObjects(ctx context.Context, s *scope, wish *preflight.Request) error {
 	var version string
 	kept, moments := false, []string{"pre-delete", "post-delete"}
 	switch action := s.task.Spec.Action; {
@@ -85,12 +85,12 @@ func (r *Reconciler) addPreflightObjects(ctx context.Context, s *scope, wish *pr
 		return err
 	}
 	if s.task.Spec.Action == v1alpha1.ActionAdopt {
-		wish.There, wish.Adopted = toObjectReferences(draft.Objects()), releaseNames(draft)
+		wish.Existing, wish.Adopted = toObjectReferences(draft.AllObjects()), releaseNames(draft)
 		return nil
 	}
-	wish.Moments = moments
-	for _, u := range preflight.Units(draft, s.task.Namespace) {
-		wish.Units = append(wish.Units, u.For(kept, moments...))
+	wish.HookEvents = moments
+	for _, u := range preflight.UnitsOf(draft, s.task.Namespace) {
+		wish.Units = append(wish.Units, u.FilterDocuments(kept, moments...))
 	}
 	return nil
 }
@@ -123,7 +123,7 @@ func (r *Reconciler) renderPreview(ctx context.Context, s *scope, tenant release
 	if err != nil {
 		return nil, err
 	}
-	published, err := app.Version(version)
+	published, err := app.FindVersion(version)
 	if err != nil {
 		return nil, err
 	}
@@ -134,21 +134,21 @@ func (r *Reconciler) renderPreview(ctx context.Context, s *scope, tenant release
 	given := s.resolveTaskInputs()
 	credential := s.credentialRef()
 	if s.instance != nil {
-		given, credential = catalog.GivenBy(s.instance), s.instance.Spec.CredentialRef
+		given, credential = catalog.ValueSourcesFor(s.instance), s.instance.Spec.CredentialRef
 	}
-	wish, err := r.Catalog.Gather(ctx, reader, tenant, given)
+	wish, err := r.Catalog.ResolveValues(ctx, reader, tenant, given)
 	if err != nil {
 		return nil, err
 	}
-	wish.At = hydrate.Place{Namespace: s.task.Namespace, Instance: s.task.Instance()}
-	if wish.Supplied, err = r.Catalog.Supply(ctx, reader, tenant, app); err != nil {
+	wish.At = hydrate.InstallTarget{Namespace: s.task.Namespace, Instance: s.task.Instance()}
+	if wish.Defaults, err = r.Catalog.ReadDefaultInputs(ctx, reader, tenant, app); err != nil {
 		return nil, err
 	}
-	if wish.Credential, err = r.Catalog.License(ctx, reader, tenant, app, published, credential); err != nil {
+	if wish.Credential, err = r.Catalog.ReadCredential(ctx, reader, tenant, app, published, credential); err != nil {
 		return nil, err
 	}
 	plan, err := r.Catalog.Prepare(ctx, app, published, wish)
-	if err != nil || len(plan.Wrong) > 0 {
+	if err != nil || len(plan.InputProblems) > 0 {
 		return nil, err
 	}
 	return plan.Draft, nil

@@ -102,7 +102,7 @@ func (r *Reconciler) checkSharedRunning(ctx context.Context, s *scope, p *taskFi
 		}
 		p.AddWithRemedy(outcome.Waiting(v1alpha1.ReasonWaitingForDependency, after, fmt.Errorf(
 			"app %s needs its part %s, which serves the whole cluster, to run in namespace %s%s: an administrator must apply %s",
-			s.app.Info.Spec.App, unit, parts[unit], advice, preflight.TheRemedy)), remedy)
+			s.app.Info.Spec.App, unit, parts[unit], advice, preflight.RemedyPlaceholder)), remedy)
 	}
 	return nil
 }
@@ -207,7 +207,7 @@ func (r *Reconciler) instancesUsing(ctx context.Context, of *v1alpha1.AppInstanc
 func formatInstances(all []v1alpha1.AppInstance) string {
 	const most = 10
 	var names []string
-	for _, i := range catalog.First(all, most) {
+	for _, i := range catalog.FirstItems(all, most) {
 		names = append(names, i.Namespace+"/"+i.Name)
 	}
 	if more := len(all) - most; more > 0 {

@@ -69,7 +69,7 @@ func (m *sourceFixture) publishVersion(version string, content map[string]string
 	Expect(err).NotTo(HaveOccurred())
 	packed, err := json.Marshal(meta)
 	Expect(err).NotTo(HaveOccurred())
-	published, err := m.store.Publish(GinkgoT().Context(), hydrate.Publication{
+	published, err := m.store.Publish(GinkgoT().Context(), hydrate.PublishRequest{
 		Owner: hydrate.Owner{Namespace: m.source.Namespace, Source: "main"}, App: "web", Version: version,
 		Chart: packed, Archive: archive, Digest: chart.Digest(archive),
 	})

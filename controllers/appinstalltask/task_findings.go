@@ -57,7 +57,7 @@ const (
 // truncateToSize returns the longest prefix of a list, but at least one item, that has at most the
 // given number of items and of bytes when encoded as JSON.
 func truncateToSize[T any](list []T, most, bytes int) []T {
-	list = catalog.First(list, min(len(list), most))
+	list = catalog.FirstItems(list, min(len(list), most))
 	size := 0
 	for i := range list {
 		encoded, err := json.Marshal(list[i])
@@ -70,8 +70,8 @@ func truncateToSize[T any](list []T, most, bytes int) []T {
 
 func toRequiredInputs(wrong []inputs.Problem) []v1alpha1.Input {
 	var out []v1alpha1.Input
-	for _, w := range catalog.First(wrong, maxInputs) {
-		in := catalog.Input(w.Input)
+	for _, w := range catalog.FirstItems(wrong, maxInputs) {
+		in := catalog.ToInput(w.Input)
 		in.Problem = text.Limit(w.Problem, 1024)
 		out = append(out, in)
 	}

@@ -58,7 +58,7 @@ func (r *Reconciler) canUninstall(ctx context.Context, s *scope, step *v1alpha1.
 func (s *scope) uninstallDeniedError(step *v1alpha1.AppInstallTask) error {
 	return outcome.Stalled(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
 		"service account %s may not uninstall instance %s in namespace %s: an administrator of that namespace must apply %s",
-		s.serviceAccountName(), step.Spec.InstanceName, step.Namespace, preflight.TheRemedy))
+		s.serviceAccountName(), step.Spec.InstanceName, step.Namespace, preflight.RemedyPlaceholder))
 }
 
 // uninstallRoleYAML returns, as YAML, a Role and a RoleBinding that allow the tenant to

@@ -37,5 +37,5 @@ func (s *scope) recordTask(err error) {
 			entry.Outcome = v1alpha1.OutcomeCancelled
 		}
 	}
-	st.Ledger = catalog.First(append([]v1alpha1.LedgerEntry{entry}, st.Ledger...), maxCompletedTasks)
+	st.Ledger = catalog.FirstItems(append([]v1alpha1.LedgerEntry{entry}, st.Ledger...), maxCompletedTasks)
 }

@@ -86,8 +86,8 @@ func (s *scope) reportDrift(found []release.Drifted) {
 	st.Drift = nil
 	corrects := s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect
 	now := metav1.Now()
-	for _, d := range catalog.First(found, maxDrift) {
-		drifted := v1alpha1.DriftedObject{Object: d.Object, Missing: d.Missing, Fields: catalog.First(d.Fields, maxFields)}
+	for _, d := range catalog.FirstItems(found, maxDrift) {
+		drifted := v1alpha1.DriftedObject{Object: d.Object, Missing: d.Missing, Fields: catalog.FirstItems(d.Fields, maxFields)}
 		if corrects {
 			drifted.CorrectedAt = &now
 		}

@@ -20,13 +20,13 @@ import (
 // titles from the spec. An entrance without a Service has no host.
 func (s *scope) entranceStatus(draft *hydrate.Draft) []v1alpha1.Entrance {
 	m := draft.Manifest
-	if m == nil || len(m.Entrances) == 0 || m.Serves(s.instance.Namespace) {
+	if m == nil || len(m.Entrances) == 0 || m.IsSharedIn(s.instance.Namespace) {
 		return nil // Users access the app through the instances that use this shared chart.
 	}
-	services := draft.Services()
+	services := draft.AllServices()
 	var out []v1alpha1.Entrance
-	for _, e := range catalog.First(m.Entrances, 50) {
-		shown := catalog.Entrance(e)
+	for _, e := range catalog.FirstItems(m.Entrances, 50) {
+		shown := catalog.ToEntrance(e)
 		// A name with a dot refers to another namespace.
 		if shown.Host != "" && !strings.Contains(shown.Host, ".") {
 			shown.Host = s.entranceService(services, e)
@@ -63,7 +63,7 @@ func setEntranceTitles(instance *v1alpha1.AppInstance, of []v1alpha1.Entrance) {
 // toOutputs returns the values that other apps can use.
 func toOutputs(instance *v1alpha1.AppInstance) []v1alpha1.Output {
 	out := []v1alpha1.Output{{Name: "namespace", Value: instance.Namespace}, {Name: "version", Value: instance.Status.Version}}
-	for _, e := range catalog.First(instance.Status.Entrances, 20) {
+	for _, e := range catalog.FirstItems(instance.Status.Entrances, 20) {
 		if e.Host == "" {
 			continue
 		}

@@ -9,12 +9,12 @@ import (
 )
 
 // readValues reads the values and the inputs of the instance with the permissions of the tenant.
-func (r *Reconciler) readValues(ctx context.Context, s *scope) (catalog.Wish, error) {
+func (r *Reconciler) readValues(ctx context.Context, s *scope) (catalog.Request, error) {
 	tenant, err := r.Tenants.ClientFor(s.tenant)
 	if err != nil {
-		return catalog.Wish{}, fmt.Errorf("read as service account %s: %w", s.tenant.ServiceAccount, err)
+		return catalog.Request{}, fmt.Errorf("read as service account %s: %w", s.tenant.ServiceAccount, err)
 	}
-	return r.Catalog.Gather(ctx, tenant, s.tenant, catalog.GivenBy(s.instance))
+	return r.Catalog.ResolveValues(ctx, tenant, s.tenant, catalog.ValueSourcesFor(s.instance))
 }
 
 // addDefaultInputs adds the credential and the inputs that the source supplies. They are only
@@ -25,10 +25,10 @@ func (r *Reconciler) addDefaultInputs(ctx context.Context, s *scope) error {
 		return fmt.Errorf("read as service account %s: %w", s.tenant.ServiceAccount, err)
 	}
 	wish := &s.target.valuesRequest
-	wish.At = hydrate.Place{Namespace: s.instance.Namespace, Instance: s.instance.Name}
-	if wish.Credential, err = r.Catalog.License(ctx, tenant, s.tenant, s.target.app, s.target.version, s.instance.Spec.CredentialRef); err != nil {
+	wish.At = hydrate.InstallTarget{Namespace: s.instance.Namespace, Instance: s.instance.Name}
+	if wish.Credential, err = r.Catalog.ReadCredential(ctx, tenant, s.tenant, s.target.app, s.target.version, s.instance.Spec.CredentialRef); err != nil {
 		return err
 	}
-	wish.Supplied, err = r.Catalog.Supply(ctx, tenant, s.tenant, s.target.app)
+	wish.Defaults, err = r.Catalog.ReadDefaultInputs(ctx, tenant, s.tenant, s.target.app)
 	return err
 }

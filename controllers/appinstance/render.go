@@ -26,8 +26,8 @@ func (r *Reconciler) renderTarget(ctx context.Context, s *scope) (*hydrate.Draft
 	if err != nil {
 		return nil, err
 	}
-	if len(plan.Wrong) > 0 {
-		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, errors.New(catalog.InputsMessage(catalog.Inputs, plan.Wrong)))
+	if len(plan.InputProblems) > 0 {
+		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, errors.New(catalog.InputsMessage(catalog.Inputs, plan.InputProblems)))
 	}
 	return plan.Draft, nil
 }

@@ -23,7 +23,7 @@ import (
 type desiredRelease struct {
 	app           *catalog.App
 	version       *v1alpha1.PublishedVersion
-	valuesRequest catalog.Wish
+	valuesRequest catalog.Request
 	// values is the digest of the values and the inputs of the tenant.
 	values string
 	// rollbackEntry is the revision to roll back to. If it is set, the other fields are empty.
@@ -101,12 +101,12 @@ func (s *scope) setAvailableUpdate(t *desiredRelease) {
 		return
 	}
 	than := t.targetVersion()
-	if have := s.instance.Status.Version; have != "" && catalog.Newer(have, than) {
+	if have := s.instance.Status.Version; have != "" && catalog.IsNewer(have, than) {
 		than = have
 	}
 	st := &s.instance.Status
 	before := st.AvailableUpdate
-	st.AvailableUpdate = s.app.Update(than)
+	st.AvailableUpdate = s.app.AvailableUpdate(than)
 	if st.AvailableUpdate != "" && st.AvailableUpdate != before && st.Version != "" && !s.hasHistoryVersion(st.AvailableUpdate) {
 		s.statusWriter.Report(corev1.EventTypeNormal, v1alpha1.EventUpdateAvailable, fmt.Sprintf(
 			"version %s of app %q is available, version %s is installed", st.AvailableUpdate, s.app.Info.Spec.App, st.Version))
@@ -187,7 +187,7 @@ func (r *Reconciler) resolveChart(ctx context.Context, s *scope) (*desiredReleas
 			return nil, err
 		}
 	}
-	version, err := app.Version(wanted)
+	version, err := app.FindVersion(wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +205,7 @@ func (r *Reconciler) resolveChart(ctx context.Context, s *scope) (*desiredReleas
 // inputsDigest returns the digest of the values and the inputs of the tenant. It excludes the
 // values of the platform, so that changing them does not restart instances. It includes the
 // UID, so that a short secret cannot be found by comparing digests.
-func (s *scope) inputsDigest(wish catalog.Wish) (string, error) {
+func (s *scope) inputsDigest(wish catalog.Request) (string, error) {
 	text, err := json.Marshal([]any{s.instance.UID, wish.Values, wish.Envs})
 	if err != nil {
 		return "", fmt.Errorf("encode values: %w", err)

@@ -71,7 +71,7 @@ func (r *Reconciler) uninstallReleases(ctx context.Context, s *scope) error {
 		return err
 	}
 	s.retained = slices.DeleteFunc(slices.Clone(s.allRetained()), s.isDeletable)
-	s.instance.Status.Retained = catalog.First(s.retained, maxRetained)
+	s.instance.Status.Retained = catalog.FirstItems(s.retained, maxRetained)
 	return nil
 }
 
@@ -89,7 +89,7 @@ func (s *scope) recordRetained(ctx context.Context, objects []v1alpha1.ObjectRef
 			s.retained = append(s.retained, object)
 		}
 	}
-	s.instance.Status.Retained = catalog.First(s.retained, maxRetained)
+	s.instance.Status.Retained = catalog.FirstItems(s.retained, maxRetained)
 	return s.statusWriter.Save(ctx)
 }
 

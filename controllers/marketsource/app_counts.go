@@ -139,7 +139,7 @@ func appFailure(app *v1alpha1.AppInfo) *v1alpha1.AppFailure {
 }
 
 // toEntryFailures returns the failures of the index entries that are not usable.
-func toEntryFailures(entries []hydrate.Skipped) []v1alpha1.AppFailure {
+func toEntryFailures(entries []hydrate.InvalidEntry) []v1alpha1.AppFailure {
 	var failures []v1alpha1.AppFailure
 	for _, e := range entries {
 		failures = append(failures, v1alpha1.AppFailure{

@@ -22,7 +22,7 @@ type observedLister struct {
 	seen func()
 }
 
-func (w observedLister) List(ctx context.Context, since hydrate.Mark) (hydrate.Listing, error) {
+func (w observedLister) List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error) {
 	listing, err := w.Lister.List(ctx, since)
 	w.seen()
 	return listing, err

@@ -54,12 +54,12 @@ func (r *Reconciler) fetchListing(ctx context.Context, s *scope) error {
 	if last.isBackoffActive(s.source) {
 		return last.cachedError()
 	}
-	var since hydrate.Mark
+	var since hydrate.Cursor
 	if !s.needsListing(last) {
 		if !last.isDue(s.source) {
 			return nil
 		}
-		since = hydrate.Mark{Revision: s.source.Status.Revision, ETag: cmp.Or(last.etag, s.source.Status.ETag)}
+		since = hydrate.Cursor{Revision: s.source.Status.Revision, ETag: cmp.Or(last.etag, s.source.Status.ETag)}
 	}
 	if err := s.reportProgress(ctx); err != nil {
 		return err
@@ -151,7 +151,7 @@ func noMatchMessage(spec v1alpha1.MarketSourceSpec, unwanted int) string {
 	return fmt.Sprintf("none of the %d apps offered matches %s", unwanted, field)
 }
 
-func (r *Reconciler) requestListing(ctx context.Context, source *v1alpha1.MarketSource, since hydrate.Mark) (hydrate.Listing, error) {
+func (r *Reconciler) requestListing(ctx context.Context, source *v1alpha1.MarketSource, since hydrate.Cursor) (hydrate.Listing, error) {
 	lister, err := r.Open(ctx, source)
 	if err != nil {
 		return hydrate.Listing{}, status.ForCondition(v1alpha1.ConditionReached, err)

@@ -34,7 +34,7 @@ const defaultInterval = 10 * time.Minute
 // Lister lists the apps of a source. If a mark is given, the listing can be empty and not
 // modified since then.
 type Lister interface {
-	List(ctx context.Context, since hydrate.Mark) (hydrate.Listing, error)
+	List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error)
 }
 
 // Reconciler reconciles MarketSources.

@@ -14,7 +14,7 @@ import (
 // Cluster returns the requirements of a wish that the cluster or the permissions of the
 // tenant do not satisfy.
 type Cluster interface {
-	Check(ctx context.Context, wish preflight.Wish) ([]preflight.Problem, error)
+	Check(ctx context.Context, wish preflight.Request) ([]preflight.Problem, error)
 }
 
 // Deployment is an install or an upgrade of a rendered app.
@@ -44,18 +44,18 @@ func CheckDeployment(ctx context.Context, cluster Cluster, d Deployment) ([]pref
 	return problems, nil
 }
 
-func (d *Deployment) toPreflightRequest() preflight.Wish {
-	wish := preflight.Wish{
+func (d *Deployment) toPreflightRequest() preflight.Request {
+	wish := preflight.Request{
 		Tenant: d.Tenant, DefaultAccount: d.DefaultAccount, Instance: d.Name, Replaces: d.Upgrade,
-		Units:   preflight.Units(d.Draft, d.Tenant.Namespace),
-		Moments: []string{"pre-install", "post-install"},
+		Units:      preflight.UnitsOf(d.Draft, d.Tenant.Namespace),
+		HookEvents: []string{"pre-install", "post-install"},
 	}
 	if d.Upgrade {
-		wish.Moments = []string{"pre-upgrade", "post-upgrade"}
+		wish.HookEvents = []string{"pre-upgrade", "post-upgrade"}
 	}
 	if d.Instance != nil {
 		// An upgrade removes the objects that the new version does not have.
-		wish.There, wish.Retained = InventoryObjects(d.Instance), d.Instance.Status.Retained
+		wish.Existing, wish.Retained = InventoryObjects(d.Instance), d.Instance.Status.Retained
 		// The objects of a failed install are reused.
 		wish.Replaces = d.Upgrade || len(d.Instance.Status.Releases) > 0
 	}
@@ -63,8 +63,8 @@ func (d *Deployment) toPreflightRequest() preflight.Wish {
 		wish.Units[i].Deployed = d.Upgrade && d.Instance != nil &&
 			slices.ContainsFunc(d.Instance.Status.Releases, func(r v1alpha1.Release) bool { return r.Unit == unit.Dir })
 	}
-	wish.Describe(d.App)
-	if hasSharedCharts(d.App.Status.Summary) && !d.Draft.Manifest.Serves(d.Tenant.Namespace) {
+	wish.SetAppRequirements(d.App)
+	if hasSharedCharts(d.App.Status.Summary) && !d.Draft.Manifest.IsSharedIn(d.Tenant.Namespace) {
 		// The resources in the manifest include the shared charts, which are already
 		// installed.
 		wish.CPU, wish.Memory = "", ""

@@ -82,7 +82,7 @@ func (f *Findings) findingMessage(number int) string {
 	if f.found[number].remedy == "" || number >= f.countListed() {
 		return message
 	}
-	return strings.Replace(message, preflight.TheRemedy, fmt.Sprintf("status.preflight[%d].remedy", number), 1)
+	return strings.Replace(message, preflight.RemedyPlaceholder, fmt.Sprintf("status.preflight[%d].remedy", number), 1)
 }
 
 const (

@@ -66,7 +66,7 @@ func TestDirectoriesAreOpenedInMarkets(t *testing.T) {
 			source.Spec.Directory = &v1alpha1.DirectorySource{Path: folder}
 			opened, err := sourceFactory{options: o}.openSource(t.Context(), source)
 			if err == nil {
-				_, err = opened.List(t.Context(), hydrate.Mark{})
+				_, err = opened.List(t.Context(), hydrate.Cursor{})
 			}
 			g.Expect(outcome.Reason(err, "")).To(Equal(reason), "%v", err)
 			g.Expect(outcome.IsStalled(err)).To(Equal(reason != ""))

@@ -17,14 +17,14 @@ import (
 	"github.com/appmarket/operator/internal/text"
 )
 
-// Terms returns the license terms of a chart in the form of a status. It returns nil for an
+// LicenseTermsOf returns the license terms of a chart in the form of a status. It returns nil for an
 // app that need not be purchased.
-func Terms(of *hydrate.License) *v1alpha1.LicenseTerms {
+func LicenseTermsOf(of *hydrate.License) *v1alpha1.LicenseTerms {
 	if of == nil {
 		return nil
 	}
 	terms := &v1alpha1.LicenseTerms{Product: text.Limit(of.Product, 253), Issuer: text.Limit(of.Issuer, 253)}
-	for _, p := range First(of.Prices, maxPrices) {
+	for _, p := range FirstItems(of.Prices, maxPrices) {
 		terms.Prices = append(terms.Prices, text.Limit(p.String(), 253))
 	}
 	return terms
@@ -33,10 +33,10 @@ func Terms(of *hydrate.License) *v1alpha1.LicenseTerms {
 // maxPrices is the maximum number of prices in a status.
 const maxPrices = 20
 
-// License returns the verified credential for a version that must be purchased, and "" for
+// ReadCredential returns the verified credential for a version that must be purchased, and "" for
 // all other versions. It does not open the chart. The reader has the permissions of the
 // tenant.
-func (c *Catalog) License(
+func (c *Catalog) ReadCredential(
 	ctx context.Context, reader client.Reader, tenant release.Tenant, app *App, version *v1alpha1.PublishedVersion, ref *v1alpha1.KeyReference,
 ) (string, error) {
 	terms := version.License
@@ -46,10 +46,10 @@ func (c *Catalog) License(
 	if ref == nil {
 		return "", outcome.Stalled(v1alpha1.ReasonLicenseMissing, fmt.Errorf(
 			"version %s of app %q must be bought: product %s of %s, at %s; give its credential in spec.credentialRef",
-			version.Version, app.Info.Spec.App, terms.Product, terms.Issuer, price(terms)))
+			version.Version, app.Info.Spec.App, terms.Product, terms.Issuer, priceText(terms)))
 	}
-	g := gatherer{reader: reader, tenant: tenant, objects: c.Objects}
-	credential, err := g.key(ctx, v1alpha1.ValuesFromSecret, ref.Name, ref.Key)
+	g := valueReader{reader: reader, tenant: tenant, objects: c.Objects}
+	credential, err := g.readKey(ctx, v1alpha1.ValuesFromSecret, ref.Name, ref.Key)
 	if err != nil {
 		return "", fmt.Errorf("credential: %w", err)
 	}
@@ -61,7 +61,7 @@ func (c *Catalog) License(
 // verified, with the terms in the chart. They differ if the version was published by an
 // operator that did not record them.
 func checkTerms(app *App, version *v1alpha1.PublishedVersion, chart *hydrate.License) error {
-	terms := Terms(chart)
+	terms := LicenseTermsOf(chart)
 	switch {
 	case terms == nil && version.License == nil:
 		return nil
@@ -73,7 +73,7 @@ func checkTerms(app *App, version *v1alpha1.PublishedVersion, chart *hydrate.Lic
 		version.Version, app.Info.Spec.App))
 }
 
-func price(terms *v1alpha1.LicenseTerms) string {
+func priceText(terms *v1alpha1.LicenseTerms) string {
 	if len(terms.Prices) == 0 {
 		return "a price that its developer does not tell"
 	}
@@ -82,7 +82,7 @@ func price(terms *v1alpha1.LicenseTerms) string {
 
 // checkLicense verifies a credential with the keys of the issuer.
 func (c *Catalog) checkLicense(ctx context.Context, app *App, of *v1alpha1.LicenseTerms, credential string) error {
-	issuer, err := app.issuer(of)
+	issuer, err := app.findIssuer(of)
 	if err != nil {
 		return err
 	}
@@ -93,10 +93,10 @@ func (c *Catalog) checkLicense(ctx context.Context, app *App, of *v1alpha1.Licen
 	}
 	terms.Keys = []byte(issuer.Keys)
 	if ref := issuer.KeysRef; ref != nil {
-		market := gatherer{reader: c.Secrets, tenant: release.Tenant{Namespace: app.Source.Namespace, ServiceAccount: "the operator"}, objects: c.Objects}
-		keys, err := market.key(ctx, v1alpha1.ValuesFromSecret, ref.Name, ref.Key)
+		market := valueReader{reader: c.Secrets, tenant: release.Tenant{Namespace: app.Source.Namespace, ServiceAccount: "the operator"}, objects: c.Objects}
+		keys, err := market.readKey(ctx, v1alpha1.ValuesFromSecret, ref.Name, ref.Key)
 		if err != nil {
-			return outcome.Waiting(v1alpha1.ReasonLicenseKeysUnavailable, lookAgain, fmt.Errorf("keys of issuer %s: %w", issuer.Issuer, err))
+			return outcome.Waiting(v1alpha1.ReasonLicenseKeysUnavailable, retryInterval, fmt.Errorf("keys of issuer %s: %w", issuer.Issuer, err))
 		}
 		terms.Keys = []byte(keys)
 	}
@@ -104,8 +104,8 @@ func (c *Catalog) checkLicense(ctx context.Context, app *App, of *v1alpha1.Licen
 	return err
 }
 
-// issuer returns the issuer of the terms as specified in spec.licensing of the source.
-func (a *App) issuer(of *v1alpha1.LicenseTerms) (*v1alpha1.LicenseIssuer, error) {
+// findIssuer returns the issuer of the terms as specified in spec.licensing of the source.
+func (a *App) findIssuer(of *v1alpha1.LicenseTerms) (*v1alpha1.LicenseIssuer, error) {
 	wanted := of.Issuer
 	for i := range a.Source.Spec.Licensing {
 		if issuer := &a.Source.Spec.Licensing[i]; issuer.Issuer == wanted {
@@ -117,12 +117,12 @@ func (a *App) issuer(of *v1alpha1.LicenseTerms) (*v1alpha1.LicenseIssuer, error)
 		a.Source.Namespace, a.Source.Name, wanted))
 }
 
-// Buy requests the credential of a purchased app from the checkout of the developer and
+// PurchaseCredential requests the credential of a purchased app from the checkout of the developer and
 // verifies it. While the credential is not available, the error is Waiting.
-func (c *Catalog) Buy(
+func (c *Catalog) PurchaseCredential(
 	ctx context.Context, reader client.Reader, tenant release.Tenant, app *App, of *v1alpha1.LicenseTerms, request *v1alpha1.KeyReference, attempt int,
 ) (string, error) {
-	issuer, err := app.issuer(of)
+	issuer, err := app.findIssuer(of)
 	if err != nil {
 		return "", err
 	}
@@ -130,8 +130,8 @@ func (c *Catalog) Buy(
 		return "", outcome.Stalled(v1alpha1.ReasonPurchaseFailed, fmt.Errorf(
 			"source %s/%s has no checkout for issuer %s; give the credential in spec.credentialRef", app.Source.Namespace, app.Source.Name, issuer.Issuer))
 	}
-	g := gatherer{reader: reader, tenant: tenant, objects: c.Objects}
-	signed, err := g.key(ctx, v1alpha1.ValuesFromSecret, request.Name, request.Key)
+	g := valueReader{reader: reader, tenant: tenant, objects: c.Objects}
+	signed, err := g.readKey(ctx, v1alpha1.ValuesFromSecret, request.Name, request.Key)
 	if err != nil {
 		return "", fmt.Errorf("purchase request: %w", err)
 	}

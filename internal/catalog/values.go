@@ -16,9 +16,9 @@ import (
 // Profiles maps the names of platform profiles to their implementation.
 type Profiles map[v1alpha1.PlatformProfile]hydrate.Profile
 
-// Of returns the profile that a source specifies, and the values that the source adds to
+// ProfileFor returns the profile that a source specifies, and the values that the source adds to
 // it.
-func (p Profiles) Of(source *v1alpha1.MarketSource) (hydrate.Profile, map[string]any, error) {
+func (p Profiles) ProfileFor(source *v1alpha1.MarketSource) (hydrate.Profile, map[string]any, error) {
 	name := v1alpha1.ProfileHelm
 	var raw *runtime.RawExtension
 	if platform := source.Spec.Platform; platform != nil {
@@ -28,7 +28,7 @@ func (p Profiles) Of(source *v1alpha1.MarketSource) (hydrate.Profile, map[string
 	if !ok {
 		return nil, nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf("platform profile %q is not known", name))
 	}
-	values, err := Decode(raw)
+	values, err := DecodeValues(raw)
 	if err != nil {
 		return nil, nil, fmt.Errorf("spec.platform.values of source %s: %w", source.Name, err)
 	}
@@ -37,17 +37,17 @@ func (p Profiles) Of(source *v1alpha1.MarketSource) (hydrate.Profile, map[string
 
 // SystemVersion returns the version that the platform of an app reports, or "".
 func (c *Catalog) SystemVersion(app *App) (string, error) {
-	profile, platform, err := c.Profiles.Of(app.Source)
+	profile, platform, err := c.Profiles.ProfileFor(app.Source)
 	if err != nil {
 		return "", err
 	}
-	version, _ := values.Overlay(profile.Values(nil, hydrate.Place{}), platform)["sysVersion"].(string)
+	version, _ := values.Overlay(profile.Values(nil, hydrate.InstallTarget{}), platform)["sysVersion"].(string)
 	return version, nil
 }
 
-// Decode parses the values in a field of an object. Numbers become float64, as when Helm
+// DecodeValues parses the values in a field of an object. Numbers become float64, as when Helm
 // parses a values.yaml.
-func Decode(raw *runtime.RawExtension) (map[string]any, error) {
+func DecodeValues(raw *runtime.RawExtension) (map[string]any, error) {
 	if raw == nil || len(raw.Raw) == 0 {
 		return nil, nil
 	}

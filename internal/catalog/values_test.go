@@ -32,7 +32,7 @@ func TestGatherBoundsEntries(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			wish, err := (&catalog.Catalog{}).Gather(t.Context(), nil, release.Tenant{}, catalog.Given{Values: raw(c.values)})
+			wish, err := (&catalog.Catalog{}).ResolveValues(t.Context(), nil, release.Tenant{}, catalog.ValueSources{Values: rawExtension(c.values)})
 			if !c.refused {
 				g.Expect(err).NotTo(HaveOccurred())
 				g.Expect(wish.Values).To(HaveKey("a"))

@@ -12,20 +12,20 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// Version returns the latest published version that the constraint allows. An empty
+// FindVersion returns the latest published version that the constraint allows. An empty
 // constraint allows every version that is not a prerelease or, if there are only
 // prereleases, every version. If a matching version is not published yet, the error is
 // Waiting, or Stalled if the hydration of the app is Stalled. If the source does not offer
 // a matching version, the error is Stalled.
-func (a *App) Version(constraint string) (*v1alpha1.PublishedVersion, error) {
+func (a *App) FindVersion(constraint string) (*v1alpha1.PublishedVersion, error) {
 	published := a.Info.Status.Versions
 	if len(published) == 0 {
-		return nil, a.unpublished("app %q has no published version yet", a.Info.Spec.App)
+		return nil, a.unpublishedError("app %q has no published version yet", a.Info.Spec.App)
 	}
 	if constraint == "" {
-		return Newest(published), nil
+		return NewestVersion(published), nil
 	}
-	found, err := pick(published, constraint)
+	found, err := selectVersion(published, constraint)
 	if err != nil {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
 			"version %q is neither a version (1.2.3) nor a range (~1.2, >=1 <2): leave it out for the newest version", constraint))
@@ -33,8 +33,8 @@ func (a *App) Version(constraint string) (*v1alpha1.PublishedVersion, error) {
 	if found != nil {
 		return found, nil
 	}
-	if a.offers(constraint) {
-		return nil, a.unpublished("a version of app %q in %q is offered, but not published yet", a.Info.Spec.App, constraint)
+	if a.hasOffer(constraint) {
+		return nil, a.unpublishedError("a version of app %q in %q is offered, but not published yet", a.Info.Spec.App, constraint)
 	}
 	what := "in the range " + strconv.Quote(constraint)
 	if _, err := semver.StrictNewVersion(strings.TrimPrefix(constraint, "v")); err == nil {
@@ -44,9 +44,9 @@ func (a *App) Version(constraint string) (*v1alpha1.PublishedVersion, error) {
 		"app %q has no version %s: the newest is %s", a.Info.Spec.App, what, published[0].Version))
 }
 
-// unpublished returns the error for a version that is not published. While the app is
+// unpublishedError returns the error for a version that is not published. While the app is
 // hydrated, the error is Waiting and contains the progress.
-func (a *App) unpublished(format string, args ...any) error {
+func (a *App) unpublishedError(format string, args ...any) error {
 	said := fmt.Sprintf(format, args...)
 	conditions := a.Info.Status.Conditions
 	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionStalled); c != nil && c.ObservedGeneration == a.Info.Generation {
@@ -60,30 +60,30 @@ func (a *App) unpublished(format string, args ...any) error {
 	return outcome.Waiting(v1alpha1.ReasonWaitingForApp, 0, fmt.Errorf("%s: waiting for its hydration to begin", said))
 }
 
-// Update returns the latest published version if it is newer than the given version, and ""
+// AvailableUpdate returns the latest published version if it is newer than the given version, and ""
 // otherwise.
-func (a *App) Update(than string) string {
-	newest, err := a.Version("")
-	if err != nil || !Newer(newest.Version, than) {
+func (a *App) AvailableUpdate(than string) string {
+	newest, err := a.FindVersion("")
+	if err != nil || !IsNewer(newest.Version, than) {
 		return ""
 	}
 	return newest.Version
 }
 
-// Newest returns the latest version that is not a prerelease, or the latest prerelease if
+// NewestVersion returns the latest version that is not a prerelease, or the latest prerelease if
 // there are no other versions. published must not be empty.
-func Newest(published []v1alpha1.PublishedVersion) *v1alpha1.PublishedVersion {
+func NewestVersion(published []v1alpha1.PublishedVersion) *v1alpha1.PublishedVersion {
 	for _, constraint := range []string{"*", ">=0.0.0-0"} {
-		if found, err := pick(published, constraint); err == nil && found != nil {
+		if found, err := selectVersion(published, constraint); err == nil && found != nil {
 			return found
 		}
 	}
 	return &published[0]
 }
 
-// pick returns the latest version that the constraint allows, or nil. A constraint that is
+// selectVersion returns the latest version that the constraint allows, or nil. A constraint that is
 // equal to a published version, including build metadata, selects that version.
-func pick(published []v1alpha1.PublishedVersion, constraint string) (*v1alpha1.PublishedVersion, error) {
+func selectVersion(published []v1alpha1.PublishedVersion, constraint string) (*v1alpha1.PublishedVersion, error) {
 	for i := range published {
 		if published[i].Version == constraint {
 			return &published[i], nil
@@ -107,19 +107,19 @@ func pick(published []v1alpha1.PublishedVersion, constraint string) (*v1alpha1.P
 	return best, nil
 }
 
-// offers reports whether the source offers a version that the constraint allows.
-func (a *App) offers(constraint string) bool {
+// hasOffer reports whether the source offers a version that the constraint allows.
+func (a *App) hasOffer(constraint string) bool {
 	var offered []v1alpha1.PublishedVersion
 	for _, o := range a.Info.Spec.Offers {
 		offered = append(offered, v1alpha1.PublishedVersion{Version: o.Version})
 	}
-	found, err := pick(offered, constraint)
+	found, err := selectVersion(offered, constraint)
 	return err == nil && found != nil
 }
 
-// Newer reports whether a version is newer than another. An invalid semantic version is
+// IsNewer reports whether a version is newer than another. An invalid semantic version is
 // older than every valid one.
-func Newer(version, than string) bool {
+func IsNewer(version, than string) bool {
 	a, err := semver.NewVersion(version)
 	if err != nil {
 		return false

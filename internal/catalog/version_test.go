@@ -52,7 +52,7 @@ func TestVersion(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			got, err := appOf(c.published, nil).Version(c.constraint)
+			got, err := appOf(c.published, nil).FindVersion(c.constraint)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(got.Version).To(Equal(c.want))
 		})
@@ -62,7 +62,7 @@ func TestVersion(t *testing.T) {
 func TestVersionIsTheObjectsOwn(t *testing.T) {
 	g := NewWithT(t)
 	app := appOf([]string{"1.0.0"}, nil)
-	got, err := app.Version("")
+	got, err := app.FindVersion("")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(got).To(BeIdenticalTo(&app.Info.Status.Versions[0]))
 }
@@ -87,7 +87,7 @@ func TestVersionRefuses(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			got, err := appOf(c.published, c.offered).Version(c.constraint)
+			got, err := appOf(c.published, c.offered).FindVersion(c.constraint)
 			g.Expect(got).To(BeNil())
 			g.Expect(outcome.Reason(err, "")).To(Equal(c.reason), "%v", err)
 			after, waits := outcome.IsWaiting(err)
@@ -127,7 +127,7 @@ func TestVersionOfAnAppThatIsHydrated(t *testing.T) {
 			g := NewWithT(t)
 			app := appOf(c.published, []string{"2.0.0"})
 			app.Info.Generation, app.Info.Status.Conditions = 1, c.conditions
-			_, err := app.Version("^2.0.0")
+			_, err := app.FindVersion("^2.0.0")
 			g.Expect(outcome.Reason(err, "")).To(Equal(c.reason))
 			g.Expect(outcome.IsStalled(err)).To(Equal(c.isFinal))
 			g.Expect(err).To(MatchError(c.says))
@@ -153,7 +153,7 @@ func TestNewer(t *testing.T) {
 		{"nothing", "", "", false},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			NewWithT(t).Expect(catalog.Newer(c.version, c.than)).To(Equal(c.want))
+			NewWithT(t).Expect(catalog.IsNewer(c.version, c.than)).To(Equal(c.want))
 		})
 	}
 }

@@ -37,20 +37,20 @@ func Unpack(archive []byte) ([]File, error) {
 		return nil, outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "unpack chart: archive has %d bytes, at most %d are allowed", len(archive), MaxArchiveBytes)
 	}
 	unzipped := members{rest: bytes.NewReader(archive)}
-	if err := unzipped.next(); err != nil {
-		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "unpack chart: not a gzip archive: %s", beginning(archive))
+	if err := unzipped.openNextMember(); err != nil {
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "unpack chart: not a gzip archive: %s", contentHint(archive))
 	}
 	u := unpacker{
 		stream: &boundedReader{from: &unzipped, left: int64(unpackedBound(len(archive)))},
 		names:  newNames(),
 	}
 	u.tar = tar.NewReader(u.stream)
-	if err := u.entries(); err != nil {
-		return nil, u.explain(err)
+	if err := u.readEntries(); err != nil {
+		return nil, u.toStalledError(err)
 	}
 	// Read to the end to detect a truncated archive.
 	if _, err := io.Copy(io.Discard, u.stream); err != nil {
-		return nil, u.explain(err)
+		return nil, u.toStalledError(err)
 	}
 	if len(u.files) == 0 {
 		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidArchive, "unpack chart: the archive has no files")
@@ -96,16 +96,16 @@ func CheckFiles(files []File) error {
 type unpacker struct {
 	stream *boundedReader
 	tar    *tar.Reader
-	names  *names
+	names  *nameSet
 	files  []File
 	top    string
 	seen   int
 	total  int64
 }
 
-// entries reads all entries. Errors of the tar and gzip readers are returned without a
+// readEntries reads all entries. Errors of the tar and gzip readers are returned without a
 // reason; explain adds it.
-func (u *unpacker) entries() error {
+func (u *unpacker) readEntries() error {
 	for {
 		header, err := u.tar.Next()
 		if errors.Is(err, io.EOF) {
@@ -117,24 +117,24 @@ func (u *unpacker) entries() error {
 		if u.seen++; u.seen > MaxFiles {
 			return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "more than %d entries", MaxFiles)
 		}
-		if err := u.entry(header); err != nil {
+		if err := u.readEntry(header); err != nil {
 			return err
 		}
 	}
 }
 
-func (u *unpacker) entry(header *tar.Header) error {
+func (u *unpacker) readEntry(header *tar.Header) error {
 	if header.Typeflag == tar.TypeXGlobalHeader {
 		return nil
 	}
 	if err := checkKind(header); err != nil {
 		return err
 	}
-	full, isFolder, err := slashed(header)
+	full, isFolder, err := withSlashes(header)
 	if err != nil {
 		return err
 	}
-	name, err := u.inside(header.Name, full)
+	name, err := u.relativeName(header.Name, full)
 	if err != nil {
 		return err
 	}
@@ -161,11 +161,11 @@ func (u *unpacker) entry(header *tar.Header) error {
 	return nil
 }
 
-// slashed returns the name of an entry with forward slashes and without a trailing slash,
+// withSlashes returns the name of an entry with forward slashes and without a trailing slash,
 // and whether the entry is a folder. Some tools on Windows write backslashes, which Helm
 // also reads as separators. A name with both is rejected because Helm reads the part before
 // the first backslash as the chart's folder.
-func slashed(header *tar.Header) (name string, isFolder bool, err error) {
+func withSlashes(header *tar.Header) (name string, isFolder bool, err error) {
 	name = header.Name
 	if strings.Contains(name, `\`) {
 		if strings.Contains(name, "/") {
@@ -180,10 +180,10 @@ func slashed(header *tar.Header) (name string, isFolder bool, err error) {
 	return name, isFolder, nil
 }
 
-// inside checks the name of an entry and removes the chart's folder from it. full is the
+// relativeName checks the name of an entry and removes the chart's folder from it. full is the
 // name with forward slashes. The result is empty for the chart's folder itself. As in Helm,
 // "web/./a" is the same name as "web/a".
-func (u *unpacker) inside(entry, full string) (string, error) {
+func (u *unpacker) relativeName(entry, full string) (string, error) {
 	top, name, nested := strings.Cut(full, "/")
 	switch {
 	case top == "" || top == ".." || isDrive(top):
@@ -208,8 +208,8 @@ func (u *unpacker) inside(entry, full string) (string, error) {
 	return name, nil
 }
 
-// explain converts an error of entries to a Stalled error, if it is not one already.
-func (u *unpacker) explain(err error) error {
+// toStalledError converts an error of entries to a Stalled error, if it is not one already.
+func (u *unpacker) toStalledError(err error) error {
 	switch {
 	case errors.Is(err, errTooMuch):
 		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "unpack chart: more than %d bytes, or more than %d times the size of the archive", MaxUnpackedBytes, MaxRatio)
@@ -260,19 +260,19 @@ type members struct {
 
 func (m *members) Read(p []byte) (int, error) {
 	n, err := m.zipped.Read(p)
-	if errors.Is(err, io.EOF) && m.another() {
-		err = m.next()
+	if errors.Is(err, io.EOF) && m.hasNextMember() {
+		err = m.openNextMember()
 	}
 	return n, err
 }
 
-func (m *members) another() bool {
+func (m *members) hasNextMember() bool {
 	var magic [2]byte
 	_, err := m.rest.ReadAt(magic[:], m.rest.Size()-int64(m.rest.Len()))
 	return err == nil && magic == [2]byte{0x1f, 0x8b}
 }
 
-func (m *members) next() error {
+func (m *members) openNextMember() error {
 	err := m.zipped.Reset(m.rest)
 	m.zipped.Multistream(false)
 	return err
@@ -292,9 +292,9 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// beginning describes the type of data that is not a gzip archive. It does not quote the
+// contentHint describes the type of data that is not a gzip archive. It does not quote the
 // data: the data may come from a server that the reader of the message has no access to.
-func beginning(data []byte) string {
+func contentHint(data []byte) string {
 	text := bytes.TrimLeft(data[:min(len(data), 512)], " \t\r\n\ufeff")
 	switch {
 	case len(data) == 0:

@@ -21,7 +21,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// entry is one entry of an archive that a test writes.
+// readEntry is one entry of an archive that a test writes.
 type entry struct {
 	name string
 	data string
@@ -55,7 +55,7 @@ func tarOf(t testing.TB, entries ...entry) []byte {
 	return out.Bytes()
 }
 
-func zip(t testing.TB, data []byte) []byte {
+func gzipData(t testing.TB, data []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
@@ -64,8 +64,8 @@ func zip(t testing.TB, data []byte) []byte {
 	return out.Bytes()
 }
 
-// stored returns gzip data without compression, which is faster in a fuzz target.
-func stored(t testing.TB, data []byte) []byte {
+// gzipStored returns gzip data without compression, which is faster in a fuzz target.
+func gzipStored(t testing.TB, data []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w, err := gzip.NewWriterLevel(&out, gzip.NoCompression)
@@ -99,15 +99,15 @@ func TestUnpack(t *testing.T) {
 		why     string
 		archive []byte
 	}{
-		{"folders are skipped and files sorted", zip(t, plain)},
-		{"git writes a global header", zip(t, append(tarOf(t, entry{kind: tar.TypeXGlobalHeader, pax: map[string]string{"comment": "x"}})[:1024], plain...))},
-		{"what follows the archive is no part of it", append(zip(t, plain), "trailing words"...)},
-		{"what follows the last entry is no part of it", zip(t, append(bytes.Clone(plain), "trailing words"...))},
-		{"an archive may be compressed in several parts", append(zip(t, plain[:700]), zip(t, plain[700:])...)},
-		{"an archive may lack tar's own end", zip(t, plain[:len(plain)-1024])},
-		{"tools on Windows write backslashes", zip(t, tarOf(t, windows...))},
-		{"some files may have backslashes and others slashes", zip(t, tarOf(t, entries[1], windows[3], entries[4]))},
-		{"a name may say nothing in a part of it", zip(t, tarOf(t, entries[1], entry{name: "web/x/.././templates//web.yaml", data: entries[3].data}, entries[4]))},
+		{"folders are skipped and files sorted", gzipData(t, plain)},
+		{"git writes a global header", gzipData(t, append(tarOf(t, entry{kind: tar.TypeXGlobalHeader, pax: map[string]string{"comment": "x"}})[:1024], plain...))},
+		{"what follows the archive is no part of it", append(gzipData(t, plain), "trailing words"...)},
+		{"what follows the last entry is no part of it", gzipData(t, append(bytes.Clone(plain), "trailing words"...))},
+		{"an archive may be compressed in several parts", append(gzipData(t, plain[:700]), gzipData(t, plain[700:])...)},
+		{"an archive may lack tar's own end", gzipData(t, plain[:len(plain)-1024])},
+		{"tools on Windows write backslashes", gzipData(t, tarOf(t, windows...))},
+		{"some files may have backslashes and others slashes", gzipData(t, tarOf(t, entries[1], windows[3], entries[4]))},
+		{"a name may say nothing in a part of it", gzipData(t, tarOf(t, entries[1], entry{name: "web/x/.././templates//web.yaml", data: entries[3].data}, entries[4]))},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
@@ -121,7 +121,7 @@ func TestUnpack(t *testing.T) {
 func TestUnpackLongNames(t *testing.T) {
 	g := NewWithT(t)
 	name := "templates/" + strings.Repeat("x", 200) + "-é.yaml"
-	files, err := chart.Unpack(zip(t, tarOf(t, entry{name: "web/" + name, data: "x"})))
+	files, err := chart.Unpack(gzipData(t, tarOf(t, entry{name: "web/" + name, data: "x"})))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(files).To(HaveExactElements(chart.File{Name: name, Data: []byte("x")}))
 }
@@ -146,7 +146,7 @@ func TestNoAnswerIsQuoted(t *testing.T) {
 }
 
 func TestUnpackRefuses(t *testing.T) {
-	one := func(e entry) []byte { return zip(t, tarOf(t, entry{name: "web/Chart.yaml", data: "x"}, e)) }
+	one := func(e entry) []byte { return gzipData(t, tarOf(t, entry{name: "web/Chart.yaml", data: "x"}, e)) }
 	file := func(name string) []byte { return one(entry{name: name, data: "x"}) }
 	good := file("web/a")
 	for _, c := range []struct {
@@ -158,9 +158,9 @@ func TestUnpackRefuses(t *testing.T) {
 		{"an error page", []byte("<html><body>404</body></html>"), v1alpha1.ReasonInvalidArchive, "looks like a web page"},
 		{"nothing", nil, v1alpha1.ReasonInvalidArchive, "empty"},
 		{"a plain tar", tarOf(t, entry{name: "web/a", data: "x"}), v1alpha1.ReasonInvalidArchive, "not a gzip archive"},
-		{"gzip of something else", zip(t, bytes.Repeat([]byte("words "), 200)), v1alpha1.ReasonInvalidArchive, ""},
-		{"an archive without entries", zip(t, tarOf(t)), v1alpha1.ReasonInvalidArchive, "no files"},
-		{"an archive of folders", zip(t, tarOf(t, entry{name: "web/", kind: tar.TypeDir})), v1alpha1.ReasonInvalidArchive, "no files"},
+		{"gzip of something else", gzipData(t, bytes.Repeat([]byte("words "), 200)), v1alpha1.ReasonInvalidArchive, ""},
+		{"an archive without entries", gzipData(t, tarOf(t)), v1alpha1.ReasonInvalidArchive, "no files"},
+		{"an archive of folders", gzipData(t, tarOf(t, entry{name: "web/", kind: tar.TypeDir})), v1alpha1.ReasonInvalidArchive, "no files"},
 		{"cut off", good[:len(good)-20], v1alpha1.ReasonInvalidArchive, "too early"},
 		{"damaged", append(bytes.Clone(good[:len(good)-8]), 0, 0, 0, 0, 0, 0, 0, 0), v1alpha1.ReasonInvalidArchive, ""},
 		{"traversal", file("web/../../etc/passwd"), v1alpha1.ReasonInvalidArchive, "../../etc/passwd"},
@@ -191,7 +191,7 @@ func TestUnpackRefuses(t *testing.T) {
 		{"a device", one(entry{name: "web/a", kind: tar.TypeChar}), v1alpha1.ReasonInvalidArchive, "device"},
 		{"a pipe", one(entry{name: "web/a", kind: tar.TypeFifo}), v1alpha1.ReasonInvalidArchive, "pipe"},
 		{"a kind of its own", one(entry{name: "web/a", kind: 'Q'}), v1alpha1.ReasonInvalidArchive, "unsupported"},
-		{"a sparse file", sparse(t), v1alpha1.ReasonInvalidArchive, "sparse"},
+		{"a sparse file", newSparseArchive(t), v1alpha1.ReasonInvalidArchive, "sparse"},
 		{"a name twice", file("web/Chart.yaml"), v1alpha1.ReasonInvalidArchive, "twice"},
 		{"names that differ in case", file("web/chart.yaml"), v1alpha1.ReasonInvalidArchive, "case"},
 		{"a file that is a folder", file("web/Chart.yaml/a"), v1alpha1.ReasonInvalidArchive, "both"},
@@ -211,12 +211,12 @@ func TestUnpackRefuses(t *testing.T) {
 	}
 }
 
-// sparse returns an archive with one sparse file.
-func sparse(t *testing.T) []byte {
+// newSparseArchive returns an archive with one sparse file.
+func newSparseArchive(t *testing.T) []byte {
 	t.Helper()
 	raw := tarOf(t, entry{name: "web/a", data: "1\n0\n1\n" + strings.Repeat("\x00", 506) + "x", pax: map[string]string{"VENDOR.sparse.a": "1", "VENDOR.sparse.b": "0"}})
 	raw = bytes.ReplaceAll(raw, []byte("VENDOR.sparse.a"), []byte("GNU.sparse.majo"))
-	return zip(t, bytes.ReplaceAll(raw, []byte("VENDOR.sparse.b"), []byte("GNU.sparse.mino")))
+	return gzipData(t, bytes.ReplaceAll(raw, []byte("VENDOR.sparse.b"), []byte("GNU.sparse.mino")))
 }
 
 // TestUnpackBombs covers archives that unpack to too many bytes: the error must name a
@@ -238,12 +238,12 @@ func TestUnpackBombs(t *testing.T) {
 		archive []byte
 		mayTake uint64
 	}{
-		{"ratio of one file", zip(t, tarOf(t, entry{name: "web/a", data: big})), 16 << 20},
-		{"ratio of many files", zip(t, tarOf(t, several...)), 32 << 20},
-		{"a large file", zip(t, tarOf(t, entry{name: "web/a", data: big + "x"})), 4 << 20},
-		{"files without end", zip(t, tarOf(t, many...)), 32 << 20},
-		{"folders without end", zip(t, tarOf(t, folders...)), 32 << 20},
-		{"nothing, after the last entry", zip(t, append(tarOf(t, entry{name: "web/a"}), big...)), 4 << 20},
+		{"ratio of one file", gzipData(t, tarOf(t, entry{name: "web/a", data: big})), 16 << 20},
+		{"ratio of many files", gzipData(t, tarOf(t, several...)), 32 << 20},
+		{"a large file", gzipData(t, tarOf(t, entry{name: "web/a", data: big + "x"})), 4 << 20},
+		{"files without end", gzipData(t, tarOf(t, many...)), 32 << 20},
+		{"folders without end", gzipData(t, tarOf(t, folders...)), 32 << 20},
+		{"nothing, after the last entry", gzipData(t, append(tarOf(t, entry{name: "web/a"}), big...)), 4 << 20},
 		{"a long archive", make([]byte, chart.MaxArchiveBytes+1), 1 << 20},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -269,7 +269,7 @@ func TestUnpackLyingSize(t *testing.T) {
 		}
 	}
 	copy(raw[148:156], fmt.Sprintf("%06o\x00 ", sum))
-	_, err := chart.Unpack(zip(t, raw))
+	_, err := chart.Unpack(gzipData(t, raw))
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLimitExceeded), "%v", err)
 }
 
@@ -323,7 +323,7 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(binary.LittleEndian.AppendUint64(nil, 1))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		g := NewWithT(t)
-		for _, archive := range [][]byte{raw, stored(t, raw)} {
+		for _, archive := range [][]byte{raw, gzipStored(t, raw)} {
 			files, err := chart.Unpack(archive)
 			if err != nil {
 				g.Expect(outcome.IsStalled(err)).To(BeTrue())

@@ -17,7 +17,7 @@ import (
 )
 
 // newSemanticPublication returns an app whose archive differs by source.
-func newSemanticPublication(t *testing.T, owner hydrate.Owner, app, version string) hydrate.Publication {
+func newSemanticPublication(t *testing.T, owner hydrate.Owner, app, version string) hydrate.PublishRequest {
 	t.Helper()
 	return newPublicationWith(t, owner, app, version, []byte(owner.Namespace+"/"+owner.Source+" "+app+" "+version))
 }
@@ -120,7 +120,7 @@ func TestQualifiedNamesAreUnambiguous(t *testing.T) {
 func TestHelmPullsEveryEntry(t *testing.T) {
 	first, second := hydrate.Owner{Namespace: "shop", Source: "main"}, hydrate.Owner{Namespace: "annex", Source: "main"}
 	store := openStore(t, t.TempDir(), nil)
-	var charts []hydrate.Publication
+	var charts []hydrate.PublishRequest
 	for _, owner := range []hydrate.Owner{second, first} {
 		archive, err := chart.Pack("web", []chart.File{
 			{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: web\nversion: 1.0.0\ndescription: of " + owner.Namespace + "\n")},

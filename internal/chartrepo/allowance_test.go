@@ -18,7 +18,7 @@ func TestNamespaceLimitIsEnforced(t *testing.T) {
 	archive := make([]byte, 1000)
 	dir := t.TempDir()
 	store := openStoreWith(t, dir, chartrepo.Options{NamespaceBytes: 3500})
-	of := func(owner hydrate.Owner, app, version string) hydrate.Publication {
+	of := func(owner hydrate.Owner, app, version string) hydrate.PublishRequest {
 		p := newPublicationWith(t, owner, app, version, archive)
 		p.Reports = nil
 		return p

@@ -39,52 +39,52 @@ func writeFile(t testing.TB, path, content string) {
 // damages are the kinds of damage to the files of a published version.
 var damages = []struct {
 	why string
-	do  func(t testing.TB, dir string, p hydrate.Publication, report string)
+	do  func(t testing.TB, dir string, p hydrate.PublishRequest, report string)
 	// atOpen is set if Open detects the damage, served if the archive is still served after a
 	// scrub.
 	atOpen, served bool
 }{
-	{why: "archive missing", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+	{why: "archive missing", atOpen: true, do: func(t testing.TB, dir string, p hydrate.PublishRequest, _ string) {
 		removeFile(t, blobFile(dir, p.Digest))
 	}},
-	{why: "archive cut", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+	{why: "archive cut", atOpen: true, do: func(t testing.TB, dir string, p hydrate.PublishRequest, _ string) {
 		truncateFile(t, blobFile(dir, p.Digest))
 	}},
-	{why: "bit flipped in archive", do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+	{why: "bit flipped in archive", do: func(t testing.TB, dir string, p hydrate.PublishRequest, _ string) {
 		flipByte(t, blobFile(dir, p.Digest))
 	}},
-	{why: "reports missing", served: true, do: func(t testing.TB, dir string, _ hydrate.Publication, report string) {
+	{why: "reports missing", served: true, do: func(t testing.TB, dir string, _ hydrate.PublishRequest, report string) {
 		removeFile(t, blobFile(dir, report))
 	}},
-	{why: "bit flipped in reports", served: true, do: func(t testing.TB, dir string, _ hydrate.Publication, report string) {
+	{why: "bit flipped in reports", served: true, do: func(t testing.TB, dir string, _ hydrate.PublishRequest, report string) {
 		flipByte(t, blobFile(dir, report))
 	}},
-	{why: "record missing", do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+	{why: "record missing", do: func(t testing.TB, dir string, p hydrate.PublishRequest, _ string) {
 		removeFile(t, recordFile(dir, p))
 	}},
-	{why: "record cut", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+	{why: "record cut", atOpen: true, do: func(t testing.TB, dir string, p hydrate.PublishRequest, _ string) {
 		truncateFile(t, recordFile(dir, p))
 	}},
-	{why: "bit flipped in record", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+	{why: "bit flipped in record", atOpen: true, do: func(t testing.TB, dir string, p hydrate.PublishRequest, _ string) {
 		flipByte(t, recordFile(dir, p))
 	}},
-	{why: "record emptied", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+	{why: "record emptied", atOpen: true, do: func(t testing.TB, dir string, p hydrate.PublishRequest, _ string) {
 		writeFile(t, recordFile(dir, p), "")
 	}},
-	{why: "record of another version", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+	{why: "record of another version", atOpen: true, do: func(t testing.TB, dir string, p hydrate.PublishRequest, _ string) {
 		other, err := os.ReadFile(filepath.Join(filepath.Dir(recordFile(dir, p)), "2.0.0.json"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		writeFile(t, recordFile(dir, p), string(other))
 	}},
-	{why: "record is a link", atOpen: true, do: func(t testing.TB, dir string, p hydrate.Publication, _ string) {
+	{why: "record is a link", atOpen: true, do: func(t testing.TB, dir string, p hydrate.PublishRequest, _ string) {
 		removeFile(t, recordFile(dir, p))
 		if err := os.Symlink("/etc/hostname", recordFile(dir, p)); err != nil {
 			t.Fatal(err)
 		}
 	}},
-	{why: "volume wiped", do: func(t testing.TB, dir string, _ hydrate.Publication, _ string) {
+	{why: "volume wiped", do: func(t testing.TB, dir string, _ hydrate.PublishRequest, _ string) {
 		for _, name := range []string{"records", "blobs"} {
 			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 				t.Fatal(err)

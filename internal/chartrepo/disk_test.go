@@ -125,4 +125,4 @@ func publishUntilFull(publish publishFunc, t *testing.T) error {
 	return nil
 }
 
-type publishFunc = func(context.Context, hydrate.Publication) (hydrate.Published, error)
+type publishFunc = func(context.Context, hydrate.PublishRequest) (hydrate.Published, error)

@@ -80,12 +80,12 @@ func digestOf(data []byte) string {
 }
 
 // newPublication returns a publication of the app; its content is derived from the name.
-func newPublication(t testing.TB, owner hydrate.Owner, app, version string) hydrate.Publication {
+func newPublication(t testing.TB, owner hydrate.Owner, app, version string) hydrate.PublishRequest {
 	t.Helper()
 	return newPublicationWith(t, owner, app, version, []byte("archive of "+app+" "+version+strings.Repeat(".", 2000)))
 }
 
-func newPublicationWith(t testing.TB, owner hydrate.Owner, app, version string, archive []byte) hydrate.Publication {
+func newPublicationWith(t testing.TB, owner hydrate.Owner, app, version string, archive []byte) hydrate.PublishRequest {
 	t.Helper()
 	fields := map[string]any{
 		"apiVersion": "v2", "name": app, "version": version, "appVersion": "1.10",
@@ -95,7 +95,7 @@ func newPublicationWith(t testing.TB, owner hydrate.Owner, app, version string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return hydrate.Publication{
+	return hydrate.PublishRequest{
 		Owner: owner, App: app, Version: version, Chart: body, Archive: archive, Digest: digestOf(archive),
 		Reports: map[string][]byte{
 			"values.yaml": []byte("# of " + app + "\na: 1\n"),
@@ -104,7 +104,7 @@ func newPublicationWith(t testing.TB, owner hydrate.Owner, app, version string, 
 	}
 }
 
-func publishAll(t testing.TB, store *chartrepo.Store, publications ...hydrate.Publication) []hydrate.Published {
+func publishAll(t testing.TB, store *chartrepo.Store, publications ...hydrate.PublishRequest) []hydrate.Published {
 	t.Helper()
 	var all []hydrate.Published
 	for _, p := range publications {
@@ -150,7 +150,7 @@ func blobFile(dir, digest string) string {
 	return filepath.Join(dir, "blobs", "sha256", hex[:2], hex)
 }
 
-func recordFile(dir string, p hydrate.Publication) string {
+func recordFile(dir string, p hydrate.PublishRequest) string {
 	return filepath.Join(dir, "records", p.Owner.Namespace, p.Owner.Source, p.App, p.Version+".json")
 }
 

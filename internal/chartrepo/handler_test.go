@@ -26,7 +26,7 @@ var tenantOwner = hydrate.Owner{Namespace: "tenant", Source: "main"}
 // source of a tenant is not.
 type servedStore struct {
 	url                           string
-	small, middle, large, private hydrate.Publication
+	small, middle, large, private hydrate.PublishRequest
 	smallAt, privateAt            hydrate.Published
 }
 

@@ -23,7 +23,7 @@ import (
 // and one that exceeds the limit of its namespace with AllowanceExceeded. A file system error
 // has the reason StorageFull, StorageReadOnly or StorageFailed and leaves nothing behind;
 // previously published versions are still served.
-func (s *Store) Publish(ctx context.Context, p hydrate.Publication) (hydrate.Published, error) {
+func (s *Store) Publish(ctx context.Context, p hydrate.PublishRequest) (hydrate.Published, error) {
 	if err := checkPublication(p); err != nil {
 		return hydrate.Published{}, fmt.Errorf("publish chart: %w", err)
 	}
@@ -53,7 +53,7 @@ func (s *Store) Publish(ctx context.Context, p hydrate.Publication) (hydrate.Pub
 }
 
 // checkPublication returns an error if the parts of a publication are inconsistent.
-func checkPublication(p hydrate.Publication) error {
+func checkPublication(p hydrate.PublishRequest) error {
 	var metadata struct {
 		Name    string `json:"name"`
 		Version string `json:"version"`

@@ -109,30 +109,30 @@ func TestRemoveKeepsVersions(t *testing.T) {
 func TestInvalidPublications(t *testing.T) {
 	for _, c := range []struct {
 		why    string
-		change func(*hydrate.Publication)
+		change func(*hydrate.PublishRequest)
 		reason string
 	}{
-		{"path in the namespace", func(p *hydrate.Publication) { p.Owner.Namespace = "../x" }, v1alpha1.ReasonInvalidChart},
-		{"empty source", func(p *hydrate.Publication) { p.Owner.Source = "" }, v1alpha1.ReasonInvalidChart},
-		{"path in the app", func(p *hydrate.Publication) {
+		{"path in the namespace", func(p *hydrate.PublishRequest) { p.Owner.Namespace = "../x" }, v1alpha1.ReasonInvalidChart},
+		{"empty source", func(p *hydrate.PublishRequest) { p.Owner.Source = "" }, v1alpha1.ReasonInvalidChart},
+		{"path in the app", func(p *hydrate.PublishRequest) {
 			p.App, p.Chart = "a/b", []byte(`{"name":"a/b","version":"1.0.0"}`)
 		}, v1alpha1.ReasonInvalidChart},
-		{"app with the prefix of temporary files", func(p *hydrate.Publication) {
+		{"app with the prefix of temporary files", func(p *hydrate.PublishRequest) {
 			p.App, p.Chart = ".a", []byte(`{"name":".a","version":"1.0.0"}`)
 		}, v1alpha1.ReasonInvalidChart},
-		{"path in the version", func(p *hydrate.Publication) {
+		{"path in the version", func(p *hydrate.PublishRequest) {
 			p.Version, p.Chart = "1/0", []byte(`{"name":"web","version":"1/0"}`)
 		}, v1alpha1.ReasonInvalidChart},
-		{"version that is not semantic", func(p *hydrate.Publication) {
+		{"version that is not semantic", func(p *hydrate.PublishRequest) {
 			p.Version, p.Chart = "latest", []byte(`{"name":"web","version":"latest"}`)
 		}, v1alpha1.ReasonInvalidChart},
-		{"chart of another name", func(p *hydrate.Publication) { p.Chart = []byte(`{"name":"x","version":"1.0.0"}`) }, v1alpha1.ReasonInvalidChart},
-		{"chart metadata that is not an object", func(p *hydrate.Publication) { p.Chart = []byte(`[]`) }, v1alpha1.ReasonInvalidChart},
-		{"digest of other content", func(p *hydrate.Publication) { p.Digest = digestOf(nil) }, v1alpha1.ReasonDigestMismatch},
-		{"report with a path", func(p *hydrate.Publication) { p.Reports = map[string][]byte{"../a": nil} }, v1alpha1.ReasonInvalidChart},
-		{"reports over the limit", func(p *hydrate.Publication) { p.Reports = map[string][]byte{"a": make([]byte, 65<<20)} }, v1alpha1.ReasonLimitExceeded},
-		{"archive over the limit", func(p *hydrate.Publication) { p.Archive = make([]byte, chart.MaxArchiveBytes+1) }, v1alpha1.ReasonLimitExceeded},
-		{"archive name of another app", func(p *hydrate.Publication) {
+		{"chart of another name", func(p *hydrate.PublishRequest) { p.Chart = []byte(`{"name":"x","version":"1.0.0"}`) }, v1alpha1.ReasonInvalidChart},
+		{"chart metadata that is not an object", func(p *hydrate.PublishRequest) { p.Chart = []byte(`[]`) }, v1alpha1.ReasonInvalidChart},
+		{"digest of other content", func(p *hydrate.PublishRequest) { p.Digest = digestOf(nil) }, v1alpha1.ReasonDigestMismatch},
+		{"report with a path", func(p *hydrate.PublishRequest) { p.Reports = map[string][]byte{"../a": nil} }, v1alpha1.ReasonInvalidChart},
+		{"reports over the limit", func(p *hydrate.PublishRequest) { p.Reports = map[string][]byte{"a": make([]byte, 65<<20)} }, v1alpha1.ReasonLimitExceeded},
+		{"archive over the limit", func(p *hydrate.PublishRequest) { p.Archive = make([]byte, chart.MaxArchiveBytes+1) }, v1alpha1.ReasonLimitExceeded},
+		{"archive name of another app", func(p *hydrate.PublishRequest) {
 			p.App, p.Version, p.Chart = "other-1.0.0", "2.0.0", []byte(`{"name":"other-1.0.0","version":"2.0.0"}`)
 		}, v1alpha1.ReasonInvalidChart},
 	} {

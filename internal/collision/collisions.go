@@ -19,23 +19,23 @@ type Release struct {
 	Documents []objects.Document
 }
 
-// Between lists the collisions of two instances that are both rendered with their real
+// FindCollisions lists the collisions of two instances that are both rendered with their real
 // names and values: objects with the same group, kind, namespace and name, hooks included,
 // and other resources that exist once per cluster, such as hosts with their paths, node
 // ports, and paths on a node. The result is sorted, has no duplicates and has at most
 // maxCollisions entries. Collisions between the releases of one instance are not detected.
 // The error is Stalled with RenderFailed for a document that is not valid YAML, and with
 // LimitExceeded if there are more objects than an app may have.
-func Between(a, b []Release) ([]string, error) {
-	first, err := NewFootprint(a)
+func FindCollisions(a, b []Release) ([]string, error) {
+	first, err := NewClaimSet(a)
 	if err != nil {
 		return nil, err
 	}
-	second, err := NewFootprint(b)
+	second, err := NewClaimSet(b)
 	if err != nil {
 		return nil, err
 	}
-	return ListCollisions(first.SharedWith(second, "same name in both", Footprint{}), nil), nil
+	return ListCollisions(first.SharedWith(second, "same name in both", ClaimSet{}), nil), nil
 }
 
 // ListCollisions returns the sorted union of both lists without duplicates. If there are

@@ -15,7 +15,7 @@ const maxSelections = 200_000
 // a selector is compared with few pods.
 type podIndex map[string][]map[string]string
 
-func (p podIndex) add(namespace string, labels objects.Map) {
+func (p podIndex) addLabels(namespace string, labels objects.Map) {
 	all := plainLabels(labels)
 	for key, value := range all {
 		at := labelKey(namespace, key, value)
@@ -41,10 +41,10 @@ func plainLabels(labels objects.Map) map[string]string {
 // same labels, a Service of one instance also selects the pods of the other instance and
 // sends client requests to them, even if all names differ. Services that select no pods of
 // the instance are skipped: they refer to something that is shared intentionally.
-func (f *Footprint) addSelectors(found []placedObject, pods podIndex) {
+func (f *ClaimSet) addSelectors(found []placedObject, pods podIndex) {
 	left := maxSelections
 	for _, o := range found {
-		selector := plainLabels(o.At("spec").At("selector"))
+		selector := plainLabels(o.MapAt("spec").MapAt("selector"))
 		if o.Group() != "" || o.Kind() != "Service" || len(selector) == 0 {
 			continue
 		}
@@ -53,17 +53,17 @@ func (f *Footprint) addSelectors(found []placedObject, pods podIndex) {
 			words = append(words, key+"="+value)
 		}
 		slices.Sort(words)
-		if !pods.has(o.namespace, selector, words[0], &left) {
+		if !pods.hasMatch(o.namespace, selector, words[0], &left) {
 			continue
 		}
 		key := strings.Join(append([]string{"selector", o.namespace}, words...), "\x00")
-		f.add(key, claim{who: o.title(), thing: "pods labelled " + strings.Join(words, ", "), follows: f.nameKey(o)})
+		f.addClaim(key, claim{who: o.kindAndName(), thing: "pods labelled " + strings.Join(words, ", "), follows: f.nameKey(o)})
 	}
 }
 
-// has reports whether a selector matches one of the pods. It compares only the pods that
+// hasMatch reports whether a selector matches one of the pods. It compares only the pods that
 // have label, a label of the selector in the form key=value.
-func (p podIndex) has(namespace string, selector map[string]string, label string, left *int) bool {
+func (p podIndex) hasMatch(namespace string, selector map[string]string, label string, left *int) bool {
 	key, value, _ := strings.Cut(label, "=")
 	return slices.ContainsFunc(p[labelKey(namespace, key, value)], func(labels map[string]string) bool {
 		if *left--; *left < 0 {

@@ -63,7 +63,7 @@ func readHeads(texts map[string]string) (documents map[string]objects.Document, 
 				continue
 			}
 			document := objects.NewDocument(path, part)
-			head, ok := document.Head()
+			head, ok := document.HeadText()
 			if !ok {
 				return nil, nil
 			}

@@ -43,7 +43,7 @@ var KindsWithoutPods = map[string]bool{
 	"Secret":                   true,
 }
 
-// Find returns the images that documents use, that listed contains, and that announced
+// FindImages returns the images that documents use, that listed contains, and that announced
 // contains, sorted by full name and without duplicates. Images of documents are found by
 // structure: every map that looks like a pod spec counts, in any kind of object, in hooks,
 // and down to a depth of objects.MaxDepth. The contents of ConfigMaps and Secrets do not
@@ -56,18 +56,18 @@ var KindsWithoutPods = map[string]bool{
 // LimitExceeded if there are more than chart.MaxImages images, not counting announced
 // images, which are cut at that number, and with RenderFailed if a document is not valid
 // YAML.
-func Find(docs []objects.Document, listed []string, announced ...string) ([]Image, error) {
-	found := finder{known: map[string]*findings{}}
+func FindImages(docs []objects.Document, listed []string, announced ...string) ([]Image, error) {
+	found := finder{known: map[string]*imageUses{}}
 	for _, doc := range docs {
 		if !strings.Contains(doc.Text, "image") {
 			continue
 		}
-		if err := objects.Each(doc, found.object); err != nil {
+		if err := objects.EachObject(doc, found.searchObject); err != nil {
 			return nil, err
 		}
 	}
 	for _, reference := range listed {
-		if err := found.add(reference, declared, true); err != nil {
+		if err := found.addImage(reference, declared, true); err != nil {
 			return nil, err
 		}
 	}
@@ -75,21 +75,21 @@ func Find(docs []objects.Document, listed []string, announced ...string) ([]Imag
 		if len(found.known) == chart.MaxImages {
 			break
 		}
-		if err := found.add(reference, imagesAnnotation, false); err != nil {
+		if err := found.addImage(reference, imagesAnnotation, false); err != nil {
 			return nil, err
 		}
 	}
 	if found.invalid != "" {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidImage, errors.New(found.invalid))
 	}
-	return found.images(), nil
+	return found.sortedImages(), nil
 }
 
-// Annotated returns the images that Chart.yaml lists for Artifact Hub. A list that cannot
+// AnnotatedImages returns the images that Chart.yaml lists for Artifact Hub. A list that cannot
 // be parsed is ignored.
-func Annotated(chart chart.Metadata) []string {
+func AnnotatedImages(chart chart.Metadata) []string {
 	text := []byte(chart.Annotations[imagesAnnotation])
-	if yamlbounds.Check(text, maxAnnouncedBytes) != nil {
+	if yamlbounds.CheckText(text, maxAnnouncedBytes) != nil {
 		return nil
 	}
 	var list []struct {
@@ -107,42 +107,42 @@ func Annotated(chart chart.Metadata) []string {
 
 // finder collects images by their full names.
 type finder struct {
-	known map[string]*findings
+	known map[string]*imageUses
 	// invalid is the first invalid reference in lexical order. Maps are iterated in random
 	// order, and the same chart must always produce the same message.
 	invalid string
 }
 
-type findings struct {
+type imageUses struct {
 	reference string
 	where     map[string]bool
 }
 
-func (f *finder) object(o objects.Map) error {
+func (f *finder) searchObject(o objects.Map) error {
 	if KindsWithoutPods[o.Kind()] {
 		return nil
 	}
-	return f.search(o, o, 0)
+	return f.searchValue(o, o, 0)
 }
 
-// search finds pod specs in a value of an object.
-func (f *finder) search(in objects.Map, value any, depth int) error {
+// searchValue finds pod specs in a value of an object.
+func (f *finder) searchValue(in objects.Map, value any, depth int) error {
 	if depth > objects.MaxDepth {
 		return nil
 	}
 	switch value := value.(type) {
 	case objects.Map:
-		if err := f.podSpec(in, value); err != nil {
+		if err := f.addPodSpec(in, value); err != nil {
 			return err
 		}
 		for _, field := range value {
-			if err := f.search(in, field, depth+1); err != nil {
+			if err := f.searchValue(in, field, depth+1); err != nil {
 				return err
 			}
 		}
 	case []any:
 		for _, item := range value {
-			if err := f.search(in, item, depth+1); err != nil {
+			if err := f.searchValue(in, item, depth+1); err != nil {
 				return err
 			}
 		}
@@ -150,19 +150,19 @@ func (f *finder) search(in objects.Map, value any, depth int) error {
 	return nil
 }
 
-// podSpec adds the images of a map if the map is a pod spec.
-func (f *finder) podSpec(in, spec objects.Map) error {
+// addPodSpec adds the images of a map if the map is a pod spec.
+func (f *finder) addPodSpec(in, spec objects.Map) error {
 	isPod := false
 	for list, called := range PodListFields {
 		containers, _ := spec[list].([]any)
 		for _, item := range containers {
 			container, _ := item.(objects.Map)
-			reference, named := container.Text("image"), container.Text("name")
+			reference, named := container.TextAt("image"), container.TextAt("name")
 			if named == "" {
 				continue
 			}
 			isPod = true
-			if err := f.add(reference, in.Title()+" "+called+" "+named, in.IsWorkload()); err != nil {
+			if err := f.addImage(reference, in.KindAndName()+" "+called+" "+named, in.IsWorkload()); err != nil {
 				return err
 			}
 		}
@@ -174,16 +174,16 @@ func (f *finder) podSpec(in, spec objects.Map) error {
 	for _, item := range volumes {
 		volume, _ := item.(objects.Map)
 		image, _ := volume["image"].(objects.Map)
-		where := in.Title() + " image volume " + volume.Text("name")
-		if err := f.add(image.Text("reference"), where, in.IsWorkload()); err != nil {
+		where := in.KindAndName() + " image volume " + volume.TextAt("name")
+		if err := f.addImage(image.TextAt("reference"), where, in.IsWorkload()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// add adds an image. If certain is true, an invalid reference is an error.
-func (f *finder) add(reference, where string, certain bool) error {
+// addImage adds an image. If certain is true, an invalid reference is an error.
+func (f *finder) addImage(reference, where string, certain bool) error {
 	if reference == "" {
 		return nil
 	}
@@ -199,7 +199,7 @@ func (f *finder) add(reference, where string, certain bool) error {
 		if len(f.known) == chart.MaxImages {
 			return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "find images: more than %d images", chart.MaxImages)
 		}
-		known = &findings{reference: reference, where: map[string]bool{}}
+		known = &imageUses{reference: reference, where: map[string]bool{}}
 		f.known[full] = known
 	}
 	known.reference = min(known.reference, reference)
@@ -207,8 +207,8 @@ func (f *finder) add(reference, where string, certain bool) error {
 	return nil
 }
 
-// images returns the images sorted by full name.
-func (f *finder) images() []Image {
+// sortedImages returns the images sorted by full name.
+func (f *finder) sortedImages() []Image {
 	images := make([]Image, 0, len(f.known))
 	for _, full := range slices.Sorted(maps.Keys(f.known)) {
 		where := slices.Sorted(maps.Keys(f.known[full].where))

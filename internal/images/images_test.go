@@ -21,7 +21,7 @@ func newDocument(text string) objects.Document {
 	return objects.Document{Path: "web/templates/a.yaml", Text: text}
 }
 
-// podSpec returns a pod spec with an image in every possible place, indented by indent
+// addPodSpec returns a pod spec with an image in every possible place, indented by indent
 // spaces.
 func podSpec(indent int) string {
 	spec := `containers:
@@ -76,7 +76,7 @@ func TestFindImagesEverywhere(t *testing.T) {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
 			for _, hook := range []bool{false, true} {
-				images, err := images.Find([]objects.Document{{Path: "a.yaml", Text: c.text, Hook: hook}}, nil)
+				images, err := images.FindImages([]objects.Document{{Path: "a.yaml", Text: c.text, Hook: hook}}, nil)
 				g.Expect(err).NotTo(HaveOccurred())
 				var got []string
 				for _, image := range images {
@@ -106,7 +106,7 @@ func TestFindImagesNowhere(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			g.Expect(images.Find([]objects.Document{newDocument(c.text)}, nil)).To(BeEmpty())
+			g.Expect(images.FindImages([]objects.Document{newDocument(c.text)}, nil)).To(BeEmpty())
 		})
 	}
 }
@@ -124,7 +124,7 @@ func TestFindImagesMerges(t *testing.T) {
 		docs = append(docs, pod(fmt.Sprintf("p%02d", i), "many"))
 	}
 	for range 10 {
-		found, err := images.Find(docs, []string{"nginx", "other:1", ""})
+		found, err := images.FindImages(docs, []string{"nginx", "other:1", ""})
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(found).To(HaveLen(4))
 		g.Expect(found[0].Where).To(HaveLen(20))
@@ -160,7 +160,7 @@ func TestFindImagesRefuses(t *testing.T) {
 			g := NewWithT(t)
 			begin := time.Now()
 			for range 5 {
-				_, err := images.Find([]objects.Document{newDocument(c.text)}, []string{c.declared})
+				_, err := images.FindImages([]objects.Document{newDocument(c.text)}, []string{c.declared})
 				g.Expect(outcome.IsStalled(err)).To(BeTrue(), "%v", err)
 				g.Expect(outcome.Reason(err, "")).To(Equal(c.reason), "%v", err)
 				g.Expect(err.Error()).To(ContainSubstring(c.says))
@@ -179,8 +179,8 @@ func FuzzImages(f *testing.F) {
 	f.Add(`{"kind": "Pod", "spec": {"containers": [{"name": "a", "image": "A:B:C"}]}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		g := NewWithT(t)
-		found, err := images.Find([]objects.Document{newDocument(text)}, nil)
-		again, err2 := images.Find([]objects.Document{newDocument(text)}, nil)
+		found, err := images.FindImages([]objects.Document{newDocument(text)}, nil)
+		again, err2 := images.FindImages([]objects.Document{newDocument(text)}, nil)
 		g.Expect(again).To(Equal(found))
 		g.Expect(fmt.Sprint(err2)).To(Equal(fmt.Sprint(err)))
 		if err != nil {
@@ -199,7 +199,7 @@ func BenchmarkFindImages(b *testing.B) {
 	docs := []objects.Document{newDocument(text), newDocument(config)}
 	b.SetBytes(int64(len(text) + len(config)))
 	for b.Loop() {
-		if _, err := images.Find(docs, nil); err != nil {
+		if _, err := images.FindImages(docs, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

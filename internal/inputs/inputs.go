@@ -80,8 +80,8 @@ func CheckInputs(inputs []Input, given, supplied map[string]string, plain ...str
 	check := inputCheck{until: time.Now().Add(checkTime), inputs: inputs, given: given, supplied: supplied, plain: plain}
 	for _, in := range inputs {
 		delete(unknown, in.Name)
-		value, problem := check.resolve(in)
-		values[in.Name] = in.Spelled(value)
+		value, problem := check.resolveInput(in)
+		values[in.Name] = in.CanonicalText(value)
 		if problem != "" {
 			wrong = append(wrong, Problem{Input: in, Problem: problem})
 		}
@@ -92,9 +92,9 @@ func CheckInputs(inputs []Input, given, supplied map[string]string, plain ...str
 	return values, wrong
 }
 
-// Spelled returns the value in the form that charts compare: a boolean in any spelling
+// CanonicalText returns the value in the form that charts compare: a boolean in any spelling
 // becomes "true" or "false".
-func (in Input) Spelled(text string) string {
+func (in Input) CanonicalText(text string) string {
 	if in.Type == "bool" {
 		if value, err := strconv.ParseBool(text); err == nil {
 			return strconv.FormatBool(value)
@@ -111,14 +111,14 @@ type inputCheck struct {
 	plain           []string
 }
 
-// resolve returns the value of an input, and the problem with it if it has one.
-func (c inputCheck) resolve(in Input) (value, problem string) {
+// resolveReferences returns the value of an input, and the problem with it if it has one.
+func (c inputCheck) resolveInput(in Input) (value, problem string) {
 	own := in.Value
 	if own == "" {
 		own = in.Default
 	}
 	if text, ok := c.given[in.Name]; ok {
-		if problem := c.wrongGiven(in, text); problem != "" {
+		if problem := c.givenProblem(in, text); problem != "" {
 			return own, problem
 		}
 		return text, ""
@@ -127,12 +127,12 @@ func (c inputCheck) resolve(in Input) (value, problem string) {
 		return in.Value, ""
 	}
 	if text := c.suppliedText(in); text != "" {
-		if problem := c.wrong(in, text); problem != "" {
+		if problem := c.valueProblem(in, text); problem != "" {
 			return own, problem
 		}
 		return text, ""
 	}
-	if own == "" && c.requires(in) {
+	if own == "" && c.isRequired(in) {
 		return "", problemMissing
 	}
 	return own, ""
@@ -146,9 +146,9 @@ func (c inputCheck) suppliedText(in Input) string {
 	return c.supplied[in.Name]
 }
 
-// text returns the value of another input for use in a condition. If no input has the name,
+// stringField returns the value of another input for use in a condition. If no input has the name,
 // it returns the value that the platform supplies under this name.
-func (c inputCheck) text(name string) string {
+func (c inputCheck) inputText(name string) string {
 	at := slices.IndexFunc(c.inputs, func(in Input) bool { return in.Name == name })
 	if at < 0 {
 		return c.supplied[name]
@@ -164,58 +164,58 @@ func (c inputCheck) text(name string) string {
 			text = in.Default
 		}
 	}
-	return in.Spelled(text)
+	return in.CanonicalText(text)
 }
 
-func (c inputCheck) requires(in Input) bool { return in.Required && in.shown(c.text) }
+func (c inputCheck) isRequired(in Input) bool { return in.Required && in.isShown(c.inputText) }
 
-func (c inputCheck) wrongGiven(in Input, text string) string {
+func (c inputCheck) givenProblem(in Input, text string) string {
 	switch {
 	case in.Value != "" && !in.Editable && text != in.Value:
 		return "cannot be edited"
-	case text == "" && c.requires(in):
+	case text == "" && c.isRequired(in):
 		return problemMissing
 	case text == "":
 		return ""
 	}
-	return c.wrong(in, text)
+	return c.valueProblem(in, text)
 }
 
-// wrong returns the problem with a value that is not empty, or "".
-func (c inputCheck) wrong(in Input, text string) string {
+// titleProblem returns the problem with a value that is not empty, or "".
+func (c inputCheck) valueProblem(in Input, text string) string {
 	if in.Type == typePassword && slices.Contains(c.plain, in.Name) {
 		return plainPassword
 	}
 	if len(text) > MaxInputBytes {
 		return fmt.Sprintf("longer than %d bytes", MaxInputBytes)
 	}
-	if problem := in.wrongKind(text); problem != "" {
+	if problem := in.kindProblem(text); problem != "" {
 		return problem
 	}
 	if len(in.Options) > 0 && !slices.ContainsFunc(in.Options, func(o Option) bool { return o.Value == text }) {
-		return "not one of: " + listed(in.Options)
+		return "not one of: " + optionsText(in.Options)
 	}
-	return c.wrongPattern(in.Pattern, text)
+	return c.patternProblem(in.Pattern, text)
 }
 
-// wrongKind returns the problem with the type or the size of a value, or "".
-func (in Input) wrongKind(text string) string {
-	if problem := wrongType(in.Type, text); problem != "" {
+// kindProblem returns the problem with the type or the size of a value, or "".
+func (in Input) kindProblem(text string) string {
+	if problem := typeProblem(in.Type, text); problem != "" {
 		return problem
 	}
 	if !in.Number && in.Type != "int" {
-		return in.Length.wrong(float64(utf8.RuneCountInString(text)), "must have at least %v characters", "must have at most %v characters")
+		return in.Length.boundsProblem(float64(utf8.RuneCountInString(text)), "must have at least %v characters", "must have at most %v characters")
 	}
 	number, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(number, 0) || math.IsNaN(number) {
 		return "not a number"
 	}
-	return in.Range.wrong(number, "must be at least %v", "must be at most %v")
+	return in.Range.boundsProblem(number, "must be at least %v", "must be at most %v")
 }
 
-// wrong returns the message for the limit that number exceeds, or "". below and above are
+// titleProblem returns the message for the limit that number exceeds, or "". below and above are
 // the formats of the messages.
-func (b *Bounds) wrong(number float64, below, above string) string {
+func (b *Bounds) boundsProblem(number float64, below, above string) string {
 	switch {
 	case b == nil:
 	case b.Min != nil && number < *b.Min:
@@ -229,7 +229,7 @@ func (b *Bounds) wrong(number float64, below, above string) string {
 // plainNumber formats a number without an exponent, so that it can be compared as text.
 func plainNumber(number float64) string { return strconv.FormatFloat(number, 'f', -1, 64) }
 
-func wrongType(kind, text string) string {
+func typeProblem(kind, text string) string {
 	switch kind {
 	case "bool":
 		if _, err := strconv.ParseBool(text); err != nil {
@@ -268,7 +268,7 @@ func isDomain(text string) bool {
 	return len(text) <= 253
 }
 
-func listed(options []Option) string {
+func optionsText(options []Option) string {
 	var words []string
 	for _, option := range options[:min(len(options), maxListed)] {
 		words = append(words, fmt.Sprintf("%.60s", option.Value))
@@ -279,10 +279,10 @@ func listed(options []Option) string {
 	return strings.Join(words, ", ")
 }
 
-// wrongPattern matches text against a pattern in the syntax of JavaScript, for which these
+// patternProblem matches text against a pattern in the syntax of JavaScript, for which these
 // patterns are written, including look-ahead. An invalid pattern is ignored so that it does
 // not prevent the installation of the app.
-func (c inputCheck) wrongPattern(pattern, text string) string {
+func (c inputCheck) patternProblem(pattern, text string) string {
 	if pattern == "" || len(pattern) > MaxPatternBytes {
 		return ""
 	}

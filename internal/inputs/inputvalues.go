@@ -10,10 +10,10 @@ import (
 // EnvValues is the key in the values of a chart that contains the inputs of its manifest.
 const EnvValues = "olaresEnv"
 
-// Supplied returns the inputs that values contain, in the form that CheckInputs expects:
+// SuppliedTexts returns the inputs that values contain, in the form that CheckInputs expects:
 // all keys below .Values.olaresEnv by name, and the values at the Path of inputs that have
 // one. Lists and maps are encoded as JSON. Null and empty strings are omitted.
-func Supplied(inputs []Input, values map[string]any) map[string]string {
+func SuppliedTexts(inputs []Input, values map[string]any) map[string]string {
 	supplied := map[string]string{}
 	if envs, ok := values[EnvValues].(map[string]any); ok {
 		for name, value := range envs {
@@ -36,7 +36,7 @@ func Supplied(inputs []Input, values map[string]any) map[string]string {
 	return supplied
 }
 
-// Values converts the result of CheckInputs to values for the chart: the inputs of a
+// ChartValues converts the result of CheckInputs to values for the chart: the inputs of a
 // manifest as strings below .Values.olaresEnv, which is set only if there is at least one,
 // and all other inputs at their Path as a bool, a number or a string.
 //
@@ -44,9 +44,9 @@ func Supplied(inputs []Input, values map[string]any) map[string]string {
 // tenant. An input is omitted if known or the chart's own values already have the same
 // value, so that the type of that value is kept. An input is also omitted if its ShowIf is
 // false and it still has its default, and if its text cannot be converted to its type.
-func Values(inputs []Input, checked, known map[string]any) map[string]any {
+func ChartValues(inputs []Input, checked, known map[string]any) map[string]any {
 	values := map[string]any{}
-	supplied := Supplied(inputs, known)
+	supplied := SuppliedTexts(inputs, known)
 	text := func(name string) string {
 		if text, ok := checked[name].(string); ok {
 			return text
@@ -64,30 +64,30 @@ func Values(inputs []Input, checked, known map[string]any) map[string]any {
 			put.(map[string]any)[in.Name] = given
 			continue
 		}
-		if in.known(given, supplied) || !in.shown(text) && given == in.Default {
+		if in.hasKnownValue(given, supplied) || !in.isShown(text) && given == in.Default {
 			continue
 		}
-		if value, ok := in.typed(given); ok {
+		if value, ok := in.toTypedValue(given); ok {
 			setValue(values, in.Path, value)
 		}
 	}
 	return values
 }
 
-// known reports whether the chart already has this value without passing it.
-func (in Input) known(text string, supplied map[string]string) bool {
+// hasKnownValue reports whether the chart already has this value without passing it.
+func (in Input) hasKnownValue(text string, supplied map[string]string) bool {
 	if there, ok := supplied[in.Name]; ok {
-		return in.Spelled(there) == text
+		return in.CanonicalText(there) == text
 	}
 	if in.Preset || in.Default == "" {
-		return in.Spelled(in.Default) == text
+		return in.CanonicalText(in.Default) == text
 	}
 	return false
 }
 
-// typed converts a text to the type that the chart expects. It returns false for a text
+// toTypedValue converts a text to the type that the chart expects. It returns false for a text
 // that cannot be converted, such as an empty text for a number.
-func (in Input) typed(text string) (any, bool) {
+func (in Input) toTypedValue(text string) (any, bool) {
 	switch {
 	case in.Type == "bool":
 		value, err := strconv.ParseBool(text)
@@ -102,22 +102,22 @@ func (in Input) typed(text string) (any, bool) {
 	return text, true
 }
 
-// shown reports whether the condition of an input is true. An invalid condition is false,
+// isShown reports whether the condition of an input is true. An invalid condition is false,
 // so that an input that is never shown is not required.
-func (in Input) shown(text func(name string) string) bool {
+func (in Input) isShown(text func(name string) string) bool {
 	if in.ShowIf == "" {
 		return true
 	}
 	for either := range strings.SplitSeq(in.ShowIf, "||") {
-		if allHold(either, text) {
+		if hasAllConditions(either, text) {
 			return true
 		}
 	}
 	return false
 }
 
-// allHold reports whether all parts of a condition, "a=b" or "a!=b", are true.
-func allHold(conditions string, text func(name string) string) bool {
+// hasAllConditions reports whether all parts of a condition, "a=b" or "a!=b", are true.
+func hasAllConditions(conditions string, text func(name string) string) bool {
 	for condition := range strings.SplitSeq(conditions, "&&") {
 		name, want, ok := strings.Cut(condition, "=")
 		name, unlike := strings.CutSuffix(strings.TrimSpace(name), "!")

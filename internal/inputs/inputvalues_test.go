@@ -10,8 +10,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// within returns bounds. A negative value means no limit.
-func within(least, greatest float64) *inputs.Bounds {
+// nestedValues returns bounds. A negative value means no limit.
+func nestedValues(least, greatest float64) *inputs.Bounds {
 	b := &inputs.Bounds{Min: &least, Max: &greatest}
 	if least < 0 {
 		b.Min = nil
@@ -34,15 +34,15 @@ func TestCheckInputsOfAChart(t *testing.T) {
 		{why: "no number", in: inputs.Input{Number: true}, given: "1,5", want: "not a number"},
 		{why: "nothing that a text cannot hold", in: inputs.Input{Number: true}, given: "Inf", want: "not a number"},
 		{why: "not a number", in: inputs.Input{Number: true}, given: "NaN", want: "not a number"},
-		{why: "the least", in: inputs.Input{Type: "int", Range: within(1, 9)}, given: "1"},
-		{why: "less", in: inputs.Input{Type: "int", Range: within(1, 9)}, given: "0", want: "must be at least 1"},
-		{why: "the greatest", in: inputs.Input{Type: "int", Range: within(1, 30000000)}, given: "30000000"},
-		{why: "more", in: inputs.Input{Type: "int", Range: within(1, 30000000)}, given: "30000001", want: "must be at most 30000000"},
-		{why: "no upper bound", in: inputs.Input{Number: true, Range: within(0.5, -1)}, given: "1e300"},
-		{why: "less than half", in: inputs.Input{Number: true, Range: within(0.5, -1)}, given: "0.25", want: "must be at least 0.5"},
-		{why: "characters, not bytes", in: inputs.Input{Length: within(2, 3)}, given: "üüü"},
-		{why: "too short", in: inputs.Input{Length: within(2, 3)}, given: "ü", want: "must have at least 2 characters"},
-		{why: "too long", in: inputs.Input{Length: within(2, 3)}, given: "abcd", want: "must have at most 3 characters"},
+		{why: "the least", in: inputs.Input{Type: "int", Range: nestedValues(1, 9)}, given: "1"},
+		{why: "less", in: inputs.Input{Type: "int", Range: nestedValues(1, 9)}, given: "0", want: "must be at least 1"},
+		{why: "the greatest", in: inputs.Input{Type: "int", Range: nestedValues(1, 30000000)}, given: "30000000"},
+		{why: "more", in: inputs.Input{Type: "int", Range: nestedValues(1, 30000000)}, given: "30000001", want: "must be at most 30000000"},
+		{why: "no upper bound", in: inputs.Input{Number: true, Range: nestedValues(0.5, -1)}, given: "1e300"},
+		{why: "less than half", in: inputs.Input{Number: true, Range: nestedValues(0.5, -1)}, given: "0.25", want: "must be at least 0.5"},
+		{why: "characters, not bytes", in: inputs.Input{Length: nestedValues(2, 3)}, given: "üüü"},
+		{why: "too short", in: inputs.Input{Length: nestedValues(2, 3)}, given: "ü", want: "must have at least 2 characters"},
+		{why: "too long", in: inputs.Input{Length: nestedValues(2, 3)}, given: "abcd", want: "must have at most 3 characters"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			t.Parallel()
@@ -173,9 +173,9 @@ func TestInputValues(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
 			declared := []inputs.Input{c.in}
-			checked, wrong := inputs.CheckInputs(declared, c.given, inputs.Supplied(declared, c.known))
+			checked, wrong := inputs.CheckInputs(declared, c.given, inputs.SuppliedTexts(declared, c.known))
 			g.Expect(wrong).To(BeEmpty())
-			g.Expect(inputs.Values(declared, checked, c.known)).To(Equal(c.want))
+			g.Expect(inputs.ChartValues(declared, checked, c.known)).To(Equal(c.want))
 		})
 	}
 }
@@ -183,19 +183,19 @@ func TestInputValues(t *testing.T) {
 func TestInputValuesInOneAnother(t *testing.T) {
 	g := NewWithT(t)
 	declared := []inputs.Input{{Name: "a", Path: "a"}, {Name: "a.b", Path: "a.b"}, {Name: "a.c", Path: "a.c"}, {Name: "d", Path: "d"}}
-	g.Expect(inputs.Values(declared, map[string]any{"a": "x", "a.b": "y", "a.c": "z", "d": "w"}, nil)).
+	g.Expect(inputs.ChartValues(declared, map[string]any{"a": "x", "a.b": "y", "a.c": "z", "d": "w"}, nil)).
 		To(Equal(map[string]any{"a": map[string]any{"b": "y", "c": "z"}, "d": "w"}))
 }
 
 func TestSuppliedInputs(t *testing.T) {
 	g := NewWithT(t)
 	declared := []inputs.Input{{Name: "A"}, {Name: "n", Path: "n"}, {Name: "b", Path: "x.b"}, {Name: "l", Path: "x.l"}, {Name: "e", Path: "x.e"}, {Name: "none", Path: "x.none.y"}, {Name: "nil", Path: "nil"}}
-	g.Expect(inputs.Supplied(declared, map[string]any{
+	g.Expect(inputs.SuppliedTexts(declared, map[string]any{
 		"n": 30000000.0, "nil": nil,
 		"x":         map[string]any{"b": false, "l": []any{"p", 1.0}, "e": "", "none": "text"},
 		"olaresEnv": map[string]any{"A": "a", "SYSTEM": 3, "NIL": nil},
 	})).To(Equal(map[string]string{"A": "a", "SYSTEM": "3", "n": "30000000", "b": "false", "l": `["p",1]`}))
-	g.Expect(inputs.Supplied(declared, nil)).To(BeEmpty())
+	g.Expect(inputs.SuppliedTexts(declared, nil)).To(BeEmpty())
 }
 
 // TestCheckInputsEndlessConditions covers conditions of the maximum length.

@@ -59,7 +59,7 @@ func FromSchema(schema []byte, decoded map[string]any) ([]Input, error) {
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("read %s: %w", chart.SchemaFile, err))
 	}
 	w := schemaInputs{root: root, values: decoded, left: maxSchemaVisits}
-	w.properties(w.resolve(root), nil, true)
+	w.addProperties(w.resolveReferences(root), nil, true)
 	inputs := slices.Concat(w.required, w.optional)
 	return inputs[:min(len(inputs), MaxChartInputs)], nil
 }
@@ -72,34 +72,34 @@ type schemaInputs struct {
 	left               int
 }
 
-// properties adds the properties of the schema of a map. needed reports that the values
+// addProperties adds the properties of the schema of a map. needed reports that the values
 // will contain this map.
-func (w *schemaInputs) properties(s schemaNode, path []string, needed bool) {
+func (w *schemaInputs) addProperties(s schemaNode, path []string, needed bool) {
 	if len(path) == maxInputDepth {
 		return
 	}
 	all, _ := s["properties"].(map[string]any)
-	asked := s.texts("required")
+	asked := s.stringListField("required")
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if w.left--; w.left < 0 {
 			return
 		}
 		below := append(path[:len(path):len(path)], name)
 		if isValueKey(name) && len(strings.Join(below, ".")) <= MaxInputName {
-			w.property(w.resolve(all[name]), below, needed && slices.Contains(asked, name))
+			w.addProperty(w.resolveReferences(all[name]), below, needed && slices.Contains(asked, name))
 		}
 	}
 }
 
-// property adds one property, or the properties below it.
-func (w *schemaInputs) property(s schemaNode, path []string, needed bool) {
+// addProperty adds one property, or the properties below it.
+func (w *schemaInputs) addProperty(s schemaNode, path []string, needed bool) {
 	there, _ := ValueAt(w.values, strings.Join(path, "."))
-	switch s.kind() {
+	switch s.valueType() {
 	case "object":
 		_, isMap := there.(map[string]any)
-		w.properties(s, path, needed || isMap)
+		w.addProperties(s, path, needed || isMap)
 	case "string", "integer", "number", "boolean":
-		in := s.input(path)
+		in := s.toInput(path)
 		preset, has := ValueText(there), there != nil
 		switch {
 		case IsNested(there): // The validation of the values reports it.
@@ -136,17 +136,17 @@ func isValueKey(key string) bool {
 	})
 }
 
-// resolve follows references within the schema. Keywords next to a reference take
+// resolveReferences follows references within the schema. Keywords next to a reference take
 // precedence over the keywords of its target. An unresolvable or circular reference results
 // in an empty schema.
-func (w *schemaInputs) resolve(value any) schemaNode {
+func (w *schemaInputs) resolveReferences(value any) schemaNode {
 	node, _ := value.(map[string]any)
 	for range maxReferences {
 		reference, ok := node["$ref"].(string)
 		if !ok {
 			return node
 		}
-		target, _ := w.pointed(reference).(map[string]any)
+		target, _ := w.resolvePointer(reference).(map[string]any)
 		merged := make(map[string]any, len(target)+len(node))
 		maps.Copy(merged, target)
 		for key, value := range node {
@@ -159,8 +159,8 @@ func (w *schemaInputs) resolve(value any) schemaNode {
 	return nil
 }
 
-// pointed returns the target of a JSON pointer within the schema.
-func (w *schemaInputs) pointed(reference string) any {
+// resolvePointer returns the target of a JSON pointer within the schema.
+func (w *schemaInputs) resolvePointer(reference string) any {
 	pointer, ok := strings.CutPrefix(reference, "#")
 	if !ok || len(pointer) > MaxInputProse {
 		return nil

@@ -37,9 +37,9 @@ func TestSchemaInputsOf(t *testing.T) {
 		{"a text", `{"type": "string"}`, inputs.Input{Type: "string"}},
 		{"a described text", `{"type": "string", "title": "A", "description": "What\nit is."}`, inputs.Input{Type: "string", Title: "A", Description: "What\nit is."}},
 		{"a bool", `{"type": "boolean"}`, inputs.Input{Type: "bool"}},
-		{"a whole number with bounds", `{"type": "integer", "minimum": 1, "maximum": 9}`, inputs.Input{Type: "int", Range: within(1, 9)}},
-		{"a number", `{"type": "number", "minimum": 0.5}`, inputs.Input{Type: "string", Number: true, Range: within(0.5, -1)}},
-		{"a text of a length", `{"type": "string", "minLength": 8}`, inputs.Input{Type: "string", Length: within(8, -1)}},
+		{"a whole number with bounds", `{"type": "integer", "minimum": 1, "maximum": 9}`, inputs.Input{Type: "int", Range: nestedValues(1, 9)}},
+		{"a number", `{"type": "number", "minimum": 0.5}`, inputs.Input{Type: "string", Number: true, Range: nestedValues(0.5, -1)}},
+		{"a text of a length", `{"type": "string", "minLength": 8}`, inputs.Input{Type: "string", Length: nestedValues(8, -1)}},
 		{"a pattern", `{"type": "string", "pattern": "^a(?=b)"}`, inputs.Input{Type: "string", Pattern: "^a(?=b)"}},
 		{"a pattern that is too long is left to the schema", `{"type": "string", "pattern": "` + strings.Repeat("a", 1001) + `"}`, inputs.Input{Type: "string"}},
 		{"an address", `{"type": "string", "format": "email"}`, inputs.Input{Type: "email"}},
@@ -189,7 +189,7 @@ func FuzzSchemaInputs(f *testing.F) {
 			return
 		}
 		checked, _ := inputs.CheckInputs(declared, nil, nil)
-		inputs.Values(declared, checked, values)
+		inputs.ChartValues(declared, checked, values)
 		for _, in := range declared {
 			if in.Name == "" || in.Path != in.Name || len(in.Name) > inputs.MaxInputName || strings.Count(in.Path, ".") > 5 {
 				t.Fatalf("got input %q at %q", in.Name, in.Path)

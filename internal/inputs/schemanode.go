@@ -12,10 +12,10 @@ import (
 // the titles and descriptions that a form needs.
 type schemaNode map[string]any
 
-// kind returns the type of the values that a schema describes. If there are several types,
+// valueType returns the type of the values that a schema describes. If there are several types,
 // it returns the first one that is not null.
-func (s schemaNode) kind() string {
-	types := s.texts("type")
+func (s schemaNode) valueType() string {
+	types := s.stringListField("type")
 	if kind, ok := s["type"].(string); ok {
 		types = []string{kind}
 	}
@@ -33,12 +33,12 @@ func (s schemaNode) kind() string {
 	return ""
 }
 
-func (s schemaNode) text(key string) string {
+func (s schemaNode) stringField(key string) string {
 	text, _ := s[key].(string)
 	return text
 }
 
-func (s schemaNode) texts(key string) []string {
+func (s schemaNode) stringListField(key string) []string {
 	list, _ := s[key].([]any)
 	var all []string
 	for _, item := range list {
@@ -49,7 +49,7 @@ func (s schemaNode) texts(key string) []string {
 	return all
 }
 
-func (s schemaNode) number(key string) *float64 {
+func (s schemaNode) numberField(key string) *float64 {
 	number, ok := s[key].(json.Number)
 	if !ok {
 		return nil
@@ -64,10 +64,10 @@ func (s schemaNode) number(key string) *float64 {
 // refusesEmpty reports whether an empty string violates the schema. Charts use empty
 // strings as placeholders for values that only the user knows.
 func (s schemaNode) refusesEmpty() bool {
-	if s.kind() != "string" {
+	if s.valueType() != "string" {
 		return true
 	}
-	least := s.number("minLength")
+	least := s.numberField("minLength")
 	return least != nil && *least > 0 || s["pattern"] != nil || s["enum"] != nil || s["format"] != nil
 }
 
@@ -79,26 +79,26 @@ var formats = map[string]string{
 	"password": typePassword,
 }
 
-// input returns the input for the value at a path.
-func (s schemaNode) input(path []string) Input {
+// toInput returns the input for the value at a path.
+func (s schemaNode) toInput(path []string) Input {
 	name := strings.Join(path, ".")
 	in := Input{
 		Name: name, Path: name, Type: "string", Editable: true,
-		Title:       text.Printable(s.text("title"), MaxInputTitle),
-		Description: text.Truncate(s.text("description"), MaxInputProse),
-		Options:     s.options(),
+		Title:       text.Printable(s.stringField("title"), MaxInputTitle),
+		Description: text.Truncate(s.stringField("description"), MaxInputProse),
+		Options:     s.toOptions(),
 	}
-	switch s.kind() {
+	switch s.valueType() {
 	case "boolean":
 		in.Type = "bool"
 	case "integer":
-		in.Type, in.Range = "int", bounds(s.number("minimum"), s.number("maximum"))
+		in.Type, in.Range = "int", newBounds(s.numberField("minimum"), s.numberField("maximum"))
 	case "number":
-		in.Number, in.Range = true, bounds(s.number("minimum"), s.number("maximum"))
+		in.Number, in.Range = true, newBounds(s.numberField("minimum"), s.numberField("maximum"))
 	default:
 		in.Type = s.textType(path[len(path)-1])
-		in.Length = bounds(s.number("minLength"), s.number("maxLength"))
-		if pattern := s.text("pattern"); len(pattern) <= MaxPatternBytes {
+		in.Length = newBounds(s.numberField("minLength"), s.numberField("maxLength"))
+		if pattern := s.stringField("pattern"); len(pattern) <= MaxPatternBytes {
 			in.Pattern = pattern
 		}
 	}
@@ -111,7 +111,7 @@ func (s schemaNode) input(path []string) Input {
 // textType returns the type of a string value by its format. A key that ends with
 // "password" is a password even if the schema does not mark it as one.
 func (s schemaNode) textType(key string) string {
-	switch kind := formats[s.text("format")]; {
+	switch kind := formats[s.stringField("format")]; {
 	case s["writeOnly"] == true, strings.HasSuffix(strings.ToLower(key), typePassword):
 		return typePassword
 	case kind != "":
@@ -120,9 +120,9 @@ func (s schemaNode) textType(key string) string {
 	return "string"
 }
 
-// options returns the values of an enumeration. It returns nil if a value or the
+// toOptions returns the values of an enumeration. It returns nil if a value or the
 // enumeration is too long; the validation of the values then checks it.
-func (s schemaNode) options() []Option {
+func (s schemaNode) toOptions() []Option {
 	list, _ := s["enum"].([]any)
 	if constant, ok := s["const"]; ok {
 		list = []any{constant}
@@ -157,8 +157,8 @@ func scalarText(value any) string {
 	return ""
 }
 
-// bounds returns nil if there is no limit.
-func bounds(least, greatest *float64) *Bounds {
+// newBounds returns nil if there is no limit.
+func newBounds(least, greatest *float64) *Bounds {
 	if least == nil && greatest == nil {
 		return nil
 	}

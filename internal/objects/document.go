@@ -18,7 +18,7 @@ type Document struct {
 	// Path is the template that rendered the document, such as
 	// "mychart/templates/web.yaml".
 	Path string
-	// Text is the document without its separator.
+	// TextAt is the document without its separator.
 	Text string
 	// Hook reports that the document is a Helm hook, which is not part of the release's
 	// manifest.
@@ -46,15 +46,15 @@ func KeepParsed(documents []Document) {
 	}
 }
 
-// Head returns the fields that Helm reads from the document, as JSON: apiVersion, kind,
+// HeadText returns the fields that Helm reads from the document, as JSON: apiVersion, kind,
 // metadata.name and metadata.annotations. It returns false for a document that is not a
 // map, and if one of these fields has a type that Helm does not expect.
-func (d Document) Head() (string, bool) {
+func (d Document) HeadText() (string, bool) {
 	read := d.parsed
 	if read == nil {
 		read = &parsed{}
 	}
-	read.read(d)
+	read.parseOnce(d)
 	if read.err != nil || read.top == nil {
 		return "", false
 	}
@@ -116,7 +116,7 @@ type parsed struct {
 	err  error
 }
 
-func (r *parsed) read(doc Document) {
+func (r *parsed) parseOnce(doc Document) {
 	if !r.done {
 		r.top, r.err = readText(doc)
 		r.done = true
@@ -125,7 +125,7 @@ func (r *parsed) read(doc Document) {
 
 // readText parses a document. The result is nil for a document that is not a map.
 func readText(doc Document) (Map, error) {
-	if err := yamlbounds.Check([]byte(doc.Text), chart.MaxRenderedBytes); err != nil {
+	if err := yamlbounds.CheckText([]byte(doc.Text), chart.MaxRenderedBytes); err != nil {
 		return nil, fmt.Errorf("%s: %w", doc.Path, err)
 	}
 	var top Map

@@ -26,8 +26,8 @@ type formCheck struct {
 
 // checkObject adds the warnings about an object.
 func (f *formCheck) checkObject(o Map) {
-	f.checkTexts(o, "metadata.annotations", o.At("metadata")["annotations"])
-	f.checkTexts(o, "metadata.labels", o.At("metadata")["labels"])
+	f.checkTexts(o, "metadata.annotations", o.MapAt("metadata")["annotations"])
+	f.checkTexts(o, "metadata.labels", o.MapAt("metadata")["labels"])
 	switch {
 	case o.Kind() == "ConfigMap" && o.Group() == "":
 		f.checkTexts(o, "data", o["data"])
@@ -35,7 +35,7 @@ func (f *formCheck) checkObject(o Map) {
 		f.checkTexts(o, "data", o["data"])
 		f.checkTexts(o, "stringData", o["stringData"])
 	case o.Kind() == "Service" && o.Group() == "":
-		f.checkTexts(o, "spec.selector", o.At("spec")["selector"])
+		f.checkTexts(o, "spec.selector", o.MapAt("spec")["selector"])
 	case o.IsWorkload():
 		f.checkWithin(o, "spec", o["spec"], 0)
 	}
@@ -72,7 +72,7 @@ func (f *formCheck) checkVariables(o Map, path string, list []any) {
 	for i, item := range list {
 		variable, _ := item.(Map)
 		at := fmt.Sprintf("%s[%d]", path, i)
-		if name := variable.Text("name"); name != "" {
+		if name := variable.TextAt("name"); name != "" {
 			at = fmt.Sprintf("%s[name=%s]", path, name)
 		}
 		f.checkText(o, at+".value", variable["value"])
@@ -108,6 +108,6 @@ func (f *formCheck) checkText(o Map, path string, value any) {
 		is = "no text"
 	}
 	if len(f.warnings) < maxFormWarnings {
-		f.warnings = append(f.warnings, text.Printable(fmt.Sprintf("%s: %s is %s; quote it in the template", o.Title(), path, is), MaxWarningBytes))
+		f.warnings = append(f.warnings, text.Printable(fmt.Sprintf("%s: %s is %s; quote it in the template", o.KindAndName(), path, is), MaxWarningBytes))
 	}
 }

@@ -17,38 +17,38 @@ const (
 // rendered text. All methods may be called on a nil Map.
 type Map map[any]any
 
-// Text returns the string value of a field, or "" if the field is not a string.
-func (o Map) Text(field string) string {
+// TextAt returns the string value of a field, or "" if the field is not a string.
+func (o Map) TextAt(field string) string {
 	text, _ := o[field].(string)
 	return text
 }
 
-func (o Map) Kind() string { return o.Text("kind") }
+func (o Map) Kind() string { return o.TextAt("kind") }
 
-// Title returns the kind and the name of the object, such as "Deployment/web".
-func (o Map) Title() string {
+// KindAndName returns the kind and the name of the object, such as "Deployment/web".
+func (o Map) KindAndName() string {
 	meta, _ := o["metadata"].(Map)
-	return o.Kind() + "/" + meta.Text("name")
+	return o.Kind() + "/" + meta.TextAt("name")
 }
 
-func (o Map) Name() string { return o.At("metadata").Text("name") }
+func (o Map) Name() string { return o.MapAt("metadata").TextAt("name") }
 
 func (o Map) Group() string {
-	group, _, grouped := strings.Cut(o.Text("apiVersion"), "/")
+	group, _, grouped := strings.Cut(o.TextAt("apiVersion"), "/")
 	if !grouped {
 		return ""
 	}
 	return group
 }
 
-// At returns the map value of a field, or nil if the field is not a map.
-func (o Map) At(field string) Map {
+// MapAt returns the map value of a field, or nil if the field is not a map.
+func (o Map) MapAt(field string) Map {
 	inner, _ := o[field].(Map)
 	return inner
 }
 
-// Maps returns the items of a list field that are maps.
-func (o Map) Maps(field string) []Map {
+// MapsAt returns the items of a list field that are maps.
+func (o Map) MapsAt(field string) []Map {
 	list, _ := o[field].([]any)
 	var all []Map
 	for _, item := range list {
@@ -59,8 +59,8 @@ func (o Map) Maps(field string) []Map {
 	return all
 }
 
-// Texts returns the items of a list field that are strings.
-func (o Map) Texts(field string) []string {
+// TextsAt returns the items of a list field that are strings.
+func (o Map) TextsAt(field string) []string {
 	list, _ := o[field].([]any)
 	var all []string
 	for _, item := range list {
@@ -71,8 +71,8 @@ func (o Map) Texts(field string) []string {
 	return all
 }
 
-// Int returns the value of an integer field, or 0 if it is not a positive integer.
-func (o Map) Int(field string) int {
+// IntAt returns the value of an integer field, or 0 if it is not a positive integer.
+func (o Map) IntAt(field string) int {
 	number, _ := o[field].(int)
 	return max(number, 0)
 }
@@ -107,19 +107,19 @@ var workloads = map[string]bool{
 }
 
 func (o Map) IsWorkload() bool {
-	group, _, grouped := strings.Cut(o.Text("apiVersion"), "/")
+	group, _, grouped := strings.Cut(o.TextAt("apiVersion"), "/")
 	known := !grouped || group == "apps" || group == "batch" || group == "extensions"
 	return known && workloads[o.Kind()]
 }
 
-// Each calls take with the object of a document, or with each item of a List. A document
+// EachObject calls take with the object of a document, or with each item of a List. A document
 // that is not a map with a kind is skipped.
-func Each(doc Document, take func(Map) error) error {
+func EachObject(doc Document, take func(Map) error) error {
 	read := doc.parsed
 	if read == nil {
 		read = &parsed{}
 	}
-	read.read(doc)
+	read.parseOnce(doc)
 	if read.err != nil {
 		return read.err
 	}
@@ -138,7 +138,7 @@ func (o Map) eachItem(take func(Map) error, depth int) error {
 		return take(o)
 	}
 	if depth == MaxDepth {
-		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "%s: lists nested more than %d deep", o.Title(), MaxDepth)
+		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "%s: lists nested more than %d deep", o.KindAndName(), MaxDepth)
 	}
 	for _, item := range items {
 		inner, ok := item.(Map)

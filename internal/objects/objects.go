@@ -20,11 +20,11 @@ type Object struct {
 	Hook bool
 }
 
-// List returns the objects of the documents in order, with each List replaced by its items.
+// ListObjects returns the objects of the documents in order, with each List replaced by its items.
 // Documents that are not objects are skipped. The error is Stalled with RenderFailed for a
 // document that is not valid YAML, and names its template; it is Stalled with LimitExceeded
 // if there are more than MaxObjects objects.
-func List(docs []Document) ([]Object, error) {
+func ListObjects(docs []Document) ([]Object, error) {
 	all, _, err := ListWithWarnings(docs)
 	return all, err
 }
@@ -35,16 +35,16 @@ func ListWithWarnings(docs []Document) ([]Object, []string, error) {
 	var all []Object
 	var form formCheck
 	for _, doc := range docs {
-		err := Each(doc, func(o Map) error {
+		err := EachObject(doc, func(o Map) error {
 			if len(all) == MaxObjects {
 				return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "list objects: more than %d objects", MaxObjects)
 			}
 			meta, _ := o["metadata"].(Map)
 			all = append(all, Object{
-				APIVersion: o.Text("apiVersion"),
+				APIVersion: o.TextAt("apiVersion"),
 				Kind:       o.Kind(),
-				Namespace:  meta.Text("namespace"),
-				Name:       meta.Text("name"),
+				Namespace:  meta.TextAt("namespace"),
+				Name:       meta.TextAt("name"),
 				Hook:       doc.Hook,
 			})
 			form.checkObject(o)

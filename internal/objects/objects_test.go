@@ -18,7 +18,7 @@ func newDocument(text string) objects.Document {
 
 func TestObjects(t *testing.T) {
 	g := NewWithT(t)
-	listed, err := objects.List([]objects.Document{
+	listed, err := objects.ListObjects([]objects.Document{
 		newDocument("apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  namespace: other\n"),
 		newDocument("# nothing\n"),
 		newDocument("just: values\n"),
@@ -44,12 +44,12 @@ func TestObjectsRefuses(t *testing.T) {
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			_, err := objects.List([]objects.Document{newDocument(c.text)})
+			_, err := objects.ListObjects([]objects.Document{newDocument(c.text)})
 			g.Expect(outcome.IsStalled(err)).To(BeTrue())
 			g.Expect(outcome.Reason(err, "")).To(Equal(c.reason), "%v", err)
 		})
 	}
 	g := NewWithT(t)
-	_, err := objects.List([]objects.Document{newDocument("a: b: c\n")})
+	_, err := objects.ListObjects([]objects.Document{newDocument("a: b: c\n")})
 	g.Expect(err).To(MatchError(HavePrefix("web/templates/a.yaml: ")))
 }

@@ -37,7 +37,7 @@ func FuzzManifest(f *testing.F) {
 		if err != nil || !reflect.DeepEqual(m, again) {
 			t.Fatalf("got %+v, and %+v, %v from the second call", m, again, err)
 		}
-		if values := (olares.Profile{}).Values(m, hydrate.Place{}); !reflect.DeepEqual(values, olares.Profile{}.Values(m, hydrate.Place{})) {
+		if values := (olares.Profile{}).Values(m, hydrate.InstallTarget{}); !reflect.DeepEqual(values, olares.Profile{}.Values(m, hydrate.InstallTarget{})) {
 			t.Fatalf("the second call returned other values than %v", values)
 		}
 	})

@@ -22,12 +22,14 @@ var (
 )
 
 // Values returns an empty map.
-func (HelmProfile) Values(*hydrate.Manifest, hydrate.Place) map[string]any { return map[string]any{} }
+func (HelmProfile) Values(*hydrate.Manifest, hydrate.InstallTarget) map[string]any {
+	return map[string]any{}
+}
 
 // Values returns every map that charts for Olares read, because a chart fails to render if one
 // is missing. The content of domain, olaresEnv, workloads, os and the middleware blocks
 // depends on the manifest. Equal arguments return equal values, and two calls share no map.
-func (Profile) Values(m *hydrate.Manifest, at hydrate.Place) map[string]any {
+func (Profile) Values(m *hydrate.Manifest, at hydrate.InstallTarget) map[string]any {
 	if m == nil {
 		m = &hydrate.Manifest{}
 	}
@@ -42,7 +44,7 @@ func (Profile) Values(m *hydrate.Manifest, at hydrate.Place) map[string]any {
 
 // appDataPath returns the path of the app's own data relative to the user's folders. It is
 // unique for each instance and each app.
-func appDataPath(m *hydrate.Manifest, at hydrate.Place) string {
+func appDataPath(m *hydrate.Manifest, at hydrate.InstallTarget) string {
 	return path.Join(firstNonEmpty(at.Namespace, hydrate.RenderNamespace), firstNonEmpty(at.Instance, m.Name))
 }
 

@@ -43,7 +43,7 @@ func TestOlaresParents(t *testing.T) {
 		t.Run(why, func(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
-			values := olares.Profile{}.Values(m, hydrate.Place{})
+			values := olares.Profile{}.Values(m, hydrate.InstallTarget{})
 			for _, path := range parents {
 				g.Expect(valueAt(values, path)).To(BeAssignableToTypeOf(map[string]any{}), path)
 			}
@@ -60,7 +60,7 @@ func TestOlaresFromManifest(t *testing.T) {
 	g := NewWithT(t)
 	m, err := olares.Reader{}.Read([]byte(fullManifest))
 	g.Expect(err).NotTo(HaveOccurred())
-	values := olares.Profile{}.Values(m, hydrate.Place{})
+	values := olares.Profile{}.Values(m, hydrate.InstallTarget{})
 	for path, want := range map[string]any{
 		"domain":                       map[string]any{"web": "web.admin.example.com", "api": "api.admin.example.com"},
 		"olaresEnv":                    map[string]any{"LANGUAGE": "en", "LEVEL": "", "WORDS": "", "TOKEN": "", "FIXED": "true"},
@@ -84,9 +84,9 @@ func TestOlaresFresh(t *testing.T) {
 	g := NewWithT(t)
 	m, err := olares.Reader{}.Read([]byte(fullManifest))
 	g.Expect(err).NotTo(HaveOccurred())
-	want, scribbled := olares.Profile{}.Values(m, hydrate.Place{}), olares.Profile{}.Values(m, hydrate.Place{})
+	want, scribbled := olares.Profile{}.Values(m, hydrate.InstallTarget{}), olares.Profile{}.Values(m, hydrate.InstallTarget{})
 	overwriteAll(scribbled)
-	g.Expect(olares.Profile{}.Values(m, hydrate.Place{})).To(Equal(want), "calls share no map")
+	g.Expect(olares.Profile{}.Values(m, hydrate.InstallTarget{})).To(Equal(want), "calls share no map")
 	g.Expect(m.Middlewares["postgres"].Names).To(Equal([]string{"notes", "log"}))
 }
 
@@ -103,6 +103,6 @@ func overwriteAll(values map[string]any) {
 func TestHelm(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	g.Expect(olares.HelmProfile{}.Values(nil, hydrate.Place{})).To(BeEmpty())
-	g.Expect(olares.HelmProfile{}.Values(&hydrate.Manifest{Name: "a"}, hydrate.Place{})).To(BeEmpty())
+	g.Expect(olares.HelmProfile{}.Values(nil, hydrate.InstallTarget{})).To(BeEmpty())
+	g.Expect(olares.HelmProfile{}.Values(&hydrate.Manifest{Name: "a"}, hydrate.InstallTarget{})).To(BeEmpty())
 }

@@ -191,7 +191,7 @@ func FuzzQuestions(f *testing.F) {
 			t.Fatalf("got %d inputs and %d warnings", len(declared), len(warnings))
 		}
 		checked, _ := inputs.CheckInputs(declared, nil, nil)
-		inputs.Values(declared, checked, nil)
+		inputs.ChartValues(declared, checked, nil)
 		for _, in := range declared {
 			if in.Name == "" || in.Path != in.Name || in.Type == "" {
 				t.Fatalf("got input %+v", in)

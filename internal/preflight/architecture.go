@@ -16,7 +16,7 @@ import (
 // Pods. An image with unknown platforms is assumed to run on any node. It reports a problem
 // only if no such node has a matching architecture, because the scheduler otherwise chooses
 // the node.
-func (d *Demand) checkArchitecture(facts *Facts) []Problem {
+func (d *Requirements) checkArchitecture(facts *Facts) []Problem {
 	if facts.Elastic || len(facts.Nodes) == 0 {
 		return nil
 	}
@@ -24,26 +24,26 @@ func (d *Demand) checkArchitecture(facts *Facts) []Problem {
 	for i := range facts.Nodes {
 		all[i] = &facts.Nodes[i]
 	}
-	have := architectures(all)
-	if says := d.wish.Architectures; len(says) > 0 && len(have) > 0 && !overlap(says, have) {
-		return []Problem{final(v1alpha1.ReasonArchitectureMismatch,
-			"the app is for %s, and the nodes are %s; add a node of such an architecture", listed(says), listed(have))}
+	have := nodeArchitectures(all)
+	if says := d.request.Architectures; len(says) > 0 && len(have) > 0 && !hasOverlap(says, have) {
+		return []Problem{newFinalProblem(v1alpha1.ReasonArchitectureMismatch,
+			"the app is for %s, and the nodes are %s; add a node of such an architecture", joinNames(says), joinNames(have))}
 	}
 	var problems []Problem
 	told := map[string]bool{}
 	for i := range d.workloads {
 		w := &d.workloads[i]
 		where := placePod(&w.pod, facts.Nodes)
-		nodes := architectures(where.tolerated)
+		nodes := nodeArchitectures(where.tolerated)
 		for _, image := range podImages(&w.pod.Spec) {
-			builds := built(d.wish.Platforms[image])
-			if told[image] || len(builds) == 0 || len(nodes) == 0 || overlap(builds, nodes) {
+			builds := builtArchitectures(d.request.Platforms[image])
+			if told[image] || len(builds) == 0 || len(nodes) == 0 || hasOverlap(builds, nodes) {
 				continue
 			}
 			told[image] = true
-			problems = append(problems, final(v1alpha1.ReasonArchitectureMismatch,
+			problems = append(problems, newFinalProblem(v1alpha1.ReasonArchitectureMismatch,
 				"%s: image %s is built for %s, and the nodes that may take the pod are %s; add a node of such an architecture, or name an image in the values that is built for these",
-				w.object.title(), quoted(image), listed(builds), listed(nodes)))
+				w.object.kindAndName(), truncateText(image), joinNames(builds), joinNames(nodes)))
 		}
 	}
 	return problems
@@ -63,9 +63,9 @@ func podImages(spec *corev1.PodSpec) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// built returns the architectures of Linux platforms in the form os/architecture or
+// builtArchitectures returns the architectures of Linux platforms in the form os/architecture or
 // os/architecture/variant.
-func built(platforms []string) []string {
+func builtArchitectures(platforms []string) []string {
 	found := map[string]bool{}
 	for _, platform := range platforms {
 		system, rest, ok := strings.Cut(platform, "/")
@@ -77,7 +77,7 @@ func built(platforms []string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-func architectures(nodes []*Node) []string {
+func nodeArchitectures(nodes []*Node) []string {
 	found := map[string]bool{}
 	for _, node := range nodes {
 		if node.Architecture != "" {
@@ -87,6 +87,6 @@ func architectures(nodes []*Node) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-func overlap(a, b []string) bool {
+func hasOverlap(a, b []string) bool {
 	return slices.ContainsFunc(a, func(one string) bool { return slices.Contains(b, one) })
 }

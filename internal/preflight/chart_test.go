@@ -23,13 +23,13 @@ func TestKubernetesVersion(t *testing.T) {
 		{"what cannot be read is refused by Helm too", "newest", "v1.36.1", false},
 		{"the version is unknown", ">=1.37.0", "", true},
 	} {
-		w, f := wish(""), facts()
+		w, f := newRequest(""), newFacts()
 		w.Units[0].KubeVersion, f.Version = c.constraint, c.version
 		var wants []want
 		if !c.ok {
 			wants = []want{{v1alpha1.ReasonIncompatibleKubernetes, true, []string{"chart web", c.constraint, c.version}}}
 		}
-		expect(t, c.why, check(t, w, f), wants...)
+		expectProblems(t, c.why, checkRequest(t, w, f), wants...)
 	}
 }
 
@@ -45,7 +45,7 @@ func TestKinds(t *testing.T) {
 		for _, doc := range docs {
 			all += doc + "\n---\n"
 		}
-		return unit("web", path, all)
+		return newUnit("web", path, all)
 	}
 	const templates, early, own = "web/templates/a.yaml", "web/crds/a.yaml", "web/templates/crds/a.yaml"
 	absent := func(words ...string) []want { return []want{{v1alpha1.ReasonKindMissing, false, words}} }
@@ -55,7 +55,7 @@ func TestKinds(t *testing.T) {
 		units []preflight.Unit
 		wants []want
 	}{
-		{"known kinds", []preflight.Unit{in(templates, deployment("web", "", ""))}, nil},
+		{"known kinds", []preflight.Unit{in(templates, deploymentYAML("web", "", ""))}, nil},
 		{"an unknown kind", []preflight.Unit{in(templates, route)}, absent("Route/web:", `no matches for kind "Route" in version "traefik.io/v1": install the operator`)},
 		{"told once", []preflight.Unit{in(templates, route, route, route)}, absent("Route/web and 2 other objects")},
 		{"in a list", []preflight.Unit{in(templates, "kind: List\napiVersion: v1\nitems: [{apiVersion: a.b/v1, kind: Strange, metadata: {name: x}}]")}, absent("Strange/x")},
@@ -72,29 +72,29 @@ func TestKinds(t *testing.T) {
 		{"a hook comes after the templates", []preflight.Unit{in(templates, crd, "apiVersion: traefik.io/v1\nkind: Route\nmetadata: {name: web, annotations: {helm.sh/hook: post-install}}")}, nil},
 		{"a version that its CRD does not serve", []preflight.Unit{in(early, crd), in(templates, "apiVersion: traefik.io/v0\nkind: Route\nmetadata: {name: web}")}, absent("traefik.io/v0")},
 	} {
-		w := wish("")
+		w := newRequest("")
 		w.Units = c.units
-		expect(t, c.why, check(t, w, facts()), c.wants...)
+		expectProblems(t, c.why, checkRequest(t, w, newFacts()), c.wants...)
 	}
 }
 
 func TestKindsOfAnUpgrade(t *testing.T) {
 	g := NewWithT(t)
-	w := wish("")
-	w.Units = []preflight.Unit{unit("web", "web/crds/a.yaml", crd)}
-	w.Units[0].Documents = append(w.Units[0].Documents, unit("web", "web/templates/a.yaml", route).Documents...)
-	expect(t, "Helm makes the CRD first", check(t, w, facts()))
+	w := newRequest("")
+	w.Units = []preflight.Unit{newUnit("web", "web/crds/a.yaml", crd)}
+	w.Units[0].Documents = append(w.Units[0].Documents, newUnit("web", "web/templates/a.yaml", route).Documents...)
+	expectProblems(t, "Helm makes the CRD first", checkRequest(t, w, newFacts()))
 	w.Units[0].Deployed = true
-	expect(t, "Helm does not touch the folder", check(t, w, facts()), want{v1alpha1.ReasonKindMissing, false, []string{"Route/web", "routes.traefik.io is in crds/ of the chart, which Helm applies only when it installs the chart"}})
-	f := facts()
+	expectProblems(t, "Helm does not touch the folder", checkRequest(t, w, newFacts()), want{v1alpha1.ReasonKindMissing, false, []string{"Route/web", "routes.traefik.io is in crds/ of the chart, which Helm applies only when it installs the chart"}})
+	f := newFacts()
 	f.Kinds[schema.FromAPIVersionAndKind("traefik.io/v1", "Route")] = preflight.Kind{Resource: "routes", Namespaced: true}
-	expect(t, "the CRD is there", check(t, w, f))
+	expectProblems(t, "the CRD is there", checkRequest(t, w, f))
 	g.Expect(needsOf(t, w, f)).NotTo(ContainElement(ContainSubstring("customresourcedefinitions")))
 }
 
 func TestKindsListsEachOnce(t *testing.T) {
 	g := NewWithT(t)
-	demand, err := preflight.Read(wish(route + "\n---\n" + route + "\n---\n" + deployment("web", "", "")))
+	demand, err := preflight.ParseRequest(newRequest(route + "\n---\n" + route + "\n---\n" + deploymentYAML("web", "", "")))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(demand.Kinds()).To(Equal([]schema.GroupVersionKind{
 		{Group: "apps", Version: "v1", Kind: "Deployment"}, {Group: "traefik.io", Version: "v1", Kind: "Route"},
@@ -128,16 +128,16 @@ func TestStorage(t *testing.T) {
 		{"a class that the app brings", claim("storageClassName: nvme") + "\n---\napiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: nvme}", nil, nil},
 		{"a template of a stateful set", set, nil, missing("volumeClaimTemplate disk of StatefulSet/db", `"none"`)},
 	} {
-		f := facts()
+		f := newFacts()
 		if c.change != nil {
 			c.change(f)
 		}
-		expect(t, c.why, check(t, wish(c.text), f), c.wants...)
+		expectProblems(t, c.why, checkRequest(t, newRequest(c.text), f), c.wants...)
 	}
 
-	w := wish(claim("storageClassName: nvme"))
+	w := newRequest(claim("storageClassName: nvme"))
 	w.Replaces = true
-	expect(t, "an app in place of itself, whose volume is bound", check(t, w, facts()))
+	expectProblems(t, "an app in place of itself, whose volume is bound", checkRequest(t, w, newFacts()))
 }
 
 func TestPodSecurity(t *testing.T) {
@@ -149,18 +149,18 @@ func TestPodSecurity(t *testing.T) {
 		why, level, version, text string
 		wants                     []want
 	}{
-		{"no level", "", "", deployment("web", "", hostPath), nil},
-		{"privileged", "privileged", "", deployment("web", "", hostPath), nil},
-		{"baseline, and nothing special", "baseline", "", deployment("web", "", ""), nil},
-		{"baseline, and a path of the host", "baseline", "v1.30", deployment("web", "", hostPath),
+		{"no level", "", "", deploymentYAML("web", "", hostPath), nil},
+		{"privileged", "privileged", "", deploymentYAML("web", "", hostPath), nil},
+		{"baseline, and nothing special", "baseline", "", deploymentYAML("web", "", ""), nil},
+		{"baseline, and a path of the host", "baseline", "v1.30", deploymentYAML("web", "", hostPath),
 			[]want{{v1alpha1.ReasonPodSecurityViolation, true, []string{"Deployment/web", "namespace team", "baseline of 1.30", "data", "pod-security.kubernetes.io/enforce"}}}},
-		{"restricted, and nothing said", "restricted", "latest", deployment("web", "", ""),
+		{"restricted, and nothing said", "restricted", "latest", deploymentYAML("web", "", ""),
 			[]want{{v1alpha1.ReasonPodSecurityViolation, true, []string{"restricted", "runAsNonRoot"}}}},
-		{"a level that cannot be read is the strictest", "strict", "", deployment("web", "", ""),
+		{"a level that cannot be read is the strictest", "strict", "", deploymentYAML("web", "", ""),
 			[]want{{v1alpha1.ReasonPodSecurityViolation, true, []string{"restricted"}}}},
 		{"a pod of another namespace", "restricted", "", elsewhere, nil},
 	} {
-		f := facts()
+		f := newFacts()
 		f.NamespaceLabels = map[string]string{"pod-security.kubernetes.io/enforce": c.level}
 		if c.level == "" {
 			f.NamespaceLabels = nil
@@ -168,6 +168,6 @@ func TestPodSecurity(t *testing.T) {
 		if c.version != "" {
 			f.NamespaceLabels["pod-security.kubernetes.io/enforce-version"] = c.version
 		}
-		expect(t, c.why, check(t, wish(c.text), f), c.wants...)
+		expectProblems(t, c.why, checkRequest(t, newRequest(c.text), f), c.wants...)
 	}
 }

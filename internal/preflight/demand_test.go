@@ -20,25 +20,25 @@ import (
 	"github.com/appmarket/operator/internal/release"
 )
 
-// wish returns a wish for a chart with one template, which contains YAML documents.
-func wish(template string) preflight.Wish {
-	return preflight.Wish{
+// newRequest returns a wish for a chart with one template, which contains YAML documents.
+func newRequest(template string) preflight.Request {
+	return preflight.Request{
 		Tenant: release.Tenant{Namespace: "team", ServiceAccount: "installer"},
 		App:    "web", Instance: "shop",
-		Units: []preflight.Unit{unit("web", "web/templates/all.yaml", template)},
+		Units: []preflight.Unit{newUnit("web", "web/templates/all.yaml", template)},
 	}
 }
 
-func unit(name, path, text string) preflight.Unit {
+func newUnit(name, path, text string) preflight.Unit {
 	u := preflight.Unit{Name: name, RenderedIn: "default"}
 	for doc := range strings.SplitSeq(text, "\n---\n") {
-		u.Documents = append(u.Documents, document(path, doc))
+		u.Documents = append(u.Documents, newDocument(path, doc))
 	}
 	return u
 }
 
-// document returns the document that a worker creates from a rendered text.
-func document(path, text string) objects.Document {
+// newDocument returns the document that a worker creates from a rendered text.
+func newDocument(path, text string) objects.Document {
 	object, err := yaml.YAMLToJSON([]byte(text))
 	if err != nil {
 		panic(err)
@@ -46,11 +46,11 @@ func document(path, text string) objects.Document {
 	return objects.Document{Path: path, Text: text, Object: string(object), Hook: strings.Contains(text, "helm.sh/hook")}
 }
 
-// check reads a wish and compares it with facts.
-func check(t *testing.T, w preflight.Wish, facts *preflight.Facts) []preflight.Problem {
+// checkRequest reads a wish and compares it with facts.
+func checkRequest(t *testing.T, w preflight.Request, facts *preflight.Facts) []preflight.Problem {
 	t.Helper()
 	g := NewWithT(t)
-	demand, err := preflight.Read(w)
+	demand, err := preflight.ParseRequest(w)
 	g.Expect(err).NotTo(HaveOccurred())
 	problems := demand.Check(facts)
 	g.Expect(demand.Check(facts)).To(Equal(problems), "the same again")
@@ -69,7 +69,7 @@ type want struct {
 	words  []string
 }
 
-func expect(t *testing.T, why string, problems []preflight.Problem, wants ...want) {
+func expectProblems(t *testing.T, why string, problems []preflight.Problem, wants ...want) {
 	t.Helper()
 	g := NewWithT(t)
 	g.Expect(problems).To(HaveLen(len(wants)), why)
@@ -82,8 +82,8 @@ func expect(t *testing.T, why string, problems []preflight.Problem, wants ...wan
 	}
 }
 
-// known returns the built-in kinds that the tests use.
-func known() map[schema.GroupVersionKind]preflight.Kind {
+// knownKinds returns the built-in kinds that the tests use.
+func knownKinds() map[schema.GroupVersionKind]preflight.Kind {
 	kinds := map[schema.GroupVersionKind]preflight.Kind{}
 	for _, line := range strings.Fields(`v1/ServiceAccount=serviceaccounts v1/Pod=pods v1/Service=services v1/Secret=secrets v1/ConfigMap=configmaps
 		v1/PersistentVolumeClaim=persistentvolumeclaims v1/PersistentVolume=!persistentvolumes v1/Namespace=!namespaces
@@ -101,15 +101,15 @@ func known() map[schema.GroupVersionKind]preflight.Kind {
 	return kinds
 }
 
-// facts returns the facts of a cluster with these nodes and without problems.
-func facts(nodes ...preflight.Node) *preflight.Facts {
-	return &preflight.Facts{Version: "v1.36.1", Kinds: known(), StorageClasses: []string{"fast", "slow"}, DefaultClass: "slow", Nodes: nodes}
+// newFacts returns the facts of a cluster with these nodes and without problems.
+func newFacts(nodes ...preflight.Node) *preflight.Facts {
+	return &preflight.Facts{Version: "v1.36.1", Kinds: knownKinds(), StorageClasses: []string{"fast", "slow"}, DefaultClass: "slow", Nodes: nodes}
 }
 
-// node returns a ready amd64 node with resources such as "cpu=4 memory=8Gi".
-func node(name, offers string, change ...func(*preflight.Node)) preflight.Node {
+// newNode returns a ready amd64 node with resources such as "cpu=4 memory=8Gi".
+func newNode(name, offers string, change ...func(*preflight.Node)) preflight.Node {
 	n := preflight.Node{
-		Name: name, Architecture: "amd64", Ready: true, Allocatable: list(offers + " pods=110"),
+		Name: name, Architecture: "amd64", Ready: true, Allocatable: parseResources(offers + " pods=110"),
 		Labels: map[string]string{corev1.LabelHostname: name},
 	}
 	for _, one := range change {
@@ -118,7 +118,7 @@ func node(name, offers string, change ...func(*preflight.Node)) preflight.Node {
 	return n
 }
 
-func list(text string) corev1.ResourceList {
+func parseResources(text string) corev1.ResourceList {
 	all := corev1.ResourceList{}
 	for _, item := range strings.Fields(text) {
 		name, amount, _ := strings.Cut(item, "=")
@@ -127,9 +127,9 @@ func list(text string) corev1.ResourceList {
 	return all
 }
 
-// deployment returns a Deployment with requests such as "cpu: 2, memory: 1Gi" and further
+// deploymentYAML returns a Deployment with requests such as "cpu: 2, memory: 1Gi" and further
 // lines of the Pod spec.
-func deployment(name, requests, more string) string {
+func deploymentYAML(name, requests, more string) string {
 	return "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " + name + "}\nspec:\n  template:\n    spec:\n" +
 		"      containers: [{name: app, image: nginx, resources: {requests: {" + requests + "}}}]\n" + more
 }
@@ -140,7 +140,7 @@ func TestReadRefuses(t *testing.T) {
 		{"a list of too many", "kind: List\napiVersion: v1\nitems:\n" + strings.Repeat("- {kind: ConfigMap, apiVersion: v1}\n", 5001), v1alpha1.ReasonLimitExceeded},
 	} {
 		g := NewWithT(t)
-		_, err := preflight.Read(wish(c.text))
+		_, err := preflight.ParseRequest(newRequest(c.text))
 		g.Expect(outcome.IsStalled(err)).To(BeTrue(), c.why)
 		g.Expect(outcome.Reason(err, "")).To(Equal(c.reason), c.why)
 	}
@@ -155,16 +155,16 @@ func TestReadPassesOver(t *testing.T) {
 		{"what has no kind", "metadata: {name: a}"},
 		{"an empty list of objects", "kind: List\napiVersion: v1\nitems: []"},
 		{"a hook that only helm test runs", "kind: Strange\napiVersion: a.b/v1\nmetadata: {name: a, annotations: {helm.sh/hook: 'test, test-success'}}"},
-		{"a deployment without pods", strings.Replace(deployment("web", "cpu: 900", ""), "spec:\n", "spec:\n  replicas: 0\n", 1)},
+		{"a deployment without pods", strings.Replace(deploymentYAML("web", "cpu: 900", ""), "spec:\n", "spec:\n  replicas: 0\n", 1)},
 		{"a suspended job", "kind: Job\napiVersion: batch/v1\nmetadata: {name: a}\nspec: {suspend: true, template: {spec: {containers: [{name: a, resources: {requests: {cpu: 900}}}]}}}"},
 	} {
-		expect(t, c.why, check(t, wish(c.text), facts(node("n1", "cpu=4"))))
+		expectProblems(t, c.why, checkRequest(t, newRequest(c.text), newFacts(newNode("n1", "cpu=4"))))
 	}
 }
 
 func TestObjectOfTheWrongForm(t *testing.T) {
 	text := "kind: Deployment\napiVersion: apps/v1\nmetadata: {name: web}\nspec: {replicas: '3'}"
-	expect(t, "a string for a number", check(t, wish(text), facts()), want{v1alpha1.ReasonInvalidObject, true, []string{`Deployment/web: spec.replicas must be a number, and is "3"`}})
+	expectProblems(t, "a string for a number", checkRequest(t, newRequest(text), newFacts()), want{v1alpha1.ReasonInvalidObject, true, []string{`Deployment/web: spec.replicas must be a number, and is "3"`}})
 }
 
 func TestDescribe(t *testing.T) {
@@ -175,14 +175,14 @@ func TestDescribe(t *testing.T) {
 			Architectures: []string{"arm64"}, Resources: &v1alpha1.AppResources{CPU: "2", Memory: "1Gi"},
 		},
 	}}
-	w := preflight.Wish{}
-	w.Describe(app)
-	g.Expect(w).To(Equal(preflight.Wish{
+	w := preflight.Request{}
+	w.SetAppRequirements(app)
+	g.Expect(w).To(Equal(preflight.Request{
 		App: "web", Platforms: map[string][]string{"docker.io/library/nginx:1": {"linux/arm64"}},
 		Architectures: []string{"arm64"}, CPU: "2", Memory: "1Gi",
 	}))
-	bare := preflight.Wish{}
-	bare.Describe(&v1alpha1.AppInfo{Spec: v1alpha1.AppInfoSpec{App: "web"}})
+	bare := preflight.Request{}
+	bare.SetAppRequirements(&v1alpha1.AppInfo{Spec: v1alpha1.AppInfoSpec{App: "web"}})
 	g.Expect(bare.Architectures).To(BeEmpty(), "an app that says nothing")
 }
 
@@ -198,23 +198,23 @@ func TestUnits(t *testing.T) {
 			{Name: "page"},
 		},
 	}
-	g.Expect(preflight.Units(draft, "default")).To(Equal([]preflight.Unit{
+	g.Expect(preflight.UnitsOf(draft, "default")).To(Equal([]preflight.Unit{
 		{Name: "server", KubeVersion: ">=1.30", RenderedIn: "default", Documents: draft.Units[0].Documents},
 		{Name: "worker", RenderedIn: "default", Provisional: true},
 		{Name: "page", RenderedIn: "default"},
 	}))
-	draft.Request.At = hydrate.Place{Namespace: "team", Instance: "shop"}
+	draft.Request.At = hydrate.InstallTarget{Namespace: "team", Instance: "shop"}
 	draft.Chart.Name = "web"
-	g.Expect(preflight.Units(draft, "team")[0].Release).To(Equal("shop-server"))
+	g.Expect(preflight.UnitsOf(draft, "team")[0].Release).To(Equal("shop-server"))
 }
 
 func TestObjectsOfSeveralCharts(t *testing.T) {
-	w := preflight.Wish{Tenant: release.Tenant{Namespace: "team"}, Units: []preflight.Unit{
-		unit("server", "server/templates/web.yaml", configMap("web")), unit("client", "client/templates/web.yaml", configMap("web")),
+	w := preflight.Request{Tenant: release.Tenant{Namespace: "team"}, Units: []preflight.Unit{
+		newUnit("server", "server/templates/web.yaml", configMap("web")), newUnit("client", "client/templates/web.yaml", configMap("web")),
 	}}
-	expect(t, "both charts bring one object", check(t, w, facts()), want{v1alpha1.ReasonInvalidChart, true, []string{"ConfigMap/web", "client, server"}})
-	w.Units[1].Documents[0] = document("client/templates/web.yaml", configMap("other"))
-	expect(t, "each has its own", check(t, w, facts()))
+	expectProblems(t, "both charts bring one object", checkRequest(t, w, newFacts()), want{v1alpha1.ReasonInvalidChart, true, []string{"ConfigMap/web", "client, server"}})
+	w.Units[1].Documents[0] = newDocument("client/templates/web.yaml", configMap("other"))
+	expectProblems(t, "each has its own", checkRequest(t, w, newFacts()))
 }
 
 func configMap(name string) string {

@@ -22,10 +22,10 @@ import (
 // maxFaults is the maximum number of faults that are reported for one object.
 const maxFaults = 20
 
-// form finds the fields of an object that the API server cannot decode, such as a number in
+// formChecker finds the fields of an object that the API server cannot decode, such as a number in
 // a string field, and invalid label values. The API server's decoding error, which Helm
 // returns, contains neither the object nor the field.
-type form struct {
+type formChecker struct {
 	// secret reports whether the values must not be quoted.
 	secret bool
 	faults []string
@@ -34,12 +34,12 @@ type form struct {
 // faultsOf returns the faults of an object as sentences that begin with a field path. Only
 // the metadata of kinds that are not built in is checked.
 func faultsOf(o *object, content map[string]any) []string {
-	f := &form{secret: o.gvk.Kind == "Secret"}
+	f := &formChecker{secret: o.gvk.Kind == "Secret"}
 	typed, err := scheme.Scheme.New(o.gvk)
 	if err != nil {
 		typed = &metav1.PartialObjectMetadata{}
 	}
-	f.check(reflect.TypeOf(typed), content, "")
+	f.checkValue(reflect.TypeOf(typed), content, "")
 	return f.faults
 }
 
@@ -49,8 +49,8 @@ var (
 	labelSelector = reflect.TypeFor[metav1.LabelSelector]()
 )
 
-// readable describes the values that types with a custom decoder accept.
-var readable = map[reflect.Type]string{
+// readableTypes describes the values that types with a custom decoder accept.
+var readableTypes = map[reflect.Type]string{
 	reflect.TypeFor[resource.Quantity]():  `a quantity such as 500m or 1Gi`,
 	reflect.TypeFor[intstr.IntOrString](): "a number or a string",
 	reflect.TypeFor[metav1.Time]():        "a time such as 2026-01-02T15:04:05Z",
@@ -58,13 +58,13 @@ var readable = map[reflect.Type]string{
 	reflect.TypeFor[metav1.Duration]():    "a duration such as 10s",
 }
 
-// check compares a value with the Go type that the API server decodes it to.
-func (f *form) check(t reflect.Type, value any, path string) {
+// checkRequest compares a value with the Go type that the API server decodes it to.
+func (f *formChecker) checkValue(t reflect.Type, value any, path string) {
 	if value == nil || len(f.faults) >= maxFaults {
 		return
 	}
 	if t.Kind() == reflect.Pointer {
-		f.check(t.Elem(), value, path)
+		f.checkValue(t.Elem(), value, path)
 		return
 	}
 	if reflect.PointerTo(t).Implements(unmarshaler) {
@@ -84,7 +84,7 @@ func (f *form) check(t reflect.Type, value any, path string) {
 }
 
 // checkReader decodes a value with the decoder of its type.
-func (f *form) checkReader(t reflect.Type, value any, path string) {
+func (f *formChecker) checkReader(t reflect.Type, value any, path string) {
 	text, err := json.Marshal(value)
 	if err == nil {
 		err = json.Unmarshal(text, reflect.New(t).Interface())
@@ -92,17 +92,17 @@ func (f *form) checkReader(t reflect.Type, value any, path string) {
 	if err == nil {
 		return
 	}
-	want, ok := readable[t]
+	want, ok := readableTypes[t]
 	if !ok {
 		want = "a " + t.Name()
 	}
-	f.add(path, want, value)
+	f.addFault(path, want, value)
 }
 
-func (f *form) checkStruct(t reflect.Type, value any, path string) {
+func (f *formChecker) checkStruct(t reflect.Type, value any, path string) {
 	fields, ok := value.(map[string]any)
 	if !ok {
-		f.add(path, "a mapping", value)
+		f.addFault(path, "a mapping", value)
 		return
 	}
 	for i := range t.NumField() {
@@ -111,9 +111,9 @@ func (f *form) checkStruct(t reflect.Type, value any, path string) {
 		switch {
 		case name == "-":
 		case name == "" && field.Anonymous:
-			f.check(field.Type, value, path)
+			f.checkValue(field.Type, value, path)
 		default:
-			f.check(field.Type, fields[name], joinPath(path, name))
+			f.checkValue(field.Type, fields[name], joinPath(path, name))
 		}
 	}
 	switch t {
@@ -125,74 +125,74 @@ func (f *form) checkStruct(t reflect.Type, value any, path string) {
 	}
 }
 
-func (f *form) checkMap(t reflect.Type, value any, path string) {
+func (f *formChecker) checkMap(t reflect.Type, value any, path string) {
 	entries, ok := value.(map[string]any)
 	if !ok {
-		f.add(path, "a mapping", value)
+		f.addFault(path, "a mapping", value)
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
-		f.check(t.Elem(), entries[key], keyPath(path, key))
+		f.checkValue(t.Elem(), entries[key], keyPath(path, key))
 	}
 }
 
-func (f *form) checkSlice(t reflect.Type, value any, path string) {
+func (f *formChecker) checkSlice(t reflect.Type, value any, path string) {
 	if t.Elem().Kind() == reflect.Uint8 {
 		text, ok := value.(string)
 		if _, err := base64.StdEncoding.DecodeString(text); !ok || err != nil {
-			f.add(path, "a string in base64", value)
+			f.addFault(path, "a string in base64", value)
 		}
 		return
 	}
 	items, ok := value.([]any)
 	if !ok {
-		f.add(path, "a list", value)
+		f.addFault(path, "a list", value)
 		return
 	}
 	for i, item := range items {
-		f.check(t.Elem(), item, fmt.Sprintf("%s[%d]", path, i))
+		f.checkValue(t.Elem(), item, fmt.Sprintf("%s[%d]", path, i))
 	}
 }
 
-func (f *form) checkScalar(t reflect.Type, value any, path string) {
+func (f *formChecker) checkScalar(t reflect.Type, value any, path string) {
 	switch t.Kind() {
 	case reflect.String:
 		if _, ok := value.(string); !ok {
-			f.add(path, "a string", value)
+			f.addFault(path, "a string", value)
 		}
 	case reflect.Bool:
 		if _, ok := value.(bool); !ok {
-			f.add(path, "true or false", value)
+			f.addFault(path, "true or false", value)
 		}
 	case reflect.Int32, reflect.Int64, reflect.Int, reflect.Uint8, reflect.Uint16, reflect.Uint32:
 		number, ok := value.(int64)
 		if ok && t.Kind() == reflect.Int32 && (number > math.MaxInt32 || number < math.MinInt32) {
-			f.add(path, "a number of at most 32 bits", value)
+			f.addFault(path, "a number of at most 32 bits", value)
 		} else if !ok {
-			f.add(path, "a number", value)
+			f.addFault(path, "a number", value)
 		}
 	case reflect.Float32, reflect.Float64:
 		_, whole := value.(int64)
 		if _, ok := value.(float64); !ok && !whole {
-			f.add(path, "a number", value)
+			f.addFault(path, "a number", value)
 		}
 	}
 }
 
 // checkLabels reports label values that the API server rejects. Values that are not strings
 // are reported elsewhere.
-func (f *form) checkLabels(value any, path string) {
+func (f *formChecker) checkLabels(value any, path string) {
 	f.checkKeys(value, path)
 	labels, _ := value.(map[string]any)
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		text, ok := labels[key].(string)
 		if ok && len(validation.IsValidLabelValue(text)) > 0 {
-			f.add(keyPath(path, key), `at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends`, text)
+			f.addFault(keyPath(path, key), `at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends`, text)
 		}
 	}
 }
 
-func (f *form) checkKeys(value any, path string) {
+func (f *formChecker) checkKeys(value any, path string) {
 	entries, _ := value.(map[string]any)
 	for _, key := range slices.Sorted(maps.Keys(entries)) {
 		if len(validation.IsQualifiedName(strings.ToLower(key))) > 0 {
@@ -201,13 +201,13 @@ func (f *form) checkKeys(value any, path string) {
 	}
 }
 
-// add reports a value that does not match its field. A number in a string field is not
+// addAmount reports a value that does not match its field. A number in a string field is not
 // quoted, because it may be a password that consists of digits.
-func (f *form) add(path, want string, value any) {
+func (f *formChecker) addFault(path, want string, value any) {
 	is := ""
 	switch given := value.(type) {
 	case string:
-		is = fmt.Sprintf("%q", quoted(given))
+		is = fmt.Sprintf("%q", truncateText(given))
 		if f.secret {
 			is = "not"
 		}
@@ -236,7 +236,7 @@ func joinPath(path, name string) string {
 func keyPath(path, key string) string { return fmt.Sprintf("%s[%q]", path, key) }
 
 // checkForm reports the objects with faults, one problem per distinct fault.
-func (d *Demand) checkForm(*Facts) []Problem {
+func (d *Requirements) checkForm(*Facts) []Problem {
 	first, count := map[string]*object{}, map[string]int{}
 	var order []string
 	for i := range d.objects {
@@ -246,7 +246,7 @@ func (d *Demand) checkForm(*Facts) []Problem {
 		}
 		fault := o.faults[0]
 		if more := len(o.faults) - 1; more > 0 {
-			fault += fmt.Sprintf(" (and %s)", counted(more, "other fault"))
+			fault += fmt.Sprintf(" (and %s)", formatCount(more, "other fault"))
 		}
 		if first[fault] == nil {
 			first[fault] = o
@@ -256,14 +256,14 @@ func (d *Demand) checkForm(*Facts) []Problem {
 	}
 	var problems []Problem
 	for _, fault := range order {
-		problems = append(problems, final(v1alpha1.ReasonInvalidObject, "%s%s: %s; correct the values, or have the chart corrected",
-			first[fault].title(), others(count[fault]), quoted(fault)))
+		problems = append(problems, newFinalProblem(v1alpha1.ReasonInvalidObject, "%s%s: %s; correct the values, or have the chart corrected",
+			first[fault].kindAndName(), otherObjectsText(count[fault]), truncateText(fault)))
 	}
 	return problems
 }
 
-// counted returns a number with a noun in the singular or plural.
-func counted(number int, thing string) string {
+// formatCount returns a number with a noun in the singular or plural.
+func formatCount(number int, thing string) string {
 	if number == 1 {
 		return "1 " + thing
 	}

@@ -63,9 +63,9 @@ func TestForm(t *testing.T) {
 		{"a secret as it should be", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {key: aGk=}\nstringData: {a: b}", ""},
 		{"several faults", deploy("replicas: two, paused: 3, minReadySeconds: x"), `Deployment/shop: spec.replicas must be a number, and is "two" (and 2 other faults)`},
 	} {
-		f := facts()
+		f := newFacts()
 		f.Kinds[schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Odd"}] = preflight.Kind{Resource: "odds", Namespaced: true}
-		problems := check(t, wish(c.text), f)
+		problems := checkRequest(t, newRequest(c.text), f)
 		if c.message == "" {
 			NewWithT(t).Expect(problems).To(BeEmpty(), c.why)
 			continue
@@ -74,7 +74,7 @@ func TestForm(t *testing.T) {
 		if !strings.HasSuffix(message, "must be at most 63") {
 			message += advice
 		}
-		expect(t, c.why, problems, want{v1alpha1.ReasonInvalidObject, true, []string{message}})
+		expectProblems(t, c.why, problems, want{v1alpha1.ReasonInvalidObject, true, []string{message}})
 	}
 }
 
@@ -83,6 +83,6 @@ func TestOneFaultOfManyObjects(t *testing.T) {
 	for i := range 30 {
 		all = append(all, fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c-%d, labels: {version: 1+2}}", i))
 	}
-	expect(t, "one problem", check(t, wish(strings.Join(all, "\n---\n")), facts()),
+	expectProblems(t, "one problem", checkRequest(t, newRequest(strings.Join(all, "\n---\n")), newFacts()),
 		want{v1alpha1.ReasonInvalidObject, true, []string{"ConfigMap/c-0 and 29 other objects: metadata.labels"}})
 }

@@ -7,19 +7,19 @@ import (
 )
 
 // isOwnNamespace reports whether an object is the tenant's namespace.
-func (d *Demand) isOwnNamespace(o *object) bool {
-	return o.is(corev1.SchemeGroupVersion, "Namespace") && o.name == d.wish.Tenant.Namespace
+func (d *Requirements) isOwnNamespace(o *object) bool {
+	return o.isKind(corev1.SchemeGroupVersion, "Namespace") && o.name == d.request.Tenant.Namespace
 }
 
 // checkNamespace reports charts that contain the namespace that they are installed in. The
 // namespace already exists and contains the Helm release. Uninstalling the chart would
 // delete it with all other objects in it.
-func (d *Demand) checkNamespace(*Facts) []Problem {
+func (d *Requirements) checkNamespace(*Facts) []Problem {
 	for i := range d.objects {
 		if o := &d.objects[i]; d.isOwnNamespace(o) {
-			return []Problem{final(v1alpha1.ReasonInvalidChart,
+			return []Problem{newFinalProblem(v1alpha1.ReasonInvalidChart,
 				"%s: chart %s contains the namespace that it is installed in, and removing the app would delete everything in it; set values that leave the namespace out",
-				o.title(), d.wish.Units[o.unit].Name)}
+				o.kindAndName(), d.request.Units[o.unit].Name)}
 		}
 	}
 	return nil

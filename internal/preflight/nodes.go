@@ -27,9 +27,9 @@ type placement struct {
 	invalid error
 }
 
-// fleeting contains taints that reflect the current state of a node, which its other fields
+// transientTaints contains taints that reflect the current state of a node, which its other fields
 // already represent.
-var fleeting = map[string]bool{
+var transientTaints = map[string]bool{
 	corev1.TaintNodeNotReady:                         true,
 	corev1.TaintNodeUnreachable:                      true,
 	corev1.TaintNodeUnschedulable:                    true,
@@ -42,9 +42,9 @@ var fleeting = map[string]bool{
 	"ToBeDeletedByClusterAutoscaler":                 true,
 }
 
-// lasting reports whether a taint keeps Pods away until it is removed by an administrator.
-func lasting(taint *corev1.Taint) bool {
-	return !fleeting[taint.Key] && taint.Effect != corev1.TaintEffectPreferNoSchedule
+// isPermanentTaint reports whether a taint keeps Pods away until it is removed by an administrator.
+func isPermanentTaint(taint *corev1.Taint) bool {
+	return !transientTaints[taint.Key] && taint.Effect != corev1.TaintEffectPreferNoSchedule
 }
 
 // placePod returns the placement of a Pod.
@@ -52,12 +52,12 @@ func placePod(pod *corev1.Pod, nodes []Node) placement {
 	var p placement
 	named := pod.Spec.NodeName != ""
 	repels := func(taint *corev1.Taint) bool {
-		return lasting(taint) && (!named || taint.Effect == corev1.TaintEffectNoExecute)
+		return isPermanentTaint(taint) && (!named || taint.Effect == corev1.TaintEffectNoExecute)
 	}
 	affinity := nodeaffinity.GetRequiredNodeAffinity(pod)
 	for i := range nodes {
 		node := &nodes[i]
-		matches, err := affinity.Match(node.object())
+		matches, err := affinity.Match(node.toNode())
 		if err != nil {
 			p.invalid = err
 		}
@@ -71,7 +71,7 @@ func placePod(pod *corev1.Pod, nodes []Node) placement {
 			continue
 		}
 		p.tolerated = append(p.tolerated, node)
-		if node.usable() || named && node.Ready {
+		if node.isUsable() || named && node.Ready {
 			p.usable = append(p.usable, node)
 		}
 	}
@@ -80,7 +80,7 @@ func placePod(pod *corev1.Pod, nodes []Node) placement {
 
 // checkNodes checks for each workload whether a node fits one Pod of it, as the scheduler
 // does, and then whether the nodes fit all Pods together.
-func (d *Demand) checkNodes(facts *Facts) []Problem {
+func (d *Requirements) checkNodes(facts *Facts) []Problem {
 	if facts.Elastic || len(facts.Nodes) == 0 {
 		return nil
 	}
@@ -89,42 +89,42 @@ func (d *Demand) checkNodes(facts *Facts) []Problem {
 	for i := range d.workloads {
 		w := &d.workloads[i]
 		where := placePod(&w.pod, facts.Nodes)
-		problem := where.problem(w)
+		problem := where.unschedulableProblem(w)
 		if problem == nil {
-			problem = d.fit(w, where.usable, facts, told)
+			problem = d.checkNodeFit(w, where.usable, facts, told)
 		}
 		if problem != nil {
 			problems = append(problems, *problem)
 		}
 	}
-	return append(problems, d.checkRoom(facts, told)...)
+	return append(problems, d.checkCapacity(facts, told)...)
 }
 
-// problem returns the problem of a workload that no node can run, otherwise nil. A
+// unschedulableProblem returns the problem of a workload that no node can run, otherwise nil. A
 // DaemonSet without nodes is ready and therefore not a problem.
-func (p *placement) problem(w *workload) *Problem {
+func (p *placement) unschedulableProblem(w *workload) *Problem {
 	if w.each || len(p.usable) > 0 {
 		return nil
 	}
 	var problem Problem
-	switch who := w.object.title(); {
+	switch who := w.object.kindAndName(); {
 	case p.invalid != nil:
-		problem = final(v1alpha1.ReasonUnschedulable, "%s: its node affinity cannot be evaluated: %s", who, quoted(p.invalid.Error()))
+		problem = newFinalProblem(v1alpha1.ReasonUnschedulable, "%s: its node affinity cannot be evaluated: %s", who, truncateText(p.invalid.Error()))
 	case len(p.matching) == 0:
-		problem = final(v1alpha1.ReasonUnschedulable, "%s: no node has %s; label a node so, or set other values",
-			who, quoted(wanted(&w.pod.Spec)))
+		problem = newFinalProblem(v1alpha1.ReasonUnschedulable, "%s: no node has %s; label a node so, or set other values",
+			who, truncateText(requiredNodeText(&w.pod.Spec)))
 	case len(p.tolerated) == 0:
-		problem = final(v1alpha1.ReasonUnschedulable,
+		problem = newFinalProblem(v1alpha1.ReasonUnschedulable,
 			"%s: it does not tolerate the taint %s of %s; add a node without it, or set a toleration in the values",
-			who, p.taint.ToString(), nodes(p.matching))
+			who, p.taint.ToString(), formatNodes(p.matching))
 	default:
-		problem = passing(v1alpha1.ReasonUnschedulable, "%s: %s may take its pods, but is not ready or is cordoned", who, nodes(p.tolerated))
+		problem = newTransientProblem(v1alpha1.ReasonUnschedulable, "%s: %s may take its pods, but is not ready or is cordoned", who, formatNodes(p.tolerated))
 	}
 	return &problem
 }
 
-// nodes returns a list of node names for messages.
-func nodes(list []*Node) string {
+// formatNodes returns a list of node names for messages.
+func formatNodes(list []*Node) string {
 	names := make([]string, len(list))
 	for i, node := range list {
 		names[i] = node.Name
@@ -133,11 +133,11 @@ func nodes(list []*Node) string {
 	if len(names) == 1 {
 		return "node " + names[0]
 	}
-	return "nodes " + listed(names)
+	return "nodes " + joinNames(names)
 }
 
-// wanted describes the labels, the fields and the name that a Pod requires of its node.
-func wanted(spec *corev1.PodSpec) string {
+// requiredNodeText describes the labels, the fields and the name that a Pod requires of its node.
+func requiredNodeText(spec *corev1.PodSpec) string {
 	var said []string
 	if spec.NodeName != "" {
 		said = append(said, "the name "+spec.NodeName)
@@ -151,14 +151,14 @@ func wanted(spec *corev1.PodSpec) string {
 	if required := spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution; required != nil {
 		var terms []string
 		for _, term := range required.NodeSelectorTerms {
-			terms = append(terms, wantedTerm(term))
+			terms = append(terms, nodeTermText(term))
 		}
 		said = append(said, strings.Join(terms, ", or "))
 	}
 	return strings.Join(said, " and ")
 }
 
-func wantedTerm(term corev1.NodeSelectorTerm) string {
+func nodeTermText(term corev1.NodeSelectorTerm) string {
 	var said []string
 	for _, r := range slices.Concat(term.MatchExpressions, term.MatchFields) {
 		switch r.Operator {

@@ -36,13 +36,13 @@ const (
 	crdFolder = "crds/"
 )
 
-// object is an object of the app or of the instance.
+// toNode is an object of the app or of the instance.
 type object struct {
 	gvk schema.GroupVersionKind
 	// namespace is the rendered namespace.
 	namespace string
 	name      string
-	// unit is the index of the chart in the wish, or noUnit.
+	// newUnit is the index of the chart in the wish, or noUnit.
 	unit int
 	// hook reports whether the object is a Helm hook. early reports whether it is a CRD
 	// that Helm creates before all other objects.
@@ -61,31 +61,31 @@ type object struct {
 // noUnit is the unit of existing objects.
 const noUnit = -1
 
-// title returns the kind and name of an object, such as "Deployment/web".
-func (o *object) title() string { return o.gvk.Kind + "/" + o.name }
+// kindAndName returns the kind and name of an object, such as "Deployment/web".
+func (o *object) kindAndName() string { return o.gvk.Kind + "/" + o.name }
 
-// is reports whether the object is of a kind.
-func (o *object) is(group schema.GroupVersion, kind string) bool {
+// objectRef reports whether the object is of a kind.
+func (o *object) isKind(group schema.GroupVersion, kind string) bool {
 	return o.gvk == group.WithKind(kind)
 }
 
-// place returns the namespace in which the object is created, or "" for a cluster-scoped
+// objectNamespace returns the namespace in which the object is created, or "" for a cluster-scoped
 // object. An unknown kind is assumed to be namespaced.
-func (d *Demand) place(o *object, facts *Facts) string {
-	if kind, ok := d.kind(o, facts); ok && !kind.Namespaced {
+func (d *Requirements) objectNamespace(o *object, facts *Facts) string {
+	if kind, ok := d.servedKind(o, facts); ok && !kind.Namespaced {
 		return ""
 	}
-	if o.namespace == "" || o.unit != noUnit && o.namespace == d.wish.Units[o.unit].RenderedIn {
-		return d.wish.Tenant.Namespace
+	if o.namespace == "" || o.unit != noUnit && o.namespace == d.request.Units[o.unit].RenderedIn {
+		return d.request.Tenant.Namespace
 	}
 	return o.namespace
 }
 
-func (d *Demand) readUnit(unit int) error {
-	deployed := d.wish.Units[unit].Deployed
-	for _, doc := range d.wish.Units[unit].Documents {
+func (d *Requirements) readUnit(unit int) error {
+	deployed := d.request.Units[unit].Deployed
+	for _, doc := range d.request.Units[unit].Documents {
 		text := []byte(doc.Object)
-		like := object{unit: unit, hook: doc.Hook, early: objects.IsCRDFile(doc.Path), provisional: d.wish.Units[unit].Provisional}
+		like := object{unit: unit, hook: doc.Hook, early: objects.IsCRDFile(doc.Path), provisional: d.request.Units[unit].Provisional}
 		if deployed && like.early {
 			d.readSkipped(text, like)
 			continue
@@ -99,28 +99,28 @@ func (d *Demand) readUnit(unit int) error {
 
 // readSkipped records the CRDs of a chart that is upgraded. Helm does not create them in an
 // upgrade.
-func (d *Demand) readSkipped(text []byte, like object) {
-	other := &Demand{}
+func (d *Requirements) readSkipped(text []byte, like object) {
+	other := &Requirements{}
 	if err := other.readObjects(text, like, 0); err != nil {
 		return // The installation has validated it.
 	}
 	for i := range other.objects {
-		_ = other.takeCRD(&other.objects[i]) // invalid CRDs are ignored
+		_ = other.addCRD(&other.objects[i]) // invalid CRDs are ignored
 	}
 	d.skipped = append(d.skipped, other.crds...)
 }
 
-// hookMark is the annotation with the moments of a hook.
-const hookMark = "helm.sh/hook"
+// hookAnnotation is the annotation with the moments of a hook.
+const hookAnnotation = "helm.sh/hook"
 
-// textAt returns the string at a path in a mapping, or "" if there is none.
-func textAt(content map[string]any, path ...string) string {
+// nestedString returns the string at a path in a mapping, or "" if there is none.
+func nestedString(content map[string]any, path ...string) string {
 	text, _, _ := unstructured.NestedString(content, path...)
 	return text
 }
 
-// onlyTest reports whether a hook is only run by the helm test command.
-func onlyTest(moments string) bool {
+// isTestHook reports whether a hook is only run by the helm test command.
+func isTestHook(moments string) bool {
 	if moments == "" {
 		return false
 	}
@@ -132,13 +132,13 @@ func onlyTest(moments string) bool {
 	return true
 }
 
-// isAt reports whether Helm runs a hook at one of the moments.
-func isAt(doc objects.Document, moments []string) bool {
+// hasHookEvent reports whether Helm runs a hook at one of the moments.
+func hasHookEvent(doc objects.Document, moments []string) bool {
 	var content map[string]any
 	if err := json.Unmarshal([]byte(doc.Object), &content); err != nil {
 		return true // Read returns the error.
 	}
-	for moment := range strings.SplitSeq(textAt(content, "metadata", "annotations", hookMark), ",") {
+	for moment := range strings.SplitSeq(nestedString(content, "metadata", "annotations", hookAnnotation), ",") {
 		if slices.Contains(moments, strings.TrimSpace(moment)) {
 			return true
 		}
@@ -146,10 +146,10 @@ func isAt(doc objects.Document, moments []string) bool {
 	return false
 }
 
-// all returns the objects of the app, followed by the existing objects of the instance.
-func (d *Demand) all() []*object {
+// allObjects returns the objects of the app, followed by the existing objects of the instance.
+func (d *Requirements) allObjects() []*object {
 	var all []*object
-	for _, list := range [][]object{d.objects, d.there} {
+	for _, list := range [][]object{d.objects, d.existing} {
 		for i := range list {
 			all = append(all, &list[i])
 		}
@@ -159,7 +159,7 @@ func (d *Demand) all() []*object {
 
 // readObjects adds the object or the items of a list in a document. It ignores documents
 // without a kind.
-func (d *Demand) readObjects(text []byte, like object, depth int) error {
+func (d *Requirements) readObjects(text []byte, like object, depth int) error {
 	var document any
 	if err := kjson.Unmarshal(text, &document); err != nil {
 		return outcome.Stalled(v1alpha1.ReasonRenderFailed, err)
@@ -171,8 +171,8 @@ func (d *Demand) readObjects(text []byte, like object, depth int) error {
 	return d.readObject(content, text, like, depth)
 }
 
-func (d *Demand) readObject(content map[string]any, text []byte, like object, depth int) error {
-	version, kind := textAt(content, "apiVersion"), textAt(content, "kind")
+func (d *Requirements) readObject(content map[string]any, text []byte, like object, depth int) error {
+	version, kind := nestedString(content, "apiVersion"), nestedString(content, "kind")
 	items, _ := content["items"].([]any)
 	if of, isList := strings.CutSuffix(kind, "List"); isList && items != nil && depth < maxDepth {
 		like.gvk = schema.FromAPIVersionAndKind(version, of)
@@ -182,23 +182,23 @@ func (d *Demand) readObject(content map[string]any, text []byte, like object, de
 	if kind == "" && like.gvk.Kind != "" {
 		version, kind = like.gvk.GroupVersion().String(), like.gvk.Kind
 	}
-	if kind == "" || version == "" || onlyTest(textAt(content, "metadata", "annotations", hookMark)) {
+	if kind == "" || version == "" || isTestHook(nestedString(content, "metadata", "annotations", hookAnnotation)) {
 		return nil
 	}
 	if len(d.objects) == maxObjects {
 		return outcome.Stalled(v1alpha1.ReasonLimitExceeded, fmt.Errorf("more than %d objects", maxObjects))
 	}
 	like.gvk = schema.FromAPIVersionAndKind(version, kind)
-	like.namespace, like.name, like.text = textAt(content, "metadata", "namespace"), textAt(content, "metadata", "name"), text
+	like.namespace, like.name, like.text = nestedString(content, "metadata", "namespace"), nestedString(content, "metadata", "name"), text
 	if like.generated = like.name == ""; like.generated {
-		like.name = textAt(content, "metadata", "generateName")
+		like.name = nestedString(content, "metadata", "generateName")
 	}
 	like.faults = faultsOf(&like, content)
 	d.objects = append(d.objects, like)
 	return nil
 }
 
-func (d *Demand) readItems(items []any, like object, depth int) error {
+func (d *Requirements) readItems(items []any, like object, depth int) error {
 	for _, item := range items {
 		content, ok := item.(map[string]any)
 		if !ok {
@@ -215,9 +215,9 @@ func (d *Demand) readItems(items []any, like object, depth int) error {
 	return nil
 }
 
-// decode decodes an object as strictly as the API server, which does not convert strings to
+// decodeObject decodes an object as strictly as the API server, which does not convert strings to
 // numbers.
-func decode[T any](o *object) (*T, error) {
+func decodeObject[T any](o *object) (*T, error) {
 	typed := new(T)
 	if err := kjson.Unmarshal(o.text, typed); err != nil {
 		return nil, err
@@ -225,48 +225,48 @@ func decode[T any](o *object) (*T, error) {
 	return typed, nil
 }
 
-// take adds an object to the inputs of the checks.
-func (d *Demand) take(o *object) error {
+// addObject adds an object to the inputs of the checks.
+func (d *Requirements) addObject(o *object) error {
 	switch o.gvk.GroupVersion() {
 	case corev1.SchemeGroupVersion:
-		return d.takeCore(o)
+		return d.addCoreObject(o)
 	case appsv1.SchemeGroupVersion, batchv1.SchemeGroupVersion:
-		return d.takeWorkload(o)
+		return d.addWorkload(o)
 	case rbacv1.SchemeGroupVersion:
-		return d.takeGrant(o)
+		return d.addGrant(o)
 	case storagev1.SchemeGroupVersion:
 		if o.gvk.Kind == "StorageClass" {
 			d.classes[o.name] = true
 		}
 	}
 	if o.gvk.Group == crdGroup {
-		return d.takeCRD(o)
+		return d.addCRD(o)
 	}
 	return nil
 }
 
-func (d *Demand) takeCore(o *object) error {
+func (d *Requirements) addCoreObject(o *object) error {
 	switch o.gvk.Kind {
 	case "PersistentVolumeClaim":
-		one, err := decode[corev1.PersistentVolumeClaim](o)
+		one, err := decodeObject[corev1.PersistentVolumeClaim](o)
 		if err != nil {
 			return err
 		}
-		d.claims = append(d.claims, claim{object: o, title: o.title(), spec: *one, copies: 1})
+		d.claims = append(d.claims, claimSpec{object: o, title: o.kindAndName(), spec: *one, copies: 1})
 	case "PersistentVolume":
-		one, err := decode[corev1.PersistentVolume](o)
+		one, err := decodeObject[corev1.PersistentVolume](o)
 		if err != nil {
 			return err
 		}
 		d.volumes[one.Spec.StorageClassName] = true
 	case "Service":
-		one, err := decode[corev1.Service](o)
+		one, err := decodeObject[corev1.Service](o)
 		if err != nil {
 			return err
 		}
 		d.services = append(d.services, service{object: o, spec: one.Spec})
 	default:
-		return d.takeWorkload(o)
+		return d.addWorkload(o)
 	}
 	return nil
 }

@@ -12,77 +12,77 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// maxPlaces is the maximum number of namespaces for which remedies are created. The others
+// maxRemedies is the maximum number of namespaces for which remedies are created. The others
 // are reported after these are solved.
-const maxPlaces = 10
+const maxRemedies = 10
 
 // checkPermissions reports the missing permissions of the tenant's service account, with
 // one problem for its namespace and one for each other namespace and the cluster, which
 // require an administrator.
-func (d *Demand) checkPermissions(facts *Facts) []Problem {
+func (d *Requirements) checkPermissions(facts *Facts) []Problem {
 	var problems []Problem
-	places := d.places(facts.Missing)
-	if own := d.wish.Tenant.Namespace; facts.AccountMissing && !slices.Contains(places, own) {
+	places := d.namespacesOf(facts.Missing)
+	if own := d.request.Tenant.Namespace; facts.AccountMissing && !slices.Contains(places, own) {
 		places = append([]string{own}, places...)
 	}
 	for _, where := range places {
-		problems = append(problems, d.denied(where, facts))
+		problems = append(problems, d.permissionProblem(where, facts))
 	}
 	return problems
 }
 
-// places returns the namespaces of needs without duplicates: the tenant's namespace, the
+// namespacesOf returns the namespaces of needs without duplicates: the tenant's namespace, the
 // cluster, other namespaces.
-func (d *Demand) places(all []Need) []string {
+func (d *Requirements) namespacesOf(all []Need) []string {
 	found := map[string]bool{}
 	for _, need := range all {
 		found[need.Namespace] = true
 	}
-	own := d.wish.Tenant.Namespace
+	own := d.request.Tenant.Namespace
 	ordered := slices.SortedFunc(maps.Keys(found), func(a, b string) int {
 		if a == own || b == own {
-			return cmp.Compare(last(a != own), last(b != own))
+			return cmp.Compare(boolToInt(a != own), boolToInt(b != own))
 		}
 		return strings.Compare(a, b)
 	})
-	return ordered[:min(len(ordered), maxPlaces)]
+	return ordered[:min(len(ordered), maxRemedies)]
 }
 
-func last(is bool) int {
+func boolToInt(is bool) int {
 	if is {
 		return 1
 	}
 	return 0
 }
 
-// denied returns the problem of missing permissions in a namespace or the cluster.
-func (d *Demand) denied(where string, facts *Facts) Problem {
-	tenant := d.wish.Tenant
-	remedy := d.remedy(where, facts)
-	advice := "apply " + TheRemedy
+// permissionProblem returns the problem of missing permissions in a namespace or the cluster.
+func (d *Requirements) permissionProblem(where string, facts *Facts) Problem {
+	tenant := d.request.Tenant
+	remedy := d.remedyManifest(where, facts)
+	advice := "apply " + RemedyPlaceholder
 	if remedy == "" {
 		advice = "grant them; the role is too large for a remedy"
 	}
-	lacks := lacking(where, facts.Missing)
+	lacks := missingRightsText(where, facts.Missing)
 	var problem Problem
 	switch {
 	case where == tenant.Namespace && facts.AccountMissing:
-		problem = passing(v1alpha1.ReasonServiceAccountMissing,
+		problem = newTransientProblem(v1alpha1.ReasonServiceAccountMissing,
 			"there is no service account %s in namespace %s: %s", tenant.ServiceAccount, where, advice)
-	case where == tenant.Namespace && d.wish.DefaultAccount:
-		problem = passing(v1alpha1.ReasonPermissionDenied,
-			"spec.serviceAccountName is unset, and account %s lacks %s that %s needs: %s", tenant.ServiceAccount, lacks, d.wish.App, advice)
+	case where == tenant.Namespace && d.request.DefaultAccount:
+		problem = newTransientProblem(v1alpha1.ReasonPermissionDenied,
+			"spec.serviceAccountName is unset, and account %s lacks %s that %s needs: %s", tenant.ServiceAccount, lacks, d.request.App, advice)
 	case where == tenant.Namespace:
-		problem = passing(v1alpha1.ReasonPermissionDenied,
-			"service account %s lacks %s in namespace %s that %s needs: %s", tenant.ServiceAccount, lacks, where, d.wish.App, advice)
+		problem = newTransientProblem(v1alpha1.ReasonPermissionDenied,
+			"service account %s lacks %s in namespace %s that %s needs: %s", tenant.ServiceAccount, lacks, where, d.request.App, advice)
 	case where == "":
-		problem = passing(v1alpha1.ReasonAdministratorNeeded,
+		problem = newTransientProblem(v1alpha1.ReasonAdministratorNeeded,
 			"%s has objects of the whole cluster (%s), and service account %s lacks %s to them: an administrator of the cluster must %s",
-			d.wish.App, quoted(listed(d.titles(where, facts))), tenant.ServiceAccount, lacks, advice)
+			d.request.App, truncateText(joinNames(d.objectTitles(where, facts))), tenant.ServiceAccount, lacks, advice)
 	default:
-		problem = passing(v1alpha1.ReasonAdministratorNeeded,
+		problem = newTransientProblem(v1alpha1.ReasonAdministratorNeeded,
 			"%s has objects in namespace %s (%s), and service account %s lacks %s to them: an administrator of namespace %s must %s",
-			d.wish.App, where, quoted(listed(d.titles(where, facts))), tenant.ServiceAccount, lacks, where, advice)
+			d.request.App, where, truncateText(joinNames(d.objectTitles(where, facts))), tenant.ServiceAccount, lacks, where, advice)
 	}
 	problem.Remedy = remedy
 	return problem
@@ -91,17 +91,17 @@ func (d *Demand) denied(where string, facts *Facts) Problem {
 // maxPhrases is the maximum number of rules or errors that a message contains.
 const maxPhrases = 2
 
-// lacking returns the number of missing permissions in a place, with the rules if there are
+// missingOnNode returns the number of missing permissions in a place, with the rules if there are
 // at most maxPhrases.
-func lacking(where string, missing []Need) string {
-	rights := map[right]bool{}
+func missingRightsText(where string, missing []Need) string {
+	rights := map[permission]bool{}
 	var rules []rbacv1.PolicyRule
 	for _, need := range missing {
 		if need.Namespace != where {
 			continue
 		}
 		for _, rule := range need.Rules {
-			rights[atomOf(rule)] = true
+			rights[rightOf(rule)] = true
 		}
 		rules = append(rules, need.Rules...)
 	}
@@ -109,32 +109,32 @@ func lacking(where string, missing []Need) string {
 	if len(rights) == 1 {
 		number = "1 right"
 	}
-	if rules = compact(rules); len(rules) > maxPhrases {
+	if rules = mergeRules(rules); len(rules) > maxPhrases {
 		return number
 	}
 	var said []string
 	for _, rule := range rules {
-		said = append(said, phrase(rule))
+		said = append(said, formatRule(rule))
 	}
-	return fmt.Sprintf("%s (%s)", number, quoted(strings.Join(said, "; ")))
+	return fmt.Sprintf("%s (%s)", number, truncateText(strings.Join(said, "; ")))
 }
 
-// titles returns the titles of the objects in a place, without duplicates.
-func (d *Demand) titles(where string, facts *Facts) []string {
+// objectTitles returns the titles of the objects in a place, without duplicates.
+func (d *Requirements) objectTitles(where string, facts *Facts) []string {
 	var said []string
-	for _, o := range d.all() {
+	for _, o := range d.allObjects() {
 		if d.isOwnNamespace(o) || d.isEstablished(o, facts) {
 			continue
 		}
-		if title := o.title(); d.place(o, facts) == where && !slices.Contains(said, title) {
+		if title := o.kindAndName(); d.objectNamespace(o, facts) == where && !slices.Contains(said, title) {
 			said = append(said, title)
 		}
 	}
 	return said
 }
 
-// phrase describes a rule, such as "get, list secrets".
-func phrase(rule rbacv1.PolicyRule) string {
+// formatRule describes a rule, such as "get, list secrets".
+func formatRule(rule rbacv1.PolicyRule) string {
 	verbs := strings.Join(rule.Verbs, ", ")
 	if len(rule.NonResourceURLs) > 0 {
 		return verbs + " " + strings.Join(rule.NonResourceURLs, ", ")
@@ -148,7 +148,7 @@ func phrase(rule rbacv1.PolicyRule) string {
 	}
 	said := verbs + " " + strings.Join(names, ", ")
 	if len(rule.ResourceNames) > 0 {
-		said += " (" + listed(rule.ResourceNames) + ")"
+		said += " (" + joinNames(rule.ResourceNames) + ")"
 	}
 	return said
 }

@@ -18,18 +18,18 @@ import (
 
 // needsOf returns the needs of a wish, with one line for the namespace, the rules and the
 // alternative rules of each.
-func needsOf(t *testing.T, w preflight.Wish, f *preflight.Facts) []string {
+func needsOf(t *testing.T, w preflight.Request, f *preflight.Facts) []string {
 	t.Helper()
 	g := NewWithT(t)
-	demand, err := preflight.Read(w)
+	demand, err := preflight.ParseRequest(w)
 	g.Expect(err).NotTo(HaveOccurred())
 	verbs := map[string][]string{}
 	for _, need := range demand.Needs(f) {
 		for _, rule := range need.Rules {
 			g.Expect(rule.Verbs).To(HaveLen(1))
-			line := need.Namespace + " " + said(rule)
+			line := need.Namespace + " " + policyRuleText(rule)
 			for _, other := range need.Instead {
-				line += " or " + said(other) + " " + other.Verbs[0]
+				line += " or " + policyRuleText(other) + " " + other.Verbs[0]
 			}
 			verbs[line] = append(verbs[line], rule.Verbs...)
 		}
@@ -43,7 +43,7 @@ func needsOf(t *testing.T, w preflight.Wish, f *preflight.Facts) []string {
 	return lines
 }
 
-func said(rule rbacv1.PolicyRule) string {
+func policyRuleText(rule rbacv1.PolicyRule) string {
 	return strings.Join(slices.Concat(rule.APIGroups, []string{"/"}, rule.Resources, rule.ResourceNames, rule.NonResourceURLs), "")
 }
 
@@ -56,7 +56,7 @@ func TestNeeds(t *testing.T) {
 		needs     []string
 	}{
 		{"the record of a release, and pods to explain", "", nil},
-		{"a workload is followed", deployment("web", "", ""), []string{"team apps/deployments: create delete get list patch watch", "team autoscaling/horizontalpodautoscalers: list"}},
+		{"a workload is followed", deploymentYAML("web", "", ""), []string{"team apps/deployments: create delete get list patch watch", "team autoscaling/horizontalpodautoscalers: list"}},
 		{"what has no state is too", "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}", []string{"team /configmaps: create delete get list patch watch"}},
 		{"a hook is made anew", "kind: Job\napiVersion: batch/v1\nmetadata: {name: a, annotations: {helm.sh/hook: pre-install}}\nspec: {template: {spec: {containers: [{name: a}]}}}",
 			[]string{"team batch/jobs: create delete get watch"}},
@@ -92,17 +92,17 @@ func TestNeeds(t *testing.T) {
 			" rbac.authorization.k8s.io/clusterroles: create", " rbac.authorization.k8s.io/clusterrolesall: delete get patch",
 		}},
 	} {
-		f := facts()
+		f := newFacts()
 		f.Roles = map[preflight.RoleRef][]rbacv1.PolicyRule{
 			{Name: "view"}: {{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: []string{"watch"}}}, {Name: "empty"}: nil,
 		}
 		wants := slices.Concat(base, c.needs)
-		NewWithT(t).Expect(needsOf(t, wish(c.text), f)).To(ConsistOf(wants), c.why)
+		NewWithT(t).Expect(needsOf(t, newRequest(c.text), f)).To(ConsistOf(wants), c.why)
 	}
 
-	early := wish("")
-	early.Units = []preflight.Unit{unit("web", "web/crds/a.yaml", crd), unit("web", "web/templates/a.yaml", route)}
-	NewWithT(t).Expect(needsOf(t, early, facts())).To(ConsistOf(slices.Concat(base, []string{
+	early := newRequest("")
+	early.Units = []preflight.Unit{newUnit("web", "web/crds/a.yaml", crd), newUnit("web", "web/templates/a.yaml", route)}
+	NewWithT(t).Expect(needsOf(t, early, newFacts())).To(ConsistOf(slices.Concat(base, []string{
 		" apiextensions.k8s.io/customresourcedefinitions: create", " apiextensions.k8s.io/customresourcedefinitionsroutes.traefik.io: get",
 		"team traefik.io/routes: create delete get list patch watch", "team /persistentvolumeclaims: list patch",
 	})), "a CRD that Helm makes first, and an object of it")
@@ -115,25 +115,25 @@ func TestRoles(t *testing.T) {
 		fmt.Sprintf(binding, "ClusterRole", "view"), fmt.Sprintf(binding, "ClusterRole", "view"), fmt.Sprintf(binding, "Role", "own"), fmt.Sprintf(binding, "Role", "local"),
 		"apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: own}",
 	}, "\n---\n")
-	demand, err := preflight.Read(wish(text))
+	demand, err := preflight.ParseRequest(newRequest(text))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(demand.Roles(facts())).To(Equal([]preflight.RoleRef{{Name: "view"}, {Namespace: "team", Name: "local"}}))
+	g.Expect(demand.Roles(newFacts())).To(Equal([]preflight.RoleRef{{Name: "view"}, {Namespace: "team", Name: "local"}}))
 }
 
 func TestMissingRights(t *testing.T) {
 	g := NewWithT(t)
 	text := strings.Join([]string{
-		deployment("web", "", ""), "kind: Namespace\napiVersion: v1\nmetadata: {name: extra}",
+		deploymentYAML("web", "", ""), "kind: Namespace\napiVersion: v1\nmetadata: {name: extra}",
 		"kind: ConfigMap\napiVersion: v1\nmetadata: {name: a, namespace: other}", "kind: Service\napiVersion: v1\nmetadata: {name: web}",
 	}, "\n---\n")
-	demand, err := preflight.Read(wish(text))
+	demand, err := preflight.ParseRequest(newRequest(text))
 	g.Expect(err).NotTo(HaveOccurred())
-	f := facts()
+	f := newFacts()
 	g.Expect(demand.Check(f)).To(BeEmpty(), "nothing is missing")
 
 	f.Missing = demand.Needs(f)
 	problems := demand.Check(f)
-	expect(t, "everything is missing", problems,
+	expectProblems(t, "everything is missing", problems,
 		want{v1alpha1.ReasonPermissionDenied, false, []string{"service account installer lacks 19 rights in namespace team that web needs: apply the remedy"}},
 		want{v1alpha1.ReasonAdministratorNeeded, false, []string{"web has objects of the whole cluster (Namespace/extra), and service account installer lacks 4 rights",
 			"(create namespaces; delete, get, patch namespaces (extra)) to them: an administrator of the cluster must apply the remedy"}},
@@ -171,9 +171,9 @@ subjects:
 func TestRemedyOfGrantedRights(t *testing.T) {
 	g := NewWithT(t)
 	text := "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: reader}\nrules: [{apiGroups: [''], resources: [endpoints], verbs: [get]}]"
-	demand, err := preflight.Read(wish(text))
+	demand, err := preflight.ParseRequest(newRequest(text))
 	g.Expect(err).NotTo(HaveOccurred())
-	f := facts()
+	f := newFacts()
 	needs := demand.Needs(f)
 	granted := needs[len(needs)-1:]
 	f.Missing, f.Replaced = needs[:1], granted
@@ -193,9 +193,9 @@ func TestRemedyKeepsNamesApart(t *testing.T) {
 	} {
 		t.Run(why, func(t *testing.T) {
 			g := NewWithT(t)
-			demand, err := preflight.Read(wish(text))
+			demand, err := preflight.ParseRequest(newRequest(text))
 			g.Expect(err).NotTo(HaveOccurred())
-			f := facts()
+			f := newFacts()
 			f.Missing = demand.Needs(f)
 			var names []string
 			for _, problem := range demand.Check(f) {
@@ -217,12 +217,12 @@ func TestRemediesDoNotReplaceEachOther(t *testing.T) {
 	for _, w := range []struct{ namespace, instance, account string }{
 		{"team", "shop", "installer"}, {"team", "shop-two", "installer"}, {"team", "shop", "two-installer"}, {"team", "shop", "other"}, {"team-shop", "two", "installer"},
 	} {
-		one := wish("kind: Namespace\napiVersion: v1\nmetadata: {name: extra}")
+		one := newRequest("kind: Namespace\napiVersion: v1\nmetadata: {name: extra}")
 		one.Tenant = release.Tenant{Namespace: w.namespace, ServiceAccount: w.account}
 		one.Instance = w.instance
-		demand, err := preflight.Read(one)
+		demand, err := preflight.ParseRequest(one)
 		g.Expect(err).NotTo(HaveOccurred())
-		f := facts()
+		f := newFacts()
 		f.Missing = demand.Needs(f)
 		for _, problem := range demand.Check(f) {
 			role, _, _ := strings.Cut(problem.Remedy, "rules:")
@@ -234,55 +234,55 @@ func TestRemediesDoNotReplaceEachOther(t *testing.T) {
 
 func TestAccounts(t *testing.T) {
 	g := NewWithT(t)
-	missing := func(change func(*preflight.Wish, *preflight.Facts)) preflight.Problem {
-		w, f := wish("kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}"), facts()
-		demand, err := preflight.Read(w)
+	missing := func(change func(*preflight.Request, *preflight.Facts)) preflight.Problem {
+		w, f := newRequest("kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}"), newFacts()
+		demand, err := preflight.ParseRequest(w)
 		g.Expect(err).NotTo(HaveOccurred())
 		f.Missing = demand.Needs(f)
 		change(&w, f)
-		problems := check(t, w, f)
+		problems := checkRequest(t, w, f)
 		g.Expect(problems).To(HaveLen(1))
 		return problems[0]
 	}
-	absent := missing(func(_ *preflight.Wish, f *preflight.Facts) { f.AccountMissing = true })
+	absent := missing(func(_ *preflight.Request, f *preflight.Facts) { f.AccountMissing = true })
 	g.Expect(absent.Reason).To(Equal(v1alpha1.ReasonServiceAccountMissing))
 	g.Expect(absent.Message).To(Equal("there is no service account installer in namespace team: apply the remedy"))
 	g.Expect(absent.Remedy).To(HavePrefix("apiVersion: v1\nkind: ServiceAccount\nmetadata: {\"name\":\"installer\",\"namespace\":\"team\"}\n---\n"))
 
-	unset := missing(func(w *preflight.Wish, _ *preflight.Facts) {
+	unset := missing(func(w *preflight.Request, _ *preflight.Facts) {
 		w.Tenant.ServiceAccount, w.DefaultAccount = "default", true
 	})
 	g.Expect(unset.Reason).To(Equal(v1alpha1.ReasonPermissionDenied))
 	g.Expect(unset.Message).To(Equal("spec.serviceAccountName is unset, and account default lacks 12 rights that web needs: apply the remedy"))
 
-	few := missing(func(_ *preflight.Wish, f *preflight.Facts) { f.Missing = f.Missing[:1] })
+	few := missing(func(_ *preflight.Request, f *preflight.Facts) { f.Missing = f.Missing[:1] })
 	g.Expect(few.Message).To(Equal("service account installer lacks 1 right (create configmaps) in namespace team that web needs: apply the remedy"))
 }
 
 func TestAccountThatIsMissingElsewhere(t *testing.T) {
-	demand, err := preflight.Read(wish("kind: Namespace\napiVersion: v1\nmetadata: {name: extra}"))
+	demand, err := preflight.ParseRequest(newRequest("kind: Namespace\napiVersion: v1\nmetadata: {name: extra}"))
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	f := facts()
+	f := newFacts()
 	f.AccountMissing, f.Missing = true, demand.Needs(f)[:1]
 	NewWithT(t).Expect(f.Missing[0].Namespace).To(BeEmpty(), "rights in the namespace are held by a group of accounts")
-	expect(t, "the account comes first", demand.Check(f), want{v1alpha1.ReasonServiceAccountMissing, false, nil}, want{v1alpha1.ReasonAdministratorNeeded, false, nil})
+	expectProblems(t, "the account comes first", demand.Check(f), want{v1alpha1.ReasonServiceAccountMissing, false, nil}, want{v1alpha1.ReasonAdministratorNeeded, false, nil})
 }
 
 func TestExistingCRDs(t *testing.T) {
 	g := NewWithT(t)
-	w := wish("")
-	w.Units = []preflight.Unit{unit("web", "web/crds/a.yaml", crd), unit("web", "web/templates/a.yaml", route)}
-	demand, err := preflight.Read(w)
+	w := newRequest("")
+	w.Units = []preflight.Unit{newUnit("web", "web/crds/a.yaml", crd), newUnit("web", "web/templates/a.yaml", route)}
+	demand, err := preflight.ParseRequest(w)
 	g.Expect(err).NotTo(HaveOccurred())
 	kind := schema.GroupKind{Group: "traefik.io", Kind: "Route"}
 	g.Expect(demand.CRDs()).To(Equal([]schema.GroupKind{kind}))
-	f := facts()
+	f := newFacts()
 	f.CRDs = map[schema.GroupKind]bool{kind: true}
 	g.Expect(needsOf(t, w, f)).NotTo(ContainElement(ContainSubstring("customresourcedefinitions")))
 	f.Missing = demand.Needs(f)
-	expect(t, "no administrator is needed", demand.Check(f), want{v1alpha1.ReasonPermissionDenied, false, nil})
+	expectProblems(t, "no administrator is needed", demand.Check(f), want{v1alpha1.ReasonPermissionDenied, false, nil})
 
-	template := wish(crd)
+	template := newRequest(crd)
 	g.Expect(needsOf(t, template, f)).To(ContainElement(ContainSubstring("customresourcedefinitions")), "a CRD among the templates is one of the release's objects")
 }
 
@@ -293,20 +293,20 @@ func TestOwnNamespace(t *testing.T) {
 	list := "kind: List\napiVersion: v1\nitems: [{kind: Namespace, apiVersion: v1, metadata: {name: team}}]"
 	hook := "kind: Namespace\napiVersion: v1\nmetadata: {name: team, annotations: {helm.sh/hook: pre-install}}"
 	for why, text := range map[string]string{"an object": own, "one of a list": list, "a hook": hook} {
-		f := facts()
-		demand, err := preflight.Read(wish(text))
+		f := newFacts()
+		demand, err := preflight.ParseRequest(newRequest(text))
 		g.Expect(err).NotTo(HaveOccurred())
 		f.Missing = demand.Needs(f)
 		problems := demand.Check(f)
-		expect(t, why, problems, refused, want{v1alpha1.ReasonPermissionDenied, false, nil})
+		expectProblems(t, why, problems, refused, want{v1alpha1.ReasonPermissionDenied, false, nil})
 		g.Expect(problems[1].Remedy).NotTo(ContainSubstring("namespaces"), "the account must not get rights to its own namespace")
 	}
-	expect(t, "another namespace", check(t, wish(other), facts()))
+	expectProblems(t, "another namespace", checkRequest(t, newRequest(other), newFacts()))
 
-	w := wish("")
-	w.There = []v1alpha1.ObjectReference{{APIVersion: "v1", Kind: "Namespace", Name: "team"}}
-	g.Expect(needsOf(t, w, facts())).NotTo(ContainElement(ContainSubstring("namespaces")), "what an earlier version of the operator has let in")
-	expect(t, "an instance that has it", check(t, w, facts()))
+	w := newRequest("")
+	w.Existing = []v1alpha1.ObjectReference{{APIVersion: "v1", Kind: "Namespace", Name: "team"}}
+	g.Expect(needsOf(t, w, newFacts())).NotTo(ContainElement(ContainSubstring("namespaces")), "what an earlier version of the operator has let in")
+	expectProblems(t, "an instance that has it", checkRequest(t, w, newFacts()))
 }
 
 func TestRemedyIsBounded(t *testing.T) {
@@ -318,9 +318,9 @@ func TestRemedyIsBounded(t *testing.T) {
 	for i := range 20 {
 		docs = append(docs, fmt.Sprintf("kind: ConfigMap\napiVersion: v1\nmetadata: {name: a, namespace: place-%d}", i))
 	}
-	demand, err := preflight.Read(wish(strings.Join(docs, "\n---\n")))
+	demand, err := preflight.ParseRequest(newRequest(strings.Join(docs, "\n---\n")))
 	g.Expect(err).NotTo(HaveOccurred())
-	f := facts()
+	f := newFacts()
 	f.Missing = demand.Needs(f)
 	problems := demand.Check(f)
 	g.Expect(problems).To(HaveLen(10), "a bounded number of places")
@@ -329,8 +329,8 @@ func TestRemedyIsBounded(t *testing.T) {
 	g.Expect(len(problems[1].Message)).To(BeNumerically("<", 1024))
 }
 
-// wide returns a Role with four lists of the given length in one rule.
-func wide(name string, each int) string {
+// wideRole returns a Role with four lists of the given length in one rule.
+func wideRole(name string, each int) string {
 	items := strings.TrimSuffix(strings.Repeat("a,", each), ",")
 	return fmt.Sprintf("apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: %[1]s}\nrules: [{apiGroups: [%[2]s], resources: [%[2]s], verbs: [%[2]s], resourceNames: [%[2]s]}]", name, items)
 }
@@ -339,23 +339,23 @@ func TestRulesAreBounded(t *testing.T) {
 	tooMany := func(role string) want {
 		return want{v1alpha1.ReasonLimitExceeded, true, []string{"Role/" + role + " is refused", "more than 10000 rules"}}
 	}
-	expect(t, "a role whose lists multiply", check(t, wish(wide("a", 100)), facts()), tooMany("a"))
-	expect(t, "one whose product is no number any more", check(t, wish(wide("a", 1<<16)), facts()), tooMany("a"))
-	expect(t, "as many as there may be", check(t, wish(wide("a", 10)), facts()))
-	expect(t, "too many in all", check(t, wish(wide("a", 9)+"\n---\n"+wide("b", 8)+"\n---\n"+wide("c", 2)), facts()), tooMany("b"))
+	expectProblems(t, "a role whose lists multiply", checkRequest(t, newRequest(wideRole("a", 100)), newFacts()), tooMany("a"))
+	expectProblems(t, "one whose product is no number any more", checkRequest(t, newRequest(wideRole("a", 1<<16)), newFacts()), tooMany("a"))
+	expectProblems(t, "as many as there may be", checkRequest(t, newRequest(wideRole("a", 10)), newFacts()))
+	expectProblems(t, "too many in all", checkRequest(t, newRequest(wideRole("a", 9)+"\n---\n"+wideRole("b", 8)+"\n---\n"+wideRole("c", 2)), newFacts()), tooMany("b"))
 }
 
 func TestRulesOfBindingsAreBounded(t *testing.T) {
 	g := NewWithT(t)
 	const binding = "\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: b}\nroleRef: {kind: Role, name: %s}"
 	many := slices.Repeat([]string{"a"}, 100)
-	f := facts()
+	f := newFacts()
 	f.Roles = map[preflight.RoleRef][]rbacv1.PolicyRule{
 		{Namespace: "team", Name: "there"}: {{APIGroups: many, Resources: many, Verbs: many, ResourceNames: many}},
 	}
-	g.Expect(needsOf(t, wish(fmt.Sprintf(binding, "there")), f)).To(ContainElement("team rbac.authorization.k8s.io/rolesthere: bind"), "a role that is there")
+	g.Expect(needsOf(t, newRequest(fmt.Sprintf(binding, "there")), f)).To(ContainElement("team rbac.authorization.k8s.io/rolesthere: bind"), "a role that is there")
 
-	demand, err := preflight.Read(wish(wide("own", 10) + strings.Repeat(fmt.Sprintf(binding, "own"), 100)))
+	demand, err := preflight.ParseRequest(newRequest(wideRole("own", 10) + strings.Repeat(fmt.Sprintf(binding, "own"), 100)))
 	g.Expect(err).NotTo(HaveOccurred())
 	rules := 0
 	for _, need := range demand.Needs(f) {

@@ -14,7 +14,7 @@ import (
 // checkPodSecurity evaluates the Pods against the enforced Pod Security level of the
 // tenant's namespace, with the evaluator of the API server. Without a label, the default of
 // the API server applies, which is assumed to be privileged.
-func (d *Demand) checkPodSecurity(facts *Facts) []Problem {
+func (d *Requirements) checkPodSecurity(facts *Facts) []Problem {
 	none := api.LevelVersion{Level: api.LevelPrivileged, Version: api.LatestVersion()}
 	// As in the API server, an invalid label means the strictest level.
 	wanted, _ := api.PolicyToEvaluate(facts.NamespaceLabels, api.Policy{Enforce: none, Audit: none, Warn: none})
@@ -22,23 +22,23 @@ func (d *Demand) checkPodSecurity(facts *Facts) []Problem {
 	if level.Level == api.LevelPrivileged {
 		return nil
 	}
-	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), emulated(facts.Version))
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), podSecurityVersion(facts.Version))
 	if err != nil {
-		return []Problem{passing(v1alpha1.ReasonPodSecurityViolation, "the rules of Pod Security cannot be read: %s", quoted(err.Error()))}
+		return []Problem{newTransientProblem(v1alpha1.ReasonPodSecurityViolation, "the rules of Pod Security cannot be read: %s", truncateText(err.Error()))}
 	}
 	var problems []Problem
 	for i := range d.workloads {
 		w := &d.workloads[i]
-		if d.place(w.object, facts) != d.wish.Tenant.Namespace {
+		if d.objectNamespace(w.object, facts) != d.request.Tenant.Namespace {
 			continue
 		}
 		result := policy.AggregateCheckResults(evaluator.EvaluatePod(level, &w.pod.ObjectMeta, &w.pod.Spec))
 		if result.Allowed {
 			continue
 		}
-		problems = append(problems, final(v1alpha1.ReasonPodSecurityViolation,
+		problems = append(problems, newFinalProblem(v1alpha1.ReasonPodSecurityViolation,
 			"%s: namespace %s enforces the Pod Security level %s, which forbids %s; set other values, or have an administrator set the label %s of the namespace",
-			w.object.title(), d.wish.Tenant.Namespace, levelName(level), quoted(result.ForbiddenDetail()), api.EnforceLevelLabel))
+			w.object.kindAndName(), d.request.Tenant.Namespace, levelName(level), truncateText(result.ForbiddenDetail()), api.EnforceLevelLabel))
 	}
 	return problems
 }
@@ -50,9 +50,9 @@ func levelName(level api.LevelVersion) string {
 	return fmt.Sprintf("%s of %s", level.Level, strings.TrimPrefix(level.Version.String(), "v"))
 }
 
-// emulated returns the Kubernetes version whose rules apply. The evaluator may contain
+// podSecurityVersion returns the Kubernetes version whose rules apply. The evaluator may contain
 // rules that are newer than the API server.
-func emulated(version string) *api.Version {
+func podSecurityVersion(version string) *api.Version {
 	have, err := semver.NewVersion(version)
 	if err != nil {
 		return nil

@@ -11,9 +11,9 @@ import (
 const (
 	// MaxRemedy is the maximum size of a remedy in bytes.
 	MaxRemedy = 16 << 10
-	// TheRemedy is the placeholder for the remedy in messages. A caller that stores the
+	// RemedyPlaceholder is the placeholder for the remedy in messages. A caller that stores the
 	// remedy replaces it with the path of the field.
-	TheRemedy = "the remedy"
+	RemedyPlaceholder = "the remedy"
 )
 
 // Problem is a requirement of the app that is not satisfied.
@@ -28,25 +28,25 @@ type Problem struct {
 	// available, and permissions, service accounts, kinds and storage classes may be added.
 	Final bool
 	// Remedy is YAML that solves the problem when it is applied, at most MaxRemedy bytes,
-	// or "". The message refers to it as TheRemedy.
+	// or "". The message refers to it as RemedyPlaceholder.
 	Remedy string
 }
 
-func final(reason, format string, args ...any) Problem {
+func newFinalProblem(reason, format string, args ...any) Problem {
 	return Problem{Reason: reason, Message: fmt.Sprintf(format, args...), Final: true}
 }
 
-func passing(reason, format string, args ...any) Problem {
+func newTransientProblem(reason, format string, args ...any) Problem {
 	return Problem{Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
 // Check compares the demand with the facts and returns all problems in a stable order, the
 // problems of the chart and the cluster first.
-func (d *Demand) Check(facts *Facts) []Problem {
-	if d.wish.RightsOnly {
+func (d *Requirements) Check(facts *Facts) []Problem {
+	if d.request.RightsOnly {
 		return slices.Concat(d.checkReleases(facts), d.checkPermissions(facts), d.checkAccounts(facts))
 	}
-	problems := append([]Problem(nil), d.unread...)
+	problems := append([]Problem(nil), d.invalidObjects...)
 	for _, check := range []func(*Facts) []Problem{
 		d.checkForm,
 		d.checkNamespace,
@@ -54,7 +54,7 @@ func (d *Demand) Check(facts *Facts) []Problem {
 		d.checkAnswers,
 		d.checkKubernetes,
 		d.checkKinds,
-		d.checkDoubled,
+		d.checkDuplicates,
 		d.checkArchitecture,
 		d.checkNodes,
 		d.checkStorage,
@@ -71,18 +71,18 @@ func (d *Demand) Check(facts *Facts) []Problem {
 // maxNamed is the maximum number of items that a message lists.
 const maxNamed = 5
 
-// listed joins the first maxNamed names and adds the number of the others.
-func listed(names []string) string { return joinedBy(", ", names) }
+// joinNames joins the first maxNamed names and adds the number of the others.
+func joinNames(names []string) string { return joinNamesWith(", ", names) }
 
-func joinedBy(separator string, names []string) string {
+func joinNamesWith(separator string, names []string) string {
 	if len(names) <= maxNamed {
 		return strings.Join(names, separator)
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], separator), len(names)-maxNamed)
 }
 
-// others returns a phrase about the objects in addition to the first one.
-func others(all int) string {
+// otherObjectsText returns a phrase about the objects in addition to the first one.
+func otherObjectsText(all int) string {
 	switch all {
 	case 1:
 		return ""
@@ -95,5 +95,5 @@ func others(all int) string {
 // maxQuoted is the maximum length of a quoted text in bytes.
 const maxQuoted = 300
 
-// quoted returns a text of the chart or the cluster for use in a message.
-func quoted(said string) string { return text.OneLine(said, maxQuoted) }
+// truncateText returns a text of the chart or the cluster for use in a message.
+func truncateText(said string) string { return text.OneLine(said, maxQuoted) }

@@ -8,9 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// quantity formats an amount of a resource, such as "2 CPU", "1.5Gi memory" or "1
+// formatQuantity formats an amount of a resource, such as "2 CPU", "1.5Gi memory" or "1
 // nvidia.com/gpu".
-func quantity(name corev1.ResourceName, amount resource.Quantity) string {
+func formatQuantity(name corev1.ResourceName, amount resource.Quantity) string {
 	words := map[corev1.ResourceName]string{
 		corev1.ResourceCPU: "CPU", corev1.ResourceMemory: "memory", corev1.ResourcePods: "pod slots",
 		corev1.ResourceEphemeralStorage: "ephemeral storage",
@@ -19,13 +19,13 @@ func quantity(name corev1.ResourceName, amount resource.Quantity) string {
 	if !ok {
 		word = string(name)
 	}
-	return amountOf(name, amount) + " " + word
+	return formatAmount(name, amount) + " " + word
 }
 
-// amountOf formats an amount. It rounds bytes to Mi or Gi, so that the message changes less
+// formatAmount formats an amount. It rounds bytes to Mi or Gi, so that the message changes less
 // often than the amount.
-func amountOf(name corev1.ResourceName, amount resource.Quantity) string {
-	if !inBytes(name) {
+func formatAmount(name corev1.ResourceName, amount resource.Quantity) string {
+	if !isByteResource(name) {
 		return amount.String()
 	}
 	const mebi, gibi = 1 << 20, 1 << 30
@@ -39,7 +39,7 @@ func amountOf(name corev1.ResourceName, amount resource.Quantity) string {
 	return amount.String()
 }
 
-func inBytes(name corev1.ResourceName) bool {
+func isByteResource(name corev1.ResourceName) bool {
 	text := string(name)
 	return strings.HasSuffix(text, string(corev1.ResourceMemory)) || strings.HasSuffix(text, "storage") ||
 		strings.HasPrefix(text, corev1.ResourceHugePagesPrefix)

@@ -16,14 +16,14 @@ import (
 // checkQuotas compares the objects that the app adds to the tenant's namespace with its
 // quotas. The Pods of hooks and CronJobs are not counted, because they are created later
 // and deleted again.
-func (d *Demand) checkQuotas(facts *Facts) []Problem {
+func (d *Requirements) checkQuotas(facts *Facts) []Problem {
 	if len(facts.Quotas) == 0 {
 		return nil
 	}
 	objects := d.objectCharges(facts)
 	var problems []Problem
 	for _, quota := range facts.Quotas {
-		if quota.Scoped || slices.ContainsFunc(quota.Scopes, unknownScope) {
+		if quota.Scoped || slices.ContainsFunc(quota.Scopes, isUnknownScope) {
 			continue
 		}
 		charged := corev1.ResourceList{}
@@ -32,64 +32,64 @@ func (d *Demand) checkQuotas(facts *Facts) []Problem {
 		}
 		for i := range d.workloads {
 			w := &d.workloads[i]
-			if d.place(w.object, facts) != d.wish.Tenant.Namespace {
+			if d.objectNamespace(w.object, facts) != d.request.Tenant.Namespace {
 				continue
 			}
 			// Apply limit ranges first, because their defaults can move a Pod out of a
 			// scope.
 			pod := withDefaults(&w.pod, facts.Limits)
-			if !inScopes(pod, quota.Scopes) {
+			if !isInScopes(pod, quota.Scopes) {
 				continue
 			}
-			if p := d.unsaid(w, pod, &quota); p != nil {
+			if p := d.missingRequestsProblem(w, pod, &quota); p != nil {
 				problems = append(problems, *p)
 			}
 			if w.later {
 				continue
 			}
 			for name, amount := range podCharges(pod) {
-				add(charged, name, times(amount, w.count(facts)))
+				addAmount(charged, name, multiplyQuantity(amount, w.podCount(facts)))
 			}
 		}
-		problems = append(problems, d.exceeded(&quota, charged)...)
+		problems = append(problems, d.quotaProblems(&quota, charged)...)
 	}
 	return problems
 }
 
-// exceeded reports the resources of a quota that the charges exceed.
-func (d *Demand) exceeded(quota *Quota, charged corev1.ResourceList) []Problem {
+// quotaProblems reports the resources of a quota that the charges exceed.
+func (d *Requirements) quotaProblems(quota *Quota, charged corev1.ResourceList) []Problem {
 	var problems []Problem
 	for _, name := range slices.Sorted(maps.Keys(quota.Hard)) {
 		hard, asked := quota.Hard[name], charged[name]
 		free := hard.DeepCopy()
-		if used, ok := quota.Used[name]; ok && !d.wish.Replaces {
+		if used, ok := quota.Used[name]; ok && !d.request.Replaces {
 			free.Sub(used)
 		}
 		if asked.IsZero() || asked.Cmp(free) <= 0 {
 			continue
 		}
-		problem := passing(v1alpha1.ReasonQuotaExceeded,
+		problem := newTransientProblem(v1alpha1.ReasonQuotaExceeded,
 			"the app asks for %s %s, and quota %s of namespace %s has %s of %s left; free some, or have the quota raised",
-			amountOf(name, asked), name, quota.Name, d.wish.Tenant.Namespace, amountOf(name, free), amountOf(name, hard))
+			formatAmount(name, asked), name, quota.Name, d.request.Tenant.Namespace, formatAmount(name, free), formatAmount(name, hard))
 		problem.Final = asked.Cmp(hard) > 0
 		problems = append(problems, problem)
 	}
 	return problems
 }
 
-// saying contains the resources that every container must specify if a quota counts them.
-var saying = []corev1.ResourceName{
+// quotaRequiredResources contains the resources that every container must specify if a quota counts them.
+var quotaRequiredResources = []corev1.ResourceName{
 	corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceRequestsCPU, corev1.ResourceRequestsMemory,
 	corev1.ResourceLimitsCPU, corev1.ResourceLimitsMemory,
 }
 
-// unsaid reports a container that does not specify a resource that a quota counts. The API
+// missingRequestsProblem reports a container that does not specify a resource that a quota counts. The API
 // server rejects such Pods.
-func (d *Demand) unsaid(w *workload, pod *corev1.Pod, quota *Quota) *Problem {
+func (d *Requirements) missingRequestsProblem(w *workload, pod *corev1.Pod, quota *Quota) *Problem {
 	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 		says := containerCharges(container.Resources)
 		var silent []string
-		for _, name := range saying {
+		for _, name := range quotaRequiredResources {
 			_, counted := quota.Hard[name]
 			_, said := says[name]
 			if counted && !said && pod.Spec.Resources == nil {
@@ -97,9 +97,9 @@ func (d *Demand) unsaid(w *workload, pod *corev1.Pod, quota *Quota) *Problem {
 			}
 		}
 		if len(silent) > 0 {
-			problem := final(v1alpha1.ReasonQuotaExceeded,
+			problem := newFinalProblem(v1alpha1.ReasonQuotaExceeded,
 				"%s: container %s does not say its %s, and quota %s of namespace %s asks for that; set them in the values, or have a LimitRange give defaults",
-				w.object.title(), container.Name, strings.Join(silent, ", "), quota.Name, d.wish.Tenant.Namespace)
+				w.object.kindAndName(), container.Name, strings.Join(silent, ", "), quota.Name, d.request.Tenant.Namespace)
 			return &problem
 		}
 	}
@@ -134,19 +134,19 @@ func containerCharges(asked corev1.ResourceRequirements) corev1.ResourceList {
 
 // objectCharges returns the number of objects that the app creates in the tenant's
 // namespace, and the storage of its claims.
-func (d *Demand) objectCharges(facts *Facts) corev1.ResourceList {
+func (d *Requirements) objectCharges(facts *Facts) corev1.ResourceList {
 	charges := corev1.ResourceList{}
 	count := func(number int64, names ...string) {
 		for _, name := range names {
-			add(charges, corev1.ResourceName(name), *resource.NewQuantity(number, resource.DecimalSI))
+			addAmount(charges, corev1.ResourceName(name), *resource.NewQuantity(number, resource.DecimalSI))
 		}
 	}
 	// Helm stores each release in a Secret.
-	count(int64(len(d.wish.Units)), "secrets", "count/secrets")
+	count(int64(len(d.request.Units)), "secrets", "count/secrets")
 	for i := range d.objects {
 		o := &d.objects[i]
-		kind, ok := d.kind(o, facts)
-		if !ok || o.hook || d.place(o, facts) != d.wish.Tenant.Namespace || kind.Resource == "persistentvolumeclaims" {
+		kind, ok := d.servedKind(o, facts)
+		if !ok || o.hook || d.objectNamespace(o, facts) != d.request.Tenant.Namespace || kind.Resource == "persistentvolumeclaims" {
 			continue
 		}
 		if o.gvk.Group == "" {
@@ -161,7 +161,7 @@ func (d *Demand) objectCharges(facts *Facts) corev1.ResourceList {
 	d.claimCharges(facts, charges, count)
 	for _, s := range d.services {
 		switch {
-		case d.place(s.object, facts) != d.wish.Tenant.Namespace:
+		case d.objectNamespace(s.object, facts) != d.request.Tenant.Namespace:
 		case s.spec.Type == corev1.ServiceTypeNodePort:
 			count(int64(len(s.spec.Ports)), string(corev1.ResourceServicesNodePorts))
 		case s.spec.Type == corev1.ServiceTypeLoadBalancer:
@@ -174,30 +174,30 @@ func (d *Demand) objectCharges(facts *Facts) corev1.ResourceList {
 	return charges
 }
 
-func (d *Demand) claimCharges(facts *Facts, charges corev1.ResourceList, count func(int64, ...string)) {
+func (d *Requirements) claimCharges(facts *Facts, charges corev1.ResourceList, count func(int64, ...string)) {
 	const ofClass = ".storageclass.storage.k8s.io/"
 	for i := range d.claims {
 		c := &d.claims[i]
-		copies := d.added(c, facts)
-		if copies == 0 || d.place(c.object, facts) != d.wish.Tenant.Namespace {
+		copies := d.newClaimCount(c, facts)
+		if copies == 0 || d.objectNamespace(c.object, facts) != d.request.Tenant.Namespace {
 			continue
 		}
-		name, named := className(&c.spec)
+		name, named := storageClassName(&c.spec)
 		if !named {
 			name = facts.DefaultClass
 		}
-		storage := times(c.spec.Spec.Resources.Requests[corev1.ResourceStorage], copies)
-		add(charges, corev1.ResourceRequestsStorage, storage)
+		storage := multiplyQuantity(c.spec.Spec.Resources.Requests[corev1.ResourceStorage], copies)
+		addAmount(charges, corev1.ResourceRequestsStorage, storage)
 		count(copies, "persistentvolumeclaims", "count/persistentvolumeclaims")
 		if name != "" {
-			add(charges, corev1.ResourceName(name+ofClass)+corev1.ResourceRequestsStorage, storage)
+			addAmount(charges, corev1.ResourceName(name+ofClass)+corev1.ResourceRequestsStorage, storage)
 			count(copies, name+ofClass+"persistentvolumeclaims")
 		}
 	}
 }
 
-// unknownScope reports whether a scope is not evaluated.
-func unknownScope(scope corev1.ResourceQuotaScope) bool {
+// isUnknownScope reports whether a scope is not evaluated.
+func isUnknownScope(scope corev1.ResourceQuotaScope) bool {
 	switch scope {
 	case corev1.ResourceQuotaScopeTerminating, corev1.ResourceQuotaScopeNotTerminating,
 		corev1.ResourceQuotaScopeBestEffort, corev1.ResourceQuotaScopeNotBestEffort:
@@ -206,7 +206,7 @@ func unknownScope(scope corev1.ResourceQuotaScope) bool {
 	return true
 }
 
-func inScopes(pod *corev1.Pod, scopes []corev1.ResourceQuotaScope) bool {
+func isInScopes(pod *corev1.Pod, scopes []corev1.ResourceQuotaScope) bool {
 	for _, scope := range scopes {
 		var in bool
 		switch scope {
@@ -215,9 +215,9 @@ func inScopes(pod *corev1.Pod, scopes []corev1.ResourceQuotaScope) bool {
 		case corev1.ResourceQuotaScopeNotTerminating:
 			in = pod.Spec.ActiveDeadlineSeconds == nil
 		case corev1.ResourceQuotaScopeBestEffort:
-			in = bestEffort(pod)
+			in = isBestEffort(pod)
 		case corev1.ResourceQuotaScopeNotBestEffort:
-			in = !bestEffort(pod)
+			in = !isBestEffort(pod)
 		}
 		if !in {
 			return false
@@ -226,13 +226,13 @@ func inScopes(pod *corev1.Pod, scopes []corev1.ResourceQuotaScope) bool {
 	return true
 }
 
-// bestEffort reports whether a Pod has no requests and no limits of CPU and memory.
-func bestEffort(pod *corev1.Pod) bool {
+// isBestEffort reports whether a Pod has no requests and no limits of CPU and memory.
+func isBestEffort(pod *corev1.Pod) bool {
 	for name := range containerCharges(corev1.ResourceRequirements{
 		Requests: podresource.PodRequests(pod, podresource.PodResourcesOptions{}),
 		Limits:   podresource.PodLimits(pod, podresource.PodResourcesOptions{}),
 	}) {
-		if slices.Contains(saying, name) {
+		if slices.Contains(quotaRequiredResources, name) {
 			return false
 		}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func TestQuota(t *testing.T) {
-	web := strings.Replace(deployment("web", "cpu: 1, memory: 1Gi", ""), "spec:\n", "spec:\n  replicas: 3\n", 1)
+	web := strings.Replace(deploymentYAML("web", "cpu: 1, memory: 1Gi", ""), "spec:\n", "spec:\n  replicas: 3\n", 1)
 	limited := "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: app, resources: {limits: {cpu: 2, memory: 1Gi, nvidia.com/gpu: 1}}}]}"
 	bare := "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: app}]}"
 	hook := "apiVersion: v1\nkind: Pod\nmetadata: {name: web, annotations: {helm.sh/hook: pre-install}}\nspec: {containers: [{name: app, resources: {requests: {cpu: 9}}}]}"
@@ -55,26 +55,26 @@ func TestQuota(t *testing.T) {
 		{"objects of another namespace", strings.Replace(web, "{name: web}", "{name: web, namespace: other}", 1), "pods=0", "", nil, nil},
 		{"the namespace that the templates were told is the tenant's", strings.Replace(web, "{name: web}", "{name: web, namespace: default}", 1), "pods=0", "", nil, exceeded(true, "3 pods")},
 	} {
-		f := facts()
-		f.Quotas = []preflight.Quota{{Name: "all", Scopes: c.scopes, Hard: list(c.hard), Used: list(c.used)}}
-		expect(t, c.why, check(t, wish(c.text), f), c.wants...)
+		f := newFacts()
+		f.Quotas = []preflight.Quota{{Name: "all", Scopes: c.scopes, Hard: parseResources(c.hard), Used: parseResources(c.used)}}
+		expectProblems(t, c.why, checkRequest(t, newRequest(c.text), f), c.wants...)
 	}
 
-	f := facts()
-	f.Quotas = []preflight.Quota{{Name: "all", Hard: list("requests.cpu=4"), Used: list("requests.cpu=4")}}
-	w := wish(web)
+	f := newFacts()
+	f.Quotas = []preflight.Quota{{Name: "all", Hard: parseResources("requests.cpu=4"), Used: parseResources("requests.cpu=4")}}
+	w := newRequest(web)
 	w.Replaces = true
-	expect(t, "an app in place of itself", check(t, w, f))
-	f.Quotas[0].Hard = list("requests.cpu=2")
-	expect(t, "an app in place of itself that is too large", check(t, w, f), exceeded(true, "2 of 2")...)
+	expectProblems(t, "an app in place of itself", checkRequest(t, w, f))
+	f.Quotas[0].Hard = parseResources("requests.cpu=2")
+	expectProblems(t, "an app in place of itself that is too large", checkRequest(t, w, f), exceeded(true, "2 of 2")...)
 
-	f = facts()
-	f.Quotas = []preflight.Quota{{Name: "all", Hard: list("limits.memory=1Gi")}}
-	f.Limits = []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Default: list("memory=128Mi")}}
-	expect(t, "a default of the namespace", check(t, wish(bare), f))
+	f = newFacts()
+	f.Quotas = []preflight.Quota{{Name: "all", Hard: parseResources("limits.memory=1Gi")}}
+	f.Limits = []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Default: parseResources("memory=128Mi")}}
+	expectProblems(t, "a default of the namespace", checkRequest(t, newRequest(bare), f))
 
-	f.Quotas = []preflight.Quota{{Name: "all", Scopes: []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeBestEffort}, Hard: list("pods=0")}}
-	expect(t, "a default takes the pod out of a scope", check(t, wish(bare), f))
+	f.Quotas = []preflight.Quota{{Name: "all", Scopes: []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeBestEffort}, Hard: parseResources("pods=0")}}
+	expectProblems(t, "a default takes the pod out of a scope", checkRequest(t, newRequest(bare), f))
 	f.Quotas[0].Scopes = []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeNotBestEffort}
-	expect(t, "a default takes the pod into a scope", check(t, wish(bare), f), exceeded(true, "1 pods")...)
+	expectProblems(t, "a default takes the pod into a scope", checkRequest(t, newRequest(bare), f), exceeded(true, "1 pods")...)
 }

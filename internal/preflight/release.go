@@ -23,10 +23,10 @@ const (
 
 // Releases returns the names of the releases to look up: the releases to adopt, and the
 // releases that the app creates.
-func (d *Demand) Releases() []string {
-	names := slices.Clone(d.wish.Adopted)
-	if !d.wish.Replaces {
-		for _, unit := range d.wish.Units {
+func (d *Requirements) Releases() []string {
+	names := slices.Clone(d.request.Adopted)
+	if !d.request.Replaces {
+		for _, unit := range d.request.Units {
 			if unit.Release != "" {
 				names = append(names, unit.Release)
 			}
@@ -38,7 +38,7 @@ func (d *Demand) Releases() []string {
 
 // checkReleases reports existing releases with a name that the app needs, and releases that
 // cannot be adopted. It reports nothing if the releases cannot be read.
-func (d *Demand) checkReleases(facts *Facts) []Problem {
+func (d *Requirements) checkReleases(facts *Facts) []Problem {
 	if facts.Records == nil {
 		return nil
 	}
@@ -46,39 +46,39 @@ func (d *Demand) checkReleases(facts *Facts) []Problem {
 	for _, name := range d.Releases() {
 		record, exists := facts.Records[name]
 		exists = exists && record.Status != statusUninstalled
-		if slices.Contains(d.wish.Adopted, name) {
+		if slices.Contains(d.request.Adopted, name) {
 			problems = append(problems, d.checkAdopted(name, record, exists)...)
-		} else if exists && record.Instance != d.wish.Instance {
-			problems = append(problems, d.takenRelease(name, record))
+		} else if exists && record.Instance != d.request.Instance {
+			problems = append(problems, d.releaseTakenProblem(name, record))
 		}
 	}
 	return problems
 }
 
 // checkAdopted returns the reason why a release cannot be adopted.
-func (d *Demand) checkAdopted(name string, record Record, exists bool) []Problem {
-	namespace := d.wish.Tenant.Namespace
+func (d *Requirements) checkAdopted(name string, record Record, exists bool) []Problem {
+	namespace := d.request.Tenant.Namespace
 	switch {
 	case !exists:
-		return []Problem{final(v1alpha1.ReasonAdoptFailed,
+		return []Problem{newFinalProblem(v1alpha1.ReasonAdoptFailed,
 			"there is no Helm release %s in namespace %s that can be adopted; use action Install", name, namespace)}
-	case record.Instance != "" && record.Instance != d.wish.Instance:
-		return []Problem{final(v1alpha1.ReasonAdoptFailed,
+	case record.Instance != "" && record.Instance != d.request.Instance:
+		return []Problem{newFinalProblem(v1alpha1.ReasonAdoptFailed,
 			"Helm release %s in namespace %s belongs to instance %s and cannot be adopted", name, namespace, record.Instance)}
 	case record.Status != statusDeployed:
-		return []Problem{final(v1alpha1.ReasonAdoptFailed,
+		return []Problem{newFinalProblem(v1alpha1.ReasonAdoptFailed,
 			"Helm release %s in namespace %s is %s and cannot be adopted; complete it with helm upgrade or helm rollback first", name, namespace, record.Status)}
 	}
 	return nil
 }
 
-// takenRelease returns the problem of an existing release with a name that the app needs.
-func (d *Demand) takenRelease(name string, record Record) Problem {
-	namespace := d.wish.Tenant.Namespace
+// releaseTakenProblem returns the problem of an existing release with a name that the app needs.
+func (d *Requirements) releaseTakenProblem(name string, record Record) Problem {
+	namespace := d.request.Tenant.Namespace
 	if record.Instance != "" {
-		return final(v1alpha1.ReasonAlreadyInstalled,
+		return newFinalProblem(v1alpha1.ReasonAlreadyInstalled,
 			"Helm release %s in namespace %s belongs to instance %s; use another name for the instance", name, namespace, record.Instance)
 	}
-	return final(v1alpha1.ReasonAlreadyInstalled,
+	return newFinalProblem(v1alpha1.ReasonAlreadyInstalled,
 		"there is a Helm release %s in namespace %s already; adopt it with action Adopt, remove it with helm uninstall, or use another name for the instance", name, namespace)
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// requests returns the resources that the scheduler needs to place a Pod, including 1 of
+// podRequests returns the resources that the scheduler needs to place a Pod, including 1 of
 // the resource "pods".
-func requests(pod *corev1.Pod, limits []corev1.LimitRangeItem) corev1.ResourceList {
+func podRequests(pod *corev1.Pod, limits []corev1.LimitRangeItem) corev1.ResourceList {
 	limited := withDefaults(pod, limits)
 	all := podresource.PodRequests(limited, podresource.PodResourcesOptions{})
 	all[corev1.ResourcePods] = *resource.NewQuantity(1, resource.DecimalSI)
@@ -33,8 +33,8 @@ func withDefaults(pod *corev1.Pod, limits []corev1.LimitRangeItem) *corev1.Pod {
 		for i := range list {
 			for _, item := range limits {
 				if item.Type == corev1.LimitTypeContainer {
-					list[i].Resources.Limits = completed(list[i].Resources.Limits, item.Default)
-					list[i].Resources.Requests = completed(list[i].Resources.Requests, item.DefaultRequest)
+					list[i].Resources.Limits = fillMissing(list[i].Resources.Limits, item.Default)
+					list[i].Resources.Requests = fillMissing(list[i].Resources.Requests, item.DefaultRequest)
 				}
 			}
 		}
@@ -42,16 +42,16 @@ func withDefaults(pod *corev1.Pod, limits []corev1.LimitRangeItem) *corev1.Pod {
 	return pod
 }
 
-// fit checks whether a usable node fits one Pod of a workload, or for a DaemonSet whether
+// checkNodeFit checks whether a usable node fits one Pod of a workload, or for a DaemonSet whether
 // all of them do. It adds the resources of a problem to told.
-func (d *Demand) fit(w *workload, usable []*Node, facts *Facts, told map[corev1.ResourceName]bool) *Problem {
-	asked := offerable(requests(&w.pod, facts.Limits), usable)
-	if problem := unoffered(w, asked, usable, facts); problem != nil {
+func (d *Requirements) checkNodeFit(w *workload, usable []*Node, facts *Facts, told map[corev1.ResourceName]bool) *Problem {
+	asked := withoutExtenderResources(podRequests(&w.pod, facts.Limits), usable)
+	if problem := missingResourceProblem(w, asked, usable, facts); problem != nil {
 		return problem
 	}
 	var full []*Node
 	for _, node := range usable {
-		if len(d.lacking(asked, node)) > 0 {
+		if len(d.missingOnNode(asked, node)) > 0 {
 			full = append(full, node)
 		}
 	}
@@ -59,35 +59,35 @@ func (d *Demand) fit(w *workload, usable []*Node, facts *Facts, told map[corev1.
 		return nil
 	}
 	best := slices.MinFunc(full, func(a, b *Node) int {
-		if c := shortage(asked, d.free(a)) - shortage(asked, d.free(b)); c != 0 {
-			return sign(c)
+		if c := largestShortage(asked, d.availableResources(a)) - largestShortage(asked, d.availableResources(b)); c != 0 {
+			return signOf(c)
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
-	for _, name := range d.lacking(asked, best) {
+	for _, name := range d.missingOnNode(asked, best) {
 		told[name] = true
 	}
-	problem := d.noRoom(w, asked, best, full)
+	problem := d.insufficientNodeProblem(w, asked, best, full)
 	return &problem
 }
 
-// offerable removes extended resources that a scheduler extender manages. Nodes need not
+// withoutExtenderResources removes extended resources that a scheduler extender manages. Nodes need not
 // list such a resource, for example GPU memory, but list another resource of the same
 // domain.
-func offerable(asked corev1.ResourceList, usable []*Node) corev1.ResourceList {
+func withoutExtenderResources(asked corev1.ResourceList, usable []*Node) corev1.ResourceList {
 	asked = maps.Clone(asked)
 	maps.DeleteFunc(asked, func(name corev1.ResourceName, _ resource.Quantity) bool {
 		domain, _, extended := strings.Cut(string(name), "/")
-		return extended && !slices.ContainsFunc(usable, offers(name)) && slices.ContainsFunc(usable, offersOf(domain))
+		return extended && !slices.ContainsFunc(usable, offersResource(name)) && slices.ContainsFunc(usable, offersDomain(domain))
 	})
 	return asked
 }
 
-// offersOf returns a function that reports whether a node offers a resource of a domain.
-func offersOf(domain string) func(*Node) bool {
+// offersDomain returns a function that reports whether a node offers a resource of a domain.
+func offersDomain(domain string) func(*Node) bool {
 	return func(node *Node) bool {
 		for name := range node.Allocatable {
-			if strings.HasPrefix(string(name), domain+"/") && offers(name)(node) {
+			if strings.HasPrefix(string(name), domain+"/") && offersResource(name)(node) {
 				return true
 			}
 		}
@@ -95,56 +95,56 @@ func offersOf(domain string) func(*Node) bool {
 	}
 }
 
-func sign(f float64) int {
+func signOf(f float64) int {
 	if f < 0 {
 		return -1
 	}
 	return 1
 }
 
-// unoffered reports a resource that no usable node offers, such as a device.
-func unoffered(w *workload, asked corev1.ResourceList, usable []*Node, facts *Facts) *Problem {
+// missingResourceProblem reports a resource that no usable node offers, such as a device.
+func missingResourceProblem(w *workload, asked corev1.ResourceList, usable []*Node, facts *Facts) *Problem {
 	for _, name := range slices.Sorted(maps.Keys(asked)) {
-		if amount := asked[name]; amount.IsZero() || common[name] || len(usable) == 0 || slices.ContainsFunc(usable, offers(name)) {
+		if amount := asked[name]; amount.IsZero() || commonResources[name] || len(usable) == 0 || slices.ContainsFunc(usable, offersResource(name)) {
 			continue
 		}
 		elsewhere := "no node of the cluster offers it"
 		for i := range facts.Nodes {
-			if offers(name)(&facts.Nodes[i]) {
+			if offersResource(name)(&facts.Nodes[i]) {
 				elsewhere = fmt.Sprintf("node %s offers it and may not take the pod", facts.Nodes[i].Name)
 				break
 			}
 		}
-		problem := final(v1alpha1.ReasonInsufficientResources,
+		problem := newFinalProblem(v1alpha1.ReasonInsufficientResources,
 			"%s asks for %s: %s; add a node with such a device and its device plugin, or set values that do without",
-			w.object.title(), quantity(name, asked[name]), elsewhere)
+			w.object.kindAndName(), formatQuantity(name, asked[name]), elsewhere)
 		return &problem
 	}
 	return nil
 }
 
-// common contains the resources that every node offers.
-var common = map[corev1.ResourceName]bool{
+// commonResources contains the resources that every node offers.
+var commonResources = map[corev1.ResourceName]bool{
 	corev1.ResourceCPU: true, corev1.ResourceMemory: true, corev1.ResourceEphemeralStorage: true, corev1.ResourcePods: true,
 }
 
-func offers(name corev1.ResourceName) func(*Node) bool {
+func offersResource(name corev1.ResourceName) func(*Node) bool {
 	return func(node *Node) bool {
 		amount, ok := node.Allocatable[name]
 		return ok && !amount.IsZero()
 	}
 }
 
-// free returns the available resources of a node. If the app is replaced, it returns all
+// availableResources returns the available resources of a node. If the app is replaced, it returns all
 // allocatable resources, because the current usage of the app is unknown.
-func (d *Demand) free(node *Node) corev1.ResourceList {
-	if d.wish.Replaces {
+func (d *Requirements) availableResources(node *Node) corev1.ResourceList {
+	if d.request.Replaces {
 		return node.Allocatable
 	}
-	return left(node)
+	return unrequestedResources(node)
 }
 
-func left(node *Node) corev1.ResourceList {
+func unrequestedResources(node *Node) corev1.ResourceList {
 	free := corev1.ResourceList{}
 	for name, amount := range node.Allocatable {
 		amount = amount.DeepCopy()
@@ -156,12 +156,12 @@ func left(node *Node) corev1.ResourceList {
 	return free
 }
 
-// lacking returns the resources of which the node has too little available, sorted.
-func (d *Demand) lacking(asked corev1.ResourceList, node *Node) []corev1.ResourceName {
-	return short(asked, d.free(node))
+// missingOnNode returns the resources of which the node has too little available, sorted.
+func (d *Requirements) missingOnNode(asked corev1.ResourceList, node *Node) []corev1.ResourceName {
+	return insufficientResources(asked, d.availableResources(node))
 }
 
-func short(asked, has corev1.ResourceList) []corev1.ResourceName {
+func insufficientResources(asked, has corev1.ResourceList) []corev1.ResourceName {
 	var names []corev1.ResourceName
 	for _, name := range slices.Sorted(maps.Keys(asked)) {
 		amount, there := asked[name], has[name]
@@ -172,8 +172,8 @@ func short(asked, has corev1.ResourceList) []corev1.ResourceName {
 	return names
 }
 
-// shortage returns the largest missing fraction of a requested resource.
-func shortage(asked, has corev1.ResourceList) float64 {
+// largestShortage returns the largest missing fraction of a requested resource.
+func largestShortage(asked, has corev1.ResourceList) float64 {
 	worst := 0.0
 	for name, amount := range asked {
 		there := has[name]
@@ -184,24 +184,24 @@ func shortage(asked, has corev1.ResourceList) float64 {
 	return worst
 }
 
-// noRoom returns the problem that no node has enough resources available. It is final if
+// insufficientNodeProblem returns the problem that no node has enough resources available. It is final if
 // they would not suffice even on empty nodes.
-func (d *Demand) noRoom(w *workload, asked corev1.ResourceList, best *Node, full []*Node) Problem {
-	free := d.free(best)
+func (d *Requirements) insufficientNodeProblem(w *workload, asked corev1.ResourceList, best *Node, full []*Node) Problem {
+	free := d.availableResources(best)
 	var wants, has []string
-	for _, name := range d.lacking(asked, best) {
-		wants = append(wants, quantity(name, asked[name]))
-		has = append(has, fmt.Sprintf("%s of %s", quantity(name, free[name]), amountOf(name, best.Allocatable[name])))
+	for _, name := range d.missingOnNode(asked, best) {
+		wants = append(wants, formatQuantity(name, asked[name]))
+		has = append(has, fmt.Sprintf("%s of %s", formatQuantity(name, free[name]), formatAmount(name, best.Allocatable[name])))
 	}
 	which := "the node with the most room, " + best.Name + ","
 	if w.each {
 		which = fmt.Sprintf("node %s, of %d without room,", best.Name, len(full))
 	}
 	message := fmt.Sprintf("%s: a pod asks for %s, and %s has %s left; free or add resources, or set lower requests in the values",
-		w.object.title(), strings.Join(wants, " and "), which, strings.Join(has, " and "))
+		w.object.kindAndName(), strings.Join(wants, " and "), which, strings.Join(has, " and "))
 	tooSmall := true
 	for _, node := range full {
-		tooSmall = tooSmall && len(short(asked, node.Allocatable)) > 0
+		tooSmall = tooSmall && len(insufficientResources(asked, node.Allocatable)) > 0
 	}
 	return Problem{Reason: v1alpha1.ReasonInsufficientResources, Message: message, Final: tooSmall}
 }

@@ -7,9 +7,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// retained returns the names of the retained PersistentVolumeClaims in the tenant's
+// retainedClaims returns the names of the retained PersistentVolumeClaims in the tenant's
 // namespace, which the app reuses.
-func retained(w Wish) map[string]bool {
+func retainedClaims(w Request) map[string]bool {
 	names := map[string]bool{}
 	for _, ref := range w.Retained {
 		if ref.Kind == "PersistentVolumeClaim" && ref.Namespace == w.Tenant.Namespace {
@@ -19,25 +19,25 @@ func retained(w Wish) map[string]bool {
 	return names
 }
 
-// added returns the number of PersistentVolumeClaims that a claim creates.
-func (d *Demand) added(c *claim, facts *Facts) int64 {
-	if len(d.retained) == 0 || d.place(c.object, facts) != d.wish.Tenant.Namespace {
+// newClaimCount returns the number of PersistentVolumeClaims that a claim creates.
+func (d *Requirements) newClaimCount(c *claimSpec, facts *Facts) int64 {
+	if len(d.retained) == 0 || d.objectNamespace(c.object, facts) != d.request.Tenant.Namespace {
 		return c.copies
 	}
 	kept := int64(0)
 	for name := range d.retained {
-		if c.becomes(name) {
+		if c.matchesClaim(name) {
 			kept++
 		}
 	}
 	return max(0, c.copies-kept)
 }
 
-// becomes reports whether the claim creates or reuses a PersistentVolumeClaim with this
+// matchesClaim reports whether the claim creates or reuses a PersistentVolumeClaim with this
 // name. For a StatefulSet, the name consists of the template, the StatefulSet and an
 // ordinal.
-func (c *claim) becomes(name string) bool {
-	if c.object.is(corev1.SchemeGroupVersion, "PersistentVolumeClaim") {
+func (c *claimSpec) matchesClaim(name string) bool {
+	if c.object.isKind(corev1.SchemeGroupVersion, "PersistentVolumeClaim") {
 		return name == c.object.name
 	}
 	number, ok := strings.CutPrefix(name, c.spec.Name+"-"+c.object.name+"-")

@@ -17,7 +17,7 @@ func TestRetainedClaims(t *testing.T) {
 	of := func(namespace, kind string, names ...string) []v1alpha1.ObjectReference {
 		var all []v1alpha1.ObjectReference
 		for _, name := range names {
-			all = append(all, is("v1", kind, namespace, name))
+			all = append(all, objectRef("v1", kind, namespace, name))
 		}
 		return all
 	}
@@ -42,9 +42,9 @@ func TestRetainedClaims(t *testing.T) {
 		{"those of a set that counts from elsewhere", set("ordinals: {start: 2}, "), claims("disk-db-2", "disk-db-3"), nil},
 		{"those of other sets and templates are", set(""), claims("disk-db-a-0", "disk-db-", "log-db-0", "disk-db", "data"), refused("10Gi")},
 	} {
-		f, w := facts(), wish(c.text)
-		f.Quotas = []preflight.Quota{{Name: "all", Hard: list("requests.storage=10Gi"), Used: list("requests.storage=10Gi")}}
+		f, w := newFacts(), newRequest(c.text)
+		f.Quotas = []preflight.Quota{{Name: "all", Hard: parseResources("requests.storage=10Gi"), Used: parseResources("requests.storage=10Gi")}}
 		w.Retained = c.retained
-		expect(t, c.why, check(t, w, f), c.wants...)
+		expectProblems(t, c.why, checkRequest(t, w, f), c.wants...)
 	}
 }

@@ -11,8 +11,8 @@ import (
 // checkStorage checks whether the storage class of each claim exists. A claim that names a
 // volume or an empty class uses a pre-provisioned volume. The claims of an installed app
 // are already bound.
-func (d *Demand) checkStorage(facts *Facts) []Problem {
-	if d.wish.Replaces {
+func (d *Requirements) checkStorage(facts *Facts) []Problem {
+	if d.request.Replaces {
 		return nil
 	}
 	var problems []Problem
@@ -21,14 +21,14 @@ func (d *Demand) checkStorage(facts *Facts) []Problem {
 	var order []string
 	for i := range d.claims {
 		c := &d.claims[i]
-		if c.spec.Spec.VolumeName != "" || d.added(c, facts) == 0 {
+		if c.spec.Spec.VolumeName != "" || d.newClaimCount(c, facts) == 0 {
 			continue
 		}
-		name, named := className(&c.spec)
+		name, named := storageClassName(&c.spec)
 		switch {
-		case !named && facts.DefaultClass == "" && !d.hasClass("", facts) && len(d.classes) == 0:
+		case !named && facts.DefaultClass == "" && !d.hasStorageClass("", facts) && len(d.classes) == 0:
 			classless = append(classless, c.title)
-		case name != "" && !d.hasClass(name, facts):
+		case name != "" && !d.hasStorageClass(name, facts):
 			if missing[name] == nil {
 				order = append(order, name)
 			}
@@ -36,35 +36,35 @@ func (d *Demand) checkStorage(facts *Facts) []Problem {
 		}
 	}
 	if len(classless) > 0 {
-		problems = append(problems, passing(v1alpha1.ReasonStorageClassMissing,
+		problems = append(problems, newTransientProblem(v1alpha1.ReasonStorageClassMissing,
 			"%s: no storage class is named, and the cluster has no default one; mark one as default with the annotation %s, or name one in the values (the cluster has %s)",
-			listed(classless), defaultClassMark, classes(facts)))
+			joinNames(classless), defaultClassAnnotation, formatStorageClasses(facts)))
 	}
 	for _, name := range order {
-		problems = append(problems, passing(v1alpha1.ReasonStorageClassMissing,
-			"%s: there is no storage class %q; the cluster has %s, and one can be named in the values", listed(missing[name]), name, classes(facts)))
+		problems = append(problems, newTransientProblem(v1alpha1.ReasonStorageClassMissing,
+			"%s: there is no storage class %q; the cluster has %s, and one can be named in the values", joinNames(missing[name]), name, formatStorageClasses(facts)))
 	}
 	return problems
 }
 
-// defaultClassMark is the annotation that marks the default storage class.
-const defaultClassMark = "storageclass.kubernetes.io/is-default-class"
+// defaultClassAnnotation is the annotation that marks the default storage class.
+const defaultClassAnnotation = "storageclass.kubernetes.io/is-default-class"
 
-func classes(facts *Facts) string {
+func formatStorageClasses(facts *Facts) string {
 	if len(facts.StorageClasses) == 0 {
 		return "none"
 	}
-	return listed(facts.StorageClasses)
+	return joinNames(facts.StorageClasses)
 }
 
-// hasClass reports whether the cluster or the app has a storage class with this name or a
+// hasStorageClass reports whether the cluster or the app has a storage class with this name or a
 // volume of that class.
-func (d *Demand) hasClass(name string, facts *Facts) bool {
+func (d *Requirements) hasStorageClass(name string, facts *Facts) bool {
 	return slices.Contains(facts.StorageClasses, name) || slices.Contains(facts.VolumeClasses, name) || d.classes[name] || d.volumes[name]
 }
 
-// className returns the storage class of a claim, which can be "", and whether it is set.
-func className(claim *corev1.PersistentVolumeClaim) (string, bool) {
+// storageClassName returns the storage class of a claim, which can be "", and whether it is set.
+func storageClassName(claim *corev1.PersistentVolumeClaim) (string, bool) {
 	if name, ok := claim.Annotations[corev1.BetaStorageClassAnnotation]; ok {
 		return name, true
 	}

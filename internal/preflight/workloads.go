@@ -21,8 +21,8 @@ type workload struct {
 	later bool
 }
 
-// claim is a PersistentVolumeClaim or a template for such claims.
-type claim struct {
+// claimSpec is a PersistentVolumeClaim or a template for such claims.
+type claimSpec struct {
 	object *object
 	title  string
 	spec   corev1.PersistentVolumeClaim
@@ -31,10 +31,10 @@ type claim struct {
 	first int64
 }
 
-// takeWorkload adds an object that creates Pods. It ignores objects without Pods, such as
+// addWorkload adds an object that creates Pods. It ignores objects without Pods, such as
 // suspended ones or ones with 0 replicas.
-func (d *Demand) takeWorkload(o *object) error {
-	read, ok := readers[o.gvk]
+func (d *Requirements) addWorkload(o *object) error {
+	read, ok := workloadReaders[o.gvk]
 	if !ok {
 		return nil
 	}
@@ -48,32 +48,32 @@ func (d *Demand) takeWorkload(o *object) error {
 	return nil
 }
 
-// readers contains the functions that decode the kinds that create Pods.
-var readers = map[schema.GroupVersionKind]func(*Demand, *object) (*workload, error){
-	corev1.SchemeGroupVersion.WithKind("Pod"): reader(func(one *corev1.Pod) *workload {
+// workloadReaders contains the functions that decode the kinds that create Pods.
+var workloadReaders = map[schema.GroupVersionKind]func(*Requirements, *object) (*workload, error){
+	corev1.SchemeGroupVersion.WithKind("Pod"): newWorkloadReader(func(one *corev1.Pod) *workload {
 		return &workload{pod: *one, pods: 1}
 	}),
-	corev1.SchemeGroupVersion.WithKind("ReplicationController"): reader(func(one *corev1.ReplicationController) *workload {
+	corev1.SchemeGroupVersion.WithKind("ReplicationController"): newWorkloadReader(func(one *corev1.ReplicationController) *workload {
 		if one.Spec.Template == nil {
 			return nil
 		}
-		return replicated(*one.Spec.Template, one.Spec.Replicas)
+		return newWorkload(*one.Spec.Template, one.Spec.Replicas)
 	}),
-	appsv1.SchemeGroupVersion.WithKind("Deployment"): reader(func(one *appsv1.Deployment) *workload {
-		return replicated(one.Spec.Template, one.Spec.Replicas)
+	appsv1.SchemeGroupVersion.WithKind("Deployment"): newWorkloadReader(func(one *appsv1.Deployment) *workload {
+		return newWorkload(one.Spec.Template, one.Spec.Replicas)
 	}),
-	appsv1.SchemeGroupVersion.WithKind("ReplicaSet"): reader(func(one *appsv1.ReplicaSet) *workload {
-		return replicated(one.Spec.Template, one.Spec.Replicas)
+	appsv1.SchemeGroupVersion.WithKind("ReplicaSet"): newWorkloadReader(func(one *appsv1.ReplicaSet) *workload {
+		return newWorkload(one.Spec.Template, one.Spec.Replicas)
 	}),
-	appsv1.SchemeGroupVersion.WithKind("StatefulSet"): (*Demand).statefulSet,
-	appsv1.SchemeGroupVersion.WithKind("DaemonSet"): reader(func(one *appsv1.DaemonSet) *workload {
-		w := replicated(one.Spec.Template, nil)
+	appsv1.SchemeGroupVersion.WithKind("StatefulSet"): (*Requirements).readStatefulSet,
+	appsv1.SchemeGroupVersion.WithKind("DaemonSet"): newWorkloadReader(func(one *appsv1.DaemonSet) *workload {
+		w := newWorkload(one.Spec.Template, nil)
 		w.each = true
 		return w
 	}),
-	batchv1.SchemeGroupVersion.WithKind("Job"): reader(func(one *batchv1.Job) *workload { return job(one.Spec) }),
-	batchv1.SchemeGroupVersion.WithKind("CronJob"): reader(func(one *batchv1.CronJob) *workload {
-		w := job(one.Spec.JobTemplate.Spec)
+	batchv1.SchemeGroupVersion.WithKind("Job"): newWorkloadReader(func(one *batchv1.Job) *workload { return newJobWorkload(one.Spec) }),
+	batchv1.SchemeGroupVersion.WithKind("CronJob"): newWorkloadReader(func(one *batchv1.CronJob) *workload {
+		w := newJobWorkload(one.Spec.JobTemplate.Spec)
 		w.later = true
 		if one.Spec.Suspend != nil && *one.Spec.Suspend {
 			w.pods = 0
@@ -82,9 +82,9 @@ var readers = map[schema.GroupVersionKind]func(*Demand, *object) (*workload, err
 	}),
 }
 
-func reader[T any](take func(*T) *workload) func(*Demand, *object) (*workload, error) {
-	return func(_ *Demand, o *object) (*workload, error) {
-		one, err := decode[T](o)
+func newWorkloadReader[T any](take func(*T) *workload) func(*Requirements, *object) (*workload, error) {
+	return func(_ *Requirements, o *object) (*workload, error) {
+		one, err := decodeObject[T](o)
 		if err != nil {
 			return nil, err
 		}
@@ -92,8 +92,8 @@ func reader[T any](take func(*T) *workload) func(*Demand, *object) (*workload, e
 	}
 }
 
-// replicated returns a workload with the number of replicas, which defaults to 1.
-func replicated(template corev1.PodTemplateSpec, replicas *int32) *workload {
+// newWorkload returns a workload with the number of replicas, which defaults to 1.
+func newWorkload(template corev1.PodTemplateSpec, replicas *int32) *workload {
 	w := &workload{pod: corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}, pods: 1}
 	if replicas != nil {
 		w.pods = max(0, int64(*replicas))
@@ -101,8 +101,8 @@ func replicated(template corev1.PodTemplateSpec, replicas *int32) *workload {
 	return w
 }
 
-func job(spec batchv1.JobSpec) *workload {
-	w := replicated(spec.Template, spec.Parallelism)
+func newJobWorkload(spec batchv1.JobSpec) *workload {
+	w := newWorkload(spec.Template, spec.Parallelism)
 	if spec.Completions != nil {
 		w.pods = min(w.pods, max(0, int64(*spec.Completions)))
 	}
@@ -112,20 +112,20 @@ func job(spec batchv1.JobSpec) *workload {
 	return w
 }
 
-// statefulSet returns the workload and adds the claim templates to the demand.
-func (d *Demand) statefulSet(o *object) (*workload, error) {
-	one, err := decode[appsv1.StatefulSet](o)
+// readStatefulSet returns the workload and adds the claim templates to the demand.
+func (d *Requirements) readStatefulSet(o *object) (*workload, error) {
+	one, err := decodeObject[appsv1.StatefulSet](o)
 	if err != nil {
 		return nil, err
 	}
-	w := replicated(one.Spec.Template, one.Spec.Replicas)
+	w := newWorkload(one.Spec.Template, one.Spec.Replicas)
 	first := int64(0)
 	if one.Spec.Ordinals != nil {
 		first = int64(one.Spec.Ordinals.Start)
 	}
 	for _, template := range one.Spec.VolumeClaimTemplates {
-		d.claims = append(d.claims, claim{
-			object: o, title: fmt.Sprintf("volumeClaimTemplate %s of %s", template.Name, o.title()), spec: template, copies: w.pods, first: first,
+		d.claims = append(d.claims, claimSpec{
+			object: o, title: fmt.Sprintf("volumeClaimTemplate %s of %s", template.Name, o.kindAndName()), spec: template, copies: w.pods, first: first,
 		})
 	}
 	return w, nil
@@ -135,13 +135,13 @@ func (d *Demand) statefulSet(o *object) (*workload, error) {
 func defaultRequests(spec *corev1.PodSpec) {
 	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
 		for i := range list {
-			list[i].Resources.Requests = completed(list[i].Resources.Requests, list[i].Resources.Limits)
+			list[i].Resources.Requests = fillMissing(list[i].Resources.Requests, list[i].Resources.Limits)
 		}
 	}
 }
 
-// completed returns a list with its missing resources copied from another list.
-func completed(list, from corev1.ResourceList) corev1.ResourceList {
+// fillMissing returns a list with its missing resources copied from another list.
+func fillMissing(list, from corev1.ResourceList) corev1.ResourceList {
 	for name, amount := range from {
 		if _, ok := list[name]; ok {
 			continue

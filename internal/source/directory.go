@@ -43,7 +43,7 @@ func newDirectory(cfg DirectoryConfig, chosen listingOptions) (*directory, error
 }
 
 // List lists the charts of the folder.
-func (d *directory) List(ctx context.Context, since hydrate.Mark) (hydrate.Listing, error) {
+func (d *directory) List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error) {
 	root, err := d.openRoot()
 	if err != nil {
 		return hydrate.Listing{}, err
@@ -71,17 +71,17 @@ func (d *directory) List(ctx context.Context, since hydrate.Mark) (hydrate.Listi
 
 // Fetch reads one chart again. The chart may have changed since it was listed: compare its
 // digest.
-func (d *directory) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.Payload, error) {
+func (d *directory) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.ChartContent, error) {
 	if err := ctx.Err(); err != nil {
-		return hydrate.Payload{}, err
+		return hydrate.ChartContent{}, err
 	}
 	name := offer.URL
 	if !filepath.IsLocal(name) || name == "." || strings.ContainsAny(name, `/\`) {
-		return hydrate.Payload{}, outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("read chart %q: must be the name of a file or folder in the directory", name))
+		return hydrate.ChartContent{}, outcome.Stalled(v1alpha1.ReasonNotFound, fmt.Errorf("read chart %q: must be the name of a file or folder in the directory", name))
 	}
 	root, err := d.openRoot()
 	if err != nil {
-		return hydrate.Payload{}, err
+		return hydrate.ChartContent{}, err
 	}
 	defer func() { _ = root.Close() }()
 	payload, err := fetchChart(root, name)
@@ -89,31 +89,31 @@ func (d *directory) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.Pay
 		err = outcome.Stalled(v1alpha1.ReasonNotFound, err)
 	}
 	if err != nil {
-		return hydrate.Payload{}, fmt.Errorf("read chart %q: %w", name, err)
+		return hydrate.ChartContent{}, fmt.Errorf("read chart %q: %w", name, err)
 	}
 	return payload, nil
 }
 
 // fetchChart reads a chart by the name of its folder or archive.
-func fetchChart(root *os.Root, name string) (hydrate.Payload, error) {
+func fetchChart(root *os.Root, name string) (hydrate.ChartContent, error) {
 	info, err := root.Lstat(name)
 	if err != nil {
-		return hydrate.Payload{}, err
+		return hydrate.ChartContent{}, err
 	}
 	switch {
 	case info.IsDir():
 		folder, err := root.OpenRoot(name)
 		if err != nil {
-			return hydrate.Payload{}, err
+			return hydrate.ChartContent{}, err
 		}
 		defer func() { _ = folder.Close() }()
 		files, _, err := readTree(folder)
-		return hydrate.Payload{Files: files}, err
+		return hydrate.ChartContent{Files: files}, err
 	case info.Mode().IsRegular():
 		data, _, err := readFile(root, name, chart.MaxArchiveBytes)
-		return hydrate.Payload{Archive: data}, err
+		return hydrate.ChartContent{Archive: data}, err
 	}
-	return hydrate.Payload{}, errNotRegular
+	return hydrate.ChartContent{}, errNotRegular
 }
 
 // openRoot opens the folder through the allowed root that contains it. It resolves links

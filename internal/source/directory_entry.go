@@ -66,7 +66,7 @@ func (d *directory) readCharts(ctx context.Context, root *os.Root, found []fs.Di
 		return nil, d.directoryError(err)
 	}
 	if needsRead.Load() {
-		if err := hydrate.Reading(ctx, ""); err != nil {
+		if err := hydrate.ReportReading(ctx, ""); err != nil {
 			return nil, err
 		}
 	}

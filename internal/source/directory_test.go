@@ -83,7 +83,7 @@ func TestListDirectory(t *testing.T) {
 		"cache-0.2.0.tgz":        archive,
 	})
 	opened := openDirectory(t, root, root)
-	list, err := opened.List(t.Context(), hydrate.Mark{})
+	list, err := opened.List(t.Context(), hydrate.Cursor{})
 	g.Expect(err).NotTo(HaveOccurred())
 	tree := func(files ...chart.File) string { return chart.TreeDigest(files) }
 	second := tree(chart.File{Name: "Chart.yaml", Data: []byte(chartYAML("web", "2.0.0"))})
@@ -102,10 +102,10 @@ func TestListDirectory(t *testing.T) {
 
 	payload, err := opened.Fetch(t.Context(), list.Apps[1].Offers[1])
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(payload).To(Equal(hydrate.Payload{Files: first}), "without the marker files")
+	g.Expect(payload).To(Equal(hydrate.ChartContent{Files: first}), "without the marker files")
 	payload, err = opened.Fetch(t.Context(), list.Apps[0].Offers[0])
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(payload).To(Equal(hydrate.Payload{Archive: []byte(archive)}))
+	g.Expect(payload).To(Equal(hydrate.ChartContent{Archive: []byte(archive)}))
 }
 
 func TestListDirectoryNotModified(t *testing.T) {
@@ -113,9 +113,9 @@ func TestListDirectoryNotModified(t *testing.T) {
 	root := t.TempDir()
 	writeFiles(t, root, map[string]string{"web/Chart.yaml": chartYAML("web", "1.0.0"), "web/values.yaml": "a: 1"})
 	opened := openDirectory(t, root, root)
-	first, err := opened.List(t.Context(), hydrate.Mark{})
+	first, err := opened.List(t.Context(), hydrate.Cursor{})
 	g.Expect(err).NotTo(HaveOccurred())
-	mark := hydrate.Mark{Revision: first.Revision}
+	mark := hydrate.Cursor{Revision: first.Revision}
 	expect := func(notModified bool, why string) {
 		list, err := opened.List(t.Context(), mark)
 		g.Expect(err).NotTo(HaveOccurred())
@@ -176,7 +176,7 @@ func TestDirectoryInvalidCharts(t *testing.T) {
 			if test.make != nil {
 				g.Expect(test.make(filepath.Join(root, test.at))).To(Succeed())
 			}
-			list, err := openDirectory(t, root, root).List(t.Context(), hydrate.Mark{})
+			list, err := openDirectory(t, root, root).List(t.Context(), hydrate.Cursor{})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(list.Apps).To(HaveLen(1), "the other chart is listed")
 			g.Expect(list.Skipped).To(HaveLen(1))
@@ -216,7 +216,7 @@ func TestAllowedRoots(t *testing.T) {
 		t.Run(test.why, func(t *testing.T) {
 			g := NewWithT(t)
 			opened := openDirectory(t, test.path, test.allowed...)
-			_, err := opened.List(t.Context(), hydrate.Mark{})
+			_, err := opened.List(t.Context(), hydrate.Cursor{})
 			if test.reason == "" {
 				g.Expect(err).NotTo(HaveOccurred())
 				return
@@ -259,7 +259,7 @@ func TestDirectoryContextCanceled(t *testing.T) {
 	writeFiles(t, root, map[string]string{"web/Chart.yaml": chartYAML("web", "1.0.0")})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := openDirectory(t, root, root).List(ctx, hydrate.Mark{})
+	_, err := openDirectory(t, root, root).List(ctx, hydrate.Cursor{})
 	g.Expect(err).To(MatchError(context.Canceled))
 	g.Expect(outcome.IsStalled(err)).To(BeFalse())
 }
@@ -308,7 +308,7 @@ func TestRealCatalog(t *testing.T) {
 	path, err := filepath.Abs(catalog)
 	g.Expect(err).NotTo(HaveOccurred())
 	opened := openDirectory(t, path, path)
-	list, err := opened.List(t.Context(), hydrate.Mark{})
+	list, err := opened.List(t.Context(), hydrate.Cursor{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(list.Skipped).To(BeEmpty())
 	g.Expect(len(list.Apps)).To(BeNumerically(">", 100))
@@ -323,7 +323,7 @@ func TestRealCatalog(t *testing.T) {
 	}
 	g.Expect(withdrawn).To(BeNumerically(">", 0))
 	start := time.Now()
-	again, err := opened.List(t.Context(), hydrate.Mark{Revision: list.Revision})
+	again, err := opened.List(t.Context(), hydrate.Cursor{Revision: list.Revision})
 	t.Logf("%d apps, %d of them withdrawn; listed again in %s", len(list.Apps), withdrawn, time.Since(start).Round(time.Millisecond))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(again.NotModified).To(BeTrue())

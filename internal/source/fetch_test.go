@@ -104,7 +104,7 @@ func TestFetch(t *testing.T) {
 	opened := openHelm(t, source.HelmConfig{URL: server.URL + "/repo?key=1"})
 	payload, err := opened.Fetch(t.Context(), hydrate.Offer{URL: "charts/a.tgz"})
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(payload).To(Equal(hydrate.Payload{Archive: archive}), "the unchanged bytes")
+	g.Expect(payload).To(Equal(hydrate.ChartContent{Archive: archive}), "the unchanged bytes")
 
 	payload, err = opened.Fetch(t.Context(), hydrate.Offer{URL: "/other.tgz"})
 	g.Expect(err).NotTo(HaveOccurred())
@@ -140,11 +140,11 @@ func TestCertificates(t *testing.T) {
 	t.Cleanup(server.Close)
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 
-	_, err := openHelm(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
+	_, err := openHelm(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Cursor{})
 	expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
-	_, err = openHelm(t, source.HelmConfig{URL: server.URL, CA: ca}).List(t.Context(), hydrate.Mark{})
+	_, err = openHelm(t, source.HelmConfig{URL: server.URL, CA: ca}).List(t.Context(), hydrate.Cursor{})
 	g.Expect(err).NotTo(HaveOccurred())
-	_, err = openHelm(t, source.HelmConfig{URL: server.URL + "/down", CA: ca}).List(t.Context(), hydrate.Mark{})
+	_, err = openHelm(t, source.HelmConfig{URL: server.URL + "/down", CA: ca}).List(t.Context(), hydrate.Cursor{})
 	expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
 	g.Expect(err).To(MatchError(HaveSuffix("redirected from https to http")))
 }

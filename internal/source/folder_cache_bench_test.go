@@ -40,13 +40,13 @@ func BenchmarkFolder(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			list, err := from.List(b.Context(), hydrate.Mark{})
+			list, err := from.List(b.Context(), hydrate.Cursor{})
 			if err != nil || len(list.Apps) != charts {
 				b.Fatal(len(list.Apps), err)
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := from.List(b.Context(), hydrate.Mark{Revision: list.Revision}); err != nil {
+				if _, err := from.List(b.Context(), hydrate.Cursor{Revision: list.Revision}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -86,7 +86,7 @@ func (l *listedFolder) listCharts() (read bool) {
 		return nil
 	})
 	var err error
-	l.last, err = l.from.List(ctx, hydrate.Mark{})
+	l.last, err = l.from.List(ctx, hydrate.Cursor{})
 	l.Expect(err).NotTo(HaveOccurred())
 	return read
 }
@@ -96,7 +96,7 @@ func (l *listedFolder) expectCurrent(why string) {
 	l.t.Helper()
 	fresh, err := Open(Config{Directory: &DirectoryConfig{Path: l.path, AllowedRoots: []string{l.path}}})
 	l.Expect(err).NotTo(HaveOccurred())
-	want, err := fresh.List(l.t.Context(), hydrate.Mark{})
+	want, err := fresh.List(l.t.Context(), hydrate.Cursor{})
 	l.Expect(err).NotTo(HaveOccurred())
 	l.Expect(l.last).To(Equal(want), why)
 }
@@ -214,7 +214,7 @@ func TestFoldersWithOneCache(t *testing.T) {
 	l.Expect(other.listCharts()).To(BeTrue())
 	part, err := Open(Config{Include: []string{"w*"}, Directory: &DirectoryConfig{Path: l.path, AllowedRoots: []string{l.path}, Cache: l.cache}})
 	l.Expect(err).NotTo(HaveOccurred())
-	list, err := part.List(t.Context(), hydrate.Mark{})
+	list, err := part.List(t.Context(), hydrate.Cursor{})
 	l.Expect(err).NotTo(HaveOccurred())
 	l.Expect(list.Apps).To(HaveLen(1))
 	for _, folder := range []*listedFolder{l, &other} {

@@ -23,7 +23,7 @@ func TestFolderWithTooManyFiles(t *testing.T) {
 	for i := range chart.MaxFiles + 1 {
 		g.Expect(os.WriteFile(filepath.Join(root, "huge/templates", fmt.Sprintf("%d.yaml", i)), nil, 0o600)).To(Succeed())
 	}
-	list, err := openDirectory(t, root, root).List(t.Context(), hydrate.Mark{})
+	list, err := openDirectory(t, root, root).List(t.Context(), hydrate.Cursor{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(list.Apps).To(HaveLen(1))
 	g.Expect(list.Skipped).To(HaveLen(1))
@@ -51,7 +51,7 @@ func TestFolderReplacedByLink(t *testing.T) {
 		}
 	}()
 	for range 4000 {
-		list, err := opened.List(t.Context(), hydrate.Mark{})
+		list, err := opened.List(t.Context(), hydrate.Cursor{})
 		for _, app := range list.Apps {
 			g.Expect(app.Name).To(Equal("good"), "%v", err)
 		}

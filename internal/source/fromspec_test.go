@@ -69,7 +69,7 @@ func TestSecretsOfSpec(t *testing.T) {
 				return
 			}
 			g.Expect(err).NotTo(HaveOccurred())
-			_, err = opened.List(t.Context(), hydrate.Mark{})
+			_, err = opened.List(t.Context(), hydrate.Cursor{})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(sent).To(Equal(c.sent))
 		})

@@ -30,7 +30,7 @@ func FuzzListing(f *testing.F) {
 			}
 			return
 		}
-		checkListing(t, selector.toListing("", hydrate.Mark{}))
+		checkListing(t, selector.toListing("", hydrate.Cursor{}))
 	})
 }
 

@@ -62,7 +62,7 @@ func TestServerResponses(t *testing.T) {
 				test.answer(w, r)
 			})
 			opened := openHelm(t, source.HelmConfig{URL: server.URL + "?token=s3cr3t", Username: "me", Password: "s3cr3t"})
-			_, err := opened.List(t.Context(), hydrate.Mark{})
+			_, err := opened.List(t.Context(), hydrate.Cursor{})
 			expectOutcome(g, err, test.stalled, test.reason)
 			wait, waits := outcome.IsWaiting(err)
 			g.Expect(waits).To(Equal(test.wait > 0))
@@ -96,7 +96,7 @@ func TestServerTimeout(t *testing.T) {
 			g := NewWithT(t)
 			server := startServer(t, handler)
 			opened := openHelm(t, source.HelmConfig{URL: server.URL, Timeout: 100 * time.Millisecond})
-			_, err := opened.List(t.Context(), hydrate.Mark{})
+			_, err := opened.List(t.Context(), hydrate.Cursor{})
 			expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
 			g.Expect(err).To(MatchError(ContainSubstring("did not respond in time")))
 			_, err = opened.Fetch(t.Context(), hydrate.Offer{URL: "a.tgz"})
@@ -108,7 +108,7 @@ func TestServerTimeout(t *testing.T) {
 			slow := openHelm(t, source.HelmConfig{URL: server.URL})
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() { <-started; cancel() }()
-			_, err = slow.List(ctx, hydrate.Mark{})
+			_, err = slow.List(ctx, hydrate.Cursor{})
 			g.Expect(err).To(MatchError(context.Canceled), "the request ends when the context is canceled")
 		})
 	}
@@ -123,7 +123,7 @@ func TestConnectionIsRetried(t *testing.T) {
 		}
 		fmt.Fprint(w, indexYAML)
 	})
-	_, err := openHelm(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
+	_, err := openHelm(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Cursor{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(requests.Load()).To(BeEquivalentTo(2))
 }
@@ -134,7 +134,7 @@ func TestConnectionRefused(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	address := listener.Addr().String()
 	g.Expect(listener.Close()).To(Succeed())
-	_, err = openHelm(t, source.HelmConfig{URL: "http://" + address}).List(t.Context(), hydrate.Mark{})
+	_, err = openHelm(t, source.HelmConfig{URL: "http://" + address}).List(t.Context(), hydrate.Cursor{})
 	expectOutcome(g, err, false, v1alpha1.ReasonFetchFailed)
 	g.Expect(err).To(MatchError(HaveSuffix("index.yaml: connection refused")))
 }

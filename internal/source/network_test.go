@@ -46,7 +46,7 @@ func TestNetworkPolicyOfSources(t *testing.T) {
 			g := NewWithT(t)
 			opened, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: c.url}, Network: c.policy})
 			g.Expect(err).NotTo(HaveOccurred())
-			_, err = opened.List(t.Context(), hydrate.Mark{})
+			_, err = opened.List(t.Context(), hydrate.Cursor{})
 			expectOutcome(g, err, true, v1alpha1.ReasonNotAllowed)
 			_, err = opened.Fetch(t.Context(), hydrate.Offer{URL: c.offer})
 			expectOutcome(g, err, true, v1alpha1.ReasonNotAllowed)
@@ -81,7 +81,7 @@ func TestMessagesDoNotQuoteResponses(t *testing.T) {
 		t.Run(why, func(t *testing.T) {
 			g := NewWithT(t)
 			opened := openHelm(t, source.HelmConfig{URL: start(t)})
-			_, err := opened.List(t.Context(), hydrate.Mark{})
+			_, err := opened.List(t.Context(), hydrate.Cursor{})
 			g.Expect(err).To(MatchError(Not(ContainSubstring("s3cr3t"))))
 			payload, err := opened.Fetch(t.Context(), hydrate.Offer{URL: "a.tgz"})
 			if err == nil {

@@ -54,7 +54,7 @@ func newRepository(cfg Config, listed listingOptions) (*repository, error) {
 }
 
 // List requests the index, conditionally on the validator of the last listing.
-func (r *repository) List(ctx context.Context, since hydrate.Mark) (hydrate.Listing, error) {
+func (r *repository) List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error) {
 	header := conditionalHeader(since)
 	response, err := r.client.sendGet(ctx, r.indexURL, header)
 	if err != nil {
@@ -67,7 +67,7 @@ func (r *repository) List(ctx context.Context, since hydrate.Mark) (hydrate.List
 	if err := checkStatus(response, r.indexURL, time.Now()); err != nil {
 		return hydrate.Listing{}, err
 	}
-	if err := hydrate.Reading(ctx, responseValidator(response.Header)); err != nil {
+	if err := hydrate.ReportReading(ctx, responseValidator(response.Header)); err != nil {
 		return hydrate.Listing{}, err
 	}
 	selector, err := readIndex(response.Body, r.listingOptions)
@@ -92,7 +92,7 @@ func readIndex(in io.Reader, listed listingOptions) (*versionSelector, error) {
 
 // conditionalHeader returns the header for which a server returns 304 Not Modified if the
 // index has not changed since the mark.
-func conditionalHeader(since hydrate.Mark) http.Header {
+func conditionalHeader(since hydrate.Cursor) http.Header {
 	if since.ETag == "" || since.Revision == "" {
 		return http.Header{}
 	}
@@ -121,26 +121,26 @@ func responseValidator(header http.Header) string {
 }
 
 // Fetch fetches the archive of an offer.
-func (r *repository) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.Payload, error) {
+func (r *repository) Fetch(ctx context.Context, offer hydrate.Offer) (hydrate.ChartContent, error) {
 	target, err := r.resolveURL(offer.URL)
 	if err != nil {
-		return hydrate.Payload{}, outcome.Stalled(v1alpha1.ReasonFetchFailed, err)
+		return hydrate.ChartContent{}, outcome.Stalled(v1alpha1.ReasonFetchFailed, err)
 	}
 	// An archive is compressed itself. Servers often send a wrong Content-Encoding for it,
 	// and the digest is computed from the bytes as they are sent.
 	response, err := r.client.sendGet(ctx, target, http.Header{"Accept-Encoding": {"identity"}})
 	if err != nil {
-		return hydrate.Payload{}, err
+		return hydrate.ChartContent{}, err
 	}
 	defer response.Body.Close()
 	if err := checkStatus(response, target, time.Now()); err != nil {
-		return hydrate.Payload{}, err
+		return hydrate.ChartContent{}, err
 	}
 	data, err := r.client.readArchiveBody(response, target)
 	if err != nil {
-		return hydrate.Payload{}, err
+		return hydrate.ChartContent{}, err
 	}
-	return hydrate.Payload{Archive: data}, nil
+	return hydrate.ChartContent{Archive: data}, nil
 }
 
 // resolveURL resolves the URL of an offer relative to the repository as Helm does. The query

@@ -97,7 +97,7 @@ func TestListRepository(t *testing.T) {
 	server := startServer(t, respondWith(200, nil, indexYAML))
 	opened, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: server.URL}, Network: netguard.Policy{Loopback: true}})
 	g.Expect(err).NotTo(HaveOccurred())
-	list, err := opened.List(t.Context(), hydrate.Mark{})
+	list, err := opened.List(t.Context(), hydrate.Cursor{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(list.Apps).To(Equal([]hydrate.App{
 		{Name: "cache", Offers: []hydrate.Offer{{Version: "v0.1", URL: "charts/cache.tgz"}}},
@@ -135,7 +135,7 @@ func TestListFilter(t *testing.T) {
 			g := NewWithT(t)
 			opened, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: server.URL}, Include: test.include, Exclude: test.exclude, Keep: test.keep, Network: netguard.Policy{Loopback: true}})
 			g.Expect(err).NotTo(HaveOccurred())
-			list, err := opened.List(t.Context(), hydrate.Mark{})
+			list, err := opened.List(t.Context(), hydrate.Cursor{})
 			g.Expect(err).NotTo(HaveOccurred())
 			var got []string
 			for _, app := range list.Apps {
@@ -162,10 +162,10 @@ func TestListNotModified(t *testing.T) {
 		fmt.Fprint(w, text)
 	})
 	opened := openHelm(t, source.HelmConfig{URL: server.URL})
-	first, err := opened.List(t.Context(), hydrate.Mark{ETag: etag})
+	first, err := opened.List(t.Context(), hydrate.Cursor{ETag: etag})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(first.NotModified).To(BeFalse(), "an ETag without a revision is not sent")
-	mark := hydrate.Mark{Revision: first.Revision, ETag: first.ETag}
+	mark := hydrate.Cursor{Revision: first.Revision, ETag: first.ETag}
 
 	second, err := opened.List(t.Context(), mark)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -218,9 +218,9 @@ func TestListNotModifiedSince(t *testing.T) {
 				fmt.Fprint(w, indexYAML)
 			})
 			opened := openHelm(t, source.HelmConfig{URL: server.URL})
-			first, err := opened.List(t.Context(), hydrate.Mark{})
+			first, err := opened.List(t.Context(), hydrate.Cursor{})
 			g.Expect(err).NotTo(HaveOccurred())
-			second, err := opened.List(t.Context(), hydrate.Mark{Revision: first.Revision, ETag: first.ETag})
+			second, err := opened.List(t.Context(), hydrate.Cursor{Revision: first.Revision, ETag: first.ETag})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(second.NotModified).To(BeTrue())
 			g.Expect(with.Load()).To(Equal(test.with))
@@ -232,7 +232,7 @@ func TestListNotModifiedSince(t *testing.T) {
 func TestTooLongValidator(t *testing.T) {
 	g := NewWithT(t)
 	server := startServer(t, respondWith(200, http.Header{"Etag": {strings.Repeat("x", 2000)}}, indexYAML))
-	list, err := openHelm(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
+	list, err := openHelm(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Cursor{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(list.ETag).To(BeEmpty(), "the status cannot hold it")
 }
@@ -249,7 +249,7 @@ func TestListGzip(t *testing.T) {
 		g.Expect(zipped.Close()).To(Succeed())
 	})
 	for _, path := range []string{"/deep", "/deep/", "/deep/index.yaml"} {
-		list, err := openHelm(t, source.HelmConfig{URL: server.URL + path}).List(t.Context(), hydrate.Mark{})
+		list, err := openHelm(t, source.HelmConfig{URL: server.URL + path}).List(t.Context(), hydrate.Cursor{})
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(list.Apps).To(HaveLen(2))
 	}
@@ -259,7 +259,7 @@ func TestListInvalidIndex(t *testing.T) {
 	for _, text := range []string{"<!DOCTYPE html>\n<html></html>", "entries: {}", "a: \"", "", `{"error":"x"}`} {
 		g := NewWithT(t)
 		server := startServer(t, respondWith(200, nil, text))
-		_, err := openHelm(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Mark{})
+		_, err := openHelm(t, source.HelmConfig{URL: server.URL}).List(t.Context(), hydrate.Cursor{})
 		expectOutcome(g, err, true, v1alpha1.ReasonInvalidIndex)
 	}
 }

@@ -43,7 +43,7 @@ type Source interface {
 	// List lists the chart versions that the source offers. The Mark must be from a
 	// listing with the same Config: after a change of the Config pass the zero Mark.
 	// Errors are classified by package outcome.
-	List(ctx context.Context, since hydrate.Mark) (hydrate.Listing, error)
+	List(ctx context.Context, since hydrate.Cursor) (hydrate.Listing, error)
 }
 
 // Config configures a Source. Exactly one of Helm and Directory must be set.

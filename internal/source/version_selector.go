@@ -176,16 +176,16 @@ func (s *skippedApp) addProblem(problem string) {
 
 // toListing returns the listing of the selected versions, or a listing that is not modified
 // if it has the revision of since.
-func (s *versionSelector) toListing(etag string, since hydrate.Mark) hydrate.Listing {
+func (s *versionSelector) toListing(etag string, since hydrate.Cursor) hydrate.Listing {
 	list := hydrate.Listing{ETag: etag, SkippedEntries: s.skippedEntries, Unwanted: len(s.unwanted), Incomplete: s.incomplete}
 	for _, name := range slices.Sorted(maps.Keys(s.apps)) {
 		app := s.apps[name]
 		list.Apps = append(list.Apps, hydrate.App{Name: name, Withdrawn: app.withdrawn, Offers: app.listOffers()})
 	}
 	for name, skipped := range s.skipped {
-		list.Skipped = append(list.Skipped, hydrate.Skipped{Name: name, Err: skipped.toError()})
+		list.Skipped = append(list.Skipped, hydrate.InvalidEntry{Name: name, Err: skipped.toError()})
 	}
-	slices.SortFunc(list.Skipped, func(a, b hydrate.Skipped) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(list.Skipped, func(a, b hydrate.InvalidEntry) int { return cmp.Compare(a.Name, b.Name) })
 	list.Revision = listingRevision(list)
 	if list.Revision == since.Revision {
 		return hydrate.Listing{Revision: list.Revision, ETag: etag, NotModified: true}

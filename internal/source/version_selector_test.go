@@ -39,7 +39,7 @@ func TestKeptVersions(t *testing.T) {
 					NewWithT(t).Expect(selector.Add("web", index.Entry{Name: "web", Version: version, URL: "u"})).To(Succeed())
 				}
 				var got []string
-				for _, offer := range selector.toListing("", hydrate.Mark{}).Apps[0].Offers {
+				for _, offer := range selector.toListing("", hydrate.Cursor{}).Apps[0].Offers {
 					got = append(got, offer.Version)
 				}
 				NewWithT(t).Expect(strings.Join(got, " ")).To(Equal(c.want))
@@ -82,7 +82,7 @@ func TestSkippedEntries(t *testing.T) {
 			g := NewWithT(t)
 			selector, err := readIndex(strings.NewReader("apiVersion: v1\nentries:\n"+c.entries), everything)
 			g.Expect(err).NotTo(HaveOccurred())
-			list := selector.toListing("", hydrate.Mark{})
+			list := selector.toListing("", hydrate.Cursor{})
 			var got []string
 			for _, skipped := range list.Skipped {
 				got = append(got, skipped.Name+": "+skipped.Err.Error())
@@ -115,7 +115,7 @@ func TestUnwantedApps(t *testing.T) {
 			g := NewWithT(t)
 			selector, err := readIndex(strings.NewReader(text), listingOptions{names: names, keep: 3})
 			g.Expect(err).NotTo(HaveOccurred())
-			list := selector.toListing("", hydrate.Mark{})
+			list := selector.toListing("", hydrate.Cursor{})
 			g.Expect(list.Apps).To(BeEmpty())
 			g.Expect(list.Unwanted).To(Equal(2))
 		})
@@ -141,7 +141,7 @@ func TestInvalidEntries(t *testing.T) {
 			g := NewWithT(t)
 			selector, err := readIndex(strings.NewReader(head+c.entry+good), everything)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(listingLines(selector.toListing("", hydrate.Mark{}))).To(Equal(c.want))
+			g.Expect(listingLines(selector.toListing("", hydrate.Cursor{}))).To(Equal(c.want))
 		})
 	}
 }

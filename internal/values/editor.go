@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// edit replaces the bytes in the range [from, to) with text.
+// addEdit replaces the bytes in the range [from, to) with text.
 type edit struct {
 	from, to int
 	text     string
@@ -39,7 +39,7 @@ func newEditor(text []byte) *editor {
 	return e
 }
 
-func (e *editor) indented(text string, indent int) string {
+func (e *editor) indentText(text string, indent int) string {
 	var out strings.Builder
 	for line := range strings.Lines(text) {
 		if line != "\n" {
@@ -60,7 +60,7 @@ func (e *editor) lastLine(node *yaml.Node, end int) int {
 	inText := len(e.text)
 	if leaf.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		for line := leaf.Line + 1; line < end; line++ {
-			if text := e.line(line); strings.TrimSpace(text) != "" {
+			if text := e.lineText(line); strings.TrimSpace(text) != "" {
 				inText = indentOf(text)
 				break
 			}
@@ -68,7 +68,7 @@ func (e *editor) lastLine(node *yaml.Node, end int) int {
 	}
 	last := min(end, len(e.lines)) - 1
 	for ; last > leaf.Line; last-- {
-		text := e.line(last)
+		text := e.lineText(last)
 		bare := strings.TrimSpace(text)
 		if bare != "" && (bare[0] != '#' || indentOf(text) >= inText) {
 			break
@@ -81,7 +81,7 @@ func (e *editor) lastLine(node *yaml.Node, end int) int {
 // at least indent. Such comments belong to the node above them.
 func (e *editor) afterComments(from, end, indent int) int {
 	for line := from; line < min(end, len(e.lines)); line++ {
-		text := e.line(line)
+		text := e.lineText(line)
 		if indentOf(text) >= indent && strings.HasPrefix(strings.TrimSpace(text), "#") {
 			from = line + 1
 		}
@@ -91,22 +91,22 @@ func (e *editor) afterComments(from, end, indent int) int {
 
 func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
-// line returns a line including its line break.
-func (e *editor) line(n int) string { return string(e.text[e.offset(n):e.offset(n+1)]) }
+// lineText returns a line including its line break.
+func (e *editor) lineText(n int) string { return string(e.text[e.lineOffset(n):e.lineOffset(n+1)]) }
 
-// offset returns the offset of a line, or the length of the text for a line past the end.
-func (e *editor) offset(line int) int { return e.lines[min(line, len(e.lines))-1] }
+// lineOffset returns the offset of a line, or the length of the text for a line past the end.
+func (e *editor) lineOffset(line int) int { return e.lines[min(line, len(e.lines))-1] }
 
-// at returns the offset of a node. Columns count characters, not bytes.
-func (e *editor) at(node *yaml.Node) int {
+// nodeOffset returns the offset of a node. Columns count characters, not bytes.
+func (e *editor) nodeOffset(node *yaml.Node) int {
 	column := 1
-	for i := range e.line(node.Line) {
+	for i := range e.lineText(node.Line) {
 		if column == node.Column {
-			return e.offset(node.Line) + i
+			return e.lineOffset(node.Line) + i
 		}
 		column++
 	}
-	return e.offset(node.Line + 1)
+	return e.lineOffset(node.Line + 1)
 }
 
 // skipToken returns the offset after the scalar, alias or flow collection at from.
@@ -160,27 +160,27 @@ func (e *editor) skipQuoted(from int) int {
 	return len(e.text)
 }
 
-func (e *editor) edit(from, to int, text string) {
+func (e *editor) addEdit(from, to int, text string) {
 	e.edits = append(e.edits, edit{from: from, to: to, text: text})
 }
 
-// insert inserts text, which consists of whole lines, before a line.
-func (e *editor) insert(line int, text string) {
+// insertLines inserts text, which consists of whole lines, before a line.
+func (e *editor) insertLines(line int, text string) {
 	if text != "" {
-		at := e.offset(line)
-		e.edit(at, at, text)
+		at := e.lineOffset(line)
+		e.addEdit(at, at, text)
 	}
 }
 
-// apply returns the text with all edits applied. Edits at the same offset keep their order
+// walkSchema returns the text with all edits applied. Edits at the same offset keep their order
 // because the edits of an inner mapping are recorded first.
-func (e *editor) apply() []byte {
+func (e *editor) applyEdits() []byte {
 	slices.SortStableFunc(e.edits, func(a, b edit) int { return cmp.Compare(a.from, b.from) })
 	var out bytes.Buffer
 	at := 0
 	for _, change := range e.edits {
 		out.Write(e.text[at:max(at, change.from)])
-		if wholeLines := strings.HasSuffix(change.text, e.newline); wholeLines && change.from == len(e.text) && !endsLine(out.Bytes()) {
+		if wholeLines := strings.HasSuffix(change.text, e.newline); wholeLines && change.from == len(e.text) && !endsWithNewline(out.Bytes()) {
 			out.WriteString(e.newline)
 		}
 		out.WriteString(change.text)
@@ -190,4 +190,4 @@ func (e *editor) apply() []byte {
 	return out.Bytes()
 }
 
-func endsLine(text []byte) bool { return len(text) == 0 || text[len(text)-1] == '\n' }
+func endsWithNewline(text []byte) bool { return len(text) == 0 || text[len(text)-1] == '\n' }

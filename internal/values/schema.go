@@ -74,26 +74,26 @@ func compileSchema(text []byte) (*jsonschema.Schema, error) {
 		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "read %s: %w", chart.SchemaFile, err)
 	}
 	compiler := jsonschema.NewCompiler()
-	compiler.UseLoader(nothingElse{})
+	compiler.UseLoader(noRefLoader{})
 	if err := compiler.AddResource(chartURL+chart.SchemaFile, doc); err != nil {
 		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "read %s: %w", chart.SchemaFile, err)
 	}
 	compiled, err := compiler.Compile(chartURL + chart.SchemaFile)
 	if err != nil {
-		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "read %s: %w", chart.SchemaFile, cleaned(err))
+		return nil, outcome.Stalledf(v1alpha1.ReasonInvalidChart, "read %s: %w", chart.SchemaFile, withoutChartURL(err))
 	}
 	return compiled, nil
 }
 
-// nothingElse is a loader that rejects all references to other documents.
-type nothingElse struct{}
+// noRefLoader is a loader that rejects all references to other documents.
+type noRefLoader struct{}
 
-func (nothingElse) Load(url string) (any, error) {
+func (noRefLoader) Load(url string) (any, error) {
 	return nil, fmt.Errorf("reference to %q: a chart's schema must be complete in itself", url)
 }
 
-// cleaned removes chartURL from the message of an error.
-func cleaned(err error) error {
+// withoutChartURL removes chartURL from the message of an error.
+func withoutChartURL(err error) error {
 	return errors.New(strings.ReplaceAll(err.Error(), chartURL, ""))
 }
 

@@ -171,7 +171,7 @@ func TestCheckSchemaRefuses(t *testing.T) {
 		{"a schema that is itself", `{"$ref": "#"}`, nil, v1alpha1.ReasonLimitExceeded},
 		{"twice at each level", `{"properties": {"a": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}}`, deep, v1alpha1.ReasonLimitExceeded},
 		{"twice at each item", `{"items": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}, "properties": {"l": {"$ref": "#"}}}`,
-			map[string]any{"l": nested(60)}, v1alpha1.ReasonLimitExceeded},
+			map[string]any{"l": nestedList(60)}, v1alpha1.ReasonLimitExceeded},
 		{"a long text again and again", `{"allOf": [` + strings.Repeat(`{"properties": {"a": {"pattern": "x*y"}}},`, 2000) + `true]}`,
 			map[string]any{"a": strings.Repeat("x", 1<<20)}, v1alpha1.ReasonLimitExceeded},
 		{"length", strings.Repeat(" ", 3<<20) + "{}", nil, v1alpha1.ReasonLimitExceeded},
@@ -188,7 +188,7 @@ func TestCheckSchemaRefuses(t *testing.T) {
 	}
 }
 
-func nested(depth int) any {
+func nestedList(depth int) any {
 	var value any = []any{}
 	for range depth {
 		value = []any{value}

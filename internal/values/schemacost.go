@@ -23,21 +23,21 @@ const (
 // stopped. The function therefore walks the path of the validator with a limit on the
 // number of steps and without validating.
 func checkSchemaCost(schema *jsonschema.Schema, instance any) error {
-	w := costWalk{root: schema, left: maxSchemaSteps}
-	if !w.apply(schema, instance, 0) {
+	w := schemaCostCounter{root: schema, left: maxSchemaSteps}
+	if !w.walkSchema(schema, instance, 0) {
 		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "check values: %s takes more than %d steps", chart.SchemaFile, maxSchemaSteps)
 	}
 	return nil
 }
 
-type costWalk struct {
+type schemaCostCounter struct {
 	root *jsonschema.Schema
 	left int
 }
 
-// apply walks the path of a schema through a value and returns false when a limit is
+// walkSchema walks the path of a schema through a value and returns false when a limit is
 // exceeded. Long strings cost more because patterns read them.
-func (w *costWalk) apply(s *jsonschema.Schema, value any, depth int) bool {
+func (w *schemaCostCounter) walkSchema(s *jsonschema.Schema, value any, depth int) bool {
 	if s == nil {
 		return true
 	}
@@ -48,22 +48,22 @@ func (w *costWalk) apply(s *jsonschema.Schema, value any, depth int) bool {
 	if w.left < 0 || depth > maxSchemaDepth {
 		return false
 	}
-	for _, part := range w.here(s) {
-		if !w.apply(part, value, depth+1) {
+	for _, part := range w.subschemasOf(s) {
+		if !w.walkSchema(part, value, depth+1) {
 			return false
 		}
 	}
 	switch value := value.(type) {
 	case map[string]any:
 		for name, field := range value {
-			if !w.all(fieldSchemas(s, name), field, depth) || !w.apply(s.PropertyNames, name, depth+1) {
+			if !w.walkSchemas(fieldSchemas(s, name), field, depth) || !w.walkSchema(s.PropertyNames, name, depth+1) {
 				return false
 			}
 		}
 	case []any:
 		parts := itemSchemas(s)
 		for i, item := range value {
-			if !w.all(parts.of(i), item, depth) {
+			if !w.walkSchemas(parts.schemasAt(i), item, depth) {
 				return false
 			}
 		}
@@ -71,19 +71,19 @@ func (w *costWalk) apply(s *jsonschema.Schema, value any, depth int) bool {
 	return true
 }
 
-func (w *costWalk) all(parts []*jsonschema.Schema, value any, depth int) bool {
+func (w *schemaCostCounter) walkSchemas(parts []*jsonschema.Schema, value any, depth int) bool {
 	for _, part := range parts {
-		if !w.apply(part, value, depth+1) {
+		if !w.walkSchema(part, value, depth+1) {
 			return false
 		}
 	}
 	return true
 }
 
-// here returns the subschemas that apply to the same value. The target of a dynamic
+// subschemasOf returns the subschemas that apply to the same value. The target of a dynamic
 // reference depends on the path to it, so the root schema, which is the most expensive
 // target, is assumed.
-func (w *costWalk) here(s *jsonschema.Schema) []*jsonschema.Schema {
+func (w *schemaCostCounter) subschemasOf(s *jsonschema.Schema) []*jsonschema.Schema {
 	parts := []*jsonschema.Schema{s.Ref, s.RecursiveRef, s.Not, s.If, s.Then, s.Else, s.ContentSchema}
 	if s.RecursiveRef != nil {
 		parts = append(parts, w.root)
@@ -114,29 +114,29 @@ func fieldSchemas(s *jsonschema.Schema, name string) []*jsonschema.Schema {
 	return parts
 }
 
-// items are the subschemas that apply to the items of a list: by position, to the remaining
+// itemSubschemas are the subschemas that apply to the items of a list: by position, to the remaining
 // items, and to all items.
-type items struct {
-	byPlace []*jsonschema.Schema
+type itemSubschemas struct {
+	byIndex []*jsonschema.Schema
 	rest    *jsonschema.Schema
 	all     []*jsonschema.Schema
 }
 
-func itemSchemas(s *jsonschema.Schema) items {
-	parts := items{byPlace: s.PrefixItems, rest: s.Items2020, all: []*jsonschema.Schema{s.Contains, s.UnevaluatedItems}}
+func itemSchemas(s *jsonschema.Schema) itemSubschemas {
+	parts := itemSubschemas{byIndex: s.PrefixItems, rest: s.Items2020, all: []*jsonschema.Schema{s.Contains, s.UnevaluatedItems}}
 	switch old := s.Items.(type) {
 	case *jsonschema.Schema:
 		parts.rest = old
 	case []*jsonschema.Schema:
-		parts.byPlace = old
+		parts.byIndex = old
 		parts.rest, _ = s.AdditionalItems.(*jsonschema.Schema)
 	}
 	return parts
 }
 
-func (p items) of(i int) []*jsonschema.Schema {
-	if i < len(p.byPlace) {
-		return append(p.all[:len(p.all):len(p.all)], p.byPlace[i])
+func (p itemSubschemas) schemasAt(i int) []*jsonschema.Schema {
+	if i < len(p.byIndex) {
+		return append(p.all[:len(p.all):len(p.all)], p.byIndex[i])
 	}
 	return append(p.all[:len(p.all):len(p.all)], p.rest)
 }

@@ -54,7 +54,7 @@ func violationsOf(err *jsonschema.ValidationError, schema []byte, at []string, f
 	case *kind.AdditionalProperties:
 		return below(of.Properties, "not allowed"+allowedKeys(schema, err.SchemaURL))
 	}
-	return append(found, jsonPath(place)+": "+complaint(err.ErrorKind))
+	return append(found, jsonPath(place)+": "+violationMessage(err.ErrorKind))
 }
 
 // jsonPath returns a path in the values, such as "env[0].name".
@@ -115,19 +115,19 @@ func allowedKeys(schema []byte, url string) string {
 
 var english = message.NewPrinter(language.English)
 
-// complaint returns the message for a violation. It shows only numbers and sizes from the
+// violationMessage returns the message for a violation. It shows only numbers and sizes from the
 // value because strings may be secret.
-func complaint(of jsonschema.ErrorKind) string {
-	if said := complaintOfSize(of); said != "" {
+func violationMessage(of jsonschema.ErrorKind) string {
+	if said := sizeViolationMessage(of); said != "" {
 		return said
 	}
 	switch of := of.(type) {
 	case *kind.Type:
 		return fmt.Sprintf("expected %s, but got %s", strings.Join(of.Want, " or "), of.Got)
 	case *kind.Enum:
-		return "must be one of: " + text.List(textsOf(of.Want), ", ", maxKeys)
+		return "must be one of: " + text.List(valueTexts(of.Want), ", ", maxKeys)
 	case *kind.Const:
-		return "must be " + textsOf([]any{of.Want})[0]
+		return "must be " + valueTexts([]any{of.Want})[0]
 	case *kind.Pattern:
 		return fmt.Sprintf("does not match pattern %q", of.Want)
 	case *kind.Format:
@@ -152,20 +152,20 @@ func complaint(of jsonschema.ErrorKind) string {
 	return of.LocalizedString(english)
 }
 
-// complaintOfSize returns the message for a violation of a limit on a number, a length or a
+// sizeViolationMessage returns the message for a violation of a limit on a number, a length or a
 // count. It returns "" for all other violations.
-func complaintOfSize(of jsonschema.ErrorKind) string {
+func sizeViolationMessage(of jsonschema.ErrorKind) string {
 	switch of := of.(type) {
 	case *kind.Minimum:
-		return fmt.Sprintf("must be at least %s, and is %s", decimal(of.Want), decimal(of.Got))
+		return fmt.Sprintf("must be at least %s, and is %s", formatNumber(of.Want), formatNumber(of.Got))
 	case *kind.Maximum:
-		return fmt.Sprintf("must be at most %s, and is %s", decimal(of.Want), decimal(of.Got))
+		return fmt.Sprintf("must be at most %s, and is %s", formatNumber(of.Want), formatNumber(of.Got))
 	case *kind.ExclusiveMinimum:
-		return fmt.Sprintf("must be more than %s, and is %s", decimal(of.Want), decimal(of.Got))
+		return fmt.Sprintf("must be more than %s, and is %s", formatNumber(of.Want), formatNumber(of.Got))
 	case *kind.ExclusiveMaximum:
-		return fmt.Sprintf("must be less than %s, and is %s", decimal(of.Want), decimal(of.Got))
+		return fmt.Sprintf("must be less than %s, and is %s", formatNumber(of.Want), formatNumber(of.Got))
 	case *kind.MultipleOf:
-		return fmt.Sprintf("must be a multiple of %s, and is %s", decimal(of.Want), decimal(of.Got))
+		return fmt.Sprintf("must be a multiple of %s, and is %s", formatNumber(of.Want), formatNumber(of.Got))
 	case *kind.MinLength:
 		return fmt.Sprintf("must have at least %s, and has %d", text.Count(of.Want, "character", "characters"), of.Got)
 	case *kind.MaxLength:
@@ -182,14 +182,14 @@ func complaintOfSize(of jsonschema.ErrorKind) string {
 	return ""
 }
 
-// decimal formats a number of a schema.
-func decimal(number *big.Rat) string {
+// formatNumber formats a number of a schema.
+func formatNumber(number *big.Rat) string {
 	float, _ := number.Float64()
 	return strconv.FormatFloat(float, 'f', -1, 64)
 }
 
-// textsOf formats the values that a schema allows.
-func textsOf(values []any) []string {
+// valueTexts formats the values that a schema allows.
+func valueTexts(values []any) []string {
 	texts := make([]string, 0, len(values))
 	for _, value := range values {
 		written := fmt.Sprint(value)

@@ -41,7 +41,7 @@ var errSecondDocument = outcome.Stalledf(v1alpha1.ReasonInvalidValues, "read val
 
 // DecodeFirst parses values like Decode and ignores all documents after the first.
 func DecodeFirst(text []byte) (map[string]any, error) {
-	if err := yamlbounds.Check(text, chart.MaxFileBytes); err != nil {
+	if err := yamlbounds.CheckText(text, chart.MaxFileBytes); err != nil {
 		return nil, fmt.Errorf("read values: %w", err)
 	}
 	values := map[string]any{}
@@ -98,16 +98,16 @@ func HasSecondDocument(text []byte) bool {
 // key. Unlike in Helm, a nil for a key that base does not have is dropped. The result
 // shares no data with base and over, which are not changed.
 func MergeMaps(base, over map[string]any) map[string]any {
-	return mergeMaps(base, over, false)
+	return mergeRecursively(base, over, false)
 }
 
 // Overlay merges over into base like MergeMaps but keeps nil values, so that they remove
 // keys from the values that the result is merged into later, such as the values of a chart.
 func Overlay(base, over map[string]any) map[string]any {
-	return mergeMaps(base, over, true)
+	return mergeRecursively(base, over, true)
 }
 
-func mergeMaps(base, over map[string]any, keepNil bool) map[string]any {
+func mergeRecursively(base, over map[string]any, keepNil bool) map[string]any {
 	merged := make(map[string]any, len(base)+len(over))
 	for key, value := range base {
 		merged[key] = copyValue(value)
@@ -121,7 +121,7 @@ func mergeMaps(base, over map[string]any, keepNil bool) map[string]any {
 			}
 		case map[string]any:
 			below, _ := base[key].(map[string]any)
-			merged[key] = mergeMaps(below, value, keepNil)
+			merged[key] = mergeRecursively(below, value, keepNil)
 		default:
 			merged[key] = copyValue(value)
 		}
@@ -177,10 +177,10 @@ func MergeText(text []byte, params map[string]any, dependencies ...string) ([]by
 		}
 	}
 	want := MergeMaps(base, params)
-	for _, prepare := range []func([]byte) ([]byte, error){asIs, withoutAliases} {
+	for _, prepare := range []func([]byte) ([]byte, error){unchangedText, withoutAliases} {
 		if prepared, err := prepare(text); err == nil {
 			merged, ok := editValues(prepared, base, params)
-			if ok && len(merged) > chart.MaxFileBytes || ok && means(merged, want) {
+			if ok && len(merged) > chart.MaxFileBytes || ok && decodesTo(merged, want) {
 				return fileSized(merged)
 			}
 		}
@@ -226,13 +226,13 @@ func plainValues(params map[string]any) (map[string]any, error) {
 	return out, nil
 }
 
-// means reports whether a text decodes to the given values.
-func means(text []byte, want map[string]any) bool {
+// decodesTo reports whether a text decodes to the given values.
+func decodesTo(text []byte, want map[string]any) bool {
 	got, err := Decode(text)
-	return err == nil && sameValues(got, want)
+	return err == nil && hasSameValues(got, want)
 }
 
-func sameValues(a, b any) bool {
+func hasSameValues(a, b any) bool {
 	left, err := json.Marshal(a)
 	if err != nil {
 		return false
@@ -241,7 +241,7 @@ func sameValues(a, b any) bool {
 	return err == nil && bytes.Equal(left, right)
 }
 
-func asIs(text []byte) ([]byte, error) { return text, nil }
+func unchangedText(text []byte) ([]byte, error) { return text, nil }
 
 // withoutAliases rewrites a text with every alias expanded.
 func withoutAliases(text []byte) ([]byte, error) {

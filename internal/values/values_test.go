@@ -123,14 +123,14 @@ extra: true
 
 			got, err := values.Decode(merged)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(fmt.Sprint(got)).To(Equal(fmt.Sprint(floats(values.MergeMaps(base, c.params)))))
+			g.Expect(fmt.Sprint(got)).To(Equal(fmt.Sprint(toFloats(values.MergeMaps(base, c.params)))))
 			g.Expect(values.MergeText(merged, c.params)).To(Equal(merged), "a second time changes nothing")
 		})
 	}
 }
 
-// floats converts the numbers of a test to the type that Decode returns.
-func floats(value any) any {
+// toFloats converts the numbers of a test to the type that Decode returns.
+func toFloats(value any) any {
 	switch value := value.(type) {
 	case int:
 		return float64(value)
@@ -138,11 +138,11 @@ func floats(value any) any {
 		return float64(value)
 	case map[string]any:
 		for key, item := range value {
-			value[key] = floats(item)
+			value[key] = toFloats(item)
 		}
 	case []any:
 		for i, item := range value {
-			value[i] = floats(item)
+			value[i] = toFloats(item)
 		}
 	}
 	return value

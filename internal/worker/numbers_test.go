@@ -14,10 +14,10 @@ import (
 // TestNumbersAreThoseOfHelm shows that a number from any source is rendered in the same way
 // as a number in values.yaml, which Helm itself parses.
 func TestNumbersAreThoseOfHelm(t *testing.T) {
-	p := pool(t, func(p *worker.Pool) { p.Workers = 1 })
+	p := newPool(t, func(p *worker.Pool) { p.Workers = 1 })
 	const template = "kind: A\ntext: |\n  {{ .Values.x }} {{ .Values.x | toJson }} {{ .Values.x | toYaml }} {{ .Values.x | int64 }} {{ kindOf .Values.x }}"
 	rendered := func(g Gomega, with hydrate.Worker, c testChart) string {
-		unit, err := render(t.Context(), t, with, c)
+		unit, err := renderChart(t.Context(), t, with, c)
 		g.Expect(err).NotTo(HaveOccurred())
 		return unit.Documents[0].Text
 	}

@@ -44,8 +44,8 @@ type Pool struct {
 	// Idle is the time after which an idle worker ends. Defaults to DefaultIdleTime.
 	Idle time.Duration
 
-	start  sync.Once
-	places *places
+	start sync.Once
+	slots *slots
 
 	mu     sync.Mutex
 	idle   []*process
@@ -57,19 +57,19 @@ var _ hydrate.Worker = (*Pool)(nil)
 var errClosed = errors.New("the workers have been closed")
 
 // Analyze works like Analyze of hydrate.InProcess, with the errors of Prepare.
-func (p *Pool) Analyze(ctx context.Context, r hydrate.Request, payload hydrate.Payload) (*hydrate.Draft, map[hydrate.Name]time.Duration, error) {
+func (p *Pool) Analyze(ctx context.Context, r hydrate.Request, payload hydrate.ChartContent) (*hydrate.Draft, map[hydrate.Name]time.Duration, error) {
 	packed, err := packRequest(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	got, at, err := p.carryOut(ctx, r.Owner.Namespace, order{Analysis: &analysis{Request: packed, Payload: payload}}, nil)
+	got, at, err := p.runOrder(ctx, r.Owner.Namespace, order{Analysis: &analysis{Request: packed, Payload: payload}}, nil)
 	if err != nil {
 		return &hydrate.Draft{FileCount: at.Files}, nil, &hydrate.StepError{Step: hydrate.StepAfter(at.Step), Err: err}
 	}
 	if got.Draft == nil {
-		return nil, nil, got.failure()
+		return nil, nil, got.toError()
 	}
-	return got.Draft, got.Took, got.failure()
+	return got.Draft, got.Took, got.toError()
 }
 
 // Prepare works like Prepare of hydrate.InProcess. If a chart exceeds a limit, the error is
@@ -82,71 +82,71 @@ func (p *Pool) Prepare(ctx context.Context, in hydrate.Preparation) (*hydrate.Pr
 		return nil, outcome.Stalled(v1alpha1.ReasonInvalidValues, err)
 	}
 	next := order{Preparation: &preparation{Request: packed, Archive: in.Archive, Given: in.Given, Lookup: in.Request.Lookup != nil}}
-	got, _, err := p.carryOut(ctx, in.Request.At.Namespace, next, in.Request.Lookup)
+	got, _, err := p.runOrder(ctx, in.Request.At.Namespace, next, in.Request.Lookup)
 	if err == nil {
-		err = got.failure()
+		err = got.toError()
 	}
 	if err != nil {
 		return nil, err
 	}
-	unpack(got.Values)
+	unpackValue(got.Values)
 	for i := range got.Draft.Units {
 		got.Draft.Units[i].Values = got.Values
 	}
 	got.Draft.Request = in.Request
-	return &hydrate.Prepared{Draft: got.Draft, Wrong: got.Wrong}, nil
+	return &hydrate.Prepared{Draft: got.Draft, InputProblems: got.Wrong}, nil
 }
 
-// carryOut carries out an order for a namespace. It retries once if the worker ended for an
+// handleOrder carries out an order for a namespace. It retries once if the worker ended for an
 // unknown reason, because another process may have killed it. It also returns how far the
 // order came.
-func (p *Pool) carryOut(ctx context.Context, namespace string, next order, lookup hydrate.Lookup) (answer, done, error) {
-	places := p.prepare()
-	if err := places.take(ctx, namespace); err != nil {
+func (p *Pool) runOrder(ctx context.Context, namespace string, next order, lookup hydrate.Lookup) (answer, done, error) {
+	places := p.setDefaults()
+	if err := places.acquireSlot(ctx, namespace); err != nil {
 		return answer{}, done{}, err
 	}
-	defer places.giveBack(namespace)
-	got, at, err := p.try(ctx, next, lookup)
-	var died *death
-	if errors.As(err, &died) && !died.outOfMemory() {
-		got, at, err = p.try(ctx, next, lookup)
+	defer places.releaseSlot(namespace)
+	got, at, err := p.tryOrder(ctx, next, lookup)
+	var died *workerExitError
+	if errors.As(err, &died) && !died.isOutOfMemory() {
+		got, at, err = p.tryOrder(ctx, next, lookup)
 	}
-	return got, at, p.judge(ctx, err)
+	return got, at, p.toChartError(ctx, err)
 }
 
-func (p *Pool) prepare() *places {
+func (p *Pool) setDefaults() *slots {
 	p.start.Do(func() {
 		p.Time = cmp.Or(p.Time, DefaultTime)
 		p.Deadline = cmp.Or(p.Deadline, max(DefaultDeadline, 4*p.Time))
 		p.Memory = cmp.Or(p.Memory, DefaultMemory)
 		p.Idle = cmp.Or(p.Idle, DefaultIdleTime)
-		p.places = newPlaces(cmp.Or(p.Workers, runtime.GOMAXPROCS(0)))
+		p.slots = newSlots(cmp.Or(p.Workers, runtime.GOMAXPROCS(0)))
 	})
-	return p.places
+	return p.slots
 }
 
-func (p *Pool) try(ctx context.Context, next order, lookup hydrate.Lookup) (answer, done, error) {
-	w, err := p.take()
+func (p *Pool) tryOrder(ctx context.Context, next order, lookup hydrate.Lookup) (answer, done, error) {
+	w, err := p.takeWorker()
 	if err != nil {
 		return answer{}, done{}, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, p.Deadline)
 	defer cancel()
-	questions := &questions{lookup: lookup}
-	got, err := w.carryOut(bounded, next, p.Time, questions)
+	questions := &lookups{lookup: lookup}
+	got, err := w.sendOrder(bounded, next, p.Time, questions)
 	if err != nil {
 		return answer{}, questions.done, err
 	}
-	p.put(w)
+	p.keepWorker(w)
 	if got.Failure != "" && questions.failed != nil {
 		return answer{}, questions.done, questions.failed
 	}
 	return got, questions.done, nil
 }
 
-// judge converts the error of a worker to an error about the chart.
-func (p *Pool) judge(ctx context.Context, err error) error {
-	var died *death
+// toChartError converts the error of a worker to an error about the chart.
+func (p *Pool) toChartError(ctx context.Context, err error) error {
+	var died *workerExitError
 	switch {
 	case err == nil:
 		return nil
@@ -158,7 +158,7 @@ func (p *Pool) judge(ctx context.Context, err error) error {
 		err = fmt.Errorf("render chart: it takes more than %s of processor time", p.Time)
 	case errors.Is(err, errTooMuch):
 		err = fmt.Errorf("render chart: more than %d bytes of output", maxAnswerBytes)
-	case errors.As(err, &died) && died.outOfMemory():
+	case errors.As(err, &died) && died.isOutOfMemory():
 		err = fmt.Errorf("render chart: it uses more than %d MiB of memory", p.Memory>>20)
 	case errors.As(err, &died):
 		return errors.New("render chart: the worker was killed; the machine may be short of memory")
@@ -168,8 +168,8 @@ func (p *Pool) judge(ctx context.Context, err error) error {
 	return outcome.Stalled(v1alpha1.ReasonLimitExceeded, err)
 }
 
-// take returns the idle worker that was used last and is still running, or a new worker.
-func (p *Pool) take() (*process, error) {
+// takeWorker returns the idle worker that was used last and is still running, or a new worker.
+func (p *Pool) takeWorker() (*process, error) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -180,10 +180,10 @@ func (p *Pool) take() (*process, error) {
 		last := p.idle[len(p.idle)-1]
 		p.idle = p.idle[:len(p.idle)-1]
 		last.expiry.Stop()
-		if last.alive() {
+		if last.isRunning() {
 			found = last
 		} else {
-			last.end()
+			last.stopWorker()
 		}
 	}
 	p.mu.Unlock()
@@ -193,20 +193,20 @@ func (p *Pool) take() (*process, error) {
 	return startProcess(p.Command, settings{Memory: p.Memory})
 }
 
-// put keeps the worker for the next order until it expires.
-func (p *Pool) put(w *process) {
+// keepWorker keeps the worker for the next order until it expires.
+func (p *Pool) keepWorker(w *process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		w.end()
+		w.stopWorker()
 		return
 	}
-	w.expiry = time.AfterFunc(p.Idle, func() { p.expire(w) })
+	w.expiry = time.AfterFunc(p.Idle, func() { p.expireWorker(w) })
 	p.idle = append(p.idle, w)
 }
 
-// expire ends the worker unless it has been taken in the meantime.
-func (p *Pool) expire(w *process) {
+// expireWorker ends the worker unless it has been taken in the meantime.
+func (p *Pool) expireWorker(w *process) {
 	p.mu.Lock()
 	at := slices.Index(p.idle, w)
 	if at >= 0 {
@@ -214,7 +214,7 @@ func (p *Pool) expire(w *process) {
 	}
 	p.mu.Unlock()
 	if at >= 0 {
-		w.end()
+		w.stopWorker()
 	}
 }
 
@@ -225,7 +225,7 @@ func (p *Pool) Close() {
 	p.closed = true
 	for _, w := range p.idle {
 		w.expiry.Stop()
-		w.end()
+		w.stopWorker()
 	}
 	p.idle = nil
 }

@@ -27,7 +27,7 @@ import (
 	"github.com/appmarket/operator/internal/worker"
 )
 
-func pool(t testing.TB, change func(*worker.Pool)) *worker.Pool {
+func newPool(t testing.TB, change func(*worker.Pool)) *worker.Pool {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -48,8 +48,8 @@ type testChart struct {
 	lookup hydrate.Lookup
 }
 
-// preparation returns the Preparation of a chart.
-func (c testChart) preparation(t testing.TB) hydrate.Preparation {
+// newPreparation returns the Preparation of a chart.
+func (c testChart) newPreparation(t testing.TB) hydrate.Preparation {
 	t.Helper()
 	var files []chart.File
 	if _, given := c.files["Chart.yaml"]; !given {
@@ -64,14 +64,14 @@ func (c testChart) preparation(t testing.TB) hydrate.Preparation {
 	}
 	return hydrate.Preparation{Archive: archive, Request: hydrate.Request{
 		App: "web", Profile: olares.HelmProfile{}, Platform: c.values, Lookup: c.lookup,
-		At: hydrate.Place{Namespace: "anna", Instance: "blog"},
+		At: hydrate.InstallTarget{Namespace: "anna", Instance: "blog"},
 	}}
 }
 
-// render returns the rendered unit of a chart.
-func render(ctx context.Context, t testing.TB, with hydrate.Worker, c testChart) (hydrate.Unit, error) {
+// renderChart returns the rendered unit of a chart.
+func renderChart(ctx context.Context, t testing.TB, with hydrate.Worker, c testChart) (hydrate.Unit, error) {
 	t.Helper()
-	prepared, err := with.Prepare(ctx, c.preparation(t))
+	prepared, err := with.Prepare(ctx, c.newPreparation(t))
 	if err != nil {
 		return hydrate.Unit{}, err
 	}
@@ -88,12 +88,12 @@ func withValue(n any) testChart {
 	}
 }
 
-func template(text string) testChart {
+func templateChart(text string) testChart {
 	return testChart{files: map[string]string{"templates/a.yaml": text}}
 }
 
-// workers returns the process IDs of the worker processes of this process.
-func workers(t testing.TB) []int {
+// workerPIDs returns the process IDs of the worker processes of this process.
+func workerPIDs(t testing.TB) []int {
 	t.Helper()
 	onLinux(t)
 	tasks, err := filepath.Glob("/proc/self/task/*/children")
@@ -123,7 +123,7 @@ func workers(t testing.TB) []int {
 
 func TestPoolPreparesAsThisProcessDoes(t *testing.T) {
 	g := NewWithT(t)
-	p := pool(t, nil)
+	p := newPool(t, nil)
 	c := testChart{
 		files: map[string]string{
 			"templates/web.yaml":  "kind: Service\napiVersion: v1\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}\ntext: {{ .Values.int }} {{ .Values.big }} {{ .Values.float }} {{ .Values.nothing }} {{ toJson .Values | quote }}\n",
@@ -134,26 +134,26 @@ func TestPoolPreparesAsThisProcessDoes(t *testing.T) {
 			"list": []any{nil, "a", true}, "labels": map[string]any{"a": "b"},
 		},
 	}
-	want, err := render(t.Context(), t, inProcess, c)
+	want, err := renderChart(t.Context(), t, inProcess, c)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(want.Services).To(Equal([]hydrate.Service{{Name: "web", Release: "blog", Ports: []int32{80}}}))
 	g.Expect(want.Documents[0].Object).To(HavePrefix(`{"apiVersion":"v1","kind":"Service"`))
 	for range 2 {
-		got, err := render(t.Context(), t, p, c)
+		got, err := renderChart(t.Context(), t, p, c)
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(described(got)).To(Equal(described(want)))
+		g.Expect(exportedJSON(got)).To(Equal(exportedJSON(want)))
 	}
 	g.Expect(c.values["nothing"]).To(BeNil(), "the caller's values stay as they are")
 
-	_, err = render(t.Context(), t, p, template("{{ .Values.a.b.c }}"))
+	_, err = renderChart(t.Context(), t, p, templateChart("{{ .Values.a.b.c }}"))
 	g.Expect(err).To(MatchError("chart web: templates/a.yaml:1: nil pointer evaluating interface {}.b; give .Values.a.b.c"))
 	g.Expect(outcome.IsStalled(err)).To(BeTrue())
 	g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonRenderFailed))
 }
 
-// described returns the exported fields of a value as JSON. An empty list is written as
+// exportedJSON returns the exported fields of a value as JSON. An empty list is written as
 // null.
-func described(value any) string {
+func exportedJSON(value any) string {
 	text, err := json.MarshalIndent(value, "", " ")
 	if err != nil {
 		panic(err)
@@ -161,29 +161,29 @@ func described(value any) string {
 	return strings.NewReplacer(": []", ": null", " [],", " null,").Replace(string(text))
 }
 
-// facts returns all results of an analysis.
-func facts(d *hydrate.Draft) string {
-	return described([]any{
+// draftResults returns all results of an analysis.
+func draftResults(d *hydrate.Draft) string {
+	return exportedJSON([]any{
 		d.Digest, d.FileCount, d.Chart, d.Manifest, d.License, d.Inputs, d.InputWarnings, d.Units, d.Customized, d.Clone, d.Images, d.Archive, d.Reports,
 	})
 }
 
 // TestPoolAnalyzesAsThisProcessDoes compares drafts of apps that use all features.
 func TestPoolAnalyzesAsThisProcessDoes(t *testing.T) {
-	p := pool(t, nil)
+	p := newPool(t, nil)
 	for why, c := range map[string]testChart{
 		"a plain chart":           withValue(1),
 		"an app with a manifest":  {files: map[string]string{"OlaresManifest.yaml": "olaresManifest.version: 0.12.0\nmetadata: {name: web, title: Web}\nspec: {}\nenvs: [{envName: A, required: true}]\n", "templates/a.yaml": "kind: Pod\napiVersion: v1\nmetadata: {name: a}\nspec: {containers: [{name: a, image: web}]}\n"}},
-		"a chart that needs more": template("{{ required \"give me\" .Values.n }}"),
+		"a chart that needs more": templateChart("{{ required \"give me\" .Values.n }}"),
 		"a null among what a dependency exports": {files: map[string]string{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.2.3\ndependencies: [{name: db, version: 1.0.0, repository: '', import-values: [null]}]\n",
 			"charts/db/Chart.yaml": "apiVersion: v2\nname: db\nversion: 1.0.0\n"}},
-		"no YAML": template("a: b: c"),
+		"no YAML": templateChart("a: b: c"),
 	} {
 		t.Run(why, func(t *testing.T) {
 			g := NewWithT(t)
-			request := c.preparation(t)
-			request.Request.At, request.Request.Offer.Version = hydrate.Place{}, "1.2.3"
-			payload := hydrate.Payload{Archive: request.Archive}
+			request := c.newPreparation(t)
+			request.Request.At, request.Request.Offer.Version = hydrate.InstallTarget{}, "1.2.3"
+			payload := hydrate.ChartContent{Archive: request.Archive}
 			want, _, wantErr := inProcess.Analyze(t.Context(), request.Request, payload)
 			got, took, err := p.Analyze(t.Context(), request.Request, payload)
 			if wantErr != nil {
@@ -194,7 +194,7 @@ func TestPoolAnalyzesAsThisProcessDoes(t *testing.T) {
 				g.Expect(err).NotTo(HaveOccurred())
 				g.Expect(took).To(HaveLen(5))
 			}
-			g.Expect(facts(got)).To(Equal(facts(want)))
+			g.Expect(draftResults(got)).To(Equal(draftResults(want)))
 		})
 	}
 }
@@ -243,18 +243,18 @@ func TestPoolBoundsAChart(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.why, func(t *testing.T) {
 			g := NewWithT(t)
-			p := pool(t, func(p *worker.Pool) {
+			p := newPool(t, func(p *worker.Pool) {
 				p.Workers, p.Memory = 1, 256<<20
 				if c.time > 0 {
 					p.Time = c.time
 				}
 			})
-			_, err := render(t.Context(), t, p, template(c.template))
+			_, err := renderChart(t.Context(), t, p, templateChart(c.template))
 			g.Expect(err).To(MatchError(ContainSubstring(c.want)))
 			g.Expect(outcome.IsStalled(err)).To(BeTrue())
 			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLimitExceeded))
 
-			out, err := render(t.Context(), t, p, withValue(1))
+			out, err := renderChart(t.Context(), t, p, withValue(1))
 			g.Expect(err).NotTo(HaveOccurred(), "the next chart is rendered all the same")
 			g.Expect(out.Documents[0].Text).To(Equal("kind: ConfigMap\nn: 1"))
 		})
@@ -268,33 +268,33 @@ func TestPoolBlamesTheMachine(t *testing.T) {
 	const endless = `{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`
 	t.Run("a deadline that passes while the chart still has processor time", func(t *testing.T) {
 		g := NewWithT(t)
-		p := pool(t, func(p *worker.Pool) { p.Deadline = 100 * time.Millisecond })
-		_, err := render(t.Context(), t, p, template(endless))
+		p := newPool(t, func(p *worker.Pool) { p.Deadline = 100 * time.Millisecond })
+		_, err := renderChart(t.Context(), t, p, templateChart(endless))
 		g.Expect(err).To(MatchError("render chart: not done within 100ms by the clock; the machine is busy"))
 		g.Expect(outcome.IsStalled(err)).To(BeFalse())
 		g.Expect(outcome.Reason(err, "")).To(BeEmpty())
 	})
 	t.Run("a worker that gets no processor time at all", func(t *testing.T) {
 		g := NewWithT(t)
-		p := pool(t, func(p *worker.Pool) { p.Workers = 1 })
-		g.Expect(render(t.Context(), t, p, withValue(1))).NotTo(BeZero())
-		g.Expect(syscall.Kill(workers(t)[0], syscall.SIGSTOP)).To(Succeed())
+		p := newPool(t, func(p *worker.Pool) { p.Workers = 1 })
+		g.Expect(renderChart(t.Context(), t, p, withValue(1))).NotTo(BeZero())
+		g.Expect(syscall.Kill(workerPIDs(t)[0], syscall.SIGSTOP)).To(Succeed())
 		p.Time, p.Deadline = 300*time.Millisecond, time.Second
-		_, err := render(t.Context(), t, p, withValue(2))
+		_, err := renderChart(t.Context(), t, p, withValue(2))
 		g.Expect(err).To(MatchError(ContainSubstring("not done within 1s")))
 		g.Expect(outcome.IsStalled(err)).To(BeFalse(), "though its time by the clock is up many times")
 	})
 	t.Run("workers that are killed", func(t *testing.T) {
 		g := NewWithT(t)
-		p := pool(t, func(p *worker.Pool) { p.Workers = 1 })
+		p := newPool(t, func(p *worker.Pool) { p.Workers = 1 })
 		done := make(chan error, 1)
 		go func() {
-			_, err := render(t.Context(), t, p, template(endless))
+			_, err := renderChart(t.Context(), t, p, templateChart(endless))
 			done <- err
 		}()
 		killed := map[int]bool{}
 		g.Eventually(func() int {
-			for _, pid := range workers(t) {
+			for _, pid := range workerPIDs(t) {
 				if !killed[pid] {
 					killed[pid] = syscall.Kill(pid, syscall.SIGKILL) == nil
 				}
@@ -309,12 +309,12 @@ func TestPoolBlamesTheMachine(t *testing.T) {
 
 func TestPoolRendersSideBySide(t *testing.T) {
 	g := NewWithT(t)
-	p := pool(t, func(p *worker.Pool) { p.Workers = 3 })
+	p := newPool(t, func(p *worker.Pool) { p.Workers = 3 })
 	var all sync.WaitGroup
 	texts := make([]string, 20)
 	for i := range texts {
 		all.Go(func() {
-			out, err := render(t.Context(), t, p, withValue(i))
+			out, err := renderChart(t.Context(), t, p, withValue(i))
 			if err != nil {
 				texts[i] = err.Error()
 				return
@@ -326,34 +326,34 @@ func TestPoolRendersSideBySide(t *testing.T) {
 	for i, text := range texts {
 		g.Expect(text).To(Equal(fmt.Sprintf("kind: ConfigMap\nn: %d", i)))
 	}
-	g.Expect(len(workers(t))).To(BeNumerically("<=", 3))
+	g.Expect(len(workerPIDs(t))).To(BeNumerically("<=", 3))
 }
 
 func TestPoolReplacesAWorkerThatWasKilled(t *testing.T) {
 	t.Run("while idle", func(t *testing.T) {
 		g := NewWithT(t)
-		p := pool(t, func(p *worker.Pool) { p.Workers = 1 })
-		g.Expect(render(t.Context(), t, p, withValue(1))).NotTo(BeZero())
-		pids := workers(t)
+		p := newPool(t, func(p *worker.Pool) { p.Workers = 1 })
+		g.Expect(renderChart(t.Context(), t, p, withValue(1))).NotTo(BeZero())
+		pids := workerPIDs(t)
 		g.Expect(pids).To(HaveLen(1))
 		g.Expect(syscall.Kill(pids[0], syscall.SIGKILL)).To(Succeed())
-		out, err := render(t.Context(), t, p, withValue(2))
+		out, err := renderChart(t.Context(), t, p, withValue(2))
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(out.Documents).To(HaveLen(1))
 	})
 	t.Run("at work, by somebody else", func(t *testing.T) {
 		g := NewWithT(t)
-		p := pool(t, func(p *worker.Pool) { p.Workers, p.Time = 1, 2*time.Second })
+		p := newPool(t, func(p *worker.Pool) { p.Workers, p.Time = 1, 2*time.Second })
 		done := make(chan error, 1)
 		go func() {
-			_, err := render(t.Context(), t, p, template(`{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`))
+			_, err := renderChart(t.Context(), t, p, templateChart(`{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`))
 			done <- err
 		}()
 		var first int
-		g.Eventually(func() []int { return workers(t) }).Should(ContainElement(BeNumerically(">", 0), &[]int{}))
-		first = workers(t)[0]
+		g.Eventually(func() []int { return workerPIDs(t) }).Should(ContainElement(BeNumerically(">", 0), &[]int{}))
+		first = workerPIDs(t)[0]
 		g.Expect(syscall.Kill(first, syscall.SIGKILL)).To(Succeed())
-		g.Eventually(func() []int { return workers(t) }).Should(And(HaveLen(1), Not(ContainElement(first))),
+		g.Eventually(func() []int { return workerPIDs(t) }).Should(And(HaveLen(1), Not(ContainElement(first))),
 			"it is tried once more, since the chart may not be to blame")
 		g.Eventually(done, "20s").Should(Receive(MatchError(ContainSubstring("takes more than 2s of processor time"))))
 	})
@@ -361,25 +361,25 @@ func TestPoolReplacesAWorkerThatWasKilled(t *testing.T) {
 
 func TestPoolEndsWithItsCaller(t *testing.T) {
 	g := NewWithT(t)
-	p := pool(t, func(p *worker.Pool) { p.Workers = 1 })
+	p := newPool(t, func(p *worker.Pool) { p.Workers = 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	_, err := render(ctx, t, p, template(`{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`))
+	_, err := renderChart(ctx, t, p, templateChart(`{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}`))
 	g.Expect(err).To(MatchError(context.DeadlineExceeded))
 	g.Expect(outcome.IsStalled(err)).To(BeFalse(), "the chart is not to blame")
-	g.Expect(workers(t)).To(BeEmpty(), "the worker was killed")
+	g.Expect(workerPIDs(t)).To(BeEmpty(), "the worker was killed")
 }
 
 func TestPoolKeepsNoWorkerForLong(t *testing.T) {
 	g := NewWithT(t)
-	p := pool(t, func(p *worker.Pool) { p.Idle = 50 * time.Millisecond })
-	g.Expect(render(t.Context(), t, p, withValue(1))).NotTo(BeZero())
-	g.Eventually(func() []int { return workers(t) }, "5s").Should(BeEmpty())
-	g.Expect(render(t.Context(), t, p, withValue(1))).NotTo(BeZero(), "another is started when needed")
+	p := newPool(t, func(p *worker.Pool) { p.Idle = 50 * time.Millisecond })
+	g.Expect(renderChart(t.Context(), t, p, withValue(1))).NotTo(BeZero())
+	g.Eventually(func() []int { return workerPIDs(t) }, "5s").Should(BeEmpty())
+	g.Expect(renderChart(t.Context(), t, p, withValue(1))).NotTo(BeZero(), "another is started when needed")
 
 	p.Close()
-	g.Expect(workers(t)).To(BeEmpty())
-	_, err := render(t.Context(), t, p, withValue(1))
+	g.Expect(workerPIDs(t)).To(BeEmpty())
+	_, err := renderChart(t.Context(), t, p, withValue(1))
 	g.Expect(err).To(HaveOccurred())
 	g.Expect(outcome.IsStalled(err)).To(BeFalse())
 }
@@ -394,9 +394,9 @@ func TestPoolGivesAWorkerNothing(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	g.Expect(err).NotTo(HaveOccurred())
 	defer listener.Close()
-	p := pool(t, func(p *worker.Pool) { p.Workers = 1 })
-	g.Expect(render(t.Context(), t, p, withValue(1))).NotTo(BeZero())
-	pid := workers(t)[0]
+	p := newPool(t, func(p *worker.Pool) { p.Workers = 1 })
+	g.Expect(renderChart(t.Context(), t, p, withValue(1))).NotTo(BeZero())
+	pid := workerPIDs(t)[0]
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(environ).To(BeEmpty())
@@ -422,7 +422,7 @@ func TestPoolSaysWhatIsWrongWithItself(t *testing.T) {
 			g := NewWithT(t)
 			p := &worker.Pool{Command: c.command}
 			defer p.Close()
-			_, err := render(t.Context(), t, p, withValue(1))
+			_, err := renderChart(t.Context(), t, p, withValue(1))
 			g.Expect(err).To(MatchError(ContainSubstring("start worker")))
 			g.Expect(outcome.IsStalled(err)).To(BeFalse(), "no chart is to blame")
 		})
@@ -443,10 +443,10 @@ func TestPoolSaysHowFarAChartCame(t *testing.T) {
 	} {
 		t.Run(string(c.step), func(t *testing.T) {
 			g := NewWithT(t)
-			p := pool(t, func(p *worker.Pool) { p.Workers, p.Time = 1, time.Second })
-			request := template(c.template).preparation(t)
-			request.Request.At, request.Request.Offer.Version = hydrate.Place{}, "1.2.3"
-			d, _, err := p.Analyze(t.Context(), request.Request, hydrate.Payload{Archive: request.Archive})
+			p := newPool(t, func(p *worker.Pool) { p.Workers, p.Time = 1, time.Second })
+			request := templateChart(c.template).newPreparation(t)
+			request.Request.At, request.Request.Offer.Version = hydrate.InstallTarget{}, "1.2.3"
+			d, _, err := p.Analyze(t.Context(), request.Request, hydrate.ChartContent{Archive: request.Archive})
 			g.Expect(err).To(MatchError(ContainSubstring("it takes more than 1s of processor time")))
 			g.Expect(hydrate.FailedStep(err, "")).To(Equal(c.step))
 			g.Expect(outcome.Reason(err, "")).To(Equal(v1alpha1.ReasonLimitExceeded))

@@ -13,26 +13,26 @@ import (
 	"time"
 )
 
-// death is the error of a worker that ended during an order.
-type death struct {
-	// words is the beginning of its stderr.
-	words string
+// workerExitError is the error of a worker that ended during an order.
+type workerExitError struct {
+	// output is the beginning of its stderr.
+	output string
 	// cause is the error of the communication with the worker.
 	cause error
 }
 
-func (d *death) Error() string { return "worker ended: " + d.cause.Error() }
-func (d *death) Unwrap() error { return d.cause }
+func (d *workerExitError) Error() string { return "worker ended: " + d.cause.Error() }
+func (d *workerExitError) Unwrap() error { return d.cause }
 
-// outOfMemory reports whether the stderr of the worker contains one of the messages that
+// isOutOfMemory reports whether the stderr of the worker contains one of the messages that
 // the Go runtime prints when it is out of memory. The last two are printed by the race
 // detector.
-func (d *death) outOfMemory() bool {
+func (d *workerExitError) isOutOfMemory() bool {
 	for _, sign := range []string{
 		"out of memory", "cannot allocate memory", "errno=12", "stack exceeds", "stack overflow",
 		"failed to allocate", "too many address space collisions",
 	} {
-		if strings.Contains(d.words, sign) {
+		if strings.Contains(d.output, sign) {
 			return true
 		}
 	}
@@ -45,11 +45,11 @@ type process struct {
 	stdin   *os.File
 	stdout  *os.File
 	orders  *gob.Encoder
-	meter   *meter
+	meter   *answerReader
 	answers *gob.Decoder
-	stderr  *head
-	// gone is closed after the process has ended.
-	gone chan struct{}
+	stderr  *headBuffer
+	// exited is closed after the process has ended.
+	exited chan struct{}
 	// expiry ends the worker after it has been idle for Pool.Idle.
 	expiry *time.Timer
 }
@@ -67,7 +67,7 @@ func startProcess(command []string, with settings) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start worker: %w", errors.Join(err, itsStdin.Close(), stdin.Close()))
 	}
-	w := &process{stdin: stdin, stdout: stdout, stderr: &head{}, gone: make(chan struct{})}
+	w := &process{stdin: stdin, stdout: stdout, stderr: &headBuffer{}, exited: make(chan struct{})}
 	w.command = exec.Command(command[0], command[1:]...)
 	w.command.Env = []string{}
 	w.command.Dir = "/"
@@ -78,26 +78,26 @@ func startProcess(command []string, with settings) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start worker: %w", errors.Join(err, stdin.Close(), stdout.Close()))
 	}
-	go w.reap()
-	w.orders, w.meter = gob.NewEncoder(stdin), &meter{from: stdout}
+	go w.waitForExit()
+	w.orders, w.meter = gob.NewEncoder(stdin), &answerReader{from: stdout}
 	w.answers = gob.NewDecoder(w.meter)
 	if err := w.orders.Encode(with); err != nil {
-		return nil, w.bury(err)
+		return nil, w.killWithError(err)
 	}
 	return w, nil
 }
 
-// reap waits for the end of the process. The exit status is ignored because stderr contains
+// waitForExit waits for the end of the process. The exit status is ignored because stderr contains
 // the reason.
-func (w *process) reap() {
+func (w *process) waitForExit() {
 	_ = w.command.Wait()
-	close(w.gone)
+	close(w.exited)
 }
 
-// alive reports whether the process has not been reaped yet.
-func (w *process) alive() bool {
+// isRunning reports whether the process has not been reaped yet.
+func (w *process) isRunning() bool {
 	select {
-	case <-w.gone:
+	case <-w.exited:
 		return false
 	default:
 		return true
@@ -111,14 +111,14 @@ var (
 	errDeadline = errors.New("the order takes too long")
 )
 
-// carryOut sends one order to the worker, limits its CPU time, and answers the worker's
+// handleOrder sends one order to the worker, limits its CPU time, and answers the worker's
 // lookups. After an error the process has ended. The error is a *death, errTooMuch,
 // errCPUTime, errDeadline or the error of ctx.
-func (w *process) carryOut(ctx context.Context, next order, cpu time.Duration, questions *questions) (answer, error) {
-	stop := context.AfterFunc(ctx, w.kill)
+func (w *process) sendOrder(ctx context.Context, next order, cpu time.Duration, questions *lookups) (answer, error) {
+	stop := context.AfterFunc(ctx, w.killWorker)
 	defer stop()
 	watched := w.watchCPU(cpu)
-	defer watched.end()
+	defer watched.stopWatching()
 	w.meter.left = maxAnswerBytes
 	err := w.orders.Encode(next)
 	for err == nil {
@@ -133,9 +133,9 @@ func (w *process) carryOut(ctx context.Context, next order, cpu time.Duration, q
 		case got.Query == nil:
 			return got, nil
 		}
-		err = w.orders.Encode(order{Reply: questions.answer(ctx, *got.Query)})
+		err = w.orders.Encode(order{Reply: questions.answerLookup(ctx, *got.Query)})
 	}
-	died := w.bury(err)
+	died := w.killWithError(err)
 	switch {
 	case watched.exceeded.Load():
 		return answer{}, errCPUTime
@@ -171,7 +171,7 @@ func (w *process) watchCPU(limit time.Duration) *cpuWatch {
 			select {
 			case <-watch.done:
 				return
-			case <-w.gone:
+			case <-w.exited:
 				return
 			// The worker runs one thread at a time, so its CPU time cannot grow faster than
 			// real time.
@@ -183,7 +183,7 @@ func (w *process) watchCPU(limit time.Duration) *cpuWatch {
 			}
 			if left = limit - (used - before); left <= 0 {
 				watch.exceeded.Store(true)
-				w.kill()
+				w.killWorker()
 				return
 			}
 		}
@@ -191,40 +191,40 @@ func (w *process) watchCPU(limit time.Duration) *cpuWatch {
 	return watch
 }
 
-// end stops the watch.
-func (c *cpuWatch) end() { close(c.done) }
+// stopWorker stops the watch.
+func (c *cpuWatch) stopWatching() { close(c.done) }
 
-// bury ends the process and returns the error that describes its end.
-func (w *process) bury(cause error) error {
-	w.end()
+// killWithError ends the process and returns the error that describes its end.
+func (w *process) killWithError(cause error) error {
+	w.stopWorker()
 	if errors.Is(cause, errTooMuch) {
 		return cause
 	}
-	return &death{words: w.stderr.String(), cause: cause}
+	return &workerExitError{output: w.stderr.String(), cause: cause}
 }
 
-// end kills the process and waits until it has ended.
-func (w *process) end() {
-	w.kill()
-	<-w.gone
+// stopWorker kills the process and waits until it has ended.
+func (w *process) stopWorker() {
+	w.killWorker()
+	<-w.exited
 	// Errors do not matter because nothing is left to read from or write to these pipes.
 	_ = w.stdin.Close()
 	_ = w.stdout.Close()
 }
 
-// kill kills the process. It does nothing if the process has ended.
-func (w *process) kill() { _ = w.command.Process.Kill() }
+// killWorker kills the process. It does nothing if the process has ended.
+func (w *process) killWorker() { _ = w.command.Process.Kill() }
 
-// head keeps the beginning of its input. The Go runtime prints the reason of a crash first,
+// headBuffer keeps the beginning of its input. The Go runtime prints the reason of a crash first,
 // followed by the stacks of all goroutines.
-type head struct {
+type headBuffer struct {
 	mu   sync.Mutex
 	kept []byte
 }
 
 const maxHead = 4 << 10
 
-func (h *head) Write(p []byte) (int, error) {
+func (h *headBuffer) Write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if room := maxHead - len(h.kept); room > 0 {
@@ -233,7 +233,7 @@ func (h *head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (h *head) String() string {
+func (h *headBuffer) String() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return string(h.kept)

@@ -48,9 +48,9 @@ func Serve(stdin io.Reader, stdout io.Writer) error {
 		} else if err != nil {
 			return fmt.Errorf("read order: %w", err)
 		}
-		err := s.out.Encode(s.carryOut(next))
+		err := s.out.Encode(s.handleOrder(next))
 		if err != nil { // No part of the answer was written.
-			err = s.out.Encode(failed(outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("the chart cannot be described: %w", err))))
+			err = s.out.Encode(newErrorAnswer(outcome.Stalled(v1alpha1.ReasonInvalidChart, fmt.Errorf("the chart cannot be described: %w", err))))
 		}
 		if err != nil {
 			return fmt.Errorf("write answer: %w", err)
@@ -64,51 +64,51 @@ type server struct {
 	out *gob.Encoder
 }
 
-// carryOut carries out one order. A panic is reported as an error of this chart.
-func (s *server) carryOut(next order) (result answer) {
+// handleOrder carries out one order. A panic is reported as an error of this chart.
+func (s *server) handleOrder(next order) (result answer) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			text := strings.Join(strings.Fields(fmt.Sprint(cause)), " ")
-			result = failed(outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("panic: %.200s", text)))
+			result = newErrorAnswer(outcome.Stalled(v1alpha1.ReasonRenderFailed, fmt.Errorf("panic: %.200s", text)))
 		}
 	}()
-	ctx, with := context.Background(), hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}, Done: s.tell}
+	ctx, with := context.Background(), hydrate.InProcess{Renderer: helm.Engine{}, Reader: olares.Reader{}, Done: s.reportProgress}
 	switch {
 	case next.Analysis != nil:
-		draft, took, err := with.Analyze(ctx, next.Analysis.Request.unpack(), next.Analysis.Payload)
+		draft, took, err := with.Analyze(ctx, next.Analysis.Request.toRequest(), next.Analysis.Payload)
 		if err != nil {
-			result = failed(err)
+			result = newErrorAnswer(err)
 		}
-		result.Draft, result.Took = bare(draft), took
+		result.Draft, result.Took = withoutKnownFields(draft), took
 	case next.Preparation != nil:
-		p := hydrate.Preparation{Request: next.Preparation.Request.unpack(), Archive: next.Preparation.Archive, Given: next.Preparation.Given}
+		p := hydrate.Preparation{Request: next.Preparation.Request.toRequest(), Archive: next.Preparation.Archive, Given: next.Preparation.Given}
 		if next.Preparation.Lookup {
-			p.Request.Lookup = s.lookup
+			p.Request.Lookup = s.requestLookup
 		}
 		prepared, err := with.Prepare(ctx, p)
 		if err != nil {
-			return failed(err)
+			return newErrorAnswer(err)
 		}
-		result.Draft, result.Wrong = bare(prepared.Draft), prepared.Wrong
+		result.Draft, result.Wrong = withoutKnownFields(prepared.Draft), prepared.InputProblems
 		if units := prepared.Draft.Units; len(units) > 0 {
 			if result.Values, err = packValues(units[0].Values); err != nil {
-				return failed(outcome.Stalled(v1alpha1.ReasonInvalidValues, err))
+				return newErrorAnswer(outcome.Stalled(v1alpha1.ReasonInvalidValues, err))
 			}
 		}
 	default:
-		return failed(errors.New("an order without a content"))
+		return newErrorAnswer(errors.New("an order without a content"))
 	}
 	return result
 }
 
-// tell sends the progress of the order to the operator. It ignores errors because writing
+// reportProgress sends the progress of the order to the operator. It ignores errors because writing
 // the answer then fails too.
-func (s *server) tell(step hydrate.Name, d *hydrate.Draft) {
+func (s *server) reportProgress(step hydrate.Name, d *hydrate.Draft) {
 	_ = s.out.Encode(answer{Done: &done{Step: step, Files: d.FileCount}})
 }
 
-// bare returns a copy of the draft without the fields that the operator already has.
-func bare(d *hydrate.Draft) *hydrate.Draft {
+// withoutKnownFields returns a copy of the draft without the fields that the operator already has.
+func withoutKnownFields(d *hydrate.Draft) *hydrate.Draft {
 	if d == nil {
 		return nil
 	}
@@ -122,8 +122,8 @@ func bare(d *hydrate.Draft) *hydrate.Draft {
 
 var errNoReply = errors.New("lookup: the operator did not answer")
 
-// lookup requests an object from the operator.
-func (s *server) lookup(_ context.Context, query hydrate.LookupQuery) (map[string]any, error) {
+// requestLookup requests an object from the operator.
+func (s *server) requestLookup(_ context.Context, query hydrate.LookupQuery) (map[string]any, error) {
 	if err := s.out.Encode(answer{Query: &query}); err != nil {
 		return nil, fmt.Errorf("ask: %w", err)
 	}

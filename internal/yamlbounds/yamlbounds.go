@@ -19,9 +19,9 @@ const (
 	maxYAMLExpanded = 16 << 20
 )
 
-// Check returns an error if decoding the text would be too expensive. It does not check
+// CheckText returns an error if decoding the text would be too expensive. It does not check
 // whether the text is valid YAML. Its errors are Stalled with LimitExceeded.
-func Check(text []byte, maxBytes int) error {
+func CheckText(text []byte, maxBytes int) error {
 	if len(text) > maxBytes {
 		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "%d bytes of YAML, at most %d are allowed", len(text), maxBytes)
 	}
@@ -39,7 +39,7 @@ func Check(text []byte, maxBytes int) error {
 	if yaml.Unmarshal(text, &root) != nil {
 		return nil // The text has no aliases to expand, and the decoder reports the syntax error.
 	}
-	if _, err := (expansion{}).size(&root); err != nil {
+	if _, err := (aliasExpansion{}).expandedSize(&root); err != nil {
 		return outcome.Stalledf(v1alpha1.ReasonLimitExceeded, "%w", err)
 	}
 	return nil
@@ -49,13 +49,13 @@ func Check(text []byte, maxBytes int) error {
 // mark that is followed by the same name. Most texts that contain the marks use them for
 // other purposes, so this check usually avoids a full parse.
 func mayExpand(text []byte) bool {
-	aliases := marked(text, '*', nil)
-	return len(aliases) > 0 && len(marked(text, '&', aliases)) > 0
+	aliases := namesAfter(text, '*', nil)
+	return len(aliases) > 0 && len(namesAfter(text, '&', aliases)) > 0
 }
 
-// marked returns the names that follow a mark. If among is not nil, only names that it
+// namesAfter returns the names that follow a mark. If among is not nil, only names that it
 // contains are returned.
-func marked(text []byte, mark byte, among map[string]bool) map[string]bool {
+func namesAfter(text []byte, mark byte, among map[string]bool) map[string]bool {
 	found := map[string]bool{}
 	for {
 		at := bytes.IndexByte(text, mark)
@@ -78,13 +78,13 @@ func isAnchorByte(b byte) bool {
 	return b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z' || b == '_' || b == '-'
 }
 
-// expansion caches the size of nodes after the expansion of all aliases. The size is
+// aliasExpansion caches the size of nodes after the expansion of all aliases. The size is
 // negative while it is being computed.
-type expansion map[*yaml.Node]int
+type aliasExpansion map[*yaml.Node]int
 
-func (e expansion) size(node *yaml.Node) (int, error) {
+func (e aliasExpansion) expandedSize(node *yaml.Node) (int, error) {
 	if node.Kind == yaml.AliasNode {
-		return e.size(node.Alias)
+		return e.expandedSize(node.Alias)
 	}
 	if size, ok := e[node]; ok {
 		if size < 0 {
@@ -97,7 +97,7 @@ func (e expansion) size(node *yaml.Node) (int, error) {
 	}
 	total := len(node.Value) + 1
 	for _, child := range node.Content {
-		size, err := e.size(child)
+		size, err := e.expandedSize(child)
 		if err != nil {
 			return 0, err
 		}

@@ -17,7 +17,7 @@ func TestYAMLThatExpandsIsRefused(t *testing.T) {
 	}
 	loop := "a: &a [*a]\n"
 	for _, text := range []string{bomb, loop, strings.ReplaceAll(bomb, "&", "\t&"), strings.ReplaceAll(loop, "a", "a-_9")} {
-		NewWithT(t).Expect(outcome.Reason(Check([]byte(text), len(text)), "")).To(Equal(v1alpha1.ReasonLimitExceeded), text)
+		NewWithT(t).Expect(outcome.Reason(CheckText([]byte(text), len(text)), "")).To(Equal(v1alpha1.ReasonLimitExceeded), text)
 	}
 }
 

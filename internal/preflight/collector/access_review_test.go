@@ -126,7 +126,7 @@ func TestRightsOfNoneAndOfAnAdministrator(t *testing.T) {
 	g := NewWithT(t)
 	server := testenv.Start(t)
 	tenant, other := release.Tenant{Namespace: server.Namespace(t, nil), ServiceAccount: "default"}, server.Namespace(t, nil)
-	demand, err := preflight.Read(newRequest(tenant, namedTemplates(tenant, other)...))
+	demand, err := preflight.ParseRequest(newRequest(tenant, namedTemplates(tenant, other)...))
 	g.Expect(err).NotTo(HaveOccurred())
 	facts := stateOf(t, server, demand)
 	needs := demand.Needs(facts)
@@ -138,7 +138,7 @@ func TestRightsOfNoneAndOfAnAdministrator(t *testing.T) {
 }
 
 // stateOf returns a state with the kinds of a demand.
-func stateOf(t *testing.T, server *testenv.Env, demand *preflight.Demand) *preflight.Facts {
+func stateOf(t *testing.T, server *testenv.Env, demand *preflight.Requirements) *preflight.Facts {
 	t.Helper()
 	facts := &preflight.Facts{Kinds: map[schema.GroupVersionKind]preflight.Kind{}}
 	for _, gvk := range demand.Kinds() {

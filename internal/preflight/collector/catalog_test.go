@@ -44,7 +44,7 @@ func catalogDrafts(t *testing.T) map[string]*hydrate.Draft {
 		files := readFolder(t, filepath.Dir(file))
 		meta, err := chart.ReadMetadata(files)
 		g.Expect(err).NotTo(HaveOccurred())
-		draft := &hydrate.Draft{Request: hydrate.Request{App: meta.Name, Profile: olares.Profile{}, At: hydrate.Place{Namespace: hydrate.RenderNamespace, Instance: meta.Name}}, Files: files, Chart: meta}
+		draft := &hydrate.Draft{Request: hydrate.Request{App: meta.Name, Profile: olares.Profile{}, At: hydrate.InstallTarget{Namespace: hydrate.RenderNamespace, Instance: meta.Name}}, Files: files, Chart: meta}
 		g.Expect(render.Apply(t.Context(), draft)).To(Succeed(), meta.Name)
 		drafts[meta.Name] = draft
 	}
@@ -79,8 +79,8 @@ func TestCatalog(t *testing.T) {
 	for who, tenant := range map[string]release.Tenant{"an administrator": createAdministrator(t, server), "an account without permissions": unprivileged} {
 		counts, apps, remedies := map[string]int{}, map[string]bool{}, 0
 		for _, app := range slices.Sorted(maps.Keys(drafts)) {
-			units := preflight.Units(drafts[app], hydrate.RenderNamespace)
-			problems, err := c.Check(t.Context(), preflight.Wish{Tenant: tenant, App: app, Units: units})
+			units := preflight.UnitsOf(drafts[app], hydrate.RenderNamespace)
+			problems, err := c.Check(t.Context(), preflight.Request{Tenant: tenant, App: app, Units: units})
 			g.Expect(err).NotTo(HaveOccurred(), app)
 			for _, p := range problems {
 				counts[p.Reason]++

@@ -82,8 +82,8 @@ func New(cfg *rest.Config, mapper meta.RESTMapper, options ...Option) (*Collecto
 // of the app should be installed. An error means that the cluster could not be read, or has the
 // reason RenderFailed or LimitExceeded and is Stalled if the documents of the app cannot be
 // read.
-func (c *Collector) Check(ctx context.Context, request preflight.Wish) ([]preflight.Problem, error) {
-	demand, err := preflight.Read(request)
+func (c *Collector) Check(ctx context.Context, request preflight.Request) ([]preflight.Problem, error) {
+	demand, err := preflight.ParseRequest(request)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (c *Collector) Check(ctx context.Context, request preflight.Wish) ([]prefli
 		return nil, err
 	}
 	if facts == nil {
-		return []preflight.Problem{preflight.ImpersonationDenied(request.Tenant)}, nil
+		return []preflight.Problem{preflight.ImpersonationProblem(request.Tenant)}, nil
 	}
 	if facts.CRDs, err = c.existingCRDs(demand.CRDs()); err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ type accountState struct {
 
 // collectIndependent collects the state that does not depend on other results, concurrently. It
 // returns nil if the operator may not impersonate the tenant.
-func (c *Collector) collectIndependent(ctx context.Context, request preflight.Wish, demand *preflight.Demand) (*preflight.Facts, accountState, error) {
+func (c *Collector) collectIndependent(ctx context.Context, request preflight.Request, demand *preflight.Requirements) (*preflight.Facts, accountState, error) {
 	var facts *preflight.Facts
 	var known map[schema.GroupVersionKind]preflight.Kind
 	var allowed bool
@@ -168,7 +168,7 @@ func (c *Collector) collectIndependent(ctx context.Context, request preflight.Wi
 }
 
 // collectState collects the state of the cluster, the namespace and the releases.
-func (c *Collector) collectState(ctx context.Context, request preflight.Wish, demand *preflight.Demand) (*preflight.Facts, error) {
+func (c *Collector) collectState(ctx context.Context, request preflight.Request, demand *preflight.Requirements) (*preflight.Facts, error) {
 	// Each function sets different fields.
 	facts := &preflight.Facts{}
 	group, asking := errgroup.WithContext(ctx)
@@ -184,7 +184,7 @@ func (c *Collector) collectState(ctx context.Context, request preflight.Wish, de
 }
 
 // addNames adds which object names are taken, and which required service accounts exist.
-func (c *Collector) addNames(ctx context.Context, of release.Tenant, demand *preflight.Demand, facts *preflight.Facts) (err error) {
+func (c *Collector) addNames(ctx context.Context, of release.Tenant, demand *preflight.Requirements, facts *preflight.Facts) (err error) {
 	if facts.Accounts, err = c.existingAccounts(ctx, of.Namespace, demand.Accounts(facts)); err != nil {
 		return err
 	}

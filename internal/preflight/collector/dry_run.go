@@ -106,7 +106,7 @@ func rejectionMessage(err error) string {
 	}
 	about := status.Status()
 	if _, said, denied := strings.Cut(about.Message, "admission webhook "); denied && strings.Contains(said, "denied the request") {
-		return preflight.NewRefusal([]string{"admission webhook " + said})
+		return preflight.RefusalMessage([]string{"admission webhook " + said})
 	}
 	if !apierrors.IsInvalid(err) {
 		return ""
@@ -124,7 +124,7 @@ func rejectionMessage(err error) string {
 	if len(faults) == 0 {
 		faults = []string{about.Message}
 	}
-	return preflight.NewRefusal(faults)
+	return preflight.RefusalMessage(faults)
 }
 
 // newestRecords returns the newest record of each release, read as the tenant. It returns nil if

@@ -143,19 +143,19 @@ func TestExistingReleases(t *testing.T) {
 	record("web", "10", "deployed", "")
 	record("gone", "1", "uninstalled", "")
 	record("own", "1", "failed", "web")
-	check := func(change func(*preflight.Wish)) []string {
+	check := func(change func(*preflight.Request)) []string {
 		w := newRequest(tenant, configMapYAML("a"))
 		change(&w)
 		found, err := checkReasons(t.Context(), newCollector(t, server), w)
 		g.Expect(err).NotTo(HaveOccurred())
 		return found
 	}
-	g.Expect(check(func(w *preflight.Wish) { w.Units[0].Release = "web" })).To(Equal([]string{v1alpha1.ReasonAlreadyInstalled}))
+	g.Expect(check(func(w *preflight.Request) { w.Units[0].Release = "web" })).To(Equal([]string{v1alpha1.ReasonAlreadyInstalled}))
 	for _, free := range []string{"gone", "own", "new"} {
-		g.Expect(check(func(w *preflight.Wish) { w.Units[0].Release = free })).To(BeEmpty(), free)
+		g.Expect(check(func(w *preflight.Request) { w.Units[0].Release = free })).To(BeEmpty(), free)
 	}
-	g.Expect(check(func(w *preflight.Wish) { w.Adopted, w.Replaces = []string{"web"}, true })).To(BeEmpty(), "the newest revision is deployed")
-	g.Expect(check(func(w *preflight.Wish) { w.Adopted, w.Replaces = []string{"new"}, true })).To(Equal([]string{v1alpha1.ReasonAdoptFailed}))
+	g.Expect(check(func(w *preflight.Request) { w.Adopted, w.Replaces = []string{"web"}, true })).To(BeEmpty(), "the newest revision is deployed")
+	g.Expect(check(func(w *preflight.Request) { w.Adopted, w.Replaces = []string{"new"}, true })).To(Equal([]string{v1alpha1.ReasonAdoptFailed}))
 }
 
 func TestServiceAccountOfAHook(t *testing.T) {
@@ -164,7 +164,7 @@ func TestServiceAccountOfAHook(t *testing.T) {
 	tenant := createOwner(t, server)
 	w := newRequest(tenant, "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, annotations: {helm.sh/hook: pre-install}}\n"+
 		"spec: {template: {spec: {restartPolicy: Never, serviceAccountName: migrator, containers: [{name: a, image: a}]}}}")
-	w.Moments = []string{"pre-install"}
+	w.HookEvents = []string{"pre-install"}
 	g.Expect(checkReasons(t.Context(), newCollector(t, server), w)).To(Equal([]string{v1alpha1.ReasonServiceAccountMissing}))
 	server.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: tenant.Namespace, Name: "migrator"}})
 	g.Expect(checkReasons(t.Context(), newCollector(t, server), w)).To(BeEmpty())

@@ -41,12 +41,12 @@ func newCollector(t *testing.T, server *testenv.Env, change ...func(*rest.Config
 }
 
 // newRequest returns a request of a tenant for a chart with these templates.
-func newRequest(tenant release.Tenant, templates ...string) preflight.Wish {
+func newRequest(tenant release.Tenant, templates ...string) preflight.Request {
 	unit := preflight.Unit{Name: "web", RenderedIn: "default"}
 	for _, text := range templates {
 		unit.Documents = append(unit.Documents, newDocument("web/templates/a.yaml", text))
 	}
-	return preflight.Wish{Tenant: tenant, App: "web", Instance: "web", Units: []preflight.Unit{unit}}
+	return preflight.Request{Tenant: tenant, App: "web", Instance: "web", Units: []preflight.Unit{unit}}
 }
 
 // newDocument returns a document as a worker does for a rendered text.
@@ -72,7 +72,7 @@ func createAdministrator(t *testing.T, server *testenv.Env) release.Tenant {
 }
 
 // checkReasons returns the reasons of the problems of a request.
-func checkReasons(ctx context.Context, c *collector.Collector, w preflight.Wish) ([]string, error) {
+func checkReasons(ctx context.Context, c *collector.Collector, w preflight.Request) ([]string, error) {
 	problems, err := c.Check(ctx, w)
 	var all []string
 	for _, p := range problems {
@@ -82,7 +82,7 @@ func checkReasons(ctx context.Context, c *collector.Collector, w preflight.Wish)
 }
 
 // checkMessages returns the messages of the problems of a request.
-func checkMessages(ctx context.Context, g Gomega, c *collector.Collector, w preflight.Wish) []string {
+func checkMessages(ctx context.Context, g Gomega, c *collector.Collector, w preflight.Request) []string {
 	problems, err := c.Check(ctx, w)
 	g.Expect(err).NotTo(HaveOccurred())
 	var all []string

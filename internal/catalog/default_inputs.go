@@ -1,0 +1,70 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// TenantEnvs is the name of the ConfigMap and of the Secret that contain inputs for all
+// apps in a namespace.
+const TenantEnvs = "appmarket-envs"
+
+// ReadDefaultInputs contains inputs by name. Plain contains the names of inputs that are stored in
+// plain text and not in a Secret.
+type DefaultInputs struct {
+	Texts map[string]string
+	Plain map[string]bool
+}
+
+func (s DefaultInputs) setInput(name, text string, plain bool) {
+	s.Texts[name], s.Plain[name] = text, plain
+}
+
+// ReadDefaultInputs returns the inputs that are supplied to every app, in this order of increasing
+// precedence: the inputs of the source, the ConfigMap TenantEnvs and the Secret TenantEnvs
+// in the tenant's namespace. The reader has the permissions of the tenant. The ConfigMap
+// and the Secret are skipped if they do not exist or may not be read.
+func (c *Catalog) ReadDefaultInputs(ctx context.Context, reader client.Reader, tenant release.Tenant, app *App) (DefaultInputs, error) {
+	supplied := DefaultInputs{Texts: map[string]string{}, Plain: map[string]bool{}}
+	if envs := app.Source.Spec.Envs; len(envs) > 0 {
+		market := valueReader{reader: c.Secrets, tenant: release.Tenant{Namespace: app.Source.Namespace, ServiceAccount: "the operator"}, objects: c.Objects}
+		for _, env := range envs {
+			text, err := market.readInput(ctx, env)
+			if err != nil {
+				return DefaultInputs{}, fmt.Errorf("input %s of source %s: %w", env.Name, app.Source.Name, err)
+			}
+			supplied.setInput(env.Name, text, !isSecretInput(env))
+		}
+	}
+	at := types.NamespacedName{Namespace: tenant.Namespace, Name: TenantEnvs}
+	config, hidden := &corev1.ConfigMap{}, &corev1.Secret{}
+	group, reading := errgroup.WithContext(ctx)
+	for _, object := range []client.Object{config, hidden} {
+		group.Go(outcome.Guarded(func() error {
+			err := reader.Get(reading, at, object)
+			if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+				return nil
+			}
+			return err
+		}))
+	}
+	if err := group.Wait(); err != nil {
+		return DefaultInputs{}, fmt.Errorf("get %s: %w", TenantEnvs, err)
+	}
+	for name, text := range config.Data {
+		supplied.setInput(name, text, true)
+	}
+	for name, text := range hidden.Data {
+		supplied.setInput(name, string(text), false)
+	}
+	return supplied, nil
+}

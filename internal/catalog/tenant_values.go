@@ -1,0 +1,186 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/appmarket/operator/internal/values"
+
+	corev1 "k8s.io/api/core/v1"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/release"
+)
+
+// ValueSources contains the values and inputs in the spec of an instance or a task.
+type ValueSources struct {
+	Values     *runtime.RawExtension
+	ValuesFrom []v1alpha1.ValuesReference
+	Envs       []v1alpha1.EnvVar
+}
+
+// ValuesKey is the key of a Secret or ConfigMap that contains values.
+const ValuesKey = "values.yaml"
+
+// ValueSourcesFor returns the values and inputs of an instance. The values of an adopted release
+// have the lowest precedence.
+func ValueSourcesFor(instance *v1alpha1.AppInstance) ValueSources {
+	given := ValueSources{Values: instance.Spec.Values, ValuesFrom: instance.Spec.ValuesFrom, Envs: instance.Spec.Envs}
+	if adopted := instance.Status.AdoptedValues; adopted != nil {
+		first := v1alpha1.ValuesReference{Kind: v1alpha1.ValuesFromSecret, Name: adopted.Name, Key: ValuesKey}
+		given.ValuesFrom = append([]v1alpha1.ValuesReference{first}, given.ValuesFrom...)
+	}
+	return given
+}
+
+// ResolveValues reads the values and inputs of a tenant: valuesFrom in order, values merged over
+// them, and the inputs. The reader has the permissions of the tenant, so that the operator
+// does not give access to other objects. An object that is missing or may not be read is an
+// error with reason SecretMissing or PermissionDenied. It is not Stalled because the
+// operator is not notified when the cause is fixed.
+func (c *Catalog) ResolveValues(ctx context.Context, reader client.Reader, tenant release.Tenant, given ValueSources) (Request, error) {
+	g := valueReader{reader: reader, tenant: tenant, objects: c.Objects}
+	wish := Request{Values: map[string]any{}, Envs: map[string]string{}, Tenant: tenant}
+	for _, ref := range given.ValuesFrom {
+		text, err := g.readKey(ctx, ref.Kind, ref.Name, ref.Key)
+		if err != nil && isMissingError(err) && ref.Optional != nil && *ref.Optional {
+			continue
+		}
+		if err != nil {
+			return Request{}, fmt.Errorf("spec.valuesFrom: %w", err)
+		}
+		decoded, err := values.Decode([]byte(text))
+		if err != nil {
+			return Request{}, redactedParseError(ref, err)
+		}
+		wish.Values = values.Overlay(wish.Values, decoded)
+	}
+	own, err := DecodeValues(given.Values)
+	if err != nil {
+		return Request{}, fmt.Errorf("spec.values: %w", err)
+	}
+	switch {
+	case len(wish.Values) > 0:
+		wish.Values = values.Overlay(wish.Values, own)
+	case own != nil:
+		wish.Values = own
+	}
+	if err := checkEntries(wish.Values); err != nil {
+		return Request{}, err
+	}
+	for _, env := range given.Envs {
+		if wish.Envs[env.Name], err = g.readInput(ctx, env); err != nil {
+			return Request{}, fmt.Errorf("input %s: %w", env.Name, err)
+		}
+		if !isSecretInput(env) {
+			wish.Plain = append(wish.Plain, env.Name)
+		}
+	}
+	return wish, nil
+}
+
+// isSecretInput reports whether an input is read from a Secret.
+func isSecretInput(env v1alpha1.EnvVar) bool {
+	return env.ValueFrom != nil && env.ValueFrom.SecretKeyRef != nil
+}
+
+// redactedParseError returns the error for values that cannot be parsed. The message of the parser
+// is omitted for a Secret because it may quote the content.
+func redactedParseError(ref v1alpha1.ValuesReference, err error) error {
+	if ref.Kind == v1alpha1.ValuesFromSecret {
+		reason := outcome.Reason(err, v1alpha1.ReasonInvalidValues)
+		return outcome.Stalled(reason, fmt.Errorf("key %s of %s %s: not values in YAML", ref.Key, ref.Kind, ref.Name))
+	}
+	return fmt.Errorf("key %s of %s %s: %w", ref.Key, ref.Kind, ref.Name, err)
+}
+
+type valueReader struct {
+	reader client.Reader
+	tenant release.Tenant
+	// objects reads AppInstances.
+	objects client.Reader
+}
+
+func (g valueReader) readInput(ctx context.Context, env v1alpha1.EnvVar) (string, error) {
+	switch {
+	case env.ValueFrom == nil && env.Value != nil:
+		return *env.Value, nil
+	case env.ValueFrom != nil && env.ValueFrom.SecretKeyRef != nil:
+		return g.readKey(ctx, v1alpha1.ValuesFromSecret, env.ValueFrom.SecretKeyRef.Name, env.ValueFrom.SecretKeyRef.Key)
+	case env.ValueFrom != nil && env.ValueFrom.ConfigMapKeyRef != nil:
+		return g.readKey(ctx, v1alpha1.ValuesFromConfigMap, env.ValueFrom.ConfigMapKeyRef.Name, env.ValueFrom.ConfigMapKeyRef.Key)
+	case env.ValueFrom != nil && env.ValueFrom.OutputRef != nil:
+		return g.readOutput(ctx, env.ValueFrom.OutputRef.Name, env.ValueFrom.OutputRef.Key)
+	}
+	return "", nil
+}
+
+// readOutput reads an output of another instance in the namespace. If the output does not exist
+// yet, the error is Waiting.
+func (g valueReader) readOutput(ctx context.Context, name, key string) (string, error) {
+	instance := &v1alpha1.AppInstance{}
+	err := g.objects.Get(ctx, types.NamespacedName{Namespace: g.tenant.Namespace, Name: name}, instance)
+	if client.IgnoreNotFound(err) != nil {
+		return "", fmt.Errorf("get instance %s: %w", name, err)
+	}
+	var names []string
+	for _, out := range instance.Status.Outputs {
+		if out.Name == key {
+			return out.Value, nil
+		}
+		names = append(names, out.Name)
+	}
+	if len(names) == 0 {
+		return "", outcome.Waiting(v1alpha1.ReasonWaitingForDependency, retryInterval, fmt.Errorf("instance %q has no outputs, since it is not installed: install it", name))
+	}
+	return "", outcome.Waiting(v1alpha1.ReasonWaitingForDependency, retryInterval, fmt.Errorf(
+		"instance %q has no output %q: it has %s", name, key, nameList(names)))
+}
+
+// retryInterval is the interval at which missing objects are requested again.
+const retryInterval = 15 * time.Second
+
+// readKey reads one key of a Secret or a ConfigMap.
+func (g valueReader) readKey(ctx context.Context, kind v1alpha1.ValuesKind, name, key string) (string, error) {
+	at := types.NamespacedName{Namespace: g.tenant.Namespace, Name: name}
+	var text string
+	var found bool
+	var err error
+	if kind == v1alpha1.ValuesFromSecret {
+		secret := &corev1.Secret{}
+		if err = g.reader.Get(ctx, at, secret); err == nil {
+			var data []byte
+			data, found = secret.Data[key]
+			text = string(data)
+		}
+	} else {
+		config := &corev1.ConfigMap{}
+		if err = g.reader.Get(ctx, at, config); err == nil {
+			text, found = config.Data[key]
+		}
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return "", outcome.Failed(v1alpha1.ReasonSecretMissing, fmt.Errorf(
+			"there is no %s %q in namespace %s: create it with key %q", kind, name, g.tenant.Namespace, key))
+	case apierrors.IsForbidden(err):
+		return "", outcome.Failed(v1alpha1.ReasonPermissionDenied, fmt.Errorf(
+			"service account %s may not get %s %q in namespace %s: grant it the right, or name another account", g.tenant.ServiceAccount, kind, name, g.tenant.Namespace))
+	case err != nil:
+		return "", fmt.Errorf("get %s %s: %w", kind, name, err)
+	case !found:
+		return "", outcome.Failed(v1alpha1.ReasonSecretMissing, fmt.Errorf("%s %q in namespace %s has no key %q: add it", kind, name, g.tenant.Namespace, key))
+	}
+	return text, nil
+}
+
+func isMissingError(err error) bool {
+	return outcome.Reason(err, "") == v1alpha1.ReasonSecretMissing
+}

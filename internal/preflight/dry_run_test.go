@@ -1,0 +1,166 @@
+package preflight_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/preflight"
+)
+
+// attemptTexts returns the objects of a wish for which a dry run is requested, in the form
+// "namespace/kind/name".
+func attemptTexts(t *testing.T, w preflight.Request, f *preflight.Facts) []string {
+	t.Helper()
+	demand, err := preflight.ParseRequest(w)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	var all []string
+	for _, a := range demand.Attempts(f) {
+		all = append(all, fmt.Sprintf("%s/%s/%s", a.Namespace, a.Kind.Kind, a.Name))
+	}
+	return all
+}
+
+func TestAttempts(t *testing.T) {
+	g := NewWithT(t)
+	elsewhere := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: far, namespace: other}"
+	w := newRequest(strings.Join([]string{
+		configMap("a"), elsewhere, "apiVersion: v1\nkind: Namespace\nmetadata: {name: extra}", "apiVersion: v1\nkind: Namespace\nmetadata: {name: team}",
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: wrong, labels: {a: 1}}", "apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: some-}",
+		"apiVersion: absent.example.com/v1\nkind: Odd\nmetadata: {name: odd}",
+		"apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: kept}", "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: new}",
+	}, "\n---\n"))
+	w.Retained = []v1alpha1.ObjectReference{{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: "team", Name: "kept"}}
+	g.Expect(attemptTexts(t, w, newFacts())).To(Equal([]string{"team/ConfigMap/a", "other/ConfigMap/far", "/Namespace/extra", "team/PersistentVolumeClaim/new"}))
+
+	f := newFacts()
+	f.Missing = []preflight.Need{{Namespace: "other"}, {Namespace: ""}}
+	g.Expect(attemptTexts(t, w, f)).To(Equal([]string{"team/ConfigMap/a", "team/PersistentVolumeClaim/new"}), "not where rights are missing")
+
+	w.Existing = []v1alpha1.ObjectReference{{APIVersion: "v1", Kind: "ConfigMap", Namespace: "team", Name: "a"}, {APIVersion: "v1", Kind: "Namespace", Name: "extra"}}
+	g.Expect(attemptTexts(t, w, newFacts())).To(Equal([]string{"other/ConfigMap/far", "team/PersistentVolumeClaim/new"}), "not what the instance has already")
+
+	w.Units[0].Provisional = true
+	g.Expect(attemptTexts(t, w, newFacts())).To(BeEmpty(), "not what a template that asks for objects may leave out")
+
+	w.Units[0].Provisional, w.RightsOnly = false, true
+	g.Expect(attemptTexts(t, w, newFacts())).To(BeEmpty())
+
+	var many []string
+	for i := range 300 {
+		many = append(many, configMap(fmt.Sprintf("c-%d", i)))
+	}
+	g.Expect(attemptTexts(t, newRequest(strings.Join(many, "\n---\n")), newFacts())).To(HaveLen(200))
+}
+
+func TestAnswers(t *testing.T) {
+	hook := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hook, annotations: {helm.sh/hook: pre-install}}"
+	w := newRequest(strings.Join([]string{configMap("a"), configMap("b"), configMap("c"), hook}, "\n---\n"))
+	w.Units[0].Release = "shop"
+	exists := func(release, namespace string) preflight.Answer {
+		return preflight.Answer{Exists: true, Release: release, Namespace: namespace}
+	}
+	none := preflight.Answer{}
+	for _, c := range []struct {
+		why     string
+		answers []preflight.Answer
+		wants   []want
+	}{
+		{"all can be created", []preflight.Answer{none, none, none, none}, nil},
+		{"its own", []preflight.Answer{exists("shop", "team"), none, none, none}, nil},
+		{"a hook is replaced", []preflight.Answer{none, none, none, exists("", "")}, nil},
+		{"of no release", []preflight.Answer{exists("", ""), none, none, none}, []want{{v1alpha1.ReasonObjectExists, true,
+			[]string{"ConfigMap/a exists and belongs to no release; delete it, or use another name for the instance"}}}},
+		{"of another release", []preflight.Answer{none, exists("blog", "team"), none, none}, []want{{v1alpha1.ReasonObjectExists, true,
+			[]string{"ConfigMap/b exists and belongs to release blog; delete it"}}}},
+		{"of the same name elsewhere", []preflight.Answer{none, exists("shop", "other"), none, none}, []want{{v1alpha1.ReasonObjectExists, true,
+			[]string{"ConfigMap/b exists and belongs to release shop in namespace other"}}}},
+		{"several", []preflight.Answer{exists("", ""), exists("blog", "team"), exists("", ""), none}, []want{
+			{v1alpha1.ReasonObjectExists, true, []string{"ConfigMap/a, ConfigMap/c exist and belong to no release; delete them"}},
+			{v1alpha1.ReasonObjectExists, true, []string{"ConfigMap/b exists"}}}},
+		{"refused", []preflight.Answer{{Refusal: preflight.RefusalMessage([]string{"data: too long", "b: c", "d: e"})}, none, none, none}, []want{{v1alpha1.ReasonInvalidObject, true,
+			[]string{"ConfigMap/a: data: too long; b: c (and 1 other fault); correct the values"}}}},
+	} {
+		f := newFacts()
+		f.Answers = c.answers
+		expectProblems(t, c.why, checkRequest(t, w, f), c.wants...)
+	}
+
+}
+
+func TestReleases(t *testing.T) {
+	w := newRequest(configMap("a"))
+	w.Units[0].Release = "shop"
+	adopting := preflight.Request{Tenant: w.Tenant, Instance: "shop", App: "web", RightsOnly: true, Adopted: []string{"shop"}, Replaces: true}
+	for _, c := range []struct {
+		why     string
+		wish    preflight.Request
+		records map[string]preflight.Record
+		reason  string
+		words   string
+	}{
+		{"none is there", w, map[string]preflight.Record{}, "", ""},
+		{"records cannot be read", w, nil, "", ""},
+		{"one of the helm command", w, map[string]preflight.Record{"shop": {Status: "deployed"}}, v1alpha1.ReasonAlreadyInstalled, "there is a Helm release shop in namespace team already; adopt it"},
+		{"one that failed", w, map[string]preflight.Record{"shop": {Status: "failed"}}, v1alpha1.ReasonAlreadyInstalled, "there is a Helm release shop"},
+		{"one that was removed", w, map[string]preflight.Record{"shop": {Status: "uninstalled"}}, "", ""},
+		{"its own", w, map[string]preflight.Record{"shop": {Status: "failed", Instance: "shop"}}, "", ""},
+		{"another instance's", w, map[string]preflight.Record{"shop": {Status: "deployed", Instance: "other"}}, v1alpha1.ReasonAlreadyInstalled, "belongs to instance other"},
+		{"adopt nothing", adopting, map[string]preflight.Record{}, v1alpha1.ReasonAdoptFailed, "there is no Helm release shop in namespace team that can be adopted; use action Install"},
+		{"adopt what was removed", adopting, map[string]preflight.Record{"shop": {Status: "uninstalled"}}, v1alpha1.ReasonAdoptFailed, "there is no Helm release shop"},
+		{"adopt what is there", adopting, map[string]preflight.Record{"shop": {Status: "deployed"}}, "", ""},
+		{"adopt what failed", adopting, map[string]preflight.Record{"shop": {Status: "failed"}}, v1alpha1.ReasonAdoptFailed, "is failed and cannot be adopted"},
+		{"adopt another instance's", adopting, map[string]preflight.Record{"shop": {Status: "deployed", Instance: "other"}}, v1alpha1.ReasonAdoptFailed, "belongs to instance other"},
+	} {
+		f := newFacts()
+		f.Records = c.records
+		if c.reason == "" {
+			expectProblems(t, c.why, checkRequest(t, c.wish, f))
+			continue
+		}
+		expectProblems(t, c.why, checkRequest(t, c.wish, f), want{c.reason, true, []string{c.words}})
+	}
+}
+
+func TestAccountsOfHooks(t *testing.T) {
+	job := func(moment, weight, account string) string {
+		return fmt.Sprintf("apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, annotations: {helm.sh/hook: %q, helm.sh/hook-weight: %q}}\n"+
+			"spec: {template: {spec: {serviceAccountName: %s, containers: [{name: a, image: a}]}}}", moment, weight, account)
+	}
+	account := func(annotations string) string {
+		return "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: migrator, annotations: {" + annotations + "}}"
+	}
+	const nobody = "Job/migrate: the pre-install hook runs as service account migrator, which does not exist in namespace team"
+	for _, c := range []struct{ why, text, words string }{
+		{"an account that nobody creates", job("pre-install", "0", "migrator"), nobody},
+		{"the one of every namespace", job("pre-install", "0", "default"), ""},
+		{"none", job("pre-install", "0", "''"), ""},
+		{"one that the chart creates afterwards", job("pre-install", "0", "migrator") + "\n---\n" + account(""), "which the chart creates only afterwards"},
+		{"one that the chart creates before", job("post-install", "0", "migrator") + "\n---\n" + account(""), ""},
+		{"a hook of both moments", job("pre-install, post-install", "0", "migrator") + "\n---\n" + account(""), "the pre-install and post-install hook"},
+		{"a hook of lower weight", job("pre-install", "1", "migrator") + "\n---\n" + account("helm.sh/hook: pre-install, helm.sh/hook-weight: '0'"), ""},
+		{"a hook of higher weight", job("pre-install", "1", "migrator") + "\n---\n" + account("helm.sh/hook: pre-install, helm.sh/hook-weight: '5'"), "which the chart creates only afterwards"},
+		{"a hook of an earlier moment", job("post-install", "-1", "migrator") + "\n---\n" + account("helm.sh/hook: pre-install, helm.sh/hook-weight: '5'"), ""},
+		{"a hook of a later moment", job("pre-install", "5", "migrator") + "\n---\n" + account("helm.sh/hook: post-install"), "which the chart creates only afterwards"},
+		{"a moment of another operation", job("pre-delete", "0", "migrator"), ""},
+		{"a hook in another namespace", strings.Replace(job("pre-install", "0", "migrator"), "name: migrate,", "name: migrate, namespace: other,", 1), ""},
+	} {
+		w := newRequest(c.text)
+		w.HookEvents = []string{"pre-install", "post-install"}
+		if c.words == "" {
+			expectProblems(t, c.why, checkRequest(t, w, newFacts()))
+			continue
+		}
+		expectProblems(t, c.why, checkRequest(t, w, newFacts()), want{v1alpha1.ReasonServiceAccountMissing, c.words != nobody, []string{c.words}})
+		f := newFacts()
+		f.Accounts = map[string]bool{"migrator": true}
+		expectProblems(t, c.why+", which exists", checkRequest(t, w, f))
+	}
+	both := newRequest("")
+	both.HookEvents = []string{"pre-install"}
+	both.Units = []preflight.Unit{newUnit("first", "first/templates/a.yaml", account("")), newUnit("second", "second/templates/a.yaml", job("pre-install", "0", "migrator"))}
+	expectProblems(t, "a chart that is installed earlier", checkRequest(t, both, newFacts()))
+}

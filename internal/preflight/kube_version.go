@@ -1,0 +1,36 @@
+package preflight
+
+import (
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/appmarket/operator/api/v1alpha1"
+)
+
+// checkKubernetes compares the version of the cluster with the constraint of each chart, as
+// Helm does.
+func (d *Requirements) checkKubernetes(facts *Facts) []Problem {
+	if facts.Version == "" {
+		return nil
+	}
+	var problems []Problem
+	for _, unit := range d.request.Units {
+		if unit.KubeVersion == "" || isCompatible(unit.KubeVersion, facts.Version) {
+			continue
+		}
+		problems = append(problems, newFinalProblem(v1alpha1.ReasonIncompatibleKubernetes,
+			"chart %s asks for Kubernetes %s, and the cluster has %s; choose a version of the app that goes with it",
+			unit.Name, truncateText(unit.KubeVersion), facts.Version))
+	}
+	return problems
+}
+
+// isCompatible reports whether a version satisfies a constraint. It returns false for invalid
+// input, which Helm also rejects.
+func isCompatible(constraint, version string) bool {
+	wanted, err := semver.NewConstraint(constraint)
+	if err != nil {
+		return false
+	}
+	have, err := semver.NewVersion(version)
+	return err == nil && wanted.Check(have)
+}
