@@ -86,7 +86,7 @@ func rendersOf(folder string) ([]hydrate.RenderInput, error) {
 	if err != nil {
 		return nil, err
 	}
-	listing, err := from.List(ctx, hydrate.Mark{})
+	listing, err := from.List(ctx, hydrate.Cursor{})
 	if err != nil {
 		return nil, err
 	}

@@ -126,7 +126,7 @@ func readIndexAsSource(url string) (int, time.Duration, error) {
 		return 0, 0, err
 	}
 	begin := time.Now()
-	listing, err := from.List(context.Background(), hydrate.Mark{})
+	listing, err := from.List(context.Background(), hydrate.Cursor{})
 	if err != nil {
 		return 0, 0, err
 	}

@@ -135,8 +135,8 @@ func comparePlain(t *testing.T, with hydrate.Worker, archive []byte, want helmOu
 		return "not hydrated", err.Error()
 	case want.err == nil && err != nil:
 		return "refused, and rendered by helm", err.Error()
-	case want.err == nil && d.Unrendered() != "":
-		return "published without objects, and rendered by helm", d.Unrendered()
+	case want.err == nil && d.UnrenderedReason() != "":
+		return "published without objects, and rendered by helm", d.UnrenderedReason()
 	case want.err == nil:
 		return "published, and rendered by helm", want.compare(documents)
 	case want.library && err == nil:
@@ -145,7 +145,7 @@ func comparePlain(t *testing.T, with hydrate.Worker, archive []byte, want helmOu
 		if err != nil {
 			return "refused, and needs values", err.Error()
 		}
-		if len(d.Warnings()) == 0 {
+		if len(d.ListWarnings()) == 0 {
 			return "published, and needs values", "there is no warning: helm says " + want.err.Error()
 		}
 		return "published, and needs values", ""
@@ -168,19 +168,19 @@ func hydratePlain(t *testing.T, with hydrate.Worker, archive []byte) (*hydrate.D
 		return none, nil, err
 	}
 	request := hydrate.Request{App: meta.Name, Profile: olares.HelmProfile{}, Offer: hydrate.Offer{Version: meta.Version}}
-	d, _, err := with.Analyze(t.Context(), request, hydrate.Payload{Archive: archive})
+	d, _, err := with.Analyze(t.Context(), request, hydrate.ChartContent{Archive: archive})
 	if err != nil {
 		return none, nil, err
 	}
-	if d.Unrendered() != "" || meta.Type == "library" || d.Units[0].Violation != "" {
+	if d.UnrenderedReason() != "" || meta.Type == "library" || d.Units[0].Violation != "" {
 		return d, nil, nil
 	}
-	request.At = hydrate.Place{Namespace: hydrate.RenderNamespace, Instance: meta.Name}
+	request.At = hydrate.InstallTarget{Namespace: hydrate.RenderNamespace, Instance: meta.Name}
 	prepared, err := with.Prepare(t.Context(), hydrate.Preparation{Request: request, Archive: d.Archive, Given: hydrate.GivenInputs{}})
 	if err != nil {
 		return d, nil, err
 	}
-	return d, prepared.Draft.Documents(), nil
+	return d, prepared.Draft.AllDocuments(), nil
 }
 
 // helmOutput is what Helm makes of a chart: the objects of each template, rendered
