@@ -16,7 +16,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// badIndex is a source of which the index cannot be had or read.
+// badIndex is a test case for a source whose index cannot be fetched or read.
 type badIndex struct {
 	name, why string
 	page      http.HandlerFunc
@@ -130,7 +130,7 @@ var _ = Describe("A source whose index is bad", func() {
 			name := fmt.Sprintf("app-%d", i)
 			archive := packed(name, "1.0.0", page)
 			repo.Handle("/"+name+".tgz", func(w http.ResponseWriter, r *http.Request) {
-				<-time.After(200 * time.Millisecond) // so that hydration takes its time
+				<-time.After(200 * time.Millisecond) // slows hydration down
 				fixture.Content(archive)(w, r)
 			})
 			all = append(all, fixture.NewOffer(name, "1.0.0", name+".tgz", archive))

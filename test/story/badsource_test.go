@@ -21,12 +21,12 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// An ending is what a bad input leads to.
+// An ending is the status that an invalid input leads to.
 type ending struct {
-	// milestone is not reached, for this reason.
+	// milestone is the condition that is not reached, for this reason.
 	milestone, reason string
-	// retried says that it is tried again, and stalled that it is not; neither
-	// that the source named the time.
+	// retried expects the operation to be retried, and stalled expects it not to be. If neither is
+	// set, the source specified the time of the next attempt.
 	retried, stalled bool
 }
 
@@ -34,10 +34,10 @@ func stalls(milestone, reason string) ending { return ending{milestone, reason, 
 
 func retries(milestone, reason string) ending { return ending{milestone, reason, true, false} }
 
-// postponed is what was told to come back later.
+// postponed is the ending of a request that the source asks to repeat later.
 var postponed = ending{reason: v1alpha1.ReasonRateLimited}
 
-// ends waits for an object to end so.
+// ends waits for an object to reach the given ending.
 func ends(ctx context.Context, o v1alpha1.Object, want ending) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
@@ -66,14 +66,14 @@ func ends(ctx context.Context, o v1alpha1.Object, want ending) {
 	}).WithContext(ctx).Should(Succeed())
 }
 
-// badApp is an app of which the source gives something that is none.
+// badApp is a test case for an app whose source serves an invalid archive.
 type badApp struct {
 	name string
-	// archive is what the source gives, and page how, if not plainly.
+	// archive is the content that the source serves. page replaces the default handler.
 	archive []byte
 	page    http.HandlerFunc
-	// elsewhere is the URL in the index, and digest the digest, if not those of
-	// archive.
+	// elsewhere is the URL in the index, and digest the digest in the index. They default to the
+	// URL and the digest of archive.
 	elsewhere, digest string
 }
 
@@ -96,12 +96,12 @@ func (b badApp) offer(s *fixture.Repository) fixture.Offer {
 	return o
 }
 
-// template is a chart with one more template.
+// template returns a chart with one additional template.
 func template(name, text string) badApp {
 	return badApp{name: name, archive: packed(name, "1.0.0", page, file{"templates/more.yaml", text})}
 }
 
-// badApps are all of them but those that are tried again.
+// badApps returns the apps whose failure is not retried.
 func badApps() []badApp {
 	newBadApp := func(name string, more ...file) badApp {
 		return badApp{name: name, archive: packed(name, "1.0.0", more...)}
@@ -177,7 +177,7 @@ var _ = Describe("A source whose apps are bad", Ordered, func() {
 		index = append(index, fixture.Offer{Name: "unversioned", Version: "latest", URL: "unversioned.tgz"})
 		repo.Handle("/index.yaml", fixture.Content(bytes.Replace(fixture.IndexOf(index...), []byte("name: no-semver\n    version: 1.0.0"), []byte("name: no-semver\n    version: one"), 1)))
 		source = sourceOf(ctx, ns, "bad", repo.URL, impatient, often, sharedByAll)
-		// A template that never ends puts off the first conditions by its processor time.
+		// The CPU time of an endless template delays the first conditions.
 		endless := app("endless")
 		Eventually(func(g Gomega) {
 			g.Expect(cluster.Get(ctx, client.ObjectKeyFromObject(endless), endless)).To(Succeed())

@@ -18,8 +18,8 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// An act is a tale as it is carried out, in a namespace of its own. It fails by
-// itself, and not the spec, so that many can be carried out side by side.
+// An act is one run of a test case in a namespace of its own. A failure ends the act and not the
+// spec, so that many acts can run in parallel.
 type act struct {
 	Gomega
 	tale
@@ -27,10 +27,10 @@ type act struct {
 	ctx context.Context
 	on  *stage
 	t   *tenant
-	// name is that of the instance.
+	// name is the name of the instance.
 	name string
 
-	// before is the state that the instance was in, and version what was installed.
+	// before is the initial state of the instance, and version the initially installed version.
 	before  transitions.State
 	version string
 
@@ -42,10 +42,10 @@ type act struct {
 	failed error
 }
 
-// failure is what an act fails with.
+// failure is the panic value of a failed assertion in an act.
 type failure string
 
-// attempt does something that may fail.
+// attempt calls do and records a failed assertion. It does nothing after an earlier failure.
 func (a *act) attempt(do func()) {
 	if a.failed != nil {
 		return
@@ -71,12 +71,12 @@ func newAct(ctx context.Context, on *stage, t *tenant, of tale) *act {
 	return a
 }
 
-// eventually waits for what is expected of the cluster.
+// eventually retries the expectations until they succeed.
 func (a *act) eventually(expected func(g Gomega)) {
 	a.Eventually(expected).WithContext(a.ctx).WithTimeout(3 * patience).WithPolling(50 * time.Millisecond).Should(Succeed())
 }
 
-// prepare does what comes before the tale.
+// prepare runs the steps that precede the test case.
 func (a *act) prepare() {
 	begin := beginnings[a.action]
 	if a.start != nil {
@@ -111,7 +111,7 @@ func (a *act) prepare() {
 	}
 }
 
-// installByHelm makes a release with the helm command.
+// installByHelm installs a release with the helm command.
 func (a *act) installByHelm(version string) {
 	args := []string{"install", a.name, a.on.archives[version], "--namespace", a.t.Namespace}
 	for key, value := range a.first {
@@ -123,7 +123,7 @@ func (a *act) installByHelm(version string) {
 	a.Expect(err).NotTo(HaveOccurred(), "%s", out)
 }
 
-// create makes a task of the instance.
+// create creates a task for the instance.
 func (a *act) create(name string, action v1alpha1.Action, change func(*v1alpha1.AppInstallTaskSpec)) *v1alpha1.AppInstallTask {
 	task := &v1alpha1.AppInstallTask{
 		ObjectMeta: metav1.ObjectMeta{Namespace: a.t.Namespace, Name: name},
@@ -137,7 +137,7 @@ func (a *act) create(name string, action v1alpha1.Action, change func(*v1alpha1.
 	return task
 }
 
-// wish fills in what the action needs.
+// wish sets the fields of the spec that the action requires.
 func (a *act) wish(spec *v1alpha1.AppInstallTaskSpec) {
 	switch a.action {
 	case v1alpha1.ActionInstall:
@@ -156,7 +156,7 @@ func (a *act) wish(spec *v1alpha1.AppInstallTaskSpec) {
 	spec.OnFailure = a.onFailure
 }
 
-// begin creates the task that the tale is about.
+// begin creates the task under test.
 func (a *act) begin() {
 	a.task = a.create("the-task", a.action, func(spec *v1alpha1.AppInstallTaskSpec) {
 		a.wish(spec)
@@ -166,14 +166,14 @@ func (a *act) begin() {
 	})
 }
 
-// end waits for the task to have ended.
+// end waits for the task to finish.
 func (a *act) end() {
 	begun := a.task.CreationTimestamp
 	a.root = a.finished(a.task)
 	a.took = a.task.Status.CompletionTime.Sub(begun.Time)
 }
 
-// finished waits until a task has ended, and returns its root condition.
+// finished waits for a task to finish and returns its summary condition.
 func (a *act) finished(task *v1alpha1.AppInstallTask) metav1.Condition {
 	var root *metav1.Condition
 	a.eventually(func(g Gomega) {
@@ -185,7 +185,7 @@ func (a *act) finished(task *v1alpha1.AppInstallTask) metav1.Condition {
 	return *root
 }
 
-// reach waits for the moment to cancel the task at.
+// reach waits for the moment at which the task is canceled.
 func (a *act) reach() {
 	if a.at == inHook {
 		hook := map[v1alpha1.Action]string{
@@ -202,7 +202,7 @@ func (a *act) reach() {
 	a.waits(func(g Gomega, c metav1.Condition) { g.Expect(c.Reason).To(Equal(reason), c.Message) })
 }
 
-// waits waits until what the task says of its progress is as expected.
+// waits waits until the Reconciling condition of the unfinished task is as expected.
 func (a *act) waits(expected func(Gomega, metav1.Condition)) {
 	a.eventually(func(g Gomega) {
 		g.Expect(a.on.seen.Get(a.ctx, client.ObjectKeyFromObject(a.task), a.task)).To(Succeed())
@@ -213,7 +213,7 @@ func (a *act) waits(expected func(Gomega, metav1.Condition)) {
 	})
 }
 
-// call the task off. Where that comes too late, let the work go on.
+// call cancels the task. If it can no longer be canceled, call lets the operation continue.
 func (a *act) call() {
 	if a.by == byTask {
 		a.cancel = a.create("the-cancel", v1alpha1.ActionCancel, func(spec *v1alpha1.AppInstallTaskSpec) {
@@ -240,7 +240,7 @@ func (a *act) call() {
 	a.letGo()
 }
 
-// letGo lets pods start that did not.
+// letGo lets the held Pods start.
 func (a *act) letGo() {
 	if a.at == waitingForObjects {
 		a.mark(map[string]any{waitingMark: nil})
@@ -254,7 +254,7 @@ func (a *act) letGo() {
 	}
 }
 
-// play carries the tale out, from what has been prepared to the end.
+// play runs the prepared test case to its end.
 func (a *act) play() {
 	a.begin()
 	if a.how == cancelled {
@@ -264,10 +264,10 @@ func (a *act) play() {
 	a.end()
 }
 
-// abreast is how many acts are carried out at once.
+// abreast is the maximum number of acts that run in parallel.
 const abreast = 24
 
-// sideways does something with all acts, side by side.
+// sideways calls do for all acts in parallel.
 func sideways(all []*act, do func(*act)) {
 	var open sync.WaitGroup
 	places := make(chan struct{}, abreast)
@@ -281,7 +281,7 @@ func sideways(all []*act, do func(*act)) {
 	open.Wait()
 }
 
-// failures are those of the acts that failed.
+// failures returns the failures of all acts.
 func failures(all []*act) []string {
 	said := []string{}
 	for _, a := range all {

@@ -18,7 +18,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// running are the pods of Deployments, by UID.
+// running returns the UIDs of the Pods of the Deployments.
 func (t *tenant) running(ctx context.Context) []string {
 	GinkgoHelper()
 	var pods corev1.PodList
@@ -62,7 +62,7 @@ var _ = Describe("A tenant who has used helm", func() {
 	})
 })
 
-// scaled is a chart whose Deployment an autoscaler has between 2 and 4 pods of.
+// scaled is a chart with a Deployment that an autoscaler keeps between 2 and 4 Pods.
 func scaled() []byte {
 	GinkgoHelper()
 	return packed("scaled", "1.0.0", file{"templates/scaled.yaml", fmt.Sprintf(`apiVersion: apps/v1

@@ -13,7 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// show prints how all acts ended, and what there is no tale of and why.
+// show prints the result of all acts, and the reason for each combination without a test case.
 func show(title string, all []*act) {
 	GinkgoHelper()
 	var text strings.Builder
@@ -35,8 +35,8 @@ func show(title string, all []*act) {
 	AddReportEntry(title, ReportEntryVisibilityAlways, text.String())
 }
 
-// chosen are the tales that MARKET_CASES, a regular expression, picks by what they
-// are called; all where it is not set.
+// chosen returns the test cases whose names match the regular expression MARKET_CASES, or all test
+// cases if it is not set.
 func chosen(tales []tale) []tale {
 	GinkgoHelper()
 	pattern, err := regexp.Compile(os.Getenv("MARKET_CASES"))
@@ -44,7 +44,7 @@ func chosen(tales []tale) []tale {
 	return slices.DeleteFunc(tales, func(t tale) bool { return !pattern.MatchString(t.String()) })
 }
 
-// missing are the cases that there are no tales of.
+// missing lists the combinations that have no test case, with the reasons.
 func missing() string {
 	var text strings.Builder
 	for _, action := range actions {

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// values are what an actor is told to do.
+// values are chart values.
 type values map[string]any
 
 func (v values) raw() *runtime.RawExtension {
@@ -20,18 +20,17 @@ func (v values) raw() *runtime.RawExtension {
 	return &runtime.RawExtension{Raw: text}
 }
 
-// The hooks of an actor: a Job each, of a name that tells release, hook and version.
+// The hooks of the actor chart: one Job for each, whose name contains release, hook and version.
 var actorHooks = []string{
 	"pre-install", "post-install", "pre-upgrade", "post-upgrade", "pre-rollback", "post-rollback", "pre-delete", "post-delete",
 }
 
-// waitingMark is the annotation of a pod that the simulated nodes never start.
+// waitingMark is the annotation of a Pod that the simulated nodes never start.
 const waitingMark = "localcluster/waiting"
 
-// actor is a chart with a claim, a Deployment that uses it and a Job for every hook,
-// which does badly whatever its values ask for: broken fails to render, fail and hang
-// name a hook that does so, and what is not ready never becomes so. Further values
-// are its own.
+// actor returns a chart with a claim, a Deployment that uses it and a Job for every hook. Its
+// values select a failure: broken fails to render, fail and hang name the hook that fails or hangs,
+// and with ready false the Pods never become ready. own adds values.
 func actor(name, version string, own values, more ...file) []byte {
 	GinkgoHelper()
 	given := values{"image": anImage(), "ready": true, "hooks": true, "broken": false, "fail": "", "hang": ""}

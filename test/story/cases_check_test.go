@@ -18,7 +18,7 @@ import (
 	"github.com/appmarket/operator/test/conformance"
 )
 
-// check looks whether everything is as the table says.
+// check compares the result of the act with the table of transitions.
 func (a *act) check() {
 	a.checkTask()
 	a.checkState()
@@ -29,7 +29,7 @@ func (a *act) check() {
 	a.checkContract()
 }
 
-// checkTask looks how the task ended, and what cancelled it.
+// checkTask checks how the task, and the task that canceled it, ended.
 func (a *act) checkTask() {
 	want, reasons := metav1.ConditionFalse, a.reasons
 	switch {
@@ -55,7 +55,7 @@ func (a *act) checkTask() {
 	a.Expect(said.Status).To(Equal(metav1.ConditionTrue), said.Message)
 }
 
-// failedAt is the milestone that the task failed at, empty if it did not.
+// failedAt returns the condition at which the task failed, or "" if it did not fail.
 func (a *act) failedAt() string {
 	if a.task == nil {
 		return ""
@@ -68,7 +68,7 @@ func (a *act) failedAt() string {
 	return ""
 }
 
-// wanted is the state that the table gives.
+// wanted returns the state that the table requires.
 func (a *act) wanted() transitions.State {
 	if end := a.tale.end(a.failedAt()); end != transitions.Before {
 		return end
@@ -76,7 +76,7 @@ func (a *act) wanted() transitions.State {
 	return a.before
 }
 
-// checkState looks which state the instance comes to rest in.
+// checkState checks the state in which the instance stabilizes.
 func (a *act) checkState() {
 	a.eventually(func(g Gomega) {
 		instance := a.instance()
@@ -91,8 +91,8 @@ func (a *act) checkState() {
 	})
 }
 
-// wantedVersion is the one that is installed in the end: what was applied counts,
-// whether it became ready or not.
+// wantedVersion returns the version that is expected to be installed in the end. An applied version
+// counts even if it did not become ready.
 func (a *act) wantedVersion() string {
 	done := a.how == succeeds || a.how == killed || a.committed() ||
 		a.how == fails && a.onFailure == "" && a.failedAt() == v1alpha1.ConditionHealthy
@@ -106,7 +106,7 @@ func (a *act) wantedVersion() string {
 	return after
 }
 
-// instance is nil where there is none.
+// instance returns the instance, or nil if it does not exist.
 func (a *act) instance() *v1alpha1.AppInstance {
 	instance := &v1alpha1.AppInstance{}
 	err := cluster.Get(a.ctx, client.ObjectKey{Namespace: a.t.Namespace, Name: a.name}, instance)
@@ -117,8 +117,8 @@ func (a *act) instance() *v1alpha1.AppInstance {
 	return instance
 }
 
-// checkRecords looks for records of Helm that say that something is going on, and
-// for any of an instance that is not there.
+// checkRecords checks that no Helm record is pending, and that no record of a removed instance
+// remains.
 func (a *act) checkRecords() {
 	var records corev1.SecretList
 	a.Expect(cluster.List(a.ctx, &records, client.InNamespace(a.t.Namespace), client.MatchingLabels{"owner": "helm"})).To(Succeed())
@@ -135,14 +135,13 @@ func (a *act) checkRecords() {
 	}
 }
 
-// gone reports whether nothing of the app may be there. A release that the helm command
-// has made stays where nobody has adopted it.
+// gone reports whether no object of the app may exist. A release of the helm command remains if it
+// has not been adopted.
 func (a *act) gone() bool {
 	return a.state == transitions.Removed || a.state == transitions.None && a.action != v1alpha1.ActionAdopt
 }
 
-// checkWorkload looks at the Deployment: that it is there or not, of which version,
-// and with how many pods.
+// checkWorkload checks existence, version and number of Pods of the Deployment.
 func (a *act) checkWorkload() {
 	d := &appsv1.Deployment{}
 	err := cluster.Get(a.ctx, client.ObjectKey{Namespace: a.t.Namespace, Name: a.name}, d)
@@ -152,7 +151,7 @@ func (a *act) checkWorkload() {
 		a.Expect(err).To(HaveOccurred(), "the Deployment is there")
 		return
 	case a.version == "" && a.wantedVersion() == "":
-		return // What an installation that failed has left is for a person to judge.
+		return // What a failed installation leaves is not specified.
 	}
 	a.Expect(err).NotTo(HaveOccurred())
 	a.Expect(d.Spec.Template.Labels).To(HaveKeyWithValue("version", a.wantedVersion()))
@@ -164,15 +163,15 @@ func (a *act) checkWorkload() {
 	}
 }
 
-// pods are those of the namespace.
+// pods returns the Pods of the namespace.
 func (a *act) pods() []corev1.Pod {
 	var pods corev1.PodList
 	a.Expect(cluster.List(a.ctx, &pods, client.InNamespace(a.t.Namespace))).To(Succeed())
 	return pods.Items
 }
 
-// checkHooks looks for a hook that was run twice. No two runs of one tale have hooks
-// of the same name: each is of another action, or another version.
+// checkHooks checks that no hook ran twice. Two operations of one test case never have hooks of the
+// same name, because they differ in action or version.
 func (a *act) checkHooks() {
 	ran := a.on.hooks(a.t.Namespace)
 	slices.Sort(ran)
@@ -180,8 +179,8 @@ func (a *act) checkHooks() {
 	a.Expect(ran).To(Equal(once), "hooks that were run")
 }
 
-// checkClaims looks for a volume claim that was lost, and for the note of those that
-// were kept.
+// checkClaims checks that no volume claim was deleted, and that the status lists the retained
+// claims.
 func (a *act) checkClaims() {
 	w := a.on.witness
 	a.Expect(in[*corev1.PersistentVolumeClaim](w, watch.Deleted, a.t.Namespace)).To(BeEmpty(), "volume claims that were deleted")
@@ -198,7 +197,7 @@ func (a *act) checkClaims() {
 	a.Expect(kept).To(Equal(made), "volume claims that are kept")
 }
 
-// checkContract looks at the status of everything that is there.
+// checkContract checks the status of every object of the namespace against the status contract.
 func (a *act) checkContract() {
 	a.eventually(func(g Gomega) {
 		var all []v1alpha1.Object

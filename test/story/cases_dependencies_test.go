@@ -13,7 +13,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// needy is an actor that needs other apps.
+// needy returns an actor chart that depends on other apps.
 func needy(name string, own values, needs ...string) (string, []byte) {
 	GinkgoHelper()
 	options := "options:\n  dependencies:\n"
@@ -52,7 +52,7 @@ var _ = Describe("Apps that need others", Ordered, func() {
 	})
 	BeforeEach(func(ctx SpecContext) { t = newTenant(ctx, source) })
 
-	// states are those of instances, by name.
+	// states returns the states of the instances by name.
 	states := func(ctx SpecContext) map[string]transitions.State {
 		GinkgoHelper()
 		var list v1alpha1.AppInstanceList

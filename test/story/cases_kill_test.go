@@ -22,8 +22,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// doomed runs the operator as a program that kills itself at a named point, on the
-// store of the usual one, which is stopped until the story ends.
+// doomed runs a build of the operator that kills itself at a failpoint. It uses the store of the
+// default operator, which is stopped until the test ends.
 func (o *operator) doomed(ctx context.Context) *operator {
 	GinkgoHelper()
 	folder := filepath.Join(scratch, "faults")
@@ -40,11 +40,11 @@ func (o *operator) doomed(ctx context.Context) *operator {
 	return other
 }
 
-// A doom is where the operator is to kill itself: a point, whose that must be, and the
-// file that the kill leaves. The zero doom is none.
+// A doom is the failpoint at which the operator kills itself: the point, the object that must be
+// processed, and the file that the kill creates. The zero doom kills nothing.
 type doom struct{ point, subject, once string }
 
-// arm dooms the operator from its next start on.
+// arm sets the doom of the operators that are started from now on.
 func (o *operator) arm(d doom) {
 	GinkgoHelper()
 	armed := ""
@@ -55,12 +55,12 @@ func (o *operator) arm(d doom) {
 	Expect(os.Setenv("APPMARKET_FAULT_ONCE", d.once)).To(Succeed())
 }
 
-// isArmed reports whether the operator runs with a doom.
+// isArmed reports whether the operator was started with the doom.
 func (o *operator) isArmed(d doom) bool {
 	return o.Process != nil && slices.Contains(o.Process.Env, "APPMARKET_FAULT_ONCE="+d.once)
 }
 
-// dies waits until the operator has killed itself, and says so if it has not.
+// dies waits until the operator has killed itself, and otherwise returns an error.
 func (o *operator) dies() error {
 	ended := make(chan error, 1)
 	process := o.Process
@@ -73,7 +73,7 @@ func (o *operator) dies() error {
 			return fmt.Errorf("the operator ended otherwise: %w", err)
 		}
 		return nil
-	case <-time.After(patience): // it is killed here, so that the next one can be told
+	case <-time.After(patience): // killed here, so that the next operator can be started
 		if err := process.Process.Kill(); err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (o *operator) dies() error {
 	}
 }
 
-// doomAt is the doom of an operator that is to be killed at a point of the act.
+// doomAt returns the doom that kills the operator at a failpoint of the act.
 func (a *act) doomAt(point, once string) doom {
 	subject := a.t.Namespace + "/" + a.name
 	if strings.HasPrefix(point, "task-") {
@@ -91,9 +91,8 @@ func (a *act) doomAt(point, once string) doom {
 	return doom{point: point, subject: subject, once: once}
 }
 
-// killAt carries an act out with an operator that is killed by a doom. The operator
-// that is started after that ends the act, and has the next doom already, which saves a
-// start for each act.
+// killAt runs an act with an operator that is killed by a doom. The operator that is then started
+// finishes the act, and already has the next doom, which saves one start for each act.
 func (a *act) killAt(o *operator, now, next doom) {
 	if !o.isArmed(now) {
 		o.Stop()
@@ -116,8 +115,8 @@ func (a *act) killAt(o *operator, now, next doom) {
 	a.attempt(a.end)
 }
 
-// spoiled are the acts in which what was checked is no good any more when it is used:
-// whatever else would fail at that milestone is found by the checks before.
+// spoiled returns the acts whose checked input becomes invalid before it is used. Every other
+// failure of that condition is found by the checks.
 func spoiled(ctx context.Context, on *stage) []*act {
 	GinkgoHelper()
 	named := metav1.ObjectMeta{Name: "values"}
@@ -148,7 +147,7 @@ func spoiled(ctx context.Context, on *stage) []*act {
 }
 
 var _ = Describe("Every action", func() {
-	// In two parts, which processes can run side by side.
+	// Two parts, which can run in parallel processes.
 	DescribeTable("ends as if nothing had happened when the operator is killed at a named point", func(ctx SpecContext, part int) {
 		on := newStage(ctx)
 		var tales []tale

@@ -16,7 +16,7 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// named makes a task of a name that is known before.
+// named creates a task with the given name.
 func (t *tenant) named(ctx context.Context, name string, action v1alpha1.Action, app string, change ...func(*v1alpha1.AppInstallTaskSpec)) *v1alpha1.AppInstallTask {
 	GinkgoHelper()
 	task := &v1alpha1.AppInstallTask{
@@ -33,7 +33,7 @@ func (t *tenant) named(ctx context.Context, name string, action v1alpha1.Action,
 	return task
 }
 
-// again deletes a task and applies it again, with what is to be different.
+// again deletes a task and creates it again with the given changes.
 func (t *tenant) again(ctx context.Context, task *v1alpha1.AppInstallTask, change ...func(*v1alpha1.AppInstallTaskSpec)) *v1alpha1.AppInstallTask {
 	GinkgoHelper()
 	Expect(cluster.Delete(ctx, task)).To(Succeed())
@@ -53,8 +53,8 @@ func asInstance(name string) func(*v1alpha1.AppInstallTaskSpec) {
 	return func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = name }
 }
 
-// stands is a snapshot of what Helm and the instances have: whatever writes any of it
-// changes it.
+// stands returns a snapshot of the Helm releases, the Deployments and the instances, which differs
+// after every write.
 func (t *tenant) stands(ctx context.Context) []string {
 	GinkgoHelper()
 	var found []string

@@ -18,19 +18,19 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// A stage is where acts are carried out.
+// A stage is the environment in which acts run.
 type stage struct {
 	source *v1alpha1.MarketSource
-	// seen reads tasks and instances from watches, so that many who wait cost nothing.
+	// seen reads tasks and instances from watches, so that many concurrent waits are cheap.
 	seen client.Reader
 	// witness watches every namespace.
 	*witness
 	helm *helmClient
-	// archives are files of charts, by version.
+	// archives are paths of chart archives by version.
 	archives map[string]string
 }
 
-// newStage sets up a market that sells actors.
+// newStage creates a market that offers the actor chart.
 func newStage(ctx context.Context) *stage {
 	GinkgoHelper()
 	s := &stage{helm: newHelmClient("HELM3", "helm3"), archives: map[string]string{}}
@@ -65,7 +65,7 @@ func newStage(ctx context.Context) *stage {
 	return s
 }
 
-// cast makes an act of each tale, each with a tenant of its own.
+// cast creates an act for each test case, each with its own tenant.
 func (s *stage) cast(ctx context.Context, tales []tale) []*act {
 	GinkgoHelper()
 	var all []*act
@@ -75,11 +75,11 @@ func (s *stage) cast(ctx context.Context, tales []tale) []*act {
 	return all
 }
 
-// frozenLabel marks a namespace in which changes are refused.
+// frozenLabel marks a namespace in which changes are denied.
 const frozenLabel = "story.example/frozen"
 
-// freezer is a policy of the cluster that refuses to change Deployments and records of
-// Helm in frozen namespaces.
+// freezer creates an admission policy that denies changes of Deployments and Helm records in frozen
+// namespaces.
 func freezer(ctx context.Context) {
 	GinkgoHelper()
 	rules := []admissionv1.NamedRuleWithOperations{}
@@ -113,8 +113,8 @@ func freezer(ctx context.Context) {
 	})
 }
 
-// in are the names of the objects of the kind of an example that came or went in a
-// namespace, once for each time.
+// in returns the names of the objects of type T that were added to or deleted from a namespace,
+// once for each event.
 func in[T client.Object](w *witness, what watch.EventType, namespace string) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -127,7 +127,7 @@ func in[T client.Object](w *witness, what watch.EventType, namespace string) []s
 	return found
 }
 
-// hooks are the Jobs that were made in a namespace.
+// hooks returns the Jobs that were created in a namespace.
 func (s *stage) hooks(namespace string) []string {
 	return in[*batchv1.Job](s.witness, watch.Added, namespace)
 }

@@ -8,13 +8,13 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// The actions of the table, in its order.
+// The actions, in the order of the table of transitions.
 var actions = []v1alpha1.Action{
 	v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt, v1alpha1.ActionUpgrade, v1alpha1.ActionRollback,
 	v1alpha1.ActionStop, v1alpha1.ActionResume, v1alpha1.ActionUninstall,
 }
 
-// how is what becomes of a task.
+// how is the course of a test case.
 type how string
 
 const (
@@ -24,7 +24,7 @@ const (
 	killed    how = "killed at"
 )
 
-// Moments to cancel a task at.
+// Moments at which a task is canceled.
 const (
 	whileSuspended    = "while suspended"
 	behindAnother     = "behind another task"
@@ -35,7 +35,7 @@ const (
 
 var moments = []string{whileSuspended, behindAnother, withoutInput, inHook, waitingForObjects}
 
-// milestones are those that a task can fail at.
+// milestones are the conditions at which a task can fail.
 var milestones = []string{
 	v1alpha1.ConditionAdmitted, v1alpha1.ConditionResolved, v1alpha1.ConditionApplied, v1alpha1.ConditionHealthy,
 }
@@ -46,25 +46,25 @@ const (
 	byTask   = "by a task"
 )
 
-// faultPoints are all that a killed operator can be killed at.
+// faultPoints are the failpoints at which the operator can be killed.
 var faultPoints = []string{
 	failpoint.TaskAdmitted, failpoint.TaskWritten, failpoint.InstanceBegun, failpoint.HelmRecordPending, failpoint.HelmHookCreated, failpoint.HelmHookEnded,
 	failpoint.HelmObjectsApplied, failpoint.HelmObjectsDeleted, failpoint.HelmRecordFinal, failpoint.InstanceOperated, failpoint.InstanceSaved, failpoint.TaskNoted,
 }
 
-// A tale is one case: an action, what becomes of it, and where.
+// A tale is one test case: an action, its course, and the point of the failure or cancellation.
 type tale struct {
 	action v1alpha1.Action
 	how    how
-	// at is a milestone, a moment or a fault point.
+	// at is a condition, a moment or a failpoint.
 	at string
-	// by is how it is cancelled.
+	// by is how the task is canceled.
 	by string
-	// onFailure is what the task says of it.
+	// onFailure is the failure policy of the task.
 	onFailure v1alpha1.FailurePolicy
 }
 
-// what is the tale without its action.
+// what returns the name of the test case without its action.
 func (t tale) what() string {
 	said := string(t.how)
 	for _, more := range []string{t.at, t.by} {
@@ -80,16 +80,16 @@ func (t tale) what() string {
 
 func (t tale) String() string { return fmt.Sprintf("%s %s", t.action, t.what()) }
 
-// begun reports whether the task has written its instance when it is cancelled.
+// begun reports whether the task has written its instance when it is canceled.
 func (t tale) begun() bool { return t.at == inHook || t.at == waitingForObjects }
 
-// committed reports whether the task is cancelled in vain.
+// committed reports whether the task can no longer be canceled at this point.
 func (t tale) committed() bool {
 	return t.how == cancelled && t.begun() && transitions.Outcomes[t.action].Committed
 }
 
-// end is the state that the table of the state machine gives, with Before for the
-// one of before. A failure is told with the milestone at which it came.
+// end returns the state that the table of transitions requires; Before stands for the initial
+// state. failedAt is the condition at which the task failed.
 func (t tale) end(failedAt string) transitions.State {
 	effect := transitions.Outcomes[t.action]
 	switch {
@@ -105,7 +105,7 @@ func (t tale) end(failedAt string) transitions.State {
 	return effect.Succeeded
 }
 
-// sideBySide are the tales in which nobody is killed, and which can be told at once.
+// sideBySide returns the test cases that do not kill the operator and can run in parallel.
 func sideBySide() []tale {
 	var tales []tale
 	for _, action := range actions {
@@ -131,7 +131,7 @@ func sideBySide() []tale {
 	return tales
 }
 
-// cleanups are what onFailure may say of actions that can be taken back.
+// cleanups are the failure policies of the actions that can be reverted.
 var cleanups = map[v1alpha1.Action]v1alpha1.FailurePolicy{
 	v1alpha1.ActionInstall:  v1alpha1.FailureRemove,
 	v1alpha1.ActionClone:    v1alpha1.FailureRemove,
@@ -139,7 +139,7 @@ var cleanups = map[v1alpha1.Action]v1alpha1.FailurePolicy{
 	v1alpha1.ActionRollback: v1alpha1.FailureRollback,
 }
 
-// kills are the tales in which the operator is killed.
+// kills returns the test cases in which the operator is killed.
 func kills() []tale {
 	var tales []tale
 	for _, action := range actions {
@@ -152,9 +152,8 @@ func kills() []tale {
 	return tales
 }
 
-// passes reports whether an action comes by a fault point at all: what makes a
-// revision deletes nothing, what removes one makes none, and what does neither is
-// no business of Helm's.
+// passes reports whether an action reaches a failpoint. An action that creates a revision deletes
+// no objects, an uninstallation creates no revision, and the other actions do not run Helm.
 func passes(action v1alpha1.Action, point string) bool {
 	switch point {
 	case failpoint.HelmRecordPending, failpoint.HelmObjectsApplied:
@@ -172,7 +171,7 @@ func helms(action v1alpha1.Action) bool {
 	return action != v1alpha1.ActionStop && action != v1alpha1.ActionResume && action != v1alpha1.ActionAdopt
 }
 
-// absent says why there is no tale of an action at a milestone or a moment.
+// absent returns why an action has no test case at a condition or a moment.
 func absent(action v1alpha1.Action, at string) string {
 	if _, ok := troubles(action)[at]; ok {
 		return ""

@@ -14,11 +14,11 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// A step is what was done with the instance before its tale begins.
+// A step is an operation that precedes a test case.
 type step struct {
 	action  v1alpha1.Action
 	version string
-	// byHelm has the helm command do it rather than a task.
+	// byHelm runs the helm command instead of a task.
 	byHelm bool
 }
 
@@ -41,31 +41,31 @@ var (
 	}
 )
 
-// versions are those that are installed after an action that goes well; that of
-// before where none is given.
+// versions are the versions that are installed after an action succeeds. The other actions keep the
+// initial version.
 var versions = map[v1alpha1.Action]string{
 	v1alpha1.ActionInstall: older, v1alpha1.ActionClone: older, v1alpha1.ActionAdopt: older,
 	v1alpha1.ActionUpgrade: newer, v1alpha1.ActionRollback: older, v1alpha1.ActionUninstall: "none",
 }
 
-// A trouble is what makes a task fail, or wait until it is cancelled.
+// A trouble makes a task fail, or wait until it is canceled.
 type trouble struct {
-	// first are the values of the first step, own those of the task itself.
+	// first are the values of the first step, and own the values of the task.
 	first, own values
-	// start is what was done before, where it is not what the action begins with.
+	// start replaces the default steps of the action.
 	start []step
-	// change is done to the task.
+	// change modifies the spec of the task.
 	change func(*v1alpha1.AppInstallTaskSpec)
-	// prepare is done when everything else is.
+	// prepare runs after all other preparations.
 	prepare func(*act)
-	// meanwhile is done while the operator is down.
+	// meanwhile runs while the operator is down.
 	meanwhile func(*act)
-	// reasons are those that the task may fail with. The checks before the work are
-	// free to find what would fail later.
+	// reasons are the reasons that the task may fail with. The checks before the operation may find
+	// a later failure early.
 	reasons []string
 }
 
-// soon is a timeout within which Helm gets its work done, but no pod that never does.
+// soon is a timeout that is long enough for Helm, and ends the wait for a Pod that never starts.
 const soon = 20 * time.Second
 
 func hasty(s *v1alpha1.AppInstallTaskSpec) { s.Timeout = v1alpha1.Duration(soon.String()) }
@@ -74,8 +74,8 @@ func suspend(s *v1alpha1.AppInstallTaskSpec) { yes := true; s.Suspend = &yes }
 
 func versionless(s *v1alpha1.AppInstallTaskSpec) { s.Version = "9.x" }
 
-// frozen has the cluster refuse changes of what the release consists of, in a way that
-// no check can foresee.
+// frozen makes the API server deny changes of the objects of the release, which no check can
+// predict.
 func frozen(a *act) {
 	patch := values{"metadata": values{"labels": values{frozenLabel: "true"}}}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: a.t.Namespace}}
@@ -85,40 +85,40 @@ func frozen(a *act) {
 	a.eventually(func(g Gomega) { g.Expect(cluster.Update(a.ctx, d, client.DryRunAll)).NotTo(Succeed()) })
 }
 
-// askingMuch gives values from a Secret that is not there.
+// askingMuch reads values from a Secret that does not exist.
 func askingMuch(s *v1alpha1.AppInstallTaskSpec) {
 	s.ValuesFrom = []v1alpha1.ValuesReference{{Kind: v1alpha1.ValuesFromSecret, Name: "nowhere"}}
 }
 
-// inTheWay makes another task of the instance that comes first and never begins.
+// inTheWay creates an earlier task of the instance that never starts.
 func inTheWay(a *act) {
 	a.create("a-first", a.action, func(s *v1alpha1.AppInstallTaskSpec) { a.wish(s); suspend(s) })
 }
 
-// neverReady has the pods of a Deployment never start from now on.
+// neverReady holds back the Pods that the Deployment creates from now on.
 func neverReady(a *act) { a.mark(map[string]any{waitingMark: "ContainerCreating"}) }
 
-// mark changes annotations of the pods that the instance's Deployment makes.
+// mark patches the annotations of the Pod template of the instance's Deployment.
 func (a *act) mark(annotations map[string]any) {
 	patch := values{"spec": values{"template": values{"metadata": values{"annotations": annotations}}}}
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: a.t.Namespace, Name: a.name}}
 	a.Expect(cluster.Patch(a.ctx, d, client.RawPatch(types.MergePatchType, patch.raw().Raw))).To(Succeed())
 }
 
-// asleep and badly are what keeps objects from becoming ready, and hooks from ending.
+// asleep keeps the objects from becoming ready, and badly selects the failure of a hook.
 var asleep = values{"ready": false}
 
 func badly(how, hook string) values { return values{how: hook} }
 
 var quiet = values{"ready": false, "hooks": false}
 
-// queueing is the trouble that every task can meet before it is admitted.
+// queueing are the failures that every task can meet before it is admitted.
 var queueing = map[string]trouble{
 	whileSuspended: {change: suspend},
 	behindAnother:  {prepare: inTheWay},
 }
 
-// making is the trouble of what installs a version with values of its own.
+// making returns the failures of actions that install a version with their own values.
 func making(hook, failure string) map[string]trouble {
 	return with(map[string]trouble{
 		v1alpha1.ConditionAdmitted: {change: versionless, reasons: []string{v1alpha1.ReasonVersionNotFound}},
@@ -131,13 +131,13 @@ func making(hook, failure string) map[string]trouble {
 	})
 }
 
-// with adds the trouble that everybody has.
+// with adds the failures that all actions have.
 func with(own map[string]trouble) map[string]trouble {
 	maps.Copy(own, queueing)
 	return own
 }
 
-// troubles are what can happen to an action, by milestone and moment.
+// troubles returns the failures of an action by condition and moment.
 func troubles(action v1alpha1.Action) map[string]trouble {
 	return map[v1alpha1.Action]map[string]trouble{
 		v1alpha1.ActionInstall: making("pre-install", v1alpha1.ReasonInstallFailed),

@@ -22,19 +22,18 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// A candidate is an app of a catalog, with the objects that it rendered to.
+// A candidate is an app of a catalog with its rendered objects.
 type candidate struct {
 	*v1alpha1.AppInfo
 	brings []*unstructured.Unstructured
 }
 
-// A chooser takes apps of a catalog by rules, each app once, in the order of their
-// names.
+// A chooser selects apps of a catalog by rules, each app at most once, in the order of their names.
 type chooser struct {
 	apps []*v1alpha1.AppInfo
-	// system is the version of the platform that they are rendered for.
+	// system is the platform version for which the apps are rendered.
 	system string
-	// kinds are those that the cluster knows, and whether they live in namespaces.
+	// kinds are the kinds of the cluster, and whether they are namespaced.
 	kinds map[schema.GroupVersionKind]bool
 	taken map[string]bool
 }
@@ -52,7 +51,7 @@ func newChooser(ctx context.Context, namespace, system string) *chooser {
 	return c
 }
 
-// take takes so many apps that can run here and meet the rule.
+// take returns count apps that can run here and match the rule.
 func (c *chooser) take(count int, rule func(candidate) bool) []candidate {
 	GinkgoHelper()
 	var found []candidate
@@ -74,8 +73,8 @@ func (c *chooser) take(count int, rule func(candidate) bool) []candidate {
 	return found
 }
 
-// offers reports whether an app may be installed by itself, for nothing, on the
-// platform.
+// offers reports whether an app can be installed on the platform without other apps and without a
+// purchase.
 func (c *chooser) offers(app *v1alpha1.AppInfo) bool {
 	for _, d := range app.Status.Summary.Dependencies {
 		if d.Type == "application" && d.Mandatory || d.Type == "system" && !isFor(d.Version, c.system) {
@@ -85,22 +84,22 @@ func (c *chooser) offers(app *v1alpha1.AppInfo) bool {
 	return !app.Spec.Withdrawn && app.Status.Summary.License == nil && len(app.Spec.App) <= 40
 }
 
-// newestSystem is the version of the platform that apps are rendered for, where
-// nothing else is said; olderSystem is what some of them need instead.
+// newestSystem is the default platform version for which apps are rendered. Some apps require
+// olderSystem.
 const (
 	newestSystem = "1.12.6"
 	olderSystem  = "1.12.5"
 )
 
-// isFor reports whether a version of the platform is in a range.
+// isFor reports whether a platform version is in a range.
 func isFor(allowed, version string) bool {
 	constraint, err := semver.NewConstraint(allowed)
 	return err != nil || constraint.Check(semver.MustParse(version))
 }
 
-// canRun reports whether the cluster has the kinds of an app and a node for each of
-// its pods, and whether the app goes away when it is removed: a chart may ask for
-// objects that stay, and Helm keeps what is in crds/.
+// canRun reports whether the cluster has the kinds of an app and a node for each of its Pods, and
+// whether all objects are deleted with the app. A chart may request that objects are kept, and Helm
+// keeps the CRDs in crds/.
 func (c *chooser) canRun(app candidate) bool {
 	seen := map[string]bool{}
 	for _, o := range app.brings {
@@ -108,7 +107,7 @@ func (c *chooser) canRun(app candidate) bool {
 			o.GetKind() == "CustomResourceDefinition" {
 			return false
 		}
-		// Which objects live in one namespace is not known here.
+		// The namespaces of the objects are unknown here, so kind and name must be unique.
 		key := o.GetKind() + "/" + o.GetName()
 		if seen[key] || !plainPods(o.Object) {
 			return false
@@ -118,8 +117,7 @@ func (c *chooser) canRun(app candidate) bool {
 	return true
 }
 
-// plainPods reports whether the pods that are described anywhere in an object can
-// run on any node.
+// plainPods reports whether every Pod spec in an object can run on any node.
 func plainPods(of any) bool {
 	switch value := of.(type) {
 	case []any:
@@ -154,15 +152,15 @@ func plainPod(text map[string]any) bool {
 	return len(pod.NodeSelector) == 0 && (pod.Affinity == nil || pod.Affinity.NodeAffinity == nil)
 }
 
-// reaches reports whether an app brings objects of the cluster or for another
-// namespace than its own, which the report calls default.
+// reaches reports whether an app contains cluster-scoped objects or objects in another namespace.
+// In the report, the namespace of the app is "default".
 func (c *chooser) reaches(app candidate) bool {
 	return slices.ContainsFunc(app.brings, func(o *unstructured.Unstructured) bool {
 		return !c.kinds[o.GroupVersionKind()] || o.GetNamespace() != "" && o.GetNamespace() != "default"
 	})
 }
 
-// renderedObjects are those of the report that the repository keeps beside a chart.
+// renderedObjects returns the rendered objects from the report in the repository.
 func renderedObjects(app *v1alpha1.AppInfo) []*unstructured.Unstructured {
 	GinkgoHelper()
 	at := slices.IndexFunc(app.Status.Versions, func(v v1alpha1.PublishedVersion) bool { return v.Version == app.Status.Version })
@@ -184,7 +182,7 @@ func renderedObjects(app *v1alpha1.AppInfo) []*unstructured.Unstructured {
 	return found
 }
 
-// count is how many objects of a kind an app has.
+// count returns the number of objects of a kind in an app.
 func (c candidate) count(kind string) int {
 	for _, k := range c.Status.Summary.Kinds {
 		if k.Kind == kind {
@@ -194,13 +192,13 @@ func (c candidate) count(kind string) int {
 	return 0
 }
 
-// needsInput reports whether an app must be told something. What a password is
-// without being told is not shown.
+// needsInput reports whether an app requires input. The summary does not contain defaults of
+// passwords.
 func (c candidate) needsInput() bool {
 	return slices.ContainsFunc(c.Status.Summary.Inputs, func(in v1alpha1.Input) bool { return in.Required && in.Default == "" })
 }
 
-// invented is a value that meets the specification of an input.
+// invented returns a value that is valid for an input.
 func invented(in v1alpha1.Input) string {
 	GinkgoHelper()
 	if len(in.Options) > 0 {
@@ -215,7 +213,7 @@ func invented(in v1alpha1.Input) string {
 	if in.Pattern == "" {
 		return "something"
 	}
-	// Those with look-ahead are passwords, and are beyond package syntax.
+	// Patterns with look-ahead are for passwords, and package syntax does not support them.
 	values := []string{"Correct-Horse-7", "CorrectHorse7"}
 	if parsed, err := syntax.Parse(in.Pattern, syntax.Perl); err == nil {
 		values = append(values, shortest(parsed))
@@ -230,7 +228,7 @@ func invented(in v1alpha1.Input) string {
 	return ""
 }
 
-// shortest is a short text that a regular expression matches.
+// shortest returns a short text that matches a regular expression.
 func shortest(re *syntax.Regexp) string {
 	switch re.Op {
 	case syntax.OpLiteral:

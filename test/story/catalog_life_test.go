@@ -24,20 +24,20 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// lifeTime bounds a round of one action over all apps.
+// lifeTime limits the time of one action for all apps.
 const lifeTime = 10 * time.Minute
 
-// shelf is a copy of the catalog whose versions can be bumped.
+// shelf is a copy of the catalog whose versions can be increased.
 type shelf struct {
 	folder string
 	source *v1alpha1.MarketSource
 }
 
-// versionLine is where Chart.yaml and the manifest say the version of a chart.
+// versionLine matches the chart version in Chart.yaml and in the manifest.
 var versionLine = regexp.MustCompile(`(?m)^(\s*version:\s*["']?)(\d+\.\d+\.\d+)(["']?\s*)$`)
 
-// newShelf copies the apps of the catalog that pick picks, and makes a source of
-// them on a platform of a version.
+// newShelf copies the apps of the catalog that pick selects, and creates a source for them with the
+// given platform version.
 func newShelf(ctx context.Context, ns, name, system string, pick func(app string) bool) *shelf {
 	GinkgoHelper()
 	s := &shelf{folder: filepath.Join(scratch, name)}
@@ -64,11 +64,11 @@ func newShelf(ctx context.Context, ns, name, system string, pick func(app string
 	return s
 }
 
-// sampleSize is which part of the catalog lives in a usual run, one app of so many.
-// The whole takes many minutes.
+// sampleSize is the divisor of the sample that a default run uses: one of so many apps. The whole
+// catalog takes many minutes.
 const sampleSize = 8
 
-// sampleOf returns the folders of the apps that are to live, by name: each eighth, or
+// sampleOf returns the folders of the sampled apps in the order of their names: every eighth, or
 // all if MARKET_CATALOG_WHOLE is true.
 func sampleOf(entries []os.DirEntry) []os.DirEntry {
 	whole := os.Getenv("MARKET_CATALOG_WHOLE") == "true"
@@ -86,7 +86,7 @@ func sampleOf(entries []os.DirEntry) []os.DirEntry {
 	return sample
 }
 
-// platformOf is that of Olares in a version.
+// platformOf returns the Olares platform with the given version.
 func platformOf(system string) *v1alpha1.Platform {
 	GinkgoHelper()
 	values, err := json.Marshal(map[string]any{"sysVersion": system})
@@ -94,7 +94,7 @@ func platformOf(system string) *v1alpha1.Platform {
 	return &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares, Values: &runtime.RawExtension{Raw: values}}
 }
 
-// bump raises the patch version of every app, and waits until that is published.
+// bump increases the patch version of every app and waits for the new versions to be published.
 func (s *shelf) bump(ctx context.Context) {
 	GinkgoHelper()
 	before := map[string]string{}
@@ -127,12 +127,12 @@ func (s *shelf) bump(ctx context.Context) {
 	}).WithContext(ctx).WithTimeout(lifeTime).WithPolling(time.Second).Should(Succeed())
 }
 
-// tally counts how the tasks of a round ended.
+// tally counts the results of the tasks of one round.
 type tally struct {
 	action  v1alpha1.Action
 	good    int
-	reasons map[string][]string // of those that failed, with their apps
-	said    map[string]string   // by each app that failed
+	reasons map[string][]string // apps that failed, by reason
+	said    map[string]string   // message by failed app
 	took    time.Duration
 }
 
@@ -146,8 +146,8 @@ func (t *tally) String() string {
 	return fmt.Sprintf("%-9s %4d well in %5.1f s; %s", t.action, t.good, t.took.Seconds(), strings.Join(bad, ", "))
 }
 
-// round applies a task of an action for each installation and waits until all have
-// ended. Inputs that are asked for are given.
+// round creates a task for each installation and waits for all of them to finish. It provides the
+// inputs that the tasks require.
 func round(ctx context.Context, action v1alpha1.Action, all []*installation) *tally {
 	GinkgoHelper()
 	begin := time.Now()
@@ -182,18 +182,18 @@ func round(ctx context.Context, action v1alpha1.Action, all []*installation) *ta
 	return t
 }
 
-// instanceName is a name that an instance may have.
+// instanceName returns a valid instance name for an app.
 func instanceName(app string) string { return app[:min(len(app), 40)] }
 
-// preflightReasons are those for which an app that cannot run here is refused.
+// preflightReasons are the reasons with which an app that cannot run here is rejected.
 var preflightReasons = []string{
 	v1alpha1.ReasonUnschedulable, v1alpha1.ReasonInsufficientResources, v1alpha1.ReasonKindMissing,
 	v1alpha1.ReasonStorageClassMissing, v1alpha1.ReasonAdministratorNeeded, v1alpha1.ReasonDependencyFailed,
 	v1alpha1.ReasonIncompatibleKubernetes, v1alpha1.ReasonConflictingApp, v1alpha1.ReasonInvalidChart,
 }
 
-// lend copies the inputs that are secret into another namespace, where a clone reads
-// its own.
+// lend copies the Secrets of the inputs into another namespace, from which a clone reads its
+// inputs.
 func (i *installation) lend(ctx context.Context, to string) {
 	GinkgoHelper()
 	var secrets corev1.SecretList
@@ -207,8 +207,8 @@ func (i *installation) lend(ctx context.Context, to string) {
 	}
 }
 
-// clones copies each app that may be copied, into a namespace of its own where it
-// must, and lets the copy run beside its original.
+// clones copies each app that can be cloned, into another namespace if required, and checks that
+// the copy runs while the original runs.
 func clones(ctx context.Context, all []*installation, report *strings.Builder) {
 	GinkgoHelper()
 	verdicts := map[v1alpha1.CloneVerdict]int{}
@@ -295,7 +295,7 @@ var _ = Describe("A catalog of real apps", Ordered, func() {
 			Expect(transitions.StateOf(one.Instance(ctx, instanceName(one.app.Spec.App)))).To(Equal(state), one.app.Name)
 		}
 	}
-	// install gives those that run, and tells why the others cannot.
+	// install returns the installations that run, and reports why the others do not.
 	install := func(ctx context.Context, what string, some []*installation) []*installation {
 		GinkgoHelper()
 		done := round(ctx, v1alpha1.ActionInstall, some)
@@ -345,7 +345,7 @@ var _ = Describe("A catalog of real apps", Ordered, func() {
 	}, NodeTimeout(6*lifeTime))
 })
 
-// ran reports whether the last task ended well.
+// ran reports whether the last task succeeded.
 func (i *installation) ran() bool {
 	return meta.IsStatusConditionTrue(i.task.Status.Conditions, v1alpha1.ConditionSucceeded)
 }

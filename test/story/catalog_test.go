@@ -23,7 +23,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// realApps makes a source of the whole catalog, on a platform of a version.
+// realApps creates a source of the whole catalog with the given platform version.
 func realApps(ctx context.Context, system string) *v1alpha1.MarketSource {
 	GinkgoHelper()
 	folder := os.Getenv("MARKET_CATALOG")
@@ -51,7 +51,7 @@ func realApps(ctx context.Context, system string) *v1alpha1.MarketSource {
 
 var _ = Describe("A tenant of a catalog of real apps", func() {
 	It("installs apps that need nothing to be told, and removes them without a trace", func(ctx SpecContext) {
-		source := realApps(ctx, olderSystem) // The apps of several charts are for that one.
+		source := realApps(ctx, olderSystem) // The apps with several charts require this version.
 		chosen := newChooser(ctx, source.Namespace, olderSystem)
 		plain := func(rule func(candidate) bool) func(candidate) bool {
 			return func(c candidate) bool { return !c.needsInput() && rule(c) }
@@ -76,13 +76,11 @@ type installation struct {
 	*tenant
 	app  candidate
 	task *v1alpha1.AppInstallTask
-	// servers are the parts of the app that serve the whole cluster, each in a
-	// namespace of its own.
+	// servers are the shared charts of the app, each in a namespace of its own.
 	servers []*installation
 }
 
-// newInstallation finds a namespace for an app, and for each of its parts that serve
-// the whole cluster.
+// newInstallation creates a namespace for an app and for each of its shared charts.
 func newInstallation(ctx context.Context, source *v1alpha1.MarketSource, app candidate) *installation {
 	GinkgoHelper()
 	one := &installation{tenant: newTenant(ctx, source), app: app}
@@ -94,7 +92,7 @@ func newInstallation(ctx context.Context, source *v1alpha1.MarketSource, app can
 	return one
 }
 
-// install applies a task and gives what it asks for.
+// install creates a task and provides the inputs that it requires.
 func (i *installation) install(ctx context.Context) {
 	GinkgoHelper()
 	i.task = i.tenant.Task(ctx, v1alpha1.ActionInstall, i.app.Spec.App)
@@ -103,8 +101,8 @@ func (i *installation) install(ctx context.Context) {
 	}
 }
 
-// comeAndGo installs apps side by side, looks whether they are what they should
-// be, removes them and looks whether anything is left.
+// comeAndGo installs apps in parallel, checks that they run, uninstalls them and checks that no
+// objects remain.
 func comeAndGo(ctx context.Context, source *v1alpha1.MarketSource, chosen *chooser, apps []candidate) {
 	GinkgoHelper()
 	var all []*installation
@@ -149,7 +147,7 @@ func comeAndGo(ctx context.Context, source *v1alpha1.MarketSource, chosen *choos
 	Eventually(func() []string {
 		var left []string
 		for name := range everything(ctx) {
-			own := strings.HasPrefix(name, "secrets ") && strings.Contains(name, "/input-") // What the tenant was asked for.
+			own := strings.HasPrefix(name, "secrets ") && strings.Contains(name, "/input-") // created by this test
 			if !before[name] && !kept[name] && !own {
 				left = append(left, name)
 			}
@@ -158,8 +156,8 @@ func comeAndGo(ctx context.Context, source *v1alpha1.MarketSource, chosen *choos
 	}).WithContext(ctx).Should(BeEmpty())
 }
 
-// allowAll makes the tenant's account an administrator of the cluster, as its
-// administrator would for an app that reaches beyond its namespace.
+// allowAll binds the tenant's service account to cluster-admin, which an app that reaches beyond
+// its namespace requires.
 func (i *installation) allowAll(ctx context.Context) {
 	GinkgoHelper()
 	binding := &rbacv1.ClusterRoleBinding{
@@ -171,7 +169,7 @@ func (i *installation) allowAll(ctx context.Context) {
 	DeferCleanup(func(ctx SpecContext) { Expect(cluster.Delete(ctx, binding)).To(Succeed()) })
 }
 
-// settled waits for what Kubernetes itself puts into a new namespace.
+// settled waits for the objects that Kubernetes creates in a new namespace.
 func (i *installation) settled(ctx context.Context) {
 	GinkgoHelper()
 	Eventually(func() error {
@@ -182,7 +180,7 @@ func (i *installation) settled(ctx context.Context) {
 	}).WithContext(ctx).Should(Succeed())
 }
 
-// answer waits for the task to ask, and gives a value for every input it asks for.
+// answer waits for the task to require inputs and provides a value for each.
 func (i *installation) answer(ctx context.Context) {
 	GinkgoHelper()
 	i.waits(ctx, i.task, v1alpha1.ReasonWaitingForInput)
@@ -195,7 +193,7 @@ func (i *installation) answer(ctx context.Context) {
 	Expect(cluster.Patch(ctx, i.task, before)).To(Succeed())
 }
 
-// give gives a value for an input: one that is secret as a reference.
+// give returns a value for an input. The value of a secret input is a reference to a Secret.
 func (i *installation) give(ctx context.Context, in v1alpha1.Input) v1alpha1.EnvVar {
 	GinkgoHelper()
 	if in.Secret {
@@ -204,8 +202,7 @@ func (i *installation) give(ctx context.Context, in v1alpha1.Input) v1alpha1.Env
 	return env(in.Name, invented(in))
 }
 
-// runs looks whether the app runs, with its servers: the tasks, the instances and the
-// cluster say so.
+// runs checks in the tasks, the instances and the cluster that the app and its shared charts run.
 func (i *installation) runs(ctx context.Context) {
 	GinkgoHelper()
 	releases, workloads := 0, 0
@@ -225,8 +222,8 @@ func (i *installation) runs(ctx context.Context) {
 	Expect(workloads).To(Equal(i.app.count("Deployment.apps")))
 }
 
-// kept are the names of what the app may leave behind: its volume claims, all of
-// them noted in the instances, and their volumes.
+// kept returns the names of the objects that may remain: the volume claims of the app, all of them
+// recorded in status.retained, and their volumes.
 func (i *installation) kept(ctx context.Context) []string {
 	GinkgoHelper()
 	var names []string
@@ -249,8 +246,8 @@ func (i *installation) kept(ctx context.Context) []string {
 	return names
 }
 
-// everything is the name of every object of the cluster, except for events and for
-// the records that AppMarket itself keeps.
+// everything returns the name of every object of the cluster, except events and the objects of
+// AppMarket.
 func everything(ctx context.Context) map[string]bool {
 	GinkgoHelper()
 	lists, err := discovery.NewDiscoveryClientForConfigOrDie(cfg).ServerPreferredResources()
@@ -274,7 +271,7 @@ func everything(ctx context.Context) map[string]bool {
 	return found
 }
 
-// tableOf tells what was installed, and how long it took.
+// tableOf formats the installed apps and the times of their installations.
 func tableOf(ctx context.Context, all []*installation) string {
 	GinkgoHelper()
 	var text strings.Builder

@@ -20,13 +20,13 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// A helmClient is the helm command of some version, with settings of its own.
+// A helmClient is one version of the helm command with its own configuration.
 type helmClient struct {
 	program string
 	env     []string
 }
 
-// newHelmClient finds the program that a variable names, or that make helm builds.
+// newHelmClient uses the program that an environment variable names, or the one from make helm.
 func newHelmClient(variable, name string) *helmClient {
 	GinkgoHelper()
 	program := os.Getenv(variable)
@@ -57,7 +57,7 @@ func (h *helmClient) run(ctx context.Context, args ...string) string {
 	return string(out)
 }
 
-// pull downloads a chart and returns its digest as an index writes it.
+// pull downloads a chart and returns its digest in the format of an index.
 func (h *helmClient) pull(ctx context.Context, args ...string) string {
 	GinkgoHelper()
 	dir := GinkgoT().TempDir()
@@ -71,14 +71,14 @@ func (h *helmClient) pull(ctx context.Context, args ...string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// published is what an index says of a version of a chart.
+// published is the index entry of one version of a chart.
 type published struct {
 	Version string
 	Digest  string
 	URLs    []string
 }
 
-// publishedAs reads an index, as a program that knows Helm's format would.
+// publishedAs returns the entry of a chart version, parsed only by the format of Helm indexes.
 func publishedAs(ctx context.Context, url, chart, version string, headers ...string) published {
 	GinkgoHelper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -136,7 +136,7 @@ var _ = Describe("A helm user", Ordered, ContinueOnFailure, func() {
 		Expect(t.leftovers(ctx)).To(BeEmpty())
 
 		By("the index of all shared sources")
-		// Only apps of the first market have their own names there.
+		// In the joined index, only apps of the first market have unprefixed names.
 		joined := source.Namespace + "_" + source.Name + "_hello"
 		helm.run(ctx, "repo", "add", "all", market.URL)
 		Expect(helm.pull(ctx, "all/"+joined, "--version", "1.1.0")).
@@ -204,7 +204,7 @@ var _ = Describe("A kubectl user", Ordered, func() {
 	)
 })
 
-// rows are the lines of a table, with one space between the columns.
+// rows returns the lines of a table with single spaces between the columns.
 func rows(table string) []string {
 	var lines []string
 	for line := range strings.Lines(table) {

@@ -20,8 +20,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// Whatever a story does, every object that it leaves keeps the contract of status:
-// those that are still being worked on do so at their next rest.
+// Every object keeps the status contract after each spec. An object that is being reconciled keeps
+// it at its next stable state.
 var _ = AfterEach(func(ctx SpecContext) {
 	if CurrentSpecReport().Failed() {
 		return
@@ -29,13 +29,13 @@ var _ = AfterEach(func(ctx SpecContext) {
 	Eventually(func() []string { return broken(ctx) }).WithContext(ctx).WithTimeout(20 * time.Second).Should(BeEmpty())
 })
 
-// broken says which objects of the cluster break the contract.
+// broken returns the violations of the status contract in the cluster.
 func broken(ctx context.Context) []string {
 	GinkgoHelper()
 	return local.Violations(ctx, metav1.NamespaceAll)
 }
 
-// kstatusOf is what kstatus makes of an object as it was read.
+// kstatusOf returns the status that kstatus computes for an object.
 func kstatusOf(o v1alpha1.Object) status.Status {
 	GinkgoHelper()
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
@@ -49,8 +49,8 @@ func kstatusOf(o v1alpha1.Object) status.Status {
 	return result.Status
 }
 
-// reads waits until a condition of the spec as it is now has a status and a reason,
-// and looks what kstatus makes of that.
+// reads waits until a condition of the current generation has a status and a reason, and checks the
+// result of kstatus.
 func reads(ctx context.Context, o v1alpha1.Object, condition string, is metav1.ConditionStatus, reason string, want status.Status) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
@@ -64,7 +64,7 @@ func reads(ctx context.Context, o v1alpha1.Object, condition string, is metav1.C
 	}).WithContext(ctx).Should(Succeed())
 }
 
-// readsNew looks what kstatus makes of an object that nobody has looked at yet.
+// readsNew checks the result of kstatus for an object that has not been reconciled yet.
 func readsNew(ctx context.Context, o v1alpha1.Object) {
 	GinkgoHelper()
 	o.SetResourceVersion("")
@@ -78,7 +78,7 @@ func readsNew(ctx context.Context, o v1alpha1.Object) {
 	Expect(kstatusOf(o)).To(Equal(status.InProgressStatus))
 }
 
-// readsGoing looks what kstatus makes of an object that is going away.
+// readsGoing checks the result of kstatus for an object that is being deleted.
 func readsGoing(ctx context.Context, o v1alpha1.Object) {
 	GinkgoHelper()
 	const hold = "story.example/hold"
@@ -102,7 +102,7 @@ func readsGoing(ctx context.Context, o v1alpha1.Object) {
 	}).WithContext(ctx).Should(Succeed())
 }
 
-// setSpec changes the spec of an object.
+// setSpec patches the spec of an object.
 func setSpec[T v1alpha1.Object](ctx context.Context, o T, change func(T)) {
 	GinkgoHelper()
 	Expect(cluster.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
@@ -111,7 +111,7 @@ func setSpec[T v1alpha1.Object](ctx context.Context, o T, change func(T)) {
 	Expect(cluster.Patch(ctx, o, before)).To(Succeed())
 }
 
-// sleeper is a chart whose pod never starts as long as its values say so.
+// sleeper returns a chart whose Pod does not start while the value asleep is true.
 func sleeper() []byte {
 	GinkgoHelper()
 	return packed("sleeper", "1.0.0", file{"values.yaml", "asleep: true\n"}, file{"templates/deployment.yaml", `apiVersion: apps/v1
@@ -222,7 +222,7 @@ var _ = Describe("Whoever reads objects by kstatus", Ordered, func() {
 		})
 		readsNew(ctx, task.DeepCopy())
 		reads(ctx, task, reconciling, metav1.ConditionTrue, v1alpha1.ReasonSuspended, status.InProgressStatus)
-		// Tasks of the same second are ordered by name, which is random here.
+		// Tasks that are created in the same second are ordered by name, which is random here.
 		Eventually(func() int64 { return time.Now().Unix() }).Should(BeNumerically(">", task.CreationTimestamp.Unix()))
 		second := t.Task(ctx, v1alpha1.ActionUninstall, "sleeper")
 		reads(ctx, second, reconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForTurn, status.InProgressStatus)

@@ -23,7 +23,7 @@ func request(ctx context.Context, o client.Object, value string) {
 	Expect(cluster.Patch(ctx, o, client.MergeFrom(before))).To(Succeed())
 }
 
-// stalled waits until an object is Stalled for having been interrupted.
+// stalled waits until an object is Stalled because its reconciles were interrupted.
 func stalled(ctx context.Context, o v1alpha1.Object) {
 	GinkgoHelper()
 	Eventually(func() string {
@@ -35,7 +35,7 @@ func stalled(ctx context.Context, o v1alpha1.Object) {
 	}).WithContext(ctx).Should(And(HavePrefix(v1alpha1.ReasonInterrupted), ContainSubstring(v1alpha1.ReconcileRequestAnnotation)))
 }
 
-// diesAgainAndAgain starts an operator that kills itself, as often as it may.
+// diesAgainAndAgain starts an operator that kills itself, MaxInterruptions times.
 func (o *operator) diesAgainAndAgain() {
 	GinkgoHelper()
 	for range status.MaxInterruptions {

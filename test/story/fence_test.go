@@ -26,15 +26,15 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// A replica is one of several operators of which one leads. The API server knows it
-// by a name of its own, and so does the audit log.
+// A replica is one of several operators that elect a leader. A service account of its own
+// identifies it to the API server and in the audit log.
 type replica struct {
 	*operator
 	user string
 }
 
-// newReplica starts an operator that stands for election in a namespace, with a
-// store and a service account of its own.
+// newReplica starts an operator that takes part in the leader election of a namespace. It has its
+// own store and service account.
 func newReplica(ctx context.Context, ns, name string) *replica {
 	GinkgoHelper()
 	r := &replica{operator: market.copied(), user: "system:serviceaccount:" + ns + ":" + name}
@@ -48,15 +48,14 @@ func newReplica(ctx context.Context, ns, name string) *replica {
 		"--leader-elect", "--leader-election-namespace", ns, "--kubeconfig", account(ctx, ns, name))
 	DeferCleanup(func() {
 		if r.Process != nil {
-			r.Kill() // It may be stopped, and then it hears nothing else.
+			r.Kill() // A stopped process handles no other signal.
 		}
 	})
 	r.Start()
 	return r
 }
 
-// account makes a service account that may do everything, and returns a kubeconfig
-// that acts as it.
+// account creates a service account with all permissions, and returns a kubeconfig for it.
 func account(ctx context.Context, ns, name string) string {
 	GinkgoHelper()
 	Expect(cluster.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}})).To(Succeed())
@@ -78,13 +77,13 @@ func account(ctx context.Context, ns, name string) string {
 	return path
 }
 
-// signal stops the operator where it is, or lets it go on.
+// signal sends a signal to the process, such as SIGSTOP or SIGCONT.
 func (r *replica) signal(s syscall.Signal) {
 	GinkgoHelper()
 	Expect(r.Process.Process.Signal(s)).To(Succeed())
 }
 
-// ends waits until the operator has ended by itself, as one that has failed.
+// ends waits until the operator has exited with an error.
 func (r *replica) ends(ctx context.Context) {
 	GinkgoHelper()
 	ended := make(chan error, 1)
@@ -93,8 +92,8 @@ func (r *replica) ends(ctx context.Context) {
 	r.Process = nil
 }
 
-// wrote are the changes in the namespaces since the trail was taken that the
-// replica asked for and got, with its own rights or a tenant's.
+// wrote returns the successful writes of the replica in the namespaces since the trail was taken,
+// including impersonated ones.
 func (r *replica) wrote(since trail, namespaces ...string) []asked {
 	GinkgoHelper()
 	text, err := os.ReadFile(auditLog())
@@ -118,7 +117,7 @@ func (r *replica) wrote(since trail, namespaces ...string) []asked {
 	return found
 }
 
-// leader is who holds the operators' lease in a namespace.
+// leader returns the holder of the operators' lease in a namespace.
 func leader(ctx context.Context, ns string) string {
 	GinkgoHelper()
 	lease := &coordinationv1.Lease{}

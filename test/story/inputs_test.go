@@ -13,7 +13,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// letters is an app that asks for three things and keeps what it is told in a Secret.
+// letters returns an app with three inputs, which it stores in a Secret.
 func letters() []byte {
 	GinkgoHelper()
 	return packed("letters", "1.0.0", page,
@@ -33,7 +33,7 @@ stringData:
 `})
 }
 
-// post is an app that people and other apps can reach.
+// post returns an app with an entrance.
 func post() []byte {
 	GinkgoHelper()
 	return packed("post", "1.0.0",
@@ -83,12 +83,12 @@ var _ = Describe("A tenant whose app asks for inputs", Ordered, ContinueOnFailur
 		secrets.searchPage("http://"+market.Metrics+"/metrics", false)
 	})
 
-	// given makes the task with these inputs.
+	// given creates the task with the given inputs.
 	given := func(ctx context.Context, envs ...v1alpha1.EnvVar) *v1alpha1.AppInstallTask {
 		GinkgoHelper()
 		return t.Task(ctx, v1alpha1.ActionInstall, "letters", func(s *v1alpha1.AppInstallTaskSpec) { s.Envs = envs })
 	}
-	// told compares what the app was told, without a word of it.
+	// told compares the inputs that the app received, without printing the password.
 	told := func(ctx context.Context, host, password, language string) {
 		GinkgoHelper()
 		has := t.keeps(ctx, "letters-told")

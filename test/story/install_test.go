@@ -15,17 +15,17 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// A tenant is a namespace that may install from a source.
+// A tenant is a namespace in which apps from a source can be installed.
 type tenant struct{ *fixture.Tenant }
 
-// newTenant makes a namespace whose service account may do in it what an
-// administrator of a namespace may.
+// newTenant creates a namespace whose service account has the permissions of a namespace
+// administrator.
 func newTenant(ctx context.Context, source *v1alpha1.MarketSource) *tenant {
 	GinkgoHelper()
 	return tenantIn(ctx, source, namespace(ctx, "tenant"))
 }
 
-// tenantIn is a tenant in a namespace that is there.
+// tenantIn returns a tenant in an existing namespace.
 func tenantIn(ctx context.Context, source *v1alpha1.MarketSource, namespace string) *tenant {
 	GinkgoHelper()
 	t := &tenant{fixture.TenantIn(ctx, local, namespace)}
@@ -33,26 +33,26 @@ func tenantIn(ctx context.Context, source *v1alpha1.MarketSource, namespace stri
 	return t
 }
 
-// succeed waits for a task to end well.
+// succeed waits for a task to succeed.
 func (t *tenant) succeed(ctx context.Context, task *v1alpha1.AppInstallTask) {
 	GinkgoHelper()
 	eventuallyTrue(ctx, task, v1alpha1.ConditionSucceeded)
 	Expect(task.Status.CompletionTime).NotTo(BeNil())
 }
 
-// waits waits for a task to wait for a reason.
+// waits waits until a task is Reconciling with a reason.
 func (t *tenant) waits(ctx context.Context, task *v1alpha1.AppInstallTask, reason string) {
 	GinkgoHelper()
 	t.WaitReconciling(ctx, task, reason)
 }
 
-// fails waits for a task to end badly, and returns the message.
+// fails waits until a task is Stalled with a reason, and returns the message.
 func (t *tenant) fails(ctx context.Context, task *v1alpha1.AppInstallTask, reason string) string {
 	GinkgoHelper()
 	return t.WaitStalled(ctx, task, reason)
 }
 
-// workloads are the Deployments of the tenant.
+// workloads returns the Deployments of the tenant.
 func (t *tenant) workloads(ctx context.Context) []appsv1.Deployment {
 	GinkgoHelper()
 	var list appsv1.DeploymentList
@@ -60,7 +60,7 @@ func (t *tenant) workloads(ctx context.Context) []appsv1.Deployment {
 	return list.Items
 }
 
-// leftovers are Secrets of Helm and Deployments that should not be there.
+// leftovers returns the Deployments and the Helm records in the namespace.
 func (t *tenant) leftovers(ctx context.Context) []string {
 	GinkgoHelper()
 	var left []string
@@ -83,7 +83,7 @@ func env(name, value string) v1alpha1.EnvVar {
 	return v1alpha1.EnvVar{Name: name, Value: &value}
 }
 
-// secret is an input that is read from a Secret, which is made.
+// secret creates a Secret and returns an input that is read from it.
 func (t *tenant) secret(ctx context.Context, name, value string) v1alpha1.EnvVar {
 	GinkgoHelper()
 	secret := &corev1.Secret{
@@ -209,7 +209,7 @@ var _ = Describe("A tenant", Ordered, func() {
 					s.Version = "1.0.0"
 				}
 			}))
-			// Tasks of the same second are ordered by name, which is random here.
+			// Tasks that are created in the same second are ordered by name, which is random here.
 			Eventually(func() bool { return time.Now().Unix() > tasks[len(tasks)-1].CreationTimestamp.Unix() }).Should(BeTrue())
 		}
 		for _, task := range tasks {

@@ -17,8 +17,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// manyApps makes a source of many apps: the real catalog if there is one, and
-// otherwise charts made here.
+// manyApps creates a source of many apps: the catalog in MARKET_CATALOG, or generated charts.
 func manyApps(ctx context.Context, ns string) *v1alpha1.MarketSource {
 	GinkgoHelper()
 	if folder := os.Getenv("MARKET_CATALOG"); folder != "" {
@@ -73,7 +72,7 @@ var _ = Describe("An operator that is killed", func() {
 	})
 })
 
-// all applies one task for each of the workers.
+// all creates one task for each worker.
 func (t *tenant) all(ctx context.Context, action v1alpha1.Action, change ...func(*v1alpha1.AppInstallTaskSpec)) []*v1alpha1.AppInstallTask {
 	GinkgoHelper()
 	var tasks []*v1alpha1.AppInstallTask
@@ -84,10 +83,10 @@ func (t *tenant) all(ctx context.Context, action v1alpha1.Action, change ...func
 	return tasks
 }
 
-// workers are the instances that are worked on at once.
+// workers are the instances that are operated on concurrently.
 var workers = []string{"ant", "bee", "elk", "owl"}
 
-// each is every worker with each of the endings.
+// each returns every combination of a worker and an ending.
 func each(endings ...string) []string {
 	names := []string{}
 	for _, name := range workers {
@@ -99,8 +98,7 @@ func each(endings ...string) []string {
 	return names
 }
 
-// released checks that Helm has one revision of every worker deployed, and none of
-// them pending.
+// released checks that each worker has one deployed revision and no pending one.
 func (t *tenant) released(ctx context.Context) {
 	GinkgoHelper()
 	var secrets corev1.SecretList
@@ -118,7 +116,7 @@ func (t *tenant) released(ctx context.Context) {
 	Expect(deployed).To(Equal(each("")), "%s", all)
 }
 
-// interrupted counts the operations that the history tells were cut off.
+// interrupted counts the operations that the history lists as interrupted.
 func (t *tenant) interrupted(ctx context.Context) int {
 	GinkgoHelper()
 	count := 0
@@ -148,7 +146,7 @@ var _ = Describe("An operator that is killed", Ordered, func() {
 		eventuallyTrue(ctx, source, v1alpha1.ConditionReady)
 	})
 
-	// converged checks what is the same whatever was cut off.
+	// converged checks what must hold after any interruption.
 	converged := func(ctx context.Context, t *tenant, saw *witness) {
 		GinkgoHelper()
 		Expect(t.interrupted(ctx)).NotTo(BeZero(), "nothing was cut off")

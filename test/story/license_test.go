@@ -51,14 +51,14 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		}))
 	})
 
-	// wish makes a task of the tenant to install the app.
+	// wish creates a task that installs the app.
 	wish := func(ctx context.Context, change ...func(*v1alpha1.AppInstallTaskSpec)) *v1alpha1.AppInstallTask {
 		GinkgoHelper()
 		password := t.secret(ctx, "TOOLS_PASSWORD", secrets.canary("a password"))
 		given := func(s *v1alpha1.AppInstallTaskSpec) { s.Envs = []v1alpha1.EnvVar{password} }
 		return t.Task(ctx, v1alpha1.ActionInstall, "tools", append(change, given)...)
 	}
-	// told is what the app has been told in the end.
+	// told checks the inputs that the installed app received.
 	told := func(ctx context.Context, credential string) {
 		GinkgoHelper()
 		has := t.keeps(ctx, "tools-told")
@@ -174,7 +174,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 	requested := func(s *v1alpha1.AppInstallTaskSpec) {
 		s.PurchaseRequestRef = &v1alpha1.KeyReference{Name: "request", Key: "signed"}
 	}
-	// buys makes a task that has the checkout asked.
+	// buys creates a task that sends a purchase request to the checkout.
 	buys := func(ctx context.Context, request string) *v1alpha1.AppInstallTask {
 		GinkgoHelper()
 		t.has(ctx, "request", "signed", request)
@@ -265,7 +265,7 @@ var _ = Describe("A tenant of an app that must be bought", Ordered, ContinueOnFa
 		t.succeed(ctx, wish(ctx, named("licence")))
 		secrets.searchCluster(ctx)
 		secrets.searchRepository(ctx, running, sources...)
-		running.Stop() // What it has yet to write is written.
+		running.Stop() // Stopping flushes pending writes.
 		secrets.searchFiles(running)
 		running.Start()
 		secrets.searched()

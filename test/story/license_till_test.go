@@ -22,14 +22,14 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// A developer sells an app: signs credentials, and keeps a checkout.
+// The parties of a purchase. The developer signs credentials and runs a checkout.
 const (
 	developer = "did:example:tools"
 	product   = "tools-pro"
 	holder    = "did:example:alice"
 )
 
-// seller has the keys of a developer, and of somebody else.
+// seller has the keys of a developer, and a key of another party.
 type seller struct {
 	vault *vault
 	ed    ed25519.PrivateKey
@@ -50,7 +50,7 @@ func newSeller(v *vault) *seller {
 	return s
 }
 
-// keys is the key set that the developer publishes.
+// keys returns the JSON Web Key Set of the developer.
 func (s *seller) keys() string {
 	GinkgoHelper()
 	text, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
@@ -60,7 +60,7 @@ func (s *seller) keys() string {
 	return string(text)
 }
 
-// claims are those of a good credential, changed as given, with a secret of their own.
+// claims returns valid claims with the given changes and a unique secret.
 func (s *seller) claims(whose string, changes map[string]any) []byte {
 	GinkgoHelper()
 	now := time.Now()
@@ -74,8 +74,8 @@ func (s *seller) claims(whose string, changes map[string]any) []byte {
 	return text
 }
 
-// sign makes a credential. Its signature is a secret too: whoever shows it in a form
-// of which nobody has thought shows this.
+// sign returns a credential. Its signature is hidden in the vault too, so that a leak in an
+// encoding that the vault does not search for is found by the signature.
 func (s *seller) sign(algorithm jose.SignatureAlgorithm, name string, key any, claims []byte) string {
 	GinkgoHelper()
 	options := (&jose.SignerOptions{}).WithHeader("kid", name)
@@ -89,13 +89,13 @@ func (s *seller) sign(algorithm jose.SignatureAlgorithm, name string, key any, c
 	return text
 }
 
-// credential is signed as it should be.
+// credential returns a validly signed credential.
 func (s *seller) credential(whose string, changes map[string]any) string {
 	GinkgoHelper()
 	return s.sign(jose.EdDSA, "ed", s.ed, s.claims(whose, changes))
 }
 
-// public is a key of the set as others write it down.
+// public returns an RSA key of the set in PEM format.
 func (s *seller) public() []byte {
 	GinkgoHelper()
 	text, err := x509.MarshalPKIXPublicKey(s.rsa.Public())
@@ -103,15 +103,14 @@ func (s *seller) public() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: text})
 }
 
-// unsigned is a credential that says of itself that nobody signed it, with what
-// stands in the place of a signature.
+// unsigned returns a credential with the algorithm "none" and the given text as signature.
 func (s *seller) unsigned(whose, signature string) string {
 	GinkgoHelper()
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(`{"alg":"none"}`)) + "." + encode(s.claims(whose, nil)) + "." + signature
 }
 
-// tampered has the payload of one credential and the signature of another.
+// tampered returns the payload of one credential with the signature of another.
 func (s *seller) tampered(whose string) string {
 	GinkgoHelper()
 	good := strings.Split(s.credential(whose, nil), ".")
@@ -119,11 +118,11 @@ func (s *seller) tampered(whose string) string {
 	return good[0] + "." + better[1] + "." + good[2]
 }
 
-// A till is the checkout of a developer. It knows what to answer to each request.
+// A till is a test checkout that returns scripted responses for each request.
 type till struct {
 	*httptest.Server
 	mu      sync.Mutex
-	answers map[string][]any // those left; the last one is given again and again
+	answers map[string][]any // remaining responses; the last one is repeated
 	asked   map[string][]string
 }
 
@@ -138,7 +137,7 @@ func newTill() *till {
 	return t
 }
 
-// certificate is a file with what whoever asks must trust.
+// certificate returns the path of the CA certificate that a client must trust.
 func (t *till) certificate() string {
 	GinkgoHelper()
 	path := filepath.Join(GinkgoT().TempDir(), "till.crt")
@@ -166,24 +165,24 @@ func (t *till) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.answers[said.Request] = left[1:]
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(left[0]) // The operator may have been killed.
+	_ = json.NewEncoder(w).Encode(left[0]) // The connection may be closed because the operator was killed.
 }
 
-// sells has requests answered in this order.
+// sells sets the responses to a request, in order.
 func (t *till) sells(request string, answers ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.answers[request] = answers
 }
 
-// products are those that were asked for by a request, once for each time.
+// products returns the products that a request asked for, one for each time it was sent.
 func (t *till) products(request string) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return append([]string(nil), t.asked[request]...)
 }
 
-// What a checkout answers.
+// Responses of a checkout.
 
 func noRecord() any  { return map[string]any{"code": 1} }
 func signAgain() any { return map[string]any{"code": 2} }

@@ -12,8 +12,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// tools is an app that must be bought, and asks for a password too. It keeps what it
-// is told in a Secret, and shows that to its container.
+// tools returns an app that must be purchased and requires a password. It stores its inputs in a
+// Secret and passes them to its container.
 func tools() []byte {
 	GinkgoHelper()
 	return packed("tools", "1.0.0",
@@ -55,20 +55,20 @@ spec:
 `})
 }
 
-// licensed believes the credentials of the developer by these keys.
+// licensed makes a source accept the developer's credentials for the holder.
 func licensed(issuer v1alpha1.LicenseIssuer) func(*v1alpha1.MarketSourceSpec) {
 	issuer.Issuer, issuer.Subject = developer, holder
 	return func(s *v1alpha1.MarketSourceSpec) { s.Licensing = []v1alpha1.LicenseIssuer{issuer} }
 }
 
-// named gives a Secret of the tenant a name, which may be there or not.
+// named sets the name of the credential Secret. The Secret does not have to exist.
 func named(secret string) func(*v1alpha1.AppInstallTaskSpec) {
 	return func(s *v1alpha1.AppInstallTaskSpec) {
 		s.CredentialRef = &v1alpha1.KeyReference{Name: secret, Key: "token"}
 	}
 }
 
-// has makes a Secret of a tenant.
+// has creates a Secret of the tenant.
 func (t *tenant) has(ctx context.Context, name, key, text string) {
 	GinkgoHelper()
 	Expect(cluster.Create(ctx, &corev1.Secret{
@@ -76,7 +76,7 @@ func (t *tenant) has(ctx context.Context, name, key, text string) {
 	})).To(Succeed())
 }
 
-// keeps are the texts of a Secret of the tenant.
+// keeps returns the data of a Secret of the tenant.
 func (t *tenant) keeps(ctx context.Context, name string) map[string]string {
 	GinkgoHelper()
 	secret := &corev1.Secret{}
@@ -88,8 +88,8 @@ func (t *tenant) keeps(ctx context.Context, name string) map[string]string {
 	return texts
 }
 
-// touched are the objects of a tenant that the operator has written since the trail
-// was taken, tasks and events left out.
+// touched returns the writes of the operator in the tenant's namespace since the trail was taken,
+// except those to tasks and events.
 func (t *tenant) touched(since trail) []asked {
 	GinkgoHelper()
 	var found []asked

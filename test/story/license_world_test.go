@@ -27,8 +27,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// with stops the operator and runs it with more in its environment, until the story
-// ends.
+// with replaces the operator by one with additional environment variables until the test ends.
 func (o *operator) with(env ...string) *operator {
 	GinkgoHelper()
 	other := o.copied()
@@ -36,11 +35,11 @@ func (o *operator) with(env ...string) *operator {
 	return o.replace(other)
 }
 
-// A vault knows the secrets of stories, each of which has a text in it that nobody
-// else would write, and looks for them where they must not be.
+// A vault searches for the secrets of a test where they must not appear. Each secret contains a
+// unique text.
 type vault struct {
-	forms   map[string]string // what to look for, and whose it is
-	objects map[string]int    // searched, by kind
+	forms   map[string]string // owner of each text to search for
+	objects map[string]int    // number of searched objects by kind
 	pages   int
 	files   int
 	bytes   int
@@ -48,7 +47,7 @@ type vault struct {
 
 func newVault() *vault { return &vault{forms: map[string]string{}, objects: map[string]int{}} }
 
-// canary is a new secret, of letters and digits.
+// canary returns a new secret of letters and digits.
 func (v *vault) canary(whose string) string {
 	GinkgoHelper()
 	random := make([]byte, 12)
@@ -57,8 +56,8 @@ func (v *vault) canary(whose string) string {
 	return v.hide(whose, "canary"+hex.EncodeToString(random))
 }
 
-// hide has a text looked for from now on: as it is, and as what is left of it in the
-// base64 of any text that it is part of.
+// hide adds a text to the search: the text itself, and its base64 encodings at each of the three
+// possible offsets in a longer text.
 func (v *vault) hide(whose, text string) string {
 	v.forms[text] = whose
 	for before := range 3 {
@@ -73,7 +72,7 @@ func (v *vault) hide(whose, text string) string {
 	return text
 }
 
-// told is the secret that a text tells, empty if it tells none.
+// told returns the owner of the secret that a text contains, or "" if it contains none.
 func (v *vault) told(text []byte) string {
 	for form, whose := range v.forms {
 		if bytes.Contains(text, []byte(form)) {
@@ -83,7 +82,7 @@ func (v *vault) told(text []byte) string {
 	return ""
 }
 
-// search looks into a text, and into what it is compressed from.
+// search searches a text, and its decompressed form.
 func (v *vault) search(where string, text []byte) {
 	GinkgoHelper()
 	v.bytes += len(text)
@@ -97,13 +96,13 @@ func (v *vault) search(where string, text []byte) {
 	}
 }
 
-// searchCluster looks into every object of every kind and namespace, but for Secrets.
+// searchCluster searches all objects of all kinds and namespaces, except Secrets.
 func (v *vault) searchCluster(ctx context.Context) {
 	GinkgoHelper()
 	lists, err := discovery.NewDiscoveryClientForConfigOrDie(cfg).ServerPreferredResources()
 	Expect(err).NotTo(HaveOccurred())
 	silent := rest.CopyConfig(cfg)
-	silent.WarningHandler = rest.NoWarnings{} // of kinds that are old
+	silent.WarningHandler = rest.NoWarnings{} // for deprecated kinds
 	reader := dynamic.NewForConfigOrDie(silent)
 	for _, list := range lists {
 		version, err := schema.ParseGroupVersion(list.GroupVersion)
@@ -124,8 +123,7 @@ func (v *vault) searchCluster(ctx context.Context) {
 	}
 }
 
-// searchPage looks into an answer of the operator; there may be none of an optional
-// one.
+// searchPage searches a response of the operator. An optional page may be missing.
 func (v *vault) searchPage(url string, optional bool, headers ...string) {
 	GinkgoHelper()
 	request, err := http.NewRequest(http.MethodGet, url, nil)
@@ -146,7 +144,7 @@ func (v *vault) searchPage(url string, optional bool, headers ...string) {
 	v.pages++
 }
 
-// searchRepository looks into every page that the repository has of sources.
+// searchRepository searches every page of the repository about the sources.
 func (v *vault) searchRepository(ctx context.Context, o *operator, sources ...*v1alpha1.MarketSource) {
 	GinkgoHelper()
 	for _, page := range []string{"/index.yaml", "/static-index.yaml", "/status", "/version", "/readyz", "/healthz"} {
@@ -169,7 +167,7 @@ func (v *vault) searchRepository(ctx context.Context, o *operator, sources ...*v
 	}
 }
 
-// searchFiles looks into the store and the log of an operator.
+// searchFiles searches the store and the log of an operator.
 func (v *vault) searchFiles(o *operator) {
 	GinkgoHelper()
 	for _, root := range []string{o.Store, o.Log.Name()} {
@@ -187,7 +185,7 @@ func (v *vault) searchFiles(o *operator) {
 	}
 }
 
-// searched reports how much was looked into; that must not be nothing.
+// searched reports the amount of searched data, and fails if there was none.
 func (v *vault) searched() {
 	GinkgoHelper()
 	total := 0

@@ -12,7 +12,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// sampleSource makes a source of the sample market and waits until it is ready.
+// sampleSource creates a source of the sample market and waits until it is Ready.
 func sampleSource(ctx context.Context, ns string) *v1alpha1.MarketSource {
 	GinkgoHelper()
 	source := &v1alpha1.MarketSource{
@@ -29,7 +29,7 @@ func sampleSource(ctx context.Context, ns string) *v1alpha1.MarketSource {
 	return source
 }
 
-// eventuallyTrue waits for a condition to be True and observed.
+// eventuallyTrue waits until a condition is True for the current generation.
 func eventuallyTrue(ctx context.Context, o v1alpha1.Object, condition string) {
 	GinkgoHelper()
 	local.WaitTrue(ctx, o, condition)

@@ -27,8 +27,8 @@ func note(ctx context.Context, o client.Object, key, value string) {
 	Expect(cluster.Patch(ctx, o, patch)).To(Succeed())
 }
 
-// annotate sets an annotation on every object that takes one as a request to look
-// again, and returns how many of each kind there are.
+// annotate sets an annotation on every object in the namespaces, and returns the number of sources,
+// apps and instances.
 func annotate(ctx context.Context, key, value string, namespaces ...string) (sources, apps, instances int) {
 	GinkgoHelper()
 	for _, o := range local.Objects(ctx, namespaces...) {
@@ -45,8 +45,8 @@ func annotate(ctx context.Context, key, value string, namespaces ...string) (sou
 	return sources, apps, instances
 }
 
-// exceptFailed leaves out that an app which failed for good was tried once more,
-// since nothing but the app itself can tell whether it is as it was.
+// exceptFailed removes one request for the archive of a stalled app, which every operator process
+// fetches once more, because only the archive shows whether the failure persists.
 func exceptFailed(visits []fixture.Request) []fixture.Request {
 	at := slices.IndexFunc(visits, func(v fixture.Request) bool { return v.Path == "/charts/broken-0.1.0.tgz" })
 	if at < 0 {
@@ -64,8 +64,7 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 		arranged trail
 	)
 
-	// Something of everything: what runs, what failed for good, what is tried again
-	// and again, and what waits for a person.
+	// One example of each state: running, stalled, retrying, and waiting for a user.
 	BeforeAll(func(ctx SpecContext) {
 		arranged = takeTrail()
 		repo = fixture.NewRepository()
@@ -95,7 +94,7 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 		Expect(rounds["appinfo"]).To(BeNumerically(">=", len(appsIn(ctx, spaces[0]))))
 		Expect(rounds["appinstance"]).To(BeNumerically(">=", 2))
 		Expect(rounds["appinstalltask"]).To(BeNumerically(">=", 4))
-		// What has failed is tried again by every process, which notes the attempt.
+		// Every process retries a failed hydration, and records the attempt.
 		Expect(slices.DeleteFunc(trail.writes(spaces...), func(a asked) bool { return a.ObjectRef.Name == "samples.broken" })).To(BeEmpty())
 
 		By("asking the source once, on condition")
@@ -129,9 +128,9 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 			counts[write.ObjectRef.Resource+" "+write.ObjectRef.Name]++
 		}
 		for object, count := range counts {
-			limit := 1 // the answer to who asked
+			limit := 1 // the acknowledgment of the request
 			if strings.HasPrefix(object, "appinfos") {
-				limit = 2 // and that it is hydrated again
+				limit = 2 // and the result of the repeated hydration
 			}
 			Expect(count).To(BeNumerically("<=", limit), object)
 		}
@@ -139,7 +138,7 @@ var _ = Describe("A market in which nothing changes", Ordered, func() {
 		By("telling who asked")
 		for _, o := range local.Objects(ctx, spaces...) {
 			if o.GetNamespace()+"/"+o.GetName() == lost {
-				continue // Nothing was carried out there.
+				continue // No operation was performed there.
 			}
 			switch o := o.(type) {
 			case *v1alpha1.MarketSource:

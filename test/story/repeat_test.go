@@ -7,9 +7,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// sameFromScratch runs another process of the operator on an empty folder, which has
-// to hydrate everything again, and compares what comes of it, byte by byte, with
-// what was served before.
+// sameFromScratch runs a second operator on an empty folder, which has to hydrate everything again,
+// and compares the digests of the served archives.
 func sameFromScratch(ctx context.Context, ns string) {
 	GinkgoHelper()
 	served := archives(ctx, ns)
@@ -23,7 +22,7 @@ func sameFromScratch(ctx context.Context, ns string) {
 	keepTheContract(ctx, ns)
 }
 
-// That of a large market is asked after the operator was killed in the middle of it.
+// kill_test.go checks the same for a large market, after the operator was killed during hydration.
 var _ = Describe("Hydrating from scratch twice", func() {
 	It("gives the same charts, byte by byte", func(ctx SpecContext) {
 		ns := namespace(ctx, "market")

@@ -13,8 +13,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// What the stories have to show, tables of cases and of times, goes to a file: go test
-// prints nothing of what passes.
+// Tables of test cases and times are written to a file, because go test prints no output of passing
+// tests.
 var _ = ReportAfterSuite("What the stories have to show", func(report Report) {
 	var text strings.Builder
 	for _, spec := range report.SpecReports {

@@ -24,10 +24,10 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// poor is a service account that may do nothing until somebody lets it.
+// poor is a service account without permissions.
 const poor = "poor"
 
-// rightsOf are the rules of a role, one line for each resource.
+// rightsOf returns the rules of a role, one line for each resource.
 func rightsOf(role *rbacv1.Role) []string {
 	var lines []string
 	for _, rule := range role.Rules {
@@ -42,8 +42,8 @@ func rightsOf(role *rbacv1.Role) []string {
 	return lines
 }
 
-// remedy takes the YAML of a problem from a task, as the documentation says, and
-// returns the file and the role that it begins with.
+// remedy reads the YAML that fixes a problem from a task, as documented, and returns its file and
+// the Role at its beginning.
 func (t *tenant) remedy(ctx context.Context, task *v1alpha1.AppInstallTask, problem int) (string, *rbacv1.Role) {
 	GinkgoHelper()
 	text := kubectl(ctx, "get", "atask", task.Name, "-n", t.Namespace, "-o", fmt.Sprintf("jsonpath={.status.preflight[%d].remedy}", problem))
@@ -55,7 +55,7 @@ func (t *tenant) remedy(ctx context.Context, task *v1alpha1.AppInstallTask, prob
 	return path, role
 }
 
-// written is a file with a text that kubectl is to apply.
+// written writes a text to a file for kubectl and returns its path.
 func written(text string) string {
 	GinkgoHelper()
 	Expect(text).NotTo(BeEmpty())
@@ -64,12 +64,12 @@ func written(text string) string {
 	return path
 }
 
-// user is how the API server calls a service account of the tenant.
+// user returns the user name of a service account of the tenant.
 func (t *tenant) user(account string) string {
 	return "system:serviceaccount:" + t.Namespace + ":" + account
 }
 
-// eventuallyMay waits until the authorizer has heard of a role that was applied.
+// eventuallyMay waits until the authorizer uses a role that was applied.
 func (t *tenant) eventuallyMay(ctx context.Context, attributes authorizationv1.ResourceAttributes) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
@@ -81,7 +81,7 @@ func (t *tenant) eventuallyMay(ctx context.Context, attributes authorizationv1.R
 	}).WithContext(ctx).Should(Succeed())
 }
 
-// state is what a task that is refused must leave as it is.
+// state returns the objects that a rejected task must not change.
 func (t *tenant) state(ctx context.Context) []string {
 	GinkgoHelper()
 	found := t.leftovers(ctx)
@@ -93,9 +93,9 @@ func (t *tenant) state(ctx context.Context) []string {
 	return found
 }
 
-// refused are the requests of the poor account that the API server did not allow
-// since the trail was taken, but for those that need not be allowed: a look at quotas
-// and limits, and that of Helm's own library at the namespace of what is not there.
+// refused returns the requests of the poor account that were denied since the trail was taken.
+// Requests whose denial is tolerated are left out: quotas, limit ranges, events, and the namespace,
+// which the Helm library reads if an object does not exist.
 func (t *tenant) refused(since trail) []string {
 	GinkgoHelper()
 	text, err := os.ReadFile(auditLog())
@@ -119,7 +119,7 @@ func (t *tenant) refused(since trail) []string {
 	return found
 }
 
-// asPoor has a task carried out by the account that may do nothing.
+// asPoor makes a task use the service account without permissions.
 func asPoor(s *v1alpha1.AppInstallTaskSpec) { s.ServiceAccountName = poor }
 
 var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFailure, func() {
@@ -146,7 +146,7 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		Expect(cluster.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: poor}})).To(Succeed())
 	})
 
-	// Somebody who may do more brings the instance into the state for an action.
+	// The default service account installs the version that the action starts from.
 	installed := func(ctx context.Context, version string) {
 		GinkgoHelper()
 		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "office", func(s *v1alpha1.AppInstallTaskSpec) { s.Version = version }))

@@ -4,9 +4,9 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 )
 
-// office is a chart with objects of many sorts, a Role that grants something, and a
-// Job before everything that Helm does. Version 1.0.0 has a NetworkPolicy, and grants
-// more, than the next.
+// office returns a chart with objects of many kinds, a Role that grants permissions, and hook Jobs
+// before every Helm operation. Version 1.0.0 has a NetworkPolicy and grants more than the later
+// version.
 func office(version string) []byte {
 	GinkgoHelper()
 	return packed("office", version,
@@ -82,7 +82,7 @@ spec:
 `})
 }
 
-// embassy is a chart with an object of the whole cluster.
+// embassy returns a chart with a cluster-scoped object.
 func embassy() []byte {
 	GinkgoHelper()
 	return packed("embassy", "1.0.0", page, file{"templates/role.yaml", `apiVersion: rbac.authorization.k8s.io/v1

@@ -178,8 +178,7 @@ var _ = Describe("The samples", Ordered, func() {
 	})
 })
 
-// applySample applies a sample as a person does, with the address of the sample
-// market as it is here.
+// applySample applies a sample with the address of the sample market of the suite.
 func applySample(ctx context.Context, name string) {
 	GinkgoHelper()
 	text, err := os.ReadFile(fixture.Path(filepath.Join("config", "samples", name)))
@@ -189,7 +188,7 @@ func applySample(ctx context.Context, name string) {
 	kubectl(ctx, "apply", "-f", file)
 }
 
-// greetingOf is what an instance of hello shows.
+// greetingOf returns the text that an instance of hello shows.
 func greetingOf(ctx context.Context, t *tenant, instance string) string {
 	GinkgoHelper()
 	config := &corev1.ConfigMap{}
@@ -201,7 +200,7 @@ func greetingOf(ctx context.Context, t *tenant, instance string) string {
 	return text.String()
 }
 
-// replicas is how many pods the Deployment of an instance of hello asks for.
+// replicas returns spec.replicas of the Deployment of an instance of hello.
 func replicas(ctx context.Context, t *tenant, instance string) int32 {
 	GinkgoHelper()
 	deployment := &appsv1.Deployment{}

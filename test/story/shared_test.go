@@ -14,8 +14,8 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-// sharedPlace makes the namespace of a part that serves the whole cluster, with one
-// who may install it there. The namespace may be used again, by another story.
+// sharedPlace creates the namespace of a shared chart, with a tenant that can install the chart
+// there. Several tests use the same namespace.
 func sharedPlace(ctx context.Context, source *v1alpha1.MarketSource, unit string) *tenant {
 	GinkgoHelper()
 	name := unit + "-shared"
@@ -29,7 +29,7 @@ func sharedPlace(ctx context.Context, source *v1alpha1.MarketSource, unit string
 	return tenantIn(ctx, source, name)
 }
 
-// releases are the chart units of an instance.
+// releases returns the chart units of an instance.
 func (t *tenant) releases(ctx context.Context, name string) []string {
 	GinkgoHelper()
 	var units []string

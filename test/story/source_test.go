@@ -10,7 +10,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// sourceOf makes a source of a Helm repository.
+// sourceOf creates a source of a Helm repository.
 func sourceOf(ctx context.Context, ns, name, url string, change ...func(*v1alpha1.MarketSourceSpec)) *v1alpha1.MarketSource {
 	GinkgoHelper()
 	source := &v1alpha1.MarketSource{
@@ -32,8 +32,8 @@ func asOlares(s *v1alpha1.MarketSourceSpec) {
 	s.Platform = &v1alpha1.Platform{Profile: v1alpha1.ProfileOlares}
 }
 
-// often is the shortest interval there is.
+// often sets the shortest allowed interval.
 func often(s *v1alpha1.MarketSourceSpec) { s.Interval = "10s" }
 
-// impatient gives up on a request soon.
+// impatient sets a short timeout of requests.
 func impatient(s *v1alpha1.MarketSourceSpec) { s.Timeout = "2s" }

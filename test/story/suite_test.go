@@ -1,6 +1,6 @@
-// Package story_test tells what users do with AppMarket: the operator runs as the
-// program that people run, on a local cluster whose simulated nodes make pods
-// ready, and every story looks only at what a user sees.
+// Package story_test checks what users do with AppMarket. The operator runs as the released program
+// on a local cluster whose simulated nodes make Pods ready, and the specs check only what a user
+// can observe.
 package story_test
 
 import (
@@ -22,11 +22,11 @@ import (
 	"github.com/appmarket/operator/test/samplemarket"
 )
 
-// patience bounds every wait. A story that needs it all has failed.
+// patience limits every wait. A spec that waits that long has failed.
 const patience = 90 * time.Second
 
-// The world of the stories. Each process of a parallel run has one of its own, so
-// that no story has to mind what another does to the operator.
+// The environment of the specs. Each parallel process has its own, so that specs do not disturb
+// each other's operator.
 var (
 	world   context.Context
 	local   *fixture.Cluster
@@ -79,14 +79,14 @@ func startSamples() {
 	DeferCleanup(samples.Close)
 }
 
-// kubectl runs the real one.
+// kubectl runs kubectl and returns its output.
 func kubectl(ctx context.Context, args ...string) string {
 	GinkgoHelper()
 	return local.Kubectl(ctx, args...)
 }
 
-// namespace makes a namespace that goes away with the spec. One of the prefix market is a
-// market.
+// namespace creates a namespace that is deleted after the spec. With the prefix "market" it is a
+// market namespace.
 func namespace(ctx context.Context, prefix string) string {
 	GinkgoHelper()
 	if prefix == "market" {
@@ -95,7 +95,7 @@ func namespace(ctx context.Context, prefix string) string {
 	return local.Namespace(ctx, prefix)
 }
 
-// get asks for a page of the repository.
+// get requests a URL of the repository.
 func get(url string) *http.Response {
 	GinkgoHelper()
 	answer, err := http.Get(url)

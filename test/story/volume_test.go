@@ -20,8 +20,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// smallVolume mounts a volume of a few MiB, which goes with the story. It leaves
-// the story out where mounting is not permitted.
+// smallVolume mounts a volume of 4 MiB that is unmounted after the spec. It skips the spec if
+// mounting is not permitted.
 func smallVolume() string {
 	GinkgoHelper()
 	dir := GinkgoT().TempDir()
@@ -34,8 +34,7 @@ func smallVolume() string {
 	return dir
 }
 
-// remount changes whether a volume can be written to, which has to wait for files
-// that are being written.
+// remount changes whether a volume is writable. It waits for open files that are being written.
 func remount(ctx context.Context, dir string, flags uintptr) {
 	GinkgoHelper()
 	Eventually(func() error {
@@ -43,7 +42,7 @@ func remount(ctx context.Context, dir string, flags uintptr) {
 	}).WithContext(ctx).Should(Succeed())
 }
 
-// fill leaves no space on a volume, and returns the file that has it.
+// fill fills a volume and returns the file that takes the space.
 func fill(dir string) string {
 	GinkgoHelper()
 	path := filepath.Join(dir, "ballast")
@@ -57,8 +56,8 @@ func fill(dir string) string {
 	return path
 }
 
-// customise gives the charts of a source other parameters, so that all of them
-// have to be published again.
+// customise changes the custom parameters of a source, so that all of its charts are published
+// again.
 func customise(ctx context.Context, source *v1alpha1.MarketSource, params string) {
 	GinkgoHelper()
 	Expect(cluster.Get(ctx, client.ObjectKeyFromObject(source), source)).To(Succeed())
@@ -67,7 +66,7 @@ func customise(ctx context.Context, source *v1alpha1.MarketSource, params string
 	Expect(cluster.Patch(ctx, source, patch)).To(Succeed())
 }
 
-// pagesAt are apps of one page each; it returns the source of them.
+// pagesAt creates a source of apps with one page each.
 func pagesAt(ctx context.Context, ns, name string) (*v1alpha1.MarketSource, *fixture.Repository) {
 	GinkgoHelper()
 	repo := fixture.NewRepository()
@@ -81,7 +80,7 @@ func pagesAt(ctx context.Context, ns, name string) (*v1alpha1.MarketSource, *fix
 	return sourceOf(ctx, ns, name, repo.URL, sharedByAll), repo
 }
 
-// pageOf is an app that no other namespace has, so that it is kept by itself.
+// pageOf returns an app that no other namespace has, so that its blob is not shared.
 func pageOf(ns, app string) []byte {
 	GinkgoHelper()
 	return packed(app, "1.0.0", page, file{"values.yaml", "from: " + ns + "\n"})
@@ -111,8 +110,8 @@ var _ = Describe("A volume", func() {
 		return archives(ctx, ns)
 	}
 
-	// troubled waits until every app is kept from being published for a reason, and
-	// tried again; what it served before, it serves.
+	// troubled waits until the publication of every app fails with a reason and is retried, while
+	// the versions published before are still served.
 	troubled := func(ctx context.Context, reason string, served map[string]string) {
 		GinkgoHelper()
 		Eventually(func(g Gomega) {
@@ -185,7 +184,8 @@ var _ = Describe("A volume", func() {
 		keepTheContract(ctx, ns)
 	})
 
-	// What was downloaded is served from memory, so that these two do not.
+	// Downloaded charts are served from memory, so the charts of these two specs are not
+	// downloaded.
 
 	It("on which a bit flips, or a file is lost, has it again once somebody asks for it", func(ctx SpecContext) {
 		ns = namespace(ctx, "market")

@@ -11,8 +11,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// archives downloads every published version of a namespace from the repository,
-// compares each with its digest, and returns the digests by URL.
+// archives downloads every published version in a namespace, checks its digest, and returns the
+// digests by URL.
 func archives(ctx context.Context, ns string) map[string]string {
 	GinkgoHelper()
 	found := map[string]string{}
@@ -27,7 +27,7 @@ func archives(ctx context.Context, ns string) map[string]string {
 	return found
 }
 
-// digestAt is that of the bytes at an address.
+// digestAt returns the digest of the content at a URL.
 func digestAt(ctx context.Context, url string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -16,11 +16,11 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// A trail is a place in the audit log of the API server: what comes behind it was
-// asked after the trail was taken.
+// A trail is a position in the audit log of the API server. The entries after it were logged after
+// the trail was taken.
 type trail int64
 
-// asked is a request as the API server noted it.
+// asked is a request in the audit log.
 type asked struct {
 	Verb      string
 	UserAgent string
@@ -31,8 +31,8 @@ func (a asked) String() string {
 	return strings.TrimSuffix(fmt.Sprintf("%s %s/%s %s", a.Verb, a.ObjectRef.Resource, a.ObjectRef.Subresource, a.ObjectRef.Name), " ")
 }
 
-// ours reports whether the operator asked, with its own rights or a tenant's. Helm
-// does not say who it is when it writes objects, and nobody else is that shy.
+// ours reports whether the request is from the operator, including impersonated requests. Helm's
+// client is recognized by the default user agent of Go, which no other client uses here.
 func (a asked) ours() bool {
 	return strings.HasPrefix(a.UserAgent, "appmarket/") || strings.HasPrefix(a.UserAgent, "Go-http-client/")
 }
@@ -48,8 +48,7 @@ func takeTrail() trail {
 	return trail(info.Size())
 }
 
-// in are the requests since the trail was taken that concern a namespace and that
-// pick picks.
+// in returns the requests since the trail was taken that concern a namespace and that pick selects.
 func (t trail) in(namespace string, pick func(asked) bool) []asked {
 	GinkgoHelper()
 	text, err := os.ReadFile(auditLog())
@@ -69,7 +68,7 @@ func (t trail) in(namespace string, pick func(asked) bool) []asked {
 	return found
 }
 
-// writes are those of the operator in the namespaces.
+// writes returns the writes of the operator in the namespaces.
 func (t trail) writes(namespaces ...string) []asked {
 	GinkgoHelper()
 	var found []asked
@@ -90,8 +89,7 @@ func appsIn(ctx context.Context, namespace string) []*v1alpha1.AppInfo {
 	return apps
 }
 
-// keepTheContract checks every object of the namespaces against the contract of
-// status.
+// keepTheContract checks every object in the namespaces against the status contract.
 func keepTheContract(ctx context.Context, namespaces ...string) {
 	GinkgoHelper()
 	local.CheckContract(ctx, namespaces...)

@@ -13,10 +13,10 @@ import (
 	"github.com/appmarket/operator/test/samplemarket"
 )
 
-// A file of a chart: path and text.
+// A file of a chart, with its path and text.
 type file struct{ path, text string }
 
-// page is a template that works everywhere.
+// page is a template that renders with any values.
 var page = file{"templates/page.yaml", `apiVersion: v1
 kind: ConfigMap
 metadata:
@@ -25,7 +25,7 @@ data:
   greeting: {{ .Values.greeting | default "hello" | quote }}
 `}
 
-// packed is a chart as people pack it.
+// packed returns the archive of a chart.
 func packed(name, version string, more ...file) []byte {
 	GinkgoHelper()
 	return chartOf(name, version, more...).Archive()
@@ -39,13 +39,13 @@ func chartOf(name, version string, more ...file) fixture.Chart {
 	return c
 }
 
-// forged is an archive of a good chart with further entries.
+// forged returns the archive of a valid chart with additional entries.
 func forged(name string, more ...fixture.TarEntry) []byte {
 	GinkgoHelper()
 	return fixture.TarGzip(append(chartOf(name, "1.0.0", page).TarEntries(), more...)...)
 }
 
-// many are so many empty files.
+// many returns entries of count empty files.
 func many(name string, count int) []fixture.TarEntry {
 	var entries []fixture.TarEntry
 	for i := range count {
@@ -54,17 +54,17 @@ func many(name string, count int) []fixture.TarEntry {
 	return entries
 }
 
-// deep is a file below so many folders.
+// deep returns an entry of a file below the given number of folders.
 func deep(name string, folders int) fixture.TarEntry {
 	return fixture.TarEntry{Name: name + "/" + strings.Repeat("d/", folders) + "file"}
 }
 
-// zeros are a few bytes in an archive, and many out of it.
+// zeros returns an entry that is small when compressed and large when unpacked.
 func zeros(name string) fixture.TarEntry {
 	return fixture.TarEntry{Name: name + "/zeros", Text: strings.Repeat("\x00", chart.MaxFileBytes-1)}
 }
 
-// large unpacks to more than is allowed, at a ratio that is.
+// large returns entries that exceed the limit of the unpacked size at an allowed compression ratio.
 func large(name string) []fixture.TarEntry {
 	noise := make([]byte, 16<<10)
 	random := rand.NewChaCha8([32]byte{1})
@@ -77,7 +77,7 @@ func large(name string) []fixture.TarEntry {
 	return entries
 }
 
-// laughs is YAML of few lines that stands for 10^9 values.
+// laughs returns a few lines of YAML whose aliases expand to 10^9 values.
 func laughs() string {
 	var text strings.Builder
 	text.WriteString("a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n")
@@ -88,7 +88,7 @@ func laughs() string {
 	return text.String()
 }
 
-// appManifest is an OlaresManifest.yaml with this in it.
+// appManifest returns an OlaresManifest.yaml with additional lines.
 func appManifest(name, more string) file {
 	return file{"OlaresManifest.yaml", fmt.Sprintf(`olaresManifest.version: 0.12.0
 olaresManifest.type: app
@@ -99,11 +99,11 @@ metadata:
 `, name, name) + more}
 }
 
-// anImage is one that the registry beside the sample market has.
+// anImage returns an image that the registry of the sample market serves.
 func anImage() string { return samples.Config.Handler.(*samplemarket.Market).Images()[0] }
 
-// worker is a chart with a claim, a Deployment that uses it, and a Job before and
-// after everything that happens to it.
+// worker returns a chart with a claim, a Deployment that uses it, and hook Jobs before and after
+// every operation.
 func worker(version string) []byte {
 	GinkgoHelper()
 	return packed("worker", version,

@@ -14,9 +14,9 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// A moment is something that a watch sees happen.
+// A moment is an event that a watch observes.
 type moment struct {
-	// what is seen in the namespace of a tenant.
+	// list is the kind to watch in the tenant's namespace, and is matches the event.
 	list client.ObjectList
 	is   func(o client.Object) bool
 }
@@ -38,9 +38,8 @@ func hookEnded(hook string) moment {
 	}}
 }
 
-// at does something that the operator acts upon, and returns as soon as the moment
-// is seen. It blocks on the watch instead of polling, which would keep the processor
-// from those who work.
+// at calls do and returns as soon as the moment is observed. It watches instead of polling, which
+// would take CPU time from the operator.
 func (t *tenant) at(ctx context.Context, m moment, do func()) {
 	GinkgoHelper()
 	watching, err := client.NewWithWatch(cfg, client.Options{Scheme: cluster.Scheme()})
@@ -67,8 +66,7 @@ func (t *tenant) at(ctx context.Context, m moment, do func()) {
 	}
 }
 
-// killAt does something that the operator acts upon, and kills it as soon as the
-// moment is seen. Then the operator is started again.
+// killAt calls do, kills the operator as soon as the moment is observed, and starts it again.
 func (t *tenant) killAt(ctx context.Context, m moment, do func()) {
 	GinkgoHelper()
 	t.at(ctx, m, do)

@@ -15,16 +15,16 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// operator is the process under test, with the questions that stories ask about it.
+// operator is the process under test, with queries for the specs.
 type operator struct{ *fixture.Operator }
 
-// copied returns another operator with the settings of this one.
+// copied returns another operator with the same settings.
 func (o *operator) copied() *operator {
 	other := *o.Operator
 	return &operator{&other}
 }
 
-// replace stops the operator and starts another one until the story ends.
+// replace stops the operator and starts another one until the spec ends.
 func (o *operator) replace(other *operator) *operator {
 	GinkgoHelper()
 	o.Stop()
@@ -36,8 +36,8 @@ func (o *operator) replace(other *operator) *operator {
 	return other
 }
 
-// elsewhere runs the operator with its store in another folder. Further arguments
-// count more than those it had.
+// elsewhere runs the operator with its store in another folder. The arguments override earlier
+// ones.
 func (o *operator) elsewhere(store string, args ...string) *operator {
 	GinkgoHelper()
 	other := o.copied()
@@ -46,7 +46,7 @@ func (o *operator) elsewhere(store string, args ...string) *operator {
 	return o.replace(other)
 }
 
-// memory is a figure of the operator's process in MiB, such as VmRSS or VmHWM.
+// memory returns a memory figure of the operator's process in MiB, such as VmRSS or VmHWM.
 func (o *operator) memory(figure string) int {
 	GinkgoHelper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", o.Process.Process.Pid))
@@ -62,14 +62,14 @@ func (o *operator) memory(figure string) int {
 	return 0
 }
 
-// forgetPeak makes the kernel measure the peak of the operator's memory anew.
+// forgetPeak resets the peak of the resident memory of the process.
 func (o *operator) forgetPeak() {
 	GinkgoHelper()
 	const peak = "5" // proc_pid_clear_refs(5)
 	Expect(os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", o.Process.Process.Pid), []byte(peak), 0)).To(Succeed())
 }
 
-// temporary are the files of the store that are not in place.
+// temporary returns the temporary files in the store.
 func (o *operator) temporary() []string {
 	GinkgoHelper()
 	found := []string{}
@@ -82,7 +82,7 @@ func (o *operator) temporary() []string {
 	return found
 }
 
-// litter leaves what a writer leaves that a power cut ends.
+// litter creates the temporary files that a writer leaves when the power fails.
 func (o *operator) litter() {
 	GinkgoHelper()
 	for _, folder := range []string{"records", "blobs/sha256"} {
@@ -90,10 +90,10 @@ func (o *operator) litter() {
 	}
 }
 
-// records counts the versions that are published for a namespace.
+// records counts the published versions of a namespace.
 func (o *operator) records(namespace string) int {
 	count := 0
-	// The folder comes and changes while it is counted.
+	// The folder may change during the walk, so errors are ignored.
 	_ = filepath.WalkDir(filepath.Join(o.Store, "records", namespace), func(path string, _ fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".json") {
 			count++
@@ -103,7 +103,7 @@ func (o *operator) records(namespace string) int {
 	return count
 }
 
-// blob is the file of a digest.
+// blob returns the path of the blob with a digest.
 func (o *operator) blob(digest string) string {
 	hex := strings.TrimPrefix(digest, "sha256:")
 	return filepath.Join(o.Store, "blobs", "sha256", hex[:2], hex)

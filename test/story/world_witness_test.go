@@ -14,9 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// A witness sees what comes and goes in a namespace. It watches rather than reads
-// the audit log: of a request whose client is killed, the log does not say whether
-// it was carried out.
+// A witness records which objects are created and deleted in a namespace. It uses a watch and not
+// the audit log, which does not show whether a request was completed after its client was killed.
 type witness struct {
 	mu   sync.Mutex
 	seen map[watch.EventType][]client.Object
@@ -46,8 +45,8 @@ func (w *witness) follow(one watch.Interface) {
 	}
 }
 
-// names are those of the objects of the kind of an example that came or went, once
-// for each time, sorted.
+// names returns the sorted names of the objects of type T that were created or deleted, once for
+// each event.
 func names[T client.Object](w *witness, what watch.EventType) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -61,7 +60,7 @@ func names[T client.Object](w *witness, what watch.EventType) []string {
 	return found
 }
 
-// hooks expects the Jobs of these hooks to have been made, each of them once.
+// hooks checks that each of the given hook Jobs was created exactly once.
 func (w *witness) hooks(ctx context.Context, expected ...string) {
 	GinkgoHelper()
 	Eventually(func() []string { return names[*batchv1.Job](w, watch.Added) }).WithContext(ctx).Should(Equal(each(expected...)), "hooks that were run")
