@@ -18,11 +18,10 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// insideText is what servers inside of a network answer in these specs.
+// insideText is the response of the servers inside of a network in these specs.
 const insideText = "root-password"
 
-// serveRaw listens like a server that speaks another protocol: it answers each connection
-// with a text.
+// serveRaw listens like a server of another protocol: it sends a text to each connection.
 func serveRaw(text string) string {
 	GinkgoHelper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -42,8 +41,8 @@ func serveRaw(text string) string {
 	return "http://" + listener.Addr().String() + "/charts"
 }
 
-// expectSilence checks that no object of the tenant has a word of what servers inside
-// answered.
+// expectSilence checks that no object of the tenant contains a response of the servers inside of
+// the network.
 func expectSilence(ctx SpecContext, t *fixture.Tenant) {
 	GinkgoHelper()
 	said := t.Kubectl(ctx, "get", "marketsources,appinfos,events", "--namespace", t.Namespace, "--output", "yaml")

@@ -16,8 +16,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// restrictOperator starts the operator again as the service account of the chart, with the
-// rights that the chart gives it where tenants are named, until the spec ends.
+// restrictOperator restarts the operator as the service account of the chart, with the permissions
+// that the chart grants for named tenants, until the spec ends.
 func restrictOperator(ctx context.Context, tenants ...string) {
 	GinkgoHelper()
 	system := cluster.Namespace(ctx, "system")
@@ -54,8 +54,8 @@ func restrictOperator(ctx context.Context, tenants ...string) {
 	})
 }
 
-// allowImpersonation binds the role of the chart in a namespace to the operator, as it is
-// bound in another one.
+// allowImpersonation binds the role of the chart to the operator in a namespace, with a copy of the
+// binding in the namespace like.
 func allowImpersonation(ctx context.Context, namespace, like string) {
 	GinkgoHelper()
 	const name = "appmarket-impersonated-accounts"

@@ -64,7 +64,7 @@ var _ = Describe("Null for a default of a dependency", func() {
 	})
 })
 
-// configMap is a ConfigMap of the tenant with one entry.
+// configMap returns a ConfigMap of the tenant with one entry.
 func configMap(t *fixture.Tenant, name, key, text string) *corev1.ConfigMap {
 	config := &corev1.ConfigMap{Data: map[string]string{key: text}}
 	config.Namespace, config.Name = t.Namespace, name

@@ -10,8 +10,8 @@ import (
 
 type values = map[string]any
 
-// shopFiles are a chart whose dependency asks for a password. The dependency is
-// declared as given, after its name and version.
+// shopFiles returns a chart with a dependency that requires a password. declared completes the
+// declaration of the dependency after its name and version.
 func shopFiles(declared string) fixture.Chart {
 	return fixture.Chart{Name: "shop", Version: "1.0.0", Files: fixture.Files{
 		"Chart.yaml":                       "apiVersion: v2\nname: shop\nversion: 1.0.0\ndependencies:\n- {name: ledger, version: 0.1.0, " + declared + "}\n",

@@ -32,8 +32,8 @@ func offerApps(ctx SpecContext, t *fixture.Tenant, charts ...fixture.Chart) {
 	t.WaitTrue(ctx, t.Source, v1alpha1.ConditionReady)
 }
 
-// looks counts how often the tenant's wish was compared with the cluster since the audit
-// log had a size.
+// looks counts the preflight checks of the tenant since the audit log had the given size. A check
+// is recognized by the impersonated list of resource quotas.
 func looks(t *fixture.Tenant, since int) int {
 	GinkgoHelper()
 	text, err := os.ReadFile(t.Cluster.AuditLog())
@@ -149,7 +149,7 @@ subjects: [{kind: ServiceAccount, name: `+fixture.Account+`, namespace: `+t.Name
 
 		log, err := os.Stat(t.Cluster.AuditLog())
 		Expect(err).NotTo(HaveOccurred())
-		// It waits ever longer: in as long again as the step has ended it looks about twice.
+		// The delay grows: within the time since the step has ended, about two checks happen.
 		wait := max(time.Since(step.Status.CompletionTime.Time), 2*time.Second)
 		Consistently(func() int { return looks(t, int(log.Size())) }, wait, "200ms").WithContext(ctx).Should(BeNumerically("<=", 5))
 		t.Succeed(ctx, v1alpha1.ActionCancel, "root", func(s *v1alpha1.AppInstallTaskSpec) { s.InstanceName = "root" })

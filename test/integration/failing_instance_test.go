@@ -16,7 +16,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// remedies applies those of an instance.
+// remedies applies the remedies of an instance.
 func remedies(ctx context.Context, t *fixture.Tenant, instance *v1alpha1.AppInstance) {
 	GinkgoHelper()
 	applyRemedy(ctx, t, instance.Status.Preflight)

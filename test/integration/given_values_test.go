@@ -11,7 +11,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// echo shows the values that it is given, as a template prints them and as JSON.
+// echo is a chart that prints its values, as a template does and as JSON.
 var echo = fixture.Chart{Name: "echo", Version: "1.0.0", Files: fixture.Files{
 	"values.yaml": "own: {large: 1234567890123, tenth: 0.10, thousand: 1e3, octal: 0644}\n",
 	"templates/a.yaml": `apiVersion: v1

@@ -22,7 +22,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// catalogLabel is what the app catalog of Headlamp selects Services by.
+// catalogLabel is the label with which the app catalog of Headlamp selects Services.
 const catalogLabel = "catalog.headlamp.dev/is-catalog"
 
 // ourService returns the Service of a set of manifests in a namespace of the test.
@@ -40,8 +40,8 @@ func ourService(manifests []byte, namespace string) *corev1.Service {
 	return nil
 }
 
-// proxied sends requests as the proxy of Headlamp does: to the port of the Service that is
-// named http, at its name in the cluster, behind which the operator of the suite listens.
+// proxied returns a function that sends requests as the proxy of Headlamp does: to the port named
+// http of the Service, at its DNS name, which is mapped to the operator of the suite.
 func proxied(service *corev1.Service) func(path string) []byte {
 	GinkgoHelper()
 	var port int32
@@ -81,7 +81,7 @@ var _ = Describe("The app catalog of Headlamp", func() {
 		Expect(t.Client.Create(ctx, ourService(manifests, t.Namespace))).To(Succeed())
 		chart := site("1.0.0")
 		chart.Name = "listed"
-		// The first market is another one.
+		// This market is not the first one, so the entries of the joined index have prefixes.
 		entry := t.Namespace + "_charts_listed"
 		t.Offer(ctx, chart)
 		shared := t.Source

@@ -19,8 +19,8 @@ func hooked(version string, hooks ...string) fixture.Chart {
 	}}
 }
 
-// hookJob returns a Job that runs for the events. Further lines are of the annotations,
-// of the Job's spec and of the pod's spec; pods annotations go with waiting.
+// hookJob returns a Job that runs for the events. The other parameters are lines of the
+// annotations, of the Job's spec and of the Pod's spec.
 func hookJob(name, events, annotations, job, pod string) string {
 	return `apiVersion: batch/v1
 kind: Job

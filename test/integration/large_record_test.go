@@ -19,8 +19,8 @@ func noise(seed byte, size int) string {
 	return base64.StdEncoding.EncodeToString(raw)
 }
 
-// large returns a chart whose release record is larger than a Secret may be: two files
-// that no template uses, and one that a ConfigMap is made of.
+// large returns a chart whose release record exceeds the size limit of a Secret. Two of its files
+// are unused, and a ConfigMap contains the third.
 func large(version string, seed byte) fixture.Chart {
 	return fixture.Chart{Name: "large", Version: version, Files: fixture.Files{
 		"files/a.b64":    noise(seed, 700<<10),
@@ -42,7 +42,7 @@ func small(version string) fixture.Chart {
 }
 
 var _ = Describe("A release whose record is larger than a Secret may be", func() {
-	// settings returns the file that the release has in its ConfigMap.
+	// settings returns the file in the release's ConfigMap.
 	settings := func(ctx SpecContext, t *fixture.Tenant) string {
 		GinkgoHelper()
 		found := &corev1.ConfigMap{}
@@ -76,7 +76,7 @@ var _ = Describe("A release whose record is larger than a Secret may be", func()
 		t.Kubectl(ctx, "patch", "appinstance", "large", "--namespace", t.Namespace, "--type", "merge", "--patch", `{"spec":{"history":1}}`)
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "large", fixture.Version("1.1.0"))
 		t.Succeed(ctx, v1alpha1.ActionUpgrade, "large", fixture.Version("1.2.0"))
-		// Helm drops revisions before an upgrade, and never the one that runs.
+		// Helm deletes old revisions before an upgrade, but never the deployed one.
 		Expect(t.Names(ctx, "secrets")).To(Equal([]string{"sh.helm.release.v1.large.v2", "sh.helm.release.v1.large.v3"}))
 		t.Succeed(ctx, v1alpha1.ActionUninstall, "large")
 		Expect(t.Names(ctx, "secrets")).To(BeEmpty())

@@ -8,7 +8,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// deploymentWith returns a Deployment with further lines of its container.
+// deploymentWith returns a Deployment with additional lines of its container.
 func deploymentWith(lines string) string {
 	return `apiVersion: apps/v1
 kind: Deployment

@@ -15,7 +15,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// sharedSource creates a source that asks to be shared, and waits until it is Ready.
+// sharedSource creates a source with the given sharing, and waits until it is Ready.
 func sharedSource(ctx context.Context, t *fixture.Tenant, name string, sharing v1alpha1.Sharing, charts ...fixture.Chart) {
 	GinkgoHelper()
 	repository := fixture.NewRepository()

@@ -18,9 +18,9 @@ import (
 
 var updateMessages = flag.Bool("update", false, "write the messages of the specs that ran to testdata/messages.txt")
 
-// messagesFile keeps the messages that each spec recorded, such as those of the tasks that
-// it let fail, under the name of the spec, so that a change of words shows in a review. A
-// spec whose messages are not in the file fails the suite.
+// messagesFile keeps the messages that each spec recorded, such as those of failed tasks, under the
+// name of the spec, so that a review shows changed messages. A spec whose messages are not in the
+// file fails the suite.
 var messagesFile = filepath.Join("testdata", "messages.txt")
 
 var _ = ReportAfterSuite("messages to users", func(report Report) {
@@ -58,8 +58,7 @@ var _ = ReportAfterSuite("messages to users", func(report Report) {
 	Expect(wrong).To(BeEmpty(), "%s\nrun the suite with -update and review the difference", strings.Join(wrong, "\n"))
 })
 
-// readMessages reads the messages that are kept: the name of a spec, and below it its
-// messages, indented.
+// readMessages reads the messages file: names of specs, each followed by its indented messages.
 func readMessages() map[string][]string {
 	GinkgoHelper()
 	text, err := os.ReadFile(messagesFile)

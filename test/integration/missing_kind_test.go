@@ -31,7 +31,7 @@ func newGauges(ctx context.Context, t *fixture.Tenant) gauges {
 	return g
 }
 
-// crd returns the CRD of the kind with these versions served.
+// crd returns the CRD of the kind that serves the given versions.
 func (g gauges) crd(versions ...string) string {
 	text := `apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -81,7 +81,7 @@ func (g gauges) chart(version, gauge string) fixture.Chart {
 	return fixture.Chart{Name: "dash", Version: version, Files: fixture.Files{"templates/all.yaml": template}}
 }
 
-// chartVersion returns the version of the chart that an instance's ConfigMap is from.
+// chartVersion returns the chart version that the instance's ConfigMap contains.
 func (g gauges) chartVersion(ctx context.Context, name string) string {
 	GinkgoHelper()
 	settings := &corev1.ConfigMap{}

@@ -12,7 +12,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// gate is a chart whose template fails until it is told something.
+// gate returns a chart whose template fails with the default values.
 func gate(template string, more fixture.Files) fixture.Chart {
 	return fixture.Chart{Name: "gate", Version: "1.0.0", Files: fixture.Files{
 		"values.yaml": "host: \"\"\n",

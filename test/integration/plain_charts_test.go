@@ -18,11 +18,11 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// sampleOf is the part of the plain charts that is tried unless MARKET_WHOLE is set:
-// one of so many.
+// sampleOf is the divisor of the sample that is tested unless MARKET_WHOLE is set: one of so many
+// charts.
 const sampleOf = 12
 
-// plainChart is a chart that people really run, in a folder of Helm repositories.
+// plainChart is a widely used chart in a folder of Helm repositories.
 type plainChart struct{ repository, name, version, archive string }
 
 // plainCharts returns the newest version of every chart below the folder MARKET_PLAIN.
@@ -56,7 +56,7 @@ func plainCharts() []plainChart {
 	return found
 }
 
-// chosenCharts returns the plain charts to try.
+// chosenCharts returns the plain charts to test.
 func chosenCharts() []plainChart {
 	all := plainCharts()
 	if os.Getenv("MARKET_WHOLE") != "" {
@@ -69,8 +69,8 @@ func chosenCharts() []plainChart {
 	return sample
 }
 
-// recordTooLarge is what helm says where the record of a release does not fit into a
-// Secret. A task installs such a chart.
+// recordTooLarge is the error of helm when the record of a release does not fit into a Secret. A
+// task can install such a chart.
 const recordTooLarge = "Too long: may not be more than 1048576 bytes"
 
 var _ = Describe("A chart that people run with helm", func() {

@@ -17,7 +17,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// helmWith returns a helm of one version with an empty home.
+// helmWith returns a function that runs the helm program named by a variable with an empty home.
 func helmWith(variable string) func(ctx context.Context, args ...string) (string, error) {
 	GinkgoHelper()
 	program := os.Getenv(variable)
@@ -38,7 +38,7 @@ var _ = Describe("A source that is not shared with all", func() {
 		"README.md":        "# Parcel of one team\n",
 		"templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n",
 	}}
-	// pages are the addresses that have something of the source.
+	// pages returns the paths whose content depends on the source.
 	pages := func(ctx context.Context, t *fixture.Tenant) map[string][]string {
 		version := t.App(ctx, "parcel").Status.Versions[0]
 		return map[string][]string{

@@ -10,7 +10,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// store returns a chart with a strict schema, whose value count the schema leaves open.
+// store returns a chart with a schema that leaves the value count unrestricted.
 func store(version string) fixture.Chart {
 	return fixture.Chart{Name: "store", Version: version, Files: fixture.Files{
 		"values.yaml": "title: Store\nreplicas: 1\ncount: 1\nservice: {port: 80}\n",

@@ -19,8 +19,8 @@ func account(name string) fixture.Change {
 	return func(s *v1alpha1.AppInstallTaskSpec) { s.ServiceAccountName = name }
 }
 
-// applyRemedy applies the remedies of problems as an administrator of the cluster, and
-// deletes those of the whole cluster when the spec ends.
+// applyRemedy applies the remedies of problems as cluster administrator, and deletes cluster-scoped
+// ones when the spec ends.
 func applyRemedy(ctx context.Context, t *fixture.Tenant, problems []v1alpha1.Problem) {
 	GinkgoHelper()
 	for _, problem := range problems {
@@ -35,7 +35,7 @@ func applyRemedy(ctx context.Context, t *fixture.Tenant, problems []v1alpha1.Pro
 	}
 }
 
-// succeedSoon repeats a task until the authorizer has seen the rights of a remedy.
+// succeedSoon repeats a task until the authorizer uses the permissions of a remedy.
 func succeedSoon(ctx context.Context, t *fixture.Tenant, action v1alpha1.Action, change ...fixture.Change) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
@@ -45,7 +45,7 @@ func succeedSoon(ctx context.Context, t *fixture.Tenant, action v1alpha1.Action,
 }
 
 var _ = Describe("A remedy", func() {
-	// The name of the ClusterRole belongs to one spec and instance.
+	// The ClusterRole needs a name that no other spec and instance uses.
 	chart := templated("node: \"\"\n", `apiVersion: v1
 kind: ConfigMap
 metadata:
@@ -96,7 +96,7 @@ rules:
 	})
 })
 
-// gadgets is a CRD of a group.
+// gadgets returns a CRD of a group.
 func gadgets(group string) string {
 	return fmt.Sprintf(`apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition

@@ -14,10 +14,10 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// claimSpec is the end of the YAML of a volume claim.
+// claimSpec is the last line of the YAML of a volume claim.
 const claimSpec = "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}\n"
 
-// retains are the kinds and names of what an instance has kept.
+// retains returns the kinds and names of the retained objects of an instance.
 func retains(instance *v1alpha1.AppInstance) []string {
 	var names []string
 	for _, ref := range instance.Status.Retained {
@@ -40,7 +40,7 @@ spec:
   versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
 `)
 		DeferCleanup(func(ctx SpecContext) { t.Kubectl(ctx, "delete", "crd", "databases."+group, "--wait=false") })
-		// kubectl fails while the definition has no conditions at all.
+		// kubectl wait --for=condition fails while the CRD has no conditions at all.
 		t.Kubectl(ctx, "wait", "--for=jsonpath={.status.conditions}", "crd/databases."+group)
 		t.Kubectl(ctx, "wait", "--for=condition=Established", "crd/databases."+group)
 		t.Grant(ctx, rbacv1.PolicyRule{APIGroups: []string{group}, Resources: []string{"*"}, Verbs: []string{"*"}})

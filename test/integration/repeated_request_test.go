@@ -11,11 +11,11 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// foreignJob is a Job that is in the way of the hook of an instance.
+// foreignJob is a Job that has the name of an instance's hook.
 const foreignJob = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: hooked-setup}\n" +
 	"spec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: a, image: " + fixture.Image + "}]}}}\n"
 
-// frozenScale refuses every change of the replicas of a Deployment in a namespace.
+// frozenScale is a policy that denies changes of the replicas of Deployments in a namespace.
 const frozenScale = `apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
 metadata: {name: NAMESPACE}

@@ -11,8 +11,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// applyServiceAccountPolicy applies the policy of config/admission, bound to the namespace
-// of a tenant, and waits until it is in force.
+// applyServiceAccountPolicy applies the policy of config/admission, bound to the namespace of a
+// tenant, and waits until it is enforced.
 func applyServiceAccountPolicy(ctx context.Context, t *fixture.Tenant) {
 	GinkgoHelper()
 	policy := cluster.Kubectl(ctx, "kustomize", fixture.Path("config/admission"))
@@ -42,7 +42,7 @@ var _ = Describe("The policy of service accounts", func() {
 	It("lets only those name an account who may use it", func(ctx SpecContext) {
 		t := newTenant(ctx)
 		applyServiceAccountPolicy(ctx, t)
-		// Jane may write tasks and instances, and use the account one alone.
+		// Jane may write tasks and instances, and use only the service account "one".
 		t.Apply(ctx, `apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: jane}

@@ -15,7 +15,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// note is a chart of one ConfigMap, which has the version of the chart.
+// note is a chart with a ConfigMap that contains the version of the chart.
 var note = fixture.Chart{Name: "note", Version: "1.0.0", Files: fixture.Files{"templates/note.yaml": `apiVersion: v1
 kind: ConfigMap
 metadata:
@@ -38,8 +38,8 @@ func waitSource(ctx SpecContext, t *fixture.Tenant, holds func(Gomega, *v1alpha1
 	}).WithContext(ctx).Should(Succeed())
 }
 
-// sourceCondition returns the message of a condition of a source if it has the reason,
-// and otherwise what it has instead.
+// sourceCondition returns the message of a condition of a source if it has the reason, and
+// otherwise the actual conditions.
 func sourceCondition(source *v1alpha1.MarketSource, kind, reason string) string {
 	for _, c := range source.Status.Conditions {
 		if c.Type == kind && c.Reason == reason {
@@ -49,7 +49,7 @@ func sourceCondition(source *v1alpha1.MarketSource, kind, reason string) string 
 	return fmt.Sprintf("no condition %s with reason %s: %v", kind, reason, source.Status.Conditions)
 }
 
-// requestSync requests that the source is read again.
+// requestSync requests an immediate sync of the source.
 func requestSync(ctx SpecContext, t *fixture.Tenant, value string) {
 	GinkgoHelper()
 	t.Kubectl(ctx, "annotate", "marketsource", t.Source.Name, "--namespace", t.Namespace, "--overwrite", v1alpha1.ReconcileRequestAnnotation+"="+value)

@@ -25,11 +25,11 @@
 //	})
 //
 // newTenant creates the namespace and its service account, and checks the status
-// contract of every object in the namespace when the spec ends. See package fixture
-// for the rest: Tenant.Fail and Tenant.WaitEnd for failures, Tenant.Apply for YAML
-// through kubectl, Tenant.Grant and Tenant.GrantCluster for more rights,
+// contract of every object in the namespace when the spec ends. Package fixture has the
+// other helpers: Tenant.Fail and Tenant.WaitEnd for failures, Tenant.Apply for YAML
+// through kubectl, Tenant.Grant and Tenant.GrantCluster for more permissions,
 // Repository.Serve for an index or an archive of any bytes, fixture.TarGzip for
-// archives that no tool packs.
+// archives that no tool creates.
 //
 // Specs run in several processes at once that share one cluster and one operator.
 // So a spec
@@ -40,10 +40,10 @@
 //   - is marked Serial if it kills or restarts the operator. Serial specs run alone,
 //     at the end, and only they may use the variable operator.
 //
-// A simulated pod is ready at once, and that of a Job succeeds at once. The
-// annotation "localcluster/waiting" on a pod template, for example with the value
-// ContainerCreating, keeps its pods from ever starting. An image must be
-// fixture.Image, unless a missing image is the case.
+// A simulated Pod is ready immediately, and the Pod of a Job succeeds immediately. The
+// annotation "localcluster/waiting" on a Pod template, for example with the value
+// ContainerCreating, keeps its Pods from starting. An image must be
+// fixture.Image, unless the case is about a missing image.
 //
 // To run the cases of one kind:
 //
@@ -65,14 +65,14 @@ import (
 	"github.com/appmarket/operator/test/samplemarket"
 )
 
-// patience bounds every wait. A spec that needs all of it has failed.
+// patience limits every wait. A spec that waits that long has failed.
 const patience = 60 * time.Second
 
 var (
 	cluster *fixture.Cluster
 	// operator is the process of the operator. It is set for Serial specs only.
 	operator *fixture.Operator
-	// common is what every process knows of the cluster and the operator.
+	// common is the shared data of all processes.
 	common shared
 )
 
@@ -90,7 +90,7 @@ func TestIntegration(t *testing.T) {
 	RunSpecs(t, "Integration")
 }
 
-// shared is what the first process tells the others: the folder of the cluster, and the
+// shared is the data that the first process passes to the others: the folder of the cluster, the
 // program of the operator, the URL of its repository and the path of its log.
 type shared struct{ Cluster, Program, URL, Log string }
 
@@ -112,15 +112,15 @@ var _ = SynchronizedBeforeSuite(func(ctx SpecContext) []byte {
 	cluster = fixture.ConnectCluster(common.Cluster)
 })
 
-// newTenant creates a namespace that may install apps. When the spec ends, every
-// object in the namespace is checked against the status contract. If the spec has
-// failed, its report shows the objects and what the operator logged about them.
+// newTenant creates a namespace in which apps can be installed. When the spec ends, every object in
+// the namespace is checked against the status contract. The report of a failed spec shows the
+// objects and the log lines of the operator about them.
 func newTenant(ctx SpecContext) *fixture.Tenant {
 	GinkgoHelper()
 	return tenantIn(ctx, cluster.Namespace(ctx, "tenant"))
 }
 
-// newMarketTenant creates a tenant in a namespace that is a market.
+// newMarketTenant creates a tenant in a market namespace.
 func newMarketTenant(ctx SpecContext) *fixture.Tenant {
 	GinkgoHelper()
 	return tenantIn(ctx, cluster.MarketNamespace(ctx))

@@ -12,14 +12,14 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// removal is a cluster of its own with an operator and an app that runs, from which
-// AppMarket is removed.
+// removal is a separate cluster with an operator and an installed app, from which AppMarket is
+// removed.
 type removal struct {
 	*fixture.Tenant
 	operator *fixture.Operator
 }
 
-// gone waits until kubectl finds no object of a kind, and fails if deleting them is held up.
+// gone waits until no object of the kinds exists, and fails if the deletion is blocked.
 func (r *removal) gone(ctx context.Context, kinds ...string) {
 	GinkgoHelper()
 	for _, kind := range kinds {
@@ -30,7 +30,7 @@ func (r *removal) gone(ctx context.Context, kinds ...string) {
 	}
 }
 
-// appRuns checks that the Deployment of the app is there with its pod, and its Helm release.
+// appRuns checks that the Deployment of the app exists with one ready Pod, and its Helm release.
 func (r *removal) appRuns(ctx context.Context) {
 	GinkgoHelper()
 	Expect(r.Kubectl(ctx, "get", "deployment", "site", "-n", r.Namespace, "-o", "jsonpath={.metadata.deletionTimestamp}{.status.readyReplicas}")).To(Equal("1"))
@@ -39,7 +39,7 @@ func (r *removal) appRuns(ctx context.Context) {
 	Expect(out).To(ContainSubstring("STATUS: deployed"))
 }
 
-// appmarketKinds are the plural names of our kinds.
+// appmarketKinds are the plural names of the kinds of AppMarket.
 var appmarketKinds = []string{"appinstalltasks", "appinstances", "appinfos", "marketsources"}
 
 var _ = Describe("Removing AppMarket", Ordered, func() {
@@ -55,7 +55,7 @@ var _ = Describe("Removing AppMarket", Ordered, func() {
 		r.Kubectl(ctx, "apply", "--server-side", "-f", fixture.Path("config/crd/bases"))
 		r.operator.Restart()
 		r.Offer(ctx, site("1.0.0"))
-		// What an earlier removal has left is taken over.
+		// An earlier spec may have left the app, which is then adopted.
 		_, err := r.TryKubectl(ctx, nil, "get", "deployment", "site", "-n", r.Namespace)
 		action := v1alpha1.ActionInstall
 		if err == nil {
