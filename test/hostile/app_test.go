@@ -24,25 +24,25 @@ type hydrated struct {
 	// archive is what the source serves, unless page is set.
 	archive []byte
 	page    http.HandlerFunc
-	// url is the address in the index if it is not that of the source itself.
+	// url is the address in the index. It defaults to the address of the source.
 	url string
-	// reason is that of the condition Ready of the AppInfo: Ready if the chart does no harm
-	// within the bounds, and is published.
+	// reason is the reason of the Ready condition of the AppInfo. It is Ready if the chart stays
+	// within the limits and is published.
 	reason string
 	change []func(*v1alpha1.MarketSourceSpec)
 }
 
-// charted returns a chart whose AppInfo gets a reason.
+// charted returns a chart whose AppInfo gets the given reason.
 func charted(reason string, files fixture.Files) func() hydrated {
 	return func() hydrated { return hydrated{archive: victim(files).Archive(), reason: reason} }
 }
 
-// victim is a good chart with other files.
+// victim returns a valid chart with additional files.
 func victim(files fixture.Files) fixture.Chart {
 	return fixture.Chart{Name: "victim", Files: fixture.Files{"templates/page.yaml": configMap("{{ .Release.Name }}", "  a: b\n")}}.With("1.0.0", files)
 }
 
-// hydrate offers an app and waits until its AppInfo has the reason.
+// hydrate offers an app, waits until its AppInfo has the reason, and returns the message.
 func hydrate(ctx SpecContext, t *fixture.Tenant, h hydrated) string {
 	GinkgoHelper()
 	repository := fixture.NewRepository()
@@ -67,8 +67,8 @@ func hydrate(ctx SpecContext, t *fixture.Tenant, h hydrated) string {
 	return "AppInfo " + h.reason + ": " + brief(message)
 }
 
-// waitReady waits until the condition Ready of an object has a reason and is not Unknown,
-// and returns the message. It fails when the condition has another reason for good.
+// waitReady waits until the Ready condition of an object has a reason and is not Unknown, and
+// returns the message. It fails when the object is Stalled with another reason.
 func waitReady(ctx context.Context, t *fixture.Tenant, o v1alpha1.Object, reason string) string {
 	GinkgoHelper()
 	var message string
@@ -88,7 +88,7 @@ func waitReady(ctx context.Context, t *fixture.Tenant, o v1alpha1.Object, reason
 	return message
 }
 
-// brief returns the beginning of a message, for the table.
+// brief returns the beginning of a message for the table.
 func brief(message string) string {
 	message = strings.Join(strings.Fields(message), " ")
 	if runes := []rune(message); len(runes) > 60 {
@@ -97,15 +97,15 @@ func brief(message string) string {
 	return message
 }
 
-// noise returns bytes that do not become smaller when they are compressed, so that an
-// archive with them does not count as a bomb.
+// noise returns incompressible bytes, so that an archive with them does not count as an archive
+// bomb.
 func noise(size int) string {
 	raw := make([]byte, size)
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(raw) // It never fails.
 	return string(raw)
 }
 
-// inParallel calls a function with the numbers below count, 16 at once.
+// inParallel calls a function with the numbers 0 to count-1, in 16 goroutines.
 func inParallel(count int, call func(i int)) {
 	var next atomic.Int64
 	var workers sync.WaitGroup

@@ -11,7 +11,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// packed returns an archive of the good chart with further entries.
+// packed returns the archive of the valid chart with additional entries.
 func packed(reason string, more ...fixture.TarEntry) func() hydrated {
 	return func() hydrated {
 		return hydrated{archive: fixture.TarGzip(append(victim(nil).TarEntries(), more...)...), reason: reason}
@@ -27,7 +27,7 @@ func manyFiles(count int) []fixture.TarEntry {
 	return entries
 }
 
-// largeFiles returns entries of files that together are larger than a chart may be.
+// largeFiles returns entries whose total size exceeds the limit of a chart.
 func largeFiles() []fixture.TarEntry {
 	var entries []fixture.TarEntry
 	text := noise(256<<10) + strings.Repeat("x", 4<<20)
@@ -37,8 +37,8 @@ func largeFiles() []fixture.TarEntry {
 	return entries
 }
 
-// nested returns a chart whose dependency is an archive whose dependency is an archive,
-// and so on, with a bomb inside the last one.
+// nested returns a chart whose dependency is an archive, nested to the given depth, with an archive
+// bomb in the innermost one.
 func nested(depth int) []byte {
 	inner := fixture.TarGzip(append(victim(nil).TarEntries(), fixture.TarEntry{Name: "victim/files/bomb", Text: strings.Repeat("\x00", 64<<20)})...)
 	for range depth {
@@ -47,7 +47,7 @@ func nested(depth int) []byte {
 	return inner
 }
 
-// endlessBody answers with bytes until the client has enough.
+// endlessBody sends bytes until the client closes the connection.
 func endlessBody(w http.ResponseWriter, r *http.Request) {
 	block := []byte(noise(64 << 10))
 	for r.Context().Err() == nil {

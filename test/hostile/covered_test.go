@@ -10,10 +10,10 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// cover is an act that another suite carries out, in a spec of a file of this repository.
+// cover is an act that a spec of another suite performs, with the file of that spec.
 type cover struct{ act, file, spec string }
 
-// covered are the acts that are not repeated here.
+// covered are the acts that other suites cover.
 var covered = []cover{
 	{"A Deployment that awaits a release with a null in its list", "internal/helm/update_test.go", "TestNullsInRecordsAndManifests"},
 	{"The same by a task, and by an instance", "test/integration/null_in_list_test.go", "is taken over by a release with a null in a list"},
@@ -45,7 +45,7 @@ var covered = []cover{
 	{"A credential of another product, issuer or key", "test/story/license_test.go", "was issued to somebody else"},
 }
 
-// TestCoveredActs keeps the rows that name specs of other suites true.
+// TestCoveredActs checks that the specs that the rows name exist.
 func TestCoveredActs(t *testing.T) {
 	g := NewWithT(t)
 	root, err := testenv.ModuleRoot()

@@ -7,7 +7,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// priced has the terms of a product.
+// priced is the file with the price of a paid product.
 var priced = fixture.Files{"price.yaml": "developer: shop.example.com\npaid: {product_id: victim-paid}\n"}
 
 var _ = DescribeTable("An app with a price for one of its versions", func(ctx SpecContext, version string, free ...string) {

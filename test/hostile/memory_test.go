@@ -14,10 +14,10 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// limitMemory returns a function that has the kernel hold an operator and its workers to
-// memoryLimit, where this process may create memory cgroups. Everywhere, the samples of
-// usage hold them to it. Call it before the operator is made, so that the cgroup is removed
-// after the operator has stopped.
+// limitMemory returns a function that limits an operator and its workers to memoryLimit with a
+// memory cgroup, if this process can create one. The samples of usage are checked against the limit
+// in any case. Call limitMemory before the operator is created, so that the cgroup is removed after
+// the operator has stopped.
 func limitMemory() func(o *fixture.Operator) {
 	GinkgoHelper()
 	group, limit := memoryGroup()
@@ -50,8 +50,8 @@ func limitMemory() func(o *fixture.Operator) {
 	}
 }
 
-// memoryGroup creates a memory cgroup, of version 2 or 1, and returns its folder and the
-// name of its limit. The folder is empty where this process may not.
+// memoryGroup creates a memory cgroup, of version 2 or 1, and returns its folder and the name of
+// its limit file. The folder is empty if the process is not permitted to create a cgroup.
 func memoryGroup() (folder, limit string) {
 	name := fmt.Sprintf("appmarket-hostile-%d", os.Getpid())
 	for _, place := range []struct{ root, limit string }{
@@ -69,14 +69,14 @@ func memoryGroup() (folder, limit string) {
 	return "", ""
 }
 
-// usage is what the operator and its workers use: resident memory in bytes, and processor
-// time since they started.
+// usage is the resident memory in bytes of the operator and of its workers, and the CPU time of
+// both since they started.
 type usage struct {
 	operator, workers int64
 	processor         time.Duration
 }
 
-// measure reads the usage of the operator's process and its children.
+// measure reads the usage of the operator's process and its child processes.
 func measure(pid int) (usage, error) {
 	var u usage
 	memory, processor, err := statistics(pid, true)
@@ -101,8 +101,8 @@ func measure(pid int) (usage, error) {
 	return u, nil
 }
 
-// statistics returns the resident memory and the processor time of a process, with that
-// of its ended children if asked for.
+// statistics returns the resident memory and the CPU time of a process, including the CPU time of
+// its ended children if ended is true.
 func statistics(pid int, ended bool) (int64, time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -121,8 +121,8 @@ func statistics(pid int, ended bool) (int64, time.Duration, error) {
 	return field(24) * int64(os.Getpagesize()), time.Duration(ticks) * 10 * time.Millisecond, nil
 }
 
-// watchUsage samples the usage until stop is closed, and returns the highest memory and
-// the processor time between.
+// watchUsage samples the usage until stop is closed, and returns the peak memory and the CPU time
+// that was used in between.
 func watchUsage(pid int, stop <-chan struct{}) (usage, error) {
 	first, err := measure(pid)
 	peak := first

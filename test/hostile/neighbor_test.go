@@ -27,7 +27,7 @@ func configMap(name, data string) string {
 	return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"" + name + "\"}\ndata:\n" + data
 }
 
-// neighbor is a tenant in a namespace of its own who installs small apps.
+// neighbor is a tenant in a namespace of its own that installs small apps.
 type neighbor struct {
 	*fixture.Tenant
 	installed atomic.Int64
@@ -42,7 +42,7 @@ func newNeighbor(ctx SpecContext) *neighbor {
 	return n
 }
 
-// install installs the app once more and returns how long that took.
+// install installs the app under a new name and returns how long the installation took.
 func (n *neighbor) install(ctx context.Context) (time.Duration, error) {
 	begun := time.Now()
 	task := &v1alpha1.AppInstallTask{
@@ -69,11 +69,11 @@ func (n *neighbor) install(ctx context.Context) (time.Duration, error) {
 	return took, nil
 }
 
-// pause is how long the neighbor rests between two installations.
+// pause is the delay between two installations of the neighbor.
 const pause = 2 * time.Second
 
-// installUntil installs the app again and again until stop is closed, at least once, and
-// returns how often and how long the slowest installation took.
+// installUntil installs the app repeatedly until stop is closed, at least once, and returns the
+// number of installations and the duration of the slowest one.
 func (n *neighbor) installUntil(ctx context.Context, stop <-chan struct{}) (count int, slowest time.Duration, err error) {
 	for {
 		took, err := n.install(ctx)

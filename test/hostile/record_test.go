@@ -19,7 +19,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// deployed is an app with lists that Helm merges by strategic merge patches.
+// deployed is an app with lists that Helm merges by strategic merge patch.
 var deployed = victim(fixture.Files{
 	"values.yaml": "replicas: 1\nimagePullSecrets: []\n",
 	"templates/deployment.yaml": `apiVersion: apps/v1
@@ -39,7 +39,7 @@ spec:
 `,
 })
 
-// forge replaces a text in the manifest of the record of the first revision.
+// forge changes the manifest in the Helm record of the first revision.
 func forge(ctx context.Context, t *fixture.Tenant, change func(manifest string) string) {
 	GinkgoHelper()
 	secret := &corev1.Secret{}
@@ -59,7 +59,7 @@ func forge(ctx context.Context, t *fixture.Tenant, change func(manifest string) 
 	Expect(t.Client.Update(ctx, secret)).To(Succeed())
 }
 
-// encoded encodes a record as Helm does.
+// encoded returns a release in the encoding of Helm records.
 func encoded(text []byte) []byte {
 	GinkgoHelper()
 	var out bytes.Buffer
@@ -70,7 +70,7 @@ func encoded(text []byte) []byte {
 	return []byte(base64.StdEncoding.EncodeToString(out.Bytes()))
 }
 
-// plant creates the record of a revision of the release victim.
+// plant creates a Helm record of a revision of the release victim.
 func plant(ctx context.Context, t *fixture.Tenant, revision int, release []byte) {
 	GinkgoHelper()
 	Expect(t.Client.Create(ctx, &corev1.Secret{
@@ -91,7 +91,7 @@ var _ = Describe("Release records", func() {
 		repository.Add(deployed.With("1.1.0", fixture.Files{"files/new": "1"}))
 		t.Sync(ctx)
 	})
-	// changes asks for the new version and returns how that ends.
+	// changes upgrades to the new version and returns the result.
 	changes := func(ctx SpecContext, change ...fixture.Change) string {
 		end := t.Do(ctx, v1alpha1.ActionUpgrade, "victim", append(change, fixture.Version("1.1.0"))...)
 		return fmt.Sprintf("task %s: %s", end.Reason, brief(end.Message))

@@ -14,14 +14,16 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// maxIdle is how many idle connections a client opens, if its limit of files allows it.
+// maxIdle limits the idle connections that a client opens, in addition to its limit of open files
+// and the number of ports.
 const maxIdle = 100_000
 
 var _ = Describe("A client of the repository", func() {
 	It("with as many idle connections as it may have keeps no other out", func(ctx SpecContext) {
 		var files syscall.Rlimit
 		Expect(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)).To(Succeed())
-		// The connections of all clients to the same address have different ports.
+		// All connections of this host to one address need different ports, which limits their
+		// number.
 		count := min(maxIdle, int(files.Cur)-1000, 20_000)
 		carryOut(ctx, func() string {
 			var open []net.Conn

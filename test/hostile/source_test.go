@@ -16,7 +16,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// offering answers with an index of so many apps of a version.
+// offering returns an index of count apps with one version.
 func offering(count int, version string) []byte {
 	var text strings.Builder
 	text.WriteString("apiVersion: v1\nentries:\n")

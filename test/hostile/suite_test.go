@@ -1,12 +1,11 @@
-// Package hostile_test attacks one operator the way tenants, chart authors and sources
-// can, and measures what it costs others. The operator runs as it is shipped, with 1 GiB
-// of memory, and must survive the whole suite without a restart.
+// Package hostile_test attacks one operator in the ways that tenants, chart authors and sources
+// can, and measures the effects on others. The operator runs as it is released, with 1 GiB of
+// memory, and must survive the whole suite without a restart.
 //
-// Each spec is one row of a table: the hostile input or act, how it ended, how long
-// another tenant waited for the installation of a small app at the same time, and the
-// memory and processor time of the operator and its workers. Specs run at the same time, so
-// the measures of a row include those of the rows next to it. The table is printed at the
-// end; an act that a spec of another suite covers is a row that names this spec.
+// Each spec is one row of a table: the hostile act, its result, the time that another tenant waited
+// for the installation of a small app meanwhile, and the memory and CPU time of the operator and
+// its workers. Specs run in parallel, so the measurements of a row include the effects of other
+// rows. The table is printed at the end. A row for an act that another suite covers names the spec.
 package hostile_test
 
 import (
@@ -25,24 +24,24 @@ import (
 )
 
 const (
-	// patience bounds every wait. A row that needs all of it has failed.
+	// patience limits every wait. A row that waits that long has failed.
 	patience = 2 * time.Minute
-	// memoryLimit is what the operator and its workers may use together, in bytes.
+	// memoryLimit is the memory in bytes that the operator and its workers may use together.
 	memoryLimit = 1 << 30
 )
 
 var (
 	cluster *fixture.Cluster
-	// common is what every process of the suite knows of the operator.
+	// common is the shared data of all processes of the suite.
 	common shared
 	// bystander is the tenant that installs apps during each act.
 	bystander *neighbor
 )
 
-// shared is what the first process of the suite tells the others.
+// shared is the data that the first process of the suite passes to the others.
 type shared struct {
 	Cluster, Repository, Metrics, Log string
-	// PID is the process of the operator.
+	// PID is the process ID of the operator.
 	PID int
 }
 
@@ -90,7 +89,7 @@ func newTenant(ctx SpecContext) *fixture.Tenant {
 			AddReportEntry("log of the operator", fixture.LogLines(common.Log, t.Namespace))
 			return
 		}
-		// An object that no reconcile has reached yet has no conditions.
+		// An object that has not been reconciled yet has no conditions.
 		violations := slices.DeleteFunc(cluster.Violations(ctx, t.Namespace), func(v string) bool { return strings.HasSuffix(v, ": []") })
 		Expect(violations).To(BeEmpty())
 	})

@@ -22,18 +22,18 @@ const rowEntry = "row"
 // row is a line of the table.
 type row struct {
 	Act, Outcome string
-	// Installs is how often the neighbor installed an app during the act, and Slowest how
-	// long the slowest installation took.
+	// Installs is the number of apps that the neighbor installed during the act, and Slowest the
+	// duration of the slowest installation.
 	Installs int
 	Slowest  time.Duration
-	// Operator and Workers are the highest resident memory, in bytes.
+	// Operator and Workers are the peak resident memory in bytes.
 	Operator, Workers int64
-	// Processor is the processor time of both.
+	// Processor is the CPU time of the operator and its workers.
 	Processor, Took time.Duration
 }
 
-// carryOut carries out a hostile act, which returns how it ended, while the neighbor
-// installs apps, and adds a row to the table.
+// carryOut runs a hostile act, which returns its result, while the neighbor installs apps, and adds
+// a row to the table.
 func carryOut(ctx SpecContext, act func() string) {
 	GinkgoHelper()
 	r := row{Act: strings.Join(append(CurrentSpecReport().ContainerHierarchyTexts, CurrentSpecReport().LeafNodeText), " ")}
@@ -74,7 +74,7 @@ func table(report Report) []row {
 			if entry.Name != rowEntry {
 				continue
 			}
-			// The value is that of this process, or the JSON of another one.
+			// The value is a row of this process, or the JSON of a row of another process.
 			r, own := entry.GetRawValue().(row)
 			if !own {
 				Expect(json.Unmarshal([]byte(entry.Value.AsJSON), &r)).To(Succeed())

@@ -11,7 +11,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// fail installs the app victim, which must fail for a reason.
+// fail installs the app victim, which must fail with the reason, and returns the message.
 func fail(ctx context.Context, t *fixture.Tenant, reason string, change ...fixture.Change) string {
 	GinkgoHelper()
 	end := t.Do(ctx, v1alpha1.ActionInstall, "victim", change...)
@@ -20,7 +20,7 @@ func fail(ctx context.Context, t *fixture.Tenant, reason string, change ...fixtu
 	return "task " + reason + ": " + brief(end.Message)
 }
 
-// withLookup returns a template that acts only where an object of the cluster is found.
+// withLookup returns a template that acts only if it can read an object of the cluster.
 func withLookup(act string) string {
 	return `{{ if lookup "v1" "ConfigMap" .Release.Namespace "kube-root-ca.crt" }}` + act + `{{ end }}`
 }

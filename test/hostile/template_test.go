@@ -7,13 +7,13 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// The templates take all the time or memory of the process that executes them.
+// The templates use up the time or the memory of the process that executes them.
 const (
 	takesMemory = `{{ $all := until 999999999 }}`
 	takesTime   = `{{ range until 1000000 }}{{ range until 1000000 }}{{ end }}{{ end }}`
 )
 
-// templated returns a chart with another template that is never published.
+// templated returns a chart with an additional template, which is never published.
 func templated(reason, template string) func() hydrated {
 	return charted(reason, fixture.Files{"templates/more.yaml": template})
 }

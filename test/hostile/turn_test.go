@@ -12,7 +12,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// endlessHook is an app whose hook has a pod that never starts.
+// endlessHook is an app with a hook whose Pod never starts.
 var endlessHook = victim(fixture.Files{"templates/hook.yaml": `apiVersion: batch/v1
 kind: Job
 metadata: {name: "{{ .Release.Name }}-hook", annotations: {helm.sh/hook: pre-install}}

@@ -10,7 +10,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// aliases returns YAML whose aliases of aliases stand for a billion texts.
+// aliases returns YAML whose nested aliases expand to 10^10 strings.
 func aliases() string {
 	text := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
 	for i := 1; i < 10; i++ {
@@ -19,8 +19,8 @@ func aliases() string {
 	return text
 }
 
-// manyOptions returns the inputs of an app manifest that do not fit into a status: the
-// options of the first are those of all others by an alias.
+// manyOptions returns the inputs of an app manifest that do not fit into a status: all inputs share
+// the options of the first one by an alias.
 func manyOptions() string {
 	var text strings.Builder
 	text.WriteString("envs:\n- {envName: INPUT_0, type: string, required: true, editable: true, options: &all [")
