@@ -12,9 +12,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// cancelWhileBusy measures how long a task takes to answer that it is cancelled,
-// while a hundred others are carried out: one that waits for its turn, and one that
-// is at work.
+// cancelWhileBusy measures how long it takes until a task acknowledges its cancellation while a
+// hundred other tasks run: for a queued task, and for a running one.
 func (m *measure) cancelWhileBusy() {
 	const namespaces, each = 20, 5
 	version := m.small().Version
@@ -40,7 +39,7 @@ func (m *measure) cancelWhileBusy() {
 	m.drain("cancel-")
 }
 
-// atWork is a task whose instance Helm works on now.
+// atWork returns a task whose Helm operation is running.
 func (m *measure) atWork(tasks []client.Object) client.Object {
 	m.b.Helper()
 	ours := map[string]client.Object{}
@@ -57,7 +56,7 @@ func (m *measure) atWork(tasks []client.Object) client.Object {
 	return found
 }
 
-// cancel cancels a task and returns how long it took until its status said so.
+// cancel cancels a task and returns how long it took until its status showed the cancellation.
 func (m *measure) cancel(task client.Object) time.Duration {
 	m.b.Helper()
 	all := m.follow(&v1alpha1.AppInstallTaskList{}, client.InNamespace(task.GetNamespace()))
@@ -73,7 +72,7 @@ func (m *measure) cancel(task client.Object) time.Duration {
 	return time.Since(begin)
 }
 
-// drain waits until every task of the namespaces has ended, well or not.
+// drain waits until every task in the namespaces with the prefix has finished.
 func (m *measure) drain(prefix string) {
 	m.b.Helper()
 	open := map[string]bool{}
@@ -95,8 +94,8 @@ func (m *measure) drain(prefix string) {
 	})
 }
 
-// convergeAfterKill measures how long it takes from the start of an operator until
-// everything is as it should be that another one was killed at.
+// convergeAfterKill measures the time from the start of an operator until all tasks have succeeded
+// that a killed operator left unfinished.
 func (m *measure) convergeAfterKill() {
 	const count = 20
 	version := m.small().Version
@@ -130,7 +129,7 @@ func (m *measure) convergeAfterKill() {
 	})
 }
 
-// cutOff counts the instances whose operation nobody carries out any more.
+// cutOff returns the number of instances whose operation was interrupted.
 func (m *measure) cutOff() int {
 	m.b.Helper()
 	var list v1alpha1.AppInstanceList
@@ -144,7 +143,7 @@ func (m *measure) cutOff() int {
 	return count
 }
 
-// rememberThousand measures what a thousand tasks that have ended cost in memory.
+// rememberThousand measures the memory that a thousand finished tasks use.
 func (m *measure) rememberThousand() {
 	const namespaces, each = 20, 50
 	version := m.small().Version

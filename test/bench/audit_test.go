@@ -14,8 +14,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// settle waits until the operator has had nothing to do for longer than it keeps
-// render workers: what hydration left for later is over.
+// settle waits until the operator has written nothing for 7 seconds, which is longer than it keeps
+// idle render workers, and has no worker left.
 func (m *measure) settle() {
 	m.b.Helper()
 	last, since := m.auditEnd(), time.Now()
@@ -27,7 +27,7 @@ func (m *measure) settle() {
 	}, patience, 200*time.Millisecond).Should(BeTrue())
 }
 
-// auditEnd is how long the API server's audit log is.
+// auditEnd returns the length of the audit log of the API server in bytes.
 func (m *measure) auditEnd() int64 {
 	m.b.Helper()
 	info, err := os.Stat(m.audit)
@@ -35,7 +35,7 @@ func (m *measure) auditEnd() int64 {
 	return info.Size()
 }
 
-// writes are counted by verb and resource, such as "patch appinfos/status".
+// writes are the numbers of writes by verb and resource, such as "patch appinfos/status".
 type writes map[string]int
 
 func (w writes) total() int {
@@ -56,8 +56,7 @@ func (w writes) String() string {
 	return fmt.Sprintf("%d (%s)", w.total(), strings.Join(parts, ", "))
 }
 
-// writesSince counts what the operator asked the API server to change since the
-// log had that length.
+// writesSince counts the write requests of the operator after the given position in the audit log.
 func (m *measure) writesSince(length int64) writes {
 	m.b.Helper()
 	log, err := os.Open(m.audit)
@@ -78,7 +77,7 @@ func (m *measure) writesSince(length int64) writes {
 			} `json:"objectRef"`
 		}
 		if !strings.HasSuffix(line, "\n") || json.Unmarshal([]byte(line), &event) != nil {
-			continue // The log is being written.
+			continue // The last line is incomplete.
 		}
 		switch event.Verb {
 		case "get", "list", "watch":

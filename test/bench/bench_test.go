@@ -1,19 +1,18 @@
-// Package bench_test measures what AppMarket promises to be fast and small at, and
-// prints each figure beside its budget and beside a peer that does the same work
-// in the same run on the same machine: the helm command, Helm's own loader and
-// engine, nginx.
+// Package bench_test measures the speed and the size of AppMarket, and prints each
+// figure with its budget and with the figure of a peer that does the same work in the
+// same run on the same machine: the helm command, Helm's own loader and engine, nginx.
 //
-// The operator runs as the program that people run, on a local cluster with
-// simulated nodes; everything listens on loopback and is stopped by its process
-// id. Work whose memory counts is done in a child, which is this same test binary.
+// The operator runs as the released program, on a local cluster with simulated nodes.
+// Everything listens on loopback and is stopped by its process ID. Work whose memory
+// is measured runs in a child process of this test binary.
 //
-// Nothing here fails for being slow: a figure on a busy machine says little, a
-// ratio within one run says more, and who reads the table judges. A measure does
-// fail when the work itself does.
+// No benchmark fails because it is slow. A figure from a busy machine means little, and
+// a ratio within one run means more, so the table is for a person to judge. A benchmark
+// fails if the work itself fails.
 //
 //	make bench MARKET_CATALOG=dir
 //
-// The table goes to the standard output at the end; docs/bench.md explains it.
+// The table is printed to the standard output at the end; docs/bench.md explains it.
 package bench_test
 
 import (
@@ -28,7 +27,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// patience bounds every measure. One that needs it all has failed.
+// patience limits every measurement. A measurement that takes that long has failed.
 const patience = 10 * time.Minute
 
 func TestMain(m *testing.M) {
@@ -42,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// measure is one of the measures while it runs.
+// measure is a running measurement.
 type measure struct {
 	*WithT
 	*world
@@ -50,14 +49,13 @@ type measure struct {
 	b   *testing.B
 }
 
-// BenchmarkMeasures takes every measure, in an order in which each finds what it
-// needs: the later ones use what the earlier ones have published. What go test
-// prints of each is how long it took to measure.
+// BenchmarkMeasures runs all measurements in a fixed order, because the later ones use what the
+// earlier ones have published. The times that go test prints are the durations of the measurements.
 func BenchmarkMeasures(b *testing.B) {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		b.Skip("left out: KUBEBUILDER_ASSETS is not set; use make bench")
 	}
-	// An interrupt ends what is being measured, and everything is stopped as usual.
+	// After an interrupt, the measurement ends and everything is stopped as usual.
 	ctx, stop := signal.NotifyContext(b.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	w := newWorld(b)

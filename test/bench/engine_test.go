@@ -18,7 +18,7 @@ import (
 	"github.com/appmarket/operator/internal/source"
 )
 
-// recorder renders, and keeps what it was asked to render.
+// recorder is an engine that records the inputs that it renders.
 type recorder struct {
 	helm.Engine
 	asked []hydrate.RenderInput
@@ -29,10 +29,9 @@ func (r *recorder) Render(ctx context.Context, in hydrate.RenderInput) (hydrate.
 	return r.Engine.Render(ctx, in)
 }
 
-// renderCatalog is the child that does with all charts of a folder what
-// `helm template` does and nothing else: load, render and sort, from files in
-// memory, one after the other. What is rendered, with which values, is noted in a
-// first pass whose time does not count.
+// renderCatalog is a child that performs only the work of `helm template` for all charts of a
+// folder: load, render and sort, from files in memory, sequentially. A first pass, which is not
+// measured, records the inputs.
 func renderCatalog(folder string) (int, time.Duration, error) {
 	asked, err := rendersOf(folder)
 	if err != nil {
@@ -79,7 +78,8 @@ func renderOne(in hydrate.RenderInput, capabilities *chartutil.Capabilities) err
 	return err
 }
 
-// rendersOf takes every app of a folder through the first two steps.
+// rendersOf runs the first two hydration steps for every app of a folder and returns the rendered
+// inputs.
 func rendersOf(folder string) ([]hydrate.RenderInput, error) {
 	ctx := context.Background()
 	from, err := source.Open(source.Config{Directory: &source.DirectoryConfig{Path: folder, AllowedRoots: []string{folder}}})

@@ -14,11 +14,11 @@ import (
 // keeper is the namespace of the market.
 const keeper = "market"
 
-// shortest is the shortest interval that a source may have.
+// shortest is the shortest allowed interval of a source.
 const shortest v1alpha1.Duration = "10s"
 
-// hydrateCatalog measures from the apply of a source with real charts to all of
-// them served, by an operator that has nothing yet.
+// hydrateCatalog measures the time from the creation of a source with real charts until all of them
+// are served. The operator starts with an empty store.
 func (m *measure) hydrateCatalog() {
 	if !m.needsCatalog("hydration of real charts") {
 		return
@@ -49,8 +49,8 @@ func (m *measure) hydrateCatalog() {
 	})
 }
 
-// syncUnchanged has sources asked again while nothing changed: the catalog as a
-// folder first, and the same charts by HTTP after it.
+// syncUnchanged measures syncs of unchanged sources: the catalog as a folder, and then the same
+// charts over HTTP.
 func (m *measure) syncUnchanged() {
 	if !m.needsCatalog("sync of real charts with nothing changed") || m.market == nil {
 		return
@@ -83,7 +83,7 @@ func (m *measure) syncUnchanged() {
 	m.syncByInterval()
 }
 
-// syncs is how often a source is asked again by hand; odd, for the median.
+// syncs is the number of requested syncs of each source. It is odd, for the median.
 const syncs = 5
 
 func (m *measure) median(each func() time.Duration) time.Duration {
@@ -94,8 +94,8 @@ func (m *measure) median(each func() time.Duration) time.Duration {
 	return median(took)
 }
 
-// syncByInterval counts what syncs cost that nobody asked for: a trigger and its
-// echo are writes themselves.
+// syncByInterval measures the cost of syncs by interval. Requested syncs are no substitute, because
+// the request and its acknowledgment are writes.
 func (m *measure) syncByInterval() {
 	m.b.Helper()
 	const window = 25 * time.Second
@@ -117,8 +117,8 @@ func (m *measure) syncByInterval() {
 	})
 }
 
-// trigger asks for a sync and returns how long it took until the source's status
-// said that it was done.
+// trigger requests a sync and returns how long it took until the status of the source acknowledged
+// it.
 func (m *measure) trigger() time.Duration {
 	m.b.Helper()
 	key := client.ObjectKeyFromObject(m.market)
@@ -133,7 +133,7 @@ func (m *measure) trigger() time.Duration {
 	return time.Since(begin)
 }
 
-// request puts the annotation on the source that asks for a sync.
+// request sets the annotation that requests a sync.
 func (m *measure) request(value string) {
 	m.b.Helper()
 	patch := client.MergeFrom(m.market.DeepCopy())
@@ -141,8 +141,8 @@ func (m *measure) request(value string) {
 	m.Expect(m.cluster.Patch(m.ctx, m.market, patch)).To(Succeed())
 }
 
-// hydrateChanged measures from the trigger to served when eight of the charts
-// have changed at their source.
+// hydrateChanged measures the time from the request until eight changed charts of the source are
+// served.
 func (m *measure) hydrateChanged() {
 	if m.catalogServer == nil || m.market == nil {
 		m.table.leaveOut("eight changed charts", "needs the measure quiet")

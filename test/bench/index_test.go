@@ -19,8 +19,8 @@ import (
 	"github.com/appmarket/operator/internal/source"
 )
 
-// takeInIndexes has two large indexes read by the adapter, over HTTP as it does,
-// and by Helm's loader from the file, each in a process of its own.
+// takeInIndexes measures how two large indexes are read, by the adapter over HTTP and by Helm's
+// loader from the file, each in its own process.
 func (m *measure) takeInIndexes() {
 	for _, size := range []struct {
 		charts, megabytes int
@@ -56,8 +56,8 @@ func (m *measure) takeInIndexes() {
 
 const versionsPerChart = 100
 
-// writeIndex makes an index as large repositories have it, about 970 bytes for
-// each version, and returns its length.
+// writeIndex writes an index like that of a large repository, with about 970 bytes for each
+// version, and returns its length.
 func writeIndex(path string, charts int) (int64, error) {
 	file, err := os.Create(path)
 	if err != nil {
@@ -85,7 +85,7 @@ func writeIndex(path string, charts int) (int64, error) {
 	return info.Size(), nil
 }
 
-// entryForm takes the name twice, the version twice and the digest.
+// entryForm formats one entry from the app name, the chart name, the version and the digest.
 const entryForm = `  - annotations:
       category: Infrastructure
       images: |
@@ -119,7 +119,7 @@ const entryForm = `  - annotations:
     version: %[3]s
 `
 
-// readIndexAsSource is the child that takes in an index as the operator does.
+// readIndexAsSource is a child that reads an index as the operator does.
 func readIndexAsSource(url string) (int, time.Duration, error) {
 	from, err := source.Open(source.Config{Helm: &source.HelmConfig{URL: url}, Network: netguard.Policy{Loopback: true}})
 	if err != nil {
@@ -136,8 +136,8 @@ func readIndexAsSource(url string) (int, time.Duration, error) {
 	return len(listing.Apps), time.Since(begin), nil
 }
 
-// readIndexAsHelm is the child that takes in an index as `helm repo update` does
-// once it has the file.
+// readIndexAsHelm is a child that loads an index file as `helm repo update` does after the
+// download.
 func readIndexAsHelm(file string) (int, time.Duration, error) {
 	begin := time.Now()
 	index, err := repo.LoadIndexFile(file)

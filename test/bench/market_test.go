@@ -17,7 +17,7 @@ import (
 	"github.com/appmarket/operator/test/samplemarket"
 )
 
-// apply makes a source and waits until all of its apps are served.
+// apply creates a source and waits until all of its apps are served.
 func (m *measure) apply(name string, spec v1alpha1.MarketSourceSpec) *v1alpha1.MarketSource {
 	m.b.Helper()
 	spec.Sharing = &v1alpha1.Sharing{From: v1alpha1.SharingAll}
@@ -35,7 +35,7 @@ func (m *measure) apply(name string, spec v1alpha1.MarketSourceSpec) *v1alpha1.M
 	return source
 }
 
-// remove deletes a source and waits until nothing of it is left.
+// remove deletes a source and waits until its apps are deleted.
 func (m *measure) remove(source *v1alpha1.MarketSource) {
 	m.b.Helper()
 	m.Expect(m.cluster.Delete(m.ctx, source)).To(Succeed())
@@ -51,7 +51,7 @@ func (m *measure) namespace(name string) {
 	m.Expect(client.IgnoreAlreadyExists(m.cluster.Create(m.ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}))).To(Succeed())
 }
 
-// apps are those of the market.
+// apps returns the apps of the market.
 func (m *measure) apps() []v1alpha1.AppInfo {
 	m.b.Helper()
 	var list v1alpha1.AppInfoList
@@ -77,7 +77,7 @@ func (m *measure) digests() map[string]string {
 	return all
 }
 
-// counter serves a market and counts what it is asked for.
+// counter serves a market and counts the requests and the bytes of the responses.
 type counter struct {
 	*httptest.Server
 	charts   string
@@ -91,7 +91,7 @@ func (c *counter) reset() {
 	c.bytes.Store(0)
 }
 
-// indexBytes is the length of the index.
+// indexBytes returns the length of the index.
 func (c *counter) indexBytes() int {
 	answer := httptest.NewRecorder()
 	c.market.Load().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/index.yaml", nil))
@@ -109,7 +109,7 @@ func (w countingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// serveCatalog packs a copy of the catalog and serves it as a Helm repository.
+// serveCatalog serves a copy of the catalog as a Helm repository.
 func (m *measure) serveCatalog() {
 	m.b.Helper()
 	c := &counter{charts: filepath.Join(m.scratch, "charts")}
@@ -125,8 +125,8 @@ func (m *measure) serveCatalog() {
 	m.catalogServer = c
 }
 
-// changeCharts adds a file to some charts, spread over the whole, and serves the
-// result. It returns the names of their apps.
+// changeCharts adds a file to count charts, which are spread over the catalog, serves the result,
+// and returns the names of their apps.
 func (m *measure) changeCharts(count int) []string {
 	m.b.Helper()
 	all := m.apps()

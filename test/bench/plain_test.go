@@ -19,9 +19,9 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// hydratePlain measures from the apply of Helm repositories of large charts until each
-// of their apps is served or refused. The peer is the helm command: it renders the same
-// archives, two side by side.
+// hydratePlain measures the time from the creation of sources of Helm repositories with large
+// charts until each of their apps is served or rejected. The peer is the helm command, which
+// renders the same archives with two parallel processes.
 func (m *measure) hydratePlain() {
 	if m.plain == "" {
 		m.table.leaveOut("hydration of plain charts", "MARKET_PLAIN is not set")
@@ -81,8 +81,8 @@ func (m *measure) hydratePlain() {
 	}
 }
 
-// renderPlain has the helm command render every plain chart, and returns how long it
-// took; zero without the command. Some of the charts cannot be rendered.
+// renderPlain renders every plain chart with the helm command and returns how long it took, or 0 if
+// there is no helm command. Some of the charts cannot be rendered.
 func (m *measure) renderPlain() time.Duration {
 	m.b.Helper()
 	program := os.Getenv("HELM3")
@@ -96,7 +96,7 @@ func (m *measure) renderPlain() time.Duration {
 	var jobs []func(context.Context) error
 	for _, archive := range archives {
 		jobs = append(jobs, func(ctx context.Context) error {
-			// What it prints goes nowhere, and whether it could is for test/plain to ask.
+			// The output and the result are ignored; test/plain checks them.
 			_ = exec.CommandContext(ctx, program, "template", "release", archive).Run()
 			return ctx.Err()
 		})

@@ -18,31 +18,31 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// Variables of a child: what it is to do, and on what.
+// Environment variables that specify the work of a child and its argument.
 const (
 	childVariable = "BENCH_CHILD"
 	childArgument = "BENCH_CHILD_ARGUMENT"
 )
 
-// report is what a child has to say of its work.
+// report is the result that a child prints.
 type report struct {
-	// Count is of what was worked on.
+	// Count is the number of processed items.
 	Count int
-	// Took is the time of the work alone.
+	// Took is the duration of the measured work.
 	Took time.Duration
-	// Before and Peak are resident bytes: when the child began, and the most ever.
+	// Before and Peak are the resident memory in bytes when the child starts, and at most.
 	Before int64
 	Peak   int64
 }
 
-// children are the kinds of work that are done in a process of their own.
+// children are the kinds of work that run in a process of their own.
 var children = map[string]func(argument string) (int, time.Duration, error){
 	"source": readIndexAsSource,
 	"helm":   readIndexAsHelm,
 	"engine": renderCatalog,
 }
 
-// runChild does the work of a child and prints its report.
+// runChild performs the work of a child and prints its report.
 func runChild(name string) error {
 	work, ok := children[name]
 	if !ok {
@@ -63,7 +63,7 @@ func runChild(name string) error {
 	return json.NewEncoder(os.Stdout).Encode(report{Count: count, Took: took, Before: before, Peak: peak})
 }
 
-// child runs this binary for one piece of work.
+// child runs this binary for one kind of work.
 func (m *measure) child(name, argument string, env ...string) report {
 	m.b.Helper()
 	self, err := os.Executable()
@@ -78,8 +78,8 @@ func (m *measure) child(name, argument string, env ...string) report {
 	return r
 }
 
-// memory is a line of a process's status that counts kilobytes, in bytes: VmRSS is
-// what is resident, VmHWM the most that ever was.
+// memory returns a figure of the process's status in bytes: VmRSS is the resident memory, and VmHWM
+// its peak.
 func memory(pid int, line string) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -96,9 +96,9 @@ func memory(pid int, line string) (int64, error) {
 	return 0, fmt.Errorf("read memory of process: no %s, it has ended", line)
 }
 
-// offspring are the processes whose parent this one is.
+// offspring returns the child processes of a process.
 func offspring(parent int) []int {
-	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent)) // The pattern is right.
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent)) // The pattern is valid.
 	var pids []int
 	for _, path := range threads {
 		text, err := os.ReadFile(path)
@@ -114,11 +114,11 @@ func offspring(parent int) []int {
 	return pids
 }
 
-// lookout watches the children of a process, which come and go.
+// lookout samples the memory of the child processes of a process.
 type lookout struct {
 	stop context.CancelFunc
 	done sync.WaitGroup
-	// most is the largest sum of what was resident at one moment, in bytes.
+	// most is the peak of the total resident memory, in bytes.
 	most int64
 }
 
@@ -146,20 +146,20 @@ func watchOffspring(parent int) *lookout {
 	return l
 }
 
-// end stops watching and returns the most that was seen.
+// end stops the sampling and returns the peak.
 func (l *lookout) end() int64 {
 	l.stop()
 	l.done.Wait()
 	return l.most
 }
 
-// process is a program that runs beside the measures.
+// process is a program that runs during the measurements.
 type process struct {
 	cmd *exec.Cmd
 	log string
 }
 
-// launch starts a program whose words go to a file.
+// launch starts a program and writes its output to a file.
 func launch(log, program string, args, env []string) (*process, error) {
 	file, err := os.Create(log)
 	if err != nil {
@@ -169,7 +169,7 @@ func launch(log, program string, args, env []string) (*process, error) {
 	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = file, file
 	cmd.Env = append(os.Environ(), env...)
-	// Should the benchmark be killed, what it started ends too.
+	// The program ends too if the benchmark is killed.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -179,9 +179,9 @@ func launch(log, program string, args, env []string) (*process, error) {
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// terminate asks the program to end, and makes it after some seconds.
+// terminate sends SIGTERM to the program, and kills it after 15 seconds.
 func (p *process) terminate() error {
-	impatient := time.AfterFunc(15*time.Second, func() { _ = p.cmd.Process.Kill() }) // Or it has ended.
+	impatient := time.AfterFunc(15*time.Second, func() { _ = p.cmd.Process.Kill() }) // fails if the process has ended
 	defer impatient.Stop()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -189,7 +189,7 @@ func (p *process) terminate() error {
 	return p.cmd.Wait()
 }
 
-// forgetPeak makes VmHWM begin again with what is resident now.
+// forgetPeak resets VmHWM to the current resident memory.
 func (p *process) forgetPeak() error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.pid()), []byte("5"), 0)
 }

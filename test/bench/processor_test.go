@@ -11,17 +11,16 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// clockTick is the unit of the times that the kernel tells of a process.
+// clockTick is the unit of CPU times in /proc.
 const clockTick = 10 * time.Millisecond
 
-// processorTime is what a process has taken, and what its children have that have
-// ended.
+// processorTime returns the CPU time of a process, and of its children that have ended.
 func processorTime(pid int) (own, children time.Duration, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, 0, fmt.Errorf("read processor time of process: %w", err)
 	}
-	// The name, in brackets, may hold spaces; the state is the first field after it.
+	// The name, in parentheses, may contain spaces. The state is the first field after it.
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	const user, system, childUser, childSystem = 11, 12, 13, 14
 	ticks := make([]time.Duration, 0, 4)
@@ -35,16 +34,16 @@ func processorTime(pid int) (own, children time.Duration, err error) {
 	return ticks[0] + ticks[1], ticks[2] + ticks[3], nil
 }
 
-// processors are the processor times of the operator and of its workers.
+// processors are the CPU times of the operator and of its workers.
 type processors struct{ operator, workers time.Duration }
 
-// processors is what the operator and its workers have taken until now.
+// processors returns the CPU time that the operator and its workers have used until now.
 func (m *measure) processors() processors {
 	m.b.Helper()
 	own, children, err := processorTime(m.operator.pid())
 	m.Expect(err).NotTo(HaveOccurred())
 	for _, pid := range offspring(m.operator.pid()) {
-		if worker, _, err := processorTime(pid); err == nil { // Or it has ended by now, and is counted next time.
+		if worker, _, err := processorTime(pid); err == nil { // A worker that has ended is counted with the children from then on.
 			children += worker
 		}
 	}
@@ -53,7 +52,7 @@ func (m *measure) processors() processors {
 
 func (p processors) total() time.Duration { return p.operator + p.workers }
 
-// since says what was taken since an earlier look.
+// since formats the CPU time that was used since an earlier measurement.
 func (p processors) since(before processors) string {
 	return fmt.Sprintf("operator %s, workers %s of processor time", seconds(p.operator-before.operator), seconds(p.workers-before.workers))
 }

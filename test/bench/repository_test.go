@@ -17,8 +17,8 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// serveRepository asks for an archive of middling size and for the index, as fast
-// as the answers come, of the operator and of nginx in turns.
+// serveRepository measures the rate of downloads of an archive of median size and of the index,
+// alternately from the operator and from nginx.
 func (m *measure) serveRepository() {
 	m.needMarket()
 	archive, index := m.medianArchive(), m.market.Status.RepositoryURL+"/index.yaml"
@@ -40,7 +40,7 @@ func (m *measure) serveRepository() {
 	}
 }
 
-// page is something to ask for.
+// page is a URL to download.
 type page struct {
 	name    string
 	budget  string
@@ -48,8 +48,8 @@ type page struct {
 	content []byte
 }
 
-// inTurns gives the medians of several rounds for the operator and for nginx, if
-// it runs.
+// inTurns returns the medians of several rounds for the operator and for nginx, if nginx is
+// available.
 func (m *measure) inTurns(p page, nginx string) (ours, theirs float64) {
 	m.b.Helper()
 	const rounds, each = 5, 2 * time.Second
@@ -70,7 +70,7 @@ func (m *measure) ask(url string, p page, during time.Duration) float64 {
 	return rate
 }
 
-// median of an odd number of figures; zero of none.
+// median returns the median of an odd number of figures, and 0 of none.
 func median[N cmp.Ordered](figures []N) N {
 	if len(figures) == 0 {
 		return *new(N)
@@ -79,7 +79,7 @@ func median[N cmp.Ordered](figures []N) N {
 	return sorted[len(sorted)/2]
 }
 
-// needMarket applies the sample market if no source was applied yet.
+// needMarket creates the source of the sample market if there is no source yet.
 func (m *measure) needMarket() {
 	m.b.Helper()
 	if m.market == nil {
@@ -87,14 +87,14 @@ func (m *measure) needMarket() {
 	}
 }
 
-// applySamples applies the sample market, unless it is there.
+// applySamples creates the source of the sample market and waits until its apps are served.
 func (m *measure) applySamples() *v1alpha1.MarketSource {
 	m.b.Helper()
 	m.namespace(keeper)
 	return m.apply("samples", v1alpha1.MarketSourceSpec{Type: v1alpha1.SourceTypeHelm, Helm: &v1alpha1.HelmSource{URL: m.samples.URL}})
 }
 
-// medianArchive is the archive that half of the others are larger than.
+// medianArchive returns the URL of the archive of median size.
 func (m *measure) medianArchive() string {
 	m.b.Helper()
 	type archive struct {
@@ -123,8 +123,7 @@ func (m *measure) download(url string) []byte {
 	return content
 }
 
-// startNginx serves the pages as files and returns the address, or nothing if
-// there is no nginx here.
+// startNginx serves the pages as files and returns its address, or "" if nginx is not installed.
 func (m *measure) startNginx(pages []page) string {
 	m.b.Helper()
 	program, err := exec.LookPath("nginx")
@@ -155,14 +154,14 @@ func (m *measure) startNginx(pages []page) string {
 	})
 	url := "http://" + address
 	m.Eventually(func() error { return fetch(url + "/index") }, 10*time.Second, 20*time.Millisecond).Should(Succeed(), func() string {
-		text, _ := os.ReadFile(server.log) // What there is of it.
+		text, _ := os.ReadFile(server.log) // possibly incomplete
 		return string(text)
 	})
 	return url
 }
 
-// nginxForm takes a line about the user, the number of processors, the folder and
-// the address. It is what one would set for speed.
+// nginxForm formats a configuration that is tuned for speed from a line about the user, the number
+// of CPUs, the folder and the address.
 const nginxForm = `%s
 daemon off;
 worker_processes %d;

@@ -19,10 +19,10 @@ type row struct {
 	ratio     string
 }
 
-// table is filled while the measures are taken, and printed at the end.
+// table collects the results, and is printed at the end.
 type table struct {
 	rows []row
-	// left are measures that could not be taken, with the reason.
+	// left are the measurements that were skipped, with the reasons.
 	left []string
 	load string
 }
@@ -35,7 +35,7 @@ func (t *table) leaveOut(what, why string) {
 	t.left = append(t.left, fmt.Sprintf("left out: %s: %s", what, why))
 }
 
-// print writes the table in the form of Markdown, aligned to be read as it is.
+// print writes the table as aligned Markdown.
 func (t *table) print(out io.Writer) {
 	fmt.Fprintf(out, "\n%s, %d cores, %s, load before %s\n\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), t.load)
 	lines := [][]string{{"work", "figure", "budget", "reference in the same run", "ratio"}}
@@ -67,7 +67,7 @@ func (t *table) print(out io.Writer) {
 	}
 }
 
-// load is that of the machine over the last minute.
+// load returns the load average of the last minute.
 func load() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
@@ -84,10 +84,10 @@ func seconds(d time.Duration) string {
 	return fmt.Sprintf("%.2f s", d.Seconds())
 }
 
-// mebibytes takes bytes.
+// mebibytes formats a number of bytes.
 func mebibytes(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }
 
-// ratio is of a figure to its reference.
+// ratio formats the ratio of a figure to its reference.
 func ratio[N int64 | float64 | time.Duration](figure, reference N) string {
 	if reference == 0 {
 		return ""

@@ -11,7 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// apiServerTime returns the processor time that the API server has used until now.
+// apiServerTime returns the CPU time that the API server has used until now.
 func (m *measure) apiServerTime() time.Duration {
 	m.b.Helper()
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(m.audit), "cluster", "pids", "kube-apiserver"))
@@ -23,12 +23,12 @@ func (m *measure) apiServerTime() time.Duration {
 	return used
 }
 
-// cost is the processor time of a number of installs: of the programs that carry them out,
-// and of the API server meanwhile.
+// cost is the CPU time of a number of installs: of the programs that perform them, and of the API
+// server during that time.
 type cost struct{ programs, apiServer time.Duration }
 
-// addCosts adds the processor time of each of so many installs to the table, beside that of
-// the helm command, which is zero if there is none.
+// addCosts adds the CPU time per install to the table, with the CPU time of the helm command as
+// reference, unless it is zero because there is no helm command.
 func (m *measure) addCosts(count int, ours, helm cost) {
 	each := func(c cost) string {
 		return fmt.Sprintf("%s, API server %s", seconds(c.programs/time.Duration(count)), seconds(c.apiServer/time.Duration(count)))

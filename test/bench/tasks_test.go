@@ -22,13 +22,13 @@ import (
 )
 
 const (
-	// smallApp is one of the sample market that needs nothing to be told.
+	// smallApp is an app of the sample market without required inputs.
 	smallApp = "hello"
 	account  = "tenant"
 )
 
-// carryOutOne measures one task from its creation to Succeeded, in turns with one
-// run of the helm command that installs the same archive.
+// carryOutOne measures one task from its creation to Succeeded, alternating with a run of the helm
+// command that installs the same archive.
 func (m *measure) carryOutOne() {
 	const rounds = 7
 	helm, version := m.newHelm(), m.small().Version
@@ -46,8 +46,8 @@ func (m *measure) carryOutOne() {
 		"helm install --wait", median(theirs))
 }
 
-// carryOutMany measures a hundred tasks at once, from the creation of the first to
-// the last Succeeded, after a hundred runs of the helm command, eight at a time.
+// carryOutMany measures a hundred concurrent tasks, from the creation of the first to the last
+// Succeeded, after a hundred runs of the helm command, eight in parallel.
 func (m *measure) carryOutMany() {
 	const namespaces, each, abreast = 20, 5, 8
 	helm, version := m.newHelm(), m.small().Version
@@ -89,8 +89,8 @@ func (m *measure) addTasks(work, budget string, ours time.Duration, peer string,
 	m.table.add(r)
 }
 
-// tenants makes namespaces with an account that may do in them what their
-// administrator may, and returns once the API server knows.
+// tenants creates namespaces whose service account has the permissions of a namespace
+// administrator, and waits until the authorizer uses them.
 func (m *measure) tenants(prefix string, count int) []string {
 	m.b.Helper()
 	m.needSamples()
@@ -120,7 +120,7 @@ func (m *measure) tenants(prefix string, count int) []string {
 	return names
 }
 
-// needSamples applies the sample market, unless that was done.
+// needSamples creates the source of the sample market unless it exists.
 func (m *measure) needSamples() {
 	m.b.Helper()
 	key := client.ObjectKey{Namespace: keeper, Name: "samples"}
@@ -140,8 +140,8 @@ func (m *measure) task(namespace, instance, version string) *v1alpha1.AppInstall
 	}
 }
 
-// carryOut creates tasks and returns how long it took until all had succeeded. Tasks of
-// other measures, some of which were cancelled, do not count.
+// carryOut creates tasks and returns how long it took until all of them had succeeded. Tasks of
+// other measurements, some of which were canceled, are ignored.
 func (m *measure) carryOut(tasks []client.Object) time.Duration {
 	m.b.Helper()
 	pending := map[client.ObjectKey]bool{}
@@ -151,7 +151,7 @@ func (m *measure) carryOut(tasks []client.Object) time.Duration {
 	all := m.follow(&v1alpha1.AppInstallTaskList{})
 	begin := time.Now()
 	created := make(chan error, 1)
-	// The API server ends a watch that nobody reads.
+	// Tasks are created concurrently because the API server ends a watch that is not read.
 	go func() {
 		var errs []error
 		for _, task := range tasks {
@@ -175,17 +175,17 @@ func (m *measure) carryOut(tasks []client.Object) time.Duration {
 	return took
 }
 
-// command is the helm command with one archive to install.
+// command is the helm command with an archive to install.
 type command struct {
 	program string
 	archive string
 	env     []string
-	// used is the processor time of the runs that have ended, in nanoseconds.
+	// used is the CPU time of the completed runs, in nanoseconds.
 	used atomic.Int64
 }
 
-// newHelm takes the archive that the operator publishes. It is nil if there is no
-// helm command.
+// newHelm returns a command for the archive that the operator publishes, or nil if there is no helm
+// command.
 func (m *measure) newHelm() *command {
 	m.b.Helper()
 	program := os.Getenv("HELM3")
@@ -201,7 +201,7 @@ func (m *measure) newHelm() *command {
 	return h
 }
 
-// small is the version of the small app that is installed.
+// small returns the published version of smallApp that is installed.
 func (m *measure) small() v1alpha1.PublishedVersion {
 	m.b.Helper()
 	m.needSamples()
@@ -224,7 +224,7 @@ func (h *command) install(ctx context.Context, namespace, release string) error 
 	return nil
 }
 
-// sideBySide runs jobs, so many at a time. A lane in which one fails does no more.
+// sideBySide runs jobs in parallel lanes. A lane skips its remaining jobs after an error.
 func sideBySide(ctx context.Context, abreast int, jobs []func(context.Context) error) error {
 	next := make(chan func(context.Context) error)
 	errs := make([]error, abreast)

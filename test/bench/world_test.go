@@ -27,13 +27,13 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// world is what the measures share.
+// world is the state that the measurements share.
 type world struct {
 	table   *table
 	root    string
 	scratch string
-	// catalog is a folder of real charts, and plain one of Helm repositories, each empty
-	// if none was given.
+	// catalog is a folder of real charts, and plain a folder of Helm repositories. Each is empty if
+	// the environment does not specify it.
 	catalog, plain string
 
 	// Set by start.
@@ -44,13 +44,13 @@ type world struct {
 	samples    *httptest.Server
 	operator   *process
 
-	// market is the source whose charts are published, nil until there is one.
+	// market is the source whose charts are published, or nil before the first one is created.
 	market *v1alpha1.MarketSource
-	// catalogServer serves the catalog by HTTP, nil until it is needed.
+	// catalogServer serves the catalog over HTTP, or is nil before it is needed.
 	catalogServer *counter
-	// whole is the benchmark of all measures, at whose end everything is stopped.
+	// whole is the benchmark that runs all measurements. Everything is stopped when it ends.
 	whole *testing.B
-	// relaunch starts the program anew; probes is where it says that it is ready.
+	// relaunch starts the operator again. probes is the address of its health probes.
 	relaunch func() (*process, error)
 	probes   string
 }
@@ -63,7 +63,7 @@ func newWorld(b *testing.B) *world {
 	folder := func(variable string) string {
 		path := os.Getenv(variable)
 		if path != "" && !filepath.IsAbs(path) {
-			path = filepath.Join(root, path) // make runs there.
+			path = filepath.Join(root, path) // the working directory of make
 		}
 		return path
 	}
@@ -72,8 +72,8 @@ func newWorld(b *testing.B) *world {
 	}
 }
 
-// start brings up a cluster with simulated nodes, the sample market and the
-// operator, built as it is released.
+// start starts a cluster with simulated nodes, the sample market, and the operator as a release
+// build.
 func (m *measure) start() {
 	m.startCluster()
 	market, err := samplemarket.New(filepath.Join(m.root, "config", "samples", "charts"))
@@ -106,9 +106,9 @@ func (m *measure) startCluster() {
 	m.run(filepath.Join(assets, "kubectl"), "--kubeconfig", m.kubeconfig, "apply", "--server-side", "-f", filepath.Join(m.root, "config", "crd", "bases"))
 }
 
-// startOperator builds the program and waits until it is ready. Image registries
-// are out of its reach, whatever the machine's network can do: a proxy where
-// nobody listens stands before them.
+// startOperator builds the operator, starts it and waits until it is ready. It cannot reach image
+// registries, whatever the network of the machine allows, because its proxy is an address without a
+// listener.
 func (m *measure) startOperator() {
 	program, store := filepath.Join(m.scratch, "appmarket"), filepath.Join(m.scratch, "store")
 	m.run("go", "build", "-o", program, m.root)
@@ -131,14 +131,13 @@ func (m *measure) startOperator() {
 	w, end := m.world, m.whole
 	end.Cleanup(func() {
 		if err := w.operator.terminate(); err != nil {
-			text, _ := os.ReadFile(w.operator.log) // What there is of it.
+			text, _ := os.ReadFile(w.operator.log) // possibly incomplete
 			end.Errorf("stop operator: %v: %s", err, text[max(0, len(text)-4000):])
 		}
 	})
 }
 
-// launchOperator starts the operator, which may have run before, and waits until it
-// is ready.
+// launchOperator starts the operator, again if necessary, and waits until it is ready.
 func (m *measure) launchOperator() {
 	m.b.Helper()
 	var err error
@@ -147,14 +146,14 @@ func (m *measure) launchOperator() {
 	m.Eventually(func() error { return fetch("http://" + m.probes + "/readyz") }, patience, 50*time.Millisecond).Should(Succeed())
 }
 
-// run runs a program to its end.
+// run runs a program and fails the measurement if the program fails.
 func (m *measure) run(program string, args ...string) {
 	m.b.Helper()
 	out, err := exec.CommandContext(m.ctx, program, args...).CombinedOutput()
 	m.Expect(err).NotTo(HaveOccurred(), "%s %v: %s", program, args, out)
 }
 
-// freeAddress is an address of the loopback interface that nobody listens on.
+// freeAddress returns a loopback address without a listener.
 func (m *measure) freeAddress() string {
 	m.b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -163,7 +162,7 @@ func (m *measure) freeAddress() string {
 	return l.Addr().String()
 }
 
-// fetch gets a page and throws it away.
+// fetch downloads a page and discards it.
 func fetch(url string) error {
 	answer, err := http.Get(url)
 	if err != nil {
@@ -178,7 +177,7 @@ func fetch(url string) error {
 	return nil
 }
 
-// follow opens a watch, which begins with what is there.
+// follow opens a watch that starts with the existing objects.
 func (m *measure) follow(list client.ObjectList, opts ...client.ListOption) watch.Interface {
 	m.b.Helper()
 	w, err := m.cluster.Watch(m.ctx, list, opts...)
@@ -186,8 +185,7 @@ func (m *measure) follow(list client.ObjectList, opts ...client.ListOption) watc
 	return w
 }
 
-// until reads a watch until the object that comes is what is waited for, or shows
-// that it never will be.
+// until reads a watch until done reports true for an object, or returns an error.
 func (m *measure) until(w watch.Interface, done func(client.Object) (bool, error)) {
 	m.b.Helper()
 	defer w.Stop()
@@ -208,8 +206,8 @@ func (m *measure) until(w watch.Interface, done func(client.Object) (bool, error
 	}
 }
 
-// settled tells whether an object's root condition is True for its present spec.
-// It is an error once the object is stalled.
+// settled reports whether the summary condition of an object is True for its current spec. It
+// returns an error if the object is Stalled.
 func settled(o v1alpha1.Object, root string) (bool, error) {
 	if c := meta.FindStatusCondition(o.GetConditions(), v1alpha1.ConditionStalled); c != nil {
 		return false, fmt.Errorf("%s is stalled: %s: %s", o.GetName(), c.Reason, c.Message)
@@ -217,7 +215,7 @@ func settled(o v1alpha1.Object, root string) (bool, error) {
 	return o.GetObservedGeneration() == o.GetGeneration() && meta.IsStatusConditionTrue(o.GetConditions(), root), nil
 }
 
-// resident is the operator's memory now, in bytes.
+// resident returns a memory figure of the operator, such as VmRSS, in bytes.
 func (m *measure) resident(line string) int64 {
 	m.b.Helper()
 	bytes, err := memory(m.operator.pid(), line)
@@ -225,7 +223,8 @@ func (m *measure) resident(line string) int64 {
 	return bytes
 }
 
-// needsCatalog tells whether there are real charts, and notes it if not.
+// needsCatalog reports whether there are real charts, and otherwise records the measurement as
+// skipped.
 func (m *measure) needsCatalog(what string) bool {
 	if m.catalog == "" {
 		m.table.leaveOut(what, "MARKET_CATALOG is not set")
@@ -233,7 +232,7 @@ func (m *measure) needsCatalog(what string) bool {
 	return m.catalog != ""
 }
 
-// lastLine is the end of what a program said.
+// lastLine returns the last line of a program's output.
 func lastLine(text []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return lines[len(lines)-1]
