@@ -58,8 +58,8 @@ func hydrated(t *testing.T, app, version string) (*hydrate.Draft, error) {
 
 type download func(url string) []byte
 
-func (d download) Fetch(_ context.Context, offer hydrate.Offer) (hydrate.Payload, error) {
-	return hydrate.Payload{Archive: d(offer.URL)}, nil
+func (d download) Fetch(_ context.Context, offer hydrate.Offer) (hydrate.ChartContent, error) {
+	return hydrate.ChartContent{Archive: d(offer.URL)}, nil
 }
 
 func TestEverySampleHydrates(t *testing.T) {
@@ -82,7 +82,7 @@ func TestEverySampleHydrates(t *testing.T) {
 		{
 			"notes", "1.4.2", "a schema", map[string]string{"notes:1.4": both},
 			func(g *WithT, d *hydrate.Draft) {
-				_, ok := d.File("values.schema.json")
+				_, ok := d.FindFile("values.schema.json")
 				g.Expect(ok).To(BeTrue())
 			},
 		},
