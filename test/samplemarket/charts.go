@@ -17,7 +17,7 @@ import (
 	"github.com/appmarket/operator/internal/chart"
 )
 
-// chart is one version of one app.
+// sampleChart is one version of a chart.
 type sampleChart struct {
 	meta    chart.Metadata
 	files   []chart.File
@@ -65,7 +65,7 @@ func readChart(folder string) (sampleChart, error) {
 	return pack(files)
 }
 
-// pack packs the files of a chart.
+// pack packs and gzips the files of a chart.
 func pack(files []chart.File) (sampleChart, error) {
 	meta, err := chart.ReadMetadata(files)
 	if err != nil {
@@ -94,7 +94,7 @@ func readFiles(root fs.FS) ([]chart.File, error) {
 	return files, err
 }
 
-// compareVersions compares by semver. ReadMetadata has refused what is none.
+// compareVersions compares two semantic versions. ReadMetadata has rejected invalid ones.
 func compareVersions(a, b string) int {
 	left, errA := semver.NewVersion(a)
 	right, errB := semver.NewVersion(b)
@@ -104,7 +104,7 @@ func compareVersions(a, b string) int {
 	return left.Compare(right)
 }
 
-// indexOf is the index.yaml of a Helm repository.
+// indexOf returns the index.yaml of a Helm repository.
 func indexOf(charts []sampleChart) ([]byte, error) {
 	type entry struct {
 		chart.Metadata

@@ -20,8 +20,8 @@ import (
 	"github.com/appmarket/operator/test/samplemarket"
 )
 
-// hydrated is a chart of the sample market after every step but the last, with
-// its images asked for at the market's registry.
+// hydrated runs all hydration steps except the last one for a chart of the sample market. The
+// images are requested from the registry of the market.
 func hydrated(t *testing.T, app, version string) (*hydrate.Draft, error) {
 	t.Helper()
 	_, server := open(t)

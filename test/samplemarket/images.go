@@ -25,18 +25,17 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// PlatformsAnnotation in a Chart.yaml lists the platforms, with a comma between
-// them, that the images of the chart are made for. Without it they are made for
-// linux/amd64 and linux/arm64.
+// PlatformsAnnotation in a Chart.yaml lists the platforms of the chart's images, separated by
+// commas. Defaults to linux/amd64 and linux/arm64.
 const PlatformsAnnotation = Registry + "/platforms"
 
 const defaultPlatforms = "linux/amd64,linux/arm64"
 
-// written finds images by the way in which the sample charts write them: in full
-// and in one piece. This is not how the operator does it.
+// written matches images as the sample charts write them: a complete reference in one string. The
+// operator finds images differently.
 var written = regexp.MustCompile(regexp.QuoteMeta(Registry) + `/[a-z0-9/._-]+:[\w.-]+`)
 
-// image is an image to make.
+// image is an image to build.
 type image struct {
 	name      string
 	platforms []string
@@ -56,7 +55,7 @@ func imagesOf(charts []sampleChart) []image {
 	return slices.CompactFunc(images, func(a, b image) bool { return a.name == b.name })
 }
 
-// newRegistry is a registry that has the images.
+// newRegistry returns a registry with the images.
 func newRegistry(images []image) (http.Handler, error) {
 	registry := registryserver.New(registryserver.Logger(log.New(io.Discard, "", 0)))
 	for _, i := range images {
@@ -75,7 +74,7 @@ func newRegistry(images []image) (http.Handler, error) {
 	return registry, nil
 }
 
-// direct brings requests to a handler without a network.
+// direct sends requests to a handler without a network.
 type direct struct{ handler http.Handler }
 
 func (d direct) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -90,7 +89,7 @@ func (d direct) RoundTrip(req *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// build makes the image for each of its platforms.
+// build builds the image for each of its platforms.
 func (i image) build() (v1.ImageIndex, error) {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, text := range i.platforms {
@@ -107,8 +106,8 @@ func (i image) build() (v1.ImageIndex, error) {
 	return index, nil
 }
 
-// buildFor makes two to four layers of noise. The lowest is the same in all
-// images of a platform, as if they had a common base.
+// buildFor builds an image with two to four layers of random data. The lowest layer is the same for
+// all images of a platform, like a common base image.
 func (i image) buildFor(platform *v1.Platform) (v1.Image, error) {
 	base, err := layer(noiseOf(platform.String()), "base")
 	if err != nil {
@@ -141,7 +140,7 @@ func noiseOf(seed string) *rand.ChaCha8 {
 	return rand.NewChaCha8(sha256.Sum256([]byte(seed)))
 }
 
-// layer holds one file of 16 to 144 KiB that nothing can compress.
+// layer returns a layer with one incompressible file of 16 to 143 KiB.
 func layer(noise *rand.ChaCha8, file string) (v1.Layer, error) {
 	content := make([]byte, (16+noise.Uint64()%128)<<10)
 	if _, err := noise.Read(content); err != nil {

@@ -1,13 +1,13 @@
-// Package samplemarket is a market to try things on: a Helm repository of the
-// charts in a folder, and on the same address a container registry with an image
-// for every image that these charts name. The images are small and synthetic;
-// they have sizes, layers and platforms to be seen, and nothing to be run.
+// Package samplemarket provides a market to try AppMarket with: a Helm repository of
+// the charts in a folder, and at the same address a container registry with every
+// image that these charts name. The images are small and synthetic. They have sizes,
+// layers and platforms, but contain no program.
 //
-// It serves two needs. The command hack/samplemarket is a thin shell around it
-// for make run, and tests put it behind an httptest.Server.
+// It has two users: the command hack/samplemarket, which make run starts, and tests,
+// which serve the Market with httptest.
 //
-// Everything is made when the Market is, from the folder alone, and is the same
-// every time, so that digests can be compared between runs.
+// New builds everything from the folder alone and deterministically, so that digests
+// can be compared between runs.
 package samplemarket
 
 import (
@@ -19,22 +19,21 @@ import (
 	"time"
 )
 
-// Registry is the registry that the sample charts name. Nothing is there in the
-// real world; whoever asks is to be given the Market's address as its mirror.
+// Registry is the registry that the sample charts name. It does not exist, so clients need the
+// address of the Market as its mirror.
 const Registry = "samples.appmarket.io"
 
-// made is when everything in a Market claims to have been made.
+// made is the creation time of everything in a Market.
 var made = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-// Market serves the repository (/index.yaml and /charts/) and the registry
-// (/v2/), for reading only.
+// Market serves the repository (/index.yaml and /charts/) and the registry (/v2/), both read-only.
 type Market struct {
 	handler http.Handler
 	images  []string
 }
 
-// New makes a Market of every chart in the folders below dir. Several folders
-// may hold versions of one chart.
+// New returns a Market of every chart in the folders below dir. Several folders may contain
+// versions of the same chart.
 func New(dir string) (*Market, error) {
 	charts, err := readCharts(dir)
 	if err != nil {
@@ -65,11 +64,10 @@ func New(dir string) (*Market, error) {
 // ServeHTTP implements http.Handler.
 func (m *Market) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
 
-// Images are the images that the registry has, in full, sorted.
+// Images returns the sorted full names of the images in the registry.
 func (m *Market) Images() []string { return slices.Clone(m.images) }
 
-// document serves bytes that never change, with everything that http.ServeContent
-// knows of conditions and ranges.
+// document returns a handler of immutable content that supports conditional requests and ranges.
 func document(mediaType string, content []byte) http.Handler {
 	tag := fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256(content)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -22,7 +22,7 @@ import (
 
 const charts = "../../config/samples/charts"
 
-// shared is one Market for all tests: it cannot be changed.
+// shared is the Market of all tests, which cannot be changed.
 var shared = sync.OnceValues(func() (*samplemarket.Market, error) { return samplemarket.New(charts) })
 
 func open(t *testing.T) (*samplemarket.Market, *httptest.Server) {
@@ -36,7 +36,7 @@ func open(t *testing.T) (*samplemarket.Market, *httptest.Server) {
 	return market, server
 }
 
-// get returns the answer with its whole body.
+// get sends a request and returns the response and its body.
 func get(t *testing.T, method, url string, header ...string) (*http.Response, []byte) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)

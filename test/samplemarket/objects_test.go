@@ -15,7 +15,7 @@ import (
 
 const samples = "../../config/samples"
 
-// objects are the documents of the sample files that are of our kinds, by file.
+// objects returns the objects of AppMarket in the sample files, by file.
 func objects(t *testing.T) map[string][]any {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(samples, "*.yaml"))
@@ -37,7 +37,7 @@ func objects(t *testing.T) map[string][]any {
 	return found
 }
 
-// decode is strict: a field that is not there is a mistake of the sample.
+// decode decodes strictly: an unknown field in a sample is an error.
 func decode(t *testing.T, file string, document []byte) any {
 	t.Helper()
 	var head struct {

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// podsOf returns the pods of rendered documents, hooks included.
+// podsOf returns the Pod templates of rendered documents, including hooks.
 func podsOf(t *testing.T, app, version string) []corev1.PodTemplateSpec {
 	t.Helper()
 	g := NewWithT(t)

@@ -28,8 +28,9 @@ func ReadImages(dir string) ([]Image, error) {
 	return images, nil
 }
 
-// Publish replaces the folder output by a static Helm repository of the charts in the
-// folders below dir. Images are named below registry, where they can be pulled.
+// Publish replaces the folder output with a static Helm repository of the charts in the folders
+// below dir. The image names in the charts get the prefix registry, from which the images can be
+// pulled.
 func Publish(dir, output, registry string) error {
 	charts, err := readCharts(dir)
 	if err != nil {
