@@ -11,7 +11,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 )
 
-// actionTests is an action_test.yaml, as Argo CD's repository keeps them.
+// actionTests is the content of an action_test.yaml in the format of Argo CD's repository.
 type actionTests struct {
 	DiscoveryTests []discoveryTest `json:"discoveryTests"`
 	ActionTests    []actionTest    `json:"actionTests"`
@@ -72,8 +72,8 @@ func TestActions(t *testing.T) {
 	}
 }
 
-// forgetRequest checks that a reconcile was asked for now, and makes that equal in
-// what came out and what was to come.
+// forgetRequest copies a reconcile request of the action to the expected object, after it has
+// checked that its time is now. It does nothing if the action requested no reconcile.
 func forgetRequest(g Gomega, before, after, want *unstructured.Unstructured) {
 	asked := after.GetAnnotations()[v1alpha1.ReconcileRequestAnnotation]
 	if asked == before.GetAnnotations()[v1alpha1.ReconcileRequestAnnotation] {
@@ -88,8 +88,8 @@ func forgetRequest(g Gomega, before, after, want *unstructured.Unstructured) {
 	want.SetAnnotations(annotations)
 }
 
-// TestEveryActionIsOfferedAndTried checks that scripts, discovery and tests name the
-// same actions.
+// TestEveryActionIsOfferedAndTried checks that scripts, discovery and tests contain the same
+// actions.
 func TestEveryActionIsOfferedAndTried(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {

@@ -19,7 +19,7 @@ metadata:
 data:
 `
 
-// TestConfigMap keeps the patch for Argo CD's ConfigMap in step with the scripts.
+// TestConfigMap checks that the patch of Argo CD's ConfigMap is generated from the current scripts.
 func TestConfigMap(t *testing.T) {
 	g := NewWithT(t)
 	made := configMapHead
@@ -38,8 +38,7 @@ func TestConfigMap(t *testing.T) {
 	g.Expect(text(g, path)).To(Equal(made), "make it anew with -update")
 }
 
-// actionsEntry is the value that Argo CD reads the actions of a kind from: YAML
-// within YAML.
+// actionsEntry returns the value from which Argo CD reads the actions of a kind: YAML in a string.
 func actionsEntry(g Gomega, kind string) string {
 	entry := "discovery.lua: |\n" + indented(text(g, scripts(g, kind, "actions", "discovery.lua")), 2) + "definitions:\n"
 	for _, action := range definitions(g, kind) {
@@ -49,7 +48,7 @@ func actionsEntry(g Gomega, kind string) string {
 	return entry
 }
 
-// definitions are the actions of a kind, in order.
+// definitions returns the sorted actions of a kind.
 func definitions(g Gomega, kind string) []string {
 	var actions []string
 	for _, name := range names(g, scripts(g, kind, "actions")) {
@@ -73,7 +72,7 @@ func indented(text string, by int) string {
 	return out.String()
 }
 
-// TestConfigMapReads checks that what Argo CD gets out of the patch are the scripts.
+// TestConfigMapReads checks that Argo CD reads the scripts from the patch unchanged.
 func TestConfigMapReads(t *testing.T) {
 	g := NewWithT(t)
 	type configMap struct {

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// healthTests is a health_test.yaml, as Argo CD's repository keeps them.
+// healthTests is the content of a health_test.yaml in the format of Argo CD's repository.
 type healthTests struct {
 	Tests []healthTest `json:"tests"`
 }
@@ -20,7 +20,7 @@ type healthTest struct {
 	HealthStatus Health `json:"healthStatus"`
 }
 
-// eachHealthTest goes over what the health checks of all kinds are to say.
+// eachHealthTest calls do for each health test of all kinds.
 func eachHealthTest(t *testing.T, do func(t *testing.T, o *unstructured.Unstructured, want Health)) {
 	for _, kind := range kinds {
 		g := NewWithT(t)
@@ -40,8 +40,8 @@ func TestHealth(t *testing.T) {
 	})
 }
 
-// TestHealthElsewhere compares what Argo CD shows with what Flux and kstatus make of
-// the same objects.
+// TestHealthElsewhere compares the health in Argo CD with the results of Flux and kstatus for the
+// same objects.
 func TestHealthElsewhere(t *testing.T) {
 	r := newReaders(t)
 	eachHealthTest(t, func(t *testing.T, o *unstructured.Unstructured, _ Health) {
@@ -82,7 +82,7 @@ func TestHealthTestsListEveryState(t *testing.T) {
 	}
 }
 
-// names are the files of a folder.
+// names returns the names of the files in a folder.
 func names(g Gomega, folder string) []string {
 	entries, err := os.ReadDir(folder)
 	g.Expect(err).NotTo(HaveOccurred())

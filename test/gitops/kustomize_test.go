@@ -13,7 +13,7 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// TestArgoComponent adds the customizations to a ConfigMap of Argo CD that has others.
+// TestArgoComponent adds the customizations to a ConfigMap of Argo CD that contains others.
 func TestArgoComponent(t *testing.T) {
 	g := NewWithT(t)
 	folder := t.TempDir()
@@ -36,7 +36,7 @@ func TestArgoComponent(t *testing.T) {
 	}
 }
 
-// TestFluxComponent builds the Kustomizations of the sample: each gets the health checks.
+// TestFluxComponent checks that each Kustomization of the sample gets the health checks.
 func TestFluxComponent(t *testing.T) {
 	g := NewWithT(t)
 	want, _, err := unstructured.NestedSlice(object(g, file(g, "config", "flux", "health-checks.yaml")).Object, "spec", "healthCheckExprs")
@@ -49,10 +49,10 @@ func TestFluxComponent(t *testing.T) {
 	}
 }
 
-// build is what kubectl makes of a kustomization.
+// build returns the objects that kubectl builds from a kustomization.
 func build(t *testing.T, folder string) []*unstructured.Unstructured {
 	g := NewWithT(t)
-	testenv.Start(t) // Says so where the programs are not there.
+	testenv.Start(t) // skips the test if the programs are missing
 	var failure bytes.Buffer
 	command := exec.CommandContext(t.Context(), filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), "kustomize", folder)
 	command.Stderr = &failure

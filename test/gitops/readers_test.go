@@ -14,13 +14,13 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Health is what Argo CD shows.
+// Health is the health that Argo CD shows.
 type Health struct {
 	Status  string `json:"status"`
 	Message string `json:"message,omitempty"`
 }
 
-// What Argo CD may show of an object.
+// Values of the health status in Argo CD.
 const (
 	healthy     = "Healthy"
 	progressing = "Progressing"
@@ -28,16 +28,16 @@ const (
 	degraded    = "Degraded"
 )
 
-// readers judge objects, each its own way.
+// readers compute the status of objects as Argo CD and Flux do.
 type readers struct {
 	health map[string]string
 	checks map[string]check
 }
 
-// check are the CEL expressions of one kind.
+// check contains the CEL expressions for one kind.
 type check struct{ inProgress, failed, current cel.Program }
 
-// verdict is what the three readers make of an object.
+// verdict is the status of an object in each of the three tools.
 type verdict struct {
 	argo    string
 	kstatus kstatus.Status
@@ -61,7 +61,7 @@ func newReaders(t *testing.T) *readers {
 	return r
 }
 
-// expression is an entry of spec.healthCheckExprs of a Kustomization of Flux.
+// expression is an entry of spec.healthCheckExprs of a Flux Kustomization.
 type expression struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -85,8 +85,8 @@ func expressions(g Gomega) []expression {
 	return all
 }
 
-// program compiles an expression in the environment that Flux gives it: parsed and
-// not checked against types, since an object may have any fields.
+// program compiles an expression in the environment of Flux: parsed and not type-checked, because
+// an object may have any fields.
 func program(g Gomega, expression string) cel.Program {
 	environment, err := cel.NewEnv(
 		cel.HomogeneousAggregateLiterals(), cel.EagerlyValidateDeclarations(true), cel.DefaultUTCTimeZone(true),
@@ -99,7 +99,7 @@ func program(g Gomega, expression string) cel.Program {
 	return compiled
 }
 
-// argo runs the health check of an object's kind.
+// argo runs the health check of the object's kind.
 func (r *readers) argo(g Gomega, object *unstructured.Unstructured) Health {
 	answer := luaMap(g, object, r.health[object.GetKind()])
 	g.Expect(answer).To(HaveLen(2))
@@ -109,8 +109,8 @@ func (r *readers) argo(g Gomega, object *unstructured.Unstructured) Health {
 	return h
 }
 
-// flux evaluates the expressions in the order that Flux keeps: what it has not
-// observed is in progress, whatever they say, and so is what none of them covers.
+// flux evaluates the expressions in the order of Flux. An object whose generation is not observed
+// is in progress without evaluation, and so is an object that no expression matches.
 func (r *readers) flux(g Gomega, object *unstructured.Unstructured) kstatus.Status {
 	observed, known, err := unstructured.NestedInt64(object.Object, "status", "observedGeneration")
 	g.Expect(err).NotTo(HaveOccurred())
@@ -140,8 +140,8 @@ func (r *readers) judge(g Gomega, object *unstructured.Unstructured) verdict {
 	return verdict{argo: r.argo(g, object).Status, kstatus: read.Status, flux: r.flux(g, object)}
 }
 
-// agree reports whether the three readers say the same, each in its words. Only
-// Argo CD knows of work that a person holds up.
+// agree reports whether the three tools agree. Only Argo CD distinguishes Suspended from work in
+// progress.
 func (v verdict) agree() bool {
 	switch v.argo {
 	case healthy:

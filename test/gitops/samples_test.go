@@ -19,20 +19,20 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// Annotations by which Argo CD orders what it applies.
+// Annotations that control the order in which Argo CD applies objects.
 const (
 	waveAnnotation   = "argocd.argoproj.io/sync-wave"
 	hookAnnotation   = "argocd.argoproj.io/hook"
 	policyAnnotation = "argocd.argoproj.io/hook-delete-policy"
 )
 
-// sample is an object of config/samples/gitops and the folder that it lies in.
+// sample is an object of config/samples/gitops with its folder.
 type sample struct {
 	folder string
 	object *unstructured.Unstructured
 }
 
-// samples are all objects of the samples, in the order of their files.
+// samples returns all objects of the samples, in the order of their files.
 func samples(g Gomega) []sample {
 	root := file(g, "config", "samples", "gitops")
 	var all []sample
@@ -62,10 +62,10 @@ func documents(g Gomega, text string) []*unstructured.Unstructured {
 	return all
 }
 
-// foreign are the groups of the tools themselves, which the API server does not have.
+// foreign are the API groups of the GitOps tools, which the API server of the test does not have.
 var foreign = []string{"argoproj.io", "kustomize.toolkit.fluxcd.io", "kustomize.config.k8s.io"}
 
-// TestSamplesAreValid has a real API server apply each of them, without keeping it.
+// TestSamplesAreValid applies each sample to a real API server as a dry run.
 func TestSamplesAreValid(t *testing.T) {
 	g := NewWithT(t)
 	server := testenv.Start(t)
@@ -89,7 +89,7 @@ func TestSamplesAreValid(t *testing.T) {
 	g.Expect(applied).To(ContainElements("Namespace", "ServiceAccount", "RoleBinding", "MarketSource", "AppInstance", "AppInstallTask"))
 }
 
-// TestWaves checks that Argo CD applies first what the rest needs.
+// TestWaves checks that Argo CD applies dependencies first.
 func TestWaves(t *testing.T) {
 	g := NewWithT(t)
 	want := map[string]string{
@@ -106,8 +106,8 @@ func TestWaves(t *testing.T) {
 	g.Expect(found).To(Equal(want))
 }
 
-// TestHooks checks that every task that Argo CD runs is a hook that comes to an end and
-// says what becomes of it, and that what tasks install is removed by tasks.
+// TestHooks checks that every task that Argo CD applies is a hook that finishes and has a hook
+// deletion policy, and that every installed instance is uninstalled by a task.
 func TestHooks(t *testing.T) {
 	g := NewWithT(t)
 	hooks := map[string][]string{}
@@ -137,8 +137,8 @@ func TestHooks(t *testing.T) {
 	g.Expect(removed).To(ConsistOf(installed))
 }
 
-// TestFluxOrder checks that each Kustomization waits for the health of its objects, and
-// that the folders that they apply are there.
+// TestFluxOrder checks that each Kustomization waits for the health of its objects, and that the
+// folders to apply exist.
 func TestFluxOrder(t *testing.T) {
 	g := NewWithT(t)
 	after := map[string]string{}
@@ -160,7 +160,7 @@ func TestFluxOrder(t *testing.T) {
 	g.Expect(after).To(Equal(map[string]string{"market": "", "notes": "market", "demo": "notes"}))
 }
 
-// typed is an object as Go sees it.
+// typed converts an object to its Go type.
 func typed[T any](g Gomega, o *unstructured.Unstructured) *T {
 	into := new(T)
 	g.Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, into)).To(Succeed())

@@ -10,9 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// runLua runs a script over an object as Argo CD does where a ConfigMap brings the
-// script: with the base and table libraries, of os only time and date, and one
-// second. There is no string and no math.
+// runLua runs a script for an object like Argo CD runs a script from a ConfigMap: with the base and
+// table libraries, only time and date of os, without string and math, and with a limit of one
+// second.
 func runLua(object *unstructured.Unstructured, script string) (any, error) {
 	state := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer state.Close()
@@ -36,7 +36,7 @@ func runLua(object *unstructured.Unstructured, script string) (any, error) {
 	return fromLua(state.Get(-1))
 }
 
-// safeOS is the library os without what touches the machine.
+// safeOS opens the os library with its harmless functions only.
 func safeOS(state *lua.LState) int {
 	whole := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer whole.Close()
@@ -90,7 +90,7 @@ func fromLua(value lua.LValue) (any, error) {
 	return nil, fmt.Errorf("the script gave a %s", value.Type())
 }
 
-// fromTable makes a list of a table with numbered entries, and a map of any other.
+// fromTable converts a table with numbered entries to a list, and any other table to a map.
 func fromTable(table *lua.LTable) (any, error) {
 	var list []any
 	fields := map[string]any{}
@@ -112,7 +112,7 @@ func fromTable(table *lua.LTable) (any, error) {
 	return fields, failed
 }
 
-// luaMap runs a script that answers with a map.
+// luaMap runs a script that returns a map.
 func luaMap(g Gomega, object *unstructured.Unstructured, script string) map[string]any {
 	answer, err := runLua(object, script)
 	g.Expect(err).NotTo(HaveOccurred())

@@ -15,7 +15,7 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// eachTestdata goes over the objects that the scripts are tried on.
+// eachTestdata calls do for each object in the testdata of the scripts.
 func eachTestdata(t *testing.T, do func(t *testing.T, o *unstructured.Unstructured)) {
 	for _, kind := range kinds {
 		for _, folder := range []string{"testdata", "actions/testdata"} {
@@ -29,8 +29,8 @@ func eachTestdata(t *testing.T, do func(t *testing.T, o *unstructured.Unstructur
 	}
 }
 
-// TestTestdataIsValid has a real API server take every object in, status and all,
-// with no field that it does not know.
+// TestTestdataIsValid creates every object, including its status, on a real API server with strict
+// field validation.
 func TestTestdataIsValid(t *testing.T) {
 	server := testenv.Start(t)
 	strict := client.WithFieldValidation(server.Client, metav1.FieldValidationStrict)
@@ -49,8 +49,8 @@ func TestTestdataIsValid(t *testing.T) {
 	})
 }
 
-// TestTestdataKeepsTheContract checks that what the scripts are tried on is what the
-// operator writes.
+// TestTestdataKeepsTheContract checks that the testdata of the scripts keeps the status contract,
+// as objects written by the operator do.
 func TestTestdataKeepsTheContract(t *testing.T) {
 	eachTestdata(t, func(t *testing.T, o *unstructured.Unstructured) {
 		g := NewWithT(t)
@@ -71,7 +71,7 @@ func scheme(g Gomega) *runtime.Scheme {
 	return s
 }
 
-// unseen reports whether the operator has yet to look at an object as it is.
+// unseen reports whether the operator has not reconciled the current generation of an object yet.
 func unseen(o v1alpha1.Object) bool {
 	for _, c := range o.GetConditions() {
 		if c.ObservedGeneration == o.GetGeneration() {

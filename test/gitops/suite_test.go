@@ -1,12 +1,13 @@
-// Package gitops asks what GitOps tools make of the objects of AppMarket.
+// Package gitops_test checks how GitOps tools interpret the objects of AppMarket.
 //
-// Three readers judge them. Argo CD runs the Lua of config/argocd, here in a sandbox
-// with no more in it than Argo CD's own; Flux evaluates the CEL expressions of
-// config/flux, in its order; and kstatus, which both Flux and kubectl wait use where
-// nobody says otherwise, reads conditions by fixed rules. What they judge is written
-// by hand (testdata of the health checks), generated (every combination of
-// conditions), and produced by internal/status for every verdict of the retry policy:
-// the last is what the operator really writes, and there the three must agree.
+// Three readers compute the status of an object. Argo CD runs the Lua of
+// config/argocd, here in a sandbox with the same libraries as Argo CD's own. Flux
+// evaluates the CEL expressions of config/flux, in its order. kstatus, which both Flux
+// and kubectl wait use by default, reads conditions by fixed rules. The objects are
+// written by hand (testdata of the health checks), generated (every combination of
+// conditions), and produced by internal/status for every result of the retry policy.
+// The last are the statuses that the operator writes, and for them the three readers
+// must agree.
 //
 // The samples of config/samples/gitops are applied to a real API server.
 package gitops_test
@@ -24,22 +25,22 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// update writes what is generated instead of comparing it.
+// update writes the generated files instead of comparing them.
 var update = flag.Bool("update", false, "write the generated ConfigMap of Argo CD")
 
-// kinds are all of AppMarket.
+// kinds are all kinds of AppMarket.
 var kinds = []string{"MarketSource", "AppInfo", "AppInstance", "AppInstallTask"}
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
-// file is the path of a file of the module.
+// file returns the path of a file in the module.
 func file(g Gomega, elements ...string) string {
 	root, err := testenv.ModuleRoot()
 	g.Expect(err).NotTo(HaveOccurred())
 	return filepath.Join(append([]string{root}, elements...)...)
 }
 
-// scripts is a folder of Argo CD's customizations of a kind.
+// scripts returns the path of a file or folder in Argo CD's customizations of a kind.
 func scripts(g Gomega, kind string, elements ...string) string {
 	return file(g, append([]string{"config", "argocd", "resource_customizations", "appmarket.io", kind}, elements...)...)
 }
@@ -50,17 +51,17 @@ func text(g Gomega, path string) string {
 	return string(content)
 }
 
-// read reads a file of YAML.
+// read parses a YAML file.
 func read[T any](g Gomega, path string) T { return parse[T](g, text(g, path)) }
 
-// parse reads YAML, and refuses fields that nobody asks for.
+// parse parses YAML and rejects unknown fields.
 func parse[T any](g Gomega, text string) T {
 	var into T
 	g.Expect(yaml.UnmarshalStrict([]byte(text), &into)).To(Succeed(), text)
 	return into
 }
 
-// object reads one object as the API server would give it.
+// object reads an object in the form in which the API server returns it.
 func object(g Gomega, path string) *unstructured.Unstructured {
 	plain, err := yaml.YAMLToJSON([]byte(text(g, path)))
 	g.Expect(err).NotTo(HaveOccurred())

@@ -8,21 +8,22 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// generation is that of the objects in these tests.
+// generation is the generation of the objects in these tests.
 const generation = 3
 
-// hookFinalizer is what Argo CD holds a hook by.
+// hookFinalizer is the finalizer that Argo CD sets on a hook.
 const hookFinalizer = "argocd.argoproj.io/hook-finalizer"
 
-// state is one combination of what the readers look at.
+// state is one combination of the fields that the readers use.
 type state struct {
 	kind string
-	// root is status and reason of the root condition, empty where it is missing.
+	// root and rootReason are the status and the reason of the summary condition, empty if it is
+	// missing.
 	root, rootReason string
-	// reconciling and stalled are reasons, empty where the condition is missing.
+	// reconciling and stalled are reasons, empty if the condition is missing.
 	reconciling, stalled string
-	// reconcilingOf is the generation that Reconciling speaks of, observed that of
-	// the whole status.
+	// reconcilingOf is the observed generation of the Reconciling condition, and observed the
+	// observed generation of the status.
 	reconcilingOf, observed int64
 	suspend, finished       bool
 	removed, hook           bool
@@ -30,7 +31,7 @@ type state struct {
 
 func (s state) ends() bool { return s.kind == "AppInstallTask" }
 
-// row is one line of the table in docs/gitops.md. The first that applies counts.
+// row is one line of the table in docs/gitops.md. The first row that applies counts.
 type row struct {
 	why     string
 	applies func(state) bool
@@ -39,8 +40,8 @@ type row struct {
 	flux    kstatus.Status
 }
 
-// never stands for what kstatus says of a status that the operator does not leave
-// behind: it takes silence for success.
+// never is the result of kstatus for a status that the operator does not leave behind, because
+// kstatus takes missing conditions for success.
 const never = kstatus.Status("")
 
 const (
@@ -48,7 +49,7 @@ const (
 	terminating = kstatus.TerminatingStatus
 )
 
-// table is what Argo CD shows, kstatus computes and Flux finds of every state.
+// table contains the results of Argo CD, kstatus and Flux for every state.
 var table = []row{
 	{"a hook that ended well is deleted", func(s state) bool { return s.removed && s.finished && s.root == "True" }, healthy, terminating, inProgress},
 	{"a hook that failed is deleted", func(s state) bool { return s.removed && s.finished }, degraded, terminating, inProgress},
@@ -68,7 +69,7 @@ var table = []row{
 
 func held(reason string) bool { return whileItLasts[reason] == suspended }
 
-// TestTable goes over every combination of what the readers look at.
+// TestTable checks the table for every combination of the fields that the readers use.
 func TestTable(t *testing.T) {
 	g := NewWithT(t)
 	r := newReaders(t)
@@ -97,7 +98,7 @@ func lineFor(s state) row {
 	return row{}
 }
 
-// states are all combinations that make sense for a kind.
+// states returns all combinations that are possible for a kind.
 func states() []state {
 	var all []state
 	for _, kind := range kinds {
@@ -112,7 +113,7 @@ func states() []state {
 	return all
 }
 
-// with combines states with changes, each with each.
+// with returns the combination of each state with each change.
 func with(all []state, changes ...func(*state)) []state {
 	var made []state
 	for _, s := range all {
@@ -141,8 +142,8 @@ func roots(kind string) []func(*state) {
 	return changes
 }
 
-// progress takes a few reasons for all of them; it leaves out both Reconciling and
-// Stalled, which are never there together.
+// progress returns changes with some reasons that represent all others. It omits the combination of
+// Reconciling and Stalled, which exclude each other.
 func progress() []func(*state) {
 	changes := []func(*state){
 		func(*state) {},
@@ -164,8 +165,8 @@ func observations() []func(*state) {
 	}
 }
 
-// ends says of a task whether it is finished, and of others whether they are
-// suspended. A task is finished that speaks of its end.
+// ends returns changes that finish a task, or suspend an object. A task is finished if its
+// conditions report a final result for the current generation.
 func ends(kind string) []func(*state) {
 	switch kind {
 	case "AppInstallTask":
@@ -190,7 +191,7 @@ func removals() []func(*state) {
 	}
 }
 
-// object is one in this state, as the API server would give it.
+// object returns an object in this state, in the form in which the API server returns it.
 func (s state) object() *unstructured.Unstructured {
 	metadata := map[string]any{"name": "one", "namespace": "demo", "generation": int64(generation)}
 	if s.removed {

@@ -19,8 +19,8 @@ import (
 	"github.com/appmarket/operator/test/conformance"
 )
 
-// whileItLasts is what Argo CD shows of each reason of Reconciling. In a wave and in a
-// hook it waits for both; Suspended says that it is a person who holds things up.
+// whileItLasts is the health in Argo CD for each reason of Reconciling. Argo CD waits for
+// Progressing and Suspended in a wave and in a hook; Suspended shows that a person must act.
 var whileItLasts = map[string]string{
 	v1alpha1.ReasonProgressing:            progressing,
 	v1alpha1.ReasonProgressingWithRetry:   progressing,
@@ -44,7 +44,7 @@ var whileItLasts = map[string]string{
 	v1alpha1.ReasonPurchasePending:        progressing,
 	v1alpha1.ReasonPurchaseNotFound:       progressing,
 	v1alpha1.ReasonSuspended:              suspended,
-	// The scripts know of these before the operator does.
+	// The scripts support these reasons, which the operator does not use yet.
 	"WaitingForApproval": suspended,
 	"WaitingForWindow":   suspended,
 }
@@ -61,22 +61,22 @@ func TestEveryReasonOfReconcilingIsShown(t *testing.T) {
 
 var errBroken = errors.New("broken")
 
-// past is a status that a reconcile begins with.
+// past is the status at the beginning of a reconcile.
 type past struct {
 	why string
-	// observed is the generation that was dealt with.
+	// observed is the observed generation.
 	observed   int64
 	conditions []metav1.Condition
 }
 
-// written is a status that the operator leaves behind.
+// written is the status at the end of a reconcile.
 type written struct {
 	why    string
 	object v1alpha1.Object
 	want   string
 }
 
-// subject is a kind with a way to make an object of it.
+// subject is a kind with a constructor of its objects.
 type subject struct {
 	kind status.ConditionSet
 	make func() v1alpha1.Object
@@ -89,8 +89,8 @@ var subjects = []subject{
 	{status.AppInstallTask, func() v1alpha1.Object { return &v1alpha1.AppInstallTask{} }},
 }
 
-// TestVerdicts lets internal/status conclude every outcome of a reconcile from every
-// status before it, and has the three readers judge what it wrote.
+// TestVerdicts runs internal/status for every previous status and every result of a reconcile, and
+// checks that the three readers agree about the resulting status.
 func TestVerdicts(t *testing.T) {
 	r := newReaders(t)
 	shown := map[string]bool{}
@@ -109,7 +109,7 @@ func TestVerdicts(t *testing.T) {
 	NewWithT(t).Expect(shown).To(HaveLen(4))
 }
 
-// written are all statuses of a kind.
+// written returns all resulting statuses of a kind.
 func (s subject) written() []written {
 	var all []written
 	for _, before := range s.pasts() {
@@ -125,7 +125,7 @@ func (s subject) written() []written {
 	return all
 }
 
-// end is what a reconcile ends with, and what Argo CD is to show then.
+// end is the result of a reconcile, and the health that Argo CD must show.
 type end struct {
 	why  string
 	err  error
@@ -152,14 +152,14 @@ func (s subject) outcomes() []end {
 	}
 	for reason, want := range whileItLasts {
 		if _, instance := s.make().(*v1alpha1.AppInstance); instance && reason == v1alpha1.ReasonSuspended {
-			continue // It cannot be suspended.
+			continue // AppInstances cannot be suspended.
 		}
 		all = append(all, end{"waits with " + reason, outcome.Waiting(reason, time.Minute, errBroken), want})
 	}
 	return all
 }
 
-// pasts are the statuses that a reconcile may begin with.
+// pasts returns the statuses at the beginning of a reconcile.
 func (s subject) pasts() []past {
 	root := func(state metav1.ConditionStatus, reason string) metav1.Condition {
 		return had(s.kind.Summary, state, reason)
@@ -186,7 +186,7 @@ func had(kind string, state metav1.ConditionStatus, reason string) metav1.Condit
 	}
 }
 
-// conclude makes the object that a reconcile leaves behind.
+// conclude returns the object at the end of a reconcile.
 func (s subject) conclude(before past, e end, serving bool) written {
 	o := s.make()
 	o.SetName("one")
@@ -213,7 +213,7 @@ func (s subject) conclude(before past, e end, serving bool) written {
 	return w
 }
 
-// suspend sets spec.suspend where that is why a reconcile ended.
+// suspend sets spec.suspend if the reconcile ended because of it.
 func suspend(o v1alpha1.Object, err error) {
 	if outcome.Reason(err, "") != v1alpha1.ReasonSuspended {
 		return
@@ -228,8 +228,8 @@ func suspend(o v1alpha1.Object, err error) {
 	}
 }
 
-// paused is what Argo CD shows of what lives once it is suspended: what it was, for as
-// long as that stands, and otherwise that a person holds it up.
+// paused returns the health of a suspended long-lived object: the previous health if the object was
+// Stalled or Ready, and otherwise Suspended.
 func paused(before past) string {
 	switch {
 	case meta.IsStatusConditionTrue(before.conditions, v1alpha1.ConditionStalled):
@@ -255,7 +255,7 @@ func seenKind(o v1alpha1.Object) string {
 	}
 }
 
-// seen is an object as it is read from the API server.
+// seen converts an object to the form in which the API server returns it.
 func seen(g Gomega, o v1alpha1.Object) *unstructured.Unstructured {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
 	g.Expect(err).NotTo(HaveOccurred())
