@@ -27,8 +27,8 @@ const (
 	ownerReferences          = "an admission plugin asks for it when an owner reference blocks deletion"
 )
 
-// unseenRights are rights of config/rbac/role.yaml that the operator may have although
-// this run may not show their use, and why.
+// unseenRights are permissions in config/rbac/role.yaml whose use this run may not show, with the
+// reasons.
 var unseenRights = map[string]string{
 	"list namespaces":                                whereListsAreNotStreamed,
 	"list appinfos.appmarket.io":                     whereListsAreNotStreamed,
@@ -49,7 +49,7 @@ var unseenRights = map[string]string{
 	"get roles.rbac.authorization.k8s.io":            "preflight: the role that an app binds to",
 }
 
-// event is what counts of an event of the audit log.
+// event contains the used fields of an event in the audit log.
 type event struct {
 	Verb, RequestURI string
 	User             struct{ Username string }
@@ -62,8 +62,8 @@ type event struct {
 	RequestReceivedTimestamp time.Time
 }
 
-// auditedFrom and auditedTo are when the installation and the removal of the chart began.
-// A removal takes the rights of the operator before its pod has ended.
+// auditedFrom and auditedTo are the times at which the installation and the removal of the chart
+// started. A removal deletes the permissions of the operator before its Pod has ended.
 var auditedFrom, auditedTo time.Time
 
 func auditSteps() {
@@ -86,8 +86,8 @@ func auditSteps() {
 	})
 }
 
-// requests reads the audit log. It returns the rights that the operator used as itself,
-// and the requests that were refused, those as a tenant included.
+// requests reads the audit log. It returns the permissions that the operator used as itself, and
+// the denied requests, including the impersonated ones.
 func requests() (used map[string]bool, refused []string) {
 	GinkgoHelper()
 	file, err := os.Open(cluster.AuditLog())
@@ -124,7 +124,7 @@ func requests() (used map[string]bool, refused []string) {
 	return used, refused
 }
 
-// rightsOf returns the rights of rules, one for each resource and verb.
+// rightsOf returns the permissions of rules, one for each resource and verb.
 func rightsOf(rules []rbacv1.PolicyRule) []string {
 	var all []string
 	for _, rule := range rules {

@@ -23,11 +23,11 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// failingImage is the image of the apps that fail.
+// failingImage is the image of the failing apps.
 const failingImage = "samples.appmarket.io/failing:1.0"
 
-// withPod returns a chart with one Deployment. The lines are fields of its pod's only
-// container, and the further objects are as given.
+// withPod returns a chart with one Deployment. container contains the fields of the only container,
+// and more the additional objects.
 func withPod(name, container string, more ...string) fixture.Chart {
 	text := `apiVersion: apps/v1
 kind: Deployment
@@ -48,7 +48,7 @@ spec:
 func failureSteps() {
 	var t *fixture.Tenant
 	image := "image: " + failingImage + "\n"
-	// Without a probe a container counts as ready until it ends.
+	// Without a probe, a container is ready until it exits.
 	probed := image + "readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}\n"
 	crowded := withPod("crowded", image)
 	crowded.Files["templates/app.yaml"] = strings.Replace(crowded.Files["templates/app.yaml"], "    spec:\n", `    spec:
@@ -111,13 +111,13 @@ func failureSteps() {
 	})
 }
 
-// expectTold installs an app that never gets ready, and waits until the message of the task
-// contains texts. Then it removes the app.
+// expectTold installs an app that never becomes ready, and waits until the message of the task
+// contains the texts. Then it removes the app.
 func expectTold(ctx context.Context, t *fixture.Tenant, app string, texts ...string) {
 	GinkgoHelper()
 	task := t.Task(ctx, v1alpha1.ActionInstall, app)
 	defer func() {
-		// Removing the instance ends the task.
+		// Deleting the instance ends the task.
 		instance := &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: app}}
 		Expect(client.IgnoreNotFound(t.Client.Delete(ctx, task))).To(Succeed())
 		Expect(client.IgnoreNotFound(t.Client.Delete(ctx, instance))).To(Succeed())
@@ -146,8 +146,8 @@ func containsAll(message string, texts []string) bool {
 	return true
 }
 
-// refuse starts an admission webhook that refuses every Deployment of a namespace, until
-// the step ends.
+// refuse starts an admission webhook that denies every Deployment in a namespace, until the step
+// ends.
 func refuse(ctx context.Context, namespace string) {
 	GinkgoHelper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -184,7 +184,7 @@ func refuse(ctx context.Context, namespace string) {
 	}
 	Expect(cluster.Client.Create(ctx, webhook)).To(Succeed())
 	DeferCleanup(func(ctx SpecContext) { Expect(cluster.Client.Delete(ctx, webhook)).To(Succeed()) })
-	// The API server learns of a webhook by a watch.
+	// The API server reads webhook configurations from a watch.
 	Eventually(func() string {
 		out, _ := cluster.TryKubectl(ctx, nil, "create", "deployment", "try", "--image", failingImage, "--namespace", namespace, "--dry-run=server")
 		return out

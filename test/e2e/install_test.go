@@ -22,8 +22,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// imagePath is the path of the operator's image, and imageName its name in the release
-// files. The node asks the registry of the test for every registry.
+// imagePath is the path of the operator's image, and imageName its name in the release files. The
+// node uses the registry of the test as mirror of every registry.
 const (
 	imagePath = "appmarket/operator"
 	imageName = "ghcr.io/" + imagePath
@@ -54,13 +54,14 @@ func installSteps() {
 		began := time.Now()
 		helm(ctx, "install", "appmarket", chartReference, "--plain-http", "--version", olderVersion,
 			"--namespace", system, "--wait", "--timeout", "80s", "--set", "podAnnotations.chart=older", "--set", mirrorOf("ghcr.io"), "--set", mirrorOf("samples.appmarket.io"),
-			// Every repository has a private address here, which only markets may reach.
+			// The repositories have private addresses here, which only market namespaces may
+			// access.
 			"--set", "marketNamespaces={market,"+demo+",appmarket-tenant-0,appmarket-tenant-1}")
 		say("ready after %.1f s", time.Since(began).Seconds())
 		expectImage(ctx)
 	})
 
-	// As helm test runs it, but for a name: the node has no DNS.
+	// This is the Pod of helm test with the IP of the Service, because the node has no DNS.
 	It("passes the test of the chart", func(ctx SpecContext) {
 		pod := &corev1.Pod{}
 		Expect(yaml.UnmarshalStrict([]byte(helm(ctx, "get", "hooks", "appmarket", "--namespace", system)), pod)).To(Succeed())
@@ -112,11 +113,11 @@ func installSteps() {
 	})
 }
 
-// chartReference is where the chart is installed from.
+// chartReference is the reference from which the chart is installed.
 const chartReference = "oci://" + registryAddress + "/charts/appmarket"
 
-// olderVersion is that of the chart from which the test upgrades. No version was released
-// yet, so it is the present chart under another version.
+// olderVersion is the version of the chart from which the test upgrades. There is no earlier
+// release, so it is the current chart with another version.
 const olderVersion = "0.0.1"
 
 // releasedChart returns the archive of the chart that make chart wrote.
@@ -148,14 +149,13 @@ func pushChart(ctx context.Context, archive string) {
 	helm(ctx, "push", archive, "oci://"+registryAddress+"/charts", "--plain-http")
 }
 
-// mirrorOf returns the value of the chart that has the operator ask the registry of the test
-// about the images of another one, as the node does.
+// mirrorOf returns the chart value that makes the operator use the registry of the test as mirror
+// of another one, as the node does.
 func mirrorOf(name string) string {
 	return fmt.Sprintf(`registryMirrors.%s=http://%s`, strings.ReplaceAll(name, ".", `\.`), registryAddress)
 }
 
-// kustomizeOverlay writes the overlay that docs/installing.md describes, and returns its
-// folder.
+// kustomizeOverlay writes the overlay from docs/installing.md and returns its folder.
 func kustomizeOverlay() string {
 	GinkgoHelper()
 	dir := GinkgoT().TempDir()
@@ -174,7 +174,7 @@ func expectImage(ctx context.Context) {
 		"--output", "jsonpath={.items[*].status.containerStatuses[*].imageID}")).To(ContainSubstring(digest))
 }
 
-// helm runs helm as the administrator of the cluster, and returns what it printed.
+// helm runs helm as the administrator of the cluster and returns its output.
 func helm(ctx context.Context, args ...string) string {
 	GinkgoHelper()
 	command := exec.CommandContext(ctx, os.Getenv("HELM3"), args...)

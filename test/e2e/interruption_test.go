@@ -23,7 +23,7 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// slow is an app whose hook before the installation and whose start take seconds.
+// slow is an app whose pre-install hook and whose start take several seconds.
 var slow = fixture.Chart{Name: "slow", Files: fixture.Files{
 	"templates/hook.yaml": `apiVersion: batch/v1
 kind: Job
@@ -103,11 +103,11 @@ func interruptionSteps() {
 	})
 }
 
-// newTenant returns a tenant whose source offers charts at an address that the operator's
-// pod reaches.
+// newTenant returns a tenant with a source that offers charts at an address that the operator's Pod
+// can reach.
 func newTenant(ctx context.Context, charts ...fixture.Chart) (*fixture.Tenant, *fixture.Repository) {
 	GinkgoHelper()
-	// The last step deletes it, once the tenant's apps are removed.
+	// The last step deletes the namespace after it has removed the tenant's apps.
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("appmarket-tenant-%d", len(tenants))}}
 	Expect(cluster.Client.Create(ctx, namespace)).To(Succeed())
 	tenants = append(tenants, namespace.Name)
@@ -119,7 +119,7 @@ func newTenant(ctx context.Context, charts ...fixture.Chart) (*fixture.Tenant, *
 	return t, repository
 }
 
-// operatorPod returns the pod of the operator that is not being deleted.
+// operatorPod returns the Pod of the operator that is not being deleted.
 func operatorPod(ctx context.Context) *corev1.Pod {
 	GinkgoHelper()
 	var found *corev1.Pod
@@ -137,8 +137,7 @@ func operatorPod(ctx context.Context) *corev1.Pod {
 	return found
 }
 
-// killOperator kills the process of the operator in its container, as a lack of memory
-// does.
+// killOperator kills the operator process in its container, as the OOM killer does.
 func killOperator(ctx context.Context) {
 	GinkgoHelper()
 	uid := string(operatorPod(ctx).UID)
@@ -146,7 +145,7 @@ func killOperator(ctx context.Context) {
 	Expect(err).NotTo(HaveOccurred())
 	var killed []int
 	for _, path := range groups {
-		text, _ := os.ReadFile(path) // A process may have ended.
+		text, _ := os.ReadFile(path) // The process may have ended.
 		program, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
 		if !strings.Contains(string(text), uid) || !strings.Contains(string(program), "--leader-elect") {
 			continue

@@ -30,14 +30,14 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// samplesURL is where the charts of the sample market are served.
+// samplesURL is the URL of the charts of the sample market.
 var samplesURL string
 
-// appLayer is the layer with the program of the apps that are slow or fail.
+// appLayer is the image layer with the program of the slow and failing apps.
 var appLayer v1.Layer
 
-// startRegistry serves a registry with the image of the operator and of every sample app
-// under the paths that the release files name, and the charts of the sample market.
+// startRegistry serves a registry with the images of the operator and of every sample app, under
+// the paths in the release files, and the charts of the sample market.
 func startRegistry(ctx context.Context, dir string) {
 	GinkgoHelper()
 	serve(registryAddress, registry.New(registry.Logger(log.New(io.Discard, "", 0))))
@@ -55,13 +55,13 @@ func startRegistry(ctx context.Context, dir string) {
 // dist returns the path of a file that make image, make samples or make chart wrote.
 func dist(file string) string { return filepath.Join(os.Getenv("DIST"), file) }
 
-// serve serves at an address until the suite ends, and returns the address.
+// serve serves a handler at an address until the suite ends, and returns the address.
 func serve(address string, handler http.Handler) string {
 	GinkgoHelper()
 	listener, err := net.Listen("tcp", address)
 	Expect(err).NotTo(HaveOccurred())
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = server.Serve(listener) }() // It ends when the server is closed.
+	go func() { _ = server.Serve(listener) }() // returns when the server is closed
 	DeferCleanup(server.Close)
 	return listener.Addr().String()
 }
@@ -74,7 +74,8 @@ func reference(image string) name.Reference {
 	return ref
 }
 
-// buildApp builds the program of the apps that are slow or fail without glibc: its image has nothing else.
+// buildApp builds the program of the slow and failing apps statically, because their image contains
+// nothing else.
 func buildApp(ctx context.Context, program string) {
 	GinkgoHelper()
 	Expect(os.Setenv("CGO_ENABLED", "0")).To(Succeed())
@@ -82,7 +83,7 @@ func buildApp(ctx context.Context, program string) {
 	fixture.Run(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, fixture.Path("test/e2e/app"))
 }
 
-// layerWith returns a layer with one program in its root folder.
+// layerWith returns an image layer with one program in the root folder.
 func layerWith(file, program string) v1.Layer {
 	GinkgoHelper()
 	text, err := os.ReadFile(program)
@@ -99,7 +100,7 @@ func layerWith(file, program string) v1.Layer {
 	return layer
 }
 
-// pushApp pushes an image of this program under a name with a tag.
+// pushApp pushes an image with this program under a name with a tag.
 func pushApp(image string) {
 	GinkgoHelper()
 	app, version, _ := strings.Cut(image, ":")

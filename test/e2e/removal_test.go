@@ -31,7 +31,7 @@ func removalSteps() {
 	})
 }
 
-// expectNothingLeft checks that the cluster has nothing of the operator any more.
+// expectNothingLeft checks that no object of the operator remains in the cluster.
 func expectNothingLeft(ctx context.Context) {
 	GinkgoHelper()
 	Eventually(func() []string {

@@ -101,7 +101,7 @@ func applySample(ctx context.Context, file string) {
 	cluster.Kubectl(ctx, "apply", "--filename", fixture.Path("config/samples/"+file))
 }
 
-// runSample applies a file of config/samples with a task, which must succeed.
+// runSample applies a file of config/samples that contains a task, which must succeed.
 func runSample(ctx context.Context, file, namespace, task string) {
 	GinkgoHelper()
 	applySample(ctx, file)
@@ -109,7 +109,7 @@ func runSample(ctx context.Context, file, namespace, task string) {
 	Expect(end.Status).To(Equal(metav1.ConditionTrue), "%s: %s: %s", task, end.Reason, end.Message)
 }
 
-// expectPage waits until a service answers with a page that contains texts.
+// expectPage waits until a Service responds with a page that contains the texts.
 func expectPage(ctx context.Context, namespace, service string, texts ...string) {
 	GinkgoHelper()
 	address := cluster.Kubectl(ctx, "get", "service", service, "--namespace", namespace, "--output", "jsonpath={.spec.clusterIP}")

@@ -1,17 +1,21 @@
 //go:build e2e
 
-// Package e2e_test checks that the operator runs as it is shipped: its image, pulled by a
-// kubelet from a registry, installed from its chart and with kustomize on a node that runs
-// containers. It needs root and what `localcluster node up` needs; use make e2e.
+// Package e2e_test checks that the released operator runs: its image is pulled by a
+// kubelet from a registry, and it is installed from its chart and with kustomize on a
+// node that runs containers. The tests need root and what `localcluster node up` needs;
+// use make e2e.
 //
 // The specs are the steps of one run, in the order of the files install, samples,
-// interruption, failure, removal and audit. A step may use what the steps before it
-// left. At the end a table shows each step, its seconds and its outcome.
+// interruption, failure, removal and audit. A step may use the results of earlier steps.
+// At the end, a table shows each step with its duration in seconds and its result.
 //
-// Environment: IMAGE_LAYOUT is the folder of the OCI image layout of the operator, DIST that
-// of the release files, which make samples and make chart write, E2E_DIR that of the cluster, KUBEBUILDER_ASSETS a folder of links to a local cluster that is
-// built with the tag node, and HELM3 the helm client. If REPORTS is set, the logs are kept
-// in this folder.
+// Environment variables:
+//   - IMAGE_LAYOUT is the folder of the OCI image layout of the operator.
+//   - DIST is the folder of the release files that make samples and make chart write.
+//   - E2E_DIR is the folder of the cluster.
+//   - KUBEBUILDER_ASSETS is a folder of links to a local cluster with the build tag node.
+//   - HELM3 is the helm client.
+//   - REPORTS is the folder for the logs. If not set, the logs are not kept.
 package e2e_test
 
 import (
@@ -30,20 +34,19 @@ import (
 )
 
 const (
-	// host is the address of this process for the node and its pods; see
-	// hack/localcluster/node.go.
+	// host is the address of this process for the node and its Pods; see hack/localcluster/node.go.
 	host = "10.99.0.1"
-	// registryAddress is where the node pulls every image.
+	// registryAddress is the registry from which the node pulls every image.
 	registryAddress = host + ":5000"
 	// system is the namespace of the operator.
 	system = "appmarket-system"
-	// patience bounds every wait. A step that needs all of it has failed.
+	// patience limits every wait. A step that waits that long has failed.
 	patience = 90 * time.Second
 )
 
 var (
 	cluster *fixture.Cluster
-	// digest is that of the operator's image.
+	// digest is the digest of the operator's image.
 	digest string
 )
 
@@ -60,7 +63,7 @@ func TestEndToEnd(t *testing.T) {
 	RunSpecs(t, "End to end")
 }
 
-// The node is removed even if the run is interrupted: ginkgo runs cleanups then.
+// Ginkgo runs the cleanup of the node even if the run is interrupted.
 var _ = BeforeSuite(func(ctx SpecContext) {
 	program, err := filepath.EvalSymlinks(filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kube-apiserver"))
 	Expect(err).NotTo(HaveOccurred())
@@ -75,8 +78,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	startRegistry(ctx, GinkgoT().TempDir())
 })
 
-// keepLogs copies the audit log and the logs of the node to the folder REPORTS, if it is
-// set.
+// keepLogs copies the audit log and the logs of the node to the folder REPORTS, if it is set.
 func keepLogs(state string) {
 	reports := os.Getenv("REPORTS")
 	if reports == "" {
@@ -117,10 +119,10 @@ var _ = ReportAfterSuite("table of the steps", func(report Report) {
 	fmt.Print(table.String())
 })
 
-// said is the name of the report entries that the table shows below a step.
+// said is the name of the report entries with the lines that the table shows below a step.
 const said = "said"
 
-// say adds a line to the table, below the step.
+// say adds a line to the table below the step.
 func say(format string, args ...any) {
 	AddReportEntry(said, fmt.Sprintf(format, args...), ReportEntryVisibilityNever)
 }

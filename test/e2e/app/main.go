@@ -1,12 +1,12 @@
-// Command app is the container of the apps of the end-to-end test that are slow or fail:
-// one static program that serves what it was started with, or fails as it is told.
+// Command app is the program in the containers of the end-to-end test that start slowly
+// or fail. It is static, and serves its arguments or fails as they specify.
 //
 //	app                    serves HTTP until SIGTERM
-//	app wait DURATION      waits and ends, as a hook does
-//	app exit CODE          ends with a code
-//	app grow               takes memory until it is killed
+//	app wait DURATION      waits and exits, like a hook
+//	app exit CODE          exits with a code
+//	app grow               allocates memory until it is killed
 //
-// Other arguments are shown by the page.
+// The page shows other arguments.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// addresses are those at which the page is served; an app names the ports that it uses.
+// addresses are the addresses that serve the page. A chart declares the ports that it uses.
 var addresses = []string{":8080", ":8081", ":8082"}
 
 func main() {
@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string) error {
 	return serve(ctx)
 }
 
-// grow takes memory and uses each page of it.
+// grow allocates memory and writes to each page of it.
 func grow() {
 	var taken [][]byte
 	for {
@@ -70,8 +70,7 @@ func grow() {
 	}
 }
 
-// serve serves the page at all addresses. It begins after the time that the variable
-// START_DELAY names.
+// serve serves the page at all addresses, after the delay in the variable START_DELAY.
 func serve(ctx context.Context) error {
 	if delay, err := time.ParseDuration(os.Getenv("START_DELAY")); err == nil {
 		select {
