@@ -1,3 +1,3 @@
-// Package plain compares what AppMarket makes of charts that people publish with what
-// `helm template` makes of them.
+// Package plain compares the results of hydration with the results of `helm template` for published
+// charts.
 package plain

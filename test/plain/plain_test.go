@@ -36,7 +36,7 @@ import (
 	"github.com/appmarket/operator/internal/worker"
 )
 
-// plainWorker makes the test's own executable a render worker.
+// plainWorker is the argument that makes the test executable a render worker.
 const plainWorker = "render-worker"
 
 func TestMain(m *testing.M) {
@@ -50,8 +50,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// plainCharts are the archives of the Helm repositories below MARKET_PLAIN, which by
-// default is shared/plain beside the checkout.
+// plainCharts returns the archives of the Helm repositories below MARKET_PLAIN. Defaults to the
+// folder shared/plain next to the checkout.
 func plainCharts(t *testing.T) []string {
 	t.Helper()
 	root := os.Getenv("MARKET_PLAIN")
@@ -72,12 +72,12 @@ func plainCharts(t *testing.T) []string {
 	return charts
 }
 
-// TestPlainCharts compares hydration with `helm template` over real charts: published
-// is what Helm renders, with the same objects, and what needs values; nothing else is.
-// How busy the machine is makes no difference.
+// TestPlainCharts compares hydration with `helm template` for real charts. A chart is published if
+// Helm renders it, with the same objects, or if it needs values, and otherwise it is rejected. The
+// load of the machine does not change the result.
 func TestPlainCharts(t *testing.T) {
 	charts := plainCharts(t)
-	log.SetOutput(io.Discard) // Helm warns of charts.
+	log.SetOutput(io.Discard) // Helm prints warnings about charts.
 	t.Cleanup(func() { log.SetOutput(os.Stderr) })
 	self, err := os.Executable()
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
@@ -120,14 +120,14 @@ func TestPlainCharts(t *testing.T) {
 	NewWithT(t).Expect(differences).To(BeEmpty())
 }
 
-// needsValues is what Helm says of a chart that may render with other values.
+// needsValues matches the errors of Helm for a chart that may render with other values.
 var needsValues = regexp.MustCompile(`execution error|: executing "|values don't meet the specifications`)
 
-// brokenChart is what it says of a template that fails with any values.
+// brokenChart matches the errors of Helm for a template that fails with any values.
 var brokenChart = regexp.MustCompile(`^parse error|no template "|nested reference name`)
 
-// comparePlain hydrates one chart as far as it is decided whether it is published, and
-// compares that with Helm's verdict.
+// comparePlain runs the hydration steps that decide whether a chart is published, and compares the
+// result with Helm's.
 func comparePlain(t *testing.T, with hydrate.Worker, archive []byte, want helmOutput) (verdict, difference string) {
 	d, documents, err := hydratePlain(t, with, archive)
 	switch {
@@ -155,8 +155,8 @@ func comparePlain(t *testing.T, with hydrate.Worker, archive []byte, want helmOu
 	return "refused, and refused by helm", ""
 }
 
-// hydratePlain takes a chart through the steps that need no registry and no store, and
-// renders what is to be published for an installation.
+// hydratePlain runs the hydration steps that need no registry and no store, and renders the chart
+// to be published for an installation.
 func hydratePlain(t *testing.T, with hydrate.Worker, archive []byte) (*hydrate.Draft, []objects.Document, error) {
 	none := &hydrate.Draft{}
 	files, err := chart.Unpack(archive)
@@ -183,7 +183,7 @@ func hydratePlain(t *testing.T, with hydrate.Worker, archive []byte) (*hydrate.D
 	return d, prepared.Draft.AllDocuments(), nil
 }
 
-// helmOutput is what Helm makes of a chart: the objects of each template, rendered
+// helmOutput is the result of Helm for a chart: the objects of each template. The chart is rendered
 // twice, because many charts render random secrets.
 type helmOutput struct {
 	first, second map[string][]any
@@ -199,8 +199,8 @@ func helmTemplate(archive []byte) helmOutput {
 	return out
 }
 
-// renderOnce renders a chart as `helm template --include-crds` does, for a cluster of
-// the version and the kinds that hydration renders for.
+// renderOnce renders a chart like `helm template --include-crds`, with the Kubernetes version and
+// the kinds that hydration uses.
 func renderOnce(archive []byte) (objects map[string][]any, library bool, err error) {
 	loaded, err := loader.LoadArchive(strings.NewReader(string(archive)))
 	if err != nil {
@@ -221,7 +221,7 @@ func renderOnce(archive []byte) (objects map[string][]any, library bool, err err
 	if install.KubeVersion, err = chartutil.ParseKubeVersion(helm.DefaultKubeVersion); err != nil {
 		return nil, false, err
 	}
-	// Whether the version of Kubernetes suits the chart is asked when it is installed.
+	// The Kubernetes version is checked when the chart is installed.
 	loaded.Metadata.KubeVersion = ""
 	crds := loaded.CRDObjects()
 	made, err := install.Run(loaded, map[string]any{})
@@ -244,7 +244,7 @@ func renderOnce(archive []byte) (objects map[string][]any, library bool, err err
 	return objects, false, nil
 }
 
-// knownKinds are the kinds of a cluster, as .Capabilities lists them.
+// knownKinds returns the kinds of a cluster in the format of .Capabilities.
 var knownKinds = sync.OnceValue(func() chartutil.VersionSet {
 	var all []string
 	for gvk := range scheme.Scheme.AllKnownTypes() {
@@ -256,7 +256,7 @@ var knownKinds = sync.OnceValue(func() chartutil.VersionSet {
 	return all
 })
 
-// splitText cuts a text into its documents, in their order.
+// splitText splits a text into its documents, in their order.
 func splitText(text string) []string {
 	byKey := releaseutil.SplitManifests(text)
 	keys := slices.Collect(maps.Keys(byKey))
@@ -273,7 +273,7 @@ func splitText(text string) []string {
 	return all
 }
 
-// addObject adds the object of a document to those of its template.
+// addObject adds the object in a document to the objects of its template.
 func addObject(objects map[string][]any, path, text string) {
 	var object any
 	if err := sigsyaml.Unmarshal([]byte(text), &object); err != nil {
@@ -284,7 +284,7 @@ func addObject(objects map[string][]any, path, text string) {
 	}
 }
 
-// compare says where documents differ from what Helm renders, empty if nowhere.
+// compare returns the differences from the objects that Helm renders, or "" if there are none.
 func (w helmOutput) compare(documents []objects.Document) string {
 	got := map[string][]any{}
 	for _, doc := range documents {
@@ -309,8 +309,8 @@ func (w helmOutput) compare(documents []objects.Document) string {
 	return ""
 }
 
-// differ says where a value differs from the one that Helm renders, unless Helm
-// renders another one there each time.
+// differ returns where a value differs from the one that Helm renders, except where the two
+// renderings of Helm differ.
 func differ(got, want, again any) string {
 	if reflect.DeepEqual(got, want) {
 		return ""
