@@ -44,8 +44,8 @@ func kustomization(t *testing.T, folder string, components ...string) objects {
 	return documents(t, string(out))
 }
 
-// compared returns objects by kind and name, without what only Helm has: labels of the
-// release, the image, and arguments that the chart sets from values.
+// compared returns objects by kind and name, without the parts that only the chart has: labels of
+// the release, the image, and arguments that the chart sets from values.
 func compared(t *testing.T, all objects) map[string]map[string]any {
 	t.Helper()
 	byName := map[string]map[string]any{}
@@ -65,8 +65,8 @@ func compared(t *testing.T, all objects) map[string]map[string]any {
 	return byName
 }
 
-// stripLabels removes the labels that Helm gives objects, wherever they are, and maps that
-// are empty then.
+// stripLabels removes the labels that Helm adds to objects, at any depth, and maps that become
+// empty.
 func stripLabels(tree map[string]any) {
 	for key, value := range tree {
 		switch below := value.(type) {
@@ -92,8 +92,8 @@ func stripLabels(tree map[string]any) {
 	}
 }
 
-// withoutImpersonation removes the right to impersonate, for which the chart has a role of
-// its own.
+// withoutImpersonation removes the permission to impersonate, for which the chart has a separate
+// role.
 func withoutImpersonation(role map[string]any) {
 	for _, rule := range role["rules"].([]any) {
 		verbs := rule.(map[string]any)["verbs"].([]any)
@@ -101,8 +101,7 @@ func withoutImpersonation(role map[string]any) {
 	}
 }
 
-// agree checks that the chart and a kustomization have the same objects, but for those
-// that are named.
+// agree checks that the chart and a kustomization have the same objects, except the named ones.
 func agree(t *testing.T, chart, manifests objects, onlyChart, onlyManifests []string) {
 	t.Helper()
 	g := NewWithT(t)
@@ -122,10 +121,10 @@ func agree(t *testing.T, chart, manifests objects, onlyChart, onlyManifests []st
 	}
 }
 
-// impersonation are the objects of the chart by which it narrows impersonation.
+// impersonation are the objects of the chart that restrict impersonation.
 var impersonation = []string{"ClusterRole appmarket-impersonated-accounts", "ClusterRoleBinding appmarket-impersonated-accounts"}
 
-// parity are values of the chart and the components that say the same.
+// parity are values of the chart, each with the equivalent components.
 var parity = map[string]struct{ values, components []string }{
 	"by default":              {},
 	"on readers":              {[]string{"readers=[market]"}, []string{"readers"}},
@@ -138,7 +137,7 @@ var parity = map[string]struct{ values, components []string }{
 	},
 }
 
-// TestChartAndManifestsAgree compares what both install.
+// TestChartAndManifestsAgree compares the objects and the arguments of both.
 func TestChartAndManifestsAgree(t *testing.T) {
 	for name, c := range parity {
 		t.Run(name, func(t *testing.T) {
@@ -149,8 +148,8 @@ func TestChartAndManifestsAgree(t *testing.T) {
 	}
 }
 
-// TestMetricsNeedNoPrometheusOperator keeps the ServiceMonitor, whose kind a cluster may not
-// have, apart from the Service.
+// TestMetricsNeedNoPrometheusOperator checks that no ServiceMonitor is rendered, because its kind
+// may be missing in the cluster.
 func TestMetricsNeedNoPrometheusOperator(t *testing.T) {
 	for _, authentication := range []string{"false", "true"} {
 		all := render(t, "metrics.enabled=true", "metrics.authentication="+authentication)
@@ -171,8 +170,8 @@ func arguments(t *testing.T, all objects) []string {
 	return args
 }
 
-// agreeOnArguments has the chart give no other value to an argument that the manifests
-// have, and otherwise only defaults of the program.
+// agreeOnArguments checks that the chart sets all arguments of the manifests to the same values,
+// and otherwise only known arguments to the defaults of the program.
 func agreeOnArguments(t *testing.T, inChart, inManifests []string) {
 	t.Helper()
 	g := NewWithT(t)

@@ -9,7 +9,7 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// TestOneOperatorForEachCluster has a second installation refused, wherever it is.
+// TestOneOperatorForEachCluster checks that a second installation is rejected in any namespace.
 func TestOneOperatorForEachCluster(t *testing.T) {
 	server := testenv.Start(t)
 	config := kubeconfig(t, server)
@@ -41,8 +41,8 @@ func TestOneOperatorForEachCluster(t *testing.T) {
 	}
 }
 
-// TestNotesNameThePodSecurityLevel has the notes say how the namespace enforces the level,
-// where it does not.
+// TestNotesNameThePodSecurityLevel checks that the notes tell how to enforce the Pod Security level
+// if the namespace does not enforce it.
 func TestNotesNameThePodSecurityLevel(t *testing.T) {
 	server := testenv.Start(t)
 	config := kubeconfig(t, server)

@@ -22,7 +22,7 @@ func TestDocumentedValuesAreAccepted(t *testing.T) {
 	NewWithT(t).Expect(len(blocks)).To(BeNumerically(">=", 7))
 	for _, block := range blocks {
 		name, _, _ := strings.Cut(block[1], "\n")
-		// The folders of a test bear its name, and helm takes a comma in a path for two files.
+		// The name of a test is part of its folder, and helm splits a path at a comma.
 		t.Run(strings.ReplaceAll(name, ",", ""), func(t *testing.T) {
 			file := t.TempDir() + "/values.yaml"
 			NewWithT(t).Expect(os.WriteFile(file, []byte(block[1]), 0o600)).To(Succeed())
@@ -37,8 +37,7 @@ func TestDocumentedValuesAreAccepted(t *testing.T) {
 	}
 }
 
-// TestDocumentedFilesExist finds the component, folder or file of each path in config that
-// the documentation names.
+// TestDocumentedFilesExist checks that each path in config that the documentation contains exists.
 func TestDocumentedFilesExist(t *testing.T) {
 	found := regexp.MustCompile("[( `]\\.{0,2}/?(config/[a-z_/-]+[a-z])").FindAllStringSubmatch(installing(t), -1)
 	NewWithT(t).Expect(len(found)).To(BeNumerically(">=", 6))

@@ -21,7 +21,7 @@ func TestService(t *testing.T) {
 	g.Expect(only[corev1.Service](t, render(t), "Service", "appmarket").Spec.Ports[0].NodePort).To(BeZero())
 }
 
-// TestRepositoryOverHTTPS follows the certificate through everything that names the scheme.
+// TestRepositoryOverHTTPS checks every field that depends on the scheme of the repository.
 func TestRepositoryOverHTTPS(t *testing.T) {
 	g := NewWithT(t)
 	all := render(t, "repository.tls.secretName=charts-tls", "ingress={enabled: true, hosts: [charts.example.com]}")

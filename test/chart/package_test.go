@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// metadata is the part of Chart.yaml that Artifact Hub shows.
+// metadata contains the fields of Chart.yaml that Artifact Hub shows.
 type metadata struct {
 	Name, Version, AppVersion, Icon, Home string
 	Sources                               []string
@@ -77,8 +77,8 @@ func TestArtifactHubLearnsImageAndLicense(t *testing.T) {
 	}
 }
 
-// TestLinksOfTheChartNameFiles finds every file of the repository that Chart.yaml and
-// README.md link to.
+// TestLinksOfTheChartNameFiles checks that every linked file of the Git repository in Chart.yaml
+// and README.md exists.
 func TestLinksOfTheChartNameFiles(t *testing.T) {
 	g := NewWithT(t)
 	link := regexp.MustCompile(`https://(?:github\.com/appmarket/operator/blob|raw\.githubusercontent\.com/appmarket/operator)/main/([\w./-]+)`)
@@ -96,7 +96,7 @@ func TestLinksOfTheChartNameFiles(t *testing.T) {
 	}
 }
 
-// TestPackageHasReadmeAndLicense looks into the archives that both clients make.
+// TestPackageHasReadmeAndLicense checks the archives that both helm clients create.
 func TestPackageHasReadmeAndLicense(t *testing.T) {
 	license, err := os.ReadFile(path(t, "LICENSE"))
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())

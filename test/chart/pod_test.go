@@ -71,7 +71,8 @@ func TestDisruptionBudget(t *testing.T) {
 	}
 }
 
-// TestChartTest has the pod of helm test ask the Service, which must not select that pod.
+// TestChartTest checks that the Pod of helm test requests the Service, which must not select this
+// Pod.
 func TestChartTest(t *testing.T) {
 	g := NewWithT(t)
 	all := render(t, "repository.service.port=8080", "image.tag=1.2.3", "repository.url=https://charts.example.com",

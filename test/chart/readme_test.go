@@ -11,14 +11,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Marks around the table of values in README.md of the chart.
+// Markers around the table of values in the chart's README.md.
 const (
 	tableBegin = "<!-- begin values -->\n"
 	tableEnd   = "<!-- end values -->\n"
 )
 
-// TestReadmeHasEveryValue compares the table of README.md with values.yaml. With -update it
-// writes the table.
+// TestReadmeHasEveryValue compares the table in README.md with values.yaml. With -update it writes
+// the table.
 func TestReadmeHasEveryValue(t *testing.T) {
 	g := NewWithT(t)
 	text, err := os.ReadFile(path(t, "charts", "appmarket", "values.yaml"))
@@ -43,7 +43,7 @@ func TestReadmeHasEveryValue(t *testing.T) {
 	g.Expect(written).To(Equal(table.String()), "run go test ./test/chart -update")
 }
 
-// writeRows writes a row for each value below a mapping, which must have a comment.
+// writeRows writes a row for each value of a mapping. Each value must have a comment.
 func writeRows(t *testing.T, table *strings.Builder, mapping *yaml.Node, prefix string) {
 	t.Helper()
 	for i := 0; i < len(mapping.Content); i += 2 {
@@ -53,7 +53,7 @@ func writeRows(t *testing.T, table *strings.Builder, mapping *yaml.Node, prefix 
 			writeRows(t, table, value, name+".")
 			continue
 		}
-		// A comment of the file or of a section is followed by an empty line.
+		// A comment about the file or a section is separated by an empty line.
 		paragraphs := strings.Split(strings.TrimSpace(key.HeadComment), "\n\n")
 		comment := paragraphs[len(paragraphs)-1]
 		NewWithT(t).Expect(comment).NotTo(BeEmpty(), "values.yaml has no comment for %s", name)
@@ -66,8 +66,8 @@ func writeRows(t *testing.T, table *strings.Builder, mapping *yaml.Node, prefix 
 	}
 }
 
-// TestSchemaHasEveryValue has the schema name what values.yaml has, so that a mistyped name
-// is refused and a new value is not.
+// TestSchemaHasEveryValue checks that the schema and values.yaml have the same top-level names, so
+// that a misspelled name is rejected and a new one is not.
 func TestSchemaHasEveryValue(t *testing.T) {
 	g := NewWithT(t)
 	text, err := os.ReadFile(path(t, "charts", "appmarket", "values.yaml"))

@@ -6,7 +6,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// TestRefusedValues has values refused that would fail only in the cluster, or in silence.
+// TestRefusedValues checks that values are rejected that would fail only in the cluster, or
+// silently.
 func TestRefusedValues(t *testing.T) {
 	for name, c := range map[string]struct {
 		values []string
@@ -42,7 +43,7 @@ func TestRefusedValues(t *testing.T) {
 	}
 }
 
-// TestAcceptedValues has values accepted that are close to those that are refused.
+// TestAcceptedValues checks that values are accepted that are similar to rejected ones.
 func TestAcceptedValues(t *testing.T) {
 	for name, values := range map[string][]string{
 		"a size in bytes":                {"store.size=10737418240"},

@@ -15,7 +15,7 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// kubeconfig writes one for the administrator of a server.
+// kubeconfig writes a kubeconfig for the administrator of a server and returns its path.
 func kubeconfig(t *testing.T, server *testenv.Env) string {
 	t.Helper()
 	config := clientcmdapi.NewConfig()
@@ -30,8 +30,8 @@ func kubeconfig(t *testing.T, server *testenv.Env) string {
 	return file
 }
 
-// everything are values that have the chart create every object for which the API server
-// of the test has a kind.
+// everything are values with which the chart creates every object whose kind the API server of the
+// test has.
 var everything = []string{
 	"podDisruptionBudget.enabled=true", "metrics={enabled: true, authentication: true}",
 	"networkPolicy={enabled: true, repositoryFrom: [{namespaceSelector: {}}], egress: [{ports: [{port: 443}]}]}",
@@ -41,8 +41,8 @@ var everything = []string{
 	"marketNamespaces=[default]", "marketSecrets=true", "marketBrowsers=[{kind: Group, name: tenants, apiGroup: rbac.authorization.k8s.io}]", "readers=[default]", "tenants=[default]",
 }
 
-// TestServerAcceptsTheChart has a real API server admit every object without keeping it,
-// and the pod into a namespace of the Pod Security level restricted.
+// TestServerAcceptsTheChart creates every object as a dry run on a real API server, and the Pod in
+// a namespace with the Pod Security level restricted.
 func TestServerAcceptsTheChart(t *testing.T) {
 	server := testenv.Start(t)
 	server.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
@@ -68,7 +68,8 @@ func TestServerAcceptsTheChart(t *testing.T) {
 	}
 }
 
-// TestHelmInstallsTheChart has both clients prepare an installation with a real API server.
+// TestHelmInstallsTheChart runs a dry run of an installation with both clients and a real API
+// server.
 func TestHelmInstallsTheChart(t *testing.T) {
 	server := testenv.Start(t)
 	config, namespace := kubeconfig(t, server), server.Namespace(t, nil)
@@ -82,7 +83,7 @@ func TestHelmInstallsTheChart(t *testing.T) {
 	}
 }
 
-// TestChartIsLinted has both clients look for faults of form.
+// TestChartIsLinted runs helm lint with both clients.
 func TestChartIsLinted(t *testing.T) {
 	for client, program := range helms(t) {
 		t.Run(client, func(t *testing.T) {

@@ -1,10 +1,10 @@
-// Package chart checks the Helm chart that installs the operator: what it renders for
-// each value, what it refuses, that a real API server accepts it, that it says the same
-// as the manifests for kustomize, and that its README, its annotations and its license
-// are current.
+// Package chart_test checks the Helm chart that installs the operator: the objects that
+// it renders for each value, the values that it rejects, that a real API server accepts
+// the objects, that they agree with the manifests for kustomize, and that its README,
+// its annotations and its license are current.
 //
-// Every rendering is done by Helm 3 and by Helm 4, which must agree. HELM3 and HELM4 are
-// their programs, and KUBEBUILDER_ASSETS is the folder of the control plane and kubectl.
+// Helm 3 and Helm 4 must render the same objects. HELM3 and HELM4 are the paths of the
+// programs, and KUBEBUILDER_ASSETS is the folder of the control plane and kubectl.
 package chart_test
 
 import (
@@ -24,7 +24,7 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// update writes README.md of the chart instead of comparing it.
+// update writes the chart's README.md instead of comparing it.
 var update = flag.Bool("update", false, "write the values of README.md of the chart")
 
 // namespace is the namespace of the operator, in the rendered chart and in the manifests.
@@ -32,7 +32,7 @@ const namespace = "appmarket-system"
 
 func TestMain(m *testing.M) { os.Exit(testenv.Run(m)) }
 
-// path returns the path of a file of the repository.
+// path returns the path of a file in the module.
 func path(t *testing.T, elements ...string) string {
 	t.Helper()
 	root, err := testenv.ModuleRoot()
@@ -56,7 +56,7 @@ func helms(t *testing.T) map[string]string {
 	return programs
 }
 
-// runHelm runs a helm client, and returns what it prints and what it writes to stderr.
+// runHelm runs a helm client and returns its standard output and its standard error.
 func runHelm(t *testing.T, program string, args ...string) (out, complaint string, err error) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), program, args...)
@@ -68,8 +68,8 @@ func runHelm(t *testing.T, program string, args ...string) (out, complaint strin
 	return stdout.String(), stderr.String(), err
 }
 
-// template returns the arguments of helm that render the chart with values, each as
-// name=value in YAML.
+// template returns the arguments of helm that render the chart with values of the form name=value,
+// where the value is YAML.
 func template(t *testing.T, values []string) []string {
 	t.Helper()
 	args := []string{
@@ -79,7 +79,7 @@ func template(t *testing.T, values []string) []string {
 	return append(args, valuesFile(t, values))
 }
 
-// valuesFile writes values to a file. A name is a path, as in store.size.
+// valuesFile writes values to a file. The name of a value is a path, such as store.size.
 func valuesFile(t *testing.T, values []string) string {
 	t.Helper()
 	g := NewWithT(t)
@@ -110,10 +110,10 @@ func valuesFile(t *testing.T, values []string) string {
 // objects are the objects of a manifest.
 type objects []*unstructured.Unstructured
 
-// rendered keeps what Helm made of values: many tests start from the same.
+// rendered caches manifests by values, because many tests use the same values.
 var rendered = map[string]string{}
 
-// render renders the chart with values.
+// render renders the chart with values in both clients, which must agree, and returns the objects.
 func render(t *testing.T, values ...string) objects {
 	t.Helper()
 	g := NewWithT(t)
@@ -130,7 +130,7 @@ func render(t *testing.T, values ...string) objects {
 	return documents(t, rendered[key])
 }
 
-// refusal returns why the chart is not rendered with values.
+// refusal returns the errors of both clients, which must fail to render the chart with the values.
 func refusal(t *testing.T, values ...string) string {
 	t.Helper()
 	var all []string
@@ -167,7 +167,7 @@ func (o objects) find(kind string) objects {
 	return found
 }
 
-// only reads the one object of a kind, and name if there are several, into a type.
+// only returns the one object with a kind and a name, converted to its type.
 func only[T any](t *testing.T, all objects, kind, name string) T {
 	t.Helper()
 	g := NewWithT(t)

@@ -13,17 +13,17 @@ import (
 	"github.com/appmarket/operator/test/testenv"
 )
 
-// bindings are the RoleBindings in the namespaces that a value names, by their name.
+// bindings are the RoleBindings in the namespaces of a value: the value by the name of the binding.
 var bindings = map[string]string{
 	"appmarket-impersonated-accounts": "tenants", "appmarket-reader": "readers",
 	"appmarket-market-secrets": "marketNamespaces", "appmarket-browser": "marketNamespaces",
 }
 
-// bound are the values without which the market namespaces have no bindings.
+// bound are the values that enable the bindings in the market namespaces.
 var bound = []string{"marketSecrets=true", "marketBrowsers=[{kind: User, name: jane, apiGroup: rbac.authorization.k8s.io}]"}
 
-// TestBindingsAreRenderedWithoutACluster has helm template and Argo CD, which cannot look a
-// namespace up, bind in all of them.
+// TestBindingsAreRenderedWithoutACluster checks that helm template and Argo CD, which cannot look
+// up a namespace, render the bindings for all namespaces.
 func TestBindingsAreRenderedWithoutACluster(t *testing.T) {
 	for name, value := range bindings {
 		g := NewWithT(t)
@@ -39,8 +39,8 @@ func TestBindingsAreRenderedWithoutACluster(t *testing.T) {
 	g.Expect(render(t, "tenants=[demo]").find("ClusterRoleBinding")).NotTo(ContainElement(HaveField("GetName()", "appmarket-impersonated-accounts")))
 }
 
-// TestMissingNamespacesDoNotFailAnUpgrade installs and upgrades the chart on a real API
-// server, with namespaces that do not exist yet, and that are gone.
+// TestMissingNamespacesDoNotFailAnUpgrade installs and upgrades the chart on a real API server with
+// namespaces that do not exist yet or have been deleted.
 func TestMissingNamespacesDoNotFailAnUpgrade(t *testing.T) {
 	server := testenv.Start(t)
 	config := kubeconfig(t, server)
@@ -82,8 +82,8 @@ func TestMissingNamespacesDoNotFailAnUpgrade(t *testing.T) {
 	}
 }
 
-// TestMarketsHaveNoBindingsByDefault has the namespace of the samples, which need not exist,
-// be a market without rights to its Secrets.
+// TestMarketsHaveNoBindingsByDefault checks that the market namespace of the samples, which may not
+// exist, gets no RoleBinding by default.
 func TestMarketsHaveNoBindingsByDefault(t *testing.T) {
 	g := NewWithT(t)
 	all := render(t)
@@ -96,7 +96,8 @@ func TestMarketsHaveNoBindingsByDefault(t *testing.T) {
 	g.Expect(arguments(t, render(t, "marketNamespaces=[]"))).NotTo(ContainElement(HavePrefix("--market-namespaces")))
 }
 
-// TestAdministratorsOfNamespacesKeepNoMarket unless a value says so.
+// TestAdministratorsOfNamespacesKeepNoMarket checks that the role of market administrators is
+// aggregated to admin only if a value enables it.
 func TestAdministratorsOfNamespacesKeepNoMarket(t *testing.T) {
 	const aggregated = "rbac.authorization.k8s.io/aggregate-to-admin"
 	for name, c := range map[string]struct {
