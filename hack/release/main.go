@@ -1,5 +1,5 @@
-// Command release writes what a release of AppMarket has beside the image, and checks
-// that the versions of a release agree:
+// Command release writes the files of a release other than the image, and checks that the versions
+// of a release agree:
 //
 //	release manifests --layout dist/image --output dist
 //	release samples --output dist/samples

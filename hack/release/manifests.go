@@ -17,9 +17,9 @@ import (
 	"github.com/appmarket/operator/internal/chart"
 )
 
-// releaseFiles describes the files of a release.
+// releaseFiles contains the parameters of the files of a release.
 type releaseFiles struct {
-	// root is the folder of the repository.
+	// root is the folder of the Git repository.
 	root       string
 	version    string
 	image      string
@@ -55,7 +55,7 @@ func (r releaseFiles) build() ([]releaseFile, error) {
 	return built, nil
 }
 
-// chart returns the archive of the chart, with the version and the image filled in.
+// chart returns the archive of the chart with the version and the image of the release.
 func (r releaseFiles) chart() ([]byte, error) {
 	folder := os.DirFS(filepath.Join(r.root, "charts/appmarket"))
 	var files []chart.File
@@ -95,7 +95,7 @@ func (r releaseFiles) chart() ([]byte, error) {
 	return chart.Pack("appmarket", files)
 }
 
-// install returns everything that runs the operator in a cluster, without the CRDs.
+// install returns the objects that run the operator in a cluster, without the CRDs.
 func (r releaseFiles) install() (objects []byte, err error) {
 	overlay, err := os.MkdirTemp(r.root, ".install-")
 	if err != nil {
@@ -115,8 +115,7 @@ func (r releaseFiles) install() (objects []byte, err error) {
 	return kustomize(overlay)
 }
 
-// samples returns a market, a tenant and a first task, with a source that every cluster
-// can reach.
+// samples returns a market, a tenant and an install task. The URL of the source is public.
 func (r releaseFiles) samples() ([]byte, error) {
 	var all [][]byte
 	for _, name := range []string{"marketsource.yaml", "tenant.yaml", "task-install-hello.yaml"} {
@@ -144,7 +143,7 @@ func kustomize(folder string) ([]byte, error) {
 	return objects.AsYaml()
 }
 
-// replaceOnce replaces a text that must be there exactly once.
+// replaceOnce replaces a text that must occur exactly once.
 func replaceOnce(data []byte, from, to string) ([]byte, error) {
 	if count := bytes.Count(data, []byte(from)); count != 1 {
 		return nil, fmt.Errorf("%q is there %d times instead of once", from, count)
@@ -152,7 +151,7 @@ func replaceOnce(data []byte, from, to string) ([]byte, error) {
 	return bytes.Replace(data, []byte(from), []byte(to), 1), nil
 }
 
-// imageIn returns the version and the digest of the one image in an OCI image layout.
+// imageIn returns the version and the digest of the only image in an OCI image layout.
 func imageIn(folder string) (version, digest string, err error) {
 	index, err := layout.ImageIndexFromPath(folder)
 	if err != nil {

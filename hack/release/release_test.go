@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// root is the folder of the repository.
+// root is the folder of the Git repository.
 const root = "../.."
 
 // written runs `release manifests` for an image of version 1.2.3 and returns its files by name, and
@@ -47,7 +47,7 @@ func written(t *testing.T) (map[string]string, string) {
 	return files, digest.String()
 }
 
-// kindsOf returns how many objects of each kind a manifest has.
+// kindsOf returns the number of objects of each kind in a manifest.
 func kindsOf(t *testing.T, manifest string) map[string]int {
 	t.Helper()
 	kinds := map[string]int{}

@@ -12,11 +12,11 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// heading is the heading of a section of CHANGELOG.md.
+// heading matches the heading of a section in CHANGELOG.md.
 var heading = regexp.MustCompile(`(?m)^## (.+)$`)
 
-// check returns an error unless the versions of the chart agree and, for a tag, are
-// those of the tag and have a section in CHANGELOG.md.
+// check returns an error unless the versions of the chart agree and, if a tag is given, are equal
+// to the tag and have a section in CHANGELOG.md.
 func check(root, tag string) error {
 	version, err := chartVersion(root)
 	if err != nil {
@@ -39,7 +39,7 @@ func check(root, tag string) error {
 	return err
 }
 
-// chartVersion returns the version of the chart, which must be its appVersion too.
+// chartVersion returns the version of the chart, which must be equal to its appVersion.
 func chartVersion(root string) (string, error) {
 	file := filepath.Join(root, "charts/appmarket/Chart.yaml")
 	text, err := os.ReadFile(file)
@@ -72,8 +72,8 @@ func notesFor(root, version string) (string, error) {
 	return section + "\n", nil
 }
 
-// sectionOf returns the text below a heading. The heading may end with a date, as in
-// "## 0.1.0 (2026-12-01)".
+// sectionOf returns the text below a heading. The heading may end with a date, as in "## 0.1.0
+// (2026-12-01)".
 func sectionOf(changes []byte, name string) string {
 	headings := heading.FindAllSubmatchIndex(changes, -1)
 	for i, at := range headings {

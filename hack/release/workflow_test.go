@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// workflow is the part of a workflow of GitHub Actions that the tests read.
+// workflow contains the fields of a GitHub Actions workflow that the tests use.
 type workflow struct {
 	Jobs map[string]struct {
 		Needs any
@@ -66,9 +66,8 @@ func TestReleaseUsesCommandsThatExist(t *testing.T) {
 	g.Expect(count).To(BeNumerically(">=", 6))
 }
 
-// TestDocumentationVerifiesWhatTheWorkflowSigns compares docs/installing.md with the
-// workflow: each signature has a command that verifies it, with the identity of the
-// workflow.
+// TestDocumentationVerifiesWhatTheWorkflowSigns compares docs/installing.md with the workflow: each
+// signature must have a command that verifies it with the identity of the workflow.
 func TestDocumentationVerifiesWhatTheWorkflowSigns(t *testing.T) {
 	g := NewWithT(t)
 	text, err := os.ReadFile(root + "/docs/installing.md")
