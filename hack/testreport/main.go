@@ -1,13 +1,13 @@
-// Command testreport prints the events of `go test -json` as `go test` prints
-// results: one line for each package, and the output of the tests that failed.
+// Command testreport prints the events of `go test -json` in the format of `go test`:
+// one line for each package, and the output of the failed tests.
 //
 //	go test -json ./... | testreport -save events.json
 //	testreport events.json
 //	testreport -slowest 10 *.json
 //
-// The second form prints the lines for packages of a run that has shown its failures
-// and saved its events, for example `ginkgo --gojson-report`. The third prints the
-// slowest tests of saved runs and nothing else.
+// The second form prints only the lines of packages, for a run that has printed its
+// failures and saved its events, such as `ginkgo --gojson-report`. The third form prints
+// only the slowest tests of saved runs.
 package main
 
 import (
@@ -75,12 +75,12 @@ func run(files []string, save string, slowest int) error {
 	return nil
 }
 
-// report collects events and prints results as they come.
+// report collects events and prints results as they arrive.
 type report struct {
 	out io.Writer
-	// linesOnly leaves out what tests have printed.
+	// linesOnly omits the output of tests.
 	linesOnly bool
-	// output is what a test has printed so far, by package and test.
+	// output contains the output that is not printed yet, by package and test.
 	output map[test]*strings.Builder
 	took   map[test]float64
 }
@@ -92,7 +92,7 @@ func newReport(out io.Writer) *report {
 	return &report{out: out, output: map[test]*strings.Builder{}, took: map[test]float64{}}
 }
 
-// read reads events, one a line. A line that is no event is printed as it is.
+// read reads events, one per line. A line that is not an event is printed unchanged.
 func (r *report) read(from io.Reader) error {
 	lines := bufio.NewReader(from)
 	for {
@@ -132,7 +132,7 @@ func (r *report) add(e event) {
 	}
 }
 
-// end prints what is to be said at the end of a test or a package.
+// end prints the result of a test or a package.
 func (r *report) end(of test, e event) {
 	failed := e.Action == "fail"
 	if of.name != "" {
@@ -158,8 +158,8 @@ func (r *report) print(of test) {
 	}
 }
 
-// printPackage prints what a package that failed has printed and is not printed yet:
-// the tests that never ended are of interest.
+// printPackage prints the remaining output of a failed package, which includes the output of tests
+// that have not ended.
 func (r *report) printPackage(pkg string) {
 	var left []test
 	for of := range r.output {
@@ -181,7 +181,7 @@ func (r *report) printPackage(pkg string) {
 	}
 }
 
-// printSlowest prints the slowest tests. A test with subtests is not one of them.
+// printSlowest prints the slowest tests, except tests with subtests.
 func (r *report) printSlowest(out io.Writer, count int) {
 	parents := map[test]bool{}
 	for of := range r.took {
