@@ -1,10 +1,10 @@
 // Command sampleapp is the program of every sample app. It serves a page with the name
-// and the version of the app, its arguments, its settings and how often it was visited:
+// and the version of the app, its arguments, its settings and the number of visits:
 //
 //	APP=hello APP_VERSION=1.1 sampleapp
 //
-// Sample charts also run it to the end: `sampleapp create NAME` creates a page, and
-// `sampleapp URL` succeeds if the URL answers.
+// Sample charts also run it in Jobs: `sampleapp create NAME` creates a page, and
+// `sampleapp URL` succeeds if the URL responds with status 200.
 package main
 
 import (
@@ -37,11 +37,11 @@ func run(ctx context.Context, args []string) error {
 	case len(args) == 1 && strings.HasPrefix(args[0], "http://"):
 		return get(ctx, args[0])
 	}
-	// The ports that sample charts use; each serves the same.
+	// The sample charts use these ports. Each serves the same page.
 	return serve(ctx, []string{":8080", ":8081", ":8082"}, appFromEnvironment(args))
 }
 
-// createPage creates a page of a wiki unless it exists.
+// createPage creates an empty page of a wiki unless it exists.
 func createPage(folder, name string) error {
 	file, err := os.OpenFile(filepath.Join(folder, filepath.Base(name)), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -50,7 +50,7 @@ func createPage(folder, name string) error {
 	return file.Close()
 }
 
-// get returns an error unless the URL answers with status 200.
+// get returns an error unless the URL responds with status 200 within 10 seconds.
 func get(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

@@ -11,21 +11,21 @@ import (
 	"strings"
 )
 
-// app is what the page shows.
+// app is the content of the page.
 type app struct {
 	Name, Version string
 	// Args are the arguments of the program.
 	Args []string
-	// Settings are environment variables, as NAME=value, without passwords.
+	// Settings are environment variables in the form NAME=value, without the hidden ones.
 	Settings []string
-	// content is the folder with a page of the chart, index.html.
+	// content is the folder of index.html, the page of the chart.
 	content string
 	// volumes are the folders in which visits are counted.
 	volumes []string
 }
 
-// hidden are the beginnings and parts of names of variables that the page leaves out:
-// those of the container, those that Kubernetes sets for Services, and secrets.
+// hidden are prefixes and parts of the names of variables that the page omits: variables of the
+// container, variables that Kubernetes sets for Services, and secrets.
 var hidden = []string{"APP=", "APP_VERSION=", "PATH=", "HOME=", "HOSTNAME=", "KUBERNETES_", "_SERVICE_", "_PORT", "PASSWORD"}
 
 // appFromEnvironment returns the app that the environment and the arguments describe.
@@ -42,7 +42,7 @@ func appFromEnvironment(args []string) app {
 	return a
 }
 
-// write writes the page with the content of the chart, which is HTML.
+// write writes the page with the content of the chart, which is HTML and is not escaped.
 func (a app) write(w io.Writer, content []byte) {
 	name := html.EscapeString(a.Name + " " + a.Version)
 	fmt.Fprintf(w, "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>%s</title>\n%s\n<p>%s</p>\n<ul>\n", name, content, name)

@@ -12,7 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// pageOf returns the status and the page of an app.
+// pageOf requests a path of an app and returns the status and the page.
 func pageOf(t *testing.T, a app, path string) (int, string) {
 	t.Helper()
 	recorder := httptest.NewRecorder()

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// volumes are the folders at which sample charts mount their volumes. The page counts its
-// visits in them, so that people see whether data survives an operation.
+// volumes are the mount paths of the volumes of sample charts. The visits are counted in them, to
+// show whether data survives an operation.
 var volumes = []string{"/data", "/pages", "/rooms"}
 
 // countVisits counts a visit in each folder that exists, and returns a sentence about each.
@@ -28,7 +28,7 @@ func countVisits(folders []string) []string {
 	return all
 }
 
-// countVisit counts a visit in a file, which gets a byte for each.
+// countVisit appends a byte to a file for each visit and returns their number.
 func countVisit(path string) (count int64, err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
