@@ -26,7 +26,7 @@ import (
 // programPath is the path of the operator in its image.
 const programPath = "usr/local/bin/appmarket"
 
-// built builds an image of two programs, with SBOMs, and returns its index.
+// built builds an image with two programs and their SBOMs, and returns its index.
 func built(t *testing.T, folder string, flags ...string) v1.ImageIndex {
 	t.Helper()
 	g := NewWithT(t)
@@ -48,7 +48,7 @@ func built(t *testing.T, folder string, flags ...string) v1.ImageIndex {
 	return indexes[0].index
 }
 
-// programFor returns a program for a platform of linux.
+// programFor returns an executable for a Linux platform.
 func programFor(t *testing.T, platform string) string {
 	t.Helper()
 	return elfProgram(t, machines[strings.TrimPrefix(platform, "linux/")], elf.PT_LOAD, "program for "+platform)
@@ -112,7 +112,7 @@ func TestImageHasWhatTheOperatorNeeds(t *testing.T) {
 	}
 }
 
-// filesOf returns the contents of the files of an image, and its folders.
+// filesOf returns the contents of the files and folders of an image.
 func filesOf(t *testing.T, image v1.Image) map[string][]byte {
 	t.Helper()
 	g := NewWithT(t)

@@ -11,11 +11,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// release describes the program in an image.
+// release describes the image of a program.
 type release struct {
 	title       string
 	description string
-	// programPath is the path of the program in the image, without the first slash.
+	// programPath is the path of the program in the image, without the leading slash.
 	programPath string
 	version     string
 	revision    string
@@ -24,8 +24,8 @@ type release struct {
 	env []string
 }
 
-// labels returns the labels of an image, which are also its annotations. The OCI
-// image specification defines them.
+// labels returns the labels of an image, which are also its annotations, as defined by the OCI
+// image specification.
 func (r release) labels() map[string]string {
 	return map[string]string{
 		"org.opencontainers.image.title":       r.title,
@@ -44,7 +44,7 @@ type platformLayer struct {
 	layer    v1.Layer
 }
 
-// newProgramLayers returns a layer for each program, at a path in the image.
+// newProgramLayers returns a layer for each program, which has the given path in the image.
 func newProgramLayers(path string, programs []platformFile) ([]platformLayer, error) {
 	var layers []platformLayer
 	for _, p := range programs {
@@ -101,8 +101,8 @@ func newImage(r release, platform *v1.Platform, base, program v1.Layer) (v1.Imag
 	return mutate.Annotations(image, r.labels()).(v1.Image), nil
 }
 
-// report prints the digest of an index and the compressed size of each image. It
-// returns an error if an image is larger than a limit in MiB, unless the limit is 0.
+// report prints the digest of an index and the compressed size of each image. It returns an error
+// if an image exceeds the limit in MiB, unless the limit is 0.
 func report(out io.Writer, index v1.ImageIndex, limit float64) error {
 	digest, err := index.Digest()
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 const (
 	// certificatesPath is the first path at which Go looks for root certificates.
 	certificatesPath = "etc/ssl/certs/ca-certificates.crt"
-	// licensePath is where scanners of images look for licenses.
+	// licensePath is a path at which image scanners look for licenses.
 	licensePath = "licenses/LICENSE"
 	// user is the ID of the user and the group that programs run as.
 	user = 65532
@@ -32,8 +32,8 @@ type file struct {
 	data []byte
 }
 
-// baseLayer returns the layer below the program: root certificates, the user, a folder
-// for temporary files, and the license from a file.
+// baseLayer returns the layer below the program: root certificates, the user, a folder for
+// temporary files, and the license from a file.
 func baseLayer(license string) (v1.Layer, error) {
 	text, err := os.ReadFile(license)
 	if err != nil {
@@ -54,9 +54,8 @@ func baseLayer(license string) (v1.Layer, error) {
 	})
 }
 
-// rootCertificates returns the certificates that Mozilla trusts, of the version in
-// go.mod. Certificates with constraints are left out, because a file of certificates
-// cannot express them.
+// rootCertificates returns the certificates that Mozilla trusts, in the version of go.mod.
+// Certificates with constraints are omitted, because a PEM file cannot express the constraints.
 func rootCertificates() []byte {
 	var all bytes.Buffer
 	for root := range bundle.Roots() {
@@ -77,8 +76,8 @@ func programLayer(name string, program []byte) (v1.Layer, error) {
 	return newLayer(files)
 }
 
-// newLayer returns a layer of files that belong to root and have no times, so that the
-// same files give the same digest.
+// newLayer returns a layer of files that are owned by root and have no timestamps, so that equal
+// files result in equal digests.
 func newLayer(files []file) (v1.Layer, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)

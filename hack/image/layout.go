@@ -23,8 +23,8 @@ type namedIndex struct {
 	index v1.ImageIndex
 }
 
-// writeLayout replaces a folder by an OCI image layout. Indexes have a name in it;
-// artifacts have none, since they are found by their subject.
+// writeLayout replaces a folder with an OCI image layout. Indexes have names in the layout.
+// Artifacts have none, because clients find them by their subject.
 func writeLayout(folder string, indexes []namedIndex, artifacts []v1.Image) error {
 	if err := os.RemoveAll(folder); err != nil {
 		return err
@@ -50,7 +50,7 @@ func writeLayout(folder string, indexes []namedIndex, artifacts []v1.Image) erro
 	return nil
 }
 
-// readLayout returns what writeLayout has written.
+// readLayout returns the indexes and artifacts that writeLayout has written.
 func readLayout(folder string) (indexes []namedIndex, artifacts []v1.Image, err error) {
 	all, err := layout.ImageIndexFromPath(folder)
 	if err != nil {
@@ -81,10 +81,9 @@ func readLayout(folder string) (indexes []namedIndex, artifacts []v1.Image, err 
 	return indexes, artifacts, nil
 }
 
-// pushLayout pushes the images of a layout as they are, with the credentials of docker
-// login, and prints their references with digests. A reference without a tag gets the
-// name of the image in the layout; an image with a name and a tag of its own is pushed
-// below the reference.
+// pushLayout pushes the images of a layout unchanged, with the credentials of docker login, and
+// prints their references with digests. A reference without a tag gets the name of the image in the
+// layout as tag. An image with a name and a tag is pushed to a repository below the reference.
 func pushLayout(ctx context.Context, folder, reference string) error {
 	indexes, artifacts, err := readLayout(folder)
 	if err != nil {
@@ -113,7 +112,7 @@ func pushLayout(ctx context.Context, folder, reference string) error {
 	return nil
 }
 
-// targetOf returns the reference that an image with this name is pushed to.
+// targetOf returns the reference to which an image with the given name is pushed.
 func targetOf(reference, imageName string) (name.Reference, error) {
 	if strings.Contains(imageName, ":") {
 		return name.NewTag(reference + "/" + imageName)

@@ -1,4 +1,4 @@
-// Command image makes container images without a container engine, and pushes them:
+// Command image builds container images without a container engine, and pushes them:
 //
 //	image build --output dist/image --version 0.1.0 --revision COMMIT --created TIME \
 //	    --sbom linux/amd64=dist/sbom-linux-amd64.cdx.json linux/amd64=dist/appmarket-linux-amd64
@@ -6,8 +6,8 @@
 //	image samples --output dist/sample-images ... linux/amd64=dist/sampleapp-linux-amd64
 //	image push dist/sample-images registry.example/samples
 //
-// Images are written as an OCI image layout. The same programs, flags, and modules
-// give the same bytes, and so the same digest.
+// Images are written as an OCI image layout. The same programs, flags and modules result in the
+// same bytes, and therefore in the same digest.
 package main
 
 import (
@@ -62,8 +62,8 @@ func newBuildFlags(name, output string, r *release) *buildFlags {
 	return f
 }
 
-// parse reads the flags and the programs behind them. It completes the release and
-// returns the layers of images.
+// parse reads the flags and the programs in the arguments. It completes the release and returns the
+// base layer and the layer of each program.
 func (f *buildFlags) parse(args []string, r *release) (v1.Layer, []platformLayer, error) {
 	if err := f.Parse(args); err != nil {
 		return nil, nil, err
@@ -124,7 +124,7 @@ type platformFile struct {
 	file     string
 }
 
-// platformFiles is a flag of the form linux/amd64=FILE that may be repeated.
+// platformFiles is a flag of the form linux/amd64=FILE that can be repeated.
 type platformFiles []platformFile
 
 // String returns the platforms.

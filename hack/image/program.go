@@ -8,13 +8,13 @@ import (
 	"os"
 )
 
-// machines maps the architectures of platforms to those in the header of a program.
+// machines maps the architectures of platforms to the machine in an ELF header.
 var machines = map[string]elf.Machine{
 	"amd64": elf.EM_X86_64,
 	"arm64": elf.EM_AARCH64,
 }
 
-// readProgram reads a program and checks that an image without any library can start it.
+// readProgram reads a program and checks that it runs in an image without libraries.
 func readProgram(p platformFile) ([]byte, error) {
 	text, err := os.ReadFile(p.file)
 	if err != nil {

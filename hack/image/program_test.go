@@ -9,7 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// elfProgram returns the headers of a program, with a text behind them.
+// elfProgram returns the headers of an executable, followed by a text.
 func elfProgram(t *testing.T, machine elf.Machine, part elf.ProgType, text string) string {
 	t.Helper()
 	header := elf.Header64{

@@ -8,9 +8,8 @@ import (
 	"github.com/appmarket/operator/test/samplemarket"
 )
 
-// buildSamples writes an image for each image that the sample charts name. All have the
-// same program, which learns from its environment which app it is, so they share their
-// layers.
+// buildSamples writes an image for each image that the sample charts name. All images share the
+// layers of one program, which reads its app from the environment.
 func buildSamples(args []string) error {
 	r := release{
 		description: "A sample app of AppMarket.",
@@ -40,7 +39,7 @@ func buildSamples(args []string) error {
 	return writeLayout(f.output, indexes, nil)
 }
 
-// platformsIn returns the programs for the platforms that are listed.
+// platformsIn returns the programs for the given platforms.
 func platformsIn(programs []platformLayer, platforms []string) []platformLayer {
 	return slices.DeleteFunc(slices.Clone(programs), func(p platformLayer) bool {
 		return !slices.Contains(platforms, p.platform.String())

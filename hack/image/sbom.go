@@ -11,11 +11,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// cycloneDX is the media type of an SBOM. As the type of the configuration it is also
-// the artifact type by which clients find an SBOM among the referrers of an image.
+// cycloneDX is the media type of an SBOM. It is also the media type of the artifact's
+// configuration, and so the artifact type by which clients find an SBOM among the referrers of an
+// image.
 const cycloneDX types.MediaType = "application/vnd.cyclonedx+json"
 
-// newSBOMs returns an artifact for each SBOM. Its subject is the image of the platform.
+// newSBOMs returns an artifact for each SBOM. Its subject is the image of the same platform.
 func newSBOMs(index v1.ImageIndex, files []platformFile) ([]v1.Image, error) {
 	manifest, err := index.IndexManifest()
 	if err != nil {
