@@ -61,8 +61,8 @@ func TestActions(t *testing.T) {
 	}
 }
 
-// timeless is an object as JSON, in which numbers are numbers, without the time at which
-// a reconcile was asked for.
+// timeless returns an object as JSON with normalized numbers, and without the time of a reconcile
+// request.
 func timeless(g Gomega, o *unstructured.Unstructured) []byte {
 	if annotations := o.GetAnnotations(); annotations[requested] != "" {
 		annotations[requested] = "now"

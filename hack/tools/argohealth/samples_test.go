@@ -10,16 +10,15 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// place is where Argo CD puts an object in a sync.
+// place is the position of an object in a sync of Argo CD.
 type place struct {
 	hooks    []common.HookType
 	policies []common.HookDeletePolicy
 	wave     int
 }
 
-// TestSamples asks Argo CD when it applies each of the samples. Hooks at the end of an
-// application are no matter of its sync engine: it leaves them to Argo CD, and does not
-// apply them.
+// TestSamples checks when Argo CD applies each of the samples. The sync engine does not apply hooks
+// that run when an application is deleted, because another part of Argo CD does.
 func TestSamples(t *testing.T) {
 	g := NewWithT(t)
 	before := []common.HookDeletePolicy{common.HookDeletePolicyBeforeHookCreation}

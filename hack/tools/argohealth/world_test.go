@@ -20,10 +20,10 @@ import (
 // root is the folder of the checkout.
 const root = "../../.."
 
-// kinds are all of AppMarket.
+// kinds are all kinds of AppMarket.
 var kinds = []string{"MarketSource", "AppInfo", "AppInstance", "AppInstallTask"}
 
-// overrides are the customizations as Argo CD reads them from its ConfigMap.
+// overrides returns the customizations as Argo CD reads them from its ConfigMap.
 func overrides(t *testing.T) map[string]v1alpha1.ResourceOverride {
 	g := NewWithT(t)
 	patch := read[corev1.ConfigMap](g, filepath.Join(root, "config", "argocd", "argocd-cm.yaml"))
@@ -49,12 +49,12 @@ func read[T any](g Gomega, path string) T {
 	return into
 }
 
-// scripts is a file beside the scripts of a kind.
+// scripts returns the path of a file in Argo CD's customizations of a kind.
 func scripts(kind string, elements ...string) string {
 	return filepath.Join(append([]string{root, "config", "argocd", "resource_customizations", "appmarket.io", kind}, elements...)...)
 }
 
-// objects are those of a file of YAML.
+// objects returns the objects in a YAML file.
 func objects(g Gomega, path string) []*unstructured.Unstructured {
 	content, err := os.ReadFile(path)
 	g.Expect(err).NotTo(HaveOccurred())
