@@ -1,10 +1,10 @@
-// Command hydrate takes one chart through the five steps of hydration without a
-// cluster, and prints what each step made of it: for people who write charts, and
-// for looking into one that a market could not take.
+// Command hydrate runs the five hydration steps for one chart without a cluster, and
+// prints the result of each step. It is for chart authors, and for finding out why a
+// market rejects a chart.
 //
 //	hydrate [--values FILE] [--params FILE] [--profile Olares|Helm] [--out DIR] CHART
 //
-// CHART is a folder or an archive. It exits with 1 if a step fails.
+// CHART is a folder or an archive. The exit code is 1 if a step fails.
 package main
 
 import (
@@ -31,7 +31,7 @@ import (
 	"github.com/appmarket/operator/internal/worker"
 )
 
-// renderWorker makes this program a worker that renders charts for another one.
+// renderWorker is the argument that makes this program a render worker of another process.
 const renderWorker = "render-worker"
 
 func main() {
@@ -115,7 +115,7 @@ func newRequest(ctx context.Context, o options) (hydrate.Request, error) {
 	return request, err
 }
 
-// local reads a chart from this machine, as a source of type Directory does.
+// local returns a fetcher and an offer of a local chart, as a source of type Directory does.
 func local(chart string) (hydrate.Fetcher, hydrate.Offer, error) {
 	path, err := filepath.Abs(chart)
 	if err != nil {
@@ -166,8 +166,8 @@ func readValues(file string) (map[string]any, error) {
 	return values, nil
 }
 
-// newSteps are the steps of the operator. What they leave behind is removed by the
-// function that is returned.
+// newSteps returns the steps of the operator, and a function that stops the workers and removes
+// temporary files.
 func newSteps(o options, observer hydrate.Observer) ([]hydrate.Step, func(), error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -178,7 +178,7 @@ func newSteps(o options, observer hydrate.Observer) ([]hydrate.Step, func(), err
 		mirrors = map[string]string{name: url}
 	}
 	inspector, err := registry.New(registry.Options{
-		// Who runs this reaches these addresses anyway.
+		// The user of this program can reach these addresses without it.
 		Mirrors: mirrors, Network: netguard.Policy{Loopback: true, Private: true},
 	})
 	if err != nil {
@@ -208,7 +208,7 @@ func newSteps(o options, observer hydrate.Observer) ([]hydrate.Step, func(), err
 	}, done, nil
 }
 
-// folder is where to publish: the one that was named, or one for the moment.
+// folder returns the folder to publish to, and a function that removes it if it is temporary.
 func folder(out string) (string, func(), error) {
 	if out != "" {
 		if err := os.MkdirAll(out, 0o755); err != nil {

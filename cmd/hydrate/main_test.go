@@ -9,7 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// TestRunSaysWhatIsMissing shows the words for arguments that lead nowhere.
+// TestRunSaysWhatIsMissing checks the errors for invalid arguments.
 func TestRunSaysWhatIsMissing(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "notes.txt")

@@ -11,14 +11,14 @@ import (
 	"github.com/appmarket/operator/internal/inputs"
 )
 
-// registryPause is how long a registry that did not answer is left alone: for the
-// rest of the run.
+// registryPause is how long a registry that did not respond is not asked again: the rest of the
+// run.
 const registryPause = time.Hour
 
-// printer prints how each step went.
+// printer prints the result of each step.
 type printer struct{ out io.Writer }
 
-// StepDone prints one step.
+// StepDone prints the result of one step.
 func (p printer) StepDone(d *hydrate.Draft, step hydrate.Name, took time.Duration, err error) {
 	mark, said := "ok    ", result(d, step)
 	if err != nil {
@@ -46,8 +46,8 @@ func result(d *hydrate.Draft, step hydrate.Name) string {
 	return ""
 }
 
-// printDraft prints what a person wants to know of the app, as far as the steps
-// came.
+// printDraft prints the images, required inputs and warnings of the app, as far as the completed
+// steps found them.
 func printDraft(out io.Writer, d *hydrate.Draft) {
 	if len(d.Images) > 0 {
 		fmt.Fprintln(out, "\nimages:")
