@@ -15,8 +15,8 @@ import (
 // heading matches the heading of a section in CHANGELOG.md.
 var heading = regexp.MustCompile(`(?m)^## (.+)$`)
 
-// check returns an error unless the versions of the chart agree and, if a tag is given, are equal
-// to the tag and have a section in CHANGELOG.md.
+// check returns an error unless the versions of the chart agree and have a section in CHANGELOG.md.
+// If a tag is given, it must be equal to the version; otherwise the section may be Unreleased.
 func check(root, tag string) error {
 	version, err := chartVersion(root)
 	if err != nil {

@@ -141,7 +141,7 @@ func (m *measure) startNginx(pages []page) string {
 	}
 	user := ""
 	if os.Getuid() == 0 {
-		user = "user root;" // Of its own accord it would become one who may not read the folder.
+		user = "user root;" // The default user cannot read the folder.
 	}
 	address, config := m.freeAddress(), filepath.Join(dir, "nginx.conf")
 	m.Expect(os.WriteFile(config, fmt.Appendf(nil, nginxForm, user, runtime.NumCPU(), dir, address), 0o644)).To(Succeed())

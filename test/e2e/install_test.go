@@ -167,7 +167,7 @@ func kustomizeOverlay() string {
 	return dir
 }
 
-// expectImage checks that the pod of the operator runs the image under test.
+// expectImage checks that the Pod of the operator runs the image under test.
 func expectImage(ctx context.Context) {
 	GinkgoHelper()
 	Expect(cluster.Kubectl(ctx, "get", "pods", "--namespace", system, "--selector", "app.kubernetes.io/name=appmarket",

@@ -20,7 +20,7 @@ func waitForHook(ctx SpecContext, t *fixture.Tenant, name string) {
 	}).WithContext(ctx).Should(ContainSubstring("waiting for "))
 }
 
-// nothingLeft waits until an instance has no objects and no pods.
+// nothingLeft waits until an instance has no objects and no Pods.
 func nothingLeft(ctx context.Context, t *fixture.Tenant) {
 	GinkgoHelper()
 	Eventually(func() []string { return append(t.Leftovers(ctx), t.Names(ctx, "pods")...) }).WithContext(ctx).Should(BeEmpty())

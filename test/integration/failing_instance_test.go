@@ -43,7 +43,7 @@ var _ = Describe("An instance that is not installed", func() {
 		}
 		set(&instance.Spec)
 		if instance.Spec.Title != "" {
-			instance.Name = instance.Spec.Title // Entries name the instance by it.
+			instance.Name = instance.Spec.Title // Entries set the name through the title.
 		}
 		Expect(t.Client.Create(ctx, instance)).To(Succeed())
 		Expect(t.StalledFor(ctx, reason, instance)).To(ContainSubstring(says))

@@ -54,7 +54,7 @@ var _ = Describe("A change that a patch of Helm would lose", func() {
 			}
 			t.Offer(ctx, chart("1.0.0", before), chart("1.1.0", after))
 			if object == "gauge" {
-				object = "gauges." + t.Namespace + ".example.com" // Other specs have kinds of this name.
+				object = "gauges." + t.Namespace + ".example.com" // Other specs have kinds with this name.
 			}
 			live := func() string {
 				return t.Kubectl(ctx, "get", object, "lists", "--namespace", t.Namespace, "--output", "jsonpath="+path)

@@ -12,7 +12,7 @@ import (
 var _ = Describe("A spec that is invalid", func() {
 	DescribeTable("is rejected by kubectl apply with the field", func(ctx SpecContext, kind, name, spec string, says ...string) {
 		t := newTenant(ctx)
-		t.Offer(ctx, site("1.0.0")) // The contract is checked of its objects.
+		t.Offer(ctx, site("1.0.0")) // CheckContract requires objects in the namespace.
 		words := t.ApplyRejected(ctx, fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: {name: %s}\nspec: %s\n", v1alpha1.GroupVersion, kind, name, spec))
 		for _, say := range says {
 			Expect(words).To(ContainSubstring(say))

@@ -197,7 +197,7 @@ func (a *act) checkClaims() {
 	a.Expect(kept).To(Equal(made), "volume claims that are kept")
 }
 
-// checkContract checks the status of every object of the namespace against the status contract.
+// checkContract checks the status of every instance and task against the status contract.
 func (a *act) checkContract() {
 	a.eventually(func(g Gomega) {
 		var all []v1alpha1.Object

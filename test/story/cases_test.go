@@ -83,7 +83,7 @@ func (t tale) String() string { return fmt.Sprintf("%s %s", t.action, t.what()) 
 // begun reports whether the task has written its instance when it is canceled.
 func (t tale) begun() bool { return t.at == inHook || t.at == waitingForObjects }
 
-// committed reports whether the task can no longer be canceled at this point.
+// committed reports whether the cancellation comes too late to have an effect.
 func (t tale) committed() bool {
 	return t.how == cancelled && t.begun() && transitions.Outcomes[t.action].Committed
 }

@@ -137,7 +137,7 @@ func newTill() *till {
 	return t
 }
 
-// certificate returns the path of the CA certificate that a client must trust.
+// certificate returns the path of the certificate that a client must trust.
 func (t *till) certificate() string {
 	GinkgoHelper()
 	path := filepath.Join(GinkgoT().TempDir(), "till.crt")

@@ -111,7 +111,7 @@ func (t *tenant) refused(since trail) []string {
 			ResponseStatus struct{ Code int }
 		}
 		Expect(json.Unmarshal(line, &a)).To(Succeed())
-		optional := []string{"resourcequotas", "limitranges", "namespaces", "events"} // Events only explain.
+		optional := []string{"resourcequotas", "limitranges", "namespaces", "events"} // denied events only shorten messages
 		if a.ResponseStatus.Code == http.StatusForbidden && !slices.Contains(optional, a.ObjectRef.Resource) {
 			found = append(found, a.String())
 		}
@@ -146,7 +146,7 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		Expect(cluster.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: poor}})).To(Succeed())
 	})
 
-	// The default service account installs the version that the action starts from.
+	// The tenant's own service account installs the version that the action starts from.
 	installed := func(ctx context.Context, version string) {
 		GinkgoHelper()
 		t.succeed(ctx, t.Task(ctx, v1alpha1.ActionInstall, "office", func(s *v1alpha1.AppInstallTaskSpec) { s.Version = version }))
@@ -212,11 +212,11 @@ var _ = Describe("A tenant whose account may do nothing", Ordered, ContinueOnFai
 		_, role := t.remedy(ctx, task, 0)
 		const followed, hook = "create delete get list patch watch", "create delete get watch"
 		Expect(rightsOf(role)).To(ConsistOf(
-			"secrets: create delete get list update", "pods: list", // Helm's records, and what is wrong with pods
+			"secrets: create delete get list update", "pods: list", // Helm's records, and the Pods for messages
 			"configmaps: "+followed, "services: "+followed, "persistentvolumeclaims: "+followed, "apps/deployments: "+followed,
 			"autoscaling/horizontalpodautoscalers: list", "batch/jobs: "+hook,
 			"rbac.authorization.k8s.io/roles: "+followed, "rbac.authorization.k8s.io/rolebindings: "+followed,
-			"endpoints: get", // what the app's own Role grants
+			"endpoints: get", // granted by the app's own Role
 		))
 	})
 

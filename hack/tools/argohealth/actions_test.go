@@ -61,8 +61,8 @@ func TestActions(t *testing.T) {
 	}
 }
 
-// timeless returns an object as JSON with normalized numbers, and without the time of a reconcile
-// request.
+// timeless returns an object as JSON, which makes numbers of different types comparable, without
+// the time of a reconcile request.
 func timeless(g Gomega, o *unstructured.Unstructured) []byte {
 	if annotations := o.GetAnnotations(); annotations[requested] != "" {
 		annotations[requested] = "now"

@@ -27,7 +27,7 @@ func TestHealth(t *testing.T) {
 				g.Expect(err).NotTo(HaveOccurred())
 				want := test.HealthStatus
 				if o.GetDeletionTimestamp() != nil && !hook.HasHookFinalizer(o) {
-					// Argo CD does not run the script for an object that is being deleted.
+					// Argo CD runs the script for a deleted object only if it is a hook.
 					want = health.HealthStatus{Status: health.HealthStatusProgressing, Message: "Pending deletion"}
 				}
 				g.Expect(*got).To(Equal(want))
