@@ -20,8 +20,8 @@ import (
 	"github.com/appmarket/operator/test/fixture"
 )
 
-// Every object keeps the status contract after each spec. An object that is being reconciled keeps
-// it at its next stable state.
+// Every object must keep the status contract after each spec. An object that is being reconciled
+// must keep it at its next stable state.
 var _ = AfterEach(func(ctx SpecContext) {
 	if CurrentSpecReport().Failed() {
 		return
