@@ -30,7 +30,7 @@ type AppReader interface {
 	QuestionReader
 }
 
-// DigestInputs returns the inputs of an app: the inputs of its manifest or, if the manifest has
+// ReadInputs returns the inputs of an app: the inputs of its manifest or, if the manifest has
 // none, the inputs from the questions and schemas of its chart units, at most
 // MaxChartInputs. If a question and a schema describe the same input, the question takes
 // precedence, but the input is required if the schema requires it. Defaults come from

@@ -47,7 +47,7 @@ type ReleaseRevision struct {
 	Number int
 }
 
-// DigestInputs are the digests of everything that determines the published result. If the inputs
+// Inputs are the digests of everything that determines the published result. If the inputs
 // do not change, there is no work to do.
 type Inputs struct {
 	// Source is the digest in the offer, or a digest of the offer's URL and time if the
@@ -109,17 +109,17 @@ type Draft struct {
 
 	// RenderedChart.
 
-	// ReadManifest is the app manifest. It is nil for a plain Helm chart.
+	// Manifest is the app manifest. It is nil for a plain Helm chart.
 	Manifest *Manifest
 	// License describes the terms of an app that must be purchased. It is nil for all other
 	// apps.
 	License *License
-	// DigestInputs are the inputs from the app manifest or, if it has none, from the questions
+	// Inputs are the inputs from the app manifest or, if it has none, from the questions
 	// and schemas of the charts. InputWarnings lists the parts of the questions and schemas
 	// that could not be read, at most 20.
 	Inputs        []inputs.Input
 	InputWarnings []string
-	// ListUnits are the charts that are installed. There is at least one.
+	// Units are the charts that are installed. There is at least one.
 	Units []Unit
 
 	// CustomParams.
@@ -158,21 +158,21 @@ type Unit struct {
 	Dir  string
 	// Values are the values with which it was rendered, in addition to values.yaml.
 	Values map[string]any
-	// AllDocuments are the rendered documents, with the parameters merged in.
+	// Documents are the rendered documents, with the parameters merged in.
 	Documents []objects.Document
 	Objects   []objects.Object
 	Notes     string
-	// UnrenderedReason is the reason why the chart does not render with these values but may
+	// Unrendered is the reason why the chart does not render with these values but may
 	// render with others. Documents is empty then. It is empty for a chart that renders.
 	Unrendered string
 	// Violation lists the values that violate a schema of the chart.
 	Violation string
-	// ListWarnings lists problems with the fields of objects, at most 10.
+	// Warnings lists problems with the fields of objects, at most 10.
 	Warnings []string
 	// Release and Lookups have the same meaning as in Rendered.
 	Release *ReleaseChart
 	Lookups int
-	// AllServices are the Services that the release creates in the namespace of the instance.
+	// Services are the Services that the release creates in the namespace of the instance.
 	Services []Service
 }
 

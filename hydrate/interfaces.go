@@ -84,7 +84,7 @@ type Capabilities struct {
 
 // Rendered is the result of rendering a chart unit.
 type Rendered struct {
-	// AllDocuments are the non-empty YAML documents: the CRDs in crds/, then the manifests in
+	// Documents are the non-empty YAML documents: the CRDs in crds/, then the manifests in
 	// installation order, then the hooks.
 	Documents []objects.Document
 	// Notes is the rendered templates/NOTES.txt.
@@ -160,7 +160,7 @@ type PublishRequest struct {
 	// Archive is the packed chart, and Digest its digest in the form "sha256:<hex>".
 	Archive []byte
 	Digest  string
-	// NewReports maps file names, such as "values.yaml", to texts that are too long for an
+	// Reports maps file names, such as "values.yaml", to texts that are too long for an
 	// object.
 	Reports map[string][]byte
 }

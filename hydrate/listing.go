@@ -54,7 +54,7 @@ type Listing struct {
 	NotModified bool
 	// Apps are sorted by name.
 	Apps []App
-	// InvalidEntry lists the names with invalid entries, sorted. Invalid entries do not prevent
+	// Skipped lists the names with invalid entries, sorted. Invalid entries do not prevent
 	// the listing of others.
 	Skipped []InvalidEntry
 	// SkippedEntries is the number of invalid entries. An app may have several.

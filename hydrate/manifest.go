@@ -4,7 +4,7 @@ import (
 	"github.com/appmarket/operator/internal/inputs"
 )
 
-// ReadManifest contains the fields of an app manifest that AppMarket supports.
+// Manifest contains the fields of an app manifest that AppMarket supports.
 type Manifest struct {
 	// Format is the value of olaresManifest.version, APIVersion is v1, v2 or v3, and Type
 	// is app or middleware.
@@ -54,7 +54,7 @@ type Manifest struct {
 	// Images lists images that the app needs in addition to those in its rendered objects.
 	Images []string
 
-	// ListWarnings lists the parts that were not understood, one sentence each, at most 50.
+	// Warnings lists the parts that were not understood, one sentence each, at most 50.
 	Warnings []string
 }
 

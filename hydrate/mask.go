@@ -176,7 +176,7 @@ func (m masker) maskScalar(value string) (string, bool) {
 	return next, next != value
 }
 
-// unitsFor masks the values within a text.
+// maskParts masks the values within a text.
 func (m masker) maskParts(value string) string { return m.parts.Replace(value) }
 
 // decodeBase64 decodes a text, and reports whether it is valid base64.

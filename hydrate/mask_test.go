@@ -14,7 +14,7 @@ import (
 	"github.com/appmarket/operator/hydrate"
 )
 
-// platformValues contains the platform values of these tests. None of the strings and numbers may
+// platform contains the platform values of these tests. None of the strings and numbers may
 // appear in a report.
 var platform = map[string]any{
 	"smtp":   map[string]any{"host": "mail.Internal.example", "password": "hunter2&more"},

@@ -16,7 +16,7 @@ type License struct {
 	// Prices lists the ways to pay, each of which is sufficient. There are at most 32.
 	Prices []Price
 
-	// ListWarnings lists the parts that were not understood, one sentence each, at most 50.
+	// Warnings lists the parts that were not understood, one sentence each, at most 50.
 	Warnings []string
 }
 

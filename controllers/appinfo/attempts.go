@@ -65,7 +65,7 @@ func attemptOf(app *v1alpha1.AppInfo, version string) v1alpha1.Attempt {
 	return v1alpha1.Attempt{}
 }
 
-// recordResult adds attempts for the versions that were not interrupted before. It skips versions
+// addNewAttempts adds attempts for the versions that were not interrupted before. It skips versions
 // that have already failed in this process, so that a retry does not write status.
 func (a *attemptRecorder) addNewAttempts() {
 	for _, j := range a.scope.jobs {
@@ -192,7 +192,7 @@ func (f *failureCache) recordResult(app types.UID, j hydrationJob, err error) {
 	f.apps[app][version] = j.inputs
 }
 
-// removeVersion removes the failures of an app.
+// deleteFailures removes the failures of an app.
 func (f *failureCache) deleteFailures(app types.UID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

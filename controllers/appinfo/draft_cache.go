@@ -72,7 +72,7 @@ func (d *draftCache) totalBytes() int {
 	return sum
 }
 
-// removeVersion removes the drafts of an app.
+// deleteDrafts removes the drafts of an app.
 func (d *draftCache) deleteDrafts(app types.UID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 // maxNamed is the maximum number of names that an event lists.
 const maxNamed = 5
 
-// getReport emits events about published versions and changed images, and about fields that
+// emitEvents emits events about published versions and changed images, and about fields that
 // are removed because status is too large. If the hydration succeeded, the event of the new
 // versions replaces the event of the Ready condition.
 func (s *scope) emitEvents(before []v1alpha1.AppImage, failure error) {

@@ -212,7 +212,7 @@ func (r *Reconciler) keepReady(s *scope, err error) error {
 	return err
 }
 
-// expectServed returns a version whose chart is in the repository: the selected version, or else
+// servedVersion returns a version whose chart is in the repository: the selected version, or else
 // the newest one. It returns "" if all charts are missing.
 func (r *Reconciler) servedVersion(s *scope) string {
 	app, newest := s.app, ""

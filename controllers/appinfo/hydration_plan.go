@@ -101,7 +101,7 @@ func toOffer(o v1alpha1.Offer) hydrate.Offer {
 	return out
 }
 
-// repositoryVersions returns the published version, or nil if it is not published.
+// findPublished returns the published version, or nil if it is not published.
 func findPublished(app *v1alpha1.AppInfo, version string) *v1alpha1.PublishedVersion {
 	for i := range app.Status.Versions {
 		if app.Status.Versions[i].Version == version {

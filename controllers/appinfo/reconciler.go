@@ -62,7 +62,7 @@ type scope struct {
 	statusWriter *status.Writer
 	source       *v1alpha1.MarketSource
 	jobs         []hydrationJob
-	// repositoryVersions contains the versions that this reconcile has published.
+	// published contains the versions that this reconcile has published.
 	published []string
 	// renewed contains the published versions whose chart is new or has changed.
 	renewed []string

@@ -80,7 +80,7 @@ func (r *Reconciler) defaultCancelTarget(ctx context.Context, s *scope) (string,
 	return waiting[at].Name, nil
 }
 
-// isComplete returns the name of the task that this Cancel canceled before, or "" if there is
+// previouslyCanceledTask returns the name of the task that this Cancel canceled before, or "" if there is
 // none.
 func (r *Reconciler) previouslyCanceledTask(ctx context.Context, s *scope) (string, error) {
 	hash, err := transitions.HashSpec(s.task)

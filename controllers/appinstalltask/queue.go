@@ -26,7 +26,7 @@ func (r *Reconciler) readInstance(ctx context.Context, s *scope) error {
 	return err
 }
 
-// currentInstance returns the instance from the cache, or nil if it does not exist.
+// getInstance returns the instance from the cache, or nil if it does not exist.
 func (r *Reconciler) getInstance(ctx context.Context, namespace, name string) (*v1alpha1.AppInstance, error) {
 	instance := &v1alpha1.AppInstance{}
 	err := r.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, instance)
@@ -238,7 +238,7 @@ func isOlder(a, b *v1alpha1.AppInstallTask) bool {
 	return a.Name < b.Name
 }
 
-// isComplete records the completion of a task whose error is nil or terminal.
+// recordCompletion records the completion of a task whose error is nil or terminal.
 func recordCompletion(task *v1alpha1.AppInstallTask, err error) error {
 	if err == nil || outcome.IsStalled(err) {
 		now := metav1.Now()

@@ -107,7 +107,7 @@ func (r *Reconciler) checkSharedRunning(ctx context.Context, s *scope, p *taskFi
 	return nil
 }
 
-// getSharedNamespace is the state of the namespace of a shared chart.
+// sharedNamespace is the state of the namespace of a shared chart.
 type sharedNamespace struct {
 	exists bool
 	// isTrusted reports whether a cluster administrator has labeled the namespace. An

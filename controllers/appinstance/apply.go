@@ -311,7 +311,7 @@ func (s *scope) isOwnRelease(rel *release.Release) bool {
 	return rel.Labels[v1alpha1.InstanceLabel] == s.instance.Name
 }
 
-// uninstallInstance removes a release if it belongs to the instance. Its PersistentVolumeClaims are
+// uninstallRelease removes a release if it belongs to the instance. Its PersistentVolumeClaims are
 // kept.
 func (s *scope) uninstallRelease(ctx context.Context, name string) error {
 	have, err := s.helm.Get(ctx, name)

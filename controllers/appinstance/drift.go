@@ -36,7 +36,7 @@ func (s *scope) shouldDetectDrift() bool {
 	return s.instance.Spec.DriftPolicy == v1alpha1.DriftCorrect || s.instance.Spec.DriftPolicy == v1alpha1.DriftWarn
 }
 
-// cancelIfChanged compares the objects with the releases after an object has changed. Depending on
+// detectDrift compares the objects with the releases after an object has changed. Depending on
 // spec.driftPolicy, it corrects the drift or lists it in status.
 func (r *Reconciler) detectDrift(ctx context.Context, s *scope) error {
 	key := client.ObjectKeyFromObject(s.instance)

@@ -240,7 +240,7 @@ func (b *instanceFixture) conditionMessage(kind string) string {
 	return ""
 }
 
-// configMapTemplate returns the data of the ConfigMap of the app.
+// configMapData returns the data of the ConfigMap of the app.
 func (b *instanceFixture) configMapData() map[string]string {
 	GinkgoHelper()
 	config := &corev1.ConfigMap{}

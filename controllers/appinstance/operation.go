@@ -132,7 +132,7 @@ func (r *Reconciler) operationContext(ctx context.Context, instance *v1alpha1.Ap
 	return ctx, func() { end(); late() }
 }
 
-// registerOperation saves the operation to status before Helm is called.
+// saveOperation saves the operation to status before Helm is called.
 func (s *scope) saveOperation(ctx context.Context, operation v1alpha1.Operation) error {
 	operation.Task, operation.Request = s.requestingTask(), status.ReconcileRequest(s.instance)
 	operation.Interruptions = s.countInterruptions(operation)

@@ -47,7 +47,7 @@ func (s *scope) recordedHealth() release.Health {
 	return release.Health{}
 }
 
-// runningOperation returns a message about the installed version and the state of its objects.
+// runningMessage returns a message about the installed version and the state of its objects.
 func (s *scope) runningMessage(health release.Health) string {
 	st := s.instance.Status
 	version := "version " + st.Version

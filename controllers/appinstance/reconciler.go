@@ -50,7 +50,7 @@ type Reconciler struct {
 	// Unrecorded reports, once per check, whether a check has just found that a release
 	// does not exist. If not specified, the releases are read again.
 	Unrecorded func(tenant release.Tenant, name string) bool
-	// OperationLimiter limits the number of concurrent operations, and Removals the number of
+	// Turns limits the number of concurrent operations, and Removals the number of
 	// concurrent uninstallations.
 	Turns, Removals OperationLimiter
 
@@ -83,10 +83,10 @@ type scope struct {
 	unrecorded []string
 	observed   *observedHealth // the health of the objects, nil if not observed yet
 	app        *catalog.App    // nil if it cannot be found
-	// expectUnresolved is the error of a spec that cannot be resolved while the installed release
+	// unresolved is the error of a spec that cannot be resolved while the installed release
 	// is only stopped or resumed.
 	unresolved error
-	// toReleaseStatus reports whether the message of the Ready condition is already set.
+	// described reports whether the message of the Ready condition is already set.
 	described bool
 }
 

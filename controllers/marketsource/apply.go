@@ -72,7 +72,7 @@ func unlistedNames(listing *hydrate.Listing) map[string]bool {
 	return names
 }
 
-// planChanges contains the AppInfos that a listing writes and removes.
+// changePlan contains the AppInfos that a listing writes and removes.
 type changePlan struct{ write, remove []*v1alpha1.AppInfo }
 
 func (r *Reconciler) planChanges(s *scope) (changePlan, error) {

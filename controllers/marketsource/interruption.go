@@ -69,7 +69,7 @@ func (s *scope) finishReading(ctx context.Context, apps int) error {
 	return s.statusWriter.Save(ctx)
 }
 
-// cacheSettleDelay removes the attempt from status at the end of the reconcile, which saves it. If
+// clearAttempt removes the attempt from status at the end of the reconcile, which saves it. If
 // the process is shutting down, it restores the previous attempt.
 func (s *scope) clearAttempt(ctx context.Context) {
 	if !s.isRecorded {

@@ -64,7 +64,7 @@ func (r *Reconciler) countOtherApps(ctx context.Context, source *v1alpha1.Market
 	return count, nil
 }
 
-// writeLimits limits the rate of AppInfo writes of each namespace.
+// writeLimiter limits the rate of AppInfo writes of each namespace.
 type writeLimiter struct {
 	mu         sync.Mutex
 	namespaces map[string]*rate.Limiter

@@ -15,11 +15,11 @@ import (
 type pollState struct {
 	at         time.Time
 	generation int64
-	// reconcileRequest is the last reconcile request that the attempt handled.
+	// request is the last reconcile request that the attempt handled.
 	request string
 	// applied is the generation for which a complete listing was last applied.
 	applied int64
-	// etagFor is the ETag of the last response. The one in status is older if the last
+	// etag is the ETag of the last response. The one in status is older if the last
 	// response was not modified.
 	etag string
 	// repairs is the number of consecutive listings that were requested because AppInfos
@@ -42,7 +42,7 @@ func (r *Reconciler) lastPoll(source types.UID) pollState {
 	return pollState{}
 }
 
-// nextPoll returns the attempt that has just ended with err. After a failure, the source is not
+// afterRequest returns the attempt that has just ended with err. After a failure, the source is not
 // requested again before a delay that doubles with each failure up to its interval, however
 // often its apps change.
 func (a pollState) afterRequest(source *v1alpha1.MarketSource, err error) pollState {

@@ -18,7 +18,7 @@ import (
 // apps in a namespace.
 const TenantEnvs = "appmarket-envs"
 
-// ReadDefaultInputs contains inputs by name. Plain contains the names of inputs that are stored in
+// DefaultInputs contains inputs by name. Plain contains the names of inputs that are stored in
 // plain text and not in a Secret.
 type DefaultInputs struct {
 	Texts map[string]string

@@ -25,7 +25,7 @@ const (
 	maxPlanBytes   = 2 << 20
 )
 
-// cachedPlans caches plans of installations that are about to start. Each plan is returned once,
+// planCache caches plans of installations that are about to start. Each plan is returned once,
 // for the same archive, values, inputs, place, tenant and cluster capabilities.
 type planCache struct {
 	mu    sync.Mutex
@@ -109,7 +109,7 @@ func planKey(archive string, p hydrate.Preparation, wish Request) (string, error
 	return chart.Digest(text), nil
 }
 
-// setInput keeps a plan unless it is too large or templates looked up objects.
+// addPlan keeps a plan unless it is too large or templates looked up objects.
 func (a *planCache) addPlan(key string, plan *Plan) {
 	size := 0
 	for _, unit := range plan.Draft.Units {

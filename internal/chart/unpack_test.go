@@ -21,7 +21,7 @@ import (
 	"github.com/appmarket/operator/internal/outcome"
 )
 
-// readEntry is one entry of an archive that a test writes.
+// entry is one entry of an archive that a test writes.
 type entry struct {
 	name string
 	data string

@@ -93,7 +93,7 @@ func (f ClaimSet) SharedWith(other ClaimSet, sameName string, except ClaimSet) [
 	return sentences
 }
 
-// addLabels adds a claim. If several objects claim the same resource, the first in order of name
+// addClaim adds a claim. If several objects claim the same resource, the first in order of name
 // is kept, because objects are read in random order.
 func (f *ClaimSet) addClaim(key string, c claim) {
 	f.made++

@@ -6,12 +6,11 @@ import (
 	"github.com/appmarket/operator/internal/objects"
 )
 
-const (
-	// maxCollisions is the maximum number of collisions that are listed, and
-	// MaxCollisionBytes the maximum length of one of them.
-	maxCollisions     = 50
-	MaxCollisionBytes = 253
-)
+// maxCollisions is the maximum number of collisions that are listed.
+const maxCollisions = 50
+
+// MaxCollisionBytes is the maximum length of a collision, in bytes.
+const MaxCollisionBytes = 253
 
 // Release contains the rendered documents of a release in a namespace.
 type Release struct {

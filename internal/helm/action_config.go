@@ -43,7 +43,7 @@ type operation struct {
 	instance string
 }
 
-// startFollowing creates an operation. It sends no requests.
+// newOperation creates an operation. It sends no requests.
 func (c *Client) newOperation(ctx context.Context) (*operation, error) {
 	cfg := c.clients.restConfigFor(contextTransport{ctx: ctx, next: c.transport})
 	secrets, err := corev1.NewForConfig(cfg)

@@ -42,14 +42,14 @@ const (
 	maxListed = 2
 )
 
-// size measures the memory that is needed to decode one or several records.
+// decodedSize measures the memory that is needed to decode one or several records.
 type decodedSize struct{ bytes, tokens int64 }
 
 func (w decodedSize) addSize(other decodedSize) decodedSize {
 	return decodedSize{bytes: w.bytes + other.bytes, tokens: w.tokens + other.tokens}
 }
 
-// checkDigests returns an error if the weight exceeds the bounds of a single record multiplied by times.
+// checkBounds returns an error if the weight exceeds the bounds of a single record multiplied by times.
 func (w decodedSize) checkBounds(times int64) error {
 	switch {
 	case w.bytes > times*maxInflatedBytes:
@@ -151,7 +151,7 @@ func withOwnerLabel(selector string) (string, error) {
 	return wanted.AsSelector().Add(*either).String(), nil
 }
 
-// completeRevisions assembles a record so that the driver of Helm can read it, and checks its bounds.
+// assembleRecord assembles a record so that the driver of Helm can read it, and checks its bounds.
 func (c *chunkedSecrets) assembleRecord(ctx context.Context, record *core.Secret, atHand map[string][]byte) error {
 	if _, ok := record.Data[headKey]; ok && record.Labels[ownerLabel] == ourOwner {
 		if err := c.joinChunks(ctx, record, atHand); err != nil {
@@ -169,7 +169,7 @@ func (c *chunkedSecrets) assembleRecord(ctx context.Context, record *core.Secret
 	return nil
 }
 
-// joinPath assembles a large record from its chunks, which it reads from atHand or from the cluster. An
+// joinChunks assembles a large record from its chunks, which it reads from atHand or from the cluster. An
 // incomplete record is an error: if the revision were skipped, it would appear never to have
 // existed.
 func (c *chunkedSecrets) joinChunks(ctx context.Context, record *core.Secret, atHand map[string][]byte) error {

@@ -131,7 +131,7 @@ func (c *chunkedSecrets) Delete(ctx context.Context, name string, how metav1.Del
 	return c.deleteUnusedChunks(ctx)
 }
 
-// splitRendered returns the Secret to write under the name of the record: the record itself if it fits, or
+// splitRecord returns the Secret to write under the name of the record: the record itself if it fits, or
 // the head after it has written the chunks.
 func (c *chunkedSecrets) splitRecord(ctx context.Context, record *core.Secret, limit int) (*core.Secret, error) {
 	text := record.Data[recordKey]
@@ -212,7 +212,7 @@ func (c *chunkedSecrets) recordWrite(ctx context.Context, name string, head *cor
 	return c.deleteUnusedChunks(ctx)
 }
 
-// hasReachedGoal stores the version and the chunks of a Secret that was read or written.
+// trackSecret stores the version and the chunks of a Secret that was read or written.
 func (c *chunkedSecrets) trackSecret(secret *core.Secret) {
 	if record, ok := recordOfChunk(secret); ok {
 		c.chunks[secret.Name] = record

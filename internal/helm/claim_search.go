@@ -25,7 +25,7 @@ type claimSearch struct {
 
 // origin describes the owners of an object, including indirect owners.
 type origin struct {
-	// removedObject reports that at least one owner is about to be deleted.
+	// removed reports that at least one owner is about to be deleted.
 	removed bool
 	// crds contains the CRDs that are about to be deleted and define the kind of an owner.
 	crds []ObjectRef

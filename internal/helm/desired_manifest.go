@@ -23,7 +23,7 @@ const managedByLabel = "app.kubernetes.io/managed-by"
 // secretKind is the kind whose field stringData can be written but not read.
 var secretKind = corev1.SchemeGroupVersion.WithKind("Secret")
 
-// desiredObjects is an object as its release defines it.
+// desiredObject is an object as its release defines it.
 type desiredObject struct {
 	operation *operation
 	owner     *release.Release

@@ -144,7 +144,7 @@ func newestCompleteRevision(history []*release.Release) *release.Release {
 // driftItem describes how an object differs from its manifest.
 type driftItem struct {
 	desiredObject
-	// getLive is the object in the cluster, or nil if it does not exist.
+	// live is the object in the cluster, or nil if it does not exist.
 	live   *unstructured.Unstructured
 	fields []string
 	patch  patch
@@ -159,7 +159,7 @@ func (i desiredObject) compareWithRecover() (found *driftItem, err error) {
 	return i.compareLive()
 }
 
-// readObject compares an object with the live object. It returns nil if they agree.
+// compareLive compares an object with the live object. It returns nil if they agree.
 func (i desiredObject) compareLive() (*driftItem, error) {
 	objects, err := i.operation.resourceClient(i.ref)
 	if meta.IsNoMatchError(err) {

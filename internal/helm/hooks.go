@@ -42,14 +42,14 @@ type hooks struct {
 	run string
 	// resumed reports that the run was interrupted before.
 	resumed bool
-	// renderedChart contains the hooks that the run completed before it was interrupted and that Helm
+	// finished contains the hooks that the run completed before it was interrupted and that Helm
 	// has not processed again since.
 	finished map[string]bool
 	// passed contains the hooks that were processed in this operation and have ended.
 	passed map[string]bool
 }
 
-// resumePatch restores the state of an interrupted run: the hooks that started at or after the given
+// restoreRun restores the state of an interrupted run: the hooks that started at or after the given
 // time and succeeded.
 func (h *hooks) restoreRun(revisions []*release.Release, since helmtime.Time) {
 	h.resumed, h.finished = true, map[string]bool{}
@@ -169,7 +169,7 @@ func (c *kubeClient) createHooks(hooks kube.ResourceList) (*kube.Result, error) 
 	return created, c.forEachObject(left, c.createObject)
 }
 
-// refuseForeignObjects returns an error if a hook exists that no earlier run of the release has created.
+// refuseForeignHook returns an error if a hook exists that no earlier run of the release has created.
 func (c *kubeClient) refuseForeignHook(info *resource.Info) error {
 	live, err := c.operation.getObject(c.ctx, infoRef(info))
 	if err != nil || live == nil || isLeftover(live, c.operation.release) {

@@ -62,7 +62,7 @@ func (c *Client) Upgrade(ctx context.Context, spec Spec) (*Release, error) {
 	})
 }
 
-// applyObject installs or upgrades a release to spec, unless admit rejects the existing revisions.
+// installOrUpgrade installs or upgrades a release to spec, unless admit rejects the existing revisions.
 func (c *Client) installOrUpgrade(
 	ctx context.Context, spec Spec, admit func([]*release.Release) error,
 ) (*Release, error) {
@@ -145,7 +145,7 @@ func (o *operation) finishOperation(name, reason string, err error) (*Release, e
 	return o.client.toRelease(history)
 }
 
-// runCommand settles interrupted revisions, and then installs or upgrades the release.
+// applyChart settles interrupted revisions, and then installs or upgrades the release.
 func (o *operation) applyChart(spec Spec, made *renderedChart, wish string, history []*release.Release) error {
 	err := o.client.clients.kinds.Refresh(o.ctx, capabilitiesAge)
 	if err != nil {
@@ -229,7 +229,7 @@ func (o *operation) ignoreMissingKinds(history []*release.Release) {
 	}
 }
 
-// withRender is the post-renderer that processes the manifest of a new revision before Helm reads it.
+// postRenderer is the post-renderer that processes the manifest of a new revision before Helm reads it.
 type postRenderer struct{ cluster *kubeClient }
 
 // Run returns the manifest with volume claims marked to be kept. The kinds of a new manifest must

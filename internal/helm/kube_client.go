@@ -42,7 +42,7 @@ type kubeClient struct {
 	// present contains the manifests of recorded revisions. When such a manifest is compared with
 	// another one, objects of kinds that the cluster does not serve anymore are ignored.
 	present map[string]bool
-	// incompleteRevisions contains the objects of revisions that Helm does not compare with, and that may
+	// incomplete contains the objects of revisions that Helm does not compare with, and that may
 	// exist in the cluster.
 	incomplete map[identity][]map[string]any
 	mapper     meta.RESTMapper
@@ -185,7 +185,7 @@ func isTransient(err error) bool {
 		apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err)
 }
 
-// addResult stores an error for the classification of the operation, and returns it.
+// storeFailure stores an error for the classification of the operation, and returns it.
 func (c *kubeClient) storeFailure(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

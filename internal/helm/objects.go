@@ -20,7 +20,7 @@ type objectHead struct {
 	Items []objectHead `json:"items"`
 }
 
-// keptObjects returns the references of the objects in the manifest of a release.
+// objectRefs returns the references of the objects in the manifest of a release.
 func (c *Client) objectRefs(r *release.Release) ([]ObjectRef, error) {
 	var refs []ObjectRef
 	for _, document := range splitDocuments(r.Manifest) {

@@ -29,7 +29,7 @@ var native = sync.OnceValues(func() (*runtime.Scheme, error) {
 // conflicts is the backoff for patches of an object that a controller changes at the same time.
 var conflicts = wait.Backoff{Steps: 8, Duration: 10 * time.Millisecond, Factor: 2, Jitter: 0.1}
 
-// fieldsPatch is a change of a live object. An empty body means that there is nothing to change.
+// patch is a change of a live object. An empty body means that there is nothing to change.
 type patch struct {
 	body map[string]any
 	live *unstructured.Unstructured
@@ -74,7 +74,7 @@ func patchMetaFor(object *unstructured.Unstructured) (strategicpatch.LookupPatch
 // isEmpty reports whether there is nothing to change.
 func (p patch) isEmpty() bool { return len(p.body) == 0 }
 
-// sendReport sends the patch and returns the object in the response. It returns a conflict if the live
+// sendPatch sends the patch and returns the object in the response. It returns a conflict if the live
 // object has changed since it was read.
 func (p patch) sendPatch(ctx context.Context, objects dynamic.ResourceInterface, dryRun ...string) (*unstructured.Unstructured, error) {
 	body := maps.Clone(p.body)

@@ -143,7 +143,7 @@ func (s *recordCache) Delete(ctx context.Context, name string, how metav1.Delete
 	return err
 }
 
-// addResult caches a Secret that was written. It drops the release from the cache after a failed write,
+// cacheWritten caches a Secret that was written. It drops the release from the cache after a failed write,
 // or if the Secrets exceed maxSnapshotBytes.
 func (s *recordCache) cacheWritten(asked, written *core.Secret, err error) {
 	release := asked.Labels[nameLabel]

@@ -18,9 +18,9 @@ import (
 // records that it writes.
 type recordVerifier struct {
 	ctx context.Context
-	// cachedCapabilities stores the digests. If it is nil, every record is trusted.
+	// known stores the digests. If it is nil, every record is trusted.
 	known plain.Records
-	// interceptingTransport contains the digests of the records that were read and written, by release and revision.
+	// seen contains the digests of the records that were read and written, by release and revision.
 	seen map[string]map[int]string
 }
 
@@ -51,7 +51,7 @@ func (t *recordVerifier) checkDigests(records ...*release.Release) error {
 	return nil
 }
 
-// addResult stores the digest of a record that is about to be written.
+// storeDigest stores the digest of a record that is about to be written.
 func (t *recordVerifier) storeDigest(record *release.Release) error {
 	if t.known == nil {
 		return nil

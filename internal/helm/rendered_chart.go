@@ -22,7 +22,7 @@ type renderedChart struct {
 	text *chart.Chart
 	// original is the chart that is stored in the record of the release.
 	original *chart.Chart
-	// newChartFiles is the digest of the files of the original chart.
+	// files is the digest of the files of the original chart.
 	files string
 }
 

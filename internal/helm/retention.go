@@ -170,7 +170,7 @@ func (c *kubeClient) retainInfos(resources kube.ResourceList) error {
 	return nil
 }
 
-// cacheSecrets stores objects that must not be deleted.
+// keepObjects stores objects that must not be deleted.
 func (c *kubeClient) keepObjects(objects map[identity]bool) {
 	if c.retained == nil {
 		c.retained = map[identity]bool{}

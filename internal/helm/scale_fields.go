@@ -94,7 +94,7 @@ func (l scaleField) allFields() []field {
 	return []field{l.field, *l.beside}
 }
 
-// addResult contains the fields of a workload before it was stopped, by name. It contains the second
+// savedState contains the fields of a workload before it was stopped, by name. It contains the second
 // field of a lever only if Stop changed that field.
 type savedState map[string]any
 
@@ -129,7 +129,7 @@ func (l scaleField) readOlderState(live *unstructured.Unstructured) savedState {
 	return before
 }
 
-// stopWatch returns the patch that stops a workload and adds a note with its previous state. The values
+// stopPatch returns the patch that stops a workload and adds a note with its previous state. The values
 // of an existing note are kept, because they were stored before anything was stopped.
 func (l scaleField) stopPatch(live *unstructured.Unstructured) ([]byte, error) {
 	before, after := l.readOlderState(live), savedState{}

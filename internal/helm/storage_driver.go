@@ -75,7 +75,7 @@ func (r *records) List(filter func(*release.Release) bool) ([]*release.Release, 
 	return found, errors.Join(err, unsound)
 }
 
-// checkDigests returns an error if a record is invalid or was not written by the operator.
+// checkReleases returns an error if a record is invalid or was not written by the operator.
 func (r *records) checkReleases(all ...*release.Release) error {
 	if err := checkRecords(all...); err != nil {
 		return err

@@ -16,7 +16,7 @@ var (
 	notYAML = regexp.MustCompile(`(?s)^YAML parse error on ([^\n]+?): (?:error converting YAML to JSON: )?(?:yaml: )?(?:line (\d+): )?(.*)$`)
 	// wrongType matches the error of Helm's decoder for a field in the metadata of an object.
 	wrongType = regexp.MustCompile(`cannot unmarshal (\w+) into Go struct field \S*?(metadata\.\w+) of type string`)
-	// missingItem matches the error of text/template for a field of a nil value.
+	// missing matches the error of text/template for a field of a nil value.
 	missing = regexp.MustCompile(`nil pointer evaluating \S.*\.(\w+)$`)
 	// absent matches the error of text/template for a nil argument of a function.
 	absent = regexp.MustCompile(`^(?:wrong type for|invalid) value; expected \w+(?:; got interface {})?$`)

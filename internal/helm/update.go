@@ -110,7 +110,7 @@ func (c *kubeClient) earlierObjectsOf(original kube.ResourceList) map[identity][
 type update struct {
 	cluster *kubeClient
 	client  dynamic.Interface
-	// findRevision contains the objects of the manifests whose objects may exist in the cluster.
+	// earlier contains the objects of the manifests whose objects may exist in the cluster.
 	earlier map[identity][]map[string]any
 
 	mu sync.Mutex

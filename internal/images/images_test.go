@@ -21,7 +21,7 @@ func newDocument(text string) objects.Document {
 	return objects.Document{Path: "web/templates/a.yaml", Text: text}
 }
 
-// addPodSpec returns a pod spec with an image in every possible place, indented by indent
+// podSpec returns a pod spec with an image in every possible place, indented by indent
 // spaces.
 func podSpec(indent int) string {
 	spec := `containers:

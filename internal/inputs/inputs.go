@@ -111,7 +111,7 @@ type inputCheck struct {
 	plain           []string
 }
 
-// resolveReferences returns the value of an input, and the problem with it if it has one.
+// resolveInput returns the value of an input, and the problem with it if it has one.
 func (c inputCheck) resolveInput(in Input) (value, problem string) {
 	own := in.Value
 	if own == "" {
@@ -146,7 +146,7 @@ func (c inputCheck) suppliedText(in Input) string {
 	return c.supplied[in.Name]
 }
 
-// stringField returns the value of another input for use in a condition. If no input has the name,
+// inputText returns the value of another input for use in a condition. If no input has the name,
 // it returns the value that the platform supplies under this name.
 func (c inputCheck) inputText(name string) string {
 	at := slices.IndexFunc(c.inputs, func(in Input) bool { return in.Name == name })
@@ -181,7 +181,7 @@ func (c inputCheck) givenProblem(in Input, text string) string {
 	return c.valueProblem(in, text)
 }
 
-// titleProblem returns the problem with a value that is not empty, or "".
+// valueProblem returns the problem with a value that is not empty, or "".
 func (c inputCheck) valueProblem(in Input, text string) string {
 	if in.Type == typePassword && slices.Contains(c.plain, in.Name) {
 		return plainPassword
@@ -213,7 +213,7 @@ func (in Input) kindProblem(text string) string {
 	return in.Range.boundsProblem(number, "must be at least %v", "must be at most %v")
 }
 
-// titleProblem returns the message for the limit that number exceeds, or "". below and above are
+// boundsProblem returns the message for the limit that number exceeds, or "". below and above are
 // the formats of the messages.
 func (b *Bounds) boundsProblem(number float64, below, above string) string {
 	switch {

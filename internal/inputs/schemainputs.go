@@ -121,6 +121,7 @@ func (w *schemaInputs) addProperty(s schemaNode, path []string, needed bool) {
 	}
 }
 
+// IsNested reports whether a value is a map or a list.
 func IsNested(value any) bool {
 	switch value.(type) {
 	case map[string]any, []any:

@@ -18,7 +18,7 @@ type Document struct {
 	// Path is the template that rendered the document, such as
 	// "mychart/templates/web.yaml".
 	Path string
-	// TextAt is the document without its separator.
+	// Text is the document without its separator.
 	Text string
 	// Hook reports that the document is a Helm hook, which is not part of the release's
 	// manifest.

@@ -23,6 +23,7 @@ func (o Map) TextAt(field string) string {
 	return text
 }
 
+// Kind returns the kind of the object.
 func (o Map) Kind() string { return o.TextAt("kind") }
 
 // KindAndName returns the kind and the name of the object, such as "Deployment/web".
@@ -31,8 +32,10 @@ func (o Map) KindAndName() string {
 	return o.Kind() + "/" + meta.TextAt("name")
 }
 
+// Name returns metadata.name.
 func (o Map) Name() string { return o.MapAt("metadata").TextAt("name") }
 
+// Group returns the API group, which is empty for the core group.
 func (o Map) Group() string {
 	group, _, grouped := strings.Cut(o.TextAt("apiVersion"), "/")
 	if !grouped {
@@ -106,6 +109,7 @@ var workloads = map[string]bool{
 	"StatefulSet":           true,
 }
 
+// IsWorkload reports whether the object is of a kind that Kubernetes itself runs as pods.
 func (o Map) IsWorkload() bool {
 	group, _, grouped := strings.Cut(o.TextAt("apiVersion"), "/")
 	known := !grouped || group == "apps" || group == "batch" || group == "extensions"

@@ -98,7 +98,7 @@ func (w *workload) podCount(facts *Facts) int64 {
 	return int64(len(where.usable))
 }
 
-// policyRuleText returns the requirements in the manifest of the app. It ignores invalid quantities,
+// declaredRequests returns the requirements in the manifest of the app. It ignores invalid quantities,
 // which are reported when the app is hydrated.
 func (d *Requirements) declaredRequests() corev1.ResourceList {
 	said := corev1.ResourceList{}

@@ -58,7 +58,7 @@ var readableTypes = map[reflect.Type]string{
 	reflect.TypeFor[metav1.Duration]():    "a duration such as 10s",
 }
 
-// checkRequest compares a value with the Go type that the API server decodes it to.
+// checkValue compares a value with the Go type that the API server decodes it to.
 func (f *formChecker) checkValue(t reflect.Type, value any, path string) {
 	if value == nil || len(f.faults) >= maxFaults {
 		return
@@ -201,7 +201,7 @@ func (f *formChecker) checkKeys(value any, path string) {
 	}
 }
 
-// addAmount reports a value that does not match its field. A number in a string field is not
+// addFault reports a value that does not match its field. A number in a string field is not
 // quoted, because it may be a password that consists of digits.
 func (f *formChecker) addFault(path, want string, value any) {
 	is := ""

@@ -36,13 +36,13 @@ const (
 	crdFolder = "crds/"
 )
 
-// toNode is an object of the app or of the instance.
+// object is an object of the app or of the instance.
 type object struct {
 	gvk schema.GroupVersionKind
 	// namespace is the rendered namespace.
 	namespace string
 	name      string
-	// newUnit is the index of the chart in the wish, or noUnit.
+	// unit is the index of the chart in the wish, or noUnit.
 	unit int
 	// hook reports whether the object is a Helm hook. early reports whether it is a CRD
 	// that Helm creates before all other objects.
@@ -64,7 +64,7 @@ const noUnit = -1
 // kindAndName returns the kind and name of an object, such as "Deployment/web".
 func (o *object) kindAndName() string { return o.gvk.Kind + "/" + o.name }
 
-// objectRef reports whether the object is of a kind.
+// isKind reports whether the object is of a kind.
 func (o *object) isKind(group schema.GroupVersion, kind string) bool {
 	return o.gvk == group.WithKind(kind)
 }

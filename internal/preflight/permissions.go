@@ -91,7 +91,7 @@ func (d *Requirements) permissionProblem(where string, facts *Facts) Problem {
 // maxPhrases is the maximum number of rules or errors that a message contains.
 const maxPhrases = 2
 
-// missingOnNode returns the number of missing permissions in a place, with the rules if there are
+// missingRightsText returns the number of missing permissions in a place, with the rules if there are
 // at most maxPhrases.
 func missingRightsText(where string, missing []Need) string {
 	rights := map[permission]bool{}

@@ -168,7 +168,7 @@ func splitRules(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 // ruleCount counts rules of one resource and one verb each.
 type ruleCount int
 
-// addObject adds the number of split rules, and reports whether the total is within maxRules.
+// addRules adds the number of split rules, and reports whether the total is within maxRules.
 func (c *ruleCount) addRules(rules []rbacv1.PolicyRule) bool {
 	sum := int(*c)
 	for _, rule := range rules {

@@ -26,7 +26,7 @@ type Request struct {
 	DefaultAccount bool
 	// App is the name of the app in messages.
 	App string
-	// UnitsOf contains the charts in the order of their installation.
+	// Units contains the charts in the order of their installation.
 	Units []Unit
 	// Existing contains existing objects of the instance that may be changed or deleted. Only
 	// the permissions for them are checked.

@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// addEdit replaces the bytes in the range [from, to) with text.
+// edit replaces the bytes in the range [from, to) with text.
 type edit struct {
 	from, to int
 	text     string
@@ -172,7 +172,7 @@ func (e *editor) insertLines(line int, text string) {
 	}
 }
 
-// walkSchema returns the text with all edits applied. Edits at the same offset keep their order
+// applyEdits returns the text with all edits applied. Edits at the same offset keep their order
 // because the edits of an inner mapping are recorded first.
 func (e *editor) applyEdits() []byte {
 	slices.SortStableFunc(e.edits, func(a, b edit) int { return cmp.Compare(a.from, b.from) })

@@ -27,7 +27,7 @@ type lookups struct {
 	bytes  int
 	// done is the progress of the order.
 	done done
-	// newErrorAnswer is the error of the first lookup that failed. All later lookups fail too.
+	// failed is the error of the first lookup that failed. All later lookups fail too.
 	failed error
 }
 

@@ -98,7 +98,7 @@ func packRequest(r hydrate.Request) (request, error) {
 	return request{Request: r, ProfileName: name}, nil
 }
 
-// unpackValue reverses packRequest.
+// toRequest reverses packRequest.
 func (r request) toRequest() hydrate.Request {
 	out := r.Request
 	out.Profile = profiles[r.ProfileName]

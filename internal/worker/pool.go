@@ -97,7 +97,7 @@ func (p *Pool) Prepare(ctx context.Context, in hydrate.Preparation) (*hydrate.Pr
 	return &hydrate.Prepared{Draft: got.Draft, InputProblems: got.Wrong}, nil
 }
 
-// handleOrder carries out an order for a namespace. It retries once if the worker ended for an
+// runOrder carries out an order for a namespace. It retries once if the worker ended for an
 // unknown reason, because another process may have killed it. It also returns how far the
 // order came.
 func (p *Pool) runOrder(ctx context.Context, namespace string, next order, lookup hydrate.Lookup) (answer, done, error) {

@@ -111,7 +111,7 @@ var (
 	errDeadline = errors.New("the order takes too long")
 )
 
-// handleOrder sends one order to the worker, limits its CPU time, and answers the worker's
+// sendOrder sends one order to the worker, limits its CPU time, and answers the worker's
 // lookups. After an error the process has ended. The error is a *death, errTooMuch,
 // errCPUTime, errDeadline or the error of ctx.
 func (w *process) sendOrder(ctx context.Context, next order, cpu time.Duration, questions *lookups) (answer, error) {
@@ -191,7 +191,7 @@ func (w *process) watchCPU(limit time.Duration) *cpuWatch {
 	return watch
 }
 
-// stopWorker stops the watch.
+// stopWatching stops the watch.
 func (c *cpuWatch) stopWatching() { close(c.done) }
 
 // killWithError ends the process and returns the error that describes its end.

@@ -24,7 +24,7 @@ func newSlots(count int) *slots {
 	return &slots{free: count, held: map[string]int{}, waiting: map[string][]chan struct{}{}, turn: map[string]int{}}
 }
 
-// takeWorker waits for a place for a namespace. The caller must return it with releaseSlot.
+// acquireSlot waits for a place for a namespace. The caller must return it with releaseSlot.
 func (p *slots) acquireSlot(ctx context.Context, namespace string) error {
 	p.mu.Lock()
 	if p.free > 0 && len(p.waiting) == 0 {
