@@ -112,7 +112,7 @@ func hasRecover(begun ast.Node) bool {
 	ast.Inspect(begun, func(node ast.Node) bool {
 		if name, ok := node.(*ast.Ident); ok {
 			switch name.Name {
-			case "Guarded", "Recover", "recover", "recovered", "lookSafely":
+			case "Guarded", "Recover", "recover", "recoverPanic", "compareWithRecover":
 				found = true
 			}
 		}
