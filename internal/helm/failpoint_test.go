@@ -18,7 +18,7 @@ import (
 )
 
 // killedAt arms a failpoint for the next process that is started in the namespace.
-func killedAt(t *testing.T, point, namespace string) {
+func armFailpoint(t *testing.T, point, namespace string) {
 	t.Helper()
 	t.Setenv("APPMARKET_FAULT", point+"@"+namespace+"/blog")
 	t.Setenv("APPMARKET_FAULT_ONCE", filepath.Join(t.TempDir(), "once"))
@@ -48,9 +48,9 @@ func TestInstallationIsKilledAtEachPoint(t *testing.T) {
 		{point: failpoint.HelmRecordFinal, created: true, applied: true, status: helm.StatusDeployed},
 	} {
 		t.Run(one.point, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := newClient(t)
 			g := NewWithT(t)
-			killedAt(t, one.point, namespace)
+			armFailpoint(t, one.point, namespace)
 			operator := startOperator(t, namespace, charts)
 			ended := one.created && one.point != failpoint.HelmHookCreated
 			if ended {
@@ -64,10 +64,10 @@ func TestInstallationIsKilledAtEachPoint(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(r.Status).To(Equal(one.status))
 
-			g.Expect(c.Settle(t.Context(), "blog")).To(Succeed())
-			s := spec(charts)
+			g.Expect(c.Unlock(t.Context(), "blog")).To(Succeed())
+			s := newSpec(charts)
 			s.Resumed = true
-			done := behind(func() error { _, err := c.Upgrade(t.Context(), s); return err })
+			done := runInBackground(func() error { _, err := c.Upgrade(t.Context(), s); return err })
 			if !ended {
 				endJob(t, namespace, "first", completed...)
 			}
@@ -85,11 +85,11 @@ func TestRemovalIsKilledAtEachPoint(t *testing.T) {
 		{point: failpoint.HelmRecordFinal},
 	} {
 		t.Run(one.point, func(t *testing.T) {
-			c, namespace := client(t)
+			c, namespace := newClient(t)
 			g := NewWithT(t)
-			_, err := c.Install(t.Context(), spec(map[string]string{"cm.yaml": configMap}))
+			_, err := c.Install(t.Context(), newSpec(map[string]string{"cm.yaml": configMap}))
 			g.Expect(err).NotTo(HaveOccurred())
-			killedAt(t, one.point, namespace)
+			armFailpoint(t, one.point, namespace)
 			expectKill(t, startOperator(t, namespace, nil))
 			_, err = getConfigMap(t, namespace, "blog")
 			g.Expect(apierrors.IsNotFound(err)).To(BeTrue())

@@ -30,7 +30,7 @@ var covered = []cover{
 	{"A folder of the operator as a source", "test/integration/market_test.go", "must be one that the configuration names, in a market too"},
 	{"An index that names addresses inside", "test/integration/address_inside_test.go", "has each refused, or at least nothing told of the answer"},
 	{"A source on loopback", "test/integration/address_inside_test.go", "is refused without the flag for local runs, in a market too"},
-	{"A host that a proxy resolves to an address inside", "internal/netguard/transport_test.go", "TestHostsAreCheckedBeforeAProxyIsAsked"},
+	{"A host that a proxy resolves to an address inside", "internal/netguard/transport_test.go", "TestHostsAreCheckedBeforeTheProxyIsUsed"},
 
 	{"Volumes of a custom resource", "test/integration/removal_test.go", "keeps the volumes that a custom resource owns, and names them"},
 	{"A Namespace in a chart with volumes in it", "test/integration/removal_test.go", "keeps a Namespace of the chart as long as volumes are in it"},
@@ -39,7 +39,7 @@ var covered = []cover{
 	{"A dependency that is never satisfied", "controllers/appinstalltask/admission_test.go", "ReasonDependencyFailed"},
 	{"A step of a task that its tenant has written", "test/integration/planted_step_test.go", "does not look in a loop"},
 	{"A status that does not fit", "controllers/appinfo/status_size_test.go", "TestFitStatus"},
-	{"Watches by many accounts", "internal/health/allowance_test.go", "TestWatchesOfANamespaceAreLimited"},
+	{"Watches by many accounts", "internal/health/watch_limit_test.go", "TestWatchesOfANamespaceAreLimited"},
 	{"A private source read without a token", "test/integration/private_source_test.go", "is told to nobody else"},
 	{"Platform values in a report", "hydrate/mask_test.go", "TestReportsMaskPlatformValues"},
 	{"A credential of another product, issuer or key", "test/story/license_test.go", "was issued to somebody else"},
