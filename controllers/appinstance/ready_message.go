@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
@@ -21,7 +22,7 @@ func (r *Reconciler) describeFailure(ctx context.Context, s *scope, failure erro
 		return
 	}
 	// A failure to compose the message must not fail the reconcile.
-	_ = outcome.Guarded(func() error {
+	err := outcome.Guarded(func() error {
 		health := s.recordedHealth()
 		ready := meta.IsStatusConditionTrue(s.instance.Status.Conditions, v1alpha1.ConditionReady)
 		if status.ConditionOf(failure) != v1alpha1.ConditionHealthy && r.trackObjects(ctx, s) == nil {
@@ -37,6 +38,9 @@ func (r *Reconciler) describeFailure(ctx context.Context, s *scope, failure erro
 		}
 		return nil
 	})()
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not describe the failure of the instance")
+	}
 }
 
 // recordedHealth returns the counts of objects from status.

@@ -37,7 +37,7 @@ func newCluster(dir string, out io.Writer) (*cluster, error) {
 }
 
 func (c *cluster) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(c.out, format+"\n", args...) // Nobody is left to tell that nobody reads.
+	_, _ = fmt.Fprintf(c.out, format+"\n", args...) // A failed write of progress cannot be reported.
 }
 
 // process returns the handle of a program of this cluster, running or not.
