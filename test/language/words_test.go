@@ -32,7 +32,7 @@ var wordBudget = map[string]int{
 	"controllers/appinstance":    22,
 	"controllers/marketsource":   11,
 	"documents":                  23,
-	"hack/localcluster":          15,
+	"hack/localcluster":          13,
 	"hydrate":                    13,
 	"internal/admission":         1,
 	"internal/catalog":           5,
