@@ -65,8 +65,9 @@ type trouble struct {
 	reasons []string
 }
 
-// soon is a timeout that is long enough for Helm, and ends the wait for a Pod that never starts.
-const soon = 20 * time.Second
+// soon is a timeout that is long enough for Helm and its hooks on a busy machine, and ends the wait
+// for a Pod that never starts.
+const soon = 45 * time.Second
 
 func hasty(s *v1alpha1.AppInstallTaskSpec) { s.Timeout = v1alpha1.Duration(soon.String()) }
 

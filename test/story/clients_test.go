@@ -197,10 +197,10 @@ var _ = Describe("A kubectl user", Ordered, func() {
 		Expect(explained).To(ContainElements("GROUP: appmarket.io", "KIND: "+kind, HavePrefix(says)))
 		Expect(rows(kubectl(ctx, "explain", kind+"."+field))).To(ContainElement(HavePrefix(fieldSays)))
 	},
-		Entry(nil, "MarketSource", "MarketSource says where apps come from", "spec.helm.url", "url is the address of the folder"),
-		Entry(nil, "AppInfo", "AppInfo is one app of one source", "spec.offers", "offers are the versions to hydrate"),
-		Entry(nil, "AppInstance", "AppInstance is one installation of an app", "spec.dataPolicy", "dataPolicy says what becomes of volume claims"),
-		Entry(nil, "AppInstallTask", "AppInstallTask is one request about an app", "spec.onMissingInput", "onMissingInput says what to do"),
+		Entry(nil, "MarketSource", "MarketSource specifies where apps come from", "spec.helm.url", "url specifies the URL of the directory"),
+		Entry(nil, "AppInfo", "AppInfo is an app of a MarketSource", "spec.offers", "offers are the versions to hydrate"),
+		Entry(nil, "AppInstance", "AppInstance is an installation of an app", "spec.dataPolicy", "dataPolicy specifies whether"),
+		Entry(nil, "AppInstallTask", "AppInstallTask requests one operation", "spec.onMissingInput", "onMissingInput specifies how"),
 	)
 })
 

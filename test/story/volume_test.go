@@ -146,6 +146,8 @@ var _ = Describe("A volume", func() {
 		plain := ready(ctx, "")
 
 		By("being full")
+		// What the operator still writes or deletes would leave space for another chart.
+		other.WaitIdle(ctx)
 		ballast := fill(volume)
 		customise(ctx, source, `{"greeting":"hi"}`)
 		fresh, _ := pagesAt(ctx, ns, "fresh")
