@@ -24,7 +24,11 @@ import (
 // resolve itself, such as a missing app, dependency or input, makes the task wait. Any
 // other finding ends the task.
 func (r *Reconciler) admitTask(ctx context.Context, s *scope) error {
-	if s.hasStarted() || s.recoverWrittenTask() {
+	if s.ownership.hasStarted {
+		return nil
+	}
+	if s.ownership.isWriteLost {
+		s.recordLostWrite()
 		return nil
 	}
 	p := &taskFindings{}
@@ -78,24 +82,15 @@ func (s *scope) requeueOnce(err error) error {
 	return outcome.Waiting(v1alpha1.ReasonWaitingForDependency, time.Second, errors.New(err.Error()))
 }
 
-// recoverWrittenTask restores the status of a task that wrote its instance but failed to save its own
-// status, and reports whether it did so. The checks are not repeated: they could fail now
-// because the operation is in progress or done.
-func (s *scope) recoverWrittenTask() bool {
-	if !s.isUnrecordedOwner() {
-		return false
-	}
+// recordLostWrite restores the status of a task that wrote its instance but failed to save its own
+// status. The checks are not repeated: they could fail now because the operation is in
+// progress or done.
+func (s *scope) recordLostWrite() {
 	now := metav1.Now()
-	s.task.Status.StartTime, s.task.Status.InstanceRef = &now, s.instanceReference()
+	s.task.Status.StartTime = &now
+	s.recordInstance(s.instance)
 	s.task.Status.Preflight, s.task.Status.RequiredInputs = nil, nil
 	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
-	return true
-}
-
-// isUnrecordedOwner reports whether this task, or a deleted task with the same name and spec,
-// was the last to write the instance and has not reverted that.
-func (s *scope) isUnrecordedOwner() bool {
-	return s.ownsInstance() && s.instance.Annotations[v1alpha1.TaskUndoneAnnotation] == ""
 }
 
 // admissionChecks returns the checks of the action of the task, except for the check of the state of
@@ -135,18 +130,6 @@ func (s *scope) checkState() error {
 		}
 	}
 	return transitions.Admit(s.task.Spec.Action, name, s.instance)
-}
-
-// ownsInstance reports whether this task, or an earlier task with the same name and spec, was
-// the last to write the instance. If status.instanceRef is not set in this case, the status
-// update was lost, and the operation may already be complete.
-func (s *scope) ownsInstance() bool {
-	return s.ownerTask() == s.task.Name && (s.hasTaskUID() || s.instance.Annotations[v1alpha1.TaskHashAnnotation] == s.hash)
-}
-
-// hasTaskUID reports whether the UID annotation of the instance names this task.
-func (s *scope) hasTaskUID() bool {
-	return s.instance != nil && s.instance.Annotations[v1alpha1.TaskUIDAnnotation] == string(s.task.UID)
 }
 
 // checkInstance returns an error if the instance belongs to another app.

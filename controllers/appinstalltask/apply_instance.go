@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,6 +14,7 @@ import (
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/failpoint"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/taskrecord"
 )
 
 // conflictRetryDelay is the delay before an instance is read again that another client has just
@@ -24,7 +24,7 @@ const conflictRetryDelay = 50 * time.Millisecond
 // writeInstance applies the task to the instance, once. If the following status update is lost, the
 // task writes the instance again, which does not change it.
 func (r *Reconciler) writeInstance(ctx context.Context, s *scope) error {
-	if s.hasStarted() {
+	if s.ownership.hasStarted {
 		return nil
 	}
 	subject := s.task.Namespace + "/" + s.task.Name
@@ -35,9 +35,8 @@ func (r *Reconciler) writeInstance(ctx context.Context, s *scope) error {
 	}
 	failpoint.Point(failpoint.TaskWritten, subject)
 	now := metav1.Now()
-	s.instance = instance
 	s.task.Status.StartTime = &now
-	s.task.Status.InstanceRef = s.instanceReference()
+	s.recordInstance(instance)
 	s.statusWriter.MarkReconciling(fmt.Sprintf("%s of instance %s", s.task.Spec.Action, instance.Name))
 	// The operation has started, regardless of changes of the task in the meantime.
 	s.statusWriter.IgnoreConflicts()
@@ -56,20 +55,26 @@ func writeConflictError(task *v1alpha1.AppInstallTask, err error) error {
 func (r *Reconciler) createOrPatchInstance(ctx context.Context, s *scope) (*v1alpha1.AppInstance, error) {
 	if s.instance == nil {
 		instance := &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: s.task.Namespace, Name: s.task.Instance()}}
-		s.applyTaskToSpec(instance)
+		if err := s.applyTask(instance); err != nil {
+			return nil, err
+		}
 		// Saves the request with which the instance controller would add the finalizer.
 		controllerutil.AddFinalizer(instance, v1alpha1.Finalizer)
 		return instance, r.Create(ctx, instance)
 	}
 	instance := s.instance.DeepCopy()
 	before := client.MergeFromWithOptions(s.instance, client.MergeFromWithOptimisticLock{})
-	s.applyTaskToSpec(instance)
+	if err := s.applyTask(instance); err != nil {
+		return nil, err
+	}
 	return instance, r.Patch(ctx, instance, before)
 }
 
-// applyTaskToSpec applies the spec of the task to the instance.
-func (s *scope) applyTaskToSpec(instance *v1alpha1.AppInstance) {
-	s.setTaskAnnotations(instance)
+// applyTask applies the spec of the task to the instance, and records the task in it.
+func (s *scope) applyTask(instance *v1alpha1.AppInstance) error {
+	if err := s.signInstance(instance); err != nil {
+		return err
+	}
 	task, spec := s.task.Spec, &instance.Spec
 	if s.isInstallAction() {
 		// Only the reference of the app and the status of a removed instance are kept.
@@ -88,6 +93,7 @@ func (s *scope) applyTaskToSpec(instance *v1alpha1.AppInstance) {
 	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionUpgrade, v1alpha1.ActionAdopt:
 		s.setDesiredRelease(spec)
 	}
+	return nil
 }
 
 // isInstallAction reports whether the action installs the instance.
@@ -99,27 +105,26 @@ func (s *scope) isInstallAction() bool {
 	return false
 }
 
-// setTaskAnnotations records in the annotations of the instance which task wrote it and the revision
-// before. A repeated write keeps the recorded revision, because the current one may be that
-// of this task.
-func (s *scope) setTaskAnnotations(instance *v1alpha1.AppInstance) {
+// signInstance records in the instance which task wrote it and the revision before. A repeated
+// write keeps the recorded revision, because the current one may be that of this task.
+func (s *scope) signInstance(instance *v1alpha1.AppInstance) error {
+	record := taskrecord.Record{
+		Task: s.task.Name, UID: string(s.task.UID), Hash: s.hash, PreviousRevision: instance.Status.Revision,
+	}
+	if s.ownership.isWriter {
+		record.PreviousRevision = s.ownership.record.PreviousRevision
+	}
+	if err := taskrecord.WriteRecord(instance, record); err != nil {
+		return err
+	}
+	// A new request makes the instance retry a failed operation although the spec is
+	// unchanged.
+	instance.Annotations[v1alpha1.ReconcileRequestAnnotation] = string(s.task.UID)
 	if instance.Labels == nil {
 		instance.Labels = map[string]string{}
 	}
-	if instance.Annotations == nil {
-		instance.Annotations = map[string]string{}
-	}
-	marks := instance.Annotations
-	if !s.ownsInstance() {
-		marks[v1alpha1.TaskBeforeAnnotation] = strconv.Itoa(int(instance.Status.Revision))
-	}
-	delete(marks, v1alpha1.TaskUndoneAnnotation)
-	marks[v1alpha1.TaskAnnotation], marks[v1alpha1.TaskHashAnnotation] = s.task.Name, s.hash
-	marks[v1alpha1.TaskUIDAnnotation] = string(s.task.UID)
-	// A new request makes the instance retry a failed operation although the spec is
-	// unchanged.
-	marks[v1alpha1.ReconcileRequestAnnotation] = string(s.task.UID)
 	instance.Labels[v1alpha1.AppLabel] = s.task.Spec.App.Name
+	return nil
 }
 
 // setDesiredRelease sets the version, the values and the related fields of the spec.

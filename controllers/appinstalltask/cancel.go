@@ -32,7 +32,7 @@ func (r *Reconciler) cancelTarget(ctx context.Context, s *scope) error {
 		return wrongStateError("task %s was deleted before it could be cancelled", name)
 	case err != nil:
 		return fmt.Errorf("get task %s: %w", name, err)
-	case isPastCancel(target):
+	case newOwnership(target, "", nil).isPastCancel:
 		return wrongStateError("task %s (%s) of instance %s has begun, and cannot be cancelled any more", name, target.Spec.Action, target.Instance())
 	case !target.Finished():
 		s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "cancelling task "+name)
@@ -68,7 +68,7 @@ func (r *Reconciler) defaultCancelTarget(ctx context.Context, s *scope) (string,
 	if err != nil {
 		return "", err
 	}
-	slices.SortFunc(waiting, compareQueueOrder(s.ownerTask()))
+	slices.SortFunc(waiting, compareQueueOrder(s.ownership.record.Task))
 	named := s.task.Spec.TargetTask
 	at := slices.IndexFunc(waiting, func(t v1alpha1.AppInstallTask) bool { return named == "" || t.Name == named })
 	switch {
@@ -83,13 +83,9 @@ func (r *Reconciler) defaultCancelTarget(ctx context.Context, s *scope) (string,
 // previouslyCanceledTask returns the name of the task that this Cancel canceled before, or "" if there is
 // none.
 func (r *Reconciler) previouslyCanceledTask(ctx context.Context, s *scope) (string, error) {
-	hash, err := transitions.HashSpec(s.task)
-	if err != nil {
-		return "", err
-	}
-	this := v1alpha1.TaskReference{Name: s.task.Name, Hash: hash}
+	this := v1alpha1.TaskReference{Name: s.task.Name, Hash: s.hash}
 	var list v1alpha1.AppInstallTaskList
-	err = r.List(ctx, &list, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByCancel: s.task.Name}, client.UnsafeDisableDeepCopy)
+	err := r.List(ctx, &list, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByCancel: s.task.Name}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return "", fmt.Errorf("list tasks of instance %s: %w", s.task.Instance(), err)
 	}
@@ -105,12 +101,6 @@ func wrongStateError(format string, args ...any) error {
 	return status.ForCondition(v1alpha1.ConditionAdmitted, outcome.Stalled(v1alpha1.ReasonWrongState, fmt.Errorf(format, args...)))
 }
 
-// isPastCancel reports whether a task has started an action that cannot be canceled after its
-// start.
-func isPastCancel(task *v1alpha1.AppInstallTask) bool {
-	return task.Status.InstanceRef != nil && transitions.Outcomes[task.Spec.Action].Committed
-}
-
 func hasBeenCanceled(task *v1alpha1.AppInstallTask) bool {
 	for _, c := range task.Status.Conditions {
 		if c.Type == v1alpha1.ConditionSucceeded {
@@ -123,7 +113,7 @@ func hasBeenCanceled(task *v1alpha1.AppInstallTask) bool {
 // handleCancellation ends a canceled task that has not yet written its instance, and starts to revert a
 // task that has.
 func (r *Reconciler) handleCancellation(ctx context.Context, s *scope) error {
-	if s.task.Status.Undoing != nil || isPastCancel(s.task) {
+	if s.ownership.isReverting || s.ownership.isRecorded && s.ownership.isPastCancel {
 		return nil
 	}
 	by, err := r.canceledBy(ctx, s)
@@ -135,10 +125,10 @@ func (r *Reconciler) handleCancellation(ctx context.Context, s *scope) error {
 	if err := r.readInstanceLive(ctx, s); err != nil {
 		return err
 	}
-	if s.task.Status.InstanceRef == nil && !s.ownsInstance() {
+	if !s.ownership.isRecorded && !s.ownership.isWriter {
 		return r.revertSubtasks(ctx, s, why)
 	}
-	if transitions.Outcomes[s.task.Spec.Action].Committed {
+	if s.ownership.isPastCancel {
 		return nil // The operation has started, and the status update was lost.
 	}
 	return r.startRevert(ctx, s, why)
@@ -148,13 +138,13 @@ func (r *Reconciler) handleCancellation(ctx context.Context, s *scope) error {
 // may have written the instance just before the edit that cancels it made its status update
 // fail, and the cache may not yet contain that write.
 func (r *Reconciler) readInstanceLive(ctx context.Context, s *scope) error {
-	if s.task.Status.InstanceRef != nil {
+	if s.ownership.isRecorded {
 		return nil
 	}
 	instance := &v1alpha1.AppInstance{}
 	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: s.task.Instance()}, instance)
 	if err == nil {
-		s.instance = instance
+		s.setInstance(instance)
 	}
 	return client.IgnoreNotFound(err)
 }

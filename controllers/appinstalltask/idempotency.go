@@ -15,11 +15,7 @@ import (
 // spec, and that was then deleted and applied again. The task has the same result as
 // before, unless the instance has changed since.
 func (r *Reconciler) restoreCompletedTask(_ context.Context, s *scope) error {
-	var err error
-	if s.hash, err = transitions.HashSpec(s.task); err != nil {
-		return err
-	}
-	if s.instance == nil || s.task.Status.InstanceRef != nil || s.hasTaskUID() {
+	if s.instance == nil || s.ownership.isRecorded || s.ownership.isSigned {
 		return nil
 	}
 	entry := transitions.FindTask(s.instance, s.task.Name, s.hash)
@@ -27,7 +23,7 @@ func (r *Reconciler) restoreCompletedTask(_ context.Context, s *scope) error {
 		return nil
 	}
 	s.task.Status.Version = entry.Version
-	s.task.Status.InstanceRef = s.instanceReference()
+	s.recordInstance(s.instance)
 	if entry.Outcome != v1alpha1.OutcomeSucceeded {
 		message := "failed before; set another spec.runID to run the task again"
 		if entry.Message != "" {
@@ -87,11 +83,4 @@ func recordedFailureReason(entry *v1alpha1.LedgerEntry) string {
 		return v1alpha1.ReasonCancelled
 	}
 	return v1alpha1.ReasonFailedBefore
-}
-
-// instanceReference returns the reference of the instance with its current generation.
-func (s *scope) instanceReference() *v1alpha1.InstanceReference {
-	return &v1alpha1.InstanceReference{
-		Name: s.instance.Name, UID: string(s.instance.UID), Generation: s.instance.Generation,
-	}
 }

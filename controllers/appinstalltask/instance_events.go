@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/appmarket/operator/api/v1alpha1"
+	"github.com/appmarket/operator/internal/taskrecord"
 )
 
 // progressInterval is the delay before a task shows the progress of its instance. Most
@@ -36,6 +37,7 @@ func (r *Reconciler) enqueueTasksForInstance(ctx context.Context, queue workqueu
 	if !ok {
 		return
 	}
+	record, err := taskrecord.ReadRecord(now)
 	woken := map[reconcile.Request]bool{}
 	for _, state := range states {
 		for _, request := range r.tasksForInstance(ctx, state) {
@@ -44,7 +46,7 @@ func (r *Reconciler) enqueueTasksForInstance(ctx context.Context, queue workqueu
 			}
 			woken[request] = true
 			task := &v1alpha1.AppInstallTask{}
-			isWriter := request.Namespace == now.Namespace && request.Name == now.Annotations[v1alpha1.TaskAnnotation]
+			isWriter := err == nil && request.Namespace == now.Namespace && request.Name == record.Task
 			if isWriter && r.Get(ctx, request.NamespacedName, task, client.UnsafeDisableDeepCopy) == nil && isOnlyProgress(task, now) {
 				queue.AddAfter(request, progressInterval)
 			} else {
@@ -55,16 +57,17 @@ func (r *Reconciler) enqueueTasksForInstance(ctx context.Context, queue workqueu
 }
 
 // isOnlyProgress reports whether an instance is still processing the last write of a task.
-// A task that has not yet recorded its write is requeued immediately, unless the UID
-// annotation shows that the task is about to record it. So is a task that is being canceled
+// A task that has not yet recorded its write is requeued immediately, unless the UID in the
+// record shows that the task is about to record it. So is a task that is being canceled
 // or reverted.
 func isOnlyProgress(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstance) bool {
-	if task.Status.Undoing != nil || task.Spec.Cancel != nil || !instance.DeletionTimestamp.IsZero() || hasConcluded(instance, instance.Generation) {
+	own := newOwnership(task, "", instance)
+	if own.isReverting || task.Spec.Cancel != nil || !instance.DeletionTimestamp.IsZero() || hasConcluded(instance, instance.Generation) {
 		return false
 	}
 	ref := task.Status.InstanceRef
 	if ref == nil {
-		return instance.Annotations[v1alpha1.TaskUIDAnnotation] == string(task.UID)
+		return own.isSigned
 	}
 	return ref.UID == string(instance.UID) && ref.Generation == instance.Generation
 }
@@ -90,5 +93,5 @@ func (r *Reconciler) tasksForInstance(ctx context.Context, o client.Object) []re
 // isAffectedByInstance reports whether a task has written its instance, or waits for the state of
 // the instance rather than for other tasks.
 func isAffectedByInstance(task *v1alpha1.AppInstallTask) bool {
-	return task.Status.InstanceRef != nil || task.Status.Undoing != nil || task.Status.QueuePosition == 0
+	return hasStarted(task) || task.Status.QueuePosition == 0
 }

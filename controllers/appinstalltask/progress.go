@@ -24,7 +24,7 @@ func (r *Reconciler) waitForInstance(ctx context.Context, s *scope) error {
 	if err := r.refreshInstance(ctx, s); err != nil {
 		return err
 	}
-	if s.task.Status.Undoing != nil {
+	if s.ownership.isReverting {
 		return r.finishRevert(ctx, s)
 	}
 	ref := s.task.Status.InstanceRef
@@ -66,19 +66,19 @@ func (r *Reconciler) waitForInstance(ctx context.Context, s *scope) error {
 // changed it.
 func (r *Reconciler) refreshInstance(ctx context.Context, s *scope) error {
 	ref := s.task.Status.InstanceRef
-	if ref == nil || s.instance != nil && string(s.instance.UID) == ref.UID && s.instance.Generation >= ref.Generation && s.ownsInstance() {
+	if ref == nil || s.instance != nil && string(s.instance.UID) == ref.UID && s.instance.Generation >= ref.Generation && s.ownership.isWriter {
 		return nil
 	}
 	instance := &v1alpha1.AppInstance{}
 	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: ref.Name}, instance)
 	if apierrors.IsNotFound(err) {
-		s.instance = nil
+		s.setInstance(nil)
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("get instance %s: %w", ref.Name, err)
 	}
-	s.instance = instance
+	s.setInstance(instance)
 	return nil
 }
 
@@ -131,11 +131,11 @@ func (s *scope) isInstanceReady(generation int64) bool {
 // changedBy names the client that changed the spec of the instance before the operation
 // of the task was complete, or returns "" if there is none.
 func (r *Reconciler) changedBy(ctx context.Context, s *scope) string {
-	if !s.ownsInstance() {
-		if s.ownerTask() == s.task.Name {
+	if !s.ownership.isWriter {
+		if s.ownership.record.Task == s.task.Name {
 			return "another task of the same name"
 		}
-		return r.describeTask(ctx, s.task.Namespace, s.ownerTask())
+		return r.describeWriter(ctx, s)
 	}
 	ref := s.task.Status.InstanceRef
 	isOurs := s.instance.Generation == ref.Generation
@@ -145,14 +145,18 @@ func (r *Reconciler) changedBy(ctx context.Context, s *scope) string {
 	return "another client"
 }
 
-// describeTask returns the name of the task for messages, with its action if the task still
-// exists.
-func (r *Reconciler) describeTask(ctx context.Context, namespace, name string) string {
-	if name == "" {
+// describeWriter returns the name of the task that last wrote the instance, with its action if
+// the task still exists. If no task did, it returns "another client".
+func (r *Reconciler) describeWriter(ctx context.Context, s *scope) string {
+	name := s.ownership.record.Task
+	switch {
+	case s.ownership.recordError != nil:
+		return fmt.Sprintf("another client (%s)", s.ownership.recordError)
+	case name == "":
 		return "another client"
 	}
 	task := &v1alpha1.AppInstallTask{}
-	if err := r.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, task); err != nil {
+	if err := r.Get(ctx, types.NamespacedName{Namespace: s.task.Namespace, Name: name}, task); err != nil {
 		return fmt.Sprintf("task %q", name)
 	}
 	return fmt.Sprintf("task %q (%s)", name, task.Spec.Action)

@@ -20,9 +20,12 @@ import (
 	"github.com/appmarket/operator/internal/transitions"
 )
 
-func (r *Reconciler) readInstance(ctx context.Context, s *scope) error {
+func (r *Reconciler) readInstance(ctx context.Context, s *scope) (err error) {
+	if s.hash, err = transitions.HashSpec(s.task); err != nil {
+		return err
+	}
 	instance, err := r.getInstance(ctx, s.task.Namespace, s.task.Instance())
-	s.instance = instance
+	s.setInstance(instance)
 	return err
 }
 
@@ -42,7 +45,7 @@ func (r *Reconciler) getInstance(ctx context.Context, namespace, name string) (*
 // waitInQueue makes a task wait while it is suspended or other tasks of its instance precede it.
 // It ends a task that has exceeded its deadline or a limit of the queue.
 func (r *Reconciler) waitInQueue(ctx context.Context, s *scope) error {
-	if s.hasStarted() || s.isUnrecordedOwner() {
+	if s.ownership.hasStarted || s.ownership.isWriteLost {
 		return nil
 	}
 	left, err := timeUntilDeadline(s.task)
@@ -71,11 +74,6 @@ func (r *Reconciler) waitInQueue(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// hasStarted reports whether the task has written its instance or is being reverted.
-func (s *scope) hasStarted() bool {
-	return s.task.Status.InstanceRef != nil || s.task.Status.Undoing != nil
-}
-
 // queueMessage returns the message of a task in the queue: the next task in the queue, the reason
 // why that one waits, and the first task that conflicts with this one.
 func (s *scope) queueMessage(before []v1alpha1.AppInstallTask) string {
@@ -97,7 +95,7 @@ func (s *scope) queueMessage(before []v1alpha1.AppInstallTask) string {
 // other than its turn in the queue, otherwise "".
 func idleMessage(task *v1alpha1.AppInstallTask) string {
 	c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling)
-	if c == nil || task.Status.InstanceRef != nil || task.Status.Undoing != nil {
+	if c == nil || hasStarted(task) {
 		return ""
 	}
 	switch c.Reason {
@@ -129,7 +127,7 @@ func (r *Reconciler) withBlockedMessage(ctx context.Context, s *scope, err error
 	if listErr != nil {
 		return listErr
 	}
-	compare := compareQueueOrder(s.ownerTask())
+	compare := compareQueueOrder(s.ownership.record.Task)
 	if !slices.ContainsFunc(line, func(t v1alpha1.AppInstallTask) bool { return compare(*s.task, t) < 0 }) {
 		return err
 	}
@@ -202,14 +200,14 @@ func firstInQueue(tasks []v1alpha1.AppInstallTask, n int) []v1alpha1.AppInstallT
 // tasksAhead returns the tasks that precede this one, in order. A task claims the instance by
 // writing it, and the resource version prevents concurrent claims.
 func (r *Reconciler) tasksAhead(ctx context.Context, s *scope) ([]v1alpha1.AppInstallTask, error) {
-	if s.ownerTask() == s.task.Name {
+	if s.ownership.record.Task == s.task.Name {
 		return nil, nil
 	}
 	tasks, err := r.queuedTasks(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	compare, overtakes := compareQueueOrder(s.ownerTask()), s.hasPrecedence()
+	compare, overtakes := compareQueueOrder(s.ownership.record.Task), s.hasPrecedence()
 	before := slices.DeleteFunc(tasks, func(t v1alpha1.AppInstallTask) bool {
 		return compare(t, *s.task) >= 0 || overtakes && !transitions.Outcomes[t.Spec.Action].Committed
 	})
@@ -221,14 +219,6 @@ func (r *Reconciler) tasksAhead(ctx context.Context, s *scope) ([]v1alpha1.AppIn
 // instance interrupts their operations, except for operations that cannot be canceled.
 func (s *scope) hasPrecedence() bool {
 	return s.task.Spec.Action == v1alpha1.ActionUninstall && transitions.Admit(s.task.Spec.Action, s.task.Instance(), s.instance) == nil
-}
-
-// ownerTask returns the name of the task that last wrote the instance, or "" if there is none.
-func (s *scope) ownerTask() string {
-	if s.instance == nil {
-		return ""
-	}
-	return s.instance.Annotations[v1alpha1.TaskAnnotation]
 }
 
 func isOlder(a, b *v1alpha1.AppInstallTask) bool {

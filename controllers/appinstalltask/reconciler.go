@@ -71,7 +71,8 @@ type scope struct {
 	task          *v1alpha1.AppInstallTask
 	statusWriter  *status.Writer
 	hash          string                // of the spec of the task
-	instance      *v1alpha1.AppInstance // nil if it does not exist
+	instance      *v1alpha1.AppInstance // nil if it does not exist; setInstance sets it
+	ownership     ownership             // of the task and the instance
 	cloneSource   *v1alpha1.AppInstance // the instance to clone
 	tenant        release.Tenant        // the service account that installs the app
 	app           *catalog.App
@@ -113,8 +114,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, task *v1alpha1.AppInstallTas
 	defer outcome.Recover(&err)
 	s := &scope{task: task, statusWriter: keeper}
 	phases := []func(context.Context, *scope) error{
-		r.readInstance,         // sets s.instance
-		r.restoreCompletedTask, // sets s.hash
+		r.readInstance, // sets s.hash, s.instance and s.ownership
+		r.restoreCompletedTask,
 		r.handleCancellation,
 		r.waitInQueue,
 		r.admitTask, // sets s.app, s.version, s.origin and s.back

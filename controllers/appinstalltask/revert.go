@@ -3,7 +3,6 @@ package appinstalltask
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/appmarket/operator/api/v1alpha1"
 	"github.com/appmarket/operator/internal/outcome"
+	"github.com/appmarket/operator/internal/taskrecord"
 	"github.com/appmarket/operator/internal/text"
 	"github.com/appmarket/operator/internal/transitions"
 )
@@ -27,6 +27,7 @@ func (r *Reconciler) startRevert(ctx context.Context, s *scope, why v1alpha1.Pro
 func (s *scope) markReverting(why v1alpha1.Problem) {
 	now := metav1.Now()
 	s.task.Status.Undoing, s.task.Status.UndoingSince = &why, &now
+	s.setInstance(s.instance)
 }
 
 // newProblem returns a problem whose message is limited to the length that a status allows.
@@ -41,12 +42,12 @@ const revertedSuffix = ".undone"
 // revertInstance reverts the spec of the instance to the state before the task.
 func (r *Reconciler) revertInstance(ctx context.Context, s *scope) error {
 	instance := s.instance.DeepCopy()
-	if instance.Annotations == nil {
-		instance.Annotations = map[string]string{}
-	}
-	if marks := instance.Annotations; marks[v1alpha1.TaskUndoneAnnotation] == "" {
-		marks[v1alpha1.TaskUndoneAnnotation] = s.task.Status.Undoing.Reason
-		marks[v1alpha1.ReconcileRequestAnnotation] = string(s.task.UID) + revertedSuffix
+	if record := s.ownership.record; !record.IsReverted() {
+		record.RevertReason = s.task.Status.Undoing.Reason
+		if err := taskrecord.WriteRecord(instance, record); err != nil {
+			return err
+		}
+		instance.Annotations[v1alpha1.ReconcileRequestAnnotation] = string(s.task.UID) + revertedSuffix
 	}
 	s.revertSpec(instance)
 	if !equality.Semantic.DeepEqual(s.instance, instance) {
@@ -55,8 +56,7 @@ func (r *Reconciler) revertInstance(ctx context.Context, s *scope) error {
 			return writeConflictError(s.task, err)
 		}
 	}
-	s.instance = instance
-	s.task.Status.InstanceRef = s.instanceReference()
+	s.recordInstance(instance)
 	return nil
 }
 
@@ -72,7 +72,7 @@ func (s *scope) revertSpec(instance *v1alpha1.AppInstance) {
 		if s.task.Spec.Action == v1alpha1.ActionResume {
 			spec.DesiredState = v1alpha1.StateStopped
 		}
-		if revision := s.revisionBefore(); revision > 0 && s.isVersionChange() {
+		if revision := s.ownership.record.PreviousRevision; revision > 0 && s.isVersionChange() {
 			spec.Revision = revision
 		}
 	}
@@ -83,15 +83,6 @@ func (s *scope) isVersionChange() bool {
 	return s.task.Spec.Action == v1alpha1.ActionUpgrade || s.task.Spec.Action == v1alpha1.ActionRollback
 }
 
-// revisionBefore returns the installed revision before the task wrote the instance, or 0.
-func (s *scope) revisionBefore() int32 {
-	number, err := strconv.ParseInt(s.instance.Annotations[v1alpha1.TaskBeforeAnnotation], 10, 32)
-	if err != nil {
-		return 0 // Nothing was installed, or another client removed the annotation.
-	}
-	return int32(number)
-}
-
 // finishRevert waits for the reversal to complete, and then ends the task with the reason of the
 // reversal.
 func (r *Reconciler) finishRevert(ctx context.Context, s *scope) error {
@@ -99,11 +90,11 @@ func (r *Reconciler) finishRevert(ctx context.Context, s *scope) error {
 	if err := r.readInstanceLive(ctx, s); err != nil {
 		return err
 	}
-	if s.instance == nil || s.task.Status.InstanceRef == nil && !s.ownsInstance() {
+	if s.instance == nil || !s.ownership.isRecorded && !s.ownership.isWriter {
 		return r.revertSubtasks(ctx, s, why)
 	}
-	if by := s.ownerTask(); by != s.task.Name {
-		why.Message += fmt.Sprintf("; instance %q was changed by %s meanwhile", s.instance.Name, r.describeTask(ctx, s.task.Namespace, by))
+	if s.ownership.record.Task != s.task.Name {
+		why.Message += fmt.Sprintf("; instance %q was changed by %s meanwhile", s.instance.Name, r.describeWriter(ctx, s))
 		return r.revertSubtasks(ctx, s, why)
 	}
 	if err := r.revertInstance(ctx, s); err != nil {
@@ -144,7 +135,7 @@ func (s *scope) shouldRevertOnFailure() bool {
 	case v1alpha1.FailureRemove:
 		return transitions.Outcomes[s.task.Spec.Action].Canceled == transitions.Removed || len(s.task.Status.Steps) > 0
 	case v1alpha1.FailureRollback:
-		return s.isVersionChange() && s.revisionBefore() > 0
+		return s.isVersionChange() && s.ownership.record.PreviousRevision > 0
 	}
 	return false
 }
