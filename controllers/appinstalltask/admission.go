@@ -38,8 +38,8 @@ func (r *Reconciler) admitTask(ctx context.Context, s *scope) error {
 		return err
 	}
 	p.Add(state)
-	for _, check := range s.admissionChecks(r) {
-		if err := check(ctx, s, p); err != nil {
+	for _, check := range s.action.checks {
+		if err := check(ctx, r, s, p); err != nil {
 			return err
 		}
 	}
@@ -93,29 +93,6 @@ func (s *scope) recordLostWrite() {
 	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
 }
 
-// admissionChecks returns the checks of the action of the task, except for the check of the state of
-// the instance.
-func (s *scope) admissionChecks(r *Reconciler) []func(context.Context, *scope, *taskFindings) error {
-	type checks = []func(context.Context, *scope, *taskFindings) error
-	switch s.task.Spec.Action {
-	case v1alpha1.ActionInstall:
-		return checks{r.checkApp, r.checkSharedRunning, r.checkConflicts, r.checkCluster}
-	case v1alpha1.ActionUpgrade:
-		return checks{r.checkApp, r.checkCluster}
-	case v1alpha1.ActionClone:
-		return checks{r.checkCloneSource, r.checkApp, r.checkSharedRunning, r.checkClone, r.checkCluster}
-	case v1alpha1.ActionAdopt:
-		return checks{r.findApp, r.checkPermissions}
-	case v1alpha1.ActionRollback:
-		return checks{r.checkRevision, r.checkPermissions}
-	case v1alpha1.ActionUninstall:
-		return checks{r.checkDependents, r.checkSharedUsers, r.checkSharedRemoval, r.checkPermissions}
-	case v1alpha1.ActionStop, v1alpha1.ActionResume:
-		return checks{r.checkPermissions}
-	}
-	return nil
-}
-
 // checkState returns an error if the name or the state of the instance does not allow the
 // action.
 func (s *scope) checkState() error {
@@ -147,23 +124,35 @@ func (s *scope) checkInstance(name string) error {
 // it.
 const maxInstanceName = 40
 
-// findApp sets the app and the version of the scope.
-func (r *Reconciler) findApp(ctx context.Context, s *scope, p *taskFindings) error {
+// findApp sets the app of the scope.
+func findApp(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	app, err := r.Catalog.Find(ctx, s.task.Spec.App, s.task.Namespace)
 	if left := s.sourceGraceLeft(err, time.Now()); left > 0 {
 		p.AddUntil(outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, err), fmt.Sprintf(
 			"the task waits for the source for %s from its creation", cmp.Or(s.task.Spec.Deadline, v1alpha1.Duration(sourceGrace.String()))))
 		return nil
 	}
-	if err != nil {
-		return p.AddOrReturn(err)
+	if err == nil {
+		s.app = app
 	}
-	s.app = app
-	if s.task.Spec.Action == v1alpha1.ActionAdopt && s.task.Spec.Version == "" {
-		return nil // The version of the adopted release is used.
-	}
-	s.version, err = app.FindVersion(s.requestedVersion())
 	return p.AddOrReturn(err)
+}
+
+// findVersion sets the version of the scope.
+func findVersion(_ context.Context, _ *Reconciler, s *scope, p *taskFindings) (err error) {
+	if s.app == nil {
+		return nil
+	}
+	s.version, err = s.app.FindVersion(s.requestedVersion())
+	return p.AddOrReturn(err)
+}
+
+// findSpecifiedVersion sets the version of the scope if the task specifies one.
+func findSpecifiedVersion(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
+	if s.task.Spec.Version == "" {
+		return nil
+	}
+	return findVersion(ctx, r, s, p)
 }
 
 // sourceGrace is the time that a new task without spec.deadline waits for a missing source.
@@ -189,29 +178,26 @@ func (s *scope) requestedVersion() string {
 	return s.task.Spec.Version
 }
 
-// checkApp finds the app and the version, and checks the dependencies and the inputs.
-func (r *Reconciler) checkApp(ctx context.Context, s *scope, p *taskFindings) error {
-	if err := r.findApp(ctx, s, p); err != nil || s.app == nil {
-		return err
-	}
-	if s.app.Info.Spec.Withdrawn && s.isInstallAction() {
+// checkWithdrawn adds a finding if the source no longer offers the app to new users.
+func checkWithdrawn(_ context.Context, _ *Reconciler, s *scope, p *taskFindings) error {
+	if s.app != nil && s.app.Info.Spec.Withdrawn {
 		p.Add(outcome.Stalled(v1alpha1.ReasonWithdrawn, fmt.Errorf(
 			"app %q has been withdrawn by its source and cannot be newly installed: choose another app", s.app.Info.Spec.App)))
 	}
-	if s.version == nil {
-		return nil
-	}
-	p.Add(s.checkNewerVersion())
-	if err := r.checkDependencies(ctx, s, p); err != nil {
-		return err
-	}
-	return r.checkInputs(ctx, s, p)
+	return nil
 }
 
-func (s *scope) checkNewerVersion() error {
-	if s.task.Spec.Action != v1alpha1.ActionUpgrade || s.instance == nil {
-		return nil
+// checkNewerVersion adds a finding if an upgrade does not lead to a newer version.
+func checkNewerVersion(_ context.Context, _ *Reconciler, s *scope, p *taskFindings) error {
+	if s.instance != nil && s.version != nil {
+		p.Add(s.notNewerError())
 	}
+	return nil
+}
+
+// notNewerError returns an error if the version is not newer than the installed one, and the
+// task does not allow that.
+func (s *scope) notNewerError() error {
 	have, version := s.instance.Status.Version, s.version.Version
 	if have == "" || catalog.IsNewer(version, have) {
 		return nil
@@ -228,7 +214,7 @@ func (s *scope) checkNewerVersion() error {
 }
 
 // checkRevision finds the revision to roll back to.
-func (r *Reconciler) checkRevision(ctx context.Context, s *scope, p *taskFindings) error {
+func checkRevision(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	if s.instance == nil {
 		return nil
 	}

@@ -76,7 +76,7 @@ func (s *scope) applyTask(instance *v1alpha1.AppInstance) error {
 		return err
 	}
 	task, spec := s.task.Spec, &instance.Spec
-	if s.isInstallAction() {
+	if s.action.isInstall {
 		// Only the reference of the app and the status of a removed instance are kept.
 		*spec = v1alpha1.AppInstanceSpec{AppRef: spec.AppRef}
 		if from := s.cloneSource; from != nil {
@@ -87,22 +87,10 @@ func (s *scope) applyTask(instance *v1alpha1.AppInstance) error {
 	spec.ServiceAccountName = s.specifiedServiceAccount()
 	spec.Timeout = task.Timeout
 	spec.DesiredState = s.desiredState()
-	switch task.Action {
-	case v1alpha1.ActionRollback:
-		spec.Revision = s.rollbackEntry.Revision
-	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionUpgrade, v1alpha1.ActionAdopt:
-		s.setDesiredRelease(spec)
+	if s.action.apply != nil {
+		s.action.apply(s, spec)
 	}
 	return nil
-}
-
-// isInstallAction reports whether the action installs the instance.
-func (s *scope) isInstallAction() bool {
-	switch s.task.Spec.Action {
-	case v1alpha1.ActionInstall, v1alpha1.ActionClone, v1alpha1.ActionAdopt:
-		return true
-	}
-	return false
 }
 
 // signInstance records in the instance which task wrote it and the revision before. A repeated
@@ -127,8 +115,17 @@ func (s *scope) signInstance(instance *v1alpha1.AppInstance) error {
 	return nil
 }
 
+// setRevision pins the instance to the revision to roll back to.
+func setRevision(s *scope, spec *v1alpha1.AppInstanceSpec) { spec.Revision = s.rollbackEntry.Revision }
+
+// setAdoptedRelease sets the fields of setDesiredRelease for a release that is adopted.
+func setAdoptedRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
+	setDesiredRelease(s, spec)
+	spec.Adopt = new(true)
+}
+
 // setDesiredRelease sets the version, the values and the related fields of the spec.
-func (s *scope) setDesiredRelease(spec *v1alpha1.AppInstanceSpec) {
+func setDesiredRelease(s *scope, spec *v1alpha1.AppInstanceSpec) {
 	task := s.task.Spec
 	given := s.resolveTaskInputs()
 	spec.AppRef, spec.Revision = task.App, 0
@@ -145,7 +142,4 @@ func (s *scope) setDesiredRelease(spec *v1alpha1.AppInstanceSpec) {
 	}
 	spec.Values, spec.ValuesFrom, spec.Envs = given.Values, given.ValuesFrom, given.Envs
 	spec.CloneOf, spec.Adopt = task.CloneOf, nil
-	if task.Action == v1alpha1.ActionAdopt {
-		spec.Adopt = new(true)
-	}
 }

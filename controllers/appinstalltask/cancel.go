@@ -161,7 +161,7 @@ func (r *Reconciler) canceledBy(ctx context.Context, s *scope) (string, error) {
 	}
 	for i := range tasks {
 		other := &tasks[i]
-		if other.Spec.Action == v1alpha1.ActionCancel && other.Status.TargetTask == s.task.Name && !other.Finished() {
+		if isCancel(other) && other.Status.TargetTask == s.task.Name && !other.Finished() {
 			hash, err := transitions.HashSpec(other)
 			s.task.Status.CancelledBy = &v1alpha1.TaskReference{Name: other.Name, Hash: hash}
 			return "task " + other.Name, err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/appmarket/operator/api/v1alpha1"
-	"github.com/appmarket/operator/internal/catalog"
 	"github.com/appmarket/operator/internal/outcome"
 	"github.com/appmarket/operator/internal/transitions"
 )
@@ -45,15 +44,8 @@ func (r *Reconciler) restoreCompletedTask(_ context.Context, s *scope) error {
 // longer has the state or the version that the task requests. It returns "" if the instance
 // still has both.
 func (s *scope) changedSince(entry *v1alpha1.LedgerEntry) string {
-	have, made := s.instance.Status.Version, entry.Version
-	isOther := false
-	switch s.task.Spec.Action {
-	case v1alpha1.ActionUpgrade:
-		isOther = have != made && !catalog.IsNewer(have, made)
-	case v1alpha1.ActionRollback:
-		isOther = have != made
-	}
-	if s.instance.DeletionTimestamp.IsZero() && s.instance.Spec.DesiredState == s.desiredState() && !isOther {
+	isKept := s.action.keepsVersion == nil || s.action.keepsVersion(s.instance.Status.Version, entry.Version)
+	if s.instance.DeletionTimestamp.IsZero() && s.instance.Spec.DesiredState == s.desiredState() && isKept {
 		return ""
 	}
 	since := fmt.Sprintf("instance %q has since changed: it is %s", s.instance.Name, s.currentStateMessage())

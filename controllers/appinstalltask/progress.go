@@ -50,8 +50,10 @@ func (r *Reconciler) waitForInstance(ctx context.Context, s *scope) error {
 		}
 		return err
 	}
-	if err := r.removeSharedCharts(ctx, s); err != nil {
-		return err
+	if s.action.complete != nil {
+		if err := s.action.complete(r, ctx, s); err != nil {
+			return err
+		}
 	}
 	failpoint.Point(failpoint.TaskNoted, s.task.Namespace+"/"+s.task.Name)
 	s.task.Status.Outputs = s.instance.Status.Outputs
@@ -164,7 +166,7 @@ func (r *Reconciler) describeWriter(ctx context.Context, s *scope) string {
 
 // desiredState returns the desired state that the action writes to the instance.
 func (s *scope) desiredState() v1alpha1.DesiredState {
-	switch transitions.Outcomes[s.task.Spec.Action].Succeeded {
+	switch s.action.outcome.Succeeded {
 	case transitions.Removed:
 		return v1alpha1.StateAbsent
 	case transitions.Stopped:

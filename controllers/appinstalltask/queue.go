@@ -83,7 +83,7 @@ func (s *scope) queueMessage(before []v1alpha1.AppInstallTask) string {
 		said += fmt.Sprintf(", which has not begun and %s: %s", maxWaitMessage(next), why)
 	}
 	for _, other := range before {
-		if isOppositeAction(other.Spec.Action, s.task.Spec.Action) {
+		if areOpposite(other.Spec.Action, s.task.Spec.Action) {
 			return said + fmt.Sprintf("; task %q (%s) and this one (%s) undo each other: cancel one of them",
 				other.Name, other.Spec.Action, s.task.Spec.Action)
 		}
@@ -135,13 +135,6 @@ func (r *Reconciler) withBlockedMessage(ctx context.Context, s *scope, err error
 	return outcome.Waiting(outcome.Reason(err, v1alpha1.ReasonProgressing), after, errors.New(message))
 }
 
-// isOppositeAction reports whether one action undoes the other.
-func isOppositeAction(a, b v1alpha1.Action) bool {
-	makes := []v1alpha1.Action{v1alpha1.ActionInstall, v1alpha1.ActionUpgrade, v1alpha1.ActionClone, v1alpha1.ActionAdopt, v1alpha1.ActionResume}
-	ends := []v1alpha1.Action{v1alpha1.ActionUninstall, v1alpha1.ActionStop}
-	return slices.Contains(makes, a) && slices.Contains(ends, b) || slices.Contains(ends, a) && slices.Contains(makes, b)
-}
-
 // timeUntilDeadline returns the time until the deadline of a task, 0 if it has none, and a terminal
 // error if the deadline has passed.
 func timeUntilDeadline(task *v1alpha1.AppInstallTask) (time.Duration, error) {
@@ -173,7 +166,7 @@ func (r *Reconciler) queuedTasks(ctx context.Context, s *scope) ([]v1alpha1.AppI
 }
 
 func isQueued(task *v1alpha1.AppInstallTask) bool {
-	return task.Spec.Action != v1alpha1.ActionCancel && !task.Finished() && task.DeletionTimestamp.IsZero()
+	return !isCancel(task) && !task.Finished() && task.DeletionTimestamp.IsZero()
 }
 
 // compareQueueOrder orders the tasks of an instance: first the task that wrote the instance,
@@ -218,7 +211,7 @@ func (r *Reconciler) tasksAhead(ctx context.Context, s *scope) ([]v1alpha1.AppIn
 // hasPrecedence reports whether the task precedes older tasks. An Uninstall of an installed
 // instance interrupts their operations, except for operations that cannot be canceled.
 func (s *scope) hasPrecedence() bool {
-	return s.task.Spec.Action == v1alpha1.ActionUninstall && transitions.Admit(s.task.Spec.Action, s.task.Instance(), s.instance) == nil
+	return s.action.overtakes && transitions.Admit(s.task.Spec.Action, s.task.Instance(), s.instance) == nil
 }
 
 func isOlder(a, b *v1alpha1.AppInstallTask) bool {

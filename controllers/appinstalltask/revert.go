@@ -49,7 +49,9 @@ func (r *Reconciler) revertInstance(ctx context.Context, s *scope) error {
 		}
 		instance.Annotations[v1alpha1.ReconcileRequestAnnotation] = string(s.task.UID) + revertedSuffix
 	}
-	s.revertSpec(instance)
+	if s.action.revert != nil {
+		s.action.revert(s, &instance.Spec)
+	}
 	if !equality.Semantic.DeepEqual(s.instance, instance) {
 		before := client.MergeFromWithOptions(s.instance, client.MergeFromWithOptimisticLock{})
 		if err := r.Patch(ctx, instance, before); err != nil {
@@ -60,27 +62,21 @@ func (r *Reconciler) revertInstance(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// revertSpec sets the fields of the spec that restore the state before the task. A canceled
-// adoption does not change the spec, because it has not changed the release.
-func (s *scope) revertSpec(instance *v1alpha1.AppInstance) {
-	spec := &instance.Spec
-	switch transitions.Outcomes[s.task.Spec.Action].Canceled {
-	case transitions.Removed:
-		spec.DesiredState = v1alpha1.StateAbsent
-	case transitions.Before:
-		spec.DesiredState = v1alpha1.StateRunning
-		if s.task.Spec.Action == v1alpha1.ActionResume {
-			spec.DesiredState = v1alpha1.StateStopped
-		}
-		if revision := s.ownership.record.PreviousRevision; revision > 0 && s.isVersionChange() {
-			spec.Revision = revision
-		}
-	}
-}
+// setAbsent removes an instance that the task has installed.
+func setAbsent(_ *scope, spec *v1alpha1.AppInstanceSpec) { spec.DesiredState = v1alpha1.StateAbsent }
 
-// isVersionChange reports whether the action changes the installed version.
-func (s *scope) isVersionChange() bool {
-	return s.task.Spec.Action == v1alpha1.ActionUpgrade || s.task.Spec.Action == v1alpha1.ActionRollback
+// setRunning resumes an instance that the task has stopped.
+func setRunning(_ *scope, spec *v1alpha1.AppInstanceSpec) { spec.DesiredState = v1alpha1.StateRunning }
+
+// setStopped stops an instance that the task has resumed.
+func setStopped(_ *scope, spec *v1alpha1.AppInstanceSpec) { spec.DesiredState = v1alpha1.StateStopped }
+
+// pinPreviousRevision restores the revision that was installed before the task.
+func pinPreviousRevision(s *scope, spec *v1alpha1.AppInstanceSpec) {
+	spec.DesiredState = v1alpha1.StateRunning
+	if revision := s.ownership.record.PreviousRevision; revision > 0 {
+		spec.Revision = revision
+	}
 }
 
 // finishRevert waits for the reversal to complete, and then ends the task with the reason of the
@@ -133,9 +129,9 @@ func (s *scope) revertTimeRemaining(generation int64) (time.Duration, bool) {
 func (s *scope) shouldRevertOnFailure() bool {
 	switch s.task.Spec.OnFailure {
 	case v1alpha1.FailureRemove:
-		return transitions.Outcomes[s.task.Spec.Action].Canceled == transitions.Removed || len(s.task.Status.Steps) > 0
+		return s.action.outcome.Canceled == transitions.Removed || len(s.task.Status.Steps) > 0
 	case v1alpha1.FailureRollback:
-		return s.isVersionChange() && s.ownership.record.PreviousRevision > 0
+		return s.action.changesRevision && s.ownership.record.PreviousRevision > 0
 	}
 	return false
 }

@@ -116,7 +116,7 @@ const urgent = 100
 
 // onCancelCreated gives a new Cancel task precedence in the workqueue.
 func (r *Reconciler) onCancelCreated(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	if task, ok := e.Object.(*v1alpha1.AppInstallTask); ok && task.Spec.Action == v1alpha1.ActionCancel && !task.Finished() {
+	if task, ok := e.Object.(*v1alpha1.AppInstallTask); ok && isCancel(task) && !task.Finished() {
 		enqueueUrgent(queue, task.Namespace, task.Name)
 	}
 }
@@ -210,7 +210,7 @@ func (r *Reconciler) nextInQueue(ctx context.Context, o client.Object) []reconci
 		add(task.Namespace, first[i].Name)
 	}
 	for i := range line {
-		if line[i].Spec.Action == v1alpha1.ActionCancel && line[i].Status.TargetTask == task.Name {
+		if isCancel(&line[i]) && line[i].Status.TargetTask == task.Name {
 			add(task.Namespace, line[i].Name)
 		}
 	}

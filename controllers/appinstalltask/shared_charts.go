@@ -251,7 +251,7 @@ func (r *Reconciler) checkSharedRemoval(ctx context.Context, s *scope, p *taskFi
 
 // sharedChartsToRemove returns the shared charts that are removed together with the instance.
 func (r *Reconciler) sharedChartsToRemove(ctx context.Context, s *scope) ([]v1alpha1.AppInstance, error) {
-	if s.task.Spec.Action != v1alpha1.ActionUninstall || !s.shouldCascade() || s.instance == nil || isSharedInstance(s.instance) {
+	if !s.shouldCascade() || s.instance == nil || isSharedInstance(s.instance) {
 		return nil, nil
 	}
 	summary, err := r.getAppSummary(ctx, s.instance)

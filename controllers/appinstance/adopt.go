@@ -41,6 +41,30 @@ func (r *Reconciler) adoptableVersion(ctx context.Context, s *scope) (string, er
 	return have.ChartVersion, nil
 }
 
+// prepareAdoption renders the app to find its releases, and returns the function that adopts
+// them.
+func (r *Reconciler) prepareAdoption(ctx context.Context, s *scope, _ v1alpha1.Operation) (func(context.Context) error, error) {
+	draft, err := r.prepareTarget(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		if err := r.adoptReleases(ctx, s, planReleases(s.instance, draft)); err != nil {
+			return err
+		}
+		s.instance.Status.Entrances = s.entranceStatus(draft)
+		return nil
+	}, nil
+}
+
+// recordAdoptedValues records the digest of the values of the tenant, which now include those of
+// the adopted release.
+func (r *Reconciler) recordAdoptedValues(ctx context.Context, s *scope) error {
+	digest, err := r.valuesDigest(ctx, s)
+	s.instance.Status.ValuesDigest, s.instance.Status.Operation.ValuesDigest = digest, digest
+	return err
+}
+
 // adoptReleases adopts the releases without changing them. It stores their values in a Secret. From
 // then on the values of the spec override them.
 func (r *Reconciler) adoptReleases(ctx context.Context, s *scope, plans []plannedRelease) error {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,7 +35,7 @@ func (r *Reconciler) applyTarget(ctx context.Context, s *scope) error {
 		// Helm would start the workloads, but would not remove the annotations of
 		// stopped workloads.
 		s.markResolved()
-		if err := r.resumeWorkloads(ctx, s); err != nil {
+		if err := r.runScaling(ctx, s, v1alpha1.OperationResume); err != nil {
 			return err
 		}
 	}
@@ -58,7 +57,7 @@ func (r *Reconciler) applyTarget(ctx context.Context, s *scope) error {
 
 // applyOperation runs an operation and records its result.
 func (r *Reconciler) applyOperation(ctx context.Context, s *scope, operation v1alpha1.Operation) error {
-	do, err := r.prepareOperation(ctx, s, operation)
+	do, err := operationKinds[operation.Type].prepare(r, ctx, s, operation)
 	if err != nil {
 		r.keepReady(ctx, s, err)
 		return status.ForCondition(v1alpha1.ConditionResolved, err)
@@ -75,11 +74,10 @@ func (r *Reconciler) applyOperation(ctx context.Context, s *scope, operation v1a
 	}
 	st := &s.instance.Status
 	st.Version, st.ChartDigest, st.ValuesDigest = operation.Version, operation.ChartDigest, operation.ValuesDigest
-	if operation.Type == v1alpha1.OperationAdopt {
-		if st.ValuesDigest, err = r.valuesDigest(ctx, s); err != nil {
+	if complete := operationKinds[operation.Type].complete; complete != nil {
+		if err := complete(r, ctx, s); err != nil {
 			return status.ForCondition(v1alpha1.ConditionResolved, err)
 		}
-		s.instance.Status.Operation.ValuesDigest = st.ValuesDigest
 	}
 	st.Stopped = false
 	st.Outputs = toOutputs(s.instance)
@@ -88,16 +86,9 @@ func (r *Reconciler) applyOperation(ctx context.Context, s *scope, operation v1a
 	return r.recordSuccessBefore(ctx, s, notObservedError())
 }
 
-// prepareOperation prepares an operation and returns the function that runs it.
-func (r *Reconciler) prepareOperation(ctx context.Context, s *scope, operation v1alpha1.Operation) (func(context.Context) error, error) {
-	st := &s.instance.Status
-	if operation.Type == v1alpha1.OperationRollback {
-		if err := r.checkRecorded(ctx, s); err != nil {
-			return nil, err
-		}
-		st.Releases = addRollbackReleases(st.Releases, s.target.rollbackEntry)
-		return func(ctx context.Context) error { return r.rollbackReleases(ctx, s) }, nil
-	}
+// prepareInstallation checks an installation or an upgrade, and returns the function that runs
+// it.
+func (r *Reconciler) prepareInstallation(ctx context.Context, s *scope, operation v1alpha1.Operation) (func(context.Context) error, error) {
 	draft, err := r.prepareTarget(ctx, s)
 	if err != nil {
 		return nil, err
@@ -106,25 +97,18 @@ func (r *Reconciler) prepareOperation(ctx context.Context, s *scope, operation v
 		return nil, err
 	}
 	plans := planReleases(s.instance, draft)
-	adopting := operation.Type == v1alpha1.OperationAdopt
-	var unreadable error
-	if !adopting {
-		if unreadable = r.checkReadable(ctx, s, plans); unreadable == nil {
-			st.Releases = addPlannedReleases(st.Releases, plans)
-		}
+	unreadable := r.checkReadable(ctx, s, plans)
+	if unreadable == nil {
+		s.instance.Status.Releases = addPlannedReleases(s.instance.Status.Releases, plans)
 	}
 	return func(ctx context.Context) error {
 		if unreadable != nil {
 			return unreadable
 		}
-		run := r.installReleases
-		if adopting {
-			run = r.adoptReleases
-		}
-		if err := run(ctx, s, plans); err != nil {
+		if err := r.installReleases(ctx, s, plans); err != nil {
 			return err
 		}
-		st.Entrances = s.entranceStatus(draft)
+		s.instance.Status.Entrances = s.entranceStatus(draft)
 		return nil
 	}, nil
 }
@@ -359,39 +343,4 @@ const maxInventory = 200
 
 func newInventory(objects []v1alpha1.ObjectReference) *v1alpha1.Inventory {
 	return &v1alpha1.Inventory{Total: int32(len(objects)), Objects: objects[:min(len(objects), maxInventory)]}
-}
-
-func inProgressMessage(o v1alpha1.Operation) string {
-	switch o.Type {
-	case v1alpha1.OperationRollback:
-		return fmt.Sprintf("rolling back to revision %d, version %s", o.To, o.Version)
-	case v1alpha1.OperationUninstall:
-		if o.Version == "" {
-			return "removing what was installed"
-		}
-		return "removing version " + o.Version
-	}
-	return map[v1alpha1.OperationType]string{
-		v1alpha1.OperationInstall: "installing",
-		v1alpha1.OperationUpgrade: "upgrading to",
-		v1alpha1.OperationStop:    "stopping",
-		v1alpha1.OperationResume:  "resuming",
-		v1alpha1.OperationAdopt:   "adopting",
-	}[o.Type] + " version " + o.Version
-}
-
-func doneMessage(o v1alpha1.Operation) string {
-	if o.Type == v1alpha1.OperationRollback {
-		return fmt.Sprintf("rolled back to revision %d, version %s", o.To, o.Version)
-	}
-	if o.Type == v1alpha1.OperationUninstall {
-		return strings.TrimSpace("removed version " + o.Version)
-	}
-	return map[v1alpha1.OperationType]string{
-		v1alpha1.OperationInstall: "installed",
-		v1alpha1.OperationUpgrade: "upgraded to",
-		v1alpha1.OperationStop:    "stopped",
-		v1alpha1.OperationResume:  "resumed",
-		v1alpha1.OperationAdopt:   "adopted",
-	}[o.Type] + " version " + o.Version
 }

@@ -146,20 +146,8 @@ func (s *scope) saveOperation(ctx context.Context, operation v1alpha1.Operation)
 	}
 	s.observed = nil
 	// This event replaces the event of the Resolved condition, which contains less.
-	s.statusWriter.Event(v1alpha1.ConditionResolved, corev1.EventTypeNormal, operationEvents[operation.Type].begins, inProgressMessage(operation)+requesterMessage(operation))
+	s.statusWriter.Event(v1alpha1.ConditionResolved, corev1.EventTypeNormal, operationKinds[operation.Type].begins, inProgressMessage(operation)+requesterMessage(operation))
 	return s.statusWriter.Save(ctx)
-}
-
-// operationEvents contains the reasons of the events at the start and the end of an
-// operation.
-var operationEvents = map[v1alpha1.OperationType]struct{ begins, ends string }{
-	v1alpha1.OperationInstall:   {v1alpha1.EventInstalling, v1alpha1.EventInstalled},
-	v1alpha1.OperationUpgrade:   {v1alpha1.EventUpgrading, v1alpha1.EventUpgraded},
-	v1alpha1.OperationRollback:  {v1alpha1.EventRollingBack, v1alpha1.EventRolledBack},
-	v1alpha1.OperationUninstall: {v1alpha1.EventRemoving, v1alpha1.EventRemoved},
-	v1alpha1.OperationStop:      {v1alpha1.EventStopping, v1alpha1.EventStopped},
-	v1alpha1.OperationResume:    {v1alpha1.EventResuming, v1alpha1.EventResumed},
-	v1alpha1.OperationAdopt:     {v1alpha1.EventAdopting, v1alpha1.EventAdopted},
 }
 
 // requesterMessage returns the part of a message that names the task of an operation.
@@ -174,7 +162,7 @@ func requesterMessage(operation v1alpha1.Operation) string {
 func (s *scope) emitEndEvent(entry v1alpha1.HistoryEntry) {
 	switch entry.Outcome {
 	case v1alpha1.OutcomeSucceeded:
-		s.statusWriter.Event(v1alpha1.ConditionApplied, corev1.EventTypeNormal, operationEvents[entry.Operation.Type].ends, doneMessage(entry.Operation))
+		s.statusWriter.Event(v1alpha1.ConditionApplied, corev1.EventTypeNormal, operationKinds[entry.Operation.Type].ends, doneMessage(entry.Operation))
 	case v1alpha1.OutcomeCancelled:
 		s.statusWriter.Event("", corev1.EventTypeNormal, entry.Reason, inProgressMessage(entry.Operation)+": "+entry.Message)
 	default:

@@ -26,6 +26,15 @@ func (s *scope) pinnedTarget() (*desiredRelease, error) {
 	return &desiredRelease{rollbackEntry: entry}, nil
 }
 
+// prepareRollback checks a rollback, and returns the function that runs it.
+func (r *Reconciler) prepareRollback(ctx context.Context, s *scope, _ v1alpha1.Operation) (func(context.Context) error, error) {
+	if err := r.checkRecorded(ctx, s); err != nil {
+		return nil, err
+	}
+	s.instance.Status.Releases = addRollbackReleases(s.instance.Status.Releases, s.target.rollbackEntry)
+	return func(ctx context.Context) error { return r.rollbackReleases(ctx, s) }, nil
+}
+
 // checkRecorded returns an error if Helm no longer has a release of the revision, before
 // anything is changed.
 func (r *Reconciler) checkRecorded(ctx context.Context, s *scope) error {

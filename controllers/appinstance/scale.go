@@ -14,9 +14,9 @@ func (r *Reconciler) scaleWorkloads(ctx context.Context, s *scope) error {
 		return nil
 	}
 	if s.instance.Spec.DesiredState == v1alpha1.StateStopped {
-		return r.stopWorkloads(ctx, s)
+		return r.runScaling(ctx, s, v1alpha1.OperationStop)
 	}
-	return r.resumeWorkloads(ctx, s)
+	return r.runScaling(ctx, s, v1alpha1.OperationResume)
 }
 
 // isScaled reports whether the workloads match spec.desiredState.
@@ -29,28 +29,19 @@ func (s *scope) isScaled() bool {
 // may then be stopped and others not, regardless of status.stopped.
 func (s *scope) isScalingIncomplete() bool {
 	for _, entry := range s.instance.Status.History {
-		switch entry.Operation.Type {
-		case v1alpha1.OperationStop, v1alpha1.OperationResume:
+		kind := operationKinds[entry.Operation.Type]
+		switch {
+		case kind.scale != nil:
 			return entry.Outcome != v1alpha1.OutcomeSucceeded
-		case v1alpha1.OperationUninstall:
-			if entry.Outcome == v1alpha1.OutcomeSucceeded {
-				return false // Those workloads no longer exist.
-			}
+		case kind.isRemoval && entry.Outcome == v1alpha1.OutcomeSucceeded:
+			return false // Those workloads no longer exist.
 		}
 	}
 	return false
 }
 
-func (r *Reconciler) stopWorkloads(ctx context.Context, s *scope) error {
-	return r.runScaling(ctx, s, v1alpha1.OperationStop, func(ctx context.Context, name string) error { return s.helm.Stop(ctx, name) })
-}
-
-// resumeWorkloads restores the replicas and the settings of the workloads.
-func (r *Reconciler) resumeWorkloads(ctx context.Context, s *scope) error {
-	return r.runScaling(ctx, s, v1alpha1.OperationResume, func(ctx context.Context, name string) error { return s.helm.Resume(ctx, name) })
-}
-
-func (r *Reconciler) runScaling(ctx context.Context, s *scope, kind v1alpha1.OperationType, do func(context.Context, string) error) error {
+// runScaling runs an operation that stops or resumes the workloads of all releases.
+func (r *Reconciler) runScaling(ctx context.Context, s *scope, kind v1alpha1.OperationType) error {
 	st := &s.instance.Status
 	next := v1alpha1.Operation{Type: kind, Version: st.Version, ChartDigest: st.ChartDigest, ValuesDigest: st.ValuesDigest}
 	if err := previousOperationError(s, next); err != nil {
@@ -58,7 +49,7 @@ func (r *Reconciler) runScaling(ctx context.Context, s *scope, kind v1alpha1.Ope
 	}
 	err := r.runOperation(ctx, s, next, func(ctx context.Context) error {
 		for _, known := range st.Releases {
-			if err := do(ctx, known.Name); err != nil {
+			if err := operationKinds[kind].scale(ctx, s.helm, known.Name); err != nil {
 				return err
 			}
 		}
@@ -67,7 +58,7 @@ func (r *Reconciler) runScaling(ctx context.Context, s *scope, kind v1alpha1.Ope
 	if err != nil {
 		return err
 	}
-	st.Stopped = kind == v1alpha1.OperationStop
+	st.Stopped = operationKinds[kind].leavesStopped
 	s.statusWriter.MarkTrue(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, doneMessage(next))
 	return s.recordSuccess(ctx)
 }
