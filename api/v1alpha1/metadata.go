@@ -20,8 +20,8 @@ const (
 	//     the instance, so that the task is not carried out again if it is re-created.
 	//   - previousRevision: the revision that was installed before, to which the task reverts
 	//     the instance. Not set if no revision was installed.
-	//   - revertReason: the reason for which the task has reverted its changes, Cancelled or the
-	//     reason of its failure. Not set otherwise.
+	//   - revertReason: the reason of the cancellation or of the failure for which the task has
+	//     reverted its changes. Not set otherwise.
 	//
 	// An instance whose value is invalid counts as one that no task has written.
 	TaskAnnotation = "appmarket.io/task"

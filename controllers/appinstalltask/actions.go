@@ -17,15 +17,15 @@ type action struct {
 	checks []check
 	// apply sets the fields of the spec that only some actions set.
 	apply func(s *scope, spec *v1alpha1.AppInstanceSpec)
-	// revert restores the state before the task.
+	// revert restores the fields of the spec after the task was canceled or has failed.
 	revert func(s *scope, spec *v1alpha1.AppInstanceSpec)
 	// complete runs after the instance has completed the operation, until it returns nil.
 	complete func(r *Reconciler, ctx context.Context, s *scope) error
 	// preview returns the version to render to find objects that the inventory of the
 	// instance does not contain, nil if there are none.
 	preview func(s *scope) *preview
-	// keepsVersion reports whether an instance that has a version is still as a task left it
-	// that installed another version. If it is not set, every version is.
+	// keepsVersion reports whether an instance with the version has still has the result of a
+	// task that installed the version installed. If it is not set, the version does not matter.
 	keepsVersion func(has, installed string) bool
 	// conflicts are the actions that undo this one, and that this one undoes. It is enough
 	// that one of two such actions lists the other.
@@ -47,8 +47,8 @@ type action struct {
 	isCancel bool
 }
 
-// check adds the problems that it finds to the findings of a task. An error means that it
-// could not check.
+// check adds the problems that it finds to the findings of a task. It returns an error if the
+// check itself failed.
 type check func(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error
 
 // checkWith returns a check that calls a method.
@@ -171,6 +171,17 @@ func actionOf(task *v1alpha1.AppInstallTask) action {
 	row := actions[task.Spec.Action]
 	row.outcome = transitions.Outcomes[task.Spec.Action]
 	return row
+}
+
+// desiredState returns the desired state that the action writes to the instance.
+func (a action) desiredState() v1alpha1.DesiredState {
+	switch a.outcome.Succeeded {
+	case transitions.Removed:
+		return v1alpha1.StateAbsent
+	case transitions.Stopped:
+		return v1alpha1.StateStopped
+	}
+	return v1alpha1.StateRunning
 }
 
 // areOpposite reports whether one action undoes the other.

@@ -28,12 +28,12 @@ func (r *Reconciler) admitTask(ctx context.Context, s *scope) error {
 		return nil
 	}
 	if s.ownership.isWriteLost {
-		s.recordLostWrite()
+		recordLostWrite(s)
 		return nil
 	}
 	p := &taskFindings{}
 	s.task.Status.RequiredInputs = nil
-	state, err := r.withOtherInstances(ctx, s, s.checkState())
+	state, err := withOtherInstances(ctx, r, s, s.checkState())
 	if err != nil {
 		return err
 	}
@@ -43,12 +43,12 @@ func (r *Reconciler) admitTask(ctx context.Context, s *scope) error {
 			return err
 		}
 	}
-	if err := r.runSubtasks(ctx, s, p); err != nil {
+	if err := runSubtasks(ctx, r, s, p); err != nil {
 		return err
 	}
 	s.task.Status.Preflight = p.ToProblems()
 	if err := p.toError(s.task); err != nil {
-		return r.rejectAdmission(ctx, s, s.requeueOnce(err))
+		return rejectAdmission(ctx, r, s, requeueOnce(s.task, err))
 	}
 	s.statusWriter.MarkTrue(v1alpha1.ConditionAdmitted, v1alpha1.ReasonAdmitted, "every check passed")
 	if s.version != nil {
@@ -59,23 +59,23 @@ func (r *Reconciler) admitTask(ctx context.Context, s *scope) error {
 
 // rejectAdmission ends or delays the admission with an error. If the error is terminal and the task
 // has subtasks, it first reverts them as spec.onFailure specifies.
-func (r *Reconciler) rejectAdmission(ctx context.Context, s *scope, err error) error {
+func rejectAdmission(ctx context.Context, r *Reconciler, s *scope, err error) error {
 	if outcome.IsStalled(err) && len(s.task.Status.Steps) > 0 {
-		err = r.revertSubtasks(ctx, s, newProblem(outcome.Reason(err, v1alpha1.ReasonInvalidSpec), err.Error()))
+		err = revertSubtasks(ctx, r, s, newProblem(outcome.Reason(err, v1alpha1.ReasonInvalidSpec), err.Error()))
 	}
-	err = r.withBlockedMessage(ctx, s, err)
+	err = withBlockedMessage(ctx, r, s, err)
 	return status.ForCondition(v1alpha1.ConditionAdmitted, err)
 }
 
 // requeueOnce requeues the task once, 1s after it starts to wait for dependencies. A
 // dependency that becomes ready during the checks does not trigger a reconcile, because the
 // task does not yet wait for it.
-func (s *scope) requeueOnce(err error) error {
+func requeueOnce(task *v1alpha1.AppInstallTask, err error) error {
 	after, waiting := outcome.IsWaiting(err)
 	if !waiting || outcome.Reason(err, "") != v1alpha1.ReasonWaitingForDependency || after > 0 && after < recheckInterval {
 		return err
 	}
-	c := meta.FindStatusCondition(s.task.Status.Conditions, v1alpha1.ConditionReconciling)
+	c := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReconciling)
 	if c != nil && c.Reason == v1alpha1.ReasonWaitingForDependency {
 		return err
 	}
@@ -85,7 +85,7 @@ func (s *scope) requeueOnce(err error) error {
 // recordLostWrite restores the status of a task that wrote its instance but failed to save its own
 // status. The checks are not repeated: they could fail now because the operation is in
 // progress or done.
-func (s *scope) recordLostWrite() {
+func recordLostWrite(s *scope) {
 	now := metav1.Now()
 	s.task.Status.StartTime = &now
 	s.recordInstance(s.instance)
@@ -102,7 +102,7 @@ func (s *scope) checkState() error {
 			"instance name %q has more than %d characters: use a shorter one in spec.instanceName", name, maxInstanceName))
 	}
 	if s.instance != nil && s.instance.DeletionTimestamp.IsZero() {
-		if err := s.checkInstance(name); err != nil {
+		if err := checkInstance(s, name); err != nil {
 			return err
 		}
 	}
@@ -110,7 +110,7 @@ func (s *scope) checkState() error {
 }
 
 // checkInstance returns an error if the instance belongs to another app.
-func (s *scope) checkInstance(name string) error {
+func checkInstance(s *scope, name string) error {
 	has, wants := s.instance.Spec.AppRef, s.task.Spec.App
 	if has.Source != wants.Source || has.Name != wants.Name {
 		return outcome.Stalled(v1alpha1.ReasonInvalidSpec, fmt.Errorf(
@@ -127,7 +127,7 @@ const maxInstanceName = 40
 // findApp sets the app of the scope.
 func findApp(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	app, err := r.Catalog.Find(ctx, s.task.Spec.App, s.task.Namespace)
-	if left := s.sourceGraceLeft(err, time.Now()); left > 0 {
+	if left := sourceGraceLeft(s.task, err, time.Now()); left > 0 {
 		p.AddUntil(outcome.Waiting(v1alpha1.ReasonWaitingForSource, left, err), fmt.Sprintf(
 			"the task waits for the source for %s from its creation", cmp.Or(s.task.Spec.Deadline, v1alpha1.Duration(sourceGrace.String()))))
 		return nil
@@ -162,11 +162,11 @@ const sourceGrace = 30 * time.Second
 // sourceGraceLeft returns how much longer the task waits for a source that does not exist
 // or is not shared with the namespace of the task: until its deadline, or for sourceGrace
 // after its creation.
-func (s *scope) sourceGraceLeft(err error, now time.Time) time.Duration {
+func sourceGraceLeft(task *v1alpha1.AppInstallTask, err error, now time.Time) time.Duration {
 	if outcome.Reason(err, "") != v1alpha1.ReasonNotShared {
 		return 0
 	}
-	return s.task.Spec.Deadline.Or(sourceGrace) - now.Sub(s.task.CreationTimestamp.Time)
+	return task.Spec.Deadline.Or(sourceGrace) - now.Sub(task.CreationTimestamp.Time)
 }
 
 // requestedVersion returns the exact version or the range that is requested. It defaults to
@@ -190,14 +190,14 @@ func checkWithdrawn(_ context.Context, _ *Reconciler, s *scope, p *taskFindings)
 // checkNewerVersion adds a finding if an upgrade does not lead to a newer version.
 func checkNewerVersion(_ context.Context, _ *Reconciler, s *scope, p *taskFindings) error {
 	if s.instance != nil && s.version != nil {
-		p.Add(s.notNewerError())
+		p.Add(notNewerError(s))
 	}
 	return nil
 }
 
 // notNewerError returns an error if the version is not newer than the installed one, and the
 // task does not allow that.
-func (s *scope) notNewerError() error {
+func notNewerError(s *scope) error {
 	have, version := s.instance.Status.Version, s.version.Version
 	if have == "" || catalog.IsNewer(version, have) {
 		return nil
@@ -231,13 +231,13 @@ func checkRevision(ctx context.Context, r *Reconciler, s *scope, p *taskFindings
 		return nil
 	}
 	s.task.Status.Version, s.task.Status.Revision = s.rollbackEntry.Operation.Version, s.rollbackEntry.Revision
-	return r.checkRecorded(ctx, s, p)
+	return checkRecorded(ctx, r, s, p)
 }
 
 // checkRecorded reports a revision whose Helm release no longer exists. If the service
 // account has no permission to read the releases, checkPermissions lists the missing
 // permissions.
-func (r *Reconciler) checkRecorded(ctx context.Context, s *scope, p *taskFindings) error {
+func checkRecorded(ctx context.Context, r *Reconciler, s *scope, p *taskFindings) error {
 	reader, err := r.Tenants.ClientFor(release.Tenant{Namespace: s.task.Namespace, ServiceAccount: s.serviceAccountName()})
 	if err != nil {
 		return fmt.Errorf("read as service account %s: %w", s.serviceAccountName(), err)
@@ -274,7 +274,7 @@ func revisionsMessage(instance *v1alpha1.AppInstance) string {
 
 // withOtherInstances returns the error about the state of the instance. If the instance does not
 // exist, the error lists the other instances of the app.
-func (r *Reconciler) withOtherInstances(ctx context.Context, s *scope, state error) (error, error) {
+func withOtherInstances(ctx context.Context, r *Reconciler, s *scope, state error) (error, error) {
 	if s.instance != nil || outcome.Reason(state, "") != v1alpha1.ReasonNotInstalled {
 		return state, nil
 	}

@@ -29,7 +29,7 @@ func (r *Reconciler) writeInstance(ctx context.Context, s *scope) error {
 	}
 	subject := s.task.Namespace + "/" + s.task.Name
 	failpoint.Point(failpoint.TaskAdmitted, subject)
-	instance, err := r.createOrPatchInstance(ctx, s)
+	instance, err := createOrPatchInstance(ctx, r, s)
 	if err != nil {
 		return writeConflictError(s.task, err)
 	}
@@ -52,10 +52,10 @@ func writeConflictError(task *v1alpha1.AppInstallTask, err error) error {
 	return fmt.Errorf("write instance %s: %w", task.Instance(), err)
 }
 
-func (r *Reconciler) createOrPatchInstance(ctx context.Context, s *scope) (*v1alpha1.AppInstance, error) {
+func createOrPatchInstance(ctx context.Context, r *Reconciler, s *scope) (*v1alpha1.AppInstance, error) {
 	if s.instance == nil {
 		instance := &v1alpha1.AppInstance{ObjectMeta: metav1.ObjectMeta{Namespace: s.task.Namespace, Name: s.task.Instance()}}
-		if err := s.applyTask(instance); err != nil {
+		if err := applyTask(s, instance); err != nil {
 			return nil, err
 		}
 		// Saves the request with which the instance controller would add the finalizer.
@@ -64,15 +64,15 @@ func (r *Reconciler) createOrPatchInstance(ctx context.Context, s *scope) (*v1al
 	}
 	instance := s.instance.DeepCopy()
 	before := client.MergeFromWithOptions(s.instance, client.MergeFromWithOptimisticLock{})
-	if err := s.applyTask(instance); err != nil {
+	if err := applyTask(s, instance); err != nil {
 		return nil, err
 	}
 	return instance, r.Patch(ctx, instance, before)
 }
 
 // applyTask applies the spec of the task to the instance, and records the task in it.
-func (s *scope) applyTask(instance *v1alpha1.AppInstance) error {
-	if err := s.signInstance(instance); err != nil {
+func applyTask(s *scope, instance *v1alpha1.AppInstance) error {
+	if err := signInstance(s, instance); err != nil {
 		return err
 	}
 	task, spec := s.task.Spec, &instance.Spec
@@ -86,7 +86,7 @@ func (s *scope) applyTask(instance *v1alpha1.AppInstance) error {
 	spec.DataPolicy = cmp.Or(task.DataPolicy, spec.DataPolicy, v1alpha1.DataRetain)
 	spec.ServiceAccountName = s.specifiedServiceAccount()
 	spec.Timeout = task.Timeout
-	spec.DesiredState = s.desiredState()
+	spec.DesiredState = s.action.desiredState()
 	if s.action.apply != nil {
 		s.action.apply(s, spec)
 	}
@@ -95,7 +95,7 @@ func (s *scope) applyTask(instance *v1alpha1.AppInstance) error {
 
 // signInstance records in the instance which task wrote it and the revision before. A repeated
 // write keeps the recorded revision, because the current one may be that of this task.
-func (s *scope) signInstance(instance *v1alpha1.AppInstance) error {
+func signInstance(s *scope, instance *v1alpha1.AppInstance) error {
 	record := taskrecord.Record{
 		Task: s.task.Name, UID: string(s.task.UID), Hash: s.hash, PreviousRevision: instance.Status.Revision,
 	}

@@ -20,7 +20,7 @@ import (
 // does not wait in the queue of the instance.
 func (r *Reconciler) cancelTarget(ctx context.Context, s *scope) error {
 	if s.task.Status.TargetTask == "" {
-		if err := r.selectTarget(ctx, s); err != nil {
+		if err := selectTarget(ctx, r, s); err != nil {
 			return status.ForCondition(v1alpha1.ConditionAdmitted, err)
 		}
 	}
@@ -48,13 +48,13 @@ func (r *Reconciler) cancelTarget(ctx context.Context, s *scope) error {
 // selectTarget chooses the task to cancel: spec.targetTask, or else the running task of the
 // instance, or else the next task in the queue. A Cancel that was deleted and applied again
 // chooses the task that it canceled before.
-func (r *Reconciler) selectTarget(ctx context.Context, s *scope) error {
-	target, err := r.previouslyCanceledTask(ctx, s)
+func selectTarget(ctx context.Context, r *Reconciler, s *scope) error {
+	target, err := previouslyCanceledTask(ctx, r, s)
 	if err != nil {
 		return err
 	}
 	if target == "" {
-		if target, err = r.defaultCancelTarget(ctx, s); err != nil {
+		if target, err = defaultCancelTarget(ctx, r, s); err != nil {
 			return err
 		}
 	}
@@ -63,8 +63,8 @@ func (r *Reconciler) selectTarget(ctx context.Context, s *scope) error {
 	return s.statusWriter.Save(ctx)
 }
 
-func (r *Reconciler) defaultCancelTarget(ctx context.Context, s *scope) (string, error) {
-	waiting, err := r.queuedTasks(ctx, s)
+func defaultCancelTarget(ctx context.Context, r *Reconciler, s *scope) (string, error) {
+	waiting, err := queuedTasks(ctx, r, s)
 	if err != nil {
 		return "", err
 	}
@@ -82,7 +82,7 @@ func (r *Reconciler) defaultCancelTarget(ctx context.Context, s *scope) (string,
 
 // previouslyCanceledTask returns the name of the task that this Cancel canceled before, or "" if there is
 // none.
-func (r *Reconciler) previouslyCanceledTask(ctx context.Context, s *scope) (string, error) {
+func previouslyCanceledTask(ctx context.Context, r *Reconciler, s *scope) (string, error) {
 	this := v1alpha1.TaskReference{Name: s.task.Name, Hash: s.hash}
 	var list v1alpha1.AppInstallTaskList
 	err := r.List(ctx, &list, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByCancel: s.task.Name}, client.UnsafeDisableDeepCopy)
@@ -116,28 +116,28 @@ func (r *Reconciler) handleCancellation(ctx context.Context, s *scope) error {
 	if s.ownership.isReverting || s.ownership.isRecorded && s.ownership.isPastCancel {
 		return nil
 	}
-	by, err := r.canceledBy(ctx, s)
+	by, err := canceledBy(ctx, r, s)
 	if err != nil || by == "" {
 		return err
 	}
 	s.task.Status.RequiredInputs, s.task.Status.Preflight = nil, nil
 	why := v1alpha1.Problem{Reason: v1alpha1.ReasonCancelled, Message: "cancelled by " + by}
-	if err := r.readInstanceLive(ctx, s); err != nil {
+	if err := readInstanceLive(ctx, r, s); err != nil {
 		return err
 	}
 	if !s.ownership.isRecorded && !s.ownership.isWriter {
-		return r.revertSubtasks(ctx, s, why)
+		return revertSubtasks(ctx, r, s, why)
 	}
 	if s.ownership.isPastCancel {
 		return nil // The operation has started, and the status update was lost.
 	}
-	return r.startRevert(ctx, s, why)
+	return startRevert(ctx, r, s, why)
 }
 
 // readInstanceLive reads the instance from the API server if status.instanceRef is not set. The task
 // may have written the instance just before the edit that cancels it made its status update
 // fail, and the cache may not yet contain that write.
-func (r *Reconciler) readInstanceLive(ctx context.Context, s *scope) error {
+func readInstanceLive(ctx context.Context, r *Reconciler, s *scope) error {
 	if s.ownership.isRecorded {
 		return nil
 	}
@@ -151,11 +151,11 @@ func (r *Reconciler) readInstanceLive(ctx context.Context, s *scope) error {
 
 // canceledBy returns the field or the task that cancels the task, or "" if it is not
 // canceled. It records a Cancel task in status.canceledBy.
-func (r *Reconciler) canceledBy(ctx context.Context, s *scope) (string, error) {
+func canceledBy(ctx context.Context, r *Reconciler, s *scope) (string, error) {
 	if s.task.Spec.Cancel != nil && *s.task.Spec.Cancel {
 		return "spec.cancel", nil
 	}
-	tasks, err := r.listUnfinishedTasks(ctx, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
+	tasks, err := listUnfinishedTasks(ctx, r, client.InNamespace(s.task.Namespace), client.MatchingFields{TasksByInstance: s.task.Instance()})
 	if err != nil {
 		return "", fmt.Errorf("instance %s: %w", s.task.Instance(), err)
 	}

@@ -30,25 +30,25 @@ func (r *Reconciler) restoreCompletedTask(_ context.Context, s *scope) error {
 		}
 		return outcome.Stalled(recordedFailureReason(entry), errors.New(message))
 	}
-	if since := s.changedSince(entry); since != "" {
+	if since := changedSince(s, entry); since != "" {
 		return outcome.Stalled(v1alpha1.ReasonSuperseded, fmt.Errorf(
 			"the task was carried out before, and %s; set another spec.runID to run it again", since))
 	}
 	s.isComplete = true
 	s.statusWriter.SetReady(v1alpha1.ReasonSucceeded, fmt.Sprintf(
-		"carried out before; instance %q is %s; set another spec.runID to run the task again", s.instance.Name, s.currentStateMessage()))
+		"carried out before; instance %q is %s; set another spec.runID to run the task again", s.instance.Name, currentStateMessage(s.instance)))
 	return nil
 }
 
 // changedSince describes how the instance has changed since a task succeeded, so that it no
 // longer has the state or the version that the task requests. It returns "" if the instance
 // still has both.
-func (s *scope) changedSince(entry *v1alpha1.LedgerEntry) string {
+func changedSince(s *scope, entry *v1alpha1.LedgerEntry) string {
 	isKept := s.action.keepsVersion == nil || s.action.keepsVersion(s.instance.Status.Version, entry.Version)
-	if s.instance.DeletionTimestamp.IsZero() && s.instance.Spec.DesiredState == s.desiredState() && isKept {
+	if s.instance.DeletionTimestamp.IsZero() && s.instance.Spec.DesiredState == s.action.desiredState() && isKept {
 		return ""
 	}
-	since := fmt.Sprintf("instance %q has since changed: it is %s", s.instance.Name, s.currentStateMessage())
+	since := fmt.Sprintf("instance %q has since changed: it is %s", s.instance.Name, currentStateMessage(s.instance))
 	if len(s.instance.Status.History) > 0 {
 		last := s.instance.Status.History[0].Operation
 		since += fmt.Sprintf(" (last operation: %s", last.Type)
@@ -61,9 +61,9 @@ func (s *scope) changedSince(entry *v1alpha1.LedgerEntry) string {
 }
 
 // currentStateMessage returns the state and the version of the instance for messages.
-func (s *scope) currentStateMessage() string {
-	state := string(transitions.StateOf(s.instance))
-	if version := s.instance.Status.Version; version != "" {
+func currentStateMessage(instance *v1alpha1.AppInstance) string {
+	state := string(transitions.StateOf(instance))
+	if version := instance.Status.Version; version != "" {
 		state += " at version " + version
 	}
 	return state

@@ -17,22 +17,22 @@ import (
 // operations end within it, so that their intermediate states cause no reconcile.
 const progressInterval = time.Second
 
-func (r *Reconciler) onInstanceCreated(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	r.enqueueTasksForInstance(ctx, queue, e.Object)
+func (h eventHandlers) onInstanceCreated(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	h.enqueueTasksForInstance(ctx, queue, e.Object)
 }
 
-func (r *Reconciler) onInstanceChanged(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	r.enqueueTasksForInstance(ctx, queue, e.ObjectOld, e.ObjectNew)
+func (h eventHandlers) onInstanceChanged(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	h.enqueueTasksForInstance(ctx, queue, e.ObjectOld, e.ObjectNew)
 }
 
-func (r *Reconciler) onInstanceDeleted(ctx context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	r.enqueueTasksForInstance(ctx, queue, e.Object)
+func (h eventHandlers) onInstanceDeleted(ctx context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	h.enqueueTasksForInstance(ctx, queue, e.Object)
 }
 
 // enqueueTasksForInstance requeues the tasks that depend on the old or the new state of an instance. If
 // the operation of a task has only made progress, the task is requeued after
 // progressInterval, otherwise immediately.
-func (r *Reconciler) enqueueTasksForInstance(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request], states ...client.Object) {
+func (h eventHandlers) enqueueTasksForInstance(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request], states ...client.Object) {
 	now, ok := states[len(states)-1].(*v1alpha1.AppInstance)
 	if !ok {
 		return
@@ -40,14 +40,14 @@ func (r *Reconciler) enqueueTasksForInstance(ctx context.Context, queue workqueu
 	record, err := taskrecord.ReadRecord(now)
 	woken := map[reconcile.Request]bool{}
 	for _, state := range states {
-		for _, request := range r.tasksForInstance(ctx, state) {
+		for _, request := range h.tasksForInstance(ctx, state) {
 			if woken[request] {
 				continue
 			}
 			woken[request] = true
 			task := &v1alpha1.AppInstallTask{}
 			isWriter := err == nil && request.Namespace == now.Namespace && request.Name == record.Task
-			if isWriter && r.Get(ctx, request.NamespacedName, task, client.UnsafeDisableDeepCopy) == nil && isOnlyProgress(task, now) {
+			if isWriter && h.Get(ctx, request.NamespacedName, task, client.UnsafeDisableDeepCopy) == nil && isOnlyProgress(task, now) {
 				queue.AddAfter(request, progressInterval)
 			} else {
 				queue.Add(request)
@@ -74,18 +74,18 @@ func isOnlyProgress(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstanc
 
 // tasksForInstance returns the tasks that act on an instance or wait for it as a dependency. The
 // tasks that wait for a shared instance can be in any namespace.
-func (r *Reconciler) tasksForInstance(ctx context.Context, o client.Object) []reconcile.Request {
+func (h eventHandlers) tasksForInstance(ctx context.Context, o client.Object) []reconcile.Request {
 	instance, ok := o.(*v1alpha1.AppInstance)
 	if !ok {
 		return nil
 	}
 	here := client.InNamespace(o.GetNamespace())
 	dependent := client.MatchingFields{TasksByReason: v1alpha1.ReasonWaitingForDependency}
-	requests := r.unfinishedTaskRequests(ctx, isAffectedByInstance, here, client.MatchingFields{TasksByInstance: o.GetName()})
-	requests = append(requests, r.unfinishedTaskRequests(ctx, nil, here, dependent)...)
+	requests := h.unfinishedTaskRequests(ctx, isAffectedByInstance, here, client.MatchingFields{TasksByInstance: o.GetName()})
+	requests = append(requests, h.unfinishedTaskRequests(ctx, nil, here, dependent)...)
 	if isSharedInstance(instance) {
 		app := appKeyFor(instance)
-		requests = append(requests, r.unfinishedTaskRequests(ctx, func(t *v1alpha1.AppInstallTask) bool { return AppKey(t) == app }, dependent)...)
+		requests = append(requests, h.unfinishedTaskRequests(ctx, func(t *v1alpha1.AppInstallTask) bool { return AppKey(t) == app }, dependent)...)
 	}
 	return requests
 }

@@ -18,13 +18,13 @@ import (
 
 // startRevert starts to revert the changes of a task. It saves the decision first, so that a
 // restart does not lose it.
-func (r *Reconciler) startRevert(ctx context.Context, s *scope, why v1alpha1.Problem) error {
-	s.markReverting(why)
+func startRevert(ctx context.Context, r *Reconciler, s *scope, why v1alpha1.Problem) error {
+	markReverting(s, why)
 	s.statusWriter.MarkReconciling("taking back what was begun: " + why.Message)
 	return s.statusWriter.Save(ctx)
 }
 
-func (s *scope) markReverting(why v1alpha1.Problem) {
+func markReverting(s *scope, why v1alpha1.Problem) {
 	now := metav1.Now()
 	s.task.Status.Undoing, s.task.Status.UndoingSince = &why, &now
 	s.setInstance(s.instance)
@@ -40,7 +40,7 @@ func newProblem(reason, message string) v1alpha1.Problem {
 const revertedSuffix = ".undone"
 
 // revertInstance reverts the spec of the instance to the state before the task.
-func (r *Reconciler) revertInstance(ctx context.Context, s *scope) error {
+func revertInstance(ctx context.Context, r *Reconciler, s *scope) error {
 	instance := s.instance.DeepCopy()
 	if record := s.ownership.record; !record.IsReverted() {
 		record.RevertReason = s.task.Status.Undoing.Reason
@@ -81,52 +81,52 @@ func pinPreviousRevision(s *scope, spec *v1alpha1.AppInstanceSpec) {
 
 // finishRevert waits for the reversal to complete, and then ends the task with the reason of the
 // reversal.
-func (r *Reconciler) finishRevert(ctx context.Context, s *scope) error {
+func finishRevert(ctx context.Context, r *Reconciler, s *scope) error {
 	why := *s.task.Status.Undoing
-	if err := r.readInstanceLive(ctx, s); err != nil {
+	if err := readInstanceLive(ctx, r, s); err != nil {
 		return err
 	}
 	if s.instance == nil || !s.ownership.isRecorded && !s.ownership.isWriter {
-		return r.revertSubtasks(ctx, s, why)
+		return revertSubtasks(ctx, r, s, why)
 	}
 	if s.ownership.record.Task != s.task.Name {
-		why.Message += fmt.Sprintf("; instance %q was changed by %s meanwhile", s.instance.Name, r.describeWriter(ctx, s))
-		return r.revertSubtasks(ctx, s, why)
+		why.Message += fmt.Sprintf("; instance %q was changed by %s meanwhile", s.instance.Name, describeWriter(ctx, r, s))
+		return revertSubtasks(ctx, r, s, why)
 	}
-	if err := r.revertInstance(ctx, s); err != nil {
+	if err := revertInstance(ctx, r, s); err != nil {
 		return err
 	}
 	ref := s.task.Status.InstanceRef
-	if stalled := s.stalledCondition(ref.Generation); stalled != nil {
+	if stalled := stalledCondition(s.instance, ref.Generation); stalled != nil {
 		why.Message += "; taking it back failed: " + stalled.Message
-		return r.revertSubtasks(ctx, s, why)
+		return revertSubtasks(ctx, r, s, why)
 	}
-	if !s.isInstanceReady(ref.Generation) {
-		left, bounded := s.revertTimeRemaining(ref.Generation)
+	if !isInstanceReady(s.instance, ref.Generation) {
+		left, bounded := revertTimeRemaining(s.task, s.instance, ref.Generation)
 		if bounded && left <= 0 {
-			why.Message += "; taking it back was not done within spec.timeout: " + s.progressMessage(ref.Generation)
-			return r.revertSubtasks(ctx, s, why)
+			why.Message += "; taking it back was not done within spec.timeout: " + progressMessage(s.instance, ref.Generation)
+			return revertSubtasks(ctx, r, s, why)
 		}
-		return outcome.Waiting(v1alpha1.ReasonProgressing, left, fmt.Errorf("%s; %s", why.Message, s.progressMessage(ref.Generation)))
+		return outcome.Waiting(v1alpha1.ReasonProgressing, left, fmt.Errorf("%s; %s", why.Message, progressMessage(s.instance, ref.Generation)))
 	}
-	root := s.conditionForGeneration(v1alpha1.ConditionReady, ref.Generation)
+	root := conditionForGeneration(s.instance, v1alpha1.ConditionReady, ref.Generation)
 	why.Message += "; " + root.Message
-	return r.revertSubtasks(ctx, s, why)
+	return revertSubtasks(ctx, r, s, why)
 }
 
 // revertTimeRemaining returns how much longer the instance may retry the reversal. It returns false if
 // the instance is not retrying, because other operations have their own timeout.
-func (s *scope) revertTimeRemaining(generation int64) (time.Duration, bool) {
-	c := s.conditionForGeneration(v1alpha1.ConditionReconciling, generation)
-	since := s.task.Status.UndoingSince
+func revertTimeRemaining(task *v1alpha1.AppInstallTask, instance *v1alpha1.AppInstance, generation int64) (time.Duration, bool) {
+	c := conditionForGeneration(instance, v1alpha1.ConditionReconciling, generation)
+	since := task.Status.UndoingSince
 	if c == nil || c.Reason != v1alpha1.ReasonProgressingWithRetry || since == nil {
 		return 0, false
 	}
-	return time.Until(since.Add(s.task.Spec.Timeout.Or(defaultTimeout))), true
+	return time.Until(since.Add(task.Spec.Timeout.Or(defaultTimeout))), true
 }
 
 // shouldRevertOnFailure reports whether spec.onFailure requires the task to be reverted.
-func (s *scope) shouldRevertOnFailure() bool {
+func shouldRevertOnFailure(s *scope) bool {
 	switch s.task.Spec.OnFailure {
 	case v1alpha1.FailureRemove:
 		return s.action.outcome.Canceled == transitions.Removed || len(s.task.Status.Steps) > 0

@@ -36,8 +36,8 @@ type Record struct {
 	// PreviousRevision is the revision that was installed before the task wrote the spec. It
 	// is 0 if none was.
 	PreviousRevision int32 `json:"previousRevision,omitempty"`
-	// RevertReason is set after the task has reverted its changes. It is Cancelled, or the
-	// reason for which the task failed.
+	// RevertReason is set after the task has reverted its changes. It is the reason of the
+	// cancellation or of the failure of the task, at most 128 characters.
 	RevertReason string `json:"revertReason,omitempty"`
 }
 
