@@ -38,7 +38,7 @@ func (s *scope) isAdmitted(operation v1alpha1.Operation) bool {
 	if !operationKinds[operation.Type].needsAdmission {
 		return true
 	}
-	return s.isReconcileRequested() && s.requestingTask() != "" || s.hasBeenInterrupted(operation)
+	return isReconcileRequested(s.instance) && requestingTask(s.instance) != "" || hasBeenInterrupted(s.instance, operation)
 }
 
 // The bounds of the interval between two checks of a waiting instance. The interval grows

@@ -16,8 +16,8 @@ const maxCompletedTasks = 30
 // recordTask records the result of the task that last wrote the spec, after the reconcile has
 // handled that spec. A reverted task is recorded with the reason of the reversal. Nothing
 // is recorded if the spec was edited since.
-func (s *scope) recordTask(err error) {
-	record := s.currentSpecTask()
+func recordTask(s *scope, err error) {
+	record := currentSpecTask(s.instance)
 	dealtWith := err == nil || outcome.IsStalled(err)
 	if !dealtWith || record.Task == "" || record.Hash == "" || transitions.FindTask(s.instance, record.Task, record.Hash) != nil {
 		return

@@ -19,9 +19,9 @@ type operationKind struct {
 	begins, ends string
 	// prepare checks an operation that leads to the target, and returns the function that
 	// runs it.
-	prepare func(r *Reconciler, ctx context.Context, s *scope, operation v1alpha1.Operation) (func(context.Context) error, error)
+	prepare func(ctx context.Context, r *Reconciler, s *scope, operation v1alpha1.Operation) (func(context.Context) error, error)
 	// complete runs after such an operation has succeeded.
-	complete func(r *Reconciler, ctx context.Context, s *scope) error
+	complete func(ctx context.Context, r *Reconciler, s *scope) error
 	// scale stops or resumes the workloads of a release.
 	scale func(ctx context.Context, helm release.Client, name string) error
 
@@ -42,19 +42,19 @@ func init() {
 	operationKinds = map[v1alpha1.OperationType]operationKind{
 		v1alpha1.OperationInstall: {
 			doing: "installing", done: "installed", begins: v1alpha1.EventInstalling, ends: v1alpha1.EventInstalled,
-			prepare: (*Reconciler).prepareInstallation, needsAdmission: true,
+			prepare: prepareInstallation, needsAdmission: true,
 		},
 		v1alpha1.OperationUpgrade: {
 			doing: "upgrading to", done: "upgraded to", begins: v1alpha1.EventUpgrading, ends: v1alpha1.EventUpgraded,
-			prepare: (*Reconciler).prepareInstallation, needsAdmission: true,
+			prepare: prepareInstallation, needsAdmission: true,
 		},
 		v1alpha1.OperationRollback: {
 			doing: "rolling back", done: "rolled back", begins: v1alpha1.EventRollingBack, ends: v1alpha1.EventRolledBack,
-			prepare: (*Reconciler).prepareRollback,
+			prepare: prepareRollback,
 		},
 		v1alpha1.OperationAdopt: {
 			doing: "adopting", done: "adopted", begins: v1alpha1.EventAdopting, ends: v1alpha1.EventAdopted,
-			prepare: (*Reconciler).prepareAdoption, complete: (*Reconciler).recordAdoptedValues,
+			prepare: prepareAdoption, complete: recordAdoptedValues,
 		},
 		v1alpha1.OperationUninstall: {
 			doing: "removing", done: "removed", begins: v1alpha1.EventRemoving, ends: v1alpha1.EventRemoved,

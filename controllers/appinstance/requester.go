@@ -9,16 +9,16 @@ import (
 
 // recordRequester records in status which task wrote the spec and the generation that it wrote,
 // when it first sees the request of the task.
-func (s *scope) recordRequester() {
-	record := readTaskRecord(s.instance)
-	if record.Task == "" || !s.isReconcileRequested() {
+func recordRequester(instance *v1alpha1.AppInstance) {
+	record := readTaskRecord(instance)
+	if record.Task == "" || !isReconcileRequested(instance) {
 		return
 	}
 	writer := v1alpha1.SpecWriter{
-		Task: record.Task, UID: record.UID, Undone: record.IsReverted(), Generation: s.instance.Generation,
+		Task: record.Task, UID: record.UID, Undone: record.IsReverted(), Generation: instance.Generation,
 	}
-	if noted := s.instance.Status.Writer; noted == nil || noted.Task != writer.Task || noted.UID != writer.UID || noted.Undone != writer.Undone {
-		s.instance.Status.Writer = &writer
+	if noted := instance.Status.Writer; noted == nil || noted.Task != writer.Task || noted.UID != writer.UID || noted.Undone != writer.Undone {
+		instance.Status.Writer = &writer
 	}
 }
 
@@ -35,9 +35,9 @@ func readTaskRecord(instance *v1alpha1.AppInstance) taskrecord.Record {
 
 // currentSpecTask returns the record of the task that wrote the current spec. It is zero if the
 // spec was edited since.
-func (s *scope) currentSpecTask() taskrecord.Record {
-	record := readTaskRecord(s.instance)
-	if noted := s.instance.Status.Writer; noted != nil && (noted.Task != record.Task || noted.Generation != s.instance.Generation) {
+func currentSpecTask(instance *v1alpha1.AppInstance) taskrecord.Record {
+	record := readTaskRecord(instance)
+	if noted := instance.Status.Writer; noted != nil && (noted.Task != record.Task || noted.Generation != instance.Generation) {
 		return taskrecord.Record{}
 	}
 	return record
@@ -45,8 +45,8 @@ func (s *scope) currentSpecTask() taskrecord.Record {
 
 // requestingTask returns the name of the task that requests an operation, or "" if another
 // client has requested a reconcile since.
-func (s *scope) requestingTask() string {
-	request, record := s.instance.Annotations[v1alpha1.ReconcileRequestAnnotation], s.currentSpecTask()
+func requestingTask(instance *v1alpha1.AppInstance) string {
+	request, record := instance.Annotations[v1alpha1.ReconcileRequestAnnotation], currentSpecTask(instance)
 	if record.UID != "" && request != "" && !strings.HasPrefix(request, record.UID) {
 		return ""
 	}

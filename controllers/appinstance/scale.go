@@ -10,25 +10,25 @@ import (
 // scaleWorkloads stops or resumes the workloads to match spec.desiredState. It does not change the
 // Helm releases.
 func (r *Reconciler) scaleWorkloads(ctx context.Context, s *scope) error {
-	if s.target == nil || s.isScaled() {
+	if s.target == nil || isScaled(s.instance) {
 		return nil
 	}
 	if s.instance.Spec.DesiredState == v1alpha1.StateStopped {
-		return r.runScaling(ctx, s, v1alpha1.OperationStop)
+		return runScaling(ctx, r, s, v1alpha1.OperationStop)
 	}
-	return r.runScaling(ctx, s, v1alpha1.OperationResume)
+	return runScaling(ctx, r, s, v1alpha1.OperationResume)
 }
 
 // isScaled reports whether the workloads match spec.desiredState.
-func (s *scope) isScaled() bool {
-	stop := s.instance.Spec.DesiredState == v1alpha1.StateStopped
-	return stop == s.instance.Status.Stopped && !s.isScalingIncomplete()
+func isScaled(instance *v1alpha1.AppInstance) bool {
+	stop := instance.Spec.DesiredState == v1alpha1.StateStopped
+	return stop == instance.Status.Stopped && !isScalingIncomplete(instance)
 }
 
 // isScalingIncomplete reports whether the last Stop or Resume failed or was interrupted. Some workloads
 // may then be stopped and others not, regardless of status.stopped.
-func (s *scope) isScalingIncomplete() bool {
-	for _, entry := range s.instance.Status.History {
+func isScalingIncomplete(instance *v1alpha1.AppInstance) bool {
+	for _, entry := range instance.Status.History {
 		kind := operationKinds[entry.Operation.Type]
 		switch {
 		case kind.scale != nil:
@@ -41,7 +41,7 @@ func (s *scope) isScalingIncomplete() bool {
 }
 
 // runScaling runs an operation that stops or resumes the workloads of all releases.
-func (r *Reconciler) runScaling(ctx context.Context, s *scope, kind v1alpha1.OperationType) error {
+func runScaling(ctx context.Context, r *Reconciler, s *scope, kind v1alpha1.OperationType) error {
 	st := &s.instance.Status
 	next := v1alpha1.Operation{Type: kind, Version: st.Version, ChartDigest: st.ChartDigest, ValuesDigest: st.ValuesDigest}
 	if err := previousOperationError(s, next); err != nil {
@@ -60,17 +60,17 @@ func (r *Reconciler) runScaling(ctx context.Context, s *scope, kind v1alpha1.Ope
 	}
 	st.Stopped = operationKinds[kind].leavesStopped
 	s.statusWriter.MarkTrue(v1alpha1.ConditionApplied, v1alpha1.ReasonApplied, doneMessage(next))
-	return s.recordSuccess(ctx)
+	return recordSuccess(ctx, s)
 }
 
 // shouldBeStopped reports whether the installed release must be stopped. Its releases are then not
 // changed, whatever the rest of the spec requires.
-func (s *scope) shouldBeStopped() bool {
-	return s.instance.Status.Revision > 0 && s.instance.Spec.DesiredState == v1alpha1.StateStopped
+func shouldBeStopped(instance *v1alpha1.AppInstance) bool {
+	return instance.Status.Revision > 0 && instance.Spec.DesiredState == v1alpha1.StateStopped
 }
 
 // markStopped sets the Healthy and Ready conditions of a stopped instance.
-func (s *scope) markStopped() {
+func markStopped(s *scope) {
 	s.statusWriter.MarkTrue(v1alpha1.ConditionHealthy, v1alpha1.ReasonStopped, "no pods, as asked for")
 	s.statusWriter.SetReady(v1alpha1.ReasonStopped, s.runningMessage(release.Health{}))
 }
